@@ -1,0 +1,150 @@
+// Package agents is the contract between the daemon and the hands that start,
+// stop, watch and migrate what a service is made of. agents/vm drives libvirt,
+// agents/simulated is the labelled stand-in of `make demo SIM=1`.
+//
+// Callers own deadlines (by context) and ordering: one call at a time for one
+// service on one node. A deadline ends the caller's waiting, not the act; so
+// an agent answers Unknown, never "stopped", when it cannot prove its answer.
+package agents
+
+import (
+	"context"
+	"time"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Condition is what a hypervisor shows of one VM.
+type Condition string
+
+// The conditions.
+const (
+	// Absent: the hypervisor answered, it has no such VM, its QEMU process is
+	// gone, and no earlier call of ours can still bring it up.
+	Absent Condition = "absent"
+	// Running: the guest executes.
+	Running Condition = "running"
+	// Paused: it exists and does not execute; Reason says why.
+	Paused Condition = "paused"
+	// Incoming: it is the receiving half of a migration that has not ended.
+	Incoming Condition = "incoming"
+	// ShuttingDown: the guest was asked to stop and has not ended.
+	ShuttingDown Condition = "shutting down"
+	// Crashed: the guest crashed and its QEMU process is still there.
+	Crashed Condition = "crashed"
+	// Unknown: no answer, or an answer that proves nothing.
+	Unknown Condition = "unknown"
+)
+
+// Observation is one look at one VM.
+type Observation struct {
+	// Service is the managed service's name, or "" for a VM nobody declared.
+	Service string `json:"service,omitempty"`
+	UUID    string `json:"uuid"`
+	// Title is the hypervisor's own name of the VM.
+	Title     string    `json:"title,omitempty"`
+	Condition Condition `json:"condition"`
+	// Reason is the hypervisor's word: "ioerror", "user", "shutdown", ...
+	Reason string `json:"reason,omitempty"`
+	// Explained tells that an event said how the VM ended (shut down by its
+	// guest, crashed, destroyed); an Absent without it is a disappearance.
+	Explained bool `json:"explained,omitempty"`
+	// Disks are the disks of what was started, by identity.
+	Disks []resources.Disk `json:"disks,omitempty"`
+	// Evidence is one sentence for the timeline.
+	Evidence string `json:"evidence,omitempty"`
+}
+
+// Result is the end of one act.
+type Result struct {
+	// OK tells that the act reached its end: running after Start, Absent after
+	// Stop, running on the target and gone from the source after Migrate.
+	OK bool `json:"ok"`
+	// Source and Target are what was found afterwards; Start and Stop only
+	// fill Source (this node).
+	Source Condition `json:"source"`
+	Target Condition `json:"target,omitempty"`
+	// Why is one sentence: the hypervisor's error, or how the end was proven.
+	Why string `json:"why,omitempty"`
+	// Total and Downtime are the hypervisor's figures of a migration.
+	Total    time.Duration `json:"total,omitempty"`
+	Downtime time.Duration `json:"downtime,omitempty"`
+	// Phases are measured moments, in order.
+	Phases []Phase `json:"phases,omitempty"`
+}
+
+// Phase is one measured moment of an act.
+type Phase struct {
+	What string    `json:"what"`
+	At   time.Time `json:"at"`
+}
+
+// Start asks for a VM to run here.
+type Start struct {
+	// Act names the intent: generation.index.ordinal.
+	Act  string
+	Spec resources.Spec
+	// Definition is the domain XML whose SHA-256 is Spec.Definition; an agent
+	// refuses other content.
+	Definition string
+	// StillWanted is asked between "created paused" and "resumed" (law L1).
+	StillWanted func() error
+}
+
+// Stop asks for a VM not to run here: gracefully within Spec.StopTimeout
+// (unless Kill), then destroyed within Spec.DestroyTimeout.
+type Stop struct {
+	Act  string
+	Spec resources.Spec
+	Kill bool
+}
+
+// Migrate asks for a VM to move live to another node.
+type Migrate struct {
+	Act  string
+	Spec resources.Spec
+	// Target is the node's name; the agent reaches it through the tunnel that
+	// it was given when it was made.
+	Target      string
+	StillWanted func() error
+	// Progress may be nil. It is called at most a few times a second.
+	Progress func(Progress)
+}
+
+// Progress of a migration under way.
+type Progress struct {
+	Phase          string        `json:"phase"`
+	BytesTotal     uint64        `json:"bytesTotal"`
+	BytesRemaining uint64        `json:"bytesRemaining"`
+	BytesPerSecond uint64        `json:"bytesPerSecond"`
+	Elapsed        time.Duration `json:"elapsed"`
+	TimeLeft       time.Duration `json:"timeLeft,omitempty"`
+}
+
+// Agent drives one hypervisor.
+type Agent interface {
+	// Inventory lists every VM of the hypervisor, managed or not. An error
+	// means that nothing is known, not that nothing is there.
+	Inventory(ctx context.Context) ([]Observation, error)
+	// Look answers for one service. It never answers Absent without proof.
+	Look(ctx context.Context, spec resources.Spec) Observation
+	// Start creates the VM paused, asks StillWanted, and resumes it. A VM that
+	// is already there (same UUID) is adopted: resumed if paused by us.
+	Start(ctx context.Context, start Start) Result
+	// Stop ends the VM; OK only with the proof that law L1 asks for.
+	Stop(ctx context.Context, stop Stop) Result
+	// Migrate moves the VM; see law L5. After any end but a clean one Source
+	// and Target say what was found at both ends, Unknown where nobody answered.
+	Migrate(ctx context.Context, migrate Migrate) Result
+	// Resume continues a VM that is Paused here after its migration, or that was
+	// paused because it was found running twice. Idempotent.
+	Resume(ctx context.Context, spec resources.Spec) Result
+	// Pause stops the guest's execution at once (two were found running).
+	Pause(ctx context.Context, spec resources.Spec) Result
+	// Changes delivers observations as they happen: bounded, newest per VM
+	// wins. The channel closes when the agent is closed. A lost hypervisor
+	// connection is delivered as Unknown for every VM that was known.
+	Changes() <-chan Observation
+	// Close releases the connection. It never touches a VM.
+	Close() error
+}

@@ -1,0 +1,29 @@
+package cluster
+
+import (
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Document is the parsed cluster document: what the administrator declared.
+// internal/config parses, checks and prints it; Apply takes it in.
+type Document struct {
+	// Cluster is the cluster's name.
+	Cluster string `json:"cluster"`
+	// Timing is the profile: fast, normal, relaxed.
+	Timing   string                    `json:"timing,omitempty"`
+	Nodes    map[string]NodeSpec       `json:"nodes,omitempty"`
+	Domains  map[string]domain.Domain  `json:"domains,omitempty"`
+	Devices  map[string]fence.Device   `json:"devices,omitempty"`
+	Services map[string]resources.Spec `json:"services,omitempty"`
+}
+
+// NodeSpec is what the document says about a node. A node that has joined but
+// is not in the document runs services too; it is shown unprotected.
+type NodeSpec struct {
+	// Fence are the levels, tried in order.
+	Fence []fence.Level `json:"fence,omitempty"`
+	// Site is a label by which voters are spread.
+	Site string `json:"site,omitempty"`
+}

@@ -1,0 +1,165 @@
+// Package domain decides who may run a service, in which order, and why:
+// failover domains as rgmanager had them (reference: rgmanager's
+// fo_domain.c), with its quirks resolved: a member without a priority comes
+// last, never first, and equal nodes are told apart by load and then by name,
+// never by chance.
+//
+// The package is pure and knows neither services' states nor the log.
+package domain
+
+import (
+	"fmt"
+	"sort"
+)
+
+// Domain is a failover domain.
+type Domain struct {
+	Name string `json:"name"`
+	// Ordered prefers members by ascending priority.
+	Ordered bool `json:"ordered,omitempty"`
+	// Restricted allows members only.
+	Restricted bool `json:"restricted,omitempty"`
+	// NoFailback leaves a service on a member when a better member appears.
+	NoFailback bool     `json:"nofailback,omitempty"`
+	Members    []Member `json:"members"`
+}
+
+// Member is one node of a domain. Priority is 1 (best) to 100; 0 is none and
+// comes last.
+type Member struct {
+	Node     string `json:"node"`
+	Priority int    `json:"priority,omitempty"`
+}
+
+// lastPriority is where members without a priority stand.
+const lastPriority = 101
+
+// member returns the priority under which a node stands in the domain.
+func (d *Domain) member(node string) (priority int, found bool) {
+	for _, m := range d.Members {
+		if m.Node == node {
+			if !d.Ordered {
+				return 1, true
+			}
+			if m.Priority == 0 {
+				return lastPriority, true
+			}
+			return m.Priority, true
+		}
+	}
+	return 0, false
+}
+
+// Candidate is one node as the planner sees it.
+type Candidate struct {
+	Node string
+	// Barred is the rule outside the domain that rules the node out ("offline",
+	// "being fenced"); empty when none does.
+	Barred string
+	// Failed tells that a start was tried there and failed; such a node comes last.
+	Failed bool
+	// Load orders nodes that are otherwise equal: the number of services there.
+	Load int
+}
+
+// Verdict is what the domain says about one candidate.
+type Verdict struct {
+	Node  string `json:"node"`
+	Legal bool   `json:"legal"`
+	// Why is the rule that ruled it out, or what speaks for it.
+	Why string `json:"why"`
+
+	outside  bool
+	priority int
+	failed   bool
+	load     int
+}
+
+// Rank judges every candidate: legal ones first, best first. A nil domain
+// allows every node alike.
+func Rank(d *Domain, candidates []Candidate) []Verdict {
+	verdicts := make([]Verdict, 0, len(candidates))
+	for _, c := range candidates {
+		verdicts = append(verdicts, judge(d, c))
+	}
+	sort.Slice(verdicts, func(i, j int) bool { return better(verdicts[i], verdicts[j]) })
+	return verdicts
+}
+
+func judge(d *Domain, c Candidate) Verdict {
+	v := Verdict{Node: c.Node, failed: c.Failed, load: c.Load}
+	if c.Barred != "" {
+		v.Why = c.Barred
+		return v
+	}
+	v.Legal = true
+	v.Why = "any node may run it"
+	if d != nil {
+		v = d.place(v)
+	}
+	if v.Legal && c.Failed {
+		v.Why += "; a start failed here, so it comes last"
+	}
+	return v
+}
+
+func (d *Domain) place(v Verdict) Verdict {
+	priority, inside := d.member(v.Node)
+	switch {
+	case inside && d.Ordered && priority == lastPriority:
+		v.priority, v.Why = priority, fmt.Sprintf("member of domain %s without a priority", d.Name)
+	case inside && d.Ordered:
+		v.priority, v.Why = priority, fmt.Sprintf("priority %d in domain %s", priority, d.Name)
+	case inside:
+		v.priority, v.Why = priority, fmt.Sprintf("member of domain %s", d.Name)
+	case d.Restricted:
+		v.Legal, v.Why = false, fmt.Sprintf("not a member of restricted domain %s", d.Name)
+	default:
+		v.outside, v.Why = true, fmt.Sprintf("outside domain %s, which allows it", d.Name)
+	}
+	return v
+}
+
+func better(a, b Verdict) bool {
+	switch {
+	case a.Legal != b.Legal:
+		return a.Legal
+	case a.failed != b.failed:
+		return b.failed
+	case a.outside != b.outside:
+		return b.outside
+	case a.priority != b.priority:
+		return a.priority < b.priority
+	case a.load != b.load:
+		return a.load < b.load
+	}
+	return a.Node < b.Node
+}
+
+// Failback tells whether a service that runs well on owner should move, and
+// where: into the domain from outside always, to a better member only when the
+// domain is ordered and allows failback. The sentence says why.
+func Failback(d *Domain, owner string, candidates []Candidate) (node, why string, move bool) {
+	if d == nil {
+		return "", "", false
+	}
+	verdicts := Rank(d, candidates)
+	if len(verdicts) == 0 || !verdicts[0].Legal || verdicts[0].Node == owner || verdicts[0].outside || verdicts[0].failed {
+		return "", "", false
+	}
+	best := verdicts[0]
+	priority, inside := d.member(owner)
+	if !inside {
+		return best.Node, fmt.Sprintf("%s is a member of domain %s and %s is not", best.Node, d.Name, owner), true
+	}
+	if d.NoFailback || !d.Ordered || best.priority >= priority {
+		return "", "", false
+	}
+	return best.Node, fmt.Sprintf("%s has priority %d in domain %s, %s has %d", best.Node, best.priority, d.Name, owner, priority), true
+}
+
+// Legal tells whether the domain lets the node run the service, and why not.
+func Legal(d *Domain, node string) (bool, string) {
+	v := judge(d, Candidate{Node: node})
+	return v.Legal, v.Why
+}

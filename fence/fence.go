@@ -1,0 +1,183 @@
+// Package fence says what makes a node surely harmless: devices, levels, the
+// outcome of an attempt, and which attempt comes next. The root package is
+// pure; the hands live in fence/power and its siblings and implement Driver.
+//
+// Only Confirmed releases anything. An error, a deadline, or an answer that
+// cannot be parsed is Unknown (law L3).
+package fence
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Outcome is what an attempt proved.
+type Outcome string
+
+// The outcomes.
+const (
+	// Confirmed: the node is off by law L3.
+	Confirmed Outcome = "confirmed"
+	// Refuted: the device says the node is still on after the command.
+	Refuted Outcome = "refuted"
+	// Unknown: nothing was proven, for whatever reason.
+	Unknown Outcome = "unknown"
+)
+
+// Power is what a device says about a node's power.
+type Power string
+
+// The power states. A transitional state of a device is PowerUnknown.
+const (
+	PowerOn      Power = "on"
+	PowerOff     Power = "off"
+	PowerUnknown Power = "unknown"
+)
+
+// Secret is a password. It never prints itself.
+type Secret string
+
+// String hides the secret from every formatter and log.
+func (Secret) String() string { return "********" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "********" }
+
+// LogValue is not needed: slog uses String through fmt for unknown kinds.
+
+// Device is one fence device as the cluster document declares it.
+type Device struct {
+	Name string `json:"name"`
+	// Driver is "ipmi" (pure Go) or "ipmitool"; more come with later levels.
+	Driver string `json:"driver"`
+	// Address is host or host:port of the BMC.
+	Address  string `json:"address"`
+	Username string `json:"username,omitempty"`
+	Password Secret `json:"password,omitempty"`
+	// Options are the driver's own settings, for example "cipher": "3",
+	// "privilege": "operator".
+	Options map[string]string `json:"options,omitempty"`
+}
+
+// Level is a set of devices that must all succeed. Levels are tried in order.
+type Level struct {
+	Devices []string `json:"devices"`
+}
+
+// Target is the machine to be made harmless.
+type Target struct {
+	Node string `json:"node"`
+	// HardwareUUID is the machine's SMBIOS UUID as recorded at its first join.
+	HardwareUUID string `json:"hardwareUUID"`
+	// Boot is the OS boot id that is to end.
+	Boot string `json:"boot"`
+}
+
+// Request is one attempt on one device.
+type Request struct {
+	// Act names the intent: generation.index.ordinal.
+	Act    string
+	Device Device
+	Target Target
+	// IdentityVerified tells that this device was verified to belong to the
+	// target since the device's last change (by a drill).
+	IdentityVerified bool
+	// StillWanted is asked before every packet that changes power (law L6); a
+	// non-nil error ends the attempt with Unknown.
+	StillWanted func() error
+	// SignOfLife reports whether that boot was heard from since the off
+	// command was accepted; a true result forbids Confirmed (law L3).
+	SignOfLife func() bool
+}
+
+// Phase is one measured moment of an attempt.
+type Phase struct {
+	What string    `json:"what"`
+	At   time.Time `json:"at"`
+}
+
+// Result is what one attempt proved, and how.
+type Result struct {
+	Outcome  Outcome       `json:"outcome"`
+	Evidence []string      `json:"evidence"`
+	Phases   []Phase       `json:"phases,omitempty"`
+	Duration time.Duration `json:"duration"`
+}
+
+// Check is the answer of a device to a harmless question.
+type Check struct {
+	Power Power `json:"power"`
+	// Identity is the GUID or UUID the device tells of its host; empty when it
+	// tells none.
+	Identity string `json:"identity,omitempty"`
+	// Problem is empty when the device could be used right now.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Driver is the hand that reaches one kind of device. Implementations obey
+// the context's deadline even when the library below them does not.
+type Driver interface {
+	// Validate finds faults of a declaration that can be known without asking
+	// the device.
+	Validate(Device) error
+	// Check asks the device and changes nothing.
+	Check(ctx context.Context, device Device) Check
+	// Fence powers the target off and proves it, by law L3.
+	Fence(ctx context.Context, request Request) Result
+	// PowerOn asks for power; best effort, nothing depends on it.
+	PowerOn(ctx context.Context, device Device) error
+}
+
+// SamePlatform compares two hardware UUIDs, ignoring case, dashes and the byte
+// order of the first three fields: SMBIOS stores them little endian (SMBIOS
+// 3.x, section 7.2.1), IPMI's Get System GUID in reverse (IPMI 2.0, 20.8),
+// and vendors mix them up.
+func SamePlatform(a, b string) bool {
+	left, right := hexDigits(a), hexDigits(b)
+	if len(left) != 32 || len(right) != 32 || allSame(left) {
+		return false
+	}
+	return left == right || left == swapFields(right) || left == reverseBytes(right) || left == reverseBytes(swapFields(right))
+}
+
+func hexDigits(s string) string {
+	digits := make([]byte, 0, 32)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+			digits = append(digits, c)
+		case c >= 'A' && c <= 'F':
+			digits = append(digits, c+'a'-'A')
+		}
+	}
+	return string(digits)
+}
+
+// allSame catches the blank UUIDs (all zero, all f) that cheap boards report.
+func allSame(s string) bool {
+	for i := range s {
+		if s[i] != s[0] {
+			return false
+		}
+	}
+	return true
+}
+
+func reverseBytes(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := len(s) - 2; i >= 0; i -= 2 {
+		out = append(out, s[i], s[i+1])
+	}
+	return string(out)
+}
+
+func swapFields(s string) string {
+	return reverseBytes(s[0:8]) + reverseBytes(s[8:12]) + reverseBytes(s[12:16]) + s[16:]
+}
+
+// Act formats the name of an intent.
+func Act(generation, index uint64, ordinal int) string {
+	return fmt.Sprintf("%d.%d.%d", generation, index, ordinal)
+}

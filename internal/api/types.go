@@ -1,0 +1,290 @@
+// Package api is the daemon's HTTP interface: the types both sides speak, the
+// client that the tools use, and nothing of Raft, libvirt or bmclib.
+//
+// The server side lives in internal/daemon, which fills these types from its
+// State. Local tools come by the UNIX socket (root only, by peer
+// credentials), remote ones by a client certificate of the cluster's CA.
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// Paths of the interface.
+const (
+	PathStatus   = "/v1/status"   // GET -> Status; ?fresh=1 asks for a linearizable read
+	PathEvents   = "/v1/events"   // GET ?after=INDEX&service=&node=&limit= -> Events
+	PathRequests = "/v1/requests" // POST Request -> Reply; GET /v1/requests/ID?wait=10s -> Reply
+	PathConfig   = "/v1/config"   // GET -> Document; POST ConfigChange -> ConfigReply
+	PathTokens   = "/v1/tokens"   // POST TokenRequest -> TokenReply
+	PathJoin     = "/v1/join"     // POST JoinRequest -> JoinReply (token instead of certificate)
+	PathNodes    = "/v1/nodes"    // POST NodeRequest -> Reply (remove, replace)
+	PathImport   = "/v1/import"   // POST ImportRequest -> Reply (vm import)
+	PathDoctor   = "/v1/doctor"   // GET -> Report
+	PathFence    = "/v1/fence"    // GET -> FenceStatus; POST FenceRequest -> Reply
+	PathBackup   = "/v1/backup"   // GET -> opaque bytes
+	PathDoor     = "/v1/door"     // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
+	PathClient   = "/v1/clients"  // POST ClientRequest -> ClientReply (certificate for remote tools)
+)
+
+// Status is what clustat shows.
+type Status struct {
+	Cluster       string    `json:"cluster"`
+	ID            string    `json:"id"`
+	Generation    uint64    `json:"generation"`
+	ConfigVersion uint64    `json:"configVersion"`
+	At            time.Time `json:"at"`
+	Quorate       bool      `json:"quorate"`
+	Leader        string    `json:"leader,omitempty"`
+	Local         string    `json:"local"`
+	Index         uint64    `json:"index"`
+	Simulated     bool      `json:"simulated,omitempty"`
+	Nodes         []Node    `json:"nodes"`
+	Services      []Service `json:"services"`
+	// Notes say what was not done and what it waits for. Filled by the leader.
+	Notes []cluster.Note `json:"notes,omitempty"`
+	// Warnings are this node's own troubles (log volume, certificate, clock).
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Node is one line of clustat's member table.
+type Node struct {
+	Name string `json:"name"`
+	// ID is small and stable, given at the first join.
+	ID int `json:"id"`
+	// State is one of cluster.NodeState's words.
+	State   string `json:"state"`
+	Online  bool   `json:"online"`
+	Local   bool   `json:"local"`
+	Leader  bool   `json:"leader"`
+	Voter   bool   `json:"voter"`
+	Witness bool   `json:"witness"`
+	Address string `json:"address"`
+	// Unprotected says why the node could not be fenced; empty when it could.
+	Unprotected string    `json:"unprotected,omitempty"`
+	Boot        string    `json:"boot,omitempty"`
+	Incarnation uint64    `json:"incarnation,omitempty"`
+	Version     string    `json:"version,omitempty"`
+	Since       time.Time `json:"since"`
+	Why         string    `json:"why,omitempty"`
+}
+
+// Service is one line of clustat's service table.
+type Service struct {
+	Name      string `json:"name"`
+	State     int    `json:"state"`
+	StateText string `json:"stateText"`
+	Flags     int    `json:"flags"`
+	FlagsText string `json:"flagsText"`
+	Owner     string `json:"owner,omitempty"`
+	LastOwner string `json:"lastOwner,omitempty"`
+	Restarts  int    `json:"restarts"`
+	// Since is when the state was reached.
+	Since time.Time `json:"since"`
+	// Holders are the nodes where it may be running.
+	Holders []string `json:"holders,omitempty"`
+	// Reason says why it is in this state, or what it waits for.
+	Reason string `json:"reason,omitempty"`
+	// Unprotected says why its node could not be fenced; empty when it could.
+	Unprotected string `json:"unprotected,omitempty"`
+	// Progress of a migration under way, as far as this node knows.
+	Progress *Progress `json:"progress,omitempty"`
+}
+
+// Progress of a live migration under way.
+type Progress struct {
+	Phase          string        `json:"phase"`
+	BytesTotal     uint64        `json:"bytesTotal"`
+	BytesRemaining uint64        `json:"bytesRemaining"`
+	BytesPerSecond uint64        `json:"bytesPerSecond"`
+	Elapsed        time.Duration `json:"elapsed"`
+	TimeLeft       time.Duration `json:"timeLeft,omitempty"`
+}
+
+// Events is a page of the timeline, oldest first.
+type Events struct {
+	Events []cluster.Event `json:"events"`
+	// Oldest is the index of the oldest event still kept.
+	Oldest uint64 `json:"oldest"`
+}
+
+// Request is one administrator's wish about a service. The ID is made by the
+// client; repeating a request with the same ID never does it twice.
+type Request struct {
+	ID string `json:"id"`
+	// Op is one of cluster.Operation's words: enable, disable, stop, restart,
+	// relocate, migrate.
+	Op      cluster.Operation `json:"op"`
+	Service string            `json:"service"`
+	// Node is the preferred or compulsory target; empty lets the domain decide.
+	Node string `json:"node,omitempty"`
+	// Reason is kept in the timeline.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Reply is the state of a request. Code is rgmanager's internal return code
+// (0, -1 ... -19); clusvcadm turns it into an exit code.
+type Reply struct {
+	ID    string `json:"id"`
+	Done  bool   `json:"done"`
+	Code  int    `json:"code"`
+	Text  string `json:"text"`
+	Owner string `json:"owner,omitempty"`
+	// Why is the sentence behind Text: what failed, where, and what to do.
+	Why      string    `json:"why,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	// Total and Downtime are the hypervisor's figures of a finished migration.
+	Total    time.Duration `json:"total,omitempty"`
+	Downtime time.Duration `json:"downtime,omitempty"`
+}
+
+// Failure is the body of every answer that is not 2xx.
+type Failure struct {
+	// Code is a stable word for machines: "no_leader", "unknown_service",
+	// "invalid_document", "permission_denied", "outcome_unknown", ...
+	Code string `json:"code"`
+	// Message is the sentence for people, with what to do next.
+	Message string `json:"message"`
+	// Details are further lines, for example one per fault of a document.
+	Details []string `json:"details,omitempty"`
+}
+
+// Error makes a Failure usable as an error.
+func (f Failure) Error() string { return f.Message }
+
+// Document is the cluster document in force.
+type Document struct {
+	Version uint64    `json:"version"`
+	Text    string    `json:"text"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by,omitempty"`
+}
+
+// ConfigChange replaces the document if it still has version Base.
+type ConfigChange struct {
+	Base   uint64 `json:"base"`
+	Text   string `json:"text"`
+	DryRun bool   `json:"dryRun,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// ConfigReply says what a change does, line by line.
+type ConfigReply struct {
+	Version uint64   `json:"version"`
+	Changes []string `json:"changes"`
+}
+
+// TokenRequest asks for a join token.
+type TokenRequest struct {
+	Validity time.Duration `json:"validity"`
+	// Replace names a node whose machine is to be replaced by the joining one.
+	Replace string `json:"replace,omitempty"`
+}
+
+// TokenReply carries the token's text, shown once.
+type TokenReply struct {
+	Text    string    `json:"text"`
+	Expires time.Time `json:"expires"`
+}
+
+// JoinRequest is sent by a node that has a token and no certificate yet.
+type JoinRequest struct {
+	TokenID string `json:"tokenID"`
+	Secret  string `json:"secret"`
+	Node    string `json:"node"`
+	// Request is the PEM certificate request.
+	Request      string   `json:"request"`
+	Address      string   `json:"address"`
+	Addresses    []string `json:"addresses,omitempty"`
+	HardwareUUID string   `json:"hardwareUUID"`
+	Version      string   `json:"version"`
+	Witness      bool     `json:"witness,omitempty"`
+}
+
+// JoinReply gives the node its identity. Secret keys travel only inside TLS.
+type JoinReply struct {
+	ClusterID   string `json:"clusterID"`
+	Cluster     string `json:"cluster"`
+	Certificate string `json:"certificate"`
+	Authority   string `json:"authority"`
+	GossipKey   []byte `json:"gossipKey"`
+	// Members are the addresses of the nodes to contact, by name.
+	Members map[string]string `json:"members"`
+}
+
+// NodeRequest removes a node from the cluster.
+type NodeRequest struct {
+	ID     string `json:"id"`
+	Op     string `json:"op"` // "remove"
+	Node   string `json:"node"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// ImportRequest takes an existing libvirt domain of a node in.
+type ImportRequest struct {
+	ID     string `json:"id"`
+	Title  string `json:"title"`
+	Node   string `json:"node,omitempty"`
+	Domain string `json:"domain,omitempty"`
+}
+
+// FenceStatus tells per node how it could be fenced.
+type FenceStatus struct {
+	Nodes []FenceNode `json:"nodes"`
+}
+
+// FenceNode is one node's devices and the last time they were asked.
+type FenceNode struct {
+	Node        string        `json:"node"`
+	Unprotected string        `json:"unprotected,omitempty"`
+	Devices     []FenceDevice `json:"devices"`
+}
+
+// FenceDevice is one device as last checked.
+type FenceDevice struct {
+	Name    string    `json:"name"`
+	Driver  string    `json:"driver"`
+	Address string    `json:"address"`
+	Power   string    `json:"power"`
+	Problem string    `json:"problem,omitempty"`
+	Checked time.Time `json:"checked"`
+	By      string    `json:"by,omitempty"`
+}
+
+// ClientRequest asks for a certificate for remote tools.
+type ClientRequest struct {
+	User string `json:"user"`
+	Role string `json:"role"`
+	// Request is the PEM certificate request.
+	Request string `json:"request"`
+}
+
+// ClientReply carries it.
+type ClientReply struct {
+	Certificate string `json:"certificate"`
+	Authority   string `json:"authority"`
+}
+
+// Report is what the doctor found on every node it could ask.
+type Report struct {
+	At       time.Time `json:"at"`
+	Findings []Finding `json:"findings"`
+}
+
+// Finding is one thing checked on one node.
+type Finding struct {
+	Node string `json:"node"`
+	// What was checked: "clock", "doorkeeper", "autostart", "image locks", ...
+	What string `json:"what"`
+	// Severity is "ok", "warning", "error" or "unknown".
+	Severity string `json:"severity"`
+	Text     string `json:"text"`
+	// Next says what to do; empty for "ok".
+	Next string `json:"next,omitempty"`
+}
+
+// Raw is a body whose shape the endpoint's documentation gives.
+type Raw = json.RawMessage

@@ -1,0 +1,130 @@
+// Package resources says what is kept alive: services, their states and
+// flags, and what to do when one of them fails.
+//
+// The package is pure: it takes values and returns values. It knows neither
+// nodes' liveness nor placement (package domain) nor the log (package cluster).
+package resources
+
+import (
+	"sort"
+	"strings"
+	"time"
+)
+
+// Recovery is what happens to a service that failed while its node lives.
+// The words are rgmanager's.
+type Recovery string
+
+// The recovery policies.
+const (
+	// Restart starts the service again on the same node, then elsewhere.
+	Restart Recovery = "restart"
+	// Relocate starts the service on another node.
+	Relocate Recovery = "relocate"
+	// Disable leaves the service down until an administrator enables it.
+	Disable Recovery = "disable"
+	// RestartDisable restarts within the thresholds, then disables.
+	RestartDisable Recovery = "restart-disable"
+)
+
+// Spec is the declaration of one service, as it is written in the cluster
+// document. A Spec is an immutable value: it is replaced, never changed.
+type Spec struct {
+	// Name carries the type: "vm:web".
+	Name string `json:"name"`
+	// UUID is the libvirt domain UUID; a VM is recognised by it, not by its name.
+	UUID string `json:"uuid,omitempty"`
+	// Domain names a failover domain; empty means any node.
+	Domain string `json:"domain,omitempty"`
+	// Autostart false declares the service disabled until it is enabled.
+	Autostart bool `json:"autostart"`
+	// Recovery is the policy after a failure on a living node.
+	Recovery Recovery `json:"recovery,omitempty"`
+	// MaxRestarts restarts within RestartExpire are tolerated; 0 is no limit.
+	MaxRestarts int `json:"maxRestarts,omitempty"`
+	// RestartExpire is the window of MaxRestarts; 0 never forgets.
+	RestartExpire time.Duration `json:"restartExpire,omitempty"`
+	// Definition is the SHA-256 (hex) of the libvirt XML kept as a blob.
+	Definition string `json:"definition,omitempty"`
+	// Disks are the disks named by the definition.
+	Disks []Disk `json:"disks,omitempty"`
+	// StartTimeout, StopTimeout, DestroyTimeout and MigrateTimeout bound our
+	// waiting, not the act: a call may outlive them (law L1).
+	StartTimeout   time.Duration `json:"startTimeout,omitempty"`
+	StopTimeout    time.Duration `json:"stopTimeout,omitempty"`
+	DestroyTimeout time.Duration `json:"destroyTimeout,omitempty"`
+	MigrateTimeout time.Duration `json:"migrateTimeout,omitempty"`
+	// Probe tells how the guest is asked whether it answers: "udp:ADDR:PORT",
+	// "tcp:ADDR:PORT" or empty. It tells a story, it never decides anything.
+	Probe string `json:"probe,omitempty"`
+}
+
+// Disk is one disk of a VM by the identity that storage gives it.
+type Disk struct {
+	// Identity names the storage the same way on every node: "file:/srv/a.img",
+	// "nbd://10.0.0.1:10809/web", "block:/dev/disk/by-id/...".
+	Identity string `json:"identity"`
+	// Shared disks may be writable in several services (declared shareable).
+	Shared bool `json:"shared,omitempty"`
+	// ReadOnly disks never conflict.
+	ReadOnly bool `json:"readOnly,omitempty"`
+}
+
+// Default budgets, in force where a Spec leaves them zero.
+const (
+	DefaultStartTimeout   = 60 * time.Second
+	DefaultStopTimeout    = 120 * time.Second
+	DefaultDestroyTimeout = 30 * time.Second
+	DefaultMigrateTimeout = 10 * time.Minute
+)
+
+// WithDefaults returns the Spec with every unset budget and policy filled in.
+func (s Spec) WithDefaults() Spec {
+	fill := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	fill(&s.StartTimeout, DefaultStartTimeout)
+	fill(&s.StopTimeout, DefaultStopTimeout)
+	fill(&s.DestroyTimeout, DefaultDestroyTimeout)
+	fill(&s.MigrateTimeout, DefaultMigrateTimeout)
+	if s.Recovery == "" {
+		s.Recovery = Restart
+	}
+	return s
+}
+
+// Kind is the part of the name before the colon: "vm".
+func (s Spec) Kind() string {
+	kind, _, _ := strings.Cut(s.Name, ":")
+	return kind
+}
+
+// Short is the part of the name after the colon: "web".
+func (s Spec) Short() string {
+	_, short, found := strings.Cut(s.Name, ":")
+	if !found {
+		return s.Name
+	}
+	return short
+}
+
+// Conflicts returns the identities of disks that both lists could write and
+// that at least one side has not declared shared (law L9), sorted.
+func Conflicts(a, b []Disk) []string {
+	var found []string
+	for _, left := range a {
+		for _, right := range b {
+			if left.Identity != right.Identity || left.ReadOnly || right.ReadOnly {
+				continue
+			}
+			if left.Shared && right.Shared {
+				continue
+			}
+			found = append(found, left.Identity)
+		}
+	}
+	sort.Strings(found)
+	return found
+}
