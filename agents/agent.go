@@ -14,70 +14,29 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Condition is what a hypervisor shows of one VM.
-type Condition string
-
-// The conditions.
-const (
-	// Absent: the hypervisor answered, it has no such VM, its QEMU process is
-	// gone, and no earlier call of ours can still bring it up.
-	Absent Condition = "absent"
-	// Running: the guest executes.
-	Running Condition = "running"
-	// Paused: it exists and does not execute; Reason says why.
-	Paused Condition = "paused"
-	// Incoming: it is the receiving half of a migration that has not ended.
-	Incoming Condition = "incoming"
-	// ShuttingDown: the guest was asked to stop and has not ended.
-	ShuttingDown Condition = "shutting down"
-	// Crashed: the guest crashed and its QEMU process is still there.
-	Crashed Condition = "crashed"
-	// Unknown: no answer, or an answer that proves nothing.
-	Unknown Condition = "unknown"
+// The values that agents hand over live in package resources, where the mind
+// can read them too.
+type (
+	// Condition is what a hypervisor shows of one VM.
+	Condition = resources.Condition
+	// Observation is one look at one VM.
+	Observation = resources.Observation
+	// Result is the end of one act.
+	Result = resources.Result
+	// Phase is one measured moment of an act.
+	Phase = resources.Phase
 )
 
-// Observation is one look at one VM.
-type Observation struct {
-	// Service is the managed service's name, or "" for a VM nobody declared.
-	Service string `json:"service,omitempty"`
-	UUID    string `json:"uuid"`
-	// Title is the hypervisor's own name of the VM.
-	Title     string    `json:"title,omitempty"`
-	Condition Condition `json:"condition"`
-	// Reason is the hypervisor's word: "ioerror", "user", "shutdown", ...
-	Reason string `json:"reason,omitempty"`
-	// Explained tells that an event said how the VM ended (shut down by its
-	// guest, crashed, destroyed); an Absent without it is a disappearance.
-	Explained bool `json:"explained,omitempty"`
-	// Disks are the disks of what was started, by identity.
-	Disks []resources.Disk `json:"disks,omitempty"`
-	// Evidence is one sentence for the timeline.
-	Evidence string `json:"evidence,omitempty"`
-}
-
-// Result is the end of one act.
-type Result struct {
-	// OK tells that the act reached its end: running after Start, Absent after
-	// Stop, running on the target and gone from the source after Migrate.
-	OK bool `json:"ok"`
-	// Source and Target are what was found afterwards; Start and Stop only
-	// fill Source (this node).
-	Source Condition `json:"source"`
-	Target Condition `json:"target,omitempty"`
-	// Why is one sentence: the hypervisor's error, or how the end was proven.
-	Why string `json:"why,omitempty"`
-	// Total and Downtime are the hypervisor's figures of a migration.
-	Total    time.Duration `json:"total,omitempty"`
-	Downtime time.Duration `json:"downtime,omitempty"`
-	// Phases are measured moments, in order.
-	Phases []Phase `json:"phases,omitempty"`
-}
-
-// Phase is one measured moment of an act.
-type Phase struct {
-	What string    `json:"what"`
-	At   time.Time `json:"at"`
-}
+// The conditions, for their documentation see package resources.
+const (
+	Absent       = resources.Absent
+	Running      = resources.Running
+	Paused       = resources.Paused
+	Incoming     = resources.Incoming
+	ShuttingDown = resources.ShuttingDown
+	Crashed      = resources.Crashed
+	Unknown      = resources.Unknown
+)
 
 // Start asks for a VM to run here.
 type Start struct {

@@ -1,0 +1,85 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// commandVersion is written with every command, so that a later shape of the
+// same kind can be told from this one.
+const commandVersion = 1
+
+type envelope struct {
+	Version int             `json:"v"`
+	Kind    string          `json:"kind"`
+	Body    json.RawMessage `json:"body"`
+}
+
+// decoders make an empty command of each kind, by the word in the log.
+var decoders = map[string]func(json.RawMessage) (Command, error){
+	Init{}.Kind():        decode[Init],
+	Restore{}.Kind():     decode[Restore],
+	Recover{}.Kind():     decode[Recover],
+	RaiseLevel{}.Kind():  decode[RaiseLevel],
+	AddToken{}.Kind():    decode[AddToken],
+	Join{}.Kind():        decode[Join],
+	RemoveNode{}.Kind():  decode[RemoveNode],
+	NodeUp{}.Kind():      decode[NodeUp],
+	Inventory{}.Kind():   decode[Inventory],
+	Leave{}.Kind():       decode[Leave],
+	NodeLeft{}.Kind():    decode[NodeLeft],
+	Contact{}.Kind():     decode[Contact],
+	BeginFence{}.Kind():  decode[BeginFence],
+	AssignFence{}.Kind(): decode[AssignFence],
+	FenceDone{}.Kind():   decode[FenceDone],
+	CheckDevice{}.Kind(): decode[CheckDevice],
+	Begin{}.Kind():       decode[Begin],
+	Done{}.Kind():        decode[Done],
+	Looked{}.Kind():      decode[Looked],
+	Observed{}.Kind():    decode[Observed],
+	Probed{}.Kind():      decode[Probed],
+	Ask{}.Kind():         decode[Ask],
+	GiveUp{}.Kind():      decode[GiveUp],
+	Configure{}.Kind():   decode[Configure],
+}
+
+func decode[C Command](body json.RawMessage) (Command, error) {
+	var command C
+	err := json.Unmarshal(body, &command)
+	return command, err
+}
+
+// Encode writes commands as the data of one log entry.
+func Encode(commands []Command) ([]byte, error) {
+	envelopes := make([]envelope, 0, len(commands))
+	for _, command := range commands {
+		body, err := json.Marshal(command)
+		if err != nil {
+			return nil, fmt.Errorf("encoding command %s: %w", command.Kind(), err)
+		}
+		envelopes = append(envelopes, envelope{Version: commandVersion, Kind: command.Kind(), Body: body})
+	}
+	return json.Marshal(envelopes)
+}
+
+// Decode reads what Encode wrote. ErrUnknownCommand is returned for a kind or
+// a version that this binary does not know.
+func Decode(data []byte) ([]Command, error) {
+	var envelopes []envelope
+	if err := json.Unmarshal(data, &envelopes); err != nil {
+		return nil, fmt.Errorf("reading a log entry: %w", err)
+	}
+	commands := make([]Command, 0, len(envelopes))
+	for _, e := range envelopes {
+		decoder, known := decoders[e.Kind]
+		if !known || e.Version != commandVersion {
+			return nil, fmt.Errorf("%w (%q, version %d)", ErrUnknownCommand, e.Kind, e.Version)
+		}
+		command, err := decoder(e.Body)
+		if err != nil {
+			return nil, fmt.Errorf("reading command %s: %w", e.Kind, err)
+		}
+		commands = append(commands, command)
+	}
+	return commands, nil
+}

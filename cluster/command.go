@@ -1,0 +1,283 @@
+package cluster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// ErrUnknownCommand is returned when an entry carries a command that this
+// binary does not know. The daemon must stop with these words: going on would
+// make its State differ from the others'.
+var ErrUnknownCommand = errors.New("the log contains a command that this version of clusterd does not know; install the version the other nodes run")
+
+// Command is one change of State, as it is written to the log.
+type Command interface {
+	// Kind is the word that names the command in the log.
+	Kind() string
+	// apply changes the State or refuses with a sentence.
+	apply(t *transaction) refusal
+}
+
+// refusal is a sentence that says which law or rule forbids a command, with
+// rgmanager's return code where a person asked; the zero value is acceptance.
+type refusal struct {
+	Code int
+	Why  string
+}
+
+var accepted = refusal{}
+
+func refuse(format string, args ...any) refusal {
+	return refusal{Code: codeFailure, Why: fmt.Sprintf(format, args...)}
+}
+
+// Entry is one committed entry of the log.
+type Entry struct {
+	Index uint64
+	// At is the leader's clock when it appended the entry: for telling and for
+	// policy windows, never for safety.
+	At       time.Time
+	Commands []Command
+}
+
+// Init founds the cluster. It is the first command of every log.
+type Init struct {
+	Cluster string  `json:"cluster"`
+	ID      string  `json:"id"`
+	Secrets Secrets `json:"secrets"`
+}
+
+// Restore replaces the whole State by a backup: a new generation in which
+// every holder is unknown until asked or fenced.
+type Restore struct {
+	State json.RawMessage `json:"state"`
+	By    string          `json:"by"`
+}
+
+// Recover raises the generation after a quorum was lost for good. Dead names
+// the nodes that the administrator typed as gone.
+type Recover struct {
+	Generation uint64   `json:"generation"`
+	Dead       []string `json:"dead"`
+	By         string   `json:"by"`
+}
+
+// RaiseLevel lets newer rules come into force once every member knows them.
+type RaiseLevel struct {
+	Level int `json:"level"`
+}
+
+// AddToken makes a join token known; only its hash is kept.
+type AddToken struct {
+	ID    string `json:"id"`
+	Token Token  `json:"token"`
+}
+
+// Join gives a machine a place in the cluster and consumes its token.
+type Join struct {
+	Token        string `json:"token,omitempty"`
+	Node         string `json:"node"`
+	Fingerprint  string `json:"fingerprint"`
+	HardwareUUID string `json:"hardwareUUID"`
+	Address      string `json:"address"`
+	Witness      bool   `json:"witness,omitempty"`
+	By           string `json:"by,omitempty"`
+}
+
+// RemoveNode takes a node out; its key is never accepted again.
+type RemoveNode struct {
+	Node string `json:"node"`
+	By   string `json:"by,omitempty"`
+	Why  string `json:"why,omitempty"`
+}
+
+// NodeUp begins an incarnation: the daemon of a node has started.
+type NodeUp struct {
+	Node        string `json:"node"`
+	Fingerprint string `json:"fingerprint"`
+	Boot        string `json:"boot"`
+	Address     string `json:"address"`
+	Version     string `json:"version"`
+	MaxLevel    int    `json:"maxLevel"`
+}
+
+// Found is one VM in an inventory.
+type Found struct {
+	Service     string                `json:"service"`
+	Observation resources.Observation `json:"observation"`
+}
+
+// Inventory is what a node found after its start. It admits the node (law L2)
+// and, with a boot id, replaces what older boots of that machine held (law L1c).
+type Inventory struct {
+	Node        string  `json:"node"`
+	Incarnation uint64  `json:"incarnation"`
+	Boot        string  `json:"boot"`
+	Found       []Found `json:"found,omitempty"`
+}
+
+// Leave asks a node to hand its services over before it shuts down.
+type Leave struct {
+	Node string `json:"node"`
+	By   string `json:"by,omitempty"`
+}
+
+// NodeLeft closes a Leave once the node holds nothing.
+type NodeLeft struct {
+	Node        string `json:"node"`
+	Incarnation uint64 `json:"incarnation"`
+}
+
+// Contact is an edge of liveness as the leader judged it.
+type Contact struct {
+	Node        string `json:"node"`
+	Incarnation uint64 `json:"incarnation"`
+	// State is NodeLost, NodeSilent, or NodeOnline when it was heard again.
+	State NodeState `json:"state"`
+	// Silence is how long the leader had not heard it.
+	Silence time.Duration `json:"silence,omitempty"`
+	// Why says who saw what.
+	Why string `json:"why"`
+}
+
+// BeginFence is the intent to make a boot harmless.
+type BeginFence struct {
+	Node   string `json:"node"`
+	Boot   string `json:"boot"`
+	Fencer string `json:"fencer"`
+	Why    string `json:"why"`
+	By     string `json:"by,omitempty"`
+	// Override is an operator's word against the brake (law L8).
+	Override bool `json:"override,omitempty"`
+}
+
+// AssignFence gives the next attempt to a node, or takes it from one that died.
+type AssignFence struct {
+	Node   string `json:"node"`
+	Fencer string `json:"fencer"`
+	Level  int    `json:"level"`
+	Why    string `json:"why,omitempty"`
+}
+
+// FenceDone is the result of one attempt.
+type FenceDone struct {
+	Node string `json:"node"`
+	// Act is the intent's index, Ordinal the attempt's number.
+	Act         uint64       `json:"act"`
+	Ordinal     int          `json:"ordinal"`
+	Fencer      string       `json:"fencer"`
+	Incarnation uint64       `json:"incarnation"`
+	Result      fence.Result `json:"result"`
+}
+
+// CheckDevice records that a fence device's answer changed.
+type CheckDevice struct {
+	Device string      `json:"device"`
+	Check  fence.Check `json:"check"`
+	By     string      `json:"by"`
+}
+
+// Begin is the intent to start, stop or migrate a service.
+type Begin struct {
+	Service    string     `json:"service"`
+	Intent     IntentKind `json:"intent"`
+	Node       string     `json:"node"`
+	Target     string     `json:"target,omitempty"`
+	Definition string     `json:"definition,omitempty"`
+	Purpose    Purpose    `json:"purpose,omitempty"`
+	Kill       bool       `json:"kill,omitempty"`
+	By         string     `json:"by,omitempty"`
+	Why        string     `json:"why,omitempty"`
+}
+
+// Done is the result of a service's act.
+type Done struct {
+	Service     string           `json:"service"`
+	Act         uint64           `json:"act"`
+	Node        string           `json:"node"`
+	Incarnation uint64           `json:"incarnation"`
+	Result      resources.Result `json:"result"`
+}
+
+// Looked answers one Ask: what a node found when it was asked about a service.
+type Looked struct {
+	Service     string                `json:"service"`
+	Node        string                `json:"node"`
+	Incarnation uint64                `json:"incarnation"`
+	Since       uint64                `json:"since"`
+	Observation resources.Observation `json:"observation"`
+}
+
+// Observed is a change that a node's agent saw without being asked.
+type Observed struct {
+	Service     string                `json:"service"`
+	Node        string                `json:"node"`
+	Incarnation uint64                `json:"incarnation"`
+	Observation resources.Observation `json:"observation"`
+}
+
+// Probed tells that a guest answered for the first time after a start.
+type Probed struct {
+	Service string    `json:"service"`
+	Node    string    `json:"node"`
+	At      time.Time `json:"at"`
+}
+
+// Ask is an administrator's request about a service.
+type Ask struct {
+	Request string    `json:"request"`
+	Op      Operation `json:"op"`
+	Service string    `json:"service"`
+	Node    string    `json:"node,omitempty"`
+	By      string    `json:"by,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// GiveUp ends the wish of a service that cannot be met.
+type GiveUp struct {
+	Service string `json:"service"`
+	Request string `json:"request"`
+	Code    int    `json:"code"`
+	Why     string `json:"why"`
+}
+
+// Configure replaces the cluster document.
+type Configure struct {
+	Base     uint64            `json:"base"`
+	Text     string            `json:"text"`
+	Document Document          `json:"document"`
+	Blobs    map[string]string `json:"blobs,omitempty"`
+	By       string            `json:"by,omitempty"`
+	Reason   string            `json:"reason,omitempty"`
+}
+
+// Kind names each command in the log.
+func (Init) Kind() string        { return "init" }
+func (Restore) Kind() string     { return "restore" }
+func (Recover) Kind() string     { return "recover" }
+func (RaiseLevel) Kind() string  { return "raise-level" }
+func (AddToken) Kind() string    { return "add-token" }
+func (Join) Kind() string        { return "join" }
+func (RemoveNode) Kind() string  { return "remove-node" }
+func (NodeUp) Kind() string      { return "node-up" }
+func (Inventory) Kind() string   { return "inventory" }
+func (Leave) Kind() string       { return "leave" }
+func (NodeLeft) Kind() string    { return "node-left" }
+func (Contact) Kind() string     { return "contact" }
+func (BeginFence) Kind() string  { return "begin-fence" }
+func (AssignFence) Kind() string { return "assign-fence" }
+func (FenceDone) Kind() string   { return "fence-done" }
+func (CheckDevice) Kind() string { return "check-device" }
+func (Begin) Kind() string       { return "begin" }
+func (Done) Kind() string        { return "done" }
+func (Looked) Kind() string      { return "looked" }
+func (Observed) Kind() string    { return "observed" }
+func (Probed) Kind() string      { return "probed" }
+func (Ask) Kind() string         { return "ask" }
+func (GiveUp) Kind() string      { return "give-up" }
+func (Configure) Kind() string   { return "configure" }

@@ -1,0 +1,19 @@
+// Package cluster is the mind: what is known (State), what was decided
+// (Command), how a decision becomes knowledge (Apply), what should be decided
+// next (Plan), who has to do it (Work), and the one step of a node that ties
+// them together (Node.Step).
+//
+// The package is pure. It has no clock, timer, randomness, goroutine, lock,
+// file, socket or log call; `now` is an argument; maps are walked by sorted
+// key. The same input gives the same output, so that a history can be replayed
+// and simulated.
+//
+// Duties of a caller:
+//   - one goroutine applies committed entries in order and hands out Fork()s;
+//   - one goroutine calls Step, with every reading of its clock monotonic;
+//   - Commands are proposed to the log as they come out; nothing is done that
+//     is not a Duty handed out by Step from the applied State;
+//   - results of duties go back into Step and are never dropped.
+//
+// The laws L1-L9 that Apply enforces are written down in docs/laws.md.
+package cluster

@@ -1,0 +1,333 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// CurrentLevel is the newest set of rules this binary knows. A State keeps the
+// level it was made with until a command raises it.
+const CurrentLevel = 1
+
+// Limits of the lists kept in State. Every list has one.
+const (
+	maxEvents       = 2000
+	maxRequests     = 512
+	maxTokens       = 64
+	maxAttempts     = 64
+	maxShots        = 64
+	maxFailedStarts = 64
+	maxRemoved      = 256
+	maxFound        = 4096
+)
+
+// State is everything the nodes agree about. It is a function of the log.
+type State struct {
+	Level      int    `json:"level"`
+	Cluster    string `json:"cluster"`
+	ID         string `json:"id"`
+	Generation uint64 `json:"generation"`
+	// Index is the log index last applied.
+	Index uint64 `json:"index"`
+
+	Config   Config   `json:"config"`
+	Document Document `json:"document"`
+	// Blobs are VM definitions by SHA-256.
+	Blobs Table[string] `json:"blobs"`
+
+	Nodes    Table[Node]    `json:"nodes"`
+	Services Table[Service] `json:"services"`
+	// Tombstones are removed services that may still run somewhere, by UUID.
+	Tombstones Table[Service] `json:"tombstones"`
+	// Fences are the open fence intents, by node.
+	Fences Table[Fence] `json:"fences"`
+	// Shots are the fence intents of the brake's window, oldest first.
+	Shots []Shot `json:"shots,omitempty"`
+	// Checks are the last changes of what fence devices answered, by device.
+	Checks Table[DeviceCheck] `json:"checks"`
+
+	Requests Table[Request] `json:"requests"`
+	Tokens   Table[Token]   `json:"tokens"`
+	// Removed are the nodes that may not come back, by key fingerprint.
+	Removed Table[Removed] `json:"removed"`
+	Secrets Secrets        `json:"secrets"`
+
+	// Timeline is the newest part of the history.
+	Timeline   []Event `json:"timeline,omitempty"`
+	NextNodeID int     `json:"nextNodeID"`
+}
+
+// Config is the document's text as it was applied.
+type Config struct {
+	Version uint64    `json:"version"`
+	Text    string    `json:"text"`
+	At      time.Time `json:"at,omitzero"`
+	By      string    `json:"by,omitempty"`
+}
+
+// Secrets are the cluster's own keys. They lie in the log and in snapshots
+// (0600) and never in an event, a status or a log line.
+type Secrets struct {
+	Authority    string       `json:"authority"`
+	AuthorityKey fence.Secret `json:"authorityKey"`
+	GossipKey    []byte       `json:"gossipKey"`
+}
+
+// NodeState is a node's standing in the cluster.
+type NodeState string
+
+// The standings.
+const (
+	// NodeJoining has a place but was never up.
+	NodeJoining NodeState = "joining"
+	// NodeLooking is up and has not yet told what runs on it.
+	NodeLooking NodeState = "looking"
+	// NodeOnline is up and may be given work.
+	NodeOnline NodeState = "online"
+	// NodeSilent: its kernel answers, its daemon does not.
+	NodeSilent NodeState = "silent"
+	// NodeLost: no contact; it may still run what it ran.
+	NodeLost NodeState = "lost"
+	// NodeFenced: its last boot is confirmed off.
+	NodeFenced NodeState = "fenced"
+	// NodeLeaving hands its services over.
+	NodeLeaving NodeState = "leaving"
+	// NodeLeft said goodbye and holds nothing.
+	NodeLeft NodeState = "left"
+)
+
+// Node is one member.
+type Node struct {
+	Name string `json:"name"`
+	ID   int    `json:"id"`
+	// Fingerprint of its key and HardwareUUID, both as of its first join, are
+	// the machine (law L1).
+	Fingerprint  string `json:"fingerprint"`
+	HardwareUUID string `json:"hardwareUUID"`
+	Address      string `json:"address"`
+	Witness      bool   `json:"witness,omitempty"`
+	Version      string `json:"version,omitempty"`
+	// MaxLevel is the newest level its binary knows.
+	MaxLevel int `json:"maxLevel,omitempty"`
+
+	State NodeState `json:"state"`
+	Boot  string    `json:"boot,omitempty"`
+	// Incarnation is the index of its last NodeUp; older acts and results of it
+	// count for nothing (law L2).
+	Incarnation uint64    `json:"incarnation,omitempty"`
+	Since       uint64    `json:"since"`
+	SinceAt     time.Time `json:"sinceAt,omitzero"`
+	Why         string    `json:"why,omitempty"`
+	// LastHeard is when the leader that lost it had last heard it.
+	LastHeard time.Time `json:"lastHeard,omitzero"`
+}
+
+// Machine is the identity that outlives names and boots.
+func (n Node) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
+
+// Reachable tells whether the node can be given work or asked.
+func (n Node) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
+
+// Holder is one boot of one machine where a service may be running (law L1).
+type Holder struct {
+	Node    string `json:"node"`
+	Machine string `json:"machine"`
+	Boot    string `json:"boot"`
+	// Since is the index at which it entered or was last asked; it names the look.
+	Since uint64 `json:"since"`
+	// Ask: nobody knows; the node has to look.
+	Ask bool `json:"ask,omitempty"`
+	// Condition is what was last seen there, in the agent's words.
+	Condition string `json:"condition,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Why       string `json:"why,omitempty"`
+	// Definition and Disks are those of what was started, not of what is
+	// written now (law L9).
+	Definition string           `json:"definition,omitempty"`
+	Disks      []resources.Disk `json:"disks,omitempty"`
+}
+
+// Service is one service with everything known about it.
+type Service struct {
+	Spec      resources.Spec  `json:"spec"`
+	State     resources.State `json:"state"`
+	Flags     resources.Flags `json:"flags,omitempty"`
+	Owner     string          `json:"owner,omitempty"`
+	LastOwner string          `json:"lastOwner,omitempty"`
+	Since     uint64          `json:"since"`
+	SinceAt   time.Time       `json:"sinceAt,omitzero"`
+	Reason    string          `json:"reason,omitempty"`
+	Holders   []Holder        `json:"holders,omitempty"`
+	Intent    *Intent         `json:"intent,omitempty"`
+	// Enabled is the administrator's standing wish.
+	Enabled bool `json:"enabled"`
+	// Held: stopped by `clusvcadm -s` until the next transition of a node.
+	Held bool `json:"held,omitempty"`
+	// Wish is the request being worked on.
+	Wish *Wish `json:"wish,omitempty"`
+	// Target and Avoid steer the next start.
+	Target string `json:"target,omitempty"`
+	Avoid  string `json:"avoid,omitempty"`
+	// Restarts are the instants that the recovery policy remembers.
+	Restarts []time.Time `json:"restarts,omitempty"`
+	// FailedOn are the nodes where starts failed since the last success.
+	FailedOn []FailedStart `json:"failedOn,omitempty"`
+	// Story gathers the measured moments of the recovery under way.
+	Story []Phase `json:"story,omitempty"`
+}
+
+// FailedStart remembers that a start did not work.
+type FailedStart struct {
+	Node string `json:"node"`
+	Why  string `json:"why"`
+}
+
+// Wish is an administrator's request on its way.
+type Wish struct {
+	Request string    `json:"request"`
+	Op      Operation `json:"op"`
+	Target  string    `json:"target,omitempty"`
+	By      string    `json:"by,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	Index   uint64    `json:"index"`
+}
+
+// IntentKind is what is to be done with a service.
+type IntentKind string
+
+// The intents.
+const (
+	IntentStart   IntentKind = "start"
+	IntentStop    IntentKind = "stop"
+	IntentMigrate IntentKind = "migrate"
+)
+
+// Purpose says what follows a stop.
+type Purpose string
+
+// The purposes.
+const (
+	ForDisable  Purpose = "disable"
+	ForStop     Purpose = "stop"
+	ForRestart  Purpose = "restart"
+	ForRelocate Purpose = "relocate"
+	ForRecovery Purpose = "recovery"
+	// ForCleanup removes what a failed start or a crash left behind.
+	ForCleanup Purpose = "cleanup"
+)
+
+// Intent is a decision that is in the log and not yet done.
+type Intent struct {
+	Kind IntentKind `json:"kind"`
+	// Index and Generation name the act.
+	Index      uint64    `json:"index"`
+	Generation uint64    `json:"generation"`
+	At         time.Time `json:"at"`
+	Node       string    `json:"node"`
+	// Incarnation of Node and of Target at the time of the decision (law L2).
+	Incarnation       uint64  `json:"incarnation"`
+	Target            string  `json:"target,omitempty"`
+	TargetIncarnation uint64  `json:"targetIncarnation,omitempty"`
+	Definition        string  `json:"definition,omitempty"`
+	Purpose           Purpose `json:"purpose,omitempty"`
+	Kill              bool    `json:"kill,omitempty"`
+	By                string  `json:"by,omitempty"`
+	Why               string  `json:"why,omitempty"`
+	Cause             uint64  `json:"cause,omitempty"`
+	// Settling: the migration ended otherwise than clean; both ends are asked.
+	Settling bool `json:"settling,omitempty"`
+	// Asked counts the rounds of asking, so that each has its own name.
+	Asked int `json:"asked,omitempty"`
+}
+
+// Fence is an open fence intent.
+type Fence struct {
+	Node       string    `json:"node"`
+	Boot       string    `json:"boot"`
+	Index      uint64    `json:"index"`
+	Generation uint64    `json:"generation"`
+	At         time.Time `json:"at"`
+	Why        string    `json:"why"`
+	By         string    `json:"by,omitempty"`
+	// Tried are the finished attempts, newest last.
+	Tried []fence.Attempt `json:"tried,omitempty"`
+	// TriedTotal also counts attempts no longer listed.
+	TriedTotal int `json:"triedTotal,omitempty"`
+	// Fencer, Level and Incarnation are the attempt under way; Fencer is empty
+	// between attempts.
+	Fencer      string  `json:"fencer,omitempty"`
+	Incarnation uint64  `json:"incarnation,omitempty"`
+	Level       int     `json:"level,omitempty"`
+	LastWhy     string  `json:"lastWhy,omitempty"`
+	Story       []Phase `json:"story,omitempty"`
+}
+
+// Shot is one fence intent, as the brake counts it (law L8).
+type Shot struct {
+	Node  string    `json:"node"`
+	Index uint64    `json:"index"`
+	At    time.Time `json:"at"`
+}
+
+// DeviceCheck is what a fence device last answered.
+type DeviceCheck struct {
+	Power    fence.Power `json:"power"`
+	Identity string      `json:"identity,omitempty"`
+	Problem  string      `json:"problem,omitempty"`
+	At       time.Time   `json:"at"`
+	By       string      `json:"by"`
+}
+
+// Request is an administrator's command that was accepted (law L7).
+type Request struct {
+	ID       string        `json:"id"`
+	Op       Operation     `json:"op"`
+	Service  string        `json:"service"`
+	Node     string        `json:"node,omitempty"`
+	By       string        `json:"by,omitempty"`
+	Index    uint64        `json:"index"`
+	Done     bool          `json:"done"`
+	Code     int           `json:"code"`
+	Text     string        `json:"text,omitempty"`
+	Why      string        `json:"why,omitempty"`
+	Owner    string        `json:"owner,omitempty"`
+	Total    time.Duration `json:"total,omitempty"`
+	Downtime time.Duration `json:"downtime,omitempty"`
+}
+
+// Token is a join token as the cluster keeps it: never the secret itself.
+type Token struct {
+	Hash    string    `json:"hash"`
+	Expires time.Time `json:"expires"`
+	Replace string    `json:"replace,omitempty"`
+	By      string    `json:"by,omitempty"`
+}
+
+// Removed is a node that was taken out; its key is not accepted again.
+type Removed struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at"`
+	By   string    `json:"by,omitempty"`
+}
+
+// Fork returns a root for readers. It must be called by the goroutine that
+// applies.
+func (s *State) Fork() *State {
+	root := *s
+	root.Blobs = s.Blobs.Fork()
+	root.Nodes = s.Nodes.Fork()
+	root.Services = s.Services.Fork()
+	root.Tombstones = s.Tombstones.Fork()
+	root.Fences = s.Fences.Fork()
+	root.Checks = s.Checks.Fork()
+	root.Requests = s.Requests.Fork()
+	root.Tokens = s.Tokens.Fork()
+	root.Removed = s.Removed.Fork()
+	// The slices only ever grow by append or are replaced whole; capping the
+	// capacity makes the next append of either side copy.
+	root.Timeline = s.Timeline[:len(s.Timeline):len(s.Timeline)]
+	root.Shots = s.Shots[:len(s.Shots):len(s.Shots)]
+	return &root
+}
