@@ -1,0 +1,169 @@
+package quorum
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+)
+
+// Log is this node's end of the replicated log. All methods may be called from any goroutine.
+type Log struct {
+	options   Options
+	raft      *raft.Raft
+	transport *raft.NetworkTransport
+	applier   *applier
+	pusher    *pusher
+	volume    *volume
+	stores    *stores
+	links     *linkPool
+
+	proposals chan struct{} // one place per Propose or Verify under way
+	appends   chan struct{} // one place per entry given to raft and not yet answered
+	session   [8]byte       // makes the tags of this Open different from those of any other
+	sequence  atomic.Uint64
+
+	barrier       sync.Mutex // held while a barrier is under way, so that many readers share one
+	barrierPassed position   // the newest barrier applied here, and its term
+
+	roles     chan Role
+	closing   chan struct{}
+	closeOnce sync.Once
+	running   sync.WaitGroup
+}
+
+// Open starts this node's part of the log, and restores the Machine from DataDir before it returns. A node that is neither
+// bootstrapped nor in the log's configuration waits in silence until the leader adds it.
+func Open(options Options, machine Machine) (*Log, error) {
+	if err := options.complete(); err != nil {
+		return nil, err
+	}
+	l := &Log{
+		options: options, applier: newApplier(machine), links: newLinkPool(options.Wire),
+		proposals: make(chan struct{}, options.MaxProposals), appends: make(chan struct{}, 2*options.MaxProposals),
+		roles: make(chan Role, 1), closing: make(chan struct{}),
+	}
+	if _, err := rand.Read(l.session[:]); err != nil {
+		return nil, fmt.Errorf("draw the session's number: %w", err)
+	}
+	l.volume = newVolume(l)
+	l.pusher = &pusher{log: l, active: map[raft.ServerID]bool{}}
+	if err := l.start(); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("open the log of node %s in %q: %w", options.ID, options.DataDir, err)
+	}
+	return l, nil
+}
+
+func (l *Log) start() (err error) {
+	if l.stores, err = openStores(&l.options, l.closing, l.volume.note); err != nil {
+		return err
+	}
+	if l.transport, err = newTransport(&l.options); err != nil {
+		return err
+	}
+	config := raftConfig(&l.options)
+	if err := l.bootstrap(config); err != nil {
+		return err
+	}
+	l.raft, err = raft.NewRaft(config, l.applier, l.stores.log, l.stores.stable, l.stores.snapshots, l.transport)
+	if err != nil {
+		return err
+	}
+	// Raft's goroutines already run; an entry applied before this line is told to followers by raft itself, a little later.
+	l.applier.setCommitted(l.pusher.announce)
+	if err := l.options.Wire.handle(channelForward, func(connection net.Conn) { l.serveForwarded(connection) }); err != nil {
+		return err
+	}
+	l.running.Go(l.watchRole)
+	if l.volume.probe != nil {
+		l.running.Go(l.volume.watch)
+	}
+	return nil
+}
+
+func (l *Log) bootstrap(config *raft.Config) error {
+	if len(l.options.Bootstrap) == 0 {
+		return nil
+	}
+	var configuration raft.Configuration
+	for _, member := range l.options.Bootstrap {
+		configuration.Servers = append(configuration.Servers, raftServer(member))
+	}
+	err := raft.BootstrapCluster(config, l.stores.log, l.stores.stable, l.stores.snapshots, l.transport, configuration)
+	if errors.Is(err, raft.ErrCantBootstrap) {
+		return nil
+	}
+	return err
+}
+
+func raftConfig(options *Options) *raft.Config {
+	config := raft.DefaultConfig()
+	config.LocalID = raft.ServerID(options.ID)
+	config.HeartbeatTimeout = options.Profile.Heartbeat
+	config.ElectionTimeout = options.Profile.Election
+	config.LeaderLeaseTimeout = options.Profile.Lease
+	config.BatchApplyCh = true
+	config.MaxAppendEntries = 512
+	config.SnapshotThreshold = options.SnapshotThreshold
+	config.SnapshotInterval = options.SnapshotInterval
+	config.TrailingLogs = options.TrailingEntries
+	config.NoLegacyTelemetry = true
+	config.Logger = newLibraryLogger(options.Logger, "raft")
+	// A node that was removed stays, so that its daemon can say so and stop in order; see Role.Member.
+	config.ShutdownOnRemove = false
+	return config
+}
+
+// Close stops this node's part of the log and releases its files. The others see a follower or leader that went silent;
+// call HandOver first where that matters. Proposals under way end with ErrOutcomeUnknown.
+func (l *Log) Close() error {
+	var err error
+	l.closeOnce.Do(func() {
+		// The connections go first: what is answered from here on could not be written down any more.
+		if l.transport != nil {
+			err = l.transport.Close()
+		}
+		close(l.closing)
+		l.options.Wire.release(channelForward)
+		l.links.close()
+		if l.raft != nil {
+			err = errors.Join(err, l.raft.Shutdown().Error())
+		}
+		l.pusher.close()
+		l.running.Wait()
+		if l.stores != nil {
+			err = errors.Join(err, l.stores.close())
+		}
+	})
+	return err
+}
+
+func (l *Log) closed() bool {
+	select {
+	case <-l.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Applied is the index of the newest entry this node's Machine has applied.
+func (l *Log) Applied() uint64 {
+	applied, _ := l.applier.position()
+	return applied.index
+}
+
+// Snapshot makes a snapshot now instead of at the threshold, for a backup or before a planned stop. It returns nil also
+// when there was nothing new.
+func (l *Log) Snapshot() error {
+	err := l.raft.Snapshot().Error()
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return nil
+	}
+	return err
+}

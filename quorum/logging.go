@@ -1,0 +1,170 @@
+package quorum
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// libraryLogger lets the libraries write to slog. They repeat some lines several times a second while a node is away, so
+// each message is passed on once per repeatInterval; how many were left out is said with the next one.
+type libraryLogger struct {
+	logger   *slog.Logger
+	name     string
+	implied  []any
+	repeated *repeatFilter
+}
+
+const (
+	repeatInterval = 10 * time.Second
+	repeatKeysMax  = 128
+)
+
+type repeatFilter struct {
+	mu   sync.Mutex
+	seen map[string]*repeatCount
+}
+
+type repeatCount struct {
+	since   time.Time
+	leftOut int
+}
+
+func newLibraryLogger(logger *slog.Logger, name string) hclog.Logger {
+	return &libraryLogger{logger: logger, name: name, repeated: &repeatFilter{seen: map[string]*repeatCount{}}}
+}
+
+// pass says whether to write the message now, and how many like it were left out before.
+func (f *repeatFilter) pass(message string, now time.Time) (bool, int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	count := f.seen[message]
+	if count != nil && now.Sub(count.since) < repeatInterval {
+		count.leftOut++
+		return false, 0
+	}
+	leftOut := 0
+	if count != nil {
+		leftOut = count.leftOut
+	}
+	if len(f.seen) >= repeatKeysMax {
+		clear(f.seen)
+	}
+	f.seen[message] = &repeatCount{since: now}
+	return true, leftOut
+}
+
+func slogLevel(level hclog.Level) slog.Level {
+	switch level {
+	case hclog.Trace, hclog.Debug, hclog.NoLevel:
+		return slog.LevelDebug
+	case hclog.Info:
+		return slog.LevelInfo
+	default:
+		// A library's error is a cluster's ordinary day: a peer that does not answer. What the operator must see is said
+		// by the callers of this package, in their own words.
+		return slog.LevelWarn
+	}
+}
+
+func (l *libraryLogger) Log(level hclog.Level, message string, arguments ...any) {
+	if level == hclog.Trace || !l.enabled(level) {
+		return
+	}
+	pass, leftOut := l.repeated.pass(message, time.Now())
+	if !pass {
+		return
+	}
+	attributes := append([]any{"library", l.name}, l.implied...)
+	for _, argument := range arguments {
+		if format, ok := argument.(hclog.Format); ok && len(format) > 0 {
+			argument = fmt.Sprintf(fmt.Sprint(format[0]), format[1:]...)
+		}
+		attributes = append(attributes, argument)
+	}
+	if leftOut > 0 {
+		attributes = append(attributes, "left_out", leftOut)
+	}
+	l.logger.Log(context.Background(), slogLevel(level), message, attributes...)
+}
+
+func (l *libraryLogger) enabled(level hclog.Level) bool {
+	return l.logger.Enabled(context.Background(), slogLevel(level))
+}
+
+func (l *libraryLogger) Trace(message string, arguments ...any) {}
+func (l *libraryLogger) Debug(message string, arguments ...any) {
+	l.Log(hclog.Debug, message, arguments...)
+}
+func (l *libraryLogger) Info(message string, arguments ...any) {
+	l.Log(hclog.Info, message, arguments...)
+}
+func (l *libraryLogger) Warn(message string, arguments ...any) {
+	l.Log(hclog.Warn, message, arguments...)
+}
+func (l *libraryLogger) Error(message string, arguments ...any) {
+	l.Log(hclog.Error, message, arguments...)
+}
+
+func (l *libraryLogger) IsTrace() bool        { return false }
+func (l *libraryLogger) IsDebug() bool        { return l.enabled(hclog.Debug) }
+func (l *libraryLogger) IsInfo() bool         { return l.enabled(hclog.Info) }
+func (l *libraryLogger) IsWarn() bool         { return l.enabled(hclog.Warn) }
+func (l *libraryLogger) IsError() bool        { return l.enabled(hclog.Error) }
+func (l *libraryLogger) ImpliedArgs() []any   { return l.implied }
+func (l *libraryLogger) Name() string         { return l.name }
+func (l *libraryLogger) SetLevel(hclog.Level) {}
+func (l *libraryLogger) GetLevel() hclog.Level {
+	if l.IsDebug() {
+		return hclog.Debug
+	}
+	return hclog.Info
+}
+
+func (l *libraryLogger) With(arguments ...any) hclog.Logger {
+	child := *l
+	child.implied = append(append([]any(nil), l.implied...), arguments...)
+	return &child
+}
+
+func (l *libraryLogger) Named(name string) hclog.Logger {
+	return l.ResetNamed(strings.Trim(l.name+"."+name, "."))
+}
+
+func (l *libraryLogger) ResetNamed(name string) hclog.Logger {
+	child := *l
+	child.name = name
+	return &child
+}
+
+func (l *libraryLogger) StandardLogger(options *hclog.StandardLoggerOptions) *log.Logger {
+	return log.New(l.StandardWriter(options), "", 0)
+}
+
+func (l *libraryLogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
+	return standardWriter{l}
+}
+
+// standardWriter takes the lines of libraries that use the log package and put the level in brackets, as memberlist does.
+type standardWriter struct{ logger *libraryLogger }
+
+func (w standardWriter) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	level := hclog.Debug
+	for prefix, prefixLevel := range map[string]hclog.Level{
+		"[INFO]": hclog.Info, "[WARN]": hclog.Warn, "[ERR]": hclog.Error, "[ERROR]": hclog.Error, "[DEBUG]": hclog.Debug,
+	} {
+		if rest, found := strings.CutPrefix(text, prefix); found {
+			text, level = strings.TrimSpace(rest), prefixLevel
+		}
+	}
+	w.logger.Log(level, text)
+	return len(line), nil
+}

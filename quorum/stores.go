@@ -1,0 +1,159 @@
+package quorum
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+)
+
+const (
+	snapshotsKept    = 2
+	segmentBytes     = 16 << 20 // preallocated per segment of the log
+	logCacheEntries  = 512
+	stableRetryPause = 500 * time.Millisecond
+)
+
+// stores are where one log lies: files in DataDir, or memory.
+type stores struct {
+	log       raft.LogStore
+	stable    raft.StableStore
+	snapshots raft.SnapshotStore
+	closeLog  func() error
+}
+
+// openStores opens or makes them. note hears the outcome of every write of the log.
+func openStores(options *Options, closing <-chan struct{}, note func(error)) (*stores, error) {
+	if options.DataDir == "" {
+		memory := raft.NewInmemStore()
+		return watchStores(&stores{
+			log: memory, stable: memory, snapshots: raft.NewInmemSnapshotStore(), closeLog: func() error { return nil },
+		}, options, closing, note)
+	}
+	files, err := openFiles(options)
+	if err != nil {
+		return nil, err
+	}
+	return watchStores(files, options, closing, note)
+}
+
+func openFiles(options *Options) (*stores, error) {
+	logDir := filepath.Join(options.DataDir, "log")
+	if err := os.MkdirAll(logDir, 0o700); err != nil {
+		return nil, err
+	}
+	// Also when it was there before: entries may carry passwords.
+	if err := os.Chmod(options.DataDir, 0o700); err != nil {
+		return nil, err
+	}
+	log, err := wal.Open(logDir, wal.WithSegmentSize(segmentBytes), wal.WithLogger(newLibraryLogger(options.Logger, "raft-wal")))
+	if err != nil {
+		return nil, fmt.Errorf("open the log in %s: %w", logDir, err)
+	}
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(options.DataDir, snapshotsKept,
+		newLibraryLogger(options.Logger, "raft-snapshots"))
+	if err != nil {
+		log.Close()
+		return nil, fmt.Errorf("open the snapshots in %s: %w", options.DataDir, err)
+	}
+	return &stores{log: log, stable: log, snapshots: snapshots, closeLog: log.Close}, nil
+}
+
+func watchStores(s *stores, options *Options, closing <-chan struct{}, note func(error)) (*stores, error) {
+	watchdog := &writeWatchdog{limit: options.Profile.WriteLimit, fatal: options.Fatal}
+	cached, err := raft.NewLogCache(logCacheEntries, &watchedLog{s.log, watchdog, note})
+	if err != nil {
+		return nil, errors.Join(err, s.closeLog())
+	}
+	s.log = cached
+	s.stable = &watchedStable{StableStore: s.stable, watchdog: watchdog, note: note, closing: closing}
+	return s, nil
+}
+
+func (s *stores) close() error { return s.closeLog() }
+
+// writeWatchdog tells the daemon to end when one write does not return. Raft never replaces a leader whose disk hangs: its
+// heartbeats do not pass through the disk.
+type writeWatchdog struct {
+	limit time.Duration
+	fatal func(string)
+	once  sync.Once
+}
+
+func (w *writeWatchdog) guard(what string) (done func() bool) {
+	return time.AfterFunc(w.limit, func() {
+		w.once.Do(func() {
+			w.fatal(fmt.Sprintf("%s has not finished after %s: the volume of the log hangs; "+
+				"another node takes over when this process has ended", what, w.limit))
+		})
+	}).Stop
+}
+
+// watchedLog is a log store whose writes are watched.
+type watchedLog struct {
+	raft.LogStore
+	watchdog *writeWatchdog
+	note     func(error)
+}
+
+// IsMonotonic passes on what raft must know of the store below: raft-wal refuses gaps, so raft has to empty it after it
+// took a snapshot from the leader. A wrapper that hides this leaves such a follower unable to append.
+func (w *watchedLog) IsMonotonic() bool {
+	store, ok := w.LogStore.(raft.MonotonicLogStore)
+	return ok && store.IsMonotonic()
+}
+
+func (w *watchedLog) StoreLog(entry *raft.Log) error { return w.StoreLogs([]*raft.Log{entry}) }
+
+func (w *watchedLog) StoreLogs(entries []*raft.Log) error {
+	defer w.watchdog.guard("a write to the log")()
+	err := w.LogStore.StoreLogs(entries)
+	w.note(err)
+	return err
+}
+
+func (w *watchedLog) DeleteRange(low, high uint64) error {
+	defer w.watchdog.guard("shortening the log")()
+	return w.LogStore.DeleteRange(low, high)
+}
+
+// watchedStable keeps term and vote. Raft panics when the term cannot be written; here such a write is repeated until it
+// works or the log is closed. The node takes no part in elections meanwhile, as it must not, and its daemon lives on,
+// says why, and leaves its virtual machines alone.
+type watchedStable struct {
+	raft.StableStore
+	watchdog *writeWatchdog
+	note     func(error)
+	closing  <-chan struct{}
+}
+
+func (w *watchedStable) Set(key, value []byte) error {
+	return w.persist(func() error { return w.StableStore.Set(key, value) })
+}
+
+func (w *watchedStable) SetUint64(key []byte, value uint64) error {
+	return w.persist(func() error { return w.StableStore.SetUint64(key, value) })
+}
+
+func (w *watchedStable) persist(write func() error) error {
+	for {
+		done := w.watchdog.guard("writing down term and vote")
+		err := write()
+		done()
+		w.note(err)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(stableRetryPause):
+		case <-w.closing:
+			// Not an error: raft would panic on the way out, and an unwritten vote of a node that ends is never used.
+			return nil
+		}
+	}
+}
