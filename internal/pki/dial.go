@@ -1,0 +1,82 @@
+package pki
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// DialTimeout bounds one connection attempt from the first packet to the greeting, whatever the caller's context allows.
+const DialTimeout = 10 * time.Second
+
+// Dial connects to the wanted node (or AnyNode) for one protocol of its Mux. When it returns, both ends have accepted each other.
+// Beside network errors, ErrWrongNode, ErrOtherCluster, ErrCertificateDates and ErrRemoved are returned about the server, and
+// ErrRefused (with ErrRemoved, when that is the reason) and ErrBusy when the server says so about us.
+func Dial(ctx context.Context, store *Store, address, wantNode, protocol string) (*tls.Conn, error) {
+	target := "node " + wantNode
+	if wantNode == AnyNode {
+		target = "a node"
+	}
+	connection, err := dial(ctx, address, protocol, store.ClientConfig(wantNode, protocol))
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s at %s for %s: %w", target, address, protocol, err)
+	}
+	return connection, nil
+}
+
+// DialJoin connects to the first of the token's addresses that answers as the token's cluster, without a certificate of its own.
+func DialJoin(ctx context.Context, token Token, protocol string) (*tls.Conn, error) {
+	var failures []error
+	for _, address := range token.Addresses {
+		connection, err := dial(ctx, address, protocol, JoinClientConfig(token, protocol))
+		if err == nil {
+			return connection, nil
+		}
+		failures = append(failures, fmt.Errorf("at %s: %w", address, err))
+	}
+	return nil, fmt.Errorf("reach cluster %s: %w", token.ClusterID, errors.Join(failures...))
+}
+
+func dial(ctx context.Context, address, protocol string, config *tls.Config) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	defer cancel()
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%w; is clusterd running there?", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	connection, err := secure(ctx, raw, protocol, config)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return connection, nil
+}
+
+// secure makes a connection ready for use: handshake, then greeting.
+func secure(ctx context.Context, raw net.Conn, protocol string, config *tls.Config) (*tls.Conn, error) {
+	connection := tls.Client(raw, config)
+	// The handshake watches the context itself, but tells it badly; closing the connection covers handshake and greeting alike.
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	err := connection.HandshakeContext(ctx)
+	if err != nil && strings.Contains(err.Error(), "no application protocol") {
+		err = fmt.Errorf("it does not serve %s; is it still starting, or of another version? (%w)", protocol, err)
+	}
+	if err == nil && connection.ConnectionState().NegotiatedProtocol != protocol {
+		err = fmt.Errorf("it does not serve %s; is it still starting, or of another version?", protocol)
+	}
+	if err == nil && greets(protocol) {
+		err = readGreeting(connection)
+	}
+	if !stop() {
+		return nil, fmt.Errorf("it did not answer in time: %w", errors.Join(ctx.Err(), err))
+	}
+	return connection, err
+}

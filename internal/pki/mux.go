@@ -1,0 +1,356 @@
+package pki
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Limits are the bounds of a Mux. Zero values take the defaults.
+type Limits struct {
+	// HandshakeTimeout ends a handshake that does not get on. Default 5 s.
+	HandshakeTimeout time.Duration
+	// Handshakes is how many may be under way. One more ends the oldest, never the newest: an honest peer is through in
+	// milliseconds, so the oldest is the silent one, and silence must not lock others out. Default 64.
+	Handshakes int
+	// Joiners is how many connections without a certificate may be open, small because nobody vouches for them. Default 32.
+	Joiners int
+	// Connections is how many connections with a certificate may be open. Default 1024.
+	Connections int
+	// Queue is how many ready connections of one protocol may wait for Accept. Default 64.
+	Queue int
+}
+
+func (limits Limits) withDefaults() Limits {
+	if limits.HandshakeTimeout <= 0 {
+		limits.HandshakeTimeout = 5 * time.Second
+	}
+	for _, field := range []struct {
+		value       *int
+		replacement int
+	}{{&limits.Handshakes, 64}, {&limits.Joiners, 32}, {&limits.Connections, 1024}, {&limits.Queue, 64}} {
+		if *field.value <= 0 {
+			*field.value = field.replacement
+		}
+	}
+	return limits
+}
+
+// acceptFailureLimit is how often accepting may fail in a row (out of file descriptors, mostly), a second apart at last, before Run
+// gives up.
+const acceptFailureLimit = 100
+
+// ErrProtocolTaken is returned by Mux.Protocol when the protocol has an open listener already.
+var ErrProtocolTaken = errors.New("the protocol is served already")
+
+// Mux serves several protocols on one TCP address, told apart by ALPN. It does the handshake and verifies the peer before anyone sees
+// the connection, refuses with words, and bounds everything that a stranger can make it hold.
+type Mux struct {
+	listener net.Listener
+	store    *Store
+	limits   Limits
+	log      *slog.Logger
+	workers  sync.WaitGroup
+
+	mutex     sync.Mutex
+	closed    bool
+	protocols map[string]*protocolListener
+	pending   []*muxConn            // Handshakes under way, oldest first.
+	open      map[*muxConn]struct{} // Verified and not closed.
+	joiners   int                   // How many of open are joiners.
+}
+
+// NewMux takes over a plain TCP listener. Nothing is accepted before Run. A nil logger discards.
+func NewMux(listener net.Listener, store *Store, limits Limits, log *slog.Logger) *Mux {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Mux{
+		listener: listener, store: store, limits: limits.withDefaults(), log: log,
+		protocols: make(map[string]*protocolListener), open: make(map[*muxConn]struct{}),
+	}
+}
+
+// Protocol opens a listener for one protocol; a peer that asks for a protocol nobody opened is told so. Only the given kinds of peer
+// get through, and only nodes when none is given, so that a forgotten argument does not open a door. Accepted connections are
+// *tls.Conn with the handshake done; PeerOf names the peer. ErrProtocolTaken is returned while another listener for it is open.
+func (mux *Mux) Protocol(name string, kinds ...Kind) (net.Listener, error) {
+	if len(kinds) == 0 {
+		kinds = []Kind{KindNode}
+	}
+	mux.mutex.Lock()
+	defer mux.mutex.Unlock()
+	if mux.closed {
+		return nil, net.ErrClosed
+	}
+	if mux.protocols[name] != nil {
+		return nil, fmt.Errorf("open protocol %s: %w", name, ErrProtocolTaken)
+	}
+	listener := &protocolListener{
+		mux: mux, name: name, kinds: slices.Clone(kinds),
+		queue: make(chan *tls.Conn, mux.limits.Queue), done: make(chan struct{}),
+	}
+	mux.protocols[name] = listener
+	return listener, nil
+}
+
+// Run accepts until the context ends (then it returns nil) or the listener fails for good. At its end the TCP listener, all protocols
+// and all unfinished handshakes are closed; connections that were accepted belong to who accepted them.
+func (mux *Mux) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { mux.listener.Close() })
+	defer stop()
+	defer mux.shut()
+	failures := 0
+	for {
+		raw, err := mux.listener.Accept()
+		switch {
+		case err == nil:
+			failures = 0
+			mux.begin(raw)
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed) || failures >= acceptFailureLimit:
+			return fmt.Errorf("accept connections at %s: %w", mux.listener.Addr(), err)
+		default:
+			failures++
+			mux.log.Warn("cannot accept a connection, trying again", "address", mux.listener.Addr().String(), "error", err)
+			pause(ctx, min(time.Duration(failures)*10*time.Millisecond, time.Second))
+		}
+	}
+}
+
+func pause(ctx context.Context, duration time.Duration) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// Disconnect closes every open connection whose peer the function picks, at once and without a farewell, and returns how many. It is
+// for a node that was removed or a client that was revoked. The function must not call the Mux.
+func (mux *Mux) Disconnect(pick func(Peer) bool) int {
+	mux.mutex.Lock()
+	var picked []*muxConn
+	for connection := range mux.open {
+		if pick(connection.peer) {
+			picked = append(picked, connection)
+		}
+	}
+	mux.mutex.Unlock()
+	for _, connection := range picked {
+		connection.Close()
+	}
+	return len(picked)
+}
+
+// begin never blocks: Run must be free for the next peer.
+func (mux *Mux) begin(raw net.Conn) {
+	connection := &muxConn{Conn: raw, mux: mux}
+	mux.mutex.Lock()
+	var oldest *muxConn
+	if len(mux.pending) >= mux.limits.Handshakes {
+		oldest, mux.pending = mux.pending[0], mux.pending[1:]
+	}
+	mux.pending = append(mux.pending, connection)
+	mux.mutex.Unlock()
+	if oldest != nil {
+		oldest.Close()
+	}
+	mux.workers.Go(func() { mux.handshake(connection) })
+}
+
+func (mux *Mux) handshake(connection *muxConn) {
+	// The deadline is on the connection and covers the greeting too: a peer that does not read must not hold this goroutine.
+	connection.SetDeadline(time.Now().Add(mux.limits.HandshakeTimeout))
+	secured := tls.Server(connection, mux.store.unverifiedServerConfig(mux.names()))
+	if err := secured.Handshake(); err != nil {
+		mux.log.Info("a TLS handshake failed", "remote", connection.RemoteAddr().String(), "error", err)
+		connection.Close()
+		return
+	}
+	protocol := secured.ConnectionState().NegotiatedProtocol
+	peer, err := mux.store.verifyClient(secured.ConnectionState())
+	if err == nil {
+		err = mux.admit(connection, peer, protocol)
+	}
+	if err == nil {
+		err = mux.deliver(secured, protocol)
+	}
+	if err != nil {
+		mux.refuse(secured, connection, protocol, err)
+	}
+}
+
+// refuse tells the other end why, where it can listen, and the log in any case.
+func (mux *Mux) refuse(secured *tls.Conn, connection *muxConn, protocol string, reason error) {
+	mux.log.Warn("a connection was refused", "remote", connection.RemoteAddr().String(), "protocol", protocol, "reason", reason)
+	if greets(protocol) {
+		writeGreeting(secured, verdictOf(reason), reason.Error()) // A peer that is gone needs no reason.
+	}
+	secured.Close()
+}
+
+// admit counts the connection among the open ones, or says why not.
+func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
+	mux.mutex.Lock()
+	defer mux.mutex.Unlock()
+	listener := mux.protocols[protocol]
+	if listener == nil {
+		return fmt.Errorf("protocol %q is not served here", protocol)
+	}
+	if !slices.Contains(listener.kinds, peer.Kind) {
+		return fmt.Errorf("protocol %s is not for %s", protocol, peer)
+	}
+	verified := len(mux.open) - mux.joiners
+	if peer.Kind == KindJoiner && mux.joiners >= mux.limits.Joiners || peer.Kind != KindJoiner && verified >= mux.limits.Connections {
+		return fmt.Errorf("%w: too many connections are open here", ErrBusy)
+	}
+	if !mux.forgetPending(connection) {
+		return fmt.Errorf("%w: too many handshakes were under way", ErrBusy)
+	}
+	connection.peer = peer
+	mux.open[connection] = struct{}{}
+	if peer.Kind == KindJoiner {
+		mux.joiners++
+	}
+	return nil
+}
+
+// deliver greets and hands over. The greeting goes out first, since afterwards the connection belongs to the one who accepts it.
+func (mux *Mux) deliver(secured *tls.Conn, protocol string) error {
+	mux.mutex.Lock()
+	listener := mux.protocols[protocol]
+	full := listener == nil || len(listener.queue) == cap(listener.queue)
+	mux.mutex.Unlock()
+	if full {
+		return fmt.Errorf("%w: protocol %s has no room in its queue", ErrBusy, protocol)
+	}
+	if greets(protocol) {
+		if err := writeGreeting(secured, verdictWelcome, ""); err != nil {
+			secured.Close()
+			return nil
+		}
+	}
+	secured.SetDeadline(time.Time{})
+	mux.mutex.Lock()
+	defer mux.mutex.Unlock()
+	if mux.protocols[protocol] == listener {
+		select {
+		case listener.queue <- secured:
+			return nil
+		default:
+		}
+	}
+	// The queue filled up after the greeting. The peer sees its connection end and dials again.
+	go secured.Close()
+	return nil
+}
+
+func (mux *Mux) names() []string {
+	mux.mutex.Lock()
+	defer mux.mutex.Unlock()
+	names := make([]string, 0, len(mux.protocols))
+	for name := range mux.protocols {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// shut ends everything that nobody has accepted yet.
+func (mux *Mux) shut() {
+	mux.listener.Close()
+	mux.mutex.Lock()
+	mux.closed = true
+	pending := slices.Clone(mux.pending)
+	var listeners []*protocolListener
+	for _, listener := range mux.protocols {
+		listeners = append(listeners, listener)
+	}
+	mux.mutex.Unlock()
+	for _, connection := range pending {
+		connection.Close()
+	}
+	for _, listener := range listeners {
+		listener.Close()
+	}
+	mux.workers.Wait()
+}
+
+// forgetPending says whether the handshake was still counted. The caller holds the mutex.
+func (mux *Mux) forgetPending(connection *muxConn) bool {
+	position := slices.Index(mux.pending, connection)
+	if position < 0 {
+		return false
+	}
+	mux.pending = slices.Delete(mux.pending, position, position+1)
+	return true
+}
+
+// muxConn lies under the TLS connection and keeps the counts right, so that what is handed out is a *tls.Conn that net/http knows.
+type muxConn struct {
+	net.Conn
+	mux  *Mux
+	peer Peer // Set once, by admit.
+}
+
+// Close may be called several times; the counts change once.
+func (connection *muxConn) Close() error {
+	mux := connection.mux
+	mux.mutex.Lock()
+	mux.forgetPending(connection)
+	if _, isOpen := mux.open[connection]; isOpen {
+		delete(mux.open, connection)
+		if connection.peer.Kind == KindJoiner {
+			mux.joiners--
+		}
+	}
+	mux.mutex.Unlock()
+	return connection.Conn.Close()
+}
+
+type protocolListener struct {
+	mux   *Mux
+	name  string
+	kinds []Kind
+	queue chan *tls.Conn
+	done  chan struct{}
+}
+
+// Accept returns net.ErrClosed after Close or after the end of Mux.Run.
+func (listener *protocolListener) Accept() (net.Conn, error) {
+	select {
+	case connection := <-listener.queue:
+		return connection, nil
+	case <-listener.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends this protocol only, with the connections that nobody accepted yet. It may be opened again.
+func (listener *protocolListener) Close() error {
+	listener.mux.mutex.Lock()
+	if listener.mux.protocols[listener.name] == listener {
+		delete(listener.mux.protocols, listener.name)
+		close(listener.done)
+	}
+	listener.mux.mutex.Unlock()
+	for {
+		select {
+		case connection := <-listener.queue:
+			connection.Close()
+		default:
+			return nil
+		}
+	}
+}
+
+func (listener *protocolListener) Addr() net.Addr { return listener.mux.listener.Addr() }
