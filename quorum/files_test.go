@@ -1,0 +1,280 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// onDisk gives each node a folder of its own below dir.
+func onDisk(t *testing.T, dir string) func(*Options) {
+	return func(o *Options) {
+		o.DataDir = filepath.Join(dir, o.ID)
+		o.FreeBytesMin = 1
+		o.Fatal = func(reason string) { t.Errorf("%s: fatal: %s", o.ID, reason) }
+	}
+}
+
+func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, onDisk(t, dir))
+		c.leader()
+		for i := range 30 {
+			c.nodes[i%3].mustPropose(t, fmt.Sprint("key", i), "value")
+		}
+		if err := c.leader().log.Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+		c.leader().mustPropose(t, "behind the snapshot", strings.Repeat("x", 1<<20))
+		c.close()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, onDisk(t, dir))
+		defer c.close()
+		c.leader()
+		for _, n := range c.nodes {
+			if err := n.log.Verify(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n.machine.get("key29") != "value" || len(n.machine.get("behind the snapshot")) != 1<<20 {
+				t.Errorf("%s forgot what was acknowledged", n.id)
+			}
+		}
+	})
+	info, err := os.Stat(filepath.Join(dir, "node1"))
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the data folder has mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestRecoverAfterTheQuorumIsLost(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 5, onDisk(t, dir))
+		c.leader().mustPropose(t, "key", "value")
+		time.Sleep(time.Second)
+		c.close()
+	})
+	before, err := Inspect(filepath.Join(dir, "node2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before.Members) != 5 || before.LastIndex < 2 {
+		t.Fatalf("before: %+v", before)
+	}
+	err = Recover(filepath.Join(dir, "node2"), Member{ID: "node2", Address: "node2"}, []Member{{ID: "node5", Address: "node5"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{t: t, network: newNetwork()}
+		defer c.close()
+		c.add("node2", nil, onDisk(t, dir))
+		c.add("node5", nil, onDisk(t, dir))
+		leader := c.leader()
+		leader.mustPropose(t, "key2", "value2")
+		for _, n := range c.nodes {
+			if err := n.log.Verify(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n.machine.get("key") != "value" || n.machine.get("key2") != "value2" {
+				t.Errorf("%s lost entries", n.id)
+			}
+		}
+		ids := func(members []Member) (ids []string) {
+			for _, m := range members {
+				ids = append(ids, m.ID)
+			}
+			return ids
+		}
+		if got := ids(leader.log.Members()); !slices.Equal(got, []string{"node2", "node5"}) {
+			t.Errorf("members after the recovery: %v", got)
+		}
+	})
+	if err := Recover(t.TempDir(), Member{ID: "a", Address: "a"}, nil); err == nil {
+		t.Error("a folder without a log was recovered")
+	}
+}
+
+// A leader whose volume is full refuses, hands over, and takes proposals through the new leader.
+func TestFullVolumeHandsLeadershipOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := map[string]*atomic.Bool{}
+		var changes atomic.Int32
+		c := newCluster(t, 3, func(o *Options) {
+			flag := &atomic.Bool{}
+			full[o.ID] = flag
+			o.volumeProbe = func() error {
+				if flag.Load() {
+					return errors.New("only 3 MiB are free")
+				}
+				return nil
+			}
+			o.HealthChanged = func(Health) { changes.Add(1) }
+		})
+		defer c.close()
+		old := c.leader()
+		old.mustPropose(t, "key", "value")
+		full[old.id].Store(true)
+		until(t, "leadership moves on", func() bool { return c.leader() != old })
+		if health := old.log.Health(); health.Writable || health.Reason != "only 3 MiB are free" {
+			t.Errorf("health %+v", health)
+		}
+		old.mustPropose(t, "key", "through the new leader")
+		for _, n := range c.nodes {
+			full[n.id].Store(true)
+		}
+		time.Sleep(5 * time.Second)
+		if _, err := old.log.Propose(t.Context(), writeOf("key", "nowhere")); !errors.Is(err, ErrLogVolume) ||
+			!strings.Contains(err.Error(), "3 MiB") {
+			t.Errorf("propose when all volumes are full: %v", err)
+		}
+		full[old.id].Store(false)
+		time.Sleep(5 * time.Second)
+		if changes.Load() < 4 {
+			t.Errorf("%d changes of health were told, 3 nodes filled up and one recovered", changes.Load())
+		}
+	})
+}
+
+// hungStore is a disk that stops answering.
+type hungStore struct {
+	raft.LogStore
+	release chan struct{}
+}
+
+func (s hungStore) StoreLogs([]*raft.Log) error {
+	<-s.release
+	return errors.New("released")
+}
+
+func TestHungWriteEndsTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reasons := make(chan string, 2)
+		store := hungStore{raft.NewInmemStore(), make(chan struct{})}
+		watched := &watchedLog{store, &writeWatchdog{limit: 10 * time.Second, fatal: func(r string) { reasons <- r }}, func(error) {}}
+		started := time.Now()
+		done := make(chan error)
+		go func() { done <- watched.StoreLogs(nil) }()
+		reason := <-reasons
+		if took := time.Since(started); took != 10*time.Second || !strings.Contains(reason, "hangs") {
+			t.Errorf("after %s: %s", took, reason)
+		}
+		close(store.release)
+		if err := <-done; err == nil {
+			t.Error("the failure of the write was hidden")
+		}
+	})
+}
+
+// brokenStable is a disk that refuses writes until it is repaired.
+type brokenStable struct {
+	raft.StableStore
+	refusals int
+}
+
+func (s *brokenStable) SetUint64(key []byte, value uint64) error {
+	if s.refusals > 0 {
+		s.refusals--
+		return errors.New("read-only file system")
+	}
+	return s.StableStore.SetUint64(key, value)
+}
+
+func TestUnwritableTermWaitsInsteadOfPanicking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var noted []error
+		stable := &watchedStable{
+			StableStore: &brokenStable{raft.NewInmemStore(), 4},
+			watchdog:    &writeWatchdog{limit: time.Second, fatal: func(reason string) { t.Error(reason) }},
+			note: func(err error) {
+				if err != nil {
+					noted = append(noted, err)
+				}
+			},
+			closing: make(chan struct{}),
+		}
+		if err := stable.SetUint64(keyCurrentTerm, 7); err != nil {
+			t.Fatal(err)
+		}
+		if term, err := stable.GetUint64(keyCurrentTerm); term != 7 || len(noted) != 4 {
+			t.Errorf("term %d, %v, after %d refusals", term, err, len(noted))
+		}
+	})
+}
+
+// loopback is real TCP, for the figures.
+type loopback struct{ net.Listener }
+
+func (l loopback) Dial(ctx context.Context, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+func BenchmarkFollowerApplies(b *testing.B) {
+	dir := b.TempDir()
+	var members []Member
+	var wires []*Wire
+	for i := range 3 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		wires = append(wires, NewWire(loopback{listener}, nil))
+		members = append(members, Member{fmt.Sprint("node", i), listener.Addr().String(), true})
+	}
+	var logs []*Log
+	for i, member := range members {
+		log, err := Open(Options{
+			ID: member.ID, Address: member.Address, Wire: wires[i], Bootstrap: members,
+			DataDir: filepath.Join(dir, member.ID), Fatal: func(reason string) { b.Error(reason) },
+		}, newRegister())
+		if err != nil {
+			b.Fatal(err)
+		}
+		logs = append(logs, log)
+		defer wires[i].Close()
+		defer log.Close()
+	}
+	for !logs[0].Role().IsLeader {
+		for _, log := range logs[1:] {
+			if log.Role().IsLeader {
+				log.HandOver(b.Context(), members[0].ID)
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	var commits, lags []time.Duration
+	for b.Loop() {
+		started := time.Now()
+		committed, err := logs[0].Propose(b.Context(), writeOf("key", "value"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		commit := time.Now()
+		for _, log := range logs[1:] {
+			if err := log.applier.wait(b.Context(), committed.Index); err != nil {
+				b.Fatal(err)
+			}
+		}
+		commits, lags = append(commits, commit.Sub(started)), append(lags, time.Since(commit))
+		time.Sleep(time.Millisecond) // an idle log, as a cluster manager's mostly is
+	}
+	for name, figures := range map[string][]time.Duration{"commit": commits, "follower": lags} {
+		slices.Sort(figures)
+		b.ReportMetric(float64(figures[len(figures)/2].Microseconds()), name+"_p50_us")
+		b.ReportMetric(float64(figures[len(figures)*99/100].Microseconds()), name+"_p99_us")
+	}
+}
