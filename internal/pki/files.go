@@ -60,14 +60,22 @@ func ReadKeyFile(path string) ([]byte, error) {
 	return key, nil
 }
 
-// WriteSecret replaces the file atomically and durably, with mode 0600 whatever the umask says. Its folder is made (0700) if missing.
+// WriteSecret replaces the file atomically and durably, with mode 0600 whatever umask and old file say. Its folder is made (0700) if missing.
 func WriteSecret(path string, data []byte) error {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, secretFolderMode); err != nil {
 		return fmt.Errorf("write secret file: %w", err)
 	}
-	// The temporary file must be in the same folder: renameio would otherwise look at $TMPDIR, and a rename there is not atomic.
-	if err := renameio.WriteFile(path, data, secretFileMode, renameio.WithTempDir(folder), renameio.IgnoreUmask()); err != nil {
+	// Not renameio.WriteFile: that keeps the mode of a file which is there already, also one that others can read.
+	pending, err := renameio.TempFile(folder, path)
+	if err != nil {
+		return fmt.Errorf("write secret file %s: %w", path, err)
+	}
+	defer pending.Cleanup() // Does nothing after the replacement.
+	if _, err := pending.Write(data); err != nil {
+		return fmt.Errorf("write secret file %s: %w", path, err)
+	}
+	if err := pending.CloseAtomicallyReplace(); err != nil {
 		return fmt.Errorf("write secret file %s: %w", path, err)
 	}
 	return syncFolder(folder)

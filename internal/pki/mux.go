@@ -78,8 +78,8 @@ func NewMux(listener net.Listener, store *Store, limits Limits, log *slog.Logger
 }
 
 // Protocol opens a listener for one protocol; a peer that asks for a protocol nobody opened is told so. Only the given kinds of peer
-// get through, and only nodes when none is given, so that a forgotten argument does not open a door. Accepted connections are
-// *tls.Conn with the handshake done; PeerOf names the peer. ErrProtocolTaken is returned while another listener for it is open.
+// get through, and only nodes when none is given, so that a forgotten argument does not open a door. Accepted connections are *Conn,
+// with handshake and verification done. ErrProtocolTaken is returned while another listener for it is open.
 func (mux *Mux) Protocol(name string, kinds ...Kind) (net.Listener, error) {
 	if len(kinds) == 0 {
 		kinds = []Kind{KindNode}
@@ -94,7 +94,7 @@ func (mux *Mux) Protocol(name string, kinds ...Kind) (net.Listener, error) {
 	}
 	listener := &protocolListener{
 		mux: mux, name: name, kinds: slices.Clone(kinds),
-		queue: make(chan *tls.Conn, mux.limits.Queue), done: make(chan struct{}),
+		queue: make(chan *Conn, mux.limits.Queue), done: make(chan struct{}),
 	}
 	mux.protocols[name] = listener
 	return listener, nil
@@ -181,8 +181,12 @@ func (mux *Mux) handshake(connection *muxConn) {
 	if err == nil {
 		err = mux.admit(connection, peer, protocol)
 	}
+	if err == nil && mux.store.trust.standing(peer).Kind == StandingRemoved {
+		// Its removal came between the verification and now, and Disconnect may have looked before the connection was counted.
+		err = fmt.Errorf("%s was %w just now", peer, ErrRemoved)
+	}
 	if err == nil {
-		err = mux.deliver(secured, protocol)
+		err = mux.deliver(secured, peer, protocol)
 	}
 	if err != nil {
 		mux.refuse(secured, connection, protocol, err)
@@ -225,7 +229,7 @@ func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
 }
 
 // deliver greets and hands over. The greeting goes out first, since afterwards the connection belongs to the one who accepts it.
-func (mux *Mux) deliver(secured *tls.Conn, protocol string) error {
+func (mux *Mux) deliver(secured *tls.Conn, peer Peer, protocol string) error {
 	mux.mutex.Lock()
 	listener := mux.protocols[protocol]
 	full := listener == nil || len(listener.queue) == cap(listener.queue)
@@ -244,7 +248,7 @@ func (mux *Mux) deliver(secured *tls.Conn, protocol string) error {
 	defer mux.mutex.Unlock()
 	if mux.protocols[protocol] == listener {
 		select {
-		case listener.queue <- secured:
+		case listener.queue <- &Conn{Conn: secured, peer: peer}:
 			return nil
 		default:
 		}
@@ -295,7 +299,17 @@ func (mux *Mux) forgetPending(connection *muxConn) bool {
 	return true
 }
 
-// muxConn lies under the TLS connection and keeps the counts right, so that what is handed out is a *tls.Conn that net/http knows.
+// Conn is an accepted connection. It is not a bare *tls.Conn because net/http hangs up on one whose ALPN protocol it does not know;
+// of this one it only reads ConnectionState, and handlers find the peer by PeerOf(*request.TLS).
+type Conn struct {
+	*tls.Conn
+	peer Peer
+}
+
+// Peer is the other end, verified.
+func (connection *Conn) Peer() Peer { return connection.peer }
+
+// muxConn lies under the TLS connection and keeps the counts right, whoever closes the connection and however.
 type muxConn struct {
 	net.Conn
 	mux  *Mux
@@ -321,7 +335,7 @@ type protocolListener struct {
 	mux   *Mux
 	name  string
 	kinds []Kind
-	queue chan *tls.Conn
+	queue chan *Conn
 	done  chan struct{}
 }
 

@@ -172,8 +172,7 @@ func echo(listener net.Listener) <-chan Peer {
 				close(came)
 				return
 			}
-			peer, _ := PeerOf(connection.(*tls.Conn).ConnectionState())
-			came <- peer
+			came <- connection.(*Conn).Peer()
 			go func() {
 				io.Copy(connection, connection)
 				connection.Close()
@@ -195,4 +194,53 @@ func withoutVerification(identity *Identity) *tls.Config {
 	config := NewStore(identity, Trust{}).ClientConfig(AnyNode)
 	config.VerifyConnection = nil
 	return config
+}
+
+// pipeListener is a listener in memory, so that the timing tests can run in virtual time.
+type pipeListener struct {
+	incoming chan net.Conn
+	done     chan struct{}
+	once     sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{incoming: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (listener *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case connection := <-listener.incoming:
+		return connection, nil
+	case <-listener.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (listener *pipeListener) Close() error {
+	listener.once.Do(func() { close(listener.done) })
+	return nil
+}
+
+func (listener *pipeListener) Addr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7500}
+}
+
+func (listener *pipeListener) connect() net.Conn {
+	near, far := net.Pipe()
+	listener.incoming <- far
+	return near
+}
+
+// failingListener fails a number of times before it is closed.
+type failingListener struct {
+	pipeListener
+	failures int
+}
+
+func (listener *failingListener) Accept() (net.Conn, error) {
+	if listener.failures == 0 {
+		return listener.pipeListener.Accept()
+	}
+	listener.failures--
+	return nil, errors.New("too many open files")
 }
