@@ -44,7 +44,8 @@ type Standing struct {
 // not block.
 type Trust struct {
 	// Standing looks up the pair of the peer's name and fingerprint in the replicated state. After a node was replaced, its old
-	// fingerprint is StandingRemoved and its new one StandingMember. Nil means StandingUnheard for everyone.
+	// fingerprint is StandingRemoved and its new one StandingMember. Joiners are not
+	// asked about. Nil means StandingUnheard for everyone.
 	Standing func(Peer) Standing
 	// Warn is told when wrong dates were forgiven. It is called at each such connection: who shows it should show changes only.
 	Warn func(node, reason string)
@@ -70,7 +71,7 @@ func (trust Trust) now() time.Time {
 }
 
 func (trust Trust) standing(peer Peer) Standing {
-	if trust.Standing == nil {
+	if trust.Standing == nil || peer.Kind == KindJoiner {
 		return Standing{Kind: StandingUnheard}
 	}
 	return trust.Standing(peer)
