@@ -1,0 +1,223 @@
+package config
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// mostDisks bounds the disks of one VM.
+const mostDisks = 256
+
+// definition is what the cluster must know of a VM's libvirt XML. Everything else of it is the hypervisor's business.
+type definition struct {
+	title string
+	uuid  string
+	disks []resources.Disk
+}
+
+// definitionFault is something wrong with the XML, on a line of it where that is known.
+type definitionFault struct {
+	line    int
+	message string
+}
+
+func (f definitionFault) lineText() string {
+	if f.line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", line %d", f.line)
+}
+
+type domainXML struct {
+	XMLName xml.Name  `xml:"domain"`
+	Type    string    `xml:"type,attr"`
+	Title   string    `xml:"name"`
+	UUID    string    `xml:"uuid"`
+	Disks   []diskXML `xml:"devices>disk"`
+}
+
+type diskXML struct {
+	Type   string `xml:"type,attr"`
+	Device string `xml:"device,attr"`
+	Target struct {
+		Name string `xml:"dev,attr"`
+	} `xml:"target"`
+	Source    *sourceXML `xml:"source"`
+	ReadOnly  *struct{}  `xml:"readonly"`
+	Shareable *struct{}  `xml:"shareable"`
+}
+
+type sourceXML struct {
+	File     string `xml:"file,attr"`
+	Block    string `xml:"dev,attr"`
+	Folder   string `xml:"dir,attr"`
+	Protocol string `xml:"protocol,attr"`
+	Name     string `xml:"name,attr"`
+	Pool     string `xml:"pool,attr"`
+	Volume   string `xml:"volume,attr"`
+	Hosts    []struct {
+		Name      string `xml:"name,attr"`
+		Port      string `xml:"port,attr"`
+		Transport string `xml:"transport,attr"`
+		Socket    string `xml:"socket,attr"`
+	} `xml:"host"`
+}
+
+// readDefinition reads a libvirt domain XML.
+func readDefinition(text string) (definition, []definitionFault) {
+	var found domainXML
+	decoder := xml.NewDecoder(strings.NewReader(text))
+	if err := decoder.Decode(&found); err != nil {
+		return definition{}, []definitionFault{xmlFault(err)}
+	}
+	if _, err := decoder.Token(); err != nil && !errors.Is(err, io.EOF) {
+		return definition{}, []definitionFault{xmlFault(err)}
+	}
+	var faults []definitionFault
+	complain := func(format string, arguments ...any) {
+		faults = append(faults, definitionFault{message: fmt.Sprintf(format, arguments...)})
+	}
+	d := definition{title: strings.TrimSpace(found.Title)}
+	if d.title == "" {
+		complain("has no <name>")
+	}
+	var ok bool
+	if d.uuid, ok = canonicalUUID(found.UUID); !ok {
+		if strings.TrimSpace(found.UUID) == "" {
+			complain("has no <uuid>: a VM is recognised by it on every node; make one with uuidgen and add it")
+		} else {
+			complain("has the <uuid> %q, which is not a UUID", brief(strings.TrimSpace(found.UUID)))
+		}
+	}
+	if len(found.Disks) > mostDisks {
+		complain("has %d disks; %d is the most", len(found.Disks), mostDisks)
+		return d, faults
+	}
+	for i, disk := range found.Disks {
+		kept, problem := disk.read()
+		if problem != "" {
+			complain("has a disk (%s) %s", disk.label(i), problem)
+			continue
+		}
+		if kept.Identity != "" {
+			d.disks = append(d.disks, kept)
+		}
+	}
+	return d, faults
+}
+
+func xmlFault(err error) definitionFault {
+	var syntax *xml.SyntaxError
+	if errors.As(err, &syntax) {
+		return definitionFault{line: syntax.Line, message: "is not valid XML: " + syntax.Msg}
+	}
+	if errors.Is(err, io.EOF) {
+		return definitionFault{message: "holds no XML"}
+	}
+	return definitionFault{message: "is not a libvirt <domain>: " + err.Error()}
+}
+
+var uuidPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// canonicalUUID writes a UUID the way libvirt prints it, so that one VM has one spelling.
+func canonicalUUID(text string) (string, bool) {
+	digits := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text)), "-", "")
+	if !uuidPattern.MatchString(digits) {
+		return "", false
+	}
+	return strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-"), true
+}
+
+func (d diskXML) label(position int) string {
+	if d.Target.Name != "" {
+		return d.Target.Name
+	}
+	return fmt.Sprintf("number %d", position+1)
+}
+
+// read returns the disk by its identity, an empty one for a drive without a medium, or what is wrong.
+func (d diskXML) read() (resources.Disk, string) {
+	disk := resources.Disk{Shared: d.Shareable != nil, ReadOnly: d.ReadOnly != nil || d.Device == "cdrom"}
+	removable := d.Device == "cdrom" || d.Device == "floppy"
+	if d.Source == nil {
+		if removable {
+			return resources.Disk{}, ""
+		}
+		return disk, "without a <source>"
+	}
+	identity, problem := d.Source.identity(d.Type)
+	if problem != "" && removable && d.Source.empty() {
+		return resources.Disk{}, ""
+	}
+	disk.Identity = identity
+	return disk, problem
+}
+
+// empty tells whether the source names nothing, as libvirt prints it for a drive whose medium was taken out.
+func (s *sourceXML) empty() bool {
+	return s.File == "" && s.Block == "" && s.Folder == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == ""
+}
+
+// identity names the storage the same way on every node.
+func (s *sourceXML) identity(kind string) (identity, problem string) {
+	switch kind {
+	case "file", "":
+		return named("file:", s.File)
+	case "block":
+		return named("block:", s.Block)
+	case "dir":
+		return named("dir:", s.Folder)
+	case "volume":
+		if s.Pool == "" || s.Volume == "" {
+			return "", "whose <source> lacks pool or volume"
+		}
+		return "volume:" + s.Pool + "/" + s.Volume, ""
+	case "network":
+		return s.networkIdentity()
+	}
+	return "", fmt.Sprintf("of type %q, which is not supported; use file, block, network or volume", brief(kind))
+}
+
+func named(scheme, name string) (identity, problem string) {
+	if name == "" {
+		return "", "whose <source> names nothing"
+	}
+	return scheme + name, ""
+}
+
+// networkPorts are the ports in force where the XML names none, so that both spellings are one disk.
+var networkPorts = map[string]string{"nbd": "10809", "iscsi": "3260", "gluster": "24007", "http": "80", "https": "443", "ssh": "22"}
+
+func (s *sourceXML) networkIdentity() (identity, problem string) {
+	switch {
+	case s.Protocol == "":
+		return "", "whose <source> lacks the protocol"
+	case s.Protocol == "rbd":
+		// Monitors are left out: the same image is reached through any of them.
+		return named("rbd:", s.Name)
+	case len(s.Hosts) == 0:
+		return "", "whose <source> lacks the <host>"
+	}
+	host := s.Hosts[0]
+	if host.Transport == "unix" || host.Socket != "" {
+		if host.Socket == "" {
+			return "", "whose <host> lacks the socket"
+		}
+		return s.Protocol + "+unix:" + host.Socket + "/" + s.Name, ""
+	}
+	if host.Name == "" {
+		return "", "whose <host> lacks the name"
+	}
+	port := host.Port
+	if port == "" {
+		port = networkPorts[s.Protocol]
+	}
+	return s.Protocol + "://" + net.JoinHostPort(strings.ToLower(host.Name), port) + "/" + s.Name, ""
+}

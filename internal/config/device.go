@@ -1,0 +1,146 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/fence"
+)
+
+// device reads one fence device.
+func (p *parser) device(name string, key, value *yaml.Node) {
+	if !p.goodName(key, "device", name) {
+		return
+	}
+	p.places.devices[name] = key
+	d := fence.Device{Name: name}
+	var password, passwordFile *yaml.Node
+	what := "device " + name
+	p.mapping(value, what, fields{
+		"driver":        p.choice(&d.Driver, "the driver of "+what, Drivers...),
+		"address":       p.address(&d.Address, "the address of "+what),
+		"username":      p.text(&d.Username, "the username of "+what),
+		"password":      func(node *yaml.Node) { password = node },
+		"password_file": func(node *yaml.Node) { passwordFile = node },
+		"options":       func(node *yaml.Node) { d.Options = p.options(what, node) },
+	})
+	if value.Kind == yaml.MappingNode {
+		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
+		p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
+	}
+	switch {
+	case password != nil && passwordFile != nil:
+		p.fault(passwordFile, "%s has both password and password_file; keep one", what)
+	case passwordFile != nil:
+		d.Password = p.passwordFromFile(name, value, passwordFile)
+	case password != nil:
+		d.Password = p.password(name, value, password)
+	}
+	p.document.Devices[name] = d
+}
+
+// needs records a fault when a mapping lacks a key.
+func (p *parser) needs(mapping, at *yaml.Node, what, key, advice string) {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return
+		}
+	}
+	p.fault(at, "%s has no %q; %s", what, key, advice)
+}
+
+func (p *parser) address(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, ok := p.word(node, what)
+		if !ok {
+			return
+		}
+		if err := hostPort(value); err != nil {
+			p.fault(node, "%s: %v", what, err)
+			return
+		}
+		*into = value
+	}
+}
+
+func (p *parser) options(what string, node *yaml.Node) map[string]string {
+	options := map[string]string{}
+	p.entries(node, "options of "+what, func(key, value *yaml.Node) {
+		if text, ok := p.literal(value, "option "+key.Value+" of "+what); ok {
+			options[key.Value] = text
+		}
+	})
+	return options
+}
+
+// password reads a password that is written out, or keeps the old one where the mask stands.
+func (p *parser) password(device string, mapping, node *yaml.Node) fence.Secret {
+	// kindOf would repeat the value, so the type is checked here in other words.
+	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
+		p.fault(node, "the password of device %s must be text", device)
+		return ""
+	}
+	if node.Value != Mask {
+		return fence.Secret(node.Value)
+	}
+	if p.keepMasks {
+		return Mask
+	}
+	if p.previous != nil {
+		if old, found := p.previous.Devices[device]; found && old.Password != "" && old.Password != Mask {
+			p.replace(mapping, node, "", string(old.Password))
+			return old.Password
+		}
+	}
+	p.fault(node, "the password of device %s is masked, and there is no old one to keep; write the password", device)
+	return ""
+}
+
+// passwordFromFile reads the first line of a file.
+func (p *parser) passwordFromFile(device string, mapping, node *yaml.Node) fence.Secret {
+	what := "the password_file of device " + device
+	content, ok := p.contents(node, what)
+	if !ok {
+		return ""
+	}
+	password, rest, _ := strings.Cut(content, "\n")
+	password = strings.TrimSuffix(password, "\r")
+	if password == "" || strings.TrimSpace(rest) != "" {
+		p.fault(node, "%s must hold the password on its only line", what)
+		return ""
+	}
+	p.replace(mapping, node, "password", password)
+	return fence.Secret(password)
+}
+
+// contents reads a file that the document names.
+func (p *parser) contents(node *yaml.Node, what string) (string, bool) {
+	path, ok := p.word(node, what)
+	if !ok {
+		return "", false
+	}
+	if p.readFile == nil {
+		p.fault(node, "%s names a file; files are read by the tool that applies the document, not here", what)
+		return "", false
+	}
+	content, err := p.readFile(path)
+	if err != nil {
+		p.fault(node, "%s cannot be read: %v", what, err)
+		return "", false
+	}
+	if len(content) > largestFile {
+		p.fault(node, "%s is larger than %d bytes", what, largestFile)
+		return "", false
+	}
+	return string(content), true
+}
+
+func portNumber(text string) error {
+	if n, err := strconv.Atoi(text); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%q is not a port; use 1 to 65535", brief(text))
+	}
+	return nil
+}

@@ -1,0 +1,268 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Limits of a document. They are far above what one cluster holds and keep one document from filling the log.
+const (
+	largestDocument = 8 << 20
+	largestFile     = 1 << 20
+	mostNodes       = 256
+	mostDomains     = 1000
+	mostServices    = 10000
+	mostLevels      = 8
+)
+
+// Mask stands for a password wherever a document is shown.
+const Mask = "********"
+
+// Drivers are the fence drivers a device may name.
+var Drivers = []string{"ipmi", "ipmitool", "simulated"}
+
+// Timings are the timing profiles a document may name.
+var Timings = []string{"fast", "normal", "relaxed"}
+
+// namePattern is what nodes, domains, devices and the part of a service's name after the colon look like.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// Parsed is a document that has no fault.
+type Parsed struct {
+	Document cluster.Document
+	// Blobs are the VM definitions by the SHA-256 (hex) of their text.
+	Blobs map[string]string
+	// Text is the document that means the same without any file and without masks: contents of files and passwords
+	// that were kept are written in. It is secret.
+	Text string
+}
+
+// parser reads one document.
+type parser struct {
+	reader
+	readFile func(path string) ([]byte, error)
+	previous *cluster.Document
+	// keepMasks leaves a masked password for the daemon, which knows the old one.
+	keepMasks bool
+
+	document cluster.Document
+	blobs    map[string]string
+	edits    []edit
+	places   places
+}
+
+// Parse reads and checks a cluster document. name is used in messages. readFile reads the files that the document
+// names; nil refuses such documents. previous is the document in force, from which masked passwords are kept; nil
+// refuses masks.
+//
+// The error is *Faults.
+func Parse(name string, text []byte, readFile func(path string) ([]byte, error), previous *cluster.Document) (Parsed, error) {
+	p := parser{reader: reader{file: name}, readFile: readFile, previous: previous}
+	return p.parse(text)
+}
+
+// Prepare checks a document on the administrator's side and returns the text to send: with the contents of all files it
+// names written in, so that it means the same on every node. Masked passwords are left for the daemon to fill in.
+//
+// The error is *Faults.
+func Prepare(name string, text []byte, readFile func(path string) ([]byte, error)) (Parsed, error) {
+	p := parser{reader: reader{file: name}, readFile: readFile, keepMasks: true}
+	return p.parse(text)
+}
+
+func (p *parser) parse(text []byte) (Parsed, error) {
+	p.blobs = map[string]string{}
+	p.places = newPlaces()
+	p.document = cluster.Document{
+		Timing:   "normal",
+		Nodes:    map[string]cluster.NodeSpec{},
+		Domains:  map[string]domain.Domain{},
+		Devices:  map[string]fence.Device{},
+		Services: map[string]resources.Spec{},
+	}
+	top, ok := p.load(text, largestDocument)
+	if !ok {
+		return Parsed{}, p.faults.failure()
+	}
+	p.mapping(top, "the document", fields{
+		"cluster":  p.name(&p.document.Cluster, "cluster"),
+		"timing":   p.choice(&p.document.Timing, "timing", Timings...),
+		"nodes":    p.section("nodes", mostNodes, p.node),
+		"devices":  p.section("devices", mostNodes*mostLevels, p.device),
+		"domains":  p.section("domains", mostDomains, p.domain),
+		"services": p.section("services", mostServices, p.service),
+	})
+	if p.document.Cluster == "" && len(p.faults.List) == 0 {
+		p.fault(top, "the document has no \"cluster\"; give the cluster's name, for example cluster: alpha")
+	}
+	p.checkReferences()
+	if err := p.faults.failure(); err != nil {
+		return Parsed{}, err
+	}
+	written, err := rewrite(string(text), top, p.edits)
+	if err != nil {
+		p.faults.add(Fault{File: p.file, Message: err.Error()})
+		return Parsed{}, p.faults.failure()
+	}
+	return Parsed{Document: p.document, Blobs: p.blobs, Text: written}, nil
+}
+
+// section reads a mapping from names to declarations. An empty section is a section with nothing in it.
+func (p *parser) section(what string, most int, read func(name string, key, value *yaml.Node)) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" {
+			return
+		}
+		if node.Kind == yaml.MappingNode && len(node.Content)/2 > most {
+			p.fault(node, "%s has %d entries; %d is the most", what, len(node.Content)/2, most)
+			return
+		}
+		p.entries(node, what, func(key, value *yaml.Node) { read(key.Value, key, value) })
+	}
+}
+
+// name makes a field of a name.
+func (p *parser) name(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		if value, ok := p.word(node, what); ok && p.goodName(node, what, value) {
+			*into = value
+		}
+	}
+}
+
+func (p *parser) goodName(at *yaml.Node, what, name string) bool {
+	if namePattern.MatchString(name) {
+		return true
+	}
+	p.fault(at, "%q is not a name for a %s: use up to 63 letters, digits and . _ -, starting with a letter or digit", brief(name), what)
+	return false
+}
+
+func (p *parser) node(name string, key, value *yaml.Node) {
+	if !p.goodName(key, "node", name) {
+		return
+	}
+	p.places.nodes[name] = key
+	var spec cluster.NodeSpec
+	if value.ShortTag() != "!!null" {
+		p.mapping(value, "node "+name, fields{
+			"site":  p.name(&spec.Site, "site"),
+			"fence": func(levels *yaml.Node) { spec.Fence = p.levels(name, levels) },
+		})
+	}
+	p.document.Nodes[name] = spec
+}
+
+// levels reads a list of levels, each a list of devices.
+func (p *parser) levels(node string, list *yaml.Node) []fence.Level {
+	var levels []fence.Level
+	what := "fence of node " + node
+	p.sequence(list, what, func(item *yaml.Node) {
+		if item.Kind == yaml.ScalarNode {
+			p.fault(item, "%s is a list of levels, each a list of devices; write [[%s]]", what, brief(item.Value))
+			return
+		}
+		var level fence.Level
+		p.sequence(item, "a level in "+what, func(device *yaml.Node) {
+			if name, ok := p.word(device, "a device in "+what); ok {
+				level.Devices = append(level.Devices, name)
+				p.places.deviceUses = append(p.places.deviceUses, use{name: name, by: node, at: device})
+			}
+		})
+		if item.Kind == yaml.SequenceNode && len(item.Content) == 0 {
+			p.fault(item, "a level in %s has no device", what)
+		}
+		levels = append(levels, level)
+	})
+	if len(levels) > mostLevels {
+		p.fault(list, "%s has %d levels; %d is the most", what, len(levels), mostLevels)
+	}
+	return levels
+}
+
+func (p *parser) domain(name string, key, value *yaml.Node) {
+	if !p.goodName(key, "domain", name) {
+		return
+	}
+	p.places.domains[name] = key
+	d := domain.Domain{Name: name}
+	members := false
+	p.mapping(value, "domain "+name, fields{
+		"ordered":    p.boolean(&d.Ordered, "ordered"),
+		"restricted": p.boolean(&d.Restricted, "restricted"),
+		"nofailback": p.boolean(&d.NoFailback, "nofailback"),
+		"members": func(node *yaml.Node) {
+			members = true
+			d.Members = p.members(name, node)
+		},
+	})
+	if !members && value.Kind == yaml.MappingNode {
+		p.fault(key, "domain %s has no members", name)
+	}
+	p.document.Domains[name] = d
+}
+
+// members reads {node1: 1, node2: 2} or [node1, node2].
+func (p *parser) members(name string, node *yaml.Node) []domain.Member {
+	var found []domain.Member
+	what := "members of domain " + name
+	keep := func(at *yaml.Node, member domain.Member) {
+		for _, other := range found {
+			if other.Node == member.Node {
+				p.fault(at, "%q appears twice in %s", member.Node, what)
+				return
+			}
+		}
+		found = append(found, member)
+		p.places.nodeUses = append(p.places.nodeUses, use{name: member.Node, by: "domain " + name, at: at})
+	}
+	switch node.Kind {
+	case yaml.MappingNode:
+		p.entries(node, what, func(key, value *yaml.Node) {
+			member := domain.Member{Node: key.Value}
+			if value.ShortTag() != "!!null" {
+				p.number(&member.Priority, "the priority of "+key.Value+" in domain "+name, 1, 100)(value)
+			}
+			keep(key, member)
+		})
+	case yaml.SequenceNode:
+		p.sequence(node, what, func(item *yaml.Node) {
+			if member, ok := p.word(item, "a member of domain "+name); ok {
+				keep(item, domain.Member{Node: member})
+			}
+		})
+	default:
+		p.fault(node, "%s must be a list of nodes or a mapping from node to priority, not %s", what, kindOf(node))
+		return nil
+	}
+	if len(node.Content) == 0 {
+		p.fault(node, "domain %s has no members", name)
+	}
+	return found
+}
+
+// list writes words for a sentence.
+func list(words []string) string { return strings.Join(words, ", ") }
+
+// hostPort tells whether an address is "host" or "host:port".
+func hostPort(address string) error {
+	if host, port, err := net.SplitHostPort(address); err == nil {
+		if host == "" || port == "" {
+			return fmt.Errorf("%q lacks a host or a port", brief(address))
+		}
+		return portNumber(port)
+	}
+	if strings.ContainsAny(address, " \t/@") || strings.Count(address, ":") == 1 {
+		return fmt.Errorf("%q is not HOST or HOST:PORT", brief(address))
+	}
+	return nil
+}

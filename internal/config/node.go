@@ -1,0 +1,236 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// NodePath is where the node's own file lies by default.
+const NodePath = "/etc/clusterd/node.yaml"
+
+// largestNodeFile is far above what the file can need.
+const largestNodeFile = 64 << 10
+
+// Default ports and folders. The ports lie next to each other, so that one firewall rule covers them.
+const (
+	DefaultPort          = 7440
+	DefaultTunnelPort    = 7441
+	DefaultHeartbeatPort = 7442
+	DefaultGossipPort    = 7443
+	DefaultDataDir       = "/var/lib/clusterd"
+	DefaultRunDir        = "/run/clusterd"
+	DefaultHypervisor    = "qemu:///system"
+	DefaultHooksDir      = "/etc/libvirt/hooks"
+	DefaultHardwareUUID  = "/sys/class/dmi/id/product_uuid"
+)
+
+// Node is what one node must know before it knows the cluster.
+type Node struct {
+	// Name is the node's name; the host name up to its first dot by default.
+	Name string
+	// Address is the IP address or host name under which other nodes reach this one. Empty lets the daemon choose; on
+	// a host with more than one network it should be given.
+	Address string
+	// Addresses are further addresses of this host, by which others test whether it lives.
+	Addresses []string
+	// Port is TCP, mutual TLS: the log, the interface for tools, and joining, told apart by ALPN.
+	Port int
+	// TunnelPort is TCP, mutual TLS: live migrations.
+	TunnelPort int
+	// HeartbeatPort is UDP, authenticated: signs of life.
+	HeartbeatPort int
+	// GossipPort is TCP and UDP, encrypted: membership.
+	GossipPort int
+	// DataDir holds the log, the node's key and certificate. It must be on a disk that survives a power cut.
+	DataDir string
+	// RunDir holds the UNIX sockets. It is emptied by each boot.
+	RunDir string
+	// Hypervisor is libvirt's URI.
+	Hypervisor string
+	// LibvirtSocket is libvirt's UNIX socket, to which arriving migrations are handed; empty for libvirt's default.
+	LibvirtSocket string
+	// HooksDir is where libvirt looks for hooks: the doorkeeper is installed there.
+	HooksDir string
+	// HardwareUUIDFile holds the machine's hardware UUID, by which its BMC is recognised.
+	HardwareUUIDFile string
+	// BootIDFile holds the boot id of the operating system; empty for the kernel's own.
+	BootIDFile string
+	// Witness declares a node that votes and runs no services.
+	Witness bool
+	// Simulate is set where hypervisor and BMCs are simulated.
+	Simulate *Simulate
+	// LogLevel is debug, info, warn or error.
+	LogLevel string
+}
+
+// Simulate replaces the hypervisor and the BMCs by a folder that all simulated nodes share.
+type Simulate struct {
+	Dir string
+}
+
+// SocketPath is the UNIX socket of the local tools.
+func (n Node) SocketPath() string { return filepath.Join(n.RunDir, "clusterd.sock") }
+
+// Listen is host:port for one of the node's ports; an empty Address listens on every address.
+func (n Node) Listen(port int) string { return net.JoinHostPort(n.Address, strconv.Itoa(port)) }
+
+// LoadNode reads the node's own file. A file that is not there is an empty one: every setting has a default.
+//
+// The error is *Faults when the file could be read and is wrong.
+func LoadNode(path string) (Node, error) {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Node{}, fmt.Errorf("read the node's settings: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	return ParseNode(path, text, host)
+}
+
+// ParseNode reads the text of a node's own file. hostName gives the default name.
+//
+// The error is *Faults.
+func ParseNode(path string, text []byte, hostName string) (Node, error) {
+	p := parser{reader: reader{file: path}}
+	n := defaultNode(hostName)
+	if !onlyComments(string(text)) {
+		if top, ok := p.load(text, largestNodeFile); ok {
+			p.mapping(top, "the node's settings", p.nodeFields(&n))
+		}
+	}
+	if n.Name == "" && len(p.faults.List) == 0 {
+		p.faults.add(Fault{File: path, Message: "the host has no name that could be the node's; add name: NAME"})
+	}
+	p.checkPorts(n)
+	return n, p.faults.failure()
+}
+
+func defaultNode(hostName string) Node {
+	name, _, _ := strings.Cut(hostName, ".")
+	if !namePattern.MatchString(name) {
+		name = ""
+	}
+	return Node{
+		Name:             name,
+		Port:             DefaultPort,
+		TunnelPort:       DefaultTunnelPort,
+		HeartbeatPort:    DefaultHeartbeatPort,
+		GossipPort:       DefaultGossipPort,
+		DataDir:          DefaultDataDir,
+		RunDir:           DefaultRunDir,
+		Hypervisor:       DefaultHypervisor,
+		HooksDir:         DefaultHooksDir,
+		HardwareUUIDFile: DefaultHardwareUUID,
+		LogLevel:         "info",
+	}
+}
+
+func (p *parser) nodeFields(n *Node) fields {
+	return fields{
+		"name":               p.name(&n.Name, "node"),
+		"address":            p.host(&n.Address, "address"),
+		"addresses":          p.hosts(&n.Addresses, "addresses"),
+		"port":               p.number(&n.Port, "port", 1, 65535),
+		"tunnel_port":        p.number(&n.TunnelPort, "tunnel_port", 1, 65535),
+		"heartbeat_port":     p.number(&n.HeartbeatPort, "heartbeat_port", 1, 65535),
+		"gossip_port":        p.number(&n.GossipPort, "gossip_port", 1, 65535),
+		"data_dir":           p.path(&n.DataDir, "data_dir"),
+		"run_dir":            p.path(&n.RunDir, "run_dir"),
+		"hypervisor":         p.text(&n.Hypervisor, "hypervisor"),
+		"libvirt_socket":     p.path(&n.LibvirtSocket, "libvirt_socket"),
+		"hooks_dir":          p.path(&n.HooksDir, "hooks_dir"),
+		"hardware_uuid_file": p.path(&n.HardwareUUIDFile, "hardware_uuid_file"),
+		"boot_id_file":       p.path(&n.BootIDFile, "boot_id_file"),
+		"witness":            p.boolean(&n.Witness, "witness"),
+		"log_level":          p.choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
+		"simulate": func(node *yaml.Node) {
+			n.Simulate = &Simulate{}
+			p.mapping(node, "simulate", fields{"dir": p.path(&n.Simulate.Dir, "the dir of simulate")})
+			if node.Kind == yaml.MappingNode && n.Simulate.Dir == "" {
+				p.fault(node, "simulate has no dir; give the folder that all simulated nodes share")
+			}
+		},
+	}
+}
+
+func (p *parser) host(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, ok := p.word(node, what)
+		if !ok {
+			return
+		}
+		if net.ParseIP(value) == nil && (hostPort(value) != nil || strings.ContainsAny(value, ":[]")) {
+			p.fault(node, "%s is %q; give an IP address or a host name, without a port", what, brief(value))
+			return
+		}
+		*into = value
+	}
+}
+
+func (p *parser) hosts(into *[]string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		p.sequence(node, what, func(item *yaml.Node) {
+			var address string
+			p.host(&address, "an address in "+what)(item)
+			if address != "" {
+				*into = append(*into, address)
+			}
+		})
+		if len(*into) > 16 {
+			p.fault(node, "%s has %d entries; 16 is the most", what, len(*into))
+		}
+	}
+}
+
+func (p *parser) path(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, ok := p.word(node, what)
+		if !ok {
+			return
+		}
+		if !filepath.IsAbs(value) {
+			p.fault(node, "%s is %q; give a path that starts with /", what, brief(value))
+			return
+		}
+		*into = filepath.Clean(value)
+	}
+}
+
+// checkPorts refuses two TCP, or two UDP, ports that are the same.
+func (p *parser) checkPorts(n Node) {
+	taken := map[string]string{}
+	for _, use := range []struct {
+		protocol, name string
+		port           int
+	}{
+		{"tcp", "port", n.Port}, {"tcp", "tunnel_port", n.TunnelPort}, {"tcp", "gossip_port", n.GossipPort},
+		{"udp", "heartbeat_port", n.HeartbeatPort}, {"udp", "gossip_port", n.GossipPort},
+	} {
+		key := use.protocol + strconv.Itoa(use.port)
+		if other := cmp.Or(taken[key], use.name); other != use.name {
+			p.faults.add(Fault{File: p.file, Message: fmt.Sprintf("%s and %s are both %s port %d", other, use.name, use.protocol, use.port)})
+		}
+		taken[key] = use.name
+	}
+}
+
+// onlyComments tells whether a text has nothing but comments, as the file has when it is installed.
+func onlyComments(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// Print tells in words what a document means: what the cluster makes of it, defaults filled in. Passwords are masked.
+func Print(document cluster.Document) string {
+	var out strings.Builder
+	line := func(format string, arguments ...any) { fmt.Fprintf(&out, format+"\n", arguments...) }
+	line("cluster %s, timing %s", document.Cluster, profile(document.Timing))
+	for _, name := range slices.Sorted(maps.Keys(document.Nodes)) {
+		node := document.Nodes[name]
+		text := "node " + name
+		if node.Site != "" {
+			text += ", site " + node.Site
+		}
+		if len(node.Fence) == 0 {
+			text += ", without a fence device: its services cannot be recovered when it is lost"
+		} else {
+			text += ", fenced by " + levelsText(node.Fence)
+		}
+		line("%s", text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(document.Devices)) {
+		d := document.Devices[name]
+		text := fmt.Sprintf("device %s, %s at %s", name, d.Driver, d.Address)
+		if d.Username != "" {
+			text += ", user " + d.Username
+		}
+		if d.Password != "" {
+			text += ", password " + Mask
+		}
+		if len(d.Options) > 0 {
+			text += ", " + optionsText(d.Options)
+		}
+		line("%s", text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(document.Domains)) {
+		d := document.Domains[name]
+		line("domain %s, ordered %t, restricted %t, nofailback %t: %s", name, d.Ordered, d.Restricted, d.NoFailback, membersText(d))
+	}
+	for _, name := range slices.Sorted(maps.Keys(document.Services)) {
+		printService(line, document, name)
+	}
+	return out.String()
+}
+
+func printService(line func(string, ...any), document cluster.Document, name string) {
+	s := document.Services[name].WithDefaults()
+	text := fmt.Sprintf("service %s, UUID %s, definition %s", name, s.UUID, short(s.Definition))
+	if s.Domain != "" {
+		text += ", domain " + s.Domain
+	}
+	line("%s", text)
+	line("  autostart %t, recovery %s, max_restarts %d within %s", s.Autostart, s.Recovery, s.MaxRestarts, s.RestartExpire)
+	line("  start %s, stop %s, destroy %s, migrate %s", s.StartTimeout, s.StopTimeout, s.DestroyTimeout, s.MigrateTimeout)
+	if disks := disksText(s.Disks); disks != "" {
+		line("  disks %s", disks)
+	}
+	if s.Probe != "" {
+		line("  probe %s", s.Probe)
+	}
+}

@@ -1,0 +1,244 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/internal/nearest"
+)
+
+// reader walks the YAML nodes of one file and collects faults. It never stops at a fault: what follows is read too.
+type reader struct {
+	file   string
+	faults Faults
+}
+
+// fields names what to do with each key that a mapping may have.
+type fields map[string]func(value *yaml.Node)
+
+// load parses the text into its top node. The second result is false when there is nothing to go on with.
+func (r *reader) load(text []byte, largest int) (*yaml.Node, bool) {
+	if len(text) > largest {
+		r.faults.add(Fault{File: r.file, Message: fmt.Sprintf("is larger than %d bytes; is this the right file?", largest)})
+		return nil, false
+	}
+	if !utf8.Valid(text) {
+		r.faults.add(Fault{File: r.file, Message: "is not UTF-8 text"})
+		return nil, false
+	}
+	if onlyComments(string(text)) {
+		r.faults.add(Fault{File: r.file, Message: "is empty"})
+		return nil, false
+	}
+	var document yaml.Node
+	if err := yaml.Load(text, &document); err != nil {
+		r.syntax(err)
+		return nil, false
+	}
+	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
+		r.faults.add(Fault{File: r.file, Message: "is empty"})
+		return nil, false
+	}
+	return document.Content[0], true
+}
+
+// syntax turns the library's error into a fault with a position.
+func (r *reader) syntax(err error) {
+	var load *yaml.LoadError
+	if errors.As(err, &load) && load.Mark.Line > 0 {
+		message := "is not valid YAML: " + load.Message
+		if load.ContextMsg != "" {
+			message += " (" + load.ContextMsg + ")"
+		}
+		r.faults.add(Fault{File: r.file, Line: load.Mark.Line, Column: load.Mark.Column, Message: message})
+		return
+	}
+	r.faults.add(Fault{File: r.file, Message: "is not one YAML document: " + strings.TrimPrefix(err.Error(), "yaml: construct errors: <unknown position>: yaml: ")})
+}
+
+// fault records something wrong at a node.
+func (r *reader) fault(at *yaml.Node, format string, arguments ...any) {
+	r.faults.add(Fault{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, arguments...)})
+}
+
+// entries calls visit for each pair of a mapping whose key is text and new.
+func (r *reader) entries(node *yaml.Node, what string, visit func(key, value *yaml.Node)) {
+	if node.Kind != yaml.MappingNode {
+		r.fault(node, "%s must be a mapping (key: value), not %s", what, kindOf(node))
+		return
+	}
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if key.Kind != yaml.ScalarNode {
+			r.fault(key, "a key of %s must be text, not %s", what, kindOf(key))
+			continue
+		}
+		if earlier, again := first[key.Value]; again {
+			r.fault(key, "%q appears twice in %s; the first is on line %d", key.Value, what, earlier.Line)
+			continue
+		}
+		first[key.Value] = key
+		visit(key, value)
+	}
+}
+
+// mapping reads a mapping whose keys are known beforehand.
+func (r *reader) mapping(node *yaml.Node, what string, known fields) {
+	r.entries(node, what, func(key, value *yaml.Node) {
+		read, found := known[key.Value]
+		if !found {
+			names := make([]string, 0, len(known))
+			for name := range known {
+				names = append(names, name)
+			}
+			r.fault(key, "%s has no key %q.%s", what, key.Value, nearest.Hint(key.Value, names))
+			return
+		}
+		read(value)
+	})
+}
+
+// sequence visits the items of a list.
+func (r *reader) sequence(node *yaml.Node, what string, visit func(item *yaml.Node)) {
+	if node.Kind != yaml.SequenceNode {
+		r.fault(node, "%s must be a list, not %s", what, kindOf(node))
+		return
+	}
+	for _, item := range node.Content {
+		visit(item)
+	}
+}
+
+// word returns the text of a scalar that is text.
+func (r *reader) word(node *yaml.Node, what string) (string, bool) {
+	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
+		r.fault(node, "%s must be text, not %s", what, kindOf(node))
+		return "", false
+	}
+	if node.ShortTag() != "!!str" {
+		r.fault(node, "%s must be text, not %s; write \"%s\" in quotes if it is meant so", what, kindOf(node), node.Value)
+		return "", false
+	}
+	if node.Value == "" {
+		r.fault(node, "%s must not be empty", what)
+		return "", false
+	}
+	return node.Value, true
+}
+
+// literal returns any scalar as it is written. Passwords and options of drivers are often all digits, and YAML's idea
+// of a number says nothing about them.
+func (r *reader) literal(node *yaml.Node, what string) (string, bool) {
+	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
+		r.fault(node, "%s must be text, not %s", what, kindOf(node))
+		return "", false
+	}
+	return node.Value, true
+}
+
+// text makes a field of a string.
+func (r *reader) text(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		if value, ok := r.word(node, what); ok {
+			*into = value
+		}
+	}
+}
+
+// choice makes a field of a string that is one of the given words.
+func (r *reader) choice(into *string, what string, words ...string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, ok := r.word(node, what)
+		if !ok {
+			return
+		}
+		for _, word := range words {
+			if value == word {
+				*into = value
+				return
+			}
+		}
+		r.fault(node, "%s is %q; it must be one of %s.%s", what, value, list(words), nearest.Hint(value, words))
+	}
+}
+
+// boolean makes a field of true or false. YAML 1.1's yes, no, on and off are words here.
+func (r *reader) boolean(into *bool, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, err := strconv.ParseBool(node.Value)
+		if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!bool" || err != nil {
+			r.fault(node, "%s must be true or false, not %s", what, kindOf(node))
+			return
+		}
+		*into = value
+	}
+}
+
+// number makes a field of a whole number within bounds.
+func (r *reader) number(into *int, what string, least, most int) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, err := strconv.Atoi(node.Value)
+		if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!int" || err != nil {
+			r.fault(node, "%s must be a whole number, not %s", what, kindOf(node))
+			return
+		}
+		if value < least || value > most {
+			r.fault(node, "%s is %d; it must be between %d and %d", what, value, least, most)
+			return
+		}
+		*into = value
+	}
+}
+
+// duration makes a field of a time span such as 90s or 5m.
+func (r *reader) duration(into *time.Duration, what string, least, most time.Duration) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, err := time.ParseDuration(node.Value)
+		if node.Kind != yaml.ScalarNode || err != nil {
+			r.fault(node, "%s must be a time with its unit, such as 90s or 5m, not %s", what, kindOf(node))
+			return
+		}
+		if value < least || value > most {
+			r.fault(node, "%s is %s; it must be between %s and %s", what, node.Value, least, most)
+			return
+		}
+		*into = value
+	}
+}
+
+// kindOf tells what stands at a node, for "must be X, not Y".
+func kindOf(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias (*" + node.Value + "); write the value out"
+	}
+	switch node.ShortTag() {
+	case "!!null":
+		return "nothing"
+	case "!!int", "!!float":
+		return "the number " + node.Value
+	case "!!bool":
+		return "the truth value " + node.Value
+	}
+	return fmt.Sprintf("the text %q", brief(node.Value))
+}
+
+// brief bounds what of a wrong value is repeated in a message.
+func brief(value string) string {
+	const most = 40
+	if letters := []rune(value); len(letters) > most {
+		return string(letters[:most]) + "..."
+	}
+	return value
+}
