@@ -1,0 +1,304 @@
+//go:build cgo
+
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
+)
+
+const (
+	progressEvery = 250 * time.Millisecond
+	// abortTimeout is how long an aborted migration may take to return.
+	abortTimeout = 10 * time.Second
+	// settleTimeout bounds looking at both ends after a migration that did not
+	// end cleanly.
+	settleTimeout = 15 * time.Second
+	// incomingGrace is how long libvirt may take to drop a half that lost its
+	// source before it is destroyed.
+	incomingGrace = 5 * time.Second
+)
+
+// errLeftAlone: the caller stopped waiting without a deadline (the daemon is
+// stopping), so the migration goes on without it.
+var errLeftAlone = errors.New("the daemon stopped watching; libvirt carries the migration on by itself")
+
+// move is one migration.
+type move struct {
+	agent          *Agent
+	spec           resources.Spec
+	uuid           string
+	act            string
+	targetName     string
+	progress       func(agents.Progress)
+	stillWanted    func() error
+	apiURI         string
+	migrateURI     string
+	source, target *session
+	events         <-chan lifecycle
+	phases         []agents.Phase
+	// sourceQEMU is the process whose end frees the guest.
+	sourceQEMU process
+	// stoodStill is when the source's guest stopped; zero if no event told.
+	stoodStill time.Time
+	resumedAt  time.Time
+	returnedAt time.Time
+	aborted    bool
+}
+
+// Migrate moves the VM live. Downtime in the Result runs from the event that
+// the source's guest stood still to the answer of the resume on the target;
+// libvirt's own figure leaves our share out. Where the event was lost, it is
+// libvirt's figure plus the time from the call's return to the resume.
+func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
+	spec := migrate.Spec.WithDefaults()
+	m := &move{
+		agent: a, spec: spec, uuid: strings.ToLower(spec.UUID), act: migrate.Act, targetName: migrate.Target,
+		progress: migrate.Progress, stillWanted: migrate.StillWanted,
+	}
+	a.remember(m.uuid, spec.Name)
+	ctx, cancel := context.WithTimeout(ctx, spec.MigrateTimeout)
+	defer cancel()
+	if a.options.Tunnel == nil {
+		return m.failed(ctx, errors.New("this node has no tunnel to other nodes"))
+	}
+	events, forget := a.watch(m.uuid)
+	defer forget()
+	m.events = events
+	if err := m.connect(ctx); err != nil {
+		return m.failed(ctx, err)
+	}
+	defer m.hangUp()
+	return m.run(ctx)
+}
+
+func (m *move) failed(ctx context.Context, err error) agents.Result {
+	return agents.Result{
+		Source: m.agent.lookAfter(ctx, m.uuid).Condition, Target: agents.Unknown,
+		Why: fmt.Sprintf("migrate %s from %s to %s: %v", m.spec.Name, m.agent.options.Node, m.targetName, err),
+	}
+}
+
+// connect opens both ends before anything moves: the target's connection must
+// be there when the guest stands still.
+func (m *move) connect(ctx context.Context) (err error) {
+	a := m.agent
+	if m.apiURI, m.migrateURI, err = a.options.Tunnel.Open(ctx, m.targetName, m.act); err != nil {
+		return fmt.Errorf("open the tunnel: %w", err)
+	}
+	if m.source, err = a.session(ctx); err != nil {
+		a.options.Tunnel.Release(m.act)
+		return err
+	}
+	if m.target, err = a.dial(ctx, m.apiURI); err != nil {
+		m.source.close()
+		a.options.Tunnel.Release(m.act)
+		return fmt.Errorf("reach the hypervisor of %s: %w", m.targetName, err)
+	}
+	m.target.server = process{} // The socket's local peer is the tunnel, not libvirtd.
+	return nil
+}
+
+func (m *move) hangUp() {
+	m.source.close()
+	m.target.close()
+	m.agent.options.Tunnel.Release(m.act)
+}
+
+// run carries the migration out, or waits for one that is already under way
+// (an earlier daemon asked for it), and settles both ends.
+func (m *move) run(ctx context.Context) agents.Result {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go m.report(watching)
+	seen := m.agent.lookOn(ctx, m.source, m.uuid)
+	if seen.Condition != agents.Running || seen.Reason == reasonMigratingOut {
+		m.phase("found under way")
+		return m.settle(ctx, nil)
+	}
+	copyThere, _, err := find(ctx, m.target, m.uuid)
+	if err != nil {
+		return m.failed(ctx, fmt.Errorf("ask the hypervisor of %s: %w", m.targetName, plain(err)))
+	}
+	if copyThere.Condition != agents.Absent {
+		if left := m.settle(ctx, nil); left.Source != agents.Running || left.Target != agents.Absent {
+			left.OK = false
+			left.Why = "a copy was found on the target before the migration began: " + left.Why
+			return left
+		}
+	}
+	if err := wanted(m.stillWanted); err != nil {
+		return m.failed(ctx, fmt.Errorf("no longer wanted: %w", err))
+	}
+	qemu, _, found, err := m.agent.table.qemu(m.uuid)
+	if err == nil && found {
+		m.sourceQEMU = qemu
+	}
+	return m.settle(ctx, m.send(ctx))
+}
+
+func (m *move) phase(what string) { m.phaseAt(what, time.Now()) }
+
+func (m *move) phaseAt(what string, at time.Time) {
+	m.phases = append(m.phases, agents.Phase{What: what, At: at})
+}
+
+// send asks libvirt for the migration and waits for its end.
+func (m *move) send(ctx context.Context) error {
+	flags := libvirt.MIGRATE_LIVE | libvirt.MIGRATE_PEER2PEER | libvirt.MIGRATE_PAUSED | libvirt.MIGRATE_ABORT_ON_ERROR
+	if m.agent.options.Unsafe {
+		flags |= libvirt.MIGRATE_UNSAFE
+	}
+	parameters := &libvirt.DomainMigrateParameters{URISet: true, URI: m.migrateURI}
+	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	done := make(chan error, 1)
+	m.phase("migration sent")
+	go func() {
+		done <- m.agent.journaled(calling, m.source, m.uuid, callMigrate, m.act, func(conn *libvirt.Connect) error {
+			domain, err := conn.LookupDomainByUUIDString(m.uuid)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = domain.Free() }()
+			return domain.MigrateToURI3(m.apiURI, parameters, flags)
+		})
+	}()
+	return m.await(ctx, done)
+}
+
+// await waits for the call. The source's QEMU is watched beside it: libvirt
+// takes some 200 ms to notice that a process it killed is gone, and the guest
+// stands still meanwhile.
+func (m *move) await(ctx context.Context, done <-chan error) error {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	gone := processEnd(watching, m.agent.table, m.sourceQEMU)
+	for {
+		select {
+		case err := <-done:
+			m.returnedAt = time.Now()
+			m.drain()
+			return err
+		case heard := <-m.events:
+			m.note(heard)
+		case <-gone:
+			gone = nil
+			m.drain()
+			m.resumeEarly(ctx)
+		case <-ctx.Done():
+			return m.breakOff(ctx, done)
+		}
+	}
+}
+
+func (m *move) note(heard lifecycle) {
+	if heard.event == libvirt.DOMAIN_EVENT_SUSPENDED && heard.detail == int(libvirt.DOMAIN_EVENT_SUSPENDED_MIGRATED) {
+		m.stoodStill = heard.at
+		m.phaseAt("guest stands still on the source", heard.at)
+	}
+}
+
+// drain reads the events that have already come.
+func (m *move) drain() {
+	for {
+		select {
+		case heard := <-m.events:
+			m.note(heard)
+		default:
+			return
+		}
+	}
+}
+
+// resumeEarly resumes the target when the source's QEMU process has ended and
+// the target has received everything: then no copy but this one can run. When
+// the target has not, the ordinary way decides.
+func (m *move) resumeEarly(ctx context.Context) {
+	m.phase("source process gone")
+	there, _, err := find(ctx, m.target, m.uuid)
+	if err != nil || there.Condition != agents.Paused || !received(there) {
+		return
+	}
+	m.resumeTarget(ctx)
+}
+
+func (m *move) resumeTarget(ctx context.Context) {
+	_, err := onDomain(ctx, m.target, m.uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.Resume() })
+	if err != nil {
+		m.agent.log.Warn("resuming the guest on the target failed", "service", m.spec.Name, "target", m.targetName, "error", plain(err))
+		return
+	}
+	m.resumedAt = time.Now()
+	m.phaseAt("resumed on the target", m.resumedAt)
+}
+
+// breakOff ends our waiting: with an abort when the time ran out, without
+// touching anything when the daemon is stopping.
+func (m *move) breakOff(ctx context.Context, done <-chan error) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errLeftAlone
+	}
+	aborting, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+	defer cancel()
+	m.phase("out of time, abort sent")
+	_, abortErr := onDomain(aborting, m.source, m.uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.AbortJob() })
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("out of time after %s and aborted: %w", m.spec.MigrateTimeout, plain(err))
+		}
+		return nil
+	case <-aborting.Done():
+		return fmt.Errorf("out of time after %s, and the abort had no effect (%v)", m.spec.MigrateTimeout, abortErr)
+	}
+}
+
+// report calls Progress while the migration runs.
+func (m *move) report(ctx context.Context) {
+	if m.progress == nil {
+		return
+	}
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		info, err := onDomain(ctx, m.source, m.uuid, func(domain *libvirt.Domain) (*libvirt.DomainJobInfo, error) {
+			_, info := jobOf(domain)
+			return info, nil
+		})
+		if err == nil && info != nil {
+			m.progress(progressOf(info))
+		}
+	}
+}
+
+func progressOf(info *libvirt.DomainJobInfo) agents.Progress {
+	progress := agents.Progress{
+		Phase: "preparing", BytesTotal: info.DataTotal, BytesRemaining: info.DataRemaining, BytesPerSecond: info.MemBps,
+		Elapsed: time.Duration(info.TimeElapsed) * time.Millisecond,
+	}
+	// Before memory starts to move everything reads zero, which is not "done".
+	if info.DataTotal > 0 {
+		progress.Phase = "copying memory"
+	}
+	if info.MemIteration > 1 {
+		progress.Phase = fmt.Sprintf("copying memory, pass %d", info.MemIteration)
+	}
+	if info.MemBps > 0 {
+		progress.TimeLeft = time.Duration(float64(info.DataRemaining) / float64(info.MemBps) * float64(time.Second))
+	}
+	return progress
+}

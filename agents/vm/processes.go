@@ -1,0 +1,146 @@
+package vm
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// process names one process for good: the pid alone would be reused.
+type process struct {
+	PID int `json:"pid"`
+	// Ticks is the kernel's start time of the process, in clock ticks since boot.
+	Ticks uint64 `json:"ticks"`
+	// Boot is the OS boot id that PID and Ticks belong to.
+	Boot string `json:"boot"`
+}
+
+func (p process) String() string { return fmt.Sprintf("process %d", p.PID) }
+
+// processTable reads a /proc.
+type processTable struct{ dir string }
+
+func (t processTable) bootID() string {
+	text, err := os.ReadFile(filepath.Join(t.dir, "sys/kernel/random/boot_id"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// identify returns the process behind a pid; ok is false when there is none
+// or it is a zombie, which executes nothing any more.
+func (t processTable) identify(pid int) (found process, name string, ok bool) {
+	state, ticks, name, err := t.stat(pid)
+	if err != nil || state == 'Z' || state == 'X' {
+		return process{}, "", false
+	}
+	return process{PID: pid, Ticks: ticks, Boot: t.bootID()}, name, true
+}
+
+// alive tells whether exactly this process may still execute. A process that
+// could not be named when it was recorded can never be proven dead.
+func (t processTable) alive(p process) bool {
+	if p.PID == 0 {
+		return true
+	}
+	if boot := t.bootID(); boot == "" || p.Boot == "" {
+		p.Boot = boot
+	}
+	found, _, ok := t.identify(p.PID)
+	return ok && found == p
+}
+
+func (t processTable) stat(pid int) (state byte, ticks uint64, name string, err error) {
+	text, err := os.ReadFile(filepath.Join(t.dir, strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0, 0, "", err
+	}
+	// The name is in parentheses and may itself contain any character, so
+	// fields are counted from the last closing parenthesis.
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return 0, 0, "", fmt.Errorf("stat of process %d has no name", pid)
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	if len(fields) < 20 {
+		return 0, 0, "", fmt.Errorf("stat of process %d is short", pid)
+	}
+	ticks, err = strconv.ParseUint(fields[19], 10, 64)
+	return fields[0][0], ticks, string(text[open+1 : end]), err
+}
+
+// qemu looks for a QEMU process that carries the UUID. A dead main thread
+// whose other threads have not ended (a write that hangs in the kernel) has
+// lost its command line but may still write: it is reported with blurred, for
+// whichever VM is asked about, because nobody can tell whose it is.
+func (t processTable) qemu(uuid string) (found process, blurred bool, ok bool, err error) {
+	names, err := t.pids()
+	if err != nil {
+		return process{}, false, false, fmt.Errorf("read the process table: %w", err)
+	}
+	for _, pid := range names {
+		command, err := os.ReadFile(filepath.Join(t.dir, strconv.Itoa(pid), "cmdline"))
+		if err != nil {
+			continue // The process ended while we looked.
+		}
+		if len(command) == 0 {
+			if t.dyingQEMU(pid) {
+				return process{PID: pid}, true, true, nil
+			}
+			continue
+		}
+		if carriesUUID(command, uuid) {
+			if p, _, alive := t.identify(pid); alive {
+				return p, false, true, nil
+			}
+		}
+	}
+	return process{}, false, false, nil
+}
+
+func (t processTable) pids() ([]int, error) {
+	dir, err := os.Open(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+func (t processTable) dyingQEMU(pid int) bool {
+	_, _, name, err := t.stat(pid)
+	if err != nil || !strings.HasPrefix(name, "qemu") {
+		return false
+	}
+	tasks, err := os.ReadDir(filepath.Join(t.dir, strconv.Itoa(pid), "task"))
+	return err == nil && len(tasks) > 1
+}
+
+// carriesUUID tells whether a command line is QEMU's and names the VM.
+func carriesUUID(command []byte, uuid string) bool {
+	arguments := strings.Split(strings.TrimRight(string(command), "\x00"), "\x00")
+	program := filepath.Base(arguments[0])
+	if !strings.HasPrefix(program, "qemu") && program != "kvm" {
+		return false
+	}
+	for i := 1; i < len(arguments); i++ {
+		if arguments[i-1] == "-uuid" && strings.EqualFold(arguments[i], uuid) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+//go:build cgo
+
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"libvirt.org/go/libvirt"
+
+	"github.com/clusterd/clusterd/agents"
+)
+
+// settlePoll is how often both ends are looked at while they are still at work.
+const settlePoll = 50 * time.Millisecond
+
+// settle looks at both ends and does what decide says until there is exactly
+// one VM or nothing more can be known.
+func (m *move) settle(ctx context.Context, failure error) agents.Result {
+	if errors.Is(failure, errLeftAlone) {
+		return agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: failure.Error(), Phases: m.phases}
+	}
+	deadline := time.Now().Add(settleTimeout)
+	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var source, target agents.Observation
+	var incomingSince time.Time
+	for {
+		source, target = m.lookBoth(looking)
+		next := decide(source, target)
+		if next == stepWait && target.Condition == agents.Incoming && source.Reason != reasonMigratingOut && source.Condition == agents.Running {
+			next, incomingSince = m.overdue(incomingSince)
+		}
+		if next == stepWait && source.Reason == reasonMigratingOut {
+			deadline = m.underWay(ctx, looking, deadline)
+		}
+		if next == stepNone || time.Now().After(deadline) {
+			break
+		}
+		if errors.Is(ctx.Err(), context.Canceled) && next == stepWait {
+			return agents.Result{Source: source.Condition, Target: target.Condition, Why: errLeftAlone.Error(), Phases: m.phases}
+		}
+		m.take(looking, next)
+		if next == stepPauseTarget {
+			source, target = m.lookBoth(looking)
+			failure = fmt.Errorf("FOUND RUNNING TWICE, on %s and on %s; the copy on %s was paused at once: %v", m.agent.options.Node, m.targetName, m.targetName, failure)
+			break
+		}
+	}
+	return m.result(looking, source, target, failure)
+}
+
+// underWay lets a migration that somebody else asked for have the caller's
+// time, and aborts it when that has run out.
+func (m *move) underWay(ctx, looking context.Context, deadline time.Time) time.Time {
+	switch {
+	case ctx.Err() == nil:
+		return time.Now().Add(settleTimeout)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !m.aborted:
+		m.aborted = true
+		if err := m.onEnd(looking, m.source, "out of time, abort sent", (*libvirt.Domain).AbortJob); err != nil {
+			m.agent.log.Warn("aborting a migration", "service", m.spec.Name, "error", plain(err))
+		}
+	}
+	return deadline
+}
+
+// overdue lets libvirt drop an orphaned half by itself for a while.
+func (m *move) overdue(since time.Time) (step, time.Time) {
+	if since.IsZero() {
+		return stepWait, time.Now()
+	}
+	if time.Since(since) > incomingGrace {
+		return stepDestroyTarget, since
+	}
+	return stepWait, since
+}
+
+func (m *move) lookBoth(ctx context.Context) (source, target agents.Observation) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if !m.source.alive() {
+		if again, err := m.agent.session(ctx); err == nil {
+			m.source.close()
+			m.source = again
+		}
+	}
+	if !m.target.alive() {
+		if again, err := m.agent.dial(ctx, m.apiURI); err == nil {
+			again.server = process{}
+			m.target.close()
+			m.target = again
+		}
+	}
+	source = m.agent.lookOn(ctx, m.source, m.uuid)
+	target, _, err := find(ctx, m.target, m.uuid)
+	if err != nil {
+		target = agents.Observation{UUID: m.uuid, Condition: agents.Unknown, Reason: fmt.Sprintf("%s gave no answer: %v", m.targetName, plain(err))}
+	}
+	return source, target
+}
+
+func (m *move) take(ctx context.Context, next step) {
+	m.drain()
+	var err error
+	switch next {
+	case stepWait:
+		pause(ctx, settlePoll)
+	case stepResumeTarget:
+		m.resumeTarget(ctx)
+	case stepPauseTarget:
+		err = m.onEnd(ctx, m.target, "paused on the target, found running twice", (*libvirt.Domain).Suspend)
+	case stepDestroyTarget:
+		err = m.onEnd(ctx, m.target, "paused copy on the target destroyed", destroyPaused)
+	case stepDestroySource:
+		err = m.onEnd(ctx, m.source, "paused remnant on the source destroyed", destroyPaused)
+	case stepResumeSource:
+		err = m.onEnd(ctx, m.source, "resumed on the source", (*libvirt.Domain).Resume)
+	}
+	if err != nil {
+		m.agent.log.Warn("settling a migration", "service", m.spec.Name, "target", m.targetName, "error", plain(err))
+		pause(ctx, settlePoll)
+	}
+}
+
+func (m *move) onEnd(ctx context.Context, s *session, what string, act func(*libvirt.Domain) error) error {
+	_, err := onDomain(ctx, s, m.uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, act(domain) })
+	if err == nil {
+		m.phase(what)
+	}
+	return err
+}
+
+// destroyPaused looks once more, because only what does not run may be destroyed.
+func destroyPaused(domain *libvirt.Domain) error {
+	state, _, err := domain.GetState()
+	if err != nil {
+		return err
+	}
+	if state != libvirt.DOMAIN_PAUSED {
+		return errors.New("not destroyed: it is not paused any more")
+	}
+	return domain.Destroy()
+}
+
+func (m *move) result(ctx context.Context, source, target agents.Observation, failure error) agents.Result {
+	result := agents.Result{
+		OK:     source.Condition == agents.Absent && target.Condition == agents.Running,
+		Source: source.Condition, Target: target.Condition, Phases: m.phases,
+	}
+	switch {
+	case result.OK:
+		result.Total, result.Downtime = m.figures(ctx)
+		result.Why = fmt.Sprintf("runs on %s; on %s %s", m.targetName, m.agent.options.Node, source.Evidence)
+		if failure != nil {
+			result.Why += fmt.Sprintf(" (settled after: %v)", plain(failure))
+		}
+	default:
+		if failure == nil {
+			failure = errors.New("it did not end with the VM running on the target")
+		}
+		result.Why = fmt.Sprintf("migrate %s from %s to %s: %v; found afterwards: %s on %s, %s on %s", m.spec.Name, m.agent.options.Node, m.targetName,
+			plain(failure), describe(source), m.agent.options.Node, describe(target), m.targetName)
+	}
+	return result
+}
+
+// figures returns libvirt's total and the downtime as Migrate documents it.
+func (m *move) figures(ctx context.Context) (total, downtime time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	info, err := onDomain(ctx, m.target, m.uuid, func(domain *libvirt.Domain) (*libvirt.DomainJobInfo, error) {
+		return domain.GetJobStats(libvirt.DOMAIN_JOB_STATS_COMPLETED)
+	})
+	if err == nil {
+		total = time.Duration(info.TimeElapsed) * time.Millisecond
+		downtime = time.Duration(info.Downtime) * time.Millisecond
+	}
+	switch {
+	case m.resumedAt.IsZero():
+	case !m.stoodStill.IsZero():
+		downtime = m.resumedAt.Sub(m.stoodStill)
+	case m.resumedAt.After(m.returnedAt) && !m.returnedAt.IsZero():
+		downtime += m.resumedAt.Sub(m.returnedAt)
+	}
+	return total, downtime
+}
+
+// processEnd returns a channel that closes when exactly this process has ended
+// with all its threads; nil when it cannot be watched.
+func processEnd(ctx context.Context, table processTable, p process) <-chan struct{} {
+	if p.PID == 0 {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return nil
+	}
+	if !table.alive(p) { // The pid may have been given to another process meanwhile.
+		_ = unix.Close(fd)
+		return nil
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer func() { _ = unix.Close(fd) }()
+		for ctx.Err() == nil {
+			ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 200)
+			if err != nil && !errors.Is(err, unix.EINTR) {
+				return
+			}
+			if ready > 0 {
+				close(ended)
+				return
+			}
+		}
+	}()
+	return ended
+}
