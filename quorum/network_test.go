@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -73,13 +74,13 @@ func (l *pipeListener) Dial(ctx context.Context, address string) (net.Conn, erro
 		return nil, ctx.Err()
 	}
 	if target == nil {
-		return nil, errors.New("connection refused")
+		return nil, syscall.ECONNREFUSED
 	}
 	near, far := net.Pipe()
 	select {
 	case target.accepted <- far:
 	case <-target.closed:
-		return nil, errors.New("connection refused")
+		return nil, syscall.ECONNREFUSED
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

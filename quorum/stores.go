@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -51,6 +52,34 @@ func openFiles(options *Options) (*stores, error) {
 	if err := os.Chmod(options.DataDir, 0o700); err != nil {
 		return nil, err
 	}
+	release, err := lockFolder(options.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	files, err := openLocked(options, logDir)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	closeLog := files.closeLog
+	files.closeLog = func() error { return errors.Join(closeLog(), release()) }
+	return files, nil
+}
+
+// lockFolder keeps a second process out. The store's own lock would make it wait for ever, without a word.
+func lockFolder(dir string) (release func() error, err error) {
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%s is in use by another process; stop the daemon first: %w", dir, err)
+	}
+	return file.Close, nil
+}
+
+func openLocked(options *Options, logDir string) (*stores, error) {
 	log, err := wal.Open(logDir, wal.WithSegmentSize(segmentBytes), wal.WithLogger(newLibraryLogger(options.Logger, "raft-wal")))
 	if err != nil {
 		return nil, fmt.Errorf("open the log in %s: %w", logDir, err)
