@@ -1,0 +1,93 @@
+package power
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// maxDetail bounds what is quoted of a library's or a program's error text.
+const maxDetail = 240
+
+// hints turn error texts into advice. Only advice: no decision hangs on these
+// texts, since every failure is Unknown.
+var hints = []struct{ mark, advice string }{
+	{"executable file not found", "install the package ipmitool on this node, or use driver: ipmi"},
+	{"no such host", "the name does not resolve on this node; check the device's address"},
+	{"rakp authentication failed", "it refuses the login; check username and password of the device"},
+	{"unauthorized name", "it refuses the login; check username and password of the device"},
+	{"invalid role", "the user may not log in with that privilege; set option privilege: operator, or raise the user's limit on the BMC"},
+	{"unauthorized role", "the user may not log in with that privilege; set option privilege: operator, or raise the user's limit on the BMC"},
+	{"privilege", "the user may not log in with that privilege; set option privilege: operator, or raise the user's limit on the BMC"},
+	{"no cipher suite match", "it refuses the cipher suite; set option cipher to the one it allows (3 or 17)"},
+	{"invalid authentication algorithm", "it refuses the cipher suite; set option cipher to the one it allows (3 or 17)"},
+	{errLoginRefused.Error(), "it refuses the login; check username, password and privilege of the device"},
+	{"timed out", noAnswer},
+	{"before udp read deadline", noAnswer},
+	{"deadline exceeded", noAnswer},
+	{"connection refused", noAnswer},
+	{"no route to host", noAnswer},
+	{"network is unreachable", noAnswer},
+	{"unable to establish", "it does not answer or refuses the login; check address, IPMI over LAN, username and password"},
+}
+
+const noAnswer = "it does not answer; check that this node reaches the address and that IPMI over LAN is enabled"
+
+// explain names the BMC, says what it did not do, what to do next and, in
+// brackets, the library's words with every secret removed.
+func (s *session) explain(what string, err error) error {
+	detail := s.settings.scrub(unwrapped(err.Error(), s.hand.Name()))
+	advice := "see the detail"
+	lower := strings.ToLower(detail)
+	for _, hint := range hints {
+		if strings.Contains(lower, hint.mark) {
+			advice = hint.advice
+			break
+		}
+	}
+	if len(detail) > maxDetail {
+		detail = strings.ToValidUTF8(detail[:maxDetail], "") + "..."
+	}
+	clean := fmt.Errorf("%s did not %s: %s (%s)", s.settings, what, advice, detail)
+	for _, kept := range []error{context.DeadlineExceeded, context.Canceled, errTooManyCalls, errLoginRefused} {
+		if errors.Is(err, kept) {
+			return kindred{clean, kept}
+		}
+	}
+	return clean
+}
+
+// unwrapped takes the provider's own words out of bmclib's list of errors.
+func unwrapped(text, provider string) string {
+	if _, own, found := strings.Cut(text, "provider: "+provider+": "); found {
+		text = own
+	}
+	for _, tail := range []string{"no Opener implementations found", "failed to set power state", "failed to get power state"} {
+		text, _, _ = strings.Cut(text, "\n\t* "+tail)
+	}
+	return text
+}
+
+// kindred keeps the kind of an error whose text was rewritten. The original is
+// not kept: it may carry a secret.
+type kindred struct {
+	error
+	kind error
+}
+
+// Unwrap returns the kind.
+func (k kindred) Unwrap() error { return k.kind }
+
+// scrub removes the password in every spelling an error text could carry it
+// and folds lines.
+func (s settings) scrub(text string) string {
+	if s.password != "" {
+		quoted := strconv.Quote(s.password)
+		for _, spelling := range []string{s.password, quoted[1 : len(quoted)-1], fmt.Sprintf("%x", s.password)} {
+			text = strings.ReplaceAll(text, spelling, "********")
+		}
+	}
+	return strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "?")
+}

@@ -1,0 +1,124 @@
+package power
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bmc-toolbox/bmclib/v2"
+	"github.com/bmc-toolbox/bmclib/v2/providers"
+	"github.com/jacobweinstock/registrar"
+
+	"github.com/clusterd/clusterd/fence"
+)
+
+// closeLimit bounds the farewell to a BMC, which nobody waits for.
+const closeLimit = 2 * time.Second
+
+// gate is asked directly before each packet that changes power (law L6).
+type gate func() error
+
+// hand is a provider in bmclib's sense, and one question more: bmclib has no
+// way to ask for the identity.
+//
+// PowerSet("off") must always send the command, also when the power already
+// reads off: law L3 counts readings only after our own command, because the
+// reading may fall into somebody's power cycle. (bmclib's own ipmitool provider
+// skips the command then, which is why it is not used here.)
+type hand interface {
+	Name() string
+	Open(ctx context.Context) error
+	Close(ctx context.Context) error
+	PowerStateGet(ctx context.Context) (string, error)
+	PowerSet(ctx context.Context, state string) (bool, error)
+	// Identity returns errNoIdentity when the BMC says that it tells none.
+	Identity(ctx context.Context) (guid, error)
+}
+
+// errNoIdentity is returned by a hand when the BMC answers that it has no GUID.
+var errNoIdentity = errors.New("the BMC tells no system GUID")
+
+// session is an open conversation with one BMC.
+type session struct {
+	settings settings
+	hand     hand
+	client   *bmclib.Client
+	calls    *calls
+}
+
+// open logs in. The error says in words what to do next.
+func (d *driver) open(ctx context.Context, device fence.Device, wanted gate) (*session, error) {
+	parsed, err := d.settings(device)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{settings: parsed, hand: d.hand(parsed, wanted), calls: d.calls}
+	// The registry holds this one provider: with more of them bmclib would
+	// dial all at once, and try a second one after a command that failed.
+	registry := registrar.NewRegistry()
+	registry.Register(s.hand.Name(), "ipmi", registrar.Features{providers.FeaturePowerSet, providers.FeaturePowerState}, nil, s.hand)
+	s.client = bmclib.NewClient(parsed.host, parsed.username, parsed.password, bmclib.WithRegistry(registry))
+	_, err = bounded(ctx, d.calls, "log in", func(ctx context.Context) (bool, error) { return true, s.client.Open(ctx) })
+	if err != nil {
+		return nil, s.explain("log in", err)
+	}
+	return s, nil
+}
+
+// power reads the power state; anything but a clear on or off is PowerUnknown.
+func (s *session) power(ctx context.Context) (fence.Power, error) {
+	text, err := bounded(ctx, s.calls, "read power", s.client.GetPowerState)
+	if err != nil {
+		return fence.PowerUnknown, s.explain("read the power state", err)
+	}
+	return parsePower(text), nil
+}
+
+// parsePower takes the words of bmclib's providers, which are not normalised.
+func parsePower(text string) fence.Power {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "on", "chassis power is on":
+		return fence.PowerOn
+	case "off", "chassis power is off":
+		return fence.PowerOff
+	}
+	return fence.PowerUnknown
+}
+
+// switchPower returns nil only when the BMC accepted the command.
+func (s *session) switchPower(ctx context.Context, state string) error {
+	accepted, err := bounded(ctx, s.calls, "power "+state, func(ctx context.Context) (bool, error) {
+		return s.client.SetPowerState(ctx, state)
+	})
+	if err != nil {
+		return s.explain("accept the power "+state+" command", err)
+	}
+	if !accepted {
+		return fmt.Errorf("%s did not accept the power %s command", s.settings, state)
+	}
+	return nil
+}
+
+// identity returns errNoIdentity when the BMC tells none.
+func (s *session) identity(ctx context.Context) (guid, error) {
+	told, err := bounded(ctx, s.calls, "read identity", s.hand.Identity)
+	if errors.Is(err, errNoIdentity) || (err == nil && told.blank()) {
+		return guid{}, errNoIdentity
+	}
+	if err != nil {
+		return guid{}, s.explain("tell its system GUID", err)
+	}
+	return told, nil
+}
+
+// close says goodbye in the background: a session left open would take one of
+// the few a BMC has, but nobody's failover waits for a farewell.
+func (s *session) close() {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		_, _ = bounded(ctx, s.calls, "log out", func(ctx context.Context) (bool, error) { return true, s.client.Close(ctx) })
+	}()
+}
