@@ -44,7 +44,7 @@ func NextVoterChange(members []Member, healthy map[string]bool, sites map[string
 		chosen := pick(spares, healthyVoters, sites, false)
 		why := chosen.ID + " gets a vote, because there are too few healthy voters"
 		return Change{Promote: chosen.ID, Why: why}, true
-	case len(voters) > len(healthyVoters) && len(voters) > target:
+	case len(voters) > len(healthyVoters) && len(healthyVoters) >= odd(wanted):
 		dead := pickDead(voters, healthy)
 		return Change{Demote: dead.ID, Why: dead.ID + " loses its vote, because it is not healthy and has been replaced"}, true
 	case len(healthyVoters) > odd(wanted):
