@@ -1,0 +1,190 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cgroup is the set of processes of one host (or of the hub). It freezes them, and it finds them again after the lab
+// process was killed, which pid files could not do safely.
+type cgroup struct {
+	path    string
+	version int
+}
+
+// cgroupRoot finds where to make cgroups. Version 2 is preferred also on a hybrid machine, because it freezes and kills
+// by one write each and lets a process start inside its cgroup.
+func cgroupRoot() (path string, version int, err error) {
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		return "", 0, err
+	}
+	version1 := ""
+	scanner := bufio.NewScanner(bytes.NewReader(mounts))
+	for scanner.Scan() {
+		fields := strings.Fields(scanner.Text())
+		if len(fields) < 4 {
+			continue
+		}
+		if fields[2] == "cgroup2" {
+			return fields[1], 2, nil
+		}
+		if fields[2] == "cgroup" && strings.Contains(","+fields[3]+",", ",freezer,") {
+			version1 = fields[1]
+		}
+	}
+	if version1 == "" {
+		return "", 0, errors.New("this machine has neither cgroup2 nor the cgroup v1 freezer mounted; the lab needs one to cut a host's power")
+	}
+	return version1, 1, nil
+}
+
+func newCgroup(name string) (*cgroup, error) {
+	root, version, err := cgroupRoot()
+	if err != nil {
+		return nil, err
+	}
+	group := &cgroup{path: filepath.Join(root, name), version: version}
+	if err := os.Mkdir(group.path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("make cgroup: %w", err)
+	}
+	return group, nil
+}
+
+// start runs a command as a member of the cgroup from its first instruction on; with version 1 from right after its start,
+// which is why a host's init waits for a word before it makes children.
+func (g *cgroup) start(command *exec.Cmd) error {
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	if g.version == 2 {
+		directory, err := os.Open(g.path)
+		if err != nil {
+			return err
+		}
+		defer directory.Close()
+		command.SysProcAttr.UseCgroupFD = true
+		command.SysProcAttr.CgroupFD = int(directory.Fd())
+		return command.Start()
+	}
+	if err := command.Start(); err != nil {
+		return err
+	}
+	return g.write("cgroup.procs", strconv.Itoa(command.Process.Pid))
+}
+
+func (g *cgroup) write(file, value string) error {
+	return os.WriteFile(filepath.Join(g.path, file), []byte(value), 0o644)
+}
+
+// freeze stops every process and returns once all have stopped.
+func (g *cgroup) freeze() error {
+	if g.version == 2 {
+		if err := g.write("cgroup.freeze", "1"); err != nil {
+			return err
+		}
+		return g.waitFor("cgroup.events", "frozen 1")
+	}
+	if err := g.write("freezer.state", "FROZEN"); err != nil {
+		return err
+	}
+	return g.waitFor("freezer.state", "FROZEN")
+}
+
+func (g *cgroup) thaw() error {
+	if g.version == 2 {
+		return g.write("cgroup.freeze", "0")
+	}
+	return g.write("freezer.state", "THAWED")
+}
+
+func (g *cgroup) waitFor(file, text string) error {
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		content, err := os.ReadFile(filepath.Join(g.path, file))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(content), text) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("cgroup %s does not become %q", g.path, text)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (g *cgroup) processes() []int {
+	content, err := os.ReadFile(filepath.Join(g.path, "cgroup.procs"))
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, word := range strings.Fields(string(content)) {
+		// Zero stands for a process of a foreign pid namespace, which cannot be ours.
+		if pid, err := strconv.Atoi(word); err == nil && pid > 1 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// kill ends every process and removes the cgroup. It returns an error when something is still alive after the
+// deadline: a host is only off when nothing of it is left.
+func (g *cgroup) kill() error {
+	if _, err := os.Stat(g.path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		if g.version == 2 {
+			_ = g.write("cgroup.kill", "1")
+		}
+		for _, pid := range g.processes() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if g.version == 1 {
+			// A frozen process of version 1 takes its SIGKILL only once it is thawed; it dies before it runs.
+			_ = g.thaw()
+		}
+		if err := os.Remove(g.path); err == nil || errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v in %s do not die", g.processes(), g.path)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// killLeftoverCgroups ends what an earlier lab with this prefix left running.
+func killLeftoverCgroups(prefix string) error {
+	mounts, version, err := cgroupRoot()
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(mounts)
+	if err != nil {
+		return err
+	}
+	ours := regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + `-(hub|node[0-9]+)$`)
+	var failures []error
+	for _, entry := range entries {
+		if entry.IsDir() && ours.MatchString(entry.Name()) {
+			group := &cgroup{path: filepath.Join(mounts, entry.Name()), version: version}
+			failures = append(failures, group.kill())
+		}
+	}
+	return errors.Join(failures...)
+}

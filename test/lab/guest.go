@@ -1,0 +1,158 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed guest/tick.c
+var guestSource []byte
+
+//go:embed guest/tick.ld
+var guestLayout []byte
+
+// Guest describes a tiny guest without operating system.
+type Guest struct {
+	// Name is the domain's name and the name of its disk on the block server.
+	Name string
+	// Number, 1 to 199, is the last part of its address 10.77.0.Number and of its MAC.
+	Number int
+	// MemoryMiB defaults to 16.
+	MemoryMiB int
+	// DirtyKiBPerSecond makes it dirty memory from the start; UDP port 8 changes it later.
+	DirtyKiBPerSecond int
+	// NoDisk leaves the disk out; libvirt then has nothing against two of them.
+	NoDisk bool
+}
+
+// Address is the guest's address.
+func (g Guest) Address() string { return addressIn(Guests, g.Number) }
+
+// MAC is the guest's hardware address.
+func (g Guest) MAC() string { return fmt.Sprintf(guestMACPattern, g.Number) }
+
+// UUID is the guest's UUID in libvirt.
+func (g Guest) UUID() string { return fmt.Sprintf("77777777-0000-4000-8000-%012x", g.Number) }
+
+// SerialLog is the path, inside the hosts, of what the guest says on its serial line.
+func (g Guest) SerialLog() string { return "/srv/cluster/serial/" + g.Name + ".log" }
+
+// GuestXML makes the libvirt domain of a guest. Its disk is a network disk without any image lock, which libvirt counts
+// as safe to migrate.
+func GuestXML(g Guest) string {
+	memory := g.MemoryMiB
+	if memory == 0 {
+		memory = 16
+	}
+	disk := ""
+	if !g.NoDisk {
+		disk = fmt.Sprintf(guestDiskXML, escape(g.Name), addressIn(Storage, hubOctet), blockServerPort)
+	}
+	words := fmt.Sprintf("ip=%s dirty=%d", g.Address(), g.DirtyKiBPerSecond)
+	return fmt.Sprintf(guestXML, escape(g.Name), g.UUID(), memory, words, disk, g.MAC(), escape(g.SerialLog()))
+}
+
+func escape(text string) string {
+	var escaped bytes.Buffer
+	_ = xml.EscapeText(&escaped, []byte(text))
+	return escaped.String()
+}
+
+const guestXML = `<domain type='qemu'>
+  <name>%s</name>
+  <uuid>%s</uuid>
+  <memory unit='MiB'>%d</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>
+    <kernel>/srv/cluster/guest/tick.elf</kernel>
+    <cmdline>%s</cmdline>
+  </os>
+  <features><acpi/></features>
+  <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>qemu64</model></cpu>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+%s    <controller type='usb' model='none'/>
+    <interface type='bridge'><mac address='%s'/><source bridge='br0'/><model type='ne2k_pci'/></interface>
+    <serial type='file'><source path='%s' append='on'/></serial>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+`
+
+const guestDiskXML = `    <disk type='network' device='disk'>
+      <driver name='qemu' type='raw' cache='none'/>
+      <source protocol='nbd' name='%s'><host name='%s' port='%d'/></source>
+      <target dev='hda' bus='ide'/>
+    </disk>
+`
+
+// buildGuest compiles the guest, or takes it from the cache where an earlier lab with the same source left it.
+func buildGuest(ctx context.Context, target string) error {
+	cacheRoot, err := os.UserCacheDir()
+	if err != nil {
+		cacheRoot = os.TempDir()
+	}
+	sum := sha256.Sum256(append(append([]byte(nil), guestSource...), guestLayout...))
+	cached := filepath.Join(cacheRoot, "clusterd-lab", fmt.Sprintf("tick-%x.elf", sum[:8]))
+	if _, err := os.Stat(cached); err != nil {
+		if err := compileGuest(ctx, cached); err != nil {
+			return fmt.Errorf("build the guest: %w", err)
+		}
+	}
+	content, err := os.ReadFile(cached)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(target, content, 0o644)
+}
+
+// compileGuest needs only gcc and ld: the code is freestanding, so no 32-bit libraries are involved.
+func compileGuest(ctx context.Context, target string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	directory, err := os.MkdirTemp("", "clusterd-guest-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(directory)
+	inside := func(name string) string { return filepath.Join(directory, name) }
+	if err := os.WriteFile(inside("tick.c"), guestSource, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(inside("tick.ld"), guestLayout, 0o644); err != nil {
+		return err
+	}
+	compile := "gcc -m32 -march=i386 -Os -Wall -Wextra -ffreestanding -fno-builtin -fno-pic -fno-pie -fno-stack-protector " +
+		"-fno-asynchronous-unwind-tables -fcf-protection=none -mno-sse -mno-mmx -c -o " + inside("tick.o") + " " + inside("tick.c")
+	if err := runQuietly(ctx, "", strings.Fields(compile)...); err != nil {
+		return err
+	}
+	if err := runQuietly(ctx, "", "ld", "-m", "elf_i386", "-s", "-T", inside("tick.ld"), "-o", inside("tick.elf"), inside("tick.o")); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(inside("tick.elf"))
+	if err != nil {
+		return err
+	}
+	// Renaming into place keeps a second lab from reading half a file.
+	partial := fmt.Sprintf("%s.%d", target, os.Getpid())
+	if err := os.WriteFile(partial, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(partial, target)
+}
