@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -57,7 +58,6 @@ type diskXML struct {
 type sourceXML struct {
 	File     string `xml:"file,attr"`
 	Block    string `xml:"dev,attr"`
-	Folder   string `xml:"dir,attr"`
 	Protocol string `xml:"protocol,attr"`
 	Name     string `xml:"name,attr"`
 	Pool     string `xml:"pool,attr"`
@@ -162,18 +162,17 @@ func (d diskXML) read() (resources.Disk, string) {
 
 // empty tells whether the source names nothing, as libvirt prints it for a drive whose medium was taken out.
 func (s *sourceXML) empty() bool {
-	return s.File == "" && s.Block == "" && s.Folder == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == ""
+	return s.File == "" && s.Block == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == ""
 }
 
-// identity names the storage the same way on every node.
+// identity names the storage the same way on every node, and as agents/vm names the disks of a VM that it finds running:
+// the two are compared.
 func (s *sourceXML) identity(kind string) (identity, problem string) {
 	switch kind {
 	case "file", "":
 		return named("file:", s.File)
 	case "block":
 		return named("block:", s.Block)
-	case "dir":
-		return named("dir:", s.Folder)
 	case "volume":
 		if s.Pool == "" || s.Volume == "" {
 			return "", "whose <source> lacks pool or volume"
@@ -193,7 +192,7 @@ func named(scheme, name string) (identity, problem string) {
 }
 
 // networkPorts are the ports in force where the XML names none, so that both spellings are one disk.
-var networkPorts = map[string]string{"nbd": "10809", "iscsi": "3260", "gluster": "24007", "http": "80", "https": "443", "ssh": "22"}
+var networkPorts = map[string]string{"nbd": "10809", "iscsi": "3260", "http": "80", "https": "443", "ssh": "22"}
 
 func (s *sourceXML) networkIdentity() (identity, problem string) {
 	switch {
@@ -210,14 +209,14 @@ func (s *sourceXML) networkIdentity() (identity, problem string) {
 		if host.Socket == "" {
 			return "", "whose <host> lacks the socket"
 		}
-		return s.Protocol + "+unix:" + host.Socket + "/" + s.Name, ""
+		return s.Protocol + "+unix:///" + s.Name + "?socket=" + host.Socket, ""
 	}
 	if host.Name == "" {
 		return "", "whose <host> lacks the name"
 	}
-	port := host.Port
-	if port == "" {
-		port = networkPorts[s.Protocol]
+	address := host.Name
+	if port := cmp.Or(host.Port, networkPorts[s.Protocol]); port != "" {
+		address = net.JoinHostPort(host.Name, port)
 	}
-	return s.Protocol + "://" + net.JoinHostPort(strings.ToLower(host.Name), port) + "/" + s.Name, ""
+	return s.Protocol + "://" + address + "/" + strings.TrimPrefix(s.Name, "/"), ""
 }

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Files of an identity for remote tools, in its folder.
+const (
+	AuthorityFile   = "ca.pem"
+	CertificateFile = "client.pem"
+	KeyFile         = "client.key"
+)
+
+// newRemoteClient makes a client that goes by mutual TLS 1.3 under the cluster's own authority.
+func newRemoteClient(options Options) (*Client, error) {
+	address := options.Host
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(strings.Trim(address, "[]"), DefaultPort)
+	}
+	config, err := identity(options.Identity)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: dialWithin}
+	transport := &http.Transport{
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			raw, err := dialer.DialContext(ctx, "tcp", address)
+			if err != nil {
+				return nil, err
+			}
+			ctx, cancel := context.WithTimeout(ctx, dialWithin)
+			defer cancel()
+			connection := tls.Client(raw, config)
+			if err := connection.HandshakeContext(ctx); err != nil {
+				raw.Close()
+				// Nothing was sent yet, which is what Op "dial" says.
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
+			}
+			return connection, nil
+		},
+		DisableCompression: true,
+		MaxIdleConns:       2,
+		IdleConnTimeout:    30 * time.Second,
+	}
+	return &Client{base: "https://" + address, where: address, http: &http.Client{Transport: transport}}, nil
+}
+
+// identity reads the files and makes the TLS settings of them.
+func identity(folder string) (*tls.Config, error) {
+	if folder == "" {
+		folder = os.Getenv(IdentityVariable)
+	}
+	if folder == "" {
+		settings, err := os.UserConfigDir()
+		if err != nil {
+			return nil, fmt.Errorf("find the folder of the client certificate: %w; give it with --identity", err)
+		}
+		folder = filepath.Join(settings, "clusterd")
+	}
+	authority, err := os.ReadFile(filepath.Join(folder, AuthorityFile))
+	if err != nil {
+		return nil, identityError(folder, err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(authority) {
+		return nil, fmt.Errorf("%s holds no certificate", filepath.Join(folder, AuthorityFile))
+	}
+	own, err := tls.LoadX509KeyPair(filepath.Join(folder, CertificateFile), filepath.Join(folder, KeyFile))
+	if err != nil {
+		return nil, identityError(folder, err)
+	}
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS13,
+		Certificates: []tls.Certificate{own},
+		NextProtos:   []string{"http/1.1"},
+		// The host name is not what makes a node: an administrator reaches it by whatever address works. What counts is
+		// a node's certificate under this cluster's authority, which verifyNode checks.
+		InsecureSkipVerify: true,
+		VerifyConnection:   func(state tls.ConnectionState) error { return verifyNode(state, roots) },
+	}, nil
+}
+
+func identityError(folder string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no client certificate in %s (%w); have one made on a node with \"clusterd client\", or name its folder with --identity", folder, err)
+	}
+	return fmt.Errorf("read the client certificate in %s: %w", folder, err)
+}
+
+// verifyNode accepts a certificate that the cluster's authority gave to a node.
+func verifyNode(state tls.ConnectionState, roots *x509.CertPool) error {
+	if len(state.PeerCertificates) == 0 {
+		return errors.New("the other end showed no certificate")
+	}
+	intermediates := x509.NewCertPool()
+	for _, certificate := range state.PeerCertificates[1:] {
+		intermediates.AddCert(certificate)
+	}
+	node := state.PeerCertificates[0]
+	_, err := node.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	if err != nil {
+		return fmt.Errorf("the other end is not a node of this cluster: %w", err)
+	}
+	for _, name := range node.URIs {
+		if name.Scheme == "clusterd" && strings.HasPrefix(name.Path, "/node/") {
+			return nil
+		}
+	}
+	return errors.New("the other end has a certificate of this cluster, but not a node's")
+}

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"os"
+
+	"golang.org/x/term"
+)
+
+// plainWidth is the width where there is no terminal.
+const plainWidth = 80
+
+// narrowest and widest bound what a terminal may claim to be.
+const (
+	narrowest = 40
+	widest    = 1000
+)
+
+// Screen is what the output goes to.
+type Screen struct {
+	// Terminal tells whether a person watches.
+	Terminal bool
+	// Width is in columns.
+	Width int
+}
+
+// ScreenOf looks at a file.
+func ScreenOf(file *os.File) Screen {
+	descriptor := int(file.Fd())
+	if !term.IsTerminal(descriptor) {
+		return Screen{Width: plainWidth}
+	}
+	width, _, err := term.GetSize(descriptor)
+	if err != nil || width <= 0 {
+		width = plainWidth
+	}
+	return Screen{Terminal: true, Width: min(max(width, narrowest), widest)}
+}

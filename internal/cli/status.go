@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// View says what of a status is shown.
+type View struct {
+	// Node or Service shows one row of one table; empty shows everything.
+	Node, Service string
+	// Long shows services in rgmanager's long form.
+	Long  bool
+	Width int
+	// Remark is a line about the answer itself, such as its being out of date.
+	Remark string
+}
+
+// daemonFlag is what a member that runs the daemon is marked with, where rgmanager wrote its own name.
+const daemonFlag = "clusterd"
+
+// Status writes the cluster's state as clustat shows it. Times are shown in the zone they carry.
+func Status(status api.Status, view View) string {
+	var out strings.Builder
+	whole := view.Node == "" && view.Service == ""
+	if whole {
+		out.WriteString(header(status, view))
+	}
+	if view.Service == "" {
+		out.WriteString(memberTable(status, view))
+	}
+	if whole {
+		out.WriteString("\n")
+	}
+	if view.Node == "" {
+		if view.Long {
+			out.WriteString(longServices(status, view))
+		} else {
+			out.WriteString(serviceTable(status, view))
+		}
+	}
+	if whole {
+		out.WriteString(noteSection(status, view.Width))
+	}
+	return out.String()
+}
+
+func header(status api.Status, view View) string {
+	quorate := "Quorate"
+	if !status.Quorate {
+		quorate = "Inquorate"
+	}
+	text := fmt.Sprintf("Cluster Status for %s @ %s\nMember Status: %s\n", clean(status.Cluster), status.At.Format("Mon Jan _2 15:04:05 2006"), quorate)
+	if status.Simulated {
+		text += "SIMULATED: no real hypervisor and no real BMC is behind this cluster.\n"
+	}
+	if !status.Quorate {
+		text += Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date.", "", "", view.Width)
+	}
+	if view.Remark != "" {
+		text += Wrap(clean(view.Remark), "", "", view.Width)
+	}
+	return text + "\n"
+}
+
+func memberTable(status api.Status, view View) string {
+	width := view.Width / 2
+	var out strings.Builder
+	row := func(name, id, flags string) {
+		out.WriteString(strings.TrimRight(fmt.Sprintf(" %s%-4.4s %s", fit(name, width), id, flags), " ") + "\n")
+	}
+	row("Member Name", "ID", "Status")
+	row("------ ----", "----", "------")
+	for _, node := range status.Nodes {
+		if view.Node == "" || node.Name == view.Node {
+			fmt.Fprintf(&out, " %s %4d %s\n", fit(clean(node.Name), width), node.ID, memberFlags(node, view.Width-width-7))
+		}
+	}
+	return out.String()
+}
+
+// memberFlags are rgmanager's words in rgmanager's order, then our own. "unprotected" is left to the notes where the row
+// has no room for it.
+func memberFlags(node api.Node, room int) string {
+	flags := []string{"Offline"}
+	if node.Online {
+		flags[0] = "Online"
+	}
+	add := func(wanted bool, flag string) {
+		if wanted {
+			flags = append(flags, flag)
+		}
+	}
+	add(node.Local, "Local")
+	add(runsDaemon(node), daemonFlag)
+	add(node.Leader, "Leader")
+	add(node.Witness, "Witness")
+	add(node.State != "" && node.State != "online" && node.State != "left", clean(node.State))
+	text := strings.Join(flags, ", ")
+	if node.Unprotected != "" && len(text)+len(", unprotected") <= room {
+		text += ", unprotected"
+	}
+	return text
+}
+
+func runsDaemon(node api.Node) bool { return node.Online && node.State != "silent" }
+
+func serviceTable(status api.Status, view View) string {
+	width := (view.Width - 20) / 2
+	var out strings.Builder
+	row := func(name, owner, state string) {
+		out.WriteString(strings.TrimRight(fmt.Sprintf(" %s %s %s", fit(name, width), fit(owner, width), state), " ") + "\n")
+	}
+	row("Service Name", "Owner (Last)", "State")
+	row("------- ----", "----- ------", "-----")
+	for _, service := range status.Services {
+		if view.Service != "" && service.Name != view.Service {
+			continue
+		}
+		state := clean(service.StateText)
+		if service.FlagsText != "" {
+			state = fmt.Sprintf("%-10s [%s]", state, clean(service.FlagsText))
+		}
+		row(clean(service.Name), ownerCell(service, width), state)
+	}
+	return out.String()
+}
+
+// ownerCell is the owner, or the last one in parentheses where nothing runs.
+func ownerCell(service api.Service, width int) string {
+	owner := service.Owner
+	down := owner == ""
+	switch resources.State(service.State) {
+	case resources.Stopped, resources.Disabled, resources.Recoverable, resources.Failed, resources.Uninitialized:
+		down = true
+	}
+	if !down {
+		return clean(owner)
+	}
+	last := firstOf(service.LastOwner, owner, "none")
+	if letters := []rune(last); len(letters) > width-2 {
+		last = string(letters[:max(width-2, 0)])
+	}
+	return "(" + clean(last) + ")"
+}
+
+func firstOf(words ...string) string {
+	for _, word := range words {
+		if word != "" {
+			return word
+		}
+	}
+	return ""
+}
+
+// noteSection says what was not done and what it waits for, what is not protected, and this node's own troubles.
+func noteSection(status api.Status, width int) string {
+	var lines strings.Builder
+	line := func(subject, text, next string) {
+		text = subject + ": " + text
+		if next != "" {
+			text = strings.TrimRight(text, ".") + ". " + next
+		}
+		lines.WriteString(Wrap(clean(text), " ", "   ", width))
+	}
+	for _, note := range status.Notes {
+		line(note.Subject, note.Why, note.Next)
+	}
+	for _, node := range status.Nodes {
+		if node.Unprotected != "" {
+			line(node.Name, "unprotected: "+node.Unprotected, "")
+		}
+	}
+	for _, warning := range status.Warnings {
+		line(status.Local, warning, "")
+	}
+	if lines.Len() == 0 {
+		return ""
+	}
+	return "\n Notes\n -----\n" + lines.String()
+}
+
+// longServices is rgmanager's long form, with what clusterd knows beyond it at the end of each block.
+func longServices(status api.Status, view View) string {
+	var out strings.Builder
+	out.WriteString("Service Information\n------- -----------\n")
+	line := func(name, value string) {
+		if value != "" {
+			out.WriteString(Wrap(clean(value), fmt.Sprintf("  %-16s: ", name), strings.Repeat(" ", 20), view.Width))
+		}
+	}
+	for _, service := range status.Services {
+		if view.Service != "" && service.Name != view.Service {
+			continue
+		}
+		fmt.Fprintf(&out, "\nService Name      : %s\n", clean(service.Name))
+		line("Current State", fmt.Sprintf("%s (%d)", service.StateText, service.State))
+		line("Flags", fmt.Sprintf("%s (%d)", flagNames(service.Flags), service.Flags))
+		line("Owner", firstOf(service.Owner, "none"))
+		line("Last Owner", firstOf(service.LastOwner, "none"))
+		line("Last Transition", service.Since.Format("Mon Jan _2 15:04:05 2006"))
+		line("Holders", firstOf(strings.Join(service.Holders, ", "), "none"))
+		line("Restarts", fmt.Sprint(service.Restarts))
+		line("Reason", service.Reason)
+		line("Unprotected", service.Unprotected)
+		if service.Progress != nil {
+			line("Progress", ProgressText(*service.Progress))
+		}
+	}
+	return out.String()
+}
+
+func flagNames(flags int) string {
+	var names []string
+	if resources.Flags(flags)&resources.Frozen != 0 {
+		names = append(names, "frozen")
+	}
+	if resources.Flags(flags)&resources.Partial != 0 {
+		names = append(names, "partial")
+	}
+	return firstOf(strings.Join(names, ", "), "none")
+}
+
+// ProgressText tells how far a live migration is.
+func ProgressText(p api.Progress) string {
+	text := firstOf(p.Phase, "migrating")
+	if p.BytesTotal > 0 {
+		done := p.BytesTotal - min(p.BytesRemaining, p.BytesTotal)
+		text += fmt.Sprintf(" %d%%, %s of %s", done*100/p.BytesTotal, Bytes(done), Bytes(p.BytesTotal))
+	}
+	if p.BytesPerSecond > 0 {
+		text += ", " + Bytes(p.BytesPerSecond) + "/s"
+	}
+	if p.TimeLeft > 0 {
+		text += ", " + Span(p.TimeLeft) + " left"
+	}
+	return text
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// subjectLimit bounds the column of names; longer ones push their line.
+const subjectLimit = 24
+
+// Timeline writes events, oldest first, one line each: when, whom it is about, what changed and where, and why; the
+// measured phases of an act follow under the event that ended it. It is a function of its arguments alone: times are
+// shown in the zone they carry.
+func Timeline(events []cluster.Event, width int) string {
+	subjectWidth := 0
+	for _, event := range events {
+		subjectWidth = max(subjectWidth, min(utf8.RuneCountInString(event.Subject), subjectLimit))
+	}
+	var out strings.Builder
+	day := ""
+	for _, event := range events {
+		if today := event.At.Format("Mon Jan _2 2006"); today != day {
+			out.WriteString(today + "\n")
+			day = today
+		}
+		out.WriteString(eventLine(event, subjectWidth, width))
+		out.WriteString(phaseTable(event.Phases))
+	}
+	return out.String()
+}
+
+func eventLine(event cluster.Event, subjectWidth, width int) string {
+	head := event.At.Format("15:04:05.000") + "  "
+	margin := strings.Repeat(" ", utf8.RuneCountInString(head)+subjectWidth+2)
+	subject := clean(event.Subject)
+	if short := subjectWidth - utf8.RuneCountInString(subject); short > 0 {
+		subject += strings.Repeat(" ", short)
+	}
+	return Wrap(clean(eventText(event)), head+subject+"  ", margin, width)
+}
+
+// eventText is the event as a sentence: "starting -> started on node2: why (by whom)".
+func eventText(event cluster.Event) string {
+	change := ""
+	switch {
+	case event.From != "" && event.To != "":
+		change = event.From + " -> " + event.To
+	case event.To != "":
+		change = "-> " + event.To
+	case event.From != "":
+		change = event.From + " ->"
+	}
+	if event.Node != "" && event.Node != event.Subject {
+		change = strings.TrimSpace(change + " on " + event.Node)
+	}
+	text := event.Why
+	if change != "" && text != "" {
+		text = change + ": " + text
+	} else if text == "" {
+		text = change
+	}
+	if event.By != "" {
+		text += " (by " + event.By + ")"
+	}
+	return text
+}
+
+// phaseTable writes measured moments: when each was, counted from the first, and how long it took since the one before
+// (or as measured, where the act measured itself).
+func phaseTable(phases []cluster.Phase) string {
+	if len(phases) == 0 {
+		return ""
+	}
+	longest := 0
+	for _, phase := range phases {
+		longest = max(longest, utf8.RuneCountInString(phase.What))
+	}
+	var out strings.Builder
+	var first, before *cluster.Phase
+	for i := range phases {
+		phase := &phases[i]
+		offset, span := "", ""
+		if !phase.At.IsZero() {
+			if first == nil {
+				first = phase
+			}
+			offset = "+" + Span(phase.At.Sub(first.At))
+			if before != nil {
+				span = Span(phase.At.Sub(before.At))
+			}
+			before = phase
+		}
+		if phase.Took != 0 {
+			span = Span(phase.Took)
+		}
+		line := fmt.Sprintf("%14s%s  %11s  %10s", "", fit(clean(phase.What), longest), offset, span)
+		out.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return out.String()
+}
