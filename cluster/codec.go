@@ -27,7 +27,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	NodeUp{}.Kind():      decode[NodeUp],
 	Inventory{}.Kind():   decode[Inventory],
 	Leave{}.Kind():       decode[Leave],
-	NodeLeft{}.Kind():    decode[NodeLeft],
+	NodeGone{}.Kind():    decode[NodeGone],
 	Contact{}.Kind():     decode[Contact],
 	BeginFence{}.Kind():  decode[BeginFence],
 	AssignFence{}.Kind(): decode[AssignFence],

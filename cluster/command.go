@@ -127,8 +127,8 @@ type Leave struct {
 	By   string `json:"by,omitempty"`
 }
 
-// NodeLeft closes a Leave once the node holds nothing.
-type NodeLeft struct {
+// NodeGone closes a Leave once the node holds nothing.
+type NodeGone struct {
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 }
@@ -219,6 +219,9 @@ type Observed struct {
 	Node        string                `json:"node"`
 	Incarnation uint64                `json:"incarnation"`
 	Observation resources.Observation `json:"observation"`
+	// AsOf is the State's index when the look began: an act that ended after it
+	// makes the observation old.
+	AsOf uint64 `json:"asOf"`
 }
 
 // Probed tells that a guest answered for the first time after a start.
@@ -267,7 +270,7 @@ func (RemoveNode) Kind() string  { return "remove-node" }
 func (NodeUp) Kind() string      { return "node-up" }
 func (Inventory) Kind() string   { return "inventory" }
 func (Leave) Kind() string       { return "leave" }
-func (NodeLeft) Kind() string    { return "node-left" }
+func (NodeGone) Kind() string    { return "node-left" }
 func (Contact) Kind() string     { return "contact" }
 func (BeginFence) Kind() string  { return "begin-fence" }
 func (AssignFence) Kind() string { return "assign-fence" }

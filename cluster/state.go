@@ -16,7 +16,7 @@ const (
 	maxEvents       = 2000
 	maxRequests     = 512
 	maxTokens       = 64
-	maxAttempts     = 64
+	maxAttempts     = 256
 	maxShots        = 64
 	maxFailedStarts = 64
 	maxRemoved      = 256
@@ -37,7 +37,7 @@ type State struct {
 	// Blobs are VM definitions by SHA-256.
 	Blobs Table[string] `json:"blobs"`
 
-	Nodes    Table[Node]    `json:"nodes"`
+	Nodes    Table[Member]  `json:"nodes"`
 	Services Table[Service] `json:"services"`
 	// Tombstones are removed services that may still run somewhere, by UUID.
 	Tombstones Table[Service] `json:"tombstones"`
@@ -98,8 +98,8 @@ const (
 	NodeLeft NodeState = "left"
 )
 
-// Node is one member.
-type Node struct {
+// Member is one node as the State knows it.
+type Member struct {
 	Name string `json:"name"`
 	ID   int    `json:"id"`
 	// Fingerprint of its key and HardwareUUID, both as of its first join, are
@@ -125,10 +125,10 @@ type Node struct {
 }
 
 // Machine is the identity that outlives names and boots.
-func (n Node) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
+func (n Member) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
 
 // Reachable tells whether the node can be given work or asked.
-func (n Node) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
+func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
 
 // Holder is one boot of one machine where a service may be running (law L1).
 type Holder struct {
@@ -170,6 +170,9 @@ type Service struct {
 	// Target and Avoid steer the next start.
 	Target string `json:"target,omitempty"`
 	Avoid  string `json:"avoid,omitempty"`
+	// LastBounce is the target and its incarnation of a rule's migration that was
+	// undone; the rule does not try the same again.
+	LastBounce string `json:"lastBounce,omitempty"`
 	// Restarts are the instants that the recovery policy remembers.
 	Restarts []time.Time `json:"restarts,omitempty"`
 	// FailedOn are the nodes where starts failed since the last success.
@@ -240,6 +243,12 @@ type Intent struct {
 	Settling bool `json:"settling,omitempty"`
 	// Asked counts the rounds of asking, so that each has its own name.
 	Asked int `json:"asked,omitempty"`
+	// SourceSeen is the index at which the source's final answer came; the target
+	// is asked after it, because a copy still arriving may be complete by then.
+	SourceSeen uint64 `json:"sourceSeen,omitempty"`
+	// Twice: both ends were seen running. Nothing is destroyed any more; a person
+	// has to choose.
+	Twice bool `json:"twice,omitempty"`
 }
 
 // Fence is an open fence intent.

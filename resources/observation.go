@@ -24,6 +24,10 @@ const (
 	Unknown Condition = "unknown"
 )
 
+// MigratingOut is the reason that an agent gives for a Running VM whose outgoing
+// migration has not ended: an answer, but not a final one.
+const MigratingOut = "migrating out"
+
 // Observation is one look at one VM.
 type Observation struct {
 	// Service is the managed service's name, or "" for a VM nobody declared.

@@ -1,0 +1,196 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// apply of an administrator's request. What is impossible is refused here,
+// before anything is stopped; what is possible becomes the service's wish. The
+// same request id is never done twice (law L7).
+func (c Ask) apply(t *transaction) refusal {
+	if _, known := t.Requests.Get(c.Request); known {
+		return accepted
+	}
+	request := Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
+	service, known := t.Services.Get(c.Service)
+	if !known {
+		t.keepRequest(answered(request, refusal{codeNoService, fmt.Sprintf("there is no service %s in the cluster document", c.Service)}))
+		return accepted
+	}
+	if refused := t.mayAsk(service, c); refused != accepted {
+		request.Owner = service.Owner
+		t.keepRequest(answered(request, refused))
+		return accepted
+	}
+	t.keepRequest(request)
+	t.wish(service, c)
+	return accepted
+}
+
+func answered(request Request, r refusal) Request {
+	request.Done, request.Code, request.Text, request.Why = true, r.Code, CodeText(r.Code), r.Why
+	return request
+}
+
+// keepRequest remembers a request; the oldest finished one makes room.
+func (t *transaction) keepRequest(request Request) {
+	if t.Requests.Len() >= maxRequests {
+		oldest, at := "", uint64(0)
+		for _, id := range t.Requests.Keys() {
+			if r, _ := t.Requests.Get(id); r.Done && (oldest == "" || r.Index < at) {
+				oldest, at = id, r.Index
+			}
+		}
+		t.Requests.Delete(oldest)
+	}
+	t.Requests.Set(request.ID, request)
+}
+
+// mayAsk checks a request against the state of its service.
+func (t *transaction) mayAsk(service Service, c Ask) refusal {
+	if service.Flags&resources.Frozen != 0 && c.Op != OpUnfreeze {
+		return refusal{codeFrozen, fmt.Sprintf("%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)}
+	}
+	if service.Wish != nil && c.Op != OpDisable {
+		return refusal{codeDeadlock, fmt.Sprintf("%s is being worked on: %s since index %d", c.Service, service.Wish.Op, service.Wish.Index)}
+	}
+	switch c.Op {
+	case OpEnable:
+		return t.mayEnable(service, c)
+	case OpDisable:
+		return accepted
+	case OpFreeze, OpUnfreeze:
+		if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
+			return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, s)}
+		}
+		return accepted
+	case OpStop, OpRestart:
+		if service.State != resources.Started {
+			return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
+		}
+		return accepted
+	case OpRelocate:
+		return t.mayRelocate(service, c)
+	case OpMigrate:
+		return t.mayMigrate(service, c)
+	}
+	return refusal{codeInvalid, fmt.Sprintf("%q is no operation", c.Op)}
+}
+
+func (t *transaction) mayEnable(service Service, c Ask) refusal {
+	switch service.State {
+	case resources.Started:
+		if !service.Enabled {
+			return accepted // found running although disabled, to be kept
+		}
+		return refusal{codeRunning, fmt.Sprintf("%s runs on %s", c.Service, service.Owner)}
+	case resources.Failed:
+		return refusal{codeFailure, fmt.Sprintf("%s is failed (%s); disable it first", c.Service, service.Reason)}
+	case resources.Migrating, resources.Stopping:
+		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+	}
+	if c.Node == "" {
+		return accepted
+	}
+	return t.mayTarget(service, c.Node, codeTemporary, codeFailure)
+}
+
+// mayTarget checks a node that was named by the administrator.
+func (t *transaction) mayTarget(service Service, node string, offline, illegal int) refusal {
+	n, known := t.Nodes.Get(node)
+	if !known {
+		return refusal{codeNodeDead, fmt.Sprintf("there is no node %s", node)}
+	}
+	if t.Fences.Has(node) {
+		return refusal{codeFencing, node + " is being fenced"}
+	}
+	if n.State != NodeOnline {
+		return refusal{offline, fmt.Sprintf("%s is %s", node, n.State)}
+	}
+	if why := t.mayRun(service, n); why != "" {
+		return refusal{illegal, why}
+	}
+	return accepted
+}
+
+func (t *transaction) mayRelocate(service Service, c Ask) refusal {
+	switch service.State {
+	case resources.Disabled, resources.Uninitialized, resources.Failed:
+		return refusal{codeInvalid, fmt.Sprintf("%s is %s", c.Service, service.State)}
+	case resources.Migrating, resources.Starting, resources.Stopping:
+		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+	}
+	if c.Node != "" {
+		if c.Node == service.Owner {
+			return refusal{codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node)}
+		}
+		return t.mayTarget(service, c.Node, codeNodeDead, codeDependency)
+	}
+	for _, v := range domain.Rank(t.domainOf(service), t.candidates(service)) {
+		if v.Legal && v.Node != service.Owner {
+			return accepted
+		}
+	}
+	return refusal{codeFailure, "no other node may run " + c.Service + " now; it is left where it is"}
+}
+
+func (t *transaction) mayMigrate(service Service, c Ask) refusal {
+	if c.Node == "" {
+		return refusal{codeInvalid, "a migration needs a target node"}
+	}
+	if refused := t.mayTarget(service, c.Node, codeNodeDead, codeDependency); refused != accepted {
+		return refused
+	}
+	switch service.State {
+	case resources.Started:
+	case resources.Starting, resources.Stopping, resources.Migrating, resources.Recovering, resources.Recoverable:
+		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+	default:
+		return refusal{codeFailure, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
+	}
+	if service.Owner == c.Node {
+		return refusal{codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node)}
+	}
+	if h, _ := service.holder(service.Owner); h.Condition != string(resources.Running) {
+		return refusal{codeTemporary, fmt.Sprintf("%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)}
+	}
+	return accepted
+}
+
+// wish takes an accepted request over.
+func (t *transaction) wish(service Service, c Ask) {
+	if service.Wish != nil {
+		service = t.finish(service, codeAborted, "superseded by a request to disable it")
+	}
+	service.Wish = &Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
+	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
+	why := sentence(fmt.Sprintf("asked to %s", c.Op), c.Reason)
+	if c.Node != "" {
+		why = sentence(fmt.Sprintf("asked to %s to %s", c.Op, c.Node), c.Reason)
+	}
+	state := service.State
+	switch c.Op {
+	case OpEnable:
+		service.Enabled, service.Target = true, c.Node
+		if state == resources.Disabled {
+			state = resources.Stopped
+		}
+	case OpDisable:
+		service.Enabled = false
+		if len(service.Holders) == 0 && service.Intent == nil {
+			state = resources.Disabled
+		}
+	case OpFreeze:
+		service.Flags |= resources.Frozen
+	case OpUnfreeze:
+		service.Flags &^= resources.Frozen
+	}
+	service = t.setService(service, state, Event{Node: service.Owner, By: c.By, Why: why})
+	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpDisable && state == resources.Disabled) || (c.Op == OpEnable && state == resources.Started)
+	if atOnce {
+		t.finish(service, codeSuccess, "")
+	}
+}

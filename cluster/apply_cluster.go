@@ -1,0 +1,241 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+func (c Init) apply(t *transaction) refusal {
+	if t.ID != "" {
+		return refuse("the cluster %s is already founded", t.Cluster)
+	}
+	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = CurrentLevel, c.Cluster, c.ID, c.Secrets, 1
+	t.Document = Document{Cluster: c.Cluster}
+	t.tell(Event{Subject: c.Cluster, Why: "the cluster was founded"})
+	return accepted
+}
+
+func (c RaiseLevel) apply(t *transaction) refusal {
+	if c.Level <= t.Level || c.Level > CurrentLevel {
+		return refuse("level %d cannot follow level %d", c.Level, t.Level)
+	}
+	for _, name := range t.Nodes.Keys() {
+		if n, _ := t.Nodes.Get(name); n.MaxLevel < c.Level {
+			return refuse("node %s knows only level %d", name, n.MaxLevel)
+		}
+	}
+	t.Level = c.Level
+	t.tell(Event{Subject: t.Cluster, Why: fmt.Sprintf("all members know level %d, it is in force now", c.Level)})
+	return accepted
+}
+
+// apply raises the generation. The dead are gone for good: whoever typed their
+// names answers for it that their machines are off, so what they held is free.
+func (c Recover) apply(t *transaction) refusal {
+	if c.Generation <= t.Generation {
+		return refuse("generation %d is not newer than %d", c.Generation, t.Generation)
+	}
+	t.Generation = c.Generation
+	t.tell(Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "), c.Generation)})
+	for _, name := range c.Dead {
+		n, known := t.Nodes.Get(name)
+		if !known {
+			continue
+		}
+		t.Fences.Delete(name)
+		n = t.setNodeState(n, NodeFenced, c.By, "declared dead by the administrator who recovered the cluster")
+		t.releaseBoot(n, t.index, "declared dead with its machine off")
+	}
+	for _, name := range t.Services.Keys() {
+		if service, _ := t.Services.Get(name); service.Intent != nil {
+			t.voidIntent(service, "a new generation began")
+		}
+	}
+	return accepted
+}
+
+// apply takes a backup in. What ran when the backup was made proves nothing
+// about now: every holder is unknown until asked or fenced.
+func (c Restore) apply(t *transaction) refusal {
+	var old State
+	if err := json.Unmarshal(c.State, &old); err != nil {
+		return refuse("the backup cannot be read: %v", err)
+	}
+	if old.ID == "" || old.Level > CurrentLevel {
+		return refuse("the backup is not a clusterd backup of level %d or older", CurrentLevel)
+	}
+	generation := max(old.Generation, t.Generation) + 1
+	index := t.index
+	*t.State = old
+	t.Index, t.Generation = index, generation
+	t.tell(Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was asked or fenced", generation)})
+	for _, name := range t.Nodes.Keys() {
+		n, _ := t.Nodes.Get(name)
+		n.State, n.Incarnation, n.Why = NodeJoining, 0, "not seen since the cluster was restored"
+		t.Nodes.Set(name, n)
+	}
+	for _, name := range t.Fences.Keys() {
+		t.Fences.Delete(name)
+	}
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		service.Intent, service.Wish, service.Owner = nil, nil, ""
+		service.State, service.Reason = resources.Uninitialized, "restored from a backup"
+		service.Holders = t.everywhere("not asked since the cluster was restored", service.Spec)
+		t.Services.Set(name, service)
+	}
+	return accepted
+}
+
+func (c AddToken) apply(t *transaction) refusal {
+	for _, id := range t.Tokens.Keys() {
+		if token, _ := t.Tokens.Get(id); token.Expires.Before(t.at) {
+			t.Tokens.Delete(id)
+		}
+	}
+	if t.Tokens.Len() >= maxTokens {
+		return refuse("%d join tokens are open, the limit; wait for one to expire", maxTokens)
+	}
+	t.Tokens.Set(c.ID, c.Token)
+	purpose := "a machine"
+	if c.Token.Replace != "" {
+		purpose = "the machine that replaces " + c.Token.Replace
+	}
+	t.tell(Event{Subject: t.Cluster, By: c.Token.By, Why: fmt.Sprintf("a join token for %s was made, valid until %s", purpose, c.Token.Expires.UTC().Format("15:04:05 MST"))})
+	return accepted
+}
+
+// apply of a document: the Spec of a service is replaced, what runs is left
+// alone. A service that is new may run anywhere until each node has looked.
+func (c Configure) apply(t *transaction) refusal {
+	if c.Base != t.Config.Version {
+		return refuse("the document is at version %d, the change was made for version %d; look at it again and repeat", t.Config.Version, c.Base)
+	}
+	if c.Document.Cluster != t.Cluster {
+		return refuse("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
+	}
+	for _, name := range sortedKeys(c.Document.Services) {
+		if why := t.mayDeclare(name, c); why != "" {
+			return refuse("%s", why)
+		}
+	}
+	for _, name := range t.Services.Keys() {
+		if _, kept := c.Document.Services[name]; kept {
+			continue
+		}
+		if service, _ := t.Services.Get(name); service.Enabled || service.Owner != "" || service.Intent != nil {
+			return refuse("%s is %s; disable it with `clusvcadm -d %s` before it is removed", name, service.State, name)
+		}
+	}
+	t.Config = Config{Version: t.Config.Version + 1, Text: c.Text, At: t.at, By: c.By}
+	t.Document = c.Document
+	for hash, text := range c.Blobs {
+		t.Blobs.Set(hash, text)
+	}
+	why := fmt.Sprintf("document version %d is in force", t.Config.Version)
+	if c.Reason != "" {
+		why += ": " + c.Reason
+	}
+	t.tell(Event{Subject: t.Cluster, By: c.By, Why: why})
+	t.declareServices()
+	t.dropBlobs()
+	return accepted
+}
+
+// mayDeclare checks one service of a new document against laws L1 and L9.
+func (t *transaction) mayDeclare(name string, c Configure) string {
+	spec := c.Document.Services[name]
+	if _, sent := c.Blobs[spec.Definition]; !sent && !t.Blobs.Has(spec.Definition) {
+		return fmt.Sprintf("%s: the definition %.12s is not known to the cluster", name, spec.Definition)
+	}
+	old, known := t.Services.Get(name)
+	if known && old.Spec.UUID != spec.UUID && len(old.Holders) > 0 {
+		return fmt.Sprintf("%s: its UUID cannot change while it may be running on %s", name, holderNames(old))
+	}
+	for _, other := range t.others(name, spec.UUID) {
+		for _, h := range other.Holders {
+			if disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {
+				return fmt.Sprintf("%s: disk %s was started writable by %s, which may be running on %s", name, disks[0], other.Spec.Name, h.Node)
+			}
+		}
+	}
+	return ""
+}
+
+// others are all services and tombstones but the one named, by sorted key. A
+// tombstone of the same UUID is the same VM, not another one.
+func (t *transaction) others(name, uuid string) []Service {
+	var list []Service
+	for _, key := range t.Services.Keys() {
+		if key != name {
+			service, _ := t.Services.Get(key)
+			list = append(list, service)
+		}
+	}
+	for _, key := range t.Tombstones.Keys() {
+		if key != uuid {
+			service, _ := t.Tombstones.Get(key)
+			list = append(list, service)
+		}
+	}
+	return list
+}
+
+// declareServices brings the table of services in line with the document.
+func (t *transaction) declareServices() {
+	for _, name := range sortedKeys(t.Document.Services) {
+		spec := t.Document.Services[name].WithDefaults()
+		service, known := t.Services.Get(name)
+		if known {
+			service.Spec = spec
+			t.Services.Set(name, service)
+			continue
+		}
+		service = Service{Spec: spec, State: resources.Uninitialized, Enabled: spec.Autostart, Since: t.index, SinceAt: t.at}
+		service.Holders = t.everywhere("declared, not yet looked for", spec)
+		if grave, found := t.Tombstones.Get(spec.UUID); found {
+			service.Holders = mergeHolders(service.Holders, grave.Holders)
+			t.Tombstones.Delete(spec.UUID)
+		}
+		t.tell(Event{Subject: name, To: service.State.String(), Why: "declared; every node is asked whether it runs there"})
+		t.settleUninitialized(service)
+	}
+	for _, name := range t.Services.Keys() {
+		if _, kept := t.Document.Services[name]; kept {
+			continue
+		}
+		service, _ := t.Services.Get(name)
+		t.Services.Delete(name)
+		why := "removed from the document"
+		if len(service.Holders) > 0 {
+			t.Tombstones.Set(service.Spec.UUID, service)
+			why += "; it may still be running on " + holderNames(service) + ", so its disks stay reserved"
+		}
+		t.tell(Event{Subject: name, From: service.State.String(), Why: why})
+	}
+}
+
+// dropBlobs forgets definitions that nothing refers to any more.
+func (t *transaction) dropBlobs() {
+	used := map[string]bool{}
+	keep := func(service Service) {
+		used[service.Spec.Definition] = true
+		for _, h := range service.Holders {
+			used[h.Definition] = true
+		}
+		if service.Intent != nil {
+			used[service.Intent.Definition] = true
+		}
+	}
+	for _, service := range t.others("", "") {
+		keep(service)
+	}
+	for _, hash := range t.Blobs.Keys() {
+		if !used[hash] {
+			t.Blobs.Delete(hash)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+)
+
+// brakeWindow is the time over which shots are counted, brakeShots how many
+// are allowed in it without an operator (law L8).
+const (
+	brakeWindow = 10 * time.Minute
+	brakeShots  = 6
+)
+
+func (c BeginFence) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known {
+		return refuse("there is no node %s", c.Node)
+	}
+	if t.Fences.Has(c.Node) {
+		return refuse("%s is being fenced already", c.Node)
+	}
+	if n.State != NodeLost && !c.Override {
+		return refuse("%s is %s; a node in touch is not fenced", c.Node, n.State)
+	}
+	if n.Boot != c.Boot {
+		return refuse("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
+	}
+	if why := t.brake(); why != "" && !c.Override {
+		return refuse("%s", why)
+	}
+	fencer, why := t.workable(c.Fencer)
+	if why != "" {
+		return refuse("%s cannot fence: %s", c.Fencer, why)
+	}
+	if len(t.Document.Nodes[c.Node].Fence) == 0 {
+		return refuse("%s has no fence device", c.Node)
+	}
+	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation}
+	open.Story = []Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}, {What: "fence sent", At: t.at}}
+	t.Fences.Set(c.Node, open)
+	t.Shots = append(t.Shots, Shot{Node: c.Node, Index: t.index, At: t.at})
+	if excess := len(t.Shots) - maxShots; excess > 0 {
+		t.Shots = append([]Shot(nil), t.Shots[excess:]...)
+	}
+	t.tell(Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since, Why: fmt.Sprintf("%s fences it: %s", c.Fencer, c.Why)})
+	return accepted
+}
+
+// brake says why one more shot is too many (law L8): one at a time, never half
+// of the nodes or more, no more than brakeShots in the window.
+func (t *transaction) brake() string {
+	if t.Fences.Len() > 0 {
+		return fmt.Sprintf("%s is being fenced, one node at a time", t.Fences.Keys()[0])
+	}
+	down := 1
+	for _, name := range t.Nodes.Keys() {
+		if n, _ := t.Nodes.Get(name); n.State == NodeFenced {
+			down++
+		}
+	}
+	if 2*down >= t.Nodes.Len() {
+		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, t.Nodes.Len())
+	}
+	recent := 0
+	for _, shot := range t.Shots {
+		if t.at.Sub(shot.At) <= brakeWindow {
+			recent++
+		}
+	}
+	if recent >= brakeShots {
+		return fmt.Sprintf("%d shots in the last %s, the limit without an operator", recent, brakeWindow)
+	}
+	return ""
+}
+
+func (c AssignFence) apply(t *transaction) refusal {
+	open, fencing := t.Fences.Get(c.Node)
+	if !fencing {
+		return refuse("%s is not being fenced", c.Node)
+	}
+	if open.Fencer != "" {
+		holder, _ := t.Nodes.Get(open.Fencer)
+		if holder.Reachable() && holder.Incarnation == open.Incarnation {
+			return refuse("%s is at it", open.Fencer)
+		}
+		open = open.afterAttempt(unknownAttempt(open), open.Fencer+" was lost before it had a result")
+	}
+	fencer, why := t.workable(c.Fencer)
+	if why != "" {
+		return refuse("%s cannot fence: %s", c.Fencer, why)
+	}
+	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level
+	t.Fences.Set(c.Node, open)
+	t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt %d by %s, level %d%s", open.TriedTotal+1, c.Fencer, c.Level+1, after(open.LastWhy))})
+	return accepted
+}
+
+func after(why string) string {
+	if why == "" {
+		return ""
+	}
+	return "; the last one: " + why
+}
+
+func unknownAttempt(open Fence) fence.Attempt {
+	return fence.Attempt{Fencer: open.Fencer, Level: open.Level, Outcome: fence.Unknown}
+}
+
+// afterAttempt closes the attempt under way.
+func (f Fence) afterAttempt(attempt fence.Attempt, why string) Fence {
+	f.Tried = append(f.Tried[:len(f.Tried):len(f.Tried)], attempt)
+	if excess := len(f.Tried) - maxAttempts; excess > 0 {
+		f.Tried = f.Tried[excess:]
+	}
+	f.TriedTotal++
+	f.Fencer, f.Incarnation, f.LastWhy = "", 0, why
+	return f
+}
+
+// apply of a result. Only Confirmed releases anything (law L3).
+func (c FenceDone) apply(t *transaction) refusal {
+	open, fencing := t.Fences.Get(c.Node)
+	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer || open.Incarnation != c.Incarnation {
+		return refuse("attempt %d of fence intent %d is not open any more", c.Ordinal, c.Act)
+	}
+	n, known := t.Nodes.Get(c.Node)
+	if !known {
+		return refuse("there is no node %s", c.Node)
+	}
+	evidence := strings.Join(c.Result.Evidence, "; ")
+	open = open.afterAttempt(fence.Attempt{Fencer: c.Fencer, Level: open.Level, Outcome: c.Result.Outcome}, evidence)
+	if c.Result.Outcome != fence.Confirmed {
+		t.Fences.Set(c.Node, open)
+		t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence)})
+		return accepted
+	}
+	for _, p := range c.Result.Phases {
+		open.Story = append(open.Story, Phase{What: p.What, At: p.At})
+	}
+	t.Fences.Delete(c.Node)
+	if n.Boot != open.Boot {
+		t.tell(Event{Node: c.Node, Subject: c.Node, Cause: open.Index, Why: "the boot that was confirmed off is not the present one"})
+		return accepted
+	}
+	n = t.setNodeState(n, NodeFenced, open.By, fmt.Sprintf("confirmed off by %s: %s", c.Fencer, evidence), open.Story...)
+	t.recoverFrom(n, open)
+	return accepted
+}
+
+// recoverFrom frees what the dead boot held, and hands the story on to the
+// services that were running there.
+func (t *transaction) recoverFrom(n Member, open Fence) {
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		if _, held := service.holder(n.Name); held && service.Enabled {
+			service.Story = open.Story
+			t.Services.Set(name, service)
+		}
+	}
+	t.releaseBoot(n, t.index, n.Name+" is confirmed off")
+}
+
+func (c CheckDevice) apply(t *transaction) refusal {
+	if _, declared := t.Document.Devices[c.Device]; !declared {
+		return refuse("there is no fence device %s", c.Device)
+	}
+	old, known := t.Checks.Get(c.Device)
+	t.Checks.Set(c.Device, DeviceCheck{Power: c.Check.Power, Identity: c.Check.Identity, Problem: c.Check.Problem, At: t.at, By: c.By})
+	if known && old.Problem == c.Check.Problem {
+		return accepted
+	}
+	why := "fence device " + c.Device + " answers"
+	if c.Check.Problem != "" {
+		why = fmt.Sprintf("fence device %s cannot be used from %s: %s", c.Device, c.By, c.Check.Problem)
+	}
+	if c.Check.Problem != "" || known {
+		t.tell(Event{Node: c.By, Subject: c.Device, Why: why})
+	}
+	return accepted
+}

@@ -1,0 +1,294 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+func (c Join) apply(t *transaction) refusal {
+	token, why := t.checkToken(c)
+	if why != "" {
+		return refuse("%s", why)
+	}
+	if gone, removed := t.Removed.Get(c.Fingerprint); removed {
+		return refuse("this machine's key was removed from the cluster as %s; delete its data folder to join with a new key", gone.Name)
+	}
+	old, known := t.Nodes.Get(c.Node)
+	if known && old.Fingerprint == c.Fingerprint {
+		t.Tokens.Delete(c.Token)
+		return accepted // the same machine asked twice
+	}
+	if known && token.Replace != c.Node {
+		return refuse("a node named %s is already a member; use another name, or `clusterd node replace %s` if its machine is to be replaced", c.Node, c.Node)
+	}
+	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, HardwareUUID: c.HardwareUUID, Address: c.Address, Witness: c.Witness}
+	if known {
+		if held := t.heldBy(old); len(held) > 0 {
+			return refuse("%s may still hold %s; fence it or ask it first, then replace it", c.Node, held[0])
+		}
+		n.ID = old.ID
+		t.forgetMachine(old, c.By)
+	} else {
+		t.NextNodeID++
+		n.ID = t.NextNodeID
+	}
+	t.Tokens.Delete(c.Token)
+	t.setNodeState(n, NodeJoining, c.By, "joined with a token; waiting for its daemon")
+	return accepted
+}
+
+// checkToken lets the founder's own machine in without one.
+func (t *transaction) checkToken(c Join) (Token, string) {
+	if c.Token == "" && t.Nodes.Len() == 0 {
+		return Token{}, ""
+	}
+	token, known := t.Tokens.Get(c.Token)
+	if !known {
+		return Token{}, "the join token is unknown or was used already; make a new one with `clusterd token`"
+	}
+	if t.at.After(token.Expires) {
+		return Token{}, fmt.Sprintf("the join token expired %s ago; make a new one with `clusterd token`", t.at.Sub(token.Expires).Round(time.Second))
+	}
+	if token.Replace != "" && token.Replace != c.Node {
+		return Token{}, fmt.Sprintf("the join token is for the machine that replaces %s, not for %s", token.Replace, c.Node)
+	}
+	return token, ""
+}
+
+// heldBy lists the services that may be running on any boot of a machine.
+func (s *State) heldBy(n Member) []string {
+	var names []string
+	for _, service := range (&transaction{State: s}).others("", "") {
+		for _, h := range service.Holders {
+			if h.Machine == n.Machine() {
+				names = append(names, service.Spec.Name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// forgetMachine bars a machine's key for good.
+func (t *transaction) forgetMachine(n Member, by string) {
+	if t.Removed.Len() >= maxRemoved {
+		oldest := ""
+		for _, key := range t.Removed.Keys() {
+			r, _ := t.Removed.Get(key)
+			if o, found := t.Removed.Get(oldest); !found || r.At.Before(o.At) {
+				oldest = key
+			}
+		}
+		t.Removed.Delete(oldest)
+	}
+	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
+}
+
+func (c RemoveNode) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known {
+		return refuse("there is no node %s", c.Node)
+	}
+	if held := t.heldBy(n); len(held) > 0 {
+		return refuse("%s may be running %s; move its services away first (`clusterd node leave %s`), or have it fenced", c.Node, held[0], c.Node)
+	}
+	if t.Fences.Has(c.Node) {
+		return refuse("%s is being fenced; wait for the result", c.Node)
+	}
+	t.forgetMachine(n, c.By)
+	t.Nodes.Delete(c.Node)
+	t.tell(Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By, Why: sentence("removed from the cluster, its key is no longer accepted", c.Why)})
+	return accepted
+}
+
+func sentence(text, more string) string {
+	if more == "" {
+		return text
+	}
+	return text + ": " + more
+}
+
+// apply begins an incarnation. An open fence intent bars the machine (law L2):
+// sparing a node happens before the intent, never after. A new boot is proof
+// that the boot to be fenced is over, but only between attempts, because an off
+// command that is on its way would hit the new boot.
+func (c NodeUp) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known {
+		return refuse("there is no node %s in the cluster; join it with a token", c.Node)
+	}
+	if n.Fingerprint != c.Fingerprint {
+		return refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine was reinstalled", c.Node, c.Node)
+	}
+	if open, fencing := t.Fences.Get(c.Node); fencing {
+		if open.Boot == c.Boot || open.Fencer != "" {
+			return refuse("%s is being fenced since index %d; it is admitted when that is over", c.Node, open.Index)
+		}
+		t.Fences.Delete(c.Node)
+		t.tell(Event{Node: c.Node, Subject: c.Node, Cause: open.Index, Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
+	}
+	if n.State == NodeFenced && n.Boot == c.Boot && n.Boot != "" {
+		return refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
+	}
+	if c.MaxLevel < t.Level {
+		return refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", c.Version, c.Node, c.MaxLevel, t.Level)
+	}
+	reboot := n.Boot != "" && n.Boot != c.Boot
+	n.Address, n.Version, n.MaxLevel, n.Incarnation = c.Address, c.Version, c.MaxLevel, t.index
+	why := "its daemon started and looks what runs here"
+	if reboot {
+		why = "the machine booted anew, its daemon looks what runs here"
+	}
+	// The old boot's holders stay until the inventory replaces them; Boot is
+	// only taken over then, in the same command (law L1c).
+	if n.Boot == "" {
+		n.Boot = c.Boot
+	}
+	n = t.setNodeState(n, NodeLooking, "", why)
+	t.voidIntentsOf(n, "the daemon of "+n.Name+" restarted")
+	t.releaseHeld()
+	return accepted
+}
+
+// apply admits a node and takes over what it found. For a new boot the old
+// boots' holders leave and the inventory takes their place, in one command.
+func (c Inventory) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.State != NodeLooking {
+		return refuse("the inventory of %s is from an older incarnation", c.Node)
+	}
+	if len(c.Found) > maxFound {
+		return refuse("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), maxFound)
+	}
+	rebooted := n.Boot != c.Boot
+	if rebooted {
+		t.releaseBoot(n, t.index, "the machine booted anew")
+		n.Boot = c.Boot
+	}
+	n.LastHeard = time.Time{}
+	n = t.setNodeState(n, NodeOnline, "", fmt.Sprintf("looked and found %d VMs", len(c.Found)))
+	found := map[string]resources.Observation{}
+	for _, f := range c.Found {
+		found[f.Service] = f.Observation
+	}
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		if o, seen := found[name]; seen {
+			t.observe(service, n, o, true)
+			continue
+		}
+		// The agent looks for each service that this boot holds; one that is not
+		// in the list was not asked about, so it stays unknown and is asked.
+		if h, held := service.holder(n.Name); held && onBoot(n)(h) {
+			h.Ask, h.Since, h.Why = true, t.index, "not in the inventory"
+			t.Services.Set(name, service.withHolder(h))
+		}
+	}
+	t.observeTombstones(n, found)
+	return accepted
+}
+
+// observeTombstones lets go of removed services that the node does not run.
+func (t *transaction) observeTombstones(n Member, found map[string]resources.Observation) {
+	for _, uuid := range t.Tombstones.Keys() {
+		grave, _ := t.Tombstones.Get(uuid)
+		o, seen := found[grave.Spec.Name]
+		if seen && o.Condition == resources.Absent {
+			t.bury(uuid, grave.withoutHolder(onBoot(n)))
+		}
+	}
+}
+
+// bury keeps a tombstone until its last holder is gone.
+func (t *transaction) bury(uuid string, grave Service) {
+	if len(grave.Holders) == 0 {
+		t.Tombstones.Delete(uuid)
+		t.tell(Event{Subject: grave.Spec.Name, Why: "removed and proven to run nowhere: its disks are free"})
+		return
+	}
+	t.Tombstones.Set(uuid, grave)
+}
+
+func (c Leave) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.State != NodeOnline {
+		return refuse("%s is not online", c.Node)
+	}
+	t.setNodeState(n, NodeLeaving, c.By, "hands its services over before it goes")
+	return accepted
+}
+
+func (c NodeGone) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.State != NodeLeaving || n.Incarnation != c.Incarnation {
+		return refuse("%s is not leaving", c.Node)
+	}
+	if held := t.heldBy(n); len(held) > 0 {
+		return refuse("%s may still be running %s", c.Node, held[0])
+	}
+	t.setNodeState(n, NodeLeft, "", "left, it holds nothing")
+	return accepted
+}
+
+// apply of an edge of liveness. It changes what is known, not what is allowed:
+// losing contact releases nothing.
+func (c Contact) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation {
+		return refuse("the edge is about an older incarnation of %s", c.Node)
+	}
+	switch c.State {
+	case NodeLost, NodeSilent:
+		if !n.Reachable() && n.State != NodeSilent && n.State != NodeLooking {
+			return refuse("%s is %s already", c.Node, n.State)
+		}
+		if n.State == c.State {
+			return refuse("%s is %s already", c.Node, n.State)
+		}
+		if n.LastHeard.IsZero() || n.Reachable() {
+			n.LastHeard = t.at.Add(-c.Silence)
+		}
+		t.setNodeState(n, c.State, "", c.Why, Phase{What: "last heard", At: n.LastHeard}, Phase{What: string(c.State), At: t.at})
+		t.releaseHeld()
+	case NodeOnline:
+		if n.State != NodeLost && n.State != NodeSilent {
+			return refuse("%s is %s", c.Node, n.State)
+		}
+		if t.Fences.Has(c.Node) {
+			return refuse("%s is being fenced; a committed fence intent is not spared", c.Node)
+		}
+		n.LastHeard = time.Time{}
+		t.setNodeState(n, NodeOnline, "", c.Why)
+	default:
+		return refuse("%q is no edge of liveness", c.State)
+	}
+	return accepted
+}
+
+// releaseBoot takes a dead boot of a machine out of every service's holders.
+// The caller has the proof (law L1b, L1c).
+func (t *transaction) releaseBoot(n Member, cause uint64, proof string) {
+	gone := onBoot(n)
+	for _, uuid := range t.Tombstones.Keys() {
+		grave, _ := t.Tombstones.Get(uuid)
+		t.bury(uuid, grave.withoutHolder(gone))
+	}
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		if h, held := service.holder(n.Name); held && gone(h) {
+			t.holderGone(service, h, cause, proof)
+		}
+	}
+}
+
+// releaseHeld ends `clusvcadm -s`: it lasts until the next transition of a node.
+func (t *transaction) releaseHeld() {
+	for _, name := range t.Services.Keys() {
+		if service, _ := t.Services.Get(name); service.Held {
+			service.Held = false
+			t.Services.Set(name, service)
+		}
+	}
+}

@@ -1,0 +1,294 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// apply of an answer: it counts only for the asking it answers.
+func (c Looked) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation {
+		return refuse("the answer comes from an older incarnation of %s", c.Node)
+	}
+	service, known := t.Services.Get(c.Service)
+	if !known {
+		return c.lookedGrave(t, n)
+	}
+	h, held := service.holder(c.Node)
+	if !held || !h.Ask || h.Since != c.Since {
+		return refuse("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
+	}
+	t.observe(service, n, c.Observation, true)
+	return accepted
+}
+
+// lookedGrave takes an answer about a removed service.
+func (c Looked) lookedGrave(t *transaction, n Member) refusal {
+	for _, uuid := range t.Tombstones.Keys() {
+		grave, _ := t.Tombstones.Get(uuid)
+		if grave.Spec.Name == c.Service && c.Observation.Condition == resources.Absent {
+			t.bury(uuid, grave.withoutHolder(onBoot(n)))
+			return accepted
+		}
+	}
+	return refuse("there is no service %s", c.Service)
+}
+
+// apply of something an agent saw unasked. While an intent of the service is
+// open on that node, its result tells the end, not the events on the way.
+func (c Observed) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.State == NodeLooking {
+		return refuse("the observation comes from an older incarnation of %s", c.Node)
+	}
+	service, known := t.Services.Get(c.Service)
+	if !known {
+		return refuse("there is no service %s", c.Service)
+	}
+	if i := service.Intent; i != nil && (i.Node == c.Node || i.Target == c.Node) {
+		return refuse("%s has an open intent on %s", c.Service, c.Node)
+	}
+	if h, held := service.holder(c.Node); held && h.Since > c.AsOf {
+		return refuse("the observation is older than the last act on %s there", c.Service)
+	}
+	t.observe(service, n, c.Observation, false)
+	return accepted
+}
+
+// observe takes in what was seen of a service on a node. Unknown is never
+// read as absent: it releases nothing.
+func (t *transaction) observe(service Service, n Member, o resources.Observation, answered bool) {
+	h, held := service.holder(n.Name)
+	held = held && onBoot(n)(h)
+	switch {
+	case o.Condition == resources.Absent && held:
+		t.absent(service, n, h, o, answered)
+		return
+	case o.Condition == resources.Absent:
+		return
+	case o.Condition == resources.Unknown && !held:
+		return
+	}
+	if !held {
+		h = t.holderOn(n, "found here", service.Spec, false)
+	}
+	changed := h.Condition != string(o.Condition) || h.Reason != o.Reason
+	h.Condition, h.Reason = string(o.Condition), o.Reason
+	if o.Condition != resources.Unknown {
+		h.Ask = false
+	}
+	if len(o.Disks) > 0 {
+		h.Disks = o.Disks
+	}
+	service = service.withHolder(h)
+	t.Services.Set(service.Spec.Name, service)
+	if service.Intent != nil {
+		if service.Intent.Settling {
+			t.settleMigration(service)
+		}
+		return
+	}
+	t.settle(service, n, h, changed || !held)
+}
+
+// settle brings owner and state in line with what is known to run.
+func (t *transaction) settle(service Service, n Member, h Holder, changed bool) {
+	running := service.running()
+	switch {
+	case len(running) > 1:
+		if changed {
+			t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf(
+				"RUNNING TWICE: seen on %s; the copy that does not belong there is paused, nothing is destroyed. Decide which one is right and stop the other by hand", joined(running))})
+		}
+	case h.Condition == string(resources.Unknown):
+		if changed {
+			t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so nothing is done to it", n.Name, h.Reason)})
+		}
+	case service.Owner == n.Name:
+		t.settleOwner(service, n, h, changed)
+	case h.Condition == string(resources.Running) && service.Owner == "":
+		t.adopt(service, n)
+	case changed && h.Condition == string(resources.Running):
+		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("found running on %s, although it belongs to %s", n.Name, service.Owner)})
+	default:
+		t.settleUninitialized(service)
+	}
+}
+
+// settleOwner follows the condition of a VM on the node where it belongs.
+func (t *transaction) settleOwner(service Service, n Member, h Holder, changed bool) {
+	if !changed {
+		return
+	}
+	switch resources.Condition(h.Condition) {
+	case resources.Running:
+		t.setService(service, resources.Started, Event{Node: n.Name, Why: "running on " + n.Name})
+	case resources.Crashed:
+		t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+	case resources.Paused:
+		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)})
+	default:
+		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason)})
+	}
+}
+
+// adopt takes a VM that is found running as what it is: started.
+func (t *transaction) adopt(service Service, n Member) {
+	why := "found running on " + n.Name + ", taken in as it is"
+	if service.State == resources.Uninitialized || service.State == resources.Recovering {
+		service.Enabled = true
+	} else if !service.Enabled {
+		why = "found running on " + n.Name + " although disabled; disable it again to stop it, or enable it to keep it"
+	}
+	service.Owner = n.Name
+	service = t.setService(service, resources.Started, Event{Node: n.Name, Why: why})
+	if service.Wish != nil && (service.Wish.Op == OpEnable || service.Wish.Op == OpRestart) {
+		t.finish(service, codeSuccess, why)
+	}
+}
+
+// settleUninitialized ends the first look: once nobody may be running it, the
+// service is stopped, or disabled if it shall not start by itself.
+func (t *transaction) settleUninitialized(service Service) {
+	if service.State != resources.Uninitialized || len(service.Holders) > 0 {
+		t.Services.Set(service.Spec.Name, service)
+		return
+	}
+	state := resources.Stopped
+	if !service.Enabled {
+		state = resources.Disabled
+	}
+	t.setService(service, state, Event{Why: "every node has looked, it runs nowhere"})
+}
+
+// absent takes in the proof that a VM is not on a node. Where it belonged
+// there, that is a failure; and unless an event told how it ended, somebody may
+// have moved it by hand, so every node in touch is asked first (law L1).
+func (t *transaction) absent(service Service, n Member, h Holder, o resources.Observation, answered bool) {
+	belonged := service.Owner == n.Name && service.Intent == nil
+	if !belonged {
+		t.holderGone(service, h, t.index, o.Evidence)
+		return
+	}
+	service = service.withoutHolder(onBoot(n))
+	service.Owner, service.LastOwner = "", n.Name
+	why := sentence("gone from "+n.Name, o.Reason)
+	if !o.Explained {
+		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is started again"
+		service = t.askReachable(service, n.Name)
+	}
+	if !service.Enabled {
+		t.setService(service, resources.Disabled, Event{Node: n.Name, Why: why})
+		return
+	}
+	service = t.afterFailure(service, n)
+	state := resources.Recovering
+	if !service.Enabled {
+		state, why = resources.Disabled, why+"; its recovery policy leaves it down"
+	}
+	t.setService(service, state, Event{Node: n.Name, Why: why})
+}
+
+// afterFailure applies the recovery policy to a service that failed on a node.
+func (t *transaction) afterFailure(service Service, n Member) Service {
+	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.at)
+	service.Restarts = restarts
+	switch remedy {
+	case resources.InPlace:
+		service.Target = n.Name
+	case resources.Elsewhere:
+		service.Avoid = n.Name
+	case resources.LeaveDown:
+		service.Enabled = false
+	}
+	return service
+}
+
+// askReachable makes every node in touch a holder that has to look.
+func (t *transaction) askReachable(service Service, except string) Service {
+	for _, name := range t.Nodes.Keys() {
+		other, _ := t.Nodes.Get(name)
+		if name == except || other.Witness || !other.Reachable() {
+			continue
+		}
+		if _, held := service.holder(name); !held {
+			service = service.withHolder(t.holderOn(other, "asked after a disappearance", service.Spec, true))
+		}
+	}
+	return service
+}
+
+// holderGone lets a holder go on proof and moves the service on.
+func (t *transaction) holderGone(service Service, h Holder, cause uint64, proof string) {
+	service = service.withoutHolder(func(other Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
+	intent := service.Intent
+	if intent != nil && intent.Kind == IntentMigrate {
+		next := *intent
+		next.Settling = true
+		service.Intent = &next
+		if h.Node == intent.Node {
+			service.Owner, service.LastOwner = "", h.Node
+		}
+		t.settleMigration(service)
+		return
+	}
+	if intent != nil && intent.Node == h.Node {
+		service.Intent = nil
+		if intent.Kind == IntentStop {
+			t.stopProven(service, Member{Name: h.Node}, *intent, proof)
+			return
+		}
+	}
+	if service.Owner == h.Node {
+		service.Owner, service.LastOwner = "", h.Node
+	}
+	t.afterRelease(service, h, cause, proof)
+}
+
+// afterRelease finds the state of a service that one holder less may run.
+func (t *transaction) afterRelease(service Service, h Holder, cause uint64, proof string) {
+	switch {
+	case service.State == resources.Uninitialized:
+		t.settleUninitialized(service)
+		return
+	case service.Owner != "":
+		t.Services.Set(service.Spec.Name, service)
+		return
+	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
+		t.Services.Set(service.Spec.Name, service)
+		return
+	}
+	e := Event{Node: h.Node, Cause: cause, Why: sentence("not running on "+h.Node+" any more", proof)}
+	if service.Enabled {
+		if service.State != resources.Stopped {
+			t.setService(service, resources.Recovering, e)
+			return
+		}
+		t.Services.Set(service.Spec.Name, service)
+		return
+	}
+	if service.State != resources.Disabled {
+		service = t.setService(service, resources.Disabled, e)
+	}
+	t.Services.Set(service.Spec.Name, service)
+	if len(service.Holders) == 0 && service.Wish != nil && service.Wish.Op == OpDisable {
+		t.finish(service, codeSuccess, "")
+	}
+}
+
+func joined(names []string) string {
+	text := ""
+	for i, name := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			text += " and "
+		default:
+			text += ", "
+		}
+		text += name
+	}
+	return text
+}

@@ -1,0 +1,242 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// apply of a result: it counts only while its intent is the newest of the
+// service and its executor is the incarnation the intent was given to.
+func (c Done) apply(t *transaction) refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Intent == nil || service.Intent.Index != c.Act {
+		return refuse("the intent %d of %s is not open any more", c.Act, c.Service)
+	}
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation {
+		return refuse("the result comes from an older incarnation of %s", c.Node)
+	}
+	intent := *service.Intent
+	if intent.Kind == IntentMigrate {
+		return c.migrated(t, service, n, intent)
+	}
+	if intent.Node != c.Node || intent.Incarnation != c.Incarnation {
+		return refuse("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
+	}
+	service.Intent = nil
+	if intent.Kind == IntentStart {
+		c.started(t, service, n, intent)
+	} else {
+		c.stopped(t, service, n, intent)
+	}
+	return accepted
+}
+
+// started takes in the end of a start. A failed start is not a stop: unless
+// the agent proved the VM absent, its node stays a holder (law L1).
+func (c Done) started(t *transaction, service Service, n Member, intent Intent) {
+	h, _ := service.holder(n.Name)
+	h.Condition, h.Since = string(c.Result.Source), t.index
+	if c.Result.OK {
+		service = service.withHolder(h)
+		t.nowRunning(service, n, intent, c.Result)
+		return
+	}
+	service = service.failedOn(n.Name, c.Result.Why)
+	if c.Result.Source == resources.Absent {
+		service = service.withoutHolder(onBoot(n))
+	} else {
+		service = service.withHolder(h)
+	}
+	t.setService(service, resources.Recovering, Event{Node: n.Name, Cause: intent.Index, Why: "start failed: " + c.Result.Why})
+}
+
+// nowRunning is the good end of a start.
+func (t *transaction) nowRunning(service Service, n Member, intent Intent, result resources.Result) {
+	bounced := service.Wish != nil && service.Wish.Op == OpRelocate && service.LastOwner == n.Name
+	story := service.Story
+	for _, p := range result.Phases {
+		story = append(story[:len(story):len(story)], Phase{What: p.What, At: p.At})
+	}
+	story = append(story[:len(story):len(story)], Phase{What: "VM running", At: t.at})
+	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
+	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: sentence("running on "+n.Name, result.Why), Phases: story})
+	if bounced {
+		t.finish(service, codeRunsAtHome, "no other node could start it: "+service.Reason)
+		return
+	}
+	t.finish(service, codeSuccess, "")
+}
+
+func (s Service) failedOn(node, why string) Service {
+	list := make([]FailedStart, 0, len(s.FailedOn)+1)
+	for _, f := range s.FailedOn {
+		if f.Node != node {
+			list = append(list, f)
+		}
+	}
+	if len(list) < maxFailedStarts {
+		list = append(list, FailedStart{Node: node, Why: why})
+	}
+	s.FailedOn = list
+	return s
+}
+
+// stopped takes in the end of a stop.
+func (c Done) stopped(t *transaction, service Service, n Member, intent Intent) {
+	if !c.Result.OK || c.Result.Source != resources.Absent {
+		h, _ := service.holder(n.Name)
+		h.Condition, h.Since = string(c.Result.Source), t.index
+		service = service.withHolder(h)
+		service = t.setService(service, resources.Failed, Event{Node: n.Name, Cause: intent.Index,
+			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s", n.Name, c.Result.Why, n.Name)})
+		t.finish(service, codeAborted, service.Reason)
+		return
+	}
+	t.stopProven(service.withoutHolder(onBoot(n)), n, intent, c.Result.Why)
+}
+
+// stopProven goes on after a stop whose end is known.
+func (t *transaction) stopProven(service Service, n Member, intent Intent, proof string) {
+	if service.Owner == n.Name {
+		service.Owner, service.LastOwner = "", n.Name
+	}
+	e := Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: sentence("stopped on "+n.Name, proof)}
+	if !service.Enabled {
+		service = t.setService(service, resources.Disabled, e)
+		if len(service.Holders) == 0 {
+			t.finish(service, codeSuccess, "")
+		}
+		return
+	}
+	switch intent.Purpose {
+	case ForStop:
+		service.Held = true
+		service = t.setService(service, resources.Stopped, e)
+		t.finish(service, codeSuccess, "")
+	case ForRestart:
+		service.Target = n.Name
+		t.setService(service, resources.Stopped, e)
+	case ForRelocate:
+		service.Avoid = n.Name
+		if service.Wish != nil {
+			service.Target = service.Wish.Target
+		}
+		t.setService(service, resources.Stopped, e)
+	default:
+		t.setService(service, resources.Recovering, e)
+	}
+}
+
+// migrated takes in the end of a migration, or of one act of its settlement.
+func (c Done) migrated(t *transaction, service Service, n Member, intent Intent) refusal {
+	if n.Name != intent.Node && n.Name != intent.Target {
+		return refuse("%s is no end of this migration", n.Name)
+	}
+	if !intent.Settling && (n.Name != intent.Node || c.Incarnation != intent.Incarnation) {
+		return refuse("the migration was not given to this incarnation of %s", n.Name)
+	}
+	if intent.Settling {
+		service = service.seen(n.Name, c.Result.Source, c.Result.Why, t.index)
+		t.settleMigration(service)
+		return accepted
+	}
+	if c.Result.OK {
+		service = service.seen(intent.Node, resources.Absent, "", t.index)
+		service = service.seen(intent.Target, resources.Running, "", t.index)
+		t.migrationDone(service, c.Result)
+		return accepted
+	}
+	next := intent
+	next.Settling, next.Asked = true, 1
+	service.Intent = &next
+	service = service.seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
+	t.tell(Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index, Why: "the migration did not end clean: " + c.Result.Why})
+	if h, held := service.holder(intent.Node); held && !settled(h.Condition) {
+		service = t.askEnd(service, intent.Node, "the end of the migration is unknown")
+	}
+	service.Reason = "migration to " + intent.Target + " failed: " + c.Result.Why
+	t.settleMigration(service)
+	return accepted
+}
+
+// seen takes in what was found on a node; Absent lets the holder go.
+func (s Service) seen(node string, condition resources.Condition, reason string, index uint64) Service {
+	h, held := s.holder(node)
+	if !held {
+		return s
+	}
+	if condition == resources.Absent {
+		return s.withoutHolder(func(other Holder) bool { return other.Node == node && other.Boot == h.Boot })
+	}
+	h.Condition, h.Reason, h.Ask, h.Since = string(condition), reason, false, index
+	return s.withHolder(h)
+}
+
+// migrationDone is the clean end: the guest runs on the target alone.
+func (t *transaction) migrationDone(service Service, result resources.Result) {
+	intent := *service.Intent
+	service.Intent, service.LastOwner, service.Owner = nil, intent.Node, intent.Target
+	var phases []Phase
+	for _, p := range result.Phases {
+		phases = append(phases, Phase{What: p.What, At: p.At})
+	}
+	why := fmt.Sprintf("moved live from %s to %s", intent.Node, intent.Target)
+	if result.Total > 0 {
+		why += fmt.Sprintf(": %s in all, guest stopped for %s", result.Total.Round(time.Millisecond), result.Downtime.Round(time.Millisecond))
+		phases = append(phases, Phase{What: "total", Took: result.Total}, Phase{What: "downtime", Took: result.Downtime})
+	}
+	service = t.setService(service, resources.Started, Event{Node: intent.Target, Cause: intent.Index, By: intent.By, Why: why, Phases: phases})
+	t.finishMigration(service, codeSuccess, "", result)
+}
+
+// finish ends the wish of a service, if it has one, and answers its request.
+func (t *transaction) finish(service Service, code int, why string) Service {
+	return t.finishMigration(service, code, why, resources.Result{})
+}
+
+func (t *transaction) finishMigration(service Service, code int, why string, result resources.Result) Service {
+	wish := service.Wish
+	if wish == nil {
+		return service
+	}
+	service.Wish = nil
+	t.Services.Set(service.Spec.Name, service)
+	request, known := t.Requests.Get(wish.Request)
+	if !known {
+		return service
+	}
+	request.Done, request.Code, request.Text, request.Why, request.Owner = true, code, CodeText(code), why, service.Owner
+	request.Total, request.Downtime = result.Total, result.Downtime
+	t.Requests.Set(request.ID, request)
+	return service
+}
+
+func (c Probed) apply(t *transaction) refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Owner != c.Node {
+		return refuse("%s does not run on %s", c.Service, c.Node)
+	}
+	took := c.At.Sub(service.SinceAt)
+	if took < 0 {
+		took = 0
+	}
+	t.tell(Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: "the guest answers its probe", Phases: []Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
+	return accepted
+}
+
+func (c GiveUp) apply(t *transaction) refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Wish == nil || service.Wish.Request != c.Request || service.Intent != nil {
+		return refuse("the request %s is not open", c.Request)
+	}
+	state := service.State
+	if len(service.Holders) == 0 {
+		state = resources.Stopped
+	}
+	service = t.setService(service, state, Event{Node: service.Owner, By: service.Wish.By, Why: c.Why})
+	t.finish(service, c.Code, c.Why)
+	return accepted
+}

@@ -1,0 +1,96 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Check returns what is wrong with a State by itself: sentences that name the
+// law. A State that Apply made has none.
+func Check(s *State) []string {
+	var wrong []string
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		checkService(s, service, complain)
+	}
+	t := &transaction{State: s}
+	all := t.others("", "")
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if disks := sharedDisks(a, b); disks != "" {
+				complain("L9: %s and %s may both write %s", a.Spec.Name, b.Spec.Name, disks)
+			}
+		}
+	}
+	for _, name := range s.Fences.Keys() {
+		open, _ := s.Fences.Get(name)
+		if n, known := s.Nodes.Get(name); !known || n.Boot != open.Boot {
+			complain("L2: the fence intent %d is for boot %.8s of %s, which is not its present one", open.Index, open.Boot, name)
+		}
+	}
+	if s.Fences.Len() > 1 {
+		complain("L8: %d nodes are being fenced at once", s.Fences.Len())
+	}
+	for what, length := range map[string][2]int{
+		"events": {len(s.Timeline), maxEvents}, "requests": {s.Requests.Len(), maxRequests}, "tokens": {s.Tokens.Len(), maxTokens},
+		"shots": {len(s.Shots), maxShots}, "removed nodes": {s.Removed.Len(), maxRemoved},
+	} {
+		if length[0] > length[1] {
+			complain("limits: %d %s, the limit is %d", length[0], what, length[1])
+		}
+	}
+	return wrong
+}
+
+func checkService(s *State, service Service, complain func(string, ...any)) {
+	name := service.Spec.Name
+	if service.Owner != "" {
+		if _, held := service.holder(service.Owner); !held {
+			complain("L1: %s belongs to %s, which is no holder", name, service.Owner)
+		}
+	}
+	if service.State == resources.Started && service.Owner == "" {
+		complain("%s is started and belongs to nobody", name)
+	}
+	for _, h := range service.Holders {
+		n, known := s.Nodes.Get(h.Node)
+		if known && n.State == NodeFenced && onBoot(n)(h) {
+			complain("L1: %s is held by a boot of %s that is confirmed off", name, h.Node)
+		}
+	}
+	intent := service.Intent
+	if intent == nil {
+		return
+	}
+	if _, held := service.holder(intent.Node); !held && !intent.Settling {
+		complain("L1: %s has an intent to %s on %s, which is no holder", name, intent.Kind, intent.Node)
+	}
+	if intent.Kind == IntentStart && len(service.Holders) != 1 {
+		complain("L1: %s is being started while %s may be running it", name, holderNames(service))
+	}
+	if intent.Kind == IntentMigrate && !intent.Settling && len(service.Holders) != 2 {
+		complain("L5: %s is being migrated and has %d holders", name, len(service.Holders))
+	}
+	if intent.Generation != s.Generation {
+		complain("%s has an intent of generation %d, this is %d", name, intent.Generation, s.Generation)
+	}
+}
+
+// sharedDisks returns a disk that two services may both be writing now.
+func sharedDisks(a, b Service) string {
+	for _, left := range a.Holders {
+		for _, right := range b.Holders {
+			// Holders that were never started there hold by suspicion only; two
+			// suspicions may overlap, two starts may not.
+			if left.Ask || right.Ask {
+				continue
+			}
+			if disks := resources.Conflicts(left.Disks, right.Disks); len(disks) > 0 {
+				return disks[0]
+			}
+		}
+	}
+	return ""
+}

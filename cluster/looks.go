@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"sort"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// look is a confirming look at a service that somebody said has changed.
+type look struct {
+	wanted, running bool
+	explained       bool
+	reason          string
+	notBefore       time.Duration
+}
+
+func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
+	d, o := r.Duty, r.Observation
+	unsettled := o.Condition == resources.Unknown || (d.Final && o.Reason == resources.MigratingOut)
+	if d.Asked {
+		if unsettled {
+			delete(n.handed, d.Key())
+			n.held["look/"+d.Service] = now + pauseBetweenLooks
+			return
+		}
+		n.post(d, Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index, Observation: o})
+		return
+	}
+	l := n.looks[d.Service]
+	o.Explained = o.Explained || l.explained
+	if o.Reason == "" {
+		o.Reason = l.reason
+	}
+	l.running = false
+	if o.Condition == resources.Unknown {
+		l.wanted, l.notBefore = true, now+pauseBetweenLooks
+		n.looks[d.Service] = l
+	} else if !l.wanted {
+		delete(n.looks, d.Service)
+	} else {
+		n.looks[d.Service] = l
+	}
+	if differs(in.State, n.self, d.Service, o) {
+		n.postKey("observed/"+d.Service, "", Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf, Observation: o})
+	}
+}
+
+// differs tells whether an observation says more than the State knows.
+func differs(s *State, self, name string, o resources.Observation) bool {
+	service, known := s.Services.Get(name)
+	if !known {
+		return false
+	}
+	h, held := service.holder(self)
+	if !held {
+		return o.Condition != resources.Absent && o.Condition != resources.Unknown
+	}
+	return h.Condition != string(o.Condition) || h.Reason != o.Reason
+}
+
+// takeChanges remembers what has to be looked at.
+func (n *Node) takeChanges(in Input) {
+	for _, change := range in.Changes {
+		n.want(change.Service, look{wanted: true, explained: change.Observation.Explained, reason: change.Observation.Reason})
+	}
+}
+
+func (n *Node) want(service string, wish look) {
+	old := n.looks[service]
+	wish.running = old.running
+	n.looks[service] = wish
+}
+
+// confirm hands out looks at services that are said to have changed, but not
+// while an intent is at work on them here: its result tells the end.
+func (n *Node) confirm(now time.Duration, in Input, me Member, out *Output) {
+	names := make([]string, 0, len(n.looks))
+	for name := range n.looks {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		l := n.looks[name]
+		service, known := in.State.Services.Get(name)
+		if !known {
+			delete(n.looks, name)
+			continue
+		}
+		busy := service.Intent != nil && (service.Intent.Node == n.self || service.Intent.Target == n.self)
+		if !l.wanted || l.running || busy || now < l.notBefore || !me.Reachable() {
+			continue
+		}
+		l.wanted, l.running = false, true
+		n.looks[name] = l
+		out.Do = append(out.Do, Duty{Kind: DutyLook, Act: fence.Act(in.State.Generation, in.State.Index, 0), Service: name, Spec: service.Spec, Incarnation: in.Incarnation, AsOf: in.State.Index})
+	}
+}

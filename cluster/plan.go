@@ -1,0 +1,213 @@
+package cluster
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// Decision is what the leader wants to happen next.
+type Decision struct {
+	// Commands are proposed to the log, in this order.
+	Commands []Command
+	// Notes say what was not done, and what that waits for.
+	Notes []Note
+}
+
+func (d *Decision) propose(c Command) { d.Commands = append(d.Commands, c) }
+
+func (d *Decision) wait(subject, why, next string) {
+	d.Notes = append(d.Notes, Note{Subject: subject, Why: why, Next: next})
+}
+
+// Plan decides, on the leader, what comes next. It reads State and its own
+// View; it changes nothing. Plan may be wrong, Apply may not.
+func Plan(s *State, v View) Decision {
+	var d Decision
+	timing := TimingFor(s.Document.Timing)
+	lost := planContacts(s, v, timing, &d)
+	planFences(s, v, lost, &d)
+	t := &transaction{State: s}
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		t.planService(service, &d)
+	}
+	planLeaving(s, &d)
+	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
+	return d
+}
+
+// planContacts turns silences into edges. It returns the nodes that are lost
+// by this very decision, so that their fence intent goes into the same entry.
+func planContacts(s *State, v View, timing Timing, d *Decision) map[string]string {
+	lost := map[string]string{}
+	for _, name := range s.Nodes.Keys() {
+		n, _ := s.Nodes.Get(name)
+		if name == v.Self || n.Incarnation == 0 || n.State == NodeLeft || n.State == NodeFenced || n.State == NodeJoining {
+			continue
+		}
+		j := judge(n, v.Contacts[name], timing)
+		if j.wait != "" {
+			d.wait(name, j.wait, "")
+		}
+		if j.state == "" || j.state == n.State || sameContact(j.state, n.State) {
+			continue
+		}
+		if j.state == NodeOnline && s.Fences.Has(name) {
+			d.wait(name, "heard again, but its fence intent is committed and is not spared", "")
+			continue
+		}
+		silence := v.Contacts[name].Silence
+		d.propose(Contact{Node: name, Incarnation: n.Incarnation, State: j.state, Silence: silence, Why: contactWhy(name, j)})
+		if j.state == NodeLost {
+			lost[name] = j.why
+		}
+	}
+	return lost
+}
+
+// sameContact: hearing a node that looks or leaves is no edge, and a lost node
+// does not become merely silent again.
+func sameContact(judged, known NodeState) bool {
+	if judged == NodeOnline {
+		return known != NodeLost && known != NodeSilent
+	}
+	return judged == NodeSilent && known == NodeLost
+}
+
+func contactWhy(name string, j judgement) string {
+	if j.state == NodeOnline {
+		return name + " is heard again"
+	}
+	return j.why
+}
+
+// planFences shoots nodes that are lost and may hold something, and keeps the
+// open intents going.
+func planFences(s *State, v View, lost map[string]string, d *Decision) {
+	for _, name := range s.Nodes.Keys() {
+		n, _ := s.Nodes.Get(name)
+		open, fencing := s.Fences.Get(name)
+		why, lostNow := lost[name]
+		switch {
+		case fencing:
+			planAttempt(s, v, open, d)
+		case lostNow || n.State == NodeLost:
+			if !lostNow {
+				why = n.Why
+			}
+			planShot(s, v, n, why, lostNow, d)
+		}
+	}
+}
+
+func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision) {
+	if v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Test && !lostNow {
+		return // it is heard again: sparing happens before the intent
+	}
+	held := s.heldBy(n)
+	if len(held) == 0 {
+		d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
+		return
+	}
+	levels := s.Document.Nodes[n.Name].Fence
+	if len(levels) == 0 {
+		d.wait(n.Name, fmt.Sprintf("%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name, joined(held)),
+			"make sure that it is off, boot it, or give it a fence device")
+		return
+	}
+	if brake := (&transaction{State: s}).brakeAt(v); brake != "" {
+		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence "+n.Name+"` overrides the brake")
+		return
+	}
+	d.propose(BeginFence{Node: n.Name, Boot: n.Boot, Fencer: v.Self, Why: why})
+}
+
+// brakeAt asks the brake without a clock: the window is judged by Apply, which
+// has the entry's time; the other rules need none.
+func (t *transaction) brakeAt(View) string {
+	if len(t.Timeline) > 0 {
+		t.at = t.Timeline[len(t.Timeline)-1].At
+	}
+	return t.brake()
+}
+
+// planAttempt gives an open intent its next attempt.
+func planAttempt(s *State, v View, open Fence, d *Decision) {
+	if open.Fencer != "" {
+		fencer, _ := s.Nodes.Get(open.Fencer)
+		if fencer.Reachable() && fencer.Incarnation == open.Incarnation {
+			return
+		}
+	}
+	fencers := []string{v.Self}
+	for _, name := range s.Nodes.Keys() {
+		n, _ := s.Nodes.Get(name)
+		if name != v.Self && name != open.Node && n.Reachable() {
+			fencers = append(fencers, name)
+		}
+	}
+	levels := len(s.Document.Nodes[open.Node].Fence)
+	step, more := fence.Next(levels, fencers, open.Tried)
+	if !more && levels > 0 && v.Resting[open.Node] >= pauseFenceRounds {
+		// The rounds are used up; one attempt now and then goes on, because a
+		// device may come back by itself.
+		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)], Level: open.TriedTotal / len(fencers) % levels}, true
+	}
+	if !more {
+		d.wait(open.Node, fmt.Sprintf("%d attempts to fence %s proved nothing, the last one: %s", open.TriedTotal, open.Node, open.LastWhy),
+			fmt.Sprintf("mend its fence device; it is tried again every %s", pauseFenceRounds))
+		return
+	}
+	d.propose(AssignFence{Node: open.Node, Fencer: step.Fencer, Level: step.Level})
+}
+
+// candidates are the nodes as placement sees them.
+func (t *transaction) candidates(service Service) []domain.Candidate {
+	load := map[string]int{}
+	for _, name := range t.Services.Keys() {
+		other, _ := t.Services.Get(name)
+		if other.Intent != nil && other.Intent.Kind == IntentStart {
+			load[other.Intent.Node]++
+		} else if other.Owner != "" {
+			load[other.Owner]++
+		}
+	}
+	list := make([]domain.Candidate, 0, t.Nodes.Len())
+	for _, name := range t.Nodes.Keys() {
+		n, _ := t.Nodes.Get(name)
+		c := domain.Candidate{Node: name, Load: load[name], Failed: name == service.Avoid}
+		switch {
+		case n.Witness:
+			c.Barred = "a witness runs no services"
+		case t.Fences.Has(name):
+			c.Barred = "being fenced"
+		case n.State != NodeOnline:
+			c.Barred = string(n.State)
+		}
+		for _, failed := range service.FailedOn {
+			if failed.Node == name && c.Barred == "" {
+				c.Barred = "a start failed here: " + failed.Why
+			}
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// planLeaving closes a node's leave once it holds nothing.
+func planLeaving(s *State, d *Decision) {
+	for _, name := range s.Nodes.Keys() {
+		n, _ := s.Nodes.Get(name)
+		if n.State != NodeLeaving {
+			continue
+		}
+		if held := s.heldBy(n); len(held) > 0 {
+			d.wait(name, fmt.Sprintf("leaving; still holds %s", joined(held)), "")
+			continue
+		}
+		d.propose(NodeGone{Node: name, Incarnation: n.Incarnation})
+	}
+}

@@ -1,0 +1,270 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Input is everything that happened since the last Step. State is always the
+// newest root that this node has applied.
+type Input struct {
+	State *State
+	// Incarnation is the index of this daemon's NodeUp; 0 before it.
+	Incarnation uint64
+	// Leading is true only after the term's barrier: what was committed before
+	// is applied here.
+	Leading bool
+	Leader  string
+
+	Beats     []Beat
+	Verdicts  []Verdict
+	Changes   []Change
+	Results   []DutyResult
+	Proposals []ProposalDone
+	Checks    []CheckDevice
+}
+
+// Beat is one heartbeat that arrived.
+type Beat struct {
+	Node        string
+	Incarnation uint64
+}
+
+// Change is a hint of an agent that a service's VM is not what it was. It is
+// looked at before it is believed.
+type Change struct {
+	Service     string
+	Observation resources.Observation
+}
+
+// DutyResult is the end of one duty.
+type DutyResult struct {
+	Duty        Duty
+	Result      resources.Result
+	Observation resources.Observation
+	Fence       fence.Result
+}
+
+// ProposalDone is the end of one proposal: it is applied here, or Failed.
+type ProposalDone struct {
+	ID uint64
+	// Failed: it may or may not be in the log; the State tells.
+	Failed bool
+	// Refused holds Apply's sentences, one per command.
+	Refused []string
+}
+
+// Proposal is a set of commands for one log entry.
+type Proposal struct {
+	ID       uint64
+	Commands []Command
+}
+
+// Output is what the shell has to do.
+type Output struct {
+	Propose []Proposal
+	Do      []Duty
+	// Test names nodes that the peers are to be asked to reach.
+	Test []string
+	// Notes are the leader's: what was not done, and why.
+	Notes []Note
+}
+
+// Node is the mind of one node. It is owned by one goroutine.
+type Node struct {
+	self    string
+	view    View
+	last    time.Duration
+	started bool
+
+	handed   map[string]bool // duties handed out, until their end is in the State
+	testing  map[string]bool
+	outbox   []parcel
+	flying   map[uint64][]string      // proposal -> keys of its commands
+	held     map[string]time.Duration // command key -> not before
+	inFlight map[string]bool
+	looks    map[string]look
+	nextID   uint64
+}
+
+// Pauses before something that did not work is tried again.
+const (
+	pauseAfterRefusal = time.Second
+	pauseAfterFailure = 200 * time.Millisecond
+	pauseBetweenLooks = 500 * time.Millisecond
+	pauseBetweenTests = 500 * time.Millisecond
+	pauseFenceRounds  = 30 * time.Second
+)
+
+// NewNode makes the mind of the node named self.
+func NewNode(self string) *Node {
+	return &Node{
+		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}},
+		handed: map[string]bool{}, testing: map[string]bool{}, flying: map[uint64][]string{},
+		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
+	}
+}
+
+// Step takes in what happened and says what to do. `now` is a monotonic
+// reading of this node's clock.
+func (n *Node) Step(now time.Duration, in Input) Output {
+	tick := min(now-n.last, Tick)
+	if !n.started {
+		tick, n.started = 0, true
+	}
+	n.last = now
+	var out Output
+	n.takeProposals(now, in)
+	n.takeResults(now, in)
+	n.takeChanges(in)
+	n.watch(tick, in, &out)
+	if in.Incarnation != 0 {
+		n.report(now, in, &out)
+		n.work(now, in, &out)
+	}
+	if in.Leading {
+		n.lead(now, tick, in, &out)
+	}
+	return out
+}
+
+// takeResults turns ends of duties into commands. An answer that proves nothing
+// is no answer: the look is repeated after a pause.
+func (n *Node) takeResults(now time.Duration, in Input) {
+	for _, r := range in.Results {
+		d := r.Duty
+		switch d.Kind {
+		case DutyLook:
+			n.takeLook(now, in, r)
+		case DutyFence:
+			n.post(d, FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self, Incarnation: d.Incarnation, Result: r.Fence})
+		case DutyPause:
+			n.want(d.Service, look{wanted: true})
+			if s, known := in.State.Services.Get(d.Service); known && s.Intent != nil {
+				n.post(d, Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
+			}
+		default:
+			n.post(d, Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
+		}
+	}
+	for _, check := range in.Checks {
+		known, found := in.State.Checks.Get(check.Device)
+		if !found || known.Problem != check.Check.Problem || known.Power != check.Check.Power || known.Identity != check.Check.Identity {
+			n.postKey("check/"+check.Device, "", check)
+		}
+	}
+}
+
+// watch advances the stopwatches on the others and asks for tests.
+func (n *Node) watch(tick time.Duration, in Input, out *Output) {
+	heard := map[string]uint64{}
+	for _, b := range in.Beats {
+		heard[b.Node] = b.Incarnation
+	}
+	for _, v := range in.Verdicts {
+		delete(n.testing, v.Node)
+		w := n.view.Contacts[v.Node]
+		verdict := v
+		w.Verdict, w.VerdictAge = &verdict, 0
+		n.view.Contacts[v.Node] = w
+	}
+	timing := TimingFor(in.State.Document.Timing)
+	for _, name := range in.State.Nodes.Keys() {
+		if name == n.self {
+			continue
+		}
+		w := n.view.Contacts[name]
+		if incarnation, beat := heard[name]; beat {
+			w = Contactwatch{Heard: true, Incarnation: incarnation}
+		} else {
+			w.Silence += tick
+			w.VerdictAge += tick
+			if w.Verdict != nil && w.Verdict.Kernel == Answers && w.Verdict.Daemon != Answers {
+				w.KernelOnly += tick
+			}
+		}
+		n.view.Contacts[name] = w
+		if n.wantsTest(in, name, w, timing) {
+			n.testing[name] = true
+			out.Test = append(out.Test, name)
+		}
+	}
+}
+
+// wantsTest: the leader tests everybody it does not hear; a follower tests the
+// leader, so that it need not begin when it takes over.
+func (n *Node) wantsTest(in Input, name string, w Contactwatch, timing Timing) bool {
+	node, _ := in.State.Nodes.Get(name)
+	if node.Incarnation == 0 || node.State == NodeFenced || node.State == NodeLeft || n.testing[name] || w.Silence < timing.Test {
+		return false
+	}
+	if !in.Leading && name != in.Leader && in.Leader != "" {
+		return false
+	}
+	return w.Verdict == nil || w.VerdictAge >= pauseBetweenTests
+}
+
+// work hands out the duties that are not handed out yet.
+func (n *Node) work(now time.Duration, in Input, out *Output) {
+	me, _ := in.State.Nodes.Get(n.self)
+	if me.Incarnation != in.Incarnation {
+		return
+	}
+	for _, d := range Work(in.State, n.self) {
+		if n.handed[d.Key()] || (d.Kind == DutyLook && now < n.held["look/"+d.Service]) {
+			continue
+		}
+		n.handed[d.Key()] = true
+		out.Do = append(out.Do, d)
+	}
+	n.confirm(now, in, me, out)
+}
+
+// lead plans, on the leader.
+func (n *Node) lead(now, tick time.Duration, in Input, out *Output) {
+	n.rest(tick, in)
+	n.view.Leading = true
+	decision := Plan(in.State, n.view)
+	out.Notes = decision.Notes
+	keys := make([]string, len(decision.Commands))
+	for i, c := range decision.Commands {
+		keys[i] = planKey(c)
+	}
+	n.proposeOnce(now, keys, decision.Commands, out)
+}
+
+// rest measures how long an open fence intent has been without an attempt.
+func (n *Node) rest(tick time.Duration, in Input) {
+	for node := range n.view.Resting {
+		if open, fencing := in.State.Fences.Get(node); !fencing || open.Fencer != "" {
+			delete(n.view.Resting, node)
+		}
+	}
+	for _, node := range in.State.Fences.Keys() {
+		if open, _ := in.State.Fences.Get(node); open.Fencer == "" {
+			n.view.Resting[node] += tick
+		}
+	}
+}
+
+// planKey tells planned commands apart, so that one is not proposed again
+// while it is on its way.
+func planKey(c Command) string {
+	switch c := c.(type) {
+	case Begin:
+		return "plan/service/" + c.Service
+	case GiveUp:
+		return "plan/service/" + c.Service
+	case Contact:
+		return "plan/contact/" + c.Node
+	case BeginFence:
+		return "plan/fence/" + c.Node
+	case AssignFence:
+		return "plan/fence/" + c.Node
+	case NodeGone:
+		return "plan/gone/" + c.Node
+	}
+	return "plan/" + c.Kind()
+}

@@ -1,0 +1,34 @@
+package cluster
+
+import "time"
+
+// Tick is how often a node's shell calls Step at least. A stopwatch on others
+// advances at most one tick per Step, so a leader that was paused suspects
+// nobody for it.
+const Tick = 50 * time.Millisecond
+
+// Timing are the waits by which a silent node is judged. The order
+// Test < Lost < lease < watchdog is checked by the configuration.
+type Timing struct {
+	// Test: after this silence the peers are asked to reach the node.
+	Test time.Duration
+	// Lost: after this silence, and with a verdict, the node is lost.
+	Lost time.Duration
+	// SilentGrace is how long a daemon may be silent while its kernel answers.
+	SilentGrace time.Duration
+	// JoinGrace is how long a node that this leader never heard is waited for
+	// (a cold start with stragglers).
+	JoinGrace time.Duration
+}
+
+// TimingFor returns the waits of a profile: fast, normal, relaxed.
+func TimingFor(profile string) Timing {
+	t := Timing{Test: 550 * time.Millisecond, Lost: 960 * time.Millisecond, SilentGrace: 15 * time.Second, JoinGrace: 60 * time.Second}
+	switch profile {
+	case "fast":
+		t.Test, t.Lost = 250*time.Millisecond, 450*time.Millisecond
+	case "relaxed":
+		t.Test, t.Lost = 1100*time.Millisecond, 2*time.Second
+	}
+	return t
+}

@@ -1,0 +1,86 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+)
+
+// Answer is what was found out about one side of a silent node.
+type Answer string
+
+// The answers.
+const (
+	Answers   Answer = "answers"
+	Silent    Answer = "silent"
+	Uncertain Answer = "uncertain"
+)
+
+// Verdict is the result of a peer test: who could reach the node, and how.
+type Verdict struct {
+	Node   string
+	Kernel Answer
+	Daemon Answer
+	// Why says who saw what, in words.
+	Why string
+}
+
+// View is what one node knows by its own measuring. It never enters the log.
+type View struct {
+	// Self is this node; Leading tells whether it leads, and Term since when.
+	Self    string
+	Leading bool
+	// Contacts are the stopwatches, by node.
+	Contacts map[string]Contactwatch
+	// Resting is how long an open fence intent has been without an attempt.
+	Resting map[string]time.Duration
+}
+
+// Contactwatch measures the silence of one node.
+type Contactwatch struct {
+	// Silence since the last beat, or since this node began to listen.
+	Silence time.Duration
+	// Heard tells whether there was a beat since this node began to listen.
+	Heard bool
+	// Incarnation is the one the last beat carried.
+	Incarnation uint64
+	// Verdict of the last test since the last beat; nil while there is none.
+	Verdict *Verdict
+	// VerdictAge is how long ago it came.
+	VerdictAge time.Duration
+	// KernelOnly is how long the verdicts have said: kernel answers, daemon silent.
+	KernelOnly time.Duration
+}
+
+// judgement is what the leader makes of a node's silence.
+type judgement struct {
+	state NodeState
+	why   string
+	// wait says what is waited for while nothing is judged.
+	wait string
+}
+
+// judge decides by silence and verdict. Heartbeats alone never condemn: a
+// node is lost only when its kernel is silent to everybody who was asked, or
+// when its daemon stayed silent for the grace (design: membership).
+func judge(n Member, w Contactwatch, timing Timing) judgement {
+	limit := timing.Lost
+	if !w.Heard {
+		limit = timing.JoinGrace
+	}
+	switch {
+	case w.Silence < timing.Test:
+		return judgement{state: NodeOnline}
+	case w.Silence < limit || w.Verdict == nil:
+		return judgement{wait: fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name, w.Silence.Round(10*time.Millisecond))}
+	case w.Verdict.Daemon == Answers:
+		return judgement{wait: fmt.Sprintf("%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name, w.Verdict.Why)}
+	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
+		return judgement{state: NodeSilent, why: fmt.Sprintf("the kernel of %s answers, its daemon has been silent for %s (%s)", n.Name, w.Silence.Round(10*time.Millisecond), w.Verdict.Why),
+			wait: fmt.Sprintf("the daemon of %s may come back within %s", n.Name, (timing.SilentGrace - w.KernelOnly).Round(time.Second))}
+	case w.Verdict.Kernel == Answers:
+		return judgement{state: NodeLost, why: fmt.Sprintf("the daemon of %s stayed silent for %s although its kernel answers (%s)", n.Name, timing.SilentGrace, w.Verdict.Why)}
+	case w.Verdict.Kernel == Uncertain:
+		return judgement{wait: fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why)}
+	}
+	return judgement{state: NodeLost, why: fmt.Sprintf("silent for %s to everybody (%s)", w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
+}

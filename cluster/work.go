@@ -1,0 +1,217 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// DutyKind is what an executor does.
+type DutyKind string
+
+// The duties.
+const (
+	DutyStart   DutyKind = "start"
+	DutyStop    DutyKind = "stop"
+	DutyMigrate DutyKind = "migrate"
+	DutyLook    DutyKind = "look"
+	DutyResume  DutyKind = "resume"
+	DutyPause   DutyKind = "pause"
+	DutyFence   DutyKind = "fence"
+)
+
+// Duty is one act that a node has to carry out, or the confirming look at a
+// service. It is complete: an executor needs nothing else.
+type Duty struct {
+	Kind DutyKind
+	// Act names it: generation.index.ordinal. The same act is never handed out
+	// twice by one incarnation.
+	Act string
+	// Index is the intent's index, Ordinal tells acts of one intent apart.
+	Index       uint64
+	Ordinal     int
+	Incarnation uint64
+
+	// Service, Spec and Definition (the XML) are for duties about a VM.
+	Service    string
+	Spec       resources.Spec
+	Definition string
+	Target     string
+	Kill       bool
+	// Final tells a look that "still migrating out" is no answer yet.
+	Final bool
+	// AsOf is the State's index when a look was handed out; Asked tells that it
+	// answers an Ask of the holders.
+	AsOf  uint64
+	Asked bool
+
+	// Fence duties: whom, on which devices.
+	Node    string
+	Victim  fence.Target
+	Devices []fence.Device
+}
+
+// Key tells duties apart.
+func (d Duty) Key() string { return string(d.Kind) + "/" + d.Service + d.Node + "/" + d.Act }
+
+// Work lists what a node has to do now, by the State alone. It hands out
+// nothing before the node was admitted in its present incarnation (law L2).
+func Work(s *State, self string) []Duty {
+	n, known := s.Nodes.Get(self)
+	if !known || !n.Reachable() || s.Fences.Has(self) {
+		return nil
+	}
+	var duties []Duty
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		duties = append(duties, serviceDuties(s, service, n)...)
+	}
+	for _, uuid := range s.Tombstones.Keys() {
+		grave, _ := s.Tombstones.Get(uuid)
+		if h, held := grave.holder(self); held && h.Ask && onBoot(n)(h) {
+			duties = append(duties, lookDuty(s, grave, n, h))
+		}
+	}
+	for _, name := range s.Fences.Keys() {
+		open, _ := s.Fences.Get(name)
+		if open.Fencer == self && open.Incarnation == n.Incarnation {
+			duties = append(duties, fenceDuty(s, open, n))
+		}
+	}
+	return duties
+}
+
+func serviceDuties(s *State, service Service, n Member) []Duty {
+	var duties []Duty
+	h, held := service.holder(n.Name)
+	held = held && onBoot(n)(h)
+	if held && h.Ask {
+		duties = append(duties, lookDuty(s, service, n, h))
+	}
+	intent := service.Intent
+	switch {
+	case intent == nil:
+		twice := len(service.running()) > 1 && h.Condition == string(resources.Running)
+		if held && twice && service.Owner != n.Name && service.Owner != "" {
+			d := vmDuty(s, service, n, DutyPause)
+			d.Index, d.Act = h.Since, fence.Act(s.Generation, h.Since, 0)
+			duties = append(duties, d)
+		}
+	case intent.Settling:
+		duties = append(duties, settleDuty(s, service, n)...)
+	case intent.Node == n.Name && intent.Incarnation == n.Incarnation:
+		d := vmDuty(s, service, n, DutyKind(intent.Kind))
+		d.Target, d.Kill = intent.Target, intent.Kill
+		duties = append(duties, d)
+	}
+	return duties
+}
+
+func vmDuty(s *State, service Service, n Member, kind DutyKind) Duty {
+	d := Duty{Kind: kind, Service: service.Spec.Name, Spec: service.Spec, Incarnation: n.Incarnation}
+	if service.Intent != nil {
+		d.Index, d.Ordinal = service.Intent.Index, service.Intent.Asked
+		d.Act = fence.Act(service.Intent.Generation, d.Index, d.Ordinal)
+		if kind == DutyStart {
+			d.Spec.Definition = service.Intent.Definition
+			d.Definition, _ = s.Blobs.Get(service.Intent.Definition)
+		}
+	}
+	return d
+}
+
+func lookDuty(s *State, service Service, n Member, h Holder) Duty {
+	d := Duty{Kind: DutyLook, Service: service.Spec.Name, Spec: service.Spec, Incarnation: n.Incarnation, Asked: true, Index: h.Since, AsOf: s.Index}
+	d.Act = fence.Act(s.Generation, h.Since, 0)
+	d.Final = service.Intent != nil && service.Intent.Settling && service.Intent.Node == n.Name
+	return d
+}
+
+// settleDuty is what this end of an unclean migration does next.
+func settleDuty(s *State, service Service, n Member) []Duty {
+	intent := service.Intent
+	if service.asking(intent.Node) || service.asking(intent.Target) || intent.SourceSeen == 0 {
+		return nil
+	}
+	source, target := service.ends()
+	duty := func(at string, kind DutyKind) []Duty {
+		if at != n.Name {
+			return nil
+		}
+		d := vmDuty(s, service, n, kind)
+		d.Kill = kind == DutyStop
+		return []Duty{d}
+	}
+	switch settlement(source, target, intent.Twice) {
+	case settleResumeTarget:
+		return duty(intent.Target, DutyResume)
+	case settleResumeSource:
+		return duty(intent.Node, DutyResume)
+	case settleDropTarget:
+		return duty(intent.Target, DutyStop)
+	case settleDropSource:
+		return duty(intent.Node, DutyStop)
+	case settlePauseTarget:
+		return duty(intent.Target, DutyPause)
+	}
+	return nil
+}
+
+func fenceDuty(s *State, open Fence, n Member) Duty {
+	victim, _ := s.Nodes.Get(open.Node)
+	d := Duty{Kind: DutyFence, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal, Incarnation: n.Incarnation}
+	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
+	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot}
+	levels := s.Document.Nodes[open.Node].Fence
+	if open.Level < len(levels) {
+		for _, name := range levels[open.Level].Devices {
+			d.Devices = append(d.Devices, s.Document.Devices[name])
+		}
+	}
+	return d
+}
+
+// StillWanted tells an executor, right before an effect, whether the newest
+// State still asks for the duty (law L6). The sentence says why not.
+func StillWanted(s *State, self string, d Duty) error {
+	n, known := s.Nodes.Get(self)
+	if !known || n.Incarnation != d.Incarnation {
+		return fmt.Errorf("this daemon is not the present incarnation of %s", self)
+	}
+	for _, wanted := range Work(s, self) {
+		if wanted.Key() == d.Key() {
+			return nil
+		}
+	}
+	return fmt.Errorf("the intent %s is not in force any more", d.Act)
+}
+
+// Passable tells the doorkeeper whether a managed VM may come up here now: only
+// by an open intent that names this node, or for a VM that this node owns (a
+// reboot of the guest passes the same door).
+func Passable(s *State, self, uuid string) (service string, may bool, why string) {
+	n, known := s.Nodes.Get(self)
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		if service.Spec.UUID != uuid {
+			continue
+		}
+		if !known {
+			return name, false, self + " is not a member of the cluster"
+		}
+		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && (i.Node == self || i.Target == self) {
+			return name, true, ""
+		}
+		if h, held := service.holder(self); held && onBoot(n)(h) && service.Owner == self && service.Intent == nil {
+			return name, false, fmt.Sprintf("%s is running here as far as the cluster knows; use clusvcadm", name)
+		}
+		return name, false, fmt.Sprintf("%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self)
+	}
+	for _, key := range s.Tombstones.Keys() {
+		if key == uuid {
+			return "", false, "this VM was removed from the cluster but may still be running elsewhere"
+		}
+	}
+	return "", true, ""
+}
