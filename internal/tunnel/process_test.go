@@ -1,0 +1,120 @@
+package tunnel
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain plays `clusterd forward` when a test starts this binary as one.
+func TestMain(m *testing.M) {
+	dir := os.Getenv("TUNNEL_TEST_DIR")
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	config := Config{
+		Dir: dir, Listen: os.Getenv("TUNNEL_TEST_LISTEN"), LibvirtSocket: os.Getenv("TUNNEL_TEST_LIBVIRT"), Security: plainSecurity{},
+		DataUID: os.Getuid(), DataGID: os.Getgid(), IdleProcess: 5 * time.Second, Drain: 5 * time.Second,
+	}
+	if err := RunForwarder(context.Background(), config); err != nil {
+		println(err.Error())
+		os.Exit(1)
+	}
+}
+
+func ensureProcess(t *testing.T, config Config) *Client {
+	t.Helper()
+	t.Setenv("TUNNEL_TEST_DIR", config.Dir)
+	t.Setenv("TUNNEL_TEST_LISTEN", config.Listen)
+	t.Setenv("TUNNEL_TEST_LIBVIRT", config.LibvirtSocket)
+	client, err := Ensure(context.Background(), config, []string{os.Args[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func pidOf(t *testing.T, client *Client) int {
+	t.Helper()
+	status, err := client.Status(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status.PID
+}
+
+// talkThrough sends a word over an open stream and wants it echoed.
+func talkThrough(t *testing.T, conn net.Conn) {
+	t.Helper()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := conn.Write([]byte("tick")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 4)
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "tick" {
+		t.Fatalf("the stream gave back %q: %v", got, err)
+	}
+}
+
+func TestStreamsOutliveTheDaemonAndItsForwardersRetirement(t *testing.T) {
+	config := testConfig(t)
+	echo, err := net.Listen("unix", config.LibvirtSocket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go func() {
+		for {
+			conn, err := echo.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn) }()
+		}
+	}()
+	client := ensureProcess(t, config)
+	first := pidOf(t, client)
+	defer func() { _ = syscall.Kill(first, syscall.SIGKILL) }()
+	route, err := client.Open(context.Background(), "node2", config.Listen, "1.9.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, _ := socketOf(t, route)
+	stream, err := net.Dial("unix", api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	talkThrough(t, stream)
+	if session, err := syscall.Getpgid(first); err != nil || session != first {
+		t.Fatalf("the forwarder %d is in process group %d: %v", first, session, err)
+	}
+
+	_ = client.Close() // As the end of the daemon does.
+	talkThrough(t, stream)
+	client = ensureProcess(t, config)
+	if again := pidOf(t, client); again != first {
+		t.Fatalf("a second forwarder %d was started beside %d", again, first)
+	}
+	if same, err := client.Open(context.Background(), "node2", config.Listen, "1.9.0"); err != nil || same != route {
+		t.Fatalf("the restarted daemon's route: %v, %v", same, err)
+	}
+
+	if _, err := client.ask(context.Background(), request{Op: "retire"}); err != nil {
+		t.Fatal(err)
+	}
+	var second int
+	until(t, "a successor answers", func() bool { second = pidOf(t, client); return second != first })
+	talkThrough(t, stream)
+
+	_ = syscall.Kill(second, syscall.SIGKILL)
+	var third int
+	until(t, "a killed forwarder is replaced", func() bool { third = pidOf(t, client); return third != second })
+	talkThrough(t, stream)
+	_ = client.Close()
+	_ = syscall.Kill(third, syscall.SIGTERM)
+}

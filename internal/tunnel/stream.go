@@ -1,0 +1,147 @@
+package tunnel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// bufferSize is what one read takes at most. TLS leaves no room for splice,
+// so large buffers are what keeps a memory stream fast.
+const bufferSize = 256 << 10
+
+// ErrTooManyStreams is returned when a forwarder carries as many streams as it may.
+var ErrTooManyStreams = errors.New("too many streams")
+
+// streams are the connections that a forwarder carries now.
+type streams struct {
+	limit int
+	idle  time.Duration
+
+	mu   sync.Mutex
+	open map[*stream]struct{}
+	// quietSince is when the last stream ended.
+	quietSince time.Time
+}
+
+type stream struct {
+	a, b  net.Conn
+	act   string
+	last  atomic.Int64 // unix nanoseconds of the last byte
+	ended chan struct{}
+}
+
+func newStreams(limit int, idle time.Duration) *streams {
+	return &streams{limit: limit, idle: idle, open: map[*stream]struct{}{}, quietSince: time.Now()}
+}
+
+// carry copies both ways until both ends are done, or the stream is idle for
+// too long. It owns and closes both connections.
+func (s *streams) carry(a, b net.Conn, act string) error {
+	carried := &stream{a: a, b: b, act: act, ended: make(chan struct{})}
+	carried.last.Store(time.Now().UnixNano())
+	defer func() { _ = a.Close(); _ = b.Close() }()
+	if err := s.add(carried); err != nil {
+		return err
+	}
+	defer s.remove(carried)
+	go carried.closeWhenIdle(s.idle)
+	failures := make(chan error, 2)
+	go func() { failures <- carried.copy(a, b) }()
+	go func() { failures <- carried.copy(b, a) }()
+	first := <-failures
+	if first != nil { // A broken half breaks the other; a finished one does not.
+		_ = a.Close()
+		_ = b.Close()
+	}
+	second := <-failures
+	return errors.Join(first, second)
+}
+
+func (s *streams) add(carried *stream) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) >= s.limit {
+		return fmt.Errorf("%w (%d)", ErrTooManyStreams, s.limit)
+	}
+	s.open[carried] = struct{}{}
+	return nil
+}
+
+func (s *streams) remove(carried *stream) {
+	close(carried.ended)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, carried)
+	s.quietSince = time.Now()
+}
+
+// count returns how many streams there are, of one act or ("") of all.
+func (s *streams) count(act string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if act == "" {
+		return len(s.open)
+	}
+	number := 0
+	for carried := range s.open {
+		if carried.act == act {
+			number++
+		}
+	}
+	return number
+}
+
+// quiet tells for how long nothing has been carried.
+func (s *streams) quiet() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) > 0 {
+		return 0
+	}
+	return time.Since(s.quietSince)
+}
+
+// copy moves one direction and passes its end on.
+func (c *stream) copy(from, to net.Conn) error {
+	buffer := make([]byte, bufferSize)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			c.last.Store(time.Now().UnixNano())
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			if half, ok := to.(interface{ CloseWrite() error }); ok {
+				return half.CloseWrite()
+			}
+			return to.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *stream) closeWhenIdle(limit time.Duration) {
+	ticker := time.NewTicker(max(limit/4, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ended:
+			return
+		case now := <-ticker.C:
+			if now.Sub(time.Unix(0, c.last.Load())) > limit {
+				_ = c.a.Close()
+				_ = c.b.Close()
+				return
+			}
+		}
+	}
+}
