@@ -9,6 +9,8 @@ package fence
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -44,7 +46,9 @@ func (Secret) String() string { return "********" }
 // GoString hides the secret from %#v.
 func (Secret) GoString() string { return "********" }
 
-// LogValue is not needed: slog uses String through fmt for unknown kinds.
+// Both forms above serve fmt and slog's text handler. encoding/json writes the
+// secret as it is, because the log must keep it; so slog's JSON handler would
+// too, and a Device must never be handed to it.
 
 // Device is one fence device as the cluster document declares it.
 type Device struct {
@@ -135,10 +139,18 @@ type Driver interface {
 // and vendors mix them up.
 func SamePlatform(a, b string) bool {
 	left, right := hexDigits(a), hexDigits(b)
-	if len(left) != 32 || len(right) != 32 || allSame(left) {
+	if len(right) != 32 || NamesNoMachine(left) {
 		return false
 	}
-	return left == right || left == swapFields(right) || left == reverseBytes(right) || left == reverseBytes(swapFields(right))
+	return slices.Contains(byteOrders(right), left)
+}
+
+// byteOrders lists every way in which the same UUID is met on the wire.
+func byteOrders(digits string) []string {
+	return []string{
+		digits, swapFields(digits), reverseBytes(digits),
+		reverseBytes(swapFields(digits)), swapFields(reverseBytes(digits)),
+	}
 }
 
 func hexDigits(s string) string {
@@ -155,14 +167,24 @@ func hexDigits(s string) string {
 	return string(digits)
 }
 
-// allSame catches the blank UUIDs (all zero, all f) that cheap boards report.
-func allSame(s string) bool {
-	for i := range s {
-		if s[i] != s[0] {
-			return false
+// placeholders are UUIDs that makers leave in the firmware of whole series of
+// boards: two machines with one of them are not the same machine.
+var placeholders = []string{"03000200040005000006000700080009", "123456781234567890abcddeefaabbcc"}
+
+// NamesNoMachine tells whether a hardware UUID cannot identify a machine:
+// malformed, one byte all over (all zero, all ff), or a known placeholder, in
+// any byte order.
+func NamesNoMachine(uuid string) bool {
+	digits := hexDigits(uuid)
+	if len(digits) != 32 || strings.Repeat(digits[:2], 16) == digits {
+		return true
+	}
+	for _, known := range placeholders {
+		if slices.Contains(byteOrders(known), digits) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func reverseBytes(s string) string {

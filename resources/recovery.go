@@ -15,7 +15,8 @@ const (
 	LeaveDown
 )
 
-// maxRemembered bounds the list of restart times kept for a service.
+// maxRemembered bounds the list of restart times kept for a service whose
+// limit is lower, or that has none.
 const maxRemembered = 100
 
 // AfterFailure applies the recovery policy to one more failure at instant
@@ -38,8 +39,9 @@ func AfterFailure(spec Spec, restarts []time.Time, at time.Time) (Remedy, []time
 		return Elsewhere, nil
 	}
 	recent = append(recent, at)
-	if len(recent) > maxRemembered {
-		recent = recent[len(recent)-maxRemembered:]
+	// Fewer than MaxRestarts must never be kept, or the limit is never reached.
+	if keep := max(maxRemembered, spec.MaxRestarts); len(recent) > keep {
+		recent = recent[len(recent)-keep:]
 	}
 	return InPlace, recent
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 // guid is what a BMC answers to Get System GUID, in the order of the wire.
@@ -19,15 +21,8 @@ func parseGUID(text string) (guid, bool) {
 	return g, true
 }
 
-// blank tells whether the board was never given a GUID.
-func (g guid) blank() bool {
-	for _, b := range g {
-		if b != g[0] {
-			return false
-		}
-	}
-	return true
-}
+// blank tells whether the board was never given a GUID of its own.
+func (g guid) blank() bool { return fence.NamesNoMachine(g.dashed()) }
 
 // String writes the GUID the way it was most likely meant. The three byte
 // orders in use cannot be told apart for certain; the version and variant bits
