@@ -134,6 +134,7 @@ type linkPool struct {
 	mu     sync.Mutex
 	closed bool
 	idle   map[string][]idleLink
+	active map[net.Conn]string // links with a request under way, and to whom; as many as Propose and Verify allow
 }
 
 type idleLink struct {
@@ -142,7 +143,7 @@ type idleLink struct {
 }
 
 func newLinkPool(wire *Wire) *linkPool {
-	return &linkPool{wire: wire, idle: map[string][]idleLink{}}
+	return &linkPool{wire: wire, idle: map[string][]idleLink{}, active: map[net.Conn]string{}}
 }
 
 // propose forwards an entry. ErrNotLeader is returned when it surely did not get into the log.
@@ -166,6 +167,8 @@ func (p *linkPool) ask(ctx context.Context, address string, kind byte, body []by
 	if err != nil {
 		return 0, fmt.Errorf("%w: cannot reach the leader at %s: %w", ErrNotLeader, address, err)
 	}
+	p.setActive(connection, address)
+	defer p.setActive(connection, "")
 	// Closing is what wakes a blocked read when the caller's context ends before its deadline.
 	stop := context.AfterFunc(ctx, func() { connection.Close() })
 	request := append([]byte{kind}, binary.BigEndian.AppendUint32(nil, uint32(len(body)))...)
@@ -210,7 +213,21 @@ func (p *linkPool) give(address string, connection net.Conn) {
 	p.idle[address] = append(p.idle[address], idleLink{connection, time.Now()})
 }
 
-// drop closes idle connections to all but the present leader: a new leader often means the old one's are dead.
+func (p *linkPool) setActive(connection net.Conn, address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if address == "" {
+		delete(p.active, connection)
+		return
+	}
+	p.active[connection] = address
+	if p.closed {
+		connection.Close()
+	}
+}
+
+// drop closes the connections to all but the present leader. A host that lost power does not answer and does not hang up:
+// without this a proposal sent to it would wait for its whole timeout, although another node leads by now.
 func (p *linkPool) drop(except string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -223,11 +240,16 @@ func (p *linkPool) drop(except string) {
 		}
 		delete(p.idle, address)
 	}
+	for connection, address := range p.active {
+		if address != except {
+			connection.Close()
+		}
+	}
 }
 
 func (p *linkPool) close() {
-	p.drop("")
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.drop("")
 }

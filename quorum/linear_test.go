@@ -15,7 +15,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-var linearScripts = flag.Int("linear-scripts", 40, "random fault scripts of the linearizability test")
+var linearScripts = flag.Int("linear-scripts", 25, "random fault scripts of the linearizability test")
 
 // A read is a call of Verify and a look at the local Machine; a write is a Propose. Whatever links break, their history must
 // be that of one register.

@@ -205,3 +205,24 @@ func TestLimitsRefuseBeforeAnythingIsWritten(t *testing.T) {
 		}
 	})
 }
+
+// A host without power neither answers nor hangs up. A proposal on its way to it must not wait for a timeout of its own when
+// the others have a new leader.
+func TestProposalToADeadLeaderEndsWithTheElection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		defer c.close()
+		old, follower := c.leader(), c.follower()
+		follower.mustPropose(t, "key", "before")
+		c.network.freeze(old.id)
+		started := time.Now()
+		_, err := follower.log.Propose(t.Context(), writeOf("key", "doubtful"))
+		if !errors.Is(err, ErrOutcomeUnknown) {
+			t.Errorf("the outcome of a proposal that a dead leader took: %v", err)
+		}
+		follower.mustPropose(t, "key", "after")
+		if took := time.Since(started); took > 4*time.Second {
+			t.Errorf("two proposals across the election took %s", took)
+		}
+	})
+}

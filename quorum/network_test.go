@@ -76,7 +76,7 @@ func (l *pipeListener) Dial(ctx context.Context, address string) (net.Conn, erro
 	if target == nil {
 		return nil, syscall.ECONNREFUSED
 	}
-	near, far := net.Pipe()
+	near, far := newFrozenConns()
 	select {
 	case target.accepted <- far:
 	case <-target.closed:
@@ -88,6 +88,22 @@ func (l *pipeListener) Dial(ctx context.Context, address string) (net.Conn, erro
 	defer l.network.mu.Unlock()
 	l.network.pipes = append(l.network.pipes, pipe{l.address, address, [2]net.Conn{near, far}})
 	return near, nil
+}
+
+// freeze makes an address accept and say nothing more, as a host that lost power looks to those connected to it.
+func (n *network) freeze(address string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.pipes {
+		for i, end := range []string{p.from, p.to} {
+			if end == address {
+				p.ends[i].(*frozenConn).freeze()
+			}
+		}
+	}
+	for other := range n.listeners {
+		n.cut[[2]string{address, other}], n.cut[[2]string{other, address}] = true, true
+	}
 }
 
 // isolate cuts or mends all links of one address. A cut connection is closed at both ends: its bytes are lost either way.
@@ -121,6 +137,54 @@ func (n *network) mend() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.cut)
+}
+
+// frozenConn is one end of a pipe that can be stopped: it swallows what comes in and sends nothing.
+type frozenConn struct {
+	net.Conn
+	frozen chan struct{}
+	closed chan struct{}
+	once   sync.Once
+	stop   sync.Once
+}
+
+func newFrozenConns() (near, far *frozenConn) {
+	a, b := net.Pipe()
+	wrap := func(c net.Conn) *frozenConn {
+		return &frozenConn{Conn: c, frozen: make(chan struct{}), closed: make(chan struct{})}
+	}
+	return wrap(a), wrap(b)
+}
+
+func (c *frozenConn) freeze() { c.once.Do(func() { close(c.frozen) }) }
+
+func (c *frozenConn) Read(buffer []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(buffer)
+		select {
+		case <-c.frozen:
+			if err != nil {
+				return 0, err
+			}
+		default:
+			return n, err
+		}
+	}
+}
+
+func (c *frozenConn) Write(bytes []byte) (int, error) {
+	select {
+	case <-c.frozen:
+		<-c.closed
+		return 0, net.ErrClosed
+	default:
+		return c.Conn.Write(bytes)
+	}
+}
+
+func (c *frozenConn) Close() error {
+	c.stop.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 // register is the Machine of these tests: a map of registers, and the history of entries for comparison.

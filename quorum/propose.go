@@ -150,16 +150,20 @@ func appendError(err error) error {
 	}
 }
 
-// awaitDoubtful gives an entry whose answer was lost a little time to show up in this node's own log.
+// awaitDoubtful looks for an entry whose answer was lost: it makes this node current, which takes a leader, and sees whether
+// the entry came by. If it did not, it may still come: a request can lie in the memory of a leader that was paused.
 func (l *Log) awaitDoubtful(ctx context.Context, own <-chan Committed, reason error) (Committed, error) {
-	grace := time.NewTimer(2 * (l.options.Profile.Heartbeat + l.options.Profile.Election))
-	defer grace.Stop()
+	ctx, cancel := context.WithTimeout(ctx, l.options.LeaderWait)
+	defer cancel()
+	verified := make(chan struct{})
+	go func() {
+		l.verify(ctx) // its error changes nothing: the outcome is unknown unless the entry is seen
+		close(verified)
+	}()
 	select {
 	case committed := <-own:
 		return committed, nil
-	case <-grace.C:
-	case <-ctx.Done():
-	case <-l.closing:
+	case <-verified:
 	}
 	select {
 	case committed := <-own:
@@ -206,8 +210,12 @@ func (l *Log) Verify(ctx context.Context) error {
 		return err
 	}
 	defer release()
+	return l.verify(ctx)
+}
+
+func (l *Log) verify(ctx context.Context) error {
 	var index uint64
-	err = l.throughLeader(ctx, func() error {
+	err := l.throughLeader(ctx, func() error {
 		var err error
 		address, id := l.raft.LeaderWithID()
 		switch {

@@ -12,10 +12,11 @@ import (
 
 // Role is what this node believes about the leadership. Only Verify makes sure of it.
 type Role struct {
-	// Leader is the leader's ID, empty when none is known.
-	Leader   string
-	IsLeader bool
-	Term     uint64
+	// Leader is the leader's ID, empty when none is known, and LeaderAddress where its Wire is.
+	Leader        string
+	LeaderAddress string
+	IsLeader      bool
+	Term          uint64
 	// Member is whether this node is in the log's newest configuration that it knows. A node that waits to be added is not
 	// yet; a node that was a member and is no more was removed and should stop.
 	Member bool
@@ -26,14 +27,14 @@ type Role struct {
 
 // Role returns the present role.
 func (l *Log) Role() Role {
-	_, id := l.raft.LeaderWithID()
-	role := Role{Leader: string(id), Term: l.raft.CurrentTerm(), IsLeader: l.raft.State() == raft.Leader}
+	address, id := l.raft.LeaderWithID()
+	role := Role{Leader: string(id), LeaderAddress: string(address), Term: l.raft.CurrentTerm(), IsLeader: l.raft.State() == raft.Leader}
 	if role.IsLeader {
-		role.Leader = l.options.ID
+		role.Leader, role.LeaderAddress = l.options.ID, l.options.Address
 	} else {
 		role.LastContact = l.raft.LastContact()
 		if role.Leader == l.options.ID {
-			role.Leader = ""
+			role.Leader, role.LeaderAddress = "", ""
 		}
 	}
 	for _, member := range l.Members() {
@@ -68,7 +69,7 @@ func (l *Log) watchRole() {
 		role := l.Role()
 		role.LastContact = time.Time{}
 		if role != told {
-			l.links.drop(l.leaderAddress())
+			l.links.drop(role.LeaderAddress)
 			told = role
 			select {
 			case <-l.roles:
@@ -83,11 +84,6 @@ func (l *Log) watchRole() {
 			return
 		}
 	}
-}
-
-func (l *Log) leaderAddress() string {
-	address, _ := l.raft.LeaderWithID()
-	return string(address)
 }
 
 // Members returns the newest configuration this node knows, which may not be committed yet.
