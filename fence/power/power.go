@@ -5,8 +5,8 @@
 //
 // A caller commits the fence intent before it calls Fence, gives a context
 // with a deadline, and answers StillWanted and SignOfLife honestly and at
-// once: both are asked while packets wait. Only a Confirmed result releases
-// anything. No error, evidence or problem text carries a password.
+// once, from any goroutine: packets wait for the answers. Only a Confirmed
+// result releases anything. No error, evidence or problem text carries a password.
 //
 // A driver is safe for concurrent use and keeps nothing between calls: each
 // attempt opens its own session, so that nothing is believed that an earlier

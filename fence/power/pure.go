@@ -179,10 +179,11 @@ func ask[T any](ctx context.Context, question func(context.Context) (T, error)) 
 }
 
 // permitted is the last look before a packet that changes power. A call whose
-// caller has gone must not send: the caller's deadline was the intent's.
+// caller has gone must not send, however long the answer took: the caller's
+// deadline was the intent's.
 func permitted(ctx context.Context, wanted gate) error {
-	if err := ctx.Err(); err != nil {
+	if err := wanted(); err != nil {
 		return err
 	}
-	return wanted()
+	return ctx.Err()
 }

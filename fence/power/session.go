@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bmc-toolbox/bmclib/v2"
@@ -60,8 +61,20 @@ func (d *driver) open(ctx context.Context, device fence.Device, wanted gate) (*s
 	registry := registrar.NewRegistry()
 	registry.Register(s.hand.Name(), "ipmi", registrar.Features{providers.FeaturePowerSet, providers.FeaturePowerState}, nil, s.hand)
 	s.client = bmclib.NewClient(parsed.host, parsed.username, parsed.password, bmclib.WithRegistry(registry))
-	_, err = bounded(ctx, d.calls, "log in", func(ctx context.Context) (bool, error) { return true, s.client.Open(ctx) })
+	// A login that succeeds after its caller left would keep one of the BMC's
+	// few sessions open for ever; so whoever comes second closes it.
+	var over atomic.Bool
+	_, err = bounded(ctx, d.calls, "log in", func(ctx context.Context) (bool, error) {
+		err := s.client.Open(ctx)
+		if err == nil && over.Swap(true) {
+			s.close()
+		}
+		return err == nil, err
+	})
 	if err != nil {
+		if over.Swap(true) {
+			s.close()
+		}
 		return nil, s.explain("log in", err)
 	}
 	return s, nil
