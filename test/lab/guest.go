@@ -66,6 +66,8 @@ func escape(text string) string {
 	return escaped.String()
 }
 
+const guestMachine = "pc-i440fx-7.2"
+
 const guestXML = `<domain type='qemu'>
   <name>%s</name>
   <uuid>%s</uuid>
@@ -98,14 +100,19 @@ const guestDiskXML = `    <disk type='network' device='disk'>
     </disk>
 `
 
+// cacheDirectory keeps what is dear to make and good for every lab: the compiled guest, and libvirt's look at QEMU.
+func cacheDirectory() string {
+	root, err := os.UserCacheDir()
+	if err != nil {
+		root = os.TempDir()
+	}
+	return filepath.Join(root, "clusterd-lab")
+}
+
 // buildGuest compiles the guest, or takes it from the cache where an earlier lab with the same source left it.
 func buildGuest(ctx context.Context, target string) error {
-	cacheRoot, err := os.UserCacheDir()
-	if err != nil {
-		cacheRoot = os.TempDir()
-	}
 	sum := sha256.Sum256(append(append([]byte(nil), guestSource...), guestLayout...))
-	cached := filepath.Join(cacheRoot, "clusterd-lab", fmt.Sprintf("tick-%x.elf", sum[:8]))
+	cached := filepath.Join(cacheDirectory(), fmt.Sprintf("tick-%x.elf", sum[:8]))
 	if _, err := os.Stat(cached); err != nil {
 		if err := compileGuest(ctx, cached); err != nil {
 			return fmt.Errorf("build the guest: %w", err)

@@ -106,6 +106,9 @@ func (h *Host) powerOn(ctx context.Context) error {
 	if h.Power() {
 		return nil
 	}
+	if h.lab.isClosed() {
+		return errors.New("the lab is closing")
+	}
 	bootID, err := randomUUID()
 	if err != nil {
 		return err
@@ -165,7 +168,7 @@ func (h *Host) writePlan(bootID string) (string, error) {
 	}
 	plan := hostPlan{
 		Name: h.Name, Number: h.Number, Hosts: h.lab.options.Hosts, Directory: h.directory, Shared: h.lab.SharedDirectory(),
-		HardwareUUID: h.HardwareUUID, MachineID: h.machineID, BootID: bootID,
+		Capabilities: filepath.Join(cacheDirectory(), "capabilities"), HardwareUUID: h.HardwareUUID, MachineID: h.machineID, BootID: bootID,
 	}
 	content, err := json.MarshalIndent(plan, "", "  ")
 	if err != nil {

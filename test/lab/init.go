@@ -21,6 +21,7 @@ type hostPlan struct {
 	Hosts        int    `json:"hosts"`
 	Directory    string `json:"directory"`
 	Shared       string `json:"shared"`
+	Capabilities string `json:"capabilities"`
 	HardwareUUID string `json:"hardware_uuid"`
 	MachineID    string `json:"machine_id"`
 	BootID       string `json:"boot_id"`

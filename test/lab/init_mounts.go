@@ -34,6 +34,11 @@ func mountHost(plan hostPlan) error {
 			return err
 		}
 	}
+	// What libvirt found out about QEMU is the same for all hosts and all labs of this machine, and libvirt itself checks
+	// whether it is still true.
+	if err := bindDirectory(plan.Capabilities, "/var/cache/libvirt/qemu/capabilities"); err != nil {
+		return err
+	}
 	for source, target := range bound {
 		if err := bindDirectory(plan.path(source), target); err != nil {
 			return err

@@ -89,9 +89,14 @@ func (h *Host) waitForLibvirt(ctx context.Context) error {
 	var last error
 	for ctx.Err() == nil {
 		if _, last = os.Stat(socket); last == nil {
-			if _, last = h.Run(ctx, "virsh", "-q", "list"); last == nil {
+			// This question also makes libvirtd look at QEMU, or read what an earlier look found, so that the first start
+			// of a guest after a boot is as quick as any other. Real hosts have long done so when it matters.
+			if _, last = h.Run(ctx, "virsh", "-q", "domcapabilities", "--virttype", "qemu", "--arch", "x86_64", "--machine", guestMachine); last == nil {
 				return nil
 			}
+		}
+		if !h.Power() {
+			return ErrPowerOff
 		}
 		select {
 		case <-ctx.Done():

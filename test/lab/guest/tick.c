@@ -348,6 +348,28 @@ static void answer_arp(u8 *frame)
 	card_send(frame, 42);
 }
 
+/* A gratuitous ARP tells the bridges where the guest is now, as any operating system does when it comes up. Without it a
+ * bridge that has seen the guest's MAC behind its uplink would not deliver anything to a guest that starts on its own host. */
+static void announce_address(void)
+{
+	u8 *frame = packet;
+	if (!card)
+		return;
+	memset(frame, 0xff, 6);
+	memcpy(frame + 6, my_mac, 6);
+	put16(frame + 12, 0x0806);
+	put16(frame + 14, 1);      /* Ethernet */
+	put16(frame + 16, 0x0800); /* IPv4 */
+	frame[18] = 6;
+	frame[19] = 4;
+	put16(frame + 20, 1);
+	memcpy(frame + 22, my_mac, 6);
+	memcpy(frame + 28, my_ip, 4);
+	memset(frame + 32, 0, 6);
+	memcpy(frame + 38, my_ip, 4);
+	card_send(frame, 42);
+}
+
 /* obey returns the end of the answer that it wrote over the order. */
 static char *obey(char *order)
 {
@@ -559,6 +581,8 @@ void guest_main(u32 magic, const u32 *info)
 			next_tick = now + TICK_MS;
 			announce("T ", ++tick, now);
 		}
+		if (now < 2000 && now % 500 == TIMER_MS)
+			announce_address();
 		card_poll();
 		if (power_button())
 			power_off();
