@@ -56,6 +56,15 @@ func (c *Client) Do(ctx context.Context, request Request, progress func(Reply)) 
 	return d.await(ctx, reply)
 }
 
+// Submit hands a request in and does not wait for its end. Errors are those of Do.
+func (c *Client) Submit(ctx context.Context, request Request) (Reply, error) {
+	if request.ID == "" {
+		request.ID = NewRequestID()
+	}
+	d := doer{client: c, request: request, progress: func(Reply) {}}
+	return d.submit(ctx)
+}
+
 // Ask asks once for the end of a request, waiting up to the given time for it.
 func (c *Client) Ask(ctx context.Context, id string, wait time.Duration) (Reply, error) {
 	var reply Reply
@@ -80,6 +89,7 @@ func (d *doer) submit(ctx context.Context) (Reply, error) {
 		var reply Reply
 		err := d.client.Post(ctx, PathRequests, d.request, &reply)
 		if err == nil {
+			reply.ID = d.request.ID
 			d.progress(reply)
 			return reply, nil
 		}
@@ -136,6 +146,7 @@ func (d *doer) await(ctx context.Context, reply Reply) (Reply, error) {
 		asked := time.Now()
 		next, err := d.client.Ask(ctx, d.request.ID, questionWait)
 		if err == nil {
+			next.ID = d.request.ID
 			answered, wait, reply = time.Now(), firstPause, next
 			d.progress(reply)
 			if !reply.Done && time.Since(asked) < firstPause && !pause(ctx, firstPause) {

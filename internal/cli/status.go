@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/resources"
@@ -53,7 +54,7 @@ func header(status api.Status, view View) string {
 	if !status.Quorate {
 		quorate = "Inquorate"
 	}
-	text := fmt.Sprintf("Cluster Status for %s @ %s\nMember Status: %s\n", clean(status.Cluster), status.At.Format("Mon Jan _2 15:04:05 2006"), quorate)
+	text := fmt.Sprintf("Cluster Status for %s @ %s\nMember Status: %s\n", clean(status.Cluster), clockText(status.At), quorate)
 	if status.Simulated {
 		text += "SIMULATED: no real hypervisor and no real BMC is behind this cluster.\n"
 	}
@@ -201,7 +202,7 @@ func longServices(status api.Status, view View) string {
 		line("Flags", fmt.Sprintf("%s (%d)", flagNames(service.Flags), service.Flags))
 		line("Owner", firstOf(service.Owner, "none"))
 		line("Last Owner", firstOf(service.LastOwner, "none"))
-		line("Last Transition", service.Since.Format("Mon Jan _2 15:04:05 2006"))
+		line("Last Transition", clockText(service.Since))
 		line("Holders", firstOf(strings.Join(service.Holders, ", "), "none"))
 		line("Restarts", fmt.Sprint(service.Restarts))
 		line("Reason", service.Reason)
@@ -211,6 +212,22 @@ func longServices(status api.Status, view View) string {
 		}
 	}
 	return out.String()
+}
+
+// clockText is C's ctime, which scripts know; a service that never changed has no time.
+func clockText(instant time.Time) string {
+	if instant.IsZero() {
+		return "never"
+	}
+	return instant.Format("Mon Jan _2 15:04:05 2006")
+}
+
+// timeLeft is an estimate, so it is told in whole seconds.
+func timeLeft(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
+	}
+	return Span(d)
 }
 
 func flagNames(flags int) string {
@@ -235,7 +252,7 @@ func ProgressText(p api.Progress) string {
 		text += ", " + Bytes(p.BytesPerSecond) + "/s"
 	}
 	if p.TimeLeft > 0 {
-		text += ", " + Span(p.TimeLeft) + " left"
+		text += ", " + timeLeft(p.TimeLeft) + " left"
 	}
 	return text
 }

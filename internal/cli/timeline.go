@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,7 +18,9 @@ const subjectLimit = 24
 func Timeline(events []cluster.Event, width int) string {
 	subjectWidth := 0
 	for _, event := range events {
-		subjectWidth = max(subjectWidth, min(utf8.RuneCountInString(event.Subject), subjectLimit))
+		if width := utf8.RuneCountInString(event.Subject); width <= subjectLimit {
+			subjectWidth = max(subjectWidth, width)
+		}
 	}
 	var out strings.Builder
 	day := ""
@@ -49,9 +52,7 @@ func eventText(event cluster.Event) string {
 	case event.From != "" && event.To != "":
 		change = event.From + " -> " + event.To
 	case event.To != "":
-		change = "-> " + event.To
-	case event.From != "":
-		change = event.From + " ->"
+		change = event.To
 	}
 	if event.Node != "" && event.Node != event.Subject {
 		change = strings.TrimSpace(change + " on " + event.Node)
@@ -100,4 +101,13 @@ func phaseTable(phases []cluster.Phase) string {
 		out.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return out.String()
+}
+
+// InLocalTime returns the events with their times in the zone of whoever reads.
+func InLocalTime(events []cluster.Event) []cluster.Event {
+	local := slices.Clone(events)
+	for i := range local {
+		local[i].At = local[i].At.Local()
+	}
+	return local
 }

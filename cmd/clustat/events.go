@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+// mostEvents bounds --limit; the cluster keeps no more.
+const mostEvents = 100000
+
+// events shows the timeline.
+func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
+	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit")}
+	if query.Limit < 1 || query.Limit > mostEvents {
+		return exitFailure, fmt.Errorf("%w: --limit must be between 1 and %d", cli.ErrUsage, mostEvents)
+	}
+	if name := c.String("service"); name != "" {
+		query.Service = cli.FullName(name)
+	}
+	if code, err := t.checkNames(ctx, query); err != nil {
+		return code, err
+	}
+	page, err := t.client.Events(ctx, query)
+	if err != nil {
+		return exitFailure, err
+	}
+	events := page.Events[max(0, len(page.Events)-query.Limit):]
+	if err := t.printEvents(events, c.Bool("json")); err != nil {
+		return exitFailure, err
+	}
+	if !c.Bool("follow") {
+		return 0, nil
+	}
+	if len(page.Events) > 0 {
+		query.After = page.Events[len(page.Events)-1].Index
+	}
+	show := func(events []cluster.Event) { _ = t.printEvents(events, c.Bool("json")) }
+	return 0, t.client.Follow(ctx, query, show, func(err error) { t.complain(err) })
+}
+
+// checkNames refuses a name that the cluster does not know and did not know: an empty timeline would read as "nothing
+// happened".
+func (t *tool) checkNames(ctx context.Context, query api.EventQuery) (int, error) {
+	if query.Node == "" && query.Service == "" {
+		return 0, nil
+	}
+	status, err := t.client.Status(ctx, false)
+	if err != nil {
+		return exitFailure, err
+	}
+	page, err := t.client.Events(ctx, api.EventQuery{Node: query.Node, Service: query.Service, Limit: 1})
+	if err != nil || len(page.Events) > 0 {
+		return exitFailure, err
+	}
+	if _, found := cli.FindNode(status, query.Node); !found && query.Node != "" {
+		return exitNotFound, fmt.Errorf("'%s' not in membership list.%s", query.Node, cli.NodeHint(status, query.Node))
+	}
+	if _, found := cli.FindService(status, query.Service); !found && query.Service != "" {
+		return exitNotFound, fmt.Errorf("%s: Service does not exist.%s", query.Service, cli.ServiceHint(status, query.Service))
+	}
+	return 0, nil
+}
+
+func (t *tool) printEvents(events []cluster.Event, asJSON bool) error {
+	if asJSON {
+		if events == nil {
+			events = []cluster.Event{}
+		}
+		return t.printJSON(events)
+	}
+	_, err := io.WriteString(t.out, cli.Timeline(cli.InLocalTime(events), t.screen().Width))
+	return err
+}

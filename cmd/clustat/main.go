@@ -1,0 +1,107 @@
+// Command clustat shows the state of the cluster, and with --events what happened and why. Options, output and exit
+// codes are those of rgmanager's tool of that name; what is ours beyond it stands where a script that reads the old
+// output does not look.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	t := tool{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, screen: func() cli.Screen { return cli.ScreenOf(os.Stdout) }}
+	code := t.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// Exit codes of their own.
+const (
+	exitFailure  = 1
+	exitNotFound = 255
+)
+
+// tool is one call of clustat.
+type tool struct {
+	in          *os.File
+	out, errOut io.Writer
+	// screen is asked again for each drawing: windows change their size.
+	screen func() cli.Screen
+	client *api.Client
+}
+
+func flags() []urfave.Flag {
+	own := []urfave.Flag{
+		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"}, Usage: "show again every `N` seconds until q is pressed"},
+		&urfave.BoolFlag{Name: "local-id", Aliases: []string{"I"}, Usage: "print the id of this node"},
+		&urfave.StringFlag{Name: "member", Aliases: []string{"m"}, Usage: "show one `NODE`; exit code 0 online, 1 offline, 255 unknown"},
+		&urfave.StringFlag{Name: "service", Aliases: []string{"s"}, Usage: "show one `SERVICE`; the exit code tells its state"},
+		&urfave.BoolFlag{Name: "xml", Aliases: []string{"x"}, Usage: "print XML"},
+		&urfave.BoolFlag{Name: "quorum", Aliases: []string{"Q"}, Usage: "print nothing; exit code 0 with a quorum, 1 without"},
+		&urfave.BoolFlag{Name: "fast", Aliases: []string{"f"}, Usage: "show what this node knows, without asking the others"},
+		&urfave.BoolFlag{Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
+		&urfave.BoolFlag{Name: "json", Usage: "print JSON"},
+		&urfave.BoolFlag{Name: "events", Usage: "show the timeline; -s and -m choose from it"},
+		&urfave.BoolFlag{Name: "follow", Usage: "with --events: go on with what happens"},
+		&urfave.IntFlag{Name: "limit", Usage: "with --events: the last `N` events", Value: 40},
+		&urfave.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+		&urfave.BoolFlag{Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},
+	}
+	return append(own, cli.ConnectionFlags()...)
+}
+
+// run is the whole tool; it returns the exit code.
+func (t *tool) run(ctx context.Context, arguments []string) int {
+	code := 0
+	app := &urfave.App{
+		Name:            "clustat",
+		Usage:           "show the state of the cluster",
+		UsageText:       "clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--events [--follow] [--limit N]] [--json]",
+		Flags:           flags(),
+		HideHelp:        true,
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Writer:          t.out,
+		ErrWriter:       t.errOut,
+		ExitErrHandler:  func(*urfave.Context, error) {},
+		OnUsageError: func(_ *urfave.Context, err error, _ bool) error {
+			return fmt.Errorf("%w: %w", cli.ErrUsage, err)
+		},
+		Action: func(c *urfave.Context) error {
+			var err error
+			code, err = t.act(ctx, c)
+			return err
+		},
+	}
+	words, err := cli.Arguments(arguments, app.Flags)
+	if err == nil {
+		err = app.Run(append([]string{"clustat"}, words...))
+	}
+	if err != nil {
+		return max(code, t.complain(err))
+	}
+	return code
+}
+
+// complain tells an error and returns the exit code for it.
+func (t *tool) complain(err error) int {
+	fmt.Fprintln(t.errOut, err)
+	if advice := api.Advice(err); advice != "" {
+		fmt.Fprintln(t.errOut, advice)
+	}
+	if errors.Is(err, cli.ErrUsage) {
+		fmt.Fprintln(t.errOut, "See clustat -h.")
+	}
+	return exitFailure
+}

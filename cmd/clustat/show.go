@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// freshWithin bounds how long the cluster is asked before what this node knows has to do, as rgmanager's tool had it.
+const freshWithin = 10 * time.Second
+
+// act does what the options ask for.
+func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
+	switch {
+	case c.Bool("version"):
+		fmt.Fprintf(t.out, "clustat version %s\n", cli.Version)
+		return 0, nil
+	case c.Bool("help"):
+		return 0, urfave.ShowAppHelp(c)
+	case c.Args().Present():
+		return exitFailure, fmt.Errorf("%w: %q is not an option", cli.ErrUsage, c.Args().First())
+	case c.IsSet("interval") && (c.Bool("xml") || c.Bool("json")):
+		other := "-x"
+		if c.Bool("json") {
+			other = "--json"
+		}
+		return exitFailure, errors.New("Error: Options '-i' and '" + other + "' are mutually exclusive")
+	}
+	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")})
+	if err != nil {
+		return exitFailure, err
+	}
+	defer client.Close()
+	t.client = client
+	switch {
+	case c.Bool("events"):
+		return t.events(ctx, c)
+	case c.IsSet("interval"):
+		return t.repeat(ctx, c)
+	}
+	status, remark, err := t.status(ctx, c.Bool("fast"))
+	if err != nil {
+		return exitFailure, err
+	}
+	return t.show(c, status, remark)
+}
+
+// show prints one status and returns the exit code that goes with it.
+func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, error) {
+	switch {
+	case c.Bool("quorum"):
+		return exitUnless(status.Quorate), nil
+	case c.Bool("local-id"):
+		local, found := cli.FindNode(status, status.Local)
+		if !found {
+			return exitFailure, fmt.Errorf("this node (%s) is not a member of the cluster", status.Local)
+		}
+		fmt.Fprintf(t.out, "0x%08x\n", local.ID)
+		return 0, nil
+	}
+	view, code, err := viewOf(c, status)
+	if err != nil {
+		return code, err
+	}
+	view.Remark, view.Width = remark, t.screen().Width
+	switch {
+	case c.Bool("json"):
+		return code, t.printJSON(pick(status, view))
+	case c.Bool("xml"):
+		_, err = io.WriteString(t.out, cli.StatusXML(status, view))
+	default:
+		_, err = io.WriteString(t.out, cli.Status(status, view))
+	}
+	return code, err
+}
+
+// viewOf reads what is to be shown; its exit code is the one that rgmanager's tool gave.
+func viewOf(c *urfave.Context, status api.Status) (cli.View, int, error) {
+	view, code := cli.View{Long: c.Bool("long")}, 0
+	if name := c.String("member"); name != "" {
+		node, found := cli.FindNode(status, name)
+		if !found {
+			return view, exitNotFound, fmt.Errorf("'%s' not in membership list.%s", name, cli.NodeHint(status, name))
+		}
+		view.Node, code = name, exitUnless(node.Online)
+	}
+	if name := c.String("service"); name != "" {
+		name = cli.FullName(name)
+		service, found := cli.FindService(status, name)
+		if !found {
+			return view, exitNotFound, fmt.Errorf("%s: Service does not exist.%s", name, cli.ServiceHint(status, name))
+		}
+		view.Service, view.Node, code = name, "", serviceExit(service)
+	}
+	return view, code, nil
+}
+
+func exitUnless(fine bool) int {
+	if fine {
+		return 0
+	}
+	return exitFailure
+}
+
+// serviceExit is 0 for what runs or is on its way, and the number of the state otherwise.
+func serviceExit(service api.Service) int {
+	switch resources.State(service.State) {
+	case resources.Starting, resources.Started, resources.Stopping:
+		return 0
+	}
+	return service.State
+}
+
+// status asks the cluster, and takes what this node knows where the cluster cannot answer; the remark says so.
+func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error) {
+	if fast {
+		status, err := t.client.Status(ctx, false)
+		return inLocalTime(status), "", err
+	}
+	limited, cancel := context.WithTimeout(ctx, freshWithin)
+	status, err := t.client.Status(limited, true)
+	cancel()
+	if err == nil || errors.Is(err, api.ErrNoDaemon) || ctx.Err() != nil {
+		return inLocalTime(status), "", err
+	}
+	why := err
+	status, err = t.client.Status(ctx, false)
+	if err != nil {
+		return status, "", err
+	}
+	remark := ""
+	if status.Quorate {
+		remark = "The cluster could not be asked (" + why.Error() + "). Shown is what " + status.Local + " knows."
+	}
+	return inLocalTime(status), remark, nil
+}
+
+// inLocalTime shows instants in the zone of whoever reads.
+func inLocalTime(status api.Status) api.Status {
+	status.At = status.At.Local()
+	for i := range status.Services {
+		status.Services[i].Since = status.Services[i].Since.Local()
+	}
+	for i := range status.Nodes {
+		status.Nodes[i].Since = status.Nodes[i].Since.Local()
+	}
+	return status
+}
+
+// pick leaves only what was asked for in the status.
+func pick(status api.Status, view cli.View) api.Status {
+	if view.Node != "" {
+		node, _ := cli.FindNode(status, view.Node)
+		status.Nodes, status.Services = []api.Node{node}, nil
+	}
+	if view.Service != "" {
+		service, _ := cli.FindService(status, view.Service)
+		status.Services, status.Nodes = []api.Service{service}, nil
+	}
+	return status
+}
+
+func (t *tool) printJSON(value any) error {
+	encoder := json.NewEncoder(t.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// interval reads -i; what is not positive is one second, as it was.
+func interval(text string) (time.Duration, error) {
+	seconds, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w: -i needs a whole number of seconds, not %q", cli.ErrUsage, text)
+	}
+	return time.Duration(min(max(seconds, 1), 86400)) * time.Second, nil
+}

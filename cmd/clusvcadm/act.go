@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+// notYet says what is not there yet, and what to use.
+var notYet = map[string]string{
+	"convalesce": "Convalescing (-c) is not there yet: services have no non-critical resources in this version.",
+	"lock":       "Locking (-l) is not there yet; freeze single services with -Z.",
+	"unlock":     "Unlocking (-u) is not there yet: nothing can be locked in this version.",
+	"show-lock":  "Showing the lock (-S) is not there yet: nothing can be locked in this version.",
+}
+
+// act checks what can be checked before anything is sent, and carries the wish out.
+func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen cli.Screen) (int, error) {
+	if c.Bool("version") {
+		fmt.Fprintf(out, "clusvcadm version %s\n", cli.Version)
+		return 0, nil
+	}
+	if c.Bool("help") {
+		return 1, urfave.ShowAppHelp(c)
+	}
+	if c.Bool("quiet") {
+		out, screen.Terminal = io.Discard, false
+	}
+	w, err := wishOf(c)
+	if err != nil {
+		return 1, err
+	}
+	if w.action == "" {
+		return 1, urfave.ShowAppHelp(c)
+	}
+	if text := notYet[w.action]; text != "" {
+		fmt.Fprintln(errOut, text)
+		return 1, nil
+	}
+	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")})
+	if err != nil {
+		return 1, err
+	}
+	defer client.Close()
+	if code, err := check(ctx, client, &w, errOut); code != 0 || err != nil {
+		return code, err
+	}
+	d := dialogue{wish: w, client: client, out: out, screen: screen}
+	return d.run(ctx), nil
+}
+
+// wishOf reads the options.
+func wishOf(c *urfave.Context) (wish, error) {
+	w := wish{member: c.String("member"), wait: c.Duration("wait"), json: c.Bool("json")}
+	if c.Args().Present() {
+		return wish{}, fmt.Errorf("%w: %q is not an option; write clusvcadm -e SERVICE, for example", cli.ErrUsage, c.Args().First())
+	}
+	for _, name := range actions {
+		if c.IsSet(name) {
+			w.action = name
+		}
+	}
+	if c.Bool("failover-domain") && w.member != "" {
+		return wish{}, errors.New("Cannot use '-F' with '-n' or '-m'")
+	}
+	if w.action == "" || notYet[w.action] != "" {
+		return w, nil
+	}
+	if c.String(w.action) == "" {
+		return wish{}, fmt.Errorf("%w: no service was named", cli.ErrUsage)
+	}
+	if w.action == "migrate" && w.member == "" {
+		return wish{}, errors.New("Migration requires a target cluster member")
+	}
+	if c.IsSet("wait") && w.wait < 0 {
+		return wish{}, fmt.Errorf("%w: --wait cannot be negative", cli.ErrUsage)
+	}
+	w.request = api.Request{ID: api.NewRequestID(), Op: cluster.Operation(w.action), Service: cli.FullName(c.String(w.action)), Reason: c.String("reason")}
+	switch w.action {
+	case "enable", "relocate", "migrate":
+		w.request.Node = w.member
+	}
+	return w, nil
+}
+
+// check refuses what names nothing, before anything is sent. What this node last knew is enough to say that a name is
+// known; before it is called unknown, the cluster itself is asked.
+func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (int, error) {
+	status, err := client.Status(ctx, false)
+	if err != nil {
+		return exitOf(err), err
+	}
+	if !known(status, *w) {
+		if fresh, err := client.Status(ctx, true); err == nil {
+			status = fresh
+		}
+	}
+	if w.member != "" {
+		node, found := cli.FindNode(status, w.member)
+		switch {
+		case !found:
+			fmt.Fprintf(errOut, "'%s' not in membership list%s\n", w.member, dotted(cli.NodeHint(status, w.member)))
+			return 1, nil
+		case !node.Online && w.action == "migrate":
+			fmt.Fprintf(errOut, "'%s' is offline\n", w.member)
+			return 1, nil
+		}
+	}
+	if _, found := cli.FindService(status, w.request.Service); !found {
+		fmt.Fprintf(errOut, "%s: %s.%s\n", w.request.Service, cli.CodeText(cli.CodeNoService), cli.ServiceHint(status, w.request.Service))
+		return cli.ExitCode(cli.CodeNoService), nil
+	}
+	return 0, nil
+}
+
+func known(status api.Status, w wish) bool {
+	_, service := cli.FindService(status, w.request.Service)
+	node := w.member == ""
+	if !node {
+		found, there := cli.FindNode(status, w.member)
+		node = there && (found.Online || w.action != "migrate")
+	}
+	return service && node
+}
+
+// dotted ends the sentence before a hint.
+func dotted(hint string) string {
+	if hint == "" {
+		return ""
+	}
+	return "." + hint
+}
+
+// exitOf is 1 for a daemon that cannot be reached, as rgmanager's tool had it, and the return code's otherwise.
+func exitOf(err error) int {
+	var failure api.Failure
+	if errors.As(err, &failure) {
+		return cli.ExitCode(cli.CodeOf(err))
+	}
+	return 1
+}

@@ -1,0 +1,111 @@
+// Command clusvcadm asks the cluster to start, stop, move and freeze services. Options, dialogue and exit codes are
+// those of rgmanager's tool of that name, with three differences: a mistyped name is refused with a suggestion and
+// never guessed, a move that cannot work is refused before anything is stopped, and an answer that is not understood
+// is a failure.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, cli.ScreenOf(os.Stdout))
+	stop()
+	os.Exit(code)
+}
+
+// actions are the options that ask for something; of several the last one wins.
+var actions = []string{"enable", "disable", "stop", "restart", "relocate", "migrate", "freeze", "unfreeze",
+	"convalesce", "lock", "unlock", "show-lock"}
+
+func flags() []urfave.Flag {
+	service := func(name, letter, usage string) urfave.Flag {
+		return &urfave.StringFlag{Name: name, Aliases: []string{letter}, Usage: usage}
+	}
+	own := []urfave.Flag{
+		service("enable", "e", "enable (start) a `SERVICE`"),
+		service("disable", "d", "disable a `SERVICE`: stop it until it is enabled again"),
+		service("stop", "s", "stop a `SERVICE` until the next transition of a service or node"),
+		service("relocate", "r", "relocate a `SERVICE`: stop it here, start it elsewhere"),
+		service("migrate", "M", "migrate a `SERVICE` live; needs -m"),
+		service("restart", "R", "restart a `SERVICE` where it runs"),
+		service("freeze", "Z", "freeze a `SERVICE`: leave it alone whatever happens"),
+		service("unfreeze", "U", "unfreeze a `SERVICE`"),
+		&urfave.StringFlag{Name: "member", Aliases: []string{"m", "n"}, Usage: "the `NODE` to use, for -e, -r and -M"},
+		&urfave.BoolFlag{Name: "failover-domain", Aliases: []string{"F"}, Usage: "with -e: start where the failover domain says best"},
+		service("convalesce", "c", "not there yet (`SERVICE`)"),
+		&urfave.BoolFlag{Name: "lock", Aliases: []string{"l"}, Usage: "not there yet"},
+		&urfave.BoolFlag{Name: "unlock", Aliases: []string{"u"}, Usage: "not there yet"},
+		&urfave.BoolFlag{Name: "show-lock", Aliases: []string{"S"}, Usage: "not there yet"},
+		&urfave.DurationFlag{Name: "wait", Usage: "wait this `TIME` for the end, for example 90s; 0 does not wait", Value: -1, DefaultText: "no limit"},
+		&urfave.StringFlag{Name: "reason", Usage: "`TEXT` that is kept in the timeline"},
+		&urfave.BoolFlag{Name: "json", Usage: "print the reply as JSON"},
+		&urfave.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
+		&urfave.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+		&urfave.BoolFlag{Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},
+	}
+	return append(own, cli.ConnectionFlags()...)
+}
+
+// run is the whole tool; it returns the exit code.
+func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen cli.Screen) int {
+	code := 1
+	app := &urfave.App{
+		Name:            "clusvcadm",
+		Usage:           "start, stop and move services of the cluster",
+		UsageText:       "clusvcadm -e|-d|-s|-r|-M|-R|-Z|-U SERVICE [-m NODE] [options]",
+		Flags:           flags(),
+		HideHelp:        true,
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Writer:          out,
+		ErrWriter:       errOut,
+		ExitErrHandler:  func(*urfave.Context, error) {},
+		OnUsageError: func(_ *urfave.Context, err error, _ bool) error {
+			return fmt.Errorf("%w: %w", cli.ErrUsage, err)
+		},
+		Action: func(c *urfave.Context) error {
+			var err error
+			code, err = act(ctx, c, out, errOut, screen)
+			return err
+		},
+	}
+	words, err := cli.Arguments(arguments, app.Flags, actions...)
+	if err == nil {
+		err = app.Run(append([]string{"clusvcadm"}, words...))
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		if advice := api.Advice(err); advice != "" {
+			fmt.Fprintln(errOut, advice)
+		}
+		if errors.Is(err, cli.ErrUsage) {
+			fmt.Fprintln(errOut, "See clusvcadm -h.")
+		}
+		return max(code, 1)
+	}
+	return code
+}
+
+// wish is what the command line asks for.
+type wish struct {
+	request api.Request
+	action  string
+	// member is what was given with -m, also where the operation has no use for a target.
+	member string
+	wait   time.Duration
+	json   bool
+}
