@@ -30,8 +30,10 @@ type chassis struct {
 	faults   Faults
 	count    Commands
 	lieUntil time.Time
-	timers   []*time.Timer
-	stopped  bool
+	// pending is the one change that is under way, as on a real board: off
+	// said twice does not switch twice.
+	pending *time.Timer
+	stopped bool
 }
 
 func newChassis(options Options) *chassis {
@@ -115,6 +117,7 @@ func (c *chassis) begin(count func(*Commands)) Faults {
 // set carries the change out first: a chassis that could not be switched is
 // not remembered as switched.
 func (c *chassis) set(on bool) error {
+	c.cancelPending()
 	if err := c.onPower(on); err != nil {
 		return err
 	}
@@ -125,10 +128,19 @@ func (c *chassis) set(on bool) error {
 func (c *chassis) later(delay time.Duration, on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped {
+	if c.stopped || c.pending != nil {
 		return
 	}
-	c.timers = append(c.timers, time.AfterFunc(delay, func() { _ = c.set(on) }))
+	c.pending = time.AfterFunc(delay, func() { _ = c.set(on) })
+}
+
+func (c *chassis) cancelPending() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending != nil {
+		c.pending.Stop()
+		c.pending = nil
+	}
 }
 
 func (c *chassis) lie(duration time.Duration) {
@@ -165,8 +177,8 @@ func (c *chassis) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = true
-	for _, timer := range c.timers {
-		timer.Stop()
+	if c.pending != nil {
+		c.pending.Stop()
 	}
 }
 
