@@ -20,9 +20,12 @@
 //     and let Machine.Apply recognize the repetition.
 //   - End the process when Options.Fatal is called: the disk hangs, and only another node's election helps. It must not
 //     touch the virtual machines.
-//   - Close in reverse order of opening: Gossip, Pulse, Log, then Wire. Wire.Close waits until nothing of it is left.
+//   - Close in reverse order of opening: Gossip, Pulse, Log, then Wire. Wire.Close waits until nothing of it is left. Call
+//     nothing of a thing after its Close.
 //   - Watch Role.Member. A node that was removed from the cluster stays up as a follower of nobody until it is closed.
 //   - Keep the data folder private. It is made with mode 0700, because entries may carry passwords.
+//
+// Tests of this package, and of what stands on it, run under testing/synctest on the network of quorumtest.
 //
 // Liveness verdicts are evidence, not decisions. Silent means this question was asked and nothing came back; Unknown means
 // nobody could ask. Neither of them means off.

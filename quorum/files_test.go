@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
 
 // onDisk gives each node a folder of its own below dir.
@@ -36,6 +38,9 @@ func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
 		}
 		if err := c.leader().log.Snapshot(); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := Inspect(filepath.Join(dir, "node1")); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("a second process opened the log: %v", err)
 		}
 		c.leader().mustPropose(t, "behind the snapshot", strings.Repeat("x", 1<<20))
 		c.close()
@@ -79,7 +84,7 @@ func TestRecoverAfterTheQuorumIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{t: t, network: newNetwork()}
+		c := &cluster{t: t, network: quorumtest.New()}
 		defer c.close()
 		c.add("node2", nil, onDisk(t, dir))
 		c.add("node5", nil, onDisk(t, dir))

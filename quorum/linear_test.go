@@ -83,14 +83,14 @@ func runFaultScript(t *testing.T, seed uint64) []porcupine.Operation {
 		a, b := c.nodes[script.IntN(3)].id, c.nodes[script.IntN(3)].id
 		switch script.IntN(3) {
 		case 0:
-			c.network.isolate(a, true)
+			c.network.Isolate(a)
 		case 1:
-			c.network.link(a, b, true)
+			c.network.Cut(a, b)
 		default:
-			c.network.mend()
+			c.network.Mend()
 		}
 	}
-	c.network.mend()
+	c.network.Mend()
 	time.Sleep(3 * time.Second)
 	stop()
 	clients.Wait()

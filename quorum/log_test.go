@@ -70,7 +70,7 @@ func TestIsolatedLeaderIsReplacedAndCatchesUp(t *testing.T) {
 		defer c.close()
 		old := c.leader()
 		old.mustPropose(t, "key", "old")
-		c.network.isolate(old.id, true)
+		c.network.Isolate(old.id)
 		started := time.Now()
 		next := c.leader(old)
 		if took := time.Since(started); took > 3*time.Second {
@@ -86,7 +86,7 @@ func TestIsolatedLeaderIsReplacedAndCatchesUp(t *testing.T) {
 		if err := old.log.Verify(ctx); err == nil {
 			t.Error("the isolated node says its state is current")
 		}
-		c.network.mend()
+		c.network.Mend()
 		until(t, "the old leader sees the new value", func() bool { return old.machine.get("key") == "new" })
 		if err := old.log.Verify(t.Context()); err != nil {
 			t.Errorf("verify after the links are back: %v", err)
@@ -184,9 +184,9 @@ func TestLimitsRefuseBeforeAnythingIsWritten(t *testing.T) {
 		if _, err := leader.log.Propose(t.Context(), make([]byte, MaxEntryBytes+1)); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("a large entry: %v", err)
 		}
-		c.network.isolate(c.nodes[0].id, true)
-		c.network.isolate(c.nodes[1].id, true)
-		c.network.isolate(c.nodes[2].id, true)
+		c.network.Isolate(c.nodes[0].id)
+		c.network.Isolate(c.nodes[1].id)
+		c.network.Isolate(c.nodes[2].id)
 		time.Sleep(5 * time.Second)
 		answers := make(chan error, 3)
 		for range 3 {
@@ -214,7 +214,7 @@ func TestProposalToADeadLeaderEndsWithTheElection(t *testing.T) {
 		defer c.close()
 		old, follower := c.leader(), c.follower()
 		follower.mustPropose(t, "key", "before")
-		c.network.freeze(old.id)
+		c.network.Freeze(old.id)
 		started := time.Now()
 		_, err := follower.log.Propose(t.Context(), writeOf("key", "doubtful"))
 		if !errors.Is(err, ErrOutcomeUnknown) {

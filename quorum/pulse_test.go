@@ -10,75 +10,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
-
-// packetNetwork carries datagrams between memory sockets and keeps them all, for the tests to repeat.
-type packetNetwork struct {
-	mu      sync.Mutex
-	sockets map[string]*memorySocket
-	silent  map[string]bool
-	sent    map[string][][]byte // by receiver
-}
-
-type memorySocket struct {
-	network  *packetNetwork
-	address  string
-	received chan []byte
-	closed   chan struct{}
-}
-
-func newPacketNetwork() *packetNetwork {
-	return &packetNetwork{sockets: map[string]*memorySocket{}, silent: map[string]bool{}, sent: map[string][][]byte{}}
-}
-
-func (n *packetNetwork) listen(address string) *memorySocket {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	socket := &memorySocket{n, address, make(chan []byte, 64), make(chan struct{})}
-	n.sockets[address] = socket
-	return socket
-}
-
-func (n *packetNetwork) silence(address string, silent bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.silent[address] = silent
-}
-
-func (s *memorySocket) Send(bytes []byte, address string) error {
-	s.network.mu.Lock()
-	defer s.network.mu.Unlock()
-	target := s.network.sockets[address]
-	s.network.sent[address] = append(s.network.sent[address], bytes)
-	if target == nil || s.network.silent[s.address] || s.network.silent[address] {
-		return nil
-	}
-	select {
-	case target.received <- bytes:
-	default: // a full socket loses datagrams
-	}
-	return nil
-}
-
-func (s *memorySocket) Receive(buffer []byte) (int, error) {
-	select {
-	case bytes := <-s.received:
-		return copy(buffer, bytes), nil
-	case <-s.closed:
-		return 0, net.ErrClosed
-	}
-}
-
-func (s *memorySocket) Close() error {
-	close(s.closed)
-	return nil
-}
 
 // pulses is some nodes with heartbeats and peer tests. A host's kernel answers while it is not listed as dead.
 type pulses struct {
 	t       *testing.T
-	streams *network
-	packets *packetNetwork
+	network *quorumtest.Network
 	wires   map[string]*Wire
 	nodes   map[string]*Pulse
 
@@ -92,7 +31,7 @@ var testKey = []byte("a key of the tests, long enough")
 func newPulses(t *testing.T, ids ...string) *pulses {
 	t.Helper()
 	p := &pulses{
-		t: t, streams: newNetwork(), packets: newPacketNetwork(), wires: map[string]*Wire{}, nodes: map[string]*Pulse{},
+		t: t, network: quorumtest.New(), wires: map[string]*Wire{}, nodes: map[string]*Pulse{},
 		dead: map[string]bool{}, unaskable: map[string]bool{},
 	}
 	for _, id := range ids {
@@ -103,9 +42,9 @@ func newPulses(t *testing.T, ids ...string) *pulses {
 
 func (p *pulses) open(id string, ids []string) {
 	p.t.Helper()
-	p.wires[id] = NewWire(p.streams.listen(id), nil)
+	p.wires[id] = NewWire(p.network.Listen(id), nil)
 	pulse, err := OpenPulse(PulseOptions{
-		ID: id, Keys: [][]byte{testKey}, Packets: p.packets.listen(id), Wire: p.wires[id],
+		ID: id, Keys: [][]byte{testKey}, Packets: p.network.ListenPackets(id), Wire: p.wires[id],
 		State:       func() Beat { return Beat{Incarnation: 7, Generation: 1, Applied: 42} },
 		ProbeKernel: func(ctx context.Context, peer Peer) (Answer, string) { return p.probe(ctx, id, peer) },
 	})
@@ -142,8 +81,7 @@ func (p *pulses) cutDaemon(id string, kernel bool) {
 	p.mu.Lock()
 	p.dead[id] = kernel
 	p.mu.Unlock()
-	p.packets.silence(id, true)
-	p.streams.isolate(id, true)
+	p.network.Isolate(id)
 }
 
 func (p *pulses) closeNode(id string) {
@@ -173,7 +111,7 @@ func TestBeatsAreHeardAndSilenceIsCounted(t *testing.T) {
 		if beat := heard["b"]; beat.Incarnation != 7 || beat.Generation != 1 || beat.Applied != 42 || beat.Count < 9 || beat.Count > 13 {
 			t.Errorf("in two seconds a heard of b: %+v", beat)
 		}
-		p.packets.silence("b", true)
+		p.network.Mute("b", true)
 		time.Sleep(time.Millisecond)
 		before := p.nodes["a"].Heard()
 		time.Sleep(time.Second)
@@ -181,7 +119,7 @@ func TestBeatsAreHeardAndSilenceIsCounted(t *testing.T) {
 		if after["b"] != before["b"] || after["c"].Count < before["c"].Count+5 {
 			t.Errorf("before %v, after a second of silence of b %v", before, after)
 		}
-		p.packets.silence("b", false)
+		p.network.Mute("b", false)
 		time.Sleep(time.Second)
 		if p.nodes["a"].Heard()["b"].Count <= after["b"].Count {
 			t.Error("b is not heard again")
@@ -193,9 +131,14 @@ func TestARestartedDaemonIsHeardAndOldBeatsAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPulses(t, "a", "b")
 		defer p.close()
+		var replayed [][]byte
+		p.network.Tap(func(to string, bytes []byte) {
+			if to == "a" {
+				replayed = append(replayed, bytes)
+			}
+		})
 		time.Sleep(time.Second)
 		p.closeNode("b")
-		first := slices.Clone(p.packets.sent["a"])
 		p.open("b", []string{"a", "b"})
 		time.Sleep(time.Second)
 		count := p.nodes["a"].Heard()["b"].Count
@@ -203,11 +146,9 @@ func TestARestartedDaemonIsHeardAndOldBeatsAreNot(t *testing.T) {
 			t.Fatalf("the restarted daemon was not heard: %d beats", count)
 		}
 		p.closeNode("b")
-		replayed := slices.Concat(first, p.packets.sent["a"])
-		a := p.packets.sockets["a"]
 		before := p.nodes["a"].Heard()["b"]
 		for _, bytes := range replayed {
-			a.received <- bytes
+			p.network.Inject(bytes, "a")
 		}
 		time.Sleep(time.Second)
 		if after := p.nodes["a"].Heard()["b"]; after != before {
@@ -262,15 +203,14 @@ func TestPeerTestTellsKernelFromDaemon(t *testing.T) {
 		{"daemon stopped", func(p *pulses) { p.cutDaemon("b", false) }, Answers, Silent,
 			[]string{"a answers/silent", "c answers/silent", "d answers/silent"}},
 		{"only the link from here is broken", func(p *pulses) {
-			p.streams.link("a", "b", true)
+			p.network.Cut("a", "b")
 			p.mu.Lock()
 			p.unaskable["a"] = true
 			p.mu.Unlock()
-			p.nodes["a"].options.Packets.(*memorySocket).network.silence("a", true)
 		}, Answers, Answers, []string{"a unknown/silent", "c answers/answers", "d answers/answers"}},
 		{"nobody can be asked", func(p *pulses) {
 			p.cutDaemon("b", true)
-			p.streams.isolate("a", true)
+			p.network.Isolate("a")
 			p.mu.Lock()
 			p.unaskable["a"] = true
 			p.mu.Unlock()
