@@ -98,7 +98,7 @@ func (a *Agent) absent(uuid string, server process, title string) agents.Observa
 	}
 	seen := agents.Observation{
 		Service: vm.service, UUID: uuid, Title: title, Condition: agents.Absent, Reason: vm.ending, Explained: vm.explained,
-		Evidence: fmt.Sprintf("libvirtd (%s) on %s has no such VM, no QEMU process carries its UUID and no earlier call is open", server, a.options.Node),
+		Evidence: fmt.Sprintf("libvirtd (%s) on %s has no such VM, no QEMU process carries its UUID and no create is open", server, a.options.Node),
 	}
 	vm.last = seen
 	return seen

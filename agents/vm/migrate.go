@@ -45,8 +45,9 @@ type move struct {
 	source, target *session
 	events         <-chan lifecycle
 	phases         []agents.Phase
-	// sourceQEMU is the process whose end frees the guest.
-	sourceQEMU process
+	// gone closes when the source's QEMU process, which holds the guest, has
+	// ended; nil when it is not watched (any more).
+	gone <-chan struct{}
 	// stoodStill is when the source's guest stopped; zero if no event told.
 	stoodStill time.Time
 	resumedAt  time.Time
@@ -119,6 +120,9 @@ func (m *move) run(ctx context.Context) agents.Result {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go m.report(watching)
+	if qemu, blurred, found, err := m.agent.table.qemu(m.uuid); err == nil && found && !blurred {
+		m.gone = processEnd(watching, m.agent.table, qemu)
+	}
 	seen := m.agent.lookOn(ctx, m.source, m.uuid)
 	if seen.Condition != agents.Running || seen.Reason == reasonMigratingOut {
 		m.phase("found under way")
@@ -137,10 +141,6 @@ func (m *move) run(ctx context.Context) agents.Result {
 	}
 	if err := wanted(m.stillWanted); err != nil {
 		return m.failed(ctx, fmt.Errorf("no longer wanted: %w", err))
-	}
-	qemu, _, found, err := m.agent.table.qemu(m.uuid)
-	if err == nil && found {
-		m.sourceQEMU = qemu
 	}
 	return m.settle(ctx, m.send(ctx))
 }
@@ -179,9 +179,6 @@ func (m *move) send(ctx context.Context) error {
 // takes some 200 ms to notice that a process it killed is gone, and the guest
 // stands still meanwhile.
 func (m *move) await(ctx context.Context, done <-chan error) error {
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	gone := processEnd(watching, m.agent.table, m.sourceQEMU)
 	for {
 		select {
 		case err := <-done:
@@ -190,8 +187,8 @@ func (m *move) await(ctx context.Context, done <-chan error) error {
 			return err
 		case heard := <-m.events:
 			m.note(heard)
-		case <-gone:
-			gone = nil
+		case <-m.gone:
+			m.gone = nil
 			m.drain()
 			m.resumeEarly(ctx)
 		case <-ctx.Done():

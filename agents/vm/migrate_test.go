@@ -83,6 +83,11 @@ func (t testTunnel) Release(act string) { t.client.Release(act) }
 
 func migrating(t *testing.T) (*Agent, resources.Spec, string, testTunnel) {
 	t.Helper()
+	return migratingIn(t, t.TempDir())
+}
+
+func migratingIn(t *testing.T, state string) (*Agent, resources.Spec, string, testTunnel) {
+	t.Helper()
 	options, spec, definition := realGuest(t)
 	peer := os.Getenv("CLUSTERD_TEST_PEER")
 	if peer == "" {
@@ -95,7 +100,7 @@ func migrating(t *testing.T) (*Agent, resources.Spec, string, testTunnel) {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	way := testTunnel{client, peer}
-	options.Tunnel = way
+	options.Tunnel, options.StateDir = way, state
 	return connected(t, options), spec, definition, way
 }
 

@@ -89,11 +89,7 @@ func (m *move) lookBoth(ctx context.Context) (source, target agents.Observation)
 		}
 	}
 	if !m.target.alive() {
-		if again, err := m.agent.dial(ctx, m.apiURI); err == nil {
-			again.server = process{}
-			m.target.close()
-			m.target = again
-		}
+		m.redialTarget(ctx)
 	}
 	source = m.agent.lookOn(ctx, m.source, m.uuid)
 	target, _, err := find(ctx, m.target, m.uuid)
@@ -103,12 +99,25 @@ func (m *move) lookBoth(ctx context.Context) (source, target agents.Observation)
 	return source, target
 }
 
+// redialTarget opens the way anew: when the forwarder died, its sockets did too.
+func (m *move) redialTarget(ctx context.Context) {
+	apiURI, _, err := m.agent.options.Tunnel.Open(ctx, m.targetName, m.act)
+	if err != nil {
+		return // The look that follows says that the target gives no answer.
+	}
+	if again, err := m.agent.dial(ctx, apiURI); err == nil {
+		again.server = process{}
+		m.target.close()
+		m.target = again
+	}
+}
+
 func (m *move) take(ctx context.Context, next step) {
 	m.drain()
 	var err error
 	switch next {
 	case stepWait:
-		pause(ctx, settlePoll)
+		m.waitAtWork(ctx)
 	case stepResumeTarget:
 		m.resumeTarget(ctx)
 	case stepPauseTarget:
@@ -123,6 +132,20 @@ func (m *move) take(ctx context.Context, next step) {
 	if err != nil {
 		m.agent.log.Warn("settling a migration", "service", m.spec.Name, "target", m.targetName, "error", plain(err))
 		pause(ctx, settlePoll)
+	}
+}
+
+// waitAtWork waits for the next look, or for the end of the source's QEMU.
+func (m *move) waitAtWork(ctx context.Context) {
+	timer := time.NewTimer(settlePoll)
+	defer timer.Stop()
+	select {
+	case <-m.gone:
+		m.gone = nil
+		m.drain()
+		m.resumeEarly(ctx)
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
