@@ -174,7 +174,7 @@ func TestHungWriteEndsTheProcess(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- watched.StoreLogs(nil) }()
 		reason := <-reasons
-		if took := time.Since(started); took != 10*time.Second || !strings.Contains(reason, "hangs") {
+		if took := time.Since(started); took != 10*time.Second+afterPause || !strings.Contains(reason, "hangs") {
 			t.Errorf("after %s: %s", took, reason)
 		}
 		close(store.release)

@@ -51,6 +51,7 @@ type Gossip struct {
 	list    *memberlist.Memberlist
 	ring    *memberlist.Keyring
 	closing chan struct{}
+	wake    chan struct{} // there are new seeds
 	running sync.WaitGroup
 
 	mu    sync.Mutex
@@ -79,7 +80,7 @@ func OpenGossip(options GossipOptions) (*Gossip, error) {
 	if len(options.Meta) > MetaBytesMax {
 		return nil, fmt.Errorf("the metadata has %d bytes, %d at most can be gossiped", len(options.Meta), MetaBytesMax)
 	}
-	g := &Gossip{options: options, meta: bytes.Clone(options.Meta), closing: make(chan struct{})}
+	g := &Gossip{options: options, meta: bytes.Clone(options.Meta), closing: make(chan struct{}), wake: make(chan struct{}, 1)}
 	config, err := g.config()
 	if err != nil {
 		return nil, err
@@ -156,8 +157,12 @@ func (g *Gossip) SetSeeds(addresses []string) error {
 		return fmt.Errorf("%d seeds are more than the %d that are possible", len(addresses), seedsMax)
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.seeds = slices.Clone(addresses)
+	g.mu.Unlock()
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
 	return nil
 }
 
@@ -207,6 +212,7 @@ func (g *Gossip) rejoin() {
 		}
 		select {
 		case <-ticker.C:
+		case <-g.wake:
 		case <-g.closing:
 			return
 		}

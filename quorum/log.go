@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -169,4 +170,14 @@ func (l *Log) Snapshot() error {
 		return nil
 	}
 	return err
+}
+
+// WaitApplied returns when this node's Machine has applied that index, or with ctx's cause or ErrClosed.
+func (l *Log) WaitApplied(ctx context.Context, index uint64) error {
+	ctx, cancel := l.untilClosed(ctx)
+	defer cancel()
+	if err := l.applier.wait(ctx, index); err != nil {
+		return fmt.Errorf("node %s has not applied index %d yet: %w", l.options.ID, index, context.Cause(ctx))
+	}
+	return nil
 }

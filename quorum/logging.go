@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// libraryLogger lets the libraries write to slog. They repeat some lines several times a second while a node is away, so
-// each message is passed on once per repeatInterval; how many were left out is said with the next one.
+// libraryLogger lets the libraries write to slog. They repeat some warnings several times a second while a node is away,
+// so each of those is passed on once per repeatInterval; how many were left out is said with the next one.
 type libraryLogger struct {
 	logger   *slog.Logger
 	name     string
@@ -78,9 +78,12 @@ func (l *libraryLogger) Log(level hclog.Level, message string, arguments ...any)
 	if level == hclog.Trace || !l.enabled(level) {
 		return
 	}
-	pass, leftOut := l.repeated.pass(message, time.Now())
-	if !pass {
-		return
+	leftOut := 0
+	if slogLevel(level) >= slog.LevelWarn {
+		pass := false
+		if pass, leftOut = l.repeated.pass(message, time.Now()); !pass {
+			return
+		}
 	}
 	attributes := append([]any{"library", l.name}, l.implied...)
 	for _, argument := range arguments {

@@ -231,12 +231,7 @@ func (l *Log) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := l.untilClosed(ctx)
-	defer cancel()
-	if err := l.applier.wait(ctx, index); err != nil {
-		return fmt.Errorf("node %s has not applied index %d yet: %w", l.options.ID, index, context.Cause(ctx))
-	}
-	return nil
+	return l.WaitApplied(ctx, index)
 }
 
 // readIndex is the leader's newest applied entry, confirmed by a majority after it was read. Everything acknowledged was

@@ -18,6 +18,7 @@ const (
 	segmentBytes     = 16 << 20 // preallocated per segment of the log
 	logCacheEntries  = 512
 	stableRetryPause = 500 * time.Millisecond
+	afterPause       = 500 * time.Millisecond
 )
 
 // stores are where one log lies: files in DataDir, or memory.
@@ -114,13 +115,25 @@ type writeWatchdog struct {
 	once  sync.Once
 }
 
-func (w *writeWatchdog) guard(what string) (done func() bool) {
-	return time.AfterFunc(w.limit, func() {
+// guard watches one write until done is called. When the time is up the write gets another moment: after a pause of the whole
+// process its timer has run out too, and the write is finished at once.
+func (w *writeWatchdog) guard(what string) (done func()) {
+	finished := make(chan struct{})
+	timer := time.AfterFunc(w.limit, func() {
+		select {
+		case <-finished:
+			return
+		case <-time.After(afterPause):
+		}
 		w.once.Do(func() {
 			w.fatal(fmt.Sprintf("%s has not finished after %s: the volume of the log hangs; "+
 				"another node takes over when this process has ended", what, w.limit))
 		})
-	}).Stop
+	})
+	return func() {
+		timer.Stop()
+		close(finished)
+	}
 }
 
 // watchedLog is a log store whose writes are watched.
