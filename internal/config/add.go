@@ -1,0 +1,59 @@
+package config
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// AddService returns the text of a document with one more service at its end.
+// An empty text is a document that names only its cluster. What was written
+// before keeps its comments; its layout may be normalised.
+func AddService(text, cluster, name, domain, definition string) (string, error) {
+	if onlyComments(text) {
+		text = "cluster: " + cluster + "\n"
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		return "", fmt.Errorf("read the document in force: %w", err)
+	}
+	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
+		return "", fmt.Errorf("the document in force is no mapping")
+	}
+	top := document.Content[0]
+	services := valueOf(top, "services")
+	if services == nil || services.Kind != yaml.MappingNode {
+		services = &yaml.Node{Kind: yaml.MappingNode}
+		top.Content = append(top.Content, scalar("services"), services)
+	}
+	if valueOf(services, name) != nil {
+		return "", fmt.Errorf("%s is in the document already", name)
+	}
+	service := &yaml.Node{Kind: yaml.MappingNode}
+	if domain != "" {
+		service.Content = append(service.Content, scalar("domain"), scalar(domain))
+	}
+	body := scalar(definition)
+	body.Style = yaml.LiteralStyle
+	service.Content = append(service.Content, scalar("definition"), body)
+	services.Style = 0
+	services.Content = append(services.Content, scalar(name), service)
+	out, err := yaml.Marshal(&document)
+	if err != nil {
+		return "", fmt.Errorf("write the document: %w", err)
+	}
+	return string(out), nil
+}
+
+func scalar(value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+}
+
+func valueOf(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}

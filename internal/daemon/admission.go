@@ -1,0 +1,184 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
+)
+
+const (
+	admissionPause = 500 * time.Millisecond
+	inventoryLimit = 30 * time.Second
+)
+
+// keepAdmitted brings this node in: the founder's first commands, then an
+// incarnation, then the inventory (law L2: look before you act). It begins
+// again when the State forgets the incarnation (after a restore).
+func (d *Daemon) keepAdmitted(ctx context.Context) {
+	for ctx.Err() == nil {
+		changed := d.replica.Changed()
+		root := d.replica.Root()
+		me, known := root.Nodes.Get(d.name)
+		mine := d.incarnation.Load()
+		switch {
+		case known && mine != 0 && me.Incarnation > mine:
+			d.fatal(fmt.Sprintf("another daemon of %s has started (incarnation %d, this one is %d)", d.name, me.Incarnation, mine))
+			return
+		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking:
+			d.warnings.set("admission", "")
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			}
+			continue
+		}
+		if err := d.admit(ctx); err != nil && ctx.Err() == nil {
+			if d.warnings.set("admission", err.Error()) {
+				d.logger.Warn("this node is not admitted yet", "node", d.name, "why", err)
+			}
+			sleep(ctx, admissionPause)
+		}
+	}
+}
+
+// admit makes one try.
+func (d *Daemon) admit(ctx context.Context) error {
+	if err := d.firstCommands(ctx); err != nil {
+		return err
+	}
+	// A linearizable read: the log up to here is applied, so the mind acts on
+	// nothing that was decided otherwise while this node was away.
+	verified, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	if err := d.log.Verify(verified); err != nil {
+		return fmt.Errorf("waiting for a leader and its log: %w", err)
+	}
+	me, known := d.replica.Root().Nodes.Get(d.name)
+	if !known {
+		return errors.New("this node has no place in the cluster's state yet")
+	}
+	incarnation := d.incarnation.Load()
+	if incarnation == 0 || me.Incarnation != incarnation {
+		d.incarnation.Store(0)
+		applied, err := d.propose(ctx, cluster.NodeUp{Node: d.name, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address, Version: Version, MaxLevel: cluster.CurrentLevel})
+		if err == nil {
+			err = applied.Err()
+		}
+		if err != nil {
+			return err
+		}
+		incarnation = applied.Index
+	}
+	found, err := d.inventory(ctx)
+	if err != nil {
+		// The incarnation counts from now on, the work begins with the inventory.
+		d.incarnation.Store(incarnation)
+		return fmt.Errorf("waiting for the hypervisor: %w", err)
+	}
+	d.incarnation.Store(incarnation)
+	applied, err := d.propose(ctx, cluster.Inventory{Node: d.name, Incarnation: incarnation, Boot: d.boot, Found: found})
+	if err != nil {
+		return err
+	}
+	return applied.Err()
+}
+
+// firstCommands puts into the log what `clusterd init`, `recover` or `restore`
+// left for the first start.
+func (d *Daemon) firstCommands(ctx context.Context) error {
+	folder := d.options.Folder
+	var founding Founding
+	if err := folder.read("founding.json", &founding); err == nil {
+		if err := d.found(ctx, founding); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var recovery Recovery
+	if err := folder.read("recovery.json", &recovery); err == nil {
+		command := cluster.Recover{Generation: d.replica.Root().Generation + 1, Dead: recovery.Dead, By: recovery.By}
+		if err := d.once(ctx, "recovery.json", command); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (d *Daemon) found(ctx context.Context, founding Founding) error {
+	if d.replica.Root().ID == "" {
+		if applied, err := d.propose(ctx, founding.Init, founding.Join); err != nil {
+			return fmt.Errorf("found the cluster: %w", err)
+		} else if err := applied.Err(); err != nil && d.replica.Root().ID == "" {
+			return err
+		}
+	}
+	var restore cluster.Restore
+	if err := d.options.Folder.read("restore.json", &restore); err == nil {
+		if err := d.once(ctx, "restore.json", restore); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return d.options.Folder.remove("founding.json")
+}
+
+// once proposes a command that a file asks for, and removes the file when it is
+// in the log.
+func (d *Daemon) once(ctx context.Context, file string, command cluster.Command) error {
+	applied, err := d.propose(ctx, command)
+	if err == nil {
+		err = applied.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("carry out %s: %w", file, err)
+	}
+	return d.options.Folder.remove(file)
+}
+
+// inventory asks the hypervisor what runs here, and for each service of which
+// this node may be a holder whether it is really not here.
+func (d *Daemon) inventory(ctx context.Context) ([]cluster.Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, inventoryLimit)
+	defer cancel()
+	here, err := d.agent.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root := d.replica.Root()
+	seen := map[string]bool{}
+	var found []cluster.Found
+	for _, o := range here {
+		if name := serviceOf(root, o.UUID); name != "" && !seen[name] {
+			seen[name] = true
+			found = append(found, cluster.Found{Service: name, Observation: o})
+		}
+	}
+	look := func(service cluster.Service) {
+		held := slices.ContainsFunc(service.Holders, func(h cluster.Holder) bool { return h.Node == d.name })
+		if name := service.Spec.Name; held && !seen[name] {
+			o := d.agent.Look(ctx, service.Spec)
+			if o.Condition != resources.Unknown {
+				found = append(found, cluster.Found{Service: name, Observation: o})
+			}
+		}
+	}
+	for _, name := range root.Services.Keys() {
+		service, _ := root.Services.Get(name)
+		look(service)
+	}
+	for _, uuid := range root.Tombstones.Keys() {
+		grave, _ := root.Tombstones.Get(uuid)
+		look(grave)
+	}
+	return found, nil
+}

@@ -1,0 +1,298 @@
+package daemon
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// Protocols on the node's TLS port, told apart by ALPN.
+const (
+	protocolQuorum = "clusterd-quorum"
+	protocolAPI    = "clusterd-api"
+)
+
+// Version is what this build calls itself; set at link time.
+var Version = "devel"
+
+// Options are what a daemon stands on.
+type Options struct {
+	Node   config.Node
+	Folder Folder
+	// Agent drives the hypervisor. The daemon closes it.
+	Agent agents.Agent
+	// Drivers are the fence drivers by the word of the document.
+	Drivers map[string]fence.Driver
+	Logger  *slog.Logger
+	// ProbeKernel replaces the look at another host's kernel where hosts are
+	// simulated; nil asks the real one.
+	ProbeKernel func(ctx context.Context, peer quorum.Peer) (quorum.Answer, string)
+	// Doctor adds findings about this host; it may be nil.
+	Doctor func(ctx context.Context, root *cluster.State) []Finding
+	// Importer takes existing VMs in; nil where the hypervisor cannot.
+	Importer Importer
+	// Managed is told the UUIDs of the managed VMs whenever they change, for the
+	// doorkeeper; it may be nil.
+	Managed func(uuids []string) error
+	// Adopted is called when the agent's tunnel shall learn a node's address.
+	Addresses *AddressBook
+}
+
+// Daemon is one node's shell.
+type Daemon struct {
+	options    Options
+	name       string
+	logger     *slog.Logger
+	membership Membership
+	address    string
+	boot       string
+	hardware   string
+	gossipKey  []byte
+
+	store   *pki.Store
+	mux     *pki.Mux
+	wire    *quorum.Wire
+	log     *quorum.Log
+	pulse   *quorum.Pulse
+	gossip  *quorum.Gossip
+	agent   agents.Agent
+	drivers map[string]fence.Driver
+
+	replica     *replica
+	box         *mailbox
+	hands       *hands
+	checks      checkBook
+	role        atomic.Pointer[role]
+	notes       atomic.Pointer[[]cluster.Note]
+	incarnation atomic.Uint64
+	warnings    warnings
+	work        sync.WaitGroup
+	// end stops the daemon with a reason; only the first one counts.
+	end    context.CancelCauseFunc
+	server *server
+}
+
+// ErrRemoved is returned by Run when this node was removed from the cluster.
+var ErrRemoved = errors.New("this node was removed from the cluster")
+
+// New makes a daemon and reads what the folder holds. Nothing runs before Run.
+// ErrNoCluster is returned when the node belongs to no cluster.
+func New(options Options) (*Daemon, error) {
+	membership, err := options.Folder.Membership()
+	if err != nil {
+		return nil, err
+	}
+	if membership.Node != options.Node.Name {
+		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an empty data folder", membership.Node, options.Node.Name, membership.Node, config.NodePath)
+	}
+	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership, agent: options.Agent, drivers: options.Drivers, box: newMailbox()}
+	d.role.Store(&role{})
+	d.notes.Store(&[]cluster.Note{})
+	d.hands = newHands(d)
+	if d.boot, err = BootID(options.Node); err != nil {
+		return nil, err
+	}
+	if d.hardware, err = HardwareUUID(options.Node); err != nil {
+		return nil, err
+	}
+	if d.address, err = Advertised(options.Node); err != nil {
+		return nil, err
+	}
+	if d.gossipKey, err = options.Folder.GossipKey(); err != nil {
+		return nil, err
+	}
+	identity, err := pki.LoadIdentity(string(options.Folder))
+	if err != nil {
+		return nil, err
+	}
+	d.replica = newReplica(d.fatal, d.box.wake)
+	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates})
+	return d, nil
+}
+
+// fatal ends the daemon with words. VMs run on.
+func (d *Daemon) fatal(reason string) {
+	d.logger.Error("clusterd stops itself; VMs run on", "node", d.name, "why", reason)
+	if d.end != nil {
+		d.end(errors.New(reason))
+	}
+}
+
+// Run starts everything, and returns when the context ends (nil) or when the
+// daemon has to stop by itself. VMs are never touched by its end.
+func (d *Daemon) Run(parent context.Context) error {
+	ctx, end := context.WithCancelCause(parent)
+	d.end = end
+	defer end(nil)
+	if err := d.open(ctx); err != nil {
+		d.close()
+		return err
+	}
+	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests} {
+		d.work.Go(func() { ear(ctx) })
+	}
+	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
+	<-ctx.Done()
+	d.close()
+	d.work.Wait()
+	if cause := context.Cause(ctx); parent.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// open brings up the links in the order in which they need each other.
+func (d *Daemon) open(ctx context.Context) error {
+	listener, err := net.Listen("tcp", d.options.Node.Listen(d.options.Node.Port))
+	if err != nil {
+		return fmt.Errorf("listen for the other nodes: %w", err)
+	}
+	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
+	links, err := d.mux.Protocol(protocolQuorum)
+	if err != nil {
+		return err
+	}
+	tools, err := d.mux.Protocol(protocolAPI, pki.KindNode, pki.KindClient, pki.KindJoiner)
+	if err != nil {
+		return err
+	}
+	d.work.Go(func() {
+		if err := d.mux.Run(ctx); err != nil && ctx.Err() == nil {
+			d.fatal("the TLS port failed: " + err.Error())
+		}
+	})
+	d.wire = quorum.NewWire(&streams{Listener: links, daemon: d}, d.logger)
+	if err := d.openLog(); err != nil {
+		return err
+	}
+	if err := d.openPulse(); err != nil {
+		return err
+	}
+	d.openGossip()
+	d.server, err = startServer(ctx, d, tools)
+	return err
+}
+
+func (d *Daemon) profile() quorum.Profile {
+	profile, err := quorum.ParseProfile(d.replica.Root().Document.Timing)
+	if err != nil {
+		profile, _ = quorum.ParseProfile("")
+	}
+	return profile
+}
+
+func (d *Daemon) openLog() error {
+	options := quorum.Options{ID: d.name, Address: d.address, DataDir: d.options.Folder.LogDir(), Wire: d.wire, Profile: d.profile(), Logger: d.logger,
+		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
+		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
+	}
+	if d.membership.Founder {
+		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
+	}
+	var err error
+	d.log, err = quorum.Open(options, d.replica)
+	return err
+}
+
+func (d *Daemon) openPulse() error {
+	packets, err := quorum.ListenPackets(d.options.Node.Listen(d.options.Node.HeartbeatPort))
+	if err != nil {
+		return fmt.Errorf("listen for heartbeats: %w", err)
+	}
+	mac := hmac.New(sha256.New, d.gossipKey)
+	mac.Write([]byte("clusterd heartbeats"))
+	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
+		ID: d.name, Keys: [][]byte{mac.Sum(nil)}, Packets: packets, Wire: d.wire, Profile: d.profile(), Logger: d.logger, ProbeKernel: d.options.ProbeKernel,
+		State: func() quorum.Beat {
+			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation, Applied: d.log.Applied()}
+		},
+	})
+	return err
+}
+
+// openGossip is best effort: gossip finds members and decides nothing.
+func (d *Daemon) openGossip() {
+	listen := withPort(d.address, d.options.Node.GossipPort)
+	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen, Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
+	if err != nil {
+		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
+		return
+	}
+	d.gossip = gossip
+}
+
+func (d *Daemon) close() {
+	if d.server != nil {
+		d.server.close()
+	}
+	if d.gossip != nil {
+		_ = d.gossip.Close()
+	}
+	if d.pulse != nil {
+		_ = d.pulse.Close()
+	}
+	if d.log != nil {
+		d.log.Close()
+	}
+	if d.wire != nil {
+		_ = d.wire.Close()
+	}
+	_ = d.agent.Close()
+}
+
+// HandOver gives leadership away before a planned stop, so that nobody waits
+// for an election.
+func (d *Daemon) HandOver(ctx context.Context) {
+	if d.log == nil || !d.role.Load().leading {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := d.log.HandOver(ctx, ""); err != nil {
+		d.logger.Info("leadership was not handed over", "error", err)
+	}
+}
+
+// streams gives the log its authenticated connections.
+type streams struct {
+	net.Listener
+	daemon *Daemon
+}
+
+// Dial implements quorum.Streams: whoever answers must be the member that is
+// known to live there.
+func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
+	want := pki.AnyNode
+	for node, known := range s.daemon.peers() {
+		if known == address {
+			want = node
+		}
+	}
+	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum)
+}
+
+// sleep waits, and returns false when the context ended first.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

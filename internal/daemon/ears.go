@@ -1,0 +1,153 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// role is what this node believes about the leadership. Leading is only set
+// after the barrier of the term: the State holds everything committed before.
+type role struct {
+	leader  string
+	leading bool
+	term    uint64
+	member  bool
+}
+
+// watchRole follows the leadership.
+func (d *Daemon) watchRole(ctx context.Context) {
+	for {
+		r := d.log.Role()
+		old := d.role.Load()
+		now := role{leader: r.Leader, term: r.Term, member: r.Member}
+		if r.IsLeader {
+			now.leading = old.leading && old.term == r.Term
+			if !now.leading {
+				now.leading = d.log.Verify(ctx) == nil
+			}
+		}
+		if now != *old {
+			d.role.Store(&now)
+			d.box.wake()
+			d.logger.Info("leadership", "leader", now.leader, "leading", now.leading, "term", now.term)
+		}
+		if r.IsLeader && !now.leading {
+			if !sleep(ctx, 20*time.Millisecond) {
+				return
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.log.Roles():
+		}
+	}
+}
+
+// test asks the peers to reach a node and hands the verdict to the mind.
+func (d *Daemon) test(ctx context.Context, node string) {
+	d.work.Go(func() {
+		verdict := d.pulse.Test(ctx, node)
+		d.box.add(func(in *cluster.Input) { in.Verdicts = append(in.Verdicts, judged(verdict)) })
+	})
+}
+
+// judged puts a verdict into the mind's words.
+func judged(v quorum.Verdict) cluster.Verdict {
+	said := make([]string, 0, len(v.SeenBy))
+	for _, w := range v.SeenBy {
+		said = append(said, fmt.Sprintf("%s: kernel %s, daemon %s", w.Peer, w.Kernel, w.Daemon))
+	}
+	return cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon), Why: strings.Join(said, "; ")}
+}
+
+func answer(a quorum.Answer) cluster.Answer {
+	switch a {
+	case quorum.Answers:
+		return cluster.Answers
+	case quorum.Silent:
+		return cluster.Silent
+	}
+	return cluster.Uncertain
+}
+
+// watchAgent hands what the hypervisor tells unasked to the mind, as hints: each
+// is looked at before it is believed.
+func (d *Daemon) watchAgent(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o, open := <-d.agent.Changes():
+			if !open {
+				return
+			}
+			if name := serviceOf(d.replica.Root(), o.UUID); name != "" {
+				d.box.add(func(in *cluster.Input) {
+					in.Changes = append(in.Changes, cluster.Change{Service: name, Observation: o})
+				})
+			}
+		}
+	}
+}
+
+// serviceOf finds the managed service of a VM.
+func serviceOf(s *cluster.State, uuid string) string {
+	for _, name := range s.Services.Keys() {
+		if service, _ := s.Services.Get(name); strings.EqualFold(service.Spec.UUID, uuid) {
+			return name
+		}
+	}
+	return ""
+}
+
+// checkEvery is how often each fence device is asked a harmless question.
+const (
+	checkEvery   = 30 * time.Second
+	checkTimeout = 10 * time.Second
+)
+
+// checkDevices asks, on the leader, whether the fence devices could be used.
+func (d *Daemon) checkDevices(ctx context.Context) {
+	for {
+		root := d.replica.Root()
+		if d.role.Load().leading {
+			for _, name := range sortedNames(root.Document.Devices) {
+				d.checkDevice(ctx, name, root.Document.Devices[name])
+			}
+		}
+		version := root.Config.Version
+		for waited := time.Duration(0); waited < checkEvery; waited += time.Second {
+			if !sleep(ctx, time.Second) {
+				return
+			}
+			if d.replica.Root().Config.Version != version {
+				break // new devices are checked at once
+			}
+		}
+	}
+}
+
+func (d *Daemon) checkDevice(ctx context.Context, name string, device fence.Device) {
+	driver, known := d.drivers[device.Driver]
+	if !known {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	check := driver.Check(ctx, device)
+	if ctx.Err() != nil && check.Problem == "" {
+		return
+	}
+	d.checks.record(name, check, time.Now())
+	d.box.add(func(in *cluster.Input) {
+		in.Checks = append(in.Checks, cluster.CheckDevice{Device: name, Check: check, By: d.name})
+	})
+}

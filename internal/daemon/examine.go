@@ -1,0 +1,101 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// doctorLimit bounds the examination of one node.
+const doctorLimit = 8 * time.Second
+
+// doctor examines this node and, unless it was asked by one, all others.
+func (s *server) doctor(w http.ResponseWriter, r *http.Request, who caller) error {
+	d := s.daemon
+	ctx, cancel := context.WithTimeout(r.Context(), doctorLimit)
+	defer cancel()
+	report := api.Report{At: time.Now(), Findings: d.examine(ctx)}
+	if who.kind != pki.KindNode {
+		report.Findings = append(report.Findings, d.examineOthers(ctx)...)
+	}
+	writeJSON(w, http.StatusOK, report)
+	return nil
+}
+
+// examine says what is well and what is not on this node.
+func (d *Daemon) examine(ctx context.Context) []Finding {
+	root, role := d.replica.Root(), d.role.Load()
+	finding := func(what, severity, text, next string) Finding {
+		return Finding{Node: d.name, What: what, Severity: severity, Text: text, Next: next}
+	}
+	findings := []Finding{finding("version", "ok", fmt.Sprintf("clusterd %s, rules level %d of %d", Version, root.Level, cluster.CurrentLevel), "")}
+	if role.leader == "" {
+		findings = append(findings, finding("quorum", "error", "no leader is known", "see which nodes are missing with `clustat`; if they are gone for good: `clusterd recover`"))
+	} else {
+		findings = append(findings, finding("quorum", "ok", "the leader is "+role.leader, ""))
+	}
+	if h := d.log.Health(); h.Writable {
+		findings = append(findings, finding("log volume", "ok", "writable", ""))
+	} else {
+		findings = append(findings, finding("log volume", "error", h.Reason, "make room in "+string(d.options.Folder)))
+	}
+	certificate := d.store.Identity().Certificate
+	severity, next := "ok", ""
+	if time.Now().After(certificate.NotAfter) || time.Now().Before(certificate.NotBefore) {
+		severity, next = "warning", "check this host's clock; a running daemon renews its certificate by itself"
+	}
+	findings = append(findings, finding("certificate", severity, "valid until "+certificate.NotAfter.Format(time.RFC3339), next))
+	for _, text := range d.warnings.texts() {
+		findings = append(findings, finding("warning", "warning", text, ""))
+	}
+	if why := unprotected(root, d.name); why != "" {
+		findings = append(findings, finding("fencing", "warning", "unprotected: "+why, "without a working fence device the VMs of a lost node cannot be recovered"))
+	} else {
+		check, _ := root.Checks.Get(root.Document.Nodes[d.name].Fence[0].Devices[0])
+		findings = append(findings, d.identityFinding(check.Identity))
+	}
+	if d.options.Doctor != nil {
+		findings = append(findings, d.options.Doctor(ctx, root)...)
+	}
+	return findings
+}
+
+// examineOthers asks the other nodes, all at once; clocks are compared by the
+// way.
+func (d *Daemon) examineOthers(ctx context.Context) []Finding {
+	peers := d.peers()
+	names := sortedNames(peers)
+	answers := make([][]Finding, len(names))
+	var group sync.WaitGroup
+	for i, node := range names {
+		group.Go(func() { answers[i] = d.examineOther(ctx, node, peers[node]) })
+	}
+	group.Wait()
+	var all []Finding
+	for _, list := range answers {
+		all = append(all, list...)
+	}
+	return all
+}
+
+func (d *Daemon) examineOther(ctx context.Context, node, address string) []Finding {
+	sent := time.Now()
+	var report api.Report
+	if err := d.ask(ctx, node, address, http.MethodGet, api.PathDoctor, nil, &report); err != nil {
+		return []Finding{{Node: node, What: "reachable", Severity: "unknown", Text: "could not be asked: " + err.Error(), Next: "look whether clusterd runs there"}}
+	}
+	// The answer's time lies between sending and now; half of that is the error.
+	middle := sent.Add(time.Since(sent) / 2)
+	offset := report.At.Sub(middle).Round(time.Millisecond)
+	clock := Finding{Node: node, What: "clock", Severity: "ok", Text: fmt.Sprintf("%s from the clock of %s", offset, d.name)}
+	if offset > 2*time.Second || offset < -2*time.Second {
+		clock.Severity, clock.Next = "warning", "run a time service on every node; the timeline's times depend on it, safety does not"
+	}
+	return append(report.Findings, clock)
+}

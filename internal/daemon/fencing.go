@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// levelDeadline bounds all devices of a level together.
+const levelDeadline = 30 * time.Second
+
+// fence runs one attempt: all devices of the level at once, under one deadline.
+// Confirmed needs every one of them (two power supplies).
+func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func() error) fence.Result {
+	ctx, cancel := context.WithTimeout(ctx, levelDeadline)
+	defer cancel()
+	started := time.Now()
+	if len(duty.Devices) == 0 {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this level names no device"}}
+	}
+	results := make([]fence.Result, len(duty.Devices))
+	var group sync.WaitGroup
+	for i, device := range duty.Devices {
+		group.Go(func() { results[i] = d.fenceBy(ctx, duty, device, wanted) })
+	}
+	group.Wait()
+	joint := fence.Result{Outcome: fence.Confirmed, Duration: time.Since(started)}
+	for i, r := range results {
+		for _, evidence := range r.Evidence {
+			joint.Evidence = append(joint.Evidence, duty.Devices[i].Name+": "+evidence)
+		}
+		joint.Phases = append(joint.Phases, r.Phases...)
+		if r.Outcome != fence.Confirmed {
+			joint.Outcome = r.Outcome
+		}
+	}
+	return joint
+}
+
+func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func() error) fence.Result {
+	driver, known := d.drivers[device.Driver]
+	if !known {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd has no fence driver " + device.Driver}}
+	}
+	beats := func() uint64 { return d.pulse.Heard()[duty.Node].Count }
+	// The driver asks before each packet that changes power; what is heard after
+	// the last of them is a sign of life of that boot (law L3).
+	var before atomic.Uint64
+	before.Store(beats())
+	return driver.Fence(ctx, fence.Request{
+		Act: duty.Act, Device: device, Target: duty.Victim,
+		StillWanted: func() error { before.Store(beats()); return wanted() },
+		SignOfLife:  func() bool { return beats() != before.Load() },
+	})
+}
+
+// checkBook keeps when each device was last asked by this node.
+type checkBook struct {
+	mu   sync.Mutex
+	last map[string]checkEntry
+}
+
+type checkEntry struct {
+	check fence.Check
+	at    time.Time
+}
+
+func (b *checkBook) record(device string, check fence.Check, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last == nil {
+		b.last = map[string]checkEntry{}
+	}
+	b.last[device] = checkEntry{check, at}
+}
+
+func (b *checkBook) get(device string) (checkEntry, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	entry, found := b.last[device]
+	return entry, found
+}

@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// Folder is the node's data folder:
+//
+//	node.key node.crt   its identity (0600)
+//	gossip.key          the key of heartbeats and gossip (0600)
+//	membership.json     which cluster it belongs to, and whom to ask first
+//	founding.json       the first commands, until they are in the log (0600)
+//	recovery.json       the generation to begin after `clusterd recover`
+//	restore.json        the state to begin with after `clusterd restore` (0600)
+//	raft/               the replicated log and its snapshots
+type Folder string
+
+// ErrNoCluster is returned when the folder belongs to no cluster yet.
+var ErrNoCluster = errors.New("this node belongs to no cluster yet; run `clusterd init` or `clusterd join TOKEN`")
+
+// Membership is what a node must know before its log tells it more.
+type Membership struct {
+	Cluster string `json:"cluster"`
+	ID      string `json:"id"`
+	Node    string `json:"node"`
+	// Founder marks the node that began the log.
+	Founder bool `json:"founder,omitempty"`
+	// Members are addresses to contact first, by node.
+	Members map[string]string `json:"members,omitempty"`
+}
+
+// Founding are the first commands of a cluster.
+type Founding struct {
+	Init cluster.Init `json:"init"`
+	Join cluster.Join `json:"join"`
+}
+
+// Recovery is what `clusterd recover` leaves for the next start.
+type Recovery struct {
+	Dead []string `json:"dead"`
+	By   string   `json:"by"`
+}
+
+func (f Folder) path(name string) string { return filepath.Join(string(f), name) }
+
+// LogDir is where the replicated log lies.
+func (f Folder) LogDir() string { return f.path("raft") }
+
+// Membership reads membership.json. ErrNoCluster is returned when there is none.
+func (f Folder) Membership() (Membership, error) {
+	var m Membership
+	err := f.read("membership.json", &m)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, ErrNoCluster
+	}
+	return m, err
+}
+
+// GossipKey reads gossip.key.
+func (f Folder) GossipKey() ([]byte, error) { return pki.ReadKeyFile(f.path("gossip.key")) }
+
+// SaveMembership makes the node a member: secrets first, membership.json last,
+// because the node is a member once that is there.
+func (f Folder) SaveMembership(m Membership, identity *pki.Identity, gossipKey []byte) error {
+	if err := pki.SaveIdentity(string(f), identity); err != nil {
+		return err
+	}
+	if err := pki.WriteKeyFile(f.path("gossip.key"), gossipKey); err != nil {
+		return err
+	}
+	return f.write("membership.json", m)
+}
+
+// read decodes a file of the folder; a missing one is fs.ErrNotExist.
+func (f Folder) read(name string, into any) error {
+	text, err := pki.ReadSecret(f.path(name))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("read %s: %w", f.path(name), err)
+	}
+	return nil
+}
+
+func (f Folder) write(name string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.path(name), err)
+	}
+	return pki.WriteSecret(f.path(name), text)
+}
+
+func (f Folder) remove(name string) error {
+	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Limits of the executor.
+const (
+	// actsAtOnce bounds the acts of all services that run at the same time.
+	actsAtOnce = 16
+	// lookTimeout bounds one look.
+	lookTimeout = 10 * time.Second
+	// margin is what an act may take beyond the budgets of its Spec.
+	margin = 15 * time.Second
+)
+
+// hands carries duties out: in parallel across services, one after another for
+// one service, each with a deadline.
+type hands struct {
+	daemon *Daemon
+	slots  chan struct{}
+
+	mu       sync.Mutex
+	lanes    map[string][]cluster.Duty
+	progress map[string]agents.Progress
+}
+
+func newHands(d *Daemon) *hands {
+	return &hands{daemon: d, slots: make(chan struct{}, actsAtOnce), lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
+}
+
+// take queues a duty in the lane of its service or fenced node. A lane is
+// bounded by the mind, which hands each act out once.
+func (h *hands) take(ctx context.Context, duty cluster.Duty) {
+	lane := duty.Service
+	if duty.Kind == cluster.DutyFence {
+		lane = "fence/" + duty.Node
+	}
+	h.mu.Lock()
+	queue, running := h.lanes[lane]
+	h.lanes[lane] = append(queue, duty)
+	h.mu.Unlock()
+	if !running {
+		h.daemon.work.Go(func() { h.run(ctx, lane) })
+	}
+}
+
+// run works a lane off.
+func (h *hands) run(ctx context.Context, lane string) {
+	for {
+		h.mu.Lock()
+		queue := h.lanes[lane]
+		if len(queue) == 0 || ctx.Err() != nil {
+			delete(h.lanes, lane)
+			h.mu.Unlock()
+			return
+		}
+		duty := queue[0]
+		h.lanes[lane] = queue[1:]
+		h.mu.Unlock()
+		if duty.Kind != cluster.DutyFence { // a fence never waits for VMs
+			h.slots <- struct{}{}
+		}
+		result, ended := h.carryOut(ctx, duty)
+		if duty.Kind != cluster.DutyFence {
+			<-h.slots
+		}
+		if ended {
+			h.daemon.box.add(func(in *cluster.Input) { in.Results = append(in.Results, result) })
+		}
+	}
+}
+
+// carryOut does one duty. It tells whether there is a result: a daemon that is
+// stopping has none, its next incarnation looks what became of the act.
+func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (cluster.DutyResult, bool) {
+	result := cluster.DutyResult{Duty: duty}
+	if duty.Kind == cluster.DutyLook {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		result.Observation = h.daemon.agent.Look(ctx, duty.Spec)
+		return result, true
+	}
+	wanted := func() error { return cluster.StillWanted(h.daemon.replica.Root(), h.daemon.name, duty) }
+	if err := wanted(); err != nil {
+		// Nothing was done. What is there is for a look to say.
+		h.daemon.logger.Info("an act is not wanted any more", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "why", err)
+		result.Result = resources.Result{Source: resources.Unknown, Why: err.Error()}
+		return result, duty.Kind != cluster.DutyFence
+	}
+	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node", duty.Node, "target", duty.Target)
+	if duty.Kind == cluster.DutyFence {
+		result.Fence = h.daemon.fence(ctx, duty, wanted)
+	} else {
+		result.Result = h.act(ctx, duty, wanted)
+	}
+	h.daemon.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok", result.Result.OK, "why", result.Result.Why)
+	return result, ctx.Err() == nil
+}
+
+func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error) resources.Result {
+	agent, spec := h.daemon.agent, duty.Spec.WithDefaults()
+	bounded := func(limit time.Duration) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, limit+margin)
+	}
+	switch duty.Kind {
+	case cluster.DutyStart:
+		ctx, cancel := bounded(spec.StartTimeout)
+		defer cancel()
+		return agent.Start(ctx, agents.Start{Act: duty.Act, Spec: spec, Definition: duty.Definition, StillWanted: wanted})
+	case cluster.DutyStop:
+		ctx, cancel := bounded(spec.StopTimeout + spec.DestroyTimeout)
+		defer cancel()
+		return agent.Stop(ctx, agents.Stop{Act: duty.Act, Spec: spec, Kill: duty.Kill})
+	case cluster.DutyMigrate:
+		ctx, cancel := bounded(spec.MigrateTimeout)
+		defer cancel()
+		defer h.setProgress(duty.Service, nil)
+		return agent.Migrate(ctx, agents.Migrate{Act: duty.Act, Spec: spec, Target: duty.Target, StillWanted: wanted,
+			Progress: func(p agents.Progress) { h.setProgress(duty.Service, &p) }})
+	case cluster.DutyResume:
+		ctx, cancel := bounded(0)
+		defer cancel()
+		return agent.Resume(ctx, spec)
+	case cluster.DutyPause:
+		ctx, cancel := bounded(0)
+		defer cancel()
+		return agent.Pause(ctx, spec)
+	}
+	return resources.Result{Source: resources.Unknown, Why: "no hand for duty " + string(duty.Kind)}
+}
+
+func (h *hands) setProgress(service string, p *agents.Progress) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p == nil {
+		delete(h.progress, service)
+		return
+	}
+	h.progress[service] = *p
+}
+
+func (h *hands) progressOf(service string) (agents.Progress, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p, moving := h.progress[service]
+	return p, moving
+}

@@ -1,0 +1,92 @@
+package daemon
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+// kernelBootID is fresh at each boot of the operating system (random(4)).
+const kernelBootID = "/proc/sys/kernel/random/boot_id"
+
+// BootID reads the boot id of the operating system.
+func BootID(node config.Node) (string, error) {
+	path := node.BootIDFile
+	if path == "" {
+		path = kernelBootID
+	}
+	return readWord(path, "the boot id")
+}
+
+// HardwareUUID reads the machine's hardware UUID. Where a machine tells none
+// (some boards, containers), one is derived from the machine id, so that the
+// machine still has an identity; its BMC cannot be recognised by it.
+func HardwareUUID(node config.Node) (string, error) {
+	uuid, err := readWord(node.HardwareUUIDFile, "the hardware UUID")
+	if err == nil {
+		return strings.ToLower(uuid), nil
+	}
+	id, idErr := readWord("/etc/machine-id", "the machine id")
+	if idErr != nil {
+		return "", fmt.Errorf("%w; give hardware_uuid_file in %s", err, config.NodePath)
+	}
+	sum := sha256.Sum256([]byte("clusterd " + id))
+	h := hex.EncodeToString(sum[:16])
+	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:]), nil
+}
+
+func readWord(path, what string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", what, err)
+	}
+	word := strings.TrimSpace(string(text))
+	if word == "" || len(word) > 128 {
+		return "", fmt.Errorf("read %s: %s holds no usable value", what, path)
+	}
+	return word, nil
+}
+
+// Advertised is the address under which the others reach a node's TLS port.
+// Without a configured address it is the one that leads to the outside.
+func Advertised(node config.Node) (string, error) {
+	host := node.Address
+	if host == "" {
+		found, err := outwardAddress()
+		if err != nil {
+			return "", fmt.Errorf("find this host's address: %w; give address in %s", err, config.NodePath)
+		}
+		host = found
+	}
+	return net.JoinHostPort(host, strconv.Itoa(node.Port)), nil
+}
+
+// outwardAddress is the first global unicast address of an interface that is up.
+func outwardAddress() (string, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", err
+	}
+	for _, a := range addresses {
+		if network, ok := a.(*net.IPNet); ok && network.IP.IsGlobalUnicast() && network.IP.To4() != nil {
+			return network.IP.String(), nil
+		}
+	}
+	return "", fmt.Errorf("no interface has a global IPv4 address")
+}
+
+// withPort gives another port of the host behind an address. Every node of a
+// cluster uses the same port numbers.
+func withPort(address string, port int) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}

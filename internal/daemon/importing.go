@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+// Importer takes existing VMs of this host in.
+type Importer interface {
+	// Dump returns the definition of a VM by the hypervisor's name.
+	Dump(ctx context.Context, title string) (definition, uuid string, err error)
+	// Unpersist removes the persistent definition and keeps the guest, its NVRAM
+	// and its TPM state.
+	Unpersist(ctx context.Context, uuid string) error
+}
+
+// importLimit bounds the whole import.
+const importLimit = 30 * time.Second
+
+// importVM adds an existing VM to the document and then removes libvirt's
+// persistent copy, so that only the cluster starts it. The guest is not
+// touched: the inventory finds it running and takes it in.
+func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) error {
+	var asked api.ImportRequest
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	d := s.daemon
+	ctx, cancel := context.WithTimeout(r.Context(), importLimit)
+	defer cancel()
+	if asked.Node != "" && asked.Node != d.name {
+		address, known := d.peers()[asked.Node]
+		if !known {
+			return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", asked.Node)
+		}
+		var reply api.Reply
+		if err := d.ask(ctx, asked.Node, address, http.MethodPost, api.PathImport, asked, &reply); err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, reply)
+		return nil
+	}
+	if d.options.Importer == nil {
+		return refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.name)
+	}
+	definition, uuid, err := d.options.Importer.Dump(ctx, asked.Title)
+	if err != nil {
+		return refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
+	}
+	name, err := d.declareImported(ctx, asked, definition, who.Name)
+	if err != nil {
+		return err
+	}
+	if err := d.options.Importer.Unpersist(ctx, uuid); err != nil {
+		return refuse(http.StatusConflict, "refused", "%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
+	}
+	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: name + " is managed now; its guest was not touched"})
+	return nil
+}
+
+func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, definition, by string) (string, error) {
+	if err := d.log.Verify(ctx); err != nil {
+		return "", err
+	}
+	root := d.replica.Root()
+	name := "vm:" + asked.Title
+	if root.Services.Has(name) {
+		return name, nil // an import that was cut short is finished
+	}
+	text, err := config.AddService(root.Config.Text, root.Cluster, name, asked.Domain, definition)
+	if err != nil {
+		return "", refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	parsed, err := config.Parse("document", []byte(text), nil, &root.Document)
+	if err != nil {
+		return "", faulty(err)
+	}
+	applied, err := d.propose(ctx, cluster.Configure{Base: root.Config.Version, Text: parsed.Text, Document: parsed.Document, Blobs: missingBlobs(root, parsed.Blobs), By: by, Reason: "imported " + asked.Title + " from " + d.name})
+	if err != nil {
+		return "", err
+	}
+	if why := applied.Refused[0]; why != "" {
+		return "", refuse(http.StatusConflict, "refused", "%s", why)
+	}
+	return name, nil
+}

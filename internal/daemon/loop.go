@@ -1,0 +1,54 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// loop is the only goroutine that steps the mind.
+func (d *Daemon) loop(ctx context.Context) {
+	ticker := time.NewTicker(cluster.Tick)
+	defer ticker.Stop()
+	mind := cluster.NewNode(d.name)
+	started := time.Now()
+	counts := map[string]uint64{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-d.box.woken:
+		}
+		in := d.box.drain()
+		in.Beats = d.newBeats(counts)
+		in.State = d.replica.Root()
+		in.Incarnation = d.incarnation.Load()
+		role := d.role.Load()
+		in.Leader, in.Leading = role.leader, role.leading
+		out := mind.Step(time.Since(started), in)
+		d.notes.Store(&out.Notes)
+		for _, p := range out.Propose {
+			d.carry(ctx, p)
+		}
+		for _, duty := range out.Do {
+			d.hands.take(ctx, duty)
+		}
+		for _, node := range out.Test {
+			d.test(ctx, node)
+		}
+	}
+}
+
+// newBeats compares the heartbeat counters with those of the last Step.
+func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
+	var beats []cluster.Beat
+	for node, beat := range d.pulse.Heard() {
+		if beat.Count != counts[node] {
+			counts[node] = beat.Count
+			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation})
+		}
+	}
+	return beats
+}

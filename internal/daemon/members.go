@@ -1,0 +1,166 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// membersEvery is how often the links are brought in line with the State.
+const membersEvery = time.Second
+
+// wantedVoters is how many votes there shall be where there are enough nodes.
+const wantedVoters = 5
+
+// peers are the TLS addresses of the other nodes: by the State, and by the
+// membership file as long as the State does not tell.
+func (d *Daemon) peers() map[string]string {
+	root := d.replica.Root()
+	found := map[string]string{}
+	if root.Nodes.Len() == 0 {
+		for node, address := range d.membership.Members {
+			found[node] = address
+		}
+	}
+	for _, node := range root.Nodes.Keys() {
+		n, _ := root.Nodes.Get(node)
+		found[node] = n.Address
+	}
+	delete(found, d.name)
+	return found
+}
+
+// keepMembers brings heartbeats, gossip and, on the leader, the log's members
+// in line with the State.
+func (d *Daemon) keepMembers(ctx context.Context) {
+	index := ^uint64(0)
+	for {
+		changed := d.replica.Changed()
+		if root := d.replica.Root(); root.Index != index {
+			index = root.Index
+			d.linkPeers()
+			d.leaveIfRemoved(root)
+		}
+		if d.role.Load().leading {
+			if err := d.changeLogMembers(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNotLeader) {
+				d.logger.Info("the log's members were not changed", "error", err)
+			}
+		}
+		timer := time.NewTimer(membersEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-changed:
+			timer.Stop()
+			if !sleep(ctx, 20*time.Millisecond) { // entries come in bursts
+				return
+			}
+		case <-timer.C:
+		}
+	}
+}
+
+func (d *Daemon) linkPeers() {
+	var links []quorum.Peer
+	var seeds []string
+	peers := d.peers()
+	for _, node := range sortedNames(peers) {
+		address := peers[node]
+		links = append(links, quorum.Peer{ID: node, Beats: []string{withPort(address, d.options.Node.HeartbeatPort)}, Wire: address})
+		seeds = append(seeds, withPort(address, d.options.Node.GossipPort))
+	}
+	if err := d.pulse.SetPeers(links); err != nil {
+		d.warnings.set("heartbeats", err.Error())
+	}
+	if d.gossip != nil {
+		if err := d.gossip.SetSeeds(seeds); err != nil {
+			d.warnings.set("gossip", err.Error())
+		}
+	}
+	if d.options.Addresses != nil {
+		d.options.Addresses.set(d.replica.Root(), peers)
+	}
+}
+
+// leaveIfRemoved stops the daemon of a node that was taken out of the cluster,
+// and drops connections to those that were.
+func (d *Daemon) leaveIfRemoved(root *cluster.State) {
+	if _, removed := root.Removed.Get(d.store.Identity().Self.Fingerprint); removed {
+		d.logger.Error("this node was removed from the cluster; its daemon stops, what runs here runs on", "node", d.name)
+		d.end(ErrRemoved)
+		return
+	}
+	d.mux.Disconnect(func(peer pki.Peer) bool { return d.standing(peer).Kind == pki.StandingRemoved })
+}
+
+// changeLogMembers makes one step: first who is a member at all, then who votes.
+func (d *Daemon) changeLogMembers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	root := d.replica.Root()
+	members := d.log.Members()
+	known := map[string]quorum.Member{}
+	for _, m := range members {
+		known[m.ID] = m
+		if !root.Nodes.Has(m.ID) && m.ID != d.name {
+			return d.log.Remove(ctx, m.ID)
+		}
+	}
+	for _, name := range root.Nodes.Keys() {
+		n, _ := root.Nodes.Get(name)
+		m, member := known[name]
+		switch {
+		case !member:
+			return d.log.AddNonvoter(ctx, name, n.Address)
+		case m.Address != n.Address && n.Address != "" && m.Voter && name != d.name:
+			return d.log.AddVoter(ctx, name, n.Address)
+		case m.Address != n.Address && n.Address != "" && name != d.name:
+			return d.log.AddNonvoter(ctx, name, n.Address)
+		}
+	}
+	return d.changeVoters(ctx, root, members)
+}
+
+func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members []quorum.Member) error {
+	healthy, sites, heard := map[string]bool{d.name: true}, map[string]string{}, d.pulse.Heard()
+	applied := d.log.Applied()
+	for _, name := range root.Nodes.Keys() {
+		n, _ := root.Nodes.Get(name)
+		sites[name] = root.Document.Nodes[name].Site
+		beat, alive := heard[name]
+		if name != d.name && alive && n.Reachable() {
+			// A node without a vote gets one only when it is caught up.
+			healthy[name] = applied < beat.Applied+200
+		}
+	}
+	change, wanted := quorum.NextVoterChange(members, healthy, sites, wantedVoters)
+	if !wanted {
+		return nil
+	}
+	d.logger.Info("the voters change", "why", change.Why)
+	if change.Promote != "" {
+		for _, m := range members {
+			if m.ID == change.Promote {
+				return d.log.AddVoter(ctx, m.ID, m.Address)
+			}
+		}
+		return fmt.Errorf("%s is no member of the log", change.Promote)
+	}
+	return d.log.Demote(ctx, change.Demote)
+}
+
+// hostsOf is the host part of an address, for a certificate's names.
+func hostsOf(address string) []string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	return []string{host}
+}

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// ask puts a question to another node's interface.
+func (d *Daemon) ask(ctx context.Context, node, address, method, path string, body, into any) error {
+	transport := &http.Transport{DisableKeepAlives: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return pki.Dial(ctx, d.store, address, node, protocolAPI)
+	}}
+	return exchange(ctx, transport, method, path, body, into)
+}
+
+// exchange makes one request over a transport that knows where to go.
+func exchange(ctx context.Context, transport http.RoundTripper, method, path string, body, into any) error {
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "https://clusterd"+path, content)
+	if err != nil {
+		return err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, largestBody))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode/100 != 2 {
+		var failure api.Failure
+		if json.Unmarshal(text, &failure) == nil && failure.Message != "" {
+			return failure
+		}
+		return fmt.Errorf("answered %s", response.Status)
+	}
+	return json.Unmarshal(text, into)
+}
+
+// identityFinding compares what the BMC says with what the machine says.
+func (d *Daemon) identityFinding(identity string) Finding {
+	f := Finding{Node: d.name, What: "BMC identity", Severity: "ok", Text: "the fence device tells this machine's hardware UUID"}
+	switch {
+	case identity == "":
+		f.Severity, f.Text, f.Next = "warning", "the fence device does not tell whose it is", "its results stay unknown until it is verified by a drill"
+	case !fence.SamePlatform(identity, d.hardware):
+		f.Severity, f.Text, f.Next = "error", fmt.Sprintf("the fence device says %s, this machine is %s", identity, d.hardware), "check the device's address: it may belong to another machine, and will not be used"
+	}
+	return f
+}

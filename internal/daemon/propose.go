@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// proposeTimeout bounds one proposal. A proposal that outlives it may still be
+// committed; the mind learns that from the State.
+const proposeTimeout = 5 * time.Second
+
+// propose puts commands into the log and returns what Apply made of them here.
+func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (cluster.Applied, error) {
+	data, err := cluster.Encode(commands)
+	if err != nil {
+		return cluster.Applied{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	committed, err := d.log.Propose(ctx, data)
+	if err != nil {
+		return cluster.Applied{}, err
+	}
+	applied, ok := committed.Result.(cluster.Applied)
+	if !ok {
+		return cluster.Applied{}, fmt.Errorf("entry %d: %w", committed.Index, quorum.ErrOutcomeUnknown)
+	}
+	return applied, nil
+}
+
+// carry sends one proposal of the mind on its way. Proposals are independent:
+// one that hangs delays no other.
+func (d *Daemon) carry(ctx context.Context, p cluster.Proposal) {
+	d.work.Go(func() {
+		applied, err := d.propose(ctx, p.Commands...)
+		done := cluster.ProposalDone{ID: p.ID, Failed: err != nil, Refused: applied.Refused}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNoLeader) {
+			d.logger.Warn("a proposal did not get through", "kind", p.Commands[0].Kind(), "error", err)
+		}
+		for i, why := range applied.Refused {
+			if why != "" {
+				d.logger.Info("a command was refused", "kind", p.Commands[i].Kind(), "why", why)
+			}
+		}
+		d.box.add(func(in *cluster.Input) { in.Proposals = append(in.Proposals, done) })
+	})
+}

@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// replica is this node's copy of the State. The log's goroutine owns it; others
+// read roots.
+type replica struct {
+	state cluster.State
+	root  atomic.Pointer[cluster.State]
+	// fatal ends the daemon with words: going on after an entry that cannot be
+	// understood would make this State differ from the others'.
+	fatal func(reason string)
+	// applied is told of each entry; it must not block.
+	applied func()
+
+	mu      sync.Mutex
+	changed chan struct{}
+}
+
+func newReplica(fatal func(string), applied func()) *replica {
+	r := &replica{fatal: fatal, applied: applied, changed: make(chan struct{})}
+	r.root.Store(r.state.Fork())
+	return r
+}
+
+// Root is the newest State. It never changes.
+func (r *replica) Root() *cluster.State { return r.root.Load() }
+
+// Changed is closed when a newer root than the one read after this call exists.
+func (r *replica) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+func (r *replica) publish() {
+	r.root.Store(r.state.Fork())
+	r.mu.Lock()
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	r.applied()
+}
+
+// Apply implements quorum.Machine. Its result is a cluster.Applied.
+func (r *replica) Apply(entry quorum.Entry) any {
+	commands, err := cluster.Decode(entry.Data)
+	if err != nil {
+		r.fatal(fmt.Sprintf("log entry %d: %v", entry.Index, err))
+		return cluster.Applied{Index: entry.Index, Refused: []string{err.Error()}, Codes: []int{-1}}
+	}
+	applied := cluster.Apply(&r.state, cluster.Entry{Index: entry.Index, At: entry.At, Commands: commands})
+	r.publish()
+	return applied
+}
+
+// Snapshot implements quorum.Machine.
+func (r *replica) Snapshot() func(io.Writer) error {
+	root := r.state.Fork()
+	return func(w io.Writer) error { return json.NewEncoder(w).Encode(root) }
+}
+
+// Restore implements quorum.Machine.
+func (r *replica) Restore(snapshot io.Reader) error {
+	var state cluster.State
+	if err := json.NewDecoder(snapshot).Decode(&state); err != nil {
+		return fmt.Errorf("read the snapshot of the cluster's state: %w", err)
+	}
+	if state.Level > cluster.CurrentLevel {
+		r.fatal(fmt.Sprintf("the snapshot is at level %d, this clusterd knows level %d; install the version the other nodes run", state.Level, cluster.CurrentLevel))
+	}
+	r.state = state
+	r.publish()
+	return nil
+}

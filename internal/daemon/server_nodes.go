@@ -1,0 +1,193 @@
+package daemon
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"sort"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// token makes a join token; the cluster keeps only the hash of its secret.
+func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error {
+	var asked api.TokenRequest
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	d := s.daemon
+	root := d.replica.Root()
+	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
+		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s to replace", asked.Replace)
+	}
+	ca, err := authority(root)
+	if err != nil {
+		return err
+	}
+	if asked.Validity == 0 {
+		asked.Validity = pki.TokenLife
+	}
+	addresses := []string{d.address}
+	for _, node := range sortedNames(d.peers()) {
+		addresses = append(addresses, d.peers()[node])
+	}
+	if len(addresses) > 3 {
+		addresses = addresses[:3]
+	}
+	token, stored, err := pki.NewToken(root.ID, ca.Pin(), addresses, time.Now(), asked.Validity)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
+	}
+	applied, err := d.propose(r.Context(), cluster.AddToken{ID: token.ID, Token: cluster.Token{Hash: stored.SecretHash, Expires: stored.ExpiresAt, Replace: asked.Replace, By: who.Name}})
+	if err != nil {
+		return err
+	}
+	if err := applied.Err(); err != nil {
+		return refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	writeJSON(w, http.StatusOK, api.TokenReply{Text: token.Text(), Expires: stored.ExpiresAt})
+	return nil
+}
+
+// join takes a machine in that shows a token: the secret is verified here, the
+// token is used up in the log, and only then a certificate is signed.
+func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var asked api.JoinRequest
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	d := s.daemon
+	if err := d.log.Verify(r.Context()); err != nil {
+		return err
+	}
+	root := d.replica.Root()
+	secret, err := base64.RawURLEncoding.DecodeString(asked.Secret)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "bad_request", "the secret cannot be read")
+	}
+	token, known := root.Tokens.Get(asked.TokenID)
+	if !known {
+		return refuse(http.StatusForbidden, "bad_token", "%v", pki.ErrTokenUnknown)
+	}
+	if err := (pki.Stored{ID: asked.TokenID, SecretHash: token.Hash, ExpiresAt: token.Expires}).Verify(secret, time.Now()); err != nil {
+		return refuse(http.StatusForbidden, "bad_token", "%v", err)
+	}
+	request, err := pki.ParseRequest([]byte(asked.Request))
+	if err != nil || request.Name != asked.Node {
+		return refuse(http.StatusBadRequest, "bad_request", "the certificate request is not one of node %s", asked.Node)
+	}
+	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint, HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
+	applied, err := d.propose(r.Context(), command)
+	if err != nil {
+		return err
+	}
+	if why := applied.Refused[0]; why != "" {
+		return refuse(http.StatusConflict, "refused", "%s", why)
+	}
+	ca, err := authority(d.replica.Root())
+	if err != nil {
+		return err
+	}
+	chain, err := ca.SignNode([]byte(asked.Request), asked.Node, append(hostsOf(asked.Address), asked.Addresses...), time.Now(), pki.NodeValidity)
+	if err != nil {
+		return err
+	}
+	members := d.peers()
+	members[d.name] = d.address
+	delete(members, asked.Node)
+	writeJSON(w, http.StatusOK, api.JoinReply{ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority, GossipKey: d.gossipKey, Members: members})
+	return nil
+}
+
+// nodes removes a node, or lets it leave.
+func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error {
+	var asked api.NodeRequest
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	var command cluster.Command
+	switch asked.Op {
+	case "remove":
+		command = cluster.RemoveNode{Node: asked.Node, By: who.Name, Why: asked.Reason}
+	case "leave":
+		command = cluster.Leave{Node: asked.Node, By: who.Name}
+	default:
+		return refuse(http.StatusBadRequest, "bad_request", "%q is no operation on a node", asked.Op)
+	}
+	applied, err := s.daemon.propose(r.Context(), command)
+	if err != nil {
+		return err
+	}
+	if why := applied.Refused[0]; why != "" {
+		return refuse(http.StatusConflict, "refused", "%s", why)
+	}
+	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: "Success"})
+	return nil
+}
+
+// client signs a certificate for remote tools.
+func (s *server) client(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var asked api.ClientRequest
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	root := s.daemon.replica.Root()
+	ca, err := authority(root)
+	if err != nil {
+		return err
+	}
+	chain, err := ca.SignClient([]byte(asked.Request), asked.User, pki.Role(asked.Role), time.Now(), pki.ClientValidity)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
+	}
+	writeJSON(w, http.StatusOK, api.ClientReply{Certificate: string(chain), Authority: root.Secrets.Authority})
+	return nil
+}
+
+// fenceStatus tells per node how it could be fenced.
+func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, _ caller) error {
+	root := s.daemon.replica.Root()
+	status := api.FenceStatus{Nodes: []api.FenceNode{}}
+	for _, name := range root.Nodes.Keys() {
+		node := api.FenceNode{Node: name, Unprotected: unprotected(root, name), Devices: []api.FenceDevice{}}
+		for _, level := range root.Document.Nodes[name].Fence {
+			for _, device := range level.Devices {
+				declared := root.Document.Devices[device]
+				check, _ := root.Checks.Get(device)
+				line := api.FenceDevice{Name: device, Driver: declared.Driver, Address: declared.Address, Power: string(check.Power), Problem: check.Problem, Checked: check.At, By: check.By}
+				if entry, found := s.daemon.checks.get(device); found {
+					line.Checked, line.By = entry.at, s.daemon.name
+				}
+				node.Devices = append(node.Devices, line)
+			}
+		}
+		status.Nodes = append(status.Nodes, node)
+	}
+	sort.Slice(status.Nodes, func(i, j int) bool { return status.Nodes[i].Node < status.Nodes[j].Node })
+	writeJSON(w, http.StatusOK, status)
+	return nil
+}
+
+// backup sends the whole State; it holds secrets.
+func (s *server) backup(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if err := s.daemon.log.Verify(r.Context()); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(s.daemon.replica.Root())
+}
+
+// door answers the doorkeeper: may this managed VM come up here now?
+func (s *server) door(w http.ResponseWriter, r *http.Request, _ caller) error {
+	uuid := r.URL.Query().Get("uuid")
+	service, may, why := cluster.Passable(s.daemon.replica.Root(), s.daemon.name, uuid)
+	if !may {
+		s.daemon.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", r.URL.Query().Get("operation"), "why", why)
+		return refuse(http.StatusForbidden, "refused", "%s", why)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,236 @@
+package daemon
+
+import (
+	"net/http"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+)
+
+// shownEvents is how many events are sent when nobody says how many.
+const shownEvents = 500
+
+func userName(uid uint32) string {
+	number := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(number); err == nil {
+		return u.Username
+	}
+	return "uid " + number
+}
+
+func (s *server) status(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if r.URL.Query().Get("fresh") == "1" {
+		if err := s.daemon.log.Verify(r.Context()); err != nil {
+			return err
+		}
+	}
+	writeJSON(w, http.StatusOK, s.daemon.Status(time.Now()))
+	return nil
+}
+
+// Status is the cluster as this node sees it.
+func (d *Daemon) Status(now time.Time) api.Status {
+	root, role := d.replica.Root(), d.role.Load()
+	status := api.Status{
+		Cluster: d.membership.Cluster, ID: d.membership.ID, Generation: root.Generation, ConfigVersion: root.Config.Version,
+		At: now, Quorate: role.leader != "", Leader: role.leader, Local: d.name, Index: root.Index,
+		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(),
+	}
+	if role.leading {
+		status.Notes = *d.notes.Load()
+	}
+	voters := map[string]bool{}
+	for _, m := range d.log.Members() {
+		voters[m.ID] = m.Voter
+	}
+	heard := d.pulse.Heard()
+	for _, name := range root.Nodes.Keys() {
+		n, _ := root.Nodes.Get(name)
+		node := api.Node{
+			Name: name, ID: n.ID, State: string(n.State), Local: name == d.name, Leader: name == role.leader, Voter: voters[name], Witness: n.Witness,
+			Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot, Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
+		}
+		node.Online = n.Reachable() && status.Quorate
+		if !status.Quorate {
+			// Without a quorum the State is old; what is heard here is all there is.
+			_, alive := heard[name]
+			node.Online = name == d.name || (alive && n.Reachable())
+		}
+		if root.Fences.Has(name) {
+			node.State = "fencing"
+		}
+		status.Nodes = append(status.Nodes, node)
+	}
+	for _, name := range root.Services.Keys() {
+		service, _ := root.Services.Get(name)
+		status.Services = append(status.Services, d.serviceStatus(root, service))
+	}
+	return status
+}
+
+func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api.Service {
+	out := api.Service{
+		Name: service.Spec.Name, State: int(service.State), StateText: service.State.String(), Flags: int(service.Flags), FlagsText: service.Flags.String(),
+		Owner: service.Owner, LastOwner: service.LastOwner, Restarts: len(service.Restarts), Since: service.SinceAt, Reason: service.Reason,
+	}
+	for _, h := range service.Holders {
+		out.Holders = append(out.Holders, h.Node)
+	}
+	if service.Owner != "" {
+		out.Unprotected = unprotected(root, service.Owner)
+	}
+	if service.Intent != nil && out.Owner == "" {
+		out.Owner = service.Intent.Node
+	}
+	if p, moving := d.hands.progressOf(service.Spec.Name); moving {
+		out.Progress = progressOf(p)
+	}
+	return out
+}
+
+func progressOf(p agents.Progress) *api.Progress {
+	return &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining, BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
+}
+
+// unprotected says why a node could not be fenced; empty when it could.
+func unprotected(root *cluster.State, node string) string {
+	levels := root.Document.Nodes[node].Fence
+	if len(levels) == 0 {
+		return "no fence device is configured for " + node
+	}
+	for _, level := range levels {
+		usable := len(level.Devices) > 0
+		for _, device := range level.Devices {
+			check, asked := root.Checks.Get(device)
+			usable = usable && asked && check.Problem == ""
+		}
+		if usable {
+			return ""
+		}
+	}
+	device := levels[0].Devices[0]
+	if check, asked := root.Checks.Get(device); asked {
+		return "fence device " + device + ": " + check.Problem
+	}
+	return "fence device " + device + " was not asked yet"
+}
+
+func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error {
+	query := r.URL.Query()
+	after, _ := strconv.ParseUint(query.Get("after"), 10, 64)
+	limit, _ := strconv.Atoi(query.Get("limit"))
+	deadline := time.NewTimer(waitOf(r))
+	defer deadline.Stop()
+	for {
+		changed := s.daemon.replica.Changed()
+		page := pick(s.daemon.replica.Root(), after, limit, query.Get("service"), query.Get("node"))
+		if len(page.Events) > 0 || waitOf(r) == 0 {
+			writeJSON(w, http.StatusOK, page)
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			writeJSON(w, http.StatusOK, page)
+			return nil
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+	}
+}
+
+// pick chooses events, oldest first; of too many the newest.
+func pick(root *cluster.State, after uint64, limit int, service, node string) api.Events {
+	if limit <= 0 || limit > 5000 {
+		limit = shownEvents
+	}
+	page := api.Events{Events: []cluster.Event{}}
+	if len(root.Timeline) > 0 {
+		page.Oldest = root.Timeline[0].Index
+	}
+	for _, e := range root.Timeline {
+		if e.Index <= after || (service != "" && e.Subject != service) || (node != "" && e.Node != node && e.Subject != node) {
+			continue
+		}
+		page.Events = append(page.Events, e)
+	}
+	if excess := len(page.Events) - limit; excess > 0 && after == 0 {
+		page.Events = page.Events[excess:]
+	} else if excess > 0 {
+		page.Events = page.Events[:limit]
+	}
+	return page
+}
+
+func waitOf(r *http.Request) time.Duration {
+	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
+	if err != nil || wait < 0 {
+		return 0
+	}
+	return min(wait, longestWait)
+}
+
+// request takes an administrator's wish in. Once answered it is in the log
+// (law L7); the same id again is answered with its state.
+func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) error {
+	var asked api.Request
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	if asked.ID == "" || len(asked.ID) > 64 || len(asked.Reason) > 500 {
+		return refuse(http.StatusBadRequest, "bad_request", "a request needs an id of at most 64 bytes and a reason of at most 500")
+	}
+	applied, err := s.daemon.propose(r.Context(), cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name, Reason: asked.Reason})
+	if err != nil {
+		return err
+	}
+	if err := applied.Err(); err != nil {
+		return refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	writeJSON(w, http.StatusOK, s.reply(s.daemon.replica.Root(), asked.ID))
+	return nil
+}
+
+func (s *server) requestState(w http.ResponseWriter, r *http.Request, _ caller) error {
+	id := r.PathValue("id")
+	deadline := time.NewTimer(waitOf(r))
+	defer deadline.Stop()
+	for {
+		changed := s.daemon.replica.Changed()
+		root := s.daemon.replica.Root()
+		request, known := root.Requests.Get(id)
+		if !known {
+			if err := s.daemon.log.Verify(r.Context()); err != nil {
+				return err
+			}
+			if request, known = s.daemon.replica.Root().Requests.Get(id); !known {
+				return refuse(http.StatusNotFound, "unknown_request", "no request %s is known; it was not taken in, or is too old", id)
+			}
+		}
+		if request.Done || waitOf(r) == 0 {
+			writeJSON(w, http.StatusOK, s.reply(root, id))
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			writeJSON(w, http.StatusOK, s.reply(root, id))
+			return nil
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+	}
+}
+
+func (s *server) reply(root *cluster.State, id string) api.Reply {
+	request, _ := root.Requests.Get(id)
+	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner, Why: request.Why, Total: request.Total, Downtime: request.Downtime}
+	if p, moving := s.daemon.hands.progressOf(request.Service); moving && !request.Done {
+		reply.Progress = progressOf(p)
+	}
+	return reply
+}

@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// standing is what the replicated State says about a peer's key.
+func (d *Daemon) standing(peer pki.Peer) pki.Standing {
+	root := d.replica.Root()
+	if removed, gone := root.Removed.Get(peer.Fingerprint); gone {
+		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: removed.At}
+	}
+	if n, known := root.Nodes.Get(peer.Name); known && peer.Kind == pki.KindNode && n.Fingerprint == peer.Fingerprint {
+		return pki.Standing{Kind: pki.StandingMember}
+	}
+	return pki.Standing{Kind: pki.StandingUnheard}
+}
+
+// warnDates tells once per node that its certificate's dates were forgiven.
+func (d *Daemon) warnDates(node, reason string) {
+	if d.warnings.set("certificate of "+node, reason) {
+		d.logger.Warn("a known node's certificate dates were forgiven; check the clocks", "node", node, "why", reason)
+	}
+}
+
+// keepIdentity renews this node's certificate at two thirds of its life. Every
+// node holds the authority's key in its State, and asks itself.
+func (d *Daemon) keepIdentity(ctx context.Context) {
+	for {
+		identity := d.store.Identity()
+		if pki.NeedsRenewal(identity.Certificate, time.Now()) {
+			if err := d.renew(); err != nil {
+				d.warnings.set("certificate", "this node's certificate could not be renewed: "+err.Error())
+				d.logger.Warn("the certificate could not be renewed", "error", err)
+			} else {
+				d.warnings.set("certificate", "")
+			}
+		}
+		if !sleep(ctx, time.Minute) {
+			return
+		}
+	}
+}
+
+func (d *Daemon) renew() error {
+	ca, err := authority(d.replica.Root())
+	if err != nil {
+		return err
+	}
+	old := d.store.Identity()
+	request, err := pki.NewRequest(old.Key, d.name)
+	if err != nil {
+		return err
+	}
+	chain, err := ca.SignNode(request, d.name, hostsOf(d.address), time.Now(), pki.NodeValidity)
+	if err != nil {
+		return err
+	}
+	renewed, err := pki.NewIdentity(old.Key, chain)
+	if err != nil {
+		return err
+	}
+	if err := pki.SaveIdentity(string(d.options.Folder), renewed); err != nil {
+		return err
+	}
+	d.logger.Info("the node's certificate was renewed", "until", renewed.Certificate.NotAfter)
+	return d.store.Replace(renewed)
+}
+
+// authority loads the cluster's CA from the State.
+func authority(root *cluster.State) (*pki.CA, error) {
+	if root.Secrets.Authority == "" {
+		return nil, fmt.Errorf("this node does not hold the cluster's state yet; try again in a moment")
+	}
+	return pki.LoadCA([]byte(root.Secrets.Authority), []byte(root.Secrets.AuthorityKey))
+}
+
+// warnings are this node's own troubles, by subject.
+type warnings struct {
+	mu   sync.Mutex
+	list map[string]string
+}
+
+// maxWarnings bounds the list; one subject has one line.
+const maxWarnings = 64
+
+// set records or (with an empty text) clears a warning; it tells whether that
+// changed anything.
+func (w *warnings) set(subject, text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.list == nil {
+		w.list = map[string]string{}
+	}
+	old, known := w.list[subject]
+	if text == "" {
+		delete(w.list, subject)
+		return known
+	}
+	if !known && len(w.list) >= maxWarnings {
+		return false
+	}
+	w.list[subject] = text
+	return old != text
+}
+
+func (w *warnings) texts() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var texts []string
+	for _, subject := range slices.Sorted(maps.Keys(w.list)) {
+		texts = append(texts, subject+": "+w.list[subject])
+	}
+	return texts
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Finding is what a doctor says about one thing.
+type Finding = api.Finding
