@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/xml"
 	"fmt"
 	"os"
@@ -13,11 +13,8 @@ import (
 	"time"
 )
 
-//go:embed guest/tick.c
-var guestSource []byte
-
-//go:embed guest/tick.ld
-var guestLayout []byte
+//go:embed guest/tick.c guest/machine.h guest/devices.h guest/tick.ld
+var guestSource embed.FS
 
 // Guest describes a tiny guest without operating system.
 type Guest struct {
@@ -109,12 +106,41 @@ func cacheDirectory() string {
 	return filepath.Join(root, "clusterd-lab")
 }
 
+type guestFile struct {
+	name    string
+	content []byte
+}
+
+// guestFiles lists the guest's source in the order of names, which embed.FS promises.
+func guestFiles() ([]guestFile, error) {
+	entries, err := guestSource.ReadDir("guest")
+	if err != nil {
+		return nil, err
+	}
+	var files []guestFile
+	for _, entry := range entries {
+		content, err := guestSource.ReadFile("guest/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, guestFile{entry.Name(), content})
+	}
+	return files, nil
+}
+
 // buildGuest compiles the guest, or takes it from the cache where an earlier lab with the same source left it.
 func buildGuest(ctx context.Context, target string) error {
-	sum := sha256.Sum256(append(append([]byte(nil), guestSource...), guestLayout...))
-	cached := filepath.Join(cacheDirectory(), fmt.Sprintf("tick-%x.elf", sum[:8]))
+	files, err := guestFiles()
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	for _, file := range files {
+		fmt.Fprintf(sum, "%s\n%s\n", file.name, file.content)
+	}
+	cached := filepath.Join(cacheDirectory(), fmt.Sprintf("tick-%x.elf", sum.Sum(nil)[:8]))
 	if _, err := os.Stat(cached); err != nil {
-		if err := compileGuest(ctx, cached); err != nil {
+		if err := compileGuest(ctx, files, cached); err != nil {
 			return fmt.Errorf("build the guest: %w", err)
 		}
 	}
@@ -126,7 +152,7 @@ func buildGuest(ctx context.Context, target string) error {
 }
 
 // compileGuest needs only gcc and ld: the code is freestanding, so no 32-bit libraries are involved.
-func compileGuest(ctx context.Context, target string) error {
+func compileGuest(ctx context.Context, files []guestFile, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	directory, err := os.MkdirTemp("", "clusterd-guest-")
@@ -135,11 +161,10 @@ func compileGuest(ctx context.Context, target string) error {
 	}
 	defer os.RemoveAll(directory)
 	inside := func(name string) string { return filepath.Join(directory, name) }
-	if err := os.WriteFile(inside("tick.c"), guestSource, 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(inside("tick.ld"), guestLayout, 0o644); err != nil {
-		return err
+	for _, file := range files {
+		if err := os.WriteFile(inside(file.name), file.content, 0o644); err != nil {
+			return err
+		}
 	}
 	compile := "gcc -m32 -march=i386 -Os -Wall -Wextra -ffreestanding -fno-builtin -fno-pic -fno-pie -fno-stack-protector " +
 		"-fno-asynchronous-unwind-tables -fcf-protection=none -mno-sse -mno-mmx -c -o " + inside("tick.o") + " " + inside("tick.c")

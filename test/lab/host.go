@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/clusterd/clusterd/test/lab/cgroup"
 )
 
 // ErrPowerOff is returned when something is asked of a host that has no power.
@@ -44,7 +46,7 @@ type Host struct {
 // runningHost is what exists only while a host has power.
 type runningHost struct {
 	pid   int
-	group *cgroup
+	group *cgroup.Group
 	gone  chan struct{} // Closed when no process of the host is left.
 }
 
@@ -181,17 +183,17 @@ func (h *Host) writePlan(bootID string) (string, error) {
 // launch starts the host's first process and watches for its end. When that process is reaped, the kernel has already ended all
 // others of its pid namespace; the cgroup is emptied all the same, for processes that were about to enter.
 func (h *Host) launch(command *exec.Cmd) (*runningHost, error) {
-	group, err := newCgroup(fmt.Sprintf("%s-%s", h.lab.options.Prefix, h.Name))
+	group, err := cgroup.New(fmt.Sprintf("%s-%s", h.lab.options.Prefix, h.Name))
 	if err != nil {
 		return nil, err
 	}
-	if err := group.start(command); err != nil {
-		return nil, errors.Join(err, group.kill())
+	if err := group.Start(command); err != nil {
+		return nil, errors.Join(err, group.Kill())
 	}
 	running := &runningHost{pid: command.Process.Pid, group: group, gone: make(chan struct{})}
 	go func() {
 		_ = command.Wait()
-		if err := group.kill(); err != nil {
+		if err := group.Kill(); err != nil {
 			h.lab.logger.Error("processes of a host without power remain", "host", h.Name, "error", err)
 		}
 		h.lab.blocks.DropHost(h.Name)
@@ -232,11 +234,9 @@ func (h *Host) cutPower() error {
 	var failures []error
 	failures = append(failures, h.lab.unplugHost(h.Number))
 	// Without the freeze, processes that die a little later would see the others die, and could act on it.
-	failures = append(failures, running.group.freeze())
+	failures = append(failures, running.group.Freeze())
 	failures = append(failures, syscall.Kill(running.pid, syscall.SIGKILL))
-	if running.group.version == 1 {
-		failures = append(failures, running.group.thaw())
-	}
+	failures = append(failures, running.group.ReleaseKilled())
 	select {
 	case <-running.gone:
 		return nil
@@ -270,7 +270,7 @@ func (h *Host) Freeze() error {
 	if running == nil {
 		return ErrPowerOff
 	}
-	return running.group.freeze()
+	return running.group.Freeze()
 }
 
 // Thaw lets a frozen host go on as if nothing had happened, which is exactly its danger.
@@ -279,7 +279,7 @@ func (h *Host) Thaw() error {
 	if running == nil {
 		return ErrPowerOff
 	}
-	return running.group.thaw()
+	return running.group.Thaw()
 }
 
 // Cut pulls cables out: the management network's, if none is named.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/test/lab/blockserver"
+	"github.com/clusterd/clusterd/test/lab/cgroup"
 )
 
 // ErrInUse is returned by [Up] when a living process keeps a lab with the same prefix.
@@ -52,7 +53,7 @@ type Lab struct {
 	executable string
 	control    net.Listener
 	blocks     *blockserver.Server
-	hubGroup   *cgroup
+	hubGroup   *cgroup.Group
 
 	closeOnce sync.Once
 	closing   chan struct{}
@@ -145,7 +146,7 @@ func (l *Lab) build(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if l.hubGroup, err = newCgroup(l.hubName()); err != nil {
+	if l.hubGroup, err = cgroup.New(l.hubName()); err != nil {
 		return err
 	}
 	if err := l.serveBlocks(); err != nil {
@@ -234,7 +235,7 @@ func (l *Lab) tearDown() error {
 	var failures []error
 	if l.hubGroup != nil {
 		// The BMCs first, so that none of them boots a host again.
-		failures = append(failures, l.hubGroup.kill())
+		failures = append(failures, l.hubGroup.Kill())
 	}
 	var ending sync.WaitGroup
 	for _, host := range l.Hosts {
@@ -264,7 +265,7 @@ func (l *Lab) tearDown() error {
 
 // removeMachineState removes cgroups with their processes, and the hub with its bridges and cables.
 func (l *Lab) removeMachineState(ctx context.Context) error {
-	failure := killLeftoverCgroups(l.options.Prefix)
+	failure := cgroup.KillMatching(regexp.MustCompile("^" + l.options.Prefix + `-(hub|node[0-9]+)$`))
 	if _, err := os.Stat(l.hubNamespacePath()); err == nil {
 		failure = errors.Join(failure, runQuietly(ctx, "", "ip", "netns", "del", l.hubName()))
 	}

@@ -9,58 +9,34 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/clusterd/clusterd/test/lab/cgroup"
 )
 
-// needLab skips a test that needs a real lab where there can be none, and gives it a lab of its own otherwise.
+// needLab gives a test a lab of its own, and checks at the end that nothing is left of it.
 func needLab(t *testing.T, options Options) (*Lab, context.Context) {
 	t.Helper()
-	if os.Getenv("CLUSTERD_LAB") == "" {
-		t.Skip("needs a real lab: set CLUSTERD_LAB=1 (as root, on Debian)")
-	}
-	if err := Check(); err != nil {
-		t.Skip(err)
-	}
-	if missing := Missing(); len(missing) > 0 {
-		t.Skipf("packages are missing: %s; \"lab up\" installs them", strings.Join(missing, " "))
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
-	l, err := Up(ctx, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.CloseOnSignal()
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-		checkNothingLeft(t, l)
-	})
-	return l, ctx
+	t.Cleanup(func() { checkNothingLeft(t, options) })
+	return ForTest(t, ctx, options), ctx
 }
 
-func checkNothingLeft(t *testing.T, l *Lab) {
+func checkNothingLeft(t *testing.T, options Options) {
 	t.Helper()
-	root, _, err := cgroupRoot()
+	root, _, err := cgroup.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, _ := filepath.Glob(filepath.Join(root, l.options.Prefix+"-*"))
-	for _, path := range append(left, l.hubNamespacePath(), l.Directory()) {
+	left, _ := filepath.Glob(filepath.Join(root, options.Prefix+"-*"))
+	for _, path := range append(left, "/run/netns/"+options.Prefix+"-hub", DefaultDirectory(options.Prefix)) {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s is left", path)
 		}
 	}
 	mounts, _ := os.ReadFile("/proc/mounts")
-	if strings.Contains(string(mounts), l.Directory()) || strings.Contains(string(mounts), l.hubName()) {
+	if strings.Contains(string(mounts), DefaultDirectory(options.Prefix)) || strings.Contains(string(mounts), options.Prefix+"-hub") {
 		t.Error("mounts are left")
-	}
-}
-
-func TestLabSmoke(t *testing.T) {
-	l, ctx := needLab(t, Options{Prefix: "smoke"})
-	if err := Smoke(ctx, l, func(line string) { t.Log(line) }); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -139,8 +115,20 @@ func TestLabServices(t *testing.T) {
 	}
 }
 
-// TestLabFaults checks each way to break a host.
+// TestLabFaults checks each way to break a host, on both kinds of cgroup where the machine has both.
 func TestLabFaults(t *testing.T) {
+	t.Run("cgroup2", checkFaults)
+	t.Run("cgroup1", func(t *testing.T) {
+		cgroup.AvoidVersion2 = true
+		t.Cleanup(func() { cgroup.AvoidVersion2 = false })
+		if _, _, err := cgroup.Root(); err != nil {
+			t.Skip("this machine has no cgroup v1 freezer")
+		}
+		checkFaults(t)
+	})
+}
+
+func checkFaults(t *testing.T) {
 	l, ctx := needLab(t, Options{Prefix: "fault", Hosts: 2})
 	first, second := l.Hosts[0], l.Hosts[1]
 	reachable := func(address string) bool {
@@ -231,7 +219,7 @@ func TestLabBMC(t *testing.T) {
 	if err := host.BMC.SetFault(Healthy); err != nil {
 		t.Fatal(err)
 	}
-	host.BMC.SetOffDelay(time.Second)
+	host.BMC.SetOffDelay(4 * time.Second)
 	if _, err := power("off"); err != nil {
 		t.Fatal(err)
 	}
@@ -270,4 +258,81 @@ func TestLabSeesTwoWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(fmt.Sprint(len(runs), " runs; verdict: ", l.CheckSingleWriter("twice")))
+}
+
+func TestLabGuestObeys(t *testing.T) {
+	l, ctx := needLab(t, Options{Prefix: "guest", Hosts: 1})
+	host, guest := l.Hosts[0], Guest{Name: "web", Number: 13}
+	path := filepath.Join(l.SharedDirectory(), "web.xml")
+	if err := os.WriteFile(path, []byte(GuestXML(guest)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	create := func() {
+		t.Helper()
+		if _, err := host.Run(ctx, "virsh", "-q", "create", "/srv/cluster/web.xml"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	probe, err := l.ProbeGuest(guest.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer probe.Stop()
+	create()
+	if err := probe.WaitForAnswer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.OrderGuest(ctx, guest.Address(), "dirty 1000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.OrderGuest(ctx, guest.Address(), "reset"); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, ctx, "another run after reset", func() bool { return len(probe.Report().Runs) == 2 })
+
+	// Without its storage the guest must still answer: it is alive, and a probe must not take it for dead.
+	if err := host.Cut(Storage); err != nil {
+		t.Fatal(err)
+	}
+	probe.Reset()
+	waitUntil(t, ctx, "fifty answers without storage", func() bool { return probe.Report().Received > 50 })
+	if err := host.Heal(Storage); err != nil {
+		t.Fatal(err)
+	}
+	var written uint64
+	waitUntil(t, ctx, "the second run's first write", func() bool {
+		runs, err := l.Writers("web")
+		if err != nil || len(runs) < 2 {
+			return false
+		}
+		written = runs[len(runs)-1].Count
+		return true
+	})
+	waitUntil(t, ctx, "writes after healing", func() bool {
+		runs, err := l.Writers("web")
+		return err == nil && runs[len(runs)-1].Count > written+2
+	})
+
+	// libvirtd looks for hook scripts when it starts and never again, so the hook comes before a restart.
+	hook := "#!/bin/sh\necho \"$@\" >> /var/log/hook.log\n"
+	command := host.Command(ctx, "sh", "-c", "cat > /etc/libvirt/hooks/qemu && chmod 755 /etc/libvirt/hooks/qemu")
+	command.Stdin = strings.NewReader(hook)
+	if err := command.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := host.RestartLibvirtd(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.Run(ctx, "virsh", "-q", "shutdown", "web"); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, ctx, "the guest to obey the power button", func() bool {
+		names, err := host.Run(ctx, "virsh", "-q", "list", "--all", "--name")
+		return err == nil && strings.TrimSpace(names) == ""
+	})
+	create()
+	calls, err := host.Run(ctx, "cat", "/var/log/hook.log")
+	if err != nil || !strings.Contains(calls, "web prepare begin") {
+		t.Fatalf("the hook was not asked: %q, %v", calls, err)
+	}
 }

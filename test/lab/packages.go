@@ -58,6 +58,41 @@ func Check() error {
 	return nil
 }
 
+// Tester is the part of testing.TB that ForTest uses; naming it keeps package testing out of programs.
+type Tester interface {
+	Helper()
+	Skip(...any)
+	Fatal(...any)
+	Errorf(string, ...any)
+	Cleanup(func())
+}
+
+// ForTest builds a lab for a test and closes it at the test's end, also after Ctrl-C. The test is skipped, with the reason, unless
+// the environment variable CLUSTERD_LAB is set and this machine can be a lab with the packages it has.
+func ForTest(t Tester, ctx context.Context, options Options) *Lab {
+	t.Helper()
+	if os.Getenv("CLUSTERD_LAB") == "" {
+		t.Skip("needs a real lab: set CLUSTERD_LAB=1 (as root, on Debian)")
+	}
+	if err := Check(); err != nil {
+		t.Skip(err)
+	}
+	if missing := Missing(); len(missing) > 0 {
+		t.Skip("packages are missing, which \"lab up\" would install: " + strings.Join(missing, " "))
+	}
+	l, err := Up(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.CloseOnSignal()
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("close the lab: %v", err)
+		}
+	})
+	return l
+}
+
 // installMissing installs what is absent, by name, and nothing else.
 func (l *Lab) installMissing(ctx context.Context) error {
 	missing := Missing()

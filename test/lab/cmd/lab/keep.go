@@ -28,6 +28,9 @@ func up(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
+	if status, err := lab.AskStatus(ctx, lab.DefaultDirectory(prefix())); err == nil {
+		return fmt.Errorf("%w, kept by process %d; \"lab status\" shows it, \"lab down\" removes it", lab.ErrInUse, status.Pid)
+	}
 	// The log lies beside the directory, not in it: building a lab empties the directory.
 	directory := lab.DefaultDirectory(prefix())
 	logPath := directory + ".log"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/test/lab"
+	"github.com/clusterd/clusterd/test/lab/smoke"
 )
 
 // demoSmoke builds a lab of its own, shows that it works, and removes it, also after Ctrl-C.
@@ -19,7 +20,7 @@ func demoSmoke(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("lab of %d hosts up in %v\n", len(built.Hosts), time.Since(began).Round(time.Millisecond))
-	err = lab.Smoke(ctx, built, func(line string) { fmt.Println(line) })
+	err = smoke.Run(ctx, built, func(line string) { fmt.Println(line) })
 	ending := time.Now()
 	err = errors.Join(err, built.Close())
 	fmt.Printf("lab removed in %v\n", time.Since(ending).Round(time.Millisecond))

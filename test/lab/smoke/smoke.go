@@ -1,4 +1,6 @@
-package lab
+// Package smoke shows that a lab works, from the first start of a guest to its recovery. Callers bring a lab of three
+// hosts that are on, and close it themselves.
+package smoke
 
 import (
 	"context"
@@ -8,16 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/clusterd/clusterd/test/lab"
 )
 
-// Smoke shows that a lab works: a guest starts on node1, moves live to node2 as the same run, dies with node2 when its BMC cuts
-// the power, starts again on node3 as another run, and its disk had one writer at a time. It needs three hosts that are
-// on, and tells what it does through say.
-func Smoke(ctx context.Context, l *Lab, say func(string)) error {
+// Run tells, through say, the story it makes happen: a guest starts on node1, moves live to node2 as the same run, dies with node2 when its BMC cuts
+// the power, starts again on node3 as another run, and its disk had one writer at a time. An error says which part
+// of the story did not come true.
+func Run(ctx context.Context, l *lab.Lab, say func(string)) error {
 	if len(l.Hosts) < 3 {
 		return errors.New("smoke needs three hosts")
 	}
-	s := &smoke{lab: l, say: say, guest: Guest{Name: "smoke", Number: 99}, began: time.Now()}
+	s := &story{lab: l, say: say, guest: lab.Guest{Name: "smoke", Number: 99}, began: time.Now()}
 	for _, step := range []func(context.Context) error{s.start, s.migrate, s.cutPower, s.restart, s.judge} {
 		if err := step(ctx); err != nil {
 			return err
@@ -26,23 +30,23 @@ func Smoke(ctx context.Context, l *Lab, say func(string)) error {
 	return nil
 }
 
-type smoke struct {
-	lab   *Lab
+type story struct {
+	lab   *lab.Lab
 	say   func(string)
-	guest Guest
-	probe *Probe
+	guest lab.Guest
+	probe *lab.Probe
 	nonce string
 	began time.Time
 }
 
-func (s *smoke) tell(format string, values ...any) {
+func (s *story) tell(format string, values ...any) {
 	s.say(fmt.Sprintf("%6d ms  ", time.Since(s.began).Milliseconds()) + fmt.Sprintf(format, values...))
 }
 
 // create starts the guest on a host by plain virsh and waits for its first answer.
-func (s *smoke) create(ctx context.Context, host *Host) error {
+func (s *story) create(ctx context.Context, host *lab.Host) error {
 	inside := "/srv/cluster/" + s.guest.Name + ".xml"
-	if err := os.WriteFile(filepath.Join(s.lab.SharedDirectory(), s.guest.Name+".xml"), []byte(GuestXML(s.guest)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(s.lab.SharedDirectory(), s.guest.Name+".xml"), []byte(lab.GuestXML(s.guest)), 0o644); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -57,7 +61,7 @@ func (s *smoke) create(ctx context.Context, host *Host) error {
 	return nil
 }
 
-func (s *smoke) start(ctx context.Context) (err error) {
+func (s *story) start(ctx context.Context) (err error) {
 	if s.probe, err = s.lab.ProbeGuest(s.guest.Address()); err != nil {
 		return err
 	}
@@ -68,10 +72,10 @@ func (s *smoke) start(ctx context.Context) (err error) {
 	return s.waitForWriter(ctx, "node1")
 }
 
-func (s *smoke) migrate(ctx context.Context) error {
+func (s *story) migrate(ctx context.Context) error {
 	s.probe.Reset()
 	began := time.Now()
-	target := "qemu+tcp://" + s.lab.Hosts[1].Address(Management) + "/system"
+	target := "qemu+tcp://" + s.lab.Hosts[1].Address(lab.Management) + "/system"
 	if _, err := s.lab.Hosts[0].Run(ctx, "virsh", "-q", "migrate", "--live", "--p2p", s.guest.Name, target); err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (s *smoke) migrate(ctx context.Context) error {
 	return nil
 }
 
-func (s *smoke) cutPower(ctx context.Context) error {
+func (s *story) cutPower(ctx context.Context) error {
 	victim := s.lab.Hosts[1]
 	began := time.Now()
 	if _, err := s.lab.IPMI(ctx, victim, "chassis", "power", "off"); err != nil {
@@ -108,7 +112,7 @@ func (s *smoke) cutPower(ctx context.Context) error {
 	return nil
 }
 
-func (s *smoke) restart(ctx context.Context) error {
+func (s *story) restart(ctx context.Context) error {
 	s.probe.Reset()
 	if err := s.create(ctx, s.lab.Hosts[2]); err != nil {
 		return err
@@ -119,7 +123,7 @@ func (s *smoke) restart(ctx context.Context) error {
 	return s.waitForWriter(ctx, "node3")
 }
 
-func (s *smoke) judge(ctx context.Context) error {
+func (s *story) judge(ctx context.Context) error {
 	defer s.probe.Stop()
 	if err := s.lab.CheckSingleWriter(s.guest.Name); err != nil {
 		return err
@@ -145,8 +149,8 @@ func (s *smoke) judge(ctx context.Context) error {
 }
 
 // waitForWriter waits until the disk's last writer is this host.
-func (s *smoke) waitForWriter(ctx context.Context, host string) error {
-	ticker := time.NewTicker(probePatience)
+func (s *story) waitForWriter(ctx context.Context, host string) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		runs, err := s.lab.Writers(s.guest.Name)

@@ -1,4 +1,6 @@
-package lab
+// Package cgroup freezes and kills sets of processes, with cgroups of version 2 or, on an old machine, of version 1. The caller
+// needs root, and must end each [Group] with [Group.Kill].
+package cgroup
 
 import (
 	"bufio"
@@ -15,16 +17,19 @@ import (
 	"time"
 )
 
-// cgroup is the set of processes of one host (or of the hub). It freezes them, and it finds them again after the lab
+// Group is the set of processes of one host (or of the hub). It freezes them, and it finds them again after the lab
 // process was killed, which pid files could not do safely.
-type cgroup struct {
+type Group struct {
 	path    string
-	version int
+	version int // 1 or 2.
 }
 
-// cgroupRoot finds where to make cgroups. Version 2 is preferred also on a hybrid machine, because it freezes and kills
+// AvoidVersion2 lets a test take the way of an old machine on a hybrid one.
+var AvoidVersion2 bool
+
+// Root finds where to make cgroups. Version 2 is preferred also on a hybrid machine, because it freezes and kills
 // by one write each and lets a process start inside its cgroup.
-func cgroupRoot() (path string, version int, err error) {
+func Root() (path string, version int, err error) {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
 		return "", 0, err
@@ -36,7 +41,7 @@ func cgroupRoot() (path string, version int, err error) {
 		if len(fields) < 4 {
 			continue
 		}
-		if fields[2] == "cgroup2" {
+		if fields[2] == "cgroup2" && !AvoidVersion2 {
 			return fields[1], 2, nil
 		}
 		if fields[2] == "cgroup" && strings.Contains(","+fields[3]+",", ",freezer,") {
@@ -49,21 +54,22 @@ func cgroupRoot() (path string, version int, err error) {
 	return version1, 1, nil
 }
 
-func newCgroup(name string) (*cgroup, error) {
-	root, version, err := cgroupRoot()
+// New makes a cgroup, or takes the one that has this name.
+func New(name string) (*Group, error) {
+	root, version, err := Root()
 	if err != nil {
 		return nil, err
 	}
-	group := &cgroup{path: filepath.Join(root, name), version: version}
+	group := &Group{path: filepath.Join(root, name), version: version}
 	if err := os.Mkdir(group.path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
 	return group, nil
 }
 
-// start runs a command as a member of the cgroup from its first instruction on; with version 1 from right after its start,
+// Start runs a command as a member of the cgroup from its first instruction on; with version 1 from right after its start,
 // which is why a host's init waits for a word before it makes children.
-func (g *cgroup) start(command *exec.Cmd) error {
+func (g *Group) Start(command *exec.Cmd) error {
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -83,12 +89,12 @@ func (g *cgroup) start(command *exec.Cmd) error {
 	return g.write("cgroup.procs", strconv.Itoa(command.Process.Pid))
 }
 
-func (g *cgroup) write(file, value string) error {
+func (g *Group) write(file, value string) error {
 	return os.WriteFile(filepath.Join(g.path, file), []byte(value), 0o644)
 }
 
-// freeze stops every process and returns once all have stopped.
-func (g *cgroup) freeze() error {
+// Freeze stops every process and returns once all have stopped.
+func (g *Group) Freeze() error {
 	if g.version == 2 {
 		if err := g.write("cgroup.freeze", "1"); err != nil {
 			return err
@@ -101,14 +107,23 @@ func (g *cgroup) freeze() error {
 	return g.waitFor("freezer.state", "FROZEN")
 }
 
-func (g *cgroup) thaw() error {
+// Thaw lets the processes go on.
+func (g *Group) Thaw() error {
 	if g.version == 2 {
 		return g.write("cgroup.freeze", "0")
 	}
 	return g.write("freezer.state", "THAWED")
 }
 
-func (g *cgroup) waitFor(file, text string) error {
+// ReleaseKilled lets frozen processes that were sent SIGKILL die. With version 2 they need no help.
+func (g *Group) ReleaseKilled() error {
+	if g.version == 2 {
+		return nil
+	}
+	return g.Thaw()
+}
+
+func (g *Group) waitFor(file, text string) error {
 	deadline := time.Now().Add(2 * time.Second)
 	for {
 		content, err := os.ReadFile(filepath.Join(g.path, file))
@@ -125,7 +140,7 @@ func (g *cgroup) waitFor(file, text string) error {
 	}
 }
 
-func (g *cgroup) processes() []int {
+func (g *Group) processes() []int {
 	content, err := os.ReadFile(filepath.Join(g.path, "cgroup.procs"))
 	if err != nil {
 		return nil
@@ -140,9 +155,9 @@ func (g *cgroup) processes() []int {
 	return pids
 }
 
-// kill ends every process and removes the cgroup. It returns an error when something is still alive after the
+// Kill ends every process and removes the cgroup. It returns an error when something is still alive after the
 // deadline: a host is only off when nothing of it is left.
-func (g *cgroup) kill() error {
+func (g *Group) Kill() error {
 	if _, err := os.Stat(g.path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -156,7 +171,7 @@ func (g *cgroup) kill() error {
 		}
 		if g.version == 1 {
 			// A frozen process of version 1 takes its SIGKILL only once it is thawed; it dies before it runs.
-			_ = g.thaw()
+			_ = g.Thaw()
 		}
 		if err := os.Remove(g.path); err == nil || errors.Is(err, os.ErrNotExist) {
 			return nil
@@ -168,22 +183,21 @@ func (g *cgroup) kill() error {
 	}
 }
 
-// killLeftoverCgroups ends what an earlier lab with this prefix left running.
-func killLeftoverCgroups(prefix string) error {
-	mounts, version, err := cgroupRoot()
+// KillMatching ends every cgroup whose name matches, for tidying up after a program that was killed.
+func KillMatching(names *regexp.Regexp) error {
+	root, version, err := Root()
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(mounts)
+	entries, err := os.ReadDir(root)
 	if err != nil {
 		return err
 	}
-	ours := regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + `-(hub|node[0-9]+)$`)
 	var failures []error
 	for _, entry := range entries {
-		if entry.IsDir() && ours.MatchString(entry.Name()) {
-			group := &cgroup{path: filepath.Join(mounts, entry.Name()), version: version}
-			failures = append(failures, group.kill())
+		if entry.IsDir() && names.MatchString(entry.Name()) {
+			group := &Group{path: filepath.Join(root, entry.Name()), version: version}
+			failures = append(failures, group.Kill())
 		}
 	}
 	return errors.Join(failures...)
