@@ -2,10 +2,28 @@
 
 package vm
 
-import "github.com/clusterd/clusterd/agents"
+import (
+	"context"
+
+	"github.com/clusterd/clusterd/agents"
+)
 
 // Agent is absent from binaries that were built without cgo.
 type Agent struct{ agents.Agent }
 
 // New returns ErrNoLibvirt.
 func New(Options) (*Agent, error) { return nil, ErrNoLibvirt }
+
+// DumpForImport returns ErrNoLibvirt.
+func (*Agent) DumpForImport(context.Context, string) (Definition, error) {
+	return Definition{}, ErrNoLibvirt
+}
+
+// Definitions returns ErrNoLibvirt.
+func (*Agent) Definitions(context.Context, []string) ([]Definition, error) { return nil, ErrNoLibvirt }
+
+// Unpersist returns ErrNoLibvirt.
+func (*Agent) Unpersist(context.Context, string) error { return ErrNoLibvirt }
+
+// Versions returns ErrNoLibvirt.
+func (*Agent) Versions(context.Context) (Versions, error) { return Versions{}, ErrNoLibvirt }
