@@ -50,7 +50,11 @@ type runningHost struct {
 	gone  chan struct{} // Closed when no process of the host is left.
 }
 
-const bootDeadline = 30 * time.Second
+const (
+	bootDeadline        = 30 * time.Second
+	freezePatience      = 2 * time.Second
+	crashFreezePatience = 50 * time.Millisecond
+)
 
 // Directory is the host's place on the real disk: etc-clusterd and var-lib-clusterd are its /etc/clusterd and
 // /var/lib/clusterd, log holds the logs of its services.
@@ -137,13 +141,7 @@ func (h *Host) powerOn(ctx context.Context) error {
 	defer report.Close()
 	defer reportWrite.Close()
 
-	command := exec.Command(h.lab.executable, hostInitArgument, planPath)
-	command.Stdout, command.Stderr = log, log
-	command.ExtraFiles = []*os.File{goAheadRead, reportWrite}
-	command.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID,
-	}
-	running, err := h.launch(command)
+	running, err := h.launch(h.initCommand(planPath, log, goAheadRead, reportWrite))
 	if err != nil {
 		return err
 	}
@@ -162,6 +160,17 @@ func (h *Host) powerOn(ctx context.Context) error {
 		return errors.Join(err, h.cutPower())
 	}
 	return nil
+}
+
+// initCommand is this program itself, run again in namespaces of its own.
+func (h *Host) initCommand(planPath string, log, goAhead, report *os.File) *exec.Cmd {
+	command := exec.Command(h.lab.executable, hostInitArgument, planPath)
+	command.Stdout, command.Stderr = log, log
+	command.ExtraFiles = []*os.File{goAhead, report}
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID,
+	}
+	return command
 }
 
 func (h *Host) writePlan(bootID string) (string, error) {
@@ -233,8 +242,9 @@ func (h *Host) cutPower() error {
 	}
 	var failures []error
 	failures = append(failures, h.lab.unplugHost(h.Number))
-	// Without the freeze, processes that die a little later would see the others die, and could act on it.
-	failures = append(failures, running.group.Freeze())
+	// Without the freeze, processes that die a little later would see the others die, and could act on it. A process that hangs
+	// in the kernel cannot act, so it is not waited for.
+	failures = append(failures, running.group.Freeze(crashFreezePatience))
 	failures = append(failures, syscall.Kill(running.pid, syscall.SIGKILL))
 	failures = append(failures, running.group.ReleaseKilled())
 	select {
@@ -270,7 +280,7 @@ func (h *Host) Freeze() error {
 	if running == nil {
 		return ErrPowerOff
 	}
-	return running.group.Freeze()
+	return running.group.Freeze(freezePatience)
 }
 
 // Thaw lets a frozen host go on as if nothing had happened, which is exactly its danger.

@@ -260,35 +260,48 @@ func TestLabSeesTwoWriters(t *testing.T) {
 	t.Log(fmt.Sprint(len(runs), " runs; verdict: ", l.CheckSingleWriter("twice")))
 }
 
-func TestLabGuestObeys(t *testing.T) {
-	l, ctx := needLab(t, Options{Prefix: "guest", Hosts: 1})
-	host, guest := l.Hosts[0], Guest{Name: "web", Number: 13}
-	path := filepath.Join(l.SharedDirectory(), "web.xml")
-	if err := os.WriteFile(path, []byte(GuestXML(guest)), 0o644); err != nil {
+// createGuest starts a guest on a host and returns a function that starts it again.
+func createGuest(t *testing.T, ctx context.Context, l *Lab, host *Host, guest Guest) (again func()) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(l.SharedDirectory(), guest.Name+".xml"), []byte(GuestXML(guest)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	create := func() {
+	again = func() {
 		t.Helper()
-		if _, err := host.Run(ctx, "virsh", "-q", "create", "/srv/cluster/web.xml"); err != nil {
+		if _, err := host.Run(ctx, "virsh", "-q", "create", "/srv/cluster/"+guest.Name+".xml"); err != nil {
 			t.Fatal(err)
 		}
 	}
+	again()
+	return again
+}
+
+func TestLabGuestLivesWithoutStorage(t *testing.T) {
+	l, ctx := needLab(t, Options{Prefix: "guest", Hosts: 1})
+	host, guest := l.Hosts[0], Guest{Name: "web", Number: 13}
 	probe, err := l.ProbeGuest(guest.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer probe.Stop()
-	create()
+	createGuest(t, ctx, l, host, guest)
 	if err := probe.WaitForAnswer(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.OrderGuest(ctx, guest.Address(), "dirty 1000"); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.OrderGuest(ctx, guest.Address(), "reset"); err != nil {
-		t.Fatal(err)
+	for _, order := range []string{"dirty 1000", "reset"} {
+		if err := l.OrderGuest(ctx, guest.Address(), order); err != nil {
+			t.Fatal(err)
+		}
 	}
 	waitUntil(t, ctx, "another run after reset", func() bool { return len(probe.Report().Runs) == 2 })
+	written := func() uint64 {
+		runs, err := l.Writers("web")
+		if err != nil || len(runs) < 2 {
+			return 0
+		}
+		return runs[len(runs)-1].Count
+	}
+	waitUntil(t, ctx, "the second run's first write", func() bool { return written() > 0 })
 
 	// Without its storage the guest must still answer: it is alive, and a probe must not take it for dead.
 	if err := host.Cut(Storage); err != nil {
@@ -299,38 +312,38 @@ func TestLabGuestObeys(t *testing.T) {
 	if err := host.Heal(Storage); err != nil {
 		t.Fatal(err)
 	}
-	var written uint64
-	waitUntil(t, ctx, "the second run's first write", func() bool {
-		runs, err := l.Writers("web")
-		if err != nil || len(runs) < 2 {
-			return false
-		}
-		written = runs[len(runs)-1].Count
-		return true
-	})
-	waitUntil(t, ctx, "writes after healing", func() bool {
-		runs, err := l.Writers("web")
-		return err == nil && runs[len(runs)-1].Count > written+2
-	})
+	before := written()
+	waitUntil(t, ctx, "writes after healing", func() bool { return written() > before+2 })
+}
 
+func TestLabGuestObeysButtonAndLibvirtItsHook(t *testing.T) {
+	l, ctx := needLab(t, Options{Prefix: "hook", Hosts: 1})
+	host, guest := l.Hosts[0], Guest{Name: "web", Number: 14}
+	again := createGuest(t, ctx, l, host, guest)
 	// libvirtd looks for hook scripts when it starts and never again, so the hook comes before a restart.
-	hook := "#!/bin/sh\necho \"$@\" >> /var/log/hook.log\n"
 	command := host.Command(ctx, "sh", "-c", "cat > /etc/libvirt/hooks/qemu && chmod 755 /etc/libvirt/hooks/qemu")
-	command.Stdin = strings.NewReader(hook)
+	command.Stdin = strings.NewReader("#!/bin/sh\necho \"$@\" >> /var/log/hook.log\n")
 	if err := command.Run(); err != nil {
 		t.Fatal(err)
 	}
 	if err := host.RestartLibvirtd(ctx); err != nil {
 		t.Fatal(err)
 	}
+	names := func() string {
+		names, err := host.Run(ctx, "virsh", "-q", "list", "--all", "--name")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(names)
+	}
+	if names() != "web" {
+		t.Fatal("the guest did not survive libvirtd's restart")
+	}
 	if _, err := host.Run(ctx, "virsh", "-q", "shutdown", "web"); err != nil {
 		t.Fatal(err)
 	}
-	waitUntil(t, ctx, "the guest to obey the power button", func() bool {
-		names, err := host.Run(ctx, "virsh", "-q", "list", "--all", "--name")
-		return err == nil && strings.TrimSpace(names) == ""
-	})
-	create()
+	waitUntil(t, ctx, "the guest to obey the power button", func() bool { return names() == "" })
+	again()
 	calls, err := host.Run(ctx, "cat", "/var/log/hook.log")
 	if err != nil || !strings.Contains(calls, "web prepare begin") {
 		t.Fatalf("the hook was not asked: %q, %v", calls, err)

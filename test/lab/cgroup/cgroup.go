@@ -93,18 +93,19 @@ func (g *Group) write(file, value string) error {
 	return os.WriteFile(filepath.Join(g.path, file), []byte(value), 0o644)
 }
 
-// Freeze stops every process and returns once all have stopped.
-func (g *Group) Freeze() error {
+// Freeze stops every process and returns once all have stopped, or with an error after the patience is over; those that can
+// be stopped are, also then.
+func (g *Group) Freeze(patience time.Duration) error {
 	if g.version == 2 {
 		if err := g.write("cgroup.freeze", "1"); err != nil {
 			return err
 		}
-		return g.waitFor("cgroup.events", "frozen 1")
+		return g.waitFor("cgroup.events", "frozen 1", patience)
 	}
 	if err := g.write("freezer.state", "FROZEN"); err != nil {
 		return err
 	}
-	return g.waitFor("freezer.state", "FROZEN")
+	return g.waitFor("freezer.state", "FROZEN", patience)
 }
 
 // Thaw lets the processes go on.
@@ -123,8 +124,8 @@ func (g *Group) ReleaseKilled() error {
 	return g.Thaw()
 }
 
-func (g *Group) waitFor(file, text string) error {
-	deadline := time.Now().Add(2 * time.Second)
+func (g *Group) waitFor(file, text string, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
 	for {
 		content, err := os.ReadFile(filepath.Join(g.path, file))
 		if err != nil {
