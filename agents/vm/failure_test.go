@@ -127,6 +127,54 @@ func TestRealMigrationLosesItsForwarder(t *testing.T) {
 	}
 }
 
+func TestRealMigrationLosesLibvirtd(t *testing.T) {
+	a, spec, definition, way := migrating(t)
+	started(t, a, spec, definition, way)
+	slowly(t, a, spec)
+	results, stop := inBackground(a, agents.Migrate{Act: "6.1.0", Spec: spec, Target: "there"})
+	defer stop()
+	underWay(t, a, spec)
+	if err := syscall.Kill(libvirtdPID(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	result := <-results
+	t.Logf("%+v", result)
+	if result.OK || result.Source != agents.Running || result.Target != agents.Absent {
+		t.Fatalf("after libvirtd died: %+v", result)
+	}
+}
+
+// TestRealRunningTwice needs a guest whose disk has no image lock, or no disk.
+func TestRealRunningTwice(t *testing.T) {
+	a, spec, definition, way := migrating(t)
+	if len(spec.Disks) > len(ImageLocks(spec.Disks)) {
+		t.Skip("the guest's disk has an image lock, so it cannot be made to run twice")
+	}
+	started(t, a, spec, definition, way)
+	there := onTarget(t, a, way)
+	defer there.close()
+	err := do(context.Background(), there, func(conn *libvirt.Connect) error {
+		domain, err := conn.DomainCreateXML(definition, 0)
+		if err == nil {
+			_ = domain.Free()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := a.Migrate(context.Background(), agents.Migrate{Act: "7.1.0", Spec: spec, Target: "there"})
+	t.Logf("%+v", result)
+	if result.OK || result.Source != agents.Running || result.Target != agents.Paused || !strings.Contains(result.Why, "TWICE") {
+		t.Fatalf("%+v", result)
+	}
+	// The copy is paused now; the next migration takes it away and succeeds.
+	result = a.Migrate(context.Background(), agents.Migrate{Act: "7.2.0", Spec: spec, Target: "there"})
+	if !result.OK {
+		t.Fatalf("%+v", result)
+	}
+}
+
 // libvirtdPID finds the libvirtd of this host.
 func libvirtdPID(t *testing.T) int {
 	t.Helper()

@@ -39,10 +39,6 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}) }()
-	before, _, found, err := a.table.qemu(spec.UUID)
-	if err != nil || !found {
-		t.Fatalf("its QEMU: %v", err)
-	}
 	dumped, err := a.DumpForImport(ctx, spec.Short())
 	if err != nil || !dumped.Running || !dumped.Persistent || !dumped.Autostart || dumped.UUID != spec.UUID {
 		t.Fatalf("%+v: %v", dumped, err)
@@ -54,7 +50,10 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 		t.Fatalf("a VM that libvirt keeps by itself was started: %+v", result)
 	}
 	startPersistent(t, s, spec.UUID)
-	before, _, _, _ = a.table.qemu(spec.UUID)
+	before, _, found, err := a.table.qemu(spec.UUID)
+	if err != nil || !found {
+		t.Fatalf("its QEMU: %v", err)
+	}
 	if err := a.Unpersist(ctx, spec.UUID); err != nil {
 		t.Fatal(err)
 	}

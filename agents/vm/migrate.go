@@ -25,6 +25,8 @@ const (
 	// incomingGrace is how long libvirt may take to drop a half that lost its
 	// source before it is destroyed.
 	incomingGrace = 5 * time.Second
+	// unknownGrace is how long an end may be silent before it is told as Unknown.
+	unknownGrace = 5 * time.Second
 )
 
 // errLeftAlone: the caller stopped waiting without a deadline (the daemon is

@@ -23,34 +23,57 @@ func (m *move) settle(ctx context.Context, failure error) agents.Result {
 	if errors.Is(failure, errLeftAlone) {
 		return agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: failure.Error(), Phases: m.phases}
 	}
-	deadline := time.Now().Add(settleTimeout)
 	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	var source, target agents.Observation
-	var incomingSince time.Time
+	watch := patience{until: time.Now().Add(settleTimeout)}
 	for {
-		source, target = m.lookBoth(looking)
-		next := decide(source, target)
-		if next == stepWait && target.Condition == agents.Incoming && source.Reason != reasonMigratingOut && source.Condition == agents.Running {
-			next, incomingSince = m.overdue(incomingSince)
-		}
+		source, target := m.lookBoth(looking)
+		next := watch.judge(decide(source, target), source, target)
 		if next == stepWait && source.Reason == reasonMigratingOut {
-			deadline = m.underWay(ctx, looking, deadline)
+			watch.until = m.underWay(ctx, looking, watch.until)
 		}
-		if next == stepNone || time.Now().After(deadline) {
-			break
-		}
-		if errors.Is(ctx.Err(), context.Canceled) && next == stepWait {
+		switch {
+		case next == stepNone || time.Now().After(watch.until):
+			return m.result(looking, source, target, failure)
+		case next == stepWait && errors.Is(ctx.Err(), context.Canceled):
 			return agents.Result{Source: source.Condition, Target: target.Condition, Why: errLeftAlone.Error(), Phases: m.phases}
 		}
 		m.take(looking, next)
 		if next == stepPauseTarget {
+			failure = fmt.Errorf("FOUND RUNNING TWICE, on %s and on %s; the copy on %s was paused at once", m.agent.options.Node, m.targetName, m.targetName)
+			m.agent.log.Error("a VM was found running twice", "service", m.spec.Name, "source", m.agent.options.Node, "target", m.targetName)
 			source, target = m.lookBoth(looking)
-			failure = fmt.Errorf("FOUND RUNNING TWICE, on %s and on %s; the copy on %s was paused at once: %v", m.agent.options.Node, m.targetName, m.targetName, failure)
-			break
+			return m.result(looking, source, target, failure) // Which of the two is right is for people to say.
 		}
 	}
-	return m.result(looking, source, target, failure)
+}
+
+// patience is how long settle puts up with what does not change.
+type patience struct {
+	until    time.Time
+	incoming time.Time
+	unknown  time.Time
+}
+
+// judge corrects a step by how long the ends have been like this.
+func (p *patience) judge(next step, source, target agents.Observation) step {
+	if source.Condition != agents.Unknown && target.Condition != agents.Unknown {
+		p.unknown = time.Time{}
+	} else if !overdue(&p.unknown, unknownGrace) {
+		return stepWait // A libvirtd that is restarted answers again soon.
+	}
+	orphaned := target.Condition == agents.Incoming && source.Condition == agents.Running && source.Reason != reasonMigratingOut
+	if next == stepWait && orphaned && overdue(&p.incoming, incomingGrace) {
+		return stepDestroyTarget // libvirt has not dropped the half that lost its source.
+	}
+	return next
+}
+
+func overdue(since *time.Time, grace time.Duration) bool {
+	if since.IsZero() {
+		*since = time.Now()
+	}
+	return time.Since(*since) > grace
 }
 
 // underWay lets a migration that somebody else asked for have the caller's
@@ -66,17 +89,6 @@ func (m *move) underWay(ctx, looking context.Context, deadline time.Time) time.T
 		}
 	}
 	return deadline
-}
-
-// overdue lets libvirt drop an orphaned half by itself for a while.
-func (m *move) overdue(since time.Time) (step, time.Time) {
-	if since.IsZero() {
-		return stepWait, time.Now()
-	}
-	if time.Since(since) > incomingGrace {
-		return stepDestroyTarget, since
-	}
-	return stepWait, since
 }
 
 func (m *move) lookBoth(ctx context.Context) (source, target agents.Observation) {
