@@ -301,13 +301,33 @@ func (h *Host) Heal(networks ...Network) error { return h.lab.setCables(h.Number
 // Command prepares a command that runs inside the host, with its output and input at the caller's disposal. The command
 // runs outside the host's cgroup, so Freeze does not stop it; Crash does end it. Without power it fails when started.
 func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
-	target := []string{"nsenter", "-t", strconv.Itoa(h.Pid()), "-m", "-u", "-i", "-n", "-p", "--"}
+	target := []string{"nsenter", "-t", strconv.Itoa(h.Pid()), "-m", "-u", "-i", "-n", "-p", "--", "setsid"}
 	command := groupCommand(ctx, append(target, argv...))
+	command.Cancel = func() error { return killEntered(command.Process.Pid) }
 	command.Env = []string{environmentDefault, "HOME=/root", "LANG=C.UTF-8", "TERM=" + os.Getenv("TERM")}
 	if h.Pid() == 0 {
 		command.Err = fmt.Errorf("%s: %w", h.Name, ErrPowerOff)
 	}
 	return command
+}
+
+// killEntered ends what an nsenter has started, and leaves it to that nsenter to reap it. Were both killed, the entered process
+// would become a zombie of this machine's process 1; a lazy one takes seconds to reap it, and until then the host's pid
+// namespace, and so its power, cannot end.
+func killEntered(nsenter int) error {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", nsenter, nsenter))
+	entered := strings.Fields(string(children))
+	if err != nil || len(entered) == 0 {
+		return syscall.Kill(-nsenter, syscall.SIGKILL)
+	}
+	for _, word := range entered {
+		if pid, err := strconv.Atoi(word); err == nil && pid > 1 {
+			// The group is the command's own once setsid has run; before that there is only the process.
+			_ = syscall.Kill(-pid, syscall.SIGKILL)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return nil
 }
 
 // Run runs a short command inside the host and returns its output. The error contains what the command said.
