@@ -122,11 +122,16 @@ func (d *Daemon) found(ctx context.Context, founding Founding) error {
 		}
 	}
 	var restore cluster.Restore
-	if err := d.options.Folder.read("restore.json", &restore); err == nil {
+	if err := d.options.Folder.readLarge("restore.json", &restore); err == nil {
 		if err := d.once(ctx, "restore.json", restore); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// A node founds once: with its log wiped it must wait for the others, and
+	// not begin a second cluster of the same name.
+	if err := d.options.Folder.forgetFounding(); err != nil {
 		return err
 	}
 	return d.options.Folder.remove("founding.json")

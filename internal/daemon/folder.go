@@ -105,3 +105,29 @@ func (f Folder) remove(name string) error {
 	}
 	return nil
 }
+
+// readLarge is read without the bound that fits keys: a backup is larger.
+func (f Folder) readLarge(name string, into any) error {
+	info, err := os.Stat(f.path(name))
+	if err != nil {
+		return err
+	}
+	if info.Size() > largestBackup {
+		return fmt.Errorf("read %s: it is larger than %d bytes", f.path(name), largestBackup)
+	}
+	text, err := os.ReadFile(f.path(name))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// forgetFounding makes the founder a member like any other.
+func (f Folder) forgetFounding() error {
+	m, err := f.Membership()
+	if err != nil || !m.Founder {
+		return err
+	}
+	m.Founder = false
+	return f.write("membership.json", m)
+}

@@ -183,11 +183,32 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, _ caller) error 
 // door answers the doorkeeper: may this managed VM come up here now?
 func (s *server) door(w http.ResponseWriter, r *http.Request, _ caller) error {
 	uuid := r.URL.Query().Get("uuid")
-	service, may, why := cluster.Passable(s.daemon.replica.Root(), s.daemon.name, uuid)
+	service, may, why := s.passable(uuid)
 	if !may {
 		s.daemon.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", r.URL.Query().Get("operation"), "why", why)
 		return refuse(http.StatusForbidden, "refused", "%s", why)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// doorPatience is how long the door stays shut before it says no: the intent
+// that a migration's source acts on may be a moment away from being applied here.
+const doorPatience = 500 * time.Millisecond
+
+func (s *server) passable(uuid string) (service string, may bool, why string) {
+	deadline := time.NewTimer(doorPatience)
+	defer deadline.Stop()
+	for {
+		changed := s.daemon.replica.Changed()
+		service, may, why = cluster.Passable(s.daemon.replica.Root(), s.daemon.name, uuid)
+		if may {
+			return service, may, why
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return service, may, why
+		}
+	}
 }

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+func tokenCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "token", Usage: "make a join token, for one machine and a short time",
+		Flags: []urfave.Flag{&urfave.DurationFlag{Name: "for", Usage: "how long it is valid", Value: 15 * time.Minute}},
+		Action: func(c *urfave.Context) error {
+			return makeToken(c, api.TokenRequest{Validity: c.Duration("for")})
+		},
+	}
+}
+
+func makeToken(c *urfave.Context, request api.TokenRequest) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	reply, err := client.Token(c.Context, request)
+	if err != nil {
+		return err
+	}
+	fmt.Println(reply.Text)
+	fmt.Fprintf(os.Stderr, "Valid for one machine until %s. On it: clusterd join\n", reply.Expires.Local().Format("15:04:05"))
+	return nil
+}
+
+func configCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "config", Usage: "look at and change the cluster document",
+		Subcommands: []*urfave.Command{
+			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig},
+			{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Action: applyConfig,
+				Flags: []urfave.Flag{&urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}}},
+			{Name: "show", Usage: "print the document in force, passwords masked", Action: showConfig},
+			{Name: "diff", Usage: "tell what a document would change", ArgsUsage: "FILE", Action: diffConfig},
+		},
+	}
+}
+
+// prepared reads a document and checks it on this side, with its files.
+func prepared(c *urfave.Context) (config.Parsed, error) {
+	path, err := argument(c, "the FILE of a document")
+	if err != nil {
+		return config.Parsed{}, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return config.Parsed{}, err
+	}
+	return config.Prepare(path, text, os.ReadFile)
+}
+
+func checkConfig(c *urfave.Context) error {
+	parsed, err := prepared(c)
+	if err != nil {
+		return err
+	}
+	d := parsed.Document
+	fmt.Printf("%s: valid: %d nodes, %d fence devices, %d failover domains, %d services\n", c.Args().First(), len(d.Nodes), len(d.Devices), len(d.Domains), len(d.Services))
+	return nil
+}
+
+func changeConfig(c *urfave.Context, dryRun bool) (api.ConfigReply, error) {
+	parsed, err := prepared(c)
+	if err != nil {
+		return api.ConfigReply{}, err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return api.ConfigReply{}, err
+	}
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return api.ConfigReply{}, err
+	}
+	return client.ChangeConfig(c.Context, api.ConfigChange{Base: document.Version, Text: parsed.Text, DryRun: dryRun, Reason: c.String("reason")})
+}
+
+func applyConfig(c *urfave.Context) error {
+	reply, err := changeConfig(c, false)
+	if err != nil {
+		return err
+	}
+	printChanges(reply, "is in force")
+	return nil
+}
+
+func diffConfig(c *urfave.Context) error {
+	reply, err := changeConfig(c, true)
+	if err != nil {
+		return err
+	}
+	printChanges(reply, "is in force now; it would change")
+	return nil
+}
+
+func printChanges(reply api.ConfigReply, what string) {
+	for _, line := range reply.Changes {
+		fmt.Println("  " + line)
+	}
+	if len(reply.Changes) == 0 {
+		fmt.Println("  nothing changes")
+	}
+	fmt.Printf("Document version %d %s.\n", reply.Version, what)
+}
+
+func showConfig(c *urfave.Context) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("# version %d\n%s", document.Version, document.Text)
+	return nil
+}
+
+func nodeCommand() *urfave.Command {
+	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
+	return &urfave.Command{
+		Name: "node", Usage: "look at and change the members",
+		Subcommands: []*urfave.Command{
+			{Name: "list", Usage: "list the nodes, who votes and who leads", Action: listNodes},
+			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE", Flags: []urfave.Flag{reason}, Action: func(c *urfave.Context) error {
+				return changeNode(c, "remove", 0)
+			}},
+			{Name: "replace", Usage: "make a token for the machine that takes a node's place", ArgsUsage: "NODE", Action: func(c *urfave.Context) error {
+				name, err := argument(c, "the NODE to replace")
+				if err != nil {
+					return err
+				}
+				return makeToken(c, api.TokenRequest{Replace: name})
+			}},
+			{Name: "leave", Usage: "hand this (or another) node's services over, before its host goes down", ArgsUsage: "[NODE]",
+				Flags:  []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing", Value: 5 * time.Minute}},
+				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
+		},
+	}
+}
+
+func changeNode(c *urfave.Context, op string, wait time.Duration) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	name := c.Args().First()
+	if name == "" && op == "leave" {
+		status, err := client.Status(c.Context, false)
+		if err != nil {
+			return err
+		}
+		name = status.Local
+	}
+	if name == "" {
+		return usage("node %s needs a NODE", op)
+	}
+	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name, Reason: c.String("reason")}); err != nil {
+		return err
+	}
+	if wait > 0 {
+		return waitLeft(c.Context, client, name, wait)
+	}
+	fmt.Printf("Node %s: %s done.\n", name, op)
+	return nil
+}
+
+// waitLeft waits until a node holds nothing any more.
+func waitLeft(ctx context.Context, client *api.Client, name string, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for {
+		status, err := client.Status(ctx, false)
+		if err == nil {
+			for _, n := range status.Nodes {
+				if n.Name == name && n.State == "left" {
+					fmt.Printf("Node %s has left, it holds nothing.\n", name)
+					return nil
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("node %s still holds services after %s; see `clustat` for what it waits for", name, wait)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func listNodes(c *urfave.Context) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	status, err := client.Status(c.Context, false)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "NODE\tSTATE\tROLE\tADDRESS\tVERSION\tFENCING")
+	for _, n := range status.Nodes {
+		role := "member"
+		switch {
+		case n.Leader:
+			role = "leader"
+		case n.Voter:
+			role = "voter"
+		}
+		if n.Witness {
+			role += ", witness"
+		}
+		fencing := "protected"
+		if n.Unprotected != "" {
+			fencing = "unprotected"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.State, role, n.Address, n.Version, fencing)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm"
+	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/daemon"
+)
+
+// importer takes VMs in by libvirt.
+type importer struct{ agent *vm.Agent }
+
+func newImporter(agent agents.Agent) daemon.Importer {
+	if libvirt, ok := agent.(*vm.Agent); ok {
+		return importer{libvirt}
+	}
+	return nil
+}
+
+// Dump implements daemon.Importer.
+func (i importer) Dump(ctx context.Context, title string) (definition, uuid string, err error) {
+	d, err := i.agent.DumpForImport(ctx, title)
+	return d.XML, d.UUID, err
+}
+
+// Unpersist implements daemon.Importer.
+func (i importer) Unpersist(ctx context.Context, uuid string) error {
+	return i.agent.Unpersist(ctx, uuid)
+}
+
+// newDoctor examines what only this host knows: its hypervisor and its hook.
+func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *cluster.State) []daemon.Finding {
+	return func(ctx context.Context, root *cluster.State) []daemon.Finding {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		findings := []daemon.Finding{doorFinding(node)}
+		libvirt, ok := agent.(*vm.Agent)
+		if !ok {
+			return findings
+		}
+		findings = append(findings, versionFinding(ctx, node, libvirt))
+		findings = append(findings, definitionFindings(ctx, node, libvirt, root)...)
+		return append(findings, lockFindings(node, root)...)
+	}
+}
+
+func doorFinding(node config.Node) daemon.Finding {
+	f := daemon.Finding{Node: node.Name, What: "doorkeeper", Severity: "ok", Text: "libvirt's qemu hook is in place"}
+	binary, door, err := doorOf(node)
+	if err == nil {
+		err = doorkeeper.Installed(node.HooksDir, binary, door)
+	}
+	if err != nil {
+		f.Severity, f.Text, f.Next = "error", err.Error(), "put the hook in place (see README, Installation) and restart libvirtd; until then a VM can be started behind the cluster's back"
+	}
+	return f
+}
+
+func versionFinding(ctx context.Context, node config.Node, libvirt *vm.Agent) daemon.Finding {
+	versions, err := libvirt.Versions(ctx)
+	if err != nil {
+		return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "unknown", Text: "libvirt does not answer: " + err.Error(), Next: "look at libvirtd on " + node.Name}
+	}
+	return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "ok", Text: fmt.Sprintf("libvirt %s, QEMU %s", versions.Libvirt, versions.QEMU)}
+}
+
+// definitionFindings looks for persistent copies of managed VMs and for
+// autostart, which would start one behind the cluster's back.
+func definitionFindings(ctx context.Context, node config.Node, libvirt *vm.Agent, root *cluster.State) []daemon.Finding {
+	names := map[string]string{}
+	var uuids []string
+	for _, name := range root.Services.Keys() {
+		service, _ := root.Services.Get(name)
+		names[service.Spec.UUID] = name
+		uuids = append(uuids, service.Spec.UUID)
+	}
+	defined, err := libvirt.Definitions(ctx, uuids)
+	if err != nil {
+		return []daemon.Finding{{Node: node.Name, What: "autostart", Severity: "unknown", Text: "could not be looked up: " + err.Error(), Next: "look at libvirtd on " + node.Name}}
+	}
+	var findings []daemon.Finding
+	for _, d := range defined {
+		switch {
+		case d.Autostart:
+			findings = append(findings, daemon.Finding{Node: node.Name, What: "autostart", Severity: "error", Text: names[d.UUID] + " has libvirt's autostart set here", Next: "virsh autostart --disable " + d.UUID})
+		case d.Persistent:
+			findings = append(findings, daemon.Finding{Node: node.Name, What: "definition", Severity: "warning", Text: names[d.UUID] + " has a persistent definition here", Next: "virsh undefine --keep-nvram --keep-tpm " + d.UUID})
+		}
+	}
+	if len(findings) == 0 {
+		findings = append(findings, daemon.Finding{Node: node.Name, What: "autostart", Severity: "ok", Text: "no managed VM is defined or autostarted by libvirt itself"})
+	}
+	return findings
+}
+
+// lockFindings tells which disks no image lock protects between hosts; with
+// those everything rests on the cluster's own laws.
+func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
+	var without []string
+	for _, name := range root.Services.Keys() {
+		service, _ := root.Services.Get(name)
+		if service.Owner == node.Name && len(vm.ImageLocks(service.Spec.Disks)) > 0 {
+			without = append(without, name)
+		}
+	}
+	f := daemon.Finding{Node: node.Name, What: "image locks", Severity: "ok", Text: "every disk of the VMs here has an image lock, or none runs here"}
+	if len(without) > 0 {
+		f.Text = "no image lock between hosts: " + strings.Join(without, ", ") + " (migrations hand over paused, so this is safe)"
+	}
+	return []daemon.Finding{f}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/daemon"
+)
+
+func initCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "init", Usage: "found a cluster on this node",
+		Description: "Makes the cluster's own authority and this node's key. Start the daemon afterwards, then take other nodes in with `clusterd token` here and `clusterd join` there.",
+		Flags: []urfave.Flag{
+			&urfave.StringFlag{Name: "name", Usage: "the cluster's `NAME`", Required: true},
+		},
+		Action: func(c *urfave.Context) error {
+			node, err := nodeSettings(c)
+			if err != nil {
+				return err
+			}
+			if err := daemon.Found(node, c.String("name")); err != nil {
+				return err
+			}
+			fmt.Printf("Cluster %s is founded on node %s.\n", c.String("name"), node.Name)
+			installDoorkeeper(node)
+			fmt.Println("Next: start the daemon (systemctl start clusterd), then make a token for each further node: clusterd token")
+			return nil
+		},
+	}
+}
+
+func joinCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "join", Usage: "join a cluster with a token", ArgsUsage: "[TOKEN]",
+		Description: "Without TOKEN it is read from standard input, so that it need not stand on a command line.",
+		Action: func(c *urfave.Context) error {
+			node, err := nodeSettings(c)
+			if err != nil {
+				return err
+			}
+			text, err := tokenText(c)
+			if err != nil {
+				return err
+			}
+			membership, err := daemon.JoinCluster(c.Context, node, text)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("Node %s joined cluster %s.\n", node.Name, membership.Cluster)
+			installDoorkeeper(node)
+			fmt.Println("Next: start the daemon: systemctl start clusterd")
+			return nil
+		},
+	}
+}
+
+func tokenText(c *urfave.Context) (string, error) {
+	switch c.NArg() {
+	case 1:
+		return c.Args().First(), nil
+	case 0:
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if line = strings.TrimSpace(line); line == "" {
+			return "", usage("join needs a token, as its argument or on standard input (%v)", err)
+		}
+		return line, nil
+	}
+	return "", usage("join takes one token")
+}
+
+// installDoorkeeper puts libvirt's hook in place. A failure is told and does not
+// undo the join: `clusterd doctor` goes on reminding.
+func installDoorkeeper(node config.Node) {
+	if node.Simulate != nil || node.Witness {
+		return
+	}
+	binary, door, err := doorOf(node)
+	if err == nil {
+		var restart bool
+		restart, err = doorkeeper.Install(node.HooksDir, binary, door, doorkeeper.DirectoryHooks)
+		if err == nil && restart {
+			fmt.Println("The doorkeeper hook was installed in " + node.HooksDir + ". libvirt sees it after one restart of its daemon, which touches no VM: systemctl restart libvirtd")
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "warning: the doorkeeper was not installed on %s: %v\n", node.Name, err)
+	}
+}
+
+func doorOf(node config.Node) (string, doorkeeper.Door, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return "", doorkeeper.Door{}, errors.New("the path of this program cannot be found")
+	}
+	return binary, doorkeeper.Door{Socket: node.SocketPath(), Managed: managedPath(node)}, nil
+}

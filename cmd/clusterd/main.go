@@ -1,0 +1,102 @@
+// Command clusterd is the daemon of a node and the tool that founds, joins and
+// looks after a cluster. Services are operated with clusvcadm and watched with
+// clustat.
+//
+// Exit codes: 0 done, 1 failed or refused, 2 wrong use.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/daemon"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newApp().RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "clusterd: "+describe(err))
+		os.Exit(exitCode(err))
+	}
+}
+
+// errUsage marks errors of wrong use.
+var errUsage = errors.New("wrong use")
+
+func exitCode(err error) int {
+	if errors.Is(err, errUsage) {
+		return 2
+	}
+	return 1
+}
+
+// describe adds what to do next, where the error knows it.
+func describe(err error) string {
+	text := err.Error()
+	var failure api.Failure
+	if errors.As(err, &failure) {
+		for _, line := range failure.Details {
+			text += "\n  " + line
+		}
+	}
+	if advice := api.Advice(err); advice != "" {
+		text += "\n" + advice
+	}
+	return text
+}
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
+}
+
+func newApp() *urfave.App {
+	return &urfave.App{
+		Name:    "clusterd",
+		Usage:   "keep virtual machines running, each on one host at a time",
+		Version: daemon.Version,
+		Flags: append([]urfave.Flag{
+			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath, EnvVars: []string{"CLUSTERD_CONFIG"}},
+		}, cli.ConnectionFlags()...),
+		Commands: []*urfave.Command{
+			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), vmCommand(), fenceCommand(),
+			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), clientCommand(), doorkeeperCommand(), forwardCommand(),
+		},
+		ExitErrHandler: func(*urfave.Context, error) {},
+		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },
+	}
+}
+
+// nodeSettings loads the node's own file.
+func nodeSettings(c *urfave.Context) (config.Node, error) {
+	return config.LoadNode(c.String("config"))
+}
+
+// connect makes a client to the daemon that the flags, the environment or the
+// node's own file choose.
+func connect(c *urfave.Context) (*api.Client, error) {
+	options := api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")}
+	if options.Socket == "" && options.Host == "" && os.Getenv(api.SocketVariable) == "" && os.Getenv(api.HostVariable) == "" {
+		if node, err := nodeSettings(c); err == nil {
+			options.Socket = node.SocketPath()
+		}
+	}
+	return api.NewClient(options)
+}
+
+// argument returns the only operand of a command.
+func argument(c *urfave.Context, what string) (string, error) {
+	if c.NArg() != 1 || c.Args().First() == "" {
+		return "", usage("%s needs %s", c.Command.FullName(), what)
+	}
+	return c.Args().First(), nil
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/simulated"
+	"github.com/clusterd/clusterd/agents/vm"
+	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/fence/power"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/tunnel"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+func runCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "run", Usage: "run the daemon in the foreground",
+		Description: "SIGTERM stops the daemon and leaves every VM running. Before a host goes down, `clusterd node leave` hands its services over.",
+		Action:      run,
+	}
+}
+
+func run(c *urfave.Context) error {
+	node, err := nodeSettings(c)
+	if err != nil {
+		return err
+	}
+	logger := newLogger(node)
+	agent, addresses, closeTunnel, err := newAgent(c, node, logger)
+	if err != nil {
+		return err
+	}
+	defer closeTunnel()
+	options := daemon.Options{
+		Node: node, Folder: daemon.Folder(node.DataDir), Agent: agent, Logger: logger, Addresses: addresses,
+		Drivers: map[string]fence.Driver{
+			power.KindIPMI:     power.New(power.KindIPMI, power.Options{Logger: logger}),
+			power.KindIPMITool: power.New(power.KindIPMITool, power.Options{Logger: logger}),
+		},
+	}
+	if node.Simulate != nil {
+		options.ProbeKernel = simulatedKernel(node.Simulate.Dir)
+	} else {
+		options.Doctor = newDoctor(node, agent)
+		options.Importer = newImporter(agent)
+		options.Managed = func(uuids []string) error {
+			return doorkeeper.WriteManaged(managedPath(node), uuids)
+		}
+	}
+	d, err := daemon.New(options)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopping := make(chan os.Signal, 1)
+	signal.Notify(stopping, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		<-stopping
+		logger.Info("stopping; VMs run on", "node", node.Name)
+		d.HandOver(ctx)
+		cancel()
+	}()
+	return d.Run(ctx)
+}
+
+// managedPath is where the doorkeeper finds the managed VMs when the daemon is
+// down: on disk, because the doorkeeper must know them right after a boot.
+func managedPath(node config.Node) string { return filepath.Join(node.DataDir, "managed") }
+
+func newLogger(node config.Node) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(node.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// newAgent makes the hypervisor's agent, and for libvirt the tunnel that its
+// migrations take.
+func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.Agent, *daemon.AddressBook, func(), error) {
+	book := &daemon.AddressBook{}
+	if node.Simulate != nil {
+		agent, err := simulated.New(simulated.Options{Dir: node.Simulate.Dir, Node: node.Name})
+		return agent, book, func() {}, err
+	}
+	if node.Witness {
+		return agents.None{}, book, func() {}, nil
+	}
+	way := &way{node: node, book: book, config: tunnelConfig(node, logger), argv: forwardArguments(c), logger: logger}
+	book.Changed = way.writePins
+	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"), Tunnel: way, Logger: logger})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	go way.begin()
+	return agent, book, way.close, nil
+}
+
+// simulatedKernel answers for the kernels of simulated hosts, which all share
+// this machine's.
+func simulatedKernel(dir string) func(context.Context, quorum.Peer) (quorum.Answer, string) {
+	return func(_ context.Context, peer quorum.Peer) (quorum.Answer, string) {
+		on, err := simulated.Powered(dir, peer.ID)
+		switch {
+		case err != nil:
+			return quorum.Unknown, err.Error()
+		case on:
+			return quorum.Answers, "simulated power is on"
+		}
+		return quorum.Silent, "simulated power is off"
+	}
+}
+
+func tunnelConfig(node config.Node, logger *slog.Logger) tunnel.Config {
+	return tunnel.Config{Dir: filepath.Join(node.RunDir, "tunnel"), Listen: node.Listen(node.TunnelPort), LibvirtSocket: node.LibvirtSocket, Logger: logger, Security: &links{node: node, logger: logger}}
+}
+
+func forwardArguments(c *urfave.Context) []string {
+	self, err := os.Executable()
+	if err != nil {
+		self = "/proc/self/exe"
+	}
+	return []string{self, "--config", c.String("config"), "forward"}
+}
+
+func forwardCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "forward", Hidden: true, Usage: "carry live migrations; started by the daemon, outlives it",
+		Action: func(c *urfave.Context) error {
+			node, err := nodeSettings(c)
+			if err != nil {
+				return err
+			}
+			return tunnel.RunForwarder(c.Context, tunnelConfig(node, newLogger(node)))
+		},
+	}
+}
+
+// doorkeeperCommand is libvirt's qemu hook. Only what is said on standard error
+// reaches libvirt's log; standard output would be taken for a definition.
+func doorkeeperCommand() *urfave.Command {
+	var door doorkeeper.Door
+	return &urfave.Command{
+		Name: "doorkeeper", Hidden: true, Usage: "libvirt's qemu hook: may this VM come up here now?",
+		Flags: []urfave.Flag{
+			&urfave.StringFlag{Name: "socket", Destination: &door.Socket},
+			&urfave.StringFlag{Name: "managed", Destination: &door.Managed},
+		},
+		Action: func(c *urfave.Context) error {
+			if allow, reason := door.Check(c.Context, c.Args().Slice(), os.Stdin); !allow {
+				return errors.New(reason)
+			}
+			return nil
+		},
+	}
+}
+
+// links are the forwarder's connections: with this node's certificate, and to
+// the nodes whose keys the daemon wrote down.
+type links struct {
+	node   config.Node
+	logger *slog.Logger
+}
+
+func (l *links) store() (*pki.Store, error) {
+	identity, err := pki.LoadIdentity(l.node.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	pins, err := readPins(l.node)
+	if err != nil {
+		return nil, err
+	}
+	return pki.NewStore(identity, pki.Trust{Standing: pki.PinnedNodes(pins)}), nil
+}
+
+// Dial implements tunnel.Security.
+func (l *links) Dial(ctx context.Context, node, address string) (net.Conn, error) {
+	store, err := l.store()
+	if err != nil {
+		return nil, err
+	}
+	return pki.Dial(ctx, store, address, node, tunnel.Protocol)
+}
+
+// Listen implements tunnel.Security.
+func (l *links) Listen(ctx context.Context, address string) (net.Listener, error) {
+	return newTunnelListener(ctx, l, address)
+}
+
+func tunnelAddress(tls string, node config.Node) (string, error) {
+	host, _, err := net.SplitHostPort(tls)
+	if err != nil {
+		return "", fmt.Errorf("the address %q of a node cannot be read: %w", tls, err)
+	}
+	return net.JoinHostPort(host, strconv.Itoa(node.TunnelPort)), nil
+}
