@@ -11,8 +11,14 @@ import (
 // before anything is stopped; what is possible becomes the service's wish. The
 // same request id is never done twice (law L7).
 func (c Ask) apply(t *transaction) refusal {
+	if c.Request == "" {
+		return refuse("a request needs an id, so that it is never done twice")
+	}
 	if _, known := t.Requests.Get(c.Request); known {
 		return accepted
+	}
+	if t.Requests.Len() >= maxRequests && !t.roomForRequest() {
+		return refusal{codeTemporary, fmt.Sprintf("%d requests are being worked on, the limit; try again later", maxRequests)}
 	}
 	request := Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
 	service, known := t.Services.Get(c.Service)
@@ -33,6 +39,15 @@ func (c Ask) apply(t *transaction) refusal {
 func answered(request Request, r refusal) Request {
 	request.Done, request.Code, request.Text, request.Why = true, r.Code, CodeText(r.Code), r.Why
 	return request
+}
+
+func (t *transaction) roomForRequest() bool {
+	for _, id := range t.Requests.Keys() {
+		if r, _ := t.Requests.Get(id); r.Done {
+			return true
+		}
+	}
+	return false
 }
 
 // keepRequest remembers a request; the oldest finished one makes room.
@@ -153,6 +168,9 @@ func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 	}
 	if service.Owner == c.Node {
 		return refusal{codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node)}
+	}
+	if len(service.Holders) != 1 {
+		return refusal{codeTemporary, fmt.Sprintf("%s may be on %s; it migrates when that is clear", c.Service, holderNames(service))}
 	}
 	if h, _ := service.holder(service.Owner); h.Condition != string(resources.Running) {
 		return refusal{codeTemporary, fmt.Sprintf("%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)}

@@ -14,7 +14,7 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 	if from != state {
 		s.Since, s.SinceAt = t.index, t.at
 	}
-	s.State, s.Reason = state, e.Why
+	s.State, s.Reason, s.Changed = state, e.Why, t.index
 	t.Services.Set(s.Spec.Name, s)
 	e.Subject, e.From, e.To = s.Spec.Name, from.String(), state.String()
 	t.tell(e)
@@ -23,6 +23,25 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 
 // apply of an intent: the last net before something is done to a VM.
 func (c Begin) apply(t *transaction) refusal {
+	if refused := c.refused(t); refused != accepted {
+		return refused
+	}
+	service, _ := t.Services.Get(c.Service)
+	n, _ := t.Nodes.Get(c.Node)
+	switch c.Intent {
+	case IntentStart:
+		c.start(t, service, n)
+	case IntentStop:
+		c.stop(t, service, n)
+	case IntentMigrate:
+		c.migrate(t, service, n)
+	}
+	return accepted
+}
+
+// refused says why an intent may not be. It changes nothing: the planner asks
+// it too, so that it never proposes for ever what Apply refuses for ever.
+func (c Begin) refused(t *transaction) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known {
 		return refuse("there is no service %s", c.Service)
@@ -39,11 +58,11 @@ func (c Begin) apply(t *transaction) refusal {
 	}
 	switch c.Intent {
 	case IntentStart:
-		return c.start(t, service, n)
+		return c.startRefused(t, service, n)
 	case IntentStop:
-		return c.stop(t, service, n)
+		return c.stopRefused(service, n)
 	case IntentMigrate:
-		return c.migrate(t, service, n)
+		return c.migrateRefused(t, service, n)
 	}
 	return refuse("%q is no intent", c.Intent)
 }
@@ -104,18 +123,23 @@ func (c Begin) intent(t *transaction, n Member) *Intent {
 	}
 }
 
-// start is legal only when nobody may be running the service, or only the very
-// boot that is to start it (law L1).
-func (c Begin) start(t *transaction, service Service, n Member) refusal {
+// startRefused: a start is legal only when nobody may be running the service,
+// or only the very boot that is to start it (law L1).
+func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
+	if service.State == resources.Started {
+		return refuse("%s runs on %s", c.Service, service.Owner)
+	}
 	if why := t.mayRun(service, n); why != "" {
 		return refuse("%s", why)
 	}
 	for _, h := range service.Holders {
-		if !onBoot(n)(h) {
+		switch {
+		case !onBoot(n)(h):
 			return refuse("%s may be running on %s (boot %.8s)", c.Service, h.Node, h.Boot)
-		}
-		if h.Ask {
+		case h.Ask:
 			return refuse("%s has not told yet whether it runs %s", h.Node, c.Service)
+		case h.Definition != c.Definition:
+			return refuse("what is left of %s on %s was started from definition %.12s", c.Service, h.Node, h.Definition)
 		}
 	}
 	if c.Definition != service.Spec.Definition || !t.Blobs.Has(c.Definition) {
@@ -127,30 +151,52 @@ func (c Begin) start(t *transaction, service Service, n Member) refusal {
 	if !service.Enabled {
 		return refuse("%s is disabled", c.Service)
 	}
-	h := t.holderOn(n, "start intent", service.Spec, false)
-	service = service.withHolder(h)
-	service.Intent = c.intent(t, n)
-	service.Story = append(service.Story[:len(service.Story):len(service.Story)], Phase{What: "start issued", At: t.at})
-	t.setService(service, resources.Starting, Event{Node: n.Name, By: c.By, Why: c.Why})
 	return accepted
 }
 
-func (c Begin) stop(t *transaction, service Service, n Member) refusal {
+func (c Begin) start(t *transaction, service Service, n Member) {
+	h := t.holderOn(n, "start intent", service.Spec, false)
+	h.Creating = true
+	service = service.withHolder(h)
+	service.Intent = c.intent(t, n)
+	service.Story = appendPhases(service.Story, Phase{What: "start issued", At: t.at})
+	t.setService(service, resources.Starting, Event{Node: n.Name, By: c.By, Why: c.Why})
+}
+
+// appendPhases adds measured moments to a story that other roots may share; the
+// newest are kept.
+func appendPhases(story []Phase, phases ...Phase) []Phase {
+	story = append(story[:len(story):len(story)], phases...)
+	if excess := len(story) - maxPhases; excess > 0 {
+		story = story[excess:]
+	}
+	return story
+}
+
+// stopRefused: only what may be there is stopped. A stop on request needs the
+// request, so that a late twin of an intent stops nothing twice (law L7).
+func (c Begin) stopRefused(service Service, n Member) refusal {
 	h, held := service.holder(n.Name)
 	if !held || !onBoot(n)(h) {
 		return refuse("%s does not hold %s", n.Name, c.Service)
 	}
+	op, byRequest := map[Purpose]Operation{ForDisable: OpDisable, ForStop: OpStop, ForRestart: OpRestart, ForRelocate: OpRelocate}[c.Purpose]
+	if byRequest && (service.Wish == nil || service.Wish.Op != op) {
+		return refuse("nobody asks to %s %s any more", op, c.Service)
+	}
+	return accepted
+}
+
+func (c Begin) stop(t *transaction, service Service, n Member) {
 	service.Intent = c.intent(t, n)
 	state := resources.Stopping
 	if c.Purpose == ForRecovery || c.Purpose == ForCleanup {
 		state = resources.Recoverable
 	}
 	t.setService(service, state, Event{Node: n.Name, By: c.By, Why: c.Why})
-	return accepted
 }
 
-// migrate makes both boots holders, from reservation to commit (law L5).
-func (c Begin) migrate(t *transaction, service Service, n Member) refusal {
+func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal {
 	target, why := t.workable(c.Target)
 	if why != "" {
 		return refusal{codeNodeDead, why}
@@ -162,11 +208,17 @@ func (c Begin) migrate(t *transaction, service Service, n Member) refusal {
 		return refuse("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name, target.Name)
 	}
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
-		return refuse("%s is not known to run on %s alone (%s)", c.Service, n.Name, holderNames(service))
+		return refusal{codeTemporary, fmt.Sprintf("%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))}
 	}
 	if why := t.disksFree(service); why != "" {
 		return refuse("%s", why)
 	}
+	return accepted
+}
+
+// migrate makes both boots holders, from reservation to commit (law L5).
+func (c Begin) migrate(t *transaction, service Service, n Member) {
+	target, _ := t.Nodes.Get(c.Target)
 	source := service.Holders[0]
 	h := t.holderOn(target, "migration target", service.Spec, false)
 	h.Definition, h.Disks = source.Definition, source.Disks
@@ -174,7 +226,6 @@ func (c Begin) migrate(t *transaction, service Service, n Member) refusal {
 	service.Intent = c.intent(t, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
 	t.setService(service, resources.Migrating, Event{Node: n.Name, By: c.By, Why: c.Why})
-	return accepted
 }
 
 // voidIntentsOf takes the acts of older incarnations of a node back (law L2).
@@ -188,32 +239,47 @@ func (t *transaction) voidIntentsOf(n Member, why string) {
 	for _, name := range t.Fences.Keys() {
 		if open, _ := t.Fences.Get(name); open.Fencer == n.Name {
 			t.Fences.Set(name, open.afterAttempt(unknownAttempt(open), why))
+			t.tell(Event{Node: n.Name, Subject: name, Cause: open.Index, Why: "the fence attempt by " + n.Name + " has no result: " + why})
 		}
 	}
 }
 
 // voidIntent ends an act whose executor is gone. The call it made may still
 // come about, so the holders stay; the node is asked what is there.
-func (t *transaction) voidIntent(service Service, why string) {
+func (t *transaction) voidIntent(service Service, why string) Service {
 	intent := service.Intent
 	if intent.Kind == IntentMigrate {
-		next := *intent
-		next.Settling, next.Asked, next.SourceSeen = true, next.Asked+1, 0
-		service.Intent = &next
-		t.Services.Set(service.Spec.Name, t.askEnd(service, intent.Node, why))
 		t.tell(Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index, Why: why + ": both ends of the migration are asked"})
-		return
+		service = t.askBothEnds(service, why)
+		t.Services.Set(service.Spec.Name, service)
+		return service
 	}
 	service.Intent = nil
 	if h, held := service.holder(intent.Node); held {
 		h.Ask, h.Since, h.Why = true, t.index, why
 		service = service.withHolder(h)
 	}
-	state := service.State
-	if intent.Kind == IntentStart {
-		state = resources.Recovering
+	// A stop that may not have happened leaves the service where it belongs; the
+	// request behind it is still there and asks again.
+	state := resources.Recovering
+	if intent.Kind == IntentStop && service.Owner == intent.Node {
+		state = resources.Started
 	}
-	t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})
+	return t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})
+}
+
+// askBothEnds begins a new round of settling a migration: first the source is
+// asked, then the target. What was known of either end is from before.
+func (t *transaction) askBothEnds(service Service, why string) Service {
+	next := *service.Intent
+	next.Settling, next.Asked, next.SourceSeen, next.Generation = true, next.Asked+1, 0, t.Generation
+	service.Intent, service.Changed = &next, t.index
+	service = t.askEnd(service, next.Node, why)
+	if !service.asking(next.Node) {
+		next.SourceSeen = t.index
+		service = t.askEnd(service, next.Target, why)
+	}
+	return service
 }
 
 // askEnd marks one end of a migration as unknown, so that its node looks.

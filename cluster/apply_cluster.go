@@ -67,6 +67,10 @@ func (c Restore) apply(t *transaction) refusal {
 	if old.ID == "" || old.Level > CurrentLevel {
 		return refuse("the backup is not a clusterd backup of level %d or older", CurrentLevel)
 	}
+	founder, known := t.Nodes.Get(c.Node)
+	if before, had := old.Nodes.Get(c.Node); known && had && before.HardwareUUID != founder.HardwareUUID {
+		return refuse("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under a name of its own", c.Node, before.HardwareUUID)
+	}
 	generation := max(old.Generation, t.Generation) + 1
 	index := t.index
 	*t.State = old
@@ -75,14 +79,23 @@ func (c Restore) apply(t *transaction) refusal {
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
 		n.State, n.Incarnation, n.Why = NodeJoining, 0, "not seen since the cluster was restored"
+		if name == c.Node && known {
+			n.Fingerprint, n.Address = founder.Fingerprint, founder.Address
+		}
 		t.Nodes.Set(name, n)
+	}
+	if known && !t.Nodes.Has(c.Node) {
+		t.NextNodeID++
+		founder.ID = t.NextNodeID
+		t.Nodes.Set(c.Node, founder)
 	}
 	for _, name := range t.Fences.Keys() {
 		t.Fences.Delete(name)
 	}
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		service.Intent, service.Wish, service.Owner = nil, nil, ""
+		service = t.finish(service, codeAborted, "the cluster was restored from a backup")
+		service.Intent, service.Wish, service.Owner, service.Changed = nil, nil, "", index
 		service.State, service.Reason = resources.Uninitialized, "restored from a backup"
 		service.Holders = t.everywhere("not asked since the cluster was restored", service.Spec)
 		t.Services.Set(name, service)
@@ -122,6 +135,9 @@ func (c Configure) apply(t *transaction) refusal {
 			return refuse("%s", why)
 		}
 	}
+	if t.Tombstones.Len() > maxTombstones {
+		return refuse("%d removed services may still be running somewhere, the limit; bring their nodes back or have them fenced first", t.Tombstones.Len())
+	}
 	for _, name := range t.Services.Keys() {
 		if _, kept := c.Document.Services[name]; kept {
 			continue
@@ -148,6 +164,11 @@ func (c Configure) apply(t *transaction) refusal {
 // mayDeclare checks one service of a new document against laws L1 and L9.
 func (t *transaction) mayDeclare(name string, c Configure) string {
 	spec := c.Document.Services[name]
+	for _, twin := range sortedKeys(c.Document.Services) {
+		if twin != name && spec.UUID != "" && c.Document.Services[twin].UUID == spec.UUID {
+			return fmt.Sprintf("%s and %s are the same VM %s", name, twin, spec.UUID)
+		}
+	}
 	if _, sent := c.Blobs[spec.Definition]; !sent && !t.Blobs.Has(spec.Definition) {
 		return fmt.Sprintf("%s: the definition %.12s is not known to the cluster", name, spec.Definition)
 	}
@@ -208,14 +229,25 @@ func (t *transaction) declareServices() {
 			continue
 		}
 		service, _ := t.Services.Get(name)
+		service = t.finish(service, codeNoService, "removed from the document")
 		t.Services.Delete(name)
 		why := "removed from the document"
 		if len(service.Holders) > 0 {
-			t.Tombstones.Set(service.Spec.UUID, service)
+			t.Tombstones.Set(service.Spec.UUID, t.grave(service))
 			why += "; it may still be running on " + holderNames(service) + ", so its disks stay reserved"
 		}
 		t.tell(Event{Subject: name, From: service.State.String(), Why: why})
 	}
+}
+
+// grave is what is left of a removed service: holders that have to look.
+func (t *transaction) grave(service Service) Service {
+	old, _ := t.Tombstones.Get(service.Spec.UUID)
+	service.Holders = mergeHolders(old.Holders, service.Holders)
+	for i := range service.Holders {
+		service.Holders[i].Ask, service.Holders[i].Since = true, t.index
+	}
+	return service
 }
 
 // dropBlobs forgets definitions that nothing refers to any more.
@@ -236,6 +268,11 @@ func (t *transaction) dropBlobs() {
 	for _, hash := range t.Blobs.Keys() {
 		if !used[hash] {
 			t.Blobs.Delete(hash)
+		}
+	}
+	for _, device := range t.Checks.Keys() {
+		if _, declared := t.Document.Devices[device]; !declared {
+			t.Checks.Delete(device)
 		}
 	}
 }

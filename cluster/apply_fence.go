@@ -36,6 +36,9 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if why != "" {
 		return refuse("%s cannot fence: %s", c.Fencer, why)
 	}
+	if c.Fencer == c.Node {
+		return refuse("%s does not fence itself", c.Node)
+	}
 	if len(t.Document.Nodes[c.Node].Fence) == 0 {
 		return refuse("%s has no fence device", c.Node)
 	}
@@ -114,7 +117,7 @@ func unknownAttempt(open Fence) fence.Attempt {
 func (f Fence) afterAttempt(attempt fence.Attempt, why string) Fence {
 	f.Tried = append(f.Tried[:len(f.Tried):len(f.Tried)], attempt)
 	if excess := len(f.Tried) - maxAttempts; excess > 0 {
-		f.Tried = f.Tried[excess:]
+		f.Tried = append([]fence.Attempt(nil), f.Tried[excess:]...)
 	}
 	f.TriedTotal++
 	f.Fencer, f.Incarnation, f.LastWhy = "", 0, why
@@ -139,7 +142,7 @@ func (c FenceDone) apply(t *transaction) refusal {
 		return accepted
 	}
 	for _, p := range c.Result.Phases {
-		open.Story = append(open.Story, Phase{What: p.What, At: p.At})
+		open.Story = appendPhases(open.Story, Phase{What: p.What, At: p.At})
 	}
 	t.Fences.Delete(c.Node)
 	if n.Boot != open.Boot {

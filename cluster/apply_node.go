@@ -23,6 +23,11 @@ func (c Join) apply(t *transaction) refusal {
 	if known && token.Replace != c.Node {
 		return refuse("a node named %s is already a member; use another name, or `clusterd node replace %s` if its machine is to be replaced", c.Node, c.Node)
 	}
+	for _, name := range t.Nodes.Keys() {
+		if other, _ := t.Nodes.Get(name); other.Fingerprint == c.Fingerprint && name != c.Node {
+			return refuse("this machine is a member already, as %s", name)
+		}
+	}
 	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, HardwareUUID: c.HardwareUUID, Address: c.Address, Witness: c.Witness}
 	if known {
 		if held := t.heldBy(old); len(held) > 0 {
@@ -122,6 +127,9 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if n.Fingerprint != c.Fingerprint {
 		return refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine was reinstalled", c.Node, c.Node)
 	}
+	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
+		return accepted // the same start told twice, because its outcome was not known
+	}
 	if open, fencing := t.Fences.Get(c.Node); fencing {
 		if open.Boot == c.Boot || open.Fencer != "" {
 			return refuse("%s is being fenced since index %d; it is admitted when that is over", c.Node, open.Index)
@@ -136,7 +144,7 @@ func (c NodeUp) apply(t *transaction) refusal {
 		return refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", c.Version, c.Node, c.MaxLevel, t.Level)
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
-	n.Address, n.Version, n.MaxLevel, n.Incarnation = c.Address, c.Version, c.MaxLevel, t.index
+	n.Address, n.Version, n.MaxLevel, n.Incarnation, n.Session, n.Before = c.Address, c.Version, c.MaxLevel, t.index, c.Session, ""
 	why := "its daemon started and looks what runs here"
 	if reboot {
 		why = "the machine booted anew, its daemon looks what runs here"
@@ -162,42 +170,76 @@ func (c Inventory) apply(t *transaction) refusal {
 	if len(c.Found) > maxFound {
 		return refuse("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), maxFound)
 	}
-	rebooted := n.Boot != c.Boot
-	if rebooted {
-		t.releaseBoot(n, t.index, "the machine booted anew")
-		n.Boot = c.Boot
+	if n.Boot != c.Boot {
+		n = t.bootAnew(n, c)
 	}
-	n.LastHeard = time.Time{}
-	n = t.setNodeState(n, NodeOnline, "", fmt.Sprintf("looked and found %d VMs", len(c.Found)))
-	found := map[string]resources.Observation{}
+	found, running := map[string]resources.Observation{}, 0
 	for _, f := range c.Found {
 		found[f.Service] = f.Observation
+		if f.Observation.Condition != resources.Absent {
+			running++
+		}
 	}
+	n.LastHeard = time.Time{}
+	n = t.setNodeState(n, NodeOnline, "", fmt.Sprintf("looked and found %s", counted(running, "VM")))
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		if o, seen := found[name]; seen {
-			t.observe(service, n, o, true)
-			continue
-		}
-		// The agent looks for each service that this boot holds; one that is not
-		// in the list was not asked about, so it stays unknown and is asked.
-		if h, held := service.holder(n.Name); held && onBoot(n)(h) {
-			h.Ask, h.Since, h.Why = true, t.index, "not in the inventory"
+		h, held := service.holder(n.Name)
+		held = held && onBoot(n)(h)
+		o, seen := found[name]
+		switch {
+		case held && (!seen || h.Since > c.Incarnation):
+			// The look may have been before this holder entered or was asked, or was
+			// not for it at all; so it stays unknown and is asked.
+			h.Ask, h.Since, h.Why = true, t.index, "not told by the inventory"
 			t.Services.Set(name, service.withHolder(h))
+		case seen:
+			t.observe(service, n, o)
 		}
 	}
 	t.observeTombstones(n, found)
 	return accepted
 }
 
-// observeTombstones lets go of removed services that the node does not run.
+// bootAnew takes over a new boot of a machine: what its old boot held is free,
+// except that a service which was declared while the node looked has not been
+// looked for on the new one.
+func (t *transaction) bootAnew(n Member, c Inventory) Member {
+	fresh := n
+	fresh.Boot = c.Boot
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		if h, held := service.holder(n.Name); held && onBoot(n)(h) && h.Since > c.Incarnation {
+			t.Services.Set(name, service.withHolder(t.holderOn(fresh, h.Why, service.Spec, true)))
+		}
+	}
+	t.releaseBoot(n, t.index, "the machine booted anew")
+	return fresh
+}
+
+func counted(number int, what string) string {
+	if number == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", number, what)
+}
+
+// observeTombstones lets go of removed services that the node does not run, and
+// asks about those that it did not tell of.
 func (t *transaction) observeTombstones(n Member, found map[string]resources.Observation) {
 	for _, uuid := range t.Tombstones.Keys() {
 		grave, _ := t.Tombstones.Get(uuid)
-		o, seen := found[grave.Spec.Name]
-		if seen && o.Condition == resources.Absent {
-			t.bury(uuid, grave.withoutHolder(onBoot(n)))
+		h, held := grave.holder(n.Name)
+		if !held || !onBoot(n)(h) {
+			continue
 		}
+		o, seen := found[grave.Spec.Name]
+		if seen && o.Condition == resources.Absent && o.UUID == uuid && h.Since <= n.Incarnation {
+			t.bury(uuid, grave.withoutHolder(onBoot(n)))
+			continue
+		}
+		h.Ask, h.Since = true, t.index
+		t.Tombstones.Set(uuid, grave.withHolder(h))
 	}
 }
 
@@ -250,6 +292,9 @@ func (c Contact) apply(t *transaction) refusal {
 		if n.LastHeard.IsZero() || n.Reachable() {
 			n.LastHeard = t.at.Add(-c.Silence)
 		}
+		if n.State != NodeSilent && n.State != NodeLost {
+			n.Before = n.State
+		}
 		t.setNodeState(n, c.State, "", c.Why, Phase{What: "last heard", At: n.LastHeard}, Phase{What: string(c.State), At: t.at})
 		t.releaseHeld()
 	case NodeOnline:
@@ -259,8 +304,14 @@ func (c Contact) apply(t *transaction) refusal {
 		if t.Fences.Has(c.Node) {
 			return refuse("%s is being fenced; a committed fence intent is not spared", c.Node)
 		}
-		n.LastHeard = time.Time{}
-		t.setNodeState(n, NodeOnline, "", c.Why)
+		// It becomes what it was: one that had not told its inventory looks still
+		// (law L2), one that was leaving leaves.
+		back := n.Before
+		if back == "" {
+			back = NodeOnline
+		}
+		n.LastHeard, n.Before = time.Time{}, ""
+		t.setNodeState(n, back, "", c.Why)
 	default:
 		return refuse("%q is no edge of liveness", c.State)
 	}
@@ -272,15 +323,28 @@ func (c Contact) apply(t *transaction) refusal {
 func (t *transaction) releaseBoot(n Member, cause uint64, proof string) {
 	gone := onBoot(n)
 	for _, uuid := range t.Tombstones.Keys() {
-		grave, _ := t.Tombstones.Get(uuid)
-		t.bury(uuid, grave.withoutHolder(gone))
+		if grave, _ := t.Tombstones.Get(uuid); grave.heldWhere(gone) {
+			t.bury(uuid, grave.withoutHolder(gone))
+		}
 	}
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		if h, held := service.holder(n.Name); held && gone(h) {
-			t.holderGone(service, h, cause, proof)
+		for _, h := range service.Holders {
+			if gone(h) {
+				t.holderGone(service, h, cause, proof)
+				break
+			}
 		}
 	}
+}
+
+func (s Service) heldWhere(match func(Holder) bool) bool {
+	for _, h := range s.Holders {
+		if match(h) {
+			return true
+		}
+	}
+	return false
 }
 
 // releaseHeld ends `clusvcadm -s`: it lasts until the next transition of a node.

@@ -9,18 +9,18 @@ import (
 // apply of an answer: it counts only for the asking it answers.
 func (c Looked) apply(t *transaction) refusal {
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation {
+	if !known || n.Incarnation != c.Incarnation || n.State == NodeFenced {
 		return refuse("the answer comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
-	if !known {
+	if !known || (c.UUID != "" && service.Spec.UUID != c.UUID) {
 		return c.lookedGrave(t, n)
 	}
 	h, held := service.holder(c.Node)
-	if !held || !h.Ask || h.Since != c.Since {
+	if !held || !h.Ask || h.Since != c.Since || !onBoot(n)(h) {
 		return refuse("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
 	}
-	t.observe(service, n, c.Observation, true)
+	t.observe(service, n, c.Observation)
 	return accepted
 }
 
@@ -28,7 +28,11 @@ func (c Looked) apply(t *transaction) refusal {
 func (c Looked) lookedGrave(t *transaction, n Member) refusal {
 	for _, uuid := range t.Tombstones.Keys() {
 		grave, _ := t.Tombstones.Get(uuid)
-		if grave.Spec.Name == c.Service && c.Observation.Condition == resources.Absent {
+		h, held := grave.holder(c.Node)
+		if grave.Spec.Name != c.Service || !held || h.Since != c.Since || !onBoot(n)(h) {
+			continue
+		}
+		if c.Observation.Condition == resources.Absent {
 			t.bury(uuid, grave.withoutHolder(onBoot(n)))
 			return accepted
 		}
@@ -40,31 +44,44 @@ func (c Looked) lookedGrave(t *transaction, n Member) refusal {
 // open on that node, its result tells the end, not the events on the way.
 func (c Observed) apply(t *transaction) refusal {
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation || n.State == NodeLooking {
+	if !known || n.Incarnation != c.Incarnation || n.State == NodeLooking || n.State == NodeFenced || n.Before == NodeLooking {
 		return refuse("the observation comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
 	if !known {
 		return refuse("there is no service %s", c.Service)
 	}
-	if i := service.Intent; i != nil && (i.Node == c.Node || i.Target == c.Node) {
+	if o := c.Observation; o.UUID != "" && service.Spec.UUID != "" && o.UUID != service.Spec.UUID {
+		return refuse("the observation is about VM %s, %s is %s", o.UUID, c.Service, service.Spec.UUID)
+	}
+	if service.busyOn(c.Node) {
 		return refuse("%s has an open intent on %s", c.Service, c.Node)
 	}
-	if h, held := service.holder(c.Node); held && h.Since > c.AsOf {
+	if h, held := service.holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {
 		return refuse("the observation is older than the last act on %s there", c.Service)
 	}
-	t.observe(service, n, c.Observation, false)
+	t.observe(service, n, c.Observation)
 	return accepted
+}
+
+// busyOn tells whether an intent is at work on a node, so that its result tells
+// the end. A migration that left two running waits for a person, and only
+// observations can tell what that person does.
+func (s Service) busyOn(node string) bool {
+	i := s.Intent
+	return i != nil && (i.Node == node || i.Target == node) && !i.Twice
 }
 
 // observe takes in what was seen of a service on a node. Unknown is never
 // read as absent: it releases nothing.
-func (t *transaction) observe(service Service, n Member, o resources.Observation, answered bool) {
+func (t *transaction) observe(service Service, n Member, o resources.Observation) {
 	h, held := service.holder(n.Name)
 	held = held && onBoot(n)(h)
 	switch {
+	case held && service.unripe(n.Name, o):
+		return
 	case o.Condition == resources.Absent && held:
-		t.absent(service, n, h, o, answered)
+		t.absent(service, n, h, o)
 		return
 	case o.Condition == resources.Absent:
 		return
@@ -79,18 +96,42 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 	if o.Condition != resources.Unknown {
 		h.Ask = false
 	}
+	if o.Condition == resources.Running {
+		h.Creating = false
+	}
 	if len(o.Disks) > 0 {
 		h.Disks = o.Disks
 	}
 	service = service.withHolder(h)
 	t.Services.Set(service.Spec.Name, service)
-	if service.Intent != nil {
-		if service.Intent.Settling {
-			t.settleMigration(service)
-		}
+	switch intent := service.Intent; {
+	case intent == nil:
+	case intent.Settling:
+		t.settleMigration(service)
+		return
+	case !held && intent.Kind == IntentStart && o.Condition != resources.Unknown:
+		service = t.voidIntent(service, fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name))
+	default:
 		return
 	}
 	t.settle(service, n, h, changed || !held)
+}
+
+// unripe tells that an end of a migration says something that is not final:
+// both ends stay holders until the source's end is known, and only then the
+// target is asked (law L5).
+func (s Service) unripe(node string, o resources.Observation) bool {
+	i := s.Intent
+	if i == nil || i.Kind != IntentMigrate {
+		return false
+	}
+	switch node {
+	case i.Node:
+		return !i.Settling || o.Reason == resources.MigratingOut
+	case i.Target:
+		return i.SourceSeen == 0
+	}
+	return false
 }
 
 // settle brings owner and state in line with what is known to run.
@@ -137,16 +178,29 @@ func (t *transaction) settleOwner(service Service, n Member, h Holder, changed b
 // adopt takes a VM that is found running as what it is: started.
 func (t *transaction) adopt(service Service, n Member) {
 	why := "found running on " + n.Name + ", taken in as it is"
-	if service.State == resources.Uninitialized || service.State == resources.Recovering {
+	if service.State == resources.Uninitialized && (service.Wish == nil || service.Wish.Op != OpDisable) {
 		service.Enabled = true
-	} else if !service.Enabled {
+	}
+	if !service.Enabled {
 		why = "found running on " + n.Name + " although disabled; disable it again to stop it, or enable it to keep it"
 	}
 	service.Owner = n.Name
 	service = t.setService(service, resources.Started, Event{Node: n.Name, Why: why})
-	if service.Wish != nil && (service.Wish.Op == OpEnable || service.Wish.Op == OpRestart) {
-		t.finish(service, codeSuccess, why)
+	t.answerRunning(service)
+}
+
+// adoptLast takes in the only copy that is left running after another one went.
+func (t *transaction) adoptLast(service Service) bool {
+	running := service.running()
+	if service.Owner != "" || service.Intent != nil || len(running) != 1 {
+		return false
 	}
+	n, known := t.Nodes.Get(running[0])
+	if !known {
+		return false
+	}
+	t.adopt(service, n)
+	return true
 }
 
 // settleUninitialized ends the first look: once nobody may be running it, the
@@ -160,27 +214,33 @@ func (t *transaction) settleUninitialized(service Service) {
 	if !service.Enabled {
 		state = resources.Disabled
 	}
-	t.setService(service, state, Event{Why: "every node has looked, it runs nowhere"})
+	t.atRest(t.setService(service, state, Event{Why: "every node has looked, it runs nowhere"}))
 }
 
 // absent takes in the proof that a VM is not on a node. Where it belonged
 // there, that is a failure; and unless an event told how it ended, somebody may
 // have moved it by hand, so every node in touch is asked first (law L1).
-func (t *transaction) absent(service Service, n Member, h Holder, o resources.Observation, answered bool) {
+func (t *transaction) absent(service Service, n Member, h Holder, o resources.Observation) {
 	belonged := service.Owner == n.Name && service.Intent == nil
 	if !belonged {
 		t.holderGone(service, h, t.index, o.Evidence)
 		return
 	}
 	service = service.withoutHolder(onBoot(n))
+	if t.stoppedAsAsked(service, n, o) {
+		return
+	}
 	service.Owner, service.LastOwner = "", n.Name
+	if t.adoptLast(service) {
+		return
+	}
 	why := sentence("gone from "+n.Name, o.Reason)
 	if !o.Explained {
 		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is started again"
 		service = t.askReachable(service, n.Name)
 	}
 	if !service.Enabled {
-		t.setService(service, resources.Disabled, Event{Node: n.Name, Why: why})
+		t.atRest(t.setService(service, resources.Disabled, Event{Node: n.Name, Why: why}))
 		return
 	}
 	service = t.afterFailure(service, n)
@@ -189,6 +249,23 @@ func (t *transaction) absent(service Service, n Member, h Holder, o resources.Ob
 		state, why = resources.Disabled, why+"; its recovery policy leaves it down"
 	}
 	t.setService(service, state, Event{Node: n.Name, Why: why})
+}
+
+// stoppedAsAsked reads an absence as the end of a stop that was asked for and
+// whose result was lost with its daemon.
+func (t *transaction) stoppedAsAsked(service Service, n Member, o resources.Observation) bool {
+	if service.Wish == nil {
+		return false
+	}
+	purpose, stops := map[Operation]Purpose{OpDisable: ForDisable, OpStop: ForStop, OpRestart: ForRestart, OpRelocate: ForRelocate}[service.Wish.Op]
+	if !stops {
+		return false
+	}
+	if !o.Explained {
+		service = t.askReachable(service, n.Name)
+	}
+	t.stopProven(service, n, Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose, By: service.Wish.By}, o.Evidence)
+	return true
 }
 
 // afterFailure applies the recovery policy to a service that failed on a node.
@@ -223,13 +300,14 @@ func (t *transaction) askReachable(service Service, except string) Service {
 // holderGone lets a holder go on proof and moves the service on.
 func (t *transaction) holderGone(service Service, h Holder, cause uint64, proof string) {
 	service = service.withoutHolder(func(other Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
+	service.Changed = t.index
 	intent := service.Intent
 	if intent != nil && intent.Kind == IntentMigrate {
-		next := *intent
-		next.Settling = true
-		service.Intent = &next
 		if h.Node == intent.Node {
 			service.Owner, service.LastOwner = "", h.Node
+		}
+		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
+			service = t.askBothEnds(service, h.Node+" is out of the migration")
 		}
 		t.settleMigration(service)
 		return
@@ -250,6 +328,8 @@ func (t *transaction) holderGone(service Service, h Holder, cause uint64, proof 
 // afterRelease finds the state of a service that one holder less may run.
 func (t *transaction) afterRelease(service Service, h Holder, cause uint64, proof string) {
 	switch {
+	case t.adoptLast(service):
+		return
 	case service.State == resources.Uninitialized:
 		t.settleUninitialized(service)
 		return
@@ -273,9 +353,7 @@ func (t *transaction) afterRelease(service Service, h Holder, cause uint64, proo
 		service = t.setService(service, resources.Disabled, e)
 	}
 	t.Services.Set(service.Spec.Name, service)
-	if len(service.Holders) == 0 && service.Wish != nil && service.Wish.Op == OpDisable {
-		t.finish(service, codeSuccess, "")
-	}
+	t.atRest(service)
 }
 
 func joined(names []string) string {

@@ -15,7 +15,7 @@ func (c Done) apply(t *transaction) refusal {
 		return refuse("the intent %d of %s is not open any more", c.Act, c.Service)
 	}
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation {
+	if !known || n.Incarnation != c.Incarnation || n.State == NodeFenced {
 		return refuse("the result comes from an older incarnation of %s", c.Node)
 	}
 	intent := *service.Intent
@@ -40,6 +40,7 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 	h, _ := service.holder(n.Name)
 	h.Condition, h.Since = string(c.Result.Source), t.index
 	if c.Result.OK {
+		h.Creating = false
 		service = service.withHolder(h)
 		t.nowRunning(service, n, intent, c.Result)
 		return
@@ -50,24 +51,47 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 	} else {
 		service = service.withHolder(h)
 	}
-	t.setService(service, resources.Recovering, Event{Node: n.Name, Cause: intent.Index, Why: "start failed: " + c.Result.Why})
+	service = t.setService(service, resources.Recovering, Event{Node: n.Name, Cause: intent.Index, Why: sentence("start failed", c.Result.Why)})
+	t.atRest(service)
+}
+
+// atRest disables for good what was disabled while something was under way,
+// once it is proven to run nowhere, and answers the request.
+func (t *transaction) atRest(service Service) {
+	if service.Enabled || len(service.Holders) > 0 || service.Intent != nil {
+		return
+	}
+	if service.State != resources.Disabled {
+		service = t.setService(service, resources.Disabled, Event{Node: service.LastOwner, Why: "disabled, it runs nowhere"})
+	}
+	t.answer(service, codeSuccess, "", OpDisable)
 }
 
 // nowRunning is the good end of a start.
 func (t *transaction) nowRunning(service Service, n Member, intent Intent, result resources.Result) {
-	bounced := service.Wish != nil && service.Wish.Op == OpRelocate && service.LastOwner == n.Name
 	story := service.Story
 	for _, p := range result.Phases {
-		story = append(story[:len(story):len(story)], Phase{What: p.What, At: p.At})
+		story = appendPhases(story, Phase{What: p.What, At: p.At})
 	}
-	story = append(story[:len(story):len(story)], Phase{What: "VM running", At: t.at})
+	story = appendPhases(story, Phase{What: "VM running", At: t.at})
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
 	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: sentence("running on "+n.Name, result.Why), Phases: story})
-	if bounced {
+	t.answerRunning(service)
+}
+
+// answerRunning answers the requests that end with the service running. One to
+// stop or to disable it does not: it is worked on next.
+func (t *transaction) answerRunning(service Service) {
+	wish := service.Wish
+	switch {
+	case wish == nil:
+	case wish.Op == OpRelocate && service.LastOwner == service.Owner:
 		t.finish(service, codeRunsAtHome, "no other node could start it: "+service.Reason)
-		return
+	case wish.Op == OpMigrate && service.Owner != wish.Target:
+		t.finish(service, codeFailure, "it could not move live: "+service.Reason)
+	default:
+		t.answer(service, codeSuccess, "", OpEnable, OpRestart, OpRelocate, OpMigrate)
 	}
-	t.finish(service, codeSuccess, "")
 }
 
 func (s Service) failedOn(node, why string) Service {
@@ -105,10 +129,7 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 	}
 	e := Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: sentence("stopped on "+n.Name, proof)}
 	if !service.Enabled {
-		service = t.setService(service, resources.Disabled, e)
-		if len(service.Holders) == 0 {
-			t.finish(service, codeSuccess, "")
-		}
+		t.atRest(t.setService(service, resources.Disabled, e))
 		return
 	}
 	switch intent.Purpose {
@@ -151,7 +172,7 @@ func (c Done) migrated(t *transaction, service Service, n Member, intent Intent)
 	}
 	next := intent
 	next.Settling, next.Asked = true, 1
-	service.Intent = &next
+	service.Intent, service.Changed = &next, t.index
 	service = service.seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
 	t.tell(Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index, Why: "the migration did not end clean: " + c.Result.Why})
 	if h, held := service.holder(intent.Node); held && !settled(h.Condition) {
@@ -169,8 +190,10 @@ func (s Service) seen(node string, condition resources.Condition, reason string,
 		return s
 	}
 	if condition == resources.Absent {
+		s.Changed = index
 		return s.withoutHolder(func(other Holder) bool { return other.Node == node && other.Boot == h.Boot })
 	}
+	s.Changed = index
 	h.Condition, h.Reason, h.Ask, h.Since = string(condition), reason, false, index
 	return s.withHolder(h)
 }
@@ -181,7 +204,7 @@ func (t *transaction) migrationDone(service Service, result resources.Result) {
 	service.Intent, service.LastOwner, service.Owner = nil, intent.Node, intent.Target
 	var phases []Phase
 	for _, p := range result.Phases {
-		phases = append(phases, Phase{What: p.What, At: p.At})
+		phases = appendPhases(phases, Phase{What: p.What, At: p.At})
 	}
 	why := fmt.Sprintf("moved live from %s to %s", intent.Node, intent.Target)
 	if result.Total > 0 {
@@ -189,7 +212,20 @@ func (t *transaction) migrationDone(service Service, result resources.Result) {
 		phases = append(phases, Phase{What: "total", Took: result.Total}, Phase{What: "downtime", Took: result.Downtime})
 	}
 	service = t.setService(service, resources.Started, Event{Node: intent.Target, Cause: intent.Index, By: intent.By, Why: why, Phases: phases})
-	t.finishMigration(service, codeSuccess, "", result)
+	if service.Wish != nil && service.Wish.Op == OpMigrate {
+		service = t.finishMigration(service, codeSuccess, "", result)
+	}
+	t.crashedAtEnd(service)
+}
+
+// answer ends the wish of a service if it is one of these operations.
+func (t *transaction) answer(service Service, code int, why string, ops ...Operation) Service {
+	for _, op := range ops {
+		if service.Wish != nil && service.Wish.Op == op {
+			return t.finish(service, code, why)
+		}
+	}
+	return service
 }
 
 // finish ends the wish of a service, if it has one, and answers its request.
@@ -235,6 +271,10 @@ func (c GiveUp) apply(t *transaction) refusal {
 	state := service.State
 	if len(service.Holders) == 0 {
 		state = resources.Stopped
+		service.Held = service.Wish.Op == OpStop
+	}
+	if len(service.Holders) == 0 && !service.Enabled {
+		state = resources.Disabled
 	}
 	service = t.setService(service, state, Event{Node: service.Owner, By: service.Wish.By, Why: c.Why})
 	t.finish(service, c.Code, c.Why)

@@ -30,15 +30,24 @@ func Check(s *State) []string {
 			complain("L2: the fence intent %d is for boot %.8s of %s, which is not its present one", open.Index, open.Boot, name)
 		}
 	}
-	if s.Fences.Len() > 1 {
-		complain("L8: %d nodes are being fenced at once", s.Fences.Len())
+	unasked := 0
+	for _, name := range s.Fences.Keys() {
+		if open, _ := s.Fences.Get(name); open.By == "" {
+			unasked++
+		}
 	}
-	for what, length := range map[string][2]int{
-		"events": {len(s.Timeline), maxEvents}, "requests": {s.Requests.Len(), maxRequests}, "tokens": {s.Tokens.Len(), maxTokens},
-		"shots": {len(s.Shots), maxShots}, "removed nodes": {s.Removed.Len(), maxRemoved},
+	if unasked > 1 {
+		complain("L8: %d nodes are being fenced at once without an operator", unasked)
+	}
+	for _, list := range []struct {
+		what          string
+		length, limit int
+	}{
+		{"events", len(s.Timeline), maxEvents}, {"requests", s.Requests.Len(), maxRequests}, {"tokens", s.Tokens.Len(), maxTokens},
+		{"shots", len(s.Shots), maxShots}, {"removed nodes", s.Removed.Len(), maxRemoved},
 	} {
-		if length[0] > length[1] {
-			complain("limits: %d %s, the limit is %d", length[0], what, length[1])
+		if list.length > list.limit {
+			complain("limits: %d %s, the limit is %d", list.length, list.what, list.limit)
 		}
 	}
 	return wrong
@@ -56,6 +65,9 @@ func checkService(s *State, service Service, complain func(string, ...any)) {
 	}
 	for _, h := range service.Holders {
 		n, known := s.Nodes.Get(h.Node)
+		if !known || !onBoot(n)(h) {
+			complain("L1: %s is held by boot %.8s of %s, which is not the one the cluster knows; nothing could ever release it", name, h.Boot, h.Node)
+		}
 		if known && n.State == NodeFenced && onBoot(n)(h) {
 			complain("L1: %s is held by a boot of %s that is confirmed off", name, h.Node)
 		}

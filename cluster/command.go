@@ -56,7 +56,9 @@ type Init struct {
 // every holder is unknown until asked or fenced.
 type Restore struct {
 	State json.RawMessage `json:"state"`
-	By    string          `json:"by"`
+	// Node is where the cluster begins again; it may have a new key there.
+	Node string `json:"node,omitempty"`
+	By   string `json:"by"`
 }
 
 // Recover raises the generation after a quorum was lost for good. Dead names
@@ -104,6 +106,10 @@ type NodeUp struct {
 	Address     string `json:"address"`
 	Version     string `json:"version"`
 	MaxLevel    int    `json:"maxLevel"`
+	// Session is a name that one start of the daemon gives itself. A repeated
+	// NodeUp of the same session (its outcome was not known) begins no second
+	// incarnation; empty means that every NodeUp begins one.
+	Session string `json:"session,omitempty"`
 }
 
 // Found is one VM in an inventory.
@@ -206,10 +212,12 @@ type Done struct {
 
 // Looked answers one Ask: what a node found when it was asked about a service.
 type Looked struct {
-	Service     string                `json:"service"`
-	Node        string                `json:"node"`
-	Incarnation uint64                `json:"incarnation"`
-	Since       uint64                `json:"since"`
+	Service     string `json:"service"`
+	Node        string `json:"node"`
+	Incarnation uint64 `json:"incarnation"`
+	Since       uint64 `json:"since"`
+	// UUID tells a service from a removed one of the same name.
+	UUID        string                `json:"uuid,omitempty"`
 	Observation resources.Observation `json:"observation"`
 }
 

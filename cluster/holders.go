@@ -71,7 +71,7 @@ func onBoot(n Member) func(Holder) bool {
 }
 
 func mergeHolders(a, b []Holder) []Holder {
-	merged := Service{Holders: a}
+	merged := Service{Holders: append([]Holder(nil), a...)}
 	for _, h := range b {
 		merged = merged.withHolder(h)
 	}

@@ -19,13 +19,16 @@ type look struct {
 func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 	d, o := r.Duty, r.Observation
 	unsettled := o.Condition == resources.Unknown || (d.Final && o.Reason == resources.MigratingOut)
+	if grave, removed := in.State.Tombstones.Get(d.Spec.UUID); removed && grave.Spec.Name == d.Service {
+		unsettled = o.Condition != resources.Absent // only its absence matters
+	}
 	if d.Asked {
 		if unsettled {
 			delete(n.handed, d.Key())
-			n.held["look/"+d.Service] = now + pauseBetweenLooks
+			n.rested[d.Key()] = now + pauseBetweenLooks
 			return
 		}
-		n.post(d, Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index, Observation: o})
+		n.post(d, Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index, UUID: d.Spec.UUID, Observation: o})
 		return
 	}
 	l := n.looks[d.Service]
@@ -43,7 +46,8 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 		n.looks[d.Service] = l
 	}
 	if differs(in.State, n.self, d.Service, o) {
-		n.postKey("observed/"+d.Service, "", Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf, Observation: o})
+		n.postParcel(parcel{key: "observed/" + d.Service, look: look{explained: o.Explained, reason: o.Reason},
+			command: Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf, Observation: o}})
 	}
 }
 
@@ -68,8 +72,15 @@ func (n *Node) takeChanges(in Input) {
 }
 
 func (n *Node) want(service string, wish look) {
-	old := n.looks[service]
-	wish.running = old.running
+	old, known := n.looks[service]
+	if !known && len(n.looks) >= maxFound {
+		return
+	}
+	// Two hints before one look: what the first explained stays explained.
+	wish.running, wish.explained = old.running, wish.explained || (old.wanted && old.explained)
+	if wish.reason == "" && old.wanted {
+		wish.reason = old.reason
+	}
 	n.looks[service] = wish
 }
 
@@ -88,7 +99,7 @@ func (n *Node) confirm(now time.Duration, in Input, me Member, out *Output) {
 			delete(n.looks, name)
 			continue
 		}
-		busy := service.Intent != nil && (service.Intent.Node == n.self || service.Intent.Target == n.self)
+		busy := service.busyOn(n.self)
 		if !l.wanted || l.running || busy || now < l.notBefore || !me.Reachable() {
 			continue
 		}

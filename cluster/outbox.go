@@ -7,6 +7,9 @@ type parcel struct {
 	key     string
 	duty    string
 	command Command
+	// look is what was known besides, to look again if the observation comes too
+	// late to count.
+	look look
 }
 
 // takeProposals frees the keys of proposals that ended, and the results that
@@ -18,47 +21,62 @@ func (n *Node) takeProposals(now time.Duration, in Input) {
 		for i, key := range keys {
 			delete(n.inFlight, key)
 			refused := !done.Failed && i < len(done.Refused) && done.Refused[i] != ""
+			delete(n.held, key)
 			switch {
 			case done.Failed:
 				n.held[key] = now + pauseAfterFailure
+			case n.delivered(now, key, refused):
 			case refused:
 				n.held[key] = now + pauseAfterRefusal
-				n.delivered(key)
-			default:
-				delete(n.held, key)
-				n.delivered(key)
 			}
 		}
 	}
 }
 
 // delivered drops a result that Apply has seen, accepted or refused: a refused
-// one is stale by law L2.
-func (n *Node) delivered(key string) {
-	kept := n.outbox[:0:0]
-	for _, p := range n.outbox {
+// one is stale by law L2. An observation that came too late is looked at again,
+// because what it saw may still be so. It tells whether the key was a parcel's.
+func (n *Node) delivered(now time.Duration, key string, refused bool) bool {
+	for i, p := range n.outbox {
 		if p.key != key {
-			kept = append(kept, p)
 			continue
 		}
-		delete(n.handed, p.duty)
+		n.outbox = append(n.outbox[:i:i], n.outbox[i+1:]...)
+		if p.duty != "" {
+			delete(n.handed, p.duty)
+			n.rested[p.duty] = now + pauseBetweenTries
+		}
+		if o, unasked := p.command.(Observed); unasked && refused {
+			p.look.wanted, p.look.notBefore = true, now+pauseBetweenLooks
+			n.want(o.Service, p.look)
+		}
+		return true
 	}
-	n.outbox = kept
+	return false
 }
 
 // post puts the result of a duty into the outbox.
 func (n *Node) post(d Duty, c Command) { n.postKey("result/"+d.Key(), d.Key(), c) }
 
-// postKey puts a command into the outbox; a newer one of the same key takes
-// its place unless it is on its way already.
+// postKey puts a command into the outbox. A newer one of the same key takes the
+// place of one that waits, and goes behind one that is on its way already.
 func (n *Node) postKey(key, duty string, c Command) {
+	n.postParcel(parcel{key: key, duty: duty, command: c})
+}
+
+func (n *Node) postParcel(fresh parcel) {
+	onItsWay := n.inFlight[fresh.key]
 	for i, p := range n.outbox {
-		if p.key == key {
-			n.outbox[i].command = c
+		if p.key != fresh.key {
+			continue
+		}
+		if !onItsWay {
+			n.outbox[i] = fresh
 			return
 		}
+		onItsWay = false // the first is the one that flies; a second may be replaced
 	}
-	n.outbox = append(n.outbox, parcel{key: key, duty: duty, command: c})
+	n.outbox = append(n.outbox, fresh)
 }
 
 // report proposes the results in the outbox, each in an entry of its own, so

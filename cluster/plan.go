@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 
 	"github.com/clusterd/clusterd/domain"
@@ -22,6 +23,18 @@ func (d *Decision) wait(subject, why, next string) {
 	d.Notes = append(d.Notes, Note{Subject: subject, Why: why, Next: next})
 }
 
+// planner is one run of Plan over the services.
+type planner struct {
+	*transaction
+	view     View
+	decision *Decision
+	// starts counts what this very decision puts on each node, so that the
+	// services of a lost node spread out.
+	starts map[string]int
+}
+
+func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
+
 // Plan decides, on the leader, what comes next. It reads State and its own
 // View; it changes nothing. Plan may be wrong, Apply may not.
 func Plan(s *State, v View) Decision {
@@ -29,10 +42,10 @@ func Plan(s *State, v View) Decision {
 	timing := TimingFor(s.Document.Timing)
 	lost := planContacts(s, v, timing, &d)
 	planFences(s, v, lost, &d)
-	t := &transaction{State: s}
+	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, starts: map[string]int{}}
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
-		t.planService(service, &d)
+		p.planService(service)
 	}
 	planLeaving(s, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
@@ -43,6 +56,9 @@ func Plan(s *State, v View) Decision {
 // by this very decision, so that their fence intent goes into the same entry.
 func planContacts(s *State, v View, timing Timing, d *Decision) map[string]string {
 	lost := map[string]string{}
+	if me, _ := s.Nodes.Get(v.Self); (me.State == NodeLost || me.State == NodeSilent) && !s.Fences.Has(v.Self) {
+		d.propose(Contact{Node: v.Self, Incarnation: me.Incarnation, State: NodeOnline, Why: v.Self + " leads the cluster, so it is in touch"})
+	}
 	for _, name := range s.Nodes.Keys() {
 		n, _ := s.Nodes.Get(name)
 		if name == v.Self || n.Incarnation == 0 || n.State == NodeLeft || n.State == NodeFenced || n.State == NodeJoining {
@@ -122,16 +138,34 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence "+n.Name+"` overrides the brake")
 		return
 	}
-	d.propose(BeginFence{Node: n.Name, Boot: n.Boot, Fencer: v.Self, Why: why})
+	fencers := fencersOf(s, v.Self, n.Name)
+	if len(fencers) == 0 {
+		d.wait(n.Name, n.Name+" is lost, and no node is ready to fence it", "")
+		return
+	}
+	d.propose(BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
 }
 
-// brakeAt asks the brake without a clock: the window is judged by Apply, which
-// has the entry's time; the other rules need none.
-func (t *transaction) brakeAt(View) string {
+// brakeAt asks the brake without a wall clock: the time of the last event and
+// what this leader has measured since then. Apply judges with the entry's time.
+func (t *transaction) brakeAt(v View) string {
 	if len(t.Timeline) > 0 {
-		t.at = t.Timeline[len(t.Timeline)-1].At
+		t.at = t.Timeline[len(t.Timeline)-1].At.Add(v.Quiet)
 	}
 	return t.brake()
+}
+
+// fencersOf lists the nodes that may fence a node now, this one first. The node
+// itself never does, even if it leads.
+func fencersOf(s *State, self, victim string) []string {
+	t := &transaction{State: s}
+	var fencers []string
+	for _, name := range append([]string{self}, s.Nodes.Keys()...) {
+		if _, why := t.workable(name); why == "" && name != victim && (name != self || len(fencers) == 0) {
+			fencers = append(fencers, name)
+		}
+	}
+	return fencers
 }
 
 // planAttempt gives an open intent its next attempt.
@@ -142,16 +176,11 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 			return
 		}
 	}
-	fencers := []string{v.Self}
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
-		if name != v.Self && name != open.Node && n.Reachable() {
-			fencers = append(fencers, name)
-		}
-	}
+	fencers := fencersOf(s, v.Self, open.Node)
 	levels := len(s.Document.Nodes[open.Node].Fence)
 	step, more := fence.Next(levels, fencers, open.Tried)
-	if !more && levels > 0 && v.Resting[open.Node] >= pauseFenceRounds {
+	more = more && open.TriedTotal < maxAttempts
+	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= pauseFenceRounds {
 		// The rounds are used up; one attempt now and then goes on, because a
 		// device may come back by itself.
 		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)], Level: open.TriedTotal / len(fencers) % levels}, true
@@ -166,7 +195,13 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 
 // candidates are the nodes as placement sees them.
 func (t *transaction) candidates(service Service) []domain.Candidate {
-	load := map[string]int{}
+	return t.rankable(service, service.FailedOn, map[string]int{})
+}
+
+// rankable are the candidates, given where a start failed and what is on its
+// way to each node besides the State's own intents.
+func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
+	load = maps.Clone(load)
 	for _, name := range t.Services.Keys() {
 		other, _ := t.Services.Get(name)
 		if other.Intent != nil && other.Intent.Kind == IntentStart {
@@ -187,7 +222,7 @@ func (t *transaction) candidates(service Service) []domain.Candidate {
 		case n.State != NodeOnline:
 			c.Barred = string(n.State)
 		}
-		for _, failed := range service.FailedOn {
+		for _, failed := range failedOn {
 			if failed.Node == name && c.Barred == "" {
 				c.Barred = "a start failed here: " + failed.Why
 			}

@@ -5,108 +5,179 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
+// begin proposes an intent if Apply would take it. If not, the request behind
+// it is answered, or a note says what stands in the way; so nothing is proposed
+// for ever that is refused for ever.
+func (p *planner) begin(service Service, c Begin) {
+	refused := c.refused(p.transaction)
+	switch {
+	case refused == accepted:
+		p.decision.propose(c)
+		if c.Intent == IntentStart {
+			p.starts[c.Node]++
+		}
+	case service.Wish != nil:
+		p.giveUp(service, refused.Code, refused.Why)
+	default:
+		p.wait(service.Spec.Name, refused.Why, "")
+	}
+}
+
+func (p *planner) giveUp(service Service, code int, why string) {
+	p.decision.propose(GiveUp{Service: service.Spec.Name, Request: service.Wish.Request, Code: code, Why: why})
+}
+
 // planService decides what one service needs next: nothing, an intent, or a
 // sentence that says what it waits for.
-func (t *transaction) planService(service Service, d *Decision) {
+func (p *planner) planService(service Service) {
 	name := service.Spec.Name
 	switch {
 	case service.Intent != nil:
-		if service.Intent.Twice {
-			d.wait(name, service.Reason, "stop the wrong copy with `virsh destroy` on its node")
-		}
-		return
+		p.noteIntent(service)
 	case service.Flags&resources.Frozen != 0:
-		return
+		if !service.State.Resting() && service.State != resources.Stopped {
+			p.wait(name, fmt.Sprintf("it is %s and frozen: nothing is done to it", service.State), "`clusvcadm -U "+name+"`")
+		}
 	case !service.Enabled:
-		t.planDown(service, d)
+		p.planDown(service)
 	case service.State == resources.Started:
-		t.planStarted(service, d)
+		p.planStarted(service)
 	case service.Held:
 		return
 	case service.State == resources.Failed:
-		d.wait(name, service.Reason, "`clusvcadm -d "+name+"` tries to stop it again")
+		p.wait(name, service.Reason, "`clusvcadm -d "+name+"` tries to stop it again")
 	default:
-		t.planUp(service, d)
+		p.planUp(service)
+	}
+}
+
+// noteIntent says what an open intent waits for, where it is not simply under way.
+func (p *planner) noteIntent(service Service) {
+	intent, name := service.Intent, service.Spec.Name
+	if intent.Twice {
+		p.wait(name, service.Reason, "stop the wrong copy with `virsh destroy` on its node")
+		return
+	}
+	ends := []string{intent.Node}
+	if intent.Kind == IntentMigrate {
+		ends = append(ends, intent.Target)
+	}
+	for _, end := range ends {
+		if _, why := p.workable(end); why != "" {
+			p.wait(name, fmt.Sprintf("its %s waits for %s: %s", intent.Kind, end, why), "")
+			return
+		}
+	}
+	if intent.Settling {
+		p.wait(name, fmt.Sprintf("its migration did not end clean: what %s show is looked at", joined(ends)), "")
 	}
 }
 
 // planDown brings a disabled service to rest.
-func (t *transaction) planDown(service Service, d *Decision) {
+func (p *planner) planDown(service Service) {
 	name := service.Spec.Name
-	if len(service.Holders) == 0 {
-		return
-	}
 	asked := service.Wish != nil && service.Wish.Op == OpDisable
-	if service.State != resources.Disabled && service.State != resources.Failed && service.Owner != "" && !asked {
-		return // found running although disabled: a person decides
-	}
-	if !asked {
-		if waits := t.waitsFor(service); waits != "" {
-			d.wait(name, waits, "")
+	if len(service.Holders) == 0 {
+		if service.Wish != nil {
+			p.endWishDown(service, asked)
 		}
 		return
 	}
 	for _, h := range service.Holders {
-		n, _ := t.Nodes.Get(h.Node)
-		if !n.Reachable() || !onBoot(n)(h) || t.Fences.Has(h.Node) {
-			d.wait(name, fmt.Sprintf("it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State), "")
+		n, why := p.workable(h.Node)
+		crashed, leaving := h.Condition == string(resources.Crashed), n.State == NodeLeaving && service.Owner == h.Node
+		switch {
+		case !asked && !crashed && !leaving:
 			continue
+		case why != "" || !onBoot(n)(h):
+			p.wait(name, fmt.Sprintf("it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State), "")
+			continue
+		case asked:
+			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
+		case crashed:
+			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: true, By: "recovery", Why: "removing what its crash left on " + h.Node})
+		default:
+			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, By: "leave", Why: h.Node + " leaves and the service is disabled"})
 		}
-		d.propose(Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
 		return
 	}
-	if service.Owner == "" {
-		d.propose(GiveUp{Service: name, Request: service.Wish.Request, Code: codeTemporary,
-			Why: "disabled, but it may still be running on " + holderNames(service) + "; it is not started again"})
+	switch {
+	case asked && service.Owner == "":
+		p.giveUp(service, codeTemporary, "disabled, but it may still be running on "+holderNames(service)+"; it is not started again")
+	case service.Wish != nil && !asked:
+		p.endWishDown(service, asked)
+	case service.State == resources.Started && !asked:
+		p.wait(name, "it runs on "+service.Owner+" although it is disabled", "`clusvcadm -e "+name+"` keeps it, `clusvcadm -d "+name+"` stops it")
+	default:
+		if waits := p.waitsFor(service); waits != "" {
+			p.wait(name, waits, "")
+		}
 	}
 }
 
+func (p *planner) endWishDown(service Service, asked bool) {
+	if asked {
+		p.giveUp(service, codeSuccess, "disabled, it runs nowhere")
+		return
+	}
+	p.giveUp(service, codeAborted, sentence("the service is down", service.Reason))
+}
+
 // planStarted looks after a running service: wishes, leaving nodes, failback.
-func (t *transaction) planStarted(service Service, d *Decision) {
+func (p *planner) planStarted(service Service) {
 	name, owner := service.Spec.Name, service.Owner
-	n, _ := t.Nodes.Get(owner)
-	if !n.Reachable() || t.Fences.Has(owner) {
+	n, why := p.workable(owner)
+	if why != "" {
+		if h, _ := service.holder(owner); service.Wish != nil && p.stuck(h) {
+			p.giveUp(service, codeNodeDead, why)
+		}
 		return
 	}
 	if len(service.running()) > 1 {
-		d.wait(name, service.Reason, "stop the wrong copy with `virsh destroy` on its node")
+		p.wait(name, service.Reason, "stop the wrong copy with `virsh destroy` on its node")
+		if service.Wish != nil {
+			p.giveUp(service, codeTemporary, service.Reason)
+		}
 		return
 	}
 	h, _ := service.holder(owner)
 	if h.Condition != string(resources.Running) {
-		d.wait(name, fmt.Sprintf("%s on %s (%s)", h.Condition, owner, h.Reason), "")
-		if service.Wish == nil {
-			return
-		}
+		p.wait(name, sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), "")
+	} else if len(service.Holders) > 1 {
+		p.wait(name, "it runs on "+owner+" and may also be on another node ("+holderNames(service)+"); it is not moved before that is clear", "")
 	}
-	if service.Wish != nil {
-		t.planWish(service, d)
-		return
-	}
-	if n.State == NodeLeaving {
-		t.planEvacuation(service, d)
-		return
-	}
-	if target, why, move := domain.Failback(t.domainOf(service), owner, t.candidates(service)); move {
-		if t.recentlyBounced(service, target) {
-			return
-		}
-		d.propose(Begin{Service: name, Intent: IntentMigrate, Node: owner, Target: target, By: "failback", Why: "fails back live: " + why})
+	switch {
+	case service.Wish != nil:
+		p.planWish(service)
+	case h.Condition == string(resources.Unknown):
+	case n.State == NodeLeaving:
+		p.planEvacuation(service)
+	case h.Condition == string(resources.Running) && len(service.Holders) == 1:
+		p.planFailback(service)
 	}
 }
 
-// recentlyBounced stops ping-pong: a failback that was undone is not tried
-// again until a node's standing changes.
+func (p *planner) planFailback(service Service) {
+	target, why, move := domain.Failback(p.domainOf(service), service.Owner, p.candidates(service))
+	if move && !p.recentlyBounced(service, target) {
+		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "failback", Why: "fails back live: " + why})
+	}
+}
+
+// recentlyBounced stops ping-pong: a rule's migration that was undone is not
+// tried again before the target's daemon has started anew.
 func (t *transaction) recentlyBounced(service Service, target string) bool {
 	n, _ := t.Nodes.Get(target)
 	return service.LastBounce != "" && service.LastBounce == fmt.Sprintf("%s@%d", target, n.Incarnation)
 }
 
-// planWish works on a request about a started service.
-func (t *transaction) planWish(service Service, d *Decision) {
+// planWish works on a request about a started service. Whether it can be done
+// is asked again, because nodes come and go between the request and the act.
+func (p *planner) planWish(service Service) {
 	wish, name := service.Wish, service.Spec.Name
 	stop := Begin{Service: name, Intent: IntentStop, Node: service.Owner, By: wish.By}
 	switch wish.Op {
@@ -115,75 +186,110 @@ func (t *transaction) planWish(service Service, d *Decision) {
 	case OpRestart:
 		stop.Purpose, stop.Why = ForRestart, sentence("stopping to restart it in place", wish.Reason)
 	case OpRelocate:
-		stop.Purpose, stop.Why = ForRelocate, sentence("stopping to start it elsewhere", wish.Reason)
-	case OpMigrate:
-		if refused := t.mayMigrate(service, Ask{Service: name, Node: wish.Target}); refused != accepted {
-			d.propose(GiveUp{Service: name, Request: wish.Request, Code: refused.Code, Why: refused.Why})
+		if refused := p.mayRelocate(service, Ask{Service: name, Node: wish.Target}); refused != accepted {
+			p.giveUp(service, refused.Code, refused.Why)
 			return
 		}
-		d.propose(Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: wish.Target, By: wish.By,
+		stop.Purpose, stop.Why = ForRelocate, sentence("stopping to start it elsewhere", wish.Reason)
+	case OpMigrate:
+		if refused := p.mayMigrate(service, Ask{Service: name, Node: wish.Target}); refused != accepted {
+			p.giveUp(service, refused.Code, refused.Why)
+			return
+		}
+		p.begin(service, Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: wish.Target, By: wish.By,
 			Why: sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason)})
 		return
 	default:
+		p.giveUp(service, codeSuccess, "it runs on "+service.Owner)
 		return
 	}
-	d.propose(stop)
+	p.begin(service, stop)
 }
 
 // planEvacuation moves a service off a node that leaves: live where a legal
 // node is there, else it is shut down, so that the node's power can go.
-func (t *transaction) planEvacuation(service Service, d *Decision) {
+func (p *planner) planEvacuation(service Service) {
 	name := service.Spec.Name
-	verdicts := domain.Rank(t.domainOf(service), t.candidates(service))
-	if len(verdicts) > 0 && verdicts[0].Legal {
+	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, service.FailedOn, p.starts))
+	if len(verdicts) > 0 && verdicts[0].Legal && !p.recentlyBounced(service, verdicts[0].Node) {
 		target := verdicts[0].Node
-		if !t.recentlyBounced(service, target) {
-			d.propose(Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "leave", Why: fmt.Sprintf("moves live to %s because %s leaves", target, service.Owner)})
+		c := Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "leave", Why: fmt.Sprintf("moves live to %s because %s leaves", target, service.Owner)}
+		if c.refused(p.transaction) == accepted {
+			p.starts[target]++
+			p.begin(service, c)
 			return
 		}
 	}
-	d.propose(Begin{Service: name, Intent: IntentStop, Node: service.Owner, Purpose: ForRecovery, By: "leave", Why: service.Owner + " leaves and no other node can take it live"})
+	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: service.Owner, Purpose: ForRecovery, By: "leave", Why: service.Owner + " leaves and no other node can take it live"})
 }
 
 // planUp brings an enabled service up, or says what it waits for.
-func (t *transaction) planUp(service Service, d *Decision) {
+func (p *planner) planUp(service Service) {
 	name := service.Spec.Name
-	if t.planCleanup(service, d) {
+	if service.Wish != nil && service.Wish.Op == OpStop && len(service.Holders) == 0 {
+		p.giveUp(service, codeSuccess, "it runs nowhere; it stays stopped until the next change of a node")
 		return
 	}
-	if waits := t.waitsFor(service); waits != "" {
-		d.wait(name, waits, "")
+	if p.planLeftover(service) {
 		return
 	}
-	node, why := t.choose(service)
+	if waits := p.waitsFor(service); waits != "" {
+		p.wait(name, waits, p.nextFor(service))
+		if service.Wish != nil && service.heldWhere(p.stuck) {
+			p.giveUp(service, codeTemporary, "not started yet: "+waits)
+		}
+		return
+	}
+	node, why := p.choose(service)
 	if node == "" {
-		t.cannotStart(service, why, d)
+		p.cannotStart(service, why)
 		return
 	}
 	by := "recovery"
 	if service.Wish != nil {
 		by = service.Wish.By
 	}
-	d.propose(Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: fmt.Sprintf("starting on %s: %s", node, why)})
+	p.begin(service, Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: fmt.Sprintf("starting on %s: %s", node, why)})
 }
 
-// planCleanup stops what a failed start or a crash left behind, and starts in
-// place what a voided start left paused. It tells whether that is going on.
-func (t *transaction) planCleanup(service Service, d *Decision) bool {
+// stuck tells that nothing the cluster does by itself will soon free a holder:
+// its node is out of touch and cannot be fenced.
+func (t *transaction) stuck(h Holder) bool {
+	n, _ := t.Nodes.Get(h.Node)
+	if open, fencing := t.Fences.Get(h.Node); fencing {
+		return open.Fencer == "" && open.TriedTotal >= fence.Rounds
+	}
+	return !n.Reachable() && n.State != NodeLooking && len(t.Document.Nodes[h.Node].Fence) == 0
+}
+
+// planLeftover stops what a failed start or a crash left behind. It tells
+// whether the service waits for that, or for a person: what was paused by
+// others is neither resumed nor removed.
+func (p *planner) planLeftover(service Service) bool {
 	for _, h := range service.Holders {
-		n, _ := t.Nodes.Get(h.Node)
-		if h.Ask || !n.Reachable() || !onBoot(n)(h) || t.Fences.Has(h.Node) {
+		n, why := p.workable(h.Node)
+		if h.Ask || why != "" || !onBoot(n)(h) {
 			continue
 		}
 		failedHere := false
 		for _, f := range service.FailedOn {
 			failedHere = failedHere || f.Node == h.Node
 		}
-		inPlace := len(service.Holders) == 1 && h.Condition != string(resources.Crashed) && !failedHere && n.State == NodeOnline && h.Condition != string(resources.Unknown)
-		if inPlace {
-			return false
+		switch {
+		case failedHere, h.Condition == string(resources.Crashed):
+		case h.Condition == string(resources.Unknown):
+			continue
+		case !h.Creating:
+			p.wait(service.Spec.Name, sentence(fmt.Sprintf("%s on %s; clusterd does not go on with what it did not start there", h.Condition, h.Node), h.Reason),
+				"resume it with `virsh resume` on "+h.Node+", or destroy it there")
+			if service.Wish != nil {
+				p.giveUp(service, codeTemporary, fmt.Sprintf("it is %s on %s", h.Condition, h.Node))
+			}
+			return true
+		case len(service.Holders) == 1 && h.Definition == service.Spec.Definition && p.mayRun(service, n) == "":
+			continue // an interrupted start is taken up again in place
 		}
-		d.propose(Begin{Service: service.Spec.Name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: true, By: "recovery", Why: "removing what is left of it on " + h.Node})
+		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: true, By: "recovery", Why: "removing what is left of it on " + h.Node})
 		return true
 	}
 	return false
@@ -211,15 +317,37 @@ func (t *transaction) waitsFor(service Service) string {
 	return "waits for " + strings.Join(waits, " and for ")
 }
 
+func (p *planner) nextFor(service Service) string {
+	for _, h := range service.Holders {
+		if p.stuck(h) || p.nodeState(h.Node) == NodeLeft {
+			return "boot " + h.Node + ", or make sure that it is off with `clusterd fence " + h.Node + "`"
+		}
+	}
+	return ""
+}
+
+func (s *State) nodeState(name string) NodeState {
+	n, _ := s.Nodes.Get(name)
+	return n.State
+}
+
 // choose picks the node for a start, and says why it.
-func (t *transaction) choose(service Service) (node, why string) {
+func (p *planner) choose(service Service) (node, why string) {
 	if len(service.Holders) == 1 {
 		h := service.Holders[0]
 		return h.Node, "what an interrupted start left there is taken up again"
 	}
-	verdicts := domain.Rank(t.domainOf(service), t.candidates(service))
+	failedOn := service.FailedOn
+	if len(failedOn) > 0 && p.view.Stuck[service.Spec.Name] >= pauseStartRounds {
+		failedOn = failedOn[1:] // its trouble may be over; the one that failed longest ago is tried again
+	}
+	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, failedOn, p.starts))
+	wanted := service.Target
+	if wanted == "" && service.Wish != nil {
+		wanted = service.Wish.Target
+	}
 	for _, v := range verdicts {
-		if v.Node == service.Target && v.Legal {
+		if v.Node == wanted && v.Legal {
 			return v.Node, "asked for, " + v.Why
 		}
 	}
@@ -234,14 +362,14 @@ func (t *transaction) choose(service Service) (node, why string) {
 }
 
 // cannotStart answers a waiting administrator, or notes what has to change.
-func (t *transaction) cannotStart(service Service, why string, d *Decision) {
+func (p *planner) cannotStart(service Service, why string) {
 	if service.Wish != nil {
-		d.propose(GiveUp{Service: service.Spec.Name, Request: service.Wish.Request, Code: codeFailure, Why: why})
+		p.giveUp(service, codeFailure, why)
 		return
 	}
 	next := "it starts by itself when a legal node is online"
 	if len(service.FailedOn) > 0 {
-		next = "mend the cause, then `clusvcadm -e " + service.Spec.Name + "`"
+		next = fmt.Sprintf("mend the cause, then `clusvcadm -e %s`; it is tried again every %s", service.Spec.Name, pauseStartRounds)
 	}
-	d.wait(service.Spec.Name, why, next)
+	p.wait(service.Spec.Name, why, next)
 }

@@ -26,6 +26,10 @@ const (
 	settleAskAgain
 )
 
+// A copy at the target that does not run is dropped as long as anything is left
+// at the source, whatever its condition: going on with it later would bring
+// old memory to a newer disk.
+//
 // settlement decides how an unclean migration goes on, from what both ends
 // show (law L5). The source stays primary until the target was resumed; a copy
 // that never ran is dropped; two running are paused, and then a person decides.
@@ -48,7 +52,7 @@ func settlement(source, target string, twice bool) settleAct {
 		return settleResumeTarget
 	case source == absent && target == string(resources.Incoming):
 		return settleDropTarget
-	case source == running && copyAtTarget, source == paused && copyAtTarget:
+	case copyAtTarget:
 		return settleDropTarget
 	case source == paused && target == running:
 		return settleDropSource
@@ -78,6 +82,7 @@ func (s Service) asking(node string) bool {
 // source answers, then the target is asked, then it is decided.
 func (t *transaction) settleMigration(service Service) {
 	intent := *service.Intent
+	service.Changed = t.index
 	t.Services.Set(service.Spec.Name, service)
 	if service.asking(intent.Node) {
 		return
@@ -108,15 +113,7 @@ func (t *transaction) settleMigration(service Service) {
 }
 
 func (t *transaction) askAgain(service Service) {
-	intent := *service.Intent
-	intent.Asked, intent.SourceSeen = intent.Asked+1, 0
-	service.Intent = &intent
-	service = t.askEnd(service, intent.Node, "the last answer proved nothing")
-	if !service.asking(intent.Node) {
-		intent.SourceSeen = t.index
-		service.Intent = &intent
-		service = t.askEnd(service, intent.Target, "the last answer proved nothing")
-	}
+	service = t.askBothEnds(service, "the last answer proved nothing")
 	t.Services.Set(service.Spec.Name, service)
 }
 
@@ -138,7 +135,8 @@ func (t *transaction) endMigration(service Service, source, target string) {
 		}
 		why := service.Reason
 		service = t.setService(service, resources.Started, Event{Node: intent.Node, Cause: intent.Index, Why: sentence("the migration is undone, it stays on "+intent.Node, why)})
-		t.finish(service, codeRunsAtHome, service.Reason)
+		service = t.answer(service, codeRunsAtHome, service.Reason, OpMigrate)
+		t.crashedAtEnd(service)
 		return
 	}
 	service.Owner, service.LastOwner = "", intent.Node
@@ -147,5 +145,16 @@ func (t *transaction) endMigration(service Service, source, target string) {
 		state = resources.Disabled
 	}
 	service = t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: "the migration ended with the guest at neither end: it is started again"})
-	t.finish(service, codeFailure, service.Reason)
+	service = t.answer(service, codeFailure, service.Reason, OpMigrate)
+	t.atRest(service)
+}
+
+// crashedAtEnd hands a guest that crashed during its migration to recovery.
+func (t *transaction) crashedAtEnd(service Service) {
+	h, held := service.holder(service.Owner)
+	if !held || h.Condition != string(resources.Crashed) {
+		return
+	}
+	n, _ := t.Nodes.Get(service.Owner)
+	t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
 }

@@ -21,6 +21,8 @@ const (
 	maxFailedStarts = 64
 	maxRemoved      = 256
 	maxFound        = 4096
+	maxPhases       = 64
+	maxTombstones   = 1024
 )
 
 // State is everything the nodes agree about. It is a function of the log.
@@ -113,7 +115,12 @@ type Member struct {
 	MaxLevel int `json:"maxLevel,omitempty"`
 
 	State NodeState `json:"state"`
-	Boot  string    `json:"boot,omitempty"`
+	// Before is the standing that a silent or lost node had; it gets no better
+	// one by being heard again.
+	Before NodeState `json:"before,omitempty"`
+	Boot   string    `json:"boot,omitempty"`
+	// Session is the daemon's own name for its present start.
+	Session string `json:"session,omitempty"`
 	// Incarnation is the index of its last NodeUp; older acts and results of it
 	// count for nothing (law L2).
 	Incarnation uint64    `json:"incarnation,omitempty"`
@@ -139,6 +146,9 @@ type Holder struct {
 	Since uint64 `json:"since"`
 	// Ask: nobody knows; the node has to look.
 	Ask bool `json:"ask,omitempty"`
+	// Creating: it came here by a start of ours and was never seen running, so
+	// what is paused here is ours to go on with.
+	Creating bool `json:"creating,omitempty"`
 	// Condition is what was last seen there, in the agent's words.
 	Condition string `json:"condition,omitempty"`
 	Reason    string `json:"reason,omitempty"`
@@ -159,8 +169,11 @@ type Service struct {
 	Since     uint64          `json:"since"`
 	SinceAt   time.Time       `json:"sinceAt,omitzero"`
 	Reason    string          `json:"reason,omitempty"`
-	Holders   []Holder        `json:"holders,omitempty"`
-	Intent    *Intent         `json:"intent,omitempty"`
+	// Changed is the index at which state, intent or holders last changed; an
+	// unasked observation from before it counts for nothing.
+	Changed uint64   `json:"changed,omitempty"`
+	Holders []Holder `json:"holders,omitempty"`
+	Intent  *Intent  `json:"intent,omitempty"`
 	// Enabled is the administrator's standing wish.
 	Enabled bool `json:"enabled"`
 	// Held: stopped by `clusvcadm -s` until the next transition of a node.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -79,8 +80,9 @@ type Node struct {
 	last    time.Duration
 	started bool
 
-	handed   map[string]bool // duties handed out, until their end is in the State
-	testing  map[string]bool
+	handed   map[string]bool          // duties handed out, until their end is in the State
+	testing  map[string]time.Duration // node -> give the test up then
+	rested   map[string]time.Duration // duty key -> not again before
 	outbox   []parcel
 	flying   map[uint64][]string      // proposal -> keys of its commands
 	held     map[string]time.Duration // command key -> not before
@@ -96,13 +98,16 @@ const (
 	pauseBetweenLooks = 500 * time.Millisecond
 	pauseBetweenTests = 500 * time.Millisecond
 	pauseFenceRounds  = 30 * time.Second
+	pauseStartRounds  = 30 * time.Second
+	pauseBetweenTries = 2 * time.Second
+	testDeadline      = 3 * time.Second
 )
 
 // NewNode makes the mind of the node named self.
 func NewNode(self string) *Node {
 	return &Node{
-		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}},
-		handed: map[string]bool{}, testing: map[string]bool{}, flying: map[uint64][]string{},
+		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}},
+		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
 		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
 	}
 }
@@ -119,7 +124,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.takeProposals(now, in)
 	n.takeResults(now, in)
 	n.takeChanges(in)
-	n.watch(tick, in, &out)
+	n.watch(now, tick, in, &out)
 	if in.Incarnation != 0 {
 		n.report(now, in, &out)
 		n.work(now, in, &out)
@@ -142,7 +147,11 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 			n.post(d, FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self, Incarnation: d.Incarnation, Result: r.Fence})
 		case DutyPause:
 			n.want(d.Service, look{wanted: true})
-			if s, known := in.State.Services.Get(d.Service); known && s.Intent != nil {
+			if s, known := in.State.Services.Get(d.Service); !known || s.Intent == nil || s.Intent.Index != d.Index {
+				// The look tells whether it worked; until then it is tried again.
+				delete(n.handed, d.Key())
+				n.rested[d.Key()] = now + pauseBetweenTries
+			} else {
 				n.post(d, Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
 			}
 		default:
@@ -158,7 +167,7 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 }
 
 // watch advances the stopwatches on the others and asks for tests.
-func (n *Node) watch(tick time.Duration, in Input, out *Output) {
+func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 	heard := map[string]uint64{}
 	for _, b := range in.Beats {
 		heard[b.Node] = b.Incarnation
@@ -176,8 +185,13 @@ func (n *Node) watch(tick time.Duration, in Input, out *Output) {
 			continue
 		}
 		w := n.view.Contacts[name]
+		node, _ := in.State.Nodes.Get(name)
 		if incarnation, beat := heard[name]; beat {
 			w = Contactwatch{Heard: true, Incarnation: incarnation}
+		} else if node.Incarnation != w.Known && node.State == NodeLooking {
+			// Its daemon has just started: what was measured of the last one says
+			// nothing about this one.
+			w = Contactwatch{Heard: true}
 		} else {
 			w.Silence += tick
 			w.VerdictAge += tick
@@ -185,9 +199,10 @@ func (n *Node) watch(tick time.Duration, in Input, out *Output) {
 				w.KernelOnly += tick
 			}
 		}
+		w.Known = node.Incarnation
 		n.view.Contacts[name] = w
-		if n.wantsTest(in, name, w, timing) {
-			n.testing[name] = true
+		if now >= n.testing[name] && n.wantsTest(in, node, w, timing) {
+			n.testing[name] = now + testDeadline
 			out.Test = append(out.Test, name)
 		}
 	}
@@ -195,12 +210,11 @@ func (n *Node) watch(tick time.Duration, in Input, out *Output) {
 
 // wantsTest: the leader tests everybody it does not hear; a follower tests the
 // leader, so that it need not begin when it takes over.
-func (n *Node) wantsTest(in Input, name string, w Contactwatch, timing Timing) bool {
-	node, _ := in.State.Nodes.Get(name)
-	if node.Incarnation == 0 || node.State == NodeFenced || node.State == NodeLeft || n.testing[name] || w.Silence < timing.Test {
+func (n *Node) wantsTest(in Input, node Member, w Contactwatch, timing Timing) bool {
+	if node.Incarnation == 0 || node.State == NodeFenced || node.State == NodeLeft || w.Silence < timing.Test {
 		return false
 	}
-	if !in.Leading && name != in.Leader && in.Leader != "" {
+	if !in.Leading && node.Name != in.Leader && in.Leader != "" {
 		return false
 	}
 	return w.Verdict == nil || w.VerdictAge >= pauseBetweenTests
@@ -212,14 +226,28 @@ func (n *Node) work(now time.Duration, in Input, out *Output) {
 	if me.Incarnation != in.Incarnation {
 		return
 	}
-	for _, d := range Work(in.State, n.self) {
-		if n.handed[d.Key()] || (d.Kind == DutyLook && now < n.held["look/"+d.Service]) {
+	duties := Work(in.State, n.self)
+	n.forget(duties)
+	for _, d := range duties {
+		if n.handed[d.Key()] || now < n.rested[d.Key()] {
 			continue
 		}
 		n.handed[d.Key()] = true
 		out.Do = append(out.Do, d)
 	}
 	n.confirm(now, in, me, out)
+}
+
+// forget drops the pauses of duties that nobody asks for any more.
+func (n *Node) forget(duties []Duty) {
+	if len(n.rested) == 0 {
+		return
+	}
+	wanted := map[string]bool{}
+	for _, d := range duties {
+		wanted[d.Key()] = true
+	}
+	maps.DeleteFunc(n.rested, func(key string, _ time.Duration) bool { return !wanted[key] })
 }
 
 // lead plans, on the leader.
@@ -235,8 +263,26 @@ func (n *Node) lead(now, tick time.Duration, in Input, out *Output) {
 	n.proposeOnce(now, keys, decision.Commands, out)
 }
 
-// rest measures how long an open fence intent has been without an attempt.
+// rest measures how long things have been waiting: an open fence intent without
+// an attempt, a service after failed starts, the timeline without an event.
 func (n *Node) rest(tick time.Duration, in Input) {
+	n.view.Quiet += tick
+	if last := len(in.State.Timeline) - 1; last >= 0 && in.State.Timeline[last].Index != n.view.Newest {
+		n.view.Newest, n.view.Quiet = in.State.Timeline[last].Index, 0
+	}
+	for name := range n.view.Stuck {
+		if !in.State.Services.Has(name) {
+			delete(n.view.Stuck, name)
+		}
+	}
+	for _, name := range in.State.Services.Keys() {
+		service, _ := in.State.Services.Get(name)
+		if len(service.FailedOn) > 0 && service.Intent == nil && service.State != resources.Started {
+			n.view.Stuck[name] += tick
+		} else {
+			delete(n.view.Stuck, name)
+		}
+	}
 	for node := range n.view.Resting {
 		if open, fencing := in.State.Fences.Get(node); !fencing || open.Fencer != "" {
 			delete(n.view.Resting, node)

@@ -33,6 +33,12 @@ type View struct {
 	Contacts map[string]Contactwatch
 	// Resting is how long an open fence intent has been without an attempt.
 	Resting map[string]time.Duration
+	// Stuck is how long a service has been down after failed starts.
+	Stuck map[string]time.Duration
+	// Quiet is how long this leader has seen no new event; Newest is the index of
+	// the last one.
+	Quiet  time.Duration
+	Newest uint64
 }
 
 // Contactwatch measures the silence of one node.
@@ -41,8 +47,10 @@ type Contactwatch struct {
 	Silence time.Duration
 	// Heard tells whether there was a beat since this node began to listen.
 	Heard bool
-	// Incarnation is the one the last beat carried.
+	// Incarnation is the one the last beat carried; Known the one in the State
+	// when it was last looked at. A new one is a sign of life.
 	Incarnation uint64
+	Known       uint64
 	// Verdict of the last test since the last beat; nil while there is none.
 	Verdict *Verdict
 	// VerdictAge is how long ago it came.

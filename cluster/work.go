@@ -53,7 +53,9 @@ type Duty struct {
 }
 
 // Key tells duties apart.
-func (d Duty) Key() string { return string(d.Kind) + "/" + d.Service + d.Node + "/" + d.Act }
+func (d Duty) Key() string {
+	return string(d.Kind) + "/" + d.Service + d.Node + "/" + d.Spec.UUID + "/" + d.Act
+}
 
 // Work lists what a node has to do now, by the State alone. It hands out
 // nothing before the node was admitted in its present incarnation (law L2).
@@ -176,7 +178,7 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 // State still asks for the duty (law L6). The sentence says why not.
 func StillWanted(s *State, self string, d Duty) error {
 	n, known := s.Nodes.Get(self)
-	if !known || n.Incarnation != d.Incarnation {
+	if !known || n.Incarnation != d.Incarnation || n.Incarnation == 0 {
 		return fmt.Errorf("this daemon is not the present incarnation of %s", self)
 	}
 	for _, wanted := range Work(s, self) {
@@ -199,6 +201,9 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 		}
 		if !known {
 			return name, false, self + " is not a member of the cluster"
+		}
+		if s.Fences.Has(self) || n.State == NodeFenced {
+			return name, false, self + " is being fenced"
 		}
 		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && (i.Node == self || i.Target == self) {
 			return name, true, ""
