@@ -15,9 +15,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// These tests need a real libvirtd and a guest that obeys the power button:
-// CLUSTERD_TEST_DEFINITION names a file with its definition. Run them inside
-// a host of test/lab.
+// The TestReal tests need a real libvirtd and a guest that obeys the power
+// button: CLUSTERD_TEST_DEFINITION names a file with its definition.
+// TestInTheLab runs them inside a host of the lab.
 func realGuest(t *testing.T) (Options, resources.Spec, string) {
 	t.Helper()
 	file := os.Getenv("CLUSTERD_TEST_DEFINITION")
@@ -28,7 +28,7 @@ func realGuest(t *testing.T) (Options, resources.Spec, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Node: "here", StateDir: t.TempDir(), Unsafe: true}, specOf(t, string(text)), string(text)
+	return Options{Node: "here", StateDir: t.TempDir(), Unsafe: os.Getenv("CLUSTERD_TEST_UNSAFE") != ""}, specOf(t, string(text)), string(text)
 }
 
 func specOf(t *testing.T, definition string) resources.Spec {

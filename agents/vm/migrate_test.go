@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/internal/tunnel"
 	"github.com/clusterd/clusterd/resources"
+	"github.com/clusterd/clusterd/test/lab"
 )
 
 // The tests below move a real guest between two hosts whose libvirtds see the
@@ -56,6 +57,7 @@ func forwarderConfig(listen string) tunnel.Config {
 }
 
 func TestMain(m *testing.M) {
+	lab.Reexec()
 	if len(os.Args) > 6 && os.Args[1] == "doorkeeper" {
 		os.Exit(playDoorkeeper(os.Args[2:]))
 	}
