@@ -91,7 +91,8 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 	if !held {
 		h = t.holderOn(n, "found here", service.Spec, false)
 	}
-	changed := h.Condition != string(o.Condition) || h.Reason != o.Reason
+	// A running guest is no news, whatever the hypervisor calls the way it came.
+	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
 	h.Condition, h.Reason = string(o.Condition), o.Reason
 	if o.Condition != resources.Unknown {
 		h.Ask = false
@@ -165,7 +166,7 @@ func (t *transaction) settleOwner(service Service, n Member, h Holder, changed b
 	}
 	switch resources.Condition(h.Condition) {
 	case resources.Running:
-		t.setService(service, resources.Started, Event{Node: n.Name, Why: "running on " + n.Name})
+		t.setService(service, resources.Started, Event{Node: n.Name, Why: "the guest runs"})
 	case resources.Crashed:
 		t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
 	case resources.Paused:

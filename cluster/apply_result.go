@@ -75,7 +75,7 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 	}
 	story = appendPhases(story, Phase{What: "VM running", At: t.at})
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
-	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: sentence("running on "+n.Name, result.Why), Phases: story})
+	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(result.Why, "the guest runs"), Phases: story})
 	t.answerRunning(service)
 }
 
@@ -127,7 +127,7 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 	if service.Owner == n.Name {
 		service.Owner, service.LastOwner = "", n.Name
 	}
-	e := Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: sentence("stopped on "+n.Name, proof)}
+	e := Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(proof, "it is proven to have stopped")}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))
 		return
@@ -239,6 +239,9 @@ func (t *transaction) finishMigration(service Service, code int, why string, res
 		return service
 	}
 	service.Wish = nil
+	if code == codeSuccess && service.Owner != "" {
+		service.Placed = t.index
+	}
 	t.Services.Set(service.Spec.Name, service)
 	request, known := t.Requests.Get(wish.Request)
 	if !known {
@@ -279,4 +282,11 @@ func (c GiveUp) apply(t *transaction) refusal {
 	service = t.setService(service, state, Event{Node: service.Owner, By: service.Wish.By, Why: c.Why})
 	t.finish(service, c.Code, c.Why)
 	return accepted
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }

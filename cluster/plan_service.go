@@ -168,6 +168,13 @@ func (p *planner) planFailback(service Service) {
 	}
 }
 
+// placedByHand keeps what an administrator chose: failback waits for a change
+// of the better node, as rgmanager's did for its events.
+func (t *transaction) placedByHand(service Service, target string) bool {
+	n, _ := t.Nodes.Get(target)
+	return service.Placed > n.Since
+}
+
 // recentlyBounced stops ping-pong: a rule's migration that was undone is not
 // tried again before the target's daemon has started anew.
 func (t *transaction) recentlyBounced(service Service, target string) bool {
@@ -249,7 +256,7 @@ func (p *planner) planUp(service Service) {
 	if service.Wish != nil {
 		by = service.Wish.By
 	}
-	p.begin(service, Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: fmt.Sprintf("starting on %s: %s", node, why)})
+	p.begin(service, Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: why})
 }
 
 // stuck tells that nothing the cluster does by itself will soon free a holder:

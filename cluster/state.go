@@ -183,6 +183,9 @@ type Service struct {
 	// Target and Avoid steer the next start.
 	Target string `json:"target,omitempty"`
 	Avoid  string `json:"avoid,omitempty"`
+	// Placed is when an administrator last chose where it runs; failback respects
+	// that until the better node's standing changes.
+	Placed uint64 `json:"placed,omitempty"`
 	// LastBounce is the target and its incarnation of a rule's migration that was
 	// undone; the rule does not try the same again.
 	LastBounce string `json:"lastBounce,omitempty"`

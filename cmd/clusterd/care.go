@@ -84,7 +84,7 @@ func fenceStatus(c *urfave.Context) error {
 		return err
 	}
 	for _, text := range problems {
-		fmt.Println(text)
+		fmt.Print(text)
 	}
 	return nil
 }
@@ -104,9 +104,9 @@ func doctorCommand() *urfave.Command {
 			}
 			wrong := 0
 			for _, f := range report.Findings {
-				fmt.Println(cli.Wrap(f.Text, fmt.Sprintf("%-8s %-8s %-13s ", strings.ToUpper(f.Severity), f.Node, f.What), strings.Repeat(" ", 32), 80))
+				fmt.Print(cli.Wrap(f.Text, fmt.Sprintf("%-8s %-8s %-13s ", strings.ToUpper(f.Severity), f.Node, f.What), strings.Repeat(" ", 32), 80))
 				if f.Next != "" {
-					fmt.Println(cli.Wrap(f.Next, strings.Repeat(" ", 32)+"-> ", strings.Repeat(" ", 35), 80))
+					fmt.Print(cli.Wrap(f.Next, strings.Repeat(" ", 32)+"-> ", strings.Repeat(" ", 35), 80))
 				}
 				if f.Severity == "error" || f.Severity == "unknown" {
 					wrong++
