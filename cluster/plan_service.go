@@ -163,7 +163,7 @@ func (p *planner) planStarted(service Service) {
 
 func (p *planner) planFailback(service Service) {
 	target, why, move := domain.Failback(p.domainOf(service), service.Owner, p.candidates(service))
-	if move && !p.recentlyBounced(service, target) {
+	if move && !p.recentlyBounced(service, target) && !p.placedByHand(service, target) {
 		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "failback", Why: "fails back live: " + why})
 	}
 }
