@@ -14,6 +14,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -42,8 +43,8 @@ type knownVM struct {
 type Agent struct {
 	options Options
 	log     *slog.Logger
-	table   processTable
-	journal *journal
+	table   proof.Processes
+	journal *proof.Journal
 	slots   chan struct{}
 	changes *mailbox
 	touched *touched
@@ -74,8 +75,8 @@ func New(options Options) (*Agent, error) {
 	if err := startEventLoop(); err != nil {
 		return nil, fmt.Errorf("start libvirt's event loop on %s: %w", options.Node, plain(err))
 	}
-	table := processTable{dir: options.ProcDir}
-	book, err := openJournal(filepath.Join(options.StateDir, "calls"))
+	table := proof.Processes{Dir: options.ProcDir}
+	book, err := proof.OpenJournal(filepath.Join(options.StateDir, "calls"))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func New(options Options) (*Agent, error) {
 		stop: cancel, stopped: make(chan struct{}),
 		known: map[string]*knownVM{}, watchers: map[string]map[chan lifecycle]struct{}{},
 	}
-	for _, uuid := range book.vms() {
+	for _, uuid := range book.VMs() {
 		a.remember(uuid, "")
 	}
 	go a.run(ctx)
@@ -219,7 +220,7 @@ func observe(domain *libvirt.Domain) (agents.Observation, error) {
 // complete adds what the agent knows to what libvirt said.
 func (a *Agent) complete(seen *agents.Observation) {
 	seen.UUID = strings.ToLower(seen.UUID)
-	a.journal.dropCreates(seen.UUID)
+	a.journal.DropCreates(seen.UUID)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	vm := a.rememberLocked(seen.UUID, "")

@@ -10,6 +10,8 @@ import (
 	"github.com/clusterd/clusterd/agents"
 )
 
+const guestUUID = "77777777-0000-4000-8000-000000000001"
+
 func TestConditionOf(t *testing.T) {
 	for _, c := range []struct {
 		state  libvirt.DomainState

@@ -15,6 +15,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -92,7 +93,7 @@ func TestRealMigrationSurvivesItsDaemon(t *testing.T) {
 	_ = daemon.Wait()
 
 	next, _, _, _ := migratingIn(t, state)
-	if open := next.journal.open(spec.UUID); len(open) != 1 || !open[0].Orphan || open[0].Kind != callMigrate {
+	if open := next.journal.Open(spec.UUID); len(open) != 1 || !open[0].Orphan || open[0].Kind != proof.Migrate {
 		t.Fatalf("the journal of the killed daemon: %+v", open)
 	}
 	if seen := next.Look(context.Background(), spec); seen.Reason != reasonMigratingOut {
@@ -178,7 +179,7 @@ func TestRealRunningTwice(t *testing.T) {
 // libvirtdPID finds the libvirtd of this host.
 func libvirtdPID(t *testing.T) int {
 	t.Helper()
-	server := processTable{dir: "/proc"}.server("")
+	server := proof.Processes{Dir: "/proc"}.Server("")
 	if server.PID == 0 {
 		t.Fatal("libvirtd's process is not known")
 	}
@@ -216,7 +217,7 @@ func TestRealLibvirtdDies(t *testing.T) {
 		t.Fatalf("without libvirtd a look answers %+v", seen)
 	}
 	waitFor(agents.Running)
-	qemu, _, found, err := a.table.qemu(spec.UUID)
+	qemu, _, found, err := a.table.QEMU(spec.UUID)
 	if err != nil || !found {
 		t.Fatalf("the guest's QEMU process: %v", err)
 	}
@@ -266,7 +267,7 @@ func TestRealCallOutlivesItsCaller(t *testing.T) {
 	}
 	next := connected(t, options) // A daemon that knows the call from the file only.
 	until(t, "the orphaned create has been seen to happen", func() bool { return next.Look(ctx, spec).Condition == agents.Paused })
-	if left := next.journal.open(spec.UUID); len(left) != 0 {
+	if left := next.journal.Open(spec.UUID); len(left) != 0 {
 		t.Fatalf("still open: %+v", left)
 	}
 	if result := next.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {

@@ -50,7 +50,7 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 		t.Fatalf("a VM that libvirt keeps by itself was started: %+v", result)
 	}
 	startPersistent(t, s, spec.UUID)
-	before, _, found, err := a.table.qemu(spec.UUID)
+	before, _, found, err := a.table.QEMU(spec.UUID)
 	if err != nil || !found {
 		t.Fatalf("its QEMU: %v", err)
 	}
@@ -60,7 +60,7 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 	if err := a.Unpersist(ctx, spec.UUID); err != nil {
 		t.Fatalf("once more: %v", err)
 	}
-	after, _, found, err := a.table.qemu(spec.UUID)
+	after, _, found, err := a.table.QEMU(spec.UUID)
 	if err != nil || !found || after != before {
 		t.Fatalf("its QEMU was %s and is %s: %v", before, after, err)
 	}

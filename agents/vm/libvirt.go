@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"libvirt.org/go/libvirt"
+
+	"github.com/clusterd/clusterd/agents/vm/proof"
 )
 
 // maxCalls bounds the libvirt calls under way, abandoned ones included: each
@@ -95,7 +97,7 @@ func call[T any](ctx context.Context, slots chan struct{}, run func() (T, error)
 type session struct {
 	conn *libvirt.Connect
 	// server is the process at the other end; unknown through a tunnel.
-	server process
+	server proof.Process
 	slots  chan struct{}
 	// lost is closed when the connection is gone.
 	lost chan struct{}
@@ -109,7 +111,7 @@ type session struct {
 // dial connects and turns keepalive on.
 func (a *Agent) dial(ctx context.Context, uri string) (*session, error) {
 	s := &session{slots: a.slots, lost: make(chan struct{})}
-	before := a.table.server(uri)
+	before := a.table.Server(uri)
 	conn, err := call(ctx, a.slots, func() (*libvirt.Connect, error) {
 		conn, err := libvirt.NewConnect(uri)
 		if err != nil {
@@ -130,7 +132,7 @@ func (a *Agent) dial(ctx context.Context, uri string) (*session, error) {
 	}
 	// Only when the same process was there before and after is it surely the
 	// one that answers on this connection.
-	if before == a.table.server(uri) {
+	if before == a.table.Server(uri) {
 		s.server = before
 	}
 	s.conn = conn

@@ -10,6 +10,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 )
 
 const (
@@ -34,8 +35,8 @@ func (a *Agent) look(ctx context.Context, uuid string) agents.Observation {
 func (a *Agent) lookOn(ctx context.Context, s *session, uuid string) agents.Observation {
 	// The journal is read first: a call that ends between reading it and asking
 	// libvirt shows in libvirt's answer, the other way round it would be missed.
-	a.journal.dropDead(uuid, a.table.alive)
-	open := a.journal.open(uuid)
+	a.journal.DropDead(uuid, a.table.Alive)
+	open := a.journal.Open(uuid)
 	seen, exists, err := find(ctx, s, uuid)
 	switch {
 	case err != nil:
@@ -44,14 +45,14 @@ func (a *Agent) lookOn(ctx context.Context, s *session, uuid string) agents.Obse
 		a.complete(&seen)
 		return seen
 	case len(open) > 0 && exists:
-		a.journal.seen(uuid)
+		a.journal.Seen(uuid)
 	case len(open) > 0:
-		a.journal.quiet(uuid, time.Now(), quietTime)
+		a.journal.Quiet(uuid, time.Now(), quietTime)
 	}
 	// Only a create can bring up a VM that libvirt and the kernel do not have; a
 	// migrate or destroy that comes late finds nothing.
 	for _, left := range open {
-		if left.Kind == callCreate && !a.journal.ended(uuid, left.Number) {
+		if left.Kind == proof.Create && !a.journal.Ended(uuid, left.Number) {
 			return a.unknown(uuid, fmt.Sprintf("libvirt has no such VM, but an earlier create (sent %s to %s) may still take effect",
 				left.At.Format(time.TimeOnly), left.Server))
 		}
@@ -71,7 +72,7 @@ func find(ctx context.Context, s *session, uuid string) (seen agents.Observation
 // prove waits for the QEMU process of a VM that libvirt no longer has.
 func (a *Agent) prove(ctx context.Context, s *session, uuid string, seen agents.Observation) agents.Observation {
 	for deadline := time.Now().Add(lingerTime); ; {
-		left, blurred, running, err := a.table.qemu(uuid)
+		left, blurred, running, err := a.table.QEMU(uuid)
 		switch {
 		case err != nil:
 			return a.unknown(uuid, err.Error())
@@ -89,7 +90,7 @@ func (a *Agent) prove(ctx context.Context, s *session, uuid string, seen agents.
 	}
 }
 
-func (a *Agent) absent(uuid string, server process, title string) agents.Observation {
+func (a *Agent) absent(uuid string, server proof.Process, title string) agents.Observation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	vm := a.rememberLocked(uuid, "")

@@ -12,6 +12,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -106,7 +107,7 @@ func (m *move) connect(ctx context.Context) (err error) {
 		a.options.Tunnel.Release(m.act)
 		return fmt.Errorf("reach the hypervisor of %s: %w", m.targetName, err)
 	}
-	m.target.server = process{} // The socket's local peer is the tunnel, not libvirtd.
+	m.target.server = proof.Process{} // The socket's local peer is the tunnel, not libvirtd.
 	return nil
 }
 
@@ -122,8 +123,8 @@ func (m *move) run(ctx context.Context) agents.Result {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go m.report(watching)
-	if qemu, blurred, found, err := m.agent.table.qemu(m.uuid); err == nil && found && !blurred {
-		m.gone = processEnd(watching, m.agent.table, qemu)
+	if qemu, blurred, found, err := m.agent.table.QEMU(m.uuid); err == nil && found && !blurred {
+		m.gone = m.agent.table.End(watching, qemu)
 	}
 	seen := m.agent.lookOn(ctx, m.source, m.uuid)
 	if seen.Condition != agents.Running || seen.Reason == reasonMigratingOut {
@@ -165,7 +166,7 @@ func (m *move) send(ctx context.Context) error {
 	done := make(chan error, 1)
 	m.phase("migration sent")
 	go func() {
-		done <- m.agent.journaled(calling, m.source, m.uuid, callMigrate, m.act, func(conn *libvirt.Connect) error {
+		done <- m.agent.journaled(calling, m.source, m.uuid, proof.Migrate, m.act, func(conn *libvirt.Connect) error {
 			domain, err := conn.LookupDomainByUUIDString(m.uuid)
 			if err != nil {
 				return err

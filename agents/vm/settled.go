@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 )
 
 // settlePoll is how often both ends are looked at while they are still at work.
@@ -118,7 +118,7 @@ func (m *move) redialTarget(ctx context.Context) {
 		return // The look that follows says that the target gives no answer.
 	}
 	if again, err := m.agent.dial(ctx, apiURI); err == nil {
-		again.server = process{}
+		again.server = proof.Process{}
 		m.target.close()
 		m.target = again
 	}
@@ -222,35 +222,4 @@ func (m *move) figures(ctx context.Context) (total, downtime time.Duration) {
 		downtime += m.resumedAt.Sub(m.returnedAt)
 	}
 	return total, downtime
-}
-
-// processEnd returns a channel that closes when exactly this process has ended
-// with all its threads; nil when it cannot be watched.
-func processEnd(ctx context.Context, table processTable, p process) <-chan struct{} {
-	if p.PID == 0 {
-		return nil
-	}
-	fd, err := unix.PidfdOpen(p.PID, 0)
-	if err != nil {
-		return nil
-	}
-	if !table.alive(p) { // The pid may have been given to another process meanwhile.
-		_ = unix.Close(fd)
-		return nil
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer func() { _ = unix.Close(fd) }()
-		for ctx.Err() == nil {
-			ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 200)
-			if err != nil && !errors.Is(err, unix.EINTR) {
-				return
-			}
-			if ready > 0 {
-				close(ended)
-				return
-			}
-		}
-	}()
-	return ended
 }

@@ -14,6 +14,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -66,7 +67,7 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 func (a *Agent) lookSettled(ctx context.Context, s *session, uuid string) (agents.Observation, error) {
 	for {
 		seen := a.lookOn(ctx, s, uuid)
-		open := a.journal.open(uuid)
+		open := a.journal.Open(uuid)
 		if len(open) == 0 || (seen.Condition != agents.Absent && seen.Condition != agents.Unknown) {
 			return seen, nil
 		}
@@ -132,7 +133,7 @@ func describe(seen agents.Observation) string {
 
 // create sends the one call that can bring a VM up here.
 func (a *Agent) create(ctx context.Context, s *session, uuid string, start agents.Start) error {
-	return a.journaled(ctx, s, uuid, callCreate, start.Act, func(conn *libvirt.Connect) error {
+	return a.journaled(ctx, s, uuid, proof.Create, start.Act, func(conn *libvirt.Connect) error {
 		domain, err := conn.DomainCreateXML(start.Definition, libvirt.DOMAIN_START_PAUSED)
 		if err == nil {
 			_ = domain.Free()
@@ -144,16 +145,16 @@ func (a *Agent) create(ctx context.Context, s *session, uuid string, start agent
 // journaled writes a call down, sends it, and takes it out of the journal once
 // its answer has come, however late.
 func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act string, run func(*libvirt.Connect) error) error {
-	number, err := a.journal.begin(uuid, kind, act, s.server, time.Now())
+	number, err := a.journal.Begin(uuid, kind, act, s.server, time.Now())
 	if err != nil {
 		return fmt.Errorf("not sent: %w", err)
 	}
 	ended := func(err error) {
 		if err != nil && connectionBroke(s, err) {
-			a.journal.lost(uuid, number)
+			a.journal.Lost(uuid, number)
 			return
 		}
-		a.journal.returned(uuid, number)
+		a.journal.Returned(uuid, number)
 	}
 	_, err = ask(ctx, s, func(conn *libvirt.Connect) (struct{}, error) {
 		return struct{}{}, run(conn)
@@ -163,7 +164,7 @@ func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act strin
 	})
 	switch {
 	case errors.Is(err, errNotAsked):
-		a.journal.returned(uuid, number)
+		a.journal.Returned(uuid, number)
 	case errors.Is(err, errAbandoned):
 		// Abandoned: the journal keeps it until late says otherwise.
 	default:
@@ -225,7 +226,7 @@ func (a *Agent) undo(ctx context.Context, s *session, uuid, act string, why erro
 }
 
 func (a *Agent) destroy(ctx context.Context, s *session, uuid, act string) error {
-	err := a.journaled(ctx, s, uuid, callDestroy, act, func(conn *libvirt.Connect) error {
+	err := a.journaled(ctx, s, uuid, proof.Destroy, act, func(conn *libvirt.Connect) error {
 		domain, err := conn.LookupDomainByUUIDString(uuid)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -108,7 +109,7 @@ func (a *Agent) destroyed(ctx context.Context, s *session, act string, spec reso
 			}
 			return agents.Result{Source: a.lookAfter(ctx, uuid).Condition, Why: why, Phases: phases}
 		}
-		if (err != nil || seen.Condition != agents.Unknown) && a.journal.idle(uuid, callDestroy) {
+		if (err != nil || seen.Condition != agents.Unknown) && a.journal.Idle(uuid, proof.Destroy) {
 			if again, sessionErr := a.session(ctx); sessionErr == nil {
 				err = a.destroy(ctx, again, uuid, act)
 				again.close()

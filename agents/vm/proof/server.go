@@ -1,4 +1,4 @@
-package vm
+package proof
 
 import (
 	"net"
@@ -20,9 +20,9 @@ var (
 
 const socketTimeout = time.Second
 
-// server names the libvirtd process behind a URI; the zero process when that
+// Server names the libvirtd process behind a URI; the zero process when that
 // cannot be told, which then counts as never proven dead.
-func (t processTable) server(uri string) process {
+func (t Processes) Server(uri string) Process {
 	sockets := localSockets
 	if parsed, err := url.Parse(uri); err == nil && parsed.Query().Get("socket") != "" {
 		sockets = []string{parsed.Query().Get("socket")}
@@ -35,12 +35,12 @@ func (t processTable) server(uri string) process {
 			return t.serverByPIDFile()
 		}
 	}
-	return process{}
+	return Process{}
 }
 
 // serverByPIDFile serves where systemd made the listening socket, so that the
 // socket's peer is systemd.
-func (t processTable) serverByPIDFile() process {
+func (t Processes) serverByPIDFile() Process {
 	for _, file := range pidFiles {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -54,7 +54,7 @@ func (t processTable) serverByPIDFile() process {
 			return found
 		}
 	}
-	return process{}
+	return Process{}
 }
 
 func isLibvirtd(name string) bool { return name == "libvirtd" || name == "virtqemud" }

@@ -1,16 +1,20 @@
-package vm
+package proof
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// process names one process for good: the pid alone would be reused.
-type process struct {
+// Process names one process for good: the pid alone would be reused.
+type Process struct {
 	PID int `json:"pid"`
 	// Ticks is the kernel's start time of the process, in clock ticks since boot.
 	Ticks uint64 `json:"ticks"`
@@ -18,13 +22,13 @@ type process struct {
 	Boot string `json:"boot"`
 }
 
-func (p process) String() string { return fmt.Sprintf("process %d", p.PID) }
+func (p Process) String() string { return fmt.Sprintf("process %d", p.PID) }
 
-// processTable reads a /proc.
-type processTable struct{ dir string }
+// Processes reads a /proc.
+type Processes struct{ Dir string }
 
-func (t processTable) bootID() string {
-	text, err := os.ReadFile(filepath.Join(t.dir, "sys/kernel/random/boot_id"))
+func (t Processes) bootID() string {
+	text, err := os.ReadFile(filepath.Join(t.Dir, "sys/kernel/random/boot_id"))
 	if err != nil {
 		return ""
 	}
@@ -33,17 +37,17 @@ func (t processTable) bootID() string {
 
 // identify returns the process behind a pid; ok is false when there is none
 // or it is a zombie, which executes nothing any more.
-func (t processTable) identify(pid int) (found process, name string, ok bool) {
+func (t Processes) identify(pid int) (found Process, name string, ok bool) {
 	state, ticks, name, err := t.stat(pid)
 	if err != nil || state == 'Z' || state == 'X' {
-		return process{}, "", false
+		return Process{}, "", false
 	}
-	return process{PID: pid, Ticks: ticks, Boot: t.bootID()}, name, true
+	return Process{PID: pid, Ticks: ticks, Boot: t.bootID()}, name, true
 }
 
-// alive tells whether exactly this process may still execute. A process that
+// Alive tells whether exactly this process may still execute. A process that
 // could not be named when it was recorded can never be proven dead.
-func (t processTable) alive(p process) bool {
+func (t Processes) Alive(p Process) bool {
 	if p.PID == 0 {
 		return true
 	}
@@ -54,8 +58,8 @@ func (t processTable) alive(p process) bool {
 	return ok && found == p
 }
 
-func (t processTable) stat(pid int) (state byte, ticks uint64, name string, err error) {
-	text, err := os.ReadFile(filepath.Join(t.dir, strconv.Itoa(pid), "stat"))
+func (t Processes) stat(pid int) (state byte, ticks uint64, name string, err error) {
+	text, err := os.ReadFile(filepath.Join(t.Dir, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, 0, "", err
 	}
@@ -73,23 +77,23 @@ func (t processTable) stat(pid int) (state byte, ticks uint64, name string, err 
 	return fields[0][0], ticks, string(text[open+1 : end]), err
 }
 
-// qemu looks for a QEMU process that carries the UUID. A dead main thread
+// QEMU looks for a QEMU process that carries the UUID. A dead main thread
 // whose other threads have not ended (a write that hangs in the kernel) has
-// lost its command line but may still write: it is reported with blurred, for
+// Lost its command line but may still write: it is reported with blurred, for
 // whichever VM is asked about, because nobody can tell whose it is.
-func (t processTable) qemu(uuid string) (found process, blurred bool, ok bool, err error) {
+func (t Processes) QEMU(uuid string) (found Process, blurred bool, ok bool, err error) {
 	names, err := t.pids()
 	if err != nil {
-		return process{}, false, false, fmt.Errorf("read the process table: %w", err)
+		return Process{}, false, false, fmt.Errorf("read the process table: %w", err)
 	}
 	for _, pid := range names {
-		command, err := os.ReadFile(filepath.Join(t.dir, strconv.Itoa(pid), "cmdline"))
+		command, err := os.ReadFile(filepath.Join(t.Dir, strconv.Itoa(pid), "cmdline"))
 		if err != nil {
 			continue // The process ended while we looked.
 		}
 		if len(command) == 0 {
 			if t.dyingQEMU(pid) {
-				return process{PID: pid}, true, true, nil
+				return Process{PID: pid}, true, true, nil
 			}
 			continue
 		}
@@ -99,11 +103,11 @@ func (t processTable) qemu(uuid string) (found process, blurred bool, ok bool, e
 			}
 		}
 	}
-	return process{}, false, false, nil
+	return Process{}, false, false, nil
 }
 
-func (t processTable) pids() ([]int, error) {
-	dir, err := os.Open(t.dir)
+func (t Processes) pids() ([]int, error) {
+	dir, err := os.Open(t.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +125,12 @@ func (t processTable) pids() ([]int, error) {
 	return pids, nil
 }
 
-func (t processTable) dyingQEMU(pid int) bool {
+func (t Processes) dyingQEMU(pid int) bool {
 	_, _, name, err := t.stat(pid)
 	if err != nil || !strings.HasPrefix(name, "qemu") {
 		return false
 	}
-	tasks, err := os.ReadDir(filepath.Join(t.dir, strconv.Itoa(pid), "task"))
+	tasks, err := os.ReadDir(filepath.Join(t.Dir, strconv.Itoa(pid), "task"))
 	return err == nil && len(tasks) > 1
 }
 
@@ -143,4 +147,35 @@ func carriesUUID(command []byte, uuid string) bool {
 		}
 	}
 	return false
+}
+
+// End returns a channel that closes when exactly this process has ended with
+// all its threads; nil when it cannot be watched. The watch ends with ctx.
+func (t Processes) End(ctx context.Context, p Process) <-chan struct{} {
+	if p.PID == 0 {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return nil
+	}
+	if !t.Alive(p) { // The pid may have been given to another process meanwhile.
+		_ = unix.Close(fd)
+		return nil
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer func() { _ = unix.Close(fd) }()
+		for ctx.Err() == nil {
+			ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 200)
+			if err != nil && !errors.Is(err, unix.EINTR) {
+				return
+			}
+			if ready > 0 {
+				close(ended)
+				return
+			}
+		}
+	}()
+	return ended
 }

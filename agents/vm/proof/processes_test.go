@@ -1,4 +1,4 @@
-package vm
+package proof
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ type pretendProc struct {
 	dir string
 }
 
-func newProc(t *testing.T) (pretendProc, processTable) {
+func newProc(t *testing.T) (pretendProc, Processes) {
 	t.Helper()
 	p := pretendProc{t, t.TempDir()}
 	p.write("sys/kernel/random/boot_id", "boot-1\n")
-	return p, processTable{dir: p.dir}
+	return p, Processes{Dir: p.dir}
 }
 
 func (p pretendProc) write(name, text string) {
@@ -48,15 +48,15 @@ func TestFindsTheQEMUProcessOfAVM(t *testing.T) {
 	proc, table := newProc(t)
 	command := "/usr/bin/qemu-system-x86_64\x00-name\x00guest=web\x00-uuid\x00" + guestUUID + "\x00-display\x00none\x00"
 	proc.process(7, "grep", 'S', 5, 1, "grep\x00-uuid\x00"+guestUUID+"\x00")
-	if _, _, found, err := table.qemu(guestUUID); found || err != nil {
+	if _, _, found, err := table.QEMU(guestUUID); found || err != nil {
 		t.Fatalf("a grep was taken for QEMU (%v)", err)
 	}
 	proc.process(42, "odd) name (x", 'S', 12345, 4, command)
-	got, blurred, found, err := table.qemu("77777777-0000-4000-8000-000000000001")
-	if err != nil || !found || blurred || got != (process{PID: 42, Ticks: 12345, Boot: "boot-1"}) {
+	got, blurred, found, err := table.QEMU("77777777-0000-4000-8000-000000000001")
+	if err != nil || !found || blurred || got != (Process{PID: 42, Ticks: 12345, Boot: "boot-1"}) {
 		t.Fatalf("%+v %t %t %v", got, blurred, found, err)
 	}
-	if _, _, found, _ := table.qemu("77777777-0000-4000-8000-00000000000f"); found {
+	if _, _, found, _ := table.QEMU("77777777-0000-4000-8000-00000000000f"); found {
 		t.Fatal("another VM's QEMU was taken for this one's")
 	}
 }
@@ -64,11 +64,11 @@ func TestFindsTheQEMUProcessOfAVM(t *testing.T) {
 func TestZombiesAreGoneUnlessTheyHaveThreads(t *testing.T) {
 	proc, table := newProc(t)
 	proc.process(42, "qemu-system-x86", 'Z', 5, 1, "")
-	if _, _, found, err := table.qemu(guestUUID); found || err != nil {
+	if _, _, found, err := table.QEMU(guestUUID); found || err != nil {
 		t.Fatalf("a zombie was taken for a QEMU that may write (%v)", err)
 	}
 	proc.process(43, "qemu-system-x86", 'Z', 5, 3, "")
-	if _, blurred, found, _ := table.qemu(guestUUID); !found || !blurred {
+	if _, blurred, found, _ := table.QEMU(guestUUID); !found || !blurred {
 		t.Fatal("a dead QEMU whose threads hang in the kernel was taken for gone")
 	}
 }
@@ -76,18 +76,18 @@ func TestZombiesAreGoneUnlessTheyHaveThreads(t *testing.T) {
 func TestAliveNeedsTheSameProcess(t *testing.T) {
 	proc, table := newProc(t)
 	proc.process(42, "libvirtd", 'S', 100, 1, "libvirtd\x00")
-	same := process{PID: 42, Ticks: 100, Boot: "boot-1"}
+	same := Process{PID: 42, Ticks: 100, Boot: "boot-1"}
 	for name, c := range map[string]struct {
-		process process
+		process Process
 		alive   bool
 	}{
 		"the same":                        {same, true},
-		"its pid was given to another":    {process{PID: 42, Ticks: 99, Boot: "boot-1"}, false},
-		"of an earlier boot":              {process{PID: 42, Ticks: 100, Boot: "boot-0"}, false},
-		"gone":                            {process{PID: 43, Ticks: 100, Boot: "boot-1"}, false},
-		"never known, so never disproven": {process{}, true},
+		"its pid was given to another":    {Process{PID: 42, Ticks: 99, Boot: "boot-1"}, false},
+		"of an earlier boot":              {Process{PID: 42, Ticks: 100, Boot: "boot-0"}, false},
+		"gone":                            {Process{PID: 43, Ticks: 100, Boot: "boot-1"}, false},
+		"never known, so never disproven": {Process{}, true},
 	} {
-		if got := table.alive(c.process); got != c.alive {
+		if got := table.Alive(c.process); got != c.alive {
 			t.Errorf("%s: alive %t", name, got)
 		}
 	}

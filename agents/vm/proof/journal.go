@@ -1,4 +1,4 @@
-package vm
+package proof
 
 import (
 	"encoding/json"
@@ -16,22 +16,22 @@ import (
 
 // The calls that are written down.
 const (
-	callCreate  = "create"
-	callMigrate = "migrate"
-	callDestroy = "destroy"
+	Create  = "create"
+	Migrate = "migrate"
+	Destroy = "destroy"
 )
 
-// maxOpenCalls bounds the journal of one VM; acts on one VM are serial, so
+// maxCalls bounds the journal of one VM; acts on one VM are serial, so
 // more than a few open calls mean that libvirtd hangs.
-const maxOpenCalls = 16
+const maxCalls = 16
 
-// openCall is one call that was sent and is not known to have ended.
-type openCall struct {
+// Call is one call that was sent and is not known to have ended.
+type Call struct {
 	Number int    `json:"number"`
 	Kind   string `json:"kind"`
 	Act    string `json:"act,omitempty"`
 	// Server is the libvirtd process that the call was sent to.
-	Server process   `json:"server"`
+	Server Process   `json:"server"`
 	At     time.Time `json:"at"`
 	// Orphan calls were sent by an earlier daemon, or lost their connection:
 	// nobody waits for their answer any more.
@@ -41,21 +41,21 @@ type openCall struct {
 	quietSince time.Time
 }
 
-// journal remembers open calls per VM, in memory and in one small file per VM.
-type journal struct {
+// Journal remembers open calls per VM, in memory and in one small file per VM.
+type Journal struct {
 	dir string
 
 	mu    sync.Mutex
 	next  int
-	calls map[string][]openCall // by UUID
+	calls map[string][]Call // by UUID
 }
 
-// openJournal reads what an earlier daemon left; all of it is orphaned.
-func openJournal(dir string) (*journal, error) {
+// OpenJournal reads what an earlier daemon left; all of it is orphaned.
+func OpenJournal(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the journal of hypervisor calls: %w", err)
 	}
-	j := &journal{dir: dir, next: 1, calls: map[string][]openCall{}}
+	j := &Journal{dir: dir, next: 1, calls: map[string][]Call{}}
 	files, err := filepath.Glob(filepath.Join(dir, "*.calls"))
 	if err != nil {
 		return nil, fmt.Errorf("list the journal of hypervisor calls: %w", err)
@@ -69,12 +69,12 @@ func openJournal(dir string) (*journal, error) {
 	return j, nil
 }
 
-func (j *journal) load(file string) error {
+func (j *Journal) load(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read the journal of hypervisor calls: %w", err)
 	}
-	var calls []openCall
+	var calls []Call
 	if err := json.Unmarshal(text, &calls); err != nil {
 		return fmt.Errorf("read the journal of hypervisor calls: %s: %w", file, err)
 	}
@@ -88,17 +88,17 @@ func (j *journal) load(file string) error {
 	return nil
 }
 
-// begin writes a call down before it is sent. An error means: do not send.
-func (j *journal) begin(uuid, kind, act string, server process, now time.Time) (int, error) {
+// Begin writes a call down before it is sent. An error means: do not send.
+func (j *Journal) Begin(uuid, kind, act string, server Process, now time.Time) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.calls[uuid]) >= maxOpenCalls {
-		return 0, fmt.Errorf("%d earlier calls for this VM have not ended", maxOpenCalls)
+	if len(j.calls[uuid]) >= maxCalls {
+		return 0, fmt.Errorf("%d earlier calls for this VM have not ended", maxCalls)
 	}
 	number := j.next
 	j.next++
 	before := j.calls[uuid]
-	j.calls[uuid] = append(before[:len(before):len(before)], openCall{Number: number, Kind: kind, Act: act, Server: server, At: now})
+	j.calls[uuid] = append(before[:len(before):len(before)], Call{Number: number, Kind: kind, Act: act, Server: server, At: now})
 	if err := j.store(uuid); err != nil {
 		j.calls[uuid] = before
 		return 0, err
@@ -106,14 +106,14 @@ func (j *journal) begin(uuid, kind, act string, server process, now time.Time) (
 	return number, nil
 }
 
-// returned takes a call out: its answer has come.
-func (j *journal) returned(uuid string, number int) {
-	j.change(uuid, func(call *openCall) (keep bool) { return call.Number != number })
+// Returned takes a call out: its answer has come.
+func (j *Journal) Returned(uuid string, number int) {
+	j.change(uuid, func(call *Call) (keep bool) { return call.Number != number })
 }
 
-// lost marks a call whose connection broke before its answer came.
-func (j *journal) lost(uuid string, number int) {
-	j.change(uuid, func(call *openCall) bool {
+// Lost marks a call whose connection broke before its answer came.
+func (j *Journal) Lost(uuid string, number int) {
+	j.change(uuid, func(call *Call) bool {
 		if call.Number == number {
 			call.Orphan = true
 		}
@@ -121,26 +121,26 @@ func (j *journal) lost(uuid string, number int) {
 	})
 }
 
-// dropDead takes out the calls whose libvirtd is dead: what it had not done by
+// DropDead takes out the calls whose libvirtd is dead: what it had not done by
 // then it will not do.
-func (j *journal) dropDead(uuid string, alive func(process) bool) {
-	j.change(uuid, func(call *openCall) bool { return alive(call.Server) })
+func (j *Journal) DropDead(uuid string, alive func(Process) bool) {
+	j.change(uuid, func(call *Call) bool { return alive(call.Server) })
 }
 
-// dropCreates takes out create calls once the VM has been seen active: a
+// DropCreates takes out create calls once the VM has been seen active: a
 // create takes effect at most once.
-func (j *journal) dropCreates(uuid string) {
-	j.change(uuid, func(call *openCall) bool { return call.Kind != callCreate || !call.Orphan })
+func (j *Journal) DropCreates(uuid string) {
+	j.change(uuid, func(call *Call) bool { return call.Kind != Create || !call.Orphan })
 }
 
-// quiet notes that libvirtd answered, on a connection younger than the
+// Quiet notes that libvirtd answered, on a connection younger than the
 // orphaned calls, that it has no such VM in any form. libvirtd takes calls in
 // order, so an orphan that left no trace in answers settle apart has ended.
 // This is the one step that rests on an argument and not on a proof; without
 // it a create that failed while the daemon restarted would block its VM until
 // libvirtd restarts.
-func (j *journal) quiet(uuid string, now time.Time, settle time.Duration) {
-	j.change(uuid, func(call *openCall) bool {
+func (j *Journal) Quiet(uuid string, now time.Time, settle time.Duration) {
+	j.change(uuid, func(call *Call) bool {
 		if !call.Orphan {
 			return true
 		}
@@ -151,20 +151,20 @@ func (j *journal) quiet(uuid string, now time.Time, settle time.Duration) {
 	})
 }
 
-// seen starts the quiet time of orphans again: the VM was there in some form.
-func (j *journal) seen(uuid string) {
-	j.change(uuid, func(call *openCall) bool { call.quietSince = time.Time{}; return true })
+// Seen starts the quiet time of orphans again: the VM was there in some form.
+func (j *Journal) Seen(uuid string) {
+	j.change(uuid, func(call *Call) bool { call.quietSince = time.Time{}; return true })
 }
 
-// open returns the calls that may still take effect.
-func (j *journal) open(uuid string) []openCall {
+// Open returns the calls that may still take effect.
+func (j *Journal) Open(uuid string) []Call {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return append([]openCall(nil), j.calls[uuid]...)
+	return append([]Call(nil), j.calls[uuid]...)
 }
 
-// vms returns the UUIDs that have open calls.
-func (j *journal) vms() []string {
+// VMs returns the UUIDs that have open calls.
+func (j *Journal) VMs() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	list := make([]string, 0, len(j.calls))
@@ -175,14 +175,14 @@ func (j *journal) vms() []string {
 	return list
 }
 
-func (j *journal) change(uuid string, keep func(*openCall) bool) {
+func (j *Journal) change(uuid string, keep func(*Call) bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	before := j.calls[uuid]
 	if len(before) == 0 {
 		return
 	}
-	var after []openCall
+	var after []Call
 	for _, call := range before {
 		if keep(&call) {
 			after = append(after, call)
@@ -200,7 +200,7 @@ func (j *journal) change(uuid string, keep func(*openCall) bool) {
 	}
 }
 
-func (j *journal) store(uuid string) error {
+func (j *Journal) store(uuid string) error {
 	file := filepath.Join(j.dir, uuid+".calls")
 	calls := j.calls[uuid]
 	if len(calls) == 0 {
@@ -219,9 +219,9 @@ func (j *journal) store(uuid string) error {
 	return nil
 }
 
-// ended tells that a call has been taken out.
-func (j *journal) ended(uuid string, number int) bool {
-	for _, call := range j.open(uuid) {
+// Ended tells that a call has been taken out.
+func (j *Journal) Ended(uuid string, number int) bool {
+	for _, call := range j.Open(uuid) {
 		if call.Number == number {
 			return false
 		}
@@ -229,9 +229,9 @@ func (j *journal) ended(uuid string, number int) bool {
 	return true
 }
 
-// idle tells that no call of this kind is open.
-func (j *journal) idle(uuid, kind string) bool {
-	for _, call := range j.open(uuid) {
+// Idle tells that no call of this kind is open.
+func (j *Journal) Idle(uuid, kind string) bool {
+	for _, call := range j.Open(uuid) {
 		if call.Kind == kind {
 			return false
 		}
