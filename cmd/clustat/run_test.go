@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+// daemon answers as a clusterd would.
+type daemon struct {
+	socket string
+	status api.Status
+	// staleOnly refuses a linearizable read.
+	staleOnly bool
+	// events are given whole when nothing is asked for "after"; later ones follow one by one.
+	events, later []cluster.Event
+}
+
+func start(t *testing.T, d *daemon) *daemon {
+	t.Helper()
+	d.socket = filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", d.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := func(w http.ResponseWriter, value any) {
+		if err := json.NewEncoder(w).Encode(value); err != nil {
+			t.Error(err)
+		}
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+api.PathStatus, func(w http.ResponseWriter, r *http.Request) {
+		if d.staleOnly && r.FormValue("fresh") != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			answer(w, api.Failure{Code: "no_leader", Message: "there is no leader"})
+			return
+		}
+		answer(w, d.status)
+	})
+	mux.HandleFunc("GET "+api.PathEvents, func(w http.ResponseWriter, r *http.Request) {
+		page := api.Events{}
+		for _, event := range d.events {
+			if service := r.FormValue("service"); service == "" || service == event.Subject {
+				page.Events = append(page.Events, event)
+			}
+		}
+		if r.FormValue("after") != "" {
+			page.Events = nil
+			if len(d.later) > 0 {
+				page.Events, d.later = d.later[:1], d.later[1:]
+			}
+		}
+		answer(w, page)
+	})
+	server := &http.Server{Handler: mux}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	return d
+}
+
+func alpha() api.Status {
+	return api.Status{Cluster: "alpha", Generation: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC), Quorate: true, Local: "node1",
+		Nodes: []api.Node{{Name: "node1", ID: 1, State: "online", Online: true, Local: true}, {Name: "node2", ID: 17, State: "left"}},
+		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1"}, {Name: "vm:db", State: 119, StateText: "disabled", LastOwner: "node2"},
+			{Name: "vm:mail", State: 111, StateText: "starting", Owner: "node1"}}}
+}
+
+func (d *daemon) call(ctx context.Context, line string) (out, errOut string, code int) {
+	var o, e strings.Builder
+	t := tool{out: &o, errOut: &e, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
+	code = t.run(ctx, append([]string{"--socket", d.socket}, strings.Fields(line)...))
+	return o.String(), e.String(), code
+}
+
+func TestExitCodes(t *testing.T) {
+	d := start(t, &daemon{status: alpha()})
+	for line, want := range map[string]int{
+		"": 0, "-f": 0, "-l": 0, "-x": 0, "--json": 0, "-v": 0, "-h": 0, "-?": 0, "-Q": 0, "-I": 0,
+		"-s vm:web": 0, "-s vm:mail": 0, "-s vm:db": 119, "-lsvm:db": 119, "-xs vm:db": 119, "-s web": 255, "-s vm:none": 255,
+		"-m node1": 0, "-m node2": 1, "-m node9": 255,
+		"-i 1 -x": 1, "-x -i 1": 1, "-y": 1, "web": 1, "-i": 1, "-i often": 1,
+		"--events -s vm:web": 0, "--events -s vm:none": 255, "--events -m none": 255, "--events --limit 0": 1,
+	} {
+		if _, _, code := d.call(t.Context(), line); code != want {
+			t.Errorf("clustat %s: exit code %d, want %d", line, code, want)
+		}
+	}
+	inquorate := alpha()
+	inquorate.Quorate = false
+	if out, _, code := start(t, &daemon{status: inquorate}).call(t.Context(), "-Q"); code != 1 || out != "" {
+		t.Errorf("-Q without a quorum: %d, %q", code, out)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	d := start(t, &daemon{status: alpha()})
+	for line, want := range map[string]string{
+		"-I": "0x00000001\n",
+		"-v": "clustat version " + cli.Version + "\n",
+		"-Q": "",
+		"-s vm:db": " Service Name                   Owner (Last)                   State\n" +
+			" ------- ----                   ----- ------                   -----\n" +
+			" vm:db                          (node2)                        disabled\n",
+		"-m node2": " Member Name                             ID   Status\n" +
+			" ------ ----                             ---- ------\n" +
+			" node2                                      17 Offline\n",
+	} {
+		if out, errOut, _ := d.call(t.Context(), line); out != want || errOut != "" {
+			t.Errorf("clustat %s: got %q, %q, want %q", line, out, errOut, want)
+		}
+	}
+	for line, want := range map[string]string{
+		"-s web":   "service:web: Service does not exist. Did you mean 'vm:web'?\n",
+		"-m node3": "'node3' not in membership list. Did you mean 'node1'?\n",
+		"-x -i 5":  "Error: Options '-i' and '-x' are mutually exclusive\n",
+	} {
+		if out, errOut, _ := d.call(t.Context(), line); errOut != want || out != "" {
+			t.Errorf("clustat %s: got %q, %q, want %q", line, out, errOut, want)
+		}
+	}
+}
+
+func TestJSONIsTheStatusOrTheRowAskedFor(t *testing.T) {
+	d := start(t, &daemon{status: alpha()})
+	for line, want := range map[string][2]int{"--json": {2, 3}, "--json -m node1": {1, 0}, "--json -s vm:web": {0, 1}} {
+		out, _, _ := d.call(t.Context(), line)
+		var read api.Status
+		if err := json.Unmarshal([]byte(out), &read); err != nil {
+			t.Fatal(err)
+		}
+		if len(read.Nodes) != want[0] || len(read.Services) != want[1] {
+			t.Errorf("%s: %d nodes and %d services, want %v", line, len(read.Nodes), len(read.Services), want)
+		}
+	}
+}
+
+func TestWithoutALeaderWhatTheNodeKnowsIsShownAndSaidToBe(t *testing.T) {
+	d := start(t, &daemon{status: alpha(), staleOnly: true})
+	out, _, code := d.call(t.Context(), "")
+	if code != 0 || !strings.Contains(out, "The cluster could not be asked (there is no leader). Shown is what node1 knows.\n") || !strings.Contains(out, "vm:web") {
+		t.Errorf("got %d and\n%s", code, out)
+	}
+	if out, _, _ := d.call(t.Context(), "-f"); strings.Contains(out, "could not be asked") {
+		t.Errorf("-f asked the cluster:\n%s", out)
+	}
+}
+
+func TestNoDaemon(t *testing.T) {
+	d := &daemon{socket: filepath.Join(t.TempDir(), "none")}
+	for _, line := range []string{"", "-Q", "-x", "--events"} {
+		_, errOut, code := d.call(t.Context(), line)
+		if code != 1 || !strings.HasPrefix(errOut, "Could not connect to clusterd: no such file or directory\nIt does not seem to run on this host") {
+			t.Errorf("clustat %s: %d, %q", line, code, errOut)
+		}
+	}
+}
+
+func event(index uint64, subject, why string) cluster.Event {
+	return cluster.Event{Index: index, Subject: subject, Why: why, At: time.Date(2026, 11, 22, 9, 0, int(index), 0, time.Local)}
+}
+
+func TestEvents(t *testing.T) {
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first"), event(2, "vm:db", "second"), event(3, "vm:web", "third")}})
+	for line, want := range map[string]string{
+		"--events":            "Sun Nov 22 2026\n09:00:01.000  vm:web  first\n09:00:02.000  vm:db   second\n09:00:03.000  vm:web  third\n",
+		"--events --limit 1":  "Sun Nov 22 2026\n09:00:03.000  vm:web  third\n",
+		"--events -s vm:db":   "Sun Nov 22 2026\n09:00:02.000  vm:db  second\n",
+		"--events -s vm:mail": "",
+	} {
+		if out, _, _ := d.call(t.Context(), line); out != want {
+			t.Errorf("%s: got %q, want %q", line, out, want)
+		}
+	}
+}
+
+// stopAfter ends the context when a text was printed.
+type stopAfter struct {
+	printed strings.Builder
+	text    string
+	stop    func()
+}
+
+func (s *stopAfter) Write(text []byte) (int, error) {
+	n, err := s.printed.Write(text)
+	if strings.Contains(s.printed.String(), s.text) {
+		s.stop()
+	}
+	return n, err
+}
+
+func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first")}, later: []cluster.Event{event(2, "vm:web", "second"), event(3, "vm:web", "third")}})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	out := &stopAfter{text: "third", stop: stop}
+	follow := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
+	code := follow.run(ctx, []string{"--socket", d.socket, "--events", "--follow"})
+	if text := out.printed.String(); code != 0 || strings.Count(text, "first") != 1 || strings.Count(text, "second") != 1 || strings.Count(text, "third") != 1 {
+		t.Errorf("got %d, %q", code, text)
+	}
+}
+
+func TestRepeatDrawsOverTheOldPicture(t *testing.T) {
+	d := start(t, &daemon{status: alpha()})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	out := &stopAfter{text: "\x1b[J", stop: stop}
+	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Terminal: true, Width: 80} }}
+	code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "0"})
+	text := out.printed.String()
+	if code != 0 || !strings.HasPrefix(text, "\x1b[H\x1b[2J\x1b[HCluster Status for alpha @ ") || !strings.Contains(text, "\x1b[K\r\n") {
+		t.Errorf("got %d, %q", code, text)
+	}
+}
