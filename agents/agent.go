@@ -38,6 +38,11 @@ const (
 	Unknown      = resources.Unknown
 )
 
+// MigratingOut is the reason of a Running VM whose outgoing migration goes on.
+const (
+	MigratingOut = resources.MigratingOut
+)
+
 // Start asks for a VM to run here.
 type Start struct {
 	// Act names the intent: generation.index.ordinal.

@@ -26,7 +26,7 @@ func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Resu
 	phases := []agents.Phase{{What: "migration sent", At: began}}
 	for {
 		seen := a.Look(ctx, spec)
-		if seen.Reason != "migrating out" {
+		if seen.Reason != agents.MigratingOut {
 			break
 		}
 		if migrate.Progress != nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"net/http"
 	"os/user"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // shownEvents is how many events are sent when nobody says how many.
@@ -195,7 +197,7 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 	return nil
 }
 
-func (s *server) requestState(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller) error {
 	id := r.PathValue("id")
 	deadline := time.NewTimer(waitOf(r))
 	defer deadline.Stop()
@@ -212,13 +214,13 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, _ caller) 
 			}
 		}
 		if request.Done || waitOf(r) == 0 {
-			writeJSON(w, http.StatusOK, s.reply(root, id))
+			writeJSON(w, http.StatusOK, s.withProgress(r.Context(), root, s.reply(root, id), who))
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-deadline.C:
-			writeJSON(w, http.StatusOK, s.reply(root, id))
+			writeJSON(w, http.StatusOK, s.withProgress(r.Context(), root, s.reply(root, id), who))
 			return nil
 		case <-r.Context().Done():
 			return r.Context().Err()
@@ -231,6 +233,29 @@ func (s *server) reply(root *cluster.State, id string) api.Reply {
 	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner, Why: request.Why, Total: request.Total, Downtime: request.Downtime}
 	if p, moving := s.daemon.hands.progressOf(request.Service); moving && !request.Done {
 		reply.Progress = progressOf(p)
+	}
+	return reply
+}
+
+// progressAsk bounds the question for a progress that only another node knows.
+const progressAsk = 300 * time.Millisecond
+
+// withProgress fills in how far a migration is that another node carries out.
+func (s *server) withProgress(ctx context.Context, root *cluster.State, reply api.Reply, who caller) api.Reply {
+	request, _ := root.Requests.Get(reply.ID)
+	service, known := root.Services.Get(request.Service)
+	if reply.Done || reply.Progress != nil || !known || service.Intent == nil || service.Intent.Kind != cluster.IntentMigrate || who.kind == pki.KindNode {
+		return reply
+	}
+	source, known := root.Nodes.Get(service.Intent.Node)
+	if !known || source.Name == s.daemon.name {
+		return reply
+	}
+	ctx, cancel := context.WithTimeout(ctx, progressAsk)
+	defer cancel()
+	var theirs api.Reply
+	if err := s.daemon.ask(ctx, source.Name, source.Address, http.MethodGet, api.PathRequests+"/"+reply.ID, nil, &theirs); err == nil {
+		reply.Progress = theirs.Progress
 	}
 	return reply
 }
