@@ -273,7 +273,8 @@ func (c *Client) Events(ctx context.Context, query EventQuery) (Events, error) {
 const followWait = 10 * time.Second
 
 // Follow calls show for each page of new events until the context ends, which is not an error. A daemon that cannot be
-// reached for a while is asked again: complain hears of it once per outage.
+// reached for a while is asked again: complain hears of it once per outage. The error is the Failure of a daemon that
+// refuses.
 func (c *Client) Follow(ctx context.Context, query EventQuery, show func([]cluster.Event), complain func(error)) error {
 	query.Wait, query.Limit = followWait, 0
 	down := false
@@ -284,7 +285,7 @@ func (c *Client) Follow(ctx context.Context, query EventQuery, show func([]clust
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &failure) && strings.HasPrefix(failure.Code, "http_4"):
+		case errors.As(err, &failure) && !passing(failure):
 			return err
 		case err != nil:
 			if !down {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -21,6 +23,12 @@ const (
 	CertificateFile = "client.pem"
 	KeyFile         = "client.key"
 )
+
+// remoteProtocol is the name under which the daemon's one port serves this interface (ALPN), HTTP/1.1 in it.
+const remoteProtocol = "clusterd-api"
+
+// longestGreeting bounds the sentence of a greeting, in bytes.
+const longestGreeting = 512
 
 // newRemoteClient makes a client that goes by mutual TLS 1.3 under the cluster's own authority.
 func newRemoteClient(options Options) (*Client, error) {
@@ -41,8 +49,8 @@ func newRemoteClient(options Options) (*Client, error) {
 			}
 			ctx, cancel := context.WithTimeout(ctx, dialWithin)
 			defer cancel()
-			connection := tls.Client(raw, config)
-			if err := connection.HandshakeContext(ctx); err != nil {
+			connection, err := secure(ctx, raw, config)
+			if err != nil {
 				raw.Close()
 				// Nothing was sent yet, which is what Op "dial" says.
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
@@ -54,6 +62,31 @@ func newRemoteClient(options Options) (*Client, error) {
 		IdleConnTimeout:    30 * time.Second,
 	}
 	return &Client{base: "https://" + address, where: address, http: &http.Client{Transport: transport}}, nil
+}
+
+// secure makes a connection ready for use: handshake, then the daemon's greeting. The greeting is a byte of verdict (0 is
+// welcome), two of length, and a sentence: TLS alone refuses a peer only after the peer believes that it is connected,
+// and without a reason that helps anybody.
+func secure(ctx context.Context, raw net.Conn, config *tls.Config) (net.Conn, error) {
+	connection := tls.Client(raw, config)
+	if err := connection.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	// The context's end closes the connection, which ends a read that waits for a silent daemon.
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	defer stop()
+	var header [3]byte
+	if _, err := io.ReadFull(connection, header[:]); err != nil {
+		return nil, fmt.Errorf("no greeting came: %w", errors.Join(ctx.Err(), err))
+	}
+	sentence := make([]byte, min(binary.BigEndian.Uint16(header[1:]), longestGreeting))
+	if _, err := io.ReadFull(connection, sentence); err != nil {
+		return nil, fmt.Errorf("the greeting broke off: %w", errors.Join(ctx.Err(), err))
+	}
+	if header[0] != 0 {
+		return nil, fmt.Errorf("it refuses this client: %s", sentence)
+	}
+	return connection, nil
 }
 
 // identity reads the files and makes the TLS settings of them.
@@ -83,7 +116,7 @@ func identity(folder string) (*tls.Config, error) {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{own},
-		NextProtos:   []string{"http/1.1"},
+		NextProtos:   []string{remoteProtocol},
 		// The host name is not what makes a node: an administrator reaches it by whatever address works. What counts is
 		// a node's certificate under this cluster's authority, which verifyNode checks.
 		InsecureSkipVerify: true,

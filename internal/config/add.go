@@ -22,9 +22,13 @@ func AddService(text, cluster, name, domain, definition string) (string, error) 
 	}
 	top := document.Content[0]
 	services := valueOf(top, "services")
-	if services == nil || services.Kind != yaml.MappingNode {
+	switch {
+	case services == nil:
 		services = &yaml.Node{Kind: yaml.MappingNode}
 		top.Content = append(top.Content, scalar("services"), services)
+	case services.Kind != yaml.MappingNode:
+		// "services:" with nothing after it: the key is there and must not come twice.
+		*services = yaml.Node{Kind: yaml.MappingNode}
 	}
 	if valueOf(services, name) != nil {
 		return "", fmt.Errorf("%s is in the document already", name)

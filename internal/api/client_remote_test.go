@@ -1,0 +1,149 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+func newAuthority(t *testing.T, cluster string) *pki.CA {
+	t.Helper()
+	ca, err := pki.NewCA(cluster, cluster+"-id", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+func newRequest(t *testing.T, name string) (*pki.NodeKey, []byte) {
+	t.Helper()
+	key, err := pki.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := pki.NewRequest(key, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, request
+}
+
+// serve is node1 with the daemon's own door, behind which a status waits.
+func serve(t *testing.T, ca *pki.CA) (address string) {
+	t.Helper()
+	key, request := newRequest(t, "node1")
+	chain, err := ca.SignNode(request, "node1", nil, time.Now(), pki.NodeValidity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, err := pki.NewIdentity(key, chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := pki.NewMux(listener, pki.NewStore(identity, pki.Trust{Now: time.Now}), pki.Limits{}, nil)
+	tools, err := mux.Protocol("clusterd-api", pki.KindNode, pki.KindClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- mux.Run(ctx) }()
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(api.Status{Cluster: "alpha"})
+	})}
+	go server.Serve(tools)
+	t.Cleanup(func() {
+		server.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// identityFolder holds a client's files.
+func identityFolder(t *testing.T, signer, authority *pki.CA) string {
+	t.Helper()
+	key, request := newRequest(t, "anna")
+	chain, err := signer.SignClient(request, "anna", pki.RoleAdmin, time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := key.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for name, text := range map[string][]byte{api.AuthorityFile: authority.CertPEM, api.CertificateFile: chain, api.KeyFile: secret} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+func TestRemoteClient(t *testing.T) {
+	alpha, beta := newAuthority(t, "alpha"), newAuthority(t, "beta")
+	address := serve(t, alpha)
+	for _, c := range []struct {
+		name, folder, fault string
+	}{
+		{"with this cluster's certificate", identityFolder(t, alpha, alpha), ""},
+		{"with another cluster's authority", identityFolder(t, beta, beta), "the other end is not a node of this cluster"},
+		{"with a certificate of another cluster", identityFolder(t, beta, alpha), "it refuses this client"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, err := api.NewClient(api.Options{Host: address, Identity: c.folder})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			status, err := client.Status(t.Context(), false)
+			switch {
+			case c.fault == "" && (err != nil || status.Cluster != "alpha"):
+				t.Errorf("got %+v, %v", status, err)
+			case c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault) || !errors.Is(err, api.ErrNoDaemon)):
+				t.Errorf("got %v, want %q", err, c.fault)
+			}
+		})
+	}
+}
+
+func TestRemoteClientWithoutAnIdentitySaysWhatToDo(t *testing.T) {
+	_, err := api.NewClient(api.Options{Host: "node1", Identity: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "no client certificate in") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRemoteDaemonThatIsNotThere(t *testing.T) {
+	ca := newAuthority(t, "alpha")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent.Close()
+	client, err := api.NewClient(api.Options{Host: silent.Addr().String(), Identity: identityFolder(t, ca, ca)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Status(t.Context(), false); !errors.Is(err, api.ErrNoDaemon) || !strings.Contains(err.Error(), "Could not connect to clusterd: connection refused") ||
+		!strings.Contains(api.Advice(err), "its port is reachable") {
+		t.Errorf("got %v, %q", err, api.Advice(err))
+	}
+}

@@ -1,0 +1,38 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
+	for name, text := range map[string]string{
+		"whole document":    string(alpha(t)),
+		"no document yet":   "",
+		"no services":       "cluster: alpha\n",
+		"services: nothing": "cluster: alpha\nservices:\n",
+		"in one line":       "cluster: alpha\nservices: {}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			definition := "<domain>\n  <name>new</name>\n  <uuid>" + uuidA + "</uuid>\n</domain>\n"
+			added, err := AddService(text, "alpha", "vm:new", "", definition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := parse(t, []byte(added))
+			if after.Blobs[after.Document.Services["vm:new"].Definition] != definition {
+				t.Errorf("the definition is not what was given:\n%s", added)
+			}
+			if text == "" {
+				return
+			}
+			changes := Diff(parse(t, []byte(text)).Document, after.Document)
+			if len(changes) != 1 || !strings.HasPrefix(changes[0], "service vm:new: is added") {
+				t.Errorf("the changes are %q", changes)
+			}
+			if _, err := AddService(added, "alpha", "vm:new", "", definition); err == nil {
+				t.Error("a service was added twice")
+			}
+		})
+	}
+}
