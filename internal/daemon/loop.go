@@ -50,5 +50,20 @@ func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
 			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation})
 		}
 	}
-	return beats
+	return d.leaderBeat(counts, beats)
+}
+
+// leaderBeat counts the leader as heard when only its log entries came so far. Without it a node that takes over within
+// half a second of its own start would give the lost leader the grace of a node that nobody has seen yet.
+func (d *Daemon) leaderBeat(counts map[string]uint64, beats []cluster.Beat) []cluster.Beat {
+	leader := d.role.Load().leader
+	if leader == "" || leader == d.name || counts[leader] != 0 {
+		return beats
+	}
+	r := d.log.Role()
+	member, known := d.replica.Root().Nodes.Get(leader)
+	if !known || r.Leader != leader || r.LastContact.IsZero() || time.Since(r.LastContact) > cluster.Tick {
+		return beats
+	}
+	return append(beats, cluster.Beat{Node: leader, Incarnation: member.Incarnation})
 }
