@@ -4,6 +4,7 @@ package vm
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -125,6 +126,41 @@ func TestRealMigrationLosesItsForwarder(t *testing.T) {
 	t.Logf("%+v", result)
 	if result.OK || result.Source != agents.Running || result.Target != agents.Absent {
 		t.Fatalf("after the forwarder died: %+v", result)
+	}
+}
+
+// The worst moment: the source's guest stands still, the target's is whole,
+// and the reply that says so is lost.
+func TestRealForwarderDiesAtTheSwitch(t *testing.T) {
+	a, spec, definition, way := migrating(t)
+	for round := range 4 {
+		if result := a.Start(context.Background(), agents.Start{Act: "8.0.0", Spec: spec, Definition: definition}); !result.OK {
+			t.Fatalf("start: %+v", result)
+		}
+		events, forget := a.watch(spec.UUID)
+		results, stop := inBackground(a, agents.Migrate{Act: fmt.Sprintf("8.%d.0", round), Spec: spec, Target: "there"})
+		status, err := way.client.Status(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for heard := range events {
+			if heard.event == libvirt.DOMAIN_EVENT_SUSPENDED {
+				break
+			}
+		}
+		pause(context.Background(), time.Duration(round)*8*time.Millisecond)
+		if err := syscall.Kill(status.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		result := <-results
+		stop()
+		forget()
+		t.Logf("killed %d ms after the guest stood still: %+v", round*8, result)
+		here, there := result.Source == agents.Running, result.Target == agents.Running
+		if here == there || result.OK != there || (here && result.Target != agents.Absent) || (there && result.Source != agents.Absent) {
+			t.Fatalf("not exactly one is left: %+v", result)
+		}
+		destroyBoth(t, a, spec, way)
 	}
 }
 

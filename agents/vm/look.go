@@ -46,7 +46,7 @@ func (a *Agent) lookOn(ctx context.Context, s *session, uuid string) agents.Obse
 		return seen
 	case len(open) > 0 && exists:
 		a.journal.Seen(uuid)
-	case len(open) > 0:
+	case len(open) > 0 && queueMoves(ctx, s):
 		a.journal.Quiet(uuid, time.Now(), quietTime)
 	}
 	// Only a create can bring up a VM that libvirt and the kernel do not have; a
@@ -58,6 +58,14 @@ func (a *Agent) lookOn(ctx context.Context, s *session, uuid string) agents.Obse
 		}
 	}
 	return a.prove(ctx, s, uuid, seen)
+}
+
+// queueMoves asks libvirtd something that waits in the same queue as a create.
+// Looking a VM up does not: libvirtd answers that beside the queue, also when
+// every ordinary worker hangs and a create has not even been taken up.
+func queueMoves(ctx context.Context, s *session) bool {
+	_, err := ask(ctx, s, (*libvirt.Connect).GetCapabilities, nil)
+	return err == nil
 }
 
 // find asks libvirt for a VM; exists tells that it knows it, active or not.

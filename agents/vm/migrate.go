@@ -122,7 +122,7 @@ func (m *move) hangUp() {
 func (m *move) run(ctx context.Context) agents.Result {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	go m.report(watching)
+	go m.report(watching, m.source)
 	if qemu, blurred, found, err := m.agent.table.QEMU(m.uuid); err == nil && found && !blurred {
 		m.gone = m.agent.table.End(watching, qemu)
 	}
@@ -262,8 +262,9 @@ func (m *move) breakOff(ctx context.Context, done <-chan error) error {
 	}
 }
 
-// report calls Progress while the migration runs.
-func (m *move) report(ctx context.Context) {
+// report calls Progress while the migration runs, beside it: asking may take
+// libvirt 100 ms, which the guest must not wait.
+func (m *move) report(ctx context.Context, source *session) {
 	if m.progress == nil {
 		return
 	}
@@ -275,7 +276,7 @@ func (m *move) report(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		info, err := onDomain(ctx, m.source, m.uuid, func(domain *libvirt.Domain) (*libvirt.DomainJobInfo, error) {
+		info, err := onDomain(ctx, source, m.uuid, func(domain *libvirt.Domain) (*libvirt.DomainJobInfo, error) {
 			_, info := jobOf(domain)
 			return info, nil
 		})

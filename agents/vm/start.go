@@ -150,7 +150,7 @@ func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act strin
 		return fmt.Errorf("not sent: %w", err)
 	}
 	ended := func(err error) {
-		if err != nil && connectionBroke(s, err) {
+		if err != nil && connectionBroke(s) {
 			a.journal.Lost(uuid, number)
 			return
 		}
@@ -173,13 +173,16 @@ func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act strin
 	return err
 }
 
-// connectionBroke tells that an error says nothing about the call's end.
-func connectionBroke(s *session, err error) bool {
-	var answer libvirt.Error
-	if errors.As(err, &answer) && (answer.Domain == libvirt.FROM_RPC || answer.Domain == libvirt.FROM_REMOTE) {
+// connectionBroke tells that an error says nothing about the call's end. The
+// error itself cannot tell: libvirtd passes on the errors of its own
+// connection to a migration's target, which read the same.
+func connectionBroke(s *session) bool {
+	if !s.alive() || !s.enter() {
 		return true
 	}
-	return !s.alive()
+	defer s.leave()
+	open, err := s.conn.IsAlive() // Answered from memory, libvirtd is not asked.
+	return err != nil || !open
 }
 
 // adopt takes over a VM that is there, paused.

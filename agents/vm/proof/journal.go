@@ -133,12 +133,12 @@ func (j *Journal) DropCreates(uuid string) {
 	j.change(uuid, func(call *Call) bool { return call.Kind != Create || !call.Orphan })
 }
 
-// Quiet notes that libvirtd answered, on a connection younger than the
-// orphaned calls, that it has no such VM in any form. libvirtd takes calls in
-// order, so an orphan that left no trace in answers settle apart has ended.
-// This is the one step that rests on an argument and not on a proof; without
-// it a create that failed while the daemon restarted would block its VM until
-// libvirtd restarts.
+// Quiet notes that libvirtd knows no such VM in any form although it has
+// meanwhile worked its queue off: the caller asked it something that waits
+// behind the orphaned calls. So they have been taken up, and one that left no
+// trace in answers settle apart has ended. This is the one step that rests on
+// an argument and not on a proof; without it a create that failed while the
+// daemon restarted would block its VM until libvirtd restarts.
 func (j *Journal) Quiet(uuid string, now time.Time, settle time.Duration) {
 	j.change(uuid, func(call *Call) bool {
 		if !call.Orphan {
