@@ -83,12 +83,12 @@ func (n *Node) postParcel(fresh parcel) {
 // that none waits for another's refusal.
 func (n *Node) report(now time.Duration, in Input, out *Output) {
 	for _, p := range n.outbox {
-		n.proposeOnce(now, []string{p.key}, []Command{p.command}, out)
+		n.proposeOnce(now, []string{p.key}, []Command{p.command}, false, out)
 	}
 }
 
 // proposeOnce proposes commands whose keys are not on their way already.
-func (n *Node) proposeOnce(now time.Duration, keys []string, commands []Command, out *Output) {
+func (n *Node) proposeOnce(now time.Duration, keys []string, commands []Command, planned bool, out *Output) {
 	var freeKeys []string
 	var free []Command
 	for i, key := range keys {
@@ -103,5 +103,5 @@ func (n *Node) proposeOnce(now time.Duration, keys []string, commands []Command,
 	}
 	n.nextID++
 	n.flying[n.nextID] = freeKeys
-	out.Propose = append(out.Propose, Proposal{ID: n.nextID, Commands: free})
+	out.Propose = append(out.Propose, Proposal{ID: n.nextID, Commands: free, Planned: planned})
 }

@@ -61,6 +61,10 @@ type ProposalDone struct {
 type Proposal struct {
 	ID       uint64
 	Commands []Command
+	// Planned: the leader's own decision. It may enter the log only through the
+	// leadership of this very node, and is never forwarded to a later leader,
+	// whose view it is not.
+	Planned bool
 }
 
 // Output is what the shell has to do.
@@ -260,7 +264,7 @@ func (n *Node) lead(now, tick time.Duration, in Input, out *Output) {
 	for i, c := range decision.Commands {
 		keys[i] = planKey(c)
 	}
-	n.proposeOnce(now, keys, decision.Commands, out)
+	n.proposeOnce(now, keys, decision.Commands, true, out)
 }
 
 // rest measures how long things have been waiting: an open fence intent without

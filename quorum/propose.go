@@ -52,6 +52,34 @@ func (l *Log) Propose(ctx context.Context, data []byte) (Committed, error) {
 	return l.awaitApplied(ctx, own, index)
 }
 
+// ProposeHere is Propose for what only a leader may decide: the entry goes into the log through this node's own leadership
+// or not at all. A decision that was made while this node led, and that a later leader would have to answer for, is never
+// handed on to that one. ErrNotLeader means the entry is not in the log; the other errors are those of Propose.
+func (l *Log) ProposeHere(ctx context.Context, data []byte) (Committed, error) {
+	if len(data) > MaxEntryBytes {
+		return Committed{}, fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), MaxEntryBytes)
+	}
+	release, err := l.enter()
+	if err != nil {
+		return Committed{}, err
+	}
+	defer release()
+	if l.raft.State() != raft.Leader {
+		return Committed{}, fmt.Errorf("propose on node %s: %w", l.options.ID, ErrNotLeader)
+	}
+	tag := l.nextTag()
+	own := l.applier.expect(tag)
+	defer l.applier.forget(tag)
+	index, err := l.appendHere(ctx, tag, data)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return l.awaitDoubtful(ctx, own, err)
+	}
+	if err != nil {
+		return Committed{}, err
+	}
+	return l.awaitApplied(ctx, own, index)
+}
+
 // enter takes one of the bounded places for calls under way.
 func (l *Log) enter() (release func(), err error) {
 	if l.closed() {

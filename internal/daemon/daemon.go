@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +47,11 @@ type Options struct {
 	// Managed is told the UUIDs of the managed VMs whenever they change, for the
 	// doorkeeper; it may be nil.
 	Managed func(uuids []string) error
-	// Adopted is called when the agent's tunnel shall learn a node's address.
+	// Addresses is what the agent's tunnel reads the other nodes' addresses from;
+	// it may be nil.
 	Addresses *AddressBook
+	// Links replace the sockets where the network is simulated; nil opens real ones.
+	Links *Links
 }
 
 // Daemon is one node's shell.
@@ -139,7 +141,9 @@ func (d *Daemon) Run(parent context.Context) error {
 	d.end = end
 	defer end(nil)
 	if err := d.open(ctx); err != nil {
+		end(err)
 		d.close()
+		d.work.Wait()
 		return err
 	}
 	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests} {
@@ -157,30 +161,19 @@ func (d *Daemon) Run(parent context.Context) error {
 
 // open brings up the links in the order in which they need each other.
 func (d *Daemon) open(ctx context.Context) error {
-	listener, err := net.Listen("tcp", d.options.Node.Listen(d.options.Node.Port))
-	if err != nil {
-		return fmt.Errorf("listen for the other nodes: %w", err)
-	}
-	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
-	links, err := d.mux.Protocol(protocolQuorum)
+	tools, err := d.openWire(ctx)
 	if err != nil {
 		return err
 	}
-	tools, err := d.mux.Protocol(protocolAPI, pki.KindNode, pki.KindClient, pki.KindJoiner)
-	if err != nil {
-		return err
-	}
-	d.work.Go(func() {
-		if err := d.mux.Run(ctx); err != nil && ctx.Err() == nil {
-			d.fatal("the TLS port failed: " + err.Error())
-		}
-	})
-	d.wire = quorum.NewWire(&streams{Listener: links, daemon: d}, d.logger)
 	if err := d.openLog(); err != nil {
 		return err
 	}
 	if err := d.openPulse(); err != nil {
 		return err
+	}
+	if d.options.Links != nil {
+		d.server = &server{daemon: d}
+		return nil
 	}
 	d.openGossip()
 	d.server, err = startServer(ctx, d, tools)
@@ -196,7 +189,7 @@ func (d *Daemon) profile() quorum.Profile {
 }
 
 func (d *Daemon) openLog() error {
-	options := quorum.Options{ID: d.name, Address: d.address, DataDir: d.options.Folder.LogDir(), Wire: d.wire, Profile: d.profile(), Logger: d.logger,
+	options := quorum.Options{ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: d.wire, Profile: d.profile(), Logger: d.logger,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
 	}
@@ -209,9 +202,9 @@ func (d *Daemon) openLog() error {
 }
 
 func (d *Daemon) openPulse() error {
-	packets, err := quorum.ListenPackets(d.options.Node.Listen(d.options.Node.HeartbeatPort))
+	packets, err := d.listenPackets()
 	if err != nil {
-		return fmt.Errorf("listen for heartbeats: %w", err)
+		return err
 	}
 	mac := hmac.New(sha256.New, d.gossipKey)
 	mac.Write([]byte("clusterd heartbeats"))
@@ -257,7 +250,7 @@ func (d *Daemon) close() {
 // HandOver gives leadership away before a planned stop, so that nobody waits
 // for an election.
 func (d *Daemon) HandOver(ctx context.Context) {
-	if d.log == nil || !d.role.Load().leading {
+	if !d.role.Load().leading { // nor is there a log before somebody leads
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -265,24 +258,6 @@ func (d *Daemon) HandOver(ctx context.Context) {
 	if err := d.log.HandOver(ctx, ""); err != nil {
 		d.logger.Info("leadership was not handed over", "error", err)
 	}
-}
-
-// streams gives the log its authenticated connections.
-type streams struct {
-	net.Listener
-	daemon *Daemon
-}
-
-// Dial implements quorum.Streams: whoever answers must be the member that is
-// known to live there.
-func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
-	want := pki.AnyNode
-	for node, known := range s.daemon.peers() {
-		if known == address {
-			want = node
-		}
-	}
-	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum)
 }
 
 // sleep waits, and returns false when the context ended first.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +66,17 @@ func judged(v quorum.Verdict) cluster.Verdict {
 	for _, w := range v.SeenBy {
 		said = append(said, fmt.Sprintf("%s: kernel %s, daemon %s", w.Peer, w.Kernel, w.Daemon))
 	}
-	return cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon), Why: strings.Join(said, "; ")}
+	verdict := cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon), Why: strings.Join(said, "; ")}
+	if verdict.Kernel == cluster.Silent && len(v.SeenBy) > 1 && !confirmed(v.SeenBy[1:]) {
+		// Only this node could look, and it may be the one that is cut off.
+		verdict.Kernel = cluster.Uncertain
+	}
+	return verdict
+}
+
+// confirmed tells whether at least one of the peers could look for itself.
+func confirmed(peers []quorum.Witness) bool {
+	return slices.ContainsFunc(peers, func(w quorum.Witness) bool { return w.Kernel != quorum.Unknown })
 }
 
 func answer(a quorum.Answer) cluster.Answer {

@@ -12,8 +12,11 @@ import (
 
 // Limits of the executor.
 const (
-	// actsAtOnce bounds the acts of all services that run at the same time.
-	actsAtOnce = 16
+	// actsAtOnce bounds the starts and stops that run at the same time, and
+	// movesAtOnce the migrations, which take long and share one network. Looks and
+	// fences wait for nobody.
+	actsAtOnce  = 16
+	movesAtOnce = 4
 	// lookTimeout bounds one look.
 	lookTimeout = 10 * time.Second
 	// margin is what an act may take beyond the budgets of its Spec.
@@ -25,6 +28,7 @@ const (
 type hands struct {
 	daemon *Daemon
 	slots  chan struct{}
+	moves  chan struct{}
 
 	mu       sync.Mutex
 	lanes    map[string][]cluster.Duty
@@ -32,7 +36,7 @@ type hands struct {
 }
 
 func newHands(d *Daemon) *hands {
-	return &hands{daemon: d, slots: make(chan struct{}, actsAtOnce), lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
+	return &hands{daemon: d, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce), lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
 }
 
 // take queues a duty in the lane of its service or fenced node. A lane is
@@ -64,16 +68,29 @@ func (h *hands) run(ctx context.Context, lane string) {
 		duty := queue[0]
 		h.lanes[lane] = queue[1:]
 		h.mu.Unlock()
-		if duty.Kind != cluster.DutyFence { // a fence never waits for VMs
-			h.slots <- struct{}{}
-		}
+		release := h.slot(ctx, duty.Kind)
 		result, ended := h.carryOut(ctx, duty)
-		if duty.Kind != cluster.DutyFence {
-			<-h.slots
-		}
+		release()
 		if ended {
 			h.daemon.box.add(func(in *cluster.Input) { in.Results = append(in.Results, result) })
 		}
+	}
+}
+
+// slot waits for a free place, and returns how to give it back.
+func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()) {
+	places := h.slots
+	switch kind {
+	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPause, cluster.DutyResume:
+		return func() {}
+	case cluster.DutyMigrate:
+		places = h.moves
+	}
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }
+	case <-ctx.Done():
+		return func() {}
 	}
 }
 

@@ -97,6 +97,9 @@ func (d *Daemon) leaveIfRemoved(root *cluster.State) {
 		d.end(ErrRemoved)
 		return
 	}
+	if d.mux == nil {
+		return
+	}
 	d.mux.Disconnect(func(peer pki.Peer) bool { return d.standing(peer).Kind == pki.StandingRemoved })
 }
 

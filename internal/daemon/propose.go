@@ -16,13 +16,19 @@ const proposeTimeout = 5 * time.Second
 
 // propose puts commands into the log and returns what Apply made of them here.
 func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (cluster.Applied, error) {
+	return d.proposeBy(ctx, d.log.Propose, commands)
+}
+
+// proposeBy is propose by one of the log's two ways: through whoever leads, or
+// through this node's own leadership only.
+func (d *Daemon) proposeBy(ctx context.Context, way func(context.Context, []byte) (quorum.Committed, error), commands []cluster.Command) (cluster.Applied, error) {
 	data, err := cluster.Encode(commands)
 	if err != nil {
 		return cluster.Applied{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
-	committed, err := d.log.Propose(ctx, data)
+	committed, err := way(ctx, data)
 	if err != nil {
 		return cluster.Applied{}, err
 	}
@@ -37,9 +43,13 @@ func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (clus
 // one that hangs delays no other.
 func (d *Daemon) carry(ctx context.Context, p cluster.Proposal) {
 	d.work.Go(func() {
-		applied, err := d.propose(ctx, p.Commands...)
+		way := d.log.Propose
+		if p.Planned {
+			way = d.log.ProposeHere
+		}
+		applied, err := d.proposeBy(ctx, way, p.Commands)
 		done := cluster.ProposalDone{ID: p.ID, Failed: err != nil, Refused: applied.Refused}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNoLeader) {
+		if err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNoLeader) && !errors.Is(err, quorum.ErrNotLeader) {
 			d.logger.Warn("a proposal did not get through", "kind", p.Commands[0].Kind(), "error", err)
 		}
 		for i, why := range applied.Refused {

@@ -80,6 +80,9 @@ func startServer(ctx context.Context, d *Daemon, tools net.Listener) (*server, e
 }
 
 func (s *server) close() {
+	if s.http == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {

@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// Links are a node's ways to the others in a simulated network. With them no
+// port is opened and nobody is authenticated: there is no TLS, no gossip, and
+// the tools' interface is reached by its handler alone. For tests.
+type Links struct {
+	Streams quorum.Streams
+	Packets quorum.Packets
+	// LogInMemory keeps the log in memory: it is lost when the daemon ends.
+	LogInMemory bool
+}
+
+// errNoInterface is returned where a simulated network carries no questions
+// from daemon to daemon.
+var errNoInterface = errors.New("the simulated network does not carry the tools' interface")
+
+// openWire opens the way of the log and, unless the network is simulated, the
+// TLS port, whose listener for the tools it returns.
+func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
+	if links := d.options.Links; links != nil {
+		d.wire = quorum.NewWire(links.Streams, d.logger)
+		return nil, nil
+	}
+	listener, err := net.Listen("tcp", d.options.Node.Listen(d.options.Node.Port))
+	if err != nil {
+		return nil, fmt.Errorf("listen for the other nodes: %w", err)
+	}
+	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
+	members, err := d.mux.Protocol(protocolQuorum)
+	if err == nil {
+		tools, err = d.mux.Protocol(protocolAPI, pki.KindNode, pki.KindClient, pki.KindJoiner)
+	}
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	d.work.Go(func() {
+		if err := d.mux.Run(ctx); err != nil && ctx.Err() == nil {
+			d.fatal("the TLS port failed: " + err.Error())
+		}
+	})
+	d.wire = quorum.NewWire(&streams{Listener: members, daemon: d}, d.logger)
+	return tools, nil
+}
+
+func (d *Daemon) listenPackets() (quorum.Packets, error) {
+	if links := d.options.Links; links != nil {
+		return links.Packets, nil
+	}
+	packets, err := quorum.ListenPackets(d.options.Node.Listen(d.options.Node.HeartbeatPort))
+	if err != nil {
+		return nil, fmt.Errorf("listen for heartbeats: %w", err)
+	}
+	return packets, nil
+}
+
+// logDir is where the log lies; empty for a log in memory.
+func (d *Daemon) logDir() string {
+	if d.options.Links != nil && d.options.Links.LogInMemory {
+		return ""
+	}
+	return d.options.Folder.LogDir()
+}
+
+// streams gives the log its authenticated connections.
+type streams struct {
+	net.Listener
+	daemon *Daemon
+}
+
+// Dial implements quorum.Streams: whoever answers must be the member that is
+// known to live there.
+func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
+	want := pki.AnyNode
+	for node, known := range s.daemon.peers() {
+		if known == address {
+			want = node
+		}
+	}
+	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum)
+}
