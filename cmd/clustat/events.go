@@ -15,6 +15,9 @@ import (
 // mostEvents bounds --limit; the cluster keeps no more.
 const mostEvents = 100000
 
+// rememberedEvents is how many events decide over the columns of those that follow.
+const rememberedEvents = 100
+
 // events shows the timeline.
 func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
 	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit")}
@@ -75,6 +78,9 @@ func (t *tool) printEvents(events []cluster.Event, asJSON bool) error {
 		}
 		return t.printJSON(events)
 	}
-	_, err := io.WriteString(t.out, cli.Timeline(cli.InLocalTime(events), t.screen().Width))
+	events = cli.InLocalTime(events)
+	_, err := io.WriteString(t.out, cli.TimelineAfter(t.shown, events, t.screen().Width))
+	t.shown = append(t.shown, events...)
+	t.shown = t.shown[max(0, len(t.shown)-rememberedEvents):]
 	return err
 }

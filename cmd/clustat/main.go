@@ -14,6 +14,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -39,24 +40,26 @@ type tool struct {
 	// screen is asked again for each drawing: windows change their size.
 	screen func() cli.Screen
 	client *api.Client
+	// shown are the latest events that were printed.
+	shown []cluster.Event
 }
 
 func flags() []urfave.Flag {
 	own := []urfave.Flag{
 		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"}, Usage: "show again every `N` seconds until q is pressed"},
-		&urfave.BoolFlag{Name: "local-id", Aliases: []string{"I"}, Usage: "print the id of this node"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "local-id", Aliases: []string{"I"}, Usage: "print the id of this node"},
 		&urfave.StringFlag{Name: "member", Aliases: []string{"m"}, Usage: "show one `NODE`; exit code 0 online, 1 offline, 255 unknown"},
 		&urfave.StringFlag{Name: "service", Aliases: []string{"s"}, Usage: "show one `SERVICE`; the exit code tells its state"},
-		&urfave.BoolFlag{Name: "xml", Aliases: []string{"x"}, Usage: "print XML"},
-		&urfave.BoolFlag{Name: "quorum", Aliases: []string{"Q"}, Usage: "print nothing; exit code 0 with a quorum, 1 without"},
-		&urfave.BoolFlag{Name: "fast", Aliases: []string{"f"}, Usage: "show what this node knows, without asking the others"},
-		&urfave.BoolFlag{Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
-		&urfave.BoolFlag{Name: "json", Usage: "print JSON"},
-		&urfave.BoolFlag{Name: "events", Usage: "show the timeline; -s and -m choose from it"},
-		&urfave.BoolFlag{Name: "follow", Usage: "with --events: go on with what happens"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "xml", Aliases: []string{"x"}, Usage: "print XML"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "quorum", Aliases: []string{"Q"}, Usage: "print nothing; exit code 0 with a quorum, 1 without"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "fast", Aliases: []string{"f"}, Usage: "show what this node knows, without asking the others"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m choose from it"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with what happens"},
 		&urfave.IntFlag{Name: "limit", Usage: "with --events: the last `N` events", Value: 40},
-		&urfave.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
-		&urfave.BoolFlag{Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},
 	}
 	return append(own, cli.ConnectionFlags()...)
 }

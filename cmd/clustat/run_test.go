@@ -204,7 +204,7 @@ func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
 	out := &stopAfter{text: "third", stop: stop}
 	follow := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
 	code := follow.run(ctx, []string{"--socket", d.socket, "--events", "--follow"})
-	if text := out.printed.String(); code != 0 || strings.Count(text, "first") != 1 || strings.Count(text, "second") != 1 || strings.Count(text, "third") != 1 {
+	if text := out.printed.String(); code != 0 || strings.Count(text, "first") != 1 || strings.Count(text, "second") != 1 || strings.Count(text, "third") != 1 || strings.Count(text, "Nov") != 1 {
 		t.Errorf("got %d, %q", code, text)
 	}
 }

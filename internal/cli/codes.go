@@ -76,6 +76,7 @@ var failureCodes = map[string]int{
 	"http_403":          CodeDenied,
 	"busy":              CodeTemporary,
 	"starting":          CodeTemporary,
+	"log_volume":        CodeTemporary,
 	"unknown_node":      -12,
 	"outcome_unknown":   CodeOutcomeUnknown,
 }

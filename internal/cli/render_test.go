@@ -150,8 +150,23 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
+func TestTimelineInPiecesIsTheTimeline(t *testing.T) {
+	events := night()[:4]
+	whole := Timeline(events, 80)
+	// The first piece must know the widest name: what is written stays as it is.
+	for cut := 2; cut < len(events); cut++ {
+		if pieces := Timeline(events[:cut], 80) + TimelineAfter(events[:cut], events[cut:], 80); pieces != whole {
+			t.Errorf("cut after %d events:\n%s\nwant:\n%s", cut, pieces, whole)
+		}
+	}
+	unchanged := cluster.Event{At: at("09:00:00.000"), Subject: "vm:web", Node: "node1", From: "started", To: "started", Why: "asked to stop"}
+	if got := Timeline([]cluster.Event{unchanged}, 80); got != "Sun Nov 22 2026\n09:00:00.000  vm:web  started on node1: asked to stop\n" {
+		t.Errorf("an event without a change: %q", got)
+	}
+}
+
 func TestSpanAndBytes(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0 ms", 960 * time.Millisecond: "960 ms", 1234 * time.Millisecond: "1.234 s",
+	for d, want := range map[time.Duration]string{0: "0 ms", -100 * time.Microsecond: "0 ms", 999600 * time.Microsecond: "1.000 s", 960 * time.Millisecond: "960 ms", 1234 * time.Millisecond: "1.234 s",
 		150 * time.Second: "2m 30s", -5 * time.Millisecond: "-5 ms", 3 * time.Hour: "180m 00s"} {
 		if got := Span(d); got != want {
 			t.Errorf("Span(%v) = %q, want %q", d, got, want)

@@ -38,12 +38,12 @@ func fit(text string, width int) string {
 // Span writes a duration the way the timeline and progress show it: 960 ms, 1.234 s, 2m 03s.
 func Span(d time.Duration) string {
 	sign := ""
-	if d < 0 {
+	if d = d.Round(time.Millisecond); d < 0 {
 		sign, d = "-", -d
 	}
 	switch {
 	case d < time.Second:
-		return fmt.Sprintf("%s%d ms", sign, d.Round(time.Millisecond).Milliseconds())
+		return fmt.Sprintf("%s%d ms", sign, d.Milliseconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%s%.3f s", sign, d.Seconds())
 	}

@@ -15,17 +15,24 @@ const subjectLimit = 24
 // Timeline writes events, oldest first, one line each: when, whom it is about, what changed and where, and why; the
 // measured phases of an act follow under the event that ended it. It is a function of its arguments alone: times are
 // shown in the zone they carry.
-func Timeline(events []cluster.Event, width int) string {
+func Timeline(events []cluster.Event, width int) string { return TimelineAfter(nil, events, width) }
+
+// TimelineAfter goes on with a timeline of which the earlier events were written already: in the same columns, and with
+// a new date only on a new day.
+func TimelineAfter(earlier, events []cluster.Event, width int) string {
 	subjectWidth := 0
-	for _, event := range events {
+	for _, event := range slices.Concat(earlier, events) {
 		if width := utf8.RuneCountInString(event.Subject); width <= subjectLimit {
 			subjectWidth = max(subjectWidth, width)
 		}
 	}
 	var out strings.Builder
 	day := ""
+	if len(earlier) > 0 {
+		day = dayOf(earlier[len(earlier)-1])
+	}
 	for _, event := range events {
-		if today := event.At.Format("Mon Jan _2 2006"); today != day {
+		if today := dayOf(event); today != day {
 			out.WriteString(today + "\n")
 			day = today
 		}
@@ -34,6 +41,8 @@ func Timeline(events []cluster.Event, width int) string {
 	}
 	return out.String()
 }
+
+func dayOf(event cluster.Event) string { return event.At.Format("Mon Jan _2 2006") }
 
 func eventLine(event cluster.Event, subjectWidth, width int) string {
 	head := event.At.Format("15:04:05.000") + "  "
@@ -49,7 +58,7 @@ func eventLine(event cluster.Event, subjectWidth, width int) string {
 func eventText(event cluster.Event) string {
 	change := ""
 	switch {
-	case event.From != "" && event.To != "":
+	case event.From != "" && event.To != "" && event.From != event.To:
 		change = event.From + " -> " + event.To
 	case event.To != "":
 		change = event.To
