@@ -24,14 +24,33 @@ func userName(uid uint32) string {
 	return "uid " + number
 }
 
-func (s *server) status(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *server) status(w http.ResponseWriter, r *http.Request, who caller) error {
 	if r.URL.Query().Get("fresh") == "1" {
 		if err := s.daemon.log.Verify(r.Context()); err != nil {
 			return err
 		}
 	}
-	writeJSON(w, http.StatusOK, s.daemon.Status(time.Now()))
+	status := s.daemon.Status(time.Now())
+	if who.kind != pki.KindNode && status.Leader != "" && status.Leader != status.Local {
+		status.Notes = s.leadersNotes(r.Context(), status.Leader)
+	}
+	writeJSON(w, http.StatusOK, status)
 	return nil
+}
+
+// leadersNotes asks the leader what is waited for: only who plans knows that.
+func (s *server) leadersNotes(ctx context.Context, leader string) []cluster.Note {
+	n, known := s.daemon.replica.Root().Nodes.Get(leader)
+	if !known {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, progressAsk)
+	defer cancel()
+	var theirs api.Status
+	if err := s.daemon.ask(ctx, leader, n.Address, http.MethodGet, api.PathStatus, nil, &theirs); err != nil {
+		return []cluster.Note{{Subject: leader, Why: "the leader could not be asked what it waits for"}}
+	}
+	return theirs.Notes
 }
 
 // Status is the cluster as this node sees it.
