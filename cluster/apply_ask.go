@@ -77,7 +77,9 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 		return t.mayEnable(service, c)
 	case OpDisable:
 		return accepted
-	case OpFreeze, OpUnfreeze:
+	case OpUnfreeze:
+		return accepted // also when its node died meanwhile: nothing recovers it before
+	case OpFreeze:
 		if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
 			return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, s)}
 		}

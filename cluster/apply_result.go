@@ -38,7 +38,7 @@ func (c Done) apply(t *transaction) refusal {
 // the agent proved the VM absent, its node stays a holder (law L1).
 func (c Done) started(t *transaction, service Service, n Member, intent Intent) {
 	h, _ := service.holder(n.Name)
-	h.Condition, h.Since = string(c.Result.Source), t.index
+	h = h.after(c.Result, t.index)
 	if c.Result.OK {
 		h.Creating = false
 		service = service.withHolder(h)
@@ -53,6 +53,17 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 	}
 	service = t.setService(service, resources.Recovering, Event{Node: n.Name, Cause: intent.Index, Why: sentence("start failed", c.Result.Why)})
 	t.atRest(service)
+}
+
+// after is a holder as an act left it. Where nothing was proven the node looks
+// until something is: a hypervisor that answers again tells of no VM that is
+// not there.
+func (h Holder) after(result resources.Result, index uint64) Holder {
+	h.Condition, h.Since = string(result.Source), index
+	if result.Source == resources.Unknown {
+		h.Ask, h.Why = true, "the last act there proved nothing"
+	}
+	return h
 }
 
 // atRest disables for good what was disabled while something was under way,
@@ -112,8 +123,7 @@ func (s Service) failedOn(node, why string) Service {
 func (c Done) stopped(t *transaction, service Service, n Member, intent Intent) {
 	if !c.Result.OK || c.Result.Source != resources.Absent {
 		h, _ := service.holder(n.Name)
-		h.Condition, h.Since = string(c.Result.Source), t.index
-		service = service.withHolder(h)
+		service = service.withHolder(h.after(c.Result, t.index))
 		service = t.setService(service, resources.Failed, Event{Node: n.Name, Cause: intent.Index,
 			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s", n.Name, c.Result.Why, n.Name)})
 		t.finish(service, codeAborted, service.Reason)
@@ -191,6 +201,9 @@ func (s Service) seen(node string, condition resources.Condition, reason string,
 	}
 	if condition == resources.Absent {
 		s.Changed = index
+		if s.Owner == node {
+			s.Owner, s.LastOwner = "", node
+		}
 		return s.withoutHolder(func(other Holder) bool { return other.Node == node && other.Boot == h.Boot })
 	}
 	s.Changed = index

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Found makes a cluster of the given nodes: the log begins with its founding,
+// its members and its document. The hosts are then booted.
+func (w *World) Found(document cluster.Document, nodes ...string) {
+	commands := []cluster.Command{cluster.Init{Cluster: document.Cluster, ID: "sim"}}
+	for i, name := range nodes {
+		token := ""
+		if i > 0 {
+			token = "token-" + name
+			commands = append(commands, cluster.AddToken{ID: token, Token: cluster.Token{Expires: epoch.AddDate(1, 0, 0)}})
+		}
+		if w.Hosts[name] == nil {
+			w.AddHost(name, false)
+		}
+		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: "key-" + name, HardwareUUID: "hardware-" + name, Address: name, Witness: w.Hosts[name].Witness})
+	}
+	if document.Nodes == nil {
+		document.Nodes = map[string]cluster.NodeSpec{}
+	}
+	if document.Devices == nil {
+		document.Devices = map[string]fence.Device{}
+	}
+	w.Document = document
+	commands = append(commands, w.configure(document, 0))
+	data, err := cluster.Encode(commands)
+	if err != nil {
+		w.violate("founding: %v", err)
+		return
+	}
+	w.log = append(w.log, record{at: epoch, data: data})
+	for _, name := range nodes {
+		w.apply(w.Hosts[name])
+		w.Hosts[name].Boot()
+	}
+}
+
+// Device gives a node a BMC in a document.
+func Device(document *cluster.Document, node string) {
+	if document.Nodes == nil {
+		document.Nodes, document.Devices = map[string]cluster.NodeSpec{}, map[string]fence.Device{}
+	}
+	document.Devices["bmc-"+node] = fence.Device{Name: "bmc-" + node, Driver: "ipmi", Address: node}
+	document.Nodes[node] = cluster.NodeSpec{Fence: []fence.Level{{Devices: []string{"bmc-" + node}}}}
+}
+
+// Service declares a VM with a disk of its own.
+func Service(document *cluster.Document, spec resources.Spec) {
+	spec.UUID, spec.Definition = uuidOf(spec.Name), "definition-of-"+spec.Name
+	spec.Disks = []resources.Disk{{Identity: "disk-of-" + spec.Name}}
+	if document.Services == nil {
+		document.Services = map[string]resources.Spec{}
+	}
+	document.Services[spec.Name] = spec
+}
+
+func (w *World) configure(document cluster.Document, base uint64) cluster.Configure {
+	blobs := map[string]string{}
+	for _, spec := range document.Services {
+		blobs[spec.Definition] = "<domain/>"
+	}
+	return cluster.Configure{Base: base, Document: document, Blobs: blobs, By: "root"}
+}
+
+// Configure applies a document through a host's daemon.
+func (w *World) Configure(through string, document cluster.Document, done func(why string)) {
+	w.Document = document
+	w.Propose(through, w.configure(document, w.State().Config.Version), done)
+}
+
+// Ask lets an administrator ask for something through a host's daemon. The
+// request's id is returned; the answer is found in State.Requests.
+func (w *World) Ask(through string, op cluster.Operation, service, node string) string {
+	w.requests++
+	id := fmt.Sprintf("request-%d", w.requests)
+	w.tell("request %s: %s %s %s", id, op, service, node)
+	w.Propose(through, cluster.Ask{Request: id, Op: op, Service: service, Node: node, By: "root"}, nil)
+	return id
+}
+
+// Propose proposes a command through a host's daemon; done hears the refusal,
+// or nothing.
+func (w *World) Propose(through string, command cluster.Command, done func(why string)) {
+	h := w.Hosts[through]
+	if h.daemon == nil {
+		if done != nil {
+			done("clusterd does not run on " + through)
+		}
+		return
+	}
+	w.propose(h.daemon, []cluster.Command{command}, func(failed bool, applied cluster.Applied) {
+		switch {
+		case done == nil:
+		case failed:
+			done("outcome unknown")
+		default:
+			done(applied.Refused[0])
+		}
+	})
+}
+
+// FailMigrations lets the next migrations end like this; "" ends that.
+func (w *World) FailMigrations(end MigrationEnd) { w.failMigration = end }
