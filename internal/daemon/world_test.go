@@ -1,0 +1,362 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Latencies of the simulated hypervisor and BMC.
+const (
+	createTakes  = 300 * time.Millisecond
+	resumeTakes  = 100 * time.Millisecond
+	stopTakes    = 200 * time.Millisecond
+	migrateTakes = 2 * time.Second
+	fenceTakes   = 310 * time.Millisecond
+)
+
+// world is what lies outside of the daemons: hosts with power, the guests on
+// them, and BMCs. It watches for what must never happen.
+type world struct {
+	mu    sync.Mutex
+	hosts map[string]*host
+	// starts and shots tell what happened, in order.
+	starts []string
+	shots  []shot
+	// broken are the laws that were broken, in words.
+	broken []string
+	// unproven makes the BMC of a node prove nothing.
+	unproven map[string]bool
+	// cutPower is told when a host loses its power.
+	cutPower func(node string)
+	reach    func(from, to string) bool
+}
+
+type shot struct {
+	fencer, victim string
+	at             time.Time
+}
+
+type host struct {
+	on bool
+	// boots counts them: a call of an old boot does nothing to a new one.
+	boots  int
+	guests map[string]*guest
+	// calls counts those under way for each guest; they outlive their caller.
+	calls map[string]int
+	// mute makes the hypervisor answer nothing.
+	mute bool
+}
+
+type guest struct{ running, leaving bool }
+
+func newWorld(names []string) *world {
+	w := &world{hosts: map[string]*host{}, unproven: map[string]bool{}, cutPower: func(string) {}, reach: func(string, string) bool { return true }}
+	for _, name := range names {
+		w.hosts[name] = &host{on: true, guests: map[string]*guest{}, calls: map[string]int{}}
+	}
+	return w
+}
+
+// powerOff takes a host's power: its guests are gone at once.
+func (w *world) powerOff(name string) {
+	w.mu.Lock()
+	h := w.hosts[name]
+	was := h.on
+	h.on, h.guests, h.calls = false, map[string]*guest{}, map[string]int{}
+	w.mu.Unlock()
+	if was {
+		w.cutPower(name)
+	}
+}
+
+func (w *world) powerOn(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hosts[name].on = true
+	w.hosts[name].boots++
+}
+
+func (w *world) setMute(name string, mute bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hosts[name].mute = mute
+}
+
+// runsOn lists the hosts on which a guest executes.
+func (w *world) runsOn(uuid string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.runningLocked(uuid)
+}
+
+func (w *world) runningLocked(uuid string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(w.hosts)) {
+		if g := w.hosts[name].guests[uuid]; g != nil && g.running {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (w *world) shotsFired() []shot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.shots)
+}
+
+func (w *world) lawsBroken() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.broken)
+}
+
+// call makes a hypervisor call that takes a while and then has its effect,
+// whether its caller still waits or not. It tells whether the caller saw the end.
+func (w *world) call(ctx context.Context, name, uuid string, takes time.Duration, effect func(h *host)) bool {
+	w.mu.Lock()
+	boot := w.hosts[name].boots
+	w.hosts[name].calls[uuid]++
+	w.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		time.Sleep(takes)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		h := w.hosts[name]
+		if !h.on || h.boots != boot {
+			return
+		}
+		h.calls[uuid]--
+		effect(h)
+		if on := w.runningLocked(uuid); len(on) > 1 {
+			w.broken = append(w.broken, fmt.Sprintf("%s runs on %v", uuid, on))
+		}
+	}()
+	select {
+	case <-ended:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.hosts[name].on && w.hosts[name].boots == boot && !w.hosts[name].mute
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// hypervisor is the agent of one daemon.
+type hypervisor struct {
+	world   *world
+	node    string
+	changes chan agents.Observation
+	once    sync.Once
+}
+
+func newHypervisor(w *world, node string) *hypervisor {
+	return &hypervisor{world: w, node: node, changes: make(chan agents.Observation, 16)}
+}
+
+// end is the guest's own end, of which the hypervisor tells.
+func (a *hypervisor) end(uuid string) {
+	a.world.mu.Lock()
+	delete(a.world.hosts[a.node].guests, uuid)
+	a.world.mu.Unlock()
+	a.changes <- agents.Observation{UUID: uuid, Condition: agents.Absent, Reason: "shutdown", Explained: true}
+}
+
+func (a *hypervisor) Inventory(context.Context) ([]agents.Observation, error) {
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	h := a.world.hosts[a.node]
+	if h.mute {
+		return nil, fmt.Errorf("the hypervisor of %s does not answer", a.node)
+	}
+	var all []agents.Observation
+	for _, uuid := range slices.Sorted(maps.Keys(h.guests)) {
+		all = append(all, h.look(uuid))
+	}
+	return all, nil
+}
+
+func (h *host) look(uuid string) agents.Observation {
+	o := agents.Observation{UUID: uuid, Condition: agents.Unknown}
+	g := h.guests[uuid]
+	switch {
+	case h.mute || !h.on:
+	case g == nil && h.calls[uuid] > 0: // a call may bring it here yet
+	case g == nil:
+		o.Condition, o.Evidence = agents.Absent, "no such guest and no call under way"
+	case g.running:
+		o.Condition = agents.Running
+		if g.leaving {
+			o.Reason = resources.MigratingOut
+		}
+	default:
+		o.Condition = agents.Paused
+	}
+	return o
+}
+
+func (a *hypervisor) Look(_ context.Context, spec resources.Spec) agents.Observation {
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	o := a.world.hosts[a.node].look(spec.UUID)
+	o.Service = spec.Name
+	return o
+}
+
+func (a *hypervisor) Start(ctx context.Context, start agents.Start) agents.Result {
+	unknown := agents.Result{Source: agents.Unknown, Why: "the caller did not wait for the end"}
+	uuid := start.Spec.UUID
+	create := func(h *host) {
+		if h.guests[uuid] == nil {
+			h.guests[uuid] = &guest{}
+		}
+	}
+	if !a.world.call(ctx, a.node, uuid, createTakes, create) {
+		return unknown
+	}
+	if err := start.StillWanted(); err != nil {
+		if !a.world.call(ctx, a.node, uuid, stopTakes, func(h *host) { delete(h.guests, uuid) }) {
+			return unknown
+		}
+		return agents.Result{Source: agents.Absent, Why: err.Error()}
+	}
+	return a.Resume(ctx, start.Spec)
+}
+
+func (a *hypervisor) Resume(ctx context.Context, spec resources.Spec) agents.Result {
+	return a.set(ctx, spec, resumeTakes, true)
+}
+
+func (a *hypervisor) Pause(ctx context.Context, spec resources.Spec) agents.Result {
+	return a.set(ctx, spec, resumeTakes, false)
+}
+
+func (a *hypervisor) set(ctx context.Context, spec resources.Spec, takes time.Duration, running bool) agents.Result {
+	found := false
+	seen := a.world.call(ctx, a.node, spec.UUID, takes, func(h *host) {
+		if g := h.guests[spec.UUID]; g != nil {
+			g.running, found = running, true
+			a.world.starts = append(a.world.starts, spec.Name+"@"+a.node)
+		}
+	})
+	switch {
+	case !seen:
+		return agents.Result{Source: agents.Unknown, Why: "the caller did not wait for the end"}
+	case !found:
+		return agents.Result{Source: agents.Absent, Why: "the guest is gone"}
+	case running:
+		return agents.Result{OK: true, Source: agents.Running}
+	}
+	return agents.Result{OK: true, Source: agents.Paused}
+}
+
+func (a *hypervisor) Stop(ctx context.Context, stop agents.Stop) agents.Result {
+	if !a.world.call(ctx, a.node, stop.Spec.UUID, stopTakes, func(h *host) { delete(h.guests, stop.Spec.UUID) }) {
+		return agents.Result{Source: agents.Unknown, Why: "the caller did not wait for the end"}
+	}
+	return agents.Result{OK: true, Source: agents.Absent}
+}
+
+func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Result {
+	uuid := move.Spec.UUID
+	a.world.mu.Lock()
+	if g := a.world.hosts[a.node].guests[uuid]; g != nil {
+		g.leaving = true
+	}
+	a.world.hosts[move.Target].calls[uuid]++
+	a.world.mu.Unlock()
+	move.Progress(agents.Progress{Phase: "copying", BytesTotal: 100})
+	result := agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: "the caller did not wait for the end"}
+	moved := false
+	seen := a.world.call(ctx, a.node, uuid, migrateTakes, func(h *host) {
+		target := a.world.hosts[move.Target]
+		target.calls[uuid] = max(0, target.calls[uuid]-1)
+		if g := h.guests[uuid]; g != nil && target.on && a.world.reach(a.node, move.Target) {
+			delete(h.guests, uuid)
+			target.guests[uuid] = &guest{running: true}
+			moved = true
+		} else if g != nil {
+			g.leaving = false
+		}
+	})
+	if seen && moved {
+		return agents.Result{OK: true, Source: agents.Absent, Target: agents.Running, Total: migrateTakes, Downtime: 20 * time.Millisecond}
+	}
+	return result
+}
+
+func (a *hypervisor) Changes() <-chan agents.Observation { return a.changes }
+
+func (a *hypervisor) Close() error {
+	a.once.Do(func() { close(a.changes) })
+	return nil
+}
+
+// bmc is the fence driver of one daemon.
+type bmc struct {
+	world  *world
+	fencer string
+}
+
+func (b bmc) Validate(fence.Device) error { return nil }
+
+func (b bmc) Check(_ context.Context, device fence.Device) fence.Check {
+	b.world.mu.Lock()
+	defer b.world.mu.Unlock()
+	power := fence.PowerOff
+	if b.world.hosts[device.Address].on {
+		power = fence.PowerOn
+	}
+	return fence.Check{Power: power, Identity: hardwareOf(device.Address)}
+}
+
+func (b bmc) Fence(ctx context.Context, request fence.Request) fence.Result {
+	if err := request.StillWanted(); err != nil {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
+	}
+	b.world.mu.Lock()
+	unproven := b.world.unproven[request.Target.Node]
+	if !unproven {
+		b.world.shots = append(b.world.shots, shot{b.fencer, request.Target.Node, time.Now()})
+	}
+	b.world.mu.Unlock()
+	if unproven {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"the BMC does not answer"}}
+	}
+	b.world.powerOff(request.Target.Node)
+	if !sleep(ctx, fenceTakes) || request.SignOfLife() {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"a sign of life came"}}
+	}
+	return fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}
+}
+
+func (b bmc) PowerOn(context.Context, fence.Device) error { return nil }
+
+// probeKernel answers as the kernels of the hosts would.
+func (w *world) probeKernel(from string) func(context.Context, quorum.Peer) (quorum.Answer, string) {
+	return func(ctx context.Context, peer quorum.Peer) (quorum.Answer, string) {
+		w.mu.Lock()
+		answers := w.hosts[peer.ID].on && w.reach(from, peer.ID)
+		w.mu.Unlock()
+		if answers {
+			return quorum.Answers, "echo"
+		}
+		<-ctx.Done()
+		return quorum.Silent, "no echo"
+	}
+}
+
+func hardwareOf(node string) string {
+	return fmt.Sprintf("4c4c4544-0000-4000-8000-00000000000%c", node[len(node)-1])
+}
