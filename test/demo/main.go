@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,7 +30,12 @@ func main() {
 	tools := flag.String("tools", "bin", "the `FOLDER` with clusterd, clustat and clusvcadm")
 	prefix := flag.String("prefix", "demo", "begins the names of what the lab makes on this machine")
 	keep := flag.Bool("keep-files", false, "leave the lab's folder there, for its logs")
+	missing := flag.Bool("missing-packages", false, "print the Debian packages that the lab lacks here, and do nothing else")
 	flag.Parse()
+	if *missing {
+		fmt.Println(strings.Join(lab.Missing(), " "))
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, longest)

@@ -1,0 +1,108 @@
+# clusterd: build, test, show and measure. "make" or "make help" lists what there is.
+
+GO      ?= go
+TAGS    := libvirt_dlopen,urfave_cli_no_docs
+BIN     := bin
+N       ?= 10
+SIM     ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -X github.com/clusterd/clusterd/internal/daemon.Version=$(VERSION)
+
+DESTDIR ?=
+PREFIX  ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+UNITDIR ?= /etc/systemd/system
+
+ROOT    := $(filter 0,$(shell id -u))
+TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
+
+.DEFAULT_GOAL := help
+.PHONY: help build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle fmt vet clean install
+
+help: ## list these targets
+	@echo "clusterd $(VERSION)"
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+	@echo
+	@echo "The lab (demo, lab, bench-*) needs root on Debian and installs missing packages by name."
+	@echo "Without root: make demo SIM=1"
+
+# Go is asked for, not installed: which one a machine should have is its owner's choice.
+tools-present:
+	@command -v $(GO) >/dev/null || { echo "make: there is no $(GO); install Go 1.26 or later, https://go.dev/dl" >&2; exit 1; }
+ifneq ($(ROOT),)
+	@command -v gcc >/dev/null || ! command -v apt-get >/dev/null || { \
+		echo "installing gcc, which the libvirt binding needs to be built"; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends gcc libc6-dev; } </dev/null
+endif
+	@command -v gcc >/dev/null || echo "make: there is no gcc; clusterd is built without libvirt, which is enough for make demo SIM=1" >&2
+
+build: tools-present ## build clusterd, clustat and clusvcadm into bin/
+	@mkdir -p $(BIN)
+	CGO_ENABLED=$$(command -v gcc >/dev/null && echo 1 || echo 0) $(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/ $(TOOLS)
+
+# What stages the story is plain Go; it needs no compiler for C.
+$(BIN)/%: tools-present FORCE
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -o $@ ./test/$(if $(filter lab,$*),lab/cmd/lab,$*)
+
+.PHONY: FORCE
+FORCE:
+
+packages: $(BIN)/demo ## install the Debian packages that the lab needs (root)
+	@missing="$$($(BIN)/demo -missing-packages)"; test -z "$$missing" || { \
+		command -v apt-get >/dev/null || { echo "make: missing: $$missing; this machine has no apt-get to install them" >&2; exit 1; }; \
+		echo "installing $$missing"; apt-get update -q && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+
+demo: build $(BIN)/demo ## show a cluster that moves a VM live and survives two lost hosts (SIM=1: simulated, without root)
+	$(BIN)/demo -tools $(BIN) $(if $(filter 1 yes true,$(SIM)),-simulated)
+
+test: tools-present ## run the tests; as root also a short run in the lab
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) test -tags $(TAGS) ./...
+ifneq ($(ROOT),)
+	$(MAKE) --no-print-directory packages
+	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 5m -run Lab ./test/lab/smoke ./test/e2e
+else
+	@echo "not root: the tests in the lab were left out; they run with: sudo make test"
+endif
+
+test-all: packages ## run every test that the lab can carry (root, long)
+	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
+
+lab: build $(BIN)/lab ## leave three pretend hosts up, and say how to enter one (root)
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/lab up
+	@echo
+	@echo "From here:  $(BIN)/lab enter node1   $(BIN)/lab crash node2   $(BIN)/lab help   make lab-down"
+
+lab-down: $(BIN)/lab ## take the pretend hosts away
+	$(BIN)/lab down
+
+bench-failover: build $(BIN)/bench ## measure from power cut to VM running, N of each kind (root)
+	$(BIN)/bench failover -n $(N) -tools $(BIN)
+
+bench-migrate: build $(BIN)/bench ## measure clusvcadm -M beside virsh migrate, N of each (root)
+	$(BIN)/bench migrate -n $(N) -tools $(BIN)
+
+bench-idle: build $(BIN)/bench ## measure memory and CPU of idle daemons (root)
+	$(BIN)/bench idle -tools $(BIN)
+
+fmt: ## format the sources
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+vet: tools-present ## look for faults and unformatted files
+	$(GO) vet -tags $(TAGS) ./...
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
+
+clean: ## remove what was built
+	rm -rf $(BIN)
+
+install: ## install bin/ and the systemd units (after make build; DESTDIR and PREFIX as usual)
+	@test -x $(BIN)/clusterd || { echo "make: nothing is built yet; run: make build" >&2; exit 1; }
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/clusterd
+	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(DESTDIR)$(SBINDIR)/
+	for unit in clusterd clusterd-handover; do \
+		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
+		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done
+	@test -n "$(DESTDIR)" || echo "next: systemctl daemon-reload, then clusterd init or clusterd join, then systemctl enable --now clusterd clusterd-handover"
