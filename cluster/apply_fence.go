@@ -43,7 +43,10 @@ func (c BeginFence) apply(t *transaction) refusal {
 		return refuse("%s has no fence device", c.Node)
 	}
 	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation}
-	open.Story = []Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}, {What: "fence sent", At: t.at}}
+	if n.State == NodeLost {
+		open.Story = []Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}}
+	}
+	open.Story = appendPhases(open.Story, Phase{What: "fence sent", At: t.at})
 	t.Fences.Set(c.Node, open)
 	t.Shots = append(t.Shots, Shot{Node: c.Node, Index: t.index, At: t.at})
 	if excess := len(t.Shots) - maxShots; excess > 0 {
@@ -159,7 +162,8 @@ func (c FenceDone) apply(t *transaction) refusal {
 func (t *transaction) recoverFrom(n Member, open Fence) {
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		if _, held := service.holder(n.Name); held && service.Enabled {
+		ran := service.Owner == n.Name || (service.Intent != nil && service.Intent.Node == n.Name)
+		if ran && service.Enabled {
 			service.Story = open.Story
 			t.Services.Set(name, service)
 		}

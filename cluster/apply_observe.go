@@ -152,8 +152,8 @@ func (t *transaction) settle(service Service, n Member, h Holder, changed bool) 
 		t.settleOwner(service, n, h, changed)
 	case h.Condition == string(resources.Running) && service.Owner == "":
 		t.adopt(service, n)
-	case changed && h.Condition == string(resources.Running):
-		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("found running on %s, although it belongs to %s", n.Name, service.Owner)})
+	case changed && service.Owner != "":
+		t.setService(service, service.State, Event{Node: n.Name, Why: sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner), h.Reason)})
 	default:
 		t.settleUninitialized(service)
 	}
@@ -336,6 +336,9 @@ func (t *transaction) afterRelease(service Service, h Holder, cause uint64, proo
 		return
 	case service.Owner != "":
 		t.Services.Set(service.Spec.Name, service)
+		if h.Condition != "" {
+			t.setService(service, service.State, Event{Node: h.Node, Cause: cause, Why: sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s", h.Node, service.Owner), proof)})
+		}
 		return
 	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
 		t.Services.Set(service.Spec.Name, service)

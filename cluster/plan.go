@@ -138,6 +138,12 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence "+n.Name+"` overrides the brake")
 		return
 	}
+	for _, c := range d.Commands {
+		if first, shot := c.(BeginFence); shot {
+			d.wait(n.Name, n.Name+" is lost and not fenced yet: "+first.Node+" is, one node at a time", "")
+			return // proposed and refused, it would be held back longer than it need be
+		}
+	}
 	fencers := fencersOf(s, v.Self, n.Name)
 	if len(fencers) == 0 {
 		d.wait(n.Name, n.Name+" is lost, and no node is ready to fence it", "")

@@ -148,7 +148,7 @@ func (p *planner) planStarted(service Service) {
 	if h.Condition != string(resources.Running) {
 		p.wait(name, sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), "")
 	} else if len(service.Holders) > 1 {
-		p.wait(name, "it runs on "+owner+" and may also be on another node ("+holderNames(service)+"); it is not moved before that is clear", "")
+		p.noteCopies(service)
 	}
 	switch {
 	case service.Wish != nil:
@@ -158,6 +158,20 @@ func (p *planner) planStarted(service Service) {
 		p.planEvacuation(service)
 	case h.Condition == string(resources.Running) && len(service.Holders) == 1:
 		p.planFailback(service)
+	}
+}
+
+// noteCopies says what is known of a running service besides its owner.
+func (p *planner) noteCopies(service Service) {
+	for _, h := range service.Holders {
+		switch {
+		case h.Node == service.Owner:
+		case h.Ask:
+			p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s; %s has not told yet whether it is there too", service.Owner, h.Node), "")
+		default:
+			p.wait(service.Spec.Name, sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason),
+				"decide which one is right and `virsh destroy` the other; it is not moved before")
+		}
 	}
 }
 

@@ -204,7 +204,11 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 func (d *daemon) fence(duty cluster.Duty) {
 	w, victim := d.host.world, d.host.world.Hosts[duty.Node]
 	report := func(outcome fence.Outcome, evidence string) {
-		d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: outcome, Evidence: []string{evidence}}})
+		result := fence.Result{Outcome: outcome, Evidence: []string{evidence}}
+		if outcome == fence.Confirmed {
+			result.Phases = []fence.Phase{{What: "off confirmed", At: epoch.Add(w.Now)}}
+		}
+		d.finish(cluster.DutyResult{Duty: duty, Fence: result})
 	}
 	off := w.between(300*time.Millisecond, 900*time.Millisecond)
 	switch victim.BMC {

@@ -38,13 +38,13 @@ func History(seed int64, trace func(string)) *World {
 		if w.sequence%64 != 0 {
 			return false
 		}
-		why = w.notSettled()
+		why = w.NotSettled()
 		return why == ""
 	})
 	if len(w.Violations) > 0 {
 		return w
 	}
-	if why = w.notSettled(); why != "" {
+	if why = w.NotSettled(); why != "" {
 		w.violate("not settled %s after the last fault: %s; notes: %v", calmBound, why, w.Notes())
 	}
 	return w
@@ -98,8 +98,8 @@ func (w *World) fault(nodes []string) {
 			later(func() { w.Heal(h.Name, other) })
 		}
 	case 5:
-		w.isolate(h)
-		later(func() { w.rejoin(h) })
+		w.Isolate(h.Name)
+		later(func() { w.Rejoin(h.Name) })
 	case 6:
 		h.SetLibvirt(false)
 		later(func() { h.SetLibvirt(true) })
@@ -164,17 +164,21 @@ func (w *World) reconfigure(through string) {
 	w.Configure(through, next, nil)
 }
 
-func (w *World) isolate(h *Host) {
+// Isolate cuts a host off from all others, Rejoin mends that.
+func (w *World) Isolate(host string) {
 	for _, name := range w.names() {
-		if name != h.Name {
-			w.Cut(h.Name, name)
+		if name != host {
+			w.Cut(host, name)
 		}
 	}
 }
 
-func (w *World) rejoin(h *Host) {
+// Rejoin mends all links of a host.
+func (w *World) Rejoin(host string) {
 	for _, name := range w.names() {
-		w.Heal(h.Name, name)
+		if name != host {
+			w.Heal(host, name)
+		}
 	}
 }
 
@@ -182,7 +186,7 @@ func (w *World) rejoin(h *Host) {
 func (w *World) calm() {
 	w.tell("from here on all is calm")
 	for _, name := range w.names() {
-		w.rejoin(w.Hosts[name])
+		w.Rejoin(name)
 	}
 	w.every(500*time.Millisecond, func() {
 		w.unfreeze()
@@ -216,8 +220,8 @@ func (w *World) unfreeze() {
 	}
 }
 
-// notSettled says what is not as it should be in a calm world; "" if nothing.
-func (w *World) notSettled() string {
+// NotSettled says what is not as it should be in a calm world; "" if nothing.
+func (w *World) NotSettled() string {
 	if w.Leader() == "" {
 		return "nobody leads"
 	}

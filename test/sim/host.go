@@ -168,6 +168,14 @@ func (d *daemon) step() {
 	}
 	out := d.node.Step(w.Now, in)
 	for _, p := range out.Propose {
+		if p.Planned && (!d.leading || w.leader != d.host.Name) {
+			w.After(w.between(proposalTimeout, 2*proposalTimeout), func() {
+				if d.alive() {
+					d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: true})
+				}
+			})
+			continue
+		}
 		w.propose(d, p.Commands, func(failed bool, applied cluster.Applied) {
 			d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: failed, Refused: applied.Refused})
 			d.poke()
