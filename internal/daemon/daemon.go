@@ -82,7 +82,12 @@ type Daemon struct {
 	notes       atomic.Pointer[[]cluster.Note]
 	incarnation atomic.Uint64
 	warnings    warnings
-	work        sync.WaitGroup
+	hearing     hearing
+	stewardship stewardship
+	// session names this start of the daemon, so that a NodeUp told twice begins
+	// one incarnation. Only keepAdmitted uses it.
+	session string
+	work    sync.WaitGroup
 	// end stops the daemon with a reason; only the first one counts.
 	end    context.CancelCauseFunc
 	server *server

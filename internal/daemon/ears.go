@@ -29,14 +29,12 @@ func (d *Daemon) watchRole(ctx context.Context) {
 		now := role{leader: r.Leader, term: r.Term, member: r.Member}
 		if r.IsLeader {
 			now.leading = old.leading && old.term == r.Term
-			if !now.leading {
-				now.leading = d.log.Verify(ctx) == nil
-			}
 		}
-		if now != *old {
-			d.role.Store(&now)
-			d.box.wake()
-			d.logger.Info("leadership", "leader", now.leader, "leading", now.leading, "term", now.term)
+		d.stewardship.note(now.leader, time.Now())
+		d.setRole(now)
+		if r.IsLeader && !now.leading && d.passTerm(ctx, r.Term) {
+			now.leading = true
+			d.setRole(now)
 		}
 		if r.IsLeader && !now.leading {
 			if !sleep(ctx, 20*time.Millisecond) {
@@ -52,11 +50,37 @@ func (d *Daemon) watchRole(ctx context.Context) {
 	}
 }
 
+func (d *Daemon) setRole(now role) {
+	if now == *d.role.Load() {
+		return
+	}
+	d.role.Store(&now)
+	d.box.wake()
+	d.logger.Info("leadership", "leader", now.leader, "leading", now.leading, "term", now.term)
+}
+
+// termLimit bounds the wait for the barrier of a term; after it the role is
+// looked at anew.
+const termLimit = time.Second
+
+// passTerm makes sure that this node leads the term and has applied what was
+// committed before it. Verify alone would also succeed through the next leader.
+func (d *Daemon) passTerm(ctx context.Context, term uint64) bool {
+	ctx, cancel := context.WithTimeout(ctx, termLimit)
+	defer cancel()
+	if d.log.Verify(ctx) != nil {
+		return false
+	}
+	r := d.log.Role()
+	return r.IsLeader && r.Term == term
+}
+
 // test asks the peers to reach a node and hands the verdict to the mind.
 func (d *Daemon) test(ctx context.Context, node string) {
 	d.work.Go(func() {
 		verdict := d.pulse.Test(ctx, node)
 		d.box.add(func(in *cluster.Input) { in.Verdicts = append(in.Verdicts, judged(verdict)) })
+		d.yield(ctx, verdict)
 	})
 }
 

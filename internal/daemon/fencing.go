@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,9 +54,29 @@ func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.De
 	before.Store(beats())
 	return driver.Fence(ctx, fence.Request{
 		Act: duty.Act, Device: device, Target: duty.Victim,
-		StillWanted: func() error { before.Store(beats()); return wanted() },
-		SignOfLife:  func() bool { return beats() != before.Load() },
+		StillWanted: func() error {
+			err := d.stillWanted(ctx, wanted)
+			before.Store(beats())
+			return err
+		},
+		SignOfLife: func() bool { return beats() != before.Load() },
 	})
+}
+
+// fenceVerify bounds how long a packet that changes power waits for the proof
+// that the cluster still wants it.
+const fenceVerify = 3 * time.Second
+
+// stillWanted asks the whole cluster's State, not only this node's copy: a
+// fencer that was cut off would act on an intent that another one may have
+// finished meanwhile, and hit the new boot (laws L4, L6).
+func (d *Daemon) stillWanted(ctx context.Context, wanted func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, fenceVerify)
+	defer cancel()
+	if err := d.log.Verify(ctx); err != nil {
+		return fmt.Errorf("%s is not in touch with the cluster, so it fences nobody: %w", d.name, err)
+	}
+	return wanted()
 }
 
 // checkBook keeps when each device was last asked by this node.

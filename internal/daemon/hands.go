@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -109,7 +110,8 @@ func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (cluster.DutyRe
 		// Nothing was done. What is there is for a look to say.
 		h.daemon.logger.Info("an act is not wanted any more", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "why", err)
 		result.Result = resources.Result{Source: resources.Unknown, Why: err.Error()}
-		return result, duty.Kind != cluster.DutyFence
+		result.Fence = fence.Result{Outcome: fence.Unknown, Evidence: []string{"not begun: " + err.Error()}}
+		return result, true
 	}
 	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node", duty.Node, "target", duty.Target)
 	if duty.Kind == cluster.DutyFence {

@@ -44,9 +44,12 @@ func (d *Daemon) loop(ctx context.Context) {
 // newBeats compares the heartbeat counters with those of the last Step.
 func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
 	var beats []cluster.Beat
-	for node, beat := range d.pulse.Heard() {
+	heard, now := d.pulse.Heard(), time.Now()
+	d.hearing.keep(heard)
+	for node, beat := range heard {
 		if beat.Count != counts[node] {
 			counts[node] = beat.Count
+			d.hearing.note(node, now)
 			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation})
 		}
 	}

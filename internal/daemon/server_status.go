@@ -68,7 +68,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 	for _, m := range d.log.Members() {
 		voters[m.ID] = m.Voter
 	}
-	heard := d.pulse.Heard()
+	silence := cluster.TimingFor(root.Document.Timing).Lost
 	for _, name := range root.Nodes.Keys() {
 		n, _ := root.Nodes.Get(name)
 		node := api.Node{
@@ -78,8 +78,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		node.Online = n.Reachable() && status.Quorate
 		if !status.Quorate {
 			// Without a quorum the State is old; what is heard here is all there is.
-			_, alive := heard[name]
-			node.Online = name == d.name || (alive && n.Reachable())
+			node.Online = name == d.name || (n.Reachable() && d.hearing.within(name, silence, now))
 		}
 		if root.Fences.Has(name) {
 			node.State = "fencing"
@@ -228,7 +227,8 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 			if err := s.daemon.log.Verify(r.Context()); err != nil {
 				return err
 			}
-			if request, known = s.daemon.replica.Root().Requests.Get(id); !known {
+			root = s.daemon.replica.Root()
+			if request, known = root.Requests.Get(id); !known {
 				return refuse(http.StatusNotFound, "unknown_request", "no request %s is known; it was not taken in, or is too old", id)
 			}
 		}

@@ -91,6 +91,13 @@ func (w *world) setMute(name string, mute bool) {
 	w.hosts[name].mute = mute
 }
 
+// setUnproven makes the BMC of a node prove nothing, or work again.
+func (w *world) setUnproven(name string, unproven bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unproven[name] = unproven
+}
+
 // runsOn lists the hosts on which a guest executes.
 func (w *world) runsOn(uuid string) []string {
 	w.mu.Lock()
