@@ -148,8 +148,8 @@ func (c Configure) apply(t *transaction) refusal {
 	}
 	t.Config = Config{Version: t.Config.Version + 1, Text: c.Text, At: t.at, By: c.By}
 	t.Document = c.Document
-	for hash, text := range c.Blobs {
-		t.Blobs.Set(hash, text)
+	for _, hash := range sortedKeys(c.Blobs) {
+		t.Blobs.Set(hash, c.Blobs[hash])
 	}
 	why := fmt.Sprintf("document version %d is in force", t.Config.Version)
 	if c.Reason != "" {

@@ -1,0 +1,126 @@
+package floors
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/clusterd/clusterd/"
+	tags   = "libvirt_dlopen,urfave_cli_no_docs"
+)
+
+// listed is what `go list -json` says of a package.
+type listed struct {
+	ImportPath string
+	Dir        string
+	Export     string
+	GoFiles    []string
+	Imports    []string
+}
+
+func goList(t *testing.T, arguments ...string) []listed {
+	t.Helper()
+	var out, problems bytes.Buffer
+	list := exec.Command("go", append([]string{"list", "-tags", tags, "-json=ImportPath,Dir,Export,GoFiles,Imports"}, arguments...)...)
+	list.Dir, list.Stdout, list.Stderr = "../..", &out, &problems
+	if err := list.Run(); err != nil {
+		t.Fatalf("go list %v: %v\n%s", arguments, err, problems.String())
+	}
+	var packages []listed
+	for decoder := json.NewDecoder(&out); ; {
+		var p listed
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatalf("go list %v: %v", arguments, err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// room is a folder of packages and what they may import of ours. "x" is that
+// package alone, "x/..." all below it, "x..." both.
+type room struct {
+	folder string
+	may    []string
+	why    string
+}
+
+// rooms, most special first: the first that fits a package counts.
+var rooms = []room{
+	{"domain", nil, "floor 0: placement knows neither states nor the log, so that it can be tested alone"},
+	{"resources", nil, "floor 0: what is kept alive knows nobody who keeps it"},
+	{"fence", nil, "floor 0: what is proven about power does not depend on who asks"},
+	{"fence/...", []string{"fence", "resources"}, "floor 1: a driver knows its root's contract and nothing of clusters"},
+	{"cluster", []string{"domain", "resources", "fence"}, "floor 1: the mind knows values only, so that it can be replayed and simulated"},
+	{"quorum", nil, "floor 1: it carries opaque bytes and never learns what a VM is"},
+	{"agents...", []string{"agents", "resources"}, "floor 1: hands know what they hold and not who decides"},
+	{"internal/daemon", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 3: the run loop ties all floors below together"},
+	{"internal/...", []string{"internal/api", "internal/cli", "internal/config", "internal/nearest", "internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents"},
+		"floor 2: never the run loop, the log or a driver"},
+	{"cmd/clusterd", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 4: the daemon's own command may link everything"},
+	{"cmd/...", []string{"internal/api", "internal/cli", "internal/nearest", "cluster", "domain", "resources", "fence"}, "floor 4: thin clients start fast and link neither Raft nor libvirt"},
+	{"test/sim", []string{"cluster", "domain", "resources", "fence"}, "the simulated world pretends everything but the mind"},
+	{"test/...", []string{"..."}, "tests may know everything"},
+}
+
+// exceptions to the table; each has a reason.
+var exceptions = map[string]string{
+	"agents/vm -> internal/tunnel": "the agent asks the tunnel for the sockets of a migration",
+}
+
+// matches tells whether a package fits a pattern of the table.
+func matches(path, pattern string) bool {
+	folder, below := strings.CutSuffix(pattern, "...")
+	switch {
+	case !below:
+		return path == folder
+	case folder == "" || strings.HasSuffix(folder, "/"):
+		return strings.HasPrefix(path, folder)
+	}
+	return path == folder || strings.HasPrefix(path, folder+"/")
+}
+
+func roomOf(path string) *room {
+	for i, r := range rooms {
+		if matches(path, r.folder) {
+			return &rooms[i]
+		}
+	}
+	return nil
+}
+
+func TestFloors(t *testing.T) {
+	packages := goList(t, "./...")
+	if len(packages) < 10 {
+		t.Fatalf("only %d packages found", len(packages))
+	}
+	for _, p := range packages {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		r := roomOf(path)
+		if r == nil {
+			t.Errorf("%s stands on no floor; give it a room in the table of %s", path, "test/floors")
+			continue
+		}
+		for _, imported := range p.Imports {
+			below, ours := strings.CutPrefix(imported, module)
+			if !ours || exceptions[path+" -> "+below] != "" || mayImport(r, below) {
+				continue
+			}
+			t.Errorf("%s imports %s, which its room %q may not: %s", path, below, r.folder, r.why)
+		}
+	}
+}
+
+func mayImport(r *room, below string) bool {
+	return slices.ContainsFunc(r.may, func(pattern string) bool { return matches(below, pattern) })
+}

@@ -1,0 +1,192 @@
+package floors
+
+import (
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pure are the rooms that take values and return values.
+var pure = []string{"domain", "resources", "fence", "cluster"}
+
+// forbiddenImports of a pure room, each with its reason.
+var forbiddenImports = map[string]string{
+	"bufio":        "a pure room reads and writes nothing",
+	"context":      "a context carries a clock and cancels from elsewhere",
+	"crypto/rand":  "chance would make two nodes differ; ids come from the log",
+	"io":           "a pure room reads and writes nothing",
+	"log":          "what happened is an Event, which every node has alike",
+	"log/slog":     "what happened is an Event, which every node has alike",
+	"math/rand":    "chance would make two nodes differ",
+	"math/rand/v2": "chance would make two nodes differ",
+	"net":          "sockets belong to the hands",
+	"net/http":     "sockets belong to the hands",
+	"os":           "files, environment and exits belong to the shell",
+	"os/exec":      "processes belong to the hands",
+	"runtime":      "nothing may depend on the machine it runs on",
+	"sync":         "one goroutine owns each mutable thing, so there is nothing to lock",
+	"sync/atomic":  "one goroutine owns each mutable thing, so there is nothing to lock",
+	"syscall":      "the system belongs to the hands",
+	"unsafe":       "same input, same output",
+}
+
+// licences are exceptions to forbiddenImports.
+var licences = map[string]string{
+	"fence context": "the Driver interface names context.Context in its signatures, and nothing else does",
+}
+
+// clocks are the functions of package time that read or set one.
+var clocks = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
+
+// unordered are ranges over maps that cannot be seen in what comes out.
+var unordered = map[string]string{
+	"cluster.own":        "copies a map into a map",
+	"cluster.Keys":       "collects keys that are sorted before they are returned",
+	"cluster.sortedKeys": "collects keys that are sorted before they are returned",
+	"cluster.rest":       "deletes stopwatches; each is judged by itself",
+	"cluster.confirm":    "collects names that are sorted before they are used",
+}
+
+func TestPureRoomsArePure(t *testing.T) {
+	exports := map[string]string{}
+	var patterns []string
+	for _, name := range pure {
+		patterns = append(patterns, "./"+name)
+	}
+	packages := map[string]listed{}
+	for _, p := range goList(t, append([]string{"-export", "-deps"}, patterns...)...) {
+		exports[p.ImportPath] = p.Export
+		packages[p.ImportPath] = p
+	}
+	used := map[string]bool{}
+	for _, name := range pure {
+		p, found := packages[module+name]
+		if !found || len(p.GoFiles) == 0 {
+			t.Errorf("room %s was not found", name)
+			continue
+		}
+		for _, wrong := range impurities(t, name, p, exports, used) {
+			t.Error(wrong)
+		}
+	}
+	for where := range unordered {
+		if !used[where] {
+			t.Logf("the licence for %s is not used any more", where)
+		}
+	}
+}
+
+// impurities type-checks one room and looks at every node of it.
+func impurities(t *testing.T, name string, p listed, exports map[string]string, used map[string]bool) []string {
+	t.Helper()
+	files := token.NewFileSet()
+	var parsed []*ast.File
+	for _, file := range p.GoFiles {
+		f, err := parser.ParseFile(files, filepath.Join(p.Dir, file), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, f)
+	}
+	lookup := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	checker := types.Config{Importer: importer.ForCompiler(files, "gc", lookup)}
+	if _, err := checker.Check(p.ImportPath, files, parsed, info); err != nil {
+		t.Fatalf("type-checking %s: %v", name, err)
+	}
+	r := &reviewer{room: name, files: files, info: info, used: used}
+	for _, f := range parsed {
+		r.imports(f)
+		for _, d := range f.Decls {
+			r.function = ""
+			if function, ok := d.(*ast.FuncDecl); ok {
+				r.function = function.Name.Name
+			}
+			ast.Inspect(d, r.visit)
+		}
+	}
+	return r.wrong
+}
+
+type reviewer struct {
+	room, function string
+	files          *token.FileSet
+	info           *types.Info
+	used           map[string]bool
+	wrong          []string
+}
+
+func (r *reviewer) complain(at token.Pos, format string, args ...any) {
+	r.wrong = append(r.wrong, fmt.Sprintf("%s: %s", r.files.Position(at), fmt.Sprintf(format, args...)))
+}
+
+func (r *reviewer) imports(f *ast.File) {
+	for _, spec := range f.Imports {
+		path := strings.Trim(spec.Path.Value, `"`)
+		why, forbidden := forbiddenImports[path]
+		if forbidden && licences[r.room+" "+path] == "" {
+			r.complain(spec.Pos(), "%s imports %s: %s", r.room, path, why)
+		}
+		if strings.Contains(strings.Split(path, "/")[0], ".") && !strings.HasPrefix(path, module) {
+			r.complain(spec.Pos(), "%s imports %s: nobody watches over the purity of a foreign module", r.room, path)
+		}
+	}
+}
+
+func (r *reviewer) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		r.complain(n.Pos(), "a goroutine in a pure room: the same input would not give the same output")
+	case *ast.SelectStmt, *ast.ChanType, *ast.SendStmt:
+		r.complain(n.Pos(), "a channel in a pure room: it takes values and returns values")
+	case *ast.SelectorExpr:
+		object := r.info.Uses[n.Sel]
+		if object == nil || object.Pkg() == nil {
+			return true
+		}
+		_, isFunction := object.(*types.Func)
+		topLevel := isFunction && object.Parent() == object.Pkg().Scope()
+		if topLevel && object.Pkg().Path() == "time" && clocks[object.Name()] {
+			r.complain(n.Pos(), "time.%s in a pure room: now is an argument", object.Name())
+		}
+		if topLevel && object.Pkg().Path() == "fmt" && (strings.HasPrefix(object.Name(), "Print") || strings.HasPrefix(object.Name(), "Scan")) {
+			r.complain(n.Pos(), "fmt.%s in a pure room: it reads and writes nothing", object.Name())
+		}
+	case *ast.RangeStmt:
+		if _, isMap := r.info.Types[n.X].Type.Underlying().(*types.Map); isMap {
+			where := r.room + "." + r.function
+			r.used[where] = true
+			if unordered[where] == "" {
+				r.complain(n.Pos(), "a range over a map in %s: its order would leak; walk sorted keys, or give it a licence with a reason", where)
+			}
+		}
+	}
+	return true
+}
+
+// TestTheReviewerSees proves that the reviewer is not blind.
+func TestTheReviewerSees(t *testing.T) {
+	folder := t.TempDir()
+	source := "package dirty\nimport \"time\"\nfunc f(m map[string]int) { go f(m); for range m { _ = time.Now() }; _ = make(chan int) }\n"
+	if err := os.WriteFile(filepath.Join(folder, "dirty.go"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exports := map[string]string{}
+	for _, p := range goList(t, "-export", "-deps", "time") {
+		exports[p.ImportPath] = p.Export
+	}
+	wrong := impurities(t, "dirty", listed{ImportPath: "dirty", Dir: folder, GoFiles: []string{"dirty.go"}}, exports, map[string]bool{})
+	for _, what := range []string{"goroutine", "range over a map", "time.Now", "channel"} {
+		if !strings.Contains(strings.Join(wrong, "\n"), what) {
+			t.Errorf("the reviewer did not see: %s\n%s", what, wrong)
+		}
+	}
+}
