@@ -1,0 +1,233 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/test/lab"
+	"github.com/clusterd/clusterd/test/stage"
+)
+
+func TestMain(m *testing.M) {
+	lab.Reexec()
+	os.Exit(m.Run())
+}
+
+// The guests: one that is moved and restarted, and one on each side that nobody touches.
+var (
+	mover   = stage.Service{Guest: lab.Guest{Name: "mover", Number: 61, MemoryMiB: 64, DirtyKiBPerSecond: 512}, Domain: "stays"}
+	still   = stage.Service{Guest: lab.Guest{Name: "still", Number: 62}, Domain: "stays"}
+	still2  = stage.Service{Guest: lab.Guest{Name: "still2", Number: 63}, Domain: "stays-too"}
+	guests  = []stage.Service{mover, still, still2}
+	domains = []string{
+		"stays: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}",
+		"stays-too: {ordered: true, nofailback: true, members: {node2: 1, node3: 2, node1: 3}}",
+	}
+)
+
+// fixture is a cluster at rest, and what has to stay as it is.
+type fixture struct {
+	*stage.Cluster
+	world   *stage.Lab
+	watches map[string]stage.Watch
+}
+
+// buildTools builds the real binaries.
+func buildTools(t *testing.T) string {
+	t.Helper()
+	tools := t.TempDir()
+	command := exec.CommandContext(t.Context(), "go", "build", "-tags", "libvirt_dlopen,urfave_cli_no_docs", "-o", tools+"/",
+		"./cmd/clusterd", "./cmd/clustat", "./cmd/clusvcadm")
+	command.Dir = filepath.Join("..", "..")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build the tools: %v\n%s", err, output)
+	}
+	return tools
+}
+
+// newFixture founds a cluster on a lab of its own. The lab skips the test where it cannot be.
+func newFixture(t *testing.T, ctx context.Context, prefix string) *fixture {
+	t.Helper()
+	built := lab.ForTest(t, ctx, lab.Options{Prefix: prefix})
+	world, err := stage.FromLab(built, buildTools(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{world: world, watches: map[string]stage.Watch{},
+		Cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "e2e", Domains: domains, Services: guests}}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			f.tellFailure(t)
+		}
+	})
+	if err := errors.Join(f.Found(ctx), f.Apply(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	f.waitAtRest(t, ctx)
+	for _, guest := range guests {
+		watch, err := world.Watch(guest.Guest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(watch.Stop)
+		f.watches[guest.Guest.Name] = watch
+		f.waitForAnswer(t, ctx, guest.Guest.Name)
+	}
+	return f
+}
+
+// tellFailure prints the cluster's own account.
+func (f *fixture) tellFailure(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if result, err := stage.Run(ctx, f.world, "node1", "clustat", "--events", "--limit", "60"); err == nil {
+		t.Log("\n" + result.Output)
+	}
+	for _, node := range f.Nodes() {
+		t.Logf("--- the end of the log of %s\n%s", node, f.LogTail(node, 25))
+	}
+}
+
+func (f *fixture) waitAtRest(t *testing.T, ctx context.Context) api.Status {
+	t.Helper()
+	status, err := f.Wait(ctx, "all is at rest", func(s api.Status) bool {
+		return len(s.Services) == len(guests) && stage.AllStarted(s) && stage.Protected(s) && len(stage.OnlineNodes(s)) == 3
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func (f *fixture) waitForAnswer(t *testing.T, ctx context.Context, guest string) {
+	t.Helper()
+	if err := poll(ctx, func() bool {
+		seen := f.watches[guest].Seen()
+		return seen.Answers && seen.SilentFor < 200*time.Millisecond
+	}); err != nil {
+		t.Fatalf("guest %s does not answer: %+v", guest, f.watches[guest].Seen())
+	}
+}
+
+// poll waits for something outside, which no clock of ours governs.
+func poll(ctx context.Context, condition func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// memory is what was true before a fault.
+type memory struct {
+	index  uint64
+	owners map[string]string
+	nonces map[string]string
+}
+
+func (f *fixture) remember(t *testing.T, ctx context.Context) memory {
+	t.Helper()
+	status := f.waitAtRest(t, ctx)
+	m := memory{index: status.Index, owners: map[string]string{}, nonces: map[string]string{}}
+	for _, guest := range guests {
+		f.waitForAnswer(t, ctx, guest.Guest.Name)
+		m.owners[guest.Guest.Name] = stage.Owner(status, guest.Name())
+		m.nonces[guest.Guest.Name] = f.watches[guest.Guest.Name].Seen().Nonce
+		f.watches[guest.Guest.Name].Reset()
+	}
+	return m
+}
+
+// checkUnharmed waits for rest and checks what must hold after every fault. same names the guests that must still be
+// the same runs as before.
+func (f *fixture) checkUnharmed(t *testing.T, ctx context.Context, before memory, same ...string) {
+	t.Helper()
+	status := f.waitAtRest(t, ctx)
+	for _, guest := range guests {
+		name := guest.Guest.Name
+		f.waitForAnswer(t, ctx, name)
+		seen := f.watches[name].Seen()
+		if seen.TickWentBack != 0 {
+			t.Errorf("guest %s contradicted itself %d times: it may have run twice", name, seen.TickWentBack)
+		}
+		if slices.Contains(same, name) && (seen.Nonce != before.nonces[name] || seen.Runs != 1) {
+			t.Errorf("guest %s is not the run it was: %s, now %s, %d runs seen", name, before.nonces[name], seen.Nonce, seen.Runs)
+		}
+		if err := f.world.CheckSingleWriter(guest.Guest); err != nil {
+			t.Error(err)
+		}
+		if where := f.hosts(t, ctx, name); !slices.Equal(where, []string{stage.Owner(status, guest.Name())}) {
+			t.Errorf("guest %s is on %v, and the cluster says %s", name, where, stage.Owner(status, guest.Name()))
+		}
+	}
+	f.checkNoFence(t, ctx, before.index)
+}
+
+func (f *fixture) hosts(t *testing.T, ctx context.Context, guest string) []string {
+	t.Helper()
+	var where []string
+	for _, node := range f.Nodes() {
+		names, err := f.world.Guests(ctx, node)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(names, guest) {
+			where = append(where, node)
+		}
+	}
+	return where
+}
+
+func (f *fixture) checkNoFence(t *testing.T, ctx context.Context, after uint64) {
+	t.Helper()
+	events, err := f.Events(ctx, f.Nodes()[0], after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.To == "fencing" || e.To == "fenced" || e.To == "lost" {
+			t.Errorf("event %d: %s became %s: %s", e.Index, e.Subject, e.To, e.Why)
+		}
+	}
+	for _, node := range f.Nodes() {
+		if !f.world.Powered(node) {
+			t.Errorf("%s has no power", node)
+		}
+	}
+}
+
+// operate runs clusvcadm on a node in the background, and returns a channel for its end. What it says is not judged: the daemon it
+// talks to may be the one that is killed.
+func (f *fixture) operate(ctx context.Context, node string, argv ...string) <-chan string {
+	ended := make(chan string, 1)
+	go func() {
+		result, err := stage.Run(ctx, f.world, node, append([]string{"clusvcadm"}, argv...)...)
+		ended <- fmt.Sprintf("clusvcadm %s: exit code %d (%v): %s", strings.Join(argv, " "), result.Code, err, strings.TrimSpace(result.Output))
+	}()
+	return ended
+}
+
+// waitForState waits until a service is in a state, as one node that is left alone has it.
+func (f *fixture) waitForState(t *testing.T, ctx context.Context, node string, service stage.Service, state string) {
+	t.Helper()
+	if err := poll(ctx, func() bool {
+		status, err := f.StatusOf(ctx, node)
+		return err == nil && slices.ContainsFunc(status.Services, func(s api.Service) bool { return s.Name == service.Name() && s.StateText == state })
+	}); err != nil {
+		t.Fatalf("%s never was %s: %s", service.Name(), state, stage.Describe(f.Status(ctx)))
+	}
+}

@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/test/stage"
+)
+
+// fault breaks one daemon of a node and returns when that is done.
+type fault struct {
+	name string
+	do   func(ctx context.Context, f *fixture, node string) error
+}
+
+var (
+	killClusterd = fault{"clusterd killed", func(ctx context.Context, f *fixture, node string) error {
+		return f.world.Host(node).KillService(ctx, "clusterd", syscall.SIGKILL)
+	}}
+	killLibvirtd = fault{"libvirtd killed", func(ctx context.Context, f *fixture, node string) error {
+		return f.world.Host(node).KillLibvirtd(ctx, false)
+	}}
+	restartLibvirtd = fault{"libvirtd restarted", func(ctx context.Context, f *fixture, node string) error {
+		return f.world.Host(node).RestartLibvirtd(ctx)
+	}}
+)
+
+// moments are how long after its beginning an act is disturbed.
+func moments() []time.Duration {
+	if os.Getenv("CLUSTERD_LAB_LONG") == "" {
+		return []time.Duration{200 * time.Millisecond}
+	}
+	var all []time.Duration
+	for moment := time.Duration(0); moment <= 1500*time.Millisecond; moment += 150 * time.Millisecond {
+		all = append(all, moment)
+	}
+	return all
+}
+
+// TestLabFaults has one cluster go through everything, because that is what a cluster's life is.
+func TestLabFaults(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+	defer cancel()
+	f := newFixture(t, ctx, "ende")
+	t.Run("at rest", func(t *testing.T) { f.testAtRest(t, ctx) })
+	for _, moment := range moments() {
+		for _, broken := range []fault{killClusterd, killLibvirtd, restartLibvirtd} {
+			for _, end := range []string{"source", "target"} {
+				t.Run(fmt.Sprintf("%s on the %s %s into a migration", broken.name, end, moment), func(t *testing.T) {
+					f.testMigration(t, ctx, broken, end, moment)
+				})
+			}
+			t.Run(fmt.Sprintf("%s %s into a start", broken.name, moment), func(t *testing.T) { f.testStart(t, ctx, broken, moment) })
+		}
+	}
+}
+
+// testAtRest breaks daemons while nothing is under way: nobody may notice.
+func (f *fixture) testAtRest(t *testing.T, ctx context.Context) {
+	everything := []string{mover.Guest.Name, still.Guest.Name, still2.Guest.Name}
+	for _, broken := range []fault{killClusterd, killLibvirtd, restartLibvirtd} {
+		before := f.remember(t, ctx)
+		for _, node := range f.Nodes() {
+			if err := broken.do(ctx, f, node); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// All three at once: whoever comes back first finds no quorum, and whoever leads next knows nothing yet.
+		f.settle(t, ctx)
+		f.checkUnharmed(t, ctx, before, everything...)
+	}
+}
+
+// settle waits until each node's daemon has done something new, so that the old state is not taken for the new one.
+func (f *fixture) settle(t *testing.T, ctx context.Context) {
+	t.Helper()
+	select {
+	case <-ctx.Done():
+		t.Fatal(ctx.Err())
+	case <-time.After(1500 * time.Millisecond): // Longer than it takes to lose a silent node.
+	}
+}
+
+func (f *fixture) testMigration(t *testing.T, ctx context.Context, broken fault, end string, moment time.Duration) {
+	before := f.remember(t, ctx)
+	source := before.owners[mover.Guest.Name]
+	target := map[string]string{"node1": "node3", "node3": "node1", "node2": "node1"}[source]
+	victim := map[string]string{"source": source, "target": target}[end]
+	said := f.operate(ctx, "node2", "-M", mover.Name(), "-m", target)
+	f.waitForState(t, ctx, "node2", mover, "migrating")
+	f.after(t, ctx, moment)
+	if err := broken.do(ctx, f, victim); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(f.ended(t, ctx, said))
+	f.settle(t, ctx)
+	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
+}
+
+// testStart disturbs a start. The guest may have to be started once more, but never beside itself.
+func (f *fixture) testStart(t *testing.T, ctx context.Context, broken fault, moment time.Duration) {
+	before := f.remember(t, ctx)
+	t.Log(f.ended(t, ctx, f.operate(ctx, "node2", "-d", mover.Name())))
+	f.waitForState(t, ctx, "node2", mover, "disabled")
+	if where := f.hosts(t, ctx, mover.Guest.Name); len(where) != 0 {
+		t.Fatalf("%s is disabled and still on %v", mover.Name(), where)
+	}
+	said := f.operate(ctx, "node2", "-e", mover.Name(), "-n", "node1")
+	f.waitForState(t, ctx, "node2", mover, "starting")
+	f.after(t, ctx, moment)
+	if err := broken.do(ctx, f, "node1"); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(f.ended(t, ctx, said))
+	f.settle(t, ctx)
+	f.checkUnharmed(t, ctx, before, still.Guest.Name, still2.Guest.Name)
+}
+
+// after waits for the moment of the fault. It is no wait for something to become true: any moment has to be good.
+func (f *fixture) after(t *testing.T, ctx context.Context, moment time.Duration) {
+	t.Helper()
+	select {
+	case <-ctx.Done():
+		t.Fatal(ctx.Err())
+	case <-time.After(moment):
+	}
+}
+
+// ended waits for the end of an operation.
+func (f *fixture) ended(t *testing.T, ctx context.Context, said <-chan string) string {
+	t.Helper()
+	select {
+	case text := <-said:
+		return text
+	case <-ctx.Done():
+	case <-time.After(90 * time.Second):
+	}
+	t.Fatalf("clusvcadm does not end: %s", stage.Describe(f.Status(ctx)))
+	return ""
+}
