@@ -46,7 +46,11 @@ func main() {
 		}
 		return stage.NewLab(ctx, *tools, lab.Options{Prefix: *prefix, KeepFiles: *keep})
 	}
-	if err := run(ctx, open); err != nil {
+	err := run(ctx, open)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		err = errors.New("interrupted; nothing is left behind")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
 		os.Exit(1)
 	}
