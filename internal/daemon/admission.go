@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,16 +65,15 @@ func (d *Daemon) admit(ctx context.Context) error {
 		return errors.New("this node has no place in the cluster's state yet")
 	}
 	incarnation := d.incarnation.Load()
+	if incarnation != 0 && me.Incarnation > incarnation {
+		return fmt.Errorf("incarnation %d of %s has begun, this one is %d", me.Incarnation, d.name, incarnation)
+	}
 	if incarnation == 0 || me.Incarnation != incarnation {
 		d.incarnation.Store(0)
-		applied, err := d.propose(ctx, cluster.NodeUp{Node: d.name, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address, Version: Version, MaxLevel: cluster.CurrentLevel})
-		if err == nil {
-			err = applied.Err()
-		}
-		if err != nil {
+		var err error
+		if incarnation, err = d.comeUp(ctx); err != nil {
 			return err
 		}
-		incarnation = applied.Index
 	}
 	found, err := d.inventory(ctx)
 	if err != nil {
@@ -87,6 +87,32 @@ func (d *Daemon) admit(ctx context.Context) error {
 		return err
 	}
 	return applied.Err()
+}
+
+// comeUp begins an incarnation. As long as the outcome is not known it is asked
+// for under the same name: otherwise an entry that comes late would look like
+// another daemon that took this one's place.
+func (d *Daemon) comeUp(ctx context.Context) (uint64, error) {
+	if d.session == "" {
+		d.session = rand.Text()
+	}
+	applied, err := d.propose(ctx, cluster.NodeUp{
+		Node: d.name, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address,
+		Version: Version, MaxLevel: cluster.CurrentLevel, Session: d.session,
+	})
+	if err == nil {
+		err = applied.Err()
+	}
+	if err != nil {
+		return 0, err
+	}
+	me, _ := d.replica.Root().Nodes.Get(d.name)
+	mine := me.Session == d.session
+	d.session = "" // it came to its end; a further incarnation needs a name of its own
+	if !mine {
+		return 0, fmt.Errorf("another daemon of %s has come up at the same time", d.name)
+	}
+	return me.Incarnation, nil
 }
 
 // firstCommands puts into the log what `clusterd init`, `recover` or `restore`
@@ -103,8 +129,7 @@ func (d *Daemon) firstCommands(ctx context.Context) error {
 	}
 	var recovery Recovery
 	if err := folder.read("recovery.json", &recovery); err == nil {
-		command := cluster.Recover{Generation: d.replica.Root().Generation + 1, Dead: recovery.Dead, By: recovery.By}
-		if err := d.once(ctx, "recovery.json", command); err != nil {
+		if err := d.recoverOnce(ctx, recovery); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -121,8 +146,19 @@ func (d *Daemon) found(ctx context.Context, founding Founding) error {
 			return err
 		}
 	}
+	// Was it restored already, and this daemon ended before it removed the file?
+	// Then doing it again would forget what was acknowledged since (law L7).
+	verified, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	if err := d.log.Verify(verified); err != nil {
+		return fmt.Errorf("waiting for a leader and its log: %w", err)
+	}
 	var restore cluster.Restore
-	if err := d.options.Folder.readLarge("restore.json", &restore); err == nil {
+	if err := d.options.Folder.readLarge("restore.json", &restore); err == nil && d.replica.Root().Generation > 1 {
+		if err := d.options.Folder.remove("restore.json"); err != nil {
+			return err
+		}
+	} else if err == nil {
 		if err := d.once(ctx, "restore.json", restore); err != nil {
 			return err
 		}
@@ -135,6 +171,28 @@ func (d *Daemon) found(ctx context.Context, founding Founding) error {
 		return err
 	}
 	return d.options.Folder.remove("founding.json")
+}
+
+// recoverOnce begins the new generation. Its number is written down before it
+// is proposed: a second try after an end in between would declare nodes dead
+// that came back meanwhile.
+func (d *Daemon) recoverOnce(ctx context.Context, recovery Recovery) error {
+	verified, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	if err := d.log.Verify(verified); err != nil {
+		return fmt.Errorf("waiting for a leader and its log: %w", err)
+	}
+	generation := d.replica.Root().Generation
+	if recovery.Generation == 0 {
+		recovery.Generation = generation + 1
+		if err := d.options.Folder.write("recovery.json", recovery); err != nil {
+			return err
+		}
+	}
+	if generation >= recovery.Generation {
+		return d.options.Folder.remove("recovery.json")
+	}
+	return d.once(ctx, "recovery.json", cluster.Recover{Generation: recovery.Generation, Dead: recovery.Dead, By: recovery.By})
 }
 
 // once proposes a command that a file asks for, and removes the file when it is

@@ -153,6 +153,7 @@ const (
 func (d *Daemon) checkDevices(ctx context.Context) {
 	for {
 		root := d.replica.Root()
+		d.checks.keep(root.Document.Devices)
 		if d.role.Load().leading {
 			for _, name := range sortedNames(root.Document.Devices) {
 				d.checkDevice(ctx, name, root.Document.Devices[name])

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +98,13 @@ func (b *checkBook) record(device string, check fence.Check, at time.Time) {
 		b.last = map[string]checkEntry{}
 	}
 	b.last[device] = checkEntry{check, at}
+}
+
+// keep forgets all devices but those still declared.
+func (b *checkBook) keep(devices map[string]fence.Device) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.last, func(name string, _ checkEntry) bool { _, declared := devices[name]; return !declared })
 }
 
 func (b *checkBook) get(device string) (checkEntry, bool) {

@@ -47,6 +47,8 @@ type Founding struct {
 type Recovery struct {
 	Dead []string `json:"dead"`
 	By   string   `json:"by"`
+	// Generation is the one to begin, once the daemon has chosen it.
+	Generation uint64 `json:"generation,omitempty"`
 }
 
 func (f Folder) path(name string) string { return filepath.Join(string(f), name) }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ func (d *Daemon) probeGuests(ctx context.Context) {
 	for {
 		changed := d.replica.Changed()
 		root := d.replica.Root()
+		maps.DeleteFunc(seen, func(name string, _ uint64) bool { return !root.Services.Has(name) })
 		for _, name := range root.Services.Keys() {
 			service, _ := root.Services.Get(name)
 			if service.State != resources.Started || service.Owner != d.name || service.Spec.Probe == "" || seen[name] == service.Since {

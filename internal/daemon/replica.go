@@ -16,6 +16,9 @@ import (
 type replica struct {
 	state cluster.State
 	root  atomic.Pointer[cluster.State]
+	// broken is the entry that could not be understood: from there on this State
+	// would differ from the others', so nothing is applied, shown or kept any more.
+	broken error
 	// fatal ends the daemon with words: going on after an entry that cannot be
 	// understood would make this State differ from the others'.
 	fatal func(reason string)
@@ -51,12 +54,19 @@ func (r *replica) publish() {
 	r.applied()
 }
 
-// Apply implements quorum.Machine. Its result is a cluster.Applied.
+// Apply implements quorum.Machine. Its result is a cluster.Applied, or an error
+// after an entry that could not be understood.
 func (r *replica) Apply(entry quorum.Entry) any {
+	if r.broken != nil {
+		return r.broken
+	}
 	commands, err := cluster.Decode(entry.Data)
 	if err != nil {
-		r.fatal(fmt.Sprintf("log entry %d: %v", entry.Index, err))
-		return cluster.Applied{Index: entry.Index, Refused: []string{err.Error()}, Codes: []int{-1}}
+		// What is applied elsewhere was not refused: the answer is that nobody here
+		// knows.
+		r.broken = fmt.Errorf("log entry %d: %w", entry.Index, err)
+		r.fatal(r.broken.Error())
+		return r.broken
 	}
 	applied := cluster.Apply(&r.state, cluster.Entry{Index: entry.Index, At: entry.At, Commands: commands})
 	r.publish()
@@ -65,6 +75,9 @@ func (r *replica) Apply(entry quorum.Entry) any {
 
 // Snapshot implements quorum.Machine.
 func (r *replica) Snapshot() func(io.Writer) error {
+	if broken := r.broken; broken != nil {
+		return func(io.Writer) error { return fmt.Errorf("no snapshot is made of a broken state: %w", broken) }
+	}
 	root := r.state.Fork()
 	return func(w io.Writer) error { return json.NewEncoder(w).Encode(root) }
 }
@@ -76,7 +89,9 @@ func (r *replica) Restore(snapshot io.Reader) error {
 		return fmt.Errorf("read the snapshot of the cluster's state: %w", err)
 	}
 	if state.Level > cluster.CurrentLevel {
-		r.fatal(fmt.Sprintf("the snapshot is at level %d, this clusterd knows level %d; install the version the other nodes run", state.Level, cluster.CurrentLevel))
+		err := fmt.Errorf("the snapshot is at level %d, this clusterd knows level %d; install the version the other nodes run", state.Level, cluster.CurrentLevel)
+		r.fatal(err.Error())
+		return err
 	}
 	r.state = state
 	r.publish()
