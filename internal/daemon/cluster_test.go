@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -131,8 +132,13 @@ func (s *site) found() {
 
 func (s *site) token(at string) pki.Token {
 	s.t.Helper()
+	return s.tokenFor(at, pki.TokenLife)
+}
+
+func (s *site) tokenFor(at string, validity time.Duration) pki.Token {
+	s.t.Helper()
 	var reply api.TokenReply
-	s.must(at, rootUser, "POST", api.PathTokens, api.TokenRequest{}, &reply)
+	s.must(at, rootUser, "POST", api.PathTokens, api.TokenRequest{Validity: validity}, &reply)
 	token, err := pki.ParseToken(reply.Text)
 	if err != nil {
 		s.t.Fatal(err)
@@ -144,19 +150,16 @@ func (s *site) token(at string) pki.Token {
 func (s *site) join(at, name string, token pki.Token) (int, api.Failure) {
 	s.t.Helper()
 	node := s.members[name].node
-	key, err := pki.LoadOrCreateNodeKey(node.DataDir)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request, err := joinRequest(node, token, key)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	request := s.joinBody(name, token.ID, token.Secret())
 	status, body := s.ask(at, joiner, "POST", api.PathJoin, request)
 	if status != http.StatusOK {
 		return status, decoded[api.Failure](s.t, body)
 	}
 	reply := decoded[api.JoinReply](s.t, body)
+	key, err := pki.LoadOrCreateNodeKey(node.DataDir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	identity, err := pki.NewIdentity(key, []byte(reply.Certificate))
 	if err != nil {
 		s.t.Fatal(err)
@@ -166,6 +169,22 @@ func (s *site) join(at, name string, token pki.Token) (int, api.Failure) {
 		s.t.Fatal(err)
 	}
 	return status, api.Failure{}
+}
+
+// joinBody is what a machine sends that shows a token.
+func (s *site) joinBody(name, id string, secret []byte) api.JoinRequest {
+	s.t.Helper()
+	node := s.members[name].node
+	key, err := pki.LoadOrCreateNodeKey(node.DataDir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request, err := joinRequest(node, pki.Token{ID: id}, key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Secret = base64.RawURLEncoding.EncodeToString(secret)
+	return request
 }
 
 // start runs the daemon of a node.
@@ -259,7 +278,7 @@ func (s *site) close() {
 	for _, name := range threeNodes {
 		s.kill(name)
 	}
-	time.Sleep(time.Minute) // for calls that outlived their callers
+	time.Sleep(5 * time.Second) // for calls that outlived their callers
 }
 
 // ask sends a request to a node's handler.
