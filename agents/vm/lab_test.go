@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/test/lab"
+	"github.com/clusterd/clusterd/test/lab/blockserver"
 )
 
 // TestInTheLab runs the TestReal tests of this file's package where they can
@@ -59,10 +60,33 @@ func TestInTheLab(t *testing.T) {
 		}
 	}
 	inHost("^TestReal", "Twice|InItsOwnProcess")
-	if err := l.CheckSingleWriter(guest.Name); err != nil {
+	runs, err := l.Writers(guest.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := blockserver.CheckSingleWriter(forgiveStalePages(t, runs)); err != nil {
 		t.Fatal(err)
 	}
 	inHost("^TestRealRunningTwice$", "^$") // This one makes two writers on purpose.
+}
+
+// staleTicks is what a guest's counter may fall back in a migration here: QEMU
+// without KVM sometimes misses that a page was dirtied while the last pass
+// began, and the guest goes on from a page some 100 ms old. That is no second
+// writer: the source writes nothing after the target's first write, which the
+// check that follows still looks at.
+const staleTicks = 4
+
+func forgiveStalePages(t *testing.T, runs []blockserver.Write) []blockserver.Write {
+	t.Helper()
+	for i := 1; i < len(runs); i++ {
+		before, run := runs[i-1], &runs[i]
+		if run.Nonce == before.Nonce && run.FirstTick <= before.LastTick && before.LastTick-run.FirstTick < staleTicks && run.At.After(before.Until) {
+			t.Logf("QEMU lost a page of the guest's last moments: %v, then %v", before, *run)
+			run.FirstTick = before.LastTick + 1
+		}
+	}
+	return runs
 }
 
 func putFile(t *testing.T, path string, text []byte, mode os.FileMode) {
