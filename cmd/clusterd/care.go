@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -13,8 +14,10 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 func vmCommand() *urfave.Command {
@@ -169,23 +172,18 @@ func restoreCommand() *urfave.Command {
 
 func recoverCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone", ArgsUsage: "DEAD-NODE...",
-		Description: "Run it on one surviving node, with its daemon stopped, the one whose log goes furthest. Each dead node is named and its name is typed again: make sure that its machine is OFF, because its VMs are started elsewhere.",
+		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone", ArgsUsage: "[DEAD-NODE...]",
+		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, because its VMs are started elsewhere.",
 		Action: func(c *urfave.Context) error {
-			if c.NArg() == 0 {
-				return usage("recover needs the names of the nodes that are lost for good")
-			}
 			node, err := nodeSettings(c)
 			if err != nil {
 				return err
 			}
-			lines := bufio.NewReader(os.Stdin)
-			for _, name := range c.Args().Slice() {
-				fmt.Printf("Node %s must be powered OFF now. Type its name to confirm: ", name)
-				typed, _ := lines.ReadString('\n')
-				if strings.TrimSpace(typed) != name {
-					return fmt.Errorf("%q was typed, not %q; nothing was changed", strings.TrimSpace(typed), name)
-				}
+			if c.NArg() == 0 {
+				return tellPosition(node)
+			}
+			if err := confirmDead(node, c.Args().Slice()); err != nil {
+				return err
 			}
 			survivors, err := daemon.RecoverLog(node, c.Args().Slice(), operator())
 			if err != nil {
@@ -195,6 +193,58 @@ func recoverCommand() *urfave.Command {
 			return nil
 		},
 	}
+}
+
+func position(node config.Node) (quorum.LogPosition, error) {
+	found, err := quorum.Inspect(daemon.Folder(node.DataDir).LogDir())
+	if err != nil {
+		return found, fmt.Errorf("look into the log of %s: %w", node.Name, err)
+	}
+	return found, nil
+}
+
+// tellPosition changes nothing: it is for choosing the node to recover on.
+func tellPosition(node config.Node) error {
+	found, err := position(node)
+	if err != nil {
+		return err
+	}
+	var members []string
+	for _, m := range found.Members {
+		name := m.ID
+		if m.Voter {
+			name += " (votes)"
+		}
+		members = append(members, name)
+	}
+	fmt.Printf("The log on %s ends with term %d, index %d. Its members: %s.\n", node.Name, found.LastTerm, found.LastIndex, strings.Join(members, ", "))
+	fmt.Println("Nothing was changed. Recover on the survivor with the highest term, among equals with the highest index: clusterd recover DEAD-NODE...")
+	return nil
+}
+
+// confirmDead refuses what cannot be before anybody has to type.
+func confirmDead(node config.Node, dead []string) error {
+	found, err := position(node)
+	if err != nil {
+		return err
+	}
+	for _, name := range dead {
+		switch {
+		case name == node.Name:
+			return fmt.Errorf("%s is this node; name the nodes that are lost for good", name)
+		case !slices.ContainsFunc(found.Members, func(m quorum.Member) bool { return m.ID == name }):
+			return fmt.Errorf("%s is no member of the log; nothing was changed", name)
+		}
+	}
+	lines := bufio.NewReader(os.Stdin)
+	for _, name := range dead {
+		fmt.Printf("Node %s must be powered OFF now. Type its name to confirm: ", name)
+		typed, _ := lines.ReadString('\n')
+		if strings.TrimSpace(typed) != name {
+			return fmt.Errorf("%q was typed, not %q; nothing was changed", strings.TrimSpace(typed), name)
+		}
+	}
+	return nil
 }
 
 // operator is who runs this tool, for the timeline.
@@ -210,7 +260,7 @@ func clientCommand() *urfave.Command {
 		Name: "client", Usage: "make a certificate for remote tools", ArgsUsage: "USER",
 		Flags: []urfave.Flag{
 			&urfave.StringFlag{Name: "role", Usage: "admin or viewer", Value: string(pki.RoleAdmin)},
-			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to", Required: true},
+			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; needed"},
 		},
 		Action: makeClient,
 	}
@@ -220,6 +270,9 @@ func makeClient(c *urfave.Context) error {
 	name, err := argument(c, "a USER")
 	if err != nil {
 		return err
+	}
+	if c.String("out") == "" {
+		return usage("client needs a folder: clusterd client %s --out FOLDER", name)
 	}
 	key, err := pki.NewKey()
 	if err != nil {

@@ -19,9 +19,12 @@ func initCommand() *urfave.Command {
 		Name: "init", Usage: "found a cluster on this node",
 		Description: "Makes the cluster's own authority and this node's key. Start the daemon afterwards, then take other nodes in with `clusterd token` here and `clusterd join` there.",
 		Flags: []urfave.Flag{
-			&urfave.StringFlag{Name: "name", Usage: "the cluster's `NAME`", Required: true},
+			&urfave.StringFlag{Name: "name", Usage: "the cluster's `NAME`; needed"},
 		},
 		Action: func(c *urfave.Context) error {
+			if c.String("name") == "" {
+				return usage("init needs the cluster's name: clusterd init --name alpha")
+			}
 			node, err := nodeSettings(c)
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	urfave "github.com/urfave/cli/v2"
@@ -60,7 +61,7 @@ func usage(format string, args ...any) error {
 }
 
 func newApp() *urfave.App {
-	return &urfave.App{
+	app := &urfave.App{
 		Name:    "clusterd",
 		Usage:   "keep virtual machines running, each on one host at a time",
 		Version: daemon.Version,
@@ -73,7 +74,23 @@ func newApp() *urfave.App {
 		},
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },
+		Action:         helpOrUnknown,
 	}
+	for _, command := range app.Commands {
+		if len(command.Subcommands) > 0 {
+			command.Action = helpOrUnknown
+		}
+	}
+	return app
+}
+
+// helpOrUnknown answers a command line that names no command, or one that is
+// not there.
+func helpOrUnknown(c *urfave.Context) error {
+	if word := c.Args().First(); word != "" {
+		return usage("there is no command %q; see `%s`", word, strings.TrimSpace(c.App.Name+" "+strings.TrimPrefix(c.Command.FullName(), c.App.Name))+" --help")
+	}
+	return urfave.ShowSubcommandHelp(c)
 }
 
 // nodeSettings loads the node's own file.
