@@ -128,7 +128,8 @@ func simulatedKernel(dir string) func(context.Context, quorum.Peer) (quorum.Answ
 }
 
 func tunnelConfig(node config.Node, logger *slog.Logger) tunnel.Config {
-	return tunnel.Config{Dir: filepath.Join(node.RunDir, "tunnel"), Listen: node.Listen(node.TunnelPort), LibvirtSocket: node.LibvirtSocket, Logger: logger, Security: &links{node: node, logger: logger}}
+	uid, gid := qemuOwner(qemuConfiguration)
+	return tunnel.Config{Dir: filepath.Join(node.RunDir, "tunnel"), DataUID: uid, DataGID: gid, Listen: node.Listen(node.TunnelPort), LibvirtSocket: node.LibvirtSocket, Logger: logger, Security: &links{node: node, logger: logger}}
 }
 
 func forwardArguments(c *urfave.Context) []string {
