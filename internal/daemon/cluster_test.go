@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -261,6 +262,19 @@ func (s *site) cutLink(a, b string) {
 	s.network.Cut(addressOf(a), addressOf(b))
 }
 
+// mendLink mends one link and leaves the others broken.
+func (s *site) mendLink(a, b string) {
+	s.mu.Lock()
+	delete(s.cut, [2]string{a, b})
+	delete(s.cut, [2]string{b, a})
+	left := slices.Collect(maps.Keys(s.cut))
+	s.mu.Unlock()
+	s.network.Mend()
+	for _, link := range left {
+		s.network.Cut(addressOf(link[0]), addressOf(link[1]))
+	}
+}
+
 func (s *site) mend() {
 	s.mu.Lock()
 	clear(s.cut)
@@ -346,7 +360,7 @@ func (s *site) leader() string {
 	found := ""
 	s.until("somebody leads", func() bool {
 		for _, name := range threeNodes {
-			if d := s.members[name].daemon; d != nil && s.world.powered(name) && d.role.Load().leading {
+			if d := s.members[name].daemon; d != nil && !s.ended(name) && s.world.powered(name) && d.role.Load().leading {
 				found = name
 			}
 		}
@@ -354,6 +368,9 @@ func (s *site) leader() string {
 	})
 	return found
 }
+
+// ended tells whether a daemon stopped by itself.
+func (s *site) ended(name string) bool { return len(s.members[name].ended) > 0 }
 
 func (s *site) followers() []string {
 	s.t.Helper()

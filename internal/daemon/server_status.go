@@ -181,9 +181,18 @@ func pick(root *cluster.State, after uint64, limit int, service, node string) ap
 	if excess := len(page.Events) - limit; excess > 0 && after == 0 {
 		page.Events = page.Events[excess:]
 	} else if excess > 0 {
-		page.Events = page.Events[:limit]
+		page.Events = page.Events[:endOfEntry(page.Events, limit)]
 	}
 	return page
+}
+
+// endOfEntry moves a page's end behind the last event of an entry: the next
+// page begins with the next entry, and would miss what is left of this one.
+func endOfEntry(events []cluster.Event, end int) int {
+	for end < len(events) && events[end].Index == events[end-1].Index {
+		end++
+	}
+	return end
 }
 
 func waitOf(r *http.Request) time.Duration {

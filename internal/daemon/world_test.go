@@ -35,6 +35,8 @@ type world struct {
 	broken []string
 	// unproven makes the BMC of a node prove nothing.
 	unproven map[string]bool
+	// dial is how long a BMC takes before it accepts anything.
+	dial time.Duration
 	// cutPower is told when a host loses its power.
 	cutPower func(node string)
 	reach    func(from, to string) bool
@@ -96,6 +98,13 @@ func (w *world) setUnproven(name string, unproven bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.unproven[name] = unproven
+}
+
+// setDial changes how long the BMCs take.
+func (w *world) setDial(takes time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dial = takes
 }
 
 // runsOn lists the hosts on which a guest executes.
@@ -178,6 +187,11 @@ func (a *hypervisor) end(uuid string) {
 	delete(a.world.hosts[a.node].guests, uuid)
 	a.world.mu.Unlock()
 	a.changes <- agents.Observation{UUID: uuid, Condition: agents.Absent, Reason: "shutdown", Explained: true}
+}
+
+// tell hands a hint out, as the hypervisor's events do.
+func (a *hypervisor) tell(uuid string, condition agents.Condition) {
+	a.changes <- agents.Observation{UUID: uuid, Condition: condition}
 }
 
 func (a *hypervisor) Inventory(context.Context) ([]agents.Observation, error) {
@@ -329,6 +343,12 @@ func (b bmc) Check(_ context.Context, device fence.Device) fence.Check {
 }
 
 func (b bmc) Fence(ctx context.Context, request fence.Request) fence.Result {
+	b.world.mu.Lock()
+	dial := b.world.dial
+	b.world.mu.Unlock()
+	if !sleep(ctx, dial) {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"no answer in time"}}
+	}
 	if err := request.StillWanted(); err != nil {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
 	}

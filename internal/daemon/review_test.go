@@ -1,0 +1,223 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// TestAFencerThatIsCutOffShootsNobody cuts the fencer off between the intent and
+// the first packet.
+func TestAFencerThatIsCutOffShootsNobody(t *testing.T) {
+	inBubble(t, func(s *site) {
+		leader, victim := s.leader(), s.followers()[0]
+		s.declare(map[string]string{"vm:a": victim})
+		s.world.setDial(2 * time.Second)
+		s.world.powerOff(victim)
+		s.until("the intent is in the log", func() bool { return s.members[leader].daemon.replica.Root().Fences.Has(victim) })
+		s.isolate(leader)
+		time.Sleep(20 * time.Second)
+		if shots := s.world.shotsFired(); len(shots) != 0 {
+			t.Errorf("a fencer without a quorum shot: %v", shots)
+		}
+		if on := s.world.runsOn(uuidOf(0)); len(on) != 0 {
+			t.Errorf("vm:a was started on %v before %s was surely off", on, victim)
+		}
+		for _, other := range threeNodes {
+			if other != victim && other != leader {
+				s.mendLink(leader, other)
+			}
+		}
+		s.until("vm:a runs again", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 })
+		if len(s.world.shotsFired()) != 1 {
+			t.Errorf("the shots were %v", s.world.shotsFired())
+		}
+	})
+}
+
+// TestAFenceThatProvesNothingIsTriedAgainAndFreesNothing holds law L3.
+func TestAFenceThatProvesNothingIsTriedAgainAndFreesNothing(t *testing.T) {
+	inBubble(t, func(s *site) {
+		victim := s.followers()[0]
+		s.declare(map[string]string{"vm:a": victim})
+		s.world.setUnproven(victim, true)
+		s.world.powerOff(victim)
+		time.Sleep(20 * time.Second)
+		if on := s.world.runsOn(uuidOf(0)); len(on) != 0 {
+			t.Errorf("vm:a was started on %v although nothing was proven", on)
+		}
+		open, _ := s.members[s.leader()].daemon.replica.Root().Fences.Get(victim)
+		if open.TriedTotal < 2 {
+			t.Errorf("%d attempts within 20 s", open.TriedTotal)
+		}
+		s.world.setUnproven(victim, false)
+		s.until("vm:a runs again", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 })
+	})
+}
+
+func TestAHypervisorThatDoesNotAnswerIsUnknownAndNotStopped(t *testing.T) {
+	inBubble(t, func(s *site) {
+		owner := s.followers()[0]
+		s.declare(map[string]string{"vm:a": owner})
+		s.world.setMute(owner, true)
+		s.members[owner].hypervisor.tell(uuidOf(0), resources.Unknown)
+		time.Sleep(30 * time.Second)
+		if service := s.service(owner, "vm:a"); service.Owner != owner || len(service.Holders) != 1 {
+			t.Errorf("without an answer the cluster says %+v", service)
+		}
+		s.world.setMute(owner, false)
+		s.expectOneAndNoShot("vm:a", 0)
+	})
+}
+
+func TestAGuestThatEndsByItselfIsStartedAgain(t *testing.T) {
+	inBubble(t, func(s *site) {
+		owner := s.followers()[0]
+		s.declare(map[string]string{"vm:a": owner})
+		s.members[owner].hypervisor.end(uuidOf(0))
+		if took := s.until("vm:a runs again", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 }); took > 2*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		s.expectOneAndNoShot("vm:a", 0)
+	})
+}
+
+// TestAFinishedRequestIsAnsweredWithItsEnd asks nodes that may not have applied
+// it yet.
+func TestAFinishedRequestIsAnsweredWithItsEnd(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.declare(map[string]string{"vm:a": "node1"})
+		leader := s.leader()
+		for _, at := range threeNodes {
+			asked := api.Request{ID: "freeze-" + at, Op: cluster.OpUnfreeze, Service: "vm:a"}
+			s.request(leader, asked)
+			var reply api.Reply
+			s.must(at, viewer, "GET", api.PathRequests+"/"+asked.ID, nil, &reply)
+			if !reply.Done || reply.Text == "" {
+				t.Errorf("asked at %s at once: %+v", at, reply)
+			}
+		}
+	})
+}
+
+// TestASecondDaemonOfANodeEndsTheFirst: the newest incarnation wins, and the
+// older one stops with words instead of acting on.
+func TestASecondDaemonOfANodeEndsTheFirst(t *testing.T) {
+	inBubble(t, func(s *site) {
+		victim := s.followers()[0]
+		d := s.members[victim].daemon
+		other := s.members[s.leader()].daemon
+		up := cluster.NodeUp{Node: victim, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address, MaxLevel: cluster.CurrentLevel, Session: "another daemon"}
+		if _, err := other.propose(context.Background(), up); err != nil {
+			t.Error(err)
+		}
+		err := <-s.members[victim].ended
+		if err == nil || !strings.Contains(err.Error(), "another daemon of "+victim+" has started") {
+			t.Errorf("the first daemon ended with: %v", err)
+		}
+		s.members[victim].daemon = nil
+	})
+}
+
+func TestANodeUpToldTwiceIsOneIncarnation(t *testing.T) {
+	inBubble(t, func(s *site) {
+		d := s.members[s.followers()[0]].daemon
+		before := d.incarnation.Load()
+		first, err := d.comeUp(context.Background())
+		if err != nil || first <= before {
+			t.Errorf("incarnation %d after %d, %v", first, before, err)
+		}
+		me, _ := d.replica.Root().Nodes.Get(d.name)
+		d.incarnation.Store(first)
+		again := cluster.NodeUp{Node: d.name, Fingerprint: me.Fingerprint, Boot: d.boot, Address: d.address, MaxLevel: cluster.CurrentLevel, Session: me.Session}
+		if _, err := d.propose(context.Background(), again); err != nil {
+			t.Error(err)
+		}
+		if me, _ := d.replica.Root().Nodes.Get(d.name); me.Incarnation != first {
+			t.Errorf("an entry that came late began incarnation %d after %d", me.Incarnation, first)
+		}
+		time.Sleep(5 * time.Second)
+		if state := s.stateOf(s.leader(), d.name); state != "online" {
+			t.Errorf("%s is %s", d.name, state)
+		}
+	})
+}
+
+// TestAnEntryThatIsNotUnderstoodEndsTheDaemonAndKeepsItsStateOut: what is
+// behind it must not be applied, shown, or written into a snapshot.
+func TestAnEntryThatIsNotUnderstoodEndsTheDaemonAndKeepsItsStateOut(t *testing.T) {
+	var told []string
+	r := newReplica(func(reason string) { told = append(told, reason) }, func() {})
+	good, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "test", ID: "id"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if applied, ok := r.Apply(quorum.Entry{Index: 1, Data: good}).(cluster.Applied); !ok || applied.Err() != nil {
+		t.Fatalf("the first entry: %+v", applied)
+	}
+	unknown := bytes.Replace(good, []byte(`"init"`), []byte(`"from-the-future"`), 1)
+	if result, ok := r.Apply(quorum.Entry{Index: 2, Data: unknown}).(error); !ok || !errors.Is(result, cluster.ErrUnknownCommand) {
+		t.Errorf("an unknown command gives %v", result)
+	}
+	if _, applied := r.Apply(quorum.Entry{Index: 3, Data: good}).(cluster.Applied); applied || r.Root().Index != 1 {
+		t.Errorf("entries behind it are applied, up to %d", r.Root().Index)
+	}
+	if err := r.Snapshot()(&bytes.Buffer{}); err == nil {
+		t.Error("a snapshot of a broken state was made")
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "install the version") {
+		t.Errorf("told: %q", told)
+	}
+}
+
+// TestNoResultIsLost hands a duty out whose intent is over: each kind has to
+// come back, or the mind waits for it for ever.
+func TestNoResultIsLost(t *testing.T) {
+	inBubble(t, func(s *site) {
+		d := s.members["node1"].daemon
+		lone := &Daemon{name: d.name, agent: d.agent, replica: d.replica, logger: d.logger, box: newMailbox()}
+		lone.hands = newHands(lone)
+		kinds := []cluster.DutyKind{cluster.DutyStart, cluster.DutyStop, cluster.DutyMigrate, cluster.DutyResume, cluster.DutyPause, cluster.DutyFence, cluster.DutyLook}
+		for _, kind := range kinds {
+			lone.hands.take(context.Background(), cluster.Duty{Kind: kind, Service: "vm:gone", Node: "node3", Act: "1.1.0"})
+		}
+		lone.work.Wait()
+		results := lone.box.drain().Results
+		if len(results) != len(kinds) {
+			t.Errorf("%d results of %d duties: %+v", len(results), len(kinds), results)
+		}
+		for _, r := range results {
+			if r.Result.OK || r.Fence.Outcome == "confirmed" {
+				t.Errorf("nothing was done, and it is called done: %+v", r)
+			}
+		}
+		if len(lone.hands.lanes) != 0 {
+			t.Errorf("lanes are left: %v", lone.hands.lanes)
+		}
+	})
+}
+
+// TestAPlannedStopHandsTheLeadershipOver: nobody waits for an election.
+func TestAPlannedStopHandsTheLeadershipOver(t *testing.T) {
+	inBubble(t, func(s *site) {
+		leader := s.leader()
+		s.declare(map[string]string{"vm:a": leader})
+		s.members[leader].daemon.HandOver(context.Background())
+		s.kill(leader)
+		took := s.until("another one leads", func() bool { return s.leader() != leader })
+		if took > 100*time.Millisecond {
+			t.Errorf("the new leader led after %s", took)
+		}
+		if on := s.world.runsOn(uuidOf(0)); len(on) != 1 || on[0] != leader {
+			t.Errorf("a planned stop of the daemon moved its guest: %v", on)
+		}
+	})
+}
