@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,24 +40,15 @@ type fixture struct {
 	watches map[string]stage.Watch
 }
 
-// buildTools builds the real binaries.
-func buildTools(t *testing.T) string {
-	t.Helper()
-	tools := t.TempDir()
-	command := exec.CommandContext(t.Context(), "go", "build", "-tags", "libvirt_dlopen,urfave_cli_no_docs", "-o", tools+"/",
-		"./cmd/clusterd", "./cmd/clustat", "./cmd/clusvcadm")
-	command.Dir = filepath.Join("..", "..")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("build the tools: %v\n%s", err, output)
-	}
-	return tools
-}
-
 // newFixture founds a cluster on a lab of its own. The lab skips the test where it cannot be.
 func newFixture(t *testing.T, ctx context.Context, prefix string) *fixture {
 	t.Helper()
 	built := lab.ForTest(t, ctx, lab.Options{Prefix: prefix})
-	world, err := stage.FromLab(built, buildTools(t))
+	tools := t.TempDir()
+	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
+		t.Fatal(err)
+	}
+	world, err := stage.FromLab(built, tools)
 	if err != nil {
 		t.Fatal(err)
 	}
