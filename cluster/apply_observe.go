@@ -112,6 +112,10 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 		return
 	case !held && intent.Kind == IntentStart && o.Condition != resources.Unknown:
 		service = t.voidIntent(service, fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name))
+	case !held && o.Condition == resources.Running:
+		t.setService(service, service.State, Event{Node: n.Name, Cause: intent.Index, Why: "RUNNING TWICE: found running on " + n.Name + " while there is work on it on " + intent.Node +
+			"; one of them is paused when that has ended. Decide which one is right and stop the other by hand"})
+		return
 	default:
 		return
 	}

@@ -82,8 +82,8 @@ func checkService(s *State, service Service, complain func(string, ...any)) {
 	if intent.Kind == IntentStart && len(service.Holders) != 1 {
 		complain("L1: %s is being started while %s may be running it", name, holderNames(service))
 	}
-	if intent.Kind == IntentMigrate && !intent.Settling && len(service.Holders) != 2 {
-		complain("L5: %s is being migrated and has %d holders", name, len(service.Holders))
+	if _, held := service.holder(intent.Target); intent.Kind == IntentMigrate && !intent.Settling && !held {
+		complain("L5: %s is being migrated to %s, which is no holder", name, intent.Target)
 	}
 	if intent.Generation != s.Generation {
 		complain("%s has an intent of generation %d, this is %d", name, intent.Generation, s.Generation)

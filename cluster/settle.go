@@ -140,6 +140,9 @@ func (t *transaction) endMigration(service Service, source, target string) {
 		return
 	}
 	service.Owner, service.LastOwner = "", intent.Node
+	if t.adoptLast(service) {
+		return
+	}
 	state := resources.Recovering
 	if !service.Enabled {
 		state = resources.Disabled

@@ -46,7 +46,9 @@ func History(seed int64, trace func(string)) *World {
 	}
 	if why = w.NotSettled(); why != "" {
 		w.violate("not settled %s after the last fault: %s; notes: %v", calmBound, why, w.Notes())
+		return w
 	}
+	w.watchQuiet()
 	return w
 }
 

@@ -4,10 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
+
+// quietEntries may still come in a world where all is settled.
+const quietEntries = 2
 
 // bytesEvery is how often whole States are compared; in between, what Apply
 // answered is.
@@ -98,6 +102,17 @@ func (w *World) watchExecution(v *vm) {
 		if other != nil && other != v && other.condition == resources.Running && !w.byHand[v.service] {
 			w.violate("L1: %s executes on %s and on %s", v.service, name, v.host.Name)
 		}
+	}
+}
+
+// watchQuiet lets a settled world go on for a while: nothing is proposed any
+// more, least of all what is refused again and again.
+func (w *World) watchQuiet() {
+	w.Run(w.Now+2*time.Second, nil) // the last answers arrive
+	before := len(w.log)
+	w.Run(w.Now+3*time.Second, nil)
+	if grown := w.log[before:]; len(grown) > quietEntries {
+		w.violate("%d entries in a settled world, the last: %s", len(grown), grown[len(grown)-1].data)
 	}
 }
 

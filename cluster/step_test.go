@@ -1,0 +1,226 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// mind steps one node against a book.
+type mind struct {
+	t    *testing.T
+	b    *book
+	node *Node
+	now  time.Duration
+}
+
+func newMind(t *testing.T, b *book, self string) *mind {
+	t.Helper()
+	return &mind{t: t, b: b, node: NewNode(self), now: time.Hour}
+}
+
+func (m *mind) step(after time.Duration, in Input) Output {
+	m.t.Helper()
+	m.now += after
+	in.State, in.Incarnation = m.b.s.Fork(), m.b.node(m.node.self).Incarnation
+	return m.node.Step(m.now, in)
+}
+
+// one returns the only proposal of an output, with its only command.
+func (m *mind) one(out Output) (uint64, Command) {
+	m.t.Helper()
+	if len(out.Propose) != 1 || len(out.Propose[0].Commands) != 1 {
+		m.t.Fatalf("proposed %+v, want one command", out.Propose)
+	}
+	return out.Propose[0].ID, out.Propose[0].Commands[0]
+}
+
+func (m *mind) silent(out Output) {
+	m.t.Helper()
+	if len(out.Propose) > 0 {
+		m.t.Fatalf("proposed %+v, want nothing", out.Propose)
+	}
+}
+
+func TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	m := newMind(t, b, "node1")
+	b.must(b.startOf("vm:a", "node1"))
+	out := m.step(0, Input{})
+	if len(out.Do) != 1 || out.Do[0].Kind != DutyStart || out.Do[0].Definition == "" {
+		t.Fatalf("handed out %+v", out.Do)
+	}
+	duty := out.Do[0]
+	if again := m.step(time.Second, Input{}); len(again.Do) > 0 {
+		t.Fatalf("the same duty was handed out twice: %+v", again.Do)
+	}
+	id, _ := m.one(m.step(Tick, Input{Results: []DutyResult{{Duty: duty, Result: resources.Result{OK: true, Source: resources.Running}}}}))
+	m.silent(m.step(Tick, Input{})) // it is on its way
+	m.silent(m.step(Tick, Input{Proposals: []ProposalDone{{ID: id, Failed: true}}}))
+	id, command := m.one(m.step(pauseAfterFailure, Input{}))
+	applied := b.must(command)
+	m.silent(m.step(Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: applied.Refused}}}))
+	m.silent(m.step(time.Minute, Input{}))
+	if len(m.node.outbox) != 0 || len(m.node.handed) != 0 || len(m.node.held) != 0 {
+		t.Errorf("left behind: %v %v %v", m.node.outbox, m.node.handed, m.node.held)
+	}
+}
+
+// A proposal whose end was not known was in the log after all: its twin is
+// refused and the result is done with.
+func TestARefusedResultIsDropped(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	m := newMind(t, b, "node1")
+	b.must(b.startOf("vm:a", "node1"))
+	duty := m.step(0, Input{}).Do[0]
+	id, command := m.one(m.step(Tick, Input{Results: []DutyResult{{Duty: duty, Result: resources.Result{OK: true, Source: resources.Running}}}}))
+	b.must(command)
+	m.silent(m.step(Tick, Input{Proposals: []ProposalDone{{ID: id, Failed: true}}}))
+	id, command = m.one(m.step(time.Second, Input{}))
+	applied := b.apply(command)
+	m.silent(m.step(Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: applied.Refused}}}))
+	m.silent(m.step(time.Minute, Input{}))
+	b.is("vm:a", resources.Started, "node1", "node1")
+}
+
+// lookAt answers the confirming look that an output hands out.
+func (m *mind) lookAt(out Output, o resources.Observation) DutyResult {
+	m.t.Helper()
+	if len(out.Do) != 1 || out.Do[0].Kind != DutyLook {
+		m.t.Fatalf("handed out %+v, want one look", out.Do)
+	}
+	return DutyResult{Duty: out.Do[0], Observation: o}
+}
+
+func TestANewerObservationIsNotLostBehindOneOnItsWay(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	m := newMind(t, b, "node1")
+	hint := Input{Changes: []Change{{Service: "vm:a"}}}
+	first := m.lookAt(m.step(0, hint), resources.Observation{Condition: resources.Paused, Reason: "ioerror"})
+	id, _ := m.one(m.step(Tick, Input{Results: []DutyResult{first}}))
+	second := m.lookAt(m.step(Tick, hint), resources.Observation{Condition: resources.Crashed})
+	m.silent(m.step(Tick, Input{Results: []DutyResult{second}}))
+	_, command := m.one(m.step(Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []string{""}}}}))
+	if o, observed := command.(Observed); !observed || o.Observation.Condition != resources.Crashed {
+		t.Errorf("proposed %+v", command)
+	}
+}
+
+func TestAnObservationThatCameTooLateIsLookedAtAgain(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	m := newMind(t, b, "node1")
+	gone := resources.Observation{Condition: resources.Absent}
+	seen := m.lookAt(m.step(0, Input{Changes: []Change{{Service: "vm:a", Observation: resources.Observation{Explained: true, Reason: "shutdown"}}}}), gone)
+	id, _ := m.one(m.step(Tick, Input{Results: []DutyResult{seen}}))
+	m.silent(m.step(Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []string{"older"}}}}))
+	again := m.lookAt(m.step(pauseBetweenLooks, Input{}), gone)
+	_, command := m.one(m.step(Tick, Input{Results: []DutyResult{again}}))
+	if o, observed := command.(Observed); !observed || !o.Observation.Explained || o.Observation.Reason != "shutdown" {
+		t.Errorf("what was known of it is lost: %+v", command)
+	}
+}
+
+func TestUnknownIsNoAnswer(t *testing.T) {
+	b := newBook(t, 1)
+	b.must(configure(document("vm:a"), 1))
+	m := newMind(t, b, "node1")
+	asked := m.lookAt(m.step(0, Input{}), resources.Observation{Condition: resources.Unknown})
+	m.silent(m.step(Tick, Input{Results: []DutyResult{asked}}))
+	asked = m.lookAt(m.step(pauseBetweenLooks, Input{}), resources.Observation{Condition: resources.Absent})
+	_, command := m.one(m.step(Tick, Input{Results: []DutyResult{asked}}))
+	b.must(command)
+	b.is("vm:a", resources.Stopped, "")
+}
+
+// A leader that was paused for a minute suspects nobody for it.
+func TestAPauseIsNotTakenForSilence(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	m := newMind(t, b, "node3")
+	beats := []Beat{{Node: "node1"}, {Node: "node2"}}
+	m.step(0, Input{Leading: true, Beats: beats})
+	out := m.step(time.Minute, Input{Leading: true, Verdicts: []Verdict{{Node: "node1", Kernel: Silent, Daemon: Silent}}})
+	m.silent(out)
+	if len(out.Test) > 0 {
+		t.Errorf("tests %v after a pause", out.Test)
+	}
+}
+
+// lost steps a leader until it proposes something, without beats of node1.
+func (m *mind) lost(verdict Verdict, limit time.Duration) (time.Duration, Output) {
+	m.t.Helper()
+	m.step(0, Input{Leading: true, Beats: []Beat{{Node: "node1"}, {Node: "node2"}}})
+	for waited := Tick; waited <= limit; waited += Tick {
+		in := Input{Leading: true, Beats: []Beat{{Node: "node2"}}}
+		if waited == 600*time.Millisecond || waited%time.Second == 0 {
+			in.Verdicts = []Verdict{verdict}
+		}
+		if out := m.step(Tick, in); len(out.Propose) > 0 {
+			return waited, out
+		}
+	}
+	return limit, Output{}
+}
+
+func TestALostNodeIsFencedByTheVeryEntryThatSaysSo(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	m := newMind(t, b, "node3")
+	waited, out := m.lost(Verdict{Node: "node1", Kernel: Silent, Daemon: Silent, Why: "nobody"}, time.Minute)
+	if waited != time.Second {
+		t.Errorf("lost after %s", waited)
+	}
+	if len(out.Propose) != 1 || len(out.Propose[0].Commands) != 2 {
+		t.Fatalf("proposed %+v", out.Propose)
+	}
+	b.must(out.Propose[0].Commands...)
+	if open, fencing := b.s.Fences.Get("node1"); !fencing || open.Fencer != "node3" {
+		t.Errorf("fence intent %+v", open)
+	}
+	m.silent(m.step(Tick, Input{Leading: true}))
+}
+
+func TestADaemonMayBeSilentForItsGrace(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	m := newMind(t, b, "node3")
+	kernel := Verdict{Node: "node1", Kernel: Answers, Daemon: Silent, Why: "its kernel answers"}
+	_, out := m.lost(kernel, time.Minute)
+	b.must(out.Propose[0].Commands...)
+	if n := b.node("node1"); n.State != NodeSilent || b.s.Fences.Len() > 0 {
+		t.Fatalf("it is %s", n.State)
+	}
+	grace := TimingFor("").SilentGrace
+	for waited := Tick; waited < grace-time.Second; waited += Tick {
+		in := Input{Leading: true, Beats: []Beat{{Node: "node2"}}, Proposals: []ProposalDone{{ID: out.Propose[0].ID, Refused: []string{""}}}}
+		if waited%time.Second == 0 {
+			in.Verdicts = []Verdict{kernel}
+		}
+		m.silent(m.step(Tick, in))
+	}
+}
+
+func TestReachedByPeersIsNotLost(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	m := newMind(t, b, "node3")
+	waited, out := m.lost(Verdict{Node: "node1", Kernel: Answers, Daemon: Answers, Why: "node2 reaches it"}, time.Minute)
+	if len(out.Propose) > 0 {
+		t.Errorf("after %s proposed %+v", waited, out.Propose)
+	}
+}
+
+func TestALeaderThatTheStateCallsLostSpeaksForItself(t *testing.T) {
+	b := newBook(t, 3)
+	b.lose("node3")
+	m := newMind(t, b, "node3")
+	out := m.step(0, Input{Leading: true, Beats: []Beat{{Node: "node1"}, {Node: "node2"}}})
+	_, command := m.one(out)
+	b.must(command)
+	if n := b.node("node3"); n.State != NodeOnline {
+		t.Errorf("it is %s", n.State)
+	}
+}
