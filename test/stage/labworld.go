@@ -48,7 +48,7 @@ func (l *Lab) install(tools string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"clusterd", "clustat", "clusvcadm"} {
+	for _, name := range []string{"clusterd", "clusterd-doorkeeper", "clustat", "clusvcadm"} {
 		if err := copyProgram(filepath.Join(tools, name), filepath.Join(folder, name)); err != nil {
 			return fmt.Errorf("copy %s into the lab: %w; build first (make build)", name, err)
 		}
