@@ -15,6 +15,7 @@ UNITDIR ?= /etc/systemd/system
 
 ROOT    := $(filter 0,$(shell id -u))
 TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
+DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
 .PHONY: help build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle fmt vet clean install
@@ -40,6 +41,7 @@ endif
 build: tools-present ## build clusterd, clustat and clusvcadm into bin/
 	@mkdir -p $(BIN)
 	CGO_ENABLED=$$(command -v gcc >/dev/null && echo 1 || echo 0) $(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/ $(TOOLS)
+	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o $(BIN)/ $(DOOR)
 
 # What stages the story is plain Go; it needs no compiler for C.
 $(BIN)/%: tools-present FORCE
@@ -101,7 +103,7 @@ clean: ## remove what was built
 install: ## install bin/ and the systemd units (after make build; DESTDIR and PREFIX as usual)
 	@test -x $(BIN)/clusterd || { echo "make: nothing is built yet; run: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/clusterd
-	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(DESTDIR)$(SBINDIR)/
+	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(BIN)/clusterd-doorkeeper $(DESTDIR)$(SBINDIR)/
 	for unit in clusterd clusterd-handover; do \
 		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done

@@ -120,7 +120,7 @@ func TestRealDoorkeeper(t *testing.T) {
 	a.Stop(context.Background(), agents.Stop{Spec: spec, Kill: true})
 }
 
-// playDoorkeeper is what `clusterd doorkeeper` does.
+// playDoorkeeper is what clusterd-doorkeeper does.
 func playDoorkeeper(args []string) int {
 	door := doorkeeper.Door{Socket: args[1], Managed: args[3]}
 	if allow, reason := door.Check(context.Background(), args[5:], os.Stdin); !allow {

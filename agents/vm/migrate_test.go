@@ -58,8 +58,8 @@ func forwarderConfig(listen string) tunnel.Config {
 
 func TestMain(m *testing.M) {
 	lab.Reexec()
-	if len(os.Args) > 6 && os.Args[1] == "doorkeeper" {
-		os.Exit(playDoorkeeper(os.Args[2:]))
+	if len(os.Args) > 5 && os.Args[1] == "--socket" {
+		os.Exit(playDoorkeeper(os.Args[1:]))
 	}
 	listen := os.Getenv("CLUSTERD_TEST_FORWARD")
 	if listen == "" {

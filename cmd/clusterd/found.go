@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -98,10 +99,17 @@ func installDoorkeeper(node config.Node) {
 	}
 }
 
+// doorkeeperName is the hook's program, which is installed beside this one.
+const doorkeeperName = "clusterd-doorkeeper"
+
 func doorOf(node config.Node) (string, doorkeeper.Door, error) {
-	binary, err := os.Executable()
+	self, err := os.Executable()
 	if err != nil {
 		return "", doorkeeper.Door{}, errors.New("the path of this program cannot be found")
+	}
+	binary := filepath.Join(filepath.Dir(self), doorkeeperName)
+	if _, err := os.Stat(binary); err != nil {
+		return "", doorkeeper.Door{}, fmt.Errorf("%s is missing beside %s; install it there", doorkeeperName, self)
 	}
 	return binary, doorkeeper.Door{Socket: node.SocketPath(), Managed: managedPath(node)}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -149,25 +148,6 @@ func forwardCommand() *urfave.Command {
 				return err
 			}
 			return tunnel.RunForwarder(c.Context, tunnelConfig(node, newLogger(node)))
-		},
-	}
-}
-
-// doorkeeperCommand is libvirt's qemu hook. Only what is said on standard error
-// reaches libvirt's log; standard output would be taken for a definition.
-func doorkeeperCommand() *urfave.Command {
-	var door doorkeeper.Door
-	return &urfave.Command{
-		Name: "doorkeeper", Hidden: true, Usage: "libvirt's qemu hook: may this VM come up here now?",
-		Flags: []urfave.Flag{
-			&urfave.StringFlag{Name: "socket", Destination: &door.Socket},
-			&urfave.StringFlag{Name: "managed", Destination: &door.Managed},
-		},
-		Action: func(c *urfave.Context) error {
-			if allow, reason := door.Check(c.Context, c.Args().Slice(), os.Stdin); !allow {
-				return errors.New(reason)
-			}
-			return nil
 		},
 	}
 }

@@ -116,7 +116,7 @@ func TestInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	said, err := exec.Command(filepath.Join(hooks, "qemu"), "a b", "prepare", "$(x)").CombinedOutput()
-	want := "doorkeeper|--socket|" + d.Socket + "|--managed|" + d.Managed + "|--|a b|prepare|$(x)|"
+	want := "--socket|" + d.Socket + "|--managed|" + d.Managed + "|--|a b|prepare|$(x)|"
 	if err != nil || string(said) != want {
 		t.Fatalf("the hook passed on %q, not %q: %v", said, want, err)
 	}

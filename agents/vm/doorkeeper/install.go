@@ -68,7 +68,10 @@ func Script(binary string, door Door) ([]byte, error) {
 			return nil, fmt.Errorf("install the doorkeeper: %q is not a plain absolute path", path)
 		}
 	}
-	return []byte("#!/bin/sh\n" + mark + "\nexec " + binary + " doorkeeper --socket " + door.Socket + " --managed " + door.Managed + " -- \"$@\"\n"), nil
+	// libvirt calls its hook several times for one start and waits each time;
+	// only these two calls can refuse, so only they are worth a process.
+	filter := "case \"$2\" in prepare|migrate) ;; *) exit 0 ;; esac\n"
+	return []byte("#!/bin/sh\n" + mark + "\n" + filter + "exec " + binary + " --socket " + door.Socket + " --managed " + door.Managed + " -- \"$@\"\n"), nil
 }
 
 func place(hooksDir string, libvirtVersion uint32) (string, error) {
@@ -82,7 +85,7 @@ func place(hooksDir string, libvirtVersion uint32) (string, error) {
 	case libvirtVersion >= DirectoryHooks:
 		return filepath.Join(hooksDir, "qemu.d", "10-clusterd"), nil
 	}
-	return "", fmt.Errorf("%w: %s is not clusterd's, and this libvirt runs no other; call `clusterd doorkeeper \"$@\"` from it, or remove it", ErrOtherHook, single)
+	return "", fmt.Errorf("%w: %s is not clusterd's, and this libvirt runs no other; call clusterd-doorkeeper from it, or remove it", ErrOtherHook, single)
 }
 
 // Installed checks that the hook is in place and executable, for the doctor.
