@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"maps"
 	"sort"
 
 	"github.com/clusterd/clusterd/domain"
@@ -28,9 +27,9 @@ type planner struct {
 	*transaction
 	view     View
 	decision *Decision
-	// starts counts what this very decision puts on each node, so that the
-	// services of a lost node spread out.
-	starts map[string]int
+	// load counts the services on each node, with what this very decision puts
+	// there, so that the services of a lost node spread out.
+	load map[string]int
 }
 
 func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
@@ -42,7 +41,7 @@ func Plan(s *State, v View) Decision {
 	timing := TimingFor(s.Document.Timing)
 	lost := planContacts(s, v, timing, &d)
 	planFences(s, v, lost, &d)
-	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, starts: map[string]int{}}
+	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, load: s.loads()}
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
 		p.planService(service)
@@ -201,21 +200,26 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 
 // candidates are the nodes as placement sees them.
 func (t *transaction) candidates(service Service) []domain.Candidate {
-	return t.rankable(service, service.FailedOn, map[string]int{})
+	return t.rankable(service, service.FailedOn, t.loads())
 }
 
-// rankable are the candidates, given where a start failed and what is on its
-// way to each node besides the State's own intents.
-func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
-	load = maps.Clone(load)
-	for _, name := range t.Services.Keys() {
-		other, _ := t.Services.Get(name)
-		if other.Intent != nil && other.Intent.Kind == IntentStart {
-			load[other.Intent.Node]++
-		} else if other.Owner != "" {
-			load[other.Owner]++
+// loads counts the services on each node, those on their way to it included.
+func (s *State) loads() map[string]int {
+	load := map[string]int{}
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		if service.Intent != nil && service.Intent.Kind == IntentStart {
+			load[service.Intent.Node]++
+		} else if service.Owner != "" {
+			load[service.Owner]++
 		}
 	}
+	return load
+}
+
+// rankable are the candidates, given where a start failed and how much each
+// node has.
+func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
 	list := make([]domain.Candidate, 0, t.Nodes.Len())
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)

@@ -18,7 +18,7 @@ func (p *planner) begin(service Service, c Begin) {
 	case refused == accepted:
 		p.decision.propose(c)
 		if c.Intent == IntentStart {
-			p.starts[c.Node]++
+			p.load[c.Node]++
 		}
 	case service.Wish != nil:
 		p.giveUp(service, refused.Code, refused.Why)
@@ -176,7 +176,7 @@ func (p *planner) noteCopies(service Service) {
 }
 
 func (p *planner) planFailback(service Service) {
-	target, why, move := domain.Failback(p.domainOf(service), service.Owner, p.candidates(service))
+	target, why, move := domain.Failback(p.domainOf(service), service.Owner, p.rankable(service, service.FailedOn, p.load))
 	if move && !p.recentlyBounced(service, target) && !p.placedByHand(service, target) {
 		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "failback", Why: "fails back live: " + why})
 	}
@@ -231,12 +231,12 @@ func (p *planner) planWish(service Service) {
 // node is there, else it is shut down, so that the node's power can go.
 func (p *planner) planEvacuation(service Service) {
 	name := service.Spec.Name
-	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, service.FailedOn, p.starts))
+	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, service.FailedOn, p.load))
 	if len(verdicts) > 0 && verdicts[0].Legal && !p.recentlyBounced(service, verdicts[0].Node) {
 		target := verdicts[0].Node
 		c := Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "leave", Why: fmt.Sprintf("moves live to %s because %s leaves", target, service.Owner)}
 		if c.refused(p.transaction) == accepted {
-			p.starts[target]++
+			p.load[target]++
 			p.begin(service, c)
 			return
 		}
@@ -362,7 +362,7 @@ func (p *planner) choose(service Service) (node, why string) {
 	if len(failedOn) > 0 && p.view.Stuck[service.Spec.Name] >= pauseStartRounds {
 		failedOn = failedOn[1:] // its trouble may be over; the one that failed longest ago is tried again
 	}
-	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, failedOn, p.starts))
+	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, failedOn, p.load))
 	wanted := service.Target
 	if wanted == "" && service.Wish != nil {
 		wanted = service.Wish.Target
