@@ -14,6 +14,7 @@ SBINDIR ?= $(PREFIX)/sbin
 UNITDIR ?= /etc/systemd/system
 
 ROOT    := $(filter 0,$(shell id -u))
+LABDIR  := /var/tmp/clusterd-lab-$(or $(LAB_PREFIX),cl)
 TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
@@ -74,8 +75,11 @@ test-all: packages ## run every test that the lab can carry (root, long)
 	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
 
 lab: build $(BIN)/lab ## leave three pretend hosts up, and say how to enter one (root)
-	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/lab up
+	$(BIN)/lab up
+	@install -D -t $(LABDIR)/shared/bin $(BIN)/clusterd* $(BIN)/clustat $(BIN)/clusvcadm
+	@for host in $(LABDIR)/node*; do printf 'address: 10.99.0.%s\nhardware_uuid_file: /etc/clusterd/hardware-uuid\n' "$${host##*/node}" >$$host/etc-clusterd/node.yaml; done
 	@echo
+	@echo "In each host the build is in /srv/cluster/bin and a node.yaml in /etc/clusterd; \"clusterd init\" is yours to type."
 	@echo "From here:  $(BIN)/lab enter node1   $(BIN)/lab crash node2   $(BIN)/lab help   make lab-down"
 
 lab-down: $(BIN)/lab ## take the pretend hosts away
