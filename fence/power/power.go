@@ -1,7 +1,7 @@
 // Package power is the hand that switches a machine off through its BMC and
 // proves that it is off (law L3). It speaks IPMI through bmclib, either with a
 // client in this process (kind "ipmi") or with the ipmitool program (kind
-// "ipmitool").
+// "ipmitool"), and Redfish (kind "redfish").
 //
 // A caller commits the fence intent before it calls Fence, gives a context
 // with a deadline, and answers StillWanted and SignOfLife honestly and at
@@ -30,6 +30,8 @@ const (
 	KindIPMI = "ipmi"
 	// KindIPMITool runs ipmitool, for boards that only get on with it.
 	KindIPMITool = "ipmitool"
+	// KindRedfish speaks Redfish over verified TLS.
+	KindRedfish = "redfish"
 )
 
 // ErrKind is returned by Validate when a device names another driver than the
@@ -67,8 +69,8 @@ type driver struct {
 	pace  pace
 }
 
-// New returns the driver of a kind: KindIPMI or KindIPMITool. It panics on any
-// other word, because the kinds are fixed when the program is built.
+// New returns the driver of a kind: KindIPMI, KindIPMITool or KindRedfish. It
+// panics on any other word, because the kinds are fixed when the program is built.
 func New(kind string, options Options) fence.Driver {
 	return newDriver(kind, options)
 }
@@ -78,7 +80,7 @@ func newDriver(kind string, options Options) *driver {
 	if log == nil {
 		log = slog.Default()
 	}
-	makers := map[string]func(settings, gate) hand{KindIPMI: newPureHand, KindIPMITool: newToolHand}
+	makers := map[string]func(settings, gate) hand{KindIPMI: newPureHand, KindIPMITool: newToolHand, KindRedfish: newRedfishHand}
 	maker, known := makers[kind]
 	if !known {
 		panic("fence/power: no driver of kind " + kind)

@@ -40,6 +40,11 @@ type settings struct {
 	ciphers  []int
 	operator bool
 	identity string
+	// basic, trust and system are Redfish's.
+	basic  bool
+	trust  trust
+	system string
+	kind   string
 }
 
 // String names the BMC for people and leaves the secrets out.
@@ -55,29 +60,41 @@ func (s settings) privilege() string {
 }
 
 func parseSettings(device fence.Device) (settings, error) {
-	s := settings{name: device.Name, username: device.Username, password: string(device.Password), ciphers: []int{17, 3}}
+	s := settings{name: device.Name, kind: device.Driver, username: device.Username, password: string(device.Password), ciphers: []int{17, 3}}
 	wrong := func(format string, arguments ...any) (settings, error) {
 		return settings{}, fmt.Errorf("fence device %s: %s", device.Name, fmt.Sprintf(format, arguments...))
 	}
 	var err error
-	if s.host, s.port, err = splitAddress(device.Address); err != nil {
+	if s.host, s.port, err = splitAddress(device.Address, portOf(device)); err != nil {
 		return wrong("%v", err)
 	}
-	if s.username == "" || len(s.username) > maxUsername || strings.ContainsAny(s.username, "\x00\n") {
-		return wrong("username must have 1 to %d characters, the limit of IPMI", maxUsername)
-	}
-	if len(s.password) > maxPassword || strings.ContainsRune(s.password, 0) {
-		return wrong("password must have at most %d characters, the limit of IPMI", maxPassword)
+	option, checkLogin := s.ipmiOption, settings.checkIPMILogin
+	if s.kind == KindRedfish {
+		option, checkLogin = s.redfishOption, settings.checkRedfishLogin
 	}
 	for _, name := range sortedKeys(device.Options) {
-		if err := s.option(name, device.Options[name]); err != nil {
+		if err := option(name, device.Options[name]); err != nil {
 			return wrong("%v", err)
 		}
+	}
+	if err := checkLogin(s); err != nil {
+		return wrong("%v", err)
 	}
 	return s, nil
 }
 
-func (s *settings) option(name, value string) error {
+// checkIPMILogin holds the limits of IPMI.
+func (s settings) checkIPMILogin() error {
+	if s.username == "" || len(s.username) > maxUsername || strings.ContainsAny(s.username, "\x00\n") {
+		return fmt.Errorf("username must have 1 to %d characters, the limit of IPMI", maxUsername)
+	}
+	if len(s.password) > maxPassword || strings.ContainsRune(s.password, 0) {
+		return fmt.Errorf("password must have at most %d characters, the limit of IPMI", maxPassword)
+	}
+	return nil
+}
+
+func (s *settings) ipmiOption(name, value string) error {
 	switch name {
 	case optionCipher:
 		if value != "3" && value != "17" {
@@ -91,19 +108,24 @@ func (s *settings) option(name, value string) error {
 		}
 		s.operator = value == "operator"
 	case optionIdentity:
-		if _, ok := parseGUID(value); !ok {
-			return fmt.Errorf("option identity is %q; write the GUID that the BMC tells, 32 hexadecimal digits", value)
-		}
-		s.identity = value
+		return s.identityOption(value)
 	default:
 		return fmt.Errorf("option %q is not known; there are cipher, identity and privilege", name)
 	}
 	return nil
 }
 
+func (s *settings) identityOption(value string) error {
+	if _, ok := parseGUID(value); !ok {
+		return fmt.Errorf("option identity is %q; write the GUID that the BMC tells, 32 hexadecimal digits", value)
+	}
+	s.identity = value
+	return nil
+}
+
 // splitAddress takes "host", "host:port", "[v6]:port" and a bare v6 address.
-func splitAddress(address string) (string, int, error) {
-	host, port := address, defaultPort
+func splitAddress(address string, standard int) (string, int, error) {
+	host, port := address, standard
 	if h, p, err := net.SplitHostPort(address); err == nil {
 		number, err := strconv.Atoi(p)
 		if err != nil || number < 1 || number > 65535 {

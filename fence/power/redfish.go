@@ -1,0 +1,233 @@
+package power
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bmc-toolbox/bmclib/v2/providers/redfish"
+	"github.com/go-logr/logr"
+)
+
+const (
+	// steadyOff is how long the power must read off without a break before a
+	// BMC that refuses our off command ("it is off already") is believed. It
+	// is longer than the gap of a power cycle that somebody else began.
+	steadyOff = 5 * time.Second
+	// steadyPause lies between the readings of that time.
+	steadyPause = 500 * time.Millisecond
+)
+
+// The words of Redfish (DSP0268, ComputerSystem). Only ForceOff is ever sent:
+// a graceful shutdown asks the operating system that is to be stopped.
+const (
+	resetOn  = "On"
+	resetOff = "ForceOff"
+)
+
+// redfishHand logs in and reads through bmclib's gofish provider and sends
+// power commands itself, because that provider skips the off command when the
+// power already reads off, which law L3 forbids.
+type redfishHand struct {
+	settings settings
+	wanted   gate
+	door     *door
+	client   *http.Client
+	provider *redfish.Conn
+	farewell sync.Once
+	// last is the newest reading of this session.
+	last atomic.Pointer[system]
+}
+
+func newRedfishHand(s settings, wanted gate) hand {
+	d := newDoor(s)
+	client := &http.Client{Transport: d, CheckRedirect: followNearby}
+	// The provider writes no brackets around an IPv6 address.
+	host := s.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	provider := redfish.New(host, s.username, s.password, logr.Discard(), redfish.WithHttpClient(client),
+		redfish.WithPort(strconv.Itoa(s.port)), redfish.WithUseBasicAuth(s.basic), redfish.WithSystemName(s.system))
+	return &redfishHand{settings: s, wanted: wanted, door: d, client: client, provider: provider}
+}
+
+// followNearby follows a question to another path of the same service. The
+// door refuses another host, and a command is never carried elsewhere.
+func followNearby(request *http.Request, via []*http.Request) error {
+	if request.Method != http.MethodGet || len(via) >= 3 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// Name is the provider's name in bmclib.
+func (h *redfishHand) Name() string { return redfish.ProviderName }
+
+// Open logs in and reads once: with basic authentication the first reading is
+// what shows whether the password is right.
+func (h *redfishHand) Open(ctx context.Context) error {
+	visit := h.door.enter(ctx)
+	if err := h.provider.Open(ctx); err != nil {
+		return visit.because(err)
+	}
+	_, err := h.look(ctx)
+	if err != nil {
+		// The caller closes only what was opened, and the session is open.
+		go h.sayGoodbye()
+	}
+	return err
+}
+
+func (h *redfishHand) sayGoodbye() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	_ = h.Close(ctx)
+}
+
+// Close ends the session; with basic authentication there is none.
+func (h *redfishHand) Close(ctx context.Context) error {
+	var err error
+	h.farewell.Do(func() {
+		h.door.enter(ctx)
+		defer h.door.CloseIdleConnections()
+		if !h.settings.basic {
+			err = h.provider.Close(ctx)
+		}
+	})
+	return err
+}
+
+// PowerStateGet returns Redfish's word.
+func (h *redfishHand) PowerStateGet(ctx context.Context) (string, error) {
+	found, err := h.look(ctx)
+	return found.PowerState, err
+}
+
+// Identity returns the system's UUID, in the order in which IPMI would tell it.
+func (h *redfishHand) Identity(context.Context) (guid, error) {
+	told, ok := parseGUID(h.last.Load().UUID)
+	if !ok {
+		return guid{}, errNoIdentity
+	}
+	return told.reversed(), nil
+}
+
+// look reads the system afresh.
+func (h *redfishHand) look(ctx context.Context) (system, error) {
+	visit := h.door.enter(ctx)
+	_, err := h.provider.PowerStateGet(ctx)
+	if err := visit.because(nil); err != nil {
+		return system{}, err
+	}
+	// Where the board has several systems the provider takes any of the asked
+	// name; what is not unique is refused here.
+	found, ambiguous := chooseSystem(visit.systems(), h.settings.system)
+	if ambiguous != nil || err != nil {
+		return system{}, errors.Join(ambiguous, err)
+	}
+	h.last.Store(&found)
+	return found, nil
+}
+
+// chooseSystem finds the one system that is meant.
+func chooseSystem(systems []system, name string) (system, error) {
+	var fitting []system
+	var names []string
+	for _, s := range systems {
+		names = append(names, strconv.Quote(s.Name))
+		if name == "" || s.Name == name {
+			fitting = append(fitting, s)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(fitting) == 1:
+		return fitting[0], nil
+	case len(systems) == 0:
+		return system{}, fmt.Errorf("%w: it tells of no computer system", errNotRedfish)
+	case len(fitting) > 1 && name != "":
+		return system{}, fmt.Errorf("%w: %d systems are called %q", errWhichSystem, len(fitting), name)
+	}
+	return system{}, fmt.Errorf("%w: it has %s", errWhichSystem, strings.Join(names, ", "))
+}
+
+// PowerSet sends the command, whatever the power reads.
+func (h *redfishHand) PowerSet(ctx context.Context, state string) (bool, error) {
+	words := map[string]string{"on": resetOn, "off": resetOff}
+	word, known := words[state]
+	if !known {
+		return false, fmt.Errorf("power %s is not a command of this driver", state)
+	}
+	found := *h.last.Load()
+	if err := found.offers(word); err != nil {
+		return false, err
+	}
+	err := h.reset(ctx, found, word)
+	if !saysAlready(err) {
+		return err == nil, err
+	}
+	if state == "on" {
+		now, err := h.look(ctx)
+		return now.PowerState == "On", err
+	}
+	return h.alreadyOff(ctx, found, err)
+}
+
+// alreadyOff decides what a refusal means that says "nothing to do". Our
+// command was sent, and the BMC answered it; but the same answer is given in
+// the middle of a power cycle that ends with the power on, and by a BMC that
+// is busy. So the power must read off for a while without a break, and a
+// second command must get the same answer, before the first one counts as
+// accepted. The two readings of law L3 come on top.
+func (h *redfishHand) alreadyOff(ctx context.Context, found system, refusal error) (bool, error) {
+	for began := time.Now(); time.Since(began) < steadyOff; wait(ctx, steadyPause) {
+		now, err := h.look(ctx)
+		if err != nil {
+			return false, err
+		}
+		if now.PowerState != "Off" {
+			return false, fmt.Errorf("it refused to switch off while the power reads %q: %w", now.PowerState, refusal)
+		}
+	}
+	if err := h.reset(ctx, found, resetOff); err != nil && !saysAlready(err) {
+		return false, err
+	}
+	return true, nil
+}
+
+// saysAlready tells whether a refusal may mean that the state is the wanted
+// one: 409 of DSP0266, or HPE's word for it.
+func saysAlready(err error) bool {
+	var told *statusError
+	return errors.As(err, &told) && (told.status == http.StatusConflict || strings.Contains(told.detail, "InvalidOperationForSystemState"))
+}
+
+// reset sends one power command, once, and only if it is still wanted.
+func (h *redfishHand) reset(ctx context.Context, found system, word string) error {
+	visit := h.door.enter(ctx)
+	address := "https://" + net.JoinHostPort(h.settings.host, strconv.Itoa(h.settings.port)) + found.target()
+	body := &gatedBody{text: `{"ResetType":"` + word + `"}`, permitted: func() error { return permitted(ctx, h.wanted) }}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, body)
+	if err != nil {
+		return fmt.Errorf("the target of its reset action cannot be used: %w", err)
+	}
+	// GetBody stays nil, so that the transport cannot repeat the command behind
+	// the gate's back.
+	request.ContentLength = int64(len(body.text))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json")
+	response, err := h.client.Do(request)
+	if err != nil {
+		return visit.because(err)
+	}
+	return errors.Join(response.Body.Close(), visit.because(nil))
+}

@@ -1,0 +1,395 @@
+package power
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/test/redfish"
+)
+
+func redfishDriver() *driver {
+	d := newDriver(KindRedfish, Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	d.pace = pace{reading: betweenReadings, repeat: 700 * time.Millisecond, suspicion: 900 * time.Millisecond}
+	return d
+}
+
+func startRedfish(t *testing.T, change func(*redfish.Options)) *redfish.Controller {
+	t.Helper()
+	options := redfish.Options{Address: "127.0.0.1:0", Username: user, Password: secret, HardwareUUID: uuidOfOne, On: true}
+	if change != nil {
+		change(&options)
+	}
+	c, err := redfish.Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// redfishRequest is a request with the controller's certificate pinned.
+func redfishRequest(d *driver, c *redfish.Controller) fence.Request {
+	request := requestFor(d, c.Address())
+	request.Device.Options = map[string]string{"fingerprint": c.Fingerprint()}
+	return request
+}
+
+func TestRedfishConfirmsWithTwoReadingsAfterItsOwnForceOff(t *testing.T) {
+	t.Parallel()
+	for _, auth := range []string{"session", "basic"} {
+		t.Run(auth, func(t *testing.T) {
+			t.Parallel()
+			d, c := redfishDriver(), startRedfish(t, nil)
+			d.pace.reading = 20 * time.Millisecond
+			request := redfishRequest(d, c)
+			request.Device.Options["auth"] = auth
+			result := d.Fence(within(t, 10*time.Second), request)
+			expect(t, result, fence.Confirmed, "tells the hardware UUID of node1", "accepted our off command", "power read off")
+			if got := c.Commands(); c.Power() || got.ForceOff != 1 || got.Graceful+got.Other+got.On != 0 {
+				t.Errorf("power %v, commands %+v", c.Power(), got)
+			}
+			at := map[string]time.Time{}
+			for _, phase := range result.Phases {
+				at[phase.What] = phase.At
+			}
+			if apart := at["off confirmed"].Sub(at["first off reading"]); apart < betweenReadings {
+				t.Errorf("the two readings are %v apart, law says %v", apart, betweenReadings)
+			}
+			t.Logf("in all %v, login %v", result.Duration, at["connected"].Sub(at["off confirmed"].Add(-result.Duration)))
+		})
+	}
+}
+
+// A session left open takes one of the few that a board has.
+func TestRedfishLogsOut(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	request := redfishRequest(d, c)
+	expect(t, d.Fence(within(t, 10*time.Second), request), fence.Confirmed)
+	if check := d.Check(within(t, 10*time.Second), request.Device); check.Power != fence.PowerOff {
+		t.Fatalf("check %+v", check)
+	}
+	if open := c.AwaitLogout(within(t, 5*time.Second)); open != 0 {
+		t.Errorf("%d sessions are still open", open)
+	}
+}
+
+func TestRedfishSendsForceOffAlsoWhenPowerAlreadyReadsOff(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.On = false })
+	expect(t, d.Fence(within(t, 10*time.Second), redfishRequest(d, c)), fence.Confirmed)
+	if got := c.Commands(); got.ForceOff != 1 {
+		t.Errorf("commands %+v, want one ForceOff", got)
+	}
+}
+
+func TestRedfishBelievesARefusalOnlyOfAMachineThatStaysOff(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.On = false })
+	c.SetFaults(redfish.Faults{Conflict: true})
+	result := d.Fence(within(t, 20*time.Second), redfishRequest(d, c))
+	expect(t, result, fence.Confirmed, "accepted our off command")
+	if got := c.Commands(); got.ForceOff != 2 || result.Duration < steadyOff {
+		t.Errorf("%d commands in %v, want two, %v apart", got.ForceOff, result.Duration, steadyOff)
+	}
+}
+
+// Somebody's power cycle reads off for a second, refuses commands meanwhile,
+// and ends with the power on.
+func TestRedfishIsNotTakenInByAPowerCycle(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	request := redfishRequest(d, c)
+	client := newRedfishHand(mustParse(t, request.Device), alwaysWanted).(*redfishHand)
+	if err := client.Open(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.reset(t.Context(), *client.last.Load(), "PowerCycle"); err != nil {
+		t.Fatal(err)
+	}
+	c.SetFaults(redfish.Faults{Busy: true})
+	result := d.Fence(within(t, 5*time.Second), request)
+	if result.Outcome == fence.Confirmed || !c.Power() {
+		t.Fatalf("outcome %s with power %v: %v", result.Outcome, c.Power(), result.Evidence)
+	}
+	_ = client.Close(t.Context())
+}
+
+func mustParse(t *testing.T, device fence.Device) settings {
+	t.Helper()
+	s, err := parseSettings(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestRedfishPowerThatIsNotOffIsNeverConfirmed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		faults redfish.Faults
+		want   fence.Outcome
+	}{
+		"stuck":        {redfish.Faults{Stuck: true}, fence.Refuted},
+		"flapping":     {redfish.Faults{Stuck: true, Flapping: true}, ""},
+		"powering off": {redfish.Faults{State: "PoweringOff"}, fence.Unknown},
+		"paused":       {redfish.Faults{State: "Paused"}, fence.Unknown},
+		"null":         {redfish.Faults{State: "null"}, fence.Unknown},
+		"busy":         {redfish.Faults{Busy: true}, fence.Unknown},
+		"refusing":     {redfish.Faults{Refuse: true}, fence.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, c := redfishDriver(), startRedfish(t, nil)
+			c.SetFaults(test.faults)
+			result := d.Fence(within(t, 3*time.Second), redfishRequest(d, c))
+			if result.Outcome == fence.Confirmed || (test.want != "" && result.Outcome != test.want) {
+				t.Fatalf("outcome %s, want %s: %v", result.Outcome, test.want, result.Evidence)
+			}
+		})
+	}
+}
+
+func TestRedfishWaitsWhileTheMachinePowersOff(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	c.SetFaults(redfish.Faults{SlowOff: 900 * time.Millisecond})
+	result := d.Fence(within(t, 10*time.Second), redfishRequest(d, c))
+	expect(t, result, fence.Confirmed)
+	if result.Duration < 1200*time.Millisecond || c.Commands().ForceOff != 1 {
+		t.Errorf("%d commands in %v", c.Commands().ForceOff, result.Duration)
+	}
+}
+
+func TestRedfishKeepsItsDeadlineAgainstABoardThatHangs(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	c.SetFaults(redfish.Faults{Hang: true})
+	result := d.Fence(within(t, time.Second), redfishRequest(d, c))
+	expect(t, result, fence.Unknown, "does not answer")
+	if result.Duration > 1500*time.Millisecond {
+		t.Errorf("took %v, the deadline was 1 s", result.Duration)
+	}
+}
+
+func TestRedfishDoesNotWaitForTheFarewell(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	c.SetFaults(redfish.Faults{HangLogout: true})
+	result := d.Fence(within(t, 10*time.Second), redfishRequest(d, c))
+	expect(t, result, fence.Confirmed)
+	if result.Duration > closeLimit {
+		t.Errorf("took %v", result.Duration)
+	}
+}
+
+func TestRedfishNeverSendsOffToAnotherMachine(t *testing.T) {
+	t.Parallel()
+	for uuid, want := range map[string]string{uuidOfTwo: "belongs to another machine", "": "run the fence drill", "n/a": "run the fence drill"} {
+		d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.HardwareUUID = uuid })
+		expect(t, d.Fence(within(t, 5*time.Second), redfishRequest(d, c)), fence.Unknown, want)
+		if got := c.Commands(); got.ForceOff != 0 {
+			t.Errorf("%q: %d off commands were sent", uuid, got.ForceOff)
+		}
+	}
+}
+
+func TestRedfishChoosesAmongSystemsByName(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.Neighbours = []string{"blade2", "twin", "twin"} })
+	request := redfishRequest(d, c)
+	for _, name := range []string{"", "blade7", "twin"} {
+		request.Device.Options["system"] = name
+		check := d.Check(within(t, 5*time.Second), request.Device)
+		if !strings.Contains(check.Problem, "option system") || check.Power != fence.PowerUnknown {
+			t.Errorf("system %q: check %+v", name, check)
+		}
+	}
+	request.Device.Options["system"] = "System"
+	expect(t, d.Fence(within(t, 5*time.Second), request), fence.Confirmed)
+}
+
+func TestRedfishAsksWhetherItIsStillWanted(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	c.SetFaults(redfish.Faults{Stuck: true})
+	request := redfishRequest(d, c)
+	var asked atomic.Int32
+	request.StillWanted = func() error {
+		if asked.Add(1) > 1 {
+			return errors.New("the intent was withdrawn")
+		}
+		return nil
+	}
+	expect(t, d.Fence(within(t, 10*time.Second), request), fence.Unknown, "the intent was withdrawn")
+	if got := c.Commands(); got.ForceOff != 1 {
+		t.Errorf("%d off commands, want the one that was wanted", got.ForceOff)
+	}
+}
+
+func TestRedfishSendsNothingOnceTheCallerIsGone(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	request := redfishRequest(d, c)
+	release, answered := make(chan struct{}), make(chan struct{})
+	request.StillWanted = func() error { <-release; close(answered); return nil }
+	expect(t, d.Fence(within(t, time.Second), request), fence.Unknown)
+	close(release)
+	<-answered
+	// The controller counts before it answers, so a command that slipped out
+	// would be seen by the reading that follows it.
+	if check := d.Check(within(t, 5*time.Second), request.Device); check.Power != fence.PowerOn || c.Commands().ForceOff != 0 {
+		t.Errorf("check %+v, commands %+v", check, c.Commands())
+	}
+}
+
+func TestRedfishCheckSaysWhatToDoNext(t *testing.T) {
+	t.Parallel()
+	wrong := "wr0ng-pass-word"
+	other := startRedfish(t, nil)
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := socket.Addr().String()
+	_ = socket.Close()
+	type change func(*fence.Device, *redfish.Controller)
+	options := func(name, value string) change {
+		return func(d *fence.Device, _ *redfish.Controller) { d.Options = map[string]string{name: value} }
+	}
+	for name, test := range map[string]struct {
+		change change
+		faults redfish.Faults
+		start  func(*redfish.Options)
+		want   string
+	}{
+		"pinned":            {want: ""},
+		"insecure":          {change: options("insecure", "true"), want: ""},
+		"own authority":     {change: func(d *fence.Device, c *redfish.Controller) { d.Options = map[string]string{"ca": c.CertificatePEM()} }, want: ""},
+		"system's roots":    {change: options("auth", "session"), want: "option ca"},
+		"not so insecure":   {change: options("insecure", "false"), want: "option ca"},
+		"other authority":   {change: options("ca", other.CertificatePEM()), want: "option ca"},
+		"other certificate": {change: options("fingerprint", other.Fingerprint()), want: "not the pinned one"},
+		"both certificates": {change: func(d *fence.Device, c *redfish.Controller) {
+			d.Options["fingerprint"] = other.Fingerprint() + "," + c.Fingerprint()
+		}, want: ""},
+		"expired": {change: func(d *fence.Device, c *redfish.Controller) { d.Options = map[string]string{"ca": c.CertificatePEM()} },
+			start: func(o *redfish.Options) { o.ExpiredSince = time.Hour }, want: "outside its dates"},
+		"expired but pinned": {start: func(o *redfish.Options) { o.ExpiredSince = time.Hour }, want: ""},
+		"password":           {change: func(d *fence.Device, _ *redfish.Controller) { d.Password = fence.Secret(wrong) }, want: "check username and password"},
+		"basic password": {change: func(d *fence.Device, c *redfish.Controller) {
+			d.Password, d.Options["auth"] = fence.Secret(wrong), "basic"
+		}, want: "check username and password"},
+		"a printer":    {faults: redfish.Faults{Garbage: true}, want: "not a Redfish service"},
+		"elsewhere":    {faults: redfish.Faults{Redirect: "https://192.0.2.1"}, want: "points to another host"},
+		"no TLS":       {change: func(d *fence.Device, _ *redfish.Controller) { d.Address = plain.Listener.Addr().String() }, want: "does not speak TLS"},
+		"nobody there": {change: func(d *fence.Device, _ *redfish.Controller) { d.Address = closed }, want: "HTTPS service is enabled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, c := redfishDriver(), startRedfish(t, test.start)
+			c.SetFaults(test.faults)
+			device := redfishRequest(d, c).Device
+			if test.change != nil {
+				test.change(&device, c)
+			}
+			check := d.Check(within(t, 10*time.Second), device)
+			if (check.Problem == "") != (test.want == "") || !strings.Contains(check.Problem, test.want) {
+				t.Errorf("check %+v, want a problem that says %q", check, test.want)
+			}
+			if test.want == "" && (check.Power != fence.PowerOn || check.Identity != uuidOfOne) {
+				t.Errorf("check %+v", check)
+			}
+			if text := fmt.Sprintf("%#v", check); strings.Contains(text, secret) || strings.Contains(text, wrong) {
+				t.Errorf("the problem carries the password: %s", text)
+			}
+			if _, failed := c.Sessions(); failed > 1 {
+				t.Errorf("%d logins failed; an account locks after a few", failed)
+			}
+			t.Log(check.Problem)
+		})
+	}
+}
+
+func TestRedfishRefusesABoardWithoutForceOff(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.ResetTypes = []string{"On", "GracefulShutdown"} })
+	expect(t, d.Fence(within(t, 10*time.Second), redfishRequest(d, c)), fence.Unknown, "ForceOff is not among On, GracefulShutdown")
+	if got := c.Commands(); got.ForceOff+got.Graceful != 0 {
+		t.Errorf("commands %+v", got)
+	}
+}
+
+func TestRedfishPowerOn(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.On = false })
+	c.SetFaults(redfish.Faults{Conflict: true})
+	for range 2 {
+		if err := d.PowerOn(within(t, 5*time.Second), redfishRequest(d, c).Device); err != nil || !c.Power() {
+			t.Errorf("power %v, error %v", c.Power(), err)
+		}
+	}
+}
+
+func TestRedfishValidate(t *testing.T) {
+	sound := fence.Device{Name: "bmc1", Driver: KindRedfish, Address: "bmc1.example", Username: "operator.of.the.cluster", Password: secret}
+	pin := strings.Repeat("ab", 32)
+	for name, test := range map[string]struct {
+		options map[string]string
+		want    string
+	}{
+		"sound":         {nil, ""},
+		"pinned":        {map[string]string{"fingerprint": strings.ToUpper(pin[:62]) + ":ab", "auth": "basic", "identity": uuidOfOne}, ""},
+		"short pin":     {map[string]string{"fingerprint": "abcd"}, "64 hexadecimal digits"},
+		"odd auth":      {map[string]string{"auth": "digest"}, "session or basic"},
+		"odd ca":        {map[string]string{"ca": "/etc/ssl/ca.pem"}, "BEGIN CERTIFICATE"},
+		"odd insecure":  {map[string]string{"insecure": "yes"}, "say true"},
+		"two ways":      {map[string]string{"fingerprint": pin, "insecure": "true"}, "exclude each other"},
+		"typing error":  {map[string]string{"fingerprnt": pin}, "is not known"},
+		"IPMI's option": {map[string]string{"cipher": "3"}, "is not known"},
+	} {
+		device := sound
+		device.Options = test.options
+		err := New(KindRedfish, Options{}).Validate(device)
+		if (err == nil) != (test.want == "") || (err != nil && !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+	sound.Password = ""
+	if err := New(KindRedfish, Options{}).Validate(sound); err == nil {
+		t.Error("a device without a password is accepted")
+	}
+}
+
+// A list that points to itself must not keep the reader for ever.
+func TestRedfishEndsACircle(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	circle := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		_, _ = io.WriteString(w, `{"Systems": {"@odata.id": "/redfish/v1/Systems"}, "Members@odata.nextLink": "/redfish/v1/Systems", "Members": []}`)
+	}))
+	t.Cleanup(circle.Close)
+	d := redfishDriver()
+	device := deviceFor(d, circle.Listener.Addr().String())
+	device.Options = map[string]string{"insecure": "true", "auth": "basic"}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	check := d.Check(ctx, device)
+	if !strings.Contains(check.Problem, "not a Redfish service") || asked.Load() > 2*maxRequests {
+		t.Errorf("check %+v after %d requests", check, asked.Load())
+	}
+}
