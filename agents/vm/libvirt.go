@@ -91,9 +91,10 @@ func call[T any](ctx context.Context, slots chan struct{}, run func() (T, error)
 	}
 }
 
-// session is one connection to one libvirtd. Acts open their own, because
-// libvirtd serves only five requests of one client at a time and a migration
-// is one long request.
+// session is one connection to one libvirtd, used by one call at a time: two
+// threads on one connection crash the whole process, now and then, in
+// libvirt's client library before 10.3 (CVE-2024-4418; seen with 9.0). So acts
+// open their own sessions, and a long call has one to itself.
 type session struct {
 	conn *libvirt.Connect
 	// server is the process at the other end; unknown through a tunnel.
@@ -102,6 +103,8 @@ type session struct {
 	// lost is closed when the connection is gone.
 	lost chan struct{}
 	once sync.Once
+	// turn is held by the call under way.
+	turn chan struct{}
 
 	mu     sync.Mutex
 	users  int
@@ -110,7 +113,7 @@ type session struct {
 
 // dial connects and turns keepalive on.
 func (a *Agent) dial(ctx context.Context, uri string) (*session, error) {
-	s := &session{slots: a.slots, lost: make(chan struct{})}
+	s := &session{slots: a.slots, lost: make(chan struct{}), turn: make(chan struct{}, 1)}
 	before := a.table.Server(uri)
 	conn, err := call(ctx, a.slots, func() (*libvirt.Connect, error) {
 		conn, err := libvirt.NewConnect(uri)
@@ -194,18 +197,39 @@ func (s *session) hangUp() {
 	_, _ = s.conn.Close()
 }
 
-// ask runs one call on a session.
+// take waits for the session's turn and keeps it open; give ends both.
+func (s *session) take(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-s.lost:
+		return fmt.Errorf("%w: %w", errNotAsked, ErrDisconnected)
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errNotAsked, ctx.Err())
+	}
+	if !s.alive() || !s.enter() {
+		<-s.turn
+		return fmt.Errorf("%w: %w", errNotAsked, ErrDisconnected)
+	}
+	return nil
+}
+
+func (s *session) give() {
+	<-s.turn
+	s.leave()
+}
+
+// ask runs one call on a session, when no other is under way on it.
 func ask[T any](ctx context.Context, s *session, run func(*libvirt.Connect) (T, error), late func(T, error)) (T, error) {
 	var none T
-	if !s.alive() || !s.enter() {
-		return none, fmt.Errorf("%w: %w", errNotAsked, ErrDisconnected)
+	if err := s.take(ctx); err != nil {
+		return none, err
 	}
 	value, err := call(ctx, s.slots, func() (T, error) {
-		defer s.leave()
+		defer s.give()
 		return run(s.conn)
 	}, late)
 	if errors.Is(err, errNotAsked) {
-		s.leave()
+		s.give()
 	}
 	return value, err
 }

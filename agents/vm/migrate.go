@@ -46,6 +46,8 @@ type move struct {
 	apiURI         string
 	migrateURI     string
 	source, target *session
+	// carrier is a second session to the source for the one long call.
+	carrier *session
 	events         <-chan lifecycle
 	phases         []agents.Phase
 	// gone closes when the source's QEMU process, which holds the guest, has
@@ -102,8 +104,14 @@ func (m *move) connect(ctx context.Context) (err error) {
 		a.options.Tunnel.Release(m.act)
 		return err
 	}
+	if m.carrier, err = a.session(ctx); err != nil {
+		m.source.close()
+		a.options.Tunnel.Release(m.act)
+		return err
+	}
 	if m.target, err = a.dial(ctx, m.apiURI); err != nil {
 		m.source.close()
+		m.carrier.close()
 		a.options.Tunnel.Release(m.act)
 		return fmt.Errorf("reach the hypervisor of %s: %w", m.targetName, err)
 	}
@@ -113,6 +121,7 @@ func (m *move) connect(ctx context.Context) (err error) {
 
 func (m *move) hangUp() {
 	m.source.close()
+	m.carrier.close()
 	m.target.close()
 	m.agent.options.Tunnel.Release(m.act)
 }
@@ -166,7 +175,7 @@ func (m *move) send(ctx context.Context) error {
 	done := make(chan error, 1)
 	m.phase("migration sent")
 	go func() {
-		done <- m.agent.journaled(calling, m.source, m.uuid, proof.Migrate, m.act, func(conn *libvirt.Connect) error {
+		done <- m.agent.journaled(calling, m.carrier, m.uuid, proof.Migrate, m.act, func(conn *libvirt.Connect) error {
 			domain, err := conn.LookupDomainByUUIDString(m.uuid)
 			if err != nil {
 				return err
