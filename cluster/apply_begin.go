@@ -118,7 +118,7 @@ func (t *transaction) disksFree(service Service) string {
 
 func (c Begin) intent(t *transaction, n Member) *Intent {
 	return &Intent{
-		Kind: c.Intent, Index: t.index, Generation: t.Generation, At: t.at, Node: n.Name, Incarnation: n.Incarnation,
+		Kind: c.Intent, Index: t.index, Generation: t.Generation, Place: len(t.events), At: t.at, Node: n.Name, Incarnation: n.Incarnation,
 		Definition: c.Definition, Purpose: c.Purpose, Kill: c.Kill, By: c.By, Why: c.Why,
 	}
 }

@@ -312,7 +312,9 @@ func (t *transaction) holderGone(service Service, h Holder, cause uint64, proof 
 			service.Owner, service.LastOwner = "", h.Node
 		}
 		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
-			service = t.askBothEnds(service, h.Node+" is out of the migration")
+			why := h.Node + " is out of the migration"
+			t.tell(Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause, Why: sentence(why+", what is left at the other end is looked at", proof)})
+			service = t.askBothEnds(service, why)
 		}
 		t.settleMigration(service)
 		return

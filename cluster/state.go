@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -240,9 +241,11 @@ const (
 // Intent is a decision that is in the log and not yet done.
 type Intent struct {
 	Kind IntentKind `json:"kind"`
-	// Index and Generation name the act.
+	// Index, Generation and Place name the act. Place is that of its event in the
+	// entry, because one entry can begin acts on many services.
 	Index      uint64    `json:"index"`
 	Generation uint64    `json:"generation"`
+	Place      int       `json:"place,omitempty"`
 	At         time.Time `json:"at"`
 	Node       string    `json:"node"`
 	// Incarnation of Node and of Target at the time of the decision (law L2).
@@ -265,6 +268,17 @@ type Intent struct {
 	// Twice: both ends were seen running. Nothing is destroyed any more; a person
 	// has to choose.
 	Twice bool `json:"twice,omitempty"`
+}
+
+// Act is the name of the act in its present round. No other act of the cluster
+// has it: migrations take their way through the tunnel by it, and two that met
+// there would mix their guests' memory.
+func (i Intent) Act() string {
+	name := fence.Act(i.Generation, i.Index, i.Place)
+	if i.Asked > 0 {
+		name += fmt.Sprintf(".%d", i.Asked)
+	}
+	return name
 }
 
 // Fence is an open fence intent.

@@ -25,8 +25,8 @@ const (
 // service. It is complete: an executor needs nothing else.
 type Duty struct {
 	Kind DutyKind
-	// Act names it: generation.index.ordinal. The same act is never handed out
-	// twice by one incarnation.
+	// Act names it: generation.index.place, then the round. The same act is never
+	// handed out twice by one incarnation.
 	Act string
 	// Index is the intent's index, Ordinal tells acts of one intent apart.
 	Index       uint64
@@ -114,7 +114,7 @@ func vmDuty(s *State, service Service, n Member, kind DutyKind) Duty {
 	d := Duty{Kind: kind, Service: service.Spec.Name, Spec: service.Spec, Incarnation: n.Incarnation}
 	if service.Intent != nil {
 		d.Index, d.Ordinal = service.Intent.Index, service.Intent.Asked
-		d.Act = fence.Act(service.Intent.Generation, d.Index, d.Ordinal)
+		d.Act = service.Intent.Act()
 		if kind == DutyStart {
 			d.Spec.Definition = service.Intent.Definition
 			d.Definition, _ = s.Blobs.Get(service.Intent.Definition)

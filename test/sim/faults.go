@@ -30,6 +30,7 @@ func History(seed int64, trace func(string)) *World {
 	for at := 6 * time.Second; at < faultsFor; at += w.between(100*time.Millisecond, 4*time.Second) {
 		w.After(at-w.Now, func() { w.fault(nodes) })
 	}
+	w.strikeBusy()
 	w.Run(faultsFor, nil)
 	w.calm()
 	deadline := w.Now + calmBound
@@ -121,6 +122,35 @@ func (w *World) fault(nodes []string) {
 	default:
 		w.disturb(h, nodes)
 	}
+}
+
+// strikeBusy strikes where it hurts most, now and then: a host, or its daemon,
+// in the middle of an act.
+func (w *World) strikeBusy() {
+	w.every(20*time.Millisecond, func() {
+		if w.Now > faultsFor || !w.chance(150) {
+			return
+		}
+		s := w.State()
+		for _, name := range s.Services.Keys() {
+			service, _ := s.Services.Get(name)
+			if service.Intent == nil || w.chance(2) {
+				continue
+			}
+			h := w.Hosts[service.Intent.Node]
+			if target := w.Hosts[service.Intent.Target]; target != nil && w.chance(2) {
+				h = target
+			}
+			if w.chance(3) {
+				h.BMC = BMCMute // the machine may boot before anybody knows
+				h.PowerOff()
+			} else {
+				h.KillDaemon()
+			}
+			w.After(w.between(100*time.Millisecond, 6*time.Second), func() { h.Boot(); h.StartDaemon(); h.BMC = BMCWorks })
+			return
+		}
+	})
 }
 
 // disturb is what happens to services: by themselves, or by people.

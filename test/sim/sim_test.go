@@ -57,3 +57,26 @@ func TestOneSeedIsOneHistory(t *testing.T) {
 		t.Error("hardly anything happened in seed 7")
 	}
 }
+
+// TestHistoriesAreEventful: a simulation in which nothing happens finds nothing.
+func TestHistoriesAreEventful(t *testing.T) {
+	wanted := map[string]int{
+		"confirmed off by": 0, "fence attempt by": 0, "booted anew": 0, "moved live": 0, "did not end clean": 0,
+		"both ends of the migration are asked": 0, "is out of the migration": 0, "the migration is undone": 0, "start failed": 0, "the guest crashed": 0,
+		"disappeared from": 0, "fails back live": 0, "what became of the start": 0, "what became of the stop": 0, "leaves": 0, "does not answer": 0,
+	}
+	for seed := int64(1001); seed <= 1040; seed++ {
+		History(seed, func(line string) {
+			for text := range wanted {
+				if strings.Contains(line, text) {
+					wanted[text]++
+				}
+			}
+		})
+	}
+	for text, count := range wanted {
+		if count == 0 {
+			t.Errorf("in no history anything was %q", text)
+		}
+	}
+}
