@@ -69,6 +69,7 @@ var rooms = []room{
 	{"internal/...", []string{"internal/api", "internal/cli", "internal/config", "internal/nearest", "internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents"},
 		"floor 2: never the run loop, the log or a driver"},
 	{"cmd/clusterd", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 4: the daemon's own command may link everything"},
+	{"cmd/clusterd-doorkeeper", []string{"agents/vm/doorkeeper"}, "floor 4: libvirt waits for the doorkeeper, so it links nothing but its question"},
 	{"cmd/...", []string{"internal/api", "internal/cli", "internal/nearest", "cluster", "domain", "resources", "fence"}, "floor 4: thin clients start fast and link neither Raft nor libvirt"},
 	{"test/sim", []string{"cluster", "domain", "resources", "fence"}, "the simulated world pretends everything but the mind"},
 	{"test/...", []string{"..."}, "tests may know everything"},
