@@ -159,6 +159,9 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 		return err
 	}
 	name := c.Args().First()
+	if c.NArg() > 1 {
+		return usage("node %s takes one NODE, not %d", op, c.NArg())
+	}
 	if name == "" && op == "leave" {
 		status, err := client.Status(c.Context, false)
 		if err != nil {

@@ -25,7 +25,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := newApp().RunContext(ctx, os.Args); err != nil {
+	app := newApp()
+	words, err := ordered(app, os.Args)
+	if err == nil {
+		err = app.RunContext(ctx, words)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "clusterd: "+describe(err))
 		os.Exit(exitCode(err))
 	}
@@ -35,7 +40,7 @@ func main() {
 var errUsage = errors.New("wrong use")
 
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) {
+	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) {
 		return 2
 	}
 	return 1
