@@ -44,14 +44,12 @@ type story struct {
 
 // cut is one power cut and what the cluster was just before.
 type cut struct {
-	node   string
-	role   string
-	at     time.Time
-	index  uint64
-	owned  []string
-	nonce  string
-	moved  []string
-	ticked uint64
+	node  string
+	role  string
+	at    time.Time
+	index uint64
+	owned []string
+	nonce string
 }
 
 // tell plays the story on a world. On failure the daemons' own words follow.
@@ -59,7 +57,7 @@ func tell(ctx context.Context, t *teller, world stage.World) error {
 	s := &story{teller: t, cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "demo", Domains: domains, Services: services, Probes: world.Label() == ""}}}
 	s.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
 	var err error
-	for _, step := range []func(context.Context) error{s.found, s.start, s.moveLive, s.loseOwner, s.return1, s.loseLeader, s.return2, s.judge} {
+	for _, step := range []func(context.Context) error{s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.judge} {
 		if err = step(ctx); err != nil {
 			break
 		}
