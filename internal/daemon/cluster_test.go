@@ -302,13 +302,17 @@ func (s *site) ask(at string, who caller, method, path string, body any) (int, [
 }
 
 func (s *site) askFor(ctx context.Context, at string, who caller, method, path string, body any) (int, []byte) {
+	return askHandler(ctx, s.members[at].handler, who, method, path, body)
+}
+
+func askHandler(ctx context.Context, handler http.Handler, who caller, method, path string, body any) (int, []byte) {
 	content, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
 	request := httptest.NewRequestWithContext(context.WithValue(ctx, callerKey{}, who), method, path, bytes.NewReader(content))
 	recorder := httptest.NewRecorder()
-	s.members[at].handler.ServeHTTP(recorder, request)
+	handler.ServeHTTP(recorder, request)
 	return recorder.Code, recorder.Body.Bytes()
 }
 

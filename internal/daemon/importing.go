@@ -12,11 +12,17 @@ import (
 
 // Importer takes existing VMs of this host in.
 type Importer interface {
-	// Dump returns the definition of a VM by the hypervisor's name.
-	Dump(ctx context.Context, title string) (definition, uuid string, err error)
+	// Dump returns a VM by the hypervisor's name.
+	Dump(ctx context.Context, title string) (Imported, error)
 	// Unpersist removes the persistent definition and keeps the guest, its NVRAM
 	// and its TPM state.
 	Unpersist(ctx context.Context, uuid string) error
+}
+
+// Imported is a VM as the hypervisor has it.
+type Imported struct {
+	Definition, UUID string
+	Running          bool
 }
 
 // importLimit bounds the whole import.
@@ -48,22 +54,22 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 	if d.options.Importer == nil {
 		return refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.name)
 	}
-	definition, uuid, err := d.options.Importer.Dump(ctx, asked.Title)
+	vm, err := d.options.Importer.Dump(ctx, asked.Title)
 	if err != nil {
 		return refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
 	}
-	name, err := d.declareImported(ctx, asked, definition, who.Name)
+	name, err := d.declareImported(ctx, asked, vm, who.Name)
 	if err != nil {
 		return err
 	}
-	if err := d.options.Importer.Unpersist(ctx, uuid); err != nil {
+	if err := d.options.Importer.Unpersist(ctx, vm.UUID); err != nil {
 		return refuse(http.StatusConflict, "refused", "%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
 	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: name + " is managed now; its guest was not touched"})
 	return nil
 }
 
-func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, definition, by string) (string, error) {
+func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, vm Imported, by string) (string, error) {
 	if err := d.log.Verify(ctx); err != nil {
 		return "", err
 	}
@@ -72,7 +78,7 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, d
 	if root.Services.Has(name) {
 		return name, nil // an import that was cut short is finished
 	}
-	text, err := config.AddService(root.Config.Text, root.Cluster, name, asked.Domain, definition)
+	text, err := config.AddService(root.Config.Text, root.Cluster, name, asked.Domain, vm.Definition, vm.Running)
 	if err != nil {
 		return "", refuse(http.StatusConflict, "refused", "%v", err)
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -75,8 +76,9 @@ func (s *site) trouble(random *rand.Rand) []string {
 		case "move":
 			asked := api.Request{ID: fmt.Sprint("move ", i), Op: cluster.OpMigrate, Service: "vm:" + string("abc"[random.IntN(3)]), Node: node}
 			at := threeNodes[random.IntN(3)]
-			if s.members[at].daemon != nil {
-				go s.ask(at, rootUser, "POST", api.PathRequests, asked)
+			if m := s.members[at]; m.daemon != nil {
+				handler := m.handler
+				go askHandler(context.Background(), handler, rootUser, "POST", api.PathRequests, asked)
 			}
 		}
 		time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond)
@@ -102,6 +104,7 @@ func (s *site) mendAll() {
 // allRun tells whether every service runs once, where the cluster says. A host
 // that was fenced meanwhile is booted, as a watchful administrator would.
 func (s *site) allRun() bool {
+	s.t.Helper()
 	for _, name := range threeNodes {
 		if !s.world.powered(name) {
 			s.boot(name)

@@ -171,7 +171,10 @@ func (s *server) guard(a access, handle handler) http.HandlerFunc {
 // fail turns an error into a Failure with the code that the tools know.
 func (s *server) fail(w http.ResponseWriter, err error) {
 	var failure *refused
+	var theirs api.Failure // another node's word, passed on as it is
 	switch {
+	case errors.As(err, &theirs):
+		writeJSON(w, http.StatusConflict, theirs)
 	case errors.As(err, &failure):
 		writeJSON(w, failure.status, failure.Failure)
 	case errors.Is(err, quorum.ErrNoLeader), errors.Is(err, quorum.ErrNotLeader):

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // token makes a join token; the cluster keeps only the hash of its secret.
@@ -64,6 +66,9 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
 		return err
 	}
 	root := d.replica.Root()
+	if passed, err := s.joinAtLeader(w, r, root, asked); passed || err != nil {
+		return err
+	}
 	secret, err := base64.RawURLEncoding.DecodeString(asked.Secret)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "bad_request", "the secret cannot be read")
@@ -78,6 +83,9 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
 	request, err := pki.ParseRequest([]byte(asked.Request))
 	if err != nil || request.Name != asked.Node {
 		return refuse(http.StatusBadRequest, "bad_request", "the certificate request is not one of node %s", asked.Node)
+	}
+	if err := s.dropVote(r.Context(), root, token, asked.Node); err != nil {
+		return err
 	}
 	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint, HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
 	applied, err := d.propose(r.Context(), command)
@@ -99,6 +107,41 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
 	members[d.name] = d.address
 	delete(members, asked.Node)
 	writeJSON(w, http.StatusOK, api.JoinReply{ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority, GossipKey: d.gossipKey, Members: members})
+	return nil
+}
+
+// joinAtLeader passes a join on to the leader, which alone may change the log's
+// members. It tells whether the answer was given.
+func (s *server) joinAtLeader(w http.ResponseWriter, r *http.Request, root *cluster.State, asked api.JoinRequest) (bool, error) {
+	d := s.daemon
+	leader := d.role.Load().leader
+	if leader == d.name {
+		return false, nil
+	}
+	n, known := root.Nodes.Get(leader)
+	if !known {
+		return true, quorum.ErrNoLeader
+	}
+	var reply api.JoinReply
+	if err := d.ask(r.Context(), leader, n.Address, http.MethodPost, api.PathJoin, asked, &reply); err != nil {
+		return true, err
+	}
+	writeJSON(w, http.StatusOK, reply)
+	return true, nil
+}
+
+// dropVote takes the machine that is to be replaced out of the log before its
+// successor gets the name: the successor comes with an empty log, and a vote in
+// the old one's place could make acknowledged entries vanish (law L7).
+func (s *server) dropVote(ctx context.Context, root *cluster.State, token cluster.Token, node string) error {
+	if token.Replace != node || !root.Nodes.Has(node) {
+		return nil
+	}
+	for _, m := range s.daemon.log.Members() {
+		if m.ID == node {
+			return s.daemon.log.Remove(ctx, node)
+		}
+	}
 	return nil
 }
 

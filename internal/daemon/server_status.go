@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -126,7 +127,7 @@ func unprotected(root *cluster.State, node string) string {
 		usable := len(level.Devices) > 0
 		for _, device := range level.Devices {
 			check, asked := root.Checks.Get(device)
-			usable = usable && asked && check.Problem == ""
+			usable = usable && asked && distrust(root, node, device, check) == ""
 		}
 		if usable {
 			return ""
@@ -134,9 +135,25 @@ func unprotected(root *cluster.State, node string) string {
 	}
 	device := levels[0].Devices[0]
 	if check, asked := root.Checks.Get(device); asked {
-		return "fence device " + device + ": " + check.Problem
+		return "fence device " + device + ": " + distrust(root, node, device, check)
 	}
 	return "fence device " + device + " was not asked yet"
+}
+
+// distrust says why a device's last answer is not enough to fence the node
+// with: it had a problem, or it is not known to be this machine's (law L3).
+func distrust(root *cluster.State, node, device string, check cluster.DeviceCheck) string {
+	n, _ := root.Nodes.Get(node)
+	assumed := root.Document.Devices[device].Options["identity"]
+	switch {
+	case check.Problem != "":
+		return check.Problem
+	case check.Identity == "" && assumed == "":
+		return "it does not tell whose it is, so its off would prove nothing"
+	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) && !fence.SamePlatform(check.Identity, assumed):
+		return "it tells the hardware UUID " + check.Identity + ", " + node + " has " + n.HardwareUUID + ": it belongs to another machine"
+	}
+	return ""
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error {

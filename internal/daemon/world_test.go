@@ -295,14 +295,13 @@ func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Re
 	if g := a.world.hosts[a.node].guests[uuid]; g != nil {
 		g.leaving = true
 	}
-	a.world.hosts[move.Target].calls[uuid]++
 	a.world.mu.Unlock()
+	a.world.expect(move.Target, uuid)
 	move.Progress(agents.Progress{Phase: "copying", BytesTotal: 100})
 	result := agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: "the caller did not wait for the end"}
 	moved := false
 	seen := a.world.call(ctx, a.node, uuid, migrateTakes, func(h *host) {
 		target := a.world.hosts[move.Target]
-		target.calls[uuid] = max(0, target.calls[uuid]-1)
 		if g := h.guests[uuid]; g != nil && target.on && a.world.reach(a.node, move.Target) {
 			delete(h.guests, uuid)
 			target.guests[uuid] = &guest{running: true}
@@ -315,6 +314,23 @@ func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Re
 		return agents.Result{OK: true, Source: agents.Absent, Target: agents.Running, Total: migrateTakes, Downtime: 20 * time.Millisecond}
 	}
 	return result
+}
+
+// expect keeps a target from saying that a guest is not there as long as it may
+// still arrive, whatever becomes of the source.
+func (w *world) expect(target, uuid string) {
+	w.mu.Lock()
+	boot := w.hosts[target].boots
+	w.hosts[target].calls[uuid]++
+	w.mu.Unlock()
+	go func() {
+		time.Sleep(migrateTakes + time.Millisecond)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if h := w.hosts[target]; h.on && h.boots == boot {
+			h.calls[uuid]--
+		}
+	}()
 }
 
 func (a *hypervisor) Changes() <-chan agents.Observation { return a.changes }
