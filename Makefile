@@ -6,11 +6,12 @@ BIN     := bin
 N       ?= 10
 SIM     ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -X github.com/clusterd/clusterd/internal/daemon.Version=$(VERSION)
+LDFLAGS := -X github.com/clusterd/clusterd/internal/daemon.Version=$(VERSION) -X github.com/clusterd/clusterd/internal/cli.Version=$(VERSION)
 
 DESTDIR ?=
-PREFIX  ?= /usr/local
-SBINDIR ?= $(PREFIX)/sbin
+# Not below /usr/local: the AppArmor profile of Debian's libvirtd lets its hooks
+# run programs from /usr/sbin only.
+SBINDIR ?= /usr/sbin
 UNITDIR ?= /etc/systemd/system
 
 ROOT    := $(filter 0,$(shell id -u))
@@ -104,7 +105,7 @@ vet: tools-present ## look for faults and unformatted files
 clean: ## remove what was built
 	rm -rf $(BIN)
 
-install: ## install bin/ and the systemd units (after make build; DESTDIR and PREFIX as usual)
+install: ## install bin/ and the systemd units (after make build; DESTDIR and SBINDIR as usual)
 	@test -x $(BIN)/clusterd || { echo "make: nothing is built yet; run: make build" >&2; exit 1; }
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/clusterd
 	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(BIN)/clusterd-doorkeeper $(DESTDIR)$(SBINDIR)/

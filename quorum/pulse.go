@@ -289,7 +289,8 @@ func (p *Pulse) take(bytes []byte, generation uint64) bool {
 		peer.challenge = randomNumber()
 	}
 	peer.session, peer.sequence, peer.echo = beat.session, beat.sequence, beat.challenge
-	if beat.generation < generation {
+	// Zero is a daemon that has not read its generation yet; being alive it is.
+	if beat.generation != 0 && beat.generation < generation {
 		p.refused++
 		return false
 	}

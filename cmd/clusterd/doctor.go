@@ -25,9 +25,9 @@ func newImporter(agent agents.Agent) daemon.Importer {
 }
 
 // Dump implements daemon.Importer.
-func (i importer) Dump(ctx context.Context, title string) (definition, uuid string, err error) {
+func (i importer) Dump(ctx context.Context, title string) (daemon.Imported, error) {
 	d, err := i.agent.DumpForImport(ctx, title)
-	return d.XML, d.UUID, err
+	return daemon.Imported{Definition: d.XML, UUID: d.UUID, Running: d.Running}, err
 }
 
 // Unpersist implements daemon.Importer.

@@ -6,10 +6,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// AddService returns the text of a document with one more service at its end.
+// AddService returns the text of a document with one more service at its end;
+// without autostart it stays down until it is enabled.
 // An empty text is a document that names only its cluster. What was written
 // before keeps its comments; its layout may be normalised.
-func AddService(text, cluster, name, domain, definition string) (string, error) {
+func AddService(text, cluster, name, domain, definition string, autostart bool) (string, error) {
 	if onlyComments(text) {
 		text = "cluster: " + cluster + "\n"
 	}
@@ -36,6 +37,10 @@ func AddService(text, cluster, name, domain, definition string) (string, error) 
 	service := &yaml.Node{Kind: yaml.MappingNode}
 	if domain != "" {
 		service.Content = append(service.Content, scalar("domain"), scalar(domain))
+	}
+	if !autostart {
+		no := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "false"}
+		service.Content = append(service.Content, scalar("autostart"), no)
 	}
 	body := scalar(definition)
 	body.Style = yaml.LiteralStyle

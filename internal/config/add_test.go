@@ -15,7 +15,7 @@ func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			definition := "<domain>\n  <name>new</name>\n  <uuid>" + uuidA + "</uuid>\n</domain>\n"
-			added, err := AddService(text, "alpha", "vm:new", "", definition)
+			added, err := AddService(text, "alpha", "vm:new", "", definition, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +30,7 @@ func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
 			if len(changes) != 1 || !strings.HasPrefix(changes[0], "service vm:new: is added") {
 				t.Errorf("the changes are %q", changes)
 			}
-			if _, err := AddService(added, "alpha", "vm:new", "", definition); err == nil {
+			if _, err := AddService(added, "alpha", "vm:new", "", definition, true); err == nil {
 				t.Error("a service was added twice")
 			}
 		})
