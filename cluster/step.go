@@ -75,6 +75,17 @@ type Output struct {
 	Test []string
 	// Notes are the leader's: what was not done, and why.
 	Notes []Note
+	// Planned is what the leader decided from, in a Step in which it proposed
+	// something of it; nil otherwise.
+	Planned *Planned
+}
+
+// Planned is one run of Plan: what went in and what came out, so that it can be
+// run again later. Nothing in it changes any more.
+type Planned struct {
+	State    *State
+	View     View
+	Decision Decision
 }
 
 // Node is the mind of one node. It is owned by one goroutine.
@@ -264,7 +275,11 @@ func (n *Node) lead(now, tick time.Duration, in Input, out *Output) {
 	for i, c := range decision.Commands {
 		keys[i] = planKey(c)
 	}
+	before := len(out.Propose)
 	n.proposeOnce(now, keys, decision.Commands, true, out)
+	if len(out.Propose) > before {
+		out.Planned = &Planned{State: in.State, View: n.view.clone(), Decision: decision}
+	}
 }
 
 // rest measures how long things have been waiting: an open fence intent without

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -39,6 +40,13 @@ type View struct {
 	// the last one.
 	Quiet  time.Duration
 	Newest uint64
+}
+
+// clone is for who keeps a View while this node goes on measuring. The verdicts
+// are shared: they are replaced whole.
+func (v View) clone() View {
+	v.Contacts, v.Resting, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Resting), maps.Clone(v.Stuck)
+	return v
 }
 
 // Contactwatch measures the silence of one node.
