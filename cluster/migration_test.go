@@ -113,7 +113,21 @@ func TestBothEndsDie(t *testing.T) {
 		b.must(b.shoot(node, "node3"))
 		b.must(b.shot(node, fence.Confirmed))
 	}
-	b.is("vm:a", resources.Recovering, "")
+	b.is("vm:a", resources.Recovering, "", "node3", "node4", "node5")
+}
+
+// The target boots anew and the guest arrives on its new boot, where nobody
+// held it: it must be found before it is started again.
+func TestAGuestThatArrivesOnANewBootOfTheTarget(t *testing.T) {
+	b := moving(t)
+	b.up("node2", "node2-boot-2")
+	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
+	b.is("vm:a", resources.Recovering, "", "node1", "node2", "node3")
+	b.refused(b.startOf("vm:a", "node1"), "")
+	b.must(b.looked("vm:a", "node2", resources.Running))
+	b.must(b.looked("vm:a", "node1", resources.Absent))
+	b.must(b.looked("vm:a", "node3", resources.Absent))
+	b.is("vm:a", resources.Started, "node2", "node2")
 }
 
 // Every settled end of the source with a copy that does not run at the target

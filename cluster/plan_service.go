@@ -298,6 +298,8 @@ func (p *planner) planLeftover(service Service) bool {
 		}
 		switch {
 		case failedHere, h.Condition == string(resources.Crashed):
+		case h.Condition == string(resources.Incoming) && len(service.Holders) == 1:
+			// Nothing is left that could complete this copy.
 		case h.Condition == string(resources.Unknown):
 			continue
 		case !h.Creating:

@@ -143,11 +143,14 @@ func (t *transaction) endMigration(service Service, source, target string) {
 	if t.adoptLast(service) {
 		return
 	}
+	// A target that booted anew in between may have got the guest on its new boot,
+	// where nobody held it; so every node in touch is asked first (law L1).
+	service = t.askReachable(service, "")
 	state := resources.Recovering
 	if !service.Enabled {
 		state = resources.Disabled
 	}
-	service = t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: "the migration ended with the guest at neither end: it is started again"})
+	service = t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: "the migration ended with the guest at neither end: every node in touch is asked, then it is started again"})
 	service = t.answer(service, codeFailure, service.Reason, OpMigrate)
 	t.atRest(service)
 }

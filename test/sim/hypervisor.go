@@ -4,6 +4,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -174,8 +175,12 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 	w := h.world
 	v.moving = true
 	targetBoot, sourceBoot := target.boot, h.boot
-	w.After(w.between(20*time.Millisecond, 60*time.Millisecond), func() {
-		if v.gone() || !w.linked(h, target) || !target.Libvirt || target.vms[v.service] != nil || v.condition != resources.Running {
+	connecting := w.between(20*time.Millisecond, 60*time.Millisecond)
+	if w.chance(4) {
+		connecting = w.between(connecting, 3*time.Second) // the target has nothing of it until then
+	}
+	w.After(connecting, func() {
+		if v.gone() || !w.linked(h, target) || !target.Libvirt || !target.doorkeeper(v) || target.vms[v.service] != nil || v.condition != resources.Running {
 			v.moving = false
 			done(NotMoved, nil)
 			return
@@ -188,6 +193,16 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 			done(end, arriving)
 		})
 	})
+}
+
+// doorkeeper is libvirt's hook: no managed VM comes up without an intent in
+// force on this node, nor while the daemon is down.
+func (h *Host) doorkeeper(v *vm) bool {
+	if h.daemon == nil {
+		return false
+	}
+	_, may, _ := cluster.Passable(h.state, h.Name, v.uuid)
+	return may
 }
 
 // arrive ends the copying.

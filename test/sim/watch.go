@@ -10,8 +10,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// quietEntries may still come in a world where all is settled.
-const quietEntries = 2
+// quietWindows are how often a settled world is given three seconds to become
+// quiet; a failback may still be on its way.
+const quietWindows = 10
 
 // bytesEvery is how often whole States are compared; in between, what Apply
 // answered is.
@@ -105,15 +106,18 @@ func (w *World) watchExecution(v *vm) {
 	}
 }
 
-// watchQuiet lets a settled world go on for a while: nothing is proposed any
-// more, least of all what is refused again and again.
+// watchQuiet lets a settled world go on until nothing is proposed any more,
+// least of all what is refused again and again.
 func (w *World) watchQuiet() {
-	w.Run(w.Now+2*time.Second, nil) // the last answers arrive
 	before := len(w.log)
-	w.Run(w.Now+3*time.Second, nil)
-	if grown := w.log[before:]; len(grown) > quietEntries {
-		w.violate("%d entries in a settled world, the last: %s", len(grown), grown[len(grown)-1].data)
+	for range quietWindows {
+		before = len(w.log)
+		w.Run(w.Now+3*time.Second, nil)
+		if len(w.log) == before {
+			return
+		}
 	}
+	w.violate("a settled world does not become quiet, the last entry: %s", w.log[len(w.log)-1].data)
 }
 
 // watchIntent holds "intent before effect": the act's entry is in the log, and
