@@ -16,6 +16,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -77,6 +78,7 @@ type Daemon struct {
 	replica     *replica
 	box         *mailbox
 	hands       *hands
+	plans       *recorder.Recorder
 	checks      checkBook
 	role        atomic.Pointer[role]
 	notes       atomic.Pointer[[]cluster.Note]
@@ -110,6 +112,7 @@ func New(options Options) (*Daemon, error) {
 	d.role.Store(&role{})
 	d.notes.Store(&[]cluster.Note{})
 	d.hands = newHands(d)
+	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name, Logger: d.logger})
 	if d.boot, err = BootID(options.Node); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 //	recovery.json       the generation to begin after `clusterd recover`
 //	restore.json        the state to begin with after `clusterd restore` (0600)
 //	raft/               the replicated log and its snapshots
+//	plans/              what the leader planned from, without secrets (0600)
 type Folder string
 
 // ErrNoCluster is returned when the folder belongs to no cluster yet.
@@ -55,6 +56,9 @@ func (f Folder) path(name string) string { return filepath.Join(string(f), name)
 
 // LogDir is where the replicated log lies.
 func (f Folder) LogDir() string { return f.path("raft") }
+
+// PlansDir is where the records of plans lie, for `clusterd replay`.
+func (f Folder) PlansDir() string { return f.path("plans") }
 
 // Membership reads membership.json. ErrNoCluster is returned when there is none.
 func (f Folder) Membership() (Membership, error) {

@@ -29,6 +29,9 @@ func (d *Daemon) loop(ctx context.Context) {
 		in.Leader, in.Leading = role.leader, role.leading
 		out := mind.Step(time.Since(started), in)
 		d.notes.Store(&out.Notes)
+		if out.Planned != nil {
+			d.plans.Keep(out.Planned, time.Now())
+		}
 		for _, p := range out.Propose {
 			d.carry(ctx, p)
 		}
