@@ -110,12 +110,12 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
 	return nil
 }
 
-// joinAtLeader passes a join on to the leader, which alone may change the log's
-// members. It tells whether the answer was given.
+// joinAtLeader passes the join of a replacement on to the leader, which alone may
+// change the log's members. It tells whether the answer was given.
 func (s *server) joinAtLeader(w http.ResponseWriter, r *http.Request, root *cluster.State, asked api.JoinRequest) (bool, error) {
 	d := s.daemon
 	leader := d.role.Load().leader
-	if leader == d.name {
+	if token, known := root.Tokens.Get(asked.TokenID); !known || token.Replace == "" || leader == d.name {
 		return false, nil
 	}
 	n, known := root.Nodes.Get(leader)
