@@ -296,13 +296,13 @@ func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Re
 		g.leaving = true
 	}
 	a.world.mu.Unlock()
-	a.world.expect(move.Target, uuid)
+	targetBoot := a.world.expect(move.Target, uuid)
 	move.Progress(agents.Progress{Phase: "copying", BytesTotal: 100})
 	result := agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: "the caller did not wait for the end"}
 	moved := false
 	seen := a.world.call(ctx, a.node, uuid, migrateTakes, func(h *host) {
 		target := a.world.hosts[move.Target]
-		if g := h.guests[uuid]; g != nil && target.on && a.world.reach(a.node, move.Target) {
+		if g := h.guests[uuid]; g != nil && target.on && target.boots == targetBoot && a.world.reach(a.node, move.Target) {
 			delete(h.guests, uuid)
 			target.guests[uuid] = &guest{running: true}
 			moved = true
@@ -318,9 +318,9 @@ func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Re
 
 // expect keeps a target from saying that a guest is not there as long as it may
 // still arrive, whatever becomes of the source.
-func (w *world) expect(target, uuid string) {
+func (w *world) expect(target, uuid string) (boot int) {
 	w.mu.Lock()
-	boot := w.hosts[target].boots
+	boot = w.hosts[target].boots
 	w.hosts[target].calls[uuid]++
 	w.mu.Unlock()
 	go func() {
@@ -331,6 +331,7 @@ func (w *world) expect(target, uuid string) {
 			h.calls[uuid]--
 		}
 	}()
+	return boot
 }
 
 func (a *hypervisor) Changes() <-chan agents.Observation { return a.changes }
