@@ -18,6 +18,7 @@ import (
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/fence"
+	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/fence/power"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
@@ -50,6 +51,8 @@ func run(c *urfave.Context) error {
 		Drivers: map[string]fence.Driver{
 			power.KindIPMI:     power.New(power.KindIPMI, power.Options{Logger: logger}),
 			power.KindIPMITool: power.New(power.KindIPMITool, power.Options{Logger: logger}),
+			power.KindRedfish:  power.New(power.KindRedfish, power.Options{Logger: logger}),
+			fenceagent.Kind:    fenceagent.New(fenceagent.Options{Logger: logger}),
 		},
 	}
 	if node.Simulate != nil {

@@ -17,7 +17,7 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	}
 	p.places.devices[name] = key
 	d := fence.Device{Name: name}
-	var password, passwordFile *yaml.Node
+	var password, passwordFile, options *yaml.Node
 	what := "device " + name
 	p.mapping(value, what, fields{
 		"driver":        p.choice(&d.Driver, "the driver of "+what, Drivers...),
@@ -25,11 +25,15 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 		"username":      p.text(&d.Username, "the username of "+what),
 		"password":      func(node *yaml.Node) { password = node },
 		"password_file": func(node *yaml.Node) { passwordFile = node },
-		"options":       func(node *yaml.Node) { d.Options = p.options(what, node) },
+		"options":       func(node *yaml.Node) { options, d.Options = node, p.options(what, node) },
 	})
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
-		p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
+		// Some agents need none: a serial line, a cloud.
+		if d.Driver != "agent" {
+			p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
+		}
+		p.checkOptions(d.Driver, what, deviceNodes{key: key, options: options, password: password})
 	}
 	switch {
 	case password != nil && passwordFile != nil:

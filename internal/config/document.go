@@ -28,7 +28,7 @@ const (
 const Mask = "********"
 
 // Drivers are the fence drivers a device may name.
-var Drivers = []string{"ipmi", "ipmitool", "simulated"}
+var Drivers = []string{"agent", "ipmi", "ipmitool", "redfish", "simulated"}
 
 // Timings are the timing profiles a document may name.
 var Timings = []string{"fast", "normal", "relaxed"}
