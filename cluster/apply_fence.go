@@ -40,7 +40,11 @@ func (c BeginFence) apply(t *transaction) refusal {
 		return refuse("%s does not fence itself", c.Node)
 	}
 	if len(t.Document.Nodes[c.Node].Fence) == 0 {
-		return refuse("%s has no fence device", c.Node)
+		if !c.Override {
+			return refuse("%s has no fence device", c.Node)
+		}
+		// Nobody can shoot it; the intent waits for an operator's word.
+		fencer = Member{}
 	}
 	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation}
 	if n.State == NodeLost {
@@ -52,7 +56,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if excess := len(t.Shots) - maxShots; excess > 0 {
 		t.Shots = append([]Shot(nil), t.Shots[excess:]...)
 	}
-	t.tell(Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since, Why: fmt.Sprintf("%s fences it: %s", c.Fencer, c.Why)})
+	t.tell(Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since, Why: fmt.Sprintf("%s fences it: %s", orElse(fencer.Name, "an operator"), c.Why)})
 	return accepted
 }
 

@@ -130,11 +130,11 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 	levels := s.Document.Nodes[n.Name].Fence
 	if len(levels) == 0 {
 		d.wait(n.Name, fmt.Sprintf("%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name, joined(held)),
-			"make sure that it is off, boot it, or give it a fence device")
+			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
 	if brake := (&transaction{State: s}).brakeAt(v); brake != "" {
-		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence "+n.Name+"` overrides the brake")
+		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
 		return
 	}
 	for _, c := range d.Commands {
@@ -183,6 +183,10 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 	}
 	fencers := fencersOf(s, v.Self, open.Node)
 	levels := len(s.Document.Nodes[open.Node].Fence)
+	if levels == 0 {
+		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word", "make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
+		return
+	}
 	step, more := fence.Next(levels, fencers, open.Tried)
 	more = more && open.TriedTotal < maxAttempts
 	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= pauseFenceRounds {

@@ -343,7 +343,7 @@ func (t *transaction) waitsFor(service Service) string {
 func (p *planner) nextFor(service Service) string {
 	for _, h := range service.Holders {
 		if p.stuck(h) || p.nodeState(h.Node) == NodeLeft {
-			return "boot " + h.Node + ", or make sure that it is off with `clusterd fence " + h.Node + "`"
+			return "boot " + h.Node + ", or make sure that it is off and say so with `clusterd fence confirm " + h.Node + "`"
 		}
 	}
 	return ""

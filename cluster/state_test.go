@@ -34,6 +34,7 @@ func everyCommand() []Command {
 		BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true},
 		AssignFence{Node: "n", Fencer: "m", Level: 1, Why: "w"},
 		FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
+		ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},
 		CheckDevice{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, By: "n"},
 		Begin{Service: "vm:a", Intent: IntentMigrate, Node: "n", Target: "m", Definition: "d", Purpose: ForRestart, Kill: true, By: "root", Why: "w"},
 		Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2, Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},

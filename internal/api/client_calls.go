@@ -53,6 +53,13 @@ func (c *Client) Fence(ctx context.Context) (FenceStatus, error) {
 	return status, err
 }
 
+// FenceByHand cuts a node's power, or gives the word that it is off.
+func (c *Client) FenceByHand(ctx context.Context, request FenceRequest) (Reply, error) {
+	var reply Reply
+	err := c.Post(ctx, PathFence, request, &reply)
+	return reply, err
+}
+
 // Backup asks for the cluster's state. It holds secrets: write it 0600.
 func (c *Client) Backup(ctx context.Context) ([]byte, error) {
 	var content []byte

@@ -231,6 +231,15 @@ type ImportRequest struct {
 	Domain string `json:"domain,omitempty"`
 }
 
+// FenceRequest asks for a node's power to be cut ("off"), or gives an operator's
+// word that it is off ("confirm").
+type FenceRequest struct {
+	ID     string `json:"id"`
+	Op     string `json:"op"`
+	Node   string `json:"node"`
+	Reason string `json:"reason,omitempty"`
+}
+
 // FenceStatus tells per node how it could be fenced.
 type FenceStatus struct {
 	Nodes []FenceNode `json:"nodes"`
