@@ -48,8 +48,8 @@ type move struct {
 	source, target *session
 	// carrier is a second session to the source for the one long call.
 	carrier *session
-	events         <-chan lifecycle
-	phases         []agents.Phase
+	events  <-chan lifecycle
+	phases  []agents.Phase
 	// gone closes when the source's QEMU process, which holds the guest, has
 	// ended; nil when it is not watched (any more).
 	gone <-chan struct{}

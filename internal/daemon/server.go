@@ -139,7 +139,7 @@ func (s *server) routes() http.Handler {
 		"POST " + api.PathImport:            {change, s.importVM},
 		"GET " + api.PathDoctor:             {change, s.doctor},
 		"GET " + api.PathFence:              {look, s.fenceStatus},
-		"POST " + api.PathFence:            {change, s.fenceByHand},
+		"POST " + api.PathFence:             {change, s.fenceByHand},
 		"GET " + api.PathBackup:             {change, s.backup},
 		"GET " + api.PathDoor:               {access{admin: true, local: true}, s.door},
 		"POST " + api.PathClient:            {change, s.client},
