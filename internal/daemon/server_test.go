@@ -34,6 +34,7 @@ var routesOfTheInterface = []struct {
 	{"POST", api.PathImport, false, false},
 	{"GET", api.PathDoctor, false, false},
 	{"GET", api.PathFence, true, false},
+	{"POST", api.PathFence, false, false},
 	{"GET", api.PathBackup, false, false},
 	{"GET", api.PathDoor, false, false},
 	{"POST", api.PathClient, false, false},
