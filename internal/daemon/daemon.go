@@ -154,7 +154,7 @@ func (d *Daemon) Run(parent context.Context) error {
 		d.work.Wait()
 		return err
 	}
-	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding} {
+	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.plans.Run} {
 		d.work.Go(func() { ear(ctx) })
 	}
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
