@@ -75,7 +75,7 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: []*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), vmCommand(), fenceCommand(),
-			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), clientCommand(), forwardCommand(),
+			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), supportCommand(), clientCommand(), forwardCommand(),
 		},
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },
