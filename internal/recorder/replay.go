@@ -3,6 +3,7 @@ package recorder
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,9 +23,16 @@ type Comparison struct {
 	Notes    []string
 }
 
+// ErrPlanFailed is returned when this build's Plan panics on a record: it is
+// damaged, or shows a fault of this build.
+var ErrPlanFailed = errors.New("this clusterd cannot plan from the record")
+
 // Replay makes the plan again with the code of this build.
 func Replay(r Record) (Comparison, error) {
-	decision := cluster.Plan(r.Planned.State, r.Planned.View)
+	decision, err := plan(r.Planned)
+	if err != nil {
+		return Comparison{}, err
+	}
 	recorded, err := commandLines(r.Planned.Decision.Commands)
 	if err != nil {
 		return Comparison{}, err
@@ -45,6 +53,17 @@ func Replay(r Record) (Comparison, error) {
 	}
 	c.Notes = marked(recordedNotes, todaysNotes)
 	return c, nil
+}
+
+// plan turns a panic into an error, so that one record does not keep the others
+// from being looked at.
+func plan(planned cluster.Planned) (decision cluster.Decision, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%w: it panics: %v", ErrPlanFailed, fault)
+		}
+	}()
+	return cluster.Plan(planned.State, planned.View), nil
 }
 
 // line is one command or note, as it is shown and as it is compared.
