@@ -113,3 +113,14 @@ install: ## install bin/ and the systemd units (after make build; DESTDIR and SB
 		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done
 	@test -n "$(DESTDIR)" || echo "next: systemctl daemon-reload, then clusterd init or clusterd join, then systemctl enable --now clusterd clusterd-handover"
+
+.PHONY: test-fence
+test-fence: tools-present ## run the fence drivers against ipmi_sim, ipmitool and real fence agents (root installs them)
+ifneq ($(ROOT),)
+	@missing=""; \
+	for pair in fence_dummy:fence-agents fence_redfish:fence-agents ipmi_sim:openipmi ipmitool:ipmitool; do \
+		command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	test -z "$$missing" || ! command -v apt-get >/dev/null || { echo "installing$$missing"; apt-get update -q && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+endif
+	CLUSTERD_FENCE=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 4m ./fence/... ./test/bmc ./test/redfish

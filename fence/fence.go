@@ -53,9 +53,9 @@ func (Secret) GoString() string { return "********" }
 // Device is one fence device as the cluster document declares it.
 type Device struct {
 	Name string `json:"name"`
-	// Driver is "ipmi" (pure Go) or "ipmitool"; more come with later levels.
+	// Driver is "ipmi" (pure Go), "ipmitool", "redfish" or "agent".
 	Driver string `json:"driver"`
-	// Address is host or host:port of the BMC.
+	// Address is host or host:port of the BMC, or of what an agent talks to.
 	Address  string `json:"address"`
 	Username string `json:"username,omitempty"`
 	Password Secret `json:"password,omitempty"`

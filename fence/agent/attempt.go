@@ -166,12 +166,14 @@ func (a *attempt) mustRepeat() bool {
 func (a *attempt) read(ctx context.Context) bool {
 	asked := time.Now()
 	outcome := a.job.run(ctx, actionStatus)
+	if ctx.Err() != nil && outcome.err != nil {
+		// Cut off by our own deadline: the reading before still stands.
+		return false
+	}
 	a.last = outcome.power()
 	if a.last == fence.PowerUnknown {
 		a.failed++
-		if ctx.Err() == nil {
-			a.say("%v", a.job.explain(actionStatus, outcome))
-		}
+		a.say("%v", a.job.explain(actionStatus, outcome))
 	} else {
 		a.failed = 0
 	}

@@ -44,7 +44,7 @@ func TestRealDummy(t *testing.T) {
 	if err := os.WriteFile(status, []byte("on"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	device := fence.Device{Name: "dummy", Driver: Kind, Options: map[string]string{"agent": "fence_dummy", "type": "file", "status_file": status}}
+	device := fence.Device{Name: "dummy", Driver: Kind, Options: map[string]string{"agent": "fence_dummy", "type": "file", "status_file": status, "identity": "assumed"}}
 	d := realDriver()
 	if check := d.Check(within(t, 20*time.Second), device); check.Power != fence.PowerOn || check.Problem != "" {
 		t.Fatalf("check %+v", check)

@@ -81,7 +81,7 @@ func (a *attempt) run(ctx context.Context) {
 		if !a.accepted.IsZero() && a.read(ctx) {
 			return
 		}
-		if a.silent >= silentReadings && !a.connect(ctx) {
+		if a.silent >= silentReadings && ctx.Err() == nil && !a.connect(ctx) {
 			a.end("lost touch with the BMC")
 			return
 		}
@@ -170,13 +170,15 @@ func (a *attempt) send(ctx context.Context) bool {
 func (a *attempt) read(ctx context.Context) bool {
 	asked := time.Now()
 	power, err := a.session.power(ctx)
+	if ctx.Err() != nil && err != nil {
+		// Cut off by our own deadline: the reading before still stands.
+		return false
+	}
 	a.last = power
 	if err != nil {
 		a.firstOff = time.Time{}
 		a.silent++
-		if ctx.Err() == nil {
-			a.say("%v", err)
-		}
+		a.say("%v", err)
 		return false
 	}
 	a.silent = 0
