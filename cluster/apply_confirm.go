@@ -4,7 +4,9 @@ import "fmt"
 
 // apply of an operator's word. It stands in for a device's Confirmed, so it is
 // bound as tightly: to an open intent, to the boot that the intent names, and to
-// a node that nobody hears. Who said it stays in the timeline.
+// a node that nobody hears. Who said it stays in the timeline. An attempt under
+// way need not be waited for: it asks before each packet whether it is still
+// wanted, and its result is refused once the intent is closed.
 func (c ConfirmFence) apply(t *transaction) refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
@@ -16,9 +18,6 @@ func (c ConfirmFence) apply(t *transaction) refusal {
 	}
 	if n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {
 		return refuse("%s is %s: a machine that shows life is not off", c.Node, n.State)
-	}
-	if open.Fencer != "" {
-		return refuse("%s is fencing %s right now; wait for its result", open.Fencer, c.Node)
 	}
 	open.Story = appendPhases(open.Story, Phase{What: "off confirmed by a person", At: t.at})
 	t.Fences.Delete(c.Node)

@@ -105,15 +105,8 @@ func (c AssignFence) apply(t *transaction) refusal {
 	}
 	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level
 	t.Fences.Set(c.Node, open)
-	t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt %d by %s, level %d%s", open.TriedTotal+1, c.Fencer, c.Level+1, after(open.LastWhy))})
+	t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1)})
 	return accepted
-}
-
-func after(why string) string {
-	if why == "" {
-		return ""
-	}
-	return "; the last one: " + why
 }
 
 func unknownAttempt(open Fence) fence.Attempt {

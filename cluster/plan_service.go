@@ -135,6 +135,7 @@ func (p *planner) planStarted(service Service) {
 		if h, _ := service.holder(owner); service.Wish != nil && p.stuck(h) {
 			p.giveUp(service, codeNodeDead, why)
 		}
+		p.wait(name, fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off", owner, why, owner), "")
 		return
 	}
 	if len(service.running()) > 1 {
