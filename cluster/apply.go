@@ -64,7 +64,8 @@ func (t *transaction) tell(e Event) {
 func (s *State) remember(events []Event) {
 	s.Timeline = append(s.Timeline, events...)
 	if excess := len(s.Timeline) - maxEvents; excess > 0 {
-		s.Timeline = append([]Event(nil), s.Timeline[excess:]...)
+		// Cut, not copied: the next growth of the list leaves the old part behind.
+		s.Timeline = s.Timeline[excess:]
 	}
 }
 

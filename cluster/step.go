@@ -104,6 +104,8 @@ type Node struct {
 	inFlight map[string]bool
 	looks    map[string]look
 	nextID   uint64
+	shortcut shortcut
+	heard    map[string]uint64 // emptied and filled in each Step
 }
 
 // Pauses before something that did not work is tried again.
@@ -123,17 +125,18 @@ func NewNode(self string) *Node {
 	return &Node{
 		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
-		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
+		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, heard: map[string]uint64{},
 	}
 }
 
 // Step takes in what happened and says what to do. `now` is a monotonic
 // reading of this node's clock.
 func (n *Node) Step(now time.Duration, in Input) Output {
-	tick := min(now-n.last, Tick)
+	elapsed := now - n.last
 	if !n.started {
-		tick, n.started = 0, true
+		elapsed, n.started = 0, true
 	}
+	tick := min(elapsed, Tick)
 	n.last = now
 	var out Output
 	n.takeProposals(now, in)
@@ -145,8 +148,9 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 		n.work(now, in, &out)
 	}
 	if in.Leading {
-		n.lead(now, tick, in, &out)
+		n.lead(now, elapsed, in, &out)
 	}
+	n.shortcut.restful = n.restful(now, in)
 	return out
 }
 
@@ -183,7 +187,8 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 
 // watch advances the stopwatches on the others and asks for tests.
 func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
-	heard := map[string]uint64{}
+	heard := n.heard
+	clear(heard)
 	for _, b := range in.Beats {
 		heard[b.Node] = b.Incarnation
 	}
@@ -241,7 +246,7 @@ func (n *Node) work(now time.Duration, in Input, out *Output) {
 	if me.Incarnation != in.Incarnation {
 		return
 	}
-	duties := Work(in.State, n.self)
+	duties := n.shortcut.workOf(in.State, n.self)
 	n.forget(duties)
 	for _, d := range duties {
 		if n.handed[d.Key()] || now < n.rested[d.Key()] {
@@ -266,11 +271,14 @@ func (n *Node) forget(duties []Duty) {
 }
 
 // lead plans, on the leader.
-func (n *Node) lead(now, tick time.Duration, in Input, out *Output) {
-	n.rest(tick, in)
+func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
+	n.rest(elapsed, in)
 	n.view.Leading = true
-	decision := Plan(in.State, n.view)
+	decision := n.shortcut.planOf(in.State, n.view)
 	out.Notes = decision.Notes
+	if len(decision.Commands) == 0 {
+		return
+	}
 	keys := make([]string, len(decision.Commands))
 	for i, c := range decision.Commands {
 		keys[i] = planKey(c)
@@ -283,9 +291,11 @@ func (n *Node) lead(now, tick time.Duration, in Input, out *Output) {
 }
 
 // rest measures how long things have been waiting: an open fence intent without
-// an attempt, a service after failed starts, the timeline without an event.
-func (n *Node) rest(tick time.Duration, in Input) {
-	n.view.Quiet += tick
+// an attempt, a service after failed starts, the timeline without an event. The
+// last counts all time, because it judges nobody.
+func (n *Node) rest(elapsed time.Duration, in Input) {
+	tick := min(elapsed, Tick)
+	n.view.Quiet += elapsed
 	if last := len(in.State.Timeline) - 1; last >= 0 && in.State.Timeline[last].Index != n.view.Newest {
 		n.view.Newest, n.view.Quiet = in.State.Timeline[last].Index, 0
 	}

@@ -1,83 +1,128 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
-	"sort"
+	"slices"
 )
 
-// Table is a map of immutable records with a cheap copy: Fork shares the
-// records, and the first change after it copies the map. So a reader or a
-// snapshot gets a root at once while Apply goes on. Not safe for concurrent
-// use; each fork belongs to one goroutine at a time, or to many readers.
+// Table is a sorted list of immutable records with a cheap copy: Fork shares
+// the records, and the first change after it copies the list of pointers to
+// them, never the records. So a reader or a snapshot gets a root at once while
+// Apply goes on. Keys and records lie in two lists of their own, because the
+// keys change seldom and are walked often. Not safe for concurrent use; each
+// fork belongs to one goroutine at a time, or to many readers.
 type Table[V any] struct {
-	rows   map[string]V
+	// keys is never changed in place, so that a walk over it may delete.
+	keys   []string
+	rows   []*V
 	shared bool
+}
+
+// find returns where the key is, or belongs. Tables are often short, where
+// looking at one after the other is the quickest.
+func (t *Table[V]) find(key string) (int, bool) {
+	if len(t.keys) <= 8 {
+		for i, k := range t.keys {
+			if k >= key {
+				return i, k == key
+			}
+		}
+		return len(t.keys), false
+	}
+	return slices.BinarySearch(t.keys, key)
 }
 
 // Get returns the record and whether it is there.
 func (t *Table[V]) Get(key string) (V, bool) {
-	v, found := t.rows[key]
-	return v, found
+	if i, found := t.find(key); found {
+		return *t.rows[i], true
+	}
+	var none V
+	return none, false
 }
 
 // Has tells whether the key is there.
 func (t *Table[V]) Has(key string) bool {
-	_, found := t.rows[key]
+	_, found := t.find(key)
 	return found
 }
 
 // Len counts the records.
-func (t *Table[V]) Len() int { return len(t.rows) }
+func (t *Table[V]) Len() int { return len(t.keys) }
 
-// Keys returns the keys in order: maps are never walked in their own.
-func (t *Table[V]) Keys() []string {
-	keys := make([]string, 0, len(t.rows))
-	for key := range t.rows {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
-}
+// Keys returns the keys in order. The list must not be changed; it does not
+// change itself when records come and go.
+func (t *Table[V]) Keys() []string { return t.keys[:len(t.keys):len(t.keys)] }
 
 // Set replaces a record whole.
 func (t *Table[V]) Set(key string, value V) {
-	t.own()
-	t.rows[key] = value
+	i, found := t.find(key)
+	if found {
+		if t.shared {
+			t.rows, t.shared = slices.Clone(t.rows), false
+		}
+		t.rows[i] = &value
+		return
+	}
+	t.keys = slices.Insert(t.keys[:len(t.keys):len(t.keys)], i, key)
+	t.rows = slices.Insert(t.rows[:len(t.rows):len(t.rows)], i, &value)
+	t.shared = false
 }
 
 // Delete removes a record.
 func (t *Table[V]) Delete(key string) {
-	t.own()
-	delete(t.rows, key)
-}
-
-func (t *Table[V]) own() {
-	if t.rows != nil && !t.shared {
+	i, found := t.find(key)
+	if !found {
 		return
 	}
-	fresh := make(map[string]V, len(t.rows)+1)
-	for key, value := range t.rows {
-		fresh[key] = value
-	}
-	t.rows, t.shared = fresh, false
+	t.keys = slices.Concat(t.keys[:i], t.keys[i+1:])
+	t.rows = slices.Concat(t.rows[:i], t.rows[i+1:])
+	t.shared = false
 }
 
 // Fork returns a copy that shares its records until either side changes.
 func (t *Table[V]) Fork() Table[V] {
 	t.shared = true
-	return Table[V]{rows: t.rows, shared: true}
+	return *t
 }
 
 // MarshalJSON writes the records by sorted key, so equal tables give equal bytes.
 func (t Table[V]) MarshalJSON() ([]byte, error) {
-	if t.rows == nil {
-		return []byte("{}"), nil
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for i, key := range t.keys {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		name, err := json.Marshal(key)
+		if err != nil {
+			return nil, err
+		}
+		record, err := json.Marshal(t.rows[i])
+		if err != nil {
+			return nil, err
+		}
+		out.Write(name)
+		out.WriteByte(':')
+		out.Write(record)
 	}
-	return json.Marshal(t.rows)
+	out.WriteByte('}')
+	return out.Bytes(), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (t *Table[V]) UnmarshalJSON(data []byte) error {
-	t.rows, t.shared = nil, false
-	return json.Unmarshal(data, &t.rows)
+	*t = Table[V]{}
+	var rows map[string]*V
+	if err := json.Unmarshal(data, &rows); err != nil {
+		return err
+	}
+	for _, key := range sortedKeys(rows) {
+		if rows[key] == nil {
+			continue
+		}
+		t.keys, t.rows = append(t.keys, key), append(t.rows, rows[key])
+	}
+	return nil
 }

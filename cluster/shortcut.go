@@ -1,0 +1,101 @@
+package cluster
+
+import "time"
+
+// shortcut remembers what the last Step came to, so that a Step in which
+// nothing has changed costs nothing. What it answers is what Plan and Work would
+// answer; a node made WithoutShortcuts asks them each time and is its twin.
+type shortcut struct {
+	never bool
+
+	worked   bool
+	workedAt uint64
+	duties   []Duty
+
+	planned   bool
+	plannedAt uint64
+	decision  Decision
+
+	restful bool
+}
+
+// WithoutShortcuts makes the node look at everything in each Step; it decides
+// the same. It is for tests, and returns the node.
+func (n *Node) WithoutShortcuts() *Node {
+	n.shortcut.never = true
+	return n
+}
+
+// workOf is Work, which depends on the State alone.
+func (c *shortcut) workOf(s *State, self string) []Duty {
+	if c.never || !c.worked || c.workedAt != s.Index {
+		c.duties, c.worked, c.workedAt = Work(s, self), true, s.Index
+	}
+	return c.duties
+}
+
+// planOf is Plan. A decision stays as it is while the State does and while no
+// stopwatch is running that Plan reads.
+func (c *shortcut) planOf(s *State, v View) Decision {
+	steady := v.steady(s, TimingFor(s.Document.Timing).Test)
+	if c.never || !steady || !c.planned || c.plannedAt != s.Index {
+		c.decision = Plan(s, v)
+	}
+	c.planned, c.plannedAt = steady, s.Index
+	return c.decision
+}
+
+// steady tells that no node has been silent for the limit, and that nothing
+// rests that would be tried again.
+func (v View) steady(s *State, limit time.Duration) bool {
+	if len(v.Resting) > 0 || len(v.Stuck) > 0 {
+		return false
+	}
+	for _, name := range s.Nodes.Keys() {
+		if w := v.Contacts[name]; name != v.Self && w.Silence >= limit && s.judged(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// judged tells whether a node's silence means anything.
+func (s *State) judged(name string) bool {
+	n, _ := s.Nodes.Get(name)
+	return n.Incarnation != 0 && n.State != NodeFenced && n.State != NodeLeft && n.State != NodeJoining
+}
+
+// Restful tells that further Steps would do nothing, however much time passes,
+// as long as the State stays, everybody who was heard is heard, and nothing else
+// comes in. A shell need not call Step until then.
+func (n *Node) Restful() bool { return n.shortcut.restful }
+
+func (n *Node) restful(now time.Duration, in Input) bool {
+	if n.shortcut.never || len(n.outbox) > 0 || len(n.looks) > 0 {
+		return false
+	}
+	for _, until := range n.held {
+		if now < until {
+			return false
+		}
+	}
+	for _, until := range n.rested {
+		if now < until {
+			return false
+		}
+	}
+	if in.Leading && !n.decided() {
+		return false
+	}
+	return n.view.steady(in.State, 1)
+}
+
+// decided tells that all the leader wants is on its way into the log.
+func (n *Node) decided() bool {
+	for _, c := range n.shortcut.decision.Commands {
+		if !n.inFlight[planKey(c)] {
+			return false
+		}
+	}
+	return n.shortcut.planned
+}
