@@ -62,6 +62,9 @@ func (s *server) openFence(ctx context.Context, n cluster.Member, asked api.Fenc
 // confirmFence opens the intent where none is open, listens for the node once
 // more, and takes the operator's word.
 func (s *server) confirmFence(ctx context.Context, n cluster.Member, asked api.FenceRequest, who caller) error {
+	if n.State == cluster.NodeFenced {
+		return refuse(http.StatusConflict, "refused", "%s is confirmed off already (%s); nothing was changed", n.Name, n.Why)
+	}
 	before := s.daemon.pulse.Heard()[n.Name].Count
 	if !sleep(ctx, listenFor) {
 		return ctx.Err()
