@@ -232,7 +232,7 @@ func TestWhatCannotBeReadIsToldApart(t *testing.T) {
 		"another JSON":       {pack(`{"services":[]}`), ErrNoRecord},
 		"without a State":    {pack(`{"record":1,"commands":[]}`), ErrNoRecord},
 		"torn":               {whole[:len(whole)/2], ErrNoRecord},
-		"a bomb":             {pack(strings.Repeat(" ", largestUnpacked+1)), ErrTooLarge},
+		"a bomb":             {bytes.Repeat(pack(strings.Repeat(" ", 1<<20)), largestUnpacked>>20+1), ErrTooLarge},
 		"too large":          {make([]byte, largestPacked+1), ErrTooLarge},
 	} {
 		if _, err := Decode(c.packed); !errors.Is(err, c.want) {
