@@ -170,7 +170,7 @@ func (a *attempt) send(ctx context.Context) bool {
 func (a *attempt) read(ctx context.Context) bool {
 	asked := time.Now()
 	power, err := a.session.power(ctx)
-	if ctx.Err() != nil && err != nil {
+	if err != nil && over(ctx) {
 		// Cut off by our own deadline: the reading before still stands.
 		return false
 	}
@@ -258,6 +258,13 @@ func (a *attempt) say(format string, arguments ...any) {
 		return
 	}
 	a.result.Evidence = append(evidence, sentence)
+}
+
+// over tells whether the time is up, also in the instant in which a socket's
+// deadline has passed and the context's timer has not fired yet.
+func over(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() != nil || (limited && !time.Now().Before(deadline))
 }
 
 // wait pauses between readings, or less when the time is up.

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -85,6 +86,9 @@ func newDriver(kind string, options Options) *driver {
 	if !known {
 		panic("fence/power: no driver of kind " + kind)
 	}
+	// With this variable bmclib writes every request to standard output, and
+	// with it the password.
+	_ = os.Unsetenv("DEBUG_BMCLIB")
 	return &driver{
 		kind: kind, hand: maker, calls: newCalls(log),
 		pace: pace{reading: betweenReadings, repeat: 5 * time.Second, suspicion: 10 * time.Second},

@@ -43,8 +43,11 @@ type redfishHand struct {
 	client   *http.Client
 	provider *redfish.Conn
 	farewell sync.Once
-	// last is the newest reading of this session.
-	last atomic.Pointer[system]
+	// last is the newest reading of this session; unread tells that it is the
+	// one of the login, which nobody has asked for yet. A slow board takes a
+	// second for each question, so it is not asked the same thing twice.
+	last   atomic.Pointer[system]
+	unread atomic.Bool
 }
 
 func newRedfishHand(s settings, wanted gate) hand {
@@ -80,6 +83,7 @@ func (h *redfishHand) Open(ctx context.Context) error {
 		return visit.because(err)
 	}
 	_, err := h.look(ctx)
+	h.unread.Store(err == nil)
 	if err != nil {
 		// The caller closes only what was opened, and the session is open.
 		go h.sayGoodbye()
@@ -108,6 +112,9 @@ func (h *redfishHand) Close(ctx context.Context) error {
 
 // PowerStateGet returns Redfish's word.
 func (h *redfishHand) PowerStateGet(ctx context.Context) (string, error) {
+	if h.unread.Swap(false) {
+		return h.last.Load().PowerState, nil
+	}
 	found, err := h.look(ctx)
 	return found.PowerState, err
 }
@@ -167,6 +174,8 @@ func (h *redfishHand) PowerSet(ctx context.Context, state string) (bool, error) 
 	if !known {
 		return false, fmt.Errorf("power %s is not a command of this driver", state)
 	}
+	// What was read before a command says nothing about what it did.
+	h.unread.Store(false)
 	found := *h.last.Load()
 	if err := found.offers(word); err != nil {
 		return false, err

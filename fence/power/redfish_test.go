@@ -3,12 +3,12 @@ package power
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -254,76 +254,6 @@ func TestRedfishSendsNothingOnceTheCallerIsGone(t *testing.T) {
 	}
 }
 
-func TestRedfishCheckSaysWhatToDoNext(t *testing.T) {
-	t.Parallel()
-	wrong := "wr0ng-pass-word"
-	other := startRedfish(t, nil)
-	plain := httptest.NewServer(http.NotFoundHandler())
-	t.Cleanup(plain.Close)
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := socket.Addr().String()
-	_ = socket.Close()
-	type change func(*fence.Device, *redfish.Controller)
-	options := func(name, value string) change {
-		return func(d *fence.Device, _ *redfish.Controller) { d.Options = map[string]string{name: value} }
-	}
-	for name, test := range map[string]struct {
-		change change
-		faults redfish.Faults
-		start  func(*redfish.Options)
-		want   string
-	}{
-		"pinned":            {want: ""},
-		"insecure":          {change: options("insecure", "true"), want: ""},
-		"own authority":     {change: func(d *fence.Device, c *redfish.Controller) { d.Options = map[string]string{"ca": c.CertificatePEM()} }, want: ""},
-		"system's roots":    {change: options("auth", "session"), want: "option ca"},
-		"not so insecure":   {change: options("insecure", "false"), want: "option ca"},
-		"other authority":   {change: options("ca", other.CertificatePEM()), want: "option ca"},
-		"other certificate": {change: options("fingerprint", other.Fingerprint()), want: "not the pinned one"},
-		"both certificates": {change: func(d *fence.Device, c *redfish.Controller) {
-			d.Options["fingerprint"] = other.Fingerprint() + "," + c.Fingerprint()
-		}, want: ""},
-		"expired": {change: func(d *fence.Device, c *redfish.Controller) { d.Options = map[string]string{"ca": c.CertificatePEM()} },
-			start: func(o *redfish.Options) { o.ExpiredSince = time.Hour }, want: "outside its dates"},
-		"expired but pinned": {start: func(o *redfish.Options) { o.ExpiredSince = time.Hour }, want: ""},
-		"password":           {change: func(d *fence.Device, _ *redfish.Controller) { d.Password = fence.Secret(wrong) }, want: "check username and password"},
-		"basic password": {change: func(d *fence.Device, c *redfish.Controller) {
-			d.Password, d.Options["auth"] = fence.Secret(wrong), "basic"
-		}, want: "check username and password"},
-		"a printer":    {faults: redfish.Faults{Garbage: true}, want: "not a Redfish service"},
-		"elsewhere":    {faults: redfish.Faults{Redirect: "https://192.0.2.1"}, want: "points to another host"},
-		"no TLS":       {change: func(d *fence.Device, _ *redfish.Controller) { d.Address = plain.Listener.Addr().String() }, want: "does not speak TLS"},
-		"nobody there": {change: func(d *fence.Device, _ *redfish.Controller) { d.Address = closed }, want: "HTTPS service is enabled"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d, c := redfishDriver(), startRedfish(t, test.start)
-			c.SetFaults(test.faults)
-			device := redfishRequest(d, c).Device
-			if test.change != nil {
-				test.change(&device, c)
-			}
-			check := d.Check(within(t, 10*time.Second), device)
-			if (check.Problem == "") != (test.want == "") || !strings.Contains(check.Problem, test.want) {
-				t.Errorf("check %+v, want a problem that says %q", check, test.want)
-			}
-			if test.want == "" && (check.Power != fence.PowerOn || check.Identity != uuidOfOne) {
-				t.Errorf("check %+v", check)
-			}
-			if text := fmt.Sprintf("%#v", check); strings.Contains(text, secret) || strings.Contains(text, wrong) {
-				t.Errorf("the problem carries the password: %s", text)
-			}
-			if _, failed := c.Sessions(); failed > 1 {
-				t.Errorf("%d logins failed; an account locks after a few", failed)
-			}
-			t.Log(check.Problem)
-		})
-	}
-}
-
 func TestRedfishRefusesABoardWithoutForceOff(t *testing.T) {
 	t.Parallel()
 	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.ResetTypes = []string{"On", "GracefulShutdown"} })
@@ -344,33 +274,37 @@ func TestRedfishPowerOn(t *testing.T) {
 	}
 }
 
-func TestRedfishValidate(t *testing.T) {
-	sound := fence.Device{Name: "bmc1", Driver: KindRedfish, Address: "bmc1.example", Username: "operator.of.the.cluster", Password: secret}
-	pin := strings.Repeat("ab", 32)
-	for name, test := range map[string]struct {
-		options map[string]string
-		want    string
-	}{
-		"sound":         {nil, ""},
-		"pinned":        {map[string]string{"fingerprint": strings.ToUpper(pin[:62]) + ":ab", "auth": "basic", "identity": uuidOfOne}, ""},
-		"short pin":     {map[string]string{"fingerprint": "abcd"}, "64 hexadecimal digits"},
-		"odd auth":      {map[string]string{"auth": "digest"}, "session or basic"},
-		"odd ca":        {map[string]string{"ca": "/etc/ssl/ca.pem"}, "BEGIN CERTIFICATE"},
-		"odd insecure":  {map[string]string{"insecure": "yes"}, "say true"},
-		"two ways":      {map[string]string{"fingerprint": pin, "insecure": "true"}, "exclude each other"},
-		"typing error":  {map[string]string{"fingerprnt": pin}, "is not known"},
-		"IPMI's option": {map[string]string{"cipher": "3"}, "is not known"},
-	} {
-		device := sound
-		device.Options = test.options
-		err := New(KindRedfish, Options{}).Validate(device)
-		if (err == nil) != (test.want == "") || (err != nil && !strings.Contains(err.Error(), test.want)) {
-			t.Errorf("%s: %v, want %q", name, err, test.want)
-		}
+func TestRedfishOverIPv6(t *testing.T) {
+	t.Parallel()
+	if socket, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skipf("this machine has no IPv6 loopback: %v", err)
+	} else {
+		_ = socket.Close()
 	}
-	sound.Password = ""
-	if err := New(KindRedfish, Options{}).Validate(sound); err == nil {
-		t.Error("a device without a password is accepted")
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.Address = "[::1]:0" })
+	request := redfishRequest(d, c)
+	request.Device.Options = map[string]string{"ca": c.CertificatePEM()}
+	expect(t, d.Fence(within(t, 5*time.Second), request), fence.Confirmed)
+}
+
+// The first reading after a new login may be the login's own; none before the
+// command may count.
+func TestRedfishCountsNoReadingFromBeforeTheCommand(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.On = false })
+	before := c.Commands().Readings
+	expect(t, d.Fence(within(t, 5*time.Second), redfishRequest(d, c)), fence.Confirmed)
+	if after := c.Commands().Readings - before; after < 3 {
+		t.Errorf("%d readings, want one at login and two after the command", after)
+	}
+}
+
+// bmclib writes requests to standard output when told by the environment.
+func TestTheEnvironmentCannotMakeTheLibraryTell(t *testing.T) {
+	t.Setenv("DEBUG_BMCLIB", "true")
+	redfishDriver()
+	if os.Getenv("DEBUG_BMCLIB") != "" {
+		t.Error("the library would write passwords to standard output")
 	}
 }
 

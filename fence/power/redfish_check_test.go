@@ -1,0 +1,133 @@
+package power
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/test/redfish"
+)
+
+const wrongSecret = "wr0ng-pass-word"
+
+// redfishCheck is a device and what its check says.
+type redfishCheck struct {
+	change func(*fence.Device, *redfish.Controller)
+	faults redfish.Faults
+	start  func(*redfish.Options)
+	// want is a part of the problem; empty means that there is none.
+	want string
+}
+
+func withOption(name, value string) func(*fence.Device, *redfish.Controller) {
+	return func(d *fence.Device, _ *redfish.Controller) { d.Options = map[string]string{name: value} }
+}
+
+func withOwnAuthority(d *fence.Device, c *redfish.Controller) {
+	d.Options = map[string]string{"ca": c.CertificatePEM()}
+}
+
+func at(address string) func(*fence.Device, *redfish.Controller) {
+	return func(d *fence.Device, _ *redfish.Controller) { d.Address = address }
+}
+
+func expired(o *redfish.Options) { o.ExpiredSince = time.Hour }
+
+// redfishChecks need another controller's certificate, a server without TLS
+// and an address where nobody listens.
+func redfishChecks(other *redfish.Controller, plain, closed string) map[string]redfishCheck {
+	return map[string]redfishCheck{
+		"pinned":            {},
+		"insecure":          {change: withOption("insecure", "true")},
+		"own authority":     {change: withOwnAuthority},
+		"system's roots":    {change: withOption("auth", "session"), want: "option ca"},
+		"not so insecure":   {change: withOption("insecure", "false"), want: "option ca"},
+		"other authority":   {change: withOption("ca", other.CertificatePEM()), want: "option ca"},
+		"other certificate": {change: withOption("fingerprint", other.Fingerprint()), want: "not the pinned one"},
+		"both certificates": {change: func(d *fence.Device, c *redfish.Controller) {
+			d.Options["fingerprint"] = other.Fingerprint() + "," + c.Fingerprint()
+		}},
+		"expired":            {change: withOwnAuthority, start: expired, want: "outside its dates"},
+		"expired but pinned": {start: expired},
+		"password":           {change: func(d *fence.Device, _ *redfish.Controller) { d.Password = wrongSecret }, want: "check username and password"},
+		"basic password": {change: func(d *fence.Device, _ *redfish.Controller) {
+			d.Password, d.Options["auth"] = wrongSecret, "basic"
+		}, want: "check username and password"},
+		"a printer":    {faults: redfish.Faults{Garbage: true}, want: "not a Redfish service"},
+		"elsewhere":    {faults: redfish.Faults{Redirect: "https://192.0.2.1"}, want: "points to another host"},
+		"no TLS":       {change: at(plain), want: "does not speak TLS"},
+		"nobody there": {change: at(closed), want: "HTTPS service is enabled"},
+	}
+}
+
+func TestRedfishCheckSaysWhatToDoNext(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := socket.Addr().String()
+	_ = socket.Close()
+	for name, test := range redfishChecks(startRedfish(t, nil), plain.Listener.Addr().String(), closed) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, c := redfishDriver(), startRedfish(t, test.start)
+			c.SetFaults(test.faults)
+			device := redfishRequest(d, c).Device
+			if test.change != nil {
+				test.change(&device, c)
+			}
+			check := d.Check(within(t, 10*time.Second), device)
+			if (check.Problem == "") != (test.want == "") || !strings.Contains(check.Problem, test.want) {
+				t.Errorf("check %+v, want a problem that says %q", check, test.want)
+			}
+			if test.want == "" && (check.Power != fence.PowerOn || check.Identity != uuidOfOne) {
+				t.Errorf("check %+v", check)
+			}
+			if text := fmt.Sprintf("%#v", check); strings.Contains(text, secret) || strings.Contains(text, wrongSecret) {
+				t.Errorf("the problem carries the password: %s", text)
+			}
+			if _, failed := c.Sessions(); failed > 1 {
+				t.Errorf("%d logins failed; an account locks after a few", failed)
+			}
+			t.Log(check.Problem)
+		})
+	}
+}
+
+func TestRedfishValidate(t *testing.T) {
+	sound := fence.Device{Name: "bmc1", Driver: KindRedfish, Address: "bmc1.example", Username: "operator.of.the.cluster", Password: secret}
+	pin := strings.Repeat("ab", 32)
+	for name, test := range map[string]struct {
+		options map[string]string
+		want    string
+	}{
+		"sound":         {nil, ""},
+		"pinned":        {map[string]string{"fingerprint": strings.ToUpper(pin[:62]) + ":ab", "auth": "basic", "identity": uuidOfOne}, ""},
+		"short pin":     {map[string]string{"fingerprint": "abcd"}, "64 hexadecimal digits"},
+		"odd auth":      {map[string]string{"auth": "digest"}, "session or basic"},
+		"odd ca":        {map[string]string{"ca": "/etc/ssl/ca.pem"}, "BEGIN CERTIFICATE"},
+		"odd insecure":  {map[string]string{"insecure": "yes"}, "say true"},
+		"two ways":      {map[string]string{"fingerprint": pin, "insecure": "true"}, "exclude each other"},
+		"typing error":  {map[string]string{"fingerprnt": pin}, "is not known"},
+		"IPMI's option": {map[string]string{"cipher": "3"}, "is not known"},
+	} {
+		device := sound
+		device.Options = test.options
+		err := New(KindRedfish, Options{}).Validate(device)
+		if (err == nil) != (test.want == "") || (err != nil && !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+	sound.Password = ""
+	if err := New(KindRedfish, Options{}).Validate(sound); err == nil {
+		t.Error("a device without a password is accepted")
+	}
+}
