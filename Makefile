@@ -5,6 +5,7 @@ TAGS    := libvirt_dlopen,urfave_cli_no_docs
 BIN     := bin
 N       ?= 10
 SIM     ?=
+ONLY    ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -X github.com/clusterd/clusterd/internal/daemon.Version=$(VERSION) -X github.com/clusterd/clusterd/internal/cli.Version=$(VERSION)
 
@@ -20,7 +21,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle fmt vet clean install
+.PHONY: help build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -74,6 +75,12 @@ endif
 
 test-all: packages ## run every test that the lab can carry (root, long)
 	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
+
+mutants: tools-present ## break the code on purpose, law by law, and see each break caught (ONLY=L5 or a name)
+	$(GO) run ./test/mutants $(if $(ONLY),-only $(ONLY))
+
+scenarios: tools-present ## play the stories of test/scenarios (REWRITE=1 writes their expected output anew)
+	$(GO) test -count=1 ./test/scenarios
 
 lab: build $(BIN)/lab ## leave three pretend hosts up, and say how to enter one (root)
 	$(BIN)/lab up

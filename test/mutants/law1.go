@@ -1,0 +1,51 @@
+package main
+
+// The two nets of a start: Apply refuses it while anybody else may run the
+// service, and the planner waits for each holder before it asks.
+var (
+	applyIgnoresHolders = edit{begin, "\t\tcase !onBoot(n)(h):\n\t\t\treturn refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n\t\tcase h.Ask:", "\t\tcase h.Node == \"\":\n\t\t\treturn refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n\t\tcase h.Machine == \"\":"}
+	applyIgnoresWhose   = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
+	planIgnoresHolders  = edit{service, "\tif len(waits) == 0 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for", "\tif len(waits) < 1000 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for"}
+)
+
+// holders are the breaks of L1: a VM is started only when it can be nowhere else.
+func holders() []mutant {
+	return []mutant{
+		{
+			name: "start-while-held", law: "L1", broken: "a service is started although another boot may run it: neither Apply nor Plan looks at the holders",
+			edits: []edit{applyIgnoresHolders, applyIgnoresWhose, planIgnoresHolders}, nets: first(simulation),
+		},
+		{
+			name: "start-while-held-unseen-by-check", law: "L1", broken: "the same, and the State's own check is blind: two guests have to be seen executing",
+			edits: []edit{applyIgnoresHolders, applyIgnoresWhose, planIgnoresHolders, blind}, nets: first(simulation),
+		},
+		{
+			name: "start-while-held-plan-alone", law: "L1", broken: "Plan alone does not wait for holders",
+			edits: []edit{planIgnoresHolders}, nets: first(shortSimulation), harmless: "Apply refuses the start, and Plan asks Apply's own question before it proposes",
+		},
+		{
+			name: "start-while-held-apply-alone", law: "L1", broken: "Apply alone does not look at the holders",
+			edits: []edit{applyIgnoresHolders, applyIgnoresWhose}, nets: first(shortSimulation), harmless: "Plan waits for every holder",
+		},
+		{
+			name: "failed-start-is-a-stop", law: "L1", broken: "a start that failed lets its holder go, although nothing proved that the call is over",
+			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{tests("cluster", "^TestAFailedStartIsNotAStop$")},
+		},
+		{
+			name: "new-service-is-nowhere", law: "L1", broken: "a service that is new has no holders, so it is started before anybody has looked for it",
+			edits: []edit{{"cluster/apply_cluster.go", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{stories},
+		},
+		{
+			name: "disappearance-is-believed", law: "L1", broken: "a VM that is gone without an event is started again without asking the other nodes for it",
+			edits: []edit{{observe, "\t\tif name == except || other.Witness || !other.Reachable() {", "\t\tif name != \"\" {"}}, nets: []net{stories},
+		},
+		{
+			name: "guest-on-a-new-boot-is-not-asked-for", law: "L1", broken: "after a migration that left the guest at neither end nobody asks the nodes, although a target that booted anew may have it",
+			edits: []edit{{settle, "\tservice = t.askReachable(service, \"\")\n", ""}}, nets: []net{tests("cluster", "TestAGuestThatArrivesOnANewBootOfTheTarget")},
+		},
+		{
+			name: "new-boot-without-inventory", law: "L1", broken: "a new boot frees what the old one held, and what its inventory found running is not taken in",
+			edits: []edit{{node, "\t\tcase seen:\n\t\t\tt.observe(service, n, o)", "\t\tcase seen && n.State == NodeLooking:\n\t\t\tt.observe(service, n, o)"}}, nets: []net{simulation, tests("cluster", "Inventory|NewBoot")},
+		},
+	}
+}

@@ -1,0 +1,37 @@
+package main
+
+// migrations are the breaks of L5: a migration is a transaction.
+func migrations() []mutant {
+	forgetSource := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target", "\tservice.Holders = []Holder{h}\n\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target"}
+	forgetTarget := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target", "\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target"}
+	return []mutant{
+		{
+			name: "source-forgotten", law: "L5", broken: "the source of a migration is no holder any more",
+			edits: []edit{forgetSource}, nets: first(simulation),
+		},
+		{
+			name: "source-forgotten-unseen-by-check", law: "L5", broken: "the same with the State's own check blind",
+			edits: []edit{forgetSource, blind}, nets: first(simulation),
+		},
+		{
+			name: "target-forgotten-unseen-by-check", law: "L5", broken: "the target of a migration is no holder, and the State's own check is blind",
+			edits: []edit{forgetTarget, blind}, nets: first(simulation),
+		},
+		{
+			name: "target-asked-too-early", law: "L5", broken: "what the ends say before the source has ended counts",
+			edits: []edit{{observe, "\tcase held && service.unripe(n.Name, o):", "\tcase held && n.Name == \"\" && service.unripe(n.Name, o):"}}, nets: []net{simulation, tests("cluster", "TestAnInventoryFromBeforeTheSourceEndedProvesNothing|TestASourceThatStillSendsHasNotAnswered")},
+		},
+		{
+			name: "copy-resumed-beside-its-source", law: "L5", broken: "a copy at the target is resumed while the source is still there",
+			edits: []edit{{settle, "\tcase copyAtTarget:\n\t\treturn settleDropTarget", "\tcase copyAtTarget:\n\t\treturn settleResumeTarget"}}, nets: first(simulation),
+		},
+		{
+			name: "unclean-end-taken-for-clean", law: "L5", broken: "a migration whose end is unclean is taken for done",
+			edits: []edit{{result, "\tif c.Result.OK {\n\t\tservice = service.seen(intent.Node", "\tif c.Result.OK || c.Result.Source == resources.Paused {\n\t\tservice = service.seen(intent.Node"}}, nets: first(simulation), fault: "the last reply of a migration is lost",
+		},
+		{
+			name: "half-a-copy-is-resumed", law: "L5", broken: "a copy that is still arriving is taken for the guest once the source is gone",
+			edits: []edit{{settle, "\tcase source == absent && target == string(resources.Incoming):\n\t\treturn settleDropTarget", "\tcase source == absent && target == string(resources.Incoming):\n\t\treturn settleEnd"}}, nets: first(simulation),
+		},
+	}
+}

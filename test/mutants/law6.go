@@ -1,0 +1,28 @@
+package main
+
+// oldLeaders are the breaks of L6: who acts asks again, and what is not the
+// newest counts for nothing.
+func oldLeaders() []mutant {
+	return []mutant{
+		{
+			name: "executor-never-asks-again", law: "L6", broken: "an executor carries out what was taken back meanwhile",
+			edits: []edit{{work, "\tfor _, wanted := range Work(s, self) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil", "\tfor _, wanted := range append(Work(s, self), d) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil"}}, nets: []net{simulation, tests("cluster", "StillWanted")},
+		},
+		{
+			name: "closed-intents-take-results", law: "L6", broken: "a result counts although its intent is not the newest any more",
+			edits: []edit{{result, "service.Intent == nil || service.Intent.Index != c.Act {", "service.Intent == nil {"}}, nets: []net{simulation, tests("cluster", "^TestAResultCountsOnce$")},
+		},
+		{
+			name: "stale-observations-count", law: "L6", broken: "what was seen before the last act counts after it",
+			edits: []edit{{observe, "\tif h, held := service.holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {", "\tif h, held := service.holder(c.Node); held && h.Since > c.AsOf+1_000_000 {"}}, nets: []net{simulation, tests("cluster", "^TestAnObservationFromBeforeAnActCountsForNothing$")},
+		},
+		{
+			name: "off-is-sent-unasked", law: "L6", broken: "an off command goes out without asking whether it is still wanted",
+			edits: []edit{{power, "\terr := a.request.StillWanted()\n", "\tvar err error\n"}}, nets: []net{tests("fence/power", "^TestStillWantedIsAskedBeforeEachOff$")},
+		},
+		{
+			name: "plans-pass-to-the-next-leader", law: "L6", broken: "what a leader decided is carried to its successor, whose view it is not",
+			edits: []edit{{"internal/daemon/propose.go", "\t\tif p.Planned {", "\t\tif p.Planned && p.ID == 0 {"}}, nets: []net{tests("internal/daemon", "^TestAPlanOfAnOldLeaderIsNotPassedOn$")},
+		},
+	}
+}

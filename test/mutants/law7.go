@@ -1,0 +1,35 @@
+package main
+
+// acknowledged are the breaks of L7: nothing that was answered is lost.
+func acknowledged() []mutant {
+	return []mutant{
+		{
+			name: "results-are-dropped", law: "L7", broken: "a result whose proposal failed is forgotten",
+			edits: []edit{{outbox, "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n", "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n\t\t\t\tn.outbox = nil\n"}}, nets: []net{simulation, tests("cluster", "^TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain$")}, fault: "an answer of the log is lost",
+		},
+		{
+			name: "snapshot-drops-intents", law: "L7", broken: "a snapshot does not hold the open intents",
+			edits: []edit{{state, "`json:\"intent,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation), fault: "a daemon restarts from its snapshot",
+		},
+		{
+			name: "snapshot-drops-fences", law: "L7", broken: "a snapshot does not hold the open fence intents",
+			edits: []edit{{state, "`json:\"fences\"`", "`json:\"-\"`"}}, nets: first(simulation),
+		},
+		{
+			name: "snapshot-drops-wishes", law: "L7", broken: "a snapshot does not hold what administrators asked for",
+			edits: []edit{{state, "`json:\"wish,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation),
+		},
+		{
+			name: "requests-are-done-twice", law: "L7", broken: "a request that is repeated is done again",
+			edits: []edit{{"cluster/apply_ask.go", "\tif _, known := t.Requests.Get(c.Request); known {", "\tif _, known := t.Requests.Get(c.Request); known && c.Op == \"\" {"}}, nets: []net{tests("cluster", "^TestARequestIsDoneOnce$")},
+		},
+		{
+			name: "requests-are-never-answered", law: "L7", broken: "the request behind a migration that is undone gets no answer",
+			edits: []edit{{settle, "\t\tservice = t.answer(service, codeRunsAtHome, service.Reason, OpMigrate)\n", "\t\tservice.Wish = nil\n\t\tt.Services.Set(service.Spec.Name, service)\n"}}, nets: first(simulation),
+		},
+		{
+			name: "maps-are-walked-as-they-lie", law: "L7", broken: "the keys of a document come in any order, so that equal entries make unequal States",
+			edits: []edit{{"cluster/holders.go", "\tsort.Strings(keys)\n\treturn keys", "\tif len(keys) > 1_000_000 {\n\t\tsort.Strings(keys)\n\t}\n\treturn keys"}}, nets: first(simulation),
+		},
+	}
+}

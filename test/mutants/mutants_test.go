@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"strings"
+	"testing"
+)
+
+// TestMutantsFitTheSources keeps the mutants alive without running them: each
+// edit is found, what it makes is still Go, and no law goes without.
+func TestMutantsFitTheSources(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, laws := map[string]bool{}, map[string]int{}
+	for _, m := range all() {
+		if names[m.name] {
+			t.Errorf("two mutants are called %s", m.name)
+		}
+		names[m.name] = true
+		if m.harmless == "" {
+			laws[m.law]++
+		}
+		if m.broken == "" || len(m.edits) == 0 || len(m.nets) == 0 {
+			t.Errorf("%s does not say what it breaks, where, and what should notice", m.name)
+		}
+		files, err := m.mutated(root)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for path, text := range files {
+			if _, err := parser.ParseFile(token.NewFileSet(), path, text, 0); err != nil {
+				t.Errorf("%s: %v", m.name, err)
+			}
+		}
+	}
+	for number := 1; number <= 9; number++ {
+		if law := fmt.Sprintf("L%d", number); laws[law] < 2 {
+			t.Errorf("%s has %d mutants, two at least are needed", law, laws[law])
+		}
+	}
+}
+
+func TestAnEditThatIsNotFoundIsAnError(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range []string{"this text is in no file", "package"} {
+		m := mutant{name: "lost", edits: []edit{{"cluster/doc.go", old, "x"}}}
+		if _, err := m.mutated(root); err == nil || !strings.Contains(err.Error(), "the code has changed") {
+			t.Errorf("%q: %v", old, err)
+		}
+	}
+}
+
+func TestTheFirstComplaint(t *testing.T) {
+	for output, want := range map[string]string{
+		"--- FAIL: TestSim (1s)\n    sim_test.go:42: SEED=17: at 3.2s: L1: vm:a executes twice\nmore": "SEED=17: at 3.2s: L1: vm:a executes twice",
+		"--- FAIL: TestTheBrake (0.00s)\n    laws_test.go:170: it was accepted\n":                     "TestTheBrake: it was accepted",
+		"panic: index out of range\n\ngoroutine 1":                                                    "panic: index out of range",
+	} {
+		if got := firstComplaint(output); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
