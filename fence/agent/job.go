@@ -54,7 +54,6 @@ var hints = []struct{ mark, advice string }{
 	{"unauthorized", "check username and password of the device"},
 	{"certificate", "the device's certificate cannot be verified; see the agent's options ssl, ssl_secure and ssl_insecure"},
 	{"plug", "check option plug; the agent's action list names the outlets"},
-	{"port", "check option plug; the agent's action list names the outlets"},
 	{"timed out", "the device does not answer in time; check that this node reaches it"},
 	{"connect", "the device does not answer; check that this node reaches it"},
 }

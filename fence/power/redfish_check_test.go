@@ -1,6 +1,7 @@
 package power
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -99,6 +100,33 @@ func TestRedfishCheckSaysWhatToDoNext(t *testing.T) {
 			}
 			t.Log(check.Problem)
 		})
+	}
+}
+
+func TestRedfishTellsARefusedLoginFromOtherRefusals(t *testing.T) {
+	for name, test := range map[string]struct {
+		method, path string
+		status       int
+		body         string
+		refused      bool
+		want         string
+	}{
+		"wrong password":     {"POST", "/redfish/v1/SessionService/Sessions", 401, `{"error":{"message":"no"}}`, true, "check username"},
+		"wrong, said oddly":  {"POST", "/redfish/v1/SessionService/Sessions", 400, "", true, "check username"},
+		"no session is left": {"POST", "/redfish/v1/SessionService/Sessions", 400, `{"error":{"@Message.ExtendedInfo":[{"MessageId":"Base.1.8.SessionLimitExceeded"}]}}`, false, "auth: basic"},
+		"no right to switch": {"POST", "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset", 403, "", false, "role Operator"},
+		"no Redfish":         {"GET", "/redfish/v1/", 404, "<html>", false, "not a Redfish service"},
+		"a broken board":     {"GET", "/redfish/v1/Systems", 500, "oops", false, "see the detail"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), test.method, "https://bmc1"+test.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refusal := refusalOf(request, test.status, []byte(test.body))
+		s := &session{settings: settings{name: "bmc1", kind: KindRedfish}, hand: &redfishHand{}}
+		if said := s.explain("log in", refusal).Error(); errors.Is(refusal, errLoginRefused) != test.refused || !strings.Contains(said, test.want) {
+			t.Errorf("%s: %s, want %q, refused login %v", name, said, test.want, test.refused)
+		}
 	}
 }
 

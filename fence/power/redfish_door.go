@@ -272,6 +272,9 @@ func refusalOf(request *http.Request, status int, body []byte) error {
 	told := &statusError{method: request.Method, path: request.URL.Path, status: status, detail: wordsOf(body)}
 	login := request.Method == http.MethodPost && !strings.Contains(request.URL.Path, "/Actions/")
 	switch {
+	case strings.Contains(told.detail, "SessionLimit"):
+		// The password may be right; nothing speaks against another try.
+		return told
 	case status == http.StatusUnauthorized,
 		login && (status == http.StatusForbidden || status == http.StatusBadRequest):
 		return fmt.Errorf("%w: %w", errLoginRefused, told)
