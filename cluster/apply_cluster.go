@@ -147,7 +147,9 @@ func (c Configure) apply(t *transaction) refusal {
 		}
 	}
 	t.Config = Config{Version: t.Config.Version + 1, Text: c.Text, At: t.at, By: c.By}
+	old := t.Document
 	t.Document = c.Document
+	t.forgetProofs(old)
 	for _, hash := range sortedKeys(c.Blobs) {
 		t.Blobs.Set(hash, c.Blobs[hash])
 	}

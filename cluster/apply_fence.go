@@ -29,6 +29,9 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if n.Boot != c.Boot {
 		return refuse("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
 	}
+	if why := t.mayDrill(n, c); c.Drill && why != "" {
+		return refuse("%s", why)
+	}
 	if why := t.brake(); why != "" && !c.Override {
 		return refuse("%s", why)
 	}
@@ -46,7 +49,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 		// Nobody can shoot it; the intent waits for an operator's word.
 		fencer = Member{}
 	}
-	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation}
+	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level}
 	if n.State == NodeLost {
 		open.Story = []Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}}
 	}
@@ -136,7 +139,13 @@ func (c FenceDone) apply(t *transaction) refusal {
 	}
 	evidence := strings.Join(c.Result.Evidence, "; ")
 	open = open.afterAttempt(fence.Attempt{Fencer: c.Fencer, Level: open.Level, Outcome: c.Result.Outcome}, evidence)
+	if open.Drill {
+		t.drilled(n, open, c)
+	}
 	if c.Result.Outcome != fence.Confirmed {
+		if open.Drill {
+			return accepted // a drill is not repeated: it was there to find this out
+		}
 		t.Fences.Set(c.Node, open)
 		t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence)})
 		return accepted

@@ -160,6 +160,10 @@ type BeginFence struct {
 	By     string `json:"by,omitempty"`
 	// Override is an operator's word against the brake (law L8).
 	Override bool `json:"override,omitempty"`
+	// Drill cuts the power of a node that holds nothing, to prove that the devices
+	// of Level are that node's.
+	Drill bool `json:"drill,omitempty"`
+	Level int  `json:"level,omitempty"`
 }
 
 // AssignFence gives the next attempt to a node, or takes it from one that died.

@@ -51,6 +51,9 @@ type State struct {
 	// Checks are the last changes of what fence devices answered, by device.
 	Checks Table[DeviceCheck] `json:"checks"`
 
+	// Proven are the devices that a drill showed to be a node's own, by device.
+	Proven Table[Proof] `json:"proven"`
+
 	Requests Table[Request] `json:"requests"`
 	Tokens   Table[Token]   `json:"tokens"`
 	// Removed are the nodes that may not come back, by key fingerprint.
@@ -296,11 +299,13 @@ type Fence struct {
 	TriedTotal int `json:"triedTotal,omitempty"`
 	// Fencer, Level and Incarnation are the attempt under way; Fencer is empty
 	// between attempts.
-	Fencer      string  `json:"fencer,omitempty"`
-	Incarnation uint64  `json:"incarnation,omitempty"`
-	Level       int     `json:"level,omitempty"`
-	LastWhy     string  `json:"lastWhy,omitempty"`
-	Story       []Phase `json:"story,omitempty"`
+	Fencer      string `json:"fencer,omitempty"`
+	Incarnation uint64 `json:"incarnation,omitempty"`
+	Level       int    `json:"level,omitempty"`
+	LastWhy     string `json:"lastWhy,omitempty"`
+	// Drill: the node holds nothing, and what is tested is the device.
+	Drill bool    `json:"drill,omitempty"`
+	Story []Phase `json:"story,omitempty"`
 }
 
 // Shot is one fence intent, as the brake counts it (law L8).
@@ -317,6 +322,15 @@ type DeviceCheck struct {
 	Problem  string      `json:"problem,omitempty"`
 	At       time.Time   `json:"at"`
 	By       string      `json:"by"`
+}
+
+// Proof is what a drill showed: this device cut that machine's power. It lasts
+// until the device's declaration or the machine changes (law L3).
+type Proof struct {
+	Node    string    `json:"node"`
+	Machine string    `json:"machine"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by,omitempty"`
 }
 
 // Request is an administrator's command that was accepted (law L7).
@@ -361,6 +375,7 @@ func (s *State) Fork() *State {
 	root.Tombstones = s.Tombstones.Fork()
 	root.Fences = s.Fences.Fork()
 	root.Checks = s.Checks.Fork()
+	root.Proven = s.Proven.Fork()
 	root.Requests = s.Requests.Fork()
 	root.Tokens = s.Tokens.Fork()
 	root.Removed = s.Removed.Fork()

@@ -50,6 +50,10 @@ type Duty struct {
 	Node    string
 	Victim  fence.Target
 	Devices []fence.Device
+	// Drill: the off shall prove that the devices are the victim's. Proven names
+	// those that a drill showed to be.
+	Drill  bool
+	Proven []string
 }
 
 // Key tells duties apart.
@@ -162,13 +166,16 @@ func settleDuty(s *State, service Service, n Member) []Duty {
 
 func fenceDuty(s *State, open Fence, n Member) Duty {
 	victim, _ := s.Nodes.Get(open.Node)
-	d := Duty{Kind: DutyFence, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal, Incarnation: n.Incarnation}
+	d := Duty{Kind: DutyFence, Drill: open.Drill, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal, Incarnation: n.Incarnation}
 	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
 	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot}
 	levels := s.Document.Nodes[open.Node].Fence
 	if open.Level < len(levels) {
 		for _, name := range levels[open.Level].Devices {
 			d.Devices = append(d.Devices, s.Document.Devices[name])
+			if s.ProvenFor(name, open.Node) {
+				d.Proven = append(d.Proven, name)
+			}
 		}
 	}
 	return d

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -57,6 +58,9 @@ func fenceCommand() *urfave.Command {
 			{Name: "node", Usage: "cut a node's power by its fence devices", ArgsUsage: "NODE", Action: fenceNode, Flags: []urfave.Flag{
 				&urfave.BoolFlag{Name: "off", Usage: "really do it"},
 				&urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}}},
+			{Name: "test", Usage: "drill: empty a node, cut its power, see it silent, boot it, see it back", ArgsUsage: "NODE", Action: fenceTest, Flags: []urfave.Flag{
+				&urfave.IntFlag{Name: "level", Usage: "the fence level to test", Value: 1},
+				&urfave.DurationFlag{Name: "wait", Usage: "how long to wait for each step", Value: 10 * time.Minute}}},
 			{Name: "confirm", Usage: "say that a lost node's machine is off, where no device can", ArgsUsage: "NODE", Action: fenceConfirm, Flags: []urfave.Flag{
 				&urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}}},
 		},

@@ -231,13 +231,16 @@ type ImportRequest struct {
 	Domain string `json:"domain,omitempty"`
 }
 
-// FenceRequest asks for a node's power to be cut ("off"), or gives an operator's
-// word that it is off ("confirm").
+// FenceRequest asks for a node's power to be cut ("off"), for a drill of its
+// devices ("drill"), for power again ("on"), or gives an operator's word that it
+// is off ("confirm").
 type FenceRequest struct {
 	ID     string `json:"id"`
 	Op     string `json:"op"`
 	Node   string `json:"node"`
 	Reason string `json:"reason,omitempty"`
+	// Level is the fence level that a drill tests, counted from 0.
+	Level int `json:"level,omitempty"`
 }
 
 // FenceStatus tells per node how it could be fenced.

@@ -56,9 +56,11 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	}
 	if why := unprotected(root, d.name); why != "" {
 		findings = append(findings, finding("fencing", "warning", "unprotected: "+why, "without a working fence device the VMs of a lost node cannot be recovered"))
-	} else {
-		check, _ := root.Checks.Get(root.Document.Nodes[d.name].Fence[0].Devices[0])
-		findings = append(findings, d.identityFinding(check.Identity))
+	}
+	for _, level := range root.Document.Nodes[d.name].Fence {
+		for _, device := range level.Devices {
+			findings = append(findings, d.identityFinding(root, device))
+		}
 	}
 	if d.options.Doctor != nil {
 		findings = append(findings, d.options.Doctor(ctx, root)...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,33 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func() err
 			joint.Outcome = r.Outcome
 		}
 	}
+	if duty.Drill && joint.Outcome == fence.Confirmed {
+		return d.fellSilent(ctx, duty.Node, joint)
+	}
 	return joint
+}
+
+// drillSilence is how long a drilled node has to be silent.
+const drillSilence = 2 * time.Second
+
+// fellSilent is the second half of a drill's proof: the device says off, and the
+// node that was heard until then is heard no more, by anybody. A device of
+// another machine says off just as well.
+func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Result) fence.Result {
+	before := d.pulse.Heard()[node].Count
+	if before == 0 {
+		result.Outcome = fence.Unknown
+		result.Evidence = append(result.Evidence, node+" was not heard before the drill, so its silence proves nothing")
+		return result
+	}
+	quiet := sleep(ctx, drillSilence) && d.pulse.Heard()[node].Count == before
+	if verdict := judged(d.pulse.Test(ctx, node)); !quiet || verdict.Kernel != cluster.Silent {
+		result.Outcome = fence.Unknown
+		result.Evidence = append(result.Evidence, fmt.Sprintf("the device says off, but %s still shows life (%s): the device is not its own, or another machine has lost its power now", node, verdict.Why))
+		return result
+	}
+	result.Evidence = append(result.Evidence, node+" fell silent to everybody")
+	return result
 }
 
 func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func() error) fence.Result {
@@ -55,6 +82,7 @@ func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.De
 	before.Store(beats())
 	return driver.Fence(ctx, fence.Request{
 		Act: duty.Act, Device: device, Target: duty.Victim,
+		IdentityVerified: duty.Drill || slices.Contains(duty.Proven, device.Name),
 		StillWanted: func() error {
 			err := d.stillWanted(ctx, wanted)
 			before.Store(beats())

@@ -9,7 +9,7 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -58,14 +58,15 @@ func exchange(ctx context.Context, transport http.RoundTripper, method, path str
 	return json.Unmarshal(text, into)
 }
 
-// identityFinding compares what the BMC says with what the machine says.
-func (d *Daemon) identityFinding(identity string) Finding {
-	f := Finding{Node: d.name, What: "BMC identity", Severity: "ok", Text: "the fence device tells this machine's hardware UUID"}
-	switch {
-	case identity == "":
-		f.Severity, f.Text, f.Next = "warning", "the fence device does not tell whose it is", "its results stay unknown until it is verified by a drill"
-	case !fence.SamePlatform(identity, d.hardware):
-		f.Severity, f.Text, f.Next = "error", fmt.Sprintf("the fence device says %s, this machine is %s", identity, d.hardware), "check the device's address: it may belong to another machine, and will not be used"
+// identityFinding says whether the fence device is known to be this machine's.
+func (d *Daemon) identityFinding(root *cluster.State, device string) Finding {
+	f := Finding{Node: d.name, What: "BMC identity", Severity: "ok", Text: "fence device " + device + " is known to be this machine's"}
+	check, _ := root.Checks.Get(device)
+	if check.Problem != "" {
+		return Finding{Node: d.name, What: "BMC identity", Severity: "unknown", Text: "fence device " + device + " could not be asked: " + check.Problem, Next: "see clusterd fence status"}
+	}
+	if why := distrust(root, d.name, device, check); why != "" {
+		f.Severity, f.Text, f.Next = "error", "fence device "+device+": "+why, "check the device's address; where it is right, prove it by a drill"
 	}
 	return f
 }

@@ -28,8 +28,10 @@ func (s *server) fenceByHand(w http.ResponseWriter, r *http.Request, who caller)
 	}
 	var err error
 	switch asked.Op {
-	case "off":
+	case "off", "drill":
 		err = s.openFence(r.Context(), n, asked, who)
+	case "on":
+		err = s.powerOn(r.Context(), n)
 	case "confirm":
 		err = s.confirmFence(r.Context(), n, asked, who)
 	default:
@@ -56,7 +58,33 @@ func (s *server) openFence(ctx context.Context, n cluster.Member, asked api.Fenc
 	if asked.Reason != "" {
 		why += ": " + asked.Reason
 	}
-	return s.proposeFence(ctx, cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true})
+	return s.proposeFence(ctx, cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true, Drill: asked.Op == "drill", Level: asked.Level})
+}
+
+// powerLimit bounds one request for power.
+const powerLimit = 30 * time.Second
+
+// powerOn asks every device of a node's first level for power. Best effort:
+// nothing depends on it, and the node's new boot tells whether it worked.
+func (s *server) powerOn(ctx context.Context, n cluster.Member) error {
+	root := s.daemon.replica.Root()
+	levels := root.Document.Nodes[n.Name].Fence
+	if n.Reachable() || root.Fences.Has(n.Name) || len(levels) == 0 {
+		return refuse(http.StatusConflict, "refused", "%s is %s, or being fenced, or has no fence device; it is not powered on", n.Name, n.State)
+	}
+	ctx, cancel := context.WithTimeout(ctx, powerLimit)
+	defer cancel()
+	for _, name := range levels[0].Devices {
+		device := root.Document.Devices[name]
+		driver, known := s.daemon.drivers[device.Driver]
+		if !known {
+			return refuse(http.StatusConflict, "refused", "this clusterd has no fence driver %s", device.Driver)
+		}
+		if err := driver.PowerOn(ctx, device); err != nil {
+			return refuse(http.StatusConflict, "refused", "fence device %s did not give %s power: %v", name, n.Name, err)
+		}
+	}
+	return nil
 }
 
 // confirmFence opens the intent where none is open, listens for the node once

@@ -144,14 +144,18 @@ func unprotected(root *cluster.State, node string) string {
 // with: it had a problem, or it is not known to be this machine's (law L3).
 func distrust(root *cluster.State, node, device string, check cluster.DeviceCheck) string {
 	n, _ := root.Nodes.Get(node)
-	assumed := root.Document.Devices[device].Options["identity"]
+	declared := root.Document.Devices[device]
 	switch {
 	case check.Problem != "":
 		return check.Problem
-	case check.Identity == "" && assumed == "":
-		return "it does not tell whose it is, so its off would prove nothing"
-	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) && !fence.SamePlatform(check.Identity, assumed):
-		return "it tells the hardware UUID " + check.Identity + ", " + node + " has " + n.HardwareUUID + ": it belongs to another machine"
+	case root.ProvenFor(device, node):
+		return ""
+	case declared.Driver == "agent" && declared.Options["identity"] == "assumed":
+		return ""
+	case check.Identity == "":
+		return "it does not tell whose it is, so its off would prove nothing before a drill: clusterd fence test " + node
+	case !fence.SamePlatform(check.Identity, n.HardwareUUID):
+		return "it tells the hardware UUID " + check.Identity + ", " + node + " has " + n.HardwareUUID + ": it belongs to another machine, or has to be proven by a drill: clusterd fence test " + node
 	}
 	return ""
 }
