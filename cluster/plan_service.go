@@ -146,7 +146,9 @@ func (p *planner) planStarted(service Service) {
 		return
 	}
 	h, _ := service.holder(owner)
-	if h.Condition != string(resources.Running) {
+	if h.Condition == string(resources.Paused) {
+		p.wait(name, sentence("paused on "+owner, h.Reason), "mend the cause, then `virsh resume` on "+owner)
+	} else if h.Condition != string(resources.Running) {
 		p.wait(name, sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), "")
 	} else if len(service.Holders) > 1 {
 		p.noteCopies(service)
@@ -371,7 +373,11 @@ func (p *planner) choose(service Service) (node, why string) {
 		wanted = service.Wish.Target
 	}
 	for _, v := range verdicts {
-		if v.Node == wanted && v.Legal {
+		switch {
+		case v.Node != wanted || !v.Legal:
+		case service.Wish == nil:
+			return v.Node, "restarted in place, " + v.Why
+		default:
 			return v.Node, "asked for, " + v.Why
 		}
 	}

@@ -21,7 +21,7 @@ func TestScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 12 {
+	if len(files) < 60 {
 		t.Fatalf("only %d stories found", len(files))
 	}
 	for _, file := range files {

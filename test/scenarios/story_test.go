@@ -26,6 +26,10 @@ type story struct {
 	answered map[string]bool
 	extra    strings.Builder
 	heard    func(line string)
+	// lastAsk and its request's id can be repeated; backup is a State as it was kept.
+	lastAsk     cluster.Ask
+	lastRequest string
+	backup      []byte
 }
 
 func newStory() *story {
@@ -75,7 +79,7 @@ func (s *story) command(line string) error {
 	if len(words) == 0 || strings.HasPrefix(line, "#") {
 		return nil
 	}
-	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating()} {
+	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating(), s.managing()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}
@@ -155,6 +159,8 @@ func parseService(words []string) resources.Spec {
 			spec.Autostart = false
 		case "recovery":
 			spec.Recovery = resources.Recovery(value)
+		case "restarts":
+			spec.MaxRestarts, _ = strconv.Atoi(value)
 		}
 	}
 	return spec
@@ -237,6 +243,7 @@ func (s *story) breaking() map[string]func([]string) error {
 		"rejoin":          s.onHost(func(h *sim.Host, _ []string) { s.world.Rejoin(h.Name) }),
 		"lead":            s.onHost(func(h *sim.Host, _ []string) { s.world.Lead(h.Name) }),
 		"cut":             s.onHost(func(h *sim.Host, words []string) { s.world.Cut(h.Name, words[0]) }),
+		"heal":            s.onHost(func(h *sim.Host, words []string) { s.world.Heal(h.Name, words[0]) }),
 		"migrations": func(words []string) error {
 			end := sim.MigrationEnd(strings.Join(words, " "))
 			if end == sim.MovedClean {
@@ -263,7 +270,8 @@ func (s *story) operating() map[string]func([]string) error {
 			if len(words) > 2 {
 				node = words[2]
 			}
-			s.world.Ask(s.world.Leader(), cluster.Operation(words[0]), words[1], node)
+			s.lastAsk = cluster.Ask{Op: cluster.Operation(words[0]), Service: words[1], Node: node, By: "root"}
+			s.lastRequest = s.world.Ask(s.world.Leader(), s.lastAsk.Op, s.lastAsk.Service, node)
 			return nil
 		},
 		"leave": func(words []string) error {

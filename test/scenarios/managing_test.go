@@ -1,0 +1,116 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/test/sim"
+)
+
+// managing are the commands about the cluster itself: its members, its
+// document, its backups and its rules.
+func (s *story) managing() map[string]func([]string) error {
+	return map[string]func([]string) error{
+		// confirm NODE [BOOT]: an administrator answers for it that the machine is off.
+		"confirm": func(words []string) error {
+			n, _ := s.world.State().Nodes.Get(words[0])
+			boot := n.Boot
+			if len(words) > 1 {
+				boot = words[1]
+			}
+			return s.propose("confirm", cluster.ConfirmFence{Node: words[0], Boot: boot, By: "root", Why: "I pulled its plug"})
+		},
+		"remove-node": func(words []string) error {
+			return s.propose("remove-node", cluster.RemoveNode{Node: words[0], By: "root"})
+		},
+		// replace-node NODE: another machine joins under the name, with a token for it.
+		"replace-node": func(words []string) error {
+			token := "token-to-replace-" + words[0]
+			err := s.propose("token", cluster.AddToken{ID: token, Token: cluster.Token{Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Replace: words[0], By: "root"}})
+			if err != nil {
+				return err
+			}
+			s.world.Run(s.world.Now+100*time.Millisecond, nil)
+			return s.propose("join", cluster.Join{Token: token, Node: words[0], Fingerprint: "key-of-another-machine", HardwareUUID: "other-hardware", Address: words[0], By: "root"})
+		},
+		// announce NODE LEVEL VERSION: a daemon of that version reports for duty.
+		"announce": func(words []string) error {
+			level, err := strconv.Atoi(words[1])
+			if err != nil {
+				return err
+			}
+			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: "key-" + words[0], Boot: words[0] + "-boot-1", MaxLevel: level, Version: words[2], Session: "of-" + words[2]})
+		},
+		"raise-level": func(words []string) error {
+			level, err := strconv.Atoi(words[0])
+			if err != nil {
+				return err
+			}
+			return s.propose("raise-level", cluster.RaiseLevel{Level: level})
+		},
+		"backup": func([]string) error {
+			var err error
+			s.backup, err = json.Marshal(s.world.State())
+			return err
+		},
+		"restore": func(words []string) error {
+			return s.propose("restore", cluster.Restore{State: s.backup, Node: words[0], By: "root"})
+		},
+		// recover DEAD...: what is left after a quorum was lost for good goes on.
+		"recover": func(words []string) error {
+			return s.propose("recover", cluster.Recover{Generation: s.world.State().Generation + 1, Dead: words, By: "root"})
+		},
+		// ask-again: a client that lost the answer repeats its last request.
+		"ask-again": func([]string) error {
+			again := s.lastAsk
+			again.Request = s.lastRequest
+			return s.propose("ask-again", again)
+		},
+		// apply-old-document NODE: somebody applies a document that he read before another's change.
+		"apply-old-document": func([]string) error {
+			state := s.world.State()
+			return s.propose("configure", cluster.Configure{Base: state.Config.Version - 1, Document: state.Document, By: "root"})
+		},
+		// share-disk SERVICE OTHER: declares a service on the disk of another one.
+		"share-disk": func(words []string) error {
+			next := s.world.State().Document
+			next.Services = maps.Clone(next.Services)
+			sim.Service(&next, parseService(words))
+			spec := next.Services[words[0]]
+			spec.Disks = next.Services[words[1]].Disks
+			if len(spec.Disks) == 0 {
+				grave, _ := s.world.State().Tombstones.Get("uuid-" + words[1])
+				spec.Disks = grave.Spec.Disks
+			}
+			next.Services[words[0]] = spec
+			s.world.Configure(s.world.Leader(), next, s.refused("configure"))
+			return nil
+		},
+		// request tells whether the last request is answered.
+		"request": func([]string) error {
+			r, known := s.world.State().Requests.Get(s.lastRequest)
+			switch {
+			case !known:
+				fmt.Fprintf(&s.extra, "request: nothing is known of it\n")
+			case !r.Done:
+				fmt.Fprintf(&s.extra, "request: %s %s is being worked on\n", r.Op, r.Service)
+			}
+			return nil
+		},
+	}
+}
+
+// propose takes a command through the leader's daemon and tells a refusal.
+func (s *story) propose(what string, command cluster.Command) error {
+	leader := s.world.Leader()
+	if leader == "" {
+		fmt.Fprintf(&s.extra, "refused: %s: nobody leads\n", what)
+		return nil
+	}
+	s.world.Propose(leader, command, s.refused(what))
+	return nil
+}
