@@ -49,15 +49,10 @@ func (d *daemon) wanted(duty cluster.Duty) error {
 
 func (d *daemon) carryOut(duty cluster.Duty) {
 	w := d.host.world
-	w.After(w.between(time.Millisecond, 10*time.Millisecond), func() {
-		if !d.alive() {
-			return
-		}
+	d.after(w.between(time.Millisecond, 10*time.Millisecond), func() {
 		if duty.Kind == cluster.DutyLook {
-			w.After(w.between(2*time.Millisecond, 30*time.Millisecond), func() {
-				if d.alive() {
-					d.finish(cluster.DutyResult{Duty: duty, Observation: d.host.look(duty.Service)})
-				}
+			d.after(w.between(2*time.Millisecond, 30*time.Millisecond), func() {
+				d.finish(cluster.DutyResult{Duty: duty, Observation: d.host.lookFor(duty.Service, duty.Spec.UUID)})
 			})
 			return
 		}
@@ -71,7 +66,7 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 			return
 		}
 		if !d.host.Libvirt {
-			w.After(time.Second, func() { d.done(duty, false, resources.Unknown, "libvirtd does not answer") })
+			d.after(time.Second, func() { d.done(duty, false, resources.Unknown, "libvirtd does not answer") })
 			return
 		}
 		d.act(duty)
@@ -83,13 +78,13 @@ func (d *daemon) notWanted(duty cluster.Duty, err error) {
 		d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}})
 		return
 	}
-	d.done(duty, false, d.host.look(duty.Service).Condition, err.Error())
+	d.done(duty, false, d.host.lookFor(duty.Service, duty.Spec.UUID).Condition, err.Error())
 }
 
 // act carries out a duty about a VM on a hypervisor that answers.
 func (d *daemon) act(duty cluster.Duty) {
 	h := d.host
-	v := h.vms[duty.Service]
+	v := h.vms[duty.Spec.UUID]
 	switch duty.Kind {
 	case cluster.DutyStart:
 		d.start(duty)
@@ -101,13 +96,13 @@ func (d *daemon) act(duty cluster.Duty) {
 		if v != nil && v.condition == resources.Paused {
 			v.execute()
 		}
-		found := h.look(duty.Service).Condition
+		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Running, found, "")
 	case cluster.DutyPause:
 		if v != nil && v.condition == resources.Running {
 			v.condition, v.reason = resources.Paused, "found running twice"
 		}
-		found := h.look(duty.Service).Condition
+		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Paused, found, "")
 	}
 }
@@ -127,22 +122,9 @@ func (d *daemon) start(duty cluster.Duty) {
 		v.execute()
 		d.done(duty, true, resources.Running, "")
 	}
-	switch v := h.vms[duty.Service]; {
+	switch v := h.vms[duty.Spec.UUID]; {
 	case v == nil:
-		h.create(duty.Service, duty.Spec.Disks, func(v *vm, why string) {
-			if !d.alive() {
-				return // the call outlived its caller
-			}
-			if v == nil {
-				d.done(duty, false, h.look(duty.Service).Condition, why)
-				return
-			}
-			h.world.After(h.world.between(20*time.Millisecond, 200*time.Millisecond), func() {
-				if d.alive() {
-					resume(v)
-				}
-			})
-		})
+		d.create(duty, resume)
 	case v.condition == resources.Running:
 		d.done(duty, true, resources.Running, "it runs already")
 	case v.ours:
@@ -152,10 +134,38 @@ func (d *daemon) start(duty cluster.Duty) {
 	}
 }
 
+// create asks the hypervisor for a paused VM, and gives up waiting after a
+// while; the call goes on.
+func (d *daemon) create(duty cluster.Duty, resume func(*vm)) {
+	h, waits := d.host, true
+	if h.CallsHang {
+		d.after(5*time.Second, func() {
+			if waits {
+				waits = false
+				found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
+				d.done(duty, false, found, "the call did not return in time")
+			}
+		})
+	}
+	h.create(duty.Spec, func(v *vm, why string) {
+		d.thawed(func() { // else the call outlived its caller
+			switch {
+			case !waits:
+			case v == nil:
+				waits = false
+				d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, why)
+			default:
+				waits = false
+				d.after(h.world.between(20*time.Millisecond, 200*time.Millisecond), func() { resume(v) })
+			}
+		})
+	})
+}
+
 func (d *daemon) stop(duty cluster.Duty, v *vm) {
 	w, h := d.host.world, d.host
 	if v == nil {
-		found := h.look(duty.Service).Condition
+		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Absent, found, "it is not here")
 		return
 	}
@@ -168,10 +178,21 @@ func (d *daemon) stop(duty cluster.Duty, v *vm) {
 	} else {
 		v.reason = "shutting down"
 	}
+	if h.StopsFail && w.chance(2) {
+		d.after(pause, func() {
+			if v.reason == "shutting down" {
+				v.reason = ""
+			}
+			d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "the hypervisor cannot end its process")
+		})
+		return
+	}
 	w.After(pause, func() {
 		v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "stopped"})
-		found := h.look(duty.Service)
-		d.done(duty, found.Condition == resources.Absent, found.Condition, found.Evidence)
+		d.thawed(func() {
+			found := h.lookFor(duty.Service, duty.Spec.UUID)
+			d.done(duty, found.Condition == resources.Absent, found.Condition, found.Evidence)
+		})
 	})
 }
 
@@ -179,55 +200,27 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 	w, h := d.host.world, d.host
 	target := w.Hosts[duty.Target]
 	if v == nil || v.condition != resources.Running || target == nil {
-		d.done(duty, false, h.look(duty.Service).Condition, "it does not run here")
+		d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "it does not run here")
 		return
 	}
 	began := w.Now
 	h.migrate(v, target, func(end MigrationEnd, arrived *vm) {
-		if !d.alive() {
-			return
-		}
-		if end == MovedClean && w.linked(h, target) && target.Libvirt && !arrived.gone() {
-			arrived.execute()
-			d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
-			return
-		}
-		found := h.look(duty.Service).Condition
-		if w.chance(3) {
-			found = resources.Unknown
-		}
-		d.done(duty, false, found, fmt.Sprintf("the migration to %s ended: %s", duty.Target, end))
+		d.thawed(func() { d.migrated(duty, began, end, arrived) })
 	})
 }
 
-// fence sends the off command to the victim's BMC.
-func (d *daemon) fence(duty cluster.Duty) {
-	w, victim := d.host.world, d.host.world.Hosts[duty.Node]
-	report := func(outcome fence.Outcome, evidence string) {
-		result := fence.Result{Outcome: outcome, Evidence: []string{evidence}}
-		if outcome == fence.Confirmed {
-			result.Phases = []fence.Phase{{What: "off confirmed", At: epoch.Add(w.Now)}}
-		}
-		d.finish(cluster.DutyResult{Duty: duty, Fence: result})
+// migrated goes on when the hypervisor's migration has ended.
+func (d *daemon) migrated(duty cluster.Duty, began time.Duration, end MigrationEnd, arrived *vm) {
+	w, h := d.host.world, d.host
+	target := w.Hosts[duty.Target]
+	if end == MovedClean && w.linked(h, target) && target.Libvirt && !arrived.gone() {
+		arrived.execute()
+		d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
+		return
 	}
-	off := w.between(300*time.Millisecond, 900*time.Millisecond)
-	switch victim.BMC {
-	case BMCDead:
-		w.After(w.between(time.Second, 2*time.Second), func() { report(fence.Unknown, "no answer from the BMC") })
-	case BMCDeaf:
-		w.After(off, func() { report(fence.Refuted, "the BMC accepted the off command and still says on") })
-	default:
-		w.After(off/2, func() { // the command is on its way, whatever happens to its sender
-			mute := victim.BMC == BMCMute
-			victim.PowerOff()
-			w.After(off/2, func() {
-				switch {
-				case mute || victim.Powered:
-					report(fence.Unknown, "the BMC's answer was lost")
-				default:
-					report(fence.Confirmed, "off command accepted, off read twice")
-				}
-			})
-		})
+	found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
+	if w.chance(3) {
+		found = resources.Unknown
 	}
+	d.done(duty, false, found, fmt.Sprintf("the migration to %s ended: %s", duty.Target, end))
 }

@@ -21,7 +21,7 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		if w.Hosts[name] == nil {
 			w.AddHost(name, false)
 		}
-		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: "key-" + name, HardwareUUID: "hardware-" + name, Address: name, Witness: w.Hosts[name].Witness})
+		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: w.Hosts[name].fingerprint(), HardwareUUID: w.Hosts[name].hardware(), Address: name, Witness: w.Hosts[name].Witness})
 	}
 	if document.Nodes == nil {
 		document.Nodes = map[string]cluster.NodeSpec{}
@@ -36,10 +36,21 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		w.violate("founding: %v", err)
 		return
 	}
-	w.log = append(w.log, record{at: epoch, data: data})
+	w.commit(data)
+	w.raft.log[0].at = epoch
 	for _, name := range nodes {
-		w.apply(w.Hosts[name])
-		w.Hosts[name].Boot()
+		h := w.Hosts[name]
+		w.apply(h)
+		h.disk = h.state.Fork()
+		h.Boot()
+	}
+}
+
+// enroll follows the cluster's members: who counts for a quorum.
+func (w *World) enroll(node string, member bool) {
+	if h := w.Hosts[node]; h != nil && h.member != member {
+		h.member = member
+		w.changed()
 	}
 }
 
@@ -73,7 +84,15 @@ func (w *World) configure(document cluster.Document, base uint64) cluster.Config
 // Configure applies a document through a host's daemon.
 func (w *World) Configure(through string, document cluster.Document, done func(why string)) {
 	w.Document = document
-	w.Propose(through, w.configure(document, w.State().Config.Version), done)
+	base := w.State().Config.Version
+	w.Propose(through, w.configure(document, base), func(why string) {
+		if why == "" {
+			w.watched.documents = max(w.watched.documents, base+1)
+		}
+		if done != nil {
+			done(why)
+		}
+	})
 }
 
 // Ask lets an administrator ask for something through a host's daemon. The
@@ -82,8 +101,20 @@ func (w *World) Ask(through string, op cluster.Operation, service, node string) 
 	w.requests++
 	id := fmt.Sprintf("request-%d", w.requests)
 	w.tell("request %s: %s %s %s", id, op, service, node)
-	w.Propose(through, cluster.Ask{Request: id, Op: op, Service: service, Node: node, By: "root"}, nil)
+	w.repeat(through, cluster.Ask{Request: id, Op: op, Service: service, Node: node, By: "root"})
 	return id
+}
+
+// repeat asks again under the same name, as a client does that does not know
+// what became of it.
+func (w *World) repeat(through string, ask cluster.Ask) {
+	w.Propose(through, ask, func(why string) {
+		if r, known := w.State().Requests.Get(ask.Request); why == "" && known {
+			w.watched.accepted[ask.Request] = r.Index
+		} else if why == "" && w.State().Requests.Len() < 500 {
+			w.violate("L7: the request %s was acknowledged and is not there", ask.Request)
+		}
+	})
 }
 
 // Propose proposes a command through a host's daemon; done hears the refusal,

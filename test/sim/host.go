@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -11,8 +12,9 @@ import (
 // BMCMode is how a host's BMC behaves.
 type BMCMode string
 
-// The modes. A BMC that says off and is not would break law L3 itself, so
-// there is none.
+// The modes. A BMC that says off twice and is not would break law L3 itself, so
+// there is none; what a driver must find out before it believes is in
+// BMCWrongHost and BMCEarly.
 const (
 	BMCWorks BMCMode = "works"
 	// BMCDead never answers.
@@ -21,6 +23,14 @@ const (
 	BMCDeaf BMCMode = "deaf"
 	// BMCMute switches off and its answer is lost.
 	BMCMute BMCMode = "mute"
+	// BMCSlow takes many seconds for everything.
+	BMCSlow BMCMode = "slow"
+	// BMCHangs answers nothing, and switches off much later all the same.
+	BMCHangs BMCMode = "hangs"
+	// BMCEarly says off for a while before it is so.
+	BMCEarly BMCMode = "says off early"
+	// BMCWrongHost belongs to another machine, and tells so when asked.
+	BMCWrongHost BMCMode = "wired to the wrong host"
 )
 
 // Host is one machine.
@@ -31,44 +41,66 @@ type Host struct {
 	// Libvirt tells whether the hypervisor's daemon answers.
 	Libvirt bool
 	BMC     BMCMode
-	// StartsFail makes each start on this host fail cleanly.
-	StartsFail bool
+	// BMCSharesPower: the BMC dies with its host.
+	BMCSharesPower bool
+	// StartsFail, StopsFail and MigrationsFail make each such act on this host
+	// fail cleanly; CallsHang lets starts outlive who called for them.
+	StartsFail, StopsFail, MigrationsFail, CallsHang bool
+	// EventsLost lets the hypervisor's events be lost until somebody looks anyway.
+	EventsLost bool
+	// NoStorage: no disk can be reached.
+	NoStorage bool
 	// Slow is how much later than others it applies the log.
 	Slow time.Duration
+	// Wall is by how much its wall clock is wrong, Drift how much longer its
+	// stopwatch thinks that time is, in parts of a thousand.
+	Wall  time.Duration
+	Drift int
 
 	world  *World
+	place  int
 	boot   int
+	key    int // how many machines have had this name
+	member bool
+	// away: a person has taken it out of the cluster; it is not booted.
+	away   bool
+	hung   bool
 	state  *cluster.State
+	disk   *cluster.State
 	daemon *daemon
 	vms    map[string]*vm
 	// creating counts calls into the hypervisor that may still bring a VM up.
 	creating map[string]int
-}
 
-// daemon is one start of clusterd on a host: the shell around the mind.
-type daemon struct {
-	host        *Host
-	session     string
-	node        *cluster.Node
-	in          cluster.Input
-	incarnation uint64
-	leading     bool
-	poked       bool
-	notes       []cluster.Note
-	waiting     map[uint64]func(failed bool, applied cluster.Applied)
-	queues      map[string][]cluster.Duty
-	announcing  bool
+	healthy     bool
+	lastTrouble time.Duration
 }
 
 // AddHost makes a host that is switched off.
 func (w *World) AddHost(name string, witness bool) *Host {
-	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, world: w, state: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{}}
-	w.Hosts[name] = h
+	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, world: w, state: &cluster.State{}, disk: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{}}
+	w.enter(h)
 	return h
 }
 
 // BootID is the operating system's boot id.
 func (h *Host) BootID() string { return fmt.Sprintf("%s-boot-%d", h.Name, h.boot) }
+
+func (h *Host) fingerprint() string {
+	if h.key > 0 {
+		return fmt.Sprintf("key-%s-%d", h.Name, h.key)
+	}
+	return "key-" + h.Name
+}
+
+func (h *Host) hardware() string {
+	if h.key > 0 {
+		return fmt.Sprintf("hardware-%s-%d", h.Name, h.key)
+	}
+	return "hardware-" + h.Name
+}
+
+func (h *Host) up() bool { return h.Powered && !h.hung }
 
 // Boot switches a host on; its daemon starts with it.
 func (h *Host) Boot() {
@@ -78,6 +110,7 @@ func (h *Host) Boot() {
 	h.boot++
 	h.Powered, h.Libvirt = true, true
 	h.world.tell("%s boots (%s)", h.Name, h.BootID())
+	h.autostart()
 	boot := h.boot
 	h.world.After(h.world.between(500*time.Millisecond, 3*time.Second), func() {
 		if h.Powered && h.boot == boot {
@@ -91,9 +124,10 @@ func (h *Host) PowerOff() {
 	if !h.Powered {
 		return
 	}
-	h.Powered, h.daemon = false, nil
+	h.Powered, h.daemon, h.hung = false, nil, false
 	h.vms, h.creating = map[string]*vm{}, map[string]int{}
 	h.world.tell("%s is off", h.Name)
+	h.world.changed()
 }
 
 // KillDaemon ends clusterd without a word; VMs run on.
@@ -102,179 +136,131 @@ func (h *Host) KillDaemon() {
 		h.world.tell("clusterd on %s is killed", h.Name)
 	}
 	h.daemon = nil
+	h.world.changed()
 }
 
 // StartDaemon starts clusterd on a host that is on.
 func (h *Host) StartDaemon() {
-	if !h.Powered || h.daemon != nil {
+	if !h.up() || h.daemon != nil || h.away {
 		return
 	}
 	w := h.world
 	w.sessions++
-	d := &daemon{host: h, session: fmt.Sprintf("session-%d", w.sessions), node: cluster.NewNode(h.Name), waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}}
+	d := newDaemon(h, fmt.Sprintf("session-%d", w.sessions))
 	h.daemon = d
 	w.tell("clusterd on %s starts", h.Name)
 	w.restoreSnapshot(h)
 	d.tick()
 	d.announce()
+	w.changed()
 }
 
-// SetLibvirt stops or starts the hypervisor's daemon; VMs run on.
+// PauseDaemon stops clusterd as a debugger does: it says nothing and hears
+// nothing, and does not know afterwards that time has passed.
+func (h *Host) PauseDaemon() {
+	if h.daemon != nil && !h.daemon.paused {
+		h.world.tell("clusterd on %s is paused", h.Name)
+		h.daemon.paused = true
+		h.world.changed()
+	}
+}
+
+// ContinueDaemon ends that.
+func (h *Host) ContinueDaemon() {
+	d := h.daemon
+	if d == nil || !d.paused {
+		return
+	}
+	h.world.tell("clusterd on %s goes on", h.Name)
+	d.paused = false
+	frozen := d.frozen
+	d.frozen = nil
+	for _, do := range frozen {
+		if d.alive() {
+			do()
+		}
+	}
+	h.world.changed()
+}
+
+// Hang stops the whole machine for a while: its kernel answers nothing.
+func (h *Host) Hang(hangs bool) {
+	if h.hung == hangs || !h.Powered {
+		return
+	}
+	h.world.tell("%s hangs: %v", h.Name, hangs)
+	if h.hung = hangs; hangs {
+		h.PauseDaemon()
+	} else {
+		h.ContinueDaemon()
+	}
+	h.world.changed()
+}
+
+// SetLibvirt stops or starts the hypervisor's daemon; VMs run on. What it had
+// been asked to do ends with it.
 func (h *Host) SetLibvirt(answers bool) {
+	if answers && !h.Libvirt {
+		h.creating = map[string]int{}
+	}
 	h.Libvirt = answers
 	h.world.tell("libvirt on %s answers: %v", h.Name, answers)
-	for _, service := range h.serviceNames() {
-		h.hint(service, resources.Observation{Service: service})
+	if answers {
+		h.autostart()
+	}
+	for _, v := range h.machines() {
+		h.hint(v.service, resources.Observation{Service: v.service})
 	}
 }
 
-func (d *daemon) alive() bool { return d.host.daemon == d }
-
-// tick is the shell's regular step; beats of all who can be heard come with it.
-func (d *daemon) tick() {
-	if !d.alive() {
-		return
-	}
-	w := d.host.world
-	d.host.catchUp()
-	for _, name := range w.names() {
-		if other := w.Hosts[name]; other != d.host && w.talks(d.host, other) {
-			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: name, Incarnation: other.daemon.incarnation})
-		}
-	}
-	d.step()
-	w.After(cluster.Tick, d.tick)
-}
-
-// poke lets the mind step soon, with everything that came until then.
-func (d *daemon) poke() {
-	if d.poked || !d.alive() {
-		return
-	}
-	d.poked = true
-	d.host.world.After(200*time.Microsecond, func() {
-		if d.alive() {
-			d.step()
-		}
-	})
-}
-
-func (d *daemon) step() {
-	w, in := d.host.world, d.in
-	d.in, d.poked = cluster.Input{}, false
-	in.State, in.Incarnation, in.Leading = d.host.state.Fork(), d.incarnation, d.leading
-	if leader := w.Hosts[w.leader]; leader != nil && w.talks(d.host, leader) {
-		in.Leader = w.leader
-	}
-	out := d.node.Step(w.Now, in)
-	for _, p := range out.Propose {
-		if p.Planned && (!d.leading || w.leader != d.host.Name) {
-			w.After(w.between(proposalTimeout, 2*proposalTimeout), func() {
-				if d.alive() {
-					d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: true})
-				}
-			})
-			continue
-		}
-		w.propose(d, p.Commands, func(failed bool, applied cluster.Applied) {
-			d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: failed, Refused: applied.Refused})
-			d.poke()
-		})
-	}
-	for _, duty := range out.Do {
-		d.enqueue(duty)
-	}
-	for _, name := range out.Test {
-		w.After(w.between(20*time.Millisecond, 80*time.Millisecond), func() { d.test(name) })
-	}
-	d.notes = out.Notes
-}
-
-// test asks every daemon in touch to reach a node.
-func (d *daemon) test(name string) {
-	if !d.alive() {
-		return
-	}
-	w, victim := d.host.world, d.host.world.Hosts[name]
-	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "no answer to anybody"}
-	for _, peer := range w.names() {
-		p := w.Hosts[peer]
-		if p == victim || !w.talks(d.host, p) || !w.linked(p, victim) {
-			continue
-		}
-		v.Kernel, v.Why = cluster.Answers, "its kernel answers "+peer
-		if victim.daemon != nil {
-			v.Daemon, v.Why = cluster.Answers, peer+" reaches its daemon"
-		}
-	}
-	d.in.Verdicts = append(d.in.Verdicts, v)
-	d.poke()
-}
-
-// catchUp applies what the leader has committed, if it can be heard.
-func (h *Host) catchUp() {
+// SetStorage takes the shared storage away or gives it back. Guests that need
+// it pause, and stay so until a person resumes them.
+func (h *Host) SetStorage(there bool) {
 	w := h.world
-	leader := w.Hosts[w.leader]
-	if h.daemon == nil || leader == nil || !w.talks(h, leader) {
+	h.NoStorage = !there
+	w.tell("the storage is there for %s: %v", h.Name, there)
+	if there {
 		return
 	}
-	d := h.daemon
-	for int(h.state.Index) < len(w.log) {
-		applied := w.apply(h)
-		if finish := d.waiting[applied.Index]; finish != nil {
-			delete(d.waiting, applied.Index)
-			finish(false, applied)
-		}
-		d.poke()
-	}
-	if me, _ := h.state.Nodes.Get(h.Name); me.Session == d.session {
-		d.incarnation = me.Incarnation
-	}
-}
-
-// announce tells the cluster that this daemon is up and what runs here, again
-// and again until it is admitted.
-func (d *daemon) announce() {
-	if !d.alive() {
-		return
-	}
-	w, h := d.host.world, d.host
-	w.After(w.between(200*time.Millisecond, 400*time.Millisecond), d.announce)
-	me, known := h.state.Nodes.Get(h.Name)
-	if !known || d.announcing {
-		return
-	}
-	propose := func(c cluster.Command) {
-		d.announcing = true
-		w.propose(d, []cluster.Command{c}, func(bool, cluster.Applied) { d.announcing = false })
-	}
-	switch {
-	case me.Session != d.session:
-		propose(cluster.NodeUp{Node: h.Name, Fingerprint: "key-" + h.Name, Boot: h.BootID(), Address: h.Name, Version: "sim", MaxLevel: cluster.CurrentLevel, Session: d.session})
-	case me.State == cluster.NodeLooking && h.Libvirt:
-		inventory := cluster.Inventory{Node: h.Name, Incarnation: me.Incarnation, Boot: h.BootID(), Found: d.found()}
-		d.announcing = true
-		w.After(w.between(5*time.Millisecond, 60*time.Millisecond), func() {
-			if d.alive() {
-				propose(inventory)
+	for _, v := range h.machines() {
+		w.After(w.between(200*time.Millisecond, 3*time.Second), func() {
+			if h.NoStorage && !v.gone() && v.condition == resources.Running && !v.moving {
+				h.PauseVM(v.service, "ioerror")
 			}
 		})
 	}
 }
 
-// found is one line per service that is here or that this node holds.
-func (d *daemon) found() []cluster.Found {
-	var list []cluster.Found
-	h := d.host
-	for _, name := range h.state.Services.Keys() {
-		service, _ := h.state.Services.Get(name)
-		held := false
-		for _, holder := range service.Holders {
-			held = held || holder.Node == h.Name
+// autostart is what libvirt does by itself when it starts, if somebody told it
+// to: the doorkeeper has to refuse it.
+func (h *Host) autostart() {
+	w := h.world
+	if w.random == nil || h.Witness {
+		return
+	}
+	services := w.State().Services
+	for _, name := range services.Keys() {
+		service, _ := services.Get(name)
+		uuid := service.Spec.UUID
+		if h.vms[uuid] != nil || h.NoStorage || !w.chance(3) {
+			continue
 		}
-		if _, here := h.vms[name]; here || held {
-			list = append(list, cluster.Found{Service: name, Observation: h.look(name)})
+		v := &vm{host: h, service: name, uuid: uuid, memory: w.memory[uuid], disks: service.Spec.Disks}
+		if h.doorkeeper(v) {
+			h.vms[uuid] = v
+			w.tell("libvirt autostarts %s on %s", name, h.Name)
+			v.execute()
+			h.hint(name, resources.Observation{Condition: resources.Running})
 		}
 	}
+}
+
+// machines are the VMs on a host, in order.
+func (h *Host) machines() []*vm {
+	list := make([]*vm, 0, len(h.vms))
+	for _, v := range h.vms {
+		list = append(list, v)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].uuid < list[j].uuid })
 	return list
 }

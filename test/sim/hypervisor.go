@@ -1,10 +1,9 @@
 package sim
 
 import (
-	"sort"
+	"reflect"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -25,38 +24,38 @@ type vm struct {
 	disks  []resources.Disk
 }
 
-func (h *Host) serviceNames() []string {
-	names := make([]string, 0, len(h.vms))
-	for name := range h.vms {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
-
 // hint is what the hypervisor's events tell the daemon.
 func (h *Host) hint(service string, o resources.Observation) {
-	d := h.daemon
+	d, w := h.daemon, h.world
 	if d == nil {
 		return
 	}
-	h.world.After(h.world.between(time.Millisecond, 20*time.Millisecond), func() {
-		if d.alive() {
-			d.in.Changes = append(d.in.Changes, change(service, o))
-			d.poke()
-		}
+	later := w.between(time.Millisecond, 20*time.Millisecond)
+	switch {
+	case h.EventsLost && w.chance(2):
+		later, o = w.between(time.Second, 10*time.Second), resources.Observation{Service: service} // somebody looks anyway
+	case h.EventsLost:
+		later = w.between(later, 5*time.Second)
+	}
+	d.after(later, func() {
+		d.in.Changes = append(d.in.Changes, change(service, o))
+		d.poke()
 	})
 }
 
-// look is what the hypervisor answers right now.
+// look is what the hypervisor answers right now of a service.
 func (h *Host) look(service string) resources.Observation {
-	o := resources.Observation{Service: service, UUID: uuidOf(service), Condition: resources.Unknown, Reason: "libvirtd does not answer"}
+	return h.lookFor(service, h.world.uuid(service))
+}
+
+func (h *Host) lookFor(service, uuid string) resources.Observation {
+	o := resources.Observation{Service: service, UUID: uuid, Condition: resources.Unknown, Reason: "libvirtd does not answer"}
 	if !h.Libvirt {
 		return o
 	}
-	v, here := h.vms[service]
+	v, here := h.vms[uuid]
 	if !here {
-		if h.creating[service] > 0 {
+		if h.creating[uuid] > 0 {
 			o.Reason = "an earlier call may still bring it up"
 			return o
 		}
@@ -72,41 +71,53 @@ func (h *Host) look(service string) resources.Observation {
 
 // execute lets a VM's guest run.
 func (v *vm) execute() {
+	if v.host.NoStorage {
+		v.condition, v.reason, v.ours = resources.Paused, "ioerror", false
+		v.host.hint(v.service, resources.Observation{Condition: resources.Paused, Reason: "ioerror"})
+		return
+	}
 	v.condition, v.reason, v.ours = resources.Running, "", false
 	v.host.world.tell("%s executes on %s", v.service, v.host.Name)
 	v.host.world.watchExecution(v)
 }
 
-func (v *vm) gone() bool { return v.host.vms[v.service] != v }
+func (v *vm) gone() bool { return v.host.vms[v.uuid] != v }
 
 // end removes a VM.
 func (v *vm) end(o resources.Observation) {
 	if v.gone() {
 		return
 	}
-	delete(v.host.vms, v.service)
+	delete(v.host.vms, v.uuid)
 	v.host.world.tell("%s is gone from %s", v.service, v.host.Name)
 	v.host.hint(v.service, o)
 }
 
-// create makes a VM paused; the call may outlive its caller.
-func (h *Host) create(service string, disks []resources.Disk, done func(v *vm, why string)) {
-	boot := h.boot
-	h.creating[service]++
-	h.world.After(h.world.between(50*time.Millisecond, 300*time.Millisecond), func() {
-		if !h.Powered || h.boot != boot {
-			return
-		}
-		h.creating[service]--
+// create makes a VM paused; the call may outlive its caller, but not the
+// hypervisor's daemon.
+func (h *Host) create(spec resources.Spec, done func(v *vm, why string)) {
+	service, uuid, calls, w := spec.Name, spec.UUID, h.creating, h.world
+	calls[uuid]++
+	takes := w.between(50*time.Millisecond, 300*time.Millisecond)
+	if h.CallsHang && w.chance(2) {
+		takes = w.between(takes, 20*time.Second)
+	}
+	w.After(takes, func() {
+		calls[uuid]--
 		switch {
-		case h.StartsFail:
+		case !h.Powered || !h.Libvirt || !h.calling(calls):
+			if h.Powered {
+				done(nil, "libvirtd ended")
+			}
+		case h.StartsFail || h.NoStorage:
 			done(nil, "the image cannot be opened")
-		case h.vms[service] != nil:
+		case h.vms[spec.UUID] != nil:
 			done(nil, "it is there already")
 		default:
-			v := &vm{host: h, service: service, uuid: uuidOf(service), condition: resources.Paused, reason: "starting", ours: true, memory: h.world.memory[service], disks: disks}
-			h.vms[service] = v
-			h.world.tell("%s is created paused on %s", service, h.Name)
+			v := &vm{host: h, service: service, uuid: spec.UUID, condition: resources.Paused, reason: "starting", ours: true, memory: w.memory[spec.UUID], disks: spec.Disks}
+			h.vms[spec.UUID] = v
+			w.tell("%s is created paused on %s", service, h.Name)
+			w.watchHeld(v)
 			done(v, "")
 		}
 	})
@@ -114,7 +125,7 @@ func (h *Host) create(service string, disks []resources.Disk, done func(v *vm, w
 
 // CrashVM lets a guest crash; its process stays.
 func (h *Host) CrashVM(service string) {
-	if v := h.vms[service]; v != nil && v.condition == resources.Running && !v.moving {
+	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Running && !v.moving {
 		v.condition, v.reason = resources.Crashed, "panicked"
 		h.world.tell("%s crashes on %s", service, h.Name)
 		h.hint(service, resources.Observation{Condition: resources.Crashed})
@@ -123,7 +134,7 @@ func (h *Host) CrashVM(service string) {
 
 // EndVM ends a VM from outside: explained by an event, or without one.
 func (h *Host) EndVM(service string, explained bool) {
-	if v := h.vms[service]; v != nil && !v.moving && v.condition == resources.Running {
+	if v := h.vms[h.world.uuid(service)]; v != nil && !v.moving && v.condition == resources.Running {
 		reason := ""
 		if explained {
 			reason = "shut down by its guest"
@@ -134,7 +145,7 @@ func (h *Host) EndVM(service string, explained bool) {
 
 // PauseVM lets the guest pause as on an I/O error.
 func (h *Host) PauseVM(service, reason string) {
-	if v := h.vms[service]; v != nil {
+	if v := h.vms[h.world.uuid(service)]; v != nil {
 		v.condition, v.reason = resources.Paused, reason
 		h.hint(service, resources.Observation{Condition: resources.Paused, Reason: reason})
 	}
@@ -144,93 +155,37 @@ func (h *Host) PauseVM(service, reason string) {
 func (h *Host) StartByHand(service string) {
 	w := h.world
 	w.byHand[service] = true
-	v := &vm{host: h, service: service, uuid: uuidOf(service), memory: w.memory[service]}
-	h.vms[service] = v
+	v := &vm{host: h, service: service, uuid: w.uuid(service), memory: w.memory[w.uuid(service)]}
+	h.vms[v.uuid] = v
 	v.execute()
 	h.hint(service, resources.Observation{Condition: resources.Running})
 }
 
 // DestroyByHand ends a VM in any condition, as `virsh destroy` does.
 func (h *Host) DestroyByHand(service string) {
-	if v := h.vms[service]; v != nil {
+	if v := h.vms[h.world.uuid(service)]; v != nil {
 		v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
 	}
 }
 
-// MigrationEnd is what the hypervisor's own migration came to.
-type MigrationEnd string
-
-// The ends of a migration.
-const (
-	// MovedClean: the source is gone and the target paused, complete.
-	MovedClean MigrationEnd = "clean"
-	// NotMoved: the source runs on.
-	NotMoved MigrationEnd = "not moved"
-	// ReplyLost: both ends are complete and paused.
-	ReplyLost MigrationEnd = "reply lost"
-)
-
-// migrate is the hypervisor's migration. It does not need the daemons.
-func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived *vm)) {
-	w := h.world
-	v.moving = true
-	targetBoot, sourceBoot := target.boot, h.boot
-	connecting := w.between(20*time.Millisecond, 60*time.Millisecond)
-	if w.chance(4) {
-		connecting = w.between(connecting, 3*time.Second) // the target has nothing of it until then
+// ResumeByHand resumes what is paused, as `virsh resume` does.
+func (h *Host) ResumeByHand(service string) {
+	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Paused && !v.ours && !h.NoStorage {
+		v.execute()
+		h.hint(service, resources.Observation{Condition: resources.Running})
 	}
-	w.After(connecting, func() {
-		if v.gone() || !w.linked(h, target) || !target.Libvirt || !target.doorkeeper(v) || target.vms[v.service] != nil || v.condition != resources.Running {
-			v.moving = false
-			done(NotMoved, nil)
-			return
-		}
-		arriving := &vm{host: target, service: v.service, uuid: v.uuid, condition: resources.Incoming, disks: v.disks}
-		target.vms[v.service] = arriving
-		w.tell("%s is arriving on %s", v.service, target.Name)
-		w.After(w.between(400*time.Millisecond, 4*time.Second), func() {
-			end := w.arrive(v, arriving, targetBoot, sourceBoot)
-			done(end, arriving)
-		})
-	})
 }
 
-// doorkeeper is libvirt's hook: no managed VM comes up without an intent in
-// force on this node, nor while the daemon is down.
-func (h *Host) doorkeeper(v *vm) bool {
-	if h.daemon == nil {
-		return false
-	}
-	_, may, _ := cluster.Passable(h.state, h.Name, v.uuid)
-	return may
+// calling tells whether calls of this start of the hypervisor's daemon are the
+// present ones.
+func (h *Host) calling(calls map[string]int) bool {
+	return reflect.ValueOf(h.creating).Pointer() == reflect.ValueOf(calls).Pointer()
 }
 
-// arrive ends the copying.
-func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd {
-	source, target := v.host, arriving.host
-	v.moving = false
-	targetDead := !target.Powered || target.boot != targetBoot || arriving.gone()
-	sourceDead := !source.Powered || source.boot != sourceBoot || v.gone() || v.condition != resources.Running
-	switch {
-	case sourceDead && !targetDead:
-		if w.chance(2) { // else the half copy stays until somebody drops it
-			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
-		}
-		return NotMoved
-	case targetDead:
-		return NotMoved
-	case !w.linked(source, target) || w.failMigration == NotMoved || w.chance(6):
-		if w.failMigration == NotMoved || w.chance(2) {
-			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
-		}
-		return NotMoved
+// uuid is the UUID of the VM that a service is.
+func (w *World) uuid(service string) string {
+	if known, found := w.State().Services.Get(service); found && known.Spec.UUID != "" {
+		return known.Spec.UUID
 	}
-	v.condition, v.reason = resources.Paused, "migration"
-	arriving.condition, arriving.reason, arriving.memory = resources.Paused, "migration", v.memory
-	w.tell("%s is complete on %s", v.service, target.Name)
-	if w.failMigration == ReplyLost || w.chance(6) {
-		return ReplyLost
-	}
-	v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "migrated"})
-	return MovedClean
+	return uuidOf(service)
 }

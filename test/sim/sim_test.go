@@ -1,61 +1,182 @@
 package sim
 
 import (
+	"bufio"
+	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// TestSim runs random histories. SEEDS=n runs n of them, SEED=x replays one
-// with its whole timeline (with -v).
+// defaultSeeds is how many histories a plain `go test` runs besides those that
+// once failed; shrinkTries bounds the search for a shorter script.
+const (
+	defaultSeeds = 40
+	shrinkTries  = 150
+	seedsFile    = "../seeds.txt"
+)
+
+// figure is the last line of `make sim`.
+var figure string
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if figure != "" {
+		fmt.Println(figure)
+	}
+	os.Exit(status)
+}
+
+func number(t *testing.T, name string, otherwise int64) int64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%s is no number", name, text)
+	}
+	return n
+}
+
+// TestSim runs random histories. SEEDS=n runs n of them from FIRST (1) on, SEED=x
+// replays one, with V=1 and -v its whole history.
 func TestSim(t *testing.T) {
-	if text := os.Getenv("SEED"); text != "" {
-		seed, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			t.Fatalf("SEED=%s is no number", text)
+	if seed := number(t, "SEED", 0); seed != 0 {
+		var trace func(string)
+		if os.Getenv("V") != "" {
+			trace = func(line string) { t.Log(line) }
 		}
-		w := History(seed, func(line string) { t.Log(line) })
-		for _, violation := range w.Violations {
-			t.Error(violation)
-		}
+		report(t, seed, WriteScript(seed).Play(trace, false))
 		return
 	}
-	seeds := int64(300)
-	if text := os.Getenv("SEEDS"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			t.Fatalf("SEEDS=%s is no number", text)
-		}
-		seeds = n
+	seeds := knownSeeds(t)
+	first := number(t, "FIRST", 1)
+	for seed := first; seed < first+number(t, "SEEDS", defaultSeeds); seed++ {
+		seeds = append(seeds, seed)
 	}
-	const shards = 4
-	for shard := range int64(shards) {
-		t.Run("shard", func(t *testing.T) {
-			t.Parallel()
-			for seed := 1 + shard; seed <= seeds; seed += shards {
-				if w := History(seed, nil); len(w.Violations) > 0 {
-					t.Errorf("SEED=%d: %s", seed, strings.Join(w.Violations, "\n"))
+	began := time.Now()
+	total, failures := runAll(t, seeds)
+	perMinute := float64(len(seeds)) / time.Since(began).Minutes()
+	if os.Getenv("SEEDS") != "" {
+		figure = fmt.Sprintf("figure: seeds=%d per_minute=%.0f events=%d entries=%d fences=%d migrations=%d violations=%d",
+			len(seeds), perMinute, total.Events, total.Entries, total.Fences, total.Migrations, failures)
+	}
+}
+
+// runAll runs histories on every processor, each with a world of its own.
+func runAll(t *testing.T, seeds []int64) (total Figures, failures int) {
+	t.Helper()
+	var next atomic.Int64
+	var mutex sync.Mutex
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(seeds); i = int(next.Add(1)) - 1 {
+				w := History(seeds[i], nil)
+				mutex.Lock()
+				total.Events += w.Figures.Events
+				total.Entries += w.Figures.Entries
+				total.Fences += w.Figures.Fences
+				total.Migrations += w.Figures.Migrations
+				failed := len(w.Violations) > 0
+				if failed {
+					failures++
+				}
+				shrink := failed && failures == 1
+				mutex.Unlock()
+				if shrink {
+					report(t, seeds[i], w)
+				} else if failed {
+					t.Errorf("SEED=%d: %s", seeds[i], strings.Join(w.Violations, "\n"))
 				}
 			}
 		})
 	}
+	workers.Wait()
+	return total, failures
 }
 
-// TestOneSeedIsOneHistory runs a history twice.
+// report tells what a seed's history broke, and which faults are enough for it.
+func report(t *testing.T, seed int64, w *World) {
+	t.Helper()
+	if len(w.Violations) == 0 {
+		return
+	}
+	t.Errorf("SEED=%d: %s", seed, strings.Join(w.Violations, "\n"))
+	if os.Getenv("NOSHRINK") != "" {
+		return
+	}
+	short := WriteScript(seed).Shrink(shrinkTries)
+	again := short.Play(nil, false)
+	t.Logf("SEED=%d: %d of its %d faults are enough for\n%s\n%s", seed, len(short.Faults), len(WriteScript(seed).Faults), strings.Join(again.Violations, "\n"), short.Tell())
+	if os.Getenv("V") != "" {
+		short.Play(func(line string) { t.Log("shrunk: " + line) }, false)
+	}
+}
+
+// knownSeeds are those that failed once, each with a sentence.
+func knownSeeds(t *testing.T) []int64 {
+	t.Helper()
+	file, err := os.Open(seedsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var seeds []int64
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		text, sentence, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		seed, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || sentence == "" {
+			t.Fatalf("%s: %q is not a seed and a sentence", seedsFile, lines.Text())
+		}
+		seeds = append(seeds, seed)
+	}
+	return seeds
+}
+
+func history(seed int64, dull bool) (string, *World) {
+	var lines strings.Builder
+	w := WriteScript(seed).Play(func(line string) { lines.WriteString(line + "\n") }, dull)
+	return lines.String(), w
+}
+
+// TestOneSeedIsOneHistory runs a history twice, and a third time without any
+// shortcut of the minds and without a daemon that sleeps.
 func TestOneSeedIsOneHistory(t *testing.T) {
-	histories := make([]string, 2)
-	for i := range histories {
-		var lines strings.Builder
-		History(7, func(line string) { lines.WriteString(line + "\n") })
-		histories[i] = lines.String()
+	for seed := int64(7); seed < 10; seed++ {
+		first, _ := history(seed, false)
+		second, _ := history(seed, false)
+		dull, _ := history(seed, true)
+		if first != second {
+			t.Errorf("seed %d gave two different histories", seed)
+		}
+		if first != dull {
+			t.Errorf("seed %d gave another history without shortcuts:\n%s", seed, firstDifference(first, dull))
+		}
+		if strings.Count(first, "\n") < 100 {
+			t.Errorf("hardly anything happened in seed %d", seed)
+		}
 	}
-	if histories[0] != histories[1] {
-		t.Error("seed 7 gave two different histories")
+}
+
+func firstDifference(a, b string) string {
+	left, right := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(left), len(right)) {
+		if left[i] != right[i] {
+			return left[max(0, i-1)] + "\n" + left[i] + "\nor\n" + right[i]
+		}
 	}
-	if strings.Count(histories[0], "\n") < 100 {
-		t.Error("hardly anything happened in seed 7")
-	}
+	return "one is longer"
 }
 
 // TestHistoriesAreEventful: a simulation in which nothing happens finds nothing.
@@ -64,8 +185,14 @@ func TestHistoriesAreEventful(t *testing.T) {
 		"confirmed off by": 0, "fence attempt by": 0, "booted anew": 0, "moved live": 0, "did not end clean": 0,
 		"both ends of the migration are asked": 0, "is out of the migration": 0, "the migration is undone": 0, "start failed": 0, "the guest crashed": 0,
 		"disappeared from": 0, "fails back live": 0, "what became of the start": 0, "what became of the stop": 0, "leaves": 0, "does not answer": 0,
+		"answers for it that the machine is off": 0, "that was in limbo is committed": 0, "gets a snapshot at": 0, "is a new machine": 0, "stop failed": 0,
+		"ioerror": 0, "moved by hand": 0, "stayed silent": 0, "the call did not return in time": 0, "removed from the document": 0, "document version": 0,
+		"removed from the cluster": 0, "another machine": 0, "its daemon has been silent": 0,
 	}
-	for seed := int64(1001); seed <= 1040; seed++ {
+	for _, k := range faultKinds() {
+		wanted[": "+k.name+" "] = 0
+	}
+	for seed := int64(1001); seed <= 1030; seed++ {
 		History(seed, func(line string) {
 			for text := range wanted {
 				if strings.Contains(line, text) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -14,41 +15,77 @@ import (
 // quiet; a failback may still be on its way.
 const quietWindows = 10
 
-// bytesEvery is how often whole States are compared; in between, what Apply
-// answered is.
-const bytesEvery = 64
+// bytesEvery is how often whole States are compared byte by byte; in between,
+// what Apply answered is. limitsEvery is how often lists are measured.
+const (
+	bytesEvery  = 256
+	limitsEvery = 32
+)
+
+// watched is what the watchers remember.
+type watched struct {
+	newest *cluster.State
+	// accepted are the requests whose client heard "ok", by id, with their index;
+	// documents is the newest document version whose author did.
+	accepted  map[string]uint64
+	documents uint64
+}
+
+func newWatched() watched {
+	return watched{newest: &cluster.State{}, accepted: map[string]uint64{}}
+}
 
 // apply applies the next entry on a host, and watches: equal index means equal
 // answers and equal State, and a State that Apply made has no fault.
 func (w *World) apply(h *Host) cluster.Applied {
 	index := h.state.Index + 1
-	r := w.log[index-1]
-	commands, err := cluster.Decode(r.data)
-	if err != nil {
-		w.violate("entry %d cannot be read: %v", index, err)
+	r := &w.raft.log[index-1]
+	commands := r.commands
+	if index%16 == 0 {
+		var err error
+		if commands, err = cluster.Decode(r.data); err != nil {
+			w.violate("entry %d cannot be read: %v", index, err)
+		}
 	}
 	applied := cluster.Apply(h.state, cluster.Entry{Index: index, At: r.at, Commands: commands})
-	digest := fmt.Sprintf("%v %v", applied.Events, applied.Refused)
+	digest := ""
 	if index%bytesEvery == 0 {
-		data, err := json.Marshal(h.state)
-		if err != nil {
-			w.violate("State at %d cannot be written: %v", index, err)
-		}
-		digest += fmt.Sprintf(" %x", sha256.Sum256(data))
+		digest = w.digest(h.state)
 	}
-	first, known := w.digests[index]
-	if known {
-		if first != digest {
-			w.violate("index %d is not the same on %s as on the first node that applied it:\n%s\n%s", index, h.Name, first, digest)
+	if r.known {
+		if !sameApplied(r.applied, applied) || r.digest != digest {
+			w.violate("index %d is not the same on %s as on the first node that applied it:\n%+v\n%+v", index, h.Name, r.applied, applied)
 		}
 		return applied
 	}
-	w.digests[index] = digest
+	r.known, r.applied, r.digest = true, applied, digest
+	before := w.watched.newest
+	w.watched.newest = h.state.Fork()
 	w.traceEntry(index, commands, applied)
+	w.watchEntry(before, w.watched.newest, commands, applied)
 	for _, wrong := range cluster.Check(h.state) {
 		w.violate("State at index %d: %s", index, wrong)
 	}
 	return applied
+}
+
+// digest names a State by its bytes. The timeline is left out, because what
+// each entry told is compared by itself.
+func (w *World) digest(s *cluster.State) string {
+	short := s.Fork()
+	short.Timeline = nil
+	data, err := json.Marshal(short)
+	if err != nil {
+		w.violate("State at %d cannot be written: %v", s.Index, err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
+}
+
+func sameApplied(a, b cluster.Applied) bool {
+	return slices.Equal(a.Refused, b.Refused) && slices.Equal(a.Codes, b.Codes) && slices.EqualFunc(a.Events, b.Events, func(a, b cluster.Event) bool {
+		return a.Index == b.Index && a.Ordinal == b.Ordinal && a.At.Equal(b.At) && a.Node == b.Node && a.Subject == b.Subject && a.From == b.From && a.To == b.To &&
+			a.Cause == b.Cause && a.By == b.By && a.Why == b.Why && slices.EqualFunc(a.Phases, b.Phases, func(a, b cluster.Phase) bool { return a.What == b.What && a.Took == b.Took && a.At.Equal(b.At) })
+	})
 }
 
 func (w *World) traceEntry(index uint64, commands []cluster.Command, applied cluster.Applied) {
@@ -70,38 +107,25 @@ func (w *World) traceEntry(index uint64, commands []cluster.Command, applied clu
 	}
 }
 
-// restoreSnapshot replaces a host's State by what was written and read again,
-// as a restart does.
-func (w *World) restoreSnapshot(h *Host) {
-	data, err := json.Marshal(h.state)
-	if err != nil {
-		w.violate("snapshot of %s: %v", h.Name, err)
-		return
-	}
-	fresh := &cluster.State{}
-	if err := json.Unmarshal(data, fresh); err != nil {
-		w.violate("snapshot of %s: %v", h.Name, err)
-		return
-	}
-	again, err := json.Marshal(fresh)
-	if err != nil || string(again) != string(data) {
-		w.violate("the snapshot of %s at %d is not read as it was written (%v)", h.Name, h.state.Index, err)
-	}
-	h.state = fresh
-}
-
-// watchExecution is the witness of law L1: nobody executes twice, and nobody
-// goes on with memory that is older than its disk.
+// watchExecution is the witness of laws L1 and L9: nobody executes twice, nobody
+// goes on with memory that is older than its disk, and no disk has two writers.
 func (w *World) watchExecution(v *vm) {
-	if v.memory < w.memory[v.service] {
-		w.violate("L1/L5: %s goes on on %s with memory of generation %d, its disk is at %d", v.service, v.host.Name, v.memory, w.memory[v.service])
+	if v.memory < w.memory[v.uuid] {
+		w.violate("L1/L5: %s goes on on %s with memory of generation %d, its disk is at %d", v.service, v.host.Name, v.memory, w.memory[v.uuid])
 	}
-	w.memory[v.service]++
-	v.memory = w.memory[v.service]
-	for _, name := range w.names() {
-		other := w.Hosts[name].vms[v.service]
-		if other != nil && other != v && other.condition == resources.Running && !w.byHand[v.service] {
-			w.violate("L1: %s executes on %s and on %s", v.service, name, v.host.Name)
+	w.memory[v.uuid]++
+	v.memory = w.memory[v.uuid]
+	for _, h := range w.order {
+		for uuid, other := range h.vms {
+			if other == v || other.condition != resources.Running {
+				continue
+			}
+			if uuid == v.uuid && !w.byHand[v.service] {
+				w.violate("L1: %s executes on %s and on %s", v.service, h.Name, v.host.Name)
+			}
+			if disks := resources.Conflicts(other.disks, v.disks); uuid != v.uuid && len(disks) > 0 {
+				w.violate("L9: %s on %s and %s on %s write %s", v.service, v.host.Name, other.service, h.Name, disks[0])
+			}
 		}
 	}
 }
@@ -109,29 +133,25 @@ func (w *World) watchExecution(v *vm) {
 // watchQuiet lets a settled world go on until nothing is proposed any more,
 // least of all what is refused again and again.
 func (w *World) watchQuiet() {
-	before := len(w.log)
+	before := len(w.raft.log)
 	for range quietWindows {
-		before = len(w.log)
+		before = len(w.raft.log)
 		w.Run(w.Now+3*time.Second, nil)
-		if len(w.log) == before {
+		if len(w.raft.log) == before {
 			return
 		}
 	}
-	w.violate("a settled world does not become quiet, the last entry: %s", w.log[len(w.log)-1].data)
+	w.violate("a settled world does not become quiet, the last entry: %s", w.raft.log[len(w.raft.log)-1].data)
 }
 
 // watchIntent holds "intent before effect": the act's entry is in the log, and
 // it asks for this.
 func (w *World) watchIntent(d cluster.Duty) {
-	if d.Index == 0 || int(d.Index) > len(w.log) {
+	if d.Index == 0 || int(d.Index) > len(w.raft.log) {
 		w.violate("L6: %s of %s%s has the name %s, which is in no log", d.Kind, d.Service, d.Node, d.Act)
 		return
 	}
-	commands, err := cluster.Decode(w.log[d.Index-1].data)
-	if err != nil {
-		w.violate("entry %d cannot be read: %v", d.Index, err)
-	}
-	for _, c := range commands {
+	for _, c := range w.raft.log[d.Index-1].commands {
 		switch c := c.(type) {
 		case cluster.Begin:
 			if c.Service == d.Service && (string(c.Intent) == string(d.Kind) || c.Intent == cluster.IntentMigrate) {

@@ -1,0 +1,201 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
+)
+
+const mendEvery = 500 * time.Millisecond
+
+// comeToRest mends everything, waits until all that can be placed runs, and
+// holds that nothing changes from then on until the next round.
+func (w *World) comeToRest(next time.Duration) {
+	if len(w.Violations) > 0 {
+		return
+	}
+	w.tell("from here on all is calm")
+	w.calmly = true
+	w.mend()
+	began := w.Now
+	var why string
+	step := 0
+	w.Run(began+calmBound, func() bool {
+		step++
+		if step%64 != 0 {
+			return false
+		}
+		why = w.NotSettled()
+		return why == ""
+	})
+	if len(w.Violations) > 0 {
+		return
+	}
+	if why = w.NotSettled(); why != "" {
+		w.violate("not settled %s after the last fault: %s; notes: %v", calmBound, why, w.Notes())
+		return
+	}
+	w.watchQuiet()
+	w.calmly = false
+	before := len(w.raft.log)
+	w.Run(next, nil)
+	if len(w.Violations) == 0 && len(w.raft.log) != before {
+		w.violate("a quiet world does not stay so: %s", w.raft.log[before].data)
+	}
+	clear(w.byHand)
+}
+
+// mend repairs, again and again while it is calm, what a person would.
+func (w *World) mend() {
+	if !w.calmly {
+		return
+	}
+	w.After(mendEvery, w.mend)
+	w.operate()
+	for _, h := range w.order {
+		w.Rejoin(h.Name)
+		h.Hang(false)
+		h.ContinueDaemon()
+		h.StartsFail, h.StopsFail, h.MigrationsFail, h.CallsHang, h.EventsLost = false, false, false, false, false
+		h.BMC, h.Slow = BMCWorks, 0
+		if h.NoStorage {
+			h.SetStorage(true)
+		}
+		if !h.Libvirt {
+			h.SetLibvirt(true)
+		}
+		w.mendHost(h)
+	}
+}
+
+func (w *World) mendHost(h *Host) {
+	me, known := w.State().Nodes.Get(h.Name)
+	switch {
+	case h.away && known:
+		h.away = false
+	case !known && w.State().ID != "":
+		if !h.away && w.Leader() != "" {
+			h.away = true
+			h.KillDaemon()
+			w.rejoinAsNew(h)
+		}
+	case !h.Powered:
+		h.Boot()
+	case h.daemon == nil:
+		h.StartDaemon()
+	case me.State == cluster.NodeLeft && me.Session == h.daemon.session:
+		h.KillDaemon()
+	case me.Fingerprint != h.fingerprint() && me.Fingerprint != "":
+		h.reinstall() // its join came, and nobody heard of it
+	}
+	for _, v := range h.machines() {
+		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
+			h.ResumeByHand(v.service)
+		}
+	}
+}
+
+// operate does in calm what only a person may: end a freeze, and let what
+// failed to stop be stopped again and enabled.
+func (w *World) operate() {
+	s, leader := w.State(), w.Leader()
+	if leader == "" {
+		return
+	}
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		switch {
+		case service.Flags&resources.Frozen != 0:
+			w.Ask(leader, cluster.OpUnfreeze, name, "")
+		case service.Wish != nil || service.Intent != nil:
+		case service.State == resources.Failed && service.Enabled:
+			w.Ask(leader, cluster.OpDisable, name, "")
+		}
+	}
+}
+
+// NotSettled says what is not as it should be in a calm world; "" if nothing.
+func (w *World) NotSettled() string {
+	if w.Leader() == "" {
+		return "nobody leads"
+	}
+	s := w.State()
+	for _, h := range w.order {
+		if w.random != nil && int(h.state.Index) != len(w.raft.log) {
+			return h.Name + " lags behind"
+		}
+	}
+	for _, name := range s.Nodes.Keys() {
+		if n, _ := s.Nodes.Get(name); n.State != cluster.NodeOnline {
+			return fmt.Sprintf("%s is %s", name, n.State)
+		}
+	}
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		if why := w.serviceNotSettled(service); why != "" {
+			return name + " " + why
+		}
+	}
+	for _, id := range s.Requests.Keys() {
+		if r, _ := s.Requests.Get(id); !r.Done {
+			return fmt.Sprintf("request %s (%s %s) is not answered", id, r.Op, r.Service)
+		}
+	}
+	if s.Tombstones.Len() > 0 {
+		return "a removed service may still run: " + s.Tombstones.Keys()[0]
+	}
+	return ""
+}
+
+func (w *World) serviceNotSettled(service cluster.Service) string {
+	var running []string
+	for _, h := range w.order {
+		if v := h.vms[service.Spec.UUID]; v != nil && v.condition == resources.Running {
+			running = append(running, h.Name)
+		}
+	}
+	frozen := service.Flags&resources.Frozen != 0
+	switch {
+	case service.Intent != nil || service.Wish != nil:
+		return fmt.Sprintf("is being worked on: %+v %+v", service.Intent, service.Wish)
+	case service.State == resources.Started && (len(running) != 1 || running[0] != service.Owner || len(service.Holders) != 1):
+		return fmt.Sprintf("is started on %s by the State and runs on %v, holders %v", service.Owner, running, service.Holders)
+	case service.State != resources.Started && len(running) > 0:
+		return fmt.Sprintf("is %s by the State and runs on %v", service.State, running)
+	case frozen:
+		return "is frozen"
+	case service.State == resources.Started || service.Held:
+		return ""
+	case service.Enabled && w.placeable(service):
+		return fmt.Sprintf("is %s: %s", service.State, service.Reason)
+	case len(service.Holders) > 0:
+		return fmt.Sprintf("is disabled and may still run: %v", service.Holders)
+	}
+	return ""
+}
+
+// placeable tells whether some node may run a service once all are well: its
+// domain has a member here, and its disks are nobody else's.
+func (w *World) placeable(service cluster.Service) bool {
+	s := w.State()
+	for _, key := range s.Services.Keys() {
+		other, _ := s.Services.Get(key)
+		for _, h := range other.Holders {
+			if key != service.Spec.Name && len(resources.Conflicts(h.Disks, service.Spec.Disks)) > 0 {
+				return false
+			}
+		}
+	}
+	d, declared := s.Document.Domains[service.Spec.Domain]
+	if !declared || !d.Restricted {
+		return true
+	}
+	for _, m := range d.Members {
+		if n, known := s.Nodes.Get(m.Node); known && !n.Witness {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,246 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// daemon is one start of clusterd on a host: the shell around the mind.
+type daemon struct {
+	host        *Host
+	session     string
+	node        *cluster.Node
+	started     time.Duration
+	in          cluster.Input
+	root        *cluster.State
+	incarnation uint64
+	leading     bool
+	poked       bool
+	ticking     bool // a tick is on its way
+	slept       bool // the last step was followed by no tick
+	paused      bool
+	frozen      []func()
+	notes       []cluster.Note
+	waiting     map[uint64]func(failed bool, applied cluster.Applied)
+	queues      map[string][]cluster.Duty
+	announcing  bool
+	announced   bool // an announcement is on its way already
+}
+
+func newDaemon(h *Host, session string) *daemon {
+	d := &daemon{host: h, session: session, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}}
+	if h.world.Dull {
+		d.node = d.node.WithoutShortcuts()
+	}
+	return d
+}
+
+func (d *daemon) alive() bool { return d.host.daemon == d }
+
+// thawed does something in the daemon: not at all if it is dead, and not before
+// it goes on if it is paused.
+func (d *daemon) thawed(do func()) {
+	switch {
+	case !d.alive():
+	case d.paused:
+		d.frozen = append(d.frozen, do)
+	default:
+		do()
+	}
+}
+
+// after lets the daemon do something later.
+func (d *daemon) after(pause time.Duration, do func()) {
+	d.host.world.After(pause, func() { d.thawed(do) })
+}
+
+// now is the reading of the daemon's stopwatch.
+func (d *daemon) now() time.Duration {
+	now := d.host.world.Now
+	return now + now/1000*time.Duration(d.host.Drift)
+}
+
+// tick is the shell's regular step; beats of all who can be heard come with it.
+func (d *daemon) tick() {
+	d.ticking = false
+	if !d.alive() || d.paused {
+		return
+	}
+	d.host.catchUp()
+	if !d.alive() {
+		return
+	}
+	d.beats()
+	d.step()
+}
+
+func (d *daemon) beats() {
+	w := d.host.world
+	for _, other := range w.order {
+		if other != d.host && w.hears(d.host, other) {
+			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
+		}
+	}
+}
+
+// keepTicking plans the next tick, unless the mind has nothing to do until
+// somebody wakes it.
+func (d *daemon) keepTicking() {
+	w := d.host.world
+	restful := w.random != nil && !w.Dull && d.node.Restful() && int(d.host.state.Index) == len(w.raft.log)
+	if d.slept = restful; restful {
+		return
+	}
+	d.wake()
+}
+
+func (d *daemon) wake() {
+	if d.ticking || d.paused {
+		return
+	}
+	d.ticking = true
+	w := d.host.world
+	w.After(nextOn(w.Now, d.started, cluster.Tick), d.tick)
+}
+
+// poke lets the mind step soon, with everything that came until then.
+func (d *daemon) poke() {
+	if d.poked || !d.alive() {
+		return
+	}
+	d.poked = true
+	d.after(200*time.Microsecond, d.step)
+}
+
+func (d *daemon) step() {
+	w := d.host.world
+	if d.slept && len(d.in.Beats) == 0 {
+		d.beats()
+	}
+	in := d.in
+	d.in, d.poked = cluster.Input{}, false
+	if d.root == nil || d.root.Index != d.host.state.Index {
+		d.root = d.host.state.Fork()
+	}
+	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading
+	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) {
+		in.Leader = w.raft.leader
+	}
+	out := d.node.Step(d.now(), in)
+	for _, p := range out.Propose {
+		d.proposeFor(p)
+	}
+	for _, duty := range out.Do {
+		d.enqueue(duty)
+	}
+	for _, name := range out.Test {
+		d.after(w.between(20*time.Millisecond, 80*time.Millisecond), func() { d.test(name) })
+	}
+	d.notes = out.Notes
+	d.keepTicking()
+}
+
+func (d *daemon) proposeFor(p cluster.Proposal) {
+	w := d.host.world
+	if p.Planned && (!d.leading || w.raft.leader != d.host.Name) {
+		d.after(w.between(proposalTimeout, 2*proposalTimeout), func() {
+			d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: true})
+			d.poke()
+		})
+		return
+	}
+	w.propose(d, p.Commands, func(failed bool, applied cluster.Applied) {
+		d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: failed, Refused: applied.Refused})
+		d.poke()
+	})
+}
+
+// test asks every daemon in touch to reach a node.
+func (d *daemon) test(name string) {
+	w, victim := d.host.world, d.host.world.Hosts[name]
+	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "no answer to anybody"}
+	for _, p := range w.order {
+		if victim == nil || p == victim || !w.talks(d.host, p) || !w.linked(p, victim) {
+			continue
+		}
+		v.Kernel, v.Why = cluster.Answers, "its kernel answers "+p.Name
+		if victim.daemon != nil && !victim.daemon.paused {
+			v.Daemon, v.Why = cluster.Answers, p.Name+" reaches its daemon"
+		}
+	}
+	d.in.Verdicts = append(d.in.Verdicts, v)
+	d.poke()
+}
+
+// recognise finds this start's own incarnation in the State.
+func (d *daemon) recognise() {
+	h := d.host
+	me, known := h.state.Nodes.Get(h.Name)
+	switch {
+	case me.Session == d.session:
+		d.incarnation = me.Incarnation
+	case !known && d.incarnation != 0:
+		h.world.tell("%s was removed, its daemon ends", h.Name)
+		h.KillDaemon()
+		return
+	}
+	d.announceSoon()
+}
+
+// announceSoon begins to tell again, if this start is not admitted (any more).
+func (d *daemon) announceSoon() {
+	me, _ := d.host.state.Nodes.Get(d.host.Name)
+	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking) {
+		return
+	}
+	d.announced = true
+	w := d.host.world
+	d.after(w.between(200*time.Millisecond, 400*time.Millisecond), func() {
+		d.announced = false
+		d.announce()
+	})
+}
+
+// announce tells the cluster that this daemon is up and what runs here, again
+// and again until it is admitted. What it tells must be newer than its log was,
+// so it hears the leader first.
+func (d *daemon) announce() {
+	w, h := d.host.world, d.host
+	me, known := h.state.Nodes.Get(h.Name)
+	leader := w.Hosts[w.raft.leader]
+	current := w.random == nil || (leader != nil && w.talks(h, leader) && int(h.state.Index) == len(w.raft.log))
+	d.announceSoon()
+	if !known || d.announcing || !current {
+		return
+	}
+	propose := func(c cluster.Command) {
+		d.announcing = true
+		w.propose(d, []cluster.Command{c}, func(bool, cluster.Applied) { d.announcing = false })
+	}
+	switch {
+	case me.Session != d.session && d.incarnation == 0:
+		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name, Version: "sim", MaxLevel: cluster.CurrentLevel + h.place%2, Session: d.session})
+	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:
+		inventory := cluster.Inventory{Node: h.Name, Incarnation: me.Incarnation, Boot: h.BootID(), Found: d.found()}
+		d.announcing = true
+		d.after(w.between(5*time.Millisecond, 60*time.Millisecond), func() { propose(inventory) })
+	}
+}
+
+// found is one line per service that is here or that this node holds.
+func (d *daemon) found() []cluster.Found {
+	var list []cluster.Found
+	h := d.host
+	for _, name := range h.state.Services.Keys() {
+		service, _ := h.state.Services.Get(name)
+		held := false
+		for _, holder := range service.Holders {
+			held = held || holder.Node == h.Name
+		}
+		if _, here := h.vms[service.Spec.UUID]; here || held {
+			list = append(list, cluster.Found{Service: name, Observation: h.lookFor(name, service.Spec.UUID)})
+		}
+	}
+	return list
+}

@@ -1,0 +1,76 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// How a driver proves that a machine is off (law L3), and when it gives up.
+const (
+	betweenReadings = 300 * time.Millisecond
+	boardDeadline   = 20 * time.Second
+)
+
+// fence sends the off command to the victim's BMC, and reads twice what it says
+// then. Whoever answers for another machine, and whoever shows life afterwards,
+// proves nothing.
+func (d *daemon) fence(duty cluster.Duty) {
+	w, victim := d.host.world, d.host.world.Hosts[duty.Node]
+	report := func(outcome fence.Outcome, evidence string) {
+		result := fence.Result{Outcome: outcome, Evidence: []string{evidence}}
+		if outcome == fence.Confirmed {
+			result.Phases = []fence.Phase{{What: "off confirmed", At: epoch.Add(w.Now)}}
+		}
+		d.finish(cluster.DutyResult{Duty: duty, Fence: result})
+	}
+	later := func(pause time.Duration, outcome fence.Outcome, evidence string) {
+		d.after(pause, func() { report(outcome, evidence) })
+	}
+	off := w.between(betweenReadings, 900*time.Millisecond)
+	if w.network.cut[Board][d.host.place][victim.place] || (victim.BMCSharesPower && !victim.Powered) {
+		later(w.between(time.Second, 2*time.Second), fence.Unknown, "no way to the BMC")
+		return
+	}
+	switch victim.BMC {
+	case BMCDead:
+		later(w.between(time.Second, 2*time.Second), fence.Unknown, "no answer from the BMC")
+	case BMCDeaf:
+		later(off, fence.Refuted, "the BMC accepted the off command and still says on")
+	case BMCWrongHost:
+		later(off, fence.Unknown, "the BMC tells the UUID of another machine; it was not asked for anything")
+	case BMCHangs:
+		w.After(w.between(off, boardDeadline-time.Second), victim.PowerOff)
+		later(boardDeadline, fence.Unknown, "the BMC did not answer in time")
+	case BMCSlow:
+		d.shoot(victim, 8*off, off, report)
+	case BMCEarly:
+		boot := victim.boot
+		w.After(off/2+w.between(0, betweenReadings), func() {
+			if victim.boot == boot {
+				victim.PowerOff()
+			}
+		})
+		later(off/2+betweenReadings+time.Millisecond, fence.Confirmed, "off command accepted, off read twice")
+	default:
+		d.shoot(victim, off/2, off/2, report)
+	}
+}
+
+// shoot cuts the power: the command is on its way, whatever happens to its
+// sender, which then reads what came of it.
+func (d *daemon) shoot(victim *Host, command, reading time.Duration, report func(fence.Outcome, string)) {
+	d.host.world.After(command, func() {
+		mute := victim.BMC == BMCMute
+		victim.PowerOff()
+		d.after(reading, func() {
+			switch {
+			case mute || victim.Powered:
+				report(fence.Unknown, "the BMC's answer was lost")
+			default:
+				report(fence.Confirmed, "off command accepted, off read twice")
+			}
+		})
+	})
+}

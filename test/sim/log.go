@@ -1,0 +1,309 @@
+package sim
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// How the modelled log behaves.
+const (
+	electionPause   = 500 * time.Millisecond
+	electionPeriod  = 100 * time.Millisecond
+	proposalTimeout = time.Second
+)
+
+// raft models a replicated log by what it promises: one list of committed
+// entries, a leader that has a quorum, entries in limbo that a leader without a
+// quorum took and that the next one may or may not have, followers that apply
+// late, snapshots, and a restart that begins with what lies on disk.
+type raft struct {
+	log      []record
+	leader   string
+	leadLost time.Duration
+	electing bool
+	limbo    []limbo
+	// compactAfter is how far a follower may be behind before it is given a
+	// snapshot instead of entries, and how often one is written to disk.
+	compactAfter int
+}
+
+type record struct {
+	at        time.Time
+	committed time.Duration
+	data      []byte
+	commands  []cluster.Command
+	known     bool // whether anybody has applied it; applied is then what it did
+	applied   cluster.Applied
+	digest    string
+}
+
+type limbo struct {
+	data    []byte
+	reached map[*Host]bool
+}
+
+func (w *World) hasQuorum(h *Host) bool {
+	if h == nil || h.daemon == nil || !h.member {
+		return false
+	}
+	votes, members := 0, 0
+	for _, other := range w.order {
+		if other.member {
+			members++
+			if w.talks(h, other) {
+				votes++
+			}
+		}
+	}
+	return 2*votes > members
+}
+
+// watchElection lets the log look for its leader at the next occasion.
+func (w *World) watchElection() {
+	if w.raft.electing {
+		return
+	}
+	w.raft.electing = true
+	w.After(nextOn(w.Now, 0, electionPeriod), func() {
+		w.raft.electing = false
+		if w.elect() {
+			w.watchElection()
+		}
+	})
+}
+
+// elect keeps a leader that has a quorum, and finds another one a while after
+// it has lost it. An old leader believes in itself until then; one that was
+// paused, until it hears of the new one. It tells whether it has to go on.
+func (w *World) elect() bool {
+	r := &w.raft
+	stale := false
+	for _, h := range w.order {
+		if d := h.daemon; d != nil && d.leading && h.Name != r.leader {
+			d.leading = d.paused
+			stale = true
+		}
+	}
+	if w.Leader() != "" {
+		r.leadLost = 0
+		w.settleLimbo(w.Hosts[r.leader])
+		return stale
+	}
+	if r.leadLost == 0 {
+		r.leadLost = w.Now + w.between(electionPause, 2*electionPause)
+	}
+	if w.Now < r.leadLost {
+		return true
+	}
+	var able []string
+	for _, h := range w.order {
+		if w.hasQuorum(h) {
+			able = append(able, h.Name)
+		}
+	}
+	if len(able) > 0 {
+		w.Lead(able[int(w.between(0, time.Duration(len(able))))])
+	}
+	return true
+}
+
+// settleLimbo lets a leader commit what a leader before it had handed to it,
+// and forget the rest.
+func (w *World) settleLimbo(h *Host) {
+	list := w.raft.limbo
+	w.raft.limbo = nil
+	for _, l := range list {
+		if l.reached[h] {
+			w.tell("an entry that was in limbo is committed by %s", h.Name)
+			w.commit(l.data)
+		}
+	}
+}
+
+// Lead makes a host the leader.
+func (w *World) Lead(name string) {
+	for _, h := range w.order {
+		if d := h.daemon; d != nil && !d.paused {
+			d.leading = false
+		}
+	}
+	w.raft.leader, w.raft.leadLost = name, 0
+	h := w.Hosts[name]
+	if h.daemon == nil {
+		return
+	}
+	w.tell("%s leads", name)
+	w.settleLimbo(h)
+	h.catchUp()
+	h.daemon.leading = true
+	h.daemon.poke()
+	w.changed()
+}
+
+// Leader is the host that leads, or "".
+func (w *World) Leader() string {
+	if h := w.Hosts[w.raft.leader]; w.hasQuorum(h) && h.daemon.leading {
+		return w.raft.leader
+	}
+	return ""
+}
+
+// propose takes commands to the leader's log. done hears the end on the
+// proposer after its local apply; failed means that nobody knows.
+func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed bool, applied cluster.Applied)) {
+	data, err := cluster.Encode(commands)
+	if err != nil {
+		w.violate("encoding: %v", err)
+		return
+	}
+	finished := false
+	finish := func(failed bool, applied cluster.Applied) {
+		if !finished && d.alive() {
+			finished = true
+			done(failed, applied)
+		}
+	}
+	w.After(w.between(proposalTimeout, 2*proposalTimeout), func() { d.thawed(func() { finish(true, cluster.Applied{}) }) })
+	onItsWay := w.between(2*time.Millisecond, 9*time.Millisecond)
+	if w.chance(100) {
+		onItsWay = w.between(onItsWay, 3*time.Second) // it comes when nobody expects it any more
+	}
+	w.After(onItsWay, func() {
+		leader := w.Hosts[w.raft.leader]
+		switch {
+		case leader == nil || leader.daemon == nil || leader.daemon.paused || !leader.daemon.leading:
+			return
+		case !d.alive() && (d.host == leader || !w.chance(2)):
+			return
+		case d.alive() && !w.talks(d.host, leader):
+			return
+		case !w.hasQuorum(leader):
+			w.keepInLimbo(leader, data)
+			return
+		}
+		index := w.commit(data)
+		if !w.chance(200) { // else the answer is lost on the way back
+			d.waiting[index] = finish
+		}
+		leader.catchUp()
+	})
+}
+
+// keepInLimbo lets a leader without a quorum take an entry: those who hear it
+// have it, and one of them may lead next.
+func (w *World) keepInLimbo(leader *Host, data []byte) {
+	if w.random == nil || len(w.raft.limbo) >= 64 {
+		return
+	}
+	l := limbo{data: data, reached: map[*Host]bool{}}
+	for _, h := range w.order {
+		l.reached[h] = h == leader || w.talks(leader, h)
+	}
+	w.raft.limbo = append(w.raft.limbo, l)
+}
+
+// commit appends to the log and pushes it to every host in its own time.
+func (w *World) commit(data []byte) uint64 {
+	commands, err := cluster.Decode(data)
+	if err != nil {
+		w.violate("an entry cannot be read: %v", err)
+	}
+	at := epoch.Add(w.Now)
+	if h := w.Hosts[w.raft.leader]; h != nil {
+		at = at.Add(h.Wall)
+	}
+	w.raft.log = append(w.raft.log, record{at: at, committed: w.Now, data: data, commands: commands})
+	w.Figures.Entries++
+	for _, h := range w.order {
+		if h.Name != w.raft.leader && h.daemon != nil {
+			w.After(w.between(2*time.Millisecond, 15*time.Millisecond)+h.Slow, h.catchUp)
+		}
+	}
+	return uint64(len(w.raft.log))
+}
+
+// catchUp applies what the leader has committed, if it can be heard, and as far
+// as this host is that far already.
+func (h *Host) catchUp() {
+	w := h.world
+	leader := w.Hosts[w.raft.leader]
+	if h.daemon == nil || leader == nil || !w.talks(h, leader) {
+		return
+	}
+	h.install(leader)
+	for int(h.state.Index) < len(w.raft.log) && h.daemon != nil {
+		d := h.daemon
+		if h != leader && h.Slow > 0 && w.raft.log[h.state.Index].committed+h.Slow > w.Now {
+			break
+		}
+		applied := w.apply(h)
+		if finish := d.waiting[applied.Index]; finish != nil {
+			delete(d.waiting, applied.Index)
+			finish(false, applied)
+		}
+		d.poke()
+		if int(h.state.Index)%w.raft.compactAfter == 0 {
+			h.disk = h.state.Fork()
+		}
+	}
+	if d := h.daemon; d != nil {
+		d.recognise()
+	}
+}
+
+// install gives a follower that is far behind the leader's snapshot.
+func (h *Host) install(leader *Host) {
+	w := h.world
+	if h == leader || int(leader.state.Index)-int(h.state.Index) <= w.raft.compactAfter {
+		return
+	}
+	w.tell("%s gets a snapshot at %d, it was at %d", h.Name, leader.state.Index, h.state.Index)
+	h.state = w.reread(h, leader.state)
+	h.disk = h.state.Fork()
+	h.daemon.poke()
+}
+
+// restoreSnapshot lets a host begin with what lies on its disk.
+func (w *World) restoreSnapshot(h *Host) {
+	if w.random == nil {
+		h.state = w.reread(h, h.state)
+		return
+	}
+	h.state = w.reread(h, h.disk)
+}
+
+// reread is a State as it was written and read again; to save time only now and
+// then, because that is most of what a restart costs.
+func (w *World) reread(h *Host, s *cluster.State) *cluster.State {
+	if w.random != nil && !w.chance(8) {
+		return s.Fork()
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		w.violate("snapshot of %s: %v", h.Name, err)
+		return s.Fork()
+	}
+	fresh := &cluster.State{}
+	if err := json.Unmarshal(data, fresh); err != nil {
+		w.violate("snapshot of %s: %v", h.Name, err)
+		return s.Fork()
+	}
+	again, err := json.Marshal(fresh)
+	if err != nil || string(again) != string(data) {
+		w.violate("the snapshot of %s at %d is not read as it was written (%v)", h.Name, s.Index, err)
+	}
+	return fresh
+}
+
+// State is the newest that anybody has applied.
+func (w *World) State() *cluster.State { return w.watched.newest }
+
+// Notes are the leader's: what it does not do, and why.
+func (w *World) Notes() []cluster.Note {
+	if h := w.Hosts[w.Leader()]; h != nil && h.daemon != nil {
+		return h.daemon.notes
+	}
+	return nil
+}

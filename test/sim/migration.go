@@ -1,0 +1,103 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// MigrationEnd is what the hypervisor's own migration came to.
+type MigrationEnd string
+
+// The ends of a migration.
+const (
+	// MovedClean: the source is gone and the target paused, complete.
+	MovedClean MigrationEnd = "clean"
+	// NotMoved: the source runs on.
+	NotMoved MigrationEnd = "not moved"
+	// ReplyLost: both ends are complete and paused.
+	ReplyLost MigrationEnd = "reply lost"
+)
+
+// migrate is the hypervisor's migration. It does not need the daemons.
+func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived *vm)) {
+	w := h.world
+	v.moving = true
+	targetBoot, sourceBoot := target.boot, h.boot
+	connecting := w.between(20*time.Millisecond, 60*time.Millisecond)
+	if w.chance(4) {
+		connecting = w.between(connecting, 3*time.Second) // the target has nothing of it until then
+	}
+	w.After(connecting, func() {
+		if v.gone() || !w.linked(h, target) || h.MigrationsFail || target.NoStorage || !target.Libvirt || !target.doorkeeper(v) || target.vms[v.uuid] != nil || v.condition != resources.Running {
+			v.moving = false
+			done(NotMoved, nil)
+			return
+		}
+		arriving := &vm{host: target, service: v.service, uuid: v.uuid, condition: resources.Incoming, disks: v.disks}
+		target.vms[v.uuid] = arriving
+		w.tell("%s is arriving on %s", v.service, target.Name)
+		w.watchHeld(arriving)
+		w.After(w.between(400*time.Millisecond, 4*time.Second), func() {
+			end := w.arrive(v, arriving, targetBoot, sourceBoot)
+			done(end, arriving)
+		})
+	})
+}
+
+// doorkeeper is libvirt's hook: no managed VM comes up without an intent in
+// force on this node, nor while the daemon is down.
+func (h *Host) doorkeeper(v *vm) bool {
+	if h.daemon == nil || h.daemon.paused {
+		return false
+	}
+	_, may, _ := cluster.Passable(h.state, h.Name, v.uuid)
+	return may
+}
+
+// arrive ends the copying.
+func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd {
+	source, target := v.host, arriving.host
+	v.moving = false
+	targetDead := !target.Powered || target.boot != targetBoot || arriving.gone()
+	sourceDead := !source.Powered || source.boot != sourceBoot || v.gone() || v.condition != resources.Running
+	switch {
+	case sourceDead && !targetDead:
+		if w.chance(2) { // else the half copy stays until somebody drops it
+			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
+		}
+		return NotMoved
+	case targetDead:
+		return NotMoved
+	case !w.linked(source, target) || w.failMigration == NotMoved || w.chance(6):
+		if w.failMigration == NotMoved || w.chance(2) {
+			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
+		}
+		return NotMoved
+	}
+	v.condition, v.reason = resources.Paused, "migration"
+	arriving.condition, arriving.reason, arriving.memory = resources.Paused, "migration", v.memory
+	w.tell("%s is complete on %s", v.service, target.Name)
+	if w.failMigration == ReplyLost || w.chance(6) {
+		return ReplyLost
+	}
+	v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "migrated"})
+	return MovedClean
+}
+
+// MoveByHand moves a running VM past the cluster, as a person does who took the
+// doorkeeper away. The guest is never twice; only the cluster does not know.
+func (h *Host) MoveByHand(service string, target *Host) {
+	w, v := h.world, h.vms[h.world.uuid(service)]
+	if v == nil || v.condition != resources.Running || v.moving || target.vms[v.uuid] != nil || target.creating[v.uuid] > 0 || !w.linked(h, target) || !target.Libvirt {
+		return
+	}
+	w.tell("%s is moved by hand from %s to %s", service, h.Name, target.Name)
+	arrived := &vm{host: target, service: service, uuid: v.uuid, memory: v.memory, disks: v.disks}
+	target.vms[v.uuid] = arrived
+	v.end(resources.Observation{Condition: resources.Absent})
+	w.byHand[service] = true // nobody in touch may have it; then the cluster starts it again
+	arrived.execute()
+	target.hint(service, resources.Observation{Condition: resources.Running})
+}

@@ -1,0 +1,112 @@
+package sim
+
+import "time"
+
+// Network is one of the networks that a host is on.
+type Network int
+
+// The networks. A link is cut in one direction; both is twice.
+const (
+	// Management carries heartbeats, the log, requests and migrations.
+	Management Network = iota
+	// Board leads from a fencer to the BMC of its victim.
+	Board
+	networks
+)
+
+const maxHosts = 16
+
+// network tells which links are cut, by the places of the hosts.
+type network struct {
+	cut [networks][maxHosts][maxHosts]bool
+}
+
+// CutOneWay breaks a link in one direction.
+func (w *World) CutOneWay(net Network, from, to string) {
+	w.network.cut[net][w.Hosts[from].place][w.Hosts[to].place] = true
+	w.tell("link %s -> %s cut on network %d", from, to, net)
+	w.changed()
+}
+
+// Cut breaks the link between two hosts on the management network.
+func (w *World) Cut(a, b string) { w.link(Management, a, b, true) }
+
+// Heal mends the link between two hosts on all networks.
+func (w *World) Heal(a, b string) {
+	for net := range networks {
+		w.link(net, a, b, false)
+	}
+}
+
+func (w *World) link(net Network, a, b string, cut bool) {
+	one, other := w.Hosts[a].place, w.Hosts[b].place
+	if w.network.cut[net][one][other] == cut && w.network.cut[net][other][one] == cut {
+		return
+	}
+	w.network.cut[net][one][other], w.network.cut[net][other][one] = cut, cut
+	w.tell("link %s/%s cut on network %d: %v", min(a, b), max(a, b), net, cut)
+	w.changed()
+}
+
+// Isolate cuts a host off from all others, Rejoin mends that.
+func (w *World) Isolate(host string) {
+	for _, h := range w.order {
+		if h.Name != host {
+			w.Cut(host, h.Name)
+		}
+	}
+}
+
+// Rejoin mends all links of a host.
+func (w *World) Rejoin(host string) {
+	for _, h := range w.order {
+		if h.Name != host {
+			w.Heal(host, h.Name)
+		}
+	}
+}
+
+// passes tells whether a packet gets from one host to another.
+func (w *World) passes(from, to *Host) bool {
+	return from.up() && to.up() && (from == to || !w.network.cut[Management][from.place][to.place])
+}
+
+// linked tells whether packets pass in both directions.
+func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a) }
+
+// talks tells whether two daemons can talk.
+func (w *World) talks(a, b *Host) bool {
+	return a.daemon != nil && b.daemon != nil && !a.daemon.paused && !b.daemon.paused && w.linked(a, b)
+}
+
+// hears tells whether a's daemon gets the heartbeats of b's.
+func (w *World) hears(a, b *Host) bool {
+	return b.daemon != nil && !b.daemon.paused && w.passes(b, a)
+}
+
+// changed is called whenever somebody can be heard who could not, or cannot who
+// could: sleeping minds wake up, the log looks for its leader, and the watchers
+// note who is in trouble.
+func (w *World) changed() {
+	for _, h := range w.order {
+		if h.daemon != nil {
+			h.daemon.wake()
+		}
+	}
+	w.watchElection()
+	for _, h := range w.order {
+		healthy := w.healthy(h)
+		if !healthy || !h.healthy {
+			h.lastTrouble = w.Now
+		}
+		h.healthy = healthy
+	}
+}
+
+// healthy: a majority can be talked to, and nothing is hanging.
+func (w *World) healthy(h *Host) bool { return h.daemon != nil && !h.hung && w.hasQuorum(h) }
+
+// inTrouble tells whether a host had any trouble in the last while.
+func (w *World) inTrouble(h *Host, while time.Duration) bool {
+	return !h.healthy || w.Now-h.lastTrouble <= while
+}

@@ -1,0 +1,231 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// operatorFaults are what people do, at the worst moments.
+func operatorFaults() []faultKind {
+	return []faultKind{
+		{"request", 14, (*World).request},
+		{"evacuation", 2, func(w *World, f Fault, h *Host) { w.Propose(h.Name, cluster.Leave{Node: f.Other, By: "root"}, nil) }},
+		{"fence by hand", 1, (*World).fenceByHand},
+		{"confirmation", 2, (*World).confirm},
+		{"configuration", 5, (*World).reconfigure},
+		{"destroyed by hand", 1, func(w *World, f Fault, h *Host) { w.owner(f).destroyUnlessMoving(f.Service) }},
+		{"paused by hand", 1, func(w *World, f Fault, h *Host) {
+			if v := w.owner(f).vms[w.uuid(f.Service)]; v != nil && v.condition == resources.Running && !v.moving {
+				v.host.PauseVM(f.Service, "user")
+				w.After(f.While, func() { v.host.ResumeByHand(f.Service) })
+			}
+		}},
+		{"moved by hand", 1, func(w *World, f Fault, h *Host) {
+			if other := w.Hosts[f.Other]; !other.Witness && w.Leader() != "" && other.daemon != nil && w.talks(other, w.Hosts[w.Leader()]) {
+				w.owner(f).MoveByHand(f.Service, other)
+			}
+		}},
+		{"node removed", 1, (*World).removeNode},
+		{"node replaced", 1, (*World).replaceNode},
+		{"level raised", 1, func(w *World, f Fault, h *Host) {
+			w.Propose(h.Name, cluster.RaiseLevel{Level: cluster.CurrentLevel + 1}, func(why string) {
+				if why == "" {
+					w.violate("a level was raised that this binary does not know")
+				}
+			})
+		}},
+	}
+}
+
+// request asks for something, half of the time twice under the same name and
+// through different nodes.
+func (w *World) request(f Fault, h *Host) {
+	r := f.random()
+	ops := []cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpFreeze, cluster.OpUnfreeze}
+	op, node := pick(r, ops), ""
+	if op == cluster.OpMigrate || r.IntN(2) == 0 {
+		node = f.Other
+	}
+	id := w.Ask(h.Name, op, f.Service, node)
+	if r.IntN(2) == 0 {
+		through := pick(r, w.names())
+		w.After(f.While/4, func() {
+			w.repeat(through, cluster.Ask{Request: id, Op: op, Service: f.Service, Node: node, By: "root"})
+		})
+	}
+}
+
+func (h *Host) destroyUnlessMoving(service string) {
+	if v := h.vms[h.world.uuid(service)]; v != nil && !v.moving && v.condition == resources.Running {
+		h.DestroyByHand(service)
+	}
+}
+
+// fenceByHand shoots a node without need, against the brake.
+func (w *World) fenceByHand(f Fault, h *Host) {
+	n, _ := w.State().Nodes.Get(f.Other)
+	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: "asked for by an operator", By: "root", Override: true}, nil)
+}
+
+// confirm is an operator's word about a machine: true where it is off, and
+// otherwise about one that shows life, or a boot that is over, which must be
+// refused. Nobody in his senses says it of one that runs unheard.
+func (w *World) confirm(f Fault, h *Host) {
+	for _, victim := range w.order {
+		n, known := w.State().Nodes.Get(victim.Name)
+		if !known || !w.State().Fences.Has(victim.Name) || (victim.Powered && victim.BootID() == n.Boot && !victim.healthy) {
+			continue
+		}
+		w.Propose(h.Name, cluster.ConfirmFence{Node: victim.Name, Boot: n.Boot, By: "root", Why: "I looked"}, nil)
+		return
+	}
+	n, _ := w.State().Nodes.Get(f.Other)
+	w.Propose(h.Name, cluster.ConfirmFence{Node: f.Other, Boot: n.Boot + "-wrong", By: "root"}, func(why string) {
+		if why == "" {
+			w.violate("L3: an operator's word about a boot that never was is accepted")
+		}
+	})
+}
+
+// reconfigure changes the document while everything goes on.
+func (w *World) reconfigure(f Fault, h *Host) {
+	next := w.State().Document
+	next.Services = maps.Clone(next.Services)
+	r := f.random()
+	spec, known := next.Services[f.Service]
+	switch {
+	case !known:
+		Service(&next, resources.Spec{Name: f.Service, Autostart: true})
+	case r.IntN(2) == 0:
+		w.changeSpec(r, next, spec)
+	default:
+		w.removeOrRename(r, next, spec)
+	}
+	if len(next.Services) == 0 {
+		return
+	}
+	w.Configure(h.Name, next, nil)
+}
+
+// changeSpec changes a VM that may be running: its domain, its definition, or
+// its disks, also to a disk that belongs to another one.
+func (w *World) changeSpec(r *rand.Rand, next cluster.Document, spec resources.Spec) {
+	switch r.IntN(4) {
+	case 0:
+		spec.Domain = pick(r, []string{"", "ordered", "restricted"})
+	case 1:
+		spec.Definition = fmt.Sprintf("definition-of-%s-%d", spec.Name, r.IntN(3))
+	case 2:
+		spec.Disks = []resources.Disk{{Identity: "disk-of-" + spec.Name}, {Identity: fmt.Sprintf("disk-%d", r.IntN(3))}}
+	default:
+		spec.Disks = []resources.Disk{{Identity: "disk-of-" + spec.Name}, {Identity: "disk-of-all", Shared: true}}
+	}
+	next.Services[spec.Name] = spec
+}
+
+// removeOrRename takes a service out that is disabled, or tries to with one
+// that is not; sometimes the same VM comes back under another name at once.
+func (w *World) removeOrRename(r *rand.Rand, next cluster.Document, spec resources.Spec) {
+	service, _ := w.State().Services.Get(spec.Name)
+	if service.Enabled && r.IntN(4) > 0 {
+		return
+	}
+	delete(next.Services, spec.Name)
+	if free := pick(r, []string{"vm:new0", "vm:new1"}); r.IntN(2) == 0 {
+		if _, taken := next.Services[free]; !taken {
+			spec.Name = free
+			next.Services[free] = spec
+		}
+	}
+}
+
+// removeNode lets a node leave and takes it out for good; its machine comes
+// back as a new one, with an empty log, when a person joins it again.
+func (w *World) removeNode(f Fault, h *Host) {
+	if len(w.order) < 4 || w.someoneAway() {
+		return
+	}
+	through := w.Leader()
+	if through == "" || through == h.Name {
+		return
+	}
+	h.away = true
+	w.Propose(through, cluster.Leave{Node: h.Name, By: "root"}, nil)
+	w.After(f.While+4*time.Second, func() {
+		w.Propose(w.anyone(through), cluster.RemoveNode{Node: h.Name, By: "root"}, nil)
+	})
+}
+
+// replaceNode takes a machine away and puts another one in its place, as soon
+// as the old one is known to hold nothing.
+func (w *World) replaceNode(f Fault, h *Host) {
+	if len(w.order) < 4 || w.someoneAway() {
+		return
+	}
+	h.away = true
+	h.PowerOff()
+	w.After(f.While, func() { w.rejoinAsNew(h) })
+}
+
+func (w *World) someoneAway() bool {
+	for _, h := range w.order {
+		if h.away {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *World) anyone(otherwise string) string {
+	if leader := w.Leader(); leader != "" {
+		return leader
+	}
+	return otherwise
+}
+
+// rejoinAsNew joins a new machine under a host's name. If the cluster refuses,
+// because the old one may still hold something, the old one goes on.
+func (w *World) rejoinAsNew(h *Host) {
+	through := w.anyone(w.names()[0])
+	replace := ""
+	if w.State().Nodes.Has(h.Name) {
+		replace = h.Name
+	}
+	h.key++
+	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, h.key, w.sequence), Node: h.Name, Fingerprint: h.fingerprint(), HardwareUUID: h.hardware(), Address: h.Name, Witness: h.Witness, By: "root"}
+	h.key--
+	token := cluster.AddToken{ID: join.Token, Token: cluster.Token{Expires: epoch.AddDate(1, 0, 0), Replace: replace}}
+	w.Propose(through, token, func(why string) {
+		if why != "" {
+			h.away = false
+			return
+		}
+		w.Propose(through, join, func(why string) {
+			h.away = false
+			if why == "outcome unknown" {
+				n, _ := w.State().Nodes.Get(h.Name)
+				why = ""
+				if n.Fingerprint != join.Fingerprint {
+					why = "it did not come"
+				}
+			}
+			if why == "" {
+				h.reinstall()
+			}
+		})
+	})
+}
+
+// reinstall makes a host another machine of the same name, with an empty disk.
+func (h *Host) reinstall() {
+	h.PowerOff()
+	h.key++
+	h.state, h.disk = &cluster.State{}, &cluster.State{}
+	h.world.tell("%s is a new machine", h.Name)
+	h.Boot()
+}
