@@ -8,7 +8,7 @@ func majority() []mutant {
 		{
 			name: "leader-without-barrier", law: "L4", broken: "a new leader plans before it has applied what its predecessor committed",
 			edits: []edit{{"quorum/propose.go", "\tfuture := l.raft.Barrier(l.options.LeaderWait)\n", "\tif l.options.LeaderWait > 0 {\n\t\treturn nil\n\t}\n\tfuture := l.raft.Barrier(l.options.LeaderWait)\n"}},
-			nets:  []net{tests("quorum", "^TestHistoriesUnderRandomFaultsAreLinearizable$|^TestVerifyMakesAFollowerCurrent$|^TestAFreshLeaderHasAppliedAllBeforeItVerifies$"), tests("internal/daemon", "^TestTheInterfaceIsLinearizableUnderRandomFaults$")},
+			nets:  []net{tests("quorum", "^TestAFreshLeaderHasAppliedAllBeforeItVerifies$")},
 		},
 		{
 			name: "cut-off-fencer-shoots", law: "L4", broken: "a fencer does not ask the majority before it sends a packet",
