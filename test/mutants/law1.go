@@ -47,5 +47,26 @@ func holders() []mutant {
 			name: "new-boot-without-inventory", law: "L1", broken: "a new boot frees what the old one held, and what its inventory found running is not taken in",
 			edits: []edit{{node, "\t\tcase seen:\n\t\t\tt.observe(service, n, o)", "\t\tcase seen && n.State == NodeLooking:\n\t\t\tt.observe(service, n, o)"}}, nets: []net{simulation, tests("cluster", "Inventory|NewBoot")},
 		},
+		{
+			name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",
+			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, true, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{tests("cluster", "^TestTheDoor")},
+		},
+		{
+			name: "door-is-open-without-a-daemon", law: "L1", broken: "the hook lets managed VMs pass when clusterd does not answer",
+			edits: []edit{{"agents/vm/doorkeeper/doorkeeper.go", "\t\treturn false, fmt.Sprintf(\"clusterd: refused, this VM is managed by the cluster and clusterd does not answer", "\t\treturn true, fmt.Sprintf(\"clusterd: refused, this VM is managed by the cluster and clusterd does not answer"}},
+			nets:  []net{tests("agents/vm/doorkeeper", "^TestADeadDaemonRefusesManagedVMsOnly$")},
+		},
+		{
+			name: "calls-end-with-their-daemon", law: "L1", broken: "a daemon that starts forgets the calls its predecessor sent to the hypervisor",
+			edits: []edit{{"agents/vm/proof/journal.go", "\tj.calls[uuid] = calls\n\treturn nil\n}\n\n// Begin", "\tj.calls[uuid] = calls[:0]\n\treturn nil\n}\n\n// Begin"}}, nets: []net{tests("agents/vm/proof", "^TestJournal")},
+		},
+		{
+			name: "orphans-end-at-once", law: "L1", broken: "a call whose caller is gone counts as ended at the first quiet look",
+			edits: []edit{{"agents/vm/proof/journal.go", "\t\treturn now.Sub(call.quietSince) < settle\n", "\t\treturn now.Sub(call.quietSince) < 0\n"}}, nets: []net{tests("agents/vm/proof", "^TestJournal")},
+		},
+		{
+			name: "process-is-not-looked-for", law: "L1", broken: "a QEMU process that is still there is not found",
+			edits: []edit{{"agents/vm/proof/processes.go", "\treturn ok && found == p\n", "\treturn ok && found != p\n"}}, nets: []net{tests("agents/vm/proof", "^TestAlive|^TestFinds|^TestZombies")},
+		},
 	}
 }

@@ -47,5 +47,17 @@ func unknowns() []mutant {
 			name: "power-cycle-is-off", law: "L3", broken: "a reading that says on again does not make the off readings start anew",
 			edits: []edit{{power, "\ta.firstOff = time.Time{}\n\tif !a.suspected", "\tif !a.suspected"}}, nets: first(powerTests),
 		},
+		{
+			name: "word-for-a-machine-that-lives", law: "L3", broken: "an administrator's word counts for a machine that shows life",
+			edits: []edit{{"cluster/apply_confirm.go", "\tif n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {", "\tif n.State == NodeJoining {"}}, nets: []net{stories},
+		},
+		{
+			name: "word-for-another-boot", law: "L3", broken: "an administrator's word for one boot counts for another",
+			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: []net{stories},
+		},
+		{
+			name: "any-bmc-will-do", law: "L3", broken: "off is sent to, and believed of, the BMC of another machine",
+			edits: []edit{{"fence/power/owner.go", "\tcase !a.owns(told):\n\t\treturn false\n", "\tcase !a.owns(told):\n"}}, nets: []net{tests("fence/power", "^TestFenceNeverSendsOffToAnotherMachine$")},
+		},
 	}
 }

@@ -33,5 +33,9 @@ func migrations() []mutant {
 			name: "half-a-copy-is-resumed", law: "L5", broken: "a copy that is still arriving is taken for the guest once the source is gone",
 			edits: []edit{{settle, "\tcase source == absent && target == string(resources.Incoming):\n\t\treturn settleDropTarget", "\tcase source == absent && target == string(resources.Incoming):\n\t\treturn settleEnd"}}, nets: first(simulation),
 		},
+		{
+			name: "agent-acts-on-an-unseen-end", law: "L5", broken: "the agent of the source resumes or destroys although one end could not be seen",
+			edits: []edit{{"agents/vm/settle.go", "\tif source.Condition == agents.Unknown || target.Condition == agents.Unknown {", "\tif source.Condition == agents.Unknown {"}, {"agents/vm/settle.go", "\tcase agents.Absent:\n\t\treturn stepResumeSource", "\tcase agents.Absent, agents.Unknown:\n\t\treturn stepResumeSource"}}, nets: []net{tests("agents/vm", "^TestDecide")},
+		},
 	}
 }
