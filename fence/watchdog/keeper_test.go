@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,22 +21,40 @@ type kennel struct {
 	ended  chan error
 	resets chan Command
 	cancel context.CancelFunc
-	// lastPet is when it was petted last; petted and disarmed are its state.
+	// lastPet is when it was petted last, zero before it was armed; mu guards it.
+	mu       sync.Mutex
 	lastPet  time.Duration
 	disarmed bool
 	noWayOut bool
 	armError error
 	// half arms and still reports armError.
 	half bool
+	// orders are done on the keeper's own goroutine, when it next tells its state.
+	orders chan func()
 }
 
 func (k *kennel) now() time.Duration { return time.Since(k.start) + time.Hour }
 
 func (k *kennel) info() Info {
+	for len(k.orders) > 0 {
+		(<-k.orders)()
+	}
 	return Info{Device: "/dev/watchdog", Timeout: 4 * time.Second, NoWayOut: k.noWayOut}
 }
 
-func (k *kennel) pet() error { k.lastPet = k.now(); return nil }
+func (k *kennel) pet() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lastPet = k.now()
+	return nil
+}
+
+func (k *kennel) petted() time.Duration {
+	synctest.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.lastPet
+}
 
 func (k *kennel) disarm() error {
 	if k.noWayOut {
@@ -48,7 +67,7 @@ func (k *kennel) disarm() error {
 // newKennel runs a keeper inside a synctest bubble.
 func newKennel(t *testing.T, prepare func(*kennel)) *kennel {
 	t.Helper()
-	k := &kennel{t: t, start: time.Now(), ended: make(chan error, 1), resets: make(chan Command, 4)}
+	k := &kennel{t: t, start: time.Now(), ended: make(chan error, 1), resets: make(chan Command, 4), orders: make(chan func(), 1)}
 	if prepare != nil {
 		prepare(k)
 	}
@@ -56,8 +75,7 @@ func newKennel(t *testing.T, prepare func(*kennel)) *kennel {
 		if k.armError != nil && !k.half {
 			return nil, k.armError
 		}
-		k.lastPet = k.now()
-		return k, k.armError
+		return k, errors.Join(k.pet(), k.armError)
 	}
 	options := KeeperOptions{Socket: "x", Device: "/dev/watchdog", Timeout: 4 * time.Second, LongestLease: 20 * time.Second}
 	k.keeper = newKeeper(options, world{arm: arm, now: k.now, reset: func(c Command) { k.resets <- c }, log: silentLog})
@@ -75,8 +93,8 @@ func (k *kennel) say(kind wordKind, until time.Duration) tellBack {
 
 // bitten tells whether the host would have been reset by now.
 func (k *kennel) bitten() bool {
-	synctest.Wait()
-	return k.keeper.dog != nil && k.now()-k.lastPet > 4*time.Second
+	last := k.petted()
+	return last != 0 && k.now()-last > 4*time.Second
 }
 
 func (k *kennel) must(answer tellBack) {
@@ -86,11 +104,25 @@ func (k *kennel) must(answer tellBack) {
 	}
 }
 
+// do changes an armed keeper from inside.
+func (k *kennel) do(order func()) {
+	k.orders <- order
+	k.say(wordState, 0)
+}
+
+// watch gives it disks, whose looks the test sends.
+func (k *kennel) watch(disks int, fresh time.Duration) {
+	k.do(func() {
+		k.keeper.ward.disks, k.keeper.ward.fresh = make([]time.Duration, disks), fresh
+		for disk := range disks {
+			k.keeper.ward.disks[disk] = k.now()
+		}
+	})
+}
+
 // finish ends a keeper that is armed, so that the bubble can close.
 func (k *kennel) finish() {
-	k.keeper.words <- asked{word: word{Kind: wordState}, answer: make(chan tellBack, 1)}
-	synctest.Wait()
-	k.noWayOut, k.keeper.ward = false, ward{free: true}
+	k.do(func() { k.noWayOut, k.keeper.ward = false, ward{free: true} })
 	k.cancel()
 	if err := <-k.ended; err != nil {
 		k.t.Error(err)
@@ -111,8 +143,8 @@ func TestLeaseRunsOut(t *testing.T) {
 			t.Fatal("not petted within the lease")
 		}
 		time.Sleep(5*time.Second + 10*time.Millisecond)
-		if !k.bitten() || k.lastPet >= end {
-			t.Errorf("lease until %v, last pet %v, now %v: the host lives", end, k.lastPet, k.now())
+		if !k.bitten() || k.petted() >= end {
+			t.Errorf("lease until %v, last pet %v, now %v: the host lives", end, k.petted(), k.now())
 		}
 		if s := k.say(wordState, 0).State; s.Petting || s.Why == "" {
 			t.Errorf("state %+v", s)
@@ -239,7 +271,7 @@ func TestPillEndsPetting(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k := newKennel(t, nil)
 			k.must(k.say(wordFree, 0))
-			k.keeper.ward.disks, k.keeper.ward.fresh = []time.Duration{k.now()}, time.Hour
+			k.watch(1, time.Hour)
 			k.keeper.looks <- look{began: k.now(), mail: Mail{c.message, "b"}}
 			time.Sleep(5 * time.Second)
 			if k.bitten() != c.ends {
@@ -270,10 +302,7 @@ func TestDisksMustBeReadByMajority(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k := newKennel(t, nil)
 			k.must(k.say(wordFree, 0))
-			k.keeper.ward.disks, k.keeper.ward.fresh = make([]time.Duration, c.disks), 2*time.Second
-			for disk := range c.disks {
-				k.keeper.looks <- look{disk: disk, began: k.now()}
-			}
+			k.watch(c.disks, 2*time.Second)
 			for range 10 {
 				time.Sleep(time.Second)
 				for disk := range c.disks {
