@@ -29,19 +29,19 @@ func holders() []mutant {
 		},
 		{
 			name: "failed-start-is-a-stop", law: "L1", broken: "a start that failed lets its holder go, although nothing proved that the call is over",
-			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{tests("cluster", "^TestAFailedStartIsNotAStop$")},
+			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")}, faults: []string{"calls hang", "libvirt down", "strikes"},
 		},
 		{
 			name: "new-service-is-nowhere", law: "L1", broken: "a service that is new has no holders, so it is started before anybody has looked for it",
-			edits: []edit{{"cluster/apply_cluster.go", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{stories},
+			edits: []edit{{"cluster/apply_cluster.go", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "disappearance-is-believed", law: "L1", broken: "a VM that is gone without an event is started again without asking the other nodes for it",
-			edits: []edit{{observe, "\t\tif name == except || other.Witness || !other.Reachable() {", "\t\tif name != \"\" {"}}, nets: []net{stories},
+			edits: []edit{{observe, "\t\tif name == except || other.Witness || !other.Reachable() {", "\t\tif name != \"\" {"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "guest-on-a-new-boot-is-not-asked-for", law: "L1", broken: "after a migration that left the guest at neither end nobody asks the nodes, although a target that booted anew may have it",
-			edits: []edit{{settle, "\tservice = t.askReachable(service, \"\")\n", ""}}, nets: []net{tests("cluster", "TestAGuestThatArrivesOnANewBootOfTheTarget")},
+			edits: []edit{{settle, "\tservice = t.askReachable(service, \"\")\n", ""}}, nets: []net{simulation, tests("cluster", "^TestAGuestThatArrivesOnANewBootOfTheTarget$")},
 		},
 		{
 			name: "new-boot-without-inventory", law: "L1", broken: "a new boot frees what the old one held, and what its inventory found running is not taken in",
@@ -49,7 +49,7 @@ func holders() []mutant {
 		},
 		{
 			name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",
-			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, true, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{tests("cluster", "^TestTheDoor")},
+			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, true, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")},
 		},
 		{
 			name: "door-is-open-without-a-daemon", law: "L1", broken: "the hook lets managed VMs pass when clusterd does not answer",

@@ -10,7 +10,7 @@ func unknowns() []mutant {
 		},
 		{
 			name: "refuted-fence-is-off", law: "L3", broken: "the BMC says that the power is on, and the machine counts as off",
-			edits: []edit{{shot, "\tif c.Result.Outcome != fence.Confirmed {", "\tif c.Result.Outcome == fence.Unknown {"}}, nets: first(simulation), fault: "BMC accepts off and leaves the power on",
+			edits: []edit{{shot, "\tif c.Result.Outcome != fence.Confirmed {", "\tif c.Result.Outcome == fence.Unknown {"}}, nets: first(simulation), faults: []string{"BMC"},
 		},
 		{
 			name: "lost-is-off", law: "L3", broken: "a node out of contact counts as off at once",
@@ -20,11 +20,11 @@ func unknowns() []mutant {
 			name: "unknown-vm-is-absent", law: "L3", broken: "a hypervisor that does not answer is read as: the VM is not there",
 			edits: []edit{
 				{observe, "\tcase o.Condition == resources.Absent && held:", "\tcase (o.Condition == resources.Absent || o.Condition == resources.Unknown) && held:"},
-			}, nets: first(simulation), fault: "libvirtd does not answer",
+			}, nets: first(simulation), faults: []string{"libvirt down", "calls hang", "host hangs"},
 		},
 		{
 			name: "unproven-stop-is-a-stop", law: "L3", broken: "a stop that proved nothing lets its holder go",
-			edits: []edit{{result, "\tif !c.Result.OK || c.Result.Source != resources.Absent {", "\tif c.Result.Source == resources.Running {"}}, nets: first(simulation),
+			edits: []edit{{result, "\tif !c.Result.OK || c.Result.Source != resources.Absent {", "\tif c.Result.Source == resources.Running {"}}, nets: first(simulation), faults: []string{"stops fail", "libvirt down"},
 		},
 		{
 			name: "unknown-look-is-an-answer", law: "L3", broken: "a look that proved nothing is reported as absence",
@@ -49,11 +49,11 @@ func unknowns() []mutant {
 		},
 		{
 			name: "word-for-a-machine-that-lives", law: "L3", broken: "an administrator's word counts for a machine that shows life",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {", "\tif n.State == NodeJoining {"}}, nets: []net{stories},
+			edits: []edit{{"cluster/apply_confirm.go", "\tif n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {", "\tif n.State == NodeJoining {"}}, nets: []net{simulation, stories}, faults: []string{"confirmation"},
 		},
 		{
 			name: "word-for-another-boot", law: "L3", broken: "an administrator's word for one boot counts for another",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: []net{stories},
+			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "any-bmc-will-do", law: "L3", broken: "off is sent to, and believed of, the BMC of another machine",

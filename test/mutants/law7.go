@@ -5,11 +5,11 @@ func acknowledged() []mutant {
 	return []mutant{
 		{
 			name: "results-are-dropped", law: "L7", broken: "a result whose proposal failed is forgotten",
-			edits: []edit{{outbox, "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n", "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n\t\t\t\tn.outbox = nil\n"}}, nets: []net{simulation, tests("cluster", "^TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain$")}, fault: "an answer of the log is lost",
+			edits: []edit{{outbox, "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n", "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n\t\t\t\tn.outbox = nil\n"}}, nets: []net{simulation, tests("cluster", "^TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain$")},
 		},
 		{
 			name: "snapshot-drops-intents", law: "L7", broken: "a snapshot does not hold the open intents",
-			edits: []edit{{state, "`json:\"intent,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation), fault: "a daemon restarts from its snapshot",
+			edits: []edit{{state, "`json:\"intent,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation),
 		},
 		{
 			name: "snapshot-drops-fences", law: "L7", broken: "a snapshot does not hold the open fence intents",
@@ -21,7 +21,7 @@ func acknowledged() []mutant {
 		},
 		{
 			name: "requests-are-done-twice", law: "L7", broken: "a request that is repeated is done again",
-			edits: []edit{{"cluster/apply_ask.go", "\tif _, known := t.Requests.Get(c.Request); known {", "\tif _, known := t.Requests.Get(c.Request); known && c.Op == \"\" {"}}, nets: []net{tests("cluster", "^TestARequestIsDoneOnce$")},
+			edits: []edit{{"cluster/apply_ask.go", "\tif _, known := t.Requests.Get(c.Request); known {", "\tif _, known := t.Requests.Get(c.Request); known && c.Op == \"\" {"}}, nets: []net{simulation, tests("cluster", "^TestARequestIsDoneOnce$")}, faults: []string{"request"},
 		},
 		{
 			name: "requests-are-never-answered", law: "L7", broken: "the request behind a migration that is undone gets no answer",

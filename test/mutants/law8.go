@@ -8,11 +8,11 @@ func brake() []mutant {
 			edits: []edit{
 				{shot, "\tif t.Fences.Len() > 0 {", "\tif t.Fences.Len() > 1_000 {"},
 				{plan, "\t\tif first, shot := c.(BeginFence); shot {", "\t\tif first, shot := c.(BeginFence); shot && first.Node == n.Name {"},
-			}, nets: []net{stories, simulation},
+			}, nets: []net{simulation, stories},
 		},
 		{
 			name: "half-of-the-nodes-are-shot", law: "L8", broken: "half of the nodes and more are shot without an operator",
-			edits: []edit{{shot, "\tif 2*down >= t.Nodes.Len() {", "\tif down > t.Nodes.Len() {"}}, nets: []net{tests("cluster", "^TestTheBrake"), stories},
+			edits: []edit{{shot, "\tif 2*down >= t.Nodes.Len() {", "\tif down > t.Nodes.Len() {"}}, nets: []net{simulation, tests("cluster", "^TestTheBrake")},
 		},
 		{
 			name: "shots-are-not-counted", law: "L8", broken: "any number of shots goes in ten minutes",
@@ -20,7 +20,7 @@ func brake() []mutant {
 		},
 		{
 			name: "node-in-touch-is-shot", law: "L8", broken: "a node that its peers reach is taken for lost",
-			edits: []edit{{"cluster/view.go", "\tcase w.Verdict.Daemon == Answers:", "\tcase w.Verdict.Daemon == Answers && w.Silence == 0:"}, {"cluster/view.go", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < 0:"}}, nets: []net{stories, simulation},
+			edits: []edit{{"cluster/view.go", "\tcase w.Verdict.Daemon == Answers:", "\tcase w.Verdict.Daemon == Answers && w.Silence == 0:"}, {"cluster/view.go", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < 0:"}}, nets: []net{simulation, stories}, faults: []string{"link cut", "link cut one way"},
 		},
 	}
 }

@@ -13,10 +13,16 @@ import (
 	"time"
 )
 
+type options struct {
+	jobs     int
+	tolerate bool
+}
+
 func main() {
 	only := flag.String("only", "", "run those of this law, or whose name contains this text")
 	list := flag.Bool("list", false, "say what there is, run nothing")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
+	tolerate := flag.Bool("tolerate", false, "do not count seeds that fail without a break, instead of ending with an error")
 	flag.Parse()
 	if flag.NArg() > 0 || *jobs < 1 {
 		flag.Usage()
@@ -35,7 +41,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, chosen, *jobs); err != nil {
+	if err := run(ctx, chosen, options{*jobs, *tolerate}); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -53,7 +59,7 @@ func choose(only string) []mutant {
 
 // run tries all chosen mutants, after it has shown that their nets find nothing
 // in the sources as they are.
-func run(ctx context.Context, chosen []mutant, jobs int) error {
+func run(ctx context.Context, chosen []mutant, o options) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
@@ -64,10 +70,11 @@ func run(ctx context.Context, chosen []mutant, jobs int) error {
 		}
 	}
 	began := time.Now()
-	if err := unbroken(ctx, root, chosen); err != nil {
+	anyway, err := unbroken(ctx, root, chosen, o.tolerate)
+	if err != nil {
 		return err
 	}
-	outcomes, err := tryAll(ctx, root, chosen, jobs)
+	outcomes, err := tryAll(ctx, root, chosen, anyway, o.jobs)
 	if err != nil {
 		return err
 	}
@@ -75,33 +82,35 @@ func run(ctx context.Context, chosen []mutant, jobs int) error {
 }
 
 // unbroken holds that a net finds nothing where nothing is broken; else what it
-// finds later proves nothing.
-func unbroken(ctx context.Context, root string, chosen []mutant) error {
-	known := map[string]bool{}
+// finds later proves nothing. It returns the seeds that fail anyway, which is an
+// error unless they are to be tolerated.
+func unbroken(ctx context.Context, root string, chosen []mutant, tolerate bool) (failing, error) {
+	known, anyway := map[string]bool{}, failing{}
 	for _, m := range chosen {
 		for _, n := range m.nets {
 			if known[n.pkg+n.run] {
 				continue
 			}
 			known[n.pkg+n.run] = true
-			if n.seeds != nil {
-				n.seeds = n.seeds[:1]
-			}
-			o, err := try(ctx, root, mutant{name: "without a break", nets: []net{n}})
-			if err != nil {
-				return err
-			}
-			if o.caught {
-				return fmt.Errorf("the sources fail %s without any break: %s", n.name, o.why)
+			o, err := try(ctx, root, mutant{name: "without a break", nets: []net{n}}, anyway)
+			switch {
+			case err != nil:
+				return nil, err
+			case o.caught && (!tolerate || n.seeds == 0):
+				return nil, fmt.Errorf("the sources fail %s without any break: %s", n.name, o.why)
+			case o.caught:
+				if err := anyway.learn(ctx, root, n); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
-	fmt.Printf("%d nets find nothing in the sources as they are\n", len(known))
-	return nil
+	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(known), len(anyway))
+	return anyway, nil
 }
 
 // tryAll tries the mutants, some at once, and tells each outcome as it comes.
-func tryAll(ctx context.Context, root string, chosen []mutant, jobs int) ([]outcome, error) {
+func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, jobs int) ([]outcome, error) {
 	outcomes, errs := make([]outcome, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
 	var telling sync.Mutex
@@ -109,7 +118,7 @@ func tryAll(ctx context.Context, root string, chosen []mutant, jobs int) ([]outc
 	for range jobs {
 		wait.Go(func() {
 			for i := range next {
-				outcomes[i], errs[i] = try(ctx, root, chosen[i])
+				outcomes[i], errs[i] = judge(ctx, root, chosen[i], anyway)
 				telling.Lock()
 				fmt.Println(told(chosen[i], outcomes[i], errs[i]))
 				telling.Unlock()
@@ -129,16 +138,40 @@ func tryAll(ctx context.Context, root string, chosen []mutant, jobs int) ([]outc
 	return outcomes, nil
 }
 
+// judge tries a mutant, and, where it is said to need certain faults, once more
+// without them.
+func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome, error) {
+	o, err := try(ctx, root, m, anyway)
+	if err != nil || !o.caught || len(m.faults) == 0 || o.seeds == 0 {
+		return o, err
+	}
+	bare := m.without(m.faults)
+	n := simulation
+	n.seeds = max(2*o.seeds, 20)
+	bare.nets = []net{n}
+	survived, err := try(ctx, root, bare, anyway)
+	o.took += survived.took
+	if err == nil && survived.caught {
+		o.alsoWithout = survived.why
+	}
+	return o, err
+}
+
 func told(m mutant, o outcome, err error) string {
 	if err != nil {
 		return fmt.Sprintf("%s  %-36s cannot be tried", m.law, m.name)
 	}
 	where := "by " + o.net
 	if o.seeds > 0 {
-		where = fmt.Sprintf("%s, %d seeds", where, o.seeds)
+		where = fmt.Sprintf("%s within %d seeds", where, o.seeds)
+	}
+	if len(m.faults) > 0 && o.seeds > 0 {
+		where += fmt.Sprintf(", not without %q", m.faults)
 	}
 	mark := map[bool]string{true: "ok ", false: "BAD"}[asItShouldBe(m, o)]
 	switch {
+	case o.alsoWithout != "":
+		return fmt.Sprintf("%s %s  %-36s caught %s - but it is: %s", mark, m.law, m.name, where, o.alsoWithout)
 	case o.caught:
 		return fmt.Sprintf("%s %s  %-36s caught %s (%.0fs): %s", mark, m.law, m.name, where, o.took.Seconds(), o.why)
 	case m.harmless != "":
@@ -147,7 +180,9 @@ func told(m mutant, o outcome, err error) string {
 	return fmt.Sprintf("%s %s  %-36s NOT CAUGHT %s (%.0fs): %s", mark, m.law, m.name, where, o.took.Seconds(), m.broken)
 }
 
-func asItShouldBe(m mutant, o outcome) bool { return o.caught == (m.harmless == "") }
+func asItShouldBe(m mutant, o outcome) bool {
+	return o.caught == (m.harmless == "") && o.alsoWithout == ""
+}
 
 // summary ends with the figure, and with an error if a mutant was not as it
 // should be.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -25,8 +26,9 @@ type mutant struct {
 	// harmless is for a single break where another net holds; the sentence names
 	// that net. Such a mutant must survive.
 	harmless string
-	// fault names the kind of fault without which nothing can catch it.
-	fault string
+	// faults are the kinds of fault that the simulation needs to show it: without
+	// them it must survive as many histories as showed it with them, and some more.
+	faults []string
 }
 
 // net is one thing that can notice a break.
@@ -34,20 +36,33 @@ type net struct {
 	name string
 	// pkg and run select the tests.
 	pkg, run string
-	// seeds are the steps in which random histories are run; nil for plain tests.
-	seeds []int
+	// seeds is how many random histories are run at most; 0 for plain tests.
+	seeds int
 }
 
+// The limits of seeds: within which a break must be caught, and how many a
+// harmless one must survive.
+const (
+	seedsToCatch   = 250
+	seedsToSurvive = 60
+)
+
 var (
-	// simulation is the net that should do; the steps end at the stated limit.
-	simulation = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: []int{10, 50, 250}}
-	// shortSimulation shows that a break is harmless.
-	shortSimulation = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: []int{100}}
+	simulation      = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToCatch}
+	shortSimulation = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToSurvive}
 	stories         = net{name: "scenarios", pkg: "./test/scenarios", run: "^TestScenarios$"}
 )
 
 // tests is a net of named tests of one package.
 func tests(pkg, run string) net { return net{name: "tests of " + pkg, pkg: "./" + pkg, run: run} }
+
+// without adds edits that take kinds of faults out of the simulation.
+func (m mutant) without(faults []string) mutant {
+	skip := edit{"test/sim/script.go", "\tfor _, k := range faultKinds() {\n\t\tif k.name == f.Kind {", "\tfor _, k := range faultKinds() {\n\t\tif strings.Contains(" +
+		strconv.Quote("|"+strings.Join(faults, "|")+"|") + ", \"|\"+f.Kind+\"|\") {\n\t\t\treturn\n\t\t}\n\t\tif k.name == f.Kind {"}
+	m.edits = append(m.edits[:len(m.edits):len(m.edits)], skip)
+	return m
+}
 
 // mutated returns the mutant's files with the edits done, by path in the module.
 func (m mutant) mutated(root string) (map[string]string, error) {

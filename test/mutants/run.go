@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,16 +28,49 @@ const (
 type outcome struct {
 	caught bool
 	net    string
-	// seeds is the step at which it was caught, or the limit it survived; 0 for
-	// plain tests.
+	// seeds is the seed that showed it, or how many it survived; 0 for plain tests.
 	seeds int
 	// why is the first thing that the net said.
-	why  string
-	took time.Duration
+	why string
+	// alsoWithout is what showed it although the faults it is said to need were
+	// left out.
+	alsoWithout string
+	took        time.Duration
+}
+
+// failing are the seeds whose histories fail without any break; what they show of
+// a break proves nothing.
+type failing map[int]bool
+
+// tells returns the first line about a seed that does not fail anyway.
+func (f failing) tells(output []byte) string {
+	for _, found := range seedLine.FindAllSubmatch(output, -1) {
+		if seed, err := strconv.Atoi(string(found[1])); err == nil && !f[seed] {
+			return strings.TrimSpace(string(found[0]))
+		}
+	}
+	return ""
+}
+
+// learn runs all histories of a net without a break, on all processors.
+func (f failing) learn(ctx context.Context, root string, n net) error {
+	output, err := command(ctx, runDeadline, root, []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}, nil,
+		"go", "test", "-count=1", "-v", "-tags", buildTags, "-run", n.run, n.pkg)
+	for _, found := range seedLine.FindAllSubmatch(output, -1) {
+		if seed, err := strconv.Atoi(string(found[1])); err == nil {
+			f[seed] = true
+			fmt.Printf("not counted, because it fails anyway: %.150s\n", bytes.TrimSpace(found[0]))
+		}
+	}
+	const most = 30
+	if err != nil && (len(f) == 0 || len(f) > most) {
+		return fmt.Errorf("%d seeds of %s fail without any break, that is no ground to stand on: %w", len(f), n.name, err)
+	}
+	return ctx.Err()
 }
 
 // try runs a mutant against its nets, one after the other, until one catches it.
-func try(ctx context.Context, root string, m mutant) (outcome, error) {
+func try(ctx context.Context, root string, m mutant, anyway failing) (outcome, error) {
 	began := time.Now()
 	folder, err := os.MkdirTemp("", "clusterd-mutant-")
 	if err != nil {
@@ -50,7 +85,7 @@ func try(ctx context.Context, root string, m mutant) (outcome, error) {
 	}
 	var last outcome
 	for i, n := range m.nets {
-		last, err = n.try(ctx, root, overlay, filepath.Join(folder, fmt.Sprintf("net%d.test", i)))
+		last, err = n.try(ctx, root, anyway, overlay, filepath.Join(folder, fmt.Sprintf("net%d.test", i)))
 		last.took = time.Since(began)
 		if err != nil {
 			return last, fmt.Errorf("mutant %s: %w", m.name, err)
@@ -63,44 +98,61 @@ func try(ctx context.Context, root string, m mutant) (outcome, error) {
 }
 
 // try builds the net's tests with the overlay and runs them in steps.
-func (n net) try(ctx context.Context, root, overlay, binary string) (outcome, error) {
+func (n net) try(ctx context.Context, root string, anyway failing, overlay, binary string) (outcome, error) {
 	arguments := []string{"test", "-c", "-tags", buildTags, "-o", binary}
 	if overlay != "" {
 		// Vet would refuse what a break leaves behind, like a condition that is never true.
 		arguments = append(arguments, "-vet=off", "-overlay", overlay)
 	}
-	output, err := command(ctx, buildDeadline, root, nil, "go", append(arguments, n.pkg)...)
+	output, err := command(ctx, buildDeadline, root, nil, nil, "go", append(arguments, n.pkg)...)
 	if err != nil {
 		return outcome{}, fmt.Errorf("it does not build (%w):\n%s", err, output)
 	}
-	steps := n.seeds
-	if steps == nil {
-		steps = []int{0}
+	if n.seeds == 0 {
+		return n.plain(ctx, root, binary)
 	}
-	last := outcome{net: n.name}
-	for _, seeds := range steps {
-		var environment []string
-		if seeds > 0 {
-			environment = append(environment, fmt.Sprintf("SEEDS=%d", seeds), "SHRINK=0")
-		}
-		output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, binary, "-test.run", n.run, "-test.failfast", "-test.timeout", "3m")
-		if ctx.Err() != nil {
-			return outcome{}, ctx.Err()
-		}
-		last.seeds = seeds
-		if err != nil {
-			last.caught, last.why = true, firstComplaint(string(output))
-			return last, nil
-		}
-		if strings.Contains(string(output), "no tests to run") {
-			return outcome{}, fmt.Errorf("no test of %s is called %s", n.pkg, n.run)
-		}
+	return n.histories(ctx, root, anyway, binary)
+}
+
+// plain runs tests once.
+func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
+	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), nil, nil, binary, "-test.run", n.run, "-test.failfast", "-test.timeout", "3m")
+	switch {
+	case ctx.Err() != nil:
+		return outcome{}, ctx.Err()
+	case err != nil:
+		return outcome{net: n.name, caught: true, why: firstComplaint(string(output))}, nil
+	case strings.Contains(string(output), "no tests to run"):
+		return outcome{}, fmt.Errorf("no test of %s is called %s", n.pkg, n.run)
 	}
-	return last, nil
+	return outcome{net: n.name}, nil
+}
+
+// histories runs random histories, one after the other, until one of them shows
+// the break; the rest need not be run.
+func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
+	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds)}
+	told := func(output []byte) bool { return anyway.tells(output) != "" }
+	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "10m")
+	if ctx.Err() != nil {
+		return outcome{}, ctx.Err()
+	}
+	o := outcome{net: n.name, seeds: n.seeds, why: anyway.tells(output)}
+	switch {
+	case o.why != "":
+		o.caught = true
+		_, err = fmt.Sscanf(o.why, "SEED=%d", &o.seeds)
+		return o, err
+	case hungLine.Match(output):
+		o.caught, o.why = true, firstComplaint(string(output))
+	case err != nil && !seedLine.Match(output):
+		return o, fmt.Errorf("%s ended without naming a seed (%w): %s", n.name, err, firstComplaint(string(output)))
+	}
+	return o, nil
 }
 
 var (
-	seedLine = regexp.MustCompile(`SEED=\d+:? .*`)
+	seedLine = regexp.MustCompile(`SEED=(\d+): .*\n`)
 	failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: \S+`)
 	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (.*)`)
 	hungLine = regexp.MustCompile(`(?m)^panic: .*`)
@@ -111,7 +163,7 @@ func firstComplaint(output string) string {
 	text := "it ended without a word"
 	switch {
 	case seedLine.MatchString(output):
-		text = seedLine.FindString(output)
+		text = strings.TrimSpace(seedLine.FindString(output))
 	case hungLine.MatchString(output):
 		text = hungLine.FindString(output)
 	case failLine.MatchString(output):
@@ -128,29 +180,37 @@ func firstComplaint(output string) string {
 }
 
 // command runs a program with a deadline, without a shell, its output bounded;
-// at the deadline its whole process group ends.
-func command(ctx context.Context, deadline time.Duration, folder string, environment []string, name string, arguments ...string) ([]byte, error) {
+// at the deadline, or once the output is enough, its whole process group ends.
+func command(ctx context.Context, deadline time.Duration, folder string, environment []string, enough func([]byte) bool, name string, arguments ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, arguments...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "REWRITE="}, environment...)...)
+	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE="}, environment...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	output := &bounded{}
+	output := &bounded{enough: enough, stop: cancel}
 	cmd.Stdout, cmd.Stderr = output, output
 	err := cmd.Run()
 	return output.text.Bytes(), err
 }
 
 // bounded keeps the beginning of what is written to it.
-type bounded struct{ text bytes.Buffer }
+type bounded struct {
+	text bytes.Buffer
+	// enough tells that no more is needed; stop ends the writer then.
+	enough func([]byte) bool
+	stop   func()
+}
 
 // Write takes everything and keeps what there is room for.
 func (b *bounded) Write(data []byte) (int, error) {
 	if room := maxOutput - b.text.Len(); room > 0 {
 		b.text.Write(data[:min(room, len(data))])
+	}
+	if b.enough != nil && b.enough(b.text.Bytes()) {
+		b.stop()
 	}
 	return len(data), nil
 }

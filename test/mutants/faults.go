@@ -1,0 +1,48 @@
+package main
+
+// onlyFaults are breaks that one kind of fault alone can show: without it, the
+// simulation finds nothing in as many histories and more. So each of these
+// kinds earns its place.
+func onlyFaults() []mutant {
+	return []mutant{
+		{
+			name: "pause-is-taken-for-silence", law: "L8", broken: "a leader that was paused takes its own pause for the others' silence",
+			edits: []edit{{"cluster/step.go", "\ttick := min(elapsed, Tick)\n\tn.last = now\n", "\ttick := elapsed\n\tn.last = now\n"}}, nets: first(simulation), faults: []string{"daemon pauses", "leader pauses", "host hangs"},
+		},
+		{
+			name: "wall-clock-orders-events", law: "L6", broken: "a daemon whose start carries an older wall clock than its last one is not admitted",
+			edits: []edit{{node, "\tif c.MaxLevel < t.Level {\n", "\tif t.at.Add(time.Minute).Before(n.SinceAt) {\n\t\treturn refuse(\"%s was admitted in the future\", c.Node)\n\t}\n\tif c.MaxLevel < t.Level {\n"}}, nets: first(simulation), faults: []string{"wall clock jumps"},
+		},
+		{
+			name: "crash-is-ignored", law: "L7", broken: "a guest that crashed stays where it is for ever",
+			edits: []edit{{observe, "\tcase resources.Crashed:\n\t\tt.setService(t.afterFailure", "\tcase resources.Condition(\"none\"):\n\t\tt.setService(t.afterFailure"}}, nets: first(simulation), faults: []string{"guest crashes"},
+		},
+		{
+			name: "unknown-level-comes-into-force", law: "L7", broken: "rules come into force that this binary does not know",
+			edits: []edit{{"cluster/apply_cluster.go", "\tif c.Level <= t.Level || c.Level > CurrentLevel {", "\tif c.Level <= t.Level {"}, {"cluster/apply_cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}}, nets: first(simulation), faults: []string{"level raised"},
+		},
+		{
+			name: "leaver-goes-with-its-vms", law: "L1", broken: "a node that leaves is let go while it still holds services",
+			edits: []edit{
+				{node, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may still be running %s\"", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may still be running %s\""},
+				{plan, "\t\tif held := s.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"},
+			}, nets: first(simulation), faults: []string{"evacuation"},
+		},
+		{
+			name: "removed-with-its-vms", law: "L1", broken: "a node that may run services is taken out of the cluster",
+			edits: []edit{{node, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may be running %s;", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may be running %s;"}}, nets: first(simulation), faults: []string{"node removed"},
+		},
+		{
+			name: "replaced-with-its-vms", law: "L1", broken: "a machine takes the name of one that may run services",
+			edits: []edit{{node, "\t\tif held := t.heldBy(old); len(held) > 0 {", "\t\tif held := t.heldBy(old); len(held) > 1_000 {"}}, nets: first(simulation), faults: []string{"node replaced"},
+		},
+		{
+			name: "one-fencer-for-ever", law: "L3", broken: "a fence intent is never handed to another node",
+			edits: []edit{{"fence/escalation.go", "\treturn Step{Fencer: fencers[fencer], Level: level}, true", "\treturn Step{Fencer: fencers[fencer*0], Level: level}, true"}}, nets: []net{tests("fence", "^Test")},
+		},
+		{
+			name: "frozen-is-moved", law: "L7", broken: "a frozen service is acted on",
+			edits: []edit{{begin, "\tif service.Flags&resources.Frozen != 0 {", "\tif service.Flags&resources.Frozen != 0 && c.Node == \"\" {"}}, nets: first(stories),
+		},
+	}
+}
