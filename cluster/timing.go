@@ -5,7 +5,7 @@ import "time"
 // Tick is how often a node's shell calls Step at least. A stopwatch on others
 // advances at most one tick per Step, so a leader that was paused suspects
 // nobody for it.
-const Tick = 50 * time.Millisecond
+const Tick = 100 * time.Millisecond
 
 // Timing are the waits by which a silent node is judged. The order
 // Test < Lost < lease < watchdog is checked by the configuration.

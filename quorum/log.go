@@ -110,7 +110,7 @@ func raftConfig(options *Options) *raft.Config {
 	config.ElectionTimeout = options.Profile.Election
 	config.LeaderLeaseTimeout = options.Profile.Lease
 	// Only the fallback of pusher; its default of 50 ms would be half of an idle node's work.
-	config.CommitTimeout = 150 * time.Millisecond
+	config.CommitTimeout = time.Second
 	config.BatchApplyCh = true
 	config.MaxAppendEntries = 512
 	config.SnapshotThreshold = options.SnapshotThreshold
