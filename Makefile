@@ -122,12 +122,24 @@ install: ## install bin/ and the systemd units (after make build; DESTDIR and SB
 	@test -n "$(DESTDIR)" || echo "next: systemctl daemon-reload, then clusterd init or clusterd join, then systemctl enable --now clusterd clusterd-handover"
 
 .PHONY: test-fence
-test-fence: tools-present ## run the fence drivers against ipmi_sim, ipmitool and real fence agents (root installs them)
+test-fence: tools-present ## run the fence drivers against ipmi_sim, ipmitool and real fence agents, sbd and tgtd (root installs them)
 ifneq ($(ROOT),)
 	@missing=""; \
-	for pair in fence_dummy:fence-agents fence_redfish:fence-agents ipmi_sim:openipmi ipmitool:ipmitool; do \
+	for pair in fence_dummy:fence-agents fence_redfish:fence-agents ipmi_sim:openipmi ipmitool:ipmitool sbd:sbd tgtd:tgt tgtd:libiscsi-dev; do \
 		command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
 	test -z "$$missing" || ! command -v apt-get >/dev/null || { echo "installing$$missing"; apt-get update -q && \
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 endif
 	CLUSTERD_FENCE=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 4m ./fence/... ./test/bmc ./test/redfish
+
+.PHONY: test-fence-vm
+test-fence-vm: tools-present ## cut off and reset QEMU machines with kernels of their own (root; fetches a Debian kernel once)
+ifneq ($(ROOT),)
+	@missing=""; \
+	test -x /usr/bin/qemu-system-x86_64 || missing="$$missing qemu-system-x86"; \
+	test -x /usr/bin/qemu-img || missing="$$missing qemu-utils"; \
+	qemu-img --help 2>/dev/null | grep -q iscsi || missing="$$missing qemu-block-extra"; \
+	test -z "$$missing" || ! command -v apt-get >/dev/null || { echo "installing$$missing"; apt-get update -q && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+endif
+	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 6m ./test/fencevm

@@ -182,10 +182,9 @@ func (b *bench) pillStory(nodeB *machine, attach func(string) []string, data, me
 	nodeB.must("format " + messages + " 6s")
 	nodeA.must("daemon start 30s 6s " + messages)
 	start := time.Now()
-	answered := make(chan fence.Result, 1)
-	go func() { answered <- ask[fence.Result](nodeB, "pill a "+messages) }()
+	nodeB.send("pill a " + messages)
 	resetAt := nodeA.awaitReset(40 * time.Second)
-	result := <-answered
+	result := answerOf[fence.Result](nodeB, "pill a "+messages)
 	expectOutcome(t, result, fence.Confirmed, "read back", "waited out")
 	if confirmed := start.Add(result.Duration); resetAt.After(confirmed) || result.Duration < 12*time.Second {
 		t.Errorf("reset %v after the start, confirmed after %v", resetAt.Sub(start), result.Duration)

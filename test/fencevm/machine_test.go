@@ -123,9 +123,20 @@ func (m *machine) signal(s syscall.Signal) {
 // try sends a command and returns its answer, and whether it was done.
 func (m *machine) try(command string) (string, bool) {
 	m.t.Helper()
+	m.send(command)
+	return m.answer(command)
+}
+
+// send sends a command whose answer the test fetches later.
+func (m *machine) send(command string) {
+	m.t.Helper()
 	if _, err := fmt.Fprintln(m.input, command); err != nil {
 		m.t.Fatalf("%s: %s: %v", m.name, command, err)
 	}
+}
+
+func (m *machine) answer(command string) (string, bool) {
+	m.t.Helper()
 	select {
 	case answer := <-m.answers:
 		kind, rest, _ := strings.Cut(answer, " ")
@@ -152,8 +163,19 @@ func (m *machine) must(command string) string {
 // ask reads an answer as JSON.
 func ask[T any](m *machine, command string) T {
 	m.t.Helper()
+	m.send(command)
+	return answerOf[T](m, command)
+}
+
+// answerOf reads the answer to a command that was sent.
+func answerOf[T any](m *machine, command string) T {
+	m.t.Helper()
 	var value T
-	if err := json.Unmarshal([]byte(m.must(command)), &value); err != nil {
+	answer, done := m.answer(command)
+	if !done {
+		m.t.Fatalf("%s: %s: %s", m.name, command, answer)
+	}
+	if err := json.Unmarshal([]byte(answer), &value); err != nil {
 		m.t.Fatalf("%s: %s: %v", m.name, command, err)
 	}
 	return value

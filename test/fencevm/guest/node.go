@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -87,8 +86,12 @@ func (n *node) fence(ctx context.Context, words []string) (any, error) {
 	return n.storage().Fence(ctx, request), nil
 }
 
-// counterAt is where a node writes how often it has written.
-const counterAt = 1 << 20
+const (
+	// counterAt is where a node writes how often it has written.
+	counterAt = 1 << 20
+	// severalWrites is when it tells that it is in full swing.
+	severalWrites = 20
+)
 
 // write is "write DISK": count up on the disk until that fails, which is an
 // event with the error's number.
@@ -107,7 +110,7 @@ func (n *node) write(_ context.Context, words []string) (any, error) {
 				n.line.say("event write-failed %d %d", int(errno), count)
 				return
 			}
-			if count == 1 {
+			if count == severalWrites {
 				n.line.say("event writing")
 			}
 			time.Sleep(10 * time.Millisecond)
@@ -168,7 +171,6 @@ func keeperOptions(node, timeout string, disks []string) (watchdog.KeeperOptions
 	limit, err := time.ParseDuration(timeout)
 	return watchdog.KeeperOptions{
 		Socket: "/run/keeper", Device: "/dev/watchdog", Timeout: limit, LongestLease: time.Minute, Node: node, Disks: disks,
-		NoWayOut: strings.Contains(os.Getenv("NOWAYOUT"), "1"),
 	}, err
 }
 
