@@ -70,11 +70,11 @@ func run(ctx context.Context, chosen []mutant, o options) error {
 		}
 	}
 	began := time.Now()
-	anyway, err := unbroken(ctx, root, chosen, o.tolerate)
+	anyway, err := unbroken(ctx, root, chosen, o)
 	if err != nil {
 		return err
 	}
-	outcomes, err := tryAll(ctx, root, chosen, anyway, o.jobs)
+	outcomes, err := tryAll(ctx, root, chosen, anyway, o.jobs, tell)
 	if err != nil {
 		return err
 	}
@@ -84,33 +84,63 @@ func run(ctx context.Context, chosen []mutant, o options) error {
 // unbroken holds that a net finds nothing where nothing is broken; else what it
 // finds later proves nothing. It returns the seeds that fail anyway, which is an
 // error unless they are to be tolerated.
-func unbroken(ctx context.Context, root string, chosen []mutant, tolerate bool) (failing, error) {
-	known, anyway := map[string]bool{}, failing{}
-	for _, m := range chosen {
-		for _, n := range m.nets {
-			if known[n.pkg+n.run] {
-				continue
-			}
-			known[n.pkg+n.run] = true
-			o, err := try(ctx, root, mutant{name: "without a break", nets: []net{n}}, anyway)
-			switch {
-			case err != nil:
+func unbroken(ctx context.Context, root string, chosen []mutant, o options) (failing, error) {
+	nets, anyway := netsOf(chosen), failing{}
+	for _, n := range nets {
+		if n.seeds > 0 {
+			if err := anyway.learn(ctx, root, n); err != nil {
 				return nil, err
-			case o.caught && (!tolerate || n.seeds == 0):
-				return nil, fmt.Errorf("the sources fail %s without any break: %s", n.name, o.why)
-			case o.caught:
-				if err := anyway.learn(ctx, root, n); err != nil {
-					return nil, err
-				}
 			}
 		}
 	}
-	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(known), len(anyway))
+	if len(anyway) > 0 && !o.tolerate {
+		return nil, fmt.Errorf("%d seeds fail without any break; mend that first", len(anyway))
+	}
+	bare := make([]mutant, 0, len(nets))
+	for _, n := range nets {
+		if n.seeds == 0 {
+			bare = append(bare, mutant{name: "none", nets: []net{n}})
+		}
+	}
+	outcomes, err := tryAll(ctx, root, bare, anyway, o.jobs, func(mutant, outcome, error) {})
+	if err != nil {
+		return nil, err
+	}
+	for i, outcome := range outcomes {
+		if outcome.caught {
+			return nil, fmt.Errorf("the %s fail without any break: %s", bare[i].nets[0].name, outcome.why)
+		}
+	}
+	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(nets), len(anyway))
 	return anyway, nil
 }
 
-// tryAll tries the mutants, some at once, and tells each outcome as it comes.
-func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, jobs int) ([]outcome, error) {
+// netsOf joins the nets of mutants to one for each package.
+func netsOf(chosen []mutant) []net {
+	var nets []net
+	place := map[string]int{}
+	for _, m := range chosen {
+		for _, n := range m.nets {
+			i, known := place[n.pkg]
+			switch {
+			case !known:
+				place[n.pkg] = len(nets)
+				nets = append(nets, n)
+			case n.seeds > 0:
+				nets[i].seeds = max(nets[i].seeds, n.seeds)
+			default:
+				nets[i].run += "|" + n.run
+			}
+		}
+	}
+	return nets
+}
+
+// tell prints an outcome as it comes.
+func tell(m mutant, o outcome, err error) { fmt.Println(told(m, o, err)) }
+
+// tryAll tries the mutants, some at once, and hands each outcome on as it comes.
+func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, jobs int, tell func(mutant, outcome, error)) ([]outcome, error) {
 	outcomes, errs := make([]outcome, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
 	var telling sync.Mutex
@@ -120,7 +150,7 @@ func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, j
 			for i := range next {
 				outcomes[i], errs[i] = judge(ctx, root, chosen[i], anyway)
 				telling.Lock()
-				fmt.Println(told(chosen[i], outcomes[i], errs[i]))
+				tell(chosen[i], outcomes[i], errs[i])
 				telling.Unlock()
 			}
 		})
