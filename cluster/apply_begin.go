@@ -262,7 +262,9 @@ func (t *transaction) voidIntent(service Service, why string) Service {
 	// A stop that may not have happened leaves the service where it belongs; the
 	// request behind it is still there and asks again.
 	state := resources.Recovering
-	if intent.Kind == IntentStop && service.Owner == intent.Node {
+	if h, _ := service.holder(intent.Node); h.Condition == string(resources.Crashed) {
+		state = resources.Recoverable // what its crash left behind has still to be removed
+	} else if intent.Kind == IntentStop && service.Owner == intent.Node {
 		state = resources.Started
 	}
 	return t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})

@@ -130,12 +130,11 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
 		return accepted // the same start told twice, because its outcome was not known
 	}
-	if open, fencing := t.Fences.Get(c.Node); fencing {
-		if open.Boot == c.Boot || open.Fencer != "" {
-			return refuse("%s is being fenced since index %d; it is admitted when that is over", c.Node, open.Index)
-		}
-		t.Fences.Delete(c.Node)
-		t.tell(Event{Node: c.Node, Subject: c.Node, Cause: open.Index, Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
+	if c.Previous != nil && *c.Previous != n.Incarnation {
+		return refuse("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
+	}
+	if why := t.barredByFence(c.Node, c.Boot); why != "" {
+		return refuse("%s", why)
 	}
 	if n.State == NodeFenced && n.Boot == c.Boot && n.Boot != "" {
 		return refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
@@ -160,6 +159,22 @@ func (c NodeUp) apply(t *transaction) refusal {
 	return accepted
 }
 
+// barredByFence says why a node is not admitted while it is being fenced. What
+// shows another boot than the one that is to be fenced closes the intent, but
+// only between attempts.
+func (t *transaction) barredByFence(node, boot string) string {
+	open, fencing := t.Fences.Get(node)
+	switch {
+	case !fencing:
+		return ""
+	case open.Boot == boot || open.Fencer != "":
+		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
+	}
+	t.Fences.Delete(node)
+	t.tell(Event{Node: node, Subject: node, Cause: open.Index, Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
+	return ""
+}
+
 // apply admits a node and takes over what it found. For a new boot the old
 // boots' holders leave and the inventory takes their place, in one command.
 func (c Inventory) apply(t *transaction) refusal {
@@ -169,6 +184,10 @@ func (c Inventory) apply(t *transaction) refusal {
 	}
 	if len(c.Found) > maxFound {
 		return refuse("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), maxFound)
+	}
+	// An operator may have begun to fence it while it looked.
+	if why := t.barredByFence(c.Node, c.Boot); why != "" {
+		return refuse("%s", why)
 	}
 	if n.Boot != c.Boot {
 		n = t.bootAnew(n, c)

@@ -137,6 +137,9 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 	if service.Owner == n.Name {
 		service.Owner, service.LastOwner = "", n.Name
 	}
+	if t.adoptLast(service) {
+		return // somebody moved it by hand while it was being stopped
+	}
 	e := Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(proof, "it is proven to have stopped")}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))

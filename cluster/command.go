@@ -110,6 +110,10 @@ type NodeUp struct {
 	// NodeUp of the same session (its outcome was not known) begins no second
 	// incarnation; empty means that every NodeUp begins one.
 	Session string `json:"session,omitempty"`
+	// Previous is the incarnation of this node that its daemon found in the log
+	// before it came up. Without it, a NodeUp of a daemon that is dead could come
+	// late and put an end to the one that lives.
+	Previous *uint64 `json:"previous,omitempty"`
 }
 
 // Found is one VM in an inventory.

@@ -45,8 +45,10 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 	} else {
 		n.looks[d.Service] = l
 	}
-	if differs(in.State, n.self, d.Service, o) {
-		n.postParcel(parcel{key: "observed/" + d.Service, look: look{explained: o.Explained, reason: o.Reason},
+	n.seen[d.Service] = o.Condition
+	// What waits for its way into the log would otherwise have the last word.
+	if key := "observed/" + d.Service; differs(in.State, n.self, d.Service, o) || n.posted(key) {
+		n.postParcel(parcel{key: key, look: look{explained: o.Explained, reason: o.Reason},
 			command: Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf, Observation: o}})
 	}
 }
@@ -62,6 +64,39 @@ func differs(s *State, self, name string, o resources.Observation) bool {
 		return o.Condition != resources.Absent && o.Condition != resources.Unknown
 	}
 	return h.Condition != string(o.Condition) || h.Reason != o.Reason
+}
+
+// posted tells whether a command of this key waits in the outbox.
+func (n *Node) posted(key string) bool {
+	for _, p := range n.outbox {
+		if p.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// recheck looks again at what the State has of this node's VMs and the last look
+// did not see, or could not: an observation may have come into the log twice,
+// and the second time after a newer one.
+func (n *Node) recheck(now time.Duration, s *State, me Member) {
+	for name := range n.seen {
+		if !s.Services.Has(name) {
+			delete(n.seen, name)
+		}
+	}
+	for _, name := range s.Services.Keys() {
+		service, _ := s.Services.Get(name)
+		h, held := service.holder(n.self)
+		known := resources.Condition(h.Condition)
+		if !held || h.Ask || known == "" || known == resources.Running || service.busyOn(n.self) || !onBoot(me)(h) {
+			continue
+		}
+		_, pending := n.looks[name]
+		if seen, looked := n.seen[name]; !pending && (known == resources.Unknown || (looked && seen != known)) {
+			n.want(name, look{wanted: true, notBefore: now + pauseBetweenLooks})
+		}
+	}
 }
 
 // takeChanges remembers what has to be looked at.

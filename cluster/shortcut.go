@@ -26,6 +26,9 @@ func (n *Node) WithoutShortcuts() *Node {
 	return n
 }
 
+// news tells whether the State has changed since the last Step.
+func (c *shortcut) news(s *State) bool { return !c.worked || c.workedAt != s.Index }
+
 // workOf is Work, which depends on the State alone.
 func (c *shortcut) workOf(s *State, self string) []Duty {
 	if c.never || !c.worked || c.workedAt != s.Index {

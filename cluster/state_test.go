@@ -26,7 +26,7 @@ func everyCommand() []Command {
 		AddToken{ID: "t", Token: Token{Hash: "h", Expires: at, Replace: "node1", By: "root"}},
 		Join{Token: "t", Node: "n", Fingerprint: "f", HardwareUUID: "h", Address: "a", Witness: true, By: "root"},
 		RemoveNode{Node: "n", By: "root", Why: "sold"},
-		NodeUp{Node: "n", Fingerprint: "f", Boot: "b", Address: "a", Version: "v", MaxLevel: 1, Session: "s"},
+		NodeUp{Node: "n", Fingerprint: "f", Boot: "b", Address: "a", Version: "v", MaxLevel: 1, Session: "s", Previous: new(uint64)},
 		Inventory{Node: "n", Incarnation: 4, Boot: "b", Found: []Found{{Service: "vm:a", Observation: seen}}},
 		Leave{Node: "n", By: "root"},
 		NodeGone{Node: "n", Incarnation: 4},

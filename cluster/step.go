@@ -103,6 +103,7 @@ type Node struct {
 	held     map[string]time.Duration // command key -> not before
 	inFlight map[string]bool
 	looks    map[string]look
+	seen     map[string]resources.Condition // by service, in the last look
 	nextID   uint64
 	shortcut shortcut
 	heard    map[string]uint64 // emptied and filled in each Step
@@ -125,7 +126,7 @@ func NewNode(self string) *Node {
 	return &Node{
 		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
-		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, heard: map[string]uint64{},
+		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{},
 	}
 }
 
@@ -245,6 +246,9 @@ func (n *Node) work(now time.Duration, in Input, out *Output) {
 	me, _ := in.State.Nodes.Get(n.self)
 	if me.Incarnation != in.Incarnation {
 		return
+	}
+	if n.shortcut.news(in.State) {
+		n.recheck(now, in.State, me)
 	}
 	duties := n.shortcut.workOf(in.State, n.self)
 	n.forget(duties)

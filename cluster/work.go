@@ -196,6 +196,25 @@ func StillWanted(s *State, self string, d Duty) error {
 	return fmt.Errorf("the intent %s is not in force any more", d.Act)
 }
 
+// PassableFor is Passable for the daemon of one incarnation. A machine that has
+// just booted still finds intents in its log that were meant for the boot before;
+// what came up by them would be held by a boot that is no more (law L1). So a
+// managed VM waits until this daemon's own incarnation is the one in force.
+func PassableFor(s *State, self string, incarnation uint64, uuid string) (service string, may bool, why string) {
+	service, may, why = Passable(s, self, uuid)
+	n, _ := s.Nodes.Get(self)
+	if may && service != "" && (incarnation == 0 || n.Incarnation != incarnation) {
+		return service, false, "clusterd on " + self + " is not admitted yet; what its log asks for was meant for the daemon before it"
+	}
+	return service, may, why
+}
+
+// meansIncarnation tells whether a node, in its present incarnation, is an end of
+// the act. An older one may have been another boot, which is what holds the VM.
+func (i Intent) meansIncarnation(n Member) bool {
+	return (i.Node == n.Name && i.Incarnation == n.Incarnation) || (i.Target == n.Name && i.TargetIncarnation == n.Incarnation)
+}
+
 // Passable tells the doorkeeper whether a managed VM may come up here now: only
 // by an open intent that names this node, or for a VM that this node owns (a
 // reboot of the guest passes the same door).
@@ -212,7 +231,7 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 		if s.Fences.Has(self) || n.State == NodeFenced {
 			return name, false, self + " is being fenced"
 		}
-		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && (i.Node == self || i.Target == self) {
+		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && i.meansIncarnation(n) {
 			return name, true, ""
 		}
 		if h, held := service.holder(self); held && onBoot(n)(h) && service.Owner == self && service.Intent == nil {

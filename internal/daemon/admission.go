@@ -96,9 +96,10 @@ func (d *Daemon) comeUp(ctx context.Context) (uint64, error) {
 	if d.session == "" {
 		d.session = rand.Text()
 	}
+	before, _ := d.replica.Root().Nodes.Get(d.name)
 	applied, err := d.propose(ctx, cluster.NodeUp{
 		Node: d.name, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address,
-		Version: Version, MaxLevel: cluster.CurrentLevel, Session: d.session,
+		Version: Version, MaxLevel: cluster.CurrentLevel, Session: d.session, Previous: &before.Incarnation,
 	})
 	if err == nil {
 		err = applied.Err()

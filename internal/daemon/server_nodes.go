@@ -244,7 +244,7 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 	defer deadline.Stop()
 	for {
 		changed := s.daemon.replica.Changed()
-		service, may, why = cluster.Passable(s.daemon.replica.Root(), s.daemon.name, uuid)
+		service, may, why = cluster.PassableFor(s.daemon.replica.Root(), s.daemon.name, s.daemon.incarnation.Load(), uuid)
 		if may {
 			return service, may, why
 		}

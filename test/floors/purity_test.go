@@ -49,6 +49,7 @@ var clocks = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep":
 // unordered are ranges over maps that cannot be seen in what comes out.
 var unordered = map[string]string{
 	"cluster.sortedKeys": "collects keys that are sorted before they are returned",
+	"cluster.recheck":    "forgets; each by itself",
 	"cluster.restful":    "asks whether any is so",
 	"cluster.rest":       "deletes stopwatches; each is judged by itself",
 	"cluster.confirm":    "collects names that are sorted before they are used",

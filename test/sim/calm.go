@@ -8,7 +8,11 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-const mendEvery = 500 * time.Millisecond
+// How often a person mends, and how long one waits for a join.
+const (
+	mendEvery    = 500 * time.Millisecond
+	joinPatience = 10 * time.Second
+)
 
 // comeToRest mends everything, waits until all that can be placed runs, and
 // holds that nothing changes from then on until the next round.
@@ -38,9 +42,10 @@ func (w *World) comeToRest(next time.Duration) {
 		return
 	}
 	w.watchQuiet()
-	w.calmly = false
+	w.resting = true
 	before := len(w.raft.log)
 	w.Run(next, nil)
+	w.calmly, w.resting = false, false
 	if len(w.Violations) == 0 && len(w.raft.log) != before {
 		w.violate("a quiet world does not stay so: %s", w.raft.log[before].data)
 	}
@@ -49,7 +54,7 @@ func (w *World) comeToRest(next time.Duration) {
 
 // mend repairs, again and again while it is calm, what a person would.
 func (w *World) mend() {
-	if !w.calmly {
+	if !w.calmly || w.resting {
 		return
 	}
 	w.After(mendEvery, w.mend)
@@ -76,11 +81,13 @@ func (w *World) mendHost(h *Host) {
 	case h.away && known:
 		h.away = false
 	case !known && w.State().ID != "":
-		if !h.away && w.Leader() != "" {
-			h.away = true
+		if w.Leader() != "" && w.Now >= h.joinAgain {
+			h.joinAgain = w.Now + joinPatience
 			h.KillDaemon()
 			w.rejoinAsNew(h)
 		}
+	case w.needsNewBoot(h):
+		h.PowerOff()
 	case !h.Powered:
 		h.Boot()
 	case h.daemon == nil:
@@ -94,7 +101,31 @@ func (w *World) mendHost(h *Host) {
 		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
 			h.ResumeByHand(v.service)
 		}
+		if v.condition == resources.Paused && v.reason == foundTwice {
+			h.decide(v)
+		}
 	}
+}
+
+// decide ends by hand what was found running twice: the copy at the owner is
+// right, and so is the only one.
+func (h *Host) decide(v *vm) {
+	for _, other := range h.world.order {
+		if copied := other.vms[v.uuid]; copied != nil && copied != v {
+			if copied.condition == resources.Running && !copied.moving {
+				v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
+			}
+			return
+		}
+	}
+	h.ResumeByHand(v.service)
+}
+
+// needsNewBoot: its fencing waits for an operator's word, and a new boot is the
+// best of words.
+func (w *World) needsNewBoot(h *Host) bool {
+	open, fencing := w.State().Fences.Get(h.Name)
+	return fencing && h.Powered && open.Boot == h.BootID() && len(w.State().Document.Nodes[h.Name].Fence) == 0
 }
 
 // operate does in calm what only a person may: end a freeze, and let what
@@ -110,7 +141,7 @@ func (w *World) operate() {
 		case service.Flags&resources.Frozen != 0:
 			w.Ask(leader, cluster.OpUnfreeze, name, "")
 		case service.Wish != nil || service.Intent != nil:
-		case service.State == resources.Failed && service.Enabled:
+		case service.State == resources.Failed:
 			w.Ask(leader, cluster.OpDisable, name, "")
 		}
 	}
@@ -125,6 +156,9 @@ func (w *World) NotSettled() string {
 	for _, h := range w.order {
 		if w.random != nil && int(h.state.Index) != len(w.raft.log) {
 			return h.Name + " lags behind"
+		}
+		if w.random != nil && h.daemon != nil && len(h.daemon.queues) > 0 {
+			return h.Name + " is at work"
 		}
 	}
 	for _, name := range s.Nodes.Keys() {
@@ -142,6 +176,9 @@ func (w *World) NotSettled() string {
 		if r, _ := s.Requests.Get(id); !r.Done {
 			return fmt.Sprintf("request %s (%s %s) is not answered", id, r.Op, r.Service)
 		}
+	}
+	if s.Fences.Len() > 0 {
+		return s.Fences.Keys()[0] + " is being fenced"
 	}
 	if s.Tombstones.Len() > 0 {
 		return "a removed service may still run: " + s.Tombstones.Keys()[0]

@@ -220,7 +220,7 @@ func (d *daemon) announce() {
 	}
 	switch {
 	case me.Session != d.session && d.incarnation == 0:
-		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name, Version: "sim", MaxLevel: cluster.CurrentLevel + h.place%2, Session: d.session})
+		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name, Version: "sim", MaxLevel: cluster.CurrentLevel + h.place%2, Session: d.session, Previous: &me.Incarnation})
 	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:
 		inventory := cluster.Inventory{Node: h.Name, Incarnation: me.Incarnation, Boot: h.BootID(), Found: d.found()}
 		d.announcing = true

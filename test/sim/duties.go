@@ -9,6 +9,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
+// foundTwice is why a copy was paused that does not belong where it is.
+const foundTwice = "found running twice"
+
 func uuidOf(service string) string { return "uuid-" + service }
 
 func change(service string, o resources.Observation) cluster.Change {
@@ -100,7 +103,7 @@ func (d *daemon) act(duty cluster.Duty) {
 		d.done(duty, found == resources.Running, found, "")
 	case cluster.DutyPause:
 		if v != nil && v.condition == resources.Running {
-			v.condition, v.reason = resources.Paused, "found running twice"
+			v.condition, v.reason = resources.Paused, foundTwice
 		}
 		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Paused, found, "")

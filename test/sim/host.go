@@ -63,12 +63,14 @@ type Host struct {
 	key    int // how many machines have had this name
 	member bool
 	// away: a person has taken it out of the cluster; it is not booted.
-	away   bool
-	hung   bool
-	state  *cluster.State
-	disk   *cluster.State
-	daemon *daemon
-	vms    map[string]*vm
+	away bool
+	// joinAgain is when a join that nobody heard of is tried again.
+	joinAgain time.Duration
+	hung      bool
+	state     *cluster.State
+	disk      *cluster.State
+	daemon    *daemon
+	vms       map[string]*vm
 	// creating counts calls into the hypervisor that may still bring a VM up.
 	creating map[string]int
 
@@ -242,6 +244,9 @@ func (h *Host) autostart() {
 	for _, name := range services.Keys() {
 		service, _ := services.Get(name)
 		uuid := service.Spec.UUID
+		if mine, _ := h.state.Services.Get(name); mine.Intent != nil {
+			continue // the door is open for what comes up; that is why managed VMs have no definition in libvirt
+		}
 		if h.vms[uuid] != nil || h.NoStorage || !w.chance(3) {
 			continue
 		}

@@ -52,7 +52,7 @@ func (h *Host) doorkeeper(v *vm) bool {
 	if h.daemon == nil || h.daemon.paused {
 		return false
 	}
-	_, may, _ := cluster.Passable(h.state, h.Name, v.uuid)
+	_, may, _ := cluster.PassableFor(h.state, h.Name, h.daemon.incarnation, v.uuid)
 	return may
 }
 

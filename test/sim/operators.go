@@ -73,12 +73,13 @@ func (w *World) fenceByHand(f Fault, h *Host) {
 }
 
 // confirm is an operator's word about a machine: true where it is off, and
-// otherwise about one that shows life, or a boot that is over, which must be
-// refused. Nobody in his senses says it of one that runs unheard.
+// otherwise about a boot that never was, which must be refused. A false word
+// about a machine that is being fenced and runs is not said here: the State
+// cannot tell it from a true one.
 func (w *World) confirm(f Fault, h *Host) {
 	for _, victim := range w.order {
 		n, known := w.State().Nodes.Get(victim.Name)
-		if !known || !w.State().Fences.Has(victim.Name) || (victim.Powered && victim.BootID() == n.Boot && !victim.healthy) {
+		if !known || !w.State().Fences.Has(victim.Name) || (victim.Powered && victim.BootID() == n.Boot) {
 			continue
 		}
 		w.Propose(h.Name, cluster.ConfirmFence{Node: victim.Name, Boot: n.Boot, By: "root", Why: "I looked"}, nil)
@@ -157,7 +158,9 @@ func (w *World) removeNode(f Fault, h *Host) {
 	h.away = true
 	w.Propose(through, cluster.Leave{Node: h.Name, By: "root"}, nil)
 	w.After(f.While+4*time.Second, func() {
-		w.Propose(w.anyone(through), cluster.RemoveNode{Node: h.Name, By: "root"}, nil)
+		if !w.calmly && w.Now < f.At+roundEvery/5 {
+			w.Propose(w.anyone(through), cluster.RemoveNode{Node: h.Name, By: "root"}, nil)
+		}
 	})
 }
 
@@ -169,7 +172,11 @@ func (w *World) replaceNode(f Fault, h *Host) {
 	}
 	h.away = true
 	h.PowerOff()
-	w.After(f.While, func() { w.rejoinAsNew(h) })
+	w.After(f.While, func() {
+		if !w.calmly {
+			w.rejoinAsNew(h)
+		}
+	})
 }
 
 func (w *World) someoneAway() bool {

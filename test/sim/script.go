@@ -168,12 +168,13 @@ func (w *World) commitFault(f Fault) {
 // Shrink drops faults from a script that fails as long as it still does, and
 // returns what is left. It makes at most so many tries.
 func (s Script) Shrink(tries int) Script {
+	what := kindOf(s.Play(nil, false))
 	for size := len(s.Faults) / 2; size > 0 && tries > 0; {
 		shorter := false
 		for begin := 0; begin+size <= len(s.Faults) && tries > 0; tries-- {
 			next := s
 			next.Faults = append(append([]Fault(nil), s.Faults[:begin]...), s.Faults[begin+size:]...)
-			if len(next.Play(nil, false).Violations) > 0 {
+			if kindOf(next.Play(nil, false)) == what {
 				s, shorter = next, true
 			} else {
 				begin += size
@@ -184,6 +185,17 @@ func (s Script) Shrink(tries int) Script {
 		}
 	}
 	return s
+}
+
+// kindOf is what kind of violation a world ended with, so that a shorter script
+// is one for the same fault.
+func kindOf(w *World) string {
+	if len(w.Violations) == 0 {
+		return ""
+	}
+	_, text, _ := strings.Cut(w.Violations[0], ": ")
+	words := strings.Fields(text)
+	return strings.Join(words[:min(2, len(words))], " ")
 }
 
 // Tell lists a script's faults.

@@ -46,8 +46,9 @@ type World struct {
 	sessions int
 	// failMigration is how the next migrations end, besides by chance.
 	failMigration MigrationEnd
-	// calmly: the faults of this round are over.
-	calmly bool
+	// calmly: the faults of this round are over; resting: nothing is mended any
+	// more either.
+	calmly, resting bool
 }
 
 // Figures are what a run of histories is measured by.
