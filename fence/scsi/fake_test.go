@@ -39,6 +39,13 @@ func TestMain(m *testing.M) {
 		playArray(os.Args[2])
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == "relay" {
+		if err := relay(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) == 2 && os.Args[1] == "helper" {
 		if err := RunHelper(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
