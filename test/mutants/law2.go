@@ -13,7 +13,7 @@ func incarnations() []mutant {
 	return []mutant{
 		{
 			name: "old-results-count", law: "L2", broken: "the result of an older incarnation counts, and so does one of a boot that is confirmed off",
-			edits: []edit{anyResult, anyExecutor}, nets: []net{tests("cluster", "TestResultsOfOldIncarnationsAreRefused|TestNothingSaidByADeadBootCounts")},
+			edits: []edit{anyResult, anyExecutor}, nets: []net{simulation, tests("cluster", "TestResultsOfOldIncarnationsAreRefused|TestNothingSaidByADeadBootCounts")},
 		},
 		{
 			name: "old-results-count-and-acts-live-on", law: "L2", broken: "a restarted daemon keeps its old acts and their results count: it may do again what a hung call still does",
@@ -29,15 +29,15 @@ func incarnations() []mutant {
 		},
 		{
 			name: "admitted-while-being-fenced", law: "L2", broken: "a machine comes in although a committed shot at it is on its way",
-			edits: []edit{{node, "\t\tif open.Boot == c.Boot || open.Fencer != \"\" {", "\t\tif open.Boot == \"\" {"}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
+			edits: []edit{{node, "\tcase open.Boot == boot || open.Fencer != \"\":", "\tcase open.Boot == \"\":"}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
 		},
 		{
 			name: "fenced-boot-is-admitted", law: "L2", broken: "a boot that was confirmed off is taken in again",
-			edits: []edit{fencedBoot}, nets: []net{tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence|TestNothingSaidByADeadBootCounts|TestAFencedBootIsNeverAdmitted")},
+			edits: []edit{fencedBoot}, nets: []net{simulation, tests("cluster", "^TestAdmissionNeedsAnInventoryAndNoOpenFence$")},
 		},
 		{
 			name: "old-answers-count", law: "L2", broken: "what an older incarnation answered to a look counts",
-			edits: []edit{anyAnswer}, nets: []net{tests("cluster", "Answer|DeadBoot|OldIncarnations|Inventory")},
+			edits: []edit{anyAnswer}, nets: []net{simulation, tests("cluster", "^TestAnAnswerOfAnOldIncarnationCountsForNothing$")},
 		},
 	}
 }

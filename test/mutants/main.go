@@ -125,6 +125,7 @@ func netsOf(chosen []mutant) []net {
 			switch {
 			case !known:
 				place[n.pkg] = len(nets)
+				n.kind = nil
 				nets = append(nets, n)
 			case n.seeds > 0:
 				nets[i].seeds = max(nets[i].seeds, n.seeds)
@@ -177,7 +178,7 @@ func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome,
 	}
 	bare := m.without(m.faults)
 	n := simulation
-	n.seeds = max(2*o.seeds, 20)
+	n.seeds, n.kind = max(2*o.seeds, 20), kindOf(o.why)
 	bare.nets = []net{n}
 	survived, err := try(ctx, root, bare, anyway)
 	o.took += survived.took

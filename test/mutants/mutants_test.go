@@ -69,3 +69,22 @@ func TestTheFirstComplaint(t *testing.T) {
 		}
 	}
 }
+
+func TestSeedsThatFailAnywayProveNothing(t *testing.T) {
+	output := []byte("    sim_test.go:95: SEED=3: at 1.0s: not settled: vm:a\n    sim_test.go:97: SEED=4: at 2.5s: L3: node1 counts as fenced\n")
+	for _, c := range []struct {
+		anyway failing
+		kind   string
+		want   string
+	}{
+		{nil, "", "SEED=3: at 1.0s: not settled: vm:a"},
+		{failing{3: true}, "", "SEED=4: at 2.5s: L3: node1 counts as fenced"},
+		{nil, "SEED=9: at 7.0s: L3: node2 counts as fenced", "SEED=4: at 2.5s: L3: node1 counts as fenced"},
+		{nil, "SEED=9: at 7.0s: L1: vm:a executes twice", ""},
+		{failing{3: true, 4: true}, "", ""},
+	} {
+		if got := c.anyway.tells(output, kindOf(c.kind)); got != c.want {
+			t.Errorf("besides %v, of the kind of %q: got %q, want %q", c.anyway, c.kind, got, c.want)
+		}
+	}
+}

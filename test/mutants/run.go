@@ -42,14 +42,27 @@ type outcome struct {
 // a break proves nothing.
 type failing map[int]bool
 
-// tells returns the first line about a seed that does not fail anyway.
-func (f failing) tells(output []byte) string {
+// tells returns the first line about a seed that does not fail anyway and that
+// is of the kind asked for.
+func (f failing) tells(output []byte, kind *regexp.Regexp) string {
 	for _, found := range seedLine.FindAllSubmatch(output, -1) {
-		if seed, err := strconv.Atoi(string(found[1])); err == nil && !f[seed] {
+		if seed, err := strconv.Atoi(string(found[1])); err == nil && !f[seed] && (kind == nil || kind.Match(found[0])) {
 			return strings.TrimSpace(string(found[0]))
 		}
 	}
 	return ""
+}
+
+// lawBroken matches what a broken law looks like, in contrast to a world that
+// only does not come to rest.
+var lawBroken = regexp.MustCompile(`s: (State at index \d+: )?(L\d|limits|needless|index \d)`)
+
+// kindOf matches complaints of the same kind as the one given.
+func kindOf(complaint string) *regexp.Regexp {
+	if found := lawBroken.FindStringSubmatch(complaint); found != nil {
+		return regexp.MustCompile(`s: (State at index \d+: )?` + regexp.QuoteMeta(found[2]))
+	}
+	return nil
 }
 
 // learn runs all histories of a net without a break, on all processors.
@@ -132,12 +145,12 @@ func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
 // the break; the rest need not be run.
 func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
 	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds)}
-	told := func(output []byte) bool { return anyway.tells(output) != "" }
+	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
 	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "10m")
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err()
 	}
-	o := outcome{net: n.name, seeds: n.seeds, why: anyway.tells(output)}
+	o := outcome{net: n.name, seeds: n.seeds, why: anyway.tells(output, n.kind)}
 	switch {
 	case o.why != "":
 		o.caught = true
