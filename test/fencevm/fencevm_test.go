@@ -20,7 +20,7 @@ const cacheVariable = "CLUSTERD_FENCE_VM"
 // modules of the machines; all of them get all, and load what suits them.
 var modules = []string{
 	"virtio_pci", "virtio_net", "virtio_scsi", "sd_mod", "sg", "target_core_mod", "target_core_file", "iscsi_target_mod",
-	"crc32c_generic", "crc32c_intel", "softdog", "i6300esb",
+	"crc32c_generic", "crc32c_intel", "softdog", "i6300esb", "dm_multipath", "dm_round_robin",
 }
 
 // bench is what all machines of a test share.
@@ -74,8 +74,9 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// array starts the disk array and returns how a node attaches to it.
-func (b *bench) array() func(node string) []string {
+// array starts the disk array and returns how a node attaches to its disks;
+// a disk named twice is reached by two paths.
+func (b *bench) array() func(node string, disks ...int) []string {
 	b.t.Helper()
 	probe, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -84,11 +85,11 @@ func (b *bench) array() func(node string) []string {
 	portal := probe.Addr().String()
 	_ = probe.Close()
 	b.start("array", "role=array", "-netdev", "user,id=n0,restrict=on,hostfwd=tcp:"+portal+"-:3260", "-device", "virtio-net-pci,netdev=n0,romfile=")
-	return func(node string) []string {
+	return func(node string, disks ...int) []string {
 		arguments := []string{"-device", "virtio-scsi-pci,id=bus"}
-		for lun := 1; lun <= 2; lun++ {
-			disk := fmt.Sprintf("driver=iscsi,node-name=disk%d,transport=tcp,portal=%s,target=iqn.2026-01.test:array,lun=%d,initiator-name=iqn.2026-01.test:%s", lun, portal, lun, node)
-			arguments = append(arguments, "-blockdev", disk, "-device", fmt.Sprintf("scsi-block,drive=disk%d,bus=bus.0", lun))
+		for path, lun := range disks {
+			disk := fmt.Sprintf("driver=iscsi,node-name=path%d,transport=tcp,portal=%s,target=iqn.2026-01.test:array,lun=%d,initiator-name=iqn.2026-01.test:%s", path, portal, lun, node)
+			arguments = append(arguments, "-blockdev", disk, "-device", fmt.Sprintf("scsi-block,drive=path%d,bus=bus.0", path))
 		}
 		return arguments
 	}
@@ -120,12 +121,15 @@ func expectOutcome(t *testing.T, result fence.Result, want fence.Outcome, words 
 // TestZombieIsCutOff is the story of storage fencing: node a is frozen while it
 // writes, b cuts it off, a wakes up and its first write fails; because nobody
 // renews its lease, its watchdog resets it. Then a boots anew and is admitted
-// again, and b fences it by a message on the disk.
+// again, by two paths; b cuts it off once more, and then resets it by a message
+// on the disk.
 func TestZombieIsCutOff(t *testing.T) {
 	b := newBench(t)
 	attach := b.array()
-	nodeB := b.start("b", "role=node", attach("b")...)
-	nodeA := b.start("a", "role=node watchdog=i6300esb", append(attach("a"), hardwareDog...)...)
+	nodeB := b.launch("b", "role=node", attach("b", 1, 2)...)
+	nodeA := b.launch("a", "role=node watchdog=i6300esb", append(attach("a", 1, 2), hardwareDog...)...)
+	nodeB.awaitEvent("ready", longestBoot)
+	nodeA.awaitEvent("ready", longestBoot)
 	disks := ask[[]string](nodeA, "disks")
 	if len(disks) != 2 || !slices.Equal(disks, ask[[]string](nodeB, "disks")) {
 		t.Fatalf("disks %v", disks)
@@ -168,17 +172,32 @@ func TestZombieIsCutOff(t *testing.T) {
 	nodeA.awaitReset(40 * time.Second)
 	t.Logf("figure: scsi_ms=%d", result.Duration.Milliseconds())
 
-	b.pillStory(nodeB, attach, data, messages)
+	b.nextBoot(nodeB, attach, data, messages)
 }
 
-// pillStory is about a's next boot.
-func (b *bench) pillStory(nodeB *machine, attach func(string) []string, data, messages string) {
+// nextBoot is about a's next boot, in which it reaches the disk by two paths.
+func (b *bench) nextBoot(nodeB *machine, attach func(string, ...int) []string, data, messages string) {
 	t := b.t
-	nodeA := b.start("a-again", "role=node watchdog=i6300esb name=a", append(attach("a"), hardwareDog...)...)
-	nodeA.must("unfence " + data)
-	if check := ask[fence.Check](nodeB, "check "+data); check.Problem != "" {
-		t.Errorf("check after the new boot: %+v", check)
+	nodeA := b.start("a-again", "role=node watchdog=i6300esb name=a", append(attach("a", 1, 1, 2), hardwareDog...)...)
+	both := ask[string](nodeA, "multipath "+data)
+	nodeA.must("unfence " + both)
+	for node, disk := range map[*machine]string{nodeA: both, nodeB: data} {
+		if check := ask[fence.Check](node, "check "+disk); check.Problem != "" {
+			t.Errorf("%s: check after the new boot: %+v", node.name, check)
+		}
 	}
+	nodeA.must("write " + both)
+	nodeA.awaitEvent("writing", longestAnswer)
+	expectOutcome(t, ask[fence.Result](nodeB, "fence a "+data), fence.Confirmed)
+	if failed := nodeA.awaitEvent("write-failed", longestAnswer); !strings.HasPrefix(failed, "write-failed 52 ") {
+		t.Errorf("a write by either path failed with %q, not with EBADE", failed)
+	}
+	b.pillStory(nodeA, nodeB, attach, messages)
+}
+
+// pillStory ends a's second boot by a message on the disk.
+func (b *bench) pillStory(nodeA, nodeB *machine, attach func(string, ...int) []string, messages string) {
+	t := b.t
 	nodeB.must("format " + messages + " 6s")
 	nodeA.must("daemon start 30s 6s " + messages)
 	start := time.Now()
@@ -190,7 +209,7 @@ func (b *bench) pillStory(nodeB *machine, attach func(string) []string, data, me
 		t.Errorf("reset %v after the start, confirmed after %v", resetAt.Sub(start), result.Duration)
 	}
 	// Its next boot finds the message and may not run anything until it is cleared.
-	again := b.start("a-third", "role=node watchdog=i6300esb name=a", append(attach("a"), hardwareDog...)...)
+	again := b.start("a-third", "role=node watchdog=i6300esb name=a", append(attach("a", 1, 2), hardwareDog...)...)
 	if answer, done := again.try("keeper free 6s " + messages); done || !strings.Contains(answer, "still on the disk") {
 		t.Errorf("armed with a message on the disk: %s", answer)
 	}

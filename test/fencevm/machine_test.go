@@ -43,6 +43,14 @@ type machine struct {
 // start boots a machine and waits until its program is ready.
 func (b *bench) start(name, words string, arguments ...string) *machine {
 	b.t.Helper()
+	m := b.launch(name, words, arguments...)
+	m.awaitEvent("ready", longestBoot)
+	return m
+}
+
+// launch boots a machine; the caller waits for the event "ready".
+func (b *bench) launch(name, words string, arguments ...string) *machine {
+	b.t.Helper()
 	m := &machine{
 		t: b.t, name: name, console: filepath.Join(b.dir, name+".console"),
 		answers: make(chan string, 1), events: make(chan string, 64), ended: make(chan struct{}),
@@ -80,7 +88,6 @@ func (b *bench) start(name, words string, arguments ...string) *machine {
 		<-m.ended
 		m.tellOnFailure()
 	})
-	m.awaitEvent("ready", longestBoot)
 	return m
 }
 
