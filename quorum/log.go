@@ -135,6 +135,7 @@ func (l *Log) Close() error {
 		close(l.closing)
 		l.options.Wire.release(channelForward)
 		l.links.close()
+		l.drain()
 		if l.raft != nil {
 			err = errors.Join(err, l.raft.Shutdown().Error())
 		}
@@ -145,6 +146,19 @@ func (l *Log) Close() error {
 		}
 	})
 	return err
+}
+
+// drain waits until raft has answered what it was asked. A leader that reaches nobody any more answers when its lease is over.
+func (l *Log) drain() {
+	timer := time.NewTimer(4 * l.options.Profile.Lease)
+	defer timer.Stop()
+	for range cap(l.appends) {
+		select {
+		case l.appends <- struct{}{}:
+		case <-timer.C:
+			return // a hung disk never answers; the process is about to end
+		}
+	}
 }
 
 func (l *Log) closed() bool {

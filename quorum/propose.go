@@ -271,7 +271,7 @@ func (l *Log) readIndex(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	applied, _ := l.applier.position()
-	if err := l.await(ctx, l.raft.VerifyLeader()); err != nil {
+	if err := l.await(ctx, func() raft.Future { return l.raft.VerifyLeader() }); err != nil {
 		return 0, err
 	}
 	if l.raft.CurrentTerm() != term {
@@ -289,8 +289,11 @@ func (l *Log) passBarrier(ctx context.Context, term uint64) error {
 	if l.barrierPassed.term == term && l.raft.CommitIndex() <= max(applied.index, l.barrierPassed.index) {
 		return nil
 	}
-	future := l.raft.Barrier(l.options.LeaderWait)
-	if err := l.await(ctx, future); err != nil {
+	var future raft.Future
+	if err := l.await(ctx, func() raft.Future {
+		future = l.raft.Barrier(l.options.LeaderWait)
+		return future
+	}); err != nil {
 		return err
 	}
 	if l.raft.CurrentTerm() != term {
@@ -304,15 +307,22 @@ func (l *Log) passBarrier(ctx context.Context, term uint64) error {
 }
 
 // await waits for a read of the leader, which may be repeated without harm: whatever raft says against it, look again.
-func (l *Log) await(ctx context.Context, future raft.Future) error {
+//
+// The question is put only after its place was taken and the log was seen open: Close waits for every place, because raft
+// forgets a question that it has not taken up when it is shut down, and who asked would wait for ever.
+func (l *Log) await(ctx context.Context, ask func() raft.Future) error {
 	select {
 	case l.appends <- struct{}{}:
 	default:
 		return fmt.Errorf("%w on the leader %s: %d", ErrBusy, l.options.ID, cap(l.appends))
 	}
+	if l.closed() {
+		<-l.appends
+		return ErrClosed
+	}
 	answered := make(chan error, 1)
 	go func() {
-		answered <- future.Error()
+		answered <- ask().Error()
 		<-l.appends
 	}()
 	select {

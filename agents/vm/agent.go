@@ -55,6 +55,9 @@ type Agent struct {
 	mu    sync.Mutex
 	main  *session // nil while disconnected
 	known map[string]*knownVM
+	// tails are the calls of migrations that are over and that libvirt has not
+	// ended yet, by UUID: at most one for each VM.
+	tails map[string]chan struct{}
 	// watchers hear of the lifecycle events of one VM while an act waits for them.
 	watchers map[string]map[chan lifecycle]struct{}
 }

@@ -30,6 +30,10 @@ const (
 	unknownGrace = 5 * time.Second
 )
 
+// errHandedOver: the guest runs on the target and its process on the source has
+// ended, so nothing that libvirt still has to do can change where it runs.
+var errHandedOver = errors.New("handed over")
+
 // errLeftAlone: the caller stopped waiting without a deadline (the daemon is
 // stopping), so the migration goes on without it.
 var errLeftAlone = errors.New("the daemon stopped watching; libvirt carries the migration on by itself")
@@ -58,6 +62,10 @@ type move struct {
 	resumedAt  time.Time
 	returnedAt time.Time
 	aborted    bool
+	// tail is the call that libvirt still has to finish after the guest was
+	// handed over, and endCall ends our interest in it.
+	tail    <-chan error
+	endCall context.CancelFunc
 }
 
 // Migrate moves the VM live. Downtime in the Result runs from the event that
@@ -119,7 +127,17 @@ func (m *move) connect(ctx context.Context) (err error) {
 	return nil
 }
 
+// hangUp closes what the migration used. A call that is still under way keeps
+// its sessions until it has returned.
 func (m *move) hangUp() {
+	if m.tail != nil {
+		m.agent.finishLater(m)
+		return
+	}
+	m.closeAll()
+}
+
+func (m *move) closeAll() {
 	m.source.close()
 	m.carrier.close()
 	m.target.close()
@@ -154,7 +172,11 @@ func (m *move) run(ctx context.Context) agents.Result {
 	if err := wanted(m.stillWanted); err != nil {
 		return m.failed(ctx, fmt.Errorf("no longer wanted: %w", err))
 	}
-	return m.settle(ctx, m.send(ctx))
+	err = m.send(ctx)
+	if errors.Is(err, errHandedOver) {
+		return m.result(ctx, agents.Observation{Condition: agents.Absent, Evidence: "its QEMU process has ended"}, agents.Observation{Condition: agents.Running}, nil)
+	}
+	return m.settle(ctx, err)
 }
 
 func (m *move) phase(what string) { m.phaseAt(what, time.Now()) }
@@ -171,7 +193,6 @@ func (m *move) send(ctx context.Context) error {
 	}
 	parameters := &libvirt.DomainMigrateParameters{URISet: true, URI: m.migrateURI}
 	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	done := make(chan error, 1)
 	m.phase("migration sent")
 	go func() {
@@ -184,7 +205,13 @@ func (m *move) send(ctx context.Context) error {
 			return domain.MigrateToURI3(m.apiURI, parameters, flags)
 		})
 	}()
-	return m.await(ctx, done)
+	err := m.await(ctx, done)
+	if errors.Is(err, errHandedOver) {
+		m.tail, m.endCall = done, cancel
+		return err
+	}
+	cancel()
+	return err
 }
 
 // await waits for the call. The source's QEMU is watched beside it: libvirt
@@ -203,6 +230,9 @@ func (m *move) await(ctx context.Context, done <-chan error) error {
 			m.gone = nil
 			m.drain()
 			m.resumeEarly(ctx)
+			if m.handedOver(ctx) {
+				return errHandedOver
+			}
 		case <-ctx.Done():
 			return m.breakOff(ctx, done)
 		}

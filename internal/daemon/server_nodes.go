@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -246,6 +247,7 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 		changed := s.daemon.replica.Changed()
 		service, may, why = cluster.PassableFor(s.daemon.replica.Root(), s.daemon.name, s.daemon.incarnation.Load(), uuid)
 		if may {
+			s.awaitCalls(uuid)
 			return service, may, why
 		}
 		select {
@@ -254,4 +256,21 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 			return service, may, why
 		}
 	}
+}
+
+// callPatience bounds how long the door waits for an earlier call about the VM.
+const callPatience = 2 * time.Second
+
+// awaitCalls lets the hypervisor end what it still has to do about a VM that
+// left a moment ago, before the same VM comes in again.
+func (s *server) awaitCalls(uuid string) {
+	agent, waits := s.daemon.agent.(interface {
+		AwaitCalls(ctx context.Context, uuid string)
+	})
+	if !waits {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
+	defer cancel()
+	agent.AwaitCalls(ctx, strings.ToLower(uuid))
 }
