@@ -56,8 +56,10 @@ func (d *Driver) CutOff(ctx context.Context, request fence.Request, provenBefore
 	cuts := inParallel(s.devices, func(path string) Cut {
 		return d.cut(ctx, s, path, keys, request, provenBefore)
 	})
-	result.Phases = append(result.Phases, fence.Phase{What: "read back", At: time.Now()})
 	for _, cut := range cuts {
+		if cut.Proven && len(result.Phases) == 0 {
+			result.Phases = append(result.Phases, fence.Phase{What: "cut off and read back", At: time.Now()})
+		}
 		result.Evidence = append(result.Evidence, fmt.Sprintf("%s: %s", cut.Device, cut.Why))
 	}
 	return finish(cuts)
@@ -93,14 +95,11 @@ func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, 
 		return fail(fmt.Errorf("nothing was sent: %w (%v)", err, e.before))
 	}
 	var told string
-	for range preemptTries {
+	for again, tries := true, 0; again && tries < preemptTries; tries++ {
 		if err := request.StillWanted(); err != nil {
 			return fail(fmt.Errorf("not sent any more: %w", err))
 		}
-		e.verdict, told = d.preempt(ctx, s, path, keys)
-		if e.verdict != notTold || ctx.Err() != nil {
-			break
-		}
+		e.verdict, told, again = d.preempt(ctx, s, path, keys)
 	}
 	if e.after, err = d.read(ctx, s, path); err != nil {
 		return fail(fmt.Errorf("preempt-and-abort: %s; it could not be read back: %w", told, err))
@@ -112,25 +111,27 @@ func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, 
 	return cut
 }
 
-// preempt sends one preempt-and-abort and says what the device made of it.
-func (d *Driver) preempt(ctx context.Context, s settings, path string, keys keySet) (verdict, string) {
+// preempt sends one preempt-and-abort and says what the device made of it, and
+// whether it should be sent again: not when it hung, since the next one would
+// hang beside it.
+func (d *Driver) preempt(ctx context.Context, s settings, path string, keys keySet) (v verdict, told string, again bool) {
 	p, err := d.ask(ctx, s, request{operation: opPreemptAbort, device: path, key: keys.own, victim: keys.victim})
 	if err != nil {
-		return notTold, err.Error()
+		return notTold, err.Error(), false
 	}
-	told := string(p.outcome)
+	told = string(p.outcome)
 	if p.detail != "" {
 		told += ", " + p.detail
 	}
 	switch p.outcome {
 	case outDone:
-		return accepted, told
+		return accepted, told, false
 	case outConflict:
-		return conflict, told
+		return conflict, told, false
 	case outUnsupported:
-		return unable, told
+		return unable, told, false
 	}
-	return notTold, told
+	return notTold, told, true
 }
 
 // Unfence registers this node on every disk of the device, reserves where

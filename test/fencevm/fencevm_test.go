@@ -20,7 +20,7 @@ const cacheVariable = "CLUSTERD_FENCE_VM"
 // modules of the machines; all of them get all, and load what suits them.
 var modules = []string{
 	"virtio_pci", "virtio_net", "virtio_scsi", "sd_mod", "sg", "target_core_mod", "target_core_file", "iscsi_target_mod",
-	"crc32c_generic", "crc32c_intel", "softdog", "i6300esb", "dm_multipath", "dm_round_robin",
+	"crc32c_generic", "crc32c_intel", "softdog", "i6300esb", "dm_multipath", "dm_round_robin", "tcm_loop",
 }
 
 // bench is what all machines of a test share.
@@ -29,6 +29,8 @@ type bench struct {
 	dir       string
 	kernel    kernel
 	initramfs string
+	// arrayMachine is there after array.
+	arrayMachine *machine
 }
 
 func newBench(t *testing.T) *bench {
@@ -84,7 +86,7 @@ func (b *bench) array() func(node string, disks ...int) []string {
 	}
 	portal := probe.Addr().String()
 	_ = probe.Close()
-	b.start("array", "role=array", "-netdev", "user,id=n0,restrict=on,hostfwd=tcp:"+portal+"-:3260", "-device", "virtio-net-pci,netdev=n0,romfile=")
+	b.arrayMachine = b.start("array", "role=array", "-netdev", "user,id=n0,restrict=on,hostfwd=tcp:"+portal+"-:3260", "-device", "virtio-net-pci,netdev=n0,romfile=")
 	return func(node string, disks ...int) []string {
 		arguments := []string{"-device", "virtio-scsi-pci,id=bus"}
 		for path, lun := range disks {
@@ -215,6 +217,38 @@ func (b *bench) pillStory(nodeA, nodeB *machine, attach func(string, ...int) []s
 	}
 	nodeB.must("clear a " + messages)
 	again.must("keeper free 6s " + messages)
+	b.frozenArrayStory(again)
+}
+
+// frozenArrayStory is about a node that cannot read its messages any more: it
+// could have been told to reset itself, so it does.
+func (b *bench) frozenArrayStory(node *machine) {
+	node.stays(8 * time.Second)
+	b.arrayMachine.freeze()
+	node.settle(16 * time.Second)
+	// QEMU itself cannot end while a disk of its machine hangs. Had the machine
+	// not been reset by now, it would live on.
+	b.arrayMachine.thaw()
+	node.awaitReset(15 * time.Second)
+}
+
+// TestHungCommandHangsNobody lets a preempt-and-abort hang in a real kernel:
+// LIO's loopback fabric waits for itself, and no signal ends that.
+func TestHungCommandHangsNobody(t *testing.T) {
+	b := newBench(t)
+	m := b.start("a", "role=node")
+	paths := ask[[]string](m, "loopback")
+	m.must("unfence " + paths[0] + " a")
+	m.must("unfence " + paths[1] + " b")
+	result := ask[fence.Result](m, "fence a "+paths[1]+" b")
+	if result.Outcome == fence.Confirmed {
+		t.Skip("this kernel's loopback fabric does not hang any more")
+	}
+	expectOutcome(t, result, fence.Unknown, "in the kernel")
+	if result.Duration > 40*time.Second {
+		t.Errorf("it took %v", result.Duration)
+	}
+	m.must("disks")
 }
 
 // TestWatchdogResets is the story of the keeper on softdog: a clean stop
@@ -258,12 +292,17 @@ func TestWatchdogResets(t *testing.T) {
 	}
 }
 
-// stays waits and fails the test when the machine is reset meanwhile.
-func (m *machine) stays(how time.Duration) {
-	m.t.Helper()
+// settle waits for what cannot be seen, or until the machine is reset.
+func (m *machine) settle(how time.Duration) {
 	select {
 	case <-m.ended:
 	case <-time.After(how):
 	}
+}
+
+// stays waits and fails the test when the machine is reset meanwhile.
+func (m *machine) stays(how time.Duration) {
+	m.t.Helper()
+	m.settle(how)
 	m.alive()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,13 +27,14 @@ func configureArray() error {
 	if err := unix.Mount("configfs", configuration, "configfs", 0, ""); err != nil {
 		return fmt.Errorf("configfs: %w", err)
 	}
-	var steps script
+	steps := script{}
 	steps.folder(arrayTarget + "/iscsi")
 	steps.folder(portalGroup)
 	steps.write(portalGroup+"/attrib/authentication", "0")
 	steps.write(portalGroup+"/attrib/demo_mode_write_protect", "0")
 	for number := 1; number <= 2; number++ {
 		steps.disk(number)
+		steps.publish(number, fmt.Sprintf("%s/lun/lun_%d", portalGroup, number))
 	}
 	for _, node := range []string{"a", "b"} {
 		entry := portalGroup + "/acls/iqn.2026-01.test:" + node
@@ -75,14 +77,53 @@ func (s *script) disk(number int) {
 	if s.err == nil {
 		s.err = os.Truncate(image, diskSize)
 	}
-	entry := fmt.Sprintf("%s/core/fileio_%d/disk%d", arrayTarget, number, number)
+	entry := backing(number)
 	s.folder(entry)
 	s.write(entry+"/control", fmt.Sprintf("fd_dev_name=%s,fd_dev_size=%d", image, diskSize))
 	s.write(entry+"/wwn/vpd_unit_serial", strings.Repeat(fmt.Sprint(number), 32))
 	s.write(entry+"/enable", "1")
-	lun := fmt.Sprintf("%s/lun/lun_%d", portalGroup, number)
+}
+
+func backing(number int) string {
+	return fmt.Sprintf("%s/core/fileio_%d/disk%d", arrayTarget, number, number)
+}
+
+// publish makes a disk a logical unit.
+func (s *script) publish(number int, lun string) {
 	s.folder(lun)
-	s.link(entry, filepath.Join(lun, "mapped"))
+	s.link(backing(number), filepath.Join(lun, "mapped"))
+}
+
+// loopback makes this machine its own array: one disk that it reaches as two
+// initiators. It answers with two stable names, one for each way.
+func (n *node) loopback(context.Context, []string) (any, error) {
+	if err := unix.Mount("configfs", configuration, "configfs", 0, ""); err != nil {
+		return nil, fmt.Errorf("configfs: %w", err)
+	}
+	steps := script{}
+	steps.disk(1)
+	for _, way := range []string{"1", "2"} {
+		group := arrayTarget + "/loopback/naa.600140500000000" + way + "/tpgt_1"
+		steps.folder(group)
+		steps.write(group+"/nexus", "naa.600140500000001"+way)
+		steps.publish(1, group+"/lun/lun_0")
+	}
+	if steps.err != nil {
+		return nil, steps.err
+	}
+	digits := "6001405" + strings.Repeat("1", 25)
+	if _, err := awaitPaths(digits); err != nil {
+		return nil, err
+	}
+	const byID = "/dev/disk/by-id/"
+	names := []string{byID + "wwn-0x" + digits, byID + "scsi-3" + digits}
+	for i, name := range names {
+		if err := os.Symlink("/dev/sd"+string(rune('a'+i)), name); err != nil {
+			return nil, err
+		}
+	}
+	n.disks = names
+	return names, nil
 }
 
 // interfaceAddress and interfaceFlags are two shapes of struct ifreq.

@@ -36,7 +36,7 @@ func (n *node) obey(words []string) (string, error) {
 	defer cancel()
 	commands := map[string]func(context.Context, []string) (any, error){
 		"disks": n.listDisks, "unfence": n.unfence, "survey": n.survey, "check": n.check, "fence": n.fence, "read": n.read, "write": n.write,
-		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear, "multipath": n.multipath,
+		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear, "multipath": n.multipath, "loopback": n.loopback,
 	}
 	command, known := commands[words[0]]
 	if !known {
@@ -52,24 +52,30 @@ func (n *node) obey(words []string) (string, error) {
 
 func (n *node) listDisks(context.Context, []string) (any, error) { return n.disks, nil }
 
-func (n *node) storage() *scsi.Driver {
-	return scsi.New(scsi.Options{Cluster: "vm", Node: n.name, Nodes: func() []string { return []string{"a", "b"} }, Helper: []string{self, "scsi-helper"}})
+// storage is the driver of this node, or of another that it plays.
+func (n *node) storage(playing []string) *scsi.Driver {
+	name := n.name
+	if len(playing) > 0 {
+		name = playing[0]
+	}
+	return scsi.New(scsi.Options{Cluster: "vm", Node: name, Nodes: func() []string { return []string{"a", "b"} }, Helper: []string{self, "scsi-helper"}})
 }
 
 func shared(disk string) fence.Device {
 	return fence.Device{Name: "shared", Driver: scsi.Kind, Options: map[string]string{"devices": disk}}
 }
 
+// unfence is "unfence DISK [NODE]".
 func (n *node) unfence(ctx context.Context, words []string) (any, error) {
-	return nil, n.storage().Unfence(ctx, shared(words[0]))
+	return nil, n.storage(words[1:]).Unfence(ctx, shared(words[0]))
 }
 
 func (n *node) survey(ctx context.Context, words []string) (any, error) {
-	return n.storage().Survey(ctx, shared(words[0]))
+	return n.storage(nil).Survey(ctx, shared(words[0]))
 }
 
 func (n *node) check(ctx context.Context, words []string) (any, error) {
-	return n.storage().Check(ctx, shared(words[0])), nil
+	return n.storage(nil).Check(ctx, shared(words[0])), nil
 }
 
 func target(name string) fence.Request {
@@ -79,11 +85,11 @@ func target(name string) fence.Request {
 	}
 }
 
-// fence is "fence NODE DISK".
+// fence is "fence NODE DISK [FENCER]".
 func (n *node) fence(ctx context.Context, words []string) (any, error) {
 	request := target(words[0])
 	request.Device = shared(words[1])
-	return n.storage().Fence(ctx, request), nil
+	return n.storage(words[2:]).Fence(ctx, request), nil
 }
 
 const (
