@@ -7,7 +7,7 @@ func majority() []mutant {
 	return []mutant{
 		{
 			name: "leader-without-barrier", law: "L4", broken: "a new leader plans before it has applied what its predecessor committed",
-			edits: []edit{{"quorum/propose.go", "\tfuture := l.raft.Barrier(l.options.LeaderWait)\n", "\tif l.options.LeaderWait > 0 {\n\t\treturn nil\n\t}\n\tfuture := l.raft.Barrier(l.options.LeaderWait)\n"}},
+			edits: []edit{{"quorum/propose.go", "\tif err := l.passBarrier(ctx, term); err != nil {", "\tif err := ctx.Err(); err != nil {"}},
 			nets:  []net{tests("quorum", "^TestAFreshLeaderHasAppliedAllBeforeItVerifies$")},
 		},
 		{

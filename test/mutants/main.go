@@ -107,7 +107,15 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 		return nil, err
 	}
 	for i, outcome := range outcomes {
-		if outcome.caught {
+		if !outcome.caught {
+			continue
+		}
+		// Tests of drivers measure real time, and machines are busy: once more, alone.
+		again, err := try(ctx, root, bare[i], anyway)
+		switch {
+		case err != nil:
+			return nil, err
+		case again.caught:
 			return nil, fmt.Errorf("the %s fail without any break: %s", bare[i].nets[0].name, outcome.why)
 		}
 	}

@@ -75,6 +75,9 @@ func (f failing) learn(ctx context.Context, root string, n net) error {
 			fmt.Printf("not counted, because it fails anyway: %.150s\n", bytes.TrimSpace(found[0]))
 		}
 	}
+	if !bytes.Contains(output, []byte("figure: seeds=")) {
+		return fmt.Errorf("%s did not come to its end without a break (%w): %s", n.name, err, firstComplaint(string(output)))
+	}
 	const most = 30
 	if err != nil && (len(f) == 0 || len(f) > most) {
 		return fmt.Errorf("%d seeds of %s fail without any break, that is no ground to stand on: %w", len(f), n.name, err)
