@@ -21,7 +21,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -81,6 +81,12 @@ mutants: tools-present ## break the code on purpose, law by law, and see each br
 
 scenarios: tools-present ## play the stories of test/scenarios (REWRITE=1 writes their expected output anew)
 	$(GO) test -count=1 ./test/scenarios
+
+# One seed and one commit are one history; SEED=x V=1 tells all of it.
+sim: tools-present ## run SEEDS=1000 random histories of a pretended cluster, or replay SEED=x (V=1: tell it)
+	@mkdir -p $(BIN)
+	@$(GO) test -tags $(TAGS) -c -o $(BIN)/sim.test ./test/sim
+	@cd test/sim && GOGC=400 SEEDS=$(or $(SEEDS),1000) SEED=$(SEED) V=$(V) ../../$(BIN)/sim.test -test.run 'TestSim$$' -test.timeout 60m $(if $(SEED),-test.v)
 
 lab: build $(BIN)/lab ## leave three pretend hosts up, and say how to enter one (root)
 	$(BIN)/lab up

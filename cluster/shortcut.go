@@ -1,12 +1,16 @@
 package cluster
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // shortcut remembers what the last Step came to, so that a Step in which
 // nothing has changed costs nothing. What it answers is what Plan and Work would
 // answer; a node made WithoutShortcuts asks them each time and is its twin.
 type shortcut struct {
-	never bool
+	never, audited bool
+	differs        string
 
 	worked   bool
 	workedAt uint64
@@ -26,6 +30,22 @@ func (n *Node) WithoutShortcuts() *Node {
 	return n
 }
 
+// Audited lets the node compare each shortcut with what the long way says. It is
+// for tests, and returns the node.
+func (n *Node) Audited() *Node {
+	n.shortcut.audited = true
+	return n
+}
+
+// Differs says where a shortcut of an audited node led elsewhere; "" if nowhere.
+func (n *Node) Differs() string { return n.shortcut.differs }
+
+func (c *shortcut) audit(what string, short, long any) {
+	if a, b := fmt.Sprintf("%+v", short), fmt.Sprintf("%+v", long); a != b {
+		c.differs = fmt.Sprintf("%s by the shortcut: %s; the long way: %s", what, a, b)
+	}
+}
+
 // news tells whether the State has changed since the last Step.
 func (c *shortcut) news(s *State) bool { return !c.worked || c.workedAt != s.Index }
 
@@ -33,6 +53,8 @@ func (c *shortcut) news(s *State) bool { return !c.worked || c.workedAt != s.Ind
 func (c *shortcut) workOf(s *State, self string) []Duty {
 	if c.never || !c.worked || c.workedAt != s.Index {
 		c.duties, c.worked, c.workedAt = Work(s, self), true, s.Index
+	} else if c.audited {
+		c.audit("duties", c.duties, Work(s, self))
 	}
 	return c.duties
 }
@@ -43,6 +65,8 @@ func (c *shortcut) planOf(s *State, v View) Decision {
 	steady := v.steady(s, TimingFor(s.Document.Timing).Test)
 	if c.never || !steady || !c.planned || c.plannedAt != s.Index {
 		c.decision = Plan(s, v)
+	} else if c.audited {
+		c.audit("plan", c.decision, Plan(s, v))
 	}
 	c.planned, c.plannedAt = steady, s.Index
 	return c.decision

@@ -19,6 +19,7 @@ type daemon struct {
 	poked       bool
 	ticking     bool // a tick is on its way
 	slept       bool // the last step was followed by no tick
+	last        cluster.Input
 	paused      bool
 	frozen      []func()
 	notes       []cluster.Note
@@ -30,8 +31,11 @@ type daemon struct {
 
 func newDaemon(h *Host, session string) *daemon {
 	d := &daemon{host: h, session: session, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}}
-	if h.world.Dull {
+	switch {
+	case h.world.Dull:
 		d.node = d.node.WithoutShortcuts()
+	case h.world.audited:
+		d.node = d.node.Audited()
 	}
 	return d
 }
@@ -55,9 +59,8 @@ func (d *daemon) after(pause time.Duration, do func()) {
 	d.host.world.After(pause, func() { d.thawed(do) })
 }
 
-// now is the reading of the daemon's stopwatch.
-func (d *daemon) now() time.Duration {
-	now := d.host.world.Now
+// at is the reading of the daemon's stopwatch at an instant.
+func (d *daemon) at(now time.Duration) time.Duration {
 	return now + now/1000*time.Duration(d.host.Drift)
 }
 
@@ -115,8 +118,8 @@ func (d *daemon) poke() {
 
 func (d *daemon) step() {
 	w := d.host.world
-	if d.slept && len(d.in.Beats) == 0 {
-		d.beats()
+	if d.slept {
+		d.sleepwalk()
 	}
 	in := d.in
 	d.in, d.poked = cluster.Input{}, false
@@ -127,7 +130,14 @@ func (d *daemon) step() {
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) {
 		in.Leader = w.raft.leader
 	}
-	out := d.node.Step(d.now(), in)
+	if len(in.Beats) > 0 {
+		d.last = cluster.Input{Beats: in.Beats, Incarnation: in.Incarnation, Leading: in.Leading, Leader: in.Leader}
+	}
+	d.last.State = in.State
+	out := d.node.Step(d.at(w.Now), in)
+	if why := d.node.Differs(); why != "" {
+		w.violate("the mind of %s: %s", d.host.Name, why)
+	}
 	for _, p := range out.Propose {
 		d.proposeFor(p)
 	}
@@ -139,6 +149,20 @@ func (d *daemon) step() {
 	}
 	d.notes = out.Notes
 	d.keepTicking()
+}
+
+// sleepwalk makes the last Step that a daemon would have made if it had not
+// slept. All before it would have been the same, as the mind has promised.
+func (d *daemon) sleepwalk() {
+	d.slept = false
+	now := d.host.world.Now
+	ticked := now - (now-d.started)%cluster.Tick
+	if ticked == now {
+		ticked -= cluster.Tick
+	}
+	if out := d.node.Step(d.at(ticked), d.last); len(out.Propose)+len(out.Do)+len(out.Test) > 0 {
+		d.host.world.violate("%s slept and had something to do", d.host.Name)
+	}
 }
 
 func (d *daemon) proposeFor(p cluster.Proposal) {
@@ -160,14 +184,30 @@ func (d *daemon) proposeFor(p cluster.Proposal) {
 func (d *daemon) test(name string) {
 	w, victim := d.host.world, d.host.world.Hosts[name]
 	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "no answer to anybody"}
+	peers, asked := 0, 0
 	for _, p := range w.order {
-		if victim == nil || p == victim || !w.talks(d.host, p) || !w.linked(p, victim) {
+		if victim == nil || p == victim || !p.member {
+			continue
+		}
+		if p != d.host {
+			peers++
+		}
+		if !w.talks(d.host, p) {
+			continue
+		}
+		if p != d.host {
+			asked++
+		}
+		if !w.linked(p, victim) {
 			continue
 		}
 		v.Kernel, v.Why = cluster.Answers, "its kernel answers "+p.Name
 		if victim.daemon != nil && !victim.daemon.paused {
 			v.Daemon, v.Why = cluster.Answers, p.Name+" reaches its daemon"
 		}
+	}
+	if v.Kernel == cluster.Silent && peers > 0 && asked == 0 {
+		v.Kernel, v.Why = cluster.Uncertain, "no peer could look, and this node may be the one that is cut off"
 	}
 	d.in.Verdicts = append(d.in.Verdicts, v)
 	d.poke()

@@ -244,7 +244,7 @@ func (h *Host) autostart() {
 	for _, name := range services.Keys() {
 		service, _ := services.Get(name)
 		uuid := service.Spec.UUID
-		if mine, _ := h.state.Services.Get(name); mine.Intent != nil {
+		if mine, known := h.state.Services.Get(name); !known || mine.Intent != nil {
 			continue // the door is open for what comes up; that is why managed VMs have no definition in libvirt
 		}
 		if h.vms[uuid] != nil || h.NoStorage || !w.chance(3) {

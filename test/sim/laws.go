@@ -49,7 +49,8 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	case cluster.Inventory:
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 	case cluster.NodeUp:
-		if open, fencing := before.Fences.Get(c.Node); fencing && (open.Boot == c.Boot || open.Fencer != "") {
+		n, _ := after.Nodes.Get(c.Node)
+		if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index && (open.Boot == c.Boot || open.Fencer != "") {
 			w.violate("L2: %s is admitted with boot %s while the fence intent %d is open", c.Node, c.Boot, open.Index)
 		}
 	case cluster.BeginFence:

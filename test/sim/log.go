@@ -30,13 +30,13 @@ type raft struct {
 }
 
 type record struct {
-	at        time.Time
-	committed time.Duration
-	data      []byte
-	commands  []cluster.Command
-	known     bool // whether anybody has applied it; applied is then what it did
-	applied   cluster.Applied
-	digest    string
+	at       time.Time
+	data     []byte
+	commands []cluster.Command
+	arrives  [maxHosts]time.Duration // at each host that listened when it was committed
+	known    bool                    // whether anybody has applied it; applied is then what it did
+	applied  cluster.Applied
+	digest   string
 }
 
 type limbo struct {
@@ -120,6 +120,7 @@ func (w *World) settleLimbo(h *Host) {
 			w.commit(l.data)
 		}
 	}
+	h.catchUp()
 }
 
 // Lead makes a host the leader.
@@ -214,13 +215,18 @@ func (w *World) commit(data []byte) uint64 {
 	if h := w.Hosts[w.raft.leader]; h != nil {
 		at = at.Add(h.Wall)
 	}
-	w.raft.log = append(w.raft.log, record{at: at, committed: w.Now, data: data, commands: commands})
-	w.Figures.Entries++
+	r := record{at: at, data: data, commands: commands}
 	for _, h := range w.order {
 		if h.Name != w.raft.leader && h.daemon != nil {
-			w.After(w.between(2*time.Millisecond, 15*time.Millisecond)+h.Slow, h.catchUp)
+			takes := w.between(2*time.Millisecond, 15*time.Millisecond) + h.Slow
+			w.After(takes, h.catchUp)
+			if w.random != nil {
+				r.arrives[h.place] = w.Now + takes
+			}
 		}
 	}
+	w.raft.log = append(w.raft.log, r)
+	w.Figures.Entries++
 	return uint64(len(w.raft.log))
 }
 
@@ -235,7 +241,7 @@ func (h *Host) catchUp() {
 	h.install(leader)
 	for int(h.state.Index) < len(w.raft.log) && h.daemon != nil {
 		d := h.daemon
-		if h != leader && h.Slow > 0 && w.raft.log[h.state.Index].committed+h.Slow > w.Now {
+		if h != leader && w.raft.log[h.state.Index].arrives[h.place] > w.Now {
 			break
 		}
 		applied := w.apply(h)

@@ -203,8 +203,9 @@ func (w *World) rejoinAsNew(h *Host) {
 	if w.State().Nodes.Has(h.Name) {
 		replace = h.Name
 	}
+	w.requests++
 	h.key++
-	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, h.key, w.sequence), Node: h.Name, Fingerprint: h.fingerprint(), HardwareUUID: h.hardware(), Address: h.Name, Witness: h.Witness, By: "root"}
+	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, h.key, w.requests), Node: h.Name, Fingerprint: h.fingerprint(), HardwareUUID: h.hardware(), Address: h.Name, Witness: h.Witness, By: "root"}
 	h.key--
 	token := cluster.AddToken{ID: join.Token, Token: cluster.Token{Expires: epoch.AddDate(1, 0, 0), Replace: replace}}
 	w.Propose(through, token, func(why string) {

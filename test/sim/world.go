@@ -12,7 +12,11 @@ import (
 // epoch is the wall clock at the world's beginning.
 var epoch = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 
-const maxEvents = 5_000_000
+const (
+	maxEvents = 5_000_000
+	// auditEvery is in how many seeds one is run by audited minds.
+	auditEvery = 16
+)
 
 // World is everything outside the minds.
 type World struct {
@@ -26,8 +30,7 @@ type World struct {
 	Document cluster.Document
 	// Figures counts what happened.
 	Figures Figures
-	// Dull makes a world of minds without shortcuts and daemons that never sleep;
-	// its history is the same, only dearer.
+	// Dull makes a world of minds without shortcuts and daemons that never sleep.
 	Dull bool
 
 	random   *rand.Rand
@@ -49,6 +52,8 @@ type World struct {
 	// calmly: the faults of this round are over; resting: nothing is mended any
 	// more either.
 	calmly, resting bool
+	// audited: each shortcut of the minds is compared with the long way.
+	audited bool
 }
 
 // Figures are what a run of histories is measured by.
@@ -64,6 +69,7 @@ func New(seed int64) *World {
 	if seed != 0 {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
 		w.raft.compactAfter = 20 + w.random.IntN(200)
+		w.audited = seed%auditEvery == 0
 	}
 	return w
 }
