@@ -189,19 +189,18 @@ func (t *transaction) mayDeclare(name string, c Configure) string {
 }
 
 // others are all services and tombstones but the one named, by sorted key. A
-// tombstone of the same UUID is the same VM, not another one.
-func (t *transaction) others(name, uuid string) []Service {
-	var list []Service
-	for _, key := range t.Services.Keys() {
+// tombstone of the same UUID is the same VM, not another one. They are the
+// records themselves, which nobody changes.
+func (t *transaction) others(name, uuid string) []*Service {
+	list := make([]*Service, 0, t.Services.Len()+t.Tombstones.Len())
+	for i, key := range t.Services.keys {
 		if key != name {
-			service, _ := t.Services.Get(key)
-			list = append(list, service)
+			list = append(list, t.Services.rows[i])
 		}
 	}
-	for _, key := range t.Tombstones.Keys() {
+	for i, key := range t.Tombstones.keys {
 		if key != uuid {
-			service, _ := t.Tombstones.Get(key)
-			list = append(list, service)
+			list = append(list, t.Tombstones.rows[i])
 		}
 	}
 	return list
@@ -255,7 +254,7 @@ func (t *transaction) grave(service Service) Service {
 // dropBlobs forgets definitions that nothing refers to any more.
 func (t *transaction) dropBlobs() {
 	used := map[string]bool{}
-	keep := func(service Service) {
+	keep := func(service *Service) {
 		used[service.Spec.Definition] = true
 		for _, h := range service.Holders {
 			used[h.Definition] = true

@@ -91,7 +91,7 @@ func checkService(s *State, service Service, complain func(string, ...any)) {
 }
 
 // sharedDisks returns a disk that two services may both be writing now.
-func sharedDisks(a, b Service) string {
+func sharedDisks(a, b *Service) string {
 	for _, left := range a.Holders {
 		for _, right := range b.Holders {
 			// Holders that were never started there hold by suspicion only; two
