@@ -41,7 +41,7 @@ func holders() []mutant {
 		},
 		{
 			name: "guest-on-a-new-boot-is-not-asked-for", law: "L1", broken: "after a migration that left the guest at neither end nobody asks the nodes, although a target that booted anew may have it",
-			edits: []edit{{settle, "\tservice = t.askReachable(service, \"\")\n", ""}}, nets: []net{simulation, tests("cluster", "^TestAGuestThatArrivesOnANewBootOfTheTarget$")},
+			edits: []edit{{settle, "\tservice = t.askReachable(service, \"\")\n", ""}}, nets: []net{tests("cluster", "^TestAGuestThatArrivesOnANewBootOfTheTarget$")},
 		},
 		{
 			name: "new-boot-without-inventory", law: "L1", broken: "a new boot frees what the old one held, and what its inventory found running is not taken in",
@@ -49,7 +49,7 @@ func holders() []mutant {
 		},
 		{
 			name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",
-			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, true, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")},
+			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, true, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{tests("cluster", "^TestTheDoor")},
 		},
 		{
 			name: "door-is-open-without-a-daemon", law: "L1", broken: "the hook lets managed VMs pass when clusterd does not answer",

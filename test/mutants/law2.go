@@ -33,11 +33,11 @@ func incarnations() []mutant {
 		},
 		{
 			name: "fenced-boot-is-admitted", law: "L2", broken: "a boot that was confirmed off is taken in again",
-			edits: []edit{fencedBoot}, nets: []net{simulation, tests("cluster", "^TestAdmissionNeedsAnInventoryAndNoOpenFence$")},
+			edits: []edit{fencedBoot}, nets: []net{tests("cluster", "^TestAdmissionNeedsAnInventoryAndNoOpenFence$")},
 		},
 		{
 			name: "old-answers-count", law: "L2", broken: "what an older incarnation answered to a look counts",
-			edits: []edit{anyAnswer}, nets: []net{simulation, tests("cluster", "^TestAnAnswerOfAnOldIncarnationCountsForNothing$")},
+			edits: []edit{anyAnswer}, nets: []net{tests("cluster", "^TestAnAnswerOfAnOldIncarnationCountsForNothing$")},
 		},
 	}
 }
