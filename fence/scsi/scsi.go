@@ -21,7 +21,8 @@
 // all the same. A driver is safe for concurrent use.
 //
 // Whole disks under sd and dm-multipath are tried on real kernels. NVMe goes
-// through the same calls and is untested.
+// through the same calls, needs a kernel of 2026 or later to read its keys, and
+// is untested.
 package scsi
 
 import (

@@ -269,7 +269,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestRealHelperOnThisMachine asks the real helper about things that are no
+// TestRealHelper asks the real helper about things that are no
 // disk with reservations.
 func TestRealHelper(t *testing.T) {
 	t.Parallel()

@@ -149,10 +149,11 @@ func skippingClock() func() time.Duration {
 	return func() time.Duration { now += 30 * time.Second; return now }
 }
 
+var errDisk = errors.New("I/O error")
+
 // TestPillWaits holds the order of things in virtual time: what is proven only
 // after the wait, and what spoils it.
 func TestPillWaits(t *testing.T) {
-	errDisk := errors.New("I/O error")
 	for _, c := range []struct {
 		name  string
 		disks int
@@ -179,21 +180,9 @@ func TestPillWaits(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, start := pillDriver(t), time.Now()
+				start, names := time.Now(), []string{"1", "2", "3"}[:c.disks]
+				d, written := paperPost(t, names[:c.disks-c.fails])
 				d.now = func() time.Duration { return time.Since(start) }
-				names := []string{"1", "2", "3"}[:c.disks]
-				written := make(chan string, 3)
-				d.post = func(_ context.Context, e errand) (errandResult, error) {
-					if e.Kind == errandPost {
-						if slices.Index(names, e.Disk) >= c.disks-c.fails {
-							return errandResult{}, errDisk
-						}
-						written <- e.Disk
-					}
-					h := times
-					h.UUID[0] = e.Disk[0]
-					return errandResult{Header: h}, nil
-				}
 				request := pill(names)
 				if c.change != nil {
 					c.change(d, &request)
@@ -212,6 +201,24 @@ func TestPillWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// paperPost is a driver whose messages arrive on the good disks alone.
+func paperPost(t *testing.T, good []string) (*Driver, chan string) {
+	t.Helper()
+	d, written := pillDriver(t), make(chan string, 3)
+	d.post = func(_ context.Context, e errand) (errandResult, error) {
+		if e.Kind == errandPost {
+			if !slices.Contains(good, e.Disk) {
+				return errandResult{}, errDisk
+			}
+			written <- e.Disk
+		}
+		h := times
+		h.UUID[0] = e.Disk[0]
+		return errandResult{Header: h}, nil
+	}
+	return d, written
 }
 
 func TestSameDiskTwiceIsNoMajority(t *testing.T) {

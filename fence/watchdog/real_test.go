@@ -18,19 +18,7 @@ func TestRealSBD(t *testing.T) {
 	disk := loopDevice(t)
 	sbd := func(arguments ...string) string {
 		t.Helper()
-		out, err := exec.CommandContext(t.Context(), "sbd", append([]string{"-d", disk}, arguments...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("sbd %v: %v\n%s", arguments, err, out)
-		}
-		return string(out)
-	}
-	says := func(got string, want ...string) {
-		t.Helper()
-		for _, words := range want {
-			if !strings.Contains(strings.Join(strings.Fields(got), " "), words) {
-				t.Errorf("sbd does not say %q:\n%s", words, got)
-			}
-		}
+		return runSBD(t, disk, arguments...)
 	}
 	// sbd's disk, our watcher, sbd's message, our fence.
 	sbd("-1", "3", "-4", "6", "-2", "1", "create")
@@ -44,7 +32,7 @@ func TestRealSBD(t *testing.T) {
 	if servant.slot != 1 || servant.header.MsgWait != 6*time.Second {
 		t.Errorf("slot %d, header %+v", servant.slot, servant.header)
 	}
-	says(sbd("list"), "0 other clear", "1 a clear")
+	says(t, sbd("list"), "0 other clear", "1 a clear")
 	// Only reset waits for msgwait, like the other commands that end a node.
 	for _, command := range []Command{Test, Exit, Reset} {
 		sbd("message", "a", command.String())
@@ -61,19 +49,23 @@ func TestRealSBD(t *testing.T) {
 	if result := driver.Fence(t.Context(), request); result.Outcome != fence.Confirmed {
 		t.Fatalf("%+v", result)
 	}
-	says(sbd("list"), "1 a reset b")
+	says(t, sbd("list"), "1 a reset b")
 	if err := driver.Clear(t.Context(), request.Device, "a"); err != nil {
 		t.Error(err)
 	}
-	says(sbd("list"), "1 a clear")
-	// Our disk, sbd's slots.
+	says(t, sbd("list"), "1 a clear")
+}
+
+// TestRealSBDReadsOurDisk gives sbd a disk that we made.
+func TestRealSBDReadsOurDisk(t *testing.T) {
+	disk := loopDevice(t)
 	ours := times
 	ours.Watchdog, ours.MsgWait = 7*time.Second, 15*time.Second
 	if err := Format(disk, ours); err != nil {
 		t.Fatal(err)
 	}
-	says(sbd("dump"), "Header version : 2.1", "Number of slots : 255", "Sector size : 512", "Timeout (watchdog) : 7", "Timeout (allocate) : 1", "Timeout (loop) : 1", "Timeout (msgwait) : 15")
-	sbd("allocate", "theirs")
+	says(t, runSBD(t, disk, "dump"), "Header version : 2.1", "Number of slots : 255", "Sector size : 512", "Timeout (watchdog) : 7", "Timeout (allocate) : 1", "Timeout (loop) : 1", "Timeout (msgwait) : 15")
+	runSBD(t, disk, "allocate", "theirs")
 	d, err := openDisk(disk)
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +77,25 @@ func TestRealSBD(t *testing.T) {
 	}
 	if slot, err := d.find(h, "theirs"); err != nil || slot != 0 {
 		t.Errorf("slot %d, %v", slot, err)
+	}
+}
+
+func runSBD(t *testing.T, disk string, arguments ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "sbd", append([]string{"-d", disk}, arguments...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("sbd %v: %v\n%s", arguments, err, out)
+	}
+	return string(out)
+}
+
+// says tells whether sbd's words are among what it wrote, however it spaces them.
+func says(t *testing.T, got string, want ...string) {
+	t.Helper()
+	for _, words := range want {
+		if !strings.Contains(strings.Join(strings.Fields(got), " "), words) {
+			t.Errorf("sbd does not say %q:\n%s", words, got)
+		}
 	}
 }
 

@@ -20,6 +20,9 @@ type ward struct {
 	// disks are the instants at which the last good look at each disk began;
 	// empty where there is no pill.
 	disks []time.Duration
+	// noted is what was logged last of each disk, so that a disk that stays bad
+	// does not fill the log.
+	noted map[int]string
 	// fresh is how old a look may be.
 	fresh time.Duration
 }

@@ -124,13 +124,18 @@ func (s *servant) look() (mail Mail, final bool, err error) {
 // pill could be written, and would be wiped.
 func (w *ward) take(l look, log *slog.Logger) Command {
 	if l.err != nil {
-		log.Error("a disk for fence messages cannot be read", "error", l.err, "final", l.final)
+		if w.isNews(l.disk, l.err.Error()) {
+			log.Error("a disk for fence messages cannot be read", "error", l.err, "final", l.final)
+		}
 		return Empty
 	}
 	switch l.mail.Command {
 	case Empty:
+		w.isNews(l.disk, "")
 	case Test, Exit:
-		log.Info("a fence message that changes nothing", "message", l.mail.Command.String(), "from", l.mail.From)
+		if w.isNews(l.disk, l.mail.Command.String()) {
+			log.Info("a fence message that changes nothing", "message", l.mail.Command.String(), "from", l.mail.From)
+		}
 	default:
 		w.pill = l.mail.Command
 		log.Error("this node was told to reset itself", "message", l.mail.Command.String(), "from", l.mail.From)
@@ -138,4 +143,14 @@ func (w *ward) take(l look, log *slog.Logger) Command {
 	}
 	w.disks[l.disk] = l.began
 	return Empty
+}
+
+// isNews tells whether something else was noted of a disk last.
+func (w *ward) isNews(disk int, what string) bool {
+	if w.noted == nil {
+		w.noted = map[int]string{}
+	}
+	before := w.noted[disk]
+	w.noted[disk] = what
+	return before != what
 }
