@@ -7,7 +7,7 @@ func onlyFaults() []mutant {
 	return []mutant{
 		{
 			name: "pause-is-taken-for-silence", law: "L8", broken: "a leader that was paused takes its own pause for the others' silence",
-			edits: []edit{{"cluster/step.go", "\ttick := min(elapsed, Tick)\n\tn.last = now\n", "\ttick := elapsed\n\tn.last = now\n"}}, nets: first(simulation), faults: []string{"daemon pauses", "leader pauses", "host hangs"},
+			edits: []edit{{"cluster/step.go", "\ttick := min(elapsed, Tick)\n\tn.last = now\n", "\ttick := elapsed\n\tn.last = now\n"}}, nets: []net{tests("cluster", "^TestAPauseIsNotTakenForSilence$")},
 		},
 		{
 			name: "wall-clock-orders-events", law: "L6", broken: "a daemon whose start carries an older wall clock than its last one is not admitted",
@@ -42,7 +42,10 @@ func onlyFaults() []mutant {
 		},
 		{
 			name: "frozen-is-moved", law: "L7", broken: "a frozen service is acted on",
-			edits: []edit{{begin, "\tif service.Flags&resources.Frozen != 0 {", "\tif service.Flags&resources.Frozen != 0 && c.Node == \"\" {"}}, nets: first(stories),
+			edits: []edit{
+				{begin, "\tif service.Flags&resources.Frozen != 0 {", "\tif service.Flags&resources.Frozen != 0 && c.Node == \"\" {"},
+				{service, "\tcase service.Flags&resources.Frozen != 0:\n", "\tcase service.Flags&resources.Frozen != 0 && name == \"\":\n"},
+			}, nets: first(stories),
 		},
 	}
 }
