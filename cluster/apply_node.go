@@ -33,6 +33,9 @@ func (c Join) apply(t *transaction) refusal {
 		if held := t.heldBy(old); len(held) > 0 {
 			return refuse("%s may still hold %s; fence it or ask it first, then replace it", c.Node, held[0])
 		}
+		if t.Fences.Has(c.Node) {
+			return refuse("%s is being fenced; wait for the result, then replace it", c.Node)
+		}
 		n.ID = old.ID
 		t.forgetMachine(old, c.By)
 	} else {

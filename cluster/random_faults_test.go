@@ -64,6 +64,17 @@ func TestAnInventoryWaitsForAFenceIntentToo(t *testing.T) {
 	}
 }
 
+// A machine is not replaced while a shot at the old one is on its way: it would
+// hit the new one.
+func TestAMachineIsNotReplacedWhileItIsFenced(t *testing.T) {
+	b := newBook(t, 5)
+	intent := b.shoot("node2", "node1")
+	intent.Override, intent.By = true, "root"
+	b.must(intent)
+	b.must(AddToken{ID: "token", Token: Token{Expires: founded.Add(time.Hour), Replace: "node2"}})
+	b.refused(Join{Token: "token", Node: "node2", Fingerprint: "key-new", HardwareUUID: "hardware-new", Address: "node2"}, "is being fenced")
+}
+
 // The daemon restarts while it removes what a crash left: that is still there.
 func TestWhatACrashLeftIsRemovedAfterADaemonsRestartToo(t *testing.T) {
 	b := newBook(t, 3, "vm:a")

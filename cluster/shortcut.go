@@ -68,8 +68,18 @@ func (c *shortcut) planOf(s *State, v View) Decision {
 	} else if c.audited {
 		c.audit("plan", c.decision, Plan(s, v))
 	}
-	c.planned, c.plannedAt = steady, s.Index
+	c.planned, c.plannedAt = steady && !c.decision.tellsSilence(), s.Index
 	return c.decision
+}
+
+// tellsSilence: the edge says how long a node was silent, which changes.
+func (d Decision) tellsSilence() bool {
+	for _, c := range d.Commands {
+		if _, edge := c.(Contact); edge {
+			return true
+		}
+	}
+	return false
 }
 
 // steady tells that no node has been silent for the limit, and that nothing

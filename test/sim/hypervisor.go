@@ -30,6 +30,7 @@ func (h *Host) hint(service string, o resources.Observation) {
 	if d == nil {
 		return
 	}
+	service = w.nameNow(service)
 	later := w.between(time.Millisecond, 20*time.Millisecond)
 	switch {
 	case h.EventsLost && w.chance(2):
@@ -69,6 +70,19 @@ func (h *Host) lookFor(service, uuid string) resources.Observation {
 	return o
 }
 
+// nameNow is what the VM is called now that was called so when it came up.
+func (w *World) nameNow(service string) string {
+	services := w.State().Services
+	if uuid, known := w.calledOnce[service]; known && !services.Has(service) {
+		for _, name := range services.Keys() {
+			if renamed, _ := services.Get(name); renamed.Spec.UUID == uuid {
+				return name
+			}
+		}
+	}
+	return service
+}
+
 // execute lets a VM's guest run.
 func (v *vm) execute() {
 	if v.host.NoStorage {
@@ -76,6 +90,7 @@ func (v *vm) execute() {
 		v.host.hint(v.service, resources.Observation{Condition: resources.Paused, Reason: "ioerror"})
 		return
 	}
+	v.host.world.calledOnce[v.service] = v.uuid
 	v.condition, v.reason, v.ours = resources.Running, "", false
 	v.host.world.tell("%s executes on %s", v.service, v.host.Name)
 	v.host.world.watchExecution(v)

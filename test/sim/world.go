@@ -43,10 +43,12 @@ type World struct {
 	memory map[string]int
 	// byHand are services that a person has started past the cluster: that they
 	// may run twice is that person's doing.
-	byHand   map[string]bool
-	watched  watched
-	requests int
-	sessions int
+	byHand map[string]bool
+	// calledOnce are the UUIDs of VMs by the names they came up with.
+	calledOnce map[string]string
+	watched    watched
+	requests   int
+	sessions   int
 	// failMigration is how the next migrations end, besides by chance.
 	failMigration MigrationEnd
 	// calmly: the faults of this round are over; resting: nothing is mended any
@@ -64,7 +66,7 @@ type Figures struct {
 // New makes an empty world. Seed 0 makes a steady one, in which everything
 // takes its shortest time, for stories.
 func New(seed int64) *World {
-	w := &World{Hosts: map[string]*Host{}, memory: map[string]int{}, byHand: map[string]bool{}, watched: newWatched()}
+	w := &World{Hosts: map[string]*Host{}, memory: map[string]int{}, byHand: map[string]bool{}, calledOnce: map[string]string{}, watched: newWatched()}
 	w.raft.compactAfter = 1 << 30
 	if seed != 0 {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
