@@ -233,10 +233,15 @@ func (b *bench) frozenArrayStory(node *machine) {
 }
 
 // TestHungCommandHangsNobody lets a preempt-and-abort hang in a real kernel:
-// LIO's loopback fabric waits for itself, and no signal ends that.
+// LIO's loopback fabric waits for itself, and no signal ends that. Meanwhile the
+// machine's watchdog, which nobody can disarm, goes on being petted.
 func TestHungCommandHangsNobody(t *testing.T) {
 	b := newBench(t)
-	m := b.start("a", "role=node")
+	m := b.start("a", "role=node watchdog=softdog softdog=nowayout=1")
+	m.must("keeper free 4s")
+	if answer, done := m.try("keeper stop 4s"); done || !strings.Contains(answer, "nowayout") {
+		t.Errorf("a watchdog without a way out was stopped: %s", answer)
+	}
 	paths := ask[[]string](m, "loopback")
 	m.must("unfence " + paths[0] + " a")
 	m.must("unfence " + paths[1] + " b")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -172,11 +173,17 @@ func (n *node) clear(ctx context.Context, words []string) (any, error) {
 	return nil, n.messages().Clear(ctx, messageDisk(words[1]), words[0])
 }
 
-// keeperOptions are the same for every daemon of this node.
+// keeperOptions are the same for every daemon of this node. Where the machine
+// was booted with a watchdog that has no way out, that is insisted on.
 func keeperOptions(node, timeout string, disks []string) (watchdog.KeeperOptions, error) {
 	limit, err := time.ParseDuration(timeout)
+	if err != nil {
+		return watchdog.KeeperOptions{}, err
+	}
+	booted, err := os.ReadFile("/proc/cmdline")
 	return watchdog.KeeperOptions{
 		Socket: "/run/keeper", Device: "/dev/watchdog", Timeout: limit, LongestLease: time.Minute, Node: node, Disks: disks,
+		NoWayOut: strings.Contains(string(booted), "nowayout="),
 	}, err
 }
 
