@@ -179,6 +179,9 @@ func (w *World) NotSettled() string {
 			return fmt.Sprintf("request %s (%s %s) is not answered", id, r.Op, r.Service)
 		}
 	}
+	if w.random != nil && w.shots > 0 {
+		return "an off command is on its way"
+	}
 	if s.Fences.Len() > 0 {
 		return s.Fences.Keys()[0] + " is being fenced"
 	}

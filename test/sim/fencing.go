@@ -41,13 +41,13 @@ func (d *daemon) fence(duty cluster.Duty) {
 	case BMCWrongHost:
 		later(off, fence.Unknown, "the BMC tells the UUID of another machine; it was not asked for anything")
 	case BMCHangs:
-		w.After(w.between(off, boardDeadline-time.Second), victim.PowerOff)
+		w.shotAfter(w.between(off, boardDeadline-time.Second), victim.PowerOff)
 		later(boardDeadline, fence.Unknown, "the BMC did not answer in time")
 	case BMCSlow:
 		d.shoot(victim, 8*off, off, report)
 	case BMCEarly:
 		boot := victim.boot
-		w.After(off/2+w.between(0, betweenReadings), func() {
+		w.shotAfter(off/2+w.between(0, betweenReadings), func() {
 			if victim.boot == boot {
 				victim.PowerOff()
 			}
@@ -61,7 +61,7 @@ func (d *daemon) fence(duty cluster.Duty) {
 // shoot cuts the power: the command is on its way, whatever happens to its
 // sender, which then reads what came of it.
 func (d *daemon) shoot(victim *Host, command, reading time.Duration, report func(fence.Outcome, string)) {
-	d.host.world.After(command, func() {
+	d.host.world.shotAfter(command, func() {
 		mute := victim.BMC == BMCMute
 		victim.PowerOff()
 		d.after(reading, func() {
@@ -73,4 +73,11 @@ func (d *daemon) shoot(victim *Host, command, reading time.Duration, report func
 			}
 		})
 	})
+}
+
+// shotAfter lets an off command reach its board later. The world is not at rest
+// before it has: it hits whatever boot is there then.
+func (w *World) shotAfter(pause time.Duration, do func()) {
+	w.shots++
+	w.After(pause, func() { w.shots--; do() })
 }

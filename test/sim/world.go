@@ -48,6 +48,7 @@ type World struct {
 	calledOnce map[string]string
 	watched    watched
 	requests   int
+	shots      int // off commands on their way
 	sessions   int
 	// failMigration is how the next migrations end, besides by chance.
 	failMigration MigrationEnd
