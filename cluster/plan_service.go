@@ -129,7 +129,11 @@ func (p *planner) noteCopies(service Service) {
 }
 
 func (p *planner) planFailback(service Service) {
-	target, why, move := domain.Failback(p.domainOf(service), service.Owner, p.rankable(service, service.FailedOn, p.load))
+	home := p.domainOf(service)
+	if home == nil {
+		return // without a domain no node is better than the one where it runs
+	}
+	target, why, move := domain.Failback(home, service.Owner, p.rankable(service, service.FailedOn, p.load))
 	if move && !p.recentlyBounced(service, target) && !p.placedByHand(service, target) {
 		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "failback", Why: "fails back live: " + why})
 	}
