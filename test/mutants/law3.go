@@ -49,11 +49,11 @@ func unknowns() []mutant {
 		},
 		{
 			name: "word-for-a-machine-that-lives", law: "L3", broken: "an administrator's word counts for a machine that shows life",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {", "\tif n.State == NodeJoining {"}}, nets: []net{simulation, stories}, faults: []string{"confirmation"},
+			edits: []edit{{"cluster/apply_confirm.go", "\tif n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {", "\tif n.State == NodeJoining {"}}, nets: first(stories),
 		},
 		{
 			name: "word-for-another-boot", law: "L3", broken: "an administrator's word for one boot counts for another",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: []net{simulation, stories},
+			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: first(stories),
 		},
 		{
 			name: "any-bmc-will-do", law: "L3", broken: "off is sent to, and believed of, the BMC of another machine",
