@@ -73,7 +73,8 @@ func (h *Host) lookFor(service, uuid string) resources.Observation {
 // nameNow is what the VM is called now that was called so when it came up.
 func (w *World) nameNow(service string) string {
 	services := w.State().Services
-	if uuid, known := w.calledOnce[service]; known && !services.Has(service) {
+	named, _ := services.Get(service)
+	if uuid, known := w.calledOnce[service]; known && named.Spec.UUID != uuid {
 		for _, name := range services.Keys() {
 			if renamed, _ := services.Get(name); renamed.Spec.UUID == uuid {
 				return name
