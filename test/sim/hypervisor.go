@@ -144,7 +144,7 @@ func (h *Host) CrashVM(service string) {
 	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Running && !v.moving {
 		v.condition, v.reason = resources.Crashed, "panicked"
 		h.world.tell("%s crashes on %s", service, h.Name)
-		h.hint(service, resources.Observation{Condition: resources.Crashed})
+		h.hint(v.service, resources.Observation{Condition: resources.Crashed})
 	}
 }
 
@@ -163,7 +163,7 @@ func (h *Host) EndVM(service string, explained bool) {
 func (h *Host) PauseVM(service, reason string) {
 	if v := h.vms[h.world.uuid(service)]; v != nil {
 		v.condition, v.reason = resources.Paused, reason
-		h.hint(service, resources.Observation{Condition: resources.Paused, Reason: reason})
+		h.hint(v.service, resources.Observation{Condition: resources.Paused, Reason: reason})
 	}
 }
 
@@ -174,7 +174,7 @@ func (h *Host) StartByHand(service string) {
 	v := &vm{host: h, service: service, uuid: w.uuid(service), memory: w.memory[w.uuid(service)]}
 	h.vms[v.uuid] = v
 	v.execute()
-	h.hint(service, resources.Observation{Condition: resources.Running})
+	h.hint(v.service, resources.Observation{Condition: resources.Running})
 }
 
 // DestroyByHand ends a VM in any condition, as `virsh destroy` does.
@@ -188,7 +188,7 @@ func (h *Host) DestroyByHand(service string) {
 func (h *Host) ResumeByHand(service string) {
 	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Paused && !v.ours && !h.NoStorage {
 		v.execute()
-		h.hint(service, resources.Observation{Condition: resources.Running})
+		h.hint(v.service, resources.Observation{Condition: resources.Running})
 	}
 }
 
