@@ -26,7 +26,7 @@ func onlyFaults() []mutant {
 			edits: []edit{
 				{node, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may still be running %s\"", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may still be running %s\""},
 				{plan, "\t\tif held := s.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"},
-			}, nets: first(simulation), faults: []string{"evacuation"},
+			}, nets: first(stories),
 		},
 		{
 			name: "removed-with-its-vms", law: "L1", broken: "a node that may run services is taken out of the cluster",
