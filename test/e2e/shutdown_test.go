@@ -22,7 +22,13 @@ func TestLabPlannedShutdown(t *testing.T) {
 	if err != nil || !result.OK() {
 		t.Fatalf("leave %s: %v, exit code %d: %s", leaving, err, result.Code, result.Output)
 	}
-	if names, err := f.world.Guests(ctx, leaving); err != nil || len(names) != 0 {
+	// libvirt takes some 200 ms to see that the process of a guest that moved has ended.
+	names, err := f.world.Guests(ctx, leaving)
+	for deadline := time.Now().Add(3 * time.Second); err == nil && len(names) != 0 && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+		names, err = f.world.Guests(ctx, leaving)
+	}
+	if err != nil || len(names) != 0 {
 		t.Fatalf("%s has left and still has %v (%v)", leaving, names, err)
 	}
 	if err := f.world.Host(leaving).Shutdown(ctx); err != nil {
