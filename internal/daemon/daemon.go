@@ -84,6 +84,7 @@ type Daemon struct {
 	notes       atomic.Pointer[[]cluster.Note]
 	incarnation atomic.Uint64
 	warnings    warnings
+	arrivals    arrivals
 	hearing     hearing
 	stewardship stewardship
 	// session names this start of the daemon, so that a NodeUp told twice begins

@@ -226,10 +226,20 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, _ caller) error 
 
 // door answers the doorkeeper: may this managed VM come up here now?
 func (s *server) door(w http.ResponseWriter, r *http.Request, _ caller) error {
-	uuid := r.URL.Query().Get("uuid")
+	uuid, operation := strings.ToLower(r.URL.Query().Get("uuid")), r.URL.Query().Get("operation")
 	service, may, why := s.passable(uuid)
+	if may && arrives(s.daemon.replica.Root(), s.daemon.name, service) {
+		switch operation {
+		case operationMigrate:
+			s.daemon.arrivals.announce(uuid, time.Now())
+		case operationPrepare:
+			if !s.daemon.arrivals.take(uuid, time.Now()) {
+				may, why = false, service+" is expected here by live migration, and this is a start"
+			}
+		}
+	}
 	if !may {
-		s.daemon.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", r.URL.Query().Get("operation"), "why", why)
+		s.daemon.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", operation, "why", why)
 		return refuse(http.StatusForbidden, "refused", "%s", why)
 	}
 	w.WriteHeader(http.StatusNoContent)
