@@ -49,7 +49,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 		// Nobody can shoot it; the intent waits for an operator's word.
 		fencer = Member{}
 	}
-	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level}
+	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level, Document: t.Config.Version}
 	if n.State == NodeLost {
 		open.Story = []Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}}
 	}

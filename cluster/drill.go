@@ -28,7 +28,15 @@ func (t *transaction) mayDrill(n Member, c BeginFence) string {
 
 // drilled takes in what a drill showed, and closes its intent either way.
 func (t *transaction) drilled(n Member, open Fence, c FenceDone) {
-	devices := t.Document.Nodes[n.Name].Fence[open.Level].Devices
+	levels := t.Document.Nodes[n.Name].Fence
+	if open.Document != t.Config.Version || open.Level >= len(levels) {
+		if c.Result.Outcome != fence.Confirmed {
+			t.Fences.Delete(n.Name)
+		}
+		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the document changed during the drill, so it proved nothing about the devices that are declared now; repeat it"})
+		return
+	}
+	devices := levels[open.Level].Devices
 	if c.Result.Outcome != fence.Confirmed {
 		t.Fences.Delete(n.Name)
 		for _, device := range devices {

@@ -64,3 +64,26 @@ func TestADrillThatFailsIsNotRepeated(t *testing.T) {
 		t.Fatalf("after a failed drill: fencing %t, node2 %s", b.s.Fences.Has("node2"), b.node("node2").State)
 	}
 }
+
+// A document that changes while the power goes is not what was tried: neither
+// may its devices count as proven, nor may a level that is gone end the daemons.
+func TestADrillProvesNothingAboutADocumentThatChangedMeanwhile(t *testing.T) {
+	for _, outcome := range []fence.Outcome{fence.Confirmed, fence.Unknown} {
+		for what, change := range map[string]func(*Document){
+			"moved": func(d *Document) {
+				d.Devices["bmc-node2"] = fence.Device{Name: "bmc-node2", Driver: "ipmi", Address: "elsewhere"}
+			},
+			"removed": func(d *Document) { d.Nodes["node2"] = NodeSpec{} },
+		} {
+			b := newBook(t, 3)
+			b.must(drillOf(b, "node2"))
+			d := document()
+			change(&d)
+			b.must(configure(d, b.s.Config.Version))
+			b.must(b.shot("node2", outcome))
+			if b.s.ProvenFor("bmc-node2", "node2") || b.s.Fences.Has("node2") {
+				t.Errorf("device %s, %s: proven %t, still fencing %t", what, outcome, b.s.ProvenFor("bmc-node2", "node2"), b.s.Fences.Has("node2"))
+			}
+		}
+	}
+}

@@ -304,8 +304,11 @@ type Fence struct {
 	Level       int    `json:"level,omitempty"`
 	LastWhy     string `json:"lastWhy,omitempty"`
 	// Drill: the node holds nothing, and what is tested is the device.
-	Drill bool    `json:"drill,omitempty"`
-	Story []Phase `json:"story,omitempty"`
+	Drill bool `json:"drill,omitempty"`
+	// Document is the version of the document that the drill's devices are from: a
+	// proof is about what was declared then (law L3).
+	Document uint64  `json:"document,omitempty"`
+	Story    []Phase `json:"story,omitempty"`
 }
 
 // Shot is one fence intent, as the brake counts it (law L8).

@@ -25,6 +25,9 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func() err
 	if len(duty.Devices) == 0 {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this level names no device"}}
 	}
+	if duty.Drill && !d.heardNow(ctx, duty.Node) {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{duty.Node + " is not heard by " + d.name + " before the drill, so its silence afterwards would prove nothing; nothing was sent"}}
+	}
 	results := make([]fence.Result, len(duty.Devices))
 	var group sync.WaitGroup
 	for i, device := range duty.Devices {
@@ -50,16 +53,26 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func() err
 // drillSilence is how long a drilled node has to be silent.
 const drillSilence = 2 * time.Second
 
+// heardNow waits for one more beat of a node. What was heard at some time, and
+// has been silent since, cannot fall silent any more.
+func (d *Daemon) heardNow(ctx context.Context, node string) bool {
+	before := d.pulse.Heard()[node].Count
+	for waited := time.Duration(0); waited < drillSilence; waited += cluster.Tick {
+		if !sleep(ctx, cluster.Tick) {
+			return false
+		}
+		if d.pulse.Heard()[node].Count != before {
+			return true
+		}
+	}
+	return false
+}
+
 // fellSilent is the second half of a drill's proof: the device says off, and the
 // node that was heard until then is heard no more, by anybody. A device of
 // another machine says off just as well.
 func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Result) fence.Result {
 	before := d.pulse.Heard()[node].Count
-	if before == 0 {
-		result.Outcome = fence.Unknown
-		result.Evidence = append(result.Evidence, node+" was not heard before the drill, so its silence proves nothing")
-		return result
-	}
 	quiet := sleep(ctx, drillSilence) && d.pulse.Heard()[node].Count == before
 	if verdict := judged(d.pulse.Test(ctx, node)); !quiet || verdict.Kernel != cluster.Silent {
 		result.Outcome = fence.Unknown
