@@ -228,34 +228,40 @@ func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
 	return nil
 }
 
-// deliver greets and hands over. The greeting goes out first, since afterwards the connection belongs to the one who accepts it.
+// deliver greets and hands over. The greeting goes out first, since afterwards the connection belongs to the one who accepts it; its
+// place in the queue is kept meanwhile, so that nobody who was welcomed is sent away after all.
 func (mux *Mux) deliver(secured *tls.Conn, peer Peer, protocol string) error {
-	mux.mutex.Lock()
-	listener := mux.protocols[protocol]
-	full := listener == nil || len(listener.queue) == cap(listener.queue)
-	mux.mutex.Unlock()
-	if full {
+	listener := mux.keepPlace(protocol)
+	if listener == nil {
 		return fmt.Errorf("%w: protocol %s has no room in its queue", ErrBusy, protocol)
 	}
+	var err error
 	if greets(protocol) {
-		if err := writeGreeting(secured, verdictWelcome, ""); err != nil {
-			secured.Close()
-			return nil
-		}
+		err = writeGreeting(secured, verdictWelcome, "")
 	}
 	secured.SetDeadline(time.Time{})
 	mux.mutex.Lock()
 	defer mux.mutex.Unlock()
-	if mux.protocols[protocol] == listener {
-		select {
-		case listener.queue <- &Conn{Conn: secured, peer: peer}:
-			return nil
-		default:
-		}
+	listener.kept--
+	if err == nil && mux.protocols[protocol] == listener {
+		listener.queue <- &Conn{Conn: secured, peer: peer} // Never blocks: the place was kept.
+		return nil
 	}
-	// The queue filled up after the greeting. The peer sees its connection end and dials again.
+	// The peer left, or the protocol was closed after the greeting: it sees its connection end and dials again.
 	go secured.Close()
 	return nil
+}
+
+// keepPlace returns nil where the protocol is not served or its queue is full, counting those who are being greeted.
+func (mux *Mux) keepPlace(protocol string) *protocolListener {
+	mux.mutex.Lock()
+	defer mux.mutex.Unlock()
+	listener := mux.protocols[protocol]
+	if listener == nil || len(listener.queue)+listener.kept >= cap(listener.queue) {
+		return nil
+	}
+	listener.kept++
+	return listener
 }
 
 func (mux *Mux) names() []string {
@@ -336,6 +342,7 @@ type protocolListener struct {
 	name  string
 	kinds []Kind
 	queue chan *Conn
+	kept  int // Places in the queue for connections that are being greeted. Guarded by the Mux's mutex.
 	done  chan struct{}
 }
 
