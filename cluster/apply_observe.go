@@ -60,6 +60,11 @@ func (c Observed) apply(t *transaction) refusal {
 	if h, held := service.holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {
 		return refuse("the observation is older than the last act on %s there", c.Service)
 	}
+	if o := c.Observation.Condition; n.State == NodeLeft && o != resources.Absent && o != resources.Unknown {
+		// Somebody brought it here by hand. A node that has left is neither watched
+		// nor emptied; one that leaves is both.
+		n = t.setNodeState(n, NodeLeaving, "", fmt.Sprintf("it had left, and %s is %s there", c.Service, o))
+	}
 	t.observe(service, n, c.Observation)
 	return accepted
 }

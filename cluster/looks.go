@@ -135,7 +135,7 @@ func (n *Node) confirm(now time.Duration, in Input, me Member, out *Output) {
 			continue
 		}
 		busy := service.busyOn(n.self)
-		if !l.wanted || l.running || busy || now < l.notBefore || !me.Reachable() {
+		if !l.wanted || l.running || busy || now < l.notBefore || !(me.Reachable() || me.State == NodeLeft) {
 			continue
 		}
 		l.wanted, l.running = false, true

@@ -152,3 +152,27 @@ func TestTheNewestLookHasTheLastWord(t *testing.T) {
 		t.Errorf("told is %v, want unknown and then running", told)
 	}
 }
+
+// A node that has left may still be on, and a person may bring a VM to it past
+// the doorkeeper: it tells, and is watched and emptied again.
+func TestAVMThatIsBroughtToANodeThatLeftIsToldOf(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	b.must(Leave{Node: "node2"})
+	b.must(NodeGone{Node: "node2", Incarnation: b.node("node2").Incarnation})
+	seen := Observed{Service: "vm:a", Node: "node2", Incarnation: b.node("node2").Incarnation, AsOf: b.s.Index, Observation: resources.Observation{Condition: resources.Unknown}}
+	b.must(seen)
+	if n := b.node("node2"); n.State != NodeLeft {
+		t.Errorf("what proves nothing makes node2 %s", n.State)
+	}
+	mind := NewNode("node2")
+	in := Input{State: b.s, Incarnation: b.node("node2").Incarnation, Changes: []Change{{Service: "vm:a"}}}
+	if out := mind.Step(time.Second, in); len(out.Do) != 1 || out.Do[0].Kind != DutyLook {
+		t.Errorf("a node that left does not look at what its hypervisor tells: %+v", out.Do)
+	}
+	seen.Observation.Condition = resources.Running
+	b.must(seen)
+	if n := b.node("node2"); n.State != NodeLeaving {
+		t.Errorf("node2 is %s and may be running vm:a", n.State)
+	}
+}

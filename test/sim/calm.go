@@ -51,6 +51,22 @@ func (w *World) comeToRest(next time.Duration) {
 			w.violate("a quiet world does not stay so: %s", r.data)
 		}
 	}
+	if why = w.NotSettled(); why != "" && len(w.Violations) == 0 {
+		w.violate("a quiet world does not stay so: %s", why)
+	}
+	w.takeAsItIs()
+}
+
+// takeAsItIs ends the answering for what was done by hand: the copy that is left
+// is right from here on, whatever its disk saw while there were two.
+func (w *World) takeAsItIs() {
+	for _, h := range w.order {
+		for uuid, v := range h.vms {
+			if w.byHand[v.service] {
+				w.memory[uuid] = v.memory
+			}
+		}
+	}
 	clear(w.byHand)
 }
 
