@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +80,10 @@ func newStory(t *testing.T, body string) *story {
 
 func (s *story) write(name, text string, mode os.FileMode) {
 	s.t.Helper()
+	// A child that another test forks while the file is open for writing would hold it open too, and running it would then fail with
+	// "text file busy".
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(filepath.Join(s.folder, name), []byte(text), mode); err != nil {
 		s.t.Fatal(err)
 	}
