@@ -35,6 +35,7 @@ const (
 	Incoming     = resources.Incoming
 	ShuttingDown = resources.ShuttingDown
 	Crashed      = resources.Crashed
+	Broken       = resources.Broken
 	Unknown      = resources.Unknown
 )
 

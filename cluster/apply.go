@@ -38,6 +38,10 @@ func Apply(s *State, entry Entry) Applied {
 			result.Refused[i] = "the cluster is not founded yet"
 			continue
 		}
+		if why := Premature(s, entry.Commands[i:i+1]); why != "" {
+			result.Refused[i], result.Codes[i] = why, codeTemporary
+			continue
+		}
 		refused := command.apply(t)
 		result.Refused[i], result.Codes[i] = refused.Why, refused.Code
 	}

@@ -83,16 +83,17 @@ func (n *Node) postParcel(fresh parcel) {
 // that none waits for another's refusal.
 func (n *Node) report(now time.Duration, in Input, out *Output) {
 	for _, p := range n.outbox {
-		n.proposeOnce(now, []string{p.key}, []Command{p.command}, false, out)
+		n.proposeOnce(now, in.State, []string{p.key}, []Command{p.command}, false, out)
 	}
 }
 
-// proposeOnce proposes commands whose keys are not on their way already.
-func (n *Node) proposeOnce(now time.Duration, keys []string, commands []Command, planned bool, out *Output) {
+// proposeOnce proposes commands whose keys are not on their way already. What
+// older members would not understand waits until the level is raised.
+func (n *Node) proposeOnce(now time.Duration, s *State, keys []string, commands []Command, planned bool, out *Output) {
 	var freeKeys []string
 	var free []Command
 	for i, key := range keys {
-		if n.inFlight[key] || now < n.held[key] {
+		if n.inFlight[key] || now < n.held[key] || LevelOf(commands[i]) > s.Level {
 			continue
 		}
 		n.inFlight[key] = true

@@ -39,6 +39,7 @@ func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why
 func Plan(s *State, v View) Decision {
 	var d Decision
 	timing := TimingFor(s.Document.Timing)
+	planLevel(s, &d)
 	lost := planContacts(s, v, timing, &d)
 	planFences(s, v, lost, &d)
 	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, load: s.loads()}

@@ -8,10 +8,6 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// CurrentLevel is the newest set of rules this binary knows. A State keeps the
-// level it was made with until a command raises it.
-const CurrentLevel = 1
-
 // Limits of the lists kept in State. Every list has one.
 const (
 	maxEvents       = 2000

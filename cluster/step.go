@@ -288,7 +288,7 @@ func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 		keys[i] = planKey(c)
 	}
 	before := len(out.Propose)
-	n.proposeOnce(now, keys, decision.Commands, true, out)
+	n.proposeOnce(now, in.State, keys, decision.Commands, true, out)
 	if len(out.Propose) > before {
 		out.Planned = &Planned{State: in.State, View: n.view.clone(), Decision: decision}
 	}

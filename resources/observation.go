@@ -20,6 +20,10 @@ const (
 	ShuttingDown Condition = "shutting down"
 	// Crashed: the guest crashed and its QEMU process is still there.
 	Crashed Condition = "crashed"
+	// Broken: a service made of resources of which some failed their check or
+	// were left half started; Reason says which. It has to be stopped before it can
+	// run anywhere, as what a crashed guest left behind.
+	Broken Condition = "broken"
 	// Unknown: no answer, or an answer that proves nothing.
 	Unknown Condition = "unknown"
 )
@@ -43,6 +47,8 @@ type Observation struct {
 	Explained bool `json:"explained,omitempty"`
 	// Disks are the disks of what was started, by identity.
 	Disks []Disk `json:"disks,omitempty"`
+	// Partial tells that non-critical resources are down; Reason names them.
+	Partial bool `json:"partial,omitempty"`
 	// Evidence is one sentence for the timeline.
 	Evidence string `json:"evidence,omitempty"`
 }

@@ -30,9 +30,10 @@ const (
 // Spec is the declaration of one service, as it is written in the cluster
 // document. A Spec is an immutable value: it is replaced, never changed.
 type Spec struct {
-	// Name carries the type: "vm:web".
+	// Name carries the type: "vm:web", "service:shop".
 	Name string `json:"name"`
 	// UUID is the libvirt domain UUID; a VM is recognised by it, not by its name.
+	// That of a service made of resources is made from its name.
 	UUID string `json:"uuid,omitempty"`
 	// Domain names a failover domain; empty means any node.
 	Domain string `json:"domain,omitempty"`
@@ -44,8 +45,11 @@ type Spec struct {
 	MaxRestarts int `json:"maxRestarts,omitempty"`
 	// RestartExpire is the window of MaxRestarts; 0 never forgets.
 	RestartExpire time.Duration `json:"restartExpire,omitempty"`
-	// Definition is the SHA-256 (hex) of the libvirt XML kept as a blob.
+	// Definition is the SHA-256 (hex) of what is started, kept as a blob: a VM's
+	// libvirt XML, or the JSON of a service's Tree.
 	Definition string `json:"definition,omitempty"`
+	// Tree are the resources of a service made of resources; a VM has none.
+	Tree []Resource `json:"tree,omitempty"`
 	// Disks are the disks named by the definition.
 	Disks []Disk `json:"disks,omitempty"`
 	// StartTimeout, StopTimeout, DestroyTimeout and MigrateTimeout bound our
@@ -95,7 +99,13 @@ func (s Spec) WithDefaults() Spec {
 	return s
 }
 
-// Kind is the part of the name before the colon: "vm".
+// The kinds of services.
+const (
+	KindVM      = "vm"
+	KindService = "service"
+)
+
+// Kind is the part of the name before the colon: "vm" or "service".
 func (s Spec) Kind() string {
 	kind, _, _ := strings.Cut(s.Name, ":")
 	return kind

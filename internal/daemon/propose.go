@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -15,7 +16,12 @@ import (
 const proposeTimeout = 5 * time.Second
 
 // propose puts commands into the log and returns what Apply made of them here.
+// Commands that members with older binaries do not know are refused before they
+// enter it.
 func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (cluster.Applied, error) {
+	if why := cluster.Premature(d.replica.Root(), commands); why != "" {
+		return cluster.Applied{}, refuse(http.StatusConflict, "premature", "%s", why)
+	}
 	return d.proposeBy(ctx, d.log.Propose, commands)
 }
 
