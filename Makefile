@@ -14,6 +14,8 @@ DESTDIR ?=
 # run programs from /usr/sbin only.
 SBINDIR ?= /usr/sbin
 UNITDIR ?= /etc/systemd/system
+MANDIR  ?= /usr/share/man
+COMPLETIONDIR ?= /usr/share/bash-completion/completions
 
 ROOT    := $(filter 0,$(shell id -u))
 LABDIR  := /var/tmp/clusterd-lab-$(or $(LAB_PREFIX),cl)
@@ -119,10 +121,12 @@ vet: tools-present ## look for faults and unformatted files
 clean: ## remove what was built
 	rm -rf $(BIN)
 
-install: ## install bin/ and the systemd units (after make build; DESTDIR and SBINDIR as usual)
+install: ## install bin/, manual pages, completions and the systemd units (after make build; DESTDIR and SBINDIR as usual)
 	@test -x $(BIN)/clusterd || { echo "make: nothing is built yet; run: make build" >&2; exit 1; }
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/clusterd
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/clusterd $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR)
 	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(BIN)/clusterd-doorkeeper $(DESTDIR)$(SBINDIR)/
+	install -m 0644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8/
+	install -m 0644 packaging/completion/* $(DESTDIR)$(COMPLETIONDIR)/
 	for unit in clusterd clusterd-handover; do \
 		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	urfave "github.com/urfave/cli/v2"
@@ -44,6 +45,14 @@ type tool struct {
 	shown []cluster.Event
 }
 
+// What the tool is for, and how it is called.
+const usage = "show the state of the cluster"
+
+var synopsis = []string{
+	"clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--json]",
+	"clustat --events [--follow] [--limit N] [-m NODE] [-s SERVICE] [--json]",
+}
+
 func flags() []urfave.Flag {
 	own := []urfave.Flag{
 		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"}, Usage: "show again every `N` seconds until q is pressed"},
@@ -69,8 +78,8 @@ func (t *tool) run(ctx context.Context, arguments []string) int {
 	code := 0
 	app := &urfave.App{
 		Name:            "clustat",
-		Usage:           "show the state of the cluster",
-		UsageText:       "clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--events [--follow] [--limit N]] [--json]",
+		Usage:           usage,
+		UsageText:       strings.Join(synopsis, "\n"),
 		Flags:           flags(),
 		HideHelp:        true,
 		HideHelpCommand: true,

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,6 +31,11 @@ func main() {
 // actions are the options that ask for something; of several the last one wins.
 var actions = []string{"enable", "disable", "stop", "restart", "relocate", "migrate", "freeze", "unfreeze",
 	"convalesce", "lock", "unlock", "show-lock"}
+
+// What the tool is for, and how it is called.
+const usage = "start, stop and move services of the cluster"
+
+var synopsis = []string{"clusvcadm -e|-d|-s|-r|-M|-R|-Z|-U SERVICE [-m NODE] [options]"}
 
 func flags() []urfave.Flag {
 	service := func(name, letter, usage string) urfave.Flag {
@@ -65,8 +71,8 @@ func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen 
 	code := 1
 	app := &urfave.App{
 		Name:            "clusvcadm",
-		Usage:           "start, stop and move services of the cluster",
-		UsageText:       "clusvcadm -e|-d|-s|-r|-M|-R|-Z|-U SERVICE [-m NODE] [options]",
+		Usage:           usage,
+		UsageText:       strings.Join(synopsis, "\n"),
 		Flags:           flags(),
 		HideHelp:        true,
 		HideHelpCommand: true,

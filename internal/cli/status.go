@@ -20,8 +20,9 @@ type View struct {
 	Remark string
 }
 
-// daemonFlag is what a member that runs the daemon is marked with, where rgmanager wrote its own name.
-const daemonFlag = "clusterd"
+// daemonFlag is what a member that runs the daemon is marked with. It is rgmanager's name for itself, because scripts look
+// for "Online, Local, rgmanager".
+const daemonFlag = "rgmanager"
 
 // Status writes the cluster's state as clustat shows it. Times are shown in the zone they carry.
 func Status(status api.Status, view View) string {

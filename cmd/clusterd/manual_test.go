@@ -1,0 +1,22 @@
+package main
+
+import (
+	_ "embed"
+	"testing"
+
+	"github.com/clusterd/clusterd/internal/manual"
+)
+
+//go:embed manual.txt
+var prose string
+
+// elsewhere are the commands with a page of their own.
+var elsewhere = map[string]string{}
+
+func TestManualPageAndCompletion(t *testing.T) {
+	app := newApp()
+	page := manual.Page{Name: app.Name, Usage: app.Usage, Synopsis: []string{"clusterd [options] COMMAND [options] [ARGUMENT]"}, Flags: app.Flags,
+		Commands: app.Commands, Prefix: app.Name, Elsewhere: elsewhere, Prose: prose}
+	manual.Same(t, "../../docs/man/clusterd.8", page.Text())
+	manual.Same(t, "../../packaging/completion/clusterd", manual.Tool{Name: app.Name, Flags: app.Flags, Commands: app.Commands}.Completion())
+}

@@ -1,0 +1,17 @@
+package main
+
+import (
+	_ "embed"
+	"testing"
+
+	"github.com/clusterd/clusterd/internal/manual"
+)
+
+//go:embed manual.txt
+var prose string
+
+func TestManualPageAndCompletion(t *testing.T) {
+	page := manual.Page{Name: "clusvcadm", Usage: usage, Synopsis: synopsis, Flags: flags(), Prose: prose}
+	manual.Same(t, "../../docs/man/clusvcadm.8", page.Text())
+	manual.Same(t, "../../packaging/completion/clusvcadm", manual.Tool{Name: "clusvcadm", Flags: flags()}.Completion())
+}

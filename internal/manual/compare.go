@@ -1,0 +1,26 @@
+package manual
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Same compares a file of the repository with what it should be. With REWRITE=1
+// in the environment it writes it instead.
+func Same(t *testing.T, path, want string) {
+	t.Helper()
+	if os.Getenv("REWRITE") != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is not what the tool's options give (%v); write it anew with REWRITE=1 go test -tags libvirt_dlopen,urfave_cli_no_docs -run Manual ./cmd/... and read the difference", path, err)
+	}
+}
