@@ -17,6 +17,9 @@ type Document struct {
 	Domains  map[string]domain.Domain  `json:"domains,omitempty"`
 	Devices  map[string]fence.Device   `json:"devices,omitempty"`
 	Services map[string]resources.Spec `json:"services,omitempty"`
+	// StartAtOnce is how many services may be starting at the same time in the
+	// whole cluster; 0 is no limit.
+	StartAtOnce int `json:"startAtOnce,omitempty"`
 }
 
 // NodeSpec is what the document says about a node. A node that has joined but

@@ -67,9 +67,12 @@ func (c Configure) level() int { return c.Document.level() }
 // level is the first level whose rules know everything that the document says.
 func (d Document) level() int {
 	for _, name := range sortedKeys(d.Services) {
-		if spec := d.Services[name]; spec.Kind() != resources.KindVM {
+		if spec := d.Services[name]; spec.Kind() != resources.KindVM || spec.Rules.Any() {
 			return levelTwo
 		}
+	}
+	if d.StartAtOnce != 0 {
+		return levelTwo
 	}
 	return levelOne
 }

@@ -61,6 +61,8 @@ type Spec struct {
 	// Probe tells how the guest is asked whether it answers: "udp:ADDR:PORT",
 	// "tcp:ADDR:PORT" or empty. It tells a story, it never decides anything.
 	Probe string `json:"probe,omitempty"`
+	// Rules between this service and others.
+	Rules
 }
 
 // Disk is one disk of a VM by the identity that storage gives it.

@@ -14,6 +14,7 @@ type places struct {
 	nodes, domains, devices, services map[string]*yaml.Node
 
 	nodeUses, domainUses, deviceUses []use
+	serviceUses                      []serviceUse
 	definitions                      []definitionPlace
 }
 
@@ -46,6 +47,7 @@ func (p *parser) checkReferences() {
 	p.checkDeviceOwners()
 	p.checkDefinitions()
 	p.checkDisks()
+	p.checkRules()
 }
 
 // resolve finds references to what is not declared.

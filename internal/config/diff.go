@@ -25,6 +25,9 @@ func Diff(old, new cluster.Document) []string {
 	if profile(old.Timing) != profile(new.Timing) {
 		say("timing: the profile changes from %s to %s", profile(old.Timing), profile(new.Timing))
 	}
+	for _, change := range note(nil, "start_at_once", old.StartAtOnce, new.StartAtOnce) {
+		say("%s", change)
+	}
 	lines = append(lines, compare("node", old.Nodes, new.Nodes, changedNode, "it can be fenced as declared once it has joined",
 		"it stays a member (clusterd node remove ends that), and cannot be fenced any more")...)
 	lines = append(lines, compare("device", old.Devices, new.Devices, changedDevice, "", "")...)
@@ -175,7 +178,8 @@ func changedService(old, new resources.Spec) []string {
 	} {
 		changes = note(changes, budget.name, budget.old, budget.new)
 	}
-	return note(changes, "probe", old.Probe, new.Probe)
+	changes = note(changes, "probe", old.Probe, new.Probe)
+	return changedRules(changes, old.Rules, new.Rules)
 }
 
 func disksText(disks []resources.Disk) string {

@@ -100,6 +100,8 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"devices":  p.section("devices", mostNodes*mostLevels, p.device),
 		"domains":  p.section("domains", mostDomains, p.domain),
 		"services": p.section("services", mostServices, p.service),
+
+		"start_at_once": p.number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
 	})
 	if p.document.Cluster == "" && len(p.faults.List) == 0 {
 		p.fault(top, "the document has no \"cluster\"; give the cluster's name, for example cluster: alpha")

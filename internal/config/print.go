@@ -14,6 +14,9 @@ func Print(document cluster.Document) string {
 	var out strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&out, format+"\n", arguments...) }
 	line("cluster %s, timing %s", document.Cluster, profile(document.Timing))
+	if document.StartAtOnce > 0 {
+		line("at most %d services are starting at once", document.StartAtOnce)
+	}
 	for _, name := range slices.Sorted(maps.Keys(document.Nodes)) {
 		node := document.Nodes[name]
 		text := "node " + name
@@ -65,5 +68,8 @@ func printService(line func(string, ...any), document cluster.Document, name str
 	}
 	if s.Probe != "" {
 		line("  probe %s", s.Probe)
+	}
+	if rules := rulesText(s.Rules); rules != "" {
+		line("  %s", rules)
 	}
 }

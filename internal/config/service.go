@@ -27,7 +27,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 	var recovery string
 	var inline, file *yaml.Node
 	what := "service " + name
-	p.mapping(value, what, fields{
+	p.mapping(value, what, p.withRules(&spec, fields{
 		"domain":              p.domainOf(&spec.Domain, name),
 		"autostart":           p.boolean(&spec.Autostart, "autostart"),
 		"recovery":            p.choice(&recovery, "recovery", "restart", "relocate", "disable", "restart-disable"),
@@ -40,7 +40,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 		"probe":               p.probe(&spec.Probe),
 		"definition":          func(node *yaml.Node) { inline = node },
 		"definition_file":     func(node *yaml.Node) { file = node },
-	})
+	}))
 	spec.Recovery = resources.Recovery(recovery)
 	switch {
 	case inline != nil && file != nil:

@@ -192,7 +192,7 @@ func secretsIn(t *testing.T, text []byte) []string {
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
 		"State":        "Level Cluster ID Generation Index Config Document Blobs Nodes Services Tombstones Fences Shots Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID",
-		"Document":     "Cluster Timing Nodes Domains Devices Services",
+		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce",
 		"Config":       "Version Text At By",
 		"Device":       "Name Driver Address Username Password Options",
 		"NodeSpec":     "Fence Site",

@@ -1,0 +1,208 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/internal/nearest"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// mostRules bounds the services that one service may name in one of its rules.
+const mostRules = 64
+
+// serviceUse is a reference of one service to another, and in which rule.
+type serviceUse struct {
+	use
+	rule string
+}
+
+// The rules that name other services.
+const (
+	ruleDepend   = "depend"
+	ruleTogether = "together"
+	ruleApart    = "apart"
+)
+
+// withRules adds the keys of the rules between services to those of a service.
+func (p *parser) withRules(spec *resources.Spec, known fields) fields {
+	var stopFailure string
+	maps.Copy(known, fields{
+		"exclusive":  p.boolean(&spec.Exclusive, "exclusive"),
+		ruleDepend:   func(node *yaml.Node) { p.depend(spec, node) },
+		ruleTogether: p.companions(&spec.Together, spec.Name, ruleTogether),
+		ruleApart:    p.companions(&spec.Apart, spec.Name, ruleApart),
+		"tier":       p.number(&spec.Tier, "tier", 0, 9),
+		"priority":   p.number(&spec.Priority, "priority", 0, 1000),
+		"stop_failure": func(node *yaml.Node) {
+			p.choice(&stopFailure, "stop_failure", string(resources.LeaveFailed), string(resources.FenceNode))(node)
+			spec.StopFailure = resources.StopFailure(stopFailure)
+		},
+	})
+	return known
+}
+
+// companions reads a list of services.
+func (p *parser) companions(into *[]string, service, rule string) func(*yaml.Node) {
+	what := rule + " of service " + service
+	return func(node *yaml.Node) {
+		p.sequence(node, what, func(item *yaml.Node) {
+			if name, ok := p.word(item, "a service in "+what); ok && p.mayName(item, service, name, rule, *into) {
+				*into = append(*into, name)
+			}
+		})
+	}
+}
+
+// depend reads a list of services, or of {service: NAME, mode: hard|soft}.
+func (p *parser) depend(spec *resources.Spec, node *yaml.Node) {
+	what := "depend of service " + spec.Name
+	var names []string
+	p.sequence(node, what, func(item *yaml.Node) {
+		at, name, mode := item, "", string(resources.Hard)
+		if item.Kind == yaml.MappingNode {
+			p.mapping(item, "a dependency of service "+spec.Name, fields{
+				"service": func(value *yaml.Node) { at = value; p.text(&name, "service")(value) },
+				"mode":    p.choice(&mode, "mode", string(resources.Hard), string(resources.Soft)),
+			})
+			if name == "" && at == item {
+				p.fault(item, "a dependency of service %s has no \"service\"; write {service: NAME, mode: soft}", spec.Name)
+			}
+		} else {
+			name, _ = p.word(item, "a service in "+what)
+		}
+		if name != "" && p.mayName(at, spec.Name, name, ruleDepend, names) {
+			names = append(names, name)
+			spec.Depend = append(spec.Depend, resources.Dependency{Service: name, Mode: resources.DependMode(mode)})
+		}
+	})
+}
+
+// mayName remembers a reference to another service, unless it is wrong by itself.
+func (p *parser) mayName(at *yaml.Node, service, name, rule string, named []string) bool {
+	switch {
+	case name == service:
+		p.fault(at, "service %s names itself in %s", service, rule)
+	case slices.Contains(named, name):
+		p.fault(at, "%s of service %s names %s twice", rule, service, brief(name))
+	case len(named) >= mostRules:
+		p.fault(at, "%s of service %s names more than %d services", rule, service, mostRules)
+	default:
+		p.places.serviceUses = append(p.places.serviceUses, serviceUse{use: use{name: name, by: service, at: at}, rule: rule})
+		return true
+	}
+	return false
+}
+
+// checkRules finds rules that could never be met, with the place of one of them.
+func (p *parser) checkRules() {
+	names := slices.Sorted(maps.Keys(p.places.services))
+	for _, u := range p.places.serviceUses {
+		if p.places.services[u.name] == nil {
+			p.fault(u.at, "%s of service %s names service %q, which is not declared under services.%s", u.rule, u.by, brief(u.name), nearest.Hint(u.name, names))
+			continue
+		}
+		one, other := p.document.Services[u.by], p.document.Services[u.name]
+		switch u.rule {
+		case ruleDepend:
+			p.checkDependency(u, one, other)
+		case ruleTogether:
+			p.checkTogether(u, one, other)
+		}
+	}
+}
+
+// checkDependency: what is needed first may not come later.
+func (p *parser) checkDependency(u serviceUse, one, other resources.Spec) {
+	if other.Tier > one.Tier {
+		p.fault(u.at, "service %s (tier %d) depends on %s, which starts in the later tier %d: neither could start", u.by, one.Tier, u.name, other.Tier)
+	}
+	if circle := p.circle(u.name, u.by, map[string]bool{}); circle != nil && slices.Min(circle) == u.by {
+		// Each circle is told once, where its first service by name closes it.
+		p.fault(u.at, "services depend on each other in a circle, so that none could start first: %s", strings.Join(append([]string{u.by}, circle...), " needs "))
+	}
+}
+
+// circle is the way from one service to another along what they depend on.
+func (p *parser) circle(from, to string, seen map[string]bool) []string {
+	if from == to {
+		return []string{to}
+	}
+	if seen[from] {
+		return nil
+	}
+	seen[from] = true
+	for _, d := range p.document.Services[from].Depend {
+		if way := p.circle(d.Service, to, seen); way != nil {
+			return append([]string{from}, way...)
+		}
+	}
+	return nil
+}
+
+// checkTogether: who must share a node must be able to.
+func (p *parser) checkTogether(u serviceUse, one, other resources.Spec) {
+	switch {
+	case one.Exclusive || other.Exclusive:
+		exclusive := u.by
+		if other.Exclusive {
+			exclusive = u.name
+		}
+		p.fault(u.at, "service %s shall run together with %s, but %s is exclusive and shares its node with nobody", u.by, u.name, exclusive)
+	case slices.Contains(one.Apart, u.name) || slices.Contains(other.Apart, u.by):
+		p.fault(u.at, "service %s shall run together with %s and apart from it", u.by, u.name)
+	}
+}
+
+// rulesText tells in words what is declared of a service in regard to others.
+func rulesText(r resources.Rules) string {
+	var texts []string
+	if r.Exclusive {
+		texts = append(texts, "exclusive")
+	}
+	if len(r.Depend) > 0 {
+		texts = append(texts, "depends on "+dependText(r.Depend))
+	}
+	if len(r.Together) > 0 {
+		texts = append(texts, "together with "+list(r.Together))
+	}
+	if len(r.Apart) > 0 {
+		texts = append(texts, "apart from "+list(r.Apart))
+	}
+	if r.Tier > 0 {
+		texts = append(texts, fmt.Sprintf("tier %d", r.Tier))
+	}
+	if r.Priority > 0 {
+		texts = append(texts, fmt.Sprintf("priority %d", r.Priority))
+	}
+	if r.StopFailure != "" {
+		texts = append(texts, "stop_failure "+string(r.StopFailure))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func dependText(depend []resources.Dependency) string {
+	texts := make([]string, 0, len(depend))
+	for _, d := range depend {
+		texts = append(texts, d.Service+" ("+string(d.Mode)+")")
+	}
+	return list(texts)
+}
+
+func changedRules(changes []string, old, new resources.Rules) []string {
+	before := len(changes)
+	changes = note(changes, "exclusive", old.Exclusive, new.Exclusive)
+	changes = note(changes, "depend", dependText(old.Depend), dependText(new.Depend))
+	changes = note(changes, "together", list(old.Together), list(new.Together))
+	changes = note(changes, "apart", list(old.Apart), list(new.Apart))
+	if len(changes) > before {
+		changes[len(changes)-1] += " (what runs stays where it is; the rule counts from the next start or move)"
+	}
+	changes = note(changes, "tier", old.Tier, new.Tier)
+	changes = note(changes, "priority", old.Priority, new.Priority)
+	return note(changes, "stop_failure", old.StopFailure, new.StopFailure)
+}
