@@ -82,6 +82,8 @@ const (
 	DefaultStopTimeout    = 120 * time.Second
 	DefaultDestroyTimeout = 30 * time.Second
 	DefaultMigrateTimeout = 10 * time.Minute
+	// DefaultTreeTimeout bounds the start and the stop of all resources of a service.
+	DefaultTreeTimeout = 5 * time.Minute
 )
 
 // WithDefaults returns the Spec with every unset budget and policy filled in.
@@ -90,6 +92,11 @@ func (s Spec) WithDefaults() Spec {
 		if *d == 0 {
 			*d = value
 		}
+	}
+	if s.Kind() == KindService {
+		// Several agents, one after another, each with a limit of its own.
+		fill(&s.StartTimeout, DefaultTreeTimeout)
+		fill(&s.StopTimeout, DefaultTreeTimeout)
 	}
 	fill(&s.StartTimeout, DefaultStartTimeout)
 	fill(&s.StopTimeout, DefaultStopTimeout)

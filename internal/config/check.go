@@ -16,6 +16,7 @@ type places struct {
 	nodeUses, domainUses, deviceUses []use
 	serviceUses                      []serviceUse
 	definitions                      []definitionPlace
+	resources                        []ResourcePlace
 }
 
 // use is a reference by name.
@@ -135,6 +136,9 @@ func (p *parser) diskFault(second, first definitionPlace, identity string) {
 		p.fault(second.at, "%s has the disk %s twice", second.service, identity)
 		return
 	}
-	p.fault(second.at, "%s could write to the disk %s, and so could %s (line %d): give each VM its own disk, or mark it <shareable/> in both",
-		second.service, identity, first.service, first.at.Line)
+	remedy := "give each VM its own disk, or mark it <shareable/> in both"
+	if !isVM(second.service) || !isVM(first.service) {
+		remedy = "give each service its own"
+	}
+	p.fault(second.at, "%s could write to the disk %s, and so could %s (line %d): %s", second.service, identity, first.service, first.at.Line, remedy)
 }

@@ -157,7 +157,9 @@ func changedService(old, new resources.Spec) []string {
 	if old.UUID != new.UUID {
 		changes = append(changes, fmt.Sprintf("the UUID changes from %s to %s: this is another VM; the old one is remembered until it is known to run nowhere", old.UUID, new.UUID))
 	}
-	if old.Definition != new.Definition {
+	if new.Kind() == resources.KindService {
+		changes = append(changes, changedTree(old.Tree, new.Tree)...)
+	} else if old.Definition != new.Definition {
 		changes = append(changes, "the definition changes from "+short(old.Definition)+" to "+short(new.Definition)+
 			"; a running VM is not restarted, the new definition counts from its next start")
 	}

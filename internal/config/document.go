@@ -58,6 +58,10 @@ type parser struct {
 	blobs    map[string]string
 	edits    []edit
 	places   places
+	// shared are the resources that services refer to, and pending the services
+	// whose resources are read once all of these are known.
+	shared  map[string]*shared
+	pending []pendingTree
 }
 
 // Parse reads and checks a cluster document. name is used in messages. readFile reads the files that the document
@@ -82,6 +86,7 @@ func Prepare(name string, text []byte, readFile func(path string) ([]byte, error
 func (p *parser) parse(text []byte) (Parsed, error) {
 	p.blobs = map[string]string{}
 	p.places = newPlaces()
+	p.shared = map[string]*shared{}
 	p.document = cluster.Document{
 		Timing:   "normal",
 		Nodes:    map[string]cluster.NodeSpec{},
@@ -94,15 +99,17 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		return Parsed{}, p.faults.failure()
 	}
 	p.mapping(top, "the document", fields{
-		"cluster":  p.name(&p.document.Cluster, "cluster"),
-		"timing":   p.choice(&p.document.Timing, "timing", Timings...),
-		"nodes":    p.section("nodes", mostNodes, p.node),
-		"devices":  p.section("devices", mostNodes*mostLevels, p.device),
-		"domains":  p.section("domains", mostDomains, p.domain),
-		"services": p.section("services", mostServices, p.service),
+		"cluster":   p.name(&p.document.Cluster, "cluster"),
+		"timing":    p.choice(&p.document.Timing, "timing", Timings...),
+		"nodes":     p.section("nodes", mostNodes, p.node),
+		"devices":   p.section("devices", mostNodes*mostLevels, p.device),
+		"domains":   p.section("domains", mostDomains, p.domain),
+		"services":  p.section("services", mostServices, p.service),
+		"resources": p.section("resources", mostShared, p.sharedResource),
 
 		"start_at_once": p.number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
 	})
+	p.readTrees()
 	if p.document.Cluster == "" && len(p.faults.List) == 0 {
 		p.fault(top, "the document has no \"cluster\"; give the cluster's name, for example cluster: alpha")
 	}

@@ -82,9 +82,9 @@ var faultCases = []struct {
 	}},
 	{"file", "cluster: a\nservices: {'vm:x': {definition_file: /nowhere}}\n",
 		[]string{"d:2:38: the definition_file of service vm:x cannot be read: file does not exist"}},
-	{"service names", "cluster: a\nservices:\n  web: {}\n  service:web: {}\n  'vm:a b': {}\n", []string{
-		`d:3:3: service "web" has no type; write vm:web`,
-		`d:4:3: service "service:web": only services of type vm can be declared in this version; write vm:NAME`,
+	{"service names", "cluster: a\nservices:\n  web: {}\n  pod:web: {}\n  'vm:a b': {}\n", []string{
+		`d:3:3: service "web" has no type; write vm:web for a virtual machine, or service:web for a service made of resources`,
+		`d:4:3: service "pod:web": there are services of type vm and service; write vm:NAME or service:NAME`,
 		`d:5:3: "a b" is not a name for a service: use up to 63 letters, digits and . _ -, starting with a letter or digit`,
 	}},
 	{"no definition", "cluster: a\nservices: {'vm:x': {}}\n",

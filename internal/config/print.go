@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Print tells in words what a document means: what the cluster makes of it, defaults filled in. Passwords are masked.
@@ -62,6 +63,10 @@ func printService(line func(string, ...any), document cluster.Document, name str
 	}
 	line("%s", text)
 	line("  autostart %t, recovery %s, max_restarts %d within %s", s.Autostart, s.Recovery, s.MaxRestarts, s.RestartExpire)
+	if s.Kind() == resources.KindService {
+		printTree(line, s)
+		return
+	}
 	line("  start %s, stop %s, destroy %s, migrate %s", s.StartTimeout, s.StopTimeout, s.DestroyTimeout, s.MigrateTimeout)
 	if disks := disksText(s.Disks); disks != "" {
 		line("  disks %s", disks)

@@ -27,7 +27,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 	var recovery string
 	var inline, file *yaml.Node
 	what := "service " + name
-	p.mapping(value, what, p.withRules(&spec, fields{
+	known := p.withRules(&spec, fields{
 		"domain":              p.domainOf(&spec.Domain, name),
 		"autostart":           p.boolean(&spec.Autostart, "autostart"),
 		"recovery":            p.choice(&recovery, "recovery", "restart", "relocate", "disable", "restart-disable"),
@@ -40,9 +40,19 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 		"probe":               p.probe(&spec.Probe),
 		"definition":          func(node *yaml.Node) { inline = node },
 		"definition_file":     func(node *yaml.Node) { file = node },
-	}))
+	})
+	tree := pendingTree{service: name, key: key}
+	if spec.Kind() == resources.KindService {
+		for _, ofVMs := range []string{"definition", "definition_file", "migrate_timeout"} {
+			delete(known, ofVMs)
+		}
+		known["resources"] = func(node *yaml.Node) { tree.list = node }
+	}
+	p.mapping(value, what, known)
 	spec.Recovery = resources.Recovery(recovery)
 	switch {
+	case spec.Kind() == resources.KindService:
+		p.pending = append(p.pending, tree)
 	case inline != nil && file != nil:
 		p.fault(file, "%s has both definition and definition_file; keep one", what)
 	case inline != nil:
@@ -65,9 +75,9 @@ func (p *parser) goodServiceName(key *yaml.Node, name string) bool {
 	kind, short, found := strings.Cut(name, ":")
 	switch {
 	case !found:
-		p.fault(key, "service %q has no type; write vm:%s", brief(name), brief(name))
-	case kind != "vm":
-		p.fault(key, "service %q: only services of type vm can be declared in this version; write vm:NAME", brief(name))
+		p.fault(key, "service %q has no type; write vm:%s for a virtual machine, or service:%s for a service made of resources", brief(name), brief(name), brief(name))
+	case kind != resources.KindVM && kind != resources.KindService:
+		p.fault(key, "service %q: there are services of type vm and service; write vm:NAME or service:NAME", brief(name))
 	case len(name) > longestServiceName:
 		p.fault(key, "service %q: a name has at most %d letters with its type", brief(name), longestServiceName)
 	default:

@@ -1,0 +1,81 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// ResourcePlace is one resource of a document and where its parts stand, so
+// that whoever knows its agent can tell what is wrong with it, and where.
+type ResourcePlace struct {
+	// Service is empty for a resource declared under `resources`.
+	Service    string
+	Type, Name string
+	Parameters map[string]string
+	at         resourceNodes
+}
+
+func isVM(service string) bool { return strings.HasPrefix(service, resources.KindVM+":") }
+
+func sortedNames[T any](of map[string]T) []string { return slices.Sorted(maps.Keys(of)) }
+
+// printTree tells the resources in the order in which they are started.
+func printTree(line func(string, ...any), s resources.Spec) {
+	line("  start %s, stop %s, destroy %s", s.StartTimeout, s.StopTimeout, s.DestroyTimeout)
+	for _, p := range resources.StartOrder(s.Tree) {
+		text := strings.Repeat("  ", p.Depth+1) + p.Resource.Label()
+		if p.Resource.Shared {
+			text += " (shared)"
+		}
+		if p.Resource.Subtree != resources.Critical {
+			text += ", " + string(p.Resource.Subtree)
+		}
+		if parameters := optionsText(p.Resource.Parameters); parameters != "" {
+			text += ": " + parameters
+		}
+		line("%s", text)
+	}
+	if disks := disksText(s.Disks); disks != "" {
+		line("  disks %s", disks)
+	}
+	if s.Probe != "" {
+		line("  probe %s", s.Probe)
+	}
+}
+
+// changedTree tells what becomes of a running service when its resources
+// change. Whether an agent can change a parameter in place, only the nodes know
+// that have it.
+func changedTree(old, new []resources.Resource) []string {
+	var changes []string
+	change := resources.Delta(old, new, nil)
+	started := map[string]bool{}
+	for _, p := range change.Start {
+		started[p.Path] = true
+	}
+	for _, p := range change.Stop {
+		if !started[p.Path] {
+			changes = append(changes, p.Resource.Label()+" is removed")
+		}
+	}
+	stopped := map[string]bool{}
+	for _, p := range change.Stop {
+		stopped[p.Path] = true
+	}
+	for _, p := range change.Start {
+		if stopped[p.Path] {
+			changes = append(changes, p.Resource.Label()+" is changed, or lies below one that is")
+		} else {
+			changes = append(changes, p.Resource.Label()+" is added")
+		}
+	}
+	_, before := resources.TreeDefinition(old)
+	_, after := resources.TreeDefinition(new)
+	if len(changes) == 0 && before != after {
+		changes = append(changes, "limits, checks or the order of resources change, nothing that runs")
+	}
+	return changes
+}
