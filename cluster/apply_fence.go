@@ -3,16 +3,8 @@ package cluster
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/clusterd/clusterd/fence"
-)
-
-// brakeWindow is the time over which shots are counted, brakeShots how many
-// are allowed in it without an operator (law L8).
-const (
-	brakeWindow = 10 * time.Minute
-	brakeShots  = 6
 )
 
 func (c BeginFence) apply(t *transaction) refusal {
@@ -32,6 +24,9 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if why := t.mayDrill(n, c); c.Drill && why != "" {
 		return refuse("%s", why)
 	}
+	if why := t.disarmed(t.at); why != "" && !c.Word {
+		return refuse("%s; `clusterd fence arm` ends that", why)
+	}
 	if why := t.brake(); why != "" && !c.Override {
 		return refuse("%s", why)
 	}
@@ -42,7 +37,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if c.Fencer == c.Node {
 		return refuse("%s does not fence itself", c.Node)
 	}
-	if len(t.Document.Nodes[c.Node].Fence) == 0 {
+	if len(t.Document.Nodes[c.Node].Fence) == 0 || c.Word {
 		if !c.Override {
 			return refuse("%s has no fence device", c.Node)
 		}
@@ -63,34 +58,10 @@ func (c BeginFence) apply(t *transaction) refusal {
 	return accepted
 }
 
-// brake says why one more shot is too many (law L8): one at a time, never half
-// of the nodes or more, no more than brakeShots in the window.
-func (t *transaction) brake() string {
-	if t.Fences.Len() > 0 {
-		return fmt.Sprintf("%s is being fenced, one node at a time", t.Fences.Keys()[0])
-	}
-	down := 1
-	for _, name := range t.Nodes.Keys() {
-		if n, _ := t.Nodes.Get(name); n.State == NodeFenced {
-			down++
-		}
-	}
-	if 2*down >= t.Nodes.Len() {
-		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, t.Nodes.Len())
-	}
-	recent := 0
-	for _, shot := range t.Shots {
-		if t.at.Sub(shot.At) <= brakeWindow {
-			recent++
-		}
-	}
-	if recent >= brakeShots {
-		return fmt.Sprintf("%d shots in the last %s, the limit without an operator", recent, brakeWindow)
-	}
-	return ""
-}
-
 func (c AssignFence) apply(t *transaction) refusal {
+	if why := t.disarmed(t.at); why != "" {
+		return refuse("%s", why)
+	}
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
 		return refuse("%s is not being fenced", c.Node)

@@ -32,11 +32,11 @@ func Check(s *State) []string {
 	}
 	unasked := 0
 	for _, name := range s.Fences.Keys() {
-		if open, _ := s.Fences.Get(name); open.By == "" {
+		if open, _ := s.Fences.Get(name); open.By == "" && (open.TriedTotal == 0 || s.Level < levelTwo) {
 			unasked++
 		}
 	}
-	if unasked > 1 {
+	if unasked > s.Document.Fencing.WithDefaults().AtOnce {
 		complain("L8: %d nodes are being fenced at once without an operator", unasked)
 	}
 	for _, list := range []struct {

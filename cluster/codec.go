@@ -34,6 +34,8 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	FenceDone{}.Kind():    decode[FenceDone],
 	ConfirmFence{}.Kind(): decode[ConfirmFence],
 	CheckDevice{}.Kind():  decode[CheckDevice],
+	Disarm{}.Kind():       decode[Disarm],
+	Arm{}.Kind():          decode[Arm],
 	Begin{}.Kind():        decode[Begin],
 	Done{}.Kind():         decode[Done],
 	Looked{}.Kind():       decode[Looked],

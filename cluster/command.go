@@ -168,6 +168,9 @@ type BeginFence struct {
 	// of Level are that node's.
 	Drill bool `json:"drill,omitempty"`
 	Level int  `json:"level,omitempty"`
+	// Word opens the intent for an operator's word, which follows in the same
+	// entry: no device is used. A disarmed cluster takes it too.
+	Word bool `json:"word,omitempty"`
 }
 
 // AssignFence gives the next attempt to a node, or takes it from one that died.

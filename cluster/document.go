@@ -12,7 +12,9 @@ type Document struct {
 	// Cluster is the cluster's name.
 	Cluster string `json:"cluster"`
 	// Timing is the profile: fast, normal, relaxed.
-	Timing   string                    `json:"timing,omitempty"`
+	Timing string `json:"timing,omitempty"`
+	// Fencing are the numbers of the brake, and what else concerns all devices.
+	Fencing  Fencing                   `json:"fencing,omitzero"`
 	Nodes    map[string]NodeSpec       `json:"nodes,omitempty"`
 	Domains  map[string]domain.Domain  `json:"domains,omitempty"`
 	Devices  map[string]fence.Device   `json:"devices,omitempty"`

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/clusterd/clusterd/fence"
@@ -161,36 +160,6 @@ func TestANodeInTouchIsNotFenced(t *testing.T) {
 	wrong.Boot = "another boot"
 	b.refused(wrong, "runs boot")
 	b.refused(b.shoot("node1", "node1"), "cannot fence")
-}
-
-func TestTheBrake(t *testing.T) {
-	b := newBook(t, 5)
-	for _, name := range []string{"node1", "node2", "node3"} {
-		b.lose(name)
-	}
-	b.must(b.shoot("node1", "node5"))
-	b.refused(b.shoot("node2", "node5"), "one node at a time")
-	b.must(b.shot("node1", fence.Confirmed))
-	b.must(b.shoot("node2", "node5"))
-	b.must(b.shot("node2", fence.Confirmed))
-	b.refused(b.shoot("node3", "node5"), "half of them or more")
-	override := b.shoot("node3", "node5")
-	override.Override, override.By = true, "root"
-	b.must(override)
-}
-
-func TestTheBrakeCountsShots(t *testing.T) {
-	b := newBook(t, 3)
-	for shot := range brakeShots {
-		b.lose("node1")
-		b.must(b.shoot("node1", "node2"))
-		b.must(b.shot("node1", fence.Confirmed))
-		b.up("node1", fmt.Sprintf("node1-boot-%d", shot+2))
-	}
-	b.lose("node1")
-	b.refused(b.shoot("node1", "node2"), "the limit without an operator")
-	b.at = b.at.Add(brakeWindow)
-	b.must(b.shoot("node1", "node2"))
 }
 
 func TestANewBootReleasesWhatTheOldOneHeld(t *testing.T) {

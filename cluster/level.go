@@ -61,11 +61,23 @@ func planLevel(s *State, d *Decision) {
 	}
 }
 
+// level of a fence intent for an operator's word: older rules would hand it to a
+// fencer.
+func (c BeginFence) level() int {
+	if c.Word {
+		return levelTwo
+	}
+	return levelOne
+}
+
 // level of a document: what it uses, not what it could.
 func (c Configure) level() int { return c.Document.level() }
 
 // level is the first level whose rules know everything that the document says.
 func (d Document) level() int {
+	if d.Fencing != (Fencing{}) {
+		return levelTwo
+	}
 	for _, name := range sortedKeys(d.Services) {
 		if spec := d.Services[name]; spec.Kind() != resources.KindVM || spec.Rules.Any() {
 			return levelTwo

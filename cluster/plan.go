@@ -18,6 +18,19 @@ type Decision struct {
 
 func (d *Decision) propose(c Command) { d.Commands = append(d.Commands, c) }
 
+// shots are the nodes whose fence intents this decision holds. They count before
+// the State has them, because what is proposed and refused would be held back for
+// longer than it need be.
+func (d *Decision) shots() []string {
+	var nodes []string
+	for _, c := range d.Commands {
+		if first, shot := c.(BeginFence); shot {
+			nodes = append(nodes, first.Node)
+		}
+	}
+	return nodes
+}
+
 func (d *Decision) wait(subject, why, next string) {
 	d.Notes = append(d.Notes, Note{Subject: subject, Why: why, Next: next})
 }
@@ -41,6 +54,7 @@ func Plan(s *State, v View) Decision {
 	timing := TimingFor(s.Document.Timing)
 	planLevel(s, &d)
 	lost := planContacts(s, v, timing, &d)
+	planDisarmed(s, v, &d)
 	planFences(s, v, lost, &d)
 	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, load: s.loads()}
 	for _, name := range s.Services.Keys() {
@@ -134,15 +148,13 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
-	if brake := (&transaction{State: s}).brakeAt(v); brake != "" {
-		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
+	if why := s.disarmed(v.estimate(s)); why != "" {
+		d.wait(n.Name, n.Name+" is lost and not fenced: "+why, "`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
 		return
 	}
-	for _, c := range d.Commands {
-		if first, shot := c.(BeginFence); shot {
-			d.wait(n.Name, n.Name+" is lost and not fenced yet: "+first.Node+" is, one node at a time", "")
-			return // proposed and refused, it would be held back longer than it need be
-		}
+	if brake := (&transaction{State: s}).brakeAt(v, d.shots()); brake != "" {
+		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
+		return
 	}
 	fencers := fencersOf(s, v.Self, n.Name)
 	if len(fencers) == 0 {
@@ -150,15 +162,6 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 		return
 	}
 	d.propose(BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
-}
-
-// brakeAt asks the brake without a wall clock: the time of the last event and
-// what this leader has measured since then. Apply judges with the entry's time.
-func (t *transaction) brakeAt(v View) string {
-	if len(t.Timeline) > 0 {
-		t.at = t.Timeline[len(t.Timeline)-1].At.Add(v.Quiet)
-	}
-	return t.brake()
 }
 
 // fencersOf lists the nodes that may fence a node now, this one first. The node
@@ -186,6 +189,10 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 	levels := len(s.Document.Nodes[open.Node].Fence)
 	if levels == 0 {
 		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word", "make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
+		return
+	}
+	if why := s.disarmed(v.estimate(s)); why != "" {
+		d.wait(open.Node, "no further attempt to fence "+open.Node+" is made: "+why, "`clusterd fence arm` ends that")
 		return
 	}
 	step, more := fence.Next(levels, fencers, open.Tried)

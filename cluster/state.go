@@ -44,6 +44,8 @@ type State struct {
 	Fences Table[Fence] `json:"fences"`
 	// Shots are the fence intents of the brake's window, oldest first.
 	Shots []Shot `json:"shots,omitempty"`
+	// Disarmed is set while nothing is shot because somebody said so.
+	Disarmed *Disarmed `json:"disarmed,omitempty"`
 	// Checks are the last changes of what fence devices answered, by device.
 	Checks Table[DeviceCheck] `json:"checks"`
 

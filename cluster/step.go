@@ -144,6 +144,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.takeResults(now, in)
 	n.takeChanges(in)
 	n.watch(now, tick, in, &out)
+	n.quiet(elapsed, in)
 	if in.Incarnation != 0 {
 		n.report(now, in, &out)
 		n.work(now, in, &out)
@@ -153,6 +154,16 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	}
 	n.shortcut.restful = n.restful(now, in)
 	return out
+}
+
+// quiet measures how long the timeline has been without an event, on every node:
+// a new leader need not begin to count. All time counts, because it judges
+// nobody.
+func (n *Node) quiet(elapsed time.Duration, in Input) {
+	n.view.Quiet += elapsed
+	if last := len(in.State.Timeline) - 1; last >= 0 && in.State.Timeline[last].Index != n.view.Newest {
+		n.view.Newest, n.view.Quiet = in.State.Timeline[last].Index, 0
+	}
 }
 
 // takeResults turns ends of duties into commands. An answer that proves nothing
@@ -295,14 +306,9 @@ func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 }
 
 // rest measures how long things have been waiting: an open fence intent without
-// an attempt, a service after failed starts, the timeline without an event. The
-// last counts all time, because it judges nobody.
+// an attempt, a service after failed starts.
 func (n *Node) rest(elapsed time.Duration, in Input) {
 	tick := min(elapsed, Tick)
-	n.view.Quiet += elapsed
-	if last := len(in.State.Timeline) - 1; last >= 0 && in.State.Timeline[last].Index != n.view.Newest {
-		n.view.Newest, n.view.Quiet = in.State.Timeline[last].Index, 0
-	}
 	for name := range n.view.Stuck {
 		if !in.State.Services.Has(name) {
 			delete(n.view.Stuck, name)

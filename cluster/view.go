@@ -36,7 +36,7 @@ type View struct {
 	Resting map[string]time.Duration
 	// Stuck is how long a service has been down after failed starts.
 	Stuck map[string]time.Duration
-	// Quiet is how long this leader has seen no new event; Newest is the index of
+	// Quiet is how long this node has seen no new event; Newest is the index of
 	// the last one.
 	Quiet  time.Duration
 	Newest uint64

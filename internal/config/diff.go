@@ -28,6 +28,9 @@ func Diff(old, new cluster.Document) []string {
 	for _, change := range note(nil, "start_at_once", old.StartAtOnce, new.StartAtOnce) {
 		say("%s", change)
 	}
+	for _, change := range changedFencing(old.Fencing, new.Fencing) {
+		say("fencing: %s", change)
+	}
 	lines = append(lines, compare("node", old.Nodes, new.Nodes, changedNode, "it can be fenced as declared once it has joined",
 		"it stays a member (clusterd node remove ends that), and cannot be fenced any more")...)
 	lines = append(lines, compare("device", old.Devices, new.Devices, changedDevice, "", "")...)

@@ -101,6 +101,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 	p.mapping(top, "the document", fields{
 		"cluster":   p.name(&p.document.Cluster, "cluster"),
 		"timing":    p.choice(&p.document.Timing, "timing", Timings...),
+		"fencing":   p.fencing,
 		"nodes":     p.section("nodes", mostNodes, p.node),
 		"devices":   p.section("devices", mostNodes*mostLevels, p.device),
 		"domains":   p.section("domains", mostDomains, p.domain),

@@ -18,6 +18,7 @@ func Print(document cluster.Document) string {
 	if document.StartAtOnce > 0 {
 		line("at most %d services are starting at once", document.StartAtOnce)
 	}
+	line("%s", fencingText(document.Fencing))
 	for _, name := range slices.Sorted(maps.Keys(document.Nodes)) {
 		node := document.Nodes[name]
 		text := "node " + name

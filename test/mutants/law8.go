@@ -1,22 +1,32 @@
 package main
 
+// brakes is where L8 is.
+const brakes = "cluster/brake.go"
+
 // brake are the breaks of L8: how many shots, and at whom.
 func brake() []mutant {
 	return []mutant{
 		{
 			name: "several-shots-at-once", law: "L8", broken: "nodes are shot without waiting for the shot before",
 			edits: []edit{
-				{shot, "\tif t.Fences.Len() > 0 {", "\tif t.Fences.Len() > 1_000 {"},
-				{plan, "\t\tif first, shot := c.(BeginFence); shot {", "\t\tif first, shot := c.(BeginFence); shot && first.Node == n.Name {"},
+				{brakes, "len(busy) >= limits.AtOnce {", "len(busy) >= 1_000 {"},
 			}, nets: []net{simulation, stories},
 		},
 		{
 			name: "half-of-the-nodes-are-shot", law: "L8", broken: "half of the nodes and more are shot without an operator",
-			edits: []edit{{shot, "\tif 2*down >= t.Nodes.Len() {", "\tif down > t.Nodes.Len() {"}}, nets: []net{simulation, tests("cluster", "^TestTheBrake")},
+			edits: []edit{{brakes, "\tif 2*down >= t.Nodes.Len() {", "\tif down > t.Nodes.Len() {"}}, nets: []net{simulation, tests("cluster", "^TestTheBrake")},
 		},
 		{
 			name: "shots-are-not-counted", law: "L8", broken: "any number of shots goes in ten minutes",
-			edits: []edit{{shot, "\tif recent >= brakeShots {", "\tif recent >= maxShots {"}}, nets: []net{tests("cluster", "^TestTheBrake")},
+			edits: []edit{{brakes, "\tif recent >= limits.Shots {", "\tif recent >= maxShots {"}}, nets: []net{tests("cluster", "^TestTheBrake")},
+		},
+		{
+			name: "dead-device-holds-up-others", law: "L8", broken: "a shot whose device is dead lets no other node be shot",
+			edits: []edit{{brakes, "open.TriedTotal == 0 || t.Level < levelTwo {", "open.Node != \"\" {"}}, nets: []net{tests("cluster", "^TestAShotThatIsStuck"), stories},
+		},
+		{
+			name: "shot-while-disarmed", law: "L8", broken: "nodes are shot although fencing is disarmed",
+			edits: []edit{{"cluster/disarm.go", "if s.Disarmed == nil || !at.Before(s.Disarmed.Until) {", "if s.Disarmed == nil || at.Before(s.Disarmed.Until) {"}}, nets: []net{tests("cluster", "^TestNothingIsShotWhile"), stories},
 		},
 		{
 			name: "node-in-touch-is-shot", law: "L8", broken: "a node that its peers reach is taken for lost",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -23,6 +24,23 @@ func (s *story) managing() map[string]func([]string) error {
 				boot = words[1]
 			}
 			return s.propose("confirm", cluster.ConfirmFence{Node: words[0], Boot: boot, By: "root", Why: "I pulled its plug"})
+		},
+		"disarm": func(words []string) error {
+			span, err := time.ParseDuration(words[0])
+			if err != nil {
+				return err
+			}
+			return s.propose("disarm", cluster.Disarm{For: span, By: "root", Why: strings.Join(words[1:], " ")})
+		},
+		"arm": func([]string) error { return s.propose("arm", cluster.Arm{By: "root"}) },
+		// fencing AT-ONCE SHOTS: the brake's numbers, before the cluster is founded.
+		"fencing": func(words []string) error {
+			var err error
+			if s.document.Fencing.AtOnce, err = strconv.Atoi(words[0]); err != nil {
+				return err
+			}
+			s.document.Fencing.Shots, err = strconv.Atoi(words[1])
+			return err
 		},
 		"remove-node": func(words []string) error {
 			return s.propose("remove-node", cluster.RemoveNode{Node: words[0], By: "root"})

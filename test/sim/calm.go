@@ -12,7 +12,16 @@ import (
 const (
 	mendEvery    = 500 * time.Millisecond
 	joinPatience = 10 * time.Second
+	// armPatience is when a person no longer waits for fencing to arm itself: hosts
+	// whose clocks are minutes apart do not agree about when its time is over.
+	armPatience = 90 * time.Second
 )
+
+func (w *World) armAgain() {
+	if w.calmly && w.State().Disarmed != nil && w.Leader() != "" {
+		w.Propose(w.Leader(), cluster.Arm{By: "root"}, nil)
+	}
+}
 
 // comeToRest mends everything, waits until all that can be placed runs, and
 // holds that nothing changes from then on until the next round.
@@ -23,6 +32,7 @@ func (w *World) comeToRest(next time.Duration) {
 	w.tell("from here on all is calm")
 	w.calmly = true
 	w.mend()
+	w.After(armPatience, w.armAgain)
 	began := w.Now
 	var why string
 	step := 0
@@ -171,6 +181,9 @@ func (w *World) NotSettled() string {
 		return "nobody leads"
 	}
 	s := w.State()
+	if w.random != nil && s.Disarmed != nil {
+		return s.Disarmed.String()
+	}
 	for _, h := range w.order {
 		if w.random != nil && int(h.state.Index) != len(w.raft.log) {
 			return h.Name + " lags behind"

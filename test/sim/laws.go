@@ -55,6 +55,9 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 		}
 	case cluster.BeginFence:
 		w.Figures.Fences++
+		if open, _ := after.Fences.Get(c.Node); before.Disarmed != nil && open.At.Before(before.Disarmed.Until) && !c.Word {
+			w.violate("L8: %s is to be fenced while %s", c.Node, before.Disarmed)
+		}
 		if !c.Override {
 			w.watchShot(before, after, c)
 		}
@@ -117,12 +120,18 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) {
 		w.violate("needless fence: %s has been in touch with a majority all the time", c.Node)
 	}
-	if before.Fences.Len() > 0 {
-		w.violate("L8: %s is to be fenced while %s is", c.Node, before.Fences.Keys()[0])
+	busy := 0
+	for _, name := range before.Fences.Keys() {
+		if open, _ := before.Fences.Get(name); open.TriedTotal == 0 {
+			busy++
+		}
+	}
+	if busy >= before.Document.Fencing.WithDefaults().AtOnce {
+		w.violate("L8: %s is to be fenced while %d others are: %s", c.Node, busy, before.Fences.Keys())
 	}
 	down := 1
 	for _, name := range after.Nodes.Keys() {
-		if n, _ := after.Nodes.Get(name); n.State == cluster.NodeFenced {
+		if n, _ := after.Nodes.Get(name); n.State == cluster.NodeFenced || before.Fences.Has(name) {
 			down++
 		}
 	}

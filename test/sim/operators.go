@@ -66,8 +66,16 @@ func (h *Host) destroyUnlessMoving(service string) {
 	}
 }
 
-// fenceByHand shoots a node without need, against the brake.
+// fenceByHand shoots a node without need, against the brake; sometimes a person
+// disarms fencing instead, and may forget to arm it again.
 func (w *World) fenceByHand(f Fault, h *Host) {
+	if f.Choice%3 == 0 {
+		w.Propose(h.Name, cluster.Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"}, nil)
+		if f.Choice%2 == 0 {
+			w.After(f.While, func() { w.Propose(h.Name, cluster.Arm{By: "root"}, nil) })
+		}
+		return
+	}
 	n, _ := w.State().Nodes.Get(f.Other)
 	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: "asked for by an operator", By: "root", Override: true}, nil)
 }

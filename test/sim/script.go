@@ -92,6 +92,10 @@ func serviceName(i int) string { return fmt.Sprintf("vm:%c", 'a'+i) }
 // cast writes the cluster of a script: two to five nodes, up to twelve VMs.
 func (s *Script) cast(r *rand.Rand) {
 	s.Document = cluster.Document{Cluster: "sim", Domains: map[string]domain.Domain{}}
+	// Drawn apart, so that a seed's faults are what they were before there was this.
+	if own := rand.New(rand.NewPCG(uint64(s.Seed), 8)); own.IntN(3) == 0 {
+		s.Document.Fencing = cluster.Fencing{AtOnce: 1 + own.IntN(3), Shots: 6 + own.IntN(6)}
+	}
 	for i := range pick(r, []int{2, 3, 3, 4, 5, 5, 5, 5}) {
 		name := fmt.Sprintf("node%d", i+1)
 		s.Nodes = append(s.Nodes, name)

@@ -1,0 +1,107 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+)
+
+// The brake of law L8 where the document says nothing: shots under way at once,
+// and how many are allowed within the window, without an operator.
+const (
+	brakeAtOnce = 1
+	brakeWindow = 10 * time.Minute
+	brakeShots  = 6
+)
+
+// Fencing is what the document says about fencing as a whole. A zero field
+// means its default.
+type Fencing struct {
+	// AtOnce is how many nodes may be fenced at the same time.
+	AtOnce int `json:"atOnce,omitempty"`
+	// Shots is how many nodes may be fenced within Window.
+	Shots  int           `json:"shots,omitempty"`
+	Window time.Duration `json:"window,omitempty"`
+}
+
+// WithDefaults fills in what the document leaves out.
+func (f Fencing) WithDefaults() Fencing {
+	if f.AtOnce == 0 {
+		f.AtOnce = brakeAtOnce
+	}
+	if f.Shots == 0 {
+		f.Shots = brakeShots
+	}
+	if f.Window == 0 {
+		f.Window = brakeWindow
+	}
+	return f
+}
+
+// brake says why one more shot is too many (law L8). Whatever the numbers are,
+// half of the nodes or more are never shot: so many that fall silent at once
+// are more likely to be cut off than dead. The shots in more are not in the State
+// yet.
+func (t *transaction) brake(more ...string) string {
+	limits := t.Document.Fencing.WithDefaults()
+	if busy := append(t.underWay(), more...); len(busy) >= limits.AtOnce {
+		atOnce := "one node"
+		if limits.AtOnce > 1 {
+			atOnce = counted(limits.AtOnce, "node")
+		}
+		are := "is"
+		if len(busy) > 1 {
+			are = "are"
+		}
+		return fmt.Sprintf("%s %s being fenced, %s at a time", joined(busy), are, atOnce)
+	}
+	down := 1 + len(more)
+	for _, name := range t.Nodes.Keys() {
+		if n, _ := t.Nodes.Get(name); n.State == NodeFenced || t.Fences.Has(name) {
+			down++
+		}
+	}
+	if 2*down >= t.Nodes.Len() {
+		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, t.Nodes.Len())
+	}
+	recent := len(more)
+	for _, shot := range t.Shots {
+		if t.at.Sub(shot.At) <= limits.Window {
+			recent++
+		}
+	}
+	if recent >= limits.Shots {
+		return fmt.Sprintf("%d shots in the last %s, the limit without an operator", recent, limits.Window)
+	}
+	return ""
+}
+
+// underWay are the shots that hold up another one. A shot of which an attempt
+// has ended without a proof holds up nobody any more: its device may be dead for
+// hours, and other nodes have devices of their own. It goes on counting among
+// the nodes that are down, and in the window.
+func (t *transaction) underWay() []string {
+	var busy []string
+	for _, name := range t.Fences.Keys() {
+		if open, _ := t.Fences.Get(name); open.TriedTotal == 0 || t.Level < levelTwo {
+			busy = append(busy, name)
+		}
+	}
+	return busy
+}
+
+// brakeAt asks the brake without a wall clock: the time of the last event and
+// what this node has measured since then. Apply judges with the entry's time.
+func (t *transaction) brakeAt(v View, more []string) string {
+	t.at = v.estimate(t.State)
+	return t.brake(more...)
+}
+
+// estimate is about what time it is: that of the newest event, and what has
+// passed since by this node's own stopwatch. It is for telling and for policy
+// windows, as Entry.At is.
+func (v View) estimate(s *State) time.Time {
+	if len(s.Timeline) == 0 {
+		return time.Time{}
+	}
+	return s.Timeline[len(s.Timeline)-1].At.Add(v.Quiet)
+}
