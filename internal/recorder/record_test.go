@@ -191,8 +191,8 @@ func secretsIn(t *testing.T, text []byte) []string {
 // nobody has thought about.
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
-		"State":        "Level Cluster ID Generation Index Config Document Blobs Nodes Services Tombstones Fences Shots Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID",
-		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce",
+		"State":        "Level Cluster ID Generation Index Config Document Blobs Nodes Services Tombstones Fences Shots Disarmed Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID",
+		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing",
 		"Config":       "Version Text At By",
 		"Device":       "Name Driver Address Username Password Options",
 		"NodeSpec":     "Fence Site",
