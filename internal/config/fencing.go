@@ -11,10 +11,10 @@ import (
 
 // The bounds of the brake. The State keeps no more shots than mostShots.
 const (
-	mostAtOnce     = 16
-	mostShots      = 64
-	shortestWindow = time.Minute
-	longestWindow  = 24 * time.Hour
+	mostAtOnce    = 16
+	mostShots     = 64
+	shortestBrake = time.Minute
+	longestBrake  = 24 * time.Hour
 )
 
 // fencing reads the numbers of the brake.
@@ -24,7 +24,7 @@ func (p *parser) fencing(value *yaml.Node) {
 	p.mapping(value, "fencing", fields{
 		"at_once": p.number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce),
 		"shots":   func(node *yaml.Node) { shots = node; p.number(&f.Shots, "shots of fencing", 1, mostShots)(node) },
-		"window":  p.duration(&f.Window, "window of fencing", shortestWindow, longestWindow),
+		"window":  p.duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
 	})
 	if with := f.WithDefaults(); with.Shots < with.AtOnce {
 		at := value
