@@ -89,6 +89,9 @@ func (t *transaction) mayRun(service Service, n Member) string {
 	case n.State != NodeOnline:
 		return fmt.Sprintf("%s is %s", n.Name, n.State)
 	}
+	if why := t.unguarded(n); why != "" {
+		return n.Name + " runs nothing yet: " + why
+	}
 	if legal, why := domain.Legal(t.domainOf(service), n.Name); !legal {
 		return fmt.Sprintf("%s: %s", n.Name, why)
 	}

@@ -15,7 +15,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if t.Fences.Has(c.Node) {
 		return refuse("%s is being fenced already", c.Node)
 	}
-	if n.State != NodeLost && !c.Override {
+	if n.State != NodeLost && n.State != NodeCut && !c.Override {
 		return refuse("%s is %s; a node in touch is not fenced", c.Node, n.State)
 	}
 	if n.Boot != c.Boot {
@@ -108,6 +108,7 @@ func (c FenceDone) apply(t *transaction) refusal {
 	if !known {
 		return refuse("there is no node %s", c.Node)
 	}
+	c.Result = t.weighed(n, open, c.Result)
 	evidence := strings.Join(c.Result.Evidence, "; ")
 	open = open.afterAttempt(fence.Attempt{Fencer: c.Fencer, Level: open.Level, Outcome: c.Result.Outcome}, evidence)
 	if open.Drill {
@@ -124,12 +125,16 @@ func (c FenceDone) apply(t *transaction) refusal {
 	for _, p := range c.Result.Phases {
 		open.Story = appendPhases(open.Story, Phase{What: p.What, At: p.At})
 	}
+	if c.Result.Proven.By() == fence.ByStorage {
+		t.cutOff(n, open, c)
+		return accepted
+	}
 	t.Fences.Delete(c.Node)
 	if n.Boot != open.Boot {
 		t.tell(Event{Node: c.Node, Subject: c.Node, Cause: open.Index, Why: "the boot that was confirmed off is not the present one"})
 		return accepted
 	}
-	n = t.setNodeState(n, NodeFenced, open.By, fmt.Sprintf("confirmed off by %s: %s", c.Fencer, evidence), open.Story...)
+	n = t.setNodeState(n, NodeFenced, open.By, fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven), c.Fencer, evidence), open.Story...)
 	t.recoverFrom(n, open)
 	return accepted
 }

@@ -139,6 +139,9 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if why := t.barredByFence(c.Node, c.Boot); why != "" {
 		return refuse("%s", why)
 	}
+	if n.cutBoot(c.Boot) {
+		return refuse("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, so restart the host", c.Boot, c.Node)
+	}
 	if n.State == NodeFenced && n.Boot == c.Boot && n.Boot != "" {
 		return refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
 	}
@@ -170,7 +173,7 @@ func (t *transaction) barredByFence(node, boot string) string {
 	switch {
 	case !fencing:
 		return ""
-	case open.Boot == boot || open.Fencer != "":
+	case open.Boot == boot || (open.Fencer != "" && t.mayHitNewBoot(open)):
 		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
 	}
 	t.Fences.Delete(node)
@@ -187,6 +190,9 @@ func (c Inventory) apply(t *transaction) refusal {
 	}
 	if len(c.Found) > maxFound {
 		return refuse("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), maxFound)
+	}
+	if n.cutBoot(c.Boot) {
+		return refuse("boot %.8s of %s was cut off from its storage", c.Boot, c.Node)
 	}
 	// An operator may have begun to fence it while it looked.
 	if why := t.barredByFence(c.Node, c.Boot); why != "" {
@@ -228,7 +234,7 @@ func (c Inventory) apply(t *transaction) refusal {
 // looked for on the new one.
 func (t *transaction) bootAnew(n Member, c Inventory) Member {
 	fresh := n
-	fresh.Boot = c.Boot
+	fresh.Boot, fresh.Guard, fresh.Cut = c.Boot, nil, nil
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		if h, held := service.holder(n.Name); held && onBoot(n)(h) && h.Since > c.Incarnation {

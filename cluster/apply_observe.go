@@ -9,7 +9,7 @@ import (
 // apply of an answer: it counts only for the asking it answers.
 func (c Looked) apply(t *transaction) refusal {
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation || n.State == NodeFenced {
+	if !known || n.Incarnation != c.Incarnation || n.Ended() {
 		return refuse("the answer comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
@@ -44,7 +44,7 @@ func (c Looked) lookedGrave(t *transaction, n Member) refusal {
 // open on that node, its result tells the end, not the events on the way.
 func (c Observed) apply(t *transaction) refusal {
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation || n.State == NodeLooking || n.State == NodeFenced || n.Before == NodeLooking {
+	if !known || n.Incarnation != c.Incarnation || n.State == NodeLooking || n.Ended() || n.Before == NodeLooking {
 		return refuse("the observation comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)

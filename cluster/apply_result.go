@@ -15,7 +15,7 @@ func (c Done) apply(t *transaction) refusal {
 		return refuse("the intent %d of %s is not open any more", c.Act, c.Service)
 	}
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation || n.State == NodeFenced {
+	if !known || n.Incarnation != c.Incarnation || n.Ended() {
 		return refuse("the result comes from an older incarnation of %s", c.Node)
 	}
 	intent := *service.Intent

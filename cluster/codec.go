@@ -44,6 +44,8 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Ask{}.Kind():          decode[Ask],
 	GiveUp{}.Kind():       decode[GiveUp],
 	Configure{}.Kind():    decode[Configure],
+	Guarded{}.Kind():      decode[Guarded],
+	KeyBack{}.Kind():      decode[KeyBack],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

@@ -20,6 +20,8 @@ func (t *transaction) mayDrill(n Member, c BeginFence) string {
 		return fmt.Sprintf("%s may be running %s; let it leave first with `clusterd node leave %s`", n.Name, held[0], n.Name)
 	case c.Level < 0 || c.Level >= len(levels):
 		return fmt.Sprintf("%s has no fence level %d", n.Name, c.Level+1)
+	case fence.NatureOf(t.devicesOf(n.Name, c.Level)) != fence.ByPower:
+		return fmt.Sprintf("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, n.Name)
 	case t.Fences.Len() > 0:
 		return t.Fences.Keys()[0] + " is being fenced; a drill waits for that"
 	}

@@ -86,5 +86,8 @@ func (d Document) level() int {
 	if d.StartAtOnce != 0 {
 		return levelTwo
 	}
+	if d.fencesOtherwise() {
+		return levelTwo
+	}
 	return levelOne
 }

@@ -75,7 +75,7 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 	}
 	for _, name := range s.Nodes.Keys() {
 		n, _ := s.Nodes.Get(name)
-		if name == v.Self || n.Incarnation == 0 || n.State == NodeLeft || n.State == NodeFenced || n.State == NodeJoining {
+		if name == v.Self || n.Incarnation == 0 || n.State == NodeLeft || n.Ended() || n.State == NodeJoining {
 			continue
 		}
 		j := judge(n, v.Contacts[name], timing)
@@ -124,7 +124,7 @@ func planFences(s *State, v View, lost map[string]string, d *Decision) {
 		switch {
 		case fencing:
 			planAttempt(s, v, open, d)
-		case lostNow || n.State == NodeLost:
+		case lostNow || n.State == NodeLost || n.State == NodeCut:
 			if !lostNow {
 				why = n.Why
 			}
@@ -134,12 +134,14 @@ func planFences(s *State, v View, lost map[string]string, d *Decision) {
 }
 
 func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision) {
-	if v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Test && !lostNow {
+	if v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Test && !lostNow && n.State != NodeCut {
 		return // it is heard again: sparing happens before the intent
 	}
 	held := s.heldBy(n)
 	if len(held) == 0 {
-		d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
+		if n.State != NodeCut { // what that waits for is said by planGuards
+			d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
+		}
 		return
 	}
 	levels := s.Document.Nodes[n.Name].Fence

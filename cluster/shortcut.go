@@ -99,7 +99,7 @@ func (v View) steady(s *State, limit time.Duration) bool {
 // judged tells whether a node's silence means anything.
 func (s *State) judged(name string) bool {
 	n, _ := s.Nodes.Get(name)
-	return n.Incarnation != 0 && n.State != NodeFenced && n.State != NodeLeft && n.State != NodeJoining
+	return n.Incarnation != 0 && !n.Ended() && n.State != NodeLeft && n.State != NodeJoining
 }
 
 // Restful tells that further Steps would do nothing, however much time passes,

@@ -96,6 +96,9 @@ const (
 	NodeLost NodeState = "lost"
 	// NodeFenced: its last boot is confirmed off.
 	NodeFenced NodeState = "fenced"
+	// NodeCut: its last boot is cut off from shared storage and may still run; it
+	// is never admitted again.
+	NodeCut NodeState = "cut off"
 	// NodeLeaving hands its services over.
 	NodeLeaving NodeState = "leaving"
 	// NodeLeft said goodbye and holds nothing.
@@ -131,6 +134,11 @@ type Member struct {
 	Why         string    `json:"why,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.
 	LastHeard time.Time `json:"lastHeard,omitzero"`
+	// Guard is what stands guard over a boot of it, as it reported; nil for none.
+	Guard *fence.Guard `json:"guard,omitempty"`
+	// Cut is the boot of it that was cut off from storage, until the machine shows
+	// a new one.
+	Cut *Cut `json:"cut,omitempty"`
 }
 
 // Machine is the identity that outlives names and boots.

@@ -46,6 +46,8 @@ func everyCommand() []Command {
 		Ask{Request: "r", Op: OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w"},
 		GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
 		configure(document("vm:a"), 3),
+		Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
+		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 	}
 }
 

@@ -243,7 +243,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 // wantsTest: the leader tests everybody it does not hear; a follower tests the
 // leader, so that it need not begin when it takes over.
 func (n *Node) wantsTest(in Input, node Member, w Contactwatch, timing Timing) bool {
-	if node.Incarnation == 0 || node.State == NodeFenced || node.State == NodeLeft || w.Silence < timing.Test {
+	if node.Incarnation == 0 || node.Ended() || node.State == NodeLeft || w.Silence < timing.Test {
 		return false
 	}
 	if !in.Leading && node.Name != in.Leader && in.Leader != "" {

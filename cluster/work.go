@@ -228,7 +228,7 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 		if !known {
 			return name, false, self + " is not a member of the cluster"
 		}
-		if s.Fences.Has(self) || n.State == NodeFenced {
+		if s.Fences.Has(self) || n.Ended() {
 			return name, false, self + " is being fenced"
 		}
 		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && i.meansIncarnation(n) {

@@ -19,7 +19,8 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Confirmed: the node is off by law L3.
+	// Confirmed: what the method can prove is proven by law L3; Result.Proven says
+	// what that is.
 	Confirmed Outcome = "confirmed"
 	// Refuted: the device says the node is still on after the command.
 	Refuted Outcome = "refuted"
@@ -53,7 +54,8 @@ func (Secret) GoString() string { return "********" }
 // Device is one fence device as the cluster document declares it.
 type Device struct {
 	Name string `json:"name"`
-	// Driver is "ipmi" (pure Go), "ipmitool", "redfish" or "agent".
+	// Driver is "ipmi" (pure Go), "ipmitool", "redfish" or "agent", which switch
+	// power, or one of the Driver constants.
 	Driver string `json:"driver"`
 	// Address is host or host:port of the BMC, or of what an agent talks to.
 	Address  string `json:"address"`
@@ -107,6 +109,8 @@ type Result struct {
 	Evidence []string      `json:"evidence"`
 	Phases   []Phase       `json:"phases,omitempty"`
 	Duration time.Duration `json:"duration"`
+	// Proven is what a Confirmed one proves.
+	Proven Proven `json:"proven,omitzero"`
 }
 
 // Check is the answer of a device to a harmless question.

@@ -58,6 +58,10 @@ type Spec struct {
 	StopTimeout    time.Duration `json:"stopTimeout,omitempty"`
 	DestroyTimeout time.Duration `json:"destroyTimeout,omitempty"`
 	MigrateTimeout time.Duration `json:"migrateTimeout,omitempty"`
+	// StorageOnly lets the service be recovered when its old host is cut off from
+	// all of its disks, without knowing that the host is off: the old copy may go on
+	// running, without its disks.
+	StorageOnly bool `json:"storageOnly,omitempty"`
 	// Probe tells how the guest is asked whether it answers: "udp:ADDR:PORT",
 	// "tcp:ADDR:PORT" or empty. It tells a story, it never decides anything.
 	Probe string `json:"probe,omitempty"`

@@ -2,9 +2,9 @@ package main
 
 var (
 	voidsNothing = edit{node, "\tt.voidIntentsOf(n, \"the daemon of \"+n.Name+\" restarted\")\n", ""}
-	anyResult    = edit{result, "\tif !known || n.Incarnation != c.Incarnation || n.State == NodeFenced {\n\t\treturn refuse(\"the result comes", "\tif !known {\n\t\treturn refuse(\"the result comes"}
+	anyResult    = edit{result, "\tif !known || n.Incarnation != c.Incarnation || n.Ended() {\n\t\treturn refuse(\"the result comes", "\tif !known {\n\t\treturn refuse(\"the result comes"}
 	anyExecutor  = edit{result, "\tif intent.Node != c.Node || intent.Incarnation != c.Incarnation {", "\tif intent.Node != c.Node {"}
-	anyAnswer    = edit{observe, "\tif !known || n.Incarnation != c.Incarnation || n.State == NodeFenced {\n\t\treturn refuse(\"the answer", "\tif !known {\n\t\treturn refuse(\"the answer"}
+	anyAnswer    = edit{observe, "\tif !known || n.Incarnation != c.Incarnation || n.Ended() {\n\t\treturn refuse(\"the answer", "\tif !known {\n\t\treturn refuse(\"the answer"}
 	fencedBoot   = edit{node, "\tif n.State == NodeFenced && n.Boot == c.Boot && n.Boot != \"\" {", "\tif n.State == NodeFenced && n.Boot == \"\" {"}
 )
 
@@ -29,7 +29,7 @@ func incarnations() []mutant {
 		},
 		{
 			name: "admitted-while-being-fenced", law: "L2", broken: "a machine comes in although a committed shot at it is on its way",
-			edits: []edit{{node, "\tcase open.Boot == boot || open.Fencer != \"\":", "\tcase open.Boot == \"\":"}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
+			edits: []edit{{node, "\tcase open.Boot == boot || (open.Fencer != \"\" && t.mayHitNewBoot(open)):", "\tcase open.Boot == \"\":"}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
 		},
 		{
 			name: "fenced-boot-is-admitted", law: "L2", broken: "a boot that was confirmed off is taken in again",

@@ -1,0 +1,265 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+const lun = "/dev/disk/by-id/wwn-0x6001405aaaaaaaaa"
+
+// guardedDocument fences node1 by the given levels; its VMs' disks lie on the LUN.
+func guardedDocument(levels ...fence.Level) Document {
+	d := document("vm:a", "vm:b")
+	d.Devices["san"] = fence.Device{Name: "san", Driver: fence.DriverStorage, Options: map[string]string{"devices": lun}}
+	d.Devices["wd"] = fence.Device{Name: "wd", Driver: fence.DriverWatchdog}
+	d.Devices["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill, Options: map[string]string{"devices": "/dev/disk/by-id/p"}}
+	d.Nodes["node1"] = NodeSpec{Fence: levels}
+	for i, name := range []string{"vm:a", "vm:b"} {
+		spec := d.Services[name]
+		spec.Disks = []resources.Disk{{Identity: fence.BlockIdentity(lun) + []string{"-part1", "-part2"}[i]}, {Identity: "file:/iso", ReadOnly: true}}
+		spec.StorageOnly = name == "vm:a"
+		d.Services[name] = spec
+	}
+	return d
+}
+
+// guardedBook has node1 fenced by the levels and guarded by everything, running
+// both VMs.
+func guardedBook(t *testing.T, levels ...fence.Level) *book {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.must(configure(guardedDocument(levels...), 1))
+	b.must(b.guarded("node1"))
+	b.running("vm:a", "node1")
+	b.running("vm:b", "node1")
+	return b
+}
+
+func (b *book) guarded(node string) Guarded {
+	n := b.node(node)
+	return Guarded{Node: node, Incarnation: n.Incarnation, Guard: fence.Guard{Boot: n.Boot, Timeout: fence.DefaultTimeout, Lease: fence.DefaultLease, Pills: []string{"/dev/disk/by-id/p"}, Keys: []string{lun}}}
+}
+
+func (b *book) proves(node string, p fence.Proven) FenceDone {
+	c := b.shot(node, fence.Confirmed)
+	c.Result.Proven = p
+	return c
+}
+
+func (b *book) lastWhy(node string) string {
+	open, _ := b.s.Fences.Get(node)
+	return open.LastWhy
+}
+
+func level(devices ...string) fence.Level { return fence.Level{Devices: devices} }
+
+var (
+	isCut   = fence.Proven{Nature: fence.ByStorage, Disks: []string{lun}}
+	longest = fence.WaitOut(fence.DefaultLease, fence.DefaultTimeout)
+)
+
+func TestStorageReleasesOnlyWhatItCoversAndAllowsIt(t *testing.T) {
+	b := guardedBook(t, level("san"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	b.is("vm:a", resources.Recovering, "")
+	b.is("vm:b", resources.Started, "node1", "node1")
+	if n := b.node("node1"); n.State != NodeCut || !b.s.Fences.Has("node1") {
+		t.Errorf("node1 is %s, fence open: %v; want it cut off and open for vm:b", n.State, b.s.Fences.Has("node1"))
+	}
+}
+
+func TestStorageReleasesTheRestOnceTheWatchdogIsWaitedOutToo(t *testing.T) {
+	b := guardedBook(t, level("san"), level("wd"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	b.must(AssignFence{Node: "node1", Fencer: "node2"})
+	later := isCut
+	later.Waited = longest - 1
+	b.must(b.proves("node1", later))
+	b.is("vm:b", resources.Started, "node1", "node1")
+	b.must(AssignFence{Node: "node1", Fencer: "node2"})
+	later.Waited = longest
+	b.must(b.proves("node1", later))
+	b.is("vm:b", resources.Recovering, "")
+	if b.s.Fences.Has("node1") {
+		t.Error("the intent stays open although node1 holds nothing any more")
+	}
+}
+
+func TestALevelOfStorageAndWatchdogNeedsBoth(t *testing.T) {
+	b := guardedBook(t, level("san", "wd"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	short := fence.Proven{Nature: fence.ByWatchdog, Disks: []string{lun}, Waited: longest - time.Millisecond}
+	b.must(b.proves("node1", short))
+	b.is("vm:a", resources.Started, "node1", "node1")
+	b.must(AssignFence{Node: "node1", Fencer: "node3"})
+	uncut := fence.Proven{Nature: fence.ByWatchdog, Waited: longest}
+	b.must(b.proves("node1", uncut))
+	b.is("vm:a", resources.Started, "node1", "node1")
+	b.must(AssignFence{Node: "node1", Fencer: "node3"})
+	both := uncut
+	both.Disks = []string{lun}
+	b.must(b.proves("node1", both))
+	b.is("vm:a", resources.Recovering, "")
+	b.is("vm:b", resources.Recovering, "")
+	if n := b.node("node1"); n.State != NodeFenced {
+		t.Errorf("node1 is %s", n.State)
+	}
+}
+
+func TestStorageReleasesNoDiskThatIsNotUnderReservation(t *testing.T) {
+	b := guardedBook(t, level("san"))
+	b.must(Observed{Service: "vm:a", Node: "node1", Incarnation: b.node("node1").Incarnation, AsOf: b.s.Index,
+		Observation: resources.Observation{Condition: resources.Paused, Disks: []resources.Disk{{Identity: fence.BlockIdentity(lun)}, {Identity: "file:/local"}}}})
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	b.is("vm:a", resources.Started, "node1", "node1")
+}
+
+func TestStorageReleasesNothingOfABootWhoseRegistrationMayBeOnItsWay(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.running("vm:a", "node1") // before the document named the device
+	b.must(configure(guardedDocument(level("san")), 1))
+	b.refused(b.startOf("vm:b", "node1"), "registered")
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	b.is("vm:a", resources.Started, "node1", "node1")
+}
+
+func TestABootThatWasCutOffIsNeverAdmitted(t *testing.T) {
+	b := guardedBook(t, level("san"))
+	old := b.node("node1")
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	up := NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1", MaxLevel: CurrentLevel}
+	b.refused(up, "")
+	b.refused(Contact{Node: "node1", Incarnation: old.Incarnation, State: NodeOnline, Why: "heard"}, "cut off")
+	b.refused(Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.s.Index, Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
+	up.Boot = "node1-boot-2"
+	b.must(up)
+	late := up
+	late.Boot = old.Boot
+	b.refused(late, "cut off")
+	b.refused(Inventory{Node: "node1", Incarnation: b.node("node1").Incarnation, Boot: old.Boot}, "cut off")
+	b.must(Inventory{Node: "node1", Incarnation: b.node("node1").Incarnation, Boot: "node1-boot-2"})
+	b.is("vm:b", resources.Recovering, "")
+	if n := b.node("node1"); n.Cut != nil || n.Guard != nil || n.State != NodeOnline {
+		t.Errorf("the new boot is %s, cut %v, guard %v", n.State, n.Cut, n.Guard)
+	}
+}
+
+func TestWaitingProvesNothingOfABootWithoutAnArmedWatchdog(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.running("vm:a", "node1")
+	b.must(configure(guardedDocument(level("wd")), 1))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", fence.Proven{Nature: fence.ByWatchdog, Waited: time.Hour}))
+	b.is("vm:a", resources.Started, "node1", "node1")
+	if b.node("node1").State != NodeLost || b.lastWhy("node1") == "" {
+		t.Errorf("node1 is %s (%s)", b.node("node1").State, b.lastWhy("node1"))
+	}
+}
+
+func TestAWatchdogIsWaitedOutInFull(t *testing.T) {
+	b := guardedBook(t, level("wd"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", fence.Proven{Nature: fence.ByWatchdog, Waited: fence.DefaultLease}))
+	b.is("vm:b", resources.Started, "node1", "node1")
+	b.must(AssignFence{Node: "node1", Fencer: "node3"})
+	b.must(b.shot("node1", fence.Confirmed)) // "off", from a level that switches no power
+	b.is("vm:b", resources.Started, "node1", "node1")
+	b.must(AssignFence{Node: "node1", Fencer: "node3"})
+	b.must(b.proves("node1", fence.Proven{Nature: fence.ByWatchdog, Waited: longest}))
+	b.is("vm:b", resources.Recovering, "")
+	if b.node("node1").State != NodeFenced {
+		t.Errorf("node1 is %s", b.node("node1").State)
+	}
+}
+
+func TestANewBootNeedNotWaitForAWatchdogThatIsWaitedOut(t *testing.T) {
+	b := guardedBook(t, level("wd"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.up("node1", "node1-boot-2")
+	b.is("vm:a", resources.Recovering, "")
+
+	b = guardedBook(t, level("san", "wd"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.refused(NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", Address: "node1", MaxLevel: CurrentLevel}, "is being fenced")
+}
+
+func TestAPillCountsOnlyWhereItIsWatchedFor(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.running("vm:a", "node1")
+	b.must(configure(guardedDocument(level("pill")), 1))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", fence.Proven{Nature: fence.ByPill}))
+	b.is("vm:a", resources.Started, "node1", "node1")
+
+	b = guardedBook(t, level("pill"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", fence.Proven{Nature: fence.ByPill}))
+	b.is("vm:a", resources.Recovering, "")
+}
+
+func TestANodeRunsNothingBeforeItsGuardIsKnown(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.must(configure(guardedDocument(level("wd"), level("san")), 1))
+	b.refused(b.startOf("vm:a", "node1"), "runs nothing yet")
+	half := b.guarded("node1")
+	half.Guard.Keys = nil
+	b.must(half)
+	b.refused(b.startOf("vm:a", "node1"), "registered")
+	b.must(b.guarded("node1"))
+	b.running("vm:a", "node1")
+	b.up("node1", "node1-boot-2", Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.refused(b.startOf("vm:a", "node1"), "runs nothing yet")
+}
+
+func TestAGuardIsNotLoosenedWithinABoot(t *testing.T) {
+	b := guardedBook(t, level("wd"))
+	for _, change := range []func(*fence.Guard){
+		func(g *fence.Guard) { g.Lease /= 2 }, func(g *fence.Guard) { g.Timeout *= 2 }, func(g *fence.Guard) { g.Pills = nil },
+	} {
+		loose := b.guarded("node1")
+		change(&loose.Guard)
+		b.refused(loose, "armed otherwise")
+	}
+	old := b.guarded("node1")
+	old.Guard.Boot = "another"
+	b.refused(old, "older incarnation or boot")
+	b.lose("node1")
+	b.refused(b.guarded("node1"), "older incarnation or boot")
+}
+
+func TestADrillOfAWatchdogIsRefused(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.must(configure(guardedDocument(level("wd")), 1))
+	b.refused(drillOf(b, "node1"), "switches no power")
+}
+
+func TestAKeyThatComesBackIsToldLoudly(t *testing.T) {
+	b := guardedBook(t, level("san"))
+	boot := b.node("node1").Boot
+	b.refused(KeyBack{Node: "node1", Boot: boot, Disk: lun, By: "node2"}, "not one that was cut off")
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	if told := b.must(KeyBack{Node: "node1", Boot: boot, Disk: lun, By: "node2", Again: true}).Events; len(told) != 1 {
+		t.Errorf("told %v", told)
+	}
+}

@@ -1,0 +1,85 @@
+package fence
+
+import (
+	"slices"
+	"strings"
+)
+
+// Nature is what a device can prove about a machine. It follows from its driver.
+type Nature string
+
+// The natures.
+const (
+	// ByPower: the machine is off.
+	ByPower Nature = "power"
+	// ByStorage: the machine can write to certain disks no more. It may go on
+	// running, reading, and answering on its addresses.
+	ByStorage Nature = "storage"
+	// ByWatchdog: its lease and then its watchdog ran out, so it was reset.
+	ByWatchdog Nature = "watchdog"
+	// ByPill: a message on a shared disk told it to reset itself, and the time in
+	// which it must have done so is over.
+	ByPill Nature = "pill"
+)
+
+// The drivers that prove otherwise than by power.
+const (
+	DriverStorage  = "scsi"
+	DriverWatchdog = "watchdog"
+	DriverPill     = "sbd"
+)
+
+// OptionDevices names a device's disks, separated by spaces.
+const OptionDevices = "devices"
+
+// Nature of the device.
+func (d Device) Nature() Nature {
+	switch d.Driver {
+	case DriverStorage:
+		return ByStorage
+	case DriverWatchdog:
+		return ByWatchdog
+	case DriverPill:
+		return ByPill
+	}
+	return ByPower
+}
+
+// Shared tells whether several nodes may name the device: a disk array and the
+// disks for messages serve all of them, and "the watchdog" is each node's own. A
+// BMC belongs to one machine.
+func (d Device) Shared() bool { return d.Nature() != ByPower }
+
+// Disks are the disks of a storage or pill device, as they are declared.
+func (d Device) Disks() []string { return strings.Fields(d.Options[OptionDevices]) }
+
+// NatureOf is what a level proves once all its devices have succeeded: the
+// strongest nature among them, where storage is weakest, because it leaves the
+// machine running. A level without a device proves nothing.
+func NatureOf(devices []Device) Nature {
+	for _, nature := range []Nature{ByPower, ByPill, ByWatchdog, ByStorage} {
+		if slices.ContainsFunc(devices, func(d Device) bool { return d.Nature() == nature }) {
+			return nature
+		}
+	}
+	return ""
+}
+
+// BlockIdentity is the identity of a whole disk among the disks of a VM.
+func BlockIdentity(disk string) string { return "block:" + disk }
+
+// LiesOn tells whether a VM's disk is one of these whole disks, or a partition of
+// one. Two names of one disk are two disks: what cannot be told is not covered.
+func LiesOn(identity string, disks []string) bool {
+	for _, disk := range disks {
+		rest, found := strings.CutPrefix(identity, BlockIdentity(disk))
+		if !found {
+			continue
+		}
+		number, partition := strings.CutPrefix(rest, "-part")
+		if rest == "" || (partition && number != "" && strings.Trim(number, "0123456789") == "") {
+			return true
+		}
+	}
+	return false
+}
