@@ -146,7 +146,7 @@ func (c Configure) apply(t *transaction) refusal {
 			return refuse("%s is %s; disable it with `clusvcadm -d %s` before it is removed", name, service.State, name)
 		}
 	}
-	t.Config = Config{Version: t.Config.Version + 1, Text: c.Text, At: t.at, By: c.By}
+	t.revise(c)
 	old := t.Document
 	t.Document = c.Document
 	t.forgetProofs(old)

@@ -285,6 +285,8 @@ type Configure struct {
 	Blobs    map[string]string `json:"blobs,omitempty"`
 	By       string            `json:"by,omitempty"`
 	Reason   string            `json:"reason,omitempty"`
+	// Summary is one line about what changes, for the history.
+	Summary string `json:"summary,omitempty"`
 }
 
 // Kind names each command in the log.

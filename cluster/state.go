@@ -33,6 +33,9 @@ type State struct {
 
 	Config   Config   `json:"config"`
 	Document Document `json:"document"`
+	// History are the documents before the one in force, oldest first. It is
+	// secret, like the document's text: there are passwords in it.
+	History []Revision `json:"history,omitempty"`
 	// Blobs are VM definitions by SHA-256.
 	Blobs Table[string] `json:"blobs"`
 
@@ -69,6 +72,9 @@ type Config struct {
 	Text    string    `json:"text"`
 	At      time.Time `json:"at,omitzero"`
 	By      string    `json:"by,omitempty"`
+	// Reason and Summary say why it was put into force and what it changed.
+	Reason  string `json:"reason,omitempty"`
+	Summary string `json:"summary,omitempty"`
 }
 
 // Secrets are the cluster's own keys. They lie in the log and in snapshots
@@ -391,6 +397,7 @@ func (s *State) Fork() *State {
 	// The slices only ever grow by append or are replaced whole; capping the
 	// capacity makes the next append of either side copy.
 	root.Timeline = s.Timeline[:len(s.Timeline):len(s.Timeline)]
+	root.History = s.History[:len(s.History):len(s.History)]
 	root.Shots = s.Shots[:len(s.Shots):len(s.Shots)]
 	return &root
 }

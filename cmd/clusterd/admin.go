@@ -10,7 +10,6 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
 )
 
 func tokenCommand() *urfave.Command {
@@ -34,99 +33,6 @@ func makeToken(c *urfave.Context, request api.TokenRequest) error {
 	}
 	fmt.Println(reply.Text)
 	fmt.Fprintf(os.Stderr, "Valid for one machine until %s. On it: clusterd join\n", reply.Expires.Local().Format("15:04:05"))
-	return nil
-}
-
-func configCommand() *urfave.Command {
-	return &urfave.Command{
-		Name: "config", Usage: "look at and change the cluster document",
-		Subcommands: []*urfave.Command{
-			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig},
-			{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Action: applyConfig,
-				Flags: []urfave.Flag{&urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}}},
-			{Name: "show", Usage: "print the document in force, passwords masked", Action: showConfig},
-			{Name: "diff", Usage: "tell what a document would change", ArgsUsage: "FILE", Action: diffConfig},
-		},
-	}
-}
-
-// prepared reads a document and checks it on this side, with its files.
-func prepared(c *urfave.Context) (config.Parsed, error) {
-	path, err := argument(c, "the FILE of a document")
-	if err != nil {
-		return config.Parsed{}, err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return config.Parsed{}, err
-	}
-	return config.Prepare(path, text, os.ReadFile)
-}
-
-func checkConfig(c *urfave.Context) error {
-	parsed, err := prepared(c)
-	if err != nil {
-		return err
-	}
-	d := parsed.Document
-	fmt.Printf("%s: valid: %d nodes, %d fence devices, %d failover domains, %d services\n", c.Args().First(), len(d.Nodes), len(d.Devices), len(d.Domains), len(d.Services))
-	return nil
-}
-
-func changeConfig(c *urfave.Context, dryRun bool) (api.ConfigReply, error) {
-	parsed, err := prepared(c)
-	if err != nil {
-		return api.ConfigReply{}, err
-	}
-	client, err := connect(c)
-	if err != nil {
-		return api.ConfigReply{}, err
-	}
-	document, err := client.Config(c.Context)
-	if err != nil {
-		return api.ConfigReply{}, err
-	}
-	return client.ChangeConfig(c.Context, api.ConfigChange{Base: document.Version, Text: parsed.Text, DryRun: dryRun, Reason: c.String("reason")})
-}
-
-func applyConfig(c *urfave.Context) error {
-	reply, err := changeConfig(c, false)
-	if err != nil {
-		return err
-	}
-	printChanges(reply, "is in force")
-	return nil
-}
-
-func diffConfig(c *urfave.Context) error {
-	reply, err := changeConfig(c, true)
-	if err != nil {
-		return err
-	}
-	printChanges(reply, "is in force now; it would change")
-	return nil
-}
-
-func printChanges(reply api.ConfigReply, what string) {
-	for _, line := range reply.Changes {
-		fmt.Println("  " + line)
-	}
-	if len(reply.Changes) == 0 {
-		fmt.Println("  nothing changes")
-	}
-	fmt.Printf("Document version %d %s.\n", reply.Version, what)
-}
-
-func showConfig(c *urfave.Context) error {
-	client, err := connect(c)
-	if err != nil {
-		return err
-	}
-	document, err := client.Config(c.Context)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("# version %d\n%s", document.Version, document.Text)
 	return nil
 }
 

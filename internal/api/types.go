@@ -18,7 +18,7 @@ const (
 	PathStatus   = "/v1/status"   // GET -> Status; ?fresh=1 asks for a linearizable read
 	PathEvents   = "/v1/events"   // GET ?after=INDEX&service=&node=&limit= -> Events
 	PathRequests = "/v1/requests" // POST Request -> Reply; GET /v1/requests/ID?wait=10s -> Reply
-	PathConfig   = "/v1/config"   // GET -> Document; POST ConfigChange -> ConfigReply
+	PathConfig   = "/v1/config"   // GET ?version= -> Document; POST ConfigChange -> ConfigReply
 	PathTokens   = "/v1/tokens"   // POST TokenRequest -> TokenReply
 	PathJoin     = "/v1/join"     // POST JoinRequest -> JoinReply (token instead of certificate)
 	PathNodes    = "/v1/nodes"    // POST NodeRequest -> Reply (remove, replace)
@@ -154,28 +154,6 @@ type Failure struct {
 
 // Error makes a Failure usable as an error.
 func (f Failure) Error() string { return f.Message }
-
-// Document is the cluster document in force.
-type Document struct {
-	Version uint64    `json:"version"`
-	Text    string    `json:"text"`
-	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"`
-}
-
-// ConfigChange replaces the document if it still has version Base.
-type ConfigChange struct {
-	Base   uint64 `json:"base"`
-	Text   string `json:"text"`
-	DryRun bool   `json:"dryRun,omitempty"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// ConfigReply says what a change does, line by line.
-type ConfigReply struct {
-	Version uint64   `json:"version"`
-	Changes []string `json:"changes"`
-}
 
 // TokenRequest asks for a join token.
 type TokenRequest struct {

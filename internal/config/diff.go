@@ -57,9 +57,9 @@ func compare[T any](what string, old, new map[string]T, changed func(old, new T)
 		after, is := new[name]
 		switch {
 		case !was:
-			lines = append(lines, sentence(what, name, "is added", consequence(what, after, added)))
+			lines = append(lines, sentence(what, name, isAdded, consequence(what, after, added)))
 		case !is:
-			lines = append(lines, sentence(what, name, "is removed", removed))
+			lines = append(lines, sentence(what, name, isRemoved, removed))
 		default:
 			for _, change := range changed(before, after) {
 				lines = append(lines, what+" "+name+": "+change)
@@ -84,7 +84,7 @@ func consequence(what string, value any, otherwise string) string {
 	case !isService || what != "service":
 		return otherwise
 	case spec.Autostart:
-		return "it is started once every node has said that it does not run there"
+		return isStarted + " once every node has said that it does not run there"
 	}
 	return "it stays down until it is enabled (autostart is false)"
 }
@@ -164,7 +164,7 @@ func changedService(old, new resources.Spec) []string {
 		changes = append(changes, changedTree(old.Tree, new.Tree)...)
 	} else if old.Definition != new.Definition {
 		changes = append(changes, "the definition changes from "+short(old.Definition)+" to "+short(new.Definition)+
-			"; a running VM is not restarted, the new definition counts from its next start")
+			"; a running VM is not restarted, the new definition "+fromNextStart)
 	}
 	changes = note(changes, "disks", disksText(old.Disks), disksText(new.Disks))
 	changes = note(changes, "domain", old.Domain, new.Domain)

@@ -58,7 +58,7 @@ func changedTree(old, new []resources.Resource) []string {
 	}
 	for _, p := range change.Stop {
 		if !started[p.Path] {
-			changes = append(changes, p.Resource.Label()+" is removed")
+			changes = append(changes, p.Resource.Label()+" "+isRemoved)
 		}
 	}
 	stopped := map[string]bool{}
@@ -67,9 +67,9 @@ func changedTree(old, new []resources.Resource) []string {
 	}
 	for _, p := range change.Start {
 		if stopped[p.Path] {
-			changes = append(changes, p.Resource.Label()+" is changed, or lies below one that is")
+			changes = append(changes, p.Resource.Label()+" is changed, or "+liesBelow)
 		} else {
-			changes = append(changes, p.Resource.Label()+" is added")
+			changes = append(changes, p.Resource.Label()+" "+isAdded)
 		}
 	}
 	_, before := resources.TreeDefinition(old)

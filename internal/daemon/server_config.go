@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
@@ -12,11 +13,14 @@ import (
 
 func (s *server) config(w http.ResponseWriter, r *http.Request, _ caller) error {
 	root := s.daemon.replica.Root()
+	if r.URL.Query().Get("version") != "" {
+		return s.earlierConfig(w, r, root)
+	}
 	text := root.Config.Text
 	if text == "" {
 		text = "cluster: " + root.Cluster + "\n"
 	}
-	writeJSON(w, http.StatusOK, api.Document{Version: root.Config.Version, Text: config.Redact(text), At: root.Config.At, By: root.Config.By})
+	writeJSON(w, http.StatusOK, api.Document{Version: root.Config.Version, Text: config.Redact(text), At: root.Config.At, By: root.Config.By, Reason: root.Config.Reason})
 	return nil
 }
 
@@ -34,15 +38,74 @@ func (s *server) configure(w http.ResponseWriter, r *http.Request, who caller) e
 	if err != nil {
 		return faulty(err)
 	}
-	if change.Base != root.Config.Version {
-		return refuse(http.StatusConflict, "conflict", "the document is at version %d, the change was made for version %d; fetch it anew with `clusterd config show`", root.Config.Version, change.Base)
+	if err := baseIs(root, change.Base); err != nil {
+		return err
 	}
-	reply := api.ConfigReply{Version: root.Config.Version, Changes: config.Diff(root.Document, parsed.Document)}
-	if change.DryRun || (len(reply.Changes) == 0 && parsed.Text == root.Config.Text) {
+	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, dryRun: change.DryRun, by: who.Name, reason: change.Reason})
+}
+
+// baseIs refuses a change that was made for another version than the one in
+// force: somebody else's change would be lost by it.
+func baseIs(root *cluster.State, base uint64) error {
+	if base == root.Config.Version {
+		return nil
+	}
+	return refuse(http.StatusConflict, "conflict", "the document is at version %d, the change was made for version %d; see what came between with `clusterd config diff %d %d`, and fetch it anew with `clusterd config show`",
+		root.Config.Version, base, base, root.Config.Version)
+}
+
+// replacement is a document on its way into force.
+type replacement struct {
+	root   *cluster.State
+	parsed config.Parsed
+	// remarks are told in front of the changes.
+	remarks []string
+	dryRun  bool
+	by      string
+	reason  string
+}
+
+// replaceDocument tells what a document changes, and puts it into the log unless
+// it is only asked for.
+func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n replacement) error {
+	reply := planOf(n.root.Document, n.parsed.Document, n.remarks)
+	reply.Version = n.root.Config.Version
+	command := cluster.Configure{Base: n.root.Config.Version, Text: n.parsed.Text, Document: n.parsed.Document, Blobs: missingBlobs(n.root, n.parsed.Blobs),
+		By: n.by, Reason: n.reason, Summary: config.Summary(reply.Changes)}
+	if n.dryRun {
+		reply.Refused = refusedWhy(n.root, command)
 		writeJSON(w, http.StatusOK, reply)
 		return nil
 	}
-	return s.applyDocument(w, r, cluster.Configure{Base: change.Base, Text: parsed.Text, Document: parsed.Document, Blobs: missingBlobs(root, parsed.Blobs), By: who.Name, Reason: change.Reason}, reply)
+	if len(reply.Changes) == 0 && n.parsed.Text == n.root.Config.Text {
+		writeJSON(w, http.StatusOK, reply)
+		return nil
+	}
+	return s.applyDocument(w, r, command, reply)
+}
+
+// planOf tells each change and what becomes of it.
+func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
+	reply := api.ConfigReply{Changes: config.Diff(old, new)}
+	for _, remark := range remarks {
+		reply.Plan = append(reply.Plan, api.ConfigEffect{Effect: string(config.EffectNow), Text: remark})
+	}
+	for _, change := range config.Plan(old, new) {
+		reply.Plan = append(reply.Plan, api.ConfigEffect{Effect: string(change.Effect), Text: change.Text})
+	}
+	return reply
+}
+
+// refusedWhy applies a command to a copy of the State and tells why it would be
+// refused now; "" where it would not. Between now and then things may change, so
+// it is asked for people only.
+func refusedWhy(root *cluster.State, command cluster.Command) string {
+	if why := cluster.Premature(root, []cluster.Command{command}); why != "" {
+		return why
+	}
+	// The tables of a root are shared already: what is set in a copy is set there.
+	trial := *root
+	return cluster.Apply(&trial, cluster.Entry{Index: root.Index + 1, At: time.Now(), Commands: []cluster.Command{command}}).Refused[0]
 }
 
 func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure, reply api.ConfigReply) error {

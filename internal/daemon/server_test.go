@@ -28,6 +28,9 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathRequests + "/none", true, false},
 	{"GET", api.PathConfig, false, false},
 	{"POST", api.PathConfig, false, false},
+	{"GET", api.PathHistory, false, false},
+	{"GET", api.PathComparison, false, false},
+	{"POST", api.PathRollback, false, false},
 	{"POST", api.PathTokens, false, false},
 	{"POST", api.PathJoin, true, true}, // a token decides, not who shows it
 	{"POST", api.PathNodes, false, false},

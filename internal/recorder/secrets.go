@@ -21,6 +21,7 @@ func WithoutSecrets(root *cluster.State) *cluster.State {
 	if state.Config.Text != "" {
 		state.Config.Text = Blank
 	}
+	state.History, state.Config.Summary = nil, "" // earlier texts, and words about devices' options
 	state.Tokens = cluster.Table[cluster.Token]{}
 	state.Blobs = cluster.Table[string]{}
 	for _, hash := range root.Blobs.Keys() {

@@ -1,0 +1,132 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// edited makes a document's text with a few lines moved, changed or gone.
+func edited(random *rand.Rand, text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	for range 1 + random.IntN(4) {
+		at := random.IntN(len(lines))
+		switch random.IntN(4) {
+		case 0:
+			lines[at] = fmt.Sprintf("  line %d: changed\n", random.IntN(100))
+		case 1:
+			lines = append(lines[:at:at], lines[min(at+1+random.IntN(5), len(lines)):]...)
+			lines = append(lines, "\n")
+		case 2:
+			lines = append(lines[:at:at], append([]string{"    repeated line\n", "no end of line"}, lines[at:]...)...)
+		case 3:
+			other := random.IntN(len(lines))
+			lines[at], lines[other] = lines[other], lines[at]
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func TestEveryKeptVersionComesOutAsItWas(t *testing.T) {
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		text := ""
+		for i := range 200 {
+			text += fmt.Sprintf("  service%d:\n    repeated line\n", i)
+		}
+		s, texts := State{Config: Config{Version: 1, Text: text}}, map[uint64]string{1: text}
+		for version := uint64(2); version < 40; version++ {
+			text = edited(random, text)
+			if random.IntN(20) == 0 {
+				text = ""
+			}
+			s.History = keepRevision(s.History, s.Config, text)
+			s.Config = Config{Version: version, Text: text}
+			texts[version] = text
+		}
+		for version, want := range texts {
+			if got, kept := s.TextOf(version); !kept || got != want {
+				t.Fatalf("seed %d: version %d comes out as %d bytes, kept %v, want %d bytes", seed, version, len(got), kept, len(want))
+			}
+		}
+		if _, kept := s.TextOf(99); kept {
+			t.Error("a version that never was has a text")
+		}
+	}
+}
+
+func TestTheHistoryHasLimits(t *testing.T) {
+	s := State{Config: Config{Version: 1}}
+	for version := uint64(2); version < 2*maxRevisions; version++ {
+		s.History = keepRevision(s.History, s.Config, fmt.Sprint(version))
+		s.Config = Config{Version: version, Text: fmt.Sprint(version)}
+	}
+	if len(s.History) != maxRevisions || s.History[0].Version != s.Config.Version-maxRevisions {
+		t.Errorf("%d revisions from %d on, want %d", len(s.History), s.History[0].Version, maxRevisions)
+	}
+	for range 8 {
+		s.History = keepRevision(s.History, Config{Text: strings.Repeat("a", maxHistoryBytes/4)}, "")
+	}
+	size := 0
+	for _, revision := range s.History {
+		size += revision.size()
+	}
+	if size > maxHistoryBytes || len(s.History) != 3 {
+		t.Errorf("%d revisions of %d bytes, want 3 below %d", len(s.History), size, maxHistoryBytes)
+	}
+}
+
+func TestADamagedHistoryGivesNoText(t *testing.T) {
+	s := State{Config: Config{Version: 2, Text: "b\n"}, History: keepRevision(nil, Config{Version: 1, Text: "a\nb\n"}, "b\n")}
+	if text, kept := s.TextOf(1); !kept || text != "a\nb\n" {
+		t.Fatalf("version 1 is %q, %v", text, kept)
+	}
+	for _, newest := range []string{"c\n", "", "bb"} {
+		s.Config.Text = newest
+		if text, kept := s.TextOf(1); kept {
+			t.Errorf("from %q a text came out that never was: %q", newest, text)
+		}
+	}
+}
+
+func TestConfigureKeepsTheOldDocument(t *testing.T) {
+	b := &book{t: t, s: &State{}, at: founded}
+	b.must(Init{Cluster: "demo", ID: "id"})
+	for i := range uint64(3) {
+		c := configure(document(), i)
+		c.Text, c.By, c.Reason, c.Summary = fmt.Sprintf("text %d", i+1), "root", fmt.Sprintf("reason %d", i+1), fmt.Sprintf("summary %d", i+1)
+		b.must(c)
+	}
+	if got, want := len(b.s.History), 2; got != want {
+		t.Fatalf("%d revisions, want %d", got, want)
+	}
+	for i, revision := range append(b.s.History, Revision{Version: b.s.Config.Version, By: b.s.Config.By, Reason: b.s.Config.Reason, Summary: b.s.Config.Summary}) {
+		version := uint64(i + 1)
+		if revision.Version != version || revision.Reason != fmt.Sprintf("reason %d", version) || revision.Summary != fmt.Sprintf("summary %d", version) || revision.By != "root" {
+			t.Errorf("revision %d is %+v", version, revision)
+		}
+		if text, kept := b.s.TextOf(version); !kept || text != fmt.Sprintf("text %d", version) {
+			t.Errorf("version %d is %q, %v", version, text, kept)
+		}
+	}
+}
+
+func TestLevelOneKeepsNoHistory(t *testing.T) {
+	b := &book{t: t, s: &State{}, at: founded}
+	b.must(Init{Cluster: "demo", ID: "id"})
+	b.s.Level = levelOne
+	for i := range uint64(2) {
+		c := configure(document(), i)
+		c.Text, c.Reason, c.Summary = "text", "reason", "summary"
+		b.must(c)
+	}
+	written, err := json.Marshal(b.s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.s.History) > 0 || strings.Contains(string(written), "summary") || strings.Contains(string(written), "history") {
+		t.Errorf("a State of level one has what its rules do not know: %s", written)
+	}
+}

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+// errRefused is the end of a plan that the cluster would not take.
+var errRefused = errors.New("nothing was changed")
+
+func configCommand() *urfave.Command {
+	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline and the history"}
+	yes := &urfave.BoolFlag{Name: "yes", DisableDefaultText: true, Usage: "do not ask on a terminal"}
+	dryRun := &urfave.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "only show what it would do"}
+	return &urfave.Command{
+		Name: "config", Usage: "look at and change the cluster document",
+		Subcommands: []*urfave.Command{
+			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig},
+			{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Action: applyConfig,
+				Description: "Shows what the document changes in place, what counts from the next start on, and what is started or removed; nothing that did not change is touched. On a terminal it asks before it goes on. " +
+					"A file that begins with the line \"# version N\", as `clusterd config show` prints it, is refused when the document is not at version N any more: somebody else's change would be lost.",
+				Flags: []urfave.Flag{reason, yes, dryRun, &urfave.Uint64Flag{Name: "base", DefaultText: "what the file says, or the one in force", Usage: "the version `N` for which the document was made"}}},
+			{Name: "show", Usage: "print a document, passwords masked", Action: showConfig,
+				Flags: []urfave.Flag{&urfave.Uint64Flag{Name: "version", DefaultText: "the one in force", Usage: "print the document of version `N`"}}},
+			{Name: "diff", Usage: "tell what a document would change, or what lies between two versions", ArgsUsage: "FILE | N M", Action: diffConfig},
+			{Name: "history", Usage: "list the versions of the document: when, who, why, and what changed", Action: configHistory,
+				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
+			{Name: "rollback", Usage: "put the document of an earlier version into force again, as a new version", ArgsUsage: "N", Action: rollbackConfig,
+				Description: "It is planned, shown, asked about and refused like any other change. Passwords of devices that are in force now are kept.",
+				Flags:       []urfave.Flag{reason, yes, dryRun, &urfave.BoolFlag{Name: "old-passwords", DisableDefaultText: true, Usage: "bring the passwords of that version back, too"}}},
+		},
+	}
+}
+
+// versionLine is what config show prints in front of a document.
+var versionLine = regexp.MustCompile(`^# version (\d+)\n`)
+
+// shownVersion takes the lines off that config show has put in front of a
+// document. The first of them says for which version the document was made; 0 is
+// returned where there is none.
+func shownVersion(text string) (version uint64, rest string) {
+	for {
+		found := versionLine.FindStringSubmatch(text)
+		if found == nil {
+			return version, text
+		}
+		if version == 0 {
+			version, _ = strconv.ParseUint(found[1], 10, 64)
+		}
+		text = text[len(found[0]):]
+	}
+}
+
+// prepared reads a document and checks it on this side, with its files.
+func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) {
+	path, err := argument(c, "the FILE of a document")
+	if err != nil {
+		return parsed, 0, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return parsed, 0, err
+	}
+	if parsed, err = config.Prepare(path, text, os.ReadFile); err != nil {
+		return parsed, 0, err
+	}
+	base, parsed.Text = shownVersion(parsed.Text)
+	return parsed, base, nil
+}
+
+func checkConfig(c *urfave.Context) error {
+	parsed, _, err := prepared(c)
+	if err != nil {
+		return err
+	}
+	d := parsed.Document
+	fmt.Printf("%s: valid: %d nodes, %d fence devices, %d failover domains, %d services\n", c.Args().First(), len(d.Nodes), len(d.Devices), len(d.Domains), len(d.Services))
+	return nil
+}
+
+// planner shows what a change does, asks where a person can answer, and makes it.
+type planner struct {
+	in       io.Reader
+	out      io.Writer
+	terminal bool
+	width    int
+	// change makes the change, or tells what it would do.
+	change func(base uint64, dryRun bool) (api.ConfigReply, error)
+}
+
+func newPlanner(change func(base uint64, dryRun bool) (api.ConfigReply, error)) planner {
+	screen := cli.ScreenOf(os.Stdout)
+	return planner{in: os.Stdin, out: os.Stdout, terminal: screen.Terminal && term.IsTerminal(int(os.Stdin.Fd())), width: screen.Width, change: change}
+}
+
+// run plans for a version, and goes on with that very version: what was shown is
+// what is done.
+func (p planner) run(base uint64, dryRun, yes bool) error {
+	plan, err := p.change(base, true)
+	if err != nil {
+		return err
+	}
+	io.WriteString(p.out, cli.Plan(plan, effectOrder(), p.width))
+	if plan.Refused != "" {
+		return errRefused
+	}
+	if dryRun {
+		fmt.Fprintf(p.out, "Document version %d is in force; nothing was changed.\n", plan.Version)
+		return nil
+	}
+	if p.terminal && !yes && len(plan.Plan) > 0 && !p.agreed() {
+		return errRefused
+	}
+	reply, err := p.change(plan.Version, false)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.out, "Document version %d is in force.\n", reply.Version)
+	return nil
+}
+
+func (p planner) agreed() bool {
+	fmt.Fprint(p.out, "Put it into force? [y/N] ")
+	answer, _ := bufio.NewReader(io.LimitReader(p.in, 100)).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	}
+	return false
+}
+
+func effectOrder() []string {
+	order := make([]string, 0, len(config.Effects))
+	for _, effect := range config.Effects {
+		order = append(order, string(effect))
+	}
+	return order
+}
+
+// baseOf is the version for which a change is made: the one given, else the one
+// that the file says, else the one in force.
+func baseOf(c *urfave.Context, client *api.Client, said uint64) (uint64, error) {
+	if c.IsSet("base") {
+		return c.Uint64("base"), nil
+	}
+	if said != 0 {
+		return said, nil
+	}
+	document, err := client.Config(c.Context)
+	return document.Version, err
+}
+
+func applyConfig(c *urfave.Context) error {
+	parsed, said, err := prepared(c)
+	if err != nil {
+		return err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	base, err := baseOf(c, client, said)
+	if err != nil {
+		return err
+	}
+	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
+		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: parsed.Text, DryRun: dryRun, Reason: c.String("reason")})
+		return reply, replaceAnyway(err, said != 0 && !c.IsSet("base"))
+	})
+	return p.run(base, c.Bool("dry-run"), c.Bool("yes"))
+}
+
+// replaceAnyway says how to go on after a conflict, where it comes from the
+// file's first line.
+func replaceAnyway(err error, fromFile bool) error {
+	var failure api.Failure
+	if fromFile && errors.As(err, &failure) && failure.Code == "conflict" {
+		failure.Details = append(failure.Details, "the file's first line says for which version it was made; to replace what is in force all the same, say so with --base")
+		return failure
+	}
+	return err
+}
+
+func diffConfig(c *urfave.Context) error {
+	if c.NArg() == 2 {
+		return diffVersions(c)
+	}
+	parsed, said, err := prepared(c)
+	if err != nil {
+		return err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return err
+	}
+	reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: document.Version, Text: parsed.Text, DryRun: true})
+	if err != nil {
+		return err
+	}
+	fmt.Print(cli.Plan(reply, effectOrder(), cli.ScreenOf(os.Stdout).Width))
+	fmt.Printf("Document version %d is in force now; this is what would change.\n", reply.Version)
+	if said != 0 && said != reply.Version {
+		fmt.Printf("The file was made for version %d; see what came between with: clusterd config diff %d %d\n", said, said, reply.Version)
+	}
+	return nil
+}
+
+func diffVersions(c *urfave.Context) error {
+	var versions [2]uint64
+	for i, word := range c.Args().Slice() {
+		version, err := strconv.ParseUint(word, 10, 64)
+		if err != nil {
+			return usage("%q is not the number of a version; see `clusterd config history`", word)
+		}
+		versions[i] = version
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	reply, err := client.CompareConfig(c.Context, versions[0], versions[1])
+	if err != nil {
+		return err
+	}
+	fmt.Printf("From version %d to version %d:\n", versions[0], versions[1])
+	width := cli.ScreenOf(os.Stdout).Width
+	for _, line := range reply.Changes {
+		fmt.Print(cli.Wrap(line, "  ", "    ", width))
+	}
+	if len(reply.Changes) == 0 {
+		fmt.Println("  nothing changes")
+	}
+	return nil
+}
+
+func showConfig(c *urfave.Context) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	document, err := client.Config(c.Context)
+	if c.IsSet("version") {
+		document, err = client.ConfigOf(c.Context, c.Uint64("version"))
+	}
+	if err != nil {
+		return err
+	}
+	_, text := shownVersion(document.Text)
+	fmt.Printf("# version %d\n%s", document.Version, text)
+	return nil
+}
+
+func configHistory(c *urfave.Context) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	history, err := client.ConfigHistory(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(history)
+	}
+	for i := range history.Revisions {
+		history.Revisions[i].At = history.Revisions[i].At.Local()
+	}
+	fmt.Print(cli.History(history, cli.ScreenOf(os.Stdout).Width))
+	return nil
+}
+
+func rollbackConfig(c *urfave.Context) error {
+	word, err := argument(c, "the number N of a version; see `clusterd config history`")
+	if err != nil {
+		return err
+	}
+	version, err := strconv.ParseUint(word, 10, 64)
+	if err != nil {
+		return usage("%q is not the number of a version; see `clusterd config history`", word)
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return err
+	}
+	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
+		return client.RollbackConfig(c.Context, api.Rollback{Base: base, Version: version, OldPasswords: c.Bool("old-passwords"), DryRun: dryRun, Reason: c.String("reason")})
+	})
+	return p.run(document.Version, c.Bool("dry-run"), c.Bool("yes"))
+}
+
+func printJSON(value any) error {
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+)
+
+func TestPlanOfADocument(t *testing.T) {
+	reply := api.ConfigReply{Plan: []api.ConfigEffect{
+		{Effect: "in place, at once", Text: "domain prefer-node1: members changes from node1=1 node2=2 to node1=2 node2=1 (services move only where the domain's rules now ask for it)"},
+		{Effect: "from the next start on", Text: "service vm:web: the definition changes from 1111 to 2222; a running VM is not restarted, the new definition counts from its next start"},
+		{Effect: "in place, at once", Text: "device bmc1: the password changes"},
+		{Effect: "removed", Text: "service vm:old: is removed; nothing starts it any more; it is remembered until it is known to run nowhere"},
+	}, Refused: "vm:old is started; disable it with `clusvcadm -d vm:old` before it is removed"}
+	order := []string{"in place, at once", "from the next start on", "started", "removed"}
+	golden(t, "plan.txt", Plan(reply, order, 80))
+	if got := Plan(api.ConfigReply{}, order, 80); got != "  nothing changes\n" {
+		t.Errorf("an empty plan is %q", got)
+	}
+}
+
+func TestHistoryOfADocument(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC)
+	history := api.History{Revisions: []api.Revision{
+		{Version: 7, At: at, By: "root"},
+		{Version: 8, At: at.Add(time.Hour), By: "admin alice", Summary: "service vm:web: stop_timeout changes from 1m30s to 3m0s (and 2 more)", Reason: "the database takes long\nto stop"},
+		{Version: 9, At: at.Add(2 * time.Hour), By: "root", Summary: "service vm:web: stop_timeout changes from 3m0s to 1m30s", Reason: "back to version 7"},
+	}}
+	golden(t, "history.txt", History(history, 80))
+	golden(t, "history-160.txt", History(history, 160))
+	if got := History(api.History{}, 80); got != "No document was put into force yet.\n" {
+		t.Errorf("an empty history is %q", got)
+	}
+}
