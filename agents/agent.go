@@ -86,6 +86,13 @@ type Progress struct {
 	TimeLeft       time.Duration `json:"timeLeft,omitempty"`
 }
 
+// Convalescer is an agent that can start again what a partial service goes on
+// without. OK tells that nothing is down any more; Source is what the service is
+// afterwards, Running where it goes on partial.
+type Convalescer interface {
+	Convalesce(ctx context.Context, spec resources.Spec) Result
+}
+
 // Agent drives one hypervisor.
 type Agent interface {
 	// Inventory lists every VM of the hypervisor, managed or not. An error

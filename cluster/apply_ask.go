@@ -72,6 +72,9 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 	if service.Wish != nil && c.Op != OpDisable {
 		return refusal{codeDeadlock, fmt.Sprintf("%s is being worked on: %s since index %d", c.Service, service.Wish.Op, service.Wish.Index)}
 	}
+	if refused := t.mayUnderLock(service, c.Op); refused != accepted {
+		return refused
+	}
 	switch c.Op {
 	case OpEnable:
 		return t.mayEnable(service, c)
@@ -80,10 +83,7 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 	case OpUnfreeze:
 		return accepted // also when its node died meanwhile: nothing recovers it before
 	case OpFreeze:
-		if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
-			return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, s)}
-		}
-		return accepted
+		return t.mayFreeze(service, c)
 	case OpStop, OpRestart:
 		if service.State != resources.Started {
 			return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
@@ -93,6 +93,8 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 		return t.mayRelocate(service, c)
 	case OpMigrate:
 		return t.mayMigrate(service, c)
+	case OpConvalesce:
+		return t.mayConvalesce(service)
 	}
 	return refusal{codeInvalid, fmt.Sprintf("%q is no operation", c.Op)}
 }
@@ -204,13 +206,20 @@ func (t *transaction) wish(service Service, c Ask) {
 			state = resources.Disabled
 		}
 	case OpFreeze:
-		service.Flags |= resources.Frozen
+		service = t.freeze(service, c)
+		if until := service.Freeze.until(); until != "" {
+			why = sentence("asked to freeze it "+until, c.Reason)
+		}
 	case OpUnfreeze:
 		service.Flags &^= resources.Frozen
+		service.Freeze = nil
 	}
 	service = t.setService(service, state, Event{Node: service.Owner, By: c.By, Why: why})
 	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpDisable && state == resources.Disabled) || (c.Op == OpEnable && state == resources.Started)
 	if atOnce {
 		t.finish(service, codeSuccess, "")
+	}
+	if c.Op == OpUnfreeze {
+		t.thawed(c.Service)
 	}
 }

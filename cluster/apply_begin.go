@@ -15,6 +15,9 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 		s.Since, s.SinceAt = t.index, t.at
 	}
 	s.State, s.Reason, s.Changed = state, e.Why, t.index
+	if state != resources.Started {
+		s.Flags &^= resources.Partial // what goes on without a part of it has to go on
+	}
 	t.Services.Set(s.Spec.Name, s)
 	e.Subject, e.From, e.To = s.Spec.Name, from.String(), state.String()
 	t.tell(e)
@@ -35,6 +38,8 @@ func (c Begin) apply(t *transaction) refusal {
 		c.stop(t, service, n)
 	case IntentMigrate:
 		c.migrate(t, service, n)
+	case IntentConvalesce:
+		c.convalesce(t, service, n)
 	}
 	return accepted
 }
@@ -63,6 +68,8 @@ func (c Begin) refused(t *transaction) refusal {
 		return c.stopRefused(service, n)
 	case IntentMigrate:
 		return c.migrateRefused(t, service, n)
+	case IntentConvalesce:
+		return t.mayConvalesce(service)
 	}
 	return refuse("%q is no intent", c.Intent)
 }
@@ -153,6 +160,9 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 	}
 	if !service.Enabled {
 		return refuse("%s is disabled", c.Service)
+	}
+	if why := t.lockedWhy(); why != "" {
+		return refusal{codeTemporary, why}
 	}
 	return accepted
 }
@@ -265,9 +275,9 @@ func (t *transaction) voidIntent(service Service, why string) Service {
 	// A stop that may not have happened leaves the service where it belongs; the
 	// request behind it is still there and asks again.
 	state := resources.Recovering
-	if h, _ := service.holder(intent.Node); h.Condition == string(resources.Crashed) {
+	if h, _ := service.holder(intent.Node); h.fallen() {
 		state = resources.Recoverable // what its crash left behind has still to be removed
-	} else if intent.Kind == IntentStop && service.Owner == intent.Node {
+	} else if (intent.Kind == IntentStop || intent.Kind == IntentConvalesce) && service.Owner == intent.Node {
 		state = resources.Started
 	}
 	return t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})

@@ -109,6 +109,8 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 		h.Disks = o.Disks
 	}
 	service = service.withHolder(h)
+	service, partly := service.observedPart(n, o)
+	changed = changed || partly
 	t.Services.Set(service.Spec.Name, service)
 	switch intent := service.Intent; {
 	case intent == nil:
@@ -175,7 +177,9 @@ func (t *transaction) settleOwner(service Service, n Member, h Holder, changed b
 	}
 	switch resources.Condition(h.Condition) {
 	case resources.Running:
-		t.setService(service, resources.Started, Event{Node: n.Name, Why: "the guest runs"})
+		t.setService(service, resources.Started, Event{Node: n.Name, Why: service.runningWhy(h)})
+	case resources.Broken:
+		t.broken(service, n, h)
 	case resources.Crashed:
 		t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
 	case resources.Paused:

@@ -26,9 +26,12 @@ func (c Done) apply(t *transaction) refusal {
 		return refuse("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
 	}
 	service.Intent = nil
-	if intent.Kind == IntentStart {
+	switch intent.Kind {
+	case IntentStart:
 		c.started(t, service, n, intent)
-	} else {
+	case IntentConvalesce:
+		c.convalesced(t, service, n, intent)
+	default:
 		c.stopped(t, service, n, intent)
 	}
 	return accepted
@@ -45,7 +48,11 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 		t.nowRunning(service, n, intent, c.Result)
 		return
 	}
-	service = service.failedOn(n.Name, c.Result.Why)
+	failed := FailedStart{Node: n.Name, Why: c.Result.Why}
+	if t.Level >= levelTwo {
+		failed.At = t.at
+	}
+	service = service.failedOn(failed)
 	if c.Result.Source == resources.Absent {
 		service = service.withoutHolder(onBoot(n))
 	} else {
@@ -84,9 +91,9 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 	for _, p := range result.Phases {
 		story = appendPhases(story, Phase{What: p.What, At: p.At})
 	}
-	story = appendPhases(story, Phase{What: "VM running", At: t.at})
+	story = appendPhases(story, Phase{What: service.runningWhat(), At: t.at})
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
-	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(result.Why, "the guest runs"), Phases: story})
+	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(result.Why, service.runningWhy(Holder{})), Phases: story})
 	t.answerRunning(service)
 }
 
@@ -101,19 +108,19 @@ func (t *transaction) answerRunning(service Service) {
 	case wish.Op == OpMigrate && service.Owner != wish.Target:
 		t.finish(service, codeFailure, "it could not move live: "+service.Reason)
 	default:
-		t.answer(service, codeSuccess, "", OpEnable, OpRestart, OpRelocate, OpMigrate)
+		t.answer(service, codeSuccess, "", OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
 	}
 }
 
-func (s Service) failedOn(node, why string) Service {
+func (s Service) failedOn(failed FailedStart) Service {
 	list := make([]FailedStart, 0, len(s.FailedOn)+1)
 	for _, f := range s.FailedOn {
-		if f.Node != node {
+		if f.Node != failed.Node {
 			list = append(list, f)
 		}
 	}
 	if len(list) < maxFailedStarts {
-		list = append(list, FailedStart{Node: node, Why: why})
+		list = append(list, failed)
 	}
 	s.FailedOn = list
 	return s

@@ -46,6 +46,10 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Configure{}.Kind():    decode[Configure],
 	Guarded{}.Kind():      decode[Guarded],
 	KeyBack{}.Kind():      decode[KeyBack],
+
+	Thaw{}.Kind():          decode[Thaw],
+	LockCluster{}.Kind():   decode[LockCluster],
+	UnlockCluster{}.Kind(): decode[UnlockCluster],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

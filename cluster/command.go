@@ -267,6 +267,8 @@ type Ask struct {
 	Node    string    `json:"node,omitempty"`
 	By      string    `json:"by,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
+	// For is how long a freeze lasts; 0 until it is thawed.
+	For time.Duration `json:"for,omitempty"`
 }
 
 // GiveUp ends the wish of a service that cannot be met.

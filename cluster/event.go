@@ -55,4 +55,6 @@ const (
 	OpMigrate  Operation = "migrate"
 	OpFreeze   Operation = "freeze"
 	OpUnfreeze Operation = "unfreeze"
+	// OpConvalesce starts again what a partial service goes on without.
+	OpConvalesce Operation = "convalesce"
 )

@@ -63,7 +63,8 @@ func differs(s *State, self, name string, o resources.Observation) bool {
 	if !held {
 		return o.Condition != resources.Absent && o.Condition != resources.Unknown
 	}
-	return h.Condition != string(o.Condition) || h.Reason != o.Reason
+	partial := service.Flags&resources.Partial != 0
+	return h.Condition != string(o.Condition) || h.Reason != o.Reason || (service.Owner == self && partial != o.Partial)
 }
 
 // posted tells whether a command of this key waits in the outbox.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"sort"
+	"time"
 
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
@@ -14,6 +15,9 @@ type Decision struct {
 	Commands []Command
 	// Notes say what was not done, and what that waits for.
 	Notes []Note
+	// Again is the View.Quiet from which on time alone changes the decision; 0 is
+	// never.
+	Again time.Duration `json:",omitempty"`
 }
 
 func (d *Decision) propose(c Command) { d.Commands = append(d.Commands, c) }
@@ -61,6 +65,7 @@ func Plan(s *State, v View) Decision {
 		service, _ := s.Services.Get(name)
 		p.planService(service)
 	}
+	p.noteLock()
 	planLeaving(s, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d

@@ -18,7 +18,7 @@ func (p *planner) planDown(service Service) {
 	}
 	for _, h := range service.Holders {
 		n, why := p.workable(h.Node)
-		crashed, leaving := h.Condition == string(resources.Crashed), n.State == NodeLeaving && service.Owner == h.Node
+		crashed, leaving := h.fallen(), n.State == NodeLeaving && service.Owner == h.Node
 		switch {
 		case !asked && !crashed && !leaving && !service.leftover(h):
 			continue
@@ -28,9 +28,9 @@ func (p *planner) planDown(service Service) {
 		case asked:
 			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
 		case crashed:
-			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: true, By: "recovery", Why: "removing what its crash left on " + h.Node})
+			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: service.killed(), By: "recovery", Why: "removing what its " + service.fall() + " left on " + h.Node})
 		case service.leftover(h):
-			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: true, By: "recovery", Why: "removing what an unfinished act left on " + h.Node})
+			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: service.killed(), By: "recovery", Why: "removing what an unfinished act left on " + h.Node})
 		default:
 			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, By: "leave", Why: h.Node + " leaves and the service is disabled"})
 		}

@@ -39,9 +39,7 @@ func (p *planner) planService(service Service) {
 	case service.Intent != nil:
 		p.noteIntent(service)
 	case service.Flags&resources.Frozen != 0:
-		if !service.State.Resting() && service.State != resources.Stopped {
-			p.wait(name, fmt.Sprintf("it is %s and frozen: nothing is done to it", service.State), "`clusvcadm -U "+name+"`")
-		}
+		p.planFrozen(service)
 	case !service.Enabled:
 		p.planDown(service)
 	case service.State == resources.Started:
@@ -177,6 +175,9 @@ func (p *planner) planWish(service Service) {
 		p.begin(service, Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: wish.Target, By: wish.By,
 			Why: sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason)})
 		return
+	case OpConvalesce:
+		p.begin(service, Begin{Service: name, Intent: IntentConvalesce, Node: service.Owner, By: wish.By, Why: sentence("starting what it goes on without", wish.Reason)})
+		return
 	default:
 		p.giveUp(service, codeSuccess, "it runs on "+service.Owner)
 		return
@@ -211,6 +212,10 @@ func (p *planner) planUp(service Service) {
 	if p.planLeftover(service) {
 		return
 	}
+	if why := p.lockedWhy(); why != "" {
+		p.heldBack(service, codeTemporary, why, p.unlockNext())
+		return
+	}
 	if waits := p.waitsFor(service); waits != "" {
 		p.wait(name, waits, p.nextFor(service))
 		if service.Wish != nil && service.heldWhere(p.stuck) {
@@ -228,6 +233,16 @@ func (p *planner) planUp(service Service) {
 		by = service.Wish.By
 	}
 	p.begin(service, Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: why})
+}
+
+// heldBack answers a waiting administrator that a rule forbids the start, or
+// notes it.
+func (p *planner) heldBack(service Service, code int, why, next string) {
+	if service.Wish != nil {
+		p.giveUp(service, code, why)
+		return
+	}
+	p.wait(service.Spec.Name, why, next)
 }
 
 // stuck tells that nothing the cluster does by itself will soon free a holder:
@@ -254,7 +269,7 @@ func (p *planner) planLeftover(service Service) bool {
 			failedHere = failedHere || f.Node == h.Node
 		}
 		switch {
-		case failedHere, h.Condition == string(resources.Crashed):
+		case failedHere, h.fallen():
 		case h.Condition == string(resources.Incoming) && len(service.Holders) == 1:
 			// Nothing is left that could complete this copy.
 		case h.Condition == string(resources.Unknown):
@@ -269,7 +284,7 @@ func (p *planner) planLeftover(service Service) bool {
 		case len(service.Holders) == 1 && h.Definition == service.Spec.Definition && p.mayRun(service, n) == "":
 			continue // an interrupted start is taken up again in place
 		}
-		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: true, By: "recovery", Why: "removing what is left of it on " + h.Node})
+		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: service.killed(), By: "recovery", Why: "removing what is left of it on " + h.Node})
 		return true
 	}
 	return false

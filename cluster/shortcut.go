@@ -63,7 +63,8 @@ func (c *shortcut) workOf(s *State, self string) []Duty {
 // stopwatch is running that Plan reads.
 func (c *shortcut) planOf(s *State, v View) Decision {
 	steady := v.steady(s, TimingFor(s.Document.Timing).Test)
-	if c.never || !steady || !c.planned || c.plannedAt != s.Index {
+	due := c.decision.Again > 0 && v.Quiet >= c.decision.Again
+	if c.never || !steady || !c.planned || c.plannedAt != s.Index || due {
 		c.decision = Plan(s, v)
 	} else if c.audited {
 		c.audit("plan", c.decision, Plan(s, v))
@@ -122,6 +123,9 @@ func (n *Node) restful(now time.Duration, in Input) bool {
 		}
 	}
 	if in.Leading && !n.decided() {
+		return false
+	}
+	if in.Leading && n.shortcut.decision.Again > 0 {
 		return false
 	}
 	return n.view.steady(in.State, 1)

@@ -55,6 +55,9 @@ type State struct {
 	// Proven are the devices that a drill showed to be a node's own, by device.
 	Proven Table[Proof] `json:"proven"`
 
+	// Lock keeps services from starting; nil when there is none.
+	Lock *Lock `json:"lock,omitempty"`
+
 	Requests Table[Request] `json:"requests"`
 	Tokens   Table[Token]   `json:"tokens"`
 	// Removed are the nodes that may not come back, by key fingerprint.
@@ -192,6 +195,8 @@ type Service struct {
 	Intent  *Intent  `json:"intent,omitempty"`
 	// Enabled is the administrator's standing wish.
 	Enabled bool `json:"enabled"`
+	// Freeze tells of the flag Frozen who set it, and until when.
+	Freeze *Freeze `json:"freeze,omitempty"`
 	// Held: stopped by `clusvcadm -s` until the next transition of a node.
 	Held bool `json:"held,omitempty"`
 	// Wish is the request being worked on.
@@ -217,6 +222,8 @@ type Service struct {
 type FailedStart struct {
 	Node string `json:"node"`
 	Why  string `json:"why"`
+	// At is when; zero in States below level two.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Wish is an administrator's request on its way.
@@ -237,6 +244,9 @@ const (
 	IntentStart   IntentKind = "start"
 	IntentStop    IntentKind = "stop"
 	IntentMigrate IntentKind = "migrate"
+	// IntentConvalesce starts the non-critical resources of a running service that
+	// are down.
+	IntentConvalesce IntentKind = "convalesce"
 )
 
 // Purpose says what follows a stop.

@@ -350,6 +350,8 @@ func planKey(c Command) string {
 		return "plan/fence/" + c.Node
 	case NodeGone:
 		return "plan/gone/" + c.Node
+	case Thaw:
+		return "plan/service/" + c.Service
 	}
 	return "plan/" + c.Kind()
 }

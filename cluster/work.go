@@ -19,6 +19,8 @@ const (
 	DutyResume  DutyKind = "resume"
 	DutyPause   DutyKind = "pause"
 	DutyFence   DutyKind = "fence"
+	// DutyConvalesce is for services made of resources.
+	DutyConvalesce DutyKind = "convalesce"
 )
 
 // Duty is one act that a node has to carry out, or the confirming look at a

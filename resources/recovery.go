@@ -46,6 +46,12 @@ func AfterFailure(spec Spec, restarts []time.Time, at time.Time) (Remedy, []time
 	return InPlace, recent
 }
 
+// Remembered are the restarts that still count at instant "at": older ones than
+// the window have expired.
+func Remembered(spec Spec, restarts []time.Time, at time.Time) []time.Time {
+	return within(restarts, spec.RestartExpire, at)
+}
+
 // within keeps the instants inside the window that ends at "at"; a zero
 // window keeps all of them.
 func within(times []time.Time, window time.Duration, at time.Time) []time.Time {

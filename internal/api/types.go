@@ -44,6 +44,8 @@ type Status struct {
 	Simulated     bool      `json:"simulated,omitempty"`
 	Nodes         []Node    `json:"nodes"`
 	Services      []Service `json:"services"`
+	// Lock is there while no service may start.
+	Lock *LockStatus `json:"lock,omitempty"`
 	// Notes say what was not done and what it waits for. Filled by the leader.
 	Notes []cluster.Note `json:"notes,omitempty"`
 	// Warnings are this node's own troubles (log volume, certificate, clock).
@@ -92,6 +94,10 @@ type Service struct {
 	Unprotected string `json:"unprotected,omitempty"`
 	// Progress of a migration under way, as far as this node knows.
 	Progress *Progress `json:"progress,omitempty"`
+	// Freeze tells who froze it, and until when.
+	Freeze *FreezeStatus `json:"freeze,omitempty"`
+	// Failures are the nodes where it failed to start since it last ran.
+	Failures []Failed `json:"failures,omitempty"`
 }
 
 // Progress of a live migration under way.
@@ -123,6 +129,8 @@ type Request struct {
 	Node string `json:"node,omitempty"`
 	// Reason is kept in the timeline.
 	Reason string `json:"reason,omitempty"`
+	// For is how long a freeze lasts; 0 until it is thawed.
+	For time.Duration `json:"for,omitempty"`
 }
 
 // Reply is the state of a request. Code is rgmanager's internal return code

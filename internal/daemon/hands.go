@@ -151,6 +151,13 @@ func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error)
 		ctx, cancel := bounded(0)
 		defer cancel()
 		return agent.Pause(ctx, spec)
+	case cluster.DutyConvalesce:
+		ctx, cancel := bounded(spec.StartTimeout)
+		defer cancel()
+		if able, is := agent.(agents.Convalescer); is {
+			return able.Convalesce(ctx, spec)
+		}
+		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot start parts of a service"}
 	}
 	return resources.Result{Source: resources.Unknown, Why: "no hand for duty " + string(duty.Kind)}
 }

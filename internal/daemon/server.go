@@ -146,6 +146,8 @@ func (s *server) routes() http.Handler {
 		"GET " + api.PathBackup:             {change, s.backup},
 		"GET " + api.PathDoor:               {access{admin: true, local: true}, s.door},
 		"POST " + api.PathClient:            {change, s.client},
+		"GET " + api.PathLock:               {look, s.lockStatus},
+		"POST " + api.PathLock:              {change, s.lock},
 	} {
 		mux.HandleFunc(pattern, s.guard(route.access, route.handle))
 	}

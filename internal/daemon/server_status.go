@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // shownEvents is how many events are sent when nobody says how many.
@@ -62,6 +63,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		At: now, Quorate: role.leader != "", Leader: role.leader, Local: d.name, Index: root.Index,
 		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(),
 	}
+	status.Lock = lockStatus(root)
 	if role.leading {
 		status.Notes = *d.notes.Load()
 	}
@@ -96,7 +98,8 @@ func (d *Daemon) Status(now time.Time) api.Status {
 func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api.Service {
 	out := api.Service{
 		Name: service.Spec.Name, State: int(service.State), StateText: service.State.String(), Flags: int(service.Flags), FlagsText: service.Flags.String(),
-		Owner: service.Owner, LastOwner: service.LastOwner, Restarts: len(service.Restarts), Since: service.SinceAt, Reason: service.Reason,
+		Owner: service.Owner, LastOwner: service.LastOwner, Restarts: len(resources.Remembered(service.Spec, service.Restarts, time.Now())), Since: service.SinceAt, Reason: service.Reason,
+		Freeze: freezeStatus(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {
 		out.Holders = append(out.Holders, h.Node)
@@ -234,7 +237,7 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 	if asked.ID == "" || len(asked.ID) > 64 || len(asked.Reason) > 500 {
 		return refuse(http.StatusBadRequest, "bad_request", "a request needs an id of at most 64 bytes and a reason of at most 500")
 	}
-	applied, err := s.daemon.propose(r.Context(), cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name, Reason: asked.Reason})
+	applied, err := s.daemon.propose(r.Context(), cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name, Reason: asked.Reason, For: asked.For})
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathBackup, false, false},
 	{"GET", api.PathDoor, false, false},
 	{"POST", api.PathClient, false, false},
+	{"GET", api.PathLock, true, false},
+	{"POST", api.PathLock, false, false},
 }
 
 func TestWhoMayDoWhat(t *testing.T) {

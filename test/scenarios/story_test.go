@@ -79,7 +79,7 @@ func (s *story) command(line string) error {
 	if len(words) == 0 || strings.HasPrefix(line, "#") {
 		return nil
 	}
-	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating(), s.managing()} {
+	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating(), s.managing(), s.ruling()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}
@@ -161,6 +161,8 @@ func parseService(words []string) resources.Spec {
 			spec.Recovery = resources.Recovery(value)
 		case "restarts":
 			spec.MaxRestarts, _ = strconv.Atoi(value)
+		default:
+			parseRule(&spec, key, value)
 		}
 	}
 	return spec
@@ -206,7 +208,11 @@ func (s *story) watching() map[string]func([]string) error {
 			state := s.world.State()
 			for _, name := range state.Services.Keys() {
 				service, _ := state.Services.Get(name)
-				fmt.Fprintf(&s.extra, "status: %s is %s, owner %q\n", name, service.State, service.Owner)
+				flags := ""
+				if text := service.Flags.String(); text != "" {
+					flags = " [" + text + "]"
+				}
+				fmt.Fprintf(&s.extra, "status: %s is %s%s, owner %q\n", name, service.State, flags, service.Owner)
 			}
 			return nil
 		},

@@ -101,12 +101,26 @@ func (d *daemon) act(duty cluster.Duty) {
 		}
 		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Running, found, "")
+	case cluster.DutyConvalesce:
+		d.convalesce(duty, v)
 	case cluster.DutyPause:
 		if v != nil && v.condition == resources.Running {
 			v.condition, v.reason = resources.Paused, foundTwice
 		}
 		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Paused, found, "")
+	}
+}
+
+func (d *daemon) convalesce(duty cluster.Duty, v *vm) {
+	switch {
+	case v == nil || v.condition != resources.Running:
+		d.done(duty, false, d.host.lookFor(duty.Service, duty.Spec.UUID).Condition, "it does not run here")
+	case v.hopeless:
+		d.done(duty, false, resources.Running, v.reason)
+	default:
+		v.partial, v.reason = false, ""
+		d.done(duty, true, resources.Running, "")
 	}
 }
 

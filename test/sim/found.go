@@ -98,11 +98,16 @@ func (w *World) Configure(through string, document cluster.Document, done func(w
 // Ask lets an administrator ask for something through a host's daemon. The
 // request's id is returned; the answer is found in State.Requests.
 func (w *World) Ask(through string, op cluster.Operation, service, node string) string {
+	return w.Request(through, cluster.Ask{Op: op, Service: service, Node: node, By: "root"})
+}
+
+// Request is Ask with everything that can be said in a request.
+func (w *World) Request(through string, ask cluster.Ask) string {
 	w.requests++
-	id := fmt.Sprintf("request-%d", w.requests)
-	w.tell("request %s: %s %s %s", id, op, service, node)
-	w.repeat(through, cluster.Ask{Request: id, Op: op, Service: service, Node: node, By: "root"})
-	return id
+	ask.Request = fmt.Sprintf("request-%d", w.requests)
+	w.tell("request %s: %s %s %s", ask.Request, ask.Op, ask.Service, ask.Node)
+	w.repeat(through, ask)
+	return ask.Request
 }
 
 // repeat asks again under the same name, as a client does that does not know

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/resources"
@@ -22,6 +23,9 @@ type vm struct {
 	// run again.
 	memory int
 	disks  []resources.Disk
+	// partial: it goes on without a part that it can do without; hopeless parts do
+	// not start again.
+	partial, hopeless bool
 }
 
 // hint is what the hypervisor's events tell the daemon.
@@ -61,9 +65,12 @@ func (h *Host) lookFor(service, uuid string) resources.Observation {
 			return o
 		}
 		o.Condition, o.Reason, o.Evidence = resources.Absent, "", "libvirt has no such VM and its process is gone"
+		if strings.HasPrefix(service, resources.KindService+":") {
+			o.Evidence = "all its resources are stopped"
+		}
 		return o
 	}
-	o.Condition, o.Reason, o.Disks = v.condition, v.reason, v.disks
+	o.Condition, o.Reason, o.Disks, o.Partial = v.condition, v.reason, v.disks, v.partial
 	if v.moving {
 		o.Reason = resources.MigratingOut
 	}
@@ -92,7 +99,7 @@ func (v *vm) execute() {
 		return
 	}
 	v.host.world.calledOnce[v.service] = v.uuid
-	v.condition, v.reason, v.ours = resources.Running, "", false
+	v.condition, v.reason, v.ours, v.partial = resources.Running, "", false, false
 	v.host.world.tell("%s executes on %s", v.service, v.host.Name)
 	v.host.world.watchExecution(v)
 }
@@ -145,6 +152,32 @@ func (h *Host) CrashVM(service string) {
 		v.condition, v.reason = resources.Crashed, "panicked"
 		h.world.tell("%s crashes on %s", service, h.Name)
 		h.hint(v.service, resources.Observation{Condition: resources.Crashed})
+	}
+}
+
+// FailParts lets resources of a service fail their check.
+func (h *Host) FailParts(service, reason string) {
+	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Running && !v.moving {
+		v.condition, v.reason = resources.Broken, reason
+		h.world.tell("%s fails on %s: %s", service, h.Name, reason)
+		h.hint(v.service, resources.Observation{Condition: resources.Broken, Reason: reason})
+	}
+}
+
+// MendParts lets them pass it again, as a person does by hand.
+func (h *Host) MendParts(service string) {
+	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Broken {
+		v.condition, v.reason = resources.Running, ""
+		h.hint(v.service, resources.Observation{Condition: resources.Running})
+	}
+}
+
+// DropParts lets a service go on without parts that it can do without. Hopeless
+// ones do not start again.
+func (h *Host) DropParts(service, reason string, hopeless bool) {
+	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Running {
+		v.partial, v.reason, v.hopeless = true, reason, hopeless
+		h.hint(v.service, resources.Observation{Condition: resources.Running, Reason: reason, Partial: true})
 	}
 }
 

@@ -1,0 +1,83 @@
+package daemon
+
+import (
+	"net/http"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+)
+
+// longestReason bounds what a person may write into the timeline.
+const longestReason = 500
+
+func (s *server) lockStatus(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if err := s.daemon.log.Verify(r.Context()); err != nil {
+		return err
+	}
+	status := lockStatus(s.daemon.replica.Root())
+	if status == nil {
+		status = &api.LockStatus{}
+	}
+	writeJSON(w, http.StatusOK, status)
+	return nil
+}
+
+// lockStatus is the lock as the tools show it; nil when there is none.
+func lockStatus(root *cluster.State) *api.LockStatus {
+	if root.Lock == nil {
+		return nil
+	}
+	return &api.LockStatus{Locked: true, Stopped: root.Lock.Stop, At: root.Lock.At, By: root.Lock.By, Reason: root.Lock.Why}
+}
+
+// lock locks and unlocks the cluster, or stops and starts all of it.
+func (s *server) lock(w http.ResponseWriter, r *http.Request, who caller) error {
+	var asked api.LockRequest
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	if len(asked.Reason) > longestReason {
+		return refuse(http.StatusBadRequest, "bad_request", "a reason has at most %d bytes", longestReason)
+	}
+	var command cluster.Command
+	switch asked.Op {
+	case "lock", "stop":
+		command = cluster.LockCluster{By: who.Name, Why: asked.Reason, Stop: asked.Op == "stop"}
+	case "unlock", "start":
+		command = cluster.UnlockCluster{By: who.Name, Why: asked.Reason, Start: asked.Op == "start"}
+	default:
+		return refuse(http.StatusBadRequest, "bad_request", "%q is none of lock, unlock, stop, start", asked.Op)
+	}
+	return s.decree(w, r, command)
+}
+
+// decree proposes an administrator's command that is done once it is in the log.
+func (s *server) decree(w http.ResponseWriter, r *http.Request, command cluster.Command) error {
+	applied, err := s.daemon.propose(r.Context(), command)
+	if err != nil {
+		return err
+	}
+	if why := applied.Refused[0]; why != "" {
+		return refuse(http.StatusConflict, "refused", "%s", why)
+	}
+	writeJSON(w, http.StatusOK, api.Reply{Done: true, Text: "Success"})
+	return nil
+}
+
+// freezeStatus tells of a frozen service; nil for any other.
+func freezeStatus(service cluster.Service) *api.FreezeStatus {
+	if service.Freeze == nil {
+		return nil
+	}
+	f := service.Freeze
+	return &api.FreezeStatus{At: f.At, By: f.By, Reason: f.Why, Until: f.Until}
+}
+
+// failures are the nodes where a service failed to start since its last success.
+func failures(service cluster.Service) []api.Failed {
+	var list []api.Failed
+	for _, f := range service.FailedOn {
+		list = append(list, api.Failed{Node: f.Node, Why: f.Why, At: f.At})
+	}
+	return list
+}
