@@ -45,7 +45,9 @@ func (c Recover) apply(t *transaction) refusal {
 		if !known {
 			continue
 		}
-		t.Fences.Delete(name)
+		if open, fencing := t.Fences.Get(name); fencing {
+			t.closeFence(open, EndedByWord, "declared dead by "+c.By)
+		}
 		n = t.setNodeState(n, NodeFenced, c.By, "declared dead by the administrator who recovered the cluster")
 		t.releaseBoot(n, t.index, "declared dead with its machine off")
 	}
@@ -92,6 +94,10 @@ func (c Restore) apply(t *transaction) refusal {
 	for _, name := range t.Fences.Keys() {
 		t.Fences.Delete(name)
 	}
+	for _, name := range t.PowerOns.Keys() {
+		t.PowerOns.Delete(name)
+	}
+	t.Drill, t.Disarmed = nil, nil
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		service = t.finish(service, codeAborted, "the cluster was restored from a backup")

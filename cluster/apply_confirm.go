@@ -20,7 +20,7 @@ func (c ConfirmFence) apply(t *transaction) refusal {
 		return refuse("%s is %s: a machine that shows life is not off", c.Node, n.State)
 	}
 	open.Story = appendPhases(open.Story, Phase{What: "off confirmed by a person", At: t.at})
-	t.Fences.Delete(c.Node)
+	t.closeFence(open, EndedByWord, sentence("answered for by "+c.By, c.Why))
 	n = t.setNodeState(n, NodeFenced, c.By, sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why), open.Story...)
 	t.recoverFrom(n, open)
 	return accepted

@@ -44,7 +44,12 @@ func (c BeginFence) apply(t *transaction) refusal {
 		// Nobody can shoot it; the intent waits for an operator's word.
 		fencer = Member{}
 	}
-	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level, Document: t.Config.Version}
+	open := Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.at, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level, Document: t.Config.Version, Reboot: c.Reboot}
+	if c.Drill && t.Drill != nil && t.Drill.Node == c.Node {
+		open.Reboot = true
+		t.drillPhase(DrillOff, "emptied")
+	}
+	t.PowerOns.Delete(c.Node)
 	if n.State == NodeLost {
 		open.Story = []Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}}
 	}
@@ -116,6 +121,7 @@ func (c FenceDone) apply(t *transaction) refusal {
 	}
 	if c.Result.Outcome != fence.Confirmed {
 		if open.Drill {
+			t.closeFence(open, EndedUnproven, evidence)
 			return accepted // a drill is not repeated: it was there to find this out
 		}
 		t.Fences.Set(c.Node, open)
@@ -129,13 +135,16 @@ func (c FenceDone) apply(t *transaction) refusal {
 		t.cutOff(n, open, c)
 		return accepted
 	}
-	t.Fences.Delete(c.Node)
+	t.closeFence(open, EndedConfirmed, evidence)
 	if n.Boot != open.Boot {
 		t.tell(Event{Node: c.Node, Subject: c.Node, Cause: open.Index, Why: "the boot that was confirmed off is not the present one"})
 		return accepted
 	}
 	n = t.setNodeState(n, NodeFenced, open.By, fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven), c.Fencer, evidence), open.Story...)
 	t.recoverFrom(n, open)
+	if open.Reboot && c.Result.Proven.By() == fence.ByPower {
+		t.askPower(c.Node, c.Fencer, c.Incarnation, open.Level, open.By)
+	}
 	return accepted
 }
 

@@ -160,6 +160,7 @@ func (c NodeUp) apply(t *transaction) refusal {
 		n.Boot = c.Boot
 	}
 	n = t.setNodeState(n, NodeLooking, "", why)
+	t.PowerOns.Delete(n.Name)
 	t.voidIntentsOf(n, "the daemon of "+n.Name+" restarted")
 	t.releaseHeld()
 	return accepted
@@ -176,7 +177,7 @@ func (t *transaction) barredByFence(node, boot string) string {
 	case open.Boot == boot || (open.Fencer != "" && t.mayHitNewBoot(open)):
 		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
 	}
-	t.Fences.Delete(node)
+	t.closeFence(open, EndedByBoot, "the machine shows a new boot")
 	t.tell(Event{Node: node, Subject: node, Cause: open.Index, Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
 	return ""
 }

@@ -167,7 +167,7 @@ func endedHow(p fence.Proven) string {
 // it (law L3).
 func (t *transaction) cutOff(n Member, open Fence, c FenceDone) {
 	if n.Boot != open.Boot {
-		t.Fences.Delete(n.Name)
+		t.closeFence(open, EndedByBoot, "the boot that was cut off is not the present one")
 		t.tell(Event{Node: n.Name, Subject: n.Name, Cause: open.Index, Why: "the boot that was cut off is not the present one"})
 		return
 	}
@@ -188,7 +188,7 @@ func (t *transaction) cutOff(n Member, open Fence, c FenceDone) {
 	}
 	t.releaseCut(n, open, c.Result.Proven)
 	if len(t.heldBy(n)) == 0 {
-		t.Fences.Delete(n.Name)
+		t.closeFence(open, EndedCut, strings.Join(c.Result.Evidence, "; "))
 		return
 	}
 	t.Fences.Set(n.Name, open)

@@ -21,6 +21,8 @@ type Fencing struct {
 	// Shots is how many nodes may be fenced within Window.
 	Shots  int           `json:"shots,omitempty"`
 	Window time.Duration `json:"window,omitempty"`
+	// Drills is the schedule of drills.
+	Drills Drills `json:"drills,omitzero"`
 }
 
 // WithDefaults fills in what the document leaves out.

@@ -171,6 +171,8 @@ type BeginFence struct {
 	// Word opens the intent for an operator's word, which follows in the same
 	// entry: no device is used. A disarmed cluster takes it too.
 	Word bool `json:"word,omitempty"`
+	// Reboot asks for power again once it is confirmed off.
+	Reboot bool `json:"reboot,omitempty"`
 }
 
 // AssignFence gives the next attempt to a node, or takes it from one that died.

@@ -22,6 +22,10 @@ func (t *transaction) mayDrill(n Member, c BeginFence) string {
 		return fmt.Sprintf("%s has no fence level %d", n.Name, c.Level+1)
 	case fence.NatureOf(t.devicesOf(n.Name, c.Level)) != fence.ByPower:
 		return fmt.Sprintf("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, n.Name)
+	case t.Drill != nil && t.Drill.Node != n.Name:
+		return fmt.Sprintf("a drill of %s is under way, one at a time", t.Drill.Node)
+	case t.Drill != nil && t.Drill.Scheduled && t.brake() != "":
+		return t.brake()
 	case t.Fences.Len() > 0:
 		return t.Fences.Keys()[0] + " is being fenced; a drill waits for that"
 	}
@@ -32,25 +36,40 @@ func (t *transaction) mayDrill(n Member, c BeginFence) string {
 func (t *transaction) drilled(n Member, open Fence, c FenceDone) {
 	levels := t.Document.Nodes[n.Name].Fence
 	if open.Document != t.Config.Version || open.Level >= len(levels) {
-		if c.Result.Outcome != fence.Confirmed {
-			t.Fences.Delete(n.Name)
-		}
-		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the document changed during the drill, so it proved nothing about the devices that are declared now; repeat it"})
+		why := "the document changed during the drill, so it proved nothing about the devices that are declared now; repeat it"
+		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: why})
+		t.drillOff(n.Name, c.Result.Outcome == fence.Confirmed, why)
 		return
 	}
 	devices := levels[open.Level].Devices
+	evidence := strings.Join(c.Result.Evidence, "; ")
 	if c.Result.Outcome != fence.Confirmed {
-		t.Fences.Delete(n.Name)
 		for _, device := range devices {
 			t.Proven.Delete(device)
 		}
-		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, strings.Join(c.Result.Evidence, "; "))})
+		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, evidence)})
+		t.drillOff(n.Name, false, fmt.Sprintf("%s: %s. A node that is still up takes services again after `systemctl restart clusterd` on it", c.Result.Outcome, evidence))
 		return
 	}
 	for _, device := range devices {
 		t.Proven.Set(device, Proof{Node: n.Name, Machine: n.Machine(), At: t.at, By: open.By})
 	}
 	t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the drill proved that " + joined(devices) + " cuts the power of " + n.Name})
+	t.drillOff(n.Name, true, "")
+}
+
+// drillOff takes the half that proves something into the drill it belongs to.
+// What proved nothing is said at the end, after the machine is back.
+func (t *transaction) drillOff(node string, off bool, why string) {
+	if t.Drill == nil || t.Drill.Node != node {
+		return
+	}
+	if !off {
+		t.endDrill(false, why)
+		return
+	}
+	t.drillPhase(DrillOn, "off confirmed")
+	t.Drill.Why = why
 }
 
 // ProvenFor tells whether a drill showed that a device is a node's own.

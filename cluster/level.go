@@ -61,10 +61,10 @@ func planLevel(s *State, d *Decision) {
 	}
 }
 
-// level of a fence intent for an operator's word: older rules would hand it to a
-// fencer.
+// level of a fence intent: older rules would hand an operator's word to a fencer,
+// and leave a machine off that was to be rebooted.
 func (c BeginFence) level() int {
-	if c.Word {
+	if c.Word || c.Reboot {
 		return levelTwo
 	}
 	return levelOne

@@ -60,6 +60,8 @@ func Plan(s *State, v View) Decision {
 	lost := planContacts(s, v, timing, &d)
 	planDisarmed(s, v, &d)
 	planFences(s, v, lost, &d)
+	planPowerOns(s, &d)
+	planDrill(s, v, &d)
 	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, load: s.loads()}
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)

@@ -86,7 +86,7 @@ func (d Decision) tellsSilence() bool {
 // steady tells that no node has been silent for the limit, and that nothing
 // rests that would be tried again.
 func (v View) steady(s *State, limit time.Duration) bool {
-	if len(v.Resting) > 0 || len(v.Stuck) > 0 || s.Disarmed != nil {
+	if len(v.Resting) > 0 || len(v.Stuck) > 0 || s.Disarmed != nil || s.Drill != nil {
 		return false
 	}
 	for _, name := range s.Nodes.Keys() {

@@ -49,6 +49,13 @@ type State struct {
 	Shots []Shot `json:"shots,omitempty"`
 	// Disarmed is set while nothing is shot because somebody said so.
 	Disarmed *Disarmed `json:"disarmed,omitempty"`
+	// FenceHistory are the last fence intents that were closed, oldest first.
+	FenceHistory []FenceRecord `json:"fenceHistory,omitempty"`
+	// PowerOns is the power that is being asked for again, by node.
+	PowerOns Table[PowerOn] `json:"powerOns"`
+	// Drill is the drill under way; Drilled are the last ones, by node.
+	Drill   *Drill       `json:"drill,omitempty"`
+	Drilled Table[Drill] `json:"drilled"`
 	// Checks are the last changes of what fence devices answered, by device.
 	Checks Table[DeviceCheck] `json:"checks"`
 
@@ -327,35 +334,12 @@ type Fence struct {
 	LastWhy     string `json:"lastWhy,omitempty"`
 	// Drill: the node holds nothing, and what is tested is the device.
 	Drill bool `json:"drill,omitempty"`
+	// Reboot: power is asked for again once it is confirmed off.
+	Reboot bool `json:"reboot,omitempty"`
 	// Document is the version of the document that the drill's devices are from: a
 	// proof is about what was declared then (law L3).
 	Document uint64  `json:"document,omitempty"`
 	Story    []Phase `json:"story,omitempty"`
-}
-
-// Shot is one fence intent, as the brake counts it (law L8).
-type Shot struct {
-	Node  string    `json:"node"`
-	Index uint64    `json:"index"`
-	At    time.Time `json:"at"`
-}
-
-// DeviceCheck is what a fence device last answered.
-type DeviceCheck struct {
-	Power    fence.Power `json:"power"`
-	Identity string      `json:"identity,omitempty"`
-	Problem  string      `json:"problem,omitempty"`
-	At       time.Time   `json:"at"`
-	By       string      `json:"by"`
-}
-
-// Proof is what a drill showed: this device cut that machine's power. It lasts
-// until the device's declaration or the machine changes (law L3).
-type Proof struct {
-	Node    string    `json:"node"`
-	Machine string    `json:"machine"`
-	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"`
 }
 
 // Request is an administrator's command that was accepted (law L7).
@@ -401,13 +385,16 @@ func (s *State) Fork() *State {
 	root.Fences = s.Fences.Fork()
 	root.Checks = s.Checks.Fork()
 	root.Proven = s.Proven.Fork()
+	root.PowerOns = s.PowerOns.Fork()
+	root.Drilled = s.Drilled.Fork()
+	root.History = s.History[:len(s.History):len(s.History)]
 	root.Requests = s.Requests.Fork()
 	root.Tokens = s.Tokens.Fork()
 	root.Removed = s.Removed.Fork()
 	// The slices only ever grow by append or are replaced whole; capping the
 	// capacity makes the next append of either side copy.
 	root.Timeline = s.Timeline[:len(s.Timeline):len(s.Timeline)]
-	root.History = s.History[:len(s.History):len(s.History)]
+	root.FenceHistory = s.FenceHistory[:len(s.FenceHistory):len(s.FenceHistory)]
 	root.Shots = s.Shots[:len(s.Shots):len(s.Shots)]
 	return &root
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -176,6 +177,12 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 			n.takeLook(now, in, r)
 		case DutyFence:
 			n.post(d, FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self, Incarnation: d.Incarnation, Result: r.Fence})
+		case DutyPowerOn:
+			problem := ""
+			if r.Fence.Outcome != fence.Confirmed {
+				problem = strings.Join(r.Fence.Evidence, "; ")
+			}
+			n.post(d, PowerOnDone{Node: d.Node, Act: d.Index, Fencer: n.self, Incarnation: d.Incarnation, Problem: problem})
 		case DutyPause:
 			n.want(d.Service, look{wanted: true})
 			if s, known := in.State.Services.Get(d.Service); !known || s.Intent == nil || s.Intent.Index != d.Index {
@@ -352,6 +359,10 @@ func planKey(c Command) string {
 		return "plan/gone/" + c.Node
 	case Thaw:
 		return "plan/service/" + c.Service
+	case Leave:
+		return "plan/leave/" + c.Node
+	case PowerOnDone:
+		return "plan/power/" + c.Node
 	}
 	return "plan/" + c.Kind()
 }

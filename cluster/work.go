@@ -21,6 +21,7 @@ const (
 	DutyFence   DutyKind = "fence"
 	// DutyConvalesce is for services made of resources.
 	DutyConvalesce DutyKind = "convalesce"
+	DutyPowerOn    DutyKind = "power-on"
 )
 
 // Duty is one act that a node has to carry out, or the confirming look at a
@@ -87,7 +88,7 @@ func Work(s *State, self string) []Duty {
 			duties = append(duties, fenceDuty(s, open, n))
 		}
 	}
-	return duties
+	return append(duties, powerDuties(s, n)...)
 }
 
 func serviceDuties(s *State, service Service, n Member) []Duty {

@@ -191,7 +191,7 @@ func secretsIn(t *testing.T, text []byte) []string {
 // nobody has thought about.
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
-		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID Lock",
+		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID Lock",
 		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing",
 		"Config":       "Version Text At By Reason Summary",
 		"Device":       "Name Driver Address Username Password Options",

@@ -32,6 +32,21 @@ func (s *story) managing() map[string]func([]string) error {
 			}
 			return s.propose("disarm", cluster.Disarm{For: span, By: "root", Why: strings.Join(words[1:], " ")})
 		},
+		// drill NODE: the whole drill of its first level.
+		"drill": func(words []string) error {
+			return s.propose("drill", cluster.BeginDrill{Node: words[0], By: "root"})
+		},
+		"reboot": func(words []string) error {
+			n, _ := s.world.State().Nodes.Get(words[0])
+			return s.propose("reboot", cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(), Why: "asked for by an operator", By: "root", Override: true, Reboot: true})
+		},
+		// history tells of the closed fence intents, but for what differs from run to run.
+		"history": func([]string) error {
+			for _, r := range s.world.State().FenceHistory {
+				fmt.Fprintf(&s.extra, "history: %s, %s after %d attempts and %s, the last by %s at level %d: %s\n", r.Node, r.Ending, r.Attempts, r.Took().Round(time.Second), r.Fencer, r.Level+1, r.Evidence)
+			}
+			return nil
+		},
 		"arm": func([]string) error { return s.propose("arm", cluster.Arm{By: "root"}) },
 		// fencing AT-ONCE SHOTS: the brake's numbers, before the cluster is founded.
 		"fencing": func(words []string) error {

@@ -184,6 +184,12 @@ func (w *World) NotSettled() string {
 	if w.random != nil && s.Disarmed != nil {
 		return s.Disarmed.String()
 	}
+	if s.Drill != nil {
+		return "a drill of " + s.Drill.Node + " is under way"
+	}
+	if s.PowerOns.Len() > 0 {
+		return s.PowerOns.Keys()[0] + " is being powered on"
+	}
 	for _, h := range w.order {
 		if w.random != nil && int(h.state.Index) != len(w.raft.log) {
 			return h.Name + " lags behind"

@@ -68,6 +68,10 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 			d.fence(duty)
 			return
 		}
+		if duty.Kind == cluster.DutyPowerOn {
+			d.powerOn(duty)
+			return
+		}
 		if !d.host.Libvirt {
 			d.after(time.Second, func() { d.done(duty, false, resources.Unknown, "libvirtd does not answer") })
 			return
@@ -77,7 +81,7 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 }
 
 func (d *daemon) notWanted(duty cluster.Duty, err error) {
-	if duty.Kind == cluster.DutyFence {
+	if duty.Kind == cluster.DutyFence || duty.Kind == cluster.DutyPowerOn {
 		d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}})
 		return
 	}

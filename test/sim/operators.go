@@ -14,7 +14,13 @@ import (
 func operatorFaults() []faultKind {
 	return []faultKind{
 		{"request", 14, (*World).request},
-		{"evacuation", 2, func(w *World, f Fault, h *Host) { w.Propose(h.Name, cluster.Leave{Node: f.Other, By: "root"}, nil) }},
+		{"evacuation", 2, func(w *World, f Fault, h *Host) {
+			if f.Choice%4 == 0 {
+				w.Propose(h.Name, cluster.BeginDrill{Node: f.Other, By: "root"}, nil)
+				return
+			}
+			w.Propose(h.Name, cluster.Leave{Node: f.Other, By: "root"}, nil)
+		}},
 		{"fence by hand", 1, (*World).fenceByHand},
 		{"confirmation", 2, (*World).confirm},
 		{"configuration", 5, (*World).reconfigure},
@@ -77,7 +83,7 @@ func (w *World) fenceByHand(f Fault, h *Host) {
 		return
 	}
 	n, _ := w.State().Nodes.Get(f.Other)
-	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: "asked for by an operator", By: "root", Override: true}, nil)
+	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: "asked for by an operator", By: "root", Override: true, Reboot: f.Choice%5 == 0}, nil)
 }
 
 // confirm is an operator's word about a machine: true where it is off, and

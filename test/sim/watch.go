@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -160,6 +161,10 @@ func (w *World) watchIntent(d cluster.Duty) {
 			}
 		case cluster.BeginFence:
 			if c.Node == d.Node && d.Kind == cluster.DutyFence {
+				return
+			}
+		case cluster.FenceDone: // power comes again only after a confirmed off
+			if c.Node == d.Node && d.Kind == cluster.DutyPowerOn && c.Result.Outcome == fence.Confirmed {
 				return
 			}
 		}
