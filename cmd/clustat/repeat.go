@@ -4,13 +4,26 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
 	"github.com/clusterd/clusterd/internal/cli"
+)
+
+// What a terminal is told. The picture is drawn on the terminal's second page,
+// so that what stood there before is there again afterwards.
+const (
+	enterPage = "\x1b[?1049h\x1b[?25l"
+	leavePage = "\x1b[?25h\x1b[?1049l"
+	goHome    = "\x1b[H"
+	eraseLine = "\x1b[K"
+	eraseRest = "\x1b[J"
 )
 
 // repeat shows the status again and again until q, Ctrl-C or the context ends it.
@@ -21,24 +34,36 @@ func (t *tool) repeat(ctx context.Context, c *urfave.Context) (int, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	restore := t.watchKeys(cancel)
-	defer restore()
-	fmt.Fprint(t.out, "\x1b[H\x1b[2J")
+	watched := t.screen().Terminal
+	if watched {
+		defer t.watchKeys(cancel)()
+		fmt.Fprint(t.out, enterPage)
+		defer fmt.Fprint(t.out, leavePage)
+	}
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	defer signal.Stop(resized)
 	for {
 		text := t.page(ctx, c)
 		if ctx.Err() != nil {
 			return 0, nil
 		}
-		// One write, line by line over the old picture: nothing is cleared first, so nothing flickers.
-		if _, err := io.WriteString(t.out, overdraw(text)); err != nil {
+		if watched {
+			text = frame(text, t.screen())
+		} else {
+			text += "\n"
+		}
+		// One write for the whole picture, line by line over the old one: nothing is cleared first, so nothing flickers.
+		if _, err := io.WriteString(t.out, text); err != nil {
 			return exitFailure, err
 		}
 		timer := time.NewTimer(every)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			fmt.Fprint(t.out, "\r\n")
 			return 0, nil
+		case <-resized:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}
@@ -46,20 +71,33 @@ func (t *tool) repeat(ctx context.Context, c *urfave.Context) (int, error) {
 
 // page is one picture; an error is part of it, because the next one may be better.
 func (t *tool) page(ctx context.Context, c *urfave.Context) string {
+	width := t.screen().Width
 	status, remark, err := t.status(ctx, c.Bool("fast"))
 	if err != nil {
-		return err.Error() + "\n"
+		return cli.Wrap(err.Error(), "", "", width)
 	}
 	view, _, err := viewOf(c, status)
 	if err != nil {
-		return err.Error() + "\n"
+		return cli.Wrap(err.Error(), "", "", width)
 	}
-	view.Remark, view.Width = remark, t.screen().Width
+	view.Remark, view.Width = remark, width
 	return cli.Status(status, view)
 }
 
-func overdraw(text string) string {
-	return "\x1b[H" + strings.ReplaceAll(text, "\n", "\x1b[K\r\n") + "\x1b[J"
+// frame is the picture as it is drawn over the one before. It never has more
+// lines or columns than the screen: a terminal that scrolls would tear it apart.
+func frame(text string, screen cli.Screen) string {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if room := screen.Height; room > 1 && len(lines) > room {
+		hidden := len(lines) - room + 1
+		lines = append(lines[:room-1:room-1], fmt.Sprintf("... %d more lines; enlarge the window, or use -s or -m", hidden))
+	}
+	for i, line := range lines {
+		if letters := []rune(line); len(letters) > screen.Width {
+			lines[i] = string(letters[:screen.Width])
+		}
+	}
+	return goHome + strings.Join(lines, eraseLine+"\r\n") + eraseLine + eraseRest
 }
 
 // watchKeys calls quit when q or Ctrl-C is pressed. The returned function gives the terminal back.
@@ -76,6 +114,7 @@ func (t *tool) watchKeys(quit func()) (restore func()) {
 		key := make([]byte, 1)
 		for {
 			if n, err := t.in.Read(key); err != nil || n == 0 {
+				quit() // the terminal is gone
 				return
 			}
 			if key[0] == 'q' || key[0] == 'Q' || key[0] == 3 {

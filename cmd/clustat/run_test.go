@@ -185,11 +185,13 @@ func TestEvents(t *testing.T) {
 // stopAfter ends the context when a text was printed.
 type stopAfter struct {
 	printed strings.Builder
+	writes  int
 	text    string
 	stop    func()
 }
 
 func (s *stopAfter) Write(text []byte) (int, error) {
+	s.writes++
 	n, err := s.printed.Write(text)
 	if strings.Contains(s.printed.String(), s.text) {
 		s.stop()
@@ -213,11 +215,35 @@ func TestRepeatDrawsOverTheOldPicture(t *testing.T) {
 	d := start(t, &daemon{status: alpha()})
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
-	out := &stopAfter{text: "\x1b[J", stop: stop}
-	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Terminal: true, Width: 80} }}
+	out := &stopAfter{text: eraseRest, stop: stop}
+	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Terminal: true, Width: 80, Height: 12} }}
 	code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "0"})
 	text := out.printed.String()
-	if code != 0 || !strings.HasPrefix(text, "\x1b[H\x1b[2J\x1b[HCluster Status for alpha @ ") || !strings.Contains(text, "\x1b[K\r\n") {
+	if code != 0 || !strings.HasPrefix(text, enterPage+goHome+"Cluster Status for alpha @ ") || !strings.HasSuffix(text, eraseLine+eraseRest+leavePage) {
 		t.Errorf("got %d, %q", code, text)
+	}
+	if out.writes != 3 {
+		t.Errorf("%d writes for entering, one picture and leaving", out.writes)
+	}
+	if lines := strings.Count(text, "\r\n") + 1; lines != 12 || !strings.Contains(text, "... 2 more lines") {
+		t.Errorf("a screen of 12 lines shows %d: %q", lines, text)
+	}
+}
+
+func TestRepeatIntoAFileTellsNoTerminal(t *testing.T) {
+	d := start(t, &daemon{status: alpha()})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	out := &stopAfter{text: "vm:mail", stop: stop}
+	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
+	if code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "1"}); code != 0 || strings.Contains(out.printed.String(), "\x1b") {
+		t.Errorf("got %d, %q", code, out.printed.String())
+	}
+}
+
+func TestAFrameFitsTheScreen(t *testing.T) {
+	got := frame("one\ntwo is long\nthree\n", cli.Screen{Width: 6, Height: 3})
+	if want := "\x1b[Hone\x1b[K\r\ntwo is\x1b[K\r\nthree\x1b[K\x1b[J"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

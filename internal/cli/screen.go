@@ -19,8 +19,8 @@ const (
 type Screen struct {
 	// Terminal tells whether a person watches.
 	Terminal bool
-	// Width is in columns.
-	Width int
+	// Width is in columns, Height in lines; a height of 0 is not known.
+	Width, Height int
 }
 
 // ScreenOf looks at a file.
@@ -29,9 +29,9 @@ func ScreenOf(file *os.File) Screen {
 	if !term.IsTerminal(descriptor) {
 		return Screen{Width: plainWidth}
 	}
-	width, _, err := term.GetSize(descriptor)
+	width, height, err := term.GetSize(descriptor)
 	if err != nil || width <= 0 {
-		width = plainWidth
+		width, height = plainWidth, 0
 	}
-	return Screen{Terminal: true, Width: min(max(width, narrowest), widest)}
+	return Screen{Terminal: true, Width: min(max(width, narrowest), widest), Height: max(height, 0)}
 }

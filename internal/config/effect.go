@@ -76,6 +76,7 @@ func Summary(lines []string) string {
 		return "written in another way"
 	}
 	first, _, _ := strings.Cut(lines[0], "; ")
+	first, _, _ = strings.Cut(first, " (")
 	if letters := []rune(first); len(letters) > longestSummary {
 		first = string(letters[:longestSummary]) + "..."
 	}
