@@ -81,7 +81,7 @@ func (t *tool) page(ctx context.Context, c *urfave.Context) string {
 		return cli.Wrap(err.Error(), "", "", width)
 	}
 	view.Remark, view.Width = remark, width
-	return cli.Status(status, view)
+	return cli.Status(cli.StatusInLocalTime(status), view)
 }
 
 // frame is the picture as it is drawn over the one before. It never has more

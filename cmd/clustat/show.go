@@ -77,9 +77,9 @@ func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, e
 	case c.Bool("json"):
 		return code, t.printJSON(pick(status, view))
 	case c.Bool("xml"):
-		_, err = io.WriteString(t.out, cli.StatusXML(status, view))
+		_, err = io.WriteString(t.out, cli.StatusXML(cli.StatusInLocalTime(status), view))
 	default:
-		_, err = io.WriteString(t.out, cli.Status(status, view))
+		_, err = io.WriteString(t.out, cli.Status(cli.StatusInLocalTime(status), view))
 	}
 	return code, err
 }
@@ -125,13 +125,13 @@ func serviceExit(service api.Service) int {
 func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error) {
 	if fast {
 		status, err := t.client.Status(ctx, false)
-		return inLocalTime(status), "", err
+		return status, "", err
 	}
 	limited, cancel := context.WithTimeout(ctx, freshWithin)
 	status, err := t.client.Status(limited, true)
 	cancel()
 	if err == nil || errors.Is(err, api.ErrNoDaemon) || ctx.Err() != nil {
-		return inLocalTime(status), "", err
+		return status, "", err
 	}
 	why := err
 	status, err = t.client.Status(ctx, false)
@@ -142,19 +142,7 @@ func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error
 	if status.Quorate {
 		remark = "The cluster could not be asked (" + why.Error() + "). Shown is what " + status.Local + " knows."
 	}
-	return inLocalTime(status), remark, nil
-}
-
-// inLocalTime shows instants in the zone of whoever reads.
-func inLocalTime(status api.Status) api.Status {
-	status.At = status.At.Local()
-	for i := range status.Services {
-		status.Services[i].Since = status.Services[i].Since.Local()
-	}
-	for i := range status.Nodes {
-		status.Nodes[i].Since = status.Nodes[i].Since.Local()
-	}
-	return status
+	return status, remark, nil
 }
 
 // pick leaves only what was asked for in the status.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -12,14 +13,6 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
-
-// notYet says what is not there yet, and what to use.
-var notYet = map[string]string{
-	"convalesce": "Convalescing (-c) is not there yet: services have no non-critical resources in this version.",
-	"lock":       "Locking (-l) is not there yet; freeze single services with -Z.",
-	"unlock":     "Unlocking (-u) is not there yet: nothing can be locked in this version.",
-	"show-lock":  "Showing the lock (-S) is not there yet: nothing can be locked in this version.",
-}
 
 // act checks what can be checked before anything is sent, and carries the wish out.
 func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen cli.Screen) (int, error) {
@@ -40,15 +33,14 @@ func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen c
 	if w.action == "" {
 		return 1, urfave.ShowAppHelp(c)
 	}
-	if text := notYet[w.action]; text != "" {
-		fmt.Fprintln(errOut, text)
-		return 1, nil
-	}
 	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")})
 	if err != nil {
 		return 1, err
 	}
 	defer client.Close()
+	if lockActions[w.action] != "" {
+		return lockDialogue{wish: w, client: client, out: out, errOut: errOut, screen: screen}.run(ctx), nil
+	}
 	if code, err := check(ctx, client, &w, errOut); code != 0 || err != nil {
 		return code, err
 	}
@@ -70,7 +62,11 @@ func wishOf(c *urfave.Context) (wish, error) {
 	if c.Bool("failover-domain") && w.member != "" {
 		return wish{}, errors.New("Cannot use '-F' with '-n' or '-m'")
 	}
-	if w.action == "" || notYet[w.action] != "" {
+	if c.IsSet("for") && w.action != "freeze" {
+		return wish{}, fmt.Errorf("%w: --for goes with -Z: it says how long the freeze lasts", cli.ErrUsage)
+	}
+	if w.action == "" || lockActions[w.action] != "" {
+		w.request.Reason = c.String("reason")
 		return w, nil
 	}
 	if c.String(w.action) == "" {
@@ -82,7 +78,10 @@ func wishOf(c *urfave.Context) (wish, error) {
 	if c.IsSet("wait") && w.wait < 0 {
 		return wish{}, fmt.Errorf("%w: --wait cannot be negative", cli.ErrUsage)
 	}
-	w.request = api.Request{ID: api.NewRequestID(), Op: cluster.Operation(w.action), Service: cli.FullName(c.String(w.action)), Reason: c.String("reason")}
+	if c.IsSet("for") && c.Duration("for") < time.Second {
+		return wish{}, fmt.Errorf("%w: --for needs a time of at least a second, for example 2h", cli.ErrUsage)
+	}
+	w.request = api.Request{ID: api.NewRequestID(), Op: cluster.Operation(w.action), Service: cli.FullName(c.String(w.action)), Reason: c.String("reason"), For: c.Duration("for")}
 	switch w.action {
 	case "enable", "relocate", "migrate":
 		w.request.Node = w.member

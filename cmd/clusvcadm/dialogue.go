@@ -85,6 +85,8 @@ func (d *dialogue) opening() string {
 		return who + " freezing " + service + "..."
 	case "unfreeze":
 		return who + " unfreezing " + service + "..."
+	case "convalesce":
+		return who + " convalescing " + service + "..."
 	}
 	to := ""
 	if d.wish.member != "" {

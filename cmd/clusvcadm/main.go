@@ -35,7 +35,10 @@ var actions = []string{"enable", "disable", "stop", "restart", "relocate", "migr
 // What the tool is for, and how it is called.
 const usage = "start, stop and move services of the cluster"
 
-var synopsis = []string{"clusvcadm -e|-d|-s|-r|-M|-R|-Z|-U SERVICE [-m NODE] [options]"}
+var synopsis = []string{
+	"clusvcadm -e|-d|-s|-r|-M|-R|-Z|-U|-c SERVICE [-m NODE] [options]",
+	"clusvcadm -l|-u|-S [options]",
+}
 
 func flags() []urfave.Flag {
 	service := func(name, letter, usage string) urfave.Flag {
@@ -52,10 +55,11 @@ func flags() []urfave.Flag {
 		service("unfreeze", "U", "unfreeze a `SERVICE`"),
 		&urfave.StringFlag{Name: "member", Aliases: []string{"m", "n"}, Usage: "the `NODE` to use, for -e, -r and -M"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "failover-domain", Aliases: []string{"F"}, Usage: "with -e: start where the failover domain says best"},
-		service("convalesce", "c", "not there yet (`SERVICE`)"),
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"}, Usage: "not there yet"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "not there yet"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"}, Usage: "not there yet"},
+		&urfave.DurationFlag{Name: "for", Usage: "with -Z: the freeze ends by itself after this `TIME`, for example 2h", DefaultText: "until it is unfrozen"},
+		service("convalesce", "c", "convalesce a `SERVICE`: start the non-critical resources again that it goes on without"),
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"}, Usage: "lock the cluster: no service may start, stops still work"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"}, Usage: "show whether the cluster is locked"},
 		&urfave.DurationFlag{Name: "wait", Usage: "wait this `TIME` for the end, for example 90s; 0 does not wait", Value: -1, DefaultText: "no limit"},
 		&urfave.StringFlag{Name: "reason", Usage: "`TEXT` that is kept in the timeline"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print the reply as JSON"},

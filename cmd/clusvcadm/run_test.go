@@ -24,6 +24,7 @@ type daemon struct {
 	// replies are given one after the other, first to the request, then to each question; the last one stays.
 	replies []api.Reply
 	failure *api.Failure
+	lock    api.LockStatus
 	asked   chan struct{}
 }
 
@@ -77,6 +78,23 @@ func start(t *testing.T, replies ...api.Reply) *daemon {
 	mux.HandleFunc("GET "+api.PathRequests+"/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		d.asked <- struct{}{}
 		answer(w, d.next())
+	})
+	mux.HandleFunc("GET "+api.PathLock, func(w http.ResponseWriter, _ *http.Request) { answer(w, d.lock) })
+	mux.HandleFunc("POST "+api.PathLock, func(w http.ResponseWriter, r *http.Request) {
+		var request api.LockRequest
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			t.Error(err)
+		}
+		if d.failure != nil {
+			w.WriteHeader(http.StatusForbidden)
+			answer(w, d.failure)
+			return
+		}
+		d.lock = api.LockStatus{}
+		if request.Op == "lock" {
+			d.lock = api.LockStatus{Locked: true, By: "root", At: lockedAt, Reason: request.Reason}
+		}
+		answer(w, api.Reply{Done: true})
 	})
 	server := &http.Server{Handler: mux}
 	go server.Serve(listener)
@@ -137,6 +155,8 @@ func TestWhatIsSent(t *testing.T) {
 		"-e vm:web -F":                        {Op: "enable", Service: "vm:web"},
 		"-M vm:web -m node2 --reason patches": {Op: "migrate", Service: "vm:web", Node: "node2", Reason: "patches"},
 		"-d vm:web -m node2":                  {Op: "disable", Service: "vm:web"},
+		"-c vm:web --reason disk":             {Op: "convalesce", Service: "vm:web", Reason: "disk"},
+		"-Z vm:web --for 90m":                 {Op: "freeze", Service: "vm:web", For: 90 * time.Minute},
 	} {
 		d := start(t, api.Reply{Done: true})
 		d.call(t.Context(), line, cli.Screen{})
@@ -169,8 +189,6 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 		{"-x", "wrong usage: invalid option -- 'x'\nSee clusvcadm -h.\n", 1},
 		{"-e vm:web --wait soon", "wrong usage: invalid value \"soon\" for flag -wait: parse error\nSee clusvcadm -h.\n", 1},
 		{"-e vm:web more", "wrong usage: \"more\" is not an option; write clusvcadm -e SERVICE, for example\nSee clusvcadm -h.\n", 1},
-		{"-l", "Locking (-l) is not there yet; freeze single services with -Z.\n", 1},
-		{"-c vm:web", "Convalescing (-c) is not there yet: services have no non-critical resources in this version.\n", 1},
 	} {
 		d := start(t, api.Reply{Done: true})
 		out, errOut, code := d.call(t.Context(), c.line, cli.Screen{})

@@ -56,6 +56,9 @@ func header(status api.Status, view View) string {
 		quorate = "Inquorate"
 	}
 	text := fmt.Sprintf("Cluster Status for %s @ %s\nMember Status: %s\n", clean(status.Cluster), clockText(status.At), quorate)
+	if status.Lock != nil && status.Lock.Locked {
+		text += Wrap("Resource groups locked "+LockText(*status.Lock), "", "", view.Width)
+	}
 	if status.Simulated {
 		text += "SIMULATED: no real hypervisor and no real BMC is behind this cluster.\n"
 	}
@@ -207,12 +210,60 @@ func longServices(status api.Status, view View) string {
 		line("Holders", firstOf(strings.Join(service.Holders, ", "), "none"))
 		line("Restarts", fmt.Sprint(service.Restarts))
 		line("Reason", service.Reason)
+		line("Frozen", freezeText(service.Freeze))
+		for _, failed := range service.Failures {
+			line("Start Failed", failedText(failed))
+		}
 		line("Unprotected", service.Unprotected)
 		if service.Progress != nil {
 			line("Progress", ProgressText(*service.Progress))
 		}
 	}
 	return out.String()
+}
+
+// LockText tells who locked the cluster, when, and why.
+func LockText(lock api.LockStatus) string {
+	meaning := "no service may start"
+	if lock.Stopped {
+		meaning = "the whole cluster was stopped"
+	}
+	return strings.TrimSpace(byWhom(lock.By, lock.At, lock.Reason) + ": " + meaning)
+}
+
+// byWhom tells who did something, when, and why, as far as that is known.
+func byWhom(by string, at time.Time, reason string) string {
+	text := ""
+	if by != "" {
+		text += " by " + by
+	}
+	if !at.IsZero() {
+		text += " since " + clockText(at)
+	}
+	if reason != "" {
+		text += " (" + reason + ")"
+	}
+	return clean(text)
+}
+
+// freezeText tells of a freeze, and when it ends.
+func freezeText(freeze *api.FreezeStatus) string {
+	if freeze == nil {
+		return ""
+	}
+	end := "until it is unfrozen,"
+	if !freeze.Until.IsZero() {
+		end = "until " + clockText(freeze.Until) + ","
+	}
+	return strings.TrimSuffix(end+byWhom(freeze.By, freeze.At, freeze.Reason), ",")
+}
+
+func failedText(failed api.Failed) string {
+	text := failed.Node
+	if !failed.At.IsZero() {
+		text += ", " + clockText(failed.At)
+	}
+	return text + ": " + failed.Why
 }
 
 // clockText is C's ctime, which scripts know; a service that never changed has no time.

@@ -17,7 +17,7 @@ func StatusXML(status api.Status, view View) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "<?xml version=\"1.0\"?>\n<clustat version=%q>\n", clustatXMLVersion)
 	element(&out, 2, "cluster", "name", status.Cluster, "id", status.ID, "generation", fmt.Sprint(status.Generation))
-	element(&out, 2, "quorum", "quorate", bit(status.Quorate), "groupmember", "1")
+	element(&out, 2, "quorum", "quorate", bit(status.Quorate), "groupmember", "1", "locked", bit(status.Lock != nil && status.Lock.Locked))
 	if view.Service == "" {
 		out.WriteString("  <nodes>\n")
 		for _, node := range status.Nodes {
@@ -72,7 +72,16 @@ func groupElement(out *strings.Builder, service api.Service) {
 		"holders", strings.Join(service.Holders, " "),
 		"reason", service.Reason,
 		"unprotected", service.Unprotected,
+		"frozen_until", frozenUntil(service.Freeze),
 	)
+}
+
+// frozenUntil is empty where there is no end, or no freeze.
+func frozenUntil(freeze *api.FreezeStatus) string {
+	if freeze == nil || freeze.Until.IsZero() {
+		return ""
+	}
+	return fmt.Sprint(freeze.Until.Unix())
 }
 
 // xmlFlags is empty where there is no flag.

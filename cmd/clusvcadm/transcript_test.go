@@ -1,0 +1,131 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew; read the difference before you commit it")
+
+// transcript is what was typed and what was answered, as it looks on a terminal.
+type transcript struct{ strings.Builder }
+
+// typed adds one call; the lines of standard error are marked.
+func (t *transcript) typed(line, out, errOut string, code int) {
+	fmt.Fprintf(t, "$ clusvcadm %s\n%s", line, out)
+	for _, complaint := range strings.Split(strings.TrimSuffix(errOut, "\n"), "\n") {
+		if complaint != "" {
+			fmt.Fprintf(t, "(stderr) %s\n", complaint)
+		}
+	}
+	fmt.Fprintf(t, "[exit %d]\n\n", code)
+}
+
+func (t *transcript) compare(test *testing.T, name string) {
+	test.Helper()
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, []byte(t.String()), 0o600); err != nil {
+			test.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		test.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), t.String()); diff != "" {
+		test.Errorf("%s differs (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestTranscriptOfEveryOperation(t *testing.T) {
+	var told transcript
+	for _, line := range []string{
+		"-e vm:web", "-e vm:web -m node2", "-F -e vm:web", "-d vm:web", "-s vm:web", "-r vm:web", "-r vm:web -m node2", "-M vm:web -m node2",
+		"-R vm:web", "-Z vm:web", "-Z vm:web --for 2h", "-U vm:web", "-c vm:web", "-d shop", "-e vm:web -d vm:web", "-q -d vm:web", "-Mvm:web -n node2", "-v",
+		"-d vm:web --json",
+	} {
+		d := start(t, api.Reply{Done: true, Owner: "node2", ID: "7"})
+		out, errOut, code := d.call(t.Context(), line, cli.Screen{})
+		told.typed(line, masked(out), errOut, code)
+	}
+	told.compare(t, "operations.txt")
+}
+
+// masked takes out what is another one each time.
+func masked(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, `  "id": `) {
+			lines[i] = "  \"id\": \"...\",\n"
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func TestTranscriptOfEveryReturnCode(t *testing.T) {
+	var told transcript
+	for code := 2; code >= -21; code-- {
+		d := start(t, api.Reply{Done: true, Code: code, Owner: "node1", Why: fmt.Sprintf("the sentence behind return code %d", code)})
+		out, errOut, exit := d.call(t.Context(), "-r vm:web -m node2", cli.Screen{})
+		told.typed("-r vm:web -m node2", out, errOut, exit)
+	}
+	told.compare(t, "return-codes.txt")
+}
+
+func TestTranscriptOfWhatIsNotSent(t *testing.T) {
+	var told transcript
+	for _, line := range []string{
+		"-M vm:web", "-M vm:web -m nod2", "-r vm:web -m elsewhere", "-M vm:web -m node3", "-e web", "-e vm:wbe", "-e service:shp", "-e vm:web -F -m node1",
+		"-x", "-e", "vm:web", "--relocat vm:web", "-d vm:web --for 2h", "-Z vm:web --for 0s", "-Z vm:web --for soon", "-e vm:web --wait -1s",
+	} {
+		d := start(t, api.Reply{Done: true})
+		out, errOut, code := d.call(t.Context(), line, cli.Screen{})
+		told.typed(line, out, errOut, code)
+		if len(d.requests) != 0 {
+			t.Errorf("%s: a request was sent: %+v", line, d.requests)
+		}
+	}
+	told.compare(t, "not-sent.txt")
+}
+
+func TestTranscriptOfRefusals(t *testing.T) {
+	var told transcript
+	for _, failure := range []api.Failure{
+		{Code: "permission_denied", Message: "Permission denied: this needs root on the node, or an administrator's certificate"},
+		{Code: "premature", Message: "this needs rules of level 2, and the cluster follows level 1"},
+		{Code: "unknown_service", Message: "there is no service vm:web in the cluster document"},
+		{Code: "log_volume", Message: "the log's volume is full"},
+	} {
+		d := start(t, api.Reply{})
+		d.failure = &failure
+		out, errOut, code := d.call(t.Context(), "-d vm:web", cli.Screen{})
+		told.typed("-d vm:web", out, errOut, code)
+		out, errOut, code = d.call(t.Context(), "-l", cli.Screen{})
+		told.typed("-l", out, errOut, code)
+	}
+	told.compare(t, "refusals.txt")
+}
+
+func TestTranscriptOfTheLock(t *testing.T) {
+	var told transcript
+	d := start(t, api.Reply{})
+	for _, line := range []string{"-S", "-l --reason storage", "-S", "-S --json", "-q -l", "-u", "-S"} {
+		out, errOut, code := d.call(t.Context(), line, cli.Screen{})
+		told.typed(line, strings.ReplaceAll(out, lockedAt.Local().Format("Mon Jan _2 15:04:05 2006"), "(when)"), errOut, code)
+	}
+	told.compare(t, "lock.txt")
+}
+
+var lockedAt = time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC)
