@@ -39,6 +39,18 @@ func (s *story) loseLeader(ctx context.Context) error {
 	return s.lose(ctx, status.Leader, "is the Raft leader and runs vm:web")
 }
 
+// loseHome cuts the power of the host that vm:web prefers, if that was not done
+// yet: leadership can have moved, and only a home that comes back shows a failback.
+func (s *story) loseHome(ctx context.Context) error {
+	if slices.ContainsFunc(s.cuts, func(c cut) bool { return c.node == preferences["vm:web"][0] }) {
+		return nil
+	}
+	if err := s.loseOwner(ctx); err != nil {
+		return err
+	}
+	return s.comeBack(ctx)
+}
+
 // lose cuts the power of a node that runs vm:web and waits until all services run again.
 func (s *story) lose(ctx context.Context, victim, role string) error {
 	s.headline("%s, which %s, loses its power", victim, role)
@@ -235,6 +247,6 @@ func (s *story) checkWhole(ctx context.Context) error {
 	for _, c := range s.cuts {
 		roles = append(roles, c.node+" ("+c.role+")")
 	}
-	s.check(len(s.cuts) == 2, "power was cut on %s", strings.Join(roles, " and "))
+	s.check(len(s.cuts) >= 2, "power was cut on %s", strings.Join(roles, " and "))
 	return nil
 }

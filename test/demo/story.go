@@ -57,7 +57,7 @@ func tell(ctx context.Context, t *teller, world stage.World) error {
 	s := &story{teller: t, cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "demo", Domains: domains, Services: services, Probes: world.Label() == ""}}}
 	s.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
 	var err error
-	for _, step := range []func(context.Context) error{s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.judge} {
+	for _, step := range []func(context.Context) error{s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.loseHome, s.judge} {
 		if err = step(ctx); err != nil {
 			break
 		}
