@@ -2,7 +2,8 @@
 // looks after a cluster. Services are operated with clusvcadm and watched with
 // clustat.
 //
-// Exit codes: 0 done, 1 failed or refused, 2 wrong use.
+// Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 (import) translated
+// with things that cannot be.
 package main
 
 import (
@@ -43,6 +44,9 @@ func exitCode(err error) int {
 	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) {
 		return 2
 	}
+	if errors.Is(err, errPartly) {
+		return 3
+	}
 	return 1
 }
 
@@ -75,7 +79,7 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: []*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), vmCommand(), fenceCommand(),
-			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), supportCommand(), clientCommand(), forwardCommand(),
+			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
 		},
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },

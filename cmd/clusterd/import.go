@@ -1,0 +1,202 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/internal/importing/rgconf"
+)
+
+// errPartly ends an import in which something could not be translated.
+var errPartly = errors.New("translated in part")
+
+func importCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "import", Usage: "turn another cluster manager's configuration into a cluster document", ArgsUsage: "[cluster.conf|cib] FILE",
+		Description: "FILE is a cluster.conf of RHEL 5 or 6 (rgmanager, cman), or a CIB of Pacemaker (`pcs cluster cib`, `cibadmin -Q`); without the word, its top element tells which; - is standard input. " +
+			"The document goes to standard output (passwords masked if that is a terminal) or to --out, and a report on every line of the source to standard error or to --report. Nothing is changed, and no daemon is needed. " +
+			"Exit code 0: all is translated, 3: translated, but the report tells of things that cannot be, 1: FILE cannot be read, 2: wrong use.",
+		Flags: []urfave.Flag{
+			&urfave.StringFlag{Name: "out", Usage: "write the document to `FILE`, mode 0600, which must not exist"},
+			&urfave.StringFlag{Name: "report", Usage: "write the report to `FILE`"},
+			&urfave.StringFlag{Name: "definitions", Usage: "look for the VMs' libvirt XML in `FOLDER` first, as NAME.xml"},
+		},
+		Action: func(c *urfave.Context) error {
+			return importRun{in: os.Stdin, out: os.Stdout, report: os.Stderr, terminal: term.IsTerminal(int(os.Stdout.Fd()))}.run(c)
+		},
+	}
+}
+
+// importRun is one run of the command.
+type importRun struct {
+	in          io.Reader
+	out, report io.Writer
+	// terminal tells that out is one: passwords are masked then.
+	terminal bool
+}
+
+// formats are the importers by the words that name them, and by the top element
+// of what they read.
+var formats = []struct {
+	words     []string
+	element   string
+	translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error)
+}{
+	{[]string{"cluster.conf", "rgmanager"}, "cluster", rgconf.Translate},
+}
+
+func (i importRun) run(c *urfave.Context) error {
+	path, word := c.Args().First(), ""
+	if c.NArg() == 2 {
+		word, path = path, c.Args().Get(1)
+	}
+	if c.NArg() < 1 || c.NArg() > 2 || path == "" {
+		return usage("import needs a FILE: clusterd import [cluster.conf|cib] FILE")
+	}
+	if c.NArg() == 1 && path == "cib" && !exists(path) {
+		return usage("import cib needs the FILE; on a Pacemaker node `cibadmin -Q > cib.xml` writes one")
+	}
+	text, err := i.read(path)
+	if err != nil {
+		return err
+	}
+	draft, report, err := translate(word, path, text, importing.Definitions{ReadFile: readBounded, Folder: c.String("definitions")})
+	if err != nil {
+		return err
+	}
+	document, err := draft.Text(filepath.Base(path))
+	if err != nil {
+		return err
+	}
+	report.Faults = faults(document, draft.Missing)
+	if c.String("out") == "" && i.terminal {
+		fmt.Fprintln(i.report, "Passwords are masked on a terminal; --out FILE writes them.")
+		if document, err = draft.Masked(filepath.Base(path)); err != nil {
+			return err
+		}
+	}
+	if err := i.deliver(c.String("out"), document); err != nil {
+		return err
+	}
+	if err := i.tell(c.String("report"), report, path); err != nil {
+		return err
+	}
+	return verdict(report)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func verdict(report *importing.Report) error {
+	lost := report.Count(importing.Cannot)
+	switch {
+	case len(report.Faults) > 0:
+		return fmt.Errorf("%w: %s, and %s cannot be; see the report", errPartly, count(len(report.Faults), "fault of the document", "faults of the document"), count(lost, "thing", "things"))
+	case lost > 0:
+		return fmt.Errorf("%w: %s cannot be; see the report", errPartly, count(lost, "thing", "things"))
+	}
+	return nil
+}
+
+func count(number int, one, many string) string {
+	if number == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", number, many)
+}
+
+func (i importRun) read(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(i.in, importing.LargestSource+1))
+	}
+	return readBounded(path)
+}
+
+// readBounded reads a file up to a byte more than any reader takes, so that a
+// wrong path is no way to fill the memory.
+func readBounded(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, importing.LargestSource+1))
+}
+
+func translate(word, path string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error) {
+	for _, format := range formats {
+		if slices.Contains(format.words, word) {
+			return format.translate(path, text, definitions)
+		}
+	}
+	if word != "" {
+		return nil, nil, usage("there is no importer %q; there are cluster.conf and cib", word)
+	}
+	top, err := importing.ReadMarkup(path, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, format := range formats {
+		if format.element == top.Name {
+			return format.translate(path, text, definitions)
+		}
+	}
+	return nil, nil, importing.Fault{File: path, Line: top.Line, Column: top.Column,
+		Message: "is neither a cluster.conf nor a CIB: its top element is <" + top.Name + ">"}
+}
+
+// faults are what `clusterd config check` would say of the document, but for
+// files that are not here yet: those the report tells of.
+func faults(document string, missing []string) []string {
+	_, err := config.Prepare("document", []byte(document), func(path string) ([]byte, error) {
+		if at := slices.Index(missing, path); at >= 0 {
+			return importing.StandIn(path), nil
+		}
+		return readBounded(path)
+	})
+	var found *config.Faults
+	if errors.As(err, &found) {
+		return found.Lines()
+	}
+	return nil
+}
+
+// deliver writes the document where it was asked for.
+func (i importRun) deliver(path, document string) error {
+	if path == "" {
+		_, err := io.WriteString(i.out, document)
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, and is not overwritten; choose another name for --out", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(document)
+	return errors.Join(err, file.Close())
+}
+
+func (i importRun) tell(path string, report *importing.Report, source string) error {
+	if path == "" {
+		return report.Write(i.report, source)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(report.Write(file, source), file.Close())
+}

@@ -1,0 +1,108 @@
+package importing
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// largestDefinition is what a document takes.
+const largestDefinition = 1 << 20
+
+// Definitions finds the libvirt XML of VMs.
+type Definitions struct {
+	// ReadFile reads a file of this host.
+	ReadFile func(path string) ([]byte, error)
+	// Folder holds definitions as NAME.xml, or under the name that the source
+	// gives them; it is looked at first. Empty is none.
+	Folder string
+}
+
+// Found is a VM's definition.
+type Found struct {
+	// Text is the XML; empty when it was not found, or is not usable.
+	Text string
+	// Path is where it was read, or where it is looked for when the document is
+	// checked.
+	Path string
+	// Problem says why there is no text, as the end of a sentence.
+	Problem string
+	// MadeUUID tells that the XML had no UUID and was given one.
+	MadeUUID bool
+}
+
+// Find looks for a VM's definition in the folder of definitions and then at
+// the paths that the source names. cluster and name make the UUID of a
+// definition that has none.
+func (d Definitions) Find(cluster, name string, paths []string) Found {
+	var candidates []string
+	if d.Folder != "" {
+		candidates = append(candidates, filepath.Join(d.Folder, name+".xml"))
+		for _, path := range paths {
+			candidates = append(candidates, filepath.Join(d.Folder, filepath.Base(path)))
+		}
+	}
+	candidates = append(candidates, paths...)
+	for _, path := range candidates {
+		text, err := d.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		return usable(cluster, name, path, string(text))
+	}
+	return Found{Path: candidates[0], Problem: "its libvirt XML is not on this host (looked at " + strings.Join(candidates, ", ") + ")"}
+}
+
+func usable(cluster, name, path, text string) Found {
+	found := Found{Path: path}
+	if len(text) > largestDefinition {
+		found.Problem = fmt.Sprintf("its libvirt XML in %s is larger than %d bytes", path, largestDefinition)
+		return found
+	}
+	top, err := ReadMarkup(path, []byte(text))
+	if err != nil {
+		found.Problem = "its definition cannot be read: " + err.Error()
+		return found
+	}
+	if top.Name != "domain" || top.Child("name") == nil {
+		found.Problem = "its definition " + path + " is no libvirt <domain> with a <name>"
+		return found
+	}
+	if uuid := top.Child("uuid"); uuid == nil || strings.TrimSpace(uuid.Text) == "" {
+		text = withUUID(text, MadeUUID(cluster, name))
+		found.MadeUUID = true
+		if again, err := ReadMarkup(path, []byte(text)); err != nil || again.Child("uuid") == nil {
+			found.Problem = "its definition " + path + " has no <uuid>; add one (uuidgen makes it)"
+			return found
+		}
+	}
+	found.Text = text
+	if !strings.HasSuffix(found.Text, "\n") {
+		found.Text += "\n"
+	}
+	return found
+}
+
+// withUUID writes a UUID in front of the first <name>.
+func withUUID(text, uuid string) string {
+	return strings.Replace(text, "<name>", "<uuid>"+uuid+"</uuid><name>", 1)
+}
+
+// MadeUUID is the UUID of a VM that had none: always the same for one cluster
+// and one name (version 5 of RFC 9562).
+func MadeUUID(cluster, name string) string {
+	sum := sha1.Sum([]byte("clusterd import\x00" + cluster + "\x00" + name))
+	sum[6] = sum[6]&0x0f | 0x50
+	sum[8] = sum[8]&0x3f | 0x80
+	digits := hex.EncodeToString(sum[:16])
+	return strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")
+}
+
+// StandIn is a definition in place of one that is not here yet, so that the
+// rest of a document can be checked.
+func StandIn(path string) []byte {
+	name := Name(path)
+	return []byte("<domain type='kvm'><name>" + name + "</name><uuid>" + MadeUUID("stand-in", path) + "</uuid></domain>")
+}

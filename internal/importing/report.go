@@ -1,0 +1,249 @@
+package importing
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Kind is what became of a part of the source.
+type Kind int
+
+// The kinds of findings.
+const (
+	// Translated: it is in the document and means the same.
+	Translated Kind = iota
+	// Unneeded: it has no counterpart and needs none; nothing is lost.
+	Unneeded
+	// Changes: it is in the document, or is the rule here, and means something
+	// else than it did.
+	Changes
+	// Cannot: it is not in the document, and something is lost by that.
+	Cannot
+)
+
+func (k Kind) String() string {
+	return [...]string{"translated", "not needed", "changes", "cannot"}[k]
+}
+
+// Finding is one sentence about one place of the source.
+type Finding struct {
+	Line, Column int
+	Kind         Kind
+	// Subject is the part of the source as it is written, without secrets.
+	Subject string
+	Message string
+}
+
+// Report is what is said about one source.
+type Report struct {
+	Findings []Finding
+	// Next is what a person has to do before the document is applied.
+	Next []string
+	// Faults are those of the document that the translation could not avoid.
+	Faults []string
+}
+
+// Say adds a finding about some attributes of an element, which are told by it.
+// Attributes that are not there are left out.
+func (r *Report) Say(kind Kind, e *Element, attributes []string, format string, arguments ...any) {
+	line, column := e.Line, e.Column
+	subject := []string{e.label()}
+	for _, name := range attributes {
+		a := e.attribute(name)
+		if a == nil {
+			continue
+		}
+		if len(subject) == 1 && a.Line > line {
+			line, column = a.Line, a.Column
+		}
+		a.told = true
+		if !slices.Contains(naming, name) || subject[0] == e.Name {
+			subject = append(subject, a.shown())
+		}
+	}
+	e.told = true
+	r.Findings = append(r.Findings, Finding{Line: line, Column: column, Kind: kind,
+		Subject: strings.Join(subject, " "), Message: fmt.Sprintf(format, arguments...)})
+}
+
+// Tell is Say for those of the attributes that are there and were not told
+// about before; without any it says nothing.
+func (r *Report) Tell(kind Kind, e *Element, attributes []string, format string, arguments ...any) {
+	var left []string
+	for _, name := range attributes {
+		if a := e.attribute(name); a != nil && !a.told {
+			left = append(left, name)
+		}
+	}
+	if len(left) > 0 {
+		r.Say(kind, e, left, format, arguments...)
+	}
+}
+
+// SayAll adds a finding about an element with all its attributes.
+func (r *Report) SayAll(kind Kind, e *Element, format string, arguments ...any) {
+	r.Say(kind, e, e.Names(), format, arguments...)
+}
+
+// SayWhole adds a finding about an element with all its attributes, and one
+// for each element below that says that it goes with it.
+func (r *Report) SayWhole(kind Kind, e *Element, format string, arguments ...any) {
+	r.SayAll(kind, e, format, arguments...)
+	e.walk(func(below *Element) {
+		if below != e {
+			r.SayAll(kind, below, "goes with the %s above", e.label())
+		}
+	})
+}
+
+// Container marks an element that says nothing by itself.
+func (r *Report) Container(e *Element) { e.told = true }
+
+// Advise adds a thing to do, once.
+func (r *Report) Advise(format string, arguments ...any) {
+	text := fmt.Sprintf(format, arguments...)
+	if !slices.Contains(r.Next, text) {
+		r.Next = append(r.Next, text)
+	}
+}
+
+// Rest adds a finding for everything at or below an element that nobody told
+// about.
+func (r *Report) Rest(top *Element) {
+	top.walk(func(e *Element) {
+		var rest []string
+		for _, a := range e.Attributes {
+			if !a.told {
+				rest = append(rest, a.Name)
+			}
+		}
+		switch {
+		case !e.told:
+			r.SayWhole(Cannot, e, "this element is not known here; nothing is made of it")
+		case len(rest) > 0:
+			r.Say(Cannot, e, rest, "not known here; nothing is made of it")
+		}
+	})
+}
+
+// Names returns the names of the element's attributes.
+func (e *Element) Names() []string {
+	names := make([]string, 0, len(e.Attributes))
+	for _, a := range e.Attributes {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// naming are the attributes by which people tell elements apart.
+var naming = []string{"name", "ref", "id"}
+
+func (e *Element) label() string {
+	for _, name := range naming {
+		if value := e.Get(name); value != "" {
+			return e.Name + " " + brief(value)
+		}
+	}
+	return e.Name
+}
+
+func (a *Attribute) shown() string {
+	if Secret(a.Name) && a.Value != "" {
+		return a.Name + `="********"`
+	}
+	return a.Name + `="` + brief(a.Value) + `"`
+}
+
+// Secret tells whether a parameter of this name holds a secret. The names of
+// programs and files that hold one are none.
+func Secret(name string) bool {
+	name = strings.ToLower(name)
+	if strings.HasSuffix(name, "_script") || strings.HasSuffix(name, "_file") {
+		return false
+	}
+	return strings.Contains(name, "pass") || strings.Contains(name, "secret") || name == "community" || name == "pwd"
+}
+
+// brief bounds what of a value is repeated.
+func brief(value string) string {
+	const most = 60
+	value = strings.Join(strings.Fields(value), " ")
+	value = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, value)
+	if letters := []rune(value); len(letters) > most {
+		return string(letters[:most]) + "..."
+	}
+	return value
+}
+
+// Count returns how many findings are of a kind.
+func (r *Report) Count(kind Kind) int {
+	count := 0
+	for _, f := range r.Findings {
+		if f.Kind == kind {
+			count++
+		}
+	}
+	return count
+}
+
+// Write prints the report, in the source's order, within 80 columns where words
+// allow it.
+func (r *Report) Write(out io.Writer, file string) error {
+	findings := slices.Clone(r.Findings)
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s\n", file)
+	for _, f := range findings {
+		head := fmt.Sprintf("%5d  %-10s  ", f.Line, f.Kind)
+		wrap(&text, head, len(head), f.Subject+": "+f.Message)
+	}
+	fmt.Fprintf(&text, "%d translated, %d not needed, %d change in meaning, %d cannot be translated\n",
+		r.Count(Translated), r.Count(Unneeded), r.Count(Changes), r.Count(Cannot))
+	if len(r.Faults) > 0 {
+		text.WriteString("Faults of the document, to be mended in it:\n")
+	}
+	for _, line := range r.Faults {
+		wrap(&text, "  ", 2, line)
+	}
+	if len(r.Next) > 0 {
+		text.WriteString("To do:\n")
+	}
+	for i, line := range r.Next {
+		head := fmt.Sprintf("%3d. ", i+1)
+		wrap(&text, head, len(head), line)
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// wrap writes a text in lines of up to 80 letters, the first after head.
+func wrap(out *strings.Builder, head string, indent int, text string) {
+	const width = 80
+	out.WriteString(head)
+	column := indent
+	for i, word := range strings.Fields(text) {
+		length := len([]rune(word))
+		switch {
+		case i == 0:
+		case column+1+length > width:
+			out.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		default:
+			out.WriteString(" ")
+			column++
+		}
+		out.WriteString(word)
+		column += length
+	}
+	out.WriteString("\n")
+}

@@ -1,0 +1,213 @@
+package rgconf
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/importing"
+)
+
+// ipmiAgents are fence_ipmilan and its other names.
+var ipmiAgents = map[string]bool{"fence_ipmilan": true, "fence_ilo3": true, "fence_ilo4": true, "fence_ilo5": true, "fence_imm": true, "fence_idrac": true}
+
+// storageAgents cut off storage and leave the machine running.
+var storageAgents = map[string]bool{"fence_scsi": true, "fence_mpath": true}
+
+// handAgents wait for a person.
+var handAgents = map[string]bool{"fence_manual": true, "fence_ack_manual": true, "fence_na": true}
+
+// uselessAgents do not prove that a machine is off, each with its reason.
+var uselessAgents = map[string]string{
+	"fence_pcmk":            "it hands the question on to Pacemaker",
+	"fence_kdump":           "it waits for a crash dump and switches nothing",
+	"fence_sbd":             "it leaves a message for the machine and switches nothing",
+	"fence_node":            "it is no agent",
+	"fence_heuristics_ping": "it pings and switches nothing",
+	"fence_brocade":         "it switches a port of the storage network and leaves the machine running",
+	"fence_sanbox2":         "it switches a port of the storage network and leaves the machine running",
+	"fence_mcdata":          "it switches a port of the storage network and leaves the machine running",
+	"fence_vixel":           "it switches a port of the storage network and leaves the machine running",
+	"fence_cisco_mds":       "it switches a port of the storage network and leaves the machine running",
+	"fence_ifmib":           "it switches a network port and leaves the machine running",
+	"fence_gnbd":            "it cuts off a block device and leaves the machine running",
+}
+
+// declared is a fencedevice of the source.
+type declared struct {
+	element *importing.Element
+	// users are the nodes with the outlet each uses.
+	users map[[2]string]bool
+}
+
+// fenceDevices are the fencedevices by name.
+type fenceDevices struct {
+	byName map[string]*declared
+	// made are the devices of the document by fencedevice, node and outlet.
+	made map[[3]string]string
+	// refused are those that could not be made; it was said why.
+	refused map[[3]string]bool
+}
+
+// fenceDevices reads the declarations, and who uses them with which outlet: a
+// device here belongs to one node.
+func (t *translation) fenceDevices() *fenceDevices {
+	devices := &fenceDevices{byName: map[string]*declared{}, made: map[[3]string]string{}, refused: map[[3]string]bool{}}
+	for _, list := range t.top.All("fencedevices") {
+		t.Container(list)
+		for _, e := range list.All("fencedevice") {
+			if name := e.Get("name"); name == "" || devices.byName[name] != nil {
+				t.SayWhole(cannot, e, "a fence device needs a name of its own; this one is left out")
+				continue
+			}
+			devices.byName[e.Get("name")] = &declared{element: e, users: map[[2]string]bool{}}
+		}
+	}
+	for _, node := range t.top.Find("clusternode") {
+		for _, use := range node.Find("device") {
+			if d := devices.byName[use.Get("name")]; d != nil && use.Parent.Name == "method" {
+				d.users[[2]string{importing.Name(node.Get("name")), outlet(use, d.element)}] = true
+			}
+		}
+	}
+	return devices
+}
+
+func outlet(use, device *importing.Element) string {
+	return cmp.Or(device.Get("port"), device.Get("plug"), use.Get("port"), use.Get("plug"))
+}
+
+func (f *fenceDevices) agent(name string) string {
+	if d := f.byName[name]; d != nil {
+		return agentOf(d.element)
+	}
+	return ""
+}
+
+func agentOf(e *importing.Element) string { return cmp.Or(e.Get("agent"), "fence_"+e.Get("name")) }
+
+// use translates one <device> in a method. It returns the name of the device in
+// the document, or "" when this one adds none.
+func (f *fenceDevices) use(t *translation, node string, use *importing.Element) string {
+	d := f.byName[use.Get("name")]
+	if d == nil {
+		t.SayAll(cannot, use, "no fencedevice has this name; left out")
+		return ""
+	}
+	if strings.EqualFold(cmp.Or(use.Get("action"), use.Get("option")), "on") {
+		t.SayAll(changes, use, "nothing switches a fenced machine on again: look why it was fenced, and switch it on then")
+		return ""
+	}
+	id := [3]string{use.Get("name"), node, outlet(use, d.element)}
+	name, made := f.made[id]
+	if !made && !f.refused[id] {
+		name = f.make(t, d, id, use)
+		f.made[id] = name
+		f.refused[id] = name == ""
+	}
+	f.tellUse(t, name, use)
+	return name
+}
+
+// tellUse speaks of the attributes of a use.
+func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Element) {
+	if name == "" {
+		t.Tell(cannot, use, use.Names(), "left out with its fencedevice")
+		return
+	}
+	t.Say(translated, use, []string{"name", "port", "plug"}, "device %s", name)
+	if delay := use.Get("delay"); delay != "" && delay != "0" {
+		t.Tell(changes, use, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other. (With two nodes a witness takes the place of the delay.)")
+	}
+	t.Tell(unneeded, use, []string{"delay"}, "no delay")
+	switch action := cmp.Or(use.Get("action"), use.Get("option")); action {
+	case "reboot", "off", "":
+		t.Tell(changes, use, []string{"action", "option"}, "%s: the machine is switched off, proven off, and stays off", action)
+	default:
+		t.Tell(cannot, use, []string{"action", "option"}, "only off is done; the machine is switched off")
+	}
+	var own []string
+	for _, a := range use.Attributes {
+		own = append(own, a.Name)
+	}
+	t.Tell(translated, use, own, "settings of device %s", name)
+}
+
+// make declares a device of the document for one node and outlet.
+func (f *fenceDevices) make(t *translation, d *declared, id [3]string, use *importing.Element) string {
+	agent := agentOf(d.element)
+	switch {
+	case handAgents[agent]:
+		t.Tell(cannot, d.element, d.element.Names(), "%s waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time", agent)
+		return ""
+	case storageAgents[agent]:
+		t.Tell(cannot, d.element, d.element.Names(), "%s cuts the node off from storage and leaves it running; that is no level here yet. Use power fencing", agent)
+		return ""
+	case uselessAgents[agent] != "":
+		t.Tell(cannot, d.element, d.element.Names(), "%s cannot prove that a machine is off: %s", agent, uselessAgents[agent])
+		return ""
+	}
+	target := &device{translation: t, element: d.element, agent: agent, values: merged(d.element, use), made: importing.NewMapping()}
+	if !target.translate() {
+		return ""
+	}
+	name := f.nameFor(t, d, id)
+	t.draft.Devices.Set(name, target.made)
+	return name
+}
+
+// nameFor keeps a fencedevice's name where it has one user, and tells several
+// users apart by node and outlet.
+func (f *fenceDevices) nameFor(t *translation, d *declared, id [3]string) string {
+	if len(d.users) <= 1 {
+		return importing.Free(id[0], t.draft.Devices)
+	}
+	name, outlets := id[0]+"-"+id[1], 0
+	for user := range d.users {
+		if user[0] == id[1] {
+			outlets++
+		}
+	}
+	if outlets > 1 && id[2] != "" {
+		name += "-" + id[2]
+	}
+	t.Say(changes, d.element, []string{"name"}, "a device belongs to one node and outlet here: this one becomes %s", name)
+	return importing.Free(name, t.draft.Devices)
+}
+
+// merged are the parameters as fenced gives them to the agent: those of the use,
+// then those of the fencedevice, of which the last wins.
+func merged(device, use *importing.Element) map[string]string {
+	values := map[string]string{}
+	for _, e := range []*importing.Element{use, device} {
+		for _, a := range e.Attributes {
+			if a.Name != "name" && a.Name != "agent" {
+				values[a.Name] = a.Value
+			}
+		}
+	}
+	return values
+}
+
+// closing speaks of fencedevices that nobody uses.
+func (f *fenceDevices) closing(t *translation) {
+	var names []string
+	for name := range f.byName {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if d := f.byName[name]; len(d.users) == 0 {
+			t.SayAll(cannot, d.element, "no node names this device in a method, so nobody would be fenced by it; left out")
+		}
+	}
+}
+
+// withPort joins host and port as a document writes them.
+func withPort(host, port string) string {
+	if port == "" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
