@@ -81,6 +81,7 @@ func (c Restore) apply(t *transaction) refusal {
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
 		n.State, n.Incarnation, n.Why = NodeJoining, 0, "not seen since the cluster was restored"
+		n.Guard = nil // what the cluster before this one granted is not known
 		if name == c.Node && known {
 			n.Fingerprint, n.Address = founder.Fingerprint, founder.Address
 		}

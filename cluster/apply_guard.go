@@ -29,12 +29,22 @@ type KeyBack struct {
 	Why   string `json:"why,omitempty"`
 }
 
-// Kind names each command in the log.
-func (Guarded) Kind() string { return "guarded" }
-func (KeyBack) Kind() string { return "key-back" }
+// LostKeys is a node's own word that it is cut off from a disk although nobody
+// here has decided so. It releases nothing; the boot gets no work any more.
+type LostKeys struct {
+	Node        string `json:"node"`
+	Incarnation uint64 `json:"incarnation"`
+	Boot        string `json:"boot"`
+}
 
-func (Guarded) level() int { return levelTwo }
-func (KeyBack) level() int { return levelTwo }
+// Kind names each command in the log.
+func (Guarded) Kind() string  { return "guarded" }
+func (KeyBack) Kind() string  { return "key-back" }
+func (LostKeys) Kind() string { return "lost-keys" }
+
+func (Guarded) level() int  { return levelTwo }
+func (KeyBack) level() int  { return levelTwo }
+func (LostKeys) level() int { return levelTwo }
 
 // apply of a node's word about its own guard. Within a boot nothing of it may
 // become shorter or go away, because somebody may be waiting it out already.
@@ -99,5 +109,18 @@ func (c KeyBack) apply(t *transaction) refusal {
 		done = "cutting it off once more did not succeed"
 	}
 	t.tell(Event{Node: c.By, Subject: c.Node, Cause: n.Cut.Index, Why: sentence(fmt.Sprintf("DANGER: %s was cut off from %s and has registered again; %s; switch the machine off by hand", c.Node, c.Disk, done), c.Why)})
+	return accepted
+}
+
+// apply of a node's word that it has lost its keys. What it held it may still be
+// running, until a fence or a new boot says otherwise.
+func (c LostKeys) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.Boot != c.Boot || n.Ended() {
+		return refuse("the word of %s about its keys is that of an older incarnation or boot", c.Node)
+	}
+	n.Cut = &Cut{Boot: c.Boot, Index: t.index}
+	t.setNodeState(n, NodeCut, "", "its key is gone from a disk that others hold: it stops what it runs and has to boot anew")
+	t.voidIntentsOf(n, c.Node+" is cut off from its storage")
 	return accepted
 }

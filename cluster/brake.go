@@ -58,7 +58,7 @@ func (t *transaction) brake(more ...string) string {
 	}
 	down := 1 + len(more)
 	for _, name := range t.Nodes.Keys() {
-		if n, _ := t.Nodes.Get(name); n.Ended() || t.Fences.Has(name) {
+		if n, _ := t.Nodes.Get(name); n.State == NodeFenced || t.Fences.Has(name) || (n.State == NodeCut && len(t.heldBy(n)) == 0) {
 			down++
 		}
 	}

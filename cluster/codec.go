@@ -53,6 +53,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Thaw{}.Kind():          decode[Thaw],
 	LockCluster{}.Kind():   decode[LockCluster],
 	UnlockCluster{}.Kind(): decode[UnlockCluster],
+	LostKeys{}.Kind():      decode[LostKeys],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

@@ -69,6 +69,7 @@ func Plan(s *State, v View) Decision {
 	}
 	p.noteLock()
 	planLeaving(s, &d)
+	planGuards(s, v, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d
 }
@@ -252,6 +253,8 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 			c.Barred = "being fenced"
 		case n.State != NodeOnline:
 			c.Barred = string(n.State)
+		default:
+			c.Barred = t.unguarded(n)
 		}
 		for _, failed := range failedOn {
 			if failed.Node == name && c.Barred == "" {

@@ -86,7 +86,7 @@ func (d Decision) tellsSilence() bool {
 // steady tells that no node has been silent for the limit, and that nothing
 // rests that would be tried again.
 func (v View) steady(s *State, limit time.Duration) bool {
-	if len(v.Resting) > 0 || len(v.Stuck) > 0 || s.Disarmed != nil || s.Drill != nil {
+	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || s.Disarmed != nil || s.Drill != nil {
 		return false
 	}
 	for _, name := range s.Nodes.Keys() {
@@ -109,7 +109,7 @@ func (s *State) judged(name string) bool {
 func (n *Node) Restful() bool { return n.shortcut.restful }
 
 func (n *Node) restful(now time.Duration, in Input) bool {
-	if n.shortcut.never || len(n.outbox) > 0 || len(n.looks) > 0 {
+	if n.shortcut.never || n.ward.pet.Mood != "" || n.ward.asking || n.ward.yields || len(n.outbox) > 0 || len(n.looks) > 0 {
 		return false
 	}
 	for _, until := range n.held {

@@ -52,6 +52,7 @@ func everyCommand() []Command {
 		configure(document("vm:a"), 3),
 		Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
 		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
+		LostKeys{Node: "n", Incarnation: 4, Boot: "b"},
 	}
 }
 

@@ -26,6 +26,15 @@ type Input struct {
 	Results   []DutyResult
 	Proposals []ProposalDone
 	Checks    []CheckDevice
+
+	// Boot is this host's boot id. Clock is a reading of the clock that counts all
+	// time, a sleep of the host included; leases are counted on it.
+	Boot   string
+	Clock  time.Duration
+	Leased []Leased
+	// Keeper and Keys tell how this host's own guard stands, where that changed.
+	Keeper *Keeper
+	Keys   *Keys
 }
 
 // Beat is one heartbeat that arrived.
@@ -76,6 +85,13 @@ type Output struct {
 	Test []string
 	// Notes are the leader's: what was not done, and why.
 	Notes []Note
+	// AskLease: a majority is to be asked now, see Leased.
+	AskLease bool
+	// Pet is the word for this host's keeper; nil where nothing is to be said.
+	Pet *Pet
+	// Yield: this host is cut off from its storage. It ends every managed VM that
+	// runs here, at once, and asks nobody.
+	Yield bool
 	// Planned is what the leader decided from, in a Step in which it proposed
 	// something of it; nil otherwise.
 	Planned *Planned
@@ -108,6 +124,7 @@ type Node struct {
 	nextID   uint64
 	shortcut shortcut
 	heard    map[string]uint64 // emptied and filled in each Step
+	ward     guardian
 }
 
 // Pauses before something that did not work is tried again.
@@ -125,7 +142,7 @@ const (
 // NewNode makes the mind of the node named self.
 func NewNode(self string) *Node {
 	return &Node{
-		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}},
+		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}, Waited: map[string]Waited{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
 		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{},
 	}
@@ -145,6 +162,8 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.takeResults(now, in)
 	n.takeChanges(in)
 	n.watch(now, tick, in, &out)
+	n.waitOut(tick, in)
+	n.guard(now, in, &out)
 	n.quiet(elapsed, in)
 	if in.Incarnation != 0 {
 		n.report(now, in, &out)
@@ -271,7 +290,7 @@ func (n *Node) work(now time.Duration, in Input, out *Output) {
 	duties := n.shortcut.workOf(in.State, n.self)
 	n.forget(duties)
 	for _, d := range duties {
-		if n.handed[d.Key()] || now < n.rested[d.Key()] {
+		if n.handed[d.Key()] || now < n.rested[d.Key()] || n.awaitsGuard(in, me, d) || !n.ready(in, &d) {
 			continue
 		}
 		n.handed[d.Key()] = true

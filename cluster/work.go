@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
@@ -57,6 +58,10 @@ type Duty struct {
 	// those that a drill showed to be.
 	Drill  bool
 	Proven []string
+	// Guard is what is known of the boot's guard, Waited how long it was waited out
+	// when the duty was handed out.
+	Guard  fence.Guard
+	Waited time.Duration
 }
 
 // Key tells duties apart.
@@ -172,6 +177,7 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 	d := Duty{Kind: DutyFence, Drill: open.Drill, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal, Incarnation: n.Incarnation}
 	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
 	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot}
+	d.Guard = victim.guardOf(open.Boot)
 	levels := s.Document.Nodes[open.Node].Fence
 	if open.Level < len(levels) {
 		for _, name := range levels[open.Level].Devices {
