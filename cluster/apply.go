@@ -38,7 +38,7 @@ func Apply(s *State, entry Entry) Applied {
 			result.Refused[i] = "the cluster is not founded yet"
 			continue
 		}
-		if why := Premature(s, entry.Commands[i:i+1]); why != "" {
+		if why := premature(s, command); why != "" {
 			result.Refused[i], result.Codes[i] = why, codeTemporary
 			continue
 		}

@@ -12,14 +12,19 @@ func (c Init) apply(t *transaction) refusal {
 	if t.ID != "" {
 		return refuse("the cluster %s is already founded", t.Cluster)
 	}
-	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = CurrentLevel, c.Cluster, c.ID, c.Secrets, 1
+	// Not this binary's own level: the same entry is read again, by a newer one,
+	// after an upgrade.
+	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = max(levelOne, c.Level), c.Cluster, c.ID, c.Secrets, 1
 	t.Document = Document{Cluster: c.Cluster}
 	t.tell(Event{Subject: c.Cluster, Why: "the cluster was founded"})
 	return accepted
 }
 
+// apply asks what the members know and not what this binary does: all must
+// answer alike. A daemon that finds itself with rules it does not know stops
+// (Unknown).
 func (c RaiseLevel) apply(t *transaction) refusal {
-	if c.Level <= t.Level || c.Level > CurrentLevel {
+	if c.Level <= t.Level {
 		return refuse("level %d cannot follow level %d", c.Level, t.Level)
 	}
 	for _, name := range t.Nodes.Keys() {
@@ -66,8 +71,8 @@ func (c Restore) apply(t *transaction) refusal {
 	if err := json.Unmarshal(c.State, &old); err != nil {
 		return refuse("the backup cannot be read: %v", err)
 	}
-	if old.ID == "" || old.Level > CurrentLevel {
-		return refuse("the backup is not a clusterd backup of level %d or older", CurrentLevel)
+	if old.ID == "" {
+		return refuse("the backup is not one of a cluster")
 	}
 	founder, known := t.Nodes.Get(c.Node)
 	if before, had := old.Nodes.Get(c.Node); known && had && before.HardwareUUID != founder.HardwareUUID {

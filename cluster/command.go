@@ -50,6 +50,8 @@ type Init struct {
 	Cluster string  `json:"cluster"`
 	ID      string  `json:"id"`
 	Secrets Secrets `json:"secrets"`
+	// Level is the founder's; absent in logs of the first one.
+	Level int `json:"level,omitempty"`
 }
 
 // Restore replaces the whole State by a backup: a new generation in which

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/clusterd/clusterd/resources"
 )
@@ -42,22 +43,56 @@ func Premature(s *State, commands []Command) string {
 		return "" // not founded yet: what founds it brings the level
 	}
 	for _, c := range commands {
-		if needed := LevelOf(c); needed > s.Level {
-			return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
+		if raise, is := c.(RaiseLevel); is && raise.Level > CurrentLevel {
+			return fmt.Sprintf("level %d is not known here, this clusterd knows level %d", raise.Level, CurrentLevel)
+		}
+		if why := premature(s, c); why != "" {
+			return why
 		}
 	}
 	return ""
 }
 
-// planLevel raises the level once all members know a newer one.
+// premature is the same question about one command. Apply asks it again: a level
+// can also fall, by the restoring of an older backup.
+func premature(s *State, c Command) string {
+	if needed := LevelOf(c); s.ID != "" && needed > s.Level {
+		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
+	}
+	return ""
+}
+
+// Unknown says that a State follows rules that this binary does not know; "" if
+// it knows them. Going on with such a State would make it differ from the others'.
+func Unknown(s *State) string {
+	if s.Level <= CurrentLevel {
+		return ""
+	}
+	return fmt.Sprintf("the cluster follows rules of level %d, this clusterd knows level %d; install the version the other nodes run", s.Level, CurrentLevel)
+}
+
+// planLevel raises the level once all members know a newer one, and says until
+// then whom that waits for.
 func planLevel(s *State, d *Decision) {
 	newest := CurrentLevel
+	var behind []string
 	for _, name := range s.Nodes.Keys() {
 		n, _ := s.Nodes.Get(name)
 		newest = min(newest, n.MaxLevel)
+		switch {
+		case n.MaxLevel >= CurrentLevel:
+		case n.Incarnation == 0:
+			behind = append(behind, name+" (not up yet)")
+		default:
+			behind = append(behind, fmt.Sprintf("%s (clusterd %s)", name, n.Version))
+		}
 	}
-	if s.Nodes.Len() > 0 && newest > s.Level {
+	switch {
+	case s.Nodes.Len() == 0:
+	case newest > s.Level:
 		d.propose(RaiseLevel{Level: newest})
+	case s.Level < CurrentLevel:
+		d.wait(s.Cluster, fmt.Sprintf("rules of level %d stay in force until %s can follow newer ones", s.Level, strings.Join(behind, ", ")), "upgrade clusterd there, or remove what is gone for good")
 	}
 }
 

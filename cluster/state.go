@@ -160,6 +160,12 @@ type Member struct {
 // Machine is the identity that outlives names and boots.
 func (n Member) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
 
+// Outlived tells whether a daemon that runs on a boot has been declared off by
+// mistaking it for an older one: the node was fenced by the name of that older
+// boot while the newer one had not told its inventory yet. The daemon has to
+// come up once more, as a new incarnation.
+func (n Member) Outlived(boot string) bool { return n.State == NodeFenced && n.Boot != boot }
+
 // Reachable tells whether the node can be given work or asked.
 func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
 

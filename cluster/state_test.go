@@ -19,7 +19,7 @@ func everyCommand() []Command {
 	at := founded.Add(90 * time.Millisecond)
 	seen := resources.Observation{Service: "vm:a", UUID: "u", Title: "a", Condition: resources.Paused, Reason: "ioerror", Explained: true, Disks: []resources.Disk{{Identity: "d", Shared: true, ReadOnly: true}}, Evidence: "e"}
 	return []Command{
-		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: "k", GossipKey: []byte{1, 2}}},
+		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: "k", GossipKey: []byte{1, 2}}, Level: 2},
 		Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
 		Recover{Generation: 3, Dead: []string{"node1"}, By: "root"},
 		RaiseLevel{Level: 2},

@@ -187,7 +187,10 @@ type JoinRequest struct {
 	Addresses    []string `json:"addresses,omitempty"`
 	HardwareUUID string   `json:"hardwareUUID"`
 	Version      string   `json:"version"`
-	Witness      bool     `json:"witness,omitempty"`
+	// Level is the newest level of rules that the machine's clusterd knows; absent
+	// is 1.
+	Level   int  `json:"level,omitempty"`
+	Witness bool `json:"witness,omitempty"`
 }
 
 // JoinReply gives the node its identity. Secret keys travel only inside TLS.

@@ -31,7 +31,7 @@ func (d *Daemon) keepAdmitted(ctx context.Context) {
 		case known && mine != 0 && me.Incarnation > mine:
 			d.fatal(fmt.Sprintf("another daemon of %s has started (incarnation %d, this one is %d)", d.name, me.Incarnation, mine))
 			return
-		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking:
+		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking && !me.Outlived(d.boot):
 			d.warnings.set("admission", "")
 			select {
 			case <-ctx.Done():
@@ -68,7 +68,7 @@ func (d *Daemon) admit(ctx context.Context) error {
 	if incarnation != 0 && me.Incarnation > incarnation {
 		return fmt.Errorf("incarnation %d of %s has begun, this one is %d", me.Incarnation, d.name, incarnation)
 	}
-	if incarnation == 0 || me.Incarnation != incarnation {
+	if incarnation == 0 || me.Incarnation != incarnation || me.Outlived(d.boot) {
 		d.incarnation.Store(0)
 		var err error
 		if incarnation, err = d.comeUp(ctx); err != nil {

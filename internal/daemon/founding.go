@@ -52,7 +52,7 @@ func Found(node config.Node, name string) error {
 		return err
 	}
 	secrets := cluster.Secrets{Authority: string(ca.CertPEM), AuthorityKey: fence.Secret(ca.KeyPEM), GossipKey: pki.NewGossipKey()}
-	return beginCluster(node, ca, cluster.Init{Cluster: name, ID: ca.ClusterID, Secrets: secrets})
+	return beginCluster(node, ca, cluster.Init{Cluster: name, ID: ca.ClusterID, Secrets: secrets, Level: cluster.CurrentLevel})
 }
 
 // beginCluster makes this node the founder of a log with the given authority.
@@ -146,7 +146,7 @@ func joinRequest(node config.Node, token pki.Token, key *pki.NodeKey) (api.JoinR
 	}
 	return api.JoinRequest{
 		TokenID: token.ID, Secret: base64.RawURLEncoding.EncodeToString(token.Secret()), Node: node.Name, Request: string(request),
-		Address: address, Addresses: node.Addresses, HardwareUUID: hardware, Version: Version, Witness: node.Witness,
+		Address: address, Addresses: node.Addresses, HardwareUUID: hardware, Version: Version, Level: cluster.CurrentLevel, Witness: node.Witness,
 	}, nil
 }
 
@@ -173,6 +173,9 @@ func RestoreFrom(node config.Node, path, by string) error {
 	if err := json.Unmarshal(content, &state); err != nil || state.ID == "" {
 		return fmt.Errorf("%s is no backup of a cluster (%v)", path, err)
 	}
+	if why := cluster.Unknown(&state); why != "" {
+		return fmt.Errorf("%s: %s", path, why)
+	}
 	ca, err := pki.LoadCA([]byte(state.Secrets.Authority), []byte(state.Secrets.AuthorityKey))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -180,7 +183,7 @@ func RestoreFrom(node config.Node, path, by string) error {
 	if err := folder.write("restore.json", cluster.Restore{State: content, By: by, Node: node.Name}); err != nil {
 		return err
 	}
-	return beginCluster(node, ca, cluster.Init{Cluster: state.Cluster, ID: state.ID, Secrets: state.Secrets})
+	return beginCluster(node, ca, cluster.Init{Cluster: state.Cluster, ID: state.ID, Secrets: state.Secrets, Level: cluster.CurrentLevel})
 }
 
 // RecoverLog makes the log of this node usable without the dead nodes. It

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -69,6 +70,11 @@ func (r *replica) Apply(entry quorum.Entry) any {
 		return r.broken
 	}
 	applied := cluster.Apply(&r.state, cluster.Entry{Index: entry.Index, At: entry.At, Commands: commands})
+	if why := cluster.Unknown(&r.state); why != "" {
+		r.broken = fmt.Errorf("log entry %d: %s", entry.Index, why)
+		r.fatal(r.broken.Error())
+		return r.broken
+	}
 	r.publish()
 	return applied
 }
@@ -88,10 +94,9 @@ func (r *replica) Restore(snapshot io.Reader) error {
 	if err := json.NewDecoder(snapshot).Decode(&state); err != nil {
 		return fmt.Errorf("read the snapshot of the cluster's state: %w", err)
 	}
-	if state.Level > cluster.CurrentLevel {
-		err := fmt.Errorf("the snapshot is at level %d, this clusterd knows level %d; install the version the other nodes run", state.Level, cluster.CurrentLevel)
-		r.fatal(err.Error())
-		return err
+	if why := cluster.Unknown(&state); why != "" {
+		r.fatal(why)
+		return errors.New(why)
 	}
 	r.state = state
 	r.publish()

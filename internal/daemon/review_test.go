@@ -176,6 +176,35 @@ func TestAnEntryThatIsNotUnderstoodEndsTheDaemonAndKeepsItsStateOut(t *testing.T
 	}
 }
 
+// TestRulesThatAreNotKnownEndTheDaemon: whichever entry brings them.
+func TestRulesThatAreNotKnownEndTheDaemon(t *testing.T) {
+	founded := cluster.Init{Cluster: "test", ID: "id", Level: 1}
+	up := func(node string, level int) []cluster.Command {
+		return []cluster.Command{
+			cluster.Join{Node: node, Fingerprint: node, HardwareUUID: node, Address: node},
+			cluster.NodeUp{Node: node, Fingerprint: node, Boot: "boot", MaxLevel: level},
+		}
+	}
+	beyond := cluster.CurrentLevel + 1
+	for name, entry := range map[string][]cluster.Command{
+		"a newer founder":  {cluster.Init{Cluster: "test", ID: "id", Level: beyond}},
+		"all others newer": append(append([]cluster.Command{founded}, up("node1", beyond)...), cluster.RaiseLevel{Level: beyond}),
+	} {
+		var told []string
+		r := newReplica(func(reason string) { told = append(told, reason) }, func() {})
+		data, err := cluster.Encode(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, applied := r.Apply(quorum.Entry{Index: 1, Data: data}).(cluster.Applied); applied || r.Root().Index != 0 {
+			t.Errorf("%s: applied up to %d", name, r.Root().Index)
+		}
+		if len(told) != 1 || !strings.Contains(told[0], "install the version") {
+			t.Errorf("%s: told %q", name, told)
+		}
+	}
+}
+
 // TestNoResultIsLost hands a duty out whose intent is over: each kind has to
 // come back, or the mind waits for it for ever.
 func TestNoResultIsLost(t *testing.T) {

@@ -74,6 +74,9 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if err != nil {
 		return refuse(http.StatusBadRequest, "bad_request", "the secret cannot be read")
 	}
+	if level := max(1, asked.Level); level < root.Level {
+		return refuse(http.StatusConflict, "too_old", "clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", asked.Version, asked.Node, level, root.Level)
+	}
 	token, known := root.Tokens.Get(asked.TokenID)
 	if !known {
 		return refuse(http.StatusForbidden, "bad_token", "%v", pki.ErrTokenUnknown)

@@ -327,3 +327,31 @@ func TestLeadershipLeavesABrokenLinkAtMostTwiceAMinute(t *testing.T) {
 		}
 	})
 }
+
+// TestADaemonThatWasTakenForItsOlderBootComesUpOnceMore: the machine had booted
+// and not told its inventory yet, when a person answered for its older boot.
+func TestADaemonThatWasTakenForItsOlderBootComesUpOnceMore(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		victim := s.followers()[0]
+		at := s.members[s.leader()].daemon
+		me := func() cluster.Member { n, _ := at.replica.Root().Nodes.Get(victim); return n }
+		older := me().Boot
+		s.world.setMute(victim, true)
+		s.world.powerOff(victim)
+		s.boot(victim)
+		s.until("the new boot looks", func() bool { return me().State == cluster.NodeLooking && me().Boot == older })
+		first := me().Incarnation
+		applied, err := at.propose(context.Background(),
+			cluster.Contact{Node: victim, Incarnation: first, State: cluster.NodeLost, Why: "tested"},
+			cluster.BeginFence{Node: victim, Boot: me().Boot, Fencer: at.name, Why: "tested", Override: true},
+			cluster.ConfirmFence{Node: victim, Boot: me().Boot, By: "root"})
+		if err != nil || applied.Err() != nil || me().State != cluster.NodeFenced {
+			t.Fatalf("%v, %v: %+v", err, applied.Err(), me())
+		}
+		s.world.setMute(victim, false)
+		s.until("it is online", func() bool { return me().State == cluster.NodeOnline })
+		if me().Boot == older || me().Incarnation == first {
+			t.Errorf("it came up as %+v", me())
+		}
+	})
+}

@@ -3,7 +3,7 @@ package main
 // all are the mutants, by law.
 func all() []mutant {
 	var list []mutant
-	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(), acknowledged(), brake(), disks(), onlyFaults()} {
+	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(), acknowledged(), brake(), disks(), levels(), onlyFaults()} {
 		list = append(list, of...)
 	}
 	return list

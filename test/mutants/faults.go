@@ -18,10 +18,6 @@ func onlyFaults() []mutant {
 			edits: []edit{{observe, "\tcase resources.Crashed:\n\t\tt.setService(t.afterFailure", "\tcase resources.Condition(\"none\"):\n\t\tt.setService(t.afterFailure"}}, nets: first(simulation), faults: []string{"guest crashes"},
 		},
 		{
-			name: "unknown-level-comes-into-force", law: "L7", broken: "rules come into force that this binary does not know",
-			edits: []edit{{"cluster/apply_cluster.go", "\tif c.Level <= t.Level || c.Level > CurrentLevel {", "\tif c.Level <= t.Level {"}, {"cluster/apply_cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}}, nets: first(simulation), faults: []string{"level raised"},
-		},
-		{
 			name: "leaver-goes-with-its-vms", law: "L1", broken: "a node that leaves is let go while it still holds services",
 			edits: []edit{
 				{node, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may still be running %s\"", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may still be running %s\""},

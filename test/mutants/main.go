@@ -184,9 +184,8 @@ func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome,
 	if err != nil || !o.caught || len(m.faults) == 0 || o.seeds == 0 {
 		return o, err
 	}
-	bare := m.without(m.faults)
-	n := simulation
-	n.seeds, n.kind = max(2*o.seeds, 20), kindOf(o.why)
+	bare, n := m, simulation
+	n.seeds, n.kind, n.without = max(2*o.seeds, 20), kindOf(o.why), m.faults
 	bare.nets = []net{n}
 	survived, err := try(ctx, root, bare, anyway)
 	o.took += survived.took

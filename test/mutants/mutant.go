@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -41,6 +40,8 @@ type net struct {
 	seeds int
 	// kind is what kind of complaint counts; nil for all.
 	kind *regexp.Regexp
+	// without are kinds of faults that are left out of the histories.
+	without []string
 }
 
 // The limits of seeds: within which a break must be caught, and how many a
@@ -58,14 +59,6 @@ var (
 
 // tests is a net of named tests of one package.
 func tests(pkg, run string) net { return net{name: "tests of " + pkg, pkg: "./" + pkg, run: run} }
-
-// without adds edits that take kinds of faults out of the simulation.
-func (m mutant) without(faults []string) mutant {
-	skip := edit{"test/sim/script.go", "\tfor _, k := range faultKinds() {\n\t\tif k.name == f.Kind {", "\tfor _, k := range faultKinds() {\n\t\tif strings.Contains(" +
-		strconv.Quote("|"+strings.Join(faults, "|")+"|") + ", \"|\"+f.Kind+\"|\") {\n\t\t\treturn\n\t\t}\n\t\tif k.name == f.Kind {"}
-	m.edits = append(m.edits[:len(m.edits):len(m.edits)], skip)
-	return m
-}
 
 // mutated returns the mutant's files with the edits done, by path in the module.
 func (m mutant) mutated(root string) (map[string]string, error) {

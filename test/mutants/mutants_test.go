@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/test/sim"
 )
 
 // TestMutantsFitTheSources keeps the mutants alive without running them: each
@@ -26,6 +29,11 @@ func TestMutantsFitTheSources(t *testing.T) {
 		}
 		if m.broken == "" || len(m.edits) == 0 || len(m.nets) == 0 {
 			t.Errorf("%s does not say what it breaks, where, and what should notice", m.name)
+		}
+		for _, kind := range m.faults {
+			if !slices.Contains(sim.FaultKinds(), kind) {
+				t.Errorf("%s is said to need %q, and there is no such kind of fault", m.name, kind)
+			}
 		}
 		files, err := m.mutated(root)
 		if err != nil {

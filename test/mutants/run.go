@@ -147,7 +147,7 @@ func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
 // histories runs random histories, one after the other, until one of them shows
 // the break; the rest need not be run.
 func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
-	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds)}
+	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WITHOUT=" + strings.Join(n.without, "|")}
 	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
 	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "10m")
 	if ctx.Err() != nil {
@@ -202,7 +202,7 @@ func command(ctx context.Context, deadline time.Duration, folder string, environ
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, arguments...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE="}, environment...)...)
+	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE=", "WITHOUT="}, environment...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second

@@ -78,6 +78,11 @@ func (s *story) managing() map[string]func([]string) error {
 			}
 			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: "key-" + words[0], Boot: words[0] + "-boot-1", MaxLevel: level, Version: words[2], Session: "of-" + words[2]})
 		},
+		// upgrade NODE: the newest clusterd is installed there, and its daemon restarted.
+		"upgrade": func(words []string) error {
+			s.world.Hosts[words[0]].Install(cluster.CurrentLevel, time.Second)
+			return nil
+		},
 		"raise-level": func(words []string) error {
 			level, err := strconv.Atoi(words[0])
 			if err != nil {

@@ -106,6 +106,7 @@ func (w *World) mend() {
 func (w *World) mendHost(h *Host) {
 	me, known := w.State().Nodes.Get(h.Name)
 	switch {
+	case w.upgradeLate(h):
 	case h.away && known:
 		h.away = false
 	case !known && w.State().ID != "":
@@ -123,7 +124,7 @@ func (w *World) mendHost(h *Host) {
 	case me.State == cluster.NodeLeft && me.Session == h.daemon.session:
 		h.KillDaemon()
 	case me.Fingerprint != h.fingerprint() && me.Fingerprint != "":
-		h.reinstall() // its join came, and nobody heard of it
+		h.reinstall(keyOf(me)) // its join came, and nobody heard of it
 	}
 	for _, v := range h.machines() {
 		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
@@ -179,6 +180,9 @@ func (w *World) operate() {
 func (w *World) NotSettled() string {
 	if w.Leader() == "" {
 		return "nobody leads"
+	}
+	if why := w.levelNotSettled(); why != "" {
+		return why
 	}
 	s := w.State()
 	if w.random != nil && s.Disarmed != nil {

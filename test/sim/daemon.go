@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -10,6 +11,7 @@ import (
 type daemon struct {
 	host        *Host
 	session     string
+	knows       int // the newest level of rules that this clusterd knows
 	node        *cluster.Node
 	started     time.Duration
 	in          cluster.Input
@@ -30,7 +32,7 @@ type daemon struct {
 }
 
 func newDaemon(h *Host, session string) *daemon {
-	d := &daemon{host: h, session: session, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}}
+	d := &daemon{host: h, session: session, knows: h.Installed, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}}
 	switch {
 	case h.world.Dull:
 		d.node = d.node.WithoutShortcuts()
@@ -231,7 +233,7 @@ func (d *daemon) recognise() {
 // announceSoon begins to tell again, if this start is not admitted (any more).
 func (d *daemon) announceSoon() {
 	me, _ := d.host.state.Nodes.Get(d.host.Name)
-	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking) {
+	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking && !me.Outlived(d.host.BootID())) {
 		return
 	}
 	d.announced = true
@@ -254,13 +256,17 @@ func (d *daemon) announce() {
 	if !known || d.announcing || !current {
 		return
 	}
+	if me.Session == d.session && me.Outlived(h.BootID()) {
+		w.sessions++
+		d.session, d.incarnation = fmt.Sprintf("session-%d", w.sessions), 0
+	}
 	propose := func(c cluster.Command) {
 		d.announcing = true
 		w.propose(d, []cluster.Command{c}, func(bool, cluster.Applied) { d.announcing = false })
 	}
 	switch {
 	case me.Session != d.session && d.incarnation == 0:
-		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name, Version: "sim", MaxLevel: cluster.CurrentLevel + h.place%2, Session: d.session, Previous: &me.Incarnation})
+		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name, Version: fmt.Sprintf("%d.0", d.knows), MaxLevel: d.knows, Session: d.session, Previous: &me.Incarnation})
 	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:
 		inventory := cluster.Inventory{Node: h.Name, Incarnation: me.Incarnation, Boot: h.BootID(), Found: d.found()}
 		d.announcing = true

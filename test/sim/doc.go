@@ -19,16 +19,17 @@
 // hypervisors that fail, hang, restart, lose or delay events, carry out calls
 // late, lose a migration's last reply, and autostart; guests that crash, end,
 // vanish and pause; storage that goes away; people who ask, repeat, fence,
-// confirm, configure, move, destroy, remove, replace and reinstall.
+// confirm, configure, move, destroy, remove, replace and reinstall; old and new
+// versions side by side, upgraded one by one and back, with rules that only the
+// new ones know.
 //
 // Left out: what the mind does not have yet (watchdogs and leases, storage
-// fencing with reservations and ioctls that hang, two nodes going on alone) or
-// cannot show with one set of rules (mixed levels of Apply; nodes only tell
-// different MaxLevels). Not modelled: a BMC that says off twice and is not, and
-// an operator's false word about a machine that runs, which break law L3 by
-// themselves; `clusterd recover`; an autostart or a start by hand through the
-// door while the node's own log asks for that VM, which the door cannot tell
-// apart, so that managed VMs have no definition in libvirt.
+// fencing with reservations and ioctls that hang, two nodes going on alone). Not
+// modelled: a BMC that says off twice and is not, and an operator's false word
+// about a machine that runs, which break law L3 by themselves; `clusterd
+// recover`; an autostart or a start by hand through the door while the node's
+// own log asks for that VM, which the door cannot tell apart, so that managed VMs
+// have no definition in libvirt.
 //
 // Duties of a caller: one goroutine per World; found the world with Found, let
 // time pass with Run, and read Violations at the end.

@@ -240,7 +240,7 @@ func (d *daemon) migrated(duty cluster.Duty, began time.Duration, end MigrationE
 		return
 	}
 	found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
-	if w.chance(3) {
+	if w.strikes("end unseen", 3) {
 		found = resources.Unknown
 	}
 	d.done(duty, false, found, fmt.Sprintf("the migration to %s ended: %s", duty.Target, end))

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/resources"
@@ -67,7 +68,20 @@ func faultKinds() []faultKind {
 			w.After(3*f.While, func() { h.BMC = BMCWorks })
 		}},
 	}
-	return append(append(kinds, hypervisorFaults()...), operatorFaults()...)
+	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults())
+}
+
+// chances are the kinds that come by chance and not from the list.
+var chances = []string{"late entry", "lost answer", "limbo", "snapshot", "old disk", "drift", "board shares power", "stragglers",
+	"autostart", "slow migration", "migration breaks off", "reply lost", "half a copy stays", "end unseen"}
+
+// FaultKinds names all kinds of faults.
+func FaultKinds() []string {
+	var names []string
+	for _, k := range faultKinds() {
+		names = append(names, k.name)
+	}
+	return append(names, chances...)
 }
 
 func hypervisorFaults() []faultKind {
@@ -121,7 +135,7 @@ func (w *World) blackout(f Fault, _ *Host) {
 		}
 		h.PowerOff()
 		pause := f.While + time.Duration(r.Int64N(int64(3*time.Second)))
-		if r.IntN(4) == 0 {
+		if r.IntN(4) == 0 && !w.without["stragglers"] {
 			pause += time.Duration(r.Int64N(int64(70 * time.Second)))
 		}
 		w.After(pause, h.bootUnlessAway)

@@ -11,7 +11,7 @@ import (
 // Found makes a cluster of the given nodes: the log begins with its founding,
 // its members and its document. The hosts are then booted.
 func (w *World) Found(document cluster.Document, nodes ...string) {
-	commands := []cluster.Command{cluster.Init{Cluster: document.Cluster, ID: "sim"}}
+	commands := []cluster.Command{cluster.Init{Cluster: document.Cluster, ID: "sim", Level: w.Level}}
 	for i, name := range nodes {
 		token := ""
 		if i > 0 {
@@ -42,6 +42,9 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		h := w.Hosts[name]
 		w.apply(h)
 		h.disk = h.state.Fork()
+		if h.state.Level != w.Level {
+			w.violate("index 1 brings rules of level %d, its founder knows level %d", h.state.Level, w.Level)
+		}
 		h.Boot()
 	}
 }
@@ -129,6 +132,17 @@ func (w *World) Propose(through string, command cluster.Command, done func(why s
 	if h.daemon == nil {
 		if done != nil {
 			done("clusterd does not run on " + through)
+		}
+		return
+	}
+	why := cluster.Premature(h.state, []cluster.Command{command})
+	if needed := cluster.LevelOf(command); needed > h.daemon.knows {
+		why = "this clusterd does not know it"
+	}
+	if why != "" {
+		w.tell("%s is not proposed: %s", command.Kind(), why)
+		if done != nil {
+			done(why)
 		}
 		return
 	}

@@ -33,6 +33,9 @@ const (
 	BMCWrongHost BMCMode = "wired to the wrong host"
 )
 
+// maxMachines bounds how many machines have one name in a history.
+const maxMachines = 1000
+
 // Host is one machine.
 type Host struct {
 	Name    string
@@ -56,6 +59,8 @@ type Host struct {
 	// stopwatch thinks that time is, in parts of a thousand.
 	Wall  time.Duration
 	Drift int
+	// Installed is the newest level of rules that its clusterd knows.
+	Installed int
 
 	world  *World
 	place  int
@@ -80,7 +85,7 @@ type Host struct {
 
 // AddHost makes a host that is switched off.
 func (w *World) AddHost(name string, witness bool) *Host {
-	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, world: w, state: &cluster.State{}, disk: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{}}
+	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, Installed: cluster.CurrentLevel, world: w, state: &cluster.State{}, disk: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{}}
 	w.enter(h)
 	return h
 }
@@ -89,17 +94,31 @@ func (w *World) AddHost(name string, witness bool) *Host {
 func (h *Host) BootID() string { return fmt.Sprintf("%s-boot-%d", h.Name, h.boot) }
 
 func (h *Host) fingerprint() string {
-	if h.key > 0 {
-		return fmt.Sprintf("key-%s-%d", h.Name, h.key)
-	}
-	return "key-" + h.Name
+	fingerprint, _ := identity(h.Name, h.key)
+	return fingerprint
 }
 
 func (h *Host) hardware() string {
-	if h.key > 0 {
-		return fmt.Sprintf("hardware-%s-%d", h.Name, h.key)
+	_, hardware := identity(h.Name, h.key)
+	return hardware
+}
+
+// identity is what the machine is known by that has a name as the key-th one.
+func identity(name string, key int) (fingerprint, hardware string) {
+	if key > 0 {
+		name = fmt.Sprintf("%s-%d", name, key)
 	}
-	return "hardware-" + h.Name
+	return "key-" + name, "hardware-" + name
+}
+
+// keyOf is which machine of its name a member is.
+func keyOf(n cluster.Member) int {
+	for key := range maxMachines {
+		if fingerprint, _ := identity(n.Name, key); fingerprint == n.Fingerprint {
+			return key
+		}
+	}
+	return 0
 }
 
 func (h *Host) up() bool { return h.Powered && !h.hung }
@@ -152,6 +171,10 @@ func (h *Host) StartDaemon() {
 	h.daemon = d
 	w.tell("clusterd on %s starts", h.Name)
 	w.restoreSnapshot(h)
+	h.follows(nil)
+	if h.daemon == nil {
+		return
+	}
 	d.tick()
 	d.announce()
 	w.changed()
@@ -247,7 +270,7 @@ func (h *Host) autostart() {
 		if mine, known := h.state.Services.Get(name); !known || mine.Intent != nil {
 			continue // the door is open for what comes up; that is why managed VMs have no definition in libvirt
 		}
-		if h.vms[uuid] != nil || h.NoStorage || !w.chance(3) {
+		if h.vms[uuid] != nil || h.NoStorage || !w.strikes("autostart", 3) {
 			continue
 		}
 		v := &vm{host: h, service: name, uuid: uuid, memory: w.memory[uuid], disks: service.Spec.Disks}

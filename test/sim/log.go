@@ -138,6 +138,9 @@ func (w *World) Lead(name string) {
 	w.tell("%s leads", name)
 	w.settleLimbo(h)
 	h.catchUp()
+	if h.daemon == nil {
+		return // what it found in limbo removed it
+	}
 	h.daemon.leading = true
 	h.daemon.poke()
 	w.changed()
@@ -168,7 +171,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 	}
 	w.After(w.between(proposalTimeout, 2*proposalTimeout), func() { d.thawed(func() { finish(true, cluster.Applied{}) }) })
 	onItsWay := w.between(2*time.Millisecond, 9*time.Millisecond)
-	if w.chance(100) {
+	if w.strikes("late entry", 100) {
 		onItsWay = w.between(onItsWay, 3*time.Second) // it comes when nobody expects it any more
 	}
 	w.After(onItsWay, func() {
@@ -176,7 +179,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 		switch {
 		case leader == nil || leader.daemon == nil || leader.daemon.paused || !leader.daemon.leading:
 			return
-		case !d.alive() && (d.host == leader || !w.chance(2)):
+		case !d.alive() && (d.host == leader || !w.strikes("late entry", 2)):
 			return
 		case d.alive() && !w.talks(d.host, leader):
 			return
@@ -185,7 +188,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 			return
 		}
 		index := w.commit(data)
-		if !w.chance(200) { // else the answer is lost on the way back
+		if !w.strikes("lost answer", 200) { // else the answer is lost on the way back
 			d.waiting[index] = finish
 		}
 		leader.catchUp()
@@ -195,7 +198,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 // keepInLimbo lets a leader without a quorum take an entry: those who hear it
 // have it, and one of them may lead next.
 func (w *World) keepInLimbo(leader *Host, data []byte) {
-	if w.random == nil || len(w.raft.limbo) >= 64 {
+	if w.random == nil || len(w.raft.limbo) >= 64 || w.without["limbo"] {
 		return
 	}
 	l := limbo{data: data, reached: map[*Host]bool{}}
@@ -244,7 +247,11 @@ func (h *Host) catchUp() {
 		if h != leader && w.raft.log[h.state.Index].arrives[h.place] > w.Now {
 			break
 		}
+		commands := w.raft.log[h.state.Index].commands
 		applied := w.apply(h)
+		if h.follows(commands); h.daemon == nil {
+			return
+		}
 		if finish := d.waiting[applied.Index]; finish != nil {
 			delete(d.waiting, applied.Index)
 			finish(false, applied)
@@ -265,10 +272,15 @@ func (h *Host) install(leader *Host) {
 	if h == leader || int(leader.state.Index)-int(h.state.Index) <= w.raft.compactAfter {
 		return
 	}
+	if w.without["snapshot"] {
+		return
+	}
 	w.tell("%s gets a snapshot at %d, it was at %d", h.Name, leader.state.Index, h.state.Index)
 	h.state = w.reread(h, leader.state)
 	h.disk = h.state.Fork()
-	h.daemon.poke()
+	if h.follows(nil); h.daemon != nil {
+		h.daemon.poke()
+	}
 }
 
 // restoreSnapshot lets a host begin with what lies on its disk.
@@ -277,13 +289,16 @@ func (w *World) restoreSnapshot(h *Host) {
 		h.state = w.reread(h, h.state)
 		return
 	}
+	if w.without["old disk"] {
+		return
+	}
 	h.state = w.reread(h, h.disk)
 }
 
 // reread is a State as it was written and read again; to save time only now and
 // then, because that is most of what a restart costs.
 func (w *World) reread(h *Host, s *cluster.State) *cluster.State {
-	if w.random != nil && !w.chance(8) {
+	if w.random != nil && !w.strikes("snapshot", 8) {
 		return s.Fork()
 	}
 	data, err := json.Marshal(s)

@@ -26,7 +26,7 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 	v.moving = true
 	targetBoot, sourceBoot := target.boot, h.boot
 	connecting := w.between(20*time.Millisecond, 60*time.Millisecond)
-	if w.chance(4) {
+	if w.strikes("slow migration", 4) {
 		connecting = w.between(connecting, 3*time.Second) // the target has nothing of it until then
 	}
 	w.After(connecting, func() {
@@ -64,14 +64,14 @@ func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd
 	sourceDead := !source.Powered || source.boot != sourceBoot || v.gone() || v.condition != resources.Running
 	switch {
 	case sourceDead && !targetDead:
-		if w.chance(2) { // else the half copy stays until somebody drops it
+		if w.chance(2) || w.without["half a copy stays"] { // else the half copy stays until somebody drops it
 			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
 		}
 		return NotMoved
 	case targetDead:
 		return NotMoved
-	case !w.linked(source, target) || w.failMigration == NotMoved || w.chance(6):
-		if w.failMigration == NotMoved || w.chance(2) {
+	case !w.linked(source, target) || w.failMigration == NotMoved || w.strikes("migration breaks off", 6):
+		if w.failMigration == NotMoved || w.chance(2) || w.without["half a copy stays"] {
 			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
 		}
 		return NotMoved
@@ -79,7 +79,7 @@ func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd
 	v.condition, v.reason = resources.Paused, "migration"
 	arriving.condition, arriving.reason, arriving.memory = resources.Paused, "migration", v.memory
 	w.tell("%s is complete on %s", v.service, target.Name)
-	if w.failMigration == ReplyLost || w.chance(6) {
+	if w.failMigration == ReplyLost || w.strikes("reply lost", 6) {
 		return ReplyLost
 	}
 	v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "migrated"})

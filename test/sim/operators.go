@@ -38,13 +38,6 @@ func operatorFaults() []faultKind {
 		}},
 		{"node removed", 1, (*World).removeNode},
 		{"node replaced", 1, (*World).replaceNode},
-		{"level raised", 1, func(w *World, f Fault, h *Host) {
-			w.Propose(h.Name, cluster.RaiseLevel{Level: cluster.CurrentLevel + 1}, func(why string) {
-				if why == "" {
-					w.violate("a level was raised that this binary does not know")
-				}
-			})
-		}},
 	}
 }
 
@@ -218,9 +211,9 @@ func (w *World) rejoinAsNew(h *Host) {
 		replace = h.Name
 	}
 	w.requests++
-	h.key++
-	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, h.key, w.requests), Node: h.Name, Fingerprint: h.fingerprint(), HardwareUUID: h.hardware(), Address: h.Name, Witness: h.Witness, By: "root"}
-	h.key--
+	key := h.key + 1
+	fingerprint, hardware := identity(h.Name, key)
+	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, key, w.requests), Node: h.Name, Fingerprint: fingerprint, HardwareUUID: hardware, Address: h.Name, Witness: h.Witness, By: "root"}
 	token := cluster.AddToken{ID: join.Token, Token: cluster.Token{Expires: epoch.AddDate(1, 0, 0), Replace: replace}}
 	w.Propose(through, token, func(why string) {
 		if why != "" {
@@ -237,17 +230,17 @@ func (w *World) rejoinAsNew(h *Host) {
 				}
 			}
 			if why == "" {
-				h.reinstall()
+				h.reinstall(key)
 			}
 		})
 	})
 }
 
 // reinstall makes a host another machine of the same name, with an empty disk.
-func (h *Host) reinstall() {
+func (h *Host) reinstall(key int) {
 	h.PowerOff()
-	h.key++
-	h.state, h.disk = &cluster.State{}, &cluster.State{}
+	h.key = key
+	h.state, h.disk, h.Installed = &cluster.State{}, &cluster.State{}, cluster.CurrentLevel
 	h.world.tell("%s is a new machine", h.Name)
 	h.Boot()
 }

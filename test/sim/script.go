@@ -29,9 +29,14 @@ type Script struct {
 	Seed  int64
 	Nodes []string
 	// Witness is the node that runs nothing; "" for none.
-	Witness  string
+	Witness string
+	// Level is that of every clusterd at first.
+	Level    int
 	Document cluster.Document
 	Faults   []Fault
+	// Without are kinds of faults that do not happen: those of the list, and those
+	// that come by chance (chances).
+	Without []string
 }
 
 // Fault is one thing that breaks, or that a person does.
@@ -58,6 +63,9 @@ func WriteScript(seed int64) Script {
 	r := rand.New(rand.NewPCG(uint64(seed), 0x5851f42d4c957f2d))
 	s := Script{Seed: seed}
 	s.cast(r)
+	if s.Level = cluster.CurrentLevel; r.IntN(3) == 0 {
+		s.Level = oldest
+	}
 	var kinds []string
 	for _, k := range faultKinds() {
 		for range k.weight {
@@ -89,14 +97,19 @@ func (s Script) serviceNames() []string {
 
 func serviceName(i int) string { return fmt.Sprintf("vm:%c", 'a'+i) }
 
-// cast writes the cluster of a script: two to five nodes, up to twelve VMs.
+// cast writes the cluster of a script: three times in four five nodes and twelve
+// VMs, else a smaller one.
 func (s *Script) cast(r *rand.Rand) {
 	s.Document = cluster.Document{Cluster: "sim", Domains: map[string]domain.Domain{}}
 	// Drawn apart, so that a seed's faults are what they were before there was this.
 	if own := rand.New(rand.NewPCG(uint64(s.Seed), 8)); own.IntN(3) == 0 {
 		s.Document.Fencing = cluster.Fencing{AtOnce: 1 + own.IntN(3), Shots: 6 + own.IntN(6)}
 	}
-	for i := range pick(r, []int{2, 3, 3, 4, 5, 5, 5, 5}) {
+	nodes, services := 5, 12
+	if r.IntN(4) == 0 {
+		nodes, services = pick(r, []int{2, 3, 3, 4, 5}), pick(r, []int{1, 3, 6, 9, 12})
+	}
+	for i := range nodes {
 		name := fmt.Sprintf("node%d", i+1)
 		s.Nodes = append(s.Nodes, name)
 		if r.IntN(12) > 0 {
@@ -111,7 +124,7 @@ func (s *Script) cast(r *rand.Rand) {
 		Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}, {Node: "node3"}}}
 	s.Document.Domains["restricted"] = domain.Domain{Name: "restricted", Restricted: true, Ordered: r.IntN(2) == 0, Members: []domain.Member{{Node: "node2", Priority: 1}, {Node: "node3", Priority: 2}}}
 	recoveries := []resources.Recovery{resources.Restart, resources.Relocate, resources.Restart, resources.RestartDisable}
-	for i := range pick(r, []int{3, 6, 9, 12, 12, 12}) {
+	for i := range services {
 		spec := resources.Spec{Name: serviceName(i), Autostart: r.IntN(6) > 0, MaxRestarts: r.IntN(3), Recovery: pick(r, recoveries)}
 		spec.Domain = pick(r, []string{"", "", "ordered", "restricted"})
 		Service(&s.Document, spec)
@@ -126,12 +139,23 @@ func History(seed int64, trace func(string)) *World {
 // Play runs a script. A dull world takes no shortcuts.
 func (s Script) Play(trace func(string), dull bool) *World {
 	w := New(s.Seed)
-	w.Trace, w.Dull = trace, dull
+	w.Trace, w.Dull, w.Level = trace, dull, s.Level
+	for _, kind := range s.Without {
+		w.without[kind] = true
+	}
+	if w.without["upgrade"] {
+		w.Level = cluster.CurrentLevel
+	}
 	for _, name := range s.Nodes {
 		h := w.AddHost(name, name == s.Witness)
-		h.Drift = w.random.IntN(11) - 5
-		h.Wall = w.between(-2*time.Minute, 2*time.Minute)
-		h.BMCSharesPower = w.chance(8)
+		h.Installed = w.Level
+		if h.Drift = w.random.IntN(11) - 5; w.without["drift"] {
+			h.Drift = 0
+		}
+		if h.Wall = w.between(-2*time.Minute, 2*time.Minute); w.without["wall clock jumps"] {
+			h.Wall = 0
+		}
+		h.BMCSharesPower = w.strikes("board shares power", 8)
 	}
 	w.Found(s.Document, s.Nodes...)
 	faults := s.Faults
@@ -161,8 +185,10 @@ func (s Script) Play(trace func(string), dull bool) *World {
 func (w *World) commitFault(f Fault) {
 	for _, k := range faultKinds() {
 		if k.name == f.Kind {
-			w.tell("FAULT %s", f)
-			k.do(w, f, w.Hosts[f.Host])
+			if !w.without[f.Kind] {
+				w.tell("FAULT %s", f)
+				k.do(w, f, w.Hosts[f.Host])
+			}
 			return
 		}
 	}

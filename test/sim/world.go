@@ -30,6 +30,8 @@ type World struct {
 	Document cluster.Document
 	// Figures counts what happened.
 	Figures Figures
+	// Level is that of the founder's rules.
+	Level int
 	// Dull makes a world of minds without shortcuts and daemons that never sleep.
 	Dull bool
 
@@ -50,6 +52,8 @@ type World struct {
 	requests   int
 	shots      int // off commands on their way
 	sessions   int
+	// without are kinds of faults that do not happen.
+	without map[string]bool
 	// failMigration is how the next migrations end, besides by chance.
 	failMigration MigrationEnd
 	// calmly: the faults of this round are over; resting: nothing is mended any
@@ -67,7 +71,7 @@ type Figures struct {
 // New makes an empty world. Seed 0 makes a steady one, in which everything
 // takes its shortest time, for stories.
 func New(seed int64) *World {
-	w := &World{Hosts: map[string]*Host{}, memory: map[string]int{}, byHand: map[string]bool{}, calledOnce: map[string]string{}, watched: newWatched()}
+	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{}, without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{}, watched: newWatched()}
 	w.raft.compactAfter = 1 << 30
 	if seed != 0 {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
@@ -87,6 +91,10 @@ func (w *World) between(shortest, longest time.Duration) time.Duration {
 
 // chance draws true in one of n cases; never in a steady world.
 func (w *World) chance(n int) bool { return w.random != nil && w.random.IntN(n) == 0 }
+
+// strikes is chance for a kind of fault that comes by itself and not from the
+// script's list.
+func (w *World) strikes(kind string, n int) bool { return w.chance(n) && !w.without[kind] }
 
 func (w *World) tell(format string, args ...any) {
 	if w.Trace != nil {

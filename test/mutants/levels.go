@@ -1,0 +1,40 @@
+package main
+
+const level = "cluster/level.go"
+
+// levels are the breaks of "one log, one State": a member with an older binary is
+// given what it does not know, or would make something else of.
+func levels() []mutant {
+	enters := edit{level, "\t\tif why := premature(s, c); why != \"\" {", "\t\tif why := premature(s, c); why != \"\" && s.Level > CurrentLevel {"}
+	applied := edit{"cluster/apply.go", "if why := premature(s, command); why != \"\" {", "if why := premature(s, command); why != \"\" && s.Level > CurrentLevel {"}
+	return []mutant{
+		{
+			name: "new-commands-reach-old-binaries", law: "L7", broken: "what newer rules allow is proposed and applied at any level",
+			edits: []edit{enters, applied}, nets: first(simulation), faults: []string{"upgrade"},
+		},
+		{
+			name: "new-commands-are-proposed-early", law: "L7", broken: "what newer rules allow is proposed at any level; Apply refuses it, and an old binary stops at it",
+			edits: []edit{enters}, nets: first(simulation), faults: []string{"new rules"},
+		},
+		{
+			name: "new-commands-apply-alone", law: "L7", broken: "Apply does not ask for the level of a command",
+			edits: []edit{applied}, nets: first(shortSimulation), harmless: "such a command is not proposed",
+		},
+		{
+			name: "level-is-raised-early", law: "L7", broken: "newer rules come into force although a member does not know them",
+			edits: []edit{{"cluster/apply_cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}}, nets: first(simulation), faults: []string{"level raised"},
+		},
+		{
+			name: "level-is-the-binary's", law: "L7", broken: "an old log that is read again after an upgrade brings the newer binary's rules",
+			edits: []edit{{"cluster/apply_cluster.go", "max(levelOne, c.Level)", "CurrentLevel"}}, nets: []net{simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
+		},
+		{
+			name: "too-old-is-admitted", law: "L7", broken: "a daemon is let in that does not know the rules in force",
+			edits: []edit{{node, "\tif c.MaxLevel < t.Level {\n", "\tif c.MaxLevel < 0 {\n"}}, nets: first(stories),
+		},
+		{
+			name: "unknown-rules-are-followed", law: "L7", broken: "a daemon goes on although the rules in force are newer than it",
+			edits: []edit{{level, "\tif s.Level <= CurrentLevel {\n\t\treturn \"\"", "\tif s.Level > 0 {\n\t\treturn \"\""}}, nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
+		},
+	}
+}
