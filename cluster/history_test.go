@@ -93,7 +93,7 @@ func TestADamagedHistoryGivesNoText(t *testing.T) {
 
 func TestConfigureKeepsTheOldDocument(t *testing.T) {
 	b := &book{t: t, s: &State{}, at: founded}
-	b.must(Init{Cluster: "demo", ID: "id"})
+	b.must(Init{Cluster: "demo", ID: "id", Level: CurrentLevel})
 	for i := range uint64(3) {
 		c := configure(document(), i)
 		c.Text, c.By, c.Reason, c.Summary = fmt.Sprintf("text %d", i+1), "root", fmt.Sprintf("reason %d", i+1), fmt.Sprintf("summary %d", i+1)
@@ -115,7 +115,7 @@ func TestConfigureKeepsTheOldDocument(t *testing.T) {
 
 func TestLevelOneKeepsNoHistory(t *testing.T) {
 	b := &book{t: t, s: &State{}, at: founded}
-	b.must(Init{Cluster: "demo", ID: "id"})
+	b.must(Init{Cluster: "demo", ID: "id", Level: CurrentLevel})
 	b.s.Level = levelOne
 	for i := range uint64(2) {
 		c := configure(document(), i)

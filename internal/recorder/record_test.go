@@ -34,7 +34,7 @@ func lossPlan(t testing.TB) cluster.Planned {
 			t.Fatal(err)
 		}
 	}
-	apply(cluster.Init{Cluster: "office", ID: "7ad3", Secrets: cluster.Secrets{Authority: "public", AuthorityKey: secret, GossipKey: []byte(secret)}})
+	apply(cluster.Init{Cluster: "office", ID: "7ad3", Level: cluster.CurrentLevel, Secrets: cluster.Secrets{Authority: "public", AuthorityKey: secret, GossipKey: []byte(secret)}})
 	for i := 1; i <= 3; i++ {
 		apply(cluster.AddToken{ID: node(i), Token: cluster.Token{Hash: secret, Expires: noon.Add(time.Hour)}})
 		apply(cluster.Join{Token: node(i), Node: node(i), Fingerprint: "key-" + node(i), HardwareUUID: "uuid-" + node(i), Address: "10.0.0.1"})

@@ -40,7 +40,9 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 	w.raft.log[0].at = epoch
 	for _, name := range nodes {
 		h := w.Hosts[name]
-		w.apply(h)
+		if err := w.apply(h).Err(); err != nil {
+			w.violate("index 1, the founding, is not taken: %v", err)
+		}
 		h.disk = h.state.Fork()
 		if h.state.Level != w.Level {
 			w.violate("index 1 brings rules of level %d, its founder knows level %d", h.state.Level, w.Level)

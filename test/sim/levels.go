@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -31,6 +32,16 @@ func levelFaults() []faultKind {
 func (w *World) useNewRules(f Fault, h *Host) {
 	next := w.State().Document
 	next.Services = maps.Clone(next.Services)
+	if w.Level == oldest {
+		next.Fencing, next.StartAtOnce = w.later.Fencing, w.later.StartAtOnce
+	}
+	for _, name := range slices.Sorted(maps.Keys(next.Services)) {
+		spec := next.Services[name]
+		if said, known := w.later.Services[name]; known {
+			spec.Rules = said.Rules
+			next.Services[name] = spec
+		}
+	}
 	const shop = "service:shop"
 	if _, declared := next.Services[shop]; declared {
 		delete(next.Services, shop)
@@ -38,6 +49,17 @@ func (w *World) useNewRules(f Fault, h *Host) {
 		Service(&next, resources.Spec{Name: shop, Autostart: f.random().IntN(2) == 0})
 	}
 	w.Configure(h.Name, next, nil)
+}
+
+// plain takes out of a document what rules of level one know nothing of.
+func plain(d cluster.Document) cluster.Document {
+	d.Fencing, d.StartAtOnce = cluster.Fencing{}, 0
+	d.Services = maps.Clone(d.Services)
+	for name, spec := range d.Services {
+		spec.Rules = resources.Rules{}
+		d.Services[name] = spec
+	}
+	return d
 }
 
 // Install puts another clusterd on a host, by the level of rules that it knows,

@@ -33,7 +33,9 @@ type Script struct {
 	// Level is that of every clusterd at first.
 	Level    int
 	Document cluster.Document
-	Faults   []Fault
+	// Later is the document as it is written when newer rules are used.
+	Later  cluster.Document
+	Faults []Fault
 	// Without are kinds of faults that do not happen: those of the list, and those
 	// that come by chance (chances).
 	Without []string
@@ -64,7 +66,8 @@ func WriteScript(seed int64) Script {
 	s := Script{Seed: seed}
 	s.cast(r)
 	if s.Level = cluster.CurrentLevel; r.IntN(3) == 0 {
-		s.Level = oldest
+		s.Level, s.Later = oldest, s.Document
+		s.Document = plain(s.Document)
 	}
 	var kinds []string
 	for _, k := range faultKinds() {
@@ -139,7 +142,7 @@ func History(seed int64, trace func(string)) *World {
 // Play runs a script. A dull world takes no shortcuts.
 func (s Script) Play(trace func(string), dull bool) *World {
 	w := New(s.Seed)
-	w.Trace, w.Dull, w.Level = trace, dull, s.Level
+	w.Trace, w.Dull, w.Level, w.later = trace, dull, s.Level, s.Later
 	for _, kind := range s.Without {
 		w.without[kind] = true
 	}

@@ -52,6 +52,8 @@ type World struct {
 	requests   int
 	shots      int // off commands on their way
 	sessions   int
+	// later is what a document says besides once newer rules are used.
+	later cluster.Document
 	// without are kinds of faults that do not happen.
 	without map[string]bool
 	// failMigration is how the next migrations end, besides by chance.
