@@ -6,10 +6,10 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// None is the agent of a witness: it has no hypervisor and runs nothing.
+// None is the agent of a node without a hypervisor, as a witness is: it runs nothing.
 type None struct{}
 
-const noHypervisor = "a witness has no hypervisor"
+const noHypervisor = "this node has no hypervisor"
 
 // Inventory finds nothing, because there is nothing to look into.
 func (None) Inventory(context.Context) ([]Observation, error) { return nil, nil }

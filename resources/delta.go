@@ -75,7 +75,7 @@ func inPlace(old, new Resource, reloadable func(kind, parameter string) bool) bo
 		return false
 	}
 	differs := func(a, b map[string]string) bool {
-		for _, name := range slices.Sorted(maps.Keys(a)) {
+		for _, name := range sortedKeys(a) {
 			if other, there := b[name]; (!there || other != a[name]) && !reloadable(new.Type, name) {
 				return true
 			}
@@ -84,3 +84,5 @@ func inPlace(old, new Resource, reloadable func(kind, parameter string) bool) bo
 	}
 	return !differs(old.Parameters, new.Parameters) && !differs(new.Parameters, old.Parameters)
 }
+
+func sortedKeys[T any](of map[string]T) []string { return slices.Sorted(maps.Keys(of)) }

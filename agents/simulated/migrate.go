@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Migrate moves a simulated VM. The move goes on when the daemon dies; asking
 // again then waits for its end and resumes the guest on the target.
 func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
 	spec := migrate.Spec.WithDefaults()
+	if spec.Kind() == resources.KindService {
+		return agents.Result{Source: a.look(a.options.Node, spec).Condition, Target: agents.Unknown, Why: "a service made of resources does not move live; relocate it"}
+	}
 	ctx, cancel := context.WithTimeout(ctx, spec.MigrateTimeout)
 	defer cancel()
 	began := time.Now()

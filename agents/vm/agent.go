@@ -14,6 +14,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/mail"
 	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -46,7 +47,7 @@ type Agent struct {
 	table   proof.Processes
 	journal *proof.Journal
 	slots   chan struct{}
-	changes *mailbox
+	changes *mail.Box
 	touched *touched
 
 	stop    context.CancelFunc
@@ -86,7 +87,7 @@ func New(options Options) (*Agent, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &Agent{
 		options: options, log: options.Logger, table: table, journal: book,
-		slots: make(chan struct{}, maxCalls), changes: newMailbox(), touched: newTouched(),
+		slots: make(chan struct{}, maxCalls), changes: mail.New(), touched: newTouched(),
 		stop: cancel, stopped: make(chan struct{}),
 		known: map[string]*knownVM{}, watchers: map[string]map[chan lifecycle]struct{}{},
 	}
@@ -98,7 +99,7 @@ func New(options Options) (*Agent, error) {
 }
 
 // Changes delivers observations as they happen, the newest per VM.
-func (a *Agent) Changes() <-chan agents.Observation { return a.changes.out }
+func (a *Agent) Changes() <-chan agents.Observation { return a.changes.Out() }
 
 // Close ends the connection and closes Changes. No VM is touched; acts under
 // way end as their calls return.

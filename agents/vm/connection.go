@@ -22,7 +22,7 @@ const (
 // run keeps the connection and turns events into observations until ctx ends.
 func (a *Agent) run(ctx context.Context) {
 	defer close(a.stopped)
-	defer a.changes.close()
+	defer a.changes.Close()
 	wait, complained := reconnectFirst, false
 	for ctx.Err() == nil {
 		s, err := a.connect(ctx)
@@ -110,7 +110,7 @@ func (a *Agent) attend(ctx context.Context, s *session) {
 			return
 		case <-a.touched.signal:
 			for _, uuid := range a.touched.take() {
-				a.changes.put(a.lookWithin(ctx, s, uuid))
+				a.changes.Put(a.lookWithin(ctx, s, uuid))
 			}
 		case <-poll.C:
 			a.sweep(ctx, s, false)
@@ -139,7 +139,7 @@ func (a *Agent) sweep(ctx context.Context, s *session, everything bool) {
 		uuid := strings.ToLower(found[i].UUID)
 		a.complete(&found[i])
 		if everything || differs(before[uuid], found[i]) {
-			a.changes.put(found[i])
+			a.changes.Put(found[i])
 		}
 		delete(before, uuid)
 	}
@@ -149,7 +149,7 @@ func (a *Agent) sweep(ctx context.Context, s *session, everything bool) {
 		}
 		seen := a.lookOn(ctx, s, uuid)
 		if everything || differs(last, seen) {
-			a.changes.put(seen)
+			a.changes.Put(seen)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (a *Agent) disconnected(s *session) {
 	s.close()
 	for uuid, last := range a.remembered() {
 		if last.Condition != agents.Absent {
-			a.changes.put(a.unknown(uuid, "connection to the hypervisor was lost"))
+			a.changes.Put(a.unknown(uuid, "connection to the hypervisor was lost"))
 		}
 	}
 }

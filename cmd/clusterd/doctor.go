@@ -18,7 +18,7 @@ import (
 type importer struct{ agent *vm.Agent }
 
 func newImporter(agent agents.Agent) daemon.Importer {
-	if libvirt, ok := agent.(*vm.Agent); ok {
+	if libvirt, ok := libvirtOf(agent); ok {
 		return importer{libvirt}
 	}
 	return nil
@@ -41,7 +41,7 @@ func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *clus
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		findings := []daemon.Finding{doorFinding(node)}
-		libvirt, ok := agent.(*vm.Agent)
+		libvirt, ok := libvirtOf(agent)
 		if !ok {
 			return findings
 		}

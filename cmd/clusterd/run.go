@@ -14,6 +14,9 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/ocf"
+	"github.com/clusterd/clusterd/agents/ocf/dialect"
+	"github.com/clusterd/clusterd/agents/router"
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
@@ -25,6 +28,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/tunnel"
 	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/resources"
 )
 
 func runCommand() *urfave.Command {
@@ -99,10 +103,18 @@ func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.
 	book := &daemon.AddressBook{}
 	if node.Simulate != nil {
 		agent, err := simulated.New(simulated.Options{Dir: node.Simulate.Dir, Node: node.Name})
-		return agent, book, func() {}, err
+		if err != nil || !node.Simulate.Agents {
+			return agent, book, func() {}, err
+		}
+		both, err := withServices(agent, node, logger)
+		return both, book, func() {}, err
 	}
 	if node.Witness {
 		return agents.None{}, book, func() {}, nil
+	}
+	if node.Hypervisor == config.NoHypervisor {
+		agent, err := withServices(agents.None{}, node, logger)
+		return agent, book, func() {}, err
 	}
 	way := &way{node: node, book: book, config: tunnelConfig(node, logger), argv: forwardArguments(c), logger: logger}
 	book.Changed = way.writePins
@@ -110,8 +122,37 @@ func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	both, err := withServices(agent, node, logger)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	go way.begin()
-	return agent, book, way.close, nil
+	return both, book, way.close, nil
+}
+
+// withServices adds the hands for services made of resources.
+func withServices(vms agents.Agent, node config.Node, logger *slog.Logger) (agents.Agent, error) {
+	boot, err := daemon.BootID(node)
+	if err != nil {
+		return nil, err
+	}
+	services, err := ocf.New(ocf.Options{
+		Node: node.Name, Boot: boot, Folder: filepath.Join(node.RunDir, "services"), Logger: logger,
+		Folders: dialect.Folders{OCF: node.OCFRoot, Scratch: filepath.Join(node.RunDir, "agents")},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return router.New(map[string]agents.Agent{resources.KindVM: vms, resources.KindService: services}), nil
+}
+
+// libvirtOf finds the hands for VMs among those of a node.
+func libvirtOf(agent agents.Agent) (*vm.Agent, bool) {
+	if routed, several := agent.(*router.Router); several {
+		agent = routed.Of(resources.KindVM)
+	}
+	libvirt, is := agent.(*vm.Agent)
+	return libvirt, is
 }
 
 // simulatedKernel answers for the kernels of simulated hosts, which all share

@@ -29,6 +29,7 @@ const (
 	DefaultDataDir       = "/var/lib/clusterd"
 	DefaultRunDir        = "/run/clusterd"
 	DefaultHypervisor    = "qemu:///system"
+	DefaultOCFRoot       = "/usr/lib/ocf"
 	DefaultHooksDir      = "/etc/libvirt/hooks"
 	DefaultHardwareUUID  = "/sys/class/dmi/id/product_uuid"
 )
@@ -54,8 +55,10 @@ type Node struct {
 	DataDir string
 	// RunDir holds the UNIX sockets. It is emptied by each boot.
 	RunDir string
-	// Hypervisor is libvirt's URI.
+	// Hypervisor is libvirt's URI, or NoHypervisor.
 	Hypervisor string
+	// OCFRoot is where OCF resource agents and their library are.
+	OCFRoot string
 	// LibvirtSocket is libvirt's UNIX socket, to which arriving migrations are handed; empty for libvirt's default.
 	LibvirtSocket string
 	// HooksDir is where libvirt looks for hooks: the doorkeeper is installed there.
@@ -75,7 +78,12 @@ type Node struct {
 // Simulate replaces the hypervisor and the BMCs by a folder that all simulated nodes share.
 type Simulate struct {
 	Dir string
+	// Agents tells that services made of resources are real nevertheless.
+	Agents bool
 }
+
+// NoHypervisor is the setting of a node without libvirt: it runs services made of resources, and no VMs.
+const NoHypervisor = "none"
 
 // SocketPath is the UNIX socket of the local tools.
 func (n Node) SocketPath() string { return filepath.Join(n.RunDir, "clusterd.sock") }
@@ -130,6 +138,7 @@ func defaultNode(hostName string) Node {
 		DataDir:          DefaultDataDir,
 		RunDir:           DefaultRunDir,
 		Hypervisor:       DefaultHypervisor,
+		OCFRoot:          DefaultOCFRoot,
 		HooksDir:         DefaultHooksDir,
 		HardwareUUIDFile: DefaultHardwareUUID,
 		LogLevel:         "info",
@@ -148,6 +157,7 @@ func (p *parser) nodeFields(n *Node) fields {
 		"data_dir":           p.path(&n.DataDir, "data_dir"),
 		"run_dir":            p.path(&n.RunDir, "run_dir"),
 		"hypervisor":         p.text(&n.Hypervisor, "hypervisor"),
+		"ocf_root":           p.path(&n.OCFRoot, "ocf_root"),
 		"libvirt_socket":     p.path(&n.LibvirtSocket, "libvirt_socket"),
 		"hooks_dir":          p.path(&n.HooksDir, "hooks_dir"),
 		"hardware_uuid_file": p.path(&n.HardwareUUIDFile, "hardware_uuid_file"),
@@ -156,7 +166,10 @@ func (p *parser) nodeFields(n *Node) fields {
 		"log_level":          p.choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
 		"simulate": func(node *yaml.Node) {
 			n.Simulate = &Simulate{}
-			p.mapping(node, "simulate", fields{"dir": p.path(&n.Simulate.Dir, "the dir of simulate")})
+			p.mapping(node, "simulate", fields{
+				"dir":    p.path(&n.Simulate.Dir, "the dir of simulate"),
+				"agents": p.boolean(&n.Simulate.Agents, "the agents of simulate"),
+			})
 			if node.Kind == yaml.MappingNode && n.Simulate.Dir == "" {
 				p.fault(node, "simulate has no dir; give the folder that all simulated nodes share")
 			}

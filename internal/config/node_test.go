@@ -16,7 +16,7 @@ func TestNodeDefaults(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		want := Node{Name: "node1", Port: 7440, TunnelPort: 7441, HeartbeatPort: 7442, GossipPort: 7443, DataDir: "/var/lib/clusterd",
-			RunDir: "/run/clusterd", Hypervisor: "qemu:///system", HooksDir: "/etc/libvirt/hooks",
+			RunDir: "/run/clusterd", Hypervisor: "qemu:///system", OCFRoot: "/usr/lib/ocf", HooksDir: "/etc/libvirt/hooks",
 			HardwareUUIDFile: "/sys/class/dmi/id/product_uuid", LogLevel: "info"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

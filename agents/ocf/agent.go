@@ -1,0 +1,222 @@
+package ocf
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/mail"
+	"github.com/clusterd/clusterd/agents/ocf/dialect"
+	"github.com/clusterd/clusterd/agents/ocf/program"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Options of an Agent.
+type Options struct {
+	// Node is this node's name, and Boot the boot id of its operating system.
+	Node, Boot string
+	// Folder keeps the records; it is forgotten at boot at the latest.
+	Folder  string
+	Folders dialect.Folders
+	// AtOnce bounds the programs that checks and looks run at the same time; 0
+	// takes four for each processor, and eight at least.
+	AtOnce int
+	Logger *slog.Logger
+}
+
+// maxServices bounds the services of one node.
+const maxServices = 4096
+
+// Agent drives the services of one node.
+type Agent struct {
+	options   Options
+	records   records
+	catalogue *dialect.Catalogue
+	places    program.Places
+	mail      *mail.Box
+	checks    *checks
+	users     users
+	slots     chan struct{}
+
+	mu       sync.Mutex
+	services map[string]*service
+}
+
+var (
+	_ agents.Agent       = (*Agent)(nil)
+	_ agents.Convalescer = (*Agent)(nil)
+)
+
+// New makes the agent and reads what an earlier daemon of this boot started.
+func New(options Options) (*Agent, error) {
+	if options.AtOnce == 0 {
+		options.AtOnce = max(8, 4*runtime.GOMAXPROCS(0))
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	options.Folders = options.Folders.WithDefaults()
+	a := &Agent{
+		options: options, records: records{folder: options.Folder, boot: options.Boot}, catalogue: &dialect.Catalogue{Folders: options.Folders},
+		mail: mail.New(), services: map[string]*service{}, slots: make(chan struct{}, options.AtOnce),
+	}
+	list, err := a.records.load()
+	if err != nil {
+		return nil, err
+	}
+	if a.places, err = program.NewPlaces("clusterd-services-" + options.Node); err != nil {
+		options.Logger.Info("services get no control groups of their own", "node", options.Node, "why", err)
+	}
+	for _, r := range list {
+		a.services[r.UUID] = newService(r.UUID, r.Service, r)
+		a.users.adopt(r)
+	}
+	a.checks = newChecks(a)
+	return a, nil
+}
+
+// service is what the agent knows of one service. Its record belongs to
+// whoever holds it.
+type service struct {
+	uuid, name string
+	hold       chan struct{}
+	record     *record
+	// fresh tells that the record was checked by this daemon.
+	fresh bool
+
+	mu        sync.Mutex
+	interrupt context.CancelFunc
+	told      agents.Observation
+}
+
+func newService(uuid, name string, r *record) *service {
+	return &service{uuid: uuid, name: name, hold: make(chan struct{}, 1), record: r}
+}
+
+// take returns the service, held, or an error when the caller's time was over
+// before whoever holds it let go. Who is about to act breaks off a check that is
+// under way.
+func (a *Agent) take(ctx context.Context, spec resources.Spec, acting bool) (*service, func(), error) {
+	a.mu.Lock()
+	s, known := a.services[spec.UUID]
+	if !known {
+		if len(a.services) >= maxServices {
+			a.mu.Unlock()
+			return nil, nil, fmt.Errorf("this node knows %d services already, the limit", maxServices)
+		}
+		s = newService(spec.UUID, spec.Name, nil)
+		a.services[spec.UUID] = s
+	}
+	a.mu.Unlock()
+	s.mu.Lock()
+	if acting && s.interrupt != nil {
+		s.interrupt()
+	}
+	s.mu.Unlock()
+	select {
+	case s.hold <- struct{}{}:
+		return s, func() { <-s.hold }, nil
+	case <-ctx.Done():
+		return nil, nil, fmt.Errorf("an act or a check on %s has not ended here", spec.Name)
+	}
+}
+
+// slot waits for a place among the programs that run at the same time.
+func (a *Agent) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case a.slots <- struct{}{}:
+		return func() { <-a.slots }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no free place to run an agent: %w", context.Cause(ctx))
+	}
+}
+
+// Inventory looks at every service that was started here.
+func (a *Agent) Inventory(ctx context.Context) ([]agents.Observation, error) {
+	a.mu.Lock()
+	var known []*service
+	for _, s := range a.services {
+		known = append(known, s)
+	}
+	a.mu.Unlock()
+	sort.Slice(known, func(i, j int) bool { return known[i].uuid < known[j].uuid })
+	found := make([]agents.Observation, len(known))
+	var looking sync.WaitGroup
+	for i, s := range known {
+		looking.Go(func() { found[i] = a.lookAtRecord(ctx, s) })
+	}
+	looking.Wait()
+	here := found[:0]
+	for _, o := range found {
+		if o.Condition != agents.Absent {
+			here = append(here, o)
+		}
+	}
+	return here, nil
+}
+
+// lookAtRecord looks at a service by what was written down alone.
+func (a *Agent) lookAtRecord(ctx context.Context, s *service) agents.Observation {
+	spec := resources.Spec{Name: s.name, UUID: s.uuid}
+	s, release, err := a.take(ctx, spec, false)
+	if err != nil {
+		return unknown(spec, err.Error())
+	}
+	defer release()
+	if s.record == nil {
+		return agents.Observation{Service: spec.Name, UUID: spec.UUID, Condition: agents.Absent}
+	}
+	return a.tell(s, a.inspect(ctx, s))
+}
+
+// tell remembers an observation and delivers it when it is news.
+func (a *Agent) tell(s *service, o agents.Observation) agents.Observation {
+	s.mu.Lock()
+	news := s.told.Condition != o.Condition || s.told.Partial != o.Partial || s.told.Reason != o.Reason
+	s.told = o
+	s.mu.Unlock()
+	if news {
+		a.mail.Put(o)
+	}
+	return o
+}
+
+// Changes delivers what the checks find.
+func (a *Agent) Changes() <-chan agents.Observation { return a.mail.Out() }
+
+// Close ends the checks. What was started runs on.
+func (a *Agent) Close() error {
+	a.checks.close()
+	a.mail.Close()
+	return nil
+}
+
+const notLive = "a service made of resources does not move live; relocate it"
+
+// Migrate refuses: there is no memory that could be carried over.
+func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
+	return agents.Result{Source: a.Look(ctx, migrate.Spec).Condition, Target: agents.Unknown, Why: notLive}
+}
+
+// Resume finds what is there: a service is never paused.
+func (a *Agent) Resume(ctx context.Context, spec resources.Spec) agents.Result {
+	seen := a.Look(ctx, spec)
+	return agents.Result{OK: seen.Condition == agents.Running, Source: seen.Condition, Why: "a service made of resources is never paused"}
+}
+
+// Pause refuses: resources cannot be paused.
+func (a *Agent) Pause(ctx context.Context, spec resources.Spec) agents.Result {
+	return agents.Result{Source: a.Look(ctx, spec).Condition, Why: "a service made of resources cannot be paused; stop it on one of the nodes"}
+}
+
+func unknown(spec resources.Spec, why string) agents.Observation {
+	return agents.Observation{Service: spec.Name, UUID: spec.UUID, Condition: agents.Unknown, Reason: why, Evidence: why}
+}
+
+// soon bounds one check that somebody waits for.
+const soon = 8 * time.Second

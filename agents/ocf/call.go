@@ -1,0 +1,128 @@
+package ocf
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/clusterd/clusterd/agents/ocf/dialect"
+	"github.com/clusterd/clusterd/agents/ocf/program"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// act runs a start, stop, recover or reload of one resource. It is written down
+// before it begins and stays so until it is known to have ended.
+func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action dialect.Action) dialect.Verdict {
+	agent, err := a.catalogue.Find(ctx, p.Resource.Type)
+	if err != nil {
+		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
+	}
+	request := dialect.Request{
+		Resource: p.Resource, Action: action, Node: a.options.Node, Timeout: agent.Limit(p.Resource, action, resources.ResourceCheck{}),
+	}
+	if p.Resource.Shared {
+		request.Users = a.users.others(p.Resource.Label(), s.uuid)
+	}
+	command, has := agent.Program(request)
+	if !has {
+		return dialect.Verdict{Outcome: dialect.Failed, Why: "the agent has no action " + string(action)}
+	}
+	call := openCall{Action: string(action), Path: p.Path, Mark: rand.Text()}
+	command.Environment = append(command.Environment, markName+"="+call.Mark)
+	command.Outlives = true
+	if action != dialect.Stop {
+		place, err := a.places.Open(s.uuid)
+		if err != nil {
+			return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
+		}
+		if place != nil {
+			defer place.Close()
+			command.Place = place
+		}
+	}
+	number := len(s.record.Calls)
+	s.record.Calls = append(s.record.Calls, call)
+	if err := a.records.store(s.record); err != nil {
+		s.record.Calls = s.record.Calls[:number]
+		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
+	}
+	command.Begun = func(group program.Group) {
+		s.record.Calls[number].Group = group
+		// Unwritten, it is looked for by its mark.
+		_ = a.records.store(s.record)
+	}
+	ended := program.Run(ctx, command)
+	// What ended by itself may leave children behind: they are the service. What
+	// was killed, or left to itself, is not over before its group is gone.
+	if !ended.Left && !(ended.Overran && staysAlive(ctx, ended.Group)) {
+		s.record.Calls = s.record.Calls[:number]
+	}
+	verdict := agent.Judge(request, ended)
+	a.options.Logger.Debug("agent ran", "service", s.name, "resource", p.Resource.Label(), "action", string(action), "code", ended.Code, "why", verdict.Why)
+	return verdict
+}
+
+// staysAlive gives a killed group a moment to end, and tells whether it did not.
+func staysAlive(ctx context.Context, group program.Group) (alive bool) {
+	for end := time.Now().Add(lastGasp); group.Alive(); {
+		if time.Now().After(end) {
+			return true
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return group.Alive()
+		}
+	}
+	return false
+}
+
+const lastGasp = 2 * time.Second
+
+// check asks one resource whether it runs. A probe asks one that may well not
+// be here.
+func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.ResourceCheck, limit time.Duration, probe bool) dialect.Verdict {
+	agent, err := a.catalogue.Find(ctx, r.Type)
+	switch {
+	case err != nil && probe && errors.Is(err, dialect.ErrNotInstalled):
+		return dialect.Verdict{Outcome: dialect.NotRunning, Why: err.Error()}
+	case err != nil && probe:
+		return dialect.Verdict{Why: err.Error()}
+	case err != nil:
+		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
+	}
+	request := dialect.Request{Resource: r, Action: dialect.Check, Depth: what.Depth, Interval: what.Interval, Node: a.options.Node, Probe: probe,
+		Timeout: agent.Limit(r, dialect.Check, what)}
+	if limit > 0 {
+		request.Timeout = min(request.Timeout, limit)
+	}
+	command, _ := agent.Program(request)
+	release, err := a.slot(ctx)
+	if err != nil {
+		return dialect.Verdict{Why: err.Error()}
+	}
+	defer release()
+	return agent.Judge(request, program.Run(ctx, command))
+}
+
+// openCalls drops the programs that have ended and returns the others.
+func (a *Agent) openCalls(s *service) []openCall {
+	if s.record == nil {
+		return nil
+	}
+	var open []openCall
+	for _, c := range s.record.Calls {
+		if c.alive() {
+			open = append(open, c)
+		}
+	}
+	s.record.Calls = open
+	return open
+}
+
+// prepare makes what agents expect of a system.
+func (a *Agent) prepare() {
+	_ = os.MkdirAll(a.options.Folders.Scratch, 0o755) // agents say themselves what they miss
+}

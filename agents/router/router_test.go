@@ -1,0 +1,73 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// hand is an agent that knows what it was asked for.
+type hand struct {
+	agents.None
+	name    string
+	changes chan agents.Observation
+	fails   error
+}
+
+func (h hand) Inventory(context.Context) ([]agents.Observation, error) {
+	return []agents.Observation{{Service: h.name}}, h.fails
+}
+
+func (h hand) Start(_ context.Context, start agents.Start) agents.Result {
+	return agents.Result{OK: true, Why: h.name + " started " + start.Spec.Name}
+}
+
+func (h hand) Changes() <-chan agents.Observation { return h.changes }
+
+func TestEachServiceGoesToItsHand(t *testing.T) {
+	ctx := context.Background()
+	vms, services := hand{name: "vms", changes: make(chan agents.Observation)}, hand{name: "services", changes: make(chan agents.Observation)}
+	r := New(map[string]agents.Agent{resources.KindVM: vms, resources.KindService: services})
+	for name, want := range map[string]string{"vm:a": "vms started vm:a", "service:a": "services started service:a", "pod:a": `this node has no hands for services of type "pod"`} {
+		if result := r.Start(ctx, agents.Start{Spec: resources.Spec{Name: name}}); result.Why != want {
+			t.Errorf("%s: %+v", name, result)
+		}
+	}
+	if seen := r.Look(ctx, resources.Spec{Name: "pod:a"}); seen.Condition != agents.Unknown {
+		t.Errorf("%+v", seen)
+	}
+	if found, err := r.Inventory(ctx); err != nil || len(found) != 2 {
+		t.Errorf("%v %v", found, err)
+	}
+	for _, from := range []hand{vms, services} {
+		from.changes <- agents.Observation{Service: from.name}
+		if o := <-r.Changes(); o.Service != from.name {
+			t.Errorf("%+v", o)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case _, open := <-r.Changes():
+		if open {
+			t.Error("a change came from nowhere")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the changes did not end")
+	}
+}
+
+// Half an inventory is none: a service that the silent half runs would count as
+// not being here.
+func TestAnInventoryIsWholeOrNone(t *testing.T) {
+	r := New(map[string]agents.Agent{resources.KindVM: hand{fails: errors.New("libvirtd does not answer")}, resources.KindService: hand{}})
+	defer r.Close()
+	if found, err := r.Inventory(context.Background()); err == nil || found != nil {
+		t.Errorf("%v %v", found, err)
+	}
+}
