@@ -85,7 +85,7 @@ func (c Restore) apply(t *transaction) refusal {
 	t.tell(Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was asked or fenced", generation)})
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
-		n.State, n.Incarnation, n.Why = NodeJoining, 0, "not seen since the cluster was restored"
+		n.State, n.Incarnation, n.Expelled, n.Why = NodeJoining, 0, 0, "not seen since the cluster was restored"
 		n.Guard = nil // what the cluster before this one granted is not known
 		if name == c.Node && known {
 			n.Fingerprint, n.Address = founder.Fingerprint, founder.Address
@@ -138,6 +138,9 @@ func (c AddToken) apply(t *transaction) refusal {
 func (c Configure) apply(t *transaction) refusal {
 	if c.Base != t.Config.Version {
 		return refuse("the document is at version %d, the change was made for version %d; look at it again and repeat", t.Config.Version, c.Base)
+	}
+	if why := t.mayHaveTwoNode(c.Document); why != "" {
+		return refuse("%s", why)
 	}
 	if c.Document.Cluster != t.Cluster {
 		return refuse("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)

@@ -136,6 +136,9 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if c.Previous != nil && *c.Previous != n.Incarnation {
 		return refuse("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
 	}
+	if why := n.barredByGeneration(); why != "" {
+		return refuse("%s", why)
+	}
 	if why := t.barredByFence(c.Node, c.Boot); why != "" {
 		return refuse("%s", why)
 	}

@@ -62,7 +62,10 @@ func (t *transaction) brake(more ...string) string {
 			down++
 		}
 	}
-	if 2*down >= t.Nodes.Len() {
+	// The two-node rule is the exception: where one of two may go on alone, the one
+	// that has a quorum may shoot the other.
+	exception := down == 1 && t.twoNodeRule() == ""
+	if 2*down >= t.Nodes.Len() && !exception {
 		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, t.Nodes.Len())
 	}
 	recent := len(more)

@@ -20,6 +20,8 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Init{}.Kind():         decode[Init],
 	Restore{}.Kind():      decode[Restore],
 	Recover{}.Kind():      decode[Recover],
+	GoAlone{}.Kind():      decode[GoAlone],
+	Readmit{}.Kind():      decode[Readmit],
 	RaiseLevel{}.Kind():   decode[RaiseLevel],
 	AddToken{}.Kind():     decode[AddToken],
 	Join{}.Kind():         decode[Join],

@@ -22,6 +22,8 @@ type Document struct {
 	// StartAtOnce is how many services may be starting at the same time in the
 	// whole cluster; 0 is no limit.
 	StartAtOnce int `json:"startAtOnce,omitempty"`
+	// TwoNode lets one of two nodes go on without the other; nil forbids it.
+	TwoNode *TwoNode `json:"twoNode,omitempty"`
 }
 
 // NodeSpec is what the document says about a node. A node that has joined but

@@ -52,6 +52,9 @@ func (t *transaction) revise(c Configure) {
 		}
 		next.Reason, next.Summary = c.Reason, cut(c.Summary, maxSummary)
 	}
+	if c.Document.TwoNode != nil {
+		next.Index = t.index
+	}
 	t.Config = next
 }
 

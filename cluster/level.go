@@ -118,7 +118,7 @@ func (d Document) level() int {
 			return levelTwo
 		}
 	}
-	if d.StartAtOnce != 0 {
+	if d.StartAtOnce != 0 || d.TwoNode != nil {
 		return levelTwo
 	}
 	if d.fencesOtherwise() {

@@ -85,6 +85,9 @@ type Config struct {
 	// Reason and Summary say why it was put into force and what it changed.
 	Reason  string `json:"reason,omitempty"`
 	Summary string `json:"summary,omitempty"`
+	// Index is the entry that brought it. It is kept for the two-node rule, and
+	// only where the document has that.
+	Index uint64 `json:"index,omitempty"`
 }
 
 // Secrets are the cluster's own keys. They lie in the log and in snapshots
@@ -148,6 +151,9 @@ type Member struct {
 	Since       uint64    `json:"since"`
 	SinceAt     time.Time `json:"sinceAt,omitzero"`
 	Why         string    `json:"why,omitempty"`
+	// Expelled is the generation that began without this node; it comes back with
+	// an empty log only. 0 if there is none.
+	Expelled uint64 `json:"expelled,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.
 	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// Guard is what stands guard over a boot of it, as it reported; nil for none.

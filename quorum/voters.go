@@ -17,7 +17,8 @@ type Change struct {
 // NextVoterChange returns the next step towards the wanted number of voters, or false when there is nothing to do.
 //
 // A node counts as healthy when it is in touch and, being no voter, has caught up with the log; the caller knows that. Wanted
-// is made odd and at least 1. Fewer members than wanted give the largest odd number that there are, so that two nodes have
+// is made odd and at least 1, except that 2 stays 2: then both of two nodes vote, and what either of them acknowledged lies on
+// both, for a caller that lets one of them go on alone. Fewer members than wanted give the largest odd number that there are, so that two nodes have
 // one voter unless both already vote: with two, the loss of either stops the cluster. A dead voter is replaced before it
 // is dropped, and is kept when nobody can replace it: dropping it would make the majority smaller without need. No step is
 // taken when the healthy voters are no majority, because it could not be committed.
@@ -37,21 +38,29 @@ func NextVoterChange(members []Member, healthy map[string]bool, sites map[string
 	if 2*len(healthyVoters) <= len(voters) {
 		return Change{}, false
 	}
-	target := odd(min(wanted, len(healthyVoters)+len(spares)))
+	target := votes(min(wanted, len(healthyVoters)+len(spares)), wanted)
 	switch {
 	case len(healthyVoters) < target:
 		// Promote also when a dead voter fills the place, which is then dropped in the next step.
 		chosen := pick(spares, healthyVoters, sites, false)
 		why := chosen.ID + " gets a vote, because there are too few healthy voters"
 		return Change{Promote: chosen.ID, Why: why}, true
-	case len(voters) > len(healthyVoters) && len(healthyVoters) >= odd(wanted):
+	case len(voters) > len(healthyVoters) && len(healthyVoters) >= votes(wanted, wanted):
 		dead := pickDead(voters, healthy)
 		return Change{Demote: dead.ID, Why: dead.ID + " loses its vote, because it is not healthy and has been replaced"}, true
-	case len(healthyVoters) > odd(wanted):
+	case len(healthyVoters) > votes(wanted, wanted):
 		chosen := pick(healthyVoters, healthyVoters, sites, true)
 		return Change{Demote: chosen.ID, Why: chosen.ID + " loses its vote, because there are more voters than wanted"}, true
 	}
 	return moveBetweenSites(healthyVoters, spares, sites, target, len(voters))
+}
+
+// votes is how many of so many nodes vote.
+func votes(n, wanted int) int {
+	if n == 2 && wanted == 2 {
+		return 2
+	}
+	return odd(n)
 }
 
 // odd is the largest odd number not above n, and at least 1.
@@ -64,9 +73,9 @@ func odd(n int) int {
 
 // pick chooses the node whose site has the fewest voters (or, to demote, the most), and by name among equals.
 func pick(from, voters []Member, sites map[string]string, fullest bool) Member {
-	votes := votesBySite(voters, sites)
+	bySite := votesBySite(voters, sites)
 	compare := func(a, b Member) int {
-		byVotes := cmp.Compare(votes[sites[a.ID]], votes[sites[b.ID]])
+		byVotes := cmp.Compare(bySite[sites[a.ID]], bySite[sites[b.ID]])
 		if fullest {
 			// The last by name goes, so that the founders stay.
 			return cmp.Or(-byVotes, -cmp.Compare(a.ID, b.ID))

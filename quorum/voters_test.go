@@ -138,3 +138,18 @@ func TestVoterChangesAlwaysEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoOfTwoVoteWhereTheyAreWanted: with 2 wanted both vote, and neither loses its vote because the other is gone.
+func TestTwoOfTwoVoteWhereTheyAreWanted(t *testing.T) {
+	both := map[string]bool{"a": true, "b": true}
+	members := settle(t, []Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 2)
+	if voterNames(members) != "ab" {
+		t.Errorf("%s vote", voterNames(members))
+	}
+	if change, ok := NextVoterChange(members, map[string]bool{"a": true}, nil, 2); ok {
+		t.Errorf("with one of two gone the voters change: %+v", change)
+	}
+	if members = settle(t, []Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 5); voterNames(members) != "a" {
+		t.Errorf("without the wish %s vote", voterNames(members))
+	}
+}

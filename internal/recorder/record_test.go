@@ -192,8 +192,8 @@ func secretsIn(t *testing.T, text []byte) []string {
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
 		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID Lock",
-		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing",
-		"Config":       "Version Text At By Reason Summary",
+		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode",
+		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Options",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",

@@ -1,0 +1,331 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+)
+
+// How long the node that is not favoured waits, where the document does not say.
+const (
+	TwoNodeDelay         = 15 * time.Second
+	TwoNodeDelayShortest = 3 * time.Second
+	TwoNodeDelayLongest  = 5 * time.Minute
+)
+
+// pauseBetweenShots is how long a node that goes on alone rests after an attempt
+// that proved nothing.
+const pauseBetweenShots = time.Second
+
+// TwoNode is the rule of law L4's one exception: of two nodes without a witness
+// one may go on without the other.
+type TwoNode struct {
+	// Favour is the node that shoots first; empty leaves it to the domains.
+	Favour string `json:"favour,omitempty"`
+	// Delay is how long the other one waits, and a quarter of the first round of
+	// turns is half of it.
+	Delay time.Duration `json:"delay,omitempty"`
+}
+
+// Favoured is the node that shoots first when both are left: the one that the
+// document names, or else the one that is the first choice of more ordered
+// domains' services, or else the first by name. It is a function of the document
+// alone, because both nodes must come to the same answer without each other.
+func (d Document) Favoured() string {
+	if d.TwoNode != nil && d.TwoNode.Favour != "" {
+		return d.TwoNode.Favour
+	}
+	firsts := map[string]int{}
+	for _, name := range sortedKeys(d.Services) {
+		domain := d.Domains[d.Services[name].Domain]
+		best := ""
+		for _, m := range domain.Members {
+			if domain.Ordered && m.Priority == 1 {
+				best = m.Node
+			}
+		}
+		firsts[best]++
+	}
+	favoured := ""
+	for _, name := range sortedKeys(d.Nodes) {
+		if favoured == "" || firsts[name] > firsts[favoured] {
+			favoured = name
+		}
+	}
+	return favoured
+}
+
+// twoNodeRule tells why the rule is not in force; "" if it is.
+func (s *State) twoNodeRule() string {
+	if s.Document.TwoNode == nil {
+		return "the document has no two_node"
+	}
+	if s.Nodes.Len() != 2 {
+		return fmt.Sprintf("there are %d members, and the rule is for two", s.Nodes.Len())
+	}
+	for _, name := range s.Nodes.Keys() {
+		if n, _ := s.Nodes.Get(name); n.Witness {
+			return name + " is a witness, its vote decides"
+		}
+		if len(s.Document.powerLevels(name)) == 0 {
+			return name + " has no fence level that cuts its power"
+		}
+	}
+	return ""
+}
+
+// powerLevels are the levels that prove a node off. The rule has no use for
+// others: what waits a watchdog out needs a lease, and a lease needs a quorum.
+func (d Document) powerLevels(node string) [][]fence.Device {
+	var levels [][]fence.Device
+	for _, level := range d.Nodes[node].Fence {
+		var devices []fence.Device
+		for _, name := range level.Devices {
+			devices = append(devices, d.Devices[name])
+		}
+		if fence.NatureOf(devices) == fence.ByPower {
+			levels = append(levels, devices)
+		}
+	}
+	return levels
+}
+
+// TwoNodesVote tells whether both nodes shall vote, so that what one of them has
+// acknowledged lies on both.
+func TwoNodesVote(s *State) bool { return s.twoNodeRule() == "" }
+
+// Warrant is what permits a node to go on alone. It is kept on its disk while
+// both are in touch, and holds all that is needed when the log cannot be read
+// any more: whom to shoot, and by what.
+type Warrant struct {
+	Node       string `json:"node"`
+	Boot       string `json:"boot"`
+	Generation uint64 `json:"generation"`
+	// Document is the version that all below is from.
+	Document uint64           `json:"document"`
+	Timing   string           `json:"timing,omitempty"`
+	Delay    time.Duration    `json:"delay"`
+	Favoured bool             `json:"favoured"`
+	Peer     fence.Target     `json:"peer"`
+	Levels   [][]fence.Device `json:"levels"`
+	// Proven are the devices that a drill showed to be the peer's.
+	Proven []string `json:"proven,omitempty"`
+}
+
+// Standing is what a node knows of itself besides the State.
+type Standing struct {
+	Self, Boot  string
+	Incarnation uint64
+	// BothVote: in the newest membership this node knows it and the other vote.
+	BothVote bool
+	// PeerApplied is the newest entry that the other said it has applied.
+	PeerApplied uint64
+}
+
+// WarrantFor makes the warrant of a node that is in quorum, or says why it gets
+// none. The other has to be known to have applied the document, so that the two
+// never hold warrants that favour both, or neither.
+func WarrantFor(s *State, at Standing) (Warrant, string) {
+	if why := s.twoNodeRule(); why != "" {
+		return Warrant{}, why
+	}
+	me, known := s.Nodes.Get(at.Self)
+	if !known || !me.Reachable() || me.Incarnation != at.Incarnation || me.Boot != at.Boot {
+		return Warrant{}, at.Self + " is not admitted with this boot"
+	}
+	peer := s.other(at.Self)
+	switch {
+	case !peer.Reachable():
+		return Warrant{}, fmt.Sprintf("%s is %s", peer.Name, peer.State)
+	case s.Disarmed != nil:
+		return Warrant{}, s.Disarmed.String()
+	case s.Fences.Len() > 0:
+		return Warrant{}, s.Fences.Keys()[0] + " is being fenced"
+	case !at.BothVote:
+		return Warrant{}, "not both nodes vote yet"
+	case at.PeerApplied < s.Config.Index:
+		return Warrant{}, peer.Name + " is not known to have the present document"
+	}
+	w := Warrant{Node: at.Self, Boot: at.Boot, Generation: s.Generation, Document: s.Config.Version, Timing: s.Document.Timing,
+		Delay: s.Document.TwoNode.Delay, Favoured: s.Document.Favoured() == at.Self,
+		Peer: fence.Target{Node: peer.Name, HardwareUUID: peer.HardwareUUID, Boot: peer.Boot}}
+	if w.Delay == 0 {
+		w.Delay = TwoNodeDelay
+	}
+	w.Levels = s.Document.powerLevels(peer.Name)
+	for _, level := range w.Levels {
+		for _, device := range level {
+			if s.ProvenFor(device.Name, peer.Name) {
+				w.Proven = append(w.Proven, device.Name)
+			}
+		}
+	}
+	return w, ""
+}
+
+// other is the second of two nodes.
+func (s *State) other(self string) Member {
+	for _, name := range s.Nodes.Keys() {
+		if n, _ := s.Nodes.Get(name); name != self {
+			return n
+		}
+	}
+	return Member{}
+}
+
+// Parting is a node's decision to go on alone, written down before anything is
+// done about it. With a result it is done, and only the log has to learn of it.
+type Parting struct {
+	Warrant Warrant `json:"warrant"`
+	// Through is the end of the node's log at that time. An entry behind it would
+	// come from the other one, which is not spared and not let in any more.
+	Through uint64    `json:"through"`
+	Why     string    `json:"why"`
+	At      time.Time `json:"at"`
+	// Result is the confirmed fence, once there is one.
+	Result *fence.Result `json:"result,omitempty"`
+}
+
+// Apart is what a node measures while it is out of quorum.
+type Apart struct {
+	Boot string
+	// Generation and Document are those of the State as far as this node has
+	// applied it; a daemon that has just started knows less than its warrant.
+	Generation, Document uint64
+	// For is how long this node has been out of quorum. All time counts, also that
+	// in which it was stopped: the turns must not shift.
+	For time.Duration
+	// Contact is the stopwatch on the other node.
+	Contact Contactwatch
+	// Off: all devices of a level just said that the other's power is off.
+	Off bool
+	// Busy: an attempt is under way. Tried counts those that ended, Rested is how
+	// long ago the last one did.
+	Busy   bool
+	Tried  int
+	Rested time.Duration
+}
+
+// AloneAct is what a node that is left does next.
+type AloneAct string
+
+// The acts.
+const (
+	// AloneWait: nothing; the sentence says what for.
+	AloneWait AloneAct = "wait"
+	// AloneWrite: the decision is to be written down, with the log shut.
+	AloneWrite AloneAct = "write down"
+	// AloneShoot: an attempt to fence the other is to begin.
+	AloneShoot AloneAct = "shoot"
+	// AloneGoOn: the log is to go on with this node alone.
+	AloneGoOn AloneAct = "go on"
+	// AloneGiveUp: the written decision is to be thrown away, and the log opened.
+	AloneGiveUp AloneAct = "give up"
+)
+
+// Alone decides what a node that is out of quorum does next by the two-node
+// rule, and says why. The parting is nil before the decision is written down.
+func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
+	if p != nil {
+		return p.next(a)
+	}
+	peer := w.Peer.Node
+	switch {
+	case w.Boot != a.Boot:
+		return AloneWait, fmt.Sprintf("%s has not been in quorum with %s since it booted", w.Node, orElse(peer, "the other node"))
+	case a.Generation > w.Generation || a.Document > w.Document:
+		return AloneWait, "the two nodes had not agreed about the present document yet"
+	}
+	timing := TimingFor(w.Timing)
+	j := judge(Member{Name: peer}, a.Contact, timing)
+	if j.state != NodeLost {
+		return AloneWait, orElse(j.wait, peer+" is heard; there is no quorum with it yet")
+	}
+	if may, why := w.mayShoot(a); !may {
+		return AloneWait, why
+	}
+	return AloneWrite, j.why
+}
+
+// next is what follows from a decision that is written down. The other is not
+// spared by being heard: only when everything sent to its devices has had its
+// time, and nothing came of it, may the two go on as if nothing had been.
+func (p Parting) next(a Apart) (AloneAct, string) {
+	w := p.Warrant
+	heard := a.Contact.Heard && a.Contact.Silence < TimingFor(w.Timing).Test
+	switch {
+	case w.Boot != a.Boot:
+		return AloneGiveUp, w.Node + " has booted since it was decided"
+	case p.Result != nil && p.Result.Outcome == fence.Confirmed:
+		return AloneGoOn, w.Peer.Node + " is confirmed off"
+	case a.Busy:
+		return AloneWait, w.Peer.Node + " is being fenced"
+	case heard && a.Rested >= w.Delay/2:
+		return AloneGiveUp, w.Peer.Node + " is heard again, and nothing came of the attempts to fence it"
+	case heard:
+		return AloneWait, fmt.Sprintf("%s is heard again after it was decided to go on without it; what was sent to its devices has its time first", w.Peer.Node)
+	case a.Tried > 0 && a.Rested < pauseBetweenShots:
+		return AloneWait, w.Peer.Node + " was not confirmed off; it is tried again"
+	}
+	if may, why := w.mayShoot(a); !may {
+		return AloneWait, why
+	}
+	return AloneShoot, p.Why
+}
+
+// MayShoot tells whether an off command may be sent at this moment. It is asked
+// again before each one.
+func (w Warrant) MayShoot(a Apart) bool {
+	may, _ := w.mayShoot(a)
+	return may
+}
+
+// mayShoot: a machine whose power is off shoots nobody, so there is no turn to
+// wait for. Otherwise each node shoots in its own turns only.
+func (w Warrant) mayShoot(a Apart) (bool, string) {
+	if a.Off {
+		return true, ""
+	}
+	mine, wait := w.turn(a.For)
+	switch {
+	case mine:
+		return true, ""
+	case wait == 0:
+		return false, fmt.Sprintf("%s could not be confirmed off for hours; make sure that it is off, then use `clusterd recover`", w.Peer.Node)
+	}
+	return false, fmt.Sprintf("%s is silent and may be alive behind a broken link: %s shoots in %s, so that the two never shoot at the same time", w.Peer.Node, w.Node, wait.Round(100*time.Millisecond))
+}
+
+// turn tells whether it is this node's turn, this long after the two lost each
+// other, or how long it waits for it. A round has four quarters: the favoured
+// node's, a rest, the other one's, a rest. In a rest, what was sent has its time to
+// arrive. Each round is twice as long as the one before, because what the two
+// clocks differ by grows with the time too.
+func (w Warrant) turn(apart time.Duration) (mine bool, wait time.Duration) {
+	const rounds = 12
+	begin, quarter := 2*TimingFor(w.Timing).Lost, w.Delay/2
+	for range rounds {
+		from := begin
+		if !w.Favoured {
+			from += 2 * quarter
+		}
+		switch {
+		case apart < from:
+			return false, from - apart
+		case apart < from+quarter:
+			return true, 0
+		}
+		begin, quarter = begin+4*quarter, 2*quarter
+	}
+	return false, 0 // after days: a person is needed
+}
+
+// LevelToTry is the level of the next attempt: each in its order, round and
+// round.
+func (w Warrant) LevelToTry(tried int) []fence.Device {
+	if len(w.Levels) == 0 {
+		return nil
+	}
+	return w.Levels[tried%len(w.Levels)]
+}
