@@ -57,6 +57,9 @@ type transaction struct {
 	index  uint64
 	at     time.Time
 	events []Event
+	// also are the nodes where a plan in the making puts services, by service; Apply
+	// has none.
+	also map[string]string
 }
 
 // tell adds an event; index, ordinal and time are filled in.

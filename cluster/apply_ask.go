@@ -111,6 +111,9 @@ func (t *transaction) mayEnable(service Service, c Ask) refusal {
 	case resources.Migrating, resources.Stopping:
 		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
 	}
+	if refused := t.mayLack(service); refused != accepted {
+		return refused
+	}
 	if c.Node == "" {
 		return accepted
 	}
@@ -132,7 +135,7 @@ func (t *transaction) mayTarget(service Service, node string, offline, illegal i
 	if why := t.mayRun(service, n); why != "" {
 		return refusal{illegal, why}
 	}
-	return accepted
+	return t.mayJoin(service, n)
 }
 
 func (t *transaction) mayRelocate(service Service, c Ask) refusal {
@@ -153,12 +156,18 @@ func (t *transaction) mayRelocate(service Service, c Ask) refusal {
 			return accepted
 		}
 	}
+	if len(t.objectionsTo(service).why) > 0 {
+		return refusal{codeDependency, "rules between services leave no other node to " + c.Service + " now; it is left where it is"}
+	}
 	return refusal{codeFailure, "no other node may run " + c.Service + " now; it is left where it is"}
 }
 
 func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 	if c.Node == "" {
 		return refusal{codeInvalid, "a migration needs a target node"}
+	}
+	if service.Spec.Kind() != resources.KindVM {
+		return refusal{codeInvalid, notLive(service)}
 	}
 	if refused := t.mayTarget(service, c.Node, codeNodeDead, codeDependency); refused != accepted {
 		return refused

@@ -65,7 +65,7 @@ func (c Begin) refused(t *transaction) refusal {
 	case IntentStart:
 		return c.startRefused(t, service, n)
 	case IntentStop:
-		return c.stopRefused(service, n)
+		return c.stopRefused(t, service, n)
 	case IntentMigrate:
 		return c.migrateRefused(t, service, n)
 	case IntentConvalesce:
@@ -105,6 +105,17 @@ func (t *transaction) mayRun(service Service, n Member) string {
 	return ""
 }
 
+// mayJoin is mayRun with the rules between services.
+func (t *transaction) mayJoin(service Service, n Member) refusal {
+	if why := t.mayRun(service, n); why != "" {
+		return refuse("%s", why)
+	}
+	if why := t.objectionsTo(service).why[n.Name]; why != "" {
+		return refusal{codeDependency, fmt.Sprintf("%s: %s", n.Name, why)}
+	}
+	return accepted
+}
+
 // domainOf returns the failover domain of a service, nil for none.
 func (s *State) domainOf(service Service) *domain.Domain {
 	d, declared := s.Document.Domains[service.Spec.Domain]
@@ -139,8 +150,11 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 	if service.State == resources.Started {
 		return refuse("%s runs on %s", c.Service, service.Owner)
 	}
-	if why := t.mayRun(service, n); why != "" {
-		return refuse("%s", why)
+	if refused := t.mayJoin(service, n); refused != accepted {
+		return refused
+	}
+	if why := t.lacks(service); why != "" {
+		return refusal{codeDependency, why}
 	}
 	for _, h := range service.Holders {
 		switch {
@@ -188,7 +202,7 @@ func appendPhases(story []Phase, phases ...Phase) []Phase {
 
 // stopRefused: only what may be there is stopped. A stop on request needs the
 // request, so that a late twin of an intent stops nothing twice (law L7).
-func (c Begin) stopRefused(service Service, n Member) refusal {
+func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 	h, held := service.holder(n.Name)
 	if !held || !onBoot(n)(h) {
 		return refuse("%s does not hold %s", n.Name, c.Service)
@@ -197,12 +211,44 @@ func (c Begin) stopRefused(service Service, n Member) refusal {
 	if byRequest && (service.Wish == nil || service.Wish.Op != op) {
 		return refuse("nobody asks to %s %s any more", op, c.Service)
 	}
+	switch {
+	case c.Purpose == ForDepend && t.follows(service) == "":
+		return refuse("what %s depends on is there", c.Service)
+	case c.Purpose == ForHalt && (t.Lock == nil || !t.Lock.Stop):
+		return refuse("the cluster is not being stopped")
+	case c.Purpose == ForMove:
+		return t.mayMoveTo(service, c.Target)
+	}
 	return accepted
+}
+
+// mayMoveTo asks before a stop whether the service may be started where it is to
+// go.
+func (t *transaction) mayMoveTo(service Service, target string) refusal {
+	n, why := t.workable(target)
+	if why != "" {
+		return refusal{codeNodeDead, why}
+	}
+	if refused := t.mayJoin(service, n); refused != accepted {
+		return refused
+	}
+	if why := t.lockedWhy(); why != "" {
+		return refusal{codeTemporary, why}
+	}
+	return accepted
+}
+
+// notLive says why a service cannot move live.
+func notLive(service Service) string {
+	return service.Spec.Name + " is made of resources and cannot move live; relocate it"
 }
 
 func (c Begin) stop(t *transaction, service Service, n Member) {
 	service.Intent = c.intent(t, n)
 	state := resources.Stopping
+	if c.Purpose == ForMove {
+		service = t.stopToMove(service, c.Target)
+	}
 	if c.Purpose == ForRecovery || c.Purpose == ForCleanup {
 		state = resources.Recoverable
 	}
@@ -214,8 +260,11 @@ func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal
 	if why != "" {
 		return refusal{codeNodeDead, why}
 	}
-	if why := t.mayRun(service, target); why != "" {
-		return refusal{codeDependency, why}
+	if refused := t.mayJoin(service, target); refused != accepted {
+		return refusal{codeDependency, refused.Why}
+	}
+	if service.Spec.Kind() != resources.KindVM {
+		return refusal{codeInvalid, notLive(service)}
 	}
 	if service.Owner != n.Name || service.State != resources.Started || target.Name == n.Name {
 		return refuse("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name, target.Name)

@@ -92,6 +92,7 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 		story = appendPhases(story, Phase{What: p.What, At: p.At})
 	}
 	story = appendPhases(story, Phase{What: service.runningWhat(), At: t.at})
+	service = service.arrived(n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
 	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(result.Why, service.runningWhy(Holder{})), Phases: story})
 	t.answerRunning(service)
@@ -159,6 +160,8 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 		t.finish(service, codeSuccess, "")
 	case ForRestart:
 		service.Target = n.Name
+		t.setService(service, resources.Stopped, e)
+	case ForMove, ForDepend, ForHalt:
 		t.setService(service, resources.Stopped, e)
 	case ForRelocate:
 		service.Avoid = n.Name
@@ -280,6 +283,10 @@ func (c Probed) apply(t *transaction) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Owner != c.Node {
 		return refuse("%s does not run on %s", c.Service, c.Node)
+	}
+	if t.Level >= levelTwo {
+		service.Answered = t.index
+		t.Services.Set(c.Service, service)
 	}
 	took := c.At.Sub(service.SinceAt)
 	if took < 0 {

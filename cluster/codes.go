@@ -15,6 +15,7 @@ const (
 	codeFrozen     = -11
 	codeNodeDead   = -12
 	codeFencing    = -13
+	codeExclusive  = -16
 	codeRunsAtHome = -17
 )
 
@@ -31,6 +32,7 @@ var codeTexts = map[int]string{
 	codeFrozen:     "Failure: Service is frozen",
 	codeNodeDead:   "Target node dead / nonexistent",
 	codeFencing:    "Fencing operation pending; try again later",
+	codeExclusive:  "Service not runnable: cannot run exclusive",
 	codeRunsAtHome: "Failed; service running on original owner",
 }
 

@@ -110,8 +110,11 @@ func (p *planner) noteLock() {
 		}
 	}
 	why := p.lockedWhy()
-	if p.Lock.Stop {
+	switch {
+	case p.Lock.Stop && up > 0:
 		why += fmt.Sprintf("; %s not stopped yet", counted(up, "service"))
+	case p.Lock.Stop:
+		why += "; everything is stopped"
 	}
 	p.wait(p.Cluster, why, p.unlockNext())
 }

@@ -47,6 +47,12 @@ type planner struct {
 	// load counts the services on each node, with what this very decision puts
 	// there, so that the services of a lost node spread out.
 	load map[string]int
+	// starting counts the starts under way, with those of this decision; idles
+	// remembers what was found out about services that do not come up.
+	starting int
+	idles    map[string]string
+	// gates is what each tier waits for.
+	gates map[int]string
 }
 
 func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
@@ -62,16 +68,30 @@ func Plan(s *State, v View) Decision {
 	planFences(s, v, lost, &d)
 	planPowerOns(s, &d)
 	planDrill(s, v, &d)
-	p := &planner{transaction: &transaction{State: s}, view: v, decision: &d, load: s.loads()}
-	for _, name := range s.Services.Keys() {
-		service, _ := s.Services.Get(name)
-		p.planService(service)
-	}
-	p.noteLock()
+	newPlanner(s, v, &d).planServices()
 	planLeaving(s, &d)
 	planGuards(s, v, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d
+}
+
+func newPlanner(s *State, v View, d *Decision) *planner {
+	p := &planner{transaction: &transaction{State: s, also: map[string]string{}}, view: v, decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}}
+	for _, service := range s.Services.rows {
+		if service.Intent != nil && service.Intent.Kind == IntentStart {
+			p.starting++
+		}
+	}
+	return p
+}
+
+// planServices decides about every service, in the order of their starts.
+func (p *planner) planServices() {
+	for _, name := range p.inOrder() {
+		service, _ := p.Services.Get(name)
+		p.planService(service)
+	}
+	p.noteLock()
 }
 
 // planContacts turns silences into edges. It returns the nodes that are lost
@@ -242,10 +262,11 @@ func (s *State) loads() map[string]int {
 // rankable are the candidates, given where a start failed and how much each
 // node has.
 func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
-	list := make([]domain.Candidate, 0, t.Nodes.Len())
+	list, objections := make([]domain.Candidate, 0, t.Nodes.Len()), t.objectionsTo(service)
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
 		c := domain.Candidate{Node: name, Load: load[name], Failed: name == service.Avoid}
+		against := objections.why[name]
 		switch {
 		case n.Witness:
 			c.Barred = "a witness runs no services"
@@ -253,6 +274,8 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 			c.Barred = "being fenced"
 		case n.State != NodeOnline:
 			c.Barred = string(n.State)
+		case against != "":
+			c.Barred = against
 		default:
 			c.Barred = t.unguarded(n)
 		}

@@ -25,6 +25,7 @@ func (p *planner) planDown(service Service) {
 		case why != "" || !onBoot(n)(h):
 			p.wait(name, fmt.Sprintf("it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State), "")
 			continue
+		case asked && p.afterDependents(service):
 		case asked:
 			p.begin(service, Begin{Service: name, Intent: IntentStop, Node: h.Node, Purpose: ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
 		case crashed:

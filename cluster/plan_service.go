@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -17,8 +16,13 @@ func (p *planner) begin(service Service, c Begin) {
 	switch {
 	case refused == accepted:
 		p.decision.propose(c)
-		if c.Intent == IntentStart {
+		switch c.Intent {
+		case IntentStart:
 			p.load[c.Node]++
+			p.starting++
+			p.also[c.Service] = c.Node
+		case IntentMigrate:
+			p.also[c.Service] = c.Target
 		}
 	case service.Wish != nil:
 		p.giveUp(service, refused.Code, refused.Why)
@@ -40,6 +44,8 @@ func (p *planner) planService(service Service) {
 		p.noteIntent(service)
 	case service.Flags&resources.Frozen != 0:
 		p.planFrozen(service)
+	case p.Lock != nil && p.Lock.Stop && service.State == resources.Started && service.going() == "":
+		p.planHalt(service)
 	case !service.Enabled:
 		p.planDown(service)
 	case service.State == resources.Started:
@@ -101,13 +107,15 @@ func (p *planner) planStarted(service Service) {
 	} else if len(service.Holders) > 1 {
 		p.noteCopies(service)
 	}
+	p.noteRules(service)
 	switch {
+	case h.Condition != string(resources.Unknown) && p.planFollow(service):
 	case service.Wish != nil:
 		p.planWish(service)
 	case h.Condition == string(resources.Unknown):
 	case n.State == NodeLeaving:
 		p.planEvacuation(service)
-	case h.Condition == string(resources.Running) && len(service.Holders) == 1:
+	case h.Condition == string(resources.Running) && len(service.Holders) == 1 && !p.planTogether(service):
 		p.planFailback(service)
 	}
 }
@@ -123,17 +131,6 @@ func (p *planner) noteCopies(service Service) {
 			p.wait(service.Spec.Name, sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason),
 				"decide which one is right and `virsh destroy` the other; it is not moved before")
 		}
-	}
-}
-
-func (p *planner) planFailback(service Service) {
-	home := p.domainOf(service)
-	if home == nil {
-		return // without a domain no node is better than the one where it runs
-	}
-	target, why, move := domain.Failback(home, service.Owner, p.rankable(service, service.FailedOn, p.load))
-	if move && !p.recentlyBounced(service, target) && !p.placedByHand(service, target) {
-		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "failback", Why: "fails back live: " + why})
 	}
 }
 
@@ -182,17 +179,22 @@ func (p *planner) planWish(service Service) {
 		p.giveUp(service, codeSuccess, "it runs on "+service.Owner)
 		return
 	}
-	p.begin(service, stop)
+	if !p.afterDependents(service) {
+		p.begin(service, stop)
+	}
 }
 
 // planEvacuation moves a service off a node that leaves: live where a legal
 // node is there, else it is shut down, so that the node's power can go.
 func (p *planner) planEvacuation(service Service) {
 	name := service.Spec.Name
-	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, service.FailedOn, p.load))
+	verdicts := p.rank(service, service.FailedOn, true)
 	if len(verdicts) > 0 && verdicts[0].Legal && !p.recentlyBounced(service, verdicts[0].Node) {
 		target := verdicts[0].Node
 		c := Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "leave", Why: fmt.Sprintf("moves live to %s because %s leaves", target, service.Owner)}
+		if service.Spec.Kind() != resources.KindVM {
+			c.Intent, c.Purpose, c.Why = IntentStop, ForMove, fmt.Sprintf("moves to %s because %s leaves", target, service.Owner)
+		}
 		if c.refused(p.transaction) == accepted {
 			p.load[target]++
 			p.begin(service, c)
@@ -212,6 +214,9 @@ func (p *planner) planUp(service Service) {
 	if p.planLeftover(service) {
 		return
 	}
+	if p.Lock != nil && p.Lock.Stop && service.Wish == nil {
+		return // the note about the cluster says it for all
+	}
 	if why := p.lockedWhy(); why != "" {
 		p.heldBack(service, codeTemporary, why, p.unlockNext())
 		return
@@ -221,6 +226,9 @@ func (p *planner) planUp(service Service) {
 		if service.Wish != nil && service.heldWhere(p.stuck) {
 			p.giveUp(service, codeTemporary, "not started yet: "+waits)
 		}
+		return
+	}
+	if why := p.notYet(service); why != "" {
 		return
 	}
 	node, why := p.choose(service)
@@ -233,6 +241,29 @@ func (p *planner) planUp(service Service) {
 		by = service.Wish.By
 	}
 	p.begin(service, Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: why})
+}
+
+// notYet says what the rules between services and the order of starts make a
+// start wait for, and tells it; "" if nothing.
+func (p *planner) notYet(service Service) string {
+	name := service.Spec.Name
+	if why, comes := p.unmet(service); why != "" {
+		if comes {
+			p.wait(name, why, "")
+		} else {
+			p.heldBack(service, codeDependency, why, "it starts by itself after what it depends on")
+		}
+		return why
+	}
+	// Who asks for one service does not ask for an order.
+	why := p.full()
+	if service.Wish == nil && why == "" {
+		why = p.gate(service)
+	}
+	if why != "" {
+		p.wait(name, why, "")
+	}
+	return why
 }
 
 // heldBack answers a waiting administrator that a rule forbids the start, or
@@ -336,7 +367,7 @@ func (p *planner) choose(service Service) (node, why string) {
 	if len(failedOn) > 0 && p.view.Stuck[service.Spec.Name] >= pauseStartRounds {
 		failedOn = failedOn[1:] // its trouble may be over; the one that failed longest ago is tried again
 	}
-	verdicts := domain.Rank(p.domainOf(service), p.rankable(service, failedOn, p.load))
+	verdicts := p.rank(service, failedOn, service.gathers())
 	wanted := service.Target
 	if wanted == "" && service.Wish != nil {
 		wanted = service.Wish.Target
@@ -344,6 +375,8 @@ func (p *planner) choose(service Service) (node, why string) {
 	for _, v := range verdicts {
 		switch {
 		case v.Node != wanted || !v.Legal:
+		case service.Moving != "":
+			return v.Node, "moves here, " + v.Why
 		case service.Wish == nil:
 			return v.Node, "restarted in place, " + v.Why
 		default:
@@ -363,7 +396,11 @@ func (p *planner) choose(service Service) (node, why string) {
 // cannotStart answers a waiting administrator, or notes what has to change.
 func (p *planner) cannotStart(service Service, why string) {
 	if service.Wish != nil {
-		p.giveUp(service, codeFailure, why)
+		code := codeFailure
+		if p.objectionsTo(service).exclusive {
+			code = codeExclusive
+		}
+		p.giveUp(service, code, why)
 		return
 	}
 	next := "it starts by itself when a legal node is online"

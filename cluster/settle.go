@@ -1,10 +1,6 @@
 package cluster
 
-import (
-	"fmt"
-
-	"github.com/clusterd/clusterd/resources"
-)
+import "github.com/clusterd/clusterd/resources"
 
 // settled tells whether a condition at one end of a migration is final: not
 // unknown, and not still moving.
@@ -131,7 +127,7 @@ func (t *transaction) endMigration(service Service, source, target string) {
 		service.Owner = intent.Node
 		if service.Wish == nil {
 			n, _ := t.Nodes.Get(intent.Target)
-			service.LastBounce = fmt.Sprintf("%s@%d", intent.Target, n.Incarnation)
+			service.LastBounce = bounce(n)
 		}
 		why := service.Reason
 		service = t.setService(service, resources.Started, Event{Node: intent.Node, Cause: intent.Index, Why: sentence("the migration is undone, it stays on "+intent.Node, why)})

@@ -226,6 +226,11 @@ type Service struct {
 	// Placed is when an administrator last chose where it runs; failback respects
 	// that until the better node's standing changes.
 	Placed uint64 `json:"placed,omitempty"`
+	// Moving is the target and its incarnation of a rule's move by stop and start
+	// that is under way.
+	Moving string `json:"moving,omitempty"`
+	// Answered is the index at which its probe was answered last.
+	Answered uint64 `json:"answered,omitempty"`
 	// LastBounce is the target and its incarnation of a rule's migration that was
 	// undone; the rule does not try the same again.
 	LastBounce string `json:"lastBounce,omitempty"`
@@ -278,6 +283,12 @@ const (
 	ForRestart  Purpose = "restart"
 	ForRelocate Purpose = "relocate"
 	ForRecovery Purpose = "recovery"
+	// ForMove is the cluster's own: a service that cannot move live goes elsewhere.
+	ForMove Purpose = "move"
+	// ForDepend follows a service that it depends on.
+	ForDepend Purpose = "depend"
+	// ForHalt stops a service with the whole cluster.
+	ForHalt Purpose = "halt"
 	// ForCleanup removes what a failed start or a crash left behind.
 	ForCleanup Purpose = "cleanup"
 )
@@ -386,8 +397,8 @@ type Removed struct {
 	By   string    `json:"by,omitempty"`
 }
 
-// Fork returns a root for readers. It must be called by the goroutine that
-// applies.
+// Fork returns a root for readers. Of a State that is applied to it must be
+// called by the goroutine that applies; of a root, by anybody.
 func (s *State) Fork() *State {
 	root := *s
 	root.Blobs = s.Blobs.Fork()

@@ -81,9 +81,12 @@ func (t *Table[V]) Delete(key string) {
 	t.shared = false
 }
 
-// Fork returns a copy that shares its records until either side changes.
+// Fork returns a copy that shares its records until either side changes. A fork
+// of a fork writes nothing, so that every reader of a root may make one.
 func (t *Table[V]) Fork() Table[V] {
-	t.shared = true
+	if !t.shared {
+		t.shared = true
+	}
 	return *t
 }
 

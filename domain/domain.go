@@ -58,6 +58,8 @@ type Candidate struct {
 	Barred string
 	// Failed tells that a start was tried there and failed; such a node comes last.
 	Failed bool
+	// Last says why the node comes after all others; empty when it does not.
+	Last string
 	// Load orders nodes that are otherwise equal: the number of services there.
 	Load int
 }
@@ -97,8 +99,12 @@ func judge(d *Domain, c Candidate) Verdict {
 	if d != nil {
 		v = d.place(v)
 	}
-	if v.Legal && c.Failed {
+	switch {
+	case v.Legal && c.Failed:
 		v.Why += "; a start failed here, so it comes last"
+	case v.Legal && c.Last != "":
+		v.failed = true
+		v.Why += "; " + c.Last + ", so it comes last"
 	}
 	return v
 }

@@ -2,11 +2,18 @@ package api
 
 import (
 	"context"
+	"net/url"
 	"time"
+
+	"github.com/clusterd/clusterd/cluster"
 )
 
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
 const PathLock = "/v1/lock"
+
+// PathServices holds one path per service: GET /v1/services/NAME/why ->
+// cluster.Explanation.
+const PathServices = "/v1/services"
 
 // LockStatus tells whether services may start. It is in Status too.
 type LockStatus struct {
@@ -53,4 +60,19 @@ func (c *Client) ChangeLock(ctx context.Context, request LockRequest) (Reply, er
 	var reply Reply
 	err := c.Post(ctx, PathLock, request, &reply)
 	return reply, err
+}
+
+// Why asks why a service is where it is, and where it would be started now.
+func (c *Client) Why(ctx context.Context, service string) (cluster.Explanation, error) {
+	var explanation cluster.Explanation
+	err := c.Get(ctx, PathServices+"/"+url.PathEscape(service)+"/why", nil, &explanation)
+	return explanation, err
+}
+
+// Rehearse asks what would come of a request; nothing is done.
+func (c *Client) Rehearse(ctx context.Context, request Request) (cluster.Rehearsal, error) {
+	var rehearsal cluster.Rehearsal
+	request.DryRun = true
+	err := c.Post(ctx, PathRequests, request, &rehearsal)
+	return rehearsal, err
 }

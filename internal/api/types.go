@@ -131,6 +131,9 @@ type Request struct {
 	Reason string `json:"reason,omitempty"`
 	// For is how long a freeze lasts; 0 until it is thawed.
 	For time.Duration `json:"for,omitempty"`
+	// DryRun asks what would happen: the answer is a cluster.Rehearsal, nothing is
+	// done, and the id is not used up.
+	DryRun bool `json:"dryRun,omitempty"`
 }
 
 // Reply is the state of a request. Code is rgmanager's internal return code

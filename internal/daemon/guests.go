@@ -52,7 +52,7 @@ func managed(root *cluster.State) []string {
 
 const (
 	// probeFor bounds how long a guest is waited for, probeEvery how often it is asked.
-	probeFor   = 2 * time.Minute
+	probeFor   = cluster.ReadyWithin
 	probeEvery = 50 * time.Millisecond
 	// probesAtOnce bounds the guests that are being waited for.
 	probesAtOnce = 64

@@ -147,7 +147,9 @@ func (s *server) routes() http.Handler {
 		"GET " + api.PathDoor:               {access{admin: true, local: true}, s.door},
 		"POST " + api.PathClient:            {change, s.client},
 		"GET " + api.PathLock:               {look, s.lockStatus},
-		"POST " + api.PathLock:              {change, s.lock},
+
+		"GET " + api.PathServices + "/{name}/why": {look, s.why},
+		"POST " + api.PathLock:                    {change, s.lock},
 	} {
 		mux.HandleFunc(pattern, s.guard(route.access, route.handle))
 	}

@@ -81,3 +81,23 @@ func failures(service cluster.Service) []api.Failed {
 	}
 	return list
 }
+
+// why explains where a service is and where it would be started now.
+func (s *server) why(w http.ResponseWriter, r *http.Request, _ caller) error {
+	explanation, err := cluster.Explain(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, r.PathValue("name"))
+	if err != nil {
+		return refuse(http.StatusNotFound, "unknown_service", "%v", err)
+	}
+	writeJSON(w, http.StatusOK, explanation)
+	return nil
+}
+
+// rehearse tells what would come of a request, by the rules that would decide it.
+func (s *server) rehearse(w http.ResponseWriter, ask cluster.Ask) error {
+	root := s.daemon.replica.Root()
+	if why := cluster.Premature(root, []cluster.Command{ask}); why != "" {
+		return refuse(http.StatusConflict, "refused", "%s", why)
+	}
+	writeJSON(w, http.StatusOK, cluster.Rehearse(root, cluster.View{Self: s.daemon.name}, ask))
+	return nil
+}

@@ -42,6 +42,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathDoor, false, false},
 	{"POST", api.PathClient, false, false},
 	{"GET", api.PathLock, true, false},
+	{"GET", api.PathServices + "/vm:none/why", true, false},
 	{"POST", api.PathLock, false, false},
 }
 

@@ -50,6 +50,7 @@ func (s *story) ruling() map[string]func([]string) error {
 			s.world.Request(s.world.Leader(), cluster.Ask{Op: cluster.OpFreeze, Service: words[0], For: lasts, By: "root", Reason: strings.Join(words[2:], " ")})
 			return err
 		},
+		"never-answers": func(words []string) error { s.world.Mute[words[0]] = true; return nil },
 		"lock": func(words []string) error {
 			return s.propose("lock", cluster.LockCluster{By: "root", Why: strings.Join(words, " ")})
 		},
@@ -70,6 +71,56 @@ func (s *story) ruling() map[string]func([]string) error {
 				return nil
 			}
 			fmt.Fprintf(&s.extra, "lock: by %s, stop %t\n", lock.By, lock.Stop)
+			return nil
+		},
+	}
+}
+
+// asking are the commands that show what would happen and why.
+func (s *story) asking() map[string]func([]string) error {
+	return map[string]func([]string) error{
+		// why SERVICE: the candidate table, as clustat --why has it.
+		"why": func(words []string) error {
+			e, err := cluster.Explain(s.world.State(), cluster.View{}, words[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&s.extra, "why: %s is %s, owner %q\n", e.Service, e.State, e.Owner)
+			for _, c := range e.Candidates {
+				order, here := "  -", ""
+				if c.Order > 0 {
+					order = fmt.Sprintf("%3d", c.Order)
+				}
+				if c.Here {
+					here = " (here)"
+				}
+				fmt.Fprintf(&s.extra, "%s  %s%s, %d services: %s\n", order, c.Node, here, c.Services, c.Why)
+			}
+			for _, rule := range e.Rules {
+				fmt.Fprintf(&s.extra, "     %s\n", rule)
+			}
+			for _, note := range e.Waits {
+				fmt.Fprintf(&s.extra, "     waits: %s\n", note.Why)
+			}
+			if e.Next != "" {
+				fmt.Fprintf(&s.extra, "     next: %s\n", e.Next)
+			}
+			return nil
+		},
+		// rehearse OP SERVICE [NODE]: what would come of a request.
+		"rehearse": func(words []string) error {
+			ask := cluster.Ask{Op: cluster.Operation(words[0]), Service: words[1], By: "root"}
+			if len(words) > 2 {
+				ask.Node = words[2]
+			}
+			r := cluster.Rehearse(s.world.State(), cluster.View{}, ask)
+			for _, e := range r.Events {
+				fmt.Fprintf(&s.extra, "would: %s %s -> %s on %q: %s\n", e.Subject, e.From, e.To, e.Node, e.Why)
+			}
+			for _, note := range r.Notes {
+				fmt.Fprintf(&s.extra, "would wait: %s: %s\n", note.Subject, note.Why)
+			}
+			fmt.Fprintf(&s.extra, "would be answered: %t %s: %s\n", r.Done, r.Text, r.Why)
 			return nil
 		},
 	}

@@ -29,10 +29,12 @@ type daemon struct {
 	queues      map[string][]cluster.Duty
 	announcing  bool
 	announced   bool // an announcement is on its way already
+	// probed is the start of each service whose guest is asked, or was.
+	probed map[string]uint64
 }
 
 func newDaemon(h *Host, session string) *daemon {
-	d := &daemon{host: h, session: session, knows: h.Installed, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}}
+	d := &daemon{host: h, session: session, knows: h.Installed, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{}}
 	switch {
 	case h.world.Dull:
 		d.node = d.node.WithoutShortcuts()
@@ -127,6 +129,7 @@ func (d *daemon) step() {
 	d.in, d.poked = cluster.Input{}, false
 	if d.root == nil || d.root.Index != d.host.state.Index {
 		d.root = d.host.state.Fork()
+		d.probe()
 	}
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) {

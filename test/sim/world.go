@@ -34,6 +34,8 @@ type World struct {
 	Level int
 	// Dull makes a world of minds without shortcuts and daemons that never sleep.
 	Dull bool
+	// Mute are the services whose guests answer no probe.
+	Mute map[string]bool
 
 	random   *rand.Rand
 	queue    eventQueue
@@ -73,7 +75,7 @@ type Figures struct {
 // New makes an empty world. Seed 0 makes a steady one, in which everything
 // takes its shortest time, for stories.
 func New(seed int64) *World {
-	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{}, without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{}, watched: newWatched()}
+	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{}, without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{}, Mute: map[string]bool{}, watched: newWatched()}
 	w.raft.compactAfter = 1 << 30
 	if seed != 0 {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))

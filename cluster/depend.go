@@ -1,0 +1,172 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// A dependency is a rule about time, not about place: a service starts after the
+// one it needs, and if it needs it hard, it is stopped when that one goes down.
+// rgmanager honoured it in one of its modes only (rgmanager.md, sections 4.4, 4.5).
+
+// down tells that a service is known not to do its work. One that is still
+// looked for may be found running, and is not down.
+func (t *transaction) down(s Service) bool {
+	if s.up() || s.State == resources.Uninitialized {
+		return false
+	}
+	for _, h := range s.Holders {
+		if n, _ := t.Nodes.Get(h.Node); h.Ask && n.Reachable() {
+			return false
+		}
+	}
+	return true
+}
+
+// going is what a person asked for that will take a running service down; "" if
+// nothing does.
+func (s Service) going() Operation {
+	if s.Wish == nil {
+		return ""
+	}
+	switch s.Wish.Op {
+	case OpDisable, OpStop, OpRestart, OpRelocate:
+		return s.Wish.Op
+	}
+	return ""
+}
+
+// follows says why a service has to go down after one that it needs hard; "" if
+// it has not.
+func (t *transaction) follows(service Service) string {
+	return t.followsBut(service, map[string]bool{})
+}
+
+func (t *transaction) followsBut(service Service, seen map[string]bool) string {
+	name := service.Spec.Name
+	if seen[name] {
+		return ""
+	}
+	seen[name] = true
+	for _, d := range service.Spec.Depend {
+		needed, known := t.Services.Get(d.Service)
+		switch {
+		case !known || d.Mode != resources.Hard:
+			continue
+		case t.down(needed):
+			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
+		case needed.going() != "":
+			return fmt.Sprintf("it depends on %s, which somebody asked to %s", d.Service, needed.going())
+		}
+		if why := t.followsBut(needed, seen); why != "" {
+			return fmt.Sprintf("it depends on %s, and %s", d.Service, why)
+		}
+	}
+	return ""
+}
+
+// lacks says which service has to be started before this one may; "" if none.
+func (t *transaction) lacks(service Service) string {
+	for _, d := range service.Spec.Depend {
+		if needed, known := t.Services.Get(d.Service); known && !needed.up() {
+			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
+		}
+	}
+	return ""
+}
+
+// mayLack refuses a request to start what depends on a service that nobody is
+// about to start.
+func (t *transaction) mayLack(service Service) refusal {
+	for _, d := range service.Spec.Depend {
+		needed, known := t.Services.Get(d.Service)
+		if !known || needed.up() {
+			continue
+		}
+		if !needed.Enabled || needed.Held || needed.State == resources.Failed || needed.Flags&resources.Frozen != 0 {
+			return refusal{codeDependency, fmt.Sprintf("%s depends on %s, which is %s; enable that one first", service.Spec.Name, d.Service, needed.State)}
+		}
+	}
+	return accepted
+}
+
+// dependents are the running services that have to go down before this one does,
+// as far as they can be stopped: nobody waits for what is frozen or out of touch.
+func (t *transaction) dependents(name string) []string {
+	var list []string
+	for _, other := range t.Services.rows {
+		d, needs := other.Spec.Needs(name)
+		if !needs || d.Mode != resources.Hard || other.Flags&resources.Frozen != 0 {
+			continue
+		}
+		stopping := other.Intent != nil && other.Intent.Kind == IntentStop
+		if !other.up() && !stopping {
+			continue
+		}
+		if t.stoppable(other) {
+			list = append(list, other.Spec.Name)
+		}
+	}
+	return list
+}
+
+// stoppable tells whether a running service can be asked to stop now.
+func (t *transaction) stoppable(s *Service) bool {
+	h, _ := s.holder(s.Owner)
+	_, why := t.workable(s.Owner)
+	return why == "" && h.Condition != string(resources.Unknown)
+}
+
+// afterDependents tells whether a stop that is not urgent waits until what
+// depends on the service is stopped, and says so.
+func (p *planner) afterDependents(service Service) bool {
+	list := p.dependents(service.Spec.Name)
+	if len(list) == 0 {
+		return false
+	}
+	p.wait(service.Spec.Name, fmt.Sprintf("it is stopped after %s, which needs it", joined(list)), "")
+	return true
+}
+
+// planFollow stops a service whose hard dependency goes down. It tells whether
+// there was something to do.
+func (p *planner) planFollow(service Service) bool {
+	why := p.follows(service)
+	if why == "" {
+		return false
+	}
+	if !p.afterDependents(service) {
+		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: service.Owner, Purpose: ForDepend, By: "depend", Why: "stopping because " + why})
+	}
+	return true
+}
+
+// unmet says what a service waits for that it depends on, and whether that will
+// come by itself.
+func (p *planner) unmet(service Service) (why string, comes bool) {
+	for _, d := range service.Spec.Depend {
+		needed, known := p.Services.Get(d.Service)
+		if !known {
+			continue
+		}
+		if needed.up() && d.Mode == resources.Hard {
+			if why := p.follows(service); why != "" {
+				return why, true
+			}
+		}
+		if needed.up() && p.ready(needed) {
+			continue
+		}
+		text := fmt.Sprintf("waits for %s, on which it depends and which is %s", d.Service, needed.State)
+		if needed.up() {
+			return text + " and does not answer its probe yet", true
+		}
+		idle := p.idle(&needed)
+		if needed.Enabled {
+			text = sentence(text, idle)
+		}
+		return text, idle == ""
+	}
+	return "", true
+}

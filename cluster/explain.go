@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Candidate is one line of the table behind a placement.
+type Candidate struct {
+	Node string `json:"node"`
+	// Order is 1 for the node that would be chosen now, 2 for the next; 0 where a
+	// rule rules the node out.
+	Order int `json:"order,omitempty"`
+	// Here: the service runs there.
+	Here bool `json:"here,omitempty"`
+	// Why is the rule that ruled it out, or what speaks for it.
+	Why string `json:"why"`
+	// Services is how many run there, by which equal nodes are told apart.
+	Services int `json:"services"`
+}
+
+// Explanation says of one service why it is where it is, where it would be
+// started now, and what it waits for.
+type Explanation struct {
+	Service string `json:"service"`
+	State   string `json:"state"`
+	Owner   string `json:"owner,omitempty"`
+	// Reason is the sentence of its last change.
+	Reason string `json:"reason,omitempty"`
+	// Decision is the event of the last decision about its place; nil when the
+	// timeline does not reach back to it.
+	Decision *Event `json:"decision,omitempty"`
+	// Candidates are the nodes, the best first, judged as for a start now.
+	Candidates []Candidate `json:"candidates"`
+	// Rules are the rules between services that concern it, and how they stand.
+	Rules []string `json:"rules,omitempty"`
+	// Waits are the plan's notes about it.
+	Waits []Note `json:"waits,omitempty"`
+	// Next is what the plan does with it now, in words; empty for nothing.
+	Next string `json:"next,omitempty"`
+}
+
+// Explain says why a service is where it is. It reads like the plan does, and
+// changes nothing.
+func Explain(s *State, v View, name string) (Explanation, error) {
+	service, known := s.Services.Get(name)
+	if !known {
+		return Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
+	}
+	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason, Decision: s.lastDecision(name)}
+	var d Decision
+	p := newPlanner(s, v, &d)
+	order := 0
+	for _, verdict := range p.rankAnew(service) {
+		c := Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why, Services: p.load[verdict.Node]}
+		if verdict.Legal {
+			order++
+			c.Order = order
+		}
+		out.Candidates = append(out.Candidates, c)
+	}
+	p.planServices()
+	for _, note := range d.Notes {
+		if note.Subject == name {
+			out.Waits = append(out.Waits, note)
+		}
+	}
+	for _, c := range d.Commands {
+		if begin, is := c.(Begin); is && begin.Service == name {
+			out.Next = begin.inWords()
+		}
+	}
+	out.Rules = p.rulesOf(service)
+	return out, nil
+}
+
+// rankAnew judges the nodes as for a service that runs nowhere: where it is
+// counts like any other place.
+func (p *planner) rankAnew(service Service) []domain.Verdict {
+	if service.Owner != "" {
+		p.load[service.Owner]--
+		defer func() { p.load[service.Owner]++ }()
+	}
+	return p.rank(service, service.FailedOn, service.gathers())
+}
+
+// inWords is an intent as a sentence.
+func (c Begin) inWords() string {
+	switch c.Intent {
+	case IntentMigrate:
+		return sentence(fmt.Sprintf("migrate it from %s to %s", c.Node, c.Target), c.Why)
+	case IntentConvalesce:
+		return sentence("start what is down of it on "+c.Node, c.Why)
+	}
+	return sentence(fmt.Sprintf("%s it on %s", c.Intent, c.Node), c.Why)
+}
+
+// lastDecision is the newest event that began to put a service somewhere.
+func (s *State) lastDecision(name string) *Event {
+	for i := len(s.Timeline) - 1; i >= 0; i-- {
+		e := s.Timeline[i]
+		began := e.To == resources.Starting.String() || e.To == resources.Migrating.String()
+		if e.Subject == name && began && e.From != e.To {
+			return &e
+		}
+	}
+	return nil
+}
+
+// rulesOf says how the rules between services stand that concern one of them.
+func (p *planner) rulesOf(service Service) []string {
+	var lines []string
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	where := func(other *Service) string {
+		if seat := p.seat(other); seat != "" {
+			return fmt.Sprintf("%s on %s", other.State, seat)
+		}
+		return other.State.String()
+	}
+	if service.Spec.Exclusive {
+		say("exclusive: nothing else runs on its node")
+	}
+	for _, d := range service.Spec.Depend {
+		if needed, known := p.Services.Get(d.Service); known {
+			say("depends on %s (%s), which is %s", d.Service, d.Mode, where(&needed))
+		}
+	}
+	for _, other := range p.companions(service.Spec.Name) {
+		say("runs together with %s, which is %s", other.Spec.Name, where(other))
+	}
+	for _, other := range p.Services.rows {
+		name := other.Spec.Name
+		if name == service.Spec.Name {
+			continue
+		}
+		if why, exclusive := clash(service.Spec, other.Spec); why != "" && !exclusive {
+			say("is kept apart from %s, which is %s", name, where(other))
+		} else if other.Spec.Exclusive {
+			say("keeps off the node of %s, which is exclusive and %s", name, where(other))
+		}
+		if d, needs := other.Spec.Needs(service.Spec.Name); needs {
+			say("is needed by %s (%s), which is %s", name, d.Mode, where(other))
+		}
+	}
+	if service.Spec.Tier > 0 || service.Spec.Priority > 0 {
+		say("starts in tier %d, with priority %d", service.Spec.Tier, service.Spec.Priority)
+	}
+	return lines
+}

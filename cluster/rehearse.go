@@ -1,0 +1,148 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Limits of a rehearsal.
+const (
+	rehearsedRounds = 100
+	rehearsedEvents = 500
+)
+
+// Rehearsal is what would come of a request if every act worked.
+type Rehearsal struct {
+	// Refused says why it would not be taken, Code is rgmanager's; Refused is
+	// empty when it would.
+	Refused string `json:"refused,omitempty"`
+	Code    int    `json:"code"`
+	// Text, Why and Owner are the answer that would follow.
+	Text  string `json:"text,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	// Done: the request would be answered; else it would wait for what Notes say.
+	Done bool `json:"done"`
+	// Events are the timeline that would follow, in order; their times mean nothing.
+	Events []Event `json:"events,omitempty"`
+	// Notes are what would not be done, and why.
+	Notes []Note `json:"notes,omitempty"`
+}
+
+// Rehearse says what would happen if a request were made now: by the very Apply
+// and Plan that would decide it, on a copy. Acts are taken to work. The State is
+// left as it is.
+func Rehearse(s *State, v View, ask Ask) Rehearsal {
+	copied := s.Fork()
+	if ask.Request == "" || copied.Requests.Has(ask.Request) {
+		ask.Request = "rehearsal"
+		copied.Requests.Delete(ask.Request)
+	}
+	out := rehearsal{state: copied, view: v}
+	applied := out.apply(ask)
+	if why := applied.Refused[0]; why != "" {
+		return Rehearsal{Refused: why, Code: applied.Codes[0], Text: CodeText(applied.Codes[0]), Done: true}
+	}
+	out.goOn()
+	request, _ := copied.Requests.Get(ask.Request)
+	return Rehearsal{Code: request.Code, Text: request.Text, Why: request.Why, Owner: request.Owner, Done: request.Done, Events: out.events, Notes: out.notesOf(s)}
+}
+
+// rehearsal is the little world in which it is tried.
+type rehearsal struct {
+	state  *State
+	view   View
+	events []Event
+	notes  []Note
+}
+
+func (r *rehearsal) apply(commands ...Command) Applied {
+	at := r.view.estimate(r.state)
+	applied := Apply(r.state, Entry{Index: r.state.Index + 1, At: at, Commands: commands})
+	if room := rehearsedEvents - len(r.events); room > 0 {
+		r.events = append(r.events, applied.Events[:min(room, len(applied.Events))]...)
+	}
+	r.view.Quiet = 0
+	return applied
+}
+
+// goOn plans and carries out until nothing happens any more.
+func (r *rehearsal) goOn() {
+	for range rehearsedRounds {
+		var d Decision
+		newPlanner(r.state, r.view, &d).planServices()
+		r.notes = d.Notes
+		happened := r.answer()
+		for _, c := range d.Commands {
+			if r.apply(c).Refused[0] == "" {
+				happened = true
+			}
+		}
+		if !r.carryOut() && !happened {
+			return
+		}
+	}
+}
+
+// answer lets every node in touch say "not here" where it is asked about a
+// service, unless it is where the service was last seen.
+func (r *rehearsal) answer() bool {
+	answered := false
+	for _, name := range r.state.Services.Keys() {
+		service, _ := r.state.Services.Get(name)
+		for _, h := range service.Holders {
+			n, _ := r.state.Nodes.Get(h.Node)
+			if !h.Ask || !n.Reachable() || h.Condition != "" {
+				continue
+			}
+			found := resources.Observation{Service: name, UUID: service.Spec.UUID, Condition: resources.Absent}
+			looked := Looked{Service: name, Node: n.Name, Incarnation: n.Incarnation, Since: h.Since, Observation: found}
+			answered = r.apply(looked).Refused[0] == "" || answered
+		}
+	}
+	return answered
+}
+
+// carryOut lets every open act work.
+func (r *rehearsal) carryOut() bool {
+	done := false
+	for _, name := range r.state.Services.Keys() {
+		service, _ := r.state.Services.Get(name)
+		intent := service.Intent
+		if intent == nil || intent.Settling {
+			continue
+		}
+		n, _ := r.state.Nodes.Get(intent.Node)
+		result := resources.Result{OK: true, Source: resources.Running}
+		switch intent.Kind {
+		case IntentStop:
+			result = resources.Result{OK: true, Source: resources.Absent}
+		case IntentMigrate:
+			result = resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}
+		}
+		applied := r.apply(Done{Service: name, Act: intent.Index, Node: n.Name, Incarnation: n.Incarnation, Result: result})
+		done = applied.Refused[0] == "" || done
+		if service, _ = r.state.Services.Get(name); service.State == resources.Started && service.Spec.Probe != "" && service.Answered < service.Since {
+			r.apply(Probed{Service: name, Node: service.Owner, At: time.Time{}})
+		}
+	}
+	return done
+}
+
+// notesOf are the notes of the end that were not there before the request.
+func (r *rehearsal) notesOf(before *State) []Note {
+	var d Decision
+	newPlanner(before, r.view, &d).planServices()
+	known := map[Note]bool{}
+	for _, note := range d.Notes {
+		known[note] = true
+	}
+	var fresh []Note
+	for _, note := range r.notes {
+		if !known[note] {
+			fresh = append(fresh, note)
+		}
+	}
+	return fresh
+}

@@ -1,0 +1,31 @@
+package cluster
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestARehearsalLeavesTheStateAlone tries every operation on States of any
+// history: not a byte of the original changes.
+func TestARehearsalLeavesTheStateAlone(t *testing.T) {
+	base := newBook(t, 3, "vm:a", "vm:b")
+	base.running("vm:b", "node2")
+	rapid.Check(t, func(t *rapid.T) {
+		s := base.s.Fork()
+		for range rapid.IntRange(0, 30).Draw(t, "entries") {
+			Apply(s, Entry{Index: s.Index + 1, At: founded, Commands: busy(t, s)})
+		}
+		root := s.Fork()
+		before := bytesOf(t, root)
+		ops := []Operation{OpEnable, OpDisable, OpStop, OpRestart, OpRelocate, OpMigrate, OpFreeze, OpUnfreeze, OpConvalesce}
+		ask := Ask{Op: rapid.SampledFrom(ops).Draw(t, "operation"), Service: "vm:a", Node: rapid.SampledFrom([]string{"", "node1", "node2"}).Draw(t, "node")}
+		Rehearse(root, View{}, ask)
+		if _, err := Explain(root, View{}, "vm:a"); err != nil && root.Services.Has("vm:a") {
+			t.Fatal(err)
+		}
+		if bytesOf(t, root) != before {
+			t.Fatal("the State was changed")
+		}
+	})
+}

@@ -1,0 +1,167 @@
+package cluster
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Rules between services as placement sees them: exclusive and apart forbid a
+// node, whoever asks for it, and Apply holds them. Together is where decisions of
+// the cluster's own keep services; a person may move one, and the others follow.
+
+// objections are what the rules between services say against nodes.
+type objections struct {
+	why map[string]string
+	// exclusive: it is a matter of being alone on a node.
+	exclusive bool
+}
+
+// objectionsTo says which rule between services keeps a service off which node.
+// What may be running on a node counts as being there, as in law L1.
+func (t *transaction) objectionsTo(service Service) objections {
+	o := objections{why: map[string]string{}}
+	against := func(other *Service) {
+		why, exclusive := clash(service.Spec, other.Spec)
+		if why == "" || other.Spec.Name == service.Spec.Name || (other.Spec.UUID == service.Spec.UUID && service.Spec.UUID != "") {
+			return
+		}
+		nodes := make([]string, 0, len(other.Holders)+1)
+		for _, h := range other.Holders {
+			nodes = append(nodes, h.Node)
+		}
+		for _, node := range append(nodes, t.also[other.Spec.Name]) {
+			if _, said := o.why[node]; !said && node != "" {
+				o.why[node], o.exclusive = why, o.exclusive || exclusive
+			}
+		}
+	}
+	for _, other := range t.Services.rows {
+		against(other)
+	}
+	for _, grave := range t.Tombstones.rows {
+		against(grave)
+	}
+	return o
+}
+
+// clash says why two services may not be on one node.
+func clash(one, other resources.Spec) (why string, exclusive bool) {
+	switch {
+	case one.Exclusive:
+		return "it is exclusive, and " + other.Name + " is here", true
+	case other.Exclusive:
+		return other.Name + " is here, which is exclusive", true
+	case slices.Contains(one.Apart, other.Name) || slices.Contains(other.Apart, one.Name):
+		return "it is kept apart from " + other.Name + ", which is here", false
+	}
+	return "", false
+}
+
+// companions are the services that run together with this one, directly or by
+// way of others, in the order of their names.
+func (t *transaction) companions(name string) []*Service {
+	group, todo := map[string]*Service{}, []string{name}
+	for len(todo) > 0 {
+		one := todo[0]
+		todo = todo[1:]
+		spec := t.specOf(one)
+		for _, other := range t.Services.rows {
+			if _, known := group[other.Spec.Name]; known || other.Spec.Name == name {
+				continue
+			}
+			if slices.Contains(spec.Together, other.Spec.Name) || slices.Contains(other.Spec.Together, one) {
+				group[other.Spec.Name] = other
+				todo = append(todo, other.Spec.Name)
+			}
+		}
+	}
+	list := make([]*Service, 0, len(group))
+	for _, member := range sortedKeys(group) {
+		list = append(list, group[member])
+	}
+	return list
+}
+
+func (t *transaction) specOf(name string) resources.Spec {
+	service, _ := t.Services.Get(name)
+	return service.Spec
+}
+
+// up tells whether a service does its work; during a live migration it does.
+func (s Service) up() bool {
+	return s.State == resources.Started || s.State == resources.Migrating
+}
+
+// seat is where a service runs or is on its way to; "" where there is none.
+func (t *transaction) seat(s *Service) string {
+	switch i := s.Intent; {
+	case t.also[s.Spec.Name] != "":
+		return t.also[s.Spec.Name]
+	case i != nil && i.Kind == IntentMigrate && !i.Settling:
+		return i.Target
+	case i != nil && i.Kind == IntentStart:
+		return i.Node
+	case s.up():
+		return s.Owner
+	}
+	return ""
+}
+
+// gathering bars the nodes where a service would be away from those that run
+// together with it. Where it cannot join them it goes elsewhere, and they follow.
+func (t *transaction) gathering(service Service, barred map[string]string) map[string]string {
+	seats := map[string]string{}
+	for _, other := range t.companions(service.Spec.Name) {
+		node := t.seat(other)
+		n, known := t.Nodes.Get(node)
+		failed := slices.ContainsFunc(service.FailedOn, func(f FailedStart) bool { return f.Node == node })
+		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || t.mayRun(service, n) != "" {
+			continue
+		}
+		seats[node] = other.Spec.Name
+	}
+	away := map[string]string{}
+	if len(seats) == 0 {
+		return away
+	}
+	first := sortedKeys(seats)[0]
+	for _, node := range t.Nodes.Keys() {
+		if _, seat := seats[node]; !seat {
+			away[node] = seats[first] + ", which it runs together with, is on " + first
+		}
+	}
+	return away
+}
+
+// cramped says of nodes that a companion may not run there: they come last where
+// the first of a group chooses for all.
+func (t *transaction) cramped(service Service) map[string]string {
+	last := map[string]string{}
+	for _, other := range t.companions(service.Spec.Name) {
+		if !other.Enabled {
+			continue
+		}
+		for _, name := range t.Nodes.Keys() {
+			n, _ := t.Nodes.Get(name)
+			if n.State == NodeOnline && last[name] == "" && t.mayRun(*other, n) != "" {
+				last[name] = other.Spec.Name + ", which runs together with it, may not run here"
+			}
+		}
+	}
+	return last
+}
+
+// head tells whether a service decides for those that run together with it where
+// they go by themselves: the first by name that has a failover domain.
+func (t *transaction) head(service Service, group []*Service) bool {
+	names := []string{service.Spec.Name}
+	for _, other := range group {
+		if other.up() && other.Spec.Domain != "" {
+			names = append(names, other.Spec.Name)
+		}
+	}
+	sort.Strings(names)
+	return names[0] == service.Spec.Name
+}
