@@ -233,7 +233,7 @@ func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
 	peer := w.Peer.Node
 	switch {
 	case w.Boot != a.Boot:
-		return AloneWait, fmt.Sprintf("%s has not been in quorum with %s since it booted", w.Node, orElse(peer, "the other node"))
+		return AloneWait, fmt.Sprintf("%s has not been in quorum with %s since it booted, so it waits for it; if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
 	case a.Generation > w.Generation || a.Document > w.Document:
 		return AloneWait, "the two nodes had not agreed about the present document yet"
 	}
@@ -329,3 +329,6 @@ func (w Warrant) LevelToTry(tried int) []fence.Device {
 	}
 	return w.Levels[tried%len(w.Levels)]
 }
+
+// Contact is this node's stopwatch on another one.
+func (n *Node) Contact(node string) Contactwatch { return n.view.Contacts[node] }

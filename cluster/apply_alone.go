@@ -64,11 +64,12 @@ func (c GoAlone) apply(t *transaction) refusal {
 	if excess := len(t.Shots) - maxShots; excess > 0 {
 		t.Shots = append([]Shot(nil), t.Shots[excess:]...)
 	}
-	t.Fences.Delete(c.Peer)
-	open := Fence{Node: c.Peer, Boot: peer.Boot, Index: t.index, Generation: c.Generation, At: t.at, Why: c.Why, Fencer: c.Node}
+	open := Fence{Node: c.Peer, Boot: peer.Boot, Index: t.index, Generation: c.Generation, At: t.at, Why: c.Why}
+	open = open.afterAttempt(fence.Attempt{Fencer: c.Node, Outcome: c.Result.Outcome}, evidence)
 	for _, p := range c.Result.Phases {
 		open.Story = appendPhases(open.Story, Phase{What: p.What, At: p.At})
 	}
+	t.closeFence(open, EndedConfirmed, evidence)
 	peer.Expelled, peer.Before = c.Generation, ""
 	peer = t.setNodeState(peer, NodeFenced, "", fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence), open.Story...)
 	t.recoverFrom(peer, open)

@@ -176,6 +176,9 @@ func (l *Log) Applied() uint64 {
 	return applied.index
 }
 
+// LastIndex is the end of this node's log, committed or not. It may be asked for after Close.
+func (l *Log) LastIndex() uint64 { return l.raft.LastIndex() }
+
 // Snapshot makes a snapshot now instead of at the threshold, for a backup or before a planned stop. It returns nil also
 // when there was nothing new.
 func (l *Log) Snapshot() error {

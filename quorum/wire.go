@@ -21,6 +21,7 @@ const (
 	channelRaft     byte = 1
 	channelForward  byte = 2
 	channelPeerTest byte = 3
+	channelQuestion byte = 4
 )
 
 const (

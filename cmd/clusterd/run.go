@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -82,7 +83,21 @@ func run(c *urfave.Context) error {
 		d.HandOver(ctx)
 		cancel()
 	}()
-	return d.Run(ctx)
+	err = d.Run(ctx)
+	if errors.Is(err, daemon.ErrAgain) {
+		logger.Info("clusterd starts again in its own place; VMs run on", "node", node.Name)
+		return again()
+	}
+	return err
+}
+
+// again puts this program in its own place, with nothing of the old run left but
+// the number of its process: whoever supervises it sees no end.
+func again() error {
+	if err := syscall.Exec("/proc/self/exe", os.Args, os.Environ()); err != nil {
+		return fmt.Errorf("clusterd could not start itself again, start it by hand: %w", err)
+	}
+	return nil
 }
 
 // managedPath is where the doorkeeper finds the managed VMs when the daemon is

@@ -16,6 +16,7 @@ type places struct {
 	nodeUses, domainUses, deviceUses []use
 	serviceUses                      []serviceUse
 	definitions                      []definitionPlace
+	twoNode                          *yaml.Node
 	resources                        []ResourcePlace
 }
 
@@ -45,6 +46,7 @@ func (p *parser) checkReferences() {
 	p.resolve(p.places.nodeUses, p.places.nodes, "node")
 	p.resolve(p.places.domainUses, p.places.domains, "domain")
 	p.resolve(p.places.deviceUses, p.places.devices, "device")
+	p.checkTwoNode()
 	p.checkDeviceOwners()
 	p.checkDefinitions()
 	p.checkDisks()

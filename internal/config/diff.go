@@ -31,6 +31,9 @@ func Diff(old, new cluster.Document) []string {
 	for _, change := range changedFencing(old.Fencing, new.Fencing) {
 		say("fencing: %s", change)
 	}
+	if was, is := twoNodeText(old), twoNodeText(new); was != is {
+		say("two_node changes from %q to %q", was, is)
+	}
 	lines = append(lines, compare("node", old.Nodes, new.Nodes, changedNode, "it can be fenced as declared once it has joined",
 		"it stays a member (clusterd node remove ends that), and cannot be fenced any more")...)
 	lines = append(lines, compare("device", old.Devices, new.Devices, changedDevice, "", "")...)

@@ -108,6 +108,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"services":  p.section("services", mostServices, p.service),
 		"resources": p.section("resources", mostShared, p.sharedResource),
 
+		"two_node":      p.twoNode,
 		"start_at_once": p.number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
 	})
 	p.readTrees()

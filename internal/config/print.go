@@ -19,6 +19,9 @@ func Print(document cluster.Document) string {
 		line("at most %d services are starting at once", document.StartAtOnce)
 	}
 	line("%s", fencingText(document.Fencing))
+	if document.TwoNode != nil {
+		line("two nodes: one may go on without the other, %s", twoNodeText(document))
+	}
 	for _, name := range slices.Sorted(maps.Keys(document.Nodes)) {
 		node := document.Nodes[name]
 		text := "node " + name

@@ -129,13 +129,14 @@ func (d *Daemon) firstCommands(ctx context.Context) error {
 		return err
 	}
 	var recovery Recovery
-	if err := folder.read("recovery.json", &recovery); err == nil {
+	if err := folder.read(recoveryFile, &recovery); err == nil {
 		if err := d.recoverOnce(ctx, recovery); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	d.begun.Store(true)
 	return nil
 }
 
@@ -186,14 +187,27 @@ func (d *Daemon) recoverOnce(ctx context.Context, recovery Recovery) error {
 	generation := d.replica.Root().Generation
 	if recovery.Generation == 0 {
 		recovery.Generation = generation + 1
-		if err := d.options.Folder.write("recovery.json", recovery); err != nil {
+		if err := d.options.Folder.write(recoveryFile, recovery); err != nil {
 			return err
 		}
 	}
-	if generation >= recovery.Generation {
-		return d.options.Folder.remove("recovery.json")
+	if generation < recovery.Generation {
+		applied, err := d.propose(ctx, recovery.command())
+		if err != nil {
+			return fmt.Errorf("carry out %s: %w", recoveryFile, err)
+		}
+		if err := applied.Err(); err != nil && recovery.Parting != nil {
+			// This log is not to be acted upon, and no other one is here.
+			d.fatal(fmt.Sprintf("the log does not let %s go on alone: %v; see which node's log goes furthest, and use `clusterd recover` by hand", d.name, err))
+			return err
+		} else if err != nil {
+			return fmt.Errorf("carry out %s: %w", recoveryFile, err)
+		}
 	}
-	return d.once(ctx, "recovery.json", cluster.Recover{Generation: recovery.Generation, Dead: recovery.Dead, By: recovery.By})
+	if err := d.options.Folder.remove(recoveryFile); err != nil {
+		return err
+	}
+	return d.options.Folder.remove(partingFile)
 }
 
 // once proposes a command that a file asks for, and removes the file when it is

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -41,6 +42,7 @@ type site struct {
 	network *quorumtest.Network
 	members map[string]*member
 	onDisk  bool
+	began   time.Time
 
 	mu  sync.Mutex
 	cut map[[2]string]bool
@@ -81,7 +83,7 @@ func inBubbleWith(t *testing.T, onDisk bool, test func(s *site)) {
 
 func newSite(t *testing.T, dir string, names []string) *site {
 	t.Helper()
-	s := &site{t: t, world: newWorld(names), network: quorumtest.New(), members: map[string]*member{}, cut: map[[2]string]bool{}}
+	s := &site{t: t, world: newWorld(names), network: quorumtest.New(), began: time.Now(), members: map[string]*member{}, cut: map[[2]string]bool{}}
 	s.world.cutPower = s.losePower
 	s.world.reach = s.reach
 	for _, name := range names {
@@ -187,6 +189,20 @@ func (s *site) joinBody(name, id string, secret []byte) api.JoinRequest {
 func (s *site) start(name string) {
 	s.t.Helper()
 	m := s.members[name]
+	d := s.build(name)
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop, m.ended = stop, make(chan error, 1)
+	// Asked of the daemon that is there by then: one may start again by itself.
+	m.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(&server{daemon: s.current(name)}).routes().ServeHTTP(w, r)
+	})
+	go func() { m.ended <- s.runAgain(ctx, name, d) }()
+	synctest.Wait()
+}
+
+// build makes a node's daemon, and a hypervisor's agent for it.
+func (s *site) build(name string) *Daemon {
+	m := s.members[name]
 	m.hypervisor = newHypervisor(s.world, name)
 	var logger *slog.Logger
 	if testing.Verbose() && os.Getenv("CLUSTERD_TEST_LOG") != "" {
@@ -197,16 +213,37 @@ func (s *site) start(name string) {
 	d, err := New(Options{
 		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
 		Logger: logger, ProbeKernel: s.world.probeKernel(name),
-		Links: &Links{Streams: s.network.Listen(addressOf(name)), Packets: s.network.ListenPackets(addressOf(name)), LogInMemory: !s.onDisk},
+		Links:  &Links{Streams: s.network.Listen(addressOf(name)), Packets: s.network.ListenPackets(addressOf(name)), LogInMemory: !s.onDisk},
+		Uptime: func() time.Duration { return time.Since(s.began) },
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	m.daemon, m.stop, m.ended = d, stop, make(chan error, 1)
-	m.handler = (&server{daemon: d}).routes()
-	go func() { m.ended <- d.Run(ctx) }()
-	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.daemon = d
+	return d
+}
+
+// current is the daemon that runs on a node.
+func (s *site) current(name string) *Daemon {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.members[name].daemon
+}
+
+// runAgain runs a daemon, and the next one when it wants to start again.
+func (s *site) runAgain(ctx context.Context, name string, d *Daemon) error {
+	for {
+		err := d.Run(ctx)
+		if !errors.Is(err, ErrAgain) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		d = s.build(name)
+	}
 }
 
 // kill ends a daemon without a farewell; its guests run on.

@@ -53,6 +53,9 @@ type Options struct {
 	Addresses *AddressBook
 	// Links replace the sockets where the network is simulated; nil opens real ones.
 	Links *Links
+	// Uptime is how long this host has been up, all time counted, where the clock is
+	// simulated; nil asks the kernel.
+	Uptime func() time.Duration
 }
 
 // Daemon is one node's shell.
@@ -87,6 +90,11 @@ type Daemon struct {
 	arrivals    arrivals
 	hearing     hearing
 	stewardship stewardship
+	// contact is the mind's stopwatch on the other of two nodes.
+	contact atomic.Pointer[cluster.Contactwatch]
+	// begun: what was left for the first start is in the log. Before that this node
+	// decides nothing, also when it leads.
+	begun atomic.Bool
 	// session names this start of the daemon, so that a NodeUp told twice begins
 	// one incarnation. Only keepAdmitted uses it.
 	session string
@@ -149,13 +157,17 @@ func (d *Daemon) Run(parent context.Context) error {
 	ctx, end := context.WithCancelCause(parent)
 	d.end = end
 	defer end(nil)
-	if err := d.open(ctx); err != nil {
+	err := d.takeLogOver()
+	if err == nil {
+		err = d.open(ctx)
+	}
+	if err != nil {
 		end(err)
 		d.close()
 		d.work.Wait()
 		return err
 	}
-	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.plans.Run} {
+	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlone, d.keepRejoining, d.plans.Run} {
 		d.work.Go(func() { ear(ctx) })
 	}
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
@@ -175,6 +187,9 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	if err := d.openLog(); err != nil {
+		return err
+	}
+	if err := d.wire.Answer(d.answerStanding(ctx)); err != nil {
 		return err
 	}
 	if err := d.openPulse(); err != nil {

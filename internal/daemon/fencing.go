@@ -17,8 +17,9 @@ import (
 const levelDeadline = 30 * time.Second
 
 // fence runs one attempt: all devices of the level at once, under one deadline.
-// Confirmed needs every one of them (two power supplies).
-func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func() error) fence.Result {
+// Confirmed needs every one of them (two power supplies). wanted is asked before
+// each packet that changes power.
+func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(context.Context) error) fence.Result {
 	ctx, cancel := context.WithTimeout(ctx, levelDeadline)
 	defer cancel()
 	started := time.Now()
@@ -83,7 +84,7 @@ func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Resul
 	return result
 }
 
-func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func() error) fence.Result {
+func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
 	driver, known := d.drivers[device.Driver]
 	if !known {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd has no fence driver " + device.Driver}}
@@ -97,7 +98,7 @@ func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.De
 		Act: duty.Act, Device: device, Target: duty.Victim,
 		IdentityVerified: duty.Drill || slices.Contains(duty.Proven, device.Name),
 		StillWanted: func() error {
-			err := d.stillWanted(ctx, wanted)
+			err := wanted(ctx)
 			before.Store(beats())
 			return err
 		},

@@ -19,8 +19,12 @@ import (
 //	membership.json     which cluster it belongs to, and whom to ask first
 //	founding.json       the first commands, until they are in the log (0600)
 //	recovery.json       the generation to begin after `clusterd recover`
+//	warrant.json        what permits it to go on without the other of two nodes (0600)
+//	parting.json        its decision to do so, until it is carried out (0600)
+//	rejoin.json         a generation began without it: its log is set aside
 //	restore.json        the state to begin with after `clusterd restore` (0600)
 //	raft/               the replicated log and its snapshots
+//	raft-set-aside/     the log of a generation that went on without this node
 //	plans/              what the leader planned from, without secrets (0600)
 type Folder string
 
@@ -50,12 +54,27 @@ type Recovery struct {
 	By   string   `json:"by"`
 	// Generation is the one to begin, once the daemon has chosen it.
 	Generation uint64 `json:"generation,omitempty"`
+	// Parting is set where the two-node rule recovers, and no person.
+	Parting *cluster.Parting `json:"parting,omitempty"`
 }
+
+// command is what the log is told.
+func (r Recovery) command() cluster.Command {
+	if p := r.Parting; p != nil && p.Result != nil {
+		return cluster.GoAlone{Generation: r.Generation, Node: p.Warrant.Node, Peer: p.Warrant.Peer.Node, Through: p.Through, Why: p.Why, Result: *p.Result}
+	}
+	return cluster.Recover{Generation: r.Generation, Dead: r.Dead, By: r.By}
+}
+
+// recoveryFile is what a recovery leaves for the next start.
+const recoveryFile = "recovery.json"
 
 func (f Folder) path(name string) string { return filepath.Join(string(f), name) }
 
 // LogDir is where the replicated log lies.
 func (f Folder) LogDir() string { return f.path("raft") }
+
+func (f Folder) asideDir() string { return f.path("raft-set-aside") }
 
 // PlansDir is where the records of plans lie, for `clusterd replay`.
 func (f Folder) PlansDir() string { return f.path("plans") }

@@ -220,11 +220,11 @@ func RecoverLog(node config.Node, dead []string, by string) ([]string, error) {
 		return nil, fmt.Errorf("this node, %s, is named dead or is no member of the log", node.Name)
 	}
 	// Intent before effect: the daemon carries recovery.json out once it leads.
-	if err := folder.write("recovery.json", Recovery{Dead: dead, By: by}); err != nil {
+	if err := folder.write(recoveryFile, Recovery{Dead: dead, By: by}); err != nil {
 		return nil, err
 	}
 	if err := quorum.Recover(folder.LogDir(), self, survivors); err != nil {
-		return nil, errors.Join(err, ignoreMissing(folder.remove("recovery.json")))
+		return nil, errors.Join(err, ignoreMissing(folder.remove(recoveryFile)))
 	}
 	return names, nil
 }

@@ -115,7 +115,7 @@ func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (cluster.DutyRe
 	}
 	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node", duty.Node, "target", duty.Target)
 	if duty.Kind == cluster.DutyFence {
-		result.Fence = h.daemon.fence(ctx, duty, wanted)
+		result.Fence = h.daemon.fence(ctx, duty, func(ctx context.Context) error { return h.daemon.stillWanted(ctx, wanted) })
 	} else {
 		result.Result = h.act(ctx, duty, wanted)
 	}

@@ -28,6 +28,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
 		out := mind.Step(time.Since(started), in)
+		d.watchOther(mind, in.State)
 		d.notes.Store(&out.Notes)
 		if out.Planned != nil {
 			d.plans.Keep(out.Planned, time.Now())

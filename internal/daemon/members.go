@@ -120,6 +120,7 @@ func (d *Daemon) changeLogMembers(ctx context.Context) error {
 		n, _ := root.Nodes.Get(name)
 		m, member := known[name]
 		switch {
+		case !member && n.Expelled != 0: // it has yet to set its old log aside
 		case !member:
 			return d.log.AddNonvoter(ctx, name, n.Address)
 		case m.Address != n.Address && n.Address != "" && m.Voter && name != d.name:
@@ -143,7 +144,11 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 			healthy[name] = applied < beat.Applied+200
 		}
 	}
-	change, wanted := quorum.NextVoterChange(members, healthy, sites, wantedVoters)
+	votes := wantedVoters
+	if cluster.TwoNodesVote(root) {
+		votes = 2
+	}
+	change, wanted := quorum.NextVoterChange(members, healthy, sites, votes)
 	if !wanted {
 		return nil
 	}

@@ -1,0 +1,235 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+)
+
+var pairOfNodes = []string{"node1", "node2"}
+
+// inPair runs a test in virtual time with two nodes whose document has the
+// two-node rule, and a service that prefers each.
+func inPair(t *testing.T, rule string, test func(s *site)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, pairOfNodes)
+		s.onDisk = true
+		defer func() {
+			for _, name := range pairOfNodes {
+				s.kill(name)
+			}
+			time.Sleep(5 * time.Second)
+		}()
+		if err := Found(s.members["node1"].node, "test"); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node1")
+		s.until("node1 is online", func() bool { return s.stateOf("node1", "node1") == "online" })
+		if status, failure := s.join("node1", "node2", s.token("node1")); status != 200 {
+			t.Fatalf("node2 cannot join: %+v", failure)
+		}
+		s.start("node2")
+		s.until("node2 is online", func() bool { return s.stateOf("node1", "node2") == "online" })
+		text := pairDocument(map[string]string{"vm:a": "node1", "vm:b": "node2"})
+		var reply api.ConfigReply
+		s.must("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: text + rule}, &reply)
+		s.until("both services run", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 && len(s.world.runsOn(uuidOf(1))) == 1 })
+		if rule != "" {
+			s.until("both may go on alone", func() bool { return s.hasFile("node1", warrantFile) && s.hasFile("node2", warrantFile) })
+		}
+		test(s)
+		for _, law := range s.world.lawsBroken() {
+			t.Error("a law was broken:", law)
+		}
+	})
+}
+
+// pairDocument is documentOf for two nodes: what names the third one is left out.
+func pairDocument(services map[string]string) string {
+	var kept []string
+	for _, line := range strings.Split(documentOf(services), "\n") {
+		if !strings.Contains(line, "on-node3") && !strings.Contains(line, "  node3:") && !strings.Contains(line, "  bmc3:") {
+			kept = append(kept, strings.Replace(line, ", node3: 2", "", 1))
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+func (s *site) hasFile(node, name string) bool {
+	_, err := os.Stat(filepath.Join(s.members[node].node.DataDir, name))
+	return err == nil
+}
+
+func (s *site) bothRunOn(node string) func() bool {
+	return func() bool {
+		return slices.Equal(s.world.runsOn(uuidOf(0)), []string{node}) && slices.Equal(s.world.runsOn(uuidOf(1)), []string{node})
+	}
+}
+
+// backAndVoting tells whether a node is online again in a generation, and votes.
+func (s *site) backAndVoting(at, node string, generation uint64) func() bool {
+	return func() bool {
+		d := s.current(at)
+		n, _ := d.replica.Root().Nodes.Get(node)
+		votes := false
+		for _, m := range d.log.Members() {
+			votes = votes || m.ID == node && m.Voter
+		}
+		return votes && n.State == "online" && d.replica.Root().Generation == generation
+	}
+}
+
+const favourNode1 = "two_node: {favour: node1, delay: 10s}\n"
+
+func TestOneOfTwoGoesOnAloneAndTheOtherComesBack(t *testing.T) {
+	for _, dead := range pairOfNodes {
+		t.Run(dead, func(t *testing.T) {
+			inPair(t, favourNode1, func(s *site) {
+				left := pairOfNodes[0]
+				if dead == left {
+					left = pairOfNodes[1]
+				}
+				s.world.powerOff(dead)
+				took := s.until("both services run on "+left, s.bothRunOn(left))
+				t.Logf("after %s both run on %s", took, left)
+				if took > 12*time.Second {
+					t.Errorf("a machine whose board says off was waited for: %s", took)
+				}
+				s.boot(dead)
+				s.until(dead+" is back and votes", s.backAndVoting(left, dead, 2))
+				s.until("its log was set aside", func() bool { return s.hasFile(dead, "raft-set-aside") && !s.hasFile(dead, rejoinFile) })
+				s.until("both may go on alone again", func() bool { return s.hasFile("node1", warrantFile) && s.hasFile("node2", warrantFile) })
+			})
+		})
+	}
+}
+
+func TestOfTwoThatLoseEachOtherTheFavouredOneIsLeft(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.cutLink("node1", "node2")
+		s.until("both services run on node1", s.bothRunOn("node1"))
+		time.Sleep(time.Minute)
+		if s.shotAt("node1") != 0 || s.shotAt("node2") == 0 {
+			t.Errorf("node1 was shot %d times, node2 %d times", s.shotAt("node1"), s.shotAt("node2"))
+		}
+		s.mend()
+		s.boot("node2")
+		s.until("node2 is back", s.backAndVoting("node1", "node2", 2))
+	})
+}
+
+// TestTheOtherOneShootsInItsTurn: the favoured node's shots come to nothing, so the
+// other one has its turn.
+func TestTheOtherOneShootsInItsTurn(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.world.setUnproven("node2", true)
+		s.cutLink("node1", "node2")
+		took := s.until("both services run on node2", s.bothRunOn("node2"))
+		if took < 10*time.Second {
+			t.Errorf("it did not wait for its turn: %s", took)
+		}
+		if s.shotAt("node2") != 0 {
+			t.Error("node2 was shot")
+		}
+	})
+}
+
+// TestHeardBeforeItIsWrittenDownIsSpared, and what was written down is given up
+// when nothing can come of it any more.
+func TestHeardBeforeItIsWrittenDownIsSpared(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.cutLink("node1", "node2")
+		time.Sleep(700 * time.Millisecond)
+		s.mend()
+		time.Sleep(30 * time.Second)
+		if len(s.world.shotsFired()) != 0 || s.current("node1").replica.Root().Generation != 1 {
+			t.Errorf("somebody was shot: %v", s.world.shotsFired())
+		}
+		for _, name := range pairOfNodes {
+			s.world.setUnproven(name, true)
+		}
+		s.cutLink("node1", "node2")
+		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
+		time.Sleep(time.Second)
+		s.mend()
+		s.until("node1 gives it up", func() bool { return !s.hasFile("node1", partingFile) })
+		s.until("both are in quorum again", func() bool {
+			return s.current("node1").inQuorum() && s.current("node2").inQuorum()
+		})
+		if s.current("node1").replica.Root().Generation != 1 {
+			t.Error("a new generation began")
+		}
+	})
+}
+
+func TestANodeThatBootsAloneWaits(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.world.powerOff("node1")
+		s.world.powerOff("node2")
+		s.boot("node1")
+		time.Sleep(2 * time.Minute)
+		if shots := s.world.shotsFired(); len(shots) != 0 {
+			t.Errorf("it shot: %v", shots)
+		}
+		texts := strings.Join(s.current("node1").warnings.texts(), "\n")
+		if !strings.Contains(texts, "has not been in quorum with node2 since it booted") || !strings.Contains(texts, "clusterd recover") {
+			t.Errorf("it does not say what it waits for:\n%s", texts)
+		}
+		s.boot("node2")
+		s.until("both run again", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 && len(s.world.runsOn(uuidOf(1))) == 1 })
+	})
+}
+
+// TestTheDaemonIsKilledAtEachStep: whatever of it was done, the next start goes on
+// with it, and the VMs come up once.
+func TestTheDaemonIsKilledAtEachStep(t *testing.T) {
+	steps := map[string]func(s *site) bool{
+		"before it is written down": func(s *site) bool { return !s.current("node1").inQuorum() },
+		"when it is written down":   func(s *site) bool { return s.hasFile("node1", partingFile) },
+		"while it shoots":           func(s *site) bool { return len(s.world.shotsFired()) > 0 },
+		"when it is confirmed":      func(s *site) bool { return s.partingHas("node1", `"confirmed"`) },
+		"when the log is taken over": func(s *site) bool {
+			return s.hasFile("node1", recoveryFile)
+		},
+		"in the new generation": func(s *site) bool { return s.current("node1").replica.Root().Generation == 2 },
+	}
+	for name, reached := range steps {
+		t.Run(name, func(t *testing.T) {
+			inPair(t, favourNode1, func(s *site) {
+				s.world.powerOff("node2")
+				for !reached(s) {
+					time.Sleep(time.Millisecond)
+				}
+				s.kill("node1")
+				time.Sleep(500 * time.Millisecond)
+				s.start("node1")
+				s.until("both services run on node1", s.bothRunOn("node1"))
+				s.boot("node2")
+				s.until("node2 is back", s.backAndVoting("node1", "node2", 2))
+			})
+		})
+	}
+}
+
+func (s *site) partingHas(node, text string) bool {
+	content, err := os.ReadFile(filepath.Join(s.members[node].node.DataDir, partingFile))
+	return err == nil && strings.Contains(string(content), text)
+}
+
+func TestWithoutTheRuleOneOfTwoVotes(t *testing.T) {
+	inPair(t, "", func(s *site) {
+		s.world.powerOff("node1")
+		time.Sleep(time.Minute)
+		if len(s.world.shotsFired()) != 0 || s.hasFile("node2", warrantFile) {
+			t.Error("node2 goes on alone without the rule")
+		}
+	})
+}

@@ -1,0 +1,161 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// Files of the two-node rule, in the data folder.
+const (
+	warrantFile = "warrant.json"
+	partingFile = "parting.json"
+	rejoinFile  = "rejoin.json"
+	// seenFile lies in the run folder, which a boot empties: when this node was last
+	// in quorum, by the host's uptime.
+	seenFile = "quorum-seen"
+)
+
+func readOptional[T any](folder Folder, name string) (*T, error) {
+	var value T
+	err := folder.read(name, &value)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &value, nil
+}
+
+func same(a, b cluster.Warrant) bool { return reflect.DeepEqual(a, b) }
+
+// uptime is how long this host has been up. All time counts, also that in which
+// it was suspended: the turns of the two-node rule must not shift.
+func (d *Daemon) uptime() time.Duration {
+	if d.options.Uptime != nil {
+		return d.options.Uptime()
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		d.fatal("this host does not tell how long it has been up: " + err.Error())
+		return 0
+	}
+	return time.Duration(now.Nano())
+}
+
+func (d *Daemon) seenPath() string { return filepath.Join(d.options.Node.RunDir, seenFile) }
+
+// keepSeenQuorum is not synced: it has to outlive the daemon, not the boot.
+func (d *Daemon) keepSeenQuorum(at time.Duration) error {
+	path := d.seenPath()
+	if err := os.WriteFile(path+".new", []byte(d.boot+" "+strconv.FormatInt(int64(at), 10)), 0o600); err != nil {
+		return fmt.Errorf("keep when this node was last in quorum: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// lastSeenQuorum is what an earlier start of the daemon kept on this boot.
+func (d *Daemon) lastSeenQuorum() (time.Duration, bool) {
+	text, err := os.ReadFile(d.seenPath())
+	if err != nil {
+		return 0, false
+	}
+	boot, number, _ := strings.Cut(string(text), " ")
+	at, err := strconv.ParseInt(number, 10, 64)
+	return time.Duration(at), err == nil && boot == d.boot
+}
+
+// inQuorum tells whether this node leads, or has just heard whoever does.
+func (d *Daemon) inQuorum() bool {
+	role := d.role.Load()
+	if role.leading {
+		return true
+	}
+	if role.leader == "" || role.leader == d.name {
+		return false
+	}
+	r := d.log.Role()
+	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < d.profile().Heartbeat
+}
+
+func (d *Daemon) aloneStanding(root *cluster.State) cluster.Standing {
+	at := cluster.Standing{Self: d.name, Boot: d.boot, Incarnation: d.incarnation.Load()}
+	voters := 0
+	for _, m := range d.log.Members() {
+		if m.Voter && root.Nodes.Has(m.ID) {
+			voters++
+		}
+	}
+	at.BothVote = voters == 2
+	for node, beat := range d.pulse.Heard() {
+		if node != d.name {
+			at.PeerApplied = max(at.PeerApplied, beat.Applied)
+		}
+	}
+	return at
+}
+
+// takeLogOver carries out, before the log is opened, what a start of the daemon
+// before this one had decided: to go on alone, or to begin with an empty log.
+func (d *Daemon) takeLogOver() error {
+	if err := d.setLogAside(); err != nil {
+		return err
+	}
+	folder := d.options.Folder
+	parting, err := readOptional[cluster.Parting](folder, partingFile)
+	if err != nil || parting == nil {
+		return err
+	}
+	if parting.Result == nil && parting.Warrant.Boot == d.boot {
+		return nil // keepAlone goes on with it
+	}
+	position, err := quorum.Inspect(d.options.Folder.LogDir())
+	if err != nil {
+		return fmt.Errorf("look into the log before going on alone: %w", err)
+	}
+	alone := len(position.Members) == 1 && position.Members[0].ID == d.name
+	recovery, err := readOptional[Recovery](folder, recoveryFile)
+	switch {
+	case err != nil:
+		return err
+	case alone && recovery != nil:
+		return nil // only the log has to learn of it
+	case alone, parting.Warrant.Boot != d.boot, parting.Result == nil:
+		// It was done, or it was not and this host has booted since: then it waits.
+		return folder.remove(partingFile)
+	case position.LastIndex != parting.Through:
+		d.logger.Warn("this node does not go on alone: its log went on after it was decided", "decided at", parting.Through, "now at", position.LastIndex)
+		return folder.remove(partingFile)
+	}
+	if err := folder.write(recoveryFile, Recovery{Dead: []string{parting.Warrant.Peer.Node}, Generation: parting.Warrant.Generation + 1, Parting: parting}); err != nil {
+		return err
+	}
+	return quorum.Recover(d.options.Folder.LogDir(), quorum.Member{ID: d.name, Address: d.address}, nil)
+}
+
+// watchOther keeps the stopwatch on the other of two nodes where keepAlone finds
+// it.
+func (d *Daemon) watchOther(mind *cluster.Node, root *cluster.State) {
+	if root.Nodes.Len() != 2 {
+		d.contact.Store(nil)
+		return
+	}
+	for _, name := range root.Nodes.Keys() {
+		if name != d.name {
+			contact := mind.Contact(name)
+			d.contact.Store(&contact)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// rejoinEvery is how often a node without a leader asks the others whether the
+// cluster went on without it; of many nodes it asks a few.
+const (
+	rejoinEvery = time.Second
+	rejoinAsks  = 3
+)
+
+// rejoin is what a node keeps that was left behind.
+type rejoin struct {
+	// Generation is the one that began without it, and By who said so.
+	Generation uint64 `json:"generation"`
+	By         string `json:"by"`
+	// Empty: the old log is set aside.
+	Empty bool `json:"empty"`
+}
+
+// standingQuestion is what a node without a leader asks another one.
+type standingQuestion struct {
+	Cluster string `json:"cluster"`
+	Node    string `json:"node"`
+	// Empty: its log is empty, it waits to be let in again.
+	Empty bool `json:"empty"`
+}
+
+type standingAnswer struct {
+	Cluster    string `json:"cluster"`
+	Generation uint64 `json:"generation"`
+	// Expelled: a generation began without whoever asked. Only a node that leads
+	// says so.
+	Expelled bool `json:"expelled"`
+}
+
+// answerStanding answers another node, and lets one in that has set its log aside.
+func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
+	return func(text []byte) []byte {
+		var question standingQuestion
+		if json.Unmarshal(text, &question) != nil || question.Cluster != d.membership.ID {
+			return nil
+		}
+		root := d.replica.Root()
+		n, _ := root.Nodes.Get(question.Node)
+		answer := standingAnswer{Cluster: d.membership.ID, Generation: root.Generation, Expelled: n.Expelled != 0 && d.role.Load().leading}
+		if answer.Expelled && question.Empty {
+			applied, err := d.propose(ctx, cluster.Readmit{Node: question.Node, Generation: root.Generation})
+			if err == nil {
+				err = applied.Err()
+			}
+			if err != nil {
+				d.logger.Warn("a node that was left behind is not let in yet", "node", question.Node, "error", err)
+			}
+		}
+		reply, err := json.Marshal(answer)
+		if err != nil {
+			return nil
+		}
+		return reply
+	}
+}
+
+// keepRejoining asks, as long as there is no leader, whether the cluster went on
+// without this node. Its own log will never tell it.
+func (d *Daemon) keepRejoining(ctx context.Context) {
+	for sleep(ctx, rejoinEvery) {
+		kept, err := readOptional[rejoin](d.options.Folder, rejoinFile)
+		if err != nil {
+			d.warnings.set("rejoin", err.Error())
+			continue
+		}
+		switch {
+		case d.role.Load().leader == "":
+			d.askStanding(ctx, kept)
+		case kept != nil && d.admitted():
+			d.warnings.set("rejoin", "")
+			if err := d.options.Folder.remove(rejoinFile); err != nil {
+				d.warnings.set("rejoin", err.Error())
+			}
+		}
+	}
+}
+
+func (d *Daemon) admitted() bool {
+	me, known := d.replica.Root().Nodes.Get(d.name)
+	return known && me.Incarnation != 0 && me.Incarnation == d.incarnation.Load() && me.State != cluster.NodeLooking
+}
+
+func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
+	question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: d.name, Empty: kept != nil && kept.Empty})
+	if err != nil {
+		return
+	}
+	peers := d.peers()
+	names := sortedNames(peers)
+	for _, node := range names[:min(len(names), rejoinAsks)] {
+		reply, err := d.wire.Ask(ctx, peers[node], question)
+		var answer standingAnswer
+		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID || !answer.Expelled {
+			continue
+		}
+		if kept != nil && kept.Empty {
+			d.warnings.set("rejoin", fmt.Sprintf("%s lets this node in again", node))
+			return
+		}
+		if answer.Generation > d.replica.Root().Generation {
+			d.leaveOldLog(node, answer.Generation)
+			return
+		}
+	}
+}
+
+// leaveOldLog writes down that the log is to be set aside, and begins anew: the
+// next start does it before it opens the log.
+func (d *Daemon) leaveOldLog(by string, generation uint64) {
+	d.logger.Warn("the cluster has gone on without this node; it sets its log aside and comes back with an empty one", "node", d.name, "generation", generation, "by", by)
+	folder := d.options.Folder
+	// The addresses are in the log that goes: keep them first.
+	membership := d.membership
+	membership.Members, membership.Founder = d.peers(), false
+	if err := folder.write("membership.json", membership); err != nil {
+		d.warnings.set("rejoin", err.Error())
+		return
+	}
+	if err := folder.write(rejoinFile, rejoin{Generation: generation, By: by}); err != nil {
+		d.warnings.set("rejoin", err.Error())
+		return
+	}
+	d.end(ErrAgain)
+}
+
+// setLogAside is the second half: the log of the old generation is kept beside,
+// for whoever wants to look into it, until the next one takes its place.
+func (d *Daemon) setLogAside() error {
+	folder := d.options.Folder
+	kept, err := readOptional[rejoin](folder, rejoinFile)
+	if err != nil || kept == nil || kept.Empty {
+		return err
+	}
+	for _, file := range []string{warrantFile, partingFile, recoveryFile, "founding.json", "restore.json"} {
+		if err := folder.remove(file); err != nil {
+			return err
+		}
+	}
+	// The log may have been moved already, by a start that was killed after it.
+	if _, err := os.Stat(folder.LogDir()); err == nil {
+		if err := os.RemoveAll(folder.asideDir()); err != nil {
+			return fmt.Errorf("make room for the old log: %w", err)
+		}
+		if err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {
+			return fmt.Errorf("set the old log aside: %w", err)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	kept.Empty = true
+	return folder.write(rejoinFile, *kept)
+}
