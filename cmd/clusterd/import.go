@@ -14,6 +14,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/internal/importing/cib"
 	"github.com/clusterd/clusterd/internal/importing/rgconf"
 )
 
@@ -53,6 +54,7 @@ var formats = []struct {
 	translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error)
 }{
 	{[]string{"cluster.conf", "rgmanager"}, "cluster", rgconf.Translate},
+	{[]string{"cib", "pacemaker"}, "cib", cib.Translate},
 }
 
 func (i importRun) run(c *urfave.Context) error {

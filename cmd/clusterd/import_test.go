@@ -60,6 +60,10 @@ func TestImportEndsWithWhatItFound(t *testing.T) {
 	if err := os.WriteFile(strange, []byte("<domain/>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	cib := filepath.Join(t.TempDir(), "cib.xml")
+	if err := os.WriteFile(cib, []byte("<cib><configuration><resources><primitive id='a' class='systemd' type='a'/></resources></configuration></cib>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name  string
 		words []string
@@ -72,6 +76,9 @@ func TestImportEndsWithWhatItFound(t *testing.T) {
 		{"broken XML", []string{"cluster.conf", broken}, 1, broken + ":4:44: is not valid XML: expected attribute name in element"},
 		{"another XML", []string{strange}, 1, strange + ":1:1: is neither a cluster.conf nor a CIB: its top element is <domain>"},
 		{"another XML, said to be one", []string{"cluster.conf", strange}, 1, strange + ":1:1: is no cluster.conf: its top element is <domain>, not <cluster>"},
+		{"a CIB", []string{"cib", cib}, 0, ""},
+		{"a CIB, found out", []string{cib}, 0, ""},
+		{"cib without a file", []string{"cib"}, 2, "wrong use: import cib needs the FILE; on a Pacemaker node `cibadmin -Q > cib.xml` writes one"},
 		{"no file", nil, 2, "wrong use: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
 		{"a file that is not there", []string{"cluster.conf", "/nonexistent/x"}, 1, "open /nonexistent/x: no such file or directory"},
 		{"a format that is not there", []string{"heartbeat", whole}, 2, `wrong use: there is no importer "heartbeat"; there are cluster.conf and cib`},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -41,10 +42,16 @@ func (d Definitions) Find(cluster, name string, paths []string) Found {
 	if d.Folder != "" {
 		candidates = append(candidates, filepath.Join(d.Folder, name+".xml"))
 		for _, path := range paths {
-			candidates = append(candidates, filepath.Join(d.Folder, filepath.Base(path)))
+			if candidate := filepath.Join(d.Folder, filepath.Base(path)); candidate != candidates[0] {
+				candidates = append(candidates, candidate)
+			}
 		}
 	}
-	candidates = append(candidates, paths...)
+	for _, path := range paths {
+		if !slices.Contains(candidates, path) {
+			candidates = append(candidates, path)
+		}
+	}
 	for _, path := range candidates {
 		text, err := d.ReadFile(path)
 		if err != nil {

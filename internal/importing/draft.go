@@ -45,6 +45,17 @@ func (m *Mapping) Text(key string) string {
 	return ""
 }
 
+// List returns the texts of a list.
+func (m *Mapping) List(key string) []string {
+	var texts []string
+	if node := m.value(key); node != nil {
+		for _, item := range node.Content {
+			texts = append(texts, item.Value)
+		}
+	}
+	return texts
+}
+
 // Mapping returns the mapping at a key; a new one, that is nowhere, when there
 // is none.
 func (m *Mapping) Mapping(key string) *Mapping {

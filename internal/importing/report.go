@@ -61,7 +61,7 @@ func (r *Report) Say(kind Kind, e *Element, attributes []string, format string, 
 		}
 		a.told = true
 		if !slices.Contains(naming, name) || subject[0] == e.Name {
-			subject = append(subject, a.shown())
+			subject = append(subject, e.shown(a))
 		}
 	}
 	e.told = true
@@ -97,6 +97,33 @@ func (r *Report) SayWhole(kind Kind, e *Element, format string, arguments ...any
 			r.SayAll(kind, below, "goes with the %s above", e.label())
 		}
 	})
+}
+
+// SayAbove is SayAll that speaks of everything below too, in one sentence: for
+// what is large and of one kind.
+func (r *Report) SayAbove(kind Kind, e *Element, format string, arguments ...any) {
+	r.SayAll(kind, e, format, arguments...)
+	e.walk(func(below *Element) {
+		below.told = true
+		for _, a := range below.Attributes {
+			a.told = true
+		}
+	})
+}
+
+// Quiet marks attributes as told that say nothing by themselves.
+func (r *Report) Quiet(e *Element, attributes ...string) {
+	for _, name := range attributes {
+		if a := e.attribute(name); a != nil {
+			a.told = true
+		}
+	}
+}
+
+// Told tells whether anything was said of an attribute.
+func (e *Element) Told(name string) bool {
+	a := e.attribute(name)
+	return a != nil && a.told
 }
 
 // Container marks an element that says nothing by itself.
@@ -150,8 +177,11 @@ func (e *Element) label() string {
 	return e.Name
 }
 
-func (a *Attribute) shown() string {
-	if Secret(a.Name) && a.Value != "" {
+// shown is an attribute as it is written, without secrets: its own, or that of
+// the parameter that the element holds (<nvpair name="passwd" value="..."/>).
+func (e *Element) shown(a *Attribute) string {
+	secret := Secret(a.Name) || a.Name == "value" && Secret(e.Get("name"))
+	if secret && a.Value != "" {
 		return a.Name + `="********"`
 	}
 	return a.Name + `="` + brief(a.Value) + `"`

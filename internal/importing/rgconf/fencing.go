@@ -2,37 +2,12 @@ package rgconf
 
 import (
 	"cmp"
-	"net"
 	"slices"
 	"strings"
 
 	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/internal/importing/fencing"
 )
-
-// ipmiAgents are fence_ipmilan and its other names.
-var ipmiAgents = map[string]bool{"fence_ipmilan": true, "fence_ilo3": true, "fence_ilo4": true, "fence_ilo5": true, "fence_imm": true, "fence_idrac": true}
-
-// storageAgents cut off storage and leave the machine running.
-var storageAgents = map[string]bool{"fence_scsi": true, "fence_mpath": true}
-
-// handAgents wait for a person.
-var handAgents = map[string]bool{"fence_manual": true, "fence_ack_manual": true, "fence_na": true}
-
-// uselessAgents do not prove that a machine is off, each with its reason.
-var uselessAgents = map[string]string{
-	"fence_pcmk":            "it hands the question on to Pacemaker",
-	"fence_kdump":           "it waits for a crash dump and switches nothing",
-	"fence_sbd":             "it leaves a message for the machine and switches nothing",
-	"fence_node":            "it is no agent",
-	"fence_heuristics_ping": "it pings and switches nothing",
-	"fence_brocade":         "it switches a port of the storage network and leaves the machine running",
-	"fence_sanbox2":         "it switches a port of the storage network and leaves the machine running",
-	"fence_mcdata":          "it switches a port of the storage network and leaves the machine running",
-	"fence_vixel":           "it switches a port of the storage network and leaves the machine running",
-	"fence_cisco_mds":       "it switches a port of the storage network and leaves the machine running",
-	"fence_ifmib":           "it switches a network port and leaves the machine running",
-	"fence_gnbd":            "it cuts off a block device and leaves the machine running",
-}
 
 // declared is a fencedevice of the source.
 type declared struct {
@@ -136,24 +111,19 @@ func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Eleme
 
 // make declares a device of the document for one node and outlet.
 func (f *fenceDevices) make(t *translation, d *declared, id [3]string, use *importing.Element) string {
-	agent := agentOf(d.element)
-	switch {
-	case handAgents[agent]:
-		t.Tell(cannot, d.element, d.element.Names(), "%s waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time", agent)
-		return ""
-	case storageAgents[agent]:
-		t.Tell(cannot, d.element, d.element.Names(), "%s cuts the node off from storage and leaves it running; that is no level here yet. Use power fencing", agent)
-		return ""
-	case uselessAgents[agent] != "":
-		t.Tell(cannot, d.element, d.element.Names(), "%s cannot prove that a machine is off: %s", agent, uselessAgents[agent])
-		return ""
-	}
-	target := &device{translation: t, element: d.element, agent: agent, values: merged(d.element, use), made: importing.NewMapping()}
-	if !target.translate() {
+	target := fencing.Device{Name: d.element.Get("name"), Agent: agentOf(d.element), Values: merged(d.element, use), Advise: t.Advise,
+		Tell: func(kind importing.Kind, names []string, format string, arguments ...any) {
+			t.Tell(kind, d.element, names, format, arguments...)
+		},
+		Say: func(kind importing.Kind, format string, arguments ...any) {
+			t.Say(kind, d.element, nil, format, arguments...)
+		}}
+	made := target.Translate()
+	if made == nil {
 		return ""
 	}
 	name := f.nameFor(t, d, id)
-	t.draft.Devices.Set(name, target.made)
+	t.draft.Devices.Set(name, made)
 	return name
 }
 
@@ -202,12 +172,4 @@ func (f *fenceDevices) closing(t *translation) {
 			t.SayAll(cannot, d.element, "no node names this device in a method, so nobody would be fenced by it; left out")
 		}
 	}
-}
-
-// withPort joins host and port as a document writes them.
-func withPort(host, port string) string {
-	if port == "" {
-		return host
-	}
-	return net.JoinHostPort(host, port)
 }

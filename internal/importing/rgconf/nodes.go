@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/internal/importing/fencing"
 )
 
 // clusterNodes translates nodes and, with them, how they are fenced.
@@ -110,7 +111,7 @@ func (t *translation) method(node string, method *importing.Element, devices *fe
 func (t *translation) unfence(e *importing.Element, devices *fenceDevices) {
 	t.Container(e)
 	for _, use := range e.All("device") {
-		if storageAgents[devices.agent(use.Get("name"))] {
+		if fencing.Storage(devices.agent(use.Get("name"))) {
 			t.SayWhole(changes, use, "clusterd registers a node at the storage itself, when it is admitted")
 			continue
 		}

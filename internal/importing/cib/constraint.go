@@ -1,0 +1,311 @@
+package cib
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/importing"
+)
+
+// constraints translates everything under <constraints>.
+func (t *translation) constraints(c *importing.Element) {
+	for _, list := range c.All("constraints") {
+		t.Container(list)
+		for _, e := range list.Children {
+			switch e.Name {
+			case "rsc_location":
+				t.locate(e)
+			case "rsc_colocation":
+				t.colocate(e)
+			case "rsc_order":
+				t.orderBy(e)
+			case "rsc_ticket":
+				t.SayWhole(cannot, e, "tickets between sites are not there; left out")
+			}
+		}
+	}
+	t.writeNeeds()
+}
+
+// colocate translates a colocation into together or apart.
+func (t *translation) colocate(e *importing.Element) {
+	value, ok := score(withDefault(e.Get("score"), "0"))
+	if why := t.noColocation(e, value, ok); why != "" {
+		t.SayWhole(cannot, e, "%s; left out", why)
+		return
+	}
+	groups, one := t.colocated(e)
+	switch {
+	case len(groups) < 2 && one && value > 0:
+		t.SayWhole(unneeded, e, "the members of a group run on one node")
+		return
+	case len(groups) < 2:
+		t.SayWhole(cannot, e, "what it speaks of is not in the document; left out")
+		return
+	}
+	if value > 0 {
+		for n := 1; n < len(groups); n++ {
+			for _, one := range groups[n] {
+				t.say2(e, one, groups[0][0], "together")
+			}
+		}
+	} else {
+		for n := range groups {
+			for _, one := range groups[n] {
+				for _, more := range groups[n+1:] {
+					for _, other := range more {
+						t.say2(e, one, other, "apart")
+					}
+				}
+			}
+		}
+	}
+	t.tellSets(e)
+	t.Tell(unneeded, e, e.Names(), "said above")
+}
+
+func withDefault(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
+
+func (t *translation) noColocation(e *importing.Element, value int, ok bool) string {
+	for _, name := range []string{"rsc-role", "with-rsc-role"} {
+		if role := e.Get(name); role != "" && role != "Started" {
+			return "resources with roles are not there"
+		}
+	}
+	for _, set := range e.All("resource_set") {
+		if role := set.Get("role"); role != "" && role != "Started" {
+			return "resources with roles are not there"
+		}
+		if own, given := score(set.Get("score")); given && !e.Has("score") {
+			value, ok = own, true
+		}
+	}
+	switch {
+	case e.Has("node-attribute") && e.Get("node-attribute") != "#uname":
+		return "together and apart are about nodes, not about what nodes have in common"
+	case !ok || value > -infinity && value < infinity:
+		return "together and apart hold or do not hold; a wish of so many points cannot be said. Write it with INFINITY if it must hold"
+	}
+	return ""
+}
+
+// colocated are the services that a colocation speaks of, one list for each
+// resource, and whether all that it names is in one of them.
+func (t *translation) colocated(e *importing.Element) (groups [][]string, one bool) {
+	ids := []string{e.Get("rsc"), e.Get("with-rsc")}
+	sets := e.All("resource_set")
+	if len(sets) > 0 {
+		ids = nil
+		for _, set := range sets {
+			ids = append(ids, references(t, set)...)
+		}
+	}
+	one = true
+	for _, id := range ids {
+		services := t.resolve(id)
+		one = one && len(services) > 0
+		if len(services) > 0 && !slices.ContainsFunc(groups, func(g []string) bool { return slices.Equal(g, services) }) {
+			groups = append(groups, services)
+		}
+	}
+	return groups, one && len(groups) == 1
+}
+
+// say2 writes a rule between two services and says it of the constraint.
+func (t *translation) say2(e *importing.Element, one, other, rule string) {
+	if one == other {
+		return
+	}
+	opposite := map[string]string{"together": "apart", "apart": "together"}[rule]
+	if t.says(one, opposite, other) || t.says(other, opposite, one) {
+		t.Say(cannot, e, e.Names(), "%s and %s are %s already; %s is left out", one, other, opposite, rule)
+		return
+	}
+	t.companion(one, rule, other)
+	if rule == "together" {
+		t.Say(changes, e, e.Names(), "%s together with %s. It holds in both directions; it was the first that followed the second", one, other)
+		return
+	}
+	t.Say(translated, e, e.Names(), "%s apart from %s", one, other)
+}
+
+func (t *translation) says(service, rule, other string) bool {
+	return slices.Contains(t.draft.Services.Mapping(service).List(rule), other)
+}
+
+func (t *translation) companion(one, rule, other string) {
+	if t.says(one, rule, other) || t.says(other, rule, one) {
+		return
+	}
+	spec := t.draft.Services.Mapping(one)
+	spec.Set(rule, append(spec.List(rule), other))
+}
+
+func (t *translation) together(one, other string) { t.companion(one, "together", other) }
+
+// tellSets speaks of the sets of a constraint.
+func (t *translation) tellSets(e *importing.Element) {
+	for _, set := range e.All("resource_set") {
+		t.Container(set)
+		t.Tell(translated, set, set.Names(), "a set of the constraint above")
+		references(t, set)
+	}
+}
+
+// orderBy translates an order into dependencies.
+func (t *translation) orderBy(e *importing.Element) {
+	mode, why := t.orderMode(e)
+	if why != "" {
+		t.SayWhole(cannot, e, "%s; left out", why)
+		return
+	}
+	steps := t.steps(e)
+	if len(steps) < 2 {
+		t.SayWhole(cannot, e, "what it speaks of is not in the document; left out")
+		return
+	}
+	said := false
+	for n := 1; n < len(steps); n++ {
+		for _, then := range steps[n] {
+			for _, first := range steps[n-1] {
+				said = t.dependSaid(e, then, first, mode) || said
+			}
+		}
+	}
+	t.tellSets(e)
+	if !said {
+		t.Say(unneeded, e, e.Names(), "parts of one service start in their order")
+	}
+	t.Tell(unneeded, e, e.Names(), "said above")
+}
+
+// orderMode tells how strong a dependency is, or why there is none.
+func (t *translation) orderMode(e *importing.Element) (mode, why string) {
+	kind := withDefault(e.Get("kind"), "Mandatory")
+	if value, ok := score(e.Get("score")); e.Has("score") && !e.Has("kind") && ok && value <= 0 {
+		kind = "Optional"
+	}
+	actions := []string{e.Get("first-action"), e.Get("then-action")}
+	for _, set := range e.All("resource_set") {
+		actions = append(actions, set.Get("action"))
+		if all, ok := importing.Truth(set.Get("require-all")); set.Has("require-all") && ok && !all {
+			return "", "one of several cannot be needed; each that is named is"
+		}
+	}
+	for _, action := range actions {
+		if action != "" && action != "start" {
+			return "", "an order of " + action + " cannot be said; only starts are"
+		}
+	}
+	switch {
+	case kind == "Optional":
+		return "", "an order that counts only when both happen to start cannot be said; write tier or priority"
+	case kind == "Serialize":
+		return "", "two services that must not start at the same time cannot be said; start_at_once bounds all starts"
+	case all(e, "require-all"):
+		return "", "one of several cannot be needed; each that is named is"
+	}
+	if symmetrical, ok := importing.Truth(e.Get("symmetrical")); e.Has("symmetrical") && ok && !symmetrical {
+		return "soft", ""
+	}
+	return "hard", ""
+}
+
+// all tells whether a switch that is on by default was put off.
+func all(e *importing.Element, name string) bool {
+	yes, ok := importing.Truth(e.Get(name))
+	return e.Has(name) && ok && !yes
+}
+
+// steps are the services of an order: each step starts after the one before.
+func (t *translation) steps(e *importing.Element) [][]string {
+	var steps [][]string
+	add := func(services []string) {
+		if len(services) > 0 {
+			steps = append(steps, services)
+		}
+	}
+	sets := e.All("resource_set")
+	if len(sets) == 0 {
+		first, then := t.resolve(e.Get("first")), t.resolve(e.Get("then"))
+		if len(first) > 0 && len(then) > 0 {
+			// Of a group the last member has to be started, and its first waits.
+			steps = [][]string{first[len(first)-1:], then[:1]}
+		}
+		return steps
+	}
+	for _, set := range sets {
+		var together []string
+		for _, id := range references(t, set) {
+			services := t.resolve(id)
+			if all(set, "sequential") {
+				together = append(together, services...)
+				continue
+			}
+			add(services)
+		}
+		add(together)
+	}
+	return steps
+}
+
+// dependSaid writes a dependency and says it. It returns false when both are one
+// service.
+func (t *translation) dependSaid(e *importing.Element, then, first, mode string) bool {
+	if then == first {
+		return false
+	}
+	if t.reaches(first, then, map[string]bool{}) {
+		t.Say(cannot, e, e.Names(), "%s already starts before %s, so the opposite cannot be said; left out", then, first)
+		return true
+	}
+	t.dependOn(then, first, mode)
+	t.Say(translated, e, e.Names(), "%s depends on %s (%s)", then, first, mode)
+	return true
+}
+
+func (t *translation) dependOn(then, first, mode string) {
+	for _, need := range t.needs[then] {
+		if other, _, _ := strings.Cut(need, " "); other == first {
+			return
+		}
+	}
+	t.needs[then] = append(t.needs[then], first+" "+mode)
+}
+
+// reaches tells whether a service depends on another, however far.
+func (t *translation) reaches(from, to string, seen map[string]bool) bool {
+	if from == to {
+		return true
+	}
+	if seen[from] {
+		return false
+	}
+	seen[from] = true
+	for _, need := range t.needs[from] {
+		other, _, _ := strings.Cut(need, " ")
+		if t.reaches(other, to, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *translation) writeNeeds() {
+	for _, service := range sortedKeys(t.needs) {
+		var list []*importing.Mapping
+		for _, need := range t.needs[service] {
+			other, mode, _ := strings.Cut(need, " ")
+			line := importing.Line()
+			line.Set("service", other)
+			line.Set("mode", mode)
+			list = append(list, line)
+		}
+		t.draft.Services.Mapping(service).Set("depend", list)
+	}
+}

@@ -1,0 +1,94 @@
+package cib
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/importing"
+)
+
+// node is one node of the source with its permanent attributes.
+type node struct {
+	name, id   string
+	attributes map[string]string
+}
+
+func (t *translation) readNodes(c *importing.Element) {
+	for _, list := range c.All("nodes") {
+		t.Container(list)
+		for _, e := range list.All("node") {
+			t.node(e)
+		}
+	}
+}
+
+func (t *translation) node(e *importing.Element) {
+	given := e.Get("uname")
+	if given == "" {
+		given = e.Get("id")
+	}
+	name := importing.Name(given)
+	switch kind := e.Get("type"); {
+	case kind == "remote":
+		t.SayWhole(cannot, e, "a remote node without the cluster's own daemon is not there; run clusterd on it")
+		return
+	case t.draft.Nodes.Has(name):
+		t.SayWhole(cannot, e, "a node needs a name of its own; left out")
+		return
+	}
+	t.draft.Nodes.Set(name, importing.Line())
+	t.SayAll(translated, e, "node %s", name)
+	attributes := t.pairs(e, "instance_attributes")
+	n := &node{name: name, id: e.Get("id"), attributes: map[string]string{}}
+	t.nodes = append(t.nodes, n)
+	for _, key := range attributes.names() {
+		n.attributes[key] = attributes.get(key)
+	}
+	for _, key := range []string{"standby", "maintenance"} {
+		if on, _ := importing.Truth(attributes.get(key)); on {
+			attributes.tell(cannot, "a document does not say this of a node; hand its services over once it has joined: clusterd node leave "+name, key)
+			t.Advise("Node %s was in %s: see that nothing is started there before you want it (clusterd node leave %s).", name, key, name)
+		}
+		attributes.tell(unneeded, "not set", key)
+	}
+	attributes.tellAll(changes, "attributes of nodes are not there; the location rules that ask for this one are worked out, once, below")
+	for _, utilization := range e.All("utilization") {
+		t.SayWhole(cannot, utilization, "memory and cores are not counted")
+	}
+	if strings.Contains(name, ".") {
+		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write `name: ...` into /etc/clusterd/node.yaml of each.")
+	}
+}
+
+// nodeNamed finds a node by its name or id.
+func (t *translation) nodeNamed(given string) *node {
+	for _, n := range t.nodes {
+		if strings.EqualFold(n.name, importing.Name(given)) || n.id == given {
+			return n
+		}
+	}
+	return nil
+}
+
+func (t *translation) nodeNames() []string {
+	var names []string
+	for _, n := range t.nodes {
+		names = append(names, n.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// readTags reads the names that stand for several resources.
+func (t *translation) readTags(c *importing.Element) {
+	for _, list := range c.All("tags") {
+		t.Container(list)
+		for _, tag := range list.All("tag") {
+			for _, ref := range tag.All("obj_ref") {
+				t.tags[tag.Get("id")] = append(t.tags[tag.Get("id")], ref.Get("id"))
+				t.Container(ref)
+			}
+			t.SayAll(translated, tag, "put in place where a constraint names it")
+		}
+	}
+}

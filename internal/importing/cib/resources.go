@@ -1,0 +1,166 @@
+package cib
+
+import (
+	"github.com/clusterd/clusterd/internal/importing"
+)
+
+// item is one primitive or group.
+type item struct {
+	element               *importing.Element
+	id                    string
+	class, provider, kind string
+	params                *pairs
+	// meta are its own meta attributes, then its group's, its template's, and the
+	// defaults: the first that is there counts.
+	meta *pairs
+	own  *pairs
+	ops  []*importing.Element
+}
+
+func (i *item) isVM() bool {
+	return i.class == "ocf" && i.kind == "VirtualDomain"
+}
+
+// resources translates everything under <resources>.
+func (t *translation) resources(c *importing.Element) {
+	for _, list := range c.All("resources") {
+		t.Container(list)
+		for _, e := range list.Children {
+			switch e.Name {
+			case "primitive":
+				t.primitive(e)
+			case "group":
+				t.group(e)
+			case "clone", "master", "bundle":
+				t.everywhere(e)
+			case "template":
+				t.SayAll(translated, e, "put in place where a primitive refers to it")
+			}
+		}
+	}
+}
+
+// everywhere speaks of what runs on several nodes at once. Stonith devices were
+// often cloned, which is no matter here.
+func (t *translation) everywhere(e *importing.Element) {
+	var stonith []*importing.Element
+	for _, p := range e.All("primitive") {
+		if p.Get("class") == "stonith" {
+			stonith = append(stonith, p)
+		}
+	}
+	if len(stonith) > 0 {
+		t.SayAll(unneeded, e, "every node can use every fence device")
+		t.pairs(e, "meta_attributes").tellAll(unneeded, "every node can use every fence device")
+		for _, p := range stonith {
+			t.primitive(p)
+		}
+		return
+	}
+	switch {
+	case e.Name == "bundle":
+		t.SayWhole(cannot, e, "bundles of containers are not there; run the containers by systemd, or in VMs")
+	case e.Name == "master" || t.promotable(e):
+		t.SayWhole(cannot, e, "resources with roles (promotable, master and slave) are not there; let the database or the storage choose its own master")
+	default:
+		t.SayWhole(cannot, e, "a service runs on one node at a time. What shall run on every node belongs to each host: enable it in systemd there")
+	}
+}
+
+func (t *translation) promotable(e *importing.Element) bool {
+	yes, _ := importing.Truth(t.pairs(e, "meta_attributes").get("promotable"))
+	return yes
+}
+
+// read takes a primitive's own values, and below them its template's.
+func (t *translation) read(e, group *importing.Element) *item {
+	i := &item{element: e, id: e.Get("id"), class: e.Get("class"), provider: e.Get("provider"), kind: e.Get("type"),
+		params: t.pairs(e, "instance_attributes"), own: t.pairs(e, "meta_attributes")}
+	i.meta = &pairs{t: t, list: i.own.list}
+	i.ops = t.operations(e)
+	if group != nil {
+		i.meta.add(t.pairs(group, "meta_attributes"))
+	}
+	if template := t.byID[e.Get("template")]; template != nil && template.Name == "template" {
+		i.class, i.provider, i.kind = template.Get("class"), template.Get("provider"), template.Get("type")
+		i.params.add(t.pairs(template, "instance_attributes"))
+		i.meta.add(t.pairs(template, "meta_attributes"))
+		i.ops = append(i.ops, t.operations(template)...)
+	}
+	i.meta.add(t.defaults)
+	t.items[i.id] = i
+	return i
+}
+
+func (t *translation) operations(e *importing.Element) []*importing.Element {
+	var ops []*importing.Element
+	for _, list := range e.All("operations") {
+		t.Container(list)
+		t.Quiet(list, "id")
+		ops = append(ops, list.All("op")...)
+	}
+	return ops
+}
+
+// primitive translates one that stands alone.
+func (t *translation) primitive(e *importing.Element) {
+	i := t.read(e, nil)
+	switch {
+	case i.class == "stonith":
+		t.stonith(i)
+	case i.isVM():
+		t.vm(i)
+	default:
+		t.single(i)
+	}
+	for _, utilization := range e.All("utilization") {
+		t.SayWhole(cannot, utilization, "memory and cores are not counted")
+	}
+}
+
+// group translates a group: its VMs are services of their own, and what stands
+// between them is one service each. Each of these depends on the one before and
+// runs where that runs.
+func (t *translation) group(e *importing.Element) {
+	t.SayAll(translated, e, "its members start in their order, on one node")
+	t.groupSwitches(e)
+	var chunk []*item
+	var made []string
+	close := func() {
+		if len(chunk) > 0 {
+			if name := t.tree(e, chunk, len(made)); name != "" {
+				made = append(made, name)
+			}
+			chunk = nil
+		}
+	}
+	for _, p := range e.All("primitive") {
+		i := t.read(p, e)
+		if !i.isVM() {
+			chunk = append(chunk, i)
+			continue
+		}
+		close()
+		if name := t.vm(i); name != "" {
+			made = append(made, name)
+		}
+	}
+	close()
+	t.services[e.Get("id")] = made
+	for n := 1; n < len(made); n++ {
+		t.Say(changes, e, nil, "%s is a service of its own: it runs together with %s and depends on it", made[n], made[n-1])
+		t.together(made[n], made[n-1])
+		t.dependOn(made[n], made[n-1], "hard")
+	}
+}
+
+func (t *translation) groupSwitches(e *importing.Element) {
+	meta := t.pairs(e, "meta_attributes")
+	for _, flag := range []known{{names: []string{"ordered"}, message: "members start in their order, always"}, {names: []string{"collocated"}, message: "members run on one node, always"}} {
+		key := flag.names[0]
+		if on, ok := importing.Truth(meta.get(key)); meta.has(key) && ok && !on {
+			meta.tell(changes, flag.message, key)
+		}
+		meta.tell(translated, flag.message, key)
+	}
+}

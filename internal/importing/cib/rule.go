@@ -1,0 +1,175 @@
+package cib
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/importing"
+)
+
+// rule works a location rule out for each node, as far as that can be done from
+// what is written.
+func (t *translation) rule(e *importing.Element, targets []string) {
+	if other := t.byID[e.Get("id-ref")]; other != nil && other.Name == "rule" {
+		t.Tell(unneeded, e, []string{"id-ref"}, "the rule is elsewhere")
+		e = other
+	}
+	value, ok := score(cmp.Or(e.Get("score"), "INFINITY"))
+	switch why := t.unsayable(e); {
+	case e.Has("score-attribute"):
+		t.SayWhole(cannot, e, "a score that is an attribute of the node cannot be said; left out")
+		return
+	case why != "":
+		t.SayWhole(cannot, e, "%s; left out", why)
+		return
+	case !ok:
+		t.SayWhole(cannot, e, "this is no score; left out")
+		return
+	}
+	var met []string
+	for _, n := range t.nodes {
+		if !t.meets(e, n) {
+			continue
+		}
+		met = append(met, n.name)
+		for _, service := range targets {
+			l := t.locationOf(service)
+			l.scores[n.name] = sum(l.scores[n.name], value)
+		}
+	}
+	who := "no node"
+	if len(met) > 0 {
+		who = strings.Join(met, ", ")
+	}
+	kind := translated
+	if t.asksAttributes(e) {
+		kind = changes
+	}
+	t.sayRule(e, kind, "worked out now: it is true of "+who+", for "+strings.Join(targets, ", "))
+}
+
+func (t *translation) sayRule(e *importing.Element, kind importing.Kind, message string) {
+	t.Tell(kind, e, e.Names(), "%s", message)
+	t.Container(e)
+	for _, child := range e.Children {
+		t.sayRule(child, kind, "part of the rule above")
+	}
+}
+
+// unsayable tells why a rule cannot be worked out from the text, or "".
+func (t *translation) unsayable(e *importing.Element) string {
+	for _, child := range e.Children {
+		switch child.Name {
+		case "rule":
+			if why := t.unsayable(child); why != "" {
+				return why
+			}
+		case "expression":
+			if why := t.unsayableExpression(child); why != "" {
+				return why
+			}
+		case "date_expression":
+			return "a rule that holds at some times only cannot be said"
+		default:
+			return "a rule with <" + child.Name + "> cannot be said"
+		}
+	}
+	if role := e.Get("role"); role != "" && role != "Started" {
+		return "resources with roles are not there"
+	}
+	return ""
+}
+
+func (t *translation) unsayableExpression(e *importing.Element) string {
+	name := e.Get("attribute")
+	switch {
+	case e.Has("value-source") && e.Get("value-source") != "literal":
+		return "a rule that compares with a parameter of the resource cannot be said"
+	case name == "#uname" || name == "#id":
+		return ""
+	case strings.HasPrefix(name, "#"):
+		return "a rule about " + name + " cannot be said"
+	}
+	for _, n := range t.nodes {
+		if _, has := n.attributes[name]; has {
+			return ""
+		}
+	}
+	return "no node has the attribute " + name + " written down: it is measured while the cluster runs (as by ping), which is not there"
+}
+
+// asksAttributes tells whether a rule asks for more than names.
+func (t *translation) asksAttributes(e *importing.Element) bool {
+	for _, expression := range e.Find("expression") {
+		if !strings.HasPrefix(expression.Get("attribute"), "#") {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *translation) meets(rule *importing.Element, n *node) bool {
+	any := strings.EqualFold(rule.Get("boolean-op"), "or")
+	for _, child := range rule.Children {
+		met := false
+		if child.Name == "rule" {
+			met = t.meets(child, n)
+		} else {
+			met = n.meets(child)
+		}
+		if met == any {
+			return any
+		}
+	}
+	return !any
+}
+
+func (n *node) meets(e *importing.Element) bool {
+	value, has := n.attributes[e.Get("attribute")]
+	switch e.Get("attribute") {
+	case "#uname":
+		value, has = n.name, true
+	case "#id":
+		value, has = n.id, true
+	}
+	wanted := e.Get("value")
+	if e.Get("attribute") == "#uname" {
+		wanted = importing.Name(wanted)
+	}
+	switch e.Get("operation") {
+	case "defined":
+		return has
+	case "not_defined":
+		return !has
+	case "ne":
+		return !has || value != wanted
+	}
+	if !has {
+		return false
+	}
+	order := compare(value, wanted, e.Get("type"))
+	switch e.Get("operation") {
+	case "eq":
+		return order == 0
+	case "lt":
+		return order < 0
+	case "lte":
+		return order <= 0
+	case "gt":
+		return order > 0
+	case "gte":
+		return order >= 0
+	}
+	return false
+}
+
+// compare compares as numbers where both are, unless they are said to be text.
+func compare(a, b, kind string) int {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	if kind != "string" && errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a, b)
+}

@@ -1,0 +1,304 @@
+package cib
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/internal/importing/fencing"
+)
+
+// fenceDevice is one stonith resource.
+type fenceDevice struct {
+	*item
+	agent    string
+	priority int
+	// outlets are the device's ports by node; a node without one has "".
+	outlets map[string][]string
+	// refused tells that no device can be made; it was said why.
+	refused bool
+	// made are its devices in the document by node.
+	made map[string][]string
+}
+
+// listSeparators are those of pcmk_host_list.
+var listSeparators = regexp.MustCompile(`[\s,;]+`)
+
+// stonith reads a fence device.
+func (t *translation) stonith(i *item) {
+	d := &fenceDevice{item: i, agent: i.kind, outlets: map[string][]string{}, made: map[string][]string{}}
+	t.devices[i.id] = d
+	d.priority, _ = score(i.meta.get("priority"))
+	if i.kind == "external/ipmi" {
+		d.agent = "fence_ipmilan"
+	}
+	if i.meta.get("target-role") == "Stopped" {
+		t.SayWhole(cannot, i.element, "this device was switched off (target-role Stopped); left out")
+		d.refused = true
+		return
+	}
+	if refusal := fencing.Refusal(d.agent); refusal != "" {
+		t.SayWhole(cannot, i.element, "%s; left out", refusal)
+		d.refused = true
+		return
+	}
+	if !strings.HasPrefix(d.agent, "fence_") {
+		t.SayWhole(cannot, i.element, "this is no program of the fence-agents project, and no other kind is driven; left out")
+		d.refused = true
+		return
+	}
+	for _, op := range i.ops {
+		t.sayOp(unneeded, op, "each device is checked every 30 s")
+	}
+	i.own.tell(translated, "the order of levels", "priority")
+	i.own.tellAll(unneeded, "a fence device is no service")
+	t.hosts(d)
+}
+
+// hosts reads whom the device can fence.
+func (t *translation) hosts(d *fenceDevice) {
+	for _, entry := range strings.FieldsFunc(d.params.get("pcmk_host_map"), func(r rune) bool { return r == ';' || r == ' ' }) {
+		name, ports, _ := strings.Cut(entry, ":")
+		if n := t.nodeNamed(name); n != nil {
+			d.outlets[n.name] = strings.FieldsFunc(ports, func(r rune) bool { return r == ',' })
+		}
+	}
+	named := d.params.get("pcmk_host_list")
+	if d.kind == "external/ipmi" {
+		named = d.params.get("hostname")
+		d.params.tell(translated, "the node that it fences", "hostname")
+	}
+	for _, name := range listSeparators.Split(named, -1) {
+		if n := t.nodeNamed(name); n != nil && d.outlets[n.name] == nil {
+			d.outlets[n.name] = []string{""}
+		}
+	}
+	d.params.tell(translated, "the nodes that it fences", "pcmk_host_list", "pcmk_host_map")
+	d.params.tell(unneeded, "a node's device is the one that its levels name", "pcmk_host_check", "pcmk_host_argument")
+	d.params.tell(changes, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other", "pcmk_delay_max", "pcmk_delay_base")
+	for _, name := range d.params.names() {
+		if strings.HasPrefix(name, "pcmk_") {
+			d.params.tell(unneeded, "a level has 30 s for all its devices and readings together, and only off is sent", name)
+		}
+	}
+}
+
+// fencing translates the topology into levels, and devices with them.
+func (t *translation) fencing(c *importing.Element) {
+	levels := map[string]map[int][]string{}
+	for _, topology := range c.All("fencing-topology") {
+		t.Container(topology)
+		for _, e := range topology.All("fencing-level") {
+			t.level(e, levels)
+		}
+	}
+	for _, n := range t.nodes {
+		var list [][]string
+		if chosen := levels[n.name]; len(chosen) > 0 {
+			indexes := slices.Sorted(maps.Keys(chosen))
+			for _, index := range indexes {
+				list = append(list, t.levelDevices(n.name, chosen[index]))
+			}
+		} else {
+			for _, id := range t.usable(n.name) {
+				list = append(list, t.levelDevices(n.name, []string{id}))
+			}
+		}
+		list = slices.DeleteFunc(list, func(level []string) bool { return len(level) == 0 })
+		if len(list) > 0 {
+			t.draft.Nodes.Mapping(n.name).Set("fence", list)
+		} else {
+			t.unfenced = append(t.unfenced, n.name)
+		}
+	}
+	for _, name := range t.unfenced {
+		t.sayNode(name)
+	}
+	t.unused()
+}
+
+func (t *translation) sayNode(name string) {
+	for _, e := range t.top.Find("node") {
+		if n := t.nodeNamed(e.Get("uname")); n != nil && n.name == name && e.Parent.Name == "nodes" {
+			t.Say(cannot, e, nil, "no fence device is left for this node: it is `unprotected`, and when it is lost, what ran there stays down until somebody says `clusterd fence confirm %s`", name)
+			return
+		}
+	}
+}
+
+// level reads one <fencing-level>.
+func (t *translation) level(e *importing.Element, levels map[string]map[int][]string) {
+	index, err := strconv.Atoi(e.Get("index"))
+	var nodes []string
+	pattern, patternErr := regexp.Compile(e.Get("target-pattern"))
+	for _, n := range t.nodes {
+		switch {
+		case e.Has("target"):
+			if t.nodeNamed(e.Get("target")) == n {
+				nodes = append(nodes, n.name)
+			}
+		case e.Has("target-pattern"):
+			if patternErr == nil && pattern.MatchString(n.name) {
+				nodes = append(nodes, n.name)
+			}
+		case e.Has("target-attribute"):
+			if n.attributes[e.Get("target-attribute")] == e.Get("target-value") {
+				nodes = append(nodes, n.name)
+			}
+		}
+	}
+	ids := strings.FieldsFunc(e.Get("devices"), func(r rune) bool { return r == ',' || r == ' ' })
+	if err != nil || len(nodes) == 0 || len(ids) == 0 {
+		t.SayAll(cannot, e, "no node of this name, or no device; left out")
+		return
+	}
+	for _, node := range nodes {
+		if levels[node] == nil {
+			levels[node] = map[int][]string{}
+		}
+		levels[node][index] = append(levels[node][index], ids...)
+	}
+	t.SayAll(translated, e, "level %d of %s", index, strings.Join(nodes, ", "))
+	for _, id := range ids {
+		if d := t.devices[id]; d == nil || d.refused {
+			t.Say(changes, e, nil, "%s is left out of this level; the rest of it decides, where there is any", id)
+		}
+	}
+}
+
+// usable are the devices that can fence a node, the highest priority first:
+// without a topology they were tried one after the other.
+func (t *translation) usable(node string) []string {
+	var ids []string
+	for _, id := range sortedKeys(t.devices) {
+		if d := t.devices[id]; !d.refused && d.outlets[node] != nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortStableFunc(ids, func(a, b string) int { return t.devices[b].priority - t.devices[a].priority })
+	return ids
+}
+
+// levelDevices makes the devices of one level.
+func (t *translation) levelDevices(node string, ids []string) []string {
+	var names []string
+	for _, id := range ids {
+		d := t.devices[id]
+		if d == nil || d.refused {
+			continue
+		}
+		if d.outlets[node] == nil {
+			d.outlets[node] = []string{""}
+		}
+		if d.made[node] == nil {
+			d.made[node] = t.makeDevices(d, node)
+		}
+		for _, name := range d.made[node] {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// makeDevices declares one device for each outlet of a node.
+func (t *translation) makeDevices(d *fenceDevice, node string) []string {
+	names := []string{}
+	for _, outlet := range d.outlets[node] {
+		target := fencing.Device{Name: d.id, Agent: d.agent, Values: d.values(outlet), Advise: t.Advise, Tell: t.tellDevice(d),
+			Say: func(kind importing.Kind, format string, arguments ...any) {
+				t.Say(kind, d.element, nil, format, arguments...)
+			}}
+		made := target.Translate()
+		if made == nil {
+			d.refused = true
+			return nil
+		}
+		name := importing.Free(d.nameFor(node, outlet), t.draft.Devices)
+		t.draft.Devices.Set(name, made)
+		names = append(names, name)
+		t.Say(translated, d.element, nil, "device %s of %s, driver %s", name, node, made.Text("driver"))
+	}
+	return names
+}
+
+func (d *fenceDevice) nameFor(node, outlet string) string {
+	name := d.id
+	if len(d.outlets) > 1 {
+		name += "-" + node
+	}
+	if len(d.outlets[node]) > 1 {
+		name += "-" + outlet
+	}
+	return name
+}
+
+// oldNames are external/ipmi's parameters as fence_ipmilan calls them.
+var oldNames = map[string]string{"userid": "login", "priv": "privlvl", "hostname": "", "interface": "lanplus"}
+
+// values are what the agent is told.
+func (d *fenceDevice) values(outlet string) map[string]string {
+	values := map[string]string{}
+	for _, name := range d.params.names() {
+		if strings.HasPrefix(name, "pcmk_") {
+			continue
+		}
+		value, key := d.params.get(name), name
+		if renamed, old := oldNames[name]; old && d.kind == "external/ipmi" {
+			key = renamed
+			if name == "interface" {
+				value = map[bool]string{true: "1", false: "0"}[value == "lanplus"]
+			}
+		}
+		if key != "" {
+			values[key] = value
+		}
+	}
+	if outlet != "" {
+		values["plug"] = outlet
+		delete(values, "port")
+	}
+	return values
+}
+
+// tellDevice speaks of parameters by the names that fencing knows them by.
+func (t *translation) tellDevice(d *fenceDevice) func(importing.Kind, []string, string, ...any) {
+	return func(kind importing.Kind, names []string, format string, arguments ...any) {
+		for _, name := range names {
+			pair := d.params.find(name)
+			for old, renamed := range oldNames {
+				if pair == nil && renamed == name && d.kind == "external/ipmi" {
+					pair = d.params.find(old)
+				}
+			}
+			if pair != nil && !pair.Told("value") {
+				t.SayAll(kind, pair, format, arguments...)
+			}
+		}
+	}
+}
+
+// unused speaks of devices that fence nobody, and of what is left of all others.
+func (t *translation) unused() {
+	for _, id := range sortedKeys(t.devices) {
+		d := t.devices[id]
+		switch {
+		case d.refused || len(d.made) > 0:
+		case len(d.outlets) > 0:
+			t.Say(cannot, d.element, nil, "the levels of the nodes that it fences name other devices; left out, as it was")
+		default:
+			t.Say(cannot, d.element, nil, "it names no node (pcmk_host_list, pcmk_host_map), and no device is asked whom it can fence; left out")
+			t.Advise("Write whom %s fences: pcmk_host_list at the source, or `fence` of the node here.", id)
+		}
+		t.Tell(translated, d.element, d.element.Names(), "a fence device")
+		kind, message := unneeded, "nothing to set"
+		if d.refused || len(d.made) == 0 {
+			kind, message = cannot, "left out with its device"
+		}
+		d.params.tellAll(kind, message)
+	}
+}

@@ -1,0 +1,202 @@
+package cib
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// single makes a service of a primitive that stands alone.
+func (t *translation) single(i *item) {
+	if name := t.tree(i.element, []*item{i}, 0); name != "" {
+		t.services[i.id] = []string{name}
+	}
+}
+
+// tree makes a service of members that start one after the other. earlier is how
+// many services the same group has already become.
+func (t *translation) tree(e *importing.Element, members []*item, earlier int) string {
+	wanted := e.Get("id")
+	if earlier > 0 {
+		wanted += fmt.Sprintf("-%d", earlier+1)
+	}
+	var parts []resources.Resource
+	spec := importing.NewMapping()
+	for _, i := range members {
+		if r := t.resource(i, spec); r != nil {
+			parts = append(parts, *r)
+		}
+	}
+	if len(parts) == 0 {
+		if e.Name == "group" {
+			t.Say(cannot, e, nil, "nothing is left of it; left out")
+		}
+		return ""
+	}
+	name, made := t.declare(&item{element: e}, "service", wanted)
+	if name == "" {
+		return ""
+	}
+	first := members[0]
+	t.policy(&item{element: e, meta: first.meta}, name, made)
+	for _, i := range members[1:] {
+		i.own.tell(cannot, "counted for the whole service, by what is written at its first member and at the group", i.own.names()...)
+	}
+	for _, key := range spec.Keys() {
+		made.Set(key, spec.Text(key))
+	}
+	if on, _ := importing.Truth(t.properties.get("stonith-enabled")); (on || !t.properties.has("stonith-enabled")) && !made.Has("stop_failure") {
+		// Pacemaker fenced a node on which a stop failed.
+		made.Set("stop_failure", "fence")
+	}
+	tree := inOrder(parts)
+	if !keepsOrder(tree, parts) {
+		t.Say(cannot, e, nil, "its order cannot be kept with a tree of %d levels; look at the order that `clusterd config check` prints", resources.MaxDepth)
+	}
+	t.draft.SetTree(name, tree)
+	return name
+}
+
+// resource translates one primitive into a resource. It returns nil when that
+// cannot be.
+func (t *translation) resource(i *item, spec *importing.Mapping) *resources.Resource {
+	t.services[i.id] = nil
+	kind := ""
+	switch i.class {
+	case "ocf":
+		kind = "ocf:" + i.provider + ":" + i.kind
+	case "systemd", "lsb":
+		kind = i.class + ":" + i.kind
+	case "service":
+		kind = "systemd:" + i.kind
+		t.Say(changes, i.element, []string{"class"}, "%s; where it is an init script, write lsb:%s", kind, i.kind)
+	}
+	if !resources.GoodType(kind) {
+		t.SayWhole(cannot, i.element, "there is no agent of class %q with this name; left out", i.class)
+		return nil
+	}
+	r := &resources.Resource{Type: kind, Name: t.draft.Label(kind, i.id), Parameters: map[string]string{}}
+	t.SayAll(translated, i.element, "resource %s", r.Label())
+	for _, name := range i.params.names() {
+		r.Parameters[name] = i.params.get(name)
+		if importing.Secret(name) {
+			i.params.tell(changes, "a parameter, which `clusterd config show` prints: let nobody look who must not know it", name)
+		}
+	}
+	i.params.tellAll(translated, "parameter of "+kind)
+	for _, op := range i.ops {
+		t.operation(r, op, spec)
+	}
+	return r
+}
+
+func (t *translation) operation(r *resources.Resource, op *importing.Element, spec *importing.Mapping) {
+	timeout, err := importing.ReadSpan(op.Get("timeout"))
+	timeout = min(timeout, longestBudget)
+	fits := err == nil && timeout >= time.Second
+	t.Quiet(op, "name", "record-pending", "enabled")
+	if op.Get("name") != "monitor" {
+		t.Quiet(op, "interval")
+	}
+	t.onFail(op, spec)
+	switch name := op.Get("name"); {
+	case name == "start" && fits:
+		r.StartTimeout = timeout
+		t.sayOp(translated, op, "start_timeout: "+importing.Span(timeout))
+	case name == "stop" && fits:
+		r.StopTimeout = timeout
+		t.sayOp(translated, op, "stop_timeout: "+importing.Span(timeout))
+	case name == "monitor":
+		t.monitor(r, op, timeout)
+	default:
+		t.sayOp(unneeded, op, "nothing to set")
+	}
+}
+
+func (t *translation) monitor(r *resources.Resource, op *importing.Element, timeout time.Duration) {
+	interval, err := importing.ReadSpan(op.Get("interval"))
+	if role := op.Get("role"); role != "" && role != "Started" {
+		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not there")
+		return
+	}
+	if err != nil || interval == 0 {
+		t.sayOp(unneeded, op, "a resource is looked at before it is started, always")
+		return
+	}
+	check := resources.ResourceCheck{Interval: min(max(interval, time.Second), longestBudget)}
+	if timeout >= time.Second {
+		check.Timeout = timeout
+	}
+	if depth, err := strconv.Atoi(t.pairs(op, "instance_attributes").get("OCF_CHECK_LEVEL")); err == nil && depth > 0 && depth <= 1000 {
+		check.Depth = depth
+	}
+	for _, other := range r.Checks {
+		if other.Depth == check.Depth {
+			t.sayOp(cannot, op, "a check of this depth is there already; the first counts")
+			return
+		}
+	}
+	r.Checks = append(r.Checks, check)
+	t.sayOp(translated, op, fmt.Sprintf("status: depth %d, interval %s", check.Depth, importing.Span(check.Interval)))
+}
+
+// inOrder makes a tree in which the parts start in their order and stop in the
+// opposite one. Siblings are ordered by type, so where that differs, what comes
+// later is nested below what comes before.
+func inOrder(parts []resources.Resource) []resources.Resource {
+	return nest(nil, parts)
+}
+
+func nest(parent *resources.Resource, parts []resources.Resource) []resources.Resource {
+	for count := len(parts); count > 1; count-- {
+		siblings := append([]resources.Resource{}, parts[:count]...)
+		if !keepsOrder(under(parent, siblings), append(withParent(parent), siblings...)) {
+			continue
+		}
+		return below(siblings, parts[count:])
+	}
+	return below(append([]resources.Resource{}, parts[:1]...), parts[1:])
+}
+
+// below hangs the rest under the last sibling.
+func below(siblings, rest []resources.Resource) []resources.Resource {
+	if len(rest) > 0 {
+		last := &siblings[len(siblings)-1]
+		last.Children = nest(last, rest)
+	}
+	return siblings
+}
+
+func withParent(parent *resources.Resource) []resources.Resource {
+	if parent == nil {
+		return nil
+	}
+	return []resources.Resource{*parent}
+}
+
+func under(parent *resources.Resource, siblings []resources.Resource) []resources.Resource {
+	if parent == nil {
+		return siblings
+	}
+	top := *parent
+	top.Children = siblings
+	return []resources.Resource{top}
+}
+
+// keepsOrder tells whether a tree starts the parts in their order and stops them
+// in the opposite one, and is no deeper than a document takes.
+func keepsOrder(tree, parts []resources.Resource) bool {
+	starts, stops := resources.StartOrder(tree), resources.StopOrder(tree)
+	if len(starts) != len(parts) {
+		return false
+	}
+	for n, part := range parts {
+		if starts[n].Resource.Label() != part.Label() || stops[len(parts)-1-n].Resource.Label() != part.Label() || starts[n].Depth >= resources.MaxDepth {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,54 @@
+// Package fencing translates fence devices of other cluster managers, which all
+// run the programs of the fence-agents project.
+package fencing
+
+import "net"
+
+// ipmiAgents are fence_ipmilan and its other names.
+var ipmiAgents = map[string]bool{"fence_ipmilan": true, "fence_ilo3": true, "fence_ilo4": true, "fence_ilo5": true, "fence_imm": true, "fence_idrac": true}
+
+// storageAgents cut off storage and leave the machine running.
+var storageAgents = map[string]bool{"fence_scsi": true, "fence_mpath": true}
+
+// handAgents wait for a person.
+var handAgents = map[string]bool{"fence_manual": true, "fence_ack_manual": true, "fence_na": true}
+
+// uselessAgents do not prove that a machine is off, each with its reason.
+var uselessAgents = map[string]string{
+	"fence_pcmk":            "it hands the question on to Pacemaker",
+	"fence_kdump":           "it waits for a crash dump and switches nothing",
+	"fence_sbd":             "it leaves a message for the machine and switches nothing",
+	"fence_node":            "it is no agent",
+	"fence_heuristics_ping": "it pings and switches nothing",
+	"fence_brocade":         "it switches a port of the storage network and leaves the machine running",
+	"fence_sanbox2":         "it switches a port of the storage network and leaves the machine running",
+	"fence_mcdata":          "it switches a port of the storage network and leaves the machine running",
+	"fence_vixel":           "it switches a port of the storage network and leaves the machine running",
+	"fence_cisco_mds":       "it switches a port of the storage network and leaves the machine running",
+	"fence_ifmib":           "it switches a network port and leaves the machine running",
+	"fence_gnbd":            "it cuts off a block device and leaves the machine running",
+}
+
+// Storage tells whether an agent cuts off storage and leaves the machine running.
+func Storage(agent string) bool { return storageAgents[agent] }
+
+// Refusal says why no device can be made with an agent, or "".
+func Refusal(agent string) string {
+	switch {
+	case handAgents[agent]:
+		return agent + " waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time"
+	case storageAgents[agent]:
+		return agent + " cuts the node off from storage and leaves it running; that is no level here yet. Use power fencing"
+	case uselessAgents[agent] != "":
+		return agent + " cannot prove that a machine is off: " + uselessAgents[agent]
+	}
+	return ""
+}
+
+// WithPort joins host and port as a document writes them.
+func WithPort(host, port string) string {
+	if port == "" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}

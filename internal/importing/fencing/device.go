@@ -1,0 +1,213 @@
+package fencing
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/importing"
+)
+
+// Device is one fence device of the source: an agent with what it is told for
+// one node.
+type Device struct {
+	// Name is the source's, for advice.
+	Name  string
+	Agent string
+	// Values are the agent's parameters by their names.
+	Values map[string]string
+	// Tell says what became of those of the named parameters that were not told
+	// about before; Say speaks of the device whatever it has; Advise adds to what
+	// is left to do.
+	Tell   func(kind importing.Kind, names []string, format string, arguments ...any)
+	Say    func(kind importing.Kind, format string, arguments ...any)
+	Advise func(format string, arguments ...any)
+
+	made    *importing.Mapping
+	options map[string]string
+}
+
+// Translate declares the device, and speaks of each of its parameters. It
+// returns nil when no device can be made; then it has been said why.
+func (d *Device) Translate() *importing.Mapping {
+	d.made, d.options = importing.NewMapping(), map[string]string{}
+	if refusal := Refusal(d.Agent); refusal != "" {
+		d.Tell(importing.Cannot, d.names(), "%s", refusal)
+		return nil
+	}
+	translate := d.program
+	switch {
+	case ipmiAgents[d.Agent]:
+		translate = d.ipmi
+	case d.Agent == "fence_redfish":
+		translate = d.redfish
+	}
+	if !translate() {
+		return nil
+	}
+	return d.made
+}
+
+// names are all there is to be told about, sorted.
+func (d *Device) names() []string {
+	return append([]string{"name", "agent"}, slices.Sorted(maps.Keys(d.Values))...)
+}
+
+// waits are parameters of agents about waiting: the drivers have one deadline
+// of their own for all of it.
+var waits = []string{"power_wait", "power_timeout", "login_timeout", "shell_timeout", "timeout", "retry_on", "power-wait", "power-timeout", "login-timeout", "shell-timeout"}
+
+var chatter = []string{"verbose", "debug", "debug_file", "quiet", "logfile", "version", "help"}
+
+func (d *Device) first(names ...string) string {
+	for _, name := range names {
+		if d.Values[name] != "" {
+			return d.Values[name]
+		}
+	}
+	return ""
+}
+
+// common translates what every kind of device has, and returns the address.
+func (d *Device) common() string {
+	address := d.first("ipaddr", "ip", "hostname")
+	d.Tell(importing.Unneeded, waits, "waiting is bounded by the driver: 30 s for a level, all its devices and readings together")
+	d.Tell(importing.Unneeded, chatter, "what an attempt saw is in `clustat --events`")
+	d.Tell(importing.Changes, []string{"action", "option"}, "the machine is switched off, proven off, and stays off; nothing switches it on again")
+	if delay := d.first("delay"); delay != "" && delay != "0" {
+		d.Tell(importing.Changes, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost")
+	}
+	d.Tell(importing.Unneeded, []string{"delay"}, "no delay")
+	if script := d.first("passwd_script", "password_script"); script != "" {
+		d.Tell(importing.Cannot, []string{"passwd_script", "password_script"}, "no program is asked for a password. Run it, and write what it prints as `password`, or its file as `password_file`")
+		d.Advise("Write the password of %s into the document: %s knew it.", d.Name, script)
+	}
+	return address
+}
+
+// identify writes driver, address and account.
+func (d *Device) identify(driver, address string) {
+	d.made.Set("driver", driver)
+	if address != "" {
+		d.made.Set("address", address)
+	}
+	if user := d.first("login", "username"); user != "" {
+		d.made.Set("username", user)
+	}
+	if password := d.first("passwd", "password"); password != "" {
+		d.made.Set("password", password)
+	}
+}
+
+// finish writes the options and says what became of the rest.
+func (d *Device) finish(names ...string) {
+	if len(d.options) > 0 {
+		d.made.Set("options", d.options)
+	}
+	driver := "driver " + d.made.Text("driver")
+	d.Tell(importing.Translated, append([]string{"name", "agent", "ipaddr", "ip", "hostname", "ipport", "login", "username", "passwd", "password"}, names...), "%s", driver)
+	d.Tell(importing.Cannot, d.names(), "the %s has no such setting; left out", driver)
+}
+
+func (d *Device) ipmi() bool {
+	address := d.common()
+	if address == "" {
+		d.Tell(importing.Cannot, d.names(), "the BMC's address (ipaddr) is missing; this device is left out")
+		return false
+	}
+	d.identify("ipmi", WithPort(address, d.first("ipport")))
+	if lanplus, _ := importing.Truth(d.first("lanplus")); !lanplus && d.Agent == "fence_ipmilan" {
+		d.legacy()
+	}
+	d.Tell(importing.Translated, []string{"lanplus"}, "IPMI 2.0 (RMCP+) is always spoken")
+	d.Tell(importing.Unneeded, []string{"auth"}, "authentication belongs to the cipher suite in IPMI 2.0")
+	if method := d.first("method"); method == "cycle" {
+		d.Tell(importing.Changes, []string{"method"}, "a power cycle proves nothing and is never used: the machine is switched off and proven off")
+	}
+	d.Tell(importing.Translated, []string{"method"}, "off, and proven off")
+	d.privilege()
+	switch cipher := d.first("cipher"); cipher {
+	case "":
+	case "3", "17":
+		d.options["cipher"] = cipher
+	default:
+		d.Tell(importing.Cannot, []string{"cipher"}, "cipher suites 17 and 3 are spoken; they are tried in this order")
+	}
+	d.Tell(importing.Unneeded, []string{"ipmitool_path", "inet4_only", "inet6_only", "lanplus_opts"}, "IPMI is built in")
+	d.finish("privlvl", "cipher", "method", "lanplus")
+	return true
+}
+
+// legacy tells of IPMI 1.5, which is what fence_ipmilan spoke without lanplus.
+func (d *Device) legacy() {
+	const message = "IPMI 2.0 (RMCP+) is spoken, where this spoke 1.5: the BMC must allow it"
+	if d.Values["lanplus"] == "" {
+		d.Say(importing.Changes, message)
+		return
+	}
+	d.Tell(importing.Changes, []string{"lanplus"}, message)
+}
+
+func (d *Device) privilege() {
+	switch level := strings.ToLower(d.first("privlvl")); level {
+	case "":
+	case "operator", "administrator":
+		d.options["privilege"] = level
+	default:
+		d.Tell(importing.Cannot, []string{"privlvl"}, "the account needs the privilege operator to switch power; administrator is tried")
+	}
+}
+
+func (d *Device) redfish() bool {
+	address := d.common()
+	if address == "" {
+		d.Tell(importing.Cannot, d.names(), "the BMC's address (ip) is missing; this device is left out")
+		return false
+	}
+	d.identify("redfish", WithPort(address, d.first("ipport")))
+	if insecure, _ := importing.Truth(d.first("ssl_insecure", "ssl-insecure")); insecure {
+		d.options["insecure"] = "true"
+		d.Tell(importing.Translated, []string{"ssl_insecure", "ssl-insecure"}, "insecure: any certificate is believed; better pin it (fingerprint)")
+	}
+	if uri := d.first("systems_uri", "systems-uri"); uri != "" {
+		d.options["system"] = uri[strings.LastIndex(strings.TrimRight(uri, "/"), "/")+1:]
+	}
+	d.Tell(importing.Unneeded, []string{"ssl", "ssl_secure", "ssl-secure", "redfish_uri", "redfish-uri"}, "HTTPS, and the service's standard path")
+	d.finish("systems_uri", "systems-uri")
+	return true
+}
+
+// modernNames are the agents' parameters that have other names today.
+var modernNames = map[string]string{"port": "plug", "secure": "ssh"}
+
+// program translates into the driver agent, which runs the same programs.
+func (d *Device) program() bool {
+	address := d.common()
+	d.identify("agent", WithPort(address, d.first("ipport")))
+	d.options["agent"] = d.Agent
+	handled := []string{"ipaddr", "ip", "hostname", "ipport", "login", "username", "passwd", "password", "passwd_script", "password_script",
+		"action", "option", "delay", "missing_as_off", "nodename"}
+	handled = append(append(handled, waits...), chatter...)
+	var passed []string
+	for _, name := range slices.Sorted(maps.Keys(d.Values)) {
+		value := d.Values[name]
+		if slices.Contains(handled, name) || value == "" {
+			continue
+		}
+		if strings.TrimSpace(value) != value || strings.HasPrefix(value, `"`) {
+			d.Tell(importing.Cannot, []string{name}, "outer spaces and quotes are lost on the way to the agent; left out")
+			continue
+		}
+		passed = append(passed, name)
+		d.options[cmp.Or(modernNames[name], name)] = value
+		if importing.Secret(name) {
+			d.Tell(importing.Changes, []string{name}, "goes to the agent as an option, which `clusterd config show` prints: let nobody look who must not know it")
+		}
+	}
+	d.Tell(importing.Cannot, []string{"missing_as_off"}, "an outlet that is missing is not one that is off")
+	d.Tell(importing.Unneeded, []string{"nodename"}, "the node's name is sent where the agent needs an outlet and none is written")
+	d.Advise("Install the fence agents on every node (apt-get install fence-agents), and prove each outlet with `clusterd fence test NODE`: an agent cannot tell whose power it switches.")
+	d.finish(passed...)
+	return true
+}
