@@ -95,6 +95,8 @@ func (t *transaction) mayRun(service Service, n Member) string {
 		return n.Name + " is a witness and runs no services"
 	case n.State != NodeOnline:
 		return fmt.Sprintf("%s is %s", n.Name, n.State)
+	case n.Order != nil:
+		return fmt.Sprintf("%s is %s", n.Name, n.orderWhy())
 	}
 	if why := t.unguarded(n); why != "" {
 		return n.Name + " runs nothing yet: " + why
@@ -247,7 +249,7 @@ func (c Begin) stop(t *transaction, service Service, n Member) {
 	service.Intent = c.intent(t, n)
 	state := resources.Stopping
 	if c.Purpose == ForMove {
-		service = t.stopToMove(service, c.Target)
+		service = t.sentAway(t.stopToMove(service, c.Target), n)
 	}
 	if c.Purpose == ForRecovery || c.Purpose == ForCleanup {
 		state = resources.Recoverable
@@ -287,6 +289,7 @@ func (c Begin) migrate(t *transaction, service Service, n Member) {
 	service = service.withHolder(h)
 	service.Intent = c.intent(t, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
+	service = t.sentAway(service, n)
 	t.setService(service, resources.Migrating, Event{Node: n.Name, By: c.By, Why: c.Why})
 }
 

@@ -18,6 +18,9 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if n.State != NodeLost && n.State != NodeCut && !c.Override {
 		return refuse("%s is %s; a node in touch is not fenced", c.Node, n.State)
 	}
+	if t.maintained(n) && !c.Override {
+		return refuse("%s is %s and is not fenced", c.Node, n.orderWhy())
+	}
 	if n.Boot != c.Boot {
 		return refuse("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
 	}

@@ -36,7 +36,7 @@ func (c Join) apply(t *transaction) refusal {
 		if t.Fences.Has(c.Node) {
 			return refuse("%s is being fenced; wait for the result, then replace it", c.Node)
 		}
-		n.ID = old.ID
+		n.ID, n.Order = old.ID, old.Order
 		t.forgetMachine(old, c.By)
 	} else {
 		t.NextNodeID++

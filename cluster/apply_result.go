@@ -228,6 +228,7 @@ func (s Service) seen(node string, condition resources.Condition, reason string,
 func (t *transaction) migrationDone(service Service, result resources.Result) {
 	intent := *service.Intent
 	service.Intent, service.LastOwner, service.Owner = nil, intent.Node, intent.Target
+	service = service.arrivedHome(intent.Target)
 	var phases []Phase
 	for _, p := range result.Phases {
 		phases = appendPhases(phases, Phase{What: p.What, At: p.At})

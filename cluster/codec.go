@@ -55,6 +55,8 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Thaw{}.Kind():          decode[Thaw],
 	LockCluster{}.Kind():   decode[LockCluster],
 	UnlockCluster{}.Kind(): decode[UnlockCluster],
+	OrderNode{}.Kind():     decode[OrderNode],
+	NodeEmpty{}.Kind():     decode[NodeEmpty],
 	LostKeys{}.Kind():      decode[LostKeys],
 }
 

@@ -71,6 +71,14 @@ func (s Service) arrived(n Member) Service {
 		s.LastBounce = s.Moving
 	}
 	s.Moving = ""
+	return s.arrivedHome(n.Name)
+}
+
+// arrivedHome forgets that the service belongs elsewhere, once it is there.
+func (s Service) arrivedHome(node string) Service {
+	if s.Home == node {
+		s.Home = ""
+	}
 	return s
 }
 

@@ -92,6 +92,7 @@ func (p *planner) planServices() {
 		p.planService(service)
 	}
 	p.noteLock()
+	p.planOrders()
 }
 
 // planContacts turns silences into edges. It returns the nodes that are lost
@@ -167,9 +168,14 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 	}
 	held := s.heldBy(n)
 	if len(held) == 0 {
-		if n.State != NodeCut { // what that waits for is said by planGuards
+		if n.State != NodeCut && !s.maintained(n) { // what these wait for is said by planGuards and planOrders
 			d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
 		}
+		return
+	}
+	if s.maintained(n) {
+		d.wait(n.Name, fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name, n.orderWhy(), joined(held)),
+			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
 	levels := s.Document.Nodes[n.Name].Fence
@@ -274,10 +280,10 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 			c.Barred = "being fenced"
 		case n.State != NodeOnline:
 			c.Barred = string(n.State)
-		case against != "":
-			c.Barred = against
+		case n.Order != nil:
+			c.Barred = n.orderWhy()
 		default:
-			c.Barred = t.unguarded(n)
+			c.Barred = orElse(t.unguarded(n), against)
 		}
 		for _, failed := range failedOn {
 			if failed.Node == name && c.Barred == "" {

@@ -115,7 +115,9 @@ func (p *planner) planStarted(service Service) {
 	case h.Condition == string(resources.Unknown):
 	case n.State == NodeLeaving:
 		p.planEvacuation(service)
-	case h.Condition == string(resources.Running) && len(service.Holders) == 1 && !p.planTogether(service):
+	case n.Order != nil:
+		p.planOrder(service, n)
+	case h.Condition == string(resources.Running) && len(service.Holders) == 1 && !p.planReturn(service) && !p.planTogether(service):
 		p.planFailback(service)
 	}
 }
@@ -237,8 +239,11 @@ func (p *planner) planUp(service Service) {
 		return
 	}
 	by := "recovery"
-	if service.Wish != nil {
+	switch {
+	case service.Wish != nil:
 		by = service.Wish.By
+	case service.Moving != "":
+		by = "move"
 	}
 	p.begin(service, Begin{Service: name, Intent: IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: why})
 }

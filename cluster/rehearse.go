@@ -146,3 +146,13 @@ func (r *rehearsal) notesOf(before *State) []Note {
 	}
 	return fresh
 }
+
+// RehearseStop says in which order everything would be stopped with the whole
+// cluster, and what would not.
+func RehearseStop(s *State, v View, by string) ([]Event, []Note) {
+	r := rehearsal{state: s.Fork(), view: v}
+	r.apply(LockCluster{By: by, Stop: true})
+	r.events = nil
+	r.goOn()
+	return r.events, r.notesOf(s)
+}

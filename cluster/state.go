@@ -154,6 +154,8 @@ type Member struct {
 	// Expelled is the generation that began without this node; it comes back with
 	// an empty log only. 0 if there is none.
 	Expelled uint64 `json:"expelled,omitempty"`
+	// Order is what an administrator ordered for it; nil for nothing.
+	Order *Order `json:"order,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.
 	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// Guard is what stands guard over a boot of it, as it reported; nil for none.
@@ -229,6 +231,9 @@ type Service struct {
 	// Moving is the target and its incarnation of a rule's move by stop and start
 	// that is under way.
 	Moving string `json:"moving,omitempty"`
+	// Home is the node that it was moved away from for an order, and comes back to
+	// when that is over; empty when it belongs where it is.
+	Home string `json:"home,omitempty"`
 	// Answered is the index at which its probe was answered last.
 	Answered uint64 `json:"answered,omitempty"`
 	// LastBounce is the target and its incarnation of a rule's migration that was

@@ -50,6 +50,7 @@ func everyCommand() []Command {
 		Probed{Service: "vm:a", Node: "n", At: at},
 		Ask{Request: "r", Op: OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w", For: time.Minute},
 		Thaw{Service: "vm:a", Until: at}, LockCluster{By: "root", Why: "w", Stop: true}, UnlockCluster{By: "root", Why: "w", Start: true},
+		OrderNode{Node: "n", Order: OrderDrain, By: "root", Why: "w", Within: time.Minute}, NodeEmpty{Node: "n", Order: 3},
 		GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
 		configure(document("vm:a"), 3),
 		Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},

@@ -376,6 +376,8 @@ func planKey(c Command) string {
 		return "plan/fence/" + c.Node
 	case NodeGone:
 		return "plan/gone/" + c.Node
+	case NodeEmpty:
+		return "plan/empty/" + c.Node
 	case Thaw:
 		return "plan/service/" + c.Service
 	case Leave:

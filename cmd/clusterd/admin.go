@@ -40,7 +40,7 @@ func nodeCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	return &urfave.Command{
 		Name: "node", Usage: "look at and change the members",
-		Subcommands: []*urfave.Command{
+		Subcommands: append([]*urfave.Command{
 			{Name: "list", Usage: "list the nodes, who votes and who leads", Action: listNodes},
 			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE", Flags: []urfave.Flag{reason}, Action: func(c *urfave.Context) error {
 				return changeNode(c, "remove", 0)
@@ -55,7 +55,7 @@ func nodeCommand() *urfave.Command {
 			{Name: "leave", Usage: "hand this (or another) node's services over, before its host goes down", ArgsUsage: "[NODE]",
 				Flags:  []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing", Value: 5 * time.Minute}},
 				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
-		},
+		}, orderCommands(reason)...),
 	}
 }
 

@@ -76,3 +76,49 @@ func (c *Client) Rehearse(ctx context.Context, request Request) (cluster.Rehears
 	err := c.Post(ctx, PathRequests, request, &rehearsal)
 	return rehearsal, err
 }
+
+// NodeOrder is the standing order about a node.
+type NodeOrder struct {
+	// Order is one of cluster.OrderKind's words: standby, drain, maintenance.
+	Order  string    `json:"order"`
+	At     time.Time `json:"at,omitzero"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	// Deadline is from when on what could not move live is stopped and started
+	// elsewhere; zero is never.
+	Deadline time.Time `json:"deadline,omitzero"`
+	// Empty: it holds nothing any more.
+	Empty bool `json:"empty,omitempty"`
+	// Holds are the services that may still be there.
+	Holds []string `json:"holds,omitempty"`
+}
+
+// DrainReply tells what an order would do to the services of its node.
+type DrainReply struct {
+	Node  string              `json:"node"`
+	Order string              `json:"order"`
+	Steps []cluster.DrainStep `json:"steps"`
+}
+
+// DrainPlan asks what an order would do: GET /v1/nodes/NODE/plan?order=&within=.
+func (c *Client) DrainPlan(ctx context.Context, node, order string, within time.Duration) (DrainReply, error) {
+	var reply DrainReply
+	err := c.Get(ctx, PathNodes+"/"+url.PathEscape(node)+"/plan", url.Values{"order": {order}, "within": {within.String()}}, &reply)
+	return reply, err
+}
+
+// HaltPlan asks in which order the services would be stopped with the whole
+// cluster: GET /v1/lock/plan.
+func (c *Client) HaltPlan(ctx context.Context) (HaltReply, error) {
+	var reply HaltReply
+	err := c.Get(ctx, PathLock+"/plan", nil, &reply)
+	return reply, err
+}
+
+// HaltReply tells what stopping the whole cluster would do.
+type HaltReply struct {
+	// Events are those that would follow, in order.
+	Events []cluster.Event `json:"events"`
+	// Notes are what would not be stopped, and why.
+	Notes []cluster.Note `json:"notes,omitempty"`
+}

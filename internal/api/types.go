@@ -72,6 +72,8 @@ type Node struct {
 	Version     string    `json:"version,omitempty"`
 	Since       time.Time `json:"since"`
 	Why         string    `json:"why,omitempty"`
+	// Order is what an administrator ordered for it; nil for nothing.
+	Order *NodeOrder `json:"order,omitempty"`
 }
 
 // Service is one line of clustat's service table.
@@ -207,12 +209,17 @@ type JoinReply struct {
 	Members map[string]string `json:"members"`
 }
 
-// NodeRequest removes a node from the cluster.
+// NodeRequest removes a node from the cluster ("remove"), lets it hand its
+// services over ("leave"), gives it a standing order ("standby", "drain",
+// "maintenance") or ends that ("return").
 type NodeRequest struct {
 	ID     string `json:"id"`
-	Op     string `json:"op"` // "remove"
+	Op     string `json:"op"`
 	Node   string `json:"node"`
 	Reason string `json:"reason,omitempty"`
+	// Within is when what could not move live is stopped and started elsewhere; 0
+	// is never.
+	Within time.Duration `json:"within,omitempty"`
 }
 
 // ImportRequest takes an existing libvirt domain of a node in.

@@ -70,3 +70,62 @@ func TestTheLockAndAFreezeAreShownEverywhere(t *testing.T) {
 		}
 	})
 }
+
+// TestANodeIsDrainedAndReturns gives the order through a follower, sees the plan
+// first, and gets everything back.
+func TestANodeIsDrainedAndReturns(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.declare(map[string]string{"vm:a": "node1", "vm:b": "node1"})
+		at := s.followers()[0]
+		var plan api.DrainReply
+		s.must(at, anybody, "GET", api.PathNodes+"/node1/plan?order=drain&within=1m", nil, &plan)
+		if len(plan.Steps) != 2 || plan.Steps[0].Method != cluster.MethodLive || plan.Steps[0].Target == "node1" || plan.Steps[0].Target == "" {
+			t.Errorf("the plan is %+v", plan)
+		}
+		order := func(op string) {
+			var reply api.Reply
+			s.must(at, rootUser, "POST", api.PathNodes, api.NodeRequest{ID: op, Op: op, Node: "node1", Reason: "new fans"}, &reply)
+		}
+		orderOf := func() *api.NodeOrder {
+			for _, n := range s.status(at).Nodes {
+				if n.Name == "node1" {
+					return n.Order
+				}
+			}
+			return nil
+		}
+		order("maintenance")
+		s.until("node1 holds nothing", func() bool { o := orderOf(); return o != nil && o.Empty && len(o.Holds) == 0 })
+		if o := orderOf(); o.Order != "maintenance" || o.Reason != "new fans" || o.By == "" {
+			t.Errorf("the order is shown as %+v", o)
+		}
+		order("return")
+		s.until("both are back", func() bool {
+			return s.service(at, "vm:a").Owner == "node1" && s.service(at, "vm:b").Owner == "node1"
+		})
+		if code, _ := s.ask(at, anybody, "GET", api.PathNodes+"/node9/plan?order=drain", nil); code != http.StatusConflict {
+			t.Errorf("the plan for a node that is not there: %d", code)
+		}
+	})
+}
+
+// TestTheClusterIsStoppedAndStartedInOrder stops everything and starts it again.
+func TestTheClusterIsStoppedAndStartedInOrder(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.declare(map[string]string{"vm:a": "node1", "vm:b": "node2"})
+		at := s.followers()[0]
+		var plan api.HaltReply
+		s.must(at, anybody, "GET", api.PathLock+"/plan", nil, &plan)
+		if len(plan.Events) != 4 || s.service(at, "vm:a").Owner == "" {
+			t.Errorf("the plan is %+v", plan)
+		}
+		var reply api.Reply
+		s.must(at, rootUser, "POST", api.PathLock, api.LockRequest{Op: "stop"}, &reply)
+		s.until("everything is stopped", func() bool { return s.service(at, "vm:a").State == 110 && s.service(at, "vm:b").State == 110 })
+		if code, _ := s.ask(at, rootUser, "POST", api.PathLock, api.LockRequest{Op: "unlock"}); code != http.StatusConflict {
+			t.Errorf("a stopped cluster is unlocked: %d", code)
+		}
+		s.must(at, rootUser, "POST", api.PathLock, api.LockRequest{Op: "start"}, &reply)
+		s.until("everything runs again", func() bool { return s.service(at, "vm:a").Owner == "node1" && s.service(at, "vm:b").Owner == "node2" })
+	})
+}

@@ -149,6 +149,8 @@ func (s *server) routes() http.Handler {
 		"GET " + api.PathLock:               {look, s.lockStatus},
 
 		"GET " + api.PathServices + "/{name}/why": {look, s.why},
+		"GET " + api.PathNodes + "/{name}/plan":   {look, s.drainPlan},
+		"GET " + api.PathLock + "/plan":           {look, s.haltPlan},
 		"POST " + api.PathLock:                    {change, s.lock},
 	} {
 		mux.HandleFunc(pattern, s.guard(route.access, route.handle))

@@ -161,6 +161,8 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 		command = cluster.RemoveNode{Node: asked.Node, By: who.Name, Why: asked.Reason}
 	case "leave":
 		command = cluster.Leave{Node: asked.Node, By: who.Name}
+	case string(cluster.OrderStandby), string(cluster.OrderDrain), string(cluster.OrderMaintenance), "return":
+		command = orderOf(asked, who)
 	default:
 		return refuse(http.StatusBadRequest, "bad_request", "%q is no operation on a node", asked.Op)
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
@@ -99,5 +100,46 @@ func (s *server) rehearse(w http.ResponseWriter, ask cluster.Ask) error {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	writeJSON(w, http.StatusOK, cluster.Rehearse(root, cluster.View{Self: s.daemon.name}, ask))
+	return nil
+}
+
+// orderStatus is the standing order about a node; nil when there is none.
+func orderStatus(root *cluster.State, n cluster.Member) *api.NodeOrder {
+	if n.Order == nil {
+		return nil
+	}
+	o := n.Order
+	return &api.NodeOrder{Order: string(o.Kind), At: o.At, By: o.By, Reason: o.Why, Deadline: o.Deadline, Empty: o.Empty != 0, Holds: root.HeldBy(n)}
+}
+
+// orderOf makes the command of an order, or of its end.
+func orderOf(asked api.NodeRequest, who caller) cluster.OrderNode {
+	c := cluster.OrderNode{Node: asked.Node, Order: cluster.OrderKind(asked.Op), By: who.Name, Why: asked.Reason, Within: asked.Within}
+	if asked.Op == "return" {
+		c.Order = ""
+	}
+	return c
+}
+
+// drainPlan tells what an order would do to the services of a node.
+func (s *server) drainPlan(w http.ResponseWriter, r *http.Request, who caller) error {
+	within, err := time.ParseDuration(r.URL.Query().Get("within"))
+	if err != nil && r.URL.Query().Get("within") != "" {
+		return refuse(http.StatusBadRequest, "bad_request", "within: %v", err)
+	}
+	order := r.URL.Query().Get("order")
+	command := cluster.OrderNode{Node: r.PathValue("name"), Order: cluster.OrderKind(order), By: who.Name, Within: within}
+	steps, err := cluster.DrainPlan(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, command)
+	if err != nil {
+		return refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	writeJSON(w, http.StatusOK, api.DrainReply{Node: command.Node, Order: order, Steps: steps})
+	return nil
+}
+
+// haltPlan tells in which order everything would be stopped.
+func (s *server) haltPlan(w http.ResponseWriter, _ *http.Request, who caller) error {
+	events, notes := cluster.RehearseStop(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, who.Name)
+	writeJSON(w, http.StatusOK, api.HaltReply{Events: events, Notes: notes})
 	return nil
 }

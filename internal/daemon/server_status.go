@@ -76,7 +76,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		n, _ := root.Nodes.Get(name)
 		node := api.Node{
 			Name: name, ID: n.ID, State: string(n.State), Local: name == d.name, Leader: name == role.leader, Voter: voters[name], Witness: n.Witness,
-			Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot, Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
+			Order: orderStatus(root, n), Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot, Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
 		}
 		node.Online = n.Reachable() && status.Quorate
 		if !status.Quorate {

@@ -43,6 +43,8 @@ var routesOfTheInterface = []struct {
 	{"POST", api.PathClient, false, false},
 	{"GET", api.PathLock, true, false},
 	{"GET", api.PathServices + "/vm:none/why", true, false},
+	{"GET", api.PathNodes + "/node1/plan?order=drain", true, false},
+	{"GET", api.PathLock + "/plan", true, false},
 	{"POST", api.PathLock, false, false},
 }
 

@@ -125,3 +125,48 @@ func (s *story) asking() map[string]func([]string) error {
 		},
 	}
 }
+
+// ordering are the standing orders about nodes.
+func (s *story) ordering() map[string]func([]string) error {
+	order := func(kind cluster.OrderKind) func([]string) error {
+		return func(words []string) error {
+			c := cluster.OrderNode{Node: words[0], Order: kind, By: "root"}
+			if len(words) > 1 {
+				within, err := time.ParseDuration(words[1])
+				if err != nil {
+					return err
+				}
+				c.Within = within
+			}
+			return s.propose("order", c)
+		}
+	}
+	return map[string]func([]string) error{
+		// standby NODE; drain NODE [WITHIN]; maintenance NODE [WITHIN]; return NODE.
+		"standby":     order(cluster.OrderStandby),
+		"drain":       order(cluster.OrderDrain),
+		"maintenance": order(cluster.OrderMaintenance),
+		"return":      order(""),
+		// drain-plan NODE [WITHIN]: what a drain would do.
+		"drain-plan": func(words []string) error {
+			c := cluster.OrderNode{Node: words[0], Order: cluster.OrderDrain, By: "root"}
+			if len(words) > 1 {
+				c.Within, _ = time.ParseDuration(words[1])
+			}
+			steps, err := cluster.DrainPlan(s.world.State(), cluster.View{}, c)
+			for _, step := range steps {
+				fmt.Fprintf(&s.extra, "plan: %s (%s): %s %s\n", step.Service, step.State, step.Method, step.Target)
+				for _, blocker := range step.Blockers {
+					fmt.Fprintf(&s.extra, "      blocked: %s\n", blocker)
+				}
+				if step.Next != "" {
+					fmt.Fprintf(&s.extra, "      %s\n", step.Next)
+				}
+			}
+			if err != nil {
+				fmt.Fprintf(&s.extra, "plan: %v\n", err)
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Method is how a service leaves a node.
+type Method string
+
+// The methods.
+const (
+	// MethodLive: the guest moves and goes on running.
+	MethodLive Method = "live"
+	// MethodCold: stopped here, started there.
+	MethodCold Method = "cold"
+	// MethodStays: it cannot leave now; the blockers say why.
+	MethodStays Method = "stays"
+)
+
+// DrainStep is what becomes of one service when its node is to be emptied.
+type DrainStep struct {
+	Service string `json:"service"`
+	State   string `json:"state"`
+	Method  Method `json:"method"`
+	Target  string `json:"target,omitempty"`
+	// Why is what speaks for the target.
+	Why string `json:"why,omitempty"`
+	// Blockers are all the reasons why it does not go (by that method).
+	Blockers []string `json:"blockers,omitempty"`
+	// Next says what an administrator can do about it.
+	Next string `json:"next,omitempty"`
+	// Deadline tells that it is stopped and started on Target when the deadline of
+	// the order comes, although it cannot move live.
+	Deadline bool `json:"deadline,omitempty"`
+
+	coldTarget string
+}
+
+// DrainPlan is what an order would do to the services of its node, by the rules
+// that would decide it. The State is left as it is; the error says why the order
+// would be refused.
+func DrainPlan(s *State, v View, c OrderNode) ([]DrainStep, error) {
+	copied := s.Fork()
+	if err := Apply(copied, Entry{Index: s.Index + 1, At: v.estimate(s), Commands: []Command{c}}).Err(); err != nil {
+		return nil, err
+	}
+	n, _ := copied.Nodes.Get(c.Node)
+	p := newPlanner(copied, v, &Decision{})
+	steps := []DrainStep{}
+	for _, name := range copied.Services.Keys() {
+		service, _ := copied.Services.Get(name)
+		h, held := service.holder(c.Node)
+		if !held || !onBoot(n)(h) {
+			continue
+		}
+		step := p.stepFor(service)
+		if step.Method == MethodStays && c.Within > 0 && step.coldTarget != "" {
+			step.Method, step.Target, step.Deadline = MethodCold, step.coldTarget, true
+		}
+		if step.Target != "" {
+			p.load[step.Target]++
+			p.also[name] = step.Target
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+// stepFor finds how a service leaves the node on which it runs.
+func (p *planner) stepFor(service Service) DrainStep {
+	name, owner := service.Spec.Name, service.Owner
+	step := DrainStep{Service: name, State: service.State.String(), Method: MethodLive}
+	if service.Spec.Kind() != resources.KindVM {
+		step.Method = MethodCold
+	}
+	step.Blockers, step.Next = p.cannotLeave(service)
+	verdicts := p.rank(service, service.FailedOn, true)
+	if len(verdicts) > 0 && verdicts[0].Legal {
+		step.Target, step.Why = verdicts[0].Node, verdicts[0].Why
+	} else {
+		for _, v := range verdicts {
+			if v.Node != owner {
+				step.Blockers = append(step.Blockers, v.Node+": "+v.Why)
+			}
+		}
+		step.Next = orElse(step.Next, "it goes by itself when a legal node is there")
+	}
+	movable := len(step.Blockers) == 0
+	if movable && p.recentlyBounced(service, step.Target) {
+		step.coldTarget = step.Target
+		step.Blockers = append(step.Blockers, fmt.Sprintf("its move to %s failed and is not tried again before clusterd there has started anew", step.Target))
+		step.Next = "`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name + "` stops and starts it"
+	}
+	if p.Lock != nil && step.Method == MethodCold {
+		step.Blockers = append(step.Blockers, p.lockedWhy())
+		step.Next = p.unlockNext()
+	}
+	if len(step.Blockers) > 0 {
+		step.Method = MethodStays
+	}
+	return step
+}
+
+// cannotLeave are the reasons in the service itself.
+func (p *planner) cannotLeave(service Service) (blockers []string, next string) {
+	name := service.Spec.Name
+	h, held := service.holder(service.Owner)
+	block := func(what, how string) { blockers, next = append(blockers, what), orElse(next, how) }
+	if service.Flags&resources.Frozen != 0 {
+		block("it is frozen", "`clusvcadm -U "+name+"`")
+	}
+	if service.Intent != nil {
+		block(fmt.Sprintf("its %s is under way", service.Intent.Kind), "")
+	}
+	if service.Wish != nil {
+		block(fmt.Sprintf("somebody asked to %s it", service.Wish.Op), "")
+	}
+	if !service.Enabled && service.State == resources.Started {
+		block("it runs although it is disabled", "`clusvcadm -d "+name+"` stops it")
+	}
+	if service.State == resources.Failed {
+		block("it is failed", "`clusvcadm -d "+name+"` tries to stop it again")
+	}
+	if held && h.Condition != string(resources.Running) && h.Condition != "" {
+		block(sentence(fmt.Sprintf("it is %s", h.Condition), h.Reason), "")
+	}
+	if len(service.Holders) > 1 {
+		block("it may be on "+holderNames(service)+", and moves when that is clear", "")
+	}
+	return blockers, next
+}

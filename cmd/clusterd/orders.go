@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+// orderCommands are the standing orders about nodes.
+func orderCommands(reason urfave.Flag) []*urfave.Command {
+	plan := &urfave.BoolFlag{Name: "plan", Usage: "only tell what would become of each service"}
+	deadline := &urfave.DurationFlag{Name: "deadline", Usage: "after `TIME`, stop what could not move live and start it elsewhere"}
+	wait := &urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing; the order stays in force", Value: 30 * time.Minute}
+	order := func(kind cluster.OrderKind) urfave.ActionFunc {
+		return func(c *urfave.Context) error { return orderNode(c, kind) }
+	}
+	back := func(c *urfave.Context) error {
+		name, err := argument(c, "a NODE")
+		if err != nil {
+			return err
+		}
+		client, err := connect(c)
+		if err != nil {
+			return err
+		}
+		if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "return", Node: name, Reason: c.String("reason")}); err != nil {
+			return err
+		}
+		fmt.Printf("Node %s takes services again. What was moved away for the order comes back, except where somebody has placed it since.\n", name)
+		return nil
+	}
+	return []*urfave.Command{
+		{Name: "standby", Usage: "let a node take no services, and move its services away live where that can be; it stays a member", ArgsUsage: "NODE",
+			Flags: []urfave.Flag{plan, wait, reason}, Action: order(cluster.OrderStandby)},
+		{Name: "drain", Usage: "empty a node: show the plan, move its services away, tell how far it is", ArgsUsage: "NODE",
+			Flags: []urfave.Flag{plan, deadline, wait, reason}, Action: order(cluster.OrderDrain)},
+		{Name: "maintenance", Usage: "drain a node, after which it may be switched off and is not fenced", ArgsUsage: "NODE",
+			Flags: []urfave.Flag{plan, deadline, wait, reason}, Action: order(cluster.OrderMaintenance)},
+		{Name: "return", Aliases: []string{"unstandby"}, Usage: "end a node's standby, drain or maintenance; what was moved away for it comes back", ArgsUsage: "NODE",
+			Flags: []urfave.Flag{reason}, Action: back},
+	}
+}
+
+// orderNode shows the plan of an order, gives it, and tells how far it is.
+func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
+	name, err := argument(c, "a NODE")
+	if err != nil {
+		return err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	within := c.Duration("deadline")
+	plan, err := client.DrainPlan(c.Context, name, string(kind), within)
+	if err != nil {
+		return err
+	}
+	fmt.Print(planText(plan))
+	if c.Bool("plan") {
+		return nil
+	}
+	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: string(kind), Node: name, Reason: c.String("reason"), Within: within}); err != nil {
+		return err
+	}
+	return waitEmpty(c.Context, client, name, c.Duration("wait"))
+}
+
+// planText is a drain's plan as an administrator reads it.
+func planText(plan api.DrainReply) string {
+	var out strings.Builder
+	if len(plan.Steps) == 0 {
+		return fmt.Sprintf("Nothing runs on %s.\n", plan.Node)
+	}
+	fmt.Fprintf(&out, "%-30s %-8s %s\n", "SERVICE", "METHOD", "TO")
+	for _, step := range plan.Steps {
+		target := step.Target
+		if step.Deadline {
+			target += " (at the deadline)"
+		}
+		if step.Method == cluster.MethodStays {
+			target = ""
+		}
+		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-30s %-8s %s", step.Service, step.Method, target), " "))
+		for _, blocker := range step.Blockers {
+			out.WriteString(cli.Wrap(blocker, "    - ", "      ", 80))
+		}
+		if step.Next != "" {
+			out.WriteString(cli.Wrap(step.Next, "    -> ", "       ", 80))
+		}
+	}
+	return out.String()
+}
+
+// waitEmpty tells how far an order is until the node holds nothing, or until
+// only what a person has to help with is left.
+func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	told := ""
+	for {
+		status, err := client.Status(ctx, false)
+		if err == nil {
+			order := orderIn(status, name)
+			switch {
+			case order == nil:
+				return fmt.Errorf("the order about %s was taken back", name)
+			case order.Empty:
+				fmt.Printf("Node %s holds nothing. `clusterd node return %s` lets it take services again.\n", name, name)
+				return nil
+			}
+			if text := progressOf(status, order.Holds); text != told {
+				fmt.Print(text)
+				told = text
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("node %s still holds services after %s; the order stays in force, see `clustat` for what it waits for", name, wait)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+func orderIn(status api.Status, name string) *api.NodeOrder {
+	for _, n := range status.Nodes {
+		if n.Name == name {
+			return n.Order
+		}
+	}
+	return nil
+}
+
+// progressOf is one line per service that is still there.
+func progressOf(status api.Status, holds []string) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s still there:\n", counted(len(holds)))
+	for _, s := range status.Services {
+		for _, name := range holds {
+			if s.Name != name {
+				continue
+			}
+			text := s.StateText
+			for _, note := range status.Notes {
+				if note.Subject == name {
+					text += ": " + note.Why
+				}
+			}
+			out.WriteString(cli.Wrap(text, "  "+name+" ", "      ", 80))
+		}
+	}
+	return out.String()
+}
+
+func counted(services int) string {
+	if services == 1 {
+		return "1 service is"
+	}
+	return fmt.Sprintf("%d services are", services)
+}
+
+// clusterCommand stops and starts everything in order.
+func clusterCommand() *urfave.Command {
+	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
+	return &urfave.Command{
+		Name: "cluster", Usage: "stop all services in order, and start them again",
+		Subcommands: []*urfave.Command{
+			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also over a power cut",
+				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "plan", Usage: "only tell what would be stopped, in which order"},
+					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped", Value: 30 * time.Minute}, reason},
+				Action: stopCluster},
+			{Name: "start", Usage: "start everything again that ran, in order", Flags: []urfave.Flag{reason}, Action: func(c *urfave.Context) error {
+				client, err := connect(c)
+				if err != nil {
+					return err
+				}
+				if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "start", Reason: c.String("reason")}); err != nil {
+					return err
+				}
+				fmt.Println("The services start in order; watch them with clustat -i 1.")
+				return nil
+			}},
+		},
+	}
+}
+
+func stopCluster(c *urfave.Context) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("plan") {
+		plan, err := client.HaltPlan(c.Context)
+		if err != nil {
+			return err
+		}
+		fmt.Print(haltText(plan))
+		return nil
+	}
+	if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "stop", Reason: c.String("reason")}); err != nil {
+		return err
+	}
+	return waitStopped(c.Context, client, c.Duration("wait"))
+}
+
+// haltText tells the order of the stops.
+func haltText(plan api.HaltReply) string {
+	var out strings.Builder
+	number := 0
+	for _, e := range plan.Events {
+		if e.To == "stopping" {
+			number++
+			fmt.Fprintf(&out, "%3d. %s on %s\n", number, e.Subject, e.Node)
+		}
+	}
+	if number == 0 {
+		out.WriteString("Nothing runs.\n")
+	}
+	for _, note := range plan.Notes {
+		out.WriteString(cli.Wrap(note.Why, "  - "+note.Subject+": ", "    ", 80))
+	}
+	return out.String()
+}
+
+func waitStopped(ctx context.Context, client *api.Client, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	told := -1
+	for {
+		status, err := client.Status(ctx, false)
+		if err == nil {
+			up := 0
+			for _, s := range status.Services {
+				if s.Owner != "" {
+					up++
+				}
+			}
+			if up == 0 {
+				fmt.Println("Everything is stopped. `clusterd cluster start` starts it again, also after the hosts were off.")
+				return nil
+			}
+			if up != told {
+				fmt.Printf("%s not stopped yet\n", counted(up))
+				told = up
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not everything is stopped after %s; it goes on, see `clustat` for what it waits for", wait)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
