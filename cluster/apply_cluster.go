@@ -165,6 +165,8 @@ func (c Configure) apply(t *transaction) refusal {
 	old := t.Document
 	t.Document = c.Document
 	t.forgetProofs(old)
+	t.keepLogins(old)
+	t.forgetReach()
 	for _, hash := range sortedKeys(c.Blobs) {
 		t.Blobs.Set(hash, c.Blobs[hash])
 	}

@@ -16,7 +16,7 @@ func (c ConfirmFence) apply(t *transaction) refusal {
 	if !known || open.Boot != c.Boot || n.Boot != c.Boot {
 		return refuse("the fence intent for %s is for boot %.8s, not for %.8s", c.Node, open.Boot, c.Boot)
 	}
-	if n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {
+	if showsLife(n) {
 		return refuse("%s is %s: a machine that shows life is not off", c.Node, n.State)
 	}
 	open.Story = appendPhases(open.Story, Phase{What: "off confirmed by a person", At: t.at})
@@ -24,4 +24,9 @@ func (c ConfirmFence) apply(t *transaction) refusal {
 	n = t.setNodeState(n, NodeFenced, c.By, sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why), open.Story...)
 	t.recoverFrom(n, open)
 	return accepted
+}
+
+// showsLife tells whether nobody may say of a machine that it is off.
+func showsLife(n Member) bool {
+	return n.Reachable() || n.State == NodeSilent || n.State == NodeLooking
 }

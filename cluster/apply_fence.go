@@ -24,6 +24,9 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if n.Boot != c.Boot {
 		return refuse("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
 	}
+	if showsLife(n) && c.Word {
+		return refuse("%s is %s: a machine that shows life is not off", c.Node, n.State)
+	}
 	if why := t.mayDrill(n, c); c.Drill && why != "" {
 		return refuse("%s", why)
 	}

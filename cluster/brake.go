@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"time"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 // The brake of law L8 where the document says nothing: shots under way at once,
@@ -109,4 +111,19 @@ func (v View) estimate(s *State) time.Time {
 		return time.Time{}
 	}
 	return s.Timeline[len(s.Timeline)-1].At.Add(v.Quiet)
+}
+
+// attempts is how often one node tries each level of a node in a row.
+func (s *State) attempts(node string) []int {
+	attempts := make([]int, len(s.Document.Nodes[node].Fence))
+	for level := range attempts {
+		attempts[level] = fence.AttemptsAt(s.devicesOf(node, level))
+	}
+	return attempts
+}
+
+// shotDelay is what the first level of a node waits before an intent. It is over
+// before the decision, because a committed intent is not spared.
+func (s *State) shotDelay(node string) time.Duration {
+	return fence.DelayOf(s.devicesOf(node, 0))
 }

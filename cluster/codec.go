@@ -36,6 +36,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	FenceDone{}.Kind():    decode[FenceDone],
 	ConfirmFence{}.Kind(): decode[ConfirmFence],
 	CheckDevice{}.Kind():  decode[CheckDevice],
+	CheckFrom{}.Kind():    decode[CheckFrom],
 	Disarm{}.Kind():       decode[Disarm],
 	Arm{}.Kind():          decode[Arm],
 	PowerOnDone{}.Kind():  decode[PowerOnDone],

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -120,6 +121,11 @@ func (d Document) level() int {
 	}
 	if d.StartAtOnce != 0 || d.TwoNode != nil {
 		return levelTwo
+	}
+	for _, name := range sortedKeys(d.Devices) {
+		if d.Devices[name].Limits != (fence.Limits{}) {
+			return levelTwo
+		}
 	}
 	if d.fencesOtherwise() {
 		return levelTwo

@@ -188,6 +188,10 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 		d.wait(n.Name, n.Name+" is lost and not fenced: "+why, "`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
 		return
 	}
+	if wait := s.shotDelay(n.Name); wait > 0 && n.State != NodeCut && v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Lost+wait {
+		d.wait(n.Name, fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait), "")
+		return
+	}
 	if brake := (&transaction{State: s}).brakeAt(v, d.shots()); brake != "" {
 		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
 		return
@@ -231,7 +235,7 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 		d.wait(open.Node, "no further attempt to fence "+open.Node+" is made: "+why, "`clusterd fence arm` ends that")
 		return
 	}
-	step, more := fence.Next(levels, fencers, open.Tried)
+	step, more := fence.NextOf(s.attempts(open.Node), fencers, open.Tried)
 	more = more && open.TriedTotal < maxAttempts
 	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= pauseFenceRounds {
 		// The rounds are used up; one attempt now and then goes on, because a

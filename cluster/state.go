@@ -58,6 +58,11 @@ type State struct {
 	Drilled Table[Drill] `json:"drilled"`
 	// Checks are the last changes of what fence devices answered, by device.
 	Checks Table[DeviceCheck] `json:"checks"`
+	// Reach is what each device answered each node, by "device/node".
+	Reach Table[Reach] `json:"reach"`
+	// OldLogins are what devices took before the document changed, until they have
+	// taken what it says now.
+	OldLogins Table[Login] `json:"oldLogins"`
 
 	// Proven are the devices that a drill showed to be a node's own, by device.
 	Proven Table[Proof] `json:"proven"`
@@ -341,35 +346,6 @@ func (i Intent) Act() string {
 	return name
 }
 
-// Fence is an open fence intent.
-type Fence struct {
-	Node       string    `json:"node"`
-	Boot       string    `json:"boot"`
-	Index      uint64    `json:"index"`
-	Generation uint64    `json:"generation"`
-	At         time.Time `json:"at"`
-	Why        string    `json:"why"`
-	By         string    `json:"by,omitempty"`
-	// Tried are the finished attempts, newest last.
-	Tried []fence.Attempt `json:"tried,omitempty"`
-	// TriedTotal also counts attempts no longer listed.
-	TriedTotal int `json:"triedTotal,omitempty"`
-	// Fencer, Level and Incarnation are the attempt under way; Fencer is empty
-	// between attempts.
-	Fencer      string `json:"fencer,omitempty"`
-	Incarnation uint64 `json:"incarnation,omitempty"`
-	Level       int    `json:"level,omitempty"`
-	LastWhy     string `json:"lastWhy,omitempty"`
-	// Drill: the node holds nothing, and what is tested is the device.
-	Drill bool `json:"drill,omitempty"`
-	// Reboot: power is asked for again once it is confirmed off.
-	Reboot bool `json:"reboot,omitempty"`
-	// Document is the version of the document that the drill's devices are from: a
-	// proof is about what was declared then (law L3).
-	Document uint64  `json:"document,omitempty"`
-	Story    []Phase `json:"story,omitempty"`
-}
-
 // Request is an administrator's command that was accepted (law L7).
 type Request struct {
 	ID       string        `json:"id"`
@@ -412,6 +388,8 @@ func (s *State) Fork() *State {
 	root.Tombstones = s.Tombstones.Fork()
 	root.Fences = s.Fences.Fork()
 	root.Checks = s.Checks.Fork()
+	root.Reach = s.Reach.Fork()
+	root.OldLogins = s.OldLogins.Fork()
 	root.Proven = s.Proven.Fork()
 	root.PowerOns = s.PowerOns.Fork()
 	root.Drilled = s.Drilled.Fork()

@@ -6,6 +6,35 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
+// Fence is an open fence intent.
+type Fence struct {
+	Node       string    `json:"node"`
+	Boot       string    `json:"boot"`
+	Index      uint64    `json:"index"`
+	Generation uint64    `json:"generation"`
+	At         time.Time `json:"at"`
+	Why        string    `json:"why"`
+	By         string    `json:"by,omitempty"`
+	// Tried are the finished attempts, newest last.
+	Tried []fence.Attempt `json:"tried,omitempty"`
+	// TriedTotal also counts attempts no longer listed.
+	TriedTotal int `json:"triedTotal,omitempty"`
+	// Fencer, Level and Incarnation are the attempt under way; Fencer is empty
+	// between attempts.
+	Fencer      string `json:"fencer,omitempty"`
+	Incarnation uint64 `json:"incarnation,omitempty"`
+	Level       int    `json:"level,omitempty"`
+	LastWhy     string `json:"lastWhy,omitempty"`
+	// Drill: the node holds nothing, and what is tested is the device.
+	Drill bool `json:"drill,omitempty"`
+	// Reboot: power is asked for again once it is confirmed off.
+	Reboot bool `json:"reboot,omitempty"`
+	// Document is the version of the document that the drill's devices are from: a
+	// proof is about what was declared then (law L3).
+	Document uint64  `json:"document,omitempty"`
+	Story    []Phase `json:"story,omitempty"`
+}
+
 // Shot is one fence intent, as the brake counts it (law L8).
 type Shot struct {
 	Node  string    `json:"node"`

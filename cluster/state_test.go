@@ -38,6 +38,7 @@ func everyCommand() []Command {
 		FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},
 		CheckDevice{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, By: "n"},
+		CheckFrom{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, OldLogin: true, By: "n"},
 		Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},
 		Arm{Expired: true, By: "root"},
 		PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: "refused"},

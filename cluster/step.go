@@ -25,7 +25,7 @@ type Input struct {
 	Changes   []Change
 	Results   []DutyResult
 	Proposals []ProposalDone
-	Checks    []CheckDevice
+	Checks    []CheckFrom
 
 	// Boot is this host's boot id. Clock is a reading of the clock that counts all
 	// time, a sleep of the host included; leases are counted on it.
@@ -125,6 +125,7 @@ type Node struct {
 	shortcut shortcut
 	heard    map[string]uint64 // emptied and filled in each Step
 	ward     guardian
+	worded   map[string]time.Duration // device -> its problem not in other words before
 }
 
 // Pauses before something that did not work is tried again.
@@ -144,7 +145,7 @@ func NewNode(self string) *Node {
 	return &Node{
 		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}, Waited: map[string]Waited{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
-		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{},
+		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{}, worded: map[string]time.Duration{},
 	}
 }
 
@@ -216,9 +217,8 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 		}
 	}
 	for _, check := range in.Checks {
-		known, found := in.State.Checks.Get(check.Device)
-		if !found || known.Problem != check.Check.Problem || known.Power != check.Check.Power || known.Identity != check.Check.Identity {
-			n.postKey("check/"+check.Device, "", check)
+		if c := n.checkCommand(now, in.State, check); c != nil {
+			n.postKey("check/"+check.Device, "", c)
 		}
 	}
 }

@@ -62,6 +62,9 @@ type Duty struct {
 	// when the duty was handed out.
 	Guard  fence.Guard
 	Waited time.Duration
+	// OldLogins are those of the devices whose login has just changed, as they were
+	// before.
+	OldLogins []fence.Device
 }
 
 // Key tells duties apart.
@@ -182,6 +185,9 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 	if open.Level < len(levels) {
 		for _, name := range levels[open.Level].Devices {
 			d.Devices = append(d.Devices, s.Document.Devices[name])
+			if old, kept := s.WithOldLogin(s.Document.Devices[name]); kept {
+				d.OldLogins = append(d.OldLogins, old)
+			}
 			if s.ProvenFor(name, open.Node) {
 				d.Proven = append(d.Proven, name)
 			}

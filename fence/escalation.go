@@ -21,18 +21,33 @@ const triesPerFencer = 2
 // waits for an operator or a change.
 const Rounds = 3
 
-// Next returns the try that follows the given ones: each level in order, each
-// level by every fencer in turn. It returns false when the limit is reached.
+// Next returns the try that follows the given ones, where each level is tried as
+// often as by default.
 func Next(levels int, fencers []string, tried []Attempt) (Step, bool) {
-	if levels == 0 || len(fencers) == 0 {
-		return Step{}, false
+	attempts := make([]int, levels)
+	for i := range attempts {
+		attempts[i] = triesPerFencer
 	}
-	perRound := levels * len(fencers) * triesPerFencer
-	if len(tried) >= perRound*Rounds {
+	return NextOf(attempts, fencers, tried)
+}
+
+// NextOf returns the try that follows the given ones: each level in order, each
+// level by every fencer in turn, as often as its attempts say. It returns false
+// when the limit is reached.
+func NextOf(attempts []int, fencers []string, tried []Attempt) (Step, bool) {
+	perRound := 0
+	for _, a := range attempts {
+		perRound += a * len(fencers)
+	}
+	if perRound == 0 || len(tried) >= perRound*Rounds {
 		return Step{}, false
 	}
 	position := len(tried) % perRound
-	level := position / (len(fencers) * triesPerFencer)
-	fencer := (position / triesPerFencer) % len(fencers)
-	return Step{Fencer: fencers[fencer], Level: level}, true
+	for level, a := range attempts {
+		if position < a*len(fencers) {
+			return Step{Fencer: fencers[position/a], Level: level}, true
+		}
+		position -= a * len(fencers)
+	}
+	return Step{}, false
 }

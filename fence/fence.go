@@ -64,6 +64,8 @@ type Device struct {
 	// Options are the driver's own settings, for example "cipher": "3",
 	// "privilege": "operator".
 	Options map[string]string `json:"options,omitempty"`
+	// Limits bound how it is used.
+	Limits Limits `json:"limits,omitzero"`
 }
 
 // Level is a set of devices that must all succeed. Levels are tried in order.

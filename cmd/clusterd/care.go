@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -48,98 +46,6 @@ func vmCommand() *urfave.Command {
 			},
 		}},
 	}
-}
-
-func fenceCommand() *urfave.Command {
-	return &urfave.Command{
-		Name: "fence", Usage: "how each node could be made harmless",
-		Subcommands: []*urfave.Command{
-			{Name: "status", Usage: "the fence devices and their last answers", Action: fenceStatus},
-			{Name: "node", Usage: "cut a node's power by its fence devices", ArgsUsage: "NODE", Action: fenceNode, Flags: []urfave.Flag{
-				&urfave.BoolFlag{Name: "off", Usage: "really do it"},
-				&urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}}},
-			{Name: "test", Usage: "drill: empty a node, cut its power, see it silent, boot it, see it back", ArgsUsage: "NODE", Action: fenceTest, Flags: []urfave.Flag{
-				&urfave.IntFlag{Name: "level", Usage: "the fence level to test", Value: 1},
-				&urfave.DurationFlag{Name: "wait", Usage: "how long to wait for each step", Value: 10 * time.Minute}}},
-			{Name: "confirm", Usage: "say that a lost node's machine is off, where no device can", ArgsUsage: "NODE", Action: fenceConfirm, Flags: []urfave.Flag{
-				&urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}}},
-		},
-	}
-}
-
-func fenceStatus(c *urfave.Context) error {
-	client, err := connect(c)
-	if err != nil {
-		return err
-	}
-	status, err := client.Fence(c.Context)
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "NODE\tDEVICE\tDRIVER\tADDRESS\tPOWER\tCHECKED")
-	var problems []string
-	for _, n := range status.Nodes {
-		if len(n.Devices) == 0 {
-			fmt.Fprintf(table, "%s\tnone\t\t\t\t\n", n.Node)
-		}
-		for _, d := range n.Devices {
-			checked := "never"
-			if !d.Checked.IsZero() {
-				checked = d.Checked.Local().Format("15:04:05")
-			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Node, d.Name, d.Driver, d.Address, d.Power, checked)
-		}
-		if n.Unprotected != "" {
-			problems = append(problems, cli.Wrap(n.Unprotected, n.Node+" unprotected: ", "    ", 80))
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	for _, text := range problems {
-		fmt.Print(text)
-	}
-	return nil
-}
-
-// fenceNode shoots a node on an administrator's word.
-func fenceNode(c *urfave.Context) error {
-	name, err := argument(c, "a NODE")
-	if err != nil {
-		return err
-	}
-	if !c.Bool("off") {
-		return usage("fence node %s: say --off if its power shall really be cut; its VMs are started elsewhere then", name)
-	}
-	return fenceByHand(c, "off", name, "The fence intent for "+name+" is in the log; watch it with clustat --events.")
-}
-
-// fenceConfirm takes an operator's word, typed twice: a wrong one would let a VM
-// run twice.
-func fenceConfirm(c *urfave.Context) error {
-	name, err := argument(c, "a NODE")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("If %s still runs, its VMs will run TWICE and destroy their disks.\nMake sure that the machine has no power. Type its name to confirm: ", name)
-	typed, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	if strings.TrimSpace(typed) != name {
-		return fmt.Errorf("%q was typed, not %q; nothing was changed", strings.TrimSpace(typed), name)
-	}
-	return fenceByHand(c, "confirm", name, name+" counts as off; what it held is started elsewhere.")
-}
-
-func fenceByHand(c *urfave.Context, op, name, done string) error {
-	client, err := connect(c)
-	if err != nil {
-		return err
-	}
-	if _, err := client.FenceByHand(c.Context, api.FenceRequest{ID: api.NewRequestID(), Op: op, Node: name, Reason: c.String("reason")}); err != nil {
-		return err
-	}
-	fmt.Println(done)
-	return nil
 }
 
 func doctorCommand() *urfave.Command {

@@ -1,20 +1,21 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
 )
 
 // fenceTest is a drill: it shows that the fence devices of a node really cut
-// that node's power, which nothing but trying can prove.
+// that node's power, which nothing but trying can prove. The cluster carries it
+// out; this tool only tells of it, and may be stopped.
 func fenceTest(c *urfave.Context) error {
 	name, err := argument(c, "a NODE")
 	if err != nil {
@@ -24,89 +25,79 @@ func fenceTest(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := definedFor(c.Context, client, name); err != nil {
+		return err
+	}
 	level := c.Int("level")
-	fmt.Printf("The drill moves the services of %s away, cuts its power by fence level %d and boots it again.\nWere the devices another machine's, that machine would lose its power. Type the node's name to begin: ", name, level)
-	typed, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	if strings.TrimSpace(typed) != name {
-		return fmt.Errorf("%q was typed, not %q; nothing was changed", strings.TrimSpace(typed), name)
+	if !c.Bool("yes") {
+		fmt.Fprintf(os.Stderr, "The drill moves the services of %s away, cuts its power by fence level %d and boots it again.\nWere the devices another machine's, that machine would lose its power. Type the node's name to begin: ", name, level)
+		if err := typed(name); err != nil {
+			return err
+		}
 	}
-	fmt.Println()
-	began := time.Now()
-	step := func(what string) { fmt.Printf("%8s  %s\n", time.Since(began).Round(100*time.Millisecond), what) }
-	return drill(c.Context, client, name, level-1, c.Duration("wait"), step)
-}
-
-// drill goes through the steps; the first that fails ends it, and says what is
-// left as it is.
-func drill(ctx context.Context, client *api.Client, name string, level int, wait time.Duration, step func(string)) error {
-	if _, err := client.ChangeNodes(ctx, api.NodeRequest{ID: api.NewRequestID(), Op: "leave", Node: name}); err != nil {
-		return err
-	}
-	if err := untilState(ctx, client, name, wait, "left"); err != nil {
-		return fmt.Errorf("%s was not emptied: %w", name, err)
-	}
-	step(name + " holds nothing")
-	if _, err := client.FenceByHand(ctx, api.FenceRequest{ID: api.NewRequestID(), Op: "drill", Node: name, Level: level}); err != nil {
-		return fmt.Errorf("the drill did not begin: %w", err)
-	}
-	if err := untilNot(ctx, client, name, wait, "fencing"); err != nil {
-		return err
-	}
-	node, err := nodeOf(ctx, client, name)
+	before, err := lastDrill(c.Context, client, name)
 	if err != nil {
 		return err
 	}
-	if node.State != "fenced" {
-		return fmt.Errorf("the drill FAILED: %s is %s, not confirmed off; see `clustat --events -m %s` for what its devices said. A node that is still up takes services again after `systemctl restart clusterd` on it", name, node.State, name)
+	if _, err := client.FenceByHand(c.Context, api.FenceRequest{ID: api.NewRequestID(), Op: api.FenceTest, Node: name, Level: level - 1}); err != nil {
+		return fmt.Errorf("the drill did not begin: %w", err)
 	}
-	step(node.Why)
-	if _, err := client.FenceByHand(ctx, api.FenceRequest{ID: api.NewRequestID(), Op: "on", Node: name}); err != nil {
-		return fmt.Errorf("the off half is proven, but %s was not powered on: %w", name, err)
+	tell := func(what string) { fmt.Println(what) }
+	if c.Bool("json") {
+		tell = func(string) {}
 	}
-	step("power asked for again")
-	if err := untilState(ctx, client, name, wait, "online"); err != nil {
-		return fmt.Errorf("the off half is proven, but %s did not come back: %w", name, err)
+	ended, err := followDrill(c.Context, client, name, before, c.Duration("wait"), tell)
+	if err != nil {
+		return err
 	}
-	step(name + " is back with a new boot. The drill succeeded.")
+	if c.Bool("json") {
+		if err := printJSON(ended); err != nil {
+			return err
+		}
+	}
+	if !ended.OK {
+		return fmt.Errorf("the drill FAILED: %s", ended.Why)
+	}
+	tell("The drill succeeded: " + ended.Why)
 	return nil
 }
 
-func nodeOf(ctx context.Context, client *api.Client, name string) (api.Node, error) {
-	status, err := client.Status(ctx, false)
+// lastDrill is the index of the last drill of a node that is over.
+func lastDrill(ctx context.Context, client *api.Client, name string) (uint64, error) {
+	status, err := client.Fence(ctx)
 	if err != nil {
-		return api.Node{}, err
+		return 0, err
 	}
-	for _, n := range status.Nodes {
-		if n.Name == name {
-			return n, nil
-		}
+	if node, err := fenceNodeIn(status, name); err == nil && node.LastDrill != nil {
+		return node.LastDrill.Index, nil
 	}
-	return api.Node{}, fmt.Errorf("there is no node %s", name)
+	return 0, nil
 }
 
-func untilState(ctx context.Context, client *api.Client, name string, wait time.Duration, wanted string) error {
-	return until(ctx, client, name, wait, func(state string) bool { return state == wanted })
-}
-
-func untilNot(ctx context.Context, client *api.Client, name string, wait time.Duration, unwanted string) error {
-	return until(ctx, client, name, wait, func(state string) bool { return state != unwanted })
-}
-
-// until asks again and again, and forgives a daemon that is away for a moment.
-func until(ctx context.Context, client *api.Client, name string, wait time.Duration, done func(state string) bool) error {
+// followDrill tells each step once, until the drill is over. It forgives a
+// daemon that is away for a moment: it may be the one that is drilled.
+func followDrill(ctx context.Context, client *api.Client, name string, before uint64, wait time.Duration, tell func(string)) (cluster.Drill, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	last := "not known"
+	told := 0
+	steps := func(d cluster.Drill) {
+		for ; told < len(d.Steps); told++ {
+			tell(fmt.Sprintf("%10s  %s", "+"+cli.Span(d.Steps[told].At.Sub(d.At)), d.Steps[told].What))
+		}
+	}
 	for {
-		if node, err := nodeOf(ctx, client, name); err == nil {
-			if last = node.State; done(last) {
-				return nil
+		if status, err := client.Fence(ctx); err == nil {
+			if status.Drill != nil && status.Drill.Node == name {
+				steps(*status.Drill)
+			} else if node, err := fenceNodeIn(status, name); err == nil && node.LastDrill != nil && node.LastDrill.Index > before {
+				steps(*node.LastDrill)
+				return *node.LastDrill, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s is %s after %s", name, last, wait)
-		case <-time.After(200 * time.Millisecond):
+			return cluster.Drill{}, fmt.Errorf("the drill of %s is not over after %s; it goes on: see `clusterd fence status %s`", name, wait, name)
+		case <-time.After(askEvery):
 		}
 	}
 }

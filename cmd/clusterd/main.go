@@ -41,7 +41,7 @@ func main() {
 var errUsage = errors.New("wrong use")
 
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) {
+	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) || errors.Is(err, errUndefined) {
 		return 2
 	}
 	if errors.Is(err, errPartly) {

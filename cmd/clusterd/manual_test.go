@@ -10,8 +10,11 @@ import (
 //go:embed manual.txt
 var prose string
 
+//go:embed manual-fence.txt
+var fenceProse string
+
 // elsewhere are the commands with a page of their own.
-var elsewhere = map[string]string{}
+var elsewhere = map[string]string{"fence": "clusterd-fence(8)"}
 
 func TestManualPageAndCompletion(t *testing.T) {
 	app := newApp()
@@ -19,4 +22,11 @@ func TestManualPageAndCompletion(t *testing.T) {
 		Commands: app.Commands, Prefix: app.Name, Elsewhere: elsewhere, Prose: prose}
 	manual.Same(t, "../../docs/man/clusterd.8", page.Text())
 	manual.Same(t, "../../packaging/completion/clusterd", manual.Tool{Name: app.Name, Flags: app.Flags, Commands: app.Commands}.Completion())
+}
+
+func TestManualPageOfFence(t *testing.T) {
+	command := fenceCommand()
+	page := manual.Page{Name: "clusterd-fence", Usage: command.Usage, Synopsis: []string{"clusterd fence COMMAND [options] [NODE]"},
+		Commands: command.Subcommands, Prefix: "clusterd fence", Prose: fenceProse}
+	manual.Same(t, "../../docs/man/clusterd-fence.8", page.Text())
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/url"
 )
 
 // Config asks for the cluster document in force. Its passwords are masked.
@@ -51,6 +52,14 @@ func (c *Client) Fence(ctx context.Context) (FenceStatus, error) {
 	var status FenceStatus
 	err := c.Get(ctx, PathFence, nil, &status)
 	return status, err
+}
+
+// FenceHistory asks for the fence intents that were closed; of one node, or of
+// all when none is named.
+func (c *Client) FenceHistory(ctx context.Context, node string) (FenceHistory, error) {
+	var history FenceHistory
+	err := c.Get(ctx, PathFenceHistory, url.Values{"node": {node}}, &history)
+	return history, err
 }
 
 // FenceByHand cuts a node's power, or gives the word that it is off.

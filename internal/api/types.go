@@ -15,19 +15,20 @@ import (
 
 // Paths of the interface.
 const (
-	PathStatus   = "/v1/status"   // GET -> Status; ?fresh=1 asks for a linearizable read
-	PathEvents   = "/v1/events"   // GET ?after=INDEX&service=&node=&limit= -> Events
-	PathRequests = "/v1/requests" // POST Request -> Reply; GET /v1/requests/ID?wait=10s -> Reply
-	PathConfig   = "/v1/config"   // GET ?version= -> Document; POST ConfigChange -> ConfigReply
-	PathTokens   = "/v1/tokens"   // POST TokenRequest -> TokenReply
-	PathJoin     = "/v1/join"     // POST JoinRequest -> JoinReply (token instead of certificate)
-	PathNodes    = "/v1/nodes"    // POST NodeRequest -> Reply (remove, replace)
-	PathImport   = "/v1/import"   // POST ImportRequest -> Reply (vm import)
-	PathDoctor   = "/v1/doctor"   // GET -> Report
-	PathFence    = "/v1/fence"    // GET -> FenceStatus; POST FenceRequest -> Reply
-	PathBackup   = "/v1/backup"   // GET -> opaque bytes
-	PathDoor     = "/v1/door"     // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
-	PathClient   = "/v1/clients"  // POST ClientRequest -> ClientReply (certificate for remote tools)
+	PathStatus       = "/v1/status"        // GET -> Status; ?fresh=1 asks for a linearizable read
+	PathEvents       = "/v1/events"        // GET ?after=INDEX&service=&node=&limit= -> Events
+	PathRequests     = "/v1/requests"      // POST Request -> Reply; GET /v1/requests/ID?wait=10s -> Reply
+	PathConfig       = "/v1/config"        // GET ?version= -> Document; POST ConfigChange -> ConfigReply
+	PathTokens       = "/v1/tokens"        // POST TokenRequest -> TokenReply
+	PathJoin         = "/v1/join"          // POST JoinRequest -> JoinReply (token instead of certificate)
+	PathNodes        = "/v1/nodes"         // POST NodeRequest -> Reply (remove, replace)
+	PathImport       = "/v1/import"        // POST ImportRequest -> Reply (vm import)
+	PathDoctor       = "/v1/doctor"        // GET -> Report
+	PathFence        = "/v1/fence"         // GET -> FenceStatus; POST FenceRequest -> Reply
+	PathFenceHistory = "/v1/fence/history" // GET ?node= -> FenceHistory
+	PathBackup       = "/v1/backup"        // GET -> opaque bytes
+	PathDoor         = "/v1/door"          // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
+	PathClient       = "/v1/clients"       // POST ClientRequest -> ClientReply (certificate for remote tools)
 )
 
 // Status is what clustat shows.
@@ -48,6 +49,8 @@ type Status struct {
 	Lock *LockStatus `json:"lock,omitempty"`
 	// Notes say what was not done and what it waits for. Filled by the leader.
 	Notes []cluster.Note `json:"notes,omitempty"`
+	// Disarmed says why nothing is fenced at present; empty when it would be.
+	Disarmed string `json:"disarmed,omitempty"`
 	// Warnings are this node's own troubles (log volume, certificate, clock).
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -228,41 +231,6 @@ type ImportRequest struct {
 	Title  string `json:"title"`
 	Node   string `json:"node,omitempty"`
 	Domain string `json:"domain,omitempty"`
-}
-
-// FenceRequest asks for a node's power to be cut ("off"), for a drill of its
-// devices ("drill"), for power again ("on"), or gives an operator's word that it
-// is off ("confirm").
-type FenceRequest struct {
-	ID     string `json:"id"`
-	Op     string `json:"op"`
-	Node   string `json:"node"`
-	Reason string `json:"reason,omitempty"`
-	// Level is the fence level that a drill tests, counted from 0.
-	Level int `json:"level,omitempty"`
-}
-
-// FenceStatus tells per node how it could be fenced.
-type FenceStatus struct {
-	Nodes []FenceNode `json:"nodes"`
-}
-
-// FenceNode is one node's devices and the last time they were asked.
-type FenceNode struct {
-	Node        string        `json:"node"`
-	Unprotected string        `json:"unprotected,omitempty"`
-	Devices     []FenceDevice `json:"devices"`
-}
-
-// FenceDevice is one device as last checked.
-type FenceDevice struct {
-	Name    string    `json:"name"`
-	Driver  string    `json:"driver"`
-	Address string    `json:"address"`
-	Power   string    `json:"power"`
-	Problem string    `json:"problem,omitempty"`
-	Checked time.Time `json:"checked"`
-	By      string    `json:"by,omitempty"`
 }
 
 // ClientRequest asks for a certificate for remote tools.

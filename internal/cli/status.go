@@ -65,6 +65,9 @@ func header(status api.Status, view View) string {
 	if !status.Quorate {
 		text += Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date.", "", "", view.Width)
 	}
+	if status.Disarmed != "" {
+		text += Wrap(clean(strings.TrimPrefix(status.Disarmed, "fencing is disarmed ")+"; nothing is fenced. `clusterd fence arm` ends that."), "FENCING IS DISARMED ", "  ", view.Width)
+	}
 	if view.Remark != "" {
 		text += Wrap(clean(view.Remark), "", "", view.Width)
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -19,14 +20,16 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	d := fence.Device{Name: name}
 	var password, passwordFile, options *yaml.Node
 	what := "device " + name
-	p.mapping(value, what, fields{
+	known := fields{
 		"driver":        p.choice(&d.Driver, "the driver of "+what, Drivers...),
 		"address":       p.address(&d.Address, "the address of "+what),
 		"username":      p.text(&d.Username, "the username of "+what),
 		"password":      func(node *yaml.Node) { password = node },
 		"password_file": func(node *yaml.Node) { passwordFile = node },
 		"options":       func(node *yaml.Node) { options, d.Options = node, p.options(what, node) },
-	})
+	}
+	maps.Copy(known, p.limits(&d.Limits, what))
+	p.mapping(value, what, known)
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
 		// Some agents need none: a serial line, a cloud.

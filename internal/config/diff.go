@@ -114,6 +114,7 @@ func changedDevice(old, new fence.Device) []string {
 	if old.Password != new.Password {
 		changes = append(changes, "the password changes")
 	}
+	changes = note(changes, "limits", limitsText(old.Limits), limitsText(new.Limits))
 	changes = note(changes, "options", optionsText(old.Options), optionsText(new.Options))
 	return changes
 }

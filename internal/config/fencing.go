@@ -2,11 +2,13 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 )
 
 // The bounds of the brake. The State keeps no more shots than mostShots.
@@ -15,6 +17,11 @@ const (
 	mostShots     = 64
 	shortestBrake = time.Minute
 	longestBrake  = 24 * time.Hour
+
+	mostAttempts   = 5
+	longestDelay   = 5 * time.Minute
+	shortestDrills = 24 * time.Hour
+	longestDrills  = 366 * 24 * time.Hour
 )
 
 // fencing reads the numbers of the brake.
@@ -24,6 +31,7 @@ func (p *parser) fencing(value *yaml.Node) {
 	p.mapping(value, "fencing", fields{
 		"at_once": p.number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce),
 		"shots":   func(node *yaml.Node) { shots = node; p.number(&f.Shots, "shots of fencing", 1, mostShots)(node) },
+		"drills":  p.drills,
 		"window":  p.duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
 	})
 	if with := f.WithDefaults(); with.Shots < with.AtOnce {
@@ -35,9 +43,74 @@ func (p *parser) fencing(value *yaml.Node) {
 	}
 }
 
+// drills reads the schedule of drills. Its hours are UTC: the leader, which keeps
+// them, may be anywhere.
+func (p *parser) drills(value *yaml.Node) {
+	d := &p.document.Fencing.Drills
+	var from, to bool
+	p.mapping(value, "drills of fencing", fields{
+		"every": p.duration(&d.Every, "every of drills", shortestDrills, longestDrills),
+		"from":  func(node *yaml.Node) { from = true; p.minuteOfDay(&d.From, "from of drills")(node) },
+		"to":    func(node *yaml.Node) { to = true; p.minuteOfDay(&d.To, "to of drills")(node) },
+	})
+	if value.Kind == yaml.MappingNode {
+		p.needs(value, value, "drills of fencing", "every", "say how old the last drill of a node may become, for example every: 720h")
+		if from != to {
+			p.fault(value, "drills of fencing has only one of from and to; write both, or none for any time of the day")
+		}
+	}
+}
+
+// minuteOfDay makes a field of a time such as 22:30.
+func (p *parser) minuteOfDay(into *int, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		at, err := time.Parse("15:04", node.Value)
+		if node.Kind != yaml.ScalarNode || err != nil {
+			p.fault(node, "%s must be a time of the day (UTC) in quotes, such as \"22:30\", not %s", what, kindOf(node))
+			return
+		}
+		*into = at.Hour()*60 + at.Minute()
+	}
+}
+
+// limits are the keys of a device that bound how it is used.
+func (p *parser) limits(into *fence.Limits, what string) fields {
+	return fields{
+		"at_once":  p.number(&into.AtOnce, "at_once of "+what, 1, mostAtOnce),
+		"attempts": p.number(&into.Attempts, "attempts of "+what, 1, mostAttempts),
+		"delay":    p.duration(&into.Delay, "delay of "+what, time.Second, longestDelay),
+	}
+}
+
+// limitsText tells them, where there are any.
+func limitsText(l fence.Limits) string {
+	text := ""
+	if l.AtOnce > 0 {
+		text += fmt.Sprintf(" at_once=%d", l.AtOnce)
+	}
+	if l.Attempts > 0 {
+		text += fmt.Sprintf(" attempts=%d", l.Attempts)
+	}
+	if l.Delay > 0 {
+		text += fmt.Sprintf(" delay=%s", l.Delay)
+	}
+	return strings.TrimSpace(text)
+}
+
+func drillsText(d cluster.Drills) string {
+	switch {
+	case d.Every == 0:
+		return "none"
+	case d.From == d.To:
+		return fmt.Sprintf("every %s", d.Every)
+	}
+	clock := func(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }
+	return fmt.Sprintf("every %s, from %s to %s UTC", d.Every, clock(d.From), clock(d.To))
+}
+
 func fencingText(f cluster.Fencing) string {
 	f = f.WithDefaults()
-	return fmt.Sprintf("fencing, at once %d, shots %d within %s", f.AtOnce, f.Shots, f.Window)
+	return fmt.Sprintf("fencing, at once %d, shots %d within %s, drills %s", f.AtOnce, f.Shots, f.Window, drillsText(f.Drills))
 }
 
 func changedFencing(old, new cluster.Fencing) []string {
@@ -45,5 +118,6 @@ func changedFencing(old, new cluster.Fencing) []string {
 	var changes []string
 	changes = note(changes, "at_once", old.AtOnce, new.AtOnce)
 	changes = note(changes, "shots", old.Shots, new.Shots)
+	changes = note(changes, "drills", drillsText(old.Drills), drillsText(new.Drills))
 	return note(changes, "window", old.Window, new.Window)
 }

@@ -47,6 +47,9 @@ func Print(document cluster.Document) string {
 		if len(d.Options) > 0 {
 			text += ", " + optionsText(d.Options)
 		}
+		if limits := limitsText(d.Limits); limits != "" {
+			text += ", " + limits
+		}
 		line("%s", text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Domains)) {

@@ -83,6 +83,7 @@ type Daemon struct {
 	hands       *hands
 	plans       *recorder.Recorder
 	checks      checkBook
+	gates       gates
 	role        atomic.Pointer[role]
 	notes       atomic.Pointer[[]cluster.Note]
 	incarnation atomic.Uint64
@@ -167,7 +168,7 @@ func (d *Daemon) Run(parent context.Context) error {
 		d.work.Wait()
 		return err
 	}
-	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlone, d.keepRejoining, d.plans.Run} {
+	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlone, d.keepRejoining, d.plans.Run} {
 		d.work.Go(func() { ear(ctx) })
 	}
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)

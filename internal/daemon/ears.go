@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -141,49 +140,4 @@ func serviceOf(s *cluster.State, uuid string) string {
 		}
 	}
 	return ""
-}
-
-// checkEvery is how often each fence device is asked a harmless question.
-const (
-	checkEvery   = 30 * time.Second
-	checkTimeout = 10 * time.Second
-)
-
-// checkDevices asks, on the leader, whether the fence devices could be used.
-func (d *Daemon) checkDevices(ctx context.Context) {
-	for {
-		root := d.replica.Root()
-		d.checks.keep(root.Document.Devices)
-		if d.role.Load().leading {
-			for _, name := range sortedNames(root.Document.Devices) {
-				d.checkDevice(ctx, name, root.Document.Devices[name])
-			}
-		}
-		version := root.Config.Version
-		for waited := time.Duration(0); waited < checkEvery; waited += time.Second {
-			if !sleep(ctx, time.Second) {
-				return
-			}
-			if d.replica.Root().Config.Version != version {
-				break // new devices are checked at once
-			}
-		}
-	}
-}
-
-func (d *Daemon) checkDevice(ctx context.Context, name string, device fence.Device) {
-	driver, known := d.drivers[device.Driver]
-	if !known {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	check := driver.Check(ctx, device)
-	if ctx.Err() != nil && check.Problem == "" {
-		return
-	}
-	d.checks.record(name, check, time.Now())
-	d.box.add(func(in *cluster.Input) {
-		in.Checks = append(in.Checks, cluster.CheckDevice{Device: name, Check: check, By: d.name})
-	})
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,7 +83,37 @@ func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Resul
 	return result
 }
 
+// fenceBy uses one device, with the login that answered last. Where the document
+// has just changed it, the other one is tried as well: which of the two the
+// device takes is not known before it has taken one.
 func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
+	ctx, leave, entered := d.gates.enter(ctx, device, true)
+	if !entered {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{fmt.Sprintf("its turn did not come: the device takes %d calls at once", device.Limits.AtOnce)}}
+	}
+	defer leave()
+	logins := []fence.Device{device}
+	if i := slices.IndexFunc(duty.OldLogins, func(old fence.Device) bool { return old.Name == device.Name }); i >= 0 {
+		logins = append(logins, duty.OldLogins[i])
+		if last, asked := d.checks.get(device.Name); asked && last.oldLogin {
+			slices.Reverse(logins)
+		}
+	}
+	var all fence.Result
+	for i, login := range logins {
+		result := d.fenceAs(ctx, duty, login, wanted)
+		result.Evidence = append(all.Evidence, result.Evidence...)
+		if all = result; result.Outcome == fence.Confirmed || ctx.Err() != nil {
+			return all
+		}
+		if i+1 < len(logins) {
+			all.Evidence = append(all.Evidence, "its login has just changed, the other one is tried")
+		}
+	}
+	return all
+}
+
+func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
 	driver, known := d.drivers[device.Driver]
 	if !known {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd has no fence driver " + device.Driver}}
@@ -106,6 +135,49 @@ func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.De
 	})
 }
 
+// powerOn asks the devices of a level for power, all at once. Confirmed means
+// that each of them took the command, and nothing more.
+func (d *Daemon) powerOn(ctx context.Context, devices []fence.Device) fence.Result {
+	ctx, cancel := context.WithTimeout(ctx, powerLimit)
+	defer cancel()
+	result := fence.Result{Outcome: fence.Confirmed}
+	if len(devices) == 0 {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this level names no device"}}
+	}
+	problems := make([]error, len(devices))
+	var group sync.WaitGroup
+	for i, device := range devices {
+		group.Go(func() { problems[i] = d.powerOnBy(ctx, device) })
+	}
+	group.Wait()
+	for i, err := range problems {
+		if err != nil {
+			result.Outcome = fence.Unknown
+			result.Evidence = append(result.Evidence, fmt.Sprintf("fence device %s: %v", devices[i].Name, err))
+		}
+	}
+	return result
+}
+
+func (d *Daemon) powerOnBy(ctx context.Context, device fence.Device) error {
+	driver, known := d.drivers[device.Driver]
+	if !known {
+		return fmt.Errorf("this clusterd has no fence driver %s", device.Driver)
+	}
+	ctx, leave, entered := d.gates.enter(ctx, device, true)
+	if !entered {
+		return ctx.Err()
+	}
+	defer leave()
+	err := driver.PowerOn(ctx, device)
+	if old, kept := d.replica.Root().WithOldLogin(device); err != nil && kept && ctx.Err() == nil {
+		if driver.PowerOn(ctx, old) == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // fenceVerify bounds how long a packet that changes power waits for the proof
 // that the cluster still wants it.
 const fenceVerify = 3 * time.Second
@@ -120,38 +192,4 @@ func (d *Daemon) stillWanted(ctx context.Context, wanted func() error) error {
 		return fmt.Errorf("%s is not in touch with the cluster, so it fences nobody: %w", d.name, err)
 	}
 	return wanted()
-}
-
-// checkBook keeps when each device was last asked by this node.
-type checkBook struct {
-	mu   sync.Mutex
-	last map[string]checkEntry
-}
-
-type checkEntry struct {
-	check fence.Check
-	at    time.Time
-}
-
-func (b *checkBook) record(device string, check fence.Check, at time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.last == nil {
-		b.last = map[string]checkEntry{}
-	}
-	b.last[device] = checkEntry{check, at}
-}
-
-// keep forgets all devices but those still declared.
-func (b *checkBook) keep(devices map[string]fence.Device) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	maps.DeleteFunc(b.last, func(name string, _ checkEntry) bool { _, declared := devices[name]; return !declared })
-}
-
-func (b *checkBook) get(device string) (checkEntry, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	entry, found := b.last[device]
-	return entry, found
 }

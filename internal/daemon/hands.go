@@ -44,7 +44,7 @@ func newHands(d *Daemon) *hands {
 // bounded by the mind, which hands each act out once.
 func (h *hands) take(ctx context.Context, duty cluster.Duty) {
 	lane := duty.Service
-	if duty.Kind == cluster.DutyFence {
+	if duty.Kind == cluster.DutyFence || duty.Kind == cluster.DutyPowerOn {
 		lane = "fence/" + duty.Node
 	}
 	h.mu.Lock()
@@ -82,7 +82,7 @@ func (h *hands) run(ctx context.Context, lane string) {
 func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()) {
 	places := h.slots
 	switch kind {
-	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPause, cluster.DutyResume:
+	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume:
 		return func() {}
 	case cluster.DutyMigrate:
 		places = h.moves
@@ -114,9 +114,12 @@ func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (cluster.DutyRe
 		return result, true
 	}
 	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node", duty.Node, "target", duty.Target)
-	if duty.Kind == cluster.DutyFence {
+	switch duty.Kind {
+	case cluster.DutyFence:
 		result.Fence = h.daemon.fence(ctx, duty, func(ctx context.Context) error { return h.daemon.stillWanted(ctx, wanted) })
-	} else {
+	case cluster.DutyPowerOn:
+		result.Fence = h.daemon.powerOn(ctx, duty.Devices)
+	default:
 		result.Result = h.act(ctx, duty, wanted)
 	}
 	h.daemon.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok", result.Result.OK, "why", result.Result.Why)

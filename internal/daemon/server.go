@@ -142,6 +142,7 @@ func (s *server) routes() http.Handler {
 		"POST " + api.PathImport:            {change, s.importVM},
 		"GET " + api.PathDoctor:             {change, s.doctor},
 		"GET " + api.PathFence:              {look, s.fenceStatus},
+		"GET " + api.PathFenceHistory:       {look, s.fenceHistory},
 		"POST " + api.PathFence:             {change, s.fenceByHand},
 		"GET " + api.PathBackup:             {change, s.backup},
 		"GET " + api.PathDoor:               {access{admin: true, local: true}, s.door},

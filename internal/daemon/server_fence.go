@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -22,21 +24,7 @@ func (s *server) fenceByHand(w http.ResponseWriter, r *http.Request, who caller)
 	if err := s.daemon.log.Verify(r.Context()); err != nil {
 		return err
 	}
-	n, known := s.daemon.replica.Root().Nodes.Get(asked.Node)
-	if !known {
-		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", asked.Node)
-	}
-	var err error
-	switch asked.Op {
-	case "off", "drill":
-		err = s.openFence(r.Context(), n, asked, who)
-	case "on":
-		err = s.powerOn(r.Context(), n)
-	case "confirm":
-		err = s.confirmFence(r.Context(), n, asked, who)
-	default:
-		return refuse(http.StatusBadRequest, "bad_request", "%q is no way to fence a node", asked.Op)
-	}
+	err := s.fenceOp(r.Context(), asked, who)
 	if err != nil {
 		return err
 	}
@@ -44,8 +32,34 @@ func (s *server) fenceByHand(w http.ResponseWriter, r *http.Request, who caller)
 	return nil
 }
 
-// openFence puts the intent into the log; the attempts follow from it.
-func (s *server) openFence(ctx context.Context, n cluster.Member, asked api.FenceRequest, who caller) error {
+// fenceOp does what was asked for.
+func (s *server) fenceOp(ctx context.Context, asked api.FenceRequest, who caller) error {
+	switch asked.Op {
+	case api.FenceDisarm:
+		return s.proposeFence(ctx, cluster.Disarm{For: asked.For, By: who.Name, Why: asked.Reason})
+	case api.FenceArm:
+		return s.proposeFence(ctx, cluster.Arm{By: who.Name})
+	}
+	n, known := s.daemon.replica.Root().Nodes.Get(asked.Node)
+	if !known {
+		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", asked.Node)
+	}
+	switch asked.Op {
+	case api.FenceOff, api.FenceReboot:
+		return s.proposeFence(ctx, s.intentFor(n, asked, who))
+	case api.FenceOn:
+		return s.powerOn(ctx, n)
+	case api.FenceTest:
+		return s.proposeFence(ctx, cluster.BeginDrill{Node: n.Name, Level: asked.Level, By: who.Name})
+	case api.FenceConfirm:
+		return s.confirmFence(ctx, n, asked, who)
+	}
+	return refuse(http.StatusBadRequest, "bad_request", "%q is no way to fence a node", asked.Op)
+}
+
+// intentFor is a fence intent by hand. The log has it before anything is sent;
+// the attempts follow from it.
+func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller) cluster.BeginFence {
 	fencer := s.daemon.role.Load().leader
 	if fencer == n.Name {
 		for _, name := range sortedNames(s.daemon.peers()) {
@@ -58,7 +72,7 @@ func (s *server) openFence(ctx context.Context, n cluster.Member, asked api.Fenc
 	if asked.Reason != "" {
 		why += ": " + asked.Reason
 	}
-	return s.proposeFence(ctx, cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true, Drill: asked.Op == "drill", Level: asked.Level})
+	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true, Reboot: asked.Op == api.FenceReboot}
 }
 
 // powerLimit bounds one request for power.
@@ -72,17 +86,12 @@ func (s *server) powerOn(ctx context.Context, n cluster.Member) error {
 	if n.Reachable() || root.Fences.Has(n.Name) || len(levels) == 0 {
 		return refuse(http.StatusConflict, "refused", "%s is %s, or being fenced, or has no fence device; it is not powered on", n.Name, n.State)
 	}
-	ctx, cancel := context.WithTimeout(ctx, powerLimit)
-	defer cancel()
+	var devices []fence.Device
 	for _, name := range levels[0].Devices {
-		device := root.Document.Devices[name]
-		driver, known := s.daemon.drivers[device.Driver]
-		if !known {
-			return refuse(http.StatusConflict, "refused", "this clusterd has no fence driver %s", device.Driver)
-		}
-		if err := driver.PowerOn(ctx, device); err != nil {
-			return refuse(http.StatusConflict, "refused", "fence device %s did not give %s power: %v", name, n.Name, err)
-		}
+		devices = append(devices, root.Document.Devices[name])
+	}
+	if result := s.daemon.powerOn(ctx, devices); result.Outcome != fence.Confirmed {
+		return refuse(http.StatusConflict, "refused", "%s was not given power: %s", n.Name, strings.Join(result.Evidence, "; "))
 	}
 	return nil
 }
@@ -100,24 +109,29 @@ func (s *server) confirmFence(ctx context.Context, n cluster.Member, asked api.F
 	if n.Name == s.daemon.name || s.daemon.pulse.Heard()[n.Name].Count != before {
 		return refuse(http.StatusConflict, "refused", "%s is heard right now: a machine that shows life is not off; nothing was changed", n.Name)
 	}
-	if !s.daemon.replica.Root().Fences.Has(n.Name) {
-		if n.Reachable() || len(s.daemon.replica.Root().Document.Nodes[n.Name].Fence) > 0 {
-			return refuse(http.StatusConflict, "refused", "%s is %s and not being fenced; fence it with `clusterd fence node %s --off`", n.Name, n.State, n.Name)
-		}
-		if err := s.openFence(ctx, n, asked, who); err != nil {
-			return err
-		}
+	word := cluster.ConfirmFence{Node: n.Name, Boot: n.Boot, By: who.Name, Why: asked.Reason}
+	root := s.daemon.replica.Root()
+	if root.Fences.Has(n.Name) {
+		return s.proposeFence(ctx, word)
 	}
-	return s.proposeFence(ctx, cluster.ConfirmFence{Node: n.Name, Boot: n.Boot, By: who.Name, Why: asked.Reason})
+	devices := len(root.Document.Nodes[n.Name].Fence) > 0
+	if n.Reachable() || (devices && root.Disarmed == nil) {
+		return refuse(http.StatusConflict, "refused", "%s is %s and not being fenced; fence it with `clusterd fence node %s --off`", n.Name, n.State, n.Name)
+	}
+	intent := s.intentFor(n, asked, who)
+	intent.Word = devices
+	return s.proposeFence(ctx, intent, word)
 }
 
-func (s *server) proposeFence(ctx context.Context, command cluster.Command) error {
-	applied, err := s.daemon.propose(ctx, command)
+func (s *server) proposeFence(ctx context.Context, commands ...cluster.Command) error {
+	applied, err := s.daemon.propose(ctx, commands...)
 	if err != nil {
 		return err
 	}
-	if why := applied.Refused[0]; why != "" {
-		return refuse(http.StatusConflict, "refused", "%s", why)
+	for _, why := range applied.Refused {
+		if why != "" {
+			return refuse(http.StatusConflict, "refused", "%s", why)
+		}
 	}
 	return nil
 }

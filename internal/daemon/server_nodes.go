@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"sort"
 	"strings"
 	"time"
 
@@ -193,30 +192,6 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, _ caller) error 
 		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
 	writeJSON(w, http.StatusOK, api.ClientReply{Certificate: string(chain), Authority: root.Secrets.Authority})
-	return nil
-}
-
-// fenceStatus tells per node how it could be fenced.
-func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, _ caller) error {
-	root := s.daemon.replica.Root()
-	status := api.FenceStatus{Nodes: []api.FenceNode{}}
-	for _, name := range root.Nodes.Keys() {
-		node := api.FenceNode{Node: name, Unprotected: unprotected(root, name), Devices: []api.FenceDevice{}}
-		for _, level := range root.Document.Nodes[name].Fence {
-			for _, device := range level.Devices {
-				declared := root.Document.Devices[device]
-				check, _ := root.Checks.Get(device)
-				line := api.FenceDevice{Name: device, Driver: declared.Driver, Address: declared.Address, Power: string(check.Power), Problem: check.Problem, Checked: check.At, By: check.By}
-				if entry, found := s.daemon.checks.get(device); found {
-					line.Checked, line.By = entry.at, s.daemon.name
-				}
-				node.Devices = append(node.Devices, line)
-			}
-		}
-		status.Nodes = append(status.Nodes, node)
-	}
-	sort.Slice(status.Nodes, func(i, j int) bool { return status.Nodes[i].Node < status.Nodes[j].Node })
-	writeJSON(w, http.StatusOK, status)
 	return nil
 }
 

@@ -64,6 +64,9 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(),
 	}
 	status.Lock = lockStatus(root)
+	if root.Disarmed != nil {
+		status.Disarmed = root.Disarmed.String()
+	}
 	if role.leading {
 		status.Notes = *d.notes.Load()
 	}

@@ -38,6 +38,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathDoctor, false, false},
 	{"GET", api.PathFence, true, false},
 	{"POST", api.PathFence, false, false},
+	{"GET", api.PathFenceHistory, true, false},
 	{"GET", api.PathBackup, false, false},
 	{"GET", api.PathDoor, false, false},
 	{"POST", api.PathClient, false, false},

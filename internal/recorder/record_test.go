@@ -191,10 +191,10 @@ func secretsIn(t *testing.T, text []byte) []string {
 // nobody has thought about.
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
-		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Proven Requests Tokens Removed Secrets Timeline NextNodeID Lock",
+		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Requests Tokens Removed Secrets Timeline NextNodeID Lock",
 		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode",
 		"Config":       "Version Text At By Reason Summary Index",
-		"Device":       "Name Driver Address Username Password Options",
+		"Device":       "Name Driver Address Username Password Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
 		"View":         "Self Leading Contacts Resting Stuck Waited Quiet Newest",

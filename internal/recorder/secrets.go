@@ -10,7 +10,7 @@ const Blank = "(blanked)"
 
 // WithoutSecrets returns a State that may be shown to others, and from which Plan
 // decides as it did from the whole one. The authority's key and the gossip key,
-// passwords and options of fence devices, join tokens, the document's text and
+// passwords (old ones too) and options of fence devices, join tokens, the document's text and
 // the definitions' texts are gone: the last two may hold passwords anywhere. The
 // State given is not changed; it must be a root that nobody changes any more.
 func WithoutSecrets(root *cluster.State) *cluster.State {
@@ -23,6 +23,7 @@ func WithoutSecrets(root *cluster.State) *cluster.State {
 	}
 	state.History, state.Config.Summary = nil, "" // earlier texts, and words about devices' options
 	state.Tokens = cluster.Table[cluster.Token]{}
+	state.OldLogins = cluster.Table[cluster.Login]{}
 	state.Blobs = cluster.Table[string]{}
 	for _, hash := range root.Blobs.Keys() {
 		state.Blobs.Set(hash, Blank)

@@ -1,0 +1,109 @@
+package cluster
+
+import (
+	"testing"
+
+	"github.com/clusterd/clusterd/fence"
+)
+
+func check(device, by, problem string) CheckFrom {
+	return CheckFrom{Device: device, By: by, Check: fence.Check{Power: fence.PowerOn, Identity: "hardware-node1", Problem: problem}}
+}
+
+// A device is as good as the best answer it gives; a dead one is two lines in the
+// timeline, whatever the number of nodes that ask it.
+func TestEachNodesCheckIsKept(t *testing.T) {
+	b := newBook(t, 3)
+	events := func(c CheckFrom) int { return len(b.must(c).Events) }
+	if events(check("bmc-node1", "node2", "")) != 0 {
+		t.Error("a device that answers is news")
+	}
+	if events(check("bmc-node1", "node3", "no answer")) != 1 {
+		t.Error("the first problem is no news")
+	}
+	if known, _ := b.s.Checks.Get("bmc-node1"); known.Problem != "" || known.By != "node2" {
+		t.Errorf("a device that node2 can use counts as %+v", known)
+	}
+	if events(check("bmc-node1", "node2", "no answer")) != 1 {
+		t.Error("that nobody can use it any more is no news")
+	}
+	if known, _ := b.s.Checks.Get("bmc-node1"); known.Problem == "" {
+		t.Error("a device that nobody can use counts as good")
+	}
+	if events(check("bmc-node1", "node2", "")) != 0 || events(check("bmc-node1", "node3", "")) != 1 {
+		t.Error("the return is told more than once, or not at all")
+	}
+	b.refused(check("nowhere", "node2", ""), "no fence device")
+	b.refused(check("bmc-node1", "nobody", ""), "no node")
+	b.must(RemoveNode{Node: "node3"})
+	if len(b.s.ReachOf("bmc-node1")) != 1 {
+		t.Error("a removed node is still asked about")
+	}
+}
+
+// Only what changes enters the log, and a problem in ever new words does not.
+func TestChecksDoNotFloodTheLog(t *testing.T) {
+	b := newBook(t, 3)
+	n := NewNode("node2")
+	said := func(c CheckFrom) bool {
+		command := n.checkCommand(0, b.s, c)
+		if command != nil {
+			b.must(command)
+		}
+		return command != nil
+	}
+	for i, step := range []struct {
+		problem string
+		want    bool
+	}{{"", true}, {"", false}, {"no answer 1", true}, {"no answer 2", false}, {"no answer 3", false}, {"", true}, {"", false}} {
+		if got := said(check("bmc-node1", "node2", step.problem)); got != step.want {
+			t.Errorf("check %d (%q) enters the log: %t", i, step.problem, got)
+		}
+	}
+	if command := n.checkCommand(pauseBetweenWords, b.s, check("bmc-node1", "node2", "x")); command == nil {
+		t.Error("a new problem is never told")
+	}
+	b.s.Level = levelOne
+	if _, old := n.checkCommand(0, b.s, check("bmc-node2", "node2", "")).(CheckDevice); !old {
+		t.Error("a State of older rules is told in words that older binaries do not know")
+	}
+}
+
+// A changed password leaves no gap: the old one is kept until the device has
+// taken the new one, and no longer.
+func TestAnOldLoginIsKeptUntilTheNewOneWorks(t *testing.T) {
+	b := newBook(t, 3)
+	change := func(password fence.Secret) {
+		d := document()
+		device := d.Devices["bmc-node1"]
+		device.Password = password
+		d.Devices["bmc-node1"] = device
+		b.must(configure(d, b.s.Config.Version))
+	}
+	change("first")
+	b.s.OldLogins.Delete("bmc-node1")
+	change("mistyped")
+	change("second")
+	if old, kept := b.s.WithOldLogin(b.s.Document.Devices["bmc-node1"]); !kept || old.Password != "first" || old.Address != "node1" {
+		t.Fatalf("kept is %q", string(old.Password))
+	}
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	if duties := Work(b.s, "node2"); len(duties) != 1 || len(duties[0].OldLogins) != 1 || duties[0].Devices[0].Password != "second" {
+		t.Fatalf("node2 is handed %+v", duties)
+	}
+	old := check("bmc-node1", "node2", "")
+	old.OldLogin = true
+	b.must(old)
+	if !b.s.OldLogins.Has("bmc-node1") {
+		t.Error("the login that works was forgotten")
+	}
+	// What both nodes see need not change for the new login to be news.
+	if command := NewNode("node2").checkCommand(0, b.s, check("bmc-node1", "node2", "")); command == nil {
+		t.Error("that the new login works does not reach the log")
+	}
+	b.must(check("bmc-node1", "node2", ""))
+	if b.s.OldLogins.Has("bmc-node1") {
+		t.Error("the old login outlived the new one's first success")
+	}
+}

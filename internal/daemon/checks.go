@@ -1,0 +1,196 @@
+package daemon
+
+import (
+	"context"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// How often a node asks each fence device a harmless question. The leader, which
+// fences first, asks often; the others ask seldom, each at a time of its own: a
+// BMC has few sessions, and a large cluster must not use them up. A device whose
+// login has just changed is asked often by everybody.
+const (
+	checkEvery       = 30 * time.Second
+	checkSeldom      = 5 * time.Minute
+	checkSpread      = 10 * time.Second
+	checkTimeout     = 10 * time.Second
+	checksAtOnce     = 8
+	checkGranularity = time.Second
+)
+
+// checkBook keeps when each device was last asked by this node, and what came.
+type checkBook struct {
+	mu   sync.Mutex
+	last map[string]checkEntry
+}
+
+type checkEntry struct {
+	check    fence.Check
+	oldLogin bool
+	at       time.Time
+}
+
+func (b *checkBook) record(device string, entry checkEntry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last == nil {
+		b.last = map[string]checkEntry{}
+	}
+	b.last[device] = entry
+}
+
+// keep forgets all devices but those still declared.
+func (b *checkBook) keep(devices map[string]fence.Device) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.last, func(name string, _ checkEntry) bool { _, declared := devices[name]; return !declared })
+}
+
+func (b *checkBook) get(device string) (checkEntry, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	entry, found := b.last[device]
+	return entry, found
+}
+
+// checkDevices asks the fence devices that this node may have to use whether
+// they could be used.
+func (d *Daemon) checkDevices(ctx context.Context) {
+	due := map[string]time.Time{}
+	slots := make(chan struct{}, checksAtOnce)
+	var version uint64
+	leading := false
+	for {
+		root, now := d.replica.Root(), time.Now()
+		d.checks.keep(root.Document.Devices)
+		maps.DeleteFunc(due, func(name string, _ time.Time) bool { _, declared := root.Document.Devices[name]; return !declared })
+		if lead := d.role.Load().leading; root.Config.Version != version || (lead && !leading) {
+			clear(due) // what is new is asked at once, and by a new leader all
+			version, leading = root.Config.Version, lead
+		} else {
+			leading = lead
+		}
+		for _, name := range d.devicesToCheck(root) {
+			if _, planned := due[name]; !planned {
+				due[name] = now.Add(d.firstCheck(name, leading))
+			}
+			if now.Before(due[name]) {
+				continue
+			}
+			due[name] = now.Add(checkPause(root, name, leading))
+			device := root.Document.Devices[name]
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			d.work.Go(func() {
+				defer func() { <-slots }()
+				d.checkDevice(ctx, root, device)
+			})
+		}
+		if !sleep(ctx, checkGranularity) {
+			return
+		}
+	}
+}
+
+// devicesToCheck are those that this node may have to use. Older rules let the
+// leader alone ask, and it asks for all.
+func (d *Daemon) devicesToCheck(root *cluster.State) []string {
+	if !cluster.ChecksFromAll(root) {
+		if d.role.Load().leading {
+			return sortedNames(root.Document.Devices)
+		}
+		return nil
+	}
+	own := map[string]bool{}
+	if root.Nodes.Len() > 1 {
+		for _, level := range root.Document.Nodes[d.name].Fence {
+			for _, name := range level.Devices {
+				own[name] = !root.Document.Devices[name].Shared()
+			}
+		}
+	}
+	return slices.DeleteFunc(sortedNames(root.Document.Devices), func(name string) bool { return own[name] })
+}
+
+// firstCheck spreads the nodes' first questions, so that a device is not asked
+// by all at once.
+func (d *Daemon) firstCheck(device string, leading bool) time.Duration {
+	if leading {
+		return 0
+	}
+	h := fnv.New32a()
+	h.Write([]byte(d.name + "/" + device))
+	return time.Duration(h.Sum32()) * time.Second % checkSpread
+}
+
+func checkPause(root *cluster.State, device string, leading bool) time.Duration {
+	if leading || root.OldLogins.Has(device) {
+		return checkEvery
+	}
+	return checkSeldom
+}
+
+// checkDevice asks one device, with the login of the document first and then,
+// while the two differ, with the one before it.
+func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fence.Device) {
+	driver, known := d.drivers[device.Driver]
+	if !known {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	ctx, leave, entered := d.gates.enter(ctx, device, false)
+	if !entered {
+		return // it is being used right now, which says more than a check
+	}
+	defer leave()
+	entry := checkEntry{check: driver.Check(ctx, device)}
+	if ctx.Err() != nil && entry.check.Problem == "" {
+		return
+	}
+	if old, kept := root.WithOldLogin(device); kept && entry.check.Problem != "" && ctx.Err() == nil {
+		if again := driver.Check(ctx, old); again.Problem == "" {
+			entry.check, entry.oldLogin = again, true
+		}
+	}
+	if context.Cause(ctx) == errGaveWay {
+		return
+	}
+	entry.at = time.Now()
+	d.checks.record(device.Name, entry)
+	d.box.add(func(in *cluster.Input) {
+		in.Checks = append(in.Checks, cluster.CheckFrom{Device: device.Name, Check: entry.check, OldLogin: entry.oldLogin, By: d.name})
+	})
+}
+
+// drillsEvery is how often the schedule of drills is looked at.
+const drillsEvery = time.Minute
+
+// keepDrills begins, on the leader, the drills that the document asks for. That
+// the clock is read here and not in the log is why it is not the mind's.
+func (d *Daemon) keepDrills(ctx context.Context) {
+	for sleep(ctx, drillsEvery) {
+		if !d.role.Load().leading {
+			continue
+		}
+		due, found := cluster.DueDrill(d.replica.Root(), time.Now())
+		if !found {
+			continue
+		}
+		if applied, err := d.propose(ctx, due); err != nil {
+			d.logger.Warn("a drill by schedule did not begin", "node", due.Node, "error", err)
+		} else if why := applied.Refused[0]; why != "" {
+			d.logger.Info("a drill by schedule waits", "node", due.Node, "why", why)
+		}
+	}
+}

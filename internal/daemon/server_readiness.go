@@ -1,0 +1,142 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// checkedAsk bounds the question to the other nodes when they last checked.
+const checkedAsk = 2 * time.Second
+
+// fenceStatus tells per node how it could be fenced. What entered the log is
+// known here; when each node last asked its devices, only that node knows.
+func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, who caller) error {
+	d := s.daemon
+	root := d.replica.Root()
+	asked := map[string]map[string]time.Time{d.name: d.lastChecks(root)}
+	if who.kind != pki.KindNode {
+		d.gatherChecks(r.Context(), asked)
+	}
+	status := api.FenceStatus{At: time.Now(), Disarmed: root.Disarmed, Drill: root.Drill, Nodes: []api.FenceNode{}}
+	for _, name := range root.Nodes.Keys() {
+		status.Nodes = append(status.Nodes, fenceNode(root, name, asked))
+	}
+	writeJSON(w, http.StatusOK, status)
+	return nil
+}
+
+// lastChecks is when this node last asked each device.
+func (d *Daemon) lastChecks(root *cluster.State) map[string]time.Time {
+	last := map[string]time.Time{}
+	for name := range root.Document.Devices {
+		if entry, asked := d.checks.get(name); asked {
+			last[name] = entry.at
+		}
+	}
+	return last
+}
+
+// gatherChecks asks the other nodes, all at once. One that does not answer is
+// left out: what it said last is in the State.
+func (d *Daemon) gatherChecks(ctx context.Context, asked map[string]map[string]time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, checkedAsk)
+	defer cancel()
+	peers := d.peers()
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for node, address := range peers {
+		group.Go(func() {
+			var theirs api.FenceStatus
+			if d.ask(ctx, node, address, http.MethodGet, api.PathFence, nil, &theirs) != nil {
+				return
+			}
+			last := map[string]time.Time{}
+			for _, n := range theirs.Nodes {
+				for _, device := range n.Devices {
+					for _, check := range device.Checks {
+						if check.By == node {
+							last[device.Name] = check.Asked
+						}
+					}
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			asked[node] = last
+		})
+	}
+	group.Wait()
+}
+
+func fenceNode(root *cluster.State, name string, asked map[string]map[string]time.Time) api.FenceNode {
+	n, _ := root.Nodes.Get(name)
+	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name), Devices: []api.FenceDevice{}}
+	if open, fencing := root.Fences.Get(name); fencing {
+		node.State, node.Open = "fencing", &open
+	}
+	for i := len(root.FenceHistory) - 1; i >= 0 && node.LastUse == nil; i-- {
+		if root.FenceHistory[i].Node == name {
+			node.LastUse = &root.FenceHistory[i]
+		}
+	}
+	if last, drilled := root.Drilled.Get(name); drilled {
+		node.LastDrill = &last
+	}
+	for level, devices := range root.Document.Nodes[name].Fence {
+		for _, device := range devices.Devices {
+			node.Devices = append(node.Devices, fenceDevice(root, name, device, level, asked))
+		}
+	}
+	return node
+}
+
+func fenceDevice(root *cluster.State, node, name string, level int, asked map[string]map[string]time.Time) api.FenceDevice {
+	declared := root.Document.Devices[name]
+	check, known := root.Checks.Get(name)
+	device := api.FenceDevice{Name: name, Level: level, Driver: declared.Driver, Address: declared.Address, Power: string(check.Power), Checked: check.At, By: check.By}
+	if known {
+		device.Problem = distrust(root, node, name, check)
+	}
+	if proof, found := root.Proven.Get(name); found && root.ProvenFor(name, node) {
+		device.Proven = proof.At
+	}
+	for _, r := range root.ReachOf(name) {
+		if r.By == node && !declared.Shared() {
+			continue // a node does not fence itself
+		}
+		line := api.FenceCheck{By: r.By, Power: string(r.Power), Problem: r.Problem, OldLogin: r.OldLogin, Changed: r.At, Asked: asked[r.By][name]}
+		if device.Checks = append(device.Checks, line); line.Asked.After(device.Checked) {
+			device.Checked, device.By = line.Asked, r.By
+		}
+	}
+	if len(device.Checks) == 0 { // older rules: the leader alone checks
+		for by, last := range asked {
+			if at := last[name]; at.After(device.Checked) {
+				device.Checked, device.By = at, by
+			}
+		}
+	}
+	return device
+}
+
+// fenceHistory lists the fence intents that were closed.
+func (s *server) fenceHistory(w http.ResponseWriter, r *http.Request, _ caller) error {
+	root, node := s.daemon.replica.Root(), r.URL.Query().Get("node")
+	if node != "" && !root.Nodes.Has(node) && len(root.FenceHistory) == 0 {
+		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", node)
+	}
+	history := api.FenceHistory{Records: []cluster.FenceRecord{}}
+	for _, record := range root.FenceHistory {
+		if node == "" || record.Node == node {
+			history.Records = append(history.Records, record)
+		}
+	}
+	writeJSON(w, http.StatusOK, history)
+	return nil
+}
