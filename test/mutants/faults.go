@@ -34,7 +34,7 @@ func onlyFaults() []mutant {
 		},
 		{
 			name: "one-fencer-for-ever", law: "L3", broken: "a fence intent is never handed to another node",
-			edits: []edit{{"fence/escalation.go", "\treturn Step{Fencer: fencers[fencer], Level: level}, true", "\treturn Step{Fencer: fencers[fencer*0], Level: level}, true"}}, nets: []net{tests("fence", "^Test")},
+			edits: []edit{{"fence/escalation.go", "Step{Fencer: fencers[position/a], Level: level}, true", "Step{Fencer: fencers[0*position/a], Level: level}, true"}}, nets: []net{tests("fence", "^Test")},
 		},
 		{
 			name: "frozen-is-moved", law: "L7", broken: "a frozen service is acted on",

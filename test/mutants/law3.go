@@ -49,7 +49,7 @@ func unknowns() []mutant {
 		},
 		{
 			name: "word-for-a-machine-that-lives", law: "L3", broken: "an administrator's word counts for a machine that shows life",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif n.Reachable() || n.State == NodeSilent || n.State == NodeLooking {", "\tif n.State == NodeJoining {"}}, nets: first(stories),
+			edits: []edit{{"cluster/apply_confirm.go", "\tif showsLife(n) {", "\tif n.State == NodeJoining {"}}, nets: first(stories),
 		},
 		{
 			name: "word-for-another-boot", law: "L3", broken: "an administrator's word for one boot counts for another",

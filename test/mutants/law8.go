@@ -29,6 +29,10 @@ func brake() []mutant {
 			edits: []edit{{"cluster/disarm.go", "if s.Disarmed == nil || !at.Before(s.Disarmed.Until) {", "if s.Disarmed == nil || at.Before(s.Disarmed.Until) {"}}, nets: []net{tests("cluster", "^TestNothingIsShotWhile"), stories},
 		},
 		{
+			name: "drill-while-not-well", law: "L8", broken: "the schedule switches a node off while another one is lost",
+			edits: []edit{{"cluster/drillrun.go", "if n, _ := s.Nodes.Get(name); n.State != NodeOnline {", "if n, _ := s.Nodes.Get(name); n.State == NodeSilent {"}}, nets: []net{tests("cluster", "^TestTheSchedule")},
+		},
+		{
 			name: "node-in-touch-is-shot", law: "L8", broken: "a node that its peers reach is taken for lost",
 			edits: []edit{{"cluster/view.go", "\tcase w.Verdict.Daemon == Answers:", "\tcase w.Verdict.Daemon == Answers && w.Silence == 0:"}, {"cluster/view.go", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < 0:"}}, nets: []net{simulation, stories}, faults: []string{"link cut", "link cut one way"},
 		},
