@@ -18,6 +18,9 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 	if state != resources.Started {
 		s.Flags &^= resources.Partial // what goes on without a part of it has to go on
 	}
+	if state != resources.Failed {
+		s.StopFailed = ""
+	}
 	t.Services.Set(s.Spec.Name, s)
 	e.Subject, e.From, e.To = s.Spec.Name, from.String(), state.String()
 	t.tell(e)

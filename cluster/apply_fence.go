@@ -15,7 +15,10 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if t.Fences.Has(c.Node) {
 		return refuse("%s is being fenced already", c.Node)
 	}
-	if n.State != NodeLost && n.State != NodeCut && !c.Override {
+	if service, _ := t.Services.Get(c.Service); c.Service != "" && t.needsFence(service, c.Node) == "" {
+		return refuse("%s needs no fence of %s any more", c.Service, c.Node)
+	}
+	if n.State != NodeLost && n.State != NodeCut && !c.Override && c.Service == "" {
 		return refuse("%s is %s; a node in touch is not fenced", c.Node, n.State)
 	}
 	if t.maintained(n) && !c.Override {

@@ -134,6 +134,10 @@ func (c Done) stopped(t *transaction, service Service, n Member, intent Intent) 
 		service = service.withHolder(h.after(c.Result, t.index))
 		service = t.setService(service, resources.Failed, Event{Node: n.Name, Cause: intent.Index,
 			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s", n.Name, c.Result.Why, n.Name)})
+		if t.Level >= levelTwo {
+			service.StopFailed = intent.Purpose
+			t.Services.Set(c.Service, service)
+		}
 		t.finish(service, codeAborted, service.Reason)
 		return
 	}

@@ -175,6 +175,9 @@ type BeginFence struct {
 	Word bool `json:"word,omitempty"`
 	// Reboot asks for power again once it is confirmed off.
 	Reboot bool `json:"reboot,omitempty"`
+	// Service is one that could not be stopped there: for it a node is fenced that
+	// is in touch.
+	Service string `json:"service,omitempty"`
 }
 
 // AssignFence gives the next attempt to a node, or takes it from one that died.

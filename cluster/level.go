@@ -98,9 +98,9 @@ func planLevel(s *State, d *Decision) {
 }
 
 // level of a fence intent: older rules would hand an operator's word to a fencer,
-// and leave a machine off that was to be rebooted.
+// leave a machine off that was to be rebooted, and know no fence for a failed stop.
 func (c BeginFence) level() int {
-	if c.Word || c.Reboot {
+	if c.Word || c.Reboot || c.Service != "" {
 		return levelTwo
 	}
 	return levelOne

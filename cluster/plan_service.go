@@ -38,7 +38,6 @@ func (p *planner) giveUp(service Service, code int, why string) {
 // planService decides what one service needs next: nothing, an intent, or a
 // sentence that says what it waits for.
 func (p *planner) planService(service Service) {
-	name := service.Spec.Name
 	switch {
 	case service.Intent != nil:
 		p.noteIntent(service)
@@ -53,7 +52,7 @@ func (p *planner) planService(service Service) {
 	case service.Held:
 		return
 	case service.State == resources.Failed:
-		p.wait(name, service.Reason, "`clusvcadm -d "+name+"` tries to stop it again")
+		p.planFailed(service)
 	default:
 		p.planUp(service)
 	}

@@ -233,6 +233,8 @@ type Service struct {
 	// Placed is when an administrator last chose where it runs; failback respects
 	// that until the better node's standing changes.
 	Placed uint64 `json:"placed,omitempty"`
+	// StopFailed is what the stop was for that failed, while the state is failed.
+	StopFailed Purpose `json:"stopFailed,omitempty"`
 	// Moving is the target and its incarnation of a rule's move by stop and start
 	// that is under way.
 	Moving string `json:"moving,omitempty"`

@@ -33,7 +33,7 @@ func everyCommand() []Command {
 		Leave{Node: "n", By: "root"},
 		NodeGone{Node: "n", Incarnation: 4},
 		Contact{Node: "n", Incarnation: 4, State: NodeLost, Silence: time.Second, Why: "w"},
-		BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1, Word: true, Reboot: true},
+		BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1, Word: true, Reboot: true, Service: "vm:a"},
 		AssignFence{Node: "n", Fencer: "m", Level: 1, Why: "w"},
 		FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},

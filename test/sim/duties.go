@@ -199,7 +199,7 @@ func (d *daemon) stop(duty cluster.Duty, v *vm) {
 	} else {
 		v.reason = "shutting down"
 	}
-	if h.StopsFail && w.chance(2) {
+	if h.StopsFail && (w.random == nil || w.chance(2)) {
 		d.after(pause, func() {
 			if v.reason == "shutting down" {
 				v.reason = ""

@@ -117,7 +117,9 @@ func (w *World) watchFenced(before, after *cluster.State, c cluster.FenceDone) {
 
 // watchShot: nobody is shot who needed no shot, nor too many (L8).
 func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
-	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) {
+	failed, _ := before.Services.Get(c.Service)
+	forStop := failed.State == resources.Failed && failed.Spec.StopFailure != resources.LeaveFailed
+	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) && !forStop {
 		w.violate("needless fence: %s has been in touch with a majority all the time", c.Node)
 	}
 	busy := 0
