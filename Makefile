@@ -23,7 +23,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help sim build tools-present packages test test-all demo lab lab-down bench-failover bench-migrate bench-idle mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages test test-all demo demo-service lab lab-down bench-failover bench-migrate bench-idle mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -64,6 +64,13 @@ packages: $(BIN)/demo ## install the Debian packages that the lab needs (root)
 
 demo: build $(BIN)/demo ## show a cluster that moves a VM live and survives two lost hosts (SIM=1: simulated, without root)
 	$(BIN)/demo -tools $(BIN) $(if $(filter 1 yes true,$(SIM)),-simulated)
+
+demo-service: build $(BIN)/demo ## show a service of address, file system and nginx that is moved, mended and failed over (root)
+	@missing="$$($(BIN)/demo -service -missing-packages)"; test -z "$$missing" || { \
+		command -v apt-get >/dev/null || { echo "make: missing: $$missing; this machine has no apt-get to install them" >&2; exit 1; }; \
+		echo "installing $$missing"; apt-get update -q && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+	$(BIN)/demo -service -tools $(BIN)
 
 test: tools-present ## run the tests; as root also a short run in the lab
 	$(GO) vet -tags $(TAGS) ./...

@@ -53,6 +53,24 @@ func TestAnAgentThatIsNotInstalled(t *testing.T) {
 	}
 }
 
+// An agent that misses a tool can neither start nor stop nor tell. Its start said
+// that it did not begin: the service may go elsewhere.
+func TestAnAgentThatMissesAToolStartedNothing(t *testing.T) {
+	b := newBench(t)
+	for _, action := range []string{"start", "stop", "monitor"} {
+		b.write(action+".thing-b", "echo ocf-exit-reason:no command fuser >&2; echo more >&2; exit 5")
+	}
+	shop := b.spec(thingNamed("a"), thingNamed("b"))
+	if result := b.start(shop); result.OK || result.Source != agents.Absent || !strings.Contains(result.Why, "(5): no command fuser;") {
+		t.Errorf("%+v", result)
+	}
+	b.remove("start.thing-b")
+	b.mustStart(shop)
+	if result := b.stop(shop); result.OK || result.Source != agents.Broken {
+		t.Errorf("what did start is called absent: %+v", result)
+	}
+}
+
 func TestAnAgentWithoutProperMetaData(t *testing.T) {
 	b := newBench(t)
 	b.write("ocf/resource.d/test/bad", "#!/bin/sh\necho '<resource-agent'\n")

@@ -39,6 +39,8 @@ const (
 type part struct {
 	State partState `json:"state"`
 	Why   string    `json:"why,omitempty"`
+	// Lacked tells that its start said that it could not even begin.
+	Lacked bool `json:"lacked,omitempty"`
 	// Restarts and Failures are the instants that the limits count.
 	Restarts []time.Time `json:"restarts,omitempty"`
 	Failures []time.Time `json:"failures,omitempty"`
@@ -130,7 +132,7 @@ func joinWords(what, why string) string {
 // set changes one part.
 func (r *record) set(path string, state partState, why string) {
 	p := r.Parts[path]
-	p.State, p.Why = state, why
+	p.State, p.Why, p.Lacked = state, why, false
 	r.Parts[path] = p
 }
 

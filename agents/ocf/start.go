@@ -144,6 +144,9 @@ func (a *Agent) bring(ctx context.Context, s *service, p resources.Placed) diale
 		s.record.set(p.Path, up, "")
 	} else {
 		s.record.set(p.Path, uncertain, "its start failed: "+verdict.Why)
+		failed := s.record.Parts[p.Path]
+		failed.Lacked = verdict.Lacks
+		s.record.Parts[p.Path] = failed
 	}
 	return verdict
 }

@@ -110,6 +110,9 @@ func (a *Agent) drop(ctx context.Context, s *service, p resources.Placed) string
 	if open := a.openCalls(s); len(open) > 0 {
 		return notEnded(open)
 	}
+	if verdict.Lacks && s.record.Parts[p.Path].Lacked {
+		return "" // it could not start for want of something, and it still wants it
+	}
 	if ctx.Err() != nil {
 		return "its stop did not end in time"
 	}

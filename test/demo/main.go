@@ -30,10 +30,15 @@ func main() {
 	tools := flag.String("tools", "bin", "the `FOLDER` with clusterd, clustat and clusvcadm")
 	prefix := flag.String("prefix", "demo", "begins the names of what the lab makes on this machine")
 	keep := flag.Bool("keep-files", false, "leave the lab's folder there, for its logs")
+	service := flag.Bool("service", false, "tell the story of a service made of resources, with the agents of Debian's resource-agents")
 	missing := flag.Bool("missing-packages", false, "print the Debian packages that the lab lacks here, and do nothing else")
 	flag.Parse()
+	packages, story := lab.Missing(), tell
+	if *service {
+		packages, story = append(packages, missingForService()...), tellService
+	}
 	if *missing {
-		fmt.Println(strings.Join(lab.Missing(), " "))
+		fmt.Println(strings.Join(packages, " "))
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -46,7 +51,7 @@ func main() {
 		}
 		return stage.NewLab(ctx, *tools, lab.Options{Prefix: *prefix, KeepFiles: *keep})
 	}
-	err := run(ctx, open)
+	err := run(ctx, open, story)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		err = errors.New("interrupted; nothing is left behind")
 	}
@@ -57,7 +62,7 @@ func main() {
 }
 
 // run opens the world, tells the story, and takes everything away again, whatever happened.
-func run(ctx context.Context, open func() (stage.World, error)) (err error) {
+func run(ctx context.Context, open func() (stage.World, error), story func(context.Context, *teller, stage.World) error) (err error) {
 	t := newTeller(os.Stdout)
 	t.headline("Three machines are made and get power")
 	if len(lab.Missing()) > 0 && os.Geteuid() == 0 {
@@ -73,7 +78,7 @@ func run(ctx context.Context, open func() (stage.World, error)) (err error) {
 		t.say("Everything was taken away again in %s.", span(time.Since(closing)))
 	}()
 	t.label = world.Label()
-	return tell(ctx, t, world)
+	return story(ctx, t, world)
 }
 
 // explain says what an ordinary user can do.

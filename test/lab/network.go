@@ -223,6 +223,15 @@ func (l *Lab) ListenPacketInHub(address string) (socket net.PacketConn, err erro
 	return socket, err
 }
 
+// DialInHub opens a TCP connection from the hub to an address of a host or a service.
+func (l *Lab) DialInHub(address string, limit time.Duration) (connection net.Conn, err error) {
+	err = l.inHub(func() error {
+		connection, err = net.DialTimeout("tcp4", address, limit)
+		return err
+	})
+	return connection, err
+}
+
 // HubCommand prepares a command that runs in the hub's network namespace.
 func (l *Lab) HubCommand(ctx context.Context, argv ...string) *exec.Cmd {
 	return groupCommand(ctx, append([]string{"nsenter", "--net=" + l.hubNamespacePath(), "--"}, argv...))

@@ -25,6 +25,8 @@ type Plan struct {
 	// Domains are lines of the document's section of that name.
 	Domains  []string
 	Services []Service
+	// Trees are lines of the document's section services: services made of resources.
+	Trees []string
 	// Probes has the daemons tell when a guest first answers.
 	Probes bool
 }
@@ -65,6 +67,9 @@ func documentText(w World, plan Plan, passwordFile string) string {
 		for xmlLine := range strings.SplitSeq(strings.TrimRight(lab.GuestXML(service.Guest), "\n"), "\n") {
 			line("      %s", xmlLine)
 		}
+	}
+	for _, tree := range plan.Trees {
+		line("  %s", tree)
 	}
 	return text.String()
 }

@@ -45,6 +45,8 @@ const (
 type Verdict struct {
 	Outcome Outcome
 	Why     string
+	// Lacks tells that the agent misses what it needs, and so did nothing.
+	Lacks bool
 	// Degraded tells that the resource runs and its agent warns.
 	Degraded bool
 }
@@ -153,6 +155,9 @@ func environment(more ...string) []string {
 	return append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", "LC_ALL=C", "HOME=/root"}, more...)
 }
 
+// exitReason begins the line in which OCF agents say what matters.
+const exitReason = "ocf-exit-reason:"
+
 // saying is the last thing an agent printed that a person could read, for a
 // sentence: bounded, one line, without control characters.
 func saying(ended program.Ended) string {
@@ -160,7 +165,9 @@ func saying(ended program.Ended) string {
 	if text == "" {
 		text = strings.TrimSpace(string(ended.Stdout))
 	}
-	if cut := strings.LastIndexByte(text, '\n'); cut >= 0 {
+	if reason := strings.LastIndex(text, exitReason); reason >= 0 {
+		text, _, _ = strings.Cut(text[reason+len(exitReason):], "\n")
+	} else if cut := strings.LastIndexByte(text, '\n'); cut >= 0 {
 		text = text[cut+1:]
 	}
 	text = strings.Map(func(r rune) rune {

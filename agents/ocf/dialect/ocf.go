@@ -95,7 +95,7 @@ func (o *ocf) Judge(r Request, ended program.Ended) Verdict {
 	case code == ocfSuccess:
 		return Verdict{Outcome: OK}
 	case r.Action != Check:
-		return Verdict{Outcome: Failed, Why: told(ended, "the agent says %s (%d)", meaning, code)}
+		return Verdict{Outcome: Failed, Lacks: code == ocfNotInstalled, Why: told(ended, "the agent says %s (%d)", meaning, code)}
 	case code == ocfDegraded || code == ocfDegradedPromoted:
 		return Verdict{Outcome: OK, Degraded: true, Why: told(ended, "the agent says %s (%d)", meaning, code)}
 	case code == ocfRunningPromoted:

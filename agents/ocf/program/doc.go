@@ -6,7 +6,8 @@
 // that group is really gone is a question of its own, which Group.Alive
 // answers. Whoever draws conclusions from a program that was killed asks it.
 //
-// The output goes into memory that the kernel bounds and that needs no reader.
+// The output goes into memory that needs no reader; a program that floods it is
+// killed, and what a program leaves behind cannot add to it.
 // So a program outlives the daemon that began it, as do processes that it leaves
 // behind: neither gets a broken pipe.
 package program

@@ -1,6 +1,8 @@
 package program
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,35 +13,30 @@ import (
 // MaxOutput bounds what a program may print, to each of its two outputs.
 const MaxOutput = 1 << 20
 
-// newOutput is a file in memory that cannot grow beyond MaxOutput: whoever
-// writes more gets an error and no signal.
+// newOutput is a file in memory. Whoever writes to it needs no reader.
 func newOutput(name string) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("make room for a program's output: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), name)
-	if err := file.Truncate(MaxOutput); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("make room for a program's output: %w", err)
-	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_GROW); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("bound a program's output: %w", err)
-	}
-	return file, nil
+	return os.NewFile(uintptr(fd), name), nil
 }
 
-// printed reads what was written; full tells that there was no room for more.
+// overflows tells that more was written than anybody will read.
+func overflows(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Size() > MaxOutput
+}
+
+// printed reads what was written, and lets nobody write more: what a program
+// leaves behind may go on printing, and would fill the memory in a year.
 func printed(file *os.File) (text []byte, full bool) {
-	end, err := file.Seek(0, io.SeekCurrent)
-	if err != nil || end == 0 {
-		return nil, false
-	}
-	text = make([]byte, min(end, MaxOutput))
+	_, _ = unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW)
+	text = make([]byte, MaxOutput)
 	n, err := file.ReadAt(text, 0)
-	if err != nil && n == 0 {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, false
 	}
-	return text[:n], end >= MaxOutput
+	// A program that truncates what it was given leaves a hole before what follows.
+	return bytes.ReplaceAll(text[:n], []byte{0}, nil), overflows(file)
 }

@@ -55,6 +55,9 @@ var (
 	ErrFlooded = fmt.Errorf("printed more than %d KiB", MaxOutput>>10)
 )
 
+// floodWatch is how often the output is looked at while a program runs.
+const floodWatch = 20 * time.Millisecond
+
 // lastGasp bounds the waiting for a killed program. One that sits in the kernel,
 // on dead storage say, does not die before that answers.
 const lastGasp = 2 * time.Second
@@ -87,7 +90,7 @@ func Run(ctx context.Context, p Program) Ended {
 	if p.Begun != nil {
 		p.Begun(group)
 	}
-	ended := wait(ctx, command, group, p)
+	ended := wait(ctx, command, group, p, func() bool { return overflows(stdout) || overflows(stderr) })
 	var full [2]bool
 	ended.Stdout, full[0] = printed(stdout)
 	ended.Stderr, full[1] = printed(stderr)
@@ -103,26 +106,33 @@ func ordinary(pid int) {
 	_ = os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "oom_score_adj"), []byte("0"), 0)
 }
 
-func wait(ctx context.Context, command *exec.Cmd, group Group, p Program) Ended {
+func wait(ctx context.Context, command *exec.Cmd, group Group, p Program, floods func() bool) Ended {
 	ended := Ended{Group: group}
+	watch := time.NewTicker(floodWatch)
+	defer watch.Stop()
 	exited := make(chan error, 1)
 	go func() { exited <- command.Wait() }()
 	timer := time.NewTimer(p.Limit)
 	defer timer.Stop()
-	select {
-	case err := <-exited:
-		ended.Code, ended.Err = exitCode(err)
-		return ended
-	case <-timer.C:
-		ended.Err = fmt.Errorf("%w (%s)", ErrOverran, p.Limit)
-	case <-ctx.Done():
-		if p.Outlives && errors.Is(ctx.Err(), context.Canceled) {
-			ended.Left, ended.Err = true, ErrLeft
+	for ended.Err == nil {
+		select {
+		case err := <-exited:
+			ended.Code, ended.Err = exitCode(err)
 			return ended
+		case <-watch.C:
+			if floods() {
+				ended.Err = ErrFlooded
+			}
+		case <-timer.C:
+			ended.Err, ended.Overran = fmt.Errorf("%w (%s)", ErrOverran, p.Limit), true
+		case <-ctx.Done():
+			if p.Outlives && errors.Is(ctx.Err(), context.Canceled) {
+				ended.Left, ended.Err = true, ErrLeft
+				return ended
+			}
+			ended.Err, ended.Overran = fmt.Errorf("%w: %w", ErrOverran, context.Cause(ctx)), true
 		}
-		ended.Err = fmt.Errorf("%w: %w", ErrOverran, context.Cause(ctx))
 	}
-	ended.Overran = true
 	group.Kill()
 	timer.Reset(lastGasp)
 	select {
