@@ -23,7 +23,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help sim build tools-present packages test test-all demo demo-service lab lab-down bench-failover bench-migrate bench-idle mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages test test-all demo demo-service lab lab-down bench-failover bench-migrate bench-idle bench-services mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -117,6 +117,9 @@ bench-migrate: build $(BIN)/bench ## measure clusvcadm -M beside virsh migrate, 
 
 bench-idle: build $(BIN)/bench ## measure memory and CPU of idle daemons (root)
 	$(BIN)/bench idle -tools $(BIN)
+
+bench-services: build $(BIN)/bench ## measure N=500 services made of resources on three nodes: start, failover, memory, clustat
+	$(BIN)/bench services -n $(if $(filter file,$(origin N)),500,$(N)) -tools $(BIN)
 
 fmt: ## format the sources
 	gofmt -w $$(git ls-files -co --exclude-standard '*.go')

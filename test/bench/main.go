@@ -4,6 +4,7 @@
 //	bench failover -n 10   from a power cut to the VM running elsewhere, for a follower's host and for the leader's
 //	bench migrate -n 10    clusvcadm -M beside plain virsh migrate
 //	bench idle             memory and CPU of clusterd when nothing happens
+//	bench services -n 500  many services made of resources; needs no lab
 package main
 
 import (
@@ -27,8 +28,8 @@ const roundsLimit = 200
 func main() {
 	lab.Reexec()
 	benches := map[string]func(context.Context, *bench) error{"failover": failover, "migrate": migrate, "idle": idle}
-	if len(os.Args) < 2 || benches[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench failover|migrate|idle [-n ROUNDS] [-tools FOLDER]")
+	if len(os.Args) < 2 || benches[os.Args[1]] == nil && os.Args[1] != "services" {
+		fmt.Fprintln(os.Stderr, "usage: bench failover|migrate|idle|services [-n ROUNDS] [-tools FOLDER]")
 		os.Exit(2)
 	}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
@@ -37,12 +38,19 @@ func main() {
 	prefix := flags.String("prefix", "bench", "begins the names of what the lab makes on this machine")
 	keep := flags.Bool("keep-files", false, "leave the lab's folder there, for its logs")
 	_ = flags.Parse(os.Args[2:]) // It ends the program by itself.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if os.Args[1] == "services" {
+		if err := services(ctx, *tools, *rounds); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *rounds < 1 || *rounds > roundsLimit {
 		fmt.Fprintf(os.Stderr, "bench: -n is %d; use 1 to %d\n", *rounds, roundsLimit)
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	options := lab.Options{Prefix: *prefix, KeepFiles: *keep}
 	if err := run(ctx, *tools, options, *rounds, benches[os.Args[1]]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

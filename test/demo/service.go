@@ -22,29 +22,30 @@ const (
 	shopFolder  = "/srv/shop"
 )
 
-// shopTree has one resource of each kind: an address, a file system (a folder of
-// the shared storage), and a server that reads its configuration from there.
+// shopTree has a file system (a folder of the shared storage), an address, and a
+// server that needs both, and so lies below both.
 var shopTree = strings.Split(strings.TrimSpace(`
 service:shop:
   domain: shop
   recovery: restart
   resources:
-    - type: ocf:heartbeat:IPaddr2
-      name: shop-ip
-      parameters: {ip: `+shopAddress+`, cidr_netmask: 24}
-      status: [{interval: 2s, timeout: 20s}]
     - type: ocf:heartbeat:Filesystem
       name: shop-data
       parameters: {device: /srv/cluster/shop, directory: `+shopFolder+`, fstype: none, options: bind}
       status: [{interval: 2s, timeout: 20s}]
       resources:
-        - type: ocf:heartbeat:nginx
-          name: shop-web
-          parameters: {configfile: `+shopFolder+`/nginx.conf}
-          status: [{interval: 1s, timeout: 20s}]
-          subtree: independent
-          max_restarts: 3
-          restart_expire_time: 5m
+        - type: ocf:heartbeat:IPaddr2
+          name: shop-ip
+          parameters: {ip: `+shopAddress+`, cidr_netmask: 24}
+          status: [{interval: 2s, timeout: 20s}]
+          resources:
+            - type: ocf:heartbeat:nginx
+              name: shop-web
+              parameters: {configfile: `+shopFolder+`/nginx.conf}
+              status: [{interval: 1s, timeout: 20s}]
+              subtree: independent
+              max_restarts: 3
+              restart_expire_time: 5m
 `), "\n")
 
 // shopConfiguration makes every answer name the host that gives it.
@@ -197,12 +198,16 @@ func (s *serviceStory) killServer(ctx context.Context) error {
 // restartDaemon shows that the daemon is not what the service hangs on.
 func (s *serviceStory) restartDaemon(ctx context.Context) error {
 	s.headline("clusterd on node2 is killed and comes back")
+	before, err := s.cluster.Status(ctx)
+	if err != nil {
+		return err
+	}
 	s.client.reset()
 	if err := s.lab.Host("node2").KillService(ctx, "clusterd", 9); err != nil {
 		return err
 	}
 	if _, err := s.cluster.Wait(ctx, "node2 is online again", func(st api.Status) bool {
-		return len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, shop) == "node2" && incarnation(st, "node2") > 0
+		return len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, shop) == "node2" && incarnation(st, "node2") > incarnation(before, "node2")
 	}); err != nil {
 		return err
 	}

@@ -249,6 +249,9 @@ func (s *Simulated) socket(m *machine) string { return filepath.Join(m.folder, "
 // Socket implements World.
 func (s *Simulated) Socket(node string) string { return s.socket(s.machine(node)) }
 
+// Pid is the process id of a node's daemon, 0 while there is none.
+func (s *Simulated) Pid(node string) int { return s.machine(node).daemon.Pid() }
+
 // Log implements World.
 func (s *Simulated) Log(node string) string { return s.machine(node).daemon.logPath }
 
