@@ -176,6 +176,7 @@ func (c Configure) apply(t *transaction) refusal {
 	}
 	t.tell(Event{Subject: t.Cluster, By: c.By, Why: why})
 	t.declareServices()
+	t.declareAlerts()
 	t.dropBlobs()
 	return accepted
 }

@@ -50,6 +50,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Ask{}.Kind():          decode[Ask],
 	GiveUp{}.Kind():       decode[GiveUp],
 	Configure{}.Kind():    decode[Configure],
+	Told{}.Kind():         decode[Told],
 	Guarded{}.Kind():      decode[Guarded],
 	KeyBack{}.Kind():      decode[KeyBack],
 

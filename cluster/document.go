@@ -24,6 +24,8 @@ type Document struct {
 	StartAtOnce int `json:"startAtOnce,omitempty"`
 	// TwoNode lets one of two nodes go on without the other; nil forbids it.
 	TwoNode *TwoNode `json:"twoNode,omitempty"`
+	// Alerts are who is told of events, by name.
+	Alerts map[string]Alert `json:"alerts,omitempty"`
 }
 
 // NodeSpec is what the document says about a node. A node that has joined but

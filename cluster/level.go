@@ -119,7 +119,7 @@ func (d Document) level() int {
 			return levelTwo
 		}
 	}
-	if d.StartAtOnce != 0 || d.TwoNode != nil {
+	if d.StartAtOnce != 0 || d.TwoNode != nil || len(d.Alerts) > 0 {
 		return levelTwo
 	}
 	for _, name := range sortedKeys(d.Devices) {

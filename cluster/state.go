@@ -70,6 +70,9 @@ type State struct {
 	// Lock keeps services from starting; nil when there is none.
 	Lock *Lock `json:"lock,omitempty"`
 
+	// Alerts are how far each alert was told of the timeline.
+	Alerts Table[Cursor] `json:"alerts"`
+
 	Requests Table[Request] `json:"requests"`
 	Tokens   Table[Token]   `json:"tokens"`
 	// Removed are the nodes that may not come back, by key fingerprint.
@@ -396,6 +399,7 @@ func (s *State) Fork() *State {
 	root.PowerOns = s.PowerOns.Fork()
 	root.Drilled = s.Drilled.Fork()
 	root.History = s.History[:len(s.History):len(s.History)]
+	root.Alerts = s.Alerts.Fork()
 	root.Requests = s.Requests.Fork()
 	root.Tokens = s.Tokens.Fork()
 	root.Removed = s.Removed.Fork()

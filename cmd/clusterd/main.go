@@ -78,7 +78,7 @@ func newApp() *urfave.App {
 			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath, EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),
 		Commands: []*urfave.Command{
-			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), clusterCommand(), vmCommand(), fenceCommand(),
+			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
 		},
 		ExitErrHandler: func(*urfave.Context, error) {},

@@ -105,7 +105,11 @@ func (c *Client) Post(ctx context.Context, path string, body, out any) error {
 }
 
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin+waitOf(query))
+	return c.callWithin(ctx, answerWithin+waitOf(query), method, path, query, body, out)
+}
+
+func (c *Client) callWithin(ctx context.Context, limit time.Duration, method, path string, query url.Values, body, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var content io.Reader
 	if body != nil {

@@ -34,3 +34,15 @@ func TestHistoryOfADocument(t *testing.T) {
 		t.Errorf("an empty history is %q", got)
 	}
 }
+
+func TestAlertsAreListed(t *testing.T) {
+	list := api.Alerts{Alerts: []api.Alert{
+		{Name: "chat", Way: "a secret address", Teller: "node1", Sent: 120, Failed: 3, Dropped: 17, Problem: "chat.example.com answered 503 Service Unavailable: the service is being looked after, please come again", Since: at("10:01:44.000")},
+		{Name: "pager", Way: "/usr/local/sbin/page", Teller: "node2", Sent: 4},
+		{Name: "quiet", Way: "https://hooks.example.com/clusterd"},
+	}}
+	golden(t, "alerts.txt", Alerts(list, 80))
+	if got := Alerts(api.Alerts{}, 80); got != "The document has no alerts.\n" {
+		t.Errorf("an empty list is %q", got)
+	}
+}

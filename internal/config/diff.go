@@ -40,6 +40,7 @@ func Diff(old, new cluster.Document) []string {
 	lines = append(lines, compare("domain", old.Domains, new.Domains, changedDomain, "", "")...)
 	lines = append(lines, compare("service", old.Services, new.Services, changedService, "",
 		"nothing starts it any more; it is remembered until it is known to run nowhere")...)
+	lines = append(lines, compare("alert", old.Alerts, new.Alerts, changedAlert, "it is told of what happens from now on", "")...)
 	return lines
 }
 

@@ -107,6 +107,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"domains":   p.section("domains", mostDomains, p.domain),
 		"services":  p.section("services", mostServices, p.service),
 		"resources": p.section("resources", mostShared, p.sharedResource),
+		"alerts":    p.section("alerts", mostAlerts, p.alert),
 
 		"two_node":      p.twoNode,
 		"start_at_once": p.number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),

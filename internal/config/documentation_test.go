@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
 )
 
 // TestTheDocumentationsExampleIsValid keeps the example that people copy true.
@@ -36,6 +38,32 @@ func TestTheDocumentationKnowsEveryKey(t *testing.T) {
 	for key := range p.nodeFields(&Node{}) {
 		if !strings.Contains(string(text), "`"+key+"`") {
 			t.Errorf("the documentation does not tell of %s", key)
+		}
+	}
+}
+
+// TestTheDocumentationOfAlertsIsTrue keeps the example valid, and the list of
+// states whole.
+func TestTheDocumentationOfAlertsIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operators/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```\n")
+	authority, err := os.ReadFile("testdata/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"/root/chat-webhook": "https://chat.example.com/hooks/1\n", "/root/cmdb-token": "hush\n", "/root/cmdb-ca.pem": string(authority)}
+	read := func(path string) ([]byte, error) { return []byte(files[path]), nil }
+	parsed, err := Parse("example", []byte("cluster: alpha\nnodes: {node2: }\n"+example), read, nil)
+	if err != nil || len(parsed.Document.Alerts) != 3 {
+		t.Errorf("the example declares %d alerts: %v", len(parsed.Document.Alerts), err)
+	}
+	for _, state := range cluster.EventStates() {
+		if state != "uninitialized" && !strings.Contains(string(text), "`"+state+"`") {
+			t.Errorf("the documentation does not tell of the state %s", state)
 		}
 	}
 }

@@ -59,6 +59,9 @@ func Print(document cluster.Document) string {
 	for _, name := range slices.Sorted(maps.Keys(document.Services)) {
 		printService(line, document, name)
 	}
+	for _, name := range slices.Sorted(maps.Keys(document.Alerts)) {
+		line("%s", alertText(document.Alerts[name]))
+	}
 	return out.String()
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 )
 
 // Earlier returns the text of an earlier document as it would be put into force
@@ -26,24 +27,21 @@ func Earlier(text string, current cluster.Document) (masked string, kept []strin
 		return "", nil, errors.New("the earlier document is no mapping")
 	}
 	var edits []edit
-	for _, section := range []string{"devices"} {
-		entries := valueOf(top, section)
-		if entries == nil || entries.Kind != yaml.MappingNode {
-			continue
+	keep := func(what, name, key string, mapping *yaml.Node, now fence.Secret) {
+		then := valueOf(mapping, key)
+		if then == nil || now == "" || string(now) == then.Value {
+			return
 		}
-		for i := 0; i+1 < len(entries.Content); i += 2 {
-			name, mapping := entries.Content[i].Value, entries.Content[i+1]
-			if mapping.Kind != yaml.MappingNode {
-				continue
-			}
-			now, then := string(current.Devices[name].Password), valueOf(mapping, "password")
-			if then == nil || now == "" || now == then.Value {
-				continue
-			}
-			edits = append(edits, edit{mapping: mapping, key: keyOf(mapping, then), value: then, newValue: Mask})
-			kept = append(kept, "device "+name+": the password stays the one in force, not that of the earlier version")
-		}
+		edits = append(edits, edit{mapping: mapping, key: keyOf(mapping, then), value: then, newValue: Mask})
+		kept = append(kept, fmt.Sprintf("%s %s: the %s stays the one in force, not that of the earlier version", what, name, key))
 	}
+	inEntries(top, "devices", func(name string, mapping *yaml.Node) {
+		keep("device", name, "password", mapping, current.Devices[name].Password)
+	})
+	inEntries(top, "alerts", func(name string, mapping *yaml.Node) {
+		keep("alert", name, "secret", mapping, current.Alerts[name].Secret)
+		keep("alert", name, "secret_url", mapping, current.Alerts[name].SecretURL)
+	})
 	masked, err = rewrite(text, top, edits)
 	return masked, kept, err
 }

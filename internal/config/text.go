@@ -242,7 +242,7 @@ func Redact(text string) string {
 	if err := yaml.Load([]byte(text), &document); err != nil || len(document.Content) != 1 {
 		return unreadable
 	}
-	masked, err := rewrite(text, document.Content[0], passwords(document.Content[0], nil))
+	masked, err := rewrite(text, document.Content[0], append(passwords(document.Content[0], nil), alertSecrets(document.Content[0])...))
 	if err != nil {
 		return unreadable
 	}
@@ -259,4 +259,33 @@ func passwords(node *yaml.Node, found []edit) []edit {
 		found = passwords(child, found)
 	}
 	return found
+}
+
+// alertSecrets finds the secrets of alerts, which have other names than password.
+func alertSecrets(top *yaml.Node) []edit {
+	var found []edit
+	inEntries(top, "alerts", func(_ string, mapping *yaml.Node) {
+		for _, key := range secretKeys {
+			if value := valueOf(mapping, key); value != nil {
+				found = append(found, edit{mapping: mapping, key: keyOf(mapping, value), value: value, newValue: Mask})
+			}
+		}
+	})
+	return found
+}
+
+// inEntries visits the declarations of one section.
+func inEntries(top *yaml.Node, section string, visit func(name string, mapping *yaml.Node)) {
+	if top.Kind != yaml.MappingNode {
+		return
+	}
+	entries := valueOf(top, section)
+	if entries == nil || entries.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(entries.Content); i += 2 {
+		if mapping := entries.Content[i+1]; mapping.Kind == yaml.MappingNode {
+			visit(entries.Content[i].Value, mapping)
+		}
+	}
 }

@@ -43,6 +43,9 @@ type site struct {
 	members map[string]*member
 	onDisk  bool
 	began   time.Time
+	// pagers stand in for programs and addresses of alerts, one for each daemon that
+	// starts; nil where none are declared.
+	pagers func(node string) teller
 
 	mu  sync.Mutex
 	cut map[[2]string]bool
@@ -218,6 +221,9 @@ func (s *site) build(name string) *Daemon {
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.pagers != nil {
+		d.teller = s.pagers(name)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -77,6 +78,7 @@ type Daemon struct {
 	gossip  *quorum.Gossip
 	agent   agents.Agent
 	drivers map[string]fence.Driver
+	teller  teller
 
 	replica     *replica
 	box         *mailbox
@@ -118,7 +120,7 @@ func New(options Options) (*Daemon, error) {
 	if membership.Node != options.Node.Name {
 		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an empty data folder", membership.Node, options.Node.Name, membership.Node, config.NodePath)
 	}
-	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership, agent: options.Agent, drivers: options.Drivers, box: newMailbox()}
+	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership, agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
 	d.notes.Store(&[]cluster.Note{})
 	d.hands = newHands(d)
@@ -168,7 +170,7 @@ func (d *Daemon) Run(parent context.Context) error {
 		d.work.Wait()
 		return err
 	}
-	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlone, d.keepRejoining, d.plans.Run} {
+	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.plans.Run} {
 		d.work.Go(func() { ear(ctx) })
 	}
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)

@@ -147,6 +147,8 @@ func (s *server) routes() http.Handler {
 		"GET " + api.PathBackup:             {change, s.backup},
 		"GET " + api.PathDoor:               {access{admin: true, local: true}, s.door},
 		"POST " + api.PathClient:            {change, s.client},
+		"GET " + api.PathAlerts:             {look, s.alertList},
+		"POST " + api.PathAlerts:            {change, s.alertTest},
 		"GET " + api.PathLock:               {look, s.lockStatus},
 
 		"GET " + api.PathServices + "/{name}/why": {look, s.why},

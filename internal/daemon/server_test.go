@@ -31,6 +31,8 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathHistory, false, false},
 	{"GET", api.PathComparison, false, false},
 	{"POST", api.PathRollback, false, false},
+	{"GET", api.PathAlerts, true, false},
+	{"POST", api.PathAlerts, false, false},
 	{"POST", api.PathTokens, false, false},
 	{"POST", api.PathJoin, true, true}, // a token decides, not who shows it
 	{"POST", api.PathNodes, false, false},

@@ -191,8 +191,8 @@ func secretsIn(t *testing.T, text []byte) []string {
 // nobody has thought about.
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
-		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Requests Tokens Removed Secrets Timeline NextNodeID Lock",
-		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode",
+		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens Removed Secrets Timeline NextNodeID Lock",
+		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Options Limits",
 		"NodeSpec":     "Fence Site",

@@ -32,6 +32,7 @@ func WithoutSecrets(root *cluster.State) *cluster.State {
 	for name, device := range root.Document.Devices {
 		state.Document.Devices[name] = withoutPassword(device)
 	}
+	state.Document.Alerts = nil // addresses and headers may be secret, and Plan reads none of them
 	return &state
 }
 

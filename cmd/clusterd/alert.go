@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+func alertCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "alert", Usage: "look at and try who is told of events",
+		Subcommands: []*urfave.Command{
+			{Name: "list", Usage: "list the alerts of the document and how they fare", Action: listAlerts,
+				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
+			{Name: "test", Usage: "tell an alert that it is tried, once, from the node that tells it", ArgsUsage: "NAME", Action: testAlert},
+		},
+	}
+}
+
+func listAlerts(c *urfave.Context) error {
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	list, err := client.Alerts(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(list)
+	}
+	for i := range list.Alerts {
+		if !list.Alerts[i].Since.IsZero() {
+			list.Alerts[i].Since = list.Alerts[i].Since.Local()
+		}
+	}
+	fmt.Print(cli.Alerts(list, cli.ScreenOf(os.Stdout).Width))
+	return nil
+}
+
+func testAlert(c *urfave.Context) error {
+	name, err := argument(c, "the NAME of an alert")
+	if err != nil {
+		return err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	tested, err := client.TestAlert(c.Context, name)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Alert %s works: told from %s within %s.\n", tested.Name, tested.Teller, tested.Took.Round(time.Millisecond))
+	return nil
+}

@@ -1,0 +1,327 @@
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net/textproto"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// Limits of alerts.
+const (
+	mostAlerts           = 32
+	mostChoices          = 100
+	mostArguments        = 32
+	mostAlertAttempts    = 20
+	longestAlertAttempt  = 2 * time.Minute
+	shortestAlertAttempt = time.Second
+)
+
+// alertKinds are the kinds of events.
+var alertKinds = []string{cluster.KindOfNode, cluster.KindOfService, cluster.KindOfCluster}
+
+// secretKeys are those of an alert that are shown as a mask.
+var secretKeys = []string{"secret", "secret_url"}
+
+// alert reads one alert.
+func (p *parser) alert(name string, key, value *yaml.Node) {
+	if !p.goodName(key, "alert", name) {
+		return
+	}
+	what := "alert " + name
+	a := cluster.Alert{Name: name}
+	given := map[string]*yaml.Node{}
+	keep := func(field string, read func(*yaml.Node)) func(*yaml.Node) {
+		return func(node *yaml.Node) {
+			given[field] = node
+			read(node)
+		}
+	}
+	p.mapping(value, what, fields{
+		"program":   keep("program", p.program(&a.Program, "the program of "+what)),
+		"arguments": keep("arguments", p.words(&a.Arguments, "arguments of "+what, mostArguments)),
+		"url":       keep("url", p.text(&a.URL, "the url of "+what)),
+		"header":    keep("header", p.header(&a.Header, "the header of "+what)),
+		"ca":        keep("ca", p.text(&a.Authority, "the ca of "+what)),
+		"ca_file":   keep("ca_file", func(node *yaml.Node) { a.Authority = p.fileInstead(value, node, "ca", "the ca_file of "+what) }),
+		"kinds":     p.choices(&a.Kinds, "kinds of "+what, alertKinds),
+		"subjects":  p.patterns(&a.Subjects, "subjects of "+what),
+		"states":    p.choices(&a.States, "states of "+what, cluster.EventStates()),
+		"node": func(node *yaml.Node) {
+			if word, ok := p.word(node, "the node of "+what); ok {
+				a.Node = word
+				p.places.nodeUses = append(p.places.nodeUses, use{name: word, by: what, at: node})
+			}
+		},
+		"timeout":         p.duration(&a.Timeout, "the timeout of "+what, shortestAlertAttempt, longestAlertAttempt),
+		"attempts":        p.number(&a.Attempts, "attempts of "+what, 1, mostAlertAttempts),
+		"secret":          keep("secret", func(node *yaml.Node) { a.Secret = p.alertSecret(name, "secret", value, node) }),
+		"secret_file":     keep("secret", func(node *yaml.Node) { a.Secret = p.secretFile(value, node, "secret", what) }),
+		"secret_url":      keep("secret_url", func(node *yaml.Node) { a.SecretURL = p.alertSecret(name, "secret_url", value, node) }),
+		"secret_url_file": keep("secret_url", func(node *yaml.Node) { a.SecretURL = p.secretFile(value, node, "secret_url", what) }),
+	})
+	p.checkAlert(what, key, a, given)
+	if p.document.Alerts == nil {
+		p.document.Alerts = map[string]cluster.Alert{}
+	}
+	p.document.Alerts[name] = a
+}
+
+// checkAlert checks what belongs together.
+func (p *parser) checkAlert(what string, key *yaml.Node, a cluster.Alert, given map[string]*yaml.Node) {
+	ways := 0
+	for _, field := range []string{"program", "url", "secret_url"} {
+		if given[field] != nil {
+			ways++
+		}
+	}
+	if ways != 1 {
+		p.fault(key, "%s needs one of program, url and secret_url, and has %d", what, ways)
+		return
+	}
+	together := func(field, with string) {
+		if node := given[field]; node != nil && given[with] == nil {
+			p.fault(node, "%s of %s goes with %s", field, what, with)
+		}
+	}
+	together("arguments", "program")
+	together("secret", "header")
+	together("header", "secret")
+	if given["program"] != nil {
+		for _, field := range []string{"header", "ca", "ca_file"} {
+			if node := given[field]; node != nil {
+				p.fault(node, "%s of %s goes with a url", field, what)
+			}
+		}
+	}
+	if a.URL != "" {
+		p.checkAddress(given["url"], "the url of "+what, a.URL, true)
+	}
+	if a.SecretURL != "" && a.SecretURL != Mask {
+		p.checkAddress(given["secret_url"], "the secret_url of "+what, string(a.SecretURL), false)
+	}
+	if a.Authority != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(a.Authority)) {
+		at := given["ca"]
+		if at == nil {
+			at = given["ca_file"]
+		}
+		p.fault(at, "the ca of %s has no certificate in PEM", what)
+	}
+}
+
+// checkAddress refuses what cannot be posted to. What is wrong with a secret
+// address is told without repeating it.
+func (p *parser) checkAddress(at *yaml.Node, what, address string, shown bool) {
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil || parsed.Host == "":
+		p.fault(at, "%s is not an address such as https://host/path", what)
+	case parsed.Scheme != "https":
+		p.fault(at, "%s must begin with https://; events tell what is broken, and go over no open line", what)
+	case shown && parsed.User != nil:
+		p.fault(at, "%s has a password in it; write it as secret_url, which is shown to nobody", what)
+	}
+}
+
+// program makes a field of the path of a program.
+func (p *parser) program(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		word, ok := p.word(node, what)
+		if !ok {
+			return
+		}
+		if !filepath.IsAbs(word) || filepath.Clean(word) != word {
+			p.fault(node, "%s must be an absolute path, the same on every node that may lead; no shell looks for it", what)
+			return
+		}
+		*into = word
+	}
+}
+
+// header makes a field of the name of an HTTP header.
+func (p *parser) header(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		word, ok := p.word(node, what)
+		if !ok {
+			return
+		}
+		if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" || len(word) > 64 {
+			p.fault(node, "%s is %q; the name of a header has up to 64 letters, digits and -", what, brief(word))
+			return
+		}
+		if name := textproto.CanonicalMIMEHeaderKey(word); slices.Contains([]string{"Host", "Content-Type", "Content-Length", "Transfer-Encoding", "Connection"}, name) {
+			p.fault(node, "%s cannot be %s", what, name)
+			return
+		}
+		*into = word
+	}
+}
+
+// words makes a field of a list of texts.
+func (p *parser) words(into *[]string, what string, most int) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		p.sequence(node, what, func(item *yaml.Node) {
+			word, ok := p.literal(item, "one of the "+what)
+			switch {
+			case !ok:
+			case len(*into) >= most:
+				p.fault(item, "%s are more than %d", what, most)
+			case strings.ContainsRune(word, 0):
+				p.fault(item, "one of the %s has a zero byte", what)
+			default:
+				*into = append(*into, word)
+			}
+		})
+	}
+}
+
+// choices makes a field of a list of known words.
+func (p *parser) choices(into *[]string, what string, known []string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		p.sequence(node, what, func(item *yaml.Node) {
+			var word string
+			p.choice(&word, "one of the "+what, known...)(item)
+			if word != "" && !slices.Contains(*into, word) {
+				*into = append(*into, word)
+			}
+		})
+		if len(*into) == 0 && node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
+			p.fault(node, "%s are empty; leave them out to choose all", what)
+		}
+	}
+}
+
+// patterns makes a field of a list of patterns such as vm:*.
+func (p *parser) patterns(into *[]string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		p.words(into, what, mostChoices)(node)
+		for i, pattern := range *into {
+			if _, err := path.Match(pattern, ""); err != nil && i < len(node.Content) {
+				p.fault(node.Content[i], "%q is not a pattern; * and ? stand for any letters, for example vm:*", brief(pattern))
+			}
+		}
+	}
+}
+
+// alertSecret reads a secret that is written out, or keeps the old one where the
+// mask stands.
+func (p *parser) alertSecret(alert, field string, mapping, node *yaml.Node) fence.Secret {
+	what := fmt.Sprintf("the %s of alert %s", field, alert)
+	// kindOf would repeat the value, so the type is checked here in other words.
+	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" || node.Value == "" || strings.ContainsAny(node.Value, "\r\n") {
+		p.fault(node, "%s must be text on one line", what)
+		return ""
+	}
+	if node.Value != Mask {
+		return fence.Secret(node.Value)
+	}
+	if p.keepMasks {
+		return Mask
+	}
+	if p.previous != nil {
+		old := p.previous.Alerts[alert].Secret
+		if field == "secret_url" {
+			old = p.previous.Alerts[alert].SecretURL
+		}
+		if old != "" && old != Mask {
+			p.replace(mapping, node, "", string(old))
+			return old
+		}
+	}
+	p.fault(node, "%s is masked, and there is no old one to keep; write it out", what)
+	return ""
+}
+
+// secretFile reads a secret from the only line of a file.
+func (p *parser) secretFile(mapping, node *yaml.Node, field, what string) fence.Secret {
+	content := p.fileContents(node, "the "+field+"_file of "+what)
+	secret, rest, _ := strings.Cut(content, "\n")
+	secret = strings.TrimSuffix(secret, "\r")
+	if content != "" && (secret == "" || strings.TrimSpace(rest) != "") {
+		p.fault(node, "the %s_file of %s must hold the secret on its only line", field, what)
+		return ""
+	}
+	if secret != "" {
+		p.replace(mapping, node, field, secret)
+	}
+	return fence.Secret(secret)
+}
+
+// fileInstead reads a file whose contents take the place of its name.
+func (p *parser) fileInstead(mapping, node *yaml.Node, field, what string) string {
+	content := p.fileContents(node, what)
+	if content != "" {
+		p.replace(mapping, node, field, content)
+	}
+	return content
+}
+
+func (p *parser) fileContents(node *yaml.Node, what string) string {
+	content, _ := p.contents(node, what)
+	return content
+}
+
+// changedAlert tells what differs, never a secret.
+func changedAlert(old, new cluster.Alert) []string {
+	var changes []string
+	changes = note(changes, "program", old.Program, new.Program)
+	changes = note(changes, "arguments", strings.Join(old.Arguments, " "), strings.Join(new.Arguments, " "))
+	changes = note(changes, "url", old.URL, new.URL)
+	if old.SecretURL != new.SecretURL {
+		changes = append(changes, "the secret_url changes")
+	}
+	if old.Authority != new.Authority {
+		changes = append(changes, "the ca changes")
+	}
+	changes = note(changes, "header", old.Header, new.Header)
+	if old.Secret != new.Secret {
+		changes = append(changes, "the secret changes")
+	}
+	changes = note(changes, "kinds", list(old.Kinds), list(new.Kinds))
+	changes = note(changes, "subjects", list(old.Subjects), list(new.Subjects))
+	changes = note(changes, "states", list(old.States), list(new.States))
+	changes = note(changes, "node", old.Node, new.Node)
+	old, new = old.WithDefaults(), new.WithDefaults()
+	changes = note(changes, "timeout", old.Timeout, new.Timeout)
+	return note(changes, "attempts", old.Attempts, new.Attempts)
+}
+
+// alertText is an alert in words.
+func alertText(a cluster.Alert) string {
+	a = a.WithDefaults()
+	text := "alert " + a.Name + ", "
+	switch {
+	case a.Program != "":
+		text += "program " + strings.Join(append([]string{a.Program}, a.Arguments...), " ")
+	case a.URL != "":
+		text += "posts to " + a.URL
+	default:
+		text += "posts to " + Mask
+	}
+	if a.Header != "" {
+		text += ", header " + a.Header + " " + Mask
+	}
+	for _, choice := range []struct {
+		what  string
+		words []string
+	}{{"kinds", a.Kinds}, {"subjects", a.Subjects}, {"states", a.States}} {
+		if len(choice.words) > 0 {
+			text += ", " + choice.what + " " + list(choice.words)
+		}
+	}
+	who := "told by the leader"
+	if a.Node != "" {
+		who = "told by " + a.Node
+	}
+	return fmt.Sprintf("%s, %s, %d attempts of %s", text, who, a.Attempts, a.Timeout)
+}
