@@ -187,6 +187,16 @@ type Parting struct {
 	Result *fence.Result `json:"result,omitempty"`
 }
 
+// After returns the parting with the result of an attempt, and whether that
+// proves that the other one is off. Nothing less ends the wait (law L3).
+func (p Parting) After(result fence.Result) (Parting, bool) {
+	if result.Outcome != fence.Confirmed || result.Proven.By() != fence.ByPower {
+		return p, false
+	}
+	p.Result = &result
+	return p, true
+}
+
 // Apart is what a node measures while it is out of quorum.
 type Apart struct {
 	Boot string
@@ -255,9 +265,11 @@ func (p Parting) next(a Apart) (AloneAct, string) {
 	w := p.Warrant
 	heard := a.Contact.Heard && a.Contact.Silence < TimingFor(w.Timing).Test
 	switch {
-	case w.Boot != a.Boot:
+	case w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):
 		return AloneGiveUp, w.Node + " has booted since it was decided"
-	case p.Result != nil && p.Result.Outcome == fence.Confirmed:
+	case w.Boot != a.Boot:
+		return AloneWait, w.Node + " has booted since it decided to go on alone; what it had sent to the devices has its time before the two are in quorum again"
+	case p.Result != nil:
 		return AloneGoOn, w.Peer.Node + " is confirmed off"
 	case a.Busy:
 		return AloneWait, w.Peer.Node + " is being fenced"

@@ -149,11 +149,22 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	want(p, AloneWait, "has its time first")
 	a.Rested = w.Delay / 2
 	want(p, AloneGiveUp, "heard again")
-	p.Result = &fence.Result{Outcome: fence.Refuted}
-	want(p, AloneGiveUp, "heard again")
-	p.Result.Outcome = fence.Confirmed
+	for _, r := range []fence.Result{{Outcome: fence.Refuted}, {Outcome: fence.Unknown}, {Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.ByStorage}}} {
+		if next, proven := p.After(r); proven || next.Result != nil {
+			t.Errorf("%+v proves the other one off", r)
+		}
+	}
+	next, proven := p.After(fence.Result{Outcome: fence.Confirmed})
+	if !proven {
+		t.Error("a confirmed off proves nothing")
+	}
+	p = &next
 	want(p, AloneGoOn, "confirmed off")
 	a.Boot = "node1-boot-2"
+	want(p, AloneGiveUp, "has booted since")
+	p.Result, a.Rested = nil, time.Second
+	want(p, AloneWait, "has its time")
+	a.Rested = w.Delay / 2
 	want(p, AloneGiveUp, "has booted since")
 }
 

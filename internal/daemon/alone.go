@@ -194,13 +194,13 @@ func (s *solitude) writeDown(why string) error {
 func (s *solitude) goOn(ctx context.Context) error {
 	d := s.daemon
 	_ = d.log.Close() // a daemon that was killed in the middle finds it open
-	if result := s.takeResult(); result != nil && result.Outcome == fence.Confirmed {
-		next := *s.parting
-		next.Result = result
-		if err := d.options.Folder.write(partingFile, next); err != nil {
-			return err
+	if result := s.takeResult(); result != nil {
+		if next, proven := s.parting.After(*result); proven {
+			if err := d.options.Folder.write(partingFile, next); err != nil {
+				return err
+			}
+			s.parting = &next
 		}
-		s.parting = &next
 	}
 	a := s.apart()
 	s.askPower(ctx, a)

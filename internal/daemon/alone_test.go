@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -205,9 +207,7 @@ func TestTheDaemonIsKilledAtEachStep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inPair(t, favourNode1, func(s *site) {
 				s.world.powerOff("node2")
-				for !reached(s) {
-					time.Sleep(time.Millisecond)
-				}
+				s.step(t, func() bool { return reached(s) })
 				s.kill("node1")
 				time.Sleep(500 * time.Millisecond)
 				s.start("node1")
@@ -232,4 +232,101 @@ func TestWithoutTheRuleOneOfTwoVotes(t *testing.T) {
 			t.Error("node2 goes on alone without the rule")
 		}
 	})
+}
+
+// TestNothingIsDecidedBeforeTheNewGeneration: the log that was taken over holds what
+// the old generation began; a leader must not act on it before it is told that a
+// new one has begun.
+func TestNothingIsDecidedBeforeTheNewGeneration(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.world.powerOff("node2")
+		s.until("node1 has taken its log over", func() bool { return s.hasFile("node1", recoveryFile) })
+		s.until("the new generation begins", func() bool {
+			d := s.current("node1")
+			old := d.replica.Root().Generation != 2
+			if old && d.role.Load().leading {
+				t.Fatal("node1 decides in the old generation")
+			}
+			return !old
+		})
+	})
+}
+
+// TestALogThatWentOnIsNotTakenOver: what came into it after the decision came from
+// the other one, which was let in again.
+func TestALogThatWentOnIsNotTakenOver(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		d := s.current("node1")
+		parting := cluster.Parting{Warrant: cluster.Warrant{Node: "node1", Boot: d.boot, Generation: 1, Delay: 10 * time.Second}, Through: d.log.LastIndex() - 1, Why: "lost", At: time.Now(),
+			Result: &fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}}}
+		parting.Warrant.Peer.Node = "node2"
+		s.kill("node1")
+		if err := Folder(s.members["node1"].node.DataDir).write(partingFile, parting); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node1")
+		s.until("both are in quorum again", func() bool { return s.current("node1").inQuorum() && s.current("node2").inQuorum() })
+		if s.hasFile("node1", partingFile) || s.current("node1").replica.Root().Generation != 1 || len(s.current("node1").log.Members()) != 2 {
+			t.Error("node1 took its log over")
+		}
+	})
+}
+
+// TestAHostThatBootsAfterItsDecisionWaitsForItsShots: what it had sent may still
+// arrive, so it is in quorum again only when that has had its time.
+func TestAHostThatBootsAfterItsDecisionWaitsForItsShots(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.world.setUnproven("node2", true)
+		s.cutLink("node1", "node2")
+		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
+		s.world.powerOff("node1")
+		s.boot("node1") // which mends the link
+		took := s.until("node1 gives it up", func() bool { return !s.hasFile("node1", partingFile) })
+		if took < 4*time.Second || took > 7*time.Second {
+			t.Errorf("it gave up after %s, half of the delay is 5s", took)
+		}
+		s.until("both are in quorum again", func() bool { return s.current("node1").inQuorum() && s.current("node2").inQuorum() })
+		if s.shotAt("node1")+s.shotAt("node2") != 0 {
+			t.Errorf("somebody was shot: %v", s.world.shotsFired())
+		}
+	})
+}
+
+// TestTheOneLeftBehindIsKilledAtEachStep of coming back.
+func TestTheOneLeftBehindIsKilledAtEachStep(t *testing.T) {
+	for name, reached := range map[string]func(s *site) bool{
+		"when it is told":             func(s *site) bool { return s.hasFile("node2", rejoinFile) },
+		"when its log is set aside":   func(s *site) bool { return s.hasFile("node2", "raft-set-aside") },
+		"when it is let in":           func(s *site) bool { return s.memberOf("node1", "node2").Expelled == 0 },
+		"when it is a member, joined": func(s *site) bool { return len(s.current("node1").log.Members()) == 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inPair(t, favourNode1, func(s *site) {
+				s.world.powerOff("node2")
+				s.until("both services run on node1", s.bothRunOn("node1"))
+				s.boot("node2")
+				s.step(t, func() bool { return reached(s) })
+				s.kill("node2")
+				time.Sleep(500 * time.Millisecond)
+				s.start("node2")
+				s.until("node2 is back", s.backAndVoting("node1", "node2", 2))
+				s.until("it is done with it", func() bool { return !s.hasFile("node2", rejoinFile) })
+			})
+		})
+	}
+}
+
+func (s *site) memberOf(at, node string) cluster.Member {
+	n, _ := s.current(at).replica.Root().Nodes.Get(node)
+	return n
+}
+
+// step waits in steps so short that nothing else happens within one.
+func (s *site) step(t *testing.T, reached func() bool) {
+	t.Helper()
+	for began := time.Now(); !reached(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatal("the step was not reached within a minute")
+		}
+	}
 }

@@ -118,8 +118,8 @@ func (d *Daemon) takeLogOver() error {
 	if err != nil || parting == nil {
 		return err
 	}
-	if parting.Result == nil && parting.Warrant.Boot == d.boot {
-		return nil // keepAlone goes on with it
+	if parting.Result == nil {
+		return nil // keepAlone goes on with it, or gives it up
 	}
 	position, err := quorum.Inspect(d.options.Folder.LogDir())
 	if err != nil {
@@ -132,7 +132,7 @@ func (d *Daemon) takeLogOver() error {
 		return err
 	case alone && recovery != nil:
 		return nil // only the log has to learn of it
-	case alone, parting.Warrant.Boot != d.boot, parting.Result == nil:
+	case alone, parting.Warrant.Boot != d.boot:
 		// It was done, or it was not and this host has booted since: then it waits.
 		return folder.remove(partingFile)
 	case position.LastIndex != parting.Through:

@@ -38,6 +38,8 @@ type net struct {
 	pkg, run string
 	// seeds is how many random histories are run at most; 0 for plain tests.
 	seeds int
+	// world is the kind of world that is simulated; "" for the usual ones.
+	world string
 	// kind is what kind of complaint counts; nil for all.
 	kind *regexp.Regexp
 	// without are kinds of faults that are left out of the histories.
@@ -54,6 +56,7 @@ const (
 var (
 	simulation      = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToCatch}
 	shortSimulation = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToSurvive, kind: lawBroken}
+	twoNodes        = net{name: "simulation of two nodes", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToCatch, world: "two-node"}
 	stories         = net{name: "scenarios", pkg: "./test/scenarios", run: "^TestScenarios$"}
 )
 

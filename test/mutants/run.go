@@ -67,7 +67,7 @@ func kindOf(complaint string) *regexp.Regexp {
 
 // learn runs all histories of a net without a break, on all processors.
 func (f failing) learn(ctx context.Context, root string, n net) error {
-	output, err := command(ctx, runDeadline, root, []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}, nil,
+	output, err := command(ctx, runDeadline, root, []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WORLD=" + n.world, fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}, nil,
 		"go", "test", "-count=1", "-v", "-tags", buildTags, "-run", n.run, n.pkg)
 	for _, found := range seedLine.FindAllSubmatch(output, -1) {
 		if seed, err := strconv.Atoi(string(found[1])); err == nil {
@@ -147,7 +147,7 @@ func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
 // histories runs random histories, one after the other, until one of them shows
 // the break; the rest need not be run.
 func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
-	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WITHOUT=" + strings.Join(n.without, "|")}
+	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WITHOUT=" + strings.Join(n.without, "|"), "WORLD=" + n.world}
 	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
 	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "10m")
 	if ctx.Err() != nil {
@@ -202,7 +202,7 @@ func command(ctx context.Context, deadline time.Duration, folder string, environ
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, arguments...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE=", "WITHOUT="}, environment...)...)
+	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE=", "WITHOUT=", "WORLD="}, environment...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second

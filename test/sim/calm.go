@@ -221,6 +221,9 @@ func (w *World) NotSettled() string {
 	if w.random != nil && w.shots > 0 {
 		return "an off command is on its way"
 	}
+	if why := w.pairNotSettled(); why != "" {
+		return why
+	}
 	if s.Fences.Len() > 0 {
 		return s.Fences.Keys()[0] + " is being fenced"
 	}

@@ -17,13 +17,17 @@ const (
 // then. Whoever answers for another machine, and whoever shows life afterwards,
 // proves nothing.
 func (d *daemon) fence(duty cluster.Duty) {
-	w, victim := d.host.world, d.host.world.Hosts[duty.Node]
+	d.attempt(duty.Node, func(r fence.Result) { d.finish(cluster.DutyResult{Duty: duty, Fence: r}) })
+}
+
+func (d *daemon) attempt(node string, ended func(fence.Result)) {
+	w, victim := d.host.world, d.host.world.Hosts[node]
 	report := func(outcome fence.Outcome, evidence string) {
 		result := fence.Result{Outcome: outcome, Evidence: []string{evidence}}
 		if outcome == fence.Confirmed {
 			result.Phases = []fence.Phase{{What: "off confirmed", At: epoch.Add(w.Now)}}
 		}
-		d.finish(cluster.DutyResult{Duty: duty, Fence: result})
+		ended(result)
 	}
 	later := func(pause time.Duration, outcome fence.Outcome, evidence string) {
 		d.after(pause, func() { report(outcome, evidence) })
@@ -41,7 +45,7 @@ func (d *daemon) fence(duty cluster.Duty) {
 	case BMCWrongHost:
 		later(off, fence.Unknown, "the BMC tells the UUID of another machine; it was not asked for anything")
 	case BMCHangs:
-		w.shotAfter(w.between(off, boardDeadline-time.Second), victim.PowerOff)
+		w.shotAfter(w.between(off, boardDeadline-time.Second), victim.shotDown)
 		later(boardDeadline, fence.Unknown, "the BMC did not answer in time")
 	case BMCSlow:
 		d.shoot(victim, 8*off, off, report)
@@ -49,7 +53,7 @@ func (d *daemon) fence(duty cluster.Duty) {
 		boot := victim.boot
 		w.shotAfter(off/2+w.between(0, betweenReadings), func() {
 			if victim.boot == boot {
-				victim.PowerOff()
+				victim.shotDown()
 			}
 		})
 		later(off/2+betweenReadings+time.Millisecond, fence.Confirmed, "off command accepted, off read twice")
@@ -63,7 +67,7 @@ func (d *daemon) fence(duty cluster.Duty) {
 func (d *daemon) shoot(victim *Host, command, reading time.Duration, report func(fence.Outcome, string)) {
 	d.host.world.shotAfter(command, func() {
 		mute := victim.BMC == BMCMute
-		victim.PowerOff()
+		victim.shotDown()
 		d.after(reading, func() {
 			switch {
 			case mute || victim.Powered:

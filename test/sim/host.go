@@ -79,6 +79,9 @@ type Host struct {
 	// creating counts calls into the hypervisor that may still bring a VM up.
 	creating map[string]int
 
+	// pair is what it keeps where it is one of two nodes.
+	pair pair
+
 	healthy     bool
 	lastTrouble time.Duration
 }
@@ -129,7 +132,7 @@ func (h *Host) Boot() {
 		return
 	}
 	h.boot++
-	h.Powered, h.Libvirt = true, true
+	h.Powered, h.Libvirt, h.pair.shotDown = true, true, false
 	h.world.tell("%s boots (%s)", h.Name, h.BootID())
 	h.autostart()
 	boot := h.boot
@@ -166,11 +169,15 @@ func (h *Host) StartDaemon() {
 		return
 	}
 	w := h.world
+	if w.paired() {
+		h.takeLogOver()
+	}
 	w.sessions++
 	d := newDaemon(h, fmt.Sprintf("session-%d", w.sessions))
 	h.daemon = d
 	w.tell("clusterd on %s starts", h.Name)
 	w.restoreSnapshot(h)
+	d.keepAlone()
 	h.follows(nil)
 	if h.daemon == nil {
 		return

@@ -76,6 +76,10 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	case cluster.Restore:
 		w.watched.documents = 0 // what came after the backup is gone, and that is said
 		clear(w.watched.accepted)
+	case cluster.GoAlone:
+		w.watchAlone(before, after, c)
+	case cluster.Readmit:
+		w.watchReadmitted(c)
 	case cluster.Join:
 		w.enroll(c.Node, true)
 	case cluster.RemoveNode:
@@ -137,7 +141,7 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 			down++
 		}
 	}
-	if 2*down >= after.Nodes.Len() {
+	if 2*down >= after.Nodes.Len() && (after.Document.TwoNode == nil || down > 1) {
 		w.violate("L8: %d of %d nodes would be fenced without an operator", down, after.Nodes.Len())
 	}
 }

@@ -45,14 +45,14 @@ type limbo struct {
 }
 
 func (w *World) hasQuorum(h *Host) bool {
-	if h == nil || h.daemon == nil || !h.member {
+	if h == nil || h.daemon == nil || !h.member || h.shut() {
 		return false
 	}
 	votes, members := 0, 0
 	for _, other := range w.order {
 		if other.member {
 			members++
-			if w.talks(h, other) {
+			if w.talks(h, other) && !other.shut() {
 				votes++
 			}
 		}
@@ -141,6 +141,9 @@ func (w *World) Lead(name string) {
 	if h.daemon == nil {
 		return // what it found in limbo removed it
 	}
+	if w.beginGeneration(h); h.daemon == nil {
+		return
+	}
 	h.daemon.leading = true
 	h.daemon.poke()
 	w.changed()
@@ -181,7 +184,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 			return
 		case !d.alive() && (d.host == leader || !w.strikes("late entry", 2)):
 			return
-		case d.alive() && !w.talks(d.host, leader):
+		case d.alive() && !w.talks(d.host, leader), d.host.pair.out:
 			return
 		case !w.hasQuorum(leader):
 			w.keepInLimbo(leader, data)
@@ -198,12 +201,12 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 // keepInLimbo lets a leader without a quorum take an entry: those who hear it
 // have it, and one of them may lead next.
 func (w *World) keepInLimbo(leader *Host, data []byte) {
-	if w.random == nil || len(w.raft.limbo) >= 64 || w.without["limbo"] {
+	if leader.shut() || w.random == nil || len(w.raft.limbo) >= 64 || w.without["limbo"] {
 		return
 	}
 	l := limbo{data: data, reached: map[*Host]bool{}}
 	for _, h := range w.order {
-		l.reached[h] = h == leader || w.talks(leader, h)
+		l.reached[h] = h == leader || (w.talks(leader, h) && !h.shut() && !h.pair.out)
 	}
 	w.raft.limbo = append(w.raft.limbo, l)
 }
@@ -238,7 +241,7 @@ func (w *World) commit(data []byte) uint64 {
 func (h *Host) catchUp() {
 	w := h.world
 	leader := w.Hosts[w.raft.leader]
-	if h.daemon == nil || leader == nil || !w.talks(h, leader) {
+	if h.daemon == nil || leader == nil || !w.talks(h, leader) || h.pair.out || h.shut() {
 		return
 	}
 	h.install(leader)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -36,6 +37,8 @@ type Script struct {
 	// Later is the document as it is written when newer rules are used.
 	Later  cluster.Document
 	Faults []Fault
+	// Rounds are how many there are; 0 is as many as usual.
+	Rounds int
 	// Without are kinds of faults that do not happen: those of the list, and those
 	// that come by chance (chances).
 	Without []string
@@ -162,7 +165,7 @@ func (s Script) Play(trace func(string), dull bool) *World {
 	}
 	w.Found(s.Document, s.Nodes...)
 	faults := s.Faults
-	for round := range rounds {
+	for round := range cmp.Or(s.Rounds, rounds) {
 		begin, next := time.Duration(round)*roundEvery, time.Duration(round+1)*roundEvery
 		w.Run(begin+roundBegins, nil)
 		last := w.Now
@@ -186,7 +189,7 @@ func (s Script) Play(trace func(string), dull bool) *World {
 }
 
 func (w *World) commitFault(f Fault) {
-	for _, k := range faultKinds() {
+	for _, k := range append(faultKinds(), pairFaults()...) {
 		if k.name == f.Kind {
 			if !w.without[f.Kind] {
 				w.tell("FAULT %s", f)
