@@ -80,6 +80,7 @@ func newApp() *urfave.App {
 		Commands: []*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
+			testCommand(),
 		},
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },

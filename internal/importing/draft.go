@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -43,6 +44,15 @@ func (m *Mapping) Text(key string) string {
 		return node.Value
 	}
 	return ""
+}
+
+// Words writes scalars on one line: "favour node1, delay 15s".
+func (m *Mapping) Words() string {
+	var words []string
+	for _, key := range m.Keys() {
+		words = append(words, key+" "+m.Text(key))
+	}
+	return strings.Join(words, ", ")
 }
 
 // List returns the texts of a list.
@@ -188,6 +198,8 @@ func Span(d time.Duration) string {
 type Draft struct {
 	Cluster, Timing                              string
 	Nodes, Devices, Domains, Resources, Services *Mapping
+	// TwoNode is the rule by which one of two nodes goes on alone; nil for none.
+	TwoNode *Mapping
 	// labels are the resources declared so far: those of one type need names of
 	// their own in the whole document.
 	labels map[string]bool
@@ -203,6 +215,25 @@ func NewDraft() *Draft {
 // Text returns the document. It holds passwords.
 func (d *Draft) Text(origin string) (string, error) { return d.text(origin, func(*yaml.Node) {}) }
 
+// GoOnAlone writes the rule by which one of two nodes goes on without the other.
+// It returns false where that cannot be: both need a fence device. favour is the
+// node that shoots first, or ""; wait is how long the old cluster let the other
+// one wait.
+func (d *Draft) GoOnAlone(favour string, wait time.Duration) bool {
+	names := d.Nodes.Keys()
+	if len(names) != 2 || !d.Nodes.Mapping(names[0]).Has("fence") || !d.Nodes.Mapping(names[1]).Has("fence") {
+		return false
+	}
+	d.TwoNode = Line()
+	if favour != "" {
+		d.TwoNode.Set("favour", favour)
+	}
+	// Shorter waits were common and too short: both commands could be on their way.
+	const usual, longest = 15 * time.Second, 5 * time.Minute
+	d.TwoNode.Set("delay", min(max(wait, usual), longest))
+	return true
+}
+
 // Masked returns the document with a mask in place of each secret: what may be
 // shown.
 func (d *Draft) Masked(origin string) (string, error) { return d.text(origin, mask) }
@@ -212,6 +243,9 @@ func (d *Draft) text(origin string, change func(*yaml.Node)) (string, error) {
 	top.Set("cluster", d.Cluster)
 	if d.Timing != "" {
 		top.Set("timing", d.Timing)
+	}
+	if d.TwoNode != nil {
+		top.Set("two_node", d.TwoNode)
 	}
 	for _, section := range []struct {
 		name string

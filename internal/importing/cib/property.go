@@ -2,6 +2,7 @@ package cib
 
 import (
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
 )
@@ -43,9 +44,7 @@ func (t *translation) property() {
 	} else {
 		p.tell(changes, policy+": without a quorum nothing is started, moved or fenced, whatever is written; what runs is left running", "no-quorum-policy")
 	}
-	if len(t.nodes) == 2 {
-		t.Advise("Two nodes need a third vote to survive the loss of either: a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
-	}
+	t.twoNodes()
 	if strategy := p.get("placement-strategy"); strategy != "" && strategy != "default" {
 		p.tell(cannot, "memory and cores are not counted; equal nodes are told apart by the number of services", "placement-strategy")
 	}
@@ -85,4 +84,27 @@ func (t *translation) switches() {
 		p.tell(changes, "freeze the services (see the advice)", "is-managed-default")
 	}
 	p.tell(unneeded, "the default", "is-managed-default")
+}
+
+// twoNodes lets one of two nodes go on alone, as two nodes of Pacemaker did by
+// corosync's two_node. The node whose shot was delayed is the favoured one.
+func (t *translation) twoNodes() {
+	if len(t.nodes) != 2 {
+		return
+	}
+	favour, wait := "", time.Duration(0)
+	for _, n := range t.nodes {
+		for _, id := range t.usable(n.name) {
+			for _, name := range []string{"pcmk_delay_base", "pcmk_delay_max"} {
+				if delay, err := importing.ReadSpan(t.devices[id].params.get(name)); err == nil && delay > wait {
+					favour, wait = n.name, delay
+				}
+			}
+		}
+	}
+	if t.draft.GoOnAlone(favour, wait) {
+		t.Advise("two_node is written (%s), as corosync.conf had it for two nodes: one goes on alone after the other is confirmed off. Better is a witness, a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml; take two_node out then.", t.draft.TwoNode.Words())
+		return
+	}
+	t.Advise("Two nodes need a third vote to survive the loss of either, or a fence device each and two_node: a witness is a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
 }

@@ -93,7 +93,8 @@ func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Eleme
 	}
 	t.Say(translated, use, []string{"name", "port", "plug"}, "device %s", name)
 	if delay := use.Get("delay"); delay != "" && delay != "0" {
-		t.Tell(changes, use, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other. (With two nodes a witness takes the place of the delay.)")
+		t.delayed(use, delay)
+		t.Tell(changes, use, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other. With two_node, the node whose shot was delayed is the favoured one")
 	}
 	t.Tell(unneeded, use, []string{"delay"}, "no delay")
 	switch action := cmp.Or(use.Get("action"), use.Get("option")); action {
@@ -109,6 +110,20 @@ func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Eleme
 	t.Tell(translated, use, own, "settings of device %s", name)
 }
 
+// delayed remembers for how long the shot at a node was delayed: that node was
+// meant to survive.
+func (t *translation) delayed(e *importing.Element, delay string) {
+	node := ""
+	for at := e; at != nil && node == ""; at = at.Parent {
+		if at.Name == "clusternode" {
+			node = importing.Name(at.Get("name"))
+		}
+	}
+	if wait, err := importing.ReadSpan(delay); err == nil {
+		t.waits[node] = max(t.waits[node], wait)
+	}
+}
+
 // make declares a device of the document for one node and outlet.
 func (f *fenceDevices) make(t *translation, d *declared, id [3]string, use *importing.Element) string {
 	target := fencing.Device{Name: d.element.Get("name"), Agent: agentOf(d.element), Values: merged(d.element, use), Advise: t.Advise,
@@ -121,6 +136,9 @@ func (f *fenceDevices) make(t *translation, d *declared, id [3]string, use *impo
 	made := target.Translate()
 	if made == nil {
 		return ""
+	}
+	if delay := d.element.Get("delay"); delay != "" {
+		t.delayed(use, delay)
 	}
 	name := f.nameFor(t, d, id)
 	t.draft.Devices.Set(name, made)

@@ -48,16 +48,39 @@ func (t *translation) membership() {
 
 func (t *translation) cman(cman *importing.Element) {
 	t.Container(cman)
-	if two, _ := importing.Truth(cman.Get("two_node")); two {
-		t.Tell(changes, cman, []string{"two_node", "expected_votes"},
-			"each of the two nodes had quorum alone, and both shot at each other. Here a majority of the voters decides, and nothing is started without it: see the advice below")
-		t.Advise("Two nodes need a third vote to survive the loss of either: a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
-	}
-	t.Tell(unneeded, cman, []string{"two_node"}, "not set")
-	t.Tell(unneeded, cman, []string{"expected_votes"}, "voters are counted by the cluster itself: up to five nodes have one vote each, and more than half decide")
 	t.tell(cman, cmanTable)
 	for _, e := range append(cman.All("multicast"), cman.All("altmulticast")...) {
 		t.SayWhole(unneeded, e, "multicast is not used")
+	}
+	if two, _ := importing.Truth(cman.Get("two_node")); two {
+		return // told when the nodes are known
+	}
+	t.Tell(unneeded, cman, []string{"two_node"}, "not set")
+	t.Tell(unneeded, cman, []string{"expected_votes"}, "voters are counted by the cluster itself: up to five nodes have one vote each, and more than half decide")
+}
+
+// twoNodes translates two_node, once nodes and fence devices are known.
+func (t *translation) twoNodes() {
+	for _, cman := range t.top.All("cman") {
+		if two, _ := importing.Truth(cman.Get("two_node")); !two {
+			continue
+		}
+		favour, wait := "", time.Duration(0)
+		for _, node := range t.draft.Nodes.Keys() {
+			if t.waits[node] > wait {
+				favour, wait = node, t.waits[node]
+			}
+		}
+		if t.draft.GoOnAlone(favour, wait) {
+			t.Say(changes, cman, []string{"two_node", "expected_votes"},
+				"two_node: %s. Each of the two had quorum alone, and the faster shot the other. Here both vote, and one goes on alone only after the other is confirmed off",
+				t.draft.TwoNode.Words())
+			t.Advise("Take two_node out again if you add a witness, which is better: a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
+			continue
+		}
+		t.Say(cannot, cman, []string{"two_node", "expected_votes"},
+			"two_node needs exactly two nodes, each with a fence device. Without it one of them votes, and its loss stops the cluster")
+		t.Advise("Give both nodes a fence device and write two_node, or add a witness: a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
 	}
 }
 

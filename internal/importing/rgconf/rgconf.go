@@ -2,6 +2,7 @@ package rgconf
 
 import (
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
 )
@@ -16,6 +17,9 @@ type translation struct {
 	nodes map[string]bool
 	// unfenced are nodes without a device, dotted those with a full host name.
 	unfenced, dotted []string
+	// waits are the delays before a node was shot, of which the longest is the
+	// favoured node's.
+	waits map[string]time.Duration
 	// refused are failover domains that cannot be declared: no node of the cluster
 	// may run what names them.
 	refused map[string]bool
@@ -43,10 +47,11 @@ func Translate(file string, text []byte, definitions importing.Definitions) (*im
 	}
 	t := &translation{Report: &importing.Report{}, draft: importing.NewDraft(), definitions: definitions, top: top,
 		nodes: map[string]bool{}, refused: map[string]bool{}, shared: map[string]*sharedResource{}, defaults: map[string]*importing.Element{},
-		moved: map[string]string{}, fenceOnStop: map[string]bool{}}
+		moved: map[string]string{}, fenceOnStop: map[string]bool{}, waits: map[string]time.Duration{}}
 	t.cluster()
 	t.membership()
 	t.clusterNodes()
+	t.twoNodes()
 	t.surroundings()
 	t.resourceManager()
 	t.Rest(top)
