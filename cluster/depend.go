@@ -142,6 +142,18 @@ func (p *planner) planFollow(service Service) bool {
 	return true
 }
 
+// startsWith tells whether this very decision starts something that depends on a
+// service: one decision does not start what it takes the ground from.
+func (p *planner) startsWith(name string) bool {
+	for _, other := range sortedKeys(p.also) {
+		service, _ := p.Services.Get(other)
+		if _, needs := service.Spec.Needs(name); needs && !service.up() {
+			return true
+		}
+	}
+	return false
+}
+
 // unmet says what a service waits for that it depends on, and whether that will
 // come by itself.
 func (p *planner) unmet(service Service) (why string, comes bool) {
@@ -154,6 +166,9 @@ func (p *planner) unmet(service Service) (why string, comes bool) {
 			if why := p.follows(service); why != "" {
 				return why, true
 			}
+		}
+		if p.leaving[d.Service] {
+			return fmt.Sprintf("waits for %s, on which it depends and which is being stopped", d.Service), true
 		}
 		if needed.up() && p.ready(needed) {
 			continue

@@ -53,6 +53,8 @@ type planner struct {
 	idles    map[string]string
 	// gates is what each tier waits for.
 	gates map[int]string
+	// leaving are the services that this decision stops.
+	leaving map[string]bool
 }
 
 func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
@@ -76,7 +78,7 @@ func Plan(s *State, v View) Decision {
 }
 
 func newPlanner(s *State, v View, d *Decision) *planner {
-	p := &planner{transaction: &transaction{State: s, also: map[string]string{}}, view: v, decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}}
+	p := &planner{transaction: &transaction{State: s, also: map[string]string{}}, view: v, decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}, leaving: map[string]bool{}}
 	for _, service := range s.Services.rows {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			p.starting++

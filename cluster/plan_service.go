@@ -13,6 +13,10 @@ import (
 // for ever that is refused for ever.
 func (p *planner) begin(service Service, c Begin) {
 	refused := c.refused(p.transaction)
+	if c.Intent == IntentStop && p.startsWith(c.Service) {
+		p.wait(c.Service, "it is stopped when what depends on it and is being started is up", "")
+		return
+	}
 	switch {
 	case refused == accepted:
 		p.decision.propose(c)
@@ -23,6 +27,8 @@ func (p *planner) begin(service Service, c Begin) {
 			p.also[c.Service] = c.Node
 		case IntentMigrate:
 			p.also[c.Service] = c.Target
+		case IntentStop:
+			p.leaving[c.Service] = true
 		}
 	case service.Wish != nil:
 		p.giveUp(service, refused.Code, refused.Why)
@@ -368,10 +374,15 @@ func (p *planner) choose(service Service) (node, why string) {
 		return h.Node, "what an interrupted start left there is taken up again"
 	}
 	failedOn := service.FailedOn
-	if len(failedOn) > 0 && p.view.Stuck[service.Spec.Name] >= pauseStartRounds {
-		failedOn = failedOn[1:] // its trouble may be over; the one that failed longest ago is tried again
-	}
 	verdicts := p.rank(service, failedOn, service.gathers())
+	if p.view.Stuck[service.Spec.Name] >= pauseStartRounds {
+		// Their trouble may be over; the one that failed longest ago and may run it is
+		// tried again.
+		for len(failedOn) > 0 && (len(verdicts) == 0 || !verdicts[0].Legal) {
+			failedOn = failedOn[1:]
+			verdicts = p.rank(service, failedOn, service.gathers())
+		}
+	}
 	wanted := service.Target
 	if wanted == "" && service.Wish != nil {
 		wanted = service.Wish.Target

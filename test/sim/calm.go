@@ -87,6 +87,7 @@ func (w *World) mend() {
 	}
 	w.After(mendEvery, w.mend)
 	w.operate()
+	w.endOrders()
 	for _, h := range w.order {
 		w.Rejoin(h.Name)
 		h.Hang(false)
@@ -184,6 +185,9 @@ func (w *World) NotSettled() string {
 	if why := w.levelNotSettled(); why != "" {
 		return why
 	}
+	if why := w.ordersNotSettled(); why != "" {
+		return why
+	}
 	s := w.State()
 	if w.random != nil && s.Disarmed != nil {
 		return s.Disarmed.String()
@@ -252,7 +256,7 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 		return "is frozen"
 	case service.State == resources.Started || service.Held:
 		return ""
-	case service.Enabled && w.placeable(service):
+	case service.Enabled && w.placeable(service) && w.hindered(service, map[string]bool{}) == "":
 		return fmt.Sprintf("is %s: %s", service.State, service.Reason)
 	case len(service.Holders) > 0:
 		return fmt.Sprintf("is disabled and may still run: %v", service.Holders)

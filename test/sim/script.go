@@ -64,14 +64,16 @@ func (f Fault) random() *rand.Rand { return rand.New(rand.NewPCG(f.Choice, 17)) 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 // WriteScript writes the script of a seed.
-func WriteScript(seed int64) Script {
+func WriteScript(seed int64) (s Script) {
 	r := rand.New(rand.NewPCG(uint64(seed), 0x5851f42d4c957f2d))
-	s := Script{Seed: seed}
+	s = Script{Seed: seed}
 	s.cast(r)
 	if s.Level = cluster.CurrentLevel; r.IntN(3) == 0 {
 		s.Level, s.Later = oldest, s.Document
 		s.Document = plain(s.Document)
 	}
+	s.madeOfResources()
+	defer s.rule()
 	var kinds []string
 	for _, k := range faultKinds() {
 		for range k.weight {
@@ -96,7 +98,11 @@ func WriteScript(seed int64) Script {
 func (s Script) serviceNames() []string {
 	var names []string
 	for i := range len(s.Document.Services) {
-		names = append(names, serviceName(i))
+		name := serviceName(i)
+		if _, made := s.Document.Services[name]; !made {
+			name = resources.KindService + name[len(resources.KindVM):]
+		}
+		names = append(names, name)
 	}
 	return append(names, "vm:new0", "vm:new1")
 }
