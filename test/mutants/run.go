@@ -55,7 +55,7 @@ func (f failing) tells(output []byte, kind *regexp.Regexp) string {
 
 // lawBroken matches what a broken law looks like, in contrast to a world that
 // only does not come to rest.
-var lawBroken = regexp.MustCompile(`s: (State at index \d+: )?(L\d|limits|needless|index \d)`)
+var lawBroken = regexp.MustCompile(`s: (State at index \d+: )?(L\d|limits|needless|rules|orders|lock|index \d)`)
 
 // kindOf matches complaints of the same kind as the one given.
 func kindOf(complaint string) *regexp.Regexp {

@@ -1,0 +1,67 @@
+package main
+
+const (
+	rules     = "cluster/rules.go"
+	depend    = "cluster/depend.go"
+	order     = "cluster/order.go"
+	lock      = "cluster/lock.go"
+	nodeOrder = "cluster/nodeorder.go"
+)
+
+// between are the breaks of rules between services and of standing orders.
+func between() []mutant {
+	unjoined := edit{begin, "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
+	unbarred := edit{plan, "c.Barred = orElse(t.unguarded(n), against)", "c.Barred = orElse(t.unguarded(n), \"\"+against[:0])"}
+	groundless := edit{begin, "\tif why := t.lacks(service); why != \"\" {", "\tif why := t.lacks(service); why != \"\" && c.Node == \"\" {"}
+	early := edit{depend, "\t\tif needed.up() && p.ready(needed) {\n\t\t\tcontinue", "\t\tif needed.up() || p.ready(needed) {\n\t\t\tcontinue"}
+	return []mutant{
+		{
+			name: "rules-are-forgotten", law: "R", broken: "exclusive services and services that are kept apart meet on one node",
+			edits: []edit{unjoined, unbarred}, nets: []net{simulation, stories},
+		},
+		{
+			name: "rules-are-forgotten-by-the-plan", law: "R", broken: "the plan puts services where a rule forbids it; Apply refuses",
+			edits: []edit{unbarred}, nets: first(stories),
+		},
+		{
+			name: "exclusive-in-one-direction", law: "R", broken: "an exclusive service gets company from others",
+			edits: []edit{{rules, "\tcase other.Exclusive:", "\tcase other.Exclusive && other.Name == \"\":"}}, nets: []net{simulation, stories},
+		},
+		{
+			name: "started-before-its-parent", law: "R", broken: "a service starts before what it depends on",
+			edits: []edit{groundless, early}, nets: []net{simulation, stories},
+		},
+		{
+			name: "parent-goes-alone", law: "R", broken: "a service stays up when what it needs hard goes down",
+			edits: []edit{{depend, "\t\tcase t.down(needed):\n", "\t\tcase t.down(needed) && name == \"\":\n"}, {depend, "\t\tcase needed.going() != \"\":", "\t\tcase needed.going() != \"\" && name == \"\":"}}, nets: first(stories),
+		},
+		{
+			name: "lock-holds-nothing", law: "R", broken: "services start although the cluster is locked",
+			edits: []edit{{lock, "\tcase s.Lock == nil:\n\t\treturn \"\"\n\tcase s.Lock.Stop:", "\tcase s.Lock == nil || !s.Lock.Stop:\n\t\treturn \"\"\n\tcase s.Lock.Stop:"}}, nets: []net{simulation, stories},
+		},
+		{
+			name: "orders-hold-nothing", law: "R", broken: "services are brought to nodes on standby",
+			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"}, {plan, "\t\tcase n.Order != nil:\n", "\t\tcase n.Order != nil && name == \"\":\n"}}, nets: []net{simulation, stories},
+		},
+		{
+			name: "maintenance-spares-what-holds", law: "R", broken: "a node in maintenance that holds something is not fenced when it dies",
+			edits: []edit{{nodeOrder, "|| n.Order.Empty == 0 {\n\t\treturn false\n\t}\n\tfor", "{\n\t\treturn false\n\t}\n\tfor"}, {nodeOrder, "(h.Condition != \"\" || h.Creating)", "h.Condition == n.Name"}}, nets: first(stories),
+		},
+		{
+			name: "tiers-do-not-wait", law: "R", broken: "later tiers start with the first",
+			edits: []edit{{order, "\tif tier == 0 {\n\t\treturn \"\"", "\tif tier >= 0 {\n\t\treturn \"\""}}, nets: first(stories),
+		},
+		{
+			name: "all-start-at-once", law: "R", broken: "start_at_once is not kept",
+			edits: []edit{{order, "most > 0 && p.starting >= most", "most > 0 && p.starting >= most+1000"}}, nets: first(stories),
+		},
+		{
+			name: "freeze-never-ends", law: "R", broken: "a freeze does not end when its time is over",
+			edits: []edit{{"cluster/freeze.go", "!frozen.Until.IsZero() && p.reached(frozen.Until)", "frozen.Until.IsZero() && p.reached(frozen.Until)"}}, nets: first(stories),
+		},
+		{
+			name: "whoever-fails-to-stop-is-shot", law: "R", broken: "a node is fenced for a failed stop that a person asked for",
+			edits: []edit{{"cluster/stopfailure.go", "resources.KindVM && byItself && h.Condition == string(resources.Unknown):", "resources.KindVM:"}}, nets: first(stories),
+		},
+	}
+}
