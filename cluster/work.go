@@ -196,6 +196,21 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 	return d
 }
 
+// workFor is the part of Work in which a duty can be: an act on a service is
+// among the duties of that service. With hundreds of services that start at once,
+// each of which asks whether it is still wanted, all of Work would be looked
+// through hundreds of times.
+func workFor(s *State, n Member, d Duty) []Duty {
+	service, known := s.Services.Get(d.Service)
+	if d.Service == "" || !known || d.Kind == DutyLook {
+		return Work(s, n.Name)
+	}
+	if !n.Reachable() || s.Fences.Has(n.Name) {
+		return nil
+	}
+	return serviceDuties(s, service, n)
+}
+
 // StillWanted tells an executor, right before an effect, whether the newest
 // State still asks for the duty (law L6). The sentence says why not.
 func StillWanted(s *State, self string, d Duty) error {
@@ -203,7 +218,7 @@ func StillWanted(s *State, self string, d Duty) error {
 	if !known || n.Incarnation != d.Incarnation || n.Incarnation == 0 {
 		return fmt.Errorf("this daemon is not the present incarnation of %s", self)
 	}
-	for _, wanted := range Work(s, self) {
+	for _, wanted := range workFor(s, n, d) {
 		if wanted.Key() == d.Key() {
 			return nil
 		}

@@ -14,9 +14,11 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // errRefused is the end of a plan that the cluster would not take.
@@ -78,8 +80,27 @@ func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) 
 	if parsed, err = config.Prepare(path, text, os.ReadFile); err != nil {
 		return parsed, 0, err
 	}
+	if err := checkAgents(c, path, text); err != nil {
+		return parsed, 0, err
+	}
 	base, parsed.Text = shownVersion(parsed.Text)
 	return parsed, base, nil
+}
+
+// checkAgents holds resources against the agents that are installed here.
+func checkAgents(c *urfave.Context, path string, text []byte) error {
+	folders := dialect.Folders{}
+	if node, err := nodeSettings(c); err == nil {
+		folders.OCF = node.OCFRoot
+	}
+	catalogue := &dialect.Catalogue{Folders: folders.WithDefaults()}
+	return config.CheckAgents(path, text, os.ReadFile, func(kind string) (resources.AgentInfo, error) {
+		agent, err := catalogue.Find(c.Context, kind)
+		if name, _, _ := resources.AgentName(kind); err == nil && name != "ocf" && name != "rgmanager" {
+			err = errors.New("has no parameters that anybody could know")
+		}
+		return agent.Meta, err
+	})
 }
 
 func checkConfig(c *urfave.Context) error {
