@@ -93,6 +93,13 @@ type Convalescer interface {
 	Convalesce(ctx context.Context, spec resources.Spec) Result
 }
 
+// Adjuster is an agent that can take a changed declaration of a running service
+// in, as far as nothing is stopped or started for it. It returns what it changed in
+// words, or why the change has to wait for the next start.
+type Adjuster interface {
+	Adjust(ctx context.Context, spec resources.Spec) (string, error)
+}
+
 // Agent drives one hypervisor.
 type Agent interface {
 	// Inventory lists every VM of the hypervisor, managed or not. An error

@@ -26,6 +26,7 @@ type Router struct {
 var (
 	_ agents.Agent       = (*Router)(nil)
 	_ agents.Convalescer = (*Router)(nil)
+	_ agents.Adjuster    = (*Router)(nil)
 )
 
 // New makes a router; by has an agent for each kind.
@@ -154,6 +155,18 @@ func (r *Router) Convalesce(ctx context.Context, spec resources.Spec) agents.Res
 		return agents.Result{Source: agents.Unknown, Why: spec.Name + " has no parts that could be down while it runs"}
 	}
 	return can.Convalesce(ctx, spec)
+}
+
+// Adjust goes to the one for the service's kind, if that can.
+func (r *Router) Adjust(ctx context.Context, spec resources.Spec) (string, error) {
+	agent, why := r.agent(spec)
+	if agent == nil {
+		return "", errors.New(why)
+	}
+	if can, is := agent.(agents.Adjuster); is {
+		return can.Adjust(ctx, spec)
+	}
+	return "", nil
 }
 
 // Changes delivers what any of them tells.

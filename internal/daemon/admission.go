@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -241,22 +242,44 @@ func (d *Daemon) inventory(ctx context.Context) ([]cluster.Found, error) {
 			found = append(found, cluster.Found{Service: name, Observation: o})
 		}
 	}
-	look := func(service cluster.Service) {
+	var doubtful []resources.Spec
+	ask := func(service cluster.Service) {
 		held := slices.ContainsFunc(service.Holders, func(h cluster.Holder) bool { return h.Node == d.name })
-		if name := service.Spec.Name; held && !seen[name] {
-			o := d.agent.Look(ctx, service.Spec)
-			if o.Condition != resources.Unknown {
-				found = append(found, cluster.Found{Service: name, Observation: o})
-			}
+		if held && !seen[service.Spec.Name] {
+			doubtful = append(doubtful, service.Spec)
 		}
 	}
 	for _, name := range root.Services.Keys() {
 		service, _ := root.Services.Get(name)
-		look(service)
+		ask(service)
 	}
 	for _, uuid := range root.Tombstones.Keys() {
 		grave, _ := root.Tombstones.Get(uuid)
-		look(grave)
+		ask(grave)
+	}
+	for i, o := range d.lookAtAll(ctx, doubtful) {
+		if o.Condition != resources.Unknown {
+			found = append(found, cluster.Found{Service: doubtful[i].Name, Observation: o})
+		}
 	}
 	return found, nil
+}
+
+// looksAtOnce bounds the looks of an inventory: each may run a few programs.
+const looksAtOnce = 32
+
+// lookAtAll looks at services, many at a time, and answers in their order.
+func (d *Daemon) lookAtAll(ctx context.Context, specs []resources.Spec) []resources.Observation {
+	seen := make([]resources.Observation, len(specs))
+	slots := make(chan struct{}, looksAtOnce)
+	var looking sync.WaitGroup
+	for i, spec := range specs {
+		slots <- struct{}{}
+		looking.Go(func() {
+			defer func() { <-slots }()
+			seen[i] = d.agent.Look(ctx, spec)
+		})
+	}
+	looking.Wait()
+	return seen
 }

@@ -32,11 +32,15 @@ func overflows(file *os.File) bool {
 // leaves behind may go on printing, and would fill the memory in a year.
 func printed(file *os.File) (text []byte, full bool) {
 	_, _ = unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW)
-	text = make([]byte, MaxOutput)
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return nil, false // most say nothing
+	}
+	text = make([]byte, min(info.Size(), MaxOutput))
 	n, err := file.ReadAt(text, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, false
 	}
 	// A program that truncates what it was given leaves a hole before what follows.
-	return bytes.ReplaceAll(text[:n], []byte{0}, nil), overflows(file)
+	return bytes.ReplaceAll(text[:n], []byte{0}, nil), info.Size() > MaxOutput
 }
