@@ -44,7 +44,7 @@ func services(ctx context.Context, tools string, count int) error {
 		last = m
 	}
 	fmt.Printf("figure: start%d_s=%.1f failover%d_s=%.1f failover%d_s=%.1f rss_mb=%.0f clustat_ms=%d\n", count, last.start.Seconds(),
-		count/3, last.third.Seconds(), count, last.all.Seconds(), last.resident, last.clustat.Milliseconds())
+		(count+2)/3, last.third.Seconds(), count, last.all.Seconds(), last.resident, last.clustat.Milliseconds())
 	return nil
 }
 
@@ -135,10 +135,33 @@ func onWorld(ctx context.Context, tools, agent string, count int, domain func(in
 		return errors.Join(err, errors.New(c.LogTail("node1", 30)))
 	}
 	took := time.Since(began)
+	if err := tellPhases(ctx, c, began); err != nil {
+		return err
+	}
 	if _, err := c.Wait(ctx, "all nodes are protected", stage.Protected); err != nil {
 		return err
 	}
 	return then(c, world, took)
+}
+
+// tellPhases says what the time of the start went into.
+func tellPhases(ctx context.Context, c *stage.Cluster, began time.Time) error {
+	events, err := c.Events(ctx, "node1", 0)
+	if err != nil {
+		return err
+	}
+	moments := map[string][]time.Time{}
+	for _, e := range events {
+		moments[e.To] = append(moments[e.To], e.At)
+	}
+	fmt.Print("  from the document to: ")
+	for _, state := range []string{"uninitialized", "stopped", "starting", "started"} {
+		if list := moments[state]; len(list) > 0 {
+			fmt.Printf("%s %.1f to %.1f s; ", state, list[0].Sub(began).Seconds(), list[len(list)-1].Sub(began).Seconds())
+		}
+	}
+	fmt.Println()
+	return nil
 }
 
 func installSmallAgent(ctx context.Context, folder, agent string) error {

@@ -6,7 +6,7 @@ func oldLeaders() []mutant {
 	return []mutant{
 		{
 			name: "executor-never-asks-again", law: "L6", broken: "an executor carries out what was taken back meanwhile",
-			edits: []edit{{work, "\tfor _, wanted := range Work(s, self) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil", "\tfor _, wanted := range append(Work(s, self), d) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil"}}, nets: []net{tests("cluster", "^TestAnExecutorHearsThatItsActWasTakenBack$")},
+			edits: []edit{{work, "\tfor _, wanted := range workFor(s, n, d) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil", "\tfor _, wanted := range append(workFor(s, n, d), d) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil"}}, nets: []net{tests("cluster", "^TestAnExecutorHearsThatItsActWasTakenBack$")},
 		},
 		{
 			name: "closed-intents-take-results", law: "L6", broken: "a result counts although its intent is not the newest any more",
