@@ -183,6 +183,8 @@ type Parting struct {
 	Through uint64    `json:"through"`
 	Why     string    `json:"why"`
 	At      time.Time `json:"at"`
+	// LastHeard is about when the other one was; for telling, as At is.
+	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// Result is the confirmed fence, once there is one.
 	Result *fence.Result `json:"result,omitempty"`
 }
@@ -195,6 +197,13 @@ func (p Parting) After(result fence.Result) (Parting, bool) {
 	}
 	p.Result = &result
 	return p, true
+}
+
+// Command is what the log is told of a parting that is done: its first entry in
+// the new generation.
+func (p Parting) Command() GoAlone {
+	return GoAlone{Generation: p.Warrant.Generation + 1, Node: p.Warrant.Node, Peer: p.Warrant.Peer.Node, Through: p.Through, Why: p.Why,
+		LastHeard: p.LastHeard, Decided: p.At, Result: *p.Result}
 }
 
 // Apart is what a node measures while it is out of quorum.

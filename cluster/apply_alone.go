@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/fence"
 )
@@ -15,9 +16,12 @@ type GoAlone struct {
 	Node       string `json:"node"`
 	Peer       string `json:"peer"`
 	// Through is where the log ended when it was decided.
-	Through uint64       `json:"through"`
-	Why     string       `json:"why"`
-	Result  fence.Result `json:"result"`
+	Through uint64 `json:"through"`
+	Why     string `json:"why"`
+	// LastHeard and Decided are for the story of what is recovered.
+	LastHeard time.Time    `json:"lastHeard,omitzero"`
+	Decided   time.Time    `json:"decided,omitzero"`
+	Result    fence.Result `json:"result"`
 }
 
 // Readmit lets an expelled node into the log again, once its own was set aside.
@@ -66,6 +70,7 @@ func (c GoAlone) apply(t *transaction) refusal {
 	}
 	open := Fence{Node: c.Peer, Boot: peer.Boot, Index: t.index, Generation: c.Generation, At: t.at, Why: c.Why}
 	open = open.afterAttempt(fence.Attempt{Fencer: c.Node, Outcome: c.Result.Outcome}, evidence)
+	open.Story = []Phase{{What: "last heard", At: c.LastHeard}, {What: "decided", At: c.Decided}}
 	for _, p := range c.Result.Phases {
 		open.Story = appendPhases(open.Story, Phase{What: p.What, At: p.At})
 	}
@@ -73,6 +78,9 @@ func (c GoAlone) apply(t *transaction) refusal {
 	peer.Expelled, peer.Before = c.Generation, ""
 	peer = t.setNodeState(peer, NodeFenced, "", fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence), open.Story...)
 	t.recoverFrom(peer, open)
+	// Its daemon starts again: nothing is planned for it before it has looked.
+	me, _ := t.Nodes.Get(c.Node)
+	t.setNodeState(me, NodeLooking, "", "its daemon starts again with the log that it took over")
 	for _, name := range t.Services.Keys() {
 		if service, _ := t.Services.Get(name); service.Intent != nil {
 			t.voidIntent(service, "a new generation began")

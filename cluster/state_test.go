@@ -22,7 +22,7 @@ func everyCommand() []Command {
 		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: "k", GossipKey: []byte{1, 2}}, Level: 2},
 		Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
 		Recover{Generation: 3, Dead: []string{"node1"}, By: "root"},
-		GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
+		GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		Readmit{Node: "m", Generation: 2},
 		RaiseLevel{Level: 2},
 		AddToken{ID: "t", Token: Token{Hash: "h", Expires: at, Replace: "node1", By: "root"}},

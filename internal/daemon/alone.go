@@ -104,7 +104,7 @@ func (s *solitude) step(ctx context.Context) error {
 	if act != cluster.AloneWrite {
 		return nil
 	}
-	return s.writeDown(why)
+	return s.writeDown(why, a.Contact.Silence)
 }
 
 func (s *solitude) tell(why string) {
@@ -176,11 +176,12 @@ func (s *solitude) apartFor() time.Duration {
 
 // writeDown is the point from which the other is not spared: the log is shut, so
 // that nothing more can be agreed with it, and the decision is on disk.
-func (s *solitude) writeDown(why string) error {
+func (s *solitude) writeDown(why string, silence time.Duration) error {
 	d := s.daemon
 	d.logger.Warn("this node goes on alone: it fences the other one first", "node", d.name, "without", s.warrant.Peer.Node, "why", why)
 	_ = d.log.Close() // its errors are those of a log that is given up
-	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: time.Now()}
+	now := time.Now()
+	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now, LastHeard: now.Add(-silence)}
 	if err := d.options.Folder.write(partingFile, parting); err != nil {
 		d.end(ErrAgain) // with the log open again, as if nothing had been
 		return err

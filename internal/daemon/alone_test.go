@@ -107,7 +107,7 @@ func TestOneOfTwoGoesOnAloneAndTheOtherComesBack(t *testing.T) {
 				}
 				s.boot(dead)
 				s.until(dead+" is back and votes", s.backAndVoting(left, dead, 2))
-				s.until("its log was set aside", func() bool { return s.hasFile(dead, "raft-set-aside") && !s.hasFile(dead, rejoinFile) })
+				s.until("its log was set aside", func() bool { return s.hasFile(dead, "raft-set-aside/log") && !s.hasFile(dead, rejoinFile) })
 				s.until("both may go on alone again", func() bool { return s.hasFile("node1", warrantFile) && s.hasFile("node2", warrantFile) })
 			})
 		})
@@ -208,6 +208,9 @@ func TestTheDaemonIsKilledAtEachStep(t *testing.T) {
 			inPair(t, favourNode1, func(s *site) {
 				s.world.powerOff("node2")
 				s.step(t, func() bool { return reached(s) })
+				if name == "while it shoots" && !s.hasFile("node1", partingFile) {
+					t.Error("it shoots, and that is not written down")
+				}
 				s.kill("node1")
 				time.Sleep(500 * time.Millisecond)
 				s.start("node1")

@@ -1,14 +1,17 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -158,4 +161,41 @@ func (d *Daemon) watchOther(mind *cluster.Node, root *cluster.State) {
 			d.contact.Store(&contact)
 		}
 	}
+}
+
+// logWire is what the log is opened on. One whose node has decided to go on alone
+// is shut: it reaches nobody, and nobody reaches it, from the first moment on.
+func (d *Daemon) logWire() (*quorum.Wire, error) {
+	parting, err := readOptional[cluster.Parting](d.options.Folder, partingFile)
+	if err != nil || parting == nil || parting.Result != nil {
+		return d.wire, err
+	}
+	d.shutWire = quorum.NewWire(&nobody{closed: make(chan struct{})}, d.logger)
+	return d.shutWire, nil
+}
+
+// nobody is a network without anybody in it.
+type nobody struct {
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Accept waits for the end.
+func (n *nobody) Accept() (net.Conn, error) {
+	<-n.closed
+	return nil, net.ErrClosed
+}
+
+// Close ends it.
+func (n *nobody) Close() error {
+	n.once.Do(func() { close(n.closed) })
+	return nil
+}
+
+// Addr is nowhere.
+func (n *nobody) Addr() net.Addr { return &net.TCPAddr{} }
+
+// Dial reaches nobody.
+func (n *nobody) Dial(context.Context, string) (net.Conn, error) {
+	return nil, errors.New("the log is shut: this node goes on alone")
 }

@@ -70,15 +70,17 @@ type Daemon struct {
 	hardware   string
 	gossipKey  []byte
 
-	store   *pki.Store
-	mux     *pki.Mux
-	wire    *quorum.Wire
-	log     *quorum.Log
-	pulse   *quorum.Pulse
-	gossip  *quorum.Gossip
-	agent   agents.Agent
-	drivers map[string]fence.Driver
-	teller  teller
+	store *pki.Store
+	mux   *pki.Mux
+	wire  *quorum.Wire
+	// shutWire is the log's where it is shut; nil otherwise.
+	shutWire *quorum.Wire
+	log      *quorum.Log
+	pulse    *quorum.Pulse
+	gossip   *quorum.Gossip
+	agent    agents.Agent
+	drivers  map[string]fence.Driver
+	teller   teller
 
 	replica     *replica
 	box         *mailbox
@@ -216,14 +218,17 @@ func (d *Daemon) profile() quorum.Profile {
 }
 
 func (d *Daemon) openLog() error {
-	options := quorum.Options{ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: d.wire, Profile: d.profile(), Logger: d.logger,
+	wire, err := d.logWire()
+	if err != nil {
+		return err
+	}
+	options := quorum.Options{ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
 	}
 	if d.membership.Founder {
 		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
 	}
-	var err error
 	d.log, err = quorum.Open(options, d.replica)
 	return err
 }
@@ -267,6 +272,9 @@ func (d *Daemon) close() {
 	}
 	if d.log != nil {
 		d.log.Close()
+	}
+	if d.shutWire != nil {
+		_ = d.shutWire.Close()
 	}
 	if d.wire != nil {
 		_ = d.wire.Close()

@@ -61,7 +61,7 @@ type Recovery struct {
 // command is what the log is told.
 func (r Recovery) command() cluster.Command {
 	if p := r.Parting; p != nil && p.Result != nil {
-		return cluster.GoAlone{Generation: r.Generation, Node: p.Warrant.Node, Peer: p.Warrant.Peer.Node, Through: p.Through, Why: p.Why, Result: *p.Result}
+		return p.Command()
 	}
 	return cluster.Recover{Generation: r.Generation, Dead: r.Dead, By: r.By}
 }

@@ -57,7 +57,29 @@ func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
 			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation})
 		}
 	}
-	return d.leaderBeat(counts, beats)
+	return d.otherVoter(d.leaderBeat(counts, beats))
+}
+
+// otherVoter counts the second of two voters as heard as long as this node leads: without it there would be no quorum. A
+// leader that the other one has just elected would otherwise call it lost, because its first beat is still on its way.
+func (d *Daemon) otherVoter(beats []cluster.Beat) []cluster.Beat {
+	if !d.role.Load().leading {
+		return beats
+	}
+	other, voters := "", 0
+	for _, m := range d.log.Members() {
+		if m.Voter {
+			voters++
+		}
+		if m.Voter && m.ID != d.name {
+			other = m.ID
+		}
+	}
+	member, known := d.replica.Root().Nodes.Get(other)
+	if voters != 2 || !known {
+		return beats
+	}
+	return append(beats, cluster.Beat{Node: other, Incarnation: member.Incarnation})
 }
 
 // leaderBeat counts the leader as heard when only its log entries came so far. Without it a node that takes over within

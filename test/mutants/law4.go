@@ -42,12 +42,12 @@ func alone() []mutant {
 		},
 		{
 			name: "back-before-its-shot-arrived", law: "L4", broken: "a node that shot and booted is in quorum again at once",
-			edits: []edit{{rule, "\tcase w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):", "\tcase w.Boot != a.Boot:"}}, nets: first(tests("test/sim", "^TestPair$")),
+			edits: []edit{{rule, "\tcase w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):", "\tcase w.Boot != a.Boot:"}}, nets: []net{tests("cluster", "^TestAloneGoesStepByStep$"), tests("internal/daemon", "^TestAHostThatBootsAfterItsDecision")},
 		},
 		{
 			name: "goes-on-alone-unwritten", law: "L4", broken: "the decision is not on disk before the first shot",
 			edits: []edit{{shell, "\tif err := d.options.Folder.write(partingFile, parting); err != nil {", "\tif err := d.options.Folder.remove(partingFile); err != nil {"}},
-			nets:  first(tests("internal/daemon", "^TestTheDaemonIsKilledAtEachStep$")),
+			nets:  first(tests("internal/daemon", "^TestHeardBeforeItIsWrittenDownIsSpared$")),
 		},
 		{
 			name: "leads-before-it-is-alone", law: "L4", broken: "a node that took its log over decides before the log says so",

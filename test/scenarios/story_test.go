@@ -103,7 +103,14 @@ func (s *story) declaring() map[string]func([]string) error {
 			}
 			return nil
 		},
-		"domain": func(words []string) error { s.document.Domains[words[0]] = parseDomain(words); return nil },
+		"two-node": func(words []string) error {
+			delay, err := time.ParseDuration(words[1])
+			s.document.TwoNode = &cluster.TwoNode{Favour: words[0], Delay: delay}
+			return err
+		},
+		// board cuts or mends the way from a node to the other one's fence device.
+		"board-cut": s.onHost(func(h *sim.Host, words []string) { s.world.CutOneWay(sim.Board, h.Name, words[0]) }),
+		"domain":    func(words []string) error { s.document.Domains[words[0]] = parseDomain(words); return nil },
 		"service": func(words []string) error {
 			sim.Service(&s.document, parseService(words))
 			return nil
@@ -189,6 +196,14 @@ func (s *story) watching() map[string]func([]string) error {
 		"settle": func([]string) error {
 			s.world.Run(s.world.Now+patience, func() bool { return s.world.NotSettled() == "" })
 			s.index = s.world.State().Index
+			if why := s.world.NotSettled(); why != "" {
+				return fmt.Errorf("does not settle: %s", why)
+			}
+			return nil
+		},
+		// settle-aloud does the same and tells all of it.
+		"settle-aloud": func([]string) error {
+			s.world.Run(s.world.Now+patience, func() bool { return s.world.NotSettled() == "" })
 			if why := s.world.NotSettled(); why != "" {
 				return fmt.Errorf("does not settle: %s", why)
 			}

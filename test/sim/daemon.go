@@ -87,6 +87,8 @@ func (d *daemon) beats() {
 	for _, other := range w.order {
 		if other != d.host && w.hears(d.host, other) {
 			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
+		} else if other != d.host && d.ledByBoth(other) {
+			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
 		}
 	}
 }

@@ -113,8 +113,7 @@ func (w *World) beginGeneration(h *Host) {
 	if p == nil {
 		return
 	}
-	command := cluster.GoAlone{Generation: p.Warrant.Generation + 1, Node: h.Name, Peer: p.Warrant.Peer.Node, Through: p.Through, Why: p.Why, Result: *p.Result}
-	data, err := cluster.Encode([]cluster.Command{command})
+	data, err := cluster.Encode([]cluster.Command{p.Command()})
 	if err != nil {
 		w.violate("encoding: %v", err)
 		return
@@ -132,8 +131,12 @@ func (d *daemon) keepAlone() {
 	if !d.host.world.paired() {
 		return
 	}
-	d.after(cluster.Tick, d.keepAlone)
 	h, p := d.host, &d.host.pair
+	pause := cluster.Tick
+	if p.warrant != nil && d.inQuorum() {
+		pause = seenEvery // nothing is to be done before it is lost
+	}
+	d.after(pause, d.keepAlone)
 	switch {
 	case p.out:
 		d.comeBack()
@@ -150,7 +153,7 @@ func (d *daemon) keepAlone() {
 			return
 		}
 		h.world.tell("%s writes down that it goes on alone: %s", h.Name, why)
-		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: why, At: epoch.Add(h.world.Now)}
+		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: why, At: epoch.Add(h.world.Now), LastHeard: epoch.Add(h.world.Now - a.Contact.Silence)}
 		p.run.since, p.otherBoot = h.clock(), h.other().boot
 		h.world.changed()
 	}
@@ -333,7 +336,15 @@ func (w *World) pairNotSettled() string {
 			return h.Name + " has no vote"
 		case h.pair.parting != nil || h.pair.recovery != nil:
 			return h.Name + " goes on alone"
+		case h.pair.warrant == nil:
+			return h.Name + " may not go on alone yet"
 		}
 	}
 	return ""
+}
+
+// ledByBoth: the leader of two voters knows that the other one lives.
+func (d *daemon) ledByBoth(other *Host) bool {
+	w := d.host.world
+	return w.paired() && d.leading && other.member && other.daemon != nil && w.Leader() == d.host.Name
 }
