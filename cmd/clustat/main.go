@@ -50,6 +50,7 @@ const usage = "show the state of the cluster"
 
 var synopsis = []string{
 	"clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--json]",
+	"clustat --why SERVICE [--json]",
 	"clustat --events [--follow] [--limit N] [-m NODE] [-s SERVICE] [--json]",
 }
 
@@ -63,6 +64,7 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "quorum", Aliases: []string{"Q"}, Usage: "print nothing; exit code 0 with a quorum, 1 without"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "fast", Aliases: []string{"f"}, Usage: "show what this node knows, without asking the others"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
+		&urfave.StringFlag{Name: "why", Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m choose from it"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with what happens"},

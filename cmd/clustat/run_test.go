@@ -61,6 +61,15 @@ func start(t *testing.T, d *daemon) *daemon {
 		}
 		answer(w, page)
 	})
+	mux.HandleFunc("GET "+api.PathServices+"/{name}/why", func(w http.ResponseWriter, r *http.Request) {
+		if _, known := cli.FindService(d.status, r.PathValue("name")); !known {
+			w.WriteHeader(http.StatusNotFound)
+			answer(w, api.Failure{Code: "unknown_service", Message: "there is no such service"})
+			return
+		}
+		answer(w, cluster.Explanation{Service: r.PathValue("name"), State: "started", Owner: "node1",
+			Candidates: []cluster.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: "priority 1 in domain main"}, {Node: "node2", Why: "node2 is left"}}})
+	})
 	server := &http.Server{Handler: mux}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
@@ -88,7 +97,7 @@ func TestExitCodes(t *testing.T) {
 		"-s vm:web": 0, "-s vm:mail": 0, "-s vm:db": 119, "-lsvm:db": 119, "-xs vm:db": 119, "-s web": 255, "-s vm:none": 255,
 		"-m node1": 0, "-m node2": 1, "-m node9": 255,
 		"-i 1 -x": 1, "-x -i 1": 1, "-y": 1, "web": 1, "-i": 1, "-i often": 1,
-		"--events -s vm:web": 0, "--events -s vm:none": 255, "--events -m none": 255, "--events --limit 0": 1,
+		"--events -s vm:web": 0, "--events -s vm:none": 255, "--events -m none": 255, "--events --limit 0": 1, "--why vm:web": 0, "--why web": 255, "--why vm:web --json": 0,
 	} {
 		if _, _, code := d.call(t.Context(), line); code != want {
 			t.Errorf("clustat %s: exit code %d, want %d", line, code, want)

@@ -11,6 +11,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/resources"
@@ -43,6 +44,8 @@ func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
 	defer client.Close()
 	t.client = client
 	switch {
+	case c.IsSet("why"):
+		return t.why(ctx, cli.FullName(c.String("why")), c.Bool("json"))
 	case c.Bool("events"):
 		return t.events(ctx, c)
 	case c.IsSet("interval"):
@@ -53,6 +56,31 @@ func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
 		return exitFailure, err
 	}
 	return t.show(c, status, remark)
+}
+
+// why explains where a service is.
+func (t *tool) why(ctx context.Context, name string, asJSON bool) (int, error) {
+	explanation, err := t.client.Why(ctx, name)
+	var failure api.Failure
+	if errors.As(err, &failure) && failure.Code == "unknown_service" {
+		hint := ""
+		if status, err := t.client.Status(ctx, false); err == nil {
+			hint = cli.ServiceHint(status, name)
+		}
+		return exitNotFound, fmt.Errorf("%s: Service does not exist.%s", name, hint)
+	}
+	if err != nil {
+		return exitFailure, err
+	}
+	if asJSON {
+		return 0, t.printJSON(explanation)
+	}
+	if explanation.Decision != nil {
+		decision := cli.InLocalTime([]cluster.Event{*explanation.Decision})[0]
+		explanation.Decision = &decision
+	}
+	_, err = io.WriteString(t.out, cli.Why(explanation, t.screen().Width))
+	return 0, err
 }
 
 // show prints one status and returns the exit code that goes with it.

@@ -127,6 +127,15 @@ func TestTranscriptOfEveryExitCode(t *testing.T) {
 	told.compare(t, "exit-codes.txt")
 }
 
+func TestTranscriptOfWhy(t *testing.T) {
+	var told transcript
+	d := start(t, &daemon{status: alpha()})
+	for _, line := range []string{"--why vm:web", "--why vm:web --json", "--why web", "--why vm:wbe"} {
+		told.typed(t, d, line, 80)
+	}
+	told.compare(t, "why.txt")
+}
+
 func TestTranscriptOfTheTimeline(t *testing.T) {
 	var told transcript
 	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first"), event(2, "vm:db", "second"), event(3, "vm:web", "third")}})

@@ -50,7 +50,7 @@ func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen c
 
 // wishOf reads the options.
 func wishOf(c *urfave.Context) (wish, error) {
-	w := wish{member: c.String("member"), wait: c.Duration("wait"), json: c.Bool("json")}
+	w := wish{member: c.String("member"), wait: c.Duration("wait"), json: c.Bool("json"), dryRun: c.Bool("dry-run")}
 	if c.Args().Present() {
 		return wish{}, fmt.Errorf("%w: %q is not an option; write clusvcadm -e SERVICE, for example", cli.ErrUsage, c.Args().First())
 	}

@@ -38,6 +38,9 @@ func (d *dialogue) run(interrupted context.Context) int {
 		ctx = limited
 	}
 	d.print(d.opening())
+	if d.wish.dryRun {
+		return d.rehearse(ctx)
+	}
 	if d.wish.wait == 0 {
 		return d.send(ctx)
 	}

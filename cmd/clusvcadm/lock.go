@@ -28,6 +28,9 @@ type lockDialogue struct {
 }
 
 func (d lockDialogue) run(ctx context.Context) int {
+	if d.wish.dryRun && d.wish.action != "show-lock" {
+		return d.rehearse(ctx)
+	}
 	if d.wish.action != "show-lock" {
 		if _, err := d.client.ChangeLock(ctx, api.LockRequest{Op: d.wish.action, Reason: d.wish.request.Reason}); err != nil {
 			return d.failed(err)

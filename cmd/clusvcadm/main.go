@@ -61,6 +61,7 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"}, Usage: "show whether the cluster is locked"},
 		&urfave.DurationFlag{Name: "wait", Usage: "wait this `TIME` for the end, for example 90s; 0 does not wait", Value: -1, DefaultText: "no limit"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "say what would happen, and why, and do nothing"},
 		&urfave.StringFlag{Name: "reason", Usage: "`TEXT` that is kept in the timeline"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print the reply as JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
@@ -118,4 +119,5 @@ type wish struct {
 	member string
 	wait   time.Duration
 	json   bool
+	dryRun bool
 }

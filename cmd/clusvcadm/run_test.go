@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -25,7 +26,9 @@ type daemon struct {
 	replies []api.Reply
 	failure *api.Failure
 	lock    api.LockStatus
-	asked   chan struct{}
+	// rehearsal is the answer to a dry run.
+	rehearsal cluster.Rehearsal
+	asked     chan struct{}
 }
 
 func (d *daemon) status() api.Status {
@@ -68,6 +71,10 @@ func start(t *testing.T, replies ...api.Reply) *daemon {
 		d.requests = append(d.requests, request)
 		failure := d.failure
 		d.mutex.Unlock()
+		if request.DryRun && failure == nil {
+			answer(w, d.rehearsal)
+			return
+		}
 		if failure != nil {
 			w.WriteHeader(http.StatusConflict)
 			answer(w, failure)

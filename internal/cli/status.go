@@ -107,11 +107,23 @@ func memberFlags(node api.Node, room int) string {
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")
 	add(node.State != "" && node.State != "online" && node.State != "left", clean(node.State))
+	add(node.Order != nil, orderFlag(node.Order))
 	text := strings.Join(flags, ", ")
 	if node.Unprotected != "" && len(text)+len(", unprotected") <= room {
 		text += ", unprotected"
 	}
 	return text
+}
+
+// orderFlag is the standing order about a node, and whether it is carried out.
+func orderFlag(order *api.NodeOrder) string {
+	switch {
+	case order == nil:
+		return ""
+	case order.Empty || len(order.Holds) == 0:
+		return clean(order.Order)
+	}
+	return fmt.Sprintf("%s (%d left)", clean(order.Order), len(order.Holds))
 }
 
 func runsDaemon(node api.Node) bool { return node.Online && node.State != "silent" }

@@ -54,7 +54,16 @@ func nodeElement(out *strings.Builder, node api.Node) {
 		"voter", bit(node.Voter),
 		"witness", bit(node.Witness),
 		"unprotected", node.Unprotected,
+		"order", orderWord(node.Order),
 	)
+}
+
+// orderWord is empty where nothing was ordered.
+func orderWord(order *api.NodeOrder) string {
+	if order == nil {
+		return ""
+	}
+	return order.Order
 }
 
 func groupElement(out *strings.Builder, service api.Service) {

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// Why writes why a service is where it is: what it is, the decision behind that,
+// the nodes as they would be judged for a start now, and what it waits for.
+func Why(e cluster.Explanation, width int) string {
+	var out strings.Builder
+	head := e.Service + " is " + e.State
+	if e.Owner != "" {
+		head += " on " + e.Owner
+	}
+	if e.Reason != "" {
+		head += ": " + e.Reason
+	}
+	out.WriteString(Wrap(clean(head), "", "  ", width))
+	if e.Decision != nil {
+		decided := clockText(e.Decision.At) + ", " + eventText(*e.Decision)
+		out.WriteString(Wrap(clean(decided), "Last decision: ", "  ", width))
+	}
+	out.WriteString("\n" + candidateTable(e.Candidates, width))
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"Rules between services", e.Rules}, {"What it waits for", waitLines(e.Waits)}} {
+		if len(part.lines) == 0 {
+			continue
+		}
+		out.WriteString("\n" + part.title + "\n")
+		for _, line := range part.lines {
+			out.WriteString(Wrap(clean(line), "  - ", "    ", width))
+		}
+	}
+	next := "nothing is to be done with it"
+	if e.Next != "" {
+		next = e.Next
+	}
+	out.WriteString("\n" + Wrap(clean(next), "Next: ", "  ", width))
+	return out.String()
+}
+
+func waitLines(notes []cluster.Note) []string {
+	lines := make([]string, 0, len(notes))
+	for _, note := range notes {
+		lines = append(lines, noteText(note))
+	}
+	return lines
+}
+
+// noteText is a note with what a person can do about it.
+func noteText(note cluster.Note) string {
+	if note.Next == "" {
+		return note.Why
+	}
+	return strings.TrimRight(note.Why, ".") + ". " + note.Next
+}
+
+// candidateTable lists the nodes, the best first, each with what speaks for it or
+// rules it out.
+func candidateTable(candidates []cluster.Candidate, width int) string {
+	if len(candidates) == 0 {
+		return "There is no node that could run it.\n"
+	}
+	longest := len("Node")
+	for _, c := range candidates {
+		longest = min(max(longest, utf8.RuneCountInString(nodeMarked(c))), subjectLimit+len(hereMark))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, " %s  Choice  Runs  Why\n %s  ------  ----  ---\n", fit("Node", longest), fit("----", longest))
+	for _, c := range candidates {
+		choice := "never"
+		if c.Order > 0 {
+			choice = fmt.Sprint(c.Order)
+		}
+		head := fmt.Sprintf(" %s  %-6s  %4d  ", fit(nodeMarked(c), longest), choice, c.Services)
+		out.WriteString(Wrap(clean(c.Why), head, strings.Repeat(" ", utf8.RuneCountInString(head)), width))
+	}
+	return out.String()
+}
+
+// hereMark stands behind the node where the service is.
+const hereMark = " (here)"
+
+func nodeMarked(c cluster.Candidate) string {
+	if c.Here {
+		return clean(c.Node) + hereMark
+	}
+	return clean(c.Node)
+}
+
+// Rehearsal writes what would come of a request.
+func Rehearsal(r cluster.Rehearsal, width int) string {
+	var out strings.Builder
+	switch {
+	case r.Refused != "":
+		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Refused), "", "  ", width))
+	case !r.Done:
+		out.WriteString(Wrap("It would be accepted, and would wait.", "", "  ", width))
+	default:
+		answer := "It would end with: " + CodeText(r.Code)
+		if r.Owner != "" {
+			answer += ", running on " + r.Owner
+		}
+		if r.Why != "" {
+			answer += ": " + r.Why
+		}
+		out.WriteString(Wrap(clean(answer), "", "  ", width))
+	}
+	if len(r.Events) > 0 {
+		out.WriteString("What would happen, in order:\n")
+		for i, e := range r.Events {
+			out.WriteString(Wrap(clean(e.Subject+" "+eventText(e)), fmt.Sprintf("%3d. ", i+1), "     ", width))
+		}
+	}
+	if len(r.Notes) > 0 {
+		out.WriteString("What would not be done:\n")
+		for _, note := range r.Notes {
+			out.WriteString(Wrap(clean(note.Subject+": "+noteText(note)), "  - ", "    ", width))
+		}
+	}
+	return out.String()
+}
