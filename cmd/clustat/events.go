@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 
@@ -15,14 +16,20 @@ import (
 // mostEvents bounds --limit; the cluster keeps no more.
 const mostEvents = 100000
 
+// mostKept is more than a cluster keeps.
+const mostKept = 5000
+
 // rememberedEvents is how many events decide over the columns of those that follow.
 const rememberedEvents = 100
 
 // events shows the timeline.
 func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
-	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit")}
+	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit"), After: c.Uint64("after")}
 	if query.Limit < 1 || query.Limit > mostEvents {
 		return exitFailure, fmt.Errorf("%w: --limit must be between 1 and %d", cli.ErrUsage, mostEvents)
+	}
+	if c.IsSet("after") {
+		query.Limit = mostKept
 	}
 	if name := c.String("service"); name != "" {
 		query.Service = cli.FullName(name)
@@ -35,7 +42,14 @@ func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
 		return exitFailure, err
 	}
 	events := page.Events[max(0, len(page.Events)-query.Limit):]
-	if err := t.printEvents(events, c.Bool("json")); err != nil {
+	print := t.printEvents
+	switch {
+	case c.Bool("json") && c.Bool("follow"):
+		print = t.printLines
+	case c.Bool("json"):
+		print = t.printArray
+	}
+	if err := print(events); err != nil {
 		return exitFailure, err
 	}
 	if !c.Bool("follow") {
@@ -44,7 +58,7 @@ func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
 	if len(page.Events) > 0 {
 		query.After = page.Events[len(page.Events)-1].Index
 	}
-	show := func(events []cluster.Event) { _ = t.printEvents(events, c.Bool("json")) }
+	show := func(events []cluster.Event) { _ = print(events) }
 	return 0, t.client.Follow(ctx, query, show, func(err error) { t.complain(err) })
 }
 
@@ -71,13 +85,27 @@ func (t *tool) checkNames(ctx context.Context, query api.EventQuery) (int, error
 	return 0, nil
 }
 
-func (t *tool) printEvents(events []cluster.Event, asJSON bool) error {
-	if asJSON {
-		if events == nil {
-			events = []cluster.Event{}
-		}
-		return t.printJSON(events)
+// printArray prints all events as one JSON value.
+func (t *tool) printArray(events []cluster.Event) error {
+	if events == nil {
+		events = []cluster.Event{}
 	}
+	return t.printJSON(events)
+}
+
+// printLines prints one JSON value per line and event: what follows has no end
+// that could close an array.
+func (t *tool) printLines(events []cluster.Event) error {
+	encoder := json.NewEncoder(t.out)
+	for _, event := range events {
+		if err := encoder.Encode(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tool) printEvents(events []cluster.Event) error {
 	events = cli.InLocalTime(events)
 	_, err := io.WriteString(t.out, cli.TimelineAfter(t.shown, events, t.screen().Width))
 	t.shown = append(t.shown, events...)

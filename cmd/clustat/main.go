@@ -51,7 +51,7 @@ const usage = "show the state of the cluster"
 var synopsis = []string{
 	"clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--json]",
 	"clustat --why SERVICE [--json]",
-	"clustat --events [--follow] [--limit N] [-m NODE] [-s SERVICE] [--json]",
+	"clustat --events [--follow] [--limit N | --after INDEX] [-m NODE] [-s SERVICE] [--json]",
 }
 
 func flags() []urfave.Flag {
@@ -68,6 +68,7 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m choose from it"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with what happens"},
+		&urfave.Uint64Flag{Name: "after", DefaultText: "the last events", Usage: "with --events: those behind the event `INDEX`, as --json shows it; to go on where a reader stopped"},
 		&urfave.IntFlag{Name: "limit", Usage: "with --events: the last `N` events", Value: 40},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},

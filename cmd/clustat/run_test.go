@@ -220,6 +220,25 @@ func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
 	}
 }
 
+func TestFollowAsJSONIsOneLinePerEvent(t *testing.T) {
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first")}, later: []cluster.Event{event(2, "vm:web", "second"), event(3, "vm:web", "third")}})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	out := &stopAfter{text: "third", stop: stop}
+	follow := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
+	code := follow.run(ctx, []string{"--socket", d.socket, "--events", "--follow", "--json"})
+	lines := strings.Split(strings.TrimSpace(out.printed.String()), "\n")
+	if code != 0 || len(lines) != 3 {
+		t.Fatalf("got %d, %q", code, lines)
+	}
+	for i, line := range lines {
+		var read cluster.Event
+		if err := json.Unmarshal([]byte(line), &read); err != nil || read.Index != uint64(i+1) {
+			t.Errorf("line %d is %q: %v", i, line, err)
+		}
+	}
+}
+
 func TestRepeatDrawsOverTheOldPicture(t *testing.T) {
 	d := start(t, &daemon{status: alpha()})
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)

@@ -90,8 +90,8 @@ func memberTable(status api.Status, view View) string {
 	return out.String()
 }
 
-// memberFlags are rgmanager's words in rgmanager's order, then our own. "unprotected" is left to the notes where the row
-// has no room for it.
+// memberFlags are rgmanager's words in rgmanager's order, then our own. What was ordered and "unprotected" are left to the
+// notes, which tell of both, where the row has no room for them.
 func memberFlags(node api.Node, room int) string {
 	flags := []string{"Offline"}
 	if node.Online {
@@ -107,12 +107,20 @@ func memberFlags(node api.Node, room int) string {
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")
 	add(node.State != "" && node.State != "online" && node.State != "left", clean(node.State))
-	add(node.Order != nil, orderFlag(node.Order))
 	text := strings.Join(flags, ", ")
-	if node.Unprotected != "" && len(text)+len(", unprotected") <= room {
-		text += ", unprotected"
+	for _, flag := range []string{orderFlag(node.Order), unprotectedFlag(node)} {
+		if flag != "" && len(text)+len(", ")+len(flag) <= room {
+			text += ", " + flag
+		}
 	}
 	return text
+}
+
+func unprotectedFlag(node api.Node) string {
+	if node.Unprotected == "" {
+		return ""
+	}
+	return "unprotected"
 }
 
 // orderFlag is the standing order about a node, and whether it is carried out.

@@ -100,6 +100,8 @@ func Rehearsal(r cluster.Rehearsal, width int) string {
 	switch {
 	case r.Refused != "":
 		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Refused), "", "  ", width))
+	case ExitCode(r.Code) != 0 && len(r.Events) == 0:
+		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Why), "", "  ", width))
 	case !r.Done:
 		out.WriteString(Wrap("It would be accepted, and would wait.", "", "  ", width))
 	default:

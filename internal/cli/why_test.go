@@ -35,5 +35,6 @@ func TestWhatWouldComeOfARequest(t *testing.T) {
 		{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: "moved live from node1 to node2"},
 	}}, 80))
 	golden(t, "rehearsal-refused.txt", Rehearsal(cluster.Rehearsal{Done: true, Code: -7, Refused: "node3 is not a member of restricted domain main"}, 80))
+	golden(t, "rehearsal-locked.txt", Rehearsal(cluster.Rehearsal{Done: true, Code: -6, Owner: "node1", Why: "the cluster is locked by root"}, 80))
 	golden(t, "rehearsal-waits.txt", Rehearsal(cluster.Rehearsal{Notes: []cluster.Note{{Subject: "vm:web", Why: "the cluster is locked by root, so no service is started", Next: "`clusvcadm -u`"}}}, 80))
 }

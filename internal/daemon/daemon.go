@@ -81,6 +81,8 @@ type Daemon struct {
 	agent    agents.Agent
 	drivers  map[string]fence.Driver
 	teller   teller
+	// openStreams counts the readers of the timeline's stream.
+	openStreams atomic.Int32
 
 	replica     *replica
 	box         *mailbox

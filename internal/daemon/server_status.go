@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os/user"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
@@ -64,6 +65,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(),
 	}
 	status.Lock = lockStatus(root)
+	status.Warnings = append(status.Warnings, alertWarnings(root)...)
 	if root.Disarmed != nil {
 		status.Disarmed = root.Disarmed.String()
 	}
@@ -167,6 +169,9 @@ func distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if strings.Contains(r.Header.Get("Accept"), streamType) {
+		return s.stream(w, r)
+	}
 	query := r.URL.Query()
 	after, _ := strconv.ParseUint(query.Get("after"), 10, 64)
 	limit, _ := strconv.Atoi(query.Get("limit"))
@@ -200,7 +205,7 @@ func pick(root *cluster.State, after uint64, limit int, service, node string) ap
 		page.Oldest = root.Timeline[0].Index
 	}
 	for _, e := range root.Timeline {
-		if e.Index <= after || (service != "" && e.Subject != service) || (node != "" && e.Node != node && e.Subject != node) {
+		if e.Index <= after || !concerns(e, service, node) {
 			continue
 		}
 		page.Events = append(page.Events, e)
