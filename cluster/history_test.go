@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/domain"
 )
 
 // edited makes a document's text with a few lines moved, changed or gone.
@@ -128,5 +131,42 @@ func TestLevelOneKeepsNoHistory(t *testing.T) {
 	}
 	if len(b.s.History) > 0 || strings.Contains(string(written), "summary") || strings.Contains(string(written), "history") {
 		t.Errorf("a State of level one has what its rules do not know: %s", written)
+	}
+}
+
+func TestARehearsedDocumentTellsWhatFollowsAndChangesNothing(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.running("vm:a", "node1")
+	b.running("vm:b", "node2")
+	before := bytesOf(t, b.s)
+	only := document("vm:a", "vm:b", "vm:new")
+	only.Domains["there"] = domain.Domain{Name: "there", Restricted: true, Members: []domain.Member{{Node: "node3"}}}
+	moved := only.Services["vm:a"]
+	moved.Domain = "there"
+	only.Services["vm:a"] = moved
+	refused, events, _ := RehearseDocument(b.s, View{}, configure(only, b.s.Config.Version))
+	var told []string
+	for _, e := range events {
+		told = append(told, fmt.Sprintf("%s %s %s", e.Subject, e.To, e.Node))
+	}
+	if want := []string{"vm:a migrating node1", "vm:new starting node1"}; refused != "" || !slices.Equal(told, want) {
+		t.Errorf("refused %q, told %q, want %q", refused, told, want)
+	}
+	if refused, _, _ = RehearseDocument(b.s, View{}, configure(document("vm:a"), b.s.Config.Version)); !strings.Contains(refused, "disable it") {
+		t.Errorf("the removal of a running service: %q", refused)
+	}
+	if _, events, notes := RehearseDocument(b.s, View{}, configure(document("vm:a", "vm:b"), b.s.Config.Version)); len(events)+len(notes) > 0 {
+		t.Errorf("from the same document follows %v, %v", events, notes)
+	}
+	if bytesOf(t, b.s) != before {
+		t.Error("the State was changed")
+	}
+	// Looks and results of many services do not push the starts out.
+	names := []string{"vm:a", "vm:b"}
+	for i := range 120 {
+		names = append(names, fmt.Sprintf("vm:many%d", i))
+	}
+	if _, events, _ := RehearseDocument(b.s, View{}, configure(document(names...), b.s.Config.Version)); len(events) != 120 {
+		t.Errorf("of 120 new services %d are told to start", len(events))
 	}
 }

@@ -51,8 +51,10 @@ func Rehearse(s *State, v View, ask Ask) Rehearsal {
 
 // rehearsal is the little world in which it is tried.
 type rehearsal struct {
-	state  *State
-	view   View
+	state *State
+	view  View
+	// keep chooses what is told; nil keeps all.
+	keep   func(Event) bool
 	events []Event
 	notes  []Note
 }
@@ -60,8 +62,10 @@ type rehearsal struct {
 func (r *rehearsal) apply(commands ...Command) Applied {
 	at := r.view.estimate(r.state)
 	applied := Apply(r.state, Entry{Index: r.state.Index + 1, At: at, Commands: commands})
-	if room := rehearsedEvents - len(r.events); room > 0 {
-		r.events = append(r.events, applied.Events[:min(room, len(applied.Events))]...)
+	for _, e := range applied.Events {
+		if len(r.events) < rehearsedEvents && (r.keep == nil || r.keep(e)) {
+			r.events = append(r.events, e)
+		}
 	}
 	r.view.Quiet = 0
 	return applied

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/clusterd/clusterd/cluster"
 )
 
 // Paths of the document's history.
@@ -42,6 +44,11 @@ type ConfigReply struct {
 	// Refused says why the cluster would not take the change; only where nothing
 	// was to be changed yet.
 	Refused string `json:"refused,omitempty"`
+	// Follows are the starts, stops and moves that the cluster would begin because
+	// of the change, and Waits what it would not do and why; only where nothing was
+	// to be changed yet.
+	Follows []cluster.Event `json:"follows,omitempty"`
+	Waits   []cluster.Note  `json:"waits,omitempty"`
 }
 
 // ConfigEffect is one change and its effect, one of config.Effect's words.

@@ -8,6 +8,9 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 )
 
+// mostFollowing bounds what is shown of what follows from a document.
+const mostFollowing = 40
+
 // Plan writes what a change of the document does, by what becomes of each part
 // of it. order are the effects in the order in which they are shown.
 func Plan(reply api.ConfigReply, order []string, width int) string {
@@ -27,6 +30,26 @@ func Plan(reply api.ConfigReply, order []string, width int) string {
 	}
 	if len(reply.Plan) == 0 {
 		out.WriteString("  nothing changes\n")
+	}
+	if len(reply.Follows) > 0 {
+		out.WriteString("  what the cluster does then\n")
+	}
+	for i, e := range reply.Follows {
+		if i == mostFollowing {
+			fmt.Fprintf(&out, "    and %d more\n", len(reply.Follows)-i)
+			break
+		}
+		out.WriteString(Wrap(clean(e.Subject+" "+eventText(e)), "    ", "      ", width))
+	}
+	for i, note := range reply.Waits {
+		if i == 0 {
+			out.WriteString("  what waits then\n")
+		}
+		if i == mostFollowing {
+			fmt.Fprintf(&out, "    and %d more\n", len(reply.Waits)-i)
+			break
+		}
+		out.WriteString(Wrap(clean(note.Subject+": "+noteText(note)), "    ", "      ", width))
 	}
 	if reply.Refused != "" {
 		out.WriteString(Wrap("The cluster would refuse it: "+clean(reply.Refused), "", "  ", width))

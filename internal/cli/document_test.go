@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -16,6 +18,12 @@ func TestPlanOfADocument(t *testing.T) {
 	}, Refused: "vm:old is started; disable it with `clusvcadm -d vm:old` before it is removed"}
 	order := []string{"in place, at once", "from the next start on", "started", "removed"}
 	golden(t, "plan.txt", Plan(reply, order, 80))
+	reply.Refused = ""
+	for i := range mostFollowing + 2 {
+		reply.Follows = append(reply.Follows, cluster.Event{Subject: fmt.Sprintf("vm:%02d", i), Node: "node1", From: "started", To: "migrating", Why: "moves live from node1 to node2, because its domain says so now"})
+	}
+	reply.Waits = []cluster.Note{{Subject: "vm:web", Why: "no node may run it: node1 is not a member of restricted domain main", Next: "bring node2 back"}}
+	golden(t, "plan-follows.txt", Plan(reply, order, 80))
 	if got := Plan(api.ConfigReply{}, order, 80); got != "  nothing changes\n" {
 		t.Errorf("an empty plan is %q", got)
 	}

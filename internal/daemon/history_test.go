@@ -28,6 +28,13 @@ func TestADocumentIsPlannedKeptAndRolledBack(t *testing.T) {
 		}
 		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: first, Text: edited, Reason: "trying"}, &reply)
 
+		// What would follow is told, too.
+		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: reply.Version, DryRun: true,
+			Text: strings.Replace(edited, "members: {node1: 1}", "restricted: true, members: {node2: 1}", 1)}, &plan)
+		if len(plan.Follows) != 1 || plan.Follows[0].Subject != "vm:web" || plan.Follows[0].To != "migrating" {
+			t.Errorf("out of its domain, the service is planned to do %+v", plan.Follows)
+		}
+
 		// What the cluster would not take is told before it is tried.
 		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: reply.Version, Text: documentOf(nil), DryRun: true}, &plan)
 		if !strings.Contains(plan.Refused, "disable it with `clusvcadm -d vm:web`") {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
@@ -73,7 +72,7 @@ func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 	command := cluster.Configure{Base: n.root.Config.Version, Text: n.parsed.Text, Document: n.parsed.Document, Blobs: missingBlobs(n.root, n.parsed.Blobs),
 		By: n.by, Reason: n.reason, Summary: config.Summary(reply.Changes)}
 	if n.dryRun {
-		reply.Refused = refusedWhy(n.root, command)
+		s.rehearseDocument(n.root, command, &reply)
 		writeJSON(w, http.StatusOK, reply)
 		return nil
 	}
@@ -96,16 +95,15 @@ func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
 	return reply
 }
 
-// refusedWhy applies a command to a copy of the State and tells why it would be
-// refused now; "" where it would not. Between now and then things may change, so
-// it is asked for people only.
-func refusedWhy(root *cluster.State, command cluster.Command) string {
-	if why := cluster.Premature(root, []cluster.Command{command}); why != "" {
-		return why
+// rehearseDocument fills in what would follow from a document, or why it would be
+// refused. Between now and then things may change: it is for people to read.
+func (s *server) rehearseDocument(root *cluster.State, command cluster.Configure, reply *api.ConfigReply) {
+	if reply.Refused = cluster.Premature(root, []cluster.Command{command}); reply.Refused != "" {
+		return
 	}
-	// The tables of a root are shared already: what is set in a copy is set there.
-	trial := *root
-	return cluster.Apply(&trial, cluster.Entry{Index: root.Index + 1, At: time.Now(), Commands: []cluster.Command{command}}).Refused[0]
+	var notes []cluster.Note
+	reply.Refused, reply.Follows, notes = cluster.RehearseDocument(root, cluster.View{Self: s.daemon.name}, command)
+	reply.Waits = notes
 }
 
 func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure, reply api.ConfigReply) error {
