@@ -239,3 +239,23 @@ func (t *transaction) declareAlerts() {
 		}
 	}
 }
+
+// beginLogAnew puts what a backup told before everything that this log will: its
+// events have the indexes of another log, by which readers and alerts would take
+// the news for old, or the old for news.
+func (t *transaction) beginLogAnew() {
+	if t.Level < levelTwo {
+		return
+	}
+	old := make([]Event, len(t.Timeline))
+	for i, e := range t.Timeline {
+		e.Index, e.Ordinal, e.Cause = 0, i+1, 0
+		old[i] = e
+	}
+	t.Timeline = old
+	for _, name := range t.Alerts.Keys() {
+		cursor, _ := t.Alerts.Get(name)
+		cursor.Index, cursor.Ordinal = t.index, endOfEntry
+		t.Alerts.Set(name, cursor)
+	}
+}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -112,5 +113,33 @@ func TestAlertsNeedLevelTwo(t *testing.T) {
 	d.Alerts = map[string]Alert{"pager": {Name: "pager"}}
 	if LevelOf(configure(d, 0)) != levelTwo || LevelOf(Told{}) != levelTwo {
 		t.Error("an older binary would be handed alerts")
+	}
+}
+
+func TestARestoreTellsNothingTwiceAndMissesNothing(t *testing.T) {
+	b := alerted(t)
+	for range 20 {
+		b.must(LockCluster{}, UnlockCluster{})
+	}
+	b.must(Told{Alert: "pager", Index: b.s.Index, Ordinal: 1, Sent: 40})
+	backup, err := json.Marshal(b.s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := len(b.s.Timeline)
+	fresh := &book{t: t, s: &State{}, at: founded}
+	fresh.must(Restore{State: backup, By: "root"})
+	fresh.must(LockCluster{})
+	cursor, _ := fresh.s.Alerts.Get("pager")
+	for i, e := range fresh.s.Timeline {
+		if news := i > old; cursor.Before(e) != news {
+			t.Errorf("event %d of %d (%d.%d) is news to the alert: %v", i, len(fresh.s.Timeline), e.Index, e.Ordinal, !news)
+		}
+		if i > 0 && !(Cursor{Index: fresh.s.Timeline[i-1].Index, Ordinal: fresh.s.Timeline[i-1].Ordinal}).Before(e) {
+			t.Errorf("event %d stands before the one it follows", i)
+		}
+	}
+	if cursor.Sent != 40 {
+		t.Errorf("the cursor is %+v", cursor)
 	}
 }

@@ -82,6 +82,7 @@ func (c Restore) apply(t *transaction) refusal {
 	index := t.index
 	*t.State = old
 	t.Index, t.Generation = index, generation
+	t.beginLogAnew()
 	t.tell(Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was asked or fenced", generation)})
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
