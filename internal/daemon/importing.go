@@ -86,7 +86,8 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if err != nil {
 		return "", faulty(err)
 	}
-	applied, err := d.propose(ctx, cluster.Configure{Base: root.Config.Version, Text: parsed.Text, Document: parsed.Document, Blobs: missingBlobs(root, parsed.Blobs), By: by, Reason: "imported " + asked.Title + " from " + d.name})
+	applied, err := d.propose(ctx, cluster.Configure{Base: root.Config.Version, Text: parsed.Text, Document: parsed.Document, Blobs: missingBlobs(root, parsed.Blobs), By: by, Reason: "imported " + asked.Title + " from " + d.name,
+		Summary: config.Summary(config.Diff(root.Document, parsed.Document))})
 	if err != nil {
 		return "", err
 	}
