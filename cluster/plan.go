@@ -93,6 +93,7 @@ func (p *planner) planServices() {
 		service, _ := p.Services.Get(name)
 		p.planService(service)
 	}
+	p.planGraves()
 	p.noteLock()
 	p.planOrders()
 }

@@ -128,6 +128,10 @@ func (w *World) mendHost(h *Host) {
 		h.reinstall(keyOf(me)) // its join came, and nobody heard of it
 	}
 	for _, v := range h.machines() {
+		if w.State().Tombstones.Has(v.uuid) {
+			h.DestroyByHand(v.service) // nobody declares it any more, so nobody stops it
+			continue
+		}
 		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
 			h.ResumeByHand(v.service)
 		}
@@ -222,8 +226,8 @@ func (w *World) NotSettled() string {
 			return fmt.Sprintf("request %s (%s %s) is not answered", id, r.Op, r.Service)
 		}
 	}
-	if w.random != nil && w.shots > 0 {
-		return "an off command is on its way"
+	if w.random != nil && w.shots+w.late > 0 {
+		return "an off command, a hint or an entry is on its way"
 	}
 	if why := w.pairNotSettled(); why != "" {
 		return why

@@ -42,6 +42,8 @@ func (h *Host) hint(service string, o resources.Observation) {
 	case h.EventsLost:
 		later = w.between(later, 5*time.Second)
 	}
+	w.late++
+	w.After(later, func() { w.late-- })
 	d.after(later, func() {
 		d.in.Changes = append(d.in.Changes, change(service, o))
 		d.poke()

@@ -177,7 +177,9 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 	if w.strikes("late entry", 100) {
 		onItsWay = w.between(onItsWay, 3*time.Second) // it comes when nobody expects it any more
 	}
+	w.late++
 	w.After(onItsWay, func() {
+		w.late--
 		leader := w.Hosts[w.raft.leader]
 		switch {
 		case leader == nil || leader.daemon == nil || leader.daemon.paused || !leader.daemon.leading:

@@ -53,6 +53,7 @@ type World struct {
 	watched    watched
 	requests   int
 	shots      int // off commands on their way
+	late       int // hints and entries on their way
 	sessions   int
 	// later is what a document says besides once newer rules are used.
 	later cluster.Document
