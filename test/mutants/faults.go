@@ -1,8 +1,8 @@
 package main
 
-// onlyFaults are breaks that one kind of fault alone can show: without it, the
-// simulation finds nothing in as many histories and more. So each of these
-// kinds earns its place.
+// onlyFaults are breaks that one kind of fault alone can show, as those of
+// hypervisorsAlone and networksAlone: without it, the simulation finds nothing in
+// as many histories and more. So each of these kinds earns its place.
 func onlyFaults() []mutant {
 	return []mutant{
 		{

@@ -9,15 +9,15 @@ func acknowledged() []mutant {
 		},
 		{
 			name: "snapshot-drops-intents", law: "L7", broken: "a snapshot does not hold the open intents",
-			edits: []edit{{state, "`json:\"intent,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation),
+			edits: []edit{{state, "`json:\"intent,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation), faults: []string{"snapshot"},
 		},
 		{
 			name: "snapshot-drops-fences", law: "L7", broken: "a snapshot does not hold the open fence intents",
-			edits: []edit{{state, "`json:\"fences\"`", "`json:\"-\"`"}}, nets: first(simulation),
+			edits: []edit{{state, "`json:\"fences\"`", "`json:\"-\"`"}}, nets: first(simulation), faults: []string{"snapshot"},
 		},
 		{
 			name: "snapshot-drops-wishes", law: "L7", broken: "a snapshot does not hold what administrators asked for",
-			edits: []edit{{state, "`json:\"wish,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation),
+			edits: []edit{{state, "`json:\"wish,omitempty\"`", "`json:\"-\"`"}}, nets: first(simulation), faults: []string{"snapshot"},
 		},
 		{
 			name: "requests-are-done-twice", law: "L7", broken: "a request that is repeated is done again",

@@ -23,6 +23,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 		}
 	}
 	w.watchReleased(before, after)
+	w.watchAlive(before, after)
 	w.watchAnswers(after)
 	if after.Index%limitsEvery == 0 {
 		w.watchLimits(after)
@@ -146,6 +147,22 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	}
 	if 2*down >= after.Nodes.Len() && (after.Document.TwoNode == nil || down > 1) {
 		w.violate("L8: %d of %d nodes would be fenced without an operator", down, after.Nodes.Len())
+	}
+}
+
+// watchAlive: a VM that is alive is not taken for failed (L5), and one that is
+// paused is alive. A stop that was decided on is another thing.
+func (w *World) watchAlive(before, after *cluster.State) {
+	for _, name := range after.Services.Keys() {
+		was, _ := before.Services.Get(name)
+		now, _ := after.Services.Get(name)
+		h := w.Hosts[was.Owner]
+		if now.State != resources.Recoverable || now.Intent != nil || was.State == resources.Recoverable || h == nil {
+			continue
+		}
+		if v := h.vms[now.Spec.UUID]; v != nil && v.condition == resources.Paused && !v.ours {
+			w.violate("L5: %s is taken for failed, and it is alive on %s: paused, %s", name, h.Name, v.reason)
+		}
 	}
 }
 

@@ -1,0 +1,70 @@
+package main
+
+// hypervisorsAlone are breaks that only what hypervisors and guests do can show.
+func hypervisorsAlone() []mutant {
+	return []mutant{
+		{
+			name: "shutdown-is-ignored", law: "L7", broken: "a guest that shuts itself down counts as running for ever",
+			edits: []edit{{observe, "\tif !o.Explained {\n\t\twhy = \"disappeared", "\tif o.Explained && o.Reason == \"shut down by its guest\" {\n\t\treturn\n\t}\n\tif !o.Explained {\n\t\twhy = \"disappeared"}}, nets: first(simulation), faults: []string{"guest shuts down"},
+		},
+		{
+			name: "destroyed-is-ignored", law: "L7", broken: "a VM that a person destroyed counts as running for ever",
+			edits: []edit{{observe, "\tif !o.Explained {\n\t\twhy = \"disappeared", "\tif o.Reason == \"destroyed\" {\n\t\treturn\n\t}\n\tif !o.Explained {\n\t\twhy = \"disappeared"}}, nets: first(simulation), faults: []string{"destroyed by hand"},
+		},
+		{
+			name: "a-persons-pause-is-a-crash", law: "L5", broken: "a VM that a person has paused is taken for failed",
+			edits: []edit{{observe, "\tswitch resources.Condition(h.Condition) {\n\tcase resources.Running:\n\t\tt.setService(service, resources.Started", "\tif h.Reason == \"user\" {\n\t\th.Condition = string(resources.Crashed)\n\t}\n\tswitch resources.Condition(h.Condition) {\n\tcase resources.Running:\n\t\tt.setService(service, resources.Started"}}, nets: first(simulation), faults: []string{"paused by hand"},
+		},
+		{
+			name: "an-io-error-is-a-crash", law: "L5", broken: "a VM that waits for its disk is taken for failed",
+			edits: []edit{{observe, "\tswitch resources.Condition(h.Condition) {\n\tcase resources.Running:\n\t\tt.setService(service, resources.Started", "\tif h.Reason == \"ioerror\" {\n\t\th.Condition = string(resources.Crashed)\n\t}\n\tswitch resources.Condition(h.Condition) {\n\tcase resources.Running:\n\t\tt.setService(service, resources.Started"}}, nets: first(simulation), faults: []string{"guest pauses", "storage gone", "storage gone for all"},
+		},
+		{
+			name: "hints-need-words", law: "L3", broken: "a hint that does not say what has changed is not looked into",
+			edits: []edit{{"cluster/looks.go", "\tfor _, change := range in.Changes {\n", "\tfor _, change := range in.Changes {\n\t\tif change.Observation.Condition == \"\" {\n\t\t\tcontinue\n\t\t}\n"}}, nets: first(simulation), faults: []string{"events lost"},
+		},
+		{
+			name: "failed-starts-are-final", law: "L7", broken: "a service that could be started nowhere is never tried again",
+			edits: []edit{{service, "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds {", "\tif p.view.Stuck[service.Spec.Name] < 0 {"}}, nets: first(simulation), faults: []string{"starts fail", "storage gone", "storage gone for all", "calls hang"},
+		},
+		{
+			name: "total-loss-is-final", law: "L7", broken: "a service whose start failed on more than two nodes is never tried again",
+			edits: []edit{{service, "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds {", "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds && len(failedOn) < 3 {"}}, nets: first(simulation), faults: []string{"storage gone for all"},
+		},
+		{
+			name: "complete-copies-are-both-right", law: "L5", broken: "a complete copy at the target is resumed while the source is there, paused",
+			edits: []edit{{settle, "\tcase copyAtTarget:\n\t\treturn settleDropTarget", "\tcase copyAtTarget && target == string(resources.Paused):\n\t\treturn settleResumeTarget\n\tcase copyAtTarget:\n\t\treturn settleDropTarget"}}, nets: first(simulation), faults: []string{"reply lost"},
+		},
+	}
+}
+
+// networksAlone are breaks that only networks, boards, the log and people's
+// orders to whole nodes can show.
+func networksAlone() []mutant {
+	return []mutant{
+		{
+			name: "no-way-is-off", law: "L3", broken: "a board that cannot be reached is read as: the machine has no power",
+			edits: []edit{{shot, "\tif c.Result.Outcome != fence.Confirmed {\n\t\tif open.Drill", "\tif c.Result.Outcome != fence.Confirmed && !strings.Contains(evidence, \"no way to\") {\n\t\tif open.Drill"}}, nets: first(simulation), faults: []string{"board network cut", "board shares power"},
+		},
+		{
+			name: "late-node-up-counts", law: "L2", broken: "a NodeUp that a dead daemon proposed puts an end to the one that lives",
+			edits: []edit{{node, "if c.Previous != nil && *c.Previous != n.Incarnation {", "if c.Previous != nil && *c.Previous > n.Incarnation {"}}, nets: first(simulation), faults: []string{"late entry", "limbo"},
+		},
+		{
+			name: "operators-shot-has-one-try", law: "L3", broken: "a fence intent that an operator began is given to nobody after its first attempt",
+			edits: []edit{{shot, "\tif open.Fencer != \"\" {\n\t\tholder", "\tif open.By == \"root\" {\n\t\treturn refuse(\"an operator began it\")\n\t}\n\tif open.Fencer != \"\" {\n\t\tholder"}}, nets: first(simulation), faults: []string{"fence by hand"},
+		},
+		{
+			name: "word-for-any-boot", law: "L3", broken: "an administrator's word for one boot counts for another",
+			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: first(simulation), faults: []string{"confirmation"},
+		},
+		{
+			name: "leaving-never-ends", law: "L7", broken: "a node that leaves is never marked as left",
+			edits: []edit{{plan, "\t\tif held := s.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := s.heldBy(n); len(held) >= 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"}}, nets: first(simulation), faults: []string{"evacuation", "node removed"},
+		},
+		{
+			name: "stragglers-are-shot", law: "L8", broken: "after a blackout a node that was not heard yet is given no longer than one that was",
+			edits: []edit{{"cluster/view.go", "\t\tlimit = timing.JoinGrace", "\t\tlimit = timing.Lost"}}, nets: first(stories),
+		},
+	}
+}
