@@ -187,6 +187,9 @@ func (c *Client) connectionError(err error) error {
 	if errors.As(err, &address) {
 		err = address.Err
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer of clusterd (%s) came in time: %w", c.where, err)
+	}
 	var operation *net.OpError
 	if !errors.As(err, &operation) || operation.Op != "dial" {
 		return fmt.Errorf("the connection to clusterd (%s) broke off: %w", c.where, err)

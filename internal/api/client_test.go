@@ -230,3 +230,11 @@ func TestOptionsByFlagWinOverTheEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAnswerThatDoesNotComeInTimeIsCalledSo, and not a broken connection.
+func TestAnAnswerThatDoesNotComeInTimeIsCalledSo(t *testing.T) {
+	client, _ := script(t, step{err: context.DeadlineExceeded})
+	if err := client.Get(t.Context(), PathStatus, nil, new(Status)); err == nil || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer of clusterd") {
+		t.Errorf("it is called: %v", err)
+	}
+}

@@ -63,7 +63,8 @@ func header(status api.Status, view View) string {
 		text += "SIMULATED: no real hypervisor and no real BMC is behind this cluster.\n"
 	}
 	if !status.Quorate {
-		text += Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date.", "", "", view.Width)
+		text += Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date. "+
+			"What runs goes on; nothing is started, moved or fenced before a majority of the voters is in touch. If they are lost for good: `clusterd recover`.", "", "", view.Width)
 	}
 	if status.Disarmed != "" {
 		text += Wrap(clean(strings.TrimPrefix(status.Disarmed, "fencing is disarmed ")+"; nothing is fenced. `clusterd fence arm` ends that."), "FENCING IS DISARMED ", "  ", view.Width)
