@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -245,6 +246,47 @@ func TestAPlannedStopHandsTheLeadershipOver(t *testing.T) {
 		}
 		if on := s.world.runsOn(uuidOf(0)); len(on) != 1 || on[0] != leader {
 			t.Errorf("a planned stop of the daemon moved its guest: %v", on)
+		}
+	})
+}
+
+// TestARenewedCertificateNamesTheSameHosts: else a tool that asks by another of
+// the node's addresses is turned away some weeks after its installation.
+func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
+	inBubble(t, func(s *site) {
+		d := s.members[s.followers()[0]].daemon
+		ca, err := authority(d.replica.Root())
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := d.store.Identity()
+		request, err := pki.NewRequest(old.Key, d.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain, err := ca.SignNode(request, d.name, []string{d.name, "other.example", "10.9.8.7"}, time.Now(), pki.NodeValidity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := pki.NewIdentity(old.Key, chain)
+		if err == nil {
+			err = d.store.Replace(own)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if err := d.renew(); err != nil {
+			t.Fatal(err)
+		}
+		renewed := d.store.Identity().Certificate
+		if !renewed.NotAfter.After(own.Certificate.NotAfter) {
+			t.Errorf("it is good until %s, as before", renewed.NotAfter)
+		}
+		for _, host := range []string{d.name, "other.example", "10.9.8.7"} {
+			if err := renewed.VerifyHostname(host); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

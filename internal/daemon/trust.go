@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,7 +62,7 @@ func (d *Daemon) renew() error {
 	if err != nil {
 		return err
 	}
-	chain, err := ca.SignNode(request, d.name, hostsOf(d.address), time.Now(), pki.NodeValidity)
+	chain, err := ca.SignNode(request, d.name, d.hostsNamed(old.Certificate), time.Now(), pki.NodeValidity)
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,28 @@ func (d *Daemon) renew() error {
 	}
 	d.logger.Info("the node's certificate was renewed", "until", renewed.Certificate.NotAfter)
 	return d.store.Replace(renewed)
+}
+
+// mostHosts bounds what a certificate names.
+const mostHosts = 16
+
+// hostsNamed are this node's present address and what its certificate names
+// besides: a renewed one is as good for whoever asks by another address.
+func (d *Daemon) hostsNamed(certificate *x509.Certificate) []string {
+	hosts := hostsOf(d.address)
+	for _, name := range certificate.DNSNames {
+		if name != d.name {
+			hosts = append(hosts, name)
+		}
+	}
+	for _, address := range certificate.IPAddresses {
+		hosts = append(hosts, address.String())
+	}
+	slices.Sort(hosts)
+	if hosts = slices.Compact(hosts); len(hosts) > mostHosts {
+		return hostsOf(d.address) // its address has changed again and again
+	}
+	return hosts
 }
 
 // authority loads the cluster's CA from the State.
