@@ -30,11 +30,8 @@ func (c Join) apply(t *transaction) refusal {
 	}
 	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, HardwareUUID: c.HardwareUUID, Address: c.Address, Witness: c.Witness}
 	if known {
-		if held := t.heldBy(old); len(held) > 0 {
-			return refuse("%s may still hold %s; fence it or ask it first, then replace it", c.Node, held[0])
-		}
-		if t.Fences.Has(c.Node) {
-			return refuse("%s is being fenced; wait for the result, then replace it", c.Node)
+		if why := t.MayReplace(c.Node); why != "" {
+			return refuse("%s", why)
 		}
 		n.ID, n.Order = old.ID, old.Order
 		t.forgetMachine(old, c.By)
@@ -45,6 +42,19 @@ func (c Join) apply(t *transaction) refusal {
 	t.Tokens.Delete(c.Token)
 	t.setNodeState(n, NodeJoining, c.By, "joined with a token; waiting for its daemon")
 	return accepted
+}
+
+// MayReplace says why another machine may not take a node's place yet; "" if it
+// may.
+func (s *State) MayReplace(node string) string {
+	n, _ := s.Nodes.Get(node)
+	if held := s.heldBy(n); len(held) > 0 {
+		return fmt.Sprintf("%s may still hold %s; fence it or ask it first, then replace it", node, held[0])
+	}
+	if s.Fences.Has(node) {
+		return node + " is being fenced; wait for the result, then replace it"
+	}
+	return ""
 }
 
 // checkToken lets the founder's own machine in without one.

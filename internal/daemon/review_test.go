@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -287,6 +288,36 @@ func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
 			if err := renewed.VerifyHostname(host); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// TestANodeThatMayHoldAServiceIsNotReplaced: neither is a token made for it, nor
+// does one that was made before cost it its vote.
+func TestANodeThatMayHoldAServiceIsNotReplaced(t *testing.T) {
+	inBubble(t, func(s *site) {
+		leader, victim := s.leader(), s.followers()[0]
+		var reply api.TokenReply
+		s.must(leader, rootUser, "POST", api.PathTokens, api.TokenRequest{Replace: victim}, &reply)
+		token, err := pki.ParseToken(reply.Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.declare(map[string]string{"vm:a": victim})
+		if status, body := s.ask(leader, rootUser, "POST", api.PathTokens, api.TokenRequest{Replace: victim}); status != http.StatusConflict || !strings.Contains(string(body), "may still hold vm:a") {
+			t.Errorf("a token for the machine that replaces it: %d %s", status, body)
+		}
+		status, body := s.ask(leader, joiner, "POST", api.PathJoin, s.joinBody(victim, token.ID, token.Secret()))
+		if status != http.StatusConflict || !strings.Contains(string(body), "may still hold vm:a") {
+			t.Errorf("the other machine joins: %d %s", status, body)
+		}
+		for _, m := range s.members[leader].daemon.log.Members() {
+			if m.ID == victim && !m.Voter {
+				t.Errorf("%s has lost its vote", victim)
+			}
+		}
+		if voters := len(s.members[leader].daemon.log.Members()); voters != 3 {
+			t.Errorf("%d nodes are left in the log", voters)
 		}
 	})
 }

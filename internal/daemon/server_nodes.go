@@ -25,6 +25,9 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
 		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s to replace", asked.Replace)
 	}
+	if why := root.MayReplace(asked.Replace); asked.Replace != "" && why != "" {
+		return refuse(http.StatusConflict, "refused", "%s", why)
+	}
 	ca, err := authority(root)
 	if err != nil {
 		return err
@@ -139,6 +142,9 @@ func (s *server) joinAtLeader(w http.ResponseWriter, r *http.Request, root *clus
 func (s *server) dropVote(ctx context.Context, root *cluster.State, token cluster.Token, node string) error {
 	if token.Replace != node || !root.Nodes.Has(node) {
 		return nil
+	}
+	if why := root.MayReplace(node); why != "" {
+		return refuse(http.StatusConflict, "refused", "%s", why) // and it keeps its vote
 	}
 	for _, m := range s.daemon.log.Members() {
 		if m.ID == node {

@@ -30,7 +30,7 @@ func onlyFaults() []mutant {
 		},
 		{
 			name: "replaced-with-its-vms", law: "L1", broken: "a machine takes the name of one that may run services",
-			edits: []edit{{node, "\t\tif held := t.heldBy(old); len(held) > 0 {", "\t\tif held := t.heldBy(old); len(held) > 1_000 {"}}, nets: first(simulation), faults: []string{"node replaced"},
+			edits: []edit{{node, "\tif held := s.heldBy(n); len(held) > 0 {\n\t\treturn fmt.Sprintf(\"%s may still hold", "\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\treturn fmt.Sprintf(\"%s may still hold"}}, nets: first(simulation), faults: []string{"node replaced"},
 		},
 		{
 			name: "one-fencer-for-ever", law: "L3", broken: "a fence intent is never handed to another node",
