@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -39,7 +40,7 @@ func replay(c *urfave.Context, out io.Writer) error {
 		switch {
 		case err != nil:
 			unreadable++
-			fmt.Fprintf(out, "%s: %v\n", path, err)
+			fmt.Fprintf(out, "%s: %s\n", path, strings.TrimPrefix(err.Error(), path+": "))
 		case !same:
 			differing++
 		}

@@ -63,6 +63,11 @@ func networksAlone() []mutant {
 			edits: []edit{{plan, "\t\tif held := s.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := s.heldBy(n); len(held) >= 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"}}, nets: first(simulation), faults: []string{"evacuation", "node removed"},
 		},
 		{
+			name: "grace-is-forgotten", law: "L8", broken: "a node whose daemon restarts is shot at once, although its kernel answers",
+			edits: []edit{{"cluster/view.go", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < 0:"}}, nets: []net{simulation, stories},
+			faults: []string{"daemon dies", "daemon pauses", "leader pauses", "strikes", "upgrade", "downgrade"},
+		},
+		{
 			name: "stragglers-are-shot", law: "L8", broken: "after a blackout a node that was not heard yet is given no longer than one that was",
 			edits: []edit{{"cluster/view.go", "\t\tlimit = timing.JoinGrace", "\t\tlimit = timing.Lost"}}, nets: first(stories),
 		},

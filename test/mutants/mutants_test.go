@@ -56,7 +56,6 @@ func TestMutantsFitTheSources(t *testing.T) {
 // sharedKinds are kinds of faults that no mutant needs alone: what they break can
 // be broken by others too, or is outside the mind.
 var sharedKinds = map[string]string{
-	"daemon pauses": "a hang of the whole host shows the same", "leader pauses": "the peers hold what a paused leader misjudges; a cluster test shows it",
 	"isolated": "all links cut at once", "slow follower": "entries that come late show the same", "another leads": "the daemon tests with real Raft show it",
 	"migrations fail": "a migration that breaks off shows the same", "migration breaks off": "a migration that fails shows the same",
 	"slow migration": "cluster tests of the order of questions show it", "end unseen": "a hypervisor that does not answer shows the same",

@@ -84,6 +84,9 @@ type Host struct {
 
 	healthy     bool
 	lastTrouble time.Duration
+	// lastDeaf is when its kernel was last out of touch with a majority, mute since
+	// when its daemon says nothing; 0 while it talks.
+	lastDeaf, mute time.Duration
 }
 
 // AddHost makes a host that is switched off.

@@ -130,6 +130,11 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) && !forStop {
 		w.violate("needless fence: %s has been in touch with a majority all the time", c.Node)
 	}
+	n, _ := before.Nodes.Get(c.Node)
+	grace := cluster.TimingFor(before.Document.Timing).SilentGrace - time.Second
+	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && w.onlyMute(h, grace) {
+		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent within its grace", c.Node)
+	}
 	busy := 0
 	for _, name := range before.Fences.Keys() {
 		if open, _ := before.Fences.Get(name); open.TriedTotal == 0 {

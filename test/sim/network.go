@@ -100,7 +100,36 @@ func (w *World) changed() {
 			h.lastTrouble = w.Now
 		}
 		h.healthy = healthy
+		if !w.reachable(h) {
+			h.lastDeaf = w.Now
+		}
+		switch {
+		case h.daemon != nil && !h.daemon.paused:
+			h.mute = 0
+		case h.mute == 0:
+			h.mute = w.Now
+		}
 	}
+}
+
+// reachable tells whether a majority of the members' kernels reaches a host's.
+func (w *World) reachable(h *Host) bool {
+	near, members := 0, 0
+	for _, other := range w.order {
+		if other.member {
+			members++
+			if other == h || w.linked(h, other) {
+				near++
+			}
+		}
+	}
+	return h.up() && 2*near > members
+}
+
+// onlyMute tells whether nothing is wrong with a host but that its daemon says
+// nothing, and not for as long as it may.
+func (w *World) onlyMute(h *Host, grace time.Duration) bool {
+	return w.reachable(h) && w.Now-h.lastDeaf > noTroubleFor && (h.mute == 0 || w.Now-h.mute < grace)
 }
 
 // healthy: a majority can be talked to, and nothing is hanging.
