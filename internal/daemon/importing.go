@@ -42,7 +42,7 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 	if asked.Node != "" && asked.Node != d.name {
 		address, known := d.peers()[asked.Node]
 		if !known {
-			return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", asked.Node)
+			return noNode(d.replica.Root(), asked.Node)
 		}
 		var reply api.Reply
 		if err := d.ask(ctx, asked.Node, address, http.MethodPost, api.PathImport, asked, &reply); err != nil {

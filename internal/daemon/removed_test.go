@@ -23,6 +23,9 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 		if status, body := remove(holder); status == http.StatusOK || !strings.Contains(body, "may be running vm:a") {
 			t.Errorf("a node that runs a service: %d %s", status, body)
 		}
+		if status, body := remove("nod1"); status != http.StatusNotFound || !strings.Contains(body, "Did you mean 'node1'?") {
+			t.Errorf("a node that is not there: %d %s", status, body)
+		}
 		key := s.members[victim].daemon.store.Identity().Self
 		if status, body := remove(victim); status != http.StatusOK {
 			t.Fatalf("%d %s", status, body)

@@ -42,7 +42,7 @@ func (s *server) fenceOp(ctx context.Context, asked api.FenceRequest, who caller
 	}
 	n, known := s.daemon.replica.Root().Nodes.Get(asked.Node)
 	if !known {
-		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", asked.Node)
+		return noNode(s.daemon.replica.Root(), asked.Node)
 	}
 	switch asked.Op {
 	case api.FenceOff, api.FenceReboot:

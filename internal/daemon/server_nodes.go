@@ -23,7 +23,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	d := s.daemon
 	root := d.replica.Root()
 	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
-		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s to replace", asked.Replace)
+		return noNode(root, asked.Replace)
 	}
 	if why := root.MayReplace(asked.Replace); asked.Replace != "" && why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
@@ -174,6 +174,9 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	applied, err := s.daemon.propose(r.Context(), command)
 	if err != nil {
 		return err
+	}
+	if root := s.daemon.replica.Root(); applied.Refused[0] != "" && !root.Nodes.Has(asked.Node) {
+		return noNode(root, asked.Node)
 	}
 	if why := applied.Refused[0]; why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)

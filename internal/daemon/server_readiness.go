@@ -129,7 +129,7 @@ func fenceDevice(root *cluster.State, node, name string, level int, asked map[st
 func (s *server) fenceHistory(w http.ResponseWriter, r *http.Request, _ caller) error {
 	root, node := s.daemon.replica.Root(), r.URL.Query().Get("node")
 	if node != "" && !root.Nodes.Has(node) && len(root.FenceHistory) == 0 {
-		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", node)
+		return noNode(root, node)
 	}
 	history := api.FenceHistory{Records: []cluster.FenceRecord{}}
 	for _, record := range root.FenceHistory {
