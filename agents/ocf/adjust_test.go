@@ -37,7 +37,6 @@ func TestWhatCanChangeInPlaceDoes(t *testing.T) {
 func TestChecksChangeInPlace(t *testing.T) {
 	b := newBench(t)
 	b.mustStart(b.spec(thingNamed("a")))
-	b.next()
 	if _, err := b.agent.Adjust(context.Background(), b.spec(often(thingNamed("a")))); err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,8 @@ type service struct {
 	record     *record
 	// fresh tells that the record was checked by this daemon.
 	fresh bool
+	// gone tells that the agent has forgotten it.
+	gone bool
 
 	mu        sync.Mutex
 	interrupt context.CancelFunc
@@ -102,27 +104,60 @@ func newService(uuid, name string, r *record) *service {
 // before whoever holds it let go. Who is about to act breaks off a check that is
 // under way.
 func (a *Agent) take(ctx context.Context, spec resources.Spec, acting bool) (*service, func(), error) {
-	a.mu.Lock()
-	s, known := a.services[spec.UUID]
-	if !known {
-		if len(a.services) >= maxServices {
-			a.mu.Unlock()
-			return nil, nil, fmt.Errorf("this node knows %d services already, the limit", maxServices)
+	for {
+		s, err := a.known(spec)
+		if err != nil {
+			return nil, nil, err
 		}
-		s = newService(spec.UUID, spec.Name, nil)
-		a.services[spec.UUID] = s
+		s.mu.Lock()
+		if acting && s.interrupt != nil {
+			s.interrupt()
+		}
+		s.mu.Unlock()
+		select {
+		case s.hold <- struct{}{}:
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("an act or a check on %s has not ended here", spec.Name)
+		}
+		if !s.gone {
+			return s, func() { <-s.hold }, nil
+		}
+		<-s.hold
 	}
-	a.mu.Unlock()
-	s.mu.Lock()
-	if acting && s.interrupt != nil {
-		s.interrupt()
+}
+
+// known returns what the agent knows of a service; what it never heard of, it
+// knows from now on.
+func (a *Agent) known(spec resources.Spec) (*service, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s, known := a.services[spec.UUID]; known {
+		return s, nil
 	}
-	s.mu.Unlock()
-	select {
-	case s.hold <- struct{}{}:
-		return s, func() { <-s.hold }, nil
-	case <-ctx.Done():
-		return nil, nil, fmt.Errorf("an act or a check on %s has not ended here", spec.Name)
+	if len(a.services) >= maxServices {
+		a.dropIdle()
+	}
+	if len(a.services) >= maxServices {
+		return nil, fmt.Errorf("this node runs %d services already, the limit", maxServices)
+	}
+	s := newService(spec.UUID, spec.Name, nil)
+	a.services[spec.UUID] = s
+	return s, nil
+}
+
+// dropIdle forgets the services that are not here: of those that were removed
+// from the document nobody says so. The caller holds a.mu.
+func (a *Agent) dropIdle() {
+	for uuid, s := range a.services {
+		select {
+		case s.hold <- struct{}{}:
+			if s.record == nil {
+				s.gone = true // whoever waits for it asks again
+				delete(a.services, uuid)
+			}
+			<-s.hold
+		default:
+		}
 	}
 }
 
@@ -172,6 +207,18 @@ func (a *Agent) lookAtRecord(ctx context.Context, s *service) agents.Observation
 		return agents.Observation{Service: spec.Name, UUID: spec.UUID, Condition: agents.Absent}
 	}
 	return a.tell(s, a.inspect(ctx, s))
+}
+
+// note remembers what a result has told already; that a service is partial, no
+// result tells.
+func (a *Agent) note(s *service, o agents.Observation) {
+	if o.Partial {
+		a.tell(s, o)
+		return
+	}
+	s.mu.Lock()
+	s.told = o
+	s.mu.Unlock()
 }
 
 // tell remembers an observation and delivers it when it is news.

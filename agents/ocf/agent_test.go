@@ -369,3 +369,18 @@ func (b *bench) exists(name string) bool {
 func (b *bench) peek() string {
 	return strings.ReplaceAll(strings.TrimSpace(b.read("log")), "thing-", "")
 }
+
+// A node that has seen many services come and go has room for more.
+func TestServicesThatAreGoneAreForgotten(t *testing.T) {
+	b := newBench(t)
+	kept := spec("service:kept", thingNamed("k"))
+	b.mustStart(kept)
+	for number := range maxServices + 10 {
+		b.agent.known(spec("service:gone" + strconv.Itoa(number)))
+	}
+	b.want(kept, agents.Running)
+	b.want(b.spec(thingNamed("a")), agents.Absent)
+	if known := len(b.agent.services); known > maxServices {
+		t.Errorf("%d services are known", known)
+	}
+}

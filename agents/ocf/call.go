@@ -33,7 +33,7 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	command.Environment = append(command.Environment, markName+"="+call.Mark)
 	command.Outlives = true
 	if action != dialect.Stop {
-		place, err := a.places.Open(s.uuid)
+		place, err := a.places.Open(home(s, p.Resource))
 		if err != nil {
 			return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
 		}
@@ -62,6 +62,15 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	verdict := agent.Judge(request, ended)
 	a.options.Logger.Debug("agent ran", "service", s.name, "resource", p.Resource.Label(), "action", string(action), "code", ended.Code, "why", verdict.Why)
 	return verdict
+}
+
+// home is the control group in which a resource's processes live. A shared one has
+// its own: it must not die with the service that happened to start it.
+func home(s *service, r resources.Resource) string {
+	if r.Shared {
+		return "shared-" + resources.ServiceUUID(r.Label())
+	}
+	return s.uuid
 }
 
 // staysAlive gives a killed group a moment to end, and tells whether it did not.
@@ -101,7 +110,7 @@ func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.
 	command, _ := agent.Program(request)
 	release, err := a.slot(ctx)
 	if err != nil {
-		return dialect.Verdict{Why: err.Error()}
+		return dialect.Verdict{Unasked: true, Why: err.Error()}
 	}
 	defer release()
 	return agent.Judge(request, program.Run(ctx, command))

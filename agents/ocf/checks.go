@@ -37,7 +37,13 @@ type due struct {
 	// next has the next instant of each check of the resource.
 	next   []time.Time
 	checks []resources.ResourceCheck
+	// unsure counts checks in a row that told nothing.
+	unsure int
 }
+
+// mostUnsure bounds how often in a row a check may tell nothing - an agent that
+// cannot be run, a unit that is between two states - before that is a failure.
+const mostUnsure = 10
 
 // busyPause is how long a check waits that found its service in other hands.
 const busyPause = time.Second
@@ -220,6 +226,12 @@ func (c *checks) check(d *due) {
 		c.again(d, time.Now().Add(busyPause)) // broken off, it proved nothing
 		return
 	}
+	if verdict.Outcome == dialect.Unknown && !verdict.Overran && d.unsure < mostUnsure {
+		d.unsure++
+		c.again(d, time.Now().Add(busyPause))
+		return
+	}
+	d.unsure = 0
 	if verdict.Outcome != dialect.OK {
 		c.agent.failed(c.ctx, s, place, verdict)
 	} else if verdict.Degraded {

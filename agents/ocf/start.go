@@ -33,7 +33,7 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 		}
 	}
 	if err := wanted(start); err != nil {
-		return agents.Result{Source: agents.Absent, Why: "not begun: " + err.Error()}
+		return agents.Result{Source: agents.Unknown, Why: "not begun: " + err.Error()}
 	}
 	a.prepare()
 	s.record = &record{
@@ -53,7 +53,7 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 		return a.startFailed(ctx, s, err, phases)
 	}
 	a.checks.plan(s)
-	a.tell(s, observe(s))
+	a.note(s, observe(s))
 	result := agents.Result{OK: true, Source: agents.Running, Why: fmt.Sprintf("%d resources started", len(s.record.Parts)), Phases: phases}
 	if left := s.record.partial(); len(left) > 0 {
 		result.Why += ", left down: " + words(left)
@@ -85,7 +85,7 @@ func (a *Agent) startAgain(ctx context.Context, s *service, start agents.Start) 
 	if s.record.Stage == started && s.record.Definition == start.Spec.Definition {
 		if seen := a.inspect(ctx, s); seen.Condition == agents.Running {
 			a.checks.plan(s)
-			a.tell(s, seen)
+			a.note(s, seen)
 			return agents.Result{OK: true, Source: agents.Running, Why: "it was running here already"}, true
 		}
 	}

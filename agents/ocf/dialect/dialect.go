@@ -47,6 +47,9 @@ type Verdict struct {
 	Why     string
 	// Lacks tells that the agent misses what it needs, and so did nothing.
 	Lacks bool
+	// Unasked tells that the agent could not even be run, for want of memory say.
+	// Overran tells that it was killed because its time was over.
+	Unasked, Overran bool
 	// Degraded tells that the resource runs and its agent warns.
 	Degraded bool
 }
@@ -197,8 +200,10 @@ func broken(ended program.Ended) (Verdict, bool) {
 	switch {
 	case ended.Err == nil:
 		return Verdict{}, false
-	case ended.Overran, ended.Left, ended.Group.PID == 0: // nothing was said, or nobody was asked
-		return Verdict{Outcome: Unknown, Why: "the agent " + ended.Err.Error()}, true
+	case ended.Overran, ended.Left:
+		return Verdict{Outcome: Unknown, Overran: true, Why: "the agent " + ended.Err.Error()}, true
+	case ended.Group.PID == 0:
+		return Verdict{Outcome: Unknown, Unasked: true, Why: "the agent " + ended.Err.Error()}, true
 	}
 	return Verdict{Outcome: Failed, Why: "the agent " + ended.Err.Error()}, true
 }
