@@ -2,6 +2,7 @@ package ocf
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -38,11 +39,14 @@ func TestAnIndependentSubtreeIsRestartedInPlace(t *testing.T) {
 	shop := b.spec(thingNamed("a", inner))
 	b.mustStart(shop)
 	b.log()
-	for range 2 {
+	for restart := range 2 {
 		b.remove("run.thing-x")
 		waitFor(t, func() bool { return strings.HasSuffix(b.peek(), "start y") })
 		if got := b.log(); got != "stop y, stop x, stop i, start i, start x, start y" {
 			t.Fatal(got)
+		}
+		if o := b.next(); o.Condition != agents.Running || !strings.HasPrefix(o.Reason, fmt.Sprintf("ocf:test:thing i was restarted in place, restart %d since its start: ocf:test:thing x", restart+1)) {
+			t.Errorf("%+v", o)
 		}
 	}
 	b.want(shop, agents.Running)

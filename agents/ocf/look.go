@@ -57,7 +57,7 @@ func (a *Agent) inspect(ctx context.Context, s *service) agents.Observation {
 // observe says what the record shows.
 func observe(s *service) agents.Observation {
 	r := s.record
-	o := agents.Observation{Service: s.name, UUID: s.uuid, Title: s.name, Condition: agents.Running, Disks: r.Disks, Evidence: "its checks are good"}
+	o := agents.Observation{Service: s.name, UUID: s.uuid, Title: s.name, Condition: agents.Running, Disks: r.Disks, Evidence: "its checks are good", Reason: r.Mended}
 	if left := r.partial(); len(left) > 0 {
 		o.Partial, o.Reason = true, "left down: "+words(left)
 	}

@@ -30,7 +30,10 @@ func (a *Agent) failed(ctx context.Context, s *service, p resources.Placed, verd
 	case !mends:
 		s.record.set(p.Path, uncertain, verdict.Why)
 	case mayRestart(s.record, root, now):
-		if why := a.restart(ctx, s, root); why != "" {
+		why := a.restart(ctx, s, root)
+		s.record.Mended = fmt.Sprintf("%s was restarted in place, restart %d since its start: %s", root.Resource.Label(), s.record.Mends, joinWords(p.Resource.Label(), verdict.Why))
+		if why != "" {
+			s.record.Mended = ""
 			a.giveUp(ctx, s, root, joinWords(p.Resource.Label()+" failed ("+verdict.Why+") and its restart failed", why))
 		}
 	default:
@@ -76,7 +79,7 @@ func recent(times []time.Time, now time.Time, window time.Duration) []time.Time 
 // recovers tries the agent's own way to mend a resource, if it has one.
 func (a *Agent) recovers(ctx context.Context, s *service, p resources.Placed) bool {
 	agent, err := a.catalogue.Find(ctx, p.Resource.Type)
-	if err != nil || !agent.Meta.Has("recover") {
+	if err != nil || !agent.Meta.Has(string(dialect.Recover)) {
 		return false
 	}
 	if _, speaks := agent.Program(dialect.Request{Resource: p.Resource, Action: dialect.Recover, Timeout: time.Second}); !speaks {
@@ -116,7 +119,8 @@ func (a *Agent) restart(ctx context.Context, s *service, root resources.Placed) 
 		s.record.Parts[root.Path] = mark
 	}
 	if why == "" {
-		a.options.Logger.Info("a subtree was restarted in place", "service", s.name, "resource", root.Resource.Label(), "restarts", len(counted))
+		s.record.Mends++
+		a.options.Logger.Info("a subtree was restarted in place", "service", s.name, "resource", root.Resource.Label(), "restarts", s.record.Mends)
 	}
 	return why
 }

@@ -78,6 +78,10 @@ type record struct {
 	// Parts are by the resource's path in the tree.
 	Parts map[string]part `json:"parts"`
 	Calls []openCall      `json:"calls,omitempty"`
+	// Mends counts the restarts of subtrees in place since the start, and Mended is
+	// the sentence about the last.
+	Mends  int    `json:"mends,omitempty"`
+	Mended string `json:"mended,omitempty"`
 }
 
 // place returns a resource of the tree by its path.

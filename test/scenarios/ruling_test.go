@@ -60,6 +60,8 @@ func (s *story) ruling() map[string]func([]string) error {
 		// fail NODE SERVICE WHY...: resources of a service fail their check there.
 		"fail": s.onHost(func(h *sim.Host, words []string) { h.FailParts(words[0], strings.Join(words[1:], " ")) }),
 		"mend": s.onHost(func(h *sim.Host, words []string) { h.MendParts(words[0]) }),
+		// restart-part NODE SERVICE WHY...: its agent restarts them in place.
+		"restart-part": s.onHost(func(h *sim.Host, words []string) { h.RestartParts(words[0], strings.Join(words[1:], " ")) }),
 		// drop NODE SERVICE WHY...: it goes on without them; drop-for-good: they do not start again.
 		"drop":          s.onHost(func(h *sim.Host, words []string) { h.DropParts(words[0], strings.Join(words[1:], " "), false) }),
 		"drop-for-good": s.onHost(func(h *sim.Host, words []string) { h.DropParts(words[0], strings.Join(words[1:], " "), true) }),

@@ -174,6 +174,14 @@ func (h *Host) MendParts(service string) {
 	}
 }
 
+// RestartParts has the agent of a service restart a part in place.
+func (h *Host) RestartParts(service, reason string) {
+	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Running {
+		v.reason = reason
+		h.hint(v.service, resources.Observation{Condition: resources.Running, Reason: reason})
+	}
+}
+
 // DropParts lets a service go on without parts that it can do without. Hopeless
 // ones do not start again.
 func (h *Host) DropParts(service, reason string, hopeless bool) {
