@@ -77,7 +77,7 @@ test: tools-present ## run the tests; as root also a short run in the lab
 	$(GO) test -tags $(TAGS) -timeout 5m ./...
 ifneq ($(ROOT),)
 	@if $(MAKE) --no-print-directory packages; then \
-		CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 5m -run Lab ./test/lab/smoke ./test/e2e; \
+		CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 5m -run Lab ./test/lab/smoke ./test/e2e ./agents/ocf; \
 	else echo "the lab's packages cannot be installed here: the tests in the lab were left out; everything above passed" >&2; fi
 else
 	@echo "not root: the tests in the lab were left out; they run with: sudo make test"
