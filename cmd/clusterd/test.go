@@ -42,6 +42,8 @@ func testCommandTo(out io.Writer) *urfave.Command {
 					&urfave.StringSliceFlag{Name: "on", Usage: "`SERVICE=NODE`: what runs where; without it nothing runs"}}},
 			{Name: "simulate", Usage: "print what would follow if nodes were lost", ArgsUsage: "FILE", Action: func(c *urfave.Context) error { return testSimulate(c, out) },
 				Flags: []urfave.Flag{witness, &urfave.StringSliceFlag{Name: "lose", Usage: "`NODES` that fall silent, together"}}},
+			{Name: "validate", Usage: "ask the agents of this host whether they could run a service (root)", ArgsUsage: "FILE SERVICE",
+				Action: func(c *urfave.Context) error { return validateHere(c, out) }},
 			act("start", "start a service here by its agents (root)"),
 			act("stop", "stop it again"),
 			act("status", "tell whether it runs here"),
