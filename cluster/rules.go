@@ -23,7 +23,7 @@ type objections struct {
 func (t *transaction) objectionsTo(service Service) objections {
 	o := objections{why: map[string]string{}}
 	against := func(other *Service) {
-		why, exclusive := clash(service.Spec, other.Spec)
+		why, exclusive := clash(&service.Spec, &other.Spec)
 		if why == "" || other.Spec.Name == service.Spec.Name || (other.Spec.UUID == service.Spec.UUID && service.Spec.UUID != "") {
 			return
 		}
@@ -46,8 +46,9 @@ func (t *transaction) objectionsTo(service Service) objections {
 	return o
 }
 
-// clash says why two services may not be on one node.
-func clash(one, other resources.Spec) (why string, exclusive bool) {
+// clash says why two services may not be on one node. A Spec is large and this is
+// asked for each pair of services, so neither is copied.
+func clash(one, other *resources.Spec) (why string, exclusive bool) {
 	switch {
 	case one.Exclusive:
 		return "it is exclusive, and " + other.Name + " is here", true
