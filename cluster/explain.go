@@ -135,7 +135,7 @@ func (p *planner) rulesOf(service Service) []string {
 		if name == service.Spec.Name {
 			continue
 		}
-		if why, exclusive := clash(service.Spec, other.Spec); why != "" && !exclusive {
+		if why, exclusive := clash(&service.Spec, &other.Spec); why != "" && !exclusive {
 			say("is kept apart from %s, which is %s", name, where(other))
 		} else if other.Spec.Exclusive {
 			say("keeps off the node of %s, which is exclusive and %s", name, where(other))
