@@ -96,7 +96,6 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 	if !held {
 		h = t.holderOn(n, "found here", service.Spec, false)
 	}
-	mended := held && service.mended(h, o)
 	// A running guest is no news, whatever the hypervisor calls the way it came.
 	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
 	h.Condition, h.Reason = string(o.Condition), o.Reason
@@ -113,8 +112,8 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 	service, partly := service.observedPart(n, o)
 	changed = changed || partly
 	t.Services.Set(service.Spec.Name, service)
-	if mended {
-		t.tell(Event{Node: n.Name, Subject: service.Spec.Name, Why: o.Reason})
+	if o.Mended != "" {
+		t.tell(Event{Node: n.Name, Subject: service.Spec.Name, Why: o.Mended})
 	}
 	switch intent := service.Intent; {
 	case intent == nil:

@@ -59,6 +59,9 @@ func differs(s *State, self, name string, o resources.Observation) bool {
 	if !known {
 		return false
 	}
+	if o.Mended != "" {
+		return true // it is told once, and the State keeps nothing of it
+	}
 	h, held := service.holder(self)
 	if !held {
 		return o.Condition != resources.Absent && o.Condition != resources.Unknown

@@ -79,11 +79,36 @@ func (n *Node) postParcel(fresh parcel) {
 	n.outbox = append(n.outbox, fresh)
 }
 
-// report proposes the results in the outbox, each in an entry of its own, so
-// that none waits for another's refusal.
+// A few results are each an entry of its own, so that none waits for another. When
+// mostFlying proposals are on their way, what comes then waits until one of them
+// has ended, and goes in bundles of up to resultsAtOnce. Hundreds of services that
+// are looked for at the same time would else be hundreds of entries, each on its
+// own way to the leader.
+const (
+	mostFlying    = 16
+	resultsAtOnce = 64
+)
+
+// report proposes the results in the outbox. Apply judges each by itself, alone or
+// in a bundle.
 func (n *Node) report(now time.Duration, in Input, out *Output) {
+	if len(n.flying) >= mostFlying {
+		return
+	}
+	var keys []string
+	var commands []Command
 	for _, p := range n.outbox {
-		n.proposeOnce(now, in.State, []string{p.key}, []Command{p.command}, false, out)
+		if !n.inFlight[p.key] && now >= n.held[p.key] {
+			keys, commands = append(keys, p.key), append(commands, p.command)
+		}
+	}
+	bundle := 1
+	if len(keys) > mostFlying-len(n.flying) {
+		bundle = resultsAtOnce
+	}
+	for from := 0; from < len(keys); from += bundle {
+		to := min(from+bundle, len(keys))
+		n.proposeOnce(now, in.State, keys[from:to], commands[from:to], false, out)
 	}
 }
 

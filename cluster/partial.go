@@ -61,13 +61,6 @@ func (s Service) observedPart(n Member, o resources.Observation) (Service, bool)
 	return s, s.Flags != before
 }
 
-// mended tells that the agent restarted a part in place, which is a line of the
-// timeline and nothing else: the service ran and runs.
-func (s Service) mended(h Holder, o resources.Observation) bool {
-	running := h.Condition == string(resources.Running) && o.Condition == resources.Running
-	return s.Spec.Kind() == resources.KindService && running && !o.Partial && o.Reason != "" && o.Reason != h.Reason
-}
-
 // broken takes in that resources of a service failed where it runs. What is
 // frozen is left alone: somebody may be mending it.
 func (t *transaction) broken(service Service, n Member, h Holder) {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -222,5 +223,37 @@ func TestALeaderThatTheStateCallsLostSpeaksForItself(t *testing.T) {
 	b.must(command)
 	if n := b.node("node3"); n.State != NodeOnline {
 		t.Errorf("it is %s", n.State)
+	}
+}
+
+// Hundreds of results at once are a few entries, and none is lost on the way.
+func TestManyResultsGoInBundles(t *testing.T) {
+	names := make([]string, 300)
+	for i := range names {
+		names[i] = fmt.Sprintf("vm:%03d", i)
+	}
+	b := newBook(t, 1)
+	b.must(configure(document(names...), 1))
+	m := newMind(t, b, "node1")
+	var results []DutyResult
+	for _, duty := range m.step(0, Input{}).Do {
+		results = append(results, DutyResult{Duty: duty, Observation: resources.Observation{Condition: resources.Absent}})
+	}
+	first := m.step(Tick, Input{Results: results[:20]})
+	then := m.step(Tick, Input{Results: results[20:]})
+	entries, proposals := 0, append(first.Propose, then.Propose...)
+	for len(proposals) > 0 {
+		p := proposals[0]
+		entries++
+		applied := b.apply(p.Commands...)
+		proposals = append(proposals[1:], m.step(Tick, Input{Proposals: []ProposalDone{{ID: p.ID, Refused: applied.Refused}}}).Propose...)
+	}
+	if entries > 30 || len(m.node.outbox) != 0 {
+		t.Errorf("%d entries, %d results left", entries, len(m.node.outbox))
+	}
+	for _, name := range names {
+		if service, _ := b.s.Services.Get(name); len(service.Holders) != 0 {
+			t.Fatalf("%s is held by %v", name, service.Holders)
+		}
 	}
 }

@@ -49,6 +49,9 @@ type Observation struct {
 	Disks []Disk `json:"disks,omitempty"`
 	// Partial tells that non-critical resources are down; Reason names them.
 	Partial bool `json:"partial,omitempty"`
+	// Mended tells of a part that the agent restarted in place since it was last
+	// looked at: once, for the timeline.
+	Mended string `json:"mended,omitempty"`
 	// Evidence is one sentence for the timeline.
 	Evidence string `json:"evidence,omitempty"`
 }

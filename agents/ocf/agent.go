@@ -88,6 +88,9 @@ type service struct {
 	record     *record
 	// fresh tells that the record was checked by this daemon.
 	fresh bool
+	// mended is the sentence about the last restart of a part in place that nobody
+	// was told yet.
+	mended string
 	// gone tells that the agent has forgotten it.
 	gone bool
 
@@ -224,7 +227,7 @@ func (a *Agent) note(s *service, o agents.Observation) {
 // tell remembers an observation and delivers it when it is news.
 func (a *Agent) tell(s *service, o agents.Observation) agents.Observation {
 	s.mu.Lock()
-	news := s.told.Condition != o.Condition || s.told.Partial != o.Partial || s.told.Reason != o.Reason
+	news := o.Mended != "" || s.told.Condition != o.Condition || s.told.Partial != o.Partial || s.told.Reason != o.Reason
 	s.told = o
 	s.mu.Unlock()
 	if news {

@@ -45,7 +45,7 @@ func TestAnIndependentSubtreeIsRestartedInPlace(t *testing.T) {
 		if got := b.log(); got != "stop y, stop x, stop i, start i, start x, start y" {
 			t.Fatal(got)
 		}
-		if o := b.next(); o.Condition != agents.Running || !strings.HasPrefix(o.Reason, fmt.Sprintf("ocf:test:thing i was restarted in place, restart %d since its start: ocf:test:thing x", restart+1)) {
+		if o := b.next(); o.Condition != agents.Running || !strings.HasPrefix(o.Mended, fmt.Sprintf("ocf:test:thing i was restarted in place, restart %d since its start: ocf:test:thing x", restart+1)) {
 			t.Errorf("%+v", o)
 		}
 	}

@@ -20,7 +20,9 @@ func (a *Agent) Look(ctx context.Context, spec resources.Spec) agents.Observatio
 	if s.record == nil {
 		return a.probe(ctx, s, spec)
 	}
-	return a.tell(s, a.inspect(ctx, s))
+	o := a.tell(s, a.inspect(ctx, s))
+	o.Mended, s.mended = s.mended, ""
+	return o
 }
 
 // inspect looks at a service that has a record. What this daemon has checked is
@@ -57,7 +59,7 @@ func (a *Agent) inspect(ctx context.Context, s *service) agents.Observation {
 // observe says what the record shows.
 func observe(s *service) agents.Observation {
 	r := s.record
-	o := agents.Observation{Service: s.name, UUID: s.uuid, Title: s.name, Condition: agents.Running, Disks: r.Disks, Evidence: "its checks are good", Reason: r.Mended}
+	o := agents.Observation{Service: s.name, UUID: s.uuid, Title: s.name, Condition: agents.Running, Disks: r.Disks, Evidence: "its checks are good"}
 	if left := r.partial(); len(left) > 0 {
 		o.Partial, o.Reason = true, "left down: "+words(left)
 	}

@@ -30,10 +30,9 @@ func (a *Agent) failed(ctx context.Context, s *service, p resources.Placed, verd
 	case !mends:
 		s.record.set(p.Path, uncertain, verdict.Why)
 	case mayRestart(s.record, root, now):
-		why := a.restart(ctx, s, root)
-		s.record.Mended = fmt.Sprintf("%s was restarted in place, restart %d since its start: %s", root.Resource.Label(), s.record.Mends, joinWords(p.Resource.Label(), verdict.Why))
-		if why != "" {
-			s.record.Mended = ""
+		if why := a.restart(ctx, s, root); why == "" {
+			s.mended = fmt.Sprintf("%s was restarted in place, restart %d since its start: %s", root.Resource.Label(), s.record.Mends, joinWords(p.Resource.Label(), verdict.Why))
+		} else {
 			a.giveUp(ctx, s, root, joinWords(p.Resource.Label()+" failed ("+verdict.Why+") and its restart failed", why))
 		}
 	default:
@@ -45,7 +44,9 @@ func (a *Agent) failed(ctx context.Context, s *service, p resources.Placed, verd
 	} else {
 		a.checks.plan(s)
 	}
-	a.tell(s, observe(s))
+	o := observe(s)
+	o.Mended = s.mended
+	a.tell(s, o)
 }
 
 // tolerated counts a failed check, and tells whether it is one of those that

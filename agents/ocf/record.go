@@ -78,10 +78,8 @@ type record struct {
 	// Parts are by the resource's path in the tree.
 	Parts map[string]part `json:"parts"`
 	Calls []openCall      `json:"calls,omitempty"`
-	// Mends counts the restarts of subtrees in place since the start, and Mended is
-	// the sentence about the last.
-	Mends  int    `json:"mends,omitempty"`
-	Mended string `json:"mended,omitempty"`
+	// Mends counts the restarts of subtrees in place since the start.
+	Mends int `json:"mends,omitempty"`
 }
 
 // place returns a resource of the tree by its path.

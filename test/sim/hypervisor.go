@@ -23,6 +23,8 @@ type vm struct {
 	// run again.
 	memory int
 	disks  []resources.Disk
+	// mended is told at the next look, once.
+	mended string
 	// partial: it goes on without a part that it can do without; hopeless parts do
 	// not start again.
 	partial, hopeless bool
@@ -72,7 +74,8 @@ func (h *Host) lookFor(service, uuid string) resources.Observation {
 		}
 		return o
 	}
-	o.Condition, o.Reason, o.Disks, o.Partial = v.condition, v.reason, v.disks, v.partial
+	o.Condition, o.Reason, o.Disks, o.Partial, o.Mended = v.condition, v.reason, v.disks, v.partial, v.mended
+	v.mended = ""
 	if v.moving {
 		o.Reason = resources.MigratingOut
 	}
@@ -177,8 +180,8 @@ func (h *Host) MendParts(service string) {
 // RestartParts has the agent of a service restart a part in place.
 func (h *Host) RestartParts(service, reason string) {
 	if v := h.vms[h.world.uuid(service)]; v != nil && v.condition == resources.Running {
-		v.reason = reason
-		h.hint(v.service, resources.Observation{Condition: resources.Running, Reason: reason})
+		v.mended = reason
+		h.hint(v.service, resources.Observation{Condition: resources.Running})
 	}
 }
 
