@@ -156,7 +156,7 @@ func (t *transaction) settle(service Service, n Member, h Holder, changed bool) 
 	case len(running) > 1:
 		if changed {
 			t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf(
-				"RUNNING TWICE: seen on %s; the copy that does not belong there is paused, nothing is destroyed. Decide which one is right and stop the other by hand", joined(running))})
+				"RUNNING TWICE: seen on %s; %s. Decide which one is right and stop the other by hand", joined(running), service.twiceWhat())})
 		}
 	case h.Condition == string(resources.Unknown):
 		if changed {

@@ -19,6 +19,26 @@ func (h Holder) fallen() bool {
 // end: a crashed guest cannot, what is left of a service's resources can.
 func (s Service) killed() bool { return s.Spec.Kind() == resources.KindVM }
 
+// pausable tells that a copy that runs where it should not can be held without
+// ending it. An address or a mounted file system cannot.
+func (s Service) pausable() bool { return s.Spec.Kind() == resources.KindVM }
+
+// twiceWhat is what is done about a service that runs twice.
+func (s Service) twiceWhat() string {
+	if s.pausable() {
+		return "the copy that does not belong there is paused, nothing is destroyed"
+	}
+	return "its resources cannot be paused, and nothing is stopped"
+}
+
+// twiceRemedy is what a person does about it.
+func (s Service) twiceRemedy() string {
+	if s.pausable() {
+		return "stop the wrong copy with `virsh destroy` on its node"
+	}
+	return "stop the wrong copy's resources by hand on its node, and find out who started them"
+}
+
 // fall is the word for how a service of this kind falls.
 func (s Service) fall() string {
 	if s.Spec.Kind() == resources.KindVM {

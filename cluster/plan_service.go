@@ -68,7 +68,7 @@ func (p *planner) planService(service Service) {
 func (p *planner) noteIntent(service Service) {
 	intent, name := service.Intent, service.Spec.Name
 	if intent.Twice {
-		p.wait(name, service.Reason, "stop the wrong copy with `virsh destroy` on its node")
+		p.wait(name, service.Reason, service.twiceRemedy())
 		return
 	}
 	ends := []string{intent.Node}
@@ -98,7 +98,7 @@ func (p *planner) planStarted(service Service) {
 		return
 	}
 	if len(service.running()) > 1 {
-		p.wait(name, service.Reason, "stop the wrong copy with `virsh destroy` on its node")
+		p.wait(name, service.Reason, service.twiceRemedy())
 		if service.Wish != nil {
 			p.giveUp(service, codeTemporary, service.Reason)
 		}

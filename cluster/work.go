@@ -110,7 +110,7 @@ func serviceDuties(s *State, service Service, n Member) []Duty {
 	switch {
 	case intent == nil:
 		twice := len(service.running()) > 1 && h.Condition == string(resources.Running)
-		if held && twice && service.Owner != n.Name && service.Owner != "" {
+		if held && twice && service.pausable() && service.Owner != n.Name && service.Owner != "" {
 			d := vmDuty(s, service, n, DutyPause)
 			d.Index, d.Act = h.Since, fence.Act(s.Generation, h.Since, 0)
 			duties = append(duties, d)
