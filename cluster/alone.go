@@ -91,6 +91,15 @@ func (d Document) powerLevels(node string) [][]fence.Device {
 	return levels
 }
 
+// TwoNodeIdle says why a document's two-node rule is not in force; "" where it is,
+// or where there is none.
+func TwoNodeIdle(s *State) string {
+	if s.Document.TwoNode == nil {
+		return ""
+	}
+	return s.twoNodeRule()
+}
+
 // TwoNodesVote tells whether both nodes shall vote, so that what one of them has
 // acknowledged lies on both.
 func TwoNodesVote(s *State) bool { return s.twoNodeRule() == "" }

@@ -116,13 +116,13 @@ func (t *transaction) mayHaveTwoNode(d Document) string {
 	if d.TwoNode == nil {
 		return ""
 	}
-	if t.Nodes.Len() > 2 {
-		return fmt.Sprintf("two_node is for two nodes, this cluster has %d: with three votes the majority decides; take two_node out of the document", t.Nodes.Len())
-	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.Witness {
 			return fmt.Sprintf("two_node is for two nodes without a witness; %s is one, its vote decides: take two_node out of the document", name)
 		}
+	}
+	if t.Nodes.Len() > 2 {
+		return fmt.Sprintf("two_node is for two nodes, this cluster has %d: with three votes the majority decides; take two_node out of the document", t.Nodes.Len())
 	}
 	return ""
 }

@@ -20,6 +20,8 @@ const (
 	aloneTick = cluster.Tick
 	// seenEvery is how often the time of the last quorum is written down.
 	seenEvery = 500 * time.Millisecond
+	// warrantPause is how long a warrant that could not be kept waits.
+	warrantPause = 2 * time.Second
 	// powerEvery is how often the devices of a silent node are asked for its power,
 	// and powerValid how long their answer is good for a decision.
 	powerEvery = 2 * time.Second
@@ -36,6 +38,8 @@ type solitude struct {
 	// is when that was last kept on disk.
 	quorumAt, written time.Duration
 	known             bool
+	// retryAt is when a warrant that could not be kept is tried again.
+	retryAt time.Duration
 	// since is when the decision was written down or taken up again.
 	since time.Duration
 
@@ -134,9 +138,10 @@ func (s *solitude) inTouch() error {
 			return err
 		}
 	}
-	if s.warrant != nil && same(*s.warrant, warrant) {
+	if s.warrant != nil && same(*s.warrant, warrant) || s.quorumAt < s.retryAt {
 		return nil
 	}
+	s.retryAt = s.quorumAt + warrantPause
 	// A daemon that starts again without a quorum knows only what lies in the
 	// snapshot: without the other node in it, it could not judge its silence.
 	if err := d.log.Snapshot(); err != nil {
@@ -145,7 +150,7 @@ func (s *solitude) inTouch() error {
 	if err := d.options.Folder.write(warrantFile, warrant); err != nil {
 		return err
 	}
-	s.warrant = &warrant
+	s.warrant, s.retryAt = &warrant, 0
 	d.logger.Info("this node may go on alone if it has to", "node", d.name, "without", warrant.Peer.Node, "favoured", warrant.Favoured)
 	return nil
 }

@@ -333,3 +333,54 @@ func (s *site) step(t *testing.T, reached func() bool) {
 		}
 	}
 }
+
+// TestANodeThatLeavesGivesItsVoteBack: its host goes down then, and the other one
+// decides by itself, without shooting anybody.
+func TestANodeThatLeavesGivesItsVoteBack(t *testing.T) {
+	for _, leaving := range pairOfNodes {
+		t.Run(leaving, func(t *testing.T) {
+			inPair(t, favourNode1, func(s *site) {
+				stays := pairOfNodes[0]
+				if leaving == stays {
+					stays = pairOfNodes[1]
+				}
+				var reply api.Reply
+				s.must(leaving, rootUser, "POST", api.PathNodes, api.NodeRequest{ID: "leave-1", Op: "leave", Node: leaving}, &reply)
+				s.until(leaving+" has left and has no vote", func() bool {
+					votes := false
+					for _, m := range s.current(stays).log.Members() {
+						votes = votes || m.ID == leaving && m.Voter
+					}
+					return s.memberOf(stays, leaving).State == cluster.NodeLeft && !votes
+				})
+				s.world.powerOff(leaving)
+				time.Sleep(10 * time.Second)
+				if !s.current(stays).inQuorum() || len(s.world.shotsFired()) != 0 || !s.bothRunOn(stays)() {
+					t.Errorf("%s is in quorum: %v, shots: %v", stays, s.current(stays).inQuorum(), s.world.shotsFired())
+				}
+				s.boot(leaving)
+				s.until(leaving+" is back", s.backAndVoting(stays, leaving, 1))
+			})
+		})
+	}
+}
+
+// TestRecoveredByHandInTheMiddleOfGoingOnAlone: what a person decides takes the
+// place of what the rule had decided.
+func TestRecoveredByHandInTheMiddleOfGoingOnAlone(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		s.world.setUnproven("node2", true)
+		s.world.powerOff("node2")
+		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
+		time.Sleep(10 * time.Second)
+		s.kill("node1")
+		if _, err := RecoverLog(s.members["node1"].node, []string{"node2"}, "root"); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node1")
+		s.until("both services run on node1", s.bothRunOn("node1"))
+		if s.hasFile("node1", partingFile) || len(s.world.shotsFired()) != 0 {
+			t.Errorf("the rule went on with it: %v", s.world.shotsFired())
+		}
+	})
+}

@@ -1,14 +1,15 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,7 +43,13 @@ func readOptional[T any](folder Folder, name string) (*T, error) {
 	return &value, nil
 }
 
-func same(a, b cluster.Warrant) bool { return reflect.DeepEqual(a, b) }
+// same compares warrants as they lie on disk: one that was read has no empty maps
+// where the State may have some.
+func same(a, b cluster.Warrant) bool {
+	one, failed := json.Marshal(a)
+	other, failedToo := json.Marshal(b)
+	return failed == nil && failedToo == nil && bytes.Equal(one, other)
+}
 
 // uptime is how long this host has been up. All time counts, also that in which
 // it was suspended: the turns of the two-node rule must not shift.

@@ -40,6 +40,9 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	} else {
 		findings = append(findings, finding("quorum", "ok", "the leader is "+role.leader, ""))
 	}
+	if why := cluster.TwoNodeIdle(root); why != "" {
+		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why, "take it out of the document, or give what it needs"))
+	}
 	if h := d.log.Health(); h.Writable {
 		findings = append(findings, finding("log volume", "ok", "writable", ""))
 	} else {

@@ -219,6 +219,12 @@ func RecoverLog(node config.Node, dead []string, by string) ([]string, error) {
 	if self.ID == "" {
 		return nil, fmt.Errorf("this node, %s, is named dead or is no member of the log", node.Name)
 	}
+	// What the two-node rule had decided is over: a person decides now.
+	for _, file := range []string{partingFile, warrantFile, rejoinFile} {
+		if err := folder.remove(file); err != nil {
+			return nil, err
+		}
+	}
 	// Intent before effect: the daemon carries recovery.json out once it leads.
 	if err := folder.write(recoveryFile, Recovery{Dead: dead, By: by}); err != nil {
 		return nil, err

@@ -147,6 +147,9 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 	votes := wantedVoters
 	if cluster.TwoNodesVote(root) {
 		votes = 2
+		if left, err := d.giveBackVote(ctx, root, members); left {
+			return err
+		}
 	}
 	change, wanted := quorum.NextVoterChange(members, healthy, sites, votes)
 	if !wanted {
@@ -162,6 +165,23 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 		return fmt.Errorf("%s is no member of the log", change.Promote)
 	}
 	return d.log.Demote(ctx, change.Demote)
+}
+
+// giveBackVote takes the vote of one of two nodes that has left cleanly, before it
+// goes down: the other one shall decide by itself then, and needs nobody to shoot.
+func (d *Daemon) giveBackVote(ctx context.Context, root *cluster.State, members []quorum.Member) (left bool, err error) {
+	for _, m := range members {
+		n, _ := root.Nodes.Get(m.ID)
+		switch {
+		case !m.Voter || n.State != cluster.NodeLeft:
+		case m.ID == d.name:
+			return true, d.log.HandOver(ctx, "") // the next leader does it
+		default:
+			d.logger.Info("the voters change", "why", m.ID+" has left and gives its vote back")
+			return true, d.log.Demote(ctx, m.ID)
+		}
+	}
+	return false, nil
 }
 
 // hostsOf is the host part of an address, for a certificate's names.

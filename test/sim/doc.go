@@ -24,12 +24,16 @@
 // new ones know.
 //
 // Left out: what the mind does not have yet (watchdogs and leases, storage
-// fencing with reservations and ioctls that hang, two nodes going on alone). Not
-// modelled: a BMC that says off twice and is not, and an operator's false word
-// about a machine that runs, which break law L3 by themselves; `clusterd
-// recover`; an autostart or a start by hand through the door while the node's
-// own log asks for that VM, which the door cannot tell apart, so that managed VMs
-// have no definition in libvirt.
+// fencing with reservations and ioctls that hang). Not modelled: a BMC that says
+// off twice and is not, and an operator's false word about a machine that runs,
+// which break law L3 by themselves; `clusterd recover`; an autostart or a start by
+// hand through the door while the node's own log asks for that VM, which the door
+// cannot tell apart, so that managed VMs have no definition in libvirt.
+//
+// Worlds of two nodes with the two-node rule have scripts of their own (pair.go,
+// pairscript.go): the rule's decisions are the real ones, what lies around them
+// (files, the log's take-over, coming back) is pretended. Off commands that a board
+// has accepted take effect within half of the rule's delay there, as it assumes.
 //
 // Duties of a caller: one goroutine per World; found the world with Found, let
 // time pass with Run, and read Violations at the end.

@@ -27,6 +27,8 @@ type Plan struct {
 	Services []Service
 	// Trees are lines of the document's section services: services made of resources.
 	Trees []string
+	// Top are further lines at the top of the document.
+	Top []string
 	// Probes has the daemons tell when a guest first answers.
 	Probes bool
 }
@@ -36,6 +38,9 @@ func documentText(w World, plan Plan, passwordFile string) string {
 	var text strings.Builder
 	line := func(format string, values ...any) { fmt.Fprintf(&text, format+"\n", values...) }
 	line("cluster: %s", plan.Cluster)
+	for _, top := range plan.Top {
+		line("%s", top)
+	}
 	line("nodes:")
 	for _, node := range w.Nodes() {
 		line("  %s: {fence: [[bmc-%s]]}", node, node)
