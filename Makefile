@@ -93,7 +93,7 @@ scenarios: tools-present ## play the stories of test/scenarios (REWRITE=1 writes
 	$(GO) test -count=1 ./test/scenarios
 
 # One seed and one commit are one history; SEED=x V=1 tells all of it.
-sim: tools-present ## run SEEDS=1000 random histories of a pretended cluster (WORLD=two-node: of two nodes), or replay SEED=x (V=1: tell it)
+sim: tools-present ## run SEEDS=1000 random histories (of two nodes: WORLD=two-node), or replay SEED=x (V=1: tell it)
 	@mkdir -p $(BIN)
 	@$(GO) test -tags $(TAGS) -c -o $(BIN)/sim.test ./test/sim
 	@cd test/sim && GOGC=400 SEEDS=$(or $(SEEDS),1000) SEED=$(SEED) V=$(V) WORLD=$(WORLD) WITHOUT="$(WITHOUT)" ../../$(BIN)/sim.test -test.run 'TestSim$$' -test.timeout 60m $(if $(SEED),-test.v)
@@ -164,3 +164,10 @@ ifneq ($(ROOT),)
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 endif
 	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 6m ./test/fencevm
+
+.PHONY: demo-two-node
+demo-two-node: tools-present ## show two nodes that go on without each other: as processes and, as root, in the lab
+ifneq ($(ROOT),)
+	@$(MAKE) --no-print-directory packages
+endif
+	$(if $(ROOT),CLUSTERD_LAB=1 )$(GO) test -tags $(TAGS) -count=1 -p 1 -v -timeout 12m -run 'TwoNodes' ./test/e2e

@@ -29,21 +29,27 @@ var (
 // pairOnStage is a cluster of two nodes with the two-node rule, at rest.
 type pairOnStage struct {
 	*stage.Cluster
-	world   *stage.Lab
+	world   folders
 	watches map[string]stage.Watch
 }
 
-func newPair(t *testing.T, ctx context.Context) *pairOnStage {
+// folders is a world whose nodes' data can be looked at.
+type folders interface {
+	stage.World
+	DataFolder(node string) string
+}
+
+func buildTools(t *testing.T, ctx context.Context) string {
 	t.Helper()
-	built := lab.ForTest(t, ctx, lab.Options{Prefix: "pair", Hosts: 2})
 	tools := t.TempDir()
 	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
 		t.Fatal(err)
 	}
-	world, err := stage.FromLab(built, tools)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return tools
+}
+
+func newPair(t *testing.T, ctx context.Context, world folders) *pairOnStage {
+	t.Helper()
 	f := &pairOnStage{world: world, watches: map[string]stage.Watch{}, Cluster: &stage.Cluster{World: world, Plan: pairPlan}}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -90,7 +96,7 @@ func (f *pairOnStage) bothIn(t *testing.T, ctx context.Context, generation uint6
 }
 
 func (f *pairOnStage) hasWarrant(node string) bool {
-	_, err := os.Stat(filepath.Join(f.world.Host(node).Directory(), "var-lib-clusterd", "warrant.json"))
+	_, err := os.Stat(filepath.Join(f.world.DataFolder(node), "warrant.json"))
 	return err == nil
 }
 
@@ -122,14 +128,12 @@ func (f *pairOnStage) goesOn(t *testing.T, ctx context.Context, node string, gen
 	}
 }
 
-// TestLabTwoNodes: the power of one of two hosts is pulled, and it comes back; then
-// they lose each other, and the favoured one is left.
-func TestLabTwoNodes(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	f := newPair(t, ctx)
-	for step, dead := range []string{"node2", "node1"} {
-		generation := uint64(step + 2)
+// eachDies pulls the power of one host after the other, and boots it again.
+func (f *pairOnStage) eachDies(t *testing.T, ctx context.Context) (generation uint64) {
+	t.Helper()
+	generation = 1
+	for _, dead := range []string{"node2", "node1"} {
+		generation++
 		began := time.Now()
 		if err := f.world.CutPower(dead); err != nil {
 			t.Fatal(err)
@@ -139,25 +143,74 @@ func TestLabTwoNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.bothIn(t, ctx, generation)
+		if _, err := os.Stat(filepath.Join(f.world.DataFolder(dead), "raft-set-aside")); err != nil {
+			t.Errorf("%s did not set its log aside: %v", dead, err)
+		}
 	}
-	began := time.Now()
-	if err := f.world.Host("node2").Cut(lab.Management); err != nil {
-		t.Fatal(err)
-	}
-	f.goesOn(t, ctx, "node1", 4, began)
-	if f.world.Powered("node2") || !f.world.Powered("node1") {
-		t.Errorf("node1 has power: %v, node2: %v", f.world.Powered("node1"), f.world.Powered("node2"))
-	}
-	if err := f.world.Host("node2").Heal(lab.Management); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.world.Boot(ctx, "node2"); err != nil {
-		t.Fatal(err)
-	}
-	f.bothIn(t, ctx, 4)
-	if result, err := stage.Run(ctx, f.world, "node1", "clustat", "--events", "--limit", "40"); err == nil {
+	return generation
+}
+
+// tellAll prints the cluster's own account.
+func (f *pairOnStage) tellAll(t *testing.T, ctx context.Context) {
+	if result, err := stage.Run(ctx, f.world, "node1", "clustat", "--events", "--limit", "60"); err == nil {
 		t.Log("\n" + strings.TrimRight(result.Output, "\n"))
 	}
+}
+
+// TestTwoNodesAsProcesses: real daemons with real Raft, TLS and IPMI on the loopback
+// interface; the hypervisor and the power are pretended. A daemon that takes its log
+// over, or sets it aside, starts again in its own place.
+func TestTwoNodesAsProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two real daemons take ten seconds and a build; they were left out because of -short")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	world, err := stage.NewSimulatedOf(buildTools(t, ctx), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := world.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	f := newPair(t, ctx, world)
+	pid := world.Pid("node1")
+	f.eachDies(t, ctx)
+	f.tellAll(t, ctx)
+	if pid == world.Pid("node1") {
+		t.Error("node1 lost its power and has the process that it had")
+	}
+}
+
+// TestLabTwoNodes: the power of one of two hosts is pulled, and it comes back; then
+// they lose each other, and the favoured one is left.
+func TestLabTwoNodes(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	world, err := stage.FromLab(lab.ForTest(t, ctx, lab.Options{Prefix: "pair", Hosts: 2}), buildTools(t, ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newPair(t, ctx, world)
+	generation := f.eachDies(t, ctx) + 1
+	began := time.Now()
+	if err := world.Host("node2").Cut(lab.Management); err != nil {
+		t.Fatal(err)
+	}
+	f.goesOn(t, ctx, "node1", generation, began)
+	if world.Powered("node2") || !world.Powered("node1") {
+		t.Errorf("node1 has power: %v, node2: %v", world.Powered("node1"), world.Powered("node2"))
+	}
+	if err := world.Host("node2").Heal(lab.Management); err != nil {
+		t.Fatal(err)
+	}
+	if err := world.Boot(ctx, "node2"); err != nil {
+		t.Fatal(err)
+	}
+	f.bothIn(t, ctx, generation)
+	f.tellAll(t, ctx)
 }
 
 func (f *pairOnStage) otherThan(node string) string {

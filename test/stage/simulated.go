@@ -43,14 +43,17 @@ type machine struct {
 }
 
 // NewSimulated makes a world of three machines in a folder of its own below the system's temporary one.
-func NewSimulated(tools string) (*Simulated, error) {
+func NewSimulated(tools string) (*Simulated, error) { return NewSimulatedOf(tools, 3) }
+
+// NewSimulatedOf makes one of up to three machines.
+func NewSimulatedOf(tools string, machines int) (*Simulated, error) {
 	directory, err := os.MkdirTemp("", "clusterd-simulated-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Simulated{directory: directory, tools: tools, password: rand.Text()[:16]}
 	if s.port, err = freePorts(); err == nil {
-		for number := 1; number <= 3 && err == nil; number++ {
+		for number := 1; number <= machines && err == nil; number++ {
 			err = s.addMachine(number)
 		}
 	}
