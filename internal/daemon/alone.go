@@ -20,6 +20,10 @@ const (
 	aloneTick = cluster.Tick
 	// seenEvery is how often the time of the last quorum is written down.
 	seenEvery = 500 * time.Millisecond
+	// stoodStill is the pause after which a process was stopped, and doubtFor how long
+	// it takes a log that was stopped, at the least, to see that it leads no more.
+	stoodStill = time.Second
+	doubtFor   = 2 * time.Second
 	// warrantPause is how long a warrant that could not be kept waits.
 	warrantPause = 2 * time.Second
 	// powerEvery is how often the devices of a silent node are asked for its power,
@@ -38,6 +42,9 @@ type solitude struct {
 	// is when that was last kept on disk.
 	quorumAt, written time.Duration
 	known             bool
+	// stepped is when this was looked at last, doubtUntil until when nothing is
+	// believed about the quorum.
+	stepped, doubtUntil time.Duration
 	// retryAt is when a warrant that could not be kept is tried again.
 	retryAt time.Duration
 	// since is when the decision was written down or taken up again.
@@ -92,6 +99,12 @@ func (s *solitude) step(ctx context.Context) error {
 	if s.parting != nil {
 		return s.goOn(ctx)
 	}
+	if s.warrant == nil && s.daemon.replica.Root().Document.TwoNode == nil {
+		return nil
+	}
+	if s.wasStopped() {
+		return nil
+	}
 	if s.daemon.inQuorum() {
 		return s.inTouch()
 	}
@@ -109,6 +122,18 @@ func (s *solitude) step(ctx context.Context) error {
 		return nil
 	}
 	return s.writeDown(why, a.Contact.Silence)
+}
+
+// wasStopped tells whether this process or its host stood still until a moment ago.
+// What it believes about the quorum may be from before: counted as seen now, it
+// would shift this node's turns.
+func (s *solitude) wasStopped() bool {
+	now := s.daemon.uptime()
+	if s.stepped != 0 && now-s.stepped > stoodStill {
+		s.doubtUntil = now + doubtFor
+	}
+	s.stepped = now
+	return now < s.doubtUntil
 }
 
 func (s *solitude) tell(why string) {

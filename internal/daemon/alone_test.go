@@ -384,3 +384,20 @@ func TestRecoveredByHandInTheMiddleOfGoingOnAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestAHostThatStoodStillKeepsItsTurns: a host that was suspended, and lost the other
+// one meanwhile, counts that time. Else its turn would be the other one's.
+func TestAHostThatStoodStillKeepsItsTurns(t *testing.T) {
+	inPair(t, favourNode1, func(s *site) {
+		time.Sleep(time.Second)
+		s.mu.Lock()
+		s.jump["node1"] = 40 * time.Second // in the middle of node2's second turn
+		s.mu.Unlock()
+		s.cutLink("node1", "node2")
+		time.Sleep(10 * time.Second)
+		if s.hasFile("node1", partingFile) || len(s.world.shotsFired()) != 0 {
+			t.Errorf("node1 takes it for its turn: %v", s.world.shotsFired())
+		}
+		s.until("both services run on node2", s.bothRunOn("node2"))
+	})
+}

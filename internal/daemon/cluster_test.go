@@ -49,6 +49,14 @@ type site struct {
 
 	mu  sync.Mutex
 	cut map[[2]string]bool
+	// jump is by how much a host stood still.
+	jump map[string]time.Duration
+}
+
+func (s *site) jumpOf(name string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.jump[name]
 }
 
 type member struct {
@@ -86,7 +94,7 @@ func inBubbleWith(t *testing.T, onDisk bool, test func(s *site)) {
 
 func newSite(t *testing.T, dir string, names []string) *site {
 	t.Helper()
-	s := &site{t: t, world: newWorld(names), network: quorumtest.New(), began: time.Now(), members: map[string]*member{}, cut: map[[2]string]bool{}}
+	s := &site{t: t, world: newWorld(names), network: quorumtest.New(), began: time.Now(), members: map[string]*member{}, cut: map[[2]string]bool{}, jump: map[string]time.Duration{}}
 	s.world.cutPower = s.losePower
 	s.world.reach = s.reach
 	for _, name := range names {
@@ -217,7 +225,7 @@ func (s *site) build(name string) *Daemon {
 		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
 		Logger: logger, ProbeKernel: s.world.probeKernel(name),
 		Links:  &Links{Streams: s.network.Listen(addressOf(name)), Packets: s.network.ListenPackets(addressOf(name)), LogInMemory: !s.onDisk},
-		Uptime: func() time.Duration { return time.Since(s.began) },
+		Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -45,6 +45,10 @@ func alone() []mutant {
 			edits: []edit{{rule, "\tcase w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):", "\tcase w.Boot != a.Boot:"}}, nets: []net{tests("cluster", "^TestAloneGoesStepByStep$"), tests("internal/daemon", "^TestAHostThatBootsAfterItsDecision")},
 		},
 		{
+			name: "turns-shift-with-a-pause", law: "L4", broken: "a host that stood still takes the quorum it remembers for one of now",
+			edits: []edit{{shell, "\t\ts.doubtUntil = now + doubtFor", "\t\ts.doubtUntil = now"}}, nets: first(tests("internal/daemon", "^TestAHostThatStoodStill")),
+		},
+		{
 			name: "goes-on-alone-unwritten", law: "L4", broken: "the decision is not on disk before the first shot",
 			edits: []edit{{shell, "\tif err := d.options.Folder.write(partingFile, parting); err != nil {", "\tif err := d.options.Folder.remove(partingFile); err != nil {"}},
 			nets:  first(tests("internal/daemon", "^TestHeardBeforeItIsWrittenDownIsSpared$")),
