@@ -80,12 +80,25 @@ func TestAProgramThatFailsSaysWhy(t *testing.T) {
 
 func TestAProgramThatHangsIsKilledWithItsChildren(t *testing.T) {
 	folder := t.TempDir()
-	path := script(t, "sleep 600 & echo $! >"+folder+"/child; sleep 600\n")
-	err := Send(t.Context(), cluster.Alert{Program: path, Timeout: 300 * time.Millisecond}, message())
-	if err == nil || !strings.HasSuffix(err.Error(), "did not end within 300ms and was killed") {
+	path := script(t, "sleep 600 & echo $! >"+folder+"/new; mv "+folder+"/new "+folder+"/child; sleep 600\n")
+	ctx, end := context.WithCancel(t.Context())
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(filepath.Join(folder, "child")); err == nil {
+				end()
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	err := Send(ctx, cluster.Alert{Program: path, Timeout: time.Minute}, message())
+	if err == nil || !strings.HasSuffix(err.Error(), "did not end within 1m0s and was killed") {
 		t.Errorf("said %v", err)
 	}
 	gone(t, filepath.Join(folder, "child"))
+	err = Send(t.Context(), cluster.Alert{Program: script(t, "sleep 600\n"), Timeout: 50 * time.Millisecond}, message())
+	if err == nil || !strings.HasSuffix(err.Error(), "did not end within 50ms and was killed") {
+		t.Errorf("said %v", err)
+	}
 	// One that ends well and leaves something behind has told the event.
 	path = script(t, "sleep 600 & echo $! >"+folder+"/child\n")
 	if err := Send(t.Context(), cluster.Alert{Program: path}, message()); err != nil {
