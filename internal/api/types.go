@@ -67,7 +67,9 @@ type Node struct {
 	Leader  bool   `json:"leader"`
 	Voter   bool   `json:"voter"`
 	Witness bool   `json:"witness"`
-	Address string `json:"address"`
+	// Estranged: a member that the document does not name.
+	Estranged bool   `json:"estranged,omitempty"`
+	Address   string `json:"address"`
 	// Unprotected says why the node could not be fenced; empty when it could.
 	Unprotected string    `json:"unprotected,omitempty"`
 	Boot        string    `json:"boot,omitempty"`

@@ -56,7 +56,7 @@ func alpha() api.Status {
 			{Name: "vote1", ID: 4, State: "online", Online: true, Voter: true, Witness: true, Order: &api.NodeOrder{Order: "standby"}},
 			{Name: "node5", ID: 5, State: "online", Online: true, Unprotected: "its BMC 10.0.0.5 does not answer", Order: &api.NodeOrder{Order: "drain", Holds: []string{"vm:a", "vm:b"}}},
 			{Name: "node6", ID: 6, State: "left"},
-			{Name: "node7", ID: 7, State: "silent", Online: true},
+			{Name: "node7", ID: 7, State: "silent", Online: true, Estranged: true},
 		},
 		Services: []api.Service{
 			{Name: "vm:web", State: 112, StateText: "started", Owner: "node1", Since: at("10:01:44.000"), Holders: []string{"node1"}},

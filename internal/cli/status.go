@@ -104,6 +104,7 @@ func memberFlags(node api.Node, room int) string {
 		}
 	}
 	add(node.Local, "Local")
+	add(node.Estranged, "Estranged")
 	add(runsDaemon(node), daemonFlag)
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")

@@ -45,7 +45,7 @@ func nodeElement(out *strings.Builder, node api.Node) {
 		"name", node.Name,
 		"state", bit(node.Online),
 		"local", bit(node.Local),
-		"estranged", "0",
+		"estranged", bit(node.Estranged),
 		"rgmanager", bit(runsDaemon(node)),
 		"rgmanager_master", bit(node.Leader),
 		"qdisk", "0",

@@ -80,3 +80,34 @@ func TestADocumentIsPlannedKeptAndRolledBack(t *testing.T) {
 		}
 	})
 }
+
+func TestAMemberThatTheDocumentDoesNotNameIsEstranged(t *testing.T) {
+	inBubble(t, func(s *site) {
+		estranged := func() (names []string) {
+			for _, n := range s.status(s.leader()).Nodes {
+				if n.Estranged {
+					names = append(names, n.Name)
+				}
+			}
+			return names
+		}
+		if names := estranged(); len(names) > 0 {
+			t.Errorf("without a document %v are estranged", names)
+		}
+		s.declare(map[string]string{"vm:web": "node1"})
+		if names := estranged(); len(names) > 0 {
+			t.Errorf("%v are named and estranged", names)
+		}
+		var kept []string
+		for line := range strings.Lines(documentOf(map[string]string{"vm:web": "node1"})) {
+			if !strings.Contains(line, "node3") {
+				kept = append(kept, line)
+			}
+		}
+		var reply api.ConfigReply
+		s.must(s.leader(), rootUser, "POST", api.PathConfig, api.ConfigChange{Base: 1, Text: strings.Join(kept, "")}, &reply)
+		if names := estranged(); len(names) != 1 || names[0] != "node3" {
+			t.Errorf("%v are estranged, want node3", names)
+		}
+	})
+}
