@@ -54,7 +54,7 @@ func (t *transaction) drilled(n Member, open Fence, c FenceDone) {
 	for _, device := range devices {
 		t.Proven.Set(device, Proof{Node: n.Name, Machine: n.Machine(), At: t.at, By: open.By})
 	}
-	t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the drill proved that " + joined(devices) + " cuts the power of " + n.Name})
+	t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the drill proved that the power of " + n.Name + " is cut by " + joined(devices)})
 	t.drillOff(n.Name, true, "")
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// Reach is what a device last answered one node. Each node that may have to use
+// Reach is what a device last answered one node, as far as that was worth an
+// entry. Each node that may have to use
 // a device asks it: that the leader reaches a BMC says nothing about the node
 // that will fence when the leader is the one that is lost.
 type Reach struct {
@@ -73,10 +74,20 @@ func (s *State) ReachOf(device string) []Reach {
 	return list
 }
 
-// bestCheck is the device as one answer: a device that any node can use can be
-// used.
+// ReachOfNode is what a device answered one node, if that is in the log.
+func (s *State) ReachOfNode(device, by string) (Reach, bool) {
+	return s.Reach.Get(reachKey(device, by))
+}
+
+// bestCheck is the device as one answer: one that any node can use can be used,
+// and what it said last counts.
 func bestCheck(answers []Reach) DeviceCheck {
-	sort.SliceStable(answers, func(i, j int) bool { return answers[i].Problem == "" && answers[j].Problem != "" })
+	sort.SliceStable(answers, func(i, j int) bool {
+		if good := answers[i].Problem == ""; good != (answers[j].Problem == "") {
+			return good
+		}
+		return answers[i].At.After(answers[j].At)
+	})
 	best := answers[0]
 	return DeviceCheck{Power: best.Power, Identity: best.Identity, Problem: best.Problem, At: best.At, By: best.By}
 }
@@ -157,6 +168,24 @@ func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 	return device, kept
 }
 
+// news tells whether a check says what the log does not know.
+func (n *Node) news(now time.Duration, s *State, c CheckFrom, leading bool) bool {
+	all, asked := s.Checks.Get(c.Device)
+	mine, told := s.Reach.Get(reachKey(c.Device, c.By))
+	bad := c.Check.Problem != ""
+	switch {
+	case !bad && !c.OldLogin && s.OldLogins.Has(c.Device):
+		return true // the new login works
+	case !bad && ((told && mine.Problem != "") || (asked && all.Problem != "")):
+		return true // it works again, or from here and from nowhere else
+	case !bad:
+		return leading && (!asked || all.Power != c.Check.Power || all.Identity != c.Check.Identity || mine.OldLogin != c.OldLogin)
+	case told && mine.Problem != "":
+		return mine.Problem != c.Check.Problem && now >= n.worded[c.Device]
+	}
+	return leading || (asked && all.Problem == "")
+}
+
 // ChecksFromAll tells whether each node checks the devices; older rules let the
 // leader alone do it.
 func ChecksFromAll(s *State) bool { return s.Level >= levelTwo }
@@ -170,7 +199,9 @@ const pauseBetweenWords = 10 * time.Minute
 const mostWorded = 4096
 
 // checkCommand is what a check is worth in the log; nil when it says nothing new.
-func (n *Node) checkCommand(now time.Duration, s *State, c CheckFrom) Command {
+// The leader tells what a device says; the others only where they find it
+// otherwise: of a hundred nodes that all reach a BMC, one is enough.
+func (n *Node) checkCommand(now time.Duration, s *State, c CheckFrom, leading bool) Command {
 	if s.Level < levelTwo {
 		known, found := s.Checks.Get(c.Device)
 		if found && known.Problem == c.Check.Problem && known.Power == c.Check.Power && known.Identity == c.Check.Identity {
@@ -178,12 +209,7 @@ func (n *Node) checkCommand(now time.Duration, s *State, c CheckFrom) Command {
 		}
 		return CheckDevice{Device: c.Device, Check: c.Check, By: c.By}
 	}
-	known, found := s.Reach.Get(reachKey(c.Device, c.By))
-	same := known.Power == c.Check.Power && known.Identity == c.Check.Identity && known.OldLogin == c.OldLogin
-	switch {
-	case found && same && known.Problem == c.Check.Problem && !(s.OldLogins.Has(c.Device) && c.Check.Problem == "" && !c.OldLogin):
-		return nil
-	case found && known.Problem != "" && c.Check.Problem != "" && now < n.worded[c.Device]:
+	if !n.news(now, s, c, leading) {
 		return nil
 	}
 	if len(n.worded) > mostWorded {

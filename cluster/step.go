@@ -217,7 +217,7 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 		}
 	}
 	for _, check := range in.Checks {
-		if c := n.checkCommand(now, in.State, check); c != nil {
+		if c := n.checkCommand(now, in.State, check, in.Leading); c != nil {
 			n.postKey("check/"+check.Device, "", c)
 		}
 	}

@@ -44,6 +44,8 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(conte
 			joint.Outcome = r.Outcome
 		}
 	}
+	// Two devices are used at the same time; the timeline reads in its order.
+	slices.SortStableFunc(joint.Phases, func(a, b fence.Phase) int { return a.At.Compare(b.At) })
 	if duty.Drill && joint.Outcome == fence.Confirmed {
 		return d.fellSilent(ctx, duty.Node, joint)
 	}

@@ -19,7 +19,7 @@ const checkedAsk = 2 * time.Second
 func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, who caller) error {
 	d := s.daemon
 	root := d.replica.Root()
-	asked := map[string]map[string]time.Time{d.name: d.lastChecks(root)}
+	asked := fenceAnswers{d.name: d.lastChecks(root)}
 	if who.kind != pki.KindNode {
 		d.gatherChecks(r.Context(), asked)
 	}
@@ -31,12 +31,15 @@ func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, who caller)
 	return nil
 }
 
-// lastChecks is when this node last asked each device.
-func (d *Daemon) lastChecks(root *cluster.State) map[string]time.Time {
-	last := map[string]time.Time{}
+// fenceAnswers are what each device last answered each node that could be asked.
+type fenceAnswers map[string]map[string]api.FenceCheck
+
+// lastChecks is what each device last answered this node.
+func (d *Daemon) lastChecks(root *cluster.State) map[string]api.FenceCheck {
+	last := map[string]api.FenceCheck{}
 	for name := range root.Document.Devices {
 		if entry, asked := d.checks.get(name); asked {
-			last[name] = entry.at
+			last[name] = api.FenceCheck{By: d.name, Power: string(entry.check.Power), Problem: entry.check.Problem, OldLogin: entry.oldLogin, Asked: entry.at}
 		}
 	}
 	return last
@@ -44,24 +47,23 @@ func (d *Daemon) lastChecks(root *cluster.State) map[string]time.Time {
 
 // gatherChecks asks the other nodes, all at once. One that does not answer is
 // left out: what it said last is in the State.
-func (d *Daemon) gatherChecks(ctx context.Context, asked map[string]map[string]time.Time) {
+func (d *Daemon) gatherChecks(ctx context.Context, asked fenceAnswers) {
 	ctx, cancel := context.WithTimeout(ctx, checkedAsk)
 	defer cancel()
-	peers := d.peers()
 	var mu sync.Mutex
 	var group sync.WaitGroup
-	for node, address := range peers {
+	for node, address := range d.peers() {
 		group.Go(func() {
 			var theirs api.FenceStatus
 			if d.ask(ctx, node, address, http.MethodGet, api.PathFence, nil, &theirs) != nil {
 				return
 			}
-			last := map[string]time.Time{}
+			last := map[string]api.FenceCheck{}
 			for _, n := range theirs.Nodes {
 				for _, device := range n.Devices {
 					for _, check := range device.Checks {
-						if check.By == node {
-							last[device.Name] = check.Asked
+						if check.By == node && !check.Asked.IsZero() {
+							last[device.Name] = check
 						}
 					}
 				}
@@ -74,7 +76,7 @@ func (d *Daemon) gatherChecks(ctx context.Context, asked map[string]map[string]t
 	group.Wait()
 }
 
-func fenceNode(root *cluster.State, name string, asked map[string]map[string]time.Time) api.FenceNode {
+func fenceNode(root *cluster.State, name string, asked fenceAnswers) api.FenceNode {
 	n, _ := root.Nodes.Get(name)
 	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name), Devices: []api.FenceDevice{}}
 	if open, fencing := root.Fences.Get(name); fencing {
@@ -96,7 +98,7 @@ func fenceNode(root *cluster.State, name string, asked map[string]map[string]tim
 	return node
 }
 
-func fenceDevice(root *cluster.State, node, name string, level int, asked map[string]map[string]time.Time) api.FenceDevice {
+func fenceDevice(root *cluster.State, node, name string, level int, asked fenceAnswers) api.FenceDevice {
 	declared := root.Document.Devices[name]
 	check, known := root.Checks.Get(name)
 	device := api.FenceDevice{Name: name, Level: level, Driver: declared.Driver, Address: declared.Address, Power: string(check.Power), Checked: check.At, By: check.By}
@@ -106,20 +108,20 @@ func fenceDevice(root *cluster.State, node, name string, level int, asked map[st
 	if proof, found := root.Proven.Get(name); found && root.ProvenFor(name, node) {
 		device.Proven = proof.At
 	}
-	for _, r := range root.ReachOf(name) {
-		if r.By == node && !declared.Shared() {
+	for _, by := range root.Nodes.Keys() {
+		if by == node && !declared.Shared() && root.Nodes.Len() > 1 {
 			continue // a node does not fence itself
 		}
-		line := api.FenceCheck{By: r.By, Power: string(r.Power), Problem: r.Problem, OldLogin: r.OldLogin, Changed: r.At, Asked: asked[r.By][name]}
-		if device.Checks = append(device.Checks, line); line.Asked.After(device.Checked) {
-			device.Checked, device.By = line.Asked, r.By
+		line, answered := asked[by][name]
+		if r, told := root.ReachOfNode(name, by); told && !answered {
+			line = api.FenceCheck{By: by, Power: string(r.Power), Problem: r.Problem, OldLogin: r.OldLogin, Changed: r.At}
+		} else if !answered {
+			continue
+		} else if told {
+			line.Changed = r.At
 		}
-	}
-	if len(device.Checks) == 0 { // older rules: the leader alone checks
-		for by, last := range asked {
-			if at := last[name]; at.After(device.Checked) {
-				device.Checked, device.By = at, by
-			}
+		if device.Checks = append(device.Checks, line); line.Asked.After(device.Checked) {
+			device.Checked, device.By = line.Asked, by
 		}
 	}
 	return device

@@ -5,6 +5,8 @@
 //	bench migrate -n 10    clusvcadm -M beside plain virsh migrate
 //	bench idle             memory and CPU of clusterd when nothing happens
 //	bench services -n 500  many services made of resources; needs no lab
+//	bench fence            from the decision to fence to the proof, one node at a time and 16 at once; needs no lab:
+//	                       the daemons and the controllers' protocols are real, the machines are pretended
 package main
 
 import (
@@ -28,14 +30,15 @@ const roundsLimit = 200
 func main() {
 	lab.Reexec()
 	benches := map[string]func(context.Context, *bench) error{"failover": failover, "migrate": migrate, "idle": idle}
-	if len(os.Args) < 2 || benches[os.Args[1]] == nil && os.Args[1] != "services" {
-		fmt.Fprintln(os.Stderr, "usage: bench failover|migrate|idle|services [-n ROUNDS] [-tools FOLDER]")
+	if len(os.Args) < 2 || (benches[os.Args[1]] == nil && os.Args[1] != "fence" && os.Args[1] != "services") {
+		fmt.Fprintln(os.Stderr, "usage: bench failover|migrate|idle|services|fence [-n ROUNDS] [-tools FOLDER]")
 		os.Exit(2)
 	}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	rounds := flags.Int("n", 10, "how many `ROUNDS` of each kind")
 	tools := flags.String("tools", "bin", "the `FOLDER` with clusterd, clustat and clusvcadm")
 	prefix := flags.String("prefix", "bench", "begins the names of what the lab makes on this machine")
+	scsi := flags.String("scsi", "", "the `FIGURE` that make test-fence-vm measured, in milliseconds, for fence's last line")
 	keep := flags.Bool("keep-files", false, "leave the lab's folder there, for its logs")
 	_ = flags.Parse(os.Args[2:]) // It ends the program by itself.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,6 +55,13 @@ func main() {
 		os.Exit(2)
 	}
 	options := lab.Options{Prefix: *prefix, KeepFiles: *keep}
+	if os.Args[1] == "fence" {
+		if err := fencing(ctx, *tools, *rounds, *scsi); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, *tools, options, *rounds, benches[os.Args[1]]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -4,6 +4,8 @@
 // By default the hosts are the lab's: real libvirt, QEMU, IPMI and power cuts, in namespaces of this machine (root). With
 // -simulated it needs no root: the daemons, their log and their tools are real, hypervisor and machines are pretended, and
 // each headline says so.
+//
+// With -fence it tells how hosts are made harmless when their BMCs are dead, hosts hang, or power comes from two sides.
 package main
 
 import (
@@ -31,11 +33,15 @@ func main() {
 	prefix := flag.String("prefix", "demo", "begins the names of what the lab makes on this machine")
 	keep := flag.Bool("keep-files", false, "leave the lab's folder there, for its logs")
 	service := flag.Bool("service", false, "tell the story of a service made of resources, with the agents of Debian's resource-agents")
+	fencing := flag.Bool("fence", false, "tell the story of the fence devices instead; it needs the lab")
 	missing := flag.Bool("missing-packages", false, "print the Debian packages that the lab lacks here, and do nothing else")
 	flag.Parse()
 	packages, story := lab.Missing(), tell
 	if *service {
 		packages, story = append(packages, missingForService()...), tellService
+	}
+	if *fencing {
+		story = tellFence
 	}
 	if *missing {
 		fmt.Println(strings.Join(packages, " "))

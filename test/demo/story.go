@@ -56,8 +56,14 @@ type cut struct {
 func tell(ctx context.Context, t *teller, world stage.World) error {
 	s := &story{teller: t, cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "demo", Domains: domains, Services: services, Probes: world.Label() == ""}}}
 	s.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
+	return s.play(ctx, s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.loseHome, s.judge)
+}
+
+// play goes through the steps; the first that cannot be done ends the story.
+func (s *story) play(ctx context.Context, steps ...func(context.Context) error) error {
+	t := s.teller
 	var err error
-	for _, step := range []func(context.Context) error{s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.loseHome, s.judge} {
+	for _, step := range steps {
 		if err = step(ctx); err != nil {
 			break
 		}

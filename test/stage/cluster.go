@@ -219,7 +219,7 @@ func Describe(status api.Status, err error) string {
 	}
 	var words []string
 	for _, node := range status.Nodes {
-		words = append(words, node.Name+" "+node.State)
+		words = append(words, strings.TrimSpace(node.Name+" "+node.State+" "+node.Unprotected))
 	}
 	for _, service := range status.Services {
 		words = append(words, fmt.Sprintf("%s %s on %q %s", service.Name, service.StateText, service.Owner, service.Reason))

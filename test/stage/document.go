@@ -29,6 +29,10 @@ type Plan struct {
 	Trees []string
 	// Top are further lines at the top of the document.
 	Top []string
+	// Levels are the fence levels of a node, in the document's words, where they are
+	// others than its BMC; Devices are lines of further devices.
+	Levels  map[string]string
+	Devices []string
 	// Probes has the daemons tell when a guest first answers.
 	Probes bool
 }
@@ -43,12 +47,19 @@ func documentText(w World, plan Plan, passwordFile string) string {
 	}
 	line("nodes:")
 	for _, node := range w.Nodes() {
-		line("  %s: {fence: [[bmc-%s]]}", node, node)
+		levels := plan.Levels[node]
+		if levels == "" {
+			levels = "[[bmc-" + node + "]]"
+		}
+		line("  %s: {fence: %s}", node, levels)
 	}
 	line("devices:")
 	for _, node := range w.Nodes() {
 		device := w.Device(node)
 		line("  bmc-%s: {driver: ipmi, address: %q, username: %s, password_file: %s, options: {cipher: %q}}", node, device.Address, device.Username, passwordFile, device.Cipher)
+	}
+	for _, device := range plan.Devices {
+		line("  %s", device)
 	}
 	if len(plan.Domains) > 0 {
 		line("domains:")

@@ -45,15 +45,21 @@ type machine struct {
 // NewSimulated makes a world of three machines in a folder of its own below the system's temporary one.
 func NewSimulated(tools string) (*Simulated, error) { return NewSimulatedOf(tools, 3) }
 
-// NewSimulatedOf makes one of up to three machines.
-func NewSimulatedOf(tools string, machines int) (*Simulated, error) {
+// MostSimulated is how many machines a simulated world can have.
+const MostSimulated = 64
+
+// NewSimulatedOf makes a world of so many machines.
+func NewSimulatedOf(tools string, count int) (*Simulated, error) {
+	if count < 1 || count > MostSimulated {
+		return nil, fmt.Errorf("%d machines: a simulated world has 1 to %d", count, MostSimulated)
+	}
 	directory, err := os.MkdirTemp("", "clusterd-simulated-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Simulated{directory: directory, tools: tools, password: rand.Text()[:16]}
-	if s.port, err = freePorts(); err == nil {
-		for number := 1; number <= machines && err == nil; number++ {
+	if s.port, err = freePorts(count); err == nil {
+		for number := 1; number <= count && err == nil; number++ {
 			err = s.addMachine(number)
 		}
 	}
@@ -99,8 +105,20 @@ func hardwareUUID(directory, name string) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// freePorts finds four ports in a row that are free on all three addresses; every node of a cluster uses the same ones.
-func freePorts() (int, error) {
+// Controller is a machine's management controller, for faults.
+func (s *Simulated) Controller(node string) *bmc.BMC { return s.machine(node).controller }
+
+// HardwareUUID is a machine's.
+func (s *Simulated) HardwareUUID(node string) string {
+	return hardwareUUID(s.directory, node)
+}
+
+// Switch is what any controller of a machine does to its power.
+func (s *Simulated) Switch(node string, on bool) error { return s.setPower(s.machine(node), on) }
+
+// freePorts finds four ports in a row that are free on the addresses of so many machines; every node of a cluster uses
+// the same ones.
+func freePorts(count int) (int, error) {
 	for range 50 {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -108,17 +126,17 @@ func freePorts() (int, error) {
 		}
 		first := listener.Addr().(*net.TCPAddr).Port
 		listener.Close()
-		if first < 65000 && allFree(first) {
+		if first < 65000 && allFree(first, count) {
 			return first, nil
 		}
 	}
-	return 0, errors.New("found no four free ports in a row on 127.0.0.1, 127.0.0.2 and 127.0.0.3")
+	return 0, fmt.Errorf("found no four free ports in a row on 127.0.0.1 to 127.0.0.%d", count)
 }
 
-func allFree(first int) bool {
-	for _, address := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
+func allFree(first, count int) bool {
+	for number := 1; number <= count; number++ {
 		for port := first; port < first+4; port++ {
-			listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+			listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0."+strconv.Itoa(number), strconv.Itoa(port)))
 			if err != nil {
 				return false
 			}
