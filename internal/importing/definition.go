@@ -30,6 +30,8 @@ type Found struct {
 	Path string
 	// Problem says why there is no text, as the end of a sentence.
 	Problem string
+	// UUID and Title are those of the VM in the XML.
+	UUID, Title string
 	// MadeUUID tells that the XML had no UUID and was given one.
 	MadeUUID bool
 }
@@ -80,11 +82,16 @@ func usable(cluster, name, path, text string) Found {
 	if uuid := top.Child("uuid"); uuid == nil || strings.TrimSpace(uuid.Text) == "" {
 		text = withUUID(text, MadeUUID(cluster, name))
 		found.MadeUUID = true
-		if again, err := ReadMarkup(path, []byte(text)); err != nil || again.Child("uuid") == nil {
+		if again, err := ReadMarkup(path, []byte(text)); err != nil || again.Child("uuid") == nil || again.Child("name") == nil {
 			found.Problem = "its definition " + path + " has no <uuid>; add one (uuidgen makes it)"
 			return found
 		}
 	}
+	if top, err = ReadMarkup(path, []byte(text)); err != nil {
+		found.Problem = "its definition cannot be read: " + err.Error()
+		return found
+	}
+	found.UUID, found.Title = strings.ToLower(strings.TrimSpace(top.Child("uuid").Text)), strings.TrimSpace(top.Child("name").Text)
 	found.Text = text
 	if !strings.HasSuffix(found.Text, "\n") {
 		found.Text += "\n"
@@ -112,4 +119,22 @@ func MadeUUID(cluster, name string) string {
 func StandIn(path string) []byte {
 	name := Name(path)
 	return []byte("<domain type='kvm'><name>" + name + "</name><uuid>" + MadeUUID("stand-in", path) + "</uuid></domain>")
+}
+
+// Claim takes a VM's definition for a service. It returns the service that has
+// it already, or "": a VM is in a cluster once.
+func (d *Draft) Claim(service string, f Found) string {
+	keys := []string{"path " + f.Path}
+	if f.Text != "" {
+		keys = []string{"UUID " + f.UUID, "title " + f.Title}
+	}
+	for _, key := range keys {
+		if other := d.claimed[key]; other != "" {
+			return other
+		}
+	}
+	for _, key := range keys {
+		d.claimed[key] = service
+	}
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -120,8 +121,11 @@ func (m *Mapping) Remark(key, comment string) {
 
 func text(value string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
-	if bytes.IndexByte([]byte(value), '\n') >= 0 {
+	switch {
+	case strings.HasSuffix(value, "\n"): // a definition
 		node.Style = yaml.LiteralStyle
+	case strings.ContainsFunc(value, unicode.IsControl):
+		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
 }
@@ -203,13 +207,15 @@ type Draft struct {
 	// labels are the resources declared so far: those of one type need names of
 	// their own in the whole document.
 	labels map[string]bool
+	// claimed are the VMs' definitions by what tells them apart.
+	claimed map[string]string
 	// Missing are the files that the document names and that were not here.
 	Missing []string
 }
 
 // NewDraft returns an empty draft.
 func NewDraft() *Draft {
-	return &Draft{Nodes: NewMapping(), Devices: NewMapping(), Domains: NewMapping(), Resources: NewMapping(), Services: NewMapping(), labels: map[string]bool{}}
+	return &Draft{Nodes: NewMapping(), Devices: NewMapping(), Domains: NewMapping(), Resources: NewMapping(), Services: NewMapping(), labels: map[string]bool{}, claimed: map[string]string{}}
 }
 
 // Text returns the document. It holds passwords.

@@ -1,10 +1,22 @@
 package importing
 
 import (
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/resources"
 )
+
+// parameterPattern and longestValue are what a document takes.
+var parameterPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
+
+const longestValue = 4096
+
+// GoodParameter tells whether a document takes a parameter as it is.
+func GoodParameter(name, value string) bool {
+	return parameterPattern.MatchString(name) && len(value) <= longestValue && !strings.ContainsRune(value, 0)
+}
 
 // Label takes a name for a resource of a type that no other of the type has.
 func (d *Draft) Label(kind, wanted string) string {

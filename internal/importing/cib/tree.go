@@ -81,6 +81,10 @@ func (t *translation) resource(i *item, spec *importing.Mapping) *resources.Reso
 	r := &resources.Resource{Type: kind, Name: t.draft.Label(kind, i.id), Parameters: map[string]string{}}
 	t.SayAll(translated, i.element, "resource %s", r.Label())
 	for _, name := range i.params.names() {
+		if !importing.GoodParameter(name, i.params.get(name)) {
+			i.params.tell(cannot, "no document takes a parameter of this name, or one so long; left out", name)
+			continue
+		}
 		r.Parameters[name] = i.params.get(name)
 		if importing.Secret(name) {
 			i.params.tell(changes, "a parameter, which `clusterd config show` prints: let nobody look who must not know it", name)

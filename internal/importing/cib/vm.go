@@ -22,13 +22,22 @@ var domainTable = []known{
 
 // vm translates a VirtualDomain. It returns the service's name, or "".
 func (t *translation) vm(i *item) string {
+	config := i.params.get("config")
+	if config == "" {
+		config = "/etc/libvirt/qemu/" + i.id + ".xml"
+	}
+	found := t.definitions.Find(t.draft.Cluster, i.id, []string{config})
+	if other := t.draft.Claim("vm:"+importing.Name(i.id), found); other != "" {
+		t.SayWhole(cannot, i.element, "its definition %s is that of %s, and a VM is in the cluster once; left out", found.Path, other)
+		return ""
+	}
 	name, spec := t.declare(i, "vm", i.id)
 	if name == "" {
 		return ""
 	}
 	t.services[i.id] = []string{name}
 	t.SayAll(translated, i.element, "%s", name)
-	t.define(i, spec)
+	t.define(i, found, spec)
 	for _, k := range domainTable {
 		i.params.tell(k.kind, k.message, k.names...)
 	}
@@ -46,13 +55,8 @@ func (t *translation) vm(i *item) string {
 	return name
 }
 
-// define finds the VM's libvirt XML, or says where it is to be put.
-func (t *translation) define(i *item, spec *importing.Mapping) {
-	config := i.params.get("config")
-	if config == "" {
-		config = "/etc/libvirt/qemu/" + i.id + ".xml"
-	}
-	found := t.definitions.Find(t.draft.Cluster, i.id, []string{config})
+// define writes the VM's definition, or where it is to be put.
+func (t *translation) define(i *item, found importing.Found, spec *importing.Mapping) {
 	about, told := i.params.find("config"), []string{"value"}
 	if about == nil {
 		about, told = i.element, nil

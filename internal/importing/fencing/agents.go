@@ -2,13 +2,24 @@
 // run the programs of the fence-agents project.
 package fencing
 
-import "net"
+import (
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+)
 
 // ipmiAgents are fence_ipmilan and its other names.
 var ipmiAgents = map[string]bool{"fence_ipmilan": true, "fence_ilo3": true, "fence_ilo4": true, "fence_ilo5": true, "fence_imm": true, "fence_idrac": true}
 
 // storageAgents cut off storage and leave the machine running.
 var storageAgents = map[string]bool{"fence_scsi": true, "fence_mpath": true}
+
+// agentPattern is what a document takes for an agent's name.
+var agentPattern = regexp.MustCompile(`^(/[^\s]*/)?fence_[A-Za-z0-9_.-]+$`)
+
+// hostPattern is what a document takes for an address without its port.
+var hostPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 // handAgents wait for a person.
 var handAgents = map[string]bool{"fence_manual": true, "fence_ack_manual": true, "fence_na": true}
@@ -41,14 +52,26 @@ func Refusal(agent string) string {
 		return agent + " cuts the node off from storage and leaves it running; that is no level here yet. Use power fencing"
 	case uselessAgents[agent] != "":
 		return agent + " cannot prove that a machine is off: " + uselessAgents[agent]
+	case !agentPattern.MatchString(agent):
+		return "this is no program of the fence-agents project (fence_...), and no other kind is driven"
 	}
 	return ""
 }
 
-// WithPort joins host and port as a document writes them.
-func WithPort(host, port string) string {
-	if port == "" {
-		return host
+// address joins host and port as a document writes them; false when they are none.
+func address(host, port string) (string, bool) {
+	if !hostPattern.MatchString(host) && net.ParseIP(host) == nil {
+		return "", false
 	}
-	return net.JoinHostPort(host, port)
+	if port == "" {
+		return host, true
+	}
+	number, err := strconv.Atoi(port)
+	return net.JoinHostPort(host, port), err == nil && number >= 1 && number <= 65535
+}
+
+// passable tells whether a value reaches an agent as it is written.
+func passable(value string) bool {
+	quoted := len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`)
+	return !quoted && strings.TrimSpace(value) == value && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

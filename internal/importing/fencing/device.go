@@ -69,9 +69,8 @@ func (d *Device) first(names ...string) string {
 	return ""
 }
 
-// common translates what every kind of device has, and returns the address.
-func (d *Device) common() string {
-	address := d.first("ipaddr", "ip", "hostname")
+// common translates what every kind of device has.
+func (d *Device) common() {
 	d.Tell(importing.Unneeded, waits, "waiting is bounded by the driver: 30 s for a level, all its devices and readings together")
 	d.Tell(importing.Unneeded, chatter, "what an attempt saw is in `clustat --events`")
 	d.Tell(importing.Changes, []string{"action", "option"}, "the machine is switched off, proven off, and stays off; nothing switches it on again")
@@ -83,21 +82,34 @@ func (d *Device) common() string {
 		d.Tell(importing.Cannot, []string{"passwd_script", "password_script"}, "no program is asked for a password. Run it, and write what it prints as `password`, or its file as `password_file`")
 		d.Advise("Write the password of %s into the document: %s knew it.", d.Name, script)
 	}
-	return address
 }
 
-// identify writes driver, address and account.
-func (d *Device) identify(driver, address string) {
+// identify writes driver, address and account. It returns false when there is no
+// address where one is needed; then it has been said.
+func (d *Device) identify(driver string) bool {
+	host := d.first("ipaddr", "ip", "hostname")
+	address, good := address(host, d.first("ipport"))
+	if !good && (host != "" || driver != "agent") {
+		d.Tell(importing.Cannot, d.names(), "the device's address (ip, ipaddr) is missing, or is none; this device is left out")
+		return false
+	}
+	d.common()
 	d.made.Set("driver", driver)
-	if address != "" {
+	if good {
 		d.made.Set("address", address)
 	}
 	if user := d.first("login", "username"); user != "" {
 		d.made.Set("username", user)
 	}
-	if password := d.first("passwd", "password"); password != "" {
+	switch password := d.first("passwd", "password"); {
+	case password == "":
+	case driver == "agent" && !passable(password):
+		d.Tell(importing.Cannot, []string{"passwd", "password"}, "outer quotes, outer spaces and control characters are lost on the way to the agent: choose another password, here and on the device")
+		d.Advise("Choose a password for %s without outer quotes, outer spaces and control characters.", d.Name)
+	default:
 		d.made.Set("password", password)
 	}
+	return true
 }
 
 // finish writes the options and says what became of the rest.
@@ -111,12 +123,9 @@ func (d *Device) finish(names ...string) {
 }
 
 func (d *Device) ipmi() bool {
-	address := d.common()
-	if address == "" {
-		d.Tell(importing.Cannot, d.names(), "the BMC's address (ipaddr) is missing; this device is left out")
+	if !d.identify("ipmi") {
 		return false
 	}
-	d.identify("ipmi", WithPort(address, d.first("ipport")))
 	if lanplus, _ := importing.Truth(d.first("lanplus")); !lanplus && d.Agent == "fence_ipmilan" {
 		d.legacy()
 	}
@@ -160,12 +169,9 @@ func (d *Device) privilege() {
 }
 
 func (d *Device) redfish() bool {
-	address := d.common()
-	if address == "" {
-		d.Tell(importing.Cannot, d.names(), "the BMC's address (ip) is missing; this device is left out")
+	if !d.identify("redfish") {
 		return false
 	}
-	d.identify("redfish", WithPort(address, d.first("ipport")))
 	if insecure, _ := importing.Truth(d.first("ssl_insecure", "ssl-insecure")); insecure {
 		d.options["insecure"] = "true"
 		d.Tell(importing.Translated, []string{"ssl_insecure", "ssl-insecure"}, "insecure: any certificate is believed; better pin it (fingerprint)")
@@ -183,20 +189,21 @@ var modernNames = map[string]string{"port": "plug", "secure": "ssh"}
 
 // program translates into the driver agent, which runs the same programs.
 func (d *Device) program() bool {
-	address := d.common()
-	d.identify("agent", WithPort(address, d.first("ipport")))
+	if !d.identify("agent") {
+		return false
+	}
 	d.options["agent"] = d.Agent
 	handled := []string{"ipaddr", "ip", "hostname", "ipport", "login", "username", "passwd", "password", "passwd_script", "password_script",
-		"action", "option", "delay", "missing_as_off", "nodename"}
+		"action", "option", "delay", "missing_as_off", "nodename", "identity", "agent"}
 	handled = append(append(handled, waits...), chatter...)
 	var passed []string
 	for _, name := range slices.Sorted(maps.Keys(d.Values)) {
 		value := d.Values[name]
-		if slices.Contains(handled, name) || value == "" {
+		if plain := strings.ReplaceAll(strings.ToLower(name), "-", "_"); slices.Contains(handled, plain) || value == "" {
 			continue
 		}
-		if strings.TrimSpace(value) != value || strings.HasPrefix(value, `"`) {
-			d.Tell(importing.Cannot, []string{name}, "outer spaces and quotes are lost on the way to the agent; left out")
+		if !passable(value) {
+			d.Tell(importing.Cannot, []string{name}, "outer quotes, outer spaces and control characters are lost on the way to the agent; left out")
 			continue
 		}
 		passed = append(passed, name)
@@ -205,7 +212,7 @@ func (d *Device) program() bool {
 			d.Tell(importing.Changes, []string{name}, "goes to the agent as an option, which `clusterd config show` prints: let nobody look who must not know it")
 		}
 	}
-	d.Tell(importing.Cannot, []string{"missing_as_off"}, "an outlet that is missing is not one that is off")
+	d.Tell(importing.Cannot, []string{"missing_as_off", "missing-as-off"}, "an outlet that is missing is not one that is off")
 	d.Tell(importing.Unneeded, []string{"nodename"}, "the node's name is sent where the agent needs an outlet and none is written")
 	d.Advise("Install the fence agents on every node (apt-get install fence-agents), and prove each outlet with `clusterd fence test NODE`: an agent cannot tell whose power it switches.")
 	d.finish(passed...)

@@ -31,6 +31,15 @@ type agent struct {
 	extra func(*making)
 	// dissolved elements only held others.
 	dissolved bool
+	// inherits is a parameter that a shared one takes from the place where it is
+	// referred to, when it has none of its own.
+	inherits string
+}
+
+// ofItsPlace tells whether a shared resource is another one at each place.
+func (a agent) ofItsPlace(p part) bool {
+	value := p.get(a.inherits)
+	return a.inherits != "" && (value == "" || strings.HasPrefix(value, "%"))
 }
 
 const (
@@ -68,9 +77,9 @@ var agents = map[string]agent{
 		used: []string{"self_fence"}, extra: selfFence, losses: map[string]string{"nfslock": noNFSLock}},
 	"script":    {to: "rgmanager:script", parameters: map[string]string{"file": "file"}, used: []string{"service_name"}, extra: script},
 	"nfsexport": {dissolved: true, about: "the exports below it are resources of their own (ocf:heartbeat:exportfs)"},
-	"nfsclient": {to: "ocf:heartbeat:exportfs", parameters: map[string]string{"target": "clientspec", "options": "options"}, used: []string{"path", "fsid"}, extra: export, depths: []int{0},
+	"nfsclient": {to: "ocf:heartbeat:exportfs", inherits: "path", parameters: map[string]string{"target": "clientspec", "options": "options"}, used: []string{"path", "fsid"}, extra: export, depths: []int{0},
 		dropped: map[string]string{"allow_recover": ownRestarts, "service_name": nameOnly, "nfs_client_cache": "no answer is kept between checks"}, losses: map[string]string{"nfslock": noNFSLock}},
-	"nfsserver": {to: "ocf:heartbeat:nfsserver", used: []string{"path", "nfspath"}, extra: nfsServer, depths: []int{0},
+	"nfsserver": {to: "ocf:heartbeat:nfsserver", inherits: "path", used: []string{"path", "nfspath"}, extra: nfsServer, depths: []int{0},
 		losses: map[string]string{"statdport": "ports of the NFS services are set in /etc/nfs.conf", "mountdport": "ports of the NFS services are set in /etc/nfs.conf"}},
 	"apache": {to: "ocf:heartbeat:apache", kind: changes, about: ownListen, parameters: map[string]string{"httpd_options": "options"},
 		used: []string{"server_root", "config_file", "shutdown_wait"}, extra: apache, depths: []int{0, 10}, dropped: map[string]string{"service_name": nameOnly}},
@@ -85,7 +94,7 @@ var agents = map[string]agent{
 		used: []string{"shutdown_wait"}, extra: waits0, depths: []int{0}, dropped: map[string]string{"service_name": nameOnly}},
 	"orainstance": {to: "ocf:heartbeat:oracle", kind: changes, about: "Only the instance: a listener is a resource of its own (oralistener)", parameters: map[string]string{"name": "sid", "user": "user", "home": "home"}, depths: []int{0},
 		losses: map[string]string{"listener": "start the listener by an oralistener of its own", "lockfile": "no lock file is looked at", "tns_admin": "set TNS_ADMIN in the user's profile", "type": "other Oracle products than the database are not started"}},
-	"oralistener": {to: "ocf:heartbeat:oralsnr", parameters: map[string]string{"name": "listener", "user": "user", "home": "home", "sid": "sid", "tns_admin": "tns_admin"}, depths: []int{0, 10}},
+	"oralistener": {to: "ocf:heartbeat:oralsnr", parameters: map[string]string{"name": "listener", "user": "user", "home": "home", "sid": "sid", "tns_admin": "tns_admin"}, extra: listener, depths: []int{0, 10}},
 	"SAPInstance": {to: "ocf:heartbeat:SAPInstance", asIs: true, depths: []int{0}},
 	"SAPDatabase": {to: "ocf:heartbeat:SAPDatabase", asIs: true, depths: []int{0}},
 	"ASEHAagent": {to: "ocf:heartbeat:sybaseASE", parameters: map[string]string{"sybase_home": "sybase_home", "sybase_ase": "sybase_ase", "sybase_ocs": "sybase_ocs", "server_name": "server_name",
@@ -254,6 +263,26 @@ func waits0(m *making) {
 		m.made.StopTimeout = min(span+margin, longestBudget)
 		m.tell0("shutdown_wait", translated, "stop_timeout: "+importing.Span(m.made.StopTimeout))
 	}
+}
+
+// listener asks for the instance that the listener listens for, which the old
+// agent did not want to know: it is the one in the same service.
+func listener(m *making) {
+	if m.made.Parameters["sid"] != "" {
+		return
+	}
+	top := m.branch
+	for top.up != nil {
+		top = top.up
+	}
+	for _, e := range top.part.own.Find("orainstance") {
+		if sid := m.translation.part(e).get("name"); sid != "" {
+			m.set("sid", sid)
+			m.Say(changes, m.part.own, nil, "sid: %s, which the new agent must know; it is the instance in this service", sid)
+			return
+		}
+	}
+	m.Say(cannot, m.part.own, nil, "the new agent must know the instance, and none is in this service; write `sid`")
 }
 
 func sybase(m *making) {

@@ -26,7 +26,7 @@ func (t *translation) service(e *importing.Element) {
 		t.SayWhole(cannot, e, "a service's name has at most %d letters with its type; left out", longestServiceName)
 		return
 	}
-	tree := t.resources(&branch{part: p, service: name})
+	tree := t.resources(&branch{part: p, service: name, here: map[string]bool{}})
 	vms := e.Find("vm")
 	if len(tree) > 0 {
 		spec := importing.NewMapping()

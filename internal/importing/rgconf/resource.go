@@ -117,6 +117,8 @@ type branch struct {
 	part part
 	// service is the name of the service in the document.
 	service string
+	// here are the references made so far at this place of the document's tree.
+	here map[string]bool
 }
 
 // inherited looks for an attribute in the nearest ancestor of one of the types.
@@ -151,7 +153,7 @@ func (t *translation) resource(e *importing.Element, above *branch) []resources.
 		t.SayWhole(cannot, e, "no shared resource of this type and name is declared under <resources>; left out with all below it")
 		return nil
 	}
-	b := &branch{up: above, part: p, service: above.service}
+	b := &branch{up: above, part: p, service: above.service, here: map[string]bool{}}
 	a, isKnown := agents[e.Name]
 	if !isKnown {
 		a = agent{to: "rgmanager:" + e.Name, asIs: true, kind: cannot, about: "clusterd knows no counterpart; the old agent is called, and must be installed in /usr/share/cluster on every node"}
@@ -160,10 +162,11 @@ func (t *translation) resource(e *importing.Element, above *branch) []resources.
 		t.Say(changes, e, []string{"name", "ref"}, "%s", a.about)
 		t.Tell(unneeded, e, e.Names(), "dissolved with it")
 		t.tellShared(p, a.about)
+		b.here = above.here
 		return t.resources(b)
 	}
 	made := &making{translation: t, part: p, branch: b, agent: a,
-		made: &resources.Resource{Type: a.to, Parameters: map[string]string{}, Shared: p.shared != nil}}
+		made: &resources.Resource{Type: a.to, Parameters: map[string]string{}, Shared: p.shared != nil && !a.ofItsPlace(p)}}
 	made.parameters()
 	made.subtree()
 	made.actions()
@@ -180,10 +183,15 @@ func (t *translation) resource(e *importing.Element, above *branch) []resources.
 func (m *making) named() bool {
 	p := m.part
 	wanted := cmp.Or(p.get(primary(p.own.Name)), p.get("name"), p.own.Name+"-"+strconv.Itoa(p.own.Line))
-	if p.shared == nil {
+	if !m.made.Shared {
 		m.made.Name = m.draft.Label(m.made.Type, wanted)
 		return true
 	}
+	if m.branch.up.here[wanted] {
+		m.SayWhole(cannot, p.own, "referred to twice at one place; the first counts")
+		return false
+	}
+	m.branch.up.here[wanted] = true
 	shared := m.shared[sharedKey(p.own.Name, p.own.Get("ref"))]
 	if most := resources.MaxReferences(*m.made); most > 0 && shared.uses >= most {
 		m.SayWhole(cannot, p.own, "a resource of this type can be in one place only, and is in another already; rgmanager left this out too")
@@ -249,6 +257,8 @@ func (m *making) parameters() {
 		value := m.part.get(name)
 		switch to, mapped := m.agent.parameters[name]; {
 		case own[name] || value == "":
+		case !importing.GoodParameter(name, value):
+			m.tellAnywhere(cannot, []string{name}, "no document takes a parameter of this name, or one so long; left out")
 		case mapped:
 			m.made.Parameters[to] = value
 		case m.agent.asIs && name != "ref":
@@ -279,7 +289,10 @@ func (m *making) tell() {
 	m.lost()
 	named := []string{"ref", "name", primary(m.part.own.Name)}
 	m.Say(kind, m.part.own, named, "%s", about)
-	if m.part.shared != nil {
+	switch {
+	case m.part.shared != nil && !m.made.Shared:
+		m.Tell(changes, m.part.shared, named, "%s, one for each place where it is referred to: what it inherits there is its own", about)
+	case m.part.shared != nil:
 		m.Tell(kind, m.part.shared, named, "%s, declared once and shared by those who refer to it", about)
 	}
 	for name := range m.made.Parameters {

@@ -36,10 +36,16 @@ func (t *translation) vm(p part) *importing.Mapping {
 		t.SayWhole(cannot, p.own, "%s; this VM is left out", refusal)
 		return nil
 	}
+	paths := definitionPaths(p, given)
+	found := t.definitions.Find(t.draft.Cluster, given, paths)
+	if other := t.draft.Claim(name, found); other != "" {
+		t.SayWhole(cannot, p.own, "its definition %s is that of %s, and a VM is in the cluster once; left out", found.Path, other)
+		return nil
+	}
 	spec := importing.NewMapping()
 	t.draft.Services.Set(name, spec)
 	t.Say(translated, p.own, []string{"name", "ref"}, "%s", name)
-	t.define(p, given, spec)
+	t.define(p, given, found, spec)
 	t.migration(p)
 	t.vmExtras(p)
 	return spec
@@ -56,8 +62,9 @@ func xenOnly(p part) string {
 	return ""
 }
 
-// define finds the VM's libvirt XML, or says where it is to be put.
-func (t *translation) define(p part, name string, spec *importing.Mapping) {
+// definitionPaths are where the VM's libvirt XML is: where the source says, or in
+// libvirt's own folder.
+func definitionPaths(p part, name string) []string {
 	var paths []string
 	switch {
 	case p.get("xmlfile") != "":
@@ -69,13 +76,19 @@ func (t *translation) define(p part, name string, spec *importing.Mapping) {
 			}
 		}
 	}
-	about := []string{"xmlfile", "path"}
-	libvirts := len(paths) == 0
-	if libvirts {
+	if len(paths) == 0 {
 		paths = []string{"/etc/libvirt/qemu/" + name + ".xml"}
+	}
+	return paths
+}
+
+// define writes the VM's definition, or where it is to be put.
+func (t *translation) define(p part, name string, found importing.Found, spec *importing.Mapping) {
+	libvirts := p.get("xmlfile") == "" && strings.Trim(p.get("path"), ":") == ""
+	about := []string{"xmlfile", "path"}
+	if libvirts {
 		about = []string{"name", "ref"}
 	}
-	found := t.definitions.Find(t.draft.Cluster, name, paths)
 	if found.Text == "" {
 		spec.Set("definition_file", found.Path)
 		t.draft.Missing = append(t.draft.Missing, found.Path)
