@@ -143,7 +143,7 @@ func (t *translation) beside(c *importing.Element) {
 	for _, e := range c.All("alerts") {
 		t.Container(e)
 		for _, alert := range e.All("alert") {
-			t.SayWhole(cannot, alert, "alert agents are not run as such; what happened is in `clustat --events` of every node")
+			t.SayWhole(cannot, alert, "alert agents of Pacemaker read other words than those that clusterd tells; write the program under `alerts` once it reads ours")
 		}
 	}
 	for _, e := range c.All("acls") {

@@ -46,8 +46,8 @@ func (t *translation) node(e *importing.Element) {
 	}
 	for _, key := range []string{"standby", "maintenance"} {
 		if on, _ := importing.Truth(attributes.get(key)); on {
-			attributes.tell(cannot, "a document does not say this of a node; hand its services over once it has joined: clusterd node leave "+name, key)
-			t.Advise("Node %s was in %s: see that nothing is started there before you want it (clusterd node leave %s).", name, key, name)
+			attributes.tell(changes, "a document does not say this of a node; say it once the node has joined: clusterd node "+key+" "+name, key)
+			t.Advise("Node %s was in %s: as soon as it has joined, clusterd node %s %s.", name, key, key, name)
 		}
 		attributes.tell(unneeded, "not set", key)
 	}
