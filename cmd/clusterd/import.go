@@ -189,7 +189,11 @@ func (i importRun) deliver(path, document string) error {
 		return err
 	}
 	_, err = file.WriteString(document)
-	return errors.Join(err, file.Close())
+	if err = errors.Join(err, file.Close()); err != nil {
+		// Half a document is the wrong document.
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 func (i importRun) tell(path string, report *importing.Report, source string) error {

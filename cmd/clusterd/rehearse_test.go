@@ -104,7 +104,7 @@ func TestAServiceIsReallyStartedAndStopped(t *testing.T) {
 	flag := filepath.Join(folder, "runs")
 	script := write("door", "#!/bin/sh\ncase $1 in\nstart) touch "+flag+";;\nstop) rm -f "+flag+";;\nstatus) test -e "+flag+" || exit 3;;\nesac\n", 0o755)
 	document := write("d.yaml", "cluster: a\nservices:\n  service:door: {resources: [{type: \"lsb:"+script+"\"}]}\n", 0o600)
-	node := write("node.yaml", "name: node1\nrun_dir: "+filepath.Join(folder, "run")+"\nboot_id_file: "+write("boot", "boot-1\n", 0o600)+"\n", 0o600)
+	node := write("node.yaml", "name: node1\nrun_dir: "+filepath.Join(folder, "run")+"\ndata_dir: "+filepath.Join(folder, "data")+"\nboot_id_file: "+write("boot", "boot-1\n", 0o600)+"\n", 0o600)
 	is := func(want bool) {
 		t.Helper()
 		if _, err := os.Stat(flag); (err == nil) != want {
@@ -129,4 +129,14 @@ func TestAServiceIsReallyStartedAndStopped(t *testing.T) {
 		}
 		is(c.runs)
 	}
+	if err := os.MkdirAll(filepath.Join(folder, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("data/membership.json", `{"cluster":"alpha","id":"1","node":"node1"}`, 0o600)
+	for _, action := range []string{"start", "stop"} {
+		if got := runTest(t, "--config", node, "test", action, document, "door"); !strings.Contains(got, "this host is a member of the cluster alpha") {
+			t.Errorf("%s on a member printed:\n%s", action, got)
+		}
+	}
+	is(false)
 }

@@ -30,13 +30,13 @@ type library struct {
 }
 
 // agentLibrary looks where the daemon of this host would look.
-func agentLibrary(c *urfave.Context) library {
+func agentLibrary(c *urfave.Context) (library, error) {
 	node, err := nodeSettings(c)
 	if err != nil {
-		node = config.Node{RunDir: "/run/clusterd"}
+		return library{}, err
 	}
 	folders := dialect.Folders{OCF: node.OCFRoot, Scratch: filepath.Join(node.RunDir, "agents")}
-	return library{node: node, catalogue: &dialect.Catalogue{Folders: folders.WithDefaults()}}
+	return library{node: node, catalogue: &dialect.Catalogue{Folders: folders.WithDefaults()}}, nil
 }
 
 // reloadable tells whether an agent that is installed here can change a
@@ -70,7 +70,10 @@ func (l library) installed() []string {
 }
 
 func testRules(c *urfave.Context, out io.Writer) error {
-	l := agentLibrary(c)
+	l, err := agentLibrary(c)
+	if err != nil {
+		return err
+	}
 	if c.NArg() == 0 {
 		types := l.installed()
 		for _, kind := range types {
@@ -130,20 +133,35 @@ func actHere(c *urfave.Context, action string, out io.Writer) error {
 	if spec.Kind() == resources.KindVM {
 		return fmt.Errorf("%s is a VM: only a cluster starts and stops those, because it knows where else they may run", name)
 	}
-	l := agentLibrary(c)
+	l, err := agentLibrary(c)
+	if err != nil {
+		return err
+	}
 	if c.Bool("noop") {
 		return l.print(c.Context, out, spec, action)
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("agents run as root; use --noop to see what would be run")
 	}
-	if client, err := connect(c); err == nil {
-		// A service that a cluster may be running elsewhere must not be started by hand.
-		if _, err := client.Status(c.Context, false); err == nil {
-			return errors.New("the daemon of this host is running, and services are its business: use clusvcadm, or --noop")
+	if action != "status" {
+		if err := l.outsideClusters(); err != nil {
+			return err
 		}
 	}
 	return l.really(c.Context, out, spec, parsed.Blobs[spec.Definition], action)
+}
+
+// outsideClusters refuses on a member of a cluster, also while its daemon is
+// down: the service may be running on another node.
+func (l library) outsideClusters() error {
+	member, err := daemon.Folder(l.node.DataDir).Membership()
+	switch {
+	case errors.Is(err, daemon.ErrNoCluster):
+		return nil
+	case err != nil:
+		return fmt.Errorf("it cannot be known whether this host is a member of a cluster: %w", err)
+	}
+	return fmt.Errorf("this host is a member of the cluster %s, and services are the cluster's business: use clusvcadm, or --noop", member.Cluster)
 }
 
 var actions = map[string]dialect.Action{"start": dialect.Start, "stop": dialect.Stop, "status": dialect.Check}

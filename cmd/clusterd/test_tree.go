@@ -139,7 +139,10 @@ func testDelta(c *urfave.Context, out io.Writer) error {
 	if len(lines) == 0 {
 		fmt.Fprintln(out, "nothing changes")
 	}
-	library := agentLibrary(c)
+	library, err := agentLibrary(c)
+	if err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(new.Document.Services)) {
 		before, was := old.Document.Services[name]
 		after := new.Document.Services[name]

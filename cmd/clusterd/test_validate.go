@@ -23,7 +23,10 @@ func validateHere(c *urfave.Context, out io.Writer) error {
 	if os.Geteuid() != 0 {
 		return errors.New("agents run as root")
 	}
-	l := agentLibrary(c)
+	l, err := agentLibrary(c)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(l.catalogue.Folders.Scratch, 0o755); err != nil {
 		return err
 	}

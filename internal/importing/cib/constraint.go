@@ -46,7 +46,7 @@ func (t *translation) colocate(e *importing.Element) {
 	if value > 0 {
 		for n := 1; n < len(groups); n++ {
 			for _, one := range groups[n] {
-				t.say2(e, one, groups[0][0], "together")
+				t.pair(e, one, groups[0][0], "together")
 			}
 		}
 	} else {
@@ -54,7 +54,7 @@ func (t *translation) colocate(e *importing.Element) {
 			for _, one := range groups[n] {
 				for _, more := range groups[n+1:] {
 					for _, other := range more {
-						t.say2(e, one, other, "apart")
+						t.pair(e, one, other, "apart")
 					}
 				}
 			}
@@ -116,8 +116,8 @@ func (t *translation) colocated(e *importing.Element) (groups [][]string, one bo
 	return groups, one && len(groups) == 1
 }
 
-// say2 writes a rule between two services and says it of the constraint.
-func (t *translation) say2(e *importing.Element, one, other, rule string) {
+// pair writes a rule between two services and says it of the constraint.
+func (t *translation) pair(e *importing.Element, one, other, rule string) {
 	if one == other {
 		return
 	}
@@ -207,7 +207,7 @@ func (t *translation) orderMode(e *importing.Element) (mode, why string) {
 		return "", "an order that counts only when both happen to start cannot be said; write tier or priority"
 	case kind == "Serialize":
 		return "", "two services that must not start at the same time cannot be said; start_at_once bounds all starts"
-	case all(e, "require-all"):
+	case putOff(e, "require-all"):
 		return "", "one of several cannot be needed; each that is named is"
 	}
 	if symmetrical, ok := importing.Truth(e.Get("symmetrical")); e.Has("symmetrical") && ok && !symmetrical {
@@ -216,8 +216,8 @@ func (t *translation) orderMode(e *importing.Element) (mode, why string) {
 	return "hard", ""
 }
 
-// all tells whether a switch that is on by default was put off.
-func all(e *importing.Element, name string) bool {
+// putOff tells whether a switch that is on by default was put off.
+func putOff(e *importing.Element, name string) bool {
 	yes, ok := importing.Truth(e.Get(name))
 	return e.Has(name) && ok && !yes
 }
@@ -243,7 +243,7 @@ func (t *translation) steps(e *importing.Element) [][]string {
 		var together []string
 		for _, id := range references(t, set) {
 			services := t.resolve(id)
-			if all(set, "sequential") {
+			if putOff(set, "sequential") {
 				together = append(together, services...)
 				continue
 			}

@@ -88,10 +88,10 @@ var agents = map[string]agent{
 	"postgres-8": {to: "ocf:heartbeat:pgsql", kind: changes, about: ownListen, parameters: map[string]string{"config_file": "config", "postmaster_user": "pgdba", "postmaster_options": "start_opt"},
 		used: []string{"startup_wait", "shutdown_wait"}, extra: postgres, depths: []int{0}, dropped: map[string]string{"service_name": nameOnly}},
 	"named": {to: "ocf:heartbeat:named", kind: changes, about: ownListen, parameters: map[string]string{"config_file": "named_config", "named_options": "named_options"},
-		used: []string{"shutdown_wait"}, extra: waits0, depths: []int{0}, dropped: map[string]string{"service_name": nameOnly},
+		used: []string{"shutdown_wait"}, extra: waitsOfItsOwn, depths: []int{0}, dropped: map[string]string{"service_name": nameOnly},
 		losses: map[string]string{"named_sdb": "the agent starts the named that is installed", "working_dir": "write `directory` into named.conf"}},
 	"openldap": {to: "ocf:heartbeat:slapd", kind: changes, about: ownListen, parameters: map[string]string{"config_file": "config", "url_list": "services", "slapd_options": "parameters"},
-		used: []string{"shutdown_wait"}, extra: waits0, depths: []int{0}, dropped: map[string]string{"service_name": nameOnly}},
+		used: []string{"shutdown_wait"}, extra: waitsOfItsOwn, depths: []int{0}, dropped: map[string]string{"service_name": nameOnly}},
 	"orainstance": {to: "ocf:heartbeat:oracle", kind: changes, about: "Only the instance: a listener is a resource of its own (oralistener)", parameters: map[string]string{"name": "sid", "user": "user", "home": "home"}, depths: []int{0},
 		losses: map[string]string{"listener": "start the listener by an oralistener of its own", "lockfile": "no lock file is looked at", "tns_admin": "set TNS_ADMIN in the user's profile", "type": "other Oracle products than the database are not started"}},
 	"oralistener": {to: "ocf:heartbeat:oralsnr", parameters: map[string]string{"name": "listener", "user": "user", "home": "home", "sid": "sid", "tns_admin": "tns_admin"}, extra: listener, depths: []int{0, 10}},
@@ -148,7 +148,7 @@ func selfFence(m *making) {
 		return
 	}
 	m.fenceOnStop[m.branch.service] = true
-	m.tell0("self_fence", changes, "stop_failure: fence, for the whole service. The node did reboot itself; here the cluster fences it when a stop fails, and knows then that it is off")
+	m.tellOne("self_fence", changes, "stop_failure: fence, for the whole service. The node did reboot itself; here the cluster fences it when a stop fails, and knows then that it is off")
 }
 
 func networkFileSystem(m *making) {
@@ -173,7 +173,7 @@ func script(m *making) {
 	case "/etc/init.d", "/etc/rc.d/init.d", "/etc/rc.d", "/etc/rc.d/rc3.d":
 		m.made.Type = "lsb:" + filepath.Base(file)
 		delete(m.made.Parameters, "file")
-		m.tell0("file", changes, m.made.Type+": looked for in /etc/init.d; where systemd starts it today, systemd:"+filepath.Base(file)+".service is the better type")
+		m.tellOne("file", changes, m.made.Type+": looked for in /etc/init.d; where systemd starts it today, systemd:"+filepath.Base(file)+".service is the better type")
 	}
 }
 
@@ -218,7 +218,7 @@ func nfsServer(m *making) {
 }
 
 func apache(m *making) {
-	waits0(m)
+	waitsOfItsOwn(m)
 	file := m.part.get("config_file")
 	if file == "" {
 		file = "conf/httpd.conf"
@@ -234,7 +234,7 @@ func apache(m *making) {
 }
 
 func mysql(m *making) {
-	waits0(m)
+	waitsOfItsOwn(m)
 	var options []string
 	if listen := m.part.get("listen_address"); listen != "" {
 		options = append(options, "--bind-address="+listen)
@@ -246,22 +246,22 @@ func mysql(m *making) {
 }
 
 func postgres(m *making) {
-	waits0(m)
+	waitsOfItsOwn(m)
 	if file := m.part.get("config_file"); file != "" {
 		m.set("pgdata", filepath.Dir(file))
 	}
 }
 
-// waits0 turns the agents' own waits into the times that clusterd enforces. They
+// waitsOfItsOwn turns the agents' own waits into the times that clusterd enforces. They
 // were how long the agent waited for the daemon, so a margin is added.
-func waits0(m *making) {
+func waitsOfItsOwn(m *making) {
 	if span, err := importing.ReadSpan(m.part.get("startup_wait")); err == nil && span > 0 {
 		m.made.StartTimeout = min(span+margin, longestBudget)
-		m.tell0("startup_wait", translated, "start_timeout: "+importing.Span(m.made.StartTimeout))
+		m.tellOne("startup_wait", translated, "start_timeout: "+importing.Span(m.made.StartTimeout))
 	}
 	if span, err := importing.ReadSpan(m.part.get("shutdown_wait")); err == nil && span > 0 {
 		m.made.StopTimeout = min(span+margin, longestBudget)
-		m.tell0("shutdown_wait", translated, "stop_timeout: "+importing.Span(m.made.StopTimeout))
+		m.tellOne("shutdown_wait", translated, "stop_timeout: "+importing.Span(m.made.StopTimeout))
 	}
 }
 

@@ -312,20 +312,20 @@ func (m *making) tell() {
 
 // lost speaks of attributes without a counterpart.
 func (m *making) lost() {
-	m.tell0("__enforce_timeouts", unneeded, "times are always enforced: the agent is ended with all it started, and what it did is unknown")
+	m.tellOne("__enforce_timeouts", unneeded, "times are always enforced: the agent is ended with all it started, and what it did is unknown")
 	for _, name := range sortedKeys(m.agent.dropped) {
-		m.tell0(name, unneeded, m.agent.dropped[name])
+		m.tellOne(name, unneeded, m.agent.dropped[name])
 	}
 	for _, name := range sortedKeys(m.agent.losses) {
 		if m.harmless(name) {
-			m.tell0(name, unneeded, "not set")
+			m.tellOne(name, unneeded, "not set")
 			continue
 		}
-		m.tell0(name, cannot, m.agent.losses[name])
+		m.tellOne(name, cannot, m.agent.losses[name])
 	}
 }
 
-func (m *making) tell0(name string, kind importing.Kind, message string) {
+func (m *making) tellOne(name string, kind importing.Kind, message string) {
 	m.tellAnywhere(kind, []string{name}, "%s", message)
 }
 

@@ -13,15 +13,15 @@ func (m *making) subtree() {
 	switch value := m.part.get("__independent_subtree"); value {
 	case "":
 	case "0", "no":
-		m.tell0("__independent_subtree", unneeded, "critical, as without it")
+		m.tellOne("__independent_subtree", unneeded, "critical, as without it")
 	case "1", "yes":
 		m.made.Subtree = resources.Independent
-		m.tell0("__independent_subtree", translated, "subtree: independent; a failure restarts this part in place")
+		m.tellOne("__independent_subtree", translated, "subtree: independent; a failure restarts this part in place")
 	case "2", "non-critical":
 		m.made.Subtree = resources.NonCritical
-		m.tell0("__independent_subtree", translated, "subtree: non-critical; a part that fails stays down, and the service goes on")
+		m.tellOne("__independent_subtree", translated, "subtree: non-critical; a part that fails stays down, and the service goes on")
 	default:
-		m.tell0("__independent_subtree", cannot, "no such kind of subtree; a failure is one of the service")
+		m.tellOne("__independent_subtree", cannot, "no such kind of subtree; a failure is one of the service")
 	}
 	if m.made.Subtree == resources.Critical {
 		m.tellAnywhere(unneeded, []string{"__max_restarts", "__restart_expire_time"}, "counted for independent and non-critical subtrees only, and this is neither")
