@@ -46,15 +46,15 @@ type importRun struct {
 	terminal bool
 }
 
-// formats are the importers by the words that name them, and by the top element
+// formats are the importers by the words that name them, and by the top elements
 // of what they read.
 var formats = []struct {
 	words     []string
-	element   string
+	elements  []string
 	translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error)
 }{
-	{[]string{"cluster.conf", "rgmanager"}, "cluster", rgconf.Translate},
-	{[]string{"cib", "pacemaker"}, "cib", cib.Translate},
+	{[]string{"cluster.conf", "rgmanager"}, []string{"cluster"}, rgconf.Translate},
+	{[]string{"cib", "pacemaker"}, []string{"cib", "configuration"}, cib.Translate},
 }
 
 func (i importRun) run(c *urfave.Context) error {
@@ -151,7 +151,7 @@ func translate(word, path string, text []byte, definitions importing.Definitions
 		return nil, nil, err
 	}
 	for _, format := range formats {
-		if format.element == top.Name {
+		if slices.Contains(format.elements, top.Name) {
 			return format.translate(path, text, definitions)
 		}
 	}

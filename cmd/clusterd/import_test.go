@@ -61,7 +61,7 @@ func TestImportEndsWithWhatItFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	cib := filepath.Join(t.TempDir(), "cib.xml")
-	if err := os.WriteFile(cib, []byte("<cib><configuration><resources><primitive id='a' class='systemd' type='a'/></resources></configuration></cib>"), 0o600); err != nil {
+	if err := os.WriteFile(cib, []byte("<configuration><resources><primitive id='a' class='systemd' type='a'/></resources></configuration>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
