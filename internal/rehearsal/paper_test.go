@@ -1,10 +1,14 @@
 package rehearsal
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/importing"
 )
 
 const three = `cluster: alpha
@@ -177,5 +181,57 @@ func TestAWitnessVotesAndRunsNothing(t *testing.T) {
 	settle(t, p)
 	if got := places(p); p.Majority() != Kept || got != "web=started@node2" {
 		t.Errorf("the majority is %s, and %s", p.Majority(), got)
+	}
+}
+
+// TestEveryExampleComesToRest rehearses the loss of every node of every document
+// that the importers' examples are translated to.
+func TestEveryExampleComesToRest(t *testing.T) {
+	var documents []string
+	for _, pattern := range []string{"../importing/rgconf/testdata/*.yaml", "../importing/cib/testdata/*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
+	}
+	if len(documents) < 15 {
+		t.Fatalf("only %d examples", len(documents))
+	}
+	for _, path := range documents {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := config.Prepare(path, text, func(file string) ([]byte, error) { return importing.StandIn(file), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range parsed.Document.Nodes {
+			p, err := New(parsed.Document, parsed.Blobs, len(parsed.Document.Nodes)%2 == 0 && parsed.Document.TwoNode == nil)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			settle(t, p)
+			if p.state.Nodes.Len() == 1 {
+				continue
+			}
+			if err := p.Lose(node); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.GoesOnAlone(); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			settle(t, p)
+			fenced := len(parsed.Document.Nodes[node].Fence) > 0
+			for _, s := range p.Standings() {
+				if fenced && s.Lost {
+					t.Errorf("%s without %s: %s is still taken to run there", path, node, s.Service)
+				}
+			}
+			for _, wrong := range cluster.Check(p.state) {
+				t.Errorf("%s without %s: %s", path, node, wrong)
+			}
+		}
 	}
 }
