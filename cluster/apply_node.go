@@ -118,7 +118,9 @@ func (c RemoveNode) apply(t *transaction) refusal {
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)
 	t.forgetReach()
-	t.forgetStarts(c.Node)
+	if t.Level >= levelTwo {
+		t.forgetStarts(c.Node)
+	}
 	t.tell(Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By, Why: sentence("removed from the cluster, its key is no longer accepted", c.Why)})
 	return accepted
 }

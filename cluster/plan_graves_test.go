@@ -46,6 +46,12 @@ func TestTheStartThatIsTriedAgainIsOneThatMayBe(t *testing.T) {
 func TestANodeThatIsRemovedTakesItsFailedStartsAlong(t *testing.T) {
 	b := newBook(t, 3, "vm:a")
 	b.s.Services.Set("vm:a", b.service("vm:a").withoutHolder(func(Holder) bool { return true }).failedOn(FailedStart{Node: "node2"}).failedOn(FailedStart{Node: "node3"}))
+	older := b.s.Fork()
+	older.Level = levelOne
+	Apply(older, Entry{Index: older.Index + 1, At: founded, Commands: []Command{RemoveNode{Node: "node3"}}})
+	if service, _ := older.Services.Get("vm:a"); len(service.FailedOn) != 2 {
+		t.Errorf("by the rules of level one, which older binaries follow too, they stay: %v", service.FailedOn)
+	}
 	b.must(RemoveNode{Node: "node3"})
 	if failed := b.service("vm:a").FailedOn; len(failed) != 1 || failed[0].Node != "node2" {
 		t.Errorf("failed starts after node3 was removed: %v", failed)

@@ -84,9 +84,11 @@ type Host struct {
 
 	healthy     bool
 	lastTrouble time.Duration
-	// lastDeaf is when its kernel was last out of touch with a majority, mute since
-	// when its daemon says nothing; 0 while it talks.
-	lastDeaf, mute time.Duration
+	// lastDeaf is when its kernel was last out of touch with a majority; mute since
+	// when its daemon has not talked for a second or more, talks since when it does,
+	// 0 while it does not.
+	lastDeaf, mute, talks time.Duration
+	near                  bool // it was in touch when the world last changed
 }
 
 // AddHost makes a host that is switched off.

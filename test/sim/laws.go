@@ -262,7 +262,9 @@ func (w *World) watchLimits(s *cluster.State) {
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
 		limit("holders of "+name, len(service.Holders), 2*nodes)
-		limit("failed starts of "+name, len(service.FailedOn), nodes)
+		if s.Level > oldest { // older rules keep those of nodes that have left
+			limit("failed starts of "+name, len(service.FailedOn), nodes)
+		}
 		limit("moments of "+name, len(service.Story), 64)
 		limit("restarts of "+name, len(service.Restarts), 1024)
 	}

@@ -100,15 +100,25 @@ func (w *World) changed() {
 			h.lastTrouble = w.Now
 		}
 		h.healthy = healthy
-		if !w.reachable(h) {
+		near := w.reachable(h)
+		if !near || !h.near {
 			h.lastDeaf = w.Now
 		}
-		switch {
-		case h.daemon != nil && !h.daemon.paused:
-			h.mute = 0
-		case h.mute == 0:
-			h.mute = w.Now
+		h.near = near
+		h.watchTalk(w.Now)
+	}
+}
+
+// watchTalk: what begins to talk and ends at once has not been heard.
+func (h *Host) watchTalk(now time.Duration) {
+	switch talks := h.daemon != nil && !h.daemon.paused; {
+	case talks && h.talks == 0:
+		h.talks = now
+	case !talks && h.talks != 0:
+		if now-h.talks >= time.Second {
+			h.mute = now
 		}
+		h.talks = 0
 	}
 }
 
@@ -129,7 +139,10 @@ func (w *World) reachable(h *Host) bool {
 // onlyMute tells whether nothing is wrong with a host but that its daemon says
 // nothing, and not for as long as it may.
 func (w *World) onlyMute(h *Host, grace time.Duration) bool {
-	return w.reachable(h) && w.Now-h.lastDeaf > noTroubleFor && (h.mute == 0 || w.Now-h.mute < grace)
+	if !h.near || !w.reachable(h) || w.Now-h.lastDeaf <= noTroubleFor {
+		return false
+	}
+	return w.Now-h.mute < grace || (h.talks != 0 && w.Now-h.talks >= time.Second)
 }
 
 // healthy: a majority can be talked to, and nothing is hanging.
