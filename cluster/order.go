@@ -141,6 +141,9 @@ func (p *planner) idleNow(service Service) string {
 			}
 		}
 	}
+	if why := p.disksTaken(service); why != "" {
+		return why
+	}
 	if len(service.Holders) > 0 {
 		return ""
 	}
