@@ -84,6 +84,8 @@ func newPlanner(s *State, v View, d *Decision) *planner {
 			p.starting++
 		}
 	}
+	found := p.rules()
+	p.ruled = &found
 	return p
 }
 

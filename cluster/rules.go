@@ -11,6 +11,33 @@ import (
 // node, whoever asks for it, and Apply holds them. Together is where decisions of
 // the cluster's own keep services; a person may move one, and the others follow.
 
+// ruled are the services that have rules about places, removed ones included:
+// most clusters have few, and should not pay for what they do not have.
+type ruled struct {
+	apart    []*Service
+	together bool
+}
+
+func (t *transaction) rules() ruled {
+	if t.ruled != nil {
+		return *t.ruled
+	}
+	var found ruled
+	look := func(s *Service) {
+		if s.Spec.Exclusive || len(s.Spec.Apart) > 0 {
+			found.apart = append(found.apart, s)
+		}
+		found.together = found.together || len(s.Spec.Together) > 0
+	}
+	for _, service := range t.Services.rows {
+		look(service)
+	}
+	for _, grave := range t.Tombstones.rows {
+		look(grave)
+	}
+	return found
+}
+
 // objections are what the rules between services say against nodes.
 type objections struct {
 	why map[string]string
@@ -21,7 +48,11 @@ type objections struct {
 // objectionsTo says which rule between services keeps a service off which node.
 // What may be running on a node counts as being there, as in law L1.
 func (t *transaction) objectionsTo(service Service) objections {
-	o := objections{why: map[string]string{}}
+	o, rules := objections{}, t.rules()
+	if len(rules.apart) == 0 {
+		return o
+	}
+	o.why = map[string]string{}
 	against := func(other *Service) {
 		why, exclusive := clash(&service.Spec, &other.Spec)
 		if why == "" || other.Spec.Name == service.Spec.Name || (other.Spec.UUID == service.Spec.UUID && service.Spec.UUID != "") {
@@ -36,6 +67,12 @@ func (t *transaction) objectionsTo(service Service) objections {
 				o.why[node], o.exclusive = why, o.exclusive || exclusive
 			}
 		}
+	}
+	if !service.Spec.Exclusive && len(service.Spec.Apart) == 0 {
+		for _, other := range rules.apart {
+			against(other) // only these can have something against it
+		}
+		return o
 	}
 	for _, other := range t.Services.rows {
 		against(other)
@@ -63,6 +100,9 @@ func clash(one, other *resources.Spec) (why string, exclusive bool) {
 // companions are the services that run together with this one, directly or by
 // way of others, in the order of their names.
 func (t *transaction) companions(name string) []*Service {
+	if !t.rules().together {
+		return nil
+	}
 	group, todo := map[string]*Service{}, []string{name}
 	for len(todo) > 0 {
 		one := todo[0]

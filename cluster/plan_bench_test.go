@@ -1,0 +1,31 @@
+package cluster
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+// BenchmarkPlan is what one plan costs with 500 services that run, without
+// rules and where one has one; a leader makes one for each change.
+func BenchmarkPlan(b *testing.B) {
+	for name, exclusive := range map[string]bool{"without rules": false, "with one exclusive": true} {
+		b.Run(name, func(b *testing.B) {
+			var services []string
+			for i := range 500 {
+				services = append(services, fmt.Sprintf("vm:%03d", i))
+			}
+			book := newBook(b, 3, services...)
+			for i, service := range services {
+				book.running(service, fmt.Sprintf("node%d", i%3+1))
+			}
+			first, _ := book.s.Services.Get(services[0])
+			first.Spec.Rules = resources.Rules{Exclusive: exclusive}
+			book.s.Services.Set(services[0], first)
+			for b.Loop() {
+				Plan(book.s, View{Self: "node1"})
+			}
+		})
+	}
+}
