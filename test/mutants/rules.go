@@ -61,7 +61,7 @@ func between() []mutant {
 		},
 		{
 			name: "whoever-fails-to-stop-is-shot", law: "R", broken: "a node is fenced for a failed stop that a person asked for",
-			edits: []edit{{"cluster/stopfailure.go", "resources.KindVM && byItself && h.Condition == string(resources.Unknown):", "resources.KindVM:"}}, nets: first(stories),
+			edits: []edit{{"cluster/stopfailure.go", "resources.KindVM && byItself && h.Condition == string(resources.Unknown):", "resources.KindVM && (byItself || held):"}}, nets: first(stories),
 		},
 	}
 }
