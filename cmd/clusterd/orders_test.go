@@ -1,0 +1,66 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+)
+
+// TestADrainsPlanIsReadable holds what an administrator sees before a node is
+// emptied: every service, and all that stands in the way, in 80 columns.
+func TestADrainsPlanIsReadable(t *testing.T) {
+	got := planText(api.DrainReply{Node: "node1", Steps: []cluster.DrainStep{
+		{Service: "service:shop", Method: cluster.MethodCold, Target: "node3"},
+		{Service: "vm:tied", Method: cluster.MethodStays, Next: "it goes by itself when a legal node is there",
+			Blockers: []string{"node2: not a member of restricted domain only1", "node3: it is kept apart from vm:other, which is here, and this sentence is a long one"}},
+		{Service: "vm:web", Method: cluster.MethodLive, Target: "node2"},
+		{Service: "vm:late", Method: cluster.MethodCold, Target: "node2", Deadline: true, Blockers: []string{"its move to node2 failed"}},
+	}})
+	want := `SERVICE                        METHOD   TO
+service:shop                   cold     node3
+vm:tied                        stays
+    - node2: not a member of restricted domain only1
+    - node3: it is kept apart from vm:other, which is here, and this sentence is
+      a long one
+    -> it goes by itself when a legal node is there
+vm:web                         live     node2
+vm:late                        cold     node2 (at the deadline)
+    - its move to node2 failed
+`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if got := planText(api.DrainReply{Node: "node1"}); got != "Nothing runs on node1.\n" {
+		t.Errorf("an empty node: %q", got)
+	}
+}
+
+func TestTheOrderOfAStopIsReadable(t *testing.T) {
+	got := haltText(api.HaltReply{
+		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"}, {Subject: "vm:db", Node: "node1", To: "stopping"}},
+		Notes:  []cluster.Note{{Subject: "vm:old", Why: "it is started, and frozen by root: nothing is done to it, whatever happens"}},
+	})
+	want := `  1. vm:web on node3
+  2. vm:db on node1
+  - vm:old: it is started, and frozen by root: nothing is done to it, whatever
+    happens
+`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if got := haltText(api.HaltReply{}); !strings.Contains(got, "Nothing runs.") {
+		t.Errorf("a cluster at rest: %q", got)
+	}
+}
+
+// TestProgressNamesWhatIsLeft tells per service what it waits for.
+func TestProgressNamesWhatIsLeft(t *testing.T) {
+	status := api.Status{Services: []api.Service{{Name: "vm:a", StateText: "migrating"}, {Name: "vm:b", StateText: "started"}, {Name: "vm:c", StateText: "started"}},
+		Notes: []cluster.Note{{Subject: "vm:b", Why: "stays on node1: it is paused"}}}
+	want := "2 services are still there:\n  vm:a migrating\n  vm:b started: stays on node1: it is paused\n"
+	if got := progressOf(status, []string{"vm:a", "vm:b"}); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
