@@ -109,7 +109,6 @@ func memberFlags(node api.Node, room int) string {
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")
 	add(node.State != "" && node.State != "online" && node.State != "left", clean(node.State))
-	add(node.Order != nil, orderFlag(node.Order))
 	text := strings.Join(flags, ", ")
 	for _, flag := range []string{orderFlag(node.Order), unprotectedFlag(node)} {
 		if flag != "" && len(text)+len(", ")+len(flag) <= room {
