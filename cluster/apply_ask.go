@@ -88,6 +88,9 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 		if service.State != resources.Started {
 			return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
 		}
+		if c.Op == OpRestart {
+			return t.mayComeBack(service)
+		}
 		return accepted
 	case OpRelocate:
 		return t.mayRelocate(service, c)
@@ -138,12 +141,27 @@ func (t *transaction) mayTarget(service Service, node string, offline, illegal i
 	return t.mayJoin(service, n)
 }
 
+// mayComeBack refuses to stop for a restart what could not be started again: what
+// it needs is down, or an order keeps its node free of services.
+func (t *transaction) mayComeBack(service Service) refusal {
+	if why := t.lacks(service); why != "" {
+		return refusal{codeDependency, why + "; it could not be started again"}
+	}
+	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
+		return refusal{codeTemporary, fmt.Sprintf("%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name, n.orderWhy(), n.Name)}
+	}
+	return accepted
+}
+
 func (t *transaction) mayRelocate(service Service, c Ask) refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
 		return refusal{codeInvalid, fmt.Sprintf("%s is %s", c.Service, service.State)}
 	case resources.Migrating, resources.Starting, resources.Stopping:
 		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+	}
+	if why := t.lacks(service); why != "" && service.up() {
+		return refusal{codeDependency, why + "; it could not be started again"}
 	}
 	if c.Node != "" {
 		if c.Node == service.Owner {

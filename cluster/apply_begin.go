@@ -237,6 +237,9 @@ func (t *transaction) mayMoveTo(service Service, target string) refusal {
 	if refused := t.mayJoin(service, n); refused != accepted {
 		return refused
 	}
+	if why := t.lacks(service); why != "" {
+		return refusal{codeDependency, why}
+	}
 	if why := t.lockedWhy(); why != "" {
 		return refusal{codeTemporary, why}
 	}

@@ -165,7 +165,11 @@ func (s *State) maintained(n Member) bool {
 // sentAway remembers, when a service begins to leave a node under an order, that
 // it belongs there.
 func (t *transaction) sentAway(service Service, n Member) Service {
-	if n.Order == nil || service.Wish != nil {
+	switch {
+	case service.Wish != nil:
+		return service
+	case n.Order == nil:
+		service.Home = "" // another rule moves it on its own account
 		return service
 	}
 	home, known := t.Nodes.Get(service.Home)

@@ -265,9 +265,10 @@ func (p *planner) notYet(service Service) string {
 		}
 		return why
 	}
-	// Who asks for one service does not ask for an order.
+	// Who asks for one service does not ask for an order, and what was stopped to
+	// move has had its turn.
 	why := p.full()
-	if service.Wish == nil && why == "" {
+	if service.Wish == nil && service.Moving == "" && why == "" {
 		why = p.gate(service)
 	}
 	if why != "" {

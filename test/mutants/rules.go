@@ -12,7 +12,7 @@ const (
 func between() []mutant {
 	unjoined := edit{begin, "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
 	unbarred := edit{plan, "c.Barred = orElse(t.unguarded(n), against)", "c.Barred = orElse(t.unguarded(n), \"\"+against[:0])"}
-	groundless := edit{begin, "\tif why := t.lacks(service); why != \"\" {", "\tif why := t.lacks(service); why != \"\" && c.Node == \"\" {"}
+	groundless := edit{begin, "\tif why := t.lacks(service); why != \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor", "\tif why := t.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor"}
 	early := edit{depend, "\t\tif needed.up() && p.ready(needed) {\n\t\t\tcontinue", "\t\tif needed.up() || p.ready(needed) {\n\t\t\tcontinue"}
 	return []mutant{
 		{
