@@ -147,10 +147,11 @@ func (p *planner) idleNow(service Service) string {
 	if len(service.Holders) > 0 {
 		return ""
 	}
-	if node, why := p.choose(service); node == "" {
+	node, why := p.choose(service)
+	if node == "" {
 		return why
 	}
-	return ""
+	return p.disksFree(service) // law L9 would refuse the start
 }
 
 // planHalt stops a service with the whole cluster, after those that were started
