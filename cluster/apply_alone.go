@@ -116,6 +116,11 @@ func (t *transaction) mayHaveTwoNode(d Document) string {
 	if d.TwoNode == nil {
 		return ""
 	}
+	for _, name := range sortedKeys(d.Nodes) {
+		if w := fence.WantedBy(d.Nodes[name].Fence, d.Devices); w.Settings.Lease > 0 {
+			return fmt.Sprintf("%s has a watchdog with a lease, and of two nodes that have lost each other neither gets one: both would be reset; take two_node or the watchdog out of the document", name)
+		}
+	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.Witness {
 			return fmt.Sprintf("two_node is for two nodes without a witness; %s is one, its vote decides: take two_node out of the document", name)

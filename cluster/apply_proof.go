@@ -80,6 +80,13 @@ func (s *State) unguarded(n Member) string {
 	return fence.WantedBy(s.Document.Nodes[n.Name].Fence, s.Document.Devices).Missing(n.guardOf(n.Boot), n.Boot)
 }
 
+// Unguarded says what of the guard that a node's levels ask for is not known to
+// be in place on its present boot; "" if nothing.
+func (s *State) Unguarded(node string) string {
+	n, _ := s.Nodes.Get(node)
+	return s.unguarded(n)
+}
+
 // mayHitNewBoot tells whether the attempt under way could still hurt the boot
 // that follows: an off command, a message or a preemption that is on its way
 // could. Waiting does nothing to anybody.
@@ -248,6 +255,51 @@ func (s *State) keptFrom(n Member, spec resources.Spec, h Holder, p fence.Proven
 		return "nothing is known of disks that it writes to"
 	case !waited && !spec.StorageOnly:
 		return "it may go on running without its disks: neither was a watchdog waited out, nor does the service allow storage_only"
+	}
+	return ""
+}
+
+// cutBy tells whether a node is cut off already from all that a level of storage
+// alone could cut it off from.
+func (s *State) cutBy(node string, level int) bool {
+	n, _ := s.Nodes.Get(node)
+	devices := s.devicesOf(node, level)
+	if !n.cutBoot(n.Boot) || fence.NatureOf(devices) != fence.ByStorage {
+		return false
+	}
+	for _, device := range devices {
+		if !containsAll(n.Cut.Disks, device.Disks()) {
+			return false
+		}
+	}
+	return true
+}
+
+// LeftBehind says why a service would stay where it is if its node were lost,
+// although the node can be cut off from its storage; "" where another level
+// proves more, or where storage releases it.
+func (s *State) LeftBehind(service Service) string {
+	n, known := s.Nodes.Get(service.Owner)
+	h, held := service.holder(service.Owner)
+	if !known || !held {
+		return ""
+	}
+	cut := Cut{Boot: n.Boot}
+	for level := range s.Document.Nodes[n.Name].Fence {
+		devices := s.devicesOf(n.Name, level)
+		if fence.NatureOf(devices) != fence.ByStorage {
+			return ""
+		}
+		for _, device := range devices {
+			cut.Disks = union(cut.Disks, device.Disks())
+		}
+	}
+	if len(cut.Disks) == 0 {
+		return ""
+	}
+	n.Cut = &cut
+	if why := s.keptFrom(n, service.Spec, h, fence.Proven{Nature: fence.ByStorage}); why != "" {
+		return fmt.Sprintf("%s can be cut off from its storage alone, and then keeps %s: %s", n.Name, service.Spec.Name, why)
 	}
 	return ""
 }

@@ -117,7 +117,9 @@ func (v View) estimate(s *State) time.Time {
 func (s *State) attempts(node string) []int {
 	attempts := make([]int, len(s.Document.Nodes[node].Fence))
 	for level := range attempts {
-		attempts[level] = fence.AttemptsAt(s.devicesOf(node, level))
+		if !s.cutBy(node, level) { // what it can prove is proven; the levels after it may prove more
+			attempts[level] = fence.AttemptsAt(s.devicesOf(node, level))
+		}
 	}
 	return attempts
 }

@@ -1,6 +1,11 @@
 package cluster
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+)
 
 // Drills is when the document wants nodes to be drilled without a person. A zero
 // Every means never.
@@ -28,21 +33,33 @@ func DueDrill(s *State, now time.Time) (BeginDrill, bool) {
 	var oldest time.Time
 	found := false
 	for _, name := range s.Nodes.Keys() {
-		levels := len(s.Document.Nodes[name].Fence)
+		levels := s.drillable(name)
 		last, drilled := s.Drilled.Get(name)
 		if drilled && now.Sub(last.Ended) < drillPause {
 			return BeginDrill{}, false
 		}
-		if levels == 0 || (drilled && now.Sub(last.At) < plan.Every) || (found && !last.At.Before(oldest)) {
+		if len(levels) == 0 || (drilled && now.Sub(last.At) < plan.Every) || (found && !last.At.Before(oldest)) {
 			continue
 		}
-		level := 0
-		if drilled {
-			level = (last.Level + 1) % levels
+		level := levels[0]
+		if i := slices.Index(levels, last.Level); drilled && i >= 0 {
+			level = levels[(i+1)%len(levels)]
 		}
 		due, oldest, found = BeginDrill{Node: name, Level: level, By: "schedule", Scheduled: true}, last.At, true
 	}
 	return due, found
+}
+
+// drillable are the levels of a node that switch power. Of the others a drill
+// would show nothing.
+func (s *State) drillable(node string) []int {
+	var levels []int
+	for level := range s.Document.Nodes[node].Fence {
+		if fence.NatureOf(s.devicesOf(node, level)) == fence.ByPower {
+			levels = append(levels, level)
+		}
+	}
+	return levels
 }
 
 // within tells whether a drill may begin at an instant.

@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"time"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 // DrillPhase is how far a drill is.
@@ -77,6 +79,8 @@ func (c BeginDrill) apply(t *transaction) refusal {
 		return refuse("%s is %s; a drill needs a node in touch", c.Node, n.State)
 	case c.Level < 0 || c.Level >= len(t.Document.Nodes[c.Node].Fence):
 		return refuse("%s has no fence level %d", c.Node, c.Level+1)
+	case fence.NatureOf(t.devicesOf(c.Node, c.Level)) != fence.ByPower:
+		return refuse("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, c.Node)
 	}
 	if why := t.disarmed(t.at); why != "" {
 		return refuse("%s; `clusterd fence arm` ends that", why)

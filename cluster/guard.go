@@ -67,7 +67,8 @@ type guardian struct {
 	keeper       Keeper
 	keys         Keys
 	pet          Pet
-	yields       bool
+	// watchful: time alone gives this part something to do, so Step must be called.
+	watchful bool
 	// told is when the guard was last proposed.
 	told time.Duration
 }
@@ -83,6 +84,7 @@ const (
 // a lease, and whether the host has to give up what it runs.
 func (n *Node) guard(now time.Duration, in Input, out *Output) {
 	n.takeGuard(in)
+	n.ward.watchful = false
 	if in.Boot == "" {
 		return
 	}
@@ -97,7 +99,7 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 	}
 	condemned := condemned(in.State, me, in.Boot)
 	out.Yield = me.cutBoot(in.Boot) || n.ward.keys.CutOff
-	n.ward.yields = out.Yield
+	n.ward.watchful = out.Yield || lease > 0 || n.ward.pet.Mood != ""
 	if lease > 0 && !condemned && n.mayAsk(in.Clock, lease) {
 		n.ward.asking, n.ward.asked, out.AskLease = true, in.Clock, true
 	}
@@ -119,6 +121,7 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 // in each Step.
 func (n *Node) mayTell(now time.Duration) bool {
 	if n.ward.told != 0 && now < n.ward.told+pauseGuarded {
+		n.ward.watchful = true
 		return false
 	}
 	n.ward.told = now
@@ -192,8 +195,8 @@ func (n *Node) say(in Input, me Member, lease time.Duration, ends bool) {
 		n.mood(PetFree, 0)
 	case leased:
 		n.mood(PetLeased, n.ward.until)
-	case n.ward.keeper.Armed && n.ward.keeper.Free && current:
-		n.mood(PetNever, 0) // it holds something, and nobody lets it
+	case n.ward.keeper.Armed && n.ward.keeper.Free && current && n.holds(in, me, func(h Holder) bool { return h.Condition != "" }):
+		n.mood(PetNever, 0) // something came up here past the door, and nobody lets it
 	}
 }
 
@@ -204,16 +207,22 @@ func (n *Node) mood(mood Mood, until time.Duration) {
 	n.ward.pet.Mood, n.ward.pet.Until = mood, until
 }
 
-// mayHold tells whether something may be running here: this boot holds a
-// service, or an act on one is in hand.
+// mayHold tells whether something may be running here, or come up: this boot
+// holds a service, or an act on one is in hand.
 func (n *Node) mayHold(in Input, me Member) bool {
-	here := func(h Holder) bool { return h.Machine == me.Machine() && h.Boot == in.Boot }
+	return len(n.handed) > 0 || n.holds(in, me, func(Holder) bool { return true })
+}
+
+// holds tells whether this boot is such a holder of any service. One by intent
+// alone runs nothing yet: it waits for a lease, and so does the door.
+func (n *Node) holds(in Input, me Member, such func(Holder) bool) bool {
+	here := func(h Holder) bool { return h.Machine == me.Machine() && h.Boot == in.Boot && such(h) }
 	for _, service := range (&transaction{State: in.State}).others("", "") {
 		if service.heldWhere(here) {
 			return true
 		}
 	}
-	return len(n.handed) > 0
+	return false
 }
 
 // reportGuard tells the cluster what guards this boot, once it does.

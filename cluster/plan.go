@@ -247,6 +247,9 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 		// device may come back by itself.
 		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)], Level: open.TriedTotal / len(fencers) % levels}, true
 	}
+	if victim, _ := s.Nodes.Get(open.Node); !more && victim.cutBoot(open.Boot) {
+		return // planGuards says what it waits for
+	}
 	if !more {
 		d.wait(open.Node, fmt.Sprintf("%d attempts to fence %s proved nothing, the last one: %s", open.TriedTotal, open.Node, open.LastWhy),
 			fmt.Sprintf("mend its fence device; it is tried again every %s", pauseFenceRounds))

@@ -17,6 +17,15 @@ func guardedDocument(levels ...fence.Level) Document {
 	d.Devices["wd"] = fence.Device{Name: "wd", Driver: fence.DriverWatchdog}
 	d.Devices["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill, Options: map[string]string{"devices": "/dev/disk/by-id/p"}}
 	d.Nodes["node1"] = NodeSpec{Fence: levels}
+	used := map[string]bool{}
+	for _, l := range levels {
+		for _, name := range l.Devices {
+			used[name] = true
+		}
+	}
+	if !used["san"] {
+		delete(d.Devices, "san") // every node would have to register with it
+	}
 	for i, name := range []string{"vm:a", "vm:b"} {
 		spec := d.Services[name]
 		spec.Disks = []resources.Disk{{Identity: fence.BlockIdentity(lun) + []string{"-part1", "-part2"}[i]}, {Identity: "file:/iso", ReadOnly: true}}
@@ -125,8 +134,9 @@ func TestStorageReleasesNoDiskThatIsNotUnderReservation(t *testing.T) {
 
 func TestStorageReleasesNothingOfABootWhoseRegistrationMayBeOnItsWay(t *testing.T) {
 	b := newBook(t, 3, "vm:a", "vm:b")
+	b.must(configure(guardedDocument(), 1))
 	b.running("vm:a", "node1") // before the document named the device
-	b.must(configure(guardedDocument(level("san")), 1))
+	b.must(configure(guardedDocument(level("san")), 2))
 	b.refused(b.startOf("vm:b", "node1"), "registered")
 	b.lose("node1")
 	b.must(b.shoot("node1", "node2"))
@@ -250,6 +260,10 @@ func TestADrillOfAWatchdogIsRefused(t *testing.T) {
 	b := newBook(t, 3, "vm:a", "vm:b")
 	b.must(configure(guardedDocument(level("wd")), 1))
 	b.refused(drillOf(b, "node1"), "switches no power")
+	b.refused(BeginDrill{Node: "node1", By: "root"}, "switches no power")
+	if levels := b.s.drillable("node1"); len(levels) > 0 {
+		t.Errorf("the schedule would drill levels %v of node1", levels)
+	}
 }
 
 func TestAKeyThatComesBackIsToldLoudly(t *testing.T) {
@@ -261,5 +275,19 @@ func TestAKeyThatComesBackIsToldLoudly(t *testing.T) {
 	b.must(b.proves("node1", isCut))
 	if told := b.must(KeyBack{Node: "node1", Boot: boot, Disk: lun, By: "node2", Again: true}).Events; len(told) != 1 {
 		t.Errorf("told %v", told)
+	}
+}
+
+func TestAServiceThatStorageAloneWouldNotReleaseIsKnownBefore(t *testing.T) {
+	b := guardedBook(t, level("san"))
+	if why := b.s.LeftBehind(b.service("vm:a")); why != "" {
+		t.Errorf("vm:a allows storage only, and: %s", why)
+	}
+	if why := b.s.LeftBehind(b.service("vm:b")); why == "" {
+		t.Error("vm:b would stay where it is, and nobody says so")
+	}
+	b = guardedBook(t, level("san"), level("wd"))
+	if why := b.s.LeftBehind(b.service("vm:b")); why != "" {
+		t.Errorf("a watchdog would release vm:b, and: %s", why)
 	}
 }

@@ -109,7 +109,7 @@ func (s *State) judged(name string) bool {
 func (n *Node) Restful() bool { return n.shortcut.restful }
 
 func (n *Node) restful(now time.Duration, in Input) bool {
-	if n.shortcut.never || n.ward.pet.Mood != "" || n.ward.asking || n.ward.yields || len(n.outbox) > 0 || len(n.looks) > 0 {
+	if n.shortcut.never || n.ward.watchful || len(n.outbox) > 0 || len(n.looks) > 0 {
 		return false
 	}
 	for _, until := range n.held {

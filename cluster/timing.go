@@ -8,7 +8,7 @@ import "time"
 const Tick = 100 * time.Millisecond
 
 // Timing are the waits by which a silent node is judged. The order
-// Test < Lost < lease < watchdog is checked by the configuration.
+// Test < Lost < HandOver < lease < watchdog is checked by the configuration.
 type Timing struct {
 	// Test: after this silence the peers are asked to reach the node.
 	Test time.Duration
@@ -19,16 +19,19 @@ type Timing struct {
 	// JoinGrace is how long a node that this leader never heard is waited for
 	// (a cold start with stragglers).
 	JoinGrace time.Duration
+	// HandOver is how long a new leader may take to be there and to let nodes go on:
+	// the elections of the profile, several of them.
+	HandOver time.Duration
 }
 
 // TimingFor returns the waits of a profile: fast, normal, relaxed.
 func TimingFor(profile string) Timing {
-	t := Timing{Test: 550 * time.Millisecond, Lost: 960 * time.Millisecond, SilentGrace: 15 * time.Second, JoinGrace: 60 * time.Second}
+	t := Timing{Test: 550 * time.Millisecond, Lost: 960 * time.Millisecond, SilentGrace: 15 * time.Second, JoinGrace: 60 * time.Second, HandOver: 2 * time.Second}
 	switch profile {
 	case "fast":
-		t.Test, t.Lost = 250*time.Millisecond, 450*time.Millisecond
+		t.Test, t.Lost, t.HandOver = 250*time.Millisecond, 450*time.Millisecond, time.Second
 	case "relaxed":
-		t.Test, t.Lost = 1100*time.Millisecond, 2*time.Second
+		t.Test, t.Lost, t.HandOver = 1100*time.Millisecond, 2*time.Second, 4*time.Second
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package fence
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -72,14 +73,15 @@ type Wanted struct {
 	// Watchdog tells whether one is to be armed, Settings how.
 	Watchdog bool
 	Settings Settings
-	// Pills are the disks to watch for messages, Storage the devices to register
-	// with.
+	// Pills are the disks to watch for messages. Storage are the devices to register
+	// with: all that are declared, whoever is fenced by them, because a node without
+	// a key can neither write to their disks nor cut anybody off.
 	Pills   []string
 	Storage []Device
 }
 
-// WantedBy reads a node's levels. Of several watchdog devices the first counts,
-// and one with a lease before one without.
+// WantedBy reads a node's levels and the declared devices. Of several watchdog
+// devices the first counts, and one with a lease before one without.
 func WantedBy(levels []Level, devices map[string]Device) Wanted {
 	var w Wanted
 	for _, level := range levels {
@@ -87,13 +89,16 @@ func WantedBy(levels []Level, devices map[string]Device) Wanted {
 			w.add(devices[name])
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(devices)) {
+		if d := devices[name]; d.Nature() == ByStorage {
+			w.Storage = append(w.Storage, d)
+		}
+	}
 	return w
 }
 
 func (w *Wanted) add(d Device) {
 	switch d.Nature() {
-	case ByStorage:
-		w.Storage = append(w.Storage, d)
 	case ByPill, ByWatchdog:
 		if settings, err := d.Settings(); err == nil && (!w.Watchdog || (w.Settings.Lease == 0 && settings.Lease > 0)) {
 			w.Watchdog, w.Settings = true, settings

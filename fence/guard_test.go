@@ -76,7 +76,10 @@ func TestWhatIsMissingOfAGuard(t *testing.T) {
 	}
 	wanted := func(names ...string) Wanted { return WantedBy([]Level{{Devices: names}}, devices) }
 	whole := Guard{Boot: "b", Timeout: time.Minute, Lease: time.Second, Pills: []string{"/p"}, Keys: []string{"/d1", "/d2"}}
-	if w := wanted("bmc"); !w.IsZero() || w.Missing(Guard{}, "b") != "" {
+	if w := wanted("bmc"); w.Watchdog || len(w.Storage) != 1 || w.Missing(Guard{}, "b") == "" {
+		t.Errorf("a node with a BMC has no key where others hold a reservation: %+v", w)
+	}
+	if w := WantedBy([]Level{{Devices: []string{"bmc"}}}, map[string]Device{"bmc": devices["bmc"]}); !w.IsZero() || w.Missing(Guard{}, "b") != "" {
 		t.Errorf("a BMC asks for a guard: %+v", w)
 	}
 	if w := wanted("pill"); w.Settings.Lease != 0 || w.Settings.Timeout != 5*time.Second || !w.Watchdog {

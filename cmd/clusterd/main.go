@@ -77,11 +77,11 @@ func newApp() *urfave.App {
 		Flags: append([]urfave.Flag{
 			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath, EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),
-		Commands: []*urfave.Command{
+		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
 			testCommand(),
-		},
+		}, helperCommands()...),
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },
 		Action:         helpOrUnknown,

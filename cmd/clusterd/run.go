@@ -21,6 +21,7 @@ import (
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/fence/power"
@@ -69,7 +70,15 @@ func run(c *urfave.Context) error {
 			return doorkeeper.WriteManaged(managedPath(node), uuids)
 		}
 	}
-	d, err := daemon.New(options)
+	var d *daemon.Daemon
+	if node.Simulate == nil {
+		membership, err := options.Folder.Membership()
+		if err != nil {
+			return err
+		}
+		addGuard(&options, membership, func() *cluster.State { return d.State() })
+	}
+	d, err = daemon.New(options)
 	if err != nil {
 		return err
 	}

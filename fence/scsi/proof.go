@@ -58,6 +58,9 @@ type Finding struct {
 	// Registered tells whether this node's own key is there. False with Read
 	// means that this node is cut off or was never admitted.
 	Registered bool
+	// Reserved tells whether anybody holds a reservation; without one everybody may
+	// write.
+	Reserved bool
 	// Nodes are the registered nodes, by name.
 	Nodes []string
 	// Problem is empty when the device would serve a fence right now.

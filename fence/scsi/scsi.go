@@ -161,7 +161,7 @@ func (d *Driver) survey(ctx context.Context, s settings, path string, keys keySe
 		return finding
 	}
 	finding.Registered = slices.Contains(reading.Keys, keys.own)
-	finding.Read = true
+	finding.Read, finding.Reserved = true, reading.Holder != 0
 	for _, node := range d.options.Nodes() {
 		if slices.Contains(reading.Keys, KeyOf(d.options.Cluster, node)) {
 			finding.Nodes = append(finding.Nodes, node)

@@ -106,6 +106,27 @@ func (c *Client) Stop(ctx context.Context) error {
 	return err
 }
 
+// Yield ends petting for good: an armed watchdog resets this host within its
+// timeout. A keeper that is not armed never will be.
+func (c *Client) Yield(ctx context.Context) error {
+	_, err := c.say(ctx, word{Kind: wordYield})
+	return err
+}
+
+// Find returns a client of the keeper that an earlier daemon left, whatever it was
+// started with. ErrNoKeeper is returned when none answers.
+func Find(ctx context.Context, socket string) (*Client, State, error) {
+	c := &Client{options: KeeperOptions{Socket: socket}}
+	state, err := c.State(ctx)
+	if err != nil {
+		return nil, State{}, fmt.Errorf("%w: %w", ErrNoKeeper, err)
+	}
+	return c, state, nil
+}
+
+// ErrNoKeeper is returned by Find.
+var ErrNoKeeper = errors.New("no watchdog keeper answers")
+
 // State asks how the keeper stands.
 func (c *Client) State(ctx context.Context) (State, error) {
 	return c.say(ctx, word{Kind: wordState})

@@ -139,10 +139,16 @@ func (k *keeper) obey(ctx context.Context, w word) error {
 	case wordStop:
 		return k.stop()
 	case wordFree:
+		if k.ward.yielded {
+			return ErrYielded
+		}
 		if err := k.arm(ctx); err != nil {
 			return err
 		}
 		k.ward.free, k.ward.until = true, 0
+		return nil
+	case wordYield:
+		k.ward.free, k.ward.until, k.ward.yielded = false, 0, true
 		return nil
 	case wordLease:
 		return k.lease(ctx, w.Until)
@@ -153,6 +159,8 @@ func (k *keeper) obey(ctx context.Context, w word) error {
 func (k *keeper) lease(ctx context.Context, until time.Duration) error {
 	now := k.world.now()
 	switch {
+	case k.ward.yielded:
+		return ErrYielded
 	case until <= now:
 		return fmt.Errorf("the lease ended %v ago", now-until)
 	case until > now+k.options.LongestLease:

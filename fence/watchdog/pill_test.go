@@ -43,7 +43,7 @@ func TestLayout(t *testing.T) {
 			t.Errorf("%q: %v", words, err)
 		}
 	}
-	if h.fresh()+h.Watchdog+granularity > h.MsgWait || h.fresh() < 2*h.Loop {
+	if h.fresh()+h.Watchdog+time.Second > h.MsgWait || h.fresh() < 2*h.Loop {
 		t.Errorf("a look may be %v old", h.fresh())
 	}
 }

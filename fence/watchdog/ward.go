@@ -13,6 +13,8 @@ type ward struct {
 	refused string
 	// free: the node holds nothing.
 	free bool
+	// yielded: this boot has to end.
+	yielded bool
 	// until is the lease's end.
 	until time.Duration
 	// pill is the message that ends this node.
@@ -34,6 +36,9 @@ func (w *ward) mayPet(now time.Duration) (bool, string) {
 	}
 	if w.refused != "" {
 		return true, ""
+	}
+	if w.yielded {
+		return false, "this boot has to end"
 	}
 	if !w.free && now >= w.until {
 		return false, fmt.Sprintf("the lease ran out %v ago", now-w.until)

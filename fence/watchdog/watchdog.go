@@ -23,6 +23,8 @@ package watchdog
 import (
 	"errors"
 	"time"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 var (
@@ -39,6 +41,8 @@ var (
 	ErrStalePill = errors.New("a fence message for this node is still on the disk")
 	// ErrPilled is returned for every word after a pill was found.
 	ErrPilled = errors.New("this node was told to reset itself")
+	// ErrYielded is returned for every word after Yield.
+	ErrYielded = errors.New("this boot has to end, its watchdog is petted no more")
 )
 
 // Info is how a watchdog is armed, as it was read back from it.
@@ -52,13 +56,10 @@ type Info struct {
 	MagicClose bool `json:"magicClose"`
 }
 
-// granularity is what hardware may be late by, in addition to its timeout.
-const granularity = time.Second
-
 // WaitOut returns how long a leader waits, by its own stopwatch and from the
 // moment it last received the node's request for a lease, until a node with an
 // armed watchdog is surely reset: the lease and one percent for two clocks that
 // run differently, the watchdog, and what hardware may be late by.
 func WaitOut(lease, timeout time.Duration) time.Duration {
-	return lease + lease/100 + timeout + timeout/100 + granularity
+	return fence.WaitOut(lease, timeout)
 }

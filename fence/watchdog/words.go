@@ -17,6 +17,7 @@ const (
 	wordLease wordKind = "lease"
 	wordFree  wordKind = "free"
 	wordStop  wordKind = "stop"
+	wordYield wordKind = "yield"
 	wordState wordKind = "state"
 )
 
@@ -53,7 +54,7 @@ type tellBack struct {
 
 // sentinels travel by name.
 var sentinels = map[string]error{
-	"not-as-asked": ErrNotAsAsked, "holding": ErrHolding, "no-way-out": ErrNoWayOut, "stale-pill": ErrStalePill, "pilled": ErrPilled,
+	"not-as-asked": ErrNotAsAsked, "holding": ErrHolding, "no-way-out": ErrNoWayOut, "stale-pill": ErrStalePill, "pilled": ErrPilled, "yielded": ErrYielded,
 }
 
 func problemOf(state State, err error) tellBack {

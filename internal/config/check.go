@@ -12,6 +12,8 @@ import (
 // places remembers where things stand, for checks that need the whole document and faults that name two places.
 type places struct {
 	nodes, domains, devices, services map[string]*yaml.Node
+	// deviceOptions are the devices' declarations.
+	deviceOptions map[string]*yaml.Node
 
 	nodeUses, domainUses, deviceUses []use
 	serviceUses                      []serviceUse
@@ -34,10 +36,12 @@ type definitionPlace struct {
 
 func newPlaces() places {
 	return places{
-		nodes:    map[string]*yaml.Node{},
-		domains:  map[string]*yaml.Node{},
-		devices:  map[string]*yaml.Node{},
-		services: map[string]*yaml.Node{},
+		nodes:   map[string]*yaml.Node{},
+		domains: map[string]*yaml.Node{},
+		devices: map[string]*yaml.Node{},
+
+		deviceOptions: map[string]*yaml.Node{},
+		services:      map[string]*yaml.Node{},
 	}
 }
 
@@ -48,6 +52,7 @@ func (p *parser) checkReferences() {
 	p.resolve(p.places.deviceUses, p.places.devices, "device")
 	p.checkTwoNode()
 	p.checkDeviceOwners()
+	p.checkGuards()
 	p.checkDefinitions()
 	p.checkDisks()
 	p.checkRules()
@@ -77,7 +82,7 @@ func (p *parser) checkDeviceOwners() {
 		switch {
 		case !seen:
 			first[u.name] = u
-		case owner.by != u.by:
+		case owner.by != u.by && !p.document.Devices[u.name].Shared():
 			p.fault(u.at, "device %s is already the device of node %s (line %d); a BMC belongs to one machine", u.name, owner.by, owner.at.Line)
 		}
 	}

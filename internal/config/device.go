@@ -19,6 +19,7 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	p.places.devices[name] = key
 	d := fence.Device{Name: name}
 	var password, passwordFile, options *yaml.Node
+	p.places.deviceOptions[name] = value
 	what := "device " + name
 	known := fields{
 		"driver":        p.choice(&d.Driver, "the driver of "+what, Drivers...),
@@ -33,10 +34,11 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
 		// Some agents need none: a serial line, a cloud.
-		if d.Driver != "agent" {
+		if d.Driver != "agent" && !d.Shared() {
 			p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
 		}
 		p.checkOptions(d.Driver, what, deviceNodes{key: key, options: options, password: password})
+		p.checkNoPower(d, what, value)
 	}
 	switch {
 	case password != nil && passwordFile != nil:

@@ -188,6 +188,7 @@ func changedService(old, new resources.Spec) []string {
 	} {
 		changes = note(changes, budget.name, budget.old, budget.new)
 	}
+	changes = note(changes, "storage_only", old.StorageOnly, new.StorageOnly)
 	changes = note(changes, "probe", old.Probe, new.Probe)
 	return changedRules(changes, old.Rules, new.Rules)
 }

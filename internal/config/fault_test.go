@@ -54,10 +54,10 @@ var faultCases = []struct {
 	{"one BMC for two", "cluster: a\nnodes:\n  n1: {fence: [[b]]}\n  n2: {fence: [[b]]}\ndevices: {b: {driver: ipmi, address: h}}\n",
 		[]string{"d:4:17: device b is already the device of node n1 (line 3); a BMC belongs to one machine"}},
 	{"device", "cluster: a\ndevices:\n  b: {driver: impi, address: 'x:99999', password: a, password_file: b}\n  c: {}\n", []string{
-		`d:3:15: the driver of device b is "impi"; it must be one of agent, ipmi, ipmitool, redfish, simulated. Did you mean 'ipmi'?`,
+		`d:3:15: the driver of device b is "impi"; it must be one of agent, ipmi, ipmitool, redfish, sbd, scsi, simulated, watchdog. Did you mean 'ipmi'?`,
 		`d:3:30: the address of device b: "99999" is not a port; use 1 to 65535`,
 		"d:3:69: device b has both password and password_file; keep one",
-		`d:4:3: device c has no "driver"; give one of agent, ipmi, ipmitool, redfish, simulated`,
+		`d:4:3: device c has no "driver"; give one of agent, ipmi, ipmitool, redfish, sbd, scsi, simulated, watchdog`,
 		`d:4:3: device c has no "address"; give the host of its BMC, for example 10.0.0.101`,
 	}},
 	{"redfish", "cluster: a\ndevices:\n  b: {driver: redfish, address: h, options: {auth: digest, fingerprnt: ab, fingerprint: ab, insecure: true, ca: /etc/ca.pem}}\n", []string{

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/nearest"
 )
 
@@ -23,6 +24,20 @@ import (
 var optionRules = map[string]map[string]func(string) error{
 	"ipmi":     ipmiOptions,
 	"ipmitool": ipmiOptions,
+	fence.DriverStorage: {
+		fence.OptionDevices: arrayDisks,
+		"command":           absolutePath,
+	},
+	fence.DriverWatchdog: {
+		fence.OptionWatchdog: absolutePath,
+		fence.OptionTimeout:  anything, // these two are checked together
+		fence.OptionLease:    anything,
+	},
+	fence.DriverPill: {
+		fence.OptionDevices:  pillDisks,
+		fence.OptionWatchdog: absolutePath,
+		fence.OptionTimeout:  anything,
+	},
 	"redfish": {
 		"auth":        oneOf("session", "basic"),
 		"insecure":    oneOf("true", "false"),

@@ -37,7 +37,10 @@ func Print(document cluster.Document) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Devices)) {
 		d := document.Devices[name]
-		text := fmt.Sprintf("device %s, %s at %s", name, d.Driver, d.Address)
+		text := fmt.Sprintf("device %s, %s", name, d.Driver)
+		if d.Address != "" {
+			text += " at " + d.Address
+		}
 		if d.Username != "" {
 			text += ", user " + d.Username
 		}
@@ -80,6 +83,9 @@ func printService(line func(string, ...any), document cluster.Document, name str
 	line("  start %s, stop %s, destroy %s, migrate %s", s.StartTimeout, s.StopTimeout, s.DestroyTimeout, s.MigrateTimeout)
 	if disks := disksText(s.Disks); disks != "" {
 		line("  disks %s", disks)
+	}
+	if s.StorageOnly {
+		line("  storage only: it starts elsewhere once its host is cut off from its disks, also if that host may be running on")
 	}
 	if s.Probe != "" {
 		line("  probe %s", s.Probe)

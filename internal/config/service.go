@@ -29,6 +29,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 	what := "service " + name
 	known := p.withRules(&spec, fields{
 		"domain":              p.domainOf(&spec.Domain, name),
+		"storage_only":        p.boolean(&spec.StorageOnly, "storage_only"),
 		"autostart":           p.boolean(&spec.Autostart, "autostart"),
 		"recovery":            p.choice(&recovery, "recovery", "restart", "relocate", "disable", "restart-disable"),
 		"max_restarts":        p.number(&spec.MaxRestarts, "max_restarts", 0, 100),

@@ -160,7 +160,7 @@ func (s *site) declare(services map[string]string) {
 	s.t.Helper()
 	leader := s.leader()
 	var reply api.ConfigReply
-	s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status(leader).ConfigVersion, Text: documentOf(services)}, &reply)
+	s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status(leader).ConfigVersion, Text: guardedDocument(documentOf(services), s.levels)}, &reply)
 	s.until("all services run", func() bool {
 		for i := range len(services) {
 			if len(s.world.runsOn(uuidOf(i))) != 1 {

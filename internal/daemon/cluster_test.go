@@ -46,6 +46,9 @@ type site struct {
 	// pagers stand in for programs and addresses of alerts, one for each daemon that
 	// starts; nil where none are declared.
 	pagers func(node string) teller
+	// guards are the hosts' own watchdogs, and levels what the document says of them.
+	guards func(node string) Guard
+	levels string
 
 	mu  sync.Mutex
 	cut map[[2]string]bool
@@ -229,6 +232,9 @@ func (s *site) build(name string) *Daemon {
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.guards != nil {
+		d.options.Guard = s.guards(name)
 	}
 	if s.pagers != nil {
 		d.teller = s.pagers(name)

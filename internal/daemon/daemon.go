@@ -52,6 +52,9 @@ type Options struct {
 	// Addresses is what the agent's tunnel reads the other nodes' addresses from;
 	// it may be nil.
 	Addresses *AddressBook
+	// Guard reaches this host's own watchdog and its keys on shared storage; nil
+	// where there are none, and then no level rests on them.
+	Guard Guard
 	// Links replace the sockets where the network is simulated; nil opens real ones.
 	Links *Links
 	// Uptime is how long this host has been up, all time counted, where the clock is
@@ -87,6 +90,7 @@ type Daemon struct {
 	replica     *replica
 	box         *mailbox
 	hands       *hands
+	ward        *ward
 	plans       *recorder.Recorder
 	checks      checkBook
 	gates       gates
@@ -128,6 +132,7 @@ func New(options Options) (*Daemon, error) {
 	d.role.Store(&role{})
 	d.notes.Store(&[]cluster.Note{})
 	d.hands = newHands(d)
+	d.ward = newWard()
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name, Logger: d.logger})
 	if d.boot, err = BootID(options.Node); err != nil {
 		return nil, err
@@ -149,6 +154,9 @@ func New(options Options) (*Daemon, error) {
 	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates})
 	return d, nil
 }
+
+// State is the newest State that this node has applied. It never changes.
+func (d *Daemon) State() *cluster.State { return d.replica.Root() }
 
 // fatal ends the daemon with words. VMs run on.
 func (d *Daemon) fatal(reason string) {
@@ -176,6 +184,9 @@ func (d *Daemon) Run(parent context.Context) error {
 	}
 	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepAdjusted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.plans.Run} {
 		d.work.Go(func() { ear(ctx) })
+	}
+	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut} {
+		d.work.Go(func() { own(ctx) })
 	}
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
 	<-ctx.Done()

@@ -15,11 +15,34 @@ import (
 // levelDeadline bounds all devices of a level together.
 const levelDeadline = 30 * time.Second
 
+// pillDeadline is for levels with a message on a disk: what the disk's header asks
+// to wait for is far longer than any command.
+const pillDeadline = 10 * time.Minute
+
+func deadlineOf(devices []fence.Device) time.Duration {
+	for _, device := range devices {
+		if device.Nature() == fence.ByPill {
+			return pillDeadline
+		}
+	}
+	return levelDeadline
+}
+
+// waitedOut is the result of a watchdog: the mind has waited already.
+func waitedOut(duty cluster.Duty) fence.Result {
+	limit, guarded := duty.Guard.WaitOut()
+	if !guarded {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this boot of " + duty.Node + " is not known to have armed a watchdog that ends with its lease, so waiting proves nothing"}}
+	}
+	return fence.Result{Outcome: fence.Confirmed, Phases: []fence.Phase{{What: "waited out", At: time.Now()}},
+		Evidence: []string{fmt.Sprintf("%s was waited out for %s since its fence was in the log; its lease of %s and its watchdog of %s take %s at most", duty.Node, duty.Waited.Round(100*time.Millisecond), duty.Guard.Lease, duty.Guard.Timeout, limit)}}
+}
+
 // fence runs one attempt: all devices of the level at once, under one deadline.
 // Confirmed needs every one of them (two power supplies). wanted is asked before
 // each packet that changes power.
 func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(context.Context) error) fence.Result {
-	ctx, cancel := context.WithTimeout(ctx, levelDeadline)
+	ctx, cancel := context.WithTimeout(ctx, deadlineOf(duty.Devices))
 	defer cancel()
 	started := time.Now()
 	if len(duty.Devices) == 0 {
@@ -40,12 +63,16 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(conte
 			joint.Evidence = append(joint.Evidence, duty.Devices[i].Name+": "+evidence)
 		}
 		joint.Phases = append(joint.Phases, r.Phases...)
+		joint.Proven.Disks = append(joint.Proven.Disks, r.Proven.Disks...)
 		if r.Outcome != fence.Confirmed {
 			joint.Outcome = r.Outcome
 		}
 	}
 	// Two devices are used at the same time; the timeline reads in its order.
 	slices.SortStableFunc(joint.Phases, func(a, b fence.Phase) int { return a.At.Compare(b.At) })
+	if nature := fence.NatureOf(duty.Devices); nature != fence.ByPower {
+		joint.Proven.Nature, joint.Proven.Waited = nature, duty.Waited
+	}
 	if duty.Drill && joint.Outcome == fence.Confirmed {
 		return d.fellSilent(ctx, duty.Node, joint)
 	}
@@ -89,6 +116,9 @@ func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Resul
 // has just changed it, the other one is tried as well: which of the two the
 // device takes is not known before it has taken one.
 func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
+	if device.Nature() == fence.ByWatchdog {
+		return waitedOut(duty)
+	}
 	ctx, leave, entered := d.gates.enter(ctx, device, true)
 	if !entered {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{fmt.Sprintf("its turn did not come: the device takes %d calls at once", device.Limits.AtOnce)}}
@@ -125,7 +155,7 @@ func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.De
 	// the last of them is a sign of life of that boot (law L3).
 	var before atomic.Uint64
 	before.Store(beats())
-	return driver.Fence(ctx, fence.Request{
+	request := fence.Request{
 		Act: duty.Act, Device: device, Target: duty.Victim,
 		IdentityVerified: duty.Drill || slices.Contains(duty.Proven, device.Name),
 		StillWanted: func() error {
@@ -134,7 +164,11 @@ func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.De
 			return err
 		},
 		SignOfLife: func() bool { return beats() != before.Load() },
-	})
+	}
+	if device.Nature() == fence.ByStorage {
+		return cutOff(ctx, driver, request)
+	}
+	return driver.Fence(ctx, request)
 }
 
 // powerOn asks the devices of a level for power, all at once. Confirmed means

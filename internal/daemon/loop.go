@@ -27,9 +27,11 @@ func (d *Daemon) loop(ctx context.Context) {
 		in.Incarnation = d.incarnation.Load()
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
+		d.guarded(&in)
 		out := mind.Step(time.Since(started), in)
 		d.watchOther(mind, in.State)
 		d.notes.Store(&out.Notes)
+		d.obeyGuard(ctx, out)
 		if out.Planned != nil {
 			d.plans.Keep(out.Planned, time.Now())
 		}

@@ -245,12 +245,16 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 	for {
 		changed := s.daemon.replica.Changed()
 		service, may, why = cluster.PassableFor(s.daemon.replica.Root(), s.daemon.name, s.daemon.incarnation.Load(), uuid)
+		if may && service != "" && !s.daemon.inForce() {
+			may, why = false, service+" may come up here only once this host's watchdog is known to end it with its lease"
+		}
 		if may {
 			s.awaitCalls(uuid)
 			return service, may, why
 		}
 		select {
 		case <-changed:
+		case <-time.After(cluster.Tick):
 		case <-deadline.C:
 			return service, may, why
 		}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"os/user"
@@ -112,7 +113,7 @@ func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api
 		out.Holders = append(out.Holders, h.Node)
 	}
 	if service.Owner != "" {
-		out.Unprotected = unprotected(root, service.Owner)
+		out.Unprotected = cmp.Or(unprotected(root, service.Owner), root.LeftBehind(service))
 	}
 	if service.Intent != nil && out.Owner == "" {
 		out.Owner = service.Intent.Node
@@ -158,6 +159,8 @@ func distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 	switch {
 	case check.Problem != "":
 		return check.Problem
+	case declared.Nature() != fence.ByPower:
+		return root.Unguarded(node)
 	case root.ProvenFor(device, node):
 		return ""
 	case declared.Driver == "agent" && declared.Options["identity"] == "assumed":

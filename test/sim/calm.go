@@ -93,7 +93,7 @@ func (w *World) mend() {
 		h.Hang(false)
 		h.ContinueDaemon()
 		h.StartsFail, h.StopsFail, h.MigrationsFail, h.CallsHang, h.EventsLost = false, false, false, false, false
-		h.BMC, h.Slow = BMCWorks, 0
+		h.BMC, h.Slow, h.NoWatchdog, h.IoctlsHang = BMCWorks, 0, false, false
 		if h.NoStorage {
 			h.SetStorage(true)
 		}
@@ -159,7 +159,11 @@ func (h *Host) decide(v *vm) {
 // best of words.
 func (w *World) needsNewBoot(h *Host) bool {
 	open, fencing := w.State().Fences.Get(h.Name)
-	return fencing && h.Powered && open.Boot == h.BootID() && len(w.State().Document.Nodes[h.Name].Fence) == 0
+	n, _ := w.State().Nodes.Get(h.Name)
+	if w.guarded && h.Powered && n.Ended() && n.Boot == h.BootID() {
+		return true // it is cut off, or was waited out while it held nothing
+	}
+	return fencing && h.Powered && open.Boot == h.BootID() && (len(w.State().Document.Nodes[h.Name].Fence) == 0 || (w.guarded && open.TriedTotal > 0))
 }
 
 // operate does in calm what only a person may: end a freeze, and let what
@@ -214,6 +218,9 @@ func (w *World) NotSettled() string {
 		if n, _ := s.Nodes.Get(name); n.State != cluster.NodeOnline {
 			return fmt.Sprintf("%s is %s", name, n.State)
 		}
+	}
+	if why := w.guardNotSettled(s); why != "" {
+		return why
 	}
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)

@@ -30,7 +30,12 @@ type daemon struct {
 	announcing  bool
 	announced   bool // an announcement is on its way already
 	// probed is the start of each service whose guest is asked, or was.
-	probed map[string]uint64
+	probed     map[string]uint64
+	pet        cluster.Pet
+	saying     bool
+	yielding   bool
+	keys       cluster.Keys
+	registered map[string]bool // disks where a registration was sent
 }
 
 func newDaemon(h *Host, session string) *daemon {
@@ -134,6 +139,7 @@ func (d *daemon) step() {
 		d.probe()
 	}
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading
+	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) {
 		in.Leader = w.raft.leader
 	}
@@ -153,6 +159,15 @@ func (d *daemon) step() {
 	}
 	for _, name := range out.Test {
 		d.after(w.between(20*time.Millisecond, 80*time.Millisecond), func() { d.test(name) })
+	}
+	if out.AskLease {
+		d.askLease()
+	}
+	if out.Pet != nil {
+		d.tellKeeper(*out.Pet)
+	}
+	if out.Yield && len(d.host.vms) > 0 {
+		d.yield()
 	}
 	d.notes = out.Notes
 	d.keepTicking()

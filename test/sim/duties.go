@@ -168,6 +168,13 @@ func (d *daemon) create(duty cluster.Duty, resume func(*vm)) {
 			}
 		})
 	}
+	if service, _ := h.state.Services.Get(duty.Service); h.world.guarded {
+		for _, holder := range service.Holders { // what is started is what the intent said
+			if holder.Node == h.Name {
+				duty.Spec.Disks = holder.Disks
+			}
+		}
+	}
 	h.create(duty.Spec, func(v *vm, why string) {
 		d.thawed(func() { // else the call outlived its caller
 			switch {

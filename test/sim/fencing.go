@@ -17,6 +17,10 @@ const (
 // then. Whoever answers for another machine, and whoever shows life afterwards,
 // proves nothing.
 func (d *daemon) fence(duty cluster.Duty) {
+	if nature := fence.NatureOf(duty.Devices); nature != fence.ByPower && nature != "" {
+		d.fenceOtherwise(duty)
+		return
+	}
 	d.attempt(duty.Node, func(r fence.Result) { d.finish(cluster.DutyResult{Duty: duty, Fence: r}) })
 }
 

@@ -30,6 +30,9 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		document.Devices = map[string]fence.Device{}
 	}
 	w.Document = document
+	for _, d := range document.Devices {
+		w.guarded = w.guarded || d.Nature() != fence.ByPower
+	}
 	commands = append(commands, w.configure(document, 0))
 	data, err := cluster.Encode(commands)
 	if err != nil {

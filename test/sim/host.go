@@ -51,6 +51,8 @@ type Host struct {
 	StartsFail, StopsFail, MigrationsFail, CallsHang bool
 	// EventsLost lets the hypervisor's events be lost until somebody looks anyway.
 	EventsLost bool
+	// NoWatchdog: it cannot be armed. IoctlsHang lets reservation commands come late.
+	NoWatchdog, IoctlsHang bool
 	// NoStorage: no disk can be reached.
 	NoStorage bool
 	// Slow is how much later than others it applies the log.
@@ -78,6 +80,9 @@ type Host struct {
 	vms       map[string]*vm
 	// creating counts calls into the hypervisor that may still bring a VM up.
 	creating map[string]int
+	keeper   *keeper
+	// registering counts the registrations that are on their way.
+	registering int
 
 	// pair is what it keeps where it is one of two nodes.
 	pair pair
@@ -154,7 +159,7 @@ func (h *Host) PowerOff() {
 		return
 	}
 	h.Powered, h.daemon, h.hung = false, nil, false
-	h.vms, h.creating = map[string]*vm{}, map[string]int{}
+	h.vms, h.creating, h.keeper, h.registering = map[string]*vm{}, map[string]int{}, nil, 0
 	h.world.tell("%s is off", h.Name)
 	h.world.changed()
 }
@@ -187,8 +192,16 @@ func (h *Host) StartDaemon() {
 	if h.daemon == nil {
 		return
 	}
+	if h.keeper != nil && h.keeper.armed {
+		told := h.keeper.last
+		told.Seq = 0 // it answers nothing that this daemon has said
+		d.in.Keeper = &told
+	}
 	d.tick()
 	d.announce()
+	if w.guarded {
+		d.surveyKeys()
+	}
 	w.changed()
 }
 
@@ -230,6 +243,7 @@ func (h *Host) Hang(hangs bool) {
 		h.PauseDaemon()
 	} else {
 		h.ContinueDaemon()
+		h.world.watchWriters(h)
 	}
 	h.world.changed()
 }
@@ -285,7 +299,7 @@ func (h *Host) autostart() {
 		if h.vms[uuid] != nil || h.NoStorage || !w.strikes("autostart", 3) {
 			continue
 		}
-		v := &vm{host: h, service: name, uuid: uuid, memory: w.memory[uuid], disks: service.Spec.Disks}
+		v := &vm{host: h, since: w.Now, service: name, uuid: uuid, memory: w.memory[uuid], disks: service.Spec.Disks}
 		if h.doorkeeper(v) {
 			h.vms[uuid] = v
 			w.tell("libvirt autostarts %s on %s", name, h.Name)

@@ -25,6 +25,8 @@ type vm struct {
 	disks  []resources.Disk
 	// mended is told at the next look, once.
 	mended string
+	// since is when it was first there.
+	since time.Duration
 	// partial: it goes on without a part that it can do without; hopeless parts do
 	// not start again.
 	partial, hopeless bool
@@ -142,7 +144,7 @@ func (h *Host) create(spec resources.Spec, done func(v *vm, why string)) {
 		case h.vms[spec.UUID] != nil:
 			done(nil, "it is there already")
 		default:
-			v := &vm{host: h, service: service, uuid: spec.UUID, condition: resources.Paused, reason: "starting", ours: true, memory: w.memory[spec.UUID], disks: spec.Disks}
+			v := &vm{host: h, since: w.Now, service: service, uuid: spec.UUID, condition: resources.Paused, reason: "starting", ours: true, memory: w.memory[spec.UUID], disks: spec.Disks}
 			h.vms[spec.UUID] = v
 			w.tell("%s is created paused on %s", service, h.Name)
 			w.watchHeld(v)
@@ -217,7 +219,7 @@ func (h *Host) PauseVM(service, reason string) {
 func (h *Host) StartByHand(service string) {
 	w := h.world
 	w.byHand[service] = true
-	v := &vm{host: h, service: service, uuid: w.uuid(service), memory: w.memory[w.uuid(service)]}
+	v := &vm{host: h, since: w.Now, service: service, uuid: w.uuid(service), memory: w.memory[w.uuid(service)]}
 	h.vms[v.uuid] = v
 	v.execute()
 	h.hint(v.service, resources.Observation{Condition: resources.Running})

@@ -51,10 +51,12 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	case cluster.NodeGone:
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 	case cluster.Inventory:
+		w.watchCutBoot(before, after, c.Node, c.Boot)
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 	case cluster.NodeUp:
+		w.watchCutBoot(before, after, c.Node, c.Boot)
 		n, _ := after.Nodes.Get(c.Node)
-		if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index && (open.Boot == c.Boot || open.Fencer != "") {
+		if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index && (open.Boot == c.Boot || (open.Fencer != "" && !onlyWaits(before, open))) {
 			w.violate("L2: %s is admitted with boot %s while the fence intent %d is open", c.Node, c.Boot, open.Index)
 		}
 	case cluster.BeginFence:
@@ -65,6 +67,9 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 		if !c.Override {
 			w.watchShot(before, after, c)
 		}
+	case cluster.Contact:
+		n, _ := after.Nodes.Get(c.Node)
+		w.watchCutBoot(before, after, c.Node, n.Boot)
 	case cluster.FenceDone:
 		w.watchFenced(before, after, c)
 	case cluster.ConfirmFence:
@@ -102,7 +107,7 @@ func (w *World) watchIncarnation(before *cluster.State, c cluster.Command, node 
 func (w *World) watchStart(after *cluster.State, c cluster.Begin) {
 	service, _ := after.Services.Get(c.Service)
 	for _, h := range w.order {
-		if v := h.vms[service.Spec.UUID]; h.Name != c.Node && v != nil && !w.byHand[c.Service] {
+		if v := h.vms[service.Spec.UUID]; h.Name != c.Node && v != nil && !w.byHand[c.Service] && w.spoils(v) {
 			w.violate("L1: %s is to be started on %s while it is %s on %s", c.Service, c.Node, v.condition, h.Name)
 		}
 	}
@@ -118,13 +123,16 @@ func (w *World) watchFenced(before, after *cluster.State, c cluster.FenceDone) {
 	if c.Result.Outcome != fence.Confirmed {
 		w.violate("L3: %s counts as fenced by an attempt that came to %q", c.Node, c.Result.Outcome)
 	}
-	if h := w.Hosts[c.Node]; h.Powered && h.BootID() == n.Boot {
+	if h := w.Hosts[c.Node]; h.Powered && h.BootID() == n.Boot && !h.harmless(c) {
 		w.violate("L3: %s counts as fenced and its boot %s is alive", c.Node, n.Boot)
 	}
 }
 
 // watchShot: nobody is shot who needed no shot, nor too many (L8).
 func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
+	if n, _ := before.Nodes.Get(c.Node); n.State == cluster.NodeCut {
+		return // it is in touch, and has no storage any more
+	}
 	failed, _ := before.Services.Get(c.Service)
 	forStop := failed.State == resources.Failed && failed.Spec.StopFailure != resources.LeaveFailed
 	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) && !forStop {
@@ -180,7 +188,7 @@ func (w *World) watchReleased(before, after *cluster.State) {
 		}
 		boot := h.BootID()
 		for _, v := range h.vms {
-			if !v.held(after) && v.held(before) && !w.byHand[v.service] {
+			if !v.held(after) && v.held(before) && !w.byHand[v.service] && w.spoils(v) {
 				w.violate("L1: %s was let go as holder of %s, which is %s there", h.Name, v.service, v.condition)
 			}
 		}
@@ -194,7 +202,7 @@ func (w *World) watchReleased(before, after *cluster.State) {
 
 // watchHeld: what comes up is held by where it does (L1).
 func (w *World) watchHeld(v *vm) {
-	if !v.held(w.State()) && !w.byHand[v.service] {
+	if !v.held(w.State()) && !w.byHand[v.service] && w.spoils(v) {
 		w.violate("L1: %s comes up on %s, which does not hold it", v.service, v.host.Name)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"sort"
 	"strings"
 	"time"
 
@@ -39,6 +40,8 @@ type Script struct {
 	Faults []Fault
 	// Rounds are how many there are; 0 is as many as usual.
 	Rounds int
+	// Guarded: nodes are fenced by other things than power.
+	Guarded bool
 	// Without are kinds of faults that do not happen: those of the list, and those
 	// that come by chance (chances).
 	Without []string
@@ -92,7 +95,13 @@ func WriteScript(seed int64) (s Script) {
 			})
 		}
 	}
+	s.guardIt()
 	return s
+}
+
+// sortFaults puts them in the order of their times.
+func sortFaults(faults []Fault) {
+	sort.SliceStable(faults, func(i, j int) bool { return faults[i].At < faults[j].At })
 }
 
 func (s Script) serviceNames() []string {
@@ -169,6 +178,7 @@ func (s Script) Play(trace func(string), dull bool) *World {
 		}
 		h.BMCSharesPower = w.strikes("board shares power", 8)
 	}
+	w.guarded = s.Guarded
 	w.Found(s.Document, s.Nodes...)
 	faults := s.Faults
 	for round := range cmp.Or(s.Rounds, rounds) {

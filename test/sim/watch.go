@@ -111,6 +111,9 @@ func (w *World) traceEntry(index uint64, commands []cluster.Command, applied clu
 // watchExecution is the witness of laws L1 and L9: nobody executes twice, nobody
 // goes on with memory that is older than its disk, and no disk has two writers.
 func (w *World) watchExecution(v *vm) {
+	if !w.spoils(v) && !w.byHand[v.service] {
+		return // it cannot write, whatever it believes
+	}
 	if v.memory < w.memory[v.uuid] && !w.byHand[v.service] {
 		w.violate("L1/L5: %s goes on on %s with memory of generation %d, its disk is at %d", v.service, v.host.Name, v.memory, w.memory[v.uuid])
 	}
@@ -121,10 +124,10 @@ func (w *World) watchExecution(v *vm) {
 			if other == v || other.condition != resources.Running {
 				continue
 			}
-			if uuid == v.uuid && !w.byHand[v.service] {
+			if uuid == v.uuid && !w.byHand[v.service] && w.spoils(other) {
 				w.violate("L1: %s executes on %s and on %s", v.service, h.Name, v.host.Name)
 			}
-			if disks := resources.Conflicts(other.disks, v.disks); uuid != v.uuid && len(disks) > 0 {
+			if disks := resources.Conflicts(other.disks, v.disks); uuid != v.uuid && len(disks) > 0 && w.canWrite(h, disks[0]) && w.canWrite(v.host, disks[0]) {
 				w.violate("L9: %s on %s and %s on %s write %s", v.service, v.host.Name, other.service, h.Name, disks[0])
 			}
 		}

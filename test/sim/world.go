@@ -55,6 +55,11 @@ type World struct {
 	shots      int // off commands on their way
 	late       int // hints and entries on their way
 	sessions   int
+	// array are the shared disks, pills the hosts for which a message is on a disk.
+	array map[string]*lun
+	pills map[string]bool
+	// guarded: some level of the document proves otherwise than by power.
+	guarded bool
 	// later is what a document says besides once newer rules are used.
 	later cluster.Document
 	// without are kinds of faults that do not happen.
@@ -70,7 +75,7 @@ type World struct {
 
 // Figures are what a run of histories is measured by.
 type Figures struct {
-	Events, Entries, Fences, Migrations int
+	Events, Entries, Fences, Migrations, Resets int
 }
 
 // New makes an empty world. Seed 0 makes a steady one, in which everything

@@ -37,7 +37,7 @@ func (n *node) obey(words []string) (string, error) {
 	defer cancel()
 	commands := map[string]func(context.Context, []string) (any, error){
 		"disks": n.listDisks, "unfence": n.unfence, "survey": n.survey, "check": n.check, "fence": n.fence, "read": n.read, "write": n.write,
-		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear, "multipath": n.multipath, "loopback": n.loopback,
+		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear, "multipath": n.multipath, "guard": n.guard, "loopback": n.loopback,
 	}
 	command, known := commands[words[0]]
 	if !known {

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/fence/scsi"
+	"github.com/clusterd/clusterd/fence/watchdog"
+	"github.com/clusterd/clusterd/internal/daemon"
+)
+
+// The hidden commands by which this program runs as a process of its own: a call
+// that hangs in the kernel must not take the daemon along, and the keeper of the
+// watchdog outlives it.
+const (
+	storageHelper = "storage-helper"
+	pillHelper    = "pill-helper"
+	keeperCommand = "watchdog-keeper"
+)
+
+func helperCommands() []*urfave.Command {
+	return []*urfave.Command{
+		{Name: storageHelper, Hidden: true, Usage: "one reservation command; started by the daemon", Action: func(*urfave.Context) error {
+			return scsi.RunHelper(os.Stdin, os.Stdout)
+		}},
+		{Name: pillHelper, Hidden: true, Usage: "one message on a disk; started by the daemon", Action: func(*urfave.Context) error {
+			return watchdog.RunHelper(os.Stdin, os.Stdout)
+		}},
+		{Name: keeperCommand, Hidden: true, Usage: "hold the watchdog; started by the daemon, outlives it", Action: func(c *urfave.Context) error {
+			return watchdog.RunKeeper(c.Args().First(), slog.New(slog.NewTextHandler(os.Stderr, nil)))
+		}},
+	}
+}
+
+// selves is this program as a helper is called.
+func selves(command string) []string {
+	self, err := os.Executable()
+	if err != nil {
+		self = "/proc/self/exe"
+	}
+	return []string{self, command}
+}
+
+// addGuard gives the daemon its guard and the drivers that go with it. root tells
+// the newest State; it is asked at each use.
+func addGuard(options *daemon.Options, membership daemon.Membership, root func() *cluster.State) {
+	g := &daemon.HostGuard{
+		Node: options.Node.Name, Socket: filepath.Join(options.Node.RunDir, "watchdog", "keeper.sock"),
+		KeeperCommand: selves(keeperCommand), StorageHelper: storageHelper,
+	}
+	g.Storage = scsi.New(scsi.Options{
+		Cluster: membership.ID, Node: options.Node.Name, Helper: selves(storageHelper), Logger: options.Logger,
+		Nodes: func() []string { return root().Nodes.Keys() },
+	})
+	g.Pills = watchdog.New(watchdog.Options{
+		Node: options.Node.Name, Helper: selves(pillHelper), Logger: options.Logger,
+		Armed: func(target fence.Target, disks []string) error { return watched(root(), target, disks) },
+	})
+	options.Guard = g
+	options.Drivers[fence.DriverStorage] = g.Storage
+	options.Drivers[fence.DriverPill] = g.Pills
+	options.Drivers[fence.DriverWatchdog] = watchdogLevel{}
+}
+
+// watched tells whether a boot is known to watch disks for messages.
+func watched(s *cluster.State, target fence.Target, disks []string) error {
+	n, _ := s.Nodes.Get(target.Node)
+	if n.Guard == nil || n.Guard.Boot != target.Boot || n.Guard.Timeout == 0 {
+		return fmt.Errorf("boot %.8s has not reported an armed watchdog", target.Boot)
+	}
+	for _, disk := range disks {
+		if !slices.Contains(n.Guard.Pills, disk) {
+			return fmt.Errorf("boot %.8s does not watch %s", target.Boot, disk)
+		}
+	}
+	return nil
+}
+
+// watchdogLevel is the driver of what needs no hand on the fencer's side: the mind
+// waits, and each node looks after its own watchdog.
+type watchdogLevel struct{}
+
+// Validate implements fence.Driver.
+func (watchdogLevel) Validate(device fence.Device) error {
+	_, err := device.Settings()
+	return err
+}
+
+// Check implements fence.Driver: whether a node's watchdog is armed is known from
+// what the node reported, not from here.
+func (watchdogLevel) Check(context.Context, fence.Device) fence.Check {
+	return fence.Check{Power: fence.PowerUnknown}
+}
+
+// Fence implements fence.Driver. It proves nothing: the waiting is the mind's.
+func (watchdogLevel) Fence(context.Context, fence.Request) fence.Result {
+	return fence.Result{Outcome: fence.Unknown, Evidence: []string{"a watchdog is waited out, not commanded"}}
+}
+
+// PowerOn implements fence.Driver.
+func (watchdogLevel) PowerOn(context.Context, fence.Device) error {
+	return errors.New("a watchdog switches no power on; the node comes back by itself after a reset")
+}
