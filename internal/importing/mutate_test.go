@@ -19,7 +19,7 @@ import (
 )
 
 // rounds of each example.
-const rounds = 80
+const rounds = 40
 
 type translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error)
 
