@@ -3,6 +3,7 @@ package ocf
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"runtime"
 	"sort"
@@ -69,7 +70,7 @@ func New(options Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.places, err = program.NewPlaces("clusterd-services-" + options.Node); err != nil {
+	if a.places, err = program.NewPlaces(groupName(options)); err != nil {
 		options.Logger.Info("services get no control groups of their own", "node", options.Node, "why", err)
 	}
 	for _, r := range list {
@@ -78,6 +79,15 @@ func New(options Options) (*Agent, error) {
 	}
 	a.checks = newChecks(a)
 	return a, nil
+}
+
+// groupName is the control group of a node's services. Services are named alike in
+// different clusters, and two daemons of one machine, as tests have them, must not
+// end each other's processes: so the folder of the records is in the name.
+func groupName(options Options) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(options.Folder))
+	return fmt.Sprintf("clusterd-services-%s-%08x", options.Node, sum.Sum32())
 }
 
 // service is what the agent knows of one service. Its record belongs to

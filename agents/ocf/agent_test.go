@@ -62,6 +62,12 @@ func newBench(t *testing.T) *bench {
 			b.agent.places.Clear(uuid, time.Second)
 			b.agent.places.Remove(uuid)
 		}
+		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			left, err := filepath.Glob(filepath.Join(mount, groupName(b.options), "*", "cgroup.procs"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("control groups are left: %v %v", left, err)
+			}
+		}
 	})
 	return b
 }

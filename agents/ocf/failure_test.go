@@ -94,7 +94,7 @@ func TestAStopThatHangsIsEscalated(t *testing.T) {
 
 func TestProcessesOfAServiceAreKilledWhenItDoesNotStop(t *testing.T) {
 	b := newBench(t)
-	places, err := program.NewPlaces("clusterd-services-" + b.options.Node)
+	places, err := program.NewPlaces(groupName(b.options))
 	if err != nil {
 		t.Skip(err)
 	}

@@ -81,6 +81,7 @@ func (a *Agent) lower(ctx context.Context, s *service, top string) string {
 		delete(s.record.Parts, p.Path)
 		if p.Resource.Shared {
 			a.users.remove(p.Resource.Label(), s.uuid)
+			a.places.Remove(home(s, p.Resource)) // as long as it has other users it is not empty
 		}
 	}
 	return strings.Join(failed, "; ")
