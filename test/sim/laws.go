@@ -128,19 +128,20 @@ func (w *World) watchFenced(before, after *cluster.State, c cluster.FenceDone) {
 	}
 }
 
-// watchShot: nobody is shot who needed no shot, nor too many (L8).
+// watchShot: nobody is shot who needed no shot, nor too many (L8). What comes out
+// of limbo was needed when it was decided, and nobody knows when that was.
 func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	if n, _ := before.Nodes.Get(c.Node); n.State == cluster.NodeCut {
 		return // it is in touch, and has no storage any more
 	}
 	failed, _ := before.Services.Get(c.Service)
 	forStop := failed.State == resources.Failed && failed.Spec.StopFailure != resources.LeaveFailed
-	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) && !forStop {
+	if h := w.Hosts[c.Node]; h != nil && !w.inTrouble(h, noTroubleFor) && !forStop && !w.watched.limbo {
 		w.violate("needless fence: %s has been in touch with a majority all the time", c.Node)
 	}
 	n, _ := before.Nodes.Get(c.Node)
 	grace := cluster.TimingFor(before.Document.Timing).SilentGrace - time.Second
-	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && w.onlyMute(h, grace) {
+	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && !w.watched.limbo && w.onlyMute(h, grace) {
 		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent within its grace", c.Node)
 	}
 	busy := 0

@@ -30,8 +30,10 @@ type raft struct {
 }
 
 type record struct {
-	at       time.Time
-	data     []byte
+	at   time.Time
+	data []byte
+	// limbo: it was decided by a leader before this one, maybe long ago.
+	limbo    bool
 	commands []cluster.Command
 	arrives  [maxHosts]time.Duration // at each host that listened when it was committed
 	known    bool                    // whether anybody has applied it; applied is then what it did
@@ -117,7 +119,8 @@ func (w *World) settleLimbo(h *Host) {
 	for _, l := range list {
 		if l.reached[h] {
 			w.tell("an entry that was in limbo is committed by %s", h.Name)
-			w.commit(l.data)
+			index := w.commit(l.data)
+			w.raft.log[index-1].limbo = true
 		}
 	}
 	h.catchUp()

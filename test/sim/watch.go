@@ -30,6 +30,8 @@ type watched struct {
 	// documents is the newest document version whose author did.
 	accepted  map[string]uint64
 	documents uint64
+	// limbo tells that the entry at hand was decided by an earlier leader.
+	limbo bool
 }
 
 func newWatched() watched {
@@ -63,6 +65,7 @@ func (w *World) apply(h *Host) cluster.Applied {
 	before := w.watched.newest
 	w.watched.newest = h.state.Fork()
 	w.traceEntry(index, commands, applied)
+	w.watched.limbo = r.limbo
 	w.watchEntry(before, w.watched.newest, commands, applied)
 	for _, wrong := range cluster.Check(h.state) {
 		w.violate("State at index %d: %s", index, wrong)
