@@ -124,16 +124,29 @@ func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.De
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{fmt.Sprintf("its turn did not come: the device takes %d calls at once", device.Limits.AtOnce)}}
 	}
 	defer leave()
+	last, _ := d.checks.get(device.Name)
+	return inTurn(ctx, loginsOf(duty, device, last.oldLogin), func(login fence.Device) fence.Result { return d.fenceAs(ctx, duty, login, wanted) })
+}
+
+// loginsOf is a device with the login that is to be tried first, and where its
+// login has just changed, with the other one.
+func loginsOf(duty cluster.Duty, device fence.Device, oldWorked bool) []fence.Device {
 	logins := []fence.Device{device}
 	if i := slices.IndexFunc(duty.OldLogins, func(old fence.Device) bool { return old.Name == device.Name }); i >= 0 {
 		logins = append(logins, duty.OldLogins[i])
-		if last, asked := d.checks.get(device.Name); asked && last.oldLogin {
-			slices.Reverse(logins)
-		}
 	}
+	if oldWorked {
+		slices.Reverse(logins)
+	}
+	return logins
+}
+
+// inTurn uses a device with one login after the other, until one proves that the
+// machine is off. What the first one saw stays in the evidence.
+func inTurn(ctx context.Context, logins []fence.Device, use func(fence.Device) fence.Result) fence.Result {
 	var all fence.Result
 	for i, login := range logins {
-		result := d.fenceAs(ctx, duty, login, wanted)
+		result := use(login)
 		result.Evidence = append(all.Evidence, result.Evidence...)
 		if all = result; result.Outcome == fence.Confirmed || ctx.Err() != nil {
 			return all

@@ -57,6 +57,13 @@ func (s *story) managing() map[string]func([]string) error {
 			s.document.Fencing.Shots, err = strconv.Atoi(words[1])
 			return err
 		},
+		// storage gone|back: the shared storage, for every host at once.
+		"storage": func(words []string) error {
+			for _, name := range s.nodes {
+				s.world.Hosts[name].SetStorage(words[0] == "back")
+			}
+			return nil
+		},
 		"remove-node": func(words []string) error {
 			return s.propose("remove-node", cluster.RemoveNode{Node: words[0], By: "root"})
 		},
