@@ -226,8 +226,9 @@ type Apart struct {
 	For time.Duration
 	// Contact is the stopwatch on the other node.
 	Contact Contactwatch
-	// Off: all devices of a level just said that the other's power is off.
-	Off bool
+	// OffAfter is how long this node had been out of quorum when all devices of a
+	// level said that the other's power is off; 0 where they have not.
+	OffAfter time.Duration
 	// Busy: an attempt is under way. Tried counts those that ended, Rested is how
 	// long ago the last one did.
 	Busy   bool
@@ -311,10 +312,20 @@ func (w Warrant) MayShoot(a Apart) bool {
 	return may
 }
 
-// mayShoot: a machine whose power is off shoots nobody, so there is no turn to
-// wait for. Otherwise each node shoots in its own turns only.
+// WasOffInTime tells whether the other one was off before it could have sent
+// anything: then there is no turn to wait for. One that lost its power later may
+// have shot before, and its shot may still be on its way.
+func (w Warrant) WasOffInTime(a Apart) bool {
+	return a.OffAfter > 0 && a.OffAfter <= 2*TimingFor(w.Timing).Lost
+}
+
+// firstTurn is when the turns begin, by the time that a node has been out of
+// quorum: as long after WasOffInTime as the two may differ in noticing it.
+func (w Warrant) firstTurn() time.Duration { return 3 * TimingFor(w.Timing).Lost }
+
+// mayShoot: each node shoots in its own turns only, but for that.
 func (w Warrant) mayShoot(a Apart) (bool, string) {
-	if a.Off {
+	if w.WasOffInTime(a) {
 		return true, ""
 	}
 	mine, wait := w.turn(a.For)
@@ -334,7 +345,7 @@ func (w Warrant) mayShoot(a Apart) (bool, string) {
 // clocks differ by grows with the time too.
 func (w Warrant) turn(apart time.Duration) (mine bool, wait time.Duration) {
 	const rounds = 12
-	begin, quarter := 2*TimingFor(w.Timing).Lost, w.Delay/2
+	begin, quarter := w.firstTurn(), w.Delay/2
 	for range rounds {
 		from := begin
 		if !w.Favoured {

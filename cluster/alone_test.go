@@ -205,12 +205,16 @@ func TestTheTurnsNeverMeet(t *testing.T) {
 func TestAMachineThatIsOffIsNotWaitedFor(t *testing.T) {
 	w := twoNodes(t).warrant("node2")
 	a := w.silent(3 * time.Second)
-	if act, why := Alone(w, nil, a); act != AloneWait || !strings.Contains(why, "node2 shoots in 13.9s") {
+	if act, why := Alone(w, nil, a); act != AloneWait || !strings.Contains(why, "node2 shoots in 14.9s") {
 		t.Errorf("the node that is not favoured does %s: %s", act, why)
 	}
-	a.Off = true
+	a.OffAfter = time.Second
 	if act, why := Alone(w, nil, a); act != AloneWrite {
 		t.Errorf("with the other one off it does %s: %s", act, why)
+	}
+	a.OffAfter = 2500 * time.Millisecond // it may have shot before
+	if act, why := Alone(w, nil, a); act != AloneWait {
+		t.Errorf("with the other one off since it could have shot it does %s: %s", act, why)
 	}
 }
 

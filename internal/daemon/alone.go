@@ -26,10 +26,8 @@ const (
 	doubtFor   = 2 * time.Second
 	// warrantPause is how long a warrant that could not be kept waits.
 	warrantPause = 2 * time.Second
-	// powerEvery is how often the devices of a silent node are asked for its power,
-	// and powerValid how long their answer is good for a decision.
-	powerEvery = 2 * time.Second
-	powerValid = 3 * time.Second
+	// powerEvery is how often the devices of a silent node are asked for its power.
+	powerEvery = time.Second
 )
 
 // solitude is what this node knows about going on without the other of two. One
@@ -50,20 +48,21 @@ type solitude struct {
 	// since is when the decision was written down or taken up again.
 	since time.Duration
 
-	mu      sync.Mutex
-	busy    bool
-	asking  bool
-	tried   int
-	ended   time.Duration
-	offAt   time.Duration
-	askedAt time.Duration
-	result  *fence.Result
+	mu     sync.Mutex
+	busy   bool
+	asking bool
+	tried  int
+	ended  time.Duration
+	// offAfter is cluster.Apart's.
+	offAfter time.Duration
+	askedAt  time.Duration
+	result   *fence.Result
 }
 
 // keepAlone is the two-node rule's goroutine: it keeps the warrant while the two
 // are in touch, and goes on alone by it when they are not.
 func (d *Daemon) keepAlone(ctx context.Context) {
-	s := &solitude{daemon: d, askedAt: -powerEvery, offAt: -powerValid}
+	s := &solitude{daemon: d, askedAt: -powerEvery}
 	if err := s.load(); err != nil {
 		d.warnings.set("two nodes", err.Error())
 		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone", "error", err)
@@ -114,7 +113,7 @@ func (s *solitude) step(ctx context.Context) error {
 	a := s.apart()
 	s.askPower(ctx, a)
 	act, why := cluster.Alone(*s.warrant, nil, a)
-	if act == cluster.AloneWrite && !s.known && !a.Off {
+	if act == cluster.AloneWrite && !s.known {
 		act, why = cluster.AloneWait, "it is not known since when the two are apart, so not whose turn it is"
 	}
 	s.tell(why)
@@ -148,6 +147,9 @@ func (s *solitude) inTouch() error {
 	d := s.daemon
 	s.tell("")
 	s.quorumAt, s.known = d.uptime(), true
+	s.mu.Lock()
+	s.offAfter = 0
+	s.mu.Unlock()
 	root := d.replica.Root()
 	warrant, why := cluster.WarrantFor(root, d.aloneStanding(root))
 	if why != "" {
@@ -191,7 +193,7 @@ func (s *solitude) apart() cluster.Apart {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.Busy, a.Tried, a.Rested = s.busy, s.tried, now-max(s.ended, s.since)
-	a.Off = now-s.offAt < powerValid
+	a.OffAfter = s.offAfter
 	return a
 }
 
@@ -271,7 +273,7 @@ func (s *solitude) shoot(ctx context.Context, began cluster.Apart) {
 	duty := cluster.Duty{Kind: cluster.DutyFence, Act: fence.Act(w.Generation+1, s.parting.Through, tried), Ordinal: tried,
 		Node: w.Peer.Node, Victim: w.Peer, Devices: w.LevelToTry(tried), Proven: w.Proven}
 	turn := func(context.Context) error {
-		if w.MayShoot(cluster.Apart{For: s.apartFor(), Off: began.Off}) {
+		if w.MayShoot(cluster.Apart{For: s.apartFor(), OffAfter: began.OffAfter}) {
 			return nil
 		}
 		return fmt.Errorf("the turn of %s is over", d.name)
@@ -286,8 +288,8 @@ func (s *solitude) shoot(ctx context.Context, began cluster.Apart) {
 	})
 }
 
-// askPower asks the devices of a silent node whether its power is off: then there
-// is no turn to wait for. It changes nothing there.
+// askPower asks the devices of a silent node whether its power is off: if it was
+// before it could shoot, there is no turn to wait for. It changes nothing there.
 func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 	d, w := s.daemon, s.warrant
 	if s.parting != nil {
@@ -295,7 +297,7 @@ func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 	}
 	now := d.uptime()
 	s.mu.Lock()
-	idle := a.Contact.Silence < cluster.TimingFor(w.Timing).Lost || s.busy || s.asking || now-s.askedAt < powerEvery || len(w.Levels) == 0
+	idle := a.Contact.Silence < cluster.TimingFor(w.Timing).Test || s.offAfter > 0 || s.busy || s.asking || now-s.askedAt < powerEvery || len(w.Levels) == 0
 	if !idle {
 		s.asking, s.askedAt = true, now
 	}
@@ -303,12 +305,13 @@ func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 	if idle {
 		return
 	}
+	levels, quorumAt, known := w.Levels, s.quorumAt, s.known
 	d.work.Go(func() {
-		off := d.poweredOff(ctx, w.Levels)
+		off := d.poweredOff(ctx, levels)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.asking = false; off {
-			s.offAt = d.uptime()
+		if s.asking = false; off && known {
+			s.offAfter = d.uptime() - quorumAt
 		}
 	})
 }

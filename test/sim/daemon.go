@@ -92,8 +92,6 @@ func (d *daemon) beats() {
 	for _, other := range w.order {
 		if other != d.host && w.hears(d.host, other) {
 			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
-		} else if other != d.host && d.ledByBoth(other) {
-			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
 		}
 	}
 }
@@ -132,6 +130,7 @@ func (d *daemon) step() {
 	if d.slept {
 		d.sleepwalk()
 	}
+	d.hearOtherVoter()
 	in := d.in
 	d.in, d.poked = cluster.Input{}, false
 	if d.root == nil || d.root.Index != d.host.state.Index {
@@ -140,7 +139,7 @@ func (d *daemon) step() {
 	}
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
-	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) {
+	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
 	}
 	if len(in.Beats) > 0 {

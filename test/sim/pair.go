@@ -11,8 +11,7 @@ import (
 // How the shell around the two-node rule behaves here.
 const (
 	seenEvery      = 500 * time.Millisecond
-	powerEvery     = 2 * time.Second
-	powerValid     = 3 * time.Second
+	powerEvery     = time.Second
 	readmitEvery   = time.Second
 	startsAnewFast = 100 * time.Millisecond
 	startsAnewSlow = 2 * time.Second
@@ -40,9 +39,9 @@ type pair struct {
 
 // solitude is what one start of the daemon knows about it.
 type solitude struct {
-	quorumAt, seenAt, since, endedAt, offAt, askedAt, readmitAt time.Duration
-	known, busy                                                 bool
-	tried                                                       int
+	quorumAt, seenAt, since, endedAt, offAfter, askedAt, readmitAt time.Duration
+	known, busy                                                    bool
+	tried                                                          int
 }
 
 // paired tells whether this is a world of two nodes with the two-node rule.
@@ -62,7 +61,7 @@ func (h *Host) shut() bool { return h.pair.parting != nil && h.pair.recovery == 
 // takeLogOver does what a start of the daemon does before it opens its log.
 func (h *Host) takeLogOver() {
 	w, p := h.world, &h.pair
-	p.run = &solitude{since: h.clock(), askedAt: -powerEvery, offAt: -powerValid, readmitAt: -readmitEvery}
+	p.run = &solitude{since: h.clock(), askedAt: -powerEvery, readmitAt: -readmitEvery}
 	if p.run.quorumAt = p.seen; p.seen != 0 && p.seenBoot == h.boot {
 		p.run.known = true
 	}
@@ -137,6 +136,9 @@ func (d *daemon) keepAlone() {
 		pause = seenEvery // nothing is to be done before it is lost
 	}
 	d.after(pause, d.keepAlone)
+	if d.leading && !h.world.hasQuorum(h) {
+		d.leading = false // its lease is over long before anybody is called lost
+	}
 	switch {
 	case p.out:
 		d.comeBack()
@@ -149,7 +151,7 @@ func (d *daemon) keepAlone() {
 		d.askPower()
 		a := d.apart()
 		act, why := cluster.Alone(*p.warrant, nil, a)
-		if act != cluster.AloneWrite || (!p.run.known && !a.Off) {
+		if act != cluster.AloneWrite || !p.run.known {
 			return
 		}
 		h.world.tell("%s writes down that it goes on alone: %s", h.Name, why)
@@ -169,7 +171,7 @@ func (d *daemon) inQuorum() bool {
 func (d *daemon) inTouch() {
 	w, h, p := d.host.world, d.host, &d.host.pair
 	other, now := h.other(), h.clock()
-	p.run.quorumAt, p.run.known = now, true
+	p.run.quorumAt, p.run.known, p.run.offAfter = now, true, 0
 	if now-p.run.seenAt >= seenEvery {
 		p.run.seenAt, p.seen, p.seenBoot = now, now, h.boot
 	}
@@ -192,7 +194,7 @@ func (d *daemon) inTouch() {
 func (d *daemon) apart() cluster.Apart {
 	h, run, now := d.host, d.host.pair.run, d.host.clock()
 	a := cluster.Apart{Boot: h.BootID(), Generation: h.state.Generation, Document: h.state.Config.Version, Contact: d.node.Contact(h.other().Name),
-		Busy: run.busy, Tried: run.tried, Rested: now - max(run.since, run.endedAt), Off: now-run.offAt < powerValid}
+		Busy: run.busy, Tried: run.tried, Rested: now - max(run.since, run.endedAt), OffAfter: run.offAfter}
 	if run.known {
 		a.For = now - run.quorumAt
 	}
@@ -249,15 +251,15 @@ func (d *daemon) startAgain() {
 func (d *daemon) askPower() {
 	w, h, run := d.host.world, d.host, d.host.pair.run
 	other, now := h.other(), h.clock()
-	if run.busy || now-run.askedAt < powerEvery || w.network.cut[Board][h.place][other.place] || other.BMCSharesPower {
+	if run.busy || run.offAfter > 0 || d.node.Contact(other.Name).Silence < cluster.TimingFor("").Test || now-run.askedAt < powerEvery || w.network.cut[Board][h.place][other.place] || other.BMCSharesPower {
 		return
 	}
 	run.askedAt = now
 	switch other.BMC {
 	case BMCWorks, BMCSlow, BMCEarly, BMCDeaf, BMCMute:
 		d.after(w.between(20*time.Millisecond, 500*time.Millisecond), func() {
-			if !other.Powered {
-				run.offAt = h.clock()
+			if !other.Powered && run.known {
+				run.offAfter = h.clock() - run.quorumAt
 			}
 		})
 	}
@@ -343,8 +345,13 @@ func (w *World) pairNotSettled() string {
 	return ""
 }
 
-// ledByBoth: the leader of two voters knows that the other one lives.
-func (d *daemon) ledByBoth(other *Host) bool {
+// hearOtherVoter: the leader of two voters knows that the other one lives.
+func (d *daemon) hearOtherVoter() {
 	w := d.host.world
-	return w.paired() && d.leading && other.member && other.daemon != nil && w.Leader() == d.host.Name
+	if !w.paired() || !d.leading || w.Leader() != d.host.Name {
+		return
+	}
+	if other := d.host.other(); other.member && other.daemon != nil {
+		d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
+	}
 }
