@@ -85,6 +85,9 @@ func (p *planner) stepFor(service Service) DrainStep {
 				step.Blockers = append(step.Blockers, v.Node+": "+v.Why)
 			}
 		}
+		if len(step.Blockers) == 0 {
+			step.Blockers = append(step.Blockers, "there is no other node")
+		}
 		step.Next = orElse(step.Next, "it goes by itself when a legal node is there")
 	}
 	movable := len(step.Blockers) == 0
