@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (c CheckFrom) apply(t *transaction) refusal {
 	before := t.ReachOf(c.Device)
 	now := Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem, Identity: c.Check.Identity, OldLogin: c.OldLogin, At: t.at}
 	t.Reach.Set(reachKey(c.Device, c.By), now)
-	t.Checks.Set(c.Device, bestCheck(t.ReachOf(c.Device)))
+	t.Checks.Set(c.Device, bestCheck(t.livingReach(c.Device)))
 	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {
 		t.OldLogins.Delete(c.Device)
 		t.tell(Event{Node: c.By, Subject: c.Device, Why: "fence device " + c.Device + " takes its new login; the old one is forgotten"})
@@ -77,6 +78,17 @@ func (s *State) ReachOf(device string) []Reach {
 // ReachOfNode is what a device answered one node, if that is in the log.
 func (s *State) ReachOfNode(device, by string) (Reach, bool) {
 	return s.Reach.Get(reachKey(device, by))
+}
+
+// livingReach are the answers to nodes that are in touch: what a lost node was
+// told some time ago says nothing about now.
+func (t *transaction) livingReach(device string) []Reach {
+	all := t.ReachOf(device)
+	living := slices.DeleteFunc(slices.Clone(all), func(r Reach) bool { n, _ := t.Nodes.Get(r.By); return !n.Reachable() })
+	if len(living) == 0 {
+		return all
+	}
+	return living
 }
 
 // bestCheck is the device as one answer: one that any node can use can be used,
@@ -178,8 +190,10 @@ func (n *Node) news(now time.Duration, s *State, c CheckFrom, leading bool) bool
 		return true // the new login works
 	case !bad && ((told && mine.Problem != "") || (asked && all.Problem != "")):
 		return true // it works again, or from here and from nowhere else
+	case !asked:
+		return true // nobody has told of it yet: the leader does not ask its own
 	case !bad:
-		return leading && (!asked || all.Power != c.Check.Power || all.Identity != c.Check.Identity || mine.OldLogin != c.OldLogin)
+		return (leading || all.By == c.By) && (all.Power != c.Check.Power || all.Identity != c.Check.Identity || mine.OldLogin != c.OldLogin)
 	case told && mine.Problem != "":
 		return mine.Problem != c.Check.Problem && now >= n.worded[c.Device]
 	}
