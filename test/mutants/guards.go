@@ -94,7 +94,7 @@ func leaseBreaks() []mutant {
 	return []mutant{
 		{
 			name: "guard-petted-without-a-lease", law: "L6", broken: "a node that holds something is petted without a lease",
-			edits: []edit{{ward, "\tcase current && !n.mayHold(in, me):", "\tcase current:"}}, nets: first(simulation),
+			edits: []edit{{ward, "\tcase current && !n.mayHold(in, me):", "\tcase current:"}, {ward, "\treturn newest.Mood == PetLeased && k.Seq == newest.Seq && !k.Free && clock < k.Until", "\treturn k.Seq == newest.Seq"}}, nets: first(simulation),
 		},
 		{
 			name: "guard-lease-counts-from-its-answer", law: "L6", broken: "a lease is counted from when it was granted and not from when it was asked for",
