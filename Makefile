@@ -167,7 +167,7 @@ ifneq ($(ROOT),)
 	@missing=""; \
 	test -x /usr/bin/qemu-system-x86_64 || missing="$$missing qemu-system-x86"; \
 	test -x /usr/bin/qemu-img || missing="$$missing qemu-utils"; \
-	qemu-img --help 2>/dev/null | grep -q iscsi || missing="$$missing qemu-block-extra"; \
+	ls /usr/lib/*/qemu/block-iscsi.so >/dev/null 2>&1 || missing="$$missing qemu-block-extra"; \
 	test -z "$$missing" || ! command -v apt-get >/dev/null || { echo "installing$$missing"; apt-get update -q && \
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 endif
