@@ -122,13 +122,14 @@ func (h *Host) watchTalk(now time.Duration) {
 	}
 }
 
-// reachable tells whether a majority of the members' kernels reaches a host's.
+// reachable tells whether a majority reaches a host's kernel: so many that one of
+// them is with whoever leads, and can tell.
 func (w *World) reachable(h *Host) bool {
 	near, members := 0, 0
 	for _, other := range w.order {
 		if other.member {
 			members++
-			if other == h || w.linked(h, other) {
+			if other == h || (w.linked(h, other) && other.daemon != nil && !other.daemon.paused) {
 				near++
 			}
 		}

@@ -53,9 +53,7 @@ func (w *World) request(f Fault, h *Host) {
 	id := w.Ask(h.Name, op, f.Service, node)
 	if r.IntN(2) == 0 {
 		through := pick(r, w.names())
-		w.late++
-		w.After(f.While/4, func() {
-			w.late--
+		w.sayLater(f.While/4, func() {
 			w.repeat(through, cluster.Ask{Request: id, Op: op, Service: f.Service, Node: node, By: "root"})
 		})
 	}

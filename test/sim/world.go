@@ -177,6 +177,13 @@ func (w *World) After(pause time.Duration, do func()) {
 	w.queue.push(event{at: w.Now + pause, sequence: w.sequence, do: do})
 }
 
+// sayLater is After for what is said to the cluster: the world is not at rest before
+// that has come.
+func (w *World) sayLater(pause time.Duration, do func()) {
+	w.late++
+	w.After(pause, func() { w.late--; do() })
+}
+
 // Run lets time pass until the instant, or until stop says so.
 func (w *World) Run(until time.Duration, stop func() bool) {
 	for count := 0; len(w.queue) > 0 && w.queue[0].at <= until; count++ {
