@@ -323,13 +323,19 @@ func (p *planner) planLeftover(service Service) bool {
 				p.giveUp(service, codeTemporary, fmt.Sprintf("it is %s on %s", h.Condition, h.Node))
 			}
 			return true
-		case len(service.Holders) == 1 && h.Definition == service.Spec.Definition && p.mayRun(service, n) == "":
+		case len(service.Holders) == 1 && h.Definition == service.Spec.Definition && p.mayTakeUp(service, n):
 			continue // an interrupted start is taken up again in place
 		}
 		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: service.killed(), By: "recovery", Why: "removing what is left of it on " + h.Node})
 		return true
 	}
 	return false
+}
+
+// mayTakeUp tells whether an interrupted start may go on now where it began. What
+// may not is removed, and not left paused until it may.
+func (p *planner) mayTakeUp(service Service, n Member) bool {
+	return p.mayJoin(service, n) == accepted && p.lacks(service) == "" && p.Lock == nil
 }
 
 // waitsFor says which holders stand in the way of a start.
