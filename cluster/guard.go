@@ -71,6 +71,25 @@ type guardian struct {
 	watchful bool
 	// told is when the guard was last proposed.
 	told time.Duration
+	// wanted is what the document of wantedBy asks of this host; it is asked for in
+	// each Step, and documents seldom change.
+	wanted   fence.Wanted
+	wantedBy documentName
+}
+
+// documentName tells documents apart: a version of one generation is one text.
+type documentName struct {
+	generation, version uint64
+	node                string
+}
+
+// wantedGuard is the guard that the document in force asks of this host.
+func (n *Node) wantedGuard(s *State) fence.Wanted {
+	name := documentName{s.Generation, s.Config.Version, n.self}
+	if n.ward.wantedBy != name {
+		n.ward.wanted, n.ward.wantedBy = fence.WantedBy(s.Document.Nodes[n.self].Fence, s.Document.Devices), name
+	}
+	return n.ward.wanted
 }
 
 const (
@@ -89,7 +108,7 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 		return
 	}
 	me, _ := in.State.Nodes.Get(n.self)
-	wanted, known := fence.WantedBy(in.State.Document.Nodes[n.self].Fence, in.State.Document.Devices), me.guardOf(in.Boot)
+	wanted, known := n.wantedGuard(in.State), me.guardOf(in.Boot)
 	if wanted.IsZero() && known.Boot == "" {
 		return
 	}
@@ -152,7 +171,7 @@ func (n *Node) leaseOf(in Input, me Member) time.Duration {
 	if known := me.guardOf(in.Boot); known.Timeout > 0 {
 		return known.Lease
 	}
-	return fence.WantedBy(in.State.Document.Nodes[n.self].Fence, in.State.Document.Devices).Settings.Lease
+	return n.wantedGuard(in.State).Settings.Lease
 }
 
 func (n *Node) mayAsk(clock, lease time.Duration) bool {

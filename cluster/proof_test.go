@@ -291,3 +291,27 @@ func TestAServiceThatStorageAloneWouldNotReleaseIsKnownBefore(t *testing.T) {
 		t.Errorf("a watchdog would release vm:b, and: %s", why)
 	}
 }
+
+// A machine that has booted anew and is lost before it told its inventory is to
+// be fenced by the name of its older boot. A watchdog that is waited out resets
+// nobody who lives, so its daemon comes up once more, and that ends the intent.
+func TestAMachineThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testing.T) {
+	b := guardedBook(t, level("wd"))
+	old := b.node("node1")
+	up := NodeUp{Node: "node1", Fingerprint: old.Fingerprint, Boot: "node1-boot-2", Address: old.Address, Version: "2.0", MaxLevel: CurrentLevel, Session: "second"}
+	b.must(up)
+	if b.s.Outlived("node1", "node1-boot-2") {
+		t.Fatal("a daemon that looks is told to come up once more")
+	}
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	if !b.s.Outlived("node1", "node1-boot-2") || b.s.Outlived("node1", old.Boot) {
+		t.Fatal("the daemon of the new boot, and no other, has to come up once more")
+	}
+	up.Session = "third"
+	b.must(up)
+	if n := b.node("node1"); n.State != NodeLooking || b.s.Fences.Has("node1") {
+		t.Errorf("node1 is %s, fence open: %v; want it looking and nothing open", n.State, b.s.Fences.Has("node1"))
+	}
+	b.is("vm:a", resources.Started, "node1", "node1")
+}

@@ -176,11 +176,17 @@ type Member struct {
 // Machine is the identity that outlives names and boots.
 func (n Member) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
 
-// Outlived tells whether a daemon that runs on a boot has been declared off by
-// mistaking it for an older one: the node was fenced by the name of that older
-// boot while the newer one had not told its inventory yet. The daemon has to
-// come up once more, as a new incarnation.
-func (n Member) Outlived(boot string) bool { return n.State == NodeFenced && n.Boot != boot }
+// Outlived tells whether a daemon that runs on a boot is taken for an older
+// one: the node was fenced or cut off by the name of that older boot, or is to be,
+// while the newer one had not told its inventory yet. Its daemon has to come up
+// once more, as a new incarnation, which ends the intent for the boot that is
+// over. A device may not be able to: a watchdog that is waited out resets nobody
+// who lives.
+func (s *State) Outlived(node, boot string) bool {
+	n, _ := s.Nodes.Get(node)
+	open, fencing := s.Fences.Get(node)
+	return n.Boot != boot && (n.Ended() || (fencing && open.Boot != boot && n.State == NodeLost))
+}
 
 // Reachable tells whether the node can be given work or asked.
 func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }

@@ -32,7 +32,7 @@ func (d *Daemon) keepAdmitted(ctx context.Context) {
 		case known && mine != 0 && me.Incarnation > mine:
 			d.fatal(fmt.Sprintf("another daemon of %s has started (incarnation %d, this one is %d)", d.name, me.Incarnation, mine))
 			return
-		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking && !me.Outlived(d.boot):
+		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking && !root.Outlived(d.name, d.boot):
 			d.warnings.set("admission", "")
 			select {
 			case <-ctx.Done():
@@ -61,7 +61,8 @@ func (d *Daemon) admit(ctx context.Context) error {
 	if err := d.log.Verify(verified); err != nil {
 		return fmt.Errorf("waiting for a leader and its log: %w", err)
 	}
-	me, known := d.replica.Root().Nodes.Get(d.name)
+	root := d.replica.Root()
+	me, known := root.Nodes.Get(d.name)
 	if !known {
 		return errors.New("this node has no place in the cluster's state yet")
 	}
@@ -69,7 +70,7 @@ func (d *Daemon) admit(ctx context.Context) error {
 	if incarnation != 0 && me.Incarnation > incarnation {
 		return fmt.Errorf("incarnation %d of %s has begun, this one is %d", me.Incarnation, d.name, incarnation)
 	}
-	if incarnation == 0 || me.Incarnation != incarnation || me.Outlived(d.boot) {
+	if incarnation == 0 || me.Incarnation != incarnation || root.Outlived(d.name, d.boot) {
 		d.incarnation.Store(0)
 		var err error
 		if incarnation, err = d.comeUp(ctx); err != nil {

@@ -252,7 +252,7 @@ func (d *daemon) recognise() {
 // announceSoon begins to tell again, if this start is not admitted (any more).
 func (d *daemon) announceSoon() {
 	me, _ := d.host.state.Nodes.Get(d.host.Name)
-	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking && !me.Outlived(d.host.BootID())) {
+	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking && !d.host.state.Outlived(d.host.Name, d.host.BootID())) {
 		return
 	}
 	d.announced = true
@@ -275,7 +275,7 @@ func (d *daemon) announce() {
 	if !known || d.announcing || !current {
 		return
 	}
-	if me.Session == d.session && me.Outlived(h.BootID()) {
+	if me.Session == d.session && h.state.Outlived(h.Name, h.BootID()) {
 		w.sessions++
 		d.session, d.incarnation = fmt.Sprintf("session-%d", w.sessions), 0
 	}

@@ -67,6 +67,8 @@ type Host struct {
 	world  *World
 	place  int
 	boot   int
+	bootID string // of the boot bootOf, asked for millions of times
+	bootOf int
 	key    int // how many machines have had this name
 	member bool
 	// away: a person has taken it out of the cluster; it is not booted.
@@ -104,7 +106,12 @@ func (w *World) AddHost(name string, witness bool) *Host {
 }
 
 // BootID is the operating system's boot id.
-func (h *Host) BootID() string { return fmt.Sprintf("%s-boot-%d", h.Name, h.boot) }
+func (h *Host) BootID() string {
+	if h.bootID == "" || h.bootOf != h.boot {
+		h.bootID, h.bootOf = fmt.Sprintf("%s-boot-%d", h.Name, h.boot), h.boot
+	}
+	return h.bootID
+}
 
 func (h *Host) fingerprint() string {
 	fingerprint, _ := identity(h.Name, h.key)

@@ -115,7 +115,8 @@ func (d *daemon) askLease() {
 	sent, asked := d.at(w.Now), w.Now
 	end := func(granted bool) {
 		if granted {
-			h.keeperOf().granted = asked
+			k := h.keeperOf()
+			k.granted = max(k.granted, asked) // a slow answer to an older question comes later
 		}
 		d.in.Leased = append(d.in.Leased, cluster.Leased{Sent: sent, Granted: granted})
 		d.poke()
