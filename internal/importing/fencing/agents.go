@@ -49,7 +49,7 @@ func Refusal(agent string) string {
 	case handAgents[agent]:
 		return agent + " waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time"
 	case storageAgents[agent]:
-		return agent + " cuts the node off from storage and leaves it running; that is no level here yet. Use power fencing"
+		return agent + " cuts the node off from storage and leaves it running; clusterd does that by a driver of its own, not by this program: declare a device with `driver: scsi` and the disks"
 	case uselessAgents[agent] != "":
 		return agent + " cannot prove that a machine is off: " + uselessAgents[agent]
 	case !agentPattern.MatchString(agent):

@@ -112,7 +112,7 @@ func (t *translation) unfence(e *importing.Element, devices *fenceDevices) {
 	t.Container(e)
 	for _, use := range e.All("device") {
 		if fencing.Storage(devices.agent(use.Get("name"))) {
-			t.SayWhole(changes, use, "clusterd registers a node at the storage itself, when it is admitted")
+			t.SayWhole(changes, use, "clusterd registers a node at the storage itself, when it is admitted, where a device with `driver: scsi` is declared")
 			continue
 		}
 		t.SayWhole(unneeded, use, "power fencing needs no unfencing: a machine that was fenced stays off until a person switches it on")
