@@ -7,74 +7,6 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-func (c Join) apply(t *transaction) refusal {
-	token, why := t.checkToken(c)
-	if why != "" {
-		return refuse("%s", why)
-	}
-	if gone, removed := t.Removed.Get(c.Fingerprint); removed {
-		return refuse("this machine's key was removed from the cluster as %s; delete its data folder to join with a new key", gone.Name)
-	}
-	old, known := t.Nodes.Get(c.Node)
-	if known && old.Fingerprint == c.Fingerprint {
-		t.Tokens.Delete(c.Token)
-		return accepted // the same machine asked twice
-	}
-	if known && token.Replace != c.Node {
-		return refuse("a node named %s is already a member; use another name, or `clusterd node replace %s` if its machine is to be replaced", c.Node, c.Node)
-	}
-	for _, name := range t.Nodes.Keys() {
-		if other, _ := t.Nodes.Get(name); other.Fingerprint == c.Fingerprint && name != c.Node {
-			return refuse("this machine is a member already, as %s", name)
-		}
-	}
-	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, HardwareUUID: c.HardwareUUID, Address: c.Address, Witness: c.Witness}
-	if known {
-		if why := t.MayReplace(c.Node); why != "" {
-			return refuse("%s", why)
-		}
-		n.ID, n.Order = old.ID, old.Order
-		t.forgetMachine(old, c.By)
-	} else {
-		t.NextNodeID++
-		n.ID = t.NextNodeID
-	}
-	t.Tokens.Delete(c.Token)
-	t.setNodeState(n, NodeJoining, c.By, "joined with a token; waiting for its daemon")
-	return accepted
-}
-
-// MayReplace says why another machine may not take a node's place yet; "" if it
-// may.
-func (s *State) MayReplace(node string) string {
-	n, _ := s.Nodes.Get(node)
-	if held := s.heldBy(n); len(held) > 0 {
-		return fmt.Sprintf("%s may still hold %s; fence it or ask it first, then replace it", node, held[0])
-	}
-	if s.Fences.Has(node) {
-		return node + " is being fenced; wait for the result, then replace it"
-	}
-	return ""
-}
-
-// checkToken lets the founder's own machine in without one.
-func (t *transaction) checkToken(c Join) (Token, string) {
-	if c.Token == "" && t.Nodes.Len() == 0 {
-		return Token{}, ""
-	}
-	token, known := t.Tokens.Get(c.Token)
-	if !known {
-		return Token{}, "the join token is unknown or was used already; make a new one with `clusterd token`"
-	}
-	if t.at.After(token.Expires) {
-		return Token{}, fmt.Sprintf("the join token expired %s ago; make a new one with `clusterd token`", t.at.Sub(token.Expires).Round(time.Second))
-	}
-	if token.Replace != "" && token.Replace != c.Node {
-		return Token{}, fmt.Sprintf("the join token is for the machine that replaces %s, not for %s", token.Replace, c.Node)
-	}
-	return token, ""
-}
-
 // heldBy lists the services that may be running on any boot of a machine.
 func (s *State) heldBy(n Member) []string {
 	var names []string
@@ -87,42 +19,6 @@ func (s *State) heldBy(n Member) []string {
 		}
 	}
 	return names
-}
-
-// forgetMachine bars a machine's key for good.
-func (t *transaction) forgetMachine(n Member, by string) {
-	if t.Removed.Len() >= maxRemoved {
-		oldest := ""
-		for _, key := range t.Removed.Keys() {
-			r, _ := t.Removed.Get(key)
-			if o, found := t.Removed.Get(oldest); !found || r.At.Before(o.At) {
-				oldest = key
-			}
-		}
-		t.Removed.Delete(oldest)
-	}
-	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
-}
-
-func (c RemoveNode) apply(t *transaction) refusal {
-	n, known := t.Nodes.Get(c.Node)
-	if !known {
-		return refuse("there is no node %s", c.Node)
-	}
-	if held := t.heldBy(n); len(held) > 0 {
-		return refuse("%s may be running %s; move its services away first (`clusterd node leave %s`), or have it fenced", c.Node, held[0], c.Node)
-	}
-	if t.Fences.Has(c.Node) {
-		return refuse("%s is being fenced; wait for the result", c.Node)
-	}
-	t.forgetMachine(n, c.By)
-	t.Nodes.Delete(c.Node)
-	t.forgetReach()
-	if t.Level >= levelTwo {
-		t.forgetStarts(c.Node)
-	}
-	t.tell(Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By, Why: sentence("removed from the cluster, its key is no longer accepted", c.Why)})
-	return accepted
 }
 
 func sentence(text, more string) string {

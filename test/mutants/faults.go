@@ -26,11 +26,11 @@ func onlyFaults() []mutant {
 		},
 		{
 			name: "removed-with-its-vms", law: "L1", broken: "a node that may run services is taken out of the cluster",
-			edits: []edit{{node, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may be running %s;", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may be running %s;"}}, nets: first(simulation), faults: []string{"node removed"},
+			edits: []edit{{member, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may be running %s;", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may be running %s;"}}, nets: first(simulation), faults: []string{"node removed"},
 		},
 		{
 			name: "replaced-with-its-vms", law: "L1", broken: "a machine takes the name of one that may run services",
-			edits: []edit{{node, "\tif held := s.heldBy(n); len(held) > 0 {\n\t\treturn fmt.Sprintf(\"%s may still hold", "\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\treturn fmt.Sprintf(\"%s may still hold"}}, nets: first(simulation), faults: []string{"node replaced"},
+			edits: []edit{{member, "\tif held := s.heldBy(n); len(held) > 0 {\n\t\treturn fmt.Sprintf(\"%s may still hold", "\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\treturn fmt.Sprintf(\"%s may still hold"}}, nets: first(simulation), faults: []string{"node replaced"},
 		},
 		{
 			name: "one-fencer-for-ever", law: "L3", broken: "a fence intent is never handed to another node",

@@ -25,11 +25,11 @@ func hypervisorsAlone() []mutant {
 		},
 		{
 			name: "failed-starts-are-final", law: "L7", broken: "a service that could be started nowhere is never tried again",
-			edits: []edit{{service, "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds {", "\tif p.view.Stuck[service.Spec.Name] < 0 {"}}, nets: first(simulation), faults: []string{"starts fail", "storage gone", "storage gone for all", "calls hang"},
+			edits: []edit{{up, "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds {", "\tif p.view.Stuck[service.Spec.Name] < 0 {"}}, nets: first(simulation), faults: []string{"starts fail", "storage gone", "storage gone for all", "calls hang"},
 		},
 		{
 			name: "total-loss-is-final", law: "L7", broken: "a service whose start failed on more than two nodes is never tried again",
-			edits: []edit{{service, "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds {", "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds && len(failedOn) < 3 {"}}, nets: first(simulation), faults: []string{"storage gone for all"},
+			edits: []edit{{up, "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds {", "\tif p.view.Stuck[service.Spec.Name] >= pauseStartRounds && len(failedOn) < 3 {"}}, nets: first(simulation), faults: []string{"storage gone for all"},
 		},
 		{
 			name: "complete-copies-are-both-right", law: "L5", broken: "a complete copy at the target is resumed while the source is there, paused",

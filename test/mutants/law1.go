@@ -5,7 +5,7 @@ package main
 var (
 	applyIgnoresHolders = edit{begin, "\t\tcase !onBoot(n)(h):\n\t\t\treturn refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n\t\tcase h.Ask:", "\t\tcase h.Node == \"\":\n\t\t\treturn refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n\t\tcase h.Machine == \"\":"}
 	applyIgnoresWhose   = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
-	planIgnoresHolders  = edit{service, "\tif len(waits) == 0 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for", "\tif len(waits) < 1000 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for"}
+	planIgnoresHolders  = edit{up, "\tif len(waits) == 0 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for", "\tif len(waits) < 1000 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for"}
 )
 
 // holders are the breaks of L1: a VM is started only when it can be nowhere else.
