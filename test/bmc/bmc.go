@@ -72,6 +72,7 @@ func Start(options Options) (*BMC, error) {
 		return nil, fmt.Errorf("listen for IPMI on %s: %w", options.Address, err)
 	}
 	b := &BMC{line: &line{socket: socket}, chassis: newChassis(options), done: make(chan struct{})}
+	b.chassis.dead = b.line.dieAfterAnswer
 	controller, err := newController(options, guid, b.chassis)
 	if err != nil {
 		_ = socket.Close()

@@ -24,6 +24,8 @@ const cycleGap = time.Second
 type chassis struct {
 	*mock.Chassis
 	onPower func(bool) error
+	// dead silences the controller once its host has lost its power.
+	dead func()
 
 	mu       sync.Mutex
 	on       bool
@@ -75,6 +77,8 @@ func (c *chassis) SetPower(_ context.Context, on bool) error {
 	case faults.LieOff > 0 && !on:
 		c.lie(faults.LieOff)
 		return nil
+	case faults.DiesWithHost && !on:
+		defer c.dead()
 	case faults.SlowOff > 0 && !on:
 		c.later(faults.SlowOff, false)
 		return nil

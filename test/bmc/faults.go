@@ -22,6 +22,9 @@ type Faults struct {
 	LieOff time.Duration
 	// Deaf drops every datagram.
 	Deaf bool
+	// DiesWithHost carries an off command out, answers it, and is deaf from then
+	// on, as a controller that is fed by its host's own power supply.
+	DiesWithHost bool
 	// Lose drops this many datagrams, then no more.
 	Lose int
 }
@@ -33,6 +36,8 @@ type line struct {
 	mu   sync.Mutex
 	deaf bool
 	lose int
+	// last lets one more answer out before the line goes dead.
+	last bool
 }
 
 // ReadFrom returns the next datagram that was not lost.
@@ -50,13 +55,28 @@ func (l *line) ReadFrom(buffer []byte) (int, net.Addr, error) {
 
 // WriteTo sends an answer, unless the line went dead meanwhile.
 func (l *line) WriteTo(data []byte, to net.Addr) (int, error) {
-	l.mu.Lock()
-	deaf := l.deaf
-	l.mu.Unlock()
-	if deaf {
+	if l.silent() {
 		return len(data), nil
 	}
 	return l.socket.WriteTo(data, to)
+}
+
+// silent tells whether an answer is dropped.
+func (l *line) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last {
+		l.last = false
+		return false
+	}
+	return l.deaf
+}
+
+// dieAfterAnswer makes the answer under way the last one.
+func (l *line) dieAfterAnswer() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaf, l.last = true, true
 }
 
 // Close ends the connection.
@@ -75,5 +95,5 @@ func (l *line) lost() bool {
 func (l *line) setFaults(faults Faults) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.deaf, l.lose = faults.Deaf, faults.Lose
+	l.deaf, l.lose, l.last = faults.Deaf, faults.Lose, false
 }

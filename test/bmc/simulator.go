@@ -86,8 +86,47 @@ func (s *Simulator) Power() bool {
 	return err == nil && strings.TrimSpace(string(state)) == "1"
 }
 
+// Offs counts the off commands that reached its chassis.
+func (s *Simulator) Offs() int {
+	told, err := os.ReadFile(filepath.Join(s.folder, "offs"))
+	if err != nil {
+		return 0
+	}
+	return strings.Count(string(told), "\n")
+}
+
 // Silence stops it in its tracks, as a hung controller.
 func (s *Simulator) Silence() error { return syscall.Kill(-s.process.Process.Pid, syscall.SIGSTOP) }
+
+// SetFaults lets the same things go wrong as in a BMC, but LieOff, Refuse and
+// Lose, which it cannot. They stay until Close.
+func (s *Simulator) SetFaults(faults Faults) error {
+	if faults.LieOff > 0 || faults.Refuse || faults.Lose > 0 {
+		return errors.New("ipmi_sim can neither lie, refuse nor lose packets")
+	}
+	marks := map[string]string{}
+	if faults.Stuck {
+		marks["stuck"] = ""
+	}
+	if faults.Flapping {
+		marks["flapping"] = ""
+	}
+	if faults.SlowOff > 0 {
+		marks["slow"] = fmt.Sprintf("%.3f", faults.SlowOff.Seconds())
+	}
+	if faults.DiesWithHost {
+		marks["dies"] = strconv.Itoa(s.process.Process.Pid)
+	}
+	for name, content := range marks {
+		if err := os.WriteFile(filepath.Join(s.folder, name), []byte(content), 0o600); err != nil {
+			return fmt.Errorf("set a fault of ipmi_sim: %w", err)
+		}
+	}
+	if faults.Deaf {
+		return s.Silence()
+	}
+	return nil
+}
 
 // Close ends it.
 func (s *Simulator) Close() {
@@ -169,17 +208,38 @@ mc_enable 0x20
 `
 
 // chassisProgram is what ipmi_sim calls for its chassis. It is called as
-// "chassis get power boot" or "chassis set power 0" and keeps the power in a
-// file beside itself.
+// "chassis get power boot" or "chassis set power 0" and keeps the power, and what
+// goes wrong, in files beside itself. What goes on in the background holds none of
+// ipmi_sim's pipes, because it waits for them.
 const chassisProgram = `#!/bin/sh
-state=$(dirname "$0")/power
+cd "$(dirname "$0")" || exit 1
+reading() {
+  if [ -e flapping ]; then
+    if [ -e odd ]; then rm odd; echo 0; else : > odd; echo 1; fi
+  else
+    cat power
+  fi
+}
+switch() {
+  [ "$1" = 0 ] && echo off >> offs
+  if [ -e stuck ]; then
+    return
+  elif [ "$1" = 0 ] && [ -e slow ]; then
+    (sleep "$(cat slow)"; echo 0 > power) >/dev/null 2>&1 </dev/null &
+  elif [ "$1" = 0 ] && [ -e dies ]; then
+    echo 0 > power
+    (sleep 0.1; kill -STOP "$(cat dies)") >/dev/null 2>&1 </dev/null &
+  else
+    echo "$1" > power
+  fi
+}
 action=$1
 shift
 while [ $# -gt 0 ]; do
   case "$action $1" in
-    "get power") echo "power:$(cat "$state")" ;;
+    "get power") echo "power:$(reading)" ;;
     "get boot") echo "boot:default" ;;
-    "set power") echo "$2" > "$state"; shift ;;
+    "set power") switch "$2"; shift ;;
     "set "*) shift ;;
   esac
   shift

@@ -21,6 +21,9 @@ type Faults struct {
 	Conflict bool
 	// Busy answers 409 to every power command, also one that would change something.
 	Busy bool
+	// DiesWithHost carries ForceOff out, answers it, and answers nothing from then
+	// on, as a controller that is fed by its host's own power supply.
+	DiesWithHost bool
 	// State is told instead of the true power, for example "Paused".
 	State string
 	// Hang keeps every request waiting until the client goes away.
@@ -114,7 +117,11 @@ func (c *chassis) reset(kind string) int {
 	case kind != "On" && kind != "ForceOff":
 		return 400
 	}
-	return c.set(wantOn)
+	status := c.set(wantOn)
+	if c.faults.DiesWithHost && !wantOn && !c.on {
+		c.faults.Hang = true
+	}
+	return status
 }
 
 // set changes the power now; the caller holds the lock.
