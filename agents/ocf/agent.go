@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"os"
 	"runtime"
 	"sort"
 	"sync"
@@ -73,12 +74,23 @@ func New(options Options) (*Agent, error) {
 	if a.places, err = program.NewPlaces(groupName(options)); err != nil {
 		options.Logger.Info("services get no control groups of their own", "node", options.Node, "why", err)
 	}
+	if _, err := os.Stat(options.Folders.SystemdRuns); err == nil {
+		if a.places, err = a.places.WithScopes(options.Folders.Systemd, a.noScope); err != nil {
+			options.Logger.Info("services get control groups below the daemon's, and no scopes", "node", options.Node, "why", err)
+		}
+	}
 	for _, r := range list {
 		a.services[r.UUID] = newService(r.UUID, r.Service, r)
 		a.users.adopt(r)
 	}
 	a.checks = newChecks(a)
 	return a, nil
+}
+
+// noScope is told when a program is begun below the daemon's own control group
+// because systemd made no scope for it.
+func (a *Agent) noScope(err error) {
+	a.options.Logger.Warn("a service gets a control group below the daemon's, and no scope", "node", a.options.Node, "why", err)
 }
 
 // groupName is the control group of a node's services. Services are named alike in
@@ -253,6 +265,7 @@ func (a *Agent) Changes() <-chan agents.Observation { return a.mail.Out() }
 func (a *Agent) Close() error {
 	a.checks.close()
 	a.mail.Close()
+	a.options.Folders.Systemd.Close()
 	return nil
 }
 

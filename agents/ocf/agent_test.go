@@ -58,9 +58,9 @@ func newBench(t *testing.T) *bench {
 	b.open()
 	t.Cleanup(func() {
 		_ = b.agent.Close()
-		for uuid := range b.agent.services {
-			b.agent.places.Clear(uuid, time.Second)
-			b.agent.places.Remove(uuid)
+		for _, s := range b.agent.services {
+			b.agent.places.Clear(s.home(), time.Second)
+			b.agent.places.Remove(s.home())
 		}
 		for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 			left, err := filepath.Glob(filepath.Join(mount, groupName(b.options), "*", "cgroup.procs"))

@@ -25,6 +25,9 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	if p.Resource.Shared {
 		request.Users = a.users.others(p.Resource.Label(), s.uuid)
 	}
+	if caller, calls := agent.Caller(); calls {
+		return a.call(ctx, s, p, caller, request)
+	}
 	command, has := agent.Program(request)
 	if !has {
 		return dialect.Verdict{Outcome: dialect.Failed, Why: "the agent has no action " + string(action)}
@@ -37,10 +40,8 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 		if err != nil {
 			return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
 		}
-		if place != nil {
-			defer place.Close()
-			command.Place = place
-		}
+		defer place.Close()
+		command.Place = place
 	}
 	number := len(s.record.Calls)
 	s.record.Calls = append(s.record.Calls, call)
@@ -64,14 +65,28 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	return verdict
 }
 
+// call has an act carried out by who needs no program. Where it is broken off
+// nothing is written down: such a caller never takes what is still under way for
+// an answer, and its stop comes after whatever was asked before.
+func (a *Agent) call(ctx context.Context, s *service, p resources.Placed, caller dialect.Caller, request dialect.Request) dialect.Verdict {
+	if err := a.records.store(s.record); err != nil {
+		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
+	}
+	verdict := caller.Do(ctx, request)
+	a.options.Logger.Debug("agent was called", "service", s.name, "resource", p.Resource.Label(), "action", string(request.Action), "why", verdict.Why)
+	return verdict
+}
+
 // home is the control group in which a resource's processes live. A shared one has
 // its own: it must not die with the service that happened to start it.
-func home(s *service, r resources.Resource) string {
+func home(s *service, r resources.Resource) program.Home {
 	if r.Shared {
-		return "shared-" + resources.ServiceUUID(r.Label())
+		return program.Home{Key: "shared-" + resources.ServiceUUID(r.Label()), Title: r.Label()}
 	}
-	return s.uuid
+	return s.home()
 }
+
+func (s *service) home() program.Home { return program.Home{Key: s.uuid, Title: s.name} }
 
 // staysAlive gives a killed group a moment to end, and tells whether it did not.
 func staysAlive(ctx context.Context, group program.Group) (alive bool) {
@@ -107,12 +122,15 @@ func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.
 	if limit > 0 {
 		request.Timeout = min(request.Timeout, limit)
 	}
-	command, _ := agent.Program(request)
 	release, err := a.slot(ctx)
 	if err != nil {
 		return dialect.Verdict{Unasked: true, Why: err.Error()}
 	}
 	defer release()
+	if caller, calls := agent.Caller(); calls {
+		return caller.Do(ctx, request)
+	}
+	command, _ := agent.Program(request)
 	return agent.Judge(request, program.Run(ctx, command))
 }
 

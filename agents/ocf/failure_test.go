@@ -103,13 +103,13 @@ func TestProcessesOfAServiceAreKilledWhenItDoesNotStop(t *testing.T) {
 	b.write("monitor.thing-a", `kill -0 $(cat `+b.dir+`/pid 2>/dev/null) 2>/dev/null || exit 7`)
 	shop := b.spec(thingNamed("a"))
 	b.mustStart(shop)
-	if len(places.Processes(shop.UUID)) == 0 {
+	if len(places.Processes(program.Home{Key: shop.UUID, Title: shop.Name})) == 0 {
 		t.Fatal("the process is not in the service's control group")
 	}
 	if result := b.stop(shop); !result.OK {
 		t.Errorf("%+v", result)
 	}
-	if left := places.Processes(shop.UUID); len(left) > 0 {
+	if left := places.Processes(program.Home{Key: shop.UUID, Title: shop.Name}); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -54,7 +54,7 @@ func (a *Agent) lowerInTime(ctx context.Context, s *service, spec resources.Spec
 	}
 	hard, cancel := context.WithTimeout(ctx, spec.DestroyTimeout)
 	defer cancel()
-	a.places.Clear(s.uuid, lastGasp)
+	a.places.Clear(s.home(), lastGasp)
 	if left := a.endCalls(hard, s); len(left) > 0 {
 		return notEnded(left)
 	}
@@ -143,7 +143,7 @@ func (a *Agent) endCalls(ctx context.Context, s *service) []openCall {
 func (a *Agent) forget(s *service) {
 	a.checks.forget(s)
 	if s.record != nil {
-		a.places.Remove(s.uuid)
+		a.places.Remove(s.home())
 	}
 	s.record = nil
 	if err := a.records.remove(s.uuid); err != nil {

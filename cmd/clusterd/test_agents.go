@@ -17,7 +17,6 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/agents/ocf"
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
-	"github.com/clusterd/clusterd/agents/ocf/program"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/resources"
@@ -182,12 +181,12 @@ func (l library) print(ctx context.Context, out io.Writer, spec resources.Spec, 
 		}
 		request := dialect.Request{Resource: p.Resource, Action: actions[action], Node: l.node.Name}
 		request.Timeout = agent.Limit(p.Resource, request.Action, resources.ResourceCheck{})
-		command, has := agent.Program(request)
+		words, has := agent.Words(request)
 		if !has {
 			fmt.Fprintf(out, "%3d. %s: the agent has no action %s\n", n+1, p.Resource.Label(), action)
 			continue
 		}
-		fmt.Fprintf(out, "%3d. %s: %s, within %s\n", n+1, p.Resource.Label(), commandText(command), request.Timeout)
+		fmt.Fprintf(out, "%3d. %s: %s, within %s\n", n+1, p.Resource.Label(), words, request.Timeout)
 		if parameters := parametersText(p.Resource.Parameters); parameters != "" {
 			fmt.Fprintf(out, "       %s\n", parameters)
 		}
@@ -197,10 +196,6 @@ func (l library) print(ctx context.Context, out io.Writer, spec resources.Spec, 
 		return fmt.Errorf("%d of %d agents cannot be run here", missing, len(order))
 	}
 	return nil
-}
-
-func commandText(p program.Program) string {
-	return strings.Join(append([]string{p.Path}, p.Arguments...), " ")
 }
 
 // margin is what an act may take beyond the service's own times.

@@ -1,13 +1,16 @@
 package dialect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/agents/ocf/program"
+	"github.com/clusterd/clusterd/agents/ocf/systemd"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -69,8 +72,18 @@ type Request struct {
 	Probe bool
 }
 
-// Speaker speaks one dialect to one agent.
+// Speaker speaks one dialect to one agent. It is a Runner or a Caller as well.
 type Speaker interface {
+	// Info is what is known without asking.
+	Info() resources.AgentInfo
+	// Checks are the checks that are made when the document names none.
+	Checks(resources.AgentInfo) []resources.ResourceCheck
+	// CheckAction is the dialect's own word for a check.
+	CheckAction() string
+}
+
+// Runner is a Speaker whose agent is a program.
+type Runner interface {
 	// Program is what carries the request out; false when the agent has no such
 	// action.
 	Program(Request) (program.Program, bool)
@@ -78,14 +91,17 @@ type Speaker interface {
 	Judge(Request, program.Ended) Verdict
 	// MetaData asks the agent about itself; nil for those that have a fixed answer.
 	MetaData() *program.Program
-	// Info is what is known without asking.
-	Info() resources.AgentInfo
-	// Checks are the checks that are made when the document names none.
-	Checks(resources.AgentInfo) []resources.ResourceCheck
 	// Identity is the file whose change makes old meta-data worthless.
 	Identity() string
-	// CheckAction is the dialect's own word for a check.
-	CheckAction() string
+}
+
+// Caller is a Speaker that needs no program, because it asks one that is always
+// there.
+type Caller interface {
+	// Do carries a request out within its time.
+	Do(context.Context, Request) Verdict
+	// Words tell a person what would be asked; false when there is no such action.
+	Words(Request) (string, bool)
 }
 
 // Folders are where agents are found; empty ones take the usual places.
@@ -96,10 +112,10 @@ type Folders struct {
 	RGManager string
 	// Init has the LSB scripts: /etc/init.d.
 	Init string
-	// Systemctl is systemd's program, and SystemdRuns the folder that shows that
-	// systemd is this system's manager.
-	Systemctl   string
+	// SystemdRuns is the folder that shows that systemd is this system's manager;
+	// Systemd is who is asked then. All copies of Folders share it.
 	SystemdRuns string
+	Systemd     *systemd.Manager
 	// Scratch is where OCF agents keep small files until the next boot:
 	// /run/resource-agents.
 	Scratch string
@@ -115,9 +131,11 @@ func (f Folders) WithDefaults() Folders {
 	fill(&f.OCF, "/usr/lib/ocf")
 	fill(&f.RGManager, "/usr/share/cluster")
 	fill(&f.Init, "/etc/init.d")
-	fill(&f.Systemctl, "systemctl")
 	fill(&f.SystemdRuns, "/run/systemd/system")
 	fill(&f.Scratch, "/run/resource-agents")
+	if f.Systemd == nil {
+		f.Systemd = systemd.New(filepath.Dir(f.SystemdRuns))
+	}
 	return f
 }
 

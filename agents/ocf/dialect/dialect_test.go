@@ -32,19 +32,20 @@ func install(t *testing.T, path, text string) {
 
 func folders(t *testing.T) Folders {
 	dir := t.TempDir()
-	return Folders{OCF: dir + "/ocf", RGManager: dir + "/cluster", Init: dir + "/init.d", Systemctl: dir + "/systemctl", SystemdRuns: dir + "/systemd", Scratch: dir + "/scratch"}.WithDefaults()
+	return Folders{OCF: dir + "/ocf", RGManager: dir + "/cluster", Init: dir + "/init.d", SystemdRuns: dir + "/systemd/system", Scratch: dir + "/scratch"}.WithDefaults()
 }
 
 // told runs one request for real and judges it.
 func carryOut(t *testing.T, speaker Speaker, r Request) (Verdict, string) {
 	t.Helper()
 	r.Timeout = 10 * time.Second
-	command, has := speaker.Program(r)
+	agent := Agent{Speaker: speaker}
+	command, has := agent.Program(r)
 	if !has {
 		t.Fatalf("no action %s", r.Action)
 	}
 	ended := program.Run(context.Background(), command)
-	return speaker.Judge(r, ended), string(ended.Stdout)
+	return agent.Judge(r, ended), string(ended.Stdout)
 }
 
 func TestWhatAnOCFAgentIsTold(t *testing.T) {
@@ -126,41 +127,6 @@ func TestWhatExitCodesMean(t *testing.T) {
 				t.Errorf("%s %s (probe %v) code %s: %+v, want outcome %d", c.kind, c.action, c.probe, code, verdict, want)
 			}
 		}
-	}
-}
-
-// What `systemctl show` printed on Debian 12 for units in these states.
-func TestUnits(t *testing.T) {
-	for text, want := range map[string]Outcome{
-		"Job=0\nLoadState=loaded\nActiveState=active\nSubState=running\nResult=success\n":            OK,
-		"LoadState=loaded\nActiveState=active\nSubState=exited\nResult=success\n":                    OK,
-		"LoadState=loaded\nActiveState=inactive\nSubState=dead\nResult=success\n":                    NotRunning,
-		"LoadState=not-found\nActiveState=inactive\nSubState=dead\nResult=success\n":                 NotRunning,
-		"LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\n":                  NotRunning,
-		"LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\n":        Unknown,
-		"Job=812\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nResult=success\n":           Unknown,
-		"Job=812\nLoadState=loaded\nActiveState=deactivating\nSubState=stop-sigterm\nResult=success": Unknown,
-		"": Unknown,
-	} {
-		if verdict := unitVerdict(text); verdict.Outcome != want {
-			t.Errorf("%q: %+v", text, verdict)
-		}
-	}
-}
-
-func TestWithoutSystemdThereAreNoUnits(t *testing.T) {
-	f := folders(t)
-	if _, err := f.Find("systemd:nginx"); !errors.Is(err, ErrNotInstalled) || !strings.Contains(err.Error(), "systemd is not the manager of this system") {
-		t.Error(err)
-	}
-	install(t, f.SystemdRuns+"/x", "")
-	install(t, f.Systemctl, "#!/bin/sh\necho \"$@\"")
-	speaker, err := f.Find("systemd:nginx")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, said := carryOut(t, speaker, Request{Action: Start}); said != "--no-pager --no-ask-password start -- nginx.service\n" {
-		t.Errorf("%q", said)
 	}
 }
 

@@ -127,11 +127,11 @@ func (c *Catalogue) Find(ctx context.Context, kind string) (Agent, error) {
 	if err != nil {
 		return Agent{}, err
 	}
-	ask := speaker.MetaData()
-	if ask == nil {
+	runner, runs := speaker.(Runner)
+	if !runs || runner.MetaData() == nil {
 		return Agent{Speaker: speaker, Meta: speaker.Info()}, nil
 	}
-	file, err := os.Stat(speaker.Identity())
+	file, err := os.Stat(runner.Identity())
 	if err != nil {
 		return Agent{}, fmt.Errorf("agent %s: %w", kind, err)
 	}
@@ -141,7 +141,7 @@ func (c *Catalogue) Find(ctx context.Context, kind string) (Agent, error) {
 	if found && known.changed.Equal(file.ModTime()) {
 		return Agent{Speaker: speaker, Meta: known.info}, nil
 	}
-	info, err := askMetaData(ctx, kind, *ask)
+	info, err := askMetaData(ctx, kind, *runner.MetaData())
 	if err != nil {
 		return Agent{}, err
 	}
@@ -163,6 +163,39 @@ func askMetaData(ctx context.Context, kind string, ask program.Program) (resourc
 		return resources.AgentInfo{}, errors.New(told(ended, "agent %s, asked for its meta-data, answered with code %d", kind, ended.Code))
 	}
 	return ReadMetaData(kind, ended.Stdout)
+}
+
+// Program is what carries a request out, false for an agent that has no such
+// action or is no program.
+func (a Agent) Program(r Request) (program.Program, bool) {
+	runner, runs := a.Speaker.(Runner)
+	if !runs {
+		return program.Program{}, false
+	}
+	return runner.Program(r)
+}
+
+// Judge says what the end of that program means.
+func (a Agent) Judge(r Request, ended program.Ended) Verdict {
+	if runner, runs := a.Speaker.(Runner); runs {
+		return runner.Judge(r, ended)
+	}
+	return Verdict{Outcome: Unknown, Why: "no program was run"}
+}
+
+// Caller is who carries requests out where no program does.
+func (a Agent) Caller() (Caller, bool) {
+	caller, calls := a.Speaker.(Caller)
+	return caller, calls
+}
+
+// Words tell what a request would do; false when the agent has no such action.
+func (a Agent) Words(r Request) (string, bool) {
+	if caller, calls := a.Caller(); calls {
+		return caller.Words(r)
+	}
+	p, has := a.Program(r)
+	return strings.Join(append([]string{p.Path}, p.Arguments...), " "), has
 }
 
 // Limit is how long an action may take: what the document says, or the agent,

@@ -13,10 +13,17 @@ import (
 )
 
 // Places are control groups, one for each service, in which its processes live:
-// apart from the daemon, and found again by whoever has to end them. Where the
-// kernel has no control groups of version 2 there are none, and processes have
-// only sessions of their own.
-type Places struct{ root string }
+// apart from the daemon, and found again by whoever has to end them. They are
+// scopes where systemd makes them, and groups below the daemon's own elsewhere.
+// Where the kernel has no control groups of version 2 there are none, and
+// processes have only sessions of their own.
+type Places struct {
+	root string
+	// scopes is the folder of systemd's slice, empty without scopes.
+	scopes string
+	maker  Scoper
+	warn   func(error)
+}
 
 // NewPlaces finds the control groups' file system, in which each service gets a
 // group below one of this name, which lies below the daemon's own. The error says why there are
@@ -44,38 +51,69 @@ func unifiedMount() (string, error) {
 	return "", errors.New("this kernel has no control groups of version 2 mounted")
 }
 
-func ownGroup() (string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
+func ownGroup() (string, error) { return groupOfProcess("self") }
+
+func groupOfProcess(process string) (string, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", process, "cgroup"))
 	if err != nil {
-		return "", fmt.Errorf("find the daemon's control group: %w", err)
+		return "", fmt.Errorf("find a process's control group: %w", err)
 	}
 	for _, line := range strings.Split(string(text), "\n") {
 		if group, found := strings.CutPrefix(line, "0::"); found {
 			return group, nil
 		}
 	}
-	return "", errors.New("the daemon is in no control group of version 2")
+	return "", fmt.Errorf("process %s is in no control group of version 2", process)
 }
 
 // Open makes the place of a service. Without places it is nil, which is no error.
-func (p Places) Open(service string) (*os.File, error) {
+func (p Places) Open(home Home) (*Place, error) {
 	if p.root == "" {
 		return nil, nil
 	}
-	path := filepath.Join(p.root, service)
+	if p.scopes != "" {
+		place, err := p.scope(home)
+		if err == nil {
+			return place, nil
+		}
+		p.warn(err)
+	}
+	path := filepath.Join(p.root, home.Key)
 	_ = os.Remove(path) // an empty one may have a past, see Clear
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("make the control group of a service: %w", err)
 	}
-	return os.Open(path)
+	folder, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the control group of a service: %w", err)
+	}
+	return &Place{File: folder}, nil
+}
+
+// groups are the folders in which a service's processes may live: those begun
+// while systemd made no scopes live below the daemon's own group.
+func (p Places) groups(home Home) []string {
+	var list []string
+	if p.root != "" {
+		list = append(list, filepath.Join(p.root, home.Key))
+	}
+	if p.scopes != "" {
+		list = append(list, filepath.Join(p.scopes, p.scopeName(home)))
+	}
+	return list
 }
 
 // Processes lists who lives there.
-func (p Places) Processes(service string) []string {
-	if p.root == "" {
-		return nil
+func (p Places) Processes(home Home) []string {
+	var list []string
+	for _, group := range p.groups(home) {
+		list = append(list, processesIn(group)...)
 	}
-	text, err := os.ReadFile(filepath.Join(p.root, service, "cgroup.procs"))
+	return list
+}
+
+func processesIn(group string) []string {
+	text, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
 	if err != nil {
 		return nil
 	}
@@ -86,16 +124,20 @@ func (p Places) Processes(service string) []string {
 // init has buried the dead. The group is frozen meanwhile, so that nobody has
 // children on the way out. (cgroup.kill would do it at once, but a kernel that has
 // it kills whatever is started in that group later, too: Linux 6.18, tried.)
-func (p Places) Clear(service string, limit time.Duration) {
-	if p.root == "" {
-		return
+func (p Places) Clear(home Home, limit time.Duration) {
+	end := time.Now().Add(limit)
+	for _, group := range p.groups(home) {
+		clearGroup(group, end)
 	}
-	freeze := filepath.Join(p.root, service, "cgroup.freeze")
+}
+
+func clearGroup(group string, end time.Time) {
+	freeze := filepath.Join(group, "cgroup.freeze")
 	defer func() { _ = os.WriteFile(freeze, []byte("0"), 0) }()
 	killed := map[int]bool{}
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for ; time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		_ = os.WriteFile(freeze, []byte("1"), 0)
-		living := p.Processes(service)
+		living := processesIn(group)
 		for _, text := range living {
 			if pid, err := strconv.Atoi(text); err == nil && pid > 1 {
 				killed[pid] = true
@@ -118,10 +160,11 @@ func allGone(killed map[int]bool) bool {
 	return true
 }
 
-// Remove gives an empty place back; one where somebody lives stays.
-func (p Places) Remove(service string) {
+// Remove gives an empty place back; one where somebody lives stays. Scopes end by
+// themselves.
+func (p Places) Remove(home Home) {
 	if p.root != "" {
-		_ = os.Remove(filepath.Join(p.root, service))
+		_ = os.Remove(filepath.Join(p.root, home.Key))
 		_ = os.Remove(p.root)
 	}
 }

@@ -19,8 +19,8 @@ type Program struct {
 	Environment []string
 	// Limit bounds the run; it must not be zero.
 	Limit time.Duration
-	// Place is the open folder of the control group it runs in, or nil.
-	Place *os.File
+	// Place is the control group it runs in, or nil.
+	Place *Place
 	// Outlives tells that it is left to itself when the caller goes away before its
 	// time is over: a daemon that stops does not break off what it began.
 	Outlives bool

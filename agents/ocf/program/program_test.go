@@ -102,21 +102,22 @@ func TestAPlaceHoldsWhatStaysAndClearsIt(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
+	shop := Home{Key: "shop", Title: "service:shop"}
 	defer os.Remove(places.root)
-	defer places.Remove("shop")
+	defer places.Remove(shop)
 	p := script(t, "setsid sleep 1000 & echo $!")
-	if p.Place, err = places.Open("shop"); err != nil {
+	if p.Place, err = places.Open(shop); err != nil {
 		t.Fatal(err)
 	}
 	defer p.Place.Close()
 	if ended := Run(context.Background(), p); ended.Err != nil {
 		t.Fatal(ended.Err)
 	}
-	if len(places.Processes("shop")) != 1 {
-		t.Errorf("in the place: %v", places.Processes("shop"))
+	if len(places.Processes(shop)) != 1 {
+		t.Errorf("in the place: %v", places.Processes(shop))
 	}
-	places.Clear("shop", 5*time.Second)
-	if left := places.Processes("shop"); len(left) > 0 {
+	places.Clear(shop, 5*time.Second)
+	if left := places.Processes(shop); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }
