@@ -82,9 +82,12 @@ func (d *Driver) disks(device fence.Device) ([]string, error) {
 		return fault("disks for fence messages have no address, username or password; leave them out")
 	}
 	for option := range device.Options {
-		if option != optionDevices {
-			return fault("there is no option %q; there is %s", option, optionDevices)
+		if option != optionDevices && option != fence.OptionTimeout && option != fence.OptionWatchdog {
+			return fault("there is no option %q; there are %s, %s and %s", option, optionDevices, fence.OptionTimeout, fence.OptionWatchdog)
 		}
+	}
+	if _, err := device.Settings(); err != nil {
+		return fault("%w", err)
 	}
 	disks := strings.Fields(device.Options[optionDevices])
 	if len(disks) != 1 && len(disks) != 3 {

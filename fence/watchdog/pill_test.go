@@ -97,6 +97,23 @@ func pill(paths []string) fence.Request {
 	}
 }
 
+// The options of the node's own watchdog stand beside the disks in one device.
+func TestPillDeviceSaysHowTheWatchdogIsArmed(t *testing.T) {
+	d := pillDriver(t)
+	device := pill([]string{"/dev/disk/by-id/a"}).Device
+	device.Options["timeout"], device.Options["watchdog"] = "5s", "/dev/watchdog1"
+	if err := d.Validate(device); err != nil {
+		t.Error(err)
+	}
+	for option, value := range map[string]string{"timeout": "soon", "lease": "10s"} {
+		wrong := pill([]string{"/dev/disk/by-id/a"}).Device
+		wrong.Options[option] = value
+		if err := d.Validate(wrong); err == nil || !strings.Contains(err.Error(), option) {
+			t.Errorf("option %s is %q: %v", option, value, err)
+		}
+	}
+}
+
 // TestPillOnDisks carries a pill over real files and a real helper process, in
 // a time of its own so that nobody waits.
 func TestPillOnDisks(t *testing.T) {
@@ -242,7 +259,7 @@ func TestPillValidate(t *testing.T) {
 		"names 2 disks":        {Driver: Kind, Options: map[string]string{"devices": byID + "a " + byID + "b"}},
 		"stable name":          {Driver: Kind, Options: map[string]string{"devices": "/dev/sda"}},
 		"twice":                {Driver: Kind, Options: map[string]string{"devices": strings.Repeat(byID+"a ", 3)}},
-		"no option":            {Driver: Kind, Options: map[string]string{"timeout": "5"}},
+		"no option":            {Driver: Kind, Options: map[string]string{"lease": "5s"}},
 	} {
 		if err := d.Validate(device); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%q: %v", words, err)
