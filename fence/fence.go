@@ -125,6 +125,20 @@ type Check struct {
 	Problem string `json:"problem,omitempty"`
 }
 
+// OptionFault is a fault of a declaration that one option of the device has.
+type OptionFault struct {
+	Option string
+	// Here: it is so on this machine, and may be otherwise on another one.
+	Here bool
+	Err  error
+}
+
+// Error is the fault in words.
+func (f OptionFault) Error() string { return f.Err.Error() }
+
+// Unwrap returns the fault itself.
+func (f OptionFault) Unwrap() error { return f.Err }
+
 // Driver is the hand that reaches one kind of device. Implementations obey
 // the context's deadline even when the library below them does not.
 type Driver interface {

@@ -51,6 +51,8 @@ var refused = map[string]string{
 // their metadata telling so.
 var noPower = map[string]string{
 	"fence_sbd":             "it leaves a message for the machine, and reads back that very message as off",
+	"fence_scsi":            "it cuts the machine off storage and leaves it running; write the device with driver: scsi and its disks",
+	"fence_mpath":           "it cuts the machine off storage and leaves it running; write the device with driver: scsi and its disks",
 	"fence_evacuate":        "it moves instances and switches nothing",
 	"fence_kdump":           "it waits for a crash dump and switches nothing",
 	"fence_heuristics_ping": "it pings and switches nothing",
@@ -68,6 +70,9 @@ func (d *driver) prepare(ctx context.Context, device fence.Device, node string) 
 		var told *metadata
 		if told, err = d.library.of(ctx, j.path); err == nil {
 			err = told.usable()
+		}
+		if err != nil {
+			err = fence.OptionFault{Option: optionAgent, Here: true, Err: err}
 		}
 		if err == nil {
 			err = j.fit(told, device, node)
@@ -90,7 +95,7 @@ func (d *driver) declared(device fence.Device) (*job, error) {
 	}
 	var err error
 	if j.path, err = d.find(device.Options[optionAgent]); err != nil {
-		return nil, err
+		return nil, fence.OptionFault{Option: optionAgent, Here: true, Err: err}
 	}
 	if err := passable("the password", string(device.Password), true); err != nil {
 		return nil, err
@@ -101,13 +106,13 @@ func (d *driver) declared(device fence.Device) (*job, error) {
 	for _, name := range sortedKeys(device.Options) {
 		value := device.Options[name]
 		if err := passable("option "+name, value, false); err != nil {
-			return nil, err
+			return nil, fence.OptionFault{Option: name, Err: err}
 		}
 		switch name {
 		case optionAgent:
 		case optionIdentity:
 			if value != assumed {
-				return nil, fmt.Errorf("option identity is %q; say assumed, or leave it out and run the fence drill", value)
+				return nil, fence.OptionFault{Option: name, Err: fmt.Errorf("option identity is %q; say assumed, or leave it out and run the fence drill", value)}
 			}
 			j.assumed = true
 		default:
@@ -199,10 +204,10 @@ func (j *job) fit(told *metadata, device fence.Device, node string) error {
 	j.pairs = map[string]string{}
 	for _, name := range sortedKeys(given) {
 		if why := refused[name]; why != "" || refused[modern[name]] != "" {
-			return fmt.Errorf("option %s is not allowed here: %s", name, why+refused[modern[name]])
+			return fence.OptionFault{Option: name, Err: fmt.Errorf("option %s is not allowed here: %s", name, why+refused[modern[name]])}
 		}
 		if err := j.set(told, name, given[name], "option "+name); err != nil {
-			return err
+			return fence.OptionFault{Option: name, Err: err}
 		}
 	}
 	host, port := splitAddress(device.Address)

@@ -126,7 +126,7 @@ func (p *parser) checkAgent(what string, at deviceNodes) {
 			key, value := at.options.Content[i], at.options.Content[i+1]
 			named = named || key.Value == "agent"
 			if value.Kind == yaml.ScalarNode {
-				p.checkAgentOption(what, key, value)
+				p.checkAgentOption(what, at.options, key, value)
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func (p *parser) checkAgent(what string, at deviceNodes) {
 	}
 }
 
-func (p *parser) checkAgentOption(what string, key, value *yaml.Node) {
+func (p *parser) checkAgentOption(what string, options, key, value *yaml.Node) {
 	name := strings.ReplaceAll(strings.ToLower(key.Value), "-", "_")
 	switch why := agentRefusals[name]; {
 	case why != "":
@@ -147,6 +147,10 @@ func (p *parser) checkAgentOption(what string, key, value *yaml.Node) {
 		p.fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' protocol takes away", key.Value, what)
 	case name == "agent":
 		base := filepath.Base(value.Value)
+		if why := noPowerAgent(base, what, options); why != "" {
+			p.fault(value, "option agent of %s is %s, which %s", what, base, why)
+			return
+		}
 		if !strings.HasPrefix(base, "fence_") || (base != value.Value && !filepath.IsAbs(value.Value)) {
 			p.fault(value, "option agent of %s is %q; write the name of a fence agent (fence_...) or its absolute path", what, brief(value.Value))
 		}
