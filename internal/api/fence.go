@@ -43,10 +43,12 @@ type FenceStatus struct {
 type FenceNode struct {
 	Node string `json:"node"`
 	// State is the node's, or "fencing".
-	State       string        `json:"state"`
-	Why         string        `json:"why,omitempty"`
-	Unprotected string        `json:"unprotected,omitempty"`
-	Devices     []FenceDevice `json:"devices"`
+	State       string `json:"state"`
+	Why         string `json:"why,omitempty"`
+	Unprotected string `json:"unprotected,omitempty"`
+	// HardwareUUID is the machine's, as recorded when it joined.
+	HardwareUUID string        `json:"hardwareUUID,omitempty"`
+	Devices      []FenceDevice `json:"devices"`
 	// Open is the fence intent that is not closed yet.
 	Open *cluster.Fence `json:"open,omitempty"`
 	// LastUse is the last fence intent that was closed, a drill's or a real one.

@@ -78,7 +78,7 @@ func (d *Daemon) gatherChecks(ctx context.Context, asked fenceAnswers) {
 
 func fenceNode(root *cluster.State, name string, asked fenceAnswers) api.FenceNode {
 	n, _ := root.Nodes.Get(name)
-	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name), Devices: []api.FenceDevice{}}
+	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name), HardwareUUID: n.HardwareUUID, Devices: []api.FenceDevice{}}
 	if open, fencing := root.Fences.Get(name); fencing {
 		node.State, node.Open = "fencing", &open
 	}

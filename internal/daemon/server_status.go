@@ -161,14 +161,18 @@ func distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 		return check.Problem
 	case declared.Nature() != fence.ByPower:
 		return root.Unguarded(node)
-	case root.ProvenFor(device, node):
-		return ""
 	case declared.Driver == "agent" && declared.Options["identity"] == "assumed":
+		return ""
+	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) && !fence.SamePlatform(check.Identity, declared.Options["identity"]):
+		// Whatever a drill has shown: another board may hang there by now, and the
+		// driver sends nothing to it.
+		return "it tells the hardware UUID " + check.Identity + ", and " + node + " has " + n.HardwareUUID + ": it belongs to another machine; check its address, or, if this board tells a UUID of its own, set option identity to that and run the drill: clusterd fence test " + node
+	case root.ProvenFor(device, node):
 		return ""
 	case check.Identity == "":
 		return "it does not tell whose it is, so its off would prove nothing before a drill: clusterd fence test " + node
 	case !fence.SamePlatform(check.Identity, n.HardwareUUID):
-		return "it tells the hardware UUID " + check.Identity + ", " + node + " has " + n.HardwareUUID + ": it belongs to another machine, or has to be proven by a drill: clusterd fence test " + node
+		return "it tells the identity declared for it and not the hardware UUID of " + node + ", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
 	return ""
 }
