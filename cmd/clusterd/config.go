@@ -31,7 +31,10 @@ func configCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "config", Usage: "look at and change the cluster document",
 		Subcommands: []*urfave.Command{
-			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig},
+			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig,
+				Description: "Fence agents are held against what they say of themselves on this machine: one that is missing, tells no metadata, or takes other options is a fault on a node that may have to use it, and a warning elsewhere. " +
+					"The exit code is 0 when the document has no fault, and with --devices when besides every fence device could be used from here; else 1.",
+				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "devices", DisableDefaultText: true, Usage: "also ask every fence device from this machine, as the checks of a running cluster do: is it reachable, are login and certificate right, whose is it, is the disk there and does it know reservations; nothing is switched or written"}}},
 			{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Action: applyConfig,
 				Description: "Shows what the document changes in place, what counts from the next start on, and what is started or removed; nothing that did not change is touched. On a terminal it asks before it goes on. " +
 					"A file that begins with the line \"# version N\", as `clusterd config show` prints it, is refused when the document is not at version N any more: somebody else's change would be lost.",
@@ -83,6 +86,9 @@ func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) 
 	if err := checkAgents(c, path, text); err != nil {
 		return parsed, 0, err
 	}
+	if err := checkFenceAgents(c, path, text, parsed); err != nil {
+		return parsed, 0, err
+	}
 	base, parsed.Text = shownVersion(parsed.Text)
 	return parsed, base, nil
 }
@@ -110,6 +116,9 @@ func checkConfig(c *urfave.Context) error {
 	}
 	d := parsed.Document
 	fmt.Printf("%s: valid: %d nodes, %d fence devices, %d failover domains, %d services\n", c.Args().First(), len(d.Nodes), len(d.Devices), len(d.Domains), len(d.Services))
+	if c.Bool("devices") {
+		return tryDevices(c, c.Args().First(), parsed)
+	}
 	return nil
 }
 

@@ -54,12 +54,7 @@ func run(c *urfave.Context) error {
 	defer closeTunnel()
 	options := daemon.Options{
 		Node: node, Folder: daemon.Folder(node.DataDir), Agent: agent, Logger: logger, Addresses: addresses,
-		Drivers: map[string]fence.Driver{
-			power.KindIPMI:     power.New(power.KindIPMI, power.Options{Logger: logger}),
-			power.KindIPMITool: power.New(power.KindIPMITool, power.Options{Logger: logger}),
-			power.KindRedfish:  power.New(power.KindRedfish, power.Options{Logger: logger}),
-			fenceagent.Kind:    fenceagent.New(fenceagent.Options{Logger: logger}),
-		},
+		Drivers: powerDrivers(logger),
 	}
 	if node.Simulate != nil {
 		options.ProbeKernel = simulatedKernel(node.Simulate.Dir)
@@ -98,6 +93,16 @@ func run(c *urfave.Context) error {
 		return again()
 	}
 	return err
+}
+
+// powerDrivers are the fence drivers that switch power.
+func powerDrivers(logger *slog.Logger) map[string]fence.Driver {
+	return map[string]fence.Driver{
+		power.KindIPMI:     power.New(power.KindIPMI, power.Options{Logger: logger}),
+		power.KindIPMITool: power.New(power.KindIPMITool, power.Options{Logger: logger}),
+		power.KindRedfish:  power.New(power.KindRedfish, power.Options{Logger: logger}),
+		fenceagent.Kind:    fenceagent.New(fenceagent.Options{Logger: logger}),
+	}
 }
 
 // again puts this program in its own place, with nothing of the old run left but

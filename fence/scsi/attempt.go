@@ -208,6 +208,8 @@ func (d *Driver) read(ctx context.Context, s settings, path string) (Reading, er
 	switch {
 	case err != nil:
 		return Reading{}, err
+	case p.outcome == outUnsupported:
+		return Reading{}, fmt.Errorf("%s: reservations cannot be read, because it knows none (SCSI-3 PR), and nobody could be cut off from it; name a LUN that does, or switch them on at the array (%s)", path, p.detail)
 	case p.outcome != outDone:
 		return Reading{}, fmt.Errorf("%s: reservations cannot be read: %s: %s", path, p.outcome, p.detail)
 	}

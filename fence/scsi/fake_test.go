@@ -66,7 +66,7 @@ func playArray(dir string) {
 	path := filepath.Join(dir, filepath.Base(q.device))
 	lock, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		_, _ = os.Stdout.Write(reply{outcome: outFailed, detail: "the disk is not there"}.encode())
+		_, _ = os.Stdout.Write(reply{outcome: outFailed, detail: "this node has no such disk"}.encode())
 		return
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {

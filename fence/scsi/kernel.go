@@ -101,8 +101,11 @@ type disk struct {
 // and closing one that was open for writing makes udev look at the disk again.
 func openDisk(path string) (disk, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return disk{}, errors.New("this node has no such disk; check the name in the declaration, and on this node the zoning, the iSCSI login and multipath")
+	}
 	if err != nil {
-		return disk{}, fmt.Errorf("the disk is not there: %w", err)
+		return disk{}, fmt.Errorf("the disk cannot be opened: %w", err)
 	}
 	d := disk{file: file, paths: 1}
 	if err := d.examine(path); err != nil {

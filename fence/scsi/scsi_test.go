@@ -275,7 +275,7 @@ func TestRealHelper(t *testing.T) {
 	t.Parallel()
 	helper := []string{os.Args[0], "helper"}
 	r := newRunner(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	for device, words := range map[string]string{diskOne: "not there", "/dev/null": "no block device", "/proc/self/status": "no block device"} {
+	for device, words := range map[string]string{diskOne: "no such disk", "/dev/null": "no block device", "/proc/self/status": "no block device"} {
 		p, err := r.run(within(t, 10*time.Second), helper, request{operation: opRead, device: device})
 		if err != nil || p.outcome != outFailed || !strings.Contains(p.detail, words) {
 			t.Errorf("%s: %+v, %v", device, p, err)
