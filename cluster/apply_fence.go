@@ -92,7 +92,12 @@ func (c AssignFence) apply(t *transaction) refusal {
 		return refuse("%s cannot fence: %s", c.Fencer, why)
 	}
 	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level
+	loud := t.Level < levelTwo || open.dueToTell(t.at)
+	open.Loud = loud && t.Level >= levelTwo
 	t.Fences.Set(c.Node, open)
+	if !loud {
+		return accepted
+	}
 	t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1)})
 	return accepted
 }
@@ -133,7 +138,11 @@ func (c FenceDone) apply(t *transaction) refusal {
 			t.closeFence(open, EndedUnproven, evidence)
 			return accepted // a drill is not repeated: it was there to find this out
 		}
+		loud := t.Level < levelTwo || open.news(t.at, open.Tried[len(open.Tried)-1], evidence)
 		t.Fences.Set(c.Node, open)
+		if !loud {
+			return accepted
+		}
 		t.tell(Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence)})
 		return accepted
 	}

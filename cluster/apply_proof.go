@@ -192,6 +192,12 @@ func (t *transaction) cutOff(n Member, open Fence, c FenceDone) {
 		n = t.setNodeState(n, NodeCut, open.By, fmt.Sprintf("cut off from its storage by %s: %s", c.Fencer, strings.Join(c.Result.Evidence, "; ")), open.Story...)
 	} else {
 		t.Nodes.Set(n.Name, n)
+		if open.Loud && open.TriedTotal > attemptsToldAll {
+			t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, Why: fmt.Sprintf("%s is cut off from its storage as before, which is not enough for all that it held", n.Name)})
+		}
+	}
+	if open.Loud {
+		open.Loud, open.ToldAt = false, t.at
 	}
 	t.releaseCut(n, open, c.Result.Proven)
 	if len(t.heldBy(n)) == 0 {

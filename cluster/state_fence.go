@@ -33,6 +33,11 @@ type Fence struct {
 	// proof is about what was declared then (law L3).
 	Document uint64  `json:"document,omitempty"`
 	Story    []Phase `json:"story,omitempty"`
+	// ToldAt is when the timeline last told of an attempt, Loud that it is to tell
+	// of the one under way, Told what it told of each fencer and level.
+	ToldAt time.Time     `json:"toldAt,omitzero"`
+	Loud   bool          `json:"loud,omitempty"`
+	Told   []ToldAttempt `json:"told,omitempty"`
 }
 
 // Shot is one fence intent, as the brake counts it (law L8).

@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/fence"
+)
+
+// tries makes one attempt every half a minute for so long, and returns the lines
+// that the timeline told of them.
+func (b *book) tries(node string, long time.Duration, ends func(i int) FenceDone) (lines []string) {
+	b.t.Helper()
+	for i, until := 0, b.at.Add(long); b.at.Before(until); i++ {
+		b.at = b.at.Add(28 * time.Second) // and one for each entry
+		told := b.must(AssignFence{Node: node, Fencer: []string{"node2", "node3"}[i%2]}).Events
+		for _, e := range append(told, b.must(ends(i)).Events...) {
+			lines = append(lines, e.Why)
+		}
+	}
+	return lines
+}
+
+func (b *book) endsSo(node, evidence string) FenceDone {
+	c := b.shot(node, fence.Unknown)
+	c.Result.Evidence = []string{evidence}
+	return c
+}
+
+// An intent that stays open is told of every time at first and once an hour in the
+// end; what is new is told soon, and figures alone are nothing new.
+func TestAnOpenFenceIsToldOfEverMoreSeldom(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.endsSo("node1", "no answer after 1 s"))
+	silent := func(i int) FenceDone { return b.endsSo("node1", fmt.Sprintf("no answer after %d s from port %d", i, 40000+i)) }
+	if lines := b.tries("node1", 10*time.Minute, silent); len(lines) != 2*20 {
+		t.Errorf("%d lines in the first ten minutes, want two for each attempt", len(lines))
+	}
+	if lines := b.tries("node1", 12*time.Hour, silent); len(lines) < 2*10 || len(lines) > 2*18 {
+		t.Errorf("%d lines in the next twelve hours, want two for each of some fourteen attempts:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+	if lines := b.tries("node1", 3*time.Hour, silent); len(lines) > 2*4 {
+		t.Errorf("%d lines in three hours of the same", len(lines))
+	}
+	lines := b.tries("node1", 5*time.Minute, func(int) FenceDone { return b.endsSo("node1", "it refuses the login") })
+	if told := strings.Join(lines, "\n"); !strings.Contains(told, "refuses the login") || len(lines) > 4 {
+		t.Errorf("%d lines of what is new:\n%s", len(lines), told)
+	}
+	words := []string{"a", "b", "c", "d", "e", "f", "g"}
+	if lines := b.tries("node1", time.Hour, func(i int) FenceDone { return b.endsSo("node1", "ever new words "+words[i%7]) }); len(lines) > 2+6 {
+		t.Errorf("%d lines in an hour of ever new words", len(lines))
+	}
+	if open, _ := b.s.Fences.Get("node1"); len(open.Told) > 2 || open.TriedTotal < 1500 {
+		t.Errorf("%d fencers are remembered after %d attempts", len(open.Told), open.TriedTotal)
+	}
+}
+
+// A node that was cut off and keeps something is no news every half a minute.
+func TestACutOffNodeIsToldOfSeldom(t *testing.T) {
+	b := guardedBook(t, level("san"))
+	b.lose("node1")
+	b.must(b.shoot("node1", "node2"))
+	b.must(b.proves("node1", isCut))
+	again := func(int) FenceDone { return b.proves("node1", isCut) }
+	b.tries("node1", 12*time.Minute, again)
+	lines := b.tries("node1", 6*time.Hour, again)
+	if told := strings.Join(lines, "\n"); len(lines) < 2*5 || len(lines) > 2*12 || !strings.Contains(told, "cut off from its storage as before") {
+		t.Errorf("%d lines in six hours:\n%s", len(lines), told)
+	}
+	if !b.s.Fences.Has("node1") {
+		t.Error("the intent was closed although vm:b is kept")
+	}
+}
