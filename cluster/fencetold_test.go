@@ -36,7 +36,9 @@ func TestAnOpenFenceIsToldOfEverMoreSeldom(t *testing.T) {
 	b.lose("node1")
 	b.must(b.shoot("node1", "node2"))
 	b.must(b.endsSo("node1", "no answer after 1 s"))
-	silent := func(i int) FenceDone { return b.endsSo("node1", fmt.Sprintf("no answer after %d s from port %d", i, 40000+i)) }
+	silent := func(i int) FenceDone {
+		return b.endsSo("node1", fmt.Sprintf("no answer after %d s from port %d", i, 40000+i))
+	}
 	if lines := b.tries("node1", 10*time.Minute, silent); len(lines) != 2*20 {
 		t.Errorf("%d lines in the first ten minutes, want two for each attempt", len(lines))
 	}

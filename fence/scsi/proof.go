@@ -168,7 +168,10 @@ func judge(e evidence, keys keySet) Cut {
 		cut.Aborted = false
 		cut.Why = "the array accepted the removal and its generation did not move"
 	case !cut.Aborted:
-		cut.Why = "the node's key is absent, and nobody proved that what it had sent was aborted"
+		// A reading cannot make up for the answer that was lost: arrays take the key
+		// away first and abort afterwards, and some never come back from the second.
+		cut.Why = "the node's key is absent, and nobody proved that what it had sent was aborted: the fencer before was lost before it could tell, or somebody took the key away. " +
+			"A new boot of the node ends this, or its power being off; make sure of that, then: clusterd fence confirm"
 	default:
 		if err := standing(e.after, keys); err != nil && !errors.Is(err, errFewPaths) {
 			cut.Why = err.Error()

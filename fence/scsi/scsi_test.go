@@ -192,6 +192,25 @@ func TestFenceAsksBeforeItSends(t *testing.T) {
 	}
 }
 
+// The fencer dies between the command and its result: whoever comes next finds the
+// key gone, may not take that for a proof, and says what ends it.
+func TestAFencerThatDiedLeavesNothingProven(t *testing.T) {
+	b := admitted(t)
+	for _, path := range []string{diskOne, diskTwo} {
+		b.change(path, func(a *array) { a.Dies = true })
+	}
+	expect(t, b.driver("b").Fence(within(t, 20*time.Second), against("a")), fence.Unknown)
+	for _, path := range []string{diskOne, diskTwo} {
+		b.change(path, func(a *array) { a.Dies = false })
+		if slices.Contains(b.disk(path).Keys, KeyOf("test", "a")) {
+			t.Fatal("the key is still there, so this is another story")
+		}
+	}
+	for _, node := range []string{"c", "b"} {
+		expect(t, b.driver(node).Fence(within(t, 20*time.Second), against("a")), fence.Unknown, "nobody proved that what it had sent was aborted", "clusterd fence confirm")
+	}
+}
+
 func TestUnfenceRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*array)
