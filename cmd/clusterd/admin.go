@@ -78,13 +78,17 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 	if name == "" {
 		return usage("node %s needs a NODE", op)
 	}
-	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name, Reason: c.String("reason")}); err != nil {
+	reply, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name, Reason: c.String("reason")})
+	if err != nil {
 		return err
 	}
 	if wait > 0 {
 		return waitLeft(c.Context, client, name, wait)
 	}
 	fmt.Printf("Node %s: %s done.\n", name, op)
+	if reply.Why != "" {
+		fmt.Println(reply.Why)
+	}
 	return nil
 }
 

@@ -181,7 +181,11 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	if why := applied.Refused[0]; why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: "Success"})
+	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success"}
+	if root := s.daemon.replica.Root(); asked.Op == "remove" {
+		reply.Why = keysLeftBehind(root, s.daemon.membership.ID, storageHand(root, s.daemon.name, asked.Node), asked.Node)
+	}
+	writeJSON(w, http.StatusOK, reply)
 	return nil
 }
 
