@@ -114,7 +114,7 @@ func (g *Gossip) config() (*memberlist.Config, error) {
 	}
 	config.ProbeInterval, config.ProbeTimeout = time.Second, 300*time.Millisecond
 	config.SuspicionMult, config.SuspicionMaxTimeoutMult = 3, 4
-	config.GossipInterval = 200 * time.Millisecond
+	config.GossipInterval = 500 * time.Millisecond
 	config.TCPTimeout = 2 * time.Second // with 1 s, joins failed under load
 	// A daemon that restarts on another port or address is the same node; quorum's own rules say who is a member.
 	config.DeadNodeReclaimTime = time.Second

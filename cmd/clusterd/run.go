@@ -46,6 +46,7 @@ func run(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	allowLateTimers()
 	logger := newLogger(node)
 	agent, addresses, closeTunnel, err := newAgent(c, node, logger)
 	if err != nil {

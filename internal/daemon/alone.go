@@ -16,8 +16,10 @@ import (
 var ErrAgain = errors.New("the daemon starts again")
 
 const (
-	// aloneTick is how often a node of two looks whether it is left alone.
+	// aloneTick is how often a node of two looks whether it is left alone, aloneRest
+	// how often any other looks whether it is one of two.
 	aloneTick = cluster.Tick
+	aloneRest = time.Second
 	// seenEvery is how often the time of the last quorum is written down.
 	seenEvery = 500 * time.Millisecond
 	// stoodStill is the pause after which a process was stopped, and doubtFor how long
@@ -67,13 +69,26 @@ func (d *Daemon) keepAlone(ctx context.Context) {
 		d.warnings.set("two nodes", err.Error())
 		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone", "error", err)
 	}
-	for sleep(ctx, aloneTick) {
+	for sleep(ctx, s.pause()) {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
 			if d.warnings.set("two nodes", err.Error()) {
 				d.logger.Warn("going on alone", "error", err)
 			}
 		}
 	}
+}
+
+// pause is how long to wait before the next look. It is long where the rule does
+// not apply, because what an idle daemon costs is its wakes.
+func (s *solitude) pause() time.Duration {
+	if s.applies() {
+		return aloneTick
+	}
+	return aloneRest
+}
+
+func (s *solitude) applies() bool {
+	return s.parting != nil || s.warrant != nil || s.daemon.replica.Root().Document.TwoNode != nil
 }
 
 func (s *solitude) load() error {
@@ -98,10 +113,7 @@ func (s *solitude) step(ctx context.Context) error {
 	if s.parting != nil {
 		return s.goOn(ctx)
 	}
-	if s.warrant == nil && s.daemon.replica.Root().Document.TwoNode == nil {
-		return nil
-	}
-	if s.wasStopped() {
+	if !s.applies() || s.wasStopped() {
 		return nil
 	}
 	if s.daemon.inQuorum() {
