@@ -67,8 +67,9 @@ type guardian struct {
 	keeper       Keeper
 	keys         Keys
 	pet          Pet
-	// watchful: time alone gives this part something to do, so Step must be called.
-	watchful bool
+	// next is the Input.Clock from which on time alone gives this part something to
+	// do; 0 is never.
+	next time.Duration
 	// told is when the guard was last proposed.
 	told time.Duration
 	// wanted is what the document of wantedBy asks of this host; it is asked for in
@@ -92,6 +93,13 @@ func (n *Node) wantedGuard(s *State) fence.Wanted {
 	return n.ward.wanted
 }
 
+// lookAgain makes sure that there is a Step by a reading of the clock.
+func (g *guardian) lookAgain(clock time.Duration) {
+	if g.next == 0 || clock < g.next {
+		g.next = clock
+	}
+}
+
 const (
 	// leaseParts: a lease is asked for anew in each such part of it.
 	leaseParts = 4
@@ -103,7 +111,7 @@ const (
 // a lease, and whether the host has to give up what it runs.
 func (n *Node) guard(now time.Duration, in Input, out *Output) {
 	n.takeGuard(in)
-	n.ward.watchful = false
+	n.ward.next = 0
 	if in.Boot == "" {
 		return
 	}
@@ -118,9 +126,11 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 	}
 	condemned := condemned(in.State, me, in.Boot)
 	out.Yield = me.cutBoot(in.Boot) || n.ward.keys.CutOff
-	n.ward.watchful = out.Yield || lease > 0 || n.ward.pet.Mood != ""
-	if lease > 0 && !condemned && n.mayAsk(in.Clock, lease) {
-		n.ward.asking, n.ward.asked, out.AskLease = true, in.Clock, true
+	if out.Yield {
+		n.ward.lookAgain(in.Clock)
+	}
+	if lease > 0 && !condemned {
+		n.askLease(in, lease, out)
 	}
 	if wanted.Watchdog || known.Timeout > 0 {
 		n.say(in, me, lease, condemned || out.Yield)
@@ -129,7 +139,7 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 			out.Pet = &pet
 		}
 	}
-	if n.ward.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() && in.Incarnation != 0 && n.mayTell(now) {
+	if n.ward.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() && in.Incarnation != 0 && n.mayTell(now, in) {
 		n.postKey("lost-keys", "", LostKeys{Node: n.self, Incarnation: in.Incarnation, Boot: in.Boot})
 		return
 	}
@@ -138,9 +148,9 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 
 // mayTell spaces what is told of the guard, so that what is refused is not told
 // in each Step.
-func (n *Node) mayTell(now time.Duration) bool {
+func (n *Node) mayTell(now time.Duration, in Input) bool {
 	if n.ward.told != 0 && now < n.ward.told+pauseGuarded {
-		n.ward.watchful = true
+		n.ward.lookAgain(in.Clock + n.ward.told + pauseGuarded - now)
 		return false
 	}
 	n.ward.told = now
@@ -174,9 +184,18 @@ func (n *Node) leaseOf(in Input, me Member) time.Duration {
 	return n.wantedGuard(in.State).Settings.Lease
 }
 
-func (n *Node) mayAsk(clock, lease time.Duration) bool {
-	since := clock - n.ward.asked
-	return n.ward.asked == 0 || since >= lease/2 || (!n.ward.asking && since >= lease/leaseParts)
+// askLease asks a majority, if the last question is so old. One without an answer
+// is waited for longer.
+func (n *Node) askLease(in Input, lease time.Duration, out *Output) {
+	pause := lease / leaseParts
+	if n.ward.asking {
+		pause = lease / 2
+	}
+	if n.ward.asked == 0 || in.Clock-n.ward.asked >= pause {
+		n.ward.asking, n.ward.asked, out.AskLease = true, in.Clock, true
+		pause = lease / 2
+	}
+	n.ward.lookAgain(n.ward.asked + pause)
 }
 
 // MayLease says why the boot of a node gets no lease by this State; nil if it
@@ -205,7 +224,11 @@ func condemned(s *State, n Member, boot string) bool {
 // in force: until then the State may be older than what runs here.
 func (n *Node) say(in Input, me Member, lease time.Duration, ends bool) {
 	current := in.Incarnation != 0 && me.Incarnation == in.Incarnation
-	switch leased := in.Clock < n.ward.until; {
+	leased := in.Clock < n.ward.until
+	if leased {
+		n.ward.lookAgain(n.ward.until)
+	}
+	switch {
 	case ends:
 		n.mood(PetNever, 0)
 	case lease == 0 && current:
@@ -256,7 +279,7 @@ func (n *Node) reportGuard(now time.Duration, in Input, me Member, wanted fence.
 	}
 	fresh.Keys = union(known.Keys, n.ward.keys.Registered)
 	news := fresh.Timeout != known.Timeout || len(fresh.Keys) != len(known.Keys)
-	if !news || !n.mayTell(now) {
+	if !news || !n.mayTell(now, in) {
 		return
 	}
 	n.postKey("guarded", "", Guarded{Node: n.self, Incarnation: in.Incarnation, Guard: fresh})

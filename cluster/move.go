@@ -87,8 +87,8 @@ func (s Service) arrivedHome(node string) Service {
 // each other.
 func (p *planner) planFailback(service Service) {
 	home := p.domainOf(service)
-	if home == nil {
-		return // without a domain no node is better than the one where it runs
+	if !home.Leaves(service.Owner) {
+		return
 	}
 	list := p.rankable(service, service.FailedOn, p.load)
 	group := p.companions(service.Spec.Name)

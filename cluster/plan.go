@@ -85,6 +85,10 @@ func newPlanner(s *State, v View, d *Decision) *planner {
 		}
 	}
 	found := p.rules()
+	found.barred = make(map[string]string, s.Nodes.Len())
+	for i, name := range s.Nodes.keys {
+		found.barred[name] = p.barredFor(name, *s.Nodes.rows[i])
+	}
 	p.ruled = &found
 	return p
 }
@@ -282,21 +286,7 @@ func (s *State) loads() map[string]int {
 func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
 	list, objections := make([]domain.Candidate, 0, t.Nodes.Len()), t.objectionsTo(service)
 	for _, name := range t.Nodes.Keys() {
-		n, _ := t.Nodes.Get(name)
-		c := domain.Candidate{Node: name, Load: load[name], Failed: name == service.Avoid}
-		against := objections.why[name]
-		switch {
-		case n.Witness:
-			c.Barred = "a witness runs no services"
-		case t.Fences.Has(name):
-			c.Barred = "being fenced"
-		case n.State != NodeOnline:
-			c.Barred = string(n.State)
-		case n.Order != nil:
-			c.Barred = n.orderWhy()
-		default:
-			c.Barred = orElse(t.unguarded(n), against)
-		}
+		c := domain.Candidate{Node: name, Load: load[name], Failed: name == service.Avoid, Barred: orElse(t.barred(name), objections.why[name])}
 		for _, failed := range failedOn {
 			if failed.Node == name && c.Barred == "" {
 				c.Barred = "a start failed here: " + failed.Why
@@ -305,6 +295,29 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 		list = append(list, c)
 	}
 	return list
+}
+
+// barred says what keeps every service off a node; "" if nothing does.
+func (t *transaction) barred(node string) string {
+	if t.ruled != nil {
+		return t.ruled.barred[node]
+	}
+	n, _ := t.Nodes.Get(node)
+	return t.barredFor(node, n)
+}
+
+func (t *transaction) barredFor(name string, n Member) string {
+	switch {
+	case n.Witness:
+		return "a witness runs no services"
+	case t.Fences.Has(name):
+		return "being fenced"
+	case n.State != NodeOnline:
+		return string(n.State)
+	case n.Order != nil:
+		return n.orderWhy()
+	}
+	return t.unguarded(n)
 }
 
 // planLeaving closes a node's leave once it holds nothing.

@@ -16,6 +16,8 @@ import (
 type ruled struct {
 	apart    []*Service
 	together bool
+	// barred is what keeps every service off a node; nil where nodes may change.
+	barred map[string]string
 }
 
 func (t *transaction) rules() ruled {

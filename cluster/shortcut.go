@@ -89,8 +89,8 @@ func (v View) steady(s *State, limit time.Duration) bool {
 	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || s.Disarmed != nil || s.Drill != nil {
 		return false
 	}
-	for _, name := range s.Nodes.Keys() {
-		if w := v.Contacts[name]; name != v.Self && w.Silence >= limit && s.judged(name) {
+	for i, name := range s.Nodes.keys {
+		if name != v.Self && v.Contacts[name].Silence >= limit && s.Nodes.rows[i].judged() {
 			return false
 		}
 	}
@@ -98,18 +98,20 @@ func (v View) steady(s *State, limit time.Duration) bool {
 }
 
 // judged tells whether a node's silence means anything.
-func (s *State) judged(name string) bool {
-	n, _ := s.Nodes.Get(name)
+func (n *Member) judged() bool {
 	return n.Incarnation != 0 && !n.Ended() && n.State != NodeLeft && n.State != NodeJoining
 }
 
-// Restful tells that further Steps would do nothing, however much time passes,
-// as long as the State stays, everybody who was heard is heard, and nothing else
-// comes in. A shell need not call Step until then.
-func (n *Node) Restful() bool { return n.shortcut.restful }
+// RestsUntil tells whether further Steps would do nothing as long as the State
+// stays, everybody who was heard is heard, and nothing else comes in: a shell need
+// not call Step until then, nor before Input.Clock reads so much. 0 is however much
+// time passes.
+func (n *Node) RestsUntil() (clock time.Duration, restful bool) {
+	return n.ward.next, n.shortcut.restful
+}
 
 func (n *Node) restful(now time.Duration, in Input) bool {
-	if n.shortcut.never || n.ward.watchful || len(n.outbox) > 0 || len(n.looks) > 0 {
+	if n.shortcut.never || (n.ward.next != 0 && n.ward.next <= in.Clock) || len(n.outbox) > 0 || len(n.looks) > 0 {
 		return false
 	}
 	for _, until := range n.held {

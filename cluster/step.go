@@ -238,12 +238,12 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 		n.view.Contacts[v.Node] = w
 	}
 	timing := TimingFor(in.State.Document.Timing)
-	for _, name := range in.State.Nodes.Keys() {
+	for i, name := range in.State.Nodes.keys {
 		if name == n.self {
 			continue
 		}
 		w := n.view.Contacts[name]
-		node, _ := in.State.Nodes.Get(name)
+		node := in.State.Nodes.rows[i]
 		if incarnation, beat := heard[name]; beat {
 			w = Contactwatch{Heard: true, Incarnation: incarnation}
 		} else if node.Incarnation != w.Known && node.State == NodeLooking {
@@ -268,7 +268,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 
 // wantsTest: the leader tests everybody it does not hear; a follower tests the
 // leader, so that it need not begin when it takes over.
-func (n *Node) wantsTest(in Input, node Member, w Contactwatch, timing Timing) bool {
+func (n *Node) wantsTest(in Input, node *Member, w Contactwatch, timing Timing) bool {
 	if node.Incarnation == 0 || node.Ended() || node.State == NodeLeft || w.Silence < timing.Test {
 		return false
 	}
@@ -340,8 +340,8 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 			delete(n.view.Stuck, name)
 		}
 	}
-	for _, name := range in.State.Services.Keys() {
-		service, _ := in.State.Services.Get(name)
+	for i, name := range in.State.Services.keys {
+		service := in.State.Services.rows[i]
 		if len(service.FailedOn) > 0 && service.Intent == nil && service.State != resources.Started {
 			n.view.Stuck[name] += tick
 		} else {

@@ -142,11 +142,33 @@ func better(a, b Verdict) bool {
 	return a.Node < b.Node
 }
 
+// Leaves tells whether a service leaves owner when a better node can be had, by
+// the domain alone. It is asked before Failback, because most services run where
+// they belong.
+func (d *Domain) Leaves(owner string) bool {
+	if d == nil {
+		return false
+	}
+	priority, inside := d.member(owner)
+	if !inside {
+		return true
+	}
+	if d.NoFailback || !d.Ordered {
+		return false
+	}
+	for _, m := range d.Members {
+		if other, _ := d.member(m.Node); other < priority {
+			return true
+		}
+	}
+	return false
+}
+
 // Failback tells whether a service that runs well on owner should move, and
 // where: into the domain from outside always, to a better member only when the
 // domain is ordered and allows failback. The sentence says why.
 func Failback(d *Domain, owner string, candidates []Candidate) (node, why string, move bool) {
-	if d == nil {
+	if !d.Leaves(owner) {
 		return "", "", false
 	}
 	verdicts := Rank(d, candidates)
@@ -158,7 +180,7 @@ func Failback(d *Domain, owner string, candidates []Candidate) (node, why string
 	if !inside {
 		return best.Node, fmt.Sprintf("%s is a member of domain %s and %s is not", best.Node, d.Name, owner), true
 	}
-	if d.NoFailback || !d.Ordered || best.priority >= priority {
+	if best.priority >= priority {
 		return "", "", false
 	}
 	return best.Node, fmt.Sprintf("%s has priority %d in domain %s, %s has %d", best.Node, best.priority, d.Name, owner, priority), true

@@ -2,7 +2,6 @@ package fence
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -89,12 +88,23 @@ func WantedBy(levels []Level, devices map[string]Device) Wanted {
 			w.add(devices[name])
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(devices)) {
-		if d := devices[name]; d.Nature() == ByStorage {
-			w.Storage = append(w.Storage, d)
-		}
+	for _, name := range storageNames(devices) {
+		w.Storage = append(w.Storage, devices[name])
 	}
 	return w
+}
+
+// storageNames are sorted, but only these: most documents have none, and it is
+// asked often.
+func storageNames(devices map[string]Device) []string {
+	var names []string
+	for name, d := range devices {
+		if d.Nature() == ByStorage {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (w *Wanted) add(d Device) {

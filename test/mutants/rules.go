@@ -11,7 +11,7 @@ const (
 // between are the breaks of rules between services and of standing orders.
 func between() []mutant {
 	unjoined := edit{begin, "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
-	unbarred := edit{plan, "c.Barred = orElse(t.unguarded(n), against)", "c.Barred = orElse(t.unguarded(n), \"\"+against[:0])"}
+	unbarred := edit{plan, "orElse(t.barred(name), objections.why[name])", "orElse(t.barred(name), objections.why[\"\"])"}
 	groundless := edit{begin, "\tif why := t.lacks(service); why != \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor", "\tif why := t.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor"}
 	early := edit{depend, "\t\tif needed.up() && p.ready(needed) {\n\t\t\tcontinue", "\t\tif needed.up() || p.ready(needed) {\n\t\t\tcontinue"}
 	return []mutant{
@@ -41,7 +41,7 @@ func between() []mutant {
 		},
 		{
 			name: "orders-hold-nothing", law: "R", broken: "services are brought to nodes on standby",
-			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"}, {plan, "\t\tcase n.Order != nil:\n", "\t\tcase n.Order != nil && name == \"\":\n"}}, nets: []net{simulation, stories},
+			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"}, {plan, "\tcase n.Order != nil:\n\t\treturn n.orderWhy()", "\tcase n.Order != nil && name == \"\":\n\t\treturn n.orderWhy()"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "maintenance-spares-what-holds", law: "R", broken: "a node in maintenance that holds something is not fenced when it dies",

@@ -19,8 +19,10 @@ type daemon struct {
 	incarnation uint64
 	leading     bool
 	poked       bool
-	ticking     bool // a tick is on its way
-	slept       bool // the last step was followed by no tick
+	ticking     bool          // a tick is on its way
+	slept       bool          // the last step was followed by no tick
+	alarm       time.Duration // when a daemon that sleeps wakes by itself
+	stepped     time.Duration // when it made its last step
 	last        cluster.Input
 	paused      bool
 	frozen      []func()
@@ -100,11 +102,34 @@ func (d *daemon) beats() {
 // somebody wakes it.
 func (d *daemon) keepTicking() {
 	w := d.host.world
-	restful := w.random != nil && !w.Dull && d.node.Restful() && int(d.host.state.Index) == len(w.raft.log)
-	if d.slept = restful; restful {
-		return
+	until, restful := d.node.RestsUntil()
+	restful = restful && w.random != nil && !w.Dull && int(d.host.state.Index) == len(w.raft.log)
+	switch d.slept = restful; {
+	case !restful:
+		d.wake()
+	case until > 0:
+		d.wakeAt(d.tickBy(until))
 	}
-	d.wake()
+}
+
+// tickBy is the first tick at which the daemon's stopwatch reads so much.
+func (d *daemon) tickBy(clock time.Duration) time.Duration {
+	now := d.host.world.Now
+	due := clock - clock/1000*time.Duration(d.host.Drift) - 2*cluster.Tick // a little early, whatever the drift
+	due = max(now, due)
+	for due += nextOn(due, d.started, cluster.Tick); d.at(due) < clock; due += cluster.Tick {
+	}
+	return due
+}
+
+func (d *daemon) wakeAt(at time.Duration) {
+	d.alarm = at
+	w := d.host.world
+	w.After(at-w.Now, func() {
+		if d.alarm == at && d.slept && d.alive() && !d.paused {
+			d.tick()
+		}
+	})
 }
 
 func (d *daemon) wake() {
@@ -143,10 +168,11 @@ func (d *daemon) step() {
 		in.Leader = w.raft.leader
 	}
 	if len(in.Beats) > 0 {
-		d.last = cluster.Input{Beats: in.Beats, Incarnation: in.Incarnation, Leading: in.Leading, Leader: in.Leader}
+		d.last = cluster.Input{Beats: in.Beats, Incarnation: in.Incarnation, Leading: in.Leading, Leader: in.Leader, Boot: in.Boot}
 	}
 	d.last.State = in.State
 	out := d.node.Step(d.at(w.Now), in)
+	d.stepped = w.Now
 	if why := d.node.Differs(); why != "" {
 		w.violate("the mind of %s: %s", d.host.Name, why)
 	}
@@ -181,7 +207,11 @@ func (d *daemon) sleepwalk() {
 	if ticked == now {
 		ticked -= cluster.Tick
 	}
-	if out := d.node.Step(d.at(ticked), d.last); len(out.Propose)+len(out.Do)+len(out.Test) > 0 {
+	if ticked <= d.stepped {
+		return // it has not slept through any
+	}
+	d.last.Clock = d.at(ticked)
+	if out := d.node.Step(d.at(ticked), d.last); len(out.Propose)+len(out.Do)+len(out.Test) > 0 || out.AskLease {
 		d.host.world.violate("%s slept and had something to do", d.host.Name)
 	}
 }

@@ -217,6 +217,9 @@ func (h *Host) StartDaemon() {
 func (h *Host) PauseDaemon() {
 	if h.daemon != nil && !h.daemon.paused {
 		h.world.tell("clusterd on %s is paused", h.Name)
+		if h.daemon.slept {
+			h.daemon.sleepwalk() // while it is paused it makes no step
+		}
 		h.daemon.paused = true
 		h.world.changed()
 	}

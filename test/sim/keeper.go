@@ -194,6 +194,7 @@ func (d *daemon) clearPill() {
 	if n, _ := h.state.Nodes.Get(h.Name); h.world.pilled(h) && !h.keeperOf().armed && n.Boot == h.BootID() && n.Reachable() && !h.state.Fences.Has(h.Name) {
 		delete(h.world.pills, h.Name)
 		d.pet = cluster.Pet{} // the next Step tells it anew
+		d.wake()
 	}
 }
 

@@ -70,6 +70,7 @@ func (d *daemon) surveyKeys() {
 	d.clearPill()
 	if k := h.keeperOf(); d.pet.Mood != "" && !k.armed {
 		d.pet = cluster.Pet{} // what could not be armed is tried again
+		d.wake()
 	}
 	disks := h.wantedDisks()
 	if len(disks) == 0 || h.NoStorage {
