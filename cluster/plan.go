@@ -175,6 +175,9 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 	if v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Test && !lostNow && n.State != NodeCut {
 		return // it is heard again: sparing happens before the intent
 	}
+	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(TimingFor(s.Document.Timing)) {
+		return // the shot was held back, and what was said of it when it was lost is no longer so
+	}
 	held := s.heldBy(n)
 	if len(held) == 0 {
 		if n.State != NodeCut && !s.maintained(n) { // what these wait for is said by planGuards and planOrders

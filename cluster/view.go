@@ -70,6 +70,13 @@ type Contactwatch struct {
 	KernelOnly time.Duration
 }
 
+// mayComeBack tells that a node answers by what was found out last: somebody
+// reaches its daemon, or its kernel answers and the daemon has its grace.
+func (w Contactwatch) mayComeBack(timing Timing) bool {
+	v := w.Verdict
+	return v != nil && (v.Daemon == Answers || (v.Kernel == Answers && w.KernelOnly < timing.SilentGrace))
+}
+
 // judgement is what the leader makes of a node's silence.
 type judgement struct {
 	state NodeState

@@ -135,18 +135,27 @@ func (w *World) mendHost(h *Host) {
 		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
 			h.ResumeByHand(v.service)
 		}
-		if v.condition == resources.Paused && v.reason == foundTwice {
+		if h.strays(v) {
 			h.decide(v)
 		}
 	}
 }
 
+// strays tells whether a copy is one that a person has to decide about: it was
+// found running twice and paused, or it is one of resources, which cannot be, and
+// somebody brought it here past the cluster.
+func (h *Host) strays(v *vm) bool {
+	service, _ := h.world.State().Services.Get(v.service)
+	return (v.condition == resources.Paused && v.reason == foundTwice) ||
+		(v.condition == resources.Running && h.world.byHand[v.service] && service.Spec.Kind() != resources.KindVM && service.Owner != h.Name && len(service.Holders) > 1)
+}
+
 // decide ends by hand what was found running twice: the copy at the owner is
-// right, and so is the only one.
+// right, even if it has crashed since, and so is the only one.
 func (h *Host) decide(v *vm) {
 	for _, other := range h.world.order {
 		if copied := other.vms[v.uuid]; copied != nil && copied != v {
-			if copied.condition == resources.Running && !copied.moving {
+			if (copied.condition == resources.Running || copied.condition == resources.Crashed) && !copied.moving {
 				v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
 			}
 			return

@@ -194,7 +194,7 @@ func (w *World) watchReleased(before, after *cluster.State) {
 			}
 		}
 		for uuid, calls := range h.creating {
-			if calls > 0 && h.Libvirt && held(before, h.Name, boot, uuid) && !held(after, h.Name, boot, uuid) {
+			if calls > 0 && h.Libvirt && held(before, h.Name, boot, uuid) && !held(after, h.Name, boot, uuid) && w.wouldSpoil(h, before, uuid) {
 				w.violate("L1: %s was let go as holder of %s, which a call may still bring up", h.Name, uuid)
 			}
 		}

@@ -48,6 +48,17 @@ func (w *World) spoils(v *vm) bool {
 	return len(v.disks) == 0
 }
 
+// wouldSpoil is spoils for a VM that a call may still bring up on a host.
+func (w *World) wouldSpoil(h *Host, s *cluster.State, uuid string) bool {
+	for _, name := range s.Services.Keys() {
+		if service, _ := s.Services.Get(name); service.Spec.UUID == uuid {
+			return w.spoils(&vm{host: h, disks: service.Spec.Disks})
+		}
+	}
+	grave, _ := s.Tombstones.Get(uuid)
+	return w.spoils(&vm{host: h, disks: grave.Spec.Disks})
+}
+
 // wantedDisks are the disks that this host's levels ask it to register on.
 func (h *Host) wantedDisks() []string {
 	var disks []string

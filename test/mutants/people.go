@@ -1,0 +1,32 @@
+package main
+
+// peopleAlone are breaks that only what operators order, what becomes of single
+// resources, and what a host lacks can show.
+func peopleAlone() []mutant {
+	return []mutant{
+		{
+			name: "stopped-for-ever", law: "L7", broken: "a cluster that was stopped as a whole is never started again",
+			edits: []edit{{"cluster/lock.go", "\tt.Lock = nil\n", "\tif !t.Lock.Stop {\n\t\tt.Lock = nil\n\t}\n"}}, nets: first(simulation), faults: []string{"locked"},
+		},
+		{
+			name: "maintained-for-ever", law: "L7", broken: "an order for maintenance is not taken back",
+			edits: []edit{{nodeOrder, "\tn.Order = nil\n", "\tif kind != OrderMaintenance {\n\t\tn.Order = nil\n\t}\n"}}, nets: first(simulation), faults: []string{"ordered away"},
+		},
+		{
+			name: "thaw-forgets", law: "L7", broken: "what happened to a service while it was frozen is not taken up when the freeze ends by itself",
+			edits: []edit{{"cluster/freeze.go", "\tt.thawed(c.Service)\n", ""}}, nets: first(simulation), faults: []string{"frozen for a while", "parts fail"},
+		},
+		{
+			name: "failed-parts-are-ignored", law: "L7", broken: "a service whose resources failed stays where it is for ever",
+			edits: []edit{{observe, "\tcase resources.Broken:\n", "\tcase resources.Condition(\"none\"):\n"}}, nets: first(simulation), faults: []string{"parts fail"},
+		},
+		{
+			name: "convalescence-is-not-begun", law: "L7", broken: "the wish to start what a service goes on without stays open for ever",
+			edits: []edit{{service, "\tcase OpConvalesce:\n\t\tp.begin(", "\tcase OpConvalesce:\n\t\treturn\n\t\tp.begin("}}, nets: first(simulation), faults: []string{"parts are dropped"},
+		},
+		{
+			name: "guard-that-never-was", law: "L6", broken: "a node counts as guarded although its watchdog could not be armed",
+			edits: []edit{{ward, "known.Timeout == 0 && k.Armed && k.Timeout == wanted.Settings.Timeout {\n\t\tfresh.Timeout,", "known.Timeout == 0 && k.Seq > 0 {\n\t\tk.Timeout = wanted.Settings.Timeout\n\t\tfresh.Timeout,"}, {ward, "\tcase !k.Armed || newest.Mood == PetNever:", "\tcase newest.Mood == PetNever:"}}, nets: first(simulation), faults: []string{"watchdog missing"},
+		},
+	}
+}
