@@ -273,8 +273,7 @@ func (t *transaction) candidates(service Service) []domain.Candidate {
 // loads counts the services on each node, those on their way to it included.
 func (s *State) loads() map[string]int {
 	load := map[string]int{}
-	for _, name := range s.Services.Keys() {
-		service, _ := s.Services.Get(name)
+	for _, service := range s.Services.rows {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			load[service.Intent.Node]++
 		} else if service.Owner != "" {

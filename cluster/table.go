@@ -55,6 +55,10 @@ func (t *Table[V]) Len() int { return len(t.keys) }
 // change itself when records come and go.
 func (t *Table[V]) Keys() []string { return t.keys[:len(t.keys):len(t.keys)] }
 
+// Rows returns the records in the order of their keys, for a walk that copies
+// none of them. Nothing in it may be changed.
+func (t *Table[V]) Rows() []*V { return t.rows[:len(t.rows):len(t.rows)] }
+
 // Set replaces a record whole.
 func (t *Table[V]) Set(key string, value V) {
 	i, found := t.find(key)

@@ -80,9 +80,10 @@ func Work(s *State, self string) []Duty {
 		return nil
 	}
 	var duties []Duty
-	for _, name := range s.Services.Keys() {
-		service, _ := s.Services.Get(name)
-		duties = append(duties, serviceDuties(s, service, n)...)
+	for _, service := range s.Services.rows {
+		if service.Intent != nil || service.heldWhere(func(h Holder) bool { return h.Node == self }) {
+			duties = append(duties, serviceDuties(s, *service, n)...)
+		}
 	}
 	for _, uuid := range s.Tombstones.Keys() {
 		grave, _ := s.Tombstones.Get(uuid)

@@ -216,11 +216,9 @@ func (v *vm) held(s *cluster.State) bool {
 }
 
 func held(s *cluster.State, node, boot, uuid string) bool {
-	for _, key := range s.Services.Keys() {
-		if service, _ := s.Services.Get(key); service.Spec.UUID == uuid {
-			if holds(service, node, boot) {
-				return true
-			}
+	for _, service := range s.Services.Rows() {
+		if service.Spec.UUID == uuid && holds(*service, node, boot) {
+			return true
 		}
 	}
 	grave, _ := s.Tombstones.Get(uuid)

@@ -11,8 +11,8 @@ import (
 // and tells once they do.
 func (d *daemon) probe() {
 	w := d.host.world
-	for _, name := range d.root.Services.Keys() {
-		service, _ := d.root.Services.Get(name)
+	for _, service := range d.root.Services.Rows() {
+		name := service.Spec.Name
 		since := service.Since
 		if service.Spec.Probe == "" || service.State != resources.Started || service.Owner != d.host.Name || d.probed[name] == since {
 			continue
