@@ -59,6 +59,13 @@ func doorFinding(node config.Node) daemon.Finding {
 	}
 	if err != nil {
 		f.Severity, f.Text, f.Next = "error", err.Error(), "put the hook in place (see README, Installation) and restart libvirtd; until then a VM can be started behind the cluster's back"
+		return f
+	}
+	switch known, err := doorkeeper.Seen(node.HooksDir, doorkeeper.PidFiles); {
+	case err != nil:
+		f.Severity, f.Text, f.Next = "error", err.Error(), "restart libvirtd on "+node.Name+", which touches no VM; until then a VM can be started behind the cluster's back"
+	case !known:
+		f.Text += "; no running libvirtd was found that could have seen it"
 	}
 	return f
 }

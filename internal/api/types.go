@@ -67,7 +67,7 @@ type Node struct {
 	Leader  bool   `json:"leader"`
 	Voter   bool   `json:"voter"`
 	Witness bool   `json:"witness"`
-	// Estranged: a member that the document does not name.
+	// Estranged: a member that the document does not name, while it names others.
 	Estranged bool   `json:"estranged,omitempty"`
 	Address   string `json:"address"`
 	// Unprotected says why the node could not be fenced; empty when it could.

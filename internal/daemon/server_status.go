@@ -85,7 +85,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 			Order: orderStatus(root, n), Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot, Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
 		}
 		_, named := root.Document.Nodes[name]
-		node.Estranged = !named && !n.Witness && root.Config.Version > 0
+		node.Estranged = !named && !n.Witness && len(root.Document.Nodes) > 0
 		node.Online = n.Reachable() && status.Quorate
 		if !status.Quorate {
 			// Without a quorum the State is old; what is heard here is all there is.

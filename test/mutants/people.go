@@ -13,8 +13,11 @@ func peopleAlone() []mutant {
 			edits: []edit{{nodeOrder, "\tn.Order = nil\n", "\tif kind != OrderMaintenance {\n\t\tn.Order = nil\n\t}\n"}}, nets: first(simulation), faults: []string{"ordered away"},
 		},
 		{
-			name: "thaw-forgets", law: "L7", broken: "what happened to a service while it was frozen is not taken up when the freeze ends by itself",
-			edits: []edit{{"cluster/freeze.go", "\tt.thawed(c.Service)\n", ""}}, nets: first(simulation), faults: []string{"frozen for a while", "parts fail"},
+			name: "frozen-for-ever", law: "L7", broken: "a freeze that has an end is ended neither by it nor by a person",
+			edits: []edit{
+				{"cluster/freeze.go", "p.reached(frozen.Until) {", "p.reached(frozen.Until) && name == \"\" {"},
+				{"cluster/apply_ask.go", "\tcase OpUnfreeze:\n\t\tservice.Flags", "\tcase OpUnfreeze:\n\t\tif service.Freeze != nil && !service.Freeze.Until.IsZero() {\n\t\t\tbreak\n\t\t}\n\t\tservice.Flags"},
+			}, nets: first(simulation), faults: []string{"frozen for a while"},
 		},
 		{
 			name: "failed-parts-are-ignored", law: "L7", broken: "a service whose resources failed stays where it is for ever",

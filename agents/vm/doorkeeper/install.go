@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // ErrOtherHook is returned by Install when libvirt runs only one hook and
@@ -54,7 +55,12 @@ func Install(hooksDir, binary string, door Door, libvirtVersion uint32) (restart
 	if err := os.WriteFile(temporary, script, 0o600); err != nil {
 		return false, fmt.Errorf("install the doorkeeper: %w", err)
 	}
-	if err := errors.Join(os.Chmod(temporary, 0o755), os.Rename(temporary, path)); err != nil {
+	// A hook that is only replaced keeps its time: Seen goes by it.
+	since := time.Now()
+	if info, err := os.Stat(path); err == nil {
+		since = info.ModTime()
+	}
+	if err := errors.Join(os.Chtimes(temporary, since, since), os.Chmod(temporary, 0o755), os.Rename(temporary, path)); err != nil {
 		return false, fmt.Errorf("install the doorkeeper: %w", err)
 	}
 	return had == nil, nil
