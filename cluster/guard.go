@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -259,12 +260,8 @@ func (n *Node) mayHold(in Input, me Member) bool {
 // alone runs nothing yet: it waits for a lease, and so does the door.
 func (n *Node) holds(in Input, me Member, such func(Holder) bool) bool {
 	here := func(h Holder) bool { return h.Machine == me.Machine() && h.Boot == in.Boot && such(h) }
-	for _, service := range (&transaction{State: in.State}).others("", "") {
-		if service.heldWhere(here) {
-			return true
-		}
-	}
-	return false
+	held := func(s *Service) bool { return s.heldWhere(here) }
+	return slices.ContainsFunc(in.State.Services.rows, held) || slices.ContainsFunc(in.State.Tombstones.rows, held)
 }
 
 // reportGuard tells the cluster what guards this boot, once it does.

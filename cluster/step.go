@@ -259,7 +259,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 		}
 		w.Known = node.Incarnation
 		n.view.Contacts[name] = w
-		if now >= n.testing[name] && n.wantsTest(in, node, w, timing) {
+		if n.wantsTest(in, node, w, timing) && now >= n.testing[name] {
 			n.testing[name] = now + testDeadline
 			out.Test = append(out.Test, name)
 		}

@@ -185,7 +185,8 @@ func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome,
 		return o, err
 	}
 	bare, n := m, simulation
-	n.seeds, n.kind, n.without = max(2*o.seeds, 20), kindOf(o.why), m.faults
+	// A kept seed, which run first, says nothing about how many are needed.
+	n.seeds, n.kind, n.without = min(max(2*o.seeds, 20), 2*seedsToCatch), kindOf(o.why), m.faults
 	bare.nets = []net{n}
 	survived, err := try(ctx, root, bare, anyway)
 	o.took += survived.took
@@ -200,7 +201,10 @@ func told(m mutant, o outcome, err error) string {
 		return fmt.Sprintf("%s  %-36s cannot be tried", m.law, m.name)
 	}
 	where := "by " + o.net
-	if o.seeds > 0 {
+	switch {
+	case o.seeds > seedsToCatch:
+		where = fmt.Sprintf("%s by the kept seed %d", where, o.seeds)
+	case o.seeds > 0:
 		where = fmt.Sprintf("%s within %d seeds", where, o.seeds)
 	}
 	if len(m.faults) > 0 && o.seeds > 0 {

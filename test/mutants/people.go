@@ -29,7 +29,7 @@ func peopleAlone() []mutant {
 		},
 		{
 			name: "guard-that-never-was", law: "L6", broken: "a node counts as guarded although its watchdog could not be armed",
-			edits: []edit{{ward, "known.Timeout == 0 && k.Armed && k.Timeout == wanted.Settings.Timeout {\n\t\tfresh.Timeout,", "known.Timeout == 0 && k.Seq > 0 {\n\t\tk.Timeout = wanted.Settings.Timeout\n\t\tfresh.Timeout,"}, {ward, "\tcase !k.Armed || newest.Mood == PetNever:", "\tcase newest.Mood == PetNever:"}}, nets: first(simulation), faults: []string{"watchdog missing"},
+			edits: []edit{{ward, "known.Timeout == 0 && k.Armed && k.Timeout == wanted.Settings.Timeout {\n\t\tfresh.Timeout,", "known.Timeout == 0 && k.Seq > 0 && (k.Armed || len(wanted.Pills) == 0) {\n\t\tk.Timeout = wanted.Settings.Timeout\n\t\tfresh.Timeout,"}, {ward, "\tcase !k.Armed || newest.Mood == PetNever:", "\tcase newest.Mood == PetNever:"}}, nets: first(simulation), faults: []string{"watchdog missing"},
 		},
 	}
 }
