@@ -49,7 +49,7 @@ func holders() []mutant {
 		},
 		{
 			name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",
-			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, true, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")}, faults: []string{"autostart"},
+			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, service.Intent == nil, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")}, faults: []string{"autostart"},
 		},
 		{
 			name: "door-is-open-without-a-daemon", law: "L1", broken: "the hook lets managed VMs pass when clusterd does not answer",
