@@ -72,7 +72,7 @@ demo-service: build $(BIN)/demo ## show a service of address, file system and ng
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 	$(BIN)/demo -service -tools $(BIN)
 
-demo-fence: build $(BIN)/demo $(BIN)/fence_lab_pdu ## show dead BMCs, two power supplies and a hung host in the lab (root)
+demo-fence: build $(BIN)/demo $(BIN)/fence_lab_pdu ## show dead BMCs, two power supplies, a hung host and a lone watchdog in the lab (root)
 	$(BIN)/demo -tools $(BIN) -fence
 
 test: tools-present ## run the tests; as root also a short run in the lab

@@ -256,6 +256,8 @@ func (t *trial) tryWatchdog(device fence.Device) tried {
 		return tried{device: device, failed: true, text: "there is no " + settings.Device + " on this node; load the board's driver, or softdog (modprobe softdog nowayout=1)"}
 	case err != nil:
 		return tried{device: device, failed: true, text: err.Error()}
+	case watchdog.Simulated(settings.Device):
+		return tried{device: device, text: "SIMULATED; " + settings.Device + " is a socket: what listens there ends this machine, no hardware does"}
 	case file.Mode()&os.ModeCharDevice == 0:
 		return tried{device: device, failed: true, text: settings.Device + " is no watchdog device"}
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/fence/watchdog"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 )
@@ -40,7 +42,7 @@ func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *clus
 	return func(ctx context.Context, root *cluster.State) []daemon.Finding {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		findings := []daemon.Finding{doorFinding(node)}
+		findings := append([]daemon.Finding{doorFinding(node)}, watchdogFindings(node, root)...)
 		libvirt, ok := libvirtOf(agent)
 		if !ok {
 			return findings
@@ -49,6 +51,16 @@ func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *clus
 		findings = append(findings, definitionFindings(ctx, node, libvirt, root)...)
 		return append(findings, lockFindings(node, root)...)
 	}
+}
+
+// watchdogFindings tells of a watchdog that no hardware stands behind.
+func watchdogFindings(node config.Node, root *cluster.State) []daemon.Finding {
+	wanted := fence.WantedBy(root.Document.Nodes[node.Name].Fence, root.Document.Devices)
+	if !wanted.Watchdog || !watchdog.Simulated(wanted.Settings.Device) {
+		return nil
+	}
+	return []daemon.Finding{{Node: node.Name, What: "watchdog", Severity: "warning", Text: "SIMULATED: " + wanted.Settings.Device + " is a socket, and what listens there ends this host, no hardware does",
+		Next: "on a real host, name the board's /dev/watchdog, or softdog's"}}
 }
 
 func doorFinding(node config.Node) daemon.Finding {

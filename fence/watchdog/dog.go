@@ -71,6 +71,9 @@ func refuseEarly(path string, timeout time.Duration, noWayOut bool) error {
 }
 
 func armDevice(path string, timeout time.Duration, noWayOut bool) (dog, error) {
+	if Simulated(path) {
+		return armSimulated(path, timeout, noWayOut)
+	}
 	if err := refuseEarly(path, timeout, noWayOut); err != nil {
 		return nil, err
 	}

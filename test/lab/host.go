@@ -41,6 +41,7 @@ type Host struct {
 	mu      sync.Mutex
 	bootID  string
 	running *runningHost
+	pulled  map[Network]bool // Cables that are out; a boot does not plug them in.
 }
 
 // runningHost is what exists only while a host has power.
@@ -150,13 +151,16 @@ func (h *Host) powerOn(ctx context.Context) error {
 	h.bootID, h.running = bootID, running
 	h.mu.Unlock()
 	h.lab.removeCables(ctx, h.Number)
-	if err := h.lab.plugHost(ctx, h.Number, running.pid); err != nil {
+	if err := errors.Join(h.lab.plugHost(ctx, h.Number, running.pid), h.leavePulled()); err != nil {
 		return errors.Join(err, h.cutPower())
 	}
 	if _, err := goAhead.Write([]byte{1}); err != nil {
 		return errors.Join(err, h.cutPower())
 	}
 	if err := waitForReport(ctx, report); err != nil {
+		return errors.Join(err, h.cutPower())
+	}
+	if err := h.mountWatchdog(running); err != nil {
 		return errors.Join(err, h.cutPower())
 	}
 	return nil
@@ -293,10 +297,39 @@ func (h *Host) Thaw() error {
 }
 
 // Cut pulls cables out: the management network's, if none is named.
-func (h *Host) Cut(networks ...Network) error { return h.lab.setCables(h.Number, false, networks) }
+// They stay out until Heal, over boots too.
+func (h *Host) Cut(networks ...Network) error { return h.setCables(false, networks) }
 
 // Heal plugs them in again.
-func (h *Host) Heal(networks ...Network) error { return h.lab.setCables(h.Number, true, networks) }
+func (h *Host) Heal(networks ...Network) error { return h.setCables(true, networks) }
+
+func (h *Host) setCables(in bool, networks []Network) error {
+	if len(networks) == 0 {
+		networks = []Network{Management}
+	}
+	h.mu.Lock()
+	for _, network := range networks {
+		if h.pulled == nil {
+			h.pulled = map[Network]bool{}
+		}
+		h.pulled[network] = !in
+	}
+	h.mu.Unlock()
+	return h.lab.setCables(h.Number, in, networks)
+}
+
+// leavePulled takes out again, at a boot, what was out before.
+func (h *Host) leavePulled() error {
+	h.mu.Lock()
+	var networks []Network
+	for network, out := range h.pulled {
+		if out {
+			networks = append(networks, network)
+		}
+	}
+	h.mu.Unlock()
+	return h.lab.setCables(h.Number, false, networks)
+}
 
 // Command prepares a command that runs inside the host, with its output and input at the caller's disposal. The command
 // runs outside the host's cgroup, so Freeze does not stop it; Crash does end it. Without power it fails when started.

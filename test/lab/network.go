@@ -134,9 +134,6 @@ func (l *Lab) removeCables(ctx context.Context, number int) {
 }
 
 func (l *Lab) setCables(number int, up bool, networks []Network) error {
-	if len(networks) == 0 {
-		networks = []Network{Management}
-	}
 	return l.inHub(func() error {
 		for _, network := range networks {
 			if err := setLink(l.linkName(number, network), up); err != nil {

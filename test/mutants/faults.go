@@ -40,7 +40,7 @@ func onlyFaults() []mutant {
 			name: "frozen-is-moved", law: "L7", broken: "a frozen service is acted on",
 			edits: []edit{
 				{begin, "\tif service.Flags&resources.Frozen != 0 {", "\tif service.Flags&resources.Frozen != 0 && c.Node == \"\" {"},
-				{service, "\tcase service.Flags&resources.Frozen != 0:\n", "\tcase service.Flags&resources.Frozen != 0 && name == \"\":\n"},
+				{service, "\tcase service.Flags&resources.Frozen != 0:\n", "\tcase service.Flags&resources.Frozen != 0 && service.Spec.Name == \"\":\n"},
 			}, nets: first(stories),
 		},
 	}
