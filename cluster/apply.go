@@ -60,6 +60,9 @@ type transaction struct {
 	// also are the nodes where a plan in the making puts services, by service; Apply
 	// has none.
 	also map[string]string
+	// departs are the services that a plan in the making stops to start them
+	// elsewhere, and where; Apply has none.
+	departs map[string]string
 	// ruled is what a plan found once; Apply, under which documents change, looks
 	// each time.
 	ruled *ruled

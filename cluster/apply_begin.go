@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
@@ -219,6 +220,8 @@ func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 	switch {
 	case c.Purpose == ForDepend && t.follows(service) == "":
 		return refuse("what %s depends on is there", c.Service)
+	case c.Purpose == ForAhead && !slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):
+		return refuse("%s depends on nothing", c.Service)
 	case c.Purpose == ForHalt && (t.Lock == nil || !t.Lock.Stop):
 		return refuse("the cluster is not being stopped")
 	case c.Purpose == ForMove:

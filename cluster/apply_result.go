@@ -165,7 +165,7 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 	case ForRestart:
 		service.Target = n.Name
 		t.setService(service, resources.Stopped, e)
-	case ForMove, ForDepend, ForHalt:
+	case ForMove, ForDepend, ForAhead, ForHalt:
 		t.setService(service, resources.Stopped, e)
 	case ForRelocate:
 		service.Avoid = n.Name

@@ -56,6 +56,8 @@ func (t *transaction) followsBut(service Service, seen map[string]bool) string {
 			continue
 		case t.down(needed):
 			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
+		case t.departs[d.Service] != "":
+			return fmt.Sprintf("it depends on %s, which moves to %s", d.Service, t.departs[d.Service])
 		case needed.going() != "":
 			return fmt.Sprintf("it depends on %s, which somebody asked to %s", d.Service, needed.going())
 		}
@@ -137,9 +139,31 @@ func (p *planner) planFollow(service Service) bool {
 		return false
 	}
 	if !p.afterDependents(service) {
-		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: service.Owner, Purpose: ForDepend, By: "depend", Why: "stopping because " + why})
+		purpose := ForDepend
+		if p.goesAhead(service) {
+			purpose = ForAhead
+		}
+		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: service.Owner, Purpose: purpose, By: "depend", Why: "stopping because " + why})
 	}
 	return true
+}
+
+// goesAhead tells whether a service goes down only because what it needs is about
+// to move: by the State alone nothing is amiss yet.
+func (p *planner) goesAhead(service Service) bool {
+	now := *p.transaction
+	now.departs = nil
+	return now.follows(service) == ""
+}
+
+// departsAfter holds a move by stop and start back until what needs the service
+// hard is down: it would be without it meanwhile. It tells whether it has to wait.
+func (p *planner) departsAfter(service Service, c Begin) bool {
+	if c.Intent != IntentStop || c.Purpose != ForMove || p.Level < levelTwo {
+		return false
+	}
+	p.departs[c.Service] = c.Target
+	return p.afterDependents(service)
 }
 
 // startsWith tells whether this very decision starts something that depends on a

@@ -106,6 +106,14 @@ func (c BeginFence) level() int {
 	return levelOne
 }
 
+// level of an act: older rules do not know what goes down ahead of a move.
+func (c Begin) level() int {
+	if c.Purpose == ForAhead {
+		return levelTwo
+	}
+	return levelOne
+}
+
 // level of a document: what it uses, not what it could.
 func (c Configure) level() int { return c.Document.level() }
 

@@ -209,7 +209,7 @@ func (p *planner) planOrders() {
 		held, back := p.heldBy(n), "`clusterd node return "+name+"`"
 		switch {
 		case len(held) > 0:
-			p.wait(name, fmt.Sprintf("%s; still holds %s", n.orderWhy(), joined(held)), back)
+			p.wait(name, fmt.Sprintf("%s; still holds %s", n.orderWhy(), joined(p.heldAs(held))), back)
 		case n.Order.Empty == 0:
 			p.decision.propose(NodeEmpty{Node: name, Order: n.Order.Index})
 		case n.Order.Kind == OrderMaintenance:
@@ -218,6 +218,22 @@ func (p *planner) planOrders() {
 			p.wait(name, n.orderWhy()+"; it holds nothing", back)
 		}
 	}
+}
+
+// heldAs says of services that hold an order up by themselves what they are.
+func (p *planner) heldAs(names []string) []string {
+	list := make([]string, 0, len(names))
+	for _, name := range names {
+		service, _ := p.Services.Get(name)
+		switch {
+		case service.State == resources.Failed:
+			name += " (failed; `clusvcadm -d " + name + "` tries to stop it again)"
+		case service.Flags&resources.Frozen != 0:
+			name += " (frozen; `clusvcadm -U " + name + "`)"
+		}
+		list = append(list, name)
+	}
+	return list
 }
 
 // planReturn brings a service back that was moved away for an order which is

@@ -70,15 +70,30 @@ func Plan(s *State, v View) Decision {
 	planFences(s, v, lost, &d)
 	planPowerOns(s, &d)
 	planDrill(s, v, &d)
-	newPlanner(s, v, &d).planServices()
+	planAllServices(s, v, &d)
 	planLeaving(s, &d)
 	planGuards(s, v, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d
 }
 
+// planAllServices decides about all services, and once more where some of them
+// are stopped to move: what needs those may have been decided about before that
+// was known.
+func planAllServices(s *State, v View, d *Decision) {
+	before := *d
+	first := newPlanner(s, v, d)
+	if first.planServices(); len(first.departs) == 0 {
+		return
+	}
+	*d = before
+	second := newPlanner(s, v, d)
+	second.departs = first.departs
+	second.planServices()
+}
+
 func newPlanner(s *State, v View, d *Decision) *planner {
-	p := &planner{transaction: &transaction{State: s, also: map[string]string{}}, view: v, decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}, leaving: map[string]bool{}}
+	p := &planner{transaction: &transaction{State: s, also: map[string]string{}, departs: map[string]string{}}, view: v, decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}, leaving: map[string]bool{}}
 	for _, service := range s.Services.rows {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			p.starting++

@@ -16,6 +16,7 @@ func (p *planner) begin(service Service, c Begin) {
 		return
 	}
 	switch {
+	case refused == accepted && p.departsAfter(service, c):
 	case refused == accepted:
 		p.decision.propose(c)
 		switch c.Intent {

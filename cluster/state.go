@@ -223,6 +223,8 @@ const (
 	ForMove Purpose = "move"
 	// ForDepend follows a service that it depends on.
 	ForDepend Purpose = "depend"
+	// ForAhead goes down before a service that it depends on is moved cold.
+	ForAhead Purpose = "ahead"
 	// ForHalt stops a service with the whole cluster.
 	ForHalt Purpose = "halt"
 	// ForCleanup removes what a failed start or a crash left behind.

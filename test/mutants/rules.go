@@ -44,6 +44,10 @@ func between() []mutant {
 			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"}, {plan, "\tcase n.Order != nil:\n\t\treturn n.orderWhy()", "\tcase n.Order != nil && name == \"\":\n\t\treturn n.orderWhy()"}}, nets: []net{simulation, stories},
 		},
 		{
+			name: "dependents-stay-up-meanwhile", law: "R", broken: "a service is moved by stop and start while what needs it hard runs on",
+			edits: []edit{{"cluster/depend.go", "\treturn p.afterDependents(service)\n}", "\treturn p.afterDependents(service) && c.Node == \"\"\n}"}}, nets: first(stories),
+		},
+		{
 			name: "maintenance-spares-what-holds", law: "R", broken: "a node in maintenance that holds something is not fenced when it dies",
 			edits: []edit{{nodeOrder, "|| n.Order.Empty == 0 {\n\t\treturn false\n\t}\n\tfor", "{\n\t\treturn false\n\t}\n\tfor"}, {nodeOrder, "(h.Condition != \"\" || h.Creating)", "h.Condition == n.Name"}}, nets: first(stories),
 		},
