@@ -46,6 +46,13 @@ func Send(ctx context.Context, alert cluster.Alert, m Message) error {
 // run gives the event to a program: no shell, a deadline, and its whole process
 // group is gone afterwards.
 func run(ctx context.Context, alert cluster.Alert, m Message, body []byte) error {
+	if err := owned(alert.Program); err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return fmt.Errorf("%s could not be started: %w", alert.Program, err)
+	}
 	program := exec.CommandContext(ctx, alert.Program, alert.Arguments...)
 	program.Dir = "/"
 	program.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/"}, m.Environment()...)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,7 +70,10 @@ func NewClient(options Options) (*Client, error) {
 	if options.Host != "" {
 		return newRemoteClient(options)
 	}
-	socket := cmp.Or(options.Socket, DefaultSocket)
+	socket := options.Socket
+	if socket == "" {
+		socket = localSocket(NodePath)
+	}
 	dialer := net.Dialer{Timeout: dialWithin}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

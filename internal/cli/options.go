@@ -144,7 +144,7 @@ func (g *getopt) rewritten(exclusive []string) []string {
 // ConnectionFlags are the options of every tool that say which daemon to ask.
 func ConnectionFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "socket", Usage: "`PATH` of the local daemon's socket"},
+		&cli.StringFlag{Name: "socket", Usage: "`PATH` of the local daemon's socket, if not by run_dir of node.yaml"},
 		&cli.StringFlag{Name: "host", Usage: "ask the daemon on another `HOST`, with a client certificate"},
 		&cli.StringFlag{Name: "identity", Usage: "`FOLDER` with ca.pem, client.pem and client.key"},
 	}
