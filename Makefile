@@ -23,7 +23,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help sim build tools-present packages test test-all demo demo-service demo-fence lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages server-packages test test-all demo demo-service demo-fence lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -86,7 +86,13 @@ else
 	@echo "not root: the tests in the lab were left out; they run with: sudo make test"
 endif
 
-test-all: packages ## run every test that the lab can carry (root, long)
+# The servers whose agents are tried with the real program; RUNLEVEL=1 keeps them from being started here.
+SERVERS := resource-agents nginx-light apache2 postgresql curl psmisc kmod
+server-packages:
+	@missing="$$(for p in $(SERVERS); do dpkg-query -W -f '' $$p 2>/dev/null || echo $$p; done)"; test -z "$$missing" || { \
+		echo "installing $$missing"; apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+
+test-all: packages server-packages ## run every test that the lab can carry (root, long)
 	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
 
 mutants: tools-present ## break the code on purpose, law by law, and see each break caught (ONLY=L5 or a name)
