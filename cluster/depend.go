@@ -68,6 +68,21 @@ func (t *transaction) followsBut(service Service, seen map[string]bool) string {
 	return ""
 }
 
+// restsOn tells whether a service needs another hard, itself or through others.
+func (t *transaction) restsOn(service Service, name string, seen map[string]bool) bool {
+	if seen[service.Spec.Name] {
+		return false
+	}
+	seen[service.Spec.Name] = true
+	for _, d := range service.Spec.Depend {
+		needed, known := t.Services.Get(d.Service)
+		if known && d.Mode == resources.Hard && (d.Service == name || t.restsOn(needed, name, seen)) {
+			return true
+		}
+	}
+	return false
+}
+
 // lacks says which service has to be started before this one may; "" if none.
 func (t *transaction) lacks(service Service) string {
 	for _, d := range service.Spec.Depend {

@@ -138,6 +138,13 @@ func (p *planner) planTogether(service Service) bool {
 		return false
 	}
 	name := service.Spec.Name
+	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
+		// What it would follow goes down for the move: it would have no reason left, and
+		// the two would take turns for ever.
+		p.wait(name, fmt.Sprintf("it runs on %s, away from %s on %s, which needs it and would be stopped for its move", service.Owner, newest.Spec.Name, target),
+			fmt.Sprintf("`clusvcadm -r %s -m %s` moves it all the same", name, target))
+		return false
+	}
 	for _, v := range p.rank(service, service.FailedOn, false) {
 		switch {
 		case v.Node != target:

@@ -48,6 +48,10 @@ func between() []mutant {
 			edits: []edit{{"cluster/depend.go", "\treturn p.afterDependents(service)\n}", "\treturn p.afterDependents(service) && c.Node == \"\"\n}"}}, nets: first(stories),
 		},
 		{
+			name: "together-takes-turns", law: "R", broken: "a service is moved to one that is stopped for the move, again and again",
+			edits: []edit{{"cluster/move.go", "p.restsOn(newest, name, map[string]bool{}) {", "p.restsOn(newest, name, map[string]bool{}) && target == \"\" {"}}, nets: first(stories),
+		},
+		{
 			name: "maintenance-spares-what-holds", law: "R", broken: "a node in maintenance that holds something is not fenced when it dies",
 			edits: []edit{{nodeOrder, "|| n.Order.Empty == 0 {\n\t\treturn false\n\t}\n\tfor", "{\n\t\treturn false\n\t}\n\tfor"}, {nodeOrder, "(h.Condition != \"\" || h.Creating)", "h.Condition == n.Name"}}, nets: first(stories),
 		},

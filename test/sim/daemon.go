@@ -167,10 +167,11 @@ func (d *daemon) step() {
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
 	}
-	if len(in.Beats) > 0 {
-		d.last = cluster.Input{Beats: in.Beats, Incarnation: in.Incarnation, Leading: in.Leading, Leader: in.Leader, Boot: in.Boot}
+	beats := in.Beats
+	if len(beats) == 0 {
+		beats = d.last.Beats // a Step between two ticks has none
 	}
-	d.last.State = in.State
+	d.last = cluster.Input{State: in.State, Beats: beats, Incarnation: in.Incarnation, Leading: in.Leading, Leader: in.Leader, Boot: in.Boot}
 	out := d.node.Step(d.at(w.Now), in)
 	d.stepped = w.Now
 	if why := d.node.Differs(); why != "" {

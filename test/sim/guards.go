@@ -178,6 +178,9 @@ func (w *World) guardNotSettled(s *cluster.State) string {
 		if why := fence.WantedBy(s.Document.Nodes[name].Fence, s.Document.Devices).Missing(guard, n.Boot); why != "" {
 			return name + " is not guarded: " + why
 		}
+		if h := w.Hosts[name]; h.Powered && h.keeperOf().never {
+			return name + " is about to be reset by its watchdog"
+		}
 	}
 	return ""
 }

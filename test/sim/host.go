@@ -228,17 +228,22 @@ func (h *Host) PauseDaemon() {
 // ContinueDaemon ends that.
 func (h *Host) ContinueDaemon() {
 	d := h.daemon
-	if d == nil || !d.paused {
-		return
+	if d == nil || !d.paused || h.hung {
+		return // on a host that stands still nothing goes on
 	}
 	h.world.tell("clusterd on %s goes on", h.Name)
-	d.paused = false
+	// What it promised about the time of its sleep cannot be asked of one that stood
+	// still, and its ticker has a tick for it at once.
+	d.paused, d.slept = false, false
 	frozen := d.frozen
 	d.frozen = nil
 	for _, do := range frozen {
 		if d.alive() {
 			do()
 		}
+	}
+	if d.alive() {
+		d.wake()
 	}
 	h.world.changed()
 }
