@@ -24,6 +24,9 @@ const (
 	repeatTries = 3
 	// silentReadings is after how many failed readings a new login is tried.
 	silentReadings = 2
+	// longReading is when a reading that our own deadline cut off is told: a shorter
+	// one might have been answered in time.
+	longReading = time.Second
 	// maxEvidence bounds the sentences of one attempt.
 	maxEvidence = 20
 )
@@ -172,6 +175,9 @@ func (a *attempt) read(ctx context.Context) bool {
 	power, err := a.session.power(ctx)
 	if err != nil && over(ctx) {
 		// Cut off by our own deadline: the reading before still stands.
+		if waited := time.Since(asked); waited >= longReading {
+			a.say("%s was asked for its power %s before the time was up, and gave no answer", a.session.settings, waited.Round(100*time.Millisecond))
+		}
 		return false
 	}
 	a.last = power

@@ -183,6 +183,16 @@ func TestRedfishKeepsItsDeadlineAgainstABoardThatHangs(t *testing.T) {
 	}
 }
 
+// The last question can outlive the attempt. What is told then is that nobody
+// answered it, not only that the power is unknown.
+func TestRedfishTellsThatTheLastQuestionWasNotAnswered(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	c.SetFaults(redfish.Faults{DiesWithHost: true})
+	result := d.Fence(within(t, 2*time.Second), redfishRequest(d, c))
+	expect(t, result, fence.Unknown, "accepted our off command", "before the time was up, and gave no answer", "has not said off twice")
+}
+
 func TestRedfishDoesNotWaitForTheFarewell(t *testing.T) {
 	t.Parallel()
 	d, c := redfishDriver(), startRedfish(t, nil)
