@@ -9,6 +9,7 @@ package agents
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/clusterd/clusterd/resources"
@@ -93,9 +94,13 @@ type Convalescer interface {
 	Convalesce(ctx context.Context, spec resources.Spec) Result
 }
 
+// ErrNextStart is returned when a change of a running service's declaration cannot
+// be taken in without stopping or starting something.
+var ErrNextStart = errors.New("the change counts from the next start")
+
 // Adjuster is an agent that can take a changed declaration of a running service
 // in, as far as nothing is stopped or started for it. It returns what it changed in
-// words, or why the change has to wait for the next start.
+// words; ErrNextStart is final, after any other error it may be asked again.
 type Adjuster interface {
 	Adjust(ctx context.Context, spec resources.Spec) (string, error)
 }

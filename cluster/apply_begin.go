@@ -191,7 +191,7 @@ func (c Begin) start(t *transaction, service Service, n Member) {
 	h := t.holderOn(n, "start intent", service.Spec, false)
 	h.Creating = true
 	service = service.withHolder(h)
-	service.Intent = c.intent(t, n)
+	service.Intent, service.Behind = c.intent(t, n), nil
 	service.Story = appendPhases(service.Story, Phase{What: "start issued", At: t.at})
 	t.setService(service, resources.Starting, Event{Node: n.Name, By: c.By, Why: c.Why})
 }

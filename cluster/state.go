@@ -174,6 +174,8 @@ type Service struct {
 	Restarts []time.Time `json:"restarts,omitempty"`
 	// FailedOn are the nodes where starts failed since the last success.
 	FailedOn []FailedStart `json:"failedOn,omitempty"`
+	// Behind tells why it goes on as it was declared before; see BehindWhy.
+	Behind *Behind `json:"behind,omitempty"`
 	// Story gathers the measured moments of the recovery under way.
 	Story []Phase `json:"story,omitempty"`
 }

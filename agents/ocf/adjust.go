@@ -27,7 +27,7 @@ func (a *Agent) Adjust(ctx context.Context, spec resources.Spec) (string, error)
 	}
 	change := resources.Delta(s.record.Tree, spec.Tree, func(kind, parameter string) bool { return a.reloadable(ctx, kind, parameter) })
 	if len(change.Stop)+len(change.Start) > 0 {
-		return "", fmt.Errorf("%d of its resources change in a way that needs a restart; it counts from the next start (clusvcadm -R %s)", len(change.Stop)+len(change.Start), spec.Name)
+		return "", fmt.Errorf("%d of its resources change in a way that needs a restart: %w (clusvcadm -R %s)", len(change.Stop)+len(change.Start), agents.ErrNextStart, spec.Name)
 	}
 	var failures []error
 	var done []string

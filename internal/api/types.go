@@ -97,6 +97,8 @@ type Service struct {
 	Holders []string `json:"holders,omitempty"`
 	// Reason says why it is in this state, or what it waits for.
 	Reason string `json:"reason,omitempty"`
+	// Behind says why it goes on as it was declared before; empty when it does not.
+	Behind string `json:"behind,omitempty"`
 	// Unprotected says why its node could not be fenced; empty when it could.
 	Unprotected string `json:"unprotected,omitempty"`
 	// Progress of a migration under way, as far as this node knows.

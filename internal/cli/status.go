@@ -235,6 +235,7 @@ func longServices(status api.Status, view View) string {
 		line("Holders", firstOf(strings.Join(service.Holders, ", "), "none"))
 		line("Restarts", fmt.Sprint(service.Restarts))
 		line("Reason", service.Reason)
+		line("Declared Anew", service.Behind)
 		line("Frozen", freezeText(service.Freeze))
 		for _, failed := range service.Failures {
 			line("Start Failed", failedText(failed))

@@ -107,7 +107,7 @@ func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api
 	out := api.Service{
 		Name: service.Spec.Name, State: int(service.State), StateText: service.State.String(), Flags: int(service.Flags), FlagsText: service.Flags.String(),
 		Owner: service.Owner, LastOwner: service.LastOwner, Restarts: len(resources.Remembered(service.Spec, service.Restarts, time.Now())), Since: service.SinceAt, Reason: service.Reason,
-		Freeze: freezeStatus(service), Failures: failures(service),
+		Behind: service.BehindWhy(), Freeze: freezeStatus(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {
 		out.Holders = append(out.Holders, h.Node)
