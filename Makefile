@@ -177,7 +177,7 @@ ifneq ($(ROOT),)
 	test -z "$$missing" || ! command -v apt-get >/dev/null || { echo "installing$$missing"; apt-get update -q && \
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 endif
-	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 6m ./test/fencevm
+	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 10m ./test/fencevm
 
 .PHONY: demo-two-node
 demo-two-node: tools-present ## show two nodes that go on without each other: as processes and, as root, in the lab

@@ -42,12 +42,12 @@ func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *clus
 	return func(ctx context.Context, root *cluster.State) []daemon.Finding {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		findings := append([]daemon.Finding{doorFinding(node)}, watchdogFindings(node, root)...)
+		findings := watchdogFindings(node, root)
 		libvirt, ok := libvirtOf(agent)
 		if !ok {
-			return findings
+			return findings // without libvirt nothing asks a door
 		}
-		findings = append(findings, versionFinding(ctx, node, libvirt))
+		findings = append(findings, doorFinding(node), versionFinding(ctx, node, libvirt))
 		findings = append(findings, definitionFindings(ctx, node, libvirt, root)...)
 		return append(findings, lockFindings(node, root)...)
 	}

@@ -83,7 +83,7 @@ func tokenText(c *urfave.Context) (string, error) {
 // installDoorkeeper puts libvirt's hook in place. A failure is told and does not
 // undo the join: `clusterd doctor` goes on reminding.
 func installDoorkeeper(node config.Node) {
-	if node.Simulate != nil || node.Witness {
+	if node.Simulate != nil || node.Witness || node.Hypervisor == config.NoHypervisor {
 		return
 	}
 	binary, door, err := doorOf(node)

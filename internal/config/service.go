@@ -48,6 +48,9 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 			delete(known, ofVMs)
 		}
 		known["resources"] = func(node *yaml.Node) { tree.list = node }
+		known["storage_only"] = func(node *yaml.Node) {
+			p.fault(node, "%s: storage_only is for VMs; what a service made of resources does besides writing to disks goes on when its node is cut off, so it is started elsewhere only when that is off or was reset. Name a BMC or a watchdog as a further fence level", what)
+		}
 	}
 	p.mapping(value, what, known)
 	spec.Recovery = resources.Recovery(recovery)

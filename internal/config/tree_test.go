@@ -154,3 +154,12 @@ func TestATreeThatChangesIsTold(t *testing.T) {
 		t.Errorf("printed:\n%s", text)
 	}
 }
+
+// A word that would promise what the cluster does not do is refused.
+func TestStorageAloneReleasesNoServiceMadeOfResources(t *testing.T) {
+	text := strings.Replace(shop, "  service:shop:\n", "  service:shop:\n    storage_only: true\n", 1)
+	_, err := Parse("cluster.yaml", []byte(text), nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "service service:shop: storage_only is for VMs") {
+		t.Error(err)
+	}
+}

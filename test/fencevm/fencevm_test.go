@@ -29,8 +29,15 @@ type bench struct {
 	dir       string
 	kernel    kernel
 	initramfs string
+	// guest and modules are what every machine has.
+	guest   string
+	modules []string
 	// arrayMachine is there after array.
 	arrayMachine *machine
+	// prefix runs a program in the machines' network; program is clusterd. Both are
+	// there where a cluster is.
+	prefix  []string
+	program string
 }
 
 func newBench(t *testing.T) *bench {
@@ -67,14 +74,21 @@ func newBench(t *testing.T) *bench {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	files, err := b.kernel.withDependencies(modules...)
-	if err == nil {
-		err = buildInitramfs(b.initramfs, guest, files)
-	}
-	if err != nil {
+	b.guest = guest
+	if b.modules, err = b.kernel.withDependencies(modules...); err != nil {
 		t.Fatal(err)
 	}
+	b.pack(nil)
 	return b
+}
+
+// pack makes the file system that machines boot with; programs are further files
+// in it, by their path there.
+func (b *bench) pack(programs map[string]string) {
+	b.t.Helper()
+	if err := buildInitramfs(b.initramfs, b.guest, b.modules, programs); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // array starts the disk array and returns how a node attaches to its disks;

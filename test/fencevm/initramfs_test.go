@@ -19,6 +19,7 @@ const (
 	modeFolder = 0o040755
 	modeFile   = 0o100755
 	modeDevice = 0o020600
+	modeLink   = 0o120777
 )
 
 func (i *initramfs) add(name string, mode, major, minor int, content []byte) {
@@ -37,20 +38,30 @@ func (i *initramfs) pad() {
 	}
 }
 
-// buildInitramfs writes an archive with the guest program as init and the
-// modules in the order in which they load.
-func buildInitramfs(path, guest string, modules []string) error {
+// buildInitramfs writes an archive with the guest program as init and as a resource
+// agent, the modules in the order in which they load, and further programs by their
+// path in the machine.
+func buildInitramfs(path, guest string, modules []string, programs map[string]string) error {
 	program, err := os.ReadFile(guest)
 	if err != nil {
 		return err
 	}
 	var image initramfs
-	for _, folder := range []string{"dev", "proc", "sys", "tmp", "run", "modules", "var", "var/target", "var/target/pr", "etc"} {
+	for _, folder := range []string{"dev", "proc", "sys", "tmp", "run", "modules", "var", "var/lib", "var/target", "var/target/pr", "etc", "srv",
+		"usr", "usr/sbin", "usr/lib", "usr/lib/ocf", "usr/lib/ocf/resource.d", "usr/lib/ocf/resource.d/heartbeat"} {
 		image.add(folder, modeFolder, 0, 0, nil)
 	}
 	image.add("dev/console", modeDevice, 5, 1, nil)
 	image.add("dev/null", modeDevice, 1, 3, nil)
 	image.add("init", modeFile, 0, 0, program)
+	image.add("usr/lib/ocf/resource.d/heartbeat/Filesystem", modeLink, 0, 0, []byte("/init"))
+	for name, file := range programs {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		image.add(strings.TrimPrefix(name, "/"), modeFile, 0, 0, content)
+	}
 	var order []string
 	for _, module := range modules {
 		content, err := os.ReadFile(module)

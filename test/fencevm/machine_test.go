@@ -60,7 +60,8 @@ func (b *bench) launch(name, words string, arguments ...string) *machine {
 		"-serial", "file:" + m.console, "-serial", "stdio", "-kernel", b.kernel.image, "-initrd", b.initramfs,
 		"-append", "console=ttyS0 quiet panic=-1 loglevel=4 name=" + name + " " + words,
 	}, arguments...)
-	m.program = exec.Command("qemu-system-x86_64", arguments...)
+	argv := append(append([]string{}, b.prefix...), append([]string{"qemu-system-x86_64"}, arguments...)...)
+	m.program = exec.Command(argv[0], argv[1:]...)
 	m.program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	input, err := m.program.StdinPipe()
 	if err != nil {

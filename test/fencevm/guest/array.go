@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ const (
 // configureArray makes this machine a disk array with two disks in memory,
 // reached by two initiators over iSCSI.
 func configureArray() error {
-	if err := configureNetwork("eth0"); err != nil {
+	if err := configureNetwork("eth0", "10.0.2.15"); err != nil {
 		return err
 	}
 	if err := unix.Mount("configfs", configuration, "configfs", 0, ""); err != nil {
@@ -141,8 +142,12 @@ type interfaceFlags struct {
 	_     [22]byte
 }
 
-// configureNetwork gives the address that QEMU's own network expects.
-func configureNetwork(name string) error {
+// configureNetwork gives an interface an IPv4 address and a mask of 24 bits.
+func configureNetwork(name, own string) error {
+	parsed, err := netip.ParseAddr(own)
+	if err != nil {
+		return err
+	}
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if err != nil {
 		return err
@@ -154,7 +159,7 @@ func configureNetwork(name string) error {
 		}
 		return nil
 	}
-	address := interfaceAddress{family: unix.AF_INET, address: [4]byte{10, 0, 2, 15}}
+	address := interfaceAddress{family: unix.AF_INET, address: parsed.As4()}
 	mask := interfaceAddress{family: unix.AF_INET, address: [4]byte{255, 255, 255, 0}}
 	flags := interfaceFlags{flags: unix.IFF_UP | unix.IFF_RUNNING}
 	copy(address.name[:], name)

@@ -13,10 +13,13 @@ import (
 
 // prepare mounts and loads what a machine needs, and reads its parameters.
 func prepare() (map[string]string, error) {
-	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"tmpfs", "/run"}} {
+	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"tmpfs", "/run"}, {"tmpfs", "/var/lib"}} {
 		if err := unix.Mount(m[0], m[1], m[0], 0, ""); err != nil {
 			return nil, fmt.Errorf("mount %s: %w", m[1], err)
 		}
+	}
+	if err := unix.Mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, ""); err != nil {
+		return nil, fmt.Errorf("mount control groups: %w", err)
 	}
 	parameters := map[string]string{}
 	text, err := os.ReadFile("/proc/cmdline")

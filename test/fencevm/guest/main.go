@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -18,6 +19,9 @@ import (
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == agentName {
+		os.Exit(actAsAgent(os.Args[len(os.Args)-1]))
+	}
 	var err error
 	switch word := os.Args[min(1, len(os.Args)-1)]; word {
 	case "scsi-helper":
@@ -28,6 +32,8 @@ func main() {
 		err = watchdog.RunKeeper(os.Args[2], slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	case "daemon":
 		err = runDaemon(os.Args[2:])
+	case "writer-process":
+		err = runWriter(os.Args[2])
 	default:
 		if os.Getpid() != 1 {
 			fmt.Fprintln(os.Stderr, "this program is the init of a test machine")
@@ -63,6 +69,9 @@ func boot() {
 	l, err := openLine("/dev/ttyS1")
 	if err == nil && parameters["role"] == "array" {
 		err = configureArray()
+	}
+	if address := parameters["address"]; err == nil && address != "" {
+		err = configureNetwork("eth0", address)
 	}
 	if err != nil {
 		fmt.Println("init:", err)

@@ -38,6 +38,7 @@ func (n *node) obey(words []string) (string, error) {
 	commands := map[string]func(context.Context, []string) (any, error){
 		"disks": n.listDisks, "unfence": n.unfence, "survey": n.survey, "check": n.check, "fence": n.fence, "read": n.read, "write": n.write,
 		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear, "multipath": n.multipath, "guard": n.guard, "loopback": n.loopback,
+		"put": n.put, "run": n.run, "spawn": n.spawn, "show": n.show,
 	}
 	command, known := commands[words[0]]
 	if !known {
@@ -126,13 +127,14 @@ func (n *node) write(_ context.Context, words []string) (any, error) {
 	return nil, nil
 }
 
+// read is "read DISK [NODE]": the last count of a node's writer, or of "write".
 func (n *node) read(_ context.Context, words []string) (any, error) {
 	file, page, err := openDirect(words[0])
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	_, err = file.ReadAt(page, counterAt)
+	_, err = file.ReadAt(page, counterOf(strings.Join(words[1:], "")))
 	return binary.BigEndian.Uint64(page), err
 }
 
