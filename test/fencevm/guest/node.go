@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +24,6 @@ type node struct {
 	line  *line
 	disks []string
 	child *os.Process
-	// stop ends the loop of writes.
-	stop atomic.Bool
 }
 
 // obey does one command. Its answer is one line.
@@ -110,19 +105,7 @@ func (n *node) write(_ context.Context, words []string) (any, error) {
 	}
 	go func() {
 		defer func() { _ = file.Close() }()
-		for count := uint64(1); !n.stop.Load(); count++ {
-			binary.BigEndian.PutUint64(page, count)
-			if _, err := file.WriteAt(page, counterAt); err != nil {
-				var errno syscall.Errno
-				errors.As(err, &errno)
-				n.line.say("event write-failed %d %d", int(errno), count)
-				return
-			}
-			if count == severalWrites {
-				n.line.say("event writing")
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		countUp(n.line, file, page, counterAt)
 	}()
 	return nil, nil
 }

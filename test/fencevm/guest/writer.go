@@ -139,13 +139,20 @@ func runWriter(disk string) error {
 	if err != nil {
 		return err
 	}
+	countUp(l, file, page, counterOf(name))
+	return nil
+}
+
+// countUp counts on a disk until a write fails, which is an event with the error's
+// number.
+func countUp(l *line, file *os.File, page []byte, at int64) {
 	for count := uint64(1); ; count++ {
 		binary.BigEndian.PutUint64(page, count)
-		if _, err := file.WriteAt(page, counterOf(name)); err != nil {
+		if _, err := file.WriteAt(page, at); err != nil {
 			var errno syscall.Errno
 			errors.As(err, &errno)
 			l.say("event write-failed %d %d", int(errno), count)
-			return nil
+			return
 		}
 		if count == severalWrites {
 			l.say("event writing")
