@@ -50,7 +50,7 @@ func (d *Daemon) keepAdjusted(ctx context.Context) {
 	}
 }
 
-// declaration is what became of a service's declaration here; At is when it is
+// declaration is what became of a service's declaration here; at is when it is
 // tried again, zero for never.
 type declaration struct {
 	definition string
