@@ -9,7 +9,6 @@ package agents
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/clusterd/clusterd/resources"
@@ -94,15 +93,12 @@ type Convalescer interface {
 	Convalesce(ctx context.Context, spec resources.Spec) Result
 }
 
-// ErrNextStart is returned when a change of a running service's declaration cannot
-// be taken in without stopping or starting something.
-var ErrNextStart = errors.New("the change counts from the next start")
-
-// Adjuster is an agent that can take a changed declaration of a running service
-// in, as far as nothing is stopped or started for it. It returns what it changed in
-// words; ErrNextStart is final, after any other error it may be asked again.
-type Adjuster interface {
-	Adjust(ctx context.Context, spec resources.Spec) (string, error)
+// Reconfigurer is an agent that can take a changed declaration of a running service
+// in: it stops what is gone, starts what is new, changes what changed, and touches
+// nothing else. A result that is not OK is Running when nothing was done, and Broken
+// when the service is neither what it was nor what it is to be.
+type Reconfigurer interface {
+	Reconfigure(ctx context.Context, change Start) Result
 }
 
 // Agent drives one hypervisor.

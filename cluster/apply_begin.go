@@ -44,6 +44,8 @@ func (c Begin) apply(t *transaction) refusal {
 		c.migrate(t, service, n)
 	case IntentConvalesce:
 		c.convalesce(t, service, n)
+	case IntentReconfigure:
+		c.reconfigure(t, service, n)
 	}
 	return accepted
 }
@@ -74,6 +76,8 @@ func (c Begin) refused(t *transaction) refusal {
 		return c.migrateRefused(t, service, n)
 	case IntentConvalesce:
 		return t.mayConvalesce(service)
+	case IntentReconfigure:
+		return c.reconfigureRefused(t, service, n)
 	}
 	return refuse("%q is no intent", c.Intent)
 }
@@ -338,7 +342,7 @@ func (t *transaction) voidIntent(service Service, why string) Service {
 	state := resources.Recovering
 	if h, _ := service.holder(intent.Node); h.fallen() {
 		state = resources.Recoverable // what its crash left behind has still to be removed
-	} else if (intent.Kind == IntentStop || intent.Kind == IntentConvalesce) && service.Owner == intent.Node {
+	} else if intent.Kind != IntentStart && service.Owner == intent.Node {
 		state = resources.Started
 	}
 	return t.setService(service, state, Event{Node: intent.Node, Cause: intent.Index, Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})

@@ -31,6 +31,8 @@ func (c Done) apply(t *transaction) refusal {
 		c.started(t, service, n, intent)
 	case IntentConvalesce:
 		c.convalesced(t, service, n, intent)
+	case IntentReconfigure:
+		c.reconfigured(t, service, n, intent)
 	default:
 		c.stopped(t, service, n, intent)
 	}

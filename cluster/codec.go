@@ -60,7 +60,6 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	OrderNode{}.Kind():     decode[OrderNode],
 	NodeEmpty{}.Kind():     decode[NodeEmpty],
 	LostKeys{}.Kind():      decode[LostKeys],
-	Adjusted{}.Kind():      decode[Adjusted],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

@@ -93,6 +93,8 @@ func (c Begin) inWords() string {
 		return sentence(fmt.Sprintf("migrate it from %s to %s", c.Node, c.Target), c.Why)
 	case IntentConvalesce:
 		return sentence("start what is down of it on "+c.Node, c.Why)
+	case IntentReconfigure:
+		return sentence("put its changed declaration in force on "+c.Node, c.Why)
 	}
 	return sentence(fmt.Sprintf("%s it on %s", c.Intent, c.Node), c.Why)
 }

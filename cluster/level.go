@@ -106,9 +106,10 @@ func (c BeginFence) level() int {
 	return levelOne
 }
 
-// level of an act: older rules do not know what goes down ahead of a move.
+// level of an act: older rules do not know what goes down ahead of a move, nor what
+// is changed while it runs.
 func (c Begin) level() int {
-	if c.Purpose == ForAhead {
+	if c.Purpose == ForAhead || c.Intent == IntentReconfigure {
 		return levelTwo
 	}
 	return levelOne

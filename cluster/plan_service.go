@@ -121,7 +121,7 @@ func (p *planner) planStarted(service Service) {
 		p.planEvacuation(service)
 	case n.Order != nil:
 		p.planOrder(service, n)
-	case h.Condition == string(resources.Running) && len(service.Holders) == 1 && !p.planReturn(service) && !p.planTogether(service):
+	case h.Condition == string(resources.Running) && len(service.Holders) == 1 && !p.planReconfigure(service, h) && !p.planReturn(service) && !p.planTogether(service):
 		p.planFailback(service)
 	}
 }

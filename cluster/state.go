@@ -209,6 +209,9 @@ const (
 	// IntentConvalesce starts the non-critical resources of a running service that
 	// are down.
 	IntentConvalesce IntentKind = "convalesce"
+	// IntentReconfigure has a running service made of resources take a changed
+	// declaration in.
+	IntentReconfigure IntentKind = "reconfigure"
 )
 
 // Purpose says what follows a stop.

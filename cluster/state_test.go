@@ -58,7 +58,6 @@ func everyCommand() []Command {
 		Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
 		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 		LostKeys{Node: "n", Incarnation: 4, Boot: "b"},
-		Adjusted{Service: "service:a", Node: "n", Incarnation: 4, Definition: "d", What: "w", Problem: "p"},
 	}
 }
 

@@ -20,9 +20,10 @@ const (
 	DutyResume  DutyKind = "resume"
 	DutyPause   DutyKind = "pause"
 	DutyFence   DutyKind = "fence"
-	// DutyConvalesce is for services made of resources.
-	DutyConvalesce DutyKind = "convalesce"
-	DutyPowerOn    DutyKind = "power-on"
+	// DutyConvalesce and DutyReconfigure are for services made of resources.
+	DutyConvalesce  DutyKind = "convalesce"
+	DutyReconfigure DutyKind = "reconfigure"
+	DutyPowerOn     DutyKind = "power-on"
 )
 
 // Duty is one act that a node has to carry out, or the confirming look at a
@@ -131,7 +132,7 @@ func vmDuty(s *State, service Service, n Member, kind DutyKind) Duty {
 	if service.Intent != nil {
 		d.Index, d.Ordinal = service.Intent.Index, service.Intent.Asked
 		d.Act = service.Intent.Act()
-		if kind == DutyStart {
+		if kind == DutyStart || kind == DutyReconfigure {
 			d.Spec.Definition = service.Intent.Definition
 			d.Definition, _ = s.Blobs.Get(service.Intent.Definition)
 		}

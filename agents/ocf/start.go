@@ -96,11 +96,18 @@ func (a *Agent) startAgain(ctx context.Context, s *service, start agents.Start) 
 	return agents.Result{}, false
 }
 
-// raise starts what the record's tree says. An error leaves the record as it is.
+// raise starts what the record's tree says and is not up; what was left down stays
+// so. An error leaves the record as it is.
 func (a *Agent) raise(ctx context.Context, s *service, stillWanted func() error) ([]agents.Phase, error) {
 	var phases []agents.Phase
 	var skipped []string
 	for _, p := range resources.StartOrder(s.record.Tree) {
+		switch s.record.Parts[p.Path].State {
+		case up:
+			continue
+		case down:
+			skipped = append(skipped, p.Path)
+		}
 		if under(p.Path, skipped) {
 			continue
 		}

@@ -64,10 +64,15 @@ func (a *Agent) lowerInTime(ctx context.Context, s *service, spec resources.Spec
 // lower stops the resources at a path and below it; all of them for "". It
 // returns why not all are proven to have stopped, or nothing.
 func (a *Agent) lower(ctx context.Context, s *service, top string) string {
+	return a.lowerThese(ctx, s, func(path string) bool { return top == "" || resources.Below(path, top) })
+}
+
+// lowerThese stops some of the resources. Whoever chooses one chooses all below it.
+func (a *Agent) lowerThese(ctx context.Context, s *service, chosen func(path string) bool) string {
 	var failed []string
 	var stuck []string
 	for _, p := range s.record.left() {
-		if top != "" && !resources.Below(p.Path, top) {
+		if !chosen(p.Path) {
 			continue
 		}
 		if holds(stuck, p.Path) {

@@ -24,9 +24,9 @@ type Router struct {
 }
 
 var (
-	_ agents.Agent       = (*Router)(nil)
-	_ agents.Convalescer = (*Router)(nil)
-	_ agents.Adjuster    = (*Router)(nil)
+	_ agents.Agent        = (*Router)(nil)
+	_ agents.Convalescer  = (*Router)(nil)
+	_ agents.Reconfigurer = (*Router)(nil)
 )
 
 // New makes a router; by has an agent for each kind.
@@ -157,16 +157,17 @@ func (r *Router) Convalesce(ctx context.Context, spec resources.Spec) agents.Res
 	return can.Convalesce(ctx, spec)
 }
 
-// Adjust goes to the one for the service's kind, if that can.
-func (r *Router) Adjust(ctx context.Context, spec resources.Spec) (string, error) {
-	agent, why := r.agent(spec)
+// Reconfigure goes to the one for the service's kind, if that can.
+func (r *Router) Reconfigure(ctx context.Context, change agents.Start) agents.Result {
+	agent, why := r.agent(change.Spec)
 	if agent == nil {
-		return "", errors.New(why)
+		return agents.Result{Source: agents.Unknown, Why: why}
 	}
-	if can, is := agent.(agents.Adjuster); is {
-		return can.Adjust(ctx, spec)
+	can, is := agent.(agents.Reconfigurer)
+	if !is {
+		return agents.Result{Source: agents.Unknown, Why: "what runs " + change.Spec.Name + " cannot change it while it runs"}
 	}
-	return "", nil
+	return can.Reconfigure(ctx, change)
 }
 
 // Changes delivers what any of them tells.

@@ -154,6 +154,13 @@ func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error)
 		ctx, cancel := bounded(0)
 		defer cancel()
 		return agent.Pause(ctx, spec)
+	case cluster.DutyReconfigure:
+		ctx, cancel := bounded(spec.StopTimeout + spec.StartTimeout)
+		defer cancel()
+		if able, is := agent.(agents.Reconfigurer); is {
+			return able.Reconfigure(ctx, agents.Start{Act: duty.Act, Spec: spec, Definition: duty.Definition, StillWanted: wanted})
+		}
+		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot change it while it runs"}
 	case cluster.DutyConvalesce:
 		ctx, cancel := bounded(spec.StartTimeout)
 		defer cancel()

@@ -252,7 +252,7 @@ func (p *Paper) outcome(node string, duty cluster.Duty) cluster.Command {
 		return cluster.Done{Service: duty.Service, Act: duty.Index, Node: node, Incarnation: duty.Incarnation, Result: result}
 	}
 	switch duty.Kind {
-	case cluster.DutyStart:
+	case cluster.DutyStart, cluster.DutyReconfigure:
 		return done(resources.Result{Source: resources.Running})
 	case cluster.DutyStop:
 		return done(resources.Result{Source: resources.Absent})

@@ -48,6 +48,19 @@ func between() []mutant {
 			edits: []edit{{"cluster/depend.go", "\treturn p.afterDependents(service)\n}", "\treturn p.afterDependents(service) && c.Node == \"\"\n}"}}, nets: first(stories),
 		},
 		{
+			name: "a-change-has-no-end", law: "L7", broken: "a service that has taken its changed declaration in does so again, and again",
+			edits: []edit{{"cluster/reconfigure.go", "h.Definition, h.Reason, service.Behind = intent.Definition, \"\", nil", "h.Reason, service.Behind = \"\", nil"}}, nets: first(simulation),
+		},
+		{
+			name: "a-change-leaves-new-disks-free", law: "L9", broken: "a service that changes while it runs holds the disks that it was started with, and no others",
+			edits: []edit{{"cluster/reconfigure.go", "\t\tif !slices.Contains(h.Disks, disk) {", "\t\tif !slices.Contains(h.Disks, disk) && disk.Identity == \"\" {"}}, nets: first(tests("cluster", "^TestAChangeIsWithinTheLaws$")),
+		},
+		{
+			name: "half-a-change-is-whole", law: "R", broken: "a service whose change ended in the middle is called whole",
+			edits: []edit{{"agents/ocf/reconfigure.go", "\tif len(delta.Stop)+len(delta.Start) > 0 {\n\t\ts.record.Stage = starting\n", "\tif len(delta.Stop)+len(delta.Start) < 0 {\n\t\ts.record.Stage = starting\n"}, {"agents/ocf/reconfigure.go", "return wanted(change) }); err != nil {\n\t\ts.record.Stage = starting\n", "return wanted(change) }); err != nil {\n"}},
+			nets:  first(tests("agents/ocf", "^TestAChangeThat")),
+		},
+		{
 			name: "together-takes-turns", law: "R", broken: "a service is moved to one that is stopped for the move, again and again",
 			edits: []edit{{"cluster/move.go", "p.restsOn(newest, name, map[string]bool{}) {", "p.restsOn(newest, name, map[string]bool{}) && target == \"\" {"}}, nets: first(stories),
 		},

@@ -264,6 +264,9 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 			running = append(running, h.Name)
 		}
 	}
+	if why := w.declaredAsRuns(service); why != "" {
+		return why
+	}
 	frozen := service.Flags&resources.Frozen != 0
 	switch {
 	case service.Intent != nil || service.Wish != nil:

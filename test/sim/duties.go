@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -107,6 +108,8 @@ func (d *daemon) act(duty cluster.Duty) {
 		d.done(duty, found == resources.Running, found, "")
 	case cluster.DutyConvalesce:
 		d.convalesce(duty, v)
+	case cluster.DutyReconfigure:
+		d.reconfigure(duty)
 	case cluster.DutyPause:
 		if v != nil && v.condition == resources.Running {
 			v.condition, v.reason = resources.Paused, foundTwice
@@ -126,6 +129,28 @@ func (d *daemon) convalesce(duty cluster.Duty, v *vm) {
 		v.partial, v.reason = false, ""
 		d.done(duty, true, resources.Running, "")
 	}
+}
+
+// reconfigure takes a changed declaration in. While that lasts the service may write
+// to the old disks and to the new ones, and is neither what it was nor what it is to
+// be: so it stays where starts fail, or where the daemon does not live to the end.
+func (d *daemon) reconfigure(duty cluster.Duty) {
+	h := d.host
+	v := h.vms[duty.Spec.UUID]
+	if v == nil || v.condition != resources.Running {
+		d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "it does not run here")
+		return
+	}
+	v.condition, v.reason = resources.Broken, "its change was broken off"
+	v.disks = append(slices.Clone(v.disks), duty.Spec.Disks...)
+	d.after(h.world.between(10*time.Millisecond, 2*time.Second), func() {
+		if h.vms[duty.Spec.UUID] != v || v.condition != resources.Broken || h.StartsFail {
+			d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "a changed resource does not start")
+			return
+		}
+		v.condition, v.reason, v.disks = resources.Running, "", duty.Spec.Disks
+		d.done(duty, true, resources.Running, "changed")
+	})
 }
 
 func (d *daemon) start(duty cluster.Duty) {

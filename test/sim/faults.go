@@ -68,7 +68,7 @@ func faultKinds() []faultKind {
 			w.After(3*f.While, func() { h.BMC = BMCWorks })
 		}},
 	}
-	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults())
+	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(), redeclareFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

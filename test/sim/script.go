@@ -96,6 +96,7 @@ func WriteScript(seed int64) (s Script) {
 		}
 	}
 	s.guardIt()
+	s.redeclare()
 	return s
 }
 

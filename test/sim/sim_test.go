@@ -217,7 +217,7 @@ func TestHistoriesAreEventful(t *testing.T) {
 		"ioerror": 0, "moved by hand": 0, "stayed silent": 0, "the call did not return in time": 0, "removed from the document": 0, "document version": 0,
 		"removed from the cluster": 0, "another machine": 0, "its daemon has been silent": 0,
 		"does not know level": 0, "a clusterd of level 1 is installed": 0, "it is in force now": 0, "service:shop executes": 0,
-		"until every member runs a version": 0,
+		"until every member runs a version": 0, "its declaration changed": 0, "its changed declaration is in force": 0, "its change was broken off": 0,
 	}
 	for _, k := range faultKinds() {
 		wanted[": "+k.name+" "] = 0
