@@ -80,7 +80,7 @@ func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Start, 
 	if why := a.letGo(ctx, s, spec, delta.Stop); why != "" {
 		return "", why
 	}
-	s.record.Tree, s.record.Definition, s.record.Disks = tree, spec.Definition, spec.Disks
+	s.record.Tree, s.record.Definition, s.record.Disks = tree, spec.Definition, resources.TreeDisks(tree)
 	bounded, cancel := context.WithTimeout(ctx, spec.StartTimeout)
 	defer cancel()
 	inPlace := 0

@@ -163,3 +163,24 @@ func TestAPartThatWasLeftDownStaysSo(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// The disks that are told are those of what runs, whatever is declared by then (law L9).
+func TestTheDisksToldAreThoseOfWhatRuns(t *testing.T) {
+	b := newBench(t)
+	b.write("ocf/resource.d/heartbeat/Filesystem", strings.ReplaceAll(thing, "DIR", b.dir))
+	on := func(device string) resources.Spec {
+		fs := resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs", Parameters: map[string]string{"device": device, "fstype": "ext4"}}
+		s := b.spec(fs)
+		s.Disks = []resources.Disk{{Identity: "block:/dev/declared-later"}}
+		return s
+	}
+	first, second := on("/dev/one"), on("/dev/two")
+	b.mustStart(first)
+	if o := b.want(first, agents.Running); len(o.Disks) != 1 || o.Disks[0].Identity != "block:/dev/one" {
+		t.Errorf("%+v", o.Disks)
+	}
+	b.mustReconfigure(second, "1 stopped, 1 started")
+	if o := b.want(second, agents.Running); len(o.Disks) != 1 || o.Disks[0].Identity != "block:/dev/two" {
+		t.Errorf("%+v", o.Disks)
+	}
+}

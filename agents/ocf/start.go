@@ -38,7 +38,7 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	a.prepare()
 	s.record = &record{
 		Boot: a.options.Boot, Service: start.Spec.Name, UUID: start.Spec.UUID, Definition: start.Spec.Definition, Stage: starting,
-		Tree: tree, Disks: start.Spec.Disks, Parts: map[string]part{},
+		Tree: tree, Disks: resources.TreeDisks(tree), Parts: map[string]part{},
 	}
 	s.fresh = true
 	// The margin above this budget is for stopping what was started.

@@ -18,8 +18,9 @@ const (
 	EffectNextStart Effect = "from the next start on"
 	// EffectStart is a service, or a part of one that runs, that comes up by it.
 	EffectStart Effect = "started"
-	// EffectRestart is a part of a service that runs and cannot go on as it is.
-	EffectRestart Effect = "stopped and started where it runs"
+	// EffectRestart is a part of a service that runs and cannot go on as it is; what
+	// its agent can do about that only the node knows where it runs.
+	EffectRestart Effect = "changed in place where its agent can, else stopped and started"
 	// EffectEnd is what the document does not have any more.
 	EffectEnd Effect = "removed"
 )
