@@ -15,7 +15,7 @@ func TestWhatWouldHappenChangesNothing(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.declare(map[string]string{"vm:a": "node1"})
 		at := s.followers()[0]
-		before := s.status(at).Index
+		before := s.atRest(at)
 		var rehearsal cluster.Rehearsal
 		s.must(at, rootUser, "POST", api.PathRequests, api.Request{ID: "x", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2", DryRun: true}, &rehearsal)
 		if rehearsal.Text != "Success" || rehearsal.Owner != "node2" || len(rehearsal.Events) != 3 {
@@ -36,6 +36,20 @@ func TestWhatWouldHappenChangesNothing(t *testing.T) {
 			t.Errorf("the id of a rehearsal is used up: %d", code)
 		}
 	})
+}
+
+// atRest waits until nothing is on its way into a node's State, such as what the
+// devices answer its peers, and returns its index.
+func (s *site) atRest(at string) uint64 {
+	s.t.Helper()
+	index, since := s.status(at).Index, time.Now()
+	s.until("the log of "+at+" stands still", func() bool {
+		if now := s.status(at).Index; now != index {
+			index, since = now, time.Now()
+		}
+		return time.Since(since) >= 5*time.Second
+	})
+	return index
 }
 
 // TestTheLockAndAFreezeAreShownEverywhere takes both through one node and reads
