@@ -25,7 +25,7 @@ func disks() []mutant {
 			edits: []edit{
 				{begin, "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"},
 				{"cluster/apply_cluster.go", "\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"},
-			}, nets: first(simulation), faults: []string{"configuration"},
+			}, nets: first(simulation), faults: []string{"configuration", "declared anew"},
 		},
 	}
 }

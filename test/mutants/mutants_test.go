@@ -61,7 +61,7 @@ var sharedKinds = map[string]string{
 	"slow migration": "cluster tests of the order of questions show it", "end unseen": "a hypervisor that does not answer shows the same",
 	"guest vanishes": "events that are lost show the same", "moved by hand": "the stories show it", "old disk": "every snapshot shows the same",
 	"lost answer": "entries that come late or out of limbo show the same", "new rules": "what operators order needs the same level", "zombie": "a host that hangs shows the same", "ioctls hang": "a boot whose keys are not known runs nothing, and a cluster test shows the net behind that",
-	"declared anew": "a configuration in flight shows the same, more seldom", "stragglers": "the stories show it", "drift": "nothing the mind decides today rests on the rate of a clock",
+	"stragglers": "the stories show it", "drift": "nothing the mind decides today rests on the rate of a clock",
 }
 
 func TestEachKindOfFaultHasItsMutant(t *testing.T) {
