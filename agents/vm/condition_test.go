@@ -3,6 +3,7 @@
 package vm
 
 import (
+	"strings"
 	"testing"
 
 	"libvirt.org/go/libvirt"
@@ -46,6 +47,9 @@ func TestConditionOf(t *testing.T) {
 
 func TestNothingIsKnownWithoutAHypervisor(t *testing.T) {
 	a, err := New(Options{URI: "qemu+unix:///system?socket=/nonexistent/libvirt-sock", Node: "node1", StateDir: t.TempDir()})
+	if err != nil && strings.Contains(err.Error(), "Failed to open libvirt.so") {
+		t.Skip("this machine has no libvirt library; on Debian: apt-get install libvirt0")
+	}
 	if err != nil {
 		t.Fatalf("New must not need libvirtd: %v", err)
 	}
