@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -72,7 +73,8 @@ func (i importRun) run(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	draft, report, err := translate(word, path, text, importing.Definitions{ReadFile: readBounded, Folder: c.String("definitions")})
+	definitions := importing.Definitions{ReadFile: readBounded, Folder: c.String("definitions"), Now: time.Now()}
+	draft, report, err := translate(word, path, text, definitions)
 	if err != nil {
 		return err
 	}

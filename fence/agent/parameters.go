@@ -286,6 +286,9 @@ func (j *job) complete(told *metadata, node string) error {
 		if p.Name != "plug" && p.Name != "port" {
 			return fmt.Errorf("it needs %s, which is not given%s", p.Name, whereToGive(p.Name))
 		}
+		if j.namesOutlet(told) {
+			continue
+		}
 		if node == "" {
 			j.lacksPlug = true
 			continue
@@ -293,6 +296,18 @@ func (j *job) complete(told *metadata, node string) error {
 		j.pairs[p.Name] = node
 	}
 	return nil
+}
+
+// namesOutlet reports whether the outlet is given under one of its older names. The
+// agents of virtual machines call it domain, and refuse to be told it twice.
+func (j *job) namesOutlet(told *metadata) bool {
+	for _, old := range []string{"plug", "port", "domain"} {
+		p, known := told.parameter(old)
+		if _, given := j.pairs[old]; given && known && (old != "domain" || p.Deprecated == "1") {
+			return true
+		}
+	}
+	return false
 }
 
 func whereToGive(name string) string {

@@ -96,3 +96,29 @@ func TestAgentsThatProveNothingAreRefused(t *testing.T) {
 		t.Errorf("endless: %v", err)
 	}
 }
+
+// The agents of virtual machines take the guest's name as plug, port or domain, and
+// end with an error when they are told it twice.
+func TestAnOutletUnderAnOldNameIsNotGivenTwice(t *testing.T) {
+	t.Parallel()
+	told, err := parseMetadata([]byte(`<resource-agent><parameters>
+		<parameter name="plug" required="1" obsoletes="port"><content type="string"/></parameter>
+		<parameter name="port" required="1" deprecated="1"><content type="string"/></parameter>
+		<parameter name="domain" required="0" deprecated="1"><content type="string"/></parameter>
+		</parameters><actions><action name="off"/></actions></resource-agent>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{"": "node1", "domain": "", "plug": "guest", "port": ""} {
+		j := &job{pairs: map[string]string{}}
+		if given != "" {
+			j.pairs[given] = "guest"
+		}
+		if err := j.complete(told, "node1"); err != nil {
+			t.Errorf("%q: %v", given, err)
+		}
+		if j.pairs["plug"] != want {
+			t.Errorf("with %q given, plug is %q, not %q", given, j.pairs["plug"], want)
+		}
+	}
+}

@@ -7,10 +7,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // largestDefinition is what a document takes.
 const largestDefinition = 1 << 20
+
+// drivenTypes are the types of libvirt's <domain> that the QEMU driver runs.
+var drivenTypes = []string{"kvm", "qemu", "hvf"}
 
 // Definitions finds the libvirt XML of VMs.
 type Definitions struct {
@@ -19,6 +23,9 @@ type Definitions struct {
 	// Folder holds definitions as NAME.xml, or under the name that the source
 	// gives them; it is looked at first. Empty is none.
 	Folder string
+	// Now is the instant by which rules with dates are judged. Zero leaves them
+	// open: nothing counts as over.
+	Now time.Time
 }
 
 // Found is a VM's definition.
@@ -73,6 +80,10 @@ func usable(cluster, name, path, text string) Found {
 	top, err := ReadMarkup(path, []byte(text))
 	if err != nil {
 		found.Problem = "its definition cannot be read: " + err.Error()
+		return found
+	}
+	if kind := top.Get("type"); top.Name == "domain" && kind != "" && !slices.Contains(drivenTypes, kind) {
+		found.Problem = fmt.Sprintf("its definition %s is of type %s, and only KVM and QEMU are driven", path, brief(kind))
 		return found
 	}
 	if top.Name != "domain" || top.Child("name") == nil {

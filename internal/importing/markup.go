@@ -53,6 +53,8 @@ type Attribute struct {
 	Line, Column int
 
 	told bool
+	// quiet: it only names its element, so no finding speaks of it.
+	quiet bool
 }
 
 // Get returns an attribute's value, or "".
@@ -130,6 +132,7 @@ type markup struct {
 // entities other than XML's own five are refused, so nothing outside the text
 // is ever read. The error is a Fault.
 func ReadMarkup(file string, text []byte) (*Element, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // Windows editors put the mark of UTF-8 in front.
 	m := &markup{file: file, text: text, lines: lines{text: text}}
 	switch {
 	case len(text) > LargestSource:

@@ -35,6 +35,10 @@ type Finding struct {
 	// Subject is the part of the source as it is written, without secrets.
 	Subject string
 	Message string
+	// Element and Attributes are what it speaks of. A finding without attributes is
+	// about the element as a whole, besides what is said of each.
+	Element    *Element
+	Attributes []string
 }
 
 // Report is what is said about one source.
@@ -50,11 +54,14 @@ type Report struct {
 // Attributes that are not there are left out.
 func (r *Report) Say(kind Kind, e *Element, attributes []string, format string, arguments ...any) {
 	line, column := e.Line, e.Column
-	subject := []string{e.label()}
+	subject, spoken := []string{e.label()}, []string(nil)
 	for _, name := range attributes {
 		a := e.attribute(name)
-		if a == nil {
+		if a == nil || slices.Contains(spoken, name) {
 			continue
+		}
+		if !a.quiet {
+			spoken = append(spoken, name)
 		}
 		if len(subject) == 1 && a.Line > line {
 			line, column = a.Line, a.Column
@@ -66,7 +73,7 @@ func (r *Report) Say(kind Kind, e *Element, attributes []string, format string, 
 	}
 	e.told = true
 	r.Findings = append(r.Findings, Finding{Line: line, Column: column, Kind: kind,
-		Subject: strings.Join(subject, " "), Message: fmt.Sprintf(format, arguments...)})
+		Subject: strings.Join(subject, " "), Message: fmt.Sprintf(format, arguments...), Element: e, Attributes: spoken})
 }
 
 // Tell is Say for those of the attributes that are there and were not told
@@ -111,11 +118,12 @@ func (r *Report) SayAbove(kind Kind, e *Element, format string, arguments ...any
 	})
 }
 
-// Quiet marks attributes as told that say nothing by themselves.
+// Quiet marks attributes as told that say nothing by themselves: the names of what
+// nothing refers to, for one.
 func (r *Report) Quiet(e *Element, attributes ...string) {
 	for _, name := range attributes {
 		if a := e.attribute(name); a != nil {
-			a.told = true
+			a.told, a.quiet = true, true
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cib
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
 )
@@ -44,6 +45,14 @@ type translation struct {
 	// are left out.
 	conditional map[*importing.Element]bool
 	frozen      []string
+	// fenced are the ids of fence devices, and of groups and clones of them.
+	fenced map[string]bool
+	// opDefaults count for each operation that says nothing itself; opUses are what
+	// they became, by name.
+	opDefaults *pairs
+	opUses     map[string][]string
+	// now is when the dates of rules are judged; zero leaves them open.
+	now time.Time
 }
 
 // Translate reads a CIB. file is used in messages. The error is an
@@ -64,16 +73,18 @@ func Translate(file string, text []byte, definitions importing.Definitions) (*im
 	t := &translation{Report: &importing.Report{}, draft: importing.NewDraft(), definitions: definitions, top: top,
 		byID: map[string]*importing.Element{}, items: map[string]*item{}, services: map[string][]string{}, locations: map[string]*location{},
 		stickies: map[string]int{}, tags: map[string][]string{}, needs: map[string][]string{}, devices: map[string]*fenceDevice{},
-		conditional: map[*importing.Element]bool{}}
-	t.index(top)
+		conditional: map[*importing.Element]bool{}, fenced: map[string]bool{}, opUses: map[string][]string{}}
+	t.now = definitions.Now
+	t.index(configuration)
 	t.configuration(configuration)
 	t.Rest(top)
 	t.closing()
 	return t.draft, t.Report, nil
 }
 
-// index finds everything by its id. Ids are names only, except where something
-// refers to them.
+// index finds everything of the configuration by its id. Ids are names only,
+// except where something refers to them. The <status> has ids of its own, many of
+// them the same: it tells what ran, and nothing refers to it.
 func (t *translation) index(e *importing.Element) {
 	if id := e.Get("id"); id != "" {
 		// The id of a reference is that of what it refers to.
@@ -92,6 +103,7 @@ func (t *translation) configuration(c *importing.Element) {
 	t.Container(c)
 	t.properties = t.section(c, "crm_config", "cluster_property_set")
 	t.defaults = t.section(c, "rsc_defaults", "meta_attributes")
+	t.opDefaults = t.section(c, "op_defaults", "meta_attributes")
 	t.readTags(c)
 	t.readNodes(c)
 	t.clusterName()
@@ -136,10 +148,7 @@ func (t *translation) clusterName() {
 
 // beside speaks of the rest of the configuration.
 func (t *translation) beside(c *importing.Element) {
-	for _, e := range c.All("op_defaults") {
-		t.Container(e)
-		t.pairs(e, "meta_attributes").tellAll(changes, "used for every operation that does not say otherwise")
-	}
+	t.tellOpDefaults()
 	for _, e := range c.All("alerts") {
 		t.Container(e)
 		for _, alert := range e.All("alert") {

@@ -29,18 +29,27 @@ func (t *translation) constraints(c *importing.Element) {
 
 // colocate translates a colocation into together or apart.
 func (t *translation) colocate(e *importing.Element) {
+	if !t.liveLong(e) {
+		return
+	}
 	value, ok := score(withDefault(e.Get("score"), "0"))
 	if why := t.noColocation(e, value, ok); why != "" {
 		t.SayWhole(cannot, e, "%s; left out", why)
 		return
 	}
-	groups, one := t.colocated(e)
-	switch {
-	case len(groups) < 2 && one && value > 0:
-		t.SayWhole(unneeded, e, "the members of a group run on one node")
-		return
-	case len(groups) < 2:
-		t.SayWhole(cannot, e, "what it speaks of is not in the document; left out")
+	t.tellUsual(e)
+	sets := t.colocatedSets(e)
+	groups, about := t.gathered(sets)
+	if len(groups) < 2 {
+		kind := unneeded
+		switch {
+		case about == aboutStonith:
+		case len(groups) == 1 && about == "" && value > 0:
+			about = "the members of a group run on one node"
+		default:
+			kind, about = cannot, "what it speaks of is not in the document; left out"
+		}
+		t.SayWhole(kind, e, "%s", about)
 		return
 	}
 	if value > 0 {
@@ -50,18 +59,65 @@ func (t *translation) colocate(e *importing.Element) {
 			}
 		}
 	} else {
-		for n := range groups {
-			for _, one := range groups[n] {
-				for _, more := range groups[n+1:] {
-					for _, other := range more {
-						t.pair(e, one, other, "apart")
-					}
+		t.keepApart(e, sets)
+	}
+	t.tellSets(e)
+	t.Tell(unneeded, e, e.Names(), "said above")
+}
+
+// colocatedSet is one set of a colocation; without sets, each of its two resources
+// is one.
+type colocatedSet struct {
+	ids []string
+	// linked: its members are colocated with each other too.
+	linked bool
+}
+
+func (t *translation) colocatedSets(e *importing.Element) []colocatedSet {
+	var sets []colocatedSet
+	for _, set := range e.All("resource_set") {
+		sets = append(sets, colocatedSet{ids: references(t, set), linked: !putOff(t.meant(set), "sequential")})
+	}
+	if len(sets) == 0 {
+		return []colocatedSet{{ids: []string{e.Get("rsc")}}, {ids: []string{e.Get("with-rsc")}}}
+	}
+	return sets
+}
+
+// keepApart writes what a colocation of -INFINITY means: each member of a set stays
+// away from those of the next set, and, where the set is sequential, from every other
+// member. Of two sequential sets Pacemaker looks at the first of one and the last of
+// the other alone (colocate_rsc_sets in its pcmk_sched_colocation.c); that all keep
+// apart is the safe side of it.
+func (t *translation) keepApart(e *importing.Element, sets []colocatedSet) {
+	said := false
+	apart := func(a, b string) {
+		for _, one := range t.resolve(a) {
+			for _, other := range t.resolve(b) {
+				if one != other {
+					t.pair(e, one, other, "apart")
+					said = true
 				}
 			}
 		}
 	}
-	t.tellSets(e)
-	t.Tell(unneeded, e, e.Names(), "said above")
+	for n, set := range sets {
+		for m, one := range set.ids {
+			for _, other := range set.ids[m+1:] {
+				if set.linked {
+					apart(one, other)
+				}
+			}
+			if n+1 < len(sets) {
+				for _, other := range sets[n+1].ids {
+					apart(one, other)
+				}
+			}
+		}
+	}
+	if !said {
+		t.Say(cannot, e, e.Names(), "parts of one service run on one node, always; left out")
+	}
 }
 
 func withDefault(value, otherwise string) string {
@@ -94,26 +150,23 @@ func (t *translation) noColocation(e *importing.Element, value int, ok bool) str
 	return ""
 }
 
-// colocated are the services that a colocation speaks of, one list for each
-// resource, and whether all that it names is in one of them.
-func (t *translation) colocated(e *importing.Element) (groups [][]string, one bool) {
-	ids := []string{e.Get("rsc"), e.Get("with-rsc")}
-	sets := e.All("resource_set")
-	if len(sets) > 0 {
-		ids = nil
-		for _, set := range sets {
-			ids = append(ids, references(t, set)...)
+// gathered are the services that a colocation speaks of, one list for each resource,
+// and why some of what it names is not among them.
+func (t *translation) gathered(sets []colocatedSet) (groups [][]string, missing string) {
+	for _, set := range sets {
+		for _, id := range set.ids {
+			services := t.resolve(id)
+			switch {
+			case t.fenced[id]:
+				missing = aboutStonith
+			case len(services) == 0:
+				missing = withDefault(missing, "what it speaks of is not in the document")
+			case !slices.ContainsFunc(groups, func(g []string) bool { return slices.Equal(g, services) }):
+				groups = append(groups, services)
+			}
 		}
 	}
-	one = true
-	for _, id := range ids {
-		services := t.resolve(id)
-		one = one && len(services) > 0
-		if len(services) > 0 && !slices.ContainsFunc(groups, func(g []string) bool { return slices.Equal(g, services) }) {
-			groups = append(groups, services)
-		}
-	}
-	return groups, one && len(groups) == 1
+	return groups, missing
 }
 
 // pair writes a rule between two services and says it of the constraint.
@@ -128,10 +181,11 @@ func (t *translation) pair(e *importing.Element, one, other, rule string) {
 	}
 	t.companion(one, rule, other)
 	if rule == "together" {
-		t.Say(changes, e, e.Names(), "%s together with %s. It holds in both directions; it was the first that followed the second", one, other)
+		t.Say(changes, e, speaking(e), "%s together with %s. It holds in both directions; "+
+			"it was the first that followed the second", one, other)
 		return
 	}
-	t.Say(translated, e, e.Names(), "%s apart from %s", one, other)
+	t.Say(translated, e, speaking(e), "%s apart from %s", one, other)
 }
 
 func (t *translation) says(service, rule, other string) bool {
@@ -159,11 +213,19 @@ func (t *translation) tellSets(e *importing.Element) {
 
 // orderBy translates an order into dependencies.
 func (t *translation) orderBy(e *importing.Element) {
+	if !t.liveLong(e) {
+		return
+	}
+	if t.speaksOfFencing(e) {
+		t.SayWhole(unneeded, e, "%s, and none has to be started first", aboutStonith)
+		return
+	}
 	mode, why := t.orderMode(e)
 	if why != "" {
 		t.SayWhole(cannot, e, "%s; left out", why)
 		return
 	}
+	t.tellUsual(e)
 	steps := t.steps(e)
 	if len(steps) < 2 {
 		t.SayWhole(cannot, e, "what it speaks of is not in the document; left out")
@@ -182,6 +244,31 @@ func (t *translation) orderBy(e *importing.Element) {
 		t.Say(unneeded, e, e.Names(), "parts of one service start in their order")
 	}
 	t.Tell(unneeded, e, e.Names(), "said above")
+}
+
+// usual are the values that say what is so without them.
+var usual = map[string]string{
+	"kind": "Mandatory", "symmetrical": "true", "require-all": "true", "first-action": "start",
+	"role": "Started", "rsc-role": "Started", "with-rsc-role": "Started", "node-attribute": "#uname",
+}
+
+// tellUsual speaks of the attributes that say what is so without them.
+func (t *translation) tellUsual(e *importing.Element) {
+	for _, name := range sortedKeys(usual) {
+		if e.Get(name) == usual[name] {
+			t.Tell(unneeded, e, []string{name}, "the default")
+		}
+	}
+}
+
+// speaking are the names of the attributes that say more than the default.
+func speaking(e *importing.Element) []string {
+	return slices.DeleteFunc(e.Names(), func(name string) bool { return usual[name] != "" && e.Get(name) == usual[name] })
+}
+
+// speaksOfFencing reports whether an order has a fence device for one of its ends.
+func (t *translation) speaksOfFencing(e *importing.Element) bool {
+	return t.fenced[e.Get("first")] || t.fenced[e.Get("then")]
 }
 
 // orderMode tells how strong a dependency is, or why there is none.
@@ -265,7 +352,7 @@ func (t *translation) dependSaid(e *importing.Element, then, first, mode string)
 		return true
 	}
 	t.dependOn(then, first, mode)
-	t.Say(translated, e, e.Names(), "%s depends on %s (%s)", then, first, mode)
+	t.Say(translated, e, speaking(e), "%s depends on %s (%s)", then, first, mode)
 	return true
 }
 

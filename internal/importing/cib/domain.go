@@ -75,7 +75,8 @@ func (t *translation) domain(l *location, stickiness int) (domain *importing.Map
 	if !ordered && !restricted {
 		return nil, "", true
 	}
-	stays := ordered && stickiness >= l.scores[best] && stickiness > 0
+	// Where it runs the stickiness is added to the score, and of equal nodes that one is kept.
+	stays := ordered && stickiness > 0 && stickiness >= l.scores[best]-l.scores[worst]
 	members, shown := importing.Line(), []string{}
 	ranks := l.ranks(allowed)
 	for _, node := range allowed {
@@ -113,8 +114,7 @@ func (t *translation) domain(l *location, stickiness int) (domain *importing.Map
 
 // allowed are the nodes that may run it, the highest score first.
 func (t *translation) allowed(l *location) []string {
-	symmetric, ok := importing.Truth(t.properties.get("symmetric-cluster"))
-	optIn := t.properties.has("symmetric-cluster") && ok && !symmetric
+	optIn := t.optIn()
 	var allowed []string
 	for _, name := range t.nodeNames() {
 		value, named := l.scores[name]
@@ -125,6 +125,12 @@ func (t *translation) allowed(l *location) []string {
 	}
 	slices.SortStableFunc(allowed, func(a, b string) int { return l.scores[b] - l.scores[a] })
 	return allowed
+}
+
+// optIn reports whether a node may run only what names it.
+func (t *translation) optIn() bool {
+	symmetric, ok := importing.Truth(t.properties.get("symmetric-cluster"))
+	return t.properties.has("symmetric-cluster") && ok && !symmetric
 }
 
 // ranks give equal scores equal ranks, from 1.

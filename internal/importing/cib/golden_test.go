@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,7 +20,7 @@ var definitions = importing.Definitions{Folder: "testdata/definitions", ReadFile
 		return nil, os.ErrNotExist
 	}
 	return os.ReadFile(path)
-}}
+}, Now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)}
 
 // TestGolden holds each example's document and report, and that the document
 // has no fault. REWRITE=1 writes them anew: read the difference.

@@ -62,14 +62,19 @@ func (t *translation) locate(e *importing.Element) {
 		t.SayWhole(cannot, e, "resources with roles are not there; left out")
 		return
 	}
+	if !t.liveLong(e) {
+		return
+	}
 	discovery := e.Get("resource-discovery")
 	t.Tell(unneeded, e, []string{"resource-discovery"}, "every node is asked what it runs before a service starts")
+	t.tellUsual(e)
+	verdict := cannot
 	for _, rule := range e.All("rule") {
-		t.rule(rule, targets)
+		verdict = min(verdict, t.rule(rule, targets))
 	}
 	given := e.Get("node")
 	if given == "" {
-		t.Tell(translated, e, e.Names(), "for %s", strings.Join(targets, ", "))
+		t.Tell(verdict, e, e.Names(), "for %s, as its rules say", strings.Join(targets, ", "))
 		return
 	}
 	node, value, ok := t.nodeNamed(given), 0, false
@@ -77,11 +82,10 @@ func (t *translation) locate(e *importing.Element) {
 		t.Tell(cannot, e, e.Names(), "no node has this name, or the score is none; left out")
 		return
 	}
-	for _, service := range targets {
-		l := t.locationOf(service)
-		l.scores[node.name] = sum(l.scores[node.name], value)
-		if discovery == "exclusive" {
-			l.only[node.name] = true
+	t.weigh(targets, node.name, value)
+	if discovery == "exclusive" {
+		for _, service := range targets {
+			t.locationOf(service).only[node.name] = true
 		}
 	}
 	t.Tell(translated, e, e.Names(), "in the domain of %s", strings.Join(targets, ", "))
@@ -110,12 +114,11 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 		if err != nil {
 			return nil, "this pattern cannot be read; left out"
 		}
-		for id := range t.items {
+		for _, id := range sortedKeys(t.items) {
 			if pattern.MatchString(id) {
 				ids = append(ids, id)
 			}
 		}
-		slices.Sort(ids)
 	}
 	for _, set := range e.All("resource_set") {
 		t.Container(set)
@@ -123,9 +126,11 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 		ids = append(ids, references(t, set)...)
 	}
 	var found []string
+	about := "what it speaks of is not in the document; left out"
 	for _, id := range ids {
-		if i := t.items[id]; i != nil && i.class == "stonith" {
-			return nil, aboutStonith
+		if t.fenced[id] {
+			about = aboutStonith
+			continue
 		}
 		for _, service := range t.resolve(id) {
 			if !slices.Contains(found, service) {
@@ -133,12 +138,40 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 			}
 		}
 	}
-	return found, "what it speaks of is not in the document; left out"
+	return found, about
+}
+
+// liveLong reports whether a constraint holds without an end. Of one that does
+// not, it says why it is left out.
+func (t *translation) liveLong(e *importing.Element) bool {
+	var rules []*importing.Element
+	for _, lifetime := range e.All("lifetime") {
+		t.Container(lifetime)
+		rules = append(rules, lifetime.All("rule")...)
+	}
+	if len(rules) == 0 {
+		return true
+	}
+	switch t.lastingAll(rules) {
+	case never:
+		t.SayWhole(unneeded, e, "its lifetime is over, so it no longer holds; left out")
+		return false
+	case sometimes:
+		t.SayWhole(cannot, e, "it holds for a time only, and a domain has no end; left out")
+		return false
+	}
+	for _, rule := range rules {
+		t.SayWhole(unneeded, rule, "it holds without an end from now on")
+	}
+	return true
 }
 
 // resolve returns the services that a reference means, in the order of their
 // start.
 func (t *translation) resolve(id string) []string {
+	if t.fenced[id] {
+		return nil
+	}
 	if tagged := t.tags[id]; tagged != nil {
 		var all []string
 		for _, each := range tagged {
@@ -158,6 +191,10 @@ func (t *translation) resolve(id string) []string {
 
 func references(t *translation, set *importing.Element) []string {
 	var ids []string
+	if other := t.meant(set); other != set {
+		t.Quiet(set, "id-ref")
+		set = other
+	}
 	for _, ref := range set.All("resource_ref") {
 		t.Container(ref)
 		ids = append(ids, ref.Get("id"))

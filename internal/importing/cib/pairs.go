@@ -1,10 +1,18 @@
 package cib
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/clusterd/clusterd/internal/importing"
 )
+
+// newerNames are what Pacemaker 3 calls properties that had other names before.
+var newerNames = map[string]string{
+	"stonith-enabled": "fencing-enabled", "stonith-action": "fencing-action", "stonith-timeout": "fencing-timeout",
+	"stonith-max-attempts": "fencing-max-attempts", "stonith-watchdog-timeout": "fencing-watchdog-timeout",
+	"fence-reaction": "fencing-reaction",
+}
 
 // pairs are the <nvpair>s of one element, of which the first of a name counts.
 type pairs struct {
@@ -12,26 +20,22 @@ type pairs struct {
 	list []*importing.Element
 }
 
-// pairs reads the sets of one kind below an element.
+// pairs reads the sets of one kind below an element. Of several, the one with the
+// higher score counts first.
 func (t *translation) pairs(e *importing.Element, kind string) *pairs {
 	found := &pairs{t: t}
-	for _, set := range e.All(kind) {
+	sets := e.All(kind)
+	slices.SortStableFunc(sets, func(a, b *importing.Element) int { return setScore(b) - setScore(a) })
+	for _, set := range sets {
 		t.Container(set)
 		t.Quiet(set, "id", "score", "id-ref")
-		if other := t.byID[set.Get("id-ref")]; other != nil && other.Name == kind {
-			set = other
-		}
-		if len(set.All("rule")) > 0 {
-			if t.conditional[set] {
-				continue
-			}
-			t.conditional[set] = true
-			t.SayWhole(cannot, set, "values that hold by rule, or at some times only, are not there; left out")
+		set = t.meant(set)
+		if !t.counts(set) {
 			continue
 		}
 		for _, pair := range set.All("nvpair") {
-			if other := t.byID[pair.Get("id-ref")]; other != nil {
-				t.Quiet(pair, "id-ref")
+			if other := t.meant(pair); other != pair {
+				t.Quiet(pair, "id-ref", "name")
 				t.Container(pair)
 				pair = other
 			}
@@ -41,12 +45,52 @@ func (t *translation) pairs(e *importing.Element, kind string) *pairs {
 	return found
 }
 
+func setScore(set *importing.Element) int {
+	value, _ := score(withDefault(set.Get("score"), "0"))
+	return value
+}
+
+// meant is the element that another one of its kind stands for by id-ref, or the
+// element itself.
+func (t *translation) meant(e *importing.Element) *importing.Element {
+	if other := t.byID[e.Get("id-ref")]; other != nil && other.Name == e.Name {
+		return other
+	}
+	return e
+}
+
+// counts reports whether a set of values holds whatever its rules say. It says of
+// the rules what becomes of them, once.
+func (t *translation) counts(set *importing.Element) bool {
+	rules := set.All("rule")
+	if len(rules) == 0 {
+		return true
+	}
+	lasting := t.lastingAll(rules)
+	if t.conditional[set] {
+		return lasting == always
+	}
+	t.conditional[set] = true
+	switch lasting {
+	case never:
+		t.SayWhole(unneeded, set, "the time of these values is over; left out")
+	case always:
+		for _, rule := range rules {
+			t.SayWhole(unneeded, rule, "these values hold from now on")
+		}
+	default:
+		t.SayWhole(cannot, set, "values that hold by rule, or at some times only, are not there; left out")
+	}
+	return lasting == always
+}
+
 func (p *pairs) add(more *pairs) { p.list = append(p.list, more.list...) }
 
 func (p *pairs) find(name string) *importing.Element {
 	for _, pair := range p.list {
 		// Both spellings were taken: on-fail and on_fail.
-		if pair.Get("name") == name || strings.ReplaceAll(pair.Get("name"), "_", "-") == name {
+		given := pair.Get("name")
+		if given == name || strings.ReplaceAll(given, "_", "-") == name || given != "" && given == newerNames[name] {
 			return pair
 		}
 	}
@@ -74,7 +118,11 @@ func (p *pairs) tell(kind importing.Kind, message string, names ...string) {
 // tellAll says one thing of all that were not told about.
 func (p *pairs) tellAll(kind importing.Kind, message string) {
 	for _, pair := range p.list {
-		if !pair.Told("value") {
+		switch {
+		case pair.Told("value"):
+		case p.find(pair.Get("name")) != pair:
+			p.t.SayAll(unneeded, pair, "said again, where it counts first")
+		default:
 			p.t.SayAll(kind, pair, "%s", message)
 		}
 	}

@@ -26,7 +26,11 @@ var propertyTable = []known{
 	{[]string{"fence-reaction"}, changes, "a node that was fenced and lives is not admitted with that boot"},
 	{[]string{"start-failure-is-fatal"}, changes, "a start that failed is tried on the other nodes, and where it failed comes last"},
 	{[]string{"migration-limit"}, cannot, "moves are not counted for each node"},
-	{[]string{"stonith-watchdog-timeout"}, cannot, "a watchdog is no level here yet: a node that fences itself is not taken for off"},
+	{[]string{"stonith-watchdog-timeout"}, cannot, "a watchdog is a fence level of each node here: declare a device " +
+		"with `driver: watchdog`, or `driver: sbd` with the disks where sbd had some, and name it in `fence` of the nodes"},
+	{[]string{"node-pending-timeout"}, unneeded,
+		"a node that does not come up within the grace is fenced, where it may hold a service"},
+	{[]string{"fence-remote-without-quorum"}, changes, "without a quorum nothing is fenced"},
 	{[]string{"enable-acl"}, changes, "roles belong to client certificates"},
 	{[]string{"shutdown-lock", "shutdown-lock-limit"}, cannot, "services of a node that shuts down move to other nodes; freeze those that shall wait"},
 	{[]string{"node-health-strategy", "node-health-base", "node-health-green", "node-health-yellow", "node-health-red"}, cannot, "health values of nodes are not read"},
@@ -57,7 +61,7 @@ func (t *translation) stonithProperties() {
 	if on, _ := importing.Truth(p.get("stonith-enabled")); p.has("stonith-enabled") && !on {
 		p.tell(changes, "what a lost node ran was started elsewhere on the mere guess that it was off. Here it is started when the node is known to be off, never before: give every node a fence device", "stonith-enabled")
 	}
-	p.tell(translated, "a lost node is fenced, always", "stonith-enabled")
+	p.tell(unneeded, "a lost node is fenced, always", "stonith-enabled")
 	p.tell(changes, "a fenced machine is switched off, proven off, and stays off", "stonith-action")
 }
 

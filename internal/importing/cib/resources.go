@@ -1,6 +1,8 @@
 package cib
 
 import (
+	"slices"
+
 	"github.com/clusterd/clusterd/internal/importing"
 )
 
@@ -18,7 +20,7 @@ type item struct {
 }
 
 func (i *item) isVM() bool {
-	return i.class == "ocf" && i.kind == "VirtualDomain"
+	return i.class == "ocf" && i.provider == "heartbeat" && i.kind == "VirtualDomain"
 }
 
 // resources translates everything under <resources>.
@@ -34,6 +36,9 @@ func (t *translation) resources(c *importing.Element) {
 			case "clone", "master", "bundle":
 				t.everywhere(e)
 			case "template":
+				if e.Get("class") == "stonith" {
+					t.fenced[e.Get("id")] = true
+				}
 				t.SayAll(translated, e, "put in place where a primitive refers to it")
 			}
 		}
@@ -43,13 +48,9 @@ func (t *translation) resources(c *importing.Element) {
 // everywhere speaks of what runs on several nodes at once. Stonith devices were
 // often cloned, which is no matter here.
 func (t *translation) everywhere(e *importing.Element) {
-	var stonith []*importing.Element
-	for _, p := range e.All("primitive") {
-		if p.Get("class") == "stonith" {
-			stonith = append(stonith, p)
-		}
-	}
+	stonith := t.fenceDevicesBelow(e)
 	if len(stonith) > 0 {
+		t.fenced[e.Get("id")] = true
 		t.SayAll(unneeded, e, "every node can use every fence device")
 		t.pairs(e, "meta_attributes").tellAll(unneeded, "every node can use every fence device")
 		for _, p := range stonith {
@@ -72,8 +73,36 @@ func (t *translation) promotable(e *importing.Element) bool {
 	return yes
 }
 
+// fenceDevicesBelow are the primitives of an element, or of a group in it, that
+// are fence devices.
+func (t *translation) fenceDevicesBelow(e *importing.Element) []*importing.Element {
+	var found []*importing.Element
+	for _, p := range e.Find("primitive") {
+		if t.classOf(p) == "stonith" {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// classOf is a primitive's class, or that of its template.
+func (t *translation) classOf(p *importing.Element) string {
+	if template := t.templateOf(p); template != nil {
+		return template.Get("class")
+	}
+	return p.Get("class")
+}
+
+func (t *translation) templateOf(p *importing.Element) *importing.Element {
+	if template := t.byID[p.Get("template")]; template != nil && template.Name == "template" {
+		return template
+	}
+	return nil
+}
+
 // read takes a primitive's own values, and below them its template's.
 func (t *translation) read(e, group *importing.Element) *item {
+	t.Tell(unneeded, e, []string{"description"}, "write it as a comment")
 	i := &item{element: e, id: e.Get("id"), class: e.Get("class"), provider: e.Get("provider"), kind: e.Get("type"),
 		params: t.pairs(e, "instance_attributes"), own: t.pairs(e, "meta_attributes")}
 	i.meta = &pairs{t: t, list: i.own.list}
@@ -81,11 +110,11 @@ func (t *translation) read(e, group *importing.Element) *item {
 	if group != nil {
 		i.meta.add(t.pairs(group, "meta_attributes"))
 	}
-	if template := t.byID[e.Get("template")]; template != nil && template.Name == "template" {
+	if template := t.templateOf(e); template != nil {
 		i.class, i.provider, i.kind = template.Get("class"), template.Get("provider"), template.Get("type")
 		i.params.add(t.pairs(template, "instance_attributes"))
 		i.meta.add(t.pairs(template, "meta_attributes"))
-		i.ops = append(i.ops, t.operations(template)...)
+		i.ops = append(i.ops, t.inherited(i.ops, t.operations(template))...)
 	}
 	i.meta.add(t.defaults)
 	t.items[i.id] = i
@@ -96,10 +125,29 @@ func (t *translation) operations(e *importing.Element) []*importing.Element {
 	var ops []*importing.Element
 	for _, list := range e.All("operations") {
 		t.Container(list)
-		t.Quiet(list, "id")
-		ops = append(ops, list.All("op")...)
+		t.Quiet(list, "id", "id-ref")
+		for _, op := range t.meant(list).All("op") {
+			if other := t.meant(op); other != op {
+				t.Container(op)
+				t.Quiet(op, "id-ref")
+				op = other
+			}
+			ops = append(ops, op)
+		}
 	}
 	return ops
+}
+
+// inherited are the operations of a template that a primitive does not declare
+// itself: one of the same name and interval takes the template's place.
+func (t *translation) inherited(own, below []*importing.Element) []*importing.Element {
+	return slices.DeleteFunc(below, func(op *importing.Element) bool {
+		return slices.ContainsFunc(own, func(mine *importing.Element) bool {
+			a, _ := importing.ReadSpan(mine.Get("interval"))
+			b, _ := importing.ReadSpan(op.Get("interval"))
+			return mine.Get("name") == op.Get("name") && a == b
+		})
+	})
 }
 
 // primitive translates one that stands alone.
@@ -122,6 +170,14 @@ func (t *translation) primitive(e *importing.Element) {
 // between them is one service each. Each of these depends on the one before and
 // runs where that runs.
 func (t *translation) group(e *importing.Element) {
+	members := e.All("primitive")
+	if devices := t.fenceDevicesBelow(e); len(devices) > 0 {
+		members = slices.DeleteFunc(members, func(p *importing.Element) bool { return slices.Contains(devices, p) })
+		t.fenceGroup(e, devices, len(members) == 0)
+		if len(members) == 0 {
+			return
+		}
+	}
 	t.SayAll(translated, e, "its members start in their order, on one node")
 	t.groupSwitches(e)
 	var chunk []*item
@@ -134,7 +190,7 @@ func (t *translation) group(e *importing.Element) {
 			chunk = nil
 		}
 	}
-	for _, p := range e.All("primitive") {
+	for _, p := range members {
 		i := t.read(p, e)
 		if !i.isVM() {
 			chunk = append(chunk, i)
@@ -154,6 +210,21 @@ func (t *translation) group(e *importing.Element) {
 	}
 }
 
+// fenceGroup reads the fence devices of a group: each is one as if it stood
+// alone, and those of one node are its levels in the group's order.
+func (t *translation) fenceGroup(e *importing.Element, devices []*importing.Element, whole bool) {
+	if whole {
+		t.fenced[e.Get("id")] = true
+		t.SayAll(unneeded, e, "fence devices do not run; those of one node are tried in this order")
+		t.pairs(e, "meta_attributes").tellAll(unneeded, "a fence device is no service")
+	}
+	for position, p := range devices {
+		i := t.read(p, nil)
+		t.stonith(i)
+		t.devices[i.id].place = devicePlace{group: e.Get("id"), position: position}
+	}
+}
+
 func (t *translation) groupSwitches(e *importing.Element) {
 	meta := t.pairs(e, "meta_attributes")
 	for _, flag := range []known{{names: []string{"ordered"}, message: "members start in their order, always"}, {names: []string{"collocated"}, message: "members run on one node, always"}} {
@@ -161,6 +232,6 @@ func (t *translation) groupSwitches(e *importing.Element) {
 		if on, ok := importing.Truth(meta.get(key)); meta.has(key) && ok && !on {
 			meta.tell(changes, flag.message, key)
 		}
-		meta.tell(translated, flag.message, key)
+		meta.tell(unneeded, flag.message, key)
 	}
 }

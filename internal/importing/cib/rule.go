@@ -9,44 +9,49 @@ import (
 )
 
 // rule works a location rule out for each node, as far as that can be done from
-// what is written.
-func (t *translation) rule(e *importing.Element, targets []string) {
-	if other := t.byID[e.Get("id-ref")]; other != nil && other.Name == "rule" {
+// what is written, and returns what became of it.
+func (t *translation) rule(e *importing.Element, targets []string) importing.Kind {
+	if other := t.meant(e); other != e {
 		t.Tell(unneeded, e, []string{"id-ref"}, "the rule is elsewhere")
 		e = other
 	}
 	value, ok := score(cmp.Or(e.Get("score"), "INFINITY"))
-	switch why := t.unsayable(e); {
+	why := t.unsayable(e)
+	switch {
 	case e.Has("score-attribute"):
-		t.SayWhole(cannot, e, "a score that is an attribute of the node cannot be said; left out")
-		return
-	case why != "":
+		why = "a score that is an attribute of the node cannot be said"
+	case why == "" && !ok:
+		why = "this is no score"
+	}
+	if why != "" {
 		t.SayWhole(cannot, e, "%s; left out", why)
-		return
-	case !ok:
-		t.SayWhole(cannot, e, "this is no score; left out")
-		return
+		return cannot
 	}
 	var met []string
 	for _, n := range t.nodes {
-		if !t.meets(e, n) {
-			continue
-		}
-		met = append(met, n.name)
-		for _, service := range targets {
-			l := t.locationOf(service)
-			l.scores[n.name] = sum(l.scores[n.name], value)
+		if t.meets(e, n) {
+			met = append(met, n.name)
+			t.weigh(targets, n.name, value)
 		}
 	}
-	who := "no node"
-	if len(met) > 0 {
-		who = strings.Join(met, ", ")
-	}
+	who := withDefault(strings.Join(met, ", "), "no node")
 	kind := translated
-	if t.asksAttributes(e) {
+	switch {
+	case t.asksAttributes(e):
 		kind = changes
+	case len(met) == 0 || len(met) == len(t.nodes) && value > -infinity && !t.optIn():
+		kind = unneeded // Where all nodes are alike, none is preferred.
 	}
 	t.sayRule(e, kind, "worked out now: it is true of "+who+", for "+strings.Join(targets, ", "))
+	return kind
+}
+
+// weigh adds a score of a node for each of the services.
+func (t *translation) weigh(targets []string, node string, value int) {
+	for _, service := range targets {
+		l := t.locationOf(service)
+		l.scores[node] = sum(l.scores[node], value)
+	}
 }
 
 func (t *translation) sayRule(e *importing.Element, kind importing.Kind, message string) {
@@ -70,7 +75,9 @@ func (t *translation) unsayable(e *importing.Element) string {
 				return why
 			}
 		case "date_expression":
-			return "a rule that holds at some times only cannot be said"
+			if t.dates(child) == sometimes {
+				return "a rule that holds at some times only cannot be said"
+			}
 		default:
 			return "a rule with <" + child.Name + "> cannot be said"
 		}
@@ -113,9 +120,12 @@ func (t *translation) meets(rule *importing.Element, n *node) bool {
 	any := strings.EqualFold(rule.Get("boolean-op"), "or")
 	for _, child := range rule.Children {
 		met := false
-		if child.Name == "rule" {
+		switch child.Name {
+		case "rule":
 			met = t.meets(child, n)
-		} else {
+		case "date_expression":
+			met = t.dates(child) == always
+		default:
 			met = n.meets(child)
 		}
 		if met == any {

@@ -41,14 +41,11 @@ func (t *translation) policy(i *item, name string, spec *importing.Mapping) {
 	if requires := m.get("requires"); requires != "" && requires != "fencing" {
 		m.tell(changes, "it is started elsewhere only after the node that may run it is known to be off, always", "requires")
 	}
-	m.tell(translated, "it is started elsewhere only after a fence, always", "requires")
+	m.tell(unneeded, "it is started elsewhere only after a fence, always", "requires")
 	m.tell(cannot, "a part that may fail alone is told by `subtree: non-critical` of a resource", "critical")
 	m.tell(cannot, "health values of nodes are not read", "allow-unhealthy-nodes")
 	m.tell(cannot, "VMs are not taken in as nodes", "remote-node", "remote-addr", "remote-port", "remote-connect-timeout", "remote-allow-migrate")
 	m.tell(unneeded, "belongs to other kinds of resources", "interleave", "ordered", "collocated", "resource-type")
-	if i.element.Has("description") {
-		t.Tell(unneeded, i.element, []string{"description"}, "write it as a comment")
-	}
 }
 
 func (t *translation) role(i *item, name string, spec *importing.Mapping) {
@@ -114,8 +111,8 @@ func (t *translation) sticky(i *item, name string) {
 		m.tell(cannot, "this is no score", "resource-stickiness")
 		return
 	}
-	t.stickies[name] = value
-	m.tell(translated, "nofailback where it is as strong as the scores of the nodes", "resource-stickiness")
+	t.stickies[name] = sum(t.stickies[name], value)
+	m.tell(changes, "nofailback where it is as strong as the scores of the nodes; else nothing", "resource-stickiness")
 }
 
 // priority: the higher number was the more important; here the lower one starts

@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -16,12 +17,45 @@ type fenceDevice struct {
 	*item
 	agent    string
 	priority int
+	place    devicePlace
 	// outlets are the device's ports by node; a node without one has "".
 	outlets map[string][]string
 	// refused tells that no device can be made; it was said why.
 	refused bool
+	// chosen: no level names it, it fences the nodes that it names itself. ranked:
+	// there it is one of several.
+	chosen, ranked bool
 	// made are its devices in the document by node.
 	made map[string][]string
+}
+
+// devicePlace orders devices of one priority: by name, and those of a group in the
+// group's order.
+type devicePlace struct {
+	group    string
+	position int
+}
+
+func (d *fenceDevice) before(other *fenceDevice) int {
+	return cmp.Or(cmp.Compare(other.priority, d.priority),
+		cmp.Compare(cmp.Or(d.place.group, d.id), cmp.Or(other.place.group, other.id)),
+		cmp.Compare(d.place.position, other.place.position), cmp.Compare(d.id, other.id))
+}
+
+// members are the devices that an id of a level means: itself, or those of the
+// group of this name.
+func (t *translation) members(id string) []string {
+	var ids []string
+	for _, other := range sortedKeys(t.devices) {
+		if t.devices[other].place.group == id {
+			ids = append(ids, other)
+		}
+	}
+	if len(ids) == 0 {
+		return []string{id}
+	}
+	slices.SortFunc(ids, func(a, b string) int { return t.devices[a].before(t.devices[b]) })
+	return ids
 }
 
 // listSeparators are those of pcmk_host_list.
@@ -31,6 +65,7 @@ var listSeparators = regexp.MustCompile(`[\s,;]+`)
 func (t *translation) stonith(i *item) {
 	d := &fenceDevice{item: i, agent: i.kind, outlets: map[string][]string{}, made: map[string][]string{}}
 	t.devices[i.id] = d
+	t.fenced[i.id] = true
 	d.priority, _ = score(i.meta.get("priority"))
 	if i.kind == "external/ipmi" {
 		d.agent = "fence_ipmilan"
@@ -53,8 +88,14 @@ func (t *translation) stonith(i *item) {
 	for _, op := range i.ops {
 		t.sayOp(unneeded, op, "each device is checked every 30 s")
 	}
-	i.own.tell(translated, "the order of levels", "priority")
-	i.own.tellAll(unneeded, "a fence device is no service")
+	for _, name := range i.own.names() {
+		if name != "priority" {
+			i.own.tell(unneeded, "a fence device is no service", name)
+		}
+	}
+	for _, name := range d.params.names() {
+		t.sealed(d.item, name)
+	}
 	t.hosts(d)
 }
 
@@ -69,18 +110,16 @@ func (t *translation) hosts(d *fenceDevice) {
 	named := d.params.get("pcmk_host_list")
 	if d.kind == "external/ipmi" {
 		named = d.params.get("hostname")
-		d.params.tell(translated, "the node that it fences", "hostname")
 	}
 	for _, name := range listSeparators.Split(named, -1) {
 		if n := t.nodeNamed(name); n != nil && d.outlets[n.name] == nil {
 			d.outlets[n.name] = []string{""}
 		}
 	}
-	d.params.tell(translated, "the nodes that it fences", "pcmk_host_list", "pcmk_host_map")
 	d.params.tell(unneeded, "a node's device is the one that its levels name", "pcmk_host_check", "pcmk_host_argument")
 	d.params.tell(changes, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other", "pcmk_delay_max", "pcmk_delay_base")
 	for _, name := range d.params.names() {
-		if strings.HasPrefix(name, "pcmk_") {
+		if strings.HasPrefix(name, "pcmk_") && name != "pcmk_host_list" && name != "pcmk_host_map" {
 			d.params.tell(unneeded, "a level has 30 s for all its devices and readings together, and only off is sent", name)
 		}
 	}
@@ -103,7 +142,10 @@ func (t *translation) fencing(c *importing.Element) {
 				list = append(list, t.levelDevices(n.name, chosen[index]))
 			}
 		} else {
-			for _, id := range t.usable(n.name) {
+			usable := t.usable(n.name)
+			for _, id := range usable {
+				t.devices[id].chosen = true
+				t.devices[id].ranked = t.devices[id].ranked || len(usable) > 1
 				list = append(list, t.levelDevices(n.name, []string{id}))
 			}
 		}
@@ -155,6 +197,11 @@ func (t *translation) level(e *importing.Element, levels map[string]map[int][]st
 		t.SayAll(cannot, e, "no node of this name, or no device; left out")
 		return
 	}
+	ids, lost := t.leveled(ids)
+	if len(ids) == 0 {
+		t.SayAll(cannot, e, "none of its devices is left (%s); this level is left out", strings.Join(lost, ", "))
+		return
+	}
 	for _, node := range nodes {
 		if levels[node] == nil {
 			levels[node] = map[int][]string{}
@@ -162,11 +209,24 @@ func (t *translation) level(e *importing.Element, levels map[string]map[int][]st
 		levels[node][index] = append(levels[node][index], ids...)
 	}
 	t.SayAll(translated, e, "level %d of %s", index, strings.Join(nodes, ", "))
-	for _, id := range ids {
-		if d := t.devices[id]; d == nil || d.refused {
-			t.Say(changes, e, nil, "%s is left out of this level; the rest of it decides, where there is any", id)
+	for _, id := range lost {
+		t.Say(changes, e, nil, "%s is left out of this level; the rest of it decides", id)
+	}
+}
+
+// leveled divides the devices that a level names into those that there are and
+// those that could not be made.
+func (t *translation) leveled(named []string) (ids, lost []string) {
+	for _, name := range named {
+		for _, id := range t.members(name) {
+			if d := t.devices[id]; d == nil || d.refused {
+				lost = append(lost, id)
+				continue
+			}
+			ids = append(ids, id)
 		}
 	}
+	return ids, lost
 }
 
 // usable are the devices that can fence a node, the highest priority first:
@@ -178,7 +238,7 @@ func (t *translation) usable(node string) []string {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortStableFunc(ids, func(a, b string) int { return t.devices[b].priority - t.devices[a].priority })
+	slices.SortFunc(ids, func(a, b string) int { return t.devices[a].before(t.devices[b]) })
 	return ids
 }
 
@@ -226,6 +286,18 @@ func (t *translation) makeDevices(d *fenceDevice, node string) []string {
 	return names
 }
 
+// mapped reports whether a device made here switches an outlet that it names.
+func (d *fenceDevice) mapped() bool {
+	for node := range d.made {
+		for _, outlet := range d.outlets[node] {
+			if outlet != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (d *fenceDevice) nameFor(node, outlet string) string {
 	name := d.id
 	if len(d.outlets) > 1 {
@@ -240,11 +312,26 @@ func (d *fenceDevice) nameFor(node, outlet string) string {
 // oldNames are external/ipmi's parameters as fence_ipmilan calls them.
 var oldNames = map[string]string{"userid": "login", "priv": "privlvl", "hostname": "", "interface": "lanplus"}
 
+// sealedValue is what a CIB holds in place of a value that cibsecret keeps in a file.
+const sealedValue = "lrm://"
+
+// sealed reports whether a parameter's value is not in the CIB, and says so.
+func (t *translation) sealed(i *item, name string) bool {
+	if i.params.get(name) != sealedValue {
+		return false
+	}
+	t.Advise("Write the value of %s of %s into the document: `cibsecret get %s %s` prints it on a node.",
+		name, i.id, i.id, name)
+	i.params.tell(cannot, "its value is not in the CIB but in a file of the nodes, "+
+		"below /var/lib/pacemaker/lrm/secrets; left out", name)
+	return true
+}
+
 // values are what the agent is told.
 func (d *fenceDevice) values(outlet string) map[string]string {
 	values := map[string]string{}
 	for _, name := range d.params.names() {
-		if strings.HasPrefix(name, "pcmk_") {
+		if strings.HasPrefix(name, "pcmk_") || d.params.get(name) == sealedValue {
 			continue
 		}
 		value, key := d.params.get(name), name
@@ -294,10 +381,24 @@ func (t *translation) unused() {
 			t.Say(cannot, d.element, nil, "it names no node (pcmk_host_list, pcmk_host_map), and no device is asked whom it can fence; left out")
 			t.Advise("Write whom %s fences: pcmk_host_list at the source, or `fence` of the node here.", id)
 		}
-		t.Tell(translated, d.element, d.element.Names(), "a fence device")
 		kind, message := unneeded, "nothing to set"
 		if d.refused || len(d.made) == 0 {
 			kind, message = cannot, "left out with its device"
+			t.Tell(kind, d.element, d.element.Names(), "%s", message)
+		}
+		t.Tell(translated, d.element, d.element.Names(), "a fence device")
+		if d.chosen {
+			d.params.tell(translated, "the nodes that it fences", "pcmk_host_list", "pcmk_host_map", "hostname")
+		}
+		if d.mapped() {
+			d.params.tell(translated, "its outlets", "pcmk_host_map")
+		}
+		if d.ranked {
+			d.own.tell(changes, "the order of the levels, where no topology says another", "priority")
+		}
+		d.own.tell(unneeded, "it is not one of several", "priority")
+		if len(d.made) > 0 {
+			d.params.tell(unneeded, "the levels of the nodes say it", "pcmk_host_list", "pcmk_host_map", "hostname")
 		}
 		d.params.tellAll(kind, message)
 	}

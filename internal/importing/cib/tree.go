@@ -2,8 +2,6 @@ package cib
 
 import (
 	"fmt"
-	"strconv"
-	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/resources"
@@ -43,13 +41,13 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	first := members[0]
 	t.policy(&item{element: e, meta: first.meta}, name, made)
 	for _, i := range members[1:] {
+		t.sticky(i, name) // A group is as sticky as its members together.
 		i.own.tell(cannot, "counted for the whole service, by what is written at its first member and at the group", i.own.names()...)
 	}
 	for _, key := range spec.Keys() {
 		made.Set(key, spec.Text(key))
 	}
-	if on, _ := importing.Truth(t.properties.get("stonith-enabled")); (on || !t.properties.has("stonith-enabled")) && !made.Has("stop_failure") {
-		// Pacemaker fenced a node on which a stop failed.
+	if t.fencesByItself() && !made.Has("stop_failure") {
 		made.Set("stop_failure", "fence")
 	}
 	tree := inOrder(parts)
@@ -58,6 +56,12 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	}
 	t.draft.SetTree(name, tree)
 	return name
+}
+
+// fencesByItself reports whether Pacemaker fenced a node on which a stop failed.
+func (t *translation) fencesByItself() bool {
+	on, _ := importing.Truth(t.properties.get("stonith-enabled"))
+	return on || !t.properties.has("stonith-enabled")
 }
 
 // resource translates one primitive into a resource. It returns nil when that
@@ -79,8 +83,11 @@ func (t *translation) resource(i *item, spec *importing.Mapping) *resources.Reso
 		return nil
 	}
 	r := &resources.Resource{Type: kind, Name: t.draft.Label(kind, i.id), Parameters: map[string]string{}}
-	t.SayAll(translated, i.element, "resource %s", r.Label())
+	t.Tell(translated, i.element, i.element.Names(), "resource %s", r.Label())
 	for _, name := range i.params.names() {
+		if t.sealed(i, name) {
+			continue
+		}
 		if !importing.GoodParameter(name, i.params.get(name)) {
 			i.params.tell(cannot, "no document takes a parameter of this name, or one so long; left out", name)
 			continue
@@ -94,57 +101,12 @@ func (t *translation) resource(i *item, spec *importing.Mapping) *resources.Reso
 	for _, op := range i.ops {
 		t.operation(r, op, spec)
 	}
+	t.defaultTimes(r)
+	t.defaultFailure(spec)
+	if len(r.Checks) == 0 {
+		t.unchecked(i)
+	}
 	return r
-}
-
-func (t *translation) operation(r *resources.Resource, op *importing.Element, spec *importing.Mapping) {
-	timeout, err := importing.ReadSpan(op.Get("timeout"))
-	timeout = min(timeout, longestBudget)
-	fits := err == nil && timeout >= time.Second
-	t.Quiet(op, "name", "record-pending", "enabled")
-	if op.Get("name") != "monitor" {
-		t.Quiet(op, "interval")
-	}
-	t.onFail(op, spec)
-	switch name := op.Get("name"); {
-	case name == "start" && fits:
-		r.StartTimeout = timeout
-		t.sayOp(translated, op, "start_timeout: "+importing.Span(timeout))
-	case name == "stop" && fits:
-		r.StopTimeout = timeout
-		t.sayOp(translated, op, "stop_timeout: "+importing.Span(timeout))
-	case name == "monitor":
-		t.monitor(r, op, timeout)
-	default:
-		t.sayOp(unneeded, op, "nothing to set")
-	}
-}
-
-func (t *translation) monitor(r *resources.Resource, op *importing.Element, timeout time.Duration) {
-	interval, err := importing.ReadSpan(op.Get("interval"))
-	if role := op.Get("role"); role != "" && role != "Started" {
-		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not there")
-		return
-	}
-	if err != nil || interval == 0 {
-		t.sayOp(unneeded, op, "a resource is looked at before it is started, always")
-		return
-	}
-	check := resources.ResourceCheck{Interval: min(max(interval, time.Second), longestBudget)}
-	if timeout >= time.Second {
-		check.Timeout = timeout
-	}
-	if depth, err := strconv.Atoi(t.pairs(op, "instance_attributes").get("OCF_CHECK_LEVEL")); err == nil && depth > 0 && depth <= 1000 {
-		check.Depth = depth
-	}
-	for _, other := range r.Checks {
-		if other.Depth == check.Depth {
-			t.sayOp(cannot, op, "a check of this depth is there already; the first counts")
-			return
-		}
-	}
-	r.Checks = append(r.Checks, check)
-	t.sayOp(translated, op, fmt.Sprintf("status: depth %d, interval %s", check.Depth, importing.Span(check.Interval)))
 }
 
 // inOrder makes a tree in which the parts start in their order and stop in the

@@ -1,13 +1,13 @@
 package cib
 
 import (
-	"time"
+	"strings"
 
 	"github.com/clusterd/clusterd/internal/importing"
 )
 
 var domainTable = []known{
-	{[]string{"hypervisor"}, unneeded, "qemu:///system is the default; another URI is `hypervisor` in /etc/clusterd/node.yaml of every node"},
+	{[]string{"hypervisor"}, changes, "write it as `hypervisor` into /etc/clusterd/node.yaml of every node"},
 	{[]string{"migration_transport", "migration_user", "migrateport", "migrateuri", "migrate_options"}, unneeded, "migrations go through clusterd's own encrypted channel; no ssh keys and no open libvirt ports are needed"},
 	{[]string{"migration_network_suffix"}, cannot, "migrations take the network of the nodes' `address`; another one cannot be chosen"},
 	{[]string{"migration_downtime", "migration_speed"}, cannot, "limits of a migration cannot be set"},
@@ -20,8 +20,22 @@ var domainTable = []known{
 	{[]string{"start_resources", "remoteuri"}, cannot, "pools and networks of libvirt are started by libvirt (virsh pool-autostart, net-autostart)"},
 }
 
+// foreign says of a hypervisor that is not QEMU's why it cannot be, or "".
+func foreign(uri string) string {
+	driver, _, _ := strings.Cut(uri, ":")
+	driver, _, _ = strings.Cut(driver, "+")
+	if uri == "" || driver == "qemu" || !strings.Contains(uri, ":") {
+		return ""
+	}
+	return "the hypervisor " + driver + " is not driven; only QEMU and KVM by libvirt are. Left out"
+}
+
 // vm translates a VirtualDomain. It returns the service's name, or "".
 func (t *translation) vm(i *item) string {
+	if why := foreign(i.params.get("hypervisor")); why != "" {
+		t.SayWhole(cannot, i.element, "%s", why)
+		return ""
+	}
 	config := i.params.get("config")
 	if config == "" {
 		config = "/etc/libvirt/qemu/" + i.id + ".xml"
@@ -36,30 +50,39 @@ func (t *translation) vm(i *item) string {
 		return ""
 	}
 	t.services[i.id] = []string{name}
-	t.SayAll(translated, i.element, "%s", name)
+	t.Tell(translated, i.element, i.element.Names(), "%s", name)
 	t.define(i, found, spec)
+	if i.params.get("hypervisor") == "qemu:///system" {
+		i.params.tell(unneeded, "the default", "hypervisor")
+	}
 	for _, k := range domainTable {
 		i.params.tell(k.kind, k.message, k.names...)
 	}
 	if live, _ := importing.Truth(i.meta.get("allow-migrate")); i.meta.has("allow-migrate") && !live {
 		i.meta.tell(changes, "guests move live whenever they can", "allow-migrate")
 	}
-	i.meta.tell(translated, "guests move live", "allow-migrate")
+	i.meta.tell(unneeded, "guests move live", "allow-migrate")
 	if !i.meta.has("allow-migrate") {
 		t.Say(changes, i.element, nil, "without allow-migrate it was stopped and started for a move; here it moves live")
 	}
 	t.policy(i, name, spec)
-	for _, op := range i.ops {
+	for _, op := range t.longestFirst(i.ops) {
 		t.vmOperation(spec, op)
 	}
+	t.defaultVMTimes(spec)
+	t.defaultFailure(spec)
 	return name
 }
 
 // define writes the VM's definition, or where it is to be put.
 func (t *translation) define(i *item, found importing.Found, spec *importing.Mapping) {
-	about, told := i.params.find("config"), []string{"value"}
+	about := i.params.find("config")
 	if about == nil {
-		about, told = i.element, nil
+		about = i.element
+	}
+	told := []string{"id", "name", "value"}
+	if about == i.element {
+		told = nil
 	}
 	if found.Text == "" {
 		spec.Set("definition_file", found.Path)
@@ -71,56 +94,5 @@ func (t *translation) define(i *item, found importing.Found, spec *importing.Map
 	t.Say(translated, about, told, "definition: read from %s and kept in the document; the file counts no more", found.Path)
 	if found.MadeUUID {
 		t.Say(changes, about, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
-	}
-}
-
-func (t *translation) vmOperation(spec *importing.Mapping, op *importing.Element) {
-	key := map[string]string{"start": "start_timeout", "stop": "stop_timeout", "migrate_to": "migrate_timeout", "migrate_from": "migrate_timeout"}[op.Get("name")]
-	span, err := importing.ReadSpan(op.Get("timeout"))
-	switch {
-	case op.Get("name") == "monitor":
-		t.onFail(op, spec)
-		t.sayOp(unneeded, op, "libvirt tells by itself when a guest ends; it is not asked by the clock")
-		return
-	case key != "" && err == nil && span > 0:
-		if before, err := time.ParseDuration(spec.Text(key)); err != nil || before < span {
-			spec.Set(key, min(span, longestBudget))
-		}
-		t.Tell(translated, op, []string{"name", "timeout"}, "%s: %s", key, spec.Text(key))
-	}
-	if op.Get("name") != "monitor" {
-		t.Quiet(op, "interval", "id")
-	}
-	t.onFail(op, spec)
-	t.sayOp(unneeded, op, "nothing to set")
-}
-
-// sayOp speaks of what is left of an operation, and of its own attributes.
-func (t *translation) sayOp(kind importing.Kind, op *importing.Element, message string) {
-	t.Tell(kind, op, op.Names(), "%s", message)
-	for _, name := range []string{"instance_attributes", "meta_attributes"} {
-		t.pairs(op, name).tellAll(kind, message)
-	}
-}
-
-// onFail translates what a failed operation meant.
-func (t *translation) onFail(op *importing.Element, spec *importing.Mapping) {
-	fail := op.Get("on-fail")
-	stop := op.Get("name") == "stop"
-	switch {
-	case fail == "":
-	case stop && fail == "fence":
-		spec.Set("stop_failure", "fence")
-		t.Tell(translated, op, []string{"on-fail"}, "stop_failure: fence")
-	case stop && fail == "block":
-		spec.Set("stop_failure", "failed")
-		t.Tell(translated, op, []string{"on-fail"}, "stop_failure: failed; a person looks")
-	case fail == "restart":
-		t.Tell(unneeded, op, []string{"on-fail"}, "recovery: restart is the default")
-	case fail == "stop" && !stop:
-		spec.Set("recovery", "disable")
-		t.Tell(changes, op, []string{"on-fail"}, "recovery: disable; it stays down until it is enabled")
-	default:
-		t.Tell(cannot, op, []string{"on-fail"}, "there is no such answer to a failure; the service is recovered")
 	}
 }

@@ -21,6 +21,9 @@ var agentPattern = regexp.MustCompile(`^(/[^\s]*/)?fence_[A-Za-z0-9_.-]+$`)
 // hostPattern is what a document takes for an address without its port.
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
+// messageAgents leave a message for the machine on a shared disk.
+var messageAgents = map[string]bool{"fence_sbd": true, "external/sbd": true}
+
 // handAgents wait for a person.
 var handAgents = map[string]bool{"fence_manual": true, "fence_ack_manual": true, "fence_na": true}
 
@@ -28,7 +31,6 @@ var handAgents = map[string]bool{"fence_manual": true, "fence_ack_manual": true,
 var uselessAgents = map[string]string{
 	"fence_pcmk":            "it hands the question on to Pacemaker",
 	"fence_kdump":           "it waits for a crash dump and switches nothing",
-	"fence_sbd":             "it leaves a message for the machine and switches nothing",
 	"fence_node":            "it is no agent",
 	"fence_heuristics_ping": "it pings and switches nothing",
 	"fence_brocade":         "it switches a port of the storage network and leaves the machine running",
@@ -46,6 +48,10 @@ func Storage(agent string) bool { return storageAgents[agent] }
 // Refusal says why no device can be made with an agent, or "".
 func Refusal(agent string) string {
 	switch {
+	case messageAgents[agent]:
+		return "messages on disks are a level of clusterd's own: declare a device with `driver: sbd` and the disks"
+	case agent == "fence_watchdog":
+		return "a watchdog is a level of clusterd's own: declare a device with `driver: watchdog`"
 	case handAgents[agent]:
 		return agent + " waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time"
 	case storageAgents[agent]:

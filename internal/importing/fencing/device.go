@@ -71,7 +71,10 @@ func (d *Device) first(names ...string) string {
 
 // common translates what every kind of device has.
 func (d *Device) common() {
-	d.Tell(importing.Unneeded, waits, "waiting is bounded by the driver: 30 s for a level, all its devices and readings together")
+	if d.made.Text("driver") != "agent" {
+		d.Tell(importing.Unneeded, waits,
+			"waiting is bounded by the driver: 30 s for a level, all its devices and readings together")
+	}
 	d.Tell(importing.Unneeded, chatter, "what an attempt saw is in `clustat --events`")
 	d.Tell(importing.Changes, []string{"action", "option"}, "the machine is switched off, proven off, and stays off; nothing switches it on again")
 	if delay := d.first("delay"); delay != "" && delay != "0" {
@@ -93,8 +96,8 @@ func (d *Device) identify(driver string) bool {
 		d.Tell(importing.Cannot, d.names(), "the device's address (ip, ipaddr) is missing, or is none; this device is left out")
 		return false
 	}
-	d.common()
 	d.made.Set("driver", driver)
+	d.common()
 	if good {
 		d.made.Set("address", address)
 	}
@@ -129,12 +132,12 @@ func (d *Device) ipmi() bool {
 	if lanplus, _ := importing.Truth(d.first("lanplus")); !lanplus && d.Agent == "fence_ipmilan" {
 		d.legacy()
 	}
-	d.Tell(importing.Translated, []string{"lanplus"}, "IPMI 2.0 (RMCP+) is always spoken")
+	d.Tell(importing.Unneeded, []string{"lanplus"}, "IPMI 2.0 (RMCP+) is always spoken")
 	d.Tell(importing.Unneeded, []string{"auth"}, "authentication belongs to the cipher suite in IPMI 2.0")
 	if method := d.first("method"); method == "cycle" {
 		d.Tell(importing.Changes, []string{"method"}, "a power cycle proves nothing and is never used: the machine is switched off and proven off")
 	}
-	d.Tell(importing.Translated, []string{"method"}, "off, and proven off")
+	d.Tell(importing.Unneeded, []string{"method"}, "off, and proven off")
 	d.privilege()
 	switch cipher := d.first("cipher"); cipher {
 	case "":
@@ -144,7 +147,7 @@ func (d *Device) ipmi() bool {
 		d.Tell(importing.Cannot, []string{"cipher"}, "cipher suites 17 and 3 are spoken; they are tried in this order")
 	}
 	d.Tell(importing.Unneeded, []string{"ipmitool_path", "inet4_only", "inet6_only", "lanplus_opts"}, "IPMI is built in")
-	d.finish("privlvl", "cipher", "method", "lanplus")
+	d.finish("privlvl", "cipher")
 	return true
 }
 
@@ -187,15 +190,44 @@ func (d *Device) redfish() bool {
 // modernNames are the agents' parameters that have other names today.
 var modernNames = map[string]string{"port": "plug", "secure": "ssh"}
 
+// guestAgents fence a virtual machine through its host. They call the outlet
+// "domain", an old name of their plug.
+var guestAgents = map[string]bool{"fence_xvm": true, "fence_virt": true}
+
+// Outlet is the first of these sets of parameters that names an outlet, and its
+// name there.
+func Outlet(agent string, get func(name string) string) string {
+	for _, name := range []string{"port", "plug", "domain"} {
+		if name == "domain" && !guestAgents[agent] {
+			continue
+		}
+		if value := get(name); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// modern is what an agent's parameter is called today.
+func (d *Device) modern(name string) string {
+	if name == "domain" && guestAgents[d.Agent] {
+		return "plug"
+	}
+	return cmp.Or(modernNames[name], name)
+}
+
 // program translates into the driver agent, which runs the same programs.
 func (d *Device) program() bool {
 	if !d.identify("agent") {
 		return false
 	}
 	d.options["agent"] = d.Agent
-	handled := []string{"ipaddr", "ip", "hostname", "ipport", "login", "username", "passwd", "password", "passwd_script", "password_script",
-		"action", "option", "delay", "missing_as_off", "nodename", "identity", "agent"}
-	handled = append(append(handled, waits...), chatter...)
+	handled := []string{"ipaddr", "ip", "hostname", "login", "username", "passwd", "password", "passwd_script",
+		"password_script", "action", "option", "delay", "missing_as_off", "nodename", "identity", "agent"}
+	if d.made.Text("address") != "" {
+		handled = append(handled, "ipport") // It is part of the address.
+	}
+	handled = append(handled, chatter...)
 	var passed []string
 	for _, name := range slices.Sorted(maps.Keys(d.Values)) {
 		value := d.Values[name]
@@ -207,7 +239,7 @@ func (d *Device) program() bool {
 			continue
 		}
 		passed = append(passed, name)
-		d.options[cmp.Or(modernNames[name], name)] = value
+		d.options[d.modern(name)] = value
 		if importing.Secret(name) {
 			d.Tell(importing.Changes, []string{name}, "goes to the agent as an option, which `clusterd config show` prints: let nobody look who must not know it")
 		}

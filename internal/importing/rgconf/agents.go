@@ -21,8 +21,10 @@ type agent struct {
 	parameters map[string]string
 	asIs       bool
 	fixed      map[string]string
-	// used are attributes that extra makes something of.
-	used []string
+	// used are attributes that extra makes something of, assumed what it takes for
+	// those that are not there.
+	used    []string
+	assumed map[string]string
 	// dropped have no counterpart and need none, losses do; each with the reason.
 	dropped, losses map[string]string
 	// depths are those of the old agent's checks that the new one has too.
@@ -68,7 +70,9 @@ var agents = map[string]agent{
 		parameters: map[string]string{"mountpoint": "directory", "device": "device", "fstype": "fstype", "options": "options"},
 		used:       []string{"force_unmount", "self_fence"}, extra: fileSystem, depths: []int{0, 10, 20}, dropped: fileSystemDropped, losses: fileSystemLosses},
 	"netfs": {to: "ocf:heartbeat:Filesystem", parameters: map[string]string{"mountpoint": "directory", "options": "options"},
-		used: []string{"host", "export", "fstype", "force_unmount", "self_fence"}, extra: networkFileSystem, depths: []int{0, 10, 20}, dropped: fileSystemDropped,
+		assumed: map[string]string{"fstype": "nfs"}, used: []string{"host", "export", "fstype", "force_unmount",
+			"self_fence"},
+		extra: networkFileSystem, depths: []int{0, 10, 20}, dropped: fileSystemDropped,
 		losses: map[string]string{"no_unmount": "what is mounted is unmounted at the stop", "nfslock": noNFSLock}},
 	"bind-mount": {to: "ocf:heartbeat:Filesystem", parameters: map[string]string{"mountpoint": "directory", "source": "device"},
 		fixed: map[string]string{"fstype": "none", "options": "bind"}, used: []string{"force_unmount"}, extra: fileSystem, depths: []int{0, 10, 20}},
@@ -77,12 +81,16 @@ var agents = map[string]agent{
 		used: []string{"self_fence"}, extra: selfFence, losses: map[string]string{"nfslock": noNFSLock}},
 	"script":    {to: "rgmanager:script", parameters: map[string]string{"file": "file"}, used: []string{"service_name"}, extra: script},
 	"nfsexport": {dissolved: true, about: "the exports below it are resources of their own (ocf:heartbeat:exportfs)"},
-	"nfsclient": {to: "ocf:heartbeat:exportfs", inherits: "path", parameters: map[string]string{"target": "clientspec", "options": "options"}, used: []string{"path", "fsid"}, extra: export, depths: []int{0},
+	"nfsclient": {to: "ocf:heartbeat:exportfs", inherits: "path", parameters: map[string]string{"target": "clientspec",
+		"options": "options"}, assumed: map[string]string{"options": "ro"}, used: []string{"path", "fsid"}, extra: export,
+		depths:  []int{0},
 		dropped: map[string]string{"allow_recover": ownRestarts, "service_name": nameOnly, "nfs_client_cache": "no answer is kept between checks"}, losses: map[string]string{"nfslock": noNFSLock}},
 	"nfsserver": {to: "ocf:heartbeat:nfsserver", inherits: "path", used: []string{"path", "nfspath"}, extra: nfsServer, depths: []int{0},
 		losses: map[string]string{"statdport": "ports of the NFS services are set in /etc/nfs.conf", "mountdport": "ports of the NFS services are set in /etc/nfs.conf"}},
 	"apache": {to: "ocf:heartbeat:apache", kind: changes, about: ownListen, parameters: map[string]string{"httpd_options": "options"},
-		used: []string{"server_root", "config_file", "shutdown_wait"}, extra: apache, depths: []int{0, 10}, dropped: map[string]string{"service_name": nameOnly}},
+		assumed: map[string]string{"server_root": "/etc/httpd", "config_file": "conf/httpd.conf"},
+		used:    []string{"server_root", "config_file", "shutdown_wait"}, extra: apache, depths: []int{0, 10},
+		dropped: map[string]string{"service_name": nameOnly}},
 	"mysql": {to: "ocf:heartbeat:mysql", kind: changes, about: ownListen, parameters: map[string]string{"config_file": "config"},
 		used: []string{"listen_address", "mysqld_options", "startup_wait", "shutdown_wait"}, extra: mysql, depths: []int{0, 10}, dropped: map[string]string{"service_name": nameOnly}},
 	"postgres-8": {to: "ocf:heartbeat:pgsql", kind: changes, about: ownListen, parameters: map[string]string{"config_file": "config", "postmaster_user": "pgdba", "postmaster_options": "start_opt"},

@@ -50,7 +50,8 @@ func (t *translation) fenceDevices() *fenceDevices {
 }
 
 func outlet(use, device *importing.Element) string {
-	return cmp.Or(device.Get("port"), device.Get("plug"), use.Get("port"), use.Get("plug"))
+	agent := agentOf(device)
+	return cmp.Or(fencing.Outlet(agent, device.Get), fencing.Outlet(agent, use.Get))
 }
 
 func (f *fenceDevices) agent(name string) string {
@@ -91,7 +92,7 @@ func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Eleme
 		t.Tell(cannot, use, use.Names(), "left out with its fencedevice")
 		return
 	}
-	t.Say(translated, use, []string{"name", "port", "plug"}, "device %s", name)
+	t.Tell(translated, use, []string{"name", "port", "plug"}, "device %s", name)
 	if delay := use.Get("delay"); delay != "" && delay != "0" {
 		t.delayed(use, delay)
 		t.Tell(changes, use, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other. With two_node, the node whose shot was delayed is the favoured one")
@@ -103,12 +104,11 @@ func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Eleme
 	default:
 		t.Tell(cannot, use, []string{"action", "option"}, "only off is done; the machine is switched off")
 	}
-	var own []string
-	for _, a := range use.Attributes {
-		own = append(own, a.Name)
-	}
-	t.Tell(translated, use, own, "settings of device %s", name)
+	t.Tell(unneeded, use, use.Names(), "as where device %s was named first", name)
 }
+
+// useWords are the attributes of a use that tellUse speaks of.
+var useWords = []string{"delay", "action", "option"}
 
 // delayed remembers for how long the shot at a node was delayed: that node was
 // meant to survive.
@@ -128,13 +128,23 @@ func (t *translation) delayed(e *importing.Element, delay string) {
 func (f *fenceDevices) make(t *translation, d *declared, id [3]string, use *importing.Element) string {
 	target := fencing.Device{Name: d.element.Get("name"), Agent: agentOf(d.element), Values: merged(d.element, use), Advise: t.Advise,
 		Tell: func(kind importing.Kind, names []string, format string, arguments ...any) {
-			t.Tell(kind, d.element, names, format, arguments...)
+			said := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "name" && len(d.users) > 1 })
+			t.Tell(kind, d.element, said, format, arguments...)
+			// What the fencedevice says too, it says instead of the use.
+			own := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+				return d.element.Has(name) || name == "name" || slices.Contains(useWords, name)
+			})
+			t.Tell(kind, use, own, format, arguments...)
 		},
 		Say: func(kind importing.Kind, format string, arguments ...any) {
 			t.Say(kind, d.element, nil, format, arguments...)
 		}}
+	if id[0] != "" && d.element.Get("agent") == "fence_"+id[0] {
+		t.Tell(unneeded, d.element, []string{"agent"}, "the device is named like its program")
+	}
 	made := target.Translate()
 	if made == nil {
+		t.Tell(cannot, d.element, d.element.Names(), "left out")
 		return ""
 	}
 	if delay := d.element.Get("delay"); delay != "" {

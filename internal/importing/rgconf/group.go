@@ -31,7 +31,11 @@ func (t *translation) service(e *importing.Element) {
 	if len(tree) > 0 {
 		spec := importing.NewMapping()
 		t.draft.Services.Set(name, spec)
-		t.Say(translated, e, []string{"name"}, "%s", name)
+		t.tellPart(translated, p, []string{"name", "ref"}, "%s", name)
+		t.Container(e)
+		if len(vms) > 0 && !offWord(p.get("exclusive")) {
+			t.tellPart(cannot, p, []string{"exclusive"}, "two services that share a node cannot be exclusive; neither is")
+		}
 		t.policy(p, spec)
 		if t.fenceOnStop[name] {
 			spec.Set("stop_failure", "fence")
@@ -45,7 +49,7 @@ func (t *translation) service(e *importing.Element) {
 		t.SayWhole(cannot, e, "nothing is left in this service, so it is left out")
 		return
 	}
-	t.serviceExtras(e)
+	t.serviceExtras(p)
 }
 
 var serviceTable = []known{
@@ -53,15 +57,28 @@ var serviceTable = []known{
 	{[]string{"hardrecovery"}, cannot, "a node does not reboot itself when recovery fails; see stop_failure"},
 }
 
-func (t *translation) serviceExtras(e *importing.Element) {
-	t.tell(e, serviceTable)
-	if yes, _ := importing.Truth(e.Get("nfslock")); yes {
-		t.Tell(cannot, e, []string{"nfslock"}, "%s", noNFSLock)
+func (t *translation) serviceExtras(p part) {
+	for _, k := range serviceTable {
+		t.tellPart(k.kind, p, k.names, "%s", k.message)
 	}
-	t.Tell(unneeded, e, []string{"nfslock"}, "not set")
-	t.Tell(unneeded, e, []string{"__independent_subtree", "__enforce_timeouts", "__max_restarts", "__restart_expire_time", "__max_failures", "__failure_expire_time"}, "these had no effect at the top")
-	for _, action := range e.All("action") {
+	if yes, _ := importing.Truth(p.get("nfslock")); yes {
+		t.tellPart(cannot, p, []string{"nfslock"}, "%s", noNFSLock)
+	}
+	t.tellPart(unneeded, p, []string{"nfslock"}, "not set")
+	t.tellPart(unneeded, p, []string{"__independent_subtree", "__enforce_timeouts", "__max_restarts",
+		"__restart_expire_time", "__max_failures", "__failure_expire_time"}, "these had no effect at the top")
+	t.overridden(p)
+	for _, action := range p.own.All("action") {
 		t.SayAll(unneeded, action, "a service is checked by its resources")
+	}
+}
+
+// overridden speaks of what a shared definition says and whoever refers to it says
+// again.
+func (t *translation) overridden(p part) {
+	if p.shared != nil {
+		t.Tell(unneeded, p.shared, p.shared.Names(), "what refers to it says its own")
+		t.Container(p.shared)
 	}
 }
 
@@ -74,6 +91,7 @@ func (t *translation) innerVM(outer part, e *importing.Element, service string, 
 	}
 	name := "vm:" + importing.Name(p.get("name"))
 	t.policy(part{own: outer.own, shared: p.own, defaults: outer.defaults}, spec)
+	t.overridden(p)
 	t.Tell(unneeded, e, e.Names(), "the outer service's settings count")
 	if standing {
 		t.shareNode(outer, spec, service)
@@ -93,6 +111,5 @@ func (t *translation) innerVM(outer part, e *importing.Element, service string, 
 func (t *translation) shareNode(outer part, vm *importing.Mapping, service string) {
 	if vm.Delete("exclusive") {
 		t.draft.Services.Mapping(service).Delete("exclusive")
-		t.Say(cannot, outer.own, []string{"exclusive"}, "two services that share a node cannot be exclusive; neither is")
 	}
 }

@@ -99,7 +99,12 @@ func (t *translation) failoverDomain(e *importing.Element) {
 	}
 	domain.Set("members", membersValue(members, ordered))
 	t.draft.Domains.Set(name, domain)
-	t.SayAll(translated, e, "domain %s: %s", name, domainWords(ordered, restricted, nofailback))
+	for _, flag := range []string{"ordered", "restricted", "nofailback"} {
+		if !domain.Has(flag) {
+			t.Tell(unneeded, e, []string{flag}, "as without it")
+		}
+	}
+	t.Tell(translated, e, e.Names(), "domain %s: %s", name, domainWords(ordered, restricted, nofailback))
 }
 
 func domainWords(ordered, restricted, nofailback bool) string {
@@ -119,10 +124,12 @@ func domainWords(ordered, restricted, nofailback bool) string {
 func (t *translation) noMembers(name string, e *importing.Element, restricted bool) {
 	if restricted {
 		t.refused[name] = true
-		t.SayAll(cannot, e, "a restricted domain without members lets no node run anything; it is left out, and its services are declared with autostart: false")
+		t.Tell(cannot, e, e.Names(), "a restricted domain without members lets no node run anything; it is left out, and "+
+			"its services are declared with autostart: false")
 		return
 	}
-	t.SayAll(changes, e, "a domain without members allows every node; it is left out, and so its services have no domain")
+	t.Tell(changes, e, e.Names(), "a domain without members allows every node; it is left out, and so its services "+
+		"have no domain")
 }
 
 // membersValue lists members that have no rank.

@@ -153,7 +153,7 @@ func (t *translation) fenceDaemon(e *importing.Element) {
 	if clean, _ := importing.Truth(e.Get("clean_start")); clean {
 		t.Say(cannot, e, []string{"clean_start"}, "a node that is absent is never taken for off: this ran VMs twice. `clusterd fence confirm NODE` is a person's word for one node")
 	}
-	t.Tell(translated, e, []string{"clean_start"}, "an absent node is never taken for off")
+	t.Tell(unneeded, e, []string{"clean_start"}, "an absent node is never taken for off")
 	t.Tell(unneeded, e, []string{"debug", "groupd_compat", "cmdline"}, "fenced's own switch")
 }
 

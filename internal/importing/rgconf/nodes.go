@@ -34,10 +34,10 @@ func (t *translation) node(e *importing.Element, devices *fenceDevices) {
 	t.nodes[name] = true
 	spec := importing.Line()
 	t.draft.Nodes.Set(name, spec)
-	t.Say(translated, e, []string{"name"}, "node %s", name)
 	if name != given {
 		t.Say(changes, e, []string{"name"}, "the node is called %s here", name)
 	}
+	t.Tell(translated, e, []string{"name"}, "node %s", name)
 	if strings.Contains(name, ".") {
 		t.dotted = append(t.dotted, name)
 	}
@@ -85,6 +85,7 @@ func (t *translation) levels(node string, e *importing.Element, spec *importing.
 
 // method translates one method into a level: the devices in it that switch off.
 func (t *translation) method(node string, method *importing.Element, devices *fenceDevices) []string {
+	t.Quiet(method, "name")
 	var level []string
 	seen := map[string]bool{}
 	for _, use := range method.All("device") {

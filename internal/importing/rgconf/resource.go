@@ -57,11 +57,8 @@ func (t *translation) sharedResources(rm *importing.Element) {
 	// A shared resource is spoken of where it is declared, once, even when many refer to it.
 	for _, key := range sortedKeys(t.shared) {
 		shared := t.shared[key]
-		switch {
-		case !t.referred(rm, shared.element):
+		if !t.referred(rm, shared.element) {
 			t.SayWhole(unneeded, shared.element, "no service refers to it; left out")
-		case shared.element.Name == "vm":
-			t.SayAll(translated, shared.element, "declared where a service refers to it")
 		}
 	}
 }
@@ -302,6 +299,11 @@ func (m *making) tell() {
 	}
 	var passed []string
 	for _, name := range m.part.names() {
+		if value := m.part.get(name); value == "" || m.agent.assumed[name] == value || slices.Contains(m.agent.used,
+			name) && m.harmless(name) {
+			m.tellOne(name, unneeded, "as without it")
+			continue
+		}
 		if m.agent.parameters[name] != "" || m.agent.asIs || slices.Contains(m.agent.used, name) {
 			passed = append(passed, name)
 		}

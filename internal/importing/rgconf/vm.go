@@ -17,6 +17,7 @@ func (t *translation) topVM(e *importing.Element) {
 		return
 	}
 	t.policy(t.part(e), spec)
+	t.overridden(t.part(e))
 }
 
 // vm declares the VM of an element and speaks of everything that concerns the
@@ -32,7 +33,7 @@ func (t *translation) vm(p part) *importing.Mapping {
 		t.SayWhole(cannot, p.own, "a service's name has at most %d letters with its type; this VM is left out", longestServiceName)
 		return nil
 	}
-	if refusal := xenOnly(p); refusal != "" {
+	if refusal := foreign(p); refusal != "" {
 		t.SayWhole(cannot, p.own, "%s; this VM is left out", refusal)
 		return nil
 	}
@@ -44,18 +45,24 @@ func (t *translation) vm(p part) *importing.Mapping {
 	}
 	spec := importing.NewMapping()
 	t.draft.Services.Set(name, spec)
-	t.Say(translated, p.own, []string{"name", "ref"}, "%s", name)
 	t.define(p, given, found, spec)
+	t.tellPart(translated, p, []string{"name", "ref"}, "%s", name)
+	t.Container(p.own)
 	t.migration(p)
 	t.vmExtras(p)
 	return spec
 }
 
-func xenOnly(p part) string {
-	uri := p.get("hypervisor_uri")
+// foreign says of a hypervisor that is not QEMU's why it cannot be, or "".
+func foreign(p part) string {
+	driver, _, isURI := strings.Cut(p.get("hypervisor_uri"), ":")
+	driver, _, _ = strings.Cut(driver, "+")
+	if kind := p.get("hypervisor"); !isURI && kind != "" && kind != "auto" && kind != "qemu" && kind != "kvm" {
+		driver, isURI = kind, true
+	}
 	switch {
-	case strings.HasPrefix(p.get("hypervisor"), "xen") || strings.HasPrefix(uri, "xen"):
-		return "Xen is not driven; only KVM by libvirt is"
+	case isURI && driver != "qemu":
+		return "the hypervisor " + driver + " is not driven; only QEMU and KVM by libvirt are"
 	case p.get("use_virsh") == "0":
 		return "use_virsh=0 is Xen's xm, which is not driven"
 	}
@@ -89,6 +96,9 @@ func (t *translation) define(p part, name string, found importing.Found, spec *i
 	if libvirts {
 		about = []string{"name", "ref"}
 	}
+	if libvirts && found.Text == "" {
+		about = nil
+	}
 	if found.Text == "" {
 		spec.Set("definition_file", found.Path)
 		t.draft.Missing = append(t.draft.Missing, found.Path)
@@ -103,36 +113,42 @@ func (t *translation) define(p part, name string, found importing.Found, spec *i
 		t.Say(translated, p.own, about, "definition: read from %s and kept in the document; the file counts no more", found.Path)
 	}
 	if found.MadeUUID {
-		t.Say(changes, p.own, about, "the definition has no <uuid>, so each start made another VM of it; one was written in")
+		t.Say(changes, p.own, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
 	}
 }
 
 func (t *translation) migration(p part) {
-	e := p.own
 	if p.get("migrate") == "pause" {
-		t.Tell(changes, e, []string{"migrate"}, "guests move live always; there is no move that suspends, copies and resumes")
+		t.tellPart(changes, p, []string{"migrate"}, "guests move live always; there is no move that suspends, copies and "+
+			"resumes")
 	}
-	t.Tell(translated, e, []string{"migrate"}, "guests move live")
-	t.Tell(cannot, e, []string{"migration_mapping"}, "migrations take the network of the nodes' `address`; another one cannot be chosen")
-	t.Tell(unneeded, e, []string{"migration_uri"}, "migrations go through clusterd's own encrypted channel; no ssh keys and no open libvirt ports are needed")
-	t.Tell(translated, e, []string{"tunnelled"}, "migrations are always tunnelled and encrypted")
-	t.Tell(cannot, e, []string{"migrate_options"}, "virsh's options are not passed on")
-	t.Tell(unneeded, e, []string{"hypervisor", "use_virsh"}, "KVM by libvirt")
+	t.tellPart(unneeded, p, []string{"migrate"}, "guests move live")
+	t.tellPart(cannot, p, []string{"migration_mapping"}, "migrations take the network of the nodes' `address`; "+
+		"another one cannot be chosen")
+	t.tellPart(unneeded, p, []string{"migration_uri"}, "migrations go through clusterd's own encrypted channel; no "+
+		"ssh keys and no open libvirt ports are needed")
+	t.tellPart(unneeded, p, []string{"tunnelled"}, "migrations are always tunnelled and encrypted")
+	t.tellPart(cannot, p, []string{"migrate_options"}, "virsh's options are not passed on")
+	t.tellPart(unneeded, p, []string{"hypervisor", "use_virsh"}, "KVM by libvirt")
 	if uri := p.get("hypervisor_uri"); uri != "" && uri != "auto" && uri != "qemu:///system" {
-		t.Tell(changes, e, []string{"hypervisor_uri"}, "write `hypervisor: %s` into /etc/clusterd/node.yaml of every node", uri)
+		t.tellPart(changes, p, []string{"hypervisor_uri"}, "write `hypervisor: %s` into /etc/clusterd/node.yaml of every "+
+			"node", uri)
 	}
-	t.Tell(unneeded, e, []string{"hypervisor_uri"}, "qemu:///system is the default")
+	t.tellPart(unneeded, p, []string{"hypervisor_uri"}, "qemu:///system is the default")
 }
 
 func (t *translation) vmExtras(p part) {
 	e := p.own
-	t.Tell(cannot, e, []string{"snapshot"}, "a stop shuts the guest down; nothing is saved to a file and restored")
-	t.Tell(cannot, e, []string{"status_program"}, "no program is run to ask the guest. `probe: tcp:ADDRESS:PORT` (or udp) asks it after a start; that tells, and later tiers wait for it, but it decides nothing about recovery")
+	t.tellPart(cannot, p, []string{"snapshot"}, "a stop shuts the guest down; nothing is saved to a file and restored")
+	t.tellPart(cannot, p, []string{"status_program"}, "no program is run to ask the guest. `probe: tcp:ADDRESS:PORT` "+
+		"(or udp) asks it after a start; that tells, and later tiers wait for it, but it decides nothing about recovery")
 	if keep, _ := importing.Truth(p.get("no_kill")); keep {
-		t.Tell(cannot, e, []string{"no_kill"}, "a guest that does not shut down within stop_timeout is destroyed; make stop_timeout long (24h is the most)")
+		t.tellPart(cannot, p, []string{"no_kill"}, "a guest that does not shut down within stop_timeout is destroyed; "+
+			"make stop_timeout long (24h is the most)")
 	}
-	t.Tell(unneeded, e, []string{"no_kill"}, "not set")
-	t.Tell(unneeded, e, []string{"max_messages", "init_on_add", "destroy_on_delete", "__enforce_timeouts"}, "a VM that is declared or removed while it runs is not touched, and times are always enforced")
+	t.tellPart(unneeded, p, []string{"no_kill"}, "not set")
+	t.tellPart(unneeded, p, []string{"max_messages", "init_on_add", "destroy_on_delete", "__enforce_timeouts"},
+		"a VM that is declared or removed while it runs is not touched, and times are always enforced")
 	for _, action := range e.All("action") {
 		t.vmAction(p, action)
 	}
