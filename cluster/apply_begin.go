@@ -264,6 +264,9 @@ func (c Begin) stop(t *transaction, service Service, n Member) {
 	if c.Purpose == ForMove {
 		service = t.sentAway(t.stopToMove(service, c.Target), n)
 	}
+	if c.Purpose == ForRecovery && n.State == NodeLeaving {
+		service = t.sentAway(service, n)
+	}
 	if c.Purpose == ForRecovery || c.Purpose == ForCleanup {
 		state = resources.Recoverable
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/clusterd/clusterd/resources"
@@ -176,7 +177,7 @@ func (c Configure) apply(t *transaction) refusal {
 		why += ": " + c.Reason
 	}
 	t.tell(Event{Subject: t.Cluster, By: c.By, Why: why})
-	t.declareServices()
+	t.declareServices(old)
 	t.declareAlerts()
 	t.dropBlobs()
 	return accepted
@@ -226,11 +227,15 @@ func (t *transaction) others(name, uuid string) []*Service {
 }
 
 // declareServices brings the table of services in line with the document.
-func (t *transaction) declareServices() {
+func (t *transaction) declareServices(old Document) {
 	for _, name := range sortedKeys(t.Document.Services) {
 		spec := t.Document.Services[name].WithDefaults()
 		service, known := t.Services.Get(name)
 		if known {
+			if !reflect.DeepEqual(service.Spec, spec) || !reflect.DeepEqual(old.Domains[spec.Domain],
+				t.Document.Domains[spec.Domain]) {
+				service.Troubles = nil // what failed was declared otherwise
+			}
 			service.Spec = spec
 			t.Services.Set(name, service)
 			continue

@@ -184,7 +184,8 @@ func (t *transaction) settleOwner(service Service, n Member, h Holder, changed b
 	case resources.Broken:
 		t.broken(service, n, h)
 	case resources.Crashed:
-		t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+		t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
+			Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
 	case resources.Paused:
 		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)})
 	default:
@@ -260,7 +261,7 @@ func (t *transaction) absent(service Service, n Member, h Holder, o resources.Ob
 		t.atRest(t.setService(service, resources.Disabled, Event{Node: n.Name, Why: why}))
 		return
 	}
-	service = t.afterFailure(service, n)
+	service = t.afterFailure(service, n, orElse(o.Reason, "it disappeared"))
 	state := resources.Recovering
 	if !service.Enabled {
 		state, why = resources.Disabled, why+"; its recovery policy leaves it down"
@@ -285,8 +286,10 @@ func (t *transaction) stoppedAsAsked(service Service, n Member, o resources.Obse
 	return true
 }
 
-// afterFailure applies the recovery policy to a service that failed on a node.
-func (t *transaction) afterFailure(service Service, n Member) Service {
+// afterFailure applies the recovery policy to a service that failed on a node, and
+// remembers the node.
+func (t *transaction) afterFailure(service Service, n Member, what string) Service {
+	service = t.troubled(service, n, TroubleCrash, what)
 	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.at)
 	service.Restarts = restarts
 	switch remedy {

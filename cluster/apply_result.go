@@ -54,7 +54,7 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 	if t.Level >= levelTwo {
 		failed.At = t.at
 	}
-	service = service.failedOn(failed)
+	service = t.troubled(service.failedOn(failed), n, TroubleStart, c.Result.Why)
 	if c.Result.Source == resources.Absent {
 		service = service.withoutHolder(onBoot(n))
 	} else {
@@ -94,7 +94,7 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 		story = appendPhases(story, Phase{What: p.What, At: p.At})
 	}
 	story = appendPhases(story, Phase{What: service.runningWhat(), At: t.at})
-	service = service.arrived(n)
+	service = t.arrived(service, n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
 	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(result.Why, service.runningWhy(Holder{})), Phases: story})
 	t.answerRunning(service)
@@ -234,7 +234,8 @@ func (s Service) seen(node string, condition resources.Condition, reason string,
 func (t *transaction) migrationDone(service Service, result resources.Result) {
 	intent := *service.Intent
 	service.Intent, service.LastOwner, service.Owner = nil, intent.Node, intent.Target
-	service = service.arrivedHome(intent.Target)
+	n, _ := t.Nodes.Get(intent.Target)
+	service = t.arrived(service, n)
 	var phases []Phase
 	for _, p := range result.Phases {
 		phases = appendPhases(phases, Phase{What: p.What, At: p.At})
@@ -273,7 +274,7 @@ func (t *transaction) finishMigration(service Service, code int, why string, res
 	}
 	service.Wish = nil
 	if code == codeSuccess && service.Owner != "" {
-		service.Placed = t.index
+		service = service.placedBy(*wish, t.index)
 	}
 	t.Services.Set(service.Spec.Name, service)
 	request, known := t.Requests.Get(wish.Request)

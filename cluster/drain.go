@@ -77,24 +77,18 @@ func (p *planner) stepFor(service Service) DrainStep {
 	}
 	step.Blockers, step.Next = p.cannotLeave(service)
 	verdicts := p.rank(service, service.FailedOn, true)
-	if len(verdicts) > 0 && verdicts[0].Legal {
-		step.Target, step.Why = verdicts[0].Node, verdicts[0].Why
-	} else {
-		for _, v := range verdicts {
-			if v.Node != owner {
-				step.Blockers = append(step.Blockers, v.Node+": "+v.Why)
-			}
-		}
-		if len(step.Blockers) == 0 {
-			step.Blockers = append(step.Blockers, "there is no other node")
-		}
-		step.Next = orElse(step.Next, "it goes by itself when a legal node is there")
-	}
 	movable := len(step.Blockers) == 0
-	if movable && p.recentlyBounced(service, step.Target) {
-		step.coldTarget = step.Target
-		step.Blockers = append(step.Blockers, fmt.Sprintf("its move to %s failed and is not tried again before clusterd there has started anew", step.Target))
+	switch {
+	case len(verdicts) > 0 && verdicts[0].Legal:
+		step.Target, step.Why = verdicts[0].Node, verdicts[0].Why
+	case movable && p.coldTarget(service) != "":
+		step.coldTarget = p.coldTarget(service)
+		step.Target = step.coldTarget
+		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
 		step.Next = "`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name + "` stops and starts it"
+	default:
+		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
+		step.Next = orElse(step.Next, "it goes by itself when a legal node is there")
 	}
 	if p.Lock != nil && step.Method == MethodCold {
 		step.Blockers = append(step.Blockers, p.lockedWhy())

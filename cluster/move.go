@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
@@ -11,10 +13,14 @@ import (
 // failover domain, by the rules between services, by who runs together with it.
 func (p *planner) rank(service Service, failedOn []FailedStart, gather bool) []domain.Verdict {
 	list := p.rankable(service, failedOn, p.load)
+	p.shun(service, list)
 	barred, last := map[string]string{}, map[string]string{}
 	if gather {
 		for _, c := range list {
-			barred[c.Node] = c.Barred
+			barred[c.Node] = orElse(c.Barred, c.Last)
+			if c.Failed {
+				barred[c.Node] = "a start failed here"
+			}
 		}
 		barred = p.gathering(service, barred)
 		last = p.cramped(service)
@@ -23,7 +29,7 @@ func (p *planner) rank(service Service, failedOn []FailedStart, gather bool) []d
 		if c.Barred == "" {
 			list[i].Barred = barred[c.Node]
 		}
-		list[i].Last = last[c.Node]
+		list[i].Last = orElse(last[c.Node], c.Last)
 	}
 	home := p.domainOf(service)
 	if home == nil && gather {
@@ -61,17 +67,27 @@ func (t *transaction) stopToMove(service Service, target string) Service {
 	return service
 }
 
-// bounce names a target in its present incarnation.
-func bounce(n Member) string { return fmt.Sprintf("%s@%d", n.Name, n.Incarnation) }
-
-// arrived ends a move: one that ended elsewhere is not tried again by a rule
-// before the target's daemon has started anew.
-func (s Service) arrived(n Member) Service {
+// arrived is a service that has come to a node. A move that was to end elsewhere is
+// not tried again by a rule for a while.
+func (t *transaction) arrived(s Service, n Member) Service {
 	if s.Moving != "" && s.Moving != bounce(n) {
-		s.LastBounce = s.Moving
+		if target := bounced(s.Moving); !s.troubledOn(target) {
+			s = t.troubled(s, target, TroubleMove, "it came to "+n.Name+" instead")
+		}
+	}
+	if inPlace := s.Moving == "" && s.LastOwner == n.Name && s.Target == n.Name; !inPlace {
+		s.Arrived = t.index
 	}
 	s.Moving = ""
-	return s.arrivedHome(n.Name)
+	return s.untroubled(n.Name).arrivedHome(n.Name)
+}
+
+// troubledOn tells whether something is remembered of a node already.
+func (s Service) troubledOn(n Member) bool {
+	return slices.ContainsFunc(s.Troubles, func(tr Trouble) bool {
+		return tr.Node == n.Name &&
+			tr.Incarnation == n.Incarnation
+	})
 }
 
 // arrivedHome forgets that the service belongs elsewhere, once it is there.
@@ -101,13 +117,19 @@ func (p *planner) planFailback(service Service) {
 			list[i].Barred = orElse(c.Barred, last[c.Node])
 		}
 	}
+	plain := slices.Clone(list)
+	p.shun(service, list)
 	target, why, move := domain.Failback(home, service.Owner, list)
-	if !move || p.recentlyBounced(service, target) || p.placedByHand(service, target) {
+	if !move {
+		if target, why, move = domain.Failback(home, service.Owner, plain); move {
+			p.notHome(service, target, why, p.troubles(service)[target].triedLater())
+		}
 		return
 	}
-	for _, other := range group {
-		if p.placedByHand(*other, target) {
-			return // who moved one of them moved all
+	for _, other := range append(group, &service) {
+		if p.placedByHand(*other, target) { // who moved one of them moved all
+			p.notHome(service, target, why, fmt.Sprintf("an administrator put %s on %s", other.Spec.Name, other.Owner))
+			return
 		}
 	}
 	text := "fails back live: "
@@ -115,6 +137,92 @@ func (p *planner) planFailback(service Service) {
 		text = "fails back: "
 	}
 	p.move(service, target, "failback", text+why)
+}
+
+// notHome says why a service is not where its domain would rather have it.
+func (p *planner) notHome(service Service, target, better, why string) {
+	name := service.Spec.Name
+	p.wait(name, fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why),
+		"`"+moveCommand(service, target)+"` moves it all the same")
+}
+
+// moveCommand is how a person moves a service.
+func moveCommand(service Service, target string) string {
+	how := "-M"
+	if service.Spec.Kind() != resources.KindVM {
+		how = "-r"
+	}
+	return fmt.Sprintf("clusvcadm %s %s -m %s", how, service.Spec.Name, target)
+}
+
+// planPlace looks whether a service that runs well is where it should be.
+func (p *planner) planPlace(service Service, h Holder) {
+	if !p.planBanished(service) && !p.planReconfigure(service, h) && !p.planReturn(service) && !p.planTogether(service) {
+		p.planFailback(service)
+	}
+}
+
+// planBanished moves a service off a node that its restricted domain forbids:
+// whoever put it there, and whatever else speaks for that place. It tells whether
+// it stands on such a node.
+func (p *planner) planBanished(service Service) bool {
+	legal, why := domain.Legal(p.domainOf(service), service.Owner)
+	if legal {
+		return false
+	}
+	verdicts := p.rank(service, service.FailedOn, true)
+	if len(verdicts) > 0 && verdicts[0].Legal {
+		p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
+			service.Owner, why))
+		return true
+	}
+	next := "make room on a member of its domain, or change the domain; it moves by itself then"
+	if cold := p.coldTarget(service); cold != "" {
+		next = fmt.Sprintf("`clusvcadm -r %s -m %s` stops it and starts it there", service.Spec.Name, cold)
+	}
+	p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
+		strings.Join(reasons(verdicts, service.Owner), "; ")), next)
+	return true
+}
+
+// coldTarget is where a service would be started that cannot move live; "" for
+// nowhere.
+func (p *planner) coldTarget(service Service) string {
+	service.Troubles = nil
+	if verdicts := p.rank(service, service.FailedOn, true); len(verdicts) > 0 && verdicts[0].Legal {
+		return verdicts[0].Node
+	}
+	return ""
+}
+
+// reasons are why nodes other than one may not run a service.
+func reasons(verdicts []domain.Verdict, but string) []string {
+	list := make([]string, 0, len(verdicts))
+	for _, v := range verdicts {
+		if v.Node != but && !v.Legal {
+			list = append(list, v.Node+": "+v.Why)
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, "there is no other node")
+	}
+	return list
+}
+
+// newer tells which of two services that run together decides where both are: one
+// that an administrator put where it is, else the one that came last.
+func (s Service) newer(other Service) bool {
+	mine, theirs := s.Arrived, other.Arrived
+	switch {
+	case s.placed() != other.placed():
+		return s.placed()
+	case s.placed():
+		mine, theirs = s.Placed, other.Placed
+	}
+	if mine != theirs {
+		return mine > theirs
+	}
+	return s.Spec.Name < other.Spec.Name
 }
 
 // planTogether brings a running service to where the one of its companions is
@@ -129,7 +237,7 @@ func (p *planner) planTogether(service Service) bool {
 		if other.Intent != nil || other.Wish != nil || other.State != resources.Started {
 			return false // first that one comes to rest
 		}
-		if other.Since > newest.Since {
+		if other.newer(newest) {
 			newest = *other
 		}
 	}
@@ -138,20 +246,22 @@ func (p *planner) planTogether(service Service) bool {
 		return false
 	}
 	name := service.Spec.Name
+	away := fmt.Sprintf("it runs on %s, away from %s on %s, ", service.Owner, newest.Spec.Name, target)
+	anyway := "`" + moveCommand(service, target) + "` moves it all the same"
 	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
 		// What it would follow goes down for the move: it would have no reason left, and
 		// the two would take turns for ever.
-		p.wait(name, fmt.Sprintf("it runs on %s, away from %s on %s, which needs it and would be stopped for its move", service.Owner, newest.Spec.Name, target),
-			fmt.Sprintf("`clusvcadm -r %s -m %s` moves it all the same", name, target))
+		p.wait(name, away+"which needs it and would be stopped for its move", anyway)
 		return false
 	}
+	trouble, troubled := p.troubles(service)[target]
 	for _, v := range p.rank(service, service.FailedOn, false) {
 		switch {
 		case v.Node != target:
+		case troubled:
+			p.wait(name, away+"because "+trouble.triedLater(), anyway)
 		case !v.Legal:
-			p.wait(name, fmt.Sprintf("it runs on %s, away from %s on %s, because it may not run there: %s", service.Owner, newest.Spec.Name, target, v.Why), "")
-		case p.recentlyBounced(service, target):
-			p.wait(name, fmt.Sprintf("it runs on %s, away from %s on %s, because its move there failed", service.Owner, newest.Spec.Name, target), "")
+			p.wait(name, away+"because it may not run there: "+v.Why, "")
 		default:
 			p.move(service, target, "together", fmt.Sprintf("follows %s to %s", newest.Spec.Name, target))
 			return true

@@ -162,18 +162,18 @@ func (s *State) maintained(n Member) bool {
 	return true
 }
 
-// sentAway remembers, when a service begins to leave a node under an order, that
-// it belongs there.
+// sentAway remembers, when a service begins to leave a node that is under an order
+// or leaves itself, that it belongs there.
 func (t *transaction) sentAway(service Service, n Member) Service {
 	switch {
 	case service.Wish != nil:
 		return service
-	case n.Order == nil:
+	case n.Order == nil && n.State != NodeLeaving:
 		service.Home = "" // another rule moves it on its own account
 		return service
 	}
 	home, known := t.Nodes.Get(service.Home)
-	if !known || home.Order == nil {
+	if !known || (home.Order == nil && home.State == NodeOnline) {
 		service.Home = n.Name
 	}
 	return service
@@ -236,17 +236,26 @@ func (p *planner) heldAs(names []string) []string {
 	return list
 }
 
-// planReturn brings a service back that was moved away for an order which is
-// over. It tells whether it did.
+// planReturn brings a service back that was moved away for an order or a leave
+// which is over. It tells whether it did.
 func (p *planner) planReturn(service Service) bool {
 	n, known := p.Nodes.Get(service.Home)
-	if !known || n.Order != nil || n.Name == service.Owner || p.recentlyBounced(service, n.Name) {
+	if !known || n.Order != nil || n.State != NodeOnline || n.Name == service.Owner {
+		return false
+	}
+	home := fmt.Sprintf("it was moved away from %s, which takes services again", n.Name)
+	if tr, troubled := p.troubles(service)[n.Name]; troubled {
+		p.notHome(service, n.Name, home, tr.triedLater())
 		return false
 	}
 	for _, v := range p.rank(service, service.FailedOn, false) {
-		if v.Node == n.Name && v.Legal {
+		switch {
+		case v.Node != n.Name:
+		case v.Legal:
 			p.move(service, n.Name, "return", fmt.Sprintf("returns to %s, which takes services again", n.Name))
 			return true
+		default:
+			p.notHome(service, n.Name, home, v.Why)
 		}
 	}
 	return false

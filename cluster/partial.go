@@ -89,7 +89,7 @@ func (t *transaction) broken(service Service, n Member, h Holder) {
 		t.setService(service, service.State, Event{Node: n.Name, Why: why + "; it is frozen, so nothing is done"})
 		return
 	}
-	t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: why})
+	t.setService(t.afterFailure(service, n, h.Reason), resources.Recoverable, Event{Node: n.Name, Why: why})
 }
 
 // thawed takes up what happened to a service while it was frozen.

@@ -303,7 +303,10 @@ func (s *State) loads() map[string]int {
 func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
 	list, objections := make([]domain.Candidate, 0, t.Nodes.Len()), t.objectionsTo(service)
 	for _, name := range t.Nodes.Keys() {
-		c := domain.Candidate{Node: name, Load: load[name], Failed: name == service.Avoid, Barred: orElse(t.barred(name), objections.why[name])}
+		c := domain.Candidate{Node: name, Load: load[name], Barred: orElse(t.barred(name), objections.why[name])}
+		if name == service.Avoid {
+			c.Last = "it is moved away from here"
+		}
 		for _, failed := range failedOn {
 			if failed.Node == name && c.Barred == "" {
 				c.Barred = "a start failed here: " + failed.Why

@@ -121,8 +121,8 @@ func (p *planner) planStarted(service Service) {
 		p.planEvacuation(service)
 	case n.Order != nil:
 		p.planOrder(service, n)
-	case h.Condition == string(resources.Running) && len(service.Holders) == 1 && !p.planReconfigure(service, h) && !p.planReturn(service) && !p.planTogether(service):
-		p.planFailback(service)
+	case h.Condition == string(resources.Running) && len(service.Holders) == 1:
+		p.planPlace(service, h)
 	}
 }
 
@@ -140,18 +140,24 @@ func (p *planner) noteCopies(service Service) {
 	}
 }
 
+// placed tells whether a service is where an administrator put it.
+func (s Service) placed() bool { return s.Placed > 0 && s.PlacedOn == s.Owner }
+
+// placedBy marks a service as put where it is, if the request that ended well said
+// where: another service's wish is no wish about a place.
+func (s Service) placedBy(wish Wish, index uint64) Service {
+	chosen := wish.Op == OpMigrate || wish.Op == OpRelocate || wish.Op == OpEnable
+	if chosen && (wish.Target == s.Owner || (wish.Target == "" && wish.Op == OpRelocate)) {
+		s.Placed, s.PlacedOn = index, s.Owner
+	}
+	return s
+}
+
 // placedByHand keeps what an administrator chose: failback waits for a change
 // of the better node, as rgmanager's did for its events.
 func (t *transaction) placedByHand(service Service, target string) bool {
 	n, _ := t.Nodes.Get(target)
-	return service.Placed > n.Since
-}
-
-// recentlyBounced stops ping-pong: a rule's migration that was undone is not
-// tried again before the target's daemon has started anew.
-func (t *transaction) recentlyBounced(service Service, target string) bool {
-	n, _ := t.Nodes.Get(target)
-	return service.LastBounce != "" && service.LastBounce == fmt.Sprintf("%s@%d", target, n.Incarnation)
+	return service.placed() && service.Placed > n.Since
 }
 
 // planWish works on a request about a started service. Whether it can be done
@@ -188,24 +194,4 @@ func (p *planner) planWish(service Service) {
 	if !p.afterDependents(service) {
 		p.begin(service, stop)
 	}
-}
-
-// planEvacuation moves a service off a node that leaves: live where a legal
-// node is there, else it is shut down, so that the node's power can go.
-func (p *planner) planEvacuation(service Service) {
-	name := service.Spec.Name
-	verdicts := p.rank(service, service.FailedOn, true)
-	if len(verdicts) > 0 && verdicts[0].Legal && !p.recentlyBounced(service, verdicts[0].Node) {
-		target := verdicts[0].Node
-		c := Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: "leave", Why: fmt.Sprintf("moves live to %s because %s leaves", target, service.Owner)}
-		if service.Spec.Kind() != resources.KindVM {
-			c.Intent, c.Purpose, c.Why = IntentStop, ForMove, fmt.Sprintf("moves to %s because %s leaves", target, service.Owner)
-		}
-		if c.refused(p.transaction) == accepted {
-			p.load[target]++
-			p.begin(service, c)
-			return
-		}
-	}
-	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: service.Owner, Purpose: ForRecovery, By: "leave", Why: service.Owner + " leaves and no other node can take it live"})
 }

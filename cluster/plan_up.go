@@ -183,7 +183,7 @@ func (p *planner) choose(service Service) (node, why string) {
 		// Their trouble may be over; the one that failed longest ago and may run it is
 		// tried again.
 		for len(failedOn) > 0 && (len(verdicts) == 0 || !verdicts[0].Legal) {
-			failedOn = failedOn[1:]
+			service, failedOn = service.untroubled(failedOn[0].Node), failedOn[1:]
 			verdicts = p.rank(service, failedOn, service.gathers())
 		}
 	}

@@ -197,8 +197,17 @@ func (t *transaction) cramped(service Service) map[string]string {
 }
 
 // head tells whether a service decides for those that run together with it where
-// they go by themselves: the first by name that has a failover domain.
+// they go by themselves: the one that an administrator placed last, else the first by name that has a failover domain.
 func (t *transaction) head(service Service, group []*Service) bool {
+	// Where an administrator put one of them, that one decides.
+	for _, one := range append(group, &service) {
+		if one.up() && one.placed() && one.Spec.Name != service.Spec.Name && (!service.placed() || one.newer(service)) {
+			return false
+		}
+	}
+	if service.placed() {
+		return true
+	}
 	names := []string{service.Spec.Name}
 	for _, other := range group {
 		if other.up() && other.Spec.Domain != "" {

@@ -1,6 +1,10 @@
 package cluster
 
-import "github.com/clusterd/clusterd/resources"
+import (
+	"strings"
+
+	"github.com/clusterd/clusterd/resources"
+)
 
 // settled tells whether a condition at one end of a migration is final: not
 // unknown, and not still moving.
@@ -125,16 +129,16 @@ func (t *transaction) endMigration(service Service, source, target string) {
 	service.Intent = nil
 	if source != absent {
 		service.Owner = intent.Node
-		if service.Wish == nil {
-			n, _ := t.Nodes.Get(intent.Target)
-			service.LastBounce = bounce(n)
-		}
+		n, _ := t.Nodes.Get(intent.Target)
+		service = t.troubled(service, n, TroubleMove, service.undoneWhy())
 		why := service.Reason
 		service = t.setService(service, resources.Started, Event{Node: intent.Node, Cause: intent.Index, Why: sentence("the migration is undone, it stays on "+intent.Node, why)})
 		service = t.answer(service, codeRunsAtHome, service.Reason, OpMigrate)
 		t.crashedAtEnd(service)
 		return
 	}
+	n, _ := t.Nodes.Get(intent.Target)
+	service = t.troubled(service, n, TroubleMove, "it ended with the guest at neither end")
 	service.Owner, service.LastOwner = "", intent.Node
 	if t.adoptLast(service) {
 		return
@@ -151,6 +155,12 @@ func (t *transaction) endMigration(service Service, source, target string) {
 	t.atRest(service)
 }
 
+// undoneWhy is what a migration that was undone died of.
+func (s Service) undoneWhy() string {
+	_, why, _ := strings.Cut(s.Reason, " failed: ")
+	return why
+}
+
 // crashedAtEnd hands a guest that crashed during its migration to recovery.
 func (t *transaction) crashedAtEnd(service Service) {
 	h, held := service.holder(service.Owner)
@@ -158,5 +168,6 @@ func (t *transaction) crashedAtEnd(service Service) {
 		return
 	}
 	n, _ := t.Nodes.Get(service.Owner)
-	t.setService(t.afterFailure(service, n), resources.Recoverable, Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+	t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
+		Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
 }

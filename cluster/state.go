@@ -154,26 +154,29 @@ type Service struct {
 	// Target and Avoid steer the next start.
 	Target string `json:"target,omitempty"`
 	Avoid  string `json:"avoid,omitempty"`
-	// Placed is when an administrator last chose where it runs; failback respects
-	// that until the better node's standing changes.
-	Placed uint64 `json:"placed,omitempty"`
+	// Placed is when an administrator last chose where it runs, PlacedOn where that
+	// is. It counts while the service is there; failback respects it until the better
+	// node's standing changes.
+	Placed   uint64 `json:"placed,omitempty"`
+	PlacedOn string `json:"placedOn,omitempty"`
+	// Arrived is when it last came to the node on which it runs from another one.
+	Arrived uint64 `json:"arrived,omitempty"`
 	// StopFailed is what the stop was for that failed, while the state is failed.
 	StopFailed Purpose `json:"stopFailed,omitempty"`
 	// Moving is the target and its incarnation of a rule's move by stop and start
 	// that is under way.
 	Moving string `json:"moving,omitempty"`
-	// Home is the node that it was moved away from for an order, and comes back to
-	// when that is over; empty when it belongs where it is.
+	// Home is the node that it was moved away from for an order or a leave, and comes
+	// back to when that is over; empty when it belongs where it is.
 	Home string `json:"home,omitempty"`
 	// Answered is the index at which its probe was answered last.
 	Answered uint64 `json:"answered,omitempty"`
-	// LastBounce is the target and its incarnation of a rule's migration that was
-	// undone; the rule does not try the same again.
-	LastBounce string `json:"lastBounce,omitempty"`
 	// Restarts are the instants that the recovery policy remembers.
 	Restarts []time.Time `json:"restarts,omitempty"`
 	// FailedOn are the nodes where starts failed since the last success.
 	FailedOn []FailedStart `json:"failedOn,omitempty"`
+	// Troubles are its failures on nodes that it is not sent to for a while.
+	Troubles []Trouble `json:"troubles,omitempty"`
 	// Behind tells why it goes on as it was declared before; see BehindWhy.
 	Behind *Behind `json:"behind,omitempty"`
 	// Story gathers the measured moments of the recovery under way.

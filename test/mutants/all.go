@@ -3,7 +3,9 @@ package main
 // all are the mutants, by law; R are the rules between services and the orders.
 func all() []mutant {
 	var list []mutant
-	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(), acknowledged(), brake(), disks(), trees(), between(), levels(), guards(), onlyFaults(), hypervisorsAlone(), networksAlone(), peopleAlone()} {
+	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(),
+		acknowledged(), brake(), disks(), trees(), between(), levels(), guards(), onlyFaults(), hypervisorsAlone(),
+		networksAlone(), peopleAlone(), places()} {
 		list = append(list, of...)
 	}
 	return list

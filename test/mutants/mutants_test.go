@@ -56,12 +56,23 @@ func TestMutantsFitTheSources(t *testing.T) {
 // sharedKinds are kinds of faults that no mutant needs alone: what they break can
 // be broken by others too, or is outside the mind.
 var sharedKinds = map[string]string{
-	"isolated": "all links cut at once", "slow follower": "entries that come late show the same", "another leads": "the daemon tests with real Raft show it",
-	"migrations fail": "a migration that breaks off shows the same", "migration breaks off": "a migration that fails shows the same",
-	"slow migration": "cluster tests of the order of questions show it", "end unseen": "a hypervisor that does not answer shows the same",
-	"guest vanishes": "events that are lost show the same", "moved by hand": "the stories show it", "old disk": "every snapshot shows the same",
-	"lost answer": "entries that come late or out of limbo show the same", "new rules": "what operators order needs the same level", "zombie": "a host that hangs shows the same", "ioctls hang": "a boot whose keys are not known runs nothing, and a cluster test shows the net behind that",
-	"stragglers": "the stories show it", "drift": "nothing the mind decides today rests on the rate of a clock",
+	"isolated":             "all links cut at once",
+	"slow follower":        "entries that come late show the same",
+	"another leads":        "the daemon tests with real Raft show it",
+	"arrivals fail":        "a migration that fails for its source shows the same",
+	"migrations fail":      "a migration that breaks off shows the same",
+	"migration breaks off": "a migration that fails shows the same",
+	"slow migration":       "cluster tests of the order of questions show it",
+	"end unseen":           "a hypervisor that does not answer shows the same",
+	"guest vanishes":       "events that are lost show the same",
+	"moved by hand":        "the stories show it",
+	"old disk":             "every snapshot shows the same",
+	"lost answer":          "entries that come late or out of limbo show the same",
+	"new rules":            "what operators order needs the same level",
+	"zombie":               "a host that hangs shows the same",
+	"ioctls hang":          "a boot whose keys are not known runs nothing, and a cluster test shows the net behind that",
+	"stragglers":           "the stories show it",
+	"drift":                "nothing the mind decides today rests on the rate of a clock",
 }
 
 func TestEachKindOfFaultHasItsMutant(t *testing.T) {

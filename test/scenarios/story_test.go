@@ -79,7 +79,8 @@ func (s *story) command(line string) error {
 	if len(words) == 0 || strings.HasPrefix(line, "#") {
 		return nil
 	}
-	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating(), s.managing(), s.ruling(), s.asking(), s.ordering(), s.guarding()} {
+	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating(),
+		s.managing(), s.ruling(), s.asking(), s.ordering(), s.guarding(), s.deciding()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}

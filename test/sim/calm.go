@@ -52,6 +52,7 @@ func (w *World) comeToRest(next time.Duration) {
 		return
 	}
 	w.watchQuiet()
+	w.watchBanished()
 	w.resting = true
 	before := len(w.raft.log)
 	w.Run(next, nil)
@@ -92,7 +93,8 @@ func (w *World) mend() {
 		w.Rejoin(h.Name)
 		h.Hang(false)
 		h.ContinueDaemon()
-		h.StartsFail, h.StopsFail, h.MigrationsFail, h.CallsHang, h.EventsLost = false, false, false, false, false
+		h.StartsFail, h.StopsFail, h.MigrationsFail, h.CallsHang, h.EventsLost, h.ArrivalsFail = false, false, false, false,
+			false, false
 		h.BMC, h.Slow, h.NoWatchdog, h.IoctlsHang = BMCWorks, 0, false, false
 		if h.NoStorage {
 			h.SetStorage(true)

@@ -68,7 +68,8 @@ func faultKinds() []faultKind {
 			w.After(3*f.While, func() { h.BMC = BMCWorks })
 		}},
 	}
-	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(), redeclareFaults())
+	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
+		redeclareFaults(), arrivalFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

@@ -49,6 +49,8 @@ type Host struct {
 	// StartsFail, StopsFail and MigrationsFail make each such act on this host
 	// fail cleanly; CallsHang lets starts outlive who called for them.
 	StartsFail, StopsFail, MigrationsFail, CallsHang bool
+	// ArrivalsFail lets no live migration arrive here.
+	ArrivalsFail bool
 	// EventsLost lets the hypervisor's events be lost until somebody looks anyway.
 	EventsLost bool
 	// NoWatchdog: it cannot be armed. IoctlsHang lets reservation commands come late.

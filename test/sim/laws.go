@@ -39,6 +39,7 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 		if c.Intent == cluster.IntentStart || c.Intent == cluster.IntentMigrate {
 			w.watchRules(before, after, c)
 		}
+		w.watchLeave(before, c)
 	case cluster.Done:
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 		if c.Result.OK && c.Result.Target == resources.Running {

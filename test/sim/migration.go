@@ -30,7 +30,8 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 		connecting = w.between(connecting, 3*time.Second) // the target has nothing of it until then
 	}
 	w.After(connecting, func() {
-		if v.gone() || !w.linked(h, target) || h.MigrationsFail || target.NoStorage || !target.Libvirt || !target.doorkeeper(v) || target.vms[v.uuid] != nil || v.condition != resources.Running {
+		if v.gone() || !w.linked(h, target) || h.MigrationsFail || target.ArrivalsFail || target.NoStorage ||
+			!target.Libvirt || !target.doorkeeper(v) || target.vms[v.uuid] != nil || v.condition != resources.Running {
 			v.moving = false
 			done(NotMoved, nil)
 			return

@@ -97,6 +97,7 @@ func WriteScript(seed int64) (s Script) {
 	}
 	s.guardIt()
 	s.redeclare()
+	s.arrivals()
 	return s
 }
 

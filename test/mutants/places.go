@@ -1,0 +1,44 @@
+package main
+
+const (
+	move     = "cluster/move.go"
+	evacuate = "cluster/evacuate.go"
+)
+
+// places are breaks of where the cluster sends services by itself.
+func places() []mutant {
+	return []mutant{
+		{
+			name: "only-the-first-is-tried", law: "R",
+			broken: "a node that leaves stops its VM when the first node did not take it live",
+			edits: []edit{{evacuate, "\t\tif !v.Legal || v.Node == owner {",
+				"\t\tif !v.Legal || v.Node == owner || len(service.Troubles) > 0 {"}}, nets: []net{simulation, stories},
+		},
+		{
+			name: "failures-are-forgotten", law: "R", broken: "a service is sent back to where it has just failed",
+			edits: []edit{{"cluster/trouble.go", "|| n.Incarnation != tr.Incarnation ||",
+				"|| n.Incarnation == tr.Incarnation ||"}}, nets: first(stories),
+		},
+		{
+			name: "failures-are-never-forgiven", law: "R", broken: "a service is never sent again to where it once failed",
+			edits: []edit{{"cluster/trouble.go", "|| p.reached(tr.At.Add(troubleLasts)) {", "{"}}, nets: first(stories),
+		},
+		{
+			name: "restricted-is-a-wish", law: "R", broken: "a VM stays where its restricted domain forbids it",
+			edits: []edit{{move, "\tif legal {\n\t\treturn false\n\t}\n\tverdicts",
+				"\tif legal || why != \"\" {\n\t\treturn false\n\t}\n\tverdicts"}}, nets: first(stories),
+		},
+		{
+			name: "rules-undo-what-people-do", law: "R", broken: "who was put somewhere by hand follows one that was not",
+			edits: []edit{{move, "\tcase s.placed() != other.placed():",
+				"\tcase s.placed() != other.placed() && s.Owner == \"\":"},
+				{move, "\tmine, theirs := s.Arrived, other.Arrived\n", "\tmine, theirs := s.Since, other.Since\n"}},
+			nets: first(stories),
+		},
+		{
+			name: "a-leave-is-for-good", law: "R", broken: "what a node handed over when it left does not come home",
+			edits: []edit{{nodeOrder, "\tcase n.Order == nil && n.State != NodeLeaving:", "\tcase n.Order == nil:"}},
+			nets:  first(stories),
+		},
+	}
+}

@@ -1,0 +1,61 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// watchLeave holds that an orderly leave stops no guest while another node could
+// take it live: each of them was tried, and failed.
+func (w *World) watchLeave(before *cluster.State, c cluster.Begin) {
+	service, _ := before.Services.Get(c.Service)
+	if c.Intent != cluster.IntentStop || c.Purpose != cluster.ForRecovery || c.By != "leave" ||
+		service.Spec.Kind() != resources.KindVM {
+		return
+	}
+	for _, h := range service.Holders {
+		if h.Node != service.Owner || h.Condition != string(resources.Running) {
+			return // it cannot move live
+		}
+	}
+	if node := w.untried(before, service); node != "" {
+		w.violate("leave: %s is stopped although %s could take it live", c.Service, node)
+	}
+}
+
+// watchBanished holds of a world at rest that nothing stands where its restricted
+// domain forbids it, unless no other node takes it.
+func (w *World) watchBanished() {
+	s := w.State()
+	for _, service := range s.Services.Rows() {
+		d, declared := s.Document.Domains[service.Spec.Domain]
+		if !declared || service.State != resources.Started || !service.Enabled || service.Flags&resources.Frozen != 0 {
+			continue
+		}
+		if legal, why := domain.Legal(&d, service.Owner); legal {
+			continue
+		} else if node := w.untried(s, *service); node != "" {
+			w.violate("restricted: %s runs on %s, %s, although %s could take it", service.Spec.Name, service.Owner, why, node)
+		}
+	}
+}
+
+// untried is a node that may run a service and where nothing of it has failed; "" if
+// there is none.
+func (w *World) untried(s *cluster.State, service cluster.Service) string {
+	for _, name := range s.Nodes.Keys() {
+		n, _ := s.Nodes.Get(name)
+		tried := slices.ContainsFunc(service.Troubles, func(tr cluster.Trouble) bool { return tr.Node == name })
+		if name == service.Owner || n.Witness || n.State != cluster.NodeOnline || n.Order != nil || s.Fences.Has(name) ||
+			tried || !w.welcome(service, name) {
+			continue
+		}
+		if s.Lock == nil && len(service.Spec.Together) == 0 && s.Document.Nodes[name].Fence != nil && !w.guarded {
+			return name
+		}
+	}
+	return ""
+}
