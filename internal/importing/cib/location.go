@@ -114,9 +114,12 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 		if err != nil {
 			return nil, "this pattern cannot be read; left out"
 		}
-		for _, id := range sortedKeys(t.items) {
-			if pattern.MatchString(id) {
-				ids = append(ids, id)
+		// Only what stands under <resources> itself is matched, as in Pacemaker: a group, not its members.
+		for _, list := range t.top.Find("resources") {
+			for _, resource := range list.Children {
+				if id := resource.Get("id"); pattern.MatchString(id) {
+					ids = append(ids, id)
+				}
 			}
 		}
 	}
