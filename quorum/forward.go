@@ -58,6 +58,12 @@ func (l *Log) serveForwarded(connection net.Conn) {
 }
 
 func (l *Log) answer(ctx context.Context, kind byte, body []byte) (uint64, error) {
+	select {
+	case l.forwarded <- struct{}{}:
+		defer func() { <-l.forwarded }()
+	default:
+		return 0, fmt.Errorf("%w on the leader %s for other nodes: %d", ErrBusy, l.options.ID, cap(l.forwarded))
+	}
 	switch {
 	case kind == kindPropose && len(body) >= len(requestTag{}):
 		return l.appendHere(ctx, requestTag(body[:len(requestTag{})]), body[len(requestTag{}):])

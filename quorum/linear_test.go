@@ -108,7 +108,11 @@ func runClient(ctx context.Context, random *rand.Rand, id int, n *node, note fun
 			_, err = n.log.Propose(limited, writeOf("register", value))
 		} else {
 			done.Input = operation{}
-			err = n.log.Verify(limited)
+			read := n.log.Verify
+			if i%2 == 1 {
+				read = n.log.VerifyShared
+			}
+			err = read(limited)
 			done.Output = n.machine.get("register")
 		}
 		cancel()

@@ -26,6 +26,8 @@ type Log struct {
 
 	proposals chan struct{} // one place per Propose or Verify under way
 	appends   chan struct{} // one place per entry given to raft and not yet answered
+	forwarded chan struct{} // how many of these may be other nodes': half, so that this one's own always find room
+	reads     sharedReads
 	session   [8]byte       // makes the tags of this Open different from those of any other
 	sequence  atomic.Uint64
 
@@ -47,6 +49,7 @@ func Open(options Options, machine Machine) (*Log, error) {
 	l := &Log{
 		options: options, applier: newApplier(machine), links: newLinkPool(options.Wire),
 		proposals: make(chan struct{}, options.MaxProposals), appends: make(chan struct{}, 2*options.MaxProposals),
+		forwarded: make(chan struct{}, options.MaxProposals),
 		roles: make(chan Role, 1), closing: make(chan struct{}),
 	}
 	if _, err := rand.Read(l.session[:]); err != nil {

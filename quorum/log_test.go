@@ -226,3 +226,54 @@ func TestProposalToADeadLeaderEndsWithTheElection(t *testing.T) {
 		}
 	})
 }
+
+// However many ask at once from outside, the leader is read from a few times, each answer is as new as its question, and
+// this node's own calls find their places.
+func TestManyReadersShareOneRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, func(o *Options) { o.MaxProposals = 4 })
+		defer c.close()
+		leader, follower := c.leader(), c.follower()
+		for i := range 20 {
+			value := fmt.Sprint(i)
+			leader.mustPropose(t, "key", value)
+			wrong := make(chan string, 100)
+			for range cap(wrong) {
+				go func() {
+					err := follower.log.VerifyShared(t.Context())
+					if got := follower.machine.get("key"); err != nil || got != value {
+						wrong <- fmt.Sprintf("%v, it reads %q, acknowledged was %q", err, got, value)
+						return
+					}
+					wrong <- ""
+				}()
+			}
+			if _, err := follower.log.Propose(t.Context(), writeOf("own", value)); err != nil {
+				t.Fatalf("the node's own proposal beside 100 readers: %v", err)
+			}
+			for range cap(wrong) {
+				if problem := <-wrong; problem != "" {
+					t.Fatal(problem)
+				}
+			}
+		}
+	})
+}
+
+// A leader that is asked by other nodes as much as it can stand has places left for its own decisions.
+func TestOtherNodesLeaveTheLeaderItsPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, func(o *Options) { o.MaxProposals = 2 })
+		defer c.close()
+		leader := c.leader()
+		for range cap(leader.log.forwarded) {
+			leader.log.forwarded <- struct{}{}
+		}
+		if _, err := leader.log.answer(t.Context(), kindReadIndex, nil); !errors.Is(err, ErrBusy) {
+			t.Errorf("one question too many of other nodes: %v", err)
+		}
+		if _, err := leader.log.ProposeHere(t.Context(), writeOf("key", "value")); err != nil {
+			t.Errorf("the leader's own decision: %v", err)
+		}
+	})
+}

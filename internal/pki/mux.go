@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/clusterd/clusterd/internal/limits"
 )
 
 // Limits are the bounds of a Mux. Zero values take the defaults.
@@ -19,10 +21,15 @@ type Limits struct {
 	// Handshakes is how many may be under way. One more ends the oldest, never the newest: an honest peer is through in
 	// milliseconds, so the oldest is the silent one, and silence must not lock others out. Default 64.
 	Handshakes int
-	// Joiners is how many connections without a certificate may be open, small because nobody vouches for them. Default 32.
-	Joiners int
-	// Connections is how many connections with a certificate may be open. Default 1024.
-	Connections int
+	// Joiners is how many connections without a certificate may be open, and PerAddress how many of them from one address: few,
+	// because nobody vouches for them. The oldest makes room for the newest. Defaults 16 and 8.
+	Joiners, PerAddress int
+	// Clients is how many connections with client certificates may be open, and PerClient how many with one certificate. The
+	// oldest makes room for the newest. Defaults 128 and 16.
+	Clients, PerClient int
+	// Nodes is how many connections of nodes may be open, and PerNode how many of one node. Nobody else can take these places,
+	// and who has one keeps it. Defaults 2048 and 256.
+	Nodes, PerNode int
 	// Queue is how many ready connections of one protocol may wait for Accept. Default 64.
 	Queue int
 }
@@ -34,7 +41,10 @@ func (limits Limits) withDefaults() Limits {
 	for _, field := range []struct {
 		value       *int
 		replacement int
-	}{{&limits.Handshakes, 64}, {&limits.Joiners, 32}, {&limits.Connections, 1024}, {&limits.Queue, 64}} {
+	}{
+		{&limits.Handshakes, 64}, {&limits.Queue, 64}, {&limits.Joiners, 16}, {&limits.PerAddress, 8},
+		{&limits.Clients, 128}, {&limits.PerClient, 16}, {&limits.Nodes, 2048}, {&limits.PerNode, 256},
+	} {
 		if *field.value <= 0 {
 			*field.value = field.replacement
 		}
@@ -63,17 +73,23 @@ type Mux struct {
 	protocols map[string]*protocolListener
 	pending   []*muxConn            // Handshakes under way, oldest first.
 	open      map[*muxConn]struct{} // Verified and not closed.
-	joiners   int                   // How many of open are joiners.
+	rooms     map[Kind]*limits.Pot[*muxConn]
+	quiet     map[string]*limits.Quiet // Lines about strangers, by what they are about.
+
+	// Refused, if set before Run, is told of each peer that was sent away, and why. It must not block.
+	Refused func(remote, protocol string, reason error)
 }
 
 // NewMux takes over a plain TCP listener. Nothing is accepted before Run. A nil logger discards.
-func NewMux(listener net.Listener, store *Store, limits Limits, log *slog.Logger) *Mux {
+func NewMux(listener net.Listener, store *Store, bounds Limits, log *slog.Logger) *Mux {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	bounds = bounds.withDefaults()
 	return &Mux{
-		listener: listener, store: store, limits: limits.withDefaults(), log: log,
+		listener: listener, store: store, limits: bounds, log: log,
 		protocols: make(map[string]*protocolListener), open: make(map[*muxConn]struct{}),
+		rooms: roomsOf(bounds), quiet: quietLines(),
 	}
 }
 
@@ -172,7 +188,7 @@ func (mux *Mux) handshake(connection *muxConn) {
 	connection.SetDeadline(time.Now().Add(mux.limits.HandshakeTimeout))
 	secured := tls.Server(connection, mux.store.unverifiedServerConfig(mux.names()))
 	if err := secured.Handshake(); err != nil {
-		mux.log.Info("a TLS handshake failed", "remote", connection.RemoteAddr().String(), "error", err)
+		mux.tell(handshakeFailed, "remote", connection.RemoteAddr().String(), "error", err)
 		connection.Close()
 		return
 	}
@@ -195,7 +211,10 @@ func (mux *Mux) handshake(connection *muxConn) {
 
 // refuse tells the other end why, where it can listen, and the log in any case.
 func (mux *Mux) refuse(secured *tls.Conn, connection *muxConn, protocol string, reason error) {
-	mux.log.Warn("a connection was refused", "remote", connection.RemoteAddr().String(), "protocol", protocol, "reason", reason)
+	mux.tell(connectionRefused, "remote", connection.RemoteAddr().String(), "protocol", protocol, "reason", reason)
+	if mux.Refused != nil {
+		mux.Refused(connection.RemoteAddr().String(), protocol, reason)
+	}
 	if greets(protocol) {
 		writeGreeting(secured, verdictOf(reason), reason.Error()) // A peer that is gone needs no reason.
 	}
@@ -213,19 +232,10 @@ func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
 	if !slices.Contains(listener.kinds, peer.Kind) {
 		return fmt.Errorf("protocol %s is not for %s", protocol, peer)
 	}
-	verified := len(mux.open) - mux.joiners
-	if peer.Kind == KindJoiner && mux.joiners >= mux.limits.Joiners || peer.Kind != KindJoiner && verified >= mux.limits.Connections {
-		return fmt.Errorf("%w: too many connections are open here", ErrBusy)
-	}
 	if !mux.forgetPending(connection) {
 		return fmt.Errorf("%w: too many handshakes were under way", ErrBusy)
 	}
-	connection.peer = peer
-	mux.open[connection] = struct{}{}
-	if peer.Kind == KindJoiner {
-		mux.joiners++
-	}
-	return nil
+	return mux.giveRoom(connection, peer)
 }
 
 // deliver greets and hands over. The greeting goes out first, since afterwards the connection belongs to the one who accepts it; its
@@ -318,8 +328,9 @@ func (connection *Conn) Peer() Peer { return connection.peer }
 // muxConn lies under the TLS connection and keeps the counts right, whoever closes the connection and however.
 type muxConn struct {
 	net.Conn
-	mux  *Mux
-	peer Peer // Set once, by admit.
+	mux    *Mux
+	peer   Peer   // Set once, by admit.
+	holder string // Whose place in its room it has; set with peer.
 }
 
 // Close may be called several times; the counts change once.
@@ -329,9 +340,7 @@ func (connection *muxConn) Close() error {
 	mux.forgetPending(connection)
 	if _, isOpen := mux.open[connection]; isOpen {
 		delete(mux.open, connection)
-		if connection.peer.Kind == KindJoiner {
-			mux.joiners--
-		}
+		mux.rooms[connection.peer.Kind].Leave(connection.holder, connection)
 	}
 	mux.mutex.Unlock()
 	return connection.Conn.Close()

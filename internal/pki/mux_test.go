@@ -231,24 +231,26 @@ func TestRemovalDuringTheHandshakeIsNoticed(t *testing.T) {
 func TestJoinersCannotTakeTheRoomOfNodes(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	node := newMember(t, ca, "node1", time.Now())
-	mux := serve(t, NewStore(node, Trust{}), Limits{Joiners: 2, Connections: 1})
+	mux := serve(t, NewStore(node, Trust{}), Limits{Joiners: 2, Nodes: 1})
 	came := echo(open(t, mux, "clusterd-api", KindNode, KindJoiner))
 	token, _, err := NewToken(testCluster, ca.Pin(), []string{mux.listener.Addr().String()}, time.Now(), TokenLife)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var joiners []net.Conn
-	for range 2 {
+	for range 3 {
 		connection, err := DialJoin(t.Context(), token, "clusterd-api")
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("a newer joiner found no room: %v", err)
 		}
 		defer connection.Close()
 		<-came
 		joiners = append(joiners, connection)
 	}
-	_, err = DialJoin(t.Context(), token, "clusterd-api")
-	wantError(t, err, ErrBusy)
+	if _, err := joiners[0].Read(make([]byte, 1)); err == nil {
+		t.Error("the oldest joiner is still connected")
+	}
+	wantEcho(t, joiners[2])
 	store := NewStore(newMember(t, ca, "node2", time.Now()), Trust{})
 	connection, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-api")
 	if err != nil {
@@ -258,14 +260,62 @@ func TestJoinersCannotTakeTheRoomOfNodes(t *testing.T) {
 	<-came
 	_, err = Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-api")
 	wantError(t, err, ErrBusy)
-	if open := mux.Disconnect(func(peer Peer) bool { return peer.Kind == KindJoiner }); open != 2 || len(joiners) != 2 {
+	if open := mux.Disconnect(func(peer Peer) bool { return peer.Kind == KindJoiner }); open != 2 {
 		t.Errorf("%d joiners were open, want 2", open)
 	}
-	connection, err = DialJoin(t.Context(), token, "clusterd-api")
-	if err != nil {
-		t.Fatalf("after joiners left there is still no room: %v", err)
+}
+
+// A viewer opens connections without end. A node, an administrator and the viewer's own newest find room all the same.
+func TestACrowdOfOneViewerLocksNobodyOut(t *testing.T) {
+	ca := newTestCA(t, testCluster)
+	trust := Trust{Now: at(noon)}
+	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Clients: 6, PerClient: 4})
+	came := echo(open(t, mux, "clusterd-api", KindNode, KindClient))
+	dial := func(identity *Identity) net.Conn {
+		t.Helper()
+		connection, err := Dial(t.Context(), NewStore(identity, trust), mux.listener.Addr().String(), "node1", "clusterd-api")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { connection.Close() })
+		<-came
+		return connection
 	}
-	connection.Close()
+	admin := dial(newClient(t, ca, "alice", RoleAdmin))
+	viewer := newClient(t, ca, "mallory", RoleViewer)
+	var newest net.Conn
+	for range 40 {
+		newest = dial(viewer)
+	}
+	wantEcho(t, admin)
+	wantEcho(t, newest)
+	wantEcho(t, dial(newMember(t, ca, "node2", noon)))
+	wantEcho(t, dial(newClient(t, ca, "bob", RoleViewer)))
+	if open := mux.Disconnect(func(peer Peer) bool { return peer.Name == "mallory" }); open != 4 {
+		t.Errorf("one certificate has %d connections, want 4", open)
+	}
+}
+
+func TestAFloodDoesNotFillTheLog(t *testing.T) {
+	ca := newTestCA(t, testCluster)
+	var logged bytes.Buffer
+	listener := newPipeListener()
+	store := NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon)})
+	mux := NewMux(listener, store, Limits{}, slog.New(slog.NewTextHandler(&logged, nil)))
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ended <- mux.Run(ctx) }()
+	for range 500 {
+		stranger := listener.connect()
+		go io.WriteString(stranger, "GET / HTTP/1.1\r\n\r\n")
+		io.Copy(io.Discard, stranger)
+		stranger.Close()
+	}
+	cancel()
+	<-ended
+	if lines := strings.Count(logged.String(), "\n"); lines == 0 || lines > strangerLines*10 {
+		t.Errorf("500 strangers left %d lines", lines)
+	}
 }
 
 func TestQueueThatNobodyEmptiesIsBounded(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,8 @@ type Role string
 const (
 	// RoleAdmin may change the cluster.
 	RoleAdmin Role = "admin"
+	// RoleOperator may move, start, stop and freeze services and empty nodes, and look.
+	RoleOperator Role = "operator"
 	// RoleViewer may only look.
 	RoleViewer Role = "viewer"
 )
@@ -116,4 +119,13 @@ func readName(certificate *x509.Certificate) (clusterID string, peer Peer, err e
 	return name.Host, peer, nil
 }
 
-func knownRole(role Role) bool { return role == RoleAdmin || role == RoleViewer }
+// Roles are all of them, each of which may do what those before it may.
+var Roles = []Role{RoleViewer, RoleOperator, RoleAdmin}
+
+func knownRole(role Role) bool { return slices.Contains(Roles, role) }
+
+// Includes reports whether who has this role may do what the other one may. A role that is not
+// known includes nothing, and nothing includes it.
+func (role Role) Includes(other Role) bool {
+	return knownRole(other) && slices.Index(Roles, role) >= slices.Index(Roles, other)
+}
