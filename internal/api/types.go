@@ -28,6 +28,7 @@ const (
 	PathFenceHistory = "/v1/fence/history" // GET ?node= -> FenceHistory
 	PathBackup       = "/v1/backup"        // GET -> opaque bytes
 	PathDoor         = "/v1/door"          // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
+	PathAudit        = "/v1/audit"         // GET ?node=&after= -> AuditTrail
 	PathClient       = "/v1/clients"       // POST ClientRequest -> ClientReply (certificate for remote tools)
 )
 

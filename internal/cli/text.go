@@ -63,13 +63,3 @@ func Bytes(count uint64) string {
 	}
 	return fmt.Sprintf("%.1f %ciB", value, units[unit])
 }
-
-// clean takes control characters out of what came from elsewhere: a terminal obeys them.
-func clean(text string) string {
-	return strings.Map(func(letter rune) rune {
-		if letter < ' ' || letter == 0x7f || (letter >= 0x80 && letter < 0xa0) {
-			return ' '
-		}
-		return letter
-	}, text)
-}

@@ -28,6 +28,7 @@ const (
 	DefaultGossipPort    = 7443
 	DefaultDataDir       = "/var/lib/clusterd"
 	DefaultRunDir        = "/run/clusterd"
+	DefaultSocketGroup   = "clusterd"
 	DefaultHypervisor    = "qemu:///system"
 	DefaultOCFRoot       = "/usr/lib/ocf"
 	DefaultHooksDir      = "/etc/libvirt/hooks"
@@ -53,6 +54,9 @@ type Node struct {
 	GossipPort int
 	// DataDir holds the log, the node's key and certificate. It must be on a disk that survives a power cut.
 	DataDir string
+	// SocketGroup may use the socket of the local tools beside root, as far as SocketRole goes.
+	SocketGroup string
+	SocketRole  string
 	// RunDir holds the UNIX sockets. It is emptied by each boot.
 	RunDir string
 	// Hypervisor is libvirt's URI, or NoHypervisor.
@@ -137,6 +141,8 @@ func defaultNode(hostName string) Node {
 		GossipPort:       DefaultGossipPort,
 		DataDir:          DefaultDataDir,
 		RunDir:           DefaultRunDir,
+		SocketGroup:      DefaultSocketGroup,
+		SocketRole:       "viewer",
 		Hypervisor:       DefaultHypervisor,
 		OCFRoot:          DefaultOCFRoot,
 		HooksDir:         DefaultHooksDir,
@@ -156,6 +162,8 @@ func (p *parser) nodeFields(n *Node) fields {
 		"gossip_port":        p.number(&n.GossipPort, "gossip_port", 1, 65535),
 		"data_dir":           p.path(&n.DataDir, "data_dir"),
 		"run_dir":            p.path(&n.RunDir, "run_dir"),
+		"socket_group":       p.text(&n.SocketGroup, "socket_group"),
+		"socket_role":        p.choice(&n.SocketRole, "socket_role", "viewer", "operator", "admin"),
 		"hypervisor":         p.text(&n.Hypervisor, "hypervisor"),
 		"ocf_root":           p.path(&n.OCFRoot, "ocf_root"),
 		"libvirt_socket":     p.path(&n.LibvirtSocket, "libvirt_socket"),

@@ -139,6 +139,7 @@ func (s *server) alertTest(w http.ResponseWriter, r *http.Request, who caller) e
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("test alert %.64q", asked.Name)
 	root := s.daemon.replica.Root()
 	alert, declared := root.Document.Alerts[asked.Name]
 	if !declared {

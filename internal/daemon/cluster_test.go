@@ -29,9 +29,10 @@ func addressOf(node string) string { return fmt.Sprintf("%s:%d", node, testPort)
 
 // Callers of the tests' requests.
 var (
-	rootUser = caller{Name: "root", kind: pki.KindClient, admin: true, socket: true}
-	anybody  = caller{Name: "somebody", kind: pki.KindClient, socket: true}
-	viewer   = caller{Name: "viewer eve", kind: pki.KindClient}
+	rootUser = caller{Name: "root", kind: pki.KindClient, role: pki.RoleAdmin, socket: true, reserved: true}
+	anybody  = caller{Name: "somebody", kind: pki.KindClient, role: pki.RoleViewer, socket: true}
+	viewer   = caller{Name: "viewer eve", kind: pki.KindClient, role: pki.RoleViewer}
+	operator = caller{Name: "operator bob", kind: pki.KindClient, role: pki.RoleOperator}
 	joiner   = caller{kind: pki.KindJoiner}
 )
 
@@ -208,7 +209,7 @@ func (s *site) start(name string) {
 	m.stop, m.ended = stop, make(chan error, 1)
 	// Asked of the daemon that is there by then: one may start again by itself.
 	m.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		(&server{daemon: s.current(name)}).routes().ServeHTTP(w, r)
+		newServer(s.current(name)).routes().ServeHTTP(w, r)
 	})
 	go func() { m.ended <- s.runAgain(ctx, name, d) }()
 	synctest.Wait()

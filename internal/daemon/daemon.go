@@ -92,6 +92,7 @@ type Daemon struct {
 	hands       *hands
 	ward        *ward
 	plans       *recorder.Recorder
+	trail       *trail
 	checks      checkBook
 	gates       gates
 	role        atomic.Pointer[role]
@@ -146,6 +147,9 @@ func New(options Options) (*Daemon, error) {
 	if d.gossipKey, err = options.Folder.GossipKey(); err != nil {
 		return nil, err
 	}
+	if d.trail, err = openTrail(options.Folder, d.name); err != nil {
+		return nil, err
+	}
 	identity, err := pki.LoadIdentity(string(options.Folder))
 	if err != nil {
 		return nil, err
@@ -182,7 +186,7 @@ func (d *Daemon) Run(parent context.Context) error {
 		d.work.Wait()
 		return err
 	}
-	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.plans.Run} {
+	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepTrail, d.plans.Run} {
 		d.work.Go(func() { ear(ctx) })
 	}
 	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut} {
@@ -214,7 +218,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	if d.options.Links != nil {
-		d.server = &server{daemon: d}
+		d.server = newServer(d)
 		return nil
 	}
 	d.openGossip()

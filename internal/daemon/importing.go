@@ -36,6 +36,7 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("take VM %.100q in", asked.Title)
 	d := s.daemon
 	ctx, cancel := context.WithTimeout(r.Context(), importLimit)
 	defer cancel()

@@ -36,6 +36,7 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
+	d.mux.Refused = d.refusedPeer
 	members, err := d.mux.Protocol(protocolQuorum)
 	if err == nil {
 		tools, err = d.mux.Protocol(protocolAPI, pki.KindNode, pki.KindClient, pki.KindJoiner)

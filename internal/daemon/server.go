@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -25,15 +21,6 @@ const largestBody = 16 << 20
 // longestWait bounds how long a question is kept open.
 const longestWait = 30 * time.Second
 
-// caller is who asks.
-type caller struct {
-	// Name goes into the timeline: "root", "node node2", "admin alice".
-	Name   string
-	kind   pki.Kind
-	admin  bool
-	socket bool
-}
-
 type callerKey struct{}
 
 // server answers the tools, on the UNIX socket and on the TLS port.
@@ -41,27 +28,22 @@ type server struct {
 	daemon  *Daemon
 	http    *http.Server
 	sockets []net.Listener
+	shares  *shares
 }
+
+func newServer(d *Daemon) *server { return &server{daemon: d, shares: newShares()} }
 
 // handler answers one path; its error becomes an api.Failure.
 type handler func(w http.ResponseWriter, r *http.Request, who caller) error
 
 func startServer(ctx context.Context, d *Daemon, tools net.Listener) (*server, error) {
-	path := d.options.Node.SocketPath()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of the tools' socket: %w", err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove the old socket: %w", err)
-	}
-	local, err := net.Listen("unix", path)
+	node := d.options.Node
+	local, err := listenLocally(node.SocketPath(), node.SocketGroup, pki.Role(node.SocketRole), d.logger)
 	if err != nil {
-		return nil, fmt.Errorf("listen for the tools: %w", err)
-	}
-	if err := os.Chmod(path, 0o666); err != nil { // who may what is decided by peer credentials
 		return nil, err
 	}
-	s := &server{daemon: d, sockets: []net.Listener{local}}
+	s := newServer(d)
+	s.sockets = []net.Listener{local}
 	s.http = &http.Server{
 		Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -90,95 +72,51 @@ func (s *server) close() {
 	}
 }
 
-// callerOf says who is at the other end: by the kernel's word on the socket, by
-// the certificate on the TLS port.
-func callerOf(c net.Conn) caller {
-	switch conn := c.(type) {
-	case *net.UnixConn:
-		return localCaller(conn)
-	case *pki.Conn:
-		peer := conn.Peer()
-		return caller{Name: peer.String(), kind: peer.Kind, admin: peer.Kind == pki.KindNode || peer.Role == pki.RoleAdmin}
-	}
-	return caller{kind: pki.KindJoiner}
-}
-
-func localCaller(conn *net.UnixConn) caller {
-	who := caller{Name: "somebody", kind: pki.KindClient, socket: true}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return who
-	}
-	_ = raw.Control(func(fd uintptr) {
-		credentials, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-		if err != nil {
-			return
-		}
-		who.admin = credentials.Uid == 0 || int(credentials.Uid) == os.Geteuid()
-		who.Name = userName(credentials.Uid)
-	})
-	return who
-}
-
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	look, change, join := access{}, access{admin: true}, access{joiner: true}
+	look := access{least: pki.RoleViewer}
+	operate := access{least: pki.RoleOperator, body: operatorBody, kept: true}
+	read := access{least: pki.RoleAdmin, kept: true}
+	change := access{least: pki.RoleAdmin, body: operatorBody, kept: true}
+	declare := access{least: pki.RoleAdmin, body: largestBody, kept: true}
+	join := access{join: true, body: joinBody, kept: true}
 	for pattern, route := range map[string]struct {
 		access access
 		handle handler
 	}{
 		"GET " + api.PathStatus:             {look, s.status},
 		"GET " + api.PathEvents:             {look, s.events},
-		"POST " + api.PathRequests:          {change, s.request},
+		"POST " + api.PathRequests:          {operate, s.request},
 		"GET " + api.PathRequests + "/{id}": {look, s.requestState},
-		"GET " + api.PathConfig:             {change, s.config},
-		"POST " + api.PathConfig:            {change, s.configure},
-		"GET " + api.PathHistory:            {change, s.history},
-		"GET " + api.PathComparison:         {change, s.compareConfigs},
+		"GET " + api.PathConfig:             {read, s.config},
+		"POST " + api.PathConfig:            {declare, s.configure},
+		"GET " + api.PathHistory:            {read, s.history},
+		"GET " + api.PathComparison:         {read, s.compareConfigs},
 		"POST " + api.PathRollback:          {change, s.rollback},
 		"POST " + api.PathTokens:            {change, s.token},
 		"POST " + api.PathJoin:              {join, s.join},
-		"POST " + api.PathNodes:             {change, s.nodes},
-		"POST " + api.PathImport:            {change, s.importVM},
-		"GET " + api.PathDoctor:             {change, s.doctor},
+		"POST " + api.PathNodes:             {operate, s.nodes},
+		"POST " + api.PathImport:            {declare, s.importVM},
+		"GET " + api.PathDoctor:             {access{least: pki.RoleAdmin}, s.doctor},
 		"GET " + api.PathFence:              {look, s.fenceStatus},
 		"GET " + api.PathFenceHistory:       {look, s.fenceHistory},
 		"POST " + api.PathFence:             {change, s.fenceByHand},
-		"GET " + api.PathBackup:             {change, s.backup},
-		"GET " + api.PathDoor:               {access{admin: true, local: true}, s.door},
+		"GET " + api.PathBackup:             {read, s.backup},
+		"GET " + api.PathDoor:               {access{least: pki.RoleAdmin, local: true}, s.door},
 		"POST " + api.PathClient:            {change, s.client},
 		"GET " + api.PathAlerts:             {look, s.alertList},
 		"POST " + api.PathAlerts:            {change, s.alertTest},
 		"GET " + api.PathLock:               {look, s.lockStatus},
+		"GET " + api.PathAudit:              {read, s.auditTrail},
 
 		"GET " + api.PathServices + "/{name}/why": {look, s.why},
 		"GET " + api.PathNodes + "/{name}/plan":   {look, s.drainPlan},
 		"GET " + api.PathLock + "/plan":           {look, s.haltPlan},
-		"POST " + api.PathLock:                    {change, s.lock},
+		"POST " + api.PathLock:                    {operate, s.lock},
 	} {
 		mux.HandleFunc(pattern, s.guard(route.access, route.handle))
 	}
 	return mux
-}
-
-// access says who may ask.
-type access struct{ admin, joiner, local bool }
-
-func (s *server) guard(a access, handle handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		who, _ := r.Context().Value(callerKey{}).(caller)
-		switch {
-		case who.kind == pki.KindJoiner && !a.joiner,
-			a.admin && !who.admin,
-			a.local && !who.socket:
-			answerFailure(w, http.StatusForbidden, "permission_denied", "Permission denied: this needs root on the node, or an administrator's certificate")
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, largestBody)
-		if err := handle(w, r, who); err != nil {
-			s.fail(w, err)
-		}
-	}
 }
 
 // fail turns an error into a Failure with the code that the tools know.
@@ -220,6 +158,7 @@ func answerFailure(w http.ResponseWriter, status int, code, message string) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(value)

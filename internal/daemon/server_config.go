@@ -10,7 +10,8 @@ import (
 	"github.com/clusterd/clusterd/internal/config"
 )
 
-func (s *server) config(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *server) config(w http.ResponseWriter, r *http.Request, who caller) error {
+	who.about("read the document")
 	root := s.daemon.replica.Root()
 	if r.URL.Query().Get("version") != "" {
 		return s.earlierConfig(w, r, root)
@@ -29,7 +30,11 @@ func (s *server) configure(w http.ResponseWriter, r *http.Request, who caller) e
 	if err := readJSON(r, &change); err != nil {
 		return err
 	}
-	if err := s.daemon.log.Verify(r.Context()); err != nil {
+	who.about("change the document from version %d", change.Base)
+	if change.DryRun {
+		who.about(notKept)
+	}
+	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
 	root := s.daemon.replica.Root()

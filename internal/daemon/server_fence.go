@@ -21,7 +21,8 @@ func (s *server) fenceByHand(w http.ResponseWriter, r *http.Request, who caller)
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
-	if err := s.daemon.log.Verify(r.Context()); err != nil {
+	who.about("fence: %.20s %.64s", asked.Op, asked.Node)
+	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
 	err := s.fenceOp(r.Context(), asked, who)

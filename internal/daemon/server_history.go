@@ -90,7 +90,11 @@ func (s *server) rollback(w http.ResponseWriter, r *http.Request, who caller) er
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
-	if err := s.daemon.log.Verify(r.Context()); err != nil {
+	who.about("put version %d of the document into force again", asked.Version)
+	if asked.DryRun {
+		who.about(notKept)
+	}
+	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
 	root := s.daemon.replica.Root()

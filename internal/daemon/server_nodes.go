@@ -20,6 +20,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("make a join token, replacing %.64q", asked.Replace)
 	d := s.daemon
 	root := d.replica.Root()
 	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
@@ -59,32 +60,30 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 
 // join takes a machine in that shows a token: the secret is verified here, the
 // token is used up in the log, and only then a certificate is signed.
-func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error {
 	var asked api.JoinRequest
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("join as node %.64q", asked.Node)
 	d := s.daemon
-	if err := d.log.Verify(r.Context()); err != nil {
+	// The token comes first: who guesses costs nothing but this look.
+	if _, err := s.tokenShown(r.Context(), asked); err != nil {
+		return err
+	}
+	if err := d.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
 	root := d.replica.Root()
 	if passed, err := s.joinAtLeader(w, r, root, asked); passed || err != nil {
 		return err
 	}
-	secret, err := base64.RawURLEncoding.DecodeString(asked.Secret)
-	if err != nil {
-		return refuse(http.StatusBadRequest, "bad_request", "the secret cannot be read")
-	}
 	if level := max(1, asked.Level); level < root.Level {
 		return refuse(http.StatusConflict, "too_old", "clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", asked.Version, asked.Node, level, root.Level)
 	}
-	token, known := root.Tokens.Get(asked.TokenID)
-	if !known {
-		return refuse(http.StatusForbidden, "bad_token", "%v", pki.ErrTokenUnknown)
-	}
-	if err := (pki.Stored{ID: asked.TokenID, SecretHash: token.Hash, ExpiresAt: token.Expires}).Verify(secret, time.Now()); err != nil {
-		return refuse(http.StatusForbidden, "bad_token", "%v", err)
+	token, err := s.tokenShown(r.Context(), asked) // it may have been used up meanwhile
+	if err != nil {
+		return err
 	}
 	request, err := pki.ParseRequest([]byte(asked.Request))
 	if err != nil || request.Name != asked.Node {
@@ -114,6 +113,38 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, _ caller) error {
 	delete(members, asked.Node)
 	writeJSON(w, http.StatusOK, api.JoinReply{ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority, GossipKey: d.gossipKey, Members: members})
 	return nil
+}
+
+// tokenPatience is how long a token is waited for that this node does not know, since its log may
+// be a moment behind the node that made it. Nobody is asked for it.
+const tokenPatience = time.Second
+
+// tokenShown finds the token that a joining machine shows, and checks its secret.
+func (s *server) tokenShown(ctx context.Context, asked api.JoinRequest) (cluster.Token, error) {
+	secret, err := base64.RawURLEncoding.DecodeString(asked.Secret)
+	if err != nil {
+		return cluster.Token{}, refuse(http.StatusBadRequest, "bad_request", "the secret cannot be read")
+	}
+	deadline := time.NewTimer(tokenPatience)
+	defer deadline.Stop()
+	for {
+		changed := s.daemon.replica.Changed()
+		token, known := s.daemon.replica.Root().Tokens.Get(asked.TokenID)
+		if known {
+			stored := pki.Stored{ID: asked.TokenID, SecretHash: token.Hash, ExpiresAt: token.Expires}
+			if err := stored.Verify(secret, time.Now()); err != nil {
+				return cluster.Token{}, refuse(http.StatusForbidden, "bad_token", "%v", err)
+			}
+			return token, nil
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return cluster.Token{}, refuse(http.StatusForbidden, "bad_token", "%v", pki.ErrTokenUnknown)
+		case <-ctx.Done():
+			return cluster.Token{}, ctx.Err()
+		}
+	}
 }
 
 // joinAtLeader passes the join of a replacement on to the leader, which alone may
@@ -160,7 +191,15 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("node %.20s %.64q", asked.Op, asked.Node)
 	var command cluster.Command
+	switch asked.Op {
+	case "remove", "leave":
+		// These change who is a member, or what the cluster may count on.
+		if !who.role.Includes(pki.RoleAdmin) {
+			return notEnough(pki.RoleAdmin)
+		}
+	}
 	switch asked.Op {
 	case "remove":
 		command = cluster.RemoveNode{Node: asked.Node, By: who.Name, Why: asked.Reason}
@@ -190,11 +229,12 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 }
 
 // client signs a certificate for remote tools.
-func (s *server) client(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) error {
 	var asked api.ClientRequest
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("make a certificate for %.64q with role %.20q", asked.User, asked.Role)
 	root := s.daemon.replica.Root()
 	ca, err := authority(root)
 	if err != nil {
@@ -209,10 +249,12 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, _ caller) error 
 }
 
 // backup sends the whole State; it holds secrets.
-func (s *server) backup(w http.ResponseWriter, r *http.Request, _ caller) error {
-	if err := s.daemon.log.Verify(r.Context()); err != nil {
+func (s *server) backup(w http.ResponseWriter, r *http.Request, who caller) error {
+	who.about("back the cluster up, secrets included")
+	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(s.daemon.replica.Root())
 }

@@ -12,7 +12,7 @@ import (
 const longestReason = 500
 
 func (s *server) lockStatus(w http.ResponseWriter, r *http.Request, _ caller) error {
-	if err := s.daemon.log.Verify(r.Context()); err != nil {
+	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
 	status := lockStatus(s.daemon.replica.Root())
@@ -37,6 +37,7 @@ func (s *server) lock(w http.ResponseWriter, r *http.Request, who caller) error 
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	who.about("%.20s the cluster", asked.Op)
 	if len(asked.Reason) > longestReason {
 		return refuse(http.StatusBadRequest, "bad_request", "a reason has at most %d bytes", longestReason)
 	}

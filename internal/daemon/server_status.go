@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"os/user"
 	"strconv"
 	"strings"
 	"time"
@@ -20,17 +19,9 @@ import (
 // shownEvents is how many events are sent when nobody says how many.
 const shownEvents = 500
 
-func userName(uid uint32) string {
-	number := strconv.FormatUint(uint64(uid), 10)
-	if u, err := user.LookupId(number); err == nil {
-		return u.Username
-	}
-	return "uid " + number
-}
-
 func (s *server) status(w http.ResponseWriter, r *http.Request, who caller) error {
 	if r.URL.Query().Get("fresh") == "1" {
-		if err := s.daemon.log.Verify(r.Context()); err != nil {
+		if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 			return err
 		}
 	}
@@ -255,7 +246,9 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 		return refuse(http.StatusBadRequest, "bad_request", "a request needs an id of at most 64 bytes and a reason of at most 500")
 	}
 	ask := cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name, Reason: asked.Reason, For: asked.For}
+	who.about("%.20s %.100q %.64s", asked.Op, asked.Service, asked.Node)
 	if asked.DryRun {
+		who.about(notKept)
 		return s.rehearse(w, ask)
 	}
 	applied, err := s.daemon.propose(r.Context(), ask)
@@ -278,7 +271,7 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 		root := s.daemon.replica.Root()
 		request, known := root.Requests.Get(id)
 		if !known {
-			if err := s.daemon.log.Verify(r.Context()); err != nil {
+			if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 				return err
 			}
 			root = s.daemon.replica.Root()

@@ -9,64 +9,173 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/audit"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// routesOfTheInterface lists every route and who may take it.
+// routesOfTheInterface lists every route, the least role that may take it, and whether a machine
+// without a certificate may. A token decides about a join, not who shows it; nobody else may try.
 var routesOfTheInterface = []struct {
-	method, path     string
-	viewers, joiners bool
+	method, path string
+	least        pki.Role
+	joiners      bool
 }{
-	{"GET", api.PathStatus, true, false},
-	{"GET", api.PathEvents, true, false},
-	{"POST", api.PathRequests, false, false},
-	{"GET", api.PathRequests + "/none", true, false},
-	{"GET", api.PathConfig, false, false},
-	{"POST", api.PathConfig, false, false},
-	{"GET", api.PathHistory, false, false},
-	{"GET", api.PathComparison, false, false},
-	{"POST", api.PathRollback, false, false},
-	{"GET", api.PathAlerts, true, false},
-	{"POST", api.PathAlerts, false, false},
-	{"POST", api.PathTokens, false, false},
-	{"POST", api.PathJoin, true, true}, // a token decides, not who shows it
-	{"POST", api.PathNodes, false, false},
-	{"POST", api.PathImport, false, false},
-	{"GET", api.PathDoctor, false, false},
-	{"GET", api.PathFence, true, false},
-	{"POST", api.PathFence, false, false},
-	{"GET", api.PathFenceHistory, true, false},
-	{"GET", api.PathBackup, false, false},
-	{"GET", api.PathDoor, false, false},
-	{"POST", api.PathClient, false, false},
-	{"GET", api.PathLock, true, false},
-	{"GET", api.PathServices + "/vm:none/why", true, false},
-	{"GET", api.PathNodes + "/node1/plan?order=drain", true, false},
-	{"GET", api.PathLock + "/plan", true, false},
-	{"POST", api.PathLock, false, false},
+	{"GET", api.PathStatus, pki.RoleViewer, false},
+	{"GET", api.PathEvents, pki.RoleViewer, false},
+	{"POST", api.PathRequests, pki.RoleOperator, false},
+	{"GET", api.PathRequests + "/none", pki.RoleViewer, false},
+	{"GET", api.PathConfig, pki.RoleAdmin, false},
+	{"POST", api.PathConfig, pki.RoleAdmin, false},
+	{"GET", api.PathHistory, pki.RoleAdmin, false},
+	{"GET", api.PathComparison, pki.RoleAdmin, false},
+	{"POST", api.PathRollback, pki.RoleAdmin, false},
+	{"GET", api.PathAlerts, pki.RoleViewer, false},
+	{"POST", api.PathAlerts, pki.RoleAdmin, false},
+	{"POST", api.PathTokens, pki.RoleAdmin, false},
+	{"POST", api.PathJoin, "", true}, // a token decides, not who shows it
+	{"POST", api.PathNodes, pki.RoleOperator, false},
+	{"POST", api.PathImport, pki.RoleAdmin, false},
+	{"GET", api.PathDoctor, pki.RoleAdmin, false},
+	{"GET", api.PathFence, pki.RoleViewer, false},
+	{"POST", api.PathFence, pki.RoleAdmin, false},
+	{"GET", api.PathFenceHistory, pki.RoleViewer, false},
+	{"GET", api.PathBackup, pki.RoleAdmin, false},
+	{"GET", api.PathAudit, pki.RoleAdmin, false},
+	{"GET", api.PathDoor, pki.RoleAdmin, false},
+	{"POST", api.PathClient, pki.RoleAdmin, false},
+	{"GET", api.PathLock, pki.RoleViewer, false},
+	{"GET", api.PathServices + "/vm:none/why", pki.RoleViewer, false},
+	{"GET", api.PathNodes + "/node1/plan?order=drain", pki.RoleViewer, false},
+	{"GET", api.PathLock + "/plan", pki.RoleViewer, false},
+	{"POST", api.PathLock, pki.RoleOperator, false},
+}
+
+// callersOfTheInterface are all kinds of callers, with the role that each has; "" is none.
+var callersOfTheInterface = []struct {
+	who  caller
+	role pki.Role
+}{
+	{joiner, ""}, {viewer, pki.RoleViewer}, {anybody, pki.RoleViewer}, {operator, pki.RoleOperator},
+	{rootUser, pki.RoleAdmin}, {caller{Name: "admin eve", kind: pki.KindClient, role: pki.RoleAdmin}, pki.RoleAdmin},
+	{caller{}, ""}, {caller{Name: "eve", kind: pki.KindClient, role: "archangel"}, ""}, {caller{Name: "eve", kind: pki.KindClient, socket: true}, ""},
 }
 
 func TestWhoMayDoWhat(t *testing.T) {
 	inBubble(t, func(s *site) {
 		before := s.status("node1").Index
 		for _, route := range routesOfTheInterface {
-			for who, may := range map[*caller]bool{&joiner: route.joiners, &viewer: route.viewers, &anybody: route.viewers, &rootUser: true, {}: route.viewers} {
-				if who == &rootUser && route.method == "POST" {
+			for _, c := range callersOfTheInterface {
+				may := c.role.Includes(route.least) && !route.joiners || route.joiners && c.who.kind == pki.KindJoiner
+				if may && route.method == "POST" && route.path != api.PathJoin {
 					continue // it would be done
 				}
-				code, body := s.ask("node1", *who, route.method, route.path, struct{}{})
+				if c.who.role == pki.RoleAdmin && !c.who.socket && route.path == api.PathDoor {
+					may = false // the doorkeeper asks on the socket
+				}
+				code, body := s.ask("node1", c.who, route.method, route.path, struct{}{})
 				if refused := code == http.StatusForbidden && decoded[api.Failure](t, orEmpty(body)).Code == "permission_denied"; refused == may {
-					t.Errorf("%s %s by %+v: %d %s", route.method, route.path, *who, code, body)
+					t.Errorf("%s %s by %+v: %d %s", route.method, route.path, c.who, code, body)
 				}
 			}
 		}
 		if after := s.status("node1").Index; after != before {
 			t.Errorf("refused requests changed the state from index %d to %d", before, after)
+		}
+	})
+}
+
+// An operator empties a node and may not take it out of the cluster.
+func TestAnOperatorChangesNoMembers(t *testing.T) {
+	inBubble(t, func(s *site) {
+		for _, op := range []string{"remove", "leave"} {
+			code, body := s.ask("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: op, Op: op, Node: "node3"})
+			if code != http.StatusForbidden {
+				t.Errorf("%s by an operator: %d %s", op, code, body)
+			}
+		}
+		var reply api.Reply
+		s.must("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: "s", Op: "standby", Node: "node3"}, &reply)
+		s.must("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: "r", Op: "return", Node: "node3"}, &reply)
+	})
+}
+
+// Guesses at a token are answered from what the node knows: they read nothing from the leader, and the trail has them.
+func TestGuessesAtTokensCostNoQuorum(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.isolate("node2") // a quorum read would fail, and take long
+		began := time.Now()
+		code, failure := s.joinWith("node2", "node1", "00000000", []byte("guess"))
+		if took := time.Since(began); code != http.StatusForbidden || failure.Code != "bad_token" || took > 2*tokenPatience {
+			t.Errorf("a guess: %d %+v after %s", code, failure, took)
+		}
+		entries := s.trail("node2")
+		if last := entries[len(entries)-1]; last.Act != `join as node "node1"` || !strings.Contains(last.Result, "refused") {
+			t.Errorf("the trail ends with %+v", last)
+		}
+	})
+}
+
+// trail is a node's audit trail once the disk has taken everything.
+func (s *site) trail(node string) []audit.Entry {
+	s.t.Helper()
+	synctest.Wait()
+	entries, _, err := s.members[node].daemon.trail.Read(0, mostEntries)
+	if err != nil || audit.Verify(entries) != nil {
+		s.t.Fatalf("%v, %v", err, audit.Verify(entries))
+	}
+	return entries
+}
+
+func TestTheTrailHasWhoDidWhat(t *testing.T) {
+	inBubble(t, func(s *site) {
+		before := len(s.trail("node1"))
+		s.ask("node1", rootUser, "GET", api.PathConfig, nil)
+		s.ask("node1", rootUser, "GET", api.PathBackup, nil)
+		s.ask("node1", rootUser, "GET", api.PathStatus, nil)
+		s.ask("node1", viewer, "GET", api.PathBackup, nil)
+		s.ask("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: "r", Op: "remove", Node: "node3"})
+		s.ask("node1", rootUser, "POST", api.PathClient, api.ClientRequest{User: "eve", Role: "archangel"})
+		var got []string
+		for _, e := range s.trail("node1")[before:] {
+			result, _, _ := strings.Cut(e.Result, ":")
+			got = append(got, e.Who+": "+e.Act+": "+result)
+		}
+		want := []string{
+			"root: read the document: ok",
+			"root: back the cluster up, secrets included: ok",
+			"viewer eve: GET /v1/backup: refused",
+			`operator bob: node remove "node3": refused`,
+			`root: make a certificate for "eve" with role "archangel": refused`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Whoever knocks without end cannot push what was done out of the trail.
+func TestAFloodOfRefusalsLeavesTheTrailWhole(t *testing.T) {
+	inBubble(t, func(s *site) {
+		before := len(s.trail("node1"))
+		for range 500 {
+			s.ask("node1", joiner, "GET", api.PathStatus, nil)
+		}
+		time.Sleep(2 * refusalsWindow)
+		s.ask("node1", joiner, "GET", api.PathStatus, nil)
+		entries := s.trail("node1")[before:]
+		told := 0
+		for _, e := range entries {
+			told += 1 + e.More
+		}
+		if len(entries) > 3*mostRefusals || told != 501 {
+			t.Errorf("501 refusals left %d lines that tell of %d", len(entries), told)
 		}
 	})
 }
@@ -79,7 +188,7 @@ func orEmpty(body []byte) []byte {
 }
 
 func TestEveryRouteIsInTheTable(t *testing.T) {
-	routes := (&server{daemon: &Daemon{}}).routes().(*http.ServeMux)
+	routes := newServer(&Daemon{}).routes().(*http.ServeMux)
 	for _, route := range routesOfTheInterface {
 		if _, pattern := routes.Handler(httptest.NewRequest(route.method, route.path, nil)); pattern == "" {
 			t.Errorf("%s %s is no route", route.method, route.path)

@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// caller is who asks.
+type caller struct {
+	// Name goes into the timeline: "root", "alice as root", "node node2", "admin alice from 10.0.0.7".
+	Name string
+	kind pki.Kind
+	// role is what it may do; empty is nothing.
+	role   pki.Role
+	socket bool
+	// reserved is set for callers that have places of their own: nodes, and root on this host.
+	reserved bool
+	// holder is whose share of places and requests it uses.
+	holder string
+	// from is where it came from, for the audit trail.
+	from string
+	// told is what is being done, in words, for the audit trail; nil where nobody writes one.
+	told *string
+}
+
+// about says what is being done, for the audit trail.
+func (c caller) about(format string, arguments ...any) {
+	if c.told != nil {
+		*c.told = fmt.Sprintf(format, arguments...)
+	}
+}
+
+// callerOf says who is at the other end: by the kernel's word on the socket, by
+// the certificate on the TLS port.
+func callerOf(c net.Conn) caller {
+	switch conn := c.(type) {
+	case *localConn:
+		return conn.who
+	case *pki.Conn:
+		return remoteCaller(conn.Peer(), conn.RemoteAddr())
+	}
+	return caller{}
+}
+
+func remoteCaller(peer pki.Peer, remote net.Addr) caller {
+	host, _, err := net.SplitHostPort(remote.String())
+	if err != nil {
+		host = remote.String()
+	}
+	who := caller{Name: peer.String(), kind: peer.Kind, role: peer.Role, from: host, holder: "certificate " + peer.Fingerprint}
+	switch peer.Kind {
+	case pki.KindNode:
+		who.role, who.reserved = pki.RoleAdmin, true
+	case pki.KindClient:
+		who.Name += " from " + host
+	default:
+		who.holder = "address " + host
+	}
+	return who
+}
+
+// localCaller is who the kernel says is at the other end of the socket. Root may do everything,
+// anybody else who can open the socket what its group may.
+func localCaller(conn *net.UnixConn, others pki.Role) caller {
+	who := caller{Name: "somebody", kind: pki.KindClient, socket: true, from: "socket", holder: "nobody known"}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return who
+	}
+	var credentials *unix.Ucred
+	if raw.Control(func(fd uintptr) {
+		credentials, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}) != nil || err != nil {
+		return who
+	}
+	who.role, who.holder = others, "uid "+strconv.FormatUint(uint64(credentials.Uid), 10)
+	who.Name = userName(credentials.Uid)
+	if credentials.Uid == 0 || int(credentials.Uid) == os.Geteuid() {
+		who.role, who.reserved = pki.RoleAdmin, true
+	}
+	if login := loginOf(credentials.Pid); login != "" && login != who.Name {
+		who.Name = login + " as " + who.Name
+	}
+	return who
+}
+
+func userName(uid uint32) string {
+	number := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(number); err == nil {
+		return u.Username
+	}
+	return "uid " + number
+}
+
+// noLogin is what the kernel says of a process that no login began.
+const noLogin = 1<<32 - 1
+
+// loginOf is the name with which the person behind a process logged in: by the kernel's audit
+// number, which su and sudo do not change, or by sudo's word. Root could forge both, and may do
+// everything anyway. It is empty where nothing is known.
+func loginOf(pid int32) string {
+	folder := "/proc/" + strconv.Itoa(int(pid)) + "/"
+	if text, err := os.ReadFile(folder + "loginuid"); err == nil {
+		if uid, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32); err == nil && uid != noLogin && uid != 0 {
+			return userName(uint32(uid))
+		}
+	}
+	environment, err := os.ReadFile(folder + "environ")
+	if err != nil {
+		return ""
+	}
+	for line := range bytes.SplitSeq(environment, []byte{0}) {
+		if name, is := strings.CutPrefix(string(line), "SUDO_USER="); is && goodLogin(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// goodLogin keeps what a process says of itself from spoiling the timeline.
+func goodLogin(name string) bool {
+	return name != "" && len(name) <= 64 && strings.IndexFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\''
+	}) < 0
+}

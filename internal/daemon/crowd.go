@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// Connections on the socket. Root's are counted apart from everybody else's, so that no crowd of
+// users can keep an administrator out.
+const (
+	rootConnections  = 256
+	userConnections  = 64
+	connectionsOfUID = 16
+)
+
+// crowd is the tools' socket: it knows who connects, and bounds how many may.
+type crowd struct {
+	net.Listener
+	others pki.Role
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	rooms map[bool]*limits.Pot[*localConn]
+}
+
+// localConn is a connection on the socket.
+type localConn struct {
+	*net.UnixConn
+	crowd *crowd
+	who   caller
+}
+
+// listenLocally opens the socket for root and for the group, if there is one of that name; nobody
+// else can connect.
+func listenLocally(path, group string, others pki.Role, log *slog.Logger) (*crowd, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of the tools' socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old socket: %w", err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the tools: %w", err)
+	}
+	if err := admitGroup(path, group); err != nil {
+		return nil, errors.Join(fmt.Errorf("set who may use the tools' socket: %w", err), listener.Close())
+	}
+	return &crowd{Listener: listener, others: others, log: log, rooms: map[bool]*limits.Pot[*localConn]{
+		true: {Most: rootConnections, Each: rootConnections}, false: {Most: userConnections, Each: connectionsOfUID},
+	}}, nil
+}
+
+// admitGroup gives the socket to a group. A group that is not there admits nobody.
+func admitGroup(path, group string) error {
+	// Nobody is let in before it is known who; a socket is born with the mode that the umask leaves.
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	known, err := user.LookupGroup(group)
+	if err != nil {
+		return nil
+	}
+	gid, err := strconv.Atoi(known.Gid)
+	if err == nil {
+		err = os.Chown(path, -1, gid)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o660)
+}
+
+// Accept implements net.Listener.
+func (c *crowd) Accept() (net.Conn, error) {
+	accepted, err := c.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	plain, is := accepted.(*net.UnixConn)
+	if !is {
+		return nil, fmt.Errorf("%T on the tools' socket", accepted)
+	}
+	conn := &localConn{UnixConn: plain, crowd: c, who: localCaller(plain, c.others)}
+	c.mu.Lock()
+	pushed, room := c.rooms[conn.who.reserved].Enter(conn.who.holder, conn)
+	c.mu.Unlock()
+	if pushed != nil {
+		_ = (*pushed).UnixConn.Close()
+	}
+	if !room {
+		_ = plain.Close() // the server sees it end at its first read
+	}
+	return conn, nil
+}
+
+// Close implements net.Conn. It may be called several times.
+func (c *localConn) Close() error {
+	c.crowd.mu.Lock()
+	c.crowd.rooms[c.who.reserved].Leave(c.who.holder, c)
+	c.crowd.mu.Unlock()
+	return c.UnixConn.Close()
+}

@@ -1,0 +1,235 @@
+package daemon
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+const (
+	// bodyPatience is how long a body may take to arrive, and joinPatience one of a machine that
+	// nobody vouches for yet.
+	bodyPatience = 30 * time.Second
+	joinPatience = 5 * time.Second
+	// refusedPatience is how long is waited for the rest of a body that nobody wants.
+	refusedPatience = 500 * time.Millisecond
+	// writePatience is how long a reader may keep an answer waiting.
+	writePatience = 30 * time.Second
+	// questionBody bounds a body that only a question could have, and operatorBody one with an order.
+	questionBody = 4 << 10
+	joinBody     = 16 << 10
+	operatorBody = 64 << 10
+	// pacePatience is how long a request of somebody who asks too often may be held back.
+	pacePatience = 5 * time.Second
+)
+
+// access says who may ask.
+type access struct {
+	// least is the least role that may.
+	least pki.Role
+	// join is for machines that show a token, and for nodes that pass one on.
+	join bool
+	// local is for the socket alone.
+	local bool
+	// body bounds what the request may carry.
+	body int64
+	// kept is set where the audit trail has a line of it.
+	kept bool
+}
+
+// refuses says why somebody may not; empty when he may.
+func (a access) refuses(who caller) string {
+	switch {
+	case a.join && (who.kind == pki.KindJoiner || who.kind == pki.KindNode):
+		return ""
+	case a.join:
+		return "Permission denied: only a machine that joins, and shows its token over TLS, may do this"
+	case a.local && !who.socket:
+		return "Permission denied: this is asked on the node's own socket only"
+	case who.kind == pki.KindJoiner || !who.role.Includes(a.least):
+		return notEnough(a.least).Error()
+	}
+	return ""
+}
+
+// notEnough refuses somebody whose role does not reach.
+func notEnough(least pki.Role) error {
+	return refuse(http.StatusForbidden, "permission_denied", "Permission denied: this needs root on the node, or a certificate of role %s", least)
+}
+
+// shares are what callers have of the interface, by kind: nodes, root on this host, and everybody
+// else. None can use up another's.
+type shares struct {
+	pace limits.Pace
+
+	mu     sync.Mutex
+	bodies map[string]int64
+	posts  map[string]*limits.Pot[*caller]
+}
+
+// Bytes of bodies at once, and requests at once that may propose something, per kind of caller.
+const (
+	bodiesOfKind = 48 << 20
+	postsOfKind  = 32
+	postsOfOne   = 8
+)
+
+func newShares() *shares {
+	s := &shares{pace: limits.Pace{Rate: 20, Burst: 40, Holders: 1024, Most: 2 * pacePatience}, bodies: map[string]int64{}}
+	s.posts = map[string]*limits.Pot[*caller]{
+		"node": {Most: 4 * postsOfKind, Each: postsOfKind, Keeps: true},
+		"root": {Most: postsOfKind, Each: postsOfKind, Keeps: true},
+		"user": {Most: postsOfKind, Each: postsOfOne, Keeps: true},
+	}
+	return s
+}
+
+func shareOf(who caller) string {
+	switch {
+	case who.kind == pki.KindNode:
+		return "node"
+	case who.reserved:
+		return "root"
+	}
+	return "user"
+}
+
+// enter takes a place for a request that may propose something.
+func (s *shares) enter(who *caller) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pot := s.posts[shareOf(*who)]
+	if _, room := pot.Enter(who.holder, who); !room {
+		return nil, refuse(http.StatusServiceUnavailable, "busy", "%d requests of %s are under way already; try again in a moment", pot.Count(), who.Name)
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		pot.Leave(who.holder, who)
+	}, nil
+}
+
+// take reserves memory for a body before it is read.
+func (s *shares) take(who caller, bytes int64) (give func(), err error) {
+	share := shareOf(who)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bodies[share]+bytes > bodiesOfKind {
+		return nil, refuse(http.StatusServiceUnavailable, "busy", "requests are being read that have %d MiB already; try again in a moment", s.bodies[share]>>20)
+	}
+	s.bodies[share] += bytes
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.bodies[share] -= bytes
+	}, nil
+}
+
+// hold keeps somebody who asks too often waiting. Nodes and root are never held.
+func (s *shares) hold(ctx context.Context, who caller) error {
+	if who.reserved {
+		return nil
+	}
+	wait := s.pace.Wait(who.holder, time.Now())
+	if wait > pacePatience {
+		return refuse(http.StatusTooManyRequests, "busy", "%s asks too often; at most %.0f requests a second are answered", who.Name, s.pace.Rate)
+	}
+	if wait > 0 && !sleep(ctx, wait) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// guard lets a request through that its caller may make, with its body in memory.
+func (s *server) guard(a access, handle handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, _ := r.Context().Value(callerKey{}).(caller)
+		if why := a.refuses(who); why != "" {
+			s.audit(who, r, a, errors.New(why))
+			dropBody(w)
+			answerFailure(w, http.StatusForbidden, "permission_denied", why)
+			return
+		}
+		who.told = new(string)
+		err := s.pass(w, r, who, a, handle)
+		s.audit(who, r, a, err)
+		if err != nil {
+			s.fail(w, err)
+		}
+	}
+}
+
+func (s *server) pass(w http.ResponseWriter, r *http.Request, who caller, a access, handle handler) error {
+	if err := s.shares.hold(r.Context(), who); err != nil {
+		dropBody(w)
+		return err
+	}
+	if r.Method != http.MethodGet {
+		leave, err := s.shares.enter(&who)
+		if err != nil {
+			dropBody(w)
+			return err
+		}
+		defer leave()
+	}
+	give, err := s.readBody(w, r, who, a)
+	if err != nil {
+		return err
+	}
+	defer give()
+	return handle(w, r, who)
+}
+
+// readBody reads a whole body within its bounds of size, time and memory, and puts what it read in
+// its place. So nothing that a handler does can wait for its caller's bytes.
+func (s *server) readBody(w http.ResponseWriter, r *http.Request, who caller, a access) (give func(), err error) {
+	most, patience := int64(cmp.Or(a.body, questionBody)), bodyPatience
+	if who.kind == pki.KindJoiner {
+		patience = joinPatience
+	}
+	if r.ContentLength > most {
+		dropBody(w)
+		return nil, tooLarge(most)
+	}
+	expected := r.ContentLength
+	if expected < 0 {
+		expected = most
+	}
+	if give, err = s.shares.take(who, expected); err != nil {
+		dropBody(w)
+		return nil, err
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(patience)) // where there are no deadlines, as in tests, the size is bound enough
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		give()
+		dropBody(w)
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, tooLarge(most)
+		}
+		return nil, refuse(http.StatusRequestTimeout, "bad_request", "the request did not arrive whole: %v", err)
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	return give, nil
+}
+
+func tooLarge(most int64) error {
+	return refuse(http.StatusRequestEntityTooLarge, "too_large", "the request is larger than the %d bytes that it may have", most)
+}
+
+// dropBody ends the connection after the answer, without waiting for a body that nobody wants.
+func dropBody(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedPatience))
+}
