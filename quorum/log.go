@@ -28,7 +28,7 @@ type Log struct {
 	appends   chan struct{} // one place per entry given to raft and not yet answered
 	forwarded chan struct{} // how many of these may be other nodes': half, so that this one's own always find room
 	reads     sharedReads
-	session   [8]byte       // makes the tags of this Open different from those of any other
+	session   [8]byte // makes the tags of this Open different from those of any other
 	sequence  atomic.Uint64
 
 	barrier       sync.Mutex // held while a barrier is under way, so that many readers share one
@@ -50,7 +50,7 @@ func Open(options Options, machine Machine) (*Log, error) {
 		options: options, applier: newApplier(machine), links: newLinkPool(options.Wire),
 		proposals: make(chan struct{}, options.MaxProposals), appends: make(chan struct{}, 2*options.MaxProposals),
 		forwarded: make(chan struct{}, options.MaxProposals),
-		roles: make(chan Role, 1), closing: make(chan struct{}),
+		roles:     make(chan Role, 1), closing: make(chan struct{}),
 	}
 	if _, err := rand.Read(l.session[:]); err != nil {
 		return nil, fmt.Errorf("draw the session's number: %w", err)
