@@ -227,8 +227,8 @@ func TestProposalToADeadLeaderEndsWithTheElection(t *testing.T) {
 	})
 }
 
-// However many ask at once from outside, the leader is read from a few times, each answer is as new as its question, and
-// this node's own calls find their places.
+// However many ask at once from outside, the leader is read from a few times, each answer is as new
+// as its question, and this node's own calls find their places.
 func TestManyReadersShareOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, func(o *Options) { o.MaxProposals = 4 })

@@ -215,7 +215,8 @@ func clientCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "client", Usage: "make a certificate for remote tools", ArgsUsage: "USER",
 		Flags: []urfave.Flag{
-			&urfave.StringFlag{Name: "role", Usage: "viewer (looks), operator (moves, starts, stops, drains) or admin (everything)", Value: string(pki.RoleViewer)},
+			&urfave.StringFlag{Name: "role", Value: string(pki.RoleViewer),
+				Usage: "viewer (looks), operator (moves, starts, stops, drains) or admin (everything)"},
 			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; needed"},
 		},
 		Action: makeClient,

@@ -79,7 +79,8 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
-			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
+			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
+			replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
 			testCommand(),
 		}, helperCommands()...),
 		ExitErrHandler: func(*urfave.Context, error) {},

@@ -210,8 +210,8 @@ func (c *Client) advice(err error) string {
 	case !c.local:
 		return "Check that clusterd runs on " + c.where + " and that its port is reachable from here."
 	case errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM):
-		return "Only root and the socket's group may use " + c.where + "; run this as root, join the group (clusterd, if there is one), " +
-			"or use a client certificate with --host."
+		return "Only root and the socket's group may use " + c.where + "; run this as root, " +
+			"join the group (clusterd, if there is one), or use a client certificate with --host."
 	}
 	return "It does not seem to run on this host (" + c.where + "). Start it with: systemctl start clusterd"
 }

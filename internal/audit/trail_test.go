@@ -38,9 +38,10 @@ func TestATrailGoesOnAfterARestartAndShowsChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := strings.SplitAfter(string(text), "\n")
 	for what, changed := range map[string]string{
 		"changed":   strings.Replace(string(text), "backup", "status", 1),
-		"taken out": strings.Join(append(strings.SplitAfter(string(text), "\n")[:1:1], strings.SplitAfter(string(text), "\n")[2:]...), ""),
+		"taken out": strings.Join(append(lines[:1:1], lines[2:]...), ""),
 	} {
 		if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)

@@ -33,7 +33,7 @@ func cleaned(text string, lines bool) string {
 // format characters (Cf) include the bidirectional controls, by which a text can be made to read
 // as another one; U+2028 and U+2029 end lines.
 func harmful(letter rune) bool {
-	return unicode.IsControl(letter) || unicode.Is(unicode.Cf, letter) || letter == '\u2028' || letter == '\u2029' || letter == utf8.RuneError
+	return unicode.IsControl(letter) || unicode.In(letter, unicode.Cf, unicode.Zl, unicode.Zp) || letter == utf8.RuneError
 }
 
 // CleanWriter cleans whole texts on their way to a terminal. What is written to it must be text of

@@ -15,7 +15,8 @@ func TestNodeDefaults(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		want := Node{Name: "node1", Port: 7440, TunnelPort: 7441, HeartbeatPort: 7442, GossipPort: 7443, DataDir: "/var/lib/clusterd", SocketGroup: "clusterd", SocketRole: "viewer",
+		want := Node{Name: "node1", Port: 7440, TunnelPort: 7441, HeartbeatPort: 7442, GossipPort: 7443, DataDir: "/var/lib/clusterd",
+			SocketGroup: "clusterd", SocketRole: "viewer",
 			RunDir: "/run/clusterd", Hypervisor: "qemu:///system", OCFRoot: "/usr/lib/ocf", HooksDir: "/etc/libvirt/hooks",
 			HardwareUUIDFile: "/sys/class/dmi/id/product_uuid", LogLevel: "info"}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -56,7 +56,8 @@ func remoteCaller(peer pki.Peer, remote net.Addr) caller {
 	if err != nil {
 		host = remote.String()
 	}
-	who := caller{Name: peer.String(), kind: peer.Kind, role: peer.Role, from: host, holder: "certificate " + peer.Fingerprint}
+	who := caller{Name: peer.String(), kind: peer.Kind, role: peer.Role, from: host}
+	who.holder = "certificate " + peer.Fingerprint
 	switch peer.Kind {
 	case pki.KindNode:
 		who.role, who.reserved = pki.RoleAdmin, true

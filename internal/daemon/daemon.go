@@ -186,7 +186,10 @@ func (d *Daemon) Run(parent context.Context) error {
 		d.work.Wait()
 		return err
 	}
-	for _, ear := range []func(context.Context){d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity, d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepTrail, d.plans.Run} {
+	for _, ear := range []func(context.Context){
+		d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity,
+		d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepTrail, d.plans.Run,
+	} {
 		d.work.Go(func() { ear(ctx) })
 	}
 	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut} {

@@ -62,7 +62,8 @@ func (a access) refuses(who caller) string {
 
 // notEnough refuses somebody whose role does not reach.
 func notEnough(least pki.Role) error {
-	return refuse(http.StatusForbidden, "permission_denied", "Permission denied: this needs root on the node, or a certificate of role %s", least)
+	return refuse(http.StatusForbidden, "permission_denied",
+		"Permission denied: this needs root on the node, or a certificate of role %s", least)
 }
 
 // shares are what callers have of the interface, by kind: nodes, root on this host, and everybody
@@ -108,7 +109,7 @@ func (s *shares) enter(who *caller) (leave func(), err error) {
 	defer s.mu.Unlock()
 	pot := s.posts[shareOf(*who)]
 	if _, room := pot.Enter(who.holder, who); !room {
-		return nil, refuse(http.StatusServiceUnavailable, "busy", "%d requests of %s are under way already; try again in a moment", pot.Count(), who.Name)
+		return nil, busy("%d requests of %s are under way already; try again in a moment", pot.Count(), who.Name)
 	}
 	return func() {
 		s.mu.Lock()
@@ -117,13 +118,17 @@ func (s *shares) enter(who *caller) (leave func(), err error) {
 	}, nil
 }
 
+func busy(format string, arguments ...any) error {
+	return refuse(http.StatusServiceUnavailable, "busy", format, arguments...)
+}
+
 // take reserves memory for a body before it is read.
 func (s *shares) take(who caller, bytes int64) (give func(), err error) {
 	share := shareOf(who)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bodies[share]+bytes > bodiesOfKind {
-		return nil, refuse(http.StatusServiceUnavailable, "busy", "requests are being read that have %d MiB already; try again in a moment", s.bodies[share]>>20)
+		return nil, busy("requests are being read that have %d MiB already; try again in a moment", s.bodies[share]>>20)
 	}
 	s.bodies[share] += bytes
 	return func() {
@@ -140,7 +145,7 @@ func (s *shares) hold(ctx context.Context, who caller) error {
 	}
 	wait := s.pace.Wait(who.holder, time.Now())
 	if wait > pacePatience {
-		return refuse(http.StatusTooManyRequests, "busy", "%s asks too often; at most %.0f requests a second are answered", who.Name, s.pace.Rate)
+		return busy("%s asks too often; at most %.0f requests a second are answered", who.Name, s.pace.Rate)
 	}
 	if wait > 0 && !sleep(ctx, wait) {
 		return ctx.Err()
@@ -208,7 +213,8 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, who caller, a 
 		return nil, err
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(patience)) // where there are no deadlines, as in tests, the size is bound enough
+	// Where there are no deadlines, as in tests, the size is bound enough.
+	_ = control.SetReadDeadline(time.Now().Add(patience))
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		give()
@@ -225,7 +231,8 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, who caller, a 
 }
 
 func tooLarge(most int64) error {
-	return refuse(http.StatusRequestEntityTooLarge, "too_large", "the request is larger than the %d bytes that it may have", most)
+	return refuse(http.StatusRequestEntityTooLarge, "too_large",
+		"the request is larger than the %d bytes that it may have", most)
 }
 
 // dropBody ends the connection after the answer, without waiting for a body that nobody wants.

@@ -64,7 +64,8 @@ var callersOfTheInterface = []struct {
 }{
 	{joiner, ""}, {viewer, pki.RoleViewer}, {anybody, pki.RoleViewer}, {operator, pki.RoleOperator},
 	{rootUser, pki.RoleAdmin}, {caller{Name: "admin eve", kind: pki.KindClient, role: pki.RoleAdmin}, pki.RoleAdmin},
-	{caller{}, ""}, {caller{Name: "eve", kind: pki.KindClient, role: "archangel"}, ""}, {caller{Name: "eve", kind: pki.KindClient, socket: true}, ""},
+	{caller{}, ""}, {caller{Name: "eve", kind: pki.KindClient, role: "archangel"}, ""},
+	{caller{Name: "eve", kind: pki.KindClient, socket: true}, ""},
 }
 
 func TestWhoMayDoWhat(t *testing.T) {

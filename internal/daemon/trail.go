@@ -93,7 +93,8 @@ func (d *Daemon) keep(e audit.Entry, refusal bool) {
 
 // refusedPeer is told by the TLS port of a peer that was sent away.
 func (d *Daemon) refusedPeer(remote, protocol string, reason error) {
-	d.keep(audit.Entry{Who: "somebody", From: remote, Act: "connect for " + strconv.Quote(protocol), Result: resultOf(reason)}, true)
+	act := "connect for " + strconv.Quote(protocol)
+	d.keep(audit.Entry{Who: "somebody", From: remote, Act: act, Result: resultOf(reason)}, true)
 }
 
 // mostEntries is how many entries of the trail one answer has.

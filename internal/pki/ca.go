@@ -133,7 +133,8 @@ func (ca *CA) SignClient(requestPEM []byte, user string, role Role, now time.Tim
 		return nil, fmt.Errorf("sign a client certificate: %q is not a user name: use up to 63 letters, digits and . _ @ -", user)
 	}
 	if !knownRole(role) {
-		return nil, fmt.Errorf("sign a client certificate for %s: unknown role %q; use %s, %s or %s", user, role, RoleViewer, RoleOperator, RoleAdmin)
+		return nil, fmt.Errorf("sign a client certificate for %s: unknown role %q; use %s, %s or %s",
+			user, role, RoleViewer, RoleOperator, RoleAdmin)
 	}
 	request, err := ParseRequest(requestPEM)
 	if err != nil {

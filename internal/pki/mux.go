@@ -21,14 +21,15 @@ type Limits struct {
 	// Handshakes is how many may be under way. One more ends the oldest, never the newest: an honest peer is through in
 	// milliseconds, so the oldest is the silent one, and silence must not lock others out. Default 64.
 	Handshakes int
-	// Joiners is how many connections without a certificate may be open, and PerAddress how many of them from one address: few,
-	// because nobody vouches for them. The oldest makes room for the newest. Defaults 16 and 8.
+	// Joiners is how many connections without a certificate may be open, and PerAddress how many of
+	// them from one address: few, because nobody vouches for them. The oldest makes room for the
+	// newest. Defaults 16 and 8.
 	Joiners, PerAddress int
-	// Clients is how many connections with client certificates may be open, and PerClient how many with one certificate. The
-	// oldest makes room for the newest. Defaults 128 and 16.
+	// Clients is how many connections with client certificates may be open, and PerClient how many
+	// with one certificate. The oldest makes room for the newest. Defaults 128 and 16.
 	Clients, PerClient int
-	// Nodes is how many connections of nodes may be open, and PerNode how many of one node. Nobody else can take these places,
-	// and who has one keeps it. Defaults 2048 and 256.
+	// Nodes is how many connections of nodes may be open, and PerNode how many of one node. Nobody
+	// else can take these places, and who has one keeps it. Defaults 2048 and 256.
 	Nodes, PerNode int
 	// Queue is how many ready connections of one protocol may wait for Accept. Default 64.
 	Queue int

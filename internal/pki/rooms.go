@@ -54,7 +54,8 @@ func (mux *Mux) giveRoom(connection *muxConn, peer Peer) error {
 	connection.holder = holderOf(peer, connection.RemoteAddr())
 	pushed, given := room.Enter(connection.holder, connection)
 	if !given {
-		return fmt.Errorf("%w: %d connections of nodes are open here, at most %d of one node", ErrBusy, room.Count(), room.Each)
+		return fmt.Errorf("%w: %d connections of nodes are open here, at most %d of one node",
+			ErrBusy, room.Count(), room.Each)
 	}
 	connection.peer = peer
 	mux.open[connection] = struct{}{}

@@ -66,7 +66,10 @@ var rooms = []room{
 	{"quorum/...", []string{"quorum"}, "floor 1: helpers of the log's tests"},
 	{"agents...", []string{"agents...", "resources"}, "floor 1: hands know what they hold and not who decides"},
 	{"internal/daemon", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 3: the run loop ties all floors below together"},
-	{"internal/...", []string{"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/importing...", "internal/limits", "internal/nearest", "internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents"},
+	{"internal/...", []string{
+		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/importing...", "internal/limits", "internal/nearest",
+		"internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents",
+	},
 		"floor 2: never the run loop, the log or a driver"},
 	{"cmd/clusterd", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 4: the daemon's own command may link everything"},
 	{"cmd/clusterd-doorkeeper", []string{"agents/vm/doorkeeper"}, "floor 4: libvirt waits for the doorkeeper, so it links nothing but its question"},
