@@ -67,7 +67,8 @@ var rooms = []room{
 	{"agents...", []string{"agents...", "resources"}, "floor 1: hands know what they hold and not who decides"},
 	{"internal/daemon", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 3: the run loop ties all floors below together"},
 	{"internal/...", []string{
-		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/importing...", "internal/limits", "internal/nearest",
+		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/importing...",
+		"internal/limits", "internal/nearest",
 		"internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents",
 	},
 		"floor 2: never the run loop, the log or a driver"},
