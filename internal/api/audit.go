@@ -4,14 +4,31 @@ import (
 	"context"
 	"net/url"
 	"strconv"
-
-	"github.com/clusterd/clusterd/internal/audit"
+	"time"
 )
+
+// AuditEntry is one line of a node's audit trail.
+type AuditEntry struct {
+	Seq  uint64    `json:"seq"`
+	At   time.Time `json:"at"`
+	Node string    `json:"node"`
+	// Who is the login: a name with how it is known.
+	Who string `json:"who"`
+	// From is where it came from: the socket, or an address.
+	From string `json:"from,omitempty"`
+	// Act is what was asked for, and Result how that ended: "ok", "refused: why".
+	Act    string `json:"act"`
+	Result string `json:"result"`
+	// More is how many like it were not written down, to keep a flood from pushing out the rest.
+	More int `json:"more,omitempty"`
+	// Sum covers this line and the sum of the line before.
+	Sum string `json:"sum"`
+}
 
 // AuditTrail is a part of one node's audit trail, oldest first.
 type AuditTrail struct {
-	Node    string        `json:"node"`
-	Entries []audit.Entry `json:"entries"`
+	Node    string       `json:"node"`
+	Entries []AuditEntry `json:"entries"`
 	// More is set where there are entries behind these.
 	More bool `json:"more,omitempty"`
 }

@@ -12,26 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
 )
 
 // Entry is one line of the trail.
-type Entry struct {
-	Seq  uint64    `json:"seq"`
-	At   time.Time `json:"at"`
-	Node string    `json:"node"`
-	// Who is the login: a name with how it is known.
-	Who string `json:"who"`
-	// From is where it came from: the socket, or an address.
-	From string `json:"from,omitempty"`
-	// Act is what was asked for, and Result how that ended: "ok", "refused: why".
-	Act    string `json:"act"`
-	Result string `json:"result"`
-	// More is how many like it were not written down, to keep a flood from pushing out the rest.
-	More int `json:"more,omitempty"`
-	// Sum covers this line and the sum of the line before.
-	Sum string `json:"sum"`
-}
+type Entry = api.AuditEntry
 
 const (
 	// files is how many are kept, each of largestFile bytes at most.
