@@ -90,7 +90,7 @@ func (c Restore) apply(t *transaction) refusal {
 		n.State, n.Incarnation, n.Expelled, n.Why = NodeJoining, 0, 0, "not seen since the cluster was restored"
 		n.Guard = nil // what the cluster before this one granted is not known
 		if name == c.Node && known {
-			n.Fingerprint, n.Address = founder.Fingerprint, founder.Address
+			n.Fingerprint, n.Key, n.Address = founder.Fingerprint, founder.Key, founder.Address
 		}
 		t.Nodes.Set(name, n)
 	}

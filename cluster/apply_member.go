@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -9,6 +11,9 @@ func (c Join) apply(t *transaction) refusal {
 	token, why := t.checkToken(c)
 	if why != "" {
 		return refuse("%s", why)
+	}
+	if len(c.Key) > 0 && fingerprintOf(c.Key) != c.Fingerprint {
+		return refuse("the public key of %s is not the one its fingerprint stands for", c.Node)
 	}
 	if gone, removed := t.Removed.Get(c.Fingerprint); removed {
 		return refuse("this machine's key was removed from the cluster as %s; delete its data folder to join with a new key", gone.Name)
@@ -26,7 +31,8 @@ func (c Join) apply(t *transaction) refusal {
 			return refuse("this machine is a member already, as %s", name)
 		}
 	}
-	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, HardwareUUID: c.HardwareUUID, Address: c.Address, Witness: c.Witness}
+	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
+		Address: c.Address, Witness: c.Witness}
 	if known {
 		if why := t.MayReplace(c.Node); why != "" {
 			return refuse("%s", why)
@@ -40,6 +46,12 @@ func (c Join) apply(t *transaction) refusal {
 	t.Tokens.Delete(c.Token)
 	t.setNodeState(n, NodeJoining, c.By, "joined with a token; waiting for its daemon")
 	return accepted
+}
+
+// fingerprintOf is the name that a public key goes by.
+func fingerprintOf(key []byte) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:])
 }
 
 // MayReplace says why another machine may not take a node's place yet; "" if it

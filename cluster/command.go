@@ -84,9 +84,11 @@ type AddToken struct {
 
 // Join gives a machine a place in the cluster and consumes its token.
 type Join struct {
-	Token        string `json:"token,omitempty"`
-	Node         string `json:"node"`
-	Fingerprint  string `json:"fingerprint"`
+	Token       string `json:"token,omitempty"`
+	Node        string `json:"node"`
+	Fingerprint string `json:"fingerprint"`
+	// Key is the public key that Fingerprint is the hash of.
+	Key          []byte `json:"key,omitempty"`
 	HardwareUUID string `json:"hardwareUUID"`
 	Address      string `json:"address"`
 	Witness      bool   `json:"witness,omitempty"`

@@ -40,9 +40,11 @@ type Member struct {
 	// the machine (law L1).
 	Fingerprint  string `json:"fingerprint"`
 	HardwareUUID string `json:"hardwareUUID"`
-	Address      string `json:"address"`
-	Witness      bool   `json:"witness,omitempty"`
-	Version      string `json:"version,omitempty"`
+	// Key is the public key behind the fingerprint: with it two nodes have a secret in common.
+	Key     []byte `json:"key,omitempty"`
+	Address string `json:"address"`
+	Witness bool   `json:"witness,omitempty"`
+	Version string `json:"version,omitempty"`
 	// MaxLevel is the newest level its binary knows.
 	MaxLevel int `json:"maxLevel,omitempty"`
 

@@ -22,15 +22,22 @@ type Beat struct {
 	Applied     uint64
 }
 
-// packet is a heartbeat on the wire. All of it is authenticated by the cluster's key.
+// packet is a heartbeat on the wire. All of it is authenticated by the key of the two nodes that it
+// goes between: nobody else can make one, not even another member.
 //
-// A beat repeated later by somebody else must not make a dead node look alive, and no clock can be trusted to tell old from
-// new. So each daemon draws a session number when it starts. Within a session sequence numbers grow. A new session is
-// believed only when it echoes the challenge that the receiver last sent to that node, and the challenge is drawn anew
-// after that: no packet of an earlier session echoes it.
+// A beat repeated later by somebody else must not make a dead node look alive, and no clock can be
+// trusted to tell old from new. So each daemon draws a session number for each peer when it starts.
+// Within a session sequence numbers grow, in small steps. A new session, or a large step, is
+// believed only when it echoes the challenge that the receiver last sent to that node, and the
+// challenge is drawn anew after that: no packet of an earlier session echoes it.
+//
+// Who hears a beat that it cannot believe yet answers it at once with the echo it asks for.
+// Otherwise somebody who repeats old beats fast enough could make the right echo the rarest one,
+// and keep a restarted daemon unheard.
 type packet struct {
+	answer      bool   // made to be believed, and never answered itself
 	challenge   uint64 // for the receiver to echo
-	echo        uint64 // the challenge last heard from the receiver
+	echo        uint64 // a challenge heard from the receiver
 	session     uint64
 	sequence    uint64
 	generation  uint64
@@ -40,7 +47,8 @@ type packet struct {
 }
 
 const (
-	packetMagic   = "clusterd-beat-1\x00"
+	packetMagic   = "clusterd-beat-2\x00"
+	answerMagic   = "clusterd-echo-2\x00"
 	packetNumbers = 7
 	packetIDMax   = 255
 	packetMax     = len(packetMagic) + 8*packetNumbers + 2*(1+packetIDMax) + sha256.Size
@@ -53,7 +61,11 @@ func (p *packet) numbers() [packetNumbers]*uint64 {
 }
 
 func (p packet) encode(key []byte) []byte {
-	bytes := append(make([]byte, 0, packetMax), packetMagic...)
+	magic := packetMagic
+	if p.answer {
+		magic = answerMagic
+	}
+	bytes := append(make([]byte, 0, packetMax), magic...)
 	for _, number := range p.numbers() {
 		bytes = binary.BigEndian.AppendUint64(bytes, *number)
 	}
@@ -69,30 +81,35 @@ func authenticate(key, bytes []byte) []byte {
 	return code.Sum(nil)
 }
 
-// decode checks the code before it looks at anything else. Any of the keys may have made it, for a change of keys.
-func decodePacket(bytes []byte, keys [][]byte) (packet, error) {
+// decodePacket reads the two names, because they say whose key it is, and checks the code before it
+// believes anything. The key of a pair that is none is nil.
+func decodePacket(bytes []byte, keyOf func(from, to string) []byte) (packet, error) {
 	var p packet
 	fixed := len(packetMagic) + 8*packetNumbers
 	if len(bytes) < fixed+2+sha256.Size || len(bytes) > packetMax {
-		return p, errNotABeat
+		return packet{}, errNotABeat
 	}
 	body, code := bytes[:len(bytes)-sha256.Size], bytes[len(bytes)-sha256.Size:]
-	authentic := false
-	for _, key := range keys {
-		authentic = authentic || hmac.Equal(code, authenticate(key, body))
-	}
-	if !authentic || string(body[:len(packetMagic)]) != packetMagic {
-		return p, errNotABeat
-	}
-	for i, number := range p.numbers() {
-		*number = binary.BigEndian.Uint64(body[len(packetMagic)+8*i:])
+	switch string(body[:len(packetMagic)]) {
+	case packetMagic:
+	case answerMagic:
+		p.answer = true
+	default:
+		return packet{}, errNotABeat
 	}
 	rest := body[fixed:]
 	for _, id := range []*string{&p.from, &p.to} {
 		if len(rest) < 1 || len(rest) < 1+int(rest[0]) {
-			return p, errNotABeat
+			return packet{}, errNotABeat
 		}
 		*id, rest = string(rest[1:1+int(rest[0])]), rest[1+int(rest[0]):]
+	}
+	key := keyOf(p.from, p.to)
+	if len(rest) > 0 || key == nil || !hmac.Equal(code, authenticate(key, body)) {
+		return packet{}, errNotABeat
+	}
+	for i, number := range p.numbers() {
+		*number = binary.BigEndian.Uint64(body[len(packetMagic)+8*i:])
 	}
 	return p, nil
 }

@@ -22,13 +22,14 @@ type Peer struct {
 	Beats []string
 	// Wire is the address of the node's Wire.
 	Wire string
+	// Key authenticates the heartbeats between this node and the peer, and is known to these two
+	// alone. Without one there are none, and the peer can only be tested.
+	Key []byte
 }
 
-// PulseOptions say what Pulse stands on. ID, Keys, Packets and Wire are required.
+// PulseOptions say what Pulse stands on. ID, Packets and Wire are required.
 type PulseOptions struct {
-	ID string
-	// Keys authenticate heartbeats. The first one signs, all are accepted. At least 16 bytes each.
-	Keys    [][]byte
+	ID      string
 	Packets Packets // closed by Pulse.Close
 	Wire    *Wire
 	Profile Profile
@@ -46,32 +47,41 @@ type PulseOptions struct {
 // caller's own stopwatch tells how long there was none.
 type Pulse struct {
 	options PulseOptions
-	session uint64
 	heard   chan struct{}
 	closing chan struct{}
 	tests   chan struct{}
 	running sync.WaitGroup
 
-	mu       sync.Mutex
-	keys     [][]byte
-	sequence uint64
-	peers    map[string]*pulsePeer
-	refused  uint64
+	mu      sync.Mutex
+	peers   map[string]*pulsePeer
+	refused uint64
 }
 
 // pulsePeer is what Pulse knows of one peer.
 type pulsePeer struct {
 	Peer
+	// sent is what this node last sent to it: nobody learns from a beat of his own what another
+	// peer is sent.
+	sentSession, sentSequence uint64
+
 	challenge uint64 // for the peer to echo when it starts a new session
 	echo      uint64 // what the peer wants echoed
 	session   uint64
 	sequence  uint64
-	beat      Beat
+	// answered are the challenges that were answered since the last beat was sent.
+	answered map[uint64]bool
+	beat     Beat
 	// lastHeard serves only to choose whom to ask and what to answer in peer tests.
 	lastHeard time.Time
 }
 
 const (
+	// stepMax is by how much a sequence may grow at once without a proof that it is new: some hours
+	// without a link.
+	stepMax = 1 << 16
+	// answersMax bounds what one peer is answered between two beats.
+	answersMax         = 256
+	keyBytesMin        = 16
 	peersMax           = 256
 	testsAtOnceMax     = 16
 	testTimeoutDefault = 300 * time.Millisecond
@@ -96,11 +106,8 @@ func OpenPulse(options PulseOptions) (*Pulse, error) {
 	}
 	setDefault(&options.TestTimeout, testTimeoutDefault)
 	p := &Pulse{
-		options: options, session: randomNumber(), heard: make(chan struct{}, 1), closing: make(chan struct{}),
+		options: options, heard: make(chan struct{}, 1), closing: make(chan struct{}),
 		tests: make(chan struct{}, testsAtOnceMax), peers: map[string]*pulsePeer{},
-	}
-	if err := p.SetKeys(options.Keys); err != nil {
-		return nil, err
 	}
 	if err := options.Wire.handle(channelPeerTest, p.serveTest); err != nil {
 		return nil, err
@@ -126,49 +133,49 @@ func randomNumber() uint64 {
 	return binary.BigEndian.Uint64(bytes[:]) | 1
 }
 
-// SetKeys replaces the keys. To change a key without a gap, give all nodes the new one as second, then as first, and then
-// alone.
-func (p *Pulse) SetKeys(keys [][]byte) error {
-	if len(keys) == 0 || len(keys) > 4 {
-		return fmt.Errorf("heartbeats need one to four keys, not %d", len(keys))
-	}
-	var copied [][]byte
-	for _, key := range keys {
-		if len(key) < 16 {
-			return errors.New("a heartbeat key is shorter than 16 bytes")
-		}
-		copied = append(copied, bytes.Clone(key))
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.keys = copied
-	return nil
-}
-
-// SetPeers replaces the list of peers. What is known of a peer that stays is kept. This node itself may be in the list.
+// SetPeers replaces the list of peers. What is known of a peer that stays is kept; with a new key
+// it has everything to prove anew. Who is not in the list any longer is not heard from that instant
+// on. This node itself may be in the list. A peer that cannot be one is left out and told of, and
+// the others are peers all the same.
 func (p *Pulse) SetPeers(peers []Peer) error {
 	if len(peers) > peersMax {
 		return fmt.Errorf("%d peers are more than the %d that are possible", len(peers), peersMax)
 	}
+	var problems []error
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	next := map[string]*pulsePeer{}
 	for _, peer := range peers {
-		if peer.ID == p.options.ID {
+		switch {
+		case peer.ID == p.options.ID:
 			continue
+		case peer.ID == "" || len(peer.ID) > packetIDMax:
+			problems = append(problems, fmt.Errorf("the peer id %.40q is empty or too long", peer.ID))
+			continue
+		case len(peer.Key) > 0 && len(peer.Key) < keyBytesMin:
+			problems = append(problems, fmt.Errorf("the heartbeat key for %s is shorter than %d bytes", peer.ID, keyBytesMin))
+			peer.Key = nil
 		}
-		if peer.ID == "" || len(peer.ID) > packetIDMax {
-			return fmt.Errorf("the peer id %q is empty or too long", peer.ID)
-		}
+		peer.Key = bytes.Clone(peer.Key)
 		known := p.peers[peer.ID]
-		if known == nil {
-			known = &pulsePeer{challenge: randomNumber()}
+		if known == nil || !bytes.Equal(known.Key, peer.Key) {
+			known = newPulsePeer(known)
 		}
 		known.Peer = peer
 		next[peer.ID] = known
 	}
 	p.peers = next
-	return nil
+	return errors.Join(problems...)
+}
+
+// newPulsePeer believes nothing yet. The count of beats goes on, because whoever reads it looks for
+// growth.
+func newPulsePeer(before *pulsePeer) *pulsePeer {
+	fresh := &pulsePeer{sentSession: randomNumber(), challenge: randomNumber()}
+	if before != nil {
+		fresh.beat, fresh.lastHeard = before.beat, before.lastHeard
+	}
+	return fresh
 }
 
 // Heard returns the newest beat of each peer that was heard at all.
@@ -198,18 +205,22 @@ func (p *Pulse) send() {
 	ticker := time.NewTicker(p.options.Profile.Beat)
 	defer ticker.Stop()
 	for {
-		for _, message := range p.messages() {
-			for _, address := range message.addresses {
-				// A lost beat is an ordinary event; silence is judged where it is heard.
-				if err := p.options.Packets.Send(message.bytes, address); err != nil {
-					p.options.Logger.Debug("a heartbeat was not sent", "to", address, "error", err)
-				}
-			}
-		}
+		p.post(p.messages())
 		select {
 		case <-ticker.C:
 		case <-p.closing:
 			return
+		}
+	}
+}
+
+// post sends. A lost beat is an ordinary event; silence is judged where it is heard.
+func (p *Pulse) post(messages []message) {
+	for _, message := range messages {
+		for _, address := range message.addresses {
+			if err := p.options.Packets.Send(message.bytes, address); err != nil {
+				p.options.Logger.Debug("a heartbeat was not sent", "to", address, "error", err)
+			}
 		}
 	}
 }
@@ -223,17 +234,24 @@ func (p *Pulse) messages() []message {
 	state := p.options.State()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sequence++
 	var messages []message
 	for _, id := range slices.Sorted(maps.Keys(p.peers)) {
 		peer := p.peers[id]
-		messages = append(messages, message{packet{
-			challenge: peer.challenge, echo: peer.echo, session: p.session, sequence: p.sequence,
-			generation: state.Generation, incarnation: state.Incarnation, applied: state.Applied,
-			from: p.options.ID, to: id,
-		}.encode(p.keys[0]), peer.Beats})
+		clear(peer.answered)
+		if peer.Key != nil {
+			messages = append(messages, p.beatFor(peer, packet{echo: peer.echo}, state))
+		}
 	}
 	return messages
+}
+
+// beatFor completes a packet for a peer. Pulse is locked.
+func (p *Pulse) beatFor(peer *pulsePeer, made packet, state Beat) message {
+	peer.sentSequence++
+	made.challenge, made.session, made.sequence = peer.challenge, peer.sentSession, peer.sentSequence
+	made.generation, made.incarnation, made.applied = state.Generation, state.Incarnation, state.Applied
+	made.from, made.to = p.options.ID, peer.ID
+	return message{made.encode(peer.Key), peer.Beats}
 }
 
 func (p *Pulse) receive() {
@@ -252,7 +270,9 @@ func (p *Pulse) receive() {
 				return
 			}
 		}
-		if p.take(buffer[:n], p.options.State().Generation) {
+		heard, answers := p.take(buffer[:n], p.options.State())
+		p.post(answers)
+		if heard {
 			select {
 			case p.heard <- struct{}{}:
 			default:
@@ -261,43 +281,66 @@ func (p *Pulse) receive() {
 	}
 }
 
-// take believes or refuses one datagram.
-func (p *Pulse) take(bytes []byte, generation uint64) bool {
+// take believes or refuses one datagram. What cannot be believed yet is answered with the echo it
+// asks for.
+func (p *Pulse) take(bytes []byte, state Beat) (heard bool, answers []message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	beat, err := decodePacket(bytes, p.keys)
-	peer := p.peers[beat.from]
-	if err != nil || beat.to != p.options.ID || peer == nil {
+	beat, err := decodePacket(bytes, p.keyOf)
+	if err != nil {
 		p.refused++
-		return false
+		return false, nil
 	}
-	fresh := beat.session == peer.session && beat.sequence > peer.sequence
-	if beat.session != peer.session {
-		// What it wants echoed is learned at once, or two nodes that start together could never believe each other. A
-		// repeated old packet can so delay a new session by one beat, and no more.
-		peer.echo = beat.challenge
-		fresh = beat.echo == peer.challenge
-	}
-	if !fresh {
+	peer := p.peers[beat.from]
+	proven := beat.echo == peer.challenge
+	switch {
+	case beat.session == peer.session && beat.sequence <= peer.sequence:
 		// Over a second network the same beat comes twice. That is meant, and not worth a count.
-		if beat.session != peer.session || beat.sequence != peer.sequence {
+		if beat.sequence != peer.sequence {
 			p.refused++
 		}
-		return false
-	}
-	if beat.session != peer.session {
+		return false, nil
+	case beat.session == peer.session && beat.sequence-peer.sequence <= stepMax:
+	case proven:
 		peer.challenge = randomNumber()
+	default:
+		p.refused++
+		return false, p.answer(peer, beat, state)
 	}
 	peer.session, peer.sequence, peer.echo = beat.session, beat.sequence, beat.challenge
 	// Zero is a daemon that has not read its generation yet; being alive it is.
-	if beat.generation != 0 && beat.generation < generation {
+	if beat.generation != 0 && beat.generation < state.Generation {
 		p.refused++
-		return false
+		return false, nil
 	}
 	peer.beat = Beat{
 		From: beat.from, Count: peer.beat.Count + 1,
 		Incarnation: beat.incarnation, Generation: beat.generation, Applied: beat.applied,
 	}
 	peer.lastHeard = time.Now()
-	return true
+	return true, nil
+}
+
+// keyOf is the key of beats from a peer to this node; nil where there is none. Pulse is locked.
+func (p *Pulse) keyOf(from, to string) []byte {
+	peer := p.peers[from]
+	if peer == nil || to != p.options.ID {
+		return nil
+	}
+	return peer.Key
+}
+
+// answer gives an unproven beat the echo with which its sender can be sure of this node. Each
+// challenge is answered once between two beats: who repeats old ones gets no more out than that,
+// and does not push the new one aside. An answer is never answered, or two nodes could go on for
+// ever. Pulse is locked.
+func (p *Pulse) answer(peer *pulsePeer, beat packet, state Beat) []message {
+	if beat.answer || peer.answered[beat.challenge] || len(peer.answered) >= answersMax {
+		return nil
+	}
+	if peer.answered == nil {
+		peer.answered = map[uint64]bool{}
+	}
+	peer.answered[beat.challenge] = true
+	return []message{p.beatFor(peer, packet{answer: true, echo: beat.challenge}, state)}
 }

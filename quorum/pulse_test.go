@@ -28,6 +28,13 @@ type pulses struct {
 
 var testKey = []byte("a key of the tests, long enough")
 
+// pairKey is what two nodes have in common, and nobody else.
+func pairKey(one, other string) []byte {
+	return fmt.Appendf(nil, "a key of the tests for %s and %s", min(one, other), max(one, other))
+}
+
+func anyPair(from, to string) []byte { return testKey }
+
 func newPulses(t *testing.T, ids ...string) *pulses {
 	t.Helper()
 	p := &pulses{
@@ -44,7 +51,7 @@ func (p *pulses) open(id string, ids []string) {
 	p.t.Helper()
 	p.wires[id] = NewWire(p.network.Listen(id), nil)
 	pulse, err := OpenPulse(PulseOptions{
-		ID: id, Keys: [][]byte{testKey}, Packets: p.network.ListenPackets(id), Wire: p.wires[id],
+		ID: id, Packets: p.network.ListenPackets(id), Wire: p.wires[id],
 		State:       func() Beat { return Beat{Incarnation: 7, Generation: 1, Applied: 42} },
 		ProbeKernel: func(ctx context.Context, peer Peer) (Answer, string) { return p.probe(ctx, id, peer) },
 	})
@@ -53,7 +60,7 @@ func (p *pulses) open(id string, ids []string) {
 	}
 	var peers []Peer
 	for _, other := range ids {
-		peers = append(peers, Peer{ID: other, Beats: []string{other}, Wire: other})
+		peers = append(peers, Peer{ID: other, Beats: []string{other}, Wire: other, Key: pairKey(id, other)})
 	}
 	if err := pulse.SetPeers(peers); err != nil {
 		p.t.Fatal(err)
@@ -163,16 +170,16 @@ func TestARestartedDaemonIsHeardAndOldBeatsAreNot(t *testing.T) {
 func TestForgedAndStrayPacketsAreRefused(t *testing.T) {
 	good := packet{from: "b", to: "a", session: 3, sequence: 1}
 	encoded := good.encode(testKey)
-	if decoded, err := decodePacket(encoded, [][]byte{[]byte("another key of the tests"), testKey}); err != nil || decoded != good {
+	if decoded, err := decodePacket(encoded, anyPair); err != nil || decoded != good {
 		t.Errorf("decoded %+v, %v", decoded, err)
 	}
 	for i := range encoded {
 		changed := slices.Clone(encoded)
 		changed[i] ^= 1
-		if _, err := decodePacket(changed, [][]byte{testKey}); err == nil {
+		if _, err := decodePacket(changed, anyPair); err == nil {
 			t.Fatalf("a packet with byte %d changed was accepted", i)
 		}
-		if _, err := decodePacket(encoded[:i], [][]byte{testKey}); err == nil {
+		if _, err := decodePacket(encoded[:i], anyPair); err == nil {
 			t.Fatalf("a packet cut to %d bytes was accepted", i)
 		}
 	}
@@ -182,7 +189,7 @@ func FuzzDecodePacket(f *testing.F) {
 	f.Add(packet{from: "b", to: "a"}.encode(testKey))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		// With a right code, so that what lies behind the check is reached too.
-		decoded, err := decodePacket(append(body, authenticate(testKey, body)...), [][]byte{testKey})
+		decoded, err := decodePacket(append(body, authenticate(testKey, body)...), anyPair)
 		if err == nil && len(decoded.from)+len(decoded.to) > len(body) {
 			t.Errorf("%d bytes made the names %q and %q", len(body), decoded.from, decoded.to)
 		}

@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,6 +70,8 @@ type Daemon struct {
 	boot       string
 	hardware   string
 	gossipKey  []byte
+	// pairs are the keys of heartbeats; only keepMembers uses them.
+	pairs pairKeys
 
 	store *pki.Store
 	mux   *pki.Mux
@@ -258,10 +258,9 @@ func (d *Daemon) openPulse() error {
 	if err != nil {
 		return err
 	}
-	mac := hmac.New(sha256.New, d.gossipKey)
-	mac.Write([]byte("clusterd heartbeats"))
 	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
-		ID: d.name, Keys: [][]byte{mac.Sum(nil)}, Packets: packets, Wire: d.wire, Profile: d.profile(), Logger: d.logger, ProbeKernel: d.options.ProbeKernel,
+		ID: d.name, Packets: packets, Wire: d.wire, Profile: d.profile(), Logger: d.logger,
+		ProbeKernel: d.options.ProbeKernel,
 		State: func() quorum.Beat {
 			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation, Applied: d.log.Applied()}
 		},

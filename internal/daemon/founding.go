@@ -82,7 +82,9 @@ func beginCluster(node config.Node, ca *pki.CA, first cluster.Init) error {
 	if err != nil {
 		return err
 	}
-	founding := Founding{Init: first, Join: cluster.Join{Node: node.Name, Fingerprint: key.Fingerprint(), HardwareUUID: hardware, Address: address, Witness: node.Witness, By: "init"}}
+	join := cluster.Join{Node: node.Name, Fingerprint: key.Fingerprint(), Key: key.PublicKey(), HardwareUUID: hardware,
+		Address: address, Witness: node.Witness, By: "init"}
+	founding := Founding{Init: first, Join: join}
 	if err := folder.write("founding.json", founding); err != nil {
 		return err
 	}

@@ -70,15 +70,14 @@ func (d *Daemon) keepMembers(ctx context.Context) {
 func (d *Daemon) linkPeers() {
 	var links []quorum.Peer
 	var seeds []string
-	peers := d.peers()
+	peers, keys := d.peers(), d.keysOfPairs()
 	for _, node := range sortedNames(peers) {
 		address := peers[node]
-		links = append(links, quorum.Peer{ID: node, Beats: []string{withPort(address, d.options.Node.HeartbeatPort)}, Wire: address})
+		beats := []string{withPort(address, d.options.Node.HeartbeatPort)}
+		links = append(links, quorum.Peer{ID: node, Beats: beats, Wire: address, Key: keys[node]})
 		seeds = append(seeds, withPort(address, d.options.Node.GossipPort))
 	}
-	if err := d.pulse.SetPeers(links); err != nil {
-		d.warnings.set("heartbeats", err.Error())
-	}
+	d.warnings.set("heartbeats", words(d.pulse.SetPeers(links)))
 	if d.gossip != nil {
 		if err := d.gossip.SetSeeds(seeds); err != nil {
 			d.warnings.set("gossip", err.Error())

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,10 +41,41 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 			if standing := d.standing(key); standing.Kind != pki.StandingRemoved {
 				t.Errorf("on %s its key is %v", at, standing.Kind)
 			}
+			s.until("no beat of it counts on "+at, func() bool { _, heard := d.pulse.Heard()[victim]; return !heard })
 		}
 		s.until("it has no vote any more", func() bool { return len(s.members[s.leader()].daemon.log.Members()) == 2 })
 		if where := s.world.runsOn(uuidOf(0)); len(where) != 1 || where[0] != holder {
 			t.Errorf("vm:a runs on %v", where)
+		}
+	})
+}
+
+// TestEachPairOfNodesHasItsOwnKey: what two nodes have in common is known to no third one, and is
+// the same at both ends.
+func TestEachPairOfNodesHasItsOwnKey(t *testing.T) {
+	inBubble(t, func(s *site) {
+		names := slices.Sorted(maps.Keys(s.members))
+		keys := map[string]map[string][]byte{}
+		for _, name := range names {
+			d := s.members[name].daemon
+			keys[name] = (&Daemon{name: name, replica: d.replica, store: d.store, logger: d.logger}).keysOfPairs()
+		}
+		seen := map[string]string{}
+		for _, one := range names {
+			for _, other := range names {
+				if one == other {
+					continue
+				}
+				key := string(keys[one][other])
+				if len(key) != 32 || key != string(keys[other][one]) {
+					t.Errorf("%s and %s do not have a key in common", one, other)
+				}
+				pair := min(one, other) + " and " + max(one, other)
+				if before, used := seen[key]; used && before != pair {
+					t.Errorf("%s have the key of %s", pair, before)
+				}
+				seen[key] = pair
+			}
 		}
 	})
 }

@@ -92,7 +92,8 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	if err := s.dropVote(r.Context(), root, token, asked.Node); err != nil {
 		return err
 	}
-	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint, HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
+	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint, Key: request.Public,
+		HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
 	applied, err := d.propose(r.Context(), command)
 	if err != nil {
 		return err

@@ -192,6 +192,7 @@ func addAddresses(template *x509.Certificate, addresses []string) error {
 type Request struct {
 	Name        string // The node or user it asks for; nobody has checked that claim.
 	Fingerprint string // Of the key that signed it.
+	Public      PublicKey
 	public      *ecdsa.PublicKey
 }
 
@@ -226,7 +227,8 @@ func ParseRequest(requestPEM []byte) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	return Request{Name: parsed.Subject.CommonName, Fingerprint: fingerprint, public: public}, nil
+	name, spki := parsed.Subject.CommonName, parsed.RawSubjectPublicKeyInfo
+	return Request{Name: name, Fingerprint: fingerprint, Public: spki, public: public}, nil
 }
 
 // ParseCertificate reads the first certificate of a PEM text.

@@ -1,0 +1,45 @@
+package daemon
+
+import "github.com/clusterd/clusterd/internal/pki"
+
+// heartbeatPurpose keeps the key of heartbeats apart from others that a pair of nodes may come to
+// have.
+const heartbeatPurpose = "heartbeats"
+
+// pairKeys are the keys that this node has in common with each other one, by the other's
+// fingerprint: making one is dear, and the State changes often.
+type pairKeys map[string][]byte
+
+// keysOfPairs are the keys of heartbeats by node. Only who stands in the State with the public key
+// of its fingerprint has one: a node that was removed or replaced is not heard from the entry on
+// that says so.
+func (d *Daemon) keysOfPairs() map[string][]byte {
+	found, kept := map[string][]byte{}, pairKeys{}
+	root, own := d.replica.Root(), d.store.Identity()
+	for _, name := range root.Nodes.Keys() {
+		n, _ := root.Nodes.Get(name)
+		public := pki.PublicKey(n.Key)
+		if name == d.name || len(public) == 0 || public.Fingerprint() != n.Fingerprint {
+			continue
+		}
+		key := d.pairs[n.Fingerprint]
+		if key == nil {
+			var err error
+			if key, err = own.Key.PairKey(public, own.ClusterID, heartbeatPurpose); err != nil {
+				d.logger.Warn("no heartbeats with this node", "node", name, "why", err)
+				continue
+			}
+		}
+		found[name], kept[n.Fingerprint] = key, key
+	}
+	d.pairs = kept
+	return found
+}
+
+// words is what an error says; empty for none.
+func words(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,59 @@
+package main
+
+// keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
+// for a node or mute it.
+func keys() []mutant {
+	const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
+	return []mutant{
+		{
+			name: "one-key-for-all-pairs", law: "L10",
+			broken: "heartbeats of all pairs of nodes have one key, which a removed node keeps",
+			edits: []edit{{"internal/pki/pair.go", "hkdf.Key(sha256.New, shared, nil, info,",
+				"hkdf.Key(sha256.New, shared[:0], nil, purpose+info[:0],"}},
+			nets: first(tests("internal/daemon", "^TestEachPairOfNodesHasItsOwnKey$")),
+		},
+		{
+			name: "unsigned-beats-count", law: "L10", broken: "a beat counts whatever key it was made with",
+			edits: []edit{{beat, "key == nil || !hmac.Equal(code, authenticate(key, body))", "key == nil || len(code) == 0"}},
+			nets:  first(tests("quorum", "^TestAFormerMemberForgesNoBeat$")),
+		},
+		{
+			name: "replaced-machine-is-heard", law: "L10", broken: "the machine that was replaced goes on counting as alive",
+			edits: []edit{{pulse, "\t\tknown.Peer = peer\n",
+				"\t\tif known.ID != \"\" {\n\t\t\tpeer.Key = known.Key\n\t\t}\n\t\tknown.Peer = peer\n"},
+				{pulse, "known == nil || !bytes.Equal(known.Key, peer.Key)", "known == nil"}},
+			nets: first(tests("quorum", "^TestARemovedPeerIsNotHeardAnyLonger$")),
+		},
+		{
+			name: "removed-node-keeps-its-pair", law: "L10", broken: "a node that was removed is still heard",
+			edits: []edit{{pulse, "\tp.peers = next\n",
+				"\tfor id, gone := range p.peers {\n\t\tnext[id] = gone\n\t}\n\tp.peers = next\n"}},
+			nets: []net{tests("quorum", "^TestARemovedPeerIsNotHeardAnyLonger$"),
+				tests("internal/daemon", "^TestARemovedNodesDaemonEnds$")},
+		},
+		{
+			name: "leaps-of-the-sequence", law: "L10", broken: "one beat with a great sequence number mutes a living node",
+			edits: []edit{{pulse, "beat.sequence-peer.sequence <= stepMax:", "beat.sequence > peer.sequence:"}},
+			nets:  first(tests("quorum", "^TestALeapOfTheSequenceDoesNotMuteANode$")),
+		},
+		{
+			name: "nobody-is-answered", law: "L10", broken: "repeated old beats keep a restarted daemon unheard",
+			edits: []edit{{pulse, "\t\treturn false, p.answer(peer, beat, state)\n",
+				"\t\tpeer.echo = beat.challenge\n\t\treturn false, nil\n"}},
+			nets: first(tests("quorum", "^TestAReplayDelaysNoRestartedDaemon$")),
+		},
+		{
+			name: "answers-are-answered", law: "L10", broken: "a repeated answer is answered, and two nodes go on for ever",
+			edits: []edit{{pulse, "\tif beat.answer || peer.answered", "\tif peer.answered"}},
+			nets:  first(tests("quorum", "^TestAnAnswerIsNotAnswered$")),
+		},
+		{
+			name: "key-of-another-fingerprint", law: "L10",
+			broken: "a member is recorded with a public key that is not its fingerprint's",
+			edits: []edit{{member, "\tif len(c.Key) > 0 && fingerprintOf(c.Key) != c.Fingerprint {",
+				"\tif len(c.Key) > 1_000_000 {"},
+				{pairs, " || public.Fingerprint() != n.Fingerprint", ""}},
+			nets: first(tests("cluster", "^TestAKeyIsRecordedWithItsFingerprint$")),
+		},
+	}
+}
