@@ -90,8 +90,8 @@ func (t *tool) run(ctx context.Context, arguments []string) int {
 		Writer:          t.out,
 		ErrWriter:       t.errOut,
 		ExitErrHandler:  func(*urfave.Context, error) {},
-		OnUsageError: func(_ *urfave.Context, err error, _ bool) error {
-			return fmt.Errorf("%w: %w", cli.ErrUsage, err)
+		OnUsageError: func(c *urfave.Context, err error, _ bool) error {
+			return cli.Misused(err, c.App.Flags)
 		},
 		Action: func(c *urfave.Context) error {
 			var err error

@@ -245,7 +245,7 @@ func TestRepeatDrawsOverTheOldPicture(t *testing.T) {
 	defer stop()
 	out := &stopAfter{text: eraseRest, stop: stop}
 	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Terminal: true, Width: 80, Height: 12} }}
-	code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "0"})
+	code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "1"})
 	text := out.printed.String()
 	if code != 0 || !strings.HasPrefix(text, enterPage+goHome+"Cluster Status for alpha @ ") || !strings.HasSuffix(text, eraseLine+eraseRest+leavePage) {
 		t.Errorf("got %d, %q", code, text)

@@ -10,6 +10,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
 )
 
 func tokenCommand() *urfave.Command {
@@ -17,6 +18,9 @@ func tokenCommand() *urfave.Command {
 		Name: "token", Usage: "make a join token, for one machine and a short time",
 		Flags: []urfave.Flag{&urfave.DurationFlag{Name: "for", Usage: "how long it is valid", Value: 15 * time.Minute}},
 		Action: func(c *urfave.Context) error {
+			if c.Duration("for") <= 0 {
+				return usage("--for takes a time above zero, such as 15m, not %s", c.Duration("for"))
+			}
 			return makeToken(c, api.TokenRequest{Validity: c.Duration("for")})
 		},
 	}
@@ -42,9 +46,8 @@ func nodeCommand() *urfave.Command {
 		Name: "node", Usage: "look at and change the members",
 		Subcommands: append([]*urfave.Command{
 			{Name: "list", Usage: "list the nodes, who votes and who leads", Action: listNodes},
-			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE", Flags: []urfave.Flag{reason}, Action: func(c *urfave.Context) error {
-				return changeNode(c, "remove", 0)
-			}},
+			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE",
+				Flags: []urfave.Flag{reason, yesFlag()}, Action: removeNode},
 			{Name: "replace", Usage: "make a token for the machine that takes a node's place", ArgsUsage: "NODE", Action: func(c *urfave.Context) error {
 				name, err := argument(c, "the NODE to replace")
 				if err != nil {
@@ -57,6 +60,31 @@ func nodeCommand() *urfave.Command {
 				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
 		}, orderCommands(reason)...),
 	}
+}
+
+// removeNode asks first: the machine's key is refused for good, and to come back it
+// joins as a new one.
+func removeNode(c *urfave.Context) error {
+	name, err := argument(c, "a NODE")
+	if err != nil {
+		return err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	status, err := client.Status(c.Context, false)
+	if err != nil {
+		return err
+	}
+	if _, known := cli.FindNode(status, name); !known {
+		return fmt.Errorf("there is no node %s.%s", name, cli.NodeHint(status, name))
+	}
+	question := fmt.Sprintf("Node %s is taken out for good; to come back, its machine joins anew. Remove it?", name)
+	if err := agreed(c, question); err != nil {
+		return err
+	}
+	return changeNode(c, "remove", 0)
 }
 
 func changeNode(c *urfave.Context, op string, wait time.Duration) error {

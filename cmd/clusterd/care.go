@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -71,10 +72,14 @@ func doctorCommand() *urfave.Command {
 					wrong++
 				}
 			}
-			if wrong > 0 {
+			switch wrong {
+			case 0:
+				return nil
+			case 1:
+				return errors.New("1 thing is wrong or unknown")
+			default:
 				return fmt.Errorf("%d things are wrong or unknown", wrong)
 			}
-			return nil
 		},
 	}
 }

@@ -51,23 +51,31 @@ func configCommand() *urfave.Command {
 	}
 }
 
-// versionLine is what config show prints in front of a document.
-var versionLine = regexp.MustCompile(`^# version (\d+)\n`)
+// versionLine is what config show prints in front of a document. Editors change its
+// letters, spaces and line end, and people write comments around it.
+var versionLine = regexp.MustCompile(`(?i)^#\s*version\s+(\d+)\s*$`)
 
 // shownVersion takes the lines off that config show has put in front of a
 // document. The first of them says for which version the document was made; 0 is
-// returned where there is none.
+// returned where there is none. They are looked for among the comments and empty
+// lines with which the text begins.
 func shownVersion(text string) (version uint64, rest string) {
-	for {
-		found := versionLine.FindStringSubmatch(text)
-		if found == nil {
-			return version, text
+	text = strings.TrimPrefix(text, "\ufeff")
+	var kept strings.Builder
+	for len(text) > 0 {
+		line, after, _ := strings.Cut(text, "\n")
+		trimmed := strings.TrimSpace(line)
+		if trimmed != "" && !strings.HasPrefix(trimmed, "#") {
+			break
 		}
-		if version == 0 {
+		if found := versionLine.FindStringSubmatch(trimmed); found == nil {
+			kept.WriteString(text[:len(text)-len(after)])
+		} else if version == 0 {
 			version, _ = strconv.ParseUint(found[1], 10, 64)
 		}
-		text = text[len(found[0]):]
+		text = after
 	}
+	return version, kept.String() + text
 }
 
 // prepared reads a document and checks it on this side, with its files.
@@ -76,7 +84,7 @@ func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) 
 	if err != nil {
 		return parsed, 0, err
 	}
-	text, err := os.ReadFile(path)
+	path, text, err := readOperand(path)
 	if err != nil {
 		return parsed, 0, err
 	}

@@ -19,6 +19,9 @@ func TestTheVersionAFileWasMadeFor(t *testing.T) {
 		"# version 8\n# version 7\ncluster: a\n":  {8, "cluster: a\n"},
 		"# version of mine\ncluster: a\n":         {0, "# version of mine\ncluster: a\n"},
 		"cluster: a\n# version 7\n":               {0, "cluster: a\n# version 7\n"},
+		"# version 7\r\ncluster: a\r\n":           {7, "cluster: a\r\n"},
+		"\ufeff# version 7\ncluster: a\n":         {7, "cluster: a\n"},
+		"\n# mine\n#VERSION 7\ncluster: a\n":      {7, "\n# mine\ncluster: a\n"},
 		"# version 99999999999999999999999\na: b": {1<<64 - 1, "a: b"},
 	} {
 		if version, rest := shownVersion(text); version != want.version || rest != want.rest {

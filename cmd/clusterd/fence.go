@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/nearest"
 )
 
 // errUndefined marks a node that no device could fence: fence_node's exit code 2.
@@ -28,7 +29,7 @@ func fenceCommand() *urfave.Command {
 	asJSON := &urfave.BoolFlag{Name: "json", Usage: "write JSON"}
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	return &urfave.Command{
-		Name: "fence", Usage: "make nodes harmless, and know by day that it would work",
+		Name: "fence", Usage: "fence nodes, and test fencing before you need it",
 		Description: "Exit codes are those of fence_node: 0 done, 1 failed or not finished in time, 2 no fence device is defined, or wrong use.",
 		Subcommands: []*urfave.Command{
 			{Name: "list", Usage: "the levels and devices of each node, as declared", ArgsUsage: "[NODE]", Action: fenceList, Flags: []urfave.Flag{asJSON}},
@@ -37,7 +38,8 @@ func fenceCommand() *urfave.Command {
 				&urfave.BoolFlag{Name: "off", Usage: "cut its power; its services start elsewhere once that is confirmed"},
 				&urfave.BoolFlag{Name: "on", Usage: "ask for its power; best effort"},
 				&urfave.BoolFlag{Name: "reboot", Usage: "off, confirmed, then on"},
-				reason, &urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, and what was begun goes on", Value: fenceWait}, asJSON}},
+				reason, yesFlag(), &urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, " +
+					"and what was begun goes on", Value: fenceWait}, asJSON}},
 			{Name: "test", Aliases: []string{"drill"}, Usage: "drill: empty a node, cut its power, see it silent, boot it, see it back", ArgsUsage: "NODE", Action: fenceTest, Flags: []urfave.Flag{
 				&urfave.IntFlag{Name: "level", Usage: "the fence level to test", Value: 1},
 				&urfave.BoolFlag{Name: "yes", Usage: "do not ask for the node's name"},
@@ -73,7 +75,11 @@ func fenceNodeIn(status api.FenceStatus, name string) (api.FenceNode, error) {
 			return n, nil
 		}
 	}
-	return api.FenceNode{}, fmt.Errorf("there is no node %s", name)
+	names := make([]string, 0, len(status.Nodes))
+	for _, n := range status.Nodes {
+		names = append(names, n.Node)
+	}
+	return api.FenceNode{}, fmt.Errorf("there is no node %s.%s", name, nearest.Hint(name, names))
 }
 
 func fenceList(c *urfave.Context) error {
@@ -158,6 +164,11 @@ func fenceNode(c *urfave.Context) error {
 	if err := definedFor(c.Context, client, name); err != nil {
 		return err
 	}
+	if op != api.FenceOn {
+		if err := agreed(c, powerQuestion(c.Context, client, name)); err != nil {
+			return err
+		}
+	}
 	asked := api.FenceRequest{Op: op, Node: name}
 	switch {
 	case op == api.FenceOn:
@@ -174,6 +185,23 @@ func fenceNode(c *urfave.Context) error {
 		return err
 	}
 	return fenceEnd(c, client, name, before)
+}
+
+// powerQuestion names what ends when a node's power is cut by hand.
+func powerQuestion(ctx context.Context, client *api.Client, name string) string {
+	var held []string
+	if status, err := client.Status(ctx, false); err == nil {
+		for _, s := range status.Services {
+			if s.Owner == name {
+				held = append(held, s.Name)
+			}
+		}
+	}
+	if len(held) == 0 {
+		return "The power of " + name + " is cut; no service is known to run there. Go on?"
+	}
+	return fmt.Sprintf("The power of %s is cut: %s ends there and starts elsewhere. Go on?", name, strings.Join(held,
+		", "))
 }
 
 // definedFor tells a node that no device could fence from one whose devices fail.
@@ -234,6 +262,17 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 func fenceConfirm(c *urfave.Context) error {
 	name, err := argument(c, "a NODE")
 	if err != nil {
+		return err
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	status, err := client.Fence(c.Context)
+	if err != nil {
+		return err
+	}
+	if _, err := fenceNodeIn(status, name); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run TWICE and destroy their disks.\nMake sure that the machine has no power. Type its name to confirm: ", name)

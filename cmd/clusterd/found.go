@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/internal/config"
@@ -66,14 +68,24 @@ func joinCommand() *urfave.Command {
 	}
 }
 
+// mostToken bounds what is read in the search for a token.
+const mostToken = 64 << 10
+
 func tokenText(c *urfave.Context) (string, error) {
 	switch c.NArg() {
 	case 1:
 		return c.Args().First(), nil
 	case 0:
-		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if term.IsTerminal(int(os.Stdin.Fd())) {
+			fmt.Fprint(os.Stderr, "Token (`clusterd token` on a member prints one): ")
+		}
+		line, err := bufio.NewReader(io.LimitReader(os.Stdin, mostToken)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the token from standard input: %w", err)
+		}
 		if line = strings.TrimSpace(line); line == "" {
-			return "", usage("join needs a token, as its argument or on standard input (%v)", err)
+			return "", usage("join: no token was given; get one with `clusterd token` on a member, and give it on standard " +
+				"input or as the operand")
 		}
 		return line, nil
 	}

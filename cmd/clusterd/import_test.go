@@ -78,11 +78,13 @@ func TestImportEndsWithWhatItFound(t *testing.T) {
 		{"another XML, said to be one", []string{"cluster.conf", strange}, 1, strange + ":1:1: is no cluster.conf: its top element is <domain>, not <cluster>"},
 		{"a CIB", []string{"cib", cib}, 0, ""},
 		{"a CIB, found out", []string{cib}, 0, ""},
-		{"cib without a file", []string{"cib"}, 2, "wrong use: import cib needs the FILE; on a Pacemaker node `cibadmin -Q > cib.xml` writes one"},
-		{"no file", nil, 2, "wrong use: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
+		{"cib without a file", []string{"cib"}, 2, "usage: import cib needs the FILE; on a Pacemaker node `cibadmin -Q > " +
+			"cib.xml` writes one"},
+		{"no file", nil, 2, "usage: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
 		{"a file that is not there", []string{"cluster.conf", "/nonexistent/x"}, 1, "open /nonexistent/x: no such file or directory"},
-		{"a format that is not there", []string{"heartbeat", whole}, 2, `wrong use: there is no importer "heartbeat"; there are cluster.conf and cib`},
-		{"three words", []string{"a", "b", "c"}, 2, "wrong use: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
+		{"a format that is not there", []string{"heartbeat", whole}, 2,
+			`usage: there is no importer "heartbeat"; there are cluster.conf and cib`},
+		{"three words", []string{"a", "b", "c"}, 2, "usage: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, _, err := runImport(t, importRun{}, c.words...)

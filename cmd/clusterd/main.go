@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	urfave "github.com/urfave/cli/v2"
@@ -36,9 +35,6 @@ func main() {
 		os.Exit(exitCode(err))
 	}
 }
-
-// errUsage marks errors of wrong use.
-var errUsage = errors.New("wrong use")
 
 func exitCode(err error) int {
 	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) || errors.Is(err, errUndefined) {
@@ -65,10 +61,6 @@ func describe(err error) string {
 	return text
 }
 
-func usage(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
-}
-
 func newApp() *urfave.App {
 	app := &urfave.App{
 		Name:    "clusterd",
@@ -84,24 +76,12 @@ func newApp() *urfave.App {
 			testCommand(),
 		}, helperCommands()...),
 		ExitErrHandler: func(*urfave.Context, error) {},
-		OnUsageError:   func(_ *urfave.Context, err error, _ bool) error { return usage("%v", err) },
+		OnUsageError:   misused,
+		Before:         existingSettings,
 		Action:         helpOrUnknown,
 	}
-	for _, command := range app.Commands {
-		if len(command.Subcommands) > 0 {
-			command.Action = helpOrUnknown
-		}
-	}
+	finish(app.Commands)
 	return app
-}
-
-// helpOrUnknown answers a command line that names no command, or one that is
-// not there.
-func helpOrUnknown(c *urfave.Context) error {
-	if word := c.Args().First(); word != "" {
-		return usage("there is no command %q; see `%s`", word, strings.TrimSpace(c.App.Name+" "+strings.TrimPrefix(c.Command.FullName(), c.App.Name))+" --help")
-	}
-	return urfave.ShowSubcommandHelp(c)
 }
 
 // nodeSettings loads the node's own file.
@@ -119,12 +99,4 @@ func connect(c *urfave.Context) (*api.Client, error) {
 		}
 	}
 	return api.NewClient(options)
-}
-
-// argument returns the only operand of a command.
-func argument(c *urfave.Context, what string) (string, error) {
-	if c.NArg() != 1 || c.Args().First() == "" {
-		return "", usage("%s needs %s", c.Command.FullName(), what)
-	}
-	return c.Args().First(), nil
 }

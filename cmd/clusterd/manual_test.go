@@ -14,7 +14,7 @@ var prose string
 var fenceProse string
 
 // elsewhere are the commands with a page of their own.
-var elsewhere = map[string]string{"fence": "clusterd-fence(8)"}
+var elsewhere = map[string]string{"fence": "clusterd-fence"}
 
 func TestManualPageAndCompletion(t *testing.T) {
 	app := newApp()

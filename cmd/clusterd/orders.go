@@ -15,7 +15,7 @@ import (
 
 // orderCommands are the standing orders about nodes.
 func orderCommands(reason urfave.Flag) []*urfave.Command {
-	plan := &urfave.BoolFlag{Name: "plan", Usage: "only tell what would become of each service"}
+	plan := dryRunFlags()
 	deadline := &urfave.DurationFlag{Name: "deadline", Usage: "after `TIME`, stop what could not move live and start it elsewhere"}
 	wait := &urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing; the order stays in force", Value: 30 * time.Minute}
 	order := func(kind cluster.OrderKind) urfave.ActionFunc {
@@ -38,11 +38,11 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 	}
 	return []*urfave.Command{
 		{Name: "standby", Usage: "let a node take no services, and move its services away live where that can be; it stays a member", ArgsUsage: "NODE",
-			Flags: []urfave.Flag{plan, wait, reason}, Action: order(cluster.OrderStandby)},
+			Flags: append(plan, wait, reason), Action: order(cluster.OrderStandby)},
 		{Name: "drain", Usage: "empty a node: show the plan, move its services away, tell how far it is", ArgsUsage: "NODE",
-			Flags: []urfave.Flag{plan, deadline, wait, reason}, Action: order(cluster.OrderDrain)},
+			Flags: append(plan, deadline, wait, reason), Action: order(cluster.OrderDrain)},
 		{Name: "maintenance", Usage: "drain a node, after which it may be switched off and is not fenced", ArgsUsage: "NODE",
-			Flags: []urfave.Flag{plan, deadline, wait, reason}, Action: order(cluster.OrderMaintenance)},
+			Flags: append(plan, deadline, wait, reason), Action: order(cluster.OrderMaintenance)},
 		{Name: "return", Aliases: []string{"unstandby"}, Usage: "end a node's standby, drain or maintenance; what was moved away for it comes back", ArgsUsage: "NODE",
 			Flags: []urfave.Flag{reason}, Action: back},
 	}
@@ -64,7 +64,7 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 		return err
 	}
 	fmt.Print(planText(plan))
-	if c.Bool("plan") {
+	if dryRun(c) {
 		return nil
 	}
 	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: string(kind), Node: name, Reason: c.String("reason"), Within: within}); err != nil {
@@ -173,8 +173,9 @@ func clusterCommand() *urfave.Command {
 		Name: "cluster", Usage: "stop all services in order, and start them again",
 		Subcommands: []*urfave.Command{
 			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also over a power cut",
-				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "plan", Usage: "only tell what would be stopped, in which order"},
-					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped", Value: 30 * time.Minute}, reason},
+				Flags: append(dryRunFlags(), yesFlag(), reason,
+					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped",
+						Value: 30 * time.Minute}),
 				Action: stopCluster},
 			{Name: "start", Usage: "start everything again that ran, in order", Flags: []urfave.Flag{reason}, Action: func(c *urfave.Context) error {
 				client, err := connect(c)
@@ -196,13 +197,16 @@ func stopCluster(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("plan") {
-		plan, err := client.HaltPlan(c.Context)
-		if err != nil {
-			return err
-		}
-		fmt.Print(haltText(plan))
+	plan, err := client.HaltPlan(c.Context)
+	if err != nil {
+		return err
+	}
+	if dryRun(c) {
+		fmt.Print(haltText(plan) + "Nothing was done.\n")
 		return nil
+	}
+	if err := agreed(c, haltText(plan)+"Stop all of these?"); err != nil {
+		return err
 	}
 	if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "stop", Reason: c.String("reason")}); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/clusterd/clusterd/internal/api"
@@ -110,6 +111,9 @@ func (d *dialogue) progress(reply api.Reply) {
 		return
 	}
 	line := []rune(d.opening() + cli.ProgressText(*reply.Progress))
+	if len(line) >= d.screen.Width { // The rate and the time that is left stand at the end.
+		line = []rune(d.wish.request.Service + " -> " + d.wish.member + ": " + cli.ProgressText(*reply.Progress))
+	}
 	d.print("\r" + string(line[:min(len(line), d.screen.Width-1)]) + "\x1b[K")
 }
 
@@ -138,9 +142,10 @@ func (d *dialogue) finished(reply api.Reply) int {
 	return 0
 }
 
-// where tells the owner after an enable or a relocate, as a warning when another one was asked for.
+// where tells the owner after whatever started or moved a service, as a warning when another one was asked for.
 func (d *dialogue) where(reply api.Reply) {
-	if (d.wish.action != "enable" && d.wish.action != "relocate") || reply.Code != cli.CodeSuccess || reply.Owner == "" {
+	placing := []string{"enable", "relocate", "restart", "migrate"}
+	if !slices.Contains(placing, d.wish.action) || reply.Code != cli.CodeSuccess || reply.Owner == "" {
 		return
 	}
 	warning := ""

@@ -28,7 +28,7 @@ func main() {
 	os.Exit(code)
 }
 
-// actions are the options that ask for something; of several the last one wins.
+// actions are the options that ask for something; one at a time.
 var actions = []string{"enable", "disable", "stop", "restart", "relocate", "migrate", "freeze", "unfreeze",
 	"convalesce", "lock", "unlock", "show-lock"}
 
@@ -85,8 +85,8 @@ func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen 
 		Writer:          out,
 		ErrWriter:       errOut,
 		ExitErrHandler:  func(*urfave.Context, error) {},
-		OnUsageError: func(_ *urfave.Context, err error, _ bool) error {
-			return fmt.Errorf("%w: %w", cli.ErrUsage, err)
+		OnUsageError: func(c *urfave.Context, err error, _ bool) error {
+			return cli.Misused(err, c.App.Flags)
 		},
 		Action: func(c *urfave.Context) error {
 			var err error

@@ -133,14 +133,15 @@ func TestDialogue(t *testing.T) {
 		{"already running", "-e vm:web", api.Reply{Code: -10, Owner: "node1"}, "Local machine trying to enable vm:web...Service is already running\n", 0},
 		{"relocate", "-r vm:web -m node2", api.Reply{Owner: "node2"}, "Trying to relocate vm:web to node2...Success\nvm:web is now running on node2\n", 0},
 		{"relocate anywhere", "-r vm:web", api.Reply{Owner: "node2"}, "Trying to relocate vm:web...Success\nvm:web is now running on node2\n", 0},
-		{"migrate", "-M vm:web -m node2", api.Reply{Owner: "node2", Total: time.Second}, "Trying to migrate vm:web to node2...Success\n", 0},
+		{"migrate", "-M vm:web -m node2", api.Reply{Owner: "node2", Total: time.Second}, "Trying to migrate vm:web to " +
+			"node2...Success\nvm:web is now running on node2\n", 0},
 		{"disable", "-d vm:web", api.Reply{}, "Local machine disabling vm:web...Success\n", 0},
 		{"stop", "-s vm:web", api.Reply{}, "Local machine stopping vm:web...Success\n", 0},
-		{"restart", "-R vm:web", api.Reply{Owner: "node1"}, "Local machine trying to restart vm:web...Success\n", 0},
+		{"restart", "-R vm:web", api.Reply{Owner: "node1"}, "Local machine trying to restart vm:web...Success\nvm:web is " +
+			"now running on node1\n", 0},
 		{"freeze", "-Z vm:web", api.Reply{}, "Local machine freezing vm:web...Success\n", 0},
 		{"unfreeze", "-U vm:web", api.Reply{}, "Local machine unfreezing vm:web...Success\n", 0},
 		{"a name without type", "-d shop", api.Reply{}, "Local machine disabling service:shop...Success\n", 0},
-		{"the last action wins", "-e vm:web -d vm:web", api.Reply{}, "Local machine disabling vm:web...Success\n", 0},
 		{"failure", "-M vm:web -m node2", api.Reply{Code: -7, Why: "node2 is not a member of restricted domain main"},
 			"Trying to migrate vm:web to node2...Operation violates dependency rule\nnode2 is not a member of restricted domain main\n", 249},
 		{"a code nobody knows", "-d vm:web", api.Reply{Code: -77}, "Local machine disabling vm:web...Failure\n", 179},
@@ -193,9 +194,11 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 		{"-e web", "service:web: Service does not exist. Did you mean 'vm:web'?\n", 252},
 		{"-e vm:wbe", "vm:wbe: Service does not exist. Did you mean 'vm:web'?\n", 252},
 		{"-e vm:web -F -m node1", "Cannot use '-F' with '-n' or '-m'\n", 1},
-		{"-x", "wrong usage: invalid option -- 'x'\nSee clusvcadm -h.\n", 1},
-		{"-e vm:web --wait soon", "wrong usage: invalid value \"soon\" for flag -wait: parse error\nSee clusvcadm -h.\n", 1},
-		{"-e vm:web more", "wrong usage: \"more\" is not an option; write clusvcadm -e SERVICE, for example\nSee clusvcadm -h.\n", 1},
+		{"-x", "usage: invalid option -- 'x'\nSee clusvcadm -h.\n", 1},
+		{"-e vm:web --wait soon", "usage: --wait takes a time with its unit, such as 15m or 2h, not \"soon\"\nSee " +
+			"clusvcadm -h.\n", 1},
+		{"-e vm:web more", "usage: \"more\" is not an option; write clusvcadm -e SERVICE, for example\nSee clusvcadm " +
+			"-h.\n", 1},
 	} {
 		d := start(t, api.Reply{Done: true})
 		out, errOut, code := d.call(t.Context(), c.line, cli.Screen{})
@@ -243,12 +246,12 @@ func TestProgressIsOneLineOnATerminalOnly(t *testing.T) {
 	out, _, code := start(t, replies...).call(t.Context(), "-M vm:web -m node2", cli.Screen{Terminal: true, Width: 100})
 	opening := "Trying to migrate vm:web to node2..."
 	want := opening + "\r" + opening + "memory 75%, 768.0 MiB of 1.0 GiB, 100.0 MiB/s, 3 s left\x1b[K" +
-		"\r" + opening + "\x1b[K" + "Success\ntotal 1.500 s, downtime 40 ms\n"
+		"\r" + opening + "\x1b[K" + "Success\nvm:web is now running on node2\ntotal 1.500 s, downtime 40 ms\n"
 	if out != want || code != 0 {
 		t.Errorf("got %q, %d, want %q", out, code, want)
 	}
 	out, _, _ = start(t, replies...).call(t.Context(), "-M vm:web -m node2", cli.Screen{})
-	if out != opening+"Success\n" {
+	if out != opening+"Success\nvm:web is now running on node2\n" {
 		t.Errorf("without a terminal: %q", out)
 	}
 }

@@ -25,7 +25,7 @@ const (
 	// caller set no deadline.
 	lostFor = 2 * time.Minute
 	// busyFor bounds how long "no leader yet" is waited out before anything was taken in.
-	busyFor = 30 * time.Second
+	busyFor = 10 * time.Second
 )
 
 // NewRequestID makes an id that no other request has.

@@ -12,14 +12,15 @@ import (
 )
 
 // ErrUsage is wrapped by every error about options that do not parse.
-var ErrUsage = errors.New("wrong usage")
+var ErrUsage = errors.New("usage")
 
 // valued is what urfave/cli's flags tell about themselves.
 type valued interface{ TakesValue() bool }
 
 // Arguments rewrites a command line that follows getopt's rules into one that urfave/cli reads alike: "-Mvm:web",
 // "-qe web" and options after operands are what scripts of thirty years write, and urfave/cli takes none of them for what
-// getopt does. Of the flags named exclusive only the last one given is kept, as rgmanager's tools did.
+// getopt does. Of the flags named exclusive only one may be given: rgmanager's tools dropped all but the last, and what
+// was dropped was never done.
 //
 // The error wraps ErrUsage.
 func Arguments(given []string, flags []cli.Flag, exclusive ...string) ([]string, error) {
@@ -48,7 +49,7 @@ func Arguments(given []string, flags []cli.Flag, exclusive ...string) ([]string,
 			return nil, err
 		}
 	}
-	return g.rewritten(exclusive), nil
+	return g.rewritten(exclusive)
 }
 
 // getopt collects what was given, in order.
@@ -125,20 +126,19 @@ func (g *getopt) short(letters string, rest []string) ([]string, error) {
 	return rest, nil
 }
 
-func (g *getopt) rewritten(exclusive []string) []string {
-	last := -1
-	for i, o := range g.options {
-		if slices.Contains(exclusive, o.name) {
-			last = i
-		}
-	}
+func (g *getopt) rewritten(exclusive []string) ([]string, error) {
+	first := option{}
 	var words []string
-	for i, o := range g.options {
-		if i == last || !slices.Contains(exclusive, o.name) {
-			words = append(words, "--"+o.name+"="+o.value)
+	for _, o := range g.options {
+		if slices.Contains(exclusive, o.name) {
+			if first.name != "" {
+				return nil, fmt.Errorf("%w: --%s and --%s were both given; one operation at a time", ErrUsage, first.name, o.name)
+			}
+			first = o
 		}
+		words = append(words, "--"+o.name+"="+o.value)
 	}
-	return append(append(words, "--"), g.operands...)
+	return append(append(words, "--"), g.operands...), nil
 }
 
 // ConnectionFlags are the options of every tool that say which daemon to ask.

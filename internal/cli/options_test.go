@@ -24,8 +24,8 @@ func TestArgumentsFollowGetopt(t *testing.T) {
 		{"-eweb", "--enable=web --", ""},
 		{"-qe web", "--quiet=true --enable=web --", ""},
 		{"-qeweb -nnode1", "--quiet=true --enable=web --member=node1 --", ""},
-		{"-e web -d db", "--disable=db --", ""},
-		{"-d db -q -e web", "--quiet=true --enable=web --", ""},
+		{"-e web -d db", "", "--enable and --disable were both given"},
+		{"-d db -q -e web", "", "--disable and --enable were both given"},
 		{"left -q right", "--quiet=true -- left right", ""},
 		{"-e -q", "--enable=-q --", ""}, // As getopt: an argument may look like an option.
 		{"-q -- -e web", "--quiet=true -- -e web", ""},

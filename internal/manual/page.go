@@ -132,6 +132,9 @@ func optionOf(flag cli.Flag) (option, bool) {
 		return o, true
 	}
 	o.placeholder = "VALUE"
+	if _, isTime := flag.(*cli.DurationFlag); isTime {
+		o.placeholder = "TIME"
+	}
 	if parts := strings.SplitN(o.usage, "`", 3); len(parts) == 3 {
 		o.placeholder = parts[1]
 	}
