@@ -183,6 +183,10 @@ ifneq ($(ROOT),)
 endif
 	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 10m ./test/fencevm
 
+.PHONY: test-attack
+test-attack: build ## attack a cluster of three simulated daemons; the last line says how many attacks were held
+	$(GO) run -tags $(TAGS) ./test/attack -tools $(BIN)
+
 .PHONY: demo-two-node
 demo-two-node: tools-present ## show two nodes that go on without each other: as processes and, as root, in the lab
 ifneq ($(ROOT),)

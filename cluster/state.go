@@ -271,11 +271,14 @@ type Intent struct {
 	Twice bool `json:"twice,omitempty"`
 }
 
+// Began is the name of the act in its first round; those of later ones go on from it.
+func (i Intent) Began() string { return fence.Act(i.Generation, i.Index, i.Place) }
+
 // Act is the name of the act in its present round. No other act of the cluster
 // has it: migrations take their way through the tunnel by it, and two that met
 // there would mix their guests' memory.
 func (i Intent) Act() string {
-	name := fence.Act(i.Generation, i.Index, i.Place)
+	name := i.Began()
 	if i.Asked > 0 {
 		name += fmt.Sprintf(".%d", i.Asked)
 	}

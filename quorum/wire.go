@@ -16,6 +16,21 @@ type Streams interface {
 	Dial(ctx context.Context, address string) (net.Conn, error)
 }
 
+// Gate says who may use which channel. Streams that also are a Gate are asked as soon as the
+// channel of a connection is known, and again by Recheck. Streams that are none let everybody
+// through: a network in memory.
+type Gate interface {
+	// Admit returns why the peer at the other end may not use the channel ("raft", "forward", "peer
+	// test" or "question"); nil if it may. Dialed tells who opened the connection. It must not
+	// block.
+	Admit(connection net.Conn, channel string, dialed bool) error
+}
+
+// channelNames are what a Gate calls the channels.
+var channelNames = map[byte]string{
+	channelRaft: "raft", channelForward: "forward", channelPeerTest: "peer test", channelQuestion: "question",
+}
+
 // The first byte on each connection says what it is for. A number is never used again for something else.
 const (
 	channelRaft     byte = 1
@@ -32,6 +47,7 @@ const (
 // Wire divides the connections of one Streams among Log and Pulse by their first byte. It owns Streams from then on.
 type Wire struct {
 	streams Streams
+	gate    Gate // nil where everybody may do everything
 	logger  *slog.Logger
 	stopped chan struct{}
 	running sync.WaitGroup
@@ -47,7 +63,8 @@ type Wire struct {
 type wireConn struct {
 	net.Conn
 	wire    *Wire
-	channel byte
+	channel byte // 0 until it is known
+	dialed  bool
 }
 
 func (c *wireConn) Close() error {
@@ -66,6 +83,7 @@ func NewWire(streams Streams, logger *slog.Logger) *Wire {
 		streams: streams, logger: logger, stopped: make(chan struct{}),
 		handlers: map[byte]func(net.Conn){}, connections: map[*wireConn]struct{}{},
 	}
+	w.gate, _ = streams.(Gate)
 	w.running.Go(w.accept)
 	return w
 }
@@ -130,8 +148,28 @@ func (w *Wire) serve(connection net.Conn) {
 			known.Close()
 			return
 		}
+		if err := w.admit(known); err != nil {
+			w.logger.Warn("a channel was refused", "remote", fmt.Sprint(connection.RemoteAddr()), "reason", err)
+			known.Close()
+			return
+		}
 		handle(known)
 	})
+}
+
+// admit asks the gate about a connection that is tracked already: a Recheck that comes before sees
+// it, or this one sees the newer State.
+func (w *Wire) admit(connection *wireConn) error {
+	if w.gate == nil {
+		return nil
+	}
+	return w.gate.Admit(connection.Conn, channelNames[connection.channel], connection.dialed)
+}
+
+// Recheck closes every connection whose peer may not use its channel any more. Who keeps the keys
+// calls it when they changed.
+func (w *Wire) Recheck() {
+	w.closeConnections(func(c *wireConn) bool { return c.channel != 0 && w.admit(c) != nil })
 }
 
 func (w *Wire) track(connection *wireConn) bool {
@@ -183,10 +221,14 @@ func (w *Wire) dial(ctx context.Context, address string, channel byte) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	known := &wireConn{Conn: connection, wire: w, channel: channel}
+	known := &wireConn{Conn: connection, wire: w, channel: channel, dialed: true}
 	if !w.track(known) {
 		connection.Close()
 		return nil, fmt.Errorf("cannot connect to %s: this node has %d connections open or is closing", address, maxConnections)
+	}
+	if err := w.admit(known); err != nil {
+		known.Close()
+		return nil, err
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		connection.SetDeadline(deadline)

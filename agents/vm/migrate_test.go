@@ -44,6 +44,8 @@ func (s testSecurity) Dial(ctx context.Context, _, address string) (net.Conn, er
 	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
 }
 
+func (testSecurity) Admit(net.Conn, string, string, bool) error { return nil }
+
 func (s testSecurity) Listen(_ context.Context, address string) (net.Listener, error) {
 	config, err := s.config()
 	if err != nil {

@@ -27,7 +27,6 @@ import (
 	"github.com/clusterd/clusterd/fence/power"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
-	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/tunnel"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/resources"
@@ -147,7 +146,7 @@ func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.
 		return agent, book, func() {}, err
 	}
 	way := &way{node: node, book: book, config: tunnelConfig(node, logger), argv: forwardArguments(c), logger: logger}
-	book.Changed = way.writePins
+	book.Changed = way.writeRoster
 	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"), Tunnel: way, Logger: logger})
 	if err != nil {
 		return nil, nil, nil, err
@@ -202,7 +201,11 @@ func simulatedKernel(dir string) func(context.Context, quorum.Peer) (quorum.Answ
 
 func tunnelConfig(node config.Node, logger *slog.Logger) tunnel.Config {
 	uid, gid := qemuOwner(qemuConfiguration)
-	return tunnel.Config{Dir: filepath.Join(node.RunDir, "tunnel"), DataUID: uid, DataGID: gid, Listen: node.Listen(node.TunnelPort), LibvirtSocket: node.LibvirtSocket, Logger: logger, Security: &links{node: node, logger: logger}}
+	return tunnel.Config{
+		Dir: filepath.Join(node.RunDir, "tunnel"), DataUID: uid, DataGID: gid, Listen: node.Listen(node.TunnelPort),
+		LibvirtSocket: node.LibvirtSocket, Logger: logger,
+		Security: tunnel.NewMembers(node.DataDir, rosterPath(node), logger),
+	}
 }
 
 func forwardArguments(c *urfave.Context) []string {
@@ -224,39 +227,6 @@ func forwardCommand() *urfave.Command {
 			return tunnel.RunForwarder(c.Context, tunnelConfig(node, newLogger(node)))
 		},
 	}
-}
-
-// links are the forwarder's connections: with this node's certificate, and to
-// the nodes whose keys the daemon wrote down.
-type links struct {
-	node   config.Node
-	logger *slog.Logger
-}
-
-func (l *links) store() (*pki.Store, error) {
-	identity, err := pki.LoadIdentity(l.node.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	pins, err := readPins(l.node)
-	if err != nil {
-		return nil, err
-	}
-	return pki.NewStore(identity, pki.Trust{Standing: pki.PinnedNodes(pins)}), nil
-}
-
-// Dial implements tunnel.Security.
-func (l *links) Dial(ctx context.Context, node, address string) (net.Conn, error) {
-	store, err := l.store()
-	if err != nil {
-		return nil, err
-	}
-	return pki.Dial(ctx, store, address, node, tunnel.Protocol)
-}
-
-// Listen implements tunnel.Security.
-func (l *links) Listen(ctx context.Context, address string) (net.Listener, error) {
-	return newTunnelListener(ctx, l, address)
 }
 
 func tunnelAddress(tls string, node config.Node) (string, error) {

@@ -2,22 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
-	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
@@ -101,85 +95,10 @@ func (w *way) close() {
 	}
 }
 
-// The forwarder has no replicated State. It trusts the keys that the daemon
-// writes down for it.
-func pinsPath(node config.Node) string { return filepath.Join(node.RunDir, "nodes.json") }
+// rosterPath is where the daemon tells the forwarder, which has no replicated
+// State, who is a member and which migrations are open.
+func rosterPath(node config.Node) string { return filepath.Join(node.RunDir, "nodes.json") }
 
-func (w *way) writePins(fingerprints map[string]string) {
-	text, err := json.Marshal(fingerprints)
-	if err == nil {
-		err = os.MkdirAll(w.node.RunDir, 0o755)
-	}
-	if err == nil {
-		err = renameio.WriteFile(pinsPath(w.node), text, 0o644)
-	}
-	if err != nil {
-		w.logger.Warn("the forwarder was not told the nodes' keys", "error", err)
-	}
-}
-
-func readPins(node config.Node) (map[string]string, error) {
-	text, err := os.ReadFile(pinsPath(node))
-	if errors.Is(err, fs.ErrNotExist) {
-		return map[string]string{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	pins := map[string]string{}
-	return pins, json.Unmarshal(text, &pins)
-}
-
-// newTunnelListener accepts migrations of members. The keys are read anew for
-// each connection, because a forwarder outlives changes of the cluster.
-func newTunnelListener(ctx context.Context, l *links, address string) (net.Listener, error) {
-	identity, err := pki.LoadIdentity(l.node.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen for migrations: %w", err)
-	}
-	standing := func(peer pki.Peer) pki.Standing {
-		pins, err := readPins(l.node)
-		if err != nil {
-			return pki.Standing{Kind: pki.StandingUnheard}
-		}
-		if pinned, known := pins[peer.Name]; known && pinned != peer.Fingerprint {
-			return pki.Standing{Kind: pki.StandingRemoved}
-		}
-		return pki.PinnedNodes(pins)(peer)
-	}
-	store := pki.NewStore(identity, pki.Trust{Standing: standing})
-	mux := pki.NewMux(raw, store, pki.Limits{}, l.logger)
-	listener, err := mux.Protocol(tunnel.Protocol)
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		if err := mux.Run(ctx); err != nil {
-			l.logger.Error("the port for migrations failed", "error", err)
-		}
-	}()
-	go reloadIdentity(ctx, l, store)
-	return listener, nil
-}
-
-// reloadIdentity takes over a certificate that the daemon renewed.
-func reloadIdentity(ctx context.Context, l *links, store *pki.Store) {
-	ticker := time.NewTicker(time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if identity, err := pki.LoadIdentity(l.node.DataDir); err == nil && identity.Certificate.NotAfter.After(store.Identity().Certificate.NotAfter) {
-			if err := store.Replace(identity); err != nil {
-				l.logger.Warn("a renewed certificate was not taken over", "error", err)
-			}
-		}
-	}
+func (w *way) writeRoster(roster tunnel.Roster) error {
+	return tunnel.WriteRoster(rosterPath(w.node), roster)
 }

@@ -54,8 +54,9 @@ func serve(t *testing.T, ca *pki.CA) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := pki.NewMux(listener, pki.NewStore(identity, pki.Trust{Now: time.Now}), pki.Limits{}, nil)
-	tools, err := mux.Protocol("clusterd-api", pki.KindNode, pki.KindClient)
+	everyone := func(pki.Peer) pki.Standing { return pki.Standing{Kind: pki.StandingMember} }
+	mux := pki.NewMux(listener, pki.NewStore(identity, pki.Trust{Now: time.Now, Standing: everyone}), pki.Limits{}, nil)
+	tools, err := mux.Protocol("clusterd-api", pki.ChannelLook)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -215,6 +215,17 @@ type JoinReply struct {
 	GossipKey   []byte `json:"gossipKey"`
 	// Members are the addresses of the nodes to contact, by name.
 	Members map[string]string `json:"members"`
+	// Keys tell the newcomer whom to believe until its own log does.
+	Keys NodeKeys `json:"keys"`
+}
+
+// NodeKeys are the fingerprints of the nodes' keys at one index of the log.
+type NodeKeys struct {
+	Generation uint64            `json:"generation"`
+	Index      uint64            `json:"index"`
+	Nodes      map[string]string `json:"nodes"`
+	// Removed are the keys that are barred for good, and since when.
+	Removed map[string]time.Time `json:"removed,omitempty"`
 }
 
 // NodeRequest removes a node from the cluster ("remove"), lets it hand its

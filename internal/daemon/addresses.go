@@ -1,20 +1,23 @@
 package daemon
 
 import (
-	"maps"
+	"reflect"
 	"sync"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
-// AddressBook tells the tunnel where the other nodes are and which keys they
-// have; the daemon keeps it in line with the State.
+// AddressBook tells the tunnel where the other nodes are, which keys they have,
+// and which migrations are under way; the daemon keeps it in line with the State.
 type AddressBook struct {
-	mu           sync.Mutex
-	addresses    map[string]string
-	fingerprints map[string]string
-	// Changed, if set, is called after each change, with the keys by node.
-	Changed func(fingerprints map[string]string)
+	mu        sync.Mutex
+	addresses map[string]string
+	roster    tunnel.Roster
+	told      bool
+	// Changed, if set, is called after each change; an error makes it be called
+	// again at the next look.
+	Changed func(tunnel.Roster) error
 }
 
 // Address returns the TLS address of a node.
@@ -25,17 +28,29 @@ func (b *AddressBook) Address(node string) (string, bool) {
 	return address, known
 }
 
-func (b *AddressBook) set(root *cluster.State, addresses map[string]string) {
-	fingerprints := map[string]string{}
-	for _, name := range root.Nodes.Keys() {
-		n, _ := root.Nodes.Get(name)
-		fingerprints[name] = n.Fingerprint
-	}
+func (b *AddressBook) set(self string, known keySource, root *cluster.State, addresses map[string]string) error {
+	roster := rosterOf(self, known, root)
 	b.mu.Lock()
-	changed := !maps.Equal(b.fingerprints, fingerprints)
-	b.addresses, b.fingerprints = addresses, fingerprints
-	b.mu.Unlock()
-	if changed && b.Changed != nil {
-		b.Changed(fingerprints)
+	defer b.mu.Unlock()
+	b.addresses = addresses
+	if b.told && reflect.DeepEqual(roster, b.roster) || b.Changed == nil {
+		return nil
 	}
+	if err := b.Changed(roster); err != nil {
+		return err
+	}
+	b.roster, b.told = roster, true
+	return nil
+}
+
+// rosterOf is what the forwarder may act on.
+func rosterOf(self string, known keySource, root *cluster.State) tunnel.Roster {
+	keys := known.keys()
+	roster := tunnel.Roster{Nodes: keys.Nodes, Removed: keys.Removed}
+	for _, service := range root.Services.Rows() {
+		if i := service.Intent; i != nil && i.Kind == cluster.IntentMigrate && (i.Node == self || i.Target == self) {
+			roster.Moves = append(roster.Moves, tunnel.Move{Act: i.Began(), From: i.Node, To: i.Target})
+		}
+	}
+	return roster
 }

@@ -22,6 +22,8 @@ type caller struct {
 	// role is what it may do; empty is nothing.
 	role   pki.Role
 	socket bool
+	// peer is who showed a certificate; nil on the socket, and in tests.
+	peer *pki.Peer
 	// reserved is set for callers that have places of their own: nodes, and root on this host.
 	reserved bool
 	// holder is whose share of places and requests it uses.
@@ -56,7 +58,7 @@ func remoteCaller(peer pki.Peer, remote net.Addr) caller {
 	if err != nil {
 		host = remote.String()
 	}
-	who := caller{Name: peer.String(), kind: peer.Kind, role: peer.Role, from: host}
+	who := caller{Name: peer.String(), kind: peer.Kind, role: peer.Role, from: host, peer: &peer}
 	who.holder = "certificate " + peer.Fingerprint
 	switch peer.Kind {
 	case pki.KindNode:

@@ -74,8 +74,12 @@ type Daemon struct {
 	pairs pairKeys
 
 	store *pki.Store
-	mux   *pki.Mux
-	wire  *quorum.Wire
+	// keys are what this node knows of keys beside its State; strangers are those it
+	// met and could not place.
+	keys      *keyBook
+	strangers chan pki.Peer
+	mux       *pki.Mux
+	wire      *quorum.Wire
 	// shutWire is the log's where it is shut; nil otherwise.
 	shutWire *quorum.Wire
 	log      *quorum.Log
@@ -155,6 +159,10 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.replica = newReplica(d.fatal, d.box.wake)
+	if d.keys, err = openKeyBook(options.Folder, membership.ID); err != nil {
+		return nil, err
+	}
+	d.strangers, d.keys.stranger = make(chan pki.Peer, 1), d.noteStranger
 	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates})
 	return d, nil
 }
@@ -187,7 +195,8 @@ func (d *Daemon) Run(parent context.Context) error {
 		return err
 	}
 	for _, ear := range []func(context.Context){
-		d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepAdmitted, d.keepIdentity,
+		d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepLinks,
+		d.keepVouching, d.keepAdmitted, d.keepIdentity,
 		d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepTrail, d.plans.Run,
 	} {
 		d.work.Go(func() { ear(ctx) })

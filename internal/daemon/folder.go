@@ -16,6 +16,7 @@ import (
 //
 //	node.key node.crt   its identity (0600)
 //	gossip.key          the key of heartbeats and gossip (0600)
+//	keys.json           whose key is whose, as it was known last (0600)
 //	membership.json     which cluster it belongs to, and whom to ask first
 //	founding.json       the first commands, until they are in the log (0600)
 //	recovery.json       the generation to begin after `clusterd recover`

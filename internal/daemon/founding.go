@@ -130,6 +130,9 @@ func JoinCluster(ctx context.Context, node config.Node, text string) (Membership
 		return Membership{}, fmt.Errorf("join the cluster: the certificate cannot be used: %w", err)
 	}
 	m := Membership{Cluster: reply.Cluster, ID: reply.ClusterID, Node: node.Name, Members: reply.Members}
+	if err := folder.write(keysFile, savedKeys{NodeKeys: reply.Keys, Cluster: reply.ClusterID}); err != nil {
+		return Membership{}, err
+	}
 	return m, folder.SaveMembership(m, identity, reply.GossipKey)
 }
 

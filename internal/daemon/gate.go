@@ -60,6 +60,33 @@ func (a access) refuses(who caller) string {
 	return ""
 }
 
+// channel is what the table of doors calls it.
+func (a access) channel() pki.Channel {
+	switch {
+	case a.local:
+		return pki.ChannelDoor
+	case a.join:
+		return pki.ChannelJoin
+	case a.least == pki.RoleViewer:
+		return pki.ChannelLook
+	case a.least == pki.RoleOperator:
+		return pki.ChannelOperate
+	}
+	return pki.ChannelCommand
+}
+
+// shut says why the table of doors lets somebody in no more: the State may have changed since the
+// connection was let in. Empty when it does; who came by the socket is no matter of the table.
+func (s *server) shut(a access, who caller) string {
+	if who.peer == nil {
+		return ""
+	}
+	if err := s.daemon.store.Admit(a.channel(), pki.Accepting, *who.peer); err != nil {
+		return "Permission denied: " + err.Error()
+	}
+	return ""
+}
+
 // notEnough refuses somebody whose role does not reach.
 func notEnough(least pki.Role) error {
 	return refuse(http.StatusForbidden, "permission_denied",
@@ -157,7 +184,11 @@ func (s *shares) hold(ctx context.Context, who caller) error {
 func (s *server) guard(a access, handle handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, _ := r.Context().Value(callerKey{}).(caller)
-		if why := a.refuses(who); why != "" {
+		why := a.refuses(who)
+		if why == "" {
+			why = s.shut(a, who)
+		}
+		if why != "" {
 			s.audit(who, r, a, errors.New(why))
 			dropBody(w)
 			answerFailure(w, http.StatusForbidden, "permission_denied", why)

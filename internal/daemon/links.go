@@ -37,9 +37,10 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
 	d.mux.Refused = d.refusedPeer
-	members, err := d.mux.Protocol(protocolQuorum)
+	// The others of its channels are stricter; which is meant comes with the first byte.
+	members, err := d.mux.Protocol(protocolQuorum, pki.ChannelRaft)
 	if err == nil {
-		tools, err = d.mux.Protocol(protocolAPI, pki.KindNode, pki.KindClient, pki.KindJoiner)
+		tools, err = d.mux.Protocol(protocolAPI, pki.ChannelLook, pki.ChannelJoin)
 	}
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -87,5 +88,5 @@ func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
 			want = node
 		}
 	}
-	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum)
+	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum, pki.ChannelRaft)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -36,17 +35,10 @@ func (d *Daemon) peers() map[string]string {
 	return found
 }
 
-// keepMembers brings heartbeats, gossip and, on the leader, the log's members
-// in line with the State.
+// keepMembers brings, on the leader, the log's members in line with the State.
 func (d *Daemon) keepMembers(ctx context.Context) {
-	index := ^uint64(0)
 	for {
 		changed := d.replica.Changed()
-		if root := d.replica.Root(); root.Index != index {
-			index = root.Index
-			d.linkPeers()
-			d.leaveIfRemoved(root)
-		}
 		if d.role.Load().leading {
 			if err := d.changeLogMembers(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNotLeader) {
 				d.logger.Info("the log's members were not changed", "error", err)
@@ -84,12 +76,17 @@ func (d *Daemon) linkPeers() {
 		}
 	}
 	if d.options.Addresses != nil {
-		d.options.Addresses.set(d.replica.Root(), peers)
+		root := d.replica.Root()
+		problem := ""
+		if err := d.options.Addresses.set(d.name, d.knownKeys(root), root, peers); err != nil {
+			problem = "the forwarder was not told who is a member, and lets nobody new in: " + err.Error()
+		}
+		d.warnings.set("forwarder", problem)
 	}
 }
 
 // leaveIfRemoved stops the daemon of a node that was taken out of the cluster,
-// and drops connections to those that were.
+// and drops the connections of those that were, on either end.
 func (d *Daemon) leaveIfRemoved(root *cluster.State) {
 	if _, removed := root.Removed.Get(d.store.Identity().Self.Fingerprint); removed {
 		d.logger.Error("this node was removed from the cluster; its daemon stops, what runs here runs on", "node", d.name)
@@ -99,7 +96,8 @@ func (d *Daemon) leaveIfRemoved(root *cluster.State) {
 	if d.mux == nil {
 		return
 	}
-	d.mux.Disconnect(func(peer pki.Peer) bool { return d.standing(peer).Kind == pki.StandingRemoved })
+	d.mux.Recheck()
+	d.wire.Recheck()
 }
 
 // changeLogMembers makes one step: first who is a member at all, then who votes.

@@ -20,7 +20,7 @@ func (d *Daemon) ask(ctx context.Context, node, address, method, path string, bo
 		return errNoInterface
 	}
 	transport := &http.Transport{DisableKeepAlives: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return pki.Dial(ctx, d.store, address, node, protocolAPI)
+		return pki.Dial(ctx, d.store, address, node, protocolAPI, pki.ChannelCommand)
 	}}
 	return exchange(ctx, transport, method, path, body, into)
 }

@@ -34,6 +34,9 @@ type standingQuestion struct {
 	Node    string `json:"node"`
 	// Empty: its log is empty, it waits to be let in again.
 	Empty bool `json:"empty"`
+	// KeyOf and Key ask besides whether a key is that node's.
+	KeyOf string `json:"keyOf,omitempty"`
+	Key   string `json:"key,omitempty"`
 }
 
 type standingAnswer struct {
@@ -42,6 +45,8 @@ type standingAnswer struct {
 	// Expelled: a generation began without whoever asked. Only a node that leads
 	// says so.
 	Expelled bool `json:"expelled"`
+	// Key is the answer about a key; see keyAnswer.
+	Key string `json:"key,omitempty"`
 }
 
 // answerStanding answers another node, and lets one in that has set its log aside.
@@ -62,6 +67,9 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 			if err != nil {
 				d.logger.Warn("a node that was left behind is not let in yet", "node", question.Node, "error", err)
 			}
+		}
+		if question.Key != "" {
+			answer.Key = d.keyAnswer(question.KeyOf, question.Key)
 		}
 		reply, err := json.Marshal(answer)
 		if err != nil {

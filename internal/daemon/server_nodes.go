@@ -112,7 +112,10 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	members := d.peers()
 	members[d.name] = d.address
 	delete(members, asked.Node)
-	writeJSON(w, http.StatusOK, api.JoinReply{ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority, GossipKey: d.gossipKey, Members: members})
+	writeJSON(w, http.StatusOK, api.JoinReply{
+		ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority,
+		GossipKey: d.gossipKey, Members: members, Keys: keysOf(d.replica.Root()),
+	})
 	return nil
 }
 

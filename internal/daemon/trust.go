@@ -14,18 +14,6 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// standing is what the replicated State says about a peer's key.
-func (d *Daemon) standing(peer pki.Peer) pki.Standing {
-	root := d.replica.Root()
-	if removed, gone := root.Removed.Get(peer.Fingerprint); gone {
-		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: removed.At}
-	}
-	if n, known := root.Nodes.Get(peer.Name); known && peer.Kind == pki.KindNode && n.Fingerprint == peer.Fingerprint {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	return pki.Standing{Kind: pki.StandingUnheard}
-}
-
 // warnDates tells once per node that its certificate's dates were forgiven.
 func (d *Daemon) warnDates(node, reason string) {
 	if d.warnings.set("certificate of "+node, reason) {

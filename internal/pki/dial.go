@@ -16,15 +16,30 @@ import (
 // DialTimeout bounds one connection attempt from the first packet to the greeting, whatever the caller's context allows.
 const DialTimeout = 10 * time.Second
 
-// Dial connects to the wanted node (or AnyNode) for one protocol of its Mux. When it returns, both ends have accepted each other.
-// Beside network errors, ErrWrongNode, ErrOtherCluster, ErrCertificateDates and ErrRemoved are returned about the server, and
-// ErrRefused (with ErrRemoved, when that is the reason) and ErrBusy when the server says so about us.
-func Dial(ctx context.Context, store *Store, address, wantNode, protocol string) (*tls.Conn, error) {
+// Dial connects to the wanted node (or AnyNode) for one channel, by one protocol of its Mux. When
+// it returns, both ends have accepted each other. The connection is closed by Store.Recheck when
+// the peer may not be used any more. Beside network errors, ErrWrongNode, ErrOtherCluster,
+// ErrCertificateDates and ErrRemoved are returned about the server, and ErrRefused (with
+// ErrRemoved, when that is the reason) and ErrBusy when the server says so about us.
+func Dial(ctx context.Context, store *Store, address, wantNode, protocol string, channel Channel) (*tls.Conn, error) {
 	target := "node " + wantNode
 	if wantNode == AnyNode {
 		target = "a node"
 	}
-	connection, err := dial(ctx, address, protocol, store.ClientConfig(wantNode, protocol))
+	config := store.ClientConfig(wantNode, protocol)
+	verify := config.VerifyConnection
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if err := verify(state); err != nil {
+			return err
+		}
+		_, peer, err := readName(state.PeerCertificates[0])
+		if err != nil {
+			return err
+		}
+		return store.Admit(channel, Dialing, peer)
+	}
+	raw := &dialedConn{store: store, channel: channel}
+	connection, err := dial(ctx, address, protocol, config, raw)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s for %s: %w", target, address, protocol, err)
 	}
@@ -35,7 +50,7 @@ func Dial(ctx context.Context, store *Store, address, wantNode, protocol string)
 func DialJoin(ctx context.Context, token Token, protocol string) (*tls.Conn, error) {
 	var failures []error
 	for _, address := range token.Addresses {
-		connection, err := dial(ctx, address, protocol, JoinClientConfig(token, protocol))
+		connection, err := dial(ctx, address, protocol, JoinClientConfig(token, protocol), new(dialedConn))
 		if err == nil {
 			return connection, nil
 		}
@@ -44,7 +59,7 @@ func DialJoin(ctx context.Context, token Token, protocol string) (*tls.Conn, err
 	return nil, fmt.Errorf("reach cluster %s: %w", token.ClusterID, errors.Join(failures...))
 }
 
-func dial(ctx context.Context, address, protocol string, config *tls.Config) (*tls.Conn, error) {
+func dial(ctx context.Context, address, protocol string, config *tls.Config, under *dialedConn) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -54,9 +69,13 @@ func dial(ctx context.Context, address, protocol string, config *tls.Config) (*t
 	if err != nil {
 		return nil, err
 	}
-	connection, err := secure(ctx, raw, protocol, config)
+	under.Conn = raw
+	connection, err := secure(ctx, under, protocol, config)
+	if err == nil {
+		err = under.known(connection.ConnectionState())
+	}
 	if err != nil {
-		raw.Close()
+		under.Close()
 		return nil, err
 	}
 	return connection, nil

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -124,11 +125,14 @@ func NeedsRenewal(certificate *x509.Certificate, now time.Time) bool {
 type Store struct {
 	current atomic.Pointer[Identity]
 	trust   Trust
+
+	mutex  sync.Mutex
+	dialed map[*dialedConn]struct{}
 }
 
 // NewStore starts with the given identity.
 func NewStore(identity *Identity, trust Trust) *Store {
-	store := &Store{trust: trust}
+	store := &Store{trust: trust, dialed: map[*dialedConn]struct{}{}}
 	store.current.Store(identity)
 	return store
 }

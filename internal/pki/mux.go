@@ -94,13 +94,13 @@ func NewMux(listener net.Listener, store *Store, bounds Limits, log *slog.Logger
 	}
 }
 
-// Protocol opens a listener for one protocol; a peer that asks for a protocol nobody opened is told so. Only the given kinds of peer
-// get through, and only nodes when none is given, so that a forgotten argument does not open a door. Accepted connections are *Conn,
-// with handshake and verification done. ErrProtocolTaken is returned while another listener for it is open.
-func (mux *Mux) Protocol(name string, kinds ...Kind) (net.Listener, error) {
-	if len(kinds) == 0 {
-		kinds = []Kind{KindNode}
-	}
+// Protocol opens a listener for one protocol; a peer that asks for a protocol nobody opened is told
+// so. Only peers get through to whom one of the given channels is open, and nobody when none is
+// given, so that a forgotten argument does not open a door; who serves the protocol asks
+// Store.Admit again once it knows which channel is meant. Accepted connections are *Conn, with
+// handshake and verification done. ErrProtocolTaken is returned while another listener for it is
+// open.
+func (mux *Mux) Protocol(name string, channels ...Channel) (net.Listener, error) {
 	mux.mutex.Lock()
 	defer mux.mutex.Unlock()
 	if mux.closed {
@@ -110,7 +110,7 @@ func (mux *Mux) Protocol(name string, kinds ...Kind) (net.Listener, error) {
 		return nil, fmt.Errorf("open protocol %s: %w", name, ErrProtocolTaken)
 	}
 	listener := &protocolListener{
-		mux: mux, name: name, kinds: slices.Clone(kinds),
+		mux: mux, name: name, channels: slices.Clone(channels),
 		queue: make(chan *Conn, mux.limits.Queue), done: make(chan struct{}),
 	}
 	mux.protocols[name] = listener
@@ -168,6 +168,24 @@ func (mux *Mux) Disconnect(pick func(Peer) bool) int {
 	return len(picked)
 }
 
+// Recheck closes every open connection, accepted by the Mux or dialed with its Store, whose peer
+// may not use it any more, and returns how many. Who keeps the State calls it after each change of
+// the keys. The Trust's functions must not call the Mux.
+func (mux *Mux) Recheck() int {
+	mux.mutex.Lock()
+	var refused []*muxConn
+	for connection := range mux.open {
+		if mux.store.admitAny(connection.channels, Accepting, connection.peer) != nil {
+			refused = append(refused, connection)
+		}
+	}
+	mux.mutex.Unlock()
+	for _, connection := range refused {
+		connection.Close()
+	}
+	return len(refused) + mux.store.Recheck()
+}
+
 // begin never blocks: Run must be free for the next peer.
 func (mux *Mux) begin(raw net.Conn) {
 	connection := &muxConn{Conn: raw, mux: mux}
@@ -198,9 +216,10 @@ func (mux *Mux) handshake(connection *muxConn) {
 	if err == nil {
 		err = mux.admit(connection, peer, protocol)
 	}
-	if err == nil && mux.store.trust.standing(peer).Kind == StandingRemoved {
-		// Its removal came between the verification and now, and Disconnect may have looked before the connection was counted.
-		err = fmt.Errorf("%s was %w just now", peer, ErrRemoved)
+	if err == nil {
+		// Its removal may have come between the verification and now, and Recheck have looked
+		// before the connection was counted.
+		err = mux.store.admitAny(connection.channels, Accepting, peer)
 	}
 	if err == nil {
 		err = mux.deliver(secured, peer, protocol)
@@ -230,12 +249,13 @@ func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
 	if listener == nil {
 		return fmt.Errorf("protocol %q is not served here", protocol)
 	}
-	if !slices.Contains(listener.kinds, peer.Kind) {
-		return fmt.Errorf("protocol %s is not for %s", protocol, peer)
+	if err := mux.store.admitAny(listener.channels, Accepting, peer); err != nil {
+		return fmt.Errorf("protocol %s: %w", protocol, err)
 	}
 	if !mux.forgetPending(connection) {
 		return fmt.Errorf("%w: too many handshakes were under way", ErrBusy)
 	}
+	connection.channels = listener.channels
 	return mux.giveRoom(connection, peer)
 }
 
@@ -332,6 +352,8 @@ type muxConn struct {
 	mux    *Mux
 	peer   Peer   // Set once, by admit.
 	holder string // Whose place in its room it has; set with peer.
+	// What any of which was open to it; set with peer.
+	channels []Channel
 }
 
 // Close may be called several times; the counts change once.
@@ -348,12 +370,12 @@ func (connection *muxConn) Close() error {
 }
 
 type protocolListener struct {
-	mux   *Mux
-	name  string
-	kinds []Kind
-	queue chan *Conn
-	kept  int // Places in the queue for connections that are being greeted. Guarded by the Mux's mutex.
-	done  chan struct{}
+	mux      *Mux
+	name     string
+	channels []Channel
+	queue    chan *Conn
+	kept     int // Places in the queue for connections that are being greeted. Guarded by the Mux's mutex.
+	done     chan struct{}
 }
 
 // Accept returns net.ErrClosed after Close or after the end of Mux.Run.

@@ -16,12 +16,12 @@ import (
 
 func TestMuxSeparatesProtocols(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	trust := Trust{Now: at(noon)}
+	trust := Trust{Now: at(noon), Standing: everyone}
 	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{})
-	raft, api := echo(open(t, mux, "clusterd-raft")), echo(open(t, mux, "clusterd-api", KindNode, KindClient, KindJoiner))
+	raft, api := echo(open(t, mux, "clusterd-raft")), echo(open(t, mux, "clusterd-api", ChannelLook, ChannelJoin))
 	store := NewStore(newMember(t, ca, "node2", noon), trust)
 	for protocol, came := range map[string]<-chan Peer{"clusterd-raft": raft, "clusterd-api": api} {
-		connection, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", protocol)
+		connection, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", protocol, ChannelRaft)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,11 +34,11 @@ func TestMuxSeparatesProtocols(t *testing.T) {
 		}
 		wantEcho(t, connection)
 	}
-	_, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-tunnel")
+	_, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-tunnel", ChannelRaft)
 	if err == nil || !strings.Contains(err.Error(), "does not serve clusterd-tunnel") {
 		t.Errorf("a protocol that is not served ended with %v", err)
 	}
-	_, err = Dial(t.Context(), store, mux.listener.Addr().String(), "node3", "clusterd-raft")
+	_, err = Dial(t.Context(), store, mux.listener.Addr().String(), "node3", "clusterd-raft", ChannelRaft)
 	wantError(t, err, ErrWrongNode)
 }
 
@@ -55,8 +55,8 @@ func wantEcho(t *testing.T, connection net.Conn) {
 
 func TestMuxWithoutProtocolsSaysSo(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon)}), Limits{})
-	_, err := Dial(t.Context(), NewStore(newMember(t, ca, "node2", noon), Trust{Now: at(noon)}), mux.listener.Addr().String(), "node1", "clusterd-raft")
+	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon), Standing: everyone}), Limits{})
+	_, err := dialRaft(t, NewStore(newMember(t, ca, "node2", noon), Trust{Now: at(noon), Standing: everyone}), mux)
 	if err == nil || !strings.Contains(err.Error(), "does not serve clusterd-raft") {
 		t.Errorf("a node that is still starting ended with %v", err)
 	}
@@ -64,7 +64,7 @@ func TestMuxWithoutProtocolsSaysSo(t *testing.T) {
 
 func TestProtocolIsOpenedOnceAndAgainAfterClose(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon)}), Limits{})
+	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon), Standing: everyone}), Limits{})
 	first := open(t, mux, "clusterd-raft")
 	_, err := mux.Protocol("clusterd-raft")
 	wantError(t, err, ErrProtocolTaken)
@@ -74,7 +74,8 @@ func TestProtocolIsOpenedOnceAndAgainAfterClose(t *testing.T) {
 	second := open(t, mux, "clusterd-raft")
 	first.Close() // Closing the old one again must not close the new one.
 	came := echo(second)
-	connection, err := Dial(t.Context(), NewStore(newMember(t, ca, "node2", noon), Trust{Now: at(noon)}), mux.listener.Addr().String(), "node1", "clusterd-raft")
+	store := NewStore(newMember(t, ca, "node2", noon), Trust{Now: at(noon), Standing: everyone})
+	connection, err := dialRaft(t, store, mux)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,14 +101,17 @@ func TestRefusalsReachTheOtherEndInWords(t *testing.T) {
 		is    error
 		says  string
 	}{
-		"removed": {NewStore(removed, Trust{Now: at(noon)}), ErrRemoved, "node node3 was removed from the cluster on 2026-03-01"},
-		"client on a protocol for nodes": {NewStore(newClient(t, ca, "alice", RoleAdmin), Trust{Now: at(noon)}), ErrRefused,
-			"protocol clusterd-raft is not for admin alice"},
-		"unknown key and expired": {NewStore(newMember(t, ca, "node4", noon), Trust{Now: at(noon)}), ErrRefused,
+		"removed": {NewStore(removed, Trust{Now: at(noon), Standing: everyone}), ErrRemoved,
+			"node node3 was removed from the cluster on 2026-03-01"},
+		"client on a protocol for nodes": {
+			NewStore(newClient(t, ca, "alice", RoleAdmin), Trust{Now: at(noon), Standing: everyone}), ErrRefused,
+			"channel raft is not for admin alice"},
+		"unknown key and expired": {
+			NewStore(newMember(t, ca, "node4", noon), Trust{Now: at(noon), Standing: everyone}), ErrRefused,
 			"set the clocks of both machines"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Dial(t.Context(), test.store, mux.listener.Addr().String(), "node1", "clusterd-raft")
+			_, err := dialRaft(t, test.store, mux)
 			wantError(t, err, ErrRefused)
 			wantError(t, err, test.is)
 			if !strings.Contains(err.Error(), test.says) {
@@ -119,9 +123,9 @@ func TestRefusalsReachTheOtherEndInWords(t *testing.T) {
 
 func TestJoinByTokenPinsTheCluster(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	node := NewStore(newMember(t, ca, "node1", time.Now()), Trust{})
+	node := NewStore(newMember(t, ca, "node1", time.Now()), Trust{Standing: everyone})
 	mux := serve(t, node, Limits{})
-	came := echo(open(t, mux, "clusterd-api", KindNode, KindJoiner))
+	came := echo(open(t, mux, "clusterd-api", ChannelLook, ChannelJoin))
 	echo(open(t, mux, "clusterd-raft"))
 	dead, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -159,7 +163,7 @@ func TestJoinByTokenPinsTheCluster(t *testing.T) {
 
 func TestHTTPKnowsThePeer(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	trust := Trust{Now: at(noon)}
+	trust := Trust{Now: at(noon), Standing: everyone}
 	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{})
 	handler := http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		peer, err := PeerOf(*request.TLS)
@@ -171,10 +175,10 @@ func TestHTTPKnowsThePeer(t *testing.T) {
 	store := NewStore(newClient(t, ca, "alice", RoleAdmin), trust)
 	for _, protocol := range []string{"clusterd-api", "http/1.1"} {
 		server := &http.Server{Handler: handler}
-		go server.Serve(open(t, mux, protocol, KindClient))
+		go server.Serve(open(t, mux, protocol, ChannelLook))
 		t.Cleanup(func() { server.Close() })
 		client := &http.Client{Transport: &http.Transport{DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return Dial(ctx, store, address, AnyNode, protocol)
+			return Dial(ctx, store, address, AnyNode, protocol, ChannelLook)
 		}}}
 		response, err := client.Get("https://" + mux.listener.Addr().String() + "/")
 		if err != nil {
@@ -191,12 +195,12 @@ func TestHTTPKnowsThePeer(t *testing.T) {
 
 func TestDisconnectEndsOpenConnectionsOfOnePeer(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	trust := Trust{Now: at(noon)}
+	trust := Trust{Now: at(noon), Standing: everyone}
 	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{})
 	came := echo(open(t, mux, "clusterd-raft"))
 	connections := make(map[string]net.Conn)
 	for _, node := range []string{"node2", "node3"} {
-		connection, err := Dial(t.Context(), NewStore(newMember(t, ca, node, noon), trust), mux.listener.Addr().String(), "node1", "clusterd-raft")
+		connection, err := dialRaft(t, NewStore(newMember(t, ca, node, noon), trust), mux)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,15 +228,15 @@ func TestRemovalDuringTheHandshakeIsNoticed(t *testing.T) {
 		return Standing{Kind: StandingRemoved}
 	}}), Limits{})
 	open(t, mux, "clusterd-raft")
-	_, err := Dial(t.Context(), NewStore(newMember(t, ca, "node3", noon), Trust{Now: at(noon)}), mux.listener.Addr().String(), "node1", "clusterd-raft")
+	_, err := dialRaft(t, NewStore(newMember(t, ca, "node3", noon), Trust{Now: at(noon), Standing: everyone}), mux)
 	wantError(t, err, ErrRemoved)
 }
 
 func TestJoinersCannotTakeTheRoomOfNodes(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	node := newMember(t, ca, "node1", time.Now())
-	mux := serve(t, NewStore(node, Trust{}), Limits{Joiners: 2, Nodes: 1})
-	came := echo(open(t, mux, "clusterd-api", KindNode, KindJoiner))
+	mux := serve(t, NewStore(node, Trust{Standing: everyone}), Limits{Joiners: 2, Nodes: 1})
+	came := echo(open(t, mux, "clusterd-api", ChannelLook, ChannelJoin))
 	token, _, err := NewToken(testCluster, ca.Pin(), []string{mux.listener.Addr().String()}, time.Now(), TokenLife)
 	if err != nil {
 		t.Fatal(err)
@@ -251,14 +255,14 @@ func TestJoinersCannotTakeTheRoomOfNodes(t *testing.T) {
 		t.Error("the oldest joiner is still connected")
 	}
 	wantEcho(t, joiners[2])
-	store := NewStore(newMember(t, ca, "node2", time.Now()), Trust{})
-	connection, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-api")
+	store := NewStore(newMember(t, ca, "node2", time.Now()), Trust{Standing: everyone})
+	connection, err := dialTools(t, store, mux)
 	if err != nil {
 		t.Fatalf("a node found no room: %v", err)
 	}
 	defer connection.Close()
 	<-came
-	_, err = Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-api")
+	_, err = dialTools(t, store, mux)
 	wantError(t, err, ErrBusy)
 	if open := mux.Disconnect(func(peer Peer) bool { return peer.Kind == KindJoiner }); open != 2 {
 		t.Errorf("%d joiners were open, want 2", open)
@@ -268,12 +272,12 @@ func TestJoinersCannotTakeTheRoomOfNodes(t *testing.T) {
 // A viewer opens connections without end. A node, an administrator and the viewer's own newest find room all the same.
 func TestACrowdOfOneViewerLocksNobodyOut(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	trust := Trust{Now: at(noon)}
+	trust := Trust{Now: at(noon), Standing: everyone}
 	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Clients: 6, PerClient: 4})
-	came := echo(open(t, mux, "clusterd-api", KindNode, KindClient))
+	came := echo(open(t, mux, "clusterd-api", ChannelLook))
 	dial := func(identity *Identity) net.Conn {
 		t.Helper()
-		connection, err := Dial(t.Context(), NewStore(identity, trust), mux.listener.Addr().String(), "node1", "clusterd-api")
+		connection, err := dialTools(t, NewStore(identity, trust), mux)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +304,7 @@ func TestAFloodDoesNotFillTheLog(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	var logged bytes.Buffer
 	listener := newPipeListener()
-	store := NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon)})
+	store := NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon), Standing: everyone})
 	mux := NewMux(listener, store, Limits{}, slog.New(slog.NewTextHandler(&logged, nil)))
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -320,18 +324,18 @@ func TestAFloodDoesNotFillTheLog(t *testing.T) {
 
 func TestQueueThatNobodyEmptiesIsBounded(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	trust := Trust{Now: at(noon)}
+	trust := Trust{Now: at(noon), Standing: everyone}
 	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Queue: 1})
 	open(t, mux, "clusterd-raft")
 	store := NewStore(newMember(t, ca, "node2", noon), trust)
 	// Nobody accepts, so whoever is welcomed first keeps the only place, be it still greeted or already queued.
-	connection, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-raft")
+	connection, err := dialRaft(t, store, mux)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer connection.Close()
 	for range 3 {
-		_, err := Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-raft")
+		_, err := dialRaft(t, store, mux)
 		wantError(t, err, ErrBusy)
 	}
 }
@@ -340,7 +344,7 @@ func TestQueueThatNobodyEmptiesIsBounded(t *testing.T) {
 func TestSilentClientsBlockNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newTestCA(t, testCluster)
-		trust := Trust{Now: at(noon)}
+		trust := Trust{Now: at(noon), Standing: everyone}
 		listener := newPipeListener()
 		var logged bytes.Buffer
 		mux := NewMux(listener, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Handshakes: 2}, slog.New(slog.NewTextHandler(&logged, nil)))
@@ -380,7 +384,7 @@ func TestSilentClientsBlockNobody(t *testing.T) {
 func TestSilentServerEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newTestCA(t, testCluster)
-		store := NewStore(newMember(t, ca, "node2", noon), Trust{Now: at(noon)})
+		store := NewStore(newMember(t, ca, "node2", noon), Trust{Now: at(noon), Standing: everyone})
 		near, far := net.Pipe()
 		defer far.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -398,7 +402,7 @@ func TestSilentServerEndsWithTheContext(t *testing.T) {
 func TestAcceptIsTriedAgainWithALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newTestCA(t, testCluster)
-		store := NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon)})
+		store := NewStore(newMember(t, ca, "node1", noon), Trust{Now: at(noon), Standing: everyone})
 		patient := &failingListener{pipeListener: *newPipeListener(), failures: acceptFailureLimit}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -80,8 +80,16 @@ func recorded(members ...*Identity) func(Peer) Standing {
 	for _, member := range members {
 		fingerprints[member.Self.Name] = member.Self.Fingerprint
 	}
-	return PinnedNodes(fingerprints)
+	return func(peer Peer) Standing {
+		if fingerprint, known := fingerprints[peer.Name]; known && peer.Kind == KindNode && fingerprint == peer.Fingerprint {
+			return Standing{Kind: StandingMember}
+		}
+		return Standing{Kind: StandingUnknown}
+	}
 }
+
+// everyone is the Standing of a state that holds whoever comes.
+func everyone(Peer) Standing { return Standing{Kind: StandingMember} }
 
 type warnings struct {
 	mutex sync.Mutex
@@ -153,9 +161,12 @@ func serve(t *testing.T, store *Store, limits Limits) *Mux {
 	return mux
 }
 
-func open(t *testing.T, mux *Mux, protocol string, kinds ...Kind) net.Listener {
+func open(t *testing.T, mux *Mux, protocol string, channels ...Channel) net.Listener {
 	t.Helper()
-	listener, err := mux.Protocol(protocol, kinds...)
+	if len(channels) == 0 {
+		channels = []Channel{ChannelRaft}
+	}
+	listener, err := mux.Protocol(protocol, channels...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,4 +254,32 @@ func (listener *failingListener) Accept() (net.Conn, error) {
 	}
 	listener.failures--
 	return nil, errors.New("too many open files")
+}
+
+// state is a Standing that can change.
+type state struct {
+	mutex sync.Mutex
+	kind  StandingKind
+}
+
+func (s *state) set(kind StandingKind) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.kind = kind
+}
+
+func (s *state) standing(Peer) Standing {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return Standing{Kind: s.kind}
+}
+
+func dialRaft(t *testing.T, store *Store, mux *Mux) (*tls.Conn, error) {
+	t.Helper()
+	return Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-raft", ChannelRaft)
+}
+
+func dialTools(t *testing.T, store *Store, mux *Mux) (*tls.Conn, error) {
+	t.Helper()
+	return Dial(t.Context(), store, mux.listener.Addr().String(), "node1", "clusterd-api", ChannelLook)
 }

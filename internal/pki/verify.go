@@ -24,12 +24,15 @@ var (
 type StandingKind int
 
 const (
-	// StandingUnheard is a key that this node's state does not hold: it may be new and this node's log behind. Such a peer is held
-	// to the dates of its certificate. It is not refused, since a node that was away for long must be able to hear from a leader
-	// that joined meanwhile; without that it could never catch up.
-	StandingUnheard StandingKind = iota
+	// StandingUnknown is a key that the state does not hold. A node with it is nobody, whoever
+	// signed its certificate: every node that ever was a member may hold the authority's key.
+	// Clients have no other standing, unless they were revoked.
+	StandingUnknown StandingKind = iota
 	// StandingMember is exactly the key that is recorded for this node. Wrong dates are forgiven and reported.
 	StandingMember
+	// StandingVouched is a node's key that this node's state does not hold, because its log is
+	// behind, and that a member's state does. It is held to the dates of its certificate.
+	StandingVouched
 	// StandingRemoved is a key that was removed, by removing or replacing its node or by revoking a client. It is always refused.
 	StandingRemoved
 )
@@ -45,22 +48,12 @@ type Standing struct {
 type Trust struct {
 	// Standing looks up the pair of the peer's name and fingerprint in the replicated state. After a node was replaced, its old
 	// fingerprint is StandingRemoved and its new one StandingMember. Joiners are not
-	// asked about. Nil means StandingUnheard for everyone.
+	// asked about. Nil means StandingUnknown for everyone.
 	Standing func(Peer) Standing
 	// Warn is told when wrong dates were forgiven. It is called at each such connection: who shows it should show changes only.
 	Warn func(node, reason string)
 	// Now is the wall clock that dates are judged by; nil means time.Now.
 	Now func() time.Time
-}
-
-// PinnedNodes is a Standing for a process that has no replicated state: the given nodes, by name, with their fingerprints.
-func PinnedNodes(fingerprints map[string]string) func(Peer) Standing {
-	return func(peer Peer) Standing {
-		if fingerprint, known := fingerprints[peer.Name]; known && peer.Kind == KindNode && fingerprint == peer.Fingerprint {
-			return Standing{Kind: StandingMember}
-		}
-		return Standing{Kind: StandingUnheard}
-	}
 }
 
 func (trust Trust) now() time.Time {
@@ -72,7 +65,7 @@ func (trust Trust) now() time.Time {
 
 func (trust Trust) standing(peer Peer) Standing {
 	if trust.Standing == nil || peer.Kind == KindJoiner {
-		return Standing{Kind: StandingUnheard}
+		return Standing{Kind: StandingUnknown}
 	}
 	return trust.Standing(peer)
 }
@@ -103,10 +96,7 @@ func verifyPeer(leaf, authority *x509.Certificate, usage x509.ExtKeyUsage, trust
 func judge(peer Peer, trust Trust, now, from, to time.Time) error {
 	standing := trust.standing(peer)
 	if standing.Kind == StandingRemoved {
-		if standing.RemovedAt.IsZero() {
-			return fmt.Errorf("%s was %w", peer, ErrRemoved)
-		}
-		return fmt.Errorf("%s was %w on %s", peer, ErrRemoved, stamp(standing.RemovedAt))
+		return Admit(ChannelRaft, Accepting, peer, standing) // no channel is open to it; the words are the same for all
 	}
 	problem := datesProblem(now, from, to)
 	if problem == "" {

@@ -21,6 +21,10 @@ type Security interface {
 	// Listen accepts connections of verified nodes of this cluster, and of
 	// nobody else: not of joiners, not of command-line clients.
 	Listen(ctx context.Context, address string) (net.Listener, error)
+	// Admit says whether such a connection may carry a stream of that kind for
+	// an act: nil, or why not, which is ErrNotExpected when no open migration
+	// asks for it. It is asked again while the stream is open.
+	Admit(remote net.Conn, kind, act string, dialed bool) error
 }
 
 // Config of a forwarder. The daemon and the forwarder get the same.
@@ -50,6 +54,15 @@ type Config struct {
 	Drain time.Duration
 	// DataWait is how long the target's QEMU may take to open its socket.
 	DataWait time.Duration
+	// IntentWait is how long the migration may take to appear in this node's
+	// log: the other end may have read it a moment earlier.
+	IntentWait time.Duration
+	// AfterAct is how long a stream may go on after its migration has ended in
+	// the log. Cutting it at once could part a guest that is just arriving.
+	AfterAct time.Duration
+	// Deaf is how long new streams are taken without a daemon, which is what
+	// tells the forwarder who was removed.
+	Deaf time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +82,9 @@ func (c Config) withDefaults() Config {
 	set(&c.IdleProcess, 10*time.Minute)
 	set(&c.Drain, 80*time.Second) // Below systemd's 90 s.
 	set(&c.DataWait, 5*time.Second)
+	set(&c.IntentWait, 5*time.Second)
+	set(&c.AfterAct, 10*time.Minute)
+	set(&c.Deaf, 15*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -14,7 +14,10 @@
 // give the unit KillMode=process, or run `clusterd forward` as a unit of its
 // own.
 //
-// Callers give a Security whose Listen lets in verified nodes only. The api
-// socket is as powerful as root on the target: whoever gets past Listen can
-// drive its libvirtd.
+// The api socket is as powerful as root on the target, so three things are asked
+// of each stream, on both ends: is the other end a member by its very key, does
+// the log hold an open migration between the two, and (on the target, for api
+// streams) is each call one that a migration makes. The daemon writes the first
+// two into the roster; without a roster, or for long without a daemon, nobody is
+// let in. Streams are held against the roster for as long as they are open.
 package tunnel

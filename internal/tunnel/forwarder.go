@@ -136,6 +136,7 @@ func (f *forwarder) acceptNodes(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
+			f.retired.Do(func() { close(f.retire) }) // no port, no forwarder: another one takes the place
 			return
 		}
 		if err != nil {
@@ -148,7 +149,7 @@ func (f *forwarder) acceptNodes(listener net.Listener) {
 			continue
 		}
 		go func() {
-			if err := serve(context.Background(), conn, f.carried, f.dialLocal); err != nil {
+			if err := serve(context.Background(), conn, f.carried, f.permit, f.dialLocal); err != nil {
 				f.config.Logger.Warn("a stream from another node ended badly", "peer", conn.RemoteAddr().String(), "error", err)
 			}
 		}()
@@ -159,12 +160,16 @@ func (f *forwarder) acceptNodes(listener net.Listener) {
 func (f *forwarder) wait(ctx context.Context) {
 	ticker := time.NewTicker(max(f.config.IdleProcess/20, 10*time.Millisecond))
 	defer ticker.Stop()
+	recheck := time.NewTicker(recheckEvery)
+	defer recheck.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.retire:
 			return
+		case now := <-recheck.C:
+			f.recheck(now)
 		case <-ticker.C:
 			f.releaseUnused()
 			if f.idle() {
@@ -172,6 +177,15 @@ func (f *forwarder) wait(ctx context.Context) {
 				return
 			}
 		}
+	}
+}
+
+// recheckEvery is how often open streams are held against who may have them.
+const recheckEvery = 200 * time.Millisecond
+
+func (f *forwarder) recheck(now time.Time) {
+	if closed := f.carried.recheck(now, f.admit, f.config.AfterAct); closed > 0 {
+		f.config.Logger.Warn("streams that nobody may have any more were cut", "streams", closed)
 	}
 }
 
@@ -196,11 +210,15 @@ func (f *forwarder) drain() {
 	defer deadline.Stop()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
+	recheck := time.NewTicker(recheckEvery)
+	defer recheck.Stop()
 	for f.carried.count("") > 0 {
 		select {
 		case <-deadline.C:
 			f.config.Logger.Warn("the forwarder ends with streams still open", "streams", f.carried.count(""))
 			return
+		case now := <-recheck.C:
+			f.recheck(now)
 		case <-ticker.C:
 		}
 	}

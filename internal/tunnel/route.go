@@ -122,12 +122,18 @@ func (f *forwarder) toTarget(local net.Conn, head header, route *openRoute) erro
 		_ = local.Close()
 		return err
 	}
+	what := about{remote: remote, kind: head.Kind, act: head.Act, dialed: true}
+	if err := f.permit(ctx, what); err != nil {
+		_ = local.Close()
+		_ = remote.Close()
+		return err
+	}
 	if err := greet(remote, head); err != nil {
 		_ = local.Close()
 		_ = remote.Close()
 		return err
 	}
-	return f.carried.carry(local, remote, head.Act)
+	return f.carried.carry(local, remote, what)
 }
 
 // listenUNIX makes a socket that only its owner can open.

@@ -30,9 +30,18 @@ type streams struct {
 
 type stream struct {
 	a, b  net.Conn
-	act   string
+	about about
 	last  atomic.Int64 // unix nanoseconds of the last byte
 	ended chan struct{}
+	// over is since when no open migration asks for it; recheck alone uses it.
+	over time.Time
+}
+
+// about is what a stream is for.
+type about struct {
+	remote    net.Conn
+	kind, act string
+	dialed    bool
 }
 
 func newStreams(limit int, idle time.Duration) *streams {
@@ -41,8 +50,8 @@ func newStreams(limit int, idle time.Duration) *streams {
 
 // carry copies both ways until both ends are done, or the stream is idle for
 // too long. It owns and closes both connections.
-func (s *streams) carry(a, b net.Conn, act string) error {
-	carried := &stream{a: a, b: b, act: act, ended: make(chan struct{})}
+func (s *streams) carry(a, b net.Conn, what about) error {
+	carried := &stream{a: a, b: b, about: what, ended: make(chan struct{})}
 	carried.last.Store(time.Now().UnixNano())
 	defer func() { _ = a.Close(); _ = b.Close() }()
 	if err := s.add(carried); err != nil {
@@ -89,11 +98,38 @@ func (s *streams) count(act string) int {
 	}
 	number := 0
 	for carried := range s.open {
-		if carried.act == act {
+		if carried.about.act == act {
 			number++
 		}
 	}
 	return number
+}
+
+// recheck closes the streams that are refused now, and those whose migration ended long ago.
+func (s *streams) recheck(now time.Time, admit func(about) error, afterAct time.Duration) (closed int) {
+	s.mu.Lock()
+	open := make([]*stream, 0, len(s.open))
+	for carried := range s.open {
+		open = append(open, carried)
+	}
+	s.mu.Unlock()
+	for _, carried := range open {
+		err := admit(carried.about)
+		switch {
+		case err == nil:
+			carried.over = time.Time{}
+			continue
+		case errors.Is(err, ErrNotExpected) && carried.over.IsZero():
+			carried.over = now
+			continue
+		case errors.Is(err, ErrNotExpected) && now.Sub(carried.over) < afterAct:
+			continue
+		}
+		_ = carried.a.Close()
+		_ = carried.b.Close()
+		closed++
+	}
+	return closed
 }
 
 // quiet tells for how long nothing has been carried.

@@ -9,18 +9,55 @@ import (
 	"time"
 )
 
+// permission waits until a stream is allowed, or says why it is not.
+type permission func(ctx context.Context, what about) error
+
+// permit asks whether a stream is allowed now. Its migration may be a moment
+// away from being told here; nothing else is waited for.
+func (f *forwarder) permit(ctx context.Context, what about) error {
+	if !what.dialed && f.deaf() {
+		return errors.New("clusterd does not run here, and nobody else knows who is expected")
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.config.IntentWait)
+	defer cancel()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := f.admit(what)
+		if !errors.Is(err, ErrNotExpected) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+func (f *forwarder) admit(what about) error {
+	return f.config.Security.Admit(what.remote, what.kind, what.act, what.dialed)
+}
+
+// deaf tells whether no daemon has been here for too long.
+func (f *forwarder) deaf() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.daemons == 0 && time.Since(f.alone) > f.config.Deaf
+}
+
 // localDial opens the local end of a stream that another node asked for.
 type localDial func(ctx context.Context, kind, act string) (net.Conn, error)
 
-// serve answers one connection of another node: header, local end, copy.
-func serve(ctx context.Context, conn net.Conn, carried *streams, dial localDial) error {
+// serve answers one connection of another node: header, permission, local end, copy.
+func serve(ctx context.Context, conn net.Conn, carried *streams, permit permission, dial localDial) error {
 	_ = conn.SetDeadline(time.Now().Add(headerTimeout))
 	var head header
 	if err := readLine(conn, headerLimit, &head); err != nil {
 		_ = conn.Close()
 		return err
 	}
-	local, err := openLocal(ctx, head, dial)
+	local, err := openLocal(ctx, head, about{remote: conn, kind: head.Kind, act: head.Act}, permit, dial)
 	if err != nil {
 		_ = writeLine(conn, answer{Error: err.Error()})
 		_ = conn.Close()
@@ -32,11 +69,14 @@ func serve(ctx context.Context, conn net.Conn, carried *streams, dial localDial)
 		return fmt.Errorf("answer the source's forwarder: %w", err)
 	}
 	_ = conn.SetDeadline(time.Time{})
-	return carried.carry(conn, local, head.Act)
+	return carried.carry(conn, local, about{remote: conn, kind: head.Kind, act: head.Act})
 }
 
-func openLocal(ctx context.Context, head header, dial localDial) (net.Conn, error) {
+func openLocal(ctx context.Context, head header, what about, permit permission, dial localDial) (net.Conn, error) {
 	if err := head.check(); err != nil {
+		return nil, err
+	}
+	if err := permit(ctx, what); err != nil {
 		return nil, err
 	}
 	return dial(ctx, head.Kind, head.Act)

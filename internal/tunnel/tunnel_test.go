@@ -21,6 +21,8 @@ func (plainSecurity) Dial(ctx context.Context, _, address string) (net.Conn, err
 	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 }
 
+func (plainSecurity) Admit(net.Conn, string, string, bool) error { return nil }
+
 func (plainSecurity) Listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
@@ -264,11 +266,11 @@ func TestLimitsOfStreams(t *testing.T) {
 	a, b := net.Pipe()
 	c, d := net.Pipe()
 	first := make(chan error, 1)
-	go func() { first <- carried.carry(a, c, "1") }()
+	go func() { first <- carried.carry(a, c, about{act: "1"}) }()
 	until(t, "one stream is carried", func() bool { return carried.count("1") == 1 })
 	e, _ := net.Pipe()
 	g, _ := net.Pipe()
-	if err := carried.carry(e, g, "2"); !errors.Is(err, ErrTooManyStreams) {
+	if err := carried.carry(e, g, about{act: "2"}); !errors.Is(err, ErrTooManyStreams) {
 		t.Fatalf("a stream beyond the limit: %v", err)
 	}
 	<-first // Nothing flows, so it is closed.

@@ -1,0 +1,112 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// standing is what the replicated State says about a peer's key. A State that is
+// behind the keys this node wrote down is not asked: it has yet to be told.
+func (d *Daemon) standing(peer pki.Peer) pki.Standing {
+	known := d.knownKeys(d.replica.Root())
+	if at, removed := known.removed(peer.Fingerprint); removed {
+		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: at}
+	}
+	if peer.Kind != pki.KindNode {
+		return pki.Standing{Kind: pki.StandingUnknown}
+	}
+	if known.node(peer.Name) == peer.Fingerprint {
+		return pki.Standing{Kind: pki.StandingMember}
+	}
+	return d.keys.vouchedFor(peer, time.Now())
+}
+
+func (d *Daemon) knownKeys(root *cluster.State) keySource {
+	if saved := d.keys.newerThan(root); saved != nil {
+		return saved
+	}
+	return rootKeys{root}
+}
+
+// keySource tells whose key is whose.
+type keySource interface {
+	node(name string) (fingerprint string)
+	removed(fingerprint string) (at time.Time, removed bool)
+	keys() api.NodeKeys
+}
+
+// rootKeys are the keys of a State.
+type rootKeys struct{ *cluster.State }
+
+func (k rootKeys) node(name string) string {
+	n, _ := k.Nodes.Get(name)
+	return n.Fingerprint
+}
+
+func (k rootKeys) keys() api.NodeKeys { return keysOf(k.State) }
+
+func (k rootKeys) removed(fingerprint string) (time.Time, bool) {
+	gone, removed := k.Removed.Get(fingerprint)
+	return gone.At, removed
+}
+
+// Admit implements quorum.Gate: the log's port divides into channels only after
+// the handshake.
+func (s *streams) Admit(connection net.Conn, channel string, dialed bool) error {
+	secured, is := connection.(interface{ ConnectionState() tls.ConnectionState })
+	if !is {
+		return fmt.Errorf("a connection without TLS may use no channel")
+	}
+	peer, err := pki.PeerOf(secured.ConnectionState())
+	if err != nil {
+		return err
+	}
+	return s.daemon.store.Admit(pki.Channel(channel), pki.Direction(dialed), peer)
+}
+
+// keepLinks brings heartbeats, gossip, the keys that are written down and the
+// connections that are open in line with the State. It waits for nothing else:
+// a key that was removed is cut off within a moment.
+func (d *Daemon) keepLinks(ctx context.Context) {
+	index := ^uint64(0)
+	for {
+		changed := d.replica.Changed()
+		if root := d.replica.Root(); root.Index != index {
+			index = root.Index
+			d.keepKeysOf(root)
+			d.linkPeers()
+			d.leaveIfRemoved(root)
+		}
+		timer := time.NewTimer(membersEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-changed:
+			timer.Stop()
+			if !sleep(ctx, 20*time.Millisecond) { // entries come in bursts
+				return
+			}
+		case <-timer.C:
+		}
+	}
+}
+
+// keepKeysOf writes the keys of a State down when they changed.
+func (d *Daemon) keepKeysOf(root *cluster.State) {
+	if root.Nodes.Len() == 0 {
+		return
+	}
+	if err := d.keys.take(root); err != nil {
+		d.warnings.set("keys", "the nodes' keys could not be written down: "+err.Error())
+		return
+	}
+	d.warnings.set("keys", "")
+}

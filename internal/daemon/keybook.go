@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// keysFile holds whose key is whose, as this node knew it last. After a start the
+// State lags behind until a leader commits something, and a leader can be elected
+// only by links: without the file nodes could not tell each other from strangers.
+const keysFile = "keys.json"
+
+// vouchedLife is how long a member's word for a key lasts: until then the log has
+// told, or the member is asked again. maxVouched bounds the list.
+const (
+	vouchedLife = 10 * time.Minute
+	maxVouched  = 64
+)
+
+// keyBook are the keys that are known beside the State.
+type keyBook struct {
+	folder  Folder
+	cluster string
+	// stranger is told of each node whose key nobody here knows; it must not block.
+	stranger func(pki.Peer)
+
+	mu      sync.Mutex
+	saved   savedKeys
+	vouched map[string]vouch
+}
+
+// savedKeys is the file.
+type savedKeys struct {
+	api.NodeKeys
+	Cluster string `json:"cluster"`
+}
+
+type vouch struct {
+	name  string
+	until time.Time
+}
+
+func openKeyBook(folder Folder, clusterID string) (*keyBook, error) {
+	book := &keyBook{folder: folder, cluster: clusterID, stranger: func(pki.Peer) {}, vouched: map[string]vouch{}}
+	err := folder.readLarge(keysFile, &book.saved)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	case err != nil:
+		err = fmt.Errorf("read %s: %w; remove it, and this node asks the others", folder.path(keysFile), err)
+	}
+	if book.saved.Cluster != clusterID {
+		book.saved = savedKeys{} // of a cluster that this node belonged to before
+	}
+	return book, err
+}
+
+func (s *savedKeys) node(name string) string { return s.Nodes[name] }
+
+func (s *savedKeys) keys() api.NodeKeys { return s.NodeKeys }
+
+func (s *savedKeys) removed(fingerprint string) (time.Time, bool) {
+	at, removed := s.Removed[fingerprint]
+	return at, removed
+}
+
+// newerThan returns the keys that were written down if the State is behind them,
+// else nil.
+func (b *keyBook) newerThan(root *cluster.State) keySource {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.saved.Index > root.Index && b.saved.Generation >= root.Generation {
+		saved := b.saved // its maps are replaced whole
+		return &saved
+	}
+	return nil
+}
+
+// take writes the State's keys down if they are others than those in the file,
+// and the State is not behind it.
+func (b *keyBook) take(root *cluster.State) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.saved.Index > root.Index && b.saved.Generation >= root.Generation {
+		return nil
+	}
+	next := savedKeys{NodeKeys: keysOf(root), Cluster: b.cluster}
+	if maps.Equal(next.Nodes, b.saved.Nodes) && maps.Equal(next.Removed, b.saved.Removed) &&
+		next.Generation == b.saved.Generation {
+		return nil
+	}
+	if err := b.folder.write(keysFile, next); err != nil {
+		return err
+	}
+	b.saved = next
+	return nil
+}
+
+// keysOf are the keys of a State, in the form in which they travel.
+func keysOf(root *cluster.State) api.NodeKeys {
+	keys := api.NodeKeys{
+		Generation: root.Generation, Index: root.Index,
+		Nodes: map[string]string{}, Removed: map[string]time.Time{},
+	}
+	for _, n := range root.Nodes.Rows() {
+		keys.Nodes[n.Name] = n.Fingerprint
+	}
+	for _, fingerprint := range root.Removed.Keys() {
+		gone, _ := root.Removed.Get(fingerprint)
+		keys.Removed[fingerprint] = gone.At
+	}
+	return keys
+}
+
+// vouchedFor is the standing of a key that neither the State nor the file knows;
+// who is met for the first time is told to whoever can ask about it.
+func (b *keyBook) vouchedFor(peer pki.Peer, now time.Time) pki.Standing {
+	b.mu.Lock()
+	word, known := b.vouched[peer.Fingerprint]
+	b.mu.Unlock()
+	if known && word.name == peer.Name && now.Before(word.until) {
+		return pki.Standing{Kind: pki.StandingVouched}
+	}
+	b.stranger(peer)
+	return pki.Standing{Kind: pki.StandingUnknown}
+}
+
+// vouch notes a member's word for a key.
+func (b *keyBook) vouch(peer pki.Peer, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for fingerprint, word := range b.vouched {
+		if !now.Before(word.until) {
+			delete(b.vouched, fingerprint)
+		}
+	}
+	if len(b.vouched) < maxVouched {
+		b.vouched[peer.Fingerprint] = vouch{name: peer.Name, until: now.Add(vouchedLife)}
+	}
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/test/lab"
+	"github.com/clusterd/clusterd/test/stage"
+)
+
+// The machines: node1 and node2 stay, node3 is removed, and its disk is the attacker's.
+const (
+	victim  = "node1"
+	removed = "node3"
+)
+
+// site is the cluster under attack.
+type site struct {
+	*stage.Cluster
+	world *stage.Simulated
+
+	attacks, held int
+	// worst is the longest failover under an attack as a multiple of the one without; 0 while none was measured. An
+	// attack that measures one raises it by measured.
+	worst float64
+	// members are the nodes that are expected to answer.
+	members []string
+	// stolen is the folder with what the removed node's disk held, from before its removal.
+	stolen string
+	// disk is the identity on it.
+	disk *pki.Identity
+	// holding is a connection that the removed node had open when it was removed.
+	holding map[string]net.Conn
+}
+
+func newSite(ctx context.Context, tools string) (*site, error) {
+	tools, err := filepath.Abs(tools)
+	if err != nil {
+		return nil, err
+	}
+	world, err := stage.NewSimulated(tools)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{world: world, members: world.Nodes(), holding: map[string]net.Conn{}}
+	s.Cluster = &stage.Cluster{World: world, Plan: stage.Plan{
+		Cluster:  "fortress",
+		Domains:  []string{"first: {ordered: true, restricted: true, members: {node1: 1, node2: 2}}"},
+		Services: []stage.Service{{Guest: lab.Guest{Name: "web", Number: 71}, Domain: "first"}},
+	}}
+	if err := s.prepare(ctx); err != nil {
+		s.showLogs()
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// prepare founds the cluster, takes a copy of node3's disk and removes node3 while it has connections open.
+func (s *site) prepare(ctx context.Context) error {
+	if err := s.Found(ctx); err != nil {
+		return err
+	}
+	if err := s.Apply(ctx); err != nil {
+		return err
+	}
+	if _, err := s.Wait(ctx, "vm:web runs", func(status api.Status) bool {
+		return slices.ContainsFunc(status.Services, func(one api.Service) bool {
+			return one.Name == "vm:web" && one.StateText == "started"
+		})
+	}); err != nil {
+		return err
+	}
+	var err error
+	if s.stolen, err = os.MkdirTemp("", "clusterd-stolen-"); err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(s.stolen, "data"), os.DirFS(s.world.DataFolder(removed))); err != nil {
+		return fmt.Errorf("copy the disk of %s: %w", removed, err)
+	}
+	for _, file := range []string{"node.key", "node.crt"} {
+		if err := os.Chmod(filepath.Join(s.stolen, "data", file), 0o600); err != nil {
+			return err
+		}
+	}
+	if s.disk, err = pki.LoadIdentity(filepath.Join(s.stolen, "data")); err != nil {
+		return err
+	}
+	for _, protocol := range []string{protocolQuorum, protocolAPI} {
+		conn, err := s.reach(ctx, s.disk, victim, protocol)
+		if err != nil {
+			return fmt.Errorf("%s is a member and gets no connection: %w", removed, err)
+		}
+		s.holding[protocol] = conn
+	}
+	if output, err := s.Command(ctx, victim, "clusterd", "node", "remove", removed).CombinedOutput(); err != nil {
+		return fmt.Errorf("remove %s: %w: %s", removed, err, output)
+	}
+	s.members = []string{"node1", "node2"}
+	return s.StopDaemon(ctx, removed)
+}
+
+// The protocols of a node's port.
+const (
+	protocolQuorum = "clusterd-quorum"
+	protocolAPI    = "clusterd-api"
+)
+
+func (s *site) close() error {
+	for _, conn := range s.holding {
+		conn.Close()
+	}
+	return errors.Join(s.world.Close(), os.RemoveAll(s.stolen))
+}
+
+var privateKey = regexp.MustCompile(
+	`-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\n|[A-Za-z0-9+/=\s])+-----END [A-Z ]*PRIVATE KEY-----`)
+
+// errNoAuthority says that the authority's key is not on the stolen disk.
+var errNoAuthority = errors.New("the authority's key is not on the stolen disk")
+
+// authority looks for the authority's key on the stolen disk.
+func (s *site) authority() (*pki.CA, error) {
+	chain := string(s.disk.ChainPEM())
+	certificate := chain[strings.LastIndex(chain, "-----BEGIN"):]
+	var ca *pki.CA
+	err := filepath.WalkDir(filepath.Join(s.stolen, "data"), func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || ca != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, found := range privateKey.FindAll(text, -1) {
+			key := strings.ReplaceAll(string(found), `\n`, "\n") + "\n"
+			if loaded, err := pki.LoadCA([]byte(certificate), []byte(key)); err == nil {
+				ca = loaded
+			}
+		}
+		return nil
+	})
+	if err == nil && ca == nil {
+		err = errNoAuthority
+	}
+	return ca, err
+}
+
+// forge signs a certificate with the stolen authority's key: of a node, or of an administrator.
+func (s *site) forge(name string, admin bool) (*pki.Identity, error) {
+	ca, err := s.authority()
+	if err != nil {
+		return nil, err
+	}
+	key, err := pki.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	request, err := pki.NewRequest(key, name)
+	if err != nil {
+		return nil, err
+	}
+	var chain []byte
+	if admin {
+		chain, err = ca.SignClient(request, name, pki.RoleAdmin, time.Now(), time.Hour)
+	} else {
+		chain, err = ca.SignNode(request, name, nil, time.Now(), time.Hour)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pki.NewIdentity(key, chain)
+}
+
+// friendly is an attacker's own end: it believes in whoever answers.
+var friendly = pki.Trust{Standing: func(pki.Peer) pki.Standing { return pki.Standing{Kind: pki.StandingMember} }}
+
+// address is where a node's port for the others is.
+func (s *site) address(node string) string {
+	for line := range strings.SplitSeq(s.world.NodeSettings(node), "\n") {
+		if port, is := strings.CutPrefix(line, "port: "); is {
+			return net.JoinHostPort("127.0.0."+strings.TrimPrefix(node, "node"), port)
+		}
+	}
+	return ""
+}
+
+// reach connects to a node's port with an identity.
+func (s *site) reach(ctx context.Context, identity *pki.Identity, node, protocol string) (net.Conn, error) {
+	return pki.Dial(ctx, pki.NewStore(identity, friendly), s.address(node), node, protocol, pki.ChannelRaft)
+}
+
+// stillDecides proves that the cluster goes on deciding: each member answers by its log.
+func (s *site) stillDecides(ctx context.Context) error {
+	for _, node := range s.members {
+		if _, err := s.Wait(ctx, node+" decides", func(api.Status) bool {
+			client, err := s.Client(node)
+			if err != nil {
+				return false
+			}
+			defer client.Close()
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			status, err := client.Status(ctx, true)
+			return err == nil && status.Leader != ""
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *site) showLogs() {
+	for _, node := range s.Nodes() {
+		fmt.Printf("--- the end of the log of %s\n%s\n", node, s.LogTail(node, 40))
+	}
+}

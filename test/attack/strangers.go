@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// strangers are the attacks of who is no member: the removed node, and whoever has the authority's key from its disk.
+var strangers = []attack{
+	{"the removed node keeps the connections it had", heldOpen},
+	{"the removed node comes back to the log's port", func(ctx context.Context, s *site) error {
+		return s.refused(ctx, s.disk, protocolQuorum, pki.ErrRemoved)
+	}},
+	{"the removed node asks the tools' interface for the backup", func(ctx context.Context, s *site) error {
+		return s.refused(ctx, s.disk, protocolAPI, pki.ErrRemoved)
+	}},
+	{"a node that the stolen authority signed comes to the log's port", func(ctx context.Context, s *site) error {
+		return s.forged(ctx, "ghost", protocolQuorum)
+	}},
+	{"a node that the stolen authority signed asks for the backup", func(ctx context.Context, s *site) error {
+		return s.forged(ctx, "ghost", protocolAPI)
+	}},
+	{"another key under a member's name comes to the log's port", func(ctx context.Context, s *site) error {
+		return s.forged(ctx, "node2", protocolQuorum)
+	}},
+	{"another key under a member's name asks for the backup", func(ctx context.Context, s *site) error {
+		return s.forged(ctx, "node2", protocolAPI)
+	}},
+}
+
+// heldOpen wants each connection from before the removal to be cut. A connection that answers is one that lives.
+func heldOpen(_ context.Context, s *site) error {
+	for protocol, conn := range s.holding {
+		conn.SetReadDeadline(time.Now().Add(time.Second))
+		_, err := conn.Read(make([]byte, 1))
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("its connection for %s lives on", protocol)
+		}
+	}
+	return nil
+}
+
+// refused wants both members to refuse an identity, in words where it is a removed one.
+func (s *site) refused(ctx context.Context, identity *pki.Identity, protocol string, reason error) error {
+	for _, node := range s.members {
+		conn, err := s.reach(ctx, identity, node, protocol)
+		if err == nil {
+			got := told(conn, protocol)
+			conn.Close()
+			return fmt.Errorf("%s let it in; %s", node, got)
+		}
+		if reason != nil && !errors.Is(err, reason) {
+			return fmt.Errorf("%s refused it, but not because it %w: %w", node, reason, err)
+		}
+	}
+	return nil
+}
+
+// forged wants a node that the stolen key signed to be nobody. Where the key is not to be had, there is none.
+func (s *site) forged(ctx context.Context, name, protocol string) error {
+	identity, err := s.forge(name, false)
+	if errors.Is(err, errNoAuthority) {
+		fmt.Println("         (there is nothing to forge with:", err.Error()+")")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.refused(ctx, identity, protocol, pki.ErrRefused)
+}
+
+// told is what the tools' interface gives to whoever got in.
+func told(conn net.Conn, protocol string) string {
+	if protocol != protocolAPI {
+		return "the channel is open"
+	}
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprint(conn, "GET /v1/backup HTTP/1.1\r\nHost: clusterd\r\nConnection: close\r\n\r\n")
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return "and gave no answer"
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	return fmt.Sprintf("the backup: %s, %d bytes", answer.Status, len(text))
+}
