@@ -22,7 +22,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	t := tool{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, screen: func() cli.Screen { return cli.ScreenOf(os.Stdout) }}
+	t := tool{in: os.Stdin, out: os.Stdout, errOut: cli.CleanWriter(os.Stderr),
+		screen: func() cli.Screen { return cli.ScreenOf(os.Stdout) }}
 	code := t.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
+	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 )
 
@@ -39,7 +40,7 @@ func checkFenceAgents(c *urfave.Context, path string, text []byte, parsed config
 	// afterwards, and until then the readiness of the device says so.
 	faults, warnings := held.run(c.Command.Name == "check")
 	for _, warning := range warnings {
-		fmt.Fprintln(os.Stderr, warning.Error())
+		fmt.Fprintln(cli.CleanWriter(os.Stderr), warning.Error())
 	}
 	if len(faults) > 0 {
 		return &config.Faults{List: faults}

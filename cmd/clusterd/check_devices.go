@@ -20,6 +20,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/fence/watchdog"
+	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 )
@@ -67,7 +68,7 @@ func tryDevices(c *urfave.Context, path string, parsed config.Parsed) error {
 	t := newTrial(c, parsed.Document, places)
 	failed := 0
 	for _, v := range t.run(c.Context) {
-		fmt.Println(t.line(v))
+		fmt.Println(cli.Clean(t.line(v)))
 		if v.failed {
 			failed++
 		}

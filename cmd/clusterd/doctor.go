@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/fence/watchdog"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 // importer takes VMs in by libvirt.
@@ -78,6 +80,13 @@ func doorFinding(node config.Node) daemon.Finding {
 		f.Severity, f.Text, f.Next = "error", err.Error(), "restart libvirtd on "+node.Name+", which touches no VM; until then a VM can be started behind the cluster's back"
 	case !known:
 		f.Text += "; no running libvirtd was found that could have seen it"
+	}
+	// libvirtd runs them as root, whatever the daemon thinks of them.
+	for _, program := range []string{filepath.Join(node.HooksDir, "qemu"), binary} {
+		if err := owned.Program(program); err != nil && f.Severity == "ok" {
+			f.Severity, f.Text = "warning", "a program of the hook runs as root: "+err.Error()
+			f.Next = "set owner and mode along its whole path"
+		}
 	}
 	return f
 }

@@ -13,6 +13,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/internal/importing/cib"
@@ -34,7 +35,9 @@ func importCommand() *urfave.Command {
 			&urfave.StringFlag{Name: "definitions", Usage: "look for the VMs' libvirt XML in `FOLDER` first, as NAME.xml"},
 		},
 		Action: func(c *urfave.Context) error {
-			return importRun{in: os.Stdin, out: os.Stdout, report: os.Stderr, terminal: term.IsTerminal(int(os.Stdout.Fd()))}.run(c)
+			run := importRun{in: os.Stdin, out: os.Stdout, report: cli.CleanWriter(os.Stderr)}
+			run.terminal = term.IsTerminal(int(os.Stdout.Fd()))
+			return run.run(c)
 		},
 	}
 }

@@ -31,7 +31,7 @@ func main() {
 		err = app.RunContext(ctx, words)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "clusterd: "+describe(err))
+		fmt.Fprintln(cli.CleanWriter(os.Stderr), "clusterd: "+describe(err))
 		os.Exit(exitCode(err))
 	}
 }

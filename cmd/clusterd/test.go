@@ -18,7 +18,7 @@ import (
 	"github.com/clusterd/clusterd/internal/rehearsal"
 )
 
-func testCommand() *urfave.Command { return testCommandTo(os.Stdout) }
+func testCommand() *urfave.Command { return testCommandTo(cli.CleanWriter(os.Stdout)) }
 
 // testCommandTo is the command that prints to out.
 func testCommandTo(out io.Writer) *urfave.Command {

@@ -23,7 +23,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, cli.ScreenOf(os.Stdout))
+	code := run(ctx, os.Args[1:], os.Stdout, cli.CleanWriter(os.Stderr), cli.ScreenOf(os.Stdout))
 	stop()
 	os.Exit(code)
 }

@@ -11,9 +11,9 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 // The options of a device that are the driver's own; all others are the agent's.
@@ -175,27 +175,15 @@ func (d *driver) find(name string) (string, error) {
 		}
 	}
 	for _, path := range candidates {
-		file, err := os.Stat(path)
-		if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return "", fmt.Errorf("agent %s: %w", name, err)
+		if err := owned.Program(path); err != nil {
+			return "", fmt.Errorf("agent %s is not run, because it would run as root: %w", name, err)
 		}
-		return path, trustworthy(path, file)
+		return path, nil
 	}
 	return "", fmt.Errorf("agent %s is not installed on this node; install the package fence-agents (Debian) or fence-agents-all (Fedora, RHEL) on every node that may fence", name)
-}
-
-func trustworthy(path string, file os.FileInfo) error {
-	owner, known := file.Sys().(*syscall.Stat_t)
-	switch {
-	case !file.Mode().IsRegular() || file.Mode().Perm()&0o111 == 0:
-		return fmt.Errorf("agent %s is not an executable file", path)
-	case file.Mode().Perm()&0o022 != 0, known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
-		return fmt.Errorf("agent %s can be changed by others than root, and it would run as root; mend its owner and mode", path)
-	}
-	return nil
 }
 
 // fit lays the declaration over what the agent says that it takes.

@@ -71,7 +71,8 @@ func TestAnAgentThatOthersCanChangeIsNotRun(t *testing.T) {
 	if err := os.Chmod(filepath.Join(s.folder, "fence_story"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.driver().Validate(s.device()); err == nil || !strings.Contains(err.Error(), "changed by others") {
+	err := s.driver().Validate(s.device())
+	if err == nil || !strings.Contains(err.Error(), "somebody else may change it") {
 		t.Errorf("got %v", err)
 	}
 }

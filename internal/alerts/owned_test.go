@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 func TestAProgramThatOthersMayChangeIsNotRun(t *testing.T) {
@@ -42,7 +43,7 @@ func TestAProgramThatOthersMayChangeIsNotRun(t *testing.T) {
 		}
 		err := attempt()
 		_, missing := os.Stat(ran)
-		if c.ours != (err == nil) || c.ours != (missing == nil) || (!c.ours && !errors.Is(err, ErrNotOurs)) {
+		if c.ours != (err == nil) || c.ours != (missing == nil) || (!c.ours && !errors.Is(err, owned.ErrNotOurs)) {
 			t.Errorf("%s: %v, ran: %t", c.what, err, missing == nil)
 		}
 	}
@@ -52,7 +53,7 @@ func TestAProgramThatOthersMayChangeIsNotRun(t *testing.T) {
 	if err := errors.Join(os.Chmod(folder, 0o755), os.Chown(path, 12345, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if err := attempt(); !errors.Is(err, ErrNotOurs) {
+	if err := attempt(); !errors.Is(err, owned.ErrNotOurs) {
 		t.Errorf("of another user: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 const (
@@ -46,7 +47,7 @@ func Send(ctx context.Context, alert cluster.Alert, m Message) error {
 // run gives the event to a program: no shell, a deadline, and its whole process
 // group is gone afterwards.
 func run(ctx context.Context, alert cluster.Alert, m Message, body []byte) error {
-	if err := owned(alert.Program); err != nil {
+	if err := owned.Program(alert.Program); err != nil {
 		var path *os.PathError
 		if errors.As(err, &path) {
 			err = path.Err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/plain"
 )
 
 // DefaultSocket is where the daemon listens for local tools.
@@ -166,6 +167,8 @@ func (c *Client) read(response *http.Response, out any) error {
 	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("clusterd (%s) answered something that is not understood (is it another version?): %w", c.where, err)
 	}
+	// Names, reasons and the words of BMCs and agents end up on terminals, by many ways.
+	plain.Scrub(out)
 	return nil
 }
 
@@ -173,9 +176,10 @@ func (c *Client) read(response *http.Response, out any) error {
 func (c *Client) failure(response *http.Response, text []byte) error {
 	var failure Failure
 	if err := json.Unmarshal(text, &failure); err == nil && failure.Message != "" {
+		plain.Scrub(&failure)
 		return failure
 	}
-	said := strings.TrimSpace(string(text))
+	said := plain.Text(strings.TrimSpace(string(text)))
 	if len(said) > 200 {
 		said = said[:200] + "..."
 	}

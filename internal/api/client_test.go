@@ -238,3 +238,29 @@ func TestAnAnswerThatDoesNotComeInTimeIsCalledSo(t *testing.T) {
 		t.Errorf("it is called: %v", err)
 	}
 }
+
+// A name, a reason and a BMC's words may hold anything; what the tools print must not be obeyed by a terminal.
+func TestAnswersHoldNothingThatATerminalObeys(t *testing.T) {
+	const bad = "node\x1b[31m\u202e\n1"
+	client := clientOf(func(*http.Request) (*http.Response, error) {
+		return answer(200, Status{Nodes: []Node{{Name: bad, Why: bad}}, Warnings: []string{bad}})
+	})
+	status, err := client.Status(t.Context(), false)
+	const good = "node [31m  1"
+	if err != nil || status.Nodes[0].Name != good || status.Nodes[0].Why != good || status.Warnings[0] != good {
+		t.Errorf("%+v, %v", status.Nodes, err)
+	}
+	client = clientOf(func(*http.Request) (*http.Response, error) {
+		return answer(409, Failure{Code: "refused", Message: "the BMC says \x1b]0;x\x07", Details: []string{bad}})
+	})
+	_, err = client.Status(t.Context(), false)
+	var failure Failure
+	if !errors.As(err, &failure) || failure.Message != "the BMC says  ]0;x " ||
+		strings.Contains(failure.Details[0], "\x1b") {
+		t.Errorf("%q", err)
+	}
+	client = clientOf(func(*http.Request) (*http.Response, error) { return answer(200, Document{Text: bad, By: bad}) })
+	if document, err := client.Config(t.Context()); err != nil || document.Text != bad || document.By == bad {
+		t.Errorf("%+v, %v: the document must stay as it is, and who changed it must not", document, err)
+	}
+}

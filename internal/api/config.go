@@ -20,7 +20,7 @@ const (
 // are masked.
 type Document struct {
 	Version uint64    `json:"version"`
-	Text    string    `json:"text"`
+	Text    string    `json:"text" plain:"-"`
 	At      time.Time `json:"at"`
 	By      string    `json:"by,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
@@ -38,12 +38,12 @@ type ConfigChange struct {
 type ConfigReply struct {
 	// Version is the one in force after the change, or the one it would replace.
 	Version uint64   `json:"version"`
-	Changes []string `json:"changes"`
+	Changes []string `json:"changes" plain:"lines"`
 	// Plan is Changes with what becomes of each.
 	Plan []ConfigEffect `json:"plan,omitempty"`
 	// Refused says why the cluster would not take the change; only where nothing
 	// was to be changed yet.
-	Refused string `json:"refused,omitempty"`
+	Refused string `json:"refused,omitempty" plain:"lines"`
 	// Follows are the starts, stops and moves that the cluster would begin because
 	// of the change, and Waits what it would not do and why; only where nothing was
 	// to be changed yet.
@@ -54,7 +54,7 @@ type ConfigReply struct {
 // ConfigEffect is one change and its effect, one of config.Effect's words.
 type ConfigEffect struct {
 	Effect string `json:"effect"`
-	Text   string `json:"text"`
+	Text   string `json:"text" plain:"lines"`
 }
 
 // Rollback puts an earlier document into force again, as a new version, if the

@@ -155,7 +155,7 @@ type Reply struct {
 	Text  string `json:"text"`
 	Owner string `json:"owner,omitempty"`
 	// Why is the sentence behind Text: what failed, where, and what to do.
-	Why      string    `json:"why,omitempty"`
+	Why      string    `json:"why,omitempty" plain:"lines"`
 	Progress *Progress `json:"progress,omitempty"`
 	// Total and Downtime are the hypervisor's figures of a finished migration.
 	Total    time.Duration `json:"total,omitempty"`
@@ -168,9 +168,9 @@ type Failure struct {
 	// "invalid_document", "permission_denied", "outcome_unknown", ...
 	Code string `json:"code"`
 	// Message is the sentence for people, with what to do next.
-	Message string `json:"message"`
+	Message string `json:"message" plain:"lines"`
 	// Details are further lines, for example one per fault of a document.
-	Details []string `json:"details,omitempty"`
+	Details []string `json:"details,omitempty" plain:"lines"`
 }
 
 // Error makes a Failure usable as an error.
@@ -210,8 +210,8 @@ type JoinRequest struct {
 type JoinReply struct {
 	ClusterID   string `json:"clusterID"`
 	Cluster     string `json:"cluster"`
-	Certificate string `json:"certificate"`
-	Authority   string `json:"authority"`
+	Certificate string `json:"certificate" plain:"-"`
+	Authority   string `json:"authority" plain:"-"`
 	GossipKey   []byte `json:"gossipKey"`
 	// Members are the addresses of the nodes to contact, by name.
 	Members map[string]string `json:"members"`
@@ -259,8 +259,8 @@ type ClientRequest struct {
 
 // ClientReply carries it.
 type ClientReply struct {
-	Certificate string `json:"certificate"`
-	Authority   string `json:"authority"`
+	Certificate string `json:"certificate" plain:"-"`
+	Authority   string `json:"authority" plain:"-"`
 }
 
 // Report is what the doctor found on every node it could ask.
@@ -276,9 +276,9 @@ type Finding struct {
 	What string `json:"what"`
 	// Severity is "ok", "warning", "error" or "unknown".
 	Severity string `json:"severity"`
-	Text     string `json:"text"`
+	Text     string `json:"text" plain:"lines"`
 	// Next says what to do; empty for "ok".
-	Next string `json:"next,omitempty"`
+	Next string `json:"next,omitempty" plain:"lines"`
 }
 
 // Raw is a body whose shape the endpoint's documentation gives.

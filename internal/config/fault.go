@@ -57,6 +57,12 @@ func (f *Faults) add(fault Fault) {
 	f.List = append(f.List, fault)
 }
 
+// full reports whether a further fault would only be counted.
+func (f *Faults) full() bool { return len(f.List) >= mostFaults }
+
+// hopeless reports whether so much is wrong that reading on is a waste of time.
+func (f *Faults) hopeless() bool { return f.More >= 20*mostFaults }
+
 // failure returns the faults as an error, sorted, or nil when there are none.
 func (f *Faults) failure() error {
 	if len(f.List) == 0 {

@@ -36,6 +36,11 @@ func (r *reader) load(text []byte, largest int) (*yaml.Node, bool) {
 		r.faults.add(Fault{File: r.file, Message: "is empty"})
 		return nil, false
 	}
+	if marks(text) > mostMarks {
+		message := fmt.Sprintf("has more than %d entries; is this the right file?", mostMarks)
+		r.faults.add(Fault{File: r.file, Message: message})
+		return nil, false
+	}
 	var document yaml.Node
 	if err := yaml.Load(text, &document); err != nil {
 		r.syntax(err)
@@ -43,6 +48,10 @@ func (r *reader) load(text []byte, largest int) (*yaml.Node, bool) {
 	}
 	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
 		r.faults.add(Fault{File: r.file, Message: "is empty"})
+		return nil, false
+	}
+	if at := tooDeep(&document, deepest); at != nil {
+		r.fault(at, "is nested more than %d levels deep here", deepest)
 		return nil, false
 	}
 	return document.Content[0], true
@@ -74,7 +83,7 @@ func (r *reader) entries(node *yaml.Node, what string, visit func(key, value *ya
 		return
 	}
 	first := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
+	for i := 0; i+1 < len(node.Content) && !r.faults.hopeless(); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
 			r.fault(key, "a key of %s must be text, not %s", what, kindOf(key))
@@ -93,6 +102,10 @@ func (r *reader) entries(node *yaml.Node, what string, visit func(key, value *ya
 func (r *reader) mapping(node *yaml.Node, what string, known fields) {
 	r.entries(node, what, func(key, value *yaml.Node) {
 		read, found := known[key.Value]
+		if !found && r.faults.full() {
+			r.fault(key, "") // it is counted, and nobody reads a hint
+			return
+		}
 		if !found {
 			names := make([]string, 0, len(known))
 			for name := range known {
@@ -112,6 +125,9 @@ func (r *reader) sequence(node *yaml.Node, what string, visit func(item *yaml.No
 		return
 	}
 	for _, item := range node.Content {
+		if r.faults.hopeless() {
+			return
+		}
 		visit(item)
 	}
 }

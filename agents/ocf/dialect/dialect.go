@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/agents/ocf/program"
 	"github.com/clusterd/clusterd/agents/ocf/systemd"
+	"github.com/clusterd/clusterd/internal/owned"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -160,12 +160,15 @@ func (f Folders) Find(kind string) (Speaker, error) {
 	return f.findScript(kind, agent)
 }
 
-// executable finds the first of these files that can be run.
+// executable finds the first of these files that can be run. One that somebody else may change is
+// there and is not run: what it did before is unknown, so this is not ErrNotInstalled.
 func executable(kind string, paths ...string) (string, error) {
 	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		switch err := owned.Program(path); {
+		case err == nil:
 			return path, nil
+		case errors.Is(err, owned.ErrNotOurs):
+			return "", fmt.Errorf("agent %s is not run, because it would run as root: %w", kind, err)
 		}
 	}
 	return "", fmt.Errorf("agent %s (%s) %w", kind, strings.Join(paths, " or "), ErrNotInstalled)
