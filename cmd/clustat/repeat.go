@@ -81,6 +81,8 @@ func (t *tool) page(ctx context.Context, c *urfave.Context) string {
 		return cli.Wrap(err.Error(), "", "", width)
 	}
 	view.Remark, view.Width = remark, width
+	view.Terminal = t.screen().Terminal
+	view.NotesFirst = view.Terminal // A screen that is too small cuts the end off.
 	return cli.Status(cli.StatusInLocalTime(status), view)
 }
 

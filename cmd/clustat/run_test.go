@@ -121,7 +121,7 @@ func TestOutput(t *testing.T) {
 			" vm:db                          (node2)                        disabled\n",
 		"-m node2": " Member Name                             ID   Status\n" +
 			" ------ ----                             ---- ------\n" +
-			" node2                                      17 Offline\n",
+			" node2                                      17 Offline, left\n",
 	} {
 		if out, errOut, _ := d.call(t.Context(), line); out != want || errOut != "" {
 			t.Errorf("clustat %s: got %q, %q, want %q", line, out, errOut, want)

@@ -78,6 +78,10 @@ func (t *tool) why(ctx context.Context, name string, asJSON bool) (int, error) {
 	if asJSON {
 		return 0, t.printJSON(explanation)
 	}
+	if status, err := t.client.Status(ctx, false); err == nil && !status.Quorate {
+		fmt.Fprintf(t.errOut, "NO QUORUM: what follows is what %s last knew; nothing is done before a majority of the "+
+			"voters is in touch.\n", status.Local)
+	}
 	if explanation.Decision != nil {
 		decision := cli.InLocalTime([]cluster.Event{*explanation.Decision})[0]
 		explanation.Decision = &decision
@@ -103,7 +107,8 @@ func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, e
 	if err != nil {
 		return code, err
 	}
-	view.Remark, view.Width = remark, t.screen().Width
+	screen := t.screen()
+	view.Remark, view.Width, view.Terminal = remark, screen.Width, screen.Terminal
 	switch {
 	case c.Bool("json"):
 		return code, t.printJSON(pick(status, view))

@@ -294,6 +294,7 @@ func showConfig(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	warnIfInquorate(c, client)
 	document, err := client.Config(c.Context)
 	if c.IsSet("version") {
 		document, err = client.ConfigOf(c.Context, c.Uint64("version"))

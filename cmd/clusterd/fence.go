@@ -59,6 +59,7 @@ func fenceStatusOf(c *urfave.Context) (api.FenceStatus, error) {
 	if err != nil {
 		return api.FenceStatus{}, err
 	}
+	warnIfInquorate(c, client)
 	status, err := client.Fence(c.Context)
 	name := c.Args().First()
 	if err != nil || name == "" {

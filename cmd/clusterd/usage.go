@@ -13,6 +13,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/nearest"
 )
@@ -126,6 +127,21 @@ func agreed(c *urfave.Context, question string) error {
 		return nil
 	}
 	return errRefused
+}
+
+// warnWithoutQuorum says, before something is shown, that it may be out of date.
+func warnWithoutQuorum(status api.Status) {
+	if !status.Quorate {
+		fmt.Fprintf(os.Stderr, "NO QUORUM: what follows is what %s last knew; it may be out of date. See clustat.\n",
+			status.Local)
+	}
+}
+
+// warnIfInquorate asks for that first.
+func warnIfInquorate(c *urfave.Context, client *api.Client) {
+	if status, err := client.Status(c.Context, false); err == nil {
+		warnWithoutQuorum(status)
+	}
 }
 
 // yesFlag answers agreed beforehand.

@@ -102,6 +102,10 @@ type Service struct {
 	Behind string `json:"behind,omitempty"`
 	// Unprotected says why its node could not be fenced; empty when it could.
 	Unprotected string `json:"unprotected,omitempty"`
+	// Target is where it moves live.
+	Target string `json:"target,omitempty"`
+	// Paused says why it exists and does not execute; empty when it executes, or is not there.
+	Paused string `json:"paused,omitempty"`
 	// Progress of a migration under way, as far as this node knows.
 	Progress *Progress `json:"progress,omitempty"`
 	// Freeze tells who froze it, and until when.

@@ -16,6 +16,8 @@ type View struct {
 	// Long shows services in rgmanager's long form.
 	Long  bool
 	Width int
+	// Terminal lets the tables fit what they show. NotesFirst puts what waits above them, for a screen that cuts the end.
+	Terminal, NotesFirst bool
 	// Remark is a line about the answer itself, such as its being out of date.
 	Remark string
 }
@@ -31,6 +33,11 @@ func Status(status api.Status, view View) string {
 	if whole {
 		out.WriteString(header(status, view))
 	}
+	if whole && view.NotesFirst {
+		if notes := strings.TrimPrefix(noteSection(status, view.Width), "\n"); notes != "" {
+			out.WriteString(notes + "\n")
+		}
+	}
 	if view.Service == "" {
 		out.WriteString(memberTable(status, view))
 	}
@@ -44,7 +51,7 @@ func Status(status api.Status, view View) string {
 			out.WriteString(serviceTable(status, view))
 		}
 	}
-	if whole {
+	if whole && !view.NotesFirst {
 		out.WriteString(noteSection(status, view.Width))
 	}
 	return out.String()
@@ -64,7 +71,9 @@ func header(status api.Status, view View) string {
 	}
 	if !status.Quorate {
 		text += Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date. "+
-			"What runs goes on; nothing is started, moved or fenced before a majority of the voters is in touch. If they are lost for good: `clusterd recover`.", "", "", view.Width)
+			"What runs goes on; nothing is started, moved or fenced before a majority of the voters is in touch. Bring "+
+			"voters back. "+
+			"Only if they are destroyed and powered off for good: `clusterd recover`.", "", "", view.Width)
 	}
 	if status.Disarmed != "" {
 		text += Wrap(clean(strings.TrimPrefix(status.Disarmed, "fencing is disarmed ")+"; nothing is fenced. `clusterd fence arm` ends that."), "FENCING IS DISARMED ", "  ", view.Width)
@@ -76,16 +85,20 @@ func header(status api.Status, view View) string {
 }
 
 func memberTable(status api.Status, view View) string {
-	width := view.Width / 2
+	width := view.widths(status).member
 	var out strings.Builder
 	row := func(name, id, flags string) {
-		out.WriteString(strings.TrimRight(fmt.Sprintf(" %s%-4.4s %s", fit(name, width), id, flags), " ") + "\n")
+		heading := fmt.Sprintf(" %s%-4.4s %s", fit(name, width), id, flags)
+		if view.Terminal {
+			heading = fmt.Sprintf(" %s %4s %s", fit(name, width), id, flags)
+		}
+		out.WriteString(strings.TrimRight(heading, " ") + "\n")
 	}
 	row("Member Name", "ID", "Status")
 	row("------ ----", "----", "------")
 	for _, node := range status.Nodes {
 		if view.Node == "" || node.Name == view.Node {
-			fmt.Fprintf(&out, " %s %4d %s\n", fit(clean(node.Name), width), node.ID, memberFlags(node, view.Width-width-7))
+			fmt.Fprintf(&out, " %s %4d %s\n", cut(clean(node.Name), width), node.ID, memberFlags(node, view.Width-width-7))
 		}
 	}
 	return out.String()
@@ -108,7 +121,7 @@ func memberFlags(node api.Node, room int) string {
 	add(runsDaemon(node), daemonFlag)
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")
-	add(node.State != "" && node.State != "online" && node.State != "left", clean(node.State))
+	add(node.State != "" && node.State != "online", clean(node.State))
 	text := strings.Join(flags, ", ")
 	for _, flag := range []string{orderFlag(node.Order), unprotectedFlag(node)} {
 		if flag != "" && len(text)+len(", ")+len(flag) <= room {
@@ -139,10 +152,11 @@ func orderFlag(order *api.NodeOrder) string {
 func runsDaemon(node api.Node) bool { return node.Online && node.State != "silent" }
 
 func serviceTable(status api.Status, view View) string {
-	width := (view.Width - 20) / 2
+	wide := view.widths(status)
 	var out strings.Builder
 	row := func(name, owner, state string) {
-		out.WriteString(strings.TrimRight(fmt.Sprintf(" %s %s %s", fit(name, width), fit(owner, width), state), " ") + "\n")
+		text := fmt.Sprintf(" %s %s %s", cut(name, wide.service), fit(owner, wide.owner), state)
+		out.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 	row("Service Name", "Owner (Last)", "State")
 	row("------- ----", "----- ------", "-----")
@@ -154,7 +168,10 @@ func serviceTable(status api.Status, view View) string {
 		if service.FlagsText != "" {
 			state = fmt.Sprintf("%-10s [%s]", state, clean(service.FlagsText))
 		}
-		row(clean(service.Name), ownerCell(service, width), state)
+		if said := remarks(status, service); said != "" {
+			state = fmt.Sprintf("%-10s (%s)", state, clean(said))
+		}
+		row(clean(service.Name), ownerCell(service, wide.owner), state)
 	}
 	return out.String()
 }
@@ -196,8 +213,8 @@ func noteSection(status api.Status, width int) string {
 		}
 		lines.WriteString(Wrap(clean(text), " ", "   ", width))
 	}
-	for _, note := range status.Notes {
-		line(note.Subject, note.Why, note.Next)
+	for _, notes := range grouped(status) {
+		line(notes.subject(), notes.why, notes.next)
 	}
 	for _, node := range status.Nodes {
 		if node.Unprotected != "" {

@@ -56,6 +56,9 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 		return refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.name)
 	}
 	vm, err := d.options.Importer.Dump(ctx, asked.Title)
+	if name := "vm:" + asked.Title; err != nil && d.replica.Root().Services.Has(name) {
+		return refuse(http.StatusConflict, "refused", "%s is managed already; see clustat -s %s", name, name)
+	}
 	if err != nil {
 		return refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
 	}
@@ -66,7 +69,12 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 	if err := d.options.Importer.Unpersist(ctx, vm.UUID); err != nil {
 		return refuse(http.StatusConflict, "refused", "%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
-	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: name + " is managed now; its guest was not touched"})
+	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: name + " is managed now; its " +
+		"guest was not touched"}
+	if !vm.Running {
+		reply.Owner, reply.Why = "", name+" is managed now. It was shut off and stays so; start it with: clusvcadm -e "+name
+	}
+	writeJSON(w, http.StatusOK, reply)
 	return nil
 }
 

@@ -102,6 +102,12 @@ func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api
 	}
 	for _, h := range service.Holders {
 		out.Holders = append(out.Holders, h.Node)
+		if h.Node == service.Owner && h.Condition == string(resources.Paused) && service.Intent == nil {
+			out.Paused = cmp.Or(h.Reason, "for an unknown reason")
+		}
+	}
+	if service.Intent != nil {
+		out.Target = service.Intent.Target
 	}
 	if service.Owner != "" {
 		out.Unprotected = cmp.Or(unprotected(root, service.Owner), root.LeftBehind(service))

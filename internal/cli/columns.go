@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// widths are those of the two tables. In a pipe they are rgmanager's, which come from the width alone; on a
+// terminal they fit what is shown, so that a state has room for its reason.
+type widths struct{ member, service, owner int }
+
+func (v View) widths(status api.Status) widths {
+	if !v.Terminal {
+		return widths{member: v.Width / 2, service: (v.Width - 20) / 2, owner: (v.Width - 20) / 2}
+	}
+	c := widths{member: len("Member Name"), service: len("Service Name"), owner: len("Owner (Last)")}
+	for _, node := range status.Nodes {
+		c.member = max(c.member, len([]rune(node.Name)))
+		c.owner = max(c.owner, len([]rune(node.Name))+2)
+	}
+	for _, service := range status.Services {
+		c.service = max(c.service, len([]rune(service.Name)))
+	}
+	c.member, c.owner = min(c.member, v.Width/2), min(c.owner, v.Width/4)
+	c.service = min(c.service, v.Width-c.owner-stateRoom)
+	return c
+}
+
+// stateRoom is what names leave for the state of a service and its reason.
+const stateRoom = 30
+
+// cut is fit with a mark where something is missing, so that two long names are not taken for one.
+func cut(text string, width int) string {
+	if letters := []rune(text); len(letters) > width && width > 1 {
+		return string(letters[:width-1]) + "~"
+	}
+	return fit(text, width)
+}
+
+// remarks are what has to be known of a service's state at a glance: that its node is not what it should be, that it is
+// paused, where it moves.
+func remarks(status api.Status, service api.Service) string {
+	var said []string
+	if node, found := FindNode(status, service.Owner); found && mayRun(service) {
+		switch node.State {
+		case "fencing":
+			said = append(said, "may run: "+node.Name+" is being fenced")
+		case "lost", "silent":
+			said = append(said, "may run: "+node.Name+" is "+node.State)
+		}
+	}
+	if service.Paused != "" {
+		said = append(said, "paused: "+service.Paused)
+	}
+	if service.Target != "" {
+		move := "-> " + service.Target
+		if p := service.Progress; p != nil && p.BytesTotal > 0 {
+			move += fmt.Sprintf(" %d%%", (p.BytesTotal-min(p.BytesRemaining, p.BytesTotal))*100/p.BytesTotal)
+		}
+		said = append(said, move)
+	}
+	return strings.Join(said, ", ")
+}
+
+// mayRun reports whether a service in this state can be running at its owner.
+func mayRun(service api.Service) bool {
+	switch resources.State(service.State) {
+	case resources.Stopped, resources.Disabled, resources.Failed, resources.Uninitialized:
+		return false
+	}
+	return true
+}
+
+// sameNotes are notes that say one thing of several subjects.
+type sameNotes struct {
+	subjects  []string
+	why, next string
+}
+
+// grouped puts notes with one text together, in the order of the first.
+func grouped(status api.Status) []*sameNotes {
+	var list []*sameNotes
+	byText := map[string]*sameNotes{}
+	for _, note := range status.Notes {
+		key := note.Why + "\x00" + note.Next
+		if byText[key] == nil {
+			byText[key] = &sameNotes{why: note.Why, next: note.Next}
+			list = append(list, byText[key])
+		}
+		byText[key].subjects = append(byText[key].subjects, note.Subject)
+	}
+	return list
+}
+
+// mostSubjects bounds the names in front of one text.
+const mostSubjects = 8
+
+func (n *sameNotes) subject() string {
+	if len(n.subjects) > mostSubjects {
+		return fmt.Sprintf("%s and %d more", strings.Join(n.subjects[:mostSubjects], ", "), len(n.subjects)-mostSubjects)
+	}
+	return strings.Join(n.subjects, ", ")
+}
