@@ -50,7 +50,7 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 		t.nowRunning(service, n, intent, c.Result)
 		return
 	}
-	failed := FailedStart{Node: n.Name, Why: c.Result.Why}
+	failed := FailedStart{Node: n.Name, Why: c.Result.Why, Incarnation: n.Incarnation}
 	if t.Level >= levelTwo {
 		failed.At = t.at
 	}

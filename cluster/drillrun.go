@@ -184,7 +184,7 @@ func planEmptying(s *State, v View, n Member, late bool, d *Decision, end func(b
 	case n.State != NodeLeft:
 		end(false, "%s is %s now", run.Node, n.State)
 	default:
-		if fencers := fencersOf(s, v.Self, run.Node); len(fencers) > 0 && s.Fences.Len() == 0 && s.disarmed(v.estimate(s)) == "" {
+		if fencers := fencersOf(s, v, run.Node); len(fencers) > 0 && s.Fences.Len() == 0 && s.disarmed(v.estimate(s)) == "" {
 			d.propose(BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: "a drill", By: run.By, Override: true, Drill: true, Level: run.Level})
 			return
 		}

@@ -32,8 +32,30 @@ func (p *planner) planEvacuation(service Service) {
 			return
 		}
 	}
+	if node := p.takesItSoon(service); node != "" {
+		p.wait(name,
+			fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: that is waited for", owner,
+				node), "")
+		return
+	}
 	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: owner, Purpose: ForRecovery, By: "leave",
 		Why: p.whyStopped(service)})
+}
+
+// takesItSoon is a node that could take a running VM live if it were heard; "" if
+// there is none. Either it is heard soon, or it is lost.
+func (p *planner) takesItSoon(service Service) string {
+	hushed, node := p.hushed(), ""
+	h, _ := service.holder(service.Owner)
+	if len(hushed) == 0 || service.Spec.Kind() != resources.KindVM || h.Condition != string(resources.Running) {
+		return ""
+	}
+	p.asIfThere(hushed, func() {
+		if verdicts := p.rank(service, service.FailedOn, true); len(verdicts) > 0 && verdicts[0].Legal {
+			node = verdicts[0].Node
+		}
+	})
+	return node
 }
 
 // whyStopped says why a node that leaves cannot hand a service over live.

@@ -102,7 +102,7 @@ func newPlanner(s *State, v View, d *Decision) *planner {
 	found := p.rules()
 	found.barred = make(map[string]string, s.Nodes.Len())
 	for i, name := range s.Nodes.keys {
-		found.barred[name] = p.barredFor(name, *s.Nodes.rows[i])
+		found.barred[name] = p.mayTakeWork(name, *s.Nodes.rows[i])
 	}
 	p.ruled = &found
 	return p
@@ -223,7 +223,7 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
 		return
 	}
-	fencers := fencersOf(s, v.Self, n.Name)
+	fencers := fencersOf(s, v, n.Name)
 	if len(fencers) == 0 {
 		d.wait(n.Name, n.Name+" is lost, and no node is ready to fence it", "")
 		return
@@ -232,12 +232,13 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 }
 
 // fencersOf lists the nodes that may fence a node now, this one first. The node
-// itself never does, even if it leads.
-func fencersOf(s *State, self, victim string) []string {
+// itself never does, even if it leads, nor does one that was not heard.
+func fencersOf(s *State, v View, victim string) []string {
 	t := &transaction{State: s}
 	var fencers []string
-	for _, name := range append([]string{self}, s.Nodes.Keys()...) {
-		if _, why := t.workable(name); why == "" && name != victim && (name != self || len(fencers) == 0) {
+	for _, name := range append([]string{v.Self}, s.Nodes.Keys()...) {
+		n, why := t.workable(name)
+		if why == "" && v.unheard(s, n) == "" && name != victim && (name != v.Self || len(fencers) == 0) {
 			fencers = append(fencers, name)
 		}
 	}
@@ -252,7 +253,7 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 			return
 		}
 	}
-	fencers := fencersOf(s, v.Self, open.Node)
+	fencers := fencersOf(s, v, open.Node)
 	levels := len(s.Document.Nodes[open.Node].Fence)
 	if levels == 0 {
 		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word", "make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
@@ -308,7 +309,7 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 			c.Last = "it is moved away from here"
 		}
 		for _, failed := range failedOn {
-			if failed.Node == name && c.Barred == "" {
+			if failed.Node == name && c.Barred == "" && t.failedThere(failed) {
 				c.Barred = "a start failed here: " + failed.Why
 			}
 		}

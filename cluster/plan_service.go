@@ -15,7 +15,10 @@ func (p *planner) begin(service Service, c Begin) {
 		p.wait(c.Service, "it is stopped when what depends on it and is being started is up", "")
 		return
 	}
+	deaf := p.deaf(c)
 	switch {
+	case refused == accepted && deaf != "":
+		p.wait(c.Service, deaf, "")
 	case refused == accepted && p.departsAfter(service, c):
 	case refused == accepted:
 		p.decision.propose(c)

@@ -35,6 +35,12 @@ func (p *planner) planUp(service Service) {
 	if why := p.notYet(service); why != "" {
 		return
 	}
+	if node := p.expected(service); node != "" {
+		p.wait(name,
+			fmt.Sprintf("%s is expected at any moment and would be its node; another is chosen if it is not there within %s",
+				node, settlingTime), "")
+		return
+	}
 	node, why := p.choose(service)
 	if node == "" {
 		p.cannotStart(service, why)

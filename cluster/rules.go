@@ -159,7 +159,10 @@ func (t *transaction) gathering(service Service, barred map[string]string) map[s
 	for _, other := range t.companions(service.Spec.Name) {
 		node := t.seat(other)
 		n, known := t.Nodes.Get(node)
-		failed := slices.ContainsFunc(service.FailedOn, func(f FailedStart) bool { return f.Node == node })
+		failed := slices.ContainsFunc(service.FailedOn, func(f FailedStart) bool {
+			return f.Node == node &&
+				t.failedThere(f)
+		})
 		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || t.mayRun(service, n) != "" {
 			continue
 		}

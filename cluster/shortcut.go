@@ -86,11 +86,15 @@ func (d Decision) tellsSilence() bool {
 // steady tells that no node has been silent for the limit, and that nothing
 // rests that would be tried again.
 func (v View) steady(s *State, limit time.Duration) bool {
+	if v.Leading && v.Led < settlingTime {
+		return false
+	}
 	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || s.Disarmed != nil || s.Drill != nil {
 		return false
 	}
 	for i, name := range s.Nodes.keys {
-		if name != v.Self && v.Contacts[name].Silence >= limit && s.Nodes.rows[i].judged() {
+		n := s.Nodes.rows[i]
+		if n.judged() && (v.Contacts[name].Silence >= limit || v.unheard(s, *n) != "") {
 			return false
 		}
 	}

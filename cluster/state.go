@@ -187,6 +187,9 @@ type Service struct {
 type FailedStart struct {
 	Node string `json:"node"`
 	Why  string `json:"why"`
+	// Incarnation is that of the node's daemon then; what failed before it started
+	// anew counts no longer.
+	Incarnation uint64 `json:"incarnation,omitempty"`
 	// At is when; zero in States below level two.
 	At time.Time `json:"at,omitzero"`
 }

@@ -172,6 +172,8 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	}
 	if in.Leading {
 		n.lead(now, elapsed, in, &out)
+	} else {
+		n.view.Leading, n.view.Led = false, 0
 	}
 	n.shortcut.restful = n.restful(now, in)
 	return out
@@ -240,6 +242,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 	timing := TimingFor(in.State.Document.Timing)
 	for i, name := range in.State.Nodes.keys {
 		if name == n.self {
+			n.view.Contacts[name] = Contactwatch{Heard: true, Incarnation: in.Incarnation}
 			continue
 		}
 		w := n.view.Contacts[name]
@@ -249,7 +252,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 		} else if node.Incarnation != w.Known && node.State == NodeLooking {
 			// Its daemon has just started: what was measured of the last one says
 			// nothing about this one.
-			w = Contactwatch{Heard: true}
+			w = Contactwatch{Heard: true, Incarnation: node.Incarnation}
 		} else {
 			w.Silence += tick
 			w.VerdictAge += tick
@@ -314,7 +317,7 @@ func (n *Node) forget(duties []Duty) {
 // lead plans, on the leader.
 func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 	n.rest(elapsed, in)
-	n.view.Leading = true
+	n.view.Leading, n.view.Led = true, min(n.view.Led+min(elapsed, Tick), settlingTime)
 	decision := n.shortcut.planOf(in.State, n.view)
 	out.Notes = decision.Notes
 	if len(decision.Commands) == 0 {

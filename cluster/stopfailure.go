@@ -71,7 +71,7 @@ func (p *planner) shootFor(service Service, node, why string) string {
 	if held := p.brakeAt(p.view, p.decision.shots()); held != "" {
 		return held
 	}
-	fencers := fencersOf(p.State, p.view.Self, node)
+	fencers := fencersOf(p.State, p.view, node)
 	if len(fencers) == 0 {
 		return "no node is ready to fence it"
 	}

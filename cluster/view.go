@@ -27,9 +27,11 @@ type Verdict struct {
 
 // View is what one node knows by its own measuring. It never enters the log.
 type View struct {
-	// Self is this node; Leading tells whether it leads, and Term since when.
+	// Self is this node; Leading tells whether it leads.
 	Self    string
 	Leading bool
+	// Led is for how long it has led, up to the settling time of a new leader.
+	Led time.Duration `json:",omitempty"`
 	// Contacts are the stopwatches, by node.
 	Contacts map[string]Contactwatch
 	// Resting is how long an open fence intent has been without an attempt.

@@ -217,7 +217,8 @@ func (p *Paper) view() cluster.View {
 		if !p.lost[node] && v.Self == "" {
 			v.Self = node
 		}
-		watch := cluster.Contactwatch{Heard: true}
+		n, _ := p.state.Nodes.Get(node)
+		watch := cluster.Contactwatch{Heard: true, Incarnation: n.Incarnation}
 		if p.lost[node] {
 			watch.Silence = cluster.TimingFor(p.state.Document.Timing).Lost
 			watch.Verdict = &cluster.Verdict{Node: node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody reaches it"}

@@ -3,11 +3,30 @@ package main
 const (
 	move     = "cluster/move.go"
 	evacuate = "cluster/evacuate.go"
+	target   = "cluster/target.go"
 )
 
 // places are breaks of where the cluster sends services by itself.
 func places() []mutant {
 	return []mutant{
+		{
+			name: "strangers-get-services", law: "R",
+			broken: "a host of which nobody has heard since an outage is sent services",
+			edits: []edit{{target, "\tcase !v.Leading || !measured || n.State != NodeOnline:",
+				"\tcase v.Leading || !measured || n.State != NodeOnline:"}},
+			nets: first(stories),
+		},
+		{
+			name: "the-first-gets-everything", law: "R", broken: "at a cold start nobody waits for who is coming",
+			edits: []edit{{target, "\tif len(coming) == 0 || service.Wish != nil",
+				"\tif len(coming) >= 0 || service.Wish != nil"}},
+			nets: first(stories),
+		},
+		{
+			name: "who-never-comes-is-waited-for", law: "R",
+			broken: "at a cold start a host that does not come is waited for as long as it may be",
+			edits:  []edit{{target, "p.view.Led >= settlingTime {", "p.view.Led > settlingTime {"}}, nets: first(stories),
+		},
 		{
 			name: "only-the-first-is-tried", law: "R",
 			broken: "a node that leaves stops its VM when the first node did not take it live",

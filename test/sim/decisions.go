@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
@@ -58,4 +59,23 @@ func (w *World) untried(s *cluster.State, service cluster.Service) string {
 		}
 	}
 	return ""
+}
+
+// strangerFor is how long a daemon must have been silent for nothing to be sent to it
+// any more: it may have talked for a moment in between, and a decision takes a while.
+const strangerFor = 20 * time.Second
+
+// watchTarget holds that nothing is sent to a host of which nobody has heard.
+func (w *World) watchTarget(c cluster.Begin) {
+	node := c.Node
+	if c.Intent == cluster.IntentMigrate {
+		node = c.Target
+	}
+	h := w.Hosts[node]
+	if h == nil || w.watched.limbo || (c.Intent != cluster.IntentMigrate && c.Intent != cluster.IntentStart) {
+		return
+	}
+	if h.daemon == nil && h.talks == 0 && w.Now-h.mute >= strangerFor {
+		w.violate("target: %s is sent to %s, whose daemon has been silent for %s", c.Service, node, w.Now-h.mute)
+	}
 }

@@ -40,6 +40,7 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 			w.watchRules(before, after, c)
 		}
 		w.watchLeave(before, c)
+		w.watchTarget(c)
 	case cluster.Done:
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 		if c.Result.OK && c.Result.Target == resources.Running {
