@@ -33,7 +33,7 @@ const (
 
 // outcomes are the errors that keep their meaning across the wire. A number is never used again for something else.
 var outcomes = map[byte]error{
-	1: ErrNotLeader, 2: ErrBusy, 3: ErrLogVolume, 4: ErrOutcomeUnknown, 5: ErrTooLarge,
+	1: ErrNotLeader, 2: ErrBusy, 3: ErrLogVolume, 4: ErrOutcomeUnknown, 5: ErrTooLarge, 6: ErrUnfit,
 }
 
 func (l *Log) serveForwarded(connection net.Conn) {

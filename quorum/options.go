@@ -24,6 +24,8 @@ var (
 	ErrBusy = errors.New("too many proposals are under way")
 	// ErrLogVolume is returned when the leader's log volume is full or cannot be written. The entry is not in the log.
 	ErrLogVolume = errors.New("the leader's log volume is full or not writable")
+	// ErrUnfit is returned when the leader finds that an entry could not be applied. It is not in the log.
+	ErrUnfit = errors.New("the leader does not take what no member could apply")
 	// ErrTooLarge is returned when an entry is larger than MaxEntryBytes. The entry is not in the log.
 	ErrTooLarge = errors.New("the entry is too large")
 	// ErrClosed is returned after Close.
@@ -105,6 +107,9 @@ type Options struct {
 	Wire    *Wire
 	Profile Profile
 	Logger  *slog.Logger
+	// Unfit says why an entry could not be applied; nil if it could. The leader asks it before it appends, also what other
+	// nodes forward. It is called from several goroutines. A nil function takes everything.
+	Unfit func(data []byte) error
 	// Bootstrap founds a new cluster of these members if DataDir holds no log yet; otherwise it is ignored. Only the
 	// first node of a cluster sets it. A node that joins starts empty and waits to be added by the leader.
 	Bootstrap []Member

@@ -22,7 +22,7 @@ type Committed struct {
 // Propose appends an entry through the leader, wherever that is, and returns when this node has applied it, so that the
 // caller reads its own write. While no leader is known it looks for one until ctx ends or Options.LeaderWait is over.
 //
-// ErrNoLeader, ErrBusy, ErrLogVolume, ErrTooLarge and ErrClosed mean the entry is not in the log. ErrOutcomeUnknown means
+// ErrNoLeader, ErrBusy, ErrLogVolume, ErrTooLarge, ErrUnfit and ErrClosed mean the entry is not in the log. ErrOutcomeUnknown means
 // nobody knows. ErrNotYetApplied comes with Committed.Index: the entry is in the log.
 func (l *Log) Propose(ctx context.Context, data []byte) (Committed, error) {
 	if len(data) > MaxEntryBytes {
@@ -138,6 +138,11 @@ func (l *Log) appendOnce(ctx context.Context, tag requestTag, data []byte) (uint
 
 // appendHere gives an entry to raft on this node, the leader, and waits until it is committed and applied here.
 func (l *Log) appendHere(ctx context.Context, tag requestTag, data []byte) (uint64, error) {
+	if l.options.Unfit != nil {
+		if err := l.options.Unfit(data); err != nil {
+			return 0, fmt.Errorf("%w (node %s): %w", ErrUnfit, l.options.ID, err)
+		}
+	}
 	if health := l.volume.health(); !health.Writable {
 		return 0, fmt.Errorf("%w: node %s: %s; make room on that volume, or stop that node so that another one leads",
 			ErrLogVolume, l.options.ID, health.Reason)

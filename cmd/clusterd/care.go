@@ -134,11 +134,19 @@ func restoreCommand() *urfave.Command {
 func recoverCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone", ArgsUsage: "[DEAD-NODE...]",
-		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, because its VMs are started elsewhere.",
+		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, because its VMs are started elsewhere. " +
+			"With --skip it lets this node step over a log entry that no member can apply; it is typed on each member.",
+		Flags: []urfave.Flag{
+			&urfave.Uint64Flag{Name: "skip", Usage: "step over the log entry with this `INDEX`, which cannot be applied"},
+			&urfave.StringFlag{Name: "entry", Usage: "the entry's `NAME`, as the members that met it tell it; needed where it was not met yet"},
+		},
 		Action: func(c *urfave.Context) error {
 			node, err := nodeSettings(c)
 			if err != nil {
 				return err
+			}
+			if c.IsSet("skip") || c.IsSet("entry") {
+				return skipEntry(c, node)
 			}
 			if c.NArg() == 0 {
 				return tellPosition(node)
@@ -154,6 +162,21 @@ func recoverCommand() *urfave.Command {
 			return nil
 		},
 	}
+}
+
+// skipEntry lets the daemon go on behind an entry that it cannot apply.
+func skipEntry(c *urfave.Context, node config.Node) error {
+	if c.NArg() > 0 || !c.IsSet("skip") {
+		return usage("stepping over an entry takes its index and no names of nodes: clusterd recover --skip INDEX")
+	}
+	step, err := daemon.StepOver(node, c.Uint64("skip"), c.String("entry"), operator())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("At its next start the daemon on %s steps over entry %d (%s) if it still cannot be applied.\n", node.Name, step.Index, step.Name)
+	fmt.Printf("Type the same on each other member that runs this version, then start them:\n"+
+		"  clusterd recover --skip %d --entry '%s'\n", step.Index, step.Name)
+	return nil
 }
 
 func position(node config.Node) (quorum.LogPosition, error) {
@@ -179,6 +202,13 @@ func tellPosition(node config.Node) error {
 		members = append(members, name)
 	}
 	fmt.Printf("The log on %s ends with term %d, index %d. Its members: %s.\n", node.Name, found.LastTerm, found.LastIndex, strings.Join(members, ", "))
+	stuck, err := daemon.StuckAt(node)
+	if err != nil {
+		return err
+	}
+	if stuck != nil {
+		fmt.Printf("Its daemon stopped at entry %d (%s), which it could not apply: %s\n", stuck.Index, stuck.Name, stuck.Why)
+	}
 	fmt.Println("Nothing was changed. Recover on the survivor with the highest term, among equals with the highest index: clusterd recover DEAD-NODE...")
 	return nil
 }

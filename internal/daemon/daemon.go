@@ -159,6 +159,9 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.replica = newReplica(d.fatal, d.box.wake)
+	if err := d.replica.steps.load(options.Folder); err != nil {
+		return nil, err
+	}
 	if d.keys, err = openKeyBook(options.Folder, membership.ID); err != nil {
 		return nil, err
 	}
@@ -251,7 +254,7 @@ func (d *Daemon) openLog() error {
 	if err != nil {
 		return err
 	}
-	options := quorum.Options{ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
+	options := quorum.Options{Unfit: d.replica.unfit, ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
 	}

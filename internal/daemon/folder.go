@@ -23,6 +23,8 @@ import (
 //	warrant.json        what permits it to go on without the other of two nodes (0600)
 //	parting.json        its decision to do so, until it is carried out (0600)
 //	rejoin.json         a generation began without it: its log is set aside
+//	stuck.json          the log entry that could not be applied, and why
+//	steps.json          log entries that an operator steps over
 //	restore.json        the state to begin with after `clusterd restore` (0600)
 //	raft/               the replicated log and its snapshots
 //	raft-set-aside/     the log of a generation that went on without this node

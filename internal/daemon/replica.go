@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/quorum"
@@ -20,6 +21,8 @@ type replica struct {
 	// broken is the entry that could not be understood: from there on this State
 	// would differ from the others', so nothing is applied, shown or kept any more.
 	broken error
+	// steps are entries that an operator steps over; see steps.go.
+	steps steps
 	// fatal ends the daemon with words: going on after an entry that cannot be
 	// understood would make this State differ from the others'.
 	fatal func(reason string)
@@ -61,23 +64,25 @@ func (r *replica) Apply(entry quorum.Entry) any {
 	if r.broken != nil {
 		return r.broken
 	}
-	commands, err := cluster.Decode(entry.Data)
-	if err != nil {
+	next, applied, err := cluster.ApplyData(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, entry.Data)
+	switch {
+	case err == nil:
+		r.state = *next
+	case r.steps.over(entry):
+		applied = cluster.StepOver(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, nameOfEntry(entry.Data))
+	default:
 		// What is applied elsewhere was not refused: the answer is that nobody here
 		// knows.
 		r.broken = fmt.Errorf("log entry %d: %w", entry.Index, err)
-		r.fatal(r.broken.Error())
-		return r.broken
-	}
-	applied := cluster.Apply(&r.state, cluster.Entry{Index: entry.Index, At: entry.At, Commands: commands})
-	if why := cluster.Unknown(&r.state); why != "" {
-		r.broken = fmt.Errorf("log entry %d: %s", entry.Index, why)
-		r.fatal(r.broken.Error())
+		r.fatal(r.steps.met(entry, err))
 		return r.broken
 	}
 	r.publish()
 	return applied
 }
+
+// unfit is asked by the leader before it appends what anybody proposed.
+func (r *replica) unfit(data []byte) error { return cluster.Fit(r.Root(), time.Now(), data) }
 
 // Snapshot implements quorum.Machine.
 func (r *replica) Snapshot() func(io.Writer) error {

@@ -1,0 +1,128 @@
+package daemon
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// An entry that a member cannot apply ends its daemon: going on would make its State differ from the
+// others'. The leader lets none in, so there is none but by a bug, or by rules that the members do not
+// share. An operator may step over one on every member, by its index and its name, and only where it
+// could not be applied anyway.
+
+const (
+	stuckFile = "stuck.json"
+	stepsFile = "steps.json"
+)
+
+// maxSteps bounds the list; who needs more needs another way out.
+const maxSteps = 64
+
+// Stuck is the entry at which a daemon stopped itself.
+type Stuck struct {
+	Index uint64 `json:"index"`
+	// Name is that of its content.
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// Step is an entry to step over.
+type Step struct {
+	Index uint64    `json:"index"`
+	Name  string    `json:"name"`
+	By    string    `json:"by"`
+	At    time.Time `json:"at"`
+}
+
+// nameOfEntry names an entry's content, so that no other one is stepped over in its place.
+func nameOfEntry(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256 " + hex.EncodeToString(sum[:8])
+}
+
+// steps are what the replica knows of them.
+type steps struct {
+	folder Folder
+	list   []Step
+}
+
+func (s *steps) load(folder Folder) error {
+	s.folder = folder
+	err := folder.read(stepsFile, &s.list)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (s *steps) over(entry quorum.Entry) bool {
+	for _, step := range s.list {
+		if step.Index == entry.Index && step.Name == nameOfEntry(entry.Data) {
+			return true
+		}
+	}
+	return false
+}
+
+// met notes the entry that ends the daemon, and says what to do about it.
+func (s *steps) met(entry quorum.Entry, why error) string {
+	stuck := Stuck{Index: entry.Index, Name: nameOfEntry(entry.Data), Why: why.Error()}
+	text := fmt.Sprintf("log entry %d (%s) cannot be applied: %s; where another member applied it, install that member's version here; "+
+		"where none can, see \"An entry that cannot be applied\" in recovery.md", stuck.Index, stuck.Name, stuck.Why)
+	if s.folder == "" {
+		return text
+	}
+	if err := s.folder.write(stuckFile, stuck); err != nil {
+		text += "; it could not be noted: " + err.Error()
+	}
+	return text
+}
+
+// StuckAt is the entry at which this node's daemon stopped itself last; nil if there is none.
+func StuckAt(node config.Node) (*Stuck, error) {
+	return readOptional[Stuck](Folder(node.DataDir), stuckFile)
+}
+
+// StepOver lets this node's daemon step over an entry at its next start. On a node that has not met the
+// entry, its name tells which is meant.
+func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
+	folder := Folder(node.DataDir)
+	if _, err := folder.Membership(); err != nil {
+		return Step{}, err
+	}
+	stuck, err := StuckAt(node)
+	if err != nil {
+		return Step{}, err
+	}
+	switch {
+	case stuck != nil && stuck.Index == index && name == "":
+		name = stuck.Name
+	case stuck != nil && stuck.Index == index && name != stuck.Name:
+		return Step{}, fmt.Errorf("entry %d on %s is %q, not %q: it is not the entry that the others stopped at", index, node.Name, stuck.Name, name)
+	case name == "":
+		return Step{}, fmt.Errorf("the daemon on %s has not stopped at entry %d; to step over it before it comes there, give its name as the others tell it: --entry 'sha256 ...'", node.Name, index)
+	case !strings.HasPrefix(name, "sha256 "):
+		return Step{}, fmt.Errorf("%q is not the name of an entry; it begins with sha256", name)
+	}
+	known, err := readOptional[[]Step](folder, stepsFile)
+	if err != nil {
+		return Step{}, err
+	}
+	var list []Step
+	if known != nil {
+		list = *known
+	}
+	if len(list) >= maxSteps {
+		return Step{}, fmt.Errorf("%d entries are stepped over on %s already; restore a backup instead", len(list), node.Name)
+	}
+	step := Step{Index: index, Name: name, By: by, At: time.Now().UTC()}
+	return step, folder.write(stepsFile, append(list, step))
+}

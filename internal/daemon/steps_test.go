@@ -1,0 +1,140 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// poison are entries that no member could apply, as a peer would forward them.
+var poison = map[string]string{
+	"an unknown kind": `[{"v":1,"kind":"no-such-command","body":{}}]`, "a newer shape": `[{"v":9,"kind":"ask","body":{}}]`,
+	"no JSON": "\x00\xff", "an object": "{}", "a level of tomorrow": `[{"v":1,"kind":"raise-level","body":{"level":99}}]`,
+	"a body that is none": `[{"v":1,"kind":"configure","body":[]}]`,
+	"a backup of tomorrow": `[{"v":1,"kind":"restore","body":{"node":"node1","state":` +
+		`{"id":"x","cluster":"alpha","level":99}}}]`,
+}
+
+// TestPoisonDoesNotEnterTheLog: by whichever node it is proposed, the leader refuses it, and everybody goes on.
+func TestPoisonDoesNotEnterTheLog(t *testing.T) {
+	inBubble(t, func(s *site) {
+		for _, name := range append(s.followers(), s.leader()) {
+			for what, data := range poison {
+				_, err := s.members[name].daemon.log.Propose(context.Background(), []byte(data))
+				if !errors.Is(err, quorum.ErrUnfit) {
+					t.Errorf("%s, proposed by %s: %v", what, name, err)
+				}
+			}
+		}
+		if _, err := s.members[s.leader()].daemon.log.ProposeHere(context.Background(), []byte(poison["no JSON"])); !errors.Is(err, quorum.ErrUnfit) {
+			t.Errorf("by the leader's own way: %v", err)
+		}
+		large := bytes.Repeat([]byte("x"), quorum.MaxEntryBytes+1)
+		if _, err := s.members[s.followers()[0]].daemon.log.Propose(context.Background(), large); !errors.Is(err, quorum.ErrTooLarge) {
+			t.Errorf("too large: %v", err)
+		}
+		for _, name := range threeNodes {
+			d := s.members[name].daemon
+			applied, err := d.propose(context.Background(), cluster.RemoveNode{Node: "nobody"})
+			if err != nil || applied.Refused[0] == "" || d.replica.broken != nil {
+				t.Errorf("%s after it: %v, %v", name, applied.Refused, err)
+			}
+		}
+	})
+}
+
+// TestAMemberStepsOverAnEntryThatNoneCanApply: one that got in all the same, by a bug.
+func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
+	founding, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "alpha", ID: "c-1", Level: cluster.CurrentLevel}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1_000_000, 0)
+	bad := quorum.Entry{Index: 4, At: at, Data: []byte(poison["an unknown kind"])}
+	start := func(folder Folder) (*replica, *string) {
+		told := new(string)
+		r := newReplica(func(reason string) { *told = reason }, func() {})
+		if err := r.steps.load(folder); err != nil {
+			t.Fatal(err)
+		}
+		r.Apply(quorum.Entry{Index: 3, At: at, Data: founding})
+		return r, told
+	}
+	var states []string
+	for _, name := range []string{"node1", "node2"} {
+		folder := Folder(t.TempDir())
+		node := config.Node{Name: name, DataDir: string(folder)}
+		if err := folder.write("membership.json", Membership{Cluster: "alpha", ID: "c-1", Node: name}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := StepOver(node, 4, "", "root"); err == nil || !strings.Contains(err.Error(), "has not stopped at entry 4") {
+			t.Errorf("before it was met, without a name: %v", err)
+		}
+		r, told := start(folder)
+		if _, broken := r.Apply(bad).(error); !broken || !strings.Contains(*told, "log entry 4 (sha256 ") {
+			t.Errorf("it was met with %q", *told)
+		}
+		if _, err := StepOver(node, 4, "sha256 0000000000000000", "root"); err == nil {
+			t.Error("another entry was to be stepped over, and it was taken")
+		}
+		if _, err := StepOver(node, 5, "", "root"); err == nil {
+			t.Error("an entry that was not met was stepped over without its name")
+		}
+		step, err := StepOver(node, 4, "", "root")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, told = start(folder)
+		applied, went := r.Apply(bad).(cluster.Applied)
+		if !went || *told != "" || len(applied.Events) != 1 || !strings.Contains(applied.Events[0].Why, step.Name) {
+			t.Errorf("stepped over: %v %q %v", went, *told, applied.Events)
+		}
+		// Another entry at that place, and one that can be applied, are not stepped over.
+		r, told = start(folder)
+		if r.Apply(quorum.Entry{Index: 4, At: at, Data: []byte(poison["no JSON"])}); *told == "" {
+			t.Error("another entry was stepped over")
+		}
+		r, _ = start(folder)
+		r.Apply(bad)
+		states = append(states, fmt.Sprintf("%+v", r.Root().Timeline))
+	}
+	if states[0] != states[1] {
+		t.Errorf("the States differ:\n%s\n%s", states[0], states[1])
+	}
+}
+
+// TestWhatCanBeAppliedIsNotSteppedOver: an operator's slip changes no State.
+func TestWhatCanBeAppliedIsNotSteppedOver(t *testing.T) {
+	folder := Folder(t.TempDir())
+	if err := folder.write("membership.json", Membership{Cluster: "alpha", ID: "c-1", Node: "node1"}); err != nil {
+		t.Fatal(err)
+	}
+	founding, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "alpha", ID: "c-1", Level: cluster.CurrentLevel}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := config.Node{Name: "node1", DataDir: string(folder)}
+	if _, err := StepOver(node, 3, nameOfEntry(founding), "root"); err != nil {
+		t.Fatal(err)
+	}
+	r := newReplica(func(reason string) { t.Error(reason) }, func() {})
+	if err := r.steps.load(folder); err != nil {
+		t.Fatal(err)
+	}
+	if r.Apply(quorum.Entry{Index: 3, Data: founding}); r.Root().ID != "c-1" {
+		t.Error("the founding was stepped over")
+	}
+	if _, err := os.Stat(filepath.Join(string(folder), stuckFile)); err == nil {
+		t.Error("it is noted as an entry that cannot be applied")
+	}
+}
