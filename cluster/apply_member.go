@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -34,7 +35,7 @@ func (c Join) apply(t *transaction) refusal {
 	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
 		Address: c.Address, Witness: c.Witness}
 	if known {
-		if why := t.MayReplace(c.Node); why != "" {
+		if why := cmp.Or(t.MayReplace(c.Node), t.mayBar(1)); why != "" {
 			return refuse("%s", why)
 		}
 		n.ID, n.Order = old.ID, old.Order
@@ -87,16 +88,6 @@ func (t *transaction) checkToken(c Join) (Token, string) {
 
 // forgetMachine bars a machine's key for good.
 func (t *transaction) forgetMachine(n Member, by string) {
-	if t.Removed.Len() >= maxRemoved {
-		oldest := ""
-		for _, key := range t.Removed.Keys() {
-			r, _ := t.Removed.Get(key)
-			if o, found := t.Removed.Get(oldest); !found || r.At.Before(o.At) {
-				oldest = key
-			}
-		}
-		t.Removed.Delete(oldest)
-	}
 	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
 }
 
@@ -110,6 +101,9 @@ func (c RemoveNode) apply(t *transaction) refusal {
 	}
 	if t.Fences.Has(c.Node) {
 		return refuse("%s is being fenced; wait for the result", c.Node)
+	}
+	if why := t.mayBar(1); why != "" {
+		return refuse("%s", why)
 	}
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)

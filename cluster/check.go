@@ -44,7 +44,9 @@ func Check(s *State) []string {
 		length, limit int
 	}{
 		{"events", len(s.Timeline), maxEvents}, {"requests", s.Requests.Len(), maxRequests}, {"tokens", s.Tokens.Len(), maxTokens},
-		{"shots", len(s.Shots), maxShots}, {"removed nodes", s.Removed.Len(), maxRemoved}, {"closed fence intents", len(s.FenceHistory), maxFenceHistory},
+		{"shots", len(s.Shots), maxShots}, {"removed keys", s.Removed.Len(), maxRemoved},
+		{"clients", s.Clients.Len(), maxClients},
+		{"closed fence intents", len(s.FenceHistory), maxFenceHistory},
 	} {
 		if list.length > list.limit {
 			complain("limits: %d %s, the limit is %d", list.length, list.what, list.limit)

@@ -60,6 +60,8 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	OrderNode{}.Kind():     decode[OrderNode],
 	NodeEmpty{}.Kind():     decode[NodeEmpty],
 	LostKeys{}.Kind():      decode[LostKeys],
+	AddClient{}.Kind():     decode[AddClient],
+	RevokeClients{}.Kind(): decode[RevokeClients],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

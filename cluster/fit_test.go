@@ -36,6 +36,7 @@ func jsonOf(t testing.TB, s *State) string {
 func TestWhatCannotBeAppliedIsNotFit(t *testing.T) {
 	s := foundedState(t)
 	before := jsonOf(t, s)
+	deep, arm := strings.Repeat("[", 20000)+strings.Repeat("]", 20000), `{"v":1,"kind":"arm","body":{}}`
 	one := func(kind, body string) string { return fmt.Sprintf(`[{"v":1,"kind":%q,"body":%s}]`, kind, body) }
 	for name, c := range map[string]struct{ data, says string }{
 		"no JSON":          {"\x00\x01", "reading a log entry"},
@@ -45,11 +46,11 @@ func TestWhatCannotBeAppliedIsNotFit(t *testing.T) {
 		"a newer shape":    {`[{"v":2,"kind":"ask","body":{}}]`, "version 2"},
 		"a body of text":   {one("ask", `"hello"`), "reading command ask"},
 		"no body":          {`[{"v":1,"kind":"ask"}]`, "reading command ask"},
-		"nesting":          {one("configure", `{"document":`+strings.Repeat("[", 20000)+strings.Repeat("]", 20000)+"}"), "depth"},
+		"nesting":          {one("configure", `{"document":`+deep+"}"), "depth"},
 		"a level too high": {one("raise-level", `{"level":99}`), "level 99 is not known here"},
 		"a good one and a bad one": {
 			`[{"v":1,"kind":"told","body":{}},{"v":1,"kind":"no-such-command","body":{}}]`, `"no-such-command"`},
-		"too many": {"[" + strings.Repeat(`{"v":1,"kind":"arm","body":{}},`, maxCommands) + `{"v":1,"kind":"arm","body":{}}]`, "commands"},
+		"too many": {"[" + strings.Repeat(arm+",", maxCommands) + arm + "]", "commands"},
 		"a backup of tomorrow": {
 			one("restore", `{"state":{"id":"c-1","cluster":"alpha","level":99},"node":"node1"}`), "level 99"},
 	} {
@@ -102,7 +103,8 @@ func TestAnEntryThatBreaksApplyChangesNothing(t *testing.T) {
 		t.Errorf("the State changed:\n%s\n%s", before, after)
 	}
 	applied := StepOver(s, Entry{Index: 2}, "sha256 12345678")
-	if s.Index != 2 || len(applied.Events) != 1 || !strings.Contains(applied.Events[0].Why, "log entry 2 (sha256 12345678)") {
+	if s.Index != 2 || len(applied.Events) != 1 ||
+		!strings.Contains(applied.Events[0].Why, "log entry 2 (sha256 12345678)") {
 		t.Errorf("stepped over to index %d with %v", s.Index, applied.Events)
 	}
 }

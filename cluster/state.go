@@ -16,7 +16,8 @@ const (
 	maxAttempts     = 256
 	maxShots        = 64
 	maxFailedStarts = 64
-	maxRemoved      = 256
+	maxRemoved      = 4096
+	maxClients      = 512
 	maxFound        = 4096
 	maxPhases       = 64
 	maxTombstones   = 1024
@@ -75,7 +76,9 @@ type State struct {
 
 	Requests Table[Request] `json:"requests"`
 	Tokens   Table[Token]   `json:"tokens"`
-	// Removed are the nodes that may not come back, by key fingerprint.
+	// Clients are the certificates of remote tools, by key fingerprint.
+	Clients Table[Client] `json:"clients"`
+	// Removed are the nodes and clients that may not come back, by key fingerprint.
 	Removed Table[Removed] `json:"removed"`
 	Secrets Secrets        `json:"secrets"`
 
@@ -339,6 +342,7 @@ func (s *State) Fork() *State {
 	root.Alerts = s.Alerts.Fork()
 	root.Requests = s.Requests.Fork()
 	root.Tokens = s.Tokens.Fork()
+	root.Clients = s.Clients.Fork()
 	root.Removed = s.Removed.Fork()
 	// The slices only ever grow by append or are replaced whole; capping the
 	// capacity makes the next append of either side copy.

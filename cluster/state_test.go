@@ -29,6 +29,8 @@ func everyCommand() []Command {
 		Join{Token: "t", Node: "n", Fingerprint: "f", Key: []byte{1}, HardwareUUID: "h", Address: "a",
 			Witness: true, By: "root"},
 		RemoveNode{Node: "n", By: "root", Why: "sold"},
+		AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at, By: "root"},
+		RevokeClients{User: "alice", By: "root"},
 		NodeUp{Node: "n", Fingerprint: "f", Boot: "b", Address: "a", Version: "v", MaxLevel: 1, Session: "s", Previous: new(uint64)},
 		Inventory{Node: "n", Incarnation: 4, Boot: "b", Found: []Found{{Service: "vm:a", Observation: seen}}},
 		Leave{Node: "n", By: "root"},

@@ -19,11 +19,13 @@ type Committed struct {
 	Skipped bool
 }
 
-// Propose appends an entry through the leader, wherever that is, and returns when this node has applied it, so that the
-// caller reads its own write. While no leader is known it looks for one until ctx ends or Options.LeaderWait is over.
+// Propose appends an entry through the leader, wherever that is, and returns when this node has
+// applied it, so that the caller reads its own write. While no leader is known it looks for one
+// until ctx ends or Options.LeaderWait is over.
 //
-// ErrNoLeader, ErrBusy, ErrLogVolume, ErrTooLarge, ErrUnfit and ErrClosed mean the entry is not in the log. ErrOutcomeUnknown means
-// nobody knows. ErrNotYetApplied comes with Committed.Index: the entry is in the log.
+// ErrNoLeader, ErrBusy, ErrLogVolume, ErrTooLarge, ErrUnfit and ErrClosed mean the entry is not in
+// the log. ErrOutcomeUnknown means nobody knows. ErrNotYetApplied comes with Committed.Index: the
+// entry is in the log.
 func (l *Log) Propose(ctx context.Context, data []byte) (Committed, error) {
 	if len(data) > MaxEntryBytes {
 		return Committed{}, fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), MaxEntryBytes)

@@ -134,11 +134,15 @@ func restoreCommand() *urfave.Command {
 func recoverCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone", ArgsUsage: "[DEAD-NODE...]",
-		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, because its VMs are started elsewhere. " +
-			"With --skip it lets this node step over a log entry that no member can apply; it is typed on each member.",
+		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the " +
+			"survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on " +
+			"there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, " +
+			"because its VMs are started elsewhere. With --skip it lets this node step over a log entry that no member can apply; it is " +
+			"typed on each member.",
 		Flags: []urfave.Flag{
 			&urfave.Uint64Flag{Name: "skip", Usage: "step over the log entry with this `INDEX`, which cannot be applied"},
-			&urfave.StringFlag{Name: "entry", Usage: "the entry's `NAME`, as the members that met it tell it; needed where it was not met yet"},
+			&urfave.StringFlag{Name: "entry",
+				Usage: "the entry's `NAME`, as the members that met it tell it; needed where it was not met yet"},
 		},
 		Action: func(c *urfave.Context) error {
 			node, err := nodeSettings(c)
@@ -173,7 +177,8 @@ func skipEntry(c *urfave.Context, node config.Node) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("At its next start the daemon on %s steps over entry %d (%s) if it still cannot be applied.\n", node.Name, step.Index, step.Name)
+	fmt.Printf("At its next start the daemon on %s steps over entry %d (%s) if it still cannot be applied.\n",
+		node.Name, step.Index, step.Name)
 	fmt.Printf("Type the same on each other member that runs this version, then start them:\n"+
 		"  clusterd recover --skip %d --entry '%s'\n", step.Index, step.Name)
 	return nil
@@ -253,15 +258,34 @@ func clientCommand() *urfave.Command {
 			&urfave.StringFlag{Name: "role", Value: string(pki.RoleViewer),
 				Usage: "viewer (looks), operator (moves, starts, stops, drains) or admin (everything)"},
 			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; needed"},
+			&urfave.BoolFlag{Name: "revoke", Usage: "bar every certificate of USER for good instead of making one"},
 		},
 		Action: makeClient,
 	}
+}
+
+func revokeClient(c *urfave.Context, name string) error {
+	if c.String("out") != "" || c.IsSet("role") {
+		return usage("revoking takes the user alone: clusterd client %s --revoke", name)
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	if _, err := client.ClientCertificate(c.Context, api.ClientRequest{User: name, Revoke: true}); err != nil {
+		return err
+	}
+	fmt.Printf("Every certificate of %s is barred for good, and connections with them are cut.\n", name)
+	return nil
 }
 
 func makeClient(c *urfave.Context) error {
 	name, err := argument(c, "a USER")
 	if err != nil {
 		return err
+	}
+	if c.Bool("revoke") {
+		return revokeClient(c, name)
 	}
 	if c.String("out") == "" {
 		return usage("client needs a folder: clusterd client %s --out FOLDER", name)

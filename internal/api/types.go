@@ -259,6 +259,8 @@ type ClientRequest struct {
 	Role string `json:"role"`
 	// Request is the PEM certificate request.
 	Request string `json:"request"`
+	// Revoke bars every certificate of User instead.
+	Revoke bool `json:"revoke,omitempty"`
 }
 
 // ClientReply carries it.

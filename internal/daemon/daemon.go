@@ -254,7 +254,9 @@ func (d *Daemon) openLog() error {
 	if err != nil {
 		return err
 	}
-	options := quorum.Options{Unfit: d.replica.unfit, ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
+	options := quorum.Options{
+		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
+		Unfit:         d.replica.unfit,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
 	}

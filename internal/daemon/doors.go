@@ -15,9 +15,13 @@ import (
 // standing is what the replicated State says about a peer's key. A State that is
 // behind the keys this node wrote down is not asked: it has yet to be told.
 func (d *Daemon) standing(peer pki.Peer) pki.Standing {
-	known := d.knownKeys(d.replica.Root())
+	root := d.replica.Root()
+	known := d.knownKeys(root)
 	if at, removed := known.removed(peer.Fingerprint); removed {
 		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: at}
+	}
+	if peer.Kind == pki.KindClient {
+		return clientStanding(root, peer)
 	}
 	if peer.Kind != pki.KindNode {
 		return pki.Standing{Kind: pki.StandingUnknown}
@@ -26,6 +30,16 @@ func (d *Daemon) standing(peer pki.Peer) pki.Standing {
 		return pki.Standing{Kind: pki.StandingMember}
 	}
 	return d.keys.vouchedFor(peer, time.Now())
+}
+
+// clientStanding is that of a certificate of remote tools, which is one that was
+// recorded when it was given out: same key, same user, same role.
+func clientStanding(root *cluster.State, peer pki.Peer) pki.Standing {
+	client, known := root.Clients.Get(peer.Fingerprint)
+	if known && client.User == peer.Name && client.Role == string(peer.Role) {
+		return pki.Standing{Kind: pki.StandingMember}
+	}
+	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
 func (d *Daemon) knownKeys(root *cluster.State) keySource {

@@ -238,6 +238,9 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
+	if asked.Revoke {
+		return s.revoke(w, r, who, asked.User)
+	}
 	who.about("make a certificate for %.64q with role %.20q", asked.User, asked.Role)
 	root := s.daemon.replica.Root()
 	ca, err := authority(root)
@@ -248,7 +251,36 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 	if err != nil {
 		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
+	request, err := pki.ParseRequest([]byte(asked.Request))
+	if err != nil {
+		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
+	}
+	applied, err := s.daemon.propose(r.Context(), cluster.AddClient{
+		Fingerprint: request.Fingerprint, User: asked.User, Role: asked.Role, By: who.Name,
+		Expires: time.Now().Add(pki.ClientValidity).UTC(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := applied.Err(); err != nil {
+		return refuse(http.StatusConflict, "refused", "%v", err)
+	}
 	writeJSON(w, http.StatusOK, api.ClientReply{Certificate: string(chain), Authority: root.Secrets.Authority})
+	return nil
+}
+
+// revoke bars the certificates of a user; connections with them are cut when the
+// log tells.
+func (s *server) revoke(w http.ResponseWriter, r *http.Request, who caller, user string) error {
+	who.about("revoke the certificates of %.64q", user)
+	applied, err := s.daemon.propose(r.Context(), cluster.RevokeClients{User: user, By: who.Name})
+	if err != nil {
+		return err
+	}
+	if err := applied.Err(); err != nil {
+		return refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	writeJSON(w, http.StatusOK, api.ClientReply{})
 	return nil
 }
 

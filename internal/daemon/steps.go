@@ -75,8 +75,9 @@ func (s *steps) over(entry quorum.Entry) bool {
 // met notes the entry that ends the daemon, and says what to do about it.
 func (s *steps) met(entry quorum.Entry, why error) string {
 	stuck := Stuck{Index: entry.Index, Name: nameOfEntry(entry.Data), Why: why.Error()}
-	text := fmt.Sprintf("log entry %d (%s) cannot be applied: %s; where another member applied it, install that member's version here; "+
-		"where none can, see \"An entry that cannot be applied\" in recovery.md", stuck.Index, stuck.Name, stuck.Why)
+	text := fmt.Sprintf("log entry %d (%s) cannot be applied: %s; where another member applied it, "+
+		"install that member's version here; where none can, see \"An entry that cannot be applied\" in recovery.md",
+		stuck.Index, stuck.Name, stuck.Why)
 	if s.folder == "" {
 		return text
 	}
@@ -106,9 +107,11 @@ func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
 	case stuck != nil && stuck.Index == index && name == "":
 		name = stuck.Name
 	case stuck != nil && stuck.Index == index && name != stuck.Name:
-		return Step{}, fmt.Errorf("entry %d on %s is %q, not %q: it is not the entry that the others stopped at", index, node.Name, stuck.Name, name)
+		return Step{}, fmt.Errorf("entry %d on %s is %q, not %q: it is not the entry that the others stopped at",
+			index, node.Name, stuck.Name, name)
 	case name == "":
-		return Step{}, fmt.Errorf("the daemon on %s has not stopped at entry %d; to step over it before it comes there, give its name as the others tell it: --entry 'sha256 ...'", node.Name, index)
+		return Step{}, fmt.Errorf("the daemon on %s has not stopped at entry %d; to step over it before it comes there, "+
+			"give its name as the others tell it: --entry 'sha256 ...'", node.Name, index)
 	case !strings.HasPrefix(name, "sha256 "):
 		return Step{}, fmt.Errorf("%q is not the name of an entry; it begins with sha256", name)
 	}

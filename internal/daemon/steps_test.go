@@ -36,11 +36,12 @@ func TestPoisonDoesNotEnterTheLog(t *testing.T) {
 				}
 			}
 		}
-		if _, err := s.members[s.leader()].daemon.log.ProposeHere(context.Background(), []byte(poison["no JSON"])); !errors.Is(err, quorum.ErrUnfit) {
+		own := s.members[s.leader()].daemon.log
+		if _, err := own.ProposeHere(context.Background(), []byte(poison["no JSON"])); !errors.Is(err, quorum.ErrUnfit) {
 			t.Errorf("by the leader's own way: %v", err)
 		}
 		large := bytes.Repeat([]byte("x"), quorum.MaxEntryBytes+1)
-		if _, err := s.members[s.followers()[0]].daemon.log.Propose(context.Background(), large); !errors.Is(err, quorum.ErrTooLarge) {
+		if _, err := own.Propose(context.Background(), large); !errors.Is(err, quorum.ErrTooLarge) {
 			t.Errorf("too large: %v", err)
 		}
 		for _, name := range threeNodes {
@@ -55,10 +56,7 @@ func TestPoisonDoesNotEnterTheLog(t *testing.T) {
 
 // TestAMemberStepsOverAnEntryThatNoneCanApply: one that got in all the same, by a bug.
 func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
-	founding, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "alpha", ID: "c-1", Level: cluster.CurrentLevel}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	founding := foundingEntry(t)
 	at := time.Unix(1_000_000, 0)
 	bad := quorum.Entry{Index: 4, At: at, Data: []byte(poison["an unknown kind"])}
 	start := func(folder Folder) (*replica, *string) {
@@ -77,7 +75,8 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 		if err := folder.write("membership.json", Membership{Cluster: "alpha", ID: "c-1", Node: name}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := StepOver(node, 4, "", "root"); err == nil || !strings.Contains(err.Error(), "has not stopped at entry 4") {
+		_, err := StepOver(node, 4, "", "root")
+		if err == nil || !strings.Contains(err.Error(), "has not stopped at entry 4") {
 			t.Errorf("before it was met, without a name: %v", err)
 		}
 		r, told := start(folder)
@@ -119,10 +118,7 @@ func TestWhatCanBeAppliedIsNotSteppedOver(t *testing.T) {
 	if err := folder.write("membership.json", Membership{Cluster: "alpha", ID: "c-1", Node: "node1"}); err != nil {
 		t.Fatal(err)
 	}
-	founding, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "alpha", ID: "c-1", Level: cluster.CurrentLevel}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	founding := foundingEntry(t)
 	node := config.Node{Name: "node1", DataDir: string(folder)}
 	if _, err := StepOver(node, 3, nameOfEntry(founding), "root"); err != nil {
 		t.Fatal(err)
@@ -137,4 +133,14 @@ func TestWhatCanBeAppliedIsNotSteppedOver(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(string(folder), stuckFile)); err == nil {
 		t.Error("it is noted as an entry that cannot be applied")
 	}
+}
+
+func foundingEntry(t *testing.T) []byte {
+	t.Helper()
+	first := cluster.Init{Cluster: "alpha", ID: "c-1", Level: cluster.CurrentLevel}
+	data, err := cluster.Encode([]cluster.Command{first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -60,7 +60,7 @@ const (
 
 // ErrStranger is returned when the peer's key is not one that the cluster knows as a member's,
 // whoever signed its certificate.
-var ErrStranger = errors.New("its key is not one that this node knows as a member's")
+var ErrStranger = errors.New("its key is not one that the cluster recorded")
 
 // door says whom one channel lets in. What it does not name it refuses.
 type door struct {
@@ -68,8 +68,8 @@ type door struct {
 	member bool
 	// vouched nodes: this node's State does not know the key, a member's does.
 	vouched bool
-	// client is the least role of a client that is let in; empty where none is. A client's key is
-	// in no State unless it was revoked.
+	// client is the least role of a client that is let in; empty where none is. It is known by
+	// exactly the key that the State records, like a node.
 	client Role
 	// joiner has no certificate.
 	joiner bool
@@ -114,8 +114,11 @@ func Admit(channel Channel, direction Direction, peer Peer, standing Standing) e
 	case direction == Dialing:
 		return fmt.Errorf("%s is not a node, and only nodes are connected to for %s", peer, channel)
 	case peer.Kind == KindJoiner && of.joiner,
-		peer.Kind == KindClient && of.client != "" && peer.Role.Includes(of.client):
+		peer.Kind == KindClient && standing.Kind == StandingMember && of.client != "" && peer.Role.Includes(of.client):
 		return nil
+	}
+	if peer.Kind == KindClient && standing.Kind != StandingMember {
+		return fmt.Errorf("%s may not use channel %s: %w (%s)", peer, channel, ErrStranger, peer.Fingerprint)
 	}
 	return fmt.Errorf("channel %s is not for %s", channel, peer)
 }

@@ -105,7 +105,7 @@ func TestRefusalsReachTheOtherEndInWords(t *testing.T) {
 			"node node3 was removed from the cluster on 2026-03-01"},
 		"client on a protocol for nodes": {
 			NewStore(newClient(t, ca, "alice", RoleAdmin), Trust{Now: at(noon), Standing: everyone}), ErrRefused,
-			"channel raft is not for admin alice"},
+			"admin alice may not use channel raft"},
 		"unknown key and expired": {
 			NewStore(newMember(t, ca, "node4", noon), Trust{Now: at(noon), Standing: everyone}), ErrRefused,
 			"set the clocks of both machines"},

@@ -28,6 +28,7 @@ var stages = []struct {
 	attacks  []attack
 }{
 	{"a node was removed, and its disk and the authority's key are out", strangers},
+	{"a member forwards what no member could apply", poisoners},
 }
 
 func main() {

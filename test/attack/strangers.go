@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/pki"
@@ -29,6 +30,8 @@ var strangers = []attack{
 	{"a node that the stolen authority signed asks for the backup", func(ctx context.Context, s *site) error {
 		return s.forged(ctx, "ghost", protocolAPI)
 	}},
+	{"an administrator that the stolen authority signed asks for the backup", forgedAdmin},
+	{"an administrator whose certificate was revoked goes on", revokedAdmin},
 	{"another key under a member's name comes to the log's port", func(ctx context.Context, s *site) error {
 		return s.forged(ctx, "node2", protocolQuorum)
 	}},
@@ -76,6 +79,50 @@ func (s *site) forged(ctx context.Context, name, protocol string) error {
 		return err
 	}
 	return s.refused(ctx, identity, protocol, pki.ErrRefused)
+}
+
+// forgedAdmin wants a client's certificate that nobody recorded to be nobody's.
+func forgedAdmin(ctx context.Context, s *site) error {
+	identity, err := s.forge("alice", true)
+	if errors.Is(err, errNoAuthority) {
+		fmt.Println("         (there is nothing to forge with:", err.Error()+")")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.refused(ctx, identity, protocolAPI, pki.ErrRefused)
+}
+
+// revokedAdmin makes a good certificate, opens a connection with it, and revokes it.
+func revokedAdmin(ctx context.Context, s *site) error {
+	folder := filepath.Join(s.stolen, "alice")
+	command := s.Command(ctx, victim, "clusterd", "client", "alice", "--role", "admin", "--out", folder)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, output)
+	}
+	for from, to := range map[string]string{"client.key": "node.key", "client.pem": "node.crt"} {
+		if err := os.Rename(filepath.Join(folder, from), filepath.Join(folder, to)); err != nil {
+			return err
+		}
+	}
+	identity, err := pki.LoadIdentity(folder)
+	if err != nil {
+		return err
+	}
+	conn, err := s.reach(ctx, identity, victim, protocolAPI)
+	if err != nil {
+		return fmt.Errorf("a good administrator is refused: %w", err)
+	}
+	defer conn.Close()
+	if output, err := s.Command(ctx, victim, "clusterd", "client", "alice", "--revoke").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, output)
+	}
+	conn.SetReadDeadline(time.Now().Add(time.Second))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return errors.New("its connection lives on")
+	}
+	return s.refused(ctx, identity, protocolAPI, pki.ErrRemoved)
 }
 
 // told is what the tools' interface gives to whoever got in.
