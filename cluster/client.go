@@ -41,7 +41,8 @@ const longestClientWord = 128
 func (c AddClient) apply(t *transaction) refusal {
 	for _, word := range []string{c.Fingerprint, c.User, c.Role} {
 		if word == "" || len(word) > longestClientWord || strings.ContainsAny(word, " \t\r\n\x1b") {
-			return refuse("a client's certificate needs a fingerprint, a user and a role, of %d letters at most", longestClientWord)
+			return refuse("a client's certificate needs a fingerprint, a user and a role, of %d letters at most",
+				longestClientWord)
 		}
 	}
 	if !c.Expires.After(t.at) {
@@ -59,7 +60,8 @@ func (c AddClient) apply(t *transaction) refusal {
 		return refuse("%d client certificates are valid, which is the limit; revoke some", t.Clients.Len())
 	}
 	t.Clients.Set(c.Fingerprint, Client{User: c.User, Role: c.Role, By: c.By, At: t.at, Expires: c.Expires})
-	t.tell(Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("a certificate was made for %s with role %s", c.User, c.Role)})
+	t.tell(Event{Subject: t.Cluster, By: c.By,
+		Why: fmt.Sprintf("a certificate was made for %s with role %s", c.User, c.Role)})
 	return accepted
 }
 
@@ -80,7 +82,8 @@ func (c RevokeClients) apply(t *transaction) refusal {
 		t.Clients.Delete(fingerprint)
 		t.Removed.Set(fingerprint, Removed{Name: "client " + c.User, At: t.at, By: c.By})
 	}
-	t.tell(Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("the certificates of %s were revoked (%d)", c.User, len(found))})
+	t.tell(Event{Subject: t.Cluster, By: c.By,
+		Why: fmt.Sprintf("the certificates of %s were revoked (%d)", c.User, len(found))})
 	return accepted
 }
 
@@ -88,7 +91,8 @@ func (c RevokeClients) apply(t *transaction) refusal {
 // welcome again.
 func (s *State) mayBar(keys int) string {
 	if s.Removed.Len()+keys > maxRemoved {
-		return fmt.Sprintf("%d keys are barred for good, which is the limit; nothing more can be removed before the authority is replaced", s.Removed.Len())
+		return fmt.Sprintf("%d keys are barred for good, which is the limit; "+
+			"nothing more can be removed before the authority is replaced", s.Removed.Len())
 	}
 	return ""
 }

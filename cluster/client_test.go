@@ -10,6 +10,7 @@ import (
 func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 	s := foundedState(t)
 	at := time.Unix(1_000_000, 0)
+	later := at.Add(time.Hour)
 	do := func(c Command) string {
 		return Apply(s, Entry{Index: s.Index + 1, At: at, Commands: []Command{c}}).Refused[0]
 	}
@@ -17,7 +18,7 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 	for name, c := range map[string]Command{
 		"no key":          AddClient{User: "alice", Role: "admin", Expires: at.Add(time.Hour)},
 		"an escape":       AddClient{Fingerprint: "f", User: "al\x1bice", Role: "admin", Expires: at.Add(time.Hour)},
-		"a long name":     AddClient{Fingerprint: "f", User: strings.Repeat("a", 200), Role: "admin", Expires: at.Add(time.Hour)},
+		"a long name":     AddClient{Fingerprint: "f", User: strings.Repeat("a", 200), Role: "admin", Expires: later},
 		"over":            AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at},
 		"nobody's to end": RevokeClients{User: "alice"},
 	} {
@@ -38,7 +39,7 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 		t.Error("a revoked key was recorded again")
 	}
 	for number := range maxClients {
-		if why := do(AddClient{Fingerprint: fmt.Sprint(number), User: "bob", Role: "viewer", Expires: at.Add(time.Hour)}); why != "" {
+		if why := do(AddClient{Fingerprint: fmt.Sprint(number), User: "bob", Role: "viewer", Expires: later}); why != "" {
 			t.Fatal(why)
 		}
 	}
@@ -46,7 +47,8 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 		t.Error("one more than the limit was taken")
 	}
 	at = at.Add(2 * time.Hour)
-	if why := do(AddClient{Fingerprint: "x", User: "bob", Role: "viewer", Expires: at.Add(time.Hour)}); why != "" || s.Clients.Len() != 1 {
+	why := do(AddClient{Fingerprint: "x", User: "bob", Role: "viewer", Expires: at.Add(time.Hour)})
+	if why != "" || s.Clients.Len() != 1 {
 		t.Errorf("after all were over: %s, %d are left", why, s.Clients.Len())
 	}
 }
@@ -57,12 +59,13 @@ func TestARemovedKeyIsNeverForgotten(t *testing.T) {
 	for number := range maxRemoved {
 		s.Removed.Set(fmt.Sprintf("gone-%d", number), Removed{Name: "old"})
 	}
-	applied := Apply(s, Entry{Index: 2, At: time.Unix(1_000_000, 0), Commands: []Command{RemoveNode{Node: "node1", By: "root"}}})
+	removal := Entry{Index: 2, At: time.Unix(1_000_000, 0), Commands: []Command{RemoveNode{Node: "node1", By: "root"}}}
+	applied := Apply(s, removal)
 	if !strings.Contains(applied.Refused[0], "keys are barred for good") || !s.Nodes.Has("node1") {
 		t.Errorf("at the limit: %q", applied.Refused[0])
 	}
 	s.Removed.Delete("gone-0")
-	applied = Apply(s, Entry{Index: 3, At: time.Unix(1_000_000, 0), Commands: []Command{RemoveNode{Node: "node1", By: "root"}}})
+	applied = Apply(s, removal)
 	if applied.Refused[0] != "" || !s.Removed.Has("f1") || !s.Removed.Has("gone-1") {
 		t.Errorf("below it: %q", applied.Refused[0])
 	}

@@ -137,8 +137,8 @@ func recoverCommand() *urfave.Command {
 		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the " +
 			"survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on " +
 			"there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, " +
-			"because its VMs are started elsewhere. With --skip it lets this node step over a log entry that no member can apply; it is " +
-			"typed on each member.",
+			"because its VMs are started elsewhere. With --skip it lets this node step over a log entry " +
+			"that no member can apply; it is typed on each member.",
 		Flags: []urfave.Flag{
 			&urfave.Uint64Flag{Name: "skip", Usage: "step over the log entry with this `INDEX`, which cannot be applied"},
 			&urfave.StringFlag{Name: "entry",
