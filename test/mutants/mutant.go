@@ -17,7 +17,7 @@ type edit struct {
 // mutant is one deliberate break.
 type mutant struct {
 	name string
-	// law is L1 to L9, or R for rules between services and standing orders.
+	// law is L1 to L10, or R for rules between services and standing orders.
 	law string
 	// broken says in a sentence what the break does.
 	broken string
