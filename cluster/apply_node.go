@@ -63,6 +63,7 @@ func (c NodeUp) apply(t *transaction) refusal {
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n.Address, n.Version, n.MaxLevel, n.Incarnation, n.Session, n.Before = c.Address, c.Version, c.MaxLevel, t.index, c.Session, ""
+	n.Stopped = false
 	why := "its daemon started and looks what runs here"
 	if reboot {
 		why = "the machine booted anew, its daemon looks what runs here"

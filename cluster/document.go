@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"time"
+
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
@@ -22,6 +24,9 @@ type Document struct {
 	// StartAtOnce is how many services may be starting at the same time in the
 	// whole cluster; 0 is no limit.
 	StartAtOnce int `json:"startAtOnce,omitempty"`
+	// StopGrace is how long a daemon that was stopped on purpose is waited for while its
+	// kernel answers; 0 is DefaultStopGrace.
+	StopGrace time.Duration `json:"stopGrace,omitempty"`
 	// TwoNode lets one of two nodes go on without the other; nil forbids it.
 	TwoNode *TwoNode `json:"twoNode,omitempty"`
 	// Alerts are who is told of events, by name.

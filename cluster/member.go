@@ -66,6 +66,8 @@ type Member struct {
 	Expelled uint64 `json:"expelled,omitempty"`
 	// Order is what an administrator ordered for it; nil for nothing.
 	Order *Order `json:"order,omitempty"`
+	// Stopped: its daemon announced that it ends on purpose, and has not started since.
+	Stopped bool `json:"stopped,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.
 	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// Guard is what stands guard over a boot of it, as it reported; nil for none.

@@ -131,9 +131,12 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 		if name == v.Self || n.Incarnation == 0 || n.State == NodeLeft || n.Ended() || n.State == NodeJoining {
 			continue
 		}
-		j := judge(n, v.Contacts[name], timing)
+		j := judge(n, v.Contacts[name], s.timingOf(n))
+		if n.Stopped && j.state == NodeOnline {
+			continue // Its last beats: it comes back by its next start alone.
+		}
 		if j.wait != "" {
-			d.wait(name, j.wait, "")
+			d.wait(name, j.wait, j.next)
 		}
 		if j.state == "" || j.state == n.State || sameContact(j.state, n.State) {
 			continue
@@ -190,7 +193,7 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 	if v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Test && !lostNow && n.State != NodeCut {
 		return // it is heard again: sparing happens before the intent
 	}
-	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(TimingFor(s.Document.Timing)) {
+	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(s.timingOf(n)) {
 		return // the shot was held back, and what was said of it when it was lost is no longer so
 	}
 	held := s.heldBy(n)

@@ -83,8 +83,8 @@ func (w Contactwatch) mayComeBack(timing Timing) bool {
 type judgement struct {
 	state NodeState
 	why   string
-	// wait says what is waited for while nothing is judged.
-	wait string
+	// wait says what is waited for while nothing is judged, next what to do about it.
+	wait, next string
 }
 
 // judge decides by silence and verdict. Heartbeats alone never condemn: a
@@ -103,10 +103,9 @@ func judge(n Member, w Contactwatch, timing Timing) judgement {
 	case w.Verdict.Daemon == Answers:
 		return judgement{wait: fmt.Sprintf("%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name, w.Verdict.Why)}
 	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
-		return judgement{state: NodeSilent, why: fmt.Sprintf("the kernel of %s answers, its daemon has been silent for %s (%s)", n.Name, w.Silence.Round(10*time.Millisecond), w.Verdict.Why),
-			wait: fmt.Sprintf("the daemon of %s may come back within %s", n.Name, (timing.SilentGrace - w.KernelOnly).Round(time.Second))}
+		return daemonSilent(n, w, timing)
 	case w.Verdict.Kernel == Answers:
-		return judgement{state: NodeLost, why: fmt.Sprintf("the daemon of %s stayed silent for %s although its kernel answers (%s)", n.Name, timing.SilentGrace, w.Verdict.Why)}
+		return judgement{state: NodeLost, why: outOfGrace(n, w, timing)}
 	case w.Verdict.Kernel == Uncertain:
 		return judgement{wait: fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why)}
 	}

@@ -84,6 +84,7 @@ func run(c *urfave.Context) error {
 	go func() {
 		<-stopping
 		logger.Info("stopping; VMs run on", "node", node.Name)
+		d.Goodbye(ctx)
 		d.HandOver(ctx)
 		cancel()
 	}()

@@ -28,6 +28,9 @@ func Diff(old, new cluster.Document) []string {
 	for _, change := range note(nil, "start_at_once", old.StartAtOnce, new.StartAtOnce) {
 		say("%s", change)
 	}
+	for _, change := range note(nil, "stop_grace", old.StopGrace, new.StopGrace) {
+		say("%s", change)
+	}
 	for _, change := range changedFencing(old.Fencing, new.Fencing) {
 		say("fencing: %s", change)
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -83,6 +84,9 @@ func Prepare(name string, text []byte, readFile func(path string) ([]byte, error
 	return p.parse(text)
 }
 
+// leastStopGrace is the grace of a daemon that fell silent without a word: one that was stopped on purpose has no less.
+const leastStopGrace = 15 * time.Second
+
 func (p *parser) parse(text []byte) (Parsed, error) {
 	p.blobs = map[string]string{}
 	p.places = newPlaces()
@@ -111,6 +115,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 
 		"two_node":      p.twoNode,
 		"start_at_once": p.number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
+		"stop_grace":    p.duration(&p.document.StopGrace, "stop_grace", leastStopGrace, longestBudget),
 	})
 	p.readTrees()
 	if p.document.Cluster == "" && len(p.faults.List) == 0 {

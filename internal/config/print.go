@@ -18,6 +18,9 @@ func Print(document cluster.Document) string {
 	if document.StartAtOnce > 0 {
 		line("at most %d services are starting at once", document.StartAtOnce)
 	}
+	if document.StopGrace > 0 {
+		line("a daemon that is stopped on purpose has %s to come back", document.StopGrace)
+	}
 	line("%s", fencingText(document.Fencing))
 	if document.TwoNode != nil {
 		line("two nodes: one may go on without the other, %s", twoNodeText(document))

@@ -68,6 +68,18 @@ func networksAlone() []mutant {
 			faults: []string{"daemon dies", "daemon pauses", "leader pauses", "strikes", "upgrade", "downgrade"},
 		},
 		{
+			name: "announced-stop-has-no-grace", law: "L8",
+			broken: "a host whose daemon was stopped on purpose is shot as if it had died",
+			edits: []edit{{"cluster/stopping.go",
+				"\tif n.Stopped && s.waitsFor(n) == \"\" {", "\tif n.Stopped && n.Name == \"\" {"}},
+			nets: []net{stories, simulation}, faults: []string{"daemon stopped"},
+		},
+		{
+			name: "announcement-outlives-its-daemon", law: "L8",
+			broken: "a daemon that came back and then dies without a word still has the grace of its announced stop",
+			edits:  []edit{{node, "\tn.Stopped = false\n", ""}}, nets: []net{tests("cluster", "^TestAnAnnouncement")},
+		},
+		{
 			name: "stragglers-are-shot", law: "L8", broken: "after a blackout a node that was not heard yet is given no longer than one that was",
 			edits: []edit{{"cluster/view.go", "\t\tlimit = timing.JoinGrace", "\t\tlimit = timing.Lost"}}, nets: first(stories),
 		},

@@ -261,6 +261,7 @@ func (s *story) breaking() map[string]func([]string) error {
 		"power-off":       s.onHost(func(h *sim.Host, _ []string) { h.PowerOff() }),
 		"boot":            s.onHost(func(h *sim.Host, _ []string) { h.Boot() }),
 		"kill-daemon":     s.onHost(func(h *sim.Host, _ []string) { h.KillDaemon() }),
+		"stop-daemon":     s.onHost(func(h *sim.Host, _ []string) { h.StopDaemon() }),
 		"start-daemon":    s.onHost(func(h *sim.Host, _ []string) { h.StartDaemon() }),
 		"libvirt":         s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
 		"bmc":             s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),

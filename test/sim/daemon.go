@@ -35,6 +35,7 @@ type daemon struct {
 	probed     map[string]uint64
 	pet        cluster.Pet
 	saying     bool
+	stopping   bool // it has announced its end
 	yielding   bool
 	keys       cluster.Keys
 	registered map[string]bool // disks where a registration was sent

@@ -69,7 +69,7 @@ func faultKinds() []faultKind {
 		}},
 	}
 	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
-		redeclareFaults(), arrivalFaults())
+		redeclareFaults(), arrivalFaults(), stoppingFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

@@ -142,7 +142,7 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 		w.violate("needless fence: %s has been in touch with a majority all the time", c.Node)
 	}
 	n, _ := before.Nodes.Get(c.Node)
-	grace := cluster.TimingFor(before.Document.Timing).SilentGrace - time.Second
+	grace := before.GraceOf(c.Node) - time.Second
 	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && !w.watched.limbo && w.onlyMute(h, grace) {
 		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent within its grace", c.Node)
 	}

@@ -98,6 +98,7 @@ func WriteScript(seed int64) (s Script) {
 	s.guardIt()
 	s.redeclare()
 	s.arrivals()
+	s.stoppings()
 	return s
 }
 
