@@ -108,7 +108,7 @@ func (t *transaction) mayEnable(service Service, c Ask) refusal {
 		if !service.Enabled {
 			return accepted // found running although disabled, to be kept
 		}
-		return refusal{codeRunning, fmt.Sprintf("%s runs on %s", c.Service, service.Owner)}
+		return t.running(service, codeRunning, fmt.Sprintf("%s runs on %s", c.Service, service.Owner))
 	case resources.Failed:
 		return refusal{codeFailure, fmt.Sprintf("%s is failed (%s); disable it first", c.Service, service.Reason)}
 	case resources.Migrating, resources.Stopping:
@@ -165,7 +165,7 @@ func (t *transaction) mayRelocate(service Service, c Ask) refusal {
 	}
 	if c.Node != "" {
 		if c.Node == service.Owner {
-			return refusal{codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node)}
+			return t.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 		}
 		return t.mayTarget(service, c.Node, codeNodeDead, codeDependency)
 	}
@@ -198,7 +198,7 @@ func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 		return refusal{codeFailure, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
 	}
 	if service.Owner == c.Node {
-		return refusal{codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node)}
+		return t.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 	}
 	if len(service.Holders) != 1 {
 		return refusal{codeTemporary, fmt.Sprintf("%s may be on %s; it migrates when that is clear", c.Service, holderNames(service))}
@@ -248,7 +248,13 @@ func (t *transaction) wish(service Service, c Ask) {
 		service.Freeze = nil
 	}
 	service = t.setService(service, state, Event{Node: service.Owner, By: c.By, Why: why})
-	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpDisable && state == resources.Disabled) || (c.Op == OpEnable && state == resources.Started)
+	if c.Op == OpRelocate && !service.up() && c.Node == "" {
+		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
+		t.Services.Set(c.Service, service)
+	}
+	runs := state == resources.Started && t.running(service, codeSuccess, "").Code == codeSuccess
+	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpDisable && state == resources.Disabled) ||
+		(c.Op == OpEnable && runs)
 	if atOnce {
 		t.finish(service, codeSuccess, "")
 	}

@@ -306,6 +306,9 @@ func (c Begin) migrate(t *transaction, service Service, n Member) {
 	service.Intent = c.intent(t, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
 	service = t.sentAway(service, n)
+	if c.By == "room" {
+		service = t.troubled(service, n, TroubleRoom, c.Why)
+	}
 	t.setService(service, resources.Migrating, Event{Node: n.Name, By: c.By, Why: c.Why})
 }
 

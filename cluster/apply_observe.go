@@ -187,7 +187,12 @@ func (t *transaction) settleOwner(service Service, n Member, h Holder, changed b
 		t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
 			Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
 	case resources.Paused:
-		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)})
+		why := fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)
+		if service.foundTwice() {
+			why = fmt.Sprintf("paused on %s by clusterd, because it was found running twice; a person decides which is right",
+				n.Name)
+		}
+		t.setService(service, service.State, Event{Node: n.Name, Why: why})
 	default:
 		t.setService(service, service.State, Event{Node: n.Name, Why: fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason)})
 	}
@@ -202,6 +207,7 @@ func (t *transaction) adopt(service Service, n Member) {
 	if !service.Enabled {
 		why = "found running on " + n.Name + " although disabled; disable it again to stop it, or enable it to keep it"
 	}
+	service = t.arrived(service, n)
 	service.Owner = n.Name
 	service = t.setService(service, resources.Started, Event{Node: n.Name, Why: why})
 	t.answerRunning(service)

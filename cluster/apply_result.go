@@ -100,21 +100,6 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 	t.answerRunning(service)
 }
 
-// answerRunning answers the requests that end with the service running. One to
-// stop or to disable it does not: it is worked on next.
-func (t *transaction) answerRunning(service Service) {
-	wish := service.Wish
-	switch {
-	case wish == nil:
-	case wish.Op == OpRelocate && service.LastOwner == service.Owner:
-		t.finish(service, codeRunsAtHome, "no other node could start it: "+service.Reason)
-	case wish.Op == OpMigrate && service.Owner != wish.Target:
-		t.finish(service, codeFailure, "it could not move live: "+service.Reason)
-	default:
-		t.answer(service, codeSuccess, "", OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
-	}
-}
-
 func (s Service) failedOn(failed FailedStart) Service {
 	list := make([]FailedStart, 0, len(s.FailedOn)+1)
 	for _, f := range s.FailedOn {
@@ -163,7 +148,11 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 	case ForStop:
 		service.Held = true
 		service = t.setService(service, resources.Stopped, e)
-		t.finish(service, codeSuccess, "")
+		why := ""
+		if len(service.Holders) > 0 {
+			why = fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", n.Name, holderNames(service))
+		}
+		t.finish(service, codeSuccess, why)
 	case ForRestart:
 		service.Target = n.Name
 		t.setService(service, resources.Stopped, e)

@@ -103,7 +103,7 @@ func (p *planner) planFrozen(service Service) {
 			why += " " + until
 		}
 		p.wait(name, sentence(why+": nothing is done to it, whatever happens", frozen.Why), next)
-	case !service.State.Resting() && service.State != resources.Stopped:
+	default:
 		p.wait(name, fmt.Sprintf("it is %s and frozen: nothing is done to it", service.State), next)
 	}
 }

@@ -78,7 +78,7 @@ func (t *transaction) arrived(s Service, n Member) Service {
 	if inPlace := s.Moving == "" && s.LastOwner == n.Name && s.Target == n.Name; !inPlace {
 		s.Arrived = t.index
 	}
-	s.Moving = ""
+	s.Moving, s.Avoid = "", ""
 	return s.untroubled(n.Name).arrivedHome(n.Name)
 }
 

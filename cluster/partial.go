@@ -108,7 +108,7 @@ func (t *transaction) mayConvalesce(service Service) refusal {
 	case service.State != resources.Started:
 		return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", name, service.State)}
 	case service.Flags&resources.Partial == 0:
-		return refusal{codeRunning, fmt.Sprintf("no part of %s is down", name)}
+		return t.running(service, codeRunning, fmt.Sprintf("no part of %s is down", name))
 	}
 	return accepted
 }

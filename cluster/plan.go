@@ -53,8 +53,9 @@ type planner struct {
 	idles    map[string]string
 	// gates is what each tier waits for.
 	gates map[int]string
-	// leaving are the services that this decision stops.
-	leaving map[string]bool
+	// leaving are the services that this decision stops, moved those that it moves to
+	// make room.
+	leaving, moved map[string]bool
 }
 
 func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
@@ -93,7 +94,9 @@ func planAllServices(s *State, v View, d *Decision) {
 }
 
 func newPlanner(s *State, v View, d *Decision) *planner {
-	p := &planner{transaction: &transaction{State: s, also: map[string]string{}, departs: map[string]string{}}, view: v, decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}, leaving: map[string]bool{}}
+	p := &planner{transaction: &transaction{State: s, also: map[string]string{}, departs: map[string]string{}}, view: v,
+		decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}, leaving: map[string]bool{},
+		moved: map[string]bool{}}
 	for _, service := range s.Services.rows {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			p.starting++

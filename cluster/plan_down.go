@@ -47,7 +47,16 @@ func (p *planner) planDown(service Service) {
 	default:
 		if waits := p.waitsFor(service); waits != "" {
 			p.wait(name, waits, "")
+			return
 		}
+		if service.State == resources.Failed {
+			p.wait(name, service.Reason, "`clusvcadm -d "+name+"` tries to stop it again")
+			return
+		}
+		h := service.Holders[0]
+		p.wait(name, sentence(fmt.Sprintf("it is disabled, and %s on %s", orElse(h.Condition, "not yet looked for"),
+			h.Node), h.Reason),
+			"`clusvcadm -d "+name+"` stops it there")
 	}
 }
 

@@ -47,6 +47,7 @@ func (p *planner) giveUp(service Service, code int, why string) {
 // sentence that says what it waits for.
 func (p *planner) planService(service Service) {
 	switch {
+	case p.moved[service.Spec.Name]: // it makes room for another one
 	case service.Intent != nil:
 		p.noteIntent(service)
 	case service.Flags&resources.Frozen != 0:
@@ -58,7 +59,8 @@ func (p *planner) planService(service Service) {
 	case service.State == resources.Started:
 		p.planStarted(service)
 	case service.Held:
-		return
+		p.wait(service.Spec.Name, "it was stopped by request, until the next change of a node",
+			"`clusvcadm -e "+service.Spec.Name+"` starts it now")
 	case service.State == resources.Failed:
 		p.planFailed(service)
 	default:
@@ -191,7 +193,8 @@ func (p *planner) planWish(service Service) {
 		p.begin(service, Begin{Service: name, Intent: IntentConvalesce, Node: service.Owner, By: wish.By, Why: sentence("starting what it goes on without", wish.Reason)})
 		return
 	default:
-		p.giveUp(service, codeSuccess, "it runs on "+service.Owner)
+		answer := p.running(service, codeSuccess, "it runs on "+service.Owner)
+		p.giveUp(service, answer.Code, answer.Why)
 		return
 	}
 	if !p.afterDependents(service) {

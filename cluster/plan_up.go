@@ -43,7 +43,10 @@ func (p *planner) planUp(service Service) {
 	}
 	node, why := p.choose(service)
 	if node == "" {
-		p.cannotStart(service, why)
+		advice, waits := p.makeRoom(service)
+		if !waits {
+			p.cannotStart(service, why, advice)
+		}
 		return
 	}
 	by := "recovery"
@@ -219,7 +222,7 @@ func (p *planner) choose(service Service) (node, why string) {
 }
 
 // cannotStart answers a waiting administrator, or notes what has to change.
-func (p *planner) cannotStart(service Service, why string) {
+func (p *planner) cannotStart(service Service, why, advice string) {
 	if service.Wish != nil {
 		code := codeFailure
 		if p.objectionsTo(service).exclusive {
@@ -232,5 +235,5 @@ func (p *planner) cannotStart(service Service, why string) {
 	if len(service.FailedOn) > 0 {
 		next = fmt.Sprintf("mend the cause, then `clusvcadm -e %s`; it is tried again every %s", service.Spec.Name, pauseStartRounds)
 	}
-	p.wait(service.Spec.Name, why, next)
+	p.wait(service.Spec.Name, why, orElse(advice, next))
 }

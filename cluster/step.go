@@ -390,3 +390,6 @@ func planKey(c Command) string {
 	}
 	return "plan/" + c.Kind()
 }
+
+// Decision is what this node decided last as the leader, for who watches it.
+func (n *Node) Decision() Decision { return n.shortcut.decision }

@@ -48,6 +48,8 @@ func (p *planner) planFailed(service Service) {
 		}
 		if held := p.shootFor(service, h.Node, why); held != "" {
 			p.wait(name, service.Reason+"; "+h.Node+" is not fenced for it yet: "+held, next)
+		} else {
+			p.wait(name, service.Reason+"; "+h.Node+" is fenced for it", "")
 		}
 		return
 	}

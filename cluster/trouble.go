@@ -22,6 +22,8 @@ const (
 	TroubleStart TroubleKind = "start"
 	TroubleCrash TroubleKind = "crash"
 	TroubleMove  TroubleKind = "move"
+	// TroubleRoom is no failure: it made room for another service there.
+	TroubleRoom TroubleKind = "room"
 )
 
 // Trouble is a failure of a service on a node. It is over when the node's daemon
@@ -39,7 +41,7 @@ type Trouble struct {
 // String says what happened.
 func (tr Trouble) String() string {
 	what := map[TroubleKind]string{TroubleStart: "a start on %s failed", TroubleCrash: "it failed on %s",
-		TroubleMove: "its move to %s failed"}[tr.Kind]
+		TroubleMove: "its move to %s failed", TroubleRoom: "it left %s"}[tr.Kind]
 	return sentence(fmt.Sprintf(what, tr.Node), tr.Why)
 }
 

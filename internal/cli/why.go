@@ -38,8 +38,11 @@ func Why(e cluster.Explanation, width int) string {
 		}
 	}
 	next := "nothing is to be done with it"
-	if e.Next != "" {
+	switch {
+	case e.Next != "":
 		next = e.Next
+	case len(e.Waits) > 0:
+		next = "nothing now; see what it waits for"
 	}
 	out.WriteString("\n" + Wrap(clean(next), "Next: ", "  ", width))
 	return out.String()

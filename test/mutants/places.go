@@ -4,11 +4,35 @@ const (
 	move     = "cluster/move.go"
 	evacuate = "cluster/evacuate.go"
 	target   = "cluster/target.go"
+	answer   = "cluster/answer.go"
 )
 
 // places are breaks of where the cluster sends services by itself.
 func places() []mutant {
 	return []mutant{
+		{
+			name: "nobody-makes-room", law: "R", broken: "a service stays down for one that could live elsewhere",
+			edits: []edit{{"cluster/room.go", "\tif p.Lock != nil || !p.objectionsTo",
+				"\tif p.Lock == nil || !p.objectionsTo"}}, nets: first(stories),
+		},
+		{
+			name: "success-somewhere-else", law: "L7",
+			broken: "a request for one node that ended on another is answered with success",
+			edits: []edit{{answer, "\telsewhere := wish.Target != \"\" && owner != wish.Target",
+				"\telsewhere := wish.Target != \"\" && owner == \"\""}},
+			nets: []net{simulation, stories},
+		},
+		{
+			name: "remembered-is-running", law: "L7", broken: "a service on a lost node is called running",
+			edits: []edit{{answer, "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}}, nets: first(stories),
+		},
+		{
+			name: "held-in-silence", law: "R",
+			broken: "nothing tells that a service was stopped until the next change of a node",
+			edits: []edit{{service, "p.wait(service.Spec.Name, \"it was stopped by request",
+				"p.wait(\"\", \"it was stopped by request"}},
+			nets: []net{simulation, stories},
+		},
 		{
 			name: "strangers-get-services", law: "R",
 			broken: "a host of which nobody has heard since an outage is sent services",

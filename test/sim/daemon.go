@@ -39,6 +39,8 @@ type daemon struct {
 	yielding   bool
 	keys       cluster.Keys
 	registered map[string]bool // disks where a registration was sent
+	// judged is the index of the State whose decision was watched last.
+	judged uint64
 }
 
 func newDaemon(h *Host, session string) *daemon {
@@ -177,6 +179,10 @@ func (d *daemon) step() {
 	d.stepped = w.Now
 	if why := d.node.Differs(); why != "" {
 		w.violate("the mind of %s: %s", d.host.Name, why)
+	}
+	if d.leading && d.judged != in.State.Index {
+		d.judged = in.State.Index
+		w.watchSilence(in.State, d.node.Decision())
 	}
 	for _, p := range out.Propose {
 		d.proposeFor(p)

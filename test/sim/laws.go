@@ -25,6 +25,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 	w.watchReleased(before, after)
 	w.watchAlive(before, after)
 	w.watchAnswers(after)
+	w.watchTruth(before, after)
 	if after.Index%limitsEvery == 0 {
 		w.watchLimits(after)
 	}

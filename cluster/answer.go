@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Answers are held against the State they are made from: nothing is called running
+// that is only remembered, nor done that was done somewhere else.
+
+// running says with a code that a started service runs where it belongs. Where that is
+// only remembered, or it stands still, it says that instead.
+func (t *transaction) running(service Service, code int, why string) refusal {
+	owner := service.Owner
+	n, off := t.workable(owner)
+	h, _ := service.holder(owner)
+	switch {
+	case t.Fences.Has(owner):
+		return refusal{codeFencing,
+			fmt.Sprintf("%s ran on %s when that was last heard; %s is being fenced, and it is started elsewhere after that",
+				service.Spec.Name, owner, owner)}
+	case off != "":
+		return refusal{codeTemporary,
+			fmt.Sprintf("%s ran on %s when that was last heard; %s is %s, and it is started elsewhere once %s is confirmed off",
+				service.Spec.Name, owner, owner, n.State, owner)}
+	case h.Condition != string(resources.Running):
+		return refusal{codeTemporary, sentence(fmt.Sprintf("%s is %s on %s", service.Spec.Name,
+			orElse(h.Condition, "not seen"), owner), h.Reason)}
+	}
+	return refusal{code, why}
+}
+
+// answerRunning answers the requests that end with the service running. One to
+// stop or to disable it does not: it is worked on next.
+func (t *transaction) answerRunning(service Service) {
+	wish, owner := service.Wish, service.Owner
+	if wish == nil {
+		return
+	}
+	elsewhere := wish.Target != "" && owner != wish.Target
+	switch {
+	case wish.Op == OpMigrate && elsewhere:
+		t.finish(service, codeFailure, "it could not move live: "+service.Reason)
+	case (wish.Op == OpRelocate || wish.Op == OpEnable) && elsewhere:
+		t.finish(service, codeFailure, fmt.Sprintf("it runs on %s, and not on %s: %s", owner, wish.Target,
+			t.whyNotOn(service, wish.Target)))
+	case wish.Op == OpRelocate && wish.Target == "" && service.LastOwner == owner:
+		t.finish(service, codeRunsAtHome, fmt.Sprintf("it runs on %s again, no other node took it: %s", owner,
+			t.whyNotElsewhere(service)))
+	case wish.Op == OpRestart && service.LastOwner != "" && service.LastOwner != owner:
+		t.finish(service, codeSuccess, fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
+			t.whyNotOn(service, service.LastOwner)))
+	default:
+		t.answer(service, codeSuccess, "", OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
+	}
+}
+
+// foundTwice tells whether a service was last found running twice: what is paused then
+// was paused by us.
+func (s Service) foundTwice() bool { return strings.HasPrefix(s.Reason, "RUNNING TWICE") }
+
+// whyNotOn says why a service did not come up on a node.
+func (t *transaction) whyNotOn(service Service, node string) string {
+	for _, tr := range service.Troubles {
+		if tr.Node == node {
+			return tr.String()
+		}
+	}
+	for _, v := range domain.Rank(t.domainOf(service), t.candidates(service)) {
+		if v.Node == node && !v.Legal {
+			return v.Why
+		}
+	}
+	return "somebody else was faster"
+}
+
+// whyNotElsewhere says of each other node why a service did not come up there.
+func (t *transaction) whyNotElsewhere(service Service) string {
+	var list []string
+	for _, name := range t.Nodes.Keys() {
+		if name != service.Owner {
+			list = append(list, name+": "+t.whyNotOn(service, name))
+		}
+	}
+	if len(list) == 0 {
+		return "there is none"
+	}
+	return strings.Join(list, "; ")
+}
