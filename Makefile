@@ -14,6 +14,7 @@ DESTDIR ?=
 # run programs from /usr/sbin only.
 SBINDIR ?= /usr/sbin
 UNITDIR ?= /etc/systemd/system
+DATADIR ?= /usr/share
 MANDIR  ?= /usr/share/man
 COMPLETIONDIR ?= /usr/share/bash-completion/completions
 
@@ -45,8 +46,8 @@ endif
 
 build: tools-present ## build clusterd, clustat and clusvcadm into bin/
 	@mkdir -p $(BIN)
-	CGO_ENABLED=$$(command -v gcc >/dev/null && echo 1 || echo 0) $(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/ $(TOOLS)
-	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o $(BIN)/ $(DOOR)
+	CGO_ENABLED=$$(command -v gcc >/dev/null && echo 1 || echo 0) $(GO) build -buildmode=pie -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/ $(TOOLS)
+	CGO_ENABLED=0 $(GO) build -buildmode=pie -ldflags "-s -w" -o $(BIN)/ $(DOOR)
 
 # What stages the story is plain Go; it needs no compiler for C.
 $(BIN)/%: tools-present FORCE
@@ -155,6 +156,8 @@ install: ## install bin/, manual pages, completions and the systemd units (after
 	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(BIN)/clusterd-doorkeeper $(DESTDIR)$(SBINDIR)/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 packaging/completion/* $(DESTDIR)$(COMPLETIONDIR)/
+	install -d $(DESTDIR)$(DATADIR)/clusterd
+	install -m 0644 packaging/clusterd-vms-only.conf packaging/apparmor/usr.sbin.clusterd $(DESTDIR)$(DATADIR)/clusterd/
 	for unit in clusterd clusterd-handover; do \
 		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done
@@ -182,6 +185,11 @@ ifneq ($(ROOT),)
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 endif
 	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 10m ./test/fencevm
+
+FUZZTIME ?= 2m
+.PHONY: fuzz
+fuzz: tools-present ## fuzz every parser that bytes from outside reach, FUZZTIME=2m in all (ONLY= a name)
+	$(GO) run ./test/fuzz -time $(FUZZTIME) -tags $(TAGS) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: test-attack
 test-attack: build ## attack a cluster of three simulated daemons; the last line says how many attacks were held

@@ -43,6 +43,7 @@ func newLibraryLogger(logger *slog.Logger, name string) hclog.Logger {
 
 // pass says whether to write the message now, and how many like it were left out before.
 func (f *repeatFilter) pass(message string, now time.Time) (bool, int) {
+	message = kindOf(message)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	count := f.seen[message]
@@ -59,6 +60,15 @@ func (f *repeatFilter) pass(message string, now time.Time) (bool, int) {
 	}
 	f.seen[message] = &repeatCount{since: now}
 	return true, leftOut
+}
+
+// kindOf is what messages of one kind have in common: what stands before the first number or
+// address. Strangers could otherwise have a line for each port they come from.
+func kindOf(message string) string {
+	if at := strings.IndexAny(message, "0123456789="); at > len("[WARN] memberlist: ") {
+		return message[:at]
+	}
+	return message
 }
 
 func slogLevel(level hclog.Level) slog.Level {

@@ -46,6 +46,7 @@ func run(c *urfave.Context) error {
 		return err
 	}
 	allowLateTimers()
+	keepMemoryToItself()
 	logger := newLogger(node)
 	agent, addresses, closeTunnel, err := newAgent(c, node, logger)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -21,6 +22,9 @@ const (
 	rootConnections  = 256
 	userConnections  = 64
 	connectionsOfUID = 16
+	// How often a user may connect: on average a second, and at once.
+	connectsRate  = 20
+	connectsBurst = 60
 )
 
 // crowd is the tools' socket: it knows who connects, and bounds how many may.
@@ -31,6 +35,7 @@ type crowd struct {
 
 	mu    sync.Mutex
 	rooms map[bool]*limits.Pot[*localConn]
+	pace  limits.Pace
 }
 
 // localConn is a connection on the socket.
@@ -56,9 +61,11 @@ func listenLocally(path, group string, others pki.Role, log *slog.Logger) (*crow
 	if err := admitGroup(path, group); err != nil {
 		return nil, errors.Join(fmt.Errorf("set who may use the tools' socket: %w", err), listener.Close())
 	}
-	return &crowd{Listener: listener, others: others, log: log, rooms: map[bool]*limits.Pot[*localConn]{
+	c := &crowd{Listener: listener, others: others, log: log, rooms: map[bool]*limits.Pot[*localConn]{
 		true: {Most: rootConnections, Each: rootConnections}, false: {Most: userConnections, Each: connectionsOfUID},
-	}}, nil
+	}}
+	c.pace.Rate, c.pace.Burst, c.pace.Holders, c.pace.Most = connectsRate, connectsBurst, 1024, time.Second
+	return c, nil
 }
 
 // admitGroup gives the socket to a group. A group that is not there admits nobody.
@@ -92,6 +99,10 @@ func (c *crowd) Accept() (net.Conn, error) {
 		return nil, fmt.Errorf("%T on the tools' socket", accepted)
 	}
 	conn := &localConn{UnixConn: plain, crowd: c, who: localCaller(plain, c.others)}
+	if !conn.who.reserved && c.pace.Wait(conn.who.holder, time.Now()) > 0 {
+		_ = plain.Close() // the server sees it end at its first read
+		return conn, nil
+	}
 	c.mu.Lock()
 	pushed, room := c.rooms[conn.who.reserved].Enter(conn.who.holder, conn)
 	c.mu.Unlock()

@@ -36,7 +36,7 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
-	d.mux.Refused = d.refusedPeer
+	d.mux.Refused, d.mux.Known = d.refusedPeer, d.isNodesAddress
 	// The others of its channels are stricter; which is meant comes with the first byte.
 	members, err := d.mux.Protocol(protocolQuorum, pki.ChannelRaft)
 	if err == nil {
@@ -89,4 +89,15 @@ func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
 		}
 	}
 	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum, pki.ChannelRaft)
+}
+
+// isNodesAddress reports whether a node is known at an IP address.
+func (d *Daemon) isNodesAddress(address string) bool {
+	for _, known := range d.peers() {
+		host, _, err := net.SplitHostPort(known)
+		if err == nil && host == address {
+			return true
+		}
+	}
+	return false
 }

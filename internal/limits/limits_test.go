@@ -66,6 +66,9 @@ func TestPaceIsPerHolderAndBounded(t *testing.T) {
 	if longest != 2*time.Second {
 		t.Errorf("the 25th request waits %s, want 2s", longest)
 	}
+	if !pace.Overdrawn("crowd", now) || pace.Overdrawn("honest", now) {
+		t.Error("who asked too often is not known")
+	}
 	for range 10000 {
 		longest = pace.Wait("crowd", now)
 	}

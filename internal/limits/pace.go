@@ -42,6 +42,14 @@ func (p *Pace) Wait(holder string, now time.Time) time.Duration {
 	return max(0, full.Sub(now)-burst)
 }
 
+// Overdrawn reports whether a holder's next request would have to wait. It does not count as one.
+func (p *Pace) Overdrawn(holder string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := time.Duration(float64(time.Second) / p.Rate)
+	return p.next[holder].Sub(now) > time.Duration(p.Burst*float64(one))
+}
+
 // forget drops those whose account is full again, and if there are none, the quietest.
 func (p *Pace) forget(now time.Time) {
 	quietest := ""

@@ -75,8 +75,12 @@ type Mux struct {
 	pending   []*muxConn            // Handshakes under way, oldest first.
 	open      map[*muxConn]struct{} // Verified and not closed.
 	rooms     map[Kind]*limits.Pot[*muxConn]
+	pace      limits.Pace
 	quiet     map[string]*limits.Quiet // Lines about strangers, by what they are about.
 
+	// Known, if set before Run, reports whether an address is a node's. From other addresses strangers
+	// may begin only so many handshakes a second, since each costs this machine some work.
+	Known func(address string) bool
 	// Refused, if set before Run, is told of each peer that was sent away, and why. It must not block.
 	Refused func(remote, protocol string, reason error)
 }
@@ -90,7 +94,7 @@ func NewMux(listener net.Listener, store *Store, bounds Limits, log *slog.Logger
 	return &Mux{
 		listener: listener, store: store, limits: bounds, log: log,
 		protocols: make(map[string]*protocolListener), open: make(map[*muxConn]struct{}),
-		rooms: roomsOf(bounds), quiet: quietLines(),
+		rooms: roomsOf(bounds), quiet: quietLines(), pace: strangersPace(),
 	}
 }
 
@@ -188,6 +192,10 @@ func (mux *Mux) Recheck() int {
 
 // begin never blocks: Run must be free for the next peer.
 func (mux *Mux) begin(raw net.Conn) {
+	if mux.tooOften(raw.RemoteAddr()) {
+		raw.Close()
+		return
+	}
 	connection := &muxConn{Conn: raw, mux: mux}
 	mux.mutex.Lock()
 	var oldest *muxConn
@@ -207,12 +215,16 @@ func (mux *Mux) handshake(connection *muxConn) {
 	connection.SetDeadline(time.Now().Add(mux.limits.HandshakeTimeout))
 	secured := tls.Server(connection, mux.store.unverifiedServerConfig(mux.names()))
 	if err := secured.Handshake(); err != nil {
+		mux.charge(connection.RemoteAddr())
 		mux.tell(handshakeFailed, "remote", connection.RemoteAddr().String(), "error", err)
 		connection.Close()
 		return
 	}
 	protocol := secured.ConnectionState().NegotiatedProtocol
 	peer, err := mux.store.verifyClient(secured.ConnectionState())
+	if err != nil || peer.Kind != KindNode {
+		mux.charge(connection.RemoteAddr())
+	}
 	if err == nil {
 		err = mux.admit(connection, peer, protocol)
 	}

@@ -29,15 +29,25 @@ var stages = []struct {
 }{
 	{"a node was removed, and its disk and the authority's key are out", strangers},
 	{"a member forwards what no member could apply", poisoners},
+	{"crowds of strangers, and a host loses its power meanwhile", crowds},
 }
 
 func main() {
 	tools := flag.String("tools", "bin", "the `FOLDER` of the build")
 	only := flag.String("only", "", "play the attacks whose names contain this `TEXT`")
 	verbose := flag.Bool("v", false, "show the ends of the daemons' logs when an attack got through")
+	crowd := flag.String("noise", "", "be the crowd of this `NAME`; the program starts itself so")
+	victims := flag.String("victims", "", "what that crowd knows, as `JSON`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *crowd != "" {
+		if err := noise(ctx, *crowd, *victims); err != nil {
+			fmt.Fprintln(os.Stderr, "attack:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	held, err := run(ctx, *tools, *only, *verbose)

@@ -28,6 +28,9 @@ const (
 type site struct {
 	*stage.Cluster
 	world *stage.Simulated
+	tools string
+	// crowded is the cluster of the attacks by crowds, once one was begun.
+	crowded *town
 
 	attacks, held int
 	// worst is the longest failover under an attack as a multiple of the one without; 0 while none was measured. An
@@ -52,7 +55,7 @@ func newSite(ctx context.Context, tools string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{world: world, members: world.Nodes(), holding: map[string]net.Conn{}}
+	s := &site{world: world, tools: tools, members: world.Nodes(), holding: map[string]net.Conn{}}
 	s.Cluster = &stage.Cluster{World: world, Plan: stage.Plan{
 		Cluster:  "fortress",
 		Domains:  []string{"first: {ordered: true, restricted: true, members: {node1: 1, node2: 2}}"},
@@ -118,6 +121,9 @@ const (
 func (s *site) close() error {
 	for _, conn := range s.holding {
 		conn.Close()
+	}
+	if s.crowded != nil {
+		return errors.Join(s.crowded.world.Close(), s.world.Close(), os.RemoveAll(s.stolen))
 	}
 	return errors.Join(s.world.Close(), os.RemoveAll(s.stolen))
 }
