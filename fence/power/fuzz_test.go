@@ -7,7 +7,8 @@ import (
 
 // What a BMC answers by Redfish, or says in an error.
 func FuzzRedfishAnswer(f *testing.F) {
-	f.Add([]byte(`{"@odata.id":"/redfish/v1/Systems/1","@odata.type":"#ComputerSystem.v1_0_0.ComputerSystem","PowerState":"On"}`))
+	f.Add([]byte(`{"@odata.id":"/redfish/v1/Systems/1","@odata.type":"#ComputerSystem.v1_0_0.ComputerSystem",` +
+		`"PowerState":"On"}`))
 	f.Add([]byte(`{"error":{"message":"no","@Message.ExtendedInfo":[{"MessageId":"x","Message":"y"}]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		v := &visit{found: map[string]system{}}

@@ -15,10 +15,11 @@ func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"id":[[[[[[[[[[`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, into := range []any{
-			&api.Request{}, &api.ConfigChange{}, &api.TokenRequest{}, &api.JoinRequest{}, &api.NodeRequest{}, &api.ImportRequest{},
-			&api.FenceRequest{}, &api.ClientRequest{}, &api.AlertTest{}, &api.LockRequest{}, &api.Rollback{},
+			&api.Request{}, &api.ConfigChange{}, &api.TokenRequest{}, &api.JoinRequest{}, &api.NodeRequest{},
+			&api.ImportRequest{}, &api.FenceRequest{}, &api.ClientRequest{}, &api.AlertTest{}, &api.LockRequest{}, &api.Rollback{},
 		} {
-			if err := readJSON(httptest.NewRequest("POST", "/", bytes.NewReader(body)), into); err != nil && len(err.Error()) > 4*len(body)+500 {
+			err := readJSON(httptest.NewRequest("POST", "/", bytes.NewReader(body)), into)
+			if err != nil && len(err.Error()) > 4*len(body)+500 {
 				t.Errorf("a fault of %d bytes for a body of %d", len(err.Error()), len(body))
 			}
 		}

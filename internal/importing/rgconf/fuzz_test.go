@@ -23,7 +23,8 @@ func FuzzTranslate(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	nothing := importing.Definitions{Now: time.Unix(1_800_000_000, 0), ReadFile: func(string) ([]byte, error) { return nil, errors.New("nothing is read here") }}
+	nothing := importing.Definitions{Now: time.Unix(1_800_000_000, 0)}
+	nothing.ReadFile = func(string) ([]byte, error) { return nil, errors.New("nothing is read here") }
 	f.Fuzz(func(t *testing.T, text []byte) {
 		draft, report, err := Translate("fuzz", text, nothing)
 		if err == nil && (draft == nil || report == nil) {
