@@ -16,7 +16,8 @@ func FuzzBodies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, into := range []any{
 			&api.Request{}, &api.ConfigChange{}, &api.TokenRequest{}, &api.JoinRequest{}, &api.NodeRequest{},
-			&api.ImportRequest{}, &api.FenceRequest{}, &api.ClientRequest{}, &api.AlertTest{}, &api.LockRequest{}, &api.Rollback{},
+			&api.ImportRequest{}, &api.FenceRequest{}, &api.ClientRequest{}, &api.AlertTest{},
+			&api.LockRequest{}, &api.Rollback{},
 		} {
 			err := readJSON(httptest.NewRequest("POST", "/", bytes.NewReader(body)), into)
 			if err != nil && len(err.Error()) > 4*len(body)+500 {

@@ -68,8 +68,8 @@ func crowded(noise crowd) func(ctx context.Context, s *site) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("         failover %s, %.2f times the usual %s; memory %+d MiB, log %+d KiB at most\n", took.Round(time.Millisecond), ratio,
-			t.usual.Round(time.Millisecond), (after.memory-before.memory)>>20, (after.log-before.log)>>10)
+		fmt.Printf("         failover %s, %.2f times the usual %s; memory %+d MiB, log %+d KiB at most\n",
+			took.Round(time.Millisecond), ratio, t.usual.Round(time.Millisecond), (after.memory-before.memory)>>20, (after.log-before.log)>>10)
 		switch {
 		case ratio > worstRatio:
 			return fmt.Errorf("failover took %.2f times its usual time", ratio)
@@ -159,7 +159,8 @@ func freshReads(conn net.Conn) {
 }
 
 // everywhere makes the same noise at each node.
-func everywhere(ctx context.Context, nodes map[string]string, noise func(ctx context.Context, node string) error) error {
+func everywhere(ctx context.Context, nodes map[string]string,
+	noise func(ctx context.Context, node string) error) error {
 	var group sync.WaitGroup
 	problems := make(chan error, len(nodes))
 	for node := range nodes {
@@ -265,7 +266,8 @@ func sendJunk(ctx context.Context, conn net.Conn) {
 // claim to the processors, because a real crowd has machines of its own.
 var noises = map[string]func(ctx context.Context, c crowdOf) error{
 	"viewer slots": viewerSlots, "viewer reads": viewerReads, "joiner slots": joinerSlots, "joiner memory": joinerMemory,
-	"handshakes": handshakes, "junk": junk, "local slots": localSlots, "local memory": localMemory, "local reads": localReads,
+	"handshakes": handshakes, "junk": junk,
+	"local slots": localSlots, "local memory": localMemory, "local reads": localReads,
 }
 
 // crowdOf is what a crowd knows of its victims.

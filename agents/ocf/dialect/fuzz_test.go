@@ -11,7 +11,8 @@ import (
 // What an agent says about itself, and what it prints, is anything at all.
 func FuzzReadMetaData(f *testing.F) {
 	f.Add([]byte(`<resource-agent name="x"><parameters><parameter name="ip" required="1">` +
-		`<content type="string"/></parameter></parameters><actions><action name="start" timeout="20s"/></actions></resource-agent>`))
+		`<content type="string"/></parameter></parameters>` +
+		`<actions><action name="start" timeout="20s"/></actions></resource-agent>`))
 	f.Add([]byte(strings.Repeat("<a>", 2000)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		info, err := ReadMetaData("ocf:test:x", text)
