@@ -69,7 +69,8 @@ func crowded(noise crowd) func(ctx context.Context, s *site) error {
 			return err
 		}
 		fmt.Printf("         failover %s, %.2f times the usual %s; memory %+d MiB, log %+d KiB at most\n",
-			took.Round(time.Millisecond), ratio, t.usual.Round(time.Millisecond), (after.memory-before.memory)>>20, (after.log-before.log)>>10)
+			took.Round(time.Millisecond), ratio, t.usual.Round(time.Millisecond),
+			(after.memory-before.memory)>>20, (after.log-before.log)>>10)
 		switch {
 		case ratio > worstRatio:
 			return fmt.Errorf("failover took %.2f times its usual time", ratio)
