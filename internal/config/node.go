@@ -75,6 +75,8 @@ type Node struct {
 	Witness bool
 	// Simulate is set where hypervisor and BMCs are simulated.
 	Simulate *Simulate
+	// Definitions is what VMs on this node may do beside being guests.
+	Definitions DefinitionPolicy
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
 }
@@ -170,6 +172,7 @@ func (p *parser) nodeFields(n *Node) fields {
 		"hooks_dir":          p.path(&n.HooksDir, "hooks_dir"),
 		"hardware_uuid_file": p.path(&n.HardwareUUIDFile, "hardware_uuid_file"),
 		"boot_id_file":       p.path(&n.BootIDFile, "boot_id_file"),
+		"definitions":        p.definitionPolicy(&n.Definitions),
 		"witness":            p.boolean(&n.Witness, "witness"),
 		"log_level":          p.choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
 		"simulate": func(node *yaml.Node) {

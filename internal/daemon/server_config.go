@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/resources"
 )
 
 func (s *server) config(w http.ResponseWriter, r *http.Request, who caller) error {
@@ -74,6 +75,9 @@ type replacement struct {
 func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n replacement) error {
 	reply := planOf(n.root.Document, n.parsed.Document, n.remarks)
 	reply.Version = n.root.Config.Version
+	if why := s.forbiddenIn(n.parsed); why != "" {
+		return refuse(http.StatusUnprocessableEntity, "forbidden_definition", "%s; nothing was changed", why)
+	}
 	command := cluster.Configure{Base: n.root.Config.Version, Text: n.parsed.Text, Document: n.parsed.Document, Blobs: missingBlobs(n.root, n.parsed.Blobs),
 		By: n.by, Reason: n.reason, Summary: config.Summary(reply.Changes)}
 	if n.dryRun {
@@ -86,6 +90,21 @@ func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 		return nil
 	}
 	return s.applyDocument(w, r, command, reply)
+}
+
+// forbiddenIn names a VM of a document whose definition this node's policy forbids. Other nodes may
+// have other policies; each is held where the VM would come up.
+func (s *server) forbiddenIn(parsed config.Parsed) string {
+	for _, name := range sortedNames(parsed.Document.Services) {
+		spec := parsed.Document.Services[name]
+		if spec.Kind() != resources.KindVM {
+			continue
+		}
+		if why := s.daemon.options.Node.Definitions.Refuses(parsed.Blobs[spec.Definition]); why != "" {
+			return "the definition of " + name + " is refused by " + s.daemon.name + ": " + why
+		}
+	}
+	return ""
 }
 
 // planOf tells each change and what becomes of it.

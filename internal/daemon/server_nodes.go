@@ -330,6 +330,9 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 		if may && service != "" && !s.daemon.inForce() {
 			may, why = false, service+" may come up here only once this host's watchdog is known to end it with its lease"
 		}
+		if forbidden := s.forbidden(service); may && forbidden != "" {
+			return service, false, forbidden
+		}
 		if may {
 			s.awaitCalls(uuid)
 			return service, may, why
@@ -341,6 +344,20 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 			return service, may, why
 		}
 	}
+}
+
+// forbidden says why the definition of a VM may not come up on this node by the node's own policy.
+func (s *server) forbidden(service string) string {
+	root := s.daemon.replica.Root()
+	known, found := root.Services.Get(service)
+	if !found {
+		return ""
+	}
+	text, _ := root.Blobs.Get(known.Spec.Definition)
+	if why := s.daemon.options.Node.Definitions.Refuses(text); why != "" {
+		return "the definition of " + service + " is refused on " + s.daemon.name + ": " + why
+	}
+	return ""
 }
 
 // callPatience bounds how long the door waits for an earlier call about the VM.

@@ -322,6 +322,50 @@ func TestAFloodDoesNotFillTheLog(t *testing.T) {
 	}
 }
 
+// A stranger that dials again and again costs a handshake each time, until it is told off without
+// one. A node at the same address still gets in.
+func TestStrangersBeginOnlySoManyHandshakes(t *testing.T) {
+	ca := newTestCA(t, testCluster)
+	trust := Trust{Now: at(noon), Standing: func(Peer) Standing { return Standing{Kind: StandingMember} }}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := NewMux(listener, NewStore(newMember(t, ca, "node1", noon), trust), Limits{}, nil)
+	var known atomic.Bool
+	mux.Known = func(string) bool { return known.Load() }
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- mux.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	came := echo(open(t, mux, "clusterd-api", KindNode, KindClient))
+	dial := func(identity *Identity) error {
+		store := NewStore(identity, trust)
+		connection, err := Dial(t.Context(), store, listener.Addr().String(), "node1", "clusterd-api", ChannelLook)
+		if err == nil {
+			connection.Close()
+			<-came
+		}
+		return err
+	}
+	viewer, welcome := newClient(t, ca, "mallory", RoleViewer), 0
+	for range strangersBurst + 40 {
+		if dial(viewer) == nil {
+			welcome++
+		}
+	}
+	if welcome < strangersBurst || welcome > strangersBurst+30 {
+		t.Errorf("%d of %d handshakes were made, want about %d", welcome, strangersBurst+40, strangersBurst)
+	}
+	known.Store(true)
+	if err := dial(newMember(t, ca, "node2", noon)); err != nil {
+		t.Errorf("a node at an address that strangers use is kept out: %v", err)
+	}
+}
+
 func TestQueueThatNobodyEmptiesIsBounded(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	trust := Trust{Now: at(noon), Standing: everyone}

@@ -99,5 +99,19 @@ func strangers() []mutant {
 				"\tif marks(text) > mostMarks && largest < 0 {"}},
 			nets: first(tests("internal/config", "^TestBombsEndEarly$")),
 		},
+		{
+			name: "policies-bind-nobody", law: "L10", broken: "the door lets in what the host's own policy forbids",
+			edits: []edit{{"internal/daemon/server_nodes.go",
+				"\tif why := s.daemon.options.Node.Definitions.Refuses(text); why != \"\" {",
+				"\tif why := s.daemon.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
+			nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
+		},
+		{
+			name: "handshakes-without-end", law: "L10",
+			broken: "strangers at one address may begin as many handshakes as they like",
+			edits: []edit{{"internal/pki/rooms.go", "\tif !mux.pace.Overdrawn(from, time.Now()) || mux",
+				"\tif from != \"\" || mux"}},
+			nets: first(tests("internal/pki", "^TestStrangersBeginOnlySoManyHandshakes$")),
+		},
 	}
 }
