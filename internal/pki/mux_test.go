@@ -341,7 +341,7 @@ func TestStrangersBeginOnlySoManyHandshakes(t *testing.T) {
 		cancel()
 		<-ended
 	}()
-	came := echo(open(t, mux, "clusterd-api", KindNode, KindClient))
+	came := echo(open(t, mux, "clusterd-api", ChannelLook))
 	dial := func(identity *Identity) error {
 		store := NewStore(identity, trust)
 		connection, err := Dial(t.Context(), store, listener.Addr().String(), "node1", "clusterd-api", ChannelLook)
