@@ -56,6 +56,7 @@ func (p *parser) checkReferences() {
 	p.checkDefinitions()
 	p.checkDisks()
 	p.checkRules()
+	p.checkPlaces()
 }
 
 // resolve finds references to what is not declared.
