@@ -88,6 +88,7 @@ func (t *transaction) checkToken(c Join) (Token, string) {
 
 // forgetMachine bars a machine's key for good.
 func (t *transaction) forgetMachine(n Member, by string) {
+	t.dropDataKey(n.Name, n.Name+" has gone, and knew the key before")
 	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
 }
 

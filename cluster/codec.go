@@ -63,6 +63,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	LostKeys{}.Kind():      decode[LostKeys],
 	AddClient{}.Kind():     decode[AddClient],
 	RevokeClients{}.Kind(): decode[RevokeClients],
+	Rekey{}.Kind():         decode[Rekey],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

@@ -88,7 +88,8 @@ func configure(d Document, base uint64) Configure {
 func newBook(t testing.TB, nodes int, services ...string) *book {
 	t.Helper()
 	b := &book{t: t, s: &State{}, at: founded}
-	b.must(Init{Cluster: "demo", ID: "id", Secrets: Secrets{Authority: "ca", AuthorityKey: "secret", GossipKey: []byte{1}}, Level: CurrentLevel})
+	secrets := Secrets{Authority: "ca", AuthorityKey: []byte("secret")}
+	b.must(Init{Cluster: "demo", ID: "id", Secrets: secrets, Level: CurrentLevel})
 	b.must(configure(document(services...), 0))
 	for i := 1; i <= nodes; i++ {
 		name := fmt.Sprintf("node%d", i)

@@ -101,14 +101,6 @@ type Config struct {
 	Index uint64 `json:"index,omitempty"`
 }
 
-// Secrets are the cluster's own keys. They lie in the log and in snapshots
-// (0600) and never in an event, a status or a log line.
-type Secrets struct {
-	Authority    string       `json:"authority"`
-	AuthorityKey fence.Secret `json:"authorityKey"`
-	GossipKey    []byte       `json:"gossipKey"`
-}
-
 // Holder is one boot of one machine where a service may be running (law L1).
 type Holder struct {
 	Node    string `json:"node"`

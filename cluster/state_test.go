@@ -19,7 +19,7 @@ func everyCommand() []Command {
 	at := founded.Add(90 * time.Millisecond)
 	seen := resources.Observation{Service: "vm:a", UUID: "u", Title: "a", Condition: resources.Paused, Reason: "ioerror", Explained: true, Disks: []resources.Disk{{Identity: "d", Shared: true, ReadOnly: true}}, Evidence: "e"}
 	return []Command{
-		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: "k", GossipKey: []byte{1, 2}}, Level: 2},
+		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
 		Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
 		Recover{Generation: 3, Dead: []string{"node1"}, By: "root"},
 		GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
@@ -61,6 +61,7 @@ func everyCommand() []Command {
 		Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
 		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 		LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, DaemonStopping{Node: "n", Incarnation: 4},
+		Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2}, By: "root", Why: "w"},
 	}
 }
 

@@ -70,7 +70,8 @@ func newApp() *urfave.App {
 			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath, EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
-			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
+			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
+			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
 			replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
 			testCommand(),

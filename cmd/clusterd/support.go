@@ -183,7 +183,7 @@ func (s *support) remember(secrets ...string) {
 }
 
 func (s *support) rememberState(state *cluster.State) {
-	s.remember(string(state.Secrets.AuthorityKey), base64.StdEncoding.EncodeToString(state.Secrets.GossipKey), string(state.Secrets.GossipKey))
+	s.remember(base64.StdEncoding.EncodeToString(state.Secrets.AuthorityKey))
 	for _, device := range state.Document.Devices {
 		s.remember(string(device.Password))
 	}
@@ -196,7 +196,7 @@ func (s *support) rememberState(state *cluster.State) {
 // rememberKeys reads this node's own keys, line by line: a key that is quoted
 // somewhere need not be quoted whole.
 func (s *support) rememberKeys(folder string) {
-	for _, name := range []string{"node.key", "gossip.key"} {
+	for _, name := range []string{"node.key"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			continue // No key here, so there is nothing to leave out.

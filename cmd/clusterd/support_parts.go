@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -201,11 +202,13 @@ func (s *support) state(ctx context.Context) ([]bundled, error) {
 	if err != nil {
 		return nil, err
 	}
-	var state cluster.State
-	if err := json.Unmarshal(backup, &state); err != nil {
+	var kept daemon.Backup
+	if err := json.Unmarshal(backup, &kept); err != nil {
 		return nil, errors.New("the daemon's State cannot be read by this clusterd; use the one of the same version")
 	}
+	state := kept.State
 	s.rememberState(&state)
+	s.remember(base64.StdEncoding.EncodeToString(kept.DataKey))
 	files, err := inJSON("state.json", recorder.WithoutSecrets(&state))
 	for _, hash := range state.Blobs.Keys() {
 		text, _ := state.Blobs.Get(hash)

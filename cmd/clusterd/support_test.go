@@ -22,6 +22,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
@@ -30,14 +31,17 @@ const (
 	bmcPassword     = `pass"word & <more>`
 	consolePassword = "console-password"
 	keyText         = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"
-	gossipKey       = "Z29zc2lwLWtleS1vZi0zMi1ieXRlcy1pbi1iYXNlNjQ="
+	dataKey         = "Z29zc2lwLWtleS1vZi0zMi1ieXRlcy1pbi1iYXNlNjQ="
 )
 
 // leaks are pieces of each secret as they could stand in a file.
-var leaks = []string{bmcPassword, `pass\"word`, "pass&#34;word", consolePassword, "MIGHAgEAMBMGByqGSM49", gossipKey, "authority-key", "token-hash", "old-password", "option-secret"}
+var leaks = []string{
+	bmcPassword, `pass\"word`, "pass&#34;word", consolePassword, "MIGHAgEAMBMGByqGSM49", dataKey, "YXV0aG9yaXR5LWtleQ==",
+	"token-hash", "old-password", "option-secret",
+}
 
 func secretState() *cluster.State {
-	state := &cluster.State{Level: 1, Cluster: "office", Secrets: cluster.Secrets{AuthorityKey: "authority-key", GossipKey: []byte("gossip-key-of-32-bytes-in-base64")}}
+	state := &cluster.State{Level: 1, Cluster: "office", Secrets: cluster.Secrets{AuthorityKey: []byte("authority-key")}}
 	state.Config.Text = "password: " + bmcPassword
 	state.Document.Devices = map[string]fence.Device{"bmc1": {Name: "bmc1", Password: bmcPassword, Options: map[string]string{"x": "option-secret"}}}
 	state.Tokens.Set("t", cluster.Token{Hash: "token-hash"})
@@ -63,7 +67,6 @@ func newHost(t *testing.T) (settings, socket string) {
 	for path, text := range map[string]string{
 		filepath.Join(folder, "node.yaml"):  fmt.Sprintf("name: node1\ndata_dir: %s\nrun_dir: %s\n", data, run),
 		filepath.Join(data, "node.key"):     keyText,
-		filepath.Join(data, "gossip.key"):   gossipKey + "\n",
 		filepath.Join(run, "not-a-daemon"):  "",
 		filepath.Join(data, "plans", "old"): "no record",
 	} {
@@ -94,9 +97,11 @@ func pretendDaemon(t *testing.T, socket string) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+api.PathStatus, answer(api.Status{Cluster: "office", Local: "node1", Index: 42, Warnings: []string{"the BMC refuses " + bmcPassword}}))
-	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{{Index: 1, Subject: "node1", Why: "quoted " + bmcPassword + " and " + gossipKey}}}))
+	told := cluster.Event{Index: 1, Subject: "node1", Why: "quoted " + bmcPassword + " and " + dataKey}
+	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{told}}))
 	mux.Handle("GET "+api.PathConfig, answer(api.Document{Version: 7, Text: documentInForce}))
-	mux.Handle("GET "+api.PathBackup, answer(secretState()))
+	kept := daemon.Backup{State: *secretState(), DataKey: []byte("gossip-key-of-32-bytes-in-base64")}
+	mux.Handle("GET "+api.PathBackup, answer(kept))
 	mux.Handle("GET "+api.PathFence, answer(api.FenceStatus{}))
 	mux.HandleFunc("GET "+api.PathDoctor, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -26,6 +26,13 @@ func (c *Client) Token(ctx context.Context, request TokenRequest) (TokenReply, e
 	return reply, err
 }
 
+// ChangeKeys changes a key of the cluster.
+func (c *Client) ChangeKeys(ctx context.Context, request KeysRequest) (Reply, error) {
+	var reply Reply
+	err := c.Post(ctx, PathKeys, request, &reply)
+	return reply, err
+}
+
 // ChangeNodes removes a node.
 func (c *Client) ChangeNodes(ctx context.Context, request NodeRequest) (Reply, error) {
 	var reply Reply

@@ -21,6 +21,7 @@ const (
 	PathConfig       = "/v1/config"        // GET ?version= -> Document; POST ConfigChange -> ConfigReply
 	PathTokens       = "/v1/tokens"        // POST TokenRequest -> TokenReply
 	PathJoin         = "/v1/join"          // POST JoinRequest -> JoinReply (token instead of certificate)
+	PathKeys         = "/v1/keys"          // POST KeysRequest -> Reply
 	PathNodes        = "/v1/nodes"         // POST NodeRequest -> Reply (remove, replace)
 	PathImport       = "/v1/import"        // POST ImportRequest -> Reply (vm import)
 	PathDoctor       = "/v1/doctor"        // GET -> Report
@@ -216,7 +217,6 @@ type JoinReply struct {
 	Cluster     string `json:"cluster"`
 	Certificate string `json:"certificate" plain:"-"`
 	Authority   string `json:"authority" plain:"-"`
-	GossipKey   []byte `json:"gossipKey"`
 	// Members are the addresses of the nodes to contact, by name.
 	Members map[string]string `json:"members"`
 	// Keys tell the newcomer whom to believe until its own log does.

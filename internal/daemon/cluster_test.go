@@ -178,7 +178,7 @@ func (s *site) join(at, name string, token pki.Token) (int, api.Failure) {
 		s.t.Fatal(err)
 	}
 	m := Membership{Cluster: reply.Cluster, ID: reply.ClusterID, Node: name, Members: reply.Members}
-	if err := Folder(node.DataDir).SaveMembership(m, identity, reply.GossipKey); err != nil {
+	if err := Folder(node.DataDir).SaveMembership(m, identity); err != nil {
 		s.t.Fatal(err)
 	}
 	return status, api.Failure{}

@@ -69,8 +69,13 @@ type Daemon struct {
 	address    string
 	boot       string
 	hardware   string
-	gossipKey  []byte
-	// pairs are the keys of heartbeats; only keepMembers uses them.
+	vault      vault
+	// gossip and its keys are keepLinks' own.
+	gossip      *quorum.Gossip
+	gossipKey   []byte
+	gossipSeeds []string
+	gossipSince time.Time
+	// pairs are the keys of heartbeats; only keepLinks uses them.
 	pairs pairKeys
 
 	store *pki.Store
@@ -84,7 +89,6 @@ type Daemon struct {
 	shutWire *quorum.Wire
 	log      *quorum.Log
 	pulse    *quorum.Pulse
-	gossip   *quorum.Gossip
 	agent    agents.Agent
 	drivers  map[string]fence.Driver
 	teller   teller
@@ -146,9 +150,6 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	if d.address, err = Advertised(options.Node); err != nil {
-		return nil, err
-	}
-	if d.gossipKey, err = options.Folder.GossipKey(); err != nil {
 		return nil, err
 	}
 	if d.trail, err = openTrail(options.Folder, d.name); err != nil {
@@ -236,7 +237,6 @@ func (d *Daemon) open(ctx context.Context) error {
 		d.server = newServer(d)
 		return nil
 	}
-	d.openGossip()
 	d.server, err = startServer(ctx, d, tools)
 	return err
 }
@@ -296,9 +296,6 @@ func (d *Daemon) openGossip() {
 func (d *Daemon) close() {
 	if d.server != nil {
 		d.server.close()
-	}
-	if d.gossip != nil {
-		_ = d.gossip.Close()
 	}
 	if d.pulse != nil {
 		_ = d.pulse.Close()

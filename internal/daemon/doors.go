@@ -90,6 +90,7 @@ func (s *streams) Admit(connection net.Conn, channel string, dialed bool) error 
 // a key that was removed is cut off within a moment.
 func (d *Daemon) keepLinks(ctx context.Context) {
 	index := ^uint64(0)
+	defer d.closeGossip()
 	for {
 		changed := d.replica.Changed()
 		if root := d.replica.Root(); root.Index != index {
@@ -98,6 +99,7 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 			d.linkPeers()
 			d.leaveIfRemoved(root)
 		}
+		d.keepGossip()
 		timer := time.NewTimer(membersEvery)
 		select {
 		case <-ctx.Done():

@@ -15,7 +15,6 @@ import (
 // Folder is the node's data folder:
 //
 //	node.key node.crt   its identity (0600)
-//	gossip.key          the key of heartbeats and gossip (0600)
 //	keys.json           whose key is whose, as it was known last (0600)
 //	membership.json     which cluster it belongs to, and whom to ask first
 //	founding.json       the first commands, until they are in the log (0600)
@@ -92,16 +91,10 @@ func (f Folder) Membership() (Membership, error) {
 	return m, err
 }
 
-// GossipKey reads gossip.key.
-func (f Folder) GossipKey() ([]byte, error) { return pki.ReadKeyFile(f.path("gossip.key")) }
-
 // SaveMembership makes the node a member: secrets first, membership.json last,
 // because the node is a member once that is there.
-func (f Folder) SaveMembership(m Membership, identity *pki.Identity, gossipKey []byte) error {
+func (f Folder) SaveMembership(m Membership, identity *pki.Identity) error {
 	if err := pki.SaveIdentity(string(f), identity); err != nil {
-		return err
-	}
-	if err := pki.WriteKeyFile(f.path("gossip.key"), gossipKey); err != nil {
 		return err
 	}
 	return f.write("membership.json", m)

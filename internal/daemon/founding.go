@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -37,7 +36,7 @@ func requireNoCluster(folder Folder) error {
 	return err
 }
 
-// Found makes this node the first of a new cluster: authority, key, gossip key,
+// Found makes this node the first of a new cluster: authority, key, data key,
 // and the first commands, which the daemon puts into the log.
 func Found(node config.Node, name string) error {
 	folder := Folder(node.DataDir)
@@ -51,8 +50,28 @@ func Found(node config.Node, name string) error {
 	if err != nil {
 		return err
 	}
-	secrets := cluster.Secrets{Authority: string(ca.CertPEM), AuthorityKey: fence.Secret(ca.KeyPEM), GossipKey: pki.NewGossipKey()}
-	return beginCluster(node, ca, cluster.Init{Cluster: name, ID: ca.ClusterID, Secrets: secrets, Level: cluster.CurrentLevel})
+	secrets, err := firstSecrets(node, ca, pki.NewDataKey())
+	if err != nil {
+		return err
+	}
+	first := cluster.Init{Cluster: name, ID: ca.ClusterID, Secrets: secrets, Level: cluster.CurrentLevel}
+	return beginCluster(node, ca, first)
+}
+
+// firstSecrets are those of a cluster whose only member is this node.
+func firstSecrets(node config.Node, ca *pki.CA, data pki.DataKey) (cluster.Secrets, error) {
+	key, err := pki.LoadOrCreateNodeKey(node.DataDir)
+	if err != nil {
+		return cluster.Secrets{}, err
+	}
+	wrapped, err := data.WrapFor(key.PublicKey(), ca.ClusterID)
+	if err != nil {
+		return cluster.Secrets{}, err
+	}
+	return cluster.Secrets{
+		Authority: string(ca.CertPEM), AuthorityKey: data.Seal(sealedAuthority, ca.KeyPEM),
+		Epoch: 1, Wraps: map[string][]byte{node.Name: wrapped},
+	}, nil
 }
 
 // beginCluster makes this node the founder of a log with the given authority.
@@ -88,7 +107,8 @@ func beginCluster(node config.Node, ca *pki.CA, first cluster.Init) error {
 	if err := folder.write("founding.json", founding); err != nil {
 		return err
 	}
-	return folder.SaveMembership(Membership{Cluster: first.Cluster, ID: first.ID, Node: node.Name, Founder: true}, identity, first.Secrets.GossipKey)
+	m := Membership{Cluster: first.Cluster, ID: first.ID, Node: node.Name, Founder: true}
+	return folder.SaveMembership(m, identity)
 }
 
 func newClusterID() string {
@@ -133,7 +153,7 @@ func JoinCluster(ctx context.Context, node config.Node, text string) (Membership
 	if err := folder.write(keysFile, savedKeys{NodeKeys: reply.Keys, Cluster: reply.ClusterID}); err != nil {
 		return Membership{}, err
 	}
-	return m, folder.SaveMembership(m, identity, reply.GossipKey)
+	return m, folder.SaveMembership(m, identity)
 }
 
 func joinRequest(node config.Node, token pki.Token, key *pki.NodeKey) (api.JoinRequest, error) {
@@ -155,6 +175,13 @@ func joinRequest(node config.Node, token pki.Token, key *pki.NodeKey) (api.JoinR
 	}, nil
 }
 
+// Backup is what `clusterd backup` writes: the State, and the key that opens its secrets. So it is
+// worth as much as a member's disk.
+type Backup struct {
+	cluster.State
+	DataKey []byte `json:"dataKey"`
+}
+
 // largestBackup bounds what is read of a backup.
 const largestBackup = 256 << 20
 
@@ -174,16 +201,29 @@ func RestoreFrom(node config.Node, path, by string) error {
 	if err != nil {
 		return err
 	}
-	var state cluster.State
-	if err := json.Unmarshal(content, &state); err != nil || state.ID == "" {
+	var kept Backup
+	if err := json.Unmarshal(content, &kept); err != nil || kept.ID == "" {
 		return fmt.Errorf("%s is no backup of a cluster (%v)", path, err)
 	}
+	state := kept.State
 	if why := cluster.Unknown(&state); why != "" {
 		return fmt.Errorf("%s: %s", path, why)
 	}
-	ca, err := pki.LoadCA([]byte(state.Secrets.Authority), []byte(state.Secrets.AuthorityKey))
+	data, err := pki.DataKeyOf(kept.DataKey)
+	if err != nil {
+		return fmt.Errorf("%s does not hold the key that opens it: %w", path, err)
+	}
+	ca, err := openAuthority(state.Secrets, data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	epoch := state.Secrets.Epoch
+	if state.Secrets, err = firstSecrets(node, ca, data); err != nil {
+		return err
+	}
+	state.Secrets.Epoch, state.Secrets.Wanted = epoch, "the cluster was restored from a backup"
+	if content, err = json.Marshal(state); err != nil { // without the data key: this goes into the log
+		return err
 	}
 	if err := folder.write("restore.json", cluster.Restore{State: content, By: by, Node: node.Name}); err != nil {
 		return err

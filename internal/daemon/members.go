@@ -40,6 +40,7 @@ func (d *Daemon) keepMembers(ctx context.Context) {
 	for {
 		changed := d.replica.Changed()
 		if d.role.Load().leading {
+			d.renewDataKey(ctx)
 			if err := d.changeLogMembers(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNotLeader) {
 				d.logger.Info("the log's members were not changed", "error", err)
 			}
@@ -70,6 +71,7 @@ func (d *Daemon) linkPeers() {
 		seeds = append(seeds, withPort(address, d.options.Node.GossipPort))
 	}
 	d.warnings.set("heartbeats", words(d.pulse.SetPeers(links)))
+	d.gossipSeeds = seeds
 	if d.gossip != nil {
 		if err := d.gossip.SetSeeds(seeds); err != nil {
 			d.warnings.set("gossip", err.Error())

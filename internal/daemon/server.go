@@ -96,6 +96,7 @@ func (s *server) routes() http.Handler {
 		"POST " + api.PathTokens:            {change, s.token},
 		"POST " + api.PathJoin:              {join, s.join},
 		"POST " + api.PathNodes:             {operate, s.nodes},
+		"POST " + api.PathKeys:              {change, s.keys},
 		"POST " + api.PathImport:            {declare, s.importVM},
 		"GET " + api.PathDoctor:             {access{least: pki.RoleAdmin}, s.doctor},
 		"GET " + api.PathFence:              {look, s.fenceStatus},

@@ -29,7 +29,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	if why := root.MayReplace(asked.Replace); asked.Replace != "" && why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	ca, err := authority(root)
+	ca, err := s.daemon.authority(root)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	if why := applied.Refused[0]; why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	ca, err := authority(d.replica.Root())
+	ca, err := d.authority(d.replica.Root())
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	delete(members, asked.Node)
 	writeJSON(w, http.StatusOK, api.JoinReply{
 		ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority,
-		GossipKey: d.gossipKey, Members: members, Keys: keysOf(d.replica.Root()),
+		Members: members, Keys: keysOf(d.replica.Root()),
 	})
 	return nil
 }
@@ -243,7 +243,7 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 	}
 	who.about("make a certificate for %.64q with role %.20q", asked.User, asked.Role)
 	root := s.daemon.replica.Root()
-	ca, err := authority(root)
+	ca, err := s.daemon.authority(root)
 	if err != nil {
 		return err
 	}
@@ -290,9 +290,14 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, who caller) erro
 	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
+	root := s.daemon.replica.Root()
+	key, err := s.daemon.dataKey(root)
+	if err != nil {
+		return err
+	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(s.daemon.replica.Root())
+	return json.NewEncoder(w).Encode(Backup{State: *root, DataKey: key.Bytes()})
 }
 
 // door answers the doorkeeper: may this managed VM come up here now?

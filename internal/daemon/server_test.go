@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"encoding/json"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +41,7 @@ var routesOfTheInterface = []struct {
 	{"POST", api.PathTokens, pki.RoleAdmin, false},
 	{"POST", api.PathJoin, "", true}, // a token decides, not who shows it
 	{"POST", api.PathNodes, pki.RoleOperator, false},
+	{"POST", api.PathKeys, pki.RoleAdmin, false},
 	{"POST", api.PathImport, pki.RoleAdmin, false},
 	{"GET", api.PathDoctor, pki.RoleAdmin, false},
 	{"GET", api.PathFence, pki.RoleViewer, false},
@@ -339,11 +340,20 @@ func TestNoSecretIsShown(t *testing.T) {
 		s.declare(map[string]string{"vm:a": "node1"})
 		s.token("node1")
 		root := s.members["node1"].daemon.replica.Root()
-		gossip, err := json.Marshal(root.Secrets.GossipKey)
+		d := s.members["node1"].daemon
+		ca, err := d.authority(root)
 		if err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
-		secrets := map[string]string{"the BMC's password": testPassword, "the authority's key": keyBody(string(root.Secrets.AuthorityKey)), "the gossip key": strings.Trim(string(gossip), `"`)}
+		key, err := d.dataKey(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets := map[string]string{
+			"the BMC's password": testPassword, "the authority's key": keyBody(string(ca.KeyPEM)),
+			"the data key":   base64.StdEncoding.EncodeToString(key.Bytes()),
+			"the gossip key": base64.StdEncoding.EncodeToString(key.Derive(gossipPurpose)),
+		}
 		for path, who := range map[string]caller{api.PathStatus: viewer, api.PathEvents: viewer, api.PathFence: viewer, api.PathConfig: rootUser, api.PathDoctor: rootUser} {
 			code, body := s.ask("node1", who, "GET", path, nil)
 			if code != http.StatusOK || len(body) < 50 {
@@ -380,7 +390,7 @@ func keyBody(pem string) string { return strings.Split(pem, "\n")[1] }
 func TestTheFilesWithSecretsAreForTheOwnerAlone(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		folder := s.members["node2"].node.DataDir
-		for _, name := range []string{"node.key", "gossip.key", "membership.json", "raft"} {
+		for _, name := range []string{"node.key", "membership.json", "raft"} {
 			info, err := os.Stat(filepath.Join(folder, name))
 			if err != nil || info.Mode().Perm()&0o077 != 0 {
 				t.Errorf("%s: %v %v", name, info.Mode(), err)

@@ -3,13 +3,11 @@ package daemon
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -41,7 +39,7 @@ func (d *Daemon) keepIdentity(ctx context.Context) {
 }
 
 func (d *Daemon) renew() error {
-	ca, err := authority(d.replica.Root())
+	ca, err := d.authority(d.replica.Root())
 	if err != nil {
 		return err
 	}
@@ -85,14 +83,6 @@ func (d *Daemon) hostsNamed(certificate *x509.Certificate) []string {
 		return hostsOf(d.address) // its address has changed again and again
 	}
 	return hosts
-}
-
-// authority loads the cluster's CA from the State.
-func authority(root *cluster.State) (*pki.CA, error) {
-	if root.Secrets.Authority == "" {
-		return nil, fmt.Errorf("this node does not hold the cluster's state yet; try again in a moment")
-	}
-	return pki.LoadCA([]byte(root.Secrets.Authority), []byte(root.Secrets.AuthorityKey))
 }
 
 // warnings are this node's own troubles, by subject.

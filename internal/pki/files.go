@@ -2,14 +2,12 @@ package pki
 
 import (
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/renameio/v2"
 )
@@ -21,43 +19,16 @@ const (
 	secretFolderMode fs.FileMode = 0o700
 	// secretFileLimitBytes bounds what is read back: a key or a certificate chain is far smaller, anything larger is not ours.
 	secretFileLimitBytes = 64 << 10
-	// symmetricKeyBytes is the size of gossip and HMAC keys: AES-256 for gossip, a full SHA-256 key for HMAC.
+	// symmetricKeyBytes is the size of data keys and what is derived: AES-256, a full SHA-256 key
+	// for HMAC.
 	symmetricKeyBytes = 32
 )
-
-// NewGossipKey returns a random 32 byte key for the encryption of gossip (AES-256).
-func NewGossipKey() []byte { return randomBytes(symmetricKeyBytes) }
-
-// NewHMACKey returns a random 32 byte key for HMAC-SHA256 on heartbeats and other datagrams.
-func NewHMACKey() []byte { return randomBytes(symmetricKeyBytes) }
 
 // randomBytes cannot fail: crypto/rand ends the process when the kernel has no randomness, which is right for keys.
 func randomBytes(count int) []byte {
 	bytes := make([]byte, count)
 	rand.Read(bytes)
 	return bytes
-}
-
-// WriteKeyFile stores a gossip or HMAC key as one line of base64, atomically, readable by the owner only.
-func WriteKeyFile(path string, key []byte) error {
-	if len(key) != symmetricKeyBytes {
-		return fmt.Errorf("write key file %s: a key has %d bytes, not %d", path, symmetricKeyBytes, len(key))
-	}
-	return WriteSecret(path, []byte(base64.StdEncoding.EncodeToString(key)+"\n"))
-}
-
-// ReadKeyFile reads what WriteKeyFile wrote. fs.ErrNotExist is returned (wrapped) when there is no such file.
-func ReadKeyFile(path string) ([]byte, error) {
-	text, err := ReadSecret(path)
-	if err != nil {
-		return nil, err
-	}
-	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(key) != symmetricKeyBytes {
-		// The decoder's own error is left out on purpose: it may quote a part of the key.
-		return nil, fmt.Errorf("read key file %s: it does not hold one base64 key of %d bytes; restore it from a backup or join again", path, symmetricKeyBytes)
-	}
-	return key, nil
 }
 
 // WriteSecret replaces the file atomically and durably, with mode 0600 whatever umask and old file say. Its folder is made (0700) if missing.

@@ -113,30 +113,10 @@ func TestIdentitySurvivesItsFolder(t *testing.T) {
 	wantMode(t, filepath.Join(home, keyFileName))
 }
 
-func TestKeyFilesKeepKeys(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "new", "gossip.key")
-	if _, err := ReadKeyFile(path); !errors.Is(err, fs.ErrNotExist) {
+func TestASecretFileHasALimit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "node.key")
+	if _, err := ReadSecret(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file ended with %v", err)
-	}
-	key := NewGossipKey()
-	if bytes.Equal(key, NewHMACKey()) {
-		t.Fatal("two keys are equal")
-	}
-	if err := WriteKeyFile(path, key); err != nil {
-		t.Fatal(err)
-	}
-	wantMode(t, path)
-	if read, err := ReadKeyFile(path); err != nil || !bytes.Equal(read, key) {
-		t.Errorf("read %d bytes, %v", len(read), err)
-	}
-	if err := WriteKeyFile(path, key[:16]); err == nil {
-		t.Error("a short key was written")
-	}
-	if err := WriteSecret(path, []byte("c2hvcnQ=")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ReadKeyFile(path); err == nil || strings.Contains(err.Error(), "c2hvcnQ") {
-		t.Errorf("a short key in a file ended with %v", err)
 	}
 	if err := WriteSecret(path, make([]byte, secretFileLimitBytes+1)); err != nil {
 		t.Fatal(err)

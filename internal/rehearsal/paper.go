@@ -42,7 +42,7 @@ func New(document cluster.Document, blobs map[string]string, witness bool) (*Pap
 		return nil, fmt.Errorf("the document names no nodes, so there is nothing to try it on")
 	}
 	p := &Paper{state: &cluster.State{}, at: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), lost: map[string]bool{}}
-	secrets := cluster.Secrets{Authority: "none", AuthorityKey: "none", GossipKey: []byte{0}}
+	secrets := cluster.Secrets{Authority: "none", AuthorityKey: []byte("none")}
 	commands := []cluster.Command{
 		cluster.Init{Cluster: document.Cluster, ID: "rehearsal", Secrets: secrets, Level: cluster.CurrentLevel},
 		cluster.Configure{Document: document, Blobs: blobs},

@@ -3,6 +3,7 @@ package main
 // keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
 // for a node or mute it.
 func keys() []mutant {
+	const rekey = "cluster/apply_keys.go"
 	const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
 	return []mutant{
 		{
@@ -54,6 +55,22 @@ func keys() []mutant {
 				"\tif len(c.Key) > 1_000_000 {"},
 				{pairs, " || public.Fingerprint() != n.Fingerprint", ""}},
 			nets: first(tests("cluster", "^TestAKeyIsRecordedWithItsFingerprint$")),
+		},
+		{
+			name: "removed-node-keeps-the-data-key", law: "L10", broken: "a removed node goes on reading what is sealed",
+			edits: []edit{{rekey, "\tdelete(wraps, node)\n", ""}, {rekey, "\t\tif n, known := t.Nodes.Get(node); !known ||",
+				"\t\tif n, _ := t.Nodes.Get(node); n.Name != \"\" &&"}},
+			nets: first(tests("cluster", "^TestTheDataKeyIsForMembersAlone$")),
+		},
+		{
+			name: "no-new-data-key", law: "L10", broken: "the data key, and the key of gossip, outlive a removal",
+			edits: []edit{{rekey, "t.Secrets.Wraps, t.Secrets.Wanted = wraps, why", "t.Secrets.Wraps = wraps"}},
+			nets:  first(tests("internal/daemon", "^TestARemovedNodesDiskOpensNothingNewer$")),
+		},
+		{
+			name: "late-data-key", law: "L7", broken: "a data key made from an older State takes the place of a newer one",
+			edits: []edit{{rekey, "\tif c.Epoch != t.Secrets.Epoch {", "\tif c.Epoch > t.Secrets.Epoch {"}},
+			nets:  first(tests("cluster", "^TestTheDataKeyIsForMembersAlone$")),
 		},
 	}
 }
