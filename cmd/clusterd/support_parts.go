@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
@@ -173,7 +174,7 @@ func shownDocument(text string) (string, error) {
 // blankDocument walks a document; within is the key that the node belongs to.
 func blankDocument(node *yaml.Node, within string) {
 	node.HeadComment, node.LineComment, node.FootComment = "", "", ""
-	hidden := within == "password" || within == "options" || within == "definition"
+	hidden := within == "password" || within == "options" || within == "definition" || within == "arguments"
 	if node.Kind == yaml.AliasNode || (hidden && node.Kind == yaml.ScalarNode) {
 		*node = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: recorder.Blank}
 		return
@@ -184,6 +185,8 @@ func blankDocument(node *yaml.Node, within string) {
 			blankDocument(child, within)
 		case i%2 == 0:
 			child.HeadComment, child.LineComment, child.FootComment = "", "", ""
+		case within == "parameters" && fence.IsSecret(node.Content[i-1].Value, child.Value):
+			blankDocument(child, "password")
 		case hidden:
 			blankDocument(child, within) // all that lies below
 		default:

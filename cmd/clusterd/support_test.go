@@ -25,11 +25,13 @@ import (
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
+	"github.com/clusterd/clusterd/resources"
 )
 
 const (
 	bmcPassword     = `pass"word & <more>`
 	consolePassword = "console-password"
+	parameterSecret = "parameter-secret"
 	keyText         = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"
 	dataKey         = "Z29zc2lwLWtleS1vZi0zMi1ieXRlcy1pbi1iYXNlNjQ="
 )
@@ -37,13 +39,20 @@ const (
 // leaks are pieces of each secret as they could stand in a file.
 var leaks = []string{
 	bmcPassword, `pass\"word`, "pass&#34;word", consolePassword, "MIGHAgEAMBMGByqGSM49", dataKey, "YXV0aG9yaXR5LWtleQ==",
-	"token-hash", "old-password", "option-secret",
+	"token-hash", "old-password", "option-secret", parameterSecret, "alert-secret",
 }
 
 func secretState() *cluster.State {
 	state := &cluster.State{Level: 1, Cluster: "office", Secrets: cluster.Secrets{AuthorityKey: []byte("authority-key")}}
 	state.Config.Text = "password: " + bmcPassword
 	state.Document.Devices = map[string]fence.Device{"bmc1": {Name: "bmc1", Password: bmcPassword, Options: map[string]string{"x": "option-secret"}}}
+	text, hash := resources.TreeDefinition([]resources.Resource{{
+		Type: "ocf:heartbeat:mysql", Name: "db", Parameters: map[string]string{"test_passwd": parameterSecret, "binary": "/x"},
+	}})
+	tree, _ := resources.ReadTree(text)
+	state.Blobs.Set(hash, text)
+	state.Document.Services = map[string]resources.Spec{"service:shop": {Name: "service:shop", Tree: tree}}
+	state.Services.Set("service:shop", cluster.Service{Spec: state.Document.Services["service:shop"]})
 	state.Tokens.Set("t", cluster.Token{Hash: "token-hash"})
 	state.Blobs.Set("abcd", "<domain><graphics passwd='"+consolePassword+"'/></domain>")
 	return state
@@ -53,7 +62,11 @@ const documentInForce = `# old-password: ` + consolePassword + `
 cluster: office
 devices:
   bmc1: {driver: ipmi, address: 10.0.0.1, password: "********", options: {x: option-secret}} # old-password
+alerts:
+  pager: {program: /usr/bin/page, arguments: [--team, alert-secret]}
 services:
+  service:shop:
+    resources: [{type: "ocf:heartbeat:mysql", parameters: {test_passwd: ` + parameterSecret + `, binary: /x}}]
   vm:web:
     definition: |
       <domain><graphics passwd='` + consolePassword + `'/></domain>

@@ -118,21 +118,11 @@ func (d *driver) declared(device fence.Device) (*job, error) {
 		default:
 			j.pairs[normal(name)] = value
 		}
-		if soundsSecret(name) && value != "" {
+		if fence.IsSecret(name, value) {
 			j.secrets = append(j.secrets, value)
 		}
 	}
 	return j, nil
-}
-
-// soundsSecret tells of options whose values are kept out of all texts.
-func soundsSecret(name string) bool {
-	for _, mark := range []string{"passw", "secret", "token", "community", "kg"} {
-		if strings.Contains(normal(name), mark) && !strings.Contains(name, "script") {
-			return true
-		}
-	}
-	return false
 }
 
 // passable refuses what the protocol would change on its way: lines are

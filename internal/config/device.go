@@ -31,6 +31,7 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	}
 	maps.Copy(known, p.limits(&d.Limits, what))
 	p.mapping(value, what, known)
+	p.unmaskOptions(name, options, d.Options)
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
 		// Some agents need none: a serial line, a cloud.

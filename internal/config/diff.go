@@ -119,17 +119,7 @@ func changedDevice(old, new fence.Device) []string {
 		changes = append(changes, "the password changes")
 	}
 	changes = note(changes, "limits", limitsText(old.Limits), limitsText(new.Limits))
-	changes = note(changes, "options", optionsText(old.Options), optionsText(new.Options))
-	return changes
-}
-
-// optionsText writes the options in one order.
-func optionsText(options map[string]string) string {
-	texts := make([]string, 0, len(options))
-	for _, name := range slices.Sorted(maps.Keys(options)) {
-		texts = append(texts, name+"="+options[name])
-	}
-	return strings.Join(texts, " ")
+	return changedOptions(changes, old.Options, new.Options)
 }
 
 func changedDomain(old, new domain.Domain) []string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -242,11 +243,23 @@ func Redact(text string) string {
 	if err := yaml.Load([]byte(text), &document); err != nil || len(document.Content) != 1 {
 		return unreadable
 	}
-	masked, err := rewrite(text, document.Content[0], append(passwords(document.Content[0], nil), alertSecrets(document.Content[0])...))
+	top := document.Content[0]
+	secrets := slices.Concat(passwords(top, nil), alertSecrets(top), secretValues(top, "", nil))
+	masked, err := rewrite(text, top, eachOnce(secrets))
 	if err != nil {
 		return unreadable
 	}
 	return masked
+}
+
+// eachOnce leaves out what was found twice: an option may be called password.
+func eachOnce(edits []edit) []edit {
+	seen := map[*yaml.Node]bool{}
+	return slices.DeleteFunc(edits, func(e edit) bool {
+		found := seen[e.value]
+		seen[e.value] = true
+		return found
+	})
 }
 
 // passwords finds the value of every key "password", wherever it stands.

@@ -50,6 +50,7 @@ func (p *parser) sharedResource(name string, key, value *yaml.Node) {
 		"stop_timeout": known["stop_timeout"], "status": known["status"],
 	})
 	p.needType(&r, &at, key, "resource "+name)
+	p.unmaskParameters(r, at.parameters)
 	p.shared[name] = &shared{resource: r, key: key}
 	p.places.resources = append(p.places.resources, ResourcePlace{Type: r.Type, Name: name, Parameters: r.Parameters, at: at})
 }
@@ -177,6 +178,7 @@ func (p *parser) resource(item *yaml.Node, service string) (resources.Resource, 
 		if ok && r.Name == "" {
 			r.Name = defaultName(service, r.Type)
 		}
+		p.unmaskParameters(r, at.parameters)
 		p.places.resources = append(p.places.resources, ResourcePlace{Service: service, Type: r.Type, Name: r.Name, Parameters: r.Parameters, at: at})
 	}
 	if at.children != nil {

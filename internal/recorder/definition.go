@@ -6,6 +6,8 @@ import (
 	"html"
 	"io"
 	"strings"
+
+	"github.com/clusterd/clusterd/resources"
 )
 
 // private are the elements of a libvirt definition whose whole content may be
@@ -19,7 +21,18 @@ var privateWords = []string{"passw", "token", "query", "dhcert", "session", "pas
 // DefinitionWithoutSecrets returns a VM's libvirt XML as it may be shown: without
 // passwords of consoles, and without the parts that may hold anything. What
 // cannot be read is blanked whole.
+//
+// Of a service's resources, which are not XML, it returns the tree without the values of secret
+// parameters.
 func DefinitionWithoutSecrets(text string) string {
+	if strings.HasPrefix(strings.TrimSpace(text), "[") {
+		tree, err := resources.ReadTree(text)
+		if err != nil {
+			return Blank
+		}
+		shown, _ := resources.TreeDefinition(treeWithoutSecrets(tree))
+		return shown
+	}
 	decoder := xml.NewDecoder(strings.NewReader(text))
 	var out strings.Builder
 	var open []string // the elements around

@@ -19,6 +19,9 @@ func TestADefinitionIsShownWithoutItsSecrets(t *testing.T) {
 		{"what cannot be read", `<domain><graphics passwd="` + secret, Blank},
 		{"what does not fit", `<domain></graphics>`, Blank},
 		{"nothing", ``, ``},
+		{"a tree of resources", `[{"type":"a","name":"b","parameters":{"passwd":"x"}}]`,
+			`[{"type":"a","name":"b","parameters":{"passwd":"` + Blank + `"}}]`},
+		{"a damaged tree", `[{"type":`, Blank},
 	} {
 		if got := DefinitionWithoutSecrets(c.given); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)

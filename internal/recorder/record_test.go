@@ -51,8 +51,13 @@ func lossPlan(t testing.TB) cluster.Planned {
 		Devices:  map[string]fence.Device{"bmc2": {Name: "bmc2", Driver: "ipmi", Address: "10.0.1.2", Username: "admin", Password: secret, Options: map[string]string{"key": secret}}},
 		Services: map[string]resources.Spec{"vm:web": {Name: "vm:web", UUID: "u-web", Autostart: true, Definition: "hash"}},
 	}
+	tree := []resources.Resource{{Type: "ocf:heartbeat:Filesystem", Name: "data", Parameters: map[string]string{
+		"directory": "/srv", "options": "ro,password=" + secret,
+	}, Children: []resources.Resource{{Type: "ocf:heartbeat:mysql", Name: "db", Parameters: map[string]string{"test_passwd": secret}}}}}
+	text, hash := resources.TreeDefinition(tree)
+	document.Services["service:shop"] = resources.Spec{Name: "service:shop", UUID: "u-shop", Definition: hash, Tree: tree}
 	document.Nodes["node2"] = cluster.NodeSpec{Fence: []fence.Level{{Devices: []string{"bmc2"}}}}
-	apply(cluster.Configure{Text: "password: " + secret, Document: document, Blobs: map[string]string{"hash": definition}})
+	apply(cluster.Configure{Text: "password: " + secret, Document: document, Blobs: map[string]string{"hash": definition, hash: text}})
 
 	view := cluster.View{Self: "node1", Leading: true, Quiet: time.Second, Newest: index, Contacts: map[string]cluster.Contactwatch{
 		"node2": {Silence: 2 * time.Second, Heard: true, Verdict: &cluster.Verdict{Node: "node2", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody reached it"}, VerdictAge: 50 * time.Millisecond},
@@ -143,7 +148,7 @@ func TestNoSecretIsInARecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if places := secretsIn(t, whole); len(places) < 6 {
+	if places := secretsIn(t, whole); len(places) < 10 {
 		t.Fatalf("only %v hold a secret; this test would find nothing", places)
 	}
 	text, err := unpack(encoded(t, r))

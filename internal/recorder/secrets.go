@@ -1,8 +1,12 @@
 package recorder
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Blank stands where a secret was.
@@ -32,8 +36,68 @@ func WithoutSecrets(root *cluster.State) *cluster.State {
 	for name, device := range root.Document.Devices {
 		state.Document.Devices[name] = withoutPassword(device)
 	}
+	state.Document.Services = make(map[string]resources.Spec, len(root.Document.Services))
+	for name, spec := range root.Document.Services {
+		state.Document.Services[name] = specWithoutSecrets(spec)
+	}
+	state.Services, state.Tombstones = servicesWithoutSecrets(root.Services), servicesWithoutSecrets(root.Tombstones)
 	state.Document.Alerts = nil // addresses and headers may be secret, and Plan reads none of them
 	return &state
+}
+
+// servicesWithoutSecrets copies only what holds a secret.
+func servicesWithoutSecrets(of cluster.Table[cluster.Service]) cluster.Table[cluster.Service] {
+	clean := of
+	copied := false
+	for _, name := range of.Keys() {
+		service, _ := of.Get(name)
+		if !treeHoldsSecret(service.Spec.Tree) {
+			continue
+		}
+		if !copied {
+			clean, copied = cluster.Table[cluster.Service]{}, true
+			for _, each := range of.Keys() {
+				other, _ := of.Get(each)
+				clean.Set(each, other)
+			}
+		}
+		service.Spec = specWithoutSecrets(service.Spec)
+		clean.Set(name, service)
+	}
+	return clean
+}
+
+func specWithoutSecrets(spec resources.Spec) resources.Spec {
+	if treeHoldsSecret(spec.Tree) {
+		spec.Tree = treeWithoutSecrets(spec.Tree)
+	}
+	return spec
+}
+
+func treeHoldsSecret(tree []resources.Resource) bool {
+	return slices.ContainsFunc(tree, func(r resources.Resource) bool {
+		for name, value := range r.Parameters {
+			if fence.IsSecret(name, value) {
+				return true
+			}
+		}
+		return treeHoldsSecret(r.Children)
+	})
+}
+
+// treeWithoutSecrets is a copy whose secret parameters are blanked.
+func treeWithoutSecrets(tree []resources.Resource) []resources.Resource {
+	clean := slices.Clone(tree)
+	for i := range clean {
+		clean[i].Parameters = maps.Clone(clean[i].Parameters)
+		for name, value := range clean[i].Parameters {
+			if fence.IsSecret(name, value) {
+				clean[i].Parameters[name] = Blank
+			}
+		}
+		clean[i].Children = treeWithoutSecrets(clean[i].Children)
+	}
+	return clean
 }
 
 // withoutPassword blanks the options as well: what a driver takes by them is not
