@@ -26,7 +26,8 @@ func TestWhatSoundsSecretIs(t *testing.T) {
 			t.Errorf("%q holds no secret", value)
 		}
 	}
-	for _, value := range []string{"", "ro,noatime", "10.0.0.5", "--verbose", "https://host/x?y=1", "credentials_file=/etc/x"} {
+	for _, value := range []string{"", "ro,noatime", "10.0.0.5", "--verbose", "https://host/x?y=1",
+		"credentials_file=/etc/x"} {
 		if HoldsSecret(value) {
 			t.Errorf("%q holds a secret", value)
 		}

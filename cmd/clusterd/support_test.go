@@ -47,7 +47,8 @@ func secretState() *cluster.State {
 	state.Config.Text = "password: " + bmcPassword
 	state.Document.Devices = map[string]fence.Device{"bmc1": {Name: "bmc1", Password: bmcPassword, Options: map[string]string{"x": "option-secret"}}}
 	text, hash := resources.TreeDefinition([]resources.Resource{{
-		Type: "ocf:heartbeat:mysql", Name: "db", Parameters: map[string]string{"test_passwd": parameterSecret, "binary": "/x"},
+		Type: "ocf:heartbeat:mysql", Name: "db",
+		Parameters: map[string]string{"test_passwd": parameterSecret, "binary": "/x"},
 	}})
 	tree, _ := resources.ReadTree(text)
 	state.Blobs.Set(hash, text)

@@ -22,7 +22,8 @@ func secretValues(node *yaml.Node, within string, found []edit) []edit {
 			continue
 		}
 		key := node.Content[i-1]
-		if (within == "options" || within == "parameters") && child.Kind == yaml.ScalarNode && fence.IsSecret(key.Value, child.Value) {
+		free := within == "options" || within == "parameters"
+		if free && child.Kind == yaml.ScalarNode && fence.IsSecret(key.Value, child.Value) {
 			found = append(found, edit{mapping: node, key: key, value: child, newValue: Mask})
 			continue
 		}
@@ -33,7 +34,8 @@ func secretValues(node *yaml.Node, within string, found []edit) []edit {
 
 // unmask puts the values that are in force where a mask stands: who shows a document, changes a
 // line and applies it again has not seen them.
-func (p *parser) unmask(what string, mapping *yaml.Node, values map[string]string, old func(name string) (string, bool)) {
+func (p *parser) unmask(what string, mapping *yaml.Node, values map[string]string,
+	old func(name string) (string, bool)) {
 	if p.keepMasks || mapping == nil {
 		return
 	}

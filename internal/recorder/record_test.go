@@ -53,11 +53,14 @@ func lossPlan(t testing.TB) cluster.Planned {
 	}
 	tree := []resources.Resource{{Type: "ocf:heartbeat:Filesystem", Name: "data", Parameters: map[string]string{
 		"directory": "/srv", "options": "ro,password=" + secret,
-	}, Children: []resources.Resource{{Type: "ocf:heartbeat:mysql", Name: "db", Parameters: map[string]string{"test_passwd": secret}}}}}
+	}, Children: []resources.Resource{{
+		Type: "ocf:heartbeat:mysql", Name: "db", Parameters: map[string]string{"test_passwd": secret},
+	}}}}
 	text, hash := resources.TreeDefinition(tree)
 	document.Services["service:shop"] = resources.Spec{Name: "service:shop", UUID: "u-shop", Definition: hash, Tree: tree}
 	document.Nodes["node2"] = cluster.NodeSpec{Fence: []fence.Level{{Devices: []string{"bmc2"}}}}
-	apply(cluster.Configure{Text: "password: " + secret, Document: document, Blobs: map[string]string{"hash": definition, hash: text}})
+	blobs := map[string]string{"hash": definition, hash: text}
+	apply(cluster.Configure{Text: "password: " + secret, Document: document, Blobs: blobs})
 
 	view := cluster.View{Self: "node1", Leading: true, Quiet: time.Second, Newest: index, Contacts: map[string]cluster.Contactwatch{
 		"node2": {Silence: 2 * time.Second, Heard: true, Verdict: &cluster.Verdict{Node: "node2", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody reached it"}, VerdictAge: 50 * time.Millisecond},
@@ -197,13 +200,15 @@ func secretsIn(t *testing.T, text []byte) []string {
 // nobody has thought about.
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
-		"State":        "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens Removed Secrets Timeline NextNodeID Lock",
-		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts",
+		"State": "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones " +
+			"Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts " +
+			"Requests Tokens Removed Secrets Timeline NextNodeID Lock Clients",
+		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
-		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest",
+		"View":         "Self Leading Contacts Resting Stuck Waited Quiet Newest Led",
 		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, cluster.Planned{}, cluster.View{}, cluster.Contactwatch{}} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -128,37 +129,60 @@ func (s *site) close() error {
 	return errors.Join(s.world.Close(), os.RemoveAll(s.stolen))
 }
 
-var privateKey = regexp.MustCompile(
-	`-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\n|[A-Za-z0-9+/=\s])+-----END [A-Z ]*PRIVATE KEY-----`)
+// What is sealed in the log: the data key, to each member, and with it the authority's key.
+var (
+	sealedShare     = regexp.MustCompile(`"[a-z0-9]+":"([A-Za-z0-9+/]{100,}={0,2})"`)
+	sealedAuthority = regexp.MustCompile(`"authorityKey":"([A-Za-z0-9+/]+={0,2})"`)
+)
 
 // errNoAuthority says that the authority's key is not on the stolen disk.
 var errNoAuthority = errors.New("the authority's key is not on the stolen disk")
 
-// authority looks for the authority's key on the stolen disk.
+// authority opens the authority's key with what is on the stolen disk: the node's own key lies
+// there, and the data key as it was sealed to it while it was a member.
 func (s *site) authority() (*pki.CA, error) {
 	chain := string(s.disk.ChainPEM())
 	certificate := chain[strings.LastIndex(chain, "-----BEGIN"):]
-	var ca *pki.CA
+	var shares, sealed [][]byte
 	err := filepath.WalkDir(filepath.Join(s.stolen, "data"), func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || ca != nil {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		text, err := os.ReadFile(path)
+		shares = append(shares, found(sealedShare, text)...)
+		sealed = append(sealed, found(sealedAuthority, text)...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, share := range shares {
+		data, err := s.disk.Key.Unwrap(s.disk.ClusterID, share)
 		if err != nil {
-			return err
+			continue
 		}
-		for _, found := range privateKey.FindAll(text, -1) {
-			key := strings.ReplaceAll(string(found), `\n`, "\n") + "\n"
-			if loaded, err := pki.LoadCA([]byte(certificate), []byte(key)); err == nil {
-				ca = loaded
+		for _, secret := range sealed {
+			key, err := data.Open("the authority's key", secret)
+			if err != nil {
+				continue
+			}
+			if ca, err := pki.LoadCA([]byte(certificate), key); err == nil {
+				return ca, nil
 			}
 		}
-		return nil
-	})
-	if err == nil && ca == nil {
-		err = errNoAuthority
 	}
-	return ca, err
+	return nil, errNoAuthority
+}
+
+// found decodes what a pattern finds.
+func found(pattern *regexp.Regexp, text []byte) [][]byte {
+	var all [][]byte
+	for _, match := range pattern.FindAllSubmatch(text, -1) {
+		if decoded, err := base64.StdEncoding.DecodeString(string(match[1])); err == nil {
+			all = append(all, decoded)
+		}
+	}
+	return all
 }
 
 // forge signs a certificate with the stolen authority's key: of a node, or of an administrator.

@@ -73,9 +73,11 @@ func keys() []mutant {
 			nets:  first(tests("cluster", "^TestTheDataKeyIsForMembersAlone$")),
 		},
 		{
-			name: "parameters-are-shown", law: "L10", broken: "passwords of agents stand in records of plans and in support bundles",
-			edits: []edit{{"internal/recorder/secrets.go", "\tif treeHoldsSecret(spec.Tree) {\n", "\tif len(spec.Tree) > 1_000 {\n"}},
-			nets:  first(tests("internal/recorder", "^TestNoSecretIsInARecord$")),
+			name: "parameters-are-shown", law: "L10",
+			broken: "passwords of agents stand in records of plans and in support bundles",
+			edits: []edit{{"internal/recorder/secrets.go",
+				"\tif treeHoldsSecret(spec.Tree) {\n", "\tif len(spec.Tree) > 1_000 {\n"}},
+			nets: first(tests("internal/recorder", "^TestNoSecretIsInARecord$")),
 		},
 		{
 			name: "options-are-shown", law: "L10", broken: "communities and passwords among options stand in `config show`",
@@ -83,9 +85,11 @@ func keys() []mutant {
 			nets:  first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 		},
 		{
-			name: "masks-are-taken-for-values", law: "L7", broken: "a document that is shown and applied again loses its secrets",
-			edits: []edit{{"internal/config/masks.go", "\t\tif values[key.Value] != Mask {", "\t\tif values[key.Value] != \"\" {"}},
-			nets:  first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
+			name: "masks-are-taken-for-values", law: "L7",
+			broken: "a document that is shown and applied again loses its secrets",
+			edits: []edit{{"internal/config/masks.go",
+				"\t\tif values[key.Value] != Mask {", "\t\tif values[key.Value] != \"\" {"}},
+			nets: first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 		},
 	}
 }
