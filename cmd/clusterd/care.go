@@ -316,6 +316,9 @@ func makeClient(c *urfave.Context) error {
 			return err
 		}
 	}
+	if err := reply.Keys.Write(folder); err != nil {
+		return err
+	}
 	fmt.Printf("Wrote the %s certificate of %s to %s. Copy the folder to the user's ~/.config/clusterd.\n", c.String("role"), name, folder)
 	return nil
 }

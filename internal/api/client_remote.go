@@ -36,7 +36,7 @@ func newRemoteClient(options Options) (*Client, error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(strings.Trim(address, "[]"), DefaultPort)
 	}
-	config, err := identity(options.Identity)
+	config, known, err := identity(options.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,8 @@ func newRemoteClient(options Options) (*Client, error) {
 		MaxIdleConns:       2,
 		IdleConnTimeout:    30 * time.Second,
 	}
-	return &Client{base: "https://" + address, where: address, http: &http.Client{Transport: transport}}, nil
+	client := &http.Client{Transport: refreshing{transport, known}}
+	return &Client{base: "https://" + address, where: address, http: client}, nil
 }
 
 // secure makes a connection ready for use: handshake, then the daemon's greeting. The greeting is a byte of verdict (0 is
@@ -90,29 +91,30 @@ func secure(ctx context.Context, raw net.Conn, config *tls.Config) (net.Conn, er
 }
 
 // identity reads the files and makes the TLS settings of them.
-func identity(folder string) (*tls.Config, error) {
+func identity(folder string) (*tls.Config, *knownNodes, error) {
 	if folder == "" {
 		folder = os.Getenv(IdentityVariable)
 	}
 	if folder == "" {
 		settings, err := os.UserConfigDir()
 		if err != nil {
-			return nil, fmt.Errorf("find the folder of the client certificate: %w; give it with --identity", err)
+			return nil, nil, fmt.Errorf("find the folder of the client certificate: %w; give it with --identity", err)
 		}
 		folder = filepath.Join(settings, "clusterd")
 	}
 	authority, err := os.ReadFile(filepath.Join(folder, AuthorityFile))
 	if err != nil {
-		return nil, identityError(folder, err)
+		return nil, nil, identityError(folder, err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(authority) {
-		return nil, fmt.Errorf("%s holds no certificate", filepath.Join(folder, AuthorityFile))
+		return nil, nil, fmt.Errorf("%s holds no certificate", filepath.Join(folder, AuthorityFile))
 	}
 	own, err := tls.LoadX509KeyPair(filepath.Join(folder, CertificateFile), filepath.Join(folder, KeyFile))
 	if err != nil {
-		return nil, identityError(folder, err)
+		return nil, nil, identityError(folder, err)
 	}
+	known := &knownNodes{path: filepath.Join(folder, NodesFile)}
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{own},
@@ -120,8 +122,8 @@ func identity(folder string) (*tls.Config, error) {
 		// The host name is not what makes a node: an administrator reaches it by whatever address works. What counts is
 		// a node's certificate under this cluster's authority, which verifyNode checks.
 		InsecureSkipVerify: true,
-		VerifyConnection:   func(state tls.ConnectionState) error { return verifyNode(state, roots) },
-	}, nil
+		VerifyConnection:   func(state tls.ConnectionState) error { return verifyNode(state, roots, known) },
+	}, known, nil
 }
 
 func identityError(folder string, err error) error {
@@ -132,7 +134,7 @@ func identityError(folder string, err error) error {
 }
 
 // verifyNode accepts a certificate that the cluster's authority gave to a node.
-func verifyNode(state tls.ConnectionState, roots *x509.CertPool) error {
+func verifyNode(state tls.ConnectionState, roots *x509.CertPool, known *knownNodes) error {
 	if len(state.PeerCertificates) == 0 {
 		return errors.New("the other end showed no certificate")
 	}
@@ -147,7 +149,7 @@ func verifyNode(state tls.ConnectionState, roots *x509.CertPool) error {
 	}
 	for _, name := range node.URIs {
 		if name.Scheme == "clusterd" && strings.HasPrefix(name.Path, "/node/") {
-			return nil
+			return known.verify(node, strings.TrimPrefix(name.Path, "/node/"))
 		}
 	}
 	return errors.New("the other end has a certificate of this cluster, but not a node's")

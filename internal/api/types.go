@@ -30,6 +30,7 @@ const (
 	PathBackup       = "/v1/backup"        // GET -> opaque bytes
 	PathDoor         = "/v1/door"          // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
 	PathAudit        = "/v1/audit"         // GET ?node=&after= -> AuditTrail
+	PathKeys         = "/v1/keys"          // GET -> NodeKeys
 	PathClient       = "/v1/clients"       // POST ClientRequest -> ClientReply (certificate for remote tools)
 )
 
@@ -267,6 +268,8 @@ type ClientRequest struct {
 type ClientReply struct {
 	Certificate string `json:"certificate" plain:"-"`
 	Authority   string `json:"authority" plain:"-"`
+	// Keys are those of the nodes that the tools may believe.
+	Keys NodeKeys `json:"keys"`
 }
 
 // Report is what the doctor found on every node it could ask.

@@ -105,6 +105,7 @@ func (s *server) routes() http.Handler {
 		"GET " + api.PathBackup:             {read, s.backup},
 		"GET " + api.PathDoor:               {access{least: pki.RoleAdmin, local: true}, s.door},
 		"POST " + api.PathClient:            {change, s.client},
+		"GET " + api.PathKeys:               {look, s.nodeKeys},
 		"GET " + api.PathAlerts:             {look, s.alertList},
 		"POST " + api.PathAlerts:            {change, s.alertTest},
 		"GET " + api.PathLock:               {look, s.lockStatus},

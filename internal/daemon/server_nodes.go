@@ -265,7 +265,15 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 	if err := applied.Err(); err != nil {
 		return refuse(http.StatusConflict, "refused", "%v", err)
 	}
-	writeJSON(w, http.StatusOK, api.ClientReply{Certificate: string(chain), Authority: root.Secrets.Authority})
+	writeJSON(w, http.StatusOK, api.ClientReply{
+		Certificate: string(chain), Authority: root.Secrets.Authority, Keys: keysOf(root),
+	})
+	return nil
+}
+
+// nodeKeys tells remote tools whom to believe; the keys are public.
+func (s *server) nodeKeys(w http.ResponseWriter, _ *http.Request, _ caller) error {
+	writeJSON(w, http.StatusOK, keysOf(s.daemon.replica.Root()))
 	return nil
 }
 

@@ -51,6 +51,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathAudit, pki.RoleAdmin, false},
 	{"GET", api.PathDoor, pki.RoleAdmin, false},
 	{"POST", api.PathClient, pki.RoleAdmin, false},
+	{"GET", api.PathKeys, pki.RoleViewer, false},
 	{"GET", api.PathLock, pki.RoleViewer, false},
 	{"GET", api.PathServices + "/vm:none/why", pki.RoleViewer, false},
 	{"GET", api.PathNodes + "/node1/plan?order=drain", pki.RoleViewer, false},

@@ -76,6 +76,12 @@ func admitted() []mutant {
 			nets:  first(tests("internal/tunnel", "^TestWithoutItsDaemonAForwarderLetsNobodyIn$")),
 		},
 		{
+			name: "tools-believe-anybody", law: "L10", broken: "remote tools take the answers of whoever the authority signed",
+			edits: []edit{{"internal/api/knownnodes.go", "\tif keys.Nodes[name] != fingerprint {",
+				"\tif len(keys.Nodes) > 1_000 {"}},
+			nets: first(tests("internal/api", "^TestRemoteClient$")),
+		},
+		{
 			name: "poison-is-appended", law: "L10", broken: "the leader appends what no member can apply",
 			edits: []edit{{"quorum/propose.go", "\tif l.options.Unfit != nil {", "\tif l.options.Unfit == nil {"}},
 			nets:  first(tests("internal/daemon", "^TestPoisonDoesNotEnterTheLog$")),
