@@ -97,7 +97,7 @@ func (c Readmit) apply(t *transaction) refusal {
 	if c.Generation != t.Generation {
 		return refuse("%s asks to come back into generation %d, this is %d", c.Node, c.Generation, t.Generation)
 	}
-	n.Expelled = 0
+	n.Expelled, n.Log, n.LogLost = 0, "", 0
 	t.Nodes.Set(c.Node, n)
 	t.tell(Event{Node: c.Node, Subject: c.Node, Why: "it has set the log of the old generation aside and gets this one"})
 	return accepted

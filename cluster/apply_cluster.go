@@ -88,7 +88,8 @@ func (c Restore) apply(t *transaction) refusal {
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
 		n.State, n.Incarnation, n.Expelled, n.Why = NodeJoining, 0, 0, "not seen since the cluster was restored"
-		n.Guard = nil // what the cluster before this one granted is not known
+		n.Log, n.LogLost = "", 0 // this is another log
+		n.Guard = nil            // what the cluster before this one granted is not known
 		if name == c.Node && known {
 			n.Fingerprint, n.Key, n.Address = founder.Fingerprint, founder.Key, founder.Address
 		}

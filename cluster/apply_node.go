@@ -61,7 +61,11 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if c.MaxLevel < t.Level {
 		return refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", c.Version, c.Node, c.MaxLevel, t.Level)
 	}
+	if why := n.barredByLog(c.Log); why != "" {
+		return refuse("%s", why)
+	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
+	n = t.holdsLog(n, c.Log)
 	n.Address, n.Version, n.MaxLevel, n.Incarnation, n.Session, n.Before = c.Address, c.Version, c.MaxLevel, t.index, c.Session, ""
 	n.Stopped = false
 	why := "its daemon started and looks what runs here"

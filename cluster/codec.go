@@ -22,6 +22,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Recover{}.Kind():        decode[Recover],
 	GoAlone{}.Kind():        decode[GoAlone],
 	Readmit{}.Kind():        decode[Readmit],
+	LoseLog{}.Kind():        decode[LoseLog],
 	RaiseLevel{}.Kind():     decode[RaiseLevel],
 	AddToken{}.Kind():       decode[AddToken],
 	Join{}.Kind():           decode[Join],

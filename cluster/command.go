@@ -118,6 +118,8 @@ type NodeUp struct {
 	// before it came up. Without it, a NodeUp of a daemon that is dead could come
 	// late and put an end to the one that lives.
 	Previous *uint64 `json:"previous,omitempty"`
+	// Log is the life of the log that the daemon holds; empty for one that is kept nowhere.
+	Log string `json:"log,omitempty"`
 }
 
 // Found is one VM in an inventory.

@@ -64,6 +64,10 @@ type Member struct {
 	// Expelled is the generation that began without this node; it comes back with
 	// an empty log only. 0 if there is none.
 	Expelled uint64 `json:"expelled,omitempty"`
+	// Log is the life of the log in which it acknowledges entries; LogLost is the index since which it
+	// does not hold all of it, 0 if it does.
+	Log     string `json:"log,omitempty"`
+	LogLost uint64 `json:"logLost,omitempty"`
 	// Order is what an administrator ordered for it; nil for nothing.
 	Order *Order `json:"order,omitempty"`
 	// Stopped: its daemon announced that it ends on purpose, and has not started since.

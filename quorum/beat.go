@@ -20,6 +20,8 @@ type Beat struct {
 	Incarnation uint64
 	Generation  uint64
 	Applied     uint64
+	// Held is how far its log goes.
+	Held Held
 }
 
 // packet is a heartbeat on the wire. All of it is authenticated by the key of the two nodes that it
@@ -43,13 +45,17 @@ type packet struct {
 	generation  uint64
 	incarnation uint64
 	applied     uint64
+	life        uint64 // of its log, and how far that goes
+	term        uint64
+	lastTerm    uint64
+	lastIndex   uint64
 	from, to    string
 }
 
 const (
 	packetMagic   = "clusterd-beat-2\x00"
 	answerMagic   = "clusterd-echo-2\x00"
-	packetNumbers = 7
+	packetNumbers = 11
 	packetIDMax   = 255
 	packetMax     = len(packetMagic) + 8*packetNumbers + 2*(1+packetIDMax) + sha256.Size
 )
@@ -57,7 +63,8 @@ const (
 var errNotABeat = errors.New("not an authentic heartbeat")
 
 func (p *packet) numbers() [packetNumbers]*uint64 {
-	return [...]*uint64{&p.challenge, &p.echo, &p.session, &p.sequence, &p.generation, &p.incarnation, &p.applied}
+	return [...]*uint64{&p.challenge, &p.echo, &p.session, &p.sequence, &p.generation, &p.incarnation, &p.applied,
+		&p.life, &p.term, &p.lastTerm, &p.lastIndex}
 }
 
 func (p packet) encode(key []byte) []byte {

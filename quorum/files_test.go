@@ -169,7 +169,8 @@ func TestHungWriteEndsTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reasons := make(chan string, 2)
 		store := hungStore{raft.NewInmemStore(), make(chan struct{})}
-		watched := &watchedLog{store, &writeWatchdog{limit: 10 * time.Second, fatal: func(r string) { reasons <- r }}, func(error) {}}
+		watched := &watchedLog{store, &writeWatchdog{limit: 10 * time.Second,
+			fatal: func(r string) { reasons <- r }}, func(error) {}, &holding{applied: func() uint64 { return 0 }}}
 		started := time.Now()
 		done := make(chan error)
 		go func() { done <- watched.StoreLogs(nil) }()
@@ -209,7 +210,7 @@ func TestUnwritableTermWaitsInsteadOfPanicking(t *testing.T) {
 					noted = append(noted, err)
 				}
 			},
-			closing: make(chan struct{}),
+			closing: make(chan struct{}), holding: &holding{},
 		}
 		if err := stable.SetUint64(keyCurrentTerm, 7); err != nil {
 			t.Fatal(err)

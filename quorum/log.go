@@ -23,6 +23,7 @@ type Log struct {
 	volume    *volume
 	stores    *stores
 	links     *linkPool
+	holding   *holding
 
 	proposals chan struct{} // one place per Propose or Verify under way
 	appends   chan struct{} // one place per entry given to raft and not yet answered
@@ -56,6 +57,8 @@ func Open(options Options, machine Machine) (*Log, error) {
 		return nil, fmt.Errorf("draw the session's number: %w", err)
 	}
 	l.volume = newVolume(l)
+	l.holding = &holding{mark: l.options.Mark, cut: l.options.Cut, applied: l.Applied}
+	l.applier.restored = l.holding.restored
 	l.pusher = &pusher{log: l, active: map[raft.ServerID]bool{}}
 	if err := l.start(); err != nil {
 		l.Close()
@@ -65,10 +68,10 @@ func Open(options Options, machine Machine) (*Log, error) {
 }
 
 func (l *Log) start() (err error) {
-	if l.stores, err = openStores(&l.options, l.closing, l.volume.note); err != nil {
+	if l.stores, err = openStores(&l.options, l.closing, l.volume.note, l.holding); err != nil {
 		return err
 	}
-	if l.transport, err = newTransport(&l.options); err != nil {
+	if l.transport, err = newTransport(&l.options, l.Held); err != nil {
 		return err
 	}
 	config := raftConfig(&l.options)

@@ -19,6 +19,7 @@ type requestTag [16]byte
 type applier struct {
 	machine   Machine
 	committed func(position) // called after each batch, from raft's goroutine
+	restored  func(index, term uint64)
 
 	mu      sync.Mutex
 	applied position
@@ -28,7 +29,7 @@ type applier struct {
 
 func newApplier(machine Machine) *applier {
 	return &applier{
-		machine: machine, committed: func(position) {},
+		machine: machine, committed: func(position) {}, restored: func(uint64, uint64) {},
 		changed: make(chan struct{}), waiting: map[requestTag]chan Committed{},
 	}
 }
@@ -143,7 +144,9 @@ func (a *applier) Restore(source io.ReadCloser) error {
 		return fmt.Errorf("restore the state from the snapshot: %w", err)
 	}
 	numbers := header[len(snapshotMagic):]
-	a.advance(position{binary.BigEndian.Uint64(numbers), binary.BigEndian.Uint64(numbers[8:])})
+	at := position{binary.BigEndian.Uint64(numbers), binary.BigEndian.Uint64(numbers[8:])}
+	a.restored(at.index, at.term)
+	a.advance(at)
 	return nil
 }
 

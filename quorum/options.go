@@ -116,6 +116,15 @@ type Options struct {
 	// Fatal is called, at most once, when a write to the log hangs. Required with DataDir. The process must end: a leader
 	// whose disk hangs keeps its followers quiet for ever and is replaced only when it is gone.
 	Fatal func(reason string)
+	// Life names the log in DataDir; see BeginLife. Mark, if set, is called when a new term is
+	// written, before anything is done
+	// in it, and returns when that is kept where a loss of the log does not lose it. Memory, if set, is what nodes
+	// remember of each other's logs. Cut is called when a leader cuts the log below what this node has applied: nothing of
+	// that is taken, and the daemon has to begin with another log.
+	Life   string
+	Mark   func(Held) error
+	Memory Memory
+	Cut    func(why string)
 	// HealthChanged, if set, is called from one goroutine whenever the log volume's health changes.
 	HealthChanged func(Health)
 
@@ -153,6 +162,9 @@ func (o *Options) complete() error {
 	}
 	if o.Fatal == nil {
 		o.Fatal = func(reason string) { o.Logger.Error("the log cannot go on", "reason", reason) }
+	}
+	if o.Cut == nil {
+		o.Cut = func(why string) { o.Fatal(why) }
 	}
 	setDefault(&o.MaxProposals, 256)
 	setDefault(&o.LeaderWait, 10*o.Profile.Election)

@@ -250,6 +250,8 @@ func (p *Pulse) beatFor(peer *pulsePeer, made packet, state Beat) message {
 	peer.sentSequence++
 	made.challenge, made.session, made.sequence = peer.challenge, peer.sentSession, peer.sentSequence
 	made.generation, made.incarnation, made.applied = state.Generation, state.Incarnation, state.Applied
+	made.life, made.term = state.Held.life(), state.Held.Term
+	made.lastTerm, made.lastIndex = state.Held.LastTerm, state.Held.LastIndex
 	made.from, made.to = p.options.ID, peer.ID
 	return message{made.encode(peer.Key), peer.Beats}
 }
@@ -316,6 +318,7 @@ func (p *Pulse) take(bytes []byte, state Beat) (heard bool, answers []message) {
 	peer.beat = Beat{
 		From: beat.from, Count: peer.beat.Count + 1,
 		Incarnation: beat.incarnation, Generation: beat.generation, Applied: beat.applied,
+		Held: Held{Life: lifeOf(beat.life), Term: beat.term, LastTerm: beat.lastTerm, LastIndex: beat.lastIndex},
 	}
 	peer.lastHeard = time.Now()
 	return true, nil

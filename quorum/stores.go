@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -30,18 +31,18 @@ type stores struct {
 }
 
 // openStores opens or makes them. note hears the outcome of every write of the log.
-func openStores(options *Options, closing <-chan struct{}, note func(error)) (*stores, error) {
+func openStores(options *Options, closing <-chan struct{}, note func(error), holding *holding) (*stores, error) {
 	if options.DataDir == "" {
 		memory := raft.NewInmemStore()
 		return watchStores(&stores{
 			log: memory, stable: memory, snapshots: raft.NewInmemSnapshotStore(), closeLog: func() error { return nil },
-		}, options, closing, note)
+		}, options, closing, note, holding)
 	}
 	files, err := openFiles(options)
 	if err != nil {
 		return nil, err
 	}
-	return watchStores(files, options, closing, note)
+	return watchStores(files, options, closing, note, holding)
 }
 
 func openFiles(options *Options) (*stores, error) {
@@ -94,14 +95,20 @@ func openLocked(options *Options, logDir string) (*stores, error) {
 	return &stores{log: log, stable: log, snapshots: snapshots, closeLog: log.Close}, nil
 }
 
-func watchStores(s *stores, options *Options, closing <-chan struct{}, note func(error)) (*stores, error) {
+func watchStores(s *stores, options *Options, closing <-chan struct{}, note func(error),
+	holding *holding) (*stores, error) {
+	held, err := s.held(options.Life)
+	if err != nil {
+		return nil, errors.Join(err, s.closeLog())
+	}
+	holding.held = held
 	watchdog := &writeWatchdog{limit: options.Profile.WriteLimit, fatal: options.Fatal}
-	cached, err := raft.NewLogCache(logCacheEntries, &watchedLog{s.log, watchdog, note})
+	cached, err := raft.NewLogCache(logCacheEntries, &watchedLog{s.log, watchdog, note, holding})
 	if err != nil {
 		return nil, errors.Join(err, s.closeLog())
 	}
 	s.log = cached
-	s.stable = &watchedStable{StableStore: s.stable, watchdog: watchdog, note: note, closing: closing}
+	s.stable = &watchedStable{StableStore: s.stable, watchdog: watchdog, note: note, closing: closing, holding: holding}
 	return s, nil
 }
 
@@ -141,6 +148,7 @@ type watchedLog struct {
 	raft.LogStore
 	watchdog *writeWatchdog
 	note     func(error)
+	holding  *holding
 }
 
 // IsMonotonic passes on what raft must know of the store below: raft-wal refuses gaps, so raft has to empty it after it
@@ -153,9 +161,16 @@ func (w *watchedLog) IsMonotonic() bool {
 func (w *watchedLog) StoreLog(entry *raft.Log) error { return w.StoreLogs([]*raft.Log{entry}) }
 
 func (w *watchedLog) StoreLogs(entries []*raft.Log) error {
+	if err := w.holding.before(entries); err != nil {
+		return err
+	}
 	defer w.watchdog.guard("a write to the log")()
 	err := w.LogStore.StoreLogs(entries)
 	w.note(err)
+	if err == nil && len(entries) > 0 {
+		last := entries[len(entries)-1]
+		w.holding.reached(last.Index, last.Term)
+	}
 	return err
 }
 
@@ -172,6 +187,7 @@ type watchedStable struct {
 	watchdog *writeWatchdog
 	note     func(error)
 	closing  <-chan struct{}
+	holding  *holding
 }
 
 func (w *watchedStable) Set(key, value []byte) error {
@@ -179,7 +195,12 @@ func (w *watchedStable) Set(key, value []byte) error {
 }
 
 func (w *watchedStable) SetUint64(key []byte, value uint64) error {
-	return w.persist(func() error { return w.StableStore.SetUint64(key, value) })
+	return w.persist(func() error {
+		if err := w.StableStore.SetUint64(key, value); err != nil || !bytes.Equal(key, keyCurrentTerm) {
+			return err
+		}
+		return w.holding.newTerm(value)
+	})
 }
 
 func (w *watchedStable) persist(write func() error) error {

@@ -13,6 +13,7 @@ import (
 type raftStream struct {
 	wire     *Wire
 	address  nodeAddress
+	greeter  *greeter
 	accepted chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
@@ -24,9 +25,15 @@ type nodeAddress string
 func (nodeAddress) Network() string  { return "wire" }
 func (a nodeAddress) String() string { return string(a) }
 
-func newRaftStream(wire *Wire, address string) (*raftStream, error) {
-	s := &raftStream{wire: wire, address: nodeAddress(address), accepted: make(chan net.Conn), closed: make(chan struct{})}
+func newRaftStream(wire *Wire, address string, greeter *greeter) (*raftStream, error) {
+	s := &raftStream{wire: wire, address: nodeAddress(address), greeter: greeter, accepted: make(chan net.Conn),
+		closed: make(chan struct{})}
 	return s, wire.handle(channelRaft, func(connection net.Conn) {
+		if err := greeter.caller(connection); err != nil {
+			wire.logger.Warn("what a node asks for is not answered", "error", err)
+			connection.Close()
+			return
+		}
 		select {
 		case s.accepted <- connection:
 		case <-s.closed:
@@ -65,11 +72,20 @@ func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (ne
 		case <-ctx.Done():
 		}
 	}()
-	return s.wire.dial(ctx, string(address), channelRaft)
+	connection, err := s.wire.dial(ctx, string(address), channelRaft)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.greeter.called(connection); err != nil {
+		connection.Close()
+		return nil, err
+	}
+	return connection, nil
 }
 
-func newTransport(options *Options) (*raft.NetworkTransport, error) {
-	stream, err := newRaftStream(options.Wire, options.Address)
+func newTransport(options *Options, held func() Held) (*raft.NetworkTransport, error) {
+	stream, err := newRaftStream(options.Wire, options.Address, &greeter{id: options.ID, held: held,
+		memory: options.Memory})
 	if err != nil {
 		return nil, err
 	}

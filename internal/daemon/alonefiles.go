@@ -123,6 +123,9 @@ func (d *Daemon) takeLogOver() error {
 	if err := d.setLogAside(); err != nil {
 		return err
 	}
+	if err := d.findLog(); err != nil || d.book.lost != nil {
+		return err
+	}
 	folder := d.options.Folder
 	parting, err := readOptional[cluster.Parting](folder, partingFile)
 	if err != nil || parting == nil {
@@ -171,10 +174,11 @@ func (d *Daemon) watchOther(mind *cluster.Node, root *cluster.State) {
 }
 
 // logWire is what the log is opened on. One whose node has decided to go on alone
-// is shut: it reaches nobody, and nobody reaches it, from the first moment on.
+// is shut: it reaches nobody, and nobody reaches it, from the first moment on. So is that of a node
+// which does not hold what it acknowledged.
 func (d *Daemon) logWire() (*quorum.Wire, error) {
 	parting, err := readOptional[cluster.Parting](d.options.Folder, partingFile)
-	if err != nil || parting == nil || parting.Result != nil {
+	if d.book.lost == nil && (err != nil || parting == nil || parting.Result != nil) {
 		return d.wire, err
 	}
 	d.shutWire = quorum.NewWire(&nobody{closed: make(chan struct{})}, d.logger)
@@ -204,5 +208,5 @@ func (n *nobody) Addr() net.Addr { return &net.TCPAddr{} }
 
 // Dial reaches nobody.
 func (n *nobody) Dial(context.Context, string) (net.Conn, error) {
-	return nil, errors.New("the log is shut: this node goes on alone")
+	return nil, errors.New("the log is shut: this node goes on alone, or has lost its log")
 }

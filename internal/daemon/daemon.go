@@ -96,6 +96,7 @@ type Daemon struct {
 	openStreams atomic.Int32
 
 	replica     *replica
+	book        *logBook
 	box         *mailbox
 	hands       *hands
 	ward        *ward
@@ -142,6 +143,7 @@ func New(options Options) (*Daemon, error) {
 	d.notes.Store(&[]cluster.Note{})
 	d.hands = newHands(d)
 	d.ward = newWard()
+	d.book = &logBook{daemon: d}
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name, Logger: d.logger})
 	if d.boot, err = BootID(options.Node); err != nil {
 		return nil, err
@@ -201,7 +203,8 @@ func (d *Daemon) Run(parent context.Context) error {
 	for _, ear := range []func(context.Context){
 		d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepLinks,
 		d.keepVouching, d.keepAdmitted, d.keepIdentity,
-		d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepTrail, d.plans.Run,
+		d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepHeld,
+		d.keepComparing, d.keepTrail, d.plans.Run,
 	} {
 		d.work.Go(func() { ear(ctx) })
 	}
@@ -257,8 +260,12 @@ func (d *Daemon) openLog() error {
 	options := quorum.Options{
 		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
 		Unfit:         d.replica.unfit,
+		Cut:           d.loseLog,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
+	}
+	if options.DataDir != "" {
+		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book
 	}
 	if d.membership.Founder {
 		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
@@ -272,11 +279,16 @@ func (d *Daemon) openPulse() error {
 	if err != nil {
 		return err
 	}
+	wire := d.wire
+	if d.book.lost != nil {
+		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
+	}
 	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
-		ID: d.name, Packets: packets, Wire: d.wire, Profile: d.profile(), Logger: d.logger,
+		ID: d.name, Packets: packets, Wire: wire, Profile: d.profile(), Logger: d.logger,
 		ProbeKernel: d.options.ProbeKernel,
 		State: func() quorum.Beat {
-			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation, Applied: d.log.Applied()}
+			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation,
+				Applied: d.log.Applied(), Held: d.log.Held()}
 		},
 	})
 	return err

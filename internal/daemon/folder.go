@@ -24,9 +24,12 @@ import (
 //	rejoin.json         a generation began without it: its log is set aside
 //	stuck.json          the log entry that could not be applied, and why
 //	steps.json          log entries that an operator steps over
+//	log-held.json       how far its log goes, and what the others were heard to hold
+//	log-lost.json       it does not hold what it acknowledged: its log is set aside
 //	restore.json        the state to begin with after `clusterd restore` (0600)
 //	raft/               the replicated log and its snapshots
-//	raft-set-aside/     the log of a generation that went on without this node
+//	raft-set-aside/     the log that it held before: of a generation that went on
+//	                    without this node, or what was left of one that was lost
 //	plans/              what the leader planned from, without secrets (0600)
 type Folder string
 
@@ -96,6 +99,11 @@ func (f Folder) Membership() (Membership, error) {
 func (f Folder) SaveMembership(m Membership, identity *pki.Identity) error {
 	if err := pki.SaveIdentity(string(f), identity); err != nil {
 		return err
+	}
+	for _, file := range []string{heldFile, lostFile, rejoinFile} { // they tell of another log
+		if err := f.remove(file); err != nil {
+			return err
+		}
 	}
 	return f.write("membership.json", m)
 }

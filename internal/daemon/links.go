@@ -65,9 +65,9 @@ func (d *Daemon) listenPackets() (quorum.Packets, error) {
 	return packets, nil
 }
 
-// logDir is where the log lies; empty for a log in memory.
+// logDir is where the log lies; empty for a log in memory, as one is that takes no part.
 func (d *Daemon) logDir() string {
-	if d.options.Links != nil && d.options.Links.LogInMemory {
+	if d.book.lost != nil || d.options.Links != nil && d.options.Links.LogInMemory {
 		return ""
 	}
 	return d.options.Folder.LogDir()

@@ -3,10 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -37,6 +34,12 @@ type standingQuestion struct {
 	// KeyOf and Key ask besides whether a key is that node's.
 	KeyOf string `json:"keyOf,omitempty"`
 	Key   string `json:"key,omitempty"`
+	// Log is the life of the log that it holds; Lost is what became of the one it held.
+	Log  string   `json:"log,omitempty"`
+	Lost *lostLog `json:"lost,omitempty"`
+	// StateAt asks for the digest of the State at that index, of a clusterd of this version.
+	StateAt uint64 `json:"stateAt,omitempty"`
+	Version string `json:"version,omitempty"`
 }
 
 type standingAnswer struct {
@@ -47,6 +50,12 @@ type standingAnswer struct {
 	Expelled bool `json:"expelled"`
 	// Key is the answer about a key; see keyAnswer.
 	Key string `json:"key,omitempty"`
+	// LetIn: whoever lost its log may begin with an empty one. OtherLog says why it has to set aside
+	// the one that it holds.
+	LetIn    bool   `json:"letIn,omitempty"`
+	OtherLog string `json:"otherLog,omitempty"`
+	// State is the digest that was asked for.
+	State string `json:"state,omitempty"`
 }
 
 // answerStanding answers another node, and lets one in that has set its log aside.
@@ -71,6 +80,8 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 		if question.Key != "" {
 			answer.Key = d.keyAnswer(question.KeyOf, question.Key)
 		}
+		d.answerLog(ctx, question, &answer)
+		answer.State = d.digestAt(question)
 		reply, err := json.Marshal(answer)
 		if err != nil {
 			return nil
@@ -91,6 +102,10 @@ func (d *Daemon) keepRejoining(ctx context.Context) {
 		switch {
 		case d.role.Load().leader == "":
 			d.askStanding(ctx, kept)
+		case d.book.letIn && d.admitted():
+			if err := d.holdsAgain(); err != nil {
+				d.warnings.set("log", err.Error())
+			}
 		case kept != nil && d.admitted():
 			d.warnings.set("rejoin", "")
 			if err := d.options.Folder.remove(rejoinFile); err != nil {
@@ -106,16 +121,30 @@ func (d *Daemon) admitted() bool {
 }
 
 func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
-	question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: d.name, Empty: kept != nil && kept.Empty})
+	question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: d.name, Empty: kept != nil &&
+		kept.Empty,
+		Log: d.log.Held().Life, Lost: d.book.lost})
 	if err != nil {
 		return
 	}
 	peers := d.peers()
 	names := sortedNames(peers)
-	for _, node := range names[:min(len(names), rejoinAsks)] {
+	d.book.turn += rejoinAsks
+	for i := range min(len(names), rejoinAsks) {
+		node := names[(d.book.turn+i)%len(names)] // only who leads has an answer
 		reply, err := d.wire.Ask(ctx, peers[node], question)
 		var answer standingAnswer
-		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID || !answer.Expelled {
+		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID {
+			continue
+		}
+		switch {
+		case answer.OtherLog != "":
+			d.loseLog(fmt.Sprintf("%s (%s says so)", answer.OtherLog, node))
+			return
+		case answer.LetIn && d.book.lost != nil:
+			d.letIn(node)
+			return
+		case !answer.Expelled:
 			continue
 		}
 		if kept != nil && kept.Empty {
@@ -156,20 +185,13 @@ func (d *Daemon) setLogAside() error {
 	if err != nil || kept == nil || kept.Empty {
 		return err
 	}
-	for _, file := range []string{warrantFile, partingFile, recoveryFile, "founding.json", "restore.json"} {
-		if err := folder.remove(file); err != nil {
-			return err
-		}
+	if err := d.dropDecisions(); err != nil {
+		return err
 	}
-	// The log may have been moved already, by a start that was killed after it.
-	if _, err := os.Stat(folder.LogDir()); err == nil {
-		if err := os.RemoveAll(folder.asideDir()); err != nil {
-			return fmt.Errorf("make room for the old log: %w", err)
-		}
-		if err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {
-			return fmt.Errorf("set the old log aside: %w", err)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := d.moveLogAside(); err != nil {
+		return err
+	}
+	if err := d.forgetHeld(); err != nil {
 		return err
 	}
 	kept.Empty = true

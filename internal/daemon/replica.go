@@ -18,6 +18,8 @@ import (
 type replica struct {
 	state cluster.State
 	root  atomic.Pointer[cluster.State]
+	// recent are the newest roots.
+	recent recentRoots
 	// broken is the entry that could not be understood: from there on this State
 	// would differ from the others', so nothing is applied, shown or kept any more.
 	broken error
@@ -50,7 +52,9 @@ func (r *replica) Changed() <-chan struct{} {
 }
 
 func (r *replica) publish() {
-	r.root.Store(r.state.Fork())
+	root := r.state.Fork()
+	r.root.Store(root)
+	r.recent.add(root)
 	r.mu.Lock()
 	close(r.changed)
 	r.changed = make(chan struct{})

@@ -4,8 +4,8 @@ package main
 func all() []mutant {
 	var list []mutant
 	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(),
-		acknowledged(), brake(), disks(), trees(), between(), levels(), guards(), onlyFaults(), hypervisorsAlone(),
-		networksAlone(), peopleAlone(), places(), keys(), strangers(), admitted()} {
+		acknowledged(), lostLogs(), brake(), disks(), trees(), between(), levels(), guards(), onlyFaults(),
+		hypervisorsAlone(), networksAlone(), peopleAlone(), places(), keys(), strangers(), admitted()} {
 		list = append(list, of...)
 	}
 	return list

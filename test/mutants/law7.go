@@ -1,5 +1,29 @@
 package main
 
+// lostLogs are the breaks of L7 where a disk loses the log under a key that lives.
+func lostLogs() []mutant {
+	const rule = "cluster/lostlog.go"
+	return []mutant{
+		{
+			name: "emptied-log-votes", law: "L7", broken: "a voter whose log is gone votes on under its old key",
+			edits: []edit{{rule, "\tcase h.Life == \"\":\n\t\treturn fmt",
+				"\tcase h.Life == \"\":\n\t\treturn \"\"\n\tcase h.Life == \"gone\":\n\t\treturn fmt"}},
+			nets: first(simulation), faults: []string{"log lost"},
+		},
+		{
+			name: "cut-log-votes", law: "L7", broken: "a voter whose log was cut by its disk votes on",
+			edits: []edit{{rule, "h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
+				"h.LastTerm == known.LastTerm && h.LastIndex > known.LastIndex"}},
+			nets: first(simulation), faults: []string{"log cut", "old folder"},
+		},
+		{
+			name: "logless-gets-its-vote-early", law: "L7", broken: "a node that lost its log may vote before it holds it again",
+			edits: []edit{{rule, "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
+			nets:  []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
+		},
+	}
+}
+
 // acknowledged are the breaks of L7: nothing that was answered is lost.
 func acknowledged() []mutant {
 	return []mutant{

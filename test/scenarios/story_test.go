@@ -258,10 +258,12 @@ func (s *story) onHost(do func(h *sim.Host, words []string)) func([]string) erro
 
 func (s *story) breaking() map[string]func([]string) error {
 	return map[string]func([]string) error{
-		"power-off":       s.onHost(func(h *sim.Host, _ []string) { h.PowerOff() }),
-		"boot":            s.onHost(func(h *sim.Host, _ []string) { h.Boot() }),
-		"kill-daemon":     s.onHost(func(h *sim.Host, _ []string) { h.KillDaemon() }),
-		"stop-daemon":     s.onHost(func(h *sim.Host, _ []string) { h.StopDaemon() }),
+		"power-off":   s.onHost(func(h *sim.Host, _ []string) { h.PowerOff() }),
+		"boot":        s.onHost(func(h *sim.Host, _ []string) { h.Boot() }),
+		"kill-daemon": s.onHost(func(h *sim.Host, _ []string) { h.KillDaemon() }),
+		"stop-daemon": s.onHost(func(h *sim.Host, _ []string) { h.StopDaemon() }),
+		// lose-log empties the folder of the log; start-daemon comes after it.
+		"lose-log":        s.onHost(func(h *sim.Host, _ []string) { h.LoseLog() }),
 		"start-daemon":    s.onHost(func(h *sim.Host, _ []string) { h.StartDaemon() }),
 		"libvirt":         s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
 		"bmc":             s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),

@@ -89,6 +89,7 @@ func (w *World) mend() {
 	w.After(mendEvery, w.mend)
 	w.operate()
 	w.endOrders()
+	w.recoverByHand()
 	for _, h := range w.order {
 		w.Rejoin(h.Name)
 		h.Hang(false)

@@ -11,7 +11,8 @@ import (
 type daemon struct {
 	host        *Host
 	session     string
-	knows       int // the newest level of rules that this clusterd knows
+	nextLife    string // of the log that it asks to be let in with
+	knows       int    // the newest level of rules that this clusterd knows
 	node        *cluster.Node
 	started     time.Duration
 	in          cluster.Input
@@ -261,7 +262,7 @@ func (d *daemon) test(name string) {
 			continue
 		}
 		v.Kernel, v.Why = cluster.Answers, "its kernel answers "+p.Name
-		if victim.daemon != nil && !victim.daemon.paused {
+		if victim.daemon != nil && !victim.daemon.paused && !victim.logless() {
 			v.Daemon, v.Why = cluster.Answers, p.Name+" reaches its daemon"
 		}
 	}
@@ -323,7 +324,9 @@ func (d *daemon) announce() {
 	}
 	switch {
 	case me.Session != d.session && d.incarnation == 0:
-		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name, Version: fmt.Sprintf("%d.0", d.knows), MaxLevel: d.knows, Session: d.session, Previous: &me.Incarnation})
+		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name,
+			Version: fmt.Sprintf("%d.0", d.knows), MaxLevel: d.knows, Session: d.session, Previous: &me.Incarnation,
+			Log: h.log.held.Life})
 	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:
 		inventory := cluster.Inventory{Node: h.Name, Incarnation: me.Incarnation, Boot: h.BootID(), Found: d.found()}
 		d.announcing = true

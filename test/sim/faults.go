@@ -54,7 +54,8 @@ func faultKinds() []faultKind {
 			w.After(f.While, func() { h.Slow = 0; h.catchUp() })
 		}},
 		{"another leads", 2, func(w *World, f Fault, h *Host) {
-			if w.Leader() != "" && w.hasQuorum(h) {
+			if leader := w.Hosts[w.Leader()]; leader != nil && w.hasQuorum(h) && leader.counts(h) {
+				h.holds(uint64(len(w.raft.log))) // who hands over brings its successor up to date
 				w.Lead(h.Name)
 			}
 		}},
@@ -69,7 +70,7 @@ func faultKinds() []faultKind {
 		}},
 	}
 	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
-		redeclareFaults(), arrivalFaults(), stoppingFaults())
+		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

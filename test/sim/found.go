@@ -47,6 +47,7 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 			w.violate("index 1, the founding, is not taken: %v", err)
 		}
 		h.disk = h.state.Fork()
+		h.holds(1)
 		if h.state.Level != w.Level {
 			w.violate("index 1 brings rules of level %d, its founder knows level %d", h.state.Level, w.Level)
 		}

@@ -80,8 +80,11 @@ type Host struct {
 	hung      bool
 	state     *cluster.State
 	disk      *cluster.State
-	daemon    *daemon
-	vms       map[string]*vm
+	log       logDisk
+	// withoutDead is the node without which a person recovers this one's log.
+	withoutDead string
+	daemon      *daemon
+	vms         map[string]*vm
 	// creating counts calls into the hypervisor that may still bring a VM up.
 	creating map[string]int
 	keeper   *keeper
@@ -191,12 +194,14 @@ func (h *Host) StartDaemon() {
 	if w.paired() {
 		h.takeLogOver()
 	}
+	h.findLog()
 	w.sessions++
 	d := newDaemon(h, fmt.Sprintf("session-%d", w.sessions))
 	h.daemon = d
 	w.tell("clusterd on %s starts", h.Name)
 	w.restoreSnapshot(h)
 	d.keepAlone()
+	d.askForLog()
 	h.follows(nil)
 	if h.daemon == nil {
 		return

@@ -20,6 +20,7 @@ const (
 // late, snapshots, and a restart that begins with what lies on disk.
 type raft struct {
 	log      []record
+	term     uint64 // of whoever leads
 	leader   string
 	leadLost time.Duration
 	electing bool
@@ -35,6 +36,7 @@ type record struct {
 	// limbo: it was decided by a leader before this one, maybe long ago.
 	limbo    bool
 	commands []cluster.Command
+	term     uint64
 	arrives  [maxHosts]time.Duration // at each host that listened when it was committed
 	known    bool                    // whether anybody has applied it; applied is then what it did
 	applied  cluster.Applied
@@ -54,7 +56,7 @@ func (w *World) hasQuorum(h *Host) bool {
 	for _, other := range w.order {
 		if other.member {
 			members++
-			if w.talks(h, other) && !other.shut() {
+			if w.talks(h, other) && !other.shut() && h.counts(other) {
 				votes++
 			}
 		}
@@ -101,7 +103,7 @@ func (w *World) elect() bool {
 	}
 	var able []string
 	for _, h := range w.order {
-		if w.hasQuorum(h) {
+		if w.hasQuorum(h) && w.wins(h) {
 			able = append(able, h.Name)
 		}
 	}
@@ -138,7 +140,9 @@ func (w *World) Lead(name string) {
 	if h.daemon == nil {
 		return
 	}
+	w.raft.term++
 	w.tell("%s leads", name)
+	w.forgets(h)
 	w.settleLimbo(h)
 	h.catchUp()
 	if h.daemon == nil {
@@ -226,7 +230,7 @@ func (w *World) commit(data []byte) uint64 {
 	if h := w.Hosts[w.raft.leader]; h != nil {
 		at = at.Add(h.Wall)
 	}
-	r := record{at: at, data: data, commands: commands}
+	r := record{at: at, data: data, commands: commands, term: w.raft.term}
 	for _, h := range w.order {
 		if h.Name != w.raft.leader && h.daemon != nil {
 			takes := w.between(2*time.Millisecond, 15*time.Millisecond) + h.Slow
@@ -237,6 +241,7 @@ func (w *World) commit(data []byte) uint64 {
 		}
 	}
 	w.raft.log = append(w.raft.log, r)
+	w.acknowledge(&r)
 	w.Figures.Entries++
 	return uint64(len(w.raft.log))
 }
@@ -246,7 +251,7 @@ func (w *World) commit(data []byte) uint64 {
 func (h *Host) catchUp() {
 	w := h.world
 	leader := w.Hosts[w.raft.leader]
-	if h.daemon == nil || leader == nil || !w.talks(h, leader) || h.pair.out || h.shut() {
+	if h.daemon == nil || leader == nil || !w.talks(h, leader) || h.pair.out || h.shut() || !leader.counts(h) {
 		return
 	}
 	h.install(leader)
@@ -257,6 +262,7 @@ func (h *Host) catchUp() {
 		}
 		commands := w.raft.log[h.state.Index].commands
 		applied := w.apply(h)
+		h.holds(applied.Index)
 		if h.follows(commands); h.daemon == nil {
 			return
 		}
@@ -286,6 +292,7 @@ func (h *Host) install(leader *Host) {
 	w.tell("%s gets a snapshot at %d, it was at %d", h.Name, leader.state.Index, h.state.Index)
 	h.state = w.reread(h, leader.state)
 	h.disk = h.state.Fork()
+	h.holds(h.state.Index)
 	if h.follows(nil); h.daemon != nil {
 		h.daemon.poke()
 	}

@@ -76,12 +76,13 @@ func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a
 
 // talks tells whether two daemons can talk.
 func (w *World) talks(a, b *Host) bool {
-	return a.daemon != nil && b.daemon != nil && !a.daemon.paused && !b.daemon.paused && w.linked(a, b)
+	return a.daemon != nil && b.daemon != nil && !a.daemon.paused && !b.daemon.paused && !a.logless() &&
+		!b.logless() && w.linked(a, b)
 }
 
 // hears tells whether a's daemon gets the heartbeats of b's.
 func (w *World) hears(a, b *Host) bool {
-	return b.daemon != nil && !b.daemon.paused && w.passes(b, a)
+	return b.daemon != nil && !b.daemon.paused && !b.logless() && w.passes(b, a)
 }
 
 // changed is called whenever somebody can be heard who could not, or cannot who
@@ -107,11 +108,12 @@ func (w *World) changed() {
 		h.near = near
 		h.watchTalk(w.Now)
 	}
+	w.meetOthers()
 }
 
 // watchTalk: what begins to talk and ends at once has not been heard.
 func (h *Host) watchTalk(now time.Duration) {
-	switch talks := h.daemon != nil && !h.daemon.paused; {
+	switch talks := h.daemon != nil && !h.daemon.paused && !h.logless(); {
 	case talks && h.talks == 0:
 		h.talks = now
 	case !talks && h.talks != 0:

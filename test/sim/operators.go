@@ -241,6 +241,7 @@ func (h *Host) reinstall(key int) {
 	h.PowerOff()
 	h.key = key
 	h.state, h.disk, h.Installed = &cluster.State{}, &cluster.State{}, cluster.CurrentLevel
+	h.log = logDisk{writing: h.log.writing}
 	h.world.tell("%s is a new machine", h.Name)
 	h.Boot()
 }

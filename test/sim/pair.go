@@ -68,6 +68,7 @@ func (h *Host) takeLogOver() {
 	if p.aside && !p.empty {
 		w.tell("%s sets its log aside", h.Name)
 		h.state, h.disk, p.empty = &cluster.State{}, &cluster.State{}, true
+		h.log = logDisk{writing: h.log.writing}
 		p.warrant, p.parting, p.recovery = nil, nil, nil
 	}
 	switch {
@@ -108,6 +109,10 @@ func (h *Host) logEnd() uint64 {
 // beginGeneration puts into the log of a node that goes on alone what the log has
 // to begin with.
 func (w *World) beginGeneration(h *Host) {
+	if h.withoutDead != "" {
+		w.Propose(h.Name, cluster.Recover{Generation: h.state.Generation + 1, Dead: []string{h.withoutDead}, By: "root"}, nil)
+		h.withoutDead = ""
+	}
 	p := h.pair.recovery
 	if p == nil {
 		return
@@ -270,7 +275,7 @@ func (d *daemon) askPower() {
 func (d *daemon) comeBack() {
 	w, h, p := d.host.world, d.host, &d.host.pair
 	other := h.other()
-	if w.Leader() != other.Name || !w.talks(h, other) {
+	if w.Leader() != other.Name || !(w.talks(h, other) || (h.logless() && w.linked(h, other))) {
 		return
 	}
 	n, _ := other.state.Nodes.Get(h.Name)

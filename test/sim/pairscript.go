@@ -106,6 +106,7 @@ func WritePairScript(seed int64) Script {
 			})
 		}
 	}
+	s.loseLogs(pairRounds)
 	return s
 }
 

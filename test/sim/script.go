@@ -99,6 +99,7 @@ func WriteScript(seed int64) (s Script) {
 	s.redeclare()
 	s.arrivals()
 	s.stoppings()
+	s.loseLogs(rounds)
 	return s
 }
 

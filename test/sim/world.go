@@ -55,6 +55,7 @@ type World struct {
 	shots      int // off commands on their way
 	late       int // hints and entries on their way
 	sessions   int
+	lives      int // logs that began
 	// array are the shared disks, pills the hosts for which a message is on a disk.
 	array map[string]*lun
 	pills map[string]bool

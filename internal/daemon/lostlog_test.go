@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// votersAt are the voters of the log as the leader has them.
+func (s *site) votersAt(leader string) []string {
+	var names []string
+	for _, m := range s.current(leader).log.Members() {
+		if m.Voter {
+			names = append(names, m.ID)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *site) allVote() bool {
+	leader := s.leader()
+	return leader != "" && len(s.votersAt(leader)) == 3 && s.current(leader).replica.Root().MayVote("node2") == ""
+}
+
+func (s *site) tells(name, words string) bool {
+	for _, e := range s.current(s.leader()).replica.Root().Timeline {
+		if e.Subject == name && strings.Contains(e.Why, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestAVoterWithoutItsLogHasNoVoteUntilItHoldsItAgain: its folder is emptied under a living key.
+func TestAVoterWithoutItsLogHasNoVoteUntilItHoldsItAgain(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		s.kill("node2")
+		life := s.current("node1").replica.Root()
+		before, _ := life.Nodes.Get("node2")
+		if err := os.RemoveAll(Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node2")
+		s.until("node2 votes again", func() bool { return s.tells("node2", "it holds the log again") && s.allVote() })
+		if !s.tells("node2", "it has lost the log") {
+			t.Error("the timeline does not say that the log was lost")
+		}
+		after, _ := s.current("node1").replica.Root().Nodes.Get("node2")
+		if before.Log == "" || after.Log == before.Log || after.LogLost != 0 {
+			t.Errorf("the log's life was %q and is %q, lost %d", before.Log, after.Log, after.LogLost)
+		}
+		s.until("the loss is forgotten", func() bool { return !s.hasFile("node2", lostFile) })
+	})
+}
+
+// TestAVoterWithoutItsLogGivesNobodyItsVote: the only node that holds what was acknowledged is down,
+// so nobody may lead, however long it takes.
+func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		s.kill("node2")
+		s.kill("node1")
+		if err := os.RemoveAll(Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node2")
+		time.Sleep(2 * time.Minute)
+		for _, name := range []string{"node2", "node3"} {
+			if s.current(name).role.Load().leader != "" {
+				t.Errorf("%s follows a leader that was elected by a voter without its log", name)
+			}
+		}
+		if !slices.ContainsFunc(s.current("node2").warnings.texts(), func(w string) bool {
+			return strings.Contains(w,
+				"clusterd recover")
+		}) {
+			t.Errorf("node2 does not say what to do: %v", s.current("node2").warnings.texts())
+		}
+		s.start("node1")
+		s.until("all vote again", s.allVote)
+	})
+}
+
+// TestAnOlderCopyOfTheFolderIsFoundOutByTheOthers: the machine was taken back to a snapshot, so that
+// nothing on its own disk tells.
+func TestAnOlderCopyOfTheFolderIsFoundOutByTheOthers(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		folder := s.members["node2"].node.DataDir
+		s.kill("node2")
+		copied := filepath.Join(t.TempDir(), "copy")
+		if err := os.CopyFS(copied, os.DirFS(folder)); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node2")
+		s.until("node2 is online again", s.allVote)
+		for range 3 {
+			s.restart("node3")
+		}
+		time.Sleep(3 * time.Second)
+		s.kill("node2")
+		s.putBack(folder, copied)
+		s.start("node2")
+		s.until("it is found out", func() bool { return s.tells("node2", "an older copy of it was put back") })
+		s.until("node2 votes again", s.allVote)
+	})
+}
+
+func (s *site) restart(name string) {
+	s.kill(name)
+	s.start(name)
+	s.until(name+" is online again", func() bool { return s.leader() != "" && s.stateOf(s.leader(), name) == "online" })
+}
+
+func (s *site) putBack(folder, copied string) {
+	s.t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(folder, e.Name())); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(folder, os.DirFS(copied)); err != nil {
+		s.t.Fatal(err)
+	}
+	err = filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			err = os.Chmod(path, 0o600)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestAStateThatDiffersStopsItsNode: equal index means equal State, and that is looked at.
+func TestAStateThatDiffersStopsItsNode(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		victim := "node2"
+		if s.leader() == victim {
+			victim = "node3"
+		}
+		d := s.current(victim)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		d.replica.state.Generation += 7 // as if it had applied what nobody agreed upon
+		d.replica.publish()
+		s.until("it begins anew", func() bool { return s.tells(victim, "is not that of the leader") })
+		s.until("all vote again", s.allVote)
+		if g := s.current(victim).replica.Root().Generation; g != 1 {
+			t.Errorf("its generation is %d", g)
+		}
+	})
+}
+
+// TestALogIsTakenOnlyUnderItsOwnName: Apply refuses a daemon with a log that it was not let in with.
+func TestALogIsTakenOnlyUnderItsOwnName(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		root := s.current("node1").replica.Root()
+		n, _ := root.Nodes.Get("node2")
+		applied, err := s.current("node1").propose(context.Background(), cluster.NodeUp{Node: "node2",
+			Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel, Session: "another", Log: "other"})
+		if err != nil || applied.Err() == nil {
+			t.Errorf("it was admitted: %v", err)
+		}
+	})
+}
