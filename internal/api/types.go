@@ -21,7 +21,7 @@ const (
 	PathConfig       = "/v1/config"        // GET ?version= -> Document; POST ConfigChange -> ConfigReply
 	PathTokens       = "/v1/tokens"        // POST TokenRequest -> TokenReply
 	PathJoin         = "/v1/join"          // POST JoinRequest -> JoinReply (token instead of certificate)
-	PathKeys         = "/v1/keys"          // POST KeysRequest -> Reply
+	PathKeys         = "/v1/keys"          // GET -> NodeKeys; POST KeysRequest -> Reply
 	PathNodes        = "/v1/nodes"         // POST NodeRequest -> Reply (remove, replace)
 	PathImport       = "/v1/import"        // POST ImportRequest -> Reply (vm import)
 	PathDoctor       = "/v1/doctor"        // GET -> Report
@@ -30,7 +30,6 @@ const (
 	PathBackup       = "/v1/backup"        // GET -> opaque bytes
 	PathDoor         = "/v1/door"          // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
 	PathAudit        = "/v1/audit"         // GET ?node=&after= -> AuditTrail
-	PathKeys         = "/v1/keys"          // GET -> NodeKeys
 	PathClient       = "/v1/clients"       // POST ClientRequest -> ClientReply (certificate for remote tools)
 )
 
