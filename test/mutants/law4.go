@@ -60,7 +60,8 @@ func alone() []mutant {
 		},
 		{
 			name: "left-behind-keeps-its-log", law: "L4", broken: "an expelled node comes back with the log it had",
-			edits: []edit{{back, "\t\tif err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {", "\t\tif err := os.MkdirAll(folder.asideDir(), 0o700); err != nil {"}},
+			edits: []edit{{"internal/daemon/lostlog.go",
+				"\tif err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {", "\tif err := os.MkdirAll(folder.asideDir(), 0o700); err != nil {"}},
 			nets:  first(tests("internal/daemon", "^TestOneOfTwoGoesOnAloneAndTheOtherComesBack$")),
 		},
 		{
