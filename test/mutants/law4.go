@@ -62,7 +62,7 @@ func alone() []mutant {
 			name: "left-behind-keeps-its-log", law: "L4", broken: "an expelled node comes back with the log it had",
 			edits: []edit{{"internal/daemon/lostlog.go",
 				"\tif err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {", "\tif err := os.MkdirAll(folder.asideDir(), 0o700); err != nil {"}},
-			nets:  first(tests("internal/daemon", "^TestOneOfTwoGoesOnAloneAndTheOtherComesBack$")),
+			nets: first(tests("internal/daemon", "^TestOneOfTwoGoesOnAloneAndTheOtherComesBack$")),
 		},
 		{
 			name: "expelled-is-let-in", law: "L4", broken: "Apply admits a node that has not set its log aside",
