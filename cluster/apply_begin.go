@@ -194,8 +194,10 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 func (c Begin) start(t *transaction, service Service, n Member) {
 	h := t.holderOn(n, "start intent", service.Spec, false)
 	h.Creating = true
+	entered := len(service.Holders) == 0
 	service = service.withHolder(h)
 	service.Intent, service.Behind = c.intent(t, n), nil
+	service.Intent.Entered = entered
 	service.Story = appendPhases(service.Story, Phase{What: "start issued", At: t.at})
 	t.setService(service, resources.Starting, Event{Node: n.Name, By: c.By, Why: c.Why})
 }

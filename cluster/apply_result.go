@@ -43,6 +43,7 @@ func (c Done) apply(t *transaction) refusal {
 // the agent proved the VM absent, its node stays a holder (law L1).
 func (c Done) started(t *transaction, service Service, n Member, intent Intent) {
 	h, _ := service.holder(n.Name)
+	unsent := c.neverSent(intent, h)
 	h = h.after(c.Result, t.index)
 	if c.Result.OK {
 		h.Creating = false
@@ -57,11 +58,20 @@ func (c Done) started(t *transaction, service Service, n Member, intent Intent) 
 	service = t.troubled(service.failedOn(failed), n, TroubleStart, c.Result.Why)
 	if c.Result.Source == resources.Absent {
 		service = service.withoutHolder(onBoot(n))
+	} else if unsent {
+		service = service.withoutHolder(onBoot(n))
 	} else {
 		service = service.withHolder(h)
 	}
 	service = t.setService(service, resources.Recovering, Event{Node: n.Name, Cause: intent.Index, Why: sentence("start failed", c.Result.Why)})
 	t.atRest(service)
+}
+
+// neverSent reports whether a start is proven not to have happened: the executor
+// sent no call, and its node became a holder by this very intent and was seen
+// with nothing since. A holder from before stays, whatever this act did not do.
+func (c Done) neverSent(intent Intent, h Holder) bool {
+	return c.Result.Unsent && !c.Result.OK && c.Result.Source == resources.Unknown && intent.Entered && h.Condition == ""
 }
 
 // after is a holder as an act left it. Where nothing was proven the node looks

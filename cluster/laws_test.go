@@ -44,6 +44,21 @@ func TestAFailedStartIsNotAStop(t *testing.T) {
 	b.must(b.startOf("vm:a", "node2"))
 }
 
+func TestAStartThatWasNeverSentDidNotHappen(t *testing.T) {
+	unsent := resources.Result{Source: resources.Unknown, Unsent: true, Why: "no connection to the hypervisor"}
+	b := newBook(t, 3, "vm:a")
+	b.must(b.startOf("vm:a", "node1"))
+	b.must(b.done("vm:a", "node1", unsent))
+	b.is("vm:a", resources.Recovering, "")
+	b.must(b.startOf("vm:a", "node2"))
+
+	b.must(b.done("vm:a", "node2", resources.Result{Source: resources.Paused, Why: "not resumed"}))
+	b.must(b.startOf("vm:a", "node2"))
+	b.must(b.done("vm:a", "node2", unsent))
+	b.is("vm:a", resources.Recovering, "", "node2")
+	b.refused(b.startOf("vm:a", "node3"), "may be running on node2")
+}
+
 func TestAStopThatProvedNothingReleasesNothing(t *testing.T) {
 	b := newBook(t, 3, "vm:a")
 	b.running("vm:a", "node1")

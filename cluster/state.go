@@ -267,6 +267,9 @@ type Intent struct {
 	// Twice: both ends were seen running. Nothing is destroyed any more; a person
 	// has to choose.
 	Twice bool `json:"twice,omitempty"`
+	// Entered: nobody held the service before this start, so its node is a holder
+	// by this intent alone.
+	Entered bool `json:"entered,omitempty"`
 }
 
 // Began is the name of the act in its first round; those of later ones go on from it.

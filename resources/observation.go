@@ -67,6 +67,8 @@ type Result struct {
 	Target Condition `json:"target,omitempty"`
 	// Why is one sentence: the hypervisor's error, or how the end was proven.
 	Why string `json:"why,omitempty"`
+	// Unsent: the act ended before any call that could bring the VM up was sent.
+	Unsent bool `json:"unsent,omitempty"`
 	// Total and Downtime are the hypervisor's figures of a migration.
 	Total    time.Duration `json:"total,omitempty"`
 	Downtime time.Duration `json:"downtime,omitempty"`

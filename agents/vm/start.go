@@ -33,7 +33,9 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	}
 	s, err := a.session(ctx)
 	if err != nil {
-		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("start %s on %s: %v", spec.Name, a.options.Node, err)}
+		// Without a connection nothing was sent; an earlier call that is open could still bring it up.
+		return agents.Result{Source: agents.Unknown, Unsent: len(a.journal.Open(uuid)) == 0,
+			Why: fmt.Sprintf("start %s on %s: %v", spec.Name, a.options.Node, err)}
 	}
 	defer s.close()
 	seen, err := a.lookSettled(ctx, s, uuid)

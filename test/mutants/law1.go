@@ -32,6 +32,18 @@ func holders() []mutant {
 			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")}, faults: []string{"calls hang", "libvirt down", "strikes"},
 		},
 		{
+			name: "unsent-start-frees-an-older-holder", law: "L1",
+			broken: "a start of which no call was sent lets a boot go that held the service before",
+			edits:  []edit{{result, " && intent.Entered && h.Condition == \"\"", ""}},
+			nets:   []net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$")},
+		},
+		{
+			name: "unsent-start-holds", law: "L1",
+			broken: "a start of which no call was sent keeps its node a holder until its hypervisor answers",
+			edits:  []edit{{result, "} else if unsent {", "} else if unsent && intent.Kind != IntentStart {"}},
+			nets:   []net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$"), stories},
+		},
+		{
 			name: "new-service-is-nowhere", law: "L1", broken: "a service that is new has no holders, so it is started before anybody has looked for it",
 			edits: []edit{{"cluster/apply_cluster.go", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{simulation, stories},
 		},

@@ -74,7 +74,10 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 			return
 		}
 		if !d.host.Libvirt {
-			d.after(time.Second, func() { d.done(duty, false, resources.Unknown, "libvirtd does not answer") })
+			d.after(time.Second, func() {
+				d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{Source: resources.Unknown, Unsent: true,
+					Why: "libvirtd does not answer"}})
+			})
 			return
 		}
 		d.act(duty)
