@@ -103,7 +103,7 @@ func (r *Router) Look(ctx context.Context, spec resources.Spec) agents.Observati
 func (r *Router) Start(ctx context.Context, start agents.Start) agents.Result {
 	agent, why := r.agent(start.Spec)
 	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
+		return agents.Result{Source: agents.Unknown, Unsent: true, Why: why}
 	}
 	return agent.Start(ctx, start)
 }

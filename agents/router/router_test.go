@@ -37,6 +37,9 @@ func TestEachServiceGoesToItsHand(t *testing.T) {
 			t.Errorf("%s: %+v", name, result)
 		}
 	}
+	if result := r.Start(ctx, agents.Start{Spec: resources.Spec{Name: "pod:a"}}); !result.Unsent {
+		t.Errorf("a start that no agent took counts as sent: %+v", result)
+	}
 	if seen := r.Look(ctx, resources.Spec{Name: "pod:a"}); seen.Condition != agents.Unknown {
 		t.Errorf("%+v", seen)
 	}
