@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,26 +15,18 @@ func (c Join) apply(t *transaction) refusal {
 	if len(c.Key) > 0 && fingerprintOf(c.Key) != c.Fingerprint {
 		return refuse("the public key of %s is not the one its fingerprint stands for", c.Node)
 	}
-	if gone, removed := t.Removed.Get(c.Fingerprint); removed {
-		return refuse("this machine's key was removed from the cluster as %s; delete its data folder to join with a new key", gone.Name)
+	if why := t.MayJoin(c, token.Replace); why != "" {
+		return refuse("%s", why)
 	}
 	old, known := t.Nodes.Get(c.Node)
 	if known && old.Fingerprint == c.Fingerprint {
 		t.Tokens.Delete(c.Token)
 		return accepted // the same machine asked twice
 	}
-	if known && token.Replace != c.Node {
-		return refuse("a node named %s is already a member; use another name, or `clusterd node replace %s` if its machine is to be replaced", c.Node, c.Node)
-	}
-	for _, name := range t.Nodes.Keys() {
-		if other, _ := t.Nodes.Get(name); other.Fingerprint == c.Fingerprint && name != c.Node {
-			return refuse("this machine is a member already, as %s", name)
-		}
-	}
 	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
 		Address: c.Address, Witness: c.Witness}
 	if known {
-		if why := cmp.Or(t.MayReplace(c.Node), t.mayBar(1)); why != "" {
+		if why := t.mayBar(1); why != "" {
 			return refuse("%s", why)
 		}
 		n.ID, n.Order = old.ID, old.Order

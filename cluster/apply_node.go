@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -40,6 +41,9 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if n.Fingerprint != c.Fingerprint {
 		return refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine was reinstalled", c.Node, c.Node)
 	}
+	if why := t.mayHaveAddress(c.Node, c.Address); why != "" {
+		return refuse("%s", why)
+	}
 	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
 		return accepted // the same start told twice, because its outcome was not known
 	}
@@ -66,7 +70,8 @@ func (c NodeUp) apply(t *transaction) refusal {
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n = t.holdsLog(n, c.Log)
-	n.Address, n.Version, n.MaxLevel, n.Incarnation, n.Session, n.Before = c.Address, c.Version, c.MaxLevel, t.index, c.Session, ""
+	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
+	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Stopped = false
 	why := "its daemon started and looks what runs here"
 	if reboot {

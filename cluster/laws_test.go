@@ -323,7 +323,9 @@ func TestANodeIsRemovedOnlyWhenItHoldsNothing(t *testing.T) {
 	b.refused(RemoveNode{Node: "node1"}, "may be running vm:a")
 	b.must(RemoveNode{Node: "node3"})
 	b.must(AddToken{ID: "t", Token: Token{Expires: b.at.AddDate(0, 0, 1)}})
-	b.refused(Join{Token: "t", Node: "node4", Fingerprint: "key-node3"}, "was removed")
-	b.refused(Join{Token: "t", Node: "node4", Fingerprint: "key-node2"}, "member already, as node2")
+	b.refused(Join{Token: "t", Node: "node4", Fingerprint: "key-node3", HardwareUUID: "hw-4", Address: "node4"},
+		"was removed")
+	b.refused(Join{Token: "t", Node: "node4", Fingerprint: "key-node2", HardwareUUID: "hw-4", Address: "node4"},
+		"member already, as node2")
 	b.refused(Join{Token: "unknown", Node: "node4", Fingerprint: "key-node4"}, "token is unknown")
 }

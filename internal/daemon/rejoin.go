@@ -99,6 +99,9 @@ func (d *Daemon) keepRejoining(ctx context.Context) {
 			d.warnings.set("rejoin", err.Error())
 			continue
 		}
+		if kept == nil {
+			d.warnings.set("rejoin", "") // what could not be read a while ago can be read now
+		}
 		switch {
 		case d.role.Load().leader == "":
 			d.askStanding(ctx, kept)

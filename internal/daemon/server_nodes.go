@@ -85,37 +85,18 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	if err != nil {
 		return err
 	}
-	request, err := pki.ParseRequest([]byte(asked.Request))
-	if err != nil || request.Name != asked.Node {
-		return refuse(http.StatusBadRequest, "bad_request", "the certificate request is not one of node %s", asked.Node)
+	command, err := d.joinOf(root, asked, token)
+	if err != nil {
+		return err
 	}
 	if err := s.dropVote(r.Context(), root, token, asked.Node); err != nil {
 		return err
 	}
-	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint, Key: request.Public,
-		HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
-	applied, err := d.propose(r.Context(), command)
+	reply, err := d.takeIn(r.Context(), command, asked)
 	if err != nil {
 		return err
 	}
-	if why := applied.Refused[0]; why != "" {
-		return refuse(http.StatusConflict, "refused", "%s", why)
-	}
-	ca, err := d.authority(d.replica.Root())
-	if err != nil {
-		return err
-	}
-	chain, err := ca.SignNode([]byte(asked.Request), asked.Node, append(hostsOf(asked.Address), asked.Addresses...), time.Now(), pki.NodeValidity)
-	if err != nil {
-		return err
-	}
-	members := d.peers()
-	members[d.name] = d.address
-	delete(members, asked.Node)
-	writeJSON(w, http.StatusOK, api.JoinReply{
-		ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain), Authority: root.Secrets.Authority,
-		Members: members, Keys: keysOf(d.replica.Root()),
-	})
+	writeJSON(w, http.StatusOK, reply)
 	return nil
 }
 
