@@ -158,7 +158,8 @@ func WarrantFor(s *State, at Standing) (Warrant, string) {
 	}
 	w := Warrant{Node: at.Self, Boot: at.Boot, Generation: s.Generation, Document: s.Config.Version, Timing: s.Document.Timing,
 		Delay: s.Document.TwoNode.Delay, Favoured: s.Document.Favoured() == at.Self,
-		Peer: fence.Target{Node: peer.Name, HardwareUUID: peer.HardwareUUID, Boot: peer.Boot}}
+		Peer: fence.Target{Node: peer.Name, HardwareUUID: peer.HardwareUUID, Boot: peer.Boot,
+			Claimed: s.Claimed(peer.Name)}}
 	if w.Delay == 0 {
 		w.Delay = TwoNodeDelay
 	}

@@ -148,6 +148,9 @@ func (c Configure) apply(t *transaction) refusal {
 	if c.Document.Cluster != t.Cluster {
 		return refuse("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
 	}
+	if _, why := c.Document.TwinDevices(); why != "" {
+		return refuse("%s", why)
+	}
 	for _, name := range sortedKeys(c.Document.Services) {
 		if why := t.mayDeclare(name, c); why != "" {
 			return refuse("%s", why)

@@ -118,6 +118,9 @@ func (t *transaction) unproven(n Member, open Fence, p fence.Proven) string {
 	}
 	guard := n.guardOf(open.Boot)
 	for _, device := range devices {
+		if why := t.mistakable(open, device); device.Nature() == fence.ByPower && why != "" {
+			return why
+		}
 		if why := unprovenBy(device, open, guard, p); why != "" {
 			return why
 		}

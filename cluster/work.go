@@ -181,7 +181,8 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 	victim, _ := s.Nodes.Get(open.Node)
 	d := Duty{Kind: DutyFence, Drill: open.Drill, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal, Incarnation: n.Incarnation}
 	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
-	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot}
+	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot,
+		Claimed: s.Claimed(open.Node)}
 	d.Guard = victim.guardOf(open.Boot)
 	levels := s.Document.Nodes[open.Node].Fence
 	if open.Level < len(levels) {

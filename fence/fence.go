@@ -78,6 +78,9 @@ type Target struct {
 	Node string `json:"node"`
 	// HardwareUUID is the machine's SMBIOS UUID as recorded at its first join.
 	HardwareUUID string `json:"hardwareUUID"`
+	// Claimed says who else that UUID could stand for; then it identifies nobody, and only
+	// a drill has shown whose a device is.
+	Claimed string `json:"claimed,omitempty"`
 	// Boot is the OS boot id that is to end.
 	Boot string `json:"boot"`
 }

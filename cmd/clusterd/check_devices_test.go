@@ -101,8 +101,8 @@ func (b boards) document() string {
 		"  masked: " + ipmi(b.two.Address(), `"`+config.Mask+`"`),
 		"  silent: " + ipmi(b.silent, "s3cret-pass"),
 		"  blank: " + ipmi(b.blank.Address(), "s3cret-pass"),
-		"  another: " + ipmi(b.one.Address(), "s3cret-pass"),
-		"  twin: " + ipmi(b.two.Address(), "s3cret-pass"),
+		"  another: " + ipmi("bmc-of-node3", "s3cret-pass"),
+		"  twin: " + ipmi("second-bmc-of-node3", "s3cret-pass"),
 		"  web: " + web(b.web.Fingerprint()),
 		"  changed: " + web(strings.Repeat("ab", 32)),
 		"  garbage: " + agent("fence_garbage", ""),
@@ -126,6 +126,12 @@ func (b boards) trial(t *testing.T) (*trial, config.Parsed) {
 	places, err := config.PlacesOfDevices("alpha.yaml", text, os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Two names of one host, which only asking them shows.
+	for name, address := range map[string]string{"another": b.one.Address(), "twin": b.two.Address()} {
+		device := parsed.Document.Devices[name]
+		device.Address = address
+		parsed.Document.Devices[name] = device
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	return &trial{document: parsed.Document, places: places, drivers: powerDrivers(quiet), self: "node1", uuids: map[string]string{"node1": uuidOfOne, "node2": uuidOfTwo},

@@ -33,6 +33,11 @@ func (a *attempt) identify(ctx context.Context) bool {
 func (a *attempt) owns(told guid) bool {
 	target, bmc := a.request.Target, a.session.settings
 	if fence.SamePlatform(told.dashed(), target.HardwareUUID) {
+		if target.Claimed != "" && !a.request.IdentityVerified {
+			a.say("%s tells the hardware UUID of %s (%s), but %s, so it identifies nobody and nothing was sent; "+
+				"run the fence drill for %s", bmc, target.Node, target.HardwareUUID, target.Claimed, target.Node)
+			return false
+		}
 		a.say("%s tells the hardware UUID of %s (%s)", bmc, target.Node, target.HardwareUUID)
 		return true
 	}

@@ -277,6 +277,20 @@ func TestFenceNeverSendsOffToAnotherMachine(t *testing.T) {
 	}
 }
 
+func TestFenceDoesNotBelieveAUUIDThatOthersClaim(t *testing.T) {
+	forEachKind(t, func(t *testing.T, d *driver) {
+		b := startBMC(t, nil)
+		request := requestFor(d, b.Address())
+		request.Target.Claimed = "device bmc-node2 of node node2 tells it too"
+		expect(t, d.Fence(within(t, 10*time.Second), request), fence.Unknown, "identifies nobody")
+		if got := b.Commands().PowerOff; got != 0 {
+			t.Errorf("%d off commands were sent", got)
+		}
+		request.IdentityVerified = true
+		expect(t, d.Fence(within(t, 10*time.Second), request), fence.Confirmed)
+	})
+}
+
 func TestFenceTrustsADrillWhereTheBoardCannotSay(t *testing.T) {
 	forEachKind(t, func(t *testing.T, d *driver) {
 		silent := startBMC(t, func(o *bmc.Options) { o.HardwareUUID = "" })

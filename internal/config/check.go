@@ -52,6 +52,9 @@ func (p *parser) checkReferences() {
 	p.resolve(p.places.deviceUses, p.places.devices, "device")
 	p.checkTwoNode()
 	p.checkDeviceOwners()
+	if device, why := p.document.TwinDevices(); device != "" {
+		p.fault(p.places.devices[device], "%s", why)
+	}
 	p.checkGuards()
 	p.checkDefinitions()
 	p.checkDisks()

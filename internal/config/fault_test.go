@@ -53,6 +53,11 @@ var faultCases = []struct {
 		[]string{"d:2:21: fence of node n is a list of levels, each a list of devices; write [[b]]"}},
 	{"one BMC for two", "cluster: a\nnodes:\n  n1: {fence: [[b]]}\n  n2: {fence: [[b]]}\ndevices: {b: {driver: ipmi, address: h}}\n",
 		[]string{"d:4:17: device b is already the device of node n1 (line 3); a BMC belongs to one machine"}},
+	{"one BMC under two names", "cluster: a\nnodes:\n  n1: {fence: [[b1]]}\n  n2: {fence: [[b2]]}\ndevices:\n" +
+		"  b1: {driver: ipmi, address: h}\n  b2: {driver: ipmi, address: 'h:623'}\n",
+		[]string{"d:7:3: device b2 of node n2 has the address h:623, and so has device b1 of node n1: one of the two " +
+			"machines " +
+			"would be shot for the other; correct the address, or name the plug or system of each in its options"}},
 	{"device", "cluster: a\ndevices:\n  b: {driver: impi, address: 'x:99999', password: a, password_file: b}\n  c: {}\n", []string{
 		`d:3:15: the driver of device b is "impi"; it must be one of agent, ipmi, ipmitool, redfish, sbd, scsi, simulated, watchdog. Did you mean 'ipmi'?`,
 		`d:3:30: the address of device b: "99999" is not a port; use 1 to 65535`,

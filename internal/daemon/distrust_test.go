@@ -16,10 +16,14 @@ func TestWhyADeviceIsNotTrusted(t *testing.T) {
 		name    string
 		device  fence.Device
 		drilled bool
+		twin    bool
 		check   cluster.DeviceCheck
 		want    string
 	}{
 		{name: "its own", check: cluster.DeviceCheck{Identity: own}},
+		{name: "another board's too", twin: true, check: cluster.DeviceCheck{Identity: own}, want: "device bmc2 of " +
+			"node node2 tells it too"},
+		{name: "another board's too, and drilled", twin: true, drilled: true, check: cluster.DeviceCheck{Identity: own}},
 		{name: "a problem", drilled: true, check: cluster.DeviceCheck{Problem: "it refuses the login"}, want: "it refuses the login"},
 		{name: "another's", check: cluster.DeviceCheck{Identity: other}, want: "it belongs to another machine"},
 		{name: "another's since the drill", drilled: true, check: cluster.DeviceCheck{Identity: other}, want: "it belongs to another machine"},
@@ -36,6 +40,11 @@ func TestWhyADeviceIsNotTrusted(t *testing.T) {
 		root.Document.Devices = map[string]fence.Device{"bmc": c.device}
 		if c.drilled {
 			root.Proven.Set("bmc", cluster.Proof{Node: "node1", Machine: n.Machine()})
+		}
+		if c.twin {
+			root.Nodes.Set("node2", cluster.Member{Name: "node2"})
+			root.Document.Nodes = map[string]cluster.NodeSpec{"node2": {Fence: []fence.Level{{Devices: []string{"bmc2"}}}}}
+			root.Checks.Set("bmc2", cluster.DeviceCheck{Identity: own})
 		}
 		if why := distrust(root, "node1", "bmc", c.check); (why == "") != (c.want == "") || !strings.Contains(why, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, why, c.want)

@@ -171,6 +171,10 @@ func distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 	case !fence.SamePlatform(check.Identity, n.HardwareUUID):
 		return "it tells the identity declared for it and not the hardware UUID of " + node + ", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
+	if claimed := root.Claimed(node); claimed != "" {
+		return "it tells the hardware UUID of " + node + ", but " + claimed +
+			", so its off would prove nothing before a drill: clusterd fence test " + node
+	}
 	return ""
 }
 

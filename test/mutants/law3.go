@@ -56,6 +56,13 @@ func unknowns() []mutant {
 			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: first(stories),
 		},
 		{
+			name: "twins-are-told-apart", law: "L3",
+			broken: "a board is believed although the board of another node tells the same hardware UUID",
+			edits: []edit{{"cluster/twins.go", "\t\tif device := s.boardTelling(n, other); device != \"\" {",
+				"\t\tif device := s.boardTelling(n, other); device == node {"}},
+			nets: first(simulation), faults: []string{"twin identities"},
+		},
+		{
 			name: "any-bmc-will-do", law: "L3", broken: "off is sent to, and believed of, the BMC of another machine",
 			edits: []edit{{"fence/power/owner.go", "\tcase !a.owns(told):\n\t\treturn false\n", "\tcase !a.owns(told):\n"}}, nets: []net{tests("fence/power", "^TestFenceNeverSendsOffToAnotherMachine$")},
 		},

@@ -267,6 +267,7 @@ func (s *story) breaking() map[string]func([]string) error {
 		"start-daemon":    s.onHost(func(h *sim.Host, _ []string) { h.StartDaemon() }),
 		"libvirt":         s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
 		"bmc":             s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),
+		"twins":           s.onHost(func(h *sim.Host, words []string) { s.world.Twins(h, s.world.Hosts[words[0]]) }),
 		"crash":           s.onHost(func(h *sim.Host, words []string) { h.CrashVM(words[0]) }),
 		"vanish":          s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], false) }),
 		"guest-shutdown":  s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], true) }),

@@ -21,6 +21,12 @@ func (d *daemon) fence(duty cluster.Duty) {
 		d.fenceOtherwise(duty)
 		return
 	}
+	if why := d.mistakable(duty); why != "" {
+		d.after(d.host.world.between(50*time.Millisecond, 200*time.Millisecond), func() {
+			d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{why}}})
+		})
+		return
+	}
 	d.attempt(duty.Node, func(r fence.Result) { d.finish(cluster.DutyResult{Duty: duty, Fence: r}) })
 }
 
@@ -51,6 +57,8 @@ func (d *daemon) attempt(node string, ended func(fence.Result)) {
 	case BMCHangs:
 		w.shotAfter(w.between(off, boardDeadline-time.Second), victim.shotDown)
 		later(boardDeadline, fence.Unknown, "the BMC did not answer in time")
+	case BMCTwin:
+		d.shootTwin(victim, off, report)
 	case BMCSlow:
 		d.shoot(victim, 8*off, off, report)
 	case BMCEarly:

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"sort"
 	"time"
@@ -31,6 +32,8 @@ const (
 	BMCEarly BMCMode = "says off early"
 	// BMCWrongHost belongs to another machine, and tells so when asked.
 	BMCWrongHost BMCMode = "wired to the wrong host"
+	// BMCTwin switches the machine Twin instead, and tells the UUID that both have.
+	BMCTwin BMCMode = "twin"
 )
 
 // maxMachines bounds how many machines have one name in a history.
@@ -44,6 +47,8 @@ type Host struct {
 	// Libvirt tells whether the hypervisor's daemon answers.
 	Libvirt bool
 	BMC     BMCMode
+	// Twin is the machine that a BMCTwin switches.
+	Twin *Host
 	// BMCSharesPower: the BMC dies with its host.
 	BMCSharesPower bool
 	// StartsFail, StopsFail and MigrationsFail make each such act on this host
@@ -133,7 +138,8 @@ func identity(name string, key int) (fingerprint, hardware string) {
 	if key > 0 {
 		name = fmt.Sprintf("%s-%d", name, key)
 	}
-	return "key-" + name, "hardware-" + name
+	sum := sha256.Sum256([]byte(name))
+	return "key-" + name, fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // keyOf is which machine of its name a member is.

@@ -100,6 +100,7 @@ func WriteScript(seed int64) (s Script) {
 	s.arrivals()
 	s.stoppings()
 	s.loseLogs(rounds)
+	s.twins()
 	return s
 }
 
