@@ -27,7 +27,7 @@ import (
 
 // How devices are tried: as a running cluster's checks do.
 const (
-	tryLimit  = 10 * time.Second
+	tryLimit  = 45 * time.Second
 	triesOnce = 8
 )
 

@@ -29,6 +29,9 @@ const (
 	longReading = time.Second
 	// maxEvidence bounds the sentences of one attempt.
 	maxEvidence = 20
+	// longestOn is how long the power may stay on after off was accepted, before another
+	// node or level gets its turn. A slow board has the rest of the time for its answers.
+	longestOn = 25 * time.Second
 )
 
 // attempt is one try to switch one machine off.
@@ -77,7 +80,7 @@ func (a *attempt) run(ctx context.Context) {
 	if !a.connect(ctx) {
 		return
 	}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !a.stubborn() {
 		if a.mustSend() && !a.send(ctx) {
 			return
 		}
@@ -91,6 +94,11 @@ func (a *attempt) run(ctx context.Context) {
 		wait(ctx, a.driver.pace.reading)
 	}
 	a.end("time is up")
+}
+
+// stubborn reports whether the power has stayed on for so long that waiting is no use.
+func (a *attempt) stubborn() bool {
+	return !a.accepted.IsZero() && a.last == fence.PowerOn && time.Since(a.accepted) >= longestOn
 }
 
 // connect logs in and verifies whose BMC this is. It is used again when the

@@ -43,7 +43,7 @@ const (
 	// longestAttempt bounds Fence when the caller's context does not.
 	longestAttempt = 60 * time.Second
 	// longestQuestion bounds Check and PowerOn likewise.
-	longestQuestion = 10 * time.Second
+	longestQuestion = 45 * time.Second
 )
 
 // Options of a driver.
@@ -120,12 +120,12 @@ func (d *driver) Check(ctx context.Context, device fence.Device) fence.Check {
 		return check
 	}
 	defer s.close()
-	power, err := s.power(ctx)
+	power, word, err := s.reading(ctx)
 	if err != nil {
 		check.Problem = err.Error()
 		return check
 	}
-	check.Power = power
+	check.Power, check.Problem = power, s.unfit(ctx, power, word)
 	// A BMC that tells no identity is no problem in itself: a drill verifies it.
 	if guid, err := s.identity(ctx); err == nil {
 		check.Identity = guid.String()

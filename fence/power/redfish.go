@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -128,45 +126,6 @@ func (h *redfishHand) Identity(context.Context) (guid, error) {
 	return told.reversed(), nil
 }
 
-// look reads the system afresh.
-func (h *redfishHand) look(ctx context.Context) (system, error) {
-	visit := h.door.enter(ctx)
-	_, err := h.provider.PowerStateGet(ctx)
-	if err := visit.because(nil); err != nil {
-		return system{}, err
-	}
-	// Where the board has several systems the provider takes any of the asked
-	// name; what is not unique is refused here.
-	found, ambiguous := chooseSystem(visit.systems(), h.settings.system)
-	if ambiguous != nil || err != nil {
-		return system{}, errors.Join(ambiguous, err)
-	}
-	h.last.Store(&found)
-	return found, nil
-}
-
-// chooseSystem finds the one system that is meant.
-func chooseSystem(systems []system, name string) (system, error) {
-	var fitting []system
-	var names []string
-	for _, s := range systems {
-		names = append(names, strconv.Quote(s.Name))
-		if name == "" || s.Name == name {
-			fitting = append(fitting, s)
-		}
-	}
-	slices.Sort(names)
-	switch {
-	case len(fitting) == 1:
-		return fitting[0], nil
-	case len(systems) == 0:
-		return system{}, fmt.Errorf("%w: it tells of no computer system", errNotRedfish)
-	case len(fitting) > 1 && name != "":
-		return system{}, fmt.Errorf("%w: %d systems are called %q", errWhichSystem, len(fitting), name)
-	}
-	return system{}, fmt.Errorf("%w: it has %s", errWhichSystem, strings.Join(names, ", "))
-}
-
 // PowerSet sends the command, whatever the power reads.
 func (h *redfishHand) PowerSet(ctx context.Context, state string) (bool, error) {
 	words := map[string]string{"on": resetOn, "off": resetOff}
@@ -223,7 +182,7 @@ func saysAlready(err error) bool {
 // reset sends one power command, once, and only if it is still wanted.
 func (h *redfishHand) reset(ctx context.Context, found system, word string) error {
 	visit := h.door.enter(ctx)
-	address := "https://" + net.JoinHostPort(h.settings.host, strconv.Itoa(h.settings.port)) + found.target()
+	address := h.address(found.target())
 	body := &gatedBody{text: `{"ResetType":"` + word + `"}`, permitted: func() error { return permitted(ctx, h.wanted) }}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, body)
 	if err != nil {

@@ -39,6 +39,22 @@ func at(address string) func(*fence.Device, *redfish.Controller) {
 
 func expired(o *redfish.Options) { o.ExpiredSince = time.Hour }
 
+func offers(types ...string) func(*redfish.Options) {
+	return func(o *redfish.Options) { o.ResetTypes = types }
+}
+
+func offersApart(types ...string) func(*redfish.Options) {
+	return func(o *redfish.Options) { o.ResetTypes, o.ActionInfo = types, true }
+}
+
+func neighbours(names ...string) func(*redfish.Options) {
+	return func(o *redfish.Options) { o.Neighbours = names }
+}
+
+func withSystem(name string) func(*fence.Device, *redfish.Controller) {
+	return func(d *fence.Device, _ *redfish.Controller) { d.Options["system"] = name }
+}
+
 // redfishChecks need another controller's certificate, a server without TLS
 // and an address where nobody listens.
 func redfishChecks(other *redfish.Controller, plain, closed string) map[string]redfishCheck {
@@ -59,10 +75,17 @@ func redfishChecks(other *redfish.Controller, plain, closed string) map[string]r
 		"basic password": {change: func(d *fence.Device, _ *redfish.Controller) {
 			d.Password, d.Options["auth"] = wrongSecret, "basic"
 		}, want: "check username and password"},
-		"a printer":    {faults: redfish.Faults{Garbage: true}, want: "not a Redfish service"},
-		"elsewhere":    {faults: redfish.Faults{Redirect: "https://192.0.2.1"}, want: "points to another host"},
-		"no TLS":       {change: at(plain), want: "does not speak TLS"},
-		"nobody there": {change: at(closed), want: "HTTPS service is enabled"},
+		"no hard off":        {start: offers("On", "GracefulShutdown"), want: "ForceOff is not among On, GracefulShutdown"},
+		"no hard off, apart": {start: offersApart("On", "GracefulShutdown"), want: "ForceOff is not among"},
+		"a hard off, apart":  {start: offersApart("On", "ForceOff")},
+		"no power state":     {faults: redfish.Faults{Mute: true}, want: "it tells no power state"},
+		"an odd power state": {faults: redfish.Faults{State: "Paused"}, want: "\"Paused\", which is neither on nor off"},
+		"one of two":         {start: neighbours("System", "System"), change: withSystem("1")},
+		"the other of two":   {start: neighbours("System"), change: withSystem("7"), want: "option system"},
+		"a printer":          {faults: redfish.Faults{Garbage: true}, want: "not a Redfish service"},
+		"elsewhere":          {faults: redfish.Faults{Redirect: "https://192.0.2.1"}, want: "points to another host"},
+		"no TLS":             {change: at(plain), want: "does not speak TLS"},
+		"nobody there":       {change: at(closed), want: "HTTPS service is enabled"},
 	}
 }
 
@@ -157,5 +180,15 @@ func TestRedfishValidate(t *testing.T) {
 	sound.Password = ""
 	if err := New(KindRedfish, Options{}).Validate(sound); err == nil {
 		t.Error("a device without a password is accepted")
+	}
+}
+
+func TestRedfishCheckTakesNoOffenceAtAPowerThatIsChanging(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, nil)
+	c.SetFaults(redfish.Faults{State: "PoweringOff"})
+	check := d.Check(within(t, 5*time.Second), redfishRequest(d, c).Device)
+	if check.Problem != "" || check.Power != fence.PowerUnknown {
+		t.Errorf("check %+v", check)
 	}
 }

@@ -3,6 +3,7 @@ package power
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,9 +20,11 @@ import (
 const (
 	// requestLimit bounds one request, connecting included; a command may wait
 	// for the answer whether it is still wanted, so it gets more.
-	requestLimit = 5 * time.Second
-	commandLimit = 10 * time.Second
-	connectLimit = 3 * time.Second
+	// There are boards that take six seconds for every answer.
+	requestLimit   = 12 * time.Second
+	commandLimit   = 15 * time.Second
+	connectLimit   = 3 * time.Second
+	handshakeLimit = 10 * time.Second
 	// largestAnswer bounds what is read of one answer, maxRequests what one
 	// call may ask: a list that points to itself would be followed for ever.
 	largestAnswer = 1 << 20
@@ -57,6 +60,7 @@ type system struct {
 	Actions    struct {
 		Reset struct {
 			Target  string   `json:"target"`
+			Info    string   `json:"@Redfish.ActionInfo"`
 			Allowed []string `json:"ResetType@Redfish.AllowableValues"`
 		} `json:"#ComputerSystem.Reset"`
 	}
@@ -103,15 +107,17 @@ type visit struct {
 	mu       sync.Mutex
 	requests int
 	cause    error
-	found    map[string]system
 }
 
 func newDoor(s settings) *door {
 	d := &door{address: net.JoinHostPort(s.host, strconv.Itoa(s.port))}
 	d.transport = &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: connectLimit}).DialContext,
-		TLSClientConfig: s.trust.config(s.host), TLSHandshakeTimeout: connectLimit,
+		TLSClientConfig: s.trust.config(s.host), TLSHandshakeTimeout: handshakeLimit,
 		MaxResponseHeaderBytes: 64 << 10, DisableCompression: true, MaxConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
+	}
+	if s.basic {
+		d.remember("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(s.username+":"+s.password)))
 	}
 	d.enter(context.Background())
 	return d
@@ -121,7 +127,7 @@ func newDoor(s settings) *door {
 func (d *door) enter(ctx context.Context) *visit {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.present = &visit{ctx: ctx, found: map[string]system{}}
+	d.present = &visit{ctx: ctx}
 	return d.present
 }
 
@@ -142,17 +148,6 @@ func (v *visit) failed(err error) error {
 		v.cause = err
 	}
 	return err
-}
-
-// systems are those that the BMC told of in this call.
-func (v *visit) systems() []system {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var all []system
-	for _, s := range v.found {
-		all = append(all, s)
-	}
-	return all
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -190,6 +185,7 @@ func (d *door) roundTrip(v *visit, request *http.Request) (*http.Response, error
 		}
 		return nil, describeTLS(err)
 	}
+	d.remember("X-Auth-Token", response.Header.Get("X-Auth-Token"))
 	return v.examine(request, response)
 }
 
@@ -225,6 +221,16 @@ func (d *door) identify(request *http.Request) {
 	}
 }
 
+// remember keeps what a login was answered with: the next question may be ours.
+func (d *door) remember(name, value string) {
+	if value == "" {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.passName, d.passValue = name, value
+}
+
 // examine reads an answer whole, within the limit and the deadline, and keeps
 // what it tells.
 func (v *visit) examine(request *http.Request, response *http.Response) (*http.Response, error) {
@@ -249,21 +255,11 @@ func (v *visit) examine(request *http.Request, response *http.Response) (*http.R
 	return response, nil
 }
 
-// learn keeps a computer system and refuses what is not Redfish at all.
+// learn refuses what is not Redfish at all.
 func (v *visit) learn(path string, body []byte) error {
-	var told system
-	if err := json.Unmarshal(body, &told); err != nil {
+	if !json.Valid(body) {
 		return fmt.Errorf("%w: its answer to %s cannot be read: %s", errNotRedfish, path, clip(body))
 	}
-	if !strings.HasPrefix(told.Type, "#ComputerSystem.") {
-		return nil
-	}
-	if told.ID == "" {
-		told.ID = path
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.found[told.ID] = told
 	return nil
 }
 

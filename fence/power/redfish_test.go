@@ -230,6 +230,31 @@ func TestRedfishChoosesAmongSystemsByName(t *testing.T) {
 	expect(t, d.Fence(within(t, 5*time.Second), request), fence.Confirmed)
 }
 
+func TestRedfishBoardsThatAnswerSlowlyAreUsable(t *testing.T) {
+	t.Parallel()
+	for _, auth := range []string{"session", "basic"} {
+		d, c := redfishDriver(), startRedfish(t, nil)
+		c.SetFaults(redfish.Faults{Slow: 500 * time.Millisecond})
+		request := redfishRequest(d, c)
+		request.Device.Options["auth"] = auth
+		// A twelfth of six seconds an answer, and of the time that the daemon gives.
+		expect(t, d.Fence(within(t, 60*time.Second/12), request), fence.Confirmed)
+		if check := d.Check(within(t, 45*time.Second/12), request.Device); check.Problem != "" || check.Identity == "" {
+			t.Errorf("%s: check %+v", auth, check)
+		}
+	}
+}
+
+func TestRedfishFencesOneOfTwoSystemsOfOneName(t *testing.T) {
+	t.Parallel()
+	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.Neighbours = []string{"System"} })
+	request := redfishRequest(d, c)
+	for _, which := range []string{"1", "/redfish/v1/Systems/1"} {
+		request.Device.Options["system"] = which
+		expect(t, d.Fence(within(t, 5*time.Second), request), fence.Confirmed)
+	}
+}
+
 func TestRedfishAsksWhetherItIsStillWanted(t *testing.T) {
 	t.Parallel()
 	d, c := redfishDriver(), startRedfish(t, nil)

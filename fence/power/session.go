@@ -82,11 +82,37 @@ func (d *driver) open(ctx context.Context, device fence.Device, wanted gate) (*s
 
 // power reads the power state; anything but a clear on or off is PowerUnknown.
 func (s *session) power(ctx context.Context) (fence.Power, error) {
+	power, _, err := s.reading(ctx)
+	return power, err
+}
+
+// reading is power with the word that the BMC used.
+func (s *session) reading(ctx context.Context) (fence.Power, string, error) {
 	text, err := bounded(ctx, s.calls, "read power", s.client.GetPowerState)
 	if err != nil {
-		return fence.PowerUnknown, s.explain("read the power state", err)
+		return fence.PowerUnknown, "", s.explain("read the power state", err)
 	}
-	return parsePower(text), nil
+	return parsePower(text), text, nil
+}
+
+// unfit says why a fence by this BMC would prove nothing, although it answers.
+func (s *session) unfit(ctx context.Context, power fence.Power, word string) string {
+	if why := told(power, word); why != "" {
+		return s.settings.String() + ": " + why
+	}
+	hand, asks := s.hand.(interface {
+		MayFence(ctx context.Context) error
+	})
+	if !asks {
+		return ""
+	}
+	_, err := bounded(ctx, s.calls, "ask for its commands", func(ctx context.Context) (bool, error) {
+		return true, hand.MayFence(ctx)
+	})
+	if err != nil {
+		return s.explain("promise that it can be switched off", err).Error()
+	}
+	return ""
 }
 
 // parsePower takes the words of bmclib's providers, which are not normalised.

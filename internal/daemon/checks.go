@@ -29,6 +29,28 @@ const (
 type checkBook struct {
 	mu   sync.Mutex
 	last map[string]checkEntry
+	// busy are the devices that are being asked.
+	busy map[string]bool
+}
+
+// begin reports whether a device may be asked: it is not being asked already.
+func (b *checkBook) begin(device string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy[device] {
+		return false
+	}
+	if b.busy == nil {
+		b.busy = map[string]bool{}
+	}
+	b.busy[device] = true
+	return true
+}
+
+func (b *checkBook) end(device string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.busy, device)
 }
 
 type checkEntry struct {
@@ -147,7 +169,11 @@ func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fe
 	if !known {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	if !d.checks.begin(device.Name) {
+		return // it is slower than the pause between two questions
+	}
+	defer d.checks.end(device.Name)
+	ctx, cancel := context.WithTimeout(ctx, questionLimit(device))
 	defer cancel()
 	ctx, leave, entered := d.gates.enter(ctx, device, false)
 	if !entered {

@@ -51,3 +51,20 @@ func TestWhyADeviceIsNotTrusted(t *testing.T) {
 		}
 	}
 }
+
+func TestANodeWhoseFenceHasProvenNothingIsUnprotected(t *testing.T) {
+	root := &cluster.State{}
+	root.Nodes.Set("node1", cluster.Member{Name: "node1"})
+	root.Document.Nodes = map[string]cluster.NodeSpec{"node1": {Fence: []fence.Level{{Devices: []string{"pdu"}}}}}
+	root.Document.Devices = map[string]fence.Device{"pdu": {Driver: "agent",
+		Options: map[string]string{"identity": "assumed"}}}
+	root.Checks.Set("pdu", cluster.DeviceCheck{})
+	if why := unprotected(root, "node1"); why != "" {
+		t.Fatalf("it is unprotected before: %s", why)
+	}
+	root.Fences.Set("node1", cluster.Fence{Node: "node1", TriedTotal: 3, LastWhy: "the outlet did not switch"})
+	want := "3 attempts to fence node1 have proven nothing, the last one: the outlet did not switch"
+	if why := unprotected(root, "node1"); why != want {
+		t.Errorf("%q, want %q", why, want)
+	}
+}

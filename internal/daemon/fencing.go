@@ -15,6 +15,11 @@ import (
 // levelDeadline bounds all devices of a level together.
 const levelDeadline = 30 * time.Second
 
+// slowDeadline is for levels with a Redfish service: there are boards that take six
+// seconds for each answer, and a fence needs seven of them. One that answers nothing ends
+// its attempt long before.
+const slowDeadline = 60 * time.Second
+
 // pillDeadline is for levels with a message on a disk: what the disk's header asks
 // to wait for is far longer than any command.
 const pillDeadline = 10 * time.Minute
@@ -25,7 +30,21 @@ func deadlineOf(devices []fence.Device) time.Duration {
 			return pillDeadline
 		}
 	}
+	if slices.ContainsFunc(devices, slow) {
+		return slowDeadline
+	}
 	return levelDeadline
+}
+
+// slow reports whether a device may take its time for each of many questions.
+func slow(device fence.Device) bool { return device.Driver == "redfish" }
+
+// questionLimit bounds a check of a device.
+func questionLimit(device fence.Device) time.Duration {
+	if slow(device) {
+		return slowDeadline - 15*time.Second
+	}
+	return checkTimeout
 }
 
 // waitedOut is the result of a watchdog: the mind has waited already.

@@ -77,7 +77,7 @@ func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller)
 }
 
 // powerLimit bounds one request for power.
-const powerLimit = 30 * time.Second
+const powerLimit = 45 * time.Second
 
 // powerOn asks every device of a node's first level for power. Best effort:
 // nothing depends on it, and the node's new boot tells whether it worked.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -130,6 +131,11 @@ func unprotected(root *cluster.State, node string) string {
 	levels := root.Document.Nodes[node].Fence
 	if len(levels) == 0 {
 		return "no fence device is configured for " + node
+	}
+	// What a device answers counts for less than that it has just not done it.
+	if open, fencing := root.Fences.Get(node); fencing && open.TriedTotal > 0 {
+		return fmt.Sprintf("%d attempts to fence %s have proven nothing, the last one: "+
+			"%s", open.TriedTotal, node, open.LastWhy)
 	}
 	for _, level := range levels {
 		usable := len(level.Devices) > 0

@@ -26,6 +26,10 @@ type Faults struct {
 	DiesWithHost bool
 	// State is told instead of the true power, for example "Paused".
 	State string
+	// Mute tells no power state at all (null), as a board that starts does.
+	Mute bool
+	// Slow delays every answer.
+	Slow time.Duration
 	// Hang keeps every request waiting until the client goes away.
 	Hang bool
 	// HangLogout keeps only the farewell waiting.

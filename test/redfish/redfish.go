@@ -41,6 +41,8 @@ type Options struct {
 	ExpiredSince time.Duration
 	// ResetTypes are the commands it offers; empty means the usual ones.
 	ResetTypes []string
+	// ActionInfo keeps those values in a resource of their own.
+	ActionInfo bool
 	// Neighbours are further systems behind the same controller, as in a chassis of blades.
 	Neighbours []string
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -17,6 +18,7 @@ const (
 	sessionsPath = root + "/SessionService/Sessions"
 	systemsPath  = root + "/Systems"
 	resetAction  = "/Actions/ComputerSystem.Reset"
+	resetInfo    = "/ResetActionInfo"
 	// largestBody bounds what is read of a request.
 	largestBody = 64 << 10
 )
@@ -50,6 +52,11 @@ func (c *Controller) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "<html><body>Welcome to the printer</body></html>")
 		return
 	}
+	select {
+	case <-time.After(trouble.Slow):
+	case <-r.Context().Done():
+		return
+	}
 	status, answer := c.answer(w, r, path, body)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("OData-Version", "4.0")
@@ -72,6 +79,10 @@ func (c *Controller) answer(w http.ResponseWriter, r *http.Request, path string,
 		return http.StatusUnauthorized, fault("not authenticated")
 	case strings.HasPrefix(path, sessionsPath+"/") && r.Method == http.MethodDelete:
 		return c.account.logout(strings.TrimPrefix(path, sessionsPath+"/"))
+	case path == systemsPath+"/1"+resetInfo:
+		return http.StatusOK, document{"@odata.id": path, "@odata.type": "#ActionInfo.v1_3_0.ActionInfo",
+			"Id":         "ResetActionInfo",
+			"Parameters": []document{{"Name": "ResetType", "Required": true, "AllowableValues": c.options.ResetTypes}}}
 	case path == systemsPath:
 		return http.StatusOK, c.collection()
 	case strings.HasSuffix(path, resetAction) && r.Method == http.MethodPost:
@@ -105,6 +116,13 @@ func (c *Controller) system(path string) (document, bool) {
 		return system, true
 	}
 	system["Name"], system["PowerState"] = "System", c.chassis.state()
+	if c.chassis.trouble().Mute {
+		system["PowerState"] = nil
+	}
+	if c.options.ActionInfo {
+		system["Actions"] = document{"#ComputerSystem.Reset": document{"target": path + resetAction,
+			"@Redfish.ActionInfo": path + resetInfo}}
+	}
 	if c.options.HardwareUUID != "" {
 		system["UUID"] = c.options.HardwareUUID
 	}
