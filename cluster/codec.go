@@ -77,18 +77,26 @@ func decode[C Command](body json.RawMessage) (Command, error) {
 func Encode(commands []Command) ([]byte, error) {
 	envelopes := make([]envelope, 0, len(commands))
 	for _, command := range commands {
-		body, err := json.Marshal(command)
+		body, err := plainJSON(command)
 		if err != nil {
 			return nil, fmt.Errorf("encoding command %s: %w", command.Kind(), err)
 		}
 		envelopes = append(envelopes, envelope{Version: commandVersion, Kind: command.Kind(), Body: body})
 	}
-	return json.Marshal(envelopes)
+	text, err := plainJSON(envelopes)
+	if err != nil {
+		return nil, err
+	}
+	return packed(text)
 }
 
 // Decode reads what Encode wrote. ErrUnknownCommand is returned for a kind or
 // a version that this binary does not know.
 func Decode(data []byte) ([]Command, error) {
+	data, err := unpacked(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading a log entry: %w", err)
+	}
 	var envelopes []envelope
 	if err := json.Unmarshal(data, &envelopes); err != nil {
 		return nil, fmt.Errorf("reading a log entry: %w", err)

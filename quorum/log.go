@@ -115,8 +115,9 @@ func raftConfig(options *Options) *raft.Config {
 	config.HeartbeatTimeout = options.Profile.Heartbeat
 	config.ElectionTimeout = options.Profile.Election
 	config.LeaderLeaseTimeout = options.Profile.Lease
-	// Only the fallback of pusher; its default of 50 ms would be half of an idle node's work.
-	config.CommitTimeout = time.Second
+	// Only the fallback of pusher, and the pause after a first try that failed, as it does for
+	// each node that has just joined. Its default of 50 ms would be half of an idle node's work.
+	config.CommitTimeout = 250 * time.Millisecond
 	config.BatchApplyCh = true
 	config.MaxAppendEntries = 512
 	config.SnapshotThreshold = options.SnapshotThreshold

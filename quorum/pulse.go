@@ -48,11 +48,13 @@ type PulseOptions struct {
 type Pulse struct {
 	options PulseOptions
 	heard   chan struct{}
+	retimed chan struct{}
 	closing chan struct{}
 	tests   chan struct{}
 	running sync.WaitGroup
 
 	mu      sync.Mutex
+	beat    time.Duration
 	peers   map[string]*pulsePeer
 	refused uint64
 }
@@ -106,8 +108,8 @@ func OpenPulse(options PulseOptions) (*Pulse, error) {
 	}
 	setDefault(&options.TestTimeout, testTimeoutDefault)
 	p := &Pulse{
-		options: options, heard: make(chan struct{}, 1), closing: make(chan struct{}),
-		tests: make(chan struct{}, testsAtOnceMax), peers: map[string]*pulsePeer{},
+		options: options, heard: make(chan struct{}, 1), retimed: make(chan struct{}, 1), beat: options.Profile.Beat,
+		closing: make(chan struct{}), tests: make(chan struct{}, testsAtOnceMax), peers: map[string]*pulsePeer{},
 	}
 	if err := options.Wire.handle(channelPeerTest, p.serveTest); err != nil {
 		return nil, err
@@ -202,12 +204,14 @@ func (p *Pulse) Refused() uint64 {
 }
 
 func (p *Pulse) send() {
-	ticker := time.NewTicker(p.options.Profile.Beat)
+	ticker := time.NewTicker(p.interval())
 	defer ticker.Stop()
 	for {
 		p.post(p.messages())
 		select {
 		case <-ticker.C:
+		case <-p.retimed:
+			ticker.Reset(p.interval())
 		case <-p.closing:
 			return
 		}

@@ -168,5 +168,6 @@ func told(power fence.Power, word string) string {
 	if power != fence.PowerUnknown {
 		return ""
 	}
-	return fmt.Sprintf("it tells the power state %q, which is neither on nor off, so its off could not be confirmed", clip([]byte(word)))
+	return fmt.Sprintf("it tells the power state %q, which is neither on nor off, so its off could not be "+
+		"confirmed", clip([]byte(word)))
 }

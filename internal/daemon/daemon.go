@@ -75,6 +75,8 @@ type Daemon struct {
 	gossipKey   []byte
 	gossipSeeds []string
 	gossipSince time.Time
+	// timing is the one that log and heartbeats follow; keepLinks changes it.
+	timing string
 	// pairs are the keys of heartbeats; only keepLinks uses them.
 	pairs pairKeys
 
@@ -244,21 +246,13 @@ func (d *Daemon) open(ctx context.Context) error {
 	return err
 }
 
-func (d *Daemon) profile() quorum.Profile {
-	profile, err := quorum.ParseProfile(d.replica.Root().Document.Timing)
-	if err != nil {
-		profile, _ = quorum.ParseProfile("")
-	}
-	return profile
-}
-
 func (d *Daemon) openLog() error {
 	wire, err := d.logWire()
 	if err != nil {
 		return err
 	}
 	options := quorum.Options{
-		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profile(), Logger: d.logger,
+		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
 		Unfit:         d.replica.unfit,
 		Cut:           d.loseLog,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
@@ -284,7 +278,7 @@ func (d *Daemon) openPulse() error {
 		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
 	}
 	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
-		ID: d.name, Packets: packets, Wire: wire, Profile: d.profile(), Logger: d.logger,
+		ID: d.name, Packets: packets, Wire: wire, Profile: profileOf(d.timing), Logger: d.logger,
 		ProbeKernel: d.options.ProbeKernel,
 		State: func() quorum.Beat {
 			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation,

@@ -97,6 +97,7 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 			index = root.Index
 			d.keepKeysOf(root)
 			d.linkPeers()
+			d.keepTiming()
 			d.leaveIfRemoved(root)
 		}
 		d.keepGossip()

@@ -26,6 +26,7 @@ import (
 //	steps.json          log entries that an operator steps over
 //	log-held.json       how far its log goes, and what the others were heard to hold
 //	log-lost.json       it does not hold what it acknowledged: its log is set aside
+//	timing.json         the document's timing when the daemon ran last
 //	restore.json        the state to begin with after `clusterd restore` (0600)
 //	raft/               the replicated log and its snapshots
 //	raft-set-aside/     the log that it held before: of a generation that went on

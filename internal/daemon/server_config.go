@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -80,6 +81,9 @@ func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 	}
 	command := cluster.Configure{Base: n.root.Config.Version, Text: n.parsed.Text, Document: n.parsed.Document, Blobs: missingBlobs(n.root, n.parsed.Blobs),
 		By: n.by, Reason: n.reason, Summary: config.Summary(reply.Changes)}
+	if err := fitsEntry(command); err != nil {
+		return err
+	}
 	if n.dryRun {
 		s.rehearseDocument(n.root, command, &reply)
 		writeJSON(w, http.StatusOK, reply)
@@ -131,6 +135,9 @@ func (s *server) rehearseDocument(root *cluster.State, command cluster.Configure
 }
 
 func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure, reply api.ConfigReply) error {
+	if err := fitsEntry(command); err != nil {
+		return err
+	}
 	applied, err := s.daemon.propose(r.Context(), command)
 	if err != nil {
 		return err
@@ -141,6 +148,28 @@ func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command c
 	reply.Version = s.daemon.replica.Root().Config.Version
 	writeJSON(w, http.StatusOK, reply)
 	return nil
+}
+
+// fitsEntry refuses a document that no entry of the log can hold, before anybody waits for
+// it, with the figures.
+func fitsEntry(command cluster.Configure) error {
+	data, err := cluster.Encode([]cluster.Command{command})
+	if err != nil {
+		return refuse(http.StatusRequestEntityTooLarge, "too_large", "the document cannot be put into the log: %v", err)
+	}
+	if len(data) <= quorum.MaxEntryBytes {
+		return nil
+	}
+	largest := ""
+	for hash, text := range command.Blobs {
+		if best := command.Blobs[largest]; len(text) > len(best) || (len(text) == len(best) && hash < largest) {
+			largest = hash
+		}
+	}
+	return refuse(http.StatusRequestEntityTooLarge, "too_large",
+		"the document takes %d bytes in the log, packed, and an entry can have %d; it brings %d new definitions, "+
+			"the largest of %d bytes: apply it in parts, or make the definitions shorter",
+		len(data), quorum.MaxEntryBytes, len(command.Blobs), len(command.Blobs[largest]))
 }
 
 // missingBlobs are the definitions that the log does not hold yet: changes
