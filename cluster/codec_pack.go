@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 )
 
 const (
@@ -64,9 +63,24 @@ func unpacked(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(reader, largestUnpacked+1))
-	if err == nil && len(text) > largestUnpacked {
-		err = fmt.Errorf("it unpacks to more than %d bytes", largestUnpacked)
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(&bounded{reader: reader, left: largestUnpacked}); err != nil {
+		return nil, err
 	}
-	return text, err
+	return text.Bytes(), nil
+}
+
+// bounded ends with an error where there is more than may be.
+type bounded struct {
+	reader *gzip.Reader
+	left   int
+}
+
+// Read implements what a buffer reads from.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.reader.Read(p)
+	if b.left -= n; b.left < 0 {
+		return n, fmt.Errorf("it unpacks to more than %d bytes", largestUnpacked)
+	}
+	return n, err
 }

@@ -32,6 +32,9 @@ func initCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
+			if err := daemon.OnThisHost(node); err != nil {
+				return err
+			}
 			if err := daemon.Found(node, c.String("name")); err != nil {
 				return err
 			}
@@ -54,6 +57,9 @@ func joinCommand() *urfave.Command {
 			}
 			text, err := tokenText(c)
 			if err != nil {
+				return err
+			}
+			if err := daemon.OnThisHost(node); err != nil {
 				return err
 			}
 			membership, err := daemon.JoinCluster(c.Context, node, text)

@@ -31,7 +31,9 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		d.wire = quorum.NewWire(links.Streams, d.logger)
 		return nil, nil
 	}
-	listener, err := net.Listen("tcp", d.options.Node.Listen(d.options.Node.Port))
+	listener, err := patiently(ctx, d, "the other nodes", func() (net.Listener, error) {
+		return net.Listen("tcp", d.options.Node.Listen(d.options.Node.Port))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}

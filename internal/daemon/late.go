@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+// An address comes late: a bond, a bridge, a DHCP server, a switch that learns. That is no
+// failure of this daemon, and nothing gets better by its end.
+const (
+	addressPause   = 500 * time.Millisecond
+	addressToldFor = time.Minute
+)
+
+// patiently opens a socket of this node, and waits for the address as long as this host
+// does not have it.
+func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (T, error)) (T, error) {
+	var told time.Time
+	for {
+		opened, err := open()
+		if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			if err == nil && !told.IsZero() {
+				d.logger.Info("this host has its address now", "node", d.name, "address", d.options.Node.Address, "for", what)
+			}
+			return opened, err
+		}
+		if time.Since(told) >= addressToldFor {
+			told = time.Now()
+			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
+				"network, or correct address in "+config.NodePath, "node", d.name, "address", d.options.Node.Address, "for", what)
+		}
+		if !sleep(ctx, addressPause) {
+			return opened, ctx.Err()
+		}
+	}
+}
+
+// OnThisHost says what is wrong with the address of a node that is founded or joins: the
+// others would ask for it in vain.
+func OnThisHost(node config.Node) error {
+	if node.Address == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(node.Address, "0"))
+	if err == nil {
+		return listener.Close()
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return fmt.Errorf("this host does not have the address %s; correct address in %s, or bring the interface up",
+			node.Address, config.NodePath)
+	}
+	return fmt.Errorf("the address %s cannot be used: %w", node.Address, err)
+}
