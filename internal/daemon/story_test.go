@@ -138,9 +138,10 @@ func TestAFencedHostBootsAndIsAdmittedAgain(t *testing.T) {
 		s.until("vm:a runs elsewhere", func() bool { return len(s.world.runsOn(uuidOf(0))) > 0 })
 		s.boot(victim)
 		s.until("the booted host is online", func() bool { return s.stateOf(s.leader(), victim) == "online" })
-		if got := s.members[victim].daemon.replica.Root(); func() bool { n, _ := got.Nodes.Get(victim); return n.Boot != victim+"-boot-1" }() {
-			t.Error("its new boot is not in the state")
-		}
+		s.until("its new boot is in its own State", func() bool {
+			n, _ := s.members[victim].daemon.replica.Root().Nodes.Get(victim)
+			return n.Boot != victim+"-boot-1"
+		})
 		if s.shotAt(victim) != 1 {
 			t.Errorf("%v", s.world.shotsFired())
 		}
