@@ -221,10 +221,6 @@ func (t *transaction) complain(c Told, cursor Cursor) Cursor {
 	return cursor
 }
 
-// TimelineCut tells whether the timeline is full, so that what happened before its
-// oldest event is not known any more.
-func (s *State) TimelineCut() bool { return len(s.Timeline) >= maxEvents }
-
 // declareAlerts gives new alerts a cursor at the present: what happened before is
 // no news.
 func (t *transaction) declareAlerts() {
@@ -252,7 +248,7 @@ func (t *transaction) beginLogAnew() {
 		e.Index, e.Ordinal, e.Cause = 0, i+1, 0
 		old[i] = e
 	}
-	t.Timeline = old
+	t.Timeline, t.Forgotten = old, 0
 	for _, name := range t.Alerts.Keys() {
 		cursor, _ := t.Alerts.Get(name)
 		cursor.Index, cursor.Ordinal = t.index, endOfEntry

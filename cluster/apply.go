@@ -74,14 +74,6 @@ func (t *transaction) tell(e Event) {
 	t.events = append(t.events, e)
 }
 
-func (s *State) remember(events []Event) {
-	s.Timeline = append(s.Timeline, events...)
-	if excess := len(s.Timeline) - maxEvents; excess > 0 {
-		// Cut, not copied: the next growth of the list leaves the old part behind.
-		s.Timeline = s.Timeline[excess:]
-	}
-}
-
 // setNodeState moves a node and tells so.
 func (t *transaction) setNodeState(n Member, state NodeState, by, why string, phases ...Phase) Member {
 	from := n.State

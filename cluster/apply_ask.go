@@ -217,7 +217,7 @@ func (t *transaction) wish(service Service, c Ask) {
 	service.Wish = &Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
 	if c.Op != OpFreeze && c.Op != OpUnfreeze {
-		service.Troubles = nil // who asks for something knows better
+		service.Troubles, service.Loop = nil, nil // who asks for something knows better
 	}
 	if c.Op == OpEnable || c.Op == OpRelocate || c.Op == OpMigrate {
 		service.Home = "" // who is put somewhere by hand belongs there

@@ -22,9 +22,12 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 	if state != resources.Failed {
 		s.StopFailed = ""
 	}
+	s, e, tells := t.inLoop(s, from, e)
 	t.Services.Set(s.Spec.Name, s)
 	e.Subject, e.From, e.To = s.Spec.Name, from.String(), state.String()
-	t.tell(e)
+	if tells {
+		t.tell(e)
+	}
 	return s
 }
 

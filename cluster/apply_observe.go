@@ -293,9 +293,9 @@ func (t *transaction) stoppedAsAsked(service Service, n Member, o resources.Obse
 }
 
 // afterFailure applies the recovery policy to a service that failed on a node, and
-// remembers the node.
+// remembers the node and how it ended.
 func (t *transaction) afterFailure(service Service, n Member, what string) Service {
-	service = t.troubled(service, n, TroubleCrash, what)
+	service = t.fell(t.troubled(service, n, TroubleCrash, what), n, what)
 	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.at)
 	service.Restarts = restarts
 	switch remedy {

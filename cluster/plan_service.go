@@ -117,6 +117,7 @@ func (p *planner) planStarted(service Service) {
 		p.noteCopies(service)
 	}
 	p.noteRules(service)
+	p.noteLoop(service)
 	switch {
 	case h.Condition != string(resources.Unknown) && p.planFollow(service):
 	case service.Wish != nil:

@@ -41,6 +41,9 @@ func (p *planner) planUp(service Service) {
 				node, settlingTime), "")
 		return
 	}
+	if p.restsInLoop(service) {
+		return
+	}
 	node, why := p.choose(service)
 	if node == "" {
 		advice, waits := p.makeRoom(service)
@@ -49,7 +52,7 @@ func (p *planner) planUp(service Service) {
 		}
 		return
 	}
-	by := "recovery"
+	by := byRecovery
 	switch {
 	case service.Wish != nil:
 		by = service.Wish.By

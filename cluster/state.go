@@ -10,7 +10,6 @@ import (
 
 // Limits of the lists kept in State. Every list has one.
 const (
-	maxEvents       = 2000
 	maxRequests     = 512
 	maxTokens       = 64
 	maxAttempts     = 256
@@ -83,8 +82,11 @@ type State struct {
 	Secrets Secrets        `json:"secrets"`
 
 	// Timeline is the newest part of the history.
-	Timeline   []Event `json:"timeline,omitempty"`
-	NextNodeID int     `json:"nextNodeID"`
+	Timeline []Event `json:"timeline,omitempty"`
+	// Forgotten is the index of the newest event that made room for others. Who was
+	// told up to an earlier one has missed something.
+	Forgotten  uint64 `json:"forgotten,omitempty"`
+	NextNodeID int    `json:"nextNodeID"`
 }
 
 // Config is the document's text as it was applied.
@@ -176,6 +178,8 @@ type Service struct {
 	Behind *Behind `json:"behind,omitempty"`
 	// Story gathers the measured moments of the recovery under way.
 	Story []Phase `json:"story,omitempty"`
+	// Loop counts how often it ended soon after its start.
+	Loop *Loop `json:"loop,omitempty"`
 }
 
 // FailedStart remembers that a start did not work.

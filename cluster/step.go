@@ -143,7 +143,8 @@ const (
 // NewNode makes the mind of the node named self.
 func NewNode(self string) *Node {
 	return &Node{
-		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{}, Stuck: map[string]time.Duration{}, Waited: map[string]Waited{}},
+		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{},
+			Stuck: map[string]time.Duration{}, Loops: map[string]loopwatch{}, Waited: map[string]Waited{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
 		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{}, worded: map[string]time.Duration{},
 	}
@@ -343,8 +344,14 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 			delete(n.view.Stuck, name)
 		}
 	}
+	for name := range n.view.Loops {
+		if !in.State.Services.Has(name) {
+			delete(n.view.Loops, name)
+		}
+	}
 	for i, name := range in.State.Services.keys {
 		service := in.State.Services.rows[i]
+		n.view.restLoop(service, tick)
 		if len(service.FailedOn) > 0 && service.Intent == nil && service.State != resources.Started {
 			n.view.Stuck[name] += tick
 		} else {

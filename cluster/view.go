@@ -38,6 +38,8 @@ type View struct {
 	Resting map[string]time.Duration
 	// Stuck is how long a service has been down after failed starts.
 	Stuck map[string]time.Duration
+	// Loops is how long ago services in a crash loop ended.
+	Loops map[string]loopwatch
 	// Waited is how long boots that a watchdog ends have been waited out, by node.
 	Waited map[string]Waited
 	// Quiet is how long this node has seen no new event; Newest is the index of
@@ -50,7 +52,7 @@ type View struct {
 // are shared: they are replaced whole.
 func (v View) clone() View {
 	v.Contacts, v.Resting, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Resting), maps.Clone(v.Stuck)
-	v.Waited = maps.Clone(v.Waited)
+	v.Waited, v.Loops = maps.Clone(v.Waited), maps.Clone(v.Loops)
 	return v
 }
 

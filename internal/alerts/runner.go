@@ -45,6 +45,8 @@ type Runner struct {
 	passed int
 	told   cluster.Told
 	missed uint64
+	// forgotten is up to where it has been counted that the timeline lost something.
+	forgotten uint64
 }
 
 // Run tells events until the context ends.
@@ -105,11 +107,14 @@ func (r *Runner) next(state *cluster.State) (event cluster.Event, kind string, f
 // event. How many of those lost were of interest, nobody knows any more; one is
 // counted, so that it is told.
 func (r *Runner) countLost(state *cluster.State) {
-	if !state.TimelineCut() || len(state.Timeline) == 0 {
+	if len(state.Timeline) == 0 || state.Forgotten <= max(r.at.Index, r.forgotten) {
 		return
 	}
+	r.forgotten = state.Forgotten
+	r.leaveOut(1, fmt.Sprintf(
+		"the timeline no longer has all that happened after %d; of what it lost up to %d nobody was told",
+		r.at.Index, state.Forgotten))
 	if oldest := state.Timeline[0]; r.at.Index+1 < oldest.Index {
-		r.leaveOut(1, fmt.Sprintf("the timeline does not go back to %d any more; what happened between that and %d was not told", r.at.Index, oldest.Index))
 		r.moveTo(cluster.Event{Index: oldest.Index - 1})
 	}
 }

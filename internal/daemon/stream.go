@@ -122,7 +122,7 @@ func (o *streamWriter) event(root *cluster.State, e cluster.Event) bool {
 func (o *streamWriter) gap(root *cluster.State, after cluster.Cursor) bool {
 	first := !o.told
 	o.told = true
-	if !first || after.Index == 0 || !root.TimelineCut() || len(root.Timeline) == 0 || after.Index+1 >= root.Timeline[0].Index {
+	if !first || after.Index == 0 || len(root.Timeline) == 0 || after.Index >= root.Forgotten {
 		return o.send("")
 	}
 	return o.send(fmt.Sprintf("event: gap\ndata: {\"after\":%d,\"oldest\":%d}\n\n", after.Index, root.Timeline[0].Index))

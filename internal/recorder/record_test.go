@@ -200,15 +200,15 @@ func secretsIn(t *testing.T, text []byte) []string {
 // nobody has thought about.
 func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
-		"State": "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones " +
-			"Fences Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts " +
-			"Requests Tokens Removed Secrets Timeline NextNodeID Lock Clients",
+		"State": "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences " +
+			"Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens " +
+			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients",
 		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
-		"View":         "Self Leading Contacts Resting Stuck Waited Quiet Newest Led",
+		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops",
 		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, cluster.Planned{}, cluster.View{}, cluster.Contactwatch{}} {

@@ -2,7 +2,7 @@ package main
 
 // all are the mutants, by law; R are the rules between services and the orders.
 func all() []mutant {
-	var list []mutant
+	list := guestsAlone()
 	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(),
 		acknowledged(), lostLogs(), brake(), disks(), trees(), between(), levels(), guards(), onlyFaults(),
 		hypervisorsAlone(), networksAlone(), peopleAlone(), places(), keys(), strangers(), admitted()} {

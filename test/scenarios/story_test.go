@@ -263,11 +263,18 @@ func (s *story) breaking() map[string]func([]string) error {
 		"kill-daemon": s.onHost(func(h *sim.Host, _ []string) { h.KillDaemon() }),
 		"stop-daemon": s.onHost(func(h *sim.Host, _ []string) { h.StopDaemon() }),
 		// lose-log empties the folder of the log; start-daemon comes after it.
-		"lose-log":        s.onHost(func(h *sim.Host, _ []string) { h.LoseLog() }),
-		"start-daemon":    s.onHost(func(h *sim.Host, _ []string) { h.StartDaemon() }),
-		"libvirt":         s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
-		"bmc":             s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),
-		"twins":           s.onHost(func(h *sim.Host, words []string) { s.world.Twins(h, s.world.Hosts[words[0]]) }),
+		"lose-log":     s.onHost(func(h *sim.Host, _ []string) { h.LoseLog() }),
+		"start-daemon": s.onHost(func(h *sim.Host, _ []string) { h.StartDaemon() }),
+		"libvirt":      s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
+		"bmc":          s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),
+		"twins":        s.onHost(func(h *sim.Host, words []string) { s.world.Twins(h, s.world.Hosts[words[0]]) }),
+		// loop: its guest dies soon after each start, for a while.
+		"loop": func(words []string) error {
+			while, err := time.ParseDuration(words[1])
+			s.world.LoopVM(words[0], while)
+			return err
+		},
+
 		"crash":           s.onHost(func(h *sim.Host, words []string) { h.CrashVM(words[0]) }),
 		"vanish":          s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], false) }),
 		"guest-shutdown":  s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], true) }),

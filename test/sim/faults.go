@@ -70,7 +70,7 @@ func faultKinds() []faultKind {
 		}},
 	}
 	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
-		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults())
+		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

@@ -109,6 +109,7 @@ func (v *vm) execute() {
 	v.condition, v.reason, v.ours, v.partial = resources.Running, "", false, false
 	v.host.world.tell("%s executes on %s", v.service, v.host.Name)
 	v.host.world.watchExecution(v)
+	v.dieSoon()
 }
 
 func (v *vm) gone() bool { return v.host.vms[v.uuid] != v }

@@ -36,6 +36,7 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	case cluster.Begin:
 		if c.Intent == cluster.IntentStart {
 			w.watchStart(after, c)
+			w.watchLoop(before, c)
 		}
 		if c.Intent == cluster.IntentStart || c.Intent == cluster.IntentMigrate {
 			w.watchRules(before, after, c)
@@ -80,6 +81,8 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 			w.violate("L3: an operator's word that %s is off was taken while it shows life", c.Node)
 		}
 	case cluster.Ask:
+		asked, _ := after.Services.Get(c.Service)
+		delete(w.watched.starts, asked.Spec.UUID)
 		if known, again := before.Requests.Get(c.Request); again {
 			if now, kept := after.Requests.Get(c.Request); !kept || now.Index != known.Index {
 				w.violate("L7: the request %s was done a second time", c.Request)

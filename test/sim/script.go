@@ -101,6 +101,7 @@ func WriteScript(seed int64) (s Script) {
 	s.stoppings()
 	s.loseLogs(rounds)
 	s.twins()
+	s.troubles()
 	return s
 }
 

@@ -32,10 +32,12 @@ type watched struct {
 	documents uint64
 	// limbo tells that the entry at hand was decided by an earlier leader.
 	limbo bool
+	// starts are those of guests that die at each start, by UUID.
+	starts map[string][]time.Duration
 }
 
 func newWatched() watched {
-	return watched{newest: &cluster.State{}, accepted: map[string]uint64{}}
+	return watched{newest: &cluster.State{}, accepted: map[string]uint64{}, starts: map[string][]time.Duration{}}
 }
 
 // apply applies the next entry on a host, and watches: equal index means equal

@@ -50,12 +50,14 @@ type World struct {
 	byHand map[string]bool
 	// calledOnce are the UUIDs of VMs by the names they came up with.
 	calledOnce map[string]string
-	watched    watched
-	requests   int
-	shots      int // off commands on their way
-	late       int // hints and entries on their way
-	sessions   int
-	lives      int // logs that began
+	// looping are the guests that die soon after each start, by UUID, and until when.
+	looping  map[string]time.Duration
+	watched  watched
+	requests int
+	shots    int // off commands on their way
+	late     int // hints and entries on their way
+	sessions int
+	lives    int // logs that began
 	// array are the shared disks, pills the hosts for which a message is on a disk.
 	array map[string]*lun
 	pills map[string]bool
@@ -82,7 +84,10 @@ type Figures struct {
 // New makes an empty world. Seed 0 makes a steady one, in which everything
 // takes its shortest time, for stories.
 func New(seed int64) *World {
-	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{}, without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{}, Mute: map[string]bool{}, watched: newWatched()}
+	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{},
+		without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{},
+		looping: map[string]time.Duration{},
+		Mute:    map[string]bool{}, watched: newWatched()}
 	w.raft.compactAfter = 1 << 30
 	if seed != 0 {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))

@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/resources"
+)
+
+func TestPausesBetweenRestartsGrow(t *testing.T) {
+	var pauses []time.Duration
+	for rounds := range 9 {
+		pauses = append(pauses, (&Loop{Rounds: rounds}).pause()/time.Second)
+	}
+	if got, want := fmt.Sprint(pauses), fmt.Sprint([]time.Duration{0, 0, 1, 2, 4, 8, 16, 30, 30}); got != want {
+		t.Errorf("the pauses are %s, wanted %s", got, want)
+	}
+	if (*Loop)(nil).pause() != 0 {
+		t.Error("what was never in a loop rests")
+	}
+}
+
+func TestWhoRanForLongIsInNoLoop(t *testing.T) {
+	for _, c := range []struct {
+		ran    time.Duration
+		rounds int
+	}{{time.Second, 8}, {loopForgets - time.Second, 8}, {loopForgets, 1}} {
+		now := founded.Add(time.Hour)
+		tx := &transaction{State: &State{}, index: 7, at: now}
+		s := Service{State: resources.Started, SinceAt: now.Add(-c.ran)}
+		s.Loop = &Loop{Rounds: 7, Starts: []time.Time{now.Add(-loopForgets)}}
+		if got := tx.fell(s, Member{Name: "node1"}, "it crashed").Loop; got.Rounds != c.rounds || len(got.Starts) != 1 {
+			t.Errorf("after %s it is in round %d with %d starts, wanted %d and 1", c.ran, got.Rounds, len(got.Starts), c.rounds)
+		}
+	}
+}
+
+// One subject that talks all the time pushes nothing out of the timeline but itself.
+func TestTheTimelineKeepsRoomForOthers(t *testing.T) {
+	s := &State{}
+	index := uint64(0)
+	tell := func(subject string) {
+		index++
+		s.remember([]Event{{Index: index, Subject: subject}})
+	}
+	for range 50 {
+		tell("vm:quiet")
+	}
+	for range 5 * maxEvents {
+		tell("vm:loud")
+		if len(s.Timeline) > maxEvents {
+			t.Fatalf("%d events are kept", len(s.Timeline))
+		}
+	}
+	quiet := 0
+	for i, e := range s.Timeline {
+		if e.Subject == "vm:quiet" {
+			quiet++
+		}
+		if i > 0 && e.Index <= s.Timeline[i-1].Index {
+			t.Fatalf("event %d stands behind %d", e.Index, s.Timeline[i-1].Index)
+		}
+	}
+	if newest := s.Timeline[len(s.Timeline)-1].Index; quiet != 50 || newest != index {
+		t.Errorf("%d events of the quiet one are left, and the newest is %d of %d", quiet, newest, index)
+	}
+	if s.Forgotten <= 50 || s.Forgotten >= index {
+		t.Errorf("forgotten up to %d of %d", s.Forgotten, index)
+	}
+	for i := range 2 * maxEvents { // of many who say little the oldest go
+		tell(fmt.Sprintf("vm:%d", i))
+	}
+	if s.Timeline[0].Subject == "vm:quiet" {
+		t.Error("what is older than all else is kept for ever")
+	}
+}
