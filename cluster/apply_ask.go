@@ -75,6 +75,9 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 	if refused := t.mayUnderLock(service, c.Op); refused != accepted {
 		return refused
 	}
+	if refused := t.mayLose(service, c); refused != accepted {
+		return refused
+	}
 	switch c.Op {
 	case OpEnable:
 		return t.mayEnable(service, c)
@@ -218,6 +221,9 @@ func (t *transaction) wish(service Service, c Ask) {
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
 	if c.Op != OpFreeze && c.Op != OpUnfreeze {
 		service.Troubles, service.Loop = nil, nil // who asks for something knows better
+	}
+	if c.DeclaredDisks {
+		service = service.given(c.By)
 	}
 	if c.Op == OpEnable || c.Op == OpRelocate || c.Op == OpMigrate {
 		service.Home = "" // who is put somewhere by hand belongs there

@@ -15,7 +15,9 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 	if from != state {
 		s.Since, s.SinceAt = t.index, t.at
 	}
-	s.State, s.Reason, s.Changed = state, e.Why, t.index
+	s.State = state
+	e.Why = s.heldByLoss(from, e.Why)
+	s.Reason, s.Changed = e.Why, t.index
 	if state != resources.Started {
 		s.Flags &^= resources.Partial // what goes on without a part of it has to go on
 	}
@@ -185,6 +187,9 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 	if why := t.disksFree(service); why != "" {
 		return refuse("%s", why)
 	}
+	if why := service.holdsBack(); why != "" {
+		return refusal{codeInvalid, why}
+	}
 	if !service.Enabled {
 		return refuse("%s is disabled", c.Service)
 	}
@@ -225,6 +230,9 @@ func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 	op, byRequest := map[Purpose]Operation{ForDisable: OpDisable, ForStop: OpStop, ForRestart: OpRestart, ForRelocate: OpRelocate}[c.Purpose]
 	if byRequest && (service.Wish == nil || service.Wish.Op != op) {
 		return refuse("nobody asks to %s %s any more", op, c.Service)
+	}
+	if why := service.throwsAway(); why != "" && c.Purpose != ForCleanup {
+		return refusal{codeInvalid, why}
 	}
 	switch {
 	case c.Purpose == ForDepend && t.follows(service) == "":
@@ -306,7 +314,7 @@ func (c Begin) migrate(t *transaction, service Service, n Member) {
 	target, _ := t.Nodes.Get(c.Target)
 	source := service.Holders[0]
 	h := t.holderOn(target, "migration target", service.Spec, false)
-	h.Definition, h.Disks = source.Definition, source.Disks
+	h.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared
 	service = service.withHolder(h)
 	service.Intent = c.intent(t, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation

@@ -105,10 +105,16 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 	if o.Condition == resources.Running {
 		h.Creating = false
 	}
-	if len(o.Disks) > 0 {
+	switch {
+	case len(o.Disks) == 0:
+		service = service.withHolder(h)
+	case service.Spec.Kind() == resources.KindVM:
+		h = h.runsOn(o.Disks)
+		service = t.strays(service.withHolder(h), n, h)
+	default:
 		h.Disks = o.Disks
+		service = service.withHolder(h)
 	}
-	service = service.withHolder(h)
 	service, partly := service.observedPart(n, o)
 	changed = changed || partly
 	t.Services.Set(service.Spec.Name, service)

@@ -106,7 +106,9 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 	story = appendPhases(story, Phase{What: service.runningWhat(), At: t.at})
 	service = t.arrived(service, n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
-	service = t.setService(service, resources.Started, Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: orElse(result.Why, service.runningWhy(Holder{})), Phases: story})
+	service, why := service.cameBack(orElse(result.Why, service.runningWhy(Holder{})))
+	service = t.setService(service, resources.Started,
+		Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why, Phases: story})
 	t.answerRunning(service)
 }
 
@@ -272,6 +274,7 @@ func (t *transaction) finishMigration(service Service, code int, why string, res
 		return service
 	}
 	service.Wish = nil
+	service = service.wordIsOver()
 	if code == codeSuccess && service.Owner != "" {
 		service = service.placedBy(*wish, t.index)
 	}

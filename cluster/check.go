@@ -97,11 +97,12 @@ func sharedDisks(a, b *Service) string {
 	for _, left := range a.Holders {
 		for _, right := range b.Holders {
 			// Holders that were never started there hold by suspicion only; two
-			// suspicions may overlap, two starts may not.
+			// suspicions may overlap, two starts may not. What a person attaches by hand is
+			// shouted about elsewhere.
 			if left.Ask || right.Ask {
 				continue
 			}
-			if disks := resources.Conflicts(left.Disks, right.Disks); len(disks) > 0 {
+			if disks := resources.Conflicts(left.startedWith(), right.startedWith()); len(disks) > 0 {
 				return disks[0]
 			}
 		}

@@ -280,6 +280,8 @@ type Ask struct {
 	Reason  string    `json:"reason,omitempty"`
 	// For is how long a freeze lasts; 0 until it is thawed.
 	For time.Duration `json:"for,omitempty"`
+	// DeclaredDisks is the word that what it wrote to other disks may be left behind.
+	DeclaredDisks bool `json:"declaredDisks,omitempty"`
 }
 
 // GiveUp ends the wish of a service that cannot be met.

@@ -67,7 +67,8 @@ func differs(s *State, self, name string, o resources.Observation) bool {
 		return o.Condition != resources.Absent && o.Condition != resources.Unknown
 	}
 	partial := service.Flags&resources.Partial != 0
-	return h.Condition != string(o.Condition) || h.Reason != o.Reason || (service.Owner == self && partial != o.Partial)
+	return h.Condition != string(o.Condition) || h.Reason != o.Reason ||
+		(len(o.Disks) > 0 && !resources.SameDisks(h.Disks, o.Disks)) || (service.Owner == self && partial != o.Partial)
 }
 
 // posted tells whether a command of this key waits in the outbox.

@@ -10,9 +10,10 @@ import (
 // byRecovery is the rule that starts again what has ended by itself.
 const byRecovery = "recovery"
 
-// Limits of crash loops. Who runs for loopForgets has left its loop behind.
+// Limits of crash loops. Who runs for loopLives is in none.
 const (
 	loopForgets  = 5 * time.Minute
+	loopLives    = 2 * time.Minute
 	loopFirst    = time.Second
 	loopLongest  = 30 * time.Second
 	maxLoopKnown = 64
@@ -36,7 +37,7 @@ type Loop struct {
 // fell counts one more end of a service that ended by itself where it ran.
 func (t *transaction) fell(s Service, n Member, why string) Service {
 	next := Loop{Rounds: 1, Last: why, Index: t.index, Node: n.Name}
-	if old := s.Loop; old != nil && t.at.Sub(s.SinceAt) < loopForgets {
+	if old := s.Loop; old != nil && t.at.Sub(s.SinceAt) < loopLives {
 		next.Rounds = old.Rounds + 1
 		for _, start := range old.Starts {
 			if t.at.Sub(start) < loopForgets {
@@ -176,7 +177,7 @@ func (p *planner) restsInLoop(service Service) bool {
 // noteLoop says of what runs that it does not run for long.
 func (p *planner) noteLoop(service Service) {
 	l := service.Loop
-	if l == nil || l.Rounds < loopTold {
+	if l == nil || len(l.Starts) < loopTold {
 		return
 	}
 	if w := p.view.Loops[service.Spec.Name]; w.Index == l.Index && w.For >= loopForgets {

@@ -25,7 +25,7 @@ func TestWhoRanForLongIsInNoLoop(t *testing.T) {
 	for _, c := range []struct {
 		ran    time.Duration
 		rounds int
-	}{{time.Second, 8}, {loopForgets - time.Second, 8}, {loopForgets, 1}} {
+	}{{time.Second, 8}, {loopLives - time.Second, 8}, {loopLives, 1}} {
 		now := founded.Add(time.Hour)
 		tx := &transaction{State: &State{}, index: 7, at: now}
 		s := Service{State: resources.Started, SinceAt: now.Add(-c.ran)}

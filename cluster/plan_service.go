@@ -118,6 +118,7 @@ func (p *planner) planStarted(service Service) {
 	}
 	p.noteRules(service)
 	p.noteLoop(service)
+	p.noteAstray(service)
 	switch {
 	case h.Condition != string(resources.Unknown) && p.planFollow(service):
 	case service.Wish != nil:

@@ -25,6 +25,10 @@ func (p *planner) planUp(service Service) {
 		p.heldBack(service, codeTemporary, why, p.unlockNext())
 		return
 	}
+	if why := service.holdsBack(); why != "" {
+		p.heldBack(service, codeInvalid, why, service.astrayNext())
+		return
+	}
 	if waits := p.waitsFor(service); waits != "" {
 		p.wait(name, waits, p.nextFor(service))
 		if service.Wish != nil && service.heldWhere(p.stuck) {

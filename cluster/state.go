@@ -123,6 +123,9 @@ type Holder struct {
 	// written now (law L9).
 	Definition string           `json:"definition,omitempty"`
 	Disks      []resources.Disk `json:"disks,omitempty"`
+	// Declared are the disks that it was started with, where it runs on others by now;
+	// Disks are then those it runs on.
+	Declared []resources.Disk `json:"declared,omitempty"`
 }
 
 // Service is one service with everything known about it.
@@ -178,6 +181,8 @@ type Service struct {
 	Behind *Behind `json:"behind,omitempty"`
 	// Story gathers the measured moments of the recovery under way.
 	Story []Phase `json:"story,omitempty"`
+	// Astray tells that it runs, or ran last, on other disks than it was started with.
+	Astray *Astray `json:"astray,omitempty"`
 	// Loop counts how often it ended soon after its start.
 	Loop *Loop `json:"loop,omitempty"`
 }

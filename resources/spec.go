@@ -78,6 +78,12 @@ type Disk struct {
 	Shared bool `json:"shared,omitempty"`
 	// ReadOnly disks never conflict.
 	ReadOnly bool `json:"readOnly,omitempty"`
+	// Behind names the image that is written in place of this one, which lies behind
+	// it: only what runs has such disks. Nobody may write to what lies behind.
+	Behind string `json:"behind,omitempty"`
+	// State tells that it is no disk of the guest but what its firmware keeps. It is
+	// written like one, and often lies on one host.
+	State bool `json:"state,omitempty"`
 }
 
 // Default budgets, in force where a Spec leaves them zero.
@@ -139,7 +145,8 @@ func Conflicts(a, b []Disk) []string {
 	var found []string
 	for _, left := range a {
 		for _, right := range b {
-			if left.Identity != right.Identity || left.ReadOnly || right.ReadOnly {
+			if left.Identity != right.Identity || left.ReadOnly || right.ReadOnly ||
+				(!left.writes() && !right.writes()) {
 				continue
 			}
 			if left.Shared && right.Shared {

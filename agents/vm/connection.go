@@ -11,6 +11,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Between attempts to connect.
@@ -155,7 +156,8 @@ func (a *Agent) sweep(ctx context.Context, s *session, everything bool) {
 }
 
 func differs(a, b agents.Observation) bool {
-	return a.Condition != b.Condition || a.Reason != b.Reason || a.Explained != b.Explained
+	return a.Condition != b.Condition || a.Reason != b.Reason || a.Explained != b.Explained ||
+		(len(b.Disks) > 0 && !resources.SameDisks(a.Disks, b.Disks))
 }
 
 func (a *Agent) remembered() map[string]agents.Observation {

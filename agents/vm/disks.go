@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/clusterd/clusterd/resources"
@@ -15,6 +16,20 @@ type domainXML struct {
 	Name    string    `xml:"name"`
 	UUID    string    `xml:"uuid"`
 	Disks   []diskXML `xml:"devices>disk"`
+	NVRAM   nvramXML  `xml:"os>nvram"`
+}
+
+type nvramXML struct {
+	Type   string    `xml:"type,attr"`
+	Path   string    `xml:",chardata"`
+	Source sourceXML `xml:"source"`
+}
+
+// chainXML is an image with those that lie behind it.
+type chainXML struct {
+	Type   string    `xml:"type,attr"`
+	Source sourceXML `xml:"source"`
+	Next   *chainXML `xml:"backingStore"`
 }
 
 type diskXML struct {
@@ -23,16 +38,32 @@ type diskXML struct {
 	Source    sourceXML `xml:"source"`
 	Shareable *struct{} `xml:"shareable"`
 	ReadOnly  *struct{} `xml:"readonly"`
+	// Behind and Mirror are told of what runs.
+	Behind *chainXML `xml:"backingStore"`
+	Mirror *chainXML `xml:"mirror"`
 }
 
 type sourceXML struct {
 	File     string    `xml:"file,attr"`
 	Dev      string    `xml:"dev,attr"`
+	Dir      string    `xml:"dir,attr"`
+	Kind     string    `xml:"type,attr"`
+	Path     string    `xml:"path,attr"`
+	Space    string    `xml:"namespace,attr"`
+	Address  pciXML    `xml:"address"`
 	Protocol string    `xml:"protocol,attr"`
 	Name     string    `xml:"name,attr"`
 	Pool     string    `xml:"pool,attr"`
 	Volume   string    `xml:"volume,attr"`
 	Hosts    []hostXML `xml:"host"`
+}
+
+// pciXML is the address of a device on its host's bus.
+type pciXML struct {
+	Domain   string `xml:"domain,attr"`
+	Bus      string `xml:"bus,attr"`
+	Slot     string `xml:"slot,attr"`
+	Function string `xml:"function,attr"`
 }
 
 type hostXML struct {
@@ -61,13 +92,57 @@ func DisksOf(definition string) (disks []resources.Disk, uuid, name string, err 
 		if identity == "" {
 			continue // An empty drive.
 		}
-		disks = append(disks, resources.Disk{
+		found := resources.Disk{
 			Identity: identity,
 			Shared:   disk.Shareable != nil,
 			ReadOnly: disk.ReadOnly != nil || disk.Device == "cdrom",
-		})
+		}
+		disks = append(disks, found)
+		if !found.ReadOnly {
+			disks = append(disks, disk.besides(identity)...)
+		}
+	}
+	if identity := domain.NVRAM.identity(); identity != "" {
+		disks = append(disks, resources.Disk{Identity: identity, State: true})
 	}
 	return disks, strings.ToLower(strings.TrimSpace(domain.UUID)), strings.TrimSpace(domain.Name), nil
+}
+
+// besides are the images behind a disk of a VM that runs, and one that it is copied to.
+func (d diskXML) besides(written string) []resources.Disk {
+	var disks []resources.Disk
+	behind := map[string]bool{}
+	for image := d.Behind; image != nil && len(disks) < mostImages; image = image.Next {
+		if identity, err := (diskXML{Type: image.Type, Source: image.Source}).identity(); err == nil && identity != "" {
+			behind[identity] = true
+			disks = append(disks, resources.Disk{Identity: identity, Behind: written})
+		}
+	}
+	if d.Mirror == nil {
+		return disks
+	}
+	identity, err := diskXML{Type: d.Mirror.Type, Source: d.Mirror.Source}.identity()
+	if err == nil && identity != "" && !behind[identity] {
+		disks = append(disks, resources.Disk{Identity: identity})
+	}
+	return disks
+}
+
+// mostImages bounds what is read of one chain.
+const mostImages = 200
+
+// identity of the file that keeps the firmware's variables; empty where there is none.
+func (n nvramXML) identity() string {
+	if n.Type == "" || n.Type == "file" {
+		if path := strings.TrimSpace(n.Path); path != "" {
+			return "file:" + path
+		}
+	}
+	identity, err := diskXML{Type: n.Type, Source: n.Source}.identity()
+	if err != nil {
+		return ""
+	}
+	return identity
 }
 
 func (d diskXML) identity() (string, error) {
@@ -80,8 +155,34 @@ func (d diskXML) identity() (string, error) {
 		return prefixed("volume:", strings.Trim(d.Source.Pool+"/"+d.Source.Volume, "/")), nil
 	case "network":
 		return d.Source.network()
+	case "dir":
+		return prefixed("dir:", d.Source.Dir), nil
+	case "vhostuser":
+		return prefixed("vhostuser:", d.Source.Path), nil
+	case "nvme":
+		return d.Source.nvme()
 	}
 	return "", fmt.Errorf("a disk of type %q has no identity that is the same on every node", d.Type)
+}
+
+// nvme names a namespace of a controller by its place on its host's bus.
+func (s sourceXML) nvme() (string, error) {
+	if s.Address.Bus == "" {
+		return "", fmt.Errorf("an NVMe disk without its PCI address")
+	}
+	var parts [4]uint64
+	for i, text := range []string{s.Address.Domain, s.Address.Bus, s.Address.Slot, s.Address.Function} {
+		number, err := strconv.ParseUint(strings.TrimSpace(text), 0, 16)
+		if err != nil && text != "" {
+			return "", fmt.Errorf("an NVMe disk at the PCI address %q", text)
+		}
+		parts[i] = number
+	}
+	space := s.Space
+	if space == "" {
+		space = "1"
+	}
+	return fmt.Sprintf("nvme:%04x:%02x:%02x.%x/%s", parts[0], parts[1], parts[2], parts[3], space), nil
 }
 
 func prefixed(prefix, value string) string {

@@ -81,7 +81,9 @@ func wishOf(c *urfave.Context) (wish, error) {
 	if c.IsSet("for") && c.Duration("for") < time.Second {
 		return wish{}, fmt.Errorf("%w: --for needs a time of at least a second, for example 2h", cli.ErrUsage)
 	}
-	w.request = api.Request{ID: api.NewRequestID(), Op: cluster.Operation(w.action), Service: cli.FullName(c.String(w.action)), Reason: c.String("reason"), For: c.Duration("for")}
+	w.request = api.Request{ID: api.NewRequestID(), Op: cluster.Operation(w.action),
+		Service: cli.FullName(c.String(w.action)), Reason: c.String("reason"), For: c.Duration("for"),
+		DeclaredDisks: c.Bool("declared-disks")}
 	switch w.action {
 	case "enable", "relocate", "migrate":
 		w.request.Node = w.member

@@ -62,6 +62,8 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"}, Usage: "show whether the cluster is locked"},
 		&urfave.DurationFlag{Name: "wait", Usage: "wait this `TIME` for the end, for example 90s; 0 does not wait", Value: -1, DefaultText: "no limit"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "say what would happen, and why, and do nothing"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "declared-disks",
+			Usage: "with -d, -s, -r, -R and -e: go by the declared disks; give up what was written elsewhere"},
 		&urfave.StringFlag{Name: "reason", Usage: "`TEXT` that is kept in the timeline"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print the reply as JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},

@@ -146,6 +146,9 @@ type Request struct {
 	Reason string `json:"reason,omitempty"`
 	// For is how long a freeze lasts; 0 until it is thawed.
 	For time.Duration `json:"for,omitempty"`
+	// DeclaredDisks is the word that what the service wrote to other disks than those
+	// it is declared with may be left behind.
+	DeclaredDisks bool `json:"declaredDisks,omitempty"`
 	// DryRun asks what would happen: the answer is a cluster.Rehearsal, nothing is
 	// done, and the id is not used up.
 	DryRun bool `json:"dryRun,omitempty"`

@@ -261,7 +261,8 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 	if asked.ID == "" || len(asked.ID) > 64 || len(asked.Reason) > 500 {
 		return refuse(http.StatusBadRequest, "bad_request", "a request needs an id of at most 64 bytes and a reason of at most 500")
 	}
-	ask := cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name, Reason: asked.Reason, For: asked.For}
+	ask := cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name,
+		Reason: asked.Reason, For: asked.For, DeclaredDisks: asked.DeclaredDisks}
 	who.about("%.20s %.100q %.64s", asked.Op, asked.Service, asked.Node)
 	if asked.DryRun {
 		who.about(notKept)

@@ -9,6 +9,31 @@ func guestsAlone() []mutant {
 			nets:  first(simulation), faults: []string{"guest dies at each start"},
 		},
 		{
+			name: "overlay-is-left-behind", law: "L9", broken: "a VM comes back without what it wrote to a snapshot's overlay",
+			edits: []edit{{"cluster/astray.go", "s.Astray.Said != \"\" || !s.left().Loses() {", "s.Astray.Index > 0 {"}},
+			nets:  first(simulation), faults: []string{"snapshot is left"},
+		},
+		{
+			name: "overlay-is-thrown-away", law: "L9", broken: "a VM is stopped that writes to an overlay nobody gave up",
+			edits: []edit{{"cluster/astray.go", "s.Astray.Said != \"\" || !s.left().Leaves() {", "s.Astray.Index > 0 {"}},
+			nets:  first(simulation), faults: []string{"snapshot is left"},
+		},
+		{
+			name: "live-disks-are-no-news", law: "L9", broken: "a VM that runs on other disks is not told of",
+			edits: []edit{{"cluster/looks.go", "(len(o.Disks) > 0 &&", "(len(o.Disks) > 999 &&"}},
+			nets:  first(simulation), faults: []string{"snapshot is left", "disk is attached"},
+		},
+		{
+			name: "attached-disk-is-free", law: "L9", broken: "a disk that was attached by hand counts as nobody's",
+			edits: []edit{{"cluster/astray.go", "h.Disks, h.Declared = live, nil\n", "h.Declared = nil\n"}},
+			nets:  first(simulation), faults: []string{"snapshot is left", "disk is attached"},
+		},
+		{
+			name: "what-lies-behind-is-free", law: "L9", broken: "the image under an overlay may be written by another service",
+			edits: []edit{{"resources/spec.go", "(!left.writes() && !right.writes()) {", "!left.writes() || !right.writes() {"}},
+			nets:  []net{tests("resources", "^TestWhatLiesBehind")},
+		},
+		{
 			name: "loops-push-others-out", law: "L7", broken: "one subject that talks all the time fills the timeline alone",
 			edits: []edit{{"cluster/timeline.go", "count[e.Subject] > eventShare {", "count[e.Subject] > 2*maxEvents {"}},
 			nets:  []net{tests("cluster", "^TestTheTimelineKeepsRoomForOthers$")},

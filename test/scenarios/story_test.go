@@ -268,6 +268,10 @@ func (s *story) breaking() map[string]func([]string) error {
 		"libvirt":      s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
 		"bmc":          s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),
 		"twins":        s.onHost(func(h *sim.Host, words []string) { s.world.Twins(h, s.world.Hosts[words[0]]) }),
+		"snapshot":     func(words []string) error { s.world.SnapshotVM(words[0]); return nil },
+		"commit":       func(words []string) error { s.world.CommitVM(words[0]); return nil },
+		"attach":       func(words []string) error { s.world.AttachDisk(words[0], words[1]); return nil },
+		"detach":       func(words []string) error { s.world.DetachDisk(words[0], words[1]); return nil },
 		// loop: its guest dies soon after each start, for a while.
 		"loop": func(words []string) error {
 			while, err := time.ParseDuration(words[1])
@@ -310,12 +314,17 @@ func (s *story) refused(what string) func(string) {
 func (s *story) operating() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"ask": func(words []string) error {
-			node := ""
-			if len(words) > 2 {
-				node = words[2]
+			node, word := "", false
+			for _, more := range words[2:] {
+				if more == "--declared-disks" {
+					word = true
+				} else {
+					node = more
+				}
 			}
-			s.lastAsk = cluster.Ask{Op: cluster.Operation(words[0]), Service: words[1], Node: node, By: "root"}
-			s.lastRequest = s.world.Ask(s.world.Leader(), s.lastAsk.Op, s.lastAsk.Service, node)
+			s.lastAsk = cluster.Ask{Op: cluster.Operation(words[0]), Service: words[1], Node: node,
+				By: "root", DeclaredDisks: word}
+			s.lastRequest = s.world.Request(s.world.Leader(), s.lastAsk)
 			return nil
 		},
 		"leave": func(words []string) error {

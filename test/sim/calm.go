@@ -88,6 +88,7 @@ func (w *World) mend() {
 	}
 	w.After(mendEvery, w.mend)
 	w.operate()
+	w.tidyDisks()
 	w.endOrders()
 	w.recoverByHand()
 	for _, h := range w.order {
@@ -268,6 +269,9 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 		}
 	}
 	if why := w.declaredAsRuns(service); why != "" {
+		return why
+	}
+	if why := w.knowsDisks(service); why != "" {
 		return why
 	}
 	frozen := service.Flags&resources.Frozen != 0

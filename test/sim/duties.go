@@ -196,7 +196,7 @@ func (d *daemon) create(duty cluster.Duty, resume func(*vm)) {
 			}
 		})
 	}
-	if service, _ := h.state.Services.Get(duty.Service); h.world.guarded {
+	if service, known := h.state.Services.Get(duty.Service); known {
 		for _, holder := range service.Holders { // what is started is what the intent said
 			if holder.Node == h.Name {
 				duty.Spec.Disks = holder.Disks
@@ -227,6 +227,10 @@ func (d *daemon) stop(duty cluster.Duty, v *vm) {
 	}
 	if v.moving {
 		v.moving = false
+	}
+	service, _ := h.state.Services.Get(duty.Service)
+	if i := service.Intent; i != nil && i.Purpose != cluster.ForCleanup && !duty.Kill {
+		w.watchLoss(v.uuid, duty.Service+" is stopped on "+h.Name)
 	}
 	pause := w.between(300*time.Millisecond, 3*time.Second)
 	if duty.Kill || v.condition != resources.Running {

@@ -23,6 +23,8 @@ type vm struct {
 	// run again.
 	memory int
 	disks  []resources.Disk
+	// byHand are those of them that a person attached.
+	byHand []string
 	// mended is told at the next look, once.
 	mended string
 	// since is when it was first there.
@@ -148,6 +150,8 @@ func (h *Host) create(spec resources.Spec, done func(v *vm, why string)) {
 			v := &vm{host: h, since: w.Now, service: service, uuid: spec.UUID, condition: resources.Paused, reason: "starting", ours: true, memory: w.memory[spec.UUID], disks: spec.Disks}
 			h.vms[spec.UUID] = v
 			w.tell("%s is created paused on %s", service, h.Name)
+			w.watchLoss(spec.UUID, service+" is started from its declaration on "+h.Name)
+			delete(w.overlays, spec.UUID)
 			w.watchHeld(v)
 			done(v, "")
 		}

@@ -22,6 +22,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 			w.watchCommand(before, after, c)
 		}
 	}
+	w.watchOverlays(after, commands)
 	w.watchReleased(before, after)
 	w.watchAlive(before, after)
 	w.watchAnswers(after)

@@ -36,7 +36,8 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 			done(NotMoved, nil)
 			return
 		}
-		arriving := &vm{host: target, since: w.Now, service: v.service, uuid: v.uuid, condition: resources.Incoming, disks: v.disks}
+		arriving := &vm{host: target, since: w.Now, service: v.service, uuid: v.uuid, condition: resources.Incoming,
+			disks: v.disks, byHand: v.byHand}
 		target.vms[v.uuid] = arriving
 		w.tell("%s is arriving on %s", v.service, target.Name)
 		w.watchHeld(arriving)
@@ -95,7 +96,8 @@ func (h *Host) MoveByHand(service string, target *Host) {
 		return
 	}
 	w.tell("%s is moved by hand from %s to %s", service, h.Name, target.Name)
-	arrived := &vm{host: target, since: w.Now, service: service, uuid: v.uuid, memory: v.memory, disks: v.disks}
+	arrived := &vm{host: target, since: w.Now, service: service, uuid: v.uuid, memory: v.memory,
+		disks: v.disks, byHand: v.byHand}
 	target.vms[v.uuid] = arrived
 	v.end(resources.Observation{Condition: resources.Absent})
 	w.byHand[service] = true // nobody in touch may have it; then the cluster starts it again

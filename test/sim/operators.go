@@ -50,11 +50,12 @@ func (w *World) request(f Fault, h *Host) {
 	if op == cluster.OpMigrate || r.IntN(2) == 0 {
 		node = f.Other
 	}
-	id := w.Ask(h.Name, op, f.Service, node)
+	word := f.Choice%3 == 0
+	id := w.Request(h.Name, cluster.Ask{Op: op, Service: f.Service, Node: node, By: "root", DeclaredDisks: word})
 	if r.IntN(2) == 0 {
 		through := pick(r, w.names())
 		w.sayLater(f.While/4, func() {
-			w.repeat(through, cluster.Ask{Request: id, Op: op, Service: f.Service, Node: node, By: "root"})
+			w.repeat(through, cluster.Ask{Request: id, Op: op, Service: f.Service, Node: node, By: "root", DeclaredDisks: word})
 		})
 	}
 }

@@ -47,9 +47,9 @@ func troubleKinds() []string {
 
 // troubleFaults are drawn by troubles alone.
 func troubleFaults() []faultKind {
-	return []faultKind{
+	return append(plugFaults(), []faultKind{
 		{"guest dies at each start", 0, func(w *World, f Fault, _ *Host) { w.LoopVM(f.Service, f.While) }},
-	}
+	}...)
 }
 
 // LoopVM lets a guest die soon after each start, for a while.

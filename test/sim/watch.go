@@ -132,7 +132,9 @@ func (w *World) watchExecution(v *vm) {
 			if uuid == v.uuid && !w.byHand[v.service] && w.spoils(other) {
 				w.violate("L1: %s executes on %s and on %s", v.service, h.Name, v.host.Name)
 			}
-			if disks := resources.Conflicts(other.disks, v.disks); uuid != v.uuid && len(disks) > 0 && w.canWrite(h, disks[0]) && w.canWrite(v.host, disks[0]) {
+			disks := resources.Conflicts(other.disks, v.disks)
+			if uuid != v.uuid && len(disks) > 0 && !attached(other, v, disks[0]) &&
+				w.canWrite(h, disks[0]) && w.canWrite(v.host, disks[0]) {
 				w.violate("L9: %s on %s and %s on %s write %s", v.service, v.host.Name, other.service, h.Name, disks[0])
 			}
 		}

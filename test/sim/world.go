@@ -50,6 +50,8 @@ type World struct {
 	byHand map[string]bool
 	// calledOnce are the UUIDs of VMs by the names they came up with.
 	calledOnce map[string]string
+	// overlays are the snapshots that were left, by UUID.
+	overlays map[string]*overlay
 	// looping are the guests that die soon after each start, by UUID, and until when.
 	looping  map[string]time.Duration
 	watched  watched
@@ -86,8 +88,8 @@ type Figures struct {
 func New(seed int64) *World {
 	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{},
 		without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{},
-		looping: map[string]time.Duration{},
-		Mute:    map[string]bool{}, watched: newWatched()}
+		overlays: map[string]*overlay{}, looping: map[string]time.Duration{},
+		Mute: map[string]bool{}, watched: newWatched()}
 	w.raft.compactAfter = 1 << 30
 	if seed != 0 {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))

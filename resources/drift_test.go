@@ -1,0 +1,54 @@
+package resources
+
+import "testing"
+
+func TestDriftOfWhatRuns(t *testing.T) {
+	base, other := Disk{Identity: "file:/a"}, Disk{Identity: "file:/b"}
+	for _, c := range []struct {
+		name          string
+		started, live []Disk
+		text          string
+		leaves, loses bool
+	}{
+		{"as declared", []Disk{base, other}, []Disk{other, base}, "", false, false},
+		{"a medium was changed", []Disk{base, {Identity: "file:/cd1", ReadOnly: true}},
+			[]Disk{base, {Identity: "file:/cd2", ReadOnly: true}}, "", false, false},
+		{"a template behind it is no drift", []Disk{base},
+			[]Disk{base, {Identity: "file:/template", Behind: "file:/a"}}, "", false, false},
+		{"a snapshot", []Disk{base}, []Disk{{Identity: "file:/a.snap"}, {Identity: "file:/a", Behind: "file:/a.snap"}},
+			"file:/a.snap over file:/a", true, true},
+		{"attached", []Disk{base}, []Disk{base, other}, "file:/b besides", true, false},
+		{"detached", []Disk{base, other}, []Disk{base}, "no file:/b", false, false},
+		{"its contents moved", []Disk{base}, []Disk{other}, "file:/b and not file:/a", true, true},
+	} {
+		d := DriftOf(c.started, c.live)
+		if d.String() != c.text || d.Leaves() != c.leaves || d.Loses() != c.loses || d.None() != (c.text == "") {
+			t.Errorf("%s: %q, leaves %v, loses %v", c.name, d, d.Leaves(), d.Loses())
+		}
+		if d.Unless(c.live).Leaves() {
+			t.Errorf("%s: what is declared by now is still left behind: %s", c.name, d.Unless(c.live))
+		}
+	}
+}
+
+// An image that another one is written over must not be written by anybody else: both
+// would be lost. A template behind many is none of theirs.
+func TestWhatLiesBehindIsNobodyElses(t *testing.T) {
+	overlay := []Disk{{Identity: "file:/a.snap"}, {Identity: "file:/a", Behind: "file:/a.snap"}}
+	clone := []Disk{{Identity: "file:/c"}, {Identity: "file:/a", Behind: "file:/c"}}
+	for _, c := range []struct {
+		name string
+		with []Disk
+		want int
+	}{
+		{"its writer", []Disk{{Identity: "file:/a"}}, 1}, {"its reader", []Disk{{Identity: "file:/a", ReadOnly: true}}, 0},
+		{"another clone", clone, 0}, {"the overlay's writer", []Disk{{Identity: "file:/a.snap"}}, 1},
+	} {
+		if got := len(Conflicts(overlay, c.with)); got != c.want {
+			t.Errorf("%s: %d conflicts", c.name, got)
+		}
+		if got := len(Conflicts(c.with, overlay)); got != c.want {
+			t.Errorf("%s, the other way round: %d conflicts", c.name, got)
+		}
+	}
+}
