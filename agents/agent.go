@@ -93,6 +93,13 @@ type Convalescer interface {
 	Convalesce(ctx context.Context, spec resources.Spec) Result
 }
 
+// Canceler is an agent that can give a migration up which is under way. OK tells that
+// the abort was accepted; how the migration ends is told by Migrate, and an abort that
+// comes too late changes nothing.
+type Canceler interface {
+	CancelMigration(ctx context.Context, spec resources.Spec) Result
+}
+
 // Reconfigurer is an agent that can take a changed declaration of a running service
 // in: it stops what is gone, starts what is new, changes what changed, and touches
 // nothing else. A result that is not OK is Running when nothing was done, and Broken

@@ -26,6 +26,10 @@ func (c Ask) apply(t *transaction) refusal {
 		t.keepRequest(answered(request, refusal{codeNoService, fmt.Sprintf("there is no service %s in the cluster document", c.Service)}))
 		return accepted
 	}
+	if c.Op == OpCancel {
+		t.cancelMove(service, c, request)
+		return accepted
+	}
 	if refused := t.mayAsk(service, c); refused != accepted {
 		request.Owner = service.Owner
 		t.keepRequest(answered(request, refused))
@@ -241,6 +245,7 @@ func (t *transaction) wish(service Service, c Ask) {
 		}
 	case OpDisable:
 		service.Enabled = false
+		service = service.moveCancelled(c.By)
 		if len(service.Holders) == 0 && service.Intent == nil {
 			state = resources.Disabled
 		}

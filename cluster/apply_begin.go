@@ -345,6 +345,13 @@ func (t *transaction) voidIntentsOf(n Member, why string) {
 // come about, so the holders stay; the node is asked what is there.
 func (t *transaction) voidIntent(service Service, why string) Service {
 	intent := service.Intent
+	if intent.Ending {
+		next := *intent
+		next.Asked, next.Generation = next.Asked+1, t.Generation
+		service.Intent = &next
+		t.Services.Set(service.Spec.Name, service)
+		return service
+	}
 	if intent.Kind == IntentMigrate {
 		t.tell(Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index, Why: why + ": both ends of the migration are asked"})
 		service = t.askBothEnds(service, why)

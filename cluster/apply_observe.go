@@ -338,6 +338,10 @@ func (t *transaction) holderGone(service Service, h Holder, cause uint64, proof 
 		if h.Node == intent.Node {
 			service.Owner, service.LastOwner = "", h.Node
 		}
+		if intent.Ending {
+			t.endedMove(service)
+			return
+		}
 		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
 			why := h.Node + " is out of the migration"
 			t.tell(Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause, Why: sentence(why+", what is left at the other end is looked at", proof)})

@@ -189,6 +189,13 @@ func (c Done) migrated(t *transaction, service Service, n Member, intent Intent)
 	if !intent.Settling && (n.Name != intent.Node || c.Incarnation != intent.Incarnation) {
 		return refuse("the migration was not given to this incarnation of %s", n.Name)
 	}
+	if intent.Ending {
+		if c.Result.Source == resources.Absent {
+			service = service.seen(n.Name, resources.Absent, c.Result.Why, t.index)
+			t.endedMove(service)
+		}
+		return accepted
+	}
 	if intent.Settling {
 		service = service.seen(n.Name, c.Result.Source, c.Result.Why, t.index)
 		t.settleMigration(service)

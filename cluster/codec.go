@@ -65,6 +65,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	AddClient{}.Kind():     decode[AddClient],
 	RevokeClients{}.Kind(): decode[RevokeClients],
 	Rekey{}.Kind():         decode[Rekey],
+	EndMove{}.Kind():       decode[EndMove],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

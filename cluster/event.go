@@ -57,4 +57,6 @@ const (
 	OpUnfreeze Operation = "unfreeze"
 	// OpConvalesce starts again what a partial service goes on without.
 	OpConvalesce Operation = "convalesce"
+	// OpCancel gives a live migration up that is under way.
+	OpCancel Operation = "cancel"
 )

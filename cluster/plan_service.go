@@ -75,6 +75,9 @@ func (p *planner) noteIntent(service Service) {
 		p.wait(name, service.Reason, service.twiceRemedy())
 		return
 	}
+	if p.planEnd(service) {
+		return
+	}
 	ends := []string{intent.Node}
 	if intent.Kind == IntentMigrate {
 		ends = append(ends, intent.Target)
@@ -86,7 +89,8 @@ func (p *planner) noteIntent(service Service) {
 		}
 	}
 	if intent.Settling {
-		p.wait(name, fmt.Sprintf("its migration did not end clean: what %s show is looked at", joined(ends)), "")
+		p.wait(name, fmt.Sprintf("its migration did not end clean: what %s show is looked at", joined(ends)),
+			service.hungNext(p.unheard(service)))
 	}
 }
 
@@ -112,7 +116,11 @@ func (p *planner) planStarted(service Service) {
 	if h.Condition == string(resources.Paused) {
 		p.wait(name, sentence("paused on "+owner, h.Reason), "mend the cause, then `virsh resume` on "+owner)
 	} else if h.Condition != string(resources.Running) {
-		p.wait(name, sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), "")
+		next := ""
+		if h.Condition == string(resources.Unknown) && service.Spec.Kind() == resources.KindVM {
+			next = "if its hypervisor answers and its QEMU hangs: " + service.hungNext(owner)
+		}
+		p.wait(name, sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), next)
 	} else if len(service.Holders) > 1 {
 		p.noteCopies(service)
 	}

@@ -82,6 +82,10 @@ func (s Service) asking(node string) bool {
 // source answers, then the target is asked, then it is decided.
 func (t *transaction) settleMigration(service Service) {
 	intent := *service.Intent
+	if intent.Ending {
+		t.endedMove(service)
+		return
+	}
 	service.Changed = t.index
 	t.Services.Set(service.Spec.Name, service)
 	if service.asking(intent.Node) {

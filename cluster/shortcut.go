@@ -89,7 +89,7 @@ func (v View) steady(s *State, limit time.Duration) bool {
 	if v.Leading && v.Led < settlingTime {
 		return false
 	}
-	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || v.loopsMove() ||
+	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || v.loopsMove() || len(v.Ends) > 0 ||
 		s.Disarmed != nil || s.Drill != nil {
 		return false
 	}

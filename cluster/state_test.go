@@ -58,6 +58,7 @@ func everyCommand() []Command {
 			DeclaredDisks: true},
 		Thaw{Service: "vm:a", Until: at}, LockCluster{By: "root", Why: "w", Stop: true}, UnlockCluster{By: "root", Why: "w", Start: true},
 		OrderNode{Node: "n", Order: OrderDrain, By: "root", Why: "w", Within: time.Minute}, NodeEmpty{Node: "n", Order: 3},
+		EndMove{Service: "vm:a", Act: 7, By: "root"},
 		GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
 		configure(document("vm:a"), 3),
 		Told{Alert: "a", Node: "n", Index: 4, Ordinal: 1, Sent: 3, Failed: 2, Dropped: 1, Problem: "p", Trouble: "t"},

@@ -144,7 +144,8 @@ const (
 func NewNode(self string) *Node {
 	return &Node{
 		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{},
-			Stuck: map[string]time.Duration{}, Loops: map[string]loopwatch{}, Waited: map[string]Waited{}},
+			Stuck: map[string]time.Duration{}, Loops: map[string]loopwatch{}, Ends: map[string]loopwatch{},
+			Waited: map[string]Waited{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
 		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{}, worded: map[string]time.Duration{},
 	}
@@ -215,7 +216,17 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 			} else {
 				n.post(d, Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
 			}
+		case DutyCancel:
+			// How the migration ends is told by itself. An abort that was refused may have
+			// come before it began.
+			delete(n.handed, d.Key())
+			n.rested[d.Key()] = now + pauseBetweenTries
 		default:
+			if d.Ends && r.Result.Source != resources.Absent {
+				delete(n.handed, d.Key())
+				n.rested[d.Key()] = now + pauseBetweenTries
+				continue
+			}
 			n.post(d, Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
 		}
 	}
@@ -344,14 +355,17 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 			delete(n.view.Stuck, name)
 		}
 	}
-	for name := range n.view.Loops {
-		if !in.State.Services.Has(name) {
-			delete(n.view.Loops, name)
+	for _, watches := range []map[string]loopwatch{n.view.Loops, n.view.Ends} {
+		for name := range watches {
+			if !in.State.Services.Has(name) {
+				delete(watches, name)
+			}
 		}
 	}
 	for i, name := range in.State.Services.keys {
 		service := in.State.Services.rows[i]
 		n.view.restLoop(service, tick)
+		n.view.restEnd(service, tick)
 		if len(service.FailedOn) > 0 && service.Intent == nil && service.State != resources.Started {
 			n.view.Stuck[name] += tick
 		} else {
@@ -377,6 +391,8 @@ func planKey(c Command) string {
 	case Begin:
 		return "plan/service/" + c.Service
 	case GiveUp:
+		return "plan/service/" + c.Service
+	case EndMove:
 		return "plan/service/" + c.Service
 	case Contact:
 		return "plan/contact/" + c.Node

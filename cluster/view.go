@@ -40,6 +40,8 @@ type View struct {
 	Stuck map[string]time.Duration
 	// Loops is how long ago services in a crash loop ended.
 	Loops map[string]loopwatch
+	// Ends is how long services that are to be down have gone on migrating.
+	Ends map[string]loopwatch
 	// Waited is how long boots that a watchdog ends have been waited out, by node.
 	Waited map[string]Waited
 	// Quiet is how long this node has seen no new event; Newest is the index of
@@ -52,7 +54,7 @@ type View struct {
 // are shared: they are replaced whole.
 func (v View) clone() View {
 	v.Contacts, v.Resting, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Resting), maps.Clone(v.Stuck)
-	v.Waited, v.Loops = maps.Clone(v.Waited), maps.Clone(v.Loops)
+	v.Waited, v.Loops, v.Ends = maps.Clone(v.Waited), maps.Clone(v.Loops), maps.Clone(v.Ends)
 	return v
 }
 

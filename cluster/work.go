@@ -24,6 +24,8 @@ const (
 	DutyConvalesce  DutyKind = "convalesce"
 	DutyReconfigure DutyKind = "reconfigure"
 	DutyPowerOn     DutyKind = "power-on"
+	// DutyCancel aborts a migration under way, beside it.
+	DutyCancel DutyKind = "cancel"
 )
 
 // Duty is one act that a node has to carry out, or the confirming look at a
@@ -44,6 +46,9 @@ type Duty struct {
 	Definition string
 	Target     string
 	Kill       bool
+	// Ends tells a stop that it is tried until it is proven, beside whatever else is at
+	// work on the service there.
+	Ends bool
 	// Final tells a look that "still migrating out" is no answer yet.
 	Final bool
 	// AsOf is the State's index when a look was handed out; Asked tells that it
@@ -71,6 +76,18 @@ type Duty struct {
 // Key tells duties apart.
 func (d Duty) Key() string {
 	return string(d.Kind) + "/" + d.Service + d.Node + "/" + d.Spec.UUID + "/" + d.Act
+}
+
+// Lane names what duties have to wait for each other. What ends another act must not
+// wait for it.
+func (d Duty) Lane() string {
+	switch {
+	case d.Kind == DutyFence || d.Kind == DutyPowerOn:
+		return "fence/" + d.Node
+	case d.Kind == DutyCancel || d.Ends:
+		return string(d.Kind) + "/" + d.Service
+	}
+	return d.Service
 }
 
 // Work lists what a node has to do now, by the State alone. It hands out
@@ -117,12 +134,17 @@ func serviceDuties(s *State, service Service, n Member) []Duty {
 			d.Index, d.Act = h.Since, fence.Act(s.Generation, h.Since, 0)
 			duties = append(duties, d)
 		}
+	case intent.Ending:
+		duties = append(duties, endDuty(s, service, n)...)
 	case intent.Settling:
 		duties = append(duties, settleDuty(s, service, n)...)
 	case intent.Node == n.Name && intent.Incarnation == n.Incarnation:
 		d := vmDuty(s, service, n, DutyKind(intent.Kind))
 		d.Target, d.Kill = intent.Target, intent.Kill
 		duties = append(duties, d)
+		if intent.Cancelled != "" {
+			duties = append(duties, vmDuty(s, service, n, DutyCancel))
+		}
 	}
 	return duties
 }

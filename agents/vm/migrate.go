@@ -342,3 +342,24 @@ func progressOf(info *libvirt.DomainJobInfo) agents.Progress {
 	}
 	return progress
 }
+
+// CancelMigration asks libvirt to give an outgoing migration up. Migrate tells how it
+// ended: an abort that was accepted may still have come too late.
+func (a *Agent) CancelMigration(ctx context.Context, spec resources.Spec) agents.Result {
+	s, err := a.session(ctx)
+	if err != nil {
+		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("cancel the migration of %s: %v", spec.Name, err)}
+	}
+	defer s.close()
+	_, err = onDomain(ctx, s, strings.ToLower(spec.UUID), func(domain *libvirt.Domain) (struct{}, error) {
+		if job, _ := jobOf(domain); job != jobOut {
+			return struct{}{}, errors.New("no migration is under way")
+		}
+		return struct{}{}, domain.AbortJob()
+	})
+	if err != nil {
+		why := fmt.Sprintf("cancel the migration of %s: %v", spec.Name, plain(err))
+		return agents.Result{Source: agents.Unknown, Why: why}
+	}
+	return agents.Result{OK: true, Source: agents.Running, Why: "the abort was accepted"}
+}

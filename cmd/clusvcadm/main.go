@@ -30,7 +30,7 @@ func main() {
 
 // actions are the options that ask for something; one at a time.
 var actions = []string{"enable", "disable", "stop", "restart", "relocate", "migrate", "freeze", "unfreeze",
-	"convalesce", "lock", "unlock", "show-lock"}
+	"convalesce", "cancel", "lock", "unlock", "show-lock"}
 
 // What the tool is for, and how it is called.
 const usage = "start, stop and move services of the cluster"
@@ -57,6 +57,7 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "failover-domain", Aliases: []string{"F"}, Usage: "with -e: start where the failover domain says best"},
 		&urfave.DurationFlag{Name: "for", Usage: "with -Z: the freeze ends by itself after this `TIME`, for example 2h", DefaultText: "until it is unfrozen"},
 		service("convalesce", "c", "convalesce a `SERVICE`: start the non-critical resources again that it goes on without"),
+		&urfave.StringFlag{Name: "cancel", Usage: "cancel the live migration of a `SERVICE` that is under way"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"}, Usage: "lock the cluster: no service may start, stops still work"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"}, Usage: "show whether the cluster is locked"},

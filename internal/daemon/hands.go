@@ -43,10 +43,7 @@ func newHands(d *Daemon) *hands {
 // take queues a duty in the lane of its service or fenced node. A lane is
 // bounded by the mind, which hands each act out once.
 func (h *hands) take(ctx context.Context, duty cluster.Duty) {
-	lane := duty.Service
-	if duty.Kind == cluster.DutyFence || duty.Kind == cluster.DutyPowerOn {
-		lane = "fence/" + duty.Node
-	}
+	lane := duty.Lane()
 	h.mu.Lock()
 	queue, running := h.lanes[lane]
 	h.lanes[lane] = append(queue, duty)
@@ -82,7 +79,8 @@ func (h *hands) run(ctx context.Context, lane string) {
 func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()) {
 	places := h.slots
 	switch kind {
-	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume:
+	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume,
+		cluster.DutyCancel:
 		return func() {}
 	case cluster.DutyMigrate:
 		places = h.moves
@@ -154,6 +152,13 @@ func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error)
 		ctx, cancel := bounded(0)
 		defer cancel()
 		return agent.Pause(ctx, spec)
+	case cluster.DutyCancel:
+		ctx, cancel := bounded(0)
+		defer cancel()
+		if able, is := agent.(agents.Canceler); is {
+			return able.CancelMigration(ctx, spec)
+		}
+		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot give a migration up"}
 	case cluster.DutyReconfigure:
 		ctx, cancel := bounded(spec.StopTimeout + spec.StartTimeout)
 		defer cancel()

@@ -208,7 +208,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"Device":       "Name Driver Address Username Password Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
-		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops",
+		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops Ends",
 		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, cluster.Planned{}, cluster.View{}, cluster.Contactwatch{}} {

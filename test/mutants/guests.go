@@ -34,6 +34,17 @@ func guestsAlone() []mutant {
 			nets:  []net{tests("resources", "^TestWhatLiesBehind")},
 		},
 		{
+			name: "hung-move-is-never-ended", law: "L7", broken: "a migration whose guest hangs is waited for for ever",
+			edits: []edit{{"cluster/endmove.go", "w.For >= endPatience {", "w.For >= 1_000*endPatience {"}},
+			nets:  first(simulation), faults: []string{"guest hangs"},
+		},
+		{
+			name: "unproven-end-is-an-end", law: "L1", broken: "of a migration that is being ended any result counts as the end",
+			edits: []edit{{result, "\t\tif c.Result.Source == resources.Absent {\n\t\t\tservice = service.seen(",
+				"\t\tif c.Result.Source != \"\" {\n\t\t\tservice = service.seen("}},
+			nets: first(simulation), faults: []string{"guest hangs"},
+		},
+		{
 			name: "loops-push-others-out", law: "L7", broken: "one subject that talks all the time fills the timeline alone",
 			edits: []edit{{"cluster/timeline.go", "count[e.Subject] > eventShare {", "count[e.Subject] > 2*maxEvents {"}},
 			nets:  []net{tests("cluster", "^TestTheTimelineKeepsRoomForOthers$")},

@@ -89,6 +89,7 @@ func (w *World) mend() {
 	w.After(mendEvery, w.mend)
 	w.operate()
 	w.tidyDisks()
+	w.endHung()
 	w.endOrders()
 	w.recoverByHand()
 	for _, h := range w.order {

@@ -21,7 +21,7 @@ func change(service string, o resources.Observation) cluster.Change {
 
 // enqueue carries out duties one at a time for one service (or fenced node).
 func (d *daemon) enqueue(duty cluster.Duty) {
-	key := duty.Service + duty.Node
+	key := duty.Lane()
 	d.queues[key] = append(d.queues[key], duty)
 	if len(d.queues[key]) == 1 {
 		d.carryOut(duty)
@@ -32,7 +32,7 @@ func (d *daemon) finish(r cluster.DutyResult) {
 	if !d.alive() {
 		return
 	}
-	key := r.Duty.Service + r.Duty.Node
+	key := r.Duty.Lane()
 	d.in.Results = append(d.in.Results, r)
 	d.poke()
 	d.queues[key] = d.queues[key][1:]
@@ -109,6 +109,8 @@ func (d *daemon) act(duty cluster.Duty) {
 		}
 		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Running, found, "")
+	case cluster.DutyCancel:
+		d.cancelMove(duty, v)
 	case cluster.DutyConvalesce:
 		d.convalesce(duty, v)
 	case cluster.DutyReconfigure:
@@ -233,7 +235,9 @@ func (d *daemon) stop(duty cluster.Duty, v *vm) {
 		w.watchLoss(v.uuid, duty.Service+" is stopped on "+h.Name)
 	}
 	pause := w.between(300*time.Millisecond, 3*time.Second)
-	if duty.Kill || v.condition != resources.Running {
+	if v.hung && !duty.Kill {
+		pause += hungStop
+	} else if duty.Kill || v.condition != resources.Running {
 		pause = w.between(30*time.Millisecond, 100*time.Millisecond)
 	} else {
 		v.reason = "shutting down"
@@ -263,9 +267,20 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 		d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "it does not run here")
 		return
 	}
-	began := w.Now
+	began, waits := w.Now, true
+	d.after(movePatience, func() {
+		if waits {
+			waits = false
+			d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "out of time, and the abort had no effect")
+		}
+	})
 	h.migrate(v, target, func(end MigrationEnd, arrived *vm) {
-		d.thawed(func() { d.migrated(duty, began, end, arrived) })
+		d.thawed(func() {
+			if waits {
+				waits = false
+				d.migrated(duty, began, end, arrived)
+			}
+		})
 	})
 }
 
@@ -275,6 +290,7 @@ func (d *daemon) migrated(duty cluster.Duty, began time.Duration, end MigrationE
 	target := w.Hosts[duty.Target]
 	if end == MovedClean && w.linked(h, target) && target.Libvirt && !arrived.gone() {
 		arrived.execute()
+		target.hint(duty.Service, resources.Observation{Condition: arrived.condition})
 		d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
 		return
 	}

@@ -25,6 +25,9 @@ type vm struct {
 	disks  []resources.Disk
 	// byHand are those of them that a person attached.
 	byHand []string
+	// hung: nothing answers for it, and it ends by force alone. cancelled: its migration
+	// is given up.
+	hung, cancelled bool
 	// mended is told at the next look, once.
 	mended string
 	// since is when it was first there.
@@ -76,6 +79,10 @@ func (h *Host) lookFor(service, uuid string) resources.Observation {
 		if strings.HasPrefix(service, resources.KindService+":") {
 			o.Evidence = "all its resources are stopped"
 		}
+		return o
+	}
+	if v.hung {
+		o.Reason = "libvirt does not answer for it"
 		return o
 	}
 	o.Condition, o.Reason, o.Disks, o.Partial, o.Mended = v.condition, v.reason, v.disks, v.partial, v.mended

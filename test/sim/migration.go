@@ -29,7 +29,8 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 	if w.strikes("slow migration", 4) {
 		connecting = w.between(connecting, 3*time.Second) // the target has nothing of it until then
 	}
-	w.After(connecting, func() {
+	v.cancelled = false
+	w.whenAnswers(v, connecting, func() {
 		if v.gone() || !w.linked(h, target) || h.MigrationsFail || target.ArrivalsFail || target.NoStorage ||
 			!target.Libvirt || !target.doorkeeper(v) || target.vms[v.uuid] != nil || v.condition != resources.Running {
 			v.moving = false
@@ -41,7 +42,7 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 		target.vms[v.uuid] = arriving
 		w.tell("%s is arriving on %s", v.service, target.Name)
 		w.watchHeld(arriving)
-		w.After(w.between(400*time.Millisecond, 4*time.Second), func() {
+		w.whenAnswers(v, w.between(400*time.Millisecond, 4*time.Second), func() {
 			end := w.arrive(v, arriving, targetBoot, sourceBoot)
 			done(end, arriving)
 		})
@@ -72,7 +73,7 @@ func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd
 		return NotMoved
 	case targetDead:
 		return NotMoved
-	case !w.linked(source, target) || w.failMigration == NotMoved || w.strikes("migration breaks off", 6):
+	case v.cancelled || !w.linked(source, target) || w.failMigration == NotMoved || w.strikes("migration breaks off", 6):
 		if w.failMigration == NotMoved || w.chance(2) || w.without["half a copy stays"] {
 			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
 		}

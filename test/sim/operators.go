@@ -46,6 +46,9 @@ func operatorFaults() []faultKind {
 func (w *World) request(f Fault, h *Host) {
 	r := f.random()
 	ops := []cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpFreeze, cluster.OpUnfreeze}
+	if f.Choice%16 == 0 {
+		ops = []cluster.Operation{cluster.OpCancel}
+	}
 	op, node := pick(r, ops), ""
 	if op == cluster.OpMigrate || r.IntN(2) == 0 {
 		node = f.Other

@@ -64,6 +64,9 @@ func (w *World) SnapshotVM(service string) {
 		return
 	}
 	base := v.disks[0].Identity
+	if !w.canWrite(v.host, base) {
+		return // nor could anybody on that host
+	}
 	o := &overlay{service: service, disk: base + ".snap", base: base}
 	w.overlays[v.uuid] = o
 	w.tell("%s writes to %s on %s from here on", service, o.disk, v.host.Name)

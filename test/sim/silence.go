@@ -139,6 +139,11 @@ func untrue(s *cluster.State, r cluster.Request) string {
 			return "that is not so"
 		}
 		return ""
+	case cluster.OpCancel: // it promises that the abort is asked for, not what comes of it
+		if i := service.Intent; i == nil || i.Cancelled == "" {
+			return "no migration of it is given up"
+		}
+		return ""
 	case cluster.OpDisable, cluster.OpStop:
 		for _, h := range service.Holders {
 			if !h.Ask || r.Why == "" || r.Op == cluster.OpDisable { // else the answer says that it is asked for

@@ -48,6 +48,7 @@ func troubleKinds() []string {
 // troubleFaults are drawn by troubles alone.
 func troubleFaults() []faultKind {
 	return append(plugFaults(), []faultKind{
+		{"guest hangs", 0, func(w *World, f Fault, _ *Host) { w.HangVM(f) }},
 		{"guest dies at each start", 0, func(w *World, f Fault, _ *Host) { w.LoopVM(f.Service, f.While) }},
 	}...)
 }
