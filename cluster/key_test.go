@@ -22,7 +22,8 @@ func TestTheDataKeyIsForMembersAlone(t *testing.T) {
 	b := newBook(t, 1)
 	public := []byte("a public key")
 	b.must(AddToken{ID: "t", Token: Token{Expires: b.at.AddDate(0, 0, 1)}})
-	b.must(Join{Token: "t", Node: "node2", Fingerprint: fingerprintOf(public), Key: public, HardwareUUID: "h"})
+	b.must(Join{Token: "t", Node: "node2", Fingerprint: fingerprintOf(public), Key: public,
+		HardwareUUID: "h", Address: "node2"})
 	good := Rekey{Wraps: map[string][]byte{"node2": {1}}, AuthorityKey: []byte{2}, Why: "asked for"}
 	changed := func(change func(*Rekey)) Rekey {
 		c := good
