@@ -38,10 +38,10 @@ func lossPlan(t testing.TB) cluster.Planned {
 	apply(cluster.Init{Cluster: "office", ID: "7ad3", Level: cluster.CurrentLevel, Secrets: secrets})
 	for i := 1; i <= 3; i++ {
 		apply(cluster.AddToken{ID: node(i), Token: cluster.Token{Hash: secret, Expires: noon.Add(time.Hour)}})
-		apply(cluster.Join{Token: node(i), Node: node(i), Fingerprint: "key-" + node(i), HardwareUUID: "uuid-" + node(i), Address: "10.0.0.1"})
+		apply(cluster.Join{Token: node(i), Node: node(i), Fingerprint: "key-" + node(i), HardwareUUID: "uuid-" + node(i), Address: addressOf(i)})
 	}
 	for i := 1; i <= 3; i++ {
-		apply(cluster.NodeUp{Node: node(i), Fingerprint: "key-" + node(i), Boot: "boot-" + node(i), Address: "10.0.0.1", MaxLevel: cluster.CurrentLevel})
+		apply(cluster.NodeUp{Node: node(i), Fingerprint: "key-" + node(i), Boot: "boot-" + node(i), Address: addressOf(i), MaxLevel: cluster.CurrentLevel})
 		apply(cluster.Inventory{Node: node(i), Incarnation: index, Boot: "boot-" + node(i), Found: []cluster.Found{}})
 	}
 	apply(cluster.AddToken{ID: "open", Token: cluster.Token{Hash: secret, Expires: noon.Add(time.Hour)}})
@@ -71,6 +71,8 @@ func lossPlan(t testing.TB) cluster.Planned {
 }
 
 func node(i int) string { return fmt.Sprintf("node%d", i) }
+
+func addressOf(i int) string { return fmt.Sprintf("10.0.0.%d", i) }
 
 func lossRecord(t testing.TB) Record {
 	t.Helper()
