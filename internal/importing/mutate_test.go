@@ -61,7 +61,9 @@ func TestWhateverIsWrittenTheDocumentIsValid(t *testing.T) {
 					return nil, os.ErrNotExist
 				}
 				_, err = config.Prepare("document", []byte(document), readFile)
-				if err != nil && !strings.Contains(err.Error(), "could write to the disk") {
+				persons := err != nil && (strings.Contains(err.Error(), "could write to the disk") ||
+					strings.Contains(err.Error(), "one of the two machines would be shot for the other"))
+				if err != nil && !persons {
 					t.Errorf("%s, round %d: %v\n%s\nfrom:\n%s", source, round, err, document, changed)
 					return
 				}
