@@ -140,7 +140,7 @@ func TestAFencedHostBootsAndIsAdmittedAgain(t *testing.T) {
 		s.until("the booted host is online", func() bool { return s.stateOf(s.leader(), victim) == "online" })
 		s.until("its new boot is in its own State", func() bool {
 			n, _ := s.members[victim].daemon.replica.Root().Nodes.Get(victim)
-			return n.Boot != victim+"-boot-1"
+			return n.Boot == victim+"-boot-1"
 		})
 		if s.shotAt(victim) != 1 {
 			t.Errorf("%v", s.world.shotsFired())
