@@ -249,6 +249,9 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 		w := n.view.Contacts[v.Node]
 		verdict := v
 		w.Verdict, w.VerdictAge = &verdict, 0
+		if v.Daemon == Answers {
+			w.KernelOnly = 0 // The grace is for one silence, not for the sum of several.
+		}
 		n.view.Contacts[v.Node] = w
 	}
 	timing := TimingFor(in.State.Document.Timing)

@@ -316,6 +316,10 @@ func (s *server) door(w http.ResponseWriter, r *http.Request, _ caller) error {
 const doorPatience = 500 * time.Millisecond
 
 func (s *server) passable(uuid string) (service string, may bool, why string) {
+	if s.daemon.book.lost != nil {
+		// What it does not know may be managed all the same: its State is empty, or too old.
+		return "", false, "clusterd on " + s.daemon.name + " holds no log and cannot tell which VMs are managed; see clustat"
+	}
 	deadline := time.NewTimer(doorPatience)
 	defer deadline.Stop()
 	for {

@@ -52,8 +52,8 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 // doorkeeper is libvirt's hook: no managed VM comes up without an intent in
 // force on this node, nor while the daemon is down.
 func (h *Host) doorkeeper(v *vm) bool {
-	if h.daemon == nil || h.daemon.paused {
-		return false
+	if h.daemon == nil || h.daemon.paused || h.log.lost != "" {
+		return false // Without its log a daemon cannot tell which VMs are managed.
 	}
 	_, may, _ := cluster.PassableFor(h.state, h.Name, h.daemon.incarnation, v.uuid)
 	return may && h.daemon.inForce()

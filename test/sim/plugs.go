@@ -87,7 +87,7 @@ func (w *World) CommitVM(service string) {
 // AttachDisk gives a guest that runs one more disk, whoever else may have it.
 func (w *World) AttachDisk(service, disk string) {
 	v := w.running(service)
-	if v == nil || slices.ContainsFunc(v.disks, func(d resources.Disk) bool { return d.Identity == disk }) {
+	if v == nil || v.host.hung || slices.ContainsFunc(v.disks, func(d resources.Disk) bool { return d.Identity == disk }) {
 		return
 	}
 	v.byHand = append(slices.Clip(v.byHand), disk)

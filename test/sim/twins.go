@@ -40,9 +40,8 @@ func twinFaults() []faultKind {
 // the cluster has been told: what a board becomes between two questions nobody can know.
 func (w *World) twin(f Fault, h *Host) {
 	other := w.Hosts[f.Other]
-	boards := w.State().Document.Devices
-	_, first := boards["bmc-"+h.Name]
-	_, second := boards["bmc-"+other.Name]
+	// A board that no level names is asked by nobody, so nobody knows what it tells.
+	first, second := w.namesBoard(h), w.namesBoard(other)
 	if h == other || !first || !second || h.BMC != BMCWorks || other.BMC != BMCWorks {
 		return
 	}
@@ -52,6 +51,13 @@ func (w *World) twin(f Fault, h *Host) {
 			h.BMC = BMCWorks
 		}
 		w.After(2*time.Second, func() { w.mendTwin(boardTold(h, h.hardware()), boardTold(other, other.hardware())) })
+	})
+}
+
+// namesBoard reports whether a level of a host's node names its board.
+func (w *World) namesBoard(h *Host) bool {
+	return slices.ContainsFunc(w.State().Document.Nodes[h.Name].Fence, func(level fence.Level) bool {
+		return slices.Contains(level.Devices, "bmc-"+h.Name)
 	})
 }
 
