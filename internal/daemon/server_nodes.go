@@ -293,6 +293,11 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, who caller) erro
 func (s *server) door(w http.ResponseWriter, r *http.Request, _ caller) error {
 	uuid, operation := strings.ToLower(r.URL.Query().Get("uuid")), r.URL.Query().Get("operation")
 	service, may, why := s.passable(uuid)
+	if may && service == "" && operation == operationMigrate && !s.daemon.admitted() {
+		// Its State may be from before that VM was declared. What starts by itself does not wait.
+		may = false
+		why = "clusterd on " + s.daemon.name + " is not admitted yet and cannot tell whether this VM is managed"
+	}
 	if may && arrives(s.daemon.replica.Root(), s.daemon.name, service) {
 		switch operation {
 		case operationMigrate:

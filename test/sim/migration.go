@@ -55,7 +55,10 @@ func (h *Host) doorkeeper(v *vm) bool {
 	if h.daemon == nil || h.daemon.paused || h.log.lost != "" {
 		return false // Without its log a daemon cannot tell which VMs are managed.
 	}
-	_, may, _ := cluster.PassableFor(h.state, h.Name, h.daemon.incarnation, v.uuid)
+	service, may, _ := cluster.PassableFor(h.state, h.Name, h.daemon.incarnation, v.uuid)
+	if me, _ := h.state.Nodes.Get(h.Name); service == "" && (h.daemon.incarnation == 0 || me.Incarnation != h.daemon.incarnation) {
+		return false // Its State may be from before that VM was declared.
+	}
 	return may && h.daemon.inForce()
 }
 
