@@ -136,7 +136,9 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 		}
 		j := judge(n, v.Contacts[name], s.timingOf(n))
 		if n.Stopped && j.state == NodeOnline {
-			continue // Its last beats: it comes back by its next start alone.
+			// Its last beats: it comes back by its next start alone.
+			d.wait(name, "clusterd announced that it stops there, and is still heard", "systemctl restart clusterd on "+name)
+			continue
 		}
 		if j.wait != "" {
 			d.wait(name, j.wait, j.next)
