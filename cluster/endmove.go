@@ -113,15 +113,19 @@ func (s Service) moveCancelled(by string) Service {
 	return s
 }
 
+// endsMove tells whether a migration goes on of a service that is to be down, and has
+// not been told to end.
+func (s *Service) endsMove() bool {
+	i := s.Intent
+	return i != nil && i.Kind == IntentMigrate && !i.Ending && s.Wish != nil && s.Wish.Op == OpDisable
+}
+
 // restEnd measures how long a migration has gone on whose service is to be down.
 func (v View) restEnd(service *Service, tick time.Duration) {
-	name, i := service.Spec.Name, service.Intent
-	if i == nil || i.Kind != IntentMigrate || i.Ending || service.Wish == nil || service.Wish.Op != OpDisable {
-		if len(v.Ends) > 0 {
-			delete(v.Ends, name)
-		}
+	if !service.endsMove() {
 		return
 	}
+	name := service.Spec.Name
 	w := v.Ends[name]
 	if w.Index != service.Wish.Index {
 		w = loopwatch{Index: service.Wish.Index}

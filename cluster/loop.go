@@ -133,21 +133,25 @@ type loopwatch struct {
 	For   time.Duration
 }
 
-// restLoop measures how long it is since a service in a loop ended.
-func (v View) restLoop(service *Service, tick time.Duration) {
-	name, l := service.Spec.Name, service.Loop
-	if l == nil || l.Rounds < 2 {
-		if len(v.Loops) > 0 {
-			delete(v.Loops, name)
-		}
-		return
+// loops tells whether a service rests before each start.
+func (s *Service) loops() bool { return s.Loop != nil && s.Loop.Rounds >= 2 }
+
+// restLoop measures how long it is since a service in a loop ended, and reports whether
+// the time has come at which something else is decided about it.
+func (v View) restLoop(service *Service, tick time.Duration) (turned bool) {
+	if !service.loops() {
+		return false
 	}
+	name, l := service.Spec.Name, service.Loop
 	w := v.Loops[name]
 	if w.Index != l.Index {
 		w = loopwatch{Index: l.Index}
 	}
+	before := w.For
 	w.For = min(w.For+tick, loopForgets)
 	v.Loops[name] = w
+	passed := func(limit time.Duration) bool { return before < limit && w.For >= limit }
+	return passed(l.pause()) || passed(loopForgets)
 }
 
 // loopsMove tells whether time alone will change what is decided about a loop.

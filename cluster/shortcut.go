@@ -19,6 +19,8 @@ type shortcut struct {
 	planned   bool
 	plannedAt uint64
 	decision  Decision
+	// turned: a stopwatch has passed a time at which Plan decides otherwise.
+	turned bool
 
 	restful bool
 }
@@ -64,12 +66,12 @@ func (c *shortcut) workOf(s *State, self string) []Duty {
 func (c *shortcut) planOf(s *State, v View) Decision {
 	steady := v.steady(s, TimingFor(s.Document.Timing).Test)
 	due := c.decision.Again > 0 && v.Quiet >= c.decision.Again
-	if c.never || !steady || !c.planned || c.plannedAt != s.Index || due {
+	if c.never || !steady || !c.planned || c.plannedAt != s.Index || due || c.turned {
 		c.decision = Plan(s, v)
 	} else if c.audited {
 		c.audit("plan", c.decision, Plan(s, v))
 	}
-	c.planned, c.plannedAt = steady && !c.decision.tellsSilence(), s.Index
+	c.planned, c.plannedAt, c.turned = steady && !c.decision.tellsSilence(), s.Index, false
 	return c.decision
 }
 
@@ -84,12 +86,10 @@ func (d Decision) tellsSilence() bool {
 }
 
 // steady tells that no node has been silent for the limit, and that nothing
-// rests that would be tried again.
+// rests that would be tried again. The stopwatches of loops and of a new leader run
+// on, but change what is decided only when they pass a limit; they say so by turning.
 func (v View) steady(s *State, limit time.Duration) bool {
-	if v.Leading && v.Led < settlingTime {
-		return false
-	}
-	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || v.loopsMove() || len(v.Ends) > 0 ||
+	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || len(v.Ends) > 0 ||
 		s.Disarmed != nil || s.Drill != nil {
 		return false
 	}
@@ -134,6 +134,9 @@ func (n *Node) restful(now time.Duration, in Input) bool {
 	}
 	if in.Leading && n.shortcut.decision.Again > 0 {
 		return false
+	}
+	if in.Leading && (n.view.Led < settlingTime || n.view.loopsMove()) {
+		return false // time alone changes what is decided
 	}
 	return n.view.steady(in.State, 1)
 }

@@ -123,9 +123,13 @@ type Node struct {
 	seen     map[string]resources.Condition // by service, in the last look
 	nextID   uint64
 	shortcut shortcut
-	heard    map[string]uint64 // emptied and filled in each Step
-	ward     guardian
-	worded   map[string]time.Duration // device -> its problem not in other words before
+
+	// waiting are the services of which a stopwatch runs in the State of that index.
+	waiting   []*Service
+	waitingAt uint64
+	heard     map[string]uint64 // emptied and filled in each Step
+	ward      guardian
+	worded    map[string]time.Duration // device -> its problem not in other words before
 }
 
 // Pauses before something that did not work is tried again.
@@ -175,7 +179,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	if in.Leading {
 		n.lead(now, elapsed, in, &out)
 	} else {
-		n.view.Leading, n.view.Led = false, 0
+		n.view.Leading, n.view.Led, n.shortcut.planned = false, 0, false
 	}
 	n.shortcut.restful = n.restful(now, in)
 	return out
@@ -332,7 +336,11 @@ func (n *Node) forget(duties []Duty) {
 // lead plans, on the leader.
 func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 	n.rest(elapsed, in)
-	n.view.Leading, n.view.Led = true, min(n.view.Led+min(elapsed, Tick), settlingTime)
+	if n.view.Led < settlingTime {
+		n.view.Led = min(n.view.Led+min(elapsed, Tick), settlingTime)
+		n.shortcut.turned = n.shortcut.turned || n.view.Led == settlingTime
+	}
+	n.view.Leading = true
 	decision := n.shortcut.planOf(in.State, n.view)
 	out.Notes = decision.Notes
 	if len(decision.Commands) == 0 {
@@ -353,26 +361,14 @@ func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 // an attempt, a service after failed starts.
 func (n *Node) rest(elapsed time.Duration, in Input) {
 	tick := min(elapsed, Tick)
-	for name := range n.view.Stuck {
-		if !in.State.Services.Has(name) {
-			delete(n.view.Stuck, name)
-		}
+	if n.waiting == nil || n.waitingAt != in.State.Index {
+		n.waiting, n.waitingAt = n.whoWaits(in.State), in.State.Index
 	}
-	for _, watches := range []map[string]loopwatch{n.view.Loops, n.view.Ends} {
-		for name := range watches {
-			if !in.State.Services.Has(name) {
-				delete(watches, name)
-			}
-		}
-	}
-	for i, name := range in.State.Services.keys {
-		service := in.State.Services.rows[i]
-		n.view.restLoop(service, tick)
+	for _, service := range n.waiting {
+		n.shortcut.turned = n.view.restLoop(service, tick) || n.shortcut.turned
 		n.view.restEnd(service, tick)
-		if len(service.FailedOn) > 0 && service.Intent == nil && service.State != resources.Started {
-			n.view.Stuck[name] += tick
-		} else {
-			delete(n.view.Stuck, name)
+		if service.downAfterFailure() {
+			n.view.Stuck[service.Spec.Name] += tick
 		}
 	}
 	for node := range n.view.Resting {
@@ -385,6 +381,35 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 			n.view.Resting[node] += tick
 		}
 	}
+}
+
+// whoWaits are the services of which a stopwatch runs. The State alone says which they
+// are, so they are looked for once for each State; what was measured of others is dropped.
+func (n *Node) whoWaits(s *State) []*Service {
+	waiting := []*Service{}
+	loops, ends, stuck := n.view.Loops, n.view.Ends, n.view.Stuck
+	n.view.Loops, n.view.Ends, n.view.Stuck = map[string]loopwatch{}, map[string]loopwatch{}, map[string]time.Duration{}
+	for i, name := range s.Services.keys {
+		service, waits := s.Services.rows[i], false
+		if service.loops() {
+			n.view.Loops[name], waits = loops[name], true
+		}
+		if service.endsMove() {
+			n.view.Ends[name], waits = ends[name], true
+		}
+		if service.downAfterFailure() {
+			n.view.Stuck[name], waits = stuck[name], true
+		}
+		if waits {
+			waiting = append(waiting, service)
+		}
+	}
+	return waiting
+}
+
+// downAfterFailure tells that a service is down, and that starts of it have failed.
+func (s *Service) downAfterFailure() bool {
+	return len(s.FailedOn) > 0 && s.Intent == nil && s.State != resources.Started
 }
 
 // planKey tells planned commands apart, so that one is not proposed again
