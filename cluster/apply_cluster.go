@@ -40,6 +40,9 @@ func (c RaiseLevel) apply(t *transaction) refusal {
 
 // apply raises the generation. The dead are gone for good: whoever typed their
 // names answers for it that their machines are off, so what they held is free.
+// That word is about the boots of that moment. A node that was let in before the
+// log says so runs again, and keeps what it holds (law L1); the generation begins
+// all the same, because the log has been taken over.
 func (c Recover) apply(t *transaction) refusal {
 	if c.Generation <= t.Generation {
 		return refuse("generation %d is not newer than %d", c.Generation, t.Generation)
@@ -49,6 +52,11 @@ func (c Recover) apply(t *transaction) refusal {
 	for _, name := range c.Dead {
 		n, known := t.Nodes.Get(name)
 		if !known {
+			continue
+		}
+		if n.Incarnation > c.Through {
+			t.tell(Event{Node: name, Subject: name, Cause: n.Incarnation, By: c.By,
+				Why: "it is not taken for dead: its daemon came up after the administrator had said that it is off"})
 			continue
 		}
 		if open, fencing := t.Fences.Get(name); fencing {

@@ -64,10 +64,12 @@ type Restore struct {
 }
 
 // Recover raises the generation after a quorum was lost for good. Dead names
-// the nodes that the administrator typed as gone.
+// the nodes that the administrator typed as gone. Through is where the log ended
+// when that was typed: of what came up later nobody has said that it is off.
 type Recover struct {
 	Generation uint64   `json:"generation"`
 	Dead       []string `json:"dead"`
+	Through    uint64   `json:"through"`
 	By         string   `json:"by"`
 }
 

@@ -157,7 +157,7 @@ func TestRunningTwiceIsPausedAndThenLeftToAPerson(t *testing.T) {
 
 func TestANewGenerationAsksBothEnds(t *testing.T) {
 	b := moving(t)
-	b.must(Recover{Generation: 2, Dead: []string{"node3"}, By: "root"})
+	b.must(Recover{Generation: 2, Dead: []string{"node3"}, Through: b.s.Index, By: "root"})
 	b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	b.must(b.looked("vm:a", "node1", resources.Absent))
 	b.must(b.looked("vm:a", "node2", resources.Running))

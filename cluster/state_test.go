@@ -21,7 +21,7 @@ func everyCommand() []Command {
 	return []Command{
 		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
 		Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
-		Recover{Generation: 3, Dead: []string{"node1"}, By: "root"},
+		Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
 		GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		Readmit{Node: "m", Generation: 2},
 		LoseLog{Node: "m", Log: "l", Why: "w"},

@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 var pairOfNodes = []string{"node1", "node2"}
@@ -374,8 +375,21 @@ func TestRecoveredByHandInTheMiddleOfGoingOnAlone(t *testing.T) {
 		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
 		time.Sleep(10 * time.Second)
 		s.kill("node1")
+		folder := Folder(s.members["node1"].node.DataDir)
+		before, err := quorum.Inspect(folder.LogDir())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := RecoverLog(s.members["node1"].node, []string{"node2"}, "root"); err != nil {
 			t.Fatal(err)
+		}
+		left, err := readOptional[Recovery](folder, recoveryFile)
+		if err != nil || left == nil {
+			t.Fatal(left, err)
+		}
+		// What comes up behind that is not what the person has seen.
+		if c := left.command().(cluster.Recover); before.LastIndex == 0 || c.Through != before.LastIndex {
+			t.Errorf("the log ended at %d, and the word about node2 is good through %d", before.LastIndex, c.Through)
 		}
 		s.start("node1")
 		s.until("both services run on node1", s.bothRunOn("node1"))

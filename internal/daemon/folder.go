@@ -58,6 +58,8 @@ type Founding struct {
 type Recovery struct {
 	Dead []string `json:"dead"`
 	By   string   `json:"by"`
+	// Through is where the log ended when a person said that the dead are off.
+	Through uint64 `json:"through,omitempty"`
 	// Generation is the one to begin, once the daemon has chosen it.
 	Generation uint64 `json:"generation,omitempty"`
 	// Parting is set where the two-node rule recovers, and no person.
@@ -69,7 +71,7 @@ func (r Recovery) command() cluster.Command {
 	if p := r.Parting; p != nil && p.Result != nil {
 		return p.Command()
 	}
-	return cluster.Recover{Generation: r.Generation, Dead: r.Dead, By: r.By}
+	return cluster.Recover{Generation: r.Generation, Dead: r.Dead, Through: r.Through, By: r.By}
 }
 
 // recoveryFile is what a recovery leaves for the next start.

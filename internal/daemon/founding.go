@@ -271,7 +271,7 @@ func RecoverLog(node config.Node, dead []string, by string) ([]string, error) {
 		}
 	}
 	// Intent before effect: the daemon carries recovery.json out once it leads.
-	if err := folder.write(recoveryFile, Recovery{Dead: dead, By: by}); err != nil {
+	if err := folder.write(recoveryFile, Recovery{Dead: dead, By: by, Through: position.LastIndex}); err != nil {
 		return nil, err
 	}
 	if err := quorum.Recover(folder.LogDir(), self, survivors); err != nil {

@@ -44,6 +44,13 @@ func holders() []mutant {
 			nets:   []net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$"), stories},
 		},
 		{
+			name: "dead-by-an-old-word", law: "L1",
+			broken: "a node that was let in after a person had said that it is off is declared dead all the same",
+			edits: []edit{{"cluster/apply_cluster.go", "if n.Incarnation > c.Through {",
+				"if n.Incarnation > c.Through && c.By == \"\" {"}},
+			nets: []net{stories},
+		},
+		{
 			name: "new-service-is-nowhere", law: "L1", broken: "a service that is new has no holders, so it is started before anybody has looked for it",
 			edits: []edit{{"cluster/apply_cluster.go", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{simulation, stories},
 		},

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -105,9 +106,16 @@ func (s *story) managing() map[string]func([]string) error {
 		"restore": func(words []string) error {
 			return s.propose("restore", cluster.Restore{State: s.backup, Node: words[0], By: "root"})
 		},
+		// answer-for-dead: a person types `clusterd recover`, and its daemon is not yet started.
+		"answer-for-dead": func([]string) error {
+			s.vouched = s.world.State().Index
+			return nil
+		},
 		// recover DEAD...: what is left after a quorum was lost for good goes on.
 		"recover": func(words []string) error {
-			return s.propose("recover", cluster.Recover{Generation: s.world.State().Generation + 1, Dead: words, By: "root"})
+			state := s.world.State()
+			return s.propose("recover", cluster.Recover{Generation: state.Generation + 1, Dead: words,
+				Through: cmp.Or(s.vouched, state.Index), By: "root"})
 		},
 		// ask-again: a client that lost the answer repeats its last request.
 		"ask-again": func([]string) error {

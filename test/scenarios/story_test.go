@@ -30,6 +30,8 @@ type story struct {
 	lastAsk     cluster.Ask
 	lastRequest string
 	backup      []byte
+	// vouched is where the log ended when a person said who is dead.
+	vouched uint64
 }
 
 func newStory() *story {

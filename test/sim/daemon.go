@@ -38,6 +38,7 @@ type daemon struct {
 	saying     bool
 	stopping   bool // it has announced its end
 	yielding   bool
+	recovering bool // its word about the dead is on its way to the log
 	keys       cluster.Keys
 	registered map[string]bool // disks where a registration was sent
 	// judged is the index of the State whose decision was watched last.
@@ -166,7 +167,7 @@ func (d *daemon) step() {
 		d.root = d.host.state.Fork()
 		d.probe()
 	}
-	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading
+	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading && d.host.byHand == nil
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
@@ -181,7 +182,7 @@ func (d *daemon) step() {
 	if why := d.node.Differs(); why != "" {
 		w.violate("the mind of %s: %s", d.host.Name, why)
 	}
-	if d.leading && d.judged != in.State.Index {
+	if in.Leading && d.judged != in.State.Index {
 		d.judged = in.State.Index
 		w.watchSilence(in.State, d.node.Decision())
 	}
@@ -311,7 +312,7 @@ func (d *daemon) announce() {
 	leader := w.Hosts[w.raft.leader]
 	current := w.random == nil || (leader != nil && w.talks(h, leader) && int(h.state.Index) == len(w.raft.log))
 	d.announceSoon()
-	if !known || d.announcing || !current {
+	if !known || d.announcing || !current || h.byHand != nil {
 		return
 	}
 	if me.Session == d.session && h.state.Outlived(h.Name, h.BootID()) {

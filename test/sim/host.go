@@ -86,10 +86,10 @@ type Host struct {
 	state     *cluster.State
 	disk      *cluster.State
 	log       logDisk
-	// withoutDead is the node without which a person recovers this one's log.
-	withoutDead string
-	daemon      *daemon
-	vms         map[string]*vm
+	// byHand is what a person's recovery has left for this host's log.
+	byHand *cluster.Recover
+	daemon *daemon
+	vms    map[string]*vm
 	// creating counts calls into the hypervisor that may still bring a VM up.
 	creating map[string]int
 	keeper   *keeper

@@ -110,7 +110,7 @@ func (w *World) oneLagsBehind(h *Host) bool {
 // mayLose holds the assumption: of the voters one loses its log at a time, and it may be lost only
 // while it votes. What several lose at once, nobody can know any more.
 func (w *World) mayLose(h *Host) bool {
-	if !h.member || h.away || h.pair.out || h.shut() || h.pair.recovery != nil || h.pair.aside {
+	if !h.member || h.away || h.pair.out || h.shut() || h.pair.recovery != nil || h.pair.aside || h.byHand != nil {
 		return false
 	}
 	members := 0
@@ -348,29 +348,6 @@ func (w *World) meetOthers() {
 	}
 }
 
-// recoverByHand is what a person does of two nodes of which one has lost its log and the other may
-// not go on alone, because it has booted since: the machine without its log is switched off, and the
-// other one recovers. It holds everything, because both acknowledged it.
-func (w *World) recoverByHand() {
-	if !w.paired() || w.Leader() != "" {
-		return
-	}
-	for _, h := range w.order {
-		other := h.other()
-		if !h.logless() || other.daemon == nil || other.logless() || !other.member || other.pair.parting != nil ||
-			other.pair.recovery != nil ||
-			(other.pair.warrant != nil && other.pair.warrant.Boot == other.BootID()) {
-			continue
-		}
-		w.tell("a person recovers %s without %s", other.Name, h.Name)
-		h.PowerOff()
-		other.KillDaemon()
-		other.withoutDead = h.Name
-		w.enroll(h.Name, false)
-		other.StartDaemon()
-	}
-}
-
 // askForLog is what a daemon without its log does: it asks whoever leads to be let in with a new one.
 // The leader takes its vote first.
 func (d *daemon) askForLog() {
@@ -381,7 +358,7 @@ func (d *daemon) askForLog() {
 	}
 	d.after(askEvery, d.askForLog)
 	leader := w.Hosts[w.Leader()]
-	if h.pair.out || leader == nil || !w.linked(h, leader) {
+	if h.pair.out || leader == nil || leader.byHand != nil || !w.linked(h, leader) {
 		return
 	}
 	if h.logless() {

@@ -109,10 +109,7 @@ func (h *Host) logEnd() uint64 {
 // beginGeneration puts into the log of a node that goes on alone what the log has
 // to begin with.
 func (w *World) beginGeneration(h *Host) {
-	if h.withoutDead != "" {
-		w.Propose(h.Name, cluster.Recover{Generation: h.state.Generation + 1, Dead: []string{h.withoutDead}, By: "root"}, nil)
-		h.withoutDead = ""
-	}
+	h.daemon.recoverOnce()
 	p := h.pair.recovery
 	if p == nil {
 		return
@@ -343,6 +340,8 @@ func (w *World) pairNotSettled() string {
 			return h.Name + " has no vote"
 		case h.pair.parting != nil || h.pair.recovery != nil:
 			return h.Name + " goes on alone"
+		case h.byHand != nil:
+			return h.Name + " has not begun the generation that a person asked for"
 		case h.pair.warrant == nil:
 			return h.Name + " may not go on alone yet"
 		}

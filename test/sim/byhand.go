@@ -1,0 +1,51 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// recoverByHand is what a person does of two nodes of which one has lost its log and the other may
+// not go on alone, because it has booted since: the machine without its log is switched off, and the
+// other one recovers. It holds everything, because both acknowledged it.
+func (w *World) recoverByHand() {
+	if !w.paired() || w.Leader() != "" {
+		return
+	}
+	for _, h := range w.order {
+		other := h.other()
+		if !h.logless() || other.daemon == nil || other.logless() || !other.member || other.pair.parting != nil ||
+			other.pair.recovery != nil || other.byHand != nil ||
+			(other.pair.warrant != nil && other.pair.warrant.Boot == other.BootID()) {
+			continue
+		}
+		w.tell("a person recovers %s without %s", other.Name, h.Name)
+		h.PowerOff()
+		other.KillDaemon()
+		other.byHand = &cluster.Recover{Generation: other.state.Generation + 1, Dead: []string{h.Name},
+			Through: other.logEnd(), By: "root"}
+		w.enroll(h.Name, false)
+		other.StartDaemon()
+	}
+}
+
+// recoverOnce is what a daemon does of a recovery by hand before anything else: until its log says
+// that a generation began, it does not come up, plans nothing and lets nobody in who has lost a log.
+// Others may come up meanwhile.
+func (d *daemon) recoverOnce() {
+	h := d.host
+	switch {
+	case h.byHand == nil || d.recovering:
+		return
+	case h.state.Generation >= h.byHand.Generation:
+		h.byHand = nil
+		d.poke()
+		return
+	}
+	d.recovering = true
+	h.world.Propose(h.Name, *h.byHand, func(string) {
+		d.recovering = false
+		d.after(50*time.Millisecond, d.recoverOnce)
+	})
+}
