@@ -54,7 +54,7 @@ func (t *transaction) answerRunning(service Service) {
 		t.finish(service, codeSuccess, fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
 			t.whyNotOn(service, service.LastOwner)))
 	default:
-		t.answer(service, codeSuccess, "", OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
+		t.answer(service, codeSuccess, service.leftBehind(), OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
 	}
 }
 

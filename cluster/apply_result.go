@@ -107,6 +107,9 @@ func (t *transaction) nowRunning(service Service, n Member, intent Intent, resul
 	service = t.arrived(service, n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
 	service, why := service.cameBack(orElse(result.Why, service.runningWhy(Holder{})))
+	if behind := service.leftBehind(); behind != "" {
+		why += "; " + behind
+	}
 	service = t.setService(service, resources.Started,
 		Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why, Phases: story})
 	t.answerRunning(service)

@@ -29,6 +29,8 @@ type DrainStep struct {
 	Why string `json:"why,omitempty"`
 	// Blockers are all the reasons why it does not go (by that method).
 	Blockers []string `json:"blockers,omitempty"`
+	// Warnings are what it loses by going.
+	Warnings []string `json:"warnings,omitempty"`
 	// Next says what an administrator can do about it.
 	Next string `json:"next,omitempty"`
 	// Deadline tells that it is stopped and started on Target when the deadline of
@@ -59,6 +61,9 @@ func DrainPlan(s *State, v View, c OrderNode) ([]DrainStep, error) {
 		if step.Method == MethodStays && c.Within > 0 && step.coldTarget != "" {
 			step.Method, step.Target, step.Deadline = MethodCold, step.coldTarget, true
 		}
+		if stays := service.Spec.Stays(); stays != "" && step.Method == MethodCold {
+			step.Warnings = append(step.Warnings, "it is without what is in "+stays+", unless that is one and the same there")
+		}
 		if step.Target != "" {
 			p.load[step.Target]++
 			p.also[name] = step.Target
@@ -81,6 +86,11 @@ func (p *planner) stepFor(service Service) DrainStep {
 	switch {
 	case len(verdicts) > 0 && verdicts[0].Legal:
 		step.Target, step.Why = verdicts[0].Node, verdicts[0].Why
+		if what := service.Spec.NotLive(); what != "" {
+			step.coldTarget = step.Target
+			step.Blockers = append(step.Blockers, boundBy(what))
+			step.Next = orElse(step.Next, "`clusvcadm -r "+name+"` stops it and starts it on another node")
+		}
 	case movable && p.coldTarget(service) != "":
 		step.coldTarget = p.coldTarget(service)
 		step.Target = step.coldTarget

@@ -11,7 +11,8 @@ import (
 // go, only where no node is left that could.
 func (p *planner) planEvacuation(service Service) {
 	name, owner := service.Spec.Name, service.Owner
-	live := service.Spec.Kind() == resources.KindVM
+	what := service.Spec.NotLive()
+	live := service.Spec.Kind() == resources.KindVM && what == ""
 	for _, v := range p.rank(service, service.FailedOn, true) {
 		if !v.Legal || v.Node == owner {
 			continue
@@ -19,7 +20,8 @@ func (p *planner) planEvacuation(service Service) {
 		c := Begin{Service: name, Intent: IntentMigrate, Node: owner, Target: v.Node, By: "leave",
 			Why: fmt.Sprintf("moves live to %s because %s leaves", v.Node, owner)}
 		if !live {
-			c.Intent, c.Purpose, c.Why = IntentStop, ForMove, fmt.Sprintf("moves to %s because %s leaves", v.Node, owner)
+			c.Intent, c.Purpose = IntentStop, ForMove
+			c.Why = sentence(fmt.Sprintf("moves to %s because %s leaves", v.Node, owner), boundBy(what))
 		}
 		refused := c.refused(p.transaction)
 		if refused == accepted {
@@ -47,7 +49,8 @@ func (p *planner) planEvacuation(service Service) {
 func (p *planner) takesItSoon(service Service) string {
 	hushed, node := p.hushed(), ""
 	h, _ := service.holder(service.Owner)
-	if len(hushed) == 0 || service.Spec.Kind() != resources.KindVM || h.Condition != string(resources.Running) {
+	if len(hushed) == 0 || service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" ||
+		h.Condition != string(resources.Running) {
 		return ""
 	}
 	p.asIfThere(hushed, func() {
@@ -72,6 +75,9 @@ func (p *planner) whyStopped(service Service) string {
 		return service.Owner + " leaves and no other node may run it now"
 	case h.Condition != string(resources.Running):
 		return fmt.Sprintf("%s leaves, and it is %s and cannot move live", service.Owner, h.Condition)
+	case service.Spec.NotLive() != "":
+		return fmt.Sprintf("%s leaves, no other node may run it now, and %s", service.Owner,
+			boundBy(service.Spec.NotLive()))
 	case len(tried) > 0:
 		return fmt.Sprintf("%s leaves, no other node takes it live: its moves to %s failed", service.Owner, joined(tried))
 	}

@@ -36,6 +36,8 @@ type Explanation struct {
 	Candidates []Candidate `json:"candidates"`
 	// Rules are the rules between services that concern it, and how they stand.
 	Rules []string `json:"rules,omitempty"`
+	// Bonds say what ties it to a host.
+	Bonds []string `json:"bonds,omitempty"`
 	// Waits are the plan's notes about it.
 	Waits []Note `json:"waits,omitempty"`
 	// Next is what the plan does with it now, in words; empty for nothing.
@@ -72,7 +74,7 @@ func Explain(s *State, v View, name string) (Explanation, error) {
 			out.Next = begin.inWords()
 		}
 	}
-	out.Rules = p.rulesOf(service)
+	out.Rules, out.Bonds = p.rulesOf(service), service.Spec.BondWarnings()
 	return out, nil
 }
 

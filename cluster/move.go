@@ -53,6 +53,11 @@ func (s Service) gathers() bool {
 
 // move begins what takes a running service to another node: live if it is a VM.
 func (p *planner) move(service Service, target, by, why string) {
+	if what := service.Spec.NotLive(); what != "" {
+		p.wait(service.Spec.Name, fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
+			"`"+moveCommand(service, target)+"` stops it and starts it there")
+		return
+	}
 	c := Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: by, Why: why}
 	if service.Spec.Kind() != resources.KindVM {
 		c.Intent, c.Purpose = IntentStop, ForMove
@@ -149,7 +154,7 @@ func (p *planner) notHome(service Service, target, better, why string) {
 // moveCommand is how a person moves a service.
 func moveCommand(service Service, target string) string {
 	how := "-M"
-	if service.Spec.Kind() != resources.KindVM {
+	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" {
 		how = "-r"
 	}
 	return fmt.Sprintf("clusvcadm %s %s -m %s", how, service.Spec.Name, target)

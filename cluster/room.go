@@ -81,7 +81,7 @@ func (p *planner) waysOut(services []*Service, node string) (targets map[string]
 			}
 		}
 		switch {
-		case target == "" || !other.Enabled || p.also[name] != "":
+		case target == "" || !other.Enabled || p.also[name] != "" || other.Spec.NotLive() != "":
 			return nil, "", false
 		case other.Wish != nil || other.placed():
 			return nil, fmt.Sprintf("%s is in its way on %s, where somebody put it: `%s` makes room", name, node,

@@ -52,6 +52,8 @@ type Spec struct {
 	Tree []Resource `json:"tree,omitempty"`
 	// Disks are the disks named by the definition.
 	Disks []Disk `json:"disks,omitempty"`
+	// Bonds are what ties a VM to the host on which it is.
+	Bonds []Bond `json:"bonds,omitempty"`
 	// StartTimeout, StopTimeout, DestroyTimeout and MigrateTimeout bound our
 	// waiting, not the act: a call may outlive them (law L1).
 	StartTimeout   time.Duration `json:"startTimeout,omitempty"`

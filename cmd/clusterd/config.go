@@ -97,6 +97,9 @@ func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) 
 	if err := checkFenceAgents(c, path, text, parsed); err != nil {
 		return parsed, 0, err
 	}
+	for _, line := range parsed.Warnings.Lines() {
+		fmt.Fprint(cli.CleanWriter(os.Stderr), cli.Wrap(line, "", "  ", cli.ScreenOf(os.Stderr).Width))
+	}
 	base, parsed.Text = shownVersion(parsed.Text)
 	return parsed, base, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/internal/importing/cib"
 	"github.com/clusterd/clusterd/internal/importing/rgconf"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // errPartly ends an import in which something could not be translated.
@@ -76,7 +77,8 @@ func (i importRun) run(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	definitions := importing.Definitions{ReadFile: readBounded, Folder: c.String("definitions"), Now: time.Now()}
+	definitions := importing.Definitions{ReadFile: readBounded, Folder: c.String("definitions"), Now: time.Now(),
+		Ties: tiesOf}
 	draft, report, err := translate(word, path, text, definitions)
 	if err != nil {
 		return err
@@ -162,6 +164,12 @@ func translate(word, path string, text []byte, definitions importing.Definitions
 	}
 	return nil, nil, importing.Fault{File: path, Line: top.Line, Column: top.Column,
 		Message: "is neither a cluster.conf nor a CIB: its top element is <" + top.Name + ">"}
+}
+
+// tiesOf says what ties a VM to the host on which it is.
+func tiesOf(definition string) (notLive, stays string) {
+	spec := resources.Spec{Bonds: config.BondsOf(definition)}
+	return spec.NotLive(), spec.Stays()
 }
 
 // faults are what `clusterd config check` would say of the document, but for

@@ -92,6 +92,9 @@ func planText(plan api.DrainReply) string {
 		for _, blocker := range step.Blockers {
 			out.WriteString(cli.Wrap(blocker, "    - ", "      ", 80))
 		}
+		for _, warning := range step.Warnings {
+			out.WriteString(cli.Wrap(warning, "    ! ", "      ", 80))
+		}
 		if step.Next != "" {
 			out.WriteString(cli.Wrap(step.Next, "    -> ", "       ", 80))
 		}

@@ -28,7 +28,11 @@ func Why(e cluster.Explanation, width int) string {
 	for _, part := range []struct {
 		title string
 		lines []string
-	}{{"Rules between services", e.Rules}, {"What it waits for", waitLines(e.Waits)}} {
+	}{
+		{"Rules between services", e.Rules},
+		{"What ties it to a host", e.Bonds},
+		{"What it waits for", waitLines(e.Waits)},
+	} {
 		if len(part.lines) == 0 {
 			continue
 		}

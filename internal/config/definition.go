@@ -21,6 +21,7 @@ type definition struct {
 	title string
 	uuid  string
 	disks []resources.Disk
+	bonds []resources.Bond
 }
 
 // definitionFault is something wrong with the XML, on a line of it where that is known.
@@ -41,7 +42,8 @@ type domainXML struct {
 	Type    string    `xml:"type,attr"`
 	Title   string    `xml:"name"`
 	UUID    string    `xml:"uuid"`
-	Disks   []diskXML `xml:"devices>disk"`
+	OS      systemXML `xml:"os"`
+	Devices hostXML   `xml:"devices"`
 }
 
 type diskXML struct {
@@ -61,6 +63,10 @@ type sourceXML struct {
 	Protocol string `xml:"protocol,attr"`
 	Name     string `xml:"name,attr"`
 	Pool     string `xml:"pool,attr"`
+	Dir      string `xml:"dir,attr"`
+	Path     string `xml:"path,attr"`
+	Space    string `xml:"namespace,attr"`
+	Address  pciXML `xml:"address"`
 	Volume   string `xml:"volume,attr"`
 	Hosts    []struct {
 		Name      string `xml:"name,attr"`
@@ -96,11 +102,11 @@ func readDefinition(text string) (definition, []definitionFault) {
 			complain("has the <uuid> %q, which is not a UUID", brief(strings.TrimSpace(found.UUID)))
 		}
 	}
-	if len(found.Disks) > mostDisks {
-		complain("has %d disks; %d is the most", len(found.Disks), mostDisks)
+	if len(found.Devices.Disks) > mostDisks {
+		complain("has %d disks; %d is the most", len(found.Devices.Disks), mostDisks)
 		return d, faults
 	}
-	for i, disk := range found.Disks {
+	for i, disk := range found.Devices.Disks {
 		kept, problem := disk.read()
 		if problem != "" {
 			complain("has a disk (%s) %s", disk.label(i), problem)
@@ -110,6 +116,10 @@ func readDefinition(text string) (definition, []definitionFault) {
 			d.disks = append(d.disks, kept)
 		}
 	}
+	if variables := found.OS.NVRAM.identity(); variables != "" {
+		d.disks = append(d.disks, resources.Disk{Identity: variables, State: true})
+	}
+	d.bonds = found.bonds(d)
 	return d, faults
 }
 
@@ -162,7 +172,8 @@ func (d diskXML) read() (resources.Disk, string) {
 
 // empty tells whether the source names nothing, as libvirt prints it for a drive whose medium was taken out.
 func (s *sourceXML) empty() bool {
-	return s.File == "" && s.Block == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == ""
+	return s.File == "" && s.Block == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == "" &&
+		s.Dir == "" && s.Path == "" && s.Address == (pciXML{})
 }
 
 // identity names the storage the same way on every node, and as agents/vm names the disks of a VM that it finds running:
@@ -180,8 +191,19 @@ func (s *sourceXML) identity(kind string) (identity, problem string) {
 		return "volume:" + s.Pool + "/" + s.Volume, ""
 	case "network":
 		return s.networkIdentity()
+	case "dir":
+		return named("dir:", s.Dir)
+	case "vhostuser":
+		return named("vhostuser:", s.Path)
+	case "nvme":
+		address, ok := s.Address.String()
+		if !ok {
+			return "", "whose <source> lacks the PCI <address>"
+		}
+		return "nvme:" + address + "/" + cmp.Or(s.Space, "1"), ""
 	}
-	return "", fmt.Sprintf("of type %q, which is not supported; use file, block, network or volume", brief(kind))
+	return "", fmt.Sprintf("of type %q, which is not supported; "+
+		"use file, block, network, volume, nvme, vhostuser or dir", brief(kind))
 }
 
 func named(scheme, name string) (identity, problem string) {

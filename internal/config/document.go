@@ -45,6 +45,8 @@ type Parsed struct {
 	// Text is the document that means the same without any file and without masks: contents of files and passwords
 	// that were kept are written in. It is secret.
 	Text string
+	// Warnings are what is no fault, and what somebody should know.
+	Warnings Faults
 }
 
 // parser reads one document.
@@ -59,6 +61,7 @@ type parser struct {
 	blobs    map[string]string
 	edits    []edit
 	places   places
+	warnings Faults
 	// shared are the resources that services refer to, and pending the services
 	// whose resources are read once all of these are known.
 	shared  map[string]*shared
@@ -125,12 +128,13 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 	if err := p.faults.failure(); err != nil {
 		return Parsed{}, err
 	}
+	p.checkWarnings()
 	written, err := rewrite(string(text), top, p.edits)
 	if err != nil {
 		p.faults.add(Fault{File: p.file, Message: err.Error()})
 		return Parsed{}, p.faults.failure()
 	}
-	return Parsed{Document: p.document, Blobs: p.blobs, Text: written}, nil
+	return Parsed{Document: p.document, Blobs: p.blobs, Text: written, Warnings: p.warned()}, nil
 }
 
 // section reads a mapping from names to declarations. An empty section is a section with nothing in it.

@@ -23,19 +23,7 @@ type placing struct {
 // checkPlaces finds services that could never all run by the rules. Each contradiction
 // is told once, with the fewest services that make it.
 func (p *parser) checkPlaces() {
-	t := placing{services: p.document.Services, allowed: map[string][]string{}}
-	for name, spec := range t.services {
-		d, declared := p.document.Domains[spec.Domain]
-		if !declared || !d.Restricted {
-			continue
-		}
-		nodes := []string{}
-		for _, m := range d.Members {
-			nodes = append(nodes, m.Node)
-		}
-		slices.Sort(nodes)
-		t.allowed[name] = nodes
-	}
+	t := p.placing()
 	p.checkGroups(t)
 	p.checkCrowds(t)
 }

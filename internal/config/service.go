@@ -121,7 +121,7 @@ func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file s
 	for _, f := range faults {
 		p.definitionFault(spec.Name, at, file, f)
 	}
-	spec.UUID, spec.Disks = found.uuid, found.disks
+	spec.UUID, spec.Disks, spec.Bonds = found.uuid, found.disks, found.bonds
 	sum := sha256.Sum256([]byte(text))
 	spec.Definition = hex.EncodeToString(sum[:])
 	p.blobs[spec.Definition] = text

@@ -65,6 +65,7 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 			findings = append(findings, d.identityFinding(root, device))
 		}
 	}
+	findings = append(findings, d.boundFindings(root)...)
 	if d.options.Doctor != nil {
 		findings = append(findings, d.options.Doctor(ctx, root)...)
 	}
@@ -103,4 +104,21 @@ func (d *Daemon) examineOther(ctx context.Context, node, address string) []Findi
 		clock.Severity, clock.Next = "warning", "run a time service on every node; the timeline's times depend on it, safety does not"
 	}
 	return append(report.Findings, clock)
+}
+
+// boundFindings tells of the VMs here that something ties to this host.
+func (d *Daemon) boundFindings(root *cluster.State) []Finding {
+	var findings []Finding
+	for _, name := range root.Services.Keys() {
+		service, _ := root.Services.Get(name)
+		if service.Owner != d.name {
+			continue
+		}
+		for _, line := range service.Spec.BondWarnings() {
+			findings = append(findings, Finding{Node: d.name, What: "tied to a host", Severity: "warning",
+				Text: name + ": " + line,
+				Next: "put it where every node has it, or keep in mind that this VM is not like the others"})
+		}
+	}
+	return findings
 }

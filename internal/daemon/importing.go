@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Importer takes existing VMs of this host in.
@@ -73,6 +74,10 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 		"guest was not touched"}
 	if !vm.Running {
 		reply.Owner, reply.Why = "", name+" is managed now. It was shut off and stays so; start it with: clusvcadm -e "+name
+	}
+	bound := resources.Spec{Bonds: config.BondsOf(vm.Definition)}
+	for _, line := range bound.BondWarnings() {
+		reply.Why += ". Warning: " + line
 	}
 	writeJSON(w, http.StatusOK, reply)
 	return nil

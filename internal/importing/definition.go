@@ -26,6 +26,9 @@ type Definitions struct {
 	// Now is the instant by which rules with dates are judged. Zero leaves them
 	// open: nothing counts as over.
 	Now time.Time
+	// Ties says of a definition what keeps the VM from moving live, and what stays on
+	// its host when it is started on another one. Nil says nothing.
+	Ties func(text string) (notLive, stays string)
 }
 
 // Found is a VM's definition.
@@ -41,6 +44,24 @@ type Found struct {
 	UUID, Title string
 	// MadeUUID tells that the XML had no UUID and was given one.
 	MadeUUID bool
+	// NotLive and Stays are the VM's ties to a host; see Definitions.Ties.
+	NotLive, Stays string
+}
+
+// Live says what becomes of a VM's live moves, and whether there are any.
+func (f Found) Live() (text string, live bool) {
+	if f.NotLive != "" {
+		return "it cannot move live while it has " + f.NotLive + "; `clusvcadm -r` stops it and starts it elsewhere", false
+	}
+	return "guests move live", true
+}
+
+// TellTies says what stays behind when a VM is started on another host.
+func (r *Report) TellTies(service string, f Found) {
+	if f.Stays != "" {
+		r.Advise("%s: started on another node, it is without what is in %s, unless that is one and the same there. "+
+			"Put it where every node has it.", service, f.Stays)
+	}
 }
 
 // Find looks for a VM's definition in the folder of definitions and then at
@@ -66,7 +87,11 @@ func (d Definitions) Find(cluster, name string, paths []string) Found {
 		if err != nil {
 			continue
 		}
-		return usable(cluster, name, path, string(text))
+		found := usable(cluster, name, path, string(text))
+		if found.Text != "" && d.Ties != nil {
+			found.NotLive, found.Stays = d.Ties(found.Text)
+		}
+		return found
 	}
 	return Found{Path: candidates[0], Problem: "its libvirt XML is not on this host (looked at " + strings.Join(candidates, ", ") + ")"}
 }

@@ -58,6 +58,13 @@ func places() []mutant {
 				"\t\tif !v.Legal || v.Node == owner || len(service.Troubles) > 0 {"}}, nets: []net{simulation, stories},
 		},
 		{
+			name: "devices-of-a-host-move-live", law: "R",
+			broken: "a rule moves a VM live although it has a device of its host",
+			edits: []edit{{move, "if what := service.Spec.NotLive(); what != \"\" {",
+				"if what := service.Spec.NotLive(); false {"}},
+			nets: first(stories),
+		},
+		{
 			name: "failures-are-forgotten", law: "R", broken: "a service is sent back to where it has just failed",
 			edits: []edit{{"cluster/trouble.go", "|| n.Incarnation != tr.Incarnation ||",
 				"|| n.Incarnation == tr.Incarnation ||"}}, nets: first(stories),

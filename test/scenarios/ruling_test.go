@@ -98,6 +98,9 @@ func (s *story) asking() map[string]func([]string) error {
 				}
 				fmt.Fprintf(&s.extra, "%s  %s%s, %d services: %s\n", order, c.Node, here, c.Services, c.Why)
 			}
+			for _, bond := range e.Bonds {
+				fmt.Fprintf(&s.extra, "     %s\n", bond)
+			}
 			for _, rule := range e.Rules {
 				fmt.Fprintf(&s.extra, "     %s\n", rule)
 			}
@@ -160,6 +163,9 @@ func (s *story) ordering() map[string]func([]string) error {
 				fmt.Fprintf(&s.extra, "plan: %s (%s): %s %s\n", step.Service, step.State, step.Method, step.Target)
 				for _, blocker := range step.Blockers {
 					fmt.Fprintf(&s.extra, "      blocked: %s\n", blocker)
+				}
+				for _, warning := range step.Warnings {
+					fmt.Fprintf(&s.extra, "      warning: %s\n", warning)
 				}
 				if step.Next != "" {
 					fmt.Fprintf(&s.extra, "      %s\n", step.Next)

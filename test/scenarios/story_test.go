@@ -181,6 +181,10 @@ func parseService(words []string) resources.Spec {
 			spec.Recovery = resources.Recovery(value)
 		case "restarts":
 			spec.MaxRestarts, _ = strconv.Atoi(value)
+		case "device":
+			spec.Bonds = append(spec.Bonds, resources.Bond{What: "the host device " + value, NotLive: true})
+		case "firmware":
+			spec.Bonds = append(spec.Bonds, resources.Bond{What: "its UEFI variables (" + value + ")", Stays: true})
 		default:
 			parseRule(&spec, key, value)
 		}

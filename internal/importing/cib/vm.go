@@ -58,13 +58,8 @@ func (t *translation) vm(i *item) string {
 	for _, k := range domainTable {
 		i.params.tell(k.kind, k.message, k.names...)
 	}
-	if live, _ := importing.Truth(i.meta.get("allow-migrate")); i.meta.has("allow-migrate") && !live {
-		i.meta.tell(changes, "guests move live whenever they can", "allow-migrate")
-	}
-	i.meta.tell(unneeded, "guests move live", "allow-migrate")
-	if !i.meta.has("allow-migrate") {
-		t.Say(changes, i.element, nil, "without allow-migrate it was stopped and started for a move; here it moves live")
-	}
+	t.TellTies(name, found)
+	t.moves(i, found)
 	t.policy(i, name, spec)
 	for _, op := range t.longestFirst(i.ops) {
 		t.vmOperation(spec, op)
@@ -72,6 +67,22 @@ func (t *translation) vm(i *item) string {
 	t.defaultVMTimes(spec)
 	t.defaultFailure(spec)
 	return name
+}
+
+// moves says how the VM moved, and how it moves.
+func (t *translation) moves(i *item, found importing.Found) {
+	how, live := found.Live()
+	switch asked, _ := importing.Truth(i.meta.get("allow-migrate")); {
+	case asked && !live:
+		i.meta.tell(changes, how, "allow-migrate")
+	case i.meta.has("allow-migrate") && !asked && live:
+		i.meta.tell(changes, "guests move live whenever they can", "allow-migrate")
+	case !i.meta.has("allow-migrate") && live:
+		t.Say(changes, i.element, nil, "without allow-migrate it was stopped and started for a move; here it moves live")
+	case !i.meta.has("allow-migrate"):
+		t.Say(changes, i.element, nil, "it was stopped and started for a move; by itself it is not moved here: %s", how)
+	}
+	i.meta.tell(unneeded, how, "allow-migrate")
 }
 
 // define writes the VM's definition, or where it is to be put.

@@ -48,7 +48,8 @@ func (t *translation) vm(p part) *importing.Mapping {
 	t.define(p, given, found, spec)
 	t.tellPart(translated, p, []string{"name", "ref"}, "%s", name)
 	t.Container(p.own)
-	t.migration(p)
+	t.TellTies(name, found)
+	t.migration(p, found)
 	t.vmExtras(p)
 	return spec
 }
@@ -117,7 +118,12 @@ func (t *translation) define(p part, name string, found importing.Found, spec *i
 	}
 }
 
-func (t *translation) migration(p part) {
+func (t *translation) migration(p part, found importing.Found) {
+	how, live := found.Live()
+	if !live {
+		t.tellPart(changes, p, []string{"migrate"}, "%s", how)
+		t.Say(changes, p.own, nil, "%s", how)
+	}
 	if p.get("migrate") == "pause" {
 		t.tellPart(changes, p, []string{"migrate"}, "guests move live always; there is no move that suspends, copies and "+
 			"resumes")
