@@ -42,9 +42,11 @@ func (h LogHeld) Lacks(known LogHeld) string {
 // let a majority forget it too.
 type LoseLog struct {
 	Node string `json:"node"`
-	// Log is the life of the log that it begins.
-	Log string `json:"log"`
-	Why string `json:"why"`
+	// Log is the life of the log that it begins, and Before the one whose place that takes: what was
+	// asked for before the node began another one comes too late.
+	Log    string `json:"log"`
+	Before string `json:"before,omitempty"`
+	Why    string `json:"why"`
 }
 
 // Kind names the command in the log.
@@ -63,6 +65,8 @@ func (c LoseLog) apply(t *transaction) refusal {
 		return refuse("%s holds this log already", c.Node)
 	case n.Log == c.Log:
 		return accepted // told twice
+	case n.Log != c.Before:
+		return refuse("%s has begun another log since that was asked for", c.Node)
 	}
 	n.Log, n.LogLost = c.Log, t.index
 	t.Nodes.Set(c.Node, n)

@@ -36,7 +36,7 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 			Session: session, Log: log}
 	}
 	b.must(up("one", "first"))
-	b.must(LoseLog{Node: "node2", Log: "second", Why: "gone"})
+	b.must(LoseLog{Node: "node2", Log: "second", Before: "first", Why: "gone"})
 	if b.s.MayVote("node2") == "" {
 		t.Error("it may vote without its log")
 	}
@@ -48,5 +48,21 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 	if why := b.s.MayVote("node2"); why != "" {
 		t.Error(why)
 	}
-	b.refused(LoseLog{Node: "node2", Log: "second", Why: "late"}, "holds this log already")
+	b.refused(LoseLog{Node: "node2", Log: "second", Before: "first", Why: "late"}, "holds this log already")
+}
+
+// TestALossThatIsToldLateIsOver: a node lost its log twice, and what it asked for the first time
+// comes into the log behind the second. The log that it holds is the right one.
+func TestALossThatIsToldLateIsOver(t *testing.T) {
+	b := newBook(t, 2)
+	n := b.node("node2")
+	late := LoseLog{Node: "node2", Log: "second", Before: n.Log, Why: "gone"}
+	b.must(LoseLog{Node: "node2", Log: "third", Before: n.Log, Why: "gone"})
+	b.refused(late, "has begun another log since")
+	b.must(NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: CurrentLevel, Session: "s",
+		Log: "third"})
+	b.refused(late, "has begun another log since")
+	if why := b.s.MayVote("node2"); why != "" {
+		t.Error(why)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
@@ -76,7 +77,7 @@ func (t *transaction) stopToMove(service Service, target string) Service {
 // not tried again by a rule for a while.
 func (t *transaction) arrived(s Service, n Member) Service {
 	if s.Moving != "" && s.Moving != bounce(n) {
-		if target := bounced(s.Moving); !s.troubledOn(target) {
+		if target := bounced(s.Moving); !s.troubledOn(target, t.at) {
 			s = t.troubled(s, target, TroubleMove, "it came to "+n.Name+" instead")
 		}
 	}
@@ -87,11 +88,10 @@ func (t *transaction) arrived(s Service, n Member) Service {
 	return s.untroubled(n.Name).arrivedHome(n.Name)
 }
 
-// troubledOn tells whether something is remembered of a node already.
-func (s Service) troubledOn(n Member) bool {
+// troubledOn reports whether something is remembered of a node already that still counts.
+func (s Service) troubledOn(n Member, at time.Time) bool {
 	return slices.ContainsFunc(s.Troubles, func(tr Trouble) bool {
-		return tr.Node == n.Name &&
-			tr.Incarnation == n.Incarnation
+		return tr.Node == n.Name && tr.Incarnation == n.Incarnation && at.Before(tr.At.Add(troubleLasts))
 	})
 }
 

@@ -203,6 +203,15 @@ func (p *planner) choose(service Service) (node, why string) {
 			verdicts = p.rank(service, failedOn, service.gathers())
 		}
 	}
+	if service.Moving != "" {
+		// Where it goes was chosen before it was stopped, for those too that run together with it:
+		// they are where it came from, and follow.
+		for _, v := range p.rank(service, failedOn, false) {
+			if v.Node == service.Target && v.Legal {
+				return v.Node, "moves here, " + v.Why
+			}
+		}
+	}
 	wanted := service.Target
 	if wanted == "" && service.Wish != nil {
 		wanted = service.Wish.Target
@@ -210,8 +219,6 @@ func (p *planner) choose(service Service) (node, why string) {
 	for _, v := range verdicts {
 		switch {
 		case v.Node != wanted || !v.Legal:
-		case service.Moving != "":
-			return v.Node, "moves here, " + v.Why
 		case service.Wish == nil:
 			return v.Node, "restarted in place, " + v.Why
 		default:

@@ -24,7 +24,7 @@ func everyCommand() []Command {
 		Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
 		GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		Readmit{Node: "m", Generation: 2},
-		LoseLog{Node: "m", Log: "l", Why: "w"},
+		LoseLog{Node: "m", Log: "l", Before: "b", Why: "w"},
 		RaiseLevel{Level: 2},
 		AddToken{ID: "t", Token: Token{Hash: "h", Expires: at, Replace: "node1", By: "root"}},
 		Join{Token: "t", Node: "n", Fingerprint: "f", Key: []byte{1}, HardwareUUID: "h", Address: "a",

@@ -272,7 +272,8 @@ func (d *Daemon) letBack(ctx context.Context, node string, lost lostLog) (bool, 
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
 	lose := func() error {
-		applied, err := d.propose(ctx, cluster.LoseLog{Node: node, Log: lost.Next, Why: lost.Why})
+		before, _ := d.replica.Root().Nodes.Get(node)
+		applied, err := d.propose(ctx, cluster.LoseLog{Node: node, Log: lost.Next, Before: before.Log, Why: lost.Why})
 		if err != nil {
 			return err
 		}

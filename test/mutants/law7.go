@@ -17,6 +17,12 @@ func lostLogs() []mutant {
 			nets: first(simulation), faults: []string{"log cut", "old folder"},
 		},
 		{
+			name: "late-loss-is-believed", law: "L7",
+			broken: "a node that has begun a newer log is said to have lost it by what it asked for before that",
+			edits:  []edit{{rule, "\tcase n.Log != c.Before:", "\tcase n.Log != c.Before && c.Why == \"\":"}},
+			nets:   []net{tests("cluster", "^TestALossThatIsToldLateIsOver$")},
+		},
+		{
 			name: "logless-gets-its-vote-early", law: "L7", broken: "a node that lost its log may vote before it holds it again",
 			edits: []edit{{rule, "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
 			nets:  []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},

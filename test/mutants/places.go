@@ -16,6 +16,19 @@ func places() []mutant {
 				"\tif p.Lock == nil || !p.objectionsTo"}}, nets: first(stories),
 		},
 		{
+			name: "companions-hold-a-failback-back", law: "R",
+			broken: "a service that is stopped to fail back is started where those are that would follow it",
+			edits: []edit{{up, "\tif service.Moving != \"\" {\n\t\t// Where",
+				"\tif service.Moving == \"nowhere\" {\n\t\t// Where"}},
+			nets: first(stories),
+		},
+		{
+			name: "old-trouble-hides-a-new-one", law: "R",
+			broken: "a move that failed before is not remembered again when that counts no more",
+			edits:  []edit{{"cluster/move.go", " && at.Before(tr.At.Add(troubleLasts))", ""}},
+			nets:   []net{tests("cluster", "^TestATroubleThatIsOverIsRememberedAnew$")},
+		},
+		{
 			name: "success-somewhere-else", law: "L7",
 			broken: "a request for one node that ended on another is answered with success",
 			edits: []edit{{answer, "\telsewhere := wish.Target != \"\" && owner != wish.Target",

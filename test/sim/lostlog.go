@@ -366,7 +366,9 @@ func (d *daemon) askForLog() {
 			w.lives++
 			d.nextLife = fmt.Sprintf("%s-log-%d", h.Name, w.lives)
 		}
-		w.Propose(leader.Name, cluster.LoseLog{Node: h.Name, Log: d.nextLife, Why: h.log.lost}, func(refused string) {
+		before, _ := leader.state.Nodes.Get(h.Name)
+		c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: h.log.lost}
+		w.Propose(leader.Name, c, func(refused string) {
 			if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife ||
 				w.Leader() != leader.Name || !d.alive() || !h.logless() {
 				return

@@ -118,7 +118,7 @@ func (w *World) tidyDisks() {
 	leader := w.Leader()
 	for _, service := range w.State().Services.Rows() {
 		down := service.State != resources.Started && service.Wish == nil && service.Intent == nil
-		if leader != "" && service.Astray != nil && down && service.Enabled {
+		if leader != "" && service.Astray != nil && service.Astray.Said == "" && down && service.Enabled {
 			w.Request(leader, cluster.Ask{Op: cluster.OpEnable, Service: service.Spec.Name, By: "root", DeclaredDisks: true})
 		}
 	}
