@@ -179,6 +179,9 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 			return refuse("%s has not told yet whether it runs %s", h.Node, c.Service)
 		case h.Definition != c.Definition:
 			return refuse("what is left of %s on %s was started from definition %.12s", c.Service, h.Node, h.Definition)
+		case !h.startsWith(service.Spec):
+			return refuse("what is left of %s on %s was started with other disks than it is declared with now",
+				c.Service, h.Node)
 		}
 	}
 	if c.Definition != service.Spec.Definition || !t.Blobs.Has(c.Definition) {

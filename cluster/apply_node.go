@@ -146,7 +146,7 @@ func (c Inventory) apply(t *transaction) refusal {
 			h.Ask, h.Since, h.Why = true, t.index, "not told by the inventory"
 			t.Services.Set(name, service.withHolder(h))
 		case seen:
-			t.observe(service, n, o)
+			t.observe(service, n, o, c.Incarnation)
 		}
 	}
 	t.observeTombstones(n, found)

@@ -20,7 +20,7 @@ func (c Looked) apply(t *transaction) refusal {
 	if !held || !h.Ask || h.Since != c.Since || !onBoot(n)(h) {
 		return refuse("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
 	}
-	t.observe(service, n, c.Observation)
+	t.observe(service, n, c.Observation, c.AsOf)
 	return accepted
 }
 
@@ -59,13 +59,17 @@ func (c Observed) apply(t *transaction) refusal {
 	}
 	if h, held := service.holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {
 		return refuse("the observation is older than the last act on %s there", c.Service)
+	} else if held && h.Seen >= c.AsOf {
+		// Of two looks that began at one index nobody can tell which was the later one. What
+		// is refused is looked at again.
+		return refuse("the observation is not newer than the last look at %s there", c.Service)
 	}
 	if o := c.Observation.Condition; n.State == NodeLeft && o != resources.Absent && o != resources.Unknown {
 		// Somebody brought it here by hand. A node that has left is neither watched
 		// nor emptied; one that leaves is both.
 		n = t.setNodeState(n, NodeLeaving, "", fmt.Sprintf("it had left, and %s is %s there", c.Service, o))
 	}
-	t.observe(service, n, c.Observation)
+	t.observe(service, n, c.Observation, c.AsOf)
 	return accepted
 }
 
@@ -77,9 +81,9 @@ func (s Service) busyOn(node string) bool {
 	return i != nil && (i.Node == node || i.Target == node) && !i.Twice
 }
 
-// observe takes in what was seen of a service on a node. Unknown is never
-// read as absent: it releases nothing.
-func (t *transaction) observe(service Service, n Member, o resources.Observation) {
+// observe takes in what was seen of a service on a node, by a look that began as of
+// an index. Unknown is never read as absent: it releases nothing.
+func (t *transaction) observe(service Service, n Member, o resources.Observation, asOf uint64) {
 	h, held := service.holder(n.Name)
 	held = held && onBoot(n)(h)
 	switch {
@@ -98,7 +102,7 @@ func (t *transaction) observe(service Service, n Member, o resources.Observation
 	}
 	// A running guest is no news, whatever the hypervisor calls the way it came.
 	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
-	h.Condition, h.Reason = string(o.Condition), o.Reason
+	h.Condition, h.Reason, h.Seen = string(o.Condition), o.Reason, max(h.Seen, asOf)
 	if o.Condition != resources.Unknown {
 		h.Ask = false
 	}
@@ -327,74 +331,6 @@ func (t *transaction) askReachable(service Service, except string) Service {
 		}
 	}
 	return service
-}
-
-// holderGone lets a holder go on proof and moves the service on.
-func (t *transaction) holderGone(service Service, h Holder, cause uint64, proof string) {
-	service = service.withoutHolder(func(other Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
-	service.Changed = t.index
-	intent := service.Intent
-	if intent != nil && intent.Kind == IntentMigrate {
-		if h.Node == intent.Node {
-			service.Owner, service.LastOwner = "", h.Node
-		}
-		if intent.Ending {
-			t.endedMove(service)
-			return
-		}
-		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
-			why := h.Node + " is out of the migration"
-			t.tell(Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause, Why: sentence(why+", what is left at the other end is looked at", proof)})
-			service = t.askBothEnds(service, why)
-		}
-		t.settleMigration(service)
-		return
-	}
-	if intent != nil && intent.Node == h.Node {
-		service.Intent = nil
-		if intent.Kind == IntentStop {
-			t.stopProven(service, Member{Name: h.Node}, *intent, proof)
-			return
-		}
-	}
-	if service.Owner == h.Node {
-		service.Owner, service.LastOwner = "", h.Node
-	}
-	t.afterRelease(service, h, cause, proof)
-}
-
-// afterRelease finds the state of a service that one holder less may run.
-func (t *transaction) afterRelease(service Service, h Holder, cause uint64, proof string) {
-	switch {
-	case t.adoptLast(service):
-		return
-	case service.State == resources.Uninitialized:
-		t.settleUninitialized(service)
-		return
-	case service.Owner != "":
-		t.Services.Set(service.Spec.Name, service)
-		if h.Condition != "" {
-			t.setService(service, service.State, Event{Node: h.Node, Cause: cause, Why: sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s", h.Node, service.Owner), proof)})
-		}
-		return
-	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
-		t.Services.Set(service.Spec.Name, service)
-		return
-	}
-	e := Event{Node: h.Node, Cause: cause, Why: sentence("not running on "+h.Node+" any more", proof)}
-	if service.Enabled {
-		if service.State != resources.Stopped {
-			t.setService(service, resources.Recovering, e)
-			return
-		}
-		t.Services.Set(service.Spec.Name, service)
-		return
-	}
-	if service.State != resources.Disabled {
-		service = t.setService(service, resources.Disabled, e)
-	}
-	t.Services.Set(service.Spec.Name, service)
-	t.atRest(service)
 }
 
 func joined(names []string) string {

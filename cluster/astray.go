@@ -38,6 +38,13 @@ func (h Holder) startedWith() []resources.Disk {
 	return h.Disks
 }
 
+// startsWith reports whether what is left of an interrupted start is what a new one
+// would make: going on with it must not bring up disks that nobody declares, nor let the
+// State count others than it has (law L9).
+func (h Holder) startsWith(spec resources.Spec) bool {
+	return h.Definition == spec.Definition && resources.DriftOf(spec.Disks, h.Disks).None()
+}
+
 // strays compares what runs with what was started, and tells of an edge.
 func (t *transaction) strays(service Service, n Member, h Holder) Service {
 	if service.Owner != "" && service.Owner != n.Name {

@@ -252,6 +252,8 @@ type Looked struct {
 	// UUID tells a service from a removed one of the same name.
 	UUID        string                `json:"uuid,omitempty"`
 	Observation resources.Observation `json:"observation"`
+	// AsOf is the State's index when the look began.
+	AsOf uint64 `json:"asOf,omitempty"`
 }
 
 // Observed is a change that a node's agent saw without being asked.
@@ -260,8 +262,8 @@ type Observed struct {
 	Node        string                `json:"node"`
 	Incarnation uint64                `json:"incarnation"`
 	Observation resources.Observation `json:"observation"`
-	// AsOf is the State's index when the look began: an act that ended after it
-	// makes the observation old.
+	// AsOf is the State's index when the look began: an act that ended after it, or
+	// a newer look, makes the observation old.
 	AsOf uint64 `json:"asOf"`
 }
 

@@ -28,7 +28,8 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 			n.rested[d.Key()] = now + pauseBetweenLooks
 			return
 		}
-		n.post(d, Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index, UUID: d.Spec.UUID, Observation: o})
+		n.post(d, Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index, UUID: d.Spec.UUID,
+			Observation: o, AsOf: d.AsOf})
 		return
 	}
 	l := n.looks[d.Service]

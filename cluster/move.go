@@ -113,11 +113,12 @@ func (p *planner) planFailback(service Service) {
 	}
 	list := p.rankable(service, service.FailedOn, p.load)
 	group := p.companions(service.Spec.Name)
+	var last map[string]string
 	if len(group) > 0 {
 		if !p.head(service, group) {
 			return
 		}
-		last := p.cramped(service)
+		last = p.cramped(service)
 		for i, c := range list {
 			list[i].Barred = orElse(c.Barred, last[c.Node])
 		}
@@ -126,22 +127,55 @@ func (p *planner) planFailback(service Service) {
 	p.shun(service, list)
 	target, why, move := domain.Failback(home, service.Owner, list)
 	if !move {
-		if target, why, move = domain.Failback(home, service.Owner, plain); move {
-			p.notHome(service, target, why, p.troubles(service)[target].triedLater())
-		}
+		p.noteBetter(service, group, plain, last)
 		return
 	}
-	for _, other := range append(group, &service) {
-		if p.placedByHand(*other, target) { // who moved one of them moved all
-			p.notHome(service, target, why, fmt.Sprintf("an administrator put %s on %s", other.Spec.Name, other.Owner))
-			return
-		}
+	if p.notePlaced(service, group, target, why) {
+		return
 	}
 	text := "fails back live: "
 	if service.Spec.Kind() != resources.KindVM {
 		text = "fails back: "
 	}
 	p.move(service, target, "failback", text+why)
+}
+
+// noteBetter says of the node that would suit a service best why it is not there. A
+// node that is away, is fenced or is to be emptied tells of itself, and where a rule
+// between services forbids a node the service waits for nothing; of one that seems to be
+// there nobody would know what keeps the service away.
+func (p *planner) noteBetter(service Service, group []*Service, list []domain.Candidate, cramped map[string]string) {
+	bars, open, rules := map[string]string{}, slices.Clone(list), p.objectionsTo(service).why
+	for i, c := range open {
+		n, _ := p.Nodes.Get(c.Node)
+		if p.barredFor(c.Node, n) == "" {
+			bars[c.Node] = orElse(c.Barred, c.Last)
+			open[i] = domain.Candidate{Node: c.Node, Load: c.Load, Barred: orElse(cramped[c.Node], rules[c.Node])}
+		}
+	}
+	target, better, would := domain.Failback(p.domainOf(service), service.Owner, open)
+	trouble, troubled := p.troubles(service)[target]
+	switch {
+	case !would, p.notePlaced(service, group, target, better):
+	case bars[target] == "" && troubled:
+		p.notHome(service, target, better, trouble.triedLater())
+	default:
+		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
+			target, bars[target]), "it moves there by itself when that is over")
+	}
+}
+
+// notePlaced says that an administrator put a service, or one of its group, where it is,
+// rather than on a node that suits it better; who moved one of them moved all. It tells
+// whether that is so.
+func (p *planner) notePlaced(service Service, group []*Service, target, better string) bool {
+	for _, other := range append(slices.Clip(group), &service) {
+		if p.placedByHand(*other, target) {
+			p.notHome(service, target, better, fmt.Sprintf("an administrator put %s on %s", other.Spec.Name, other.Owner))
+			return true
+		}
+	}
+	return false
 }
 
 // notHome says why a service is not where its domain would rather have it.

@@ -136,7 +136,7 @@ func (p *planner) planLeftover(service Service) bool {
 				p.giveUp(service, codeTemporary, fmt.Sprintf("it is %s on %s", h.Condition, h.Node))
 			}
 			return true
-		case len(service.Holders) == 1 && h.Definition == service.Spec.Definition && p.mayTakeUp(service, n):
+		case len(service.Holders) == 1 && h.startsWith(service.Spec) && p.mayTakeUp(service, n):
 			continue // an interrupted start is taken up again in place
 		}
 		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: h.Node, Purpose: ForCleanup, Kill: service.killed(), By: "recovery", Why: "removing what is left of it on " + h.Node})

@@ -110,6 +110,9 @@ type Holder struct {
 	Boot    string `json:"boot"`
 	// Since is the index at which it entered or was last asked; it names the look.
 	Since uint64 `json:"since"`
+	// Seen is the State's index when the newest look began that was taken in; a
+	// result can come into the log twice, and an older one must not have the last word.
+	Seen uint64 `json:"seen,omitempty"`
 	// Ask: nobody knows; the node has to look.
 	Ask bool `json:"ask,omitempty"`
 	// Creating: it came here by a start of ours and was never seen running, so

@@ -51,7 +51,7 @@ func everyCommand() []Command {
 		EndDrill{Node: "n", Act: 5, OK: true, Why: "w"},
 		Begin{Service: "vm:a", Intent: IntentMigrate, Node: "n", Target: "m", Definition: "d", Purpose: ForRestart, Kill: true, By: "root", Why: "w"},
 		Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2, Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
-		Looked{Service: "vm:a", Node: "n", Incarnation: 2, Since: 7, UUID: "u", Observation: seen},
+		Looked{Service: "vm:a", Node: "n", Incarnation: 2, Since: 7, UUID: "u", Observation: seen, AsOf: 7},
 		Observed{Service: "vm:a", Node: "n", Incarnation: 2, Observation: seen, AsOf: 8},
 		Probed{Service: "vm:a", Node: "n", At: at},
 		Ask{Request: "r", Op: OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w", For: time.Minute,

@@ -64,7 +64,9 @@ func holders() []mutant {
 		},
 		{
 			name: "new-boot-without-inventory", law: "L1", broken: "a new boot frees what the old one held, and what its inventory found running is not taken in",
-			edits: []edit{{node, "\t\tcase seen:\n\t\t\tt.observe(service, n, o)", "\t\tcase seen && n.State == NodeLooking:\n\t\t\tt.observe(service, n, o)"}}, nets: []net{simulation, tests("cluster", "Inventory|NewBoot")},
+			edits: []edit{{node, "\t\tcase seen:\n\t\t\tt.observe(service, n, o, c.",
+				"\t\tcase seen && n.State == NodeLooking:\n\t\t\tt.observe(service, n, o, c."}},
+			nets: []net{simulation, tests("cluster", "Inventory|NewBoot")},
 		},
 		{
 			name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",

@@ -17,6 +17,12 @@ func oldLeaders() []mutant {
 			edits: []edit{{observe, "\tif h, held := service.holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {", "\tif h, held := service.holder(c.Node); held && h.Since > c.AsOf+1_000_000 {"}}, nets: []net{simulation, tests("cluster", "^TestAnObservationFromBeforeAnActCountsForNothing$")},
 		},
 		{
+			name: "late-twins-count", law: "L6",
+			broken: "what was seen comes into the log twice, and the second time has the last word",
+			edits:  []edit{{observe, "} else if held && h.Seen >= c.AsOf {", "} else if held && h.Seen > c.AsOf+1_000_000 {"}},
+			nets:   []net{simulation, tests("cluster", "^TestALateTwinOfAnObservationCountsForNothing$")},
+		},
+		{
 			name: "off-is-sent-unasked", law: "L6", broken: "an off command goes out without asking whether it is still wanted",
 			edits: []edit{{power, "\terr := a.request.StillWanted()\n", "\tvar err error\n"}}, nets: []net{tests("fence/power", "^TestStillWantedIsAskedBeforeEachOff$")},
 		},

@@ -21,6 +21,12 @@ func disks() []mutant {
 			edits: []edit{{begin, "\tif c.Definition != service.Spec.Definition || !t.Blobs.Has(c.Definition) {", "\tif c.Definition == \"\" {"}}, nets: first(diskTests),
 		},
 		{
+			name: "left-gets-new-disks", law: "L9",
+			broken: "a start that was interrupted goes on with the disks of then, and those of now count",
+			edits:  []edit{{"cluster/astray.go", "resources.DriftOf(spec.Disks, h.Disks).None()", "true"}},
+			nets:   []net{simulation, tests("cluster", "^TestAnInterruptedStartWithOtherDisksIsRemoved$")},
+		},
+		{
 			name: "disk-declared-and-started-twice", law: "L9", broken: "neither the document nor the start looks whose disk it is",
 			edits: []edit{
 				{begin, "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"},

@@ -40,6 +40,13 @@ func places() []mutant {
 			edits: []edit{{answer, "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}}, nets: first(stories),
 		},
 		{
+			name: "better-node-in-silence", law: "R",
+			broken: "nobody says why a service is not on a better node that is there and cannot have it",
+			edits: []edit{{"cluster/move.go", "\t\tif p.barredFor(c.Node, n) == \"\" {",
+				"\t\tif p.barredFor(c.Node, n) == \"\" && c.Barred == \"\" {"}},
+			nets: first(simulation),
+		},
+		{
 			name: "held-in-silence", law: "R",
 			broken: "nothing tells that a service was stopped until the next change of a node",
 			edits: []edit{{service, "p.wait(service.Spec.Name, \"it was stopped by request",
