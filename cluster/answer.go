@@ -41,6 +41,12 @@ func (t *transaction) answerRunning(service Service) {
 		return
 	}
 	elsewhere := wish.Target != "" && owner != wish.Target
+	n, off := t.workable(owner)
+	if r := t.running(service, codeSuccess, ""); off != "" && !n.stoppedOnPurpose() && wish.Op != OpMigrate {
+		// It came up, and its node was lost before it could say so.
+		t.answer(service, r.Code, r.Why, OpEnable, OpRestart, OpRelocate, OpConvalesce)
+		return
+	}
 	switch {
 	case wish.Op == OpMigrate && elsewhere:
 		t.finish(service, codeFailure, "it could not move live: "+service.Reason)
@@ -54,8 +60,28 @@ func (t *transaction) answerRunning(service Service) {
 		t.finish(service, codeSuccess, fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
 			t.whyNotOn(service, service.LastOwner)))
 	default:
-		t.answer(service, codeSuccess, service.leftBehind(), OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
+		why := service.leftBehind()
+		if off != "" && n.stoppedOnPurpose() {
+			why = sentence(fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why)
+		}
+		t.answer(service, codeSuccess, why, OpEnable, OpRestart, OpRelocate, OpMigrate, OpConvalesce)
 	}
+}
+
+// stoppedHere is the answer to a request to stop whose stop on one node is proven. Where the service
+// is known to have been since, and nobody asks any more, the request is not fulfilled.
+func (s Service) stoppedHere(node string) refusal {
+	if len(s.Holders) == 0 {
+		return refusal{codeSuccess, ""}
+	}
+	for _, h := range s.Holders {
+		if !h.Ask {
+			return refusal{codeTemporary, sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
+				orElse(h.Condition, "not seen"), h.Node), h.Reason)}
+		}
+	}
+	return refusal{codeSuccess, fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
+		holderNames(s))}
 }
 
 // foundTwice tells whether a service was last found running twice: what is paused then

@@ -163,11 +163,8 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 	case ForStop:
 		service.Held = true
 		service = t.setService(service, resources.Stopped, e)
-		why := ""
-		if len(service.Holders) > 0 {
-			why = fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", n.Name, holderNames(service))
-		}
-		t.finish(service, codeSuccess, why)
+		r := service.stoppedHere(n.Name)
+		t.finish(service, r.Code, r.Why)
 	case ForRestart:
 		service.Target = n.Name
 		t.setService(service, resources.Stopped, e)

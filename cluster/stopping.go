@@ -45,6 +45,9 @@ func (c DaemonStopping) apply(t *transaction) refusal {
 	return accepted
 }
 
+// stoppedOnPurpose reports whether a node is silent because that was announced, and so runs on.
+func (n Member) stoppedOnPurpose() bool { return n.State == NodeSilent && n.Stopped }
+
 // stopGrace is how long an announced silence may last.
 func (s *State) stopGrace() time.Duration {
 	if grace := s.Document.StopGrace; grace > 0 {

@@ -36,6 +36,19 @@ func places() []mutant {
 			nets: []net{simulation, stories},
 		},
 		{
+			name: "gone-from-here-is-stopped", law: "L7",
+			broken: "a request to stop a service is answered with success although it may run on another node",
+			edits:  []edit{{answer, "\t\tif !h.Ask {", "\t\tif !h.Ask && h.Node == \"\" {"}},
+			nets:   []net{tests("cluster", "^TestAStopIsNotDoneWhereTheVMMayRunElsewhere$")},
+		},
+		{
+			name: "told-by-the-lost", law: "L7",
+			broken: "a start is answered with success although its node is lost by then",
+			edits: []edit{{answer, "\tif r := t.running(service, codeSuccess, \"\"); off != \"\" &&",
+				"\tif r := t.running(service, codeSuccess, \"\"); off == \"lost\" &&"}},
+			nets: []net{tests("cluster", "^TestAStartThatIsToldLateIsAnsweredByItsNode$")},
+		},
+		{
 			name: "remembered-is-running", law: "L7", broken: "a service on a lost node is called running",
 			edits: []edit{{answer, "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}}, nets: first(stories),
 		},

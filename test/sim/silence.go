@@ -160,6 +160,10 @@ func untrue(s *cluster.State, r cluster.Request) string {
 	switch {
 	case service.State != resources.Started || !running:
 		return "it is " + service.State.String() + " and not known to run"
+	case n.State == cluster.NodeSilent && n.Stopped && r.Code == success && r.Why != "" && r.Owner == n.Name:
+		// Its guests run on without their daemon, which told of the start before it ended: to call
+		// that a failure would have it started once more. The answer has to say so.
+		return ""
 	case r.Op != cluster.OpMigrate && (!n.Reachable() || s.Fences.Has(n.Name)): // where it came to can be lost by then
 		return "its node is " + string(n.State)
 	case r.Owner != service.Owner:
