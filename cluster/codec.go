@@ -32,6 +32,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	Leave{}.Kind():          decode[Leave],
 	NodeGone{}.Kind():       decode[NodeGone],
 	DaemonStopping{}.Kind(): decode[DaemonStopping],
+	NodeVolume{}.Kind():     decode[NodeVolume],
 	Contact{}.Kind():        decode[Contact],
 	BeginFence{}.Kind():     decode[BeginFence],
 	AssignFence{}.Kind():    decode[AssignFence],

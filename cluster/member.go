@@ -72,6 +72,8 @@ type Member struct {
 	Order *Order `json:"order,omitempty"`
 	// Stopped: its daemon announced that it ends on purpose, and has not started since.
 	Stopped bool `json:"stopped,omitempty"`
+	// Volume is what it found wrong with its data volume; nil for nothing.
+	Volume *Volume `json:"volume,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.
 	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// Guard is what stands guard over a boot of it, as it reported; nil for none.

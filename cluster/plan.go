@@ -74,6 +74,7 @@ func Plan(s *State, v View) Decision {
 	planAllServices(s, v, &d)
 	planLeaving(s, &d)
 	planGuards(s, v, &d)
+	noteVolumes(s, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d
 }

@@ -137,7 +137,11 @@ func (t *transaction) endMigration(service Service, source, target string) {
 		service = t.troubled(service, n, TroubleMove, service.undoneWhy())
 		why := service.Reason
 		service = t.setService(service, resources.Started, Event{Node: intent.Node, Cause: intent.Index, Why: sentence("the migration is undone, it stays on "+intent.Node, why)})
-		service = t.answer(service, codeRunsAtHome, service.Reason, OpMigrate)
+		code := codeRunsAtHome
+		if source != string(resources.Running) {
+			code = codeFailure // it ended there, or does not run on
+		}
+		service = t.answer(service, code, service.Reason, OpMigrate)
 		t.crashedAtEnd(service)
 		return
 	}

@@ -35,6 +35,8 @@ type Input struct {
 	// Keeper and Keys tell how this host's own guard stands, where that changed.
 	Keeper *Keeper
 	Keys   *Keys
+	// Volume is how this host's data volume is, where that changed.
+	Volume *Volume
 }
 
 // Beat is one heartbeat that arrived.
@@ -129,6 +131,7 @@ type Node struct {
 	waitingAt uint64
 	heard     map[string]uint64 // emptied and filled in each Step
 	ward      guardian
+	volume    volumeWatch
 	worded    map[string]time.Duration // device -> its problem not in other words before
 }
 
@@ -172,6 +175,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.waitOut(tick, in)
 	n.guard(now, in, &out)
 	n.quiet(elapsed, in)
+	n.tellVolume(now, in, &out)
 	if in.Incarnation != 0 {
 		n.report(now, in, &out)
 		n.work(now, in, &out)

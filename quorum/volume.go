@@ -18,6 +18,8 @@ type Health struct {
 	Writable bool
 	// Reason says in words why not, and is empty otherwise.
 	Reason string
+	// Low says in words that room is running out, while there still is some.
+	Low string
 }
 
 // volume looks after the place the log is written to. A leader that cannot write refuses proposals before raft fails on
@@ -25,9 +27,11 @@ type Health struct {
 type volume struct {
 	log   *Log
 	probe func() error // nil when there is nothing to look at
+	room  func() string
 
 	mu     sync.Mutex
 	reason string
+	low    string
 	failed chan struct{} // wakes watch when a write failed between two looks
 }
 
@@ -37,6 +41,7 @@ func newVolume(l *Log) *volume {
 	v := &volume{log: l, probe: l.options.volumeProbe, failed: make(chan struct{}, 1)}
 	if v.probe == nil && l.options.DataDir != "" {
 		v.probe = func() error { return probeVolume(l.options.DataDir, l.options.FreeBytesMin) }
+		v.room = func() string { return lowVolume(l.options.DataDir, l.options.FreeBytesMin) }
 	}
 	return v
 }
@@ -47,7 +52,7 @@ func (l *Log) Health() Health { return l.volume.health() }
 func (v *volume) health() Health {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return Health{Writable: v.reason == "", Reason: v.reason}
+	return Health{Writable: v.reason == "", Reason: v.reason, Low: v.low}
 }
 
 // note hears of each write. One failure is believed at once; recovery only by the next look that succeeds.
@@ -74,7 +79,13 @@ func (v *volume) watch() {
 	for {
 		if !probing {
 			probing = true
-			go func() { results <- v.probe() }()
+			go func() {
+				err := v.probe()
+				if v.room != nil {
+					v.setLow(v.room())
+				}
+				results <- err
+			}()
 		}
 		select {
 		case err := <-results:
@@ -114,6 +125,12 @@ func (v *volume) set(err error) {
 	}
 }
 
+func (v *volume) setLow(low string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.low = low
+}
+
 // handOver gives leadership away, to whomever raft finds most up to date. It is tried again at the next look if it fails:
 // with one voter there is nobody, and proposals are refused until there is room.
 func (v *volume) handOver() {
@@ -146,4 +163,27 @@ func probeVolume(dir string, freeBytesMin uint64) error {
 		return fmt.Errorf("the volume of %s is not writable: %w", dir, err)
 	}
 	return nil
+}
+
+// lowTimes is how many times the least room there has to be before nobody speaks of it.
+const lowTimes = 4
+
+// lowVolume says that room is running out. Its words change with each halving only, so
+// that who is told is not told of each entry.
+func lowVolume(dir string, freeBytesMin uint64) string {
+	var stat syscall.Statfs_t
+	if syscall.Statfs(dir, &stat) != nil {
+		return ""
+	}
+	return roomWords(stat.Bavail*uint64(stat.Bsize), freeBytesMin, dir)
+}
+
+func roomWords(free, least uint64, dir string) string {
+	for limit := least; limit < lowTimes*least; limit *= 2 {
+		if free < 2*limit {
+			return fmt.Sprintf("less than %d MiB are free on the volume of %s; below %d MiB nothing is written there",
+				2*limit>>20, dir, least>>20)
+		}
+	}
+	return ""
 }

@@ -256,7 +256,7 @@ func (d *Daemon) openLog() error {
 		Unfit:         d.replica.unfit,
 		Cut:           d.loseLog,
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
-		HealthChanged: func(h quorum.Health) { d.warnings.set("log volume", h.Reason) },
+		HealthChanged: d.volumeChanged,
 	}
 	if options.DataDir != "" {
 		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book

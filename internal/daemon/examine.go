@@ -43,7 +43,9 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	if why := cluster.TwoNodeIdle(root); why != "" {
 		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why, "take it out of the document, or give what it needs"))
 	}
-	if h := d.log.Health(); h.Writable {
+	if h := d.log.Health(); h.Writable && h.Low != "" {
+		findings = append(findings, finding("log volume", "warning", h.Low, "make room in "+string(d.options.Folder)))
+	} else if h.Writable {
 		findings = append(findings, finding("log volume", "ok", "writable", ""))
 	} else {
 		findings = append(findings, finding("log volume", "error", h.Reason, "make room in "+string(d.options.Folder)))

@@ -55,7 +55,9 @@ func acknowledged() []mutant {
 		},
 		{
 			name: "requests-are-never-answered", law: "L7", broken: "the request behind a migration that is undone gets no answer",
-			edits: []edit{{settle, "\t\tservice = t.answer(service, codeRunsAtHome, service.Reason, OpMigrate)\n", "\t\tservice.Wish = nil\n\t\tt.Services.Set(service.Spec.Name, service)\n"}}, nets: first(simulation),
+			edits: []edit{{settle, "\t\tservice = t.answer(service, code, service.Reason, OpMigrate)\n",
+				"\t\tservice.Wish, code = nil, code\n\t\tt.Services.Set(service.Spec.Name, service)\n"}},
+			nets: first(simulation),
 		},
 		{
 			name: "maps-are-walked-as-they-lie", law: "L7", broken: "the keys of a document come in any order, so that equal entries make unequal States",

@@ -91,6 +91,12 @@ func places() []mutant {
 				"\t\tif !v.Legal || v.Node == owner || len(service.Troubles) > 0 {"}}, nets: []net{simulation, stories},
 		},
 		{
+			name: "volumes-fail-in-silence", law: "R", broken: "nobody is told of a data volume that fails",
+			edits: []edit{{"cluster/volume.go", "\tcase w.now == known:\n",
+				"\tcase w.now == known || w.now.Failing:\n"}},
+			nets: []net{simulation, stories}, faults: []string{"volume fails"},
+		},
+		{
 			name: "devices-of-a-host-move-live", law: "R",
 			broken: "a rule moves a VM live although it has a device of its host",
 			edits: []edit{{move, "if what := service.Spec.NotLive(); what != \"\" {",

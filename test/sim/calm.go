@@ -105,6 +105,7 @@ func (w *World) mend() {
 		if !h.Libvirt {
 			h.SetLibvirt(true)
 		}
+		h.SetVolume(cluster.Volume{})
 		w.mendHost(h)
 	}
 }
@@ -234,6 +235,9 @@ func (w *World) NotSettled() string {
 		}
 	}
 	if why := w.guardNotSettled(s); why != "" {
+		return why
+	}
+	if why := w.volumesNotSettled(s); why != "" {
 		return why
 	}
 	for _, name := range s.Services.Keys() {

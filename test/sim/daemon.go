@@ -168,6 +168,7 @@ func (d *daemon) step() {
 		d.probe()
 	}
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading && d.host.byHand == nil
+	in.Volume = &d.host.volume
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
@@ -185,6 +186,7 @@ func (d *daemon) step() {
 	if in.Leading && d.judged != in.State.Index {
 		d.judged = in.State.Index
 		w.watchSilence(in.State, d.node.Decision())
+		w.watchVolumes(in.State, d.node.Decision())
 	}
 	for _, p := range out.Propose {
 		d.proposeFor(p)

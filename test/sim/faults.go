@@ -70,7 +70,8 @@ func faultKinds() []faultKind {
 		}},
 	}
 	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
-		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults())
+		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults(),
+		volumeFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

@@ -62,6 +62,11 @@ type Host struct {
 	NoWatchdog, IoctlsHang bool
 	// NoStorage: no disk can be reached.
 	NoStorage bool
+	// volume is what a look at its data volume finds, since when.
+	volume      cluster.Volume
+	volumeSince time.Duration
+	// daemonSince is when its daemon started last.
+	daemonSince time.Duration
 	// Slow is how much later than others it applies the log.
 	Slow time.Duration
 	// Wall is by how much its wall clock is wrong, Drift how much longer its
@@ -203,7 +208,7 @@ func (h *Host) StartDaemon() {
 	h.findLog()
 	w.sessions++
 	d := newDaemon(h, fmt.Sprintf("session-%d", w.sessions))
-	h.daemon = d
+	h.daemon, h.daemonSince = d, w.Now
 	w.tell("clusterd on %s starts", h.Name)
 	w.restoreSnapshot(h)
 	d.keepAlone()

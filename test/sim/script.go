@@ -102,6 +102,7 @@ func WriteScript(seed int64) (s Script) {
 	s.loseLogs(rounds)
 	s.twins()
 	s.troubles()
+	s.volumes(rounds)
 	return s
 }
 
