@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/test/lab"
+)
+
+// retellLostLog: the folder of the log is emptied under a living key, while the only other node that is there was
+// down when the newest entries were acknowledged. The two must not elect anybody, or these are forgotten.
+func (f *fixture) retellLostLog(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1"})
+	f.down(t, ctx, "node3")
+	t.Log(f.ended(t, ctx, f.operate(ctx, "node1", "-d", mover.Name())))
+	f.waitForState(t, ctx, "node2", mover, "disabled")
+	before, err := f.StatusOf(ctx, "node2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.world.Host("node1").Cut(lab.Management); err != nil {
+		t.Fatal(err)
+	}
+	f.down(t, ctx, "node2")
+	f.emptyLog(t, "node2")
+	f.up(t, ctx, "node2")
+	f.up(t, ctx, "node3")
+	f.nobodyLeads(t, ctx, 12*time.Second, "node2", "node3")
+	if err := f.world.Host("node1").Heal(lab.Management); err != nil {
+		t.Fatal(err)
+	}
+	after, err := f.Wait(ctx, "all three follow one leader", func(s api.Status) bool {
+		return s.Leader != "" && s.Index > before.Index && len(s.Nodes) == 3 &&
+			!slices.ContainsFunc(s.Nodes, func(n api.Node) bool { return !n.Online })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if service := serviceOf(after, mover.Name()); service.StateText != "disabled" {
+		t.Errorf("%s was disabled, which two nodes had acknowledged, and is %s", mover.Name(), service.StateText)
+	}
+	f.timelineTells(t, ctx, "node2", "it holds the log again")
+	f.do(t, ctx, "node2", "clusvcadm", "-e", mover.Name(), "-n", "node1")
+	f.waitAtRest(t, ctx)
+	for _, guest := range guests {
+		if err := f.world.CheckSingleWriter(guest.Guest); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (f *fixture) emptyLog(t *testing.T, node string) {
+	t.Helper()
+	folder := filepath.Join(f.world.DataFolder(node), "raft")
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) == 0 {
+		t.Fatalf("%s has no log to lose in %s: %v", node, folder, err)
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nobodyLeads holds for a while that the nodes know no leader.
+func (f *fixture) nobodyLeads(t *testing.T, ctx context.Context, length time.Duration, nodes ...string) {
+	t.Helper()
+	answers := 0
+	for end := time.Now().Add(length); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+		for _, node := range nodes {
+			status, err := f.StatusOf(ctx, node)
+			if err != nil {
+				continue
+			}
+			answers++
+			if status.Leader != "" && status.Quorate {
+				t.Fatalf("%s follows %s, elected by a voter without its log", node, status.Leader)
+			}
+		}
+	}
+	if answers == 0 {
+		t.Fatalf("none of %v answered in %s", nodes, length)
+	}
+}
+
+func (f *fixture) timelineTells(t *testing.T, ctx context.Context, subject, words string) {
+	t.Helper()
+	if err := poll(ctx, func() bool {
+		events, err := f.Events(ctx, f.Nodes()[0], 0)
+		if err != nil {
+			return false
+		}
+		for _, e := range events {
+			if e.Subject == subject && strings.Contains(e.Why, words) {
+				return true
+			}
+		}
+		return false
+	}); err != nil {
+		t.Errorf("the timeline does not say of %s: %s", subject, words)
+	}
+}
+
+func serviceOf(s api.Status, name string) api.Service {
+	for _, service := range s.Services {
+		if service.Name == name {
+			return service
+		}
+	}
+	return api.Service{}
+}
