@@ -24,7 +24,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help sim build tools-present packages server-packages test test-all demo demo-service demo-fence lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages server-packages test test-all test-reports test-docs demo demo-service demo-fence lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -100,6 +100,12 @@ server-packages:
 test-all: packages server-packages ## run every test that the lab can carry (root, long)
 	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
 
+test-reports: packages ## retell in the lab what bug reports of such systems tell of (root)
+	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 26m -run 'TestReports$$' ./test/e2e
+
+test-docs: packages ## type the README's installation and the installation page in the lab, as they are written (root)
+	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 10m -run 'TestDocs$$' ./test/e2e
+
 mutants: tools-present ## break the code on purpose, law by law, and see each break caught (ONLY=L5 or a name)
 	$(GO) run ./test/mutants $(if $(ONLY),-only $(ONLY))
 
@@ -115,9 +121,12 @@ sim: tools-present ## run SEEDS=1000 random histories (of two nodes: WORLD=two-n
 lab: build $(BIN)/lab ## leave three pretend hosts up, and say how to enter one (root)
 	$(BIN)/lab up
 	@install -D -t $(LABDIR)/shared/bin $(BIN)/clusterd* $(BIN)/clustat $(BIN)/clusvcadm
-	@for host in $(LABDIR)/node*; do printf 'address: 10.99.0.%s\nhardware_uuid_file: /etc/clusterd/hardware-uuid\n' "$${host##*/node}" >$$host/etc-clusterd/node.yaml; done
+	@for host in $(LABDIR)/node*; do printf 'address: 10.99.0.%s\nhardware_uuid_file: /etc/clusterd/hardware-uuid\n' "$${host##*/node}" >$$host/etc-clusterd/node.yaml; \
+		for unit in clusterd clusterd-handover; do sed 's|@sbindir@|/srv/cluster/bin|' packaging/$$unit.service | \
+			$(BIN)/lab enter $${host##*/} -- sh -c "install -D /dev/stdin /etc/systemd/system/$$unit.service" || exit 1; done; done
 	@echo
-	@echo "In each host the build is in /srv/cluster/bin and a node.yaml in /etc/clusterd; \"clusterd init\" is yours to type."
+	@echo "Each host has a node.yaml, the build in its PATH, and a systemctl that knows clusterd and libvirtd."
+	@echo "Type what the README has you type: clusterd init --name lab; systemctl restart libvirtd; systemctl enable --now clusterd"
 	@echo "From here:  $(BIN)/lab enter node1   $(BIN)/lab crash node2   $(BIN)/lab help   make lab-down"
 
 lab-down: $(BIN)/lab ## take the pretend hosts away

@@ -126,7 +126,9 @@ func checkConfig(c *urfave.Context) error {
 		return err
 	}
 	d := parsed.Document
-	fmt.Printf("%s: valid: %d nodes, %d fence devices, %d failover domains, %d services\n", c.Args().First(), len(d.Nodes), len(d.Devices), len(d.Domains), len(d.Services))
+	fmt.Printf("%s: valid: %s, %s, %s, %s\n", c.Args().First(),
+		count(len(d.Nodes), "node", "nodes"), count(len(d.Devices), "fence device", "fence devices"),
+		count(len(d.Domains), "failover domain", "failover domains"), count(len(d.Services), "service", "services"))
 	if c.Bool("devices") {
 		return tryDevices(c, c.Args().First(), parsed)
 	}

@@ -37,7 +37,7 @@ func Diff(old, new cluster.Document) []string {
 	if was, is := twoNodeText(old), twoNodeText(new); was != is {
 		say("two_node changes from %q to %q", was, is)
 	}
-	lines = append(lines, compare("node", old.Nodes, new.Nodes, changedNode, "it can be fenced as declared once it has joined",
+	lines = append(lines, compare("node", old.Nodes, new.Nodes, changedNode, "as a member it can be fenced as declared",
 		"it stays a member (clusterd node remove ends that), and cannot be fenced any more")...)
 	lines = append(lines, compare("device", old.Devices, new.Devices, changedDevice, "", "")...)
 	lines = append(lines, compare("domain", old.Domains, new.Domains, changedDomain, "", "")...)

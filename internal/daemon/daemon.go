@@ -213,8 +213,10 @@ func (d *Daemon) Run(parent context.Context) error {
 	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut} {
 		d.work.Go(func() { own(ctx) })
 	}
+	tellManager("READY=1", "STATUS=up as "+d.name)
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
 	<-ctx.Done()
+	tellManager("STOPPING=1")
 	d.close()
 	d.work.Wait()
 	if cause := context.Cause(ctx); parent.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {

@@ -32,6 +32,8 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 		}
 		if time.Since(told) >= addressToldFor {
 			told = time.Now()
+			// A boot does not wait for it, and a daemon that waits has not failed.
+			tellManager("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
 			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
 				"network, or correct address in "+config.NodePath, "node", d.name, "address", d.options.Node.Address, "for", what)
 		}

@@ -22,7 +22,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	}
 	who.about("make a join token, replacing %.64q", asked.Replace)
 	d := s.daemon
-	root := d.replica.Root()
+	root := d.heldRoot(r.Context())
 	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
 		return noNode(root, asked.Replace)
 	}
@@ -223,7 +223,7 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 		return s.revoke(w, r, who, asked.User)
 	}
 	who.about("make a certificate for %.64q with role %.20q", asked.User, asked.Role)
-	root := s.daemon.replica.Root()
+	root := s.daemon.heldRoot(r.Context())
 	ca, err := s.daemon.authority(root)
 	if err != nil {
 		return err

@@ -51,6 +51,23 @@ func (d *Daemon) dataKey(root *cluster.State) (pki.DataKey, error) {
 	return d.vault.open(root, d.name, d.store.Identity())
 }
 
+// A daemon that has just started answers the tools before it has read its log.
+const (
+	heldPatience = 10 * time.Second
+	heldPause    = 50 * time.Millisecond
+)
+
+// heldRoot is the State of a node that holds the cluster's; of one that has only just started it is waited for. After
+// that time it is as it is, and who needs more says so.
+func (d *Daemon) heldRoot(ctx context.Context) *cluster.State {
+	for waited := time.Duration(0); ; waited += heldPause {
+		root := d.replica.Root()
+		if root.Secrets.Authority != "" || waited >= heldPatience || !sleep(ctx, heldPause) {
+			return root
+		}
+	}
+}
+
 // authority opens the cluster's CA.
 func (d *Daemon) authority(root *cluster.State) (*pki.CA, error) {
 	if root.Secrets.Authority == "" {

@@ -29,6 +29,7 @@ var reports = []report{
 	{"a snapshot nobody merged", (*fixture).retellOverlay},
 	{"a hung guest process", (*fixture).retellHungGuest},
 	{"a hung hypervisor", (*fixture).retellHungHypervisor},
+	{"state beside the disks", (*fixture).retellState},
 	{"an address that comes late", (*fixture).retellLateAddress},
 }
 

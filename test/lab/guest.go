@@ -28,7 +28,13 @@ type Guest struct {
 	DirtyKiBPerSecond int
 	// NoDisk leaves the disk out; libvirt then has nothing against two of them.
 	NoDisk bool
+	// State gives it state beside its disk: UEFI variables in [Guest.Variables] and an emulated TPM. Such a guest runs
+	// its firmware only and does not answer. It takes the packages ovmf and swtpm.
+	State bool
 }
+
+// Variables is the path, inside the hosts, of the UEFI variables of a guest with State. It lies on shared storage.
+func (g Guest) Variables() string { return "/srv/cluster/nvram-" + g.Name + ".fd" }
 
 // Address is the guest's address.
 func (g Guest) Address() string { return addressIn(Guests, g.Number) }
@@ -54,7 +60,12 @@ func GuestXML(g Guest) string {
 		disk = fmt.Sprintf(guestDiskXML, escape(g.Name), addressIn(Storage, hubOctet), blockServerPort)
 	}
 	words := fmt.Sprintf("ip=%s dirty=%d", g.Address(), g.DirtyKiBPerSecond)
-	return fmt.Sprintf(guestXML, escape(g.Name), g.UUID(), memory, words, disk, g.MAC(), escape(g.SerialLog()))
+	boot := fmt.Sprintf(guestKernelXML, words)
+	if g.State {
+		boot = fmt.Sprintf(guestFirmwareXML, escape(g.Variables()))
+		disk += guestTPMXML
+	}
+	return fmt.Sprintf(guestXML, escape(g.Name), g.UUID(), memory, boot, disk, g.MAC(), escape(g.SerialLog()))
 }
 
 func escape(text string) string {
@@ -72,9 +83,7 @@ const guestXML = `<domain type='qemu'>
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>
-    <kernel>/srv/cluster/guest/tick.elf</kernel>
-    <cmdline>%s</cmdline>
-  </os>
+%s  </os>
   <features><acpi/></features>
   <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>qemu64</model></cpu>
   <on_poweroff>destroy</on_poweroff>
@@ -88,6 +97,17 @@ const guestXML = `<domain type='qemu'>
     <memballoon model='none'/>
   </devices>
 </domain>
+`
+
+const guestKernelXML = `    <kernel>/srv/cluster/guest/tick.elf</kernel>
+    <cmdline>%s</cmdline>
+`
+
+const guestFirmwareXML = `    <loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>
+    <nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>%s</nvram>
+`
+
+const guestTPMXML = `    <tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm>
 `
 
 const guestDiskXML = `    <disk type='network' device='disk'>

@@ -24,7 +24,7 @@ const (
 // Reexec turns the process into a lab helper, and does not return, when it was started as one; otherwise it does
 // nothing. It must run before flags are parsed and before anything is started.
 func Reexec() {
-	if len(os.Args) < 3 {
+	if len(os.Args) < 2 || (len(os.Args) < 3 && os.Args[1] != systemctlArgument) {
 		return
 	}
 	var err error
@@ -33,6 +33,8 @@ func Reexec() {
 		err = runHostInit(os.Args[2])
 	case chassisArgument:
 		err = runChassis(os.Args[2], os.Args[3:])
+	case systemctlArgument:
+		err = runSystemctl(os.Args[2:])
 	default:
 		return
 	}
@@ -66,7 +68,8 @@ const (
 	reportDescriptor  = 4
 )
 
-const serviceSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// SearchPath is where a host looks for programs: first its own, then the build on the shared storage.
+const SearchPath = hostTools + ":/srv/cluster/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // runHostInit is process 1 of a host: it makes the place look like a machine of its own, then supervises services until
 // the power is cut or a shutdown is asked for.
@@ -83,7 +86,7 @@ func runHostInit(planPath string) error {
 	// As a session of its own the host does not hear the Ctrl-C that is meant for the lab.
 	_, _ = unix.Setsid()
 	os.Clearenv()
-	_ = os.Setenv("PATH", serviceSearchPath)
+	_ = os.Setenv("PATH", SearchPath)
 	_ = os.Setenv("HOME", "/root")
 	_ = os.Setenv("LANG", "C.UTF-8")
 

@@ -188,12 +188,23 @@ func writeHostFiles(plan hostPlan) error {
 			return err
 		}
 	}
+	if err := installSystemctl(plan); err != nil {
+		return err
+	}
 	for _, directory := range []string{"/etc/libvirt/hooks", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"} {
 		if err := os.MkdirAll(directory, 0o755); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// installSystemctl puts the lab's systemctl before the machine's, which could reach no systemd from here.
+func installSystemctl(plan hostPlan) error {
+	if err := os.MkdirAll(hostTools, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(hostTools, "systemctl"), []byte(systemctlScript(plan)), 0o755)
 }
 
 func hostsFile(hosts int) string {

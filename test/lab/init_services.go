@@ -50,7 +50,7 @@ const (
 	startsWindow       = time.Minute
 	stopPatience       = 10 * time.Second
 	servicesFile       = "services.json"
-	environmentDefault = "PATH=" + serviceSearchPath
+	environmentDefault = "PATH=" + SearchPath
 )
 
 type unit struct {

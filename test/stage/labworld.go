@@ -95,7 +95,8 @@ func (l *Lab) Prompt(node string) string { return node + "# " }
 
 // Command implements World.
 func (l *Lab) Command(ctx context.Context, node string, argv ...string) *exec.Cmd {
-	return l.Host(node).Command(ctx, append([]string{"env", "PATH=" + insideTools + ":/usr/sbin:/usr/bin:/sbin:/bin"}, argv...)...)
+	path := "PATH=" + insideTools + ":/etc/lab/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	return l.Host(node).Command(ctx, append([]string{"env", path}, argv...)...)
 }
 
 // WriteFile implements World.

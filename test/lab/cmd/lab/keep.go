@@ -176,7 +176,8 @@ func enter(ctx context.Context, directory string, words []string) error {
 		if !host.Power {
 			return fmt.Errorf("%s: %w; boot it with: lab boot %s", host.Name, lab.ErrPowerOff, host.Name)
 		}
-		nsenter := append([]string{"-t", strconv.Itoa(host.Pid), "-m", "-u", "-i", "-n", "-p", "--"}, argv...)
+		nsenter := append([]string{"-t", strconv.Itoa(host.Pid), "-m", "-u", "-i", "-n", "-p", "--",
+			"env", "PATH=" + lab.SearchPath}, argv...)
 		// Same process group as the terminal's foreground job, so that Ctrl-C reaches the command, and no deadline: a person is at it.
 		command := exec.Command("nsenter", nsenter...)
 		command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
