@@ -49,6 +49,8 @@ type Host struct {
 	BMC     BMCMode
 	// Twin is the machine that a BMCTwin switches.
 	Twin *Host
+	// mistaken: the cluster has still to be told that its board tells its own UUID again.
+	mistaken bool
 	// BMCSharesPower: the BMC dies with its host.
 	BMCSharesPower bool
 	// StartsFail, StopsFail and MigrationsFail make each such act on this host

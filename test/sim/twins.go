@@ -3,7 +3,6 @@ package sim
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -42,7 +41,7 @@ func (w *World) twin(f Fault, h *Host) {
 	other := w.Hosts[f.Other]
 	// A board that no level names is asked by nobody, so nobody knows what it tells.
 	first, second := w.namesBoard(h), w.namesBoard(other)
-	if h == other || !first || !second || h.BMC != BMCWorks || other.BMC != BMCWorks {
+	if h == other || !first || !second || h.mistaken || other.mistaken || h.BMC != BMCWorks || other.BMC != BMCWorks {
 		return
 	}
 	w.Twins(h, other)
@@ -50,7 +49,7 @@ func (w *World) twin(f Fault, h *Host) {
 		if h.BMC == BMCTwin {
 			h.BMC = BMCWorks
 		}
-		w.After(2*time.Second, func() { w.mendTwin(boardTold(h, h.hardware()), boardTold(other, other.hardware())) })
+		w.After(2*time.Second, func() { w.mendTwin(h); w.mendTwin(other) })
 	})
 }
 
@@ -81,21 +80,18 @@ func (w *World) Twins(h, other *Host) {
 	})
 }
 
-// mendTwin tells the cluster that the boards are told apart again; as long as nobody can
-// be told, it is tried anew, as daemons ask their devices again and again.
-func (w *World) mendTwin(one, two cluster.Command) {
-	again := func() { w.After(time.Second, func() { w.mendTwin(one, two) }) }
-	if w.Leader() == "" {
-		again()
+// mendTwin lets the cluster know that a host's board tells its own UUID again. It is told until the
+// State says so, as daemons ask their devices again and again: whoever tells it may die meanwhile.
+func (w *World) mendTwin(h *Host) {
+	own := h.hardware()
+	check, asked := w.State().Checks.Get("bmc-" + h.Name)
+	if h.mistaken = asked && check.Identity != own; !h.mistaken {
 		return
 	}
-	for _, told := range []cluster.Command{one, two} {
-		w.Propose(w.Leader(), told, func(why string) {
-			if why == "outcome unknown" || strings.Contains(why, "does not run") {
-				again()
-			}
-		})
+	if leader := w.Leader(); leader != "" {
+		w.Propose(leader, boardTold(h, own), nil)
 	}
+	w.After(time.Second, func() { w.mendTwin(h) })
 }
 
 // mistakable is what a driver finds before it sends anything: a board that tells a UUID
