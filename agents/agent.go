@@ -108,6 +108,14 @@ type Reconfigurer interface {
 	Reconfigure(ctx context.Context, change Start) Result
 }
 
+// Reveal puts the secrets into a text that refers to them, and tells which they are.
+type Reveal func(text string) (revealed string, secrets []string, err error)
+
+// Revealing is an agent whose programs are given secrets. What it is told only refers to them.
+type Revealing interface {
+	RevealBy(reveal Reveal)
+}
+
 // Agent drives one hypervisor.
 type Agent interface {
 	// Inventory lists every VM of the hypervisor, managed or not. An error

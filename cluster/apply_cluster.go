@@ -164,6 +164,9 @@ func (c Configure) apply(t *transaction) refusal {
 			return refuse("%s", why)
 		}
 	}
+	if why := t.mayHold(c); why != "" {
+		return refuse("%s", why)
+	}
 	if t.Tombstones.Len() > maxTombstones {
 		return refuse("%d removed services may still be running somewhere, the limit; bring their nodes back or have them fenced first", t.Tombstones.Len())
 	}
@@ -192,6 +195,7 @@ func (c Configure) apply(t *transaction) refusal {
 	t.declareServices(old)
 	t.declareAlerts()
 	t.dropBlobs()
+	t.keepSealed(c)
 	return accepted
 }
 

@@ -16,6 +16,8 @@ type Secrets struct {
 	Epoch uint64 `json:"epoch,omitempty"`
 	// Wraps are the data key of this epoch as sealed to each member, by node.
 	Wraps map[string][]byte `json:"wraps,omitempty"`
+	// Sealed are the secrets that the document, its history and definitions refer to.
+	Sealed map[string][]byte `json:"sealed,omitempty"`
 	// Wanted says why a new data key is due; empty when none is.
 	Wanted string `json:"wanted,omitempty"`
 	// Changed is the index at which this data key came into force.
@@ -28,6 +30,7 @@ type Rekey struct {
 	Epoch        uint64            `json:"epoch"`
 	Wraps        map[string][]byte `json:"wraps"`
 	AuthorityKey []byte            `json:"authorityKey"`
+	Sealed       map[string][]byte `json:"sealed,omitempty"`
 	By           string            `json:"by,omitempty"`
 	Why          string            `json:"why"`
 }
@@ -50,7 +53,11 @@ func (c Rekey) apply(t *transaction) refusal {
 	if node := t.withoutDataKey(c.Wraps); node != "" {
 		return refuse("%s is a member and would not have the data key", node)
 	}
+	if why := c.sealsAnew(t.State); why != "" {
+		return refuse("%s", why)
+	}
 	t.Secrets.Epoch++
+	t.Secrets.Sealed = maps.Clone(c.Sealed)
 	t.Secrets.Wraps, t.Secrets.AuthorityKey = maps.Clone(c.Wraps), c.AuthorityKey
 	t.Secrets.Wanted, t.Secrets.Changed = "", t.index
 	why := fmt.Sprintf("data key %d is in force, and with it a new key of gossip: %s", t.Secrets.Epoch, c.Why)

@@ -302,6 +302,10 @@ type Configure struct {
 	Text     string            `json:"text"`
 	Document Document          `json:"document"`
 	Blobs    map[string]string `json:"blobs,omitempty"`
+	// Sealed are the secrets that the document refers to and the State does not hold yet, and
+	// SealedBy is the epoch of the data key that they are sealed with.
+	Sealed   map[string][]byte `json:"sealed,omitempty"`
+	SealedBy uint64            `json:"sealedBy,omitempty"`
 	By       string            `json:"by,omitempty"`
 	Reason   string            `json:"reason,omitempty"`
 	// Summary is one line about what changes, for the history.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/fence"
@@ -94,6 +95,8 @@ func TestChecksDoNotFloodTheLog(t *testing.T) {
 // taken the new one, and no longer.
 func TestAnOldLoginIsKeptUntilTheNewOneWorks(t *testing.T) {
 	b := newBook(t, 3)
+	first := fence.Secret(fence.Reference(strings.Repeat("1", 32)))
+	second := fence.Secret(fence.Reference(strings.Repeat("2", 32)))
 	change := func(password fence.Secret) {
 		d := document()
 		device := d.Devices["bmc-node1"]
@@ -101,21 +104,23 @@ func TestAnOldLoginIsKeptUntilTheNewOneWorks(t *testing.T) {
 		d.Devices["bmc-node1"] = device
 		b.must(configure(d, b.s.Config.Version))
 	}
-	change("first")
+	change(first)
 	b.s.OldLogins.Delete("bmc-node1")
 	change("mistyped")
-	change("second")
-	if old, kept := b.s.WithOldLogin(b.s.Document.Devices["bmc-node1"]); !kept || old.Password != "first" || old.Address != "node1" {
+	change(second)
+	old, kept := b.s.WithOldLogin(b.s.Document.Devices["bmc-node1"])
+	if !kept || old.Password != first || old.Address != "node1" {
 		t.Fatalf("kept is %q", string(old.Password))
 	}
 	b.lose("node1")
 	b.must(b.shoot("node1", "node2"))
-	if duties := Work(b.s, "node2"); len(duties) != 1 || len(duties[0].OldLogins) != 1 || duties[0].Devices[0].Password != "second" {
+	duties := Work(b.s, "node2")
+	if len(duties) != 1 || len(duties[0].OldLogins) != 1 || duties[0].Devices[0].Password != second {
 		t.Fatalf("node2 is handed %+v", duties)
 	}
-	old := check("bmc-node1", "node2", "")
-	old.OldLogin = true
-	b.must(old)
+	works := check("bmc-node1", "node2", "")
+	works.OldLogin = true
+	b.must(works)
 	if !b.s.OldLogins.Has("bmc-node1") {
 		t.Error("the login that works was forgotten")
 	}

@@ -66,7 +66,8 @@ func everyCommand() []Command {
 		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 		LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, DaemonStopping{Node: "n", Incarnation: 4},
 		NodeVolume{Node: "n", Incarnation: 4, Volume: Volume{Why: "w", Failing: true}},
-		Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2}, By: "root", Why: "w"},
+		Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
+			Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
 	}
 }
 

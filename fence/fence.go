@@ -38,19 +38,6 @@ const (
 	PowerUnknown Power = "unknown"
 )
 
-// Secret is a password. It never prints itself.
-type Secret string
-
-// String hides the secret from every formatter and log.
-func (Secret) String() string { return "********" }
-
-// GoString hides the secret from %#v.
-func (Secret) GoString() string { return "********" }
-
-// Both forms above serve fmt and slog's text handler. encoding/json writes the
-// secret as it is, because the log must keep it; so slog's JSON handler would
-// too, and a Device must never be handed to it.
-
 // Device is one fence device as the cluster document declares it.
 type Device struct {
 	Name string `json:"name"`

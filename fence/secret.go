@@ -43,8 +43,11 @@ func SoundsSecret(name string) bool {
 }
 
 // HoldsSecret reports whether a value holds a secret beside other things: mount options with
-// password=..., an address with a password in it, a flag --token.
+// password=..., an address with a password in it, a flag --token, or the reference to one.
 func HoldsSecret(value string) bool {
+	if ReplaceReferences(value, func(string) string { return "" }) != value {
+		return true
+	}
 	pieces := strings.FieldsFunc(value, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;&?", r) })
 	for _, piece := range pieces {
 		name, _, assigned := strings.Cut(piece, "=")

@@ -44,6 +44,7 @@ type Agent struct {
 	checks    *checks
 	users     users
 	slots     chan struct{}
+	reveal    agents.Reveal
 
 	mu       sync.Mutex
 	services map[string]*service

@@ -19,14 +19,19 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	if err != nil {
 		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
 	}
+	resource, hide, err := a.opened(p.Resource)
+	if err != nil {
+		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
+	}
 	request := dialect.Request{
-		Resource: p.Resource, Action: action, Node: a.options.Node, Timeout: agent.Limit(p.Resource, action, resources.ResourceCheck{}),
+		Resource: resource, Action: action, Node: a.options.Node,
+		Timeout: agent.Limit(p.Resource, action, resources.ResourceCheck{}),
 	}
 	if p.Resource.Shared {
 		request.Users = a.users.others(p.Resource.Label(), s.uuid)
 	}
 	if caller, calls := agent.Caller(); calls {
-		return a.call(ctx, s, p, caller, request)
+		return hide(a.call(ctx, s, p, caller, request))
 	}
 	command, has := agent.Program(request)
 	if !has {
@@ -60,7 +65,7 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	if !ended.Left && !(ended.Overran && staysAlive(ctx, ended.Group)) {
 		s.record.Calls = s.record.Calls[:number]
 	}
-	verdict := agent.Judge(request, ended)
+	verdict := hide(agent.Judge(request, ended))
 	a.options.Logger.Debug("agent ran", "service", s.name, "resource", p.Resource.Label(), "action", string(action), "code", ended.Code, "why", verdict.Why)
 	return verdict
 }
@@ -117,8 +122,12 @@ func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.
 	case err != nil:
 		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
 	}
-	request := dialect.Request{Resource: r, Action: dialect.Check, Depth: what.Depth, Interval: what.Interval, Node: a.options.Node, Probe: probe,
-		Timeout: agent.Limit(r, dialect.Check, what)}
+	opened, hide, err := a.opened(r)
+	if err != nil {
+		return dialect.Verdict{Unasked: true, Why: err.Error()}
+	}
+	request := dialect.Request{Resource: opened, Action: dialect.Check, Depth: what.Depth, Interval: what.Interval,
+		Node: a.options.Node, Probe: probe, Timeout: agent.Limit(r, dialect.Check, what)}
 	if limit > 0 {
 		request.Timeout = min(request.Timeout, limit)
 	}
@@ -128,10 +137,10 @@ func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.
 	}
 	defer release()
 	if caller, calls := agent.Caller(); calls {
-		return caller.Do(ctx, request)
+		return hide(caller.Do(ctx, request))
 	}
 	command, _ := agent.Program(request)
-	return agent.Judge(request, program.Run(ctx, command))
+	return hide(agent.Judge(request, program.Run(ctx, command)))
 }
 
 // openCalls drops the programs that have ended and returns the others.

@@ -27,6 +27,7 @@ var (
 	_ agents.Agent        = (*Router)(nil)
 	_ agents.Convalescer  = (*Router)(nil)
 	_ agents.Reconfigurer = (*Router)(nil)
+	_ agents.Revealing    = (*Router)(nil)
 )
 
 // New makes a router; by has an agent for each kind.
@@ -44,6 +45,15 @@ func New(by map[string]agents.Agent) *Router {
 		close(r.changes)
 	}()
 	return r
+}
+
+// RevealBy hands it to those whose programs need it.
+func (r *Router) RevealBy(reveal agents.Reveal) {
+	for _, agent := range r.by {
+		if able, is := agent.(agents.Revealing); is {
+			able.RevealBy(reveal)
+		}
+	}
 }
 
 // Of returns the agent for a kind, nil if there is none.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -86,7 +87,12 @@ func doctorCommand() *urfave.Command {
 
 func backupCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "backup", Usage: "save the cluster's state; the file holds secrets", ArgsUsage: "FILE",
+		Name: "backup", ArgsUsage: "FILE",
+		Usage: "save the cluster's state, and apart from it the key that opens its secrets",
+		Description: "Secrets in FILE are sealed. The key that opens them is written to FILE.key: keep the two " +
+			"apart. `clusterd restore` needs both, or the node.key of a machine that was a member when the " +
+			"backup was made.",
+		Flags: []urfave.Flag{&urfave.StringFlag{Name: "key", Usage: "write the key to `KEYFILE` instead of FILE.key"}},
 		Action: func(c *urfave.Context) error {
 			path, err := argument(c, "a FILE")
 			if err != nil {
@@ -100,10 +106,12 @@ func backupCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := pki.WriteSecret(path, content); err != nil {
+			key := cmp.Or(c.String("key"), daemon.BackupKey(path))
+			if err := daemon.WriteBackup(content, path, key); err != nil {
 				return err
 			}
-			fmt.Printf("Saved %d bytes to %s (mode 0600: it holds the authority's key and BMC passwords).\n", len(content), path)
+			fmt.Printf("Saved the state to %s, with its secrets sealed, and the key that opens them to %s (both mode "+
+				"0600). Keep them apart: together they are worth as much as a member's disk.\n", path, key)
 			return nil
 		},
 	}
@@ -112,6 +120,8 @@ func backupCommand() *urfave.Command {
 func restoreCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "restore", Usage: "begin again from a backup, on one node, after everything was lost", ArgsUsage: "FILE",
+		Flags: []urfave.Flag{&urfave.StringFlag{Name: "key",
+			Usage: "read the key that opens it from `KEYFILE` instead of FILE.key"}},
 		Description: "The daemon must be stopped and the data folder empty. What runs where is unknown until each node was asked or fenced.",
 		Action: func(c *urfave.Context) error {
 			path, err := argument(c, "the FILE of a backup")
@@ -122,7 +132,7 @@ func restoreCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := daemon.RestoreFrom(node, path, operator()); err != nil {
+			if err := daemon.RestoreFrom(node, path, c.String("key"), operator()); err != nil {
 				return err
 			}
 			fmt.Printf("Node %s begins the restored cluster when its daemon starts. On each other node of the backup: stop clusterd, delete the folder raft in its data folder, start clusterd.\n", node.Name)

@@ -185,7 +185,7 @@ func (s *support) remember(secrets ...string) {
 func (s *support) rememberState(state *cluster.State) {
 	s.remember(base64.StdEncoding.EncodeToString(state.Secrets.AuthorityKey))
 	for _, device := range state.Document.Devices {
-		s.remember(string(device.Password))
+		s.remember(device.Password.Reveal())
 	}
 	for _, id := range state.Tokens.Keys() {
 		token, _ := state.Tokens.Get(id)

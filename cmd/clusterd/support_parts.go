@@ -211,6 +211,9 @@ func (s *support) state(ctx context.Context) ([]bundled, error) {
 	}
 	state := kept.State
 	s.rememberState(&state)
+	if secrets, err := daemon.SecretsOf(kept); err == nil {
+		s.remember(secrets...)
+	}
 	s.remember(base64.StdEncoding.EncodeToString(kept.DataKey))
 	files, err := inJSON("state.json", recorder.WithoutSecrets(&state))
 	for _, hash := range state.Blobs.Keys() {

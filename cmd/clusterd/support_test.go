@@ -115,6 +115,14 @@ func pretendDaemon(t *testing.T, socket string) {
 	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{told}}))
 	mux.Handle("GET "+api.PathConfig, answer(api.Document{Version: 7, Text: documentInForce}))
 	kept := daemon.Backup{State: *secretState(), DataKey: []byte("gossip-key-of-32-bytes-in-base64")}
+	key, err := pki.DataKeyOf(kept.DataKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference := fence.Reference("0123456789abcdef0123456789abcdef")
+	kept.Secrets.Sealed = map[string][]byte{reference: key.Seal("secret "+reference, []byte(bmcPassword))}
+	kept.Document.Devices["bmc1"] = fence.Device{Name: "bmc1", Password: fence.Secret(reference),
+		Options: map[string]string{"x": "option-secret"}}
 	mux.Handle("GET "+api.PathBackup, answer(kept))
 	mux.Handle("GET "+api.PathFence, answer(api.FenceStatus{}))
 	mux.HandleFunc("GET "+api.PathDoctor, func(w http.ResponseWriter, _ *http.Request) {
@@ -186,7 +194,8 @@ func TestABundleOfALivingDaemonHoldsAllAndNoSecret(t *testing.T) {
 	files := bundleOf(t, settings)
 	for name, want := range map[string]string{
 		"about.txt": "rules level", "settings.json": `"Name": "node1"`, "status.json": `"index": 42`, "status.txt": "office", "events.json": "quoted (blanked)",
-		"events.txt": "quoted", "fence.json": "nodes", "document.yaml": "10.0.0.1", "state.json": `"password": "(blanked)"`, "definitions/abcd.xml": `passwd="(blanked)"`,
+		"events.txt": "quoted", "fence.json": "nodes", "document.yaml": "10.0.0.1",
+		"state.json": `"password": "********"`, "definitions/abcd.xml": `passwd="(blanked)"`,
 		"log-position.json": `"index": 42`, "doctor.json.missing.txt": "the doctor is ill",
 	} {
 		if !strings.Contains(files[name], want) {

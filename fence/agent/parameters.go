@@ -97,11 +97,11 @@ func (d *driver) declared(device fence.Device) (*job, error) {
 	if j.path, err = d.find(device.Options[optionAgent]); err != nil {
 		return nil, fence.OptionFault{Option: optionAgent, Here: true, Err: err}
 	}
-	if err := passable("the password", string(device.Password), true); err != nil {
+	if err := passable("the password", device.Password.Reveal(), true); err != nil {
 		return nil, err
 	}
 	if device.Password != "" {
-		j.secrets = append(j.secrets, string(device.Password))
+		j.secrets = append(j.secrets, device.Password.Reveal())
 	}
 	for _, name := range sortedKeys(device.Options) {
 		value := device.Options[name]
@@ -191,7 +191,7 @@ func (j *job) fit(told *metadata, device fence.Device, node string) error {
 	host, port := splitAddress(device.Address)
 	for _, part := range []struct{ name, value, what string }{
 		{"ip", host, "its address"}, {"ipport", port, "the port of its address"},
-		{"username", device.Username, "its username"}, {"password", string(device.Password), "its password"},
+		{"username", device.Username, "its username"}, {"password", device.Password.Reveal(), "its password"},
 	} {
 		if part.value == "" {
 			continue

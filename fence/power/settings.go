@@ -60,7 +60,8 @@ func (s settings) privilege() string {
 }
 
 func parseSettings(device fence.Device) (settings, error) {
-	s := settings{name: device.Name, kind: device.Driver, username: device.Username, password: string(device.Password), ciphers: []int{17, 3}}
+	s := settings{name: device.Name, kind: device.Driver, username: device.Username,
+		password: device.Password.Reveal(), ciphers: []int{17, 3}}
 	wrong := func(format string, arguments ...any) (settings, error) {
 		return settings{}, fmt.Errorf("fence device %s: %s", device.Name, fmt.Sprintf(format, arguments...))
 	}

@@ -21,7 +21,7 @@ const eventHeader = "Clusterd-Event"
 // post sends the event to a web address. A redirection is a failure: the secret
 // is for the address in the document, and for no other.
 func post(ctx context.Context, alert cluster.Alert, m Message, body []byte) error {
-	address, err := url.Parse(cmp.Or(string(alert.SecretURL), alert.URL))
+	address, err := url.Parse(cmp.Or(alert.SecretURL.Reveal(), alert.URL))
 	if err != nil || address.Scheme != "https" {
 		return errors.New("the address is not one that begins with https://")
 	}
@@ -41,7 +41,7 @@ func post(ctx context.Context, alert cluster.Alert, m Message, body []byte) erro
 	request.Header.Set("User-Agent", "clusterd")
 	request.Header.Set(eventHeader, m.ID())
 	if alert.Header != "" {
-		request.Header.Set(alert.Header, string(alert.Secret))
+		request.Header.Set(alert.Header, alert.Secret.Reveal())
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {

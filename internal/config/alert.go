@@ -107,8 +107,8 @@ func (p *parser) checkAlert(what string, key *yaml.Node, a cluster.Alert, given 
 	if a.URL != "" {
 		p.checkAddress(given["url"], "the url of "+what, a.URL, true)
 	}
-	if a.SecretURL != "" && a.SecretURL != Mask {
-		p.checkAddress(given["secret_url"], "the secret_url of "+what, string(a.SecretURL), false)
+	if a.SecretURL != "" && a.SecretURL != Mask && !fence.IsReference(a.SecretURL.Reveal()) {
+		p.checkAddress(given["secret_url"], "the secret_url of "+what, a.SecretURL.Reveal(), false)
 	}
 	if a.Authority != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(a.Authority)) {
 		at := given["ca"]

@@ -101,7 +101,7 @@ func (p *parser) password(device string, mapping, node *yaml.Node) fence.Secret 
 	}
 	if p.previous != nil {
 		if old, found := p.previous.Devices[device]; found && old.Password != "" && old.Password != Mask {
-			p.replace(mapping, node, "", string(old.Password))
+			p.replace(mapping, node, "", old.Password.Reveal())
 			return old.Password
 		}
 	}

@@ -94,7 +94,7 @@ func (p *parser) checkOption(what string, rules map[string]func(string) error, k
 		p.fault(key, "option %q of %s is not known to its driver; there are %s.%s", brief(key.Value), what, strings.Join(names, ", "), nearest.Hint(key.Value, names))
 		return
 	}
-	if value.Kind != yaml.ScalarNode {
+	if value.Kind != yaml.ScalarNode || value.Value == Mask || fence.IsReference(value.Value) {
 		return
 	}
 	if err := rule(value.Value); err != nil {

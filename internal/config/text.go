@@ -244,8 +244,7 @@ func Redact(text string) string {
 		return unreadable
 	}
 	top := document.Content[0]
-	secrets := slices.Concat(passwords(top, nil), alertSecrets(top), secretValues(top, "", nil))
-	masked, err := rewrite(text, top, eachOnce(secrets))
+	masked, err := rewrite(text, top, secretsOf(top))
 	if err != nil {
 		return unreadable
 	}

@@ -71,7 +71,8 @@ func (d *Daemon) tellAlerts(ctx context.Context, told map[string]running) {
 		told[name] = r
 		go func() {
 			defer close(r.done)
-			(&alerts.Runner{Alert: alert, Node: d.name, State: d.replica.Root, Changed: d.replica.Changed, Send: d.teller, Note: d.noteTold}).Run(ctx)
+			(&alerts.Runner{Alert: alert, Node: d.name, State: d.replica.Root, Changed: d.replica.Changed,
+				Send: d.tell, Note: d.noteTold}).Run(ctx)
 		}()
 	}
 }
@@ -154,7 +155,7 @@ func (s *server) alertTest(w http.ResponseWriter, r *http.Request, who caller) e
 		by = asked.By
 	}
 	began := time.Now()
-	problem := s.daemon.teller(r.Context(), alert, alerts.Test(root.Cluster, alert.Name, s.daemon.name, by, began))
+	problem := s.daemon.tell(r.Context(), alert, alerts.Test(root.Cluster, alert.Name, s.daemon.name, by, began))
 	if problem != nil {
 		return refuse(http.StatusBadGateway, "alert_failed", "alert %s does not work from %s: %v", alert.Name, s.daemon.name, problem)
 	}

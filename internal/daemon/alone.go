@@ -335,8 +335,8 @@ func (d *Daemon) poweredOff(ctx context.Context, levels [][]fence.Device) bool {
 	for _, level := range levels {
 		off := len(level) > 0
 		for _, device := range level {
-			driver, known := d.drivers[device.Driver]
-			off = off && known && driver.Check(ctx, device).Power == fence.PowerOff
+			driver, err := d.driverOf(device)
+			off = off && err == nil && driver.Check(ctx, device).Power == fence.PowerOff
 		}
 		if off {
 			return true

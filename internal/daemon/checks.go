@@ -165,8 +165,8 @@ func checkPause(root *cluster.State, device string, leading bool) time.Duration 
 // checkDevice asks one device, with the login of the document first and then,
 // while the two differ, with the one before it.
 func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fence.Device) {
-	driver, known := d.drivers[device.Driver]
-	if !known {
+	driver, err := d.driverOf(device)
+	if err != nil {
 		return
 	}
 	if !d.checks.begin(device.Name) {

@@ -171,6 +171,9 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.strangers, d.keys.stranger = make(chan pki.Peer, 1), d.noteStranger
+	if able, is := options.Agent.(agents.Revealing); is {
+		able.RevealBy(d.reveal)
+	}
 	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates})
 	return d, nil
 }

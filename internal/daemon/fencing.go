@@ -178,9 +178,9 @@ func inTurn(ctx context.Context, logins []fence.Device, use func(fence.Device) f
 }
 
 func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
-	driver, known := d.drivers[device.Driver]
-	if !known {
-		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd has no fence driver " + device.Driver}}
+	driver, err := d.driverOf(device)
+	if err != nil {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
 	}
 	beats := func() uint64 { return d.pulse.Heard()[duty.Node].Count }
 	// The driver asks before each packet that changes power; what is heard after
@@ -228,16 +228,16 @@ func (d *Daemon) powerOn(ctx context.Context, devices []fence.Device) fence.Resu
 }
 
 func (d *Daemon) powerOnBy(ctx context.Context, device fence.Device) error {
-	driver, known := d.drivers[device.Driver]
-	if !known {
-		return fmt.Errorf("this clusterd has no fence driver %s", device.Driver)
+	driver, err := d.driverOf(device)
+	if err != nil {
+		return err
 	}
 	ctx, leave, entered := d.gates.enter(ctx, device, true)
 	if !entered {
 		return ctx.Err()
 	}
 	defer leave()
-	err := driver.PowerOn(ctx, device)
+	err = driver.PowerOn(ctx, device)
 	if old, kept := d.replica.Root().WithOldLogin(device); err != nil && kept && ctx.Err() == nil {
 		if driver.PowerOn(ctx, old) == nil {
 			return nil

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -175,11 +176,57 @@ func joinRequest(node config.Node, token pki.Token, key *pki.NodeKey) (api.JoinR
 	}, nil
 }
 
-// Backup is what `clusterd backup` writes: the State, and the key that opens its secrets. So it is
-// worth as much as a member's disk.
+// Backup is what the daemon gives `clusterd backup`: the State, whose secrets are sealed, and the
+// key that opens them. They are written to two files.
 type Backup struct {
 	cluster.State
 	DataKey []byte `json:"dataKey"`
+}
+
+// BackupKey is where the key of a backup lies unless it was taken elsewhere.
+func BackupKey(path string) string { return path + ".key" }
+
+// WriteBackup writes a backup and its key to two files, so that they can be kept apart.
+func WriteBackup(content []byte, path, keyPath string) error {
+	var kept Backup
+	if err := json.Unmarshal(content, &kept); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	state, err := json.Marshal(kept.State)
+	if err != nil {
+		return err
+	}
+	if err := pki.WriteSecret(keyPath, []byte(base64.StdEncoding.EncodeToString(kept.DataKey)+"\n")); err != nil {
+		return err
+	}
+	return pki.WriteSecret(path, state)
+}
+
+// backupKey finds the key that opens a backup: in its file, or in the State itself, where the node
+// on which it is restored was a member and still has its node.key.
+func backupKey(node config.Node, state *cluster.State, path, keyPath string) (pki.DataKey, error) {
+	if keyPath == "" {
+		keyPath = BackupKey(path)
+	}
+	content, err := os.ReadFile(keyPath)
+	if err == nil {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(content)))
+		if err != nil {
+			return pki.DataKey{}, fmt.Errorf("%s is no key of a backup: %w", keyPath, err)
+		}
+		return pki.DataKeyOf(key)
+	}
+	own, ownErr := pki.LoadOrCreateNodeKey(node.DataDir)
+	if ownErr != nil {
+		return pki.DataKey{}, ownErr
+	}
+	for _, name := range sortedNames(state.Secrets.Wraps) {
+		if key, err := own.Unwrap(state.ID, state.Secrets.Wraps[name]); err == nil {
+			return key, nil
+		}
+	}
+	return pki.DataKey{}, fmt.Errorf("nothing here opens %s: neither its key file (%w) nor a node.key of a member in %s; "+
+		"name the key file with --key", path, err, node.DataDir)
 }
 
 // largestBackup bounds what is read of a backup.
@@ -187,7 +234,7 @@ const largestBackup = 256 << 20
 
 // RestoreFrom makes this node the founder of a cluster that goes on from a
 // backup, with the same authority, so that tools and certificates stay good.
-func RestoreFrom(node config.Node, path, by string) error {
+func RestoreFrom(node config.Node, path, keyPath, by string) error {
 	folder := Folder(node.DataDir)
 	if err := requireNoCluster(folder); err != nil {
 		return err
@@ -201,28 +248,28 @@ func RestoreFrom(node config.Node, path, by string) error {
 	if err != nil {
 		return err
 	}
-	var kept Backup
-	if err := json.Unmarshal(content, &kept); err != nil || kept.ID == "" {
+	var state cluster.State
+	if err := json.Unmarshal(content, &state); err != nil || state.ID == "" {
 		return fmt.Errorf("%s is no backup of a cluster (%v)", path, err)
 	}
-	state := kept.State
 	if why := cluster.Unknown(&state); why != "" {
 		return fmt.Errorf("%s: %s", path, why)
 	}
-	data, err := pki.DataKeyOf(kept.DataKey)
+	data, err := backupKey(node, &state, path, keyPath)
 	if err != nil {
-		return fmt.Errorf("%s does not hold the key that opens it: %w", path, err)
+		return err
 	}
 	ca, err := openAuthority(state.Secrets, data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s, which is of another key than the one found: %w", path, err)
 	}
-	epoch := state.Secrets.Epoch
+	epoch, sealed := state.Secrets.Epoch, state.Secrets.Sealed
 	if state.Secrets, err = firstSecrets(node, ca, data); err != nil {
 		return err
 	}
-	state.Secrets.Epoch, state.Secrets.Wanted = epoch, "the cluster was restored from a backup"
-	if content, err = json.Marshal(state); err != nil { // without the data key: this goes into the log
+	state.Secrets.Epoch, state.Secrets.Sealed = epoch, sealed
+	state.Secrets.Wanted = "the cluster was restored from a backup"
+	if content, err = json.Marshal(state); err != nil {
 		return err
 	}
 	if err := folder.write("restore.json", cluster.Restore{State: content, By: by, Node: node.Name}); err != nil {

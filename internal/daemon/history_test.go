@@ -61,11 +61,11 @@ func TestADocumentIsPlannedKeptAndRolledBack(t *testing.T) {
 		if reply.Version != first+2 || !root.Document.Domains["on-node1"].Ordered || root.Config.Reason != fmt.Sprintf("back to version %d: it did not help", first) {
 			t.Errorf("after the rollback: version %d, reason %q", reply.Version, root.Config.Reason)
 		}
-		if got := root.Document.Devices["bmc1"].Password; got != "rotated-since" || !strings.Contains(root.Config.Text, "rotated-since") {
+		if got := s.passwordOf(leader, "bmc1"); got != "rotated-since" {
 			t.Errorf("the rollback brought an old password back")
 		}
 		s.must(leader, rootUser, "POST", api.PathRollback, api.Rollback{Base: reply.Version, Version: first, OldPasswords: true}, &reply)
-		if s.members[leader].daemon.replica.Root().Document.Devices["bmc1"].Password != testPassword {
+		if s.passwordOf(leader, "bmc1") != testPassword {
 			t.Error("the old passwords were asked for and did not come")
 		}
 		s.must(leader, rootUser, "GET", api.PathComparison+fmt.Sprintf("?from=%d&to=%d", first, first+1), nil, &plan)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/resources"
@@ -100,8 +99,13 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if err != nil {
 		return "", faulty(err)
 	}
-	applied, err := d.propose(ctx, cluster.Configure{Base: root.Config.Version, Text: parsed.Text, Document: parsed.Document, Blobs: missingBlobs(root, parsed.Blobs), By: by, Reason: "imported " + asked.Title + " from " + d.name,
-		Summary: config.Summary(config.Diff(root.Document, parsed.Document))})
+	command, err := d.sealed(root, parsed)
+	if err != nil {
+		return "", err
+	}
+	command.By, command.Reason = by, "imported "+asked.Title+" from "+d.name
+	command.Summary = config.Summary(config.Diff(root.Document, command.Document))
+	applied, err := d.proposeDocument(ctx, command, parsed)
 	if err != nil {
 		return "", err
 	}

@@ -74,13 +74,16 @@ type replacement struct {
 // replaceDocument tells what a document changes, and puts it into the log unless
 // it is only asked for.
 func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n replacement) error {
-	reply := planOf(n.root.Document, n.parsed.Document, n.remarks)
-	reply.Version = n.root.Config.Version
 	if why := s.forbiddenIn(n.parsed); why != "" {
 		return refuse(http.StatusUnprocessableEntity, "forbidden_definition", "%s; nothing was changed", why)
 	}
-	command := cluster.Configure{Base: n.root.Config.Version, Text: n.parsed.Text, Document: n.parsed.Document, Blobs: missingBlobs(n.root, n.parsed.Blobs),
-		By: n.by, Reason: n.reason, Summary: config.Summary(reply.Changes)}
+	command, err := s.daemon.sealed(n.root, n.parsed)
+	if err != nil {
+		return err
+	}
+	reply := planOf(n.root.Document, command.Document, n.remarks)
+	reply.Version = n.root.Config.Version
+	command.By, command.Reason, command.Summary = n.by, n.reason, config.Summary(reply.Changes)
 	if err := fitsEntry(command); err != nil {
 		return err
 	}
@@ -89,11 +92,11 @@ func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 		writeJSON(w, http.StatusOK, reply)
 		return nil
 	}
-	if len(reply.Changes) == 0 && n.parsed.Text == n.root.Config.Text {
+	if len(reply.Changes) == 0 && command.Text == n.root.Config.Text {
 		writeJSON(w, http.StatusOK, reply)
 		return nil
 	}
-	return s.applyDocument(w, r, command, reply)
+	return s.applyDocument(w, r, command, n.parsed, reply)
 }
 
 // forbiddenIn names a VM of a document whose definition this node's policy forbids. Other nodes may
@@ -134,11 +137,9 @@ func (s *server) rehearseDocument(root *cluster.State, command cluster.Configure
 	reply.Waits = notes
 }
 
-func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure, reply api.ConfigReply) error {
-	if err := fitsEntry(command); err != nil {
-		return err
-	}
-	applied, err := s.daemon.propose(r.Context(), command)
+func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure,
+	parsed config.Parsed, reply api.ConfigReply) error {
+	applied, err := s.daemon.proposeDocument(r.Context(), command, parsed)
 	if err != nil {
 		return err
 	}

@@ -115,10 +115,17 @@ func (d *Daemon) newDataKey(root *cluster.State, by, why string) (cluster.Rekey,
 	if err != nil {
 		return cluster.Rekey{}, err
 	}
+	old, err := d.dataKey(root)
+	if err != nil {
+		return cluster.Rekey{}, err
+	}
 	fresh := pki.NewDataKey()
 	command := cluster.Rekey{
 		Epoch: root.Secrets.Epoch, Wraps: map[string][]byte{}, AuthorityKey: fresh.Seal(sealedAuthority, ca.KeyPEM),
 		By: by, Why: why,
+	}
+	if command.Sealed, err = sealedAnew(root.Secrets, old, fresh); err != nil {
+		return cluster.Rekey{}, err
 	}
 	for _, name := range root.Nodes.Keys() {
 		n, _ := root.Nodes.Get(name)

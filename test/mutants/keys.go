@@ -3,7 +3,7 @@ package main
 // keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
 // for a node or mute it.
 func keys() []mutant {
-	const rekey = "cluster/apply_keys.go"
+	const rekey, sealed = "cluster/apply_keys.go", "cluster/sealed.go"
 	const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
 	return []mutant{
 		{
@@ -73,6 +73,37 @@ func keys() []mutant {
 			nets:  first(tests("cluster", "^TestTheDataKeyIsForMembersAlone$")),
 		},
 		{
+			name: "plain-secrets-in-the-log", law: "L10", broken: "a password enters every node's log as it is",
+			edits: []edit{{sealed, "\t\tcase why != \"\" || kept || brought:",
+				"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"}},
+			nets: first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
+		},
+		{
+			name: "documents-are-not-sealed", law: "L10", broken: "the daemon puts passwords into the log as they are",
+			edits: []edit{
+				{sealed, "\t\tcase why != \"\" || kept || brought:",
+					"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"},
+				{"internal/config/seal.go", "\treturn rewrite(text, top, edits)", "\treturn rewrite(text, top, edits[:0])"}},
+			nets: first(tests("internal/daemon", "^TestTheLogHoldsSecretsSealed$")),
+		},
+		{
+			name: "secrets-left-behind", law: "L7", broken: "a new data key leaves secrets that nobody can open any more",
+			edits: []edit{{sealed, "\t\tif len(c.Sealed[reference]) == 0 {", "\t\tif len(c.Sealed) == 1_000_000 {"}},
+			nets:  first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
+		},
+		{
+			name: "sealed-with-an-old-key", law: "L7", broken: "secrets sealed with a data key that has gone enter the log",
+			edits: []edit{{sealed, "len(c.Sealed) > 0 && c.SealedBy != t.Secrets.Epoch",
+				"len(c.Sealed) > 0 && c.SealedBy > t.Secrets.Epoch"}},
+			nets: first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
+		},
+		{
+			name: "earlier-secrets-are-forgotten", law: "L7",
+			broken: "going back to an earlier document finds its passwords gone",
+			edits:  []edit{{sealed, "\t\t\twithin(piece.Text)\n", "\t\t\t_ = piece\n"}},
+			nets:   first(tests("internal/daemon", "^TestADocumentIsPlannedKeptAndRolledBack$")),
+		},
+		{
 			name: "parameters-are-shown", law: "L10",
 			broken: "passwords of agents stand in records of plans and in support bundles",
 			edits: []edit{{"internal/recorder/secrets.go",
@@ -81,7 +112,7 @@ func keys() []mutant {
 		},
 		{
 			name: "options-are-shown", law: "L10", broken: "communities and passwords among options stand in `config show`",
-			edits: []edit{{"internal/config/text.go", "alertSecrets(top), secretValues(top, \"\", nil))", "alertSecrets(top))"}},
+			edits: []edit{{"internal/config/seal.go", "alertSecrets(top), secretValues(top, \"\", nil))", "alertSecrets(top))"}},
 			nets:  first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 		},
 		{

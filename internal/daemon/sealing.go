@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/alerts"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// sealedSecret is what a secret of the document is sealed for: it opens under its own reference.
+func sealedSecret(reference string) string { return "secret " + reference }
+
+// sealed makes of a document the command that brings it into force, with its secrets sealed. One
+// that the cluster holds already keeps its reference, so that a document which is applied again
+// changes nothing.
+func (d *Daemon) sealed(root *cluster.State, parsed config.Parsed) (cluster.Configure, error) {
+	command := cluster.Configure{Base: root.Config.Version, SealedBy: root.Secrets.Epoch, Sealed: map[string][]byte{}}
+	key, err := d.dataKey(root)
+	if err != nil {
+		return command, err
+	}
+	references, err := referencesOf(root.Secrets, key)
+	if err != nil {
+		return command, err
+	}
+	parsed, err = config.Seal(parsed, func(secret string) string {
+		reference, held := references[secret]
+		if !held {
+			reference = newReference()
+			references[secret], command.Sealed[reference] = reference, key.Seal(sealedSecret(reference), []byte(secret))
+		}
+		return reference
+	})
+	if err != nil {
+		return command, refuse(http.StatusUnprocessableEntity, "invalid_document", "%v; nothing was changed", err)
+	}
+	command.Text, command.Document, command.Blobs = parsed.Text, parsed.Document, missingBlobs(root, parsed.Blobs)
+	return command, nil
+}
+
+func newReference() string {
+	var digits [16]byte
+	rand.Read(digits[:]) // It never fails: crypto/rand ends the process instead.
+	return fence.Reference(hex.EncodeToString(digits[:]))
+}
+
+// referencesOf are the references of all secrets that are held.
+func referencesOf(secrets cluster.Secrets, key pki.DataKey) (map[string]string, error) {
+	references := make(map[string]string, len(secrets.Sealed))
+	for _, reference := range sortedNames(secrets.Sealed) {
+		secret, err := key.Open(sealedSecret(reference), secrets.Sealed[reference])
+		if err != nil {
+			return nil, fmt.Errorf("a secret of the document: %w", err)
+		}
+		references[string(secret)] = reference
+	}
+	return references, nil
+}
+
+// SecretsOf opens all secrets of a backup, for who has to leave them out of something.
+func SecretsOf(kept Backup) ([]string, error) {
+	key, err := pki.DataKeyOf(kept.DataKey)
+	if err != nil {
+		return nil, err
+	}
+	references, err := referencesOf(kept.Secrets, key)
+	return sortedNames(references), err
+}
+
+// sealedAnew is the same with another data key.
+func sealedAnew(secrets cluster.Secrets, old, fresh pki.DataKey) (map[string][]byte, error) {
+	anew := make(map[string][]byte, len(secrets.Sealed))
+	for reference, sealed := range secrets.Sealed {
+		secret, err := old.Open(sealedSecret(reference), sealed)
+		if err != nil {
+			return nil, fmt.Errorf("a secret of the document: %w", err)
+		}
+		anew[reference] = fresh.Seal(sealedSecret(reference), secret)
+	}
+	return anew, nil
+}
+
+// reveal returns a text with the secrets in it that it refers to, and these. It is called where
+// they are used, and nowhere else.
+func (d *Daemon) reveal(text string) (revealed string, secrets []string, err error) {
+	revealed = fence.ReplaceReferences(text, func(reference string) string {
+		secret, problem := d.secret(d.replica.Root(), reference)
+		if problem != nil {
+			err = problem
+		}
+		secrets = append(secrets, secret)
+		return secret
+	})
+	return revealed, secrets, err
+}
+
+func (d *Daemon) secret(root *cluster.State, reference string) (string, error) {
+	sealed, held := root.Secrets.Sealed[reference]
+	if !held {
+		return "", fmt.Errorf("%s does not hold the secret that is referred to; write it into the document anew", d.name)
+	}
+	key, err := d.dataKey(root)
+	if err != nil {
+		return "", err
+	}
+	secret, err := key.Open(sealedSecret(reference), sealed)
+	return string(secret), err
+}
+
+// revealed is a secret as it is used.
+func (d *Daemon) revealed(secret fence.Secret) (fence.Secret, error) {
+	text, _, err := d.reveal(secret.Reveal())
+	return fence.Secret(text), err
+}
+
+// opened is a fence device as its driver needs it.
+func (d *Daemon) opened(device fence.Device) (fence.Device, error) {
+	var err error
+	if device.Password, err = d.revealed(device.Password); err != nil {
+		return device, fmt.Errorf("its password: %w", err)
+	}
+	options := make(map[string]string, len(device.Options))
+	for name, value := range device.Options {
+		if options[name], _, err = d.reveal(value); err != nil {
+			return device, fmt.Errorf("its option %s: %w", name, err)
+		}
+	}
+	if device.Options != nil {
+		device.Options = options
+	}
+	return device, nil
+}
+
+// driverOf gives a device's driver, which is handed the device with its secrets open.
+func (d *Daemon) driverOf(device fence.Device) (fence.Driver, error) {
+	driver, known := d.drivers[device.Driver]
+	if !known {
+		return nil, fmt.Errorf("this clusterd has no fence driver %s", device.Driver)
+	}
+	if device.Nature() != fence.ByPower {
+		return driver, nil // disks and watchdogs have no secrets
+	}
+	return openingDriver{Driver: driver, daemon: d}, nil
+}
+
+// openingDriver opens a device's secrets for the one call that needs them.
+type openingDriver struct {
+	fence.Driver
+	daemon *Daemon
+}
+
+// Check implements fence.Driver.
+func (o openingDriver) Check(ctx context.Context, device fence.Device) fence.Check {
+	device, err := o.daemon.opened(device)
+	if err != nil {
+		return fence.Check{Power: fence.PowerUnknown, Problem: err.Error()}
+	}
+	return o.Driver.Check(ctx, device)
+}
+
+// Fence implements fence.Driver.
+func (o openingDriver) Fence(ctx context.Context, request fence.Request) fence.Result {
+	device, err := o.daemon.opened(request.Device)
+	if err != nil {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
+	}
+	request.Device = device
+	return o.Driver.Fence(ctx, request)
+}
+
+// PowerOn implements fence.Driver.
+func (o openingDriver) PowerOn(ctx context.Context, device fence.Device) error {
+	device, err := o.daemon.opened(device)
+	if err != nil {
+		return err
+	}
+	return o.Driver.PowerOn(ctx, device)
+}
+
+// proposeDocument puts a document into the log. Where a new data key came into force meanwhile, as it
+// does after each join, its secrets are sealed with that one.
+func (d *Daemon) proposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (
+	cluster.Applied, error) {
+	for try := 1; ; try++ {
+		applied, err := d.propose(ctx, command)
+		root := d.replica.Root()
+		if err != nil || applied.Refused[0] == "" || root.Secrets.Epoch == command.SealedBy || try == rekeyTries {
+			return applied, err
+		}
+		again, err := d.sealed(root, parsed)
+		if err != nil {
+			return applied, err
+		}
+		again.Base, again.By, again.Reason, again.Summary = command.Base, command.By, command.Reason, command.Summary
+		command = again
+	}
+}
+
+// tell sends an alert with its secrets open.
+func (d *Daemon) tell(ctx context.Context, alert cluster.Alert, m alerts.Message) error {
+	var err error
+	if alert.Secret, err = d.revealed(alert.Secret); err != nil {
+		return fmt.Errorf("its secret: %w", err)
+	}
+	if alert.SecretURL, err = d.revealed(alert.SecretURL); err != nil {
+		return fmt.Errorf("its secret_url: %w", err)
+	}
+	return d.teller(ctx, alert, m)
+}

@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/api"
+)
+
+// passwordOf is the password that a node's drivers are handed for a device.
+func (s *site) passwordOf(node, device string) string {
+	s.t.Helper()
+	d := s.members[node].daemon
+	opened, err := d.opened(d.replica.Root().Document.Devices[device])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return opened.Password.Reveal()
+}
+
+const (
+	communityPlanted = "community-of-the-pdu"
+	pagerPlanted     = "pager-token-9f2c"
+	addressPlanted   = "hooks-path-77aa"
+	agentPlanted     = "replication-word-31"
+	mountPlanted     = "mount-word-5512"
+)
+
+// withPlanted is a document with a secret in each place that may have one.
+func withPlanted(text string) string {
+	text = strings.Replace(text, "devices:\n", "devices:\n  pdu: {driver: agent, address: pdu1, password: "+testPassword+
+		", options: {agent: fence_apc_snmp, community: "+communityPlanted+"}}\n", 1)
+	text = strings.Replace(text, "services:\n", `services:
+  service:shop:
+    autostart: false
+    resources:
+      - type: ocf:heartbeat:Filesystem
+        name: data
+        parameters:
+          {device: //server/share, directory: /srv, fstype: cifs, options: "ro,bind,password=`+mountPlanted+`"}
+      - type: ocf:heartbeat:mysql
+        name: db
+        parameters: {replication_passwd: `+agentPlanted+`}
+`, 1)
+	return text + "alerts:\n  pager: {secret_url: \"https://hooks.example/" + addressPlanted + "\"}\n" +
+		"  desk: {url: \"https://desk.example/\", header: X-Token, secret: " + pagerPlanted + "}\n"
+}
+
+// TestTheLogHoldsSecretsSealed: what a document brings stands in no State, entry or record as it is;
+// it opens where it is used; and a document that is applied again, also after a change of the data
+// key, changes nothing.
+func TestTheLogHoldsSecretsSealed(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.keysAgree(t, "node1", "node2", "node3")
+		text := withPlanted(documentOf(map[string]string{"vm:a": "node1"}))
+		apply := func(text string) api.ConfigReply {
+			t.Helper()
+			var reply api.ConfigReply
+			change := api.ConfigChange{Base: s.status("node2").ConfigVersion, Text: text}
+			s.must("node2", rootUser, "POST", api.PathConfig, change, &reply)
+			return reply
+		}
+		apply(text)
+		s.until("all have the document", func() bool {
+			for _, m := range s.members {
+				if len(m.daemon.replica.Root().Document.Alerts) != 2 {
+					return false
+				}
+			}
+			return true
+		})
+		d := s.members["node3"].daemon
+		root := d.replica.Root()
+		state, err := json.Marshal(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var printed strings.Builder
+		device := root.Document.Devices["pdu"]
+		open, err := d.opened(device)
+		if err != nil || open.Password != testPassword || open.Options["community"] != communityPlanted {
+			t.Fatalf("the device opens to %q, %v", open.Password.Reveal(), err)
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&printed, verb, open.Password)
+		}
+		slog.New(slog.NewJSONHandler(&printed, nil)).Info("device", "password", open.Password)
+		planted := map[string]string{"a password": testPassword, "a community": communityPlanted, "a token": pagerPlanted,
+			"a secret address": addressPlanted, "a parameter": agentPlanted, "a mount option": mountPlanted}
+		expectNoSecret(t, "the State", string(state), planted)
+		expectNoSecret(t, "what prints a password", printed.String(), planted)
+
+		tree := root.Document.Services["service:shop"]
+		if !strings.HasPrefix(tree.Tree[0].Parameters["options"], "ro,bind,password=sealed-") || len(tree.Disks) != 0 {
+			t.Errorf("the mount is %q with disks %v", tree.Tree[0].Parameters["options"], tree.Disks)
+		}
+		options, _, err := d.reveal(tree.Tree[0].Parameters["options"])
+		if err != nil || options != "ro,bind,password="+mountPlanted {
+			t.Errorf("the mount's options open to %q, %v", options, err)
+		}
+
+		if reply := apply(text); len(reply.Changes) != 0 {
+			t.Errorf("the same document again changes %v", reply.Changes)
+		}
+		s.must("node2", rootUser, "POST", api.PathKeys, api.KeysRequest{ID: "k", Op: api.RotateGossip}, &struct{}{})
+		s.keysAgree(t, "node1", "node2", "node3")
+		now := s.members["node2"].daemon.replica.Root()
+		if now.Secrets.Epoch == root.Secrets.Epoch || s.passwordOf("node2", "pdu") != testPassword {
+			t.Error("the secrets were not sealed anew with the new data key")
+		}
+		for reference, sealed := range root.Secrets.Sealed {
+			if string(now.Secrets.Sealed[reference]) == string(sealed) {
+				t.Errorf("%s is sealed as before", reference)
+			}
+		}
+		if reply := apply(text); len(reply.Changes) != 0 {
+			t.Errorf("after a new data key the same document changes %v", reply.Changes)
+		}
+		forged := strings.Replace(text, testPassword, fence.Reference(strings.Repeat("0", 32)), 1)
+		change := api.ConfigChange{Base: s.status("node2").ConfigVersion, Text: forged}
+		status, body := s.ask("node2", rootUser, "POST", api.PathConfig, change)
+		if status != http.StatusConflict || !strings.Contains(string(body), "does not hold") {
+			t.Errorf("a reference to nothing: %d %s", status, body)
+		}
+	})
+}
+
+// TestABackupOpensWithItsKeyOrAMembersOwn: the file alone opens nothing.
+func TestABackupOpensWithItsKeyOrAMembersOwn(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.keysAgree(t, "node1", "node2", "node3")
+		s.declare(map[string]string{"vm:a": "node1"})
+		_, content := s.ask("node1", rootUser, "GET", api.PathBackup, nil)
+		folder := t.TempDir()
+		path := filepath.Join(folder, "backup")
+		if err := WriteBackup(content, path, BackupKey(path)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := os.ReadFile(BackupKey(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		expectNoSecret(t, "the backup", string(text),
+			map[string]string{"a password": testPassword, "its key": strings.TrimSpace(string(key))})
+		var state cluster.State
+		if err := json.Unmarshal(text, &state); err != nil {
+			t.Fatal(err)
+		}
+		member, stranger := s.members["node2"].node, s.members["node2"].node
+		stranger.DataDir = t.TempDir()
+		if _, err := backupKey(stranger, &state, path, ""); err != nil {
+			t.Errorf("with its key beside it: %v", err)
+		}
+		if err := os.Remove(BackupKey(path)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := backupKey(member, &state, path, ""); err != nil {
+			t.Errorf("with a member's own key: %v", err)
+		}
+		if _, err := backupKey(stranger, &state, path, ""); err == nil {
+			t.Error("a stranger's machine opens a backup without its key")
+		}
+	})
+}
