@@ -306,9 +306,9 @@ func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
 		return refusal{codeTemporary, fmt.Sprintf("%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))}
 	}
-	if why := t.disksFree(service); why != "" {
-		return refuse("%s", why)
-	}
+	// Nobody is asked about its disks: it brings along those that it has, and who else may
+	// write to one of them does so already. To stay would mend nothing, and to be stopped
+	// because its node leaves would add an outage to what somebody attached by hand.
 	return accepted
 }
 

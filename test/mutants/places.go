@@ -53,6 +53,13 @@ func places() []mutant {
 			edits: []edit{{answer, "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}}, nets: first(stories),
 		},
 		{
+			name: "attached-disk-pins-a-vm", law: "R",
+			broken: "a VM is stopped because its host leaves, where a person attached its disk to another one",
+			edits: []edit{{begin, "\t// Nobody is asked about its disks:",
+				"\tif t.disksFree(service) != \"\" {\n\t\treturn refuse(\"\")\n\t}\n\t// Nobody is asked about its disks:"}},
+			nets: first(stories),
+		},
+		{
 			name: "better-node-in-silence", law: "R",
 			broken: "nobody says why a service is not on a better node that is there and cannot have it",
 			edits: []edit{{"cluster/move.go", "\t\tif p.barredFor(c.Node, n) == \"\" {",
