@@ -29,6 +29,9 @@ var reports = []report{
 	{"a snapshot nobody merged", (*fixture).retellOverlay},
 	{"a hung guest process", (*fixture).retellHungGuest},
 	{"a hung hypervisor", (*fixture).retellHungHypervisor},
+	{"a daemon stopped on purpose", (*fixture).retellPlannedStop},
+	{"online and deaf", (*fixture).retellDeaf},
+	{"deaf for long", (*fixture).retellDeafForLong},
 	{"state beside the disks", (*fixture).retellState},
 	{"an address that comes late", (*fixture).retellLateAddress},
 }

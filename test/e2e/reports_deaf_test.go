@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/test/stage"
+)
+
+// deafness is a way in which a node's heartbeats pass and the log does not.
+type deafness struct {
+	name        string
+	begin, mend string // lines of shell on that node
+}
+
+// The rules of nft(8) lie in the host's own network namespace.
+var deafnesses = []deafness{
+	{"its port of the log is closed",
+		"nft add table inet deaf && nft 'add chain inet deaf in { type filter hook input priority 0; }' && " +
+			"nft add rule inet deaf in tcp dport 7440 drop && nft add rule inet deaf in tcp sport 7440 drop",
+		"nft delete table inet deaf"},
+	{"large packets do not pass",
+		"nft add table inet deaf && nft 'add chain inet deaf in { type filter hook input priority 0; }' && " +
+			"nft add rule inet deaf in iifname eth0 meta length '>' 600 drop",
+		"nft delete table inet deaf"},
+}
+
+// retellDeaf: a node that is heard and takes nothing of the log gets no work, says so, and is whole again when it is
+// mended.
+func (f *fixture) retellDeaf(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
+	f.leadFrom(t, ctx, "node1", "node2")
+	for _, way := range deafnesses {
+		t.Run(way.name, func(t *testing.T) {
+			before := f.waitAtRest(t, ctx)
+			f.shell(t, ctx, "node3", way.begin)
+			mended := false
+			defer func() {
+				if !mended {
+					f.shell(t, ctx, "node3", way.mend)
+				}
+			}()
+			f.stands(t, ctx, "node3", "deaf")
+			f.noted(t, ctx, "node3", "deaf")
+			f.refused(t, ctx, "node1", []string{"node3"}, "clusvcadm", "-M", mover.Name(), "-m", "node3")
+			f.shell(t, ctx, "node3", way.mend)
+			mended = true
+			f.waitAtRest(t, ctx)
+			f.checkNoFence(t, ctx, before.Index)
+		})
+	}
+}
+
+// retellDeafForLong: what runs on a node that stays deaf is started elsewhere, after its fence.
+func (f *fixture) retellDeafForLong(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node3"})
+	f.leadFrom(t, ctx, "node1", "node2")
+	f.shell(t, ctx, "node3", deafnesses[0].begin)
+	began := time.Now()
+	if _, err := f.Wait(ctx, still2.Name()+" runs elsewhere", func(s api.Status) bool {
+		owner := stage.Owner(s, still2.Name())
+		return owner != "" && owner != "node3"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("elsewhere %s after its node became deaf", time.Since(began).Round(100*time.Millisecond))
+	f.waitForAnswer(t, ctx, still2.Guest.Name)
+	if f.world.Powered("node3") {
+		t.Error("it was started elsewhere while its host has power")
+	}
+	if err := f.world.CheckSingleWriter(still2.Guest); err != nil {
+		t.Error(err)
+	}
+	f.homeAgain(t, ctx, "node3")
+}
+
+// retellPlannedStop: a daemon that is stopped on purpose, for longer than a silent one has, costs no host.
+func (f *fixture) retellPlannedStop(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
+	before := f.remember(t, ctx)
+	f.down(t, ctx, "node2")
+	f.noted(t, ctx, "node2", "stopped")
+	f.after(t, ctx, 25*time.Second)
+	f.waitForAnswer(t, ctx, still2.Guest.Name)
+	f.up(t, ctx, "node2")
+	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
+}
+
+// stands waits until the cluster has a node in a state.
+func (f *fixture) stands(t *testing.T, ctx context.Context, node, state string) {
+	t.Helper()
+	if _, err := f.Wait(ctx, node+" is "+state, func(s api.Status) bool {
+		return slices.ContainsFunc(s.Nodes, func(n api.Node) bool { return n.Name == node && n.State == state })
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// leadFrom waits until one of the nodes leads; another one that leads has its daemon restarted.
+func (f *fixture) leadFrom(t *testing.T, ctx context.Context, nodes ...string) {
+	t.Helper()
+	for range 5 {
+		status := f.waitAtRest(t, ctx)
+		if slices.Contains(nodes, status.Leader) {
+			return
+		}
+		f.down(t, ctx, status.Leader)
+		f.up(t, ctx, status.Leader)
+	}
+	t.Fatalf("none of %s ever leads", strings.Join(nodes, ", "))
+}
