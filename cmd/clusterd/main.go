@@ -3,7 +3,7 @@
 // clustat.
 //
 // Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 (import) translated
-// with things that cannot be.
+// with things that cannot be, 4 (run) this node was removed from its cluster.
 package main
 
 import (
@@ -36,12 +36,18 @@ func main() {
 	}
 }
 
+// exitRemoved ends the daemon of a node that was removed: the unit does not start it again.
+const exitRemoved = 4
+
 func exitCode(err error) int {
 	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) || errors.Is(err, errUndefined) {
 		return 2
 	}
 	if errors.Is(err, errPartly) {
 		return 3
+	}
+	if errors.Is(err, daemon.ErrRemoved) {
+		return exitRemoved
 	}
 	return 1
 }
@@ -96,7 +102,7 @@ func connect(c *urfave.Context) (*api.Client, error) {
 	options := api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")}
 	if options.Socket == "" && options.Host == "" && os.Getenv(api.SocketVariable) == "" && os.Getenv(api.HostVariable) == "" {
 		if node, err := nodeSettings(c); err == nil {
-			options.Socket = node.SocketPath()
+			options.Socket, options.Folder = node.SocketPath(), node.DataDir
 		}
 	}
 	return api.NewClient(options)

@@ -45,6 +45,12 @@ func run(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	if removal, err := daemon.Folder(node.DataDir).Removal(); node.Simulate == nil && (removal != nil || err != nil) {
+		if err != nil {
+			return err
+		}
+		return *removal
+	}
 	allowLateTimers()
 	keepMemoryToItself()
 	logger := newLogger(node)

@@ -52,6 +52,8 @@ type Options struct {
 	Host string
 	// Identity is the folder with ca.pem, client.pem and client.key; ~/.config/clusterd by default.
 	Identity string
+	// Folder is the data folder of this host's daemon, for the words about one that is not there.
+	Folder string
 }
 
 // Client talks to one daemon. It may be used by several goroutines.
@@ -60,6 +62,8 @@ type Client struct {
 	where string
 	http  *http.Client
 	local bool
+	// folder is the data folder of this host's daemon; empty where that is not known.
+	folder string
 }
 
 // NewClient makes a client. Nothing is dialled yet; for a remote daemon the identity's files are read.
@@ -74,6 +78,9 @@ func NewClient(options Options) (*Client, error) {
 	socket := options.Socket
 	if socket == "" {
 		socket = localSocket(NodePath)
+		if options.Folder == "" {
+			options.Folder = defaultFolder
+		}
 	}
 	dialer := net.Dialer{Timeout: dialWithin}
 	transport := &http.Transport{
@@ -84,7 +91,8 @@ func NewClient(options Options) (*Client, error) {
 		MaxIdleConns:       2,
 		IdleConnTimeout:    30 * time.Second,
 	}
-	return &Client{base: "http://clusterd", where: socket, http: &http.Client{Transport: transport}, local: true}, nil
+	return &Client{base: "http://clusterd", where: socket, http: &http.Client{Transport: transport}, local: true,
+		folder: options.Folder}, nil
 }
 
 // Close releases idle connections.
@@ -216,6 +224,9 @@ func (c *Client) advice(err error) string {
 	case errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM):
 		return "Only root and the socket's group may use " + c.where + "; run this as root, " +
 			"join the group (clusterd, if there is one), or use a client certificate with --host."
+	}
+	if why := notAMember(c.folder); why != "" {
+		return why
 	}
 	return "It does not seem to run on this host (" + c.where + "). Start it with: systemctl start clusterd"
 }

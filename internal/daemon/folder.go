@@ -27,6 +27,7 @@ import (
 //	log-held.json       how far its log goes, and what the others were heard to hold
 //	log-lost.json       it does not hold what it acknowledged: its log is set aside
 //	timing.json         the document's timing when the daemon ran last
+//	removed.json        this node was removed, and its key counts for nothing
 //	restore.json        the state to begin with after `clusterd restore` (0600)
 //	raft/               the replicated log and its snapshots
 //	raft-set-aside/     the log that it held before: of a generation that went on
@@ -103,7 +104,7 @@ func (f Folder) SaveMembership(m Membership, identity *pki.Identity) error {
 	if err := pki.SaveIdentity(string(f), identity); err != nil {
 		return err
 	}
-	for _, file := range []string{heldFile, lostFile, rejoinFile} { // they tell of another log
+	for _, file := range []string{heldFile, lostFile, rejoinFile, removedFile} { // they tell of another log
 		if err := f.remove(file); err != nil {
 			return err
 		}

@@ -91,8 +91,7 @@ func (d *Daemon) linkPeers() {
 // and drops the connections of those that were, on either end.
 func (d *Daemon) leaveIfRemoved(root *cluster.State) {
 	if _, removed := root.Removed.Get(d.store.Identity().Self.Fingerprint); removed {
-		d.logger.Error("this node was removed from the cluster; its daemon stops, what runs here runs on", "node", d.name)
-		d.end(ErrRemoved)
+		d.endRemoved("")
 		return
 	}
 	if d.mux == nil {

@@ -15,7 +15,7 @@ import (
 // TestARemovedNodesDaemonEnds: not while the node may run something; then it
 // loses its vote, its key counts for nothing, and its daemon ends with words.
 func TestARemovedNodesDaemonEnds(t *testing.T) {
-	inBubble(t, func(s *site) {
+	inBubbleWith(t, true, func(s *site) {
 		leader, holder, victim := s.leader(), s.followers()[0], s.followers()[1]
 		s.declare(map[string]string{"vm:a": holder})
 		remove := func(node string) (int, string) {
@@ -34,6 +34,10 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 		}
 		if err := <-s.members[victim].ended; !errors.Is(err, ErrRemoved) {
 			t.Errorf("its daemon ended with: %v", err)
+		}
+		removal, err := Folder(s.members[victim].node.DataDir).Removal()
+		if err != nil || removal == nil || removal.Node != victim || !errors.Is(*removal, ErrRemoved) {
+			t.Errorf("what its next start finds: %v, %v", removal, err)
 		}
 		s.members[victim].daemon = nil
 		for _, at := range []string{leader, holder} {

@@ -34,8 +34,7 @@ func (d *Daemon) keepStanding(ctx context.Context) {
 			}
 		}
 		if removed > 0 && 2*removed > len(peers) {
-			d.logger.Error("this node was removed from the cluster while it was away; its daemon stops, what runs here runs on", "node", d.name)
-			d.end(ErrRemoved)
+			d.endRemoved(" while it was away")
 			return
 		}
 	}
