@@ -55,6 +55,8 @@ func nodeCommand() *urfave.Command {
 				}
 				return makeToken(c, api.TokenRequest{Replace: name})
 			}},
+			{Name: "address", Usage: "tell the cluster where a node that it does not hear is reached by now",
+				ArgsUsage: "NODE ADDRESS", Action: changeAddress},
 			{Name: "leave", Usage: "hand this (or another) node's services over, before its host goes down", ArgsUsage: "[NODE]",
 				Flags:  []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing", Value: 5 * time.Minute}},
 				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
@@ -85,6 +87,24 @@ func removeNode(c *urfave.Context) error {
 		return err
 	}
 	return changeNode(c, "remove", 0)
+}
+
+// changeAddress is for a node that cannot tell its new address itself.
+func changeAddress(c *urfave.Context) error {
+	if c.NArg() != 2 {
+		return usage("node address needs the NODE and its new ADDRESS")
+	}
+	client, err := connect(c)
+	if err != nil {
+		return err
+	}
+	name, address := c.Args().Get(0), c.Args().Get(1)
+	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "address", Node: name,
+		Address: address}); err != nil {
+		return err
+	}
+	fmt.Printf("Node %s is looked for at %s from now on.\n", name, address)
+	return nil
 }
 
 func changeNode(c *urfave.Context, op string, wait time.Duration) error {

@@ -237,7 +237,8 @@ type NodeKeys struct {
 
 // NodeRequest removes a node from the cluster ("remove"), lets it hand its
 // services over ("leave"), gives it a standing order ("standby", "drain",
-// "maintenance") or ends that ("return").
+// "maintenance") or ends that ("return"), or tells where it is reached by now
+// ("address").
 type NodeRequest struct {
 	ID     string `json:"id"`
 	Op     string `json:"op"`
@@ -246,6 +247,8 @@ type NodeRequest struct {
 	// Within is when what could not move live is stopped and started elsewhere; 0
 	// is never.
 	Within time.Duration `json:"within,omitempty"`
+	// Address is where the node is reached from now on ("address").
+	Address string `json:"address,omitempty"`
 }
 
 // ImportRequest takes an existing libvirt domain of a node in.

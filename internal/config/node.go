@@ -44,6 +44,8 @@ type Node struct {
 	Address string
 	// Addresses are further addresses of this host, by which others test whether it lives.
 	Addresses []string
+	// Moved says where addresses are by now that the cluster still has in its log, while all nodes get new ones at once.
+	Moved map[string]string
 	// Port is TCP, mutual TLS: the log, the interface for tools, and joining, told apart by ALPN.
 	Port int
 	// TunnelPort is TCP, mutual TLS: live migrations.
@@ -158,6 +160,7 @@ func (p *parser) nodeFields(n *Node) fields {
 		"name":               p.name(&n.Name, "node"),
 		"address":            p.host(&n.Address, "address"),
 		"addresses":          p.hosts(&n.Addresses, "addresses"),
+		"moved":              p.moved(&n.Moved),
 		"port":               p.number(&n.Port, "port", 1, 65535),
 		"tunnel_port":        p.number(&n.TunnelPort, "tunnel_port", 1, 65535),
 		"heartbeat_port":     p.number(&n.HeartbeatPort, "heartbeat_port", 1, 65535),
@@ -185,6 +188,21 @@ func (p *parser) nodeFields(n *Node) fields {
 				p.fault(node, "simulate has no dir; give the folder that all simulated nodes share")
 			}
 		},
+	}
+}
+
+// moved reads the new addresses by the old ones.
+func (p *parser) moved(into *map[string]string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		*into = map[string]string{}
+		p.entries(node, "moved", func(key, value *yaml.Node) {
+			var old, fresh string
+			p.host(&old, "an address under moved")(key)
+			p.host(&fresh, "the new address of "+brief(key.Value))(value)
+			if old != "" && fresh != "" {
+				(*into)[old] = fresh
+			}
+		})
 	}
 }
 

@@ -228,7 +228,8 @@ func (s *site) build(name string) *Daemon {
 	d, err := New(Options{
 		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
 		Logger: logger, ProbeKernel: s.world.probeKernel(name),
-		Links:  &Links{Streams: s.network.Listen(addressOf(name)), Packets: s.network.ListenPackets(addressOf(name)), LogInMemory: !s.onDisk},
+		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),
+			Packets: s.network.ListenPackets(addressOf(m.node.Address)), LogInMemory: !s.onDisk},
 		Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
 	})
 	if err != nil {

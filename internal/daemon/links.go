@@ -20,6 +20,17 @@ type Links struct {
 	LogInMemory bool
 }
 
+// linked are simulated streams that know what moved, as real ones do.
+type linked struct {
+	quorum.Streams
+	daemon *Daemon
+}
+
+// Dial implements quorum.Streams.
+func (l linked) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return l.Streams.Dial(ctx, l.daemon.now(address))
+}
+
 // errNoInterface is returned where a simulated network carries no questions
 // from daemon to daemon.
 var errNoInterface = errors.New("the simulated network does not carry the tools' interface")
@@ -28,7 +39,7 @@ var errNoInterface = errors.New("the simulated network does not carry the tools'
 // TLS port, whose listener for the tools it returns.
 func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 	if links := d.options.Links; links != nil {
-		d.wire = quorum.NewWire(links.Streams, d.logger)
+		d.wire = quorum.NewWire(linked{links.Streams, d}, d.logger)
 		return nil, nil
 	}
 	listener, err := patiently(ctx, d, "the other nodes", func() (net.Listener, error) {
@@ -84,7 +95,7 @@ type streams struct {
 // Dial implements quorum.Streams: whoever answers must be the member that is
 // known to live there.
 func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
-	want := pki.AnyNode
+	want, address := pki.AnyNode, s.daemon.now(address)
 	for node, known := range s.daemon.peers() {
 		if known == address {
 			want = node

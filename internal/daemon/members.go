@@ -31,6 +31,9 @@ func (d *Daemon) peers() map[string]string {
 		n, _ := root.Nodes.Get(node)
 		found[node] = n.Address
 	}
+	for node, address := range found {
+		found[node] = d.now(address)
+	}
 	delete(found, d.name)
 	return found
 }

@@ -37,6 +37,8 @@ type standingQuestion struct {
 	// Log is the life of the log that it holds; Lost is what became of the one it held.
 	Log  string   `json:"log,omitempty"`
 	Lost *lostLog `json:"lost,omitempty"`
+	// Address is where whoever asks can be reached.
+	Address string `json:"address,omitempty"`
 	// StateAt asks for the digest of the State at that index, of a clusterd of this version.
 	StateAt uint64 `json:"stateAt,omitempty"`
 	Version string `json:"version,omitempty"`
@@ -54,6 +56,8 @@ type standingAnswer struct {
 	// the one that it holds.
 	LetIn    bool   `json:"letIn,omitempty"`
 	OtherLog string `json:"otherLog,omitempty"`
+	// Address says why the asker's address is not taken in.
+	Address string `json:"address,omitempty"`
 	// State is the digest that was asked for.
 	State string `json:"state,omitempty"`
 }
@@ -81,6 +85,7 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 			answer.Key = d.keyAnswer(question.KeyOf, question.Key)
 		}
 		d.answerLog(ctx, question, &answer)
+		answer.Address = d.answerAddress(ctx, question)
 		answer.State = d.digestAt(question)
 		reply, err := json.Marshal(answer)
 		if err != nil {
@@ -101,6 +106,9 @@ func (d *Daemon) keepRejoining(ctx context.Context) {
 		}
 		if kept == nil {
 			d.warnings.set("rejoin", "") // what could not be read a while ago can be read now
+		}
+		if d.role.Load().leader != "" {
+			d.tellAddress("")
 		}
 		switch {
 		case d.role.Load().leader == "":
@@ -126,13 +134,16 @@ func (d *Daemon) admitted() bool {
 func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 	question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: d.name, Empty: kept != nil &&
 		kept.Empty,
-		Log: d.log.Held().Life, Lost: d.book.lost})
+		Address: d.address,
+		Log:     d.log.Held().Life, Lost: d.book.lost})
 	if err != nil {
 		return
 	}
 	peers := d.peers()
 	names := sortedNames(peers)
 	d.book.turn += rejoinAsks
+	said := ""
+	defer func() { d.tellAddress(said) }()
 	for i := range min(len(names), rejoinAsks) {
 		node := names[(d.book.turn+i)%len(names)] // only who leads has an answer
 		reply, err := d.wire.Ask(ctx, peers[node], question)
@@ -140,6 +151,7 @@ func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID {
 			continue
 		}
+		said = answer.Address
 		switch {
 		case answer.OtherLog != "":
 			d.loseLog(fmt.Sprintf("%s (%s says so)", answer.OtherLog, node))

@@ -40,7 +40,8 @@ func (r Removal) Is(err error) bool { return err == ErrRemoved }
 
 // endRemoved stops the daemon of a node that is no member any more, for good.
 func (d *Daemon) endRemoved(how string) {
-	d.logger.Error("this node was removed from the cluster"+how+"; its daemon stops, what runs here runs on", "node", d.name)
+	d.logger.Error("this node was removed from the cluster"+how+"; its daemon stops, what runs here runs on",
+		"node", d.name)
 	if d.options.Folder != "" {
 		removal := Removal{Cluster: d.membership.Cluster, Node: d.name, At: time.Now()}
 		if err := d.options.Folder.write(removedFile, removal); err != nil {

@@ -179,7 +179,7 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	who.about("node %.20s %.64q", asked.Op, asked.Node)
 	var command cluster.Command
 	switch asked.Op {
-	case "remove", "leave":
+	case "remove", "leave", "address":
 		// These change who is a member, or what the cluster may count on.
 		if !who.role.Includes(pki.RoleAdmin) {
 			return notEnough(pki.RoleAdmin)
@@ -188,6 +188,8 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	switch asked.Op {
 	case "remove":
 		command = cluster.RemoveNode{Node: asked.Node, By: who.Name, Why: asked.Reason}
+	case "address":
+		command = readdressOf(s.daemon.replica.Root(), asked.Node, asked.Address, who.Name)
 	case "leave":
 		command = cluster.Leave{Node: asked.Node, By: who.Name}
 	case string(cluster.OrderStandby), string(cluster.OrderDrain), string(cluster.OrderMaintenance), "return":

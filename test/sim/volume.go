@@ -37,7 +37,11 @@ func volumeFaults() []faultKind {
 	return []faultKind{{"volume fails", 0, func(w *World, f Fault, h *Host) {
 		h.SetVolume(cluster.Volume{Why: "less than 256 MiB are free"})
 		if f.Choice%3 > 0 {
-			w.After(f.While/8, func() { h.SetVolume(cluster.Volume{Why: "read-only file system", Failing: true}) })
+			w.After(f.While/8, func() {
+				if !w.calmly { // else everything is mended already
+					h.SetVolume(cluster.Volume{Why: "read-only file system", Failing: true})
+				}
+			})
 		}
 		w.After(f.While, func() { h.SetVolume(cluster.Volume{}) })
 	}}}

@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+// answerAddress is the leader's word about the address of a node that found no leader:
+// who asks from elsewhere is looked for there from now on. The question came by a member's
+// link; a member that lies could as well propose the command, and whoever is at the new
+// address still has to prove the node's key.
+func (d *Daemon) answerAddress(ctx context.Context, question standingQuestion) string {
+	root := d.replica.Root()
+	n, known := root.Nodes.Get(question.Node)
+	if !known || question.Address == "" || !d.role.Load().leading || strings.EqualFold(n.Address, question.Address) {
+		return ""
+	}
+	applied, err := d.propose(ctx, cluster.SetAddress{Node: question.Node, Address: question.Address})
+	if err == nil {
+		err = applied.Err()
+	}
+	if err != nil {
+		return fmt.Sprintf("%s does not take %s for the address of this node yet: %v", d.name, question.Address, err)
+	}
+	return ""
+}
+
+// tellAddress says of a node without a leader that the others look for it elsewhere.
+func (d *Daemon) tellAddress(answer string) {
+	me, known := d.replica.Root().Nodes.Get(d.name)
+	text := ""
+	if known && d.role.Load().leader == "" && me.Address != "" && !strings.EqualFold(me.Address, d.address) {
+		text = fmt.Sprintf("the cluster records %s for this node, and its own address is %s (%s). It tells the leader so; "+
+			"where none answers, on a member: clusterd node address %s %s", me.Address, d.address, config.NodePath,
+			d.name, hostOf(d.address))
+		if answer != "" {
+			text += ". " + answer
+		}
+	}
+	if d.warnings.set("address", text) && text != "" {
+		d.logger.Warn("this node has another address than the cluster records", "node", d.name, "recorded", me.Address,
+			"address", d.address)
+	}
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
+// now is where an address of before a renumbering is by now, by this node's own file.
+func (d *Daemon) now(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if moved := d.options.Node.Moved[host]; err == nil && moved != "" {
+		return net.JoinHostPort(moved, port)
+	}
+	return address
+}
+
+// readdressOf makes a person's command: a host or an address alone keeps the port.
+func readdressOf(root *cluster.State, node, address, by string) cluster.SetAddress {
+	n, _ := root.Nodes.Get(node)
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		if _, port, err := net.SplitHostPort(n.Address); err == nil {
+			address = net.JoinHostPort(strings.Trim(address, "[]"), port)
+		}
+	}
+	return cluster.SetAddress{Node: node, Address: address, By: by}
+}

@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config"
+)
+
+// at is the address that the leader's State records for a node, and whether that is in work.
+func (s *site) at(name string) (string, bool) {
+	leader := s.leader()
+	if leader == "" {
+		return "", false
+	}
+	n, _ := s.current(leader).replica.Root().Nodes.Get(name)
+	return n.Address, n.State == cluster.NodeOnline
+}
+
+// TestANodeThatComesBackUnderAnotherAddressIsFound: the leader brings it the log where it
+// was, so it hears of no leader, and says from where it asks.
+func TestANodeThatComesBackUnderAnotherAddressIsFound(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		moved := s.followers()[0]
+		s.kill(moved)
+		s.members[moved].node.Address = "elsewhere"
+		s.start(moved)
+		s.until("it is in work under its new address", func() bool {
+			address, online := s.at(moved)
+			return address == addressOf("elsewhere") && online
+		})
+		if !s.tells(moved, "it asks from elsewhere:") {
+			t.Error("the timeline does not tell")
+		}
+	})
+}
+
+// TestAllNodesGetNewAddressesAtOnce: nobody finds anybody by the log, and each node's own
+// file says what moved where.
+func TestAllNodesGetNewAddressesAtOnce(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		names := slices.Sorted(maps.Keys(s.members))
+		moved := map[string]string{}
+		for _, name := range names {
+			s.kill(name)
+			moved[name] = "new-" + name
+		}
+		for _, name := range names {
+			s.members[name].node.Address, s.members[name].node.Moved = moved[name], moved
+			s.start(name)
+		}
+		for _, name := range names {
+			s.until(name+" is in work under its new address", func() bool {
+				address, online := s.at(name)
+				return address == addressOf(moved[name]) && online
+			})
+		}
+	})
+}
+
+func TestAPersonsWordKeepsThePort(t *testing.T) {
+	root := &cluster.State{}
+	root.Nodes.Set("node1", cluster.Member{Name: "node1", Address: "10.0.0.1:7440"})
+	for said, want := range map[string]string{"10.0.0.9": "10.0.0.9:7440", "10.0.0.9:9": "10.0.0.9:9",
+		"fd00::1": "[fd00::1]:7440"} {
+		if got := readdressOf(root, "node1", said, "root").Address; got != want {
+			t.Errorf("%s: %s, want %s", said, got, want)
+		}
+	}
+}
+
+func TestMovedAddressesInTheNodesFile(t *testing.T) {
+	n, err := config.ParseNode("n", []byte("moved: {10.0.0.1: 10.1.0.1, old.example: new.example}\n"), "h")
+	if err != nil || n.Moved["10.0.0.1"] != "10.1.0.1" || n.Moved["old.example"] != "new.example" {
+		t.Errorf("%v, %v", n.Moved, err)
+	}
+	if _, err := config.ParseNode("n", []byte("moved: {10.0.0.1: \"1:2\"}\n"), "h"); err == nil {
+		t.Error("an address with a port was taken")
+	}
+}
