@@ -233,6 +233,26 @@ func TestTheSameWritableDiskIsStartedOnce(t *testing.T) {
 	b.refused(b.startOf("vm:b", "node2"), "may be written by vm:a on node1")
 }
 
+// TestALiveMoveTakesTheDisksThatItHas: a disk was declared for a running VM that another one was
+// started with since. Its next start waits for that; where it runs it has nothing to do with it, and a node
+// that leaves hands it over live instead of stopping what could not be started again.
+func TestALiveMoveTakesTheDisksThatItHas(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.running("vm:a", "node1")
+	d := document("vm:a", "vm:b")
+	spec := d.Services["vm:a"]
+	spec.Disks = append(spec.Disks, d.Services["vm:b"].Disks...)
+	d.Services["vm:a"] = spec
+	b.must(configure(d, 1))
+	b.running("vm:b", "node2")
+	b.must(Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node3"})
+	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.is("vm:a", resources.Started, "node3", "node3")
+	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node3", Purpose: ForMove, Target: "node1"})
+	b.must(b.done("vm:a", "node3", resources.Result{OK: true, Source: resources.Absent}))
+	b.refused(b.startOf("vm:a", "node1"), "may be written by vm:b on node2")
+}
+
 func TestARemovedServiceKeepsItsDisksUntilItIsProvenGone(t *testing.T) {
 	b := newBook(t, 3, "vm:a")
 	b.must(b.startOf("vm:a", "node1"))

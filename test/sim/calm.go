@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -54,11 +55,12 @@ func (w *World) comeToRest(next time.Duration) {
 	w.watchQuiet()
 	w.watchBanished()
 	w.resting = true
-	before := len(w.raft.log)
+	before, again := len(w.raft.log), w.triedLater()
 	w.Run(next, nil)
 	w.calmly, w.resting = false, false
 	for _, r := range w.raft.log[before:] {
-		if len(w.Violations) == 0 && len(r.applied.Events) > 0 { // what is told twice, and late, changes nothing
+		// What is told twice, and late, changes nothing.
+		if len(w.Violations) == 0 && len(r.applied.Events) > 0 && !again.announced(r) {
 			w.violate("a quiet world does not stay so: %s", r.data)
 		}
 	}
@@ -66,6 +68,41 @@ func (w *World) comeToRest(next time.Duration) {
 		w.violate("a quiet world does not stay so: %s", why)
 	}
 	w.takeAsItIs()
+}
+
+// retries are the moves that failed, by service, and when a rule may try each again. A note says that
+// before: so a world at rest may do it once, and all that this brings about to that service.
+type retries map[string][]time.Time
+
+// moveAgain is how long the cluster remembers a move that failed.
+const moveAgain = 30 * time.Minute
+
+func (w *World) triedLater() retries {
+	list := retries{}
+	for _, service := range w.State().Services.Rows() {
+		for _, tr := range service.Troubles {
+			list[service.Spec.Name] = append(list[service.Spec.Name], tr.At.Add(moveAgain))
+		}
+	}
+	return list
+}
+
+// announced reports whether an entry belongs to a move whose time had come; each is tried once.
+func (again retries) announced(r record) bool {
+	for _, c := range r.commands {
+		begin, begins := c.(cluster.Begin)
+		if !begins {
+			continue
+		}
+		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool { return !at.IsZero() && !r.at.Before(at) })
+		if due < 0 {
+			return false
+		}
+		again[begin.Service][due] = time.Time{}
+	}
+	return !slices.ContainsFunc(r.applied.Events, func(e cluster.Event) bool {
+		return !slices.ContainsFunc(again[e.Subject], time.Time.IsZero)
+	})
 }
 
 // takeAsItIs ends the answering for what was done by hand: the copy that is left
