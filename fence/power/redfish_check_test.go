@@ -47,6 +47,10 @@ func offersApart(types ...string) func(*redfish.Options) {
 	return func(o *redfish.Options) { o.ResetTypes, o.ActionInfo = types, true }
 }
 
+func role(name string, privileges ...string) func(*redfish.Options) {
+	return func(o *redfish.Options) { o.Role, o.Privileges = name, privileges }
+}
+
 func neighbours(names ...string) func(*redfish.Options) {
 	return func(o *redfish.Options) { o.Neighbours = names }
 }
@@ -80,6 +84,10 @@ func redfishChecks(other *redfish.Controller, plain, closed string) map[string]r
 		"a hard off, apart":  {start: offersApart("On", "ForceOff")},
 		"no power state":     {faults: redfish.Faults{Mute: true}, want: "it tells no power state"},
 		"an odd power state": {faults: redfish.Faults{State: "Paused"}, want: "\"Paused\", which is neither on nor off"},
+		"an operator":        {start: role("Operator")},
+		"who may only look":  {start: role("ReadOnly"), want: "\"ReadOnly\", which may not switch the power; give it"},
+		"an own role":        {start: role("Fencer", "Login", "ConfigureComponents")},
+		"a weak own role":    {start: role("Watcher", "Login", "ConfigureSelf"), want: "\"Watcher\", which may not switch"},
 		"one of two":         {start: neighbours("System", "System"), change: withSystem("1")},
 		"the other of two":   {start: neighbours("System"), change: withSystem("7"), want: "option system"},
 		"a printer":          {faults: redfish.Faults{Garbage: true}, want: "not a Redfish service"},

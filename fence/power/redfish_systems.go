@@ -133,8 +133,8 @@ func (h *redfishHand) address(where string) string {
 	return "https://" + net.JoinHostPort(h.settings.host, strconv.Itoa(h.settings.port)) + where
 }
 
-// MayFence says why this system could not be switched off now: it offers no such command.
-// Where the values are kept apart from the system, they are read there.
+// MayFence says why this system could not be switched off now: it offers no such command, or
+// not to this account. Where the values are kept apart from the system, they are read there.
 func (h *redfishHand) MayFence(ctx context.Context) error {
 	found := *h.last.Load()
 	if info := found.Actions.Reset.Info; len(found.Actions.Reset.Allowed) == 0 && info != "" {
@@ -153,7 +153,13 @@ func (h *redfishHand) MayFence(ctx context.Context) error {
 			}
 		}
 	}
-	return found.offers(resetOff)
+	if err := found.offers(resetOff); err != nil {
+		return err
+	}
+	if why := h.lacksRight(ctx); why != "" {
+		return errors.New(why)
+	}
+	return nil
 }
 
 // told is a power state in the board's own word, for whoever has to mend it.

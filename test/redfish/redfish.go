@@ -43,6 +43,10 @@ type Options struct {
 	ResetTypes []string
 	// ActionInfo keeps those values in a resource of their own.
 	ActionInfo bool
+	// Role is that of the account; empty keeps accounts from being seen. Privileges are those of a role of the
+	// board's own.
+	Role       string
+	Privileges []string
 	// Neighbours are further systems behind the same controller, as in a chassis of blades.
 	Neighbours []string
 }

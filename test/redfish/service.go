@@ -17,6 +17,7 @@ const (
 	root         = "/redfish/v1"
 	sessionsPath = root + "/SessionService/Sessions"
 	systemsPath  = root + "/Systems"
+	accountsPath = root + "/AccountService"
 	resetAction  = "/Actions/ComputerSystem.Reset"
 	resetInfo    = "/ResetActionInfo"
 	// largestBody bounds what is read of a request.
@@ -83,6 +84,8 @@ func (c *Controller) answer(w http.ResponseWriter, r *http.Request, path string,
 		return http.StatusOK, document{"@odata.id": path, "@odata.type": "#ActionInfo.v1_3_0.ActionInfo",
 			"Id":         "ResetActionInfo",
 			"Parameters": []document{{"Name": "ResetType", "Required": true, "AllowableValues": c.options.ResetTypes}}}
+	case c.options.Role != "" && strings.HasPrefix(path, accountsPath) && r.Method == http.MethodGet:
+		return c.accountOf(path)
 	case path == systemsPath:
 		return http.StatusOK, c.collection()
 	case strings.HasSuffix(path, resetAction) && r.Method == http.MethodPost:
@@ -90,6 +93,23 @@ func (c *Controller) answer(w http.ResponseWriter, r *http.Request, path string,
 	}
 	if system, known := c.system(path); known && r.Method == http.MethodGet {
 		return http.StatusOK, system
+	}
+	return http.StatusNotFound, fault("there is no " + path)
+}
+
+// accountOf answers for the accounts: one that belongs to somebody else, and the one that logs in.
+func (c *Controller) accountOf(path string) (int, document) {
+	const accounts, roles = accountsPath + "/Accounts", accountsPath + "/Roles/"
+	switch path {
+	case accounts:
+		return http.StatusOK, document{"@odata.id": path, "Members": []document{link(accounts + "/1"), link(accounts + "/2")}}
+	case accounts + "/1":
+		return http.StatusForbidden, fault("this account is not yours")
+	case accounts + "/2":
+		return http.StatusOK, document{"@odata.id": path, "UserName": c.options.Username, "RoleId": c.options.Role,
+			"Links": document{"Role": link(roles + c.options.Role)}}
+	case roles + c.options.Role:
+		return http.StatusOK, document{"@odata.id": path, "AssignedPrivileges": c.options.Privileges}
 	}
 	return http.StatusNotFound, fault("there is no " + path)
 }
