@@ -12,8 +12,11 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// vault has UEFI variables and an emulated TPM.
-var vault = stage.Service{Guest: lab.Guest{Name: "vault", Number: 64, MemoryMiB: 256, State: true}, Domain: "stays"}
+// vault has UEFI variables and an emulated TPM. Its firmware does not hear the power button.
+var vault = stage.Service{
+	Guest:  lab.Guest{Name: "vault", Number: 64, MemoryMiB: 256, State: true},
+	Domain: "stays", Settings: []string{"stop_timeout: 2s"},
+}
 
 const tpmStates = "/var/lib/libvirt/swtpm"
 
