@@ -96,7 +96,8 @@ func (a Alert) Wants(kind string, e Event) bool {
 // EventStates are the states that events tell of, by which an alert may choose.
 func EventStates() []string {
 	states := []string{"fencing", "removed", "disarmed", "armed"}
-	for _, state := range []NodeState{NodeJoining, NodeLooking, NodeOnline, NodeSilent, NodeLost, NodeFenced, NodeLeaving, NodeLeft} {
+	for _, state := range []NodeState{NodeJoining, NodeLooking, NodeOnline, NodeSilent, NodeDeaf,
+		NodeLost, NodeFenced, NodeLeaving, NodeLeft} {
 		states = append(states, string(state))
 	}
 	for state := resources.Stopped; state <= resources.Migrating; state++ {

@@ -238,6 +238,8 @@ func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 		return refusal{codeInvalid, why}
 	}
 	switch {
+	case c.Purpose == ForRecovery && c.By == byLeave && n.State != NodeLeaving:
+		return refuse("%s does not leave any more", n.Name)
 	case c.Purpose == ForDepend && t.follows(service) == "":
 		return refuse("what %s depends on is there", c.Service)
 	case c.Purpose == ForAhead && !slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):

@@ -28,5 +28,5 @@ func (c ConfirmFence) apply(t *transaction) refusal {
 
 // showsLife tells whether nobody may say of a machine that it is off.
 func showsLife(n Member) bool {
-	return n.Reachable() || n.State == NodeSilent || n.State == NodeLooking
+	return n.Reachable() || n.stalled() || n.State == NodeLooking
 }

@@ -234,8 +234,8 @@ func (c Contact) apply(t *transaction) refusal {
 		return refuse("the edge is about an older incarnation of %s", c.Node)
 	}
 	switch c.State {
-	case NodeLost, NodeSilent:
-		if !n.Reachable() && n.State != NodeSilent && n.State != NodeLooking {
+	case NodeLost, NodeSilent, NodeDeaf:
+		if !n.Reachable() && !n.stalled() && n.State != NodeLooking {
 			return refuse("%s is %s already", c.Node, n.State)
 		}
 		if n.State == c.State {
@@ -244,13 +244,13 @@ func (c Contact) apply(t *transaction) refusal {
 		if n.LastHeard.IsZero() || n.Reachable() {
 			n.LastHeard = t.at.Add(-c.Silence)
 		}
-		if n.State != NodeSilent && n.State != NodeLost {
+		if !n.stalled() && n.State != NodeLost {
 			n.Before = n.State
 		}
 		t.setNodeState(n, c.State, "", c.Why, Phase{What: "last heard", At: n.LastHeard}, Phase{What: string(c.State), At: t.at})
 		t.releaseHeld()
 	case NodeOnline:
-		if n.State != NodeLost && n.State != NodeSilent {
+		if n.State != NodeLost && !n.stalled() {
 			return refuse("%s is %s", c.Node, n.State)
 		}
 		if t.Fences.Has(c.Node) {

@@ -155,7 +155,7 @@ type NodeGone struct {
 type Contact struct {
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
-	// State is NodeLost, NodeSilent, or NodeOnline when it was heard again.
+	// State is NodeLost, NodeSilent, NodeDeaf, or NodeOnline when it was heard again.
 	State NodeState `json:"state"`
 	// Silence is how long the leader had not heard it.
 	Silence time.Duration `json:"silence,omitempty"`

@@ -6,6 +6,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
+// byLeave is the rule that empties a node that leaves.
+const byLeave = "leave"
+
 // planEvacuation moves a service off a node that leaves: live to the first node
 // that takes it, one after the other. It is shut down, so that the node's power can
 // go, only where no node is left that could.
@@ -17,7 +20,7 @@ func (p *planner) planEvacuation(service Service) {
 		if !v.Legal || v.Node == owner {
 			continue
 		}
-		c := Begin{Service: name, Intent: IntentMigrate, Node: owner, Target: v.Node, By: "leave",
+		c := Begin{Service: name, Intent: IntentMigrate, Node: owner, Target: v.Node, By: byLeave,
 			Why: fmt.Sprintf("moves live to %s because %s leaves", v.Node, owner)}
 		if !live {
 			c.Intent, c.Purpose = IntentStop, ForMove
@@ -40,7 +43,7 @@ func (p *planner) planEvacuation(service Service) {
 				node), "")
 		return
 	}
-	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: owner, Purpose: ForRecovery, By: "leave",
+	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: owner, Purpose: ForRecovery, By: byLeave,
 		Why: p.whyStopped(service)})
 }
 

@@ -19,6 +19,8 @@ const (
 	NodeOnline NodeState = "online"
 	// NodeSilent: its kernel answers, its daemon does not.
 	NodeSilent NodeState = "silent"
+	// NodeDeaf: its daemon is heard and takes nothing of the log.
+	NodeDeaf NodeState = "deaf"
 	// NodeLost: no contact; it may still run what it ran.
 	NodeLost NodeState = "lost"
 	// NodeFenced: its last boot is confirmed off.
@@ -97,6 +99,10 @@ func (s *State) Outlived(node, boot string) bool {
 	open, fencing := s.Fences.Get(node)
 	return n.Boot != boot && (n.Ended() || (fencing && open.Boot != boot && n.State == NodeLost))
 }
+
+// stalled reports whether its host is known to answer and its daemon does not follow:
+// it is silent, or deaf.
+func (n Member) stalled() bool { return n.State == NodeSilent || n.State == NodeDeaf }
 
 // Reachable tells whether the node can be given work or asked.
 func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }

@@ -127,7 +127,7 @@ func (p *planner) planServices() {
 // by this very decision, so that their fence intent goes into the same entry.
 func planContacts(s *State, v View, timing Timing, d *Decision) map[string]string {
 	lost := map[string]string{}
-	if me, _ := s.Nodes.Get(v.Self); (me.State == NodeLost || me.State == NodeSilent) && !s.Fences.Has(v.Self) {
+	if me, _ := s.Nodes.Get(v.Self); (me.State == NodeLost || me.stalled()) && !s.Fences.Has(v.Self) {
 		d.propose(Contact{Node: v.Self, Incarnation: me.Incarnation, State: NodeOnline, Why: v.Self + " leads the cluster, so it is in touch"})
 	}
 	for _, name := range s.Nodes.Keys() {
@@ -136,7 +136,7 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 			continue
 		}
 		j := judge(n, v.Contacts[name], s.timingOf(n))
-		if n.Stopped && j.state == NodeOnline {
+		if n.Stopped && (j.state == NodeOnline || j.state == NodeDeaf) {
 			// Its last beats: it comes back by its next start alone.
 			d.wait(name, "clusterd announced that it stops there, and is still heard", "systemctl restart clusterd on "+name)
 			continue
@@ -151,8 +151,8 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 			d.wait(name, "heard again, but its fence intent is committed and is not spared", "")
 			continue
 		}
-		silence := v.Contacts[name].Silence
-		d.propose(Contact{Node: name, Incarnation: n.Incarnation, State: j.state, Silence: silence, Why: contactWhy(name, j)})
+		silence := max(v.Contacts[name].Silence, v.Contacts[name].Log.Still)
+		d.propose(Contact{Node: name, Incarnation: n.Incarnation, State: j.state, Silence: silence, Why: contactWhy(n, j)})
 		if j.state == NodeLost {
 			lost[name] = j.why
 		}
@@ -164,14 +164,17 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 // does not become merely silent again.
 func sameContact(judged, known NodeState) bool {
 	if judged == NodeOnline {
-		return known != NodeLost && known != NodeSilent
+		return known != NodeLost && known != NodeSilent && known != NodeDeaf
 	}
-	return judged == NodeSilent && known == NodeLost
+	return (judged == NodeSilent || judged == NodeDeaf) && known == NodeLost
 }
 
-func contactWhy(name string, j judgement) string {
-	if j.state == NodeOnline {
-		return name + " is heard again"
+func contactWhy(n Member, j judgement) string {
+	switch {
+	case j.state == NodeOnline && n.State == NodeDeaf:
+		return n.Name + " follows the log again"
+	case j.state == NodeOnline:
+		return n.Name + " is heard again"
 	}
 	return j.why
 }
@@ -196,7 +199,8 @@ func planFences(s *State, v View, lost map[string]string, d *Decision) {
 }
 
 func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision) {
-	if v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Test && !lostNow && n.State != NodeCut {
+	w, timing := v.Contacts[n.Name], TimingFor(s.Document.Timing)
+	if w.Silence < timing.Test && !w.Log.Deaf && !lostNow && n.State != NodeCut {
 		return // it is heard again: sparing happens before the intent
 	}
 	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(s.timingOf(n)) {
@@ -224,7 +228,8 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 		d.wait(n.Name, n.Name+" is lost and not fenced: "+why, "`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
 		return
 	}
-	if wait := s.shotDelay(n.Name); wait > 0 && n.State != NodeCut && v.Contacts[n.Name].Silence < TimingFor(s.Document.Timing).Lost+wait {
+	if wait := s.shotDelay(n.Name); wait > 0 && n.State != NodeCut && w.Silence < timing.Lost+wait &&
+		!w.beyondGrace(timing, wait) {
 		d.wait(n.Name, fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait), "")
 		return
 	}

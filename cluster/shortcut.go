@@ -95,7 +95,7 @@ func (v View) steady(s *State, limit time.Duration) bool {
 	}
 	for i, name := range s.Nodes.keys {
 		n := s.Nodes.rows[i]
-		if n.judged() && (v.Contacts[name].Silence >= limit || v.unheard(s, *n) != "") {
+		if n.judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || v.unheard(s, *n) != "") {
 			return false
 		}
 	}
@@ -138,7 +138,7 @@ func (n *Node) restful(now time.Duration, in Input) bool {
 	if in.Leading && (n.view.Led < settlingTime || n.view.loopsMove()) {
 		return false // time alone changes what is decided
 	}
-	return n.volume.idle(in.State, n.self) && n.view.steady(in.State, 1)
+	return n.volume.idle(in.State, n.self) && n.view.steady(in.State, 1) && !n.view.lagging(in.State)
 }
 
 // decided tells that all the leader wants is on its way into the log.

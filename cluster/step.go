@@ -19,6 +19,8 @@ type Input struct {
 	// is applied here.
 	Leading bool
 	Leader  string
+	// End is the last entry that this node's own log holds, committed or not.
+	End uint64
 
 	Beats     []Beat
 	Verdicts  []Verdict
@@ -43,6 +45,9 @@ type Input struct {
 type Beat struct {
 	Node        string
 	Incarnation uint64
+	// Applied is the newest entry that it has applied, End the last one that its log
+	// holds; both are zero where the beat does not say.
+	Applied, End uint64
 }
 
 // Change is a hint of an agent that a service's VM is not what it was. It is
@@ -129,7 +134,7 @@ type Node struct {
 	// waiting are the services of which a stopwatch runs in the State of that index.
 	waiting   []*Service
 	waitingAt uint64
-	heard     map[string]uint64 // emptied and filled in each Step
+	heard     map[string]Beat // emptied and filled in each Step
 	ward      guardian
 	volume    volumeWatch
 	worded    map[string]time.Duration // device -> its problem not in other words before
@@ -154,7 +159,8 @@ func NewNode(self string) *Node {
 			Stuck: map[string]time.Duration{}, Loops: map[string]loopwatch{}, Ends: map[string]loopwatch{},
 			Waited: map[string]Waited{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
-		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{}, seen: map[string]resources.Condition{}, heard: map[string]uint64{}, worded: map[string]time.Duration{},
+		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
+		seen: map[string]resources.Condition{}, heard: map[string]Beat{}, worded: map[string]time.Duration{},
 	}
 }
 
@@ -250,7 +256,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 	heard := n.heard
 	clear(heard)
 	for _, b := range in.Beats {
-		heard[b.Node] = b.Incarnation
+		heard[b.Node] = b
 	}
 	for _, v := range in.Verdicts {
 		delete(n.testing, v.Node)
@@ -270,8 +276,8 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 		}
 		w := n.view.Contacts[name]
 		node := in.State.Nodes.rows[i]
-		if incarnation, beat := heard[name]; beat {
-			w = Contactwatch{Heard: true, Incarnation: incarnation}
+		if b, beat := heard[name]; beat {
+			w = Contactwatch{Heard: true, Incarnation: b.Incarnation, Log: n.followed(w, node, b, tick, in)}
 		} else if node.Incarnation != w.Known && node.State == NodeLooking {
 			// Its daemon has just started: what was measured of the last one says
 			// nothing about this one.

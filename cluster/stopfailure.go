@@ -61,7 +61,7 @@ func (p *planner) planFailed(service Service) {
 // it is still asked to do.
 func (p *planner) shootFor(service Service, node, why string) string {
 	n, _ := p.Nodes.Get(node)
-	if p.Fences.Has(node) || n.State == NodeLost || n.State == NodeSilent {
+	if p.Fences.Has(node) || n.State == NodeLost || n.stalled() {
 		return "" // it is on its way, or judged as any silent node
 	}
 	if !p.usable(node) {

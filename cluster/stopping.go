@@ -31,11 +31,11 @@ func (c DaemonStopping) apply(t *transaction) refusal {
 		return refuse("the announcement is from an older incarnation of %s", c.Node)
 	case n.Stopped:
 		return accepted
-	case !n.Reachable() && n.State != NodeLooking && n.State != NodeSilent:
+	case !n.Reachable() && n.State != NodeLooking && !n.stalled():
 		return refuse("%s is %s", c.Node, n.State)
 	}
 	n.Stopped = true
-	if n.State != NodeSilent {
+	if !n.stalled() {
 		n.Before = n.State
 	}
 	n.LastHeard = t.at

@@ -34,6 +34,8 @@ func (v View) unheard(s *State, n Member) string {
 		return "not heard yet by " + v.Self + ", which leads"
 	case w.Silence >= TimingFor(s.Document.Timing).Lost:
 		return "not heard at present by " + v.Self + ", which leads"
+	case w.Log.Still >= TimingFor(s.Document.Timing).Deaf/2:
+		return "heard by " + v.Self + ", which leads, and takes nothing of the log at present"
 	}
 	return ""
 }

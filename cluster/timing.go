@@ -14,6 +14,9 @@ type Timing struct {
 	Test time.Duration
 	// Lost: after this silence, and with a verdict, the node is lost.
 	Lost time.Duration
+	// Deaf: after so long without an entry of the log that there is, a node that is heard
+	// is given no work.
+	Deaf time.Duration
 	// SilentGrace is how long a daemon may be silent while its kernel answers.
 	SilentGrace time.Duration
 	// JoinGrace is how long a node that this leader never heard is waited for
@@ -26,12 +29,13 @@ type Timing struct {
 
 // TimingFor returns the waits of a profile: fast, normal, relaxed.
 func TimingFor(profile string) Timing {
-	t := Timing{Test: 550 * time.Millisecond, Lost: 960 * time.Millisecond, SilentGrace: 15 * time.Second, JoinGrace: 60 * time.Second, HandOver: 2 * time.Second}
+	t := Timing{Test: 550 * time.Millisecond, Lost: 960 * time.Millisecond, Deaf: 4 * time.Second,
+		SilentGrace: 15 * time.Second, JoinGrace: 60 * time.Second, HandOver: 2 * time.Second}
 	switch profile {
 	case "fast":
-		t.Test, t.Lost, t.HandOver = 250*time.Millisecond, 450*time.Millisecond, time.Second
+		t.Test, t.Lost, t.Deaf, t.HandOver = 250*time.Millisecond, 450*time.Millisecond, 2*time.Second, time.Second
 	case "relaxed":
-		t.Test, t.Lost, t.HandOver = 1100*time.Millisecond, 2*time.Second, 4*time.Second
+		t.Test, t.Lost, t.Deaf, t.HandOver = 1100*time.Millisecond, 2*time.Second, 8*time.Second, 4*time.Second
 	}
 	return t
 }

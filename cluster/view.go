@@ -74,11 +74,16 @@ type Contactwatch struct {
 	VerdictAge time.Duration
 	// KernelOnly is how long the verdicts have said: kernel answers, daemon silent.
 	KernelOnly time.Duration
+	// Log is whether it follows the log, as the leader measures it.
+	Log Logwatch
 }
 
 // mayComeBack tells that a node answers by what was found out last: somebody
 // reaches its daemon, or its kernel answers and the daemon has its grace.
 func (w Contactwatch) mayComeBack(timing Timing) bool {
+	if w.Log.Deaf && w.Silence < timing.Test {
+		return !w.beyondGrace(timing, 0)
+	}
 	v := w.Verdict
 	return v != nil && (v.Daemon == Answers || (v.Kernel == Answers && w.KernelOnly < timing.SilentGrace))
 }
@@ -100,6 +105,8 @@ func judge(n Member, w Contactwatch, timing Timing) judgement {
 		limit = timing.JoinGrace
 	}
 	switch {
+	case w.Silence < timing.Test && w.Log.Deaf:
+		return judgeDeaf(n, w, timing)
 	case w.Silence < timing.Test:
 		return judgement{state: NodeOnline}
 	case w.Silence < limit || w.Verdict == nil:

@@ -313,6 +313,20 @@ func (l *Log) passBarrier(ctx context.Context, term uint64) error {
 	return nil
 }
 
+// Nudge appends an entry of raft's own if this node leads, the log still ends at since, and all of it
+// is committed. It returns the end of the log. Each node that the leader reaches takes that entry, so
+// one that takes none is found out in a cluster in which nothing else is written.
+func (l *Log) Nudge(ctx context.Context, since uint64) uint64 {
+	end := l.raft.LastIndex()
+	if end != since || l.raft.State() != raft.Leader || l.raft.CommitIndex() < end {
+		return end // the log moves, or what was appended has yet to
+	}
+	if err := l.await(ctx, func() raft.Future { return l.raft.Barrier(l.options.LeaderWait) }); err != nil {
+		l.options.Logger.Debug("the log was not moved", "error", err)
+	}
+	return l.raft.LastIndex()
+}
+
 // await waits for a read of the leader, which may be repeated without harm: whatever raft says against it, look again.
 //
 // The question is put only after its place was taken and the log was seen open: Close waits for every place, because raft

@@ -48,7 +48,7 @@ func remarks(status api.Status, service api.Service) string {
 		switch node.State {
 		case "fencing":
 			said = append(said, "may run: "+node.Name+" is being fenced")
-		case "lost", "silent":
+		case "lost", "silent", "deaf":
 			said = append(said, "may run: "+node.Name+" is "+node.State)
 		}
 	}

@@ -149,7 +149,9 @@ func orderFlag(order *api.NodeOrder) string {
 	return fmt.Sprintf("%s (%d left)", clean(order.Order), len(order.Holds))
 }
 
-func runsDaemon(node api.Node) bool { return node.Online && node.State != "silent" }
+func runsDaemon(node api.Node) bool {
+	return node.Online && node.State != "silent" && node.State != "deaf"
+}
 
 func serviceTable(status api.Status, view View) string {
 	wide := view.widths(status)

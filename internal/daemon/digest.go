@@ -54,6 +54,20 @@ func (d *Daemon) keepComparing(ctx context.Context) {
 	}
 }
 
+// nudgeEvery is how long the log may rest before its leader moves it. It bounds how long a node of
+// which the heartbeats pass and the log does not goes unseen in a quiet cluster.
+const nudgeEvery = 5 * time.Second
+
+// keepNudging keeps the log moving.
+func (d *Daemon) keepNudging(ctx context.Context) {
+	var end uint64
+	for sleep(ctx, nudgeEvery) {
+		nudge, cancel := context.WithTimeout(ctx, nudgeEvery)
+		end = d.log.Nudge(nudge, end)
+		cancel()
+	}
+}
+
 // compare reports whether the leader could tell.
 func (d *Daemon) compare(ctx context.Context, root *cluster.State, leader string) bool {
 	question, err := json.Marshal(standingQuestion{

@@ -24,7 +24,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		in := d.box.drain()
 		in.Beats = d.newBeats(counts)
 		in.State = d.replica.Root()
-		in.Incarnation = d.incarnation.Load()
+		in.Incarnation, in.End = d.incarnation.Load(), d.log.Held().LastIndex
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
 		d.guarded(&in)
@@ -56,7 +56,8 @@ func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
 		if beat.Count != counts[node] {
 			counts[node] = beat.Count
 			d.hearing.note(node, now)
-			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation})
+			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation, Applied: beat.Applied,
+				End: beat.Held.LastIndex})
 		}
 	}
 	return d.otherVoter(d.leaderBeat(counts, beats))
@@ -81,7 +82,9 @@ func (d *Daemon) otherVoter(beats []cluster.Beat) []cluster.Beat {
 	if voters != 2 || !known {
 		return beats
 	}
-	return append(beats, cluster.Beat{Node: other, Incarnation: member.Incarnation})
+	said := d.pulse.Heard()[other] // what its last beat said of its log still holds
+	return append(beats, cluster.Beat{Node: other, Incarnation: member.Incarnation, Applied: said.Applied,
+		End: said.Held.LastIndex})
 }
 
 // leaderBeat counts the leader as heard when only its log entries came so far. Without it a node that takes over within

@@ -211,7 +211,8 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
 		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops Ends",
-		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly",
+		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly Log",
+		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, cluster.Planned{}, cluster.View{}, cluster.Contactwatch{}} {
 		kind := reflect.TypeOf(value)

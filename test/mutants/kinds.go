@@ -43,6 +43,23 @@ func hypervisorsAlone() []mutant {
 func networksAlone() []mutant {
 	return []mutant{
 		{
+			name: "heard-is-in-touch", law: "L7",
+			broken: "a node of which the heartbeats pass and the log does not is given work",
+			edits:  []edit{{"cluster/deaf.go", "l.Still, l.Well = l.Still+since, 0", "l.Still, l.Well = 0, 0"}},
+			nets:   []net{simulation, stories}, faults: []string{"deaf"},
+		},
+		{
+			name: "deaf-has-no-grace", law: "L8",
+			broken: "a node that takes nothing of the log is shot before a silent daemon would be",
+			edits:  []edit{{"cluster/deaf.go", "w.Log.Still >= timing.deafFor()+more", "w.Log.Still >= timing.Deaf+more"}},
+			nets:   []net{simulation, stories}, faults: []string{"deaf"},
+		},
+		{
+			name: "deaf-flaps", law: "L7", broken: "a node that was deaf is given work with the first entry that it takes",
+			edits: []edit{{"cluster/deaf.go", "l.Well >= deafBack {", "l.Well > 0 {"}},
+			nets:  []net{tests("cluster", "^TestADeafNodeIsBack")},
+		},
+		{
 			name: "no-way-is-off", law: "L3", broken: "a board that cannot be reached is read as: the machine has no power",
 			edits: []edit{{shot, "\tif c.Result.Outcome != fence.Confirmed {\n\t\tif open.Drill", "\tif c.Result.Outcome != fence.Confirmed && !strings.Contains(evidence, \"no way to\") {\n\t\tif open.Drill"}}, nets: first(simulation), faults: []string{"board network cut", "board shares power"},
 		},

@@ -274,11 +274,15 @@ func (s *story) breaking() map[string]func([]string) error {
 		"libvirt":      s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
 		"bmc":          s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),
 		"twins":        s.onHost(func(h *sim.Host, words []string) { s.world.Twins(h, s.world.Hosts[words[0]]) }),
-		"stall":        func(words []string) error { s.world.Stall(words[0], true); return nil },
-		"snapshot":     func(words []string) error { s.world.SnapshotVM(words[0]); return nil },
-		"commit":       func(words []string) error { s.world.CommitVM(words[0]); return nil },
-		"attach":       func(words []string) error { s.world.AttachDisk(words[0], words[1]); return nil },
-		"detach":       func(words []string) error { s.world.DetachDisk(words[0], words[1]); return nil },
+		// deafen stops the log on its way to a node; its heartbeats pass. mute is the opposite.
+		"deafen":   s.onHost(func(h *sim.Host, words []string) { s.world.Deafen(h, len(words) > 0) }),
+		"undeafen": s.onHost(func(h *sim.Host, _ []string) { s.world.Undeafen(h) }),
+		"mute":     s.onHost(func(h *sim.Host, words []string) { s.world.Mutes(h, len(words) == 0) }),
+		"stall":    func(words []string) error { s.world.Stall(words[0], true); return nil },
+		"snapshot": func(words []string) error { s.world.SnapshotVM(words[0]); return nil },
+		"commit":   func(words []string) error { s.world.CommitVM(words[0]); return nil },
+		"attach":   func(words []string) error { s.world.AttachDisk(words[0], words[1]); return nil },
+		"detach":   func(words []string) error { s.world.DetachDisk(words[0], words[1]); return nil },
 		// loop: its guest dies soon after each start, for a while.
 		"loop": func(words []string) error {
 			while, err := time.ParseDuration(words[1])

@@ -135,6 +135,9 @@ func (w *World) mend() {
 		h.ContinueDaemon()
 		h.StartsFail, h.StopsFail, h.MigrationsFail, h.CallsHang, h.EventsLost, h.ArrivalsFail = false, false, false, false,
 			false, false
+		if h.Stuck {
+			w.Undeafen(h)
+		}
 		h.BMC, h.Slow, h.NoWatchdog, h.IoctlsHang = BMCWorks, 0, false, false
 		if h.NoStorage {
 			h.SetStorage(true)

@@ -98,7 +98,7 @@ func (d *daemon) beats() {
 	w := d.host.world
 	for _, other := range w.order {
 		if other != d.host && w.hears(d.host, other) {
-			d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
+			d.in.Beats = append(d.in.Beats, w.beatOf(other))
 		}
 	}
 }
@@ -173,11 +173,13 @@ func (d *daemon) step() {
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
 	}
+	in.End = w.beatOf(d.host).End
 	beats := in.Beats
 	if len(beats) == 0 {
 		beats = d.last.Beats // a Step between two ticks has none
 	}
-	d.last = cluster.Input{State: in.State, Beats: beats, Incarnation: in.Incarnation, Leading: in.Leading, Leader: in.Leader, Boot: in.Boot}
+	d.last = cluster.Input{State: in.State, Beats: beats, Incarnation: in.Incarnation, Leading: in.Leading,
+		Leader: in.Leader, Boot: in.Boot, End: in.End}
 	out := d.node.Step(d.at(w.Now), in)
 	d.stepped = w.Now
 	if why := d.node.Differs(); why != "" {

@@ -51,7 +51,7 @@ func faultKinds() []faultKind {
 		{"isolated", 3, func(w *World, f Fault, h *Host) { w.Isolate(h.Name); w.After(f.While, func() { w.Rejoin(h.Name) }) }},
 		{"slow follower", 3, func(w *World, f Fault, h *Host) {
 			h.Slow = f.While / 2
-			w.After(f.While, func() { h.Slow = 0; h.catchUp() })
+			w.After(f.While, func() { h.Slow, w.healed = 0, w.Now; h.catchUp() })
 		}},
 		{"another leads", 2, func(w *World, f Fault, h *Host) {
 			if leader := w.Hosts[w.Leader()]; leader != nil && w.hasQuorum(h) && leader.counts(h) {
@@ -71,7 +71,7 @@ func faultKinds() []faultKind {
 	}
 	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
 		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults(),
-		volumeFaults())
+		volumeFaults(), deafFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

@@ -69,6 +69,8 @@ type Host struct {
 	volumeSince time.Duration
 	// daemonSince is when its daemon started last.
 	daemonSince time.Duration
+	// Stuck: nothing can be written to its folder, so it takes no entry.
+	Stuck bool
 	// Slow is how much later than others it applies the log.
 	Slow time.Duration
 	// Wall is by how much its wall clock is wrong, Drift how much longer its
@@ -112,7 +114,12 @@ type Host struct {
 	// when its daemon has not talked for a second or more, talks since when it does,
 	// 0 while it does not.
 	lastDeaf, mute, talks time.Duration
-	near                  bool // it was in touch when the world last changed
+	// isDeaf: entries do not reach it, since deafSince; deafUntil is when that ended last.
+	// nudged is how far the leader's nudges have moved its log.
+	isDeaf               bool
+	deafSince, deafUntil time.Duration
+	nudged               uint64
+	near                 bool // it was in touch when the world last changed
 }
 
 // AddHost makes a host that is switched off.

@@ -32,6 +32,7 @@ type raft struct {
 
 type record struct {
 	at   time.Time
+	when time.Duration // in the world's own time
 	data []byte
 	// limbo: it was decided by a leader before this one, maybe long ago.
 	limbo    bool
@@ -49,14 +50,14 @@ type limbo struct {
 }
 
 func (w *World) hasQuorum(h *Host) bool {
-	if h == nil || h.daemon == nil || !h.member || h.shut() {
+	if h == nil || h.daemon == nil || !h.member || h.shut() || h.Stuck {
 		return false
 	}
 	votes, members := 0, 0
 	for _, other := range w.order {
 		if other.member {
 			members++
-			if w.talks(h, other) && !other.shut() && h.counts(other) {
+			if w.talks(h, other) && w.carries(h, other) && !other.shut() && h.counts(other) {
 				votes++
 			}
 		}
@@ -141,6 +142,7 @@ func (w *World) Lead(name string) {
 		return
 	}
 	w.raft.term++
+	w.ledSince = w.Now
 	w.tell("%s leads", name)
 	w.forgets(h)
 	w.settleLimbo(h)
@@ -215,7 +217,7 @@ func (w *World) keepInLimbo(leader *Host, data []byte) {
 	}
 	l := limbo{data: data, reached: map[*Host]bool{}}
 	for _, h := range w.order {
-		l.reached[h] = h == leader || (w.talks(leader, h) && !h.shut() && !h.pair.out)
+		l.reached[h] = h == leader || (w.talks(leader, h) && w.carries(leader, h) && !h.shut() && !h.pair.out)
 	}
 	w.raft.limbo = append(w.raft.limbo, l)
 }
@@ -230,7 +232,7 @@ func (w *World) commit(data []byte) uint64 {
 	if h := w.Hosts[w.raft.leader]; h != nil {
 		at = at.Add(h.Wall)
 	}
-	r := record{at: at, data: data, commands: commands, term: w.raft.term}
+	r := record{at: at, when: w.Now, data: data, commands: commands, term: w.raft.term}
 	for _, h := range w.order {
 		if h.Name != w.raft.leader && h.daemon != nil {
 			takes := w.between(2*time.Millisecond, 15*time.Millisecond) + h.Slow
@@ -251,7 +253,8 @@ func (w *World) commit(data []byte) uint64 {
 func (h *Host) catchUp() {
 	w := h.world
 	leader := w.Hosts[w.raft.leader]
-	if h.daemon == nil || leader == nil || !w.talks(h, leader) || h.pair.out || h.shut() || !leader.counts(h) {
+	if h.daemon == nil || leader == nil || !w.talks(h, leader) || !w.carries(leader, h) ||
+		h.pair.out || h.shut() || !leader.counts(h) {
 		return
 	}
 	h.install(leader)

@@ -288,7 +288,7 @@ func (w *World) acknowledge(r *record) {
 		if h.member {
 			members++
 		}
-		if h.member && h != leader && w.talks(leader, h) && !h.shut() && leader.counts(h) {
+		if h.member && h != leader && w.talks(leader, h) && w.carries(leader, h) && !h.shut() && leader.counts(h) {
 			others = append(others, h)
 		}
 	}
@@ -306,7 +306,7 @@ func (w *World) wins(h *Host) bool {
 			continue
 		}
 		members++
-		if other == h || (w.talks(h, other) && !other.shut() && h.counts(other) && other.grants(h)) {
+		if other == h || (w.talks(h, other) && w.carries(h, other) && !other.shut() && h.counts(other) && other.grants(h)) {
 			votes++
 		}
 	}

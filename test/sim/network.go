@@ -7,10 +7,15 @@ type Network int
 
 // The networks. A link is cut in one direction; both is twice.
 const (
-	// Management carries heartbeats, the log, requests and migrations.
+	// Management carries heartbeats, the log, requests and migrations. What is cut here
+	// is cut for all of them; Log and Beats lie on it.
 	Management Network = iota
 	// Board leads from a fencer to the BMC of its victim.
 	Board
+	// Log carries entries to the host that is to take them.
+	Log
+	// Beats carries the heartbeats alone.
+	Beats
 	networks
 )
 
@@ -44,6 +49,9 @@ func (w *World) link(net Network, a, b string, cut bool) {
 		return
 	}
 	w.network.cut[net][one][other], w.network.cut[net][other][one] = cut, cut
+	if !cut {
+		w.healed = w.Now
+	}
 	w.tell("link %s/%s cut on network %d: %v", min(a, b), max(a, b), net, cut)
 	w.changed()
 }
@@ -82,7 +90,8 @@ func (w *World) talks(a, b *Host) bool {
 
 // hears tells whether a's daemon gets the heartbeats of b's.
 func (w *World) hears(a, b *Host) bool {
-	return b.daemon != nil && !b.daemon.paused && !b.logless() && w.passes(b, a)
+	return b.daemon != nil && !b.daemon.paused && !b.logless() && w.passes(b, a) &&
+		!w.network.cut[Beats][b.place][a.place]
 }
 
 // changed is called whenever somebody can be heard who could not, or cannot who
@@ -95,12 +104,14 @@ func (w *World) changed() {
 		}
 	}
 	w.watchElection()
+	w.watchLed()
 	for _, h := range w.order {
 		healthy := w.healthy(h)
 		if !healthy || !h.healthy {
 			h.lastTrouble = w.Now
 		}
 		h.healthy = healthy
+		w.watchDeaf(h)
 		near := w.reachable(h)
 		if !near || !h.near {
 			h.lastDeaf = w.Now
@@ -145,11 +156,16 @@ func (w *World) onlyMute(h *Host, grace time.Duration) bool {
 	if !h.near || !w.reachable(h) || w.Now-h.lastDeaf <= noTroubleFor {
 		return false
 	}
+	if w.wasDeaf(h) && !w.onlyDeaf(h, grace) {
+		return false
+	}
 	return w.Now-h.mute < grace || (h.talks != 0 && w.Now-h.talks >= time.Second)
 }
 
 // healthy: a majority can be talked to, and nothing is hanging.
-func (w *World) healthy(h *Host) bool { return h.daemon != nil && !h.hung && w.hasQuorum(h) }
+func (w *World) healthy(h *Host) bool {
+	return h.daemon != nil && !h.hung && w.hasQuorum(h) && !w.deaf(h)
+}
 
 // inTrouble tells whether a host had any trouble in the last while.
 func (w *World) inTrouble(h *Host, while time.Duration) bool {

@@ -356,6 +356,6 @@ func (d *daemon) hearOtherVoter() {
 		return
 	}
 	if other := d.host.other(); other.member && other.daemon != nil {
-		d.in.Beats = append(d.in.Beats, cluster.Beat{Node: other.Name, Incarnation: other.daemon.incarnation})
+		d.in.Beats = append(d.in.Beats, w.beatOf(other))
 	}
 }

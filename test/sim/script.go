@@ -103,6 +103,7 @@ func WriteScript(seed int64) (s Script) {
 	s.twins()
 	s.troubles()
 	s.volumes(rounds)
+	s.deafen(rounds)
 	return s
 }
 

@@ -28,6 +28,9 @@ func (w *World) watchSilence(s *cluster.State, d cluster.Decision) {
 	}
 	for _, service := range s.Services.Rows() {
 		name := service.Spec.Name
+		if !told[name] && service.Intent != nil {
+			w.watchOpen(service)
+		}
 		if told[name] || service.Intent != nil || (s.Lock != nil && s.Lock.Stop && told[s.Cluster]) {
 			continue
 		}
@@ -84,11 +87,14 @@ func (w *World) notHome(s *cluster.State, service *cluster.Service) string {
 		}
 	}
 	mine, member := rank[service.Owner]
+	if w.Now-w.healed <= 2*cluster.Tick {
+		return "" // a beat has yet to come
+	}
 	for _, m := range d.Members {
 		n, known := s.Nodes.Get(m.Node)
 		better := (!member || rank[m.Node] < mine) && known && n.State == cluster.NodeOnline && n.Order == nil &&
 			!n.Witness && !s.Fences.Has(m.Node)
-		if h := w.Hosts[m.Node]; better && h != nil && w.heardByLeader(h) && !w.inTrouble(h, noTroubleFor) &&
+		if h := w.Hosts[m.Node]; better && h != nil && w.heardByLeader(h) && w.upToDate(h) && !w.inTrouble(h, noTroubleFor) &&
 			w.welcome(*service, m.Node) && w.alone(s, service) {
 			return "runs on " + service.Owner + ", and " + m.Node + " is better"
 		}

@@ -43,6 +43,9 @@ type World struct {
 	order    []*Host // by name
 	network  network
 	raft     raft
+	healed   time.Duration // when a link was mended last
+	led      bool
+	ledSince time.Duration // when whoever leads began to, or could commit again
 	// memory is the newest memory generation of each service that ever executed.
 	memory map[string]int
 	// byHand are services that a person has started past the cluster: that they
