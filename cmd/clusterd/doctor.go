@@ -51,6 +51,7 @@ func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *clus
 		}
 		findings = append(findings, doorFinding(node), versionFinding(ctx, node, libvirt))
 		findings = append(findings, definitionFindings(ctx, node, libvirt, root)...)
+		findings = append(findings, namedFindings(ctx, node, libvirt, root)...)
 		return append(findings, lockFindings(node, root)...)
 	}
 }
