@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
@@ -126,13 +127,33 @@ func checkConfig(c *urfave.Context) error {
 		return err
 	}
 	d := parsed.Document
-	fmt.Printf("%s: valid: %s, %s, %s, %s\n", c.Args().First(),
+	name := c.Args().First()
+	if name == "-" {
+		name = "standard input"
+	}
+	fmt.Printf("%s: valid: %s, %s, %s, %s\n", name,
 		count(len(d.Nodes), "node", "nodes"), count(len(d.Devices), "fence device", "fence devices"),
 		count(len(d.Domains), "failover domain", "failover domains"), count(len(d.Services), "service", "services"))
+	if masked := maskedSecrets(d); masked > 0 {
+		fmt.Printf("%s: apply keeps what is in force, and refuses a mask where nothing is.\n",
+			count(masked, "secret is masked", "secrets are masked"))
+	}
 	if c.Bool("devices") {
 		return tryDevices(c, c.Args().First(), parsed)
 	}
 	return nil
+}
+
+// maskedSecrets counts the secrets that a file leaves to the document in force: only a
+// member can tell whether that has them.
+func maskedSecrets(d cluster.Document) int {
+	masked := 0
+	d.EachSecret(func(_, secret string) {
+		if secret == config.Mask {
+			masked++
+		}
+	})
+	return masked
 }
 
 // planner shows what a change does, asks where a person can answer, and makes it.

@@ -23,18 +23,20 @@ func TestWhatVMsNameIsLookedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	definition := "<domain type='kvm'><os><loader>/usr/share/OVMF.fd</loader><nvram>/made/by/libvirt.fd</nvram></os><devices>" +
+	definition := "<domain type='kvm'><os><loader>/usr/share/OVMF.fd</loader>" +
+		"<nvram>/made/by/libvirt.fd</nvram></os><devices>" +
 		"<disk type='file'><source file='/srv/a.img'/></disk><disk device='cdrom'><source file='/iso/x.iso'/></disk>" +
 		"<disk device='cdrom'/><disk type='network'><source protocol='rbd' name='p/i'/></disk>" +
-		"<interface type='bridge'><source bridge='br0'/></interface><interface type='bridge'><source bridge='br9'/></interface>" +
+		"<interface type='bridge'><source bridge='br0'/></interface>" +
+		"<interface type='bridge'><source bridge='br9'/></interface>" +
 		"<hostdev type='pci'><source><address domain='0' bus='3' slot='0' function='0'/></source></hostdev>" +
 		"<hostdev type='pci'><source><address domain='0' bus='4' slot='0' function='0'/></source></hostdev>" +
 		"</devices></domain>"
 	root := &cluster.State{Document: cluster.Document{Domains: map[string]domain.Domain{
 		"elsewhere": {Restricted: true, Members: []domain.Member{{Node: "node2"}}}}}}
 	root.Blobs.Set("d", definition)
-	for _, spec := range []resources.Spec{{Name: "vm:a", Definition: "d"}, {Name: "vm:b", Definition: "d", Domain: "elsewhere"},
-		{Name: "vm:c", Definition: "d"}} {
+	for _, spec := range []resources.Spec{{Name: "vm:a", Definition: "d"},
+		{Name: "vm:b", Definition: "d", Domain: "elsewhere"}, {Name: "vm:c", Definition: "d"}} {
 		root.Services.Set(spec.Name, cluster.Service{Spec: spec})
 	}
 	runs, _ := root.Services.Get("vm:c")

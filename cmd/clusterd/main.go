@@ -31,7 +31,7 @@ func main() {
 		err = app.RunContext(ctx, words)
 	}
 	if err != nil {
-		fmt.Fprintln(cli.CleanWriter(os.Stderr), "clusterd: "+describe(err))
+		fmt.Fprintln(cli.CleanWriter(os.Stderr), prefixed(err))
 		os.Exit(exitCode(err))
 	}
 }
@@ -50,6 +50,16 @@ func exitCode(err error) int {
 		return exitRemoved
 	}
 	return 1
+}
+
+// prefixed says who speaks, except in front of a fault of a file: editors jump to lines
+// that begin with its name.
+func prefixed(err error) string {
+	var faults *config.Faults
+	if errors.As(err, &faults) && err.Error() == faults.Error() {
+		return describe(err)
+	}
+	return "clusterd: " + describe(err)
 }
 
 // describe adds what to do next, where the error knows it.

@@ -275,12 +275,21 @@ func (p *parser) members(name string, node *yaml.Node) []domain.Member {
 func list(words []string) string { return strings.Join(words, ", ") }
 
 // hostPort tells whether an address is "host" or "host:port".
+// dotted is what only an IPv4 address looks like: no domain ends in digits.
+var dotted = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`)
+
 func hostPort(address string) error {
 	if host, port, err := net.SplitHostPort(address); err == nil {
+		if dotted.MatchString(host) && net.ParseIP(host) == nil {
+			return fmt.Errorf("%q looks like an IP address and is none", brief(host))
+		}
 		if host == "" || port == "" {
 			return fmt.Errorf("%q lacks a host or a port", brief(address))
 		}
 		return portNumber(port)
+	}
+	if dotted.MatchString(address) && net.ParseIP(address) == nil {
+		return fmt.Errorf("%q looks like an IP address and is none", brief(address))
 	}
 	if strings.ContainsAny(address, " \t/@") || strings.Count(address, ":") == 1 {
 		return fmt.Errorf("%q is not HOST or HOST:PORT", brief(address))

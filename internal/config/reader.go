@@ -41,9 +41,14 @@ func (r *reader) load(text []byte, largest int) (*yaml.Node, bool) {
 		r.faults.add(Fault{File: r.file, Message: message})
 		return nil, false
 	}
+	if isMarkup(string(text)) {
+		r.faults.add(Fault{File: r.file, Line: 1, Column: 1,
+			Message: "is XML and no cluster document: `clusterd import FILE` makes one of a cluster.conf or a CIB"})
+		return nil, false
+	}
 	var document yaml.Node
 	if err := yaml.Load(text, &document); err != nil {
-		r.syntax(err)
+		r.syntax(err, string(text))
 		return nil, false
 	}
 	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
@@ -57,10 +62,30 @@ func (r *reader) load(text []byte, largest int) (*yaml.Node, bool) {
 	return document.Content[0], true
 }
 
+// tabbed reports whether a tab indents a line of a text.
+func tabbed(text string, line int) bool {
+	lines := strings.SplitN(text, "\n", line+1)
+	if line < 1 || len(lines) < line {
+		return false
+	}
+	indent := lines[line-1][:len(lines[line-1])-len(strings.TrimLeft(lines[line-1], " \t"))]
+	return strings.Contains(indent, "\t")
+}
+
+// isMarkup reports whether a text begins as XML does.
+func isMarkup(text string) bool {
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	return strings.HasPrefix(text, "<")
+}
+
 // syntax turns the library's error into a fault with a position.
-func (r *reader) syntax(err error) {
+func (r *reader) syntax(err error, text string) {
 	var load *yaml.LoadError
 	if errors.As(err, &load) && load.Mark.Line > 0 {
+		if tabbed(text, load.Mark.Line) {
+			r.faults.add(Fault{File: r.file, Line: load.Mark.Line, Column: 1, Message: "begins with a tab; YAML wants spaces"})
+			return
+		}
 		message := "is not valid YAML: " + load.Message
 		if load.ContextMsg != "" {
 			message += " (" + load.ContextMsg + ")"
