@@ -12,6 +12,8 @@ type Secrets struct {
 	// Authority is the certificate, which is public, and AuthorityKey its sealed private key.
 	Authority    string `json:"authority"`
 	AuthorityKey []byte `json:"authorityKey"`
+	// Next is the authority that takes its place; nil where none does.
+	Next *NextAuthority `json:"next,omitempty"`
 	// Epoch counts the data keys; 0 where there is none, in clusters on paper.
 	Epoch uint64 `json:"epoch,omitempty"`
 	// Wraps are the data key of this epoch as sealed to each member, by node.
@@ -30,9 +32,11 @@ type Rekey struct {
 	Epoch        uint64            `json:"epoch"`
 	Wraps        map[string][]byte `json:"wraps"`
 	AuthorityKey []byte            `json:"authorityKey"`
-	Sealed       map[string][]byte `json:"sealed,omitempty"`
-	By           string            `json:"by,omitempty"`
-	Why          string            `json:"why"`
+	// NextKey is that of the authority which takes the present one's place.
+	NextKey []byte            `json:"nextKey,omitempty"`
+	Sealed  map[string][]byte `json:"sealed,omitempty"`
+	By      string            `json:"by,omitempty"`
+	Why     string            `json:"why"`
 }
 
 // Kind implements Command.
@@ -55,6 +59,13 @@ func (c Rekey) apply(t *transaction) refusal {
 	}
 	if why := c.sealsAnew(t.State); why != "" {
 		return refuse("%s", why)
+	}
+	if next := t.Secrets.Next; (next != nil) != (len(c.NextKey) > 0) {
+		return refuse("the authority began or ceased to be rotated meanwhile; try again")
+	} else if next != nil {
+		changed := *next
+		changed.Key = c.NextKey
+		t.Secrets.Next = &changed
 	}
 	t.Secrets.Epoch++
 	t.Secrets.Sealed = maps.Clone(c.Sealed)

@@ -79,6 +79,7 @@ func (t *transaction) checkToken(c Join) (Token, string) {
 
 // forgetMachine bars a machine's key for good.
 func (t *transaction) forgetMachine(n Member, by string) {
+	t.forgetAuthorityOf(n.Name)
 	t.dropDataKey(n.Name, n.Name+" has gone, and knew the key before")
 	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
 }
@@ -99,6 +100,7 @@ func (c RemoveNode) apply(t *transaction) refusal {
 	}
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)
+	t.settleAuthority()
 	t.forgetReach()
 	if t.Level >= levelTwo {
 		t.forgetStarts(c.Node)

@@ -68,6 +68,10 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	RevokeClients{}.Kind(): decode[RevokeClients],
 	Rekey{}.Kind():         decode[Rekey],
 	EndMove{}.Kind():       decode[EndMove],
+
+	RotateAuthority{}.Kind(): decode[RotateAuthority],
+	AbortAuthority{}.Kind():  decode[AbortAuthority],
+	NodeAuthority{}.Kind():   decode[NodeAuthority],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

@@ -68,7 +68,9 @@ func everyCommand() []Command {
 		SetAddress{Node: "n", Address: "a", By: "root"},
 		NodeVolume{Node: "n", Incarnation: 4, Volume: Volume{Why: "w", Failing: true}},
 		Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
-			Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
+			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
+		RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"}, AbortAuthority{By: "root"},
+		NodeAuthority{Node: "n", Since: 3, Held: true},
 	}
 }
 

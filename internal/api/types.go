@@ -233,6 +233,8 @@ type NodeKeys struct {
 	Nodes      map[string]string `json:"nodes"`
 	// Removed are the keys that are barred for good, and since when.
 	Removed map[string]time.Time `json:"removed,omitempty"`
+	// Authorities are the certificates of those that are believed: one, or two while it is rotated.
+	Authorities []string `json:"authorities,omitempty"`
 }
 
 // NodeRequest removes a node from the cluster ("remove"), lets it hand its

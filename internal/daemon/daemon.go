@@ -174,7 +174,7 @@ func New(options Options) (*Daemon, error) {
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)
 	}
-	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates})
+	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})
 	return d, nil
 }
 
@@ -213,7 +213,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	} {
 		d.work.Go(func() { ear(ctx) })
 	}
-	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut} {
+	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut, d.keepAuthority} {
 		d.work.Go(func() { own(ctx) })
 	}
 	tellManager("READY=1", "STATUS=up as "+d.name)

@@ -260,6 +260,9 @@ func RestoreFrom(node config.Node, path, keyPath, by string) error {
 		return err
 	}
 	ca, err := openAuthority(state.Secrets, data)
+	if next := state.Secrets.Next; next != nil && next.Signing {
+		ca, err = openNext(next, data) // members have its certificates
+	}
 	if err != nil {
 		return fmt.Errorf("%s, which is of another key than the one found: %w", path, err)
 	}

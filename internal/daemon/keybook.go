@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,7 +95,7 @@ func (b *keyBook) take(root *cluster.State) error {
 	}
 	next := savedKeys{NodeKeys: keysOf(root), Cluster: b.cluster}
 	if maps.Equal(next.Nodes, b.saved.Nodes) && maps.Equal(next.Removed, b.saved.Removed) &&
-		next.Generation == b.saved.Generation {
+		slices.Equal(next.Authorities, b.saved.Authorities) && next.Generation == b.saved.Generation {
 		return nil
 	}
 	if err := b.folder.write(keysFile, next); err != nil {
@@ -109,6 +110,12 @@ func keysOf(root *cluster.State) api.NodeKeys {
 	keys := api.NodeKeys{
 		Generation: root.Generation, Index: root.Index,
 		Nodes: map[string]string{}, Removed: map[string]time.Time{},
+	}
+	if root.Secrets.Authority != "" {
+		keys.Authorities = append(keys.Authorities, root.Secrets.Authority)
+	}
+	if next := root.Secrets.Next; next != nil {
+		keys.Authorities = append(keys.Authorities, next.Certificate)
 	}
 	for _, n := range root.Nodes.Rows() {
 		keys.Nodes[n.Name] = n.Fingerprint

@@ -24,5 +24,8 @@ func (s *server) keys(w http.ResponseWriter, r *http.Request, who caller) error 
 		writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
 		return nil
 	}
+	if asked.Op == api.RotateAuthority || asked.Op == api.AbortAuthority || asked.Op == api.AuthorityStatus {
+		return s.authorityReply(w, r, who, asked)
+	}
 	return refuse(http.StatusBadRequest, "bad_request", "%q is no operation on keys", asked.Op)
 }

@@ -249,7 +249,7 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 		return refuse(http.StatusConflict, "refused", "%v", err)
 	}
 	writeJSON(w, http.StatusOK, api.ClientReply{
-		Certificate: string(chain), Authority: root.Secrets.Authority, Keys: keysOf(root),
+		Certificate: string(chain), Authority: string(ca.CertPEM), Keys: keysOf(root),
 	})
 	return nil
 }

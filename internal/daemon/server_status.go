@@ -59,6 +59,9 @@ func (d *Daemon) Status(now time.Time) api.Status {
 	}
 	status.Lock = lockStatus(root)
 	status.Warnings = append(status.Warnings, alertWarnings(root)...)
+	if waits := root.AuthorityWaits(); waits != "" {
+		status.Warnings = append(status.Warnings, waits)
+	}
 	if root.Disarmed != nil {
 		status.Disarmed = root.Disarmed.String()
 	}

@@ -77,7 +77,19 @@ func (d *Daemon) authority(root *cluster.State) (*pki.CA, error) {
 	if err != nil {
 		return nil, err
 	}
+	if next := root.Secrets.Next; next != nil && next.Signing {
+		return openNext(next, key)
+	}
 	return openAuthority(root.Secrets, key)
+}
+
+// openNext opens the authority that takes the present one's place.
+func openNext(next *cluster.NextAuthority, key pki.DataKey) (*pki.CA, error) {
+	private, err := key.Open(sealedAuthority, next.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open the new authority's key: %w", err)
+	}
+	return pki.LoadCA([]byte(next.Certificate), private)
 }
 
 func openAuthority(secrets cluster.Secrets, key pki.DataKey) (*pki.CA, error) {
@@ -111,11 +123,11 @@ func (d *Daemon) rekey(ctx context.Context, by, why string) error {
 }
 
 func (d *Daemon) newDataKey(root *cluster.State, by, why string) (cluster.Rekey, error) {
-	ca, err := d.authority(root)
+	old, err := d.dataKey(root)
 	if err != nil {
 		return cluster.Rekey{}, err
 	}
-	old, err := d.dataKey(root)
+	ca, err := openAuthority(root.Secrets, old)
 	if err != nil {
 		return cluster.Rekey{}, err
 	}
@@ -123,6 +135,13 @@ func (d *Daemon) newDataKey(root *cluster.State, by, why string) (cluster.Rekey,
 	command := cluster.Rekey{
 		Epoch: root.Secrets.Epoch, Wraps: map[string][]byte{}, AuthorityKey: fresh.Seal(sealedAuthority, ca.KeyPEM),
 		By: by, Why: why,
+	}
+	if next := root.Secrets.Next; next != nil {
+		nextCA, err := openNext(next, old)
+		if err != nil {
+			return cluster.Rekey{}, err
+		}
+		command.NextKey = fresh.Seal(sealedAuthority, nextCA.KeyPEM)
 	}
 	if command.Sealed, err = sealedAnew(root.Secrets, old, fresh); err != nil {
 		return cluster.Rekey{}, err

@@ -22,7 +22,7 @@ const (
 	NodeValidity = 30 * 24 * time.Hour
 	// ClientValidity is how long a client certificate lives by default.
 	ClientValidity = 365 * 24 * time.Hour
-	// caValidity outlives the machines; there is no replacement of an authority yet.
+	// caValidity outlives the machines.
 	caValidity = 20 * 365 * 24 * time.Hour
 	// backdating lets a peer whose clock is a little behind accept a certificate that was made this minute.
 	backdating = time.Hour
@@ -238,6 +238,21 @@ func ParseCertificate(certPEM []byte) (*x509.Certificate, error) {
 		return nil, err
 	}
 	return certificates[0], nil
+}
+
+// ParseAuthorities reads certificates of authorities; what is none is left out.
+func ParseAuthorities(texts []string) []*x509.Certificate {
+	var authorities []*x509.Certificate
+	for _, text := range texts {
+		certificate, err := ParseCertificate([]byte(text))
+		if err != nil {
+			continue
+		}
+		if _, err := authorityClusterID(certificate); err == nil {
+			authorities = append(authorities, certificate)
+		}
+	}
+	return authorities
 }
 
 // chainLimit is one more than the two certificates of our chains, so that a longer one is noticed and not read to its end.

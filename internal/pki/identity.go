@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -148,7 +149,8 @@ func (store *Store) Replace(renewed *Identity) error {
 		return fmt.Errorf("renew the certificate: it is for %s of cluster %s with key %s, but this is %s of cluster %s with key %s",
 			renewed.Self, renewed.ClusterID, renewed.Self.Fingerprint, current.Self, current.ClusterID, current.Self.Fingerprint)
 	}
-	if Fingerprint(renewed.Authority) != Fingerprint(current.Authority) {
+	if !renewed.Authority.Equal(current.Authority) &&
+		!slices.ContainsFunc(store.trust.authorities(), renewed.Authority.Equal) {
 		return fmt.Errorf("renew the certificate of %s: another authority signed it", current.Self)
 	}
 	store.current.Store(renewed)

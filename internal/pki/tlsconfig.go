@@ -43,7 +43,7 @@ func (store *Store) verifyClient(state tls.ConnectionState) (Peer, error) {
 	if len(state.PeerCertificates) == 0 {
 		return Peer{Kind: KindJoiner}, nil
 	}
-	return verifyPeer(state.PeerCertificates[0], store.Identity().Authority, x509.ExtKeyUsageClientAuth, store.trust)
+	return store.verifyAny(state.PeerCertificates[0], x509.ExtKeyUsageClientAuth)
 }
 
 // ClientConfig is for a connection to the wanted node (or AnyNode). Dial uses it and is what most callers want, since it also hears the
@@ -58,7 +58,7 @@ func (store *Store) ClientConfig(wantNode string, protocols ...string) *tls.Conf
 		// Not less verification but another: VerifyConnection checks the whole chain, by node name and with forgiveness of dates.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			return verifyServer(state, store.Identity().Authority, wantNode, store.trust)
+			return verifyServer(state, wantNode, store.verifyAny)
 		},
 	}
 }
@@ -75,7 +75,9 @@ func JoinClientConfig(token Token, protocols ...string) *tls.Config {
 			if err != nil {
 				return err
 			}
-			return verifyServer(state, authority, AnyNode, Trust{})
+			return verifyServer(state, AnyNode, func(leaf *x509.Certificate, usage x509.ExtKeyUsage) (Peer, error) {
+				return verifyPeer(leaf, authority, usage, Trust{})
+			})
 		},
 	}
 }
@@ -97,14 +99,15 @@ func pinnedAuthority(state tls.ConnectionState, token Token) (*x509.Certificate,
 	return nil, fmt.Errorf("the server does not show the authority that the join token pins; is the address right, and the token from this cluster: %w", ErrOtherCluster)
 }
 
-func verifyServer(state tls.ConnectionState, authority *x509.Certificate, wantNode string, trust Trust) error {
+func verifyServer(state tls.ConnectionState, wantNode string,
+	verify func(*x509.Certificate, x509.ExtKeyUsage) (Peer, error)) error {
 	if wantNode == "" {
 		return errors.New("no node was named to connect to")
 	}
 	if len(state.PeerCertificates) == 0 {
 		return errors.New("the server shows no certificate")
 	}
-	peer, err := verifyPeer(state.PeerCertificates[0], authority, x509.ExtKeyUsageServerAuth, trust)
+	peer, err := verify(state.PeerCertificates[0], x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		return err
 	}

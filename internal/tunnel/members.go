@@ -3,6 +3,7 @@ package tunnel
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,8 +47,17 @@ func (m *Members) open() (*pki.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.store = pki.NewStore(identity, pki.Trust{Standing: m.standing})
+	m.store = pki.NewStore(identity, pki.Trust{Standing: m.standing, Authorities: m.authorities})
 	return m.store, nil
+}
+
+// authorities are those that the roster names.
+func (m *Members) authorities() []*x509.Certificate {
+	roster, _, err := m.roster.read()
+	if err != nil {
+		return nil
+	}
+	return pki.ParseAuthorities(roster.Authorities)
 }
 
 // standing is what the roster says of a key. A missing or broken roster knows nobody.

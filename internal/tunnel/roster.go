@@ -23,6 +23,8 @@ type Roster struct {
 	Nodes   map[string]string    `json:"nodes"`
 	Removed map[string]time.Time `json:"removed,omitempty"`
 	Moves   []Move               `json:"moves,omitempty"`
+	// Authorities are the certificates of those that are believed.
+	Authorities []string `json:"authorities,omitempty"`
 }
 
 // Move is an open migration.

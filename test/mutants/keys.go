@@ -3,7 +3,7 @@ package main
 // keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
 // for a node or mute it.
 func keys() []mutant {
-	const rekey, sealed = "cluster/apply_keys.go", "cluster/sealed.go"
+	const rekey, sealed, authority = "cluster/apply_keys.go", "cluster/sealed.go", "cluster/authority.go"
 	const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
 	return []mutant{
 		{
@@ -71,6 +71,34 @@ func keys() []mutant {
 			name: "late-data-key", law: "L7", broken: "a data key made from an older State takes the place of a newer one",
 			edits: []edit{{rekey, "\tif c.Epoch != t.Secrets.Epoch {", "\tif c.Epoch > t.Secrets.Epoch {"}},
 			nets:  first(tests("cluster", "^TestTheDataKeyIsForMembersAlone$")),
+		},
+		{
+			name: "authority-dropped-early", law: "L10",
+			broken: "the old authority is dropped while a member has no other certificate",
+			edits: []edit{{authority, "if next.Signing && firstMissing(t.State, next.Held) == \"\" {",
+				"if next.Signing && len(next.Held) > 0 {"}},
+			nets: first(tests("cluster", "^TestAnAuthorityIsDroppedWhenAllHaveTheNext$")),
+		},
+		{
+			name: "authority-signs-early", law: "L10",
+			broken: "members get certificates that one which is away would not believe when it is back",
+			edits: []edit{{authority, "if !next.Signing && firstMissing(t.State, next.Believed) == \"\" {",
+				"if !next.Signing {"}},
+			nets: first(tests("internal/daemon", "^TestAMemberThatIsAwayHoldsTheAuthorityUp$")),
+		},
+		{
+			name: "authority-lost-with-the-data-key", law: "L7", broken: "a new data key leaves the new authority's key behind",
+			edits: []edit{{rekey, "(next != nil) != (len(c.NextKey) > 0)", "next == nil && len(c.NextKey) > 0"},
+				{rekey, "\t\tchanged.Key = c.NextKey\n", "\t\tchanged.Key = next.Key\n"}},
+			nets: first(tests("cluster", "^TestAnAuthorityIsDroppedWhenAllHaveTheNext$")),
+		},
+		{
+			name: "any-authority-is-believed", law: "L10",
+			broken: "a certificate of an authority that nobody told of is taken over",
+			edits: []edit{{"internal/pki/identity.go",
+				"!slices.ContainsFunc(store.trust.authorities(), renewed.Authority.Equal)",
+				"!slices.Contains([]int{1}, 1)"}},
+			nets: first(tests("internal/pki", "^TestTwoAuthoritiesAreBelievedWhileOneTakesTheOthersPlace$")),
 		},
 		{
 			name: "plain-secrets-in-the-log", law: "L10", broken: "a password enters every node's log as it is",

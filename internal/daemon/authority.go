@@ -1,0 +1,175 @@
+package daemon
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// authorityEvery is how often a step of a rotation is tried again.
+const authorityEvery = 5 * time.Second
+
+// authorities are those that this node believes beside its own certificate's: what the State names,
+// or the file where the State is behind it.
+func (d *Daemon) authorities() []*x509.Certificate {
+	return pki.ParseAuthorities(d.knownKeys(d.replica.Root()).keys().Authorities)
+}
+
+// keepAuthority takes this node's part in a rotation of the authority.
+func (d *Daemon) keepAuthority(ctx context.Context) {
+	for {
+		changed := d.replica.Changed()
+		err := d.followAuthority(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.logger.Info("a step to the new authority is tried again", "node", d.name, "error", err)
+		}
+		timer := time.NewTimer(authorityEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-changed:
+			timer.Stop()
+			if !sleep(ctx, 20*time.Millisecond) { // entries come in bursts
+				return
+			}
+		case <-timer.C:
+		}
+	}
+}
+
+// followAuthority writes down that both authorities are believed before it says so, and gets a
+// certificate of the new one once all have.
+func (d *Daemon) followAuthority(ctx context.Context) error {
+	if !authorityDue(d.replica.Root(), d.name) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	// A State that is being read back from the log tells of rotations that are long over.
+	if err := d.log.Verify(ctx); err != nil {
+		return err
+	}
+	root := d.replica.Root()
+	if !authorityDue(root, d.name) {
+		return nil
+	}
+	next := root.Secrets.Next
+	told := cluster.NodeAuthority{Node: d.name, Since: next.Since, Held: next.Signing}
+	if err := d.keys.take(root); err != nil {
+		return err
+	}
+	if next.Signing {
+		certificate, err := pki.ParseCertificate([]byte(next.Certificate))
+		if err != nil {
+			return err
+		}
+		if !certificate.Equal(d.store.Identity().Authority) {
+			if err := d.renew(); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := d.propose(ctx, told) // a refusal says that it is over
+	return err
+}
+
+// authorityDue reports whether a rotation waits for this node.
+func authorityDue(root *cluster.State, node string) bool {
+	next := root.Secrets.Next
+	switch {
+	case next == nil || !root.Nodes.Has(node):
+		return false
+	case next.Signing:
+		return !next.Held[node]
+	}
+	return !next.Believed[node]
+}
+
+// rotateAuthority begins a rotation.
+func (d *Daemon) rotateAuthority(ctx context.Context, by, why string) error {
+	root := d.replica.Root()
+	key, err := d.dataKey(root)
+	if err != nil {
+		return err
+	}
+	ca, err := pki.NewCA(root.Cluster, root.ID, time.Now())
+	if err != nil {
+		return err
+	}
+	return d.proposed(ctx, cluster.RotateAuthority{
+		Certificate: string(ca.CertPEM), Key: key.Seal(sealedAuthority, ca.KeyPEM), Epoch: root.Secrets.Epoch,
+		By: by, Why: why,
+	})
+}
+
+// proposed puts one command into the log; a refusal is told to whoever asked.
+func (d *Daemon) proposed(ctx context.Context, command cluster.Command) error {
+	applied, err := d.propose(ctx, command)
+	if err != nil {
+		return err
+	}
+	if err := applied.Err(); err != nil {
+		return refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	return nil
+}
+
+// authorityText tells how far a rotation is.
+func authorityText(root *cluster.State) string {
+	next := root.Secrets.Next
+	if next == nil {
+		return "The authority is not being rotated."
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s%s.\n", strings.ToUpper(root.AuthorityWaits()[:1]), root.AuthorityWaits()[1:])
+	for _, name := range root.Nodes.Keys() {
+		word := "does not say yet that it believes the new one"
+		switch {
+		case next.Held[name]:
+			word = "has a certificate of the new one"
+		case next.Believed[name]:
+			word = "believes both"
+		}
+		fmt.Fprintf(&out, "  %s %s\n", name, word)
+	}
+	users := map[string]bool{}
+	for _, fingerprint := range root.Clients.Keys() {
+		client, _ := root.Clients.Get(fingerprint)
+		users[client.User] = true
+	}
+	if len(users) > 0 {
+		fmt.Fprintf(&out, "Certificates of remote tools end with the old authority; make them anew afterwards: %s.\n",
+			strings.Join(sortedNames(users), ", "))
+	}
+	if next.Signing {
+		out.WriteString("It cannot be given up any more. A node that stays away holds it up until it is removed.")
+	} else {
+		out.WriteString("It can be given up with `clusterd keys rotate authority --abort`.")
+	}
+	return out.String()
+}
+
+// authorityReply answers an operation on the authority.
+func (s *server) authorityReply(w http.ResponseWriter, r *http.Request, who caller, asked api.KeysRequest) error {
+	d := s.daemon
+	switch asked.Op {
+	case api.RotateAuthority:
+		if err := d.rotateAuthority(r.Context(), who.Name, asked.Reason); err != nil {
+			return err
+		}
+	case api.AbortAuthority:
+		if err := d.proposed(r.Context(), cluster.AbortAuthority{By: who.Name}); err != nil {
+			return err
+		}
+	}
+	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: authorityText(d.replica.Root())})
+	return nil
+}
