@@ -74,7 +74,8 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 		return refusal{codeFrozen, fmt.Sprintf("%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)}
 	}
 	if service.Wish != nil && c.Op != OpDisable {
-		return refusal{codeDeadlock, fmt.Sprintf("%s is being worked on: %s since index %d", c.Service, service.Wish.Op, service.Wish.Index)}
+		return refusal{codeDeadlock, fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
+			orElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service)}
 	}
 	if refused := t.mayUnderLock(service, c.Op); refused != accepted {
 		return refused
@@ -235,6 +236,9 @@ func (t *transaction) wish(service Service, c Ask) {
 	why := sentence(fmt.Sprintf("asked to %s", c.Op), c.Reason)
 	if c.Node != "" {
 		why = sentence(fmt.Sprintf("asked to %s to %s", c.Op, c.Node), c.Reason)
+		if c.Op == OpEnable {
+			why = sentence("asked to start on "+c.Node, c.Reason)
+		}
 	}
 	state := service.State
 	switch c.Op {

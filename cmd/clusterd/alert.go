@@ -16,7 +16,8 @@ func alertCommand() *urfave.Command {
 		Subcommands: []*urfave.Command{
 			{Name: "list", Usage: "list the alerts of the document and how they fare", Action: listAlerts,
 				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
-			{Name: "test", Usage: "tell an alert that it is tried, once, from the node that tells it", ArgsUsage: "NAME", Action: testAlert},
+			{Name: "test", Usage: "send one test alert, from the node that tells this alert", ArgsUsage: "NAME",
+				Action: testAlert},
 		},
 	}
 }

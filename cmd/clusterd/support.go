@@ -32,7 +32,8 @@ const (
 
 func supportCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "support-bundle", Usage: "collect what whoever helps you needs to see; without passwords and keys", ArgsUsage: "OUT.tar.gz",
+		Name: "support-bundle", Usage: "collect diagnostics for a support case, without passwords and keys",
+		ArgsUsage: "OUT.tar.gz",
 		Description: "It works without a daemon too, and then holds what lies on this host. What could not be collected is a file that says why. " +
 			"The bundle names nodes, addresses, services and disks, and what people wrote as reasons: look at it before you send it.",
 		Action: func(c *urfave.Context) error {

@@ -55,7 +55,7 @@ func (d *dialogue) run(interrupted context.Context) int {
 	case interrupted.Err() != nil:
 		return d.left(reply, "Stopped waiting", interruptedExit)
 	}
-	return d.left(reply, fmt.Sprintf("Not finished within %s", d.wish.wait), cli.ExitCode(cli.CodeStillUnderWay))
+	return d.left(reply, fmt.Sprintf("Still under way after %s", d.wish.wait), cli.ExitCode(cli.CodeStillUnderWay))
 }
 
 // send hands the wish in and does not wait for its end.

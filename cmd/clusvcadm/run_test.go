@@ -262,7 +262,8 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("--wait 0: %d, %q", code, out)
 	}
 	out, _, code = start(t, api.Reply{}).call(t.Context(), "-r vm:web --wait 50ms", cli.Screen{})
-	if code != 235 || !strings.HasPrefix(out, "Trying to relocate vm:web...Not finished within 50ms\nThe operation goes on") {
+	begins := "Trying to relocate vm:web...Still under way after 50ms\nThe operation goes on"
+	if code != 235 || !strings.HasPrefix(out, begins) {
 		t.Errorf("--wait 50ms: %d, %q", code, out)
 	}
 }
