@@ -240,6 +240,8 @@ func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 	switch {
 	case c.Purpose == ForRecovery && c.By == byLeave && n.State != NodeLeaving:
 		return refuse("%s does not leave any more", n.Name)
+	case c.Purpose == ForRecovery && n.State == NodeLeaving && t.takesLive(service) != "":
+		return refuse("%s leaves, and %s can take %s live", n.Name, t.takesLive(service), c.Service)
 	case c.Purpose == ForDepend && t.follows(service) == "":
 		return refuse("what %s depends on is there", c.Service)
 	case c.Purpose == ForAhead && !slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):
@@ -269,11 +271,6 @@ func (t *transaction) mayMoveTo(service Service, target string) refusal {
 		return refusal{codeTemporary, why}
 	}
 	return accepted
-}
-
-// notLive says why a service cannot move live.
-func notLive(service Service) string {
-	return service.Spec.Name + " is made of resources and cannot move live; relocate it"
 }
 
 func (c Begin) stop(t *transaction, service Service, n Member) {
@@ -309,8 +306,7 @@ func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal
 		return refusal{codeTemporary, fmt.Sprintf("%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))}
 	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may
-	// write to one of them does so already. To stay would mend nothing, and to be stopped
-	// because its node leaves would add an outage to what somebody attached by hand.
+	// write to one does so already. To stop it instead would only add an outage to that.
 	return accepted
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/clusterd/clusterd/resources"
 )
@@ -45,6 +46,30 @@ func (p *planner) planEvacuation(service Service) {
 	}
 	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: owner, Purpose: ForRecovery, By: byLeave,
 		Why: p.whyStopped(service)})
+}
+
+// notLive says why a service cannot move live.
+func notLive(service Service) string {
+	return service.Spec.Name + " is made of resources and cannot move live; relocate it"
+}
+
+// takesLive is a node that may run a VM and to which no move of it has failed; "" where
+// there is none, or where it cannot move live. Between a plan and its entry a node may
+// have come, or its standby may have ended: the guest is not shut down for what was.
+func (t *transaction) takesLive(service Service) string {
+	h, _ := service.holder(service.Owner)
+	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" || len(service.Holders) != 1 ||
+		h.Condition != string(resources.Running) || len(t.companions(service.Spec.Name)) > 0 {
+		return ""
+	}
+	for i, name := range t.Nodes.Keys() {
+		n := *t.Nodes.rows[i]
+		tried := service.troubledOn(n, time.Time{}) // however long ago: the plan alone knows the time
+		if name != service.Owner && !tried && t.barredFor(name, n) == "" && t.mayJoin(service, n) == accepted {
+			return name
+		}
+	}
+	return ""
 }
 
 // takesItSoon is a node that could take a running VM live if it were heard; "" if

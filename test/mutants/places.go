@@ -60,6 +60,12 @@ func places() []mutant {
 			nets: first(stories),
 		},
 		{
+			name: "leave-stops-for-what-was", law: "R",
+			broken: "a VM is stopped because its host leaves, although a node has come since that was planned",
+			edits:  []edit{{begin, "t.takesLive(service) != \"\":", "t.takesLive(service) == \"nowhere\":"}},
+			nets:   []net{simulation, tests("cluster", "^TestALeaveStopsNothingThatANodeTakesLive$")},
+		},
+		{
 			name: "better-node-in-silence", law: "R",
 			broken: "nobody says why a service is not on a better node that is there and cannot have it",
 			edits: []edit{{"cluster/move.go", "\t\tif p.barredFor(c.Node, n) == \"\" {",
