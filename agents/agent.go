@@ -93,6 +93,12 @@ type Convalescer interface {
 	Convalesce(ctx context.Context, spec resources.Spec) Result
 }
 
+// Answering is an agent that can be asked whether its hypervisor answers at all. The
+// question changes nothing and is cheap enough to be put every few seconds.
+type Answering interface {
+	Answers(ctx context.Context) error
+}
+
 // Canceler is an agent that can give a migration up which is under way. OK tells that
 // the abort was accepted; how the migration ends is told by Migrate, and an abort that
 // comes too late changes nothing.

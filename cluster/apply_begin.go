@@ -114,6 +114,9 @@ func (t *transaction) mayRun(service Service, n Member) string {
 	if why := t.unguarded(n); why != "" {
 		return n.Name + " runs nothing yet: " + why
 	}
+	if why := n.hung(service); why != "" {
+		return n.Name + ": " + why
+	}
 	if legal, why := domain.Legal(t.domainOf(service), n.Name); !legal {
 		return fmt.Sprintf("%s: %s", n.Name, why)
 	}

@@ -73,6 +73,7 @@ func (c NodeUp) apply(t *transaction) refusal {
 	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Stopped = false
+	n.Hung = "" // it answers, or the node tells no inventory
 	why := "its daemon started and looks what runs here"
 	if reboot {
 		why = "the machine booted anew, its daemon looks what runs here"

@@ -33,6 +33,7 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	NodeGone{}.Kind():       decode[NodeGone],
 	DaemonStopping{}.Kind(): decode[DaemonStopping],
 	NodeVolume{}.Kind():     decode[NodeVolume],
+	NodeHypervisor{}.Kind(): decode[NodeHypervisor],
 	SetAddress{}.Kind():     decode[SetAddress],
 	Contact{}.Kind():        decode[Contact],
 	BeginFence{}.Kind():     decode[BeginFence],

@@ -74,6 +74,8 @@ type Member struct {
 	Order *Order `json:"order,omitempty"`
 	// Stopped: its daemon announced that it ends on purpose, and has not started since.
 	Stopped bool `json:"stopped,omitempty"`
+	// Hung says what its hypervisor did not answer; empty where it answers.
+	Hung string `json:"hung,omitempty"`
 	// Volume is what it found wrong with its data volume; nil for nothing.
 	Volume *Volume `json:"volume,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.

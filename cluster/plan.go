@@ -75,6 +75,7 @@ func Plan(s *State, v View) Decision {
 	planLeaving(s, &d)
 	planGuards(s, v, &d)
 	noteVolumes(s, &d)
+	noteHung(s, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d
 }
@@ -319,6 +320,9 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 	list, objections := make([]domain.Candidate, 0, t.Nodes.Len()), t.objectionsTo(service)
 	for _, name := range t.Nodes.Keys() {
 		c := domain.Candidate{Node: name, Load: load[name], Barred: orElse(t.barred(name), objections.why[name])}
+		if n, _ := t.Nodes.Get(name); c.Barred == "" && n.Hung != "" {
+			c.Barred = n.hung(service)
+		}
 		if name == service.Avoid {
 			c.Last = "it is moved away from here"
 		}

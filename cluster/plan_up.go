@@ -116,7 +116,7 @@ func (t *transaction) stuck(h Holder) bool {
 func (p *planner) planLeftover(service Service) bool {
 	for _, h := range service.Holders {
 		n, why := p.workable(h.Node)
-		if h.Ask || why != "" || !onBoot(n)(h) {
+		if h.Ask || why != "" || !onBoot(n)(h) || n.hung(service) != "" {
 			continue
 		}
 		failedHere := false
@@ -163,7 +163,7 @@ func (t *transaction) waitsFor(service Service) string {
 			waits = append(waits, fmt.Sprintf("%s (%s), where it may be running: until that node answers or is confirmed off", h.Node, n.State))
 		case h.Ask:
 			waits = append(waits, fmt.Sprintf("%s to tell whether it runs there", h.Node))
-		case h.Condition == string(resources.Unknown):
+		case h.Condition == string(resources.Unknown), n.hung(service) != "":
 			waits = append(waits, fmt.Sprintf("the hypervisor on %s, which does not answer", h.Node))
 		}
 	}

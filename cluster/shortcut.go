@@ -138,7 +138,9 @@ func (n *Node) restful(now time.Duration, in Input) bool {
 	if in.Leading && (n.view.Led < settlingTime || n.view.loopsMove()) {
 		return false // time alone changes what is decided
 	}
-	return n.volume.idle(in.State, n.self) && n.view.steady(in.State, 1) && !n.view.lagging(in.State)
+	me, _ := in.State.Nodes.Get(n.self)
+	return n.hypervisor.idle(me) && n.volume.idle(in.State, n.self) &&
+		n.view.steady(in.State, 1) && !n.view.lagging(in.State)
 }
 
 // decided tells that all the leader wants is on its way into the log.

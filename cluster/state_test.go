@@ -66,6 +66,7 @@ func everyCommand() []Command {
 		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 		LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, DaemonStopping{Node: "n", Incarnation: 4},
 		SetAddress{Node: "n", Address: "a", By: "root"},
+		NodeHypervisor{Node: "n", Incarnation: 4, Why: "w"},
 		NodeVolume{Node: "n", Incarnation: 4, Volume: Volume{Why: "w", Failing: true}},
 		Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
 			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},

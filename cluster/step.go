@@ -39,6 +39,8 @@ type Input struct {
 	Keys   *Keys
 	// Volume is how this host's data volume is, where that changed.
 	Volume *Volume
+	// Hypervisor says what this host's hypervisor does not answer, where that changed.
+	Hypervisor *string
 }
 
 // Beat is one heartbeat that arrived.
@@ -137,7 +139,9 @@ type Node struct {
 	heard     map[string]Beat // emptied and filled in each Step
 	ward      guardian
 	volume    volumeWatch
-	worded    map[string]time.Duration // device -> its problem not in other words before
+	// hypervisor is what this node knows of its own.
+	hypervisor hungWatch
+	worded     map[string]time.Duration // device -> its problem not in other words before
 }
 
 // Pauses before something that did not work is tried again.
@@ -182,6 +186,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.guard(now, in, &out)
 	n.quiet(elapsed, in)
 	n.tellVolume(now, in, &out)
+	n.tellHypervisor(now, in, &out)
 	if in.Incarnation != 0 {
 		n.report(now, in, &out)
 		n.work(now, in, &out)

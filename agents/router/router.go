@@ -87,6 +87,14 @@ func (r *Router) agent(spec resources.Spec) (agents.Agent, string) {
 	return agent, ""
 }
 
+// Answers asks the agent of VMs, which is the only one with a hypervisor.
+func (r *Router) Answers(ctx context.Context) error {
+	if agent, able := r.by[resources.KindVM].(agents.Answering); able {
+		return agent.Answers(ctx)
+	}
+	return nil
+}
+
 // Inventory asks all of them. When one does not answer, nothing is known.
 func (r *Router) Inventory(ctx context.Context) ([]agents.Observation, error) {
 	var all []agents.Observation

@@ -167,6 +167,18 @@ func (a *Agent) Inventory(ctx context.Context) ([]agents.Observation, error) {
 	return found, nil
 }
 
+// Answers asks libvirtd something that needs no lock of a VM.
+func (a *Agent) Answers(ctx context.Context) error {
+	s, err := a.current()
+	if err != nil {
+		return err
+	}
+	if _, err = ask(ctx, s, func(conn *libvirt.Connect) (uint32, error) { return conn.GetLibVersion() }, nil); err != nil {
+		return fmt.Errorf("ask the hypervisor of %s for its version: %w", a.options.Node, plain(err))
+	}
+	return nil
+}
+
 // observeAll lists the active VMs on one connection.
 func observeAll(conn *libvirt.Connect) ([]agents.Observation, error) {
 	domains, err := conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)

@@ -79,6 +79,8 @@ type Node struct {
 	Version     string    `json:"version,omitempty"`
 	Since       time.Time `json:"since"`
 	Why         string    `json:"why,omitempty"`
+	// Hung says what its hypervisor did not answer; empty where it answers.
+	Hung string `json:"hung,omitempty"`
 	// Order is what an administrator ordered for it; nil for nothing.
 	Order *NodeOrder `json:"order,omitempty"`
 }

@@ -122,6 +122,7 @@ func memberFlags(node api.Node, room int) string {
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")
 	add(node.State != "" && node.State != "online", clean(node.State))
+	add(node.Hung != "", "hypervisor hung")
 	text := strings.Join(flags, ", ")
 	for _, flag := range []string{orderFlag(node.Order), unprotectedFlag(node)} {
 		if flag != "" && len(text)+len(", ")+len(flag) <= room {

@@ -209,7 +209,7 @@ func (d *Daemon) Run(parent context.Context) error {
 		d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepLinks,
 		d.keepVouching, d.keepAdmitted, d.keepIdentity,
 		d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepHeld,
-		d.keepComparing, d.keepNudging, d.keepTrail, d.plans.Run,
+		d.keepComparing, d.keepNudging, d.keepAsking, d.keepTrail, d.plans.Run,
 	} {
 		d.work.Go(func() { ear(ctx) })
 	}

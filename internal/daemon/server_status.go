@@ -78,6 +78,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		node := api.Node{
 			Name: name, ID: n.ID, State: string(n.State), Local: name == d.name, Leader: name == role.leader, Voter: voters[name], Witness: n.Witness,
 			Order: orderStatus(root, n), Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot, Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
+			Hung: n.Hung,
 		}
 		_, named := root.Document.Nodes[name]
 		node.Estranged = !named && !n.Witness && len(root.Document.Nodes) > 0

@@ -43,6 +43,12 @@ func hypervisorsAlone() []mutant {
 func networksAlone() []mutant {
 	return []mutant{
 		{
+			name: "hung-hypervisor-gets-vms", law: "L7", broken: "VMs are sent to a node whose hypervisor does not answer",
+			edits: []edit{{"cluster/hypervisor.go", "\tif n.Hung == \"\" || service.Spec",
+				"\tif n.Hung != \"\" || service.Spec"}},
+			nets: []net{simulation, stories}, faults: []string{"hypervisor hangs", "libvirt down"},
+		},
+		{
 			name: "heard-is-in-touch", law: "L7",
 			broken: "a node of which the heartbeats pass and the log does not is given work",
 			edits:  []edit{{"cluster/deaf.go", "l.Still, l.Well = l.Still+since, 0", "l.Still, l.Well = 0, 0"}},

@@ -272,6 +272,8 @@ func (w *World) NotSettled() string {
 	for _, name := range s.Nodes.Keys() {
 		if n, _ := s.Nodes.Get(name); n.State != cluster.NodeOnline {
 			return fmt.Sprintf("%s is %s", name, n.State)
+		} else if w.random != nil && n.Hung != "" {
+			return fmt.Sprintf("%s is said to have a hypervisor that hangs", name)
 		}
 	}
 	if why := w.guardNotSettled(s); why != "" {

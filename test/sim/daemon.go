@@ -169,6 +169,7 @@ func (d *daemon) step() {
 	}
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading && d.host.byHand == nil
 	in.Volume = &d.host.volume
+	in.Hypervisor = d.host.hypervisor()
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader

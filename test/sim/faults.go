@@ -71,7 +71,7 @@ func faultKinds() []faultKind {
 	}
 	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
 		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults(),
-		volumeFaults(), deafFaults())
+		volumeFaults(), deafFaults(), hangFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.

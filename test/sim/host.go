@@ -71,6 +71,8 @@ type Host struct {
 	daemonSince time.Duration
 	// Stuck: nothing can be written to its folder, so it takes no entry.
 	Stuck bool
+	// libvirtSince is when the hypervisor's daemon began to answer, or ceased to.
+	libvirtSince time.Duration
 	// Slow is how much later than others it applies the log.
 	Slow time.Duration
 	// Wall is by how much its wall clock is wrong, Drift how much longer its
@@ -296,7 +298,11 @@ func (h *Host) SetLibvirt(answers bool) {
 	if answers && !h.Libvirt {
 		h.creating = map[string]int{}
 	}
+	if h.Libvirt != answers {
+		h.libvirtSince = h.world.Now
+	}
 	h.Libvirt = answers
+	h.askHypervisor()
 	h.world.tell("libvirt on %s answers: %v", h.Name, answers)
 	if answers {
 		h.autostart()

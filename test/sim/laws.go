@@ -45,6 +45,7 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 		w.watchLeave(before, c)
 		w.watchTarget(c)
 		w.watchDeafTarget(c)
+		w.watchHungTarget(after, c)
 	case cluster.Done:
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 		if c.Result.OK && c.Result.Target == resources.Running {

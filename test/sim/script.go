@@ -104,6 +104,7 @@ func WriteScript(seed int64) (s Script) {
 	s.troubles()
 	s.volumes(rounds)
 	s.deafen(rounds)
+	s.hypervisors(rounds)
 	return s
 }
 
