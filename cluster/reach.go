@@ -133,7 +133,9 @@ func failing(answers []Reach) []string {
 type Login struct {
 	Username string       `json:"username,omitempty"`
 	Password fence.Secret `json:"password,omitempty"`
-	At       time.Time    `json:"at"`
+	// Credential names the systemd credential that holds it instead.
+	Credential string    `json:"credential,omitempty"`
+	At         time.Time `json:"at"`
 }
 
 // keepLogins remembers the login of each device whose login changed, until the
@@ -150,9 +152,11 @@ func (t *transaction) keepLogins(old Document) {
 		switch {
 		case !same:
 			t.OldLogins.Delete(device)
-		case before.Username == after.Username && before.Password == after.Password, t.OldLogins.Has(device):
+		case before.Username == after.Username && before.Password == after.Password &&
+			before.Credential == after.Credential, t.OldLogins.Has(device):
 		default:
-			t.OldLogins.Set(device, Login{Username: before.Username, Password: before.Password, At: t.at})
+			t.OldLogins.Set(device, Login{Username: before.Username, Password: before.Password,
+				Credential: before.Credential, At: t.at})
 		}
 	}
 }
@@ -176,7 +180,7 @@ func (t *transaction) forgetReach() {
 // false when there is nothing but the present login.
 func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 	login, kept := s.OldLogins.Get(device.Name)
-	device.Username, device.Password = login.Username, login.Password
+	device.Username, device.Password, device.Credential = login.Username, login.Password, login.Credential
 	return device, kept
 }
 

@@ -48,6 +48,8 @@ type Device struct {
 	Address  string `json:"address"`
 	Username string `json:"username,omitempty"`
 	Password Secret `json:"password,omitempty"`
+	// Credential names a systemd credential of the daemon that holds the password instead.
+	Credential string `json:"credential,omitempty"`
 	// Options are the driver's own settings, for example "cipher": "3",
 	// "privilege": "operator".
 	Options map[string]string `json:"options,omitempty"`

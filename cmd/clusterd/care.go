@@ -267,6 +267,7 @@ func clientCommand() *urfave.Command {
 		Flags: []urfave.Flag{
 			&urfave.StringFlag{Name: "role", Value: string(pki.RoleViewer),
 				Usage: "viewer (looks), operator (moves, starts, stops, drains) or admin (everything)"},
+			&urfave.DurationFlag{Name: "for", Value: pki.ClientValidity, Usage: "how long it is valid, 8760h at most"},
 			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; needed"},
 			&urfave.BoolFlag{Name: "revoke", Usage: "bar every certificate of USER for good instead of making one"},
 		},
@@ -312,7 +313,8 @@ func makeClient(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	reply, err := client.ClientCertificate(c.Context, api.ClientRequest{User: name, Role: c.String("role"), Request: string(request)})
+	reply, err := client.ClientCertificate(c.Context, api.ClientRequest{User: name, Role: c.String("role"),
+		Request: string(request), Validity: c.Duration("for")})
 	if err != nil {
 		return err
 	}

@@ -153,6 +153,10 @@ func (t *trial) try(ctx context.Context, device fence.Device) tried {
 		// A login with the mask would be a wrong password, and boards lock accounts.
 		return tried{device: device, untried: true, text: "not asked: its password is masked in this file; write it, or look at clusterd fence status"}
 	}
+	if device.Credential != "" {
+		return tried{device: device, untried: true,
+			text: "not asked: its password is a credential of the daemon; look at clusterd fence status"}
+	}
 	driver, known := t.drivers[device.Driver]
 	if !known {
 		return tried{device: device, failed: true, text: "this clusterd has no fence driver " + device.Driver}

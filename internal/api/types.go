@@ -269,6 +269,8 @@ type ClientRequest struct {
 	Role string `json:"role"`
 	// Request is the PEM certificate request.
 	Request string `json:"request"`
+	// Validity is how long it lives; 0 is the default.
+	Validity time.Duration `json:"validity,omitempty"`
 	// Revoke bars every certificate of User instead.
 	Revoke bool `json:"revoke,omitempty"`
 }

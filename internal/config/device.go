@@ -18,7 +18,7 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	}
 	p.places.devices[name] = key
 	d := fence.Device{Name: name}
-	var password, passwordFile, options *yaml.Node
+	var password, passwordFile, credential, options *yaml.Node
 	p.places.deviceOptions[name] = value
 	what := "device " + name
 	known := fields{
@@ -27,7 +27,11 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 		"username":      p.text(&d.Username, "the username of "+what),
 		"password":      func(node *yaml.Node) { password = node },
 		"password_file": func(node *yaml.Node) { passwordFile = node },
-		"options":       func(node *yaml.Node) { options, d.Options = node, p.options(what, node) },
+		"password_credential": func(node *yaml.Node) {
+			credential = node
+			p.name(&d.Credential, "password_credential")(node)
+		},
+		"options": func(node *yaml.Node) { options, d.Options = node, p.options(what, node) },
 	}
 	maps.Copy(known, p.limits(&d.Limits, what))
 	p.mapping(value, what, known)
@@ -42,6 +46,8 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 		p.checkNoPower(d, what, value)
 	}
 	switch {
+	case credential != nil && (password != nil || passwordFile != nil):
+		p.fault(credential, "%s has a password beside password_credential; keep one", what)
 	case password != nil && passwordFile != nil:
 		p.fault(passwordFile, "%s has both password and password_file; keep one", what)
 	case passwordFile != nil:

@@ -115,6 +115,7 @@ func changedDevice(old, new fence.Device) []string {
 	changes = note(changes, "driver", old.Driver, new.Driver)
 	changes = note(changes, "address", old.Address, new.Address)
 	changes = note(changes, "username", old.Username, new.Username)
+	changes = note(changes, "password_credential", old.Credential, new.Credential)
 	if old.Password != new.Password {
 		changes = append(changes, "the password changes")
 	}

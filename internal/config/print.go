@@ -47,6 +47,9 @@ func Print(document cluster.Document) string {
 		if d.Username != "" {
 			text += ", user " + d.Username
 		}
+		if d.Credential != "" {
+			text += ", password from credential " + d.Credential
+		}
 		if d.Password != "" {
 			text += ", password " + Mask
 		}

@@ -5,7 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
@@ -123,7 +127,12 @@ func (d *Daemon) revealed(secret fence.Secret) (fence.Secret, error) {
 // opened is a fence device as its driver needs it.
 func (d *Daemon) opened(device fence.Device) (fence.Device, error) {
 	var err error
-	if device.Password, err = d.revealed(device.Password); err != nil {
+	if device.Credential != "" {
+		device.Password, err = credential(device.Credential)
+	} else {
+		device.Password, err = d.revealed(device.Password)
+	}
+	if err != nil {
 		return device, fmt.Errorf("its password: %w", err)
 	}
 	options := make(map[string]string, len(device.Options))
@@ -136,6 +145,33 @@ func (d *Daemon) opened(device fence.Device) (fence.Device, error) {
 		device.Options = options
 	}
 	return device, nil
+}
+
+// largestCredential bounds what is read of one.
+const largestCredential = 4 << 10
+
+// credential reads a password that systemd gives this daemon. It is read at each use, and stands in no
+// log.
+func credential(name string) (fence.Secret, error) {
+	folder := os.Getenv("CREDENTIALS_DIRECTORY")
+	if folder == "" {
+		return "", fmt.Errorf("systemd gave this daemon no credentials; "+
+			"add LoadCredential=%s:PATH to clusterd.service and restart it", name)
+	}
+	file, err := os.Open(filepath.Join(folder, name))
+	if err != nil {
+		return "", fmt.Errorf("%w; add LoadCredential=%s:PATH to clusterd.service and restart it", err, name)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, largestCredential+1))
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimRight(string(text), "\r\n")
+	if secret == "" || len(text) > largestCredential || strings.ContainsAny(secret, "\r\n\x00") {
+		return "", fmt.Errorf("credential %s does not hold a password on its only line", name)
+	}
+	return fence.Secret(secret), nil
 }
 
 // driverOf gives a device's driver, which is handed the device with its secrets open.

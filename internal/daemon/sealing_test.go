@@ -174,3 +174,26 @@ func TestABackupOpensWithItsKeyOrAMembersOwn(t *testing.T) {
 		}
 	})
 }
+
+// TestACredentialIsReadWhereItIsUsed: the State holds its name, and each node reads its own file.
+func TestACredentialIsReadWhereItIsUsed(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", folder)
+	d := &Daemon{}
+	device := fence.Device{Name: "bmc1", Credential: "bmc1"}
+	for text, want := range map[string]string{
+		"word-of-bmc1\n": "word-of-bmc1", "two\nlines\n": "", "\n": "", strings.Repeat("x", 5000): "",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, "bmc1"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opened, err := d.opened(device)
+		if opened.Password.Reveal() != want || (err == nil) != (want != "") {
+			t.Errorf("%.20q opens to %q, %v", text, opened.Password.Reveal(), err)
+		}
+	}
+	device.Credential = "missing"
+	if _, err := d.opened(device); err == nil || !strings.Contains(err.Error(), "LoadCredential=missing:") {
+		t.Errorf("a missing credential: %v", err)
+	}
+}

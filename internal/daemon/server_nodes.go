@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -225,12 +226,17 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 		return s.revoke(w, r, who, asked.User)
 	}
 	who.about("make a certificate for %.64q with role %.20q", asked.User, asked.Role)
+	life := cmp.Or(asked.Validity, pki.ClientValidity)
+	if life < time.Minute || life > pki.LongestClientValidity {
+		return refuse(http.StatusBadRequest, "bad_request", "a client certificate lives from a minute to %d days, not %s",
+			pki.LongestClientValidity/(24*time.Hour), life)
+	}
 	root := s.daemon.heldRoot(r.Context())
 	ca, err := s.daemon.authority(root)
 	if err != nil {
 		return err
 	}
-	chain, err := ca.SignClient([]byte(asked.Request), asked.User, pki.Role(asked.Role), time.Now(), pki.ClientValidity)
+	chain, err := ca.SignClient([]byte(asked.Request), asked.User, pki.Role(asked.Role), time.Now(), life)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
@@ -240,7 +246,7 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 	}
 	applied, err := s.daemon.propose(r.Context(), cluster.AddClient{
 		Fingerprint: request.Fingerprint, User: asked.User, Role: asked.Role, By: who.Name,
-		Expires: time.Now().Add(pki.ClientValidity).UTC(),
+		Expires: time.Now().Add(life).UTC(),
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,9 @@ const (
 	// NodeValidity is how long a node certificate lives by default. Renewal starts at two thirds of it, which leaves ten days.
 	NodeValidity = 30 * 24 * time.Hour
 	// ClientValidity is how long a client certificate lives by default.
-	ClientValidity = 365 * 24 * time.Hour
+	ClientValidity = 90 * 24 * time.Hour
+	// LongestClientValidity is the most that can be asked for.
+	LongestClientValidity = 365 * 24 * time.Hour
 	// caValidity outlives the machines.
 	caValidity = 20 * 365 * 24 * time.Hour
 	// backdating lets a peer whose clock is a little behind accept a certificate that was made this minute.

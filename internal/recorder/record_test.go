@@ -207,7 +207,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients",
 		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace",
 		"Config":       "Version Text At By Reason Summary Index",
-		"Device":       "Name Driver Address Username Password Options Limits",
+		"Device":       "Name Driver Address Username Password Credential Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
 		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops Ends",
