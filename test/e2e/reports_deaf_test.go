@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/test/lab"
 	"github.com/clusterd/clusterd/test/stage"
 )
 
@@ -15,6 +19,8 @@ import (
 type deafness struct {
 	name        string
 	begin, mend string // lines of shell on that node
+	// large: it shows itself only when something large is written, as it does in life.
+	large bool
 }
 
 // The rules of nft(8) lie in the host's own network namespace.
@@ -22,11 +28,11 @@ var deafnesses = []deafness{
 	{"its port of the log is closed",
 		"nft add table inet deaf && nft 'add chain inet deaf in { type filter hook input priority 0; }' && " +
 			"nft add rule inet deaf in tcp dport 7440 drop && nft add rule inet deaf in tcp sport 7440 drop",
-		"nft delete table inet deaf"},
+		"nft delete table inet deaf", false},
 	{"large packets do not pass",
 		"nft add table inet deaf && nft 'add chain inet deaf in { type filter hook input priority 0; }' && " +
 			"nft add rule inet deaf in iifname eth0 meta length '>' 600 drop",
-		"nft delete table inet deaf"},
+		"nft delete table inet deaf", true},
 }
 
 // retellDeaf: a node that is heard and takes nothing of the log gets no work, says so, and is whole again when it is
@@ -44,6 +50,9 @@ func (f *fixture) retellDeaf(t *testing.T, ctx context.Context) {
 					f.shell(t, ctx, "node3", way.mend)
 				}
 			}()
+			if way.large {
+				f.writeMuch(t, ctx)
+			}
 			f.stands(t, ctx, "node3", "deaf")
 			f.noted(t, ctx, "node3", "deaf")
 			f.refused(t, ctx, "node1", []string{"node3"}, "clusvcadm", "-M", mover.Name(), "-m", "node3")
@@ -52,6 +61,20 @@ func (f *fixture) retellDeaf(t *testing.T, ctx context.Context) {
 			f.waitAtRest(t, ctx)
 			f.checkNoFence(t, ctx, before.Index)
 		})
+	}
+}
+
+// writeMuch brings an entry into the log that no small packet carries: domains with names that do not compress.
+func (f *fixture) writeMuch(t *testing.T, ctx context.Context) {
+	t.Helper()
+	before := f.Plan.Domains
+	defer func() { f.Plan.Domains = before }()
+	f.Plan.Domains = slices.Clone(before)
+	for range 60 {
+		f.Plan.Domains = append(f.Plan.Domains, fmt.Sprintf("d%s: {members: {node1: 1}}", rand.Text()))
+	}
+	if err := f.Apply(ctx); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -74,6 +97,43 @@ func (f *fixture) retellDeafForLong(t *testing.T, ctx context.Context) {
 	}
 	if err := f.world.CheckSingleWriter(still2.Guest); err != nil {
 		t.Error(err)
+	}
+	f.homeAgain(t, ctx, "node3")
+}
+
+// retellRestartLoop: a daemon that ends a second after each start is heard each time, and takes its part never.
+func (f *fixture) retellRestartLoop(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
+	f.leadFrom(t, ctx, "node1", "node2")
+	before := f.waitAtRest(t, ctx)
+	if err := f.StopDaemon(ctx, "node3"); err != nil {
+		t.Fatal(err)
+	}
+	loop := lab.Service{
+		Name: "clusterd", Argv: []string{"timeout", "-s", "KILL", "1", "/srv/cluster/bin/clusterd", "run"},
+		Restart: lab.RestartAlways, RestartDelay: 200 * time.Millisecond,
+	}
+	if err := f.world.Host("node3").StartService(ctx, loop); err != nil {
+		t.Fatal(err)
+	}
+	f.after(t, ctx, 40*time.Second)
+	f.refused(t, ctx, "node1", []string{"node3"}, "clusvcadm", "-M", mover.Name(), "-m", "node3")
+	events, err := f.Events(ctx, "node1", before.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, e := range events {
+		if e.Subject == "node3" {
+			told++
+			t.Log(e.From, " -> ", e.To, ": ", e.Why)
+		}
+	}
+	if told > 16 {
+		t.Errorf("the timeline tells %d times of one loop", told)
+	}
+	if err := errors.Join(f.StopDaemon(ctx, "node3"), f.StartDaemon(ctx, "node3")); err != nil {
+		t.Fatal(err)
 	}
 	f.homeAgain(t, ctx, "node3")
 }

@@ -32,6 +32,7 @@ var reports = []report{
 	{"a daemon stopped on purpose", (*fixture).retellPlannedStop},
 	{"online and deaf", (*fixture).retellDeaf},
 	{"deaf for long", (*fixture).retellDeafForLong},
+	{"a daemon that ends again and again", (*fixture).retellRestartLoop},
 	{"state beside the disks", (*fixture).retellState},
 	{"an address that comes late", (*fixture).retellLateAddress},
 }
