@@ -79,6 +79,9 @@ func (t *transaction) setNodeState(n Member, state NodeState, by, why string, ph
 	from := n.State
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.at, why
 	t.Nodes.Set(n.Name, n)
+	if n.roundOf(state, t.at) {
+		return n
+	}
 	t.tell(Event{Node: n.Name, Subject: n.Name, From: string(from), To: string(state), By: by, Why: why, Phases: phases})
 	return n
 }

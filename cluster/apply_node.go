@@ -74,9 +74,13 @@ func (c NodeUp) apply(t *transaction) refusal {
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Stopped = false
 	n.Hung = "" // it answers, or the node tells no inventory
+	n.Restarts = n.Restarts.another(t.at)
 	why := "its daemon started and looks what runs here"
 	if reboot {
 		why = "the machine booted anew, its daemon looks what runs here"
+	}
+	if n.Restarts.loop() {
+		why += fmt.Sprintf("; %s, and the next rounds are told at the %dth", n.Restarts.says(), 2*n.Restarts.Count)
 	}
 	// The old boot's holders stay until the inventory replaces them; Boot is
 	// only taken over then, in the same command (law L1c).

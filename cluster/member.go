@@ -76,6 +76,8 @@ type Member struct {
 	Stopped bool `json:"stopped,omitempty"`
 	// Hung says what its hypervisor did not answer; empty where it answers.
 	Hung string `json:"hung,omitempty"`
+	// Restarts are the starts of its daemon that came soon one after the other.
+	Restarts *Restarts `json:"restarts,omitempty"`
 	// Volume is what it found wrong with its data volume; nil for nothing.
 	Volume *Volume `json:"volume,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.

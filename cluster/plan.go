@@ -121,6 +121,7 @@ func (p *planner) planServices() {
 	}
 	p.planGraves()
 	p.noteLock()
+	p.noteRestarts()
 	p.planOrders()
 }
 

@@ -15,7 +15,7 @@ const settlingTime = 5 * time.Second
 // may have some. Placement, moves and fencing ask here, so that what the State says of
 // a node (barredFor) and what this leader has measured itself are always both asked.
 func (p *planner) mayTakeWork(name string, n Member) string {
-	return orElse(p.barredFor(name, n), p.view.unheard(p.State, n))
+	return orElse(p.barredFor(name, n), orElse(p.view.unheard(p.State, n), p.restless(n)))
 }
 
 // unheard says that the leader has not heard a node in its present incarnation, or not

@@ -55,6 +55,12 @@ func networksAlone() []mutant {
 			nets:   []net{simulation, stories}, faults: []string{"deaf"},
 		},
 		{
+			name: "restarts-are-forgotten", law: "-",
+			broken: "a daemon that ends after each start is given work each time",
+			edits:  []edit{{"cluster/restarts.go", "r.Count > restartsKnown", "r.Count > 1<<30"}},
+			nets:   []net{stories},
+		},
+		{
 			name: "deaf-has-no-grace", law: "L8",
 			broken: "a node that takes nothing of the log is shot before a silent daemon would be",
 			edits:  []edit{{"cluster/deaf.go", "w.Log.Still >= timing.deafFor()+more", "w.Log.Still >= timing.Deaf+more"}},
