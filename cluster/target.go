@@ -103,11 +103,11 @@ func (p *planner) asIfThere(names []string, look func()) {
 	p.ruled.barred = barred
 }
 
-// hushed are the nodes that only have not been heard: soon they are, or they are lost.
+// hushed are the nodes that only have not been heard, or not for long enough: soon they are, or they are lost.
 func (p *planner) hushed() []string {
 	var list []string
 	for i, name := range p.Nodes.keys {
-		if n := p.Nodes.rows[i]; p.barredFor(name, *n) == "" && p.view.unheard(p.State, *n) != "" {
+		if n := p.Nodes.rows[i]; p.barredFor(name, *n) == "" && orElse(p.view.unheard(p.State, *n), p.restless(*n)) != "" {
 			list = append(list, name)
 		}
 	}

@@ -240,6 +240,10 @@ func (w *World) operate() {
 	}
 }
 
+// restartsOver is when a daemon that started often counts as one that stays up, with room
+// for its admission.
+const restartsOver = 35 * time.Second
+
 // NotSettled says what is not as it should be in a calm world; "" if nothing.
 func (w *World) NotSettled() string {
 	if w.Leader() == "" {
@@ -274,6 +278,12 @@ func (w *World) NotSettled() string {
 			return fmt.Sprintf("%s is %s", name, n.State)
 		} else if w.random != nil && n.Hung != "" {
 			return fmt.Sprintf("%s is said to have a hypervisor that hangs", name)
+		}
+	}
+	for _, h := range w.order {
+		n, _ := s.Nodes.Get(h.Name)
+		if h.daemon != nil && n.Restarts != nil && n.Restarts.Count > 3 && w.Now-h.daemon.started < restartsOver {
+			return h.Name + " has only just started, once more"
 		}
 	}
 	if why := w.guardNotSettled(s); why != "" {
