@@ -80,7 +80,7 @@ func (c NodeUp) apply(t *transaction) refusal {
 		why = "the machine booted anew, its daemon looks what runs here"
 	}
 	if n.Restarts.loop() {
-		why += fmt.Sprintf("; %s, and the next rounds are told at the %dth", n.Restarts.says(), 2*n.Restarts.Count)
+		why += fmt.Sprintf("; %s, and the next round that is told is number %d", n.Restarts.says(), 2*n.Restarts.Count)
 	}
 	// The old boot's holders stay until the inventory replaces them; Boot is
 	// only taken over then, in the same command (law L1c).
