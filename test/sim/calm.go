@@ -351,18 +351,27 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 	return ""
 }
 
-// placeable tells whether some node may run a service once all are well: its
-// domain has a member here, and its disks are nobody else's.
-func (w *World) placeable(service cluster.Service) bool {
+// disksTaken tells whether another service may write what this one declares.
+func (w *World) disksTaken(service cluster.Service) bool {
 	s := w.State()
 	for _, key := range s.Services.Keys() {
 		other, _ := s.Services.Get(key)
 		for _, h := range other.Holders {
 			if key != service.Spec.Name && len(resources.Conflicts(h.Disks, service.Spec.Disks)) > 0 {
-				return false
+				return true
 			}
 		}
 	}
+	return false
+}
+
+// placeable tells whether some node may run a service once all are well: its
+// domain has a member here, and its disks are nobody else's.
+func (w *World) placeable(service cluster.Service) bool {
+	if w.disksTaken(service) {
+		return false
+	}
+	s := w.State()
 	d, declared := s.Document.Domains[service.Spec.Domain]
 	if !declared || !d.Restricted {
 		return true

@@ -76,7 +76,7 @@ func (w *World) watchTarget(c cluster.Begin) {
 	if h == nil || w.watched.limbo || (c.Intent != cluster.IntentMigrate && c.Intent != cluster.IntentStart) {
 		return
 	}
-	if h.daemon == nil && h.talks == 0 && w.Now-h.mute >= strangerFor {
-		w.violate("target: %s is sent to %s, whose daemon has been silent for %s", c.Service, node, w.Now-h.mute)
+	if h.daemon == nil && h.talks == 0 && w.Now-h.spoke >= strangerFor {
+		w.violate("target: %s is sent to %s, whose daemon has been silent for %s", c.Service, node, w.Now-h.spoke)
 	}
 }

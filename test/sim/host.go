@@ -116,6 +116,8 @@ type Host struct {
 	// when its daemon has not talked for a second or more, talks since when it does,
 	// 0 while it does not.
 	lastDeaf, mute, talks time.Duration
+	// spoke is when its daemon last ended or paused, however short it had talked.
+	spoke time.Duration
 	// isDeaf: entries do not reach it, since deafSince; deafUntil is when that ended last.
 	// nudged is how far the leader's nudges have moved its log.
 	isDeaf               bool

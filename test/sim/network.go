@@ -128,6 +128,7 @@ func (h *Host) watchTalk(now time.Duration) {
 	case talks && h.talks == 0:
 		h.talks = now
 	case !talks && h.talks != 0:
+		h.spoke = now
 		if now-h.talks >= time.Second {
 			h.mute = now
 		}

@@ -62,7 +62,8 @@ func (w *World) declaredAsRuns(service cluster.Service) string {
 	if service.State != resources.Started || service.Spec.Kind() != resources.KindService || service.Flags&resources.Frozen != 0 {
 		return ""
 	}
-	if why := service.BehindWhy(); why != "" && service.Behind == nil {
+	// Where another one holds the disks that it is to have, it waits for them with a note (law L9).
+	if why := service.BehindWhy(); why != "" && service.Behind == nil && !w.disksTaken(service) {
 		return "runs by an older declaration: " + why
 	}
 	return ""
