@@ -7,7 +7,7 @@ import (
 )
 
 // recoverByHand is what a person does of two nodes of which one has lost its log and the other may
-// not go on alone, because it has booted since: the machine without its log is switched off, and the
+// not go on alone, because it has booted since or the document has changed: the machine without its log is switched off, and the
 // other one recovers. It holds everything, because both acknowledged it.
 func (w *World) recoverByHand() {
 	if !w.paired() || w.Leader() != "" {
@@ -17,7 +17,7 @@ func (w *World) recoverByHand() {
 		other := h.other()
 		if !h.logless() || other.daemon == nil || other.logless() || !other.member || other.pair.parting != nil ||
 			other.pair.recovery != nil || other.byHand != nil ||
-			(other.pair.warrant != nil && other.pair.warrant.Boot == other.BootID()) {
+			other.mayGoAlone() {
 			continue
 		}
 		w.tell("a person recovers %s without %s", other.Name, h.Name)
@@ -28,6 +28,13 @@ func (w *World) recoverByHand() {
 		w.enroll(h.Name, false)
 		other.StartDaemon()
 	}
+}
+
+// mayGoAlone tells whether the two-node rule lets this host go on by itself once the other one
+// is silent: it had been in quorum since it booted, and agreed about the document in force.
+func (h *Host) mayGoAlone() bool {
+	p := h.pair.warrant
+	return p != nil && p.Boot == h.BootID() && p.Generation >= h.state.Generation && p.Document >= h.state.Config.Version
 }
 
 // recoverOnce is what a daemon does of a recovery by hand before anything else: until its log says

@@ -180,7 +180,8 @@ func (w *World) watchDeafTarget(c cluster.Begin) {
 func (w *World) watchOpen(service *cluster.Service) {
 	i := service.Intent
 	if int(i.Index) <= len(w.raft.log) {
-		if open := w.Now - w.raft.log[i.Index-1].when; open > intentNoted {
+		// A leader that has only just come says nothing yet.
+		if open := w.Now - max(w.raft.log[i.Index-1].when, w.ledSince); open > intentNoted {
 			w.violate("silence: the %s of %s on %s has been open for %s, and nothing tells of it", i.Kind, service.Spec.Name,
 				i.Node, open)
 		}
