@@ -282,7 +282,7 @@ func (w *World) NotSettled() string {
 	}
 	for _, h := range w.order {
 		n, _ := s.Nodes.Get(h.Name)
-		if h.daemon != nil && n.Restarts != nil && n.Restarts.Count > 3 && w.Now-h.daemon.started < restartsOver {
+		if n.Restarts != nil && n.Restarts.Count > 3 && w.Now-w.raft.log[n.Incarnation-1].when < restartsOver {
 			return h.Name + " has only just started, once more"
 		}
 	}
