@@ -130,6 +130,9 @@ func (w *World) mend() {
 	w.endOrders()
 	w.recoverByHand()
 	for _, h := range w.order {
+		if h.BMC != BMCTwin && !h.mistaken {
+			w.mendTwin(h) // what its board told of another may have come into the log late
+		}
 		w.Rejoin(h.Name)
 		h.Hang(false)
 		h.ContinueDaemon()
@@ -240,9 +243,9 @@ func (w *World) operate() {
 	}
 }
 
-// restartsOver is when a daemon that started often counts as one that stays up, with room
-// for its admission.
-const restartsOver = 35 * time.Second
+// restartsOver is when a daemon that started often counts as one that stays up, also where
+// the clocks of two leaders differ by as much as is believed.
+const restartsOver = 65 * time.Second
 
 // NotSettled says what is not as it should be in a calm world; "" if nothing.
 func (w *World) NotSettled() string {
