@@ -265,8 +265,8 @@ func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
 	case w.Boot != a.Boot:
 		return AloneWait, fmt.Sprintf("%s has not been in quorum with %s since it booted, so it waits for it; if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
 	case a.Generation > w.Generation || a.Document > w.Document:
-		return AloneWait, fmt.Sprintf("the two nodes had not agreed about the present document yet, so %s waits for %s; if %s is "+
-			"gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
+		return AloneWait, fmt.Sprintf("the two nodes had not agreed about the present document yet, so %s waits for %s; "+
+			"if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
 	}
 	timing := TimingFor(w.Timing)
 	j := judge(Member{Name: peer}, a.Contact, timing)

@@ -7,8 +7,9 @@ import (
 )
 
 // recoverByHand is what a person does of two nodes of which one has lost its log and the other may
-// not go on alone, because it has booted since or the document has changed: the machine without its log is switched off, and the
-// other one recovers. It holds everything, because both acknowledged it.
+// not go on alone, because it has booted since or the document has changed: the machine without
+// its log is switched off, and the other one recovers. It holds everything, because both
+// acknowledged it.
 func (w *World) recoverByHand() {
 	if !w.paired() || w.Leader() != "" {
 		return

@@ -27,7 +27,14 @@ func (d *daemon) fence(duty cluster.Duty) {
 		})
 		return
 	}
-	d.attempt(duty.Node, func(r fence.Result) { d.finish(cluster.DutyResult{Duty: duty, Fence: r}) })
+	d.attempt(duty.Node, func(r fence.Result) {
+		if victim := d.host.world.Hosts[duty.Node]; duty.Drill && r.Outcome == fence.Confirmed && victim.Powered {
+			// A drill looks whether its victim falls silent, as the daemon does.
+			r = fence.Result{Outcome: fence.Unknown,
+				Evidence: []string{"the device says off, but " + duty.Node + " still shows life"}}
+		}
+		d.finish(cluster.DutyResult{Duty: duty, Fence: r})
+	})
 }
 
 func (d *daemon) attempt(node string, ended func(fence.Result)) {

@@ -25,6 +25,8 @@ type vm struct {
 	disks  []resources.Disk
 	// byHand are those of them that a person attached.
 	byHand []string
+	// told are those of them that the State knows of.
+	told map[string]bool
 	// hung: nothing answers for it, and it ends by force alone. cancelled: its migration
 	// is given up.
 	hung, cancelled bool

@@ -193,6 +193,9 @@ func (w *World) watchAlive(before, after *cluster.State) {
 // bring it up any more (L1). Removed services and their tombstones are one.
 func (w *World) watchReleased(before, after *cluster.State) {
 	for _, h := range w.order {
+		for _, v := range h.vms {
+			v.hearOfDisks(before)
+		}
 		if !h.Powered {
 			continue
 		}

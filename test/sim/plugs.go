@@ -95,6 +95,24 @@ func (w *World) AttachDisk(service, disk string) {
 	v.disksChange(append(slices.Clip(v.disks), resources.Disk{Identity: disk}))
 }
 
+// hearOfDisks keeps which attached disks the State knows of.
+func (v *vm) hearOfDisks(s *cluster.State) {
+	if len(v.byHand) == 0 {
+		return
+	}
+	service, _ := s.Services.Get(v.service)
+	for _, h := range service.Holders {
+		for _, d := range h.Disks {
+			if h.Node == v.host.Name && slices.Contains(v.byHand, d.Identity) {
+				if v.told == nil {
+					v.told = map[string]bool{}
+				}
+				v.told[d.Identity] = true
+			}
+		}
+	}
+}
+
 // DetachDisk takes it away again.
 func (w *World) DetachDisk(service, disk string) {
 	v := w.running(service)

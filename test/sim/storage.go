@@ -38,9 +38,13 @@ func (w *World) canWrite(h *Host, identity string) bool {
 	return true
 }
 
-// spoils tells whether a VM can write to any of its disks where it is.
+// spoils tells whether a VM can write to any of its disks where it is. A disk that a person
+// attached and that no daemon has told of cannot be cut off: safety.md, A19.
 func (w *World) spoils(v *vm) bool {
 	for _, disk := range v.disks {
+		if slices.Contains(v.byHand, disk.Identity) && !v.told[disk.Identity] {
+			continue
+		}
 		if !disk.ReadOnly && w.canWrite(v.host, disk.Identity) {
 			return true
 		}
