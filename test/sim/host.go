@@ -116,6 +116,9 @@ type Host struct {
 	// when its daemon has not talked for a second or more, talks since when it does,
 	// 0 while it does not.
 	lastDeaf, mute, talks time.Duration
+	// withLeader: it talks with the leader, since leaderSince.
+	withLeader  bool
+	leaderSince time.Duration
 	// spoke is when its daemon last ended or paused, however short it had talked.
 	spoke time.Duration
 	// isDeaf: entries do not reach it, since deafSince; deafUntil is when that ended last.

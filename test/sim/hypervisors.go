@@ -53,7 +53,8 @@ func (w *World) watchHungTarget(after *cluster.State, c cluster.Begin) {
 		w.inTrouble(h, hungKnown) || h.Slow > 0 {
 		return
 	}
-	if since := max(h.libvirtSince, w.ledSince); w.Now-since > hungKnown {
+	// What it finds goes to the leader; over a broken link it does not get there.
+	if since := max(h.libvirtSince, w.ledSince, h.leaderSince); w.Now-since > hungKnown {
 		w.violate("hung: %s is sent to %s, whose hypervisor has not answered for %s", c.Service, node, w.Now-h.libvirtSince)
 	}
 }

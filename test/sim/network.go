@@ -118,6 +118,12 @@ func (w *World) changed() {
 		}
 		h.near = near
 		h.watchTalk(w.Now)
+		leader := w.Hosts[w.Leader()]
+		with := leader != nil && w.talks(h, leader)
+		if !with || !h.withLeader {
+			h.leaderSince = w.Now
+		}
+		h.withLeader = with
 	}
 	w.meetOthers()
 }

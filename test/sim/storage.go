@@ -39,10 +39,13 @@ func (w *World) canWrite(h *Host, identity string) bool {
 }
 
 // spoils tells whether a VM can write to any of its disks where it is. A disk that a person
-// attached and that no daemon has told of cannot be cut off: safety.md, A19.
+// attached or an overlay that was made, and that no daemon has told of, cannot be cut off:
+// safety.md, A19.
 func (w *World) spoils(v *vm) bool {
+	o := w.overlays[v.uuid]
 	for _, disk := range v.disks {
-		if slices.Contains(v.byHand, disk.Identity) && !v.told[disk.Identity] {
+		if slices.Contains(v.byHand, disk.Identity) && !v.told[disk.Identity] ||
+			o != nil && o.disk == disk.Identity && !o.known {
 			continue
 		}
 		if !disk.ReadOnly && w.canWrite(v.host, disk.Identity) {

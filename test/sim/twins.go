@@ -74,7 +74,9 @@ func (w *World) Twins(h, other *Host) {
 	w.Propose(w.anyone(h.Name), told(other, shared), func(string) {
 		one, _ := w.State().Checks.Get("bmc-" + h.Name)
 		two, _ := w.State().Checks.Get("bmc-" + other.Name)
-		if one.Identity == shared && two.Identity == shared && !w.calmly && h.BMC == BMCWorks {
+		// What a drill has proven stays wired as it was (safety.md, A2).
+		proven := w.State().ProvenFor("bmc-"+h.Name, h.Name)
+		if one.Identity == shared && two.Identity == shared && !w.calmly && h.BMC == BMCWorks && !proven {
 			h.BMC, h.Twin = BMCTwin, other
 		}
 	})
