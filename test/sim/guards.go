@@ -178,8 +178,15 @@ func (w *World) guardNotSettled(s *cluster.State) string {
 		if why := fence.WantedBy(s.Document.Nodes[name].Fence, s.Document.Devices).Missing(guard, n.Boot); why != "" {
 			return name + " is not guarded: " + why
 		}
-		if h := w.Hosts[name]; h.Powered && h.keeperOf().never {
+		h := w.Hosts[name]
+		if h.Powered && h.keeperOf().never {
 			return name + " is about to be reset by its watchdog"
+		}
+		// What came late may just have cut it off: its daemon sees that at its next look, and boots anew.
+		for _, disk := range guard.Keys {
+			if identity := fence.BlockIdentity(disk); guard.Boot == h.BootID() && !w.canWrite(h, identity) {
+				return name + " was cut off from " + disk + " and does not know it yet"
+			}
 		}
 	}
 	return ""
