@@ -68,6 +68,27 @@ func (t *transaction) answerRunning(service Service) {
 	}
 }
 
+// fulfilled reports whether a wish has come true. Whoever decided so may not have known yet that
+// the service was found somewhere, or that its node is lost.
+func (t *transaction) fulfilled(service Service) bool {
+	switch service.Wish.Op {
+	case OpDisable, OpStop:
+		return len(service.Holders) == 0
+	}
+	return service.State == resources.Started && t.running(service, codeSuccess, "").Code == codeSuccess
+}
+
+// arrivedLive is the answer to a migration whose guest left its source: it may have fallen on its
+// new node before anybody looked.
+func (s Service) arrivedLive() refusal {
+	h, _ := s.holder(s.Owner)
+	if h.Condition == string(resources.Running) {
+		return refusal{codeSuccess, ""}
+	}
+	return refusal{codeFailure, sentence(fmt.Sprintf("it moved live, and is %s on %s",
+		orElse(h.Condition, "not seen"), s.Owner), h.Reason)}
+}
+
 // stoppedHere is the answer to a request to stop whose stop on one node is proven. Where the service
 // is known to have been since, and nobody asks any more, the request is not fulfilled.
 func (s Service) stoppedHere(node string) refusal {

@@ -268,8 +268,8 @@ func (t *transaction) wish(service Service, c Ask) {
 		t.Services.Set(c.Service, service)
 	}
 	runs := state == resources.Started && t.running(service, codeSuccess, "").Code == codeSuccess
-	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpDisable && state == resources.Disabled) ||
-		(c.Op == OpEnable && runs)
+	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpEnable && runs) ||
+		(c.Op == OpDisable && len(service.Holders) == 0 && service.Intent == nil)
 	if atOnce {
 		t.finish(service, codeSuccess, "")
 	}

@@ -255,7 +255,8 @@ func (t *transaction) migrationDone(service Service, result resources.Result) {
 	}
 	service = t.setService(service, resources.Started, Event{Node: intent.Target, Cause: intent.Index, By: intent.By, Why: why, Phases: phases})
 	if service.Wish != nil && service.Wish.Op == OpMigrate {
-		service = t.finishMigration(service, codeSuccess, "", result)
+		r := service.arrivedLive()
+		service = t.finishMigration(service, r.Code, r.Why, result)
 	}
 	t.crashedAtEnd(service)
 }
@@ -317,6 +318,9 @@ func (c GiveUp) apply(t *transaction) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Wish == nil || service.Wish.Request != c.Request || service.Intent != nil {
 		return refuse("the request %s is not open", c.Request)
+	}
+	if c.Code == codeSuccess && !t.fulfilled(service) {
+		return refuse("the request %s is not fulfilled any more", c.Request)
 	}
 	state := service.State
 	if len(service.Holders) == 0 {

@@ -68,3 +68,50 @@ func TestAStartThatIsToldLateIsAnsweredByItsNode(t *testing.T) {
 	b.must(b.done("vm:a", "node2", came))
 	b.says("r", codeSuccess, "it runs on node2, where clusterd was stopped on purpose since")
 }
+
+// TestAGuestThatFellAfterItsMoveIsNotCalledMoved: the source lost the end of the move, and the guest
+// had crashed on its new node when that was asked.
+func TestAGuestThatFellAfterItsMoveIsNotCalledMoved(t *testing.T) {
+	b := moving(t)
+	b.must(b.done("vm:a", "node1", resources.Result{Source: resources.Absent, Why: "the reply was lost"}))
+	b.must(b.looked("vm:a", "node2", resources.Crashed))
+	b.is("vm:a", resources.Recoverable, "node2", "node2")
+	b.says("m", codeFailure, "it moved live, and is crashed on node2")
+}
+
+// TestADisabledServiceThatIsLookedForIsNotDown: it is asked for once more to be disabled, while nodes
+// are still asked whether it came to them by hand.
+func TestADisabledServiceThatIsLookedForIsNotDown(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	b.must(Ask{Request: "first", Op: OpDisable, Service: "vm:a", By: "root"})
+	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForDisable, By: "root"})
+	b.up("node1", "node1-boot-1", Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.is("vm:a", resources.Disabled, "", "node2", "node3")
+
+	b.must(Ask{Request: "again", Op: OpDisable, Service: "vm:a", By: "root"})
+	b.answer("first", codeAborted)
+	b.must(b.looked("vm:a", "node2", resources.Absent))
+	if r, _ := b.s.Requests.Get("again"); r.Done {
+		t.Errorf("it was answered with %d %q while node3 is still asked", r.Code, r.Why)
+	}
+	b.must(b.looked("vm:a", "node3", resources.Absent))
+	b.says("again", codeSuccess, "")
+}
+
+// TestWhatIsFoundBeforeTheAnswerCounts: a request was found fulfilled, and the log heard of another
+// copy, or of a lost node, before it heard of that.
+func TestWhatIsFoundBeforeTheAnswerCounts(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.must(Ask{Request: "r", Op: OpEnable, Service: "vm:a", Node: "node1"})
+	over := GiveUp{Service: "vm:a", Request: "r", Code: codeSuccess}
+	b.refused(over, "not fulfilled any more")
+
+	b = newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	b.must(Ask{Request: "r", Op: OpDisable, Service: "vm:a", By: "root"})
+	b.refused(over, "not fulfilled any more")
+	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForDisable, By: "root"})
+	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.says("r", codeSuccess, "")
+}

@@ -42,6 +42,26 @@ func places() []mutant {
 			nets:   []net{tests("cluster", "^TestAStopIsNotDoneWhereTheVMMayRunElsewhere$")},
 		},
 		{
+			name: "left-is-arrived", law: "L7",
+			broken: "a live migration is answered with success although the guest crashed on its new node",
+			edits: []edit{{answer, "\tif h.Condition == string(resources.Running) {",
+				"\tif h.Condition != string(resources.Unknown) {"}},
+			nets: []net{tests("cluster", "^TestAGuestThatFellAfterItsMoveIsNotCalledMoved$")},
+		},
+		{
+			name: "called-disabled-is-down", law: "L7",
+			broken: "a service that counts as disabled is called down while nodes are still asked whether they run it",
+			edits: []edit{{"cluster/apply_ask.go", "\t\t(c.Op == OpDisable && len(service.Holders) == 0 &&",
+				"\t\t(c.Op == OpDisable && service.State == resources.Disabled &&"}},
+			nets: []net{tests("cluster", "^TestADisabledServiceThatIsLookedForIsNotDown$")},
+		},
+		{
+			name: "decided-is-fulfilled", law: "L7",
+			broken: "a request is answered with success although the log heard otherwise since that was decided",
+			edits:  []edit{{answer, "\t\treturn len(service.Holders) == 0", "\t\treturn true"}},
+			nets:   []net{tests("cluster", "^TestWhatIsFoundBeforeTheAnswerCounts$")},
+		},
+		{
 			name: "told-by-the-lost", law: "L7",
 			broken: "a start is answered with success although its node is lost by then",
 			edits: []edit{{answer, "\tif r := t.running(service, codeSuccess, \"\"); off != \"\" &&",
