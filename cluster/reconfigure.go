@@ -32,6 +32,9 @@ func (s Service) BehindWhy() string {
 		return s.Behind.Why
 	case s.Spec.Kind() == resources.KindVM:
 		return "its definition changed after this start; the new one counts from the next (clusvcadm -R " + s.Spec.Name + ")"
+	case !s.Enabled && s.State == resources.Started && s.Wish == nil:
+		return "it runs although it is disabled, so its changed declaration is not put in force (clusvcadm -e " +
+			s.Spec.Name + " keeps it, and does that)"
 	}
 	return "its changed declaration is not in force yet"
 }

@@ -115,6 +115,28 @@ func TestAChangeIsWithinTheLaws(t *testing.T) {
 	}
 }
 
+// What was found running although it is disabled is left as it is until a person has said whether it stays.
+func TestAChangeWaitsForThoseWhoDisabledIt(t *testing.T) {
+	b := newBook(t, 3, "service:shop")
+	b.s.Level = levelTwo
+	b.running("service:shop", "node1")
+	b.must(Ask{Request: "d", Op: OpDisable, Service: "service:shop"})
+	b.finishByPlan("service:shop")
+	b.must(Observed{Service: "service:shop", Node: "node2", Incarnation: b.node("node2").Incarnation, AsOf: b.s.Index,
+		Observation: resources.Observation{Condition: resources.Running}})
+	b.is("service:shop", resources.Started, "node2", "node2")
+	b.declare("service:shop", blue)
+	why := b.service("service:shop").BehindWhy()
+	if !strings.Contains(why, "clusvcadm -e service:shop") || len(b.reconfigures()) > 0 {
+		t.Errorf("%q, and the plan begins %v", why, b.reconfigures())
+	}
+	b.must(Ask{Request: "e", Op: OpEnable, Service: "service:shop"})
+	b.settlePlan(1)
+	if i := b.service("service:shop").Intent; i == nil || i.Kind != IntentReconfigure {
+		t.Errorf("it is kept, and its change is not put in force: %+v", b.service("service:shop"))
+	}
+}
+
 // A daemon that dies in the middle leaves a service that is looked at.
 func TestAChangeThatNobodyEndedIsLookedFor(t *testing.T) {
 	b := redeclared(t, "service:shop", blue)

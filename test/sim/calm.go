@@ -192,9 +192,13 @@ func (w *World) mendHost(h *Host) {
 
 // strays tells whether a copy is one that a person has to decide about: it was
 // found running twice and paused, or it is one of resources, which cannot be, and
-// somebody brought it here past the cluster.
+// somebody brought it here past the cluster. So is what an unfinished start left
+// here while somebody brought the VM up elsewhere: the note asks which one is right.
 func (h *Host) strays(v *vm) bool {
 	service, _ := h.world.State().Services.Get(v.service)
+	if v.condition == resources.Paused && v.reason == leftByStart {
+		return h.world.byHand[v.service] && service.State == resources.Started && service.Owner != h.Name
+	}
 	return (v.condition == resources.Paused && v.reason == foundTwice) ||
 		(v.condition == resources.Running && h.world.byHand[v.service] && service.Spec.Kind() != resources.KindVM && service.Owner != h.Name && len(service.Holders) > 1)
 }

@@ -13,6 +13,9 @@ import (
 // foundTwice is why a copy was paused that does not belong where it is.
 const foundTwice = "found running twice"
 
+// leftByStart is why a copy is paused whose start is not over, and may never be.
+const leftByStart = "starting"
+
 func uuidOf(service string) string { return "uuid-" + service }
 
 func change(service string, o resources.Observation) cluster.Change {

@@ -156,7 +156,8 @@ func (h *Host) create(spec resources.Spec, done func(v *vm, why string)) {
 		case h.vms[spec.UUID] != nil:
 			done(nil, "it is there already")
 		default:
-			v := &vm{host: h, since: w.Now, service: service, uuid: spec.UUID, condition: resources.Paused, reason: "starting", ours: true, memory: w.memory[spec.UUID], disks: spec.Disks}
+			v := &vm{host: h, since: w.Now, service: service, uuid: spec.UUID, condition: resources.Paused,
+				reason: leftByStart, ours: true, memory: w.memory[spec.UUID], disks: spec.Disks}
 			h.vms[spec.UUID] = v
 			w.tell("%s is created paused on %s", service, h.Name)
 			w.watchLoss(spec.UUID, service+" is started from its declaration on "+h.Name)

@@ -136,7 +136,12 @@ func (w *World) tidyDisks() {
 	leader := w.Leader()
 	for _, service := range w.State().Services.Rows() {
 		down := service.State != resources.Started && service.Wish == nil && service.Intent == nil
-		if leader != "" && service.Astray != nil && service.Astray.Said == "" && down && service.Enabled {
+		if leader == "" || service.Astray == nil || service.Astray.Said != "" || !down || !service.Enabled {
+			continue
+		}
+		// Where rules leave it down, the request is refused and says what to enable first: whoever read
+		// that does not ask again before that is up.
+		if w.hindered(*service, map[string]bool{}) == "" {
 			w.Request(leader, cluster.Ask{Op: cluster.OpEnable, Service: service.Spec.Name, By: "root", DeclaredDisks: true})
 		}
 	}

@@ -62,6 +62,9 @@ func (w *World) declaredAsRuns(service cluster.Service) string {
 	if service.State != resources.Started || service.Spec.Kind() != resources.KindService || service.Flags&resources.Frozen != 0 {
 		return ""
 	}
+	if !service.Enabled {
+		return "" // it was found running: nothing is done to it until a person has said whether it stays
+	}
 	// Where another one holds the disks that it is to have, it waits for them with a note (law L9).
 	if why := service.BehindWhy(); why != "" && service.Behind == nil && !w.disksTaken(service) {
 		return "runs by an older declaration: " + why
