@@ -208,6 +208,10 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(s.timingOf(n)) {
 		return // the shot was held back, and what was said of it when it was lost is no longer so
 	}
+	if !lostNow && n.State != NodeCut && w.unasked(timing) {
+		d.wait(n.Name, n.Name+" is lost; this leader has not asked yet whether its kernel answers by now", "")
+		return
+	}
 	held := s.heldBy(n)
 	if len(held) == 0 {
 		if n.State != NodeCut && !s.maintained(n) { // what these wait for is said by planGuards and planOrders

@@ -88,6 +88,12 @@ func (w Contactwatch) mayComeBack(timing Timing) bool {
 	return v != nil && (v.Daemon == Answers || (v.Kernel == Answers && w.KernelOnly < timing.SilentGrace))
 }
 
+// unasked reports whether a node is silent and nobody was asked about it. Who has only just begun to
+// lead knows of a lost node what another leader found out, which may be long ago.
+func (w Contactwatch) unasked(timing Timing) bool {
+	return w.Verdict == nil && w.Silence >= timing.Test
+}
+
 // judgement is what the leader makes of a node's silence.
 type judgement struct {
 	state NodeState

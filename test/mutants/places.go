@@ -42,6 +42,13 @@ func places() []mutant {
 			nets:   []net{tests("cluster", "^TestAStopIsNotDoneWhereTheVMMayRunElsewhere$")},
 		},
 		{
+			name: "lost-to-another-leader", law: "L8",
+			broken: "a new leader fences what an earlier one called lost, before it has asked anybody",
+			edits: []edit{{"cluster/view.go", "return w.Verdict == nil && w.Silence",
+				"return w.Heard && !w.Heard && w.Silence"}},
+			nets: []net{tests("cluster", "^TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost$")},
+		},
+		{
 			name: "left-is-arrived", law: "L7",
 			broken: "a live migration is answered with success although the guest crashed on its new node",
 			edits: []edit{{answer, "\tif h.Condition == string(resources.Running) {",
