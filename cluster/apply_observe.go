@@ -220,6 +220,9 @@ func (t *transaction) adopt(service Service, n Member) {
 	service = t.arrived(service, n)
 	service.Owner = n.Name
 	service = t.setService(service, resources.Started, Event{Node: n.Name, Why: why})
+	if h, held := service.holder(n.Name); held {
+		service = t.strays(service, n, h) // what it runs on was no news while it belonged to another node
+	}
 	t.answerRunning(service)
 }
 
