@@ -2,7 +2,7 @@ package daemon
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
@@ -17,7 +17,7 @@ const (
 	hypervisorFailures = 2
 )
 
-// mostOfAnError bounds what is said of a hypervisor in the log.
+// mostOfAnError bounds what is said of a hypervisor in the log, in bytes: the log refuses what is longer.
 const mostOfAnError = 300
 
 // keepAsking asks the hypervisor, and tells the mind of each change.
@@ -26,27 +26,64 @@ func (d *Daemon) keepAsking(ctx context.Context) {
 	if !able {
 		return
 	}
-	failed, known := 0, ""
-	for sleep(ctx, hypervisorEvery) {
-		asking, cancel := context.WithTimeout(ctx, hypervisorAnswers)
-		err := agent.Answers(asking)
+	probe := hypervisorProbe{ask: agent.Answers, clock: hostClock, tell: func(why string) {
+		d.box.add(func(in *cluster.Input) { in.Hypervisor = &why })
+	}}
+	probe.run(ctx)
+}
+
+// clock is how time passes for a loop.
+type clock struct {
+	// sleep waits; it reports whether the loop goes on.
+	sleep func(ctx context.Context, wait time.Duration) bool
+	// limit bounds what is begun now.
+	limit func(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc)
+}
+
+// hostClock is the host's own.
+var hostClock = clock{sleep: sleep, limit: context.WithTimeout}
+
+// hypervisorProbe asks one hypervisor again and again. One question that fails is no news:
+// a libvirtd that is restarted answers the next one.
+type hypervisorProbe struct {
+	// ask returns nil when it was answered. It heeds its context, however the hypervisor hangs.
+	ask   func(ctx context.Context) error
+	clock clock
+	// tell is told of each change: what the hypervisor does not answer, "" once it answers again.
+	tell func(why string)
+
+	failed int // in a row
+	known  string
+}
+
+// run asks until ctx ends.
+func (p *hypervisorProbe) run(ctx context.Context) {
+	for p.clock.sleep(ctx, hypervisorEvery) {
+		asking, cancel := p.clock.limit(ctx, hypervisorAnswers)
+		err := p.ask(asking)
 		cancel()
 		if ctx.Err() != nil {
-			return
+			return // the daemon stops, which says nothing about the hypervisor
 		}
-		if failed++; err == nil {
-			failed = 0
-		}
-		why := known
-		switch {
-		case err == nil:
-			why = ""
-		case failed >= hypervisorFailures && known == "":
-			why = fmt.Sprintf("%.*s", mostOfAnError, err)
-		}
-		if why != known {
-			known = why
-			d.box.add(func(in *cluster.Input) { in.Hypervisor = &why })
-		}
+		p.answered(err)
 	}
+}
+
+// answered takes in the end of one question.
+func (p *hypervisorProbe) answered(err error) {
+	why := p.known
+	if p.failed++; err == nil {
+		p.failed, why = 0, ""
+	} else if p.failed >= hypervisorFailures && p.known == "" {
+		why = shortened(err.Error(), mostOfAnError)
+	}
+	if why != p.known {
+		p.known = why
+		p.tell(why)
+	}
+}
+
+// shortened cuts a text to a number of bytes, and no letter in two.
+func shortened(text string, most int) string {
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }

@@ -15,8 +15,6 @@ func (d *Daemon) volumeChanged(h quorum.Health) {
 		volume.Why = h.Low
 	}
 	d.warnings.set("log volume", volume.Why)
-	if len(volume.Why) > mostOfAVolume {
-		volume.Why = volume.Why[:mostOfAVolume]
-	}
+	volume.Why = shortened(volume.Why, mostOfAVolume)
 	d.box.add(func(in *cluster.Input) { in.Volume = &volume })
 }

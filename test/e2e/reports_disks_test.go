@@ -26,6 +26,7 @@ func (f *fixture) retellOverlay(t *testing.T, ctx context.Context) {
 
 	// Its process dies: what it wrote lies in the overlay, and no start may pass that over.
 	f.shell(t, ctx, "node1", "kill -KILL $(cat /run/libvirt/qemu/mover.pid)")
+	f.isDown(t, ctx, mover)
 	f.noted(t, ctx, mover.Name(), "--declared-disks")
 	if where := f.hosts(t, ctx, mover.Guest.Name); len(where) != 0 {
 		t.Errorf("it was started on %v without what it wrote", where)

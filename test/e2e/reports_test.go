@@ -102,6 +102,19 @@ func (f *fixture) runsOn(t *testing.T, ctx context.Context, service stage.Servic
 	}
 }
 
+// isDown waits until the cluster itself says that a service runs nowhere, and that nothing is under way for it.
+func (f *fixture) isDown(t *testing.T, ctx context.Context, service stage.Service) {
+	t.Helper()
+	down := []string{"stopped", "recoverable", "disabled"}
+	if _, err := f.Wait(ctx, service.Name()+" is down", func(s api.Status) bool {
+		return slices.ContainsFunc(s.Services, func(it api.Service) bool {
+			return it.Name == service.Name() && len(it.Holders) == 0 && slices.Contains(down, it.StateText)
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // logSays waits until the log of a node's daemon has the words after an offset.
 func (f *fixture) logSays(t *testing.T, ctx context.Context, node, words string) {
 	t.Helper()
