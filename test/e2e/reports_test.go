@@ -102,13 +102,12 @@ func (f *fixture) runsOn(t *testing.T, ctx context.Context, service stage.Servic
 	}
 }
 
-// isDown waits until the cluster itself says that a service runs nowhere, and that nothing is under way for it.
+// isDown waits until the cluster knows of a service that it runs nowhere, and that no start of it is under way.
 func (f *fixture) isDown(t *testing.T, ctx context.Context, service stage.Service) {
 	t.Helper()
-	down := []string{"stopped", "recoverable", "disabled"}
 	if _, err := f.Wait(ctx, service.Name()+" is down", func(s api.Status) bool {
 		return slices.ContainsFunc(s.Services, func(it api.Service) bool {
-			return it.Name == service.Name() && len(it.Holders) == 0 && slices.Contains(down, it.StateText)
+			return it.Name == service.Name() && it.StateText != "started" && len(it.Holders) == 0
 		})
 	}); err != nil {
 		t.Fatal(err)
