@@ -8,7 +8,7 @@ import (
 
 // A dependency is a rule about time, not about place: a service starts after the
 // one it needs, and if it needs it hard, it is stopped when that one goes down.
-// rgmanager honoured it in one of its modes only (rgmanager.md, sections 4.4, 4.5).
+// rgmanager honoured it in one of its modes only.
 
 // down tells that a service is known not to do its work. One that is still
 // looked for may be found running, and is not down.

@@ -10,7 +10,7 @@ import (
 
 // A service made of resources takes a changed declaration in while it runs: what
 // is gone is stopped, what is new is started, what changed is changed in place or
-// stopped and started, and nothing else is touched (rgmanager.md, section 6.4). A
+// stopped and started, and nothing else is touched. A
 // VM takes its definition in when it starts.
 
 // Behind says why a service goes on as it was declared before.
