@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,11 @@ import (
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/help"
 )
+
+//go:embed examples.txt
+var examples string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -78,10 +83,12 @@ func describe(err error) string {
 }
 
 func newApp() *urfave.App {
+	help.Use(help.Examples(examples))
 	app := &urfave.App{
-		Name:    "clusterd",
-		Usage:   "keep virtual machines running, each on one host at a time",
-		Version: daemon.Version,
+		Name:            "clusterd",
+		HideHelpCommand: true,
+		Usage:           "keep virtual machines running, each on one host at a time",
+		Version:         daemon.Version,
 		Flags: append([]urfave.Flag{
 			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath, EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),

@@ -11,8 +11,11 @@ import (
 
 // ordered puts the options of a command before its operands, as urfave/cli
 // wants them: people write `clusterd vm import web --node node1`, and without
-// this the option would be taken for a second operand.
+// this the option would be taken for a second operand. "help COMMAND" is "COMMAND --help".
 func ordered(app *urfave.App, words []string) ([]string, error) {
+	if len(words) > 1 && words[1] == "help" {
+		words = append(slices.Concat(words[:1], words[2:]), "--help")
+	}
 	commands, flags := app.Commands, app.Flags
 	for i := 1; i < len(words); i++ {
 		word := words[i]

@@ -35,7 +35,7 @@ func misused(c *urfave.Context, err error, _ bool) error {
 // wrong options, and the refusal of operands that it does not take.
 func finish(commands []*urfave.Command) {
 	for _, command := range commands {
-		command.OnUsageError = misused
+		command.OnUsageError, command.HideHelpCommand = misused, true
 		if len(command.Subcommands) > 0 {
 			command.Action = helpOrUnknown
 			finish(command.Subcommands)

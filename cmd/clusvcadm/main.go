@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,11 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/help"
 )
+
+//go:embed examples.txt
+var examples string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -77,6 +82,7 @@ func flags() []urfave.Flag {
 // run is the whole tool; it returns the exit code.
 func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen cli.Screen) int {
 	code := 1
+	help.Use(help.Examples(examples))
 	app := &urfave.App{
 		Name:            "clusvcadm",
 		Usage:           usage,

@@ -64,7 +64,7 @@ func TestToolsAreThin(t *testing.T) {
 		"golang.org/x/sys",                           // Comes with it.
 		own + "/cmd/clustat", own + "/cmd/clusvcadm", // The tools.
 		own + "/internal/api", own + "/internal/cli", // What they are made of.
-		own + "/internal/nearest", own + "/internal/plain", // Did you mean; texts for terminals.
+		own + "/internal/nearest", own + "/internal/plain", own + "/internal/help", // Did you mean; texts for terminals.
 		own + "/cluster", own + "/domain", own + "/fence", // The pure rooms, whose values they show.
 		own + "/resources",
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/help"
 )
 
 // Tool is what a completion is made of.
@@ -83,15 +85,15 @@ var answers = map[string]string{
 func valueRules(flags []cli.Flag) []string {
 	byAnswer := map[string]map[string]bool{}
 	for _, flag := range flags {
-		o, visible := optionOf(flag)
-		if !visible || o.placeholder == "" {
+		o, visible := help.OptionOf(flag)
+		if !visible || o.Placeholder == "" {
 			continue
 		}
-		answer := answers[o.placeholder] // none: the value is anything
+		answer := answers[o.Placeholder] // none: the value is anything
 		if byAnswer[answer] == nil {
 			byAnswer[answer] = map[string]bool{}
 		}
-		for _, name := range dashed(o.names) {
+		for _, name := range dashed(o.Names) {
 			byAnswer[answer][name] = true
 		}
 	}
@@ -151,8 +153,8 @@ func commandNames(commands []*cli.Command) []string {
 func flagNames(flags []cli.Flag) []string {
 	var found []string
 	for _, flag := range flags {
-		if o, visible := optionOf(flag); visible {
-			found = append(found, dashed(o.names)...)
+		if o, visible := help.OptionOf(flag); visible {
+			found = append(found, dashed(o.Names)...)
 		}
 	}
 	return found

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/help"
 )
 
 // section is where pages for administrators' commands stand.
@@ -98,65 +100,28 @@ func sentence(usage string) string {
 func options(flags []cli.Flag) string {
 	var out strings.Builder
 	for _, flag := range flags {
-		o, visible := optionOf(flag)
+		o, visible := help.OptionOf(flag)
 		if !visible {
 			continue
 		}
-		fmt.Fprintf(&out, ".TP\n%s\n%s\n", o.heading(), text(o.usage))
+		fmt.Fprintf(&out, ".TP\n%s\n%s\n", heading(o), text(o.Usage))
 	}
 	return out.String()
 }
 
-// option is one flag, as it is read by a person.
-type option struct {
-	names       []string
-	placeholder string
-	usage       string
-}
-
-// documented is what urfave/cli's flags tell about themselves.
-type documented interface {
-	TakesValue() bool
-	GetUsage() string
-	GetDefaultText() string
-	IsVisible() bool
-}
-
-func optionOf(flag cli.Flag) (option, bool) {
-	d, tells := flag.(documented)
-	if !tells || !d.IsVisible() {
-		return option{}, false
-	}
-	o := option{names: flag.Names(), usage: d.GetUsage()}
-	if !d.TakesValue() {
-		return o, true
-	}
-	o.placeholder = "VALUE"
-	if _, isTime := flag.(*cli.DurationFlag); isTime {
-		o.placeholder = "TIME"
-	}
-	if parts := strings.SplitN(o.usage, "`", 3); len(parts) == 3 {
-		o.placeholder = parts[1]
-	}
-	if standard := d.GetDefaultText(); standard != "" && standard != `""` && standard != "0s" && standard != "0" {
-		o.usage += " (default: " + standard + ")"
-	}
-	return o, true
-}
-
 // heading is the option with all its names, short ones first.
-func (o option) heading() string {
+func heading(o help.Option) string {
 	var short, long []string
-	for _, name := range o.names {
+	for _, name := range o.Names {
 		if len(name) == 1 {
 			short = append(short, `\fB`+escape("-"+name)+`\fR`)
 			continue
 		}
 		long = append(long, `\fB`+escape("--"+name)+`\fR`)
 	}
-	heading := strings.Join(append(short, long...), ", ")
-	if o.placeholder != "" {
-		heading += ` \fI` + escape(o.placeholder) + `\fR`
+	text := strings.Join(append(short, long...), ", ")
+	if o.Placeholder != "" {
+		text += ` \fI` + escape(o.Placeholder) + `\fR`
 	}
-	return heading
+	return text
 }
