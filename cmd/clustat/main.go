@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,11 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/help"
 )
+
+//go:embed examples.txt
+var examples string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,14 +55,15 @@ type tool struct {
 const usage = "show the state of the cluster"
 
 var synopsis = []string{
-	"clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--json]",
+	"clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--json] [--classic]",
 	"clustat --why SERVICE [--json]",
 	"clustat --events [--follow] [--limit N | --after INDEX] [-m NODE] [-s SERVICE] [--json]",
 }
 
 func flags() []urfave.Flag {
 	own := []urfave.Flag{
-		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"}, Usage: "show again every `N` seconds until q is pressed"},
+		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"},
+			Usage: "show again every `N` seconds until q is pressed; arrows and page keys scroll"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "local-id", Aliases: []string{"I"}, Usage: "print the id of this node"},
 		&urfave.StringFlag{Name: "member", Aliases: []string{"m"}, Usage: "show one `NODE`; exit code 0 online, 1 offline, 255 unknown"},
 		&urfave.StringFlag{Name: "service", Aliases: []string{"s"}, Usage: "show one `SERVICE`; the exit code tells its state"},
@@ -65,6 +71,8 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "quorum", Aliases: []string{"Q"}, Usage: "print nothing; exit code 0 with a quorum, 1 without"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "fast", Aliases: []string{"f"}, Usage: "show what this node knows, without asking the others"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "classic",
+			Usage: "show rgmanager's tables also on a terminal: fixed columns, no colour"},
 		&urfave.StringFlag{Name: "why", Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m choose from it"},
@@ -80,6 +88,7 @@ func flags() []urfave.Flag {
 // run is the whole tool; it returns the exit code.
 func (t *tool) run(ctx context.Context, arguments []string) int {
 	code := 0
+	help.Use(help.Examples(examples))
 	app := &urfave.App{
 		Name:            "clustat",
 		Usage:           usage,

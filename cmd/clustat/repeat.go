@@ -13,6 +13,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
 
@@ -32,98 +33,113 @@ func (t *tool) repeat(ctx context.Context, c *urfave.Context) (int, error) {
 	if err != nil {
 		return exitFailure, err
 	}
+	m := model{view: func(status api.Status) (cli.View, int, error) { return viewOf(c, status) }, screen: t.screen()}
+	if !m.screen.Terminal {
+		return t.print(ctx, m, c.Bool("fast"), every)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watched := t.screen().Terminal
-	if watched {
-		defer t.watchKeys(cancel)()
-		fmt.Fprint(t.out, enterPage)
-		defer fmt.Fprint(t.out, leavePage)
-	}
-	resized := make(chan os.Signal, 1)
-	signal.Notify(resized, syscall.SIGWINCH)
-	defer signal.Stop(resized)
+	keys, restore := t.readKeys()
+	defer restore()
+	fmt.Fprint(t.out, enterPage)
+	defer fmt.Fprint(t.out, leavePage)
+	return t.watch(ctx, m, c.Bool("fast"), every, keys)
+}
+
+// print is repeat where nobody watches: one text after the other.
+func (t *tool) print(ctx context.Context, m model, fast bool, every time.Duration) (int, error) {
 	for {
-		text := t.page(ctx, c)
+		m.answer = t.ask(ctx, fast)
 		if ctx.Err() != nil {
 			return 0, nil
 		}
-		if watched {
-			text = frame(text, t.screen())
-		} else {
-			text += "\n"
-		}
-		// One write for the whole picture, line by line over the old one: nothing is cleared first, so nothing flickers.
-		if _, err := io.WriteString(t.out, text); err != nil {
+		if _, err := io.WriteString(t.out, strings.Join(m.lines(), "\n")+"\n\n"); err != nil {
 			return exitFailure, err
 		}
-		timer := time.NewTimer(every)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return 0, nil
-		case <-resized:
-			timer.Stop()
+		case <-time.After(every):
+		}
+	}
+}
+
+func (t *tool) ask(ctx context.Context, fast bool) answer {
+	status, remark, err := t.status(ctx, fast)
+	return answer{status, remark, err}
+}
+
+// watch draws what is answered, and again at each key and each change of the screen's size. The
+// cluster is asked beside it: keys work while it takes its time.
+func (t *tool) watch(ctx context.Context, m model, fast bool, every time.Duration, keys <-chan key) (int, error) {
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	defer signal.Stop(resized)
+	answers := make(chan answer, 1)
+	ask := func() { go func() { answers <- t.ask(ctx, fast) }() }
+	ask()
+	timer := time.NewTimer(every)
+	defer timer.Stop()
+	timer.Stop()
+	answered := false
+	for {
+		select {
+		case <-ctx.Done():
+			return 0, nil
+		case m.answer = <-answers:
+			answered = true
+			timer.Reset(every)
 		case <-timer.C:
+			ask()
+			continue
+		case <-resized:
+		case k, more := <-keys:
+			if !more || k == keyQuit {
+				return 0, nil
+			}
+			if answered {
+				m = m.pressed(k)
+			}
+		}
+		if !answered || ctx.Err() != nil {
+			continue
+		}
+		m.screen = t.screen()
+		m = m.bounded()
+		// One write for the whole picture, line by line over the old one: nothing is cleared first,
+		// so nothing flickers.
+		if _, err := io.WriteString(t.out, m.draw()); err != nil {
+			return exitFailure, err
 		}
 	}
 }
 
-// page is one picture; an error is part of it, because the next one may be better.
-func (t *tool) page(ctx context.Context, c *urfave.Context) string {
-	width := t.screen().Width
-	status, remark, err := t.status(ctx, c.Bool("fast"))
-	if err != nil {
-		return cli.Wrap(err.Error(), "", "", width)
-	}
-	view, _, err := viewOf(c, status)
-	if err != nil {
-		return cli.Wrap(err.Error(), "", "", width)
-	}
-	view.Remark, view.Width = remark, width
-	view.Terminal = t.screen().Terminal
-	view.NotesFirst = view.Terminal // A screen that is too small cuts the end off.
-	return cli.Status(cli.StatusInLocalTime(status), view)
-}
-
-// frame is the picture as it is drawn over the one before. It never has more
-// lines or columns than the screen: a terminal that scrolls would tear it apart.
-func frame(text string, screen cli.Screen) string {
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if room := screen.Height; room > 1 && len(lines) > room {
-		hidden := len(lines) - room + 1
-		lines = append(lines[:room-1:room-1], fmt.Sprintf("... %d more lines; enlarge the window, or use -s or -m", hidden))
-	}
-	for i, line := range lines {
-		if letters := []rune(line); len(letters) > screen.Width {
-			lines[i] = string(letters[:screen.Width])
-		}
-	}
-	return goHome + strings.Join(lines, eraseLine+"\r\n") + eraseLine + eraseRest
-}
-
-// watchKeys calls quit when q or Ctrl-C is pressed. The returned function gives the terminal back.
-func (t *tool) watchKeys(quit func()) (restore func()) {
+// readKeys reads what is pressed; the channel is closed when the terminal is gone. The returned
+// function gives the terminal back. Where nothing can be pressed the channel is nil.
+func (t *tool) readKeys() (keys <-chan key, restore func()) {
 	if t.in == nil || !term.IsTerminal(int(t.in.Fd())) {
-		return func() {}
+		return nil, func() {}
 	}
 	before, err := term.MakeRaw(int(t.in.Fd()))
 	if err != nil {
-		return func() {}
+		return nil, func() {}
 	}
+	pressed := make(chan key, 16)
 	go func() {
 		// The goroutine ends with the process: a read of a terminal cannot be called off.
-		key := make([]byte, 1)
+		defer close(pressed)
+		text, rest := make([]byte, 64), ""
 		for {
-			if n, err := t.in.Read(key); err != nil || n == 0 {
-				quit() // the terminal is gone
+			n, err := t.in.Read(text)
+			if err != nil || n == 0 {
 				return
 			}
-			if key[0] == 'q' || key[0] == 'Q' || key[0] == 3 {
-				quit()
-				return
+			var found []key
+			found, rest = keysOf(rest + string(text[:n]))
+			for _, k := range found {
+				pressed <- k
 			}
 		}
 	}()
-	return func() { _ = term.Restore(int(t.in.Fd()), before) }
+	return pressed, func() { _ = term.Restore(int(t.in.Fd()), before) }
 }

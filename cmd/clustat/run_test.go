@@ -96,13 +96,15 @@ func TestExitCodes(t *testing.T) {
 		"": 0, "-f": 0, "-l": 0, "-x": 0, "--json": 0, "-v": 0, "-h": 0, "-?": 0, "-Q": 0, "-I": 0,
 		"-s vm:web": 0, "-s vm:mail": 0, "-s vm:db": 119, "-lsvm:db": 119, "-xs vm:db": 119, "-s web": 255, "-s vm:none": 255,
 		"-m node1": 0, "-m node2": 1, "-m node9": 255,
-		"-i 1 -x": 1, "-x -i 1": 1, "-y": 1, "web": 1, "-i": 1, "-i often": 1,
+		"-i 1 -x": 1, "--classic": 0, "-x -i 1": 1, "-y": 1, "web": 1, "-i": 1, "-i often": 1,
 		"--events -s vm:web": 0, "--events -s vm:none": 255, "--events -m none": 255, "--events --limit 0": 1, "--why vm:web": 0, "--why web": 255, "--why vm:web --json": 0,
 	} {
 		if _, _, code := d.call(t.Context(), line); code != want {
 			t.Errorf("clustat %s: exit code %d, want %d", line, code, want)
 		}
 	}
+	help, _, _ := d.call(t.Context(), "-h")
+	fitsATerminal(t, help)
 	inquorate := alpha()
 	inquorate.Quorate = false
 	if out, _, code := start(t, &daemon{status: inquorate}).call(t.Context(), "-Q"); code != 1 || out != "" {
@@ -253,7 +255,7 @@ func TestRepeatDrawsOverTheOldPicture(t *testing.T) {
 	if out.writes != 3 {
 		t.Errorf("%d writes for entering, one picture and leaving", out.writes)
 	}
-	if lines := strings.Count(text, "\r\n") + 1; lines != 12 || !strings.Contains(text, "... 2 more lines") {
+	if lines := strings.Count(text, "\r\n") + 1; lines != 12 || !strings.Contains(text, "lines 1-11 of 13, 2 more below") {
 		t.Errorf("a screen of 12 lines shows %d: %q", lines, text)
 	}
 }
@@ -269,9 +271,16 @@ func TestRepeatIntoAFileTellsNoTerminal(t *testing.T) {
 	}
 }
 
-func TestAFrameFitsTheScreen(t *testing.T) {
-	got := frame("one\ntwo is long\nthree\n", cli.Screen{Width: 6, Height: 3})
-	if want := "\x1b[Hone\x1b[K\r\ntwo is\x1b[K\r\nthree\x1b[K\x1b[J"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+// fitsATerminal checks a page of help: no line is wider than a plain terminal, and examples
+// stand at its end.
+func fitsATerminal(t *testing.T, page string) {
+	t.Helper()
+	for line := range strings.SplitSeq(page, "\n") {
+		if len(line) > 80 {
+			t.Errorf("a line of %d columns: %q", len(line), line)
+		}
+	}
+	if !strings.Contains(page, "\nEXAMPLES:\n   clustat ") {
+		t.Errorf("no examples:\n%s", page)
 	}
 }

@@ -108,7 +108,8 @@ func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, e
 		return code, err
 	}
 	screen := t.screen()
-	view.Remark, view.Width, view.Terminal = remark, screen.Width, screen.Terminal
+	view.Remark, view.Width, view.Terminal = remark, screen.Width, screen.Terminal && !view.Classic
+	view.Colour = screen.Colour && !view.Classic
 	switch {
 	case c.Bool("json"):
 		return code, t.printJSON(pick(status, view))
@@ -122,7 +123,7 @@ func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, e
 
 // viewOf reads what is to be shown; its exit code is the one that rgmanager's tool gave.
 func viewOf(c *urfave.Context, status api.Status) (cli.View, int, error) {
-	view, code := cli.View{Long: c.Bool("long")}, 0
+	view, code := cli.View{Long: c.Bool("long"), Classic: c.Bool("classic")}, 0
 	if name := c.String("member"); name != "" {
 		node, found := cli.FindNode(status, name)
 		if !found {

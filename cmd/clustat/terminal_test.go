@@ -133,7 +133,14 @@ func TestANewSizeIsDrawnAtOnce(t *testing.T) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGWINCH); err != nil {
 		t.Fatal(err)
 	}
-	term.await("more lines; enlarge the window", 1)
+	term.await("lines 1-4 of 13", 1)
+	for i, typed := range []string{"\x1b[B", "\x1b[6~", "\x1b[A", "\x1b[H", "\x1b[F"} {
+		if _, err := term.user.WriteString(typed); err != nil {
+			t.Fatal(err)
+		}
+		where := []string{"lines 2-5 of", "lines 5-8 of", "lines 4-7 of", "lines 1-4 of", "lines 10-13 of"}[i]
+		term.await(where, []int{1, 1, 1, 2, 1}[i])
+	}
 	if _, err := term.user.WriteString("q"); err != nil {
 		t.Fatal(err)
 	}

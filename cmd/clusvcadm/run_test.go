@@ -22,7 +22,8 @@ type daemon struct {
 
 	mutex    sync.Mutex
 	requests []api.Request
-	// replies are given one after the other, first to the request, then to each question; the last one stays.
+	// replies are given one after the other, first to the request, then to each question; the last
+	// one stays.
 	replies []api.Reply
 	failure *api.Failure
 	lock    api.LockStatus
@@ -294,7 +295,8 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// fitsATerminal checks a page of help: no line is wider than a plain terminal, and examples stand at its end.
+// fitsATerminal checks a page of help: no line is wider than a plain terminal, and examples
+// stand at its end.
 func fitsATerminal(t *testing.T, page string) {
 	t.Helper()
 	for line := range strings.SplitSeq(page, "\n") {

@@ -19,6 +19,9 @@ const (
 type Screen struct {
 	// Terminal tells whether a person watches.
 	Terminal bool
+	// Colour reports whether trouble may be shown in colour: on a terminal that has colours, unless
+	// NO_COLOR is set.
+	Colour bool
 	// Width is in columns, Height in lines; a height of 0 is not known.
 	Width, Height int
 }
@@ -33,5 +36,12 @@ func ScreenOf(file *os.File) Screen {
 	if err != nil || width <= 0 {
 		width, height = plainWidth, 0
 	}
-	return Screen{Terminal: true, Width: min(max(width, narrowest), widest), Height: max(height, 0)}
+	colour := colourful(os.Getenv("NO_COLOR"), os.Getenv("TERM"))
+	return Screen{Terminal: true, Colour: colour, Width: min(max(width, narrowest), widest), Height: max(height, 0)}
+}
+
+// colourful reports whether the environment lets a terminal be written to in colour. See
+// no-color.org.
+func colourful(noColour, terminal string) bool {
+	return noColour == "" && terminal != "" && terminal != "dumb"
 }

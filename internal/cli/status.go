@@ -18,6 +18,10 @@ type View struct {
 	Width int
 	// Terminal lets the tables fit what they show. NotesFirst puts what waits above them, for a screen that cuts the end.
 	Terminal, NotesFirst bool
+	// Classic is rgmanager's form also on a terminal: fixed columns, no colour.
+	Classic bool
+	// Colour shows trouble in colour.
+	Colour bool
 	// Remark is a line about the answer itself, such as its being out of date.
 	Remark string
 }
@@ -34,7 +38,7 @@ func Status(status api.Status, view View) string {
 		out.WriteString(header(status, view))
 	}
 	if whole && view.NotesFirst {
-		if notes := strings.TrimPrefix(noteSection(status, view.Width), "\n"); notes != "" {
+		if notes := strings.TrimPrefix(noteSection(status, view), "\n"); notes != "" {
 			out.WriteString(notes + "\n")
 		}
 	}
@@ -52,7 +56,7 @@ func Status(status api.Status, view View) string {
 		}
 	}
 	if whole && !view.NotesFirst {
-		out.WriteString(noteSection(status, view.Width))
+		out.WriteString(noteSection(status, view))
 	}
 	return out.String()
 }
@@ -62,7 +66,8 @@ func header(status api.Status, view View) string {
 	if !status.Quorate {
 		quorate = "Inquorate"
 	}
-	text := fmt.Sprintf("Cluster Status for %s @ %s\nMember Status: %s\n", clean(status.Cluster), clockText(status.At), quorate)
+	text := fmt.Sprintf("Cluster Status for %s @ %s\n", clean(status.Cluster), clockText(status.At))
+	text += view.painted(alarmUnless(status.Quorate), "Member Status: "+quorate+"\n")
 	if status.Lock != nil && status.Lock.Locked {
 		text += Wrap("Resource groups locked "+LockText(*status.Lock), "", "", view.Width)
 	}
@@ -70,13 +75,14 @@ func header(status api.Status, view View) string {
 		text += "SIMULATED: no real hypervisor and no real BMC is behind this cluster.\n"
 	}
 	if !status.Quorate {
-		text += Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date. "+
+		text += view.painted(alarm, Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date. "+
 			"What runs goes on; nothing is started, moved or fenced before a majority of the voters is in touch. Bring "+
 			"voters back. "+
-			"Only if they are destroyed and powered off for good: `clusterd recover`.", "", "", view.Width)
+			"Only if they are destroyed and powered off for good: `clusterd recover`.", "", "", view.Width))
 	}
 	if status.Disarmed != "" {
-		text += Wrap(clean(strings.TrimPrefix(status.Disarmed, "fencing is disarmed ")+"; nothing is fenced. `clusterd fence arm` ends that."), "FENCING IS DISARMED ", "  ", view.Width)
+		text += view.painted(caution, Wrap(clean(strings.TrimPrefix(status.Disarmed, "fencing is disarmed ")+
+			"; nothing is fenced. `clusterd fence arm` ends that."), "FENCING IS DISARMED ", "  ", view.Width))
 	}
 	if view.Remark != "" {
 		text += Wrap(clean(view.Remark), "", "", view.Width)
@@ -98,7 +104,8 @@ func memberTable(status api.Status, view View) string {
 	row("------ ----", "----", "------")
 	for _, node := range status.Nodes {
 		if view.Node == "" || node.Name == view.Node {
-			fmt.Fprintf(&out, " %s %4d %s\n", cut(clean(node.Name), width), node.ID, memberFlags(node, view.Width-width-7))
+			line := fmt.Sprintf(" %s %4d %s\n", cut(clean(node.Name), width), node.ID, memberFlags(node, view.Width-width-7))
+			out.WriteString(view.painted(memberColour(node), line))
 		}
 	}
 	return out.String()
@@ -157,12 +164,12 @@ func runsDaemon(node api.Node) bool {
 func serviceTable(status api.Status, view View) string {
 	wide := view.widths(status)
 	var out strings.Builder
-	row := func(name, owner, state string) {
+	row := func(colour, name, owner, state string) {
 		text := fmt.Sprintf(" %s %s %s", cut(name, wide.service), fit(owner, wide.owner), state)
-		out.WriteString(strings.TrimRight(text, " ") + "\n")
+		out.WriteString(view.painted(colour, strings.TrimRight(text, " ")+"\n"))
 	}
-	row("Service Name", "Owner (Last)", "State")
-	row("------- ----", "----- ------", "-----")
+	row("", "Service Name", "Owner (Last)", "State")
+	row("", "------- ----", "----- ------", "-----")
 	for _, service := range status.Services {
 		if view.Service != "" && service.Name != view.Service {
 			continue
@@ -174,7 +181,7 @@ func serviceTable(status api.Status, view View) string {
 		if said := remarks(status, service); said != "" {
 			state = fmt.Sprintf("%-10s (%s)", state, clean(said))
 		}
-		row(clean(service.Name), ownerCell(service, wide.owner), state)
+		row(serviceColour(status, service), clean(service.Name), ownerCell(service, wide.owner), state)
 	}
 	return out.String()
 }
@@ -207,14 +214,14 @@ func firstOf(words ...string) string {
 }
 
 // noteSection says what was not done and what it waits for, what is not protected, and this node's own troubles.
-func noteSection(status api.Status, width int) string {
+func noteSection(status api.Status, view View) string {
 	var lines strings.Builder
 	line := func(subject, text, next string) {
 		text = subject + ": " + text
 		if next != "" {
 			text = strings.TrimRight(text, ".") + ". " + next
 		}
-		lines.WriteString(Wrap(clean(text), " ", "   ", width))
+		lines.WriteString(view.painted(caution, Wrap(clean(text), " ", "   ", view.Width)))
 	}
 	for _, notes := range grouped(status) {
 		line(notes.subject(), notes.why, notes.next)

@@ -1,5 +1,5 @@
-// Package help makes the pages that tools print for --help: no line wider than a plain terminal, options with what
-// they take, and examples at the end.
+// Package help makes the pages that tools print for --help: no line wider than a plain
+// terminal, options with what they take, and examples at the end.
 package help
 
 import (
@@ -15,13 +15,15 @@ import (
 // widest is how wide a page of help is, in columns: a terminal nobody has made wider.
 const widest = 80
 
-// widestTerm is the widest option or command with its explanation beside it; wider ones have it below.
+// widestTerm is the widest option or command with its explanation beside it; wider ones have it
+// below.
 const widestTerm = 26
 
 var once sync.Once
 
-// Use has urfave/cli print pages of this package, for the one tool of this process. examples are the
-// lines of the section EXAMPLES by the command line without its arguments, such as "clusterd fence test".
+// Use has urfave/cli print pages of this package, for the one tool of this process. examples
+// are the lines of the section EXAMPLES by the command line without its arguments, such as
+// "clusterd fence test".
 func Use(examples map[string][]string) {
 	once.Do(func() {
 		cli.HelpPrinter = func(out io.Writer, _ string, of any) { io.WriteString(out, pageOf(of, examples)) }
@@ -184,8 +186,8 @@ func broken(text string, first, rest int) string {
 	return out.String()
 }
 
-// Examples reads the lines of examples of a tool: the command that they are of stands at the beginning of a line, and
-// its examples are indented below it.
+// Examples reads the lines of examples of a tool: the command that they are of stands at the
+// beginning of a line, and its examples are indented below it.
 func Examples(source string) map[string][]string {
 	examples := map[string][]string{}
 	of := ""

@@ -42,7 +42,8 @@ func OptionOf(flag cli.Flag) (Option, bool) {
 	if parts := strings.SplitN(o.Usage, "`", 3); len(parts) == 3 {
 		o.Placeholder = parts[1]
 	}
-	if standard := roundTime(d.GetDefaultText()); standard != "" && standard != `""` && standard != "0s" && standard != "0" {
+	standard := roundTime(d.GetDefaultText())
+	if standard != "" && standard != `""` && standard != "0s" && standard != "0" {
 		o.Usage += " (default: " + standard + ")"
 	}
 	return o, true
