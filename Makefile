@@ -156,9 +156,10 @@ fmt: ## format the sources
 tidy: ## lower the list of what is untidy to what is left (test/floors/untidy.txt); add nothing to it
 	TIDY=shrink $(GO) test -tags $(TAGS) -count=1 -run 'TestTidy$$' ./test/floors
 
-vet: tools-present ## look for faults and unformatted files
-	$(GO) vet -tags $(TAGS) ./...
+vet: tools-present ## look for faults: go vet, format, staticcheck (fetched by the version in tools.mod)
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) tool -modfile=tools.mod staticcheck -tags $(TAGS) ./...
 
 clean: ## remove what was built
 	rm -rf $(BIN)

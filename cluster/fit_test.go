@@ -81,8 +81,8 @@ func (breaking) Kind() string { return "breaking" }
 func (breaking) apply(t *transaction) refusal {
 	t.Nodes.Delete("node1")
 	t.Document.Cluster = "half done"
-	var missing map[string]int
-	missing["x"] = 1
+	var missing []string
+	missing[len(t.Document.Cluster)] = "out of range"
 	return accepted
 }
 

@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// NodesFile, beside an identity for remote tools, tells whose key is whose. A tool has no log, and
-// the authority's signature is not enough: a removed node keeps its certificate for a while, and
-// whoever has the authority's key can make one.
+// NodesFile lies next to an identity for remote tools and says whose key is whose. A tool has no
+// log, and the authority's signature is not enough: a removed node keeps its certificate for a
+// while, and whoever has the authority's key can make one.
 const NodesFile = "nodes.json"
 
 // longestNodes bounds the file and the answer that it comes from.

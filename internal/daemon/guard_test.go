@@ -21,7 +21,6 @@ type dog struct {
 	began time.Time
 
 	mu    sync.Mutex
-	boot  int
 	state cluster.Keeper
 	never bool
 	words int

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +158,16 @@ func (n *newcomer) all(t *testing.T, ctx context.Context, part string, ours *str
 	}
 }
 
+// goFolder returns the folder of the go command that runs this test.
+func goFolder(t *testing.T) string {
+	t.Helper()
+	program, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(program)
+}
+
 // typed types one line, which has to succeed. A token goes from the line that prints it to the line that asks for it.
 func (n *newcomer) typed(t *testing.T, ctx context.Context, node, line string) string {
 	t.Helper()
@@ -168,7 +178,7 @@ func (n *newcomer) typed(t *testing.T, ctx context.Context, node, line string) s
 	}
 	command := n.lab.Host(node).Command(ctx, "sh", "-c", "cd "+root+" && "+line)
 	command.Env = append(command.Env,
-		"PATH=/etc/lab/bin:/usr/sbin:/usr/bin:/sbin:/bin:"+filepath.Join(runtime.GOROOT(), "bin"))
+		"PATH=/etc/lab/bin:/usr/sbin:/usr/bin:/sbin:/bin:"+goFolder(t))
 	command.Stdin = strings.NewReader(n.token + "\n")
 	var said, aside strings.Builder
 	command.Stdout, command.Stderr = &said, &aside

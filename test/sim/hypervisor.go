@@ -61,11 +61,7 @@ func (h *Host) hint(service string, o resources.Observation) {
 	})
 }
 
-// look is what the hypervisor answers right now of a service.
-func (h *Host) look(service string) resources.Observation {
-	return h.lookFor(service, h.world.uuid(service))
-}
-
+// lookFor returns what the hypervisor answers right now of a service.
 func (h *Host) lookFor(service, uuid string) resources.Observation {
 	o := resources.Observation{Service: service, UUID: uuid, Condition: resources.Unknown, Reason: "libvirtd does not answer"}
 	if !h.Libvirt {

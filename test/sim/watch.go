@@ -145,9 +145,8 @@ func (w *World) watchExecution(v *vm) {
 // least of all what is refused again and again. A world in which something is
 // under way is not quiet: a migration may say nothing for longer than a window.
 func (w *World) watchQuiet() {
-	before := len(w.raft.log)
 	for range quietWindows {
-		before = len(w.raft.log)
+		before := len(w.raft.log)
 		w.Run(w.Now+3*time.Second, nil)
 		if len(w.raft.log) == before && w.NotSettled() == "" {
 			return

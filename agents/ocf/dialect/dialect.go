@@ -139,7 +139,7 @@ func (f Folders) WithDefaults() Folders {
 	return f
 }
 
-// ErrNotInstalled: there is no such agent on this node. What was never there
+// ErrNotInstalled says that there is no such agent on this node. What was never there
 // cannot have been started by it.
 var ErrNotInstalled = errors.New("is not installed on this node")
 

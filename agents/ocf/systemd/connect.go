@@ -61,7 +61,7 @@ func (m *Manager) drop() {
 	}
 }
 
-// ErrNoAnswer: systemd could not be asked, or what became of the question is
+// ErrNoAnswer says that systemd could not be asked, or what became of the question is
 // not known.
 var ErrNoAnswer = errors.New("systemd does not answer")
 

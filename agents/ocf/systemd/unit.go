@@ -21,7 +21,7 @@ type State struct {
 	Job uint32
 }
 
-// ErrRefused: systemd answered, and no job was made. The unit is what it was.
+// ErrRefused says that systemd answered and made no job. The unit is what it was.
 var ErrRefused = errors.New("systemd refuses")
 
 // Start starts a unit and waits for the end of that job; result is systemd's

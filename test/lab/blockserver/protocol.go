@@ -57,6 +57,7 @@ type client struct {
 	export     *export
 }
 
+// serve returns why the connection ended; that is never nil.
 func (c *client) serve() error {
 	c.reader = bufio.NewReader(c.connection)
 	_ = c.connection.SetDeadline(time.Now().Add(handshakePatience))

@@ -84,7 +84,7 @@ func (s *Server) accept() {
 		s.waiting.Go(func() {
 			defer s.forget(connection)
 			client := &client{server: s, connection: connection, host: host}
-			if err := client.serve(); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			if err := client.serve(); !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				s.options.Logger.Debug("a disk's connection ended", "host", host, "error", err)
 			}
 		})
