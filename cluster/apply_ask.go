@@ -270,7 +270,11 @@ func (t *transaction) wish(service Service, c Ask) {
 	runs := state == resources.Started && t.running(service, codeSuccess, "").Code == codeSuccess
 	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpEnable && runs) ||
 		(c.Op == OpDisable && len(service.Holders) == 0 && service.Intent == nil)
-	if atOnce {
+	switch {
+	case atOnce && c.Op == OpEnable && c.Node != "" && c.Node != service.Owner:
+		t.finish(service, codeFailure, fmt.Sprintf("it is enabled and runs on %s already, and not on %s: move it with `clusvcadm -r %s -m %s`",
+			service.Owner, c.Node, c.Service, c.Node))
+	case atOnce:
 		t.finish(service, codeSuccess, "")
 	}
 	if c.Op == OpUnfreeze {

@@ -204,6 +204,11 @@ func (c Done) migrated(t *transaction, service Service, n Member, intent Intent)
 	if c.Result.OK {
 		service = service.seen(intent.Node, resources.Absent, "", t.index)
 		service = service.seen(intent.Target, resources.Running, "", t.index)
+		if target, _ := t.Nodes.Get(intent.Target); target.Incarnation > intent.Index {
+			// What that daemon saw when it started came while both ends held the guest, and was not
+			// taken in. It may be newer than what the source tells.
+			service = t.askEnd(service, intent.Target, "its daemon started during the migration")
+		}
 		t.migrationDone(service, c.Result)
 		return accepted
 	}

@@ -101,7 +101,7 @@ func (n Member) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
 func (s *State) Outlived(node, boot string) bool {
 	n, _ := s.Nodes.Get(node)
 	open, fencing := s.Fences.Get(node)
-	return n.Boot != boot && (n.Ended() || (fencing && open.Boot != boot && n.State == NodeLost))
+	return n.Boot != boot && (n.Ended() || (fencing && open.Boot != boot && (n.State == NodeLost || n.stalled())))
 }
 
 // stalled reports whether its host is known to answer and its daemon does not follow:

@@ -133,6 +133,11 @@ func (p *planner) planFailback(service Service) {
 	if p.notePlaced(service, group, target, why) {
 		return
 	}
+	if other := p.returnsTo(target, service); other != "" {
+		p.wait(service.Spec.Name, fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, which starts there again",
+			service.Owner, target, other), "")
+		return
+	}
 	text := "fails back live: "
 	if service.Spec.Kind() != resources.KindVM {
 		text = "fails back: "
@@ -315,4 +320,26 @@ func (p *planner) noteRules(service Service) {
 	if why := p.objectionsTo(service).why[service.Owner]; why != "" {
 		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why), "move one of the two, or change the rule")
 	}
+}
+
+// returnsTo is the service that is down for a moment only, was on a node, and may not be there
+// together with another service; "" if there is none. A rule that took its place meanwhile would
+// be undone by whatever brings that service back, and take it anew the next time it goes down.
+func (p *planner) returnsTo(node string, service Service) string {
+	if p.objectionsTo(service).why[node] != "" || len(p.rules().apart) == 0 {
+		return ""
+	}
+	for _, other := range p.Services.rows {
+		down := other.Enabled && !other.Held && other.State == resources.Stopped && other.LastOwner == node
+		if !down || other.Spec.Name == service.Spec.Name {
+			continue
+		}
+		if why, _ := clash(&service.Spec, &other.Spec); why == "" {
+			continue
+		}
+		if _, comes := p.unmet(*other); comes {
+			return other.Spec.Name
+		}
+	}
+	return ""
 }

@@ -181,7 +181,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.takeProposals(now, in)
 	n.takeResults(now, in)
 	n.takeChanges(in)
-	n.watch(now, tick, in, &out)
+	n.watch(now, elapsed, in, &out)
 	n.waitOut(tick, in)
 	n.guard(now, in, &out)
 	n.quiet(elapsed, in)
@@ -257,7 +257,8 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 }
 
 // watch advances the stopwatches on the others and asks for tests.
-func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
+func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
+	tick := min(elapsed, Tick)
 	heard := n.heard
 	clear(heard)
 	for _, b := range in.Beats {
@@ -289,6 +290,7 @@ func (n *Node) watch(now, tick time.Duration, in Input, out *Output) {
 			w = Contactwatch{Heard: true, Incarnation: node.Incarnation}
 		} else {
 			w.Silence += tick
+			w.StoodStill = w.StoodStill || elapsed >= timing.Lost
 			w.VerdictAge += tick
 			if w.Verdict != nil && w.Verdict.Kernel == Answers && w.Verdict.Daemon != Answers {
 				w.KernelOnly += tick

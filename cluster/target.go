@@ -32,6 +32,8 @@ func (v View) unheard(s *State, n Member) string {
 		return ""
 	case !w.Heard || w.Incarnation != n.Incarnation:
 		return "not heard yet by " + v.Self + ", which leads"
+	case w.StoodStill:
+		return "not heard yet since " + v.Self + ", which leads, stood still"
 	case w.Silence >= TimingFor(s.Document.Timing).Lost:
 		return "not heard at present by " + v.Self + ", which leads"
 	case w.Log.Still >= TimingFor(s.Document.Timing).Deaf/2:

@@ -74,6 +74,9 @@ type Contactwatch struct {
 	VerdictAge time.Duration
 	// KernelOnly is how long the verdicts have said: kernel answers, daemon silent.
 	KernelOnly time.Duration
+	// StoodStill: since its last beat this node itself has stood still for longer than
+	// a node may be silent. What Silence says may be from before that.
+	StoodStill bool
 	// Log is whether it follows the log, as the leader measures it.
 	Log Logwatch
 }

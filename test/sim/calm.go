@@ -31,7 +31,7 @@ func (w *World) comeToRest(next time.Duration) {
 		return
 	}
 	w.tell("from here on all is calm")
-	w.calmly = true
+	w.calmly, w.calmSince = true, w.Now
 	w.mend()
 	w.After(armPatience, w.armAgain)
 	began := w.Now
@@ -94,7 +94,7 @@ func (again retries) announced(r record) bool {
 		if !begins {
 			continue
 		}
-		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool { return !at.IsZero() && !r.at.Before(at) })
+		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool { return !at.IsZero() && !r.at.Before(at.Add(-time.Second)) })
 		if due < 0 {
 			return false
 		}
@@ -289,7 +289,7 @@ func (w *World) NotSettled() string {
 	}
 	for _, h := range w.order {
 		n, _ := s.Nodes.Get(h.Name)
-		if n.Restarts != nil && n.Restarts.Count > 3 && w.Now-w.raft.log[n.Incarnation-1].when < restartsOver {
+		if n.Restarts != nil && n.Restarts.Count > 3 && w.Now-max(w.calmSince, w.raft.log[n.Incarnation-1].when) < restartsOver {
 			return h.Name + " has only just started, once more"
 		}
 	}

@@ -25,7 +25,10 @@ type vm struct {
 	disks  []resources.Disk
 	// byHand are those of them that a person attached.
 	byHand []string
-	// told are those of them that the State knows of.
+	// overlay is what it writes to since a snapshot, also when the world has forgotten that
+	// because the VM was started anew elsewhere.
+	overlay *overlay
+	// told are those of byHand that the State knows of.
 	told map[string]bool
 	// hung: nothing answers for it, and it ends by force alone. cancelled: its migration
 	// is given up.

@@ -38,7 +38,7 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 			return
 		}
 		arriving := &vm{host: target, since: w.Now, service: v.service, uuid: v.uuid, condition: resources.Incoming,
-			disks: v.disks, byHand: v.byHand}
+			disks: v.disks, byHand: v.byHand, overlay: v.overlay}
 		target.vms[v.uuid] = arriving
 		w.tell("%s is arriving on %s", v.service, target.Name)
 		w.watchHeld(arriving)
@@ -101,7 +101,7 @@ func (h *Host) MoveByHand(service string, target *Host) {
 	}
 	w.tell("%s is moved by hand from %s to %s", service, h.Name, target.Name)
 	arrived := &vm{host: target, since: w.Now, service: service, uuid: v.uuid, memory: v.memory,
-		disks: v.disks, byHand: v.byHand}
+		disks: v.disks, byHand: v.byHand, overlay: v.overlay}
 	target.vms[v.uuid] = arrived
 	v.end(resources.Observation{Condition: resources.Absent})
 	w.byHand[service] = true // nobody in touch may have it; then the cluster starts it again

@@ -60,7 +60,7 @@ func (v *vm) disksChange(disks []resources.Disk) {
 // SnapshotVM lets the guest write to an overlay from here on.
 func (w *World) SnapshotVM(service string) {
 	v := w.running(service)
-	if v == nil || w.overlays[v.uuid] != nil || v.disks[0].ReadOnly || v.disks[0].Shared {
+	if v == nil || v.host.hung || w.overlays[v.uuid] != nil || v.disks[0].ReadOnly || v.disks[0].Shared {
 		return
 	}
 	base := v.disks[0].Identity
@@ -68,7 +68,7 @@ func (w *World) SnapshotVM(service string) {
 		return // nor could anybody on that host
 	}
 	o := &overlay{service: service, disk: base + ".snap", base: base}
-	w.overlays[v.uuid] = o
+	w.overlays[v.uuid], v.overlay = o, o
 	w.tell("%s writes to %s on %s from here on", service, o.disk, v.host.Name)
 	v.disksChange(append([]resources.Disk{{Identity: o.disk}, {Identity: base, Behind: o.disk}}, v.disks[1:]...))
 }
@@ -81,6 +81,7 @@ func (w *World) CommitVM(service string) {
 	}
 	base := w.overlays[v.uuid].base
 	delete(w.overlays, v.uuid)
+	v.overlay = nil
 	v.disksChange(append([]resources.Disk{{Identity: base}}, v.disks[2:]...))
 }
 

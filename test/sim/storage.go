@@ -42,7 +42,7 @@ func (w *World) canWrite(h *Host, identity string) bool {
 // attached or an overlay that was made, and that no daemon has told of, cannot be cut off:
 // safety.md, A19.
 func (w *World) spoils(v *vm) bool {
-	o := w.overlays[v.uuid]
+	o := v.overlay
 	for _, disk := range v.disks {
 		if slices.Contains(v.byHand, disk.Identity) && !v.told[disk.Identity] ||
 			o != nil && o.disk == disk.Identity && !o.known {

@@ -77,6 +77,8 @@ type World struct {
 	// calmly: the faults of this round are over; resting: nothing is mended any
 	// more either.
 	calmly, resting bool
+	// calmSince is when the faults of the newest round were over: no clock jumps from then on.
+	calmSince time.Duration
 	// audited: each shortcut of the minds is compared with the long way.
 	audited bool
 }

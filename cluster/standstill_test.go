@@ -1,0 +1,103 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere: what it heard before it stood still
+// may have been off ever since.
+func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
+	b := newBook(t, 3)
+	m := newMind(t, b, "node1")
+	m.listens(2*time.Second, func() uint64 { return b.s.Index })
+	says := func() string { return m.node.view.unheard(b.s, b.node("node2")) }
+	if why := says(); why != "" {
+		t.Fatalf("a node that is heard: %s", why)
+	}
+	m.step(16*time.Second, Input{Leading: true, Leader: "node1", End: b.s.Index})
+	if why := says(); !strings.Contains(why, "stood still") {
+		t.Errorf("after the leader stood still: %q", why)
+	}
+	m.listens(Tick, func() uint64 { return b.s.Index })
+	if why := says(); why != "" {
+		t.Errorf("once it is heard: %s", why)
+	}
+}
+
+// TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor: the daemon of the target started during
+// the migration and found the guest crashed, which counted for nothing while both ends held it.
+func TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor(t *testing.T) {
+	b := moving(t)
+	b.up("node2", "node2-boot-1", Found{Service: "vm:a",
+		Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Crashed}})
+	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
+	if h, held := b.service("vm:a").holder("node2"); !held || !h.Ask {
+		t.Fatalf("node2 is not asked: %+v", b.service("vm:a"))
+	}
+	b.must(b.looked("vm:a", "node2", resources.Crashed))
+	b.is("vm:a", resources.Recoverable, "node2", "node2")
+}
+
+// TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore: it was silent, not lost, when an operator had it
+// fenced by the name of its older boot.
+func TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testing.T) {
+	b := newBook(t, 3)
+	old := b.node("node1")
+	b.must(NodeUp{Node: "node1", Fingerprint: old.Fingerprint, Boot: "node1-boot-2", Address: old.Address,
+		MaxLevel: CurrentLevel, Session: "second"})
+	shot := b.shoot("node1", "node2")
+	shot.Override = true
+	b.must(shot)
+	b.must(Contact{Node: "node1", Incarnation: b.node("node1").Incarnation, State: NodeSilent, Silence: time.Second})
+	if !b.s.Outlived("node1", "node1-boot-2") {
+		t.Error("the daemon of the new boot is not told to come up once more, and nothing else ends the intent")
+	}
+}
+
+// TestEnablingElsewhereWhatRunsSaysWhereItRuns: a disabled VM was found running, and is to be enabled
+// on another node.
+func TestEnablingElsewhereWhatRunsSaysWhereItRuns(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	b.must(Ask{Request: "off", Op: OpDisable, Service: "vm:a", By: "root"})
+	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForDisable, By: "root"})
+	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.must(Observed{Service: "vm:a", Node: "node1", Incarnation: b.node("node1").Incarnation, AsOf: b.s.Index,
+		Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Running}})
+	b.must(Ask{Request: "on", Op: OpEnable, Service: "vm:a", Node: "node2", By: "root"})
+	b.says("on", codeFailure, "it is enabled and runs on node1 already, and not on node2: move it with `clusvcadm -r vm:a -m node2`")
+}
+
+// TestNothingFailsBackToAPlaceThatIsEmptyForAMoment: vm:b is down until what it needs is up again,
+// and returns to node1 then.
+func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
+	d := document("vm:a", "vm:b", "vm:need")
+	home := domain.Domain{Name: "home", Ordered: true, Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}}}
+	d.Domains["home"] = home
+	a, other := d.Services["vm:a"], d.Services["vm:b"]
+	a.Domain, a.Exclusive = "home", true
+	other.Depend = []resources.Dependency{{Service: "vm:need", Mode: resources.Hard}}
+	d.Services["vm:a"], d.Services["vm:b"] = a, other
+	b := newBook(t, 3, "vm:a", "vm:b", "vm:need")
+	b.running("vm:need", "node3")
+	b.running("vm:b", "node1")
+	b.running("vm:a", "node2")
+	b.must(configure(d, 1))
+	b.must(Begin{Service: "vm:b", Intent: IntentStop, Node: "node1", Purpose: ForAhead, By: "depend"})
+	b.must(b.done("vm:b", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	p := newPlanner(b.s, View{Self: "node3", Leading: true}, &Decision{})
+	p.planFailback(b.service("vm:a"))
+	if len(p.decision.Commands) > 0 || !noted(*p.decision, "node1 suits it better and is kept for vm:b") {
+		t.Errorf("%+v", p.decision)
+	}
+	b.must(Ask{Request: "off", Op: OpDisable, Service: "vm:b", By: "root"})
+	p = newPlanner(b.s, View{Self: "node3", Leading: true}, &Decision{})
+	if p.planFailback(b.service("vm:a")); len(p.decision.Commands) != 1 {
+		t.Errorf("once vm:b is disabled: %+v", p.decision)
+	}
+}
