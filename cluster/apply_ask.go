@@ -217,6 +217,16 @@ func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 	return accepted
 }
 
+// doneAtOnce is the answer to a request that needs no act. What was found running where nobody
+// asked for it is kept, and it is not where it was asked for.
+func (c Ask) doneAtOnce(service Service) refusal {
+	if c.Op != OpEnable || c.Node == "" || c.Node == service.Owner {
+		return accepted
+	}
+	return refusal{codeFailure, fmt.Sprintf("it is enabled and runs on %s already, and not on %s: "+
+		"move it with `clusvcadm -r %s -m %s`", service.Owner, c.Node, c.Service, c.Node)}
+}
+
 // wish takes an accepted request over.
 func (t *transaction) wish(service Service, c Ask) {
 	if service.Wish != nil {
@@ -270,12 +280,9 @@ func (t *transaction) wish(service Service, c Ask) {
 	runs := state == resources.Started && t.running(service, codeSuccess, "").Code == codeSuccess
 	atOnce := c.Op == OpFreeze || c.Op == OpUnfreeze || (c.Op == OpEnable && runs) ||
 		(c.Op == OpDisable && len(service.Holders) == 0 && service.Intent == nil)
-	switch {
-	case atOnce && c.Op == OpEnable && c.Node != "" && c.Node != service.Owner:
-		t.finish(service, codeFailure, fmt.Sprintf("it is enabled and runs on %s already, and not on %s: move it with `clusvcadm -r %s -m %s`",
-			service.Owner, c.Node, c.Service, c.Node))
-	case atOnce:
-		t.finish(service, codeSuccess, "")
+	if atOnce {
+		done := c.doneAtOnce(service)
+		t.finish(service, done.Code, done.Why)
 	}
 	if c.Op == OpUnfreeze {
 		t.thawed(c.Service)

@@ -134,8 +134,8 @@ func (p *planner) planFailback(service Service) {
 		return
 	}
 	if other := p.returnsTo(target, service); other != "" {
-		p.wait(service.Spec.Name, fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, which starts there again",
-			service.Owner, target, other), "")
+		p.wait(service.Spec.Name, fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
+			"which starts there again", service.Owner, target, other), "")
 		return
 	}
 	text := "fails back live: "

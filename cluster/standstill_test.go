@@ -9,8 +9,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere: what it heard before it stood still
-// may have been off ever since.
+// TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere: what it heard before it stood
+// still may have been off ever since.
 func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
 	b := newBook(t, 3)
 	m := newMind(t, b, "node1")
@@ -29,8 +29,9 @@ func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
 	}
 }
 
-// TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor: the daemon of the target started during
-// the migration and found the guest crashed, which counted for nothing while both ends held it.
+// TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor: the daemon of the target started
+// during the migration and found the guest crashed, which counted for nothing while both ends
+// held it.
 func TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor(t *testing.T) {
 	b := moving(t)
 	b.up("node2", "node2-boot-1", Found{Service: "vm:a",
@@ -43,8 +44,8 @@ func TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor(t *testing.T) {
 	b.is("vm:a", resources.Recoverable, "node2", "node2")
 }
 
-// TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore: it was silent, not lost, when an operator had it
-// fenced by the name of its older boot.
+// TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore: it was silent, not lost,
+// when an operator had it fenced.
 func TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testing.T) {
 	b := newBook(t, 3)
 	old := b.node("node1")
@@ -59,8 +60,8 @@ func TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testin
 	}
 }
 
-// TestEnablingElsewhereWhatRunsSaysWhereItRuns: a disabled VM was found running, and is to be enabled
-// on another node.
+// TestEnablingElsewhereWhatRunsSaysWhereItRuns: a disabled VM was found running, and is to be
+// enabled on another node.
 func TestEnablingElsewhereWhatRunsSaysWhereItRuns(t *testing.T) {
 	b := newBook(t, 3, "vm:a")
 	b.running("vm:a", "node1")
@@ -70,15 +71,16 @@ func TestEnablingElsewhereWhatRunsSaysWhereItRuns(t *testing.T) {
 	b.must(Observed{Service: "vm:a", Node: "node1", Incarnation: b.node("node1").Incarnation, AsOf: b.s.Index,
 		Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Running}})
 	b.must(Ask{Request: "on", Op: OpEnable, Service: "vm:a", Node: "node2", By: "root"})
-	b.says("on", codeFailure, "it is enabled and runs on node1 already, and not on node2: move it with `clusvcadm -r vm:a -m node2`")
+	b.says("on", codeFailure, "it is enabled and runs on node1 already, and not on node2: "+
+		"move it with `clusvcadm -r vm:a -m node2`")
 }
 
-// TestNothingFailsBackToAPlaceThatIsEmptyForAMoment: vm:b is down until what it needs is up again,
-// and returns to node1 then.
+// TestNothingFailsBackToAPlaceThatIsEmptyForAMoment: vm:b is down until what it needs is up
+// again, and returns to node1 then.
 func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
 	d := document("vm:a", "vm:b", "vm:need")
-	home := domain.Domain{Name: "home", Ordered: true, Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}}}
-	d.Domains["home"] = home
+	d.Domains["home"] = domain.Domain{Name: "home", Ordered: true,
+		Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}}}
 	a, other := d.Services["vm:a"], d.Services["vm:b"]
 	a.Domain, a.Exclusive = "home", true
 	other.Depend = []resources.Dependency{{Service: "vm:need", Mode: resources.Hard}}

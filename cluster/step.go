@@ -291,6 +291,11 @@ func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
 		} else {
 			w.Silence += tick
 			w.StoodStill = w.StoodStill || elapsed >= timing.Lost
+			if !in.Leading && in.Leader != "" && name != in.Leader {
+				// Who does not lead asks about the leader alone: what was found out about
+				// others while it led is old when it leads again.
+				w.Verdict, w.KernelOnly = nil, 0
+			}
 			w.VerdictAge += tick
 			if w.Verdict != nil && w.Verdict.Kernel == Answers && w.Verdict.Daemon != Answers {
 				w.KernelOnly += tick

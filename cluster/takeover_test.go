@@ -25,3 +25,23 @@ func TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost(t *testing.T) {
 		t.Errorf("when nobody reaches it: %+v", d)
 	}
 }
+
+// TestWhoLeadsAgainForgetsWhatItFoundOutBefore: node2 was silent to everybody when node1 led.
+func TestWhoLeadsAgainForgetsWhatItFoundOutBefore(t *testing.T) {
+	b := newBook(t, 3)
+	m := newMind(t, b, "node1")
+	m.listens(time.Second, func() uint64 { return b.s.Index })
+	silent := Verdict{Node: "node2", Kernel: Silent, Daemon: Silent}
+	m.step(Tick, Input{Leading: true, Leader: "node1", Verdicts: []Verdict{silent}})
+	if m.node.view.Contacts["node2"].Verdict == nil {
+		t.Fatal("the leader did not take the verdict in")
+	}
+	m.step(Tick, Input{}) // nobody leads: whoever is elected need not ask once more
+	if m.node.view.Contacts["node2"].Verdict == nil {
+		t.Fatal("it is forgotten while nobody leads")
+	}
+	m.step(Tick, Input{Leader: "node3"})
+	if w := m.node.view.Contacts["node2"]; w.Verdict != nil {
+		t.Errorf("node1 follows, and keeps %+v", *w.Verdict)
+	}
+}

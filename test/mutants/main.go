@@ -123,16 +123,16 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 	return anyway, nil
 }
 
-// netsOf joins the nets of mutants to one for each package.
+// netsOf joins the nets of mutants to one for each package and kind of world.
 func netsOf(chosen []mutant) []net {
 	var nets []net
 	place := map[string]int{}
 	for _, m := range chosen {
 		for _, n := range m.nets {
-			i, known := place[n.pkg]
+			i, known := place[n.pkg+n.world]
 			switch {
 			case !known:
-				place[n.pkg] = len(nets)
+				place[n.pkg+n.world] = len(nets)
 				n.kind = nil
 				nets = append(nets, n)
 			case n.seeds > 0:

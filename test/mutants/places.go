@@ -70,8 +70,8 @@ func places() []mutant {
 		{
 			name: "enabled-somewhere-else", law: "L7",
 			broken: "enabling on one node what was found running on another is answered with success",
-			edits: []edit{{"cluster/apply_ask.go", "\tcase atOnce && c.Op == OpEnable && c.Node != \"\"",
-				"\tcase atOnce && c.Op == OpEnable && c.Node == \"-\""}},
+			edits: []edit{{"cluster/apply_ask.go", "\tif c.Op != OpEnable || c.Node == \"\" ||",
+				"\tif c.Op != OpEnable || c.Node != \"\" ||"}},
 			nets: []net{tests("cluster", "^TestEnablingElsewhereWhatRunsSaysWhereItRuns$")},
 		},
 		{
@@ -80,6 +80,13 @@ func places() []mutant {
 			edits: []edit{{move, "\tif other := p.returnsTo(target, service); other != \"\" {",
 				"\tif other := p.returnsTo(target, service); other == target {"}},
 			nets: []net{tests("cluster", "^TestNothingFailsBackToAPlaceThatIsEmptyForAMoment$")},
+		},
+		{
+			name: "a-verdict-for-ever", law: "L8",
+			broken: "who leads again fences by what it found out when it led before",
+			edits: []edit{{"cluster/step.go", "if !in.Leading && in.Leader != \"\" && name != in.Leader {",
+				"if !in.Leading && in.Leader != \"\" && name == in.Leader {"}},
+			nets: []net{tests("cluster", "^TestWhoLeadsAgainForgetsWhatItFoundOutBefore$")},
 		},
 		{
 			name: "left-is-arrived", law: "L7",

@@ -21,7 +21,9 @@ const (
 	// code run for ever is caught by them.
 	buildDeadline = 4 * time.Minute
 	runDeadline   = 4 * time.Minute
-	maxOutput     = 1 << 20
+	// seedDeadline is added for each history that a run may have to play.
+	seedDeadline = 2 * time.Second
+	maxOutput    = 1 << 20
 )
 
 // outcome is what a mutant came to.
@@ -67,7 +69,8 @@ func kindOf(complaint string) *regexp.Regexp {
 
 // learn runs all histories of a net without a break, on all processors.
 func (f failing) learn(ctx context.Context, root string, n net) error {
-	output, err := command(ctx, runDeadline, root, []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WORLD=" + n.world, fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}, nil,
+	deadline := runDeadline + time.Duration(n.seeds)*seedDeadline
+	output, err := command(ctx, deadline, root, []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WORLD=" + n.world, fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}, nil,
 		"go", "test", "-count=1", "-v", "-tags", buildTags, "-run", n.run, n.pkg)
 	for _, found := range seedLine.FindAllSubmatch(output, -1) {
 		if seed, err := strconv.Atoi(string(found[1])); err == nil {
@@ -115,7 +118,7 @@ func try(ctx context.Context, root string, m mutant, anyway failing) (outcome, e
 
 // try builds the net's tests with the overlay and runs them in steps.
 func (n net) try(ctx context.Context, root string, anyway failing, overlay, binary string) (outcome, error) {
-	arguments := []string{"test", "-c", "-tags", buildTags, "-o", binary}
+	arguments := []string{"test", "-c", "-tags", buildTags, "-ldflags", "-s -w", "-o", binary}
 	if overlay != "" {
 		// Vet would refuse what a break leaves behind, like a condition that is never true.
 		arguments = append(arguments, "-vet=off", "-overlay", overlay)
@@ -149,7 +152,8 @@ func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
 func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
 	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WITHOUT=" + strings.Join(n.without, "|"), "WORLD=" + n.world}
 	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
-	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "10m")
+	deadline := runDeadline + time.Duration(n.seeds)*seedDeadline
+	output, err := command(ctx, deadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "30m")
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err()
 	}

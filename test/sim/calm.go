@@ -94,7 +94,9 @@ func (again retries) announced(r record) bool {
 		if !begins {
 			continue
 		}
-		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool { return !at.IsZero() && !r.at.Before(at.Add(-time.Second)) })
+		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool {
+			return !at.IsZero() && !r.at.Before(at.Add(-time.Second)) // the stopwatch of who plans counts by steps
+		})
 		if due < 0 {
 			return false
 		}
@@ -289,7 +291,8 @@ func (w *World) NotSettled() string {
 	}
 	for _, h := range w.order {
 		n, _ := s.Nodes.Get(h.Name)
-		if n.Restarts != nil && n.Restarts.Count > 3 && w.Now-max(w.calmSince, w.raft.log[n.Incarnation-1].when) < restartsOver {
+		started := func() time.Duration { return max(w.calmSince, w.raft.log[n.Incarnation-1].when) }
+		if n.Restarts != nil && n.Restarts.Count > 3 && w.Now-started() < restartsOver {
 			return h.Name + " has only just started, once more"
 		}
 	}
