@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 // What a BMC answers by Redfish, or says in an error.
@@ -38,8 +40,12 @@ func FuzzSealedPacket(f *testing.F) {
 
 func FuzzReadings(f *testing.F) {
 	f.Add("Chassis Power is on")
-	f.Fuzz(func(_ *testing.T, text string) {
-		parsePower(text)
-		parseGUID(text)
+	f.Fuzz(func(t *testing.T, text string) {
+		if parsePower(text) == fence.PowerOff && !strings.Contains(strings.ToLower(text), "off") {
+			t.Errorf("%q reads off", text)
+		}
+		if g, ok := parseGUID(text); !ok && g != (guid{}) {
+			t.Errorf("%q is no GUID and gives %s", text, g)
+		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package power is the hand that switches a machine off through its BMC and
-// proves that it is off (law L3). It speaks IPMI through bmclib, either with a
-// client in this process (kind "ipmi") or with the ipmitool program (kind
-// "ipmitool"), and Redfish (kind "redfish").
+// proves that it is off (law L3). It speaks IPMI, either with a client in
+// this process (kind "ipmi") or with the ipmitool program (kind "ipmitool"), and
+// Redfish (kind "redfish").
 //
 // A caller commits the fence intent before it calls Fence, gives a context
 // with a deadline, and answers StillWanted and SignOfLife honestly and at

@@ -73,7 +73,7 @@ var redfishHints = []struct{ mark, advice string }{
 // explain names the BMC, says what it did not do, what to do next and, in
 // brackets, the library's words with every secret removed.
 func (s *session) explain(what string, err error) error {
-	detail := s.settings.scrub(unwrapped(err.Error(), s.hand.Name()))
+	detail := s.settings.scrub(err.Error())
 	advice := "see the detail"
 	lower := strings.ToLower(detail)
 	known := hints
@@ -96,17 +96,6 @@ func (s *session) explain(what string, err error) error {
 		}
 	}
 	return clean
-}
-
-// unwrapped takes the provider's own words out of bmclib's list of errors.
-func unwrapped(text, provider string) string {
-	if _, own, found := strings.Cut(text, "provider: "+provider+": "); found {
-		text = own
-	}
-	for _, tail := range []string{"no Opener implementations found", "failed to set power state", "failed to get power state"} {
-		text, _, _ = strings.Cut(text, "\n\t* "+tail)
-	}
-	return text
 }
 
 // kindred keeps the kind of an error whose text was rewritten. The original is

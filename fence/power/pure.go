@@ -38,9 +38,6 @@ type pureHand struct {
 
 func newPureHand(s settings, wanted gate) hand { return &pureHand{settings: s, wanted: wanted} }
 
-// Name is the provider's name in bmclib.
-func (h *pureHand) Name() string { return "goipmi" }
-
 // Open logs in with the first cipher suite that the BMC accepts.
 func (h *pureHand) Open(ctx context.Context) error {
 	var failure error

@@ -31,7 +31,7 @@ const (
 	resetOff = "ForceOff"
 )
 
-// redfishHand logs in and reads through bmclib's gofish provider and sends
+// redfishHand logs in through bmclib's gofish provider, and reads and sends
 // power commands itself, because that provider skips the off command when the
 // power already reads off, which law L3 forbids.
 type redfishHand struct {
@@ -69,9 +69,6 @@ func followNearby(request *http.Request, via []*http.Request) error {
 	}
 	return nil
 }
-
-// Name is the provider's name in bmclib.
-func (h *redfishHand) Name() string { return redfish.ProviderName }
 
 // Open logs in and reads once: with basic authentication the first reading is
 // what shows whether the password is right.

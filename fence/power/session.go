@@ -8,10 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bmc-toolbox/bmclib/v2"
-	"github.com/bmc-toolbox/bmclib/v2/providers"
-	"github.com/jacobweinstock/registrar"
-
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -21,15 +17,12 @@ const closeLimit = 2 * time.Second
 // gate is asked directly before each packet that changes power (law L6).
 type gate func() error
 
-// hand is a provider in bmclib's sense, and one question more: bmclib has no
-// way to ask for the identity.
+// hand speaks one protocol with one BMC.
 //
 // PowerSet("off") must always send the command, also when the power already
 // reads off: law L3 counts readings only after our own command, because the
-// reading may fall into somebody's power cycle. (bmclib's own ipmitool provider
-// skips the command then, which is why it is not used here.)
+// reading may fall into somebody's power cycle.
 type hand interface {
-	Name() string
 	Open(ctx context.Context) error
 	Close(ctx context.Context) error
 	PowerStateGet(ctx context.Context) (string, error)
@@ -45,7 +38,6 @@ var errNoIdentity = errors.New("the BMC tells no system GUID")
 type session struct {
 	settings settings
 	hand     hand
-	client   *bmclib.Client
 	calls    *calls
 }
 
@@ -56,16 +48,11 @@ func (d *driver) open(ctx context.Context, device fence.Device, wanted gate) (*s
 		return nil, err
 	}
 	s := &session{settings: parsed, hand: d.hand(parsed, wanted), calls: d.calls}
-	// The registry holds this one provider: with more of them bmclib would
-	// dial all at once, and try a second one after a command that failed.
-	registry := registrar.NewRegistry()
-	registry.Register(s.hand.Name(), "ipmi", registrar.Features{providers.FeaturePowerSet, providers.FeaturePowerState}, nil, s.hand)
-	s.client = bmclib.NewClient(parsed.host, parsed.username, parsed.password, bmclib.WithRegistry(registry))
 	// A login that succeeds after its caller left would keep one of the BMC's
 	// few sessions open for ever; so whoever comes second closes it.
 	var over atomic.Bool
 	_, err = bounded(ctx, d.calls, "log in", func(ctx context.Context) (bool, error) {
-		err := s.client.Open(ctx)
+		err := s.hand.Open(ctx)
 		if err == nil && over.Swap(true) {
 			s.close()
 		}
@@ -88,7 +75,7 @@ func (s *session) power(ctx context.Context) (fence.Power, error) {
 
 // reading is power with the word that the BMC used.
 func (s *session) reading(ctx context.Context) (fence.Power, string, error) {
-	text, err := bounded(ctx, s.calls, "read power", s.client.GetPowerState)
+	text, err := bounded(ctx, s.calls, "read power", s.hand.PowerStateGet)
 	if err != nil {
 		return fence.PowerUnknown, "", s.explain("read the power state", err)
 	}
@@ -115,7 +102,7 @@ func (s *session) unfit(ctx context.Context, power fence.Power, word string) str
 	return ""
 }
 
-// parsePower takes the words of bmclib's providers, which are not normalised.
+// parsePower takes the words of the hands, which are not normalised.
 func parsePower(text string) fence.Power {
 	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "on", "chassis power is on":
@@ -129,7 +116,7 @@ func parsePower(text string) fence.Power {
 // switchPower returns nil only when the BMC accepted the command.
 func (s *session) switchPower(ctx context.Context, state string) error {
 	accepted, err := bounded(ctx, s.calls, "power "+state, func(ctx context.Context) (bool, error) {
-		return s.client.SetPowerState(ctx, state)
+		return s.hand.PowerSet(ctx, state)
 	})
 	if err != nil {
 		return s.explain("accept the power "+state+" command", err)
@@ -158,6 +145,6 @@ func (s *session) close() {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 		defer cancel()
-		_, _ = bounded(ctx, s.calls, "log out", func(ctx context.Context) (bool, error) { return true, s.client.Close(ctx) })
+		_, _ = bounded(ctx, s.calls, "log out", func(ctx context.Context) (bool, error) { return true, s.hand.Close(ctx) })
 	}()
 }

@@ -23,10 +23,9 @@ const (
 
 // toolHand runs ipmitool once for each question.
 //
-// It stands beside bmclib's own ipmitool provider and is registered in its
-// place, because that one skips the off command when the power already reads
-// off, asks for administrator always, waits five seconds for each lost packet
-// and has no question for the identity.
+// bmclib has a provider for ipmitool too. It skips the off command when the power
+// already reads off, asks for administrator always, waits five seconds for each
+// lost packet and has no question for the identity (decision 25).
 type toolHand struct {
 	settings settings
 	wanted   gate
@@ -34,9 +33,6 @@ type toolHand struct {
 }
 
 func newToolHand(s settings, wanted gate) hand { return &toolHand{settings: s, wanted: wanted} }
-
-// Name is the provider's name in bmclib.
-func (h *toolHand) Name() string { return "ipmitool" }
 
 // Open finds the cipher suite that works; ipmitool keeps no session.
 func (h *toolHand) Open(ctx context.Context) error {

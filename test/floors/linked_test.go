@@ -1,0 +1,30 @@
+package floors
+
+import (
+	"strings"
+	"testing"
+)
+
+// unlinked are packages that may not come into the daemon again, each with its reason.
+var unlinked = map[string]string{
+	"github.com/bmc-toolbox/bmclib/v2": "the client links every provider (docs/decisions/0025-what-is-linked.md)",
+	"github.com/satori/go.uuid":        "it is no longer maintained",
+	"github.com/VictorLowther/soap":    "it is no longer maintained",
+	"honnef.co/go/tools":               "tools are in tools.mod and in no program",
+}
+
+// TestWhatIsNotLinked holds what the daemon got rid of out of it.
+func TestWhatIsNotLinked(t *testing.T) {
+	packages := goList(t, "-deps", "./cmd/clusterd")
+	if len(packages) < 100 {
+		t.Fatalf("only %d packages found", len(packages))
+	}
+	for _, p := range packages {
+		for path, why := range unlinked {
+			// Of bmclib only the client itself is meant: one of its providers is used.
+			if p.ImportPath == path || !strings.Contains(path, "bmclib") && strings.HasPrefix(p.ImportPath, path+"/") {
+				t.Errorf("cmd/clusterd links %s: %s", p.ImportPath, why)
+			}
+		}
+	}
+}
