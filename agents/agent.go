@@ -106,6 +106,12 @@ type Canceler interface {
 	CancelMigration(ctx context.Context, spec resources.Spec) Result
 }
 
+// Awaiting is an agent whose hypervisor may still have to end calls about a VM that has
+// left. It waits for that, until the context ends.
+type Awaiting interface {
+	AwaitCalls(ctx context.Context, uuid string)
+}
+
 // Reconfigurer is an agent that can take a changed declaration of a running service
 // in: it stops what is gone, starts what is new, changes what changed, and touches
 // nothing else. A result that is not OK is Running when nothing was done, and Broken

@@ -25,6 +25,9 @@ type Router struct {
 
 var (
 	_ agents.Agent        = (*Router)(nil)
+	_ agents.Answering    = (*Router)(nil)
+	_ agents.Awaiting     = (*Router)(nil)
+	_ agents.Canceler     = (*Router)(nil)
 	_ agents.Convalescer  = (*Router)(nil)
 	_ agents.Reconfigurer = (*Router)(nil)
 	_ agents.Revealing    = (*Router)(nil)
@@ -95,6 +98,13 @@ func (r *Router) Answers(ctx context.Context) error {
 	return nil
 }
 
+// AwaitCalls waits for the agent of VMs, whose hypervisor alone goes on after a call.
+func (r *Router) AwaitCalls(ctx context.Context, uuid string) {
+	if agent, able := r.by[resources.KindVM].(agents.Awaiting); able {
+		agent.AwaitCalls(ctx, uuid)
+	}
+}
+
 // Inventory asks all of them. When one does not answer, nothing is known.
 func (r *Router) Inventory(ctx context.Context) ([]agents.Observation, error) {
 	var all []agents.Observation
@@ -142,6 +152,19 @@ func (r *Router) Migrate(ctx context.Context, migrate agents.Migrate) agents.Res
 		return agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: why}
 	}
 	return agent.Migrate(ctx, migrate)
+}
+
+// CancelMigration goes to the one for the service's kind, if that can.
+func (r *Router) CancelMigration(ctx context.Context, spec resources.Spec) agents.Result {
+	agent, why := r.agent(spec)
+	if agent == nil {
+		return agents.Result{Source: agents.Unknown, Why: why}
+	}
+	can, is := agent.(agents.Canceler)
+	if !is {
+		return agents.Result{Source: agents.Unknown, Why: "what runs " + spec.Name + " cannot give a migration up"}
+	}
+	return can.CancelMigration(ctx, spec)
 }
 
 // Resume goes to the one for the service's kind.

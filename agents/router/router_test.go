@@ -74,3 +74,37 @@ func TestAnInventoryIsWholeOrNone(t *testing.T) {
 		t.Errorf("%v %v", found, err)
 	}
 }
+
+// able is an agent that can all that an agent may be able to.
+type able struct {
+	hand
+	asked *[]string
+}
+
+func (a able) CancelMigration(_ context.Context, spec resources.Spec) agents.Result {
+	return agents.Result{OK: true, Why: "gave up " + spec.Name}
+}
+
+func (a able) AwaitCalls(_ context.Context, uuid string) { *a.asked = append(*a.asked, uuid) }
+
+func (a able) Answers(context.Context) error { return errors.New("libvirtd does not answer") }
+
+// TestWhatAnAgentIsAbleToIsNotLostInTheRouter: the daemon sees nothing but the router.
+func TestWhatAnAgentIsAbleToIsNotLostInTheRouter(t *testing.T) {
+	ctx, asked := context.Background(), []string{}
+	var r agents.Agent = New(map[string]agents.Agent{resources.KindVM: able{asked: &asked}, resources.KindService: hand{}})
+	defer func() { _ = r.Close() }()
+	for name, want := range map[string]string{
+		"vm:a":      "gave up vm:a",
+		"service:a": "what runs service:a cannot give a migration up",
+		"pod:a":     `this node has no hands for services of type "pod"`,
+	} {
+		if got := r.(agents.Canceler).CancelMigration(ctx, resources.Spec{Name: name}); got.Why != want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	r.(agents.Awaiting).AwaitCalls(ctx, "6f1c")
+	if err := r.(agents.Answering).Answers(ctx); err == nil || len(asked) != 1 || asked[0] != "6f1c" {
+		t.Errorf("answers: %v; calls were awaited of %v", err, asked)
+	}
+}

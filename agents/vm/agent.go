@@ -55,6 +55,7 @@ type Agent struct {
 
 	mu    sync.Mutex
 	main  *session // nil while disconnected
+	asker *asker
 	known map[string]*knownVM
 	// tails are the calls of migrations that are over and that libvirt has not
 	// ended yet, by UUID: at most one for each VM.
@@ -91,6 +92,7 @@ func New(options Options) (*Agent, error) {
 		stop: cancel, stopped: make(chan struct{}),
 		known: map[string]*knownVM{}, watchers: map[string]map[chan lifecycle]struct{}{},
 	}
+	a.asker = &asker{open: func() (*session, error) { return a.session(ctx) }}
 	for _, uuid := range book.VMs() {
 		a.remember(uuid, "")
 	}
@@ -106,6 +108,7 @@ func (a *Agent) Changes() <-chan agents.Observation { return a.changes.Out() }
 func (a *Agent) Close() error {
 	a.stop()
 	<-a.stopped
+	a.asker.close()
 	return nil
 }
 
@@ -165,18 +168,6 @@ func (a *Agent) Inventory(ctx context.Context) ([]agents.Observation, error) {
 		a.complete(&found[i])
 	}
 	return found, nil
-}
-
-// Answers asks libvirtd something that needs no lock of a VM.
-func (a *Agent) Answers(ctx context.Context) error {
-	s, err := a.current()
-	if err != nil {
-		return err
-	}
-	if _, err = ask(ctx, s, func(conn *libvirt.Connect) (uint32, error) { return conn.GetLibVersion() }, nil); err != nil {
-		return fmt.Errorf("ask the hypervisor of %s for its version: %w", a.options.Node, plain(err))
-	}
-	return nil
 }
 
 // observeAll lists the active VMs on one connection.

@@ -4,14 +4,15 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"testing"
 	"time"
 )
 
-// TestALibvirtdThatTakesConnectionsAndNeverAnswersDoesNotHoldTheQuestion: its socket is there, as that of a stopped
-// process is, and nobody reads from it.
+// TestALibvirtdThatTakesConnectionsAndNeverAnswersDoesNotHoldTheQuestion: its socket is there,
+// as that of a stopped process is, and nobody reads from it.
 func TestALibvirtdThatTakesConnectionsAndNeverAnswersDoesNotHoldTheQuestion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", path)
@@ -43,5 +44,33 @@ func TestALibvirtdThatTakesConnectionsAndNeverAnswersDoesNotHoldTheQuestion(t *t
 	}
 	if ctx.Err() != nil {
 		t.Error("the question took all the time it had, although no connection is open that it could ask on")
+	}
+}
+
+// TestALibvirtdThatTakesLongToConnectIsTriedOnceAtATime: each try that hangs costs a thread.
+func TestALibvirtdThatTakesLongToConnectIsTriedOnceAtATime(t *testing.T) {
+	tries, answer := make(chan struct{}, 16), make(chan error)
+	k := &asker{open: func() (*session, error) {
+		tries <- struct{}{}
+		return nil, <-answer
+	}}
+	hurried, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 5 {
+		if _, err := k.get(hurried); !errors.Is(err, errNotAsked) {
+			t.Fatalf("a connection that hangs: %v", err)
+		}
+	}
+	<-tries
+	if len(tries) != 0 {
+		t.Errorf("%d more tries while the first one hangs", len(tries))
+	}
+	refusal := errors.New("connection refused")
+	ended := k.opening
+	answer <- refusal
+	<-ended
+	go func() { answer <- refusal }()
+	if _, err := k.get(t.Context()); !errors.Is(err, refusal) {
+		t.Errorf("the next try: %v", err)
 	}
 }

@@ -265,6 +265,43 @@ func TestRealLibvirtdDies(t *testing.T) {
 	}
 }
 
+// TestRealHungGuestIsEndedAndSaysNothingAboutLibvirtd: its QEMU is stopped, and the main
+// connection is held up, as by a look at it.
+func TestRealHungGuestIsEndedAndSaysNothingAboutLibvirtd(t *testing.T) {
+	options, spec, definition := realGuest(t)
+	a := connected(t, options)
+	ctx := context.Background()
+	if result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); !result.OK {
+		t.Fatalf("start: %+v", result)
+	}
+	qemu, _, found, err := a.table.QEMU(spec.UUID)
+	if err != nil || !found {
+		t.Fatalf("its process: %v %v", found, err)
+	}
+	s, err := a.current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.take(ctx); err != nil {
+		t.Fatal(err)
+	}
+	answering, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	err = a.Answers(answering)
+	s.give()
+	if err != nil {
+		t.Errorf("libvirtd is said not to answer: %v", err)
+	}
+	if err := syscall.Kill(qemu.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if result := a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
+		t.Fatalf("destroy a hung guest: %+v", result)
+	}
+	t.Logf("a hung guest is destroyed in %s", time.Since(begun))
+}
+
 func TestRealCallOutlivesItsCaller(t *testing.T) {
 	options, spec, definition := realGuest(t)
 	a := connected(t, options)

@@ -21,6 +21,9 @@ const (
 	// pressAgain repeats the power button: a guest that is still booting
 	// overhears the first.
 	pressAgain = 10 * time.Second
+	// killLook bounds the look before a destruction, which needs no answer: a QEMU that
+	// hangs gives none, and libvirt waits 30 s for one.
+	killLook = time.Second
 )
 
 // Stop ends the VM: the power button within StopTimeout, then destruction
@@ -33,8 +36,12 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
 	if err != nil {
 		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("stop %s on %s: %v", spec.Name, a.options.Node, err)}
 	}
-	defer s.close()
-	seen := a.lookOn(ctx, s, uuid)
+	defer func() { s.close() }()
+	var seen agents.Observation
+	if seen, s, err = a.lookToStop(ctx, s, uuid, stop.Kill); err != nil {
+		return agents.Result{Source: agents.Unknown,
+			Why: fmt.Sprintf("stop %s on %s: %v", spec.Name, a.options.Node, err)}
+	}
 	var phases []agents.Phase
 	switch {
 	case seen.Condition == agents.Absent:
@@ -52,6 +59,27 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
 	}
 	phases = append(phases, agents.Phase{What: "destroy sent", At: time.Now()})
 	return a.destroyed(ctx, s, stop.Act, spec, phases)
+}
+
+// lookToStop looks what is there to be stopped. It returns the session to go on with: a look
+// that hangs keeps the one that it was asked on.
+func (a *Agent) lookToStop(ctx context.Context, s *session, uuid string,
+	kill bool) (agents.Observation, *session, error) {
+	if !kill {
+		return a.lookOn(ctx, s, uuid), s, nil
+	}
+	looking, cancel := context.WithTimeout(ctx, killLook)
+	defer cancel()
+	seen := a.lookOn(looking, s, uuid)
+	if seen.Condition != agents.Unknown {
+		return seen, s, nil
+	}
+	again, err := a.session(ctx)
+	if err != nil {
+		return seen, s, err
+	}
+	s.close()
+	return seen, again, nil
 }
 
 // pressButton asks the guest to shut down and waits for it. The error is set

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -377,9 +378,7 @@ const callPatience = 2 * time.Second
 // awaitCalls lets the hypervisor end what it still has to do about a VM that
 // left a moment ago, before the same VM comes in again.
 func (s *server) awaitCalls(uuid string) {
-	agent, waits := s.daemon.agent.(interface {
-		AwaitCalls(ctx context.Context, uuid string)
-	})
+	agent, waits := s.daemon.agent.(agents.Awaiting)
 	if !waits {
 		return
 	}
