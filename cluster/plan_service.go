@@ -91,7 +91,9 @@ func (p *planner) noteIntent(service Service) {
 	if intent.Settling {
 		p.wait(name, fmt.Sprintf("its migration did not end clean: what %s show is looked at", joined(ends)),
 			service.hungNext(p.unheard(service)))
+		return
 	}
+	p.noteLong(service)
 }
 
 // planStarted looks after a running service: wishes, leaving nodes, failback.

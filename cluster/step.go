@@ -161,7 +161,7 @@ func NewNode(self string) *Node {
 	return &Node{
 		self: self, view: View{Self: self, Contacts: map[string]Contactwatch{}, Resting: map[string]time.Duration{},
 			Stuck: map[string]time.Duration{}, Loops: map[string]loopwatch{}, Ends: map[string]loopwatch{},
-			Waited: map[string]Waited{}},
+			Waited: map[string]Waited{}, Opens: map[string]openwatch{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
 		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
 		seen: map[string]resources.Condition{}, heard: map[string]Beat{}, worded: map[string]time.Duration{},
@@ -388,6 +388,7 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 	}
 	for _, service := range n.waiting {
 		n.shortcut.turned = n.view.restLoop(service, tick) || n.shortcut.turned
+		n.shortcut.turned = n.view.restOpen(service, tick) || n.shortcut.turned
 		n.view.restEnd(service, tick)
 		if service.downAfterFailure() {
 			n.view.Stuck[service.Spec.Name] += tick
@@ -411,6 +412,8 @@ func (n *Node) whoWaits(s *State) []*Service {
 	waiting := []*Service{}
 	loops, ends, stuck := n.view.Loops, n.view.Ends, n.view.Stuck
 	n.view.Loops, n.view.Ends, n.view.Stuck = map[string]loopwatch{}, map[string]loopwatch{}, map[string]time.Duration{}
+	opens := n.view.Opens
+	n.view.Opens = map[string]openwatch{}
 	for i, name := range s.Services.keys {
 		service, waits := s.Services.rows[i], false
 		if service.loops() {
@@ -421,6 +424,12 @@ func (n *Node) whoWaits(s *State) []*Service {
 		}
 		if service.downAfterFailure() {
 			n.view.Stuck[name], waits = stuck[name], true
+		}
+		if service.Intent != nil {
+			if w := opens[name]; w.Index == service.Intent.Index {
+				n.view.Opens[name] = w
+			}
+			waits = true
 		}
 		if waits {
 			waiting = append(waiting, service)

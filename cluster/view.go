@@ -42,6 +42,8 @@ type View struct {
 	Loops map[string]loopwatch
 	// Ends is how long services that are to be down have gone on migrating.
 	Ends map[string]loopwatch
+	// Opens is how long the intents of services have been open.
+	Opens map[string]openwatch `json:",omitempty"`
 	// Waited is how long boots that a watchdog ends have been waited out, by node.
 	Waited map[string]Waited
 	// Quiet is how long this node has seen no new event; Newest is the index of
@@ -55,6 +57,7 @@ type View struct {
 func (v View) clone() View {
 	v.Contacts, v.Resting, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Resting), maps.Clone(v.Stuck)
 	v.Waited, v.Loops, v.Ends = maps.Clone(v.Waited), maps.Clone(v.Loops), maps.Clone(v.Ends)
+	v.Opens = maps.Clone(v.Opens)
 	return v
 }
 

@@ -70,12 +70,20 @@ func (v Volume) words() string {
 	return "its data volume is running full: " + v.Why
 }
 
+// next says what to do. A node that cannot write follows the log no more, and is judged by that.
+func (v Volume) next(node string) string {
+	next := fmt.Sprintf("make room on %s, or see its kernel log for what is wrong with the disk; its VMs run on", node)
+	if v.Failing {
+		next += ", and unless it follows the log again it is fenced as a deaf node and they start elsewhere"
+	}
+	return next
+}
+
 // noteVolumes says which nodes cannot write, or soon cannot.
 func noteVolumes(s *State, d *Decision) {
 	for _, n := range s.Nodes.rows {
 		if n.Volume != nil {
-			d.wait(n.Name, n.Volume.words(), fmt.Sprintf("make room on %s, or see its kernel log for what is wrong with the "+
-				"disk; its VMs run on", n.Name))
+			d.wait(n.Name, n.Volume.words(), n.Volume.next(n.Name))
 		}
 	}
 }

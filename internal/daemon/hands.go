@@ -16,12 +16,12 @@ const (
 	// actsAtOnce bounds the starts and stops that run at the same time, and
 	// movesAtOnce the migrations, which take long and share one network. Looks and
 	// fences wait for nobody.
-	actsAtOnce  = 16
-	movesAtOnce = 4
+	actsAtOnce  = cluster.ActsAtOnce
+	movesAtOnce = cluster.MovesAtOnce
 	// lookTimeout bounds one look.
 	lookTimeout = 10 * time.Second
 	// margin is what an act may take beyond the budgets of its Spec.
-	margin = 15 * time.Second
+	margin = cluster.ActMargin
 )
 
 // hands carries duties out: in parallel across services, one after another for

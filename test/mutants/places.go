@@ -177,6 +177,11 @@ func places() []mutant {
 			nets: []net{simulation, stories}, faults: []string{"volume fails"},
 		},
 		{
+			name: "long-acts-are-no-news", law: "R", broken: "nothing is said of an act whose end is never told",
+			edits: []edit{{"cluster/waited.go", "w.For < intentNoted {", "w.For < 1_000*intentNoted {"}},
+			nets:  []net{stories},
+		},
+		{
 			name: "devices-of-a-host-move-live", law: "R",
 			broken: "a rule moves a VM live although it has a device of its host",
 			edits: []edit{{move, "if what := service.Spec.NotLive(); what != \"\" {",

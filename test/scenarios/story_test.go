@@ -295,6 +295,7 @@ func (s *story) breaking() map[string]func([]string) error {
 		"guest-shutdown":  s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], true) }),
 		"io-error":        s.onHost(func(h *sim.Host, words []string) { h.PauseVM(words[0], "ioerror") }),
 		"stops-fail":      s.onHost(func(h *sim.Host, words []string) { h.StopsFail = words[0] == "yes" }),
+		"acts-hang":       s.onHost(func(h *sim.Host, words []string) { h.ActsHang = words[0] == "yes" }),
 		"starts-fail":     s.onHost(func(h *sim.Host, words []string) { h.StartsFail = words[0] == "yes" }),
 		"start-by-hand":   s.onHost(func(h *sim.Host, words []string) { h.StartByHand(words[0]) }),
 		"destroy-by-hand": s.onHost(func(h *sim.Host, words []string) { h.DestroyByHand(words[0]) }),

@@ -99,6 +99,9 @@ func (d *daemon) notWanted(duty cluster.Duty, err error) {
 func (d *daemon) act(duty cluster.Duty) {
 	h := d.host
 	v := h.vms[duty.Spec.UUID]
+	if h.ActsHang {
+		return
+	}
 	switch duty.Kind {
 	case cluster.DutyStart:
 		d.start(duty)

@@ -56,6 +56,8 @@ type Host struct {
 	// StartsFail, StopsFail and MigrationsFail make each such act on this host
 	// fail cleanly; CallsHang lets starts outlive who called for them.
 	StartsFail, StopsFail, MigrationsFail, CallsHang bool
+	// ActsHang lets no act on a VM begin, and none of them end, for whom carries it out.
+	ActsHang bool
 	// ArrivalsFail lets no live migration arrive here.
 	ArrivalsFail bool
 	// EventsLost lets the hypervisor's events be lost until somebody looks anyway.
