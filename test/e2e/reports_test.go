@@ -28,13 +28,17 @@ var reports = []report{
 	{"two machines of one UUID", (*fixture).retellTwinMachines},
 	{"a snapshot nobody merged", (*fixture).retellOverlay},
 	{"a hung guest process", (*fixture).retellHungGuest},
+	{"a move that is regretted", (*fixture).retellRegrettedMove},
 	{"a hung hypervisor", (*fixture).retellHungHypervisor},
 	{"a daemon stopped on purpose", (*fixture).retellPlannedStop},
 	{"online and deaf", (*fixture).retellDeaf},
 	{"deaf for long", (*fixture).retellDeafForLong},
 	{"a daemon that ends again and again", (*fixture).retellRestartLoop},
+	{"a data folder that cannot be written", (*fixture).retellVolume},
 	{"state beside the disks", (*fixture).retellState},
+	{"on one host only", (*fixture).retellOnOneHost},
 	{"an address that comes late", (*fixture).retellLateAddress},
+	{"addresses that change", (*fixture).retellAddresses},
 }
 
 // TestReports retells reports on real daemons, libvirt and disks; the block server is the witness.
@@ -102,7 +106,8 @@ func (f *fixture) runsOn(t *testing.T, ctx context.Context, service stage.Servic
 	}
 }
 
-// isDown waits until the cluster knows of a service that it runs nowhere, and that no start of it is under way.
+// isDown waits until the cluster knows of a service that it runs nowhere, and that no start
+// of it is under way.
 func (f *fixture) isDown(t *testing.T, ctx context.Context, service stage.Service) {
 	t.Helper()
 	if _, err := f.Wait(ctx, service.Name()+" is down", func(s api.Status) bool {
@@ -192,6 +197,7 @@ func (f *fixture) retellHungHypervisor(t *testing.T, ctx context.Context) {
 // retellHungGuest: the QEMU process hangs when it is to be moved. A request to disable ends it at both ends.
 func (f *fixture) retellHungGuest(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1"})
+	before := f.waitAtRest(t, ctx)
 	f.shell(t, ctx, "node1", "kill -STOP $(cat /run/libvirt/qemu/mover.pid)")
 	said := f.operate(ctx, "node3", "-M", mover.Name(), "-m", "node2")
 	f.waitForState(t, ctx, "node3", mover, "migrating")
@@ -206,6 +212,39 @@ func (f *fixture) retellHungGuest(t *testing.T, ctx context.Context) {
 	f.waitAtRest(t, ctx)
 	if err := f.world.CheckSingleWriter(mover.Guest); err != nil {
 		t.Error(err)
+	}
+	f.saidNothing(t, ctx, before.Index, "hypervisor does not answer")
+}
+
+// retellRegrettedMove: a live move would take long, and is given up. The guest stays where
+// it was, and has not stopped.
+func (f *fixture) retellRegrettedMove(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1"})
+	before := f.remember(t, ctx)
+	f.do(t, ctx, "node1", "virsh", "migrate-setspeed", mover.Guest.Name, "1")
+	said := f.operate(ctx, "node3", "-M", mover.Name(), "-m", "node2")
+	f.waitForState(t, ctx, "node3", mover, "migrating")
+	t.Log(f.ended(t, ctx, f.operate(ctx, "node3", "--cancel", mover.Name())))
+	if answer := f.ended(t, ctx, said); !strings.Contains(answer, "running on original owner") {
+		t.Errorf("the move that was given up ended with: %s", answer)
+	}
+	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
+	if status := f.waitAtRest(t, ctx); stage.Owner(status, mover.Name()) != "node1" {
+		t.Errorf("%s is on %s", mover.Name(), stage.Owner(status, mover.Name()))
+	}
+}
+
+// saidNothing holds that no event after an index has the words.
+func (f *fixture) saidNothing(t *testing.T, ctx context.Context, after uint64, words string) {
+	t.Helper()
+	events, err := f.Events(ctx, f.Nodes()[0], after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if strings.Contains(e.Why, words) {
+			t.Errorf("event %d of %s: %s", e.Index, e.Subject, e.Why)
+		}
 	}
 }
 

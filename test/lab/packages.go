@@ -31,6 +31,8 @@ var programs = []struct{ name, file string }{
 	{"ipmitool", "/usr/bin/ipmitool"},
 	{"gcc", "/usr/bin/gcc"},
 	{"libc6-dev", "/usr/include/stdio.h"},
+	{"nftables", "/usr/sbin/nft"},
+	{"e2fsprogs", "/sbin/mkfs.ext4"},
 }
 
 // Missing names the packages that the lab needs and this machine lacks.
