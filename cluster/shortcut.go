@@ -135,7 +135,7 @@ func (n *Node) restful(now time.Duration, in Input) bool {
 	if in.Leading && n.shortcut.decision.Again > 0 {
 		return false
 	}
-	if in.Leading && (n.view.Led < settlingTime || n.view.loopsMove() || n.view.opensMove()) {
+	if in.Leading && (n.view.Led < settlingTime || n.view.watchesMove()) {
 		return false // time alone changes what is decided
 	}
 	me, _ := in.State.Nodes.Get(n.self)

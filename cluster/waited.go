@@ -163,6 +163,9 @@ func (v View) restOpen(service *Service, tick time.Duration) (turned bool) {
 	return passed(intentNoted) || passed(w.Limit)
 }
 
+// watchesMove reports whether time alone will change what is decided or said.
+func (v View) watchesMove() bool { return v.loopsMove() || v.opensMove() }
+
 // opensMove reports whether time alone will change what is said of an open intent.
 func (v View) opensMove() bool {
 	for _, w := range v.Opens {

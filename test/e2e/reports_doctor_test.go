@@ -12,8 +12,8 @@ import (
 
 // onlyHere makes on a node what the VM below names: two files, a bridge, a libvirt network, a
 // storage pool.
-const onlyHere = `mkdir -p /srv/only/pool && touch /srv/only/live.iso /srv/only/data.img && ip link add only0 type bridge &&
-cat >/srv/only/net.xml <<END
+const onlyHere = `mkdir -p /srv/only/pool && touch /srv/only/live.iso /srv/only/data.img &&
+ip link add only0 type bridge && cat >/srv/only/net.xml <<END
 <network><name>only-net</name><forward mode='bridge'/><bridge name='only0'/></network>
 END
 virsh net-define /srv/only/net.xml && virsh net-start only-net &&
@@ -36,14 +36,16 @@ const boundDeclaration = boundName + `:
         <devices>
           <disk type='file' device='disk'><source file='/srv/only/data.img'/><target dev='hda' bus='ide'/></disk>
           <disk type='volume' device='disk'><source pool='only-pool' volume='v'/><target dev='hdb' bus='ide'/></disk>
-          <disk type='file' device='cdrom'><source file='/srv/only/live.iso'/><target dev='hdc' bus='ide'/><readonly/></disk>
+          <disk type='file' device='cdrom'><source file='/srv/only/live.iso'/>
+            <target dev='hdc' bus='ide'/><readonly/></disk>
           <interface type='bridge'><source bridge='only0'/></interface>
           <interface type='network'><source network='only-net'/></interface>
         </devices>
       </domain>`
 
 // named are the things as doctor calls them.
-var named = []string{"path /srv/only/live.iso", "path /srv/only/data.img", "interface only0", "network only-net", "pool only-pool"}
+var named = []string{"path /srv/only/live.iso", "path /srv/only/data.img", "interface only0",
+	"network only-net", "pool only-pool"}
 
 // retellOnOneHost: what a VM names is on one host only. Doctor tells by day, so that no failover
 // finds it out by night.
@@ -68,7 +70,8 @@ func (f *fixture) retellOnOneHost(t *testing.T, ctx context.Context) {
 	// One thing after the other comes to node2 as well, and is named no more.
 	for number, line := range []string{
 		"mkdir -p /srv/only/pool && touch /srv/only/live.iso", "touch /srv/only/data.img", "ip link add only0 type bridge",
-		"echo \"<network><name>only-net</name><forward mode='bridge'/><bridge name='only0'/></network>\" >/srv/only/net.xml && " +
+		"echo \"<network><name>only-net</name><forward mode='bridge'/><bridge name='only0'/></network>\"" +
+			" >/srv/only/net.xml && " +
 			"virsh net-define /srv/only/net.xml && virsh net-start only-net",
 		"virsh pool-define-as only-pool dir --target /srv/only/pool && virsh pool-start only-pool",
 	} {
@@ -108,7 +111,8 @@ func (f *fixture) lacks(t *testing.T, ctx context.Context, node string, things .
 		t.Fatal(err)
 	}
 	said := foundOn(result.Output, node)
-	if sentence := fmt.Sprintf("%s could not start here", boundName); strings.Contains(said, sentence) != (len(things) > 0) {
+	sentence := fmt.Sprintf("%s could not start here", boundName)
+	if strings.Contains(said, sentence) != (len(things) > 0) {
 		t.Errorf("on %s doctor says %q where %v are missing:\n%s", node, sentence, things, result.Output)
 	}
 	missing := map[string]bool{}

@@ -53,6 +53,7 @@ var unordered = map[string]string{
 	"cluster.restful":    "asks whether any is so",
 	"cluster.rest":       "deletes stopwatches; each is judged by itself",
 	"cluster.loopsMove":  "asks whether any is so",
+	"cluster.opensMove":  "asks whether any is so",
 	"cluster.confirm":    "collects names that are sorted before they are used",
 	"fence.storageNames": "collects names that are sorted before they are returned",
 }
