@@ -75,7 +75,7 @@ func (s *State) MayJoin(c Join, replace string) string {
 // for that of the other (law L3).
 func (c Join) clash(other Member) string {
 	switch {
-	case other.Fingerprint == c.Fingerprint:
+	case other.HasKey(c.Fingerprint):
 		return "this machine is a member already, as " + other.Name
 	case fence.SamePlatform(c.HardwareUUID, other.HardwareUUID):
 		return fmt.Sprintf("%s has the hardware UUID %s, and so has %s: a BMC that tells it could belong to either, "+

@@ -100,6 +100,7 @@ func (c Restore) apply(t *transaction) refusal {
 		n.Guard = nil            // what the cluster before this one granted is not known
 		if name == c.Node && known {
 			n.Fingerprint, n.Key, n.Address = founder.Fingerprint, founder.Key, founder.Address
+			n.JoinedAs, n.KeyAt, n.KeyTurn = founder.JoinedAs, founder.KeyAt, founder.KeyTurn
 		}
 		t.Nodes.Set(name, n)
 	}

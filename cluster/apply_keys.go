@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 )
 
 // Secrets are the cluster's own keys. What is secret of them is sealed with the data key, which
@@ -108,4 +110,268 @@ func (t *transaction) dropDataKey(node, why string) {
 	wraps := maps.Clone(t.Secrets.Wraps)
 	delete(wraps, node)
 	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why
+}
+
+// KeyTurn is the way of a member to another identity key. First the log tells the new key, which
+// the member made itself and shows from then on; both are believed. Then the new one is recorded in
+// the place of the old one, which is barred for good: at no instant is there a member that nobody
+// believes, and a daemon that ended in between finds a key of its own that the others believe.
+type KeyTurn struct {
+	// Since is the index at which it was ordered, and names it.
+	Since uint64    `json:"since"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+	// Fingerprint and Key are those of the new key; empty until the node has made it.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Key         []byte `json:"key,omitempty"`
+}
+
+// RotateKey orders a member to make itself a new identity key.
+type RotateKey struct {
+	Node string `json:"node"`
+	By   string `json:"by,omitempty"`
+	Why  string `json:"why,omitempty"`
+	// Anyway: also while other members are away, who would not know the new key.
+	Anyway bool `json:"anyway,omitempty"`
+}
+
+// AbortKey takes the order back, as long as no new key was told.
+type AbortKey struct {
+	Node string `json:"node"`
+	By   string `json:"by,omitempty"`
+}
+
+// TellKey tells the new key, which is believed beside the old one from then on.
+type TellKey struct {
+	Node        string `json:"node"`
+	Since       uint64 `json:"since"`
+	Fingerprint string `json:"fingerprint"`
+	Key         []byte `json:"key"`
+}
+
+// TurnKey records the new key in the place of the old one.
+type TurnKey struct {
+	Node  string `json:"node"`
+	Since uint64 `json:"since"`
+	// Fingerprint is that of the key which the node uses by now.
+	Fingerprint string `json:"fingerprint"`
+	// Wrap is the data key of that epoch, sealed to the new key.
+	Epoch uint64 `json:"epoch"`
+	Wrap  []byte `json:"wrap,omitempty"`
+}
+
+// Kind implements Command.
+func (RotateKey) Kind() string { return "rotate-node-key" }
+
+// Kind implements Command.
+func (AbortKey) Kind() string { return "abort-node-key" }
+
+// Kind implements Command.
+func (TellKey) Kind() string { return "tell-node-key" }
+
+// Kind implements Command.
+func (TurnKey) Kind() string { return "turn-node-key" }
+
+func (RotateKey) level() int { return levelTwo }
+func (AbortKey) level() int  { return levelTwo }
+func (TellKey) level() int   { return levelTwo }
+func (TurnKey) level() int   { return levelTwo }
+
+func (c RotateKey) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	away := t.awayBut(c.Node)
+	switch {
+	case !known:
+		return refuse("there is no node %s", c.Node)
+	case n.KeyTurn != nil:
+		return refuse("%s is given a new key since %s; see `clusterd keys status`", c.Node,
+			n.KeyTurn.At.UTC().Format(time.DateTime))
+	case n.State != NodeOnline:
+		return refuse("%s is %s, and only the node itself can make its new key; bring it back, or, if its machine is lost "+
+			"or in others' hands, `clusterd node replace %s` or `clusterd node remove %s`", c.Node, n.State, c.Node, c.Node)
+	case len(n.Key) == 0:
+		return refuse("the public key of %s is not recorded; use `clusterd node replace %s`", c.Node, c.Node)
+	case len(away) > 0 && !c.Anyway:
+		return refuse("%s would not know the new key of %s, and alone with it could not go on; bring it back first, "+
+			"remove it, or say --anyway: then it learns the key from a third member when it is back",
+			strings.Join(away, ", "), c.Node)
+	}
+	if why := t.mayBar(1); why != "" {
+		return refuse("%s", why)
+	}
+	n.KeyTurn = &KeyTurn{Since: t.index, At: t.at, By: c.By}
+	t.Nodes.Set(n.Name, n)
+	t.tell(Event{Node: n.Name, Subject: n.Name, By: c.By, Why: sentence("a new identity key was ordered for it", c.Why)})
+	return accepted
+}
+
+// awayBut are the other members that are not in touch.
+func (s *State) awayBut(node string) []string {
+	var away []string
+	for _, n := range s.Nodes.Rows() {
+		if n.Name != node && !n.Reachable() {
+			away = append(away, n.Name)
+		}
+	}
+	return away
+}
+
+func (c AbortKey) apply(t *transaction) refusal {
+	n, known := t.Nodes.Get(c.Node)
+	switch {
+	case !known:
+		return refuse("there is no node %s", c.Node)
+	case n.KeyTurn == nil:
+		return refuse("%s is not being given a new key", c.Node)
+	case n.KeyTurn.Fingerprint != "":
+		return refuse("%s uses its new key already, or is about to; let it come to its end, and rotate again", c.Node)
+	}
+	n.KeyTurn = nil
+	t.Nodes.Set(n.Name, n)
+	t.tell(Event{Node: n.Name, Subject: n.Name, By: c.By, Why: "the order to make a new identity key was taken back"})
+	return accepted
+}
+
+func (c TellKey) apply(t *transaction) refusal {
+	n, why := t.turning(c.Node, c.Since)
+	switch turn := n.KeyTurn; {
+	case why != "":
+		return refuse("%s", why)
+	case turn.Fingerprint == c.Fingerprint:
+		return accepted // told twice, because its outcome was not known
+	case turn.Fingerprint != "":
+		return refuse("%s has told another new key", c.Node)
+	case len(c.Key) == 0 || fingerprintOf(c.Key) != c.Fingerprint:
+		return refuse("the public key of %s is not the one its fingerprint stands for", c.Node)
+	}
+	if why := t.keyTaken(c.Fingerprint); why != "" {
+		return refuse("%s", why)
+	}
+	changed := *n.KeyTurn
+	changed.Fingerprint, changed.Key = c.Fingerprint, c.Key
+	n.KeyTurn = &changed
+	t.Nodes.Set(n.Name, n)
+	return accepted
+}
+
+// turning finds a member that is on its way to another key.
+func (t *transaction) turning(node string, since uint64) (Member, string) {
+	n, known := t.Nodes.Get(node)
+	if !known {
+		return n, "there is no node " + node
+	}
+	if n.KeyTurn == nil || n.KeyTurn.Since != since {
+		return n, "that order to make a new key is over"
+	}
+	return n, ""
+}
+
+// keyTaken says whose a key is, or was; "" if nobody's. A key names one machine for good.
+func (t *transaction) keyTaken(fingerprint string) string {
+	if gone, removed := t.Removed.Get(fingerprint); removed {
+		return "that key was barred as one of " + gone.Name
+	}
+	if client, known := t.Clients.Get(fingerprint); known {
+		return "that key is one of client " + client.User
+	}
+	for _, n := range t.Nodes.Rows() {
+		if n.HasKey(fingerprint) {
+			return "that key is one of " + n.Name
+		}
+	}
+	return ""
+}
+
+// HasKey reports whether a key is one that the member is believed by: its own, or the new one that
+// it has told.
+func (n Member) HasKey(fingerprint string) bool {
+	return n.Fingerprint == fingerprint || n.KeyTurn != nil && n.KeyTurn.Fingerprint == fingerprint && fingerprint != ""
+}
+
+// keys are how many keys it is believed by.
+func (n Member) keys() int {
+	if n.KeyTurn != nil && n.KeyTurn.Fingerprint != "" {
+		return 2
+	}
+	return 1
+}
+
+func (c TurnKey) apply(t *transaction) refusal {
+	n, why := t.turning(c.Node, c.Since)
+	switch {
+	case why != "":
+		return refuse("%s", why)
+	case n.KeyTurn.Fingerprint == "" || n.KeyTurn.Fingerprint != c.Fingerprint:
+		return refuse("%s has not told that key", c.Node)
+	case c.Epoch != t.Secrets.Epoch:
+		return refuse("data key %d is in force meanwhile, and not %d; try again", t.Secrets.Epoch, c.Epoch)
+	case c.Epoch != 0 && len(c.Wrap) == 0:
+		return refuse("%s would not have the data key", c.Node)
+	}
+	if why := t.CarriesMove(c.Node); why != "" {
+		return refuse("%s", why)
+	}
+	if why := t.mayBar(1); why != "" {
+		return refuse("%s", why)
+	}
+	turn := n.KeyTurn
+	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: turn.By})
+	if n.JoinedAs == "" {
+		n.JoinedAs = n.Fingerprint // the machine stays the one it was (law L1)
+	}
+	n.Fingerprint, n.Key, n.KeyAt, n.KeyTurn = turn.Fingerprint, turn.Key, t.at, nil
+	t.Nodes.Set(n.Name, n)
+	t.turnDataKey(n.Name, c.Wrap)
+	t.tell(Event{Node: n.Name, Subject: n.Name, Cause: turn.Since, By: turn.By,
+		Why: fmt.Sprintf("it has a new identity key (%.16s); the one before is barred for good", n.Fingerprint)})
+	return accepted
+}
+
+// turnDataKey gives a member the data key sealed to its new key. Who has the old one could open
+// what stood there before, so another data key is due.
+func (t *transaction) turnDataKey(node string, wrap []byte) {
+	if t.Secrets.Epoch == 0 {
+		return
+	}
+	wraps := maps.Clone(t.Secrets.Wraps)
+	if wraps == nil {
+		wraps = map[string][]byte{}
+	}
+	wraps[node] = wrap
+	t.Secrets.Wraps = wraps
+	t.Secrets.Wanted = node + " has a new key, and the one before opened the data key"
+}
+
+// CarriesMove says which live migration goes from or to a node: its streams are authenticated with
+// the key that the node has now, and would be cut with it.
+func (s *State) CarriesMove(node string) string {
+	for _, service := range s.Services.Rows() {
+		i := service.Intent
+		if i != nil && i.Kind == IntentMigrate && !i.Settling && (i.Node == node || i.Target == node) {
+			return fmt.Sprintf("%s is migrating from %s to %s, with the key that %s has now", service.Spec.Name, i.Node,
+				i.Target, node)
+		}
+	}
+	return ""
+}
+
+// KeyTurns says of each member that is on its way to a new key what that waits for.
+func (s *State) KeyTurns() []string {
+	var waits []string
+	for _, n := range s.Nodes.Rows() {
+		if n.KeyTurn == nil {
+			continue
+		}
+		what := "uses its new key"
+		if n.KeyTurn.Fingerprint == "" {
+			what = "has made it"
+		}
+		text := fmt.Sprintf("%s is given a new identity key since %s; it waits until %s %s", n.Name,
+			n.KeyTurn.At.UTC().Format("2006-01-02 15:04"), n.Name, what)
+		if why := s.CarriesMove(n.Name); why != "" && n.KeyTurn.Fingerprint != "" {
+			text += ": " + why
+		}
+		waits = append(waits, text)
+	}
+	return waits
 }

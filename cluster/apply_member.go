@@ -26,7 +26,7 @@ func (c Join) apply(t *transaction) refusal {
 	n := Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
 		Address: c.Address, Witness: c.Witness}
 	if known {
-		if why := t.mayBar(1); why != "" {
+		if why := t.mayBar(old.keys()); why != "" {
 			return refuse("%s", why)
 		}
 		n.ID, n.Order = old.ID, old.Order
@@ -82,6 +82,9 @@ func (t *transaction) forgetMachine(n Member, by string) {
 	t.forgetAuthorityOf(n.Name)
 	t.dropDataKey(n.Name, n.Name+" has gone, and knew the key before")
 	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
+	if turn := n.KeyTurn; n.keys() > 1 {
+		t.Removed.Set(turn.Fingerprint, Removed{Name: n.Name, At: t.at, By: by})
+	}
 }
 
 func (c RemoveNode) apply(t *transaction) refusal {
@@ -95,7 +98,7 @@ func (c RemoveNode) apply(t *transaction) refusal {
 	if t.Fences.Has(c.Node) {
 		return refuse("%s is being fenced; wait for the result", c.Node)
 	}
-	if why := t.mayBar(1); why != "" {
+	if why := t.mayBar(n.keys()); why != "" {
 		return refuse("%s", why)
 	}
 	t.forgetMachine(n, c.By)

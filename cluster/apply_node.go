@@ -38,7 +38,7 @@ func (c NodeUp) apply(t *transaction) refusal {
 	if !known {
 		return refuse("there is no node %s in the cluster; join it with a token", c.Node)
 	}
-	if n.Fingerprint != c.Fingerprint {
+	if !n.HasKey(c.Fingerprint) {
 		return refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine was reinstalled", c.Node, c.Node)
 	}
 	if why := t.mayHaveAddress(c.Node, c.Address); why != "" {

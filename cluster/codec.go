@@ -73,6 +73,11 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	RotateAuthority{}.Kind(): decode[RotateAuthority],
 	AbortAuthority{}.Kind():  decode[AbortAuthority],
 	NodeAuthority{}.Kind():   decode[NodeAuthority],
+
+	RotateKey{}.Kind(): decode[RotateKey],
+	AbortKey{}.Kind():  decode[AbortKey],
+	TellKey{}.Kind():   decode[TellKey],
+	TurnKey{}.Kind():   decode[TurnKey],
 }
 
 func decode[C Command](body json.RawMessage) (Command, error) {

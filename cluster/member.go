@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -38,15 +39,20 @@ const (
 type Member struct {
 	Name string `json:"name"`
 	ID   int    `json:"id"`
-	// Fingerprint of its key and HardwareUUID, both as of its first join, are
-	// the machine (law L1).
+	// Fingerprint is that of its key. With HardwareUUID, both as of its first join, it is the
+	// machine (law L1): JoinedAs is the one as of then where it was given another key since.
 	Fingerprint  string `json:"fingerprint"`
+	JoinedAs     string `json:"joinedAs,omitempty"`
 	HardwareUUID string `json:"hardwareUUID"`
 	// Key is the public key behind the fingerprint: with it two nodes have a secret in common.
-	Key     []byte `json:"key,omitempty"`
-	Address string `json:"address"`
-	Witness bool   `json:"witness,omitempty"`
-	Version string `json:"version,omitempty"`
+	Key []byte `json:"key,omitempty"`
+	// KeyAt is when it was given that key; zero where it has the one that it joined with. KeyTurn is
+	// the way to the next one; nil where there is none.
+	KeyAt   time.Time `json:"keyAt,omitzero"`
+	KeyTurn *KeyTurn  `json:"keyTurn,omitempty"`
+	Address string    `json:"address"`
+	Witness bool      `json:"witness,omitempty"`
+	Version string    `json:"version,omitempty"`
 	// MaxLevel is the newest level its binary knows.
 	MaxLevel int `json:"maxLevel,omitempty"`
 
@@ -90,7 +96,9 @@ type Member struct {
 }
 
 // Machine is the identity that outlives names and boots.
-func (n Member) Machine() string { return n.Fingerprint + "/" + n.HardwareUUID }
+func (n Member) Machine() string {
+	return cmp.Or(n.JoinedAs, n.Fingerprint) + "/" + n.HardwareUUID
+}
 
 // Outlived tells whether a daemon that runs on a boot is taken for an older
 // one: the node was fenced or cut off by the name of that older boot, or is to be,

@@ -11,12 +11,13 @@ import (
 func keysCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	rotate := &urfave.Command{Name: "rotate", Usage: "put new keys in the place of old ones", Action: helpOrUnknown,
-		Subcommands: []*urfave.Command{authorityCommand(reason), {
+		Subcommands: []*urfave.Command{authorityCommand(reason), nodeKeyCommand(reason), {
 			Name: "gossip", Usage: "bring a new data key and a new key of gossip into force",
 			Flags:  []urfave.Flag{reason},
 			Action: func(c *urfave.Context) error { return changeKeys(c, api.KeysRequest{Op: api.RotateGossip}) },
 		}}}
-	status := &urfave.Command{Name: "status", Usage: "tell how far a rotation of the authority is",
+	status := &urfave.Command{Name: "status",
+		Usage:  "tell how far a rotation of the authority is, and each node's key",
 		Action: func(c *urfave.Context) error { return changeKeys(c, api.KeysRequest{Op: api.AuthorityStatus}) }}
 	return &urfave.Command{Name: "keys", Usage: "change the cluster's keys",
 		Subcommands: []*urfave.Command{rotate, status}}
@@ -35,6 +36,30 @@ func authorityCommand(reason urfave.Flag) *urfave.Command {
 				return changeKeys(c, api.KeysRequest{Op: api.AbortAuthority})
 			}
 			return changeKeys(c, api.KeysRequest{Op: api.RotateAuthority})
+		},
+	}
+}
+
+func nodeKeyCommand(reason urfave.Flag) *urfave.Command {
+	return &urfave.Command{
+		Name: "node", Usage: "give a member a new identity key and certificate", ArgsUsage: "NODE",
+		Description: "Nothing is interrupted, and the node stays a member with all that runs there. It makes the new key " +
+			"itself; the key before is barred for good with the entry that records the new one, and a new data key comes " +
+			"into force. The node has to be up: for one that is not, or whose machine is in others' hands, there is " +
+			"`clusterd node replace`. Under a live migration from or to the node the last step waits for its end.",
+		Flags: []urfave.Flag{reason,
+			&urfave.BoolFlag{Name: "anyway", Usage: "also while other members are away: one that comes back can go on " +
+				"with this node only once it has heard a third one"},
+			&urfave.BoolFlag{Name: "abort", Usage: "take the order back, as long as the node has told no new key"}},
+		Action: func(c *urfave.Context) error {
+			name, err := argument(c, "the NODE that is to have a new key")
+			if err != nil {
+				return err
+			}
+			if c.Bool("abort") {
+				return changeKeys(c, api.KeysRequest{Op: api.AbortNode, Node: name})
+			}
+			return changeKeys(c, api.KeysRequest{Op: api.RotateNode, Node: name, Anyway: c.Bool("anyway")})
 		},
 	}
 }

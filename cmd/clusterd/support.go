@@ -197,7 +197,7 @@ func (s *support) rememberState(state *cluster.State) {
 // rememberKeys reads this node's own keys, line by line: a key that is quoted
 // somewhere need not be quoted whole.
 func (s *support) rememberKeys(folder string) {
-	for _, name := range []string{"node.key"} {
+	for _, name := range []string{"node.key", "node.key.next", "node.key.old"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			continue // No key here, so there is nothing to leave out.

@@ -65,9 +65,9 @@ func (k *knownNodes) verify(node *x509.Certificate, name string) error {
 	if at, removed := keys.Removed[fingerprint]; removed {
 		return fmt.Errorf("node %s was removed from the cluster on %s", name, at.Format(time.DateTime))
 	}
-	if keys.Nodes[name] != fingerprint {
+	if keys.Nodes[name] != fingerprint && keys.Next[name] != fingerprint {
 		return fmt.Errorf("node %s shows a key that %s does not tell of; "+
-			"if it joined or was replaced lately, ask once by the address of another node", name, k.path)
+			"if it joined, was replaced or was given a new key lately, ask once by the address of another node", name, k.path)
 	}
 	return nil
 }

@@ -233,6 +233,8 @@ type NodeKeys struct {
 	Generation uint64            `json:"generation"`
 	Index      uint64            `json:"index"`
 	Nodes      map[string]string `json:"nodes"`
+	// Next are the keys of nodes that are being given another one, which are believed beside those.
+	Next map[string]string `json:"next,omitempty"`
 	// Removed are the keys that are barred for good, and since when.
 	Removed map[string]time.Time `json:"removed,omitempty"`
 	// Authorities are the certificates of those that are believed: one, or two while it is rotated.

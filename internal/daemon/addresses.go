@@ -46,7 +46,7 @@ func (b *AddressBook) set(self string, known keySource, root *cluster.State, add
 // rosterOf is what the forwarder may act on.
 func rosterOf(self string, known keySource, root *cluster.State) tunnel.Roster {
 	keys := known.keys()
-	roster := tunnel.Roster{Nodes: keys.Nodes, Removed: keys.Removed, Authorities: keys.Authorities}
+	roster := tunnel.Roster{Nodes: keys.Nodes, Next: keys.Next, Removed: keys.Removed, Authorities: keys.Authorities}
 	for _, service := range root.Services.Rows() {
 		if i := service.Intent; i != nil && i.Kind == cluster.IntentMigrate && (i.Node == self || i.Target == self) {
 			roster.Moves = append(roster.Moves, tunnel.Move{Act: i.Began(), From: i.Node, To: i.Target})

@@ -13,8 +13,11 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// authorityEvery is how often a step of a rotation is tried again.
-const authorityEvery = 5 * time.Second
+// authorityEvery is how often a step of a rotation is tried again, authorityPause how soon at most.
+const (
+	authorityEvery = 5 * time.Second
+	authorityPause = 500 * time.Millisecond
+)
 
 // authorities are those that this node believes beside its own certificate's: what the State names,
 // or the file where the State is behind it.
@@ -22,13 +25,17 @@ func (d *Daemon) authorities() []*x509.Certificate {
 	return pki.ParseAuthorities(d.knownKeys(d.replica.Root()).keys().Authorities)
 }
 
-// keepAuthority takes this node's part in a rotation of the authority.
+// keepAuthority takes this node's part in a rotation of the authority, or of its own key: one after
+// the other, since a certificate stands for both.
 func (d *Daemon) keepAuthority(ctx context.Context) {
 	for {
 		changed := d.replica.Changed()
-		err := d.followAuthority(ctx)
+		err := d.followKeys(ctx)
 		if err != nil && ctx.Err() == nil {
-			d.logger.Info("a step to the new authority is tried again", "node", d.name, "error", err)
+			d.logger.Info("a step to a new key or authority is tried again", "node", d.name, "error", err)
+			if !sleep(ctx, authorityPause) { // a refusal is an entry too, and would be followed by the next try
+				return
+			}
 		}
 		timer := time.NewTimer(authorityEvery)
 		select {
@@ -170,6 +177,11 @@ func (s *server) authorityReply(w http.ResponseWriter, r *http.Request, who call
 			return err
 		}
 	}
-	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: authorityText(d.replica.Root())})
+	root := d.replica.Root()
+	text := authorityText(root)
+	if asked.Op == api.AuthorityStatus {
+		text += "\n" + keysText(root)
+	}
+	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
 	return nil
 }

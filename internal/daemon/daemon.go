@@ -77,8 +77,11 @@ type Daemon struct {
 	gossipSince time.Time
 	// timing is the one that log and heartbeats follow; keepLinks changes it.
 	timing string
-	// pairs are the keys of heartbeats; only keepLinks uses them.
-	pairs pairKeys
+	// pairs are the keys of heartbeats, made from the own key pairsOf; only keepLinks uses them.
+	pairs   pairKeys
+	pairsOf string
+	// own are this node's keys beside that of its identity.
+	own ownKeys
 
 	store *pki.Store
 	// keys are what this node knows of keys beside its State; strangers are those it
@@ -157,6 +160,9 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	if d.trail, err = openTrail(options.Folder, d.name); err != nil {
+		return nil, err
+	}
+	if err := openOwnKeys(string(options.Folder), &d.own); err != nil {
 		return nil, err
 	}
 	identity, err := pki.LoadIdentity(string(options.Folder))

@@ -26,7 +26,7 @@ func (d *Daemon) standing(peer pki.Peer) pki.Standing {
 	if peer.Kind != pki.KindNode {
 		return pki.Standing{Kind: pki.StandingUnknown}
 	}
-	if known.node(peer.Name) == peer.Fingerprint {
+	if known.isKeyOf(peer.Name, peer.Fingerprint) {
 		return pki.Standing{Kind: pki.StandingMember}
 	}
 	return d.keys.vouchedFor(peer, time.Now())
@@ -51,7 +51,8 @@ func (d *Daemon) knownKeys(root *cluster.State) keySource {
 
 // keySource tells whose key is whose.
 type keySource interface {
-	node(name string) (fingerprint string)
+	// isKeyOf reports whether a node is believed by a key.
+	isKeyOf(name, fingerprint string) bool
 	removed(fingerprint string) (at time.Time, removed bool)
 	keys() api.NodeKeys
 }
@@ -59,9 +60,9 @@ type keySource interface {
 // rootKeys are the keys of a State.
 type rootKeys struct{ *cluster.State }
 
-func (k rootKeys) node(name string) string {
-	n, _ := k.Nodes.Get(name)
-	return n.Fingerprint
+func (k rootKeys) isKeyOf(name, fingerprint string) bool {
+	n, known := k.Nodes.Get(name)
+	return known && n.HasKey(fingerprint)
 }
 
 func (k rootKeys) keys() api.NodeKeys { return keysOf(k.State) }

@@ -15,6 +15,8 @@ import (
 // Folder is the node's data folder:
 //
 //	node.key node.crt   its identity (0600)
+//	node.key.next       the key that it is being given, and the one before: only while that is
+//	node.key.old        under way (0600)
 //	keys.json           whose key is whose, as it was known last (0600)
 //	membership.json     which cluster it belongs to, and whom to ask first
 //	founding.json       the first commands, until they are in the log (0600)

@@ -64,7 +64,9 @@ func openKeyBook(folder Folder, clusterID string) (*keyBook, error) {
 	return book, err
 }
 
-func (s *savedKeys) node(name string) string { return s.Nodes[name] }
+func (s *savedKeys) isKeyOf(name, fingerprint string) bool {
+	return fingerprint != "" && (s.Nodes[name] == fingerprint || s.Next[name] == fingerprint)
+}
 
 func (s *savedKeys) keys() api.NodeKeys { return s.NodeKeys }
 
@@ -94,7 +96,8 @@ func (b *keyBook) take(root *cluster.State) error {
 		return nil
 	}
 	next := savedKeys{NodeKeys: keysOf(root), Cluster: b.cluster}
-	if maps.Equal(next.Nodes, b.saved.Nodes) && maps.Equal(next.Removed, b.saved.Removed) &&
+	if maps.Equal(next.Nodes, b.saved.Nodes) && maps.Equal(next.Next, b.saved.Next) &&
+		maps.Equal(next.Removed, b.saved.Removed) &&
 		slices.Equal(next.Authorities, b.saved.Authorities) && next.Generation == b.saved.Generation {
 		return nil
 	}
@@ -119,6 +122,12 @@ func keysOf(root *cluster.State) api.NodeKeys {
 	}
 	for _, n := range root.Nodes.Rows() {
 		keys.Nodes[n.Name] = n.Fingerprint
+		if turn := n.KeyTurn; turn != nil && turn.Fingerprint != "" {
+			if keys.Next == nil {
+				keys.Next = map[string]string{}
+			}
+			keys.Next[n.Name] = turn.Fingerprint
+		}
 	}
 	for _, fingerprint := range root.Removed.Keys() {
 		gone, _ := root.Removed.Get(fingerprint)

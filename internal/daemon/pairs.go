@@ -15,7 +15,11 @@ type pairKeys map[string][]byte
 // that says so.
 func (d *Daemon) keysOfPairs() map[string][]byte {
 	found, kept := map[string][]byte{}, pairKeys{}
-	root, own := d.replica.Root(), d.store.Identity()
+	root := d.replica.Root()
+	own, clusterID := d.recordedKey(root), d.store.Identity().ClusterID
+	if d.pairsOf != own.Fingerprint() {
+		d.pairs, d.pairsOf = nil, own.Fingerprint() // this node has another key
+	}
 	for _, name := range root.Nodes.Keys() {
 		n, _ := root.Nodes.Get(name)
 		public := pki.PublicKey(n.Key)
@@ -25,7 +29,7 @@ func (d *Daemon) keysOfPairs() map[string][]byte {
 		key := d.pairs[n.Fingerprint]
 		if key == nil {
 			var err error
-			if key, err = own.Key.PairKey(public, own.ClusterID, heartbeatPurpose); err != nil {
+			if key, err = own.PairKey(public, clusterID, heartbeatPurpose); err != nil {
 				d.logger.Warn("no heartbeats with this node", "node", name, "why", err)
 				continue
 			}

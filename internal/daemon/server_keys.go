@@ -2,10 +2,17 @@ package daemon
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // keys changes a key of the cluster.
@@ -24,8 +31,254 @@ func (s *server) keys(w http.ResponseWriter, r *http.Request, who caller) error 
 		writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
 		return nil
 	}
+	if asked.Op == api.RotateNode || asked.Op == api.AbortNode {
+		return s.nodeKeyReply(w, r, who, asked)
+	}
 	if asked.Op == api.RotateAuthority || asked.Op == api.AbortAuthority || asked.Op == api.AuthorityStatus {
 		return s.authorityReply(w, r, who, asked)
 	}
 	return refuse(http.StatusBadRequest, "bad_request", "%q is no operation on keys", asked.Op)
+}
+
+// ownKeys are this node's private keys beside that of its identity in use.
+type ownKeys struct {
+	mu sync.Mutex
+	// former is the key before, as long as the State may record it; nil where there is none.
+	former *pki.NodeKey
+	// left: the folder holds a key beside the node's own.
+	left bool
+	// steps is held by whoever takes the steps to another key.
+	steps sync.Mutex
+	// identity is held while the identity is made anew: a renewal must not take a new key's place.
+	identity sync.Mutex
+}
+
+// openOwnKeys ends a turn that was cut short, and finds what keys are left beside the node's own.
+func openOwnKeys(folder string, own *ownKeys) error {
+	if err := pki.FinishTurn(folder); err != nil {
+		return err
+	}
+	former, err := pki.FormerKey(folder)
+	own.former, own.left = former, pki.KeysLeft(folder)
+	return err
+}
+
+func (o *ownKeys) set(former *pki.NodeKey, left bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.former, o.left = former, left
+}
+
+func (o *ownKeys) get() (former *pki.NodeKey, left bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.former, o.left
+}
+
+// recordedKey is the private key that the State records of this node: that of its identity, or the
+// one before while the new one is told and not yet recorded.
+func (d *Daemon) recordedKey(root *cluster.State) *pki.NodeKey {
+	own := d.store.Identity().Key
+	me, known := root.Nodes.Get(d.name)
+	if former, _ := d.own.get(); known && former != nil && former.Fingerprint() == me.Fingerprint {
+		return former
+	}
+	return own
+}
+
+// nodeKeyDue reports whether this node has something to do about its own key.
+func (d *Daemon) nodeKeyDue(root *cluster.State) bool {
+	me, known := root.Nodes.Get(d.name)
+	_, left := d.own.get()
+	return known && (me.KeyTurn != nil || left)
+}
+
+// followNodeKey takes the steps to another key of this node that were ordered. Each is written down
+// before it is told, so that a daemon that ended in between goes on with the same key.
+func (d *Daemon) followNodeKey(ctx context.Context) error {
+	if !d.nodeKeyDue(d.replica.Root()) {
+		return nil
+	}
+	d.own.steps.Lock()
+	defer d.own.steps.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	// A State that is being read back from the log tells of orders that are long over.
+	if err := d.log.Verify(ctx); err != nil {
+		return err
+	}
+	root := d.replica.Root()
+	me, known := root.Nodes.Get(d.name)
+	switch turn := me.KeyTurn; {
+	case !known:
+		return nil
+	case turn == nil:
+		return d.dropOtherKeys(me)
+	case turn.Fingerprint == "":
+		return d.tellKey(ctx, turn)
+	case turn.Fingerprint != d.store.Identity().Key.Fingerprint():
+		if err := d.useNextKey(root, turn); err != nil {
+			return err
+		}
+	}
+	return d.turnKey(ctx, d.replica.Root())
+}
+
+// dropOtherKeys ends it: nothing of another key than the recorded one is left here.
+func (d *Daemon) dropOtherKeys(me cluster.Member) error {
+	if me.Fingerprint != d.store.Identity().Key.Fingerprint() {
+		return nil // this node is not who it was
+	}
+	if err := pki.DropOtherKeys(string(d.options.Folder)); err != nil {
+		return err
+	}
+	d.own.set(nil, false)
+	return nil
+}
+
+// tellKey makes the new key, and tells it.
+func (d *Daemon) tellKey(ctx context.Context, turn *cluster.KeyTurn) error {
+	former, _ := d.own.get()
+	d.own.set(former, true)
+	next, err := pki.LoadOrCreateNextKey(string(d.options.Folder))
+	if err != nil {
+		return err
+	}
+	return d.proposed(ctx, cluster.TellKey{
+		Node: d.name, Since: turn.Since, Fingerprint: next.Fingerprint(), Key: next.PublicKey(),
+	})
+}
+
+// useNextKey makes the new key, which the others believe by now, that of this node.
+func (d *Daemon) useNextKey(root *cluster.State, turn *cluster.KeyTurn) error {
+	d.own.identity.Lock()
+	defer d.own.identity.Unlock()
+	folder := string(d.options.Folder)
+	next, err := pki.LoadOrCreateNextKey(folder)
+	if err != nil {
+		return err
+	}
+	if next.Fingerprint() != turn.Fingerprint {
+		return fmt.Errorf("the new key of %s that was told is no longer on its disk; use `clusterd node replace %s`",
+			d.name, d.name)
+	}
+	identity, err := d.identityWith(root, next)
+	if err != nil {
+		return err
+	}
+	old := d.store.Identity().Key
+	if err := pki.TurnKey(folder, identity); err != nil {
+		return err
+	}
+	d.own.set(old, true)
+	if err := d.store.Turn(identity); err != nil {
+		return err
+	}
+	d.logger.Info("this node uses its new key", "node", d.name, "key", next.Fingerprint())
+	return nil
+}
+
+// turnKey has the new key recorded in the place of the one before.
+func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
+	me, _ := root.Nodes.Get(d.name)
+	own := d.store.Identity().Key
+	if me.KeyTurn == nil || me.KeyTurn.Fingerprint != own.Fingerprint() {
+		return nil // it came to its end meanwhile
+	}
+	if root.CarriesMove(d.name) != "" {
+		return nil // clustat tells what is waited for, and the move's end is another State
+	}
+	command := cluster.TurnKey{
+		Node: d.name, Since: me.KeyTurn.Since, Fingerprint: own.Fingerprint(), Epoch: root.Secrets.Epoch,
+	}
+	if root.Secrets.Epoch != 0 {
+		data, err := d.dataKey(root)
+		if err != nil {
+			return err
+		}
+		if command.Wrap, err = data.WrapFor(own.PublicKey(), root.ID); err != nil {
+			return err
+		}
+	}
+	return d.proposed(ctx, command)
+}
+
+// turnPatience bounds how long a request waits for the end of a turn.
+const turnPatience = 15 * time.Second
+
+// rotateNodeKey orders a node to make itself a new key, and waits a while for the end of it.
+func (d *Daemon) rotateNodeKey(ctx context.Context, asked api.KeysRequest, by string) (string, error) {
+	if root := d.replica.Root(); !root.Nodes.Has(asked.Node) {
+		return "", noNode(root, asked.Node)
+	}
+	command := cluster.RotateKey{Node: asked.Node, By: by, Why: asked.Reason, Anyway: asked.Anyway}
+	if err := d.proposed(ctx, command); err != nil {
+		return "", err
+	}
+	deadline := time.NewTimer(turnPatience)
+	defer deadline.Stop()
+	for {
+		changed := d.replica.Changed()
+		root := d.replica.Root()
+		if n, known := root.Nodes.Get(asked.Node); !known || n.KeyTurn == nil {
+			return "Success: " + keyText(root, asked.Node), nil
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return "It goes on by itself.\n" + keysText(root), nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// keyText tells which key a node has.
+func keyText(root *cluster.State, node string) string {
+	n, known := root.Nodes.Get(node)
+	since := "since it joined"
+	if !n.KeyAt.IsZero() {
+		since = "since " + n.KeyAt.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	if !known || n.Fingerprint == "" {
+		return node + " has no key that is recorded"
+	}
+	return fmt.Sprintf("%s has key %.16s %s", node, n.Fingerprint, since)
+}
+
+// keysText tells of each node which key it has, and what a new one waits for.
+func keysText(root *cluster.State) string {
+	var out strings.Builder
+	out.WriteString("Keys of the nodes:\n")
+	for _, name := range root.Nodes.Keys() {
+		fmt.Fprintf(&out, "  %s\n", keyText(root, name))
+	}
+	for _, waits := range root.KeyTurns() {
+		fmt.Fprintf(&out, "%s.\n", waits)
+	}
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+// nodeKeyReply answers an operation on a node's key.
+func (s *server) nodeKeyReply(w http.ResponseWriter, r *http.Request, who caller, asked api.KeysRequest) error {
+	d := s.daemon
+	who.about("keys: %.20s of %.64q", asked.Op, asked.Node)
+	text, err := "", error(nil)
+	switch asked.Op {
+	case api.RotateNode:
+		text, err = d.rotateNodeKey(r.Context(), asked, who.Name)
+	case api.AbortNode:
+		err = d.proposed(r.Context(), cluster.AbortKey{Node: asked.Node, By: who.Name})
+		text = "Success: " + keyText(d.replica.Root(), asked.Node)
+	}
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
+	return nil
+}
+
+// followKeys takes this node's part in whatever rotation is under way.
+func (d *Daemon) followKeys(ctx context.Context) error {
+	return errors.Join(d.followNodeKey(ctx), d.followAuthority(ctx))
 }

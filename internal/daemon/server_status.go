@@ -62,6 +62,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 	if waits := root.AuthorityWaits(); waits != "" {
 		status.Warnings = append(status.Warnings, waits)
 	}
+	status.Warnings = append(status.Warnings, root.KeyTurns()...)
 	if root.Disarmed != nil {
 		status.Disarmed = root.Disarmed.String()
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -39,20 +40,9 @@ func (d *Daemon) keepIdentity(ctx context.Context) {
 }
 
 func (d *Daemon) renew() error {
-	ca, err := d.authority(d.replica.Root())
-	if err != nil {
-		return err
-	}
-	old := d.store.Identity()
-	request, err := pki.NewRequest(old.Key, d.name)
-	if err != nil {
-		return err
-	}
-	chain, err := ca.SignNode(request, d.name, d.hostsNamed(old.Certificate), time.Now(), pki.NodeValidity)
-	if err != nil {
-		return err
-	}
-	renewed, err := pki.NewIdentity(old.Key, chain)
+	d.own.identity.Lock()
+	defer d.own.identity.Unlock()
+	renewed, err := d.identityWith(d.replica.Root(), d.store.Identity().Key)
 	if err != nil {
 		return err
 	}
@@ -61,6 +51,24 @@ func (d *Daemon) renew() error {
 	}
 	d.logger.Info("the node's certificate was renewed", "until", renewed.Certificate.NotAfter)
 	return d.store.Replace(renewed)
+}
+
+// identityWith signs a certificate for one of this node's own keys.
+func (d *Daemon) identityWith(root *cluster.State, key *pki.NodeKey) (*pki.Identity, error) {
+	ca, err := d.authority(root)
+	if err != nil {
+		return nil, err
+	}
+	request, err := pki.NewRequest(key, d.name)
+	if err != nil {
+		return nil, err
+	}
+	hosts := d.hostsNamed(d.store.Identity().Certificate)
+	chain, err := ca.SignNode(request, d.name, hosts, time.Now(), pki.NodeValidity)
+	if err != nil {
+		return nil, err
+	}
+	return pki.NewIdentity(key, chain)
 }
 
 // mostHosts bounds what a certificate names.

@@ -28,8 +28,9 @@ type vault struct {
 
 var errNoDataKey = errors.New("this node was not given the cluster's data key yet; try again in a moment")
 
-// open returns the data key of a State, as it is sealed to this node's own key.
-func (v *vault) open(root *cluster.State, node string, identity *pki.Identity) (pki.DataKey, error) {
+// open returns the data key of a State, as it is sealed to the key of this node that the State
+// records.
+func (v *vault) open(root *cluster.State, node string, own *pki.NodeKey) (pki.DataKey, error) {
 	wrapped := root.Secrets.Wraps[node]
 	if len(wrapped) == 0 {
 		return pki.DataKey{}, errNoDataKey
@@ -39,7 +40,7 @@ func (v *vault) open(root *cluster.State, node string, identity *pki.Identity) (
 	if bytes.Equal(v.wrapped, wrapped) {
 		return v.key, nil
 	}
-	key, err := identity.Key.Unwrap(root.ID, wrapped)
+	key, err := own.Unwrap(root.ID, wrapped)
 	if err != nil {
 		return pki.DataKey{}, fmt.Errorf("the cluster's data key, as it was given to this node: %w", err)
 	}
@@ -48,7 +49,7 @@ func (v *vault) open(root *cluster.State, node string, identity *pki.Identity) (
 }
 
 func (d *Daemon) dataKey(root *cluster.State) (pki.DataKey, error) {
-	return d.vault.open(root, d.name, d.store.Identity())
+	return d.vault.open(root, d.name, d.recordedKey(root))
 }
 
 // A daemon that has just started answers the tools before it has read its log.
@@ -57,8 +58,8 @@ const (
 	heldPause    = 50 * time.Millisecond
 )
 
-// heldRoot is the State of a node that holds the cluster's; of one that has only just started it is waited for. After
-// that time it is as it is, and who needs more says so.
+// heldRoot is the State of a node that holds the cluster's; of one that has only just started it is
+// waited for. After that time it is as it is, and who needs more says so.
 func (d *Daemon) heldRoot(ctx context.Context) *cluster.State {
 	for waited := time.Duration(0); ; waited += heldPause {
 		root := d.replica.Root()

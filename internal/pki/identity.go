@@ -17,11 +17,12 @@ import (
 
 const chainFileName = "node.crt"
 
-// ErrNoIdentity is returned by LoadIdentity when the folder holds no certificate yet: this machine has not joined a cluster.
+// ErrNoIdentity is returned by LoadIdentity when the folder holds no certificate yet: this machine
+// has not joined a cluster.
 var ErrNoIdentity = errors.New("this machine has no certificate of a cluster; run clusterd init or clusterd join")
 
-// Identity is one's own side of every connection: key, certificate, and the authority of the cluster. It is a value that is replaced
-// whole and never changed.
+// Identity is one's own side of every connection: key, certificate, and the authority of the
+// cluster. It is a value that is replaced whole and never changed.
 type Identity struct {
 	Key         *NodeKey
 	Certificate *x509.Certificate
@@ -32,8 +33,8 @@ type Identity struct {
 	ClusterID string
 }
 
-// NewIdentity puts a key and the chain that SignNode or SignClient returned together. It fails when they do not belong together, so
-// that a mix-up is found here and not at the first connection.
+// NewIdentity puts a key and the chain that SignNode or SignClient returned together. It fails when
+// they do not belong together, so that a mix-up is found here and not at the first connection.
 func NewIdentity(key *NodeKey, chainPEM []byte) (*Identity, error) {
 	certificates, err := parseCertificates(chainPEM)
 	if err != nil {
@@ -57,7 +58,8 @@ func NewIdentity(key *NodeKey, chainPEM []byte) (*Identity, error) {
 	return identity, nil
 }
 
-// LoadIdentity reads what SaveIdentity wrote. ErrNoIdentity is returned when there is no certificate.
+// LoadIdentity reads what SaveIdentity wrote. ErrNoIdentity is returned when there is no
+// certificate.
 func LoadIdentity(folder string) (*Identity, error) {
 	path := filepath.Join(folder, chainFileName)
 	chain, err := ReadSecret(path)
@@ -67,7 +69,7 @@ func LoadIdentity(folder string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := loadKey(filepath.Join(folder, keyFileName))
+	key, err := keyOfChain(folder, chain)
 	if err != nil {
 		return nil, err
 	}
@@ -78,13 +80,15 @@ func LoadIdentity(folder string) (*Identity, error) {
 	return identity, nil
 }
 
-// SaveIdentity writes the chain beside the node's key. The key itself is not written: LoadOrCreateNodeKey did that, or, for the key of
-// a remote command line, SaveClient does. One file holds the chain, so that a renewal cut short leaves the old chain or the new one.
+// SaveIdentity writes the chain beside the node's key. The key itself is not written:
+// LoadOrCreateNodeKey did that, or, for the key of a remote command line, SaveClient does. One file
+// holds the chain, so that a renewal cut short leaves the old chain or the new one.
 func SaveIdentity(folder string, identity *Identity) error {
 	return WriteSecret(filepath.Join(folder, chainFileName), identity.ChainPEM())
 }
 
-// SaveClient writes key and chain of a remote command line into a folder from which LoadIdentity reads them.
+// SaveClient writes key and chain of a remote command line into a folder from which LoadIdentity
+// reads them.
 func SaveClient(folder string, identity *Identity) error {
 	encoded, err := identity.Key.PEM()
 	if err != nil {
@@ -105,7 +109,8 @@ func (identity *Identity) ChainPEM() []byte {
 	return text.Bytes()
 }
 
-// tlsCertificate includes the authority, although peers have it, because a joiner knows only its pin.
+// tlsCertificate includes the authority, although peers have it, because a joiner knows only its
+// pin.
 func (identity *Identity) tlsCertificate() *tls.Certificate {
 	return &tls.Certificate{
 		Certificate: [][]byte{identity.Certificate.Raw, identity.Authority.Raw},
@@ -114,15 +119,16 @@ func (identity *Identity) tlsCertificate() *tls.Certificate {
 	}
 }
 
-// NeedsRenewal says whether two thirds of the certificate's life are over. By a clock that is before its life the answer is no: a
-// certificate made by that clock would not be better.
+// NeedsRenewal says whether two thirds of the certificate's life are over. By a clock that is
+// before its life the answer is no: a certificate made by that clock would not be better.
 func NeedsRenewal(certificate *x509.Certificate, now time.Time) bool {
 	life := certificate.NotAfter.Sub(certificate.NotBefore)
 	return !now.Before(certificate.NotBefore.Add(life / 3 * 2))
 }
 
-// Store holds the identity in use. Configurations made from it read it at each handshake, so a renewed certificate is used by the next
-// connection, without a restart and without touching the open ones. It is safe for use by many goroutines.
+// Store holds the identity in use. Configurations made from it read it at each handshake, so a
+// renewed certificate is used by the next connection, without a restart and without touching the
+// open ones. It is safe for use by many goroutines.
 type Store struct {
 	current atomic.Pointer[Identity]
 	trust   Trust
@@ -141,8 +147,9 @@ func NewStore(identity *Identity, trust Trust) *Store {
 // Identity is the one in use now.
 func (store *Store) Identity() *Identity { return store.current.Load() }
 
-// Replace puts a renewed identity in use. It must be the same peer of the same cluster with the same key; a new key is a new member
-// and comes in by a join, never by the way.
+// Replace puts a renewed identity in use. It must be the same peer of the same cluster with the
+// same key; a new key comes in by a join, or by Turn where the cluster believes it already, never
+// by the way.
 func (store *Store) Replace(renewed *Identity) error {
 	current := store.Identity()
 	if renewed.Self != current.Self || renewed.ClusterID != current.ClusterID {

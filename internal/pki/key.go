@@ -24,14 +24,16 @@ const (
 	requestBlock     = "CERTIFICATE REQUEST"
 )
 
-// NodeKey is the private key that makes a machine the node it is. It is made once and never leaves the machine. It prints as its
-// fingerprint, so that it may stand in a log line by accident without harm.
+// NodeKey is the private key that makes a machine the node it is. It is made once and never leaves
+// the machine. It prints as its fingerprint, so that it may stand in a log line by accident without
+// harm.
 type NodeKey struct {
 	private     *ecdsa.PrivateKey
 	fingerprint string
 }
 
-// NewKey makes a fresh ECDSA P-256 key that is kept in memory only; the remote command line uses it for a client certificate.
+// NewKey makes a fresh ECDSA P-256 key that is kept in memory only; the remote command line uses it
+// for a client certificate.
 func NewKey() (*NodeKey, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,10 +42,14 @@ func NewKey() (*NodeKey, error) {
 	return wrapKey(private)
 }
 
-// LoadOrCreateNodeKey returns the key in the folder, made at the first call. When two processes call it at the same moment, both get
-// the same key. An existing file is never replaced: a damaged or too widely readable one is an error that says what to do.
+// LoadOrCreateNodeKey returns the key in the folder, made at the first call. When two processes
+// call it at the same moment, both get the same key. An existing file is never replaced: a damaged
+// or too widely readable one is an error that says what to do.
 func LoadOrCreateNodeKey(folder string) (*NodeKey, error) {
-	path := filepath.Join(folder, keyFileName)
+	return loadOrCreateKey(filepath.Join(folder, keyFileName))
+}
+
+func loadOrCreateKey(path string) (*NodeKey, error) {
 	key, err := loadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -59,7 +65,8 @@ func LoadOrCreateNodeKey(folder string) (*NodeKey, error) {
 	if err := createSecret(path, encoded); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	// Read back, also when this call wrote it: the file is the identity, and another process may have been first.
+	// Read back, also when this call wrote it: the file is the identity, and another process may have
+	// been first.
 	return loadKey(path)
 }
 
@@ -109,8 +116,8 @@ func (key *NodeKey) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: encoded}), nil
 }
 
-// Fingerprint is the SHA-256 of the public key (SPKI) in hex. Renewing a certificate does not change it, so it is part of a
-// machine's identity.
+// Fingerprint is the SHA-256 of the public key (SPKI) in hex. Renewing a certificate does not
+// change it, so it is part of a machine's identity.
 func (key *NodeKey) Fingerprint() string { return key.fingerprint }
 
 // String, GoString and LogValue keep the private half out of every kind of print.
@@ -118,7 +125,8 @@ func (key *NodeKey) String() string       { return "key " + key.fingerprint }
 func (key *NodeKey) GoString() string     { return key.String() }
 func (key *NodeKey) LogValue() slog.Value { return slog.StringValue(key.String()) }
 
-// Fingerprint is the SHA-256 of the certificate's public key (SPKI) in hex, equal to NodeKey.Fingerprint of its key.
+// Fingerprint is the SHA-256 of the certificate's public key (SPKI) in hex, equal to
+// NodeKey.Fingerprint of its key.
 func Fingerprint(certificate *x509.Certificate) string {
 	sum := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
 	return hex.EncodeToString(sum[:])

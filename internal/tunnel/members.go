@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -69,7 +70,7 @@ func (m *Members) standing(peer pki.Peer) pki.Standing {
 	if at, removed := roster.Removed[peer.Fingerprint]; removed {
 		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: at}
 	}
-	if pinned, known := roster.Nodes[peer.Name]; known && peer.Kind == pki.KindNode && pinned == peer.Fingerprint {
+	if peer.Kind == pki.KindNode && roster.isKeyOf(peer.Name, peer.Fingerprint) {
 		return pki.Standing{Kind: pki.StandingMember}
 	}
 	return pki.Standing{Kind: pki.StandingUnknown}
@@ -183,23 +184,12 @@ func (m *Members) keep(ctx context.Context, mux *pki.Mux, store *pki.Store, end 
 }
 
 func sameKeys(a, b Roster) bool {
-	if len(a.Nodes) != len(b.Nodes) || len(a.Removed) != len(b.Removed) {
-		return false
-	}
-	for node, key := range a.Nodes {
-		if b.Nodes[node] != key {
-			return false
-		}
-	}
-	for key := range a.Removed {
-		if _, too := b.Removed[key]; !too {
-			return false
-		}
-	}
-	return true
+	return maps.Equal(a.Nodes, b.Nodes) && maps.Equal(a.Next, b.Next) &&
+		maps.EqualFunc(a.Removed, b.Removed, func(time.Time, time.Time) bool { return true })
 }
 
-// renew takes over a certificate that the daemon renewed. It is false when the node has become another one.
+// renew takes over a certificate that the daemon renewed. It is false when the node has become
+// another one.
 func (m *Members) renew(store *pki.Store) bool {
 	identity, err := pki.LoadIdentity(m.dataDir)
 	if err != nil {

@@ -19,8 +19,10 @@ var ErrNotExpected = errors.New("the log holds no open migration that asks for i
 // Roster is what the daemon tells the forwarder, which has no replicated State: who is who, and
 // which migrations to or from this node are open. Without one nobody is let in.
 type Roster struct {
-	// Nodes are the members' keys by name, Removed those that are barred for good.
+	// Nodes are the members' keys by name, Next those that some of them are being given beside,
+	// Removed those that are barred for good.
 	Nodes   map[string]string    `json:"nodes"`
+	Next    map[string]string    `json:"next,omitempty"`
 	Removed map[string]time.Time `json:"removed,omitempty"`
 	Moves   []Move               `json:"moves,omitempty"`
 	// Authorities are the certificates of those that are believed.
@@ -32,6 +34,11 @@ type Move struct {
 	Act  string `json:"act"`
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+// isKeyOf reports whether a member is believed by a key.
+func (r Roster) isKeyOf(node, key string) bool {
+	return key != "" && (r.Nodes[node] == key || r.Next[node] == key)
 }
 
 // expects says why a stream of an act is not wanted between two nodes; nil if it is. A migration
