@@ -33,12 +33,16 @@ type Alert struct {
 	Arguments []string     `json:"arguments,omitempty"`
 	URL       string       `json:"url,omitempty"`
 	SecretURL fence.Secret `json:"secretURL,omitempty"`
+	// SecretURLCredential names a systemd credential of the daemon that holds SecretURL instead.
+	SecretURLCredential string `json:"secretURLCredential,omitempty"`
 	// Authority is PEM: the only authorities that the address may have its
 	// certificate from; empty trusts the system's.
 	Authority string `json:"authority,omitempty"`
 	// Header is the name of the HTTP header that carries Secret.
 	Header string       `json:"header,omitempty"`
 	Secret fence.Secret `json:"secret,omitempty"`
+	// SecretCredential names a systemd credential of the daemon that holds Secret instead.
+	SecretCredential string `json:"secretCredential,omitempty"`
 	// Kinds, Subjects and States choose events; an empty list chooses all.
 	// Subjects are patterns as of path.Match.
 	Kinds    []string `json:"kinds,omitempty"`

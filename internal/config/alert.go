@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"net/textproto"
 	"net/url"
 	"path"
@@ -47,7 +48,7 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 			read(node)
 		}
 	}
-	p.mapping(value, what, fields{
+	known := fields{
 		"program":   keep("program", p.program(&a.Program, "the program of "+what)),
 		"arguments": keep("arguments", p.words(&a.Arguments, "arguments of "+what, mostArguments)),
 		"url":       keep("url", p.text(&a.URL, "the url of "+what)),
@@ -63,18 +64,50 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 				p.places.nodeUses = append(p.places.nodeUses, use{name: word, by: what, at: node})
 			}
 		},
-		"timeout":         p.duration(&a.Timeout, "the timeout of "+what, shortestAlertAttempt, longestAlertAttempt),
-		"attempts":        p.number(&a.Attempts, "attempts of "+what, 1, mostAlertAttempts),
-		"secret":          keep("secret", func(node *yaml.Node) { a.Secret = p.alertSecret(name, "secret", value, node) }),
-		"secret_file":     keep("secret", func(node *yaml.Node) { a.Secret = p.secretFile(value, node, "secret", what) }),
-		"secret_url":      keep("secret_url", func(node *yaml.Node) { a.SecretURL = p.alertSecret(name, "secret_url", value, node) }),
-		"secret_url_file": keep("secret_url", func(node *yaml.Node) { a.SecretURL = p.secretFile(value, node, "secret_url", what) }),
-	})
+		"timeout":  p.duration(&a.Timeout, "the timeout of "+what, shortestAlertAttempt, longestAlertAttempt),
+		"attempts": p.number(&a.Attempts, "attempts of "+what, 1, mostAlertAttempts),
+	}
+	maps.Copy(known, p.alertSecrets(&a, value, keep))
+	p.mapping(value, what, known)
 	p.checkAlert(what, key, a, given)
 	if p.document.Alerts == nil {
 		p.document.Alerts = map[string]cluster.Alert{}
 	}
 	p.document.Alerts[name] = a
+}
+
+// alertSecrets are the fields of an alert's secrets. Each comes from one place: itself, a file, or
+// a credential.
+func (p *parser) alertSecrets(a *cluster.Alert, value *yaml.Node,
+	keep func(string, func(*yaml.Node)) func(*yaml.Node)) fields {
+	what, source := "alert "+a.Name, map[string]string{}
+	from := func(field, suffix string, read func(*yaml.Node)) func(*yaml.Node) {
+		return keep(field, func(node *yaml.Node) {
+			if first := source[field]; first != "" {
+				p.fault(node, "%s has both %s and %s; keep one", what, first, field+suffix)
+				return
+			}
+			source[field] = field + suffix
+			read(node)
+		})
+	}
+	return fields{
+		"secret": from("secret", "", func(node *yaml.Node) {
+			a.Secret = p.alertSecret(a.Name, "secret", value, node)
+		}),
+		"secret_file": from("secret", "_file", func(node *yaml.Node) {
+			a.Secret = p.secretFile(value, node, "secret", what)
+		}),
+		"secret_credential": from("secret", "_credential", p.name(&a.SecretCredential, "secret_credential")),
+		"secret_url": from("secret_url", "", func(node *yaml.Node) {
+			a.SecretURL = p.alertSecret(a.Name, "secret_url", value, node)
+		}),
+		"secret_url_file": from("secret_url", "_file", func(node *yaml.Node) {
+			a.SecretURL = p.secretFile(value, node, "secret_url", what)
+		}),
+		"secret_url_credential": from("secret_url", "_credential",
+			p.name(&a.SecretURLCredential, "secret_url_credential")),
+	}
 }
 
 // checkAlert checks what belongs together.
@@ -280,6 +313,7 @@ func changedAlert(old, new cluster.Alert) []string {
 	if old.SecretURL != new.SecretURL {
 		changes = append(changes, "the secret_url changes")
 	}
+	changes = note(changes, "secret_url_credential", old.SecretURLCredential, new.SecretURLCredential)
 	if old.Authority != new.Authority {
 		changes = append(changes, "the ca changes")
 	}
@@ -287,6 +321,7 @@ func changedAlert(old, new cluster.Alert) []string {
 	if old.Secret != new.Secret {
 		changes = append(changes, "the secret changes")
 	}
+	changes = note(changes, "secret_credential", old.SecretCredential, new.SecretCredential)
 	changes = note(changes, "kinds", list(old.Kinds), list(new.Kinds))
 	changes = note(changes, "subjects", list(old.Subjects), list(new.Subjects))
 	changes = note(changes, "states", list(old.States), list(new.States))
@@ -305,10 +340,15 @@ func alertText(a cluster.Alert) string {
 		text += "program " + strings.Join(append([]string{a.Program}, a.Arguments...), " ")
 	case a.URL != "":
 		text += "posts to " + a.URL
+	case a.SecretURLCredential != "":
+		text += "posts to the address in credential " + a.SecretURLCredential
 	default:
 		text += "posts to " + Mask
 	}
-	if a.Header != "" {
+	switch {
+	case a.SecretCredential != "":
+		text += ", header " + a.Header + " from credential " + a.SecretCredential
+	case a.Header != "":
 		text += ", header " + a.Header + " " + Mask
 	}
 	for _, choice := range []struct {

@@ -86,6 +86,29 @@ func TestAlertsSecretsComeFromFiles(t *testing.T) {
 	}
 }
 
+// TestAlertsSecretsComeFromCredentials: the document names them, and shows and compares the names.
+func TestAlertsSecretsComeFromCredentials(t *testing.T) {
+	text := "cluster: a\nalerts:\n  chat:\n" +
+		"    secret_url_credential: hook\n    header: X-Token\n    secret_credential: token\n"
+	parsed := parse(t, []byte(text))
+	want := cluster.Alert{Name: "chat", SecretURLCredential: "hook", Header: "X-Token", SecretCredential: "token"}
+	if got := parsed.Document.Alerts["chat"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if shown := Redact(parsed.Text); shown != text {
+		t.Errorf("shown is\n%s", shown)
+	}
+	told := "posts to the address in credential hook, header X-Token from credential token"
+	if words := Print(parsed.Document); !strings.Contains(words, told) {
+		t.Errorf("told is %s", words)
+	}
+	other := parse(t, []byte(strings.NewReplacer("hook", "hook2", ": token", ": token2").Replace(text)))
+	words := strings.Join(Diff(parsed.Document, other.Document), "\n")
+	if !strings.Contains(words, "secret_url_credential") || !strings.Contains(words, "token2") {
+		t.Errorf("the difference is %q", words)
+	}
+}
+
 func TestFaultsOfAlerts(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -109,7 +132,18 @@ func TestFaultsOfAlerts(t *testing.T) {
 			"d:2:46: ca of alert x goes with a url",
 			"d:2:46: the ca of alert x has no certificate in PEM",
 		}},
-		"header": {"{url: 'https://h/', header: 'a: b', secret: s}", []string{`d:2:41: the header of alert x is "a: b"; the name of a header has up to 64 letters, digits and -`}},
+		"header":    {"{url: 'https://h/', header: 'a: b', secret: s}", []string{`d:2:41: the header of alert x is "a: b"; the name of a header has up to 64 letters, digits and -`}},
+		"no header": {"{url: 'https://h/', secret_credential: c}", []string{"d:2:52: secret of alert x goes with header"}},
+		"no credential": {"{url: 'https://h/', header: X, secret_credential: '../c'}", []string{
+			`d:2:63: "../c" is not a name for a secret_credential`}},
+		"value and file": {"{url: 'https://h/', header: X, secret: hush, secret_file: f}", []string{
+			"alert x has both secret and secret_file; keep one"}},
+		"value and credential": {"{url: 'https://h/', header: X, secret: hush, secret_credential: c}", []string{
+			"d:2:77: alert x has both secret and secret_credential; keep one"}},
+		"file and credential": {"{secret_url_credential: c, secret_url_file: f}", []string{
+			"d:2:57: alert x has both secret_url_credential and secret_url_file; keep one"}},
+		"a url and a credential": {"{url: 'https://h/', secret_url_credential: c}", []string{
+			"alert x needs one of program, url and secret_url, and has 2"}},
 		"secret": {"{url: 'https://h/', header: X, secret: [hush]}", []string{"d:2:52: the secret of alert x must be text on one line"}},
 	} {
 		_, err := Parse("d", []byte("cluster: a\nalerts: {x: "+c.text+"}\n"), nil, nil)

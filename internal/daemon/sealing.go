@@ -124,15 +124,19 @@ func (d *Daemon) revealed(secret fence.Secret) (fence.Secret, error) {
 	return fence.Secret(text), err
 }
 
+// given is a secret as it is used: what the credential of that name holds, where there is a name,
+// else the one that the document refers to.
+func (d *Daemon) given(secret fence.Secret, name string) (fence.Secret, error) {
+	if name != "" {
+		return credential(name)
+	}
+	return d.revealed(secret)
+}
+
 // opened is a fence device as its driver needs it.
 func (d *Daemon) opened(device fence.Device) (fence.Device, error) {
 	var err error
-	if device.Credential != "" {
-		device.Password, err = credential(device.Credential)
-	} else {
-		device.Password, err = d.revealed(device.Password)
-	}
-	if err != nil {
+	if device.Password, err = d.given(device.Password, device.Credential); err != nil {
 		return device, fmt.Errorf("its password: %w", err)
 	}
 	options := make(map[string]string, len(device.Options))
@@ -150,8 +154,8 @@ func (d *Daemon) opened(device fence.Device) (fence.Device, error) {
 // largestCredential bounds what is read of one.
 const largestCredential = 4 << 10
 
-// credential reads a password that systemd gives this daemon. It is read at each use, and stands in no
-// log.
+// credential reads a secret that systemd gives this daemon. It is read at each use, and stands in
+// no log.
 func credential(name string) (fence.Secret, error) {
 	folder := os.Getenv("CREDENTIALS_DIRECTORY")
 	if folder == "" {
@@ -169,7 +173,7 @@ func credential(name string) (fence.Secret, error) {
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
 	if secret == "" || len(text) > largestCredential || strings.ContainsAny(secret, "\r\n\x00") {
-		return "", fmt.Errorf("credential %s does not hold a password on its only line", name)
+		return "", fmt.Errorf("credential %s does not hold a secret on its only line", name)
 	}
 	return fence.Secret(secret), nil
 }
@@ -220,8 +224,8 @@ func (o openingDriver) PowerOn(ctx context.Context, device fence.Device) error {
 	return o.Driver.PowerOn(ctx, device)
 }
 
-// proposeDocument puts a document into the log. Where a new data key came into force meanwhile, as it
-// does after each join, its secrets are sealed with that one.
+// proposeDocument puts a document into the log. Where a new data key came into force meanwhile, as
+// it does after each join, its secrets are sealed with that one.
 func (d *Daemon) proposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (
 	cluster.Applied, error) {
 	for try := 1; ; try++ {
@@ -242,10 +246,10 @@ func (d *Daemon) proposeDocument(ctx context.Context, command cluster.Configure,
 // tell sends an alert with its secrets open.
 func (d *Daemon) tell(ctx context.Context, alert cluster.Alert, m alerts.Message) error {
 	var err error
-	if alert.Secret, err = d.revealed(alert.Secret); err != nil {
+	if alert.Secret, err = d.given(alert.Secret, alert.SecretCredential); err != nil {
 		return fmt.Errorf("its secret: %w", err)
 	}
-	if alert.SecretURL, err = d.revealed(alert.SecretURL); err != nil {
+	if alert.SecretURL, err = d.given(alert.SecretURL, alert.SecretURLCredential); err != nil {
 		return fmt.Errorf("its secret_url: %w", err)
 	}
 	return d.teller(ctx, alert, m)

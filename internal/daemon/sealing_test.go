@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -54,9 +56,9 @@ func withPlanted(text string) string {
 		"  desk: {url: \"https://desk.example/\", header: X-Token, secret: " + pagerPlanted + "}\n"
 }
 
-// TestTheLogHoldsSecretsSealed: what a document brings stands in no State, entry or record as it is;
-// it opens where it is used; and a document that is applied again, also after a change of the data
-// key, changes nothing.
+// TestTheLogHoldsSecretsSealed: what a document brings stands in no State, entry or record as it
+// is; it opens where it is used; and a document that is applied again, also after a change of the
+// data key, changes nothing.
 func TestTheLogHoldsSecretsSealed(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.keysAgree(t, "node1", "node2", "node3")
@@ -191,6 +193,27 @@ func TestACredentialIsReadWhereItIsUsed(t *testing.T) {
 		if opened.Password.Reveal() != want || (err == nil) != (want != "") {
 			t.Errorf("%.20q opens to %q, %v", text, opened.Password.Reveal(), err)
 		}
+	}
+	alert := cluster.Alert{Name: "chat", SecretURLCredential: "hook", Header: "X-Token", SecretCredential: "token"}
+	for name, text := range map[string]string{"hook": "https://chat.example/x\n", "token": "hush\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sent cluster.Alert
+	d.teller = func(_ context.Context, alert cluster.Alert, _ alerts.Message) error {
+		sent = alert
+		return nil
+	}
+	err := d.tell(context.Background(), alert, alerts.Message{})
+	if err != nil || sent.SecretURL != "https://chat.example/x" || sent.Secret != "hush" {
+		t.Errorf("an alert is sent as %q %q, %v", sent.SecretURL.Reveal(), sent.Secret.Reveal(), err)
+	}
+	sent, alert.SecretCredential = cluster.Alert{}, "missing"
+	err = d.tell(context.Background(), alert, alerts.Message{})
+	if err == nil || !strings.Contains(err.Error(), "its secret:") ||
+		!strings.Contains(err.Error(), "LoadCredential=missing:") || sent.Name != "" {
+		t.Errorf("an alert without its credential is sent: %v, %v", sent, err)
 	}
 	device.Credential = "missing"
 	if _, err := d.opened(device); err == nil || !strings.Contains(err.Error(), "LoadCredential=missing:") {

@@ -151,6 +151,13 @@ func keys() []mutant {
 			nets:   first(tests("internal/daemon", "^TestANodesKeyIsRotatedUnderLoad$")),
 		},
 		{
+			name: "alerts-without-their-credential", law: "L10",
+			broken: "an alert whose credential is missing is sent without its secret",
+			edits: []edit{{"internal/daemon/sealing.go", "\tif name != \"\" {\n\t\treturn credential(name)\n",
+				"\tif name != \"\" {\n\t\tsecret, _ := credential(name)\n\t\treturn secret, nil\n"}},
+			nets: first(tests("internal/daemon", "^TestACredentialIsReadWhereItIsUsed$")),
+		},
+		{
 			name: "plain-secrets-in-the-log", law: "L10", broken: "a password enters every node's log as it is",
 			edits: []edit{{sealed, "\t\tcase why != \"\" || kept || brought:",
 				"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"}},
