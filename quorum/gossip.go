@@ -43,6 +43,8 @@ type GossipOptions struct {
 	Changed func(member GossipMember, alive bool)
 	// RejoinInterval is how often members that should be there and are not are asked to join again; 3 s if zero.
 	RejoinInterval time.Duration
+	// transport carries the packets where they are made up, for tests; nil opens real sockets.
+	transport memberlist.NodeAwareTransport
 }
 
 // Gossip finds members and spreads a little metadata. It survives the loss of quorum, and decides nothing.
@@ -124,7 +126,92 @@ func (g *Gossip) config() (*memberlist.Config, error) {
 		config.Events = gossipEvents{g}
 	}
 	config.Logger = newLibraryLogger(g.options.Logger, "memberlist").StandardLogger(nil)
+	inner := g.options.transport
+	if inner == nil {
+		if inner, err = openTransport(config); err != nil {
+			return nil, fmt.Errorf("gossip as node %s on %s: %w", g.options.ID, g.options.Listen, err)
+		}
+	}
+	config.Transport = guard(inner, config.Label)
 	return config, nil
+}
+
+// freePortTries is how often a port is looked for that is free for UDP and TCP alike.
+const freePortTries = 10
+
+// openTransport opens the sockets as memberlist itself does where it is given none.
+func openTransport(config *memberlist.Config) (*memberlist.NetTransport, error) {
+	wanted := &memberlist.NetTransportConfig{
+		BindAddrs: []string{config.BindAddr}, BindPort: config.BindPort, Logger: config.Logger,
+	}
+	for try := 1; ; try++ {
+		opened, err := memberlist.NewNetTransport(wanted)
+		if err == nil && config.BindPort == 0 {
+			config.BindPort = opened.GetAutoBindPort()
+			config.AdvertisePort = config.BindPort
+		}
+		if err == nil || config.BindPort != 0 || try == freePortTries {
+			return opened, err
+		}
+	}
+}
+
+// guardedTransport keeps packets from memberlist at which it would panic, and end the daemon: those
+// of a format that no node sends, whose padding it does not check.
+type guardedTransport struct {
+	memberlist.NodeAwareTransport
+	label   string
+	packets chan *memberlist.Packet
+	done    chan struct{}
+	ending  sync.Once
+}
+
+func guard(inner memberlist.NodeAwareTransport, label string) *guardedTransport {
+	g := &guardedTransport{
+		NodeAwareTransport: inner, label: label, packets: make(chan *memberlist.Packet), done: make(chan struct{}),
+	}
+	go g.run()
+	return g
+}
+
+func (g *guardedTransport) run() {
+	incoming := g.NodeAwareTransport.PacketCh()
+	for {
+		select {
+		case packet := <-incoming:
+			if !sound(packet.Buf, g.label) {
+				continue
+			}
+			select {
+			case g.packets <- packet:
+			case <-g.done:
+				return
+			}
+		case <-g.done:
+			return
+		}
+	}
+}
+
+// PacketCh implements memberlist.Transport.
+func (g *guardedTransport) PacketCh() <-chan *memberlist.Packet { return g.packets }
+
+// Shutdown implements memberlist.Transport.
+func (g *guardedTransport) Shutdown() error {
+	g.ending.Do(func() { close(g.done) })
+	return g.NodeAwareTransport.Shutdown()
+}
+
+// What encryption adds to a packet: its version, a nonce, and the seal. Version 0 pads.
+const (
+	gossipEncryption = 1
+	gossipOverhead   = 1 + 12 + 16
+)
+
+// sound reports whether a packet looks as those of nodes do, up to what is encrypted.
+func sound(packet []byte, label string) bool {
+	encrypted, labelled, err := memberlist.RemoveLabelHeaderFromPacket(packet)
+	return err == nil && labelled == label && len(encrypted) > gossipOverhead && encrypted[0] == gossipEncryption
 }
 
 // Close tells the others that this node leaves, as far as that goes within a second, and stops.
