@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/quorum"
@@ -113,6 +114,8 @@ type Daemon struct {
 	notes       atomic.Pointer[[]cluster.Note]
 	incarnation atomic.Uint64
 	warnings    warnings
+	// knocks are who was refused at this node's door.
+	knocks      knocks.Book
 	arrivals    arrivals
 	hearing     hearing
 	stewardship stewardship

@@ -1,12 +1,16 @@
 package daemon
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 func TestNothingOfAJoinThatIsRefusedStays(t *testing.T) {
@@ -43,5 +47,43 @@ func TestNothingOfAJoinThatIsRefusedStays(t *testing.T) {
 			t.Errorf("the good one is refused: %d %+v", code, failure)
 		}
 		delete(s.members, "node4")
+	})
+}
+
+// TestWhoIsRefusedAgainAndAgainIsToldOf: failed joins and unknown keys, on the node where they
+// knock, until it has been quiet for a while; whoever is busy or joins well is not told of.
+func TestWhoIsRefusedAgainAndAgainIsToldOf(t *testing.T) {
+	inBubble(t, func(s *site) {
+		told := func(at string) string { return strings.Join(s.status(at).Warnings, "\n") }
+		d := s.members["node1"].daemon
+		guesser := caller{kind: pki.KindJoiner, from: "10.0.0.9"}
+		token := s.token("node1")
+		for i := range 8 {
+			body := s.joinBody("node2", token.ID, []byte(fmt.Sprint("guess ", i)))
+			if code, _ := s.ask("node1", guesser, "POST", api.PathJoin, body); code != http.StatusForbidden {
+				t.Fatalf("a guess was answered with %d", code)
+			}
+			d.refusedPeer("10.0.0.8:4000", protocolQuorum, fmt.Errorf("x: %w", pki.ErrStranger))
+			d.refusedPeer("10.0.0.7:4000", protocolQuorum, fmt.Errorf("x: %w", pki.ErrRemoved))
+			d.refusedPeer("10.0.0.6:4000", protocolQuorum, fmt.Errorf("x: %w", pki.ErrBusy))
+			d.refusedPeer("10.0.0.5:4000", protocolQuorum, errors.New("protocol x is not served here"))
+			time.Sleep(time.Second)
+		}
+		for _, want := range []string{"10.0.0.9 was refused 8 times", "join token", "10.0.0.8 was refused 8 times",
+			"has not recorded", "10.0.0.7 was refused 8 times", "is barred"} {
+			if !strings.Contains(told("node1"), want) {
+				t.Errorf("told is %q, without %q", told("node1"), want)
+			}
+		}
+		if text := told("node1"); strings.Contains(text, "10.0.0.6") || strings.Contains(text, "10.0.0.5") {
+			t.Errorf("told of whoever is no stranger: %s", text)
+		}
+		if strings.Contains(told("node2"), "refused") {
+			t.Errorf("another node tells it too: %s", told("node2"))
+		}
+		time.Sleep(31 * time.Minute)
+		if strings.Contains(told("node1"), "refused") {
+			t.Errorf("it is told of for ever: %s", told("node1"))
+		}
 	})
 }

@@ -71,6 +71,7 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	d := s.daemon
 	// The token comes first: who guesses costs nothing but this look.
 	if _, err := s.tokenShown(r.Context(), asked); err != nil {
+		d.noteGuess(r.Context(), who)
 		return err
 	}
 	if err := d.log.VerifyShared(r.Context()); err != nil {

@@ -63,6 +63,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		status.Warnings = append(status.Warnings, waits)
 	}
 	status.Warnings = append(status.Warnings, root.KeyTurns()...)
+	status.Warnings = append(status.Warnings, d.knocks.Texts(now)...)
 	if root.Disarmed != nil {
 		status.Disarmed = root.Disarmed.String()
 	}

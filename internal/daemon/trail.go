@@ -12,7 +12,9 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/audit"
+	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // mostRefusals is how many refusals per window the audit trail has lines for; of more it has the
@@ -93,8 +95,28 @@ func (d *Daemon) keep(e audit.Entry, refusal bool) {
 
 // refusedPeer is told by the TLS port of a peer that was sent away.
 func (d *Daemon) refusedPeer(remote, protocol string, reason error) {
+	d.noteKnock(remote, reason)
 	act := "connect for " + strconv.Quote(protocol)
 	d.keep(audit.Entry{Who: "somebody", From: remote, Act: act, Result: resultOf(reason)}, true)
+}
+
+// noteKnock remembers whom nobody knows here. Who is turned away for want of room, or came for a
+// protocol that is not served, is no stranger by that.
+func (d *Daemon) noteKnock(remote string, reason error) {
+	switch {
+	case errors.Is(reason, pki.ErrRemoved):
+		d.knocks.Note(remote, knocks.Barred, time.Now())
+	case errors.Is(reason, pki.ErrStranger), errors.Is(reason, pki.ErrOtherCluster),
+		errors.Is(reason, pki.ErrCertificateDates):
+		d.knocks.Note(remote, knocks.Key, time.Now())
+	}
+}
+
+// noteGuess remembers who showed a token that is none. A node that passes one on is no stranger.
+func (d *Daemon) noteGuess(ctx context.Context, who caller) {
+	if ctx.Err() == nil && who.kind == pki.KindJoiner {
+		d.knocks.Note(who.from, knocks.Token, time.Now())
+	}
 }
 
 // mostEntries is how many entries of the trail one answer has.

@@ -44,7 +44,8 @@ func strangers() []mutant {
 		{
 			name: "guesses-cost-a-quorum", law: "L10", broken: "the leader is asked before a token is looked at",
 			edits: []edit{{"internal/daemon/server_nodes.go",
-				"\tif _, err := s.tokenShown(r.Context(), asked); err != nil {\n\t\treturn err\n\t}\n",
+				"\tif _, err := s.tokenShown(r.Context(), asked); err != nil {\n" +
+					"\t\td.noteGuess(r.Context(), who)\n\t\treturn err\n\t}\n",
 				""}},
 			nets: first(tests("internal/daemon", "^TestGuessesAtTokensCostNoQuorum$")),
 		},
@@ -112,6 +113,23 @@ func strangers() []mutant {
 			edits: []edit{{"internal/pki/rooms.go", "\tif !mux.pace.Overdrawn(from, time.Now()) || mux",
 				"\tif from != \"\" || mux"}},
 			nets: first(tests("internal/pki", "^TestStrangersBeginOnlySoManyHandshakes$")),
+		},
+		{
+			name: "knocks-without-a-bound", law: "L10", broken: "a stranger with many addresses fills the memory",
+			edits: []edit{{"internal/knocks/knocks.go", "\tif len(b.callers) < mostAddresses {",
+				"\tif len(b.callers) < 1<<20 {"}},
+			nets: first(tests("internal/knocks", "^TestNobodyFillsTheBook$")),
+		},
+		{
+			name: "knocks-pushed-out", law: "L10",
+			broken: "whoever comes from many addresses hides the one that goes on guessing",
+			edits:  []edit{{"internal/knocks/knocks.go", "b.sorted()[len(b.callers)-1]", "b.sorted()[0]"}},
+			nets:   first(tests("internal/knocks", "^TestNobodyFillsTheBook$")),
+		},
+		{
+			name: "guesses-are-not-told", law: "L10", broken: "nobody is told of somebody who goes on guessing tokens",
+			edits: []edit{{"internal/daemon/server_nodes.go", "\t\td.noteGuess(r.Context(), who)\n", ""}},
+			nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAgainAndAgainIsToldOf$")),
 		},
 	}
 }
