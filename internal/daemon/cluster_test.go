@@ -43,6 +43,8 @@ type site struct {
 	network *quorumtest.Network
 	members map[string]*member
 	onDisk  bool
+	// secured: the streams between the nodes carry TLS.
+	secured bool
 	began   time.Time
 	// pagers stand in for programs and addresses of alerts, one for each daemon that
 	// starts; nil where none are declared.
@@ -83,10 +85,21 @@ func inBubble(t *testing.T, test func(s *site)) {
 
 func inBubbleWith(t *testing.T, onDisk bool, test func(s *site)) {
 	t.Helper()
+	inBubbleOf(t, func(s *site) { s.onDisk = onDisk }, test)
+}
+
+// inSecuredBubble is a bubble whose logs are on disk and whose nodes authenticate each other.
+func inSecuredBubble(t *testing.T, test func(s *site)) {
+	t.Helper()
+	inBubbleOf(t, func(s *site) { s.onDisk, s.secured = true, true }, test)
+}
+
+func inBubbleOf(t *testing.T, prepare, test func(s *site)) {
+	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, dir, threeNodes)
-		s.onDisk = onDisk
+		prepare(s)
 		defer s.close()
 		s.found()
 		test(s)
@@ -181,6 +194,10 @@ func (s *site) join(at, name string, token pki.Token) (int, api.Failure) {
 	if err := Folder(node.DataDir).SaveMembership(m, identity); err != nil {
 		s.t.Fatal(err)
 	}
+	told := savedKeys{NodeKeys: reply.Keys, Cluster: reply.ClusterID}
+	if err := Folder(node.DataDir).write(keysFile, told); err != nil {
+		s.t.Fatal(err)
+	}
 	return status, api.Failure{}
 }
 
@@ -229,7 +246,7 @@ func (s *site) build(name string) *Daemon {
 		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
 		Logger: logger, ProbeKernel: s.world.probeKernel(name),
 		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),
-			Packets: s.network.ListenPackets(addressOf(m.node.Address)), LogInMemory: !s.onDisk},
+			Packets: s.network.ListenPackets(addressOf(m.node.Address)), LogInMemory: !s.onDisk, Secured: s.secured},
 		Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
 	})
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 type Links struct {
 	Streams quorum.Streams
 	Packets quorum.Packets
+	// Secured: the streams carry TLS after all, and a peer is who its key says. The tools' interface
+	// is not served on them either.
+	Secured bool
 	// LogInMemory keeps the log in memory: it is lost when the daemon ends.
 	LogInMemory bool
 }
@@ -38,11 +41,16 @@ var errNoInterface = errors.New("the simulated network does not carry the tools'
 // openWire opens the way of the log and, unless the network is simulated, the
 // TLS port, whose listener for the tools it returns.
 func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
-	if links := d.options.Links; links != nil {
+	links := d.options.Links
+	if links != nil && !links.Secured {
 		d.wire = quorum.NewWire(linked{links.Streams, d}, d.logger)
 		return nil, nil
 	}
 	listener, err := patiently(ctx, d, "the other nodes", func() (net.Listener, error) {
+		if links != nil {
+			d.store.Reach = links.Streams.Dial
+			return links.Streams, nil
+		}
 		return net.Listen("tcp", d.options.Node.Listen(d.options.Node.Port))
 	})
 	if err != nil {
@@ -50,9 +58,12 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
 	d.mux.Refused, d.mux.Known = d.refusedPeer, d.isNodesAddress
+	if links != nil {
+		d.mux.Known = func(string) bool { return true } // its connections have no addresses
+	}
 	// The others of its channels are stricter; which is meant comes with the first byte.
 	members, err := d.mux.Protocol(protocolQuorum, pki.ChannelRaft)
-	if err == nil {
+	if err == nil && links == nil {
 		tools, err = d.mux.Protocol(protocolAPI, pki.ChannelLook, pki.ChannelJoin)
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ func Dial(ctx context.Context, store *Store, address, wantNode, protocol string,
 		return store.Admit(channel, Dialing, peer)
 	}
 	raw := &dialedConn{store: store, channel: channel}
-	connection, err := dial(ctx, address, protocol, config, raw)
+	connection, err := dial(ctx, store.Reach, address, protocol, config, raw)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s for %s: %w", target, address, protocol, err)
 	}
@@ -50,7 +50,7 @@ func Dial(ctx context.Context, store *Store, address, wantNode, protocol string,
 func DialJoin(ctx context.Context, token Token, protocol string) (*tls.Conn, error) {
 	var failures []error
 	for _, address := range token.Addresses {
-		connection, err := dial(ctx, address, protocol, JoinClientConfig(token, protocol), new(dialedConn))
+		connection, err := dial(ctx, nil, address, protocol, JoinClientConfig(token, protocol), new(dialedConn))
 		if err == nil {
 			return connection, nil
 		}
@@ -59,10 +59,18 @@ func DialJoin(ctx context.Context, token Token, protocol string) (*tls.Conn, err
 	return nil, fmt.Errorf("reach cluster %s: %w", token.ClusterID, errors.Join(failures...))
 }
 
-func dial(ctx context.Context, address, protocol string, config *tls.Config, under *dialedConn) (*tls.Conn, error) {
+func openTCP(ctx context.Context, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", address)
+}
+
+func dial(ctx context.Context, reach func(context.Context, string) (net.Conn, error), address, protocol string,
+	config *tls.Config, under *dialedConn) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if reach == nil {
+		reach = openTCP
+	}
+	raw, err := reach(ctx, address)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("%w; is clusterd running there?", err)
 	}

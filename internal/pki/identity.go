@@ -2,12 +2,14 @@ package pki
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -132,6 +134,9 @@ func NeedsRenewal(certificate *x509.Certificate, now time.Time) bool {
 type Store struct {
 	current atomic.Pointer[Identity]
 	trust   Trust
+	// Reach, if set before the first Dial, opens the plain connections that are secured then; nil
+	// opens TCP ones.
+	Reach func(ctx context.Context, address string) (net.Conn, error)
 
 	mutex  sync.Mutex
 	dialed map[*dialedConn]struct{}

@@ -187,6 +187,11 @@ func (s *Streams) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return near, nil
 }
 
+// Caller only dials, from an address at which nobody listens.
+func (n *Network) Caller(address string) *Streams {
+	return &Streams{network: n, address: address}
+}
+
 // remember keeps a connection for later cuts, and forgets those that ended.
 func (n *Network) remember(added pipe) {
 	n.mu.Lock()

@@ -151,6 +151,31 @@ func keys() []mutant {
 			nets:   first(tests("internal/daemon", "^TestANodesKeyIsRotatedUnderLoad$")),
 		},
 		{
+			name: "turned-links-stay", law: "L10", broken: "connections made with the old key of a node are not cut",
+			edits: []edit{{"internal/daemon/members.go", "\td.mux.Recheck()\n\td.wire.Recheck()\n", ""}},
+			nets:  first(tests("internal/daemon", "^TestLinksOfATurnedKeyAreCut$")),
+		},
+		{
+			name: "nobody-vouches", law: "L10",
+			broken: "a member that was away is deaf to a leader that joined meanwhile, for good",
+			edits: []edit{{"internal/daemon/vouching.go", "\t\tcase keyOfMember:\n\t\t\tvouched = true\n",
+				"\t\tcase keyOfMember:\n"}},
+			nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
+		},
+		{
+			name: "anybody-is-vouched-for", law: "L10", broken: "a member vouches for a key that no State knows",
+			edits: []edit{{"internal/daemon/vouching.go", "\t\treturn keyRemoved\n\t}\n\treturn \"\"\n",
+				"\t\treturn keyRemoved\n\t}\n\treturn keyOfMember\n"}},
+			nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
+		},
+		{
+			name: "gossip-ends-the-daemon", law: "L10",
+			broken: "one packet of a machine that has the key of gossip ends every daemon",
+			edits: []edit{{"quorum/gossip.go", " && encrypted[0] == gossipEncryption", ""},
+				{"quorum/gossip.go", "len(encrypted) > gossipOverhead", "len(encrypted) > 0"}},
+			nets: first(tests("quorum", "^FuzzGossipPackets$")),
+		},
+		{
 			name: "alerts-without-their-credential", law: "L10",
 			broken: "an alert whose credential is missing is sent without its secret",
 			edits: []edit{{"internal/daemon/sealing.go", "\tif name != \"\" {\n\t\treturn credential(name)\n",
