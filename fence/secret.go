@@ -9,7 +9,7 @@ import (
 // do as a whole word of the name.
 var (
 	secretMarks = []string{"passw", "passphrase", "secret", "token", "community", "credential", "apikey"}
-	secretWords = []string{"kg", "key", "pin", "pw", "pwd", "psk", "auth", "cookie"}
+	secretWords = []string{"pass", "kg", "key", "pin", "pw", "pwd", "psk", "auth", "cookie"}
 	// openWords make it the name of something else: where a secret lies, or how it is asked for.
 	openWords = []string{"script", "file", "path", "dir", "type", "method", "timeout", "length"}
 )

@@ -31,7 +31,7 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 		request.Users = a.users.others(p.Resource.Label(), s.uuid)
 	}
 	if caller, calls := agent.Caller(); calls {
-		return hide(a.call(ctx, s, p, caller, request))
+		return hide.verdict(a.call(ctx, s, p, caller, request))
 	}
 	command, has := agent.Program(request)
 	if !has {
@@ -65,7 +65,7 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 	if !ended.Left && !(ended.Overran && staysAlive(ctx, ended.Group)) {
 		s.record.Calls = s.record.Calls[:number]
 	}
-	verdict := hide(agent.Judge(request, ended))
+	verdict := hide.verdict(agent.Judge(request, hide.ended(ended)))
 	a.options.Logger.Debug("agent ran", "service", s.name, "resource", p.Resource.Label(), "action", string(action), "code", ended.Code, "why", verdict.Why)
 	return verdict
 }
@@ -137,10 +137,10 @@ func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.
 	}
 	defer release()
 	if caller, calls := agent.Caller(); calls {
-		return hide(caller.Do(ctx, request))
+		return hide.verdict(caller.Do(ctx, request))
 	}
 	command, _ := agent.Program(request)
-	return hide(agent.Judge(request, program.Run(ctx, command)))
+	return hide.verdict(agent.Judge(request, hide.ended(program.Run(ctx, command))))
 }
 
 // openCalls drops the programs that have ended and returns the others.

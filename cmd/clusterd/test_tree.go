@@ -11,9 +11,9 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
-	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -100,7 +100,7 @@ func parametersText(parameters map[string]string) string {
 	var texts []string
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		value := parameters[name]
-		if importing.Secret(name) && value != "" {
+		if fence.IsSecret(name, value) {
 			value = config.Mask
 		}
 		texts = append(texts, name+"="+value)

@@ -17,7 +17,7 @@ func secrets(node *yaml.Node, visit func(key string, value *yaml.Node)) {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 1 && child.Kind == yaml.ScalarNode {
 			key := node.Content[i-1].Value
-			if Secret(key) && child.Value != "" || key == "definition" && passwordAttribute.MatchString(child.Value) {
+			if key == "definition" && passwordAttribute.MatchString(child.Value) || key != "definition" && Secret(key, child.Value) {
 				visit(key, child)
 			}
 			continue

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 // Kind is what became of a part of the source.
@@ -188,22 +190,15 @@ func (e *Element) label() string {
 // shown is an attribute as it is written, without secrets: its own, or that of
 // the parameter that the element holds (<nvpair name="passwd" value="..."/>).
 func (e *Element) shown(a *Attribute) string {
-	secret := Secret(a.Name) || a.Name == "value" && Secret(e.Get("name"))
-	if secret && a.Value != "" {
+	if e.Name != "totem" && Secret(a.Name, a.Value) || // its token is a time
+		a.Name == "value" && Secret(e.Get("name"), a.Value) {
 		return a.Name + `="********"`
 	}
 	return a.Name + `="` + brief(a.Value) + `"`
 }
 
-// Secret tells whether a parameter of this name holds a secret. The names of
-// programs and files that hold one are none.
-func Secret(name string) bool {
-	name = strings.ToLower(name)
-	if strings.HasSuffix(name, "_script") || strings.HasSuffix(name, "_file") {
-		return false
-	}
-	return strings.Contains(name, "pass") || strings.Contains(name, "secret") || name == "community" || name == "pwd"
-}
+// Secret reports whether a parameter may be shown to nobody, by the rule that holds for documents too.
+func Secret(name, value string) bool { return fence.IsSecret(name, value) }
 
 // brief bounds what of a value is repeated.
 func brief(value string) string {

@@ -45,9 +45,16 @@ type shopWorld struct {
 	*stage.Cluster
 	t     *testing.T
 	world *stage.Simulated
+	tools string
 }
 
 func newShopWorld(t *testing.T, ctx context.Context) *shopWorld {
+	t.Helper()
+	return newWorldOf(t, ctx, map[string]string{"file": resourceAgent}, treesOfFiles("red"))
+}
+
+// newWorldOf has such agents of provider e2e, and service:shop of them on node1.
+func newWorldOf(t *testing.T, ctx context.Context, agentsOf map[string]string, trees []string) *shopWorld {
 	t.Helper()
 	tools := t.TempDir()
 	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
@@ -66,17 +73,19 @@ func newShopWorld(t *testing.T, ctx context.Context) *shopWorld {
 	if err := os.MkdirAll(agents+"/resource.d/e2e", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(agents+"/resource.d/e2e/file", []byte(resourceAgent), 0o755); err != nil {
-		t.Fatal(err)
+	for name, text := range agentsOf {
+		if err := os.WriteFile(filepath.Join(agents, "resource.d", "e2e", name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, node := range world.Nodes() {
-		settings := strings.Replace(world.NodeSettings(node), "simulate: {", "ocf_root: "+agents+"\nsimulate: {agents: true, ", 1)
+		settings := strings.Replace(world.NodeSettings(node), "simulate: {", "log_level: debug\nocf_root: "+agents+"\nsimulate: {agents: true, ", 1)
 		if _, err := world.WriteFile(node, "node.yaml", settings); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := &shopWorld{t: t, world: world, Cluster: &stage.Cluster{World: world, Plan: stage.Plan{
-		Cluster: "e2e", Domains: []string{"order: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}"}, Trees: treesOfFiles("red")}}}
+	s := &shopWorld{t: t, world: world, tools: tools, Cluster: &stage.Cluster{World: world, Plan: stage.Plan{
+		Cluster: "e2e", Domains: []string{"order: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}"}, Trees: trees}}}
 	if err := s.Found(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -93,8 +93,9 @@ func (t *translation) resource(i *item, spec *importing.Mapping) *resources.Reso
 			continue
 		}
 		r.Parameters[name] = i.params.get(name)
-		if importing.Secret(name) {
-			i.params.tell(changes, "a parameter, which `clusterd config show` prints: let nobody look who must not know it", name)
+		if importing.Secret(name, i.params.get(name)) {
+			i.params.tell(changes, "a secret parameter: the cluster keeps it sealed, and `clusterd config show` masks it",
+				name)
 		}
 	}
 	i.params.tellAll(translated, "parameter of "+kind)

@@ -240,8 +240,8 @@ func (d *Device) program() bool {
 		}
 		passed = append(passed, name)
 		d.options[d.modern(name)] = value
-		if importing.Secret(name) {
-			d.Tell(importing.Changes, []string{name}, "goes to the agent as an option, which `clusterd config show` prints: let nobody look who must not know it")
+		if importing.Secret(name, value) {
+			d.Tell(importing.Changes, []string{name}, "goes to the agent as a secret option: the cluster keeps it sealed, and `clusterd config show` masks it")
 		}
 	}
 	d.Tell(importing.Cannot, []string{"missing_as_off", "missing-as-off"}, "an outlet that is missing is not one that is off")

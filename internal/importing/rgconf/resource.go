@@ -292,9 +292,9 @@ func (m *making) tell() {
 	case m.part.shared != nil:
 		m.Tell(kind, m.part.shared, named, "%s, declared once and shared by those who refer to it", about)
 	}
-	for name := range m.made.Parameters {
-		if importing.Secret(name) {
-			m.tellAnywhere(changes, []string{name}, "a parameter of %s, which `clusterd config show` prints: let nobody look who must not know it", m.made.Type)
+	for name, value := range m.made.Parameters {
+		if importing.Secret(name, value) {
+			m.tellAnywhere(changes, []string{name}, "a secret parameter of %s: the cluster keeps it sealed, and `clusterd config show` masks it", m.made.Type)
 		}
 	}
 	var passed []string
