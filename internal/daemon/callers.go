@@ -90,7 +90,7 @@ func localCaller(conn *net.UnixConn, others pki.Role) caller {
 	if credentials.Uid == 0 || int(credentials.Uid) == os.Geteuid() {
 		who.role, who.reserved = pki.RoleAdmin, true
 	}
-	if login := loginOf(credentials.Pid); login != "" && login != who.Name {
+	if login := loginOf(credentials.Pid, credentials.Uid); login != "" && login != who.Name {
 		who.Name = login + " as " + who.Name
 	}
 	return who
@@ -108,14 +108,18 @@ func userName(uid uint32) string {
 const noLogin = 1<<32 - 1
 
 // loginOf is the name with which the person behind a process logged in: by the kernel's audit
-// number, which su and sudo do not change, or by sudo's word. Root could forge both, and may do
-// everything anyway. It is empty where nothing is known.
-func loginOf(pid int32) string {
+// number, which su and sudo do not change, or by sudo's word where it made somebody root. Root could forge
+// both, and may do everything anyway; anybody else writes into the environment of his own processes what he
+// likes. It is empty where nothing is known.
+func loginOf(pid int32, uid uint32) string {
 	folder := "/proc/" + strconv.Itoa(int(pid)) + "/"
 	if text, err := os.ReadFile(folder + "loginuid"); err == nil {
 		if uid, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32); err == nil && uid != noLogin && uid != 0 {
 			return userName(uint32(uid))
 		}
+	}
+	if uid != 0 {
+		return ""
 	}
 	environment, err := os.ReadFile(folder + "environ")
 	if err != nil {
