@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -44,7 +45,7 @@ func main() {
 	share := max(*total/time.Duration(len(targets)), time.Second)
 	failed, executions := 0, 0
 	for _, t := range targets {
-		count, err := run(ctx, t, share, *tags)
+		count, err := runAtAll(ctx, t, share, *tags)
 		executions += count
 		word := "ok    "
 		if err != nil {
@@ -87,6 +88,26 @@ func find(only string) ([]target, error) {
 	})
 	slices.SortFunc(found, func(a, b target) int { return strings.Compare(a.folder+a.name, b.folder+b.name) })
 	return found, err
+}
+
+// Of its time a run takes what it needs to go through its corpus first, and on a busy machine that may be all of it. A
+// target that was not executed was not fuzzed, and the next run has longer.
+const (
+	tries  = 3
+	longer = 4
+)
+
+var errNotRun = errors.New("it was never executed")
+
+// runAtAll fuzzes one target until it was executed.
+func runAtAll(ctx context.Context, t target, share time.Duration, tags string) (executions int, err error) {
+	for range tries {
+		if executions, err = run(ctx, t, share, tags); err != nil || executions > 0 || ctx.Err() != nil {
+			return executions, err
+		}
+		share *= longer
+	}
+	return 0, errNotRun
 }
 
 // run fuzzes one target. Without minimising: an engine that minimises what is only interesting spends
