@@ -135,7 +135,10 @@ func restoreCommand() *urfave.Command {
 			if err := daemon.RestoreFrom(node, path, c.String("key"), operator()); err != nil {
 				return err
 			}
-			fmt.Printf("Node %s begins the restored cluster when its daemon starts. On each other node of the backup: stop clusterd, delete the folder raft in its data folder, start clusterd.\n", node.Name)
+			installDoorkeeper(node)
+			fmt.Printf("Node %s begins the restored cluster when its daemon starts. Each other node of the backup joins "+
+				"again: stop clusterd there, keep node.key and nothing else of its data folder, clusterd join with a token of %s.\n",
+				node.Name, node.Name)
 			return nil
 		},
 	}

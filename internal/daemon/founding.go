@@ -30,7 +30,8 @@ func requireNoCluster(folder Folder) error {
 	m, err := folder.Membership()
 	switch {
 	case err == nil:
-		return fmt.Errorf("this node is already %s of cluster %s; empty %s first if that is over", m.Node, m.Cluster, folder)
+		return fmt.Errorf("this node is already %s of cluster %s; empty %s first if that is over, and keep node.key "+
+			"if the cluster is being restored", m.Node, m.Cluster, folder)
 	case errors.Is(err, ErrNoCluster):
 		return nil
 	}
