@@ -43,6 +43,7 @@ func TestTheAuthorityIsRotatedUnderLoad(t *testing.T) {
 		s.keysAgree(t, threeNodes...)
 		s.declare(map[string]string{"vm:a": "node2"})
 		before := s.authorityOf(t, "node1")
+		old := s.tokenFor("node1", time.Hour)
 		done := make(chan struct{})
 		answered := 0
 		go func() {
@@ -66,6 +67,11 @@ func TestTheAuthorityIsRotatedUnderLoad(t *testing.T) {
 		<-done
 		s.keysAgree(t, threeNodes...)
 		after := s.authorityOf(t, "node1")
+		// Whoever stole a token does not mind under which authority he joins.
+		stolen := s.joinBody("node2", old.ID, old.Secret())
+		if status, body := s.ask("node1", joiner, "POST", api.PathJoin, stolen); status != http.StatusForbidden {
+			t.Errorf("a token from before is good for the new authority: %d %s", status, body)
+		}
 		for _, name := range threeNodes {
 			d := s.members[name].daemon
 			believed := d.authorities()

@@ -117,10 +117,11 @@ func (s *server) tokenShown(ctx context.Context, asked api.JoinRequest) (cluster
 	defer deadline.Stop()
 	for {
 		changed := s.daemon.replica.Changed()
-		token, known := s.daemon.replica.Root().Tokens.Get(asked.TokenID)
+		root := s.daemon.replica.Root()
+		token, known := root.Tokens.Get(asked.TokenID)
 		if known {
 			stored := pki.Stored{ID: asked.TokenID, SecretHash: token.Hash, ExpiresAt: token.Expires}
-			if err := stored.Verify(secret, time.Now()); err != nil {
+			if err := stored.Verify(secret, signingPin(root), time.Now()); err != nil {
 				return cluster.Token{}, refuse(http.StatusForbidden, "bad_token", "%v", err)
 			}
 			return token, nil

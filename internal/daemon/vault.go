@@ -84,6 +84,19 @@ func (d *Daemon) authority(root *cluster.State) (*pki.CA, error) {
 	return openAuthority(root.Secrets, key)
 }
 
+// signingPin names the authority that signs now; empty where a State has none that can be read.
+func signingPin(root *cluster.State) string {
+	text := root.Secrets.Authority
+	if next := root.Secrets.Next; next != nil && next.Signing {
+		text = next.Certificate
+	}
+	certificate, err := pki.ParseCertificate([]byte(text))
+	if err != nil {
+		return ""
+	}
+	return pki.Fingerprint(certificate)
+}
+
 // openNext opens the authority that takes the present one's place.
 func openNext(next *cluster.NextAuthority, key pki.DataKey) (*pki.CA, error) {
 	private, err := key.Open(sealedAuthority, next.Key)

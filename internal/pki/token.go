@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -35,7 +36,8 @@ var (
 	ErrTokenExpired = errors.New("the join token has expired; make a new one with: clusterd token")
 	// ErrTokenUnknown is returned by Stored.Verify when the secret is not this token's. Callers return it too for an id that the
 	// state does not hold, or that was used, so that a guesser learns nothing.
-	ErrTokenUnknown = errors.New("the join token is not known or was used already; make a new one with: clusterd token")
+	ErrTokenUnknown = errors.New("the join token is not known, was used already, or is of an authority that was replaced; " +
+		"make a new one with: clusterd token")
 )
 
 // Token lets one machine join one cluster, once. It is shown once, to the administrator, and prints without its secret.
@@ -50,7 +52,7 @@ type Token struct {
 // Stored is the half that the cluster keeps. It is worthless to who reads it: the secret cannot be had back from its hash.
 type Stored struct {
 	ID         string    `json:"id"`
-	SecretHash string    `json:"secret_hash"` // SHA-256 in hex. A fast hash is enough for 32 random bytes.
+	SecretHash string    `json:"secret_hash"` // See secretHash.
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
@@ -66,16 +68,22 @@ func NewToken(clusterID, authorityPin string, addresses []string, now time.Time,
 	if err := token.check(); err != nil {
 		return Token{}, Stored{}, fmt.Errorf("make a join token: %w", err)
 	}
-	hash := sha256.Sum256(token.secret)
-	return token, Stored{ID: token.ID, SecretHash: hex.EncodeToString(hash[:]), ExpiresAt: now.Add(life)}, nil
+	return token, Stored{ID: token.ID, SecretHash: secretHash(token.secret, authorityPin), ExpiresAt: now.Add(life)}, nil
 }
 
-// Verify says whether the secret is this token's and in time. ErrTokenUnknown and ErrTokenExpired are returned. The caller burns the
-// token in the replicated state, which alone makes it single-use. The clock is that of the one who verifies.
-func (stored Stored) Verify(secret []byte, now time.Time) error {
-	hash := sha256.Sum256(secret)
+// secretHash is SHA-256 in hex; a fast hash is enough for 32 random bytes. It is of secret and authority: an honest machine
+// does not join under another authority than the one that its token pins, and a dishonest one shall not either.
+func secretHash(secret []byte, authorityPin string) string {
+	hash := sha256.Sum256(append(bytes.Clone(secret), authorityPin...))
+	return hex.EncodeToString(hash[:])
+}
+
+// Verify says whether the secret is this token's and in time, and the authority the one in force. ErrTokenUnknown and
+// ErrTokenExpired are returned. The caller burns the token in the replicated state, which alone makes it single-use. The clock
+// is that of the one who verifies.
+func (stored Stored) Verify(secret []byte, authorityPin string, now time.Time) error {
 	// The secret is compared before the time: who does not have it is not told that the token existed.
-	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(hash[:])), []byte(stored.SecretHash)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(secretHash(secret, authorityPin)), []byte(stored.SecretHash)) != 1 {
 		return ErrTokenUnknown
 	}
 	if !now.Before(stored.ExpiresAt) {

@@ -62,14 +62,15 @@ func TestMalformedTokensAreExplained(t *testing.T) {
 
 func TestTokenIsGoodForItsTimeOnly(t *testing.T) {
 	token, stored := newTestToken(t)
-	if err := stored.Verify(token.Secret(), noon.Add(TokenLife-time.Second)); err != nil {
+	if err := stored.Verify(token.Secret(), token.AuthorityPin, noon.Add(TokenLife-time.Second)); err != nil {
 		t.Errorf("in time: %v", err)
 	}
-	wantError(t, stored.Verify(token.Secret(), noon.Add(TokenLife)), ErrTokenExpired)
+	wantError(t, stored.Verify(token.Secret(), token.AuthorityPin, noon.Add(TokenLife)), ErrTokenExpired)
 	other, _ := newTestToken(t)
-	wantError(t, stored.Verify(other.Secret(), noon), ErrTokenUnknown)
-	wantError(t, stored.Verify(nil, noon), ErrTokenUnknown)
-	if err := stored.Verify(other.Secret(), noon.Add(time.Hour)); errors.Is(err, ErrTokenExpired) {
+	wantError(t, stored.Verify(other.Secret(), other.AuthorityPin, noon), ErrTokenUnknown)
+	wantError(t, stored.Verify(token.Secret(), strings.Repeat("cd", 32), noon), ErrTokenUnknown) // of the authority before
+	wantError(t, stored.Verify(nil, token.AuthorityPin, noon), ErrTokenUnknown)
+	if err := stored.Verify(other.Secret(), other.AuthorityPin, noon.Add(time.Hour)); errors.Is(err, ErrTokenExpired) {
 		t.Error("a wrong secret was told that the token existed")
 	}
 }

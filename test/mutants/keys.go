@@ -227,6 +227,12 @@ func keys() []mutant {
 			nets:  first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 		},
 		{
+			name: "tokens-outlive-their-authority", law: "L10",
+			broken: "a stolen token lets its thief in after the authority was replaced",
+			edits:  []edit{{"internal/pki/token.go", "secret), authorityPin...", "secret), authorityPin[:0]..."}},
+			nets:   first(tests("internal/daemon", "^TestTheAuthorityIsRotatedUnderLoad$")),
+		},
+		{
 			name: "half-a-secret-is-said", law: "L10",
 			broken: "an agent's words are cut first and cleared of secrets then",
 			edits: []edit{{"agents/ocf/secrets.go",
