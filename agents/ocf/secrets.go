@@ -21,7 +21,8 @@ func (a *Agent) RevealBy(reveal agents.Reveal) { a.reveal = reveal }
 // hider takes secrets out of what an agent said. The zero value hides nothing.
 type hider struct{ secrets *strings.Replacer }
 
-// shortestHidden is the length of the shortest secret that is looked for: a shorter one would be found in every word.
+// shortestHidden is the length of the shortest secret that is looked for: a shorter one would be
+// found in every word.
 const shortestHidden = 4
 
 // hiding makes a hider. Where one secret begins with another, the longer one is found.
@@ -37,7 +38,8 @@ func hiding(secrets []string) hider {
 	return hider{strings.NewReplacer(pairs...)}
 }
 
-// ended is what a program printed, whole: a sentence made of it may be cut in the middle of a secret.
+// ended is what a program printed, whole: a sentence made of it may be cut in the middle of a
+// secret.
 func (h hider) ended(e program.Ended) program.Ended {
 	if h.secrets != nil {
 		e.Stdout, e.Stderr = []byte(h.secrets.Replace(string(e.Stdout))), []byte(h.secrets.Replace(string(e.Stderr)))
@@ -45,7 +47,8 @@ func (h hider) ended(e program.Ended) program.Ended {
 	return e
 }
 
-// verdict is one in which a secret may stand that was not printed in one piece, or by no program at all.
+// verdict is one in which a secret may stand that was not printed in one piece, or by no program
+// at all.
 func (h hider) verdict(v dialect.Verdict) dialect.Verdict {
 	if h.secrets != nil {
 		v.Why = h.secrets.Replace(v.Why)

@@ -108,9 +108,9 @@ func userName(uid uint32) string {
 const noLogin = 1<<32 - 1
 
 // loginOf is the name with which the person behind a process logged in: by the kernel's audit
-// number, which su and sudo do not change, or by sudo's word where it made somebody root. Root could forge
-// both, and may do everything anyway; anybody else writes into the environment of his own processes what he
-// likes. It is empty where nothing is known.
+// number, which su and sudo do not change, or by sudo's word where it made somebody root. Root
+// could forge both, and may do everything anyway; anybody else writes into the environment of his
+// own processes what he likes. It is empty where nothing is known.
 func loginOf(pid int32, uid uint32) string {
 	folder := "/proc/" + strconv.Itoa(int(pid)) + "/"
 	if text, err := os.ReadFile(folder + "loginuid"); err == nil {

@@ -17,7 +17,11 @@ func secrets(node *yaml.Node, visit func(key string, value *yaml.Node)) {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 1 && child.Kind == yaml.ScalarNode {
 			key := node.Content[i-1].Value
-			if key == "definition" && passwordAttribute.MatchString(child.Value) || key != "definition" && Secret(key, child.Value) {
+			secret := Secret(key, child.Value)
+			if key == "definition" {
+				secret = passwordAttribute.MatchString(child.Value)
+			}
+			if secret {
 				visit(key, child)
 			}
 			continue

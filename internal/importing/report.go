@@ -197,7 +197,8 @@ func (e *Element) shown(a *Attribute) string {
 	return a.Name + `="` + brief(a.Value) + `"`
 }
 
-// Secret reports whether a parameter may be shown to nobody, by the rule that holds for documents too.
+// Secret reports whether a parameter may be shown to nobody, by the rule that holds for documents
+// too.
 func Secret(name, value string) bool { return fence.IsSecret(name, value) }
 
 // brief bounds what of a value is repeated.

@@ -68,19 +68,21 @@ func NewToken(clusterID, authorityPin string, addresses []string, now time.Time,
 	if err := token.check(); err != nil {
 		return Token{}, Stored{}, fmt.Errorf("make a join token: %w", err)
 	}
-	return token, Stored{ID: token.ID, SecretHash: secretHash(token.secret, authorityPin), ExpiresAt: now.Add(life)}, nil
+	stored := Stored{ID: token.ID, SecretHash: secretHash(token.secret, authorityPin), ExpiresAt: now.Add(life)}
+	return token, stored, nil
 }
 
-// secretHash is SHA-256 in hex; a fast hash is enough for 32 random bytes. It is of secret and authority: an honest machine
-// does not join under another authority than the one that its token pins, and a dishonest one shall not either.
+// secretHash is SHA-256 in hex; a fast hash is enough for 32 random bytes. It is of secret and
+// authority: an honest machine does not join under another authority than the one that its token
+// pins, and a dishonest one shall not either.
 func secretHash(secret []byte, authorityPin string) string {
 	hash := sha256.Sum256(append(bytes.Clone(secret), authorityPin...))
 	return hex.EncodeToString(hash[:])
 }
 
-// Verify says whether the secret is this token's and in time, and the authority the one in force. ErrTokenUnknown and
-// ErrTokenExpired are returned. The caller burns the token in the replicated state, which alone makes it single-use. The clock
-// is that of the one who verifies.
+// Verify says whether the secret is this token's and in time, and the authority the one in force.
+// ErrTokenUnknown and ErrTokenExpired are returned. The caller burns the token in the replicated
+// state, which alone makes it single-use. The clock is that of the one who verifies.
 func (stored Stored) Verify(secret []byte, authorityPin string, now time.Time) error {
 	// The secret is compared before the time: who does not have it is not told that the token existed.
 	if subtle.ConstantTimeCompare([]byte(secretHash(secret, authorityPin)), []byte(stored.SecretHash)) != 1 {

@@ -128,8 +128,8 @@ func (r *restoreWorld) joins(ctx context.Context, node string, token ...string) 
 	}
 }
 
-// TestARestoredClusterTakesItsNodesIn restores a backup from before the authority was rotated and a client was
-// revoked. All data folders are lost but the key of node2, whose VMs run on; node3 has to be fenced first.
+// TestARestoredClusterTakesItsNodesIn restores a backup from before the authority was rotated. All
+// data folders are lost but the key of node2, whose VMs run on; node3 has to be fenced first.
 func TestARestoredClusterTakesItsNodesIn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real daemons take half a minute; it was left out because of -short")
@@ -147,11 +147,13 @@ func TestARestoredClusterTakesItsNodesIn(t *testing.T) {
 	if err := r.StartDaemon(ctx, "node1"); err != nil {
 		r.t.Fatal(err)
 	}
-	r.wait(ctx, "node1 is online", func(s api.Status) bool { return len(stage.OnlineNodes(s)) == 1 && s.Leader == "node1" })
+	r.wait(ctx, "node1 is online", func(s api.Status) bool {
+		return len(stage.OnlineNodes(s)) == 1 && s.Leader == "node1"
+	})
 	r.joins(ctx, "node2", "token")
 	r.wait(ctx, "node2 is online", func(s api.Status) bool { return len(stage.OnlineNodes(s)) == 2 })
-	if result, err := stage.Run(ctx, r.world, "node1", "clusterd", "node", "replace", "node3"); err != nil || result.OK() ||
-		!strings.Contains(result.Output, "may still hold") {
+	result, err := stage.Run(ctx, r.world, "node1", "clusterd", "node", "replace", "node3")
+	if err != nil || result.OK() || !strings.Contains(result.Output, "may still hold") {
 		t.Errorf("a node that nobody asked yet is replaced: %v %+v", err, result)
 	}
 	r.typed(ctx, "node1", "clusterd", "fence", "node", "node3", "--off")

@@ -15,8 +15,8 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// row is one of the page's table: what it speaks of, and commands that are that. An administrator types them last, so
-// none of them may harm.
+// row is one of the page's table: what it speaks of, and commands that are that. An administrator
+// types them last, so none of them may harm.
 type row struct {
 	begins   string
 	roles    []string
@@ -33,8 +33,8 @@ var rowsOfRoles = []row{
 	{"start, stop, restart, relocate", []string{"operator", "admin"}, []string{
 		"clusvcadm -Z service:shop --for 1h", "clusvcadm -U service:shop", "clusvcadm -R service:shop --dry-run",
 		"clusvcadm -r service:shop -m node2 --dry-run", "clusvcadm -d service:shop --dry-run",
-		"clusvcadm -c service:shop", "clusvcadm -l", "clusvcadm -u", "clusterd node standby node3", "clusterd node return node3",
-		"clusterd cluster start",
+		"clusvcadm -c service:shop", "clusvcadm -l", "clusvcadm -u", "clusterd cluster start",
+		"clusterd node standby node3", "clusterd node return node3",
 	}},
 	{"the document and its history", []string{"admin"}, []string{
 		"clusterd config show", "clusterd config history", "clusterd config rollback 1 --dry-run", "clusterd token",
@@ -57,15 +57,17 @@ func rolesOf(line string) (roles []string) {
 	return roles
 }
 
-// TestWhoMayDoWhat holds the table of docs/operators/security.md against real daemons: with certificates of each role,
-// as users of the host inside and outside the socket's group, and with no certificate that counts.
+// TestWhoMayDoWhat holds the table of docs/operators/security.md against real daemons: with
+// certificates of each role, as users of the host inside and outside the socket's group, and with
+// no certificate that counts.
 func TestWhoMayDoWhat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real daemons take half a minute; it was left out because of -short")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	table := between(t, page(t, "docs/operators/security.md"), "| | viewer | operator | admin |\n|---|---|---|---|\n", "\n\n")
+	table := between(t, page(t, "docs/operators/security.md"),
+		"| | viewer | operator | admin |\n|---|---|---|---|\n", "\n\n")
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	if len(lines) != len(rowsOfRoles) {
 		t.Fatalf("the table has %d rows, and the test knows %d: %s", len(lines), len(rowsOfRoles), table)
@@ -87,7 +89,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	w.users(ctx)
 }
 
-// rolesWorld is three daemons, a certificate of each role, and a place that other users of the host can read.
+// rolesWorld is three daemons, a certificate of each role, and a place that other users of the host
+// can read.
 type rolesWorld struct {
 	*shopWorld
 	folder string
@@ -108,7 +111,8 @@ func newRolesWorld(t *testing.T, ctx context.Context) *rolesWorld {
 		w.made(ctx, "who-"+role, "--role", role)
 	}
 	w.made(ctx, "who-revoked", "--role", "admin")
-	if result, err := stage.Run(ctx, w, "node1", "clusterd", "client", "who-revoked", "--revoke"); err != nil || !result.OK() {
+	result, err := stage.Run(ctx, w, "node1", "clusterd", "client", "who-revoked", "--revoke")
+	if err != nil || !result.OK() {
 		t.Fatalf("revoke: %v %+v", err, result)
 	}
 	return w
@@ -146,7 +150,8 @@ func (w *rolesWorld) address(node string) string {
 	return ""
 }
 
-// remote holds the table for one role. A command that is refused for another reason was let through by its role.
+// remote holds the table for one role. A command that is refused for another reason was let through
+// by its role.
 func (w *rolesWorld) remote(ctx context.Context, role string) {
 	for _, row := range rowsOfRoles {
 		for _, line := range row.commands {
@@ -169,9 +174,10 @@ func (w *rolesWorld) strangers(ctx context.Context) {
 	}
 }
 
-// users are those of the host: of the socket's group, and not of it.
-func (w *rolesWorld) users(ctx context.Context) {
-	const nobody = 65534
+// openSockets gives the sockets of node1 and node2 to a group, and lets anybody find the way to
+// them.
+func (w *rolesWorld) openSockets(ctx context.Context) {
+	w.t.Helper()
 	roles := map[string]string{"node1": "", "node2": "socket_role: operator\n"}
 	for node, role := range roles {
 		file := filepath.Join(filepath.Dir(w.world.DataFolder(node)), "etc", "node.yaml")
@@ -191,7 +197,10 @@ func (w *rolesWorld) users(ctx context.Context) {
 		}
 	}
 	for node := range roles {
-		if err := poll(ctx, func() bool { _, err := w.StatusOf(ctx, node); return err == nil }); err != nil {
+		if err := poll(ctx, func() bool {
+			_, err := w.StatusOf(ctx, node)
+			return err == nil
+		}); err != nil {
 			w.t.Fatal(err)
 		}
 		run := filepath.Dir(w.world.Socket(node))
@@ -201,6 +210,14 @@ func (w *rolesWorld) users(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// nobody is the user of that name on most systems, and nogroup's number.
+const nobody = 65534
+
+// users are those of the host: of the socket's group, and not of it.
+func (w *rolesWorld) users(ctx context.Context) {
+	w.openSockets(ctx)
 	const denied, closed, ok = "Permission denied", "permission denied", "<nil>"
 	for _, c := range []struct {
 		node, line string
@@ -239,7 +256,8 @@ func (w *rolesWorld) users(ctx context.Context) {
 	}
 }
 
-// as types a command as another user of the host, who says in his environment that he is somebody else.
+// as types a command as another user of the host, who says in his environment that he is somebody
+// else.
 func (w *rolesWorld) as(ctx context.Context, node string, group uint32, line string) string {
 	w.t.Helper()
 	words := strings.Fields(line)
@@ -256,8 +274,10 @@ func (w *rolesWorld) as(ctx context.Context, node string, group uint32, line str
 	}
 	command := w.Command(ctx, node, append([]string{tool}, words[1:]...)...)
 	command.Dir = w.folder
-	command.Env = []string{"PATH=/usr/bin:/bin", "SUDO_USER=somebody-else", api.SocketVariable + "=" + w.world.Socket(node)}
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: group, Groups: []uint32{group}}}
+	command.Env = []string{"PATH=/usr/bin:/bin", "SUDO_USER=somebody-else",
+		api.SocketVariable + "=" + w.world.Socket(node)}
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: nobody, Gid: group, Groups: []uint32{group}}}
 	output, err := command.CombinedOutput()
 	return fmt.Sprintf("%v: %s", err, output)
 }

@@ -19,15 +19,17 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// The passwords of the service: the first one and the one that takes its place. The second is part of a longer value.
+// The passwords of the service: the first one, the one that takes its place, and one that is part
+// of a longer value.
 const (
 	firstWord  = "hush-first-4711-of-the-database"
 	secondWord = "hush-second-0815-of-the-database"
 	mountWord  = "hush-mount-6001-of-the-share"
 )
 
-// passwordAgent is an agent as those of resource-agents are: meta-data with a password among its parameters, which it
-// gets in its environment. It writes down what it got, looks at what others can see of it, and talks too much.
+// passwordAgent is an agent as those of resource-agents are: meta-data with a password among its
+// parameters, which it gets in its environment. It writes down what it got, looks at what others
+// can see of it, and talks too much.
 const passwordAgent = `#!/bin/sh
 : ${OCF_FUNCTIONS_DIR=${OCF_ROOT}/lib/heartbeat}
 file="$HA_RSCTMP/$OCF_RESOURCE_INSTANCE"
@@ -86,11 +88,13 @@ func treeOfDatabase(password, more string) []string {
   resources:
     - type: ocf:e2e:database
       name: db
-      parameters: {user: checker, passwd: "`+password+`", options: "ro,username=u,password=`+mountWord+`"`+more+`}`, "\n")
+      parameters: {user: checker, passwd: "`+password+`", options: "ro,username=u,password=`+
+		mountWord+`"`+more+`}`, "\n")
 }
 
-// TestASealedParameterReachesItsAgentAlone: real daemons run a real agent with a password, through a start, a change,
-// a reload, a failure and a failover. The agent has it in its environment, and it is in nothing else.
+// TestASealedParameterReachesItsAgentAlone: real daemons run a real agent with a password, through
+// a start, a change, a reload, a failure and a failover. The agent has it in its environment, and
+// it is in nothing else.
 func TestASealedParameterReachesItsAgentAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real daemons take half a minute; it was left out because of -short")
@@ -173,8 +177,10 @@ func (s *shopWorld) plan(ctx context.Context) string {
 		s.t.Fatal(err)
 	}
 	var said strings.Builder
-	for _, argv := range [][]string{{"config", "check", file}, {"config", "diff", file}, {"config", "apply", "--dry-run", file},
-		{"test", "tree", file}, {"test", "delta", file, file}, {"test", "place", file, "service:shop"}} {
+	for _, argv := range [][]string{
+		{"config", "check", file}, {"config", "diff", file}, {"config", "apply", "--dry-run", file},
+		{"test", "tree", file}, {"test", "delta", file, file}, {"test", "place", file, "service:shop"},
+	} {
 		result, err := stage.Run(ctx, s, "node1", append([]string{"clusterd"}, argv...)...)
 		if err != nil || !result.OK() {
 			s.t.Errorf("clusterd %v: %v %+v", argv, err, result)
@@ -256,7 +262,8 @@ func (s *shopWorld) written(node string, all map[string]string) {
 	for _, place := range []string{"/data/raft/", "/clusterd.log"} {
 		found := false
 		for name, text := range all {
-			found = found || strings.HasPrefix(name, place) && strings.HasSuffix(name, node) && strings.Contains(text, "ocf:e2e:database")
+			found = found || strings.HasPrefix(name, place) && strings.HasSuffix(name, node) &&
+				strings.Contains(text, "ocf:e2e:database")
 		}
 		if !found && (node == "node1" || place != "/clusterd.log") { // the agent may have run on node1 and another
 			s.t.Errorf("%s of %s tells nothing of the agent", place, node)

@@ -90,8 +90,8 @@ func find(only string) ([]target, error) {
 	return found, err
 }
 
-// Of its time a run takes what it needs to go through its corpus first, and on a busy machine that may be all of it. A
-// target that was not executed was not fuzzed, and the next run has longer.
+// Of its time a run takes what it needs to go through its corpus first, and on a busy machine that
+// may be all of it. A target that was not executed was not fuzzed, and the next run has longer.
 const (
 	tries  = 3
 	longer = 4

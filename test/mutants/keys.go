@@ -236,7 +236,8 @@ func keys() []mutant {
 			name: "half-a-secret-is-said", law: "L10",
 			broken: "an agent's words are cut first and cleared of secrets then",
 			edits: []edit{{"agents/ocf/secrets.go",
-				"\tif h.secrets != nil {\n\t\te.Stdout, e.Stderr", "\tif h.secrets != nil && len(e.Stderr) > 1<<30 {\n\t\te.Stdout, e.Stderr"}},
+				"\tif h.secrets != nil {\n\t\te.Stdout",
+				"\tif h.secrets != nil && len(e.Stderr) > 1<<30 {\n\t\te.Stdout"}},
 			nets: first(tests("agents/ocf", "^TestNoPieceOfASecretIsSaid$")),
 		},
 		{
