@@ -1,11 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ type restoreWorld struct {
 	*stage.Cluster
 	t     *testing.T
 	world *stage.Simulated
+	tools string
 	file  string
 	// watches look at the guests from their first start on.
 	watches map[string]stage.Watch
@@ -40,7 +40,7 @@ func newRestoreWorld(t *testing.T, ctx context.Context) *restoreWorld {
 			t.Error(err)
 		}
 	})
-	r := &restoreWorld{t: t, world: world, file: filepath.Join(t.TempDir(), "alpha.json"),
+	r := &restoreWorld{t: t, world: world, tools: tools, file: filepath.Join(t.TempDir(), "alpha.json"),
 		watches: map[string]stage.Watch{}}
 	r.Cluster = &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "alpha",
 		Domains: []string{
@@ -88,48 +88,62 @@ func (r *restoreWorld) typed(ctx context.Context, node string, argv ...string) s
 	return result.Output
 }
 
-// lose ends every daemon and leaves of the data folders what a loss leaves.
-func (r *restoreWorld) lose(ctx context.Context) {
+// page types lines of the page on simulated hosts, where there is no systemd and no libvirtd. The
+// token goes from the line that prints it to the line that asks for it.
+func (r *restoreWorld) page(ctx context.Context, steps []step) {
 	r.t.Helper()
-	for _, node := range r.Nodes() {
-		if err := r.StopDaemon(ctx, node); err != nil {
-			r.t.Fatal(err)
+	token := ""
+	for _, s := range steps {
+		var err error
+		switch {
+		case s.node == "" || s.line == "systemctl restart libvirtd":
+		case s.line == "systemctl stop clusterd":
+			err = r.StopDaemon(ctx, s.node)
+		case s.line == "systemctl start clusterd":
+			err = r.StartDaemon(ctx, s.node)
+		default:
+			if said := r.shell(ctx, s, token); strings.Contains(s.line, "token") || strings.Contains(s.line, "replace") {
+				token = said
+			}
 		}
-	}
-	data := r.world.DataFolder("node2")
-	key, err := os.ReadFile(filepath.Join(data, "node.key"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, node := range r.Nodes() {
-		if err := r.world.Wipe(node); err != nil {
-			r.t.Fatal(err)
+		if err != nil {
+			r.t.Fatalf("%s# %s: %v", s.node, s.line, err)
 		}
-	}
-	if err := os.WriteFile(filepath.Join(data, "node.key"), key, 0o600); err != nil {
-		r.t.Fatal(err)
 	}
 }
 
-// joins lets a node in with a token, and starts its daemon.
-func (r *restoreWorld) joins(ctx context.Context, node string, token ...string) {
+// shell types one line, with the world's folders in the place of the page's.
+func (r *restoreWorld) shell(ctx context.Context, s step, input string) string {
 	r.t.Helper()
-	text, err := r.Command(ctx, "node1", append([]string{"clusterd"}, token...)...).Output()
+	line := strings.NewReplacer("/root/alpha.json", r.file, "/root/", filepath.Dir(r.file)+"/",
+		"/var/lib/clusterd", r.world.DataFolder(s.node), " alpha.yaml", " "+r.document()).Replace(s.line)
+	command := r.Command(ctx, s.node, "sh", "-c", "PATH="+r.tools+":$PATH; "+line)
+	command.Stdin = strings.NewReader(input)
+	output, err := command.Output()
 	if err != nil {
-		r.t.Fatalf("%v: %v", token, err)
+		r.t.Fatalf("%s# %s: %v: %s", s.node, line, err, output)
 	}
-	command := r.Command(ctx, node, "clusterd", "join")
-	command.Stdin = bytes.NewReader(text)
-	if output, err := command.CombinedOutput(); err != nil {
-		r.t.Fatalf("%s joins again: %v: %s", node, err, output)
-	}
-	if err := r.StartDaemon(ctx, node); err != nil {
-		r.t.Fatal(err)
+	return string(output)
+}
+
+// document is the file of the administrator.
+func (r *restoreWorld) document() string {
+	return filepath.Join(filepath.Dir(r.world.DataFolder("node1")), "etc", "cluster.yaml")
+}
+
+// lose ends daemons and empties data folders.
+func (r *restoreWorld) lose(ctx context.Context, nodes ...string) {
+	r.t.Helper()
+	for _, node := range nodes {
+		if err := errors.Join(r.StopDaemon(ctx, node), r.world.Wipe(node)); err != nil {
+			r.t.Fatal(err)
+		}
 	}
 }
 
-// TestARestoredClusterTakesItsNodesIn restores a backup from before the authority was rotated. All
-// data folders are lost but the key of node2, whose VMs run on; node3 has to be fenced first.
+// TestARestoredClusterTakesItsNodesIn types the page's steps for a backup from before the authority
+// was rotated. All is lost but the data folder of node2, whose VMs run on; node3 has to be fenced
+// first.
 func TestARestoredClusterTakesItsNodesIn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real daemons take half a minute; it was left out because of -short")
@@ -142,22 +156,28 @@ func TestARestoredClusterTakesItsNodesIn(t *testing.T) {
 	r.wait(ctx, "the rotation is over", func(api.Status) bool {
 		return r.typed(ctx, "node1", "clusterd", "keys", "status") == "The authority is not being rotated.\n"
 	})
-	r.lose(ctx)
-	r.typed(ctx, "node1", "clusterd", "restore", r.file)
-	if err := r.StartDaemon(ctx, "node1"); err != nil {
-		r.t.Fatal(err)
+	steps := stepsOf(between(t, page(t, "docs/operators/recovery.md"), "## Everything is lost", "\n## "))
+	first := func(beginning string) int {
+		t.Helper()
+		at := slices.IndexFunc(steps, func(s step) bool { return s.node != "" && strings.HasPrefix(s.line, beginning) })
+		if at < 0 {
+			t.Fatalf("the page has no line %q", beginning)
+		}
+		return at
 	}
+	keepsKey, hasNone := first("systemctl stop clusterd"), first("clusterd config apply")
+	r.lose(ctx, "node1", "node3")
+	r.page(ctx, steps[:keepsKey])
 	r.wait(ctx, "node1 is online", func(s api.Status) bool {
 		return len(stage.OnlineNodes(s)) == 1 && s.Leader == "node1"
 	})
-	r.joins(ctx, "node2", "token")
+	r.page(ctx, steps[keepsKey:hasNone])
 	r.wait(ctx, "node2 is online", func(s api.Status) bool { return len(stage.OnlineNodes(s)) == 2 })
 	result, err := stage.Run(ctx, r.world, "node1", "clusterd", "node", "replace", "node3")
 	if err != nil || result.OK() || !strings.Contains(result.Output, "may still hold") {
 		t.Errorf("a node that nobody asked yet is replaced: %v %+v", err, result)
 	}
-	r.typed(ctx, "node1", "clusterd", "fence", "node", "node3", "--off")
-	r.joins(ctx, "node3", "node", "replace", "node3")
+	r.page(ctx, steps[hasNone:])
 	if err := r.Boot(ctx, "node3"); err != nil {
 		t.Fatal(err)
 	}
