@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -17,7 +18,7 @@ import (
 // step is one line that a page has an administrator type: on one node, or on every one where node is "".
 type step struct{ node, line string }
 
-var promptPattern = regexp.MustCompile(`^    (node\d)# (.*)$`)
+var promptPattern = regexp.MustCompile(`^ {4,}(node\d)# (.*)$`)
 
 // stepsOf are the typed lines of a part of a page. Indented lines without a prompt are for every node.
 func stepsOf(part string) []step {
@@ -58,6 +59,8 @@ func between(t *testing.T, text, from, to string) string {
 type newcomer struct {
 	lab   *lab.Lab
 	token string
+	// answer is what is typed when a line asks for a word; empty for the token.
+	answer string
 }
 
 // TestDocs types the README's installation and the installation page as they are written. The lab's own addresses stand
@@ -68,7 +71,31 @@ func TestDocs(t *testing.T) {
 	n := &newcomer{lab: lab.ForTest(t, ctx, lab.Options{Prefix: "docs"})}
 	readme := between(t, page(t, "README.md"), "## Install it on three hosts", "\n## ")
 	part := func(from, to string) string { return between(t, readme, from, to) }
+	n.install(t, ctx, readme)
 
+	web := lab.Guest{Name: "web", Number: 11}
+	n.write(t, n.lab.Host("node1"), "/etc/clusterd/web.xml", lab.GuestXML(web))
+	n.typed(t, ctx, "node1", "virsh define /etc/clusterd/web.xml && virsh start web")
+	n.all(t, ctx, part("**6. ", "**7. "), nil)
+	n.until(t, ctx, "clustat", "vm:web", "started")
+	n.all(t, ctx, readme[strings.Index(readme, "**7. "):], nil)
+	n.until(t, ctx, "clustat -s vm:web", "node2")
+
+	// "Then pull a plug, on purpose".
+	if err := n.lab.Host("node2").Crash(); err != nil {
+		t.Fatal(err)
+	}
+	n.until(t, ctx, "clustat -s vm:web", "node1", "started")
+	n.all(t, ctx, between(t, page(t, "docs/operators/installation.md"), "## Remote tools", "## Upgrading"),
+		strings.NewReplacer("/root/alice", "/etc/clusterd/alice"))
+	n.all(t, ctx, between(t, page(t, "docs/operators/installation.md"), "## Backup", "Restoring"),
+		strings.NewReplacer("/root/alpha", "/etc/clusterd/alpha"))
+}
+
+// install types the README's first five steps: packages, the cluster, and its document.
+func (n *newcomer) install(t *testing.T, ctx context.Context, readme string) {
+	t.Helper()
+	part := func(from, to string) string { return between(t, readme, from, to) }
 	for _, host := range n.lab.Hosts {
 		n.lieOver(t, ctx, host, "/usr")
 		for _, s := range stepsOf(part("**1. ", "**2. ")) {
@@ -95,24 +122,6 @@ func TestDocs(t *testing.T) {
 		fmt.Sprintf("password: %q, options: {cipher: \"3\"}", password))
 	n.write(t, n.lab.Host("node1"), "/etc/clusterd/alpha.yaml", document)
 	n.all(t, ctx, part("**5. ", "**6. "), strings.NewReplacer("alpha.yaml", "/etc/clusterd/alpha.yaml"))
-
-	web := lab.Guest{Name: "web", Number: 11}
-	n.write(t, n.lab.Host("node1"), "/etc/clusterd/web.xml", lab.GuestXML(web))
-	n.typed(t, ctx, "node1", "virsh define /etc/clusterd/web.xml && virsh start web")
-	n.all(t, ctx, part("**6. ", "**7. "), nil)
-	n.until(t, ctx, "clustat", "vm:web", "started")
-	n.all(t, ctx, readme[strings.Index(readme, "**7. "):], nil)
-	n.until(t, ctx, "clustat -s vm:web", "node2")
-
-	// "Then pull a plug, on purpose".
-	if err := n.lab.Host("node2").Crash(); err != nil {
-		t.Fatal(err)
-	}
-	n.until(t, ctx, "clustat -s vm:web", "node1", "started")
-	n.all(t, ctx, between(t, page(t, "docs/operators/installation.md"), "## Remote tools", "## Upgrading"),
-		strings.NewReplacer("/root/alice", "/etc/clusterd/alice"))
-	n.all(t, ctx, between(t, page(t, "docs/operators/installation.md"), "## Backup", "Restoring"),
-		strings.NewReplacer("/root/alpha", "/etc/clusterd/alpha"))
 }
 
 // ours puts the lab's addresses in the place of the example's.
@@ -179,14 +188,14 @@ func (n *newcomer) typed(t *testing.T, ctx context.Context, node, line string) s
 	command := n.lab.Host(node).Command(ctx, "sh", "-c", "cd "+root+" && "+line)
 	command.Env = append(command.Env,
 		"PATH=/etc/lab/bin:/usr/sbin:/usr/bin:/sbin:/bin:"+goFolder(t))
-	command.Stdin = strings.NewReader(n.token + "\n")
+	command.Stdin = strings.NewReader(cmp.Or(n.answer, n.token) + "\n")
 	var said, aside strings.Builder
 	command.Stdout, command.Stderr = &said, &aside
 	if err := command.Run(); err != nil {
 		t.Fatalf("%s# %s: %v: %s%s", node, line, err, said.String(), aside.String())
 	}
 	output := said.String()
-	if strings.HasPrefix(line, "clusterd token") {
+	if strings.HasPrefix(line, "clusterd token") || strings.HasPrefix(line, "clusterd node replace") {
 		n.token, output = strings.TrimSpace(output), "(a token)\n" // a secret
 	}
 	t.Logf("%s# %s (%s)\n%s%s", node, line, time.Since(began).Round(10*time.Millisecond), output, aside.String())
