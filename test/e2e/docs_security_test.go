@@ -19,19 +19,20 @@ import (
 // losses types what the pages have an administrator do when something is lost.
 type losses struct {
 	*newcomer
-	security string
-	probes   map[string]*lab.Probe
-	ours     *strings.Replacer
+	security, recovery string
+	probes             map[string]*lab.Probe
+	ours               *strings.Replacer
 }
 
 // TestDocsSecurity types the pages' steps for what is lost or stolen as they are written, and looks
-// at what they promise: what is lost opens nothing from then on, and what runs goes on. How a
-// backup from before is restored is TestARestoredClusterTakesItsNodesIn.
+// at what they promise: what is lost opens nothing from then on, what runs goes on, and a backup
+// from before is restored.
 func TestDocsSecurity(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 14*time.Minute)
 	defer cancel()
 	l := &losses{newcomer: &newcomer{lab: lab.ForTest(t, ctx, lab.Options{Prefix: "loss"})},
 		security: between(t, page(t, "docs/operators/security.md"), "## When something is lost", "\n## "),
+		recovery: between(t, page(t, "docs/operators/recovery.md"), "## Everything is lost", "\n## "),
 		probes:   map[string]*lab.Probe{},
 		ours: strings.NewReplacer("/root/", "/etc/clusterd/", " alpha.yaml", " /etc/clusterd/alpha.yaml",
 			"alpha-$(date +%F).json", "alpha.json")}
@@ -50,13 +51,14 @@ func TestDocsSecurity(t *testing.T) {
 
 	l.laptop(t, ctx)
 	l.disk(t, ctx, disk)
+	l.node(t, ctx)
 	l.keys(t, ctx)
 	disk.refusedWith(t, "not of this cluster", "node1", "node2", "node3") // nor is its authority believed
-	l.node(t, ctx)
 	l.text(t, ctx, "node1# clusterd backup /root/alpha-now.json")
 	if disk.opens(t, l.inside("node1", "alpha-now.json")) {
 		t.Error("the lost disk opens a backup that was made after its node was removed")
 	}
+	l.restored(t, ctx)
 }
 
 func (l *losses) data(node string) string {
@@ -233,7 +235,8 @@ func (l *losses) disk(t *testing.T, ctx context.Context, stolen thief) {
 	l.undisturbed(t, ctx, "a node got another key", "web", "mail", "shop")
 }
 
-// node: node2 is carried away with its BMC.
+// node: node2 is carried away with its BMC, and comes up again elsewhere, with its disk, in the
+// cluster's network.
 func (l *losses) node(t *testing.T, ctx context.Context) {
 	gone := l.lab.Host("node2")
 	if err := gone.BMC.SetFault(lab.Dead); err != nil {
@@ -248,11 +251,28 @@ func (l *losses) node(t *testing.T, ctx context.Context) {
 	l.part(t, ctx, "A whole node")
 	l.answer = ""
 	l.until(t, ctx, "clustat -s vm:mail", "started")
+	l.boot(t, ctx, "node2")
+	l.typed(t, ctx, "node2", "systemctl start clusterd || true")
 	stolen.refusedWith(t, "removed from the cluster", "node1", "node3")
+	l.typedUntil(t, ctx, "node2", "systemctl is-active clusterd || echo ended", "ended")
+	text, err := os.ReadFile(gone.ServiceLog("clusterd"))
+	if err != nil || !strings.Contains(string(text), "was removed") {
+		t.Errorf("the stolen machine's clusterd does not tell that it was removed: %v", err)
+	}
+	if running := l.typed(t, ctx, "node2", "virsh -q list --name"); strings.TrimSpace(running) != "" {
+		t.Errorf("the stolen machine runs %s", running)
+	}
 	if err := gone.BMC.SetFault(lab.Healthy); err != nil {
 		t.Fatal(err)
 	}
 	l.knew(t, ctx)
+	// The thief is caught, and the machine comes back with an empty disk.
+	l.text(t, ctx, "node2# systemctl stop clusterd")
+	l.text(t, ctx, "node2# find /var/lib/clusterd -mindepth 1 -delete")
+	l.text(t, ctx, "node1# clusterd token")
+	l.text(t, ctx, "node2# clusterd join")
+	l.text(t, ctx, "node2# systemctl start clusterd")
+	l.until(t, ctx, "clusterd node list | grep node2", "online", "voter")
 	l.undisturbed(t, ctx, "a node was stolen", "web")
 }
 
@@ -285,6 +305,67 @@ func (l *losses) knew(t *testing.T, ctx context.Context) {
 
 // passwordPattern finds the passwords of a document.
 var passwordPattern = regexp.MustCompile(`(\bpassword: *)("[^"]*"|[^\s,}]+)`)
+
+// boot gives a host power, and what was installed on it.
+func (l *losses) boot(t *testing.T, ctx context.Context, node string) {
+	t.Helper()
+	host := l.lab.Host(node)
+	if err := host.Boot(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.lieOver(t, ctx, host, "/usr")
+}
+
+// typedUntil types a line on a node until its answer has the words.
+func (l *losses) typedUntil(t *testing.T, ctx context.Context, node, line, words string) {
+	t.Helper()
+	said := ""
+	if err := poll(ctx, func() bool {
+		said, _ = l.lab.Host(node).Run(ctx, "sh", "-c", "PATH=/etc/lab/bin:$PATH; "+line)
+		return strings.Contains(said, words)
+	}); err != nil {
+		t.Fatalf("%s# %s never says %q: %s", node, line, words, said)
+	}
+}
+
+// restored: everything is lost, and there is the backup from before all this. node2 and node3 have
+// other keys by now, so their machines are switched off once.
+func (l *losses) restored(t *testing.T, ctx context.Context) {
+	for _, node := range []string{"node3", "node2", "node1"} {
+		l.typed(t, ctx, node, "systemctl stop clusterd && find /var/lib/clusterd -mindepth 1 -delete")
+	}
+	steps := stepsOf(l.recovery)
+	line := func(beginning string) int {
+		t.Helper()
+		at := slices.IndexFunc(steps, func(s step) bool { return s.node != "" && strings.HasPrefix(s.line, beginning) })
+		if at < 0 {
+			t.Fatalf("the page has no line %q", beginning)
+		}
+		return at
+	}
+	second, third := line("systemctl stop clusterd"), line("clusterd config apply alpha.yaml")
+	l.steps(t, ctx, steps[:second])
+	l.until(t, ctx, "clusterd node list | grep node1", "online")
+	// An administrator's own file was made for no version of the document.
+	l.typed(t, ctx, "node1", "sed -i '/^# version/d' /etc/clusterd/alpha.yaml")
+	for _, node := range []string{"node3", "node2"} {
+		l.steps(t, ctx, steps[third:third+3], "node3", node)
+		l.boot(t, ctx, node)
+		l.steps(t, ctx, steps[third+3:], "node3", node)
+		l.until(t, ctx, "clusterd node list | grep "+node, "online")
+	}
+	for _, name := range []string{"web", "mail", "shop"} {
+		l.until(t, ctx, "clustat -s vm:"+name, "started")
+	}
+	l.undisturbed(t, ctx, "the cluster was restored", "web")
+	// "Who was revoked since is believed again", until that is done again.
+	alice := steal(t, l.lab, l.inside("node1", "alice"), "client.pem", "client.key")
+	if conn, said := alice.reach(l.lab.Host("node1"), "clusterd-api"); conn == nil {
+		t.Errorf("a certificate that the backup holds: %s", said)
+	}
+	l.text(t, ctx, "node1# clusterd client alice --revoke")
+	alice.refusedWith(t, "removed from the cluster", "node1", "node2", "node3")
+}
 
 // steps types some lines, with other words in the place of some.
 func (l *losses) steps(t *testing.T, ctx context.Context, steps []step, words ...string) {
