@@ -235,14 +235,14 @@ func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 	}
 	op, byRequest := map[Purpose]Operation{ForDisable: OpDisable, ForStop: OpStop, ForRestart: OpRestart, ForRelocate: OpRelocate}[c.Purpose]
 	if byRequest && (service.Wish == nil || service.Wish.Op != op) {
-		return refuse("nobody asks to %s %s any more", op, c.Service)
+		return refuse("there is no longer a request to %s %s", op, c.Service)
 	}
 	if why := service.throwsAway(); why != "" && c.Purpose != ForCleanup {
 		return refusal{codeInvalid, why}
 	}
 	switch {
 	case c.Purpose == ForRecovery && c.By == byLeave && n.State != NodeLeaving:
-		return refuse("%s does not leave any more", n.Name)
+		return refuse("%s is no longer leaving", n.Name)
 	case c.Purpose == ForRecovery && n.State == NodeLeaving && t.takesLive(service) != "":
 		return refuse("%s leaves, and %s can take %s live", n.Name, t.takesLive(service), c.Service)
 	case c.Purpose == ForDepend && t.follows(service) == "":

@@ -16,7 +16,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 		return refuse("%s is being fenced already", c.Node)
 	}
 	if service, _ := t.Services.Get(c.Service); c.Service != "" && t.needsFence(service, c.Node) == "" {
-		return refuse("%s needs no fence of %s any more", c.Service, c.Node)
+		return refuse("%s no longer needs a fence of %s", c.Service, c.Node)
 	}
 	if n.State != NodeLost && n.State != NodeCut && !c.Override && c.Service == "" {
 		return refuse("%s is %s; a node in touch is not fenced", c.Node, n.State)
@@ -121,7 +121,7 @@ func (f Fence) afterAttempt(attempt fence.Attempt, why string) Fence {
 func (c FenceDone) apply(t *transaction) refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer || open.Incarnation != c.Incarnation {
-		return refuse("attempt %d of fence intent %d is not open any more", c.Ordinal, c.Act)
+		return refuse("attempt %d of fence intent %d is no longer open", c.Ordinal, c.Act)
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known {

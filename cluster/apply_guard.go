@@ -55,7 +55,7 @@ func (c Guarded) apply(t *transaction) refusal {
 	case !known || n.Incarnation != c.Incarnation || !n.Reachable() || n.Boot != c.Guard.Boot:
 		return refuse("the guard of %s is that of an older incarnation or boot", c.Node)
 	case t.Fences.Has(c.Node):
-		return refuse("%s is being fenced; what guards it now is not taken in any more", c.Node)
+		return refuse("%s is being fenced; what guards it now is no longer taken in", c.Node)
 	case len(c.Guard.Pills) > maxGuard || len(c.Guard.Keys) > maxGuard:
 		return refuse("the guard of %s lists more than %d disks", c.Node, maxGuard)
 	case c.Guard.Lease > 0 && c.Guard.Timeout <= c.Guard.Lease:

@@ -49,7 +49,7 @@ func (c Rekey) apply(t *transaction) refusal {
 		return refuse("data key %d is in force meanwhile, and not %d", t.Secrets.Epoch, c.Epoch)
 	}
 	if len(c.AuthorityKey) == 0 {
-		return refuse("the authority's key is not there: no node could sign a certificate any more")
+		return refuse("the authority's key is not there: no node could sign another certificate")
 	}
 	for _, node := range slices.Sorted(maps.Keys(c.Wraps)) {
 		if n, known := t.Nodes.Get(node); !known || len(n.Key) == 0 {

@@ -12,7 +12,7 @@ import (
 func (c Done) apply(t *transaction) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Intent == nil || service.Intent.Index != c.Act {
-		return refuse("the intent %d of %s is not open any more", c.Act, c.Service)
+		return refuse("the intent %d of %s is no longer open", c.Act, c.Service)
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
@@ -325,7 +325,7 @@ func (c GiveUp) apply(t *transaction) refusal {
 		return refuse("the request %s is not open", c.Request)
 	}
 	if c.Code == codeSuccess && !t.fulfilled(service) {
-		return refuse("the request %s is not fulfilled any more", c.Request)
+		return refuse("the request %s is no longer fulfilled", c.Request)
 	}
 	state := service.State
 	if len(service.Holders) == 0 {

@@ -143,5 +143,5 @@ func TestPowerIsAskedForAfterAReboot(t *testing.T) {
 	if len(Work(b.s, "node1")) != 0 {
 		t.Error("power is asked for although it booted")
 	}
-	b.refused(PowerOnDone{Node: "node2", Act: duties[0].Index, Fencer: "node1", Incarnation: duties[0].Incarnation}, "nobody waits")
+	b.refused(PowerOnDone{Node: "node2", Act: duties[0].Index, Fencer: "node1", Incarnation: duties[0].Incarnation}, "no longer waited for")
 }

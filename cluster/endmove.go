@@ -29,7 +29,7 @@ func (c EndMove) apply(t *transaction) refusal {
 	intent := service.Intent
 	switch {
 	case !known || intent == nil || intent.Kind != IntentMigrate || intent.Index != c.Act:
-		return refuse("the migration %d of %s is not open any more", c.Act, c.Service)
+		return refuse("the migration %d of %s is no longer open", c.Act, c.Service)
 	case service.Wish == nil || service.Wish.Op != OpDisable:
 		return refuse("nobody wants %s down", c.Service)
 	case intent.Ending:

@@ -81,9 +81,9 @@ func TestNoSecretEntersTheLogAsItIs(t *testing.T) {
 
 	b.must(with(fence.Secret(reference), reference))
 	rekey := Rekey{Epoch: 1, AuthorityKey: []byte{3}, Why: "asked for"}
-	b.refused(rekey, "nobody could open it")
+	b.refused(rekey, "could no longer be opened")
 	rekey.Sealed = map[string][]byte{reference: {1}, other: {1}}
-	b.refused(rekey, "does not hold any more")
+	b.refused(rekey, "no longer holds")
 	rekey.Sealed = map[string][]byte{reference: {1}}
 	b.must(rekey)
 

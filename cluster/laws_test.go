@@ -75,7 +75,7 @@ func TestResultsOfOldIncarnationsAreRefused(t *testing.T) {
 	b.must(b.startOf("vm:a", "node1"))
 	stale := b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Running})
 	b.must(NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: CurrentLevel})
-	b.refused(stale, "not open any more")
+	b.refused(stale, "no longer open")
 	b.must(Inventory{Node: "node1", Incarnation: b.node("node1").Incarnation, Boot: "node1-boot-1",
 		Found: []Found{{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}}}})
 	b.must(b.startOf("vm:a", "node1"))
@@ -88,7 +88,7 @@ func TestAResultCountsOnce(t *testing.T) {
 	b.must(b.startOf("vm:a", "node1"))
 	result := b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Running})
 	b.must(result)
-	b.refused(result, "not open any more")
+	b.refused(result, "no longer open")
 }
 
 func TestAdmissionNeedsAnInventoryAndNoOpenFence(t *testing.T) {
@@ -146,7 +146,7 @@ func TestOnlyConfirmedReleases(t *testing.T) {
 		late := b.shot("node1", fence.Confirmed)
 		b.must(b.shot("node1", outcome))
 		b.is("vm:a", resources.Started, "node1", "node1")
-		b.refused(late, "not open any more")
+		b.refused(late, "no longer open")
 		b.must(AssignFence{Node: "node1", Fencer: "node3"})
 		b.must(b.shot("node1", fence.Confirmed))
 		b.is("vm:a", resources.Recovering, "")
@@ -320,7 +320,7 @@ func TestARequestIsDoneOnce(t *testing.T) {
 	if b.service("vm:a").Wish != nil {
 		t.Error("a repeated request id was taken as a new request")
 	}
-	b.refused(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForStop}, "nobody asks")
+	b.refused(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForStop}, "no longer a request")
 	b.refused(Ask{Op: OpStop, Service: "vm:a"}, "needs an id")
 }
 

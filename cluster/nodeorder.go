@@ -126,7 +126,7 @@ func (c NodeEmpty) apply(t *transaction) refusal {
 	order.Empty = t.index
 	n.Order = &order
 	t.Nodes.Set(c.Node, n)
-	why := "it holds nothing any more"
+	why := "it no longer holds anything"
 	if order.Kind == OrderMaintenance {
 		why += ": it may be restarted or switched off, and is not fenced for it"
 	}

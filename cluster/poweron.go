@@ -47,7 +47,7 @@ func (t *transaction) askPower(node, fencer string, incarnation uint64, level in
 func (c PowerOnDone) apply(t *transaction) refusal {
 	asked, open := t.PowerOns.Get(c.Node)
 	if !open || asked.Index != c.Act || asked.Fencer != c.Fencer || asked.Incarnation != c.Incarnation {
-		return refuse("nobody waits for the power of %s any more", c.Node)
+		return refuse("the power of %s is no longer waited for", c.Node)
 	}
 	t.PowerOns.Delete(c.Node)
 	why := c.Node + " was given power again; it is waited for until it boots"

@@ -60,7 +60,7 @@ func (t *transaction) afterRelease(service Service, h Holder, cause uint64, proo
 		t.Services.Set(service.Spec.Name, service)
 		return
 	}
-	e := Event{Node: h.Node, Cause: cause, Why: sentence("not running on "+h.Node+" any more", proof)}
+	e := Event{Node: h.Node, Cause: cause, Why: sentence("no longer running on "+h.Node, proof)}
 	if service.Enabled {
 		if service.State != resources.Stopped {
 			t.setService(service, resources.Recovering, e)

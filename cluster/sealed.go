@@ -110,11 +110,11 @@ func (t *transaction) keepSealed(c Configure) {
 func (c Rekey) sealsAnew(s *State) string {
 	for _, reference := range sortedKeys(s.Secrets.Sealed) {
 		if len(c.Sealed[reference]) == 0 {
-			return "a sealed secret came in meanwhile, and nobody could open it any more; try again"
+			return "a sealed secret came in meanwhile, and could no longer be opened; try again"
 		}
 	}
 	if len(c.Sealed) != len(s.Secrets.Sealed) {
-		return "it seals secrets that the cluster does not hold any more; try again"
+		return "it seals secrets that the cluster no longer holds; try again"
 	}
 	return ""
 }

@@ -105,12 +105,12 @@ func TestWhatIsFoundBeforeTheAnswerCounts(t *testing.T) {
 	b := newBook(t, 3, "vm:a")
 	b.must(Ask{Request: "r", Op: OpEnable, Service: "vm:a", Node: "node1"})
 	over := GiveUp{Service: "vm:a", Request: "r", Code: codeSuccess}
-	b.refused(over, "not fulfilled any more")
+	b.refused(over, "no longer fulfilled")
 
 	b = newBook(t, 3, "vm:a")
 	b.running("vm:a", "node1")
 	b.must(Ask{Request: "r", Op: OpDisable, Service: "vm:a", By: "root"})
-	b.refused(over, "not fulfilled any more")
+	b.refused(over, "no longer fulfilled")
 	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForDisable, By: "root"})
 	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	b.says("r", codeSuccess, "")

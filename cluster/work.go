@@ -248,7 +248,7 @@ func StillWanted(s *State, self string, d Duty) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the intent %s is not in force any more", d.Act)
+	return fmt.Errorf("the intent %s is no longer in force", d.Act)
 }
 
 // PassableFor is Passable for the daemon of one incarnation. A machine that has

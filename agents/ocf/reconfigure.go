@@ -121,7 +121,7 @@ func (a *Agent) letGo(ctx context.Context, s *service, spec resources.Spec, stop
 	bounded, cancel := context.WithTimeout(ctx, spec.StopTimeout)
 	defer cancel()
 	if why := a.lowerThese(bounded, s, func(path string) bool { return chosen[path] }); why != "" {
-		return "what is not declared any more could not be stopped: " + why
+		return "what is no longer declared could not be stopped: " + why
 	}
 	for path := range chosen {
 		delete(s.record.Parts, path) // also what was left down

@@ -176,7 +176,7 @@ func destroyPaused(domain *libvirt.Domain) error {
 		return err
 	}
 	if state != libvirt.DOMAIN_PAUSED {
-		return errors.New("not destroyed: it is not paused any more")
+		return errors.New("not destroyed: it is no longer paused")
 	}
 	return domain.Destroy()
 }

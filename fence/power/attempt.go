@@ -149,7 +149,7 @@ func (a *attempt) send(ctx context.Context) bool {
 	a.sent++
 	err := a.session.switchPower(ctx, "off")
 	if reason := a.unwanted.Load(); reason != nil {
-		a.say("no off command was sent to %s any more: %v", a.session.settings, *reason)
+		a.say("no further off command was sent to %s: %v", a.session.settings, *reason)
 		return false
 	}
 	a.sentAt = time.Now()

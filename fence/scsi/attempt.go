@@ -97,7 +97,7 @@ func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, 
 	var told string
 	for again, tries := true, 0; again && tries < preemptTries; tries++ {
 		if err := request.StillWanted(); err != nil {
-			return fail(fmt.Errorf("not sent any more: %w", err))
+			return fail(fmt.Errorf("no longer sent: %w", err))
 		}
 		e.verdict, told, again = d.preempt(ctx, s, path, keys)
 	}
@@ -165,7 +165,7 @@ func (d *Driver) register(ctx context.Context, s settings, path string, keys key
 	}
 	for _, key := range before.Keys {
 		if keys.known[key] == "" {
-			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if nobody uses it any more, remove it with sg_persist", key)
+			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if it is no longer used, remove it with sg_persist", key)
 		}
 	}
 	if err := d.must(ctx, s, request{operation: opRegister, device: path, key: keys.own}); err != nil {

@@ -60,7 +60,7 @@ func inTheWay(r Reading, keys keySet) error {
 	}
 	for _, key := range r.Keys {
 		if keys.known != nil && keys.known[key] == "" {
-			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if nobody uses it any more, remove it with sg_persist", key)
+			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if it is no longer used, remove it with sg_persist", key)
 		}
 	}
 	return nil

@@ -38,11 +38,11 @@ func Diff(old, new cluster.Document) []string {
 		say("two_node changes from %q to %q", was, is)
 	}
 	lines = append(lines, compare("node", old.Nodes, new.Nodes, changedNode, "as a member it can be fenced as declared",
-		"it stays a member (clusterd node remove ends that), and cannot be fenced any more")...)
+		"it stays a member (clusterd node remove ends that), and can no longer be fenced")...)
 	lines = append(lines, compare("device", old.Devices, new.Devices, changedDevice, "", "")...)
 	lines = append(lines, compare("domain", old.Domains, new.Domains, changedDomain, "", "")...)
 	lines = append(lines, compare("service", old.Services, new.Services, changedService, "",
-		"nothing starts it any more; it is remembered until it is known to run nowhere")...)
+		"it is no longer started; it is remembered until it is known to run nowhere")...)
 	lines = append(lines, compare("alert", old.Alerts, new.Alerts, changedAlert, "it is told of what happens from now on", "")...)
 	return lines
 }

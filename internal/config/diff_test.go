@@ -29,7 +29,7 @@ func TestDiffTellsInWords(t *testing.T) {
 	want := strings.Join([]string{
 		"timing: the profile changes from fast to normal",
 		"node node2: site changes from rack-b to rack-c",
-		"node witness1: is removed; it stays a member (clusterd node remove ends that), and cannot be fenced any more",
+		"node witness1: is removed; it stays a member (clusterd node remove ends that), and can no longer be fenced",
 		"device bmc1: the password changes",
 		"domain prefer-node1: members changes from node1=1 node2=2 to node1=2 node2=1 (services move only where the domain's rules now ask for it)",
 		"service vm:db: autostart changes from false to true",

@@ -43,7 +43,7 @@ func (p *parser) checkTwoNode() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.document.Nodes)) {
 		if len(p.document.Nodes[name].Fence) == 0 {
-			p.fault(p.places.nodes[name], "two_node needs a fence device for %s: without one, nobody can know that it is off, and the other one waits for ever", name)
+			p.fault(p.places.nodes[name], "two_node needs a fence device for %s: without one, nobody can know that it is off, and the other one waits forever", name)
 		}
 	}
 }

@@ -157,7 +157,7 @@ func authorityText(root *cluster.State) string {
 			strings.Join(sortedNames(users), ", "))
 	}
 	if next.Signing {
-		out.WriteString("It cannot be given up any more. A node that stays away holds it up until it is removed.")
+		out.WriteString("It can no longer be given up. A node that stays away holds it up until it is removed.")
 	} else {
 		out.WriteString("It can be given up with `clusterd keys rotate authority --abort`.")
 	}

@@ -99,7 +99,7 @@ func (d *Daemon) stillCut(ctx context.Context, n cluster.Member) error {
 	}
 	now, _ := d.replica.Root().Nodes.Get(n.Name)
 	if now.Cut == nil || now.State != cluster.NodeCut || now.Cut.Boot != n.Cut.Boot {
-		return fmt.Errorf("boot %.8s of %s is not to be kept out any more", n.Cut.Boot, n.Name)
+		return fmt.Errorf("boot %.8s of %s is no longer to be kept out", n.Cut.Boot, n.Name)
 	}
 	return nil
 }

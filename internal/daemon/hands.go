@@ -106,7 +106,7 @@ func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (cluster.DutyRe
 	wanted := func() error { return cluster.StillWanted(h.daemon.replica.Root(), h.daemon.name, duty) }
 	if err := wanted(); err != nil {
 		// Nothing was done. What is there is for a look to say.
-		h.daemon.logger.Info("an act is not wanted any more", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "why", err)
+		h.daemon.logger.Info("an act is no longer wanted", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "why", err)
 		result.Result = resources.Result{Source: resources.Unknown, Why: err.Error()}
 		result.Fence = fence.Result{Outcome: fence.Unknown, Evidence: []string{"not begun: " + err.Error()}}
 		return result, true

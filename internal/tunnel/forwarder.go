@@ -185,7 +185,7 @@ const recheckEvery = 200 * time.Millisecond
 
 func (f *forwarder) recheck(now time.Time) {
 	if closed := f.carried.recheck(now, f.admit, f.config.AfterAct); closed > 0 {
-		f.config.Logger.Warn("streams that nobody may have any more were cut", "streams", closed)
+		f.config.Logger.Warn("streams that are no longer allowed were cut", "streams", closed)
 	}
 }
 

@@ -83,7 +83,7 @@ func unanswered(ctx, limited context.Context, r Request, err error) Verdict {
 	case errors.Is(err, systemd.ErrRefused):
 		return Verdict{Outcome: Failed, Why: err.Error()}
 	case ctx.Err() != nil:
-		return Verdict{Outcome: Unknown, Overran: true, Why: "systemd was not waited for any more, and may go on with it"}
+		return Verdict{Outcome: Unknown, Overran: true, Why: "systemd was no longer waited for, and may go on with it"}
 	case limited.Err() != nil:
 		return Verdict{Outcome: Unknown, Overran: true, Why: fmt.Sprintf("systemd did not answer in time (%s), and may go on with it", r.Timeout)}
 	}
