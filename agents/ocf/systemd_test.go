@@ -130,8 +130,12 @@ func becomeSystemd(t *testing.T) {
 	}
 	service("little", "ExecStart=/bin/sleep 1000")
 	service("broken", "Type=oneshot\nExecStart=/bin/false")
+	service("clusterd-handover",
+		"Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/sleep 1000")
 	service("slow", "Type=oneshot\nExecStart=/bin/sleep 1000")
-	environment := []string{"container=lab", "SYSTEMD_UNIT_PATH=/run/units", "PATH=" + os.Getenv("PATH")}
+	environment := []string{
+		"container=lab", "SYSTEMD_UNIT_PATH=/run/units:/run/systemd/system", "PATH=" + os.Getenv("PATH"),
+	}
 	must(unix.Exec(systemdPath, []string{systemdPath, "--system", "--log-target=console"}, environment))
 }
 
@@ -160,10 +164,18 @@ func unitsOfRealSystemd(t *testing.T) {
 	control("kill", "--signal=KILL", "little.service")
 	waitFor(t, func() bool { return b.agent.Look(context.Background(), web).Condition == agents.Broken })
 	b.mustStart(web)
+	before := control("show", "-p", "Before", "little.service")
+	if !strings.Contains(before, "clusterd-handover.service") {
+		t.Errorf("a shutdown of the host would end the unit beside the hand-over: %s", before)
+	}
+	// The hand-over waits for the stop, and systemd would have the stop wait for the hand-over.
+	control("start", "clusterd-handover.service")
+	control("stop", "--no-block", "clusterd-handover.service")
 	if result := b.stop(web); !result.OK || control("is-active", "little.service") != "inactive" {
 		t.Errorf("%+v", result)
 	}
 	b.want(web, agents.Absent)
+	control("kill", "--signal=KILL", "clusterd-handover.service")
 
 	for name, says := range map[string]string{
 		"broken":  "its job failed; the unit is failed (failed), result exit-code",

@@ -16,6 +16,8 @@ import (
 // anew when it was lost.
 type Manager struct {
 	addresses []address
+	// dropIns is the folder of the settings of units for this boot; empty without it.
+	dropIns string
 	// turn is held by who makes the connection.
 	turn chan struct{}
 	conn *connection
@@ -43,7 +45,15 @@ func New(folder string) *Manager {
 	if folder == "/run/systemd" {
 		list = append(list, address{path: systemBus, bus: true})
 	}
-	return &Manager{addresses: list, turn: make(chan struct{}, 1)}
+	return &Manager{addresses: list, dropIns: dropInsOf(folder), turn: make(chan struct{}, 1)}
+}
+
+// dropInsOf is where the host's systemd looks for settings that last until the next boot.
+func dropInsOf(folder string) string {
+	if folder != "/run/systemd" {
+		return ""
+	}
+	return filepath.Join(folder, "system")
 }
 
 // Close ends the connection; jobs go on.

@@ -27,6 +27,7 @@ var ErrRefused = errors.New("systemd refuses")
 // Start starts a unit and waits for the end of that job; result is systemd's
 // word for it: done, failed, timeout, dependency, canceled, skipped.
 func (m *Manager) Start(ctx context.Context, unit string) (result string, err error) {
+	_ = m.order(ctx, unit) // without it the unit runs as well
 	return m.job(ctx, func(conn *unitbus.Conn, ended chan<- string) error {
 		_, err := conn.StartUnitContext(ctx, unit, "replace", ended)
 		return err
@@ -35,8 +36,9 @@ func (m *Manager) Start(ctx context.Context, unit string) (result string, err er
 
 // Stop stops a unit, in place of any job that it has.
 func (m *Manager) Stop(ctx context.Context, unit string) (result string, err error) {
+	mode := m.stopMode(ctx)
 	return m.job(ctx, func(conn *unitbus.Conn, ended chan<- string) error {
-		_, err := conn.StopUnitContext(ctx, unit, "replace", ended)
+		_, err := conn.StopUnitContext(ctx, unit, mode, ended)
 		return err
 	})
 }
