@@ -200,6 +200,18 @@ ifneq ($(ROOT),)
 endif
 	CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 10m ./test/fencevm
 
+# systemd itself comes from the machine; of libvirt's packages only the units are wanted, and only inside the lab.
+.PHONY: test-units
+UNITS := $(CURDIR)/.cache/units
+test-units: packages ## start the units by a real systemd in the lab, beside Debian's libvirt, up to a shutdown (root)
+	@missing=""; for pair in systemd:/lib/systemd/systemd dbus:/usr/bin/dbus-daemon; do \
+		test -x $${pair##*:} || missing="$$missing $${pair%%:*}"; done; \
+	test -z "$$missing" || { echo "installing$$missing"; apt-get update -q && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+	@mkdir -p $(UNITS); cd $(UNITS); for p in libvirt-daemon-system systemd-container; do \
+		ls $${p}_*.deb >/dev/null 2>&1 || apt-get -q -o APT::Sandbox::User=root download $$p || exit 1; done
+	CLUSTERD_LAB=1 CLUSTERD_UNITS=$(UNITS) $(GO) test -tags $(TAGS) -v -count=1 -timeout 16m -run 'TestUnits$$' ./test/e2e
+
 FUZZTIME ?= 2m
 .PHONY: fuzz
 fuzz: tools-present ## fuzz every parser that bytes from outside reach, FUZZTIME=2m in all (ONLY= a name)

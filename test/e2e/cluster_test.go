@@ -18,6 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	lab.Reexec()
+	reexecUnits()
 	os.Exit(m.Run())
 }
 
@@ -54,9 +55,17 @@ func newFixture(t *testing.T, ctx context.Context, prefix string) *fixture {
 	}
 	f := &fixture{world: world, watches: map[string]stage.Watch{},
 		Cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "e2e", Domains: domains, Services: guests}}}
-	t.Cleanup(func() {
-		if t.Failed() {
-			f.tellFailure(t)
+	f.begin(t, ctx, t)
+	return f
+}
+
+// begin founds the cluster and waits until all is at rest and every guest answers. The guests are
+// watched until the whole test ends, of which t may be a part.
+func (f *fixture) begin(t *testing.T, ctx context.Context, whole *testing.T) {
+	t.Helper()
+	whole.Cleanup(func() {
+		if whole.Failed() {
+			f.tellFailure(whole)
 		}
 	})
 	if err := errors.Join(f.Found(ctx), f.Apply(ctx)); err != nil {
@@ -64,22 +73,21 @@ func newFixture(t *testing.T, ctx context.Context, prefix string) *fixture {
 	}
 	f.waitAtRest(t, ctx)
 	for _, guest := range guests {
-		watch, err := world.Watch(guest.Guest)
+		watch, err := f.world.Watch(guest.Guest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(watch.Stop)
+		whole.Cleanup(watch.Stop)
 		f.watches[guest.Guest.Name] = watch
 		f.waitForAnswer(t, ctx, guest.Guest.Name)
 	}
-	return f
 }
 
 // tellFailure prints the cluster's own account.
 func (f *fixture) tellFailure(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if result, err := stage.Run(ctx, f.world, "node1", "clustat", "--events", "--limit", "60"); err == nil {
+	if result, err := stage.Run(ctx, f.World, "node1", "clustat", "--events", "--limit", "60"); err == nil {
 		t.Log("\n" + result.Output)
 	}
 	for _, node := range f.Nodes() {
@@ -90,12 +98,23 @@ func (f *fixture) tellFailure(t *testing.T) {
 func (f *fixture) waitAtRest(t *testing.T, ctx context.Context) api.Status {
 	t.Helper()
 	status, err := f.Wait(ctx, "all is at rest", func(s api.Status) bool {
-		return len(s.Services) == len(guests) && stage.AllStarted(s) && stage.Protected(s) && len(stage.OnlineNodes(s)) == 3
+		return len(s.Services) == f.declared() && stage.AllStarted(s) && stage.Protected(s) && len(stage.OnlineNodes(s)) == 3
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return status
+}
+
+// declared counts the services of the document.
+func (f *fixture) declared() int {
+	count := len(f.Plan.Services)
+	for _, line := range f.Plan.Trees {
+		if strings.HasPrefix(line, "service:") {
+			count++
+		}
+	}
+	return count
 }
 
 func (f *fixture) waitForAnswer(t *testing.T, ctx context.Context, guest string) {
@@ -157,7 +176,7 @@ func (f *fixture) checkUnharmed(t *testing.T, ctx context.Context, before memory
 		if slices.Contains(same, name) && (seen.Nonce != before.nonces[name] || seen.Runs != 1) {
 			t.Errorf("guest %s is not the run it was: %s, now %s, %d runs seen", name, before.nonces[name], seen.Nonce, seen.Runs)
 		}
-		if err := f.world.CheckSingleWriter(guest.Guest); err != nil {
+		if err := f.CheckSingleWriter(guest.Guest); err != nil {
 			t.Error(err)
 		}
 		wanted := []string{stage.Owner(status, guest.Name())}
@@ -178,7 +197,7 @@ func (f *fixture) hosts(t *testing.T, ctx context.Context, guest string) []strin
 	t.Helper()
 	var where []string
 	for _, node := range f.Nodes() {
-		names, err := f.world.Guests(ctx, node)
+		names, err := f.Guests(ctx, node)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +220,7 @@ func (f *fixture) checkNoFence(t *testing.T, ctx context.Context, after uint64) 
 		}
 	}
 	for _, node := range f.Nodes() {
-		if !f.world.Powered(node) {
+		if !f.Powered(node) {
 			t.Errorf("%s has no power", node)
 		}
 	}
