@@ -90,13 +90,15 @@ func bootSystemd(t *testing.T) {
 // outVariable names the file into which the inner test writes.
 const outVariable = "CLUSTERD_TEST_OUT"
 
-// removeGroups removes what a systemd that is gone has left of its tree.
+// removeGroups ends and removes what is left of a systemd's tree. One that has executed itself
+// anew has outlived its parent before.
 func removeGroups(t *testing.T, top string) {
 	waitFor(t, func() bool {
 		var folders []string
 		_ = filepath.Walk(top, func(path string, info os.FileInfo, err error) error {
 			if err == nil && info.IsDir() {
 				folders = append(folders, path)
+				killMembers(path)
 			}
 			return nil
 		})
@@ -106,6 +108,15 @@ func removeGroups(t *testing.T, top string) {
 		_, err := os.Stat(top)
 		return os.IsNotExist(err)
 	})
+}
+
+func killMembers(group string) {
+	text, _ := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	for word := range strings.FieldsSeq(string(text)) {
+		if pid, err := strconv.Atoi(word); err == nil && pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // becomeSystemd is process 1 of the new namespaces on its way to be systemd.
