@@ -143,6 +143,9 @@ func (t *transaction) mayTarget(service Service, node string, offline, illegal i
 	if n.State != NodeOnline {
 		return refusal{offline, fmt.Sprintf("%s is %s", node, n.State)}
 	}
+	if n.Order != nil {
+		return refusal{illegal, fmt.Sprintf("%s is %s; `clusterd node return %s` ends that", node, n.orderWhy(), node)}
+	}
 	if why := t.mayRun(service, n); why != "" {
 		return refusal{illegal, why}
 	}
@@ -230,7 +233,7 @@ func (c Ask) doneAtOnce(service Service) refusal {
 // wish takes an accepted request over.
 func (t *transaction) wish(service Service, c Ask) {
 	if service.Wish != nil {
-		service = t.finish(service, codeAborted, "superseded by a request to disable it")
+		service = t.finish(service, codeAborted, "overtaken: "+orElse(c.By, "an administrator")+" asked to "+string(c.Op)+" it")
 	}
 	service.Wish = &Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false

@@ -3,6 +3,7 @@ package cluster
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clusterd/clusterd/fence"
 )
@@ -69,4 +70,18 @@ func withoutFigures(text string) string {
 		return r
 	}, text)
 	return strings.ToValidUTF8(words[:min(len(words), longestTold)], "")
+}
+
+// briefest bounds what a note quotes of a device, in letters.
+const briefest = 160
+
+// Briefly is the first part of what a device said: why it failed, without the advice, the transcript
+// and the second attempt that follow it. Whoever wants all of it asks `clusterd fence status`.
+func Briefly(said string) string {
+	said, _, _ = strings.Cut(said, ";")
+	said = strings.TrimSpace(said)
+	if utf8.RuneCountInString(said) <= briefest {
+		return said
+	}
+	return string([]rune(said)[:briefest-3]) + "..."
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clusterd/clusterd/fence"
 )
@@ -75,5 +76,22 @@ func TestACutOffNodeIsToldOfSeldom(t *testing.T) {
 	}
 	if !b.s.Fences.Has("node1") {
 		t.Error("the intent was closed although vm:b is kept")
+	}
+}
+
+func TestANoteQuotesADeviceBriefly(t *testing.T) {
+	for said, want := range map[string]string{
+		"no answer from the BMC": "no answer from the BMC",
+		"bmc1: BMC bmc1 (10.0.0.1) did not log in: it does not answer; check that this node " +
+			"reaches it; bmc1: again": "bmc1: BMC bmc1 (10.0.0.1) did not log in: it does not answer",
+		"": "",
+	} {
+		if got := Briefly(said); got != want {
+			t.Errorf("%q is quoted as %q, want %q", said, got, want)
+		}
+	}
+	long := Briefly(strings.Repeat("ä", 400))
+	if utf8.RuneCountInString(long) != briefest || !strings.HasSuffix(long, "...") {
+		t.Errorf("%d letters are quoted: %q", utf8.RuneCountInString(long), long)
 	}
 }

@@ -77,7 +77,7 @@ func (s *State) lockedWhy() string {
 	case s.Lock.Stop:
 		return sentence("the whole cluster was stopped by "+orElse(s.Lock.By, "an administrator"), s.Lock.Why)
 	}
-	return sentence("the cluster is locked by "+orElse(s.Lock.By, "an administrator")+", so no service is started", s.Lock.Why)
+	return sentence("no service is started: the cluster is locked by "+orElse(s.Lock.By, "an administrator"), s.Lock.Why)
 }
 
 // unlockNext says what takes the lock away.
@@ -93,7 +93,7 @@ func (s *State) unlockNext() string {
 func (t *transaction) mayUnderLock(service Service, op Operation) refusal {
 	starts := op == OpRestart || op == OpRelocate || op == OpConvalesce || (op == OpEnable && service.State != resources.Started)
 	if why := t.lockedWhy(); why != "" && starts {
-		return refusal{codeTemporary, why + "; " + t.unlockNext() + " first"}
+		return refusal{codeTemporary, why + "; " + t.unlockNext() + " ends that"}
 	}
 	return accepted
 }

@@ -140,7 +140,7 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 		j := judge(n, v.Contacts[name], s.timingOf(n))
 		if n.Stopped && (j.state == NodeOnline || j.state == NodeDeaf) {
 			// Its last beats: it comes back by its next start alone.
-			d.wait(name, "clusterd announced that it stops there, and is still heard", "systemctl restart clusterd on "+name)
+			d.wait(name, "clusterd announced that it stops there, and is still heard", "`systemctl restart clusterd` on "+name)
 			continue
 		}
 		if j.wait != "" {
@@ -294,8 +294,9 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 		return // planGuards says what it waits for
 	}
 	if !more {
-		d.wait(open.Node, fmt.Sprintf("%d attempts to fence %s proved nothing, the last one: %s", open.TriedTotal, open.Node, open.LastWhy),
-			fmt.Sprintf("mend its fence device; it is tried again every %s", pauseFenceRounds))
+		d.wait(open.Node, fmt.Sprintf("%s cannot be confirmed off: %s; %d attempts so far, and another one every %s",
+			open.Node, Briefly(open.LastWhy), open.TriedTotal, pauseFenceRounds),
+			"mend its fence device; `clusterd fence status "+open.Node+"` tells all that it says")
 		return
 	}
 	d.propose(AssignFence{Node: open.Node, Fencer: step.Fencer, Level: step.Level})

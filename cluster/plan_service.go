@@ -102,7 +102,8 @@ func (p *planner) planStarted(service Service) {
 	n, why := p.workable(owner)
 	if why != "" {
 		if h, _ := service.holder(owner); service.Wish != nil && p.stuck(h) {
-			p.giveUp(service, codeNodeDead, why)
+			p.giveUp(service, codeNodeDead, fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+
+				"confirmed off", name, owner, why, owner))
 		}
 		p.wait(name, fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off", owner, why, owner), "")
 		return

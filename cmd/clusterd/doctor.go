@@ -141,7 +141,7 @@ func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
 	}
 	f := daemon.Finding{Node: node.Name, What: "image locks", Severity: "ok", Text: "every disk of the VMs here has an image lock, or none runs here"}
 	if len(without) > 0 {
-		f.Text = "no image lock between hosts: " + strings.Join(without, ", ") + " (migrations hand over paused, so this is safe)"
+		f.Text = "not needed: migrations hand over paused; without one between hosts: " + strings.Join(without, ", ")
 	}
 	return []daemon.Finding{f}
 }

@@ -29,7 +29,7 @@ func fenceCommand() *urfave.Command {
 	asJSON := &urfave.BoolFlag{Name: "json", Usage: "write JSON"}
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	return &urfave.Command{
-		Name: "fence", Usage: "fence nodes, and test fencing before you need it",
+		Name: "fence", Usage: "check and drill fence devices, cut a node's power, see what was fenced",
 		Description: "Exit codes are those of fence_node: 0 done, 1 failed or not finished in time, 2 no fence device is defined, or wrong use.",
 		Subcommands: []*urfave.Command{
 			{Name: "list", Usage: "the levels and devices of each node, as declared", ArgsUsage: "[NODE]", Action: fenceList, Flags: []urfave.Flag{asJSON}},

@@ -230,8 +230,13 @@ func haltText(plan api.HaltReply) string {
 	if number == 0 {
 		out.WriteString("Nothing runs.\n")
 	}
+	if number > 0 {
+		fmt.Fprintf(&out, "%s to be stopped, in this order.\n", counted(number))
+	}
 	for _, note := range plan.Notes {
-		out.WriteString(cli.Wrap(note.Why, "  - "+note.Subject+": ", "    ", 80))
+		if strings.Contains(note.Subject, ":") { // the cluster's own note would tell what is only planned as done
+			out.WriteString(cli.Wrap(note.Why, "  - "+note.Subject+": ", "    ", 80))
+		}
 	}
 	return out.String()
 }

@@ -104,3 +104,13 @@ func (n *sameNotes) subject() string {
 	}
 	return strings.Join(n.subjects, ", ")
 }
+
+// toldOf reports whether a note says already why a node that is being fenced is not off.
+func toldOf(status api.Status, node api.Node) bool {
+	for _, note := range status.Notes {
+		if note.Subject == node.Name && node.State == "fencing" {
+			return true
+		}
+	}
+	return false
+}

@@ -48,3 +48,42 @@ func TestATerminalShowsWhatMatters(t *testing.T) {
 		t.Log(got)
 	}
 }
+
+// What a person can do is a sentence of its own; commands and names keep their letters.
+func TestWhatToDoIsASentence(t *testing.T) {
+	for next, want := range map[string]string{
+		"": "why.", "mend its fence device": "why. Mend its fence device", "`clusvcadm -u`": "why. `clusvcadm -u`",
+		"clusvcadm -u": "why. clusvcadm -u", "node1 has to boot": "why. node1 has to boot",
+	} {
+		if got := withNext("why.", next); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A note says why a node is not off; that it is unprotected says the same again.
+func TestAFenceThatFailsIsToldOnce(t *testing.T) {
+	status := api.Status{Quorate: true, Nodes: []api.Node{
+		{Name: "node1", State: "fencing", Unprotected: "12 attempts have proven nothing"},
+		{Name: "node2", State: "online", Online: true, Unprotected: "its BMC does not answer"},
+	}, Notes: []cluster.Note{{Subject: "node1", Why: "node1 cannot be confirmed off"}}}
+	text := noteSection(status, View{Width: 80})
+	if strings.Contains(text, "12 attempts") || !strings.Contains(text, "node2: unprotected: its BMC does not answer") {
+		t.Errorf("the notes are:\n%s", text)
+	}
+	status.Notes = nil
+	if text := noteSection(status, View{Width: 80}); !strings.Contains(text, "12 attempts") {
+		t.Errorf("nothing tells of node1:\n%s", text)
+	}
+}
+
+func TestAFirstStartIsNoRecovery(t *testing.T) {
+	for from, want := range map[string]string{
+		"stopped": "placement", "uninitialized": "placement", "recovering": "recovery",
+	} {
+		got := eventText(cluster.Event{From: from, To: "starting", By: "recovery"})
+		if !strings.HasSuffix(got, "(by "+want+")") {
+			t.Errorf("from %s: %q", from, got)
+		}
+	}
+}

@@ -217,17 +217,14 @@ func firstOf(words ...string) string {
 func noteSection(status api.Status, view View) string {
 	var lines strings.Builder
 	line := func(subject, text, next string) {
-		text = subject + ": " + text
-		if next != "" {
-			text = strings.TrimRight(text, ".") + ". " + next
-		}
+		text = subject + ": " + withNext(text, next)
 		lines.WriteString(view.painted(caution, Wrap(clean(text), " ", "   ", view.Width)))
 	}
 	for _, notes := range grouped(status) {
 		line(notes.subject(), notes.why, notes.next)
 	}
 	for _, node := range status.Nodes {
-		if node.Unprotected != "" {
+		if node.Unprotected != "" && !toldOf(status, node) {
 			line(node.Name, "unprotected: "+node.Unprotected, "")
 		}
 	}

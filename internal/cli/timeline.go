@@ -72,10 +72,19 @@ func eventText(event cluster.Event) string {
 	} else if text == "" {
 		text = change
 	}
-	if event.By != "" {
-		text += " (by " + event.By + ")"
+	if by := byText(event); by != "" {
+		text += " (by " + by + ")"
 	}
 	return text
+}
+
+// byText is who or what decided. A first start is no recovery, although the same rule makes it.
+func byText(event cluster.Event) string {
+	first := event.From == "stopped" || event.From == "uninitialized"
+	if event.By == "recovery" && first && event.To == "starting" {
+		return "placement"
+	}
+	return event.By
 }
 
 // phaseTable writes measured moments: when each was, counted from the first, and how long it took since the one before

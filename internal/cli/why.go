@@ -41,12 +41,12 @@ func Why(e cluster.Explanation, width int) string {
 			out.WriteString(Wrap(clean(line), "  - ", "    ", width))
 		}
 	}
-	next := "nothing is to be done with it"
+	next := "nothing to do"
 	switch {
 	case e.Next != "":
 		next = e.Next
 	case len(e.Waits) > 0:
-		next = "nothing now; see what it waits for"
+		next = "nothing now, see what it waits for"
 	}
 	out.WriteString("\n" + Wrap(clean(next), "Next: ", "  ", width))
 	return out.String()
@@ -62,10 +62,34 @@ func waitLines(notes []cluster.Note) []string {
 
 // noteText is a note with what a person can do about it.
 func noteText(note cluster.Note) string {
-	if note.Next == "" {
-		return note.Why
+	return withNext(note.Why, note.Next)
+}
+
+// withNext puts what a person can do behind what happened, as a sentence of its own.
+func withNext(why, next string) string {
+	if next == "" {
+		return why
 	}
-	return strings.TrimRight(note.Why, ".") + ". " + note.Next
+	word, _, _ := strings.Cut(next, " ")
+	if plainWord(word) {
+		next = strings.ToUpper(next[:1]) + next[1:]
+	}
+	return strings.TrimRight(why, ".") + ". " + next
+}
+
+// plainWord reports whether a word is one of the language: not a command, an option or a name
+// with a number.
+func plainWord(word string) bool {
+	switch word {
+	case "clusvcadm", "clusterd", "clustat", "systemctl", "virsh":
+		return false
+	}
+	for _, letter := range strings.TrimRight(word, ",:") {
+		if letter < 'a' || letter > 'z' {
+			return false
+		}
+	}
+	return word != ""
 }
 
 // candidateTable lists the nodes, the best first, each with what speaks for it or

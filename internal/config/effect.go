@@ -34,7 +34,8 @@ const (
 	isStarted     = "it is started"
 	isRemoved     = "is removed"
 	isAdded       = "is added"
-	liesBelow     = "lies below one that is"
+	isRestarted   = "so it is restarted unless its agent reloads"
+	liesBelow     = "lies below one that changes, so it is restarted with it"
 )
 
 // Change is one sentence of a plan with its effect.
@@ -60,7 +61,7 @@ func effectOf(line string) Effect {
 		return EffectEnd
 	case strings.Contains(line, "; "+isStarted), ofService && strings.HasSuffix(line, " "+isAdded):
 		return EffectStart
-	case strings.HasSuffix(line, liesBelow):
+	case strings.HasSuffix(line, liesBelow), strings.HasSuffix(line, isRestarted):
 		return EffectRestart
 	case strings.Contains(line, fromNextStart), strings.Contains(line, "counts from the next start"):
 		return EffectNextStart

@@ -146,7 +146,8 @@ func TestTheExampleOfServicesIsValid(t *testing.T) {
 func TestATreeThatChangesIsTold(t *testing.T) {
 	old := parse(t, []byte(shop)).Document
 	new := parse(t, []byte(strings.NewReplacer("10.0.0.5", "10.0.0.6", "max_restarts: 3", "max_restarts: 4").Replace(shop))).Document
-	want := []string{"service service:shop: ocf:heartbeat:IPaddr2 web-ip is changed, or lies below one that is"}
+	want := []string{"service service:shop: ocf:heartbeat:IPaddr2 web-ip: ip=10.0.0.5 becomes ip=10.0.0.6, " +
+		"so it is restarted unless its agent reloads"}
 	if difference := cmp.Diff(want, Diff(old, new)); difference != "" {
 		t.Error(difference)
 	}

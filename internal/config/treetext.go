@@ -67,7 +67,7 @@ func changedTree(old, new []resources.Resource) []string {
 	}
 	for _, p := range change.Start {
 		if stopped[p.Path] {
-			changes = append(changes, p.Resource.Label()+" is changed, or "+liesBelow)
+			changes = append(changes, p.Resource.Label()+": "+becomes(parametersOf(old, p.Path), p.Resource.Parameters))
 		} else {
 			changes = append(changes, p.Resource.Label()+" "+isAdded)
 		}
@@ -78,4 +78,38 @@ func changedTree(old, new []resources.Resource) []string {
 		changes = append(changes, "limits, checks or the order of resources change, nothing that runs")
 	}
 	return changes
+}
+
+// parametersOf are those of the resource at a place of a tree.
+func parametersOf(tree []resources.Resource, path string) map[string]string {
+	for _, p := range resources.StartOrder(tree) {
+		if p.Path == path {
+			return p.Resource.Parameters
+		}
+	}
+	return nil
+}
+
+// becomes tells which parameters change, and what comes of it.
+func becomes(old, new map[string]string) string {
+	before, after := map[string]string{}, map[string]string{}
+	for name, value := range old {
+		if now, stays := new[name]; !stays || now != value {
+			before[name] = value
+		}
+	}
+	for name, value := range new {
+		if was, there := old[name]; !there || was != value {
+			after[name] = value
+		}
+	}
+	switch {
+	case len(before) == 0 && len(after) == 0:
+		return liesBelow
+	case len(before) == 0:
+		return optionsText(after) + " is new, " + isRestarted
+	case len(after) == 0:
+		return optionsText(before) + " goes away, " + isRestarted
+	}
+	return optionsText(before) + " becomes " + optionsText(after) + ", " + isRestarted
 }

@@ -57,7 +57,8 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	}
 	findings := []Finding{finding("version", "ok", fmt.Sprintf("clusterd %s, rules level %d of %d", Version, root.Level, cluster.CurrentLevel), "")}
 	if role.leader == "" {
-		findings = append(findings, finding("quorum", "error", "no leader is known", "see which nodes are missing with `clustat`; if they are gone for good: `clusterd recover`"))
+		findings = append(findings, finding("quorum", "error", "no leader is known", "see with `clustat` which nodes are missing, and bring them back; only if they are destroyed and powered off: "+
+			"`clusterd recover`"))
 	} else {
 		findings = append(findings, finding("quorum", "ok", "the leader is "+role.leader, ""))
 	}

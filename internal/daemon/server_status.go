@@ -140,8 +140,8 @@ func unprotected(root *cluster.State, node string) string {
 	}
 	// What a device answers counts for less than that it has just not done it.
 	if open, fencing := root.Fences.Get(node); fencing && open.TriedTotal > 0 {
-		return fmt.Sprintf("%d attempts to fence %s have proven nothing, the last one: "+
-			"%s", open.TriedTotal, node, open.LastWhy)
+		return fmt.Sprintf("%d attempts to fence %s have proven nothing, the last one: %s",
+			open.TriedTotal, node, cluster.Briefly(open.LastWhy))
 	}
 	for _, level := range levels {
 		usable := len(level.Devices) > 0
