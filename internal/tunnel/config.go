@@ -57,6 +57,9 @@ type Config struct {
 	// IntentWait is how long the migration may take to appear in this node's
 	// log: the other end may have read it a moment earlier.
 	IntentWait time.Duration
+	// TargetWait is how long the target's forwarder may take to listen: that of a node which has
+	// just booted comes up a moment after its daemon.
+	TargetWait time.Duration
 	// AfterAct is how long a stream may go on after its migration has ended in
 	// the log. Cutting it at once could part a guest that is just arriving.
 	AfterAct time.Duration
@@ -83,6 +86,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Drain, 80*time.Second) // Below systemd's 90 s.
 	set(&c.DataWait, 5*time.Second)
 	set(&c.IntentWait, 5*time.Second)
+	set(&c.TargetWait, 3*time.Second)
 	set(&c.AfterAct, 10*time.Minute)
 	set(&c.Deaf, 15*time.Second)
 	if c.Logger == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -117,7 +118,9 @@ func (f *forwarder) lead(listener net.Listener, head header, route *openRoute) {
 func (f *forwarder) toTarget(local net.Conn, head header, route *openRoute) error {
 	ctx, cancel := context.WithTimeout(context.Background(), headerTimeout)
 	defer cancel()
-	remote, err := f.config.Security.Dial(ctx, route.node, route.address)
+	remote, err := dialWhenListening(ctx, f.config.TargetWait, func(ctx context.Context) (net.Conn, error) {
+		return f.config.Security.Dial(ctx, route.node, route.address)
+	})
 	if err != nil {
 		_ = local.Close()
 		return err
@@ -134,6 +137,30 @@ func (f *forwarder) toTarget(local net.Conn, head header, route *openRoute) erro
 		return err
 	}
 	return f.carried.carry(local, remote, what)
+}
+
+// redialEvery is how often a target is tried again whose forwarder does not listen yet.
+const redialEvery = 50 * time.Millisecond
+
+// dialWhenListening dials again, for so long, while the connection is refused: a node that has
+// just booted is online as soon as its daemon is, and its forwarder is a process that comes up a
+// moment later. Whatever else goes wrong is returned at once.
+func dialWhenListening(ctx context.Context, wait time.Duration,
+	dial func(context.Context) (net.Conn, error),
+) (net.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for {
+		conn, err := dial(ctx)
+		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+			return conn, err
+		}
+		select {
+		case <-limited.Done():
+			return nil, err
+		case <-time.After(redialEvery):
+		}
+	}
 }
 
 // listenUNIX makes a socket that only its owner can open.

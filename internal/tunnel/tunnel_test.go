@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -291,5 +293,34 @@ func TestEndsByItself(t *testing.T) {
 	}
 	if _, err := os.Stat(config.controlPath()); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("the control socket is left behind: %v", err)
+	}
+}
+
+// A forwarder that comes up a moment after its daemon is waited for; another fault is not.
+func TestTheForwarderOfABootingNodeIsWaitedFor(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	tries := 0
+	conn, err := dialWhenListening(t.Context(), 10*time.Second, func(context.Context) (net.Conn, error) {
+		if tries++; tries < 3 {
+			return nil, fmt.Errorf("connect: %w", refused)
+		}
+		here, _ := net.Pipe()
+		return here, nil
+	})
+	if err != nil || conn == nil || tries != 3 {
+		t.Fatalf("after %d tries: %v", tries, err)
+	}
+	tries = 0
+	dead := errors.New("not a member")
+	if _, err := dialWhenListening(t.Context(), 10*time.Second, func(context.Context) (net.Conn, error) {
+		tries++
+		return nil, dead
+	}); !errors.Is(err, dead) || tries != 1 {
+		t.Errorf("a fault that waiting does not mend was tried %d times: %v", tries, err)
+	}
+	if _, err := dialWhenListening(t.Context(), 120*time.Millisecond, func(context.Context) (net.Conn, error) {
+		return nil, refused
+	}); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a forwarder that never comes up: %v", err)
 	}
 }
