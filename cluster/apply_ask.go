@@ -233,7 +233,8 @@ func (c Ask) doneAtOnce(service Service) refusal {
 // wish takes an accepted request over.
 func (t *transaction) wish(service Service, c Ask) {
 	if service.Wish != nil {
-		service = t.finish(service, codeAborted, "overtaken: "+orElse(c.By, "an administrator")+" asked to "+string(c.Op)+" it")
+		who := orElse(c.By, "an administrator")
+		service = t.finish(service, codeAborted, fmt.Sprintf("overtaken: %s asked to %s it", who, c.Op))
 	}
 	service.Wish = &Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false

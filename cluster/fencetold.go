@@ -75,8 +75,8 @@ func withoutFigures(text string) string {
 // briefest bounds what a note quotes of a device, in letters.
 const briefest = 160
 
-// Briefly is the first part of what a device said: why it failed, without the advice, the transcript
-// and the second attempt that follow it. Whoever wants all of it asks `clusterd fence status`.
+// Briefly is the first part of what a device said: why it failed, without the advice, the
+// transcript and the second attempt that follow. `clusterd fence status` has all of it.
 func Briefly(said string) string {
 	said, _, _ = strings.Cut(said, ";")
 	said = strings.TrimSpace(said)

@@ -189,7 +189,18 @@ func listNodes(c *urfave.Context) error {
 		if n.Unprotected != "" {
 			fencing = "unprotected"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.State, role, n.Address, n.Version, fencing)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, standing(n), role, n.Address, n.Version, fencing)
 	}
 	return table.Flush()
+}
+
+// standing is a node's state with the order about it.
+func standing(n api.Node) string {
+	if n.Order == nil {
+		return n.State
+	}
+	if n.Order.Empty || len(n.Order.Holds) == 0 {
+		return n.State + ", " + n.Order.Order
+	}
+	return fmt.Sprintf("%s, %s (%d left)", n.State, n.Order.Order, len(n.Order.Holds))
 }

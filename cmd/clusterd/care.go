@@ -98,6 +98,9 @@ func backupCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
+			if err := folderIs(path); err != nil {
+				return err
+			}
 			client, err := connect(c)
 			if err != nil {
 				return err
@@ -115,6 +118,16 @@ func backupCommand() *urfave.Command {
 			return nil
 		},
 	}
+}
+
+// folderIs refuses a path in a folder that is not there: it was mistyped, or is not mounted, and a
+// backup in a new folder would be looked for in vain.
+func folderIs(path string) error {
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return usage("backup: there is no folder %s", folder)
+	}
+	return nil
 }
 
 func restoreCommand() *urfave.Command {

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
@@ -127,14 +126,16 @@ func checkConfig(c *urfave.Context) error {
 		return err
 	}
 	d := parsed.Document
-	name := c.Args().First()
-	if name == "-" {
-		name = "standard input"
-	}
+	name := operandName(c)
 	fmt.Printf("%s: valid: %s, %s, %s, %s\n", name,
 		count(len(d.Nodes), "node", "nodes"), count(len(d.Devices), "fence device", "fence devices"),
 		count(len(d.Domains), "failover domain", "failover domains"), count(len(d.Services), "service", "services"))
-	if masked := maskedSecrets(d); masked > 0 {
+	said, err := againstForce(c, name, parsed)
+	if err != nil {
+		return err
+	}
+	fmt.Print(said)
+	if masked := maskedSecrets(d); masked > 0 && said == "" {
 		fmt.Printf("%s: apply keeps what is in force, and refuses a mask where nothing is.\n",
 			count(masked, "secret is masked", "secrets are masked"))
 	}
@@ -144,24 +145,16 @@ func checkConfig(c *urfave.Context) error {
 	return nil
 }
 
-// maskedSecrets counts the secrets that a file leaves to the document in force: only a
-// member can tell whether that has them.
-func maskedSecrets(d cluster.Document) int {
-	masked := 0
-	d.EachSecret(func(_, secret string) {
-		if secret == config.Mask {
-			masked++
-		}
-	})
-	return masked
-}
-
 // planner shows what a change does, asks where a person can answer, and makes it.
 type planner struct {
 	in       io.Reader
 	out      io.Writer
 	terminal bool
 	width    int
+	// cluster is the name to be typed when a change removes at least half of what is declared: of
+	// nodes and services that many. An empty name is never asked for.
+	cluster  string
+	declared int
 	// change makes the change, or tells what it would do.
 	change func(base uint64, dryRun bool) (api.ConfigReply, error)
 }
@@ -186,7 +179,7 @@ func (p planner) run(base uint64, dryRun, yes bool) error {
 		fmt.Fprintf(p.out, "Document version %d is in force; nothing was changed.\n", plan.Version)
 		return nil
 	}
-	if p.terminal && !yes && len(plan.Plan) > 0 && !p.agreed() {
+	if p.terminal && !yes && len(plan.Plan) > 0 && !p.agreed(plan.Plan) {
 		return errRefused
 	}
 	reply, err := p.change(plan.Version, false)
@@ -197,7 +190,21 @@ func (p planner) run(base uint64, dryRun, yes bool) error {
 	return nil
 }
 
-func (p planner) agreed() bool {
+// agreed asks whether a plan is wanted; the cluster's name is asked for where a document was made
+// for another one, or lost most of its lines: it takes away at least half of what there is.
+func (p planner) agreed(plan []api.ConfigEffect) bool {
+	gone := 0
+	for _, what := range removals(plan) {
+		if strings.HasPrefix(what, "node ") || strings.HasPrefix(what, "service ") {
+			gone++
+		}
+	}
+	if p.cluster != "" && gone >= 2 && 2*gone >= p.declared {
+		fmt.Fprintf(p.out, "It removes %d of %d nodes and services. Type the cluster's name to put it into force: ",
+			gone, p.declared)
+		answer, _ := bufio.NewReader(io.LimitReader(p.in, 300)).ReadString('\n')
+		return strings.TrimSpace(answer) == p.cluster
+	}
 	fmt.Fprint(p.out, "Put it into force? [y/N] ")
 	answer, _ := bufio.NewReader(io.LimitReader(p.in, 100)).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -243,8 +250,11 @@ func applyConfig(c *urfave.Context) error {
 	}
 	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
 		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: parsed.Text, DryRun: dryRun, Reason: c.String("reason")})
-		return reply, replaceAnyway(err, said != 0 && !c.IsSet("base"))
+		return reply, inFile(replaceAnyway(err, said != 0 && !c.IsSet("base")), operandName(c))
 	})
+	if status, err := client.Status(c.Context, false); err == nil {
+		p.cluster, p.declared = status.Cluster, len(status.Nodes)+len(status.Services)
+	}
 	return p.run(base, c.Bool("dry-run"), c.Bool("yes"))
 }
 
@@ -277,7 +287,7 @@ func diffConfig(c *urfave.Context) error {
 	}
 	reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: document.Version, Text: parsed.Text, DryRun: true})
 	if err != nil {
-		return err
+		return inFile(err, operandName(c))
 	}
 	fmt.Print(cli.Plan(reply, effectOrder(), cli.ScreenOf(os.Stdout).Width))
 	fmt.Printf("Document version %d is in force now; this is what would change.\n", reply.Version)

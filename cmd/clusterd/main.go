@@ -61,7 +61,8 @@ func exitCode(err error) int {
 // that begin with its name.
 func prefixed(err error) string {
 	var faults *config.Faults
-	if errors.As(err, &faults) && err.Error() == faults.Error() {
+	var told *fileFaults
+	if errors.As(err, &faults) && err.Error() == faults.Error() || errors.As(err, &told) {
 		return describe(err)
 	}
 	return "clusterd: " + describe(err)

@@ -30,6 +30,10 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 		if err != nil {
 			return err
 		}
+		if status, err := client.Status(c.Context, false); err == nil && nothingToEnd(status, name) {
+			fmt.Printf("Node %s is under no order and has not left; nothing was changed.\n", name)
+			return nil
+		}
 		if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "return", Node: name, Reason: c.String("reason")}); err != nil {
 			return err
 		}
@@ -73,13 +77,20 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 	return waitEmpty(c.Context, client, name, c.Duration("wait"))
 }
 
+// widestService bounds the column of names in a plan.
+const widestService = 64
+
 // planText is a drain's plan as an administrator reads it.
 func planText(plan api.DrainReply) string {
 	var out strings.Builder
 	if len(plan.Steps) == 0 {
 		return fmt.Sprintf("Nothing runs on %s.\n", plan.Node)
 	}
-	fmt.Fprintf(&out, "%-30s %-8s %s\n", "SERVICE", "METHOD", "TO")
+	wide := 30
+	for _, step := range plan.Steps {
+		wide = min(max(wide, len([]rune(step.Service))), widestService)
+	}
+	fmt.Fprintf(&out, "%-*s %-8s %s\n", wide, "SERVICE", "METHOD", "TO")
 	for _, step := range plan.Steps {
 		target := step.Target
 		if step.Deadline {
@@ -88,7 +99,7 @@ func planText(plan api.DrainReply) string {
 		if step.Method == cluster.MethodStays {
 			target = ""
 		}
-		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-30s %-8s %s", step.Service, step.Method, target), " "))
+		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-*s %-8s %s", wide, step.Service, step.Method, target), " "))
 		for _, blocker := range step.Blockers {
 			out.WriteString(cli.Wrap(blocker, "    - ", "      ", 80))
 		}
@@ -130,6 +141,12 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// nothingToEnd reports whether a known node is under no order, and neither leaves nor has left.
+func nothingToEnd(status api.Status, name string) bool {
+	n, known := cli.FindNode(status, name)
+	return known && n.Order == nil && n.State != "leaving" && n.State != "left"
 }
 
 func orderIn(status api.Status, name string) *api.NodeOrder {

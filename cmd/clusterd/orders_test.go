@@ -44,6 +44,7 @@ func TestTheOrderOfAStopIsReadable(t *testing.T) {
 	})
 	want := `  1. vm:web on node3
   2. vm:db on node1
+2 services are to be stopped, in this order.
   - vm:old: it is started, and frozen by root: nothing is done to it, whatever
     happens
 `
@@ -62,5 +63,31 @@ func TestProgressNamesWhatIsLeft(t *testing.T) {
 	want := "2 services are still there:\n  vm:a migrating\n  vm:b started: stays on node1: it is paused\n"
 	if got := progressOf(status, []string{"vm:a", "vm:b"}); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// Long names do not break the table, and an order that is none is not ended.
+func TestLongNamesAndNoOrders(t *testing.T) {
+	long := "service:customer-acme-production-database-one"
+	got := planText(api.DrainReply{Node: "node1", Steps: []cluster.DrainStep{
+		{Service: long, Method: cluster.MethodLive, Target: "node2"},
+		{Service: "vm:a", Method: cluster.MethodLive, Target: "node3"},
+	}})
+	lines := strings.Split(got, "\n")
+	at := strings.Index(lines[0], "METHOD")
+	if at != len(long)+1 || strings.Index(lines[1], "live") != at || strings.Index(lines[2], "live") != at {
+		t.Errorf("the table is broken:\n%s", got)
+	}
+	status := api.Status{Nodes: []api.Node{{Name: "plain", State: "online"}, {Name: "left", State: "left"},
+		{Name: "drained", State: "online", Order: &api.NodeOrder{Order: "drain", Holds: []string{"vm:a"}}}}}
+	for name, want := range map[string]bool{"plain": true, "left": false, "drained": false, "unknown": false} {
+		if got := nothingToEnd(status, name); got != want {
+			t.Errorf("%s: nothing to end: %v", name, got)
+		}
+	}
+	for i, want := range []string{"online", "left", "online, drain (1 left)"} {
+		if got := standing(status.Nodes[i]); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

@@ -17,6 +17,7 @@ func TestWrongUseSaysWhatIsTaken(t *testing.T) {
 		"node list now":                     `usage: node list takes no operand, and "now" was given`,
 		"doctor node1":                      `usage: doctor takes no operand`,
 		"node standby a b":                  "usage: node standby takes one operand, a NODE; 2 were given",
+		"backup /nonexistent/x/y":           "usage: backup: there is no folder /nonexistent/x",
 		"fence node --off":                  "usage: fence node needs a NODE",
 		"--config /nonexistent/x node list": "usage: --config /nonexistent/x: there is no such file",
 	} {

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -113,4 +115,17 @@ func toldOf(status api.Status, node api.Node) bool {
 		}
 	}
 	return false
+}
+
+// about leaves the notes of a status that are about what is shown of it.
+func about(status api.Status, view View) api.Status {
+	subject := firstOf(view.Service, view.Node)
+	status.Notes = slices.DeleteFunc(slices.Clone(status.Notes), func(note cluster.Note) bool {
+		return note.Subject != subject
+	})
+	status.Nodes = slices.DeleteFunc(slices.Clone(status.Nodes), func(node api.Node) bool {
+		return node.Name != subject
+	})
+	status.Warnings = nil
+	return status
 }

@@ -55,8 +55,11 @@ func Status(status api.Status, view View) string {
 			out.WriteString(serviceTable(status, view))
 		}
 	}
-	if whole && !view.NotesFirst {
+	switch {
+	case whole && !view.NotesFirst:
 		out.WriteString(noteSection(status, view))
+	case !whole && view.Terminal:
+		out.WriteString(noteSection(about(status, view), view))
 	}
 	return out.String()
 }

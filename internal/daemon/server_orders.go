@@ -129,6 +129,9 @@ func (s *server) drainPlan(w http.ResponseWriter, r *http.Request, who caller) e
 		return refuse(http.StatusBadRequest, "bad_request", "within: %v", err)
 	}
 	order := r.URL.Query().Get("order")
+	if root := s.daemon.replica.Root(); !root.Nodes.Has(r.PathValue("name")) {
+		return noNode(root, r.PathValue("name"))
+	}
 	command := cluster.OrderNode{Node: r.PathValue("name"), Order: cluster.OrderKind(order), By: who.Name, Within: within}
 	steps, err := cluster.DrainPlan(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, command)
 	if err != nil {

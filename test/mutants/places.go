@@ -5,6 +5,7 @@ const (
 	evacuate = "cluster/evacuate.go"
 	target   = "cluster/target.go"
 	answer   = "cluster/answer.go"
+	warn     = "internal/config/warn.go"
 )
 
 // places are breaks of where the cluster sends services by itself.
@@ -213,6 +214,25 @@ func places() []mutant {
 			name: "a-leave-is-for-good", law: "R", broken: "what a node handed over when it left does not come home",
 			edits: []edit{{nodeOrder, "\tcase n.Order == nil && n.State != NodeLeaving:", "\tcase n.Order == nil:"}},
 			nets:  first(stories),
+		},
+		{
+			name: "nothing-is-said-of-one-node", law: "R",
+			broken: "config check does not warn of what is down while one node is",
+			edits: []edit{{warn, "nodes := t.allowed[name]; len(nodes) == 1 {",
+				"nodes := t.allowed[name]; len(nodes) == 1 && name == \"\" {"}},
+			nets: first(tests("internal/config", "^TestWarningsOfWhatOneNodesLossMakesImpossible$")),
+		},
+		{
+			name: "nothing-is-said-of-full-nodes", law: "R",
+			broken: "config check does not warn of services kept apart that need every node there is",
+			edits:  []edit{{warn, "len(crowd) >= len(nodes)", "len(crowd) > len(nodes)"}},
+			nets:   first(tests("internal/config", "^TestWarningsOfWhatOneNodesLossMakesImpossible$")),
+		},
+		{
+			name: "nothing-is-said-of-two-nodes", law: "R",
+			broken: "config check does not warn that one of two nodes can do nothing alone",
+			edits:  []edit{{warn, "len(p.document.Nodes) == 2 &&", "len(p.document.Nodes) == 0 &&"}},
+			nets:   first(tests("internal/config", "^TestWarningsOfWhatOneNodesLossMakesImpossible$")),
 		},
 	}
 }
