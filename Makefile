@@ -144,6 +144,10 @@ bench-idle: build $(BIN)/bench ## measure memory and CPU of idle daemons (root)
 bench-services: build $(BIN)/bench ## measure N=500 services made of resources on three nodes: start, failover, memory, clustat
 	$(BIN)/bench services -n $(if $(filter file,$(origin N)),500,$(N)) -tools $(BIN)
 
+.PHONY: bench-join
+bench-join: build $(BIN)/bench ## measure from clusterd join to a voter, with three and with seven nodes, simulated
+	$(BIN)/bench join -tools $(BIN)
+
 # The array and its two nodes are QEMU machines; without them that figure is left out.
 bench-fence: build $(BIN)/bench ## measure from the decision to fence to its proof, per driver and for 16 nodes at once
 	@scsi="$$(CLUSTERD_FENCE_VM=$(CURDIR)/.cache/fence-vm $(GO) test -tags $(TAGS) -v -count=1 -timeout 6m -run 'TestZombieIsCutOff$$$$' ./test/fencevm 2>/dev/null | sed -n 's/.*figure: scsi_ms=//p')"; \

@@ -4,6 +4,7 @@
 //	bench failover -n 10   from a power cut to the VM running elsewhere, for a follower's host and for the leader's
 //	bench migrate -n 10    clusvcadm -M beside plain virsh migrate
 //	bench idle             memory and CPU of clusterd when nothing happens
+//	bench join             from clusterd join to a voter, with three and with seven nodes; needs no lab
 //	bench services -n 500  many services made of resources; needs no lab
 //	bench fence            from the decision to fence to the proof, one node at a time and 16 at once; needs no lab:
 //	                       the daemons and the controllers' protocols are real, the machines are pretended
@@ -30,8 +31,9 @@ const roundsLimit = 200
 func main() {
 	lab.Reexec()
 	benches := map[string]func(context.Context, *bench) error{"failover": failover, "migrate": migrate, "idle": idle}
-	if len(os.Args) < 2 || (benches[os.Args[1]] == nil && os.Args[1] != "fence" && os.Args[1] != "services") {
-		fmt.Fprintln(os.Stderr, "usage: bench failover|migrate|idle|services|fence [-n ROUNDS] [-tools FOLDER]")
+	if len(os.Args) < 2 || (benches[os.Args[1]] == nil && os.Args[1] != "fence" && os.Args[1] != "services" &&
+		os.Args[1] != "join") {
+		fmt.Fprintln(os.Stderr, "usage: bench failover|migrate|idle|services|fence|join [-n ROUNDS] [-tools FOLDER]")
 		os.Exit(2)
 	}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
@@ -45,6 +47,13 @@ func main() {
 	defer stop()
 	if os.Args[1] == "services" {
 		if err := services(ctx, *tools, *rounds); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if os.Args[1] == "join" {
+		if err := joining(ctx, *tools); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
