@@ -230,11 +230,15 @@ func (c Ask) doneAtOnce(service Service) refusal {
 		"move it with `clusvcadm -r %s -m %s`", service.Owner, c.Node, c.Service, c.Node)}
 }
 
+// overtakes is what the request is told that this one takes the place of.
+func (c Ask) overtakes() string {
+	return fmt.Sprintf("overtaken: %s asked to %s it", orElse(c.By, "an administrator"), c.Op)
+}
+
 // wish takes an accepted request over.
 func (t *transaction) wish(service Service, c Ask) {
 	if service.Wish != nil {
-		who := orElse(c.By, "an administrator")
-		service = t.finish(service, codeAborted, fmt.Sprintf("overtaken: %s asked to %s it", who, c.Op))
+		service = t.finish(service, codeAborted, c.overtakes())
 	}
 	service.Wish = &Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false

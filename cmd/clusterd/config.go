@@ -33,6 +33,7 @@ func configCommand() *urfave.Command {
 		Subcommands: []*urfave.Command{
 			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig,
 				Description: "Fence agents are held against what they say of themselves on this machine: one that is missing, tells no metadata, or takes other options is a fault on a node that may have to use it, and a warning elsewhere. " +
+					"On a member the document is held against the one in force, too: what apply would change and refuse. " +
 					"The exit code is 0 when the document has no fault, and with --devices when besides every fence device could be used from here; else 1.",
 				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "devices", DisableDefaultText: true, Usage: "also ask every fence device from this machine, as the checks of a running cluster do: is it reachable, are login and certificate right, whose is it, is the disk there and does it know reservations; nothing is switched or written"}}},
 			{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Action: applyConfig,
@@ -127,14 +128,16 @@ func checkConfig(c *urfave.Context) error {
 	}
 	d := parsed.Document
 	name := operandName(c)
-	fmt.Printf("%s: valid: %s, %s, %s, %s\n", name,
-		count(len(d.Nodes), "node", "nodes"), count(len(d.Devices), "fence device", "fence devices"),
-		count(len(d.Domains), "failover domain", "failover domains"), count(len(d.Services), "service", "services"))
 	said, err := againstForce(c, name, parsed)
 	if err != nil {
 		return err
 	}
-	fmt.Print(said)
+	fmt.Printf("%s: valid: %s, %s, %s, %s\n", name,
+		count(len(d.Nodes), "node", "nodes"), count(len(d.Devices), "fence device", "fence devices"),
+		count(len(d.Domains), "failover domain", "failover domains"), count(len(d.Services), "service", "services"))
+	for line := range strings.Lines(said) {
+		fmt.Print(cli.Wrap(line, "", "  ", cli.ScreenOf(os.Stdout).Width))
+	}
 	if masked := maskedSecrets(d); masked > 0 && said == "" {
 		fmt.Printf("%s: apply keeps what is in force, and refuses a mask where nothing is.\n",
 			count(masked, "secret is masked", "secrets are masked"))
