@@ -117,7 +117,7 @@ func TestANodeIsDrainedAndReturns(t *testing.T) {
 		s.until("both are back", func() bool {
 			return s.service(at, "vm:a").Owner == "node1" && s.service(at, "vm:b").Owner == "node1"
 		})
-		if code, _ := s.ask(at, anybody, "GET", api.PathNodes+"/node9/plan?order=drain", nil); code != http.StatusConflict {
+		if code, _ := s.ask(at, anybody, "GET", api.PathNodes+"/node9/plan?order=drain", nil); code != http.StatusNotFound {
 			t.Errorf("the plan for a node that is not there: %d", code)
 		}
 	})
