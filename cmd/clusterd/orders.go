@@ -30,12 +30,13 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 		if err != nil {
 			return err
 		}
-		if status, err := client.Status(c.Context, false); err == nil && nothingToEnd(status, name) {
-			fmt.Printf("Node %s is under no order and has not left; nothing was changed.\n", name)
-			return nil
-		}
+		status, unknown := client.Status(c.Context, false)
 		if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "return", Node: name, Reason: c.String("reason")}); err != nil {
 			return err
+		}
+		if unknown == nil && nothingToEnd(status, name) {
+			fmt.Printf("Node %s is under no order and has not left; nothing was changed.\n", name)
+			return nil
 		}
 		fmt.Printf("Node %s takes services again. What was moved away for the order comes back, except where somebody has placed it since.\n", name)
 		return nil

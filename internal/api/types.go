@@ -159,10 +159,11 @@ type Request struct {
 // Reply is the state of a request. Code is rgmanager's internal return code
 // (0, -1 ... -19); clusvcadm turns it into an exit code.
 type Reply struct {
-	ID    string `json:"id"`
-	Done  bool   `json:"done"`
-	Code  int    `json:"code"`
-	Text  string `json:"text"`
+	ID   string `json:"id"`
+	Done bool   `json:"done"`
+	Code int    `json:"code"`
+	// Text is the answer; where it tells of several nodes or keys, each has a line.
+	Text  string `json:"text" plain:"lines"`
 	Owner string `json:"owner,omitempty"`
 	// Why is the sentence behind Text: what failed, where, and what to do.
 	Why      string    `json:"why,omitempty" plain:"lines"`

@@ -210,8 +210,8 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"Device":       "Name Driver Address Username Password Credential Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
-		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops Ends",
-		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly Log",
+		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops Ends Opens",
+		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, cluster.Planned{}, cluster.View{}, cluster.Contactwatch{}} {
