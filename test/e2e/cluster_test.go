@@ -165,6 +165,13 @@ func (f *fixture) remember(t *testing.T, ctx context.Context) memory {
 // the same runs as before.
 func (f *fixture) checkUnharmed(t *testing.T, ctx context.Context, before memory, same ...string) {
 	t.Helper()
+	f.checkGuests(t, ctx, before, same...)
+	f.checkNoFence(t, ctx, before.index)
+}
+
+// checkGuests is checkUnharmed where a node may have been out of touch.
+func (f *fixture) checkGuests(t *testing.T, ctx context.Context, before memory, same ...string) {
+	t.Helper()
 	status := f.waitAtRest(t, ctx)
 	for _, guest := range guests {
 		name := guest.Guest.Name
@@ -190,7 +197,6 @@ func (f *fixture) checkUnharmed(t *testing.T, ctx context.Context, before memory
 			t.Errorf("guest %s is on %v, and the cluster says %s", name, where, stage.Owner(status, guest.Name()))
 		}
 	}
-	f.checkNoFence(t, ctx, before.index)
 }
 
 func (f *fixture) hosts(t *testing.T, ctx context.Context, guest string) []string {
