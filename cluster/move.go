@@ -326,7 +326,7 @@ func (p *planner) noteRules(service Service) {
 // together with another service; "" if there is none. A rule that took its place meanwhile would
 // be undone by whatever brings that service back, and take it anew the next time it goes down.
 func (p *planner) returnsTo(node string, service Service) string {
-	if p.objectionsTo(service).why[node] != "" || len(p.rules().apart) == 0 {
+	if len(p.rules().apart) == 0 {
 		return ""
 	}
 	for _, other := range p.Services.rows {

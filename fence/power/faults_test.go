@@ -48,7 +48,7 @@ func boardFaults() map[string]boardFault {
 	return map[string]boardFault{
 		"acknowledges and stays on": with(func(f *boardFault) {
 			f.ipmi, f.redfish = bmc.Faults{Stuck: true}, redfish.Faults{Stuck: true}
-			f.limit, f.outcome, f.leavesOn = 6*time.Second, fence.Refuted, true
+			f.limit, f.outcome, f.leavesOn = 3*time.Second, fence.Refuted, true
 			f.evidence = []string{"accepted our off command", "soft power button", "says that the power is still on"}
 		}),
 		"hangs": with(func(f *boardFault) {
@@ -62,7 +62,7 @@ func boardFaults() map[string]boardFault {
 		}),
 		"flapping": with(func(f *boardFault) {
 			f.ipmi, f.redfish = bmc.Faults{Stuck: true, Flapping: true}, redfish.Faults{Stuck: true, Flapping: true}
-			f.limit, f.outcome, f.leavesOn = 5*time.Second, "", true
+			f.limit, f.outcome, f.leavesOn = 2500*time.Millisecond, "", true
 			f.evidence = []string{"power read off and then on, so the off reading does not count"}
 		}),
 		"wrong password": with(func(f *boardFault) {

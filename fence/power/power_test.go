@@ -152,7 +152,7 @@ func TestFenceOfAMachineThatStaysOnIsRefuted(t *testing.T) {
 	forEachKind(t, func(t *testing.T, d *driver) {
 		b := startBMC(t, nil)
 		b.SetFaults(bmc.Faults{Stuck: true})
-		result := d.Fence(within(t, 10*time.Second), requestFor(d, b.Address()))
+		result := d.Fence(within(t, 4*time.Second), requestFor(d, b.Address()))
 		expect(t, result, fence.Refuted, "soft power button", "off sent again", "still on")
 		if got := b.Commands().PowerOff; got != 1+repeatTries {
 			t.Errorf("%d off commands, want one and %d more", got, repeatTries)

@@ -32,20 +32,33 @@ func (d *Daemon) answerAddress(ctx context.Context, question standingQuestion) s
 
 // tellAddress says of a node without a leader that the others look for it elsewhere.
 func (d *Daemon) tellAddress(answer string) {
-	me, known := d.replica.Root().Nodes.Get(d.name)
-	text := ""
-	if known && d.role.Load().leader == "" && me.Address != "" && !strings.EqualFold(me.Address, d.address) {
+	recorded, text := d.recordedAddress(), ""
+	if recorded != "" && d.role.Load().leader == "" && !strings.EqualFold(recorded, d.address) {
 		text = fmt.Sprintf("the cluster records %s for this node, and its own address is %s (%s). It tells the leader so; "+
-			"where none answers, on a member: clusterd node address %s %s", me.Address, d.address, config.NodePath,
+			"where none answers, on a member: clusterd node address %s %s", recorded, d.address, config.NodePath,
 			d.name, hostOf(d.address))
 		if answer != "" {
 			text += ". " + answer
 		}
 	}
 	if d.warnings.set("address", text) && text != "" {
-		d.logger.Warn("this node has another address than the cluster records", "node", d.name, "recorded", me.Address,
+		d.logger.Warn("this node has another address than the cluster records", "node", d.name, "recorded", recorded,
 			"address", d.address)
 	}
+}
+
+// recordedAddress is where the others reach this node by what it knows. A daemon that has
+// started and heard of no leader has no State yet; the members of its log it has.
+func (d *Daemon) recordedAddress() string {
+	if me, known := d.replica.Root().Nodes.Get(d.name); known {
+		return me.Address
+	}
+	for _, m := range d.log.Members() {
+		if m.ID == d.name {
+			return m.Address
+		}
+	}
+	return ""
 }
 
 func hostOf(address string) string {

@@ -3,11 +3,20 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/test/lab"
+	"github.com/clusterd/clusterd/test/stage"
+)
+
+// noWayOut lets a node answer on the cluster's port and ask nobody there, as a firewall may.
+const (
+	noWayOut = "nft add table inet out && nft 'add chain inet out o { type filter hook output priority 0; }' && " +
+		"nft add rule inet out o tcp dport 7440 reject with tcp reset"
+	wayOut = "nft delete table inet out"
 )
 
 // retellAddresses: hosts get other addresses, typed as docs/operators/recovery.md has it. No VM
@@ -15,6 +24,7 @@ import (
 func (f *fixture) retellAddresses(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node3"})
 	t.Run("one node", func(t *testing.T) { f.retellOneAddress(t, ctx) })
+	t.Run("one node by a person's word", func(t *testing.T) { f.retellAddressTyped(t, ctx) })
 	t.Run("all nodes at once", func(t *testing.T) { f.retellAllAddresses(t, ctx) })
 }
 
@@ -33,6 +43,25 @@ func (f *fixture) retellOneAddress(t *testing.T, ctx context.Context) {
 	if !strings.Contains(said, "it asks from") || strings.Contains(said, "fences it") {
 		t.Errorf("the timeline does not tell from where %s asks, or tells that it was fenced:\n%s", node, said)
 	}
+}
+
+// retellAddressTyped: the node reaches nobody, so doctor says there what to type on a member.
+func (f *fixture) retellAddressTyped(t *testing.T, ctx context.Context) {
+	const node, before, address = "node3", "10.99.0.33", "10.99.0.43"
+	memory := f.remember(t, ctx)
+	f.do(t, ctx, "node1", "clusterd", "node", "maintenance", node)
+	f.down(t, ctx, node)
+	f.readdress(t, ctx, node, before, address, "")
+	f.shell(t, ctx, node, noWayOut)
+	f.up(t, ctx, node)
+	asked := f.advice(t, ctx, node, regexp.MustCompile(`clusterd node address \S+ [0-9.:]+[0-9]`))
+	taken := f.world.Host("node1").Address(lab.Management)
+	f.refused(t, ctx, "node1", []string{"node1"}, "clusterd", "node", "address", node, taken)
+	f.do(t, ctx, "node1", strings.Fields(asked)...)
+	f.shell(t, ctx, node, wayOut)
+	f.reachedAt(t, ctx, map[string]string{node: address})
+	f.do(t, ctx, "node1", "clusterd", "node", "return", node)
+	f.checkGuests(t, ctx, memory, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
 }
 
 // retellAllAddresses: the whole cluster moves to another network.
@@ -81,6 +110,20 @@ func (f *fixture) readdress(t *testing.T, ctx context.Context, node, from, to, l
 	if line != "" {
 		f.shell(t, ctx, node, "echo '"+line+"' >>/etc/clusterd/node.yaml")
 	}
+}
+
+// advice waits until `clusterd doctor` on a node names a command, and returns it.
+func (f *fixture) advice(t *testing.T, ctx context.Context, node string, command *regexp.Regexp) string {
+	t.Helper()
+	said := ""
+	if err := poll(ctx, func() bool {
+		result, err := stage.Run(ctx, f.world, node, "clusterd", "doctor")
+		said = result.Output
+		return err == nil && command.MatchString(strings.Join(strings.Fields(said), " "))
+	}); err != nil {
+		t.Fatalf("doctor on %s never says %s:\n%s", node, command, said)
+	}
+	return command.FindString(strings.Join(strings.Fields(said), " "))
 }
 
 // reachedNow are the addresses that the cluster records, without their ports.

@@ -179,7 +179,7 @@ func places() []mutant {
 		},
 		{
 			name: "long-acts-are-no-news", law: "R", broken: "nothing is said of an act whose end is never told",
-			edits: []edit{{"cluster/waited.go", "w.For < intentNoted {", "w.For < 1_000*intentNoted {"}},
+			edits: []edit{{"cluster/openwatch.go", "w.For < intentNoted {", "w.For < 1_000*intentNoted {"}},
 			nets:  []net{stories},
 		},
 		{
