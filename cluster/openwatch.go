@@ -83,6 +83,10 @@ func (p *planner) noteLong(service Service) {
 		return
 	}
 	what := fmt.Sprintf("its %s on %s has been under way since %s", intent.Kind, intent.Node, clockOf(intent.At))
+	if crowd := p.crowd(*intent); crowd != "" {
+		p.wait(name, what+": "+crowd, "") // its time begins with its turn, which only that node knows
+		return
+	}
 	if w.For >= w.Limit {
 		p.wait(name, fmt.Sprintf("%s, longer than it has time for (%s), and %s has not told how it ended, so nothing "+
 			"else is tried", what, told(w.Limit), intent.Node),
@@ -94,29 +98,39 @@ func (p *planner) noteLong(service Service) {
 	if intent.Kind == IntentMigrate {
 		next = "`clusvcadm --cancel " + name + "` gives it up"
 	}
-	p.wait(name, fmt.Sprintf("%s; %sit is given up at %s", what, p.crowd(*intent), clockOf(intent.At.Add(w.Limit))), next)
+	p.wait(name, fmt.Sprintf("%s; it is given up at %s", what, clockOf(intent.At.Add(w.Limit))), next)
 }
+
+// backlog is how many acts are open on a node.
+type backlog struct{ acts, moves int }
 
 // crowd says that a node has more to do than it does at a time; "" if it has not.
 func (p *planner) crowd(intent Intent) string {
-	acts, moves := 0, 0
-	for _, service := range p.Services.rows {
-		switch i := service.Intent; {
-		case i == nil || i.Node != intent.Node:
-		case i.Kind == IntentMigrate:
-			moves++
-		default:
-			acts++
+	if p.crowds == nil {
+		p.crowds = map[string]backlog{}
+		for _, service := range p.Services.rows {
+			i := service.Intent
+			if i == nil {
+				continue
+			}
+			b := p.crowds[i.Node]
+			if i.Kind == IntentMigrate {
+				b.moves++
+			} else {
+				b.acts++
+			}
+			p.crowds[i.Node] = b
 		}
 	}
-	open, most := acts, ActsAtOnce
+	open, most := p.crowds[intent.Node].acts, ActsAtOnce
 	if intent.Kind == IntentMigrate {
-		open, most = moves, MovesAtOnce
+		open, most = p.crowds[intent.Node].moves, MovesAtOnce
 	}
 	if open <= most {
 		return ""
 	}
-	return fmt.Sprintf("%d such acts are open there, which does %d at a time; ", open, most)
+	return fmt.Sprintf("%d such acts are open there, which does %d at a time, so it may be waiting for its turn",
+		open, most)
 }
 
 func clockOf(at time.Time) string { return at.UTC().Format("15:04:05 MST") }

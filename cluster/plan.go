@@ -56,6 +56,8 @@ type planner struct {
 	// leaving are the services that this decision stops, moved those that it moves to
 	// make room.
 	leaving, moved map[string]bool
+	// crowds is how much each node has to do, counted at the first question.
+	crowds map[string]backlog
 }
 
 func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }

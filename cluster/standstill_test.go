@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,30 @@ func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
 	p = newPlanner(b.s, View{Self: "node3", Leading: true}, &Decision{})
 	if p.planFailback(b.service("vm:a")); len(p.decision.Commands) != 1 {
 		t.Errorf("once vm:b is disabled: %+v", p.decision)
+	}
+}
+
+// TestAnActThatWaitsForItsTurnIsNotCalledOverdue: a node does so many acts at a time, and the
+// time of one begins with its turn.
+func TestAnActThatWaitsForItsTurnIsNotCalledOverdue(t *testing.T) {
+	var names []string
+	for i := range ActsAtOnce + 1 {
+		names = append(names, fmt.Sprintf("vm:%02d", i))
+	}
+	notes := func(acts int) Decision {
+		b := newBook(t, 3, names[:acts]...)
+		opens := map[string]openwatch{}
+		for _, name := range names[:acts] {
+			b.must(b.startOf(name, "node1"))
+			service := b.service(name)
+			opens[name] = openwatch{Index: service.Intent.Index, For: time.Hour, Limit: service.allowed()}
+		}
+		return Plan(b.s, View{Self: "node1", Leading: true, Opens: opens})
+	}
+	if d := notes(ActsAtOnce); !noted(d, "longer than it has time for") {
+		t.Errorf("acts that all have their turn: %+v", d.Notes)
+	}
+	if d := notes(ActsAtOnce + 1); noted(d, "longer than it has time for") || !noted(d, "waiting for its turn") {
+		t.Errorf("one more than have a turn: %+v", d.Notes)
 	}
 }

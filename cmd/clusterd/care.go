@@ -98,8 +98,11 @@ func backupCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := folderIs(path); err != nil {
-				return err
+			key := cmp.Or(c.String("key"), daemon.BackupKey(path))
+			for _, file := range []string{path, key} {
+				if err := folderIs(file); err != nil {
+					return err
+				}
 			}
 			client, err := connect(c)
 			if err != nil {
@@ -109,7 +112,6 @@ func backupCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			key := cmp.Or(c.String("key"), daemon.BackupKey(path))
 			if err := daemon.WriteBackup(content, path, key); err != nil {
 				return err
 			}
@@ -125,7 +127,7 @@ func backupCommand() *urfave.Command {
 func folderIs(path string) error {
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return usage("backup: there is no folder %s", folder)
+		return usage("backup: there is no folder %s; make it, or mount what it lies on", folder)
 	}
 	return nil
 }

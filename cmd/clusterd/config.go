@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -167,6 +167,13 @@ func newPlanner(change func(base uint64, dryRun bool) (api.ConfigReply, error)) 
 	return planner{in: os.Stdin, out: os.Stdout, terminal: screen.Terminal && term.IsTerminal(int(os.Stdin.Fd())), width: screen.Width, change: change}
 }
 
+// measure asks how much there is, of which a change may remove too much to be meant.
+func (p *planner) measure(ctx context.Context, client *api.Client) {
+	if status, err := client.Status(ctx, false); err == nil {
+		p.cluster, p.declared = status.Cluster, len(status.Nodes)+len(status.Services)
+	}
+}
+
 // run plans for a version, and goes on with that very version: what was shown is
 // what is done.
 func (p planner) run(base uint64, dryRun, yes bool) error {
@@ -255,9 +262,7 @@ func applyConfig(c *urfave.Context) error {
 		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: parsed.Text, DryRun: dryRun, Reason: c.String("reason")})
 		return reply, inFile(replaceAnyway(err, said != 0 && !c.IsSet("base")), operandName(c))
 	})
-	if status, err := client.Status(c.Context, false); err == nil {
-		p.cluster, p.declared = status.Cluster, len(status.Nodes)+len(status.Services)
-	}
+	p.measure(c.Context, client)
 	return p.run(base, c.Bool("dry-run"), c.Bool("yes"))
 }
 
@@ -385,11 +390,6 @@ func rollbackConfig(c *urfave.Context) error {
 	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
 		return client.RollbackConfig(c.Context, api.Rollback{Base: base, Version: version, OldPasswords: c.Bool("old-passwords"), DryRun: dryRun, Reason: c.String("reason")})
 	})
+	p.measure(c.Context, client)
 	return p.run(document.Version, c.Bool("dry-run"), c.Bool("yes"))
-}
-
-func printJSON(value any) error {
-	encoder := json.NewEncoder(os.Stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }

@@ -56,6 +56,9 @@ func nodeKeyCommand(reason urfave.Flag) *urfave.Command {
 			if err != nil {
 				return err
 			}
+			if c.Bool("abort") && c.Bool("anyway") {
+				return usage("keys rotate node: --abort takes the order back, and --anyway gives it; say one of them")
+			}
 			if c.Bool("abort") {
 				return changeKeys(c, api.KeysRequest{Op: api.AbortNode, Node: name})
 			}

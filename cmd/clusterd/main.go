@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -124,4 +125,10 @@ func connect(c *urfave.Context) (*api.Client, error) {
 		}
 	}
 	return api.NewClient(options)
+}
+
+func printJSON(value any) error {
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }

@@ -273,7 +273,7 @@ func (l *losses) node(t *testing.T, ctx context.Context) {
 	l.text(t, ctx, "node2# clusterd join")
 	l.text(t, ctx, "node2# systemctl start clusterd")
 	l.until(t, ctx, "clusterd node list | grep node2", "online", "voter")
-	l.undisturbed(t, ctx, "a node was stolen", "web")
+	l.undisturbed(t, ctx, "a node was stolen", "web", "shop")
 }
 
 // knew changes the passwords of the BMCs, first there and then in the document.

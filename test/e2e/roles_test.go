@@ -165,7 +165,7 @@ func (w *rolesWorld) remote(ctx context.Context, role string) {
 	}
 }
 
-// strangers are nobody: a revoked certificate, and one that its own maker signed.
+// strangers are nobody: whoever shows a revoked certificate.
 func (w *rolesWorld) strangers(ctx context.Context) {
 	for _, line := range []string{"clustat", "clusterd backup %s/b", "clusterd token"} {
 		if said := w.from(ctx, "who-revoked", line); !strings.Contains(said, "removed from the cluster") {

@@ -67,11 +67,20 @@ func kindOf(complaint string) *regexp.Regexp {
 	return nil
 }
 
+// deadlines are when the runner ends a run, and when the tests would end themselves: later, since
+// that would look like a break that was caught.
+func (n net) deadlines() (runner time.Duration, tests string) {
+	runner = runDeadline + time.Duration(n.seeds)*seedDeadline
+	return runner, (runner + time.Minute).String()
+}
+
 // learn runs all histories of a net without a break, on all processors.
 func (f failing) learn(ctx context.Context, root string, n net) error {
-	deadline := runDeadline + time.Duration(n.seeds)*seedDeadline
-	output, err := command(ctx, deadline, root, []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WORLD=" + n.world, fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}, nil,
-		"go", "test", "-count=1", "-v", "-tags", buildTags, "-run", n.run, n.pkg)
+	deadline, endsLater := n.deadlines()
+	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WORLD=" + n.world,
+		fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}
+	output, err := command(ctx, deadline, root, environment, nil,
+		"go", "test", "-count=1", "-v", "-timeout", endsLater, "-tags", buildTags, "-run", n.run, n.pkg)
 	for _, found := range seedLine.FindAllSubmatch(output, -1) {
 		if seed, err := strconv.Atoi(string(found[1])); err == nil {
 			f[seed] = true
@@ -152,8 +161,9 @@ func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
 func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
 	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WITHOUT=" + strings.Join(n.without, "|"), "WORLD=" + n.world}
 	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
-	deadline := runDeadline + time.Duration(n.seeds)*seedDeadline
-	output, err := command(ctx, deadline, filepath.Join(root, n.pkg), environment, told, binary, "-test.run", n.run, "-test.v", "-test.timeout", "30m")
+	deadline, endsLater := n.deadlines()
+	output, err := command(ctx, deadline, filepath.Join(root, n.pkg), environment, told,
+		binary, "-test.run", n.run, "-test.v", "-test.timeout", endsLater)
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err()
 	}
