@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/binary"
 	"errors"
+	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,8 +75,37 @@ func (m madeUp) take(packet []byte) {
 	}
 }
 
+// takeStream makes a stream of what a stranger sends, and returns what it was answered when the
+// node has ended it.
+func (m madeUp) takeStream(sent []byte) []byte {
+	here, there := net.Pipe()
+	ended := make(chan struct{})
+	m.streams <- &watchedStream{Conn: there, ended: ended}
+	answer := make(chan []byte, 1)
+	go func() {
+		got, _ := io.ReadAll(here)
+		answer <- got
+	}()
+	_, _ = here.Write(sent)
+	time.AfterFunc(50*time.Millisecond, func() { _ = here.Close() }) // it may wait for more
+	<-ended
+	return <-answer
+}
+
+// watchedStream tells when it is closed.
+type watchedStream struct {
+	net.Conn
+	once  sync.Once
+	ended chan struct{}
+}
+
+func (w *watchedStream) Close() error {
+	w.once.Do(func() { close(w.ended) })
+	return w.Conn.Close()
+}
+
 // gossipOn opens gossip on a network that the test makes up.
-func gossipOn(f *testing.F, key []byte) (*Gossip, madeUp) {
+func gossipOn(f testing.TB, key []byte) (*Gossip, madeUp) {
 	f.Helper()
 	network := madeUp{packets: make(chan *memberlist.Packet), streams: make(chan net.Conn)}
 	gossip, err := OpenGossip(GossipOptions{ID: "node1", Cluster: "demo", Listen: "127.0.0.1:7443", Keys: [][]byte{key},
@@ -87,6 +119,10 @@ func gossipOn(f *testing.F, key []byte) (*Gossip, madeUp) {
 
 // sealedGossip is a packet as a member would make it.
 func sealedGossip(key, plain []byte, version byte) []byte {
+	return labelledGossip(sealGossip(key, plain, version, []byte("demo")))
+}
+
+func sealGossip(key, plain []byte, version byte, beside []byte) []byte {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err)
@@ -96,22 +132,40 @@ func sealedGossip(key, plain []byte, version byte) []byte {
 		panic(err)
 	}
 	nonce := make([]byte, sealer.NonceSize())
-	packet := sealer.Seal(append([]byte{version}, nonce...), nonce, plain, []byte("demo"))
-	packet, err = memberlist.AddLabelHeaderToPacket(packet, "demo")
+	return sealer.Seal(append([]byte{version}, nonce...), nonce, plain, beside)
+}
+
+func labelledGossip(message []byte) []byte {
+	labelled, err := memberlist.AddLabelHeaderToPacket(message, "demo")
 	if err != nil {
 		panic(err)
 	}
-	return packet
+	return labelled
+}
+
+// sealedAnswer is what a member writes to a stream that another one began; with a label before it
+// it begins one.
+func sealedAnswer(key, plain []byte, version byte) []byte {
+	head := binary.BigEndian.AppendUint32([]byte{gossipEncrypted}, uint32(gossipOverhead+len(plain)))
+	return append(head, sealGossip(key, plain, version, append(bytes.Clone(head), "demo"...))...)
+}
+
+func expectAlone(t *testing.T, gossip *Gossip) {
+	t.Helper()
+	if all := gossip.Members(); len(all) != 1 || all[0].ID != "node1" || string(all[0].Meta) != "meta" {
+		t.Errorf("a stranger made it %+v", all)
+	}
 }
 
 // FuzzGossipPackets: whoever has no key changes nothing of who is a member, and nobody, also with
 // the key, ends the daemon. How is who sends it: a stranger, or somebody with the key, in either
-// version of the encryption.
+// version of the encryption; then streams, of a stranger, and of one who replays a member's message
+// in the other version.
 func FuzzGossipPackets(f *testing.F) {
 	key := bytes.Repeat([]byte{7}, 32)
 	strangers, open := gossipOn(f, key)
 	members, known := gossipOn(f, key)
-	for how := range byte(3) {
+	for how := range byte(5) {
 		for _, plain := range []string{
 			"", "\x00", "\x00\x82\xa5SeqNo\x01\xa4Node\xa5node1", "\x07\x01\x00\x05\x00\x80abc", "\x0c\x00\x00\x00\x00\x04",
 			"\x04\x83\xa4Node\xa5node2\xa4Addr\xc4\x04\x7f\x00\x00\x02\xa4Port\x01", "\x05\x81\xa4Node\xa5node1",
@@ -121,19 +175,20 @@ func FuzzGossipPackets(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, how byte, data []byte) {
-		switch how % 3 {
+		switch how % 5 {
 		case 0:
 			open.take(data)
-			labelled, err := memberlist.AddLabelHeaderToPacket(data, "demo")
-			if err != nil {
-				t.Fatal(err)
-			}
-			open.take(labelled)
-			if all := strangers.Members(); len(all) != 1 || all[0].ID != "node1" || string(all[0].Meta) != "meta" {
-				t.Errorf("a stranger made it %+v", all)
-			}
+			open.take(labelledGossip(data))
+			expectAlone(t, strangers)
+		case 3:
+			open.takeStream(data)
+			open.takeStream(labelledGossip(data))
+			expectAlone(t, strangers)
+		case 4:
+			open.takeStream(labelledGossip(sealedAnswer(key, data, 0)))
+			expectAlone(t, strangers)
 		default:
-			known.take(sealedGossip(key, data, how%3-1))
+			known.take(sealedGossip(key, data, how%5-1))
 			if members.Address() != "127.0.0.1:7443" {
 				t.Errorf("a packet moved this node to %s", members.Address())
 			}

@@ -132,7 +132,11 @@ func (g *Gossip) config() (*memberlist.Config, error) {
 			return nil, fmt.Errorf("gossip as node %s on %s: %w", g.options.ID, g.options.Listen, err)
 		}
 	}
-	config.Transport = guard(inner, config.Label)
+	header, err := memberlist.AddLabelHeaderToPacket(nil, config.Label)
+	if err != nil {
+		return nil, fmt.Errorf("the cluster's name in gossip: %w", err)
+	}
+	config.Transport = guard(inner, config.Label, header)
 	return config, nil
 }
 
@@ -154,64 +158,6 @@ func openTransport(config *memberlist.Config) (*memberlist.NetTransport, error) 
 			return opened, err
 		}
 	}
-}
-
-// guardedTransport keeps packets from memberlist at which it would panic, and end the daemon: those
-// of a format that no node sends, whose padding it does not check.
-type guardedTransport struct {
-	memberlist.NodeAwareTransport
-	label   string
-	packets chan *memberlist.Packet
-	done    chan struct{}
-	ending  sync.Once
-}
-
-func guard(inner memberlist.NodeAwareTransport, label string) *guardedTransport {
-	g := &guardedTransport{
-		NodeAwareTransport: inner, label: label, packets: make(chan *memberlist.Packet), done: make(chan struct{}),
-	}
-	go g.run()
-	return g
-}
-
-func (g *guardedTransport) run() {
-	incoming := g.NodeAwareTransport.PacketCh()
-	for {
-		select {
-		case packet := <-incoming:
-			if !sound(packet.Buf, g.label) {
-				continue
-			}
-			select {
-			case g.packets <- packet:
-			case <-g.done:
-				return
-			}
-		case <-g.done:
-			return
-		}
-	}
-}
-
-// PacketCh implements memberlist.Transport.
-func (g *guardedTransport) PacketCh() <-chan *memberlist.Packet { return g.packets }
-
-// Shutdown implements memberlist.Transport.
-func (g *guardedTransport) Shutdown() error {
-	g.ending.Do(func() { close(g.done) })
-	return g.NodeAwareTransport.Shutdown()
-}
-
-// What encryption adds to a packet: its version, a nonce, and the seal. Version 0 pads.
-const (
-	gossipEncryption = 1
-	gossipOverhead   = 1 + 12 + 16
-)
-
-// sound reports whether a packet looks as those of nodes do, up to what is encrypted.
-func sound(packet []byte, label string) bool {
-	encrypted, labelled, err := memberlist.RemoveLabelHeaderFromPacket(packet)
-	return err == nil && labelled == label && len(encrypted) > gossipOverhead && encrypted[0] == gossipEncryption
 }
 
 // Close tells the others that this node leaves, as far as that goes within a second, and stops.

@@ -171,9 +171,15 @@ func keys() []mutant {
 		{
 			name: "gossip-ends-the-daemon", law: "L10",
 			broken: "one packet of a machine that has the key of gossip ends every daemon",
-			edits: []edit{{"quorum/gossip.go", " && encrypted[0] == gossipEncryption", ""},
-				{"quorum/gossip.go", "len(encrypted) > gossipOverhead", "len(encrypted) > 0"}},
+			edits: []edit{{"quorum/gossipguard.go", " && encrypted[0] == gossipEncryption", ""},
+				{"quorum/gossipguard.go", "len(encrypted) > gossipOverhead", "len(encrypted) > 0"}},
 			nets: first(tests("quorum", "^FuzzGossipPackets$")),
+		},
+		{
+			name: "a-replayed-stream-ends-the-daemon", law: "L10",
+			broken: "a stream that was recorded and sent again in the other version of the encryption ends a daemon",
+			edits:  []edit{{"quorum/gossipguard.go", " || head[gossipHeadBytes-1] == gossipEncryption", " || true"}},
+			nets:   first(tests("quorum", "^TestAReplayedStreamEndsNobody$")),
 		},
 		{
 			name: "alerts-without-their-credential", law: "L10",
