@@ -50,7 +50,7 @@ func (s *State) MayJoin(c Join, replace string) string {
 			"with a new key", gone.Name)
 	}
 	old, known := s.Nodes.Get(c.Node)
-	if known && old.Fingerprint == c.Fingerprint {
+	if known && old.HasKey(c.Fingerprint) {
 		return "" // the same machine asked twice
 	}
 	if known && replace != c.Node {

@@ -217,6 +217,9 @@ func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 	if h, _ := service.holder(service.Owner); h.Condition != string(resources.Running) {
 		return refusal{codeTemporary, fmt.Sprintf("%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)}
 	}
+	if why := t.turnsKey(service.Owner, c.Node); why != "" {
+		return refusal{codeTemporary, why}
+	}
 	return accepted
 }
 

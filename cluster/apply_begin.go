@@ -308,6 +308,9 @@ func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
 		return refusal{codeTemporary, fmt.Sprintf("%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))}
 	}
+	if why := t.turnsKey(n.Name, target.Name); why != "" {
+		return refusal{codeTemporary, why}
+	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may
 	// write to one does so already. To stop it instead would only add an outage to that.
 	return accepted

@@ -98,6 +98,7 @@ func (c Restore) apply(t *transaction) refusal {
 		n.State, n.Incarnation, n.Expelled, n.Why = NodeJoining, 0, 0, "not seen since the cluster was restored"
 		n.Log, n.LogLost = "", 0 // this is another log
 		n.Guard = nil            // what the cluster before this one granted is not known
+		n.KeyTurn = nil          // it was ordered in another log
 		if name == c.Node && known {
 			n.Fingerprint, n.Key, n.Address = founder.Fingerprint, founder.Key, founder.Address
 			n.JoinedAs, n.KeyAt, n.KeyTurn = founder.JoinedAs, founder.KeyAt, founder.KeyTurn

@@ -124,6 +124,8 @@ type KeyTurn struct {
 	// Fingerprint and Key are those of the new key; empty until the node has made it.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	Key         []byte `json:"key,omitempty"`
+	// Anyway: members that are away are not waited for.
+	Anyway bool `json:"anyway,omitempty"`
 }
 
 // RotateKey orders a member to make itself a new identity key.
@@ -183,8 +185,15 @@ func (c RotateKey) apply(t *transaction) refusal {
 	switch {
 	case !known:
 		return refuse("there is no node %s", c.Node)
+	case n.KeyTurn != nil && c.Anyway && !n.KeyTurn.Anyway:
+		turn := *n.KeyTurn
+		turn.Anyway, n.KeyTurn = true, &turn
+		t.Nodes.Set(n.Name, n)
+		t.tell(Event{Node: n.Name, Subject: n.Name, By: c.By,
+			Why: sentence("its new identity key no longer waits for members that are away", c.Why)})
+		return accepted
 	case n.KeyTurn != nil:
-		return refuse("%s is given a new key since %s; see `clusterd keys status`", c.Node,
+		return refuse("the order to give %s a new key dates from %s; see `clusterd keys status`", c.Node,
 			n.KeyTurn.At.UTC().Format(time.DateTime))
 	case n.State != NodeOnline:
 		return refuse("%s is %s, and only the node itself can make its new key; bring it back, or, if its machine is lost "+
@@ -199,7 +208,7 @@ func (c RotateKey) apply(t *transaction) refusal {
 	if why := t.mayBar(1); why != "" {
 		return refuse("%s", why)
 	}
-	n.KeyTurn = &KeyTurn{Since: t.index, At: t.at, By: c.By}
+	n.KeyTurn = &KeyTurn{Since: t.index, At: t.at, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
 	t.tell(Event{Node: n.Name, Subject: n.Name, By: c.By, Why: sentence("a new identity key was ordered for it", c.Why)})
 	return accepted
@@ -224,7 +233,8 @@ func (c AbortKey) apply(t *transaction) refusal {
 	case n.KeyTurn == nil:
 		return refuse("%s is not being given a new key", c.Node)
 	case n.KeyTurn.Fingerprint != "":
-		return refuse("%s uses its new key already, or is about to; let it come to its end, and rotate again", c.Node)
+		return refuse("%s uses its new key already, or is about to; let it come to its end, and rotate again. If that "+
+			"key is lost (`clustat` on %s says so), use `clusterd node replace %s`", c.Node, c.Node, c.Node)
 	}
 	n.KeyTurn = nil
 	t.Nodes.Set(n.Name, n)
@@ -232,20 +242,30 @@ func (c AbortKey) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c TellKey) apply(t *transaction) refusal {
-	n, why := t.turning(c.Node, c.Since)
+// Refused says why a State does not take the command; "" if it does. Whoever would propose it asks
+// first: each refusal is an entry too.
+func (c TellKey) Refused(s *State) string {
+	n, why := s.turning(c.Node, c.Since)
 	switch turn := n.KeyTurn; {
 	case why != "":
-		return refuse("%s", why)
+		return why
 	case turn.Fingerprint == c.Fingerprint:
-		return accepted // told twice, because its outcome was not known
+		return "" // told twice, because its outcome was not known
 	case turn.Fingerprint != "":
-		return refuse("%s has told another new key", c.Node)
+		return c.Node + " has told another new key"
 	case len(c.Key) == 0 || fingerprintOf(c.Key) != c.Fingerprint:
-		return refuse("the public key of %s is not the one its fingerprint stands for", c.Node)
+		return fmt.Sprintf("the public key of %s is not the one its fingerprint stands for", c.Node)
 	}
-	if why := t.keyTaken(c.Fingerprint); why != "" {
+	return s.keyTaken(c.Fingerprint)
+}
+
+func (c TellKey) apply(t *transaction) refusal {
+	if why := c.Refused(t.State); why != "" {
 		return refuse("%s", why)
+	}
+	n, _ := t.Nodes.Get(c.Node)
+	if n.KeyTurn.Fingerprint == c.Fingerprint {
+		return accepted
 	}
 	changed := *n.KeyTurn
 	changed.Fingerprint, changed.Key = c.Fingerprint, c.Key
@@ -255,8 +275,8 @@ func (c TellKey) apply(t *transaction) refusal {
 }
 
 // turning finds a member that is on its way to another key.
-func (t *transaction) turning(node string, since uint64) (Member, string) {
-	n, known := t.Nodes.Get(node)
+func (s *State) turning(node string, since uint64) (Member, string) {
+	n, known := s.Nodes.Get(node)
 	if !known {
 		return n, "there is no node " + node
 	}
@@ -267,14 +287,14 @@ func (t *transaction) turning(node string, since uint64) (Member, string) {
 }
 
 // keyTaken says whose a key is, or was; "" if nobody's. A key names one machine for good.
-func (t *transaction) keyTaken(fingerprint string) string {
-	if gone, removed := t.Removed.Get(fingerprint); removed {
+func (s *State) keyTaken(fingerprint string) string {
+	if gone, removed := s.Removed.Get(fingerprint); removed {
 		return "that key was barred as one of " + gone.Name
 	}
-	if client, known := t.Clients.Get(fingerprint); known {
+	if client, known := s.Clients.Get(fingerprint); known {
 		return "that key is one of client " + client.User
 	}
-	for _, n := range t.Nodes.Rows() {
+	for _, n := range s.Nodes.Rows() {
 		if n.HasKey(fingerprint) {
 			return "that key is one of " + n.Name
 		}
@@ -296,24 +316,31 @@ func (n Member) keys() int {
 	return 1
 }
 
-func (c TurnKey) apply(t *transaction) refusal {
-	n, why := t.turning(c.Node, c.Since)
+// Refused says why a State does not take the command; "" if it does. Whoever would propose it asks
+// first: each refusal is an entry too.
+func (c TurnKey) Refused(s *State) string {
+	n, why := s.turning(c.Node, c.Since)
 	switch {
 	case why != "":
-		return refuse("%s", why)
+		return why
 	case n.KeyTurn.Fingerprint == "" || n.KeyTurn.Fingerprint != c.Fingerprint:
-		return refuse("%s has not told that key", c.Node)
-	case c.Epoch != t.Secrets.Epoch:
-		return refuse("data key %d is in force meanwhile, and not %d; try again", t.Secrets.Epoch, c.Epoch)
+		return c.Node + " has not told that key"
+	case c.Epoch != s.Secrets.Epoch:
+		return fmt.Sprintf("data key %d is in force meanwhile, and not %d; try again", s.Secrets.Epoch, c.Epoch)
 	case c.Epoch != 0 && len(c.Wrap) == 0:
-		return refuse("%s would not have the data key", c.Node)
+		return c.Node + " would not have the data key"
 	}
-	if why := t.CarriesMove(c.Node); why != "" {
+	if why := s.CarriesMove(c.Node); why != "" {
+		return why
+	}
+	return s.mayBar(1)
+}
+
+func (c TurnKey) apply(t *transaction) refusal {
+	if why := c.Refused(t.State); why != "" {
 		return refuse("%s", why)
 	}
-	if why := t.mayBar(1); why != "" {
-		return refuse("%s", why)
-	}
+	n, _ := t.Nodes.Get(c.Node)
 	turn := n.KeyTurn
 	t.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: turn.By})
 	if n.JoinedAs == "" {
@@ -353,25 +380,4 @@ func (s *State) CarriesMove(node string) string {
 		}
 	}
 	return ""
-}
-
-// KeyTurns says of each member that is on its way to a new key what that waits for.
-func (s *State) KeyTurns() []string {
-	var waits []string
-	for _, n := range s.Nodes.Rows() {
-		if n.KeyTurn == nil {
-			continue
-		}
-		what := "uses its new key"
-		if n.KeyTurn.Fingerprint == "" {
-			what = "has made it"
-		}
-		text := fmt.Sprintf("%s is given a new identity key since %s; it waits until %s %s", n.Name,
-			n.KeyTurn.At.UTC().Format("2006-01-02 15:04"), n.Name, what)
-		if why := s.CarriesMove(n.Name); why != "" && n.KeyTurn.Fingerprint != "" {
-			text += ": " + why
-		}
-		waits = append(waits, text)
-	}
-	return waits
 }

@@ -19,7 +19,7 @@ func (c Join) apply(t *transaction) refusal {
 		return refuse("%s", why)
 	}
 	old, known := t.Nodes.Get(c.Node)
-	if known && old.Fingerprint == c.Fingerprint {
+	if known && old.HasKey(c.Fingerprint) {
 		t.Tokens.Delete(c.Token)
 		return accepted // the same machine asked twice
 	}

@@ -180,3 +180,36 @@ func (s *State) AuthorityWaits() string {
 	}
 	return text
 }
+
+// turnsKey says why no live migration begins between these nodes: one of them has told a new key,
+// and its streams would be cut as soon as it uses it; "" if none has.
+func (s *State) turnsKey(nodes ...string) string {
+	for _, name := range nodes {
+		if n, _ := s.Nodes.Get(name); n.keys() > 1 {
+			return fmt.Sprintf("%s is about to use a new identity key, which would cut a live migration from or to it; "+
+				"it can begin when `clusterd keys status` shows the new key, or relocate it instead", name)
+		}
+	}
+	return ""
+}
+
+// KeyTurns says of each member that is on its way to a new key what that waits for.
+func (s *State) KeyTurns() []string {
+	var waits []string
+	for _, n := range s.Nodes.Rows() {
+		if n.KeyTurn == nil {
+			continue
+		}
+		what := "uses its new key"
+		if n.KeyTurn.Fingerprint == "" {
+			what = "has made it"
+		}
+		text := fmt.Sprintf("the order to give %s a new identity key dates from %s; it waits until %s %s", n.Name,
+			n.KeyTurn.At.UTC().Format("2006-01-02 15:04"), n.Name, what)
+		if why := s.CarriesMove(n.Name); why != "" && n.KeyTurn.Fingerprint != "" {
+			text += ": " + why
+		}
+		waits = append(waits, text)
+	}
+	return waits
+}

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +53,7 @@ func TestANodesKeyIsTurnedInSteps(t *testing.T) {
 	b.must(RotateKey{Node: "node2", By: "root"})
 	early := turn()
 	b.refused(early, "has not told that key")
-	b.refused(RotateKey{Node: "node2"}, "is given a new key since")
+	b.refused(RotateKey{Node: "node2"}, "the order to give node2 a new key dates from")
 	b.must(AbortKey{Node: "node2", By: "root"})
 	b.refused(early, "is over")
 
@@ -163,5 +165,113 @@ func TestBothKeysOfARemovedNodeAreBarred(t *testing.T) {
 	barred := b.s.Removed.Keys()
 	if !slices.Contains(barred, before) || !slices.Contains(barred, fingerprintOf(fresh)) {
 		t.Errorf("barred are %v", barred)
+	}
+}
+
+// told brings a member to where it has told a new key and not recorded it.
+func (b *book) told(node string, fresh []byte) {
+	b.t.Helper()
+	b.must(RotateKey{Node: node, By: "root"})
+	b.must(TellKey{Node: node, Since: b.turnOf(node), Fingerprint: fingerprintOf(fresh), Key: fresh})
+}
+
+// TestNoMigrationBeginsUnderATurnedKey: not from nor to a node that may use its new key at any
+// moment. It is held for as long, and a node that leaves waits with it.
+func TestNoMigrationBeginsUnderATurnedKey(t *testing.T) {
+	for _, turning := range []string{"node1", "node2"} {
+		b := keyed(t, 3, "vm:a")
+		b.restart("node1", "node2", "node3")
+		b.running("vm:a", "node1")
+		move := Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node2"}
+		b.must(RotateKey{Node: turning, By: "root"})
+		scratch := State{}
+		if err := json.Unmarshal([]byte(bytesOf(t, b.s)), &scratch); err != nil {
+			t.Fatal(err)
+		}
+		ordered := &book{t: t, s: &scratch, at: b.at}
+		ordered.must(move) // only ordered: it waits for the move
+		b.must(AbortKey{Node: turning, By: "root"})
+
+		fresh := []byte("a new public key")
+		b.told(turning, fresh)
+		why := turning + " is about to use a new identity key"
+		b.refused(move, why)
+		b.apply(Ask{Request: "m", Op: OpMigrate, Service: "vm:a", Node: "node2"})
+		b.answer("m", codeTemporary)
+		other := Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node3"}
+		if turning == "node1" {
+			b.refused(other, why)
+		}
+		b.must(TurnKey{Node: turning, Since: b.turnOf(turning), Fingerprint: fingerprintOf(fresh), Epoch: b.s.Secrets.Epoch,
+			Wrap: []byte{7}})
+		b.must(move)
+	}
+}
+
+// TestAMachineThatIsReplacedByItselfAmidATurnStaysAMember: its key is the one that was told, and
+// must not be barred as the one before.
+func TestAMachineThatIsReplacedByItselfAmidATurnStaysAMember(t *testing.T) {
+	b := keyed(t, 3)
+	fresh := []byte("a new public key")
+	b.told("node2", fresh)
+	b.must(AddToken{ID: "t", Token: Token{Replace: "node2", Expires: b.at.AddDate(0, 0, 1)}})
+	n := b.node("node2")
+	b.must(Join{Token: "t", Node: "node2", Fingerprint: fingerprintOf(fresh), Key: fresh, HardwareUUID: n.HardwareUUID,
+		Address: n.Address})
+	if b.s.Removed.Has(fingerprintOf(fresh)) || !b.node("node2").HasKey(fingerprintOf(fresh)) {
+		t.Errorf("barred: %v; recorded: %+v", b.s.Removed.Keys(), b.node("node2"))
+	}
+}
+
+// TestATurnNeedNoLongerWaitForWhoIsAway: --anyway counts also after the order, and is written down.
+func TestATurnNeedNoLongerWaitForWhoIsAway(t *testing.T) {
+	b := keyed(t, 3)
+	b.told("node2", []byte("a new public key"))
+	if b.node("node2").KeyTurn.Anyway {
+		t.Error("nobody said --anyway")
+	}
+	since := b.turnOf("node2")
+	b.must(RotateKey{Node: "node2", Anyway: true, By: "root"})
+	if turn := b.node("node2").KeyTurn; !turn.Anyway || turn.Since != since || turn.Fingerprint == "" {
+		t.Errorf("the turn is %+v, ordered at %d", turn, since)
+	}
+	b.refused(RotateKey{Node: "node2", Anyway: true}, "dates from")
+	b.refused(AbortKey{Node: "node2"}, "clusterd node replace node2")
+}
+
+// TestWhatAStateWouldRefuseIsKnownBefore: asking changes nothing, and Apply says the same.
+func TestWhatAStateWouldRefuseIsKnownBefore(t *testing.T) {
+	b := keyed(t, 3)
+	fresh := []byte("a new public key")
+	b.must(RotateKey{Node: "node2"})
+	other := b.node("node3")
+	taken := TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: other.Fingerprint, Key: other.Key}
+	if why := taken.Refused(b.s); !strings.Contains(why, "is one of node3") {
+		t.Errorf("a key of another node: %q", why)
+	}
+	tell := TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Key: fresh}
+	if why := tell.Refused(b.s); why != "" {
+		t.Error(why)
+	}
+	b.must(tell)
+	for number := b.s.Removed.Len(); number < maxRemoved; number++ {
+		b.s.Removed.Set(fmt.Sprintf("gone-%d", number), Removed{Name: "old"})
+	}
+	turn := TurnKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Epoch: b.s.Secrets.Epoch,
+		Wrap: []byte{7}}
+	if why := turn.Refused(b.s); !strings.Contains(why, "keys are barred for good") {
+		t.Errorf("with the list full: %q", why)
+	}
+	b.refused(turn, "keys are barred for good")
+}
+
+// TestAKeyTurnEndsWithTheLogItWasOrderedIn: a backup from the midst of one orders nothing.
+func TestAKeyTurnEndsWithTheLogItWasOrderedIn(t *testing.T) {
+	b := keyed(t, 3)
+	b.told("node2", []byte("a new public key"))
+	fresh := &book{t: t, s: &State{}, at: b.at}
+	fresh.must(Restore{State: json.RawMessage(bytesOf(t, b.s)), By: "root"})
+	if turn := fresh.node("node2").KeyTurn; turn != nil {
+		t.Errorf("restored with %+v", turn)
 	}
 }

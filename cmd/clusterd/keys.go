@@ -46,7 +46,8 @@ func nodeKeyCommand(reason urfave.Flag) *urfave.Command {
 		Description: "Nothing is interrupted, and the node stays a member with all that runs there. It makes the new key " +
 			"itself; the key before is barred for good with the entry that records the new one, and a new data key comes " +
 			"into force. The node has to be up: for one that is not, or whose machine is in others' hands, there is " +
-			"`clusterd node replace`. Under a live migration from or to the node the last step waits for its end.",
+			"`clusterd node replace`. The node uses " +
+			"its new key only after a live migration from or to it, and when every other member says that it knows the key.",
 		Flags: []urfave.Flag{reason,
 			&urfave.BoolFlag{Name: "anyway", Usage: "also while other members are away: one that comes back can go on " +
 				"with this node only once it has heard a third one"},

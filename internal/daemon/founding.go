@@ -221,13 +221,23 @@ func backupKey(node config.Node, state *cluster.State, path, keyPath string) (pk
 	if ownErr != nil {
 		return pki.DataKey{}, ownErr
 	}
+	former, ownErr := pki.FormerKey(node.DataDir)
+	if ownErr != nil {
+		return pki.DataKey{}, ownErr
+	}
 	for _, name := range sortedNames(state.Secrets.Wraps) {
-		if key, err := own.Unwrap(state.ID, state.Secrets.Wraps[name]); err == nil {
-			return key, nil
+		for _, mine := range []*pki.NodeKey{own, former} {
+			if mine == nil {
+				continue
+			}
+			if key, err := mine.Unwrap(state.ID, state.Secrets.Wraps[name]); err == nil {
+				return key, nil
+			}
 		}
 	}
-	return pki.DataKey{}, fmt.Errorf("nothing here opens %s: neither its key file (%w) nor a node.key of a member in %s; "+
-		"name the key file with --key", path, err, node.DataDir)
+	return pki.DataKey{}, fmt.Errorf("nothing here opens %s: neither its key file (%w) nor a node.key or "+
+		"node.key.old of a member in %s, which may have been rotated since the backup was made; name the key "+
+		"file with --key", path, err, node.DataDir)
 }
 
 // largestBackup bounds what is read of a backup.

@@ -70,10 +70,8 @@ func (s *site) expectTurned(t *testing.T, node string, old *pki.NodeKey, before 
 		if at == node {
 			continue
 		}
-		s.until(at+" hears it", func() bool {
-			_, heard := peer.pulse.Heard()[node]
-			return heard
-		})
+		beats := peer.pulse.Heard()[node].Count
+		s.until(at+" hears it", func() bool { return peer.pulse.Heard()[node].Count > beats })
 	}
 }
 
@@ -197,7 +195,7 @@ func (s *site) endAmid(t *testing.T, step turnStep) {
 	old := d.store.Identity().Key
 	before, _ := d.replica.Root().Nodes.Get(node)
 	// Its own steps are held up, so that the test takes them.
-	d.own.steps.Lock()
+	d.own.steps.enter()
 	order := cluster.RotateKey{Node: node, By: "root"}
 	if err := s.members[s.leader()].daemon.proposed(context.Background(), order); err != nil {
 		t.Fatal(err)
@@ -208,7 +206,7 @@ func (s *site) endAmid(t *testing.T, step turnStep) {
 	})
 	step.do(t, s, d)
 	s.members[node].stop()
-	d.own.steps.Unlock()
+	d.own.steps.leave()
 	s.kill(node)
 	s.start(node)
 	s.until("it is a member again", func() bool { return s.stateOf(s.leader(), node) == "online" })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 	"sync"
@@ -48,13 +49,21 @@ type ownKeys struct {
 	// left: the folder holds a key beside the node's own.
 	left bool
 	// steps is held by whoever takes the steps to another key.
-	steps sync.Mutex
+	steps turnstile
 	// identity is held while the identity is made anew: a renewal must not take a new key's place.
 	identity sync.Mutex
 }
 
+// turnstile lets one through at a time. It is a channel, so that who waits at it counts as waiting
+// where tests let the time run.
+type turnstile chan struct{}
+
+func (t turnstile) enter() { t <- struct{}{} }
+func (t turnstile) leave() { <-t }
+
 // openOwnKeys ends a turn that was cut short, and finds what keys are left beside the node's own.
 func openOwnKeys(folder string, own *ownKeys) error {
+	own.steps = make(turnstile, 1)
 	if err := pki.FinishTurn(folder); err != nil {
 		return err
 	}
@@ -95,12 +104,41 @@ func (d *Daemon) nodeKeyDue(root *cluster.State) bool {
 
 // followNodeKey takes the steps to another key of this node that were ordered. Each is written down
 // before it is told, so that a daemon that ended in between goes on with the same key.
+// What it waits for beside the State is a warning of this node.
 func (d *Daemon) followNodeKey(ctx context.Context) error {
 	if !d.nodeKeyDue(d.replica.Root()) {
+		d.warnings.set(nodeKeyTrouble, "")
 		return nil
 	}
-	d.own.steps.Lock()
-	defer d.own.steps.Unlock()
+	d.own.steps.enter()
+	defer d.own.steps.leave()
+	return d.takeStep(ctx)
+}
+
+// takeStep is followNodeKey for whoever has passed the turnstile.
+func (d *Daemon) takeStep(ctx context.Context) error {
+	err := d.stepToNewKey(ctx)
+	var held keyHeld
+	switch {
+	case errors.As(err, &held):
+		d.warnings.set(nodeKeyTrouble, held.Error())
+	case err == nil:
+		d.warnings.set(nodeKeyTrouble, "")
+	}
+	return err
+}
+
+// nodeKeyTrouble is the subject of warnings about this node's way to another key.
+const nodeKeyTrouble = "node key"
+
+// keyHeld says why the next step to another key cannot be taken now, where trying again alone does
+// not mend it.
+type keyHeld string
+
+// Error implements error.
+func (h keyHeld) Error() string { return string(h) }
+
+func (d *Daemon) stepToNewKey(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
 	// A State that is being read back from the log tells of orders that are long over.
@@ -117,6 +155,14 @@ func (d *Daemon) followNodeKey(ctx context.Context) error {
 	case turn.Fingerprint == "":
 		return d.tellKey(ctx, turn)
 	case turn.Fingerprint != d.store.Identity().Key.Fingerprint():
+		// None begins from here on, and its end is another State. A new certificate would let the
+		// forwarder retire, which cuts what takes longer than its patience (law L5).
+		if root.CarriesMove(d.name) != "" {
+			return nil
+		}
+		if err := d.othersKnow(ctx, turn); err != nil {
+			return err
+		}
 		if err := d.useNextKey(root, turn); err != nil {
 			return err
 		}
@@ -144,9 +190,13 @@ func (d *Daemon) tellKey(ctx context.Context, turn *cluster.KeyTurn) error {
 	if err != nil {
 		return err
 	}
-	return d.proposed(ctx, cluster.TellKey{
+	command := cluster.TellKey{
 		Node: d.name, Since: turn.Since, Fingerprint: next.Fingerprint(), Key: next.PublicKey(),
-	})
+	}
+	if why := command.Refused(d.replica.Root()); why != "" {
+		return keyHeld("its new key cannot be told: " + why)
+	}
+	return d.proposed(ctx, command)
 }
 
 // useNextKey makes the new key, which the others believe by now, that of this node.
@@ -154,13 +204,13 @@ func (d *Daemon) useNextKey(root *cluster.State, turn *cluster.KeyTurn) error {
 	d.own.identity.Lock()
 	defer d.own.identity.Unlock()
 	folder := string(d.options.Folder)
-	next, err := pki.LoadOrCreateNextKey(folder)
-	if err != nil {
-		return err
+	next, err := pki.ToldKey(folder, turn.Fingerprint)
+	if errors.Is(err, fs.ErrNotExist) {
+		return keyHeld(fmt.Sprintf("the new key of %s that was told is no longer on its disk; stop or relocate what runs "+
+			"there, then use `clusterd node replace %s`", d.name, d.name))
 	}
-	if next.Fingerprint() != turn.Fingerprint {
-		return fmt.Errorf("the new key of %s that was told is no longer on its disk; use `clusterd node replace %s`",
-			d.name, d.name)
+	if err != nil {
+		return keyHeld(fmt.Sprintf("the new key of %s cannot be read: %v", d.name, err))
 	}
 	identity, err := d.identityWith(root, next)
 	if err != nil {
@@ -200,6 +250,9 @@ func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
 			return err
 		}
 	}
+	if why := command.Refused(d.replica.Root()); why != "" {
+		return keyHeld("its new key is not recorded yet: " + why)
+	}
 	return d.proposed(ctx, command)
 }
 
@@ -208,8 +261,9 @@ const turnPatience = 15 * time.Second
 
 // rotateNodeKey orders a node to make itself a new key, and waits a while for the end of it.
 func (d *Daemon) rotateNodeKey(ctx context.Context, asked api.KeysRequest, by string) (string, error) {
-	if root := d.replica.Root(); !root.Nodes.Has(asked.Node) {
-		return "", noNode(root, asked.Node)
+	before, known := d.replica.Root().Nodes.Get(asked.Node)
+	if !known {
+		return "", noNode(d.replica.Root(), asked.Node)
 	}
 	command := cluster.RotateKey{Node: asked.Node, By: by, Why: asked.Reason, Anyway: asked.Anyway}
 	if err := d.proposed(ctx, command); err != nil {
@@ -220,7 +274,13 @@ func (d *Daemon) rotateNodeKey(ctx context.Context, asked api.KeysRequest, by st
 	for {
 		changed := d.replica.Changed()
 		root := d.replica.Root()
-		if n, known := root.Nodes.Get(asked.Node); !known || n.KeyTurn == nil {
+		switch n, known := root.Nodes.Get(asked.Node); {
+		case !known:
+			return "", refuse(http.StatusConflict, "refused", "%s was removed meanwhile, with its keys", asked.Node)
+		case n.KeyTurn == nil && n.Fingerprint == before.Fingerprint:
+			return "", refuse(http.StatusConflict, "refused", "the order to give %s a new key was taken back; %s",
+				asked.Node, keyText(root, asked.Node))
+		case n.KeyTurn == nil:
 			return "Success: " + keyText(root, asked.Node), nil
 		}
 		select {

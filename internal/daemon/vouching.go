@@ -3,8 +3,12 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -81,6 +85,72 @@ func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer) bool {
 		}
 	}
 	return vouched
+}
+
+// How long one try waits until the others know a new key of this node, and how often it asks. One
+// that is asked has answerPatience; all are asked at once.
+const (
+	knownPatience  = 3 * time.Second
+	knownEvery     = 100 * time.Millisecond
+	answerPatience = time.Second
+)
+
+// othersKnow waits a while until every other member says that the new key of this node is one of a
+// member. A majority that committed it is not enough: one that lags and one that has dropped the
+// old key could not speak to each other, were they all that is left. Who is away, and was to be
+// left out, is not waited for. A keyHeld names who does not know it.
+func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
+	ctx, cancel := context.WithTimeout(ctx, knownPatience)
+	defer cancel()
+	var ignorant []string
+	for {
+		asked := d.withoutKey(ctx, turn)
+		if len(asked) == 0 {
+			return nil
+		}
+		if ctx.Err() == nil || ignorant == nil { // when the time is up, nobody answers any longer
+			ignorant = asked
+		}
+		if !sleep(ctx, knownEvery) {
+			return keyHeld(fmt.Sprintf("%s does not use its new key before every member says that it knows it; no such "+
+				"answer from %s: bring back who is away, remove it, or `clusterd keys rotate node %s --anyway`", d.name,
+				strings.Join(ignorant, ", "), d.name))
+		}
+	}
+}
+
+// withoutKey are the other members that do not say that they know a told key of this node.
+func (d *Daemon) withoutKey(ctx context.Context, turn *cluster.KeyTurn) []string {
+	question, err := json.Marshal(standingQuestion{
+		Cluster: d.membership.ID, Node: d.name, KeyOf: d.name, Key: turn.Fingerprint,
+	})
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	root, peers := d.replica.Root(), d.peers()
+	names := sortedNames(peers)
+	knows := make([]bool, len(names))
+	var asked sync.WaitGroup
+	for i, name := range names {
+		asked.Go(func() {
+			reply, failed := d.wire.Ask(ctx, peers[name], question)
+			var answer standingAnswer
+			if failed != nil {
+				n, _ := root.Nodes.Get(name)
+				knows[i] = turn.Anyway && !n.Reachable()
+				return
+			}
+			knows[i] = json.Unmarshal(reply, &answer) == nil && answer.Cluster == d.membership.ID &&
+				answer.Key == keyOfMember
+		})
+	}
+	asked.Wait()
+	var ignorant []string
+	for i, name := range names {
+		if err != nil || !knows[i] {
+			ignorant = append(ignorant, name)
+		}
+	}
+	return ignorant
 }
 
 // keyAnswer says of a key what this node's own State does.

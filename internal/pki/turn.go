@@ -22,6 +22,22 @@ func LoadOrCreateNextKey(folder string) (*NodeKey, error) {
 	return loadOrCreateKey(filepath.Join(folder, nextKeyFileName))
 }
 
+// ToldKey returns the key of that fingerprint which the folder holds to become the node's, or which
+// has the place of the node's own already because TurnKey was cut short. It makes none:
+// fs.ErrNotExist is returned (wrapped) where the key is gone.
+func ToldKey(folder, fingerprint string) (*NodeKey, error) {
+	for _, name := range []string{nextKeyFileName, keyFileName} {
+		key, err := loadKey(filepath.Join(folder, name))
+		if err == nil && key.Fingerprint() == fingerprint {
+			return key, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("key %.16s in %s: %w", fingerprint, folder, fs.ErrNotExist)
+}
+
 // FormerKey returns the key that the node had before; nil where there is none.
 func FormerKey(folder string) (*NodeKey, error) {
 	key, err := loadKey(filepath.Join(folder, formerKeyFileName))
@@ -41,11 +57,19 @@ func KeysLeft(folder string) bool {
 	return false
 }
 
-// TurnKey makes the identity, whose key is the one of LoadOrCreateNextKey, that of the folder, and
+// TurnKey makes the identity, whose key is the one of ToldKey, that of the folder, and
 // keeps the key before as FormerKey. The certificate decides: cut short before it is written, the
-// folder holds the old identity, and after that the new one, wherever its key lies by then.
+// folder holds the old identity, and after that the new one, wherever its key lies by then. It can
+// be called again after an error.
 func TurnKey(folder string, next *Identity) error {
+	own, err := loadKey(filepath.Join(folder, keyFileName))
+	if err != nil {
+		return err
+	}
 	waiting, err := loadKey(filepath.Join(folder, nextKeyFileName))
+	if errors.Is(err, fs.ErrNotExist) && own.Fingerprint() == next.Key.Fingerprint() {
+		return SaveIdentity(folder, next) // it has its place since a call before, and the old one is kept
+	}
 	if err != nil {
 		return err
 	}
@@ -91,6 +115,9 @@ func DropOtherKeys(folder string) error {
 	if err := FinishTurn(folder); err != nil {
 		return err
 	}
+	if err := keepOwnKey(folder); err != nil {
+		return err
+	}
 	for _, name := range []string{nextKeyFileName, formerKeyFileName} {
 		if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("drop the key that has had its time: %w", err)
@@ -99,17 +126,37 @@ func DropOtherKeys(folder string) error {
 	return syncFolder(folder)
 }
 
-// keyOfChain is the private key in the folder that a chain is for: the node's own, or the next one
-// where TurnKey was cut short.
+// keepOwnKey gives the key of the folder's identity its place, where another key has it.
+func keepOwnKey(folder string) error {
+	own, err := loadKey(filepath.Join(folder, keyFileName))
+	if err != nil {
+		return err
+	}
+	identity, err := LoadIdentity(folder)
+	if err != nil || identity.Key.Fingerprint() == own.Fingerprint() {
+		return err
+	}
+	encoded, err := identity.Key.PEM()
+	if err != nil {
+		return err
+	}
+	return WriteSecret(filepath.Join(folder, keyFileName), encoded)
+}
+
+// keyOfChain is the private key in the folder that a chain is for: the node's own, the next one
+// where TurnKey was cut short, or the one before where the old certificate was renewed after that.
 func keyOfChain(folder string, chain []byte) (*NodeKey, error) {
 	own, err := loadKey(filepath.Join(folder, keyFileName))
 	certificates, unreadable := parseCertificates(chain)
 	if err == nil && (unreadable != nil || len(certificates) == 0 || Fingerprint(certificates[0]) == own.Fingerprint()) {
 		return own, nil
 	}
-	next, missing := loadKey(filepath.Join(folder, nextKeyFileName))
-	if missing == nil && unreadable == nil && len(certificates) > 0 && Fingerprint(certificates[0]) == next.Fingerprint() {
-		return next, nil
+	for _, name := range []string{nextKeyFileName, formerKeyFileName} {
+		other, missing := loadKey(filepath.Join(folder, name))
+		if missing == nil && unreadable == nil && len(certificates) > 0 &&
+			Fingerprint(certificates[0]) == other.Fingerprint() {
+			return other, nil
+		}
 	}
 	return own, err
 }

@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,5 +119,41 @@ func TestAnotherKeyIsPutInUseForTheSameNodeAlone(t *testing.T) {
 	}
 	if err := store.Turn(identity); err != nil || store.Identity() != identity {
 		t.Errorf("the node's own other key is not put in use: %v", err)
+	}
+}
+
+// TestATurnThatFailedAfterTheRenameIsTakenAgain: the new key has its place already, and none waits.
+// A renewal in between leaves a chain for the key before; that one is found, and kept until then.
+func TestATurnThatFailedAfterTheRenameIsTakenAgain(t *testing.T) {
+	f, old := newTurnedFolder(t)
+	next := f.next()
+	told := func() *NodeKey {
+		key, err := ToldKey(f.path, next.Fingerprint())
+		f.fine(err)
+		return key
+	}
+	f.fine(TurnKey(f.path, f.signed(told(), "node1"))) // as if it had told an error at its end
+	f.fine(SaveIdentity(f.path, f.signed(old, "node1")))
+	f.holds("a renewal came in between, ", old)
+	f.fine(TurnKey(f.path, f.signed(told(), "node1")))
+	f.holds("taken again, ", next)
+	if former, err := FormerKey(f.path); err != nil || former.Fingerprint() != old.Fingerprint() {
+		t.Errorf("the key before is %v, %v", former, err)
+	}
+	f.fine(SaveIdentity(f.path, f.signed(old, "node1")))
+	f.fine(DropOtherKeys(f.path))
+	f.holds("the others were dropped, ", old)
+}
+
+// TestAToldKeyThatIsLostIsNotMadeAnew: another one in its place would be nobody's.
+func TestAToldKeyThatIsLostIsNotMadeAnew(t *testing.T) {
+	f, _ := newTurnedFolder(t)
+	next := f.next()
+	f.fine(os.Remove(filepath.Join(f.path, nextKeyFileName)))
+	if key, err := ToldKey(f.path, next.Fingerprint()); !errors.Is(err, fs.ErrNotExist) || key != nil {
+		t.Errorf("the lost key is %v, %v", key, err)
+	}
+	if KeysLeft(f.path) {
+		t.Error("a key was made in its place")
 	}
 }
