@@ -21,20 +21,25 @@ type guardedTransport struct {
 	header  []byte // the label's, as a stream begins with it
 	packets chan *memberlist.Packet
 	streams chan net.Conn
-	done    chan struct{}
+	closing chan struct{} // nobody takes what comes from here on
+	closed  chan struct{} // and from here on nothing comes
 	ending  sync.Once
+	ended   sync.Once
 }
 
 func guard(inner memberlist.NodeAwareTransport, label string, header []byte) *guardedTransport {
 	g := &guardedTransport{
 		NodeAwareTransport: inner, label: label, header: header,
-		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn), done: make(chan struct{}),
+		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn),
+		closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	go g.forwardPackets()
 	go g.forwardStreams()
 	return g
 }
 
+// forwardPackets ends only when the network below has: its listeners hand over what they have
+// read before they end, and Shutdown waits for them.
 func (g *guardedTransport) forwardPackets() {
 	incoming := g.NodeAwareTransport.PacketCh()
 	for {
@@ -45,10 +50,9 @@ func (g *guardedTransport) forwardPackets() {
 			}
 			select {
 			case g.packets <- packet:
-			case <-g.done:
-				return
+			case <-g.closing:
 			}
-		case <-g.done:
+		case <-g.closed:
 			return
 		}
 	}
@@ -62,11 +66,10 @@ func (g *guardedTransport) forwardStreams() {
 		case conn := <-incoming:
 			select {
 			case g.streams <- &guardedStream{Conn: conn, header: g.header}:
-			case <-g.done:
+			case <-g.closing:
 				_ = conn.Close()
-				return
 			}
-		case <-g.done:
+		case <-g.closed:
 			return
 		}
 	}
@@ -98,8 +101,10 @@ func guardAnswer(conn net.Conn, err error) (net.Conn, error) {
 
 // Shutdown implements memberlist.Transport.
 func (g *guardedTransport) Shutdown() error {
-	g.ending.Do(func() { close(g.done) })
-	return g.NodeAwareTransport.Shutdown()
+	g.ending.Do(func() { close(g.closing) })
+	err := g.NodeAwareTransport.Shutdown()
+	g.ended.Do(func() { close(g.closed) })
+	return err
 }
 
 // What encryption adds to a packet: its version, a nonce, and the seal. Version 0 pads. In a

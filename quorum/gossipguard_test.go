@@ -139,3 +139,30 @@ func (m mirror) DialAddressTimeout(memberlist.Address, time.Duration) (net.Conn,
 	}()
 	return here, nil
 }
+
+// lateListener is a network whose listener has read a packet and a stream when it is to end, and
+// hands them over first; as memberlist's own does.
+type lateListener struct{ madeUp }
+
+func (l lateListener) Shutdown() error {
+	here, _ := net.Pipe()
+	l.packets <- &memberlist.Packet{Buf: sealedGossip(bytes.Repeat([]byte{7}, 32), []byte("late"), 1)}
+	l.streams <- here
+	return nil
+}
+
+// TestClosingWaitsForNothingThatComesLate: nobody takes from the guard any more when it closes.
+func TestClosingWaitsForNothingThatComesLate(t *testing.T) {
+	network := lateListener{madeUp{packets: make(chan *memberlist.Packet), streams: make(chan net.Conn)}}
+	guarded := guard(network, "demo", labelledGossip(nil))
+	closed := make(chan error, 1)
+	go func() { closed <- guarded.Shutdown() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("a packet and a stream that came late hold up the end of the daemon")
+	}
+}
