@@ -151,7 +151,7 @@ func (l lateListener) Shutdown() error {
 	return nil
 }
 
-// TestClosingWaitsForNothingThatComesLate: nobody takes from the guard any more when it closes.
+// TestClosingWaitsForNothingThatComesLate: nobody takes from the guard when it closes.
 func TestClosingWaitsForNothingThatComesLate(t *testing.T) {
 	network := lateListener{madeUp{packets: make(chan *memberlist.Packet), streams: make(chan net.Conn)}}
 	guarded := guard(network, "demo", labelledGossip(nil))
