@@ -115,7 +115,8 @@ func TestBeatsAreHeardAndSilenceIsCounted(t *testing.T) {
 		defer p.close()
 		time.Sleep(2 * time.Second)
 		heard := p.nodes["a"].Heard()
-		if beat := heard["b"]; beat.Incarnation != 7 || beat.Generation != 1 || beat.Applied != 42 || beat.Count < 9 || beat.Count > 13 {
+		// Ten of them are due; who finds whom first decides how many answers to a new session count too.
+		if beat := heard["b"]; beat.Incarnation != 7 || beat.Generation != 1 || beat.Applied != 42 || beat.Count < 9 || beat.Count > 16 {
 			t.Errorf("in two seconds a heard of b: %+v", beat)
 		}
 		p.network.Mute("b", true)
