@@ -88,7 +88,7 @@ type Daemon struct {
 	// keys are what this node knows of keys beside its State; strangers are those it
 	// met and could not place.
 	keys      *keyBook
-	strangers chan pki.Peer
+	strangers *strangerQueue
 	mux       *pki.Mux
 	wire      *quorum.Wire
 	// shutWire is the log's where it is shut; nil otherwise.
@@ -179,7 +179,8 @@ func New(options Options) (*Daemon, error) {
 	if d.keys, err = openKeyBook(options.Folder, membership.ID); err != nil {
 		return nil, err
 	}
-	d.strangers, d.keys.stranger = make(chan pki.Peer, 1), d.noteStranger
+	d.strangers = newStrangerQueue()
+	d.keys.stranger = d.strangers.add
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)
 	}

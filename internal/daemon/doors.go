@@ -15,6 +15,15 @@ import (
 // standing is what the replicated State says about a peer's key. A State that is
 // behind the keys this node wrote down is not asked: it has yet to be told.
 func (d *Daemon) standing(peer pki.Peer) pki.Standing {
+	standing := d.recorded(peer)
+	if standing.Kind == pki.StandingUnknown && peer.Kind == pki.KindNode {
+		return d.keys.vouchedFor(peer, time.Now())
+	}
+	return standing
+}
+
+// recorded is the standing of a key by what this node itself knows.
+func (d *Daemon) recorded(peer pki.Peer) pki.Standing {
 	root := d.replica.Root()
 	known := d.knownKeys(root)
 	if at, removed := known.removed(peer.Fingerprint); removed {
@@ -23,13 +32,10 @@ func (d *Daemon) standing(peer pki.Peer) pki.Standing {
 	if peer.Kind == pki.KindClient {
 		return clientStanding(root, peer)
 	}
-	if peer.Kind != pki.KindNode {
-		return pki.Standing{Kind: pki.StandingUnknown}
-	}
-	if known.isKeyOf(peer.Name, peer.Fingerprint) {
+	if peer.Kind == pki.KindNode && known.isKeyOf(peer.Name, peer.Fingerprint) {
 		return pki.Standing{Kind: pki.StandingMember}
 	}
-	return d.keys.vouchedFor(peer, time.Now())
+	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
 // clientStanding is that of a certificate of remote tools, which is one that was

@@ -20,7 +20,8 @@ import (
 const keysFile = "keys.json"
 
 // vouchedLife is how long a member's word for a key lasts: until then the log has
-// told, or the member is asked again. maxVouched bounds the list.
+// told, or the member is asked again. That a key was removed is kept as long. maxVouched bounds
+// each of the lists.
 const (
 	vouchedLife = 10 * time.Minute
 	maxVouched  = 64
@@ -36,6 +37,9 @@ type keyBook struct {
 	mu      sync.Mutex
 	saved   savedKeys
 	vouched map[string]vouch
+	// vain are keys that were asked about and are no member's, as far as anybody said: nobody is
+	// asked about them again until then.
+	vain map[string]vouch
 }
 
 // savedKeys is the file.
@@ -50,7 +54,10 @@ type vouch struct {
 }
 
 func openKeyBook(folder Folder, clusterID string) (*keyBook, error) {
-	book := &keyBook{folder: folder, cluster: clusterID, stranger: func(pki.Peer) {}, vouched: map[string]vouch{}}
+	book := &keyBook{
+		folder: folder, cluster: clusterID, stranger: func(pki.Peer) {},
+		vouched: map[string]vouch{}, vain: map[string]vouch{},
+	}
 	err := folder.readLarge(keysFile, &book.saved)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -136,16 +143,19 @@ func keysOf(root *cluster.State) api.NodeKeys {
 	return keys
 }
 
-// vouchedFor is the standing of a key that neither the State nor the file knows;
-// who is met for the first time is told to whoever can ask about it.
+// vouchedFor is the standing of a key that neither the State nor the file knows; who is met for the
+// first time, or again some time after nobody vouched for it, is told to whoever can ask about it.
 func (b *keyBook) vouchedFor(peer pki.Peer, now time.Time) pki.Standing {
 	b.mu.Lock()
 	word, known := b.vouched[peer.Fingerprint]
+	no, asked := b.vain[peer.Fingerprint]
 	b.mu.Unlock()
 	if known && word.name == peer.Name && now.Before(word.until) {
 		return pki.Standing{Kind: pki.StandingVouched}
 	}
-	b.stranger(peer)
+	if !asked || !now.Before(no.until) {
+		b.stranger(peer)
+	}
 	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
@@ -153,12 +163,28 @@ func (b *keyBook) vouchedFor(peer pki.Peer, now time.Time) pki.Standing {
 func (b *keyBook) vouch(peer pki.Peer, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for fingerprint, word := range b.vouched {
-		if !now.Before(word.until) {
-			delete(b.vouched, fingerprint)
-		}
-	}
+	delete(b.vain, peer.Fingerprint)
+	dropPast(b.vouched, now)
 	if len(b.vouched) < maxVouched {
 		b.vouched[peer.Fingerprint] = vouch{name: peer.Name, until: now.Add(vouchedLife)}
 	}
+}
+
+// askedInVain notes that nobody vouched for a key, for a while. The list is bounded: where it is
+// full, what ends first makes room.
+func (b *keyBook) askedInVain(peer pki.Peer, now time.Time, while time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	dropPast(b.vain, now)
+	if _, known := b.vain[peer.Fingerprint]; !known && len(b.vain) >= maxVouched {
+		first := slices.MinFunc(slices.Collect(maps.Keys(b.vain)), func(x, y string) int {
+			return b.vain[x].until.Compare(b.vain[y].until)
+		})
+		delete(b.vain, first)
+	}
+	b.vain[peer.Fingerprint] = vouch{name: peer.Name, until: now.Add(while)}
+}
+
+func dropPast(words map[string]vouch, now time.Time) {
+	maps.DeleteFunc(words, func(_ string, word vouch) bool { return !now.Before(word.until) })
 }

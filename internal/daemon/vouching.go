@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,10 +17,16 @@ import (
 // meanwhile, whose key its State does not know. It asks the members that it does
 // know. Their word lets a key speak the log's own channel to this node, and no more.
 
-// vouchEvery brakes the questions: strangers can come as often as they like.
+// vouchEvery brakes the questions: strangers can come as often as they like. vouchAsks is how many
+// members are asked about a key, and vouchWait how long that may take: members that are down
+// answer nothing. vouchAgain is when a key that nobody knew may be asked about again, mostStrangers
+// how many wait for it.
 const (
-	vouchEvery = 500 * time.Millisecond
-	vouchAsks  = 3
+	vouchEvery    = 500 * time.Millisecond
+	vouchAsks     = 3
+	vouchWait     = 10 * time.Second
+	vouchAgain    = 5 * time.Second
+	mostStrangers = 8
 )
 
 // keyAnswer is what a member says of a key, in its answer to a standingQuestion.
@@ -28,63 +35,119 @@ const (
 	keyRemoved  = "removed"
 )
 
-// keepVouching asks about the keys of strangers, one at a time. A stranger that
-// comes while another one is asked about has to come again.
+// strangerQueue are the keys to be asked about, the oldest first. Each name has one place: who
+// knocks most takes no more than its own.
+type strangerQueue struct {
+	mu      sync.Mutex
+	waiting []pki.Peer
+	wake    chan struct{}
+}
+
+func newStrangerQueue() *strangerQueue { return &strangerQueue{wake: make(chan struct{}, 1)} }
+
+// add implements keyBook.stranger. Who finds no place has to come again.
+func (q *strangerQueue) add(peer pki.Peer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := slices.ContainsFunc(q.waiting, func(other pki.Peer) bool { return other.Name == peer.Name })
+	if taken || len(q.waiting) >= mostStrangers {
+		return
+	}
+	q.waiting = append(q.waiting, peer)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// first returns whose turn it is. It keeps its place until done, lest it takes another one
+// meanwhile.
+func (q *strangerQueue) first() (pki.Peer, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return pki.Peer{}, false
+	}
+	return q.waiting[0], true
+}
+
+// done takes the first one off.
+func (q *strangerQueue) done() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+}
+
+// keepVouching asks about the keys of strangers, one at a time.
 func (d *Daemon) keepVouching(ctx context.Context) {
+	voucher := 0
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case peer := <-d.strangers:
-			if d.askAbout(ctx, peer) {
-				d.logger.Info("a key that this node's log does not tell of yet is a member's, as others say", "node", peer.Name)
-				d.keys.vouch(peer, time.Now())
+		peer, some := d.strangers.first()
+		if !some {
+			select {
+			case <-ctx.Done():
+				return
+			case <-d.strangers.wake:
 			}
+			continue
 		}
+		d.noteWord(peer, d.askAbout(ctx, peer, &voucher), time.Now())
+		d.strangers.done()
 		if !sleep(ctx, vouchEvery) {
 			return
 		}
 	}
 }
 
-// noteStranger implements keyBook.stranger.
-func (d *Daemon) noteStranger(peer pki.Peer) {
-	select {
-	case d.strangers <- peer:
+// noteWord keeps what others said of a key: a yes and a no for long, and that nobody knew for a
+// moment, because a log may tell of it soon.
+func (d *Daemon) noteWord(peer pki.Peer, word string, now time.Time) {
+	switch word {
+	case keyOfMember:
+		d.logger.Info("a key that this node's log does not tell of yet is a member's, as others say", "node", peer.Name)
+		d.keys.vouch(peer, now)
+	case keyRemoved:
+		d.keys.askedInVain(peer, now, vouchedLife)
 	default:
+		d.keys.askedInVain(peer, now, vouchAgain)
 	}
 }
 
-// askAbout asks a few members whose key this is. The first no is final, and
-// silence is no yes.
-func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer) bool {
+// askAbout asks a few members whose key this is, and returns keyOfMember, keyRemoved or nothing.
+// The first no is final, and silence is no yes. Whom it asks first is counted on in voucher: where
+// some are down, others are asked the next time.
+func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer, voucher *int) string {
 	question, err := json.Marshal(standingQuestion{
 		Cluster: d.membership.ID, Node: d.name, KeyOf: peer.Name, Key: peer.Fingerprint,
 	})
 	if err != nil {
-		return false
+		return ""
 	}
-	vouched := false
+	ctx, stop := context.WithTimeout(ctx, vouchWait)
+	defer stop()
 	peers := d.peers()
-	asked := 0
-	for _, node := range sortedNames(peers) {
-		if node == peer.Name || asked == vouchAsks { // its own word counts for nothing
-			continue
+	delete(peers, peer.Name) // its own word counts for nothing
+	names := sortedNames(peers)
+	word := ""
+	for range min(len(names), vouchAsks) {
+		if ctx.Err() != nil {
+			break
 		}
+		node := names[*voucher%len(names)]
+		*voucher++
 		reply, err := d.wire.Ask(ctx, peers[node], question)
 		var answer standingAnswer
 		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID {
 			continue
 		}
-		asked++
 		switch answer.Key {
 		case keyRemoved:
-			return false
+			return keyRemoved
 		case keyOfMember:
-			vouched = true
+			word = keyOfMember
 		}
 	}
-	return vouched
+	return word
 }
 
 // How long one try waits until the others know a new key of this node, and how often it asks. One
@@ -153,9 +216,10 @@ func (d *Daemon) withoutKey(ctx context.Context, turn *cluster.KeyTurn) []string
 	return ignorant
 }
 
-// keyAnswer says of a key what this node's own State does.
+// keyAnswer says of a key what this node's own State does. It asks nobody else: else each question
+// would bring back others.
 func (d *Daemon) keyAnswer(name, fingerprint string) string {
-	switch d.standing(pki.Peer{Kind: pki.KindNode, Name: name, Fingerprint: fingerprint}).Kind {
+	switch d.recorded(pki.Peer{Kind: pki.KindNode, Name: name, Fingerprint: fingerprint}).Kind {
 	case pki.StandingMember:
 		return keyOfMember
 	case pki.StandingRemoved:

@@ -54,7 +54,7 @@ func (s *site) knock(ctx context.Context, as *pki.Identity, node string) error {
 	return err
 }
 
-// fourth lets a fourth node join, and waits until it votes.
+// fourth lets a fourth node join, and waits until it is online.
 func (s *site) fourth(t *testing.T) {
 	t.Helper()
 	const name = "node4"
@@ -64,11 +64,7 @@ func (s *site) fourth(t *testing.T) {
 		t.Fatalf("%s cannot join: %+v", name, failure)
 	}
 	s.start(name)
-	s.until("it votes", func() bool {
-		return slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool {
-			return n.Name == name && n.State == "online" && n.Voter
-		})
-	})
+	s.until("it is online", func() bool { return s.stateOf(s.leader(), name) == "online" })
 }
 
 // TestALaggingMemberIsLetInByAMembersWord: a member was away while another node joined and took the
@@ -81,6 +77,9 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 		s.kill(away)
 		s.fourth(t)
 		defer s.kill("node4")
+		s.until("it votes", func() bool {
+			return slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool { return n.Name == "node4" && n.Voter })
+		})
 		leader := s.leader()
 		for i := range 20 { // it lags by more than the join
 			s.ask(leader, rootUser, "POST", api.PathKeys, api.KeysRequest{ID: fmt.Sprint(i), Op: api.RotateGossip})
@@ -95,7 +94,7 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 		defer stop()
 		var refused, welcome atomic.Int32
 		go func() {
-			for sleep(ctx, 2*time.Second) {
+			for sleep(ctx, 100*time.Millisecond) {
 				switch err := s.knock(ctx, ghost, away); {
 				case err == nil:
 					welcome.Add(1)
@@ -112,7 +111,7 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 		took := s.until("it has caught up", func() bool {
 			return s.stateOf("node4", away) == "online" && d.replica.Root().Nodes.Has("node4")
 		})
-		if took > time.Minute {
+		if took > 30*time.Second {
 			t.Errorf("it took %s", took)
 		}
 		word := func(fingerprint string) bool {
@@ -125,7 +124,7 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 			t.Error("it came back, and not by a member's word")
 		}
 		time.Sleep(10 * time.Second) // time enough for anybody's word
-		if welcome.Load() > 0 || refused.Load() < 3 || word(ghost.Self.Fingerprint) {
+		if welcome.Load() > 0 || refused.Load() < 10 || word(ghost.Self.Fingerprint) {
 			t.Errorf("a key that nobody knows was let in %d times, refused %d times, vouched for: %t",
 				welcome.Load(), refused.Load(), word(ghost.Self.Fingerprint))
 		}

@@ -186,9 +186,40 @@ func keys() []mutant {
 		{
 			name: "nobody-vouches", law: "L10",
 			broken: "a member that was away is deaf to a leader that joined meanwhile, for good",
-			edits: []edit{{"internal/daemon/vouching.go", "\t\tcase keyOfMember:\n\t\t\tvouched = true\n",
+			edits: []edit{{"internal/daemon/vouching.go", "\t\tcase keyOfMember:\n\t\t\tword = keyOfMember\n",
 				"\t\tcase keyOfMember:\n"}},
 			nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
+		},
+		{
+			name: "a-stranger-starves-vouching", law: "L10",
+			broken: "a key that nobody vouches for is asked about again each time that it knocks",
+			edits: []edit{{"internal/daemon/keybook.go",
+				"\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
+			nets: first(tests("internal/daemon", "^TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile$")),
+		},
+		{
+			name: "a-stranger-fills-the-queue", law: "L10",
+			broken: "who knocks with many keys takes all places of those to be asked about",
+			edits:  []edit{{"internal/daemon/vouching.go", "if taken || len(", "if taken && len("}},
+			nets:   first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
+		},
+		{
+			name: "one-place-for-strangers", law: "L10",
+			broken: "who knocks most often has the only place of those to be asked about, again and again",
+			edits: []edit{{"internal/daemon/vouching.go", "mostStrangers = 8", "mostStrangers = 1"},
+				{"internal/daemon/keybook.go", "\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
+			nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
+		},
+		{
+			name: "the-same-members-are-asked", law: "L10",
+			broken: "where the first members are down, the others are never asked about a key",
+			edits:  []edit{{"internal/daemon/vouching.go", "\t\t*voucher++\n", ""}},
+			nets:   first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
+		},
+		{
+			name: "no-end-to-a-question", law: "L10", broken: "members that are down hold up the questions about keys",
+			edits: []edit{{"internal/daemon/vouching.go", "vouchWait     = 10 * time.Second", "vouchWait     = time.Hour"}},
+			nets:  first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
 		},
 		{
 			name: "anybody-is-vouched-for", law: "L10", broken: "a member vouches for a key that no State knows",
