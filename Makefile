@@ -93,14 +93,19 @@ endif
 
 # The servers whose agents are tried with the real program; RUNLEVEL=1 keeps them from being started here.
 SERVERS := resource-agents nginx-light apache2 postgresql curl psmisc kmod
-server-packages:
-	@missing="$$(for p in $(SERVERS); do dpkg-query -W -f '' $$p 2>/dev/null || echo $$p; done)"; test -z "$$missing" || { \
+# An emulated TPM and UEFI firmware, for what a VM keeps beside its disks.
+FIRMWARE := swtpm swtpm-tools ovmf
+server-packages: WANTED := $(SERVERS)
+firmware-packages: WANTED := $(FIRMWARE)
+.PHONY: server-packages firmware-packages
+server-packages firmware-packages:
+	@missing="$$(for p in $(WANTED); do dpkg-query -W -f '' $$p 2>/dev/null || echo $$p; done)"; test -z "$$missing" || { \
 		echo "installing $$missing"; apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
 
-test-all: packages server-packages ## run every test that the lab can carry (root, long)
+test-all: packages server-packages firmware-packages ## run every test that the lab can carry (root, long)
 	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
 
-test-reports: packages ## retell in the lab what bug reports of such systems tell of (root)
+test-reports: packages firmware-packages ## retell in the lab what bug reports of such systems tell of (root)
 	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 26m -run 'TestReports$$' ./test/e2e
 
 test-docs: packages ## type the README, the installation page and the steps for what is lost in the lab, as they are written (root)

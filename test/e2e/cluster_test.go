@@ -216,12 +216,19 @@ func (f *fixture) hosts(t *testing.T, ctx context.Context, guest string) []strin
 
 func (f *fixture) checkNoFence(t *testing.T, ctx context.Context, after uint64) {
 	t.Helper()
+	f.checkNever(t, ctx, after, "fencing", "fenced", "lost")
+}
+
+// checkNever holds that nothing has become any of these states after an index, and that all hosts
+// have power.
+func (f *fixture) checkNever(t *testing.T, ctx context.Context, after uint64, states ...string) {
+	t.Helper()
 	events, err := f.Events(ctx, f.Nodes()[0], after)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if e.To == "fencing" || e.To == "fenced" || e.To == "lost" {
+		if slices.Contains(states, e.To) {
 			t.Errorf("event %d: %s became %s: %s", e.Index, e.Subject, e.To, e.Why)
 		}
 	}

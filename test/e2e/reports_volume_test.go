@@ -121,11 +121,11 @@ func (f *fixture) giveVolume(t *testing.T, ctx context.Context, node string) own
 func (v ownVolume) mount(t *testing.T, ctx context.Context) {
 	t.Helper()
 	device := outside(t, ctx, "losetup", "-f", "--show", v.image)
+	defer outside(t, ctx, "losetup", "-d", device)
 	number := strings.TrimPrefix(device, "/dev/loop")
 	v.shell(t, ctx, "rm -f /run/volume && mknod /run/volume b 7 "+number+" && mkdir -p /run/new && "+
 		"mount /run/volume /run/new && if [ ! -e /run/new/node.key ]; then cp -a "+dataFolder+"/. /run/new; fi && "+
 		"umount /run/new && mount /run/volume "+dataFolder)
-	outside(t, ctx, "losetup", "-d", device)
 }
 
 // turnReadOnly does what the kernel does after an error of the file system, open files or not.

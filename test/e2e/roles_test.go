@@ -82,11 +82,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 		w.remote(ctx, role)
 	}
 	w.strangers(ctx)
-	if os.Geteuid() != 0 {
-		t.Log("not root: the users of the host were left out")
-		return
-	}
-	w.users(ctx)
+	t.Run("users of the host", func(t *testing.T) {
+		if os.Geteuid() != 0 {
+			t.Skip("another user's commands need root")
+		}
+		w.t = t
+		w.users(ctx)
+	})
 }
 
 // rolesWorld is three daemons, a certificate of each role, and a place that other users of the host
@@ -150,6 +152,10 @@ func (w *rolesWorld) address(node string) string {
 	return ""
 }
 
+// untried are what a command says that never came to the question whether it is allowed.
+var untried = []string{"refuses this client", "flag provided but not defined", "there is no command", "usage:",
+	"Could not connect"}
+
 // remote holds the table for one role. A command that is refused for another reason was let through
 // by its role.
 func (w *rolesWorld) remote(ctx context.Context, role string) {
@@ -158,7 +164,7 @@ func (w *rolesWorld) remote(ctx context.Context, role string) {
 			said := w.from(ctx, "who-"+role, line)
 			denied := !strings.HasPrefix(said, "<nil>") && strings.Contains(said, "Permission denied")
 			if allowed := slices.Contains(row.roles, role); denied == allowed ||
-				strings.Contains(said, "refuses this client") || strings.Contains(said, "flag provided but not defined") {
+				slices.ContainsFunc(untried, func(words string) bool { return strings.Contains(said, words) }) {
 				w.t.Errorf("%s types %s, which its row allows: %t: %s", role, line, allowed, said)
 			}
 		}
