@@ -146,6 +146,10 @@ func (t *transaction) mayTarget(service Service, node string, offline, illegal i
 	if n.Order != nil {
 		return refusal{illegal, fmt.Sprintf("%s is %s; `clusterd node return %s` ends that", node, n.orderWhy(), node)}
 	}
+	if n.Restarts.lately(t.at) {
+		return refusal{offline, fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
+			n.Restarts.says())}
+	}
 	if why := t.mayRun(service, n); why != "" {
 		return refusal{illegal, why}
 	}

@@ -50,6 +50,12 @@ func (n Member) roundOf(to NodeState, at time.Time) bool {
 	return false
 }
 
+// lately reports whether the newest start of a loop is so recent that the loop goes on. A clock
+// that was set back by more than that ends it.
+func (r *Restarts) lately(at time.Time) bool {
+	return r.loop() && r.Last.Sub(at) <= restartsApart && at.Sub(r.Last) < restartsApart
+}
+
 // restless says that a node's daemon does not stay up; "" if it does. The time comes at
 // which it has.
 func (p *planner) restless(n Member) string {

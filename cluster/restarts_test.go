@@ -29,3 +29,23 @@ func TestStartsInARowAreALoop(t *testing.T) {
 		t.Error("a clock that was set back makes a loop")
 	}
 }
+
+// TestNobodySendsAServiceIntoALoop: a person's request is refused with the reason, until a start of
+// the daemon has lasted.
+func TestNobodySendsAServiceIntoALoop(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	for range restartsKnown + 1 {
+		b.up("node2", "node2-boot-1")
+	}
+	move := Ask{Request: "soon", Op: OpMigrate, Service: "vm:a", Node: "node2", By: "root"}
+	b.must(move)
+	b.says("soon", codeNodeDead, "node2 is given no work now: "+b.node("node2").Restarts.says()+
+		"; `journalctl -u clusterd` there says why")
+	b.at = b.at.Add(restartsApart)
+	move.Request = "later"
+	b.must(move)
+	if r, _ := b.s.Requests.Get("later"); r.Done {
+		t.Errorf("once it stays up: %d %q", r.Code, r.Why)
+	}
+}

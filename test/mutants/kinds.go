@@ -55,6 +55,13 @@ func networksAlone() []mutant {
 			nets:   []net{simulation, stories}, faults: []string{"deaf"},
 		},
 		{
+			name: "sent-into-a-loop", law: "L7",
+			broken: "a person's move to a node whose daemon does not stay up is tried",
+			edits: []edit{{"cluster/apply_ask.go", "\tif n.Restarts.lately(t.at) {",
+				"\tif n.Restarts.lately(t.at) && n.ID < 0 {"}},
+			nets: []net{tests("cluster", "^TestNobodySendsAServiceIntoALoop$")},
+		},
+		{
 			name: "restarts-are-forgotten", law: "-",
 			broken: "a daemon that ends after each start is given work each time",
 			edits:  []edit{{"cluster/restarts.go", "r.Count > restartsKnown", "r.Count > 1<<30"}},
