@@ -126,3 +126,15 @@ func runClient(ctx context.Context, random *rand.Rand, id int, n *node, note fun
 		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 	}
 }
+
+// TestAReaderWaitsNoLongerThanItMay: somebody else's barrier is under way, and does not pass.
+func TestAReaderWaitsNoLongerThanItMay(t *testing.T) {
+	l := &Log{barrier: make(chan struct{}, 1)}
+	l.barrier <- struct{}{}
+	tired := errors.New("it has waited long enough")
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Millisecond, tired)
+	defer cancel()
+	if err := l.passBarrier(ctx, 1); !errors.Is(err, tired) {
+		t.Errorf("the reader ends with %v", err)
+	}
+}

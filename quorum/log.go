@@ -32,8 +32,9 @@ type Log struct {
 	session   [8]byte // makes the tags of this Open different from those of any other
 	sequence  atomic.Uint64
 
-	barrier       sync.Mutex // held while a barrier is under way, so that many readers share one
-	barrierPassed position   // the newest barrier applied here, and its term
+	// barrier has one place: who has it lets a barrier pass, and many readers share that one.
+	barrier       chan struct{}
+	barrierPassed position // the newest barrier applied here, and its term; of whom has the place
 
 	roles     chan Role
 	closing   chan struct{}
@@ -50,8 +51,8 @@ func Open(options Options, machine Machine) (*Log, error) {
 	l := &Log{
 		options: options, applier: newApplier(machine), links: newLinkPool(options.Wire),
 		proposals: make(chan struct{}, options.MaxProposals), appends: make(chan struct{}, 2*options.MaxProposals),
-		forwarded: make(chan struct{}, options.MaxProposals),
-		roles:     make(chan Role, 1), closing: make(chan struct{}),
+		forwarded: make(chan struct{}, options.MaxProposals), barrier: make(chan struct{}, 1),
+		roles: make(chan Role, 1), closing: make(chan struct{}),
 	}
 	if _, err := rand.Read(l.session[:]); err != nil {
 		return nil, fmt.Errorf("draw the session's number: %w", err)

@@ -288,8 +288,12 @@ func (l *Log) readIndex(ctx context.Context) (uint64, error) {
 }
 
 func (l *Log) passBarrier(ctx context.Context, term uint64) error {
-	l.barrier.Lock()
-	defer l.barrier.Unlock()
+	select {
+	case l.barrier <- struct{}{}:
+		defer func() { <-l.barrier }()
+	case <-ctx.Done(): // somebody else's barrier may take longer than this reader waits
+		return context.Cause(ctx)
+	}
 	// Also when the Machine lags behind the commit index: another node may have applied, and shown, what is committed.
 	// Raft's own entries do not reach the Machine; the barrier's index stands for those before it.
 	applied, _ := l.applier.position()
