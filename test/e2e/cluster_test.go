@@ -129,7 +129,7 @@ func (f *fixture) waitForAnswer(t *testing.T, ctx context.Context, guest string)
 
 // poll waits for something outside, which no clock of ours governs.
 func poll(ctx context.Context, condition func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
 	defer cancel()
 	for !condition() {
 		select {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/test/stage"
 )
 
@@ -90,6 +93,7 @@ func (f *fixture) testMigration(t *testing.T, ctx context.Context, broken fault,
 	source := before.owners[mover.Guest.Name]
 	target := map[string]string{"node1": "node3", "node3": "node1", "node2": "node1"}[source]
 	victim := map[string]string{"source": source, "target": target}[end]
+	f.awaitCalm(t, ctx, target)
 	said := f.operate(ctx, "node2", "-M", mover.Name(), "-m", target)
 	f.waitForState(t, ctx, "node2", mover, "migrating")
 	f.after(t, ctx, moment)
@@ -109,6 +113,7 @@ func (f *fixture) testStart(t *testing.T, ctx context.Context, broken fault, mom
 	if where := f.hosts(t, ctx, mover.Guest.Name); len(where) != 0 {
 		t.Fatalf("%s is disabled and still on %v", mover.Name(), where)
 	}
+	f.awaitCalm(t, ctx, "node1")
 	said := f.operate(ctx, "node2", "-e", mover.Name(), "-n", "node1")
 	f.waitForState(t, ctx, "node2", mover, "starting")
 	f.after(t, ctx, moment)
@@ -118,6 +123,20 @@ func (f *fixture) testStart(t *testing.T, ctx context.Context, broken fault, mom
 	t.Log(f.ended(t, ctx, said))
 	f.settle(t, ctx)
 	f.checkUnharmed(t, ctx, before, still.Guest.Name, still2.Guest.Name)
+}
+
+// awaitCalm waits until a node's daemon, which was killed again and again, has stayed up long enough to be
+// given work.
+func (f *fixture) awaitCalm(t *testing.T, ctx context.Context, node string) {
+	t.Helper()
+	var status api.Status
+	if err := poll(ctx, func() bool {
+		var err error
+		status, err = f.StatusOf(ctx, "node2")
+		return err == nil && !slices.ContainsFunc(status.Notes, func(n cluster.Note) bool { return n.Subject == node })
+	}); err != nil {
+		t.Fatalf("%s is given no work: %+v", node, status.Notes)
+	}
 }
 
 // after waits for the moment of the fault. It is no wait for something to become true: any moment has to be good.
