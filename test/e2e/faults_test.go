@@ -125,8 +125,8 @@ func (f *fixture) testStart(t *testing.T, ctx context.Context, broken fault, mom
 	f.checkUnharmed(t, ctx, before, still.Guest.Name, still2.Guest.Name)
 }
 
-// awaitCalm waits until a node's daemon, which was killed again and again, has stayed up long enough to be
-// given work.
+// awaitCalm waits until a node's daemon, which was killed again and again, has stayed up long
+// enough to be given work.
 func (f *fixture) awaitCalm(t *testing.T, ctx context.Context, node string) {
 	t.Helper()
 	var status api.Status
