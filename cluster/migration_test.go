@@ -163,3 +163,20 @@ func TestANewGenerationAsksBothEnds(t *testing.T) {
 	b.must(b.looked("vm:a", "node2", resources.Running))
 	b.is("vm:a", resources.Started, "node2", "node2")
 }
+
+// A kill that did not prove the guest gone leaves its node a holder, however it ended (law L1).
+func TestOnlyAProvenEndOfAnEndedMigrationIsOne(t *testing.T) {
+	b := moving(t)
+	b.must(Ask{Request: "d", Op: OpDisable, Service: "vm:a"})
+	b.must(EndMove{Service: "vm:a", Act: b.service("vm:a").Intent.Index, By: "root"})
+	for _, unproven := range []resources.Condition{resources.Running, resources.Paused, resources.Unknown, ""} {
+		for _, node := range []string{"node1", "node2"} {
+			b.must(b.done("vm:a", node, resources.Result{Source: unproven, Why: "the process does not end"}))
+		}
+		b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	}
+	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.is("vm:a", resources.Migrating, "", "node2")
+	b.must(b.done("vm:a", "node2", resources.Result{OK: true, Source: resources.Absent}))
+	b.is("vm:a", resources.Disabled, "", "node1", "node2", "node3") // all of them are asked once more
+}

@@ -42,7 +42,7 @@ func guestsAlone() []mutant {
 			name: "unproven-end-is-an-end", law: "L1", broken: "of a migration that is being ended any result counts as the end",
 			edits: []edit{{result, "\t\tif c.Result.Source == resources.Absent {\n\t\t\tservice = service.seen(",
 				"\t\tif c.Result.Source != \"\" {\n\t\t\tservice = service.seen("}},
-			nets: first(simulation), faults: []string{"guest hangs"},
+			nets: []net{tests("cluster", "^TestOnlyAProvenEndOfAnEndedMigrationIsOne$")},
 		},
 		{
 			name: "loops-push-others-out", law: "L7", broken: "one subject that talks all the time fills the timeline alone",
