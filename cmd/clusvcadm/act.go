@@ -118,6 +118,9 @@ func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (
 		fmt.Fprintf(errOut, "%s: %s.%s\n", w.request.Service, cli.CodeText(cli.CodeNoService), cli.ServiceHint(status, w.request.Service))
 		return cli.ExitCode(cli.CodeNoService), nil
 	}
+	if !status.Quorate { // the request waits for a leader, and gives no sign of life meanwhile
+		fmt.Fprintf(errOut, "%s sees no quorum now; waiting some seconds for a leader.\n", status.Local)
+	}
 	return 0, nil
 }
 

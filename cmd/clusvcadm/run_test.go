@@ -30,10 +30,11 @@ type daemon struct {
 	// rehearsal is the answer to a dry run.
 	rehearsal cluster.Rehearsal
 	asked     chan struct{}
+	inquorate bool
 }
 
 func (d *daemon) status() api.Status {
-	return api.Status{Cluster: "alpha", Quorate: true, Local: "node1",
+	return api.Status{Cluster: "alpha", Quorate: !d.inquorate, Local: "node1",
 		Nodes: []api.Node{{Name: "node1", ID: 1, Online: true, Local: true}, {Name: "node2", ID: 2, Online: true}, {Name: "node3", ID: 3}},
 		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1"},
 			{Name: "service:shop", State: 119, StateText: "disabled"}}}
@@ -306,5 +307,17 @@ func fitsATerminal(t *testing.T, page string) {
 	}
 	if !strings.Contains(page, "\nEXAMPLES:\n   clusvcadm ") {
 		t.Errorf("no examples:\n%s", page)
+	}
+}
+
+// TestWaitingForALeaderIsTold: a request without quorum takes ten election timeouts to be refused.
+func TestWaitingForALeaderIsTold(t *testing.T) {
+	const told = "node1 sees no quorum now; waiting some seconds for a leader.\n"
+	for _, inquorate := range []bool{true, false} {
+		d := start(t, api.Reply{Done: true})
+		d.inquorate = inquorate
+		if _, errOut, code := d.call(t.Context(), "-d vm:web", cli.Screen{}); code != 0 || (errOut == told) != inquorate {
+			t.Errorf("without quorum %t: exit code %d, %q", inquorate, code, errOut)
+		}
 	}
 }
