@@ -57,18 +57,18 @@ func (d Document) Favoured() string {
 }
 
 // twoNodeRule tells why the rule is not in force; "" if it is.
-func (s *State) twoNodeRule() string {
-	if s.Document.TwoNode == nil {
+func (w *World) twoNodeRule() string {
+	if w.Document.TwoNode == nil {
 		return "the document has no two_node"
 	}
-	if s.Nodes.Len() != 2 {
-		return fmt.Sprintf("there are %d members, and the rule is for two", s.Nodes.Len())
+	if w.Nodes.Len() != 2 {
+		return fmt.Sprintf("there are %d members, and the rule is for two", w.Nodes.Len())
 	}
-	for _, name := range s.Nodes.Keys() {
-		if n, _ := s.Nodes.Get(name); n.Witness {
+	for _, name := range w.Nodes.Keys() {
+		if n, _ := w.Nodes.Get(name); n.Witness {
 			return name + " is a witness, its vote decides"
 		}
-		if len(s.Document.powerLevels(name)) == 0 {
+		if len(w.Document.powerLevels(name)) == 0 {
 			return name + " has no fence level that cuts its power"
 		}
 	}
@@ -97,12 +97,12 @@ func TwoNodeIdle(s *State) string {
 	if s.Document.TwoNode == nil {
 		return ""
 	}
-	return s.twoNodeRule()
+	return s.world().twoNodeRule()
 }
 
 // TwoNodesVote tells whether both nodes shall vote, so that what one of them has
 // acknowledged lies on both.
-func TwoNodesVote(s *State) bool { return s.twoNodeRule() == "" }
+func TwoNodesVote(s *State) bool { return s.world().twoNodeRule() == "" }
 
 // Warrant is what permits a node to go on alone. It is kept on its disk while
 // both are in touch, and holds all that is needed when the log cannot be read
@@ -136,7 +136,7 @@ type Standing struct {
 // none. The other has to be known to have applied the document, so that the two
 // never hold warrants that favour both, or neither.
 func WarrantFor(s *State, at Standing) (Warrant, string) {
-	if why := s.twoNodeRule(); why != "" {
+	if why := s.world().twoNodeRule(); why != "" {
 		return Warrant{}, why
 	}
 	me, known := s.Nodes.Get(at.Self)

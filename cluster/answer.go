@@ -13,12 +13,12 @@ import (
 
 // running says with a code that a started service runs where it belongs. Where that is
 // only remembered, or it stands still, it says that instead.
-func (t *transaction) running(service Service, code int, why string) refusal {
+func (w *World) running(service Service, code int, why string) refusal {
 	owner := service.Owner
-	n, off := t.workable(owner)
+	n, off := w.workable(owner)
 	h, _ := service.holder(owner)
 	switch {
-	case t.Fences.Has(owner):
+	case w.Fences.Has(owner):
 		return refusal{codeFencing,
 			fmt.Sprintf("%s ran on %s when that was last heard; %s is being fenced, and it is started elsewhere after that",
 				service.Spec.Name, owner, owner)}

@@ -32,7 +32,7 @@ func (a Applied) Err() error {
 func Apply(s *State, entry Entry) Applied {
 	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)), Codes: make([]int, len(entry.Commands))}
 	s.Index = entry.Index
-	t := &transaction{State: s, index: entry.Index, at: entry.At}
+	t := begin(s, entry.Index, entry.At)
 	for i, command := range entry.Commands {
 		if s.ID == "" && command.Kind() != (Init{}).Kind() && command.Kind() != (Restore{}).Kind() {
 			result.Refused[i] = "the cluster is not founded yet"
@@ -50,22 +50,20 @@ func Apply(s *State, entry Entry) Applied {
 	return result
 }
 
-// transaction is the frame of one entry: it gives commands the State, the name
-// of the act and the timeline.
+// transaction is the frame of one entry: World with the pen. It gives commands the
+// State to write, the name of the act and the timeline. What State and World both
+// have is found in State.
 type transaction struct {
 	*State
+	World
 	index  uint64
-	at     time.Time
 	events []Event
-	// also are the nodes where a plan in the making puts services, by service; Apply
-	// has none.
-	also map[string]string
-	// departs are the services that a plan in the making stops to start them
-	// elsewhere, and where; Apply has none.
-	departs map[string]string
-	// ruled is what a plan found once; Apply, under which documents change, looks
-	// each time.
-	ruled *ruled
+}
+
+func begin(s *State, index uint64, at time.Time) *transaction {
+	t := &transaction{State: s, World: *s.world(), index: index}
+	t.at = at
+	return t
 }
 
 // tell adds an event; index, ordinal and time are filled in.

@@ -132,12 +132,12 @@ func (t *transaction) mayEnable(service Service, c Ask) refusal {
 }
 
 // mayTarget checks a node that was named by the administrator.
-func (t *transaction) mayTarget(service Service, node string, offline, illegal int) refusal {
-	n, known := t.Nodes.Get(node)
+func (w *World) mayTarget(service Service, node string, offline, illegal int) refusal {
+	n, known := w.Nodes.Get(node)
 	if !known {
 		return refusal{codeNodeDead, fmt.Sprintf("there is no node %s", node)}
 	}
-	if t.Fences.Has(node) {
+	if w.Fences.Has(node) {
 		return refusal{codeFencing, node + " is being fenced"}
 	}
 	if n.State != NodeOnline {
@@ -146,14 +146,14 @@ func (t *transaction) mayTarget(service Service, node string, offline, illegal i
 	if n.Order != nil {
 		return refusal{illegal, fmt.Sprintf("%s is %s; `clusterd node return %s` ends that", node, n.orderWhy(), node)}
 	}
-	if n.Restarts.lately(t.at) {
+	if n.Restarts.lately(w.at) {
 		return refusal{offline, fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
 			n.Restarts.says())}
 	}
-	if why := t.mayRun(service, n); why != "" {
+	if why := w.mayRun(service, n); why != "" {
 		return refusal{illegal, why}
 	}
-	return t.mayJoin(service, n)
+	return w.mayJoin(service, n)
 }
 
 // mayComeBack refuses to stop for a restart what could not be started again: what
@@ -168,41 +168,41 @@ func (t *transaction) mayComeBack(service Service) refusal {
 	return accepted
 }
 
-func (t *transaction) mayRelocate(service Service, c Ask) refusal {
+func (w *World) mayRelocate(service Service, c Ask) refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
 		return refusal{codeInvalid, fmt.Sprintf("%s is %s", c.Service, service.State)}
 	case resources.Migrating, resources.Starting, resources.Stopping:
 		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
 	}
-	if why := t.lacks(service); why != "" && service.up() {
+	if why := w.lacks(service); why != "" && service.up() {
 		return refusal{codeDependency, why + "; it could not be started again"}
 	}
 	if c.Node != "" {
 		if c.Node == service.Owner {
-			return t.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
+			return w.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 		}
-		return t.mayTarget(service, c.Node, codeNodeDead, codeDependency)
+		return w.mayTarget(service, c.Node, codeNodeDead, codeDependency)
 	}
-	for _, v := range domain.Rank(t.domainOf(service), t.candidates(service)) {
+	for _, v := range domain.Rank(w.domainOf(service), w.candidates(service)) {
 		if v.Legal && v.Node != service.Owner {
 			return accepted
 		}
 	}
-	if len(t.objectionsTo(service).why) > 0 {
+	if len(w.objectionsTo(service).why) > 0 {
 		return refusal{codeDependency, "rules between services leave no other node to " + c.Service + " now; it is left where it is"}
 	}
 	return refusal{codeFailure, "no other node may run " + c.Service + " now; it is left where it is"}
 }
 
-func (t *transaction) mayMigrate(service Service, c Ask) refusal {
+func (w *World) mayMigrate(service Service, c Ask) refusal {
 	if c.Node == "" {
 		return refusal{codeInvalid, "a migration needs a target node"}
 	}
 	if service.Spec.Kind() != resources.KindVM {
 		return refusal{codeInvalid, notLive(service)}
 	}
-	if refused := t.mayTarget(service, c.Node, codeNodeDead, codeDependency); refused != accepted {
+	if refused := w.mayTarget(service, c.Node, codeNodeDead, codeDependency); refused != accepted {
 		return refused
 	}
 	switch service.State {
@@ -213,7 +213,7 @@ func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 		return refusal{codeFailure, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
 	}
 	if service.Owner == c.Node {
-		return t.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
+		return w.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 	}
 	if len(service.Holders) != 1 {
 		return refusal{codeTemporary, fmt.Sprintf("%s may be on %s; it migrates when that is clear", c.Service, holderNames(service))}
@@ -221,7 +221,7 @@ func (t *transaction) mayMigrate(service Service, c Ask) refusal {
 	if h, _ := service.holder(service.Owner); h.Condition != string(resources.Running) {
 		return refusal{codeTemporary, fmt.Sprintf("%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)}
 	}
-	if why := t.turnsKey(service.Owner, c.Node); why != "" {
+	if why := w.turnsKey(service.Owner, c.Node); why != "" {
 		return refusal{codeTemporary, why}
 	}
 	return accepted

@@ -35,7 +35,7 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 
 // apply of an intent: the last net before something is done to a VM.
 func (c Begin) apply(t *transaction) refusal {
-	if refused := c.refused(t); refused != accepted {
+	if refused := c.refused(&t.World); refused != accepted {
 		return refused
 	}
 	service, _ := t.Services.Get(c.Service)
@@ -57,8 +57,8 @@ func (c Begin) apply(t *transaction) refusal {
 
 // refused says why an intent may not be. It changes nothing: the planner asks
 // it too, so that it never proposes for ever what Apply refuses for ever.
-func (c Begin) refused(t *transaction) refusal {
-	service, known := t.Services.Get(c.Service)
+func (c Begin) refused(w *World) refusal {
+	service, known := w.Services.Get(c.Service)
 	if !known {
 		return refuse("there is no service %s", c.Service)
 	}
@@ -68,41 +68,41 @@ func (c Begin) refused(t *transaction) refusal {
 	if service.Flags&resources.Frozen != 0 {
 		return refusal{codeFrozen, c.Service + " is frozen"}
 	}
-	n, why := t.workable(c.Node)
+	n, why := w.workable(c.Node)
 	if why != "" {
 		return refuse("%s", why)
 	}
 	switch c.Intent {
 	case IntentStart:
-		return c.startRefused(t, service, n)
+		return c.startRefused(w, service, n)
 	case IntentStop:
-		return c.stopRefused(t, service, n)
+		return c.stopRefused(w, service, n)
 	case IntentMigrate:
-		return c.migrateRefused(t, service, n)
+		return c.migrateRefused(w, service, n)
 	case IntentConvalesce:
-		return t.mayConvalesce(service)
+		return w.mayConvalesce(service)
 	case IntentReconfigure:
-		return c.reconfigureRefused(t, service, n)
+		return c.reconfigureRefused(w, service, n)
 	}
 	return refuse("%q is no intent", c.Intent)
 }
 
 // workable tells whether a node may be given an act at all.
-func (t *transaction) workable(name string) (Member, string) {
-	n, known := t.Nodes.Get(name)
+func (w *World) workable(name string) (Member, string) {
+	n, known := w.Nodes.Get(name)
 	switch {
 	case !known:
 		return n, "there is no node " + name
 	case !n.Reachable():
 		return n, fmt.Sprintf("%s is %s", name, n.State)
-	case t.Fences.Has(name):
+	case w.Fences.Has(name):
 		return n, name + " is being fenced"
 	}
 	return n, ""
 }
 
 // mayRun tells whether a node may become a home of the service.
-func (t *transaction) mayRun(service Service, n Member) string {
+func (w *World) mayRun(service Service, n Member) string {
 	switch {
 	case n.Witness:
 		return n.Name + " is a witness and runs no services"
@@ -111,32 +111,32 @@ func (t *transaction) mayRun(service Service, n Member) string {
 	case n.Order != nil:
 		return fmt.Sprintf("%s is %s", n.Name, n.orderWhy())
 	}
-	if why := t.unguarded(n); why != "" {
+	if why := w.unguarded(n); why != "" {
 		return n.Name + " runs nothing yet: " + why
 	}
 	if why := n.hung(service); why != "" {
 		return n.Name + ": " + why
 	}
-	if legal, why := domain.Legal(t.domainOf(service), n.Name); !legal {
+	if legal, why := domain.Legal(w.domainOf(service), n.Name); !legal {
 		return fmt.Sprintf("%s: %s", n.Name, why)
 	}
 	return ""
 }
 
 // mayJoin is mayRun with the rules between services.
-func (t *transaction) mayJoin(service Service, n Member) refusal {
-	if why := t.mayRun(service, n); why != "" {
+func (w *World) mayJoin(service Service, n Member) refusal {
+	if why := w.mayRun(service, n); why != "" {
 		return refuse("%s", why)
 	}
-	if why := t.objectionsTo(service).why[n.Name]; why != "" {
+	if why := w.objectionsTo(service).why[n.Name]; why != "" {
 		return refusal{codeDependency, fmt.Sprintf("%s: %s", n.Name, why)}
 	}
 	return accepted
 }
 
 // domainOf returns the failover domain of a service, nil for none.
-func (s *State) domainOf(service Service) *domain.Domain {
-	d, declared := s.Document.Domains[service.Spec.Domain]
+func (w *World) domainOf(service Service) *domain.Domain {
+	d, declared := w.Document.Domains[service.Spec.Domain]
 	if !declared {
 		return nil
 	}
@@ -144,8 +144,8 @@ func (s *State) domainOf(service Service) *domain.Domain {
 }
 
 // disksFree enforces law L9 by what was started elsewhere.
-func (t *transaction) disksFree(service Service) string {
-	for _, other := range t.others(service.Spec.Name, service.Spec.UUID) {
+func (w *World) disksFree(service Service) string {
+	for _, other := range w.others(service.Spec.Name, service.Spec.UUID) {
 		for _, h := range other.Holders {
 			if disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {
 				return fmt.Sprintf("disk %s may be written by %s on %s", disks[0], other.Spec.Name, h.Node)
@@ -164,14 +164,14 @@ func (c Begin) intent(t *transaction, n Member) *Intent {
 
 // startRefused: a start is legal only when nobody may be running the service,
 // or only the very boot that is to start it (law L1).
-func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
+func (c Begin) startRefused(w *World, service Service, n Member) refusal {
 	if service.State == resources.Started {
 		return refuse("%s runs on %s", c.Service, service.Owner)
 	}
-	if refused := t.mayJoin(service, n); refused != accepted {
+	if refused := w.mayJoin(service, n); refused != accepted {
 		return refused
 	}
-	if why := t.lacks(service); why != "" {
+	if why := w.lacks(service); why != "" {
 		return refusal{codeDependency, why}
 	}
 	for _, h := range service.Holders {
@@ -187,10 +187,10 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 				c.Service, h.Node)
 		}
 	}
-	if c.Definition != service.Spec.Definition || !t.Blobs.Has(c.Definition) {
+	if c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {
 		return refuse("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
 	}
-	if why := t.disksFree(service); why != "" {
+	if why := w.disksFree(service); why != "" {
 		return refuse("%s", why)
 	}
 	if why := service.holdsBack(); why != "" {
@@ -199,7 +199,7 @@ func (c Begin) startRefused(t *transaction, service Service, n Member) refusal {
 	if !service.Enabled {
 		return refuse("%s is disabled", c.Service)
 	}
-	if why := t.lockedWhy(); why != "" {
+	if why := w.lockedWhy(); why != "" {
 		return refusal{codeTemporary, why}
 	}
 	return accepted
@@ -228,7 +228,7 @@ func appendPhases(story []Phase, phases ...Phase) []Phase {
 
 // stopRefused: only what may be there is stopped. A stop on request needs the
 // request, so that a late twin of an intent stops nothing twice (law L7).
-func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
+func (c Begin) stopRefused(w *World, service Service, n Member) refusal {
 	h, held := service.holder(n.Name)
 	if !held || !onBoot(n)(h) {
 		return refuse("%s does not hold %s", n.Name, c.Service)
@@ -243,34 +243,34 @@ func (c Begin) stopRefused(t *transaction, service Service, n Member) refusal {
 	switch {
 	case c.Purpose == ForRecovery && c.By == byLeave && n.State != NodeLeaving:
 		return refuse("%s is no longer leaving", n.Name)
-	case c.Purpose == ForRecovery && n.State == NodeLeaving && t.takesLive(service) != "":
-		return refuse("%s leaves, and %s can take %s live", n.Name, t.takesLive(service), c.Service)
-	case c.Purpose == ForDepend && t.follows(service) == "":
+	case c.Purpose == ForRecovery && n.State == NodeLeaving && w.takesLive(service) != "":
+		return refuse("%s leaves, and %s can take %s live", n.Name, w.takesLive(service), c.Service)
+	case c.Purpose == ForDepend && w.follows(service) == "":
 		return refuse("what %s depends on is there", c.Service)
 	case c.Purpose == ForAhead && !slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):
 		return refuse("%s depends on nothing", c.Service)
-	case c.Purpose == ForHalt && (t.Lock == nil || !t.Lock.Stop):
+	case c.Purpose == ForHalt && (w.Lock() == nil || !w.Lock().Stop):
 		return refuse("the cluster is not being stopped")
 	case c.Purpose == ForMove:
-		return t.mayMoveTo(service, c.Target)
+		return w.mayMoveTo(service, c.Target)
 	}
 	return accepted
 }
 
 // mayMoveTo asks before a stop whether the service may be started where it is to
 // go.
-func (t *transaction) mayMoveTo(service Service, target string) refusal {
-	n, why := t.workable(target)
+func (w *World) mayMoveTo(service Service, target string) refusal {
+	n, why := w.workable(target)
 	if why != "" {
 		return refusal{codeNodeDead, why}
 	}
-	if refused := t.mayJoin(service, n); refused != accepted {
+	if refused := w.mayJoin(service, n); refused != accepted {
 		return refused
 	}
-	if why := t.lacks(service); why != "" {
+	if why := w.lacks(service); why != "" {
 		return refusal{codeDependency, why}
 	}
-	if why := t.lockedWhy(); why != "" {
+	if why := w.lockedWhy(); why != "" {
 		return refusal{codeTemporary, why}
 	}
 	return accepted
@@ -291,12 +291,12 @@ func (c Begin) stop(t *transaction, service Service, n Member) {
 	t.setService(service, state, Event{Node: n.Name, By: c.By, Why: c.Why})
 }
 
-func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal {
-	target, why := t.workable(c.Target)
+func (c Begin) migrateRefused(w *World, service Service, n Member) refusal {
+	target, why := w.workable(c.Target)
 	if why != "" {
 		return refusal{codeNodeDead, why}
 	}
-	if refused := t.mayJoin(service, target); refused != accepted {
+	if refused := w.mayJoin(service, target); refused != accepted {
 		return refusal{codeDependency, refused.Why}
 	}
 	if service.Spec.Kind() != resources.KindVM {
@@ -308,7 +308,7 @@ func (c Begin) migrateRefused(t *transaction, service Service, n Member) refusal
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
 		return refusal{codeTemporary, fmt.Sprintf("%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))}
 	}
-	if why := t.turnsKey(n.Name, target.Name); why != "" {
+	if why := w.turnsKey(n.Name, target.Name); why != "" {
 		return refusal{codeTemporary, why}
 	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may

@@ -229,16 +229,16 @@ func (t *transaction) mayDeclare(name string, c Configure) string {
 // others are all services and tombstones but the one named, by sorted key. A
 // tombstone of the same UUID is the same VM, not another one. They are the
 // records themselves, which nobody changes.
-func (t *transaction) others(name, uuid string) []*Service {
-	list := make([]*Service, 0, t.Services.Len()+t.Tombstones.Len())
-	for i, key := range t.Services.keys {
+func (w *World) others(name, uuid string) []*Service {
+	list := make([]*Service, 0, w.Services.Len()+w.Tombstones.Len())
+	for i, key := range w.Services.keys {
 		if key != name {
-			list = append(list, t.Services.rows[i])
+			list = append(list, w.Services.rows[i])
 		}
 	}
-	for i, key := range t.Tombstones.keys {
+	for i, key := range w.Tombstones.keys {
 		if key != uuid {
-			list = append(list, t.Tombstones.rows[i])
+			list = append(list, w.Tombstones.rows[i])
 		}
 	}
 	return list

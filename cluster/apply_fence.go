@@ -36,7 +36,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 	if why := t.disarmed(t.at); why != "" && !c.Word {
 		return refuse("%s; `clusterd fence arm` ends that", why)
 	}
-	if why := t.brake(); why != "" && !c.Override {
+	if why := t.brake(t.at); why != "" && !c.Override {
 		return refuse("%s", why)
 	}
 	fencer, why := t.workable(c.Fencer)

@@ -50,7 +50,7 @@ func fingerprintOf(key []byte) string {
 // may.
 func (s *State) MayReplace(node string) string {
 	n, _ := s.Nodes.Get(node)
-	if held := s.heldBy(n); len(held) > 0 {
+	if held := s.world().heldBy(n); len(held) > 0 {
 		return fmt.Sprintf("%s may still hold %s; fence it or ask it first, then replace it", node, held[0])
 	}
 	if s.Fences.Has(node) {

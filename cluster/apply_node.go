@@ -9,9 +9,9 @@ import (
 )
 
 // heldBy lists the services that may be running on any boot of a machine.
-func (s *State) heldBy(n Member) []string {
+func (w *World) heldBy(n Member) []string {
 	var names []string
-	for _, service := range (&transaction{State: s}).others("", "") {
+	for _, service := range w.others("", "") {
 		for _, h := range service.Holders {
 			if h.Machine == n.Machine() {
 				names = append(names, service.Spec.Name)

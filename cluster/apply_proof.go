@@ -62,36 +62,36 @@ func (c FenceDone) level() int {
 }
 
 // devicesOf are the devices of one level of a node, as they are declared now.
-func (s *State) devicesOf(node string, level int) []fence.Device {
-	levels := s.Document.Nodes[node].Fence
+func (w *World) devicesOf(node string, level int) []fence.Device {
+	levels := w.Document.Nodes[node].Fence
 	if level < 0 || level >= len(levels) {
 		return nil
 	}
 	devices := make([]fence.Device, 0, len(levels[level].Devices))
 	for _, name := range levels[level].Devices {
-		devices = append(devices, s.Document.Devices[name])
+		devices = append(devices, w.Document.Devices[name])
 	}
 	return devices
 }
 
 // unguarded says why a node may not run anything yet: of the guard that its
 // levels ask for, something is not known to be in place on its present boot.
-func (s *State) unguarded(n Member) string {
-	return fence.WantedBy(s.Document.Nodes[n.Name].Fence, s.Document.Devices).Missing(n.guardOf(n.Boot), n.Boot)
+func (w *World) unguarded(n Member) string {
+	return fence.WantedBy(w.Document.Nodes[n.Name].Fence, w.Document.Devices).Missing(n.guardOf(n.Boot), n.Boot)
 }
 
 // Unguarded says what of the guard that a node's levels ask for is not known to
 // be in place on its present boot; "" if nothing.
 func (s *State) Unguarded(node string) string {
 	n, _ := s.Nodes.Get(node)
-	return s.unguarded(n)
+	return s.world().unguarded(n)
 }
 
 // mayHitNewBoot tells whether the attempt under way could still hurt the boot
 // that follows: an off command, a message or a preemption that is on its way
 // could. Waiting does nothing to anybody.
 func (s *State) mayHitNewBoot(open Fence) bool {
-	devices := s.devicesOf(open.Node, open.Level)
+	devices := s.world().devicesOf(open.Node, open.Level)
 	return len(devices) == 0 || slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Nature() != fence.ByWatchdog })
 }
 
@@ -235,7 +235,7 @@ func (t *transaction) releaseCut(n Member, open Fence, p fence.Proven) {
 
 // keptFrom says why a boot that was cut off keeps a service all the same; "" if
 // it does not. What counts is what was started there, not what is written now.
-func (s *State) keptFrom(n Member, spec resources.Spec, h Holder, p fence.Proven) string {
+func (w *World) keptFrom(n Member, spec resources.Spec, h Holder, p fence.Proven) string {
 	if spec.Kind() != resources.KindVM {
 		return "it is no VM, and what it does besides writing to disks goes on"
 	}
@@ -270,9 +270,9 @@ func (s *State) keptFrom(n Member, spec resources.Spec, h Holder, p fence.Proven
 
 // cutBy tells whether a node is cut off already from all that a level of storage
 // alone could cut it off from.
-func (s *State) cutBy(node string, level int) bool {
-	n, _ := s.Nodes.Get(node)
-	devices := s.devicesOf(node, level)
+func (w *World) cutBy(node string, level int) bool {
+	n, _ := w.Nodes.Get(node)
+	devices := w.devicesOf(node, level)
 	if !n.cutBoot(n.Boot) || fence.NatureOf(devices) != fence.ByStorage {
 		return false
 	}
@@ -295,7 +295,7 @@ func (s *State) LeftBehind(service Service) string {
 	}
 	cut := Cut{Boot: n.Boot}
 	for level := range s.Document.Nodes[n.Name].Fence {
-		devices := s.devicesOf(n.Name, level)
+		devices := s.world().devicesOf(n.Name, level)
 		if fence.NatureOf(devices) != fence.ByStorage {
 			return ""
 		}
@@ -307,7 +307,7 @@ func (s *State) LeftBehind(service Service) string {
 		return ""
 	}
 	n.Cut = &cut
-	if why := s.keptFrom(n, service.Spec, h, fence.Proven{Nature: fence.ByStorage}); why != "" {
+	if why := s.world().keptFrom(n, service.Spec, h, fence.Proven{Nature: fence.ByStorage}); why != "" {
 		return fmt.Sprintf("%s can be cut off from its storage alone, and then keeps %s: %s", n.Name, service.Spec.Name, why)
 	}
 	return ""

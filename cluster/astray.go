@@ -74,8 +74,8 @@ func (t *transaction) strays(service Service, n Member, h Holder) Service {
 
 // takenFrom says which disk of a VM that went astray belongs to another service
 // (law L9): nobody could refuse what a person attached by hand.
-func (t *transaction) takenFrom(service Service) string {
-	for _, other := range t.others(service.Spec.Name, service.Spec.UUID) {
+func (w *World) takenFrom(service Service) string {
+	for _, other := range w.others(service.Spec.Name, service.Spec.UUID) {
 		for _, mine := range service.Holders {
 			if disks := resources.Conflicts(mine.Disks, other.Spec.Disks); len(disks) > 0 {
 				return fmt.Sprintf("%s is written by %s on %s and belongs to %s",

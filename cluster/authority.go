@@ -183,9 +183,9 @@ func (s *State) AuthorityWaits() string {
 
 // turnsKey says why no live migration begins between these nodes: one of them has told a new key,
 // and its streams would be cut as soon as it uses it; "" if none has.
-func (s *State) turnsKey(nodes ...string) string {
+func (w *World) turnsKey(nodes ...string) string {
 	for _, name := range nodes {
-		if n, _ := s.Nodes.Get(name); n.keys() > 1 {
+		if n, _ := w.Nodes.Get(name); n.keys() > 1 {
 			return fmt.Sprintf("%s is about to use a new identity key, which would cut a live migration from or to it; "+
 				"it can begin when `clusterd keys status` shows the new key, or relocate it instead", name)
 		}

@@ -44,10 +44,10 @@ func (f Fencing) WithDefaults() Fencing {
 // brake says why one more shot is too many (law L8). Whatever the numbers are,
 // half of the nodes or more are never shot: so many that fall silent at once
 // are more likely to be cut off than dead. The shots in more are not in the State
-// yet.
-func (t *transaction) brake(more ...string) string {
-	limits := t.Document.Fencing.WithDefaults()
-	if busy := append(t.underWay(), more...); len(busy) >= limits.AtOnce {
+// yet. Apply judges with the entry's time, Plan with its View's estimate.
+func (w *World) brake(at time.Time, more ...string) string {
+	limits := w.Document.Fencing.WithDefaults()
+	if busy := append(w.underWay(), more...); len(busy) >= limits.AtOnce {
 		atOnce := "one node"
 		if limits.AtOnce > 1 {
 			atOnce = counted(limits.AtOnce, "node")
@@ -59,20 +59,20 @@ func (t *transaction) brake(more ...string) string {
 		return fmt.Sprintf("%s %s being fenced, %s at a time", joined(busy), are, atOnce)
 	}
 	down := 1 + len(more)
-	for _, name := range t.Nodes.Keys() {
-		if n, _ := t.Nodes.Get(name); n.State == NodeFenced || t.Fences.Has(name) || (n.State == NodeCut && len(t.heldBy(n)) == 0) {
+	for _, name := range w.Nodes.Keys() {
+		if n, _ := w.Nodes.Get(name); n.State == NodeFenced || w.Fences.Has(name) || (n.State == NodeCut && len(w.heldBy(n)) == 0) {
 			down++
 		}
 	}
 	// The two-node rule is the exception: where one of two may go on alone, the one
 	// that has a quorum may shoot the other.
-	exception := down == 1 && t.twoNodeRule() == ""
-	if 2*down >= t.Nodes.Len() && !exception {
-		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, t.Nodes.Len())
+	exception := down == 1 && w.twoNodeRule() == ""
+	if 2*down >= w.Nodes.Len() && !exception {
+		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, w.Nodes.Len())
 	}
 	recent := len(more)
-	for _, shot := range t.Shots {
-		if t.at.Sub(shot.At) <= limits.Window {
+	for _, shot := range w.Shots() {
+		if at.Sub(shot.At) <= limits.Window {
 			recent++
 		}
 	}
@@ -86,39 +86,32 @@ func (t *transaction) brake(more ...string) string {
 // has ended without a proof holds up nobody any more: its device may be dead for
 // hours, and other nodes have devices of their own. It goes on counting among
 // the nodes that are down, and in the window.
-func (t *transaction) underWay() []string {
+func (w *World) underWay() []string {
 	var busy []string
-	for _, name := range t.Fences.Keys() {
-		if open, _ := t.Fences.Get(name); open.TriedTotal == 0 || t.Level < levelTwo {
+	for _, name := range w.Fences.Keys() {
+		if open, _ := w.Fences.Get(name); open.TriedTotal == 0 || w.Level() < levelTwo {
 			busy = append(busy, name)
 		}
 	}
 	return busy
 }
 
-// brakeAt asks the brake without a wall clock: the time of the last event and
-// what this node has measured since then. Apply judges with the entry's time.
-func (t *transaction) brakeAt(v View, more []string) string {
-	t.at = v.estimate(t.State)
-	return t.brake(more...)
-}
-
 // estimate is about what time it is: that of the newest event, and what has
 // passed since by this node's own stopwatch. It is for telling and for policy
 // windows, as Entry.At is.
-func (v View) estimate(s *State) time.Time {
-	if len(s.Timeline) == 0 {
+func (v View) estimate(w *World) time.Time {
+	if len(w.Timeline()) == 0 {
 		return time.Time{}
 	}
-	return s.Timeline[len(s.Timeline)-1].At.Add(v.Quiet)
+	return w.Timeline()[len(w.Timeline())-1].At.Add(v.Quiet)
 }
 
 // attempts is how often one node tries each level of a node in a row.
-func (s *State) attempts(node string) []int {
-	attempts := make([]int, len(s.Document.Nodes[node].Fence))
+func (w *World) attempts(node string) []int {
+	attempts := make([]int, len(w.Document.Nodes[node].Fence))
 	for level := range attempts {
-		if !s.cutBy(node, level) { // what it can prove is proven; the levels after it may prove more
-			attempts[level] = fence.AttemptsAt(s.devicesOf(node, level))
+		if !w.cutBy(node, level) { // what it can prove is proven; the levels after it may prove more
+			attempts[level] = fence.AttemptsAt(w.devicesOf(node, level))
 		}
 	}
 	return attempts
@@ -126,6 +119,6 @@ func (s *State) attempts(node string) []int {
 
 // shotDelay is what the first level of a node waits before an intent. It is over
 // before the decision, because a committed intent is not spared.
-func (s *State) shotDelay(node string) time.Duration {
-	return fence.DelayOf(s.devicesOf(node, 0))
+func (w *World) shotDelay(node string) time.Duration {
+	return fence.DelayOf(w.devicesOf(node, 0))
 }

@@ -15,8 +15,7 @@ func Check(s *State) []string {
 		service, _ := s.Services.Get(name)
 		checkService(s, service, complain)
 	}
-	t := &transaction{State: s}
-	all := t.others("", "")
+	all := s.world().others("", "")
 	for i, a := range all {
 		for _, b := range all[i+1:] {
 			if disks := sharedDisks(a, b); disks != "" {

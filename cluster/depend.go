@@ -12,12 +12,12 @@ import (
 
 // down tells that a service is known not to do its work. One that is still
 // looked for may be found running, and is not down.
-func (t *transaction) down(s Service) bool {
+func (w *World) down(s Service) bool {
 	if s.up() || s.State == resources.Uninitialized {
 		return false
 	}
 	for _, h := range s.Holders {
-		if n, _ := t.Nodes.Get(h.Node); h.Ask && n.Reachable() {
+		if n, _ := w.Nodes.Get(h.Node); h.Ask && n.Reachable() {
 			return false
 		}
 	}
@@ -39,29 +39,29 @@ func (s Service) going() Operation {
 
 // follows says why a service has to go down after one that it needs hard; "" if
 // it has not.
-func (t *transaction) follows(service Service) string {
-	return t.followsBut(service, map[string]bool{})
+func (w *World) follows(service Service) string {
+	return w.followsBut(service, map[string]bool{})
 }
 
-func (t *transaction) followsBut(service Service, seen map[string]bool) string {
+func (w *World) followsBut(service Service, seen map[string]bool) string {
 	name := service.Spec.Name
 	if seen[name] {
 		return ""
 	}
 	seen[name] = true
 	for _, d := range service.Spec.Depend {
-		needed, known := t.Services.Get(d.Service)
+		needed, known := w.Services.Get(d.Service)
 		switch {
 		case !known || d.Mode != resources.Hard:
 			continue
-		case t.down(needed):
+		case w.down(needed):
 			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
-		case t.departs[d.Service] != "":
-			return fmt.Sprintf("it depends on %s, which moves to %s", d.Service, t.departs[d.Service])
+		case w.departs[d.Service] != "":
+			return fmt.Sprintf("it depends on %s, which moves to %s", d.Service, w.departs[d.Service])
 		case needed.going() != "":
 			return fmt.Sprintf("it depends on %s, which somebody asked to %s", d.Service, needed.going())
 		}
-		if why := t.followsBut(needed, seen); why != "" {
+		if why := w.followsBut(needed, seen); why != "" {
 			return fmt.Sprintf("it depends on %s, and %s", d.Service, why)
 		}
 	}
@@ -69,14 +69,14 @@ func (t *transaction) followsBut(service Service, seen map[string]bool) string {
 }
 
 // restsOn tells whether a service needs another hard, itself or through others.
-func (t *transaction) restsOn(service Service, name string, seen map[string]bool) bool {
+func (w *World) restsOn(service Service, name string, seen map[string]bool) bool {
 	if seen[service.Spec.Name] {
 		return false
 	}
 	seen[service.Spec.Name] = true
 	for _, d := range service.Spec.Depend {
-		needed, known := t.Services.Get(d.Service)
-		if known && d.Mode == resources.Hard && (d.Service == name || t.restsOn(needed, name, seen)) {
+		needed, known := w.Services.Get(d.Service)
+		if known && d.Mode == resources.Hard && (d.Service == name || w.restsOn(needed, name, seen)) {
 			return true
 		}
 	}
@@ -84,9 +84,9 @@ func (t *transaction) restsOn(service Service, name string, seen map[string]bool
 }
 
 // lacks says which service has to be started before this one may; "" if none.
-func (t *transaction) lacks(service Service) string {
+func (w *World) lacks(service Service) string {
 	for _, d := range service.Spec.Depend {
-		if needed, known := t.Services.Get(d.Service); known && !needed.up() {
+		if needed, known := w.Services.Get(d.Service); known && !needed.up() {
 			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
 		}
 	}
@@ -110,9 +110,9 @@ func (t *transaction) mayLack(service Service) refusal {
 
 // dependents are the running services that have to go down before this one does,
 // as far as they can be stopped: nobody waits for what is frozen or out of touch.
-func (t *transaction) dependents(name string) []string {
+func (w *World) dependents(name string) []string {
 	var list []string
-	for _, other := range t.Services.rows {
+	for _, other := range w.Services.rows {
 		d, needs := other.Spec.Needs(name)
 		if !needs || d.Mode != resources.Hard || other.Flags&resources.Frozen != 0 {
 			continue
@@ -121,7 +121,7 @@ func (t *transaction) dependents(name string) []string {
 		if !other.up() && !stopping {
 			continue
 		}
-		if t.stoppable(other) {
+		if w.stoppable(other) {
 			list = append(list, other.Spec.Name)
 		}
 	}
@@ -129,9 +129,9 @@ func (t *transaction) dependents(name string) []string {
 }
 
 // stoppable tells whether a running service can be asked to stop now.
-func (t *transaction) stoppable(s *Service) bool {
+func (w *World) stoppable(s *Service) bool {
 	h, _ := s.holder(s.Owner)
-	_, why := t.workable(s.Owner)
+	_, why := w.workable(s.Owner)
 	return why == "" && h.Condition != string(resources.Unknown)
 }
 
@@ -166,7 +166,7 @@ func (p *planner) planFollow(service Service) bool {
 // goesAhead tells whether a service goes down only because what it needs is about
 // to move: by the State alone nothing is amiss yet.
 func (p *planner) goesAhead(service Service) bool {
-	now := *p.transaction
+	now := p.World
 	now.departs = nil
 	return now.follows(service) == ""
 }
@@ -174,7 +174,7 @@ func (p *planner) goesAhead(service Service) bool {
 // departsAfter holds a move by stop and start back until what needs the service
 // hard is down: it would be without it meanwhile. It tells whether it has to wait.
 func (p *planner) departsAfter(service Service, c Begin) bool {
-	if c.Intent != IntentStop || c.Purpose != ForMove || p.Level < levelTwo {
+	if c.Intent != IntentStop || c.Purpose != ForMove || p.Level() < levelTwo {
 		return false
 	}
 	p.departs[c.Service] = c.Target

@@ -82,20 +82,20 @@ func (c Arm) apply(t *transaction) refusal {
 
 // disarmed says why nothing is shot now; "" when it is. A time that is over
 // counts as over also before somebody said so in the log.
-func (s *State) disarmed(at time.Time) string {
-	if s.Disarmed == nil || !at.Before(s.Disarmed.Until) {
+func (w *World) disarmed(at time.Time) string {
+	if w.Disarmed() == nil || !at.Before(w.Disarmed().Until) {
 		return ""
 	}
-	return s.Disarmed.String()
+	return w.Disarmed().String()
 }
 
 // planDisarmed arms fencing again once its time is over, and says until then
 // that it is not.
-func planDisarmed(s *State, v View, d *Decision) {
-	switch why := s.disarmed(v.estimate(s)); {
+func planDisarmed(w *World, v View, d *Decision) {
+	switch why := w.disarmed(v.estimate(w)); {
 	case why != "":
-		d.wait(s.Cluster, why+"; nothing is shot", "`clusterd fence arm` ends that")
-	case s.Disarmed != nil:
+		d.wait(w.Cluster(), why+"; nothing is shot", "`clusterd fence arm` ends that")
+	case w.Disarmed() != nil:
 		d.propose(Arm{Expired: true})
 	}
 }

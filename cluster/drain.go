@@ -45,11 +45,12 @@ type DrainStep struct {
 // would be refused.
 func DrainPlan(s *State, v View, c OrderNode) ([]DrainStep, error) {
 	copied := s.Fork()
-	if err := Apply(copied, Entry{Index: s.Index + 1, At: v.estimate(s), Commands: []Command{c}}).Err(); err != nil {
+	order := Entry{Index: s.Index + 1, At: v.estimate(s.world()), Commands: []Command{c}}
+	if err := Apply(copied, order).Err(); err != nil {
 		return nil, err
 	}
 	n, _ := copied.Nodes.Get(c.Node)
-	p := newPlanner(copied, v, &Decision{})
+	p := newPlanner(copied.world(), v, &Decision{})
 	steps := []DrainStep{}
 	for _, name := range copied.Services.Keys() {
 		service, _ := copied.Services.Get(name)
@@ -100,7 +101,7 @@ func (p *planner) stepFor(service Service) DrainStep {
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
 		step.Next = orElse(step.Next, "it goes by itself when a legal node is there")
 	}
-	if p.Lock != nil && step.Method == MethodCold {
+	if p.Lock() != nil && step.Method == MethodCold {
 		step.Blockers = append(step.Blockers, p.lockedWhy())
 		step.Next = p.unlockNext()
 	}

@@ -24,8 +24,8 @@ func (t *transaction) mayDrill(n Member, c BeginFence) string {
 		return fmt.Sprintf("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, n.Name)
 	case t.Drill != nil && t.Drill.Node != n.Name:
 		return fmt.Sprintf("a drill of %s is under way, one at a time", t.Drill.Node)
-	case t.Drill != nil && t.Drill.Scheduled && t.brake() != "":
-		return t.brake()
+	case t.Drill != nil && t.Drill.Scheduled && t.brake(t.at) != "":
+		return t.brake(t.at)
 	case t.Fences.Len() > 0:
 		return t.Fences.Keys()[0] + " is being fenced; a drill waits for that"
 	}

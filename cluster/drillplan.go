@@ -26,7 +26,7 @@ const drillPause = 30 * time.Minute
 // was drilled last. Whether it may begin is for Apply to say.
 func DueDrill(s *State, now time.Time) (BeginDrill, bool) {
 	plan := s.Document.Fencing.Drills
-	if plan.Every == 0 || s.Drill != nil || s.disarmed(now) != "" || !plan.within(now) || s.unfitForDrill() != "" {
+	if plan.Every == 0 || s.Drill != nil || s.world().disarmed(now) != "" || !plan.within(now) || s.unfitForDrill() != "" {
 		return BeginDrill{}, false
 	}
 	var due BeginDrill
@@ -55,7 +55,7 @@ func DueDrill(s *State, now time.Time) (BeginDrill, bool) {
 func (s *State) drillable(node string) []int {
 	var levels []int
 	for level := range s.Document.Nodes[node].Fence {
-		if fence.NatureOf(s.devicesOf(node, level)) == fence.ByPower {
+		if fence.NatureOf(s.world().devicesOf(node, level)) == fence.ByPower {
 			levels = append(levels, level)
 		}
 	}

@@ -146,22 +146,22 @@ func (t *transaction) endDrill(ok bool, why string) {
 }
 
 // planDrill takes the next step of the drill under way.
-func planDrill(s *State, v View, d *Decision) {
-	run := s.Drill
+func planDrill(w *World, v View, d *Decision) {
+	run := w.Drill()
 	if run == nil {
 		return
 	}
-	n, known := s.Nodes.Get(run.Node)
+	n, known := w.Nodes.Get(run.Node)
 	end := func(ok bool, format string, args ...any) {
 		d.propose(EndDrill{Node: run.Node, Act: run.Index, OK: ok, Why: fmt.Sprintf(format, args...)})
 	}
-	late := v.estimate(s).Sub(run.PhaseAt) > drillPatience
+	late := v.estimate(w).Sub(run.PhaseAt) > drillPatience
 	switch {
 	case !known:
 		end(false, "%s was removed", run.Node)
 	case run.Phase == DrillEmptying:
-		planEmptying(s, v, n, late, d, end)
-	case run.Phase == DrillOff && !s.Fences.Has(run.Node):
+		planEmptying(w, v, n, late, d, end)
+	case run.Phase == DrillOff && !w.Fences.Has(run.Node):
 		end(false, "its fence intent was closed otherwise")
 	case run.Phase == DrillOn && n.State == NodeOnline:
 		end(true, "fence level %d of %s cuts its power, and it came back", run.Level+1, run.Node)
@@ -172,11 +172,11 @@ func planDrill(s *State, v View, d *Decision) {
 	}
 }
 
-func planEmptying(s *State, v View, n Member, late bool, d *Decision, end func(bool, string, ...any)) {
-	run := s.Drill
+func planEmptying(w *World, v View, n Member, late bool, d *Decision, end func(bool, string, ...any)) {
+	run := w.Drill()
 	switch {
 	case late:
-		end(false, "%s still holds %s after %s; it leaves on, and comes back with `systemctl restart clusterd` on it", run.Node, joined(s.heldBy(n)), drillPatience)
+		end(false, "%s still holds %s after %s; it leaves on, and comes back with `systemctl restart clusterd` on it", run.Node, joined(w.heldBy(n)), drillPatience)
 	case n.State == NodeOnline:
 		d.propose(Leave{Node: run.Node, By: run.By})
 	case n.State == NodeLeaving:
@@ -184,7 +184,7 @@ func planEmptying(s *State, v View, n Member, late bool, d *Decision, end func(b
 	case n.State != NodeLeft:
 		end(false, "%s is %s now", run.Node, n.State)
 	default:
-		if fencers := fencersOf(s, v, run.Node); len(fencers) > 0 && s.Fences.Len() == 0 && s.disarmed(v.estimate(s)) == "" {
+		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 && w.disarmed(v.estimate(w)) == "" {
 			d.propose(BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: "a drill", By: run.By, Override: true, Drill: true, Level: run.Level})
 			return
 		}

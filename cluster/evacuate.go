@@ -27,7 +27,7 @@ func (p *planner) planEvacuation(service Service) {
 			c.Intent, c.Purpose = IntentStop, ForMove
 			c.Why = sentence(fmt.Sprintf("moves to %s because %s leaves", v.Node, owner), boundBy(what))
 		}
-		refused := c.refused(p.transaction)
+		refused := c.refused(&p.World)
 		if refused == accepted {
 			p.load[v.Node]++
 			p.begin(service, c)
@@ -53,19 +53,38 @@ func notLive(service Service) string {
 	return service.Spec.Name + " is made of resources and cannot move live; relocate it"
 }
 
+// boundBy says why a VM cannot move live; "" where what is none.
+func boundBy(what string) string {
+	if what == "" {
+		return ""
+	}
+	return "it cannot move live while it has " + what
+}
+
+// leftBehind says of a VM that came up on another node than the one on which it ran
+// what is still there; "" for nothing.
+func (s Service) leftBehind() string {
+	stays := s.Spec.Stays()
+	if stays == "" || s.LastOwner == "" || s.LastOwner == s.Owner || s.Owner == "" {
+		return ""
+	}
+	return "it runs on " + s.Owner + " without what is in " + stays + " on " + s.LastOwner +
+		", unless that is one and the same on both"
+}
+
 // takesLive is a node that may run a VM and to which no move of it has failed; "" where
 // there is none, or where it cannot move live. Between a plan and its entry a node may
 // have come, or its standby may have ended: the guest is not shut down for what was.
-func (t *transaction) takesLive(service Service) string {
+func (w *World) takesLive(service Service) string {
 	h, _ := service.holder(service.Owner)
 	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" || len(service.Holders) != 1 ||
-		h.Condition != string(resources.Running) || len(t.companions(service.Spec.Name)) > 0 {
+		h.Condition != string(resources.Running) || len(w.companions(service.Spec.Name)) > 0 {
 		return ""
 	}
-	for i, name := range t.Nodes.Keys() {
-		n := *t.Nodes.rows[i]
+	for i, name := range w.Nodes.Keys() {
+		n := *w.Nodes.rows[i]
 		tried := service.troubledOn(n, time.Time{}) // however long ago: the plan alone knows the time
-		if name != service.Owner && !tried && t.barredFor(name, n) == "" && t.mayJoin(service, n) == accepted {
+		if name != service.Owner && !tried && w.barredFor(name, n) == "" && w.mayJoin(service, n) == accepted {
 			return name
 		}
 	}

@@ -53,7 +53,7 @@ func Explain(s *State, v View, name string) (Explanation, error) {
 	}
 	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason, Decision: s.lastDecision(name)}
 	var d Decision
-	p := newPlanner(s, v, &d)
+	p := newPlanner(s.world(), v, &d)
 	order := 0
 	for _, verdict := range p.rankAnew(service) {
 		c := Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why, Services: p.load[verdict.Node]}

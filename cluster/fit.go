@@ -68,7 +68,7 @@ func culprit(stack []byte) string {
 // could apply it. The timeline keeps the trace.
 func StepOver(s *State, entry Entry, name string) Applied {
 	s.Index = entry.Index
-	t := &transaction{State: s, index: entry.Index, at: entry.At}
+	t := begin(s, entry.Index, entry.At)
 	t.tell(Event{Subject: s.Cluster, By: "operator", Why: fmt.Sprintf(
 		"log entry %d (%s) cannot be applied and was stepped over: what it asked for was not done", entry.Index, name)})
 	s.remember(t.events)

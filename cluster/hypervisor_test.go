@@ -18,7 +18,7 @@ func TestAHungHypervisorTakesNoVM(t *testing.T) {
 		t.Errorf("the same was told again: %v", told)
 	}
 	b.refused(b.startOf("vm:a", "node1"), "does not answer")
-	tx := &transaction{State: b.s}
+	tx := begin(b.s, 0, b.at)
 	for _, v := range domain.Rank(nil, tx.candidates(b.service("vm:a"))) {
 		if v.Legal != (v.Node != "node1") {
 			t.Errorf("%s is legal: %v (%s)", v.Node, v.Legal, v.Why)

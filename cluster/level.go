@@ -74,11 +74,11 @@ func Unknown(s *State) string {
 
 // planLevel raises the level once all members know a newer one, and says until
 // then whom that waits for.
-func planLevel(s *State, d *Decision) {
+func planLevel(w *World, d *Decision) {
 	newest := CurrentLevel
 	var behind []string
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
 		newest = min(newest, n.MaxLevel)
 		switch {
 		case n.MaxLevel >= CurrentLevel:
@@ -89,11 +89,11 @@ func planLevel(s *State, d *Decision) {
 		}
 	}
 	switch {
-	case s.Nodes.Len() == 0:
-	case newest > s.Level:
+	case w.Nodes.Len() == 0:
+	case newest > w.Level():
 		d.propose(RaiseLevel{Level: newest})
-	case s.Level < CurrentLevel:
-		d.wait(s.Cluster, fmt.Sprintf("rules of level %d stay in force until %s can follow newer ones", s.Level, strings.Join(behind, ", ")), "upgrade clusterd there, or remove what is gone for good")
+	case w.Level() < CurrentLevel:
+		d.wait(w.Cluster(), fmt.Sprintf("rules of level %d stay in force until %s can follow newer ones", w.Level(), strings.Join(behind, ", ")), "upgrade clusterd there, or remove what is gone for good")
 	}
 }
 

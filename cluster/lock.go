@@ -70,19 +70,20 @@ func (c UnlockCluster) apply(t *transaction) refusal {
 }
 
 // lockedWhy says that and why nothing may start; "" if it may.
-func (s *State) lockedWhy() string {
+func (w *World) lockedWhy() string {
 	switch {
-	case s.Lock == nil:
+	case w.Lock() == nil:
 		return ""
-	case s.Lock.Stop:
-		return sentence("the whole cluster was stopped by "+orElse(s.Lock.By, "an administrator"), s.Lock.Why)
+	case w.Lock().Stop:
+		return sentence("the whole cluster was stopped by "+orElse(w.Lock().By, "an administrator"), w.Lock().Why)
 	}
-	return sentence("no service is started: the cluster is locked by "+orElse(s.Lock.By, "an administrator"), s.Lock.Why)
+	by := orElse(w.Lock().By, "an administrator")
+	return sentence("no service is started: the cluster is locked by "+by, w.Lock().Why)
 }
 
 // unlockNext says what takes the lock away.
-func (s *State) unlockNext() string {
-	if s.Lock != nil && s.Lock.Stop {
+func (w *World) unlockNext() string {
+	if w.Lock() != nil && w.Lock().Stop {
 		return "`clusterd cluster start`"
 	}
 	return "`clusvcadm -u`"
@@ -100,7 +101,7 @@ func (t *transaction) mayUnderLock(service Service, op Operation) refusal {
 
 // noteLock says what the lock holds back.
 func (p *planner) noteLock() {
-	if p.Lock == nil {
+	if p.Lock() == nil {
 		return
 	}
 	up := 0
@@ -111,10 +112,10 @@ func (p *planner) noteLock() {
 	}
 	why := p.lockedWhy()
 	switch {
-	case p.Lock.Stop && up > 0:
+	case p.Lock().Stop && up > 0:
 		why += fmt.Sprintf("; %s not stopped yet", counted(up, "service"))
-	case p.Lock.Stop:
+	case p.Lock().Stop:
 		why += "; everything is stopped"
 	}
-	p.wait(p.Cluster, why, p.unlockNext())
+	p.wait(p.Cluster(), why, p.unlockNext())
 }

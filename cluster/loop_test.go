@@ -27,7 +27,7 @@ func TestWhoRanForLongIsInNoLoop(t *testing.T) {
 		rounds int
 	}{{time.Second, 8}, {loopLives - time.Second, 8}, {loopLives, 1}} {
 		now := founded.Add(time.Hour)
-		tx := &transaction{State: &State{}, index: 7, at: now}
+		tx := begin(&State{}, 7, now)
 		s := Service{State: resources.Started, SinceAt: now.Add(-c.ran)}
 		s.Loop = &Loop{Rounds: 7, Starts: []time.Time{now.Add(-loopForgets)}}
 		if got := tx.fell(s, Member{Name: "node1"}, "it crashed").Loop; got.Rounds != c.rounds || len(got.Starts) != 1 {

@@ -144,15 +144,15 @@ func (n Member) orderWhy() string {
 }
 
 // HeldBy lists the services that may be running on any boot of a machine.
-func (s *State) HeldBy(n Member) []string { return s.heldBy(n) }
+func (s *State) HeldBy(n Member) []string { return s.world().heldBy(n) }
 
 // maintained tells whether an order keeps a silent node from being fenced: it
 // was empty, and nothing has been seen on it since.
-func (s *State) maintained(n Member) bool {
+func (w *World) maintained(n Member) bool {
 	if n.Order == nil || n.Order.Kind != OrderMaintenance || n.Order.Empty == 0 {
 		return false
 	}
-	for _, service := range s.Services.rows {
+	for _, service := range w.Services.rows {
 		for _, h := range service.Holders {
 			if h.Machine == n.Machine() && (h.Condition != "" || h.Creating) {
 				return false

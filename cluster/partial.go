@@ -102,13 +102,13 @@ func (t *transaction) thawed(name string) {
 	}
 }
 
-func (t *transaction) mayConvalesce(service Service) refusal {
+func (w *World) mayConvalesce(service Service) refusal {
 	name := service.Spec.Name
 	switch {
 	case service.State != resources.Started:
 		return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", name, service.State)}
 	case service.Flags&resources.Partial == 0:
-		return t.running(service, codeRunning, fmt.Sprintf("no part of %s is down", name))
+		return w.running(service, codeRunning, fmt.Sprintf("no part of %s is down", name))
 	}
 	return accepted
 }

@@ -41,7 +41,7 @@ func (d *Decision) wait(subject, why, next string) {
 
 // planner is one run of Plan over the services.
 type planner struct {
-	*transaction
+	World
 	view     View
 	decision *Decision
 	// load counts the services on each node, with what this very decision puts
@@ -62,22 +62,22 @@ type planner struct {
 
 func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
 
-// Plan decides, on the leader, what comes next. It reads State and its own
-// View; it changes nothing. Plan may be wrong, Apply may not.
+// Plan decides, on the leader, what comes next. It reads the World and its own
+// View; it cannot write. Plan may be wrong, Apply may not.
 func Plan(s *State, v View) Decision {
 	var d Decision
-	timing := TimingFor(s.Document.Timing)
-	planLevel(s, &d)
-	lost := planContacts(s, v, timing, &d)
-	planDisarmed(s, v, &d)
-	planFences(s, v, lost, &d)
-	planPowerOns(s, &d)
-	planDrill(s, v, &d)
-	planAllServices(s, v, &d)
-	planLeaving(s, &d)
-	planGuards(s, v, &d)
-	noteVolumes(s, &d)
-	noteHung(s, &d)
+	w := s.world()
+	planLevel(w, &d)
+	lost := planContacts(w, v, &d)
+	planDisarmed(w, v, &d)
+	planFences(w, v, lost, &d)
+	planPowerOns(w, &d)
+	planDrill(w, v, &d)
+	planAllServices(w, v, &d)
+	planLeaving(w, &d)
+	planGuards(w, v, &d)
+	noteVolumes(w, &d)
+	noteHung(w, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
 	return d
 }
@@ -85,31 +85,31 @@ func Plan(s *State, v View) Decision {
 // planAllServices decides about all services, and once more where some of them
 // are stopped to move: what needs those may have been decided about before that
 // was known.
-func planAllServices(s *State, v View, d *Decision) {
+func planAllServices(w *World, v View, d *Decision) {
 	before := *d
-	first := newPlanner(s, v, d)
+	first := newPlanner(w, v, d)
 	if first.planServices(); len(first.departs) == 0 {
 		return
 	}
 	*d = before
-	second := newPlanner(s, v, d)
+	second := newPlanner(w, v, d)
 	second.departs = first.departs
 	second.planServices()
 }
 
-func newPlanner(s *State, v View, d *Decision) *planner {
-	p := &planner{transaction: &transaction{State: s, also: map[string]string{}, departs: map[string]string{}}, view: v,
-		decision: d, load: s.loads(), idles: map[string]string{}, gates: map[int]string{}, leaving: map[string]bool{},
-		moved: map[string]bool{}}
-	for _, service := range s.Services.rows {
+func newPlanner(w *World, v View, d *Decision) *planner {
+	p := &planner{World: *w, view: v, decision: d, load: w.loads(), idles: map[string]string{},
+		gates: map[int]string{}, leaving: map[string]bool{}, moved: map[string]bool{}}
+	p.also, p.departs = map[string]string{}, map[string]string{}
+	for _, service := range w.Services.rows {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			p.starting++
 		}
 	}
 	found := p.rules()
-	found.barred = make(map[string]string, s.Nodes.Len())
-	for i, name := range s.Nodes.keys {
-		found.barred[name] = p.mayTakeWork(name, *s.Nodes.rows[i])
+	found.barred = make(map[string]string, w.Nodes.Len())
+	for i, name := range w.Nodes.keys {
+		found.barred[name] = p.mayTakeWork(name, *w.Nodes.rows[i])
 	}
 	p.ruled = &found
 	return p
@@ -129,17 +129,17 @@ func (p *planner) planServices() {
 
 // planContacts turns silences into edges. It returns the nodes that are lost
 // by this very decision, so that their fence intent goes into the same entry.
-func planContacts(s *State, v View, timing Timing, d *Decision) map[string]string {
+func planContacts(w *World, v View, d *Decision) map[string]string {
 	lost := map[string]string{}
-	if me, _ := s.Nodes.Get(v.Self); (me.State == NodeLost || me.stalled()) && !s.Fences.Has(v.Self) {
+	if me, _ := w.Nodes.Get(v.Self); (me.State == NodeLost || me.stalled()) && !w.Fences.Has(v.Self) {
 		d.propose(Contact{Node: v.Self, Incarnation: me.Incarnation, State: NodeOnline, Why: v.Self + " leads the cluster, so it is in touch"})
 	}
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
 		if name == v.Self || n.Incarnation == 0 || n.State == NodeLeft || n.Ended() || n.State == NodeJoining {
 			continue
 		}
-		j := judge(n, v.Contacts[name], s.timingOf(n))
+		j := judge(n, v.Contacts[name], w.timingOf(n))
 		if n.Stopped && (j.state == NodeOnline || j.state == NodeDeaf) {
 			// Its last beats: it comes back by its next start alone.
 			d.wait(name, "clusterd announced that it stops there, and is still heard", "`systemctl restart clusterd` on "+name)
@@ -151,7 +151,7 @@ func planContacts(s *State, v View, timing Timing, d *Decision) map[string]strin
 		if j.state == "" || j.state == n.State || sameContact(j.state, n.State) {
 			continue
 		}
-		if j.state == NodeOnline && s.Fences.Has(name) {
+		if j.state == NodeOnline && w.Fences.Has(name) {
 			d.wait(name, "heard again, but its fence intent is committed and is not spared", "")
 			continue
 		}
@@ -185,67 +185,67 @@ func contactWhy(n Member, j judgement) string {
 
 // planFences shoots nodes that are lost and may hold something, and keeps the
 // open intents going.
-func planFences(s *State, v View, lost map[string]string, d *Decision) {
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
-		open, fencing := s.Fences.Get(name)
+func planFences(w *World, v View, lost map[string]string, d *Decision) {
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
+		open, fencing := w.Fences.Get(name)
 		why, lostNow := lost[name]
 		switch {
 		case fencing:
-			planAttempt(s, v, open, d)
+			planAttempt(w, v, open, d)
 		case lostNow || n.State == NodeLost || n.State == NodeCut:
 			if !lostNow {
 				why = n.Why
 			}
-			planShot(s, v, n, why, lostNow, d)
+			planShot(w, v, n, why, lostNow, d)
 		}
 	}
 }
 
-func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision) {
-	w, timing := v.Contacts[n.Name], TimingFor(s.Document.Timing)
+func planShot(world *World, v View, n Member, why string, lostNow bool, d *Decision) {
+	w, timing := v.Contacts[n.Name], TimingFor(world.Document.Timing)
 	if w.Silence < timing.Test && !w.Log.Deaf && !lostNow && n.State != NodeCut {
 		return // it is heard again: sparing happens before the intent
 	}
-	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(s.timingOf(n)) {
+	if !lostNow && n.State != NodeCut && v.Contacts[n.Name].mayComeBack(world.timingOf(n)) {
 		return // the shot was held back, and what was said of it when it was lost is no longer so
 	}
 	if !lostNow && n.State != NodeCut && w.unasked(timing) {
 		d.wait(n.Name, n.Name+" is lost; this leader has not asked yet whether its kernel answers by now", "")
 		return
 	}
-	held := s.heldBy(n)
+	held := world.heldBy(n)
 	if len(held) == 0 {
-		if n.State != NodeCut && !s.maintained(n) { // what these wait for is said by planGuards and planOrders
+		if n.State != NodeCut && !world.maintained(n) { // what these wait for is said by planGuards and planOrders
 			d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
 		}
 		return
 	}
-	if s.maintained(n) {
+	if world.maintained(n) {
 		d.wait(n.Name, fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name, n.orderWhy(), joined(held)),
 			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
-	levels := s.Document.Nodes[n.Name].Fence
+	levels := world.Document.Nodes[n.Name].Fence
 	if len(levels) == 0 {
 		d.wait(n.Name, fmt.Sprintf("%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name, joined(held)),
 			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
-	if why := s.disarmed(v.estimate(s)); why != "" {
+	if why := world.disarmed(v.estimate(world)); why != "" {
 		d.wait(n.Name, n.Name+" is lost and not fenced: "+why, "`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
 		return
 	}
-	if wait := s.shotDelay(n.Name); wait > 0 && n.State != NodeCut && w.Silence < timing.Lost+wait &&
+	if wait := world.shotDelay(n.Name); wait > 0 && n.State != NodeCut && w.Silence < timing.Lost+wait &&
 		!w.beyondGrace(timing, wait) {
 		d.wait(n.Name, fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait), "")
 		return
 	}
-	if brake := (&transaction{State: s}).brakeAt(v, d.shots()); brake != "" {
+	if brake := world.brake(v.estimate(world), d.shots()...); brake != "" {
 		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
 		return
 	}
-	fencers := fencersOf(s, v, n.Name)
+	fencers := fencersOf(world, v, n.Name)
 	if len(fencers) == 0 {
 		d.wait(n.Name, n.Name+" is lost, and no node is ready to fence it", "")
 		return
@@ -255,12 +255,11 @@ func planShot(s *State, v View, n Member, why string, lostNow bool, d *Decision)
 
 // fencersOf lists the nodes that may fence a node now, this one first. The node
 // itself never does, even if it leads, nor does one that was not heard.
-func fencersOf(s *State, v View, victim string) []string {
-	t := &transaction{State: s}
+func fencersOf(w *World, v View, victim string) []string {
 	var fencers []string
-	for _, name := range append([]string{v.Self}, s.Nodes.Keys()...) {
-		n, why := t.workable(name)
-		if why == "" && v.unheard(s, n) == "" && name != victim && (name != v.Self || len(fencers) == 0) {
+	for _, name := range append([]string{v.Self}, w.Nodes.Keys()...) {
+		n, why := w.workable(name)
+		if why == "" && v.unheard(w, n) == "" && name != victim && (name != v.Self || len(fencers) == 0) {
 			fencers = append(fencers, name)
 		}
 	}
@@ -268,31 +267,31 @@ func fencersOf(s *State, v View, victim string) []string {
 }
 
 // planAttempt gives an open intent its next attempt.
-func planAttempt(s *State, v View, open Fence, d *Decision) {
+func planAttempt(w *World, v View, open Fence, d *Decision) {
 	if open.Fencer != "" {
-		fencer, _ := s.Nodes.Get(open.Fencer)
+		fencer, _ := w.Nodes.Get(open.Fencer)
 		if fencer.Reachable() && fencer.Incarnation == open.Incarnation {
 			return
 		}
 	}
-	fencers := fencersOf(s, v, open.Node)
-	levels := len(s.Document.Nodes[open.Node].Fence)
+	fencers := fencersOf(w, v, open.Node)
+	levels := len(w.Document.Nodes[open.Node].Fence)
 	if levels == 0 {
 		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word", "make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
 		return
 	}
-	if why := s.disarmed(v.estimate(s)); why != "" {
+	if why := w.disarmed(v.estimate(w)); why != "" {
 		d.wait(open.Node, "no further attempt to fence "+open.Node+" is made: "+why, "`clusterd fence arm` ends that")
 		return
 	}
-	step, more := fence.NextOf(s.attempts(open.Node), fencers, open.Tried)
+	step, more := fence.NextOf(w.attempts(open.Node), fencers, open.Tried)
 	more = more && open.TriedTotal < maxAttempts
 	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= pauseFenceRounds {
 		// The rounds are used up; one attempt now and then goes on, because a
 		// device may come back by itself.
 		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)], Level: open.TriedTotal / len(fencers) % levels}, true
 	}
-	if victim, _ := s.Nodes.Get(open.Node); !more && victim.cutBoot(open.Boot) {
+	if victim, _ := w.Nodes.Get(open.Node); !more && victim.cutBoot(open.Boot) {
 		return // planGuards says what it waits for
 	}
 	if !more {
@@ -305,14 +304,14 @@ func planAttempt(s *State, v View, open Fence, d *Decision) {
 }
 
 // candidates are the nodes as placement sees them.
-func (t *transaction) candidates(service Service) []domain.Candidate {
-	return t.rankable(service, service.FailedOn, t.loads())
+func (w *World) candidates(service Service) []domain.Candidate {
+	return w.rankable(service, service.FailedOn, w.loads())
 }
 
 // loads counts the services on each node, those on their way to it included.
-func (s *State) loads() map[string]int {
+func (w *World) loads() map[string]int {
 	load := map[string]int{}
-	for _, service := range s.Services.rows {
+	for _, service := range w.Services.rows {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			load[service.Intent.Node]++
 		} else if service.Owner != "" {
@@ -324,18 +323,18 @@ func (s *State) loads() map[string]int {
 
 // rankable are the candidates, given where a start failed and how much each
 // node has.
-func (t *transaction) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
-	list, objections := make([]domain.Candidate, 0, t.Nodes.Len()), t.objectionsTo(service)
-	for _, name := range t.Nodes.Keys() {
-		c := domain.Candidate{Node: name, Load: load[name], Barred: orElse(t.barred(name), objections.why[name])}
-		if n, _ := t.Nodes.Get(name); c.Barred == "" && n.Hung != "" {
+func (w *World) rankable(service Service, failedOn []FailedStart, load map[string]int) []domain.Candidate {
+	list, objections := make([]domain.Candidate, 0, w.Nodes.Len()), w.objectionsTo(service)
+	for _, name := range w.Nodes.Keys() {
+		c := domain.Candidate{Node: name, Load: load[name], Barred: orElse(w.barred(name), objections.why[name])}
+		if n, _ := w.Nodes.Get(name); c.Barred == "" && n.Hung != "" {
 			c.Barred = n.hung(service)
 		}
 		if name == service.Avoid {
 			c.Last = "it is moved away from here"
 		}
 		for _, failed := range failedOn {
-			if failed.Node == name && c.Barred == "" && t.failedThere(failed) {
+			if failed.Node == name && c.Barred == "" && w.failedThere(failed) {
 				c.Barred = "a start failed here: " + failed.Why
 			}
 		}
@@ -345,36 +344,36 @@ func (t *transaction) rankable(service Service, failedOn []FailedStart, load map
 }
 
 // barred says what keeps every service off a node; "" if nothing does.
-func (t *transaction) barred(node string) string {
-	if t.ruled != nil {
-		return t.ruled.barred[node]
+func (w *World) barred(node string) string {
+	if w.ruled != nil {
+		return w.ruled.barred[node]
 	}
-	n, _ := t.Nodes.Get(node)
-	return t.barredFor(node, n)
+	n, _ := w.Nodes.Get(node)
+	return w.barredFor(node, n)
 }
 
-func (t *transaction) barredFor(name string, n Member) string {
+func (w *World) barredFor(name string, n Member) string {
 	switch {
 	case n.Witness:
 		return "a witness runs no services"
-	case t.Fences.Has(name):
+	case w.Fences.Has(name):
 		return "being fenced"
 	case n.State != NodeOnline:
 		return string(n.State)
 	case n.Order != nil:
 		return n.orderWhy()
 	}
-	return t.unguarded(n)
+	return w.unguarded(n)
 }
 
 // planLeaving closes a node's leave once it holds nothing.
-func planLeaving(s *State, d *Decision) {
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
+func planLeaving(w *World, d *Decision) {
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
 		if n.State != NodeLeaving {
 			continue
 		}
-		if held := s.heldBy(n); len(held) > 0 {
+		if held := w.heldBy(n); len(held) > 0 {
 			d.wait(name, fmt.Sprintf("leaving; still holds %s", joined(held)), "")
 			continue
 		}

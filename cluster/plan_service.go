@@ -10,7 +10,7 @@ import (
 // it is answered, or a note says what stands in the way; so nothing is proposed
 // for ever that is refused for ever.
 func (p *planner) begin(service Service, c Begin) {
-	refused := c.refused(p.transaction)
+	refused := c.refused(&p.World)
 	if c.Intent == IntentStop && p.startsWith(c.Service) {
 		p.wait(c.Service, "it is stopped when what depends on it and is being started is up", "")
 		return
@@ -52,7 +52,7 @@ func (p *planner) planService(service Service) {
 		p.noteIntent(service)
 	case service.Flags&resources.Frozen != 0:
 		p.planFrozen(service)
-	case p.Lock != nil && p.Lock.Stop && service.State == resources.Started && service.going() == "":
+	case p.Lock() != nil && p.Lock().Stop && service.State == resources.Started && service.going() == "":
 		p.planHalt(service)
 	case !service.Enabled:
 		p.planDown(service)
@@ -173,8 +173,8 @@ func (s Service) placedBy(wish Wish, index uint64) Service {
 
 // placedByHand keeps what an administrator chose: failback waits for a change
 // of the better node, as rgmanager's did for its events.
-func (t *transaction) placedByHand(service Service, target string) bool {
-	n, _ := t.Nodes.Get(target)
+func (w *World) placedByHand(service Service, target string) bool {
+	n, _ := w.Nodes.Get(target)
 	return service.placed() && service.Placed > n.Since
 }
 

@@ -18,7 +18,7 @@ func (p *planner) planUp(service Service) {
 	if p.planLeftover(service) {
 		return
 	}
-	if p.Lock != nil && p.Lock.Stop && service.Wish == nil {
+	if p.Lock() != nil && p.Lock().Stop && service.Wish == nil {
 		return // the note about the cluster says it for all
 	}
 	if why := p.lockedWhy(); why != "" {
@@ -102,12 +102,12 @@ func (p *planner) heldBack(service Service, code int, why, next string) {
 
 // stuck tells that nothing the cluster does by itself will soon free a holder:
 // its node is out of touch and cannot be fenced.
-func (t *transaction) stuck(h Holder) bool {
-	n, _ := t.Nodes.Get(h.Node)
-	if open, fencing := t.Fences.Get(h.Node); fencing {
+func (w *World) stuck(h Holder) bool {
+	n, _ := w.Nodes.Get(h.Node)
+	if open, fencing := w.Fences.Get(h.Node); fencing {
 		return open.Fencer == "" && open.TriedTotal >= fence.Rounds
 	}
-	return !n.Reachable() && n.State != NodeLooking && len(t.Document.Nodes[h.Node].Fence) == 0
+	return !n.Reachable() && n.State != NodeLooking && len(w.Document.Nodes[h.Node].Fence) == 0
 }
 
 // planLeftover stops what a failed start or a crash left behind. It tells
@@ -148,16 +148,16 @@ func (p *planner) planLeftover(service Service) bool {
 // mayTakeUp tells whether an interrupted start may go on now where it began. What
 // may not is removed, and not left paused until it may.
 func (p *planner) mayTakeUp(service Service, n Member) bool {
-	return p.mayJoin(service, n) == accepted && p.lacks(service) == "" && p.Lock == nil
+	return p.mayJoin(service, n) == accepted && p.lacks(service) == "" && p.Lock() == nil
 }
 
 // waitsFor says which holders stand in the way of a start.
-func (t *transaction) waitsFor(service Service) string {
+func (w *World) waitsFor(service Service) string {
 	var waits []string
 	for _, h := range service.Holders {
-		n, _ := t.Nodes.Get(h.Node)
+		n, _ := w.Nodes.Get(h.Node)
 		switch {
-		case t.Fences.Has(h.Node):
+		case w.Fences.Has(h.Node):
 			waits = append(waits, fmt.Sprintf("the fencing of %s, where it may be running", h.Node))
 		case !n.Reachable():
 			waits = append(waits, fmt.Sprintf("%s (%s), where it may be running: until that node answers or is confirmed off", h.Node, n.State))
@@ -182,8 +182,8 @@ func (p *planner) nextFor(service Service) string {
 	return ""
 }
 
-func (s *State) nodeState(name string) NodeState {
-	n, _ := s.Nodes.Get(name)
+func (w *World) nodeState(name string) NodeState {
+	n, _ := w.Nodes.Get(name)
 	return n.State
 }
 

@@ -79,10 +79,10 @@ func powerDuties(s *State, n Member) []Duty {
 }
 
 // planPowerOns gives up what nobody can answer for any more.
-func planPowerOns(s *State, d *Decision) {
-	for _, name := range s.PowerOns.Keys() {
-		asked, _ := s.PowerOns.Get(name)
-		fencer, _ := s.Nodes.Get(asked.Fencer)
+func planPowerOns(w *World, d *Decision) {
+	for _, name := range w.PowerOns.Keys() {
+		asked, _ := w.PowerOns.Get(name)
+		fencer, _ := w.Nodes.Get(asked.Fencer)
 		if !fencer.Reachable() || fencer.Incarnation != asked.Incarnation {
 			d.propose(PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation, Problem: asked.Fencer + " was lost before it had a result"})
 		}

@@ -43,7 +43,7 @@ func (s Service) BehindWhy() string {
 // each declaration. It tells whether there was something to do.
 func (p *planner) planReconfigure(service Service, h Holder) bool {
 	spec := service.Spec
-	if spec.Kind() != resources.KindService || h.Definition == spec.Definition || h.Definition == "" || p.Level < levelTwo {
+	if spec.Kind() != resources.KindService || h.Definition == spec.Definition || h.Definition == "" || p.Level() < levelTwo {
 		return false
 	}
 	if service.Behind != nil && service.Behind.Definition == spec.Definition {
@@ -55,7 +55,7 @@ func (p *planner) planReconfigure(service Service, h Holder) bool {
 
 // reconfigureRefused: only what runs whole on one node takes a change in, and what
 // it then writes to must be nobody else's (law L9).
-func (c Begin) reconfigureRefused(t *transaction, service Service, n Member) refusal {
+func (c Begin) reconfigureRefused(w *World, service Service, n Member) refusal {
 	h, held := service.holder(n.Name)
 	switch {
 	case service.Spec.Kind() != resources.KindService:
@@ -64,15 +64,15 @@ func (c Begin) reconfigureRefused(t *transaction, service Service, n Member) ref
 		return refuse("%s does not run on %s", c.Service, n.Name)
 	case len(service.Holders) > 1 || h.Ask || h.Condition != string(resources.Running):
 		return refuse("it is not known that %s runs on %s and nowhere else", c.Service, n.Name)
-	case c.Definition != service.Spec.Definition || !t.Blobs.Has(c.Definition):
+	case c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition):
 		return refuse("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
 	case h.Definition == c.Definition:
 		return refuse("%s was started from definition %.12s already", c.Service, c.Definition)
 	}
-	if why := t.disksFree(service); why != "" {
+	if why := w.disksFree(service); why != "" {
 		return refuse("%s", why)
 	}
-	if why := t.lockedWhy(); why != "" {
+	if why := w.lockedWhy(); why != "" {
 		return refusal{codeTemporary, why}
 	}
 	return accepted

@@ -60,7 +60,7 @@ type rehearsal struct {
 }
 
 func (r *rehearsal) apply(commands ...Command) Applied {
-	at := r.view.estimate(r.state)
+	at := r.view.estimate(r.state.world())
 	applied := Apply(r.state, Entry{Index: r.state.Index + 1, At: at, Commands: commands})
 	for _, e := range applied.Events {
 		if len(r.events) < rehearsedEvents && (r.keep == nil || r.keep(e)) {
@@ -75,7 +75,7 @@ func (r *rehearsal) apply(commands ...Command) Applied {
 func (r *rehearsal) goOn() {
 	for range rehearsedRounds {
 		var d Decision
-		newPlanner(r.state, r.view, &d).planServices()
+		newPlanner(r.state.world(), r.view, &d).planServices()
 		r.notes = d.Notes
 		happened := r.answer()
 		for _, c := range d.Commands {
@@ -137,7 +137,7 @@ func (r *rehearsal) carryOut() bool {
 // notesOf are the notes of the end that were not there before the request.
 func (r *rehearsal) notesOf(before *State) []Note {
 	var d Decision
-	newPlanner(before, r.view, &d).planServices()
+	newPlanner(before.world(), r.view, &d).planServices()
 	known := map[Note]bool{}
 	for _, note := range d.Notes {
 		known[note] = true

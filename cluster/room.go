@@ -12,7 +12,7 @@ import (
 // put it, and no node is emptied for an exclusive service: then advice says what would
 // help.
 func (p *planner) makeRoom(service Service) (advice string, waits bool) {
-	if p.Lock != nil || !p.objectionsTo(service).any() {
+	if p.Lock() != nil || !p.objectionsTo(service).any() {
 		return "", false
 	}
 	troubles := p.troubles(service)
@@ -75,7 +75,7 @@ func (p *planner) waysOut(services []*Service, node string) (targets map[string]
 		target := ""
 		for _, v := range p.rank(*other, other.FailedOn, true) {
 			c := Begin{Service: name, Intent: IntentMigrate, Node: node, Target: v.Node}
-			if v.Legal && c.refused(p.transaction) == accepted {
+			if v.Legal && c.refused(&p.World) == accepted {
 				target = v.Node
 				break
 			}

@@ -20,9 +20,9 @@ type ruled struct {
 	barred map[string]string
 }
 
-func (t *transaction) rules() ruled {
-	if t.ruled != nil {
-		return *t.ruled
+func (w *World) rules() ruled {
+	if w.ruled != nil {
+		return *w.ruled
 	}
 	var found ruled
 	look := func(s *Service) {
@@ -31,10 +31,10 @@ func (t *transaction) rules() ruled {
 		}
 		found.together = found.together || len(s.Spec.Together) > 0
 	}
-	for _, service := range t.Services.rows {
+	for _, service := range w.Services.rows {
 		look(service)
 	}
-	for _, grave := range t.Tombstones.rows {
+	for _, grave := range w.Tombstones.rows {
 		look(grave)
 	}
 	return found
@@ -49,8 +49,8 @@ type objections struct {
 
 // objectionsTo says which rule between services keeps a service off which node.
 // What may be running on a node counts as being there, as in law L1.
-func (t *transaction) objectionsTo(service Service) objections {
-	o, rules := objections{}, t.rules()
+func (w *World) objectionsTo(service Service) objections {
+	o, rules := objections{}, w.rules()
 	if len(rules.apart) == 0 {
 		return o
 	}
@@ -64,7 +64,7 @@ func (t *transaction) objectionsTo(service Service) objections {
 		for _, h := range other.Holders {
 			nodes = append(nodes, h.Node)
 		}
-		for _, node := range append(nodes, t.also[other.Spec.Name]) {
+		for _, node := range append(nodes, w.also[other.Spec.Name]) {
 			if _, said := o.why[node]; !said && node != "" {
 				o.why[node], o.exclusive = why, o.exclusive || exclusive
 			}
@@ -76,10 +76,10 @@ func (t *transaction) objectionsTo(service Service) objections {
 		}
 		return o
 	}
-	for _, other := range t.Services.rows {
+	for _, other := range w.Services.rows {
 		against(other)
 	}
-	for _, grave := range t.Tombstones.rows {
+	for _, grave := range w.Tombstones.rows {
 		against(grave)
 	}
 	return o
@@ -101,16 +101,16 @@ func clash(one, other *resources.Spec) (why string, exclusive bool) {
 
 // companions are the services that run together with this one, directly or by
 // way of others, in the order of their names.
-func (t *transaction) companions(name string) []*Service {
-	if !t.rules().together {
+func (w *World) companions(name string) []*Service {
+	if !w.rules().together {
 		return nil
 	}
 	group, todo := map[string]*Service{}, []string{name}
 	for len(todo) > 0 {
 		one := todo[0]
 		todo = todo[1:]
-		spec := t.specOf(one)
-		for _, other := range t.Services.rows {
+		spec := w.specOf(one)
+		for _, other := range w.Services.rows {
 			if _, known := group[other.Spec.Name]; known || other.Spec.Name == name {
 				continue
 			}
@@ -127,8 +127,8 @@ func (t *transaction) companions(name string) []*Service {
 	return list
 }
 
-func (t *transaction) specOf(name string) resources.Spec {
-	service, _ := t.Services.Get(name)
+func (w *World) specOf(name string) resources.Spec {
+	service, _ := w.Services.Get(name)
 	return service.Spec
 }
 
@@ -138,10 +138,10 @@ func (s Service) up() bool {
 }
 
 // seat is where a service runs or is on its way to; "" where there is none.
-func (t *transaction) seat(s *Service) string {
+func (w *World) seat(s *Service) string {
 	switch i := s.Intent; {
-	case t.also[s.Spec.Name] != "":
-		return t.also[s.Spec.Name]
+	case w.also[s.Spec.Name] != "":
+		return w.also[s.Spec.Name]
 	case i != nil && i.Kind == IntentMigrate && !i.Settling:
 		return i.Target
 	case i != nil && i.Kind == IntentStart:
@@ -154,16 +154,16 @@ func (t *transaction) seat(s *Service) string {
 
 // gathering bars the nodes where a service would be away from those that run
 // together with it. Where it cannot join them it goes elsewhere, and they follow.
-func (t *transaction) gathering(service Service, barred map[string]string) map[string]string {
+func (w *World) gathering(service Service, barred map[string]string) map[string]string {
 	seats := map[string]string{}
-	for _, other := range t.companions(service.Spec.Name) {
-		node := t.seat(other)
-		n, known := t.Nodes.Get(node)
+	for _, other := range w.companions(service.Spec.Name) {
+		node := w.seat(other)
+		n, known := w.Nodes.Get(node)
 		failed := slices.ContainsFunc(service.FailedOn, func(f FailedStart) bool {
 			return f.Node == node &&
-				t.failedThere(f)
+				w.failedThere(f)
 		})
-		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || t.mayRun(service, n) != "" {
+		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || w.mayRun(service, n) != "" {
 			continue
 		}
 		seats[node] = other.Spec.Name
@@ -173,7 +173,7 @@ func (t *transaction) gathering(service Service, barred map[string]string) map[s
 		return away
 	}
 	first := sortedKeys(seats)[0]
-	for _, node := range t.Nodes.Keys() {
+	for _, node := range w.Nodes.Keys() {
 		if _, seat := seats[node]; !seat {
 			away[node] = seats[first] + ", which it runs together with, is on " + first
 		}
@@ -183,15 +183,15 @@ func (t *transaction) gathering(service Service, barred map[string]string) map[s
 
 // cramped says of nodes that a companion may not run there: they come last where
 // the first of a group chooses for all.
-func (t *transaction) cramped(service Service) map[string]string {
+func (w *World) cramped(service Service) map[string]string {
 	last := map[string]string{}
-	for _, other := range t.companions(service.Spec.Name) {
+	for _, other := range w.companions(service.Spec.Name) {
 		if !other.Enabled {
 			continue
 		}
-		for _, name := range t.Nodes.Keys() {
-			n, _ := t.Nodes.Get(name)
-			if n.State == NodeOnline && last[name] == "" && t.mayRun(*other, n) != "" {
+		for _, name := range w.Nodes.Keys() {
+			n, _ := w.Nodes.Get(name)
+			if n.State == NodeOnline && last[name] == "" && w.mayRun(*other, n) != "" {
 				last[name] = other.Spec.Name + ", which runs together with it, may not run here"
 			}
 		}
@@ -201,7 +201,7 @@ func (t *transaction) cramped(service Service) map[string]string {
 
 // head tells whether a service decides for those that run together with it where
 // they go by themselves: the one that an administrator placed last, else the first by name that has a failover domain.
-func (t *transaction) head(service Service, group []*Service) bool {
+func (w *World) head(service Service, group []*Service) bool {
 	// Where an administrator put one of them, that one decides.
 	for _, one := range append(group, &service) {
 		if one.up() && one.placed() && one.Spec.Name != service.Spec.Name && (!service.placed() || one.newer(service)) {

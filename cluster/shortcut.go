@@ -95,7 +95,7 @@ func (v View) steady(s *State, limit time.Duration) bool {
 	}
 	for i, name := range s.Nodes.keys {
 		n := s.Nodes.rows[i]
-		if n.judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || v.unheard(s, *n) != "") {
+		if n.judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || v.unheard(s.world(), *n) != "") {
 			return false
 		}
 	}

@@ -16,7 +16,7 @@ func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
 	b := newBook(t, 3)
 	m := newMind(t, b, "node1")
 	m.listens(2*time.Second, func() uint64 { return b.s.Index })
-	says := func() string { return m.node.view.unheard(b.s, b.node("node2")) }
+	says := func() string { return m.node.view.unheard(b.s.world(), b.node("node2")) }
 	if why := says(); why != "" {
 		t.Fatalf("a node that is heard: %s", why)
 	}
@@ -93,13 +93,13 @@ func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
 	b.must(configure(d, 1))
 	b.must(Begin{Service: "vm:b", Intent: IntentStop, Node: "node1", Purpose: ForAhead, By: "depend"})
 	b.must(b.done("vm:b", "node1", resources.Result{OK: true, Source: resources.Absent}))
-	p := newPlanner(b.s, View{Self: "node3", Leading: true}, &Decision{})
+	p := newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
 	p.planFailback(b.service("vm:a"))
 	if len(p.decision.Commands) > 0 || !noted(*p.decision, "node1 suits it better and is kept for vm:b") {
 		t.Errorf("%+v", p.decision)
 	}
 	b.must(Ask{Request: "off", Op: OpDisable, Service: "vm:b", By: "root"})
-	p = newPlanner(b.s, View{Self: "node3", Leading: true}, &Decision{})
+	p = newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
 	if p.planFailback(b.service("vm:a")); len(p.decision.Commands) != 1 {
 		t.Errorf("once vm:b is disabled: %+v", p.decision)
 	}

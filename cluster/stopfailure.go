@@ -17,10 +17,10 @@ const pauseAfterFailedStop = 30 * time.Second
 // VM's node is fenced only where the hypervisor does not answer and the cluster
 // itself wanted to recover it: nothing else could ever tell that it does not run
 // any more. Who asked for a stop by hand is there to look.
-func (t *transaction) needsFence(service Service, node string) string {
+func (w *World) needsFence(service Service, node string) string {
 	h, held := service.holder(node)
-	n, known := t.Nodes.Get(node)
-	if t.Level < levelTwo || !known || !held || !onBoot(n)(h) || !service.Enabled || service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
+	n, known := w.Nodes.Get(node)
+	if w.Level() < levelTwo || !known || !held || !onBoot(n)(h) || !service.Enabled || service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
 		return ""
 	}
 	byItself := service.StopFailed == ForRecovery || service.StopFailed == ForCleanup
@@ -70,10 +70,10 @@ func (p *planner) shootFor(service Service, node, why string) string {
 	if held := p.disarmed(p.clock()); held != "" {
 		return held
 	}
-	if held := p.brakeAt(p.view, p.decision.shots()); held != "" {
+	if held := p.brake(p.view.estimate(&p.World), p.decision.shots()...); held != "" {
 		return held
 	}
-	fencers := fencersOf(p.State, p.view, node)
+	fencers := fencersOf(&p.World, p.view, node)
 	if len(fencers) == 0 {
 		return "no node is ready to fence it"
 	}
@@ -86,11 +86,11 @@ func (p *planner) shootFor(service Service, node, why string) string {
 
 // usable tells whether the devices of some level of a node are not known to be
 // out of order.
-func (s *State) usable(node string) bool {
-	for _, level := range s.Document.Nodes[node].Fence {
+func (w *World) usable(node string) bool {
+	for _, level := range w.Document.Nodes[node].Fence {
 		works := len(level.Devices) > 0
 		for _, device := range level.Devices {
-			check, _ := s.Checks.Get(device)
+			check, _ := w.Checks.Get(device)
 			works = works && check.Problem == ""
 		}
 		if works {
@@ -100,9 +100,9 @@ func (s *State) usable(node string) bool {
 	return false
 }
 
-func (s *State) othersOn(n Member, but string) []string {
+func (w *World) othersOn(n Member, but string) []string {
 	var names []string
-	for _, name := range s.heldBy(n) {
+	for _, name := range w.heldBy(n) {
 		if name != but {
 			names = append(names, name)
 		}

@@ -49,8 +49,8 @@ func (c DaemonStopping) apply(t *transaction) refusal {
 func (n Member) stoppedOnPurpose() bool { return n.State == NodeSilent && n.Stopped }
 
 // stopGrace is how long an announced silence may last.
-func (s *State) stopGrace() time.Duration {
-	if grace := s.Document.StopGrace; grace > 0 {
+func (w *World) stopGrace() time.Duration {
+	if grace := w.Document.StopGrace; grace > 0 {
 		return grace
 	}
 	return DefaultStopGrace
@@ -58,20 +58,20 @@ func (s *State) stopGrace() time.Duration {
 
 // timingOf are the waits by which one node is judged: a silence that was announced
 // has its own grace.
-func (s *State) timingOf(n Member) Timing {
-	timing := TimingFor(s.Document.Timing)
-	if n.Stopped && s.waitsFor(n) == "" {
-		timing.SilentGrace = max(timing.SilentGrace, s.stopGrace())
+func (w *World) timingOf(n Member) Timing {
+	timing := TimingFor(w.Document.Timing)
+	if n.Stopped && w.waitsForDaemon(n) == "" {
+		timing.SilentGrace = max(timing.SilentGrace, w.stopGrace())
 	}
 	return timing
 }
 
-// waitsFor names a service that cannot go on before the daemon of a node is back: one
+// waitsForDaemon names a service that cannot go on before the daemon of a node is back: one
 // with an act under way there, or one that has failed there and is to be recovered.
 // For its sake the announced silence is no longer than any other. Only nodes whose
 // daemon was stopped are asked about.
-func (s *State) waitsFor(n Member) string {
-	for _, service := range s.Services.rows {
+func (w *World) waitsForDaemon(n Member) string {
+	for _, service := range w.Services.rows {
 		_, held := service.holder(n.Name)
 		switch {
 		case service.Intent != nil && (service.Intent.Node == n.Name || service.Intent.Target == n.Name):
@@ -86,7 +86,7 @@ func (s *State) waitsFor(n Member) string {
 // GraceOf is how long the daemon of a node may be silent while its kernel answers.
 func (s *State) GraceOf(node string) time.Duration {
 	n, _ := s.Nodes.Get(node)
-	return s.timingOf(n).SilentGrace
+	return s.world().timingOf(n).SilentGrace
 }
 
 // daemonSilent judges a node whose kernel answers and whose daemon does not, within

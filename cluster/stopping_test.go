@@ -16,11 +16,11 @@ func TestAnAnnouncementCountsForItsIncarnation(t *testing.T) {
 	}
 	w := Contactwatch{Heard: true, Silence: time.Minute, KernelOnly: time.Minute}
 	w.Verdict = &Verdict{Kernel: Answers, Daemon: Silent}
-	if j := judge(b.node("node2"), w, b.s.timingOf(b.node("node2"))); j.state != NodeSilent || j.next == "" {
+	if j := judge(b.node("node2"), w, b.s.world().timingOf(b.node("node2"))); j.state != NodeSilent || j.next == "" {
 		t.Errorf("after a minute it is %+v", j)
 	}
 	w.Verdict = &Verdict{Kernel: Silent, Daemon: Silent}
-	if j := judge(b.node("node2"), w, b.s.timingOf(b.node("node2"))); j.state != NodeLost {
+	if j := judge(b.node("node2"), w, b.s.world().timingOf(b.node("node2"))); j.state != NodeLost {
 		t.Errorf("a host whose kernel is silent is %+v", j)
 	}
 	b.up("node2", "node2-boot-1")

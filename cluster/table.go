@@ -6,58 +6,64 @@ import (
 	"slices"
 )
 
-// Table is a sorted list of immutable records with a cheap copy: Fork shares
-// the records, and the first change after it copies the list of pointers to
-// them, never the records. So a reader or a snapshot gets a root at once while
-// Apply goes on. Keys and records lie in two lists of their own, because the
-// keys change seldom and are walked often. Not safe for concurrent use; each
-// fork belongs to one goroutine at a time, or to many readers.
-type Table[V any] struct {
+// Records are a sorted list of immutable records as it is read: nothing here changes
+// it. Keys and records lie in two lists of their own, because the keys change seldom
+// and are walked often.
+type Records[V any] struct {
 	// keys is never changed in place, so that a walk over it may delete.
-	keys   []string
-	rows   []*V
+	keys []string
+	rows []*V
+}
+
+// Table is Records that can be written, with a cheap copy: Fork shares the
+// records, and the first change after it copies the list of pointers to them, never
+// the records. So a reader or a snapshot gets a root at once while Apply goes on. Not
+// safe for concurrent use; each fork belongs to one goroutine at a time, or to many
+// readers.
+type Table[V any] struct {
+	Records[V]
 	shared bool
 }
 
 // find returns where the key is, or belongs. Tables are often short, where
 // looking at one after the other is the quickest.
-func (t *Table[V]) find(key string) (int, bool) {
-	if len(t.keys) <= 8 {
-		for i, k := range t.keys {
+func (r *Records[V]) find(key string) (int, bool) {
+	if len(r.keys) <= 8 {
+		for i, k := range r.keys {
 			if k >= key {
 				return i, k == key
 			}
 		}
-		return len(t.keys), false
+		return len(r.keys), false
 	}
-	return slices.BinarySearch(t.keys, key)
+	return slices.BinarySearch(r.keys, key)
 }
 
 // Get returns the record and whether it is there.
-func (t *Table[V]) Get(key string) (V, bool) {
-	if i, found := t.find(key); found {
-		return *t.rows[i], true
+func (r *Records[V]) Get(key string) (V, bool) {
+	if i, found := r.find(key); found {
+		return *r.rows[i], true
 	}
 	var none V
 	return none, false
 }
 
-// Has tells whether the key is there.
-func (t *Table[V]) Has(key string) bool {
-	_, found := t.find(key)
+// Has reports whether the key is there.
+func (r *Records[V]) Has(key string) bool {
+	_, found := r.find(key)
 	return found
 }
 
 // Len counts the records.
-func (t *Table[V]) Len() int { return len(t.keys) }
+func (r *Records[V]) Len() int { return len(r.keys) }
 
 // Keys returns the keys in order. The list must not be changed; it does not
 // change itself when records come and go.
-func (t *Table[V]) Keys() []string { return t.keys[:len(t.keys):len(t.keys)] }
+func (r *Records[V]) Keys() []string { return r.keys[:len(r.keys):len(r.keys)] }
 
 // Rows returns the records in the order of their keys, for a walk that copies
 // none of them. Nothing in it may be changed.
-func (t *Table[V]) Rows() []*V { return t.rows[:len(t.rows):len(t.rows)] }
+func (r *Records[V]) Rows() []*V { return r.rows[:len(r.rows):len(r.rows)] }
 
 // Set replaces a record whole.
 func (t *Table[V]) Set(key string, value V) {

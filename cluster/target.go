@@ -15,13 +15,13 @@ const settlingTime = 5 * time.Second
 // may have some. Placement, moves and fencing ask here, so that what the State says of
 // a node (barredFor) and what this leader has measured itself are always both asked.
 func (p *planner) mayTakeWork(name string, n Member) string {
-	return orElse(p.barredFor(name, n), orElse(p.view.unheard(p.State, n), p.restless(n)))
+	return orElse(p.barredFor(name, n), orElse(p.view.unheard(&p.World, n), p.restless(n)))
 }
 
 // unheard says that the leader has not heard a node in its present incarnation, or not
 // lately: what the State calls online may be from before an outage. Where nothing was
 // measured, as on paper, nothing is said.
-func (v View) unheard(s *State, n Member) string {
+func (v View) unheard(world *World, n Member) string {
 	w, measured := v.Contacts[n.Name]
 	switch {
 	case !v.Leading || !measured || n.State != NodeOnline:
@@ -34,9 +34,9 @@ func (v View) unheard(s *State, n Member) string {
 		return "not heard yet by " + v.Self + ", which leads"
 	case w.StoodStill:
 		return "not heard yet since " + v.Self + ", which leads, stood still"
-	case w.Silence >= TimingFor(s.Document.Timing).Lost:
+	case w.Silence >= TimingFor(world.Document.Timing).Lost:
 		return "not heard at present by " + v.Self + ", which leads"
-	case w.Log.Still >= TimingFor(s.Document.Timing).Deaf/2:
+	case w.Log.Still >= TimingFor(world.Document.Timing).Deaf/2:
 		return "heard by " + v.Self + ", which leads, and takes nothing of the log at present"
 	}
 	return ""
@@ -49,7 +49,7 @@ func (p *planner) deaf(c Begin) string {
 		if c.Intent == IntentStop && name == c.Node {
 			continue // where it is, it is stopped as soon as that is heard
 		}
-		if why := p.view.unheard(p.State, n); known && why != "" {
+		if why := p.view.unheard(&p.World, n); known && why != "" {
 			return fmt.Sprintf("waits for %s, which is %s", name, why)
 		}
 	}
@@ -69,7 +69,7 @@ func (p *planner) coming() []string {
 		if n.Witness || n.Order != nil || p.Fences.Has(name) {
 			continue
 		}
-		if n.State == NodeLooking || p.view.unheard(p.State, *n) != "" {
+		if n.State == NodeLooking || p.view.unheard(&p.World, *n) != "" {
 			list = append(list, name)
 		}
 	}
@@ -109,7 +109,7 @@ func (p *planner) asIfThere(names []string, look func()) {
 func (p *planner) hushed() []string {
 	var list []string
 	for i, name := range p.Nodes.keys {
-		if n := p.Nodes.rows[i]; p.barredFor(name, *n) == "" && orElse(p.view.unheard(p.State, *n), p.restless(*n)) != "" {
+		if n := p.Nodes.rows[i]; p.barredFor(name, *n) == "" && orElse(p.view.unheard(&p.World, *n), p.restless(*n)) != "" {
 			list = append(list, name)
 		}
 	}
@@ -118,7 +118,7 @@ func (p *planner) hushed() []string {
 
 // failedThere tells whether a failed start still counts: what failed on a node before
 // its daemon started anew does not.
-func (t *transaction) failedThere(f FailedStart) bool {
-	n, known := t.Nodes.Get(f.Node)
+func (w *World) failedThere(f FailedStart) bool {
+	n, known := w.Nodes.Get(f.Node)
 	return known && (f.Incarnation == 0 || f.Incarnation == n.Incarnation)
 }

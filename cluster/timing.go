@@ -48,10 +48,10 @@ func TimingFor(profile string) Timing {
 func (p *planner) clock() time.Time { return p.newestAt().Add(p.view.Quiet) }
 
 func (p *planner) newestAt() time.Time {
-	if len(p.Timeline) == 0 {
+	if len(p.Timeline()) == 0 {
 		return time.Time{}
 	}
-	return p.Timeline[len(p.Timeline)-1].At
+	return p.Timeline()[len(p.Timeline())-1].At
 }
 
 // reached tells whether a time of day has come. If not, the decision holds no

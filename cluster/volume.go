@@ -80,8 +80,8 @@ func (v Volume) next(node string) string {
 }
 
 // noteVolumes says which nodes cannot write, or soon cannot.
-func noteVolumes(s *State, d *Decision) {
-	for _, n := range s.Nodes.rows {
+func noteVolumes(w *World, d *Decision) {
+	for _, n := range w.Nodes.rows {
 		if n.Volume != nil {
 			d.wait(n.Name, n.Volume.words(), n.Volume.next(n.Name))
 		}

@@ -75,33 +75,33 @@ func waitsOut(devices []fence.Device) bool {
 }
 
 // planGuards says what storage and watchdogs are waited for, and what for.
-func planGuards(s *State, v View, d *Decision) {
-	for _, name := range s.Fences.Keys() {
-		open, _ := s.Fences.Get(name)
-		victim, _ := s.Nodes.Get(name)
+func planGuards(w *World, v View, d *Decision) {
+	for _, name := range w.Fences.Keys() {
+		open, _ := w.Fences.Get(name)
+		victim, _ := w.Nodes.Get(name)
 		limit, guarded := victim.guardOf(open.Boot).WaitOut()
-		if guarded && open.Fencer != "" && waitsOut(s.devicesOf(name, open.Level)) {
+		if guarded && open.Fencer != "" && waitsOut(w.devicesOf(name, open.Level)) {
 			d.wait(name, fmt.Sprintf("%s waits %s until the lease and the watchdog of %s have surely run out; %s have passed by %s's own stopwatch",
 				open.Fencer, limit.Round(time.Second), name, v.Waited[name].For.Round(time.Second), v.Self), "")
 		}
 	}
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
 		if n.State == NodeCut {
-			planCut(s, v, n, d)
+			planCut(w, v, n, d)
 		}
-		if why := s.unguarded(n); why != "" && n.State == NodeOnline && !n.Witness {
+		if why := w.unguarded(n); why != "" && n.State == NodeOnline && !n.Witness {
 			d.wait(name, name+" runs nothing yet: "+why, "`clusterd doctor` on "+name+" says what is in the way")
 		}
 	}
 }
 
-func planCut(s *State, v View, n Member, d *Decision) {
+func planCut(w *World, v View, n Member, d *Decision) {
 	d.wait(n.Name, n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted", "restart the host")
 	proof := fence.Proven{Nature: fence.ByStorage, Waited: v.Waited[n.Name].For}
-	for _, service := range (&transaction{State: s}).others("", "") {
+	for _, service := range w.others("", "") {
 		if h, held := service.holder(n.Name); held && onBoot(n)(h) {
-			if why := s.keptFrom(n, service.Spec, h, proof); why != "" {
+			if why := w.keptFrom(n, service.Spec, h, proof); why != "" {
 				d.wait(service.Spec.Name, fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why), "make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`")
 			}
 		}

@@ -87,26 +87,43 @@ func TestPureRoomsArePure(t *testing.T) {
 	}
 }
 
-// impurities type-checks one room and looks at every node of it.
-func impurities(t *testing.T, name string, p listed, exports map[string]string, used map[string]bool) []string {
+// checked is one package as the type checker sees it.
+type checked struct {
+	files  *token.FileSet
+	parsed []*ast.File
+	types  *types.Package
+	info   *types.Info
+}
+
+func typeCheck(t *testing.T, p listed, exports map[string]string) checked {
 	t.Helper()
-	files := token.NewFileSet()
-	var parsed []*ast.File
+	r := checked{files: token.NewFileSet(), info: &types.Info{
+		Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{},
+		Defs: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{},
+	}}
 	for _, file := range p.GoFiles {
-		f, err := parser.ParseFile(files, filepath.Join(p.Dir, file), nil, 0)
+		f, err := parser.ParseFile(r.files, filepath.Join(p.Dir, file), nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		parsed = append(parsed, f)
+		r.parsed = append(r.parsed, f)
 	}
 	lookup := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
-	checker := types.Config{Importer: importer.ForCompiler(files, "gc", lookup)}
-	if _, err := checker.Check(p.ImportPath, files, parsed, info); err != nil {
-		t.Fatalf("type-checking %s: %v", name, err)
+	checker := types.Config{Importer: importer.ForCompiler(r.files, "gc", lookup)}
+	packaged, err := checker.Check(p.ImportPath, r.files, r.parsed, r.info)
+	if err != nil {
+		t.Fatalf("type-checking %s: %v", p.ImportPath, err)
 	}
-	r := &reviewer{room: name, files: files, info: info, used: used}
-	for _, f := range parsed {
+	r.types = packaged
+	return r
+}
+
+// impurities type-checks one room and looks at every node of it.
+func impurities(t *testing.T, name string, p listed, exports map[string]string, used map[string]bool) []string {
+	t.Helper()
+	seen := typeCheck(t, p, exports)
+	r := &reviewer{room: name, files: seen.files, info: seen.info, used: used}
+	for _, f := range seen.parsed {
 		r.imports(f)
 		for _, d := range f.Decls {
 			r.function = ""

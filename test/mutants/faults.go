@@ -21,7 +21,7 @@ func onlyFaults() []mutant {
 			name: "leaver-goes-with-its-vms", law: "L1", broken: "a node that leaves is let go while it still holds services",
 			edits: []edit{
 				{node, "\tif held := t.heldBy(n); len(held) > 0 {\n\t\treturn refuse(\"%s may still be running %s\"", "\tif held := t.heldBy(n); len(held) > 1_000 {\n\t\treturn refuse(\"%s may still be running %s\""},
-				{plan, "\t\tif held := s.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"},
+				{plan, "\t\tif held := w.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := w.heldBy(n); len(held) > 1_000 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"},
 			}, nets: first(stories),
 		},
 		{
@@ -30,7 +30,7 @@ func onlyFaults() []mutant {
 		},
 		{
 			name: "replaced-with-its-vms", law: "L1", broken: "a machine takes the name of one that may run services",
-			edits: []edit{{member, "\tif held := s.heldBy(n); len(held) > 0 {\n\t\treturn fmt.Sprintf(\"%s may still hold", "\tif held := s.heldBy(n); len(held) > 1_000 {\n\t\treturn fmt.Sprintf(\"%s may still hold"}}, nets: first(simulation), faults: []string{"node replaced"},
+			edits: []edit{{member, "\tif held := s.world().heldBy(n); len(held) > 0 {\n\t\treturn fmt.Sprintf(\"%s may still hold", "\tif held := s.world().heldBy(n); len(held) > 1_000 {\n\t\treturn fmt.Sprintf(\"%s may still hold"}}, nets: first(simulation), faults: []string{"node replaced"},
 		},
 		{
 			name: "one-fencer-for-ever", law: "L3", broken: "a fence intent is never handed to another node",

@@ -48,7 +48,7 @@ func storageBreaks() []mutant {
 		},
 		{
 			name: "guard-runs-before-it-is-known", law: "L3", broken: "a node is given work before its watchdog and its keys are known to be in place",
-			edits: []edit{{proof, "func (s *State) unguarded(n Member) string {\n\treturn ", "func (s *State) unguarded(n Member) string {\n\tif n.Name != \"\" {\n\t\treturn \"\"\n\t}\n\treturn "}}, nets: byTests("TestANodeRunsNothingBeforeItsGuardIsKnown"),
+			edits: []edit{{proof, "func (w *World) unguarded(n Member) string {\n\treturn ", "func (w *World) unguarded(n Member) string {\n\tif n.Name != \"\" {\n\t\treturn \"\"\n\t}\n\treturn "}}, nets: byTests("TestANodeRunsNothingBeforeItsGuardIsKnown"),
 		},
 	}
 }

@@ -133,8 +133,8 @@ func keys() []mutant {
 		{
 			name: "guest-moves-under-a-new-key", law: "L5",
 			broken: "a live migration begins from or to a node that is about to use a new key",
-			edits: []edit{{"cluster/apply_begin.go", "why := t.turnsKey(n.Name, target.Name); why != \"\"",
-				"why := t.turnsKey(n.Name, target.Name); why == \"-\""}},
+			edits: []edit{{"cluster/apply_begin.go", "why := w.turnsKey(n.Name, target.Name); why != \"\"",
+				"why := w.turnsKey(n.Name, target.Name); why == \"-\""}},
 			nets: first(tests("cluster", "^TestNoMigrationBeginsUnderATurnedKey$")),
 		},
 		{

@@ -57,8 +57,8 @@ func networksAlone() []mutant {
 		{
 			name: "sent-into-a-loop", law: "L7",
 			broken: "a person's move to a node whose daemon does not stay up is tried",
-			edits: []edit{{"cluster/apply_ask.go", "\tif n.Restarts.lately(t.at) {",
-				"\tif n.Restarts.lately(t.at) && n.ID < 0 {"}},
+			edits: []edit{{"cluster/apply_ask.go", "\tif n.Restarts.lately(w.at) {",
+				"\tif n.Restarts.lately(w.at) && n.ID < 0 {"}},
 			nets: []net{tests("cluster", "^TestNobodySendsAServiceIntoALoop$")},
 		},
 		{
@@ -96,7 +96,7 @@ func networksAlone() []mutant {
 		},
 		{
 			name: "leaving-never-ends", law: "L7", broken: "a node that leaves is never marked as left",
-			edits: []edit{{plan, "\t\tif held := s.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := s.heldBy(n); len(held) >= 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"}}, nets: first(simulation), faults: []string{"evacuation", "node removed"},
+			edits: []edit{{plan, "\t\tif held := w.heldBy(n); len(held) > 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;", "\t\tif held := w.heldBy(n); len(held) >= 0 {\n\t\t\td.wait(name, fmt.Sprintf(\"leaving;"}}, nets: first(simulation), faults: []string{"evacuation", "node removed"},
 		},
 		{
 			name: "grace-is-forgotten", law: "L8", broken: "a node whose daemon restarts is shot at once, although its kernel answers",
@@ -107,7 +107,7 @@ func networksAlone() []mutant {
 			name: "announced-stop-has-no-grace", law: "L8",
 			broken: "a host whose daemon was stopped on purpose is shot as if it had died",
 			edits: []edit{{"cluster/stopping.go",
-				"\tif n.Stopped && s.waitsFor(n) == \"\" {", "\tif n.Stopped && n.Name == \"\" {"}},
+				"\tif n.Stopped && w.waitsForDaemon(n) == \"\" {", "\tif n.Stopped && n.Name == \"\" {"}},
 			nets: []net{stories, simulation}, faults: []string{"daemon stopped"},
 		},
 		{

@@ -14,7 +14,7 @@ func brake() []mutant {
 		},
 		{
 			name: "half-of-the-nodes-are-shot", law: "L8", broken: "half of the nodes and more are shot without an operator",
-			edits: []edit{{brakes, "\tif 2*down >= t.Nodes.Len() && !exception {", "\tif down > t.Nodes.Len() && !exception {"}}, nets: []net{simulation, tests("cluster", "^TestTheBrake")},
+			edits: []edit{{brakes, "\tif 2*down >= w.Nodes.Len() && !exception {", "\tif down > w.Nodes.Len() && !exception {"}}, nets: []net{simulation, tests("cluster", "^TestTheBrake")},
 		},
 		{
 			name: "shots-are-not-counted", law: "L8", broken: "any number of shots goes in ten minutes",
@@ -22,11 +22,11 @@ func brake() []mutant {
 		},
 		{
 			name: "dead-device-holds-up-others", law: "L8", broken: "a shot whose device is dead lets no other node be shot",
-			edits: []edit{{brakes, "open.TriedTotal == 0 || t.Level < levelTwo {", "open.Node != \"\" {"}}, nets: []net{tests("cluster", "^TestAShotThatIsStuck"), stories},
+			edits: []edit{{brakes, "open.TriedTotal == 0 || w.Level() < levelTwo {", "open.Node != \"\" {"}}, nets: []net{tests("cluster", "^TestAShotThatIsStuck"), stories},
 		},
 		{
 			name: "shot-while-disarmed", law: "L8", broken: "nodes are shot although fencing is disarmed",
-			edits: []edit{{"cluster/disarm.go", "if s.Disarmed == nil || !at.Before(s.Disarmed.Until) {", "if s.Disarmed == nil || at.Before(s.Disarmed.Until) {"}}, nets: []net{tests("cluster", "^TestNothingIsShotWhile"), stories},
+			edits: []edit{{"cluster/disarm.go", "if w.Disarmed() == nil || !at.Before(w.Disarmed().Until) {", "if w.Disarmed() == nil || at.Before(w.Disarmed().Until) {"}}, nets: []net{tests("cluster", "^TestNothingIsShotWhile"), stories},
 		},
 		{
 			name: "drill-while-not-well", law: "L8", broken: "the schedule switches a node off while another one is lost",

@@ -18,7 +18,7 @@ func disks() []mutant {
 		},
 		{
 			name: "any-definition-is-started", law: "L9", broken: "a start goes by other content than the intent's",
-			edits: []edit{{begin, "\tif c.Definition != service.Spec.Definition || !t.Blobs.Has(c.Definition) {", "\tif c.Definition == \"\" {"}}, nets: first(diskTests),
+			edits: []edit{{begin, "\tif c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {", "\tif c.Definition == \"\" {"}}, nets: first(diskTests),
 		},
 		{
 			name: "left-gets-new-disks", law: "L9",

@@ -13,8 +13,8 @@ func places() []mutant {
 	return []mutant{
 		{
 			name: "nobody-makes-room", law: "R", broken: "a service stays down for one that could live elsewhere",
-			edits: []edit{{"cluster/room.go", "\tif p.Lock != nil || !p.objectionsTo",
-				"\tif p.Lock == nil || !p.objectionsTo"}}, nets: first(stories),
+			edits: []edit{{"cluster/room.go", "\tif p.Lock() != nil || !p.objectionsTo",
+				"\tif p.Lock() == nil || !p.objectionsTo"}}, nets: first(stories),
 		},
 		{
 			name: "companions-hold-a-failback-back", law: "R",
@@ -130,7 +130,7 @@ func places() []mutant {
 		{
 			name: "leave-stops-for-what-was", law: "R",
 			broken: "a VM is stopped because its host leaves, although a node has come since that was planned",
-			edits:  []edit{{begin, "t.takesLive(service) != \"\":", "t.takesLive(service) == \"nowhere\":"}},
+			edits:  []edit{{begin, "w.takesLive(service) != \"\":", "w.takesLive(service) == \"nowhere\":"}},
 			nets:   []net{simulation, tests("cluster", "^TestALeaveStopsNothingThatANodeTakesLive$")},
 		},
 		{

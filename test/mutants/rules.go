@@ -10,9 +10,9 @@ const (
 
 // between are the breaks of rules between services and of standing orders.
 func between() []mutant {
-	unjoined := edit{begin, "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := t.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
-	unbarred := edit{plan, "orElse(t.barred(name), objections.why[name])", "orElse(t.barred(name), objections.why[\"\"])"}
-	groundless := edit{begin, "\tif why := t.lacks(service); why != \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor", "\tif why := t.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor"}
+	unjoined := edit{begin, "\tif why := w.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := w.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
+	unbarred := edit{plan, "orElse(w.barred(name), objections.why[name])", "orElse(w.barred(name), objections.why[\"\"])"}
+	groundless := edit{begin, "\tif why := w.lacks(service); why != \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor", "\tif why := w.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor"}
 	early := edit{depend, "\t\tif needed.up() && p.ready(needed) {\n\t\t\tcontinue", "\t\tif needed.up() || p.ready(needed) {\n\t\t\tcontinue"}
 	return []mutant{
 		{
@@ -33,11 +33,11 @@ func between() []mutant {
 		},
 		{
 			name: "parent-goes-alone", law: "R", broken: "a service stays up when what it needs hard goes down",
-			edits: []edit{{depend, "\t\tcase t.down(needed):\n", "\t\tcase t.down(needed) && name == \"\":\n"}, {depend, "\t\tcase needed.going() != \"\":", "\t\tcase needed.going() != \"\" && name == \"\":"}}, nets: first(stories),
+			edits: []edit{{depend, "\t\tcase w.down(needed):\n", "\t\tcase w.down(needed) && name == \"\":\n"}, {depend, "\t\tcase needed.going() != \"\":", "\t\tcase needed.going() != \"\" && name == \"\":"}}, nets: first(stories),
 		},
 		{
 			name: "lock-holds-nothing", law: "R", broken: "services start although the cluster is locked",
-			edits: []edit{{lock, "\tcase s.Lock == nil:\n\t\treturn \"\"\n\tcase s.Lock.Stop:", "\tcase s.Lock == nil || !s.Lock.Stop:\n\t\treturn \"\"\n\tcase s.Lock.Stop:"}}, nets: []net{simulation, stories},
+			edits: []edit{{lock, "\tcase w.Lock() == nil:\n\t\treturn \"\"\n\tcase w.Lock().Stop:", "\tcase w.Lock() == nil || !w.Lock().Stop:\n\t\treturn \"\"\n\tcase w.Lock().Stop:"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "orders-hold-nothing", law: "R", broken: "services are brought to nodes on standby",
