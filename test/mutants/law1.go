@@ -29,7 +29,8 @@ func holders() []mutant {
 		},
 		{
 			name: "failed-start-is-a-stop", law: "L1", broken: "a start that failed lets its holder go, although nothing proved that the call is over",
-			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")}, faults: []string{"calls hang", "libvirt down", "strikes"},
+			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")}, faults: []string{"calls hang", "libvirt down", "strikes",
+				"guest pauses", "storage gone", "storage gone for all", "hypervisor hangs"},
 		},
 		{
 			name: "unsent-start-frees-an-older-holder", law: "L1",

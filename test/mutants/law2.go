@@ -21,7 +21,9 @@ func incarnations() []mutant {
 		},
 		{
 			name: "acts-live-on", law: "L2", broken: "an act outlives the incarnation it was given to, so nobody ever ends it",
-			edits: []edit{voidsNothing}, nets: first(simulation), faults: []string{"daemon dies", "strikes", "power loss", "blackout", "upgrade", "downgrade"},
+			edits: []edit{voidsNothing}, nets: first(simulation),
+			faults: []string{"daemon dies", "strikes", "power loss", "blackout", "upgrade", "downgrade", "daemon stopped",
+				"log lost", "log cut", "old folder"},
 		},
 		{
 			name: "work-before-inventory", law: "L2", broken: "a node is given work before it has told what runs on it",

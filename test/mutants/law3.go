@@ -20,11 +20,12 @@ func unknowns() []mutant {
 			name: "unknown-vm-is-absent", law: "L3", broken: "a hypervisor that does not answer is read as: the VM is not there",
 			edits: []edit{
 				{observe, "\tcase o.Condition == resources.Absent && held:", "\tcase (o.Condition == resources.Absent || o.Condition == resources.Unknown) && held:"},
-			}, nets: first(simulation), faults: []string{"libvirt down", "calls hang", "host hangs"},
+			}, nets: first(simulation), faults: []string{"libvirt down", "calls hang", "host hangs", "hypervisor hangs", "guest hangs"},
 		},
 		{
 			name: "unproven-stop-is-a-stop", law: "L3", broken: "a stop that proved nothing lets its holder go",
-			edits: []edit{{result, "\tif !c.Result.OK || c.Result.Source != resources.Absent {", "\tif c.Result.Source == resources.Running {"}}, nets: first(simulation), faults: []string{"stops fail", "libvirt down"},
+			edits: []edit{{result, "\tif !c.Result.OK || c.Result.Source != resources.Absent {", "\tif c.Result.Source == resources.Running {"}}, nets: first(simulation),
+			faults: []string{"stops fail", "libvirt down", "hypervisor hangs", "guest hangs"},
 		},
 		{
 			name: "unknown-look-is-an-answer", law: "L3", broken: "a look that proved nothing is reported as absence",
