@@ -13,7 +13,7 @@ func lostLogs() []mutant {
 		{
 			name: "cut-log-votes", law: "L7", broken: "a voter whose log was cut by its disk votes on",
 			edits: []edit{{rule, "h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
-				"h.LastTerm == known.LastTerm && h.LastIndex > known.LastIndex"}},
+				"h.LastTerm == known.LastTerm && h.LastIndex < min(known.LastIndex, 0)"}},
 			nets: first(simulation), faults: []string{"log cut", "old folder"},
 		},
 		{

@@ -34,7 +34,9 @@ func brake() []mutant {
 		},
 		{
 			name: "node-in-touch-is-shot", law: "L8", broken: "a node that its peers reach is taken for lost",
-			edits: []edit{{"cluster/view.go", "\tcase w.Verdict.Daemon == Answers:", "\tcase w.Verdict.Daemon == Answers && w.Silence == 0:"}, {"cluster/view.go", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:", "\tcase w.Verdict.Kernel == Answers && w.Verdict.Daemon != Answers && w.KernelOnly < timing.SilentGrace:"}}, nets: []net{simulation, stories}, faults: []string{"link cut", "link cut one way", "daemon dies", "daemon pauses", "leader pauses", "host hangs", "strikes", "upgrade", "downgrade"},
+			edits: []edit{{"cluster/view.go", "\tcase w.Verdict.Daemon == Answers:", "\tcase w.Verdict.Daemon == Answers && w.Silence == 0:"}, {"cluster/view.go", "\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:", "\tcase w.Verdict.Kernel == Answers && w.Verdict.Daemon != Answers && w.KernelOnly < timing.SilentGrace:"}}, nets: []net{simulation, stories},
+			faults: []string{"link cut", "link cut one way", "daemon dies", "daemon pauses", "leader pauses", "host hangs",
+				"strikes", "upgrade", "downgrade", "mute", "deaf"},
 		},
 	}
 }

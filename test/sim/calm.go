@@ -189,7 +189,18 @@ func (w *World) mendHost(h *Host) {
 		if h.strays(v) {
 			h.decide(v)
 		}
+		if h.crashedBeside(v) {
+			v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
+		}
 	}
+}
+
+// crashedBeside reports whether a copy that somebody moved here past the cluster has crashed, while
+// the service runs at its owner: the note asks a person which one is right.
+func (h *Host) crashedBeside(v *vm) bool {
+	service, _ := h.world.State().Services.Get(v.service)
+	return v.condition == resources.Crashed && h.world.byHand[v.service] &&
+		service.State == resources.Started && service.Owner != h.Name
 }
 
 // strays tells whether a copy is one that a person has to decide about: it was
