@@ -20,7 +20,8 @@ func unknowns() []mutant {
 			name: "unknown-vm-is-absent", law: "L3", broken: "a hypervisor that does not answer is read as: the VM is not there",
 			edits: []edit{
 				{observe, "\tcase o.Condition == resources.Absent && held:", "\tcase (o.Condition == resources.Absent || o.Condition == resources.Unknown) && held:"},
-			}, nets: first(simulation), faults: []string{"libvirt down", "calls hang", "host hangs", "hypervisor hangs", "guest hangs"},
+			}, nets: first(simulation),
+			faults: []string{"libvirt down", "calls hang", "host hangs", "hypervisor hangs", "guest hangs"},
 		},
 		{
 			name: "unproven-stop-is-a-stop", law: "L3", broken: "a stop that proved nothing lets its holder go",

@@ -57,7 +57,6 @@ func TestMutantsFitTheSources(t *testing.T) {
 // be broken by others too, or is outside the mind.
 var sharedKinds = map[string]string{
 	"isolated":             "all links cut at once",
-	"mute":                 "links that are cut in one direction show the same",
 	"slow follower":        "entries that come late show the same",
 	"another leads":        "the daemon tests with real Raft show it",
 	"arrivals fail":        "a migration that fails for its source shows the same",

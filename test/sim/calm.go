@@ -195,41 +195,6 @@ func (w *World) mendHost(h *Host) {
 	}
 }
 
-// crashedBeside reports whether a copy that somebody moved here past the cluster has crashed, while
-// the service runs at its owner: the note asks a person which one is right.
-func (h *Host) crashedBeside(v *vm) bool {
-	service, _ := h.world.State().Services.Get(v.service)
-	return v.condition == resources.Crashed && h.world.byHand[v.service] &&
-		service.State == resources.Started && service.Owner != h.Name
-}
-
-// strays tells whether a copy is one that a person has to decide about: it was
-// found running twice and paused, or it is one of resources, which cannot be, and
-// somebody brought it here past the cluster. So is what an unfinished start left
-// here while somebody brought the VM up elsewhere: the note asks which one is right.
-func (h *Host) strays(v *vm) bool {
-	service, _ := h.world.State().Services.Get(v.service)
-	if v.condition == resources.Paused && v.reason == leftByStart {
-		return h.world.byHand[v.service] && service.State == resources.Started && service.Owner != h.Name
-	}
-	return (v.condition == resources.Paused && v.reason == foundTwice) ||
-		(v.condition == resources.Running && h.world.byHand[v.service] && service.Spec.Kind() != resources.KindVM && service.Owner != h.Name && len(service.Holders) > 1)
-}
-
-// decide ends by hand what was found running twice: the copy at the owner is
-// right, even if it has crashed since, and so is the only one.
-func (h *Host) decide(v *vm) {
-	for _, other := range h.world.order {
-		if copied := other.vms[v.uuid]; copied != nil && copied != v {
-			if (copied.condition == resources.Running || copied.condition == resources.Crashed) && !copied.moving {
-				v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
-			}
-			return
-		}
-	}
-	h.ResumeByHand(v.service)
-}
-
 // needsNewBoot: its fencing waits for an operator's word, and a new boot is the
 // best of words.
 func (w *World) needsNewBoot(h *Host) bool {
