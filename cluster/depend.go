@@ -69,14 +69,14 @@ func (w *World) followsBut(service Service, seen map[string]bool) string {
 }
 
 // restsOn tells whether a service needs another hard, itself or through others.
-func (w *World) restsOn(service Service, name string, seen map[string]bool) bool {
+func (p *planner) restsOn(service Service, name string, seen map[string]bool) bool {
 	if seen[service.Spec.Name] {
 		return false
 	}
 	seen[service.Spec.Name] = true
 	for _, d := range service.Spec.Depend {
-		needed, known := w.Services.Get(d.Service)
-		if known && d.Mode == resources.Hard && (d.Service == name || w.restsOn(needed, name, seen)) {
+		needed, known := p.Services.Get(d.Service)
+		if known && d.Mode == resources.Hard && (d.Service == name || p.restsOn(needed, name, seen)) {
 			return true
 		}
 	}
@@ -110,9 +110,9 @@ func (t *transaction) mayLack(service Service) refusal {
 
 // dependents are the running services that have to go down before this one does,
 // as far as they can be stopped: nobody waits for what is frozen or out of touch.
-func (w *World) dependents(name string) []string {
+func (p *planner) dependents(name string) []string {
 	var list []string
-	for _, other := range w.Services.rows {
+	for _, other := range p.Services.rows {
 		d, needs := other.Spec.Needs(name)
 		if !needs || d.Mode != resources.Hard || other.Flags&resources.Frozen != 0 {
 			continue
@@ -121,7 +121,7 @@ func (w *World) dependents(name string) []string {
 		if !other.up() && !stopping {
 			continue
 		}
-		if w.stoppable(other) {
+		if p.stoppable(other) {
 			list = append(list, other.Spec.Name)
 		}
 	}
@@ -129,9 +129,9 @@ func (w *World) dependents(name string) []string {
 }
 
 // stoppable tells whether a running service can be asked to stop now.
-func (w *World) stoppable(s *Service) bool {
+func (p *planner) stoppable(s *Service) bool {
 	h, _ := s.holder(s.Owner)
-	_, why := w.workable(s.Owner)
+	_, why := p.workable(s.Owner)
 	return why == "" && h.Condition != string(resources.Unknown)
 }
 

@@ -15,10 +15,10 @@ const ReadyWithin = 2 * time.Minute
 
 // inOrder are the services in the order in which they are planned: by tier, then
 // by priority, then by name.
-func (w *World) inOrder() []string {
-	names := w.Services.Keys()
+func (p *planner) inOrder() []string {
+	names := p.Services.Keys()
 	plain := true
-	for _, service := range w.Services.rows {
+	for _, service := range p.Services.rows {
 		plain = plain && service.Spec.Tier == 0 && service.Spec.Priority == 0
 	}
 	if plain {
@@ -26,7 +26,7 @@ func (w *World) inOrder() []string {
 	}
 	names = append([]string(nil), names...)
 	rank := make(map[string]resources.Rules, len(names))
-	for _, service := range w.Services.rows {
+	for _, service := range p.Services.rows {
 		rank[service.Spec.Name] = service.Spec.Rules
 	}
 	sort.SliceStable(names, func(i, j int) bool {

@@ -9,8 +9,8 @@ import (
 // disksTaken says which running service has a disk of this one (law L9). Both were
 // declared with it, and whoever came first keeps it: the other does not come up
 // by itself, and must not hold up what starts after it.
-func (w *World) disksTaken(service Service) string {
-	for _, other := range w.Services.rows {
+func (p *planner) disksTaken(service Service) string {
+	for _, other := range p.Services.rows {
 		if other.Spec.Name == service.Spec.Name || !other.up() {
 			continue
 		}

@@ -173,8 +173,8 @@ func (s Service) placedBy(wish Wish, index uint64) Service {
 
 // placedByHand keeps what an administrator chose: failback waits for a change
 // of the better node, as rgmanager's did for its events.
-func (w *World) placedByHand(service Service, target string) bool {
-	n, _ := w.Nodes.Get(target)
+func (p *planner) placedByHand(service Service, target string) bool {
+	n, _ := p.Nodes.Get(target)
 	return service.placed() && service.Placed > n.Since
 }
 

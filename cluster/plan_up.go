@@ -102,12 +102,12 @@ func (p *planner) heldBack(service Service, code int, why, next string) {
 
 // stuck tells that nothing the cluster does by itself will soon free a holder:
 // its node is out of touch and cannot be fenced.
-func (w *World) stuck(h Holder) bool {
-	n, _ := w.Nodes.Get(h.Node)
-	if open, fencing := w.Fences.Get(h.Node); fencing {
+func (p *planner) stuck(h Holder) bool {
+	n, _ := p.Nodes.Get(h.Node)
+	if open, fencing := p.Fences.Get(h.Node); fencing {
 		return open.Fencer == "" && open.TriedTotal >= fence.Rounds
 	}
-	return !n.Reachable() && n.State != NodeLooking && len(w.Document.Nodes[h.Node].Fence) == 0
+	return !n.Reachable() && n.State != NodeLooking && len(p.Document.Nodes[h.Node].Fence) == 0
 }
 
 // planLeftover stops what a failed start or a crash left behind. It tells
@@ -152,12 +152,12 @@ func (p *planner) mayTakeUp(service Service, n Member) bool {
 }
 
 // waitsFor says which holders stand in the way of a start.
-func (w *World) waitsFor(service Service) string {
+func (p *planner) waitsFor(service Service) string {
 	var waits []string
 	for _, h := range service.Holders {
-		n, _ := w.Nodes.Get(h.Node)
+		n, _ := p.Nodes.Get(h.Node)
 		switch {
-		case w.Fences.Has(h.Node):
+		case p.Fences.Has(h.Node):
 			waits = append(waits, fmt.Sprintf("the fencing of %s, where it may be running", h.Node))
 		case !n.Reachable():
 			waits = append(waits, fmt.Sprintf("%s (%s), where it may be running: until that node answers or is confirmed off", h.Node, n.State))
@@ -182,8 +182,8 @@ func (p *planner) nextFor(service Service) string {
 	return ""
 }
 
-func (w *World) nodeState(name string) NodeState {
-	n, _ := w.Nodes.Get(name)
+func (p *planner) nodeState(name string) NodeState {
+	n, _ := p.Nodes.Get(name)
 	return n.State
 }
 

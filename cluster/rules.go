@@ -138,10 +138,10 @@ func (s Service) up() bool {
 }
 
 // seat is where a service runs or is on its way to; "" where there is none.
-func (w *World) seat(s *Service) string {
+func (p *planner) seat(s *Service) string {
 	switch i := s.Intent; {
-	case w.also[s.Spec.Name] != "":
-		return w.also[s.Spec.Name]
+	case p.also[s.Spec.Name] != "":
+		return p.also[s.Spec.Name]
 	case i != nil && i.Kind == IntentMigrate && !i.Settling:
 		return i.Target
 	case i != nil && i.Kind == IntentStart:
@@ -154,16 +154,16 @@ func (w *World) seat(s *Service) string {
 
 // gathering bars the nodes where a service would be away from those that run
 // together with it. Where it cannot join them it goes elsewhere, and they follow.
-func (w *World) gathering(service Service, barred map[string]string) map[string]string {
+func (p *planner) gathering(service Service, barred map[string]string) map[string]string {
 	seats := map[string]string{}
-	for _, other := range w.companions(service.Spec.Name) {
-		node := w.seat(other)
-		n, known := w.Nodes.Get(node)
+	for _, other := range p.companions(service.Spec.Name) {
+		node := p.seat(other)
+		n, known := p.Nodes.Get(node)
 		failed := slices.ContainsFunc(service.FailedOn, func(f FailedStart) bool {
 			return f.Node == node &&
-				w.failedThere(f)
+				p.failedThere(f)
 		})
-		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || w.mayRun(service, n) != "" {
+		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || p.mayRun(service, n) != "" {
 			continue
 		}
 		seats[node] = other.Spec.Name
@@ -173,7 +173,7 @@ func (w *World) gathering(service Service, barred map[string]string) map[string]
 		return away
 	}
 	first := sortedKeys(seats)[0]
-	for _, node := range w.Nodes.Keys() {
+	for _, node := range p.Nodes.Keys() {
 		if _, seat := seats[node]; !seat {
 			away[node] = seats[first] + ", which it runs together with, is on " + first
 		}
@@ -183,15 +183,15 @@ func (w *World) gathering(service Service, barred map[string]string) map[string]
 
 // cramped says of nodes that a companion may not run there: they come last where
 // the first of a group chooses for all.
-func (w *World) cramped(service Service) map[string]string {
+func (p *planner) cramped(service Service) map[string]string {
 	last := map[string]string{}
-	for _, other := range w.companions(service.Spec.Name) {
+	for _, other := range p.companions(service.Spec.Name) {
 		if !other.Enabled {
 			continue
 		}
-		for _, name := range w.Nodes.Keys() {
-			n, _ := w.Nodes.Get(name)
-			if n.State == NodeOnline && last[name] == "" && w.mayRun(*other, n) != "" {
+		for _, name := range p.Nodes.Keys() {
+			n, _ := p.Nodes.Get(name)
+			if n.State == NodeOnline && last[name] == "" && p.mayRun(*other, n) != "" {
 				last[name] = other.Spec.Name + ", which runs together with it, may not run here"
 			}
 		}
@@ -201,7 +201,7 @@ func (w *World) cramped(service Service) map[string]string {
 
 // head tells whether a service decides for those that run together with it where
 // they go by themselves: the one that an administrator placed last, else the first by name that has a failover domain.
-func (w *World) head(service Service, group []*Service) bool {
+func (p *planner) head(service Service, group []*Service) bool {
 	// Where an administrator put one of them, that one decides.
 	for _, one := range append(group, &service) {
 		if one.up() && one.placed() && one.Spec.Name != service.Spec.Name && (!service.placed() || one.newer(service)) {

@@ -86,11 +86,11 @@ func (p *planner) shootFor(service Service, node, why string) string {
 
 // usable tells whether the devices of some level of a node are not known to be
 // out of order.
-func (w *World) usable(node string) bool {
-	for _, level := range w.Document.Nodes[node].Fence {
+func (p *planner) usable(node string) bool {
+	for _, level := range p.Document.Nodes[node].Fence {
 		works := len(level.Devices) > 0
 		for _, device := range level.Devices {
-			check, _ := w.Checks.Get(device)
+			check, _ := p.Checks.Get(device)
 			works = works && check.Problem == ""
 		}
 		if works {
@@ -100,9 +100,9 @@ func (w *World) usable(node string) bool {
 	return false
 }
 
-func (w *World) othersOn(n Member, but string) []string {
+func (p *planner) othersOn(n Member, but string) []string {
 	var names []string
-	for _, name := range w.heldBy(n) {
+	for _, name := range p.heldBy(n) {
 		if name != but {
 			names = append(names, name)
 		}
