@@ -146,21 +146,22 @@ func (p *planner) afterDependents(service Service) bool {
 	return true
 }
 
-// planFollow stops a service whose hard dependency goes down. It tells whether
-// there was something to do.
-func (p *planner) planFollow(service Service) bool {
+// planFollow stops a service whose hard dependency goes down.
+func (p *planner) planFollow(r *running) answer {
+	service := r.service
 	why := p.follows(service)
-	if why == "" {
-		return false
+	if why == "" || !r.known() {
+		return answer{}
 	}
-	if !p.afterDependents(service) {
-		purpose := ForDepend
-		if p.goesAhead(service) {
-			purpose = ForAhead
-		}
-		p.begin(service, Begin{Service: service.Spec.Name, Intent: IntentStop, Node: service.Owner, Purpose: purpose, By: "depend", Why: "stopping because " + why})
+	if p.afterDependents(service) {
+		return answer{kind: saysStay}
 	}
-	return true
+	purpose := ForDepend
+	if p.goesAhead(service) {
+		purpose = ForAhead
+	}
+	return acting(Begin{Service: service.Spec.Name, Intent: IntentStop, Node: service.Owner, Purpose: purpose,
+		By: "depend", Why: "stopping because " + why})
 }
 
 // goesAhead tells whether a service goes down only because what it needs is about

@@ -13,7 +13,11 @@ const byLeave = "leave"
 // planEvacuation moves a service off a node that leaves: live to the first node
 // that takes it, one after the other. It is shut down, so that the node's power can
 // go, only where no node is left that could.
-func (p *planner) planEvacuation(service Service) {
+func (p *planner) planEvacuation(r *running) answer {
+	if !r.known() || r.node.State != NodeLeaving {
+		return answer{}
+	}
+	service := r.service
 	name, owner := service.Spec.Name, service.Owner
 	what := service.Spec.NotLive()
 	live := service.Spec.Kind() == resources.KindVM && what == ""
@@ -30,21 +34,18 @@ func (p *planner) planEvacuation(service Service) {
 		refused := c.refused(&p.World)
 		if refused == accepted {
 			p.load[v.Node]++
-			p.begin(service, c)
-			return
+			return acting(c)
 		}
 		if h, _ := service.holder(owner); refused.Code == codeTemporary && live && h.Condition == string(resources.Running) {
-			p.wait(name, fmt.Sprintf("%s leaves, and it moves live to %s as soon as it can: %s", owner, v.Node, refused.Why), "")
-			return
+			return staying(fmt.Sprintf("%s leaves, and it moves live to %s as soon as it can: %s", owner, v.Node,
+				refused.Why), "")
 		}
 	}
 	if node := p.takesItSoon(service); node != "" {
-		p.wait(name,
-			fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: that is waited for", owner,
-				node), "")
-		return
+		return staying(fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: "+
+			"that is waited for", owner, node), "")
 	}
-	p.begin(service, Begin{Service: name, Intent: IntentStop, Node: owner, Purpose: ForRecovery, By: byLeave,
+	return acting(Begin{Service: name, Intent: IntentStop, Node: owner, Purpose: ForRecovery, By: byLeave,
 		Why: p.whyStopped(service)})
 }
 

@@ -52,18 +52,17 @@ func (s Service) gathers() bool {
 	return s.Wish == nil || (s.Wish.Op != OpRelocate && s.Wish.Target == "")
 }
 
-// move begins what takes a running service to another node: live if it is a VM.
-func (p *planner) move(service Service, target, by, why string) {
+// move is what takes a running service to another node: live if it is a VM.
+func (p *planner) move(service Service, target, by, why string) answer {
 	if what := service.Spec.NotLive(); what != "" {
-		p.wait(service.Spec.Name, fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
+		return staying(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
 			"`"+moveCommand(service, target)+"` stops it and starts it there")
-		return
 	}
 	c := Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: by, Why: why}
 	if service.Spec.Kind() != resources.KindVM {
 		c.Intent, c.Purpose = IntentStop, ForMove
 	}
-	p.begin(service, c)
+	return acting(c)
 }
 
 // stopToMove remembers where a service goes that is stopped for it.
@@ -106,17 +105,18 @@ func (s Service) arrivedHome(node string) Service {
 // planFailback moves a running service to a node that suits it better. Of
 // services that run together one decides for all, so that they do not pull at
 // each other.
-func (p *planner) planFailback(service Service) {
+func (p *planner) planFailback(r *running) answer {
+	service := r.service
 	home := p.domainOf(service)
-	if !home.Leaves(service.Owner) {
-		return
+	if !r.well() || !home.Leaves(service.Owner) {
+		return answer{}
 	}
 	list := p.rankable(service, service.FailedOn, p.load)
 	group := p.companions(service.Spec.Name)
 	var last map[string]string
 	if len(group) > 0 {
 		if !p.head(service, group) {
-			return
+			return answer{}
 		}
 		last = p.cramped(service)
 		for i, c := range list {
@@ -127,29 +127,29 @@ func (p *planner) planFailback(service Service) {
 	p.shun(service, list)
 	target, why, move := domain.Failback(home, service.Owner, list)
 	if !move {
-		p.noteBetter(service, group, plain, last)
-		return
+		return p.notBetter(service, group, plain, last)
 	}
-	if p.notePlaced(service, group, target, why) {
-		return
+	if other := p.placedOf(service, group, target); other != nil {
+		return p.notHome(service, target, why, other.placedWhy())
 	}
 	if other := p.returnsTo(target, service); other != "" {
-		p.wait(service.Spec.Name, fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
+		return waiting(fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
 			"which starts there again", service.Owner, target, other), "")
-		return
 	}
 	text := "fails back live: "
 	if service.Spec.Kind() != resources.KindVM {
 		text = "fails back: "
 	}
-	p.move(service, target, "failback", text+why)
+	return p.move(service, target, "failback", text+why)
 }
 
-// noteBetter says of the node that would suit a service best why it is not there. A
+// notBetter says of the node that would suit a service best why it is not there. A
 // node that is away, is fenced or is to be emptied tells of itself, and where a rule
 // between services forbids a node the service waits for nothing; of one that seems to be
 // there nobody would know what keeps the service away.
-func (p *planner) noteBetter(service Service, group []*Service, list []domain.Candidate, cramped map[string]string) {
+func (p *planner) notBetter(
+	service Service, group []*Service, list []domain.Candidate, cramped map[string]string,
+) answer {
 	bars, open, rules := map[string]string{}, slices.Clone(list), p.objectionsTo(service).why
 	for i, c := range open {
 		n, _ := p.Nodes.Get(c.Node)
@@ -160,33 +160,37 @@ func (p *planner) noteBetter(service Service, group []*Service, list []domain.Ca
 	}
 	target, better, would := domain.Failback(p.domainOf(service), service.Owner, open)
 	trouble, troubled := p.troubles(service)[target]
-	switch {
-	case !would, p.notePlaced(service, group, target, better):
-	case bars[target] == "" && troubled:
-		p.notHome(service, target, better, trouble.triedLater())
-	default:
-		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
-			target, bars[target]), "it moves there by itself when that is over")
+	if !would {
+		return answer{}
 	}
+	if other := p.placedOf(service, group, target); other != nil {
+		return p.notHome(service, target, better, other.placedWhy())
+	}
+	if bars[target] == "" && troubled {
+		return p.notHome(service, target, better, trouble.triedLater())
+	}
+	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
+		target, bars[target]), "it moves there by itself when that is over")
 }
 
-// notePlaced says that an administrator put a service, or one of its group, where it is,
-// rather than on a node that suits it better; who moved one of them moved all. It tells
-// whether that is so.
-func (p *planner) notePlaced(service Service, group []*Service, target, better string) bool {
+// placedOf is a service, or one of its group, that an administrator put where it is rather than
+// on a node that suits it better: moving one of them moved all. It is nil where there is none.
+func (p *planner) placedOf(service Service, group []*Service, target string) *Service {
 	for _, other := range append(slices.Clip(group), &service) {
 		if p.placedByHand(*other, target) {
-			p.notHome(service, target, better, fmt.Sprintf("an administrator put %s on %s", other.Spec.Name, other.Owner))
-			return true
+			return other
 		}
 	}
-	return false
+	return nil
+}
+
+func (s *Service) placedWhy() string {
+	return fmt.Sprintf("an administrator put %s on %s", s.Spec.Name, s.Owner)
 }
 
 // notHome says why a service is not where its domain would rather have it.
-func (p *planner) notHome(service Service, target, better, why string) {
-	name := service.Spec.Name
-	p.wait(name, fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why),
+func (p *planner) notHome(service Service, target, better, why string) answer {
+	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why),
 		"`"+moveCommand(service, target)+"` moves it all the same")
 }
 
@@ -199,34 +203,25 @@ func moveCommand(service Service, target string) string {
 	return fmt.Sprintf("clusvcadm %s %s -m %s", how, service.Spec.Name, target)
 }
 
-// planPlace looks whether a service that runs well is where it should be.
-func (p *planner) planPlace(service Service, h Holder) {
-	if !p.planBanished(service) && !p.planReconfigure(service, h) && !p.planReturn(service) && !p.planTogether(service) {
-		p.planFailback(service)
-	}
-}
-
 // planBanished moves a service off a node that its restricted domain forbids:
-// whoever put it there, and whatever else speaks for that place. It tells whether
-// it stands on such a node.
-func (p *planner) planBanished(service Service) bool {
+// whoever put it there, and whatever else speaks for that place.
+func (p *planner) planBanished(r *running) answer {
+	service := r.service
 	legal, why := domain.Legal(p.domainOf(service), service.Owner)
-	if legal {
-		return false
+	if legal || !r.well() {
+		return answer{}
 	}
 	verdicts := p.rank(service, service.FailedOn, true)
 	if len(verdicts) > 0 && verdicts[0].Legal {
-		p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
+		return p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
 			service.Owner, why))
-		return true
 	}
 	next := "make room on a member of its domain, or change the domain; it moves by itself then"
 	if cold := p.coldTarget(service); cold != "" {
 		next = fmt.Sprintf("`clusvcadm -r %s -m %s` stops it and starts it there", service.Spec.Name, cold)
 	}
-	p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
+	return staying(fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
 		strings.Join(reasons(verdicts, service.Owner), "; ")), next)
-	return true
 }
 
 // coldTarget is where a service would be started that cannot move live; "" for
@@ -270,16 +265,18 @@ func (s Service) newer(other Service) bool {
 }
 
 // planTogether brings a running service to where the one of its companions is
-// that came last to its node: it was put there for a reason. It tells whether
-// it did.
-func (p *planner) planTogether(service Service) bool {
-	newest := service
+// that came last to its node: it was put there for a reason.
+func (p *planner) planTogether(r *running) answer {
+	if !r.well() {
+		return answer{}
+	}
+	service, newest := r.service, r.service
 	for _, other := range p.companions(service.Spec.Name) {
 		if !other.up() {
 			continue
 		}
 		if other.Intent != nil || other.Wish != nil || other.State != resources.Started {
-			return false // first that one comes to rest
+			return answer{} // first that one comes to rest
 		}
 		if other.newer(newest) {
 			newest = *other
@@ -287,7 +284,7 @@ func (p *planner) planTogether(service Service) bool {
 	}
 	target := newest.Owner
 	if target == service.Owner {
-		return false
+		return answer{}
 	}
 	name := service.Spec.Name
 	away := fmt.Sprintf("it runs on %s, away from %s on %s, ", service.Owner, newest.Spec.Name, target)
@@ -295,23 +292,21 @@ func (p *planner) planTogether(service Service) bool {
 	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
 		// What it would follow goes down for the move: it would have no reason left, and
 		// the two would take turns for ever.
-		p.wait(name, away+"which needs it and would be stopped for its move", anyway)
-		return false
+		return waiting(away+"which needs it and would be stopped for its move", anyway)
 	}
 	trouble, troubled := p.troubles(service)[target]
 	for _, v := range p.rank(service, service.FailedOn, false) {
 		switch {
 		case v.Node != target:
 		case troubled:
-			p.wait(name, away+"because "+trouble.triedLater(), anyway)
+			return waiting(away+"because "+trouble.triedLater(), anyway)
 		case !v.Legal:
-			p.wait(name, away+"because it may not run there: "+v.Why, "")
+			return waiting(away+"because it may not run there: "+v.Why, "")
 		default:
-			p.move(service, target, "together", fmt.Sprintf("follows %s to %s", newest.Spec.Name, target))
-			return true
+			return p.move(service, target, "together", fmt.Sprintf("follows %s to %s", newest.Spec.Name, target))
 		}
 	}
-	return false
+	return answer{}
 }
 
 // noteRules says which rule is broken where a service runs: rules that came

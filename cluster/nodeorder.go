@@ -181,22 +181,26 @@ func (t *transaction) sentAway(service Service, n Member) Service {
 
 // planOrder moves a service off a node under an order, or says all that stands
 // in the way.
-func (p *planner) planOrder(service Service, n Member) {
-	name, order := service.Spec.Name, *n.Order
+func (p *planner) planOrder(r *running) answer {
+	if !r.known() || r.node.Order == nil {
+		return answer{}
+	}
+	service, n, order := r.service, r.node, *r.node.Order
 	step := p.stepFor(service)
 	late := !order.Deadline.IsZero() && p.reached(order.Deadline)
 	cold := service.Spec.Kind() != resources.KindVM
 	switch {
 	case step.Target == "":
 	case step.Method == MethodLive || (cold && step.Method == MethodCold):
-		p.move(service, step.Target, string(order.Kind), fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.orderWhy()))
-		return
+		return p.move(service, step.Target, string(order.Kind),
+			fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.orderWhy()))
 	case late && step.coldTarget != "":
-		p.begin(service, Begin{Service: name, Intent: IntentStop, Node: service.Owner, Target: step.coldTarget, Purpose: ForMove, By: string(order.Kind),
+		return acting(Begin{Service: service.Spec.Name, Intent: IntentStop, Node: service.Owner, Target: step.coldTarget,
+			Purpose: ForMove, By: string(order.Kind),
 			Why: fmt.Sprintf("stopping to start it on %s: the deadline to leave %s live is over", step.coldTarget, n.Name)})
-		return
 	}
-	p.wait(name, fmt.Sprintf("stays on %s, which is %s: %s", n.Name, n.orderWhy(), strings.Join(step.Blockers, "; ")), step.Next)
+	return staying(fmt.Sprintf("stays on %s, which is %s: %s", n.Name, n.orderWhy(), strings.Join(step.Blockers, "; ")),
+		step.Next)
 }
 
 // planOrders tells how far each order is.
@@ -237,26 +241,25 @@ func (p *planner) heldAs(names []string) []string {
 }
 
 // planReturn brings a service back that was moved away for an order or a leave
-// which is over. It tells whether it did.
-func (p *planner) planReturn(service Service) bool {
+// which is over.
+func (p *planner) planReturn(r *running) answer {
+	service := r.service
 	n, known := p.Nodes.Get(service.Home)
-	if !known || n.Order != nil || n.State != NodeOnline || n.Name == service.Owner {
-		return false
+	if !r.well() || !known || n.Order != nil || n.State != NodeOnline || n.Name == service.Owner {
+		return answer{}
 	}
 	home := fmt.Sprintf("it was moved away from %s, which takes services again", n.Name)
 	if tr, troubled := p.troubles(service)[n.Name]; troubled {
-		p.notHome(service, n.Name, home, tr.triedLater())
-		return false
+		return p.notHome(service, n.Name, home, tr.triedLater())
 	}
 	for _, v := range p.rank(service, service.FailedOn, false) {
 		switch {
 		case v.Node != n.Name:
 		case v.Legal:
-			p.move(service, n.Name, "return", fmt.Sprintf("returns to %s, which takes services again", n.Name))
-			return true
+			return p.move(service, n.Name, "return", fmt.Sprintf("returns to %s, which takes services again", n.Name))
 		default:
-			p.notHome(service, n.Name, home, v.Why)
+			return p.notHome(service, n.Name, home, v.Why)
 		}
 	}
-	return false
+	return answer{}
 }

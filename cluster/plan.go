@@ -56,6 +56,8 @@ type planner struct {
 	// leaving are the services that this decision stops, moved those that it moves to
 	// make room.
 	leaving, moved map[string]bool
+	// asked is the running service that the movers are asked about.
+	asked running
 	// crowds is how much each node has to do, counted at the first question.
 	crowds map[string]backlog
 }

@@ -130,18 +130,8 @@ func (p *planner) planStarted(service Service) {
 	p.noteRules(service)
 	p.noteLoop(service)
 	p.noteAstray(service)
-	switch {
-	case h.Condition != string(resources.Unknown) && p.planFollow(service):
-	case service.Wish != nil:
-		p.planWish(service)
-	case h.Condition == string(resources.Unknown):
-	case n.State == NodeLeaving:
-		p.planEvacuation(service)
-	case n.Order != nil:
-		p.planOrder(service, n)
-	case h.Condition == string(resources.Running) && len(service.Holders) == 1:
-		p.planPlace(service, h)
-	}
+	p.asked = running{service: service, node: n, holder: h}
+	p.askEach(&p.asked, movers)
 }
 
 // noteCopies says what is known of a running service besides its owner.
@@ -180,8 +170,11 @@ func (p *planner) placedByHand(service Service, target string) bool {
 
 // planWish works on a request about a started service. Whether it can be done
 // is asked again, because nodes come and go between the request and the act.
-func (p *planner) planWish(service Service) {
-	wish, name := service.Wish, service.Spec.Name
+func (p *planner) planWish(r *running) answer {
+	if r.service.Wish == nil {
+		return answer{}
+	}
+	service, wish, name := r.service, r.service.Wish, r.service.Spec.Name
 	stop := Begin{Service: name, Intent: IntentStop, Node: service.Owner, By: wish.By}
 	switch wish.Op {
 	case OpStop:
@@ -190,27 +183,24 @@ func (p *planner) planWish(service Service) {
 		stop.Purpose, stop.Why = ForRestart, sentence("stopping to restart it in place", wish.Reason)
 	case OpRelocate:
 		if refused := p.mayRelocate(service, Ask{Service: name, Node: wish.Target}); refused != accepted {
-			p.giveUp(service, refused.Code, refused.Why)
-			return
+			return refusing(refused.Code, refused.Why)
 		}
 		stop.Purpose, stop.Why = ForRelocate, sentence("stopping to start it elsewhere", wish.Reason)
 	case OpMigrate:
 		if refused := p.mayMigrate(service, Ask{Service: name, Node: wish.Target}); refused != accepted {
-			p.giveUp(service, refused.Code, refused.Why)
-			return
+			return refusing(refused.Code, refused.Why)
 		}
-		p.begin(service, Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: wish.Target, By: wish.By,
+		return acting(Begin{Service: name, Intent: IntentMigrate, Node: service.Owner, Target: wish.Target, By: wish.By,
 			Why: sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason)})
-		return
 	case OpConvalesce:
-		p.begin(service, Begin{Service: name, Intent: IntentConvalesce, Node: service.Owner, By: wish.By, Why: sentence("starting what it goes on without", wish.Reason)})
-		return
+		return acting(Begin{Service: name, Intent: IntentConvalesce, Node: service.Owner, By: wish.By,
+			Why: sentence("starting what it goes on without", wish.Reason)})
 	default:
-		answer := p.running(service, codeSuccess, "it runs on "+service.Owner)
-		p.giveUp(service, answer.Code, answer.Why)
-		return
+		done := p.running(service, codeSuccess, "it runs on "+service.Owner)
+		return refusing(done.Code, done.Why)
 	}
-	if !p.afterDependents(service) {
-		p.begin(service, stop)
+	if p.afterDependents(service) {
+		return answer{kind: saysStay}
 	}
+	return acting(stop)
 }

@@ -40,17 +40,19 @@ func (s Service) BehindWhy() string {
 }
 
 // planReconfigure has a running service take its changed declaration in, once for
-// each declaration. It tells whether there was something to do.
-func (p *planner) planReconfigure(service Service, h Holder) bool {
-	spec := service.Spec
-	if spec.Kind() != resources.KindService || h.Definition == spec.Definition || h.Definition == "" || p.Level() < levelTwo {
-		return false
+// each declaration.
+func (p *planner) planReconfigure(r *running) answer {
+	spec, started := r.service.Spec, r.holder.Definition
+	switch {
+	case !r.well() || spec.Kind() != resources.KindService || p.Level() < levelTwo:
+		return answer{}
+	case started == spec.Definition || started == "":
+		return answer{}
+	case r.service.Behind != nil && r.service.Behind.Definition == spec.Definition:
+		return answer{}
 	}
-	if service.Behind != nil && service.Behind.Definition == spec.Definition {
-		return false
-	}
-	p.begin(service, Begin{Service: spec.Name, Intent: IntentReconfigure, Node: service.Owner, Definition: spec.Definition, By: "config", Why: "its declaration changed"})
-	return true
+	return acting(Begin{Service: spec.Name, Intent: IntentReconfigure, Node: r.service.Owner,
+		Definition: spec.Definition, By: "config", Why: "its declaration changed"})
 }
 
 // reconfigureRefused: only what runs whole on one node takes a change in, and what

@@ -33,8 +33,8 @@ func (p *planner) makeRoom(service Service) (advice string, waits bool) {
 		}
 		for _, other := range inTheWay {
 			if target := targets[other.Spec.Name]; target != "" {
-				p.move(*other, target, "room", fmt.Sprintf("makes room for %s, which may run only on %s now", service.Spec.Name,
-					node))
+				p.take(*other, p.move(*other, target, "room",
+					fmt.Sprintf("makes room for %s, which may run only on %s now", service.Spec.Name, node)))
 				p.moved[other.Spec.Name] = true
 			}
 		}

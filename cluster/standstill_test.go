@@ -94,13 +94,17 @@ func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
 	b.must(Begin{Service: "vm:b", Intent: IntentStop, Node: "node1", Purpose: ForAhead, By: "depend"})
 	b.must(b.done("vm:b", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	p := newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
-	p.planFailback(b.service("vm:a"))
+	fails := func() {
+		service := b.service("vm:a")
+		p.take(service, p.planFailback(&running{service: service, holder: service.Holders[0]}))
+	}
+	fails()
 	if len(p.decision.Commands) > 0 || !noted(*p.decision, "node1 suits it better and is kept for vm:b") {
 		t.Errorf("%+v", p.decision)
 	}
 	b.must(Ask{Request: "off", Op: OpDisable, Service: "vm:b", By: "root"})
 	p = newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
-	if p.planFailback(b.service("vm:a")); len(p.decision.Commands) != 1 {
+	if fails(); len(p.decision.Commands) != 1 {
 		t.Errorf("once vm:b is disabled: %+v", p.decision)
 	}
 }

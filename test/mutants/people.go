@@ -25,7 +25,7 @@ func peopleAlone() []mutant {
 		},
 		{
 			name: "convalescence-is-not-begun", law: "L7", broken: "the wish to start what a service goes on without stays open for ever",
-			edits: []edit{{service, "\tcase OpConvalesce:\n\t\tp.begin(", "\tcase OpConvalesce:\n\t\treturn\n\t\tp.begin("}}, nets: first(simulation), faults: []string{"parts are dropped"},
+			edits: []edit{{service, "\tcase OpConvalesce:\n\t\treturn acting(", "\tcase OpConvalesce:\n\t\treturn staying(\"\", \"\")\n\t\treturn acting("}}, nets: first(simulation), faults: []string{"parts are dropped"},
 		},
 		{
 			name: "guard-that-never-was", law: "L6", broken: "a node counts as guarded although its watchdog could not be armed",

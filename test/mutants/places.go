@@ -199,9 +199,22 @@ func places() []mutant {
 			edits: []edit{{"cluster/trouble.go", "|| p.reached(tr.At.Add(troubleLasts)) {", "{"}}, nets: first(stories),
 		},
 		{
+			name: "rules-before-people", law: "R", broken: "a leave moves a service that a person asked something else of",
+			edits: []edit{{"cluster/mover.go",
+				"\t{\"request\", (*planner).planWish},\n\t{\"leave\", (*planner).planEvacuation},\n",
+				"\t{\"leave\", (*planner).planEvacuation},\n\t{\"request\", (*planner).planWish},\n"}},
+			nets: []net{tests("cluster", "^TestMoversHaveTheirSayInOrder$")},
+		},
+		{
+			name: "who-waits-has-the-last-say", law: "R",
+			broken: "a service that may not return yet is not moved for any other reason either",
+			edits:  []edit{{"cluster/mover.go", " && said.kind != saysWait {", " {"}},
+			nets:   []net{tests("cluster", "^TestAMoverThatWaitsIsNotTheLast$")},
+		},
+		{
 			name: "restricted-is-a-wish", law: "R", broken: "a VM stays where its restricted domain forbids it",
-			edits: []edit{{move, "\tif legal {\n\t\treturn false\n\t}\n\tverdicts",
-				"\tif legal || why != \"\" {\n\t\treturn false\n\t}\n\tverdicts"}}, nets: first(stories),
+			edits: []edit{{move, "\tif legal || !r.well() {\n\t\treturn answer{}\n\t}\n\tverdicts",
+				"\tif legal || why != \"\" {\n\t\treturn answer{}\n\t}\n\tverdicts"}}, nets: first(stories),
 		},
 		{
 			name: "rules-undo-what-people-do", law: "R", broken: "who was put somewhere by hand follows one that was not",

@@ -1,0 +1,110 @@
+package cluster
+
+import (
+	"testing"
+
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// reason is why a mover takes a service from where it is.
+type reason struct {
+	mover, by string
+	add       func()
+}
+
+const shop = "service:shop"
+
+// reasonsOf gives the service a reason more at a time, those of the last mover first.
+func reasonsOf(b *book) []reason {
+	change := func(how func(*Service)) {
+		service := b.service(shop)
+		how(&service)
+		b.s.Services.Set(shop, service)
+	}
+	of := func(how func(*Member)) {
+		n := b.node("node1")
+		how(&n)
+		b.s.Nodes.Set("node1", n)
+	}
+	home := domain.Domain{Name: "home", Ordered: true, Members: []domain.Member{{Node: "node2", Priority: 1}}}
+	return []reason{
+		{"failback", "failback", func() {
+			b.s.Document.Domains["home"] = home
+			change(func(s *Service) { s.Spec.Domain = "home" })
+		}},
+		{"together", "together", func() { change(func(s *Service) { s.Spec.Together = []string{"service:pal"} }) }},
+		{"return", "return", func() { change(func(s *Service) { s.Home = "node4" }) }},
+		{"config", "config", func() {
+			b.s.Blobs.Set("blue", "<domain/>")
+			change(func(s *Service) { s.Spec.Definition = "blue" })
+		}},
+		{"domain", "domain", func() {
+			home.Restricted = true
+			b.s.Document.Domains["home"] = home
+		}},
+		{"order", "standby", func() { of(func(n *Member) { n.Order = &Order{Kind: OrderStandby, By: "ann"} }) }},
+		{"leave", byLeave, func() { of(func(n *Member) { n.State = NodeLeaving }) }},
+		{"request", "root", func() { change(func(s *Service) { s.Wish = &Wish{Op: OpRelocate, By: "root"} }) }},
+		{"depend", "depend", func() {
+			change(func(s *Service) {
+				s.Spec.Depend = []resources.Dependency{{Service: "service:base", Mode: resources.Hard}}
+			})
+			base := b.service("service:base")
+			base.State, base.Enabled = resources.Stopped, false
+			b.s.Services.Set("service:base", base)
+		}},
+	}
+}
+
+// TestMoversHaveTheirSayInOrder gives one service a reason more to be moved at a time: each
+// outdoes those that were there before.
+func TestMoversHaveTheirSayInOrder(t *testing.T) {
+	b := newBook(t, 4, shop, "service:pal", "service:base")
+	b.running("service:base", "node1")
+	b.running(shop, "node1")
+	b.running("service:pal", "node3")
+	reasons := reasonsOf(b)
+	if len(reasons) != len(movers) {
+		t.Fatalf("there are %d movers, and %d are tested", len(movers), len(reasons))
+	}
+	for i, reason := range reasons {
+		if name := movers[len(movers)-1-i].name; name != reason.mover {
+			t.Errorf("%s has its say where %s should", name, reason.mover)
+		}
+		reason.add()
+		d, by := Plan(b.s, View{Self: "node2"}), "nobody"
+		for _, c := range d.Commands {
+			if begin, is := c.(Begin); is && begin.Service == shop {
+				by = begin.By
+			}
+		}
+		if by != reason.by {
+			t.Errorf("with a reason to %s: moved by %s, not %s: %+v", reason.mover, by, reason.by, d)
+		}
+	}
+}
+
+// TestAMoverThatWaitsIsNotTheLast: one that would move a service and cannot says so, and those
+// after it are asked; one that keeps it where it is is the last.
+func TestAMoverThatWaitsIsNotTheLast(t *testing.T) {
+	for name, kind := range map[string]answerKind{"waits": saysWait, "says nothing": saysNothing, "stays": saysStay} {
+		b := newBook(t, 2, "vm:a")
+		b.running("vm:a", "node1")
+		p := newPlanner(b.s.world(), View{Self: "node1"}, &Decision{})
+		asked := false
+		p.askEach(&running{service: b.service("vm:a")}, []mover{
+			{"first", func(*planner, *running) answer { return answer{kind: kind, why: "because"} }},
+			{"second", func(*planner, *running) answer {
+				asked = true
+				return answer{}
+			}},
+		})
+		if asked != (kind != saysStay) {
+			t.Errorf("the first %s: the second was asked: %v", name, asked)
+		}
+		if noted(*p.decision, "because") != (kind != saysNothing) {
+			t.Errorf("the first %s: %+v", name, p.decision.Notes)
+		}
+	}
+}
