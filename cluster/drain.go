@@ -44,13 +44,13 @@ type DrainStep struct {
 // that would decide it. The State is left as it is; the error says why the order
 // would be refused.
 func DrainPlan(s *State, v View, c OrderNode) ([]DrainStep, error) {
-	copied := s.Fork()
+	copied, v := s.Fork(), v.On(s, 0)
 	order := Entry{Index: s.Index + 1, At: v.estimate(s.world()), Commands: []Command{c}}
 	if err := Apply(copied, order).Err(); err != nil {
 		return nil, err
 	}
 	n, _ := copied.Nodes.Get(c.Node)
-	p := newPlanner(copied.world(), v, &Decision{})
+	p := newPlanner(copied.world(), v.On(copied, 0), &Decision{})
 	steps := []DrainStep{}
 	for _, name := range copied.Services.Keys() {
 		service, _ := copied.Services.Get(name)

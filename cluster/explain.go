@@ -44,26 +44,27 @@ type Explanation struct {
 	Next string `json:"next,omitempty"`
 }
 
-// Explain says why a service is where it is. It reads like the plan does, and
-// changes nothing.
+// Explain says why a service is where it is. Its reasons are those of the very Plan that the leader
+// makes of this State and View: with the View of the leader's last Step they are the leader's own.
+// It changes nothing.
 func Explain(s *State, v View, name string) (Explanation, error) {
 	service, known := s.Services.Get(name)
 	if !known {
 		return Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
 	}
 	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason, Decision: s.lastDecision(name)}
-	var d Decision
-	p := newPlanner(s.world(), v, &d)
-	order := 0
-	for _, verdict := range p.rankAnew(service) {
-		c := Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why, Services: p.load[verdict.Node]}
+	v = v.On(s, 0)
+	anew, order := newPlanner(s.world(), v, &Decision{}), 0
+	for _, verdict := range anew.rankAnew(service) {
+		c := Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
+			Services: anew.load[verdict.Node]}
 		if verdict.Legal {
 			order++
 			c.Order = order
 		}
 		out.Candidates = append(out.Candidates, c)
 	}
-	p.planServices()
+	d, p := planned(s, v)
 	for _, note := range d.Notes {
 		if note.Subject == name {
 			out.Waits = append(out.Waits, note)

@@ -67,6 +67,12 @@ func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why
 // Plan decides, on the leader, what comes next. It reads the World and its own
 // View; it cannot write. Plan may be wrong, Apply may not.
 func Plan(s *State, v View) Decision {
+	d, _ := planned(s, v)
+	return d
+}
+
+// planned is Plan, and its planner as it is after the services: Explain shows what that knows.
+func planned(s *State, v View) (Decision, *planner) {
 	var d Decision
 	w := s.world()
 	planLevel(w, &d)
@@ -75,28 +81,29 @@ func Plan(s *State, v View) Decision {
 	planFences(w, v, lost, &d)
 	planPowerOns(w, &d)
 	planDrill(w, v, &d)
-	planAllServices(w, v, &d)
+	p := planAllServices(w, v, &d)
 	planLeaving(w, &d)
 	planGuards(w, v, &d)
 	noteVolumes(w, &d)
 	noteHung(w, &d)
 	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
-	return d
+	return d, p
 }
 
 // planAllServices decides about all services, and once more where some of them
 // are stopped to move: what needs those may have been decided about before that
 // was known.
-func planAllServices(w *World, v View, d *Decision) {
+func planAllServices(w *World, v View, d *Decision) *planner {
 	before := *d
 	first := newPlanner(w, v, d)
 	if first.planServices(); len(first.departs) == 0 {
-		return
+		return first
 	}
 	*d = before
 	second := newPlanner(w, v, d)
 	second.departs = first.departs
 	second.planServices()
+	return second
 }
 
 func newPlanner(w *World, v View, d *Decision) *planner {

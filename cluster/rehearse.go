@@ -34,12 +34,12 @@ type Rehearsal struct {
 // and Plan that would decide it, on a copy. Acts are taken to work. The State is
 // left as it is.
 func Rehearse(s *State, v View, ask Ask) Rehearsal {
-	copied := s.Fork()
+	out := onPaper(s, v)
+	copied := out.state
 	if ask.Request == "" || copied.Requests.Has(ask.Request) {
 		ask.Request = "rehearsal"
 		copied.Requests.Delete(ask.Request)
 	}
-	out := rehearsal{state: copied, view: v}
 	applied := out.apply(ask)
 	if why := applied.Refused[0]; why != "" {
 		return Rehearsal{Refused: why, Code: applied.Codes[0], Text: CodeText(applied.Codes[0]), Done: true}
@@ -52,11 +52,19 @@ func Rehearse(s *State, v View, ask Ask) Rehearsal {
 // rehearsal is the little world in which it is tried.
 type rehearsal struct {
 	state *State
-	view  View
+	// view is what the leader would have measured: what it has by now, and that no time passes
+	// on paper. began is how it was before anything was tried.
+	view, began View
 	// keep chooses what is told; nil keeps all.
 	keep   func(Event) bool
 	events []Event
 	notes  []Note
+}
+
+// onPaper begins a rehearsal, on a copy of the State.
+func onPaper(s *State, v View) rehearsal {
+	v = v.On(s, 0)
+	return rehearsal{state: s.Fork(), view: v, began: v}
 }
 
 func (r *rehearsal) apply(commands ...Command) Applied {
@@ -67,7 +75,7 @@ func (r *rehearsal) apply(commands ...Command) Applied {
 			r.events = append(r.events, e)
 		}
 	}
-	r.view.Quiet = 0
+	r.view = r.view.On(r.state, 0)
 	return applied
 }
 
@@ -75,7 +83,7 @@ func (r *rehearsal) apply(commands ...Command) Applied {
 func (r *rehearsal) goOn() {
 	for range rehearsedRounds {
 		var d Decision
-		newPlanner(r.state.world(), r.view, &d).planServices()
+		planAllServices(r.state.world(), r.view, &d)
 		r.notes = d.Notes
 		happened := r.answer()
 		for _, c := range d.Commands {
@@ -137,7 +145,7 @@ func (r *rehearsal) carryOut() bool {
 // notesOf are the notes of the end that were not there before the request.
 func (r *rehearsal) notesOf(before *State) []Note {
 	var d Decision
-	newPlanner(before.world(), r.view, &d).planServices()
+	planAllServices(before.world(), r.began, &d)
 	known := map[Note]bool{}
 	for _, note := range d.Notes {
 		known[note] = true
@@ -154,7 +162,7 @@ func (r *rehearsal) notesOf(before *State) []Note {
 // RehearseStop says in which order everything would be stopped with the whole
 // cluster, and what would not.
 func RehearseStop(s *State, v View, by string) ([]Event, []Note) {
-	r := rehearsal{state: s.Fork(), view: v}
+	r := onPaper(s, v)
 	r.apply(LockCluster{By: by, Stop: true})
 	r.events = nil
 	r.goOn()

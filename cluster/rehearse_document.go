@@ -14,14 +14,16 @@ const mostRehearsed = 1000
 // it would be refused, or what would be started, stopped and moved for it, and
 // what would wait. What would happen without it as well is left out.
 func RehearseDocument(s *State, v View, c Configure) (refused string, events []Event, notes []Note) {
-	with := rehearsal{state: s.Fork(), view: v, keep: Event.begins}
+	with := onPaper(s, v)
+	with.keep = Event.begins
 	if why := with.apply(c).Refused[0]; why != "" {
 		return why, nil, nil
 	}
 	if len(c.Document.Services) > mostRehearsed {
 		return "", nil, []Note{{Subject: s.Cluster, Why: fmt.Sprintf("what follows is not worked out beforehand for more than %d services", mostRehearsed)}}
 	}
-	without := rehearsal{state: s.Fork(), view: v, keep: Event.begins}
+	without := onPaper(s, v)
+	without.keep = Event.begins
 	without.goOn()
 	anyway := map[outline]bool{}
 	for _, e := range without.events {

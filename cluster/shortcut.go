@@ -19,6 +19,9 @@ type shortcut struct {
 	planned   bool
 	plannedAt uint64
 	decision  Decision
+	// seen is the View as it was kept last, at the time seenAt.
+	seen   *View
+	seenAt time.Duration
 	// turned: a stopwatch has passed a time at which Plan decides otherwise.
 	turned bool
 
@@ -61,18 +64,41 @@ func (c *shortcut) workOf(s *State, self string) []Duty {
 	return c.duties
 }
 
-// planOf is Plan. A decision stays as it is while the State does and while no
-// stopwatch is running that Plan reads.
-func (c *shortcut) planOf(s *State, v View) Decision {
+// planOf is Plan, and the View from which it decides so. A decision stays as it is while the State
+// does, while the View has found out nothing else, and while no stopwatch is running that Plan
+// reads. The View is copied where Plan is run, which costs more, and once in each tick.
+func (c *shortcut) planOf(now time.Duration, s *State, v View) (Decision, *View) {
 	steady := v.steady(s, TimingFor(s.Document.Timing).Test)
 	due := c.decision.Again > 0 && v.Quiet >= c.decision.Again
-	if c.never || !steady || !c.planned || c.plannedAt != s.Index || due || c.turned {
+	holds := c.planned && steady && c.plannedAt == s.Index && !due && !c.turned && v.foundAs(s, *c.seen)
+	if c.never || !holds {
 		c.decision = Plan(s, v)
 	} else if c.audited {
 		c.audit("plan", c.decision, Plan(s, v))
 	}
+	if c.never || !holds || now-c.seenAt >= Tick {
+		kept := v.clone()
+		c.seen, c.seenAt = &kept, now
+	}
 	c.planned, c.plannedAt, c.turned = steady && !c.decision.tellsSilence(), s.Index, false
-	return c.decision
+	return c.decision, c.seen
+}
+
+// foundAs reports whether another View holds the same of every node, apart from how long ago.
+func (v View) foundAs(s *State, other View) bool {
+	for _, name := range s.Nodes.keys {
+		if v.Contacts[name].found() != other.Contacts[name].found() {
+			return false
+		}
+	}
+	return true
+}
+
+// found is what was found out of a node, without the stopwatches. Those are judged by steady, and
+// by what they say when they pass a limit. What is sampled of a node besides counts from itself.
+func (w Contactwatch) found() Contactwatch {
+	w.Silence, w.VerdictAge, w.KernelOnly, w.Log = 0, 0, 0, Logwatch{Deaf: w.Log.Deaf}
+	return w
 }
 
 // tellsSilence: the edge says how long a node was silent, which changes.

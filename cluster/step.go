@@ -104,6 +104,10 @@ type Output struct {
 	// Planned is what the leader decided from, in a Step in which it proposed
 	// something of it; nil otherwise.
 	Planned *Planned
+	// Seen is what the leader's Notes come from: what it explains, it explains from that. It never
+	// changes; another one comes with each plan that is made anew, and with each tick. It is nil
+	// on a node that does not lead.
+	Seen *View
 }
 
 // Planned is one run of Plan: what went in and what came out, so that it can be
@@ -204,10 +208,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 // a new leader need not begin to count. All time counts, because it judges
 // nobody.
 func (n *Node) quiet(elapsed time.Duration, in Input) {
-	n.view.Quiet += elapsed
-	if last := len(in.State.Timeline) - 1; last >= 0 && in.State.Timeline[last].Index != n.view.Newest {
-		n.view.Newest, n.view.Quiet = in.State.Timeline[last].Index, 0
-	}
+	n.view = n.view.On(in.State, elapsed)
 }
 
 // takeResults turns ends of duties into commands. An answer that proves nothing
@@ -363,8 +364,8 @@ func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 		n.shortcut.turned = n.shortcut.turned || n.view.Led == settlingTime
 	}
 	n.view.Leading = true
-	decision := n.shortcut.planOf(in.State, n.view)
-	out.Notes = decision.Notes
+	decision, seen := n.shortcut.planOf(now, in.State, n.view)
+	out.Notes, out.Seen = decision.Notes, seen
 	if len(decision.Commands) == 0 {
 		return
 	}
@@ -375,7 +376,7 @@ func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 	before := len(out.Propose)
 	n.proposeOnce(now, in.State, keys, decision.Commands, true, out)
 	if len(out.Propose) > before {
-		out.Planned = &Planned{State: in.State, View: n.view.clone(), Decision: decision}
+		out.Planned = &Planned{State: in.State, View: *seen, Decision: decision}
 	}
 }
 

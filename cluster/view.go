@@ -61,6 +61,17 @@ func (v View) clone() View {
 	return v
 }
 
+// On is the View a moment after the Step that measured it, and about a State that may be newer
+// than that Step's. What is counted since the newest event goes on, and begins again with another
+// event. The stopwatches on others advance by Steps alone, so they stay as they were.
+func (v View) On(s *State, passed time.Duration) View {
+	v.Quiet += passed
+	if last := len(s.Timeline) - 1; last >= 0 && s.Timeline[last].Index != v.Newest {
+		v.Newest, v.Quiet = s.Timeline[last].Index, 0
+	}
+	return v
+}
+
 // Contactwatch measures the silence of one node.
 type Contactwatch struct {
 	// Silence since the last beat, or since this node began to listen.

@@ -83,7 +83,7 @@ func (s *story) asking() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		// why SERVICE: the candidate table, as clustat --why has it.
 		"why": func(words []string) error {
-			e, err := cluster.Explain(s.world.State(), cluster.View{}, words[0])
+			e, err := cluster.Explain(s.world.State(), s.world.View(), words[0])
 			if err != nil {
 				return err
 			}
@@ -118,7 +118,7 @@ func (s *story) asking() map[string]func([]string) error {
 			if len(words) > 2 {
 				ask.Node = words[2]
 			}
-			r := cluster.Rehearse(s.world.State(), cluster.View{}, ask)
+			r := cluster.Rehearse(s.world.State(), s.world.View(), ask)
 			for _, e := range r.Events {
 				fmt.Fprintf(&s.extra, "would: %s %s -> %s on %q: %s\n", e.Subject, e.From, e.To, e.Node, e.Why)
 			}
@@ -158,7 +158,7 @@ func (s *story) ordering() map[string]func([]string) error {
 			if len(words) > 1 {
 				c.Within, _ = time.ParseDuration(words[1])
 			}
-			steps, err := cluster.DrainPlan(s.world.State(), cluster.View{}, c)
+			steps, err := cluster.DrainPlan(s.world.State(), s.world.View(), c)
 			for _, step := range steps {
 				fmt.Fprintf(&s.extra, "plan: %s (%s): %s %s\n", step.Service, step.State, step.Method, step.Target)
 				for _, blocker := range step.Blockers {

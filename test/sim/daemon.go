@@ -43,6 +43,9 @@ type daemon struct {
 	registered map[string]bool // disks where a registration was sent
 	// judged is the index of the State whose decision was watched last.
 	judged uint64
+	// seen is what it explains from as the leader, and seenAt when that came.
+	seen   *cluster.View
+	seenAt time.Duration
 }
 
 func newDaemon(h *Host, session string) *daemon {
@@ -209,8 +212,20 @@ func (d *daemon) step() {
 	if out.Yield && len(d.host.vms) > 0 {
 		d.yield()
 	}
-	d.notes = out.Notes
+	d.show(in, out)
 	d.keepTicking()
+}
+
+// show keeps what the leader says of its Step, and looks now and then whether it explains the same.
+func (d *daemon) show(in cluster.Input, out cluster.Output) {
+	w := d.host.world
+	d.notes = out.Notes
+	if out.Seen != d.seen {
+		d.seen, d.seenAt = out.Seen, w.Now
+	}
+	if in.Leading && w.Now/cluster.Tick%16 == 0 {
+		w.watchReasons(in.State, out)
+	}
 }
 
 // sleepwalk makes the last Step that a daemon would have made if it had not

@@ -342,6 +342,14 @@ func (w *World) reread(h *Host, s *cluster.State) *cluster.State {
 // State is the newest that anybody has applied.
 func (w *World) State() *cluster.State { return w.watched.newest }
 
+// View is what the leader explains from, by now; a blank one where nobody leads.
+func (w *World) View() cluster.View {
+	if h := w.Hosts[w.Leader()]; h != nil && h.daemon != nil && h.daemon.seen != nil {
+		return h.daemon.seen.On(w.State(), w.Now-h.daemon.seenAt)
+	}
+	return cluster.View{}
+}
+
 // Notes are the leader's: what it does not do, and why.
 func (w *World) Notes() []cluster.Note {
 	if h := w.Hosts[w.Leader()]; h != nil && h.daemon != nil {

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
@@ -184,4 +186,26 @@ func untrue(s *cluster.State, r cluster.Request) string {
 func (w *World) heardByLeader(h *Host) bool {
 	leader := w.Hosts[w.raft.leader]
 	return leader != nil && (leader == h || w.hears(leader, h))
+}
+
+// watchReasons holds of what the leader says about a service that an explanation from the same
+// State and View says the same: nothing else, and nothing less.
+func (w *World) watchReasons(s *cluster.State, out cluster.Output) {
+	about := map[string][]cluster.Note{}
+	var told []string
+	for _, note := range out.Notes {
+		if name := note.Subject; s.Services.Has(name) {
+			if about[name] == nil {
+				told = append(told, name)
+			}
+			about[name] = append(about[name], note)
+		}
+	}
+	if len(told) == 0 {
+		return
+	}
+	name := told[int(s.Index)%len(told)]
+	if e, err := cluster.Explain(s, *out.Seen, name); err != nil || !slices.Equal(e.Waits, about[name]) {
+		w.violate("reasons: the leader says of %s %+v, and an explanation says %+v (%v)", name, about[name], e.Waits, err)
+	}
 }
