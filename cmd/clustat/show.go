@@ -82,11 +82,12 @@ func (t *tool) why(ctx context.Context, name string, asJSON bool) (int, error) {
 		fmt.Fprintf(t.errOut, "NO QUORUM: what follows is what %s last knew; nothing is done before a majority of the "+
 			"voters is in touch.\n", status.Local)
 	}
+	io.WriteString(t.errOut, cli.Remark(explanation.Ground, t.screen().Width))
 	if explanation.Decision != nil {
 		decision := cli.InLocalTime([]cluster.Event{*explanation.Decision})[0]
 		explanation.Decision = &decision
 	}
-	_, err = io.WriteString(t.out, cli.Why(explanation, t.screen().Width))
+	_, err = io.WriteString(t.out, cli.Why(explanation.Explanation, t.screen().Width))
 	return 0, err
 }
 

@@ -68,7 +68,7 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 	if err != nil {
 		return err
 	}
-	fmt.Print(planText(plan))
+	fmt.Print(cli.Remark(plan.Ground, 80) + planText(plan))
 	if dryRun(c) {
 		return nil
 	}
@@ -222,11 +222,12 @@ func stopCluster(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	text := cli.Remark(plan.Ground, 80) + haltText(plan)
 	if dryRun(c) {
-		fmt.Print(haltText(plan) + "Nothing was done.\n")
+		fmt.Print(text + "Nothing was done.\n")
 		return nil
 	}
-	if err := agreed(c, haltText(plan)+"Stop all of these?"); err != nil {
+	if err := agreed(c, text+"Stop all of these?"); err != nil {
 		return err
 	}
 	if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "stop", Reason: c.String("reason")}); err != nil {

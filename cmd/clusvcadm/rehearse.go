@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/resources"
@@ -19,7 +18,7 @@ const dryRunText = "Dry run, nothing was changed\n"
 
 // rehearsed is a rehearsal as --json prints it.
 type rehearsed struct {
-	cluster.Rehearsal
+	api.Rehearsal
 	DryRun bool `json:"dryRun"`
 	Exit   int  `json:"exit"`
 }
@@ -38,7 +37,7 @@ func (d *dialogue) rehearse(ctx context.Context) int {
 		_ = encoder.Encode(rehearsed{Rehearsal: rehearsal, DryRun: true, Exit: exit})
 		return exit
 	}
-	d.print(dryRunText + cli.Rehearsal(rehearsal, d.screen.Width))
+	d.print(dryRunText + cli.Remark(rehearsal.Ground, d.screen.Width) + cli.Rehearsal(rehearsal.Rehearsal, d.screen.Width))
 	return exit
 }
 

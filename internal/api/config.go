@@ -49,6 +49,8 @@ type ConfigReply struct {
 	// to be changed yet.
 	Follows []cluster.Event `json:"follows,omitempty"`
 	Waits   []cluster.Note  `json:"waits,omitempty"`
+	// Ground is what these rest on; empty in the answer to a change that was made.
+	Ground
 }
 
 // ConfigEffect is one change and its effect, one of config.Effect's words.

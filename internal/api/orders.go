@@ -11,9 +11,41 @@ import (
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
 const PathLock = "/v1/lock"
 
-// PathServices holds one path per service: GET /v1/services/NAME/why ->
-// cluster.Explanation.
+// PathServices holds one path per service: GET /v1/services/NAME/why -> Explanation.
 const PathServices = "/v1/services"
+
+// PathView is what the leader has measured: GET -> Sight. A node that does not lead has none.
+const PathView = "/v1/view"
+
+// Sight is what the leader has measured, from which it decides and explains.
+type Sight struct {
+	// Index is that of the State at the leader, and At the moment of its measures.
+	Index uint64       `json:"index"`
+	At    time.Time    `json:"at"`
+	View  cluster.View `json:"view"`
+}
+
+// Ground is what an answer about decisions rests on.
+type Ground struct {
+	// Leader is the node whose measures it rests on, and AsOf the moment of those. Both are empty
+	// where it rests on the State of the node that was asked alone.
+	Leader string    `json:"leader,omitempty"`
+	AsOf   time.Time `json:"asOf,omitzero"`
+	// Remark says what the answer may lack; empty where it lacks nothing.
+	Remark string `json:"remark,omitempty"`
+}
+
+// Explanation is why a service is where it is, and what that rests on.
+type Explanation struct {
+	cluster.Explanation
+	Ground
+}
+
+// Rehearsal is what would come of a request, and what that rests on.
+type Rehearsal struct {
+	cluster.Rehearsal
+	Ground
+}
 
 // LockStatus tells whether services may start. It is in Status too.
 type LockStatus struct {
@@ -63,15 +95,15 @@ func (c *Client) ChangeLock(ctx context.Context, request LockRequest) (Reply, er
 }
 
 // Why asks why a service is where it is, and where it would be started now.
-func (c *Client) Why(ctx context.Context, service string) (cluster.Explanation, error) {
-	var explanation cluster.Explanation
+func (c *Client) Why(ctx context.Context, service string) (Explanation, error) {
+	var explanation Explanation
 	err := c.Get(ctx, PathServices+"/"+url.PathEscape(service)+"/why", nil, &explanation)
 	return explanation, err
 }
 
 // Rehearse asks what would come of a request; nothing is done.
-func (c *Client) Rehearse(ctx context.Context, request Request) (cluster.Rehearsal, error) {
-	var rehearsal cluster.Rehearsal
+func (c *Client) Rehearse(ctx context.Context, request Request) (Rehearsal, error) {
+	var rehearsal Rehearsal
 	request.DryRun = true
 	err := c.Post(ctx, PathRequests, request, &rehearsal)
 	return rehearsal, err
@@ -98,6 +130,7 @@ type DrainReply struct {
 	Node  string              `json:"node"`
 	Order string              `json:"order"`
 	Steps []cluster.DrainStep `json:"steps"`
+	Ground
 }
 
 // DrainPlan asks what an order would do: GET /v1/nodes/NODE/plan?order=&within=.
@@ -121,4 +154,5 @@ type HaltReply struct {
 	Events []cluster.Event `json:"events"`
 	// Notes are what would not be stopped, and why.
 	Notes []cluster.Note `json:"notes,omitempty"`
+	Ground
 }

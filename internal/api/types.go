@@ -151,7 +151,7 @@ type Request struct {
 	// DeclaredDisks is the word that what the service wrote to other disks than those
 	// it is declared with may be left behind.
 	DeclaredDisks bool `json:"declaredDisks,omitempty"`
-	// DryRun asks what would happen: the answer is a cluster.Rehearsal, nothing is
+	// DryRun asks what would happen: the answer is a Rehearsal, nothing is
 	// done, and the id is not used up.
 	DryRun bool `json:"dryRun,omitempty"`
 }

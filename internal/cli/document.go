@@ -54,6 +54,7 @@ func Plan(reply api.ConfigReply, order []string, width int) string {
 	if reply.Refused != "" {
 		out.WriteString(Wrap("The cluster would refuse it: "+clean(reply.Refused), "", "  ", width))
 	}
+	out.WriteString(Remark(reply.Ground, width))
 	return out.String()
 }
 

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 )
 
 // Why writes why a service is where it is: what it is, the decision behind that,
@@ -123,6 +124,14 @@ func nodeMarked(c cluster.Candidate) string {
 		return clean(c.Node) + hereMark
 	}
 	return clean(c.Node)
+}
+
+// Remark writes what an answer may lack; nothing where it lacks nothing.
+func Remark(g api.Ground, width int) string {
+	if g.Remark == "" {
+		return ""
+	}
+	return Wrap(clean(g.Remark), "", "", width)
 }
 
 // Rehearsal writes what would come of a request.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // ask sends a request to a node's handler.
@@ -35,6 +36,22 @@ func askHandler(ctx context.Context, handler http.Handler, who caller, method, p
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder.Code, recorder.Body.Bytes()
+}
+
+// askFrom carries the questions that the daemon of a node has for others.
+func (s *site) askFrom(name string) func(context.Context, string, string, string, any, any) error {
+	who := caller{Name: "node " + name, kind: pki.KindNode, role: pki.RoleAdmin, reserved: true, holder: name}
+	return func(ctx context.Context, node, method, path string, body, into any) error {
+		if !s.reach(name, node) || s.current(node) == nil {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		status, text := s.askFor(ctx, node, who, method, path, body)
+		if status != http.StatusOK {
+			return fmt.Errorf("%d %s", status, text)
+		}
+		return json.Unmarshal(text, into)
+	}
 }
 
 func (s *site) must(at string, who caller, method, path string, body, into any) {

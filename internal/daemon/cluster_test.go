@@ -46,6 +46,8 @@ type site struct {
 	// secured: the streams between the nodes carry TLS.
 	secured bool
 	began   time.Time
+	// asks: the daemons ask each other by their interfaces, where their links let them.
+	asks bool
 	// pagers stand in for programs and addresses of alerts, one for each daemon that
 	// starts; nil where none are declared.
 	pagers func(node string) teller
@@ -251,6 +253,9 @@ func (s *site) build(name string) *Daemon {
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.asks {
+		d.options.Links.Ask = s.askFrom(name)
 	}
 	if s.guards != nil {
 		d.options.Guard = s.guards(name)

@@ -111,7 +111,7 @@ type Daemon struct {
 	checks      checkBook
 	gates       gates
 	role        atomic.Pointer[role]
-	notes       atomic.Pointer[[]cluster.Note]
+	decided     atomic.Pointer[decided]
 	incarnation atomic.Uint64
 	warnings    warnings
 	// knocks are who was refused at this node's door.
@@ -148,7 +148,7 @@ func New(options Options) (*Daemon, error) {
 	}
 	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership, agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
-	d.notes.Store(&[]cluster.Note{})
+	d.decided.Store(&decided{})
 	d.hands = newHands(d)
 	d.ward = newWard()
 	d.book = &logBook{daemon: d}

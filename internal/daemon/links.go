@@ -21,6 +21,8 @@ type Links struct {
 	Secured bool
 	// LogInMemory keeps the log in memory: it is lost when the daemon ends.
 	LogInMemory bool
+	// Ask carries a question to another daemon's interface; nil where none is carried.
+	Ask func(ctx context.Context, node, method, path string, body, into any) error
 }
 
 // linked are simulated streams that know what moved, as real ones do.

@@ -30,7 +30,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		d.guarded(&in)
 		out := mind.Step(time.Since(started), in)
 		d.watchOther(mind, in.State)
-		d.notes.Store(&out.Notes)
+		d.publish(out)
 		d.obeyGuard(ctx, out)
 		if out.Planned != nil {
 			d.plans.Keep(out.Planned, time.Now())
@@ -45,6 +45,24 @@ func (d *Daemon) loop(ctx context.Context) {
 			d.test(ctx, node)
 		}
 	}
+}
+
+// decided is what the last Step came to, as it is shown. It never changes.
+type decided struct {
+	notes []cluster.Note
+	// view is what a leader's notes come from, of the moment at; nil on a node that has planned
+	// nothing.
+	view *cluster.View
+	at   time.Time
+}
+
+// publish shows what a Step came to.
+func (d *Daemon) publish(out cluster.Output) {
+	next := decided{notes: out.Notes, view: out.Seen, at: time.Now()}
+	if last := d.decided.Load(); next.view != nil && next.view == last.view {
+		next.at = last.at
+	}
+	d.decided.Store(&next)
 }
 
 // newBeats compares the heartbeat counters with those of the last Step.

@@ -16,7 +16,9 @@ import (
 
 // ask puts a question to another node's interface.
 func (d *Daemon) ask(ctx context.Context, node, address, method, path string, body, into any) error {
-	if d.options.Links != nil {
+	if links := d.options.Links; links != nil && links.Ask != nil {
+		return links.Ask(ctx, node, method, path, body, into)
+	} else if links != nil {
 		return errNoInterface
 	}
 	transport := &http.Transport{DisableKeepAlives: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

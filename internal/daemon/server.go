@@ -112,6 +112,7 @@ func (s *server) routes() http.Handler {
 		"GET " + api.PathAudit:              {read, s.auditTrail},
 
 		"GET " + api.PathServices + "/{name}/why": {look, s.why},
+		"GET " + api.PathView:                     {access{least: pki.RoleAdmin}, s.view},
 		"GET " + api.PathNodes + "/{name}/plan":   {look, s.drainPlan},
 		"GET " + api.PathLock + "/plan":           {look, s.haltPlan},
 		"POST " + api.PathLock:                    {operate, s.lock},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -88,7 +89,7 @@ func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 		return err
 	}
 	if n.dryRun {
-		s.rehearseDocument(n.root, command, &reply)
+		s.rehearseDocument(r.Context(), command, &reply)
 		writeJSON(w, http.StatusOK, reply)
 		return nil
 	}
@@ -128,12 +129,14 @@ func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
 
 // rehearseDocument fills in what would follow from a document, or why it would be
 // refused. Between now and then things may change: it is for people to read.
-func (s *server) rehearseDocument(root *cluster.State, command cluster.Configure, reply *api.ConfigReply) {
+func (s *server) rehearseDocument(ctx context.Context, command cluster.Configure, reply *api.ConfigReply) {
+	root, view, ground := s.ground(ctx)
+	reply.Ground = ground
 	if reply.Refused = cluster.Premature(root, []cluster.Command{command}); reply.Refused != "" {
 		return
 	}
 	var notes []cluster.Note
-	reply.Refused, reply.Follows, notes = cluster.RehearseDocument(root, cluster.View{Self: s.daemon.name}, command)
+	reply.Refused, reply.Follows, notes = cluster.RehearseDocument(root, view, command)
 	reply.Waits = notes
 }
 

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -84,23 +86,83 @@ func failures(service cluster.Service) []api.Failed {
 	return list
 }
 
+// sight is the State here, and what this node has measured as the leader; false where it does not
+// lead or has planned nothing yet.
+func (d *Daemon) sight() (*cluster.State, api.Sight, bool) {
+	last := d.decided.Load() // before the State, which is then not older
+	root := d.replica.Root()
+	if last.view == nil || !d.role.Load().leading {
+		return root, api.Sight{}, false
+	}
+	return root, api.Sight{Index: root.Index, At: last.at, View: last.view.On(root, time.Since(last.at))}, true
+}
+
+// view tells another node what this one has measured as the leader.
+func (s *server) view(w http.ResponseWriter, _ *http.Request, _ caller) error {
+	_, seen, leads := s.daemon.sight()
+	if !leads {
+		return refuse(http.StatusServiceUnavailable, "no_leader", "%s does not lead the cluster", s.daemon.name)
+	}
+	writeJSON(w, http.StatusOK, seen)
+	return nil
+}
+
+// ground is what an answer of the planner rests on: a State, and what the leader has measured, so
+// that the answer has the reasons by which the leader acts. A node that does not lead asks for
+// them, and waits until its State is as new as the leader's. Where the leader does not answer,
+// there is the State here alone, and the remark says so.
+func (s *server) ground(ctx context.Context) (*cluster.State, cluster.View, api.Ground) {
+	name, leader := s.daemon.name, s.daemon.role.Load().leader
+	root, seen, leads := s.daemon.sight()
+	if leads {
+		return root, seen.View, api.Ground{Leader: name, AsOf: seen.At}
+	}
+	why := "No leader is known to " + name + "."
+	switch leader {
+	case "":
+	case name:
+		why = name + " has only begun to lead the cluster."
+	default:
+		var err error
+		if root, seen, err = s.sightOf(ctx, leader); err == nil {
+			return root, seen.View.On(root, 0), api.Ground{Leader: leader, AsOf: seen.At}
+		}
+		why = fmt.Sprintf("The leader %s could not be asked: %v.", leader, err)
+	}
+	why += " This is worked out from the State of " + name + " alone, and may lack what the leader knows."
+	return root, cluster.View{Self: name}, api.Ground{Remark: why}
+}
+
+// sightOf asks the leader what it has measured.
+func (s *server) sightOf(ctx context.Context, leader string) (*cluster.State, api.Sight, error) {
+	ctx, cancel := context.WithTimeout(ctx, progressAsk)
+	defer cancel()
+	var seen api.Sight
+	if err := s.askLeader(ctx, leader, api.PathView, &seen); err != nil {
+		return s.daemon.replica.Root(), seen, err
+	}
+	root, err := s.daemon.replica.reaching(ctx, seen.Index)
+	return root, seen, err
+}
+
 // why explains where a service is and where it would be started now.
 func (s *server) why(w http.ResponseWriter, r *http.Request, _ caller) error {
-	explanation, err := cluster.Explain(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, r.PathValue("name"))
+	root, view, ground := s.ground(r.Context())
+	explanation, err := cluster.Explain(root, view, r.PathValue("name"))
 	if err != nil {
 		return refuse(http.StatusNotFound, "unknown_service", "%v", err)
 	}
-	writeJSON(w, http.StatusOK, explanation)
+	writeJSON(w, http.StatusOK, api.Explanation{Explanation: explanation, Ground: ground})
 	return nil
 }
 
 // rehearse tells what would come of a request, by the rules that would decide it.
-func (s *server) rehearse(w http.ResponseWriter, ask cluster.Ask) error {
-	root := s.daemon.replica.Root()
+func (s *server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.Ask) error {
+	root, view, ground := s.ground(r.Context())
 	if why := cluster.Premature(root, []cluster.Command{ask}); why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	writeJSON(w, http.StatusOK, cluster.Rehearse(root, cluster.View{Self: s.daemon.name}, ask))
+	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: cluster.Rehearse(root, view, ask), Ground: ground})
 	return nil
 }
 
@@ -133,17 +195,19 @@ func (s *server) drainPlan(w http.ResponseWriter, r *http.Request, who caller) e
 		return noNode(root, r.PathValue("name"))
 	}
 	command := cluster.OrderNode{Node: r.PathValue("name"), Order: cluster.OrderKind(order), By: who.Name, Within: within}
-	steps, err := cluster.DrainPlan(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, command)
+	root, view, ground := s.ground(r.Context())
+	steps, err := cluster.DrainPlan(root, view, command)
 	if err != nil {
 		return refuse(http.StatusConflict, "refused", "%v", err)
 	}
-	writeJSON(w, http.StatusOK, api.DrainReply{Node: command.Node, Order: order, Steps: steps})
+	writeJSON(w, http.StatusOK, api.DrainReply{Node: command.Node, Order: order, Steps: steps, Ground: ground})
 	return nil
 }
 
 // haltPlan tells in which order everything would be stopped.
-func (s *server) haltPlan(w http.ResponseWriter, _ *http.Request, who caller) error {
-	events, notes := cluster.RehearseStop(s.daemon.replica.Root(), cluster.View{Self: s.daemon.name}, who.Name)
-	writeJSON(w, http.StatusOK, api.HaltReply{Events: events, Notes: notes})
+func (s *server) haltPlan(w http.ResponseWriter, r *http.Request, who caller) error {
+	root, view, ground := s.ground(r.Context())
+	events, notes := cluster.RehearseStop(root, view, who.Name)
+	writeJSON(w, http.StatusOK, api.HaltReply{Events: events, Notes: notes, Ground: ground})
 	return nil
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -36,17 +37,22 @@ func (s *server) status(w http.ResponseWriter, r *http.Request, who caller) erro
 
 // leadersNotes asks the leader what is waited for: only who plans knows that.
 func (s *server) leadersNotes(ctx context.Context, leader string) []cluster.Note {
-	n, known := s.daemon.replica.Root().Nodes.Get(leader)
-	if !known {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, progressAsk)
 	defer cancel()
 	var theirs api.Status
-	if err := s.daemon.ask(ctx, leader, n.Address, http.MethodGet, api.PathStatus, nil, &theirs); err != nil {
+	if err := s.askLeader(ctx, leader, api.PathStatus, &theirs); err != nil {
 		return []cluster.Note{{Subject: leader, Why: "the leader could not be asked what it waits for"}}
 	}
 	return theirs.Notes
+}
+
+// askLeader asks the leader for what only the node that plans knows.
+func (s *server) askLeader(ctx context.Context, leader, path string, into any) error {
+	n, known := s.daemon.replica.Root().Nodes.Get(leader)
+	if !known {
+		return errors.New("the State here does not know " + leader)
+	}
+	return s.daemon.ask(ctx, leader, n.Address, http.MethodGet, path, nil, into)
 }
 
 // Status is the cluster as this node sees it.
@@ -68,7 +74,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 		status.Disarmed = root.Disarmed.String()
 	}
 	if role.leading {
-		status.Notes = *d.notes.Load()
+		status.Notes = d.decided.Load().notes
 	}
 	voters := map[string]bool{}
 	for _, m := range d.log.Members() {
@@ -272,7 +278,7 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 	who.about("%.20s %.100q %.64s", asked.Op, asked.Service, asked.Node)
 	if asked.DryRun {
 		who.about(notKept)
-		return s.rehearse(w, ask)
+		return s.rehearse(w, r, ask)
 	}
 	applied, err := s.daemon.propose(r.Context(), ask)
 	if err != nil {

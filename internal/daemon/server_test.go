@@ -54,6 +54,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathKeys, pki.RoleViewer, false},
 	{"GET", api.PathLock, pki.RoleViewer, false},
 	{"GET", api.PathServices + "/vm:none/why", pki.RoleViewer, false},
+	{"GET", api.PathView, pki.RoleAdmin, false},
 	{"GET", api.PathNodes + "/node1/plan?order=drain", pki.RoleViewer, false},
 	{"GET", api.PathLock + "/plan", pki.RoleViewer, false},
 	{"POST", api.PathLock, pki.RoleOperator, false},

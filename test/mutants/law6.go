@@ -30,5 +30,26 @@ func oldLeaders() []mutant {
 			name: "plans-pass-to-the-next-leader", law: "L6", broken: "what a leader decided is carried to its successor, whose view it is not",
 			edits: []edit{{"internal/daemon/propose.go", "\t\tif p.Planned {", "\t\tif p.Planned && p.ID == 0 {"}}, nets: []net{tests("internal/daemon", "^TestAPlanOfAnOldLeaderIsNotPassedOn$")},
 		},
+		{
+			name: "explains-from-a-blank-view", law: "L6",
+			broken: "clustat --why is worked out as if the leader had measured nothing",
+			edits: []edit{{"internal/daemon/server_orders.go",
+				"\t\treturn root, seen.View, api.Ground{", "\t\treturn root, cluster.View{Self: name}, api.Ground{"}},
+			nets: []net{tests("internal/daemon", "^TestWhySaysWhatTheLeaderActsOn$")},
+		},
+		{
+			name: "followers-explain-from-a-blank-view", law: "L6",
+			broken: "a node that does not lead explains as if the leader had measured nothing",
+			edits: []edit{{"internal/daemon/server_orders.go",
+				"\t\t\treturn root, seen.View.On(root, 0), api.Ground{",
+				"\t\t\treturn root, cluster.View{Self: name}, api.Ground{"}},
+			nets: []net{tests("internal/daemon", "^TestWhySaysWhatTheLeaderActsOn$")},
+		},
+		{
+			name: "decisions-outlive-findings", law: "L6",
+			broken: "what was decided holds although the leader has found out something else since",
+			edits:  []edit{{"cluster/shortcut.go", " && !c.turned && v.foundAs(s, *c.seen)\n", " && !c.turned\n"}},
+			nets:   byTests("TestADecisionIsMadeAnewWhenSomethingElseIsFound"),
+		},
 	}
 }
