@@ -64,7 +64,7 @@ func Explain(s *State, v View, name string) (Explanation, error) {
 		}
 		out.Candidates = append(out.Candidates, c)
 	}
-	d, p := planned(s, v)
+	d, p := planned(s.world(), v)
 	for _, note := range d.Notes {
 		if note.Subject == name {
 			out.Waits = append(out.Waits, note)

@@ -67,14 +67,13 @@ func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why
 // Plan decides, on the leader, what comes next. It reads the World and its own
 // View; it cannot write. Plan may be wrong, Apply may not.
 func Plan(s *State, v View) Decision {
-	d, _ := planned(s, v)
+	d, _ := planned(s.world(), v)
 	return d
 }
 
 // planned is Plan, and its planner as it is after the services: Explain shows what that knows.
-func planned(s *State, v View) (Decision, *planner) {
+func planned(w *World, v View) (Decision, *planner) {
 	var d Decision
-	w := s.world()
 	planLevel(w, &d)
 	lost := planContacts(w, v, &d)
 	planDisarmed(w, v, &d)
