@@ -129,7 +129,7 @@ func (a *attempt) begin(ctx context.Context) bool {
 // send runs off once, if it is still wanted. It returns false when it is not.
 func (a *attempt) send(ctx context.Context, done string) bool {
 	if err := a.request.StillWanted(); err != nil {
-		a.say("off was no longer run with %s: %v", a.job, err)
+		a.say("off was not run with %s: %v", a.job, err)
 		return false
 	}
 	if ctx.Err() != nil {

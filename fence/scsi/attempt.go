@@ -97,7 +97,7 @@ func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, 
 	var told string
 	for again, tries := true, 0; again && tries < preemptTries; tries++ {
 		if err := request.StillWanted(); err != nil {
-			return fail(fmt.Errorf("no longer sent: %w", err))
+			return fail(fmt.Errorf("preempt-and-abort was not sent: %w", err))
 		}
 		e.verdict, told, again = d.preempt(ctx, s, path, keys)
 	}

@@ -233,7 +233,7 @@ func (d *Driver) fence(ctx context.Context, request fence.Request, result *fence
 		return fmt.Errorf("nothing was written: the disk asks for a wait of %v, and there are %v", header.MsgWait, time.Until(deadline).Round(time.Second))
 	}
 	if err := request.StillWanted(); err != nil {
-		return fmt.Errorf("no longer written: %w", err)
+		return fmt.Errorf("nothing was written: %w", err)
 	}
 	posted := d.each(ctx, disks, errand{Kind: errandPost, Node: target.Node, Mail: Mail{Command: Reset, From: d.options.Node}})
 	written, err := agreed(posted)

@@ -48,7 +48,8 @@ func textOf(root *cluster.State, word string) (uint64, string, error) {
 	}
 	text, kept := root.TextOf(version)
 	if !kept {
-		return 0, "", refuse(http.StatusNotFound, "unknown_version", "there is no longer a document of version %d, or there never was one; see `clusterd config history`", version)
+		return 0, "", refuse(http.StatusNotFound, "unknown_version",
+			"version %d of the document is not kept; `clusterd config history` lists those that are", version)
 	}
 	return version, text, nil
 }
