@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/resources"
@@ -160,11 +162,15 @@ func (r *rehearsal) notesOf(before *State) []Note {
 }
 
 // RehearseStop says in which order everything would be stopped with the whole
-// cluster, and what would not.
+// cluster, and what would not. The lock's own note is left out: it would tell as done what is only
+// planned.
 func RehearseStop(s *State, v View, by string) ([]Event, []Note) {
 	r := onPaper(s, v)
 	r.apply(LockCluster{By: by, Stop: true})
 	r.events = nil
 	r.goOn()
-	return r.events, r.notesOf(s)
+	lock := r.state.world().lockedWhy()
+	return r.events, slices.DeleteFunc(r.notesOf(s), func(note Note) bool {
+		return lock != "" && note.Subject == s.Cluster && strings.HasPrefix(note.Why, lock)
+	})
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -28,4 +29,20 @@ func TestARehearsalLeavesTheStateAlone(t *testing.T) {
 			t.Fatal("the State was changed")
 		}
 	})
+}
+
+// TestStoppingEverythingSaysWhatComesOfNodes: of all notes only the lock's own is left out, which
+// would tell as done what is only planned.
+func TestStoppingEverythingSaysWhatComesOfNodes(t *testing.T) {
+	b := newBook(t, 3, "vm:a", "vm:b")
+	b.running("vm:a", "node1")
+	b.running("vm:b", "node2")
+	b.must(OrderNode{Node: "node2", Order: OrderStandby, By: "root"})
+	_, notes := RehearseStop(b.s.Fork(), View{Self: "node1"}, "root")
+	about := func(subject string) bool {
+		return slices.ContainsFunc(notes, func(n Note) bool { return n.Subject == subject })
+	}
+	if !about("node2") || about(b.s.Cluster) {
+		t.Errorf("the notes are %+v", notes)
+	}
 }

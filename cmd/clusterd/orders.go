@@ -253,9 +253,7 @@ func haltText(plan api.HaltReply) string {
 		fmt.Fprintf(&out, "%s to be stopped, in this order.\n", counted(number))
 	}
 	for _, note := range plan.Notes {
-		if strings.Contains(note.Subject, ":") { // the cluster's own note would tell what is only planned as done
-			out.WriteString(cli.Wrap(note.Why, "  - "+note.Subject+": ", "    ", 80))
-		}
+		out.WriteString(cli.Wrap(note.Why, "  - "+note.Subject+": ", "    ", 80))
 	}
 	return out.String()
 }

@@ -40,11 +40,15 @@ vm:late                        cold     node2 (at the deadline)
 func TestTheOrderOfAStopIsReadable(t *testing.T) {
 	got := haltText(api.HaltReply{
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"}, {Subject: "vm:db", Node: "node1", To: "stopping"}},
-		Notes:  []cluster.Note{{Subject: "vm:old", Why: "it is started, and frozen by root: nothing is done to it, whatever happens"}},
+		Notes: []cluster.Note{
+			{Subject: "node2", Why: "it is lost, and what it ran is not stopped"},
+			{Subject: "vm:old", Why: "it is started, and frozen by root: nothing is done to it, whatever happens"},
+		},
 	})
 	want := `  1. vm:web on node3
   2. vm:db on node1
 2 services are to be stopped, in this order.
+  - node2: it is lost, and what it ran is not stopped
   - vm:old: it is started, and frozen by root: nothing is done to it, whatever
     happens
 `
