@@ -56,6 +56,14 @@ func (l Logwatch) behind() bool {
 	return l.Deaf || l.Still > 0 || l.Applied < l.ApplyGoal || l.End < l.EndGoal
 }
 
+// known is what the State says of a node's log until this leader has measured otherwise. It counts
+// from the leader's first step, before any beat: else a node that was deaf under the last leader
+// would be taken for well by the next, and be given work until that one had waited in vain itself.
+func (l Logwatch) known(node *Member, in Input) Logwatch {
+	l.Deaf = l.Deaf || (in.Leading && node.State == NodeDeaf && l.Well < deafBack)
+	return l
+}
+
 // lagging reports whether some node's log is behind this one's.
 func (v View) lagging(s *State) bool {
 	for _, name := range s.Nodes.keys {
@@ -67,7 +75,8 @@ func (v View) lagging(s *State) bool {
 }
 
 // followed is what the leader makes of a beat. A follower measures nothing of the log,
-// and a new leader begins at zero: the way from the last one may be what was broken.
+// and the stopwatches
+// of a new leader begin at zero: the way from the last one may be what was broken.
 func (n *Node) followed(w Contactwatch, node *Member, b Beat, tick time.Duration, in Input) Logwatch {
 	if !in.Leading {
 		return Logwatch{}
@@ -76,7 +85,6 @@ func (n *Node) followed(w Contactwatch, node *Member, b Beat, tick time.Duration
 	if node.Incarnation != w.Known {
 		l = Logwatch{} // the daemon that was measured is gone
 	}
-	l.Deaf = l.Deaf || node.State == NodeDeaf
 	return l.hears(b, in.State.Index, in.End, min(w.Silence+tick, timing.Test), timing.Deaf)
 }
 
@@ -98,6 +106,9 @@ func judgeDeaf(n Member, w Contactwatch, timing Timing) judgement {
 	case w.beyondGrace(timing, 0):
 		return judgement{state: NodeLost, why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, as "+
 			"long as a daemon may be silent", n.Name, still)}
+	case l.Still == 0 && l.Well == 0:
+		return judgement{state: NodeDeaf, why: n.Name + " did not follow the log",
+			wait: "it did not follow the log under the last leader, and this one has not measured it yet"}
 	case l.Still == 0:
 		return judgement{state: NodeDeaf, why: n.Name + " is heard and did not follow the log",
 			wait: fmt.Sprintf("it follows the log again, and is given work when it has done so for %s", deafBack)}

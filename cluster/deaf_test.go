@@ -84,6 +84,35 @@ func TestADeafNodeIsBackWhenItHasFollowedForAWhile(t *testing.T) {
 	}
 }
 
+// TestANewLeaderDoesNotTakeADeafNodeForWell: until it has measured otherwise itself, it goes by the
+// State, also before the first beat that it hears as the leader.
+func TestANewLeaderDoesNotTakeADeafNodeForWell(t *testing.T) {
+	b := newBook(t, 3)
+	m := newMind(t, b, "node1")
+	m.listens(time.Second, func() uint64 { return b.s.Index })
+	stuck := b.s.Index
+	b.must(AddToken{ID: "t", Token: Token{Expires: b.at.Add(time.Hour)}})
+	still := func() uint64 { return stuck }
+	m.listens(TimingFor("").Deaf+time.Second, still)
+	if b.node("node2").State != NodeDeaf {
+		t.Fatal("it is not deaf")
+	}
+	m.node = NewNode("node1")
+	beats := []Beat{{Node: "node2", Incarnation: b.node("node2").Incarnation, Applied: stuck, End: stuck},
+		{Node: "node3", Incarnation: b.node("node3").Incarnation, Applied: b.s.Index, End: b.s.Index}}
+	m.silent(m.step(Tick, Input{Leader: "node3", Beats: beats, End: b.s.Index}))
+	for range 3 {
+		m.silent(m.step(Tick, Input{Leading: true, Leader: "node1", End: b.s.Index}))
+	}
+	// Its grace begins anew: what it is fenced for has to be measured by who has it fenced.
+	if edges := m.listens(TimingFor("").deafFor()-2*time.Second, still); len(edges) > 0 {
+		t.Fatalf("within the grace: %+v", edges)
+	}
+	if edges := m.listens(4*time.Second, still); len(edges) != 1 || edges[0].State != NodeLost {
+		t.Fatalf("after the grace: %+v", edges)
+	}
+}
+
 func TestASlowLogThatMovesIsNotDeaf(t *testing.T) {
 	b := newBook(t, 3)
 	m := newMind(t, b, "node1")

@@ -302,7 +302,7 @@ func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
 				w.KernelOnly += tick
 			}
 		}
-		w.Known = node.Incarnation
+		w.Known, w.Log = node.Incarnation, w.Log.known(node, in)
 		n.view.Contacts[name] = w
 		if n.wantsTest(in, node, w, timing) && now >= n.testing[name] {
 			n.testing[name] = now + testDeadline
