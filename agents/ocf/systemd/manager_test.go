@@ -270,3 +270,42 @@ func TestAStateThatIsNotWholeIsNone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAStopWaitsForNoEndThatWaitsForIt: units are ordered before the hand-over and the daemon, so
+// that systemd would hold their stop up until those are over.
+func TestAStopWaitsForNoEndThatWaitsForIt(t *testing.T) {
+	type unit struct {
+		active string
+		job    uint32
+	}
+	for name, c := range map[string]struct {
+		handover, daemon unit
+		want             string
+	}{
+		"nothing is under way":    {unit{"active", 0}, unit{"active", 0}, "replace"},
+		"the hand-over ends":      {unit{"deactivating", 7}, unit{"active", 7}, "ignore-dependencies"},
+		"no hand-over, and ends":  {unit{"inactive", 0}, unit{"active", 7}, "ignore-dependencies"},
+		"the daemon ends":         {unit{"inactive", 0}, unit{"deactivating", 7}, "ignore-dependencies"},
+		"the daemon only starts":  {unit{"inactive", 0}, unit{"activating", 7}, "replace"},
+		"its start is waited for": {unit{"inactive", 0}, unit{"inactive", 7}, "replace"},
+	} {
+		p := newPeer(t, func(call *bus.Message) []*bus.Message {
+			is := c.daemon
+			if path, _ := call.Headers[bus.FieldPath].Value().(bus.ObjectPath); strings.Contains(string(path), "handover") {
+				is = c.handover
+			}
+			return []*bus.Message{reply(call, map[string]bus.Variant{"LoadState": bus.MakeVariant("loaded"),
+				"ActiveState": bus.MakeVariant(is.active), "SubState": bus.MakeVariant("x"),
+				"Job": bus.MakeVariant(struct {
+					ID   uint32
+					Path bus.ObjectPath
+				}{is.job, oneJob})})}
+		})
+		m := New(p.folder)
+		m.dropIns = t.TempDir()
+		if got := m.stopMode(t.Context()); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		m.Close()
+	}
+}

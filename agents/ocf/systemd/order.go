@@ -16,11 +16,12 @@ import (
 // its order among the other resources is lost. So a unit that is started gets an order, for this
 // boot.
 const (
+	daemonUnit   = "clusterd.service"
 	handoverUnit = "clusterd-handover.service"
 	dropInName   = "50-clusterd.conf"
 	dropInText   = "# Written by clusterd, which starts and stops this unit as a resource.\n" +
 		"# A shutdown of this host must leave it alone until the hand-over is done.\n" +
-		"[Unit]\nBefore=clusterd.service " + handoverUnit + "\n"
+		"[Unit]\nBefore=" + daemonUnit + " " + handoverUnit + "\n"
 	// orderLimit bounds the ordering: the start has a limit of its own, and comes after.
 	orderLimit = 5 * time.Second
 )
@@ -67,13 +68,22 @@ func (m *Manager) order(ctx context.Context, unit string) error {
 }
 
 // stopMode is how a unit's stop is asked for. While the hand-over stops, systemd would have the
-// stop wait for it, which waits for the stop.
+// stop wait for it, which waits for the stop. Where the hand-over is off, or was over before its
+// work was, the daemon's own stop is queued behind libvirt-guests for minutes: the daemon still
+// serves, and a stop that it asks for would wait for its own end. A start of the daemon that is
+// under way holds no stop up, so that one keeps its dependencies.
 func (m *Manager) stopMode(ctx context.Context) string {
 	if m.dropIns == "" {
 		return "replace"
 	}
-	if state, err := m.State(ctx, handoverUnit); err != nil || state.Job == 0 {
-		return "replace"
+	if state, err := m.State(ctx, handoverUnit); err == nil && state.Job != 0 {
+		return "ignore-dependencies"
 	}
-	return "ignore-dependencies"
+	if state, err := m.State(ctx, daemonUnit); err == nil && state.ends() {
+		return "ignore-dependencies"
+	}
+	return "replace"
 }
+
+// ends reports whether a unit that runs has a job, which is one that ends this run of it.
+func (s State) ends() bool { return s.Job != 0 && (s.Active == "active" || s.Active == "deactivating") }
