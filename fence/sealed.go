@@ -94,7 +94,7 @@ func MapSecrets(name, value string, replace func(secret string) string) string {
 	for i, piece := range pieces {
 		key, secret, assigned := strings.Cut(piece, "=")
 		switch {
-		case assigned && SoundsSecret(key):
+		case assigned && secretUnder(key, secret):
 			pieces[i] = key + "=" + replace(secret)
 		case HoldsSecret(piece):
 			pieces[i] = replace(piece)

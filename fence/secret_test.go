@@ -6,6 +6,7 @@ func TestWhatSoundsSecretIs(t *testing.T) {
 	for _, name := range []string{
 		"password", "passwd", "snmp_priv_passwd", "snmp-auth-passwd", "community", "Community", "replication_passwd",
 		"test_passwd", "kg", "ipmi_kg", "api_token", "secret_key", "access_key", "auth", "pin", "api-key", "ssh_passphrase",
+		"user_password", "file_password", "login-token", "method_key",
 	} {
 		if !SoundsSecret(name) {
 			t.Errorf("%s does not sound secret", name)
@@ -14,9 +15,20 @@ func TestWhatSoundsSecretIs(t *testing.T) {
 	for _, name := range []string{
 		"ip", "background", "device", "passwd_script", "password_file", "identity_file", "auth_type", "login", "monkey",
 		"keyboard", "priority", "directory", "options", "token_timeout", "snmp_auth_prot_type",
+		"auth_method", "auth_user", "snmp_auth_prot", "passwd_login", "username", "method",
 	} {
 		if SoundsSecret(name) {
 			t.Errorf("%s sounds secret", name)
+		}
+	}
+	for name, value := range map[string]string{"auth": "none", "Auth": "MD5", "http-auth": "basic"} {
+		if IsSecret(name, value) || HoldsSecret(name+"="+value) {
+			t.Errorf("%s=%s says how to log in, and is masked", name, value)
+		}
+	}
+	for name, value := range map[string]string{"auth": "hush", "password": "none", "auth_key": "md5"} {
+		if !IsSecret(name, value) || !HoldsSecret(name+"="+value) {
+			t.Errorf("%s=%s is shown", name, value)
 		}
 	}
 	for _, value := range []string{

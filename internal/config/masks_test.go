@@ -63,6 +63,10 @@ func TestSecretsOfParametersAndOptionsAreNeverShown(t *testing.T) {
 			t.Errorf("nothing tells that %s changes:\n%s", name, changes)
 		}
 	}
+	want := "ocf:heartbeat:mysql db: the value of test_passwd changes, "
+	if !strings.Contains(changes, want) || strings.Contains(changes, Mask+" becomes") {
+		t.Errorf("a secret is said to become what it is, or nothing tells %q:\n%s", want, changes)
+	}
 	again := parse(shown, &first.Document)
 	if again.Text != plantedDocument {
 		t.Errorf("shown and applied again, the document is\n%s", again.Text)

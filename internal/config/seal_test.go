@@ -35,7 +35,7 @@ alerts:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(references) != 5 || strings.Contains(sealed.Text, "hunter") || !strings.Contains(sealed.Text, "# the first") {
+	if len(references) != 4 || strings.Contains(sealed.Text, "hunter") || !strings.Contains(sealed.Text, "# the first") {
 		t.Errorf("sealed are %d secrets, in %s", len(references), sealed.Text)
 	}
 	if sealed.Document.Devices["bmc2"].Credential != "bmc2" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -90,26 +91,40 @@ func parametersOf(tree []resources.Resource, path string) map[string]string {
 	return nil
 }
 
-// becomes tells which parameters change, and what comes of it.
+// becomes tells which parameters change, and what comes of it. Of a secret it tells that its value
+// changes: masked on both sides, it would be said to become what it is.
 func becomes(old, new map[string]string) string {
 	before, after := map[string]string{}, map[string]string{}
+	var hidden []string
 	for name, value := range old {
-		if now, stays := new[name]; !stays || now != value {
+		now, stays := new[name]
+		switch {
+		case stays && now == value:
+		case stays && fence.IsSecret(name, value) && fence.IsSecret(name, now):
+			hidden = append(hidden, "the value of "+name+" changes")
+		default:
 			before[name] = value
 		}
 	}
 	for name, value := range new {
-		if was, there := old[name]; !there || was != value {
+		was, there := old[name]
+		if !there || was != value && !(fence.IsSecret(name, was) && fence.IsSecret(name, value)) {
 			after[name] = value
 		}
 	}
+	slices.Sort(hidden)
+	if len(before) == 0 && len(after) == 0 && len(hidden) == 0 {
+		return liesBelow
+	}
+	var told []string
 	switch {
 	case len(before) == 0 && len(after) == 0:
-		return liesBelow
 	case len(before) == 0:
-		return optionsText(after) + " is new, " + isRestarted
+		told = append(told, optionsText(after)+" is new")
 	case len(after) == 0:
-		return optionsText(before) + " goes away, " + isRestarted
+		told = append(told, optionsText(before)+" goes away")
+	default:
+		told = append(told, optionsText(before)+" becomes "+optionsText(after))
 	}
-	return optionsText(before) + " becomes " + optionsText(after) + ", " + isRestarted
+	return strings.Join(append(told, hidden...), ", ") + ", " + isRestarted
 }

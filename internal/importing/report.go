@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clusterd/clusterd/fence"
@@ -190,11 +191,17 @@ func (e *Element) label() string {
 // shown is an attribute as it is written, without secrets: its own, or that of
 // the parameter that the element holds (<nvpair name="passwd" value="..."/>).
 func (e *Element) shown(a *Attribute) string {
-	if e.Name != "totem" && Secret(a.Name, a.Value) || // its token is a time
-		a.Name == "value" && Secret(e.Get("name"), a.Value) {
+	if !e.times(a) && Secret(a.Name, a.Value) || a.Name == "value" && Secret(e.Get("name"), a.Value) {
 		return a.Name + `="********"`
 	}
 	return a.Name + `="` + brief(a.Value) + `"`
+}
+
+// times reports whether an attribute is about the token that goes round in totem's ring: a number,
+// of milliseconds or of messages, and no secret, whatever its name sounds like.
+func (e *Element) times(a *Attribute) bool {
+	_, err := strconv.Atoi(a.Value)
+	return e.Name == "totem" && strings.HasPrefix(a.Name, "token") && err == nil
 }
 
 // Secret reports whether a parameter may be shown to nobody, by the rule that holds for documents

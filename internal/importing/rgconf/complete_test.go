@@ -12,11 +12,13 @@ import (
 // everything are the elements of a cluster.conf with their attributes, as the
 // reference and the manual pages list them.
 var everything = map[string]string{
-	"cluster":            "name config_version",
-	"cman":               "two_node expected_votes quorum_dev_poll port cluster_id keyfile transport broadcast upgrading",
-	"multicast":          "addr ttl",
-	"altmulticast":       "addr",
-	"totem":              "token consensus join rrp_mode secauth",
+	"cluster":      "name config_version",
+	"cman":         "two_node expected_votes quorum_dev_poll port cluster_id keyfile transport broadcast upgrading",
+	"multicast":    "addr ttl",
+	"altmulticast": "addr",
+	"totem": "token consensus join rrp_mode secauth keyfile key token_retransmit hold " +
+		"token_retransmits_before_loss_const " +
+		"fail_recv_const netmtu version",
 	"interface":          "ringnumber",
 	"dlm":                "plock_ownership plock_rate_limit protocol",
 	"quorumd":            "label device interval tko tko_up votes min_score reboot upgrade_wait master_wait master_wins stop_cman paranoid io_timeout allow_kill scheduler priority",
@@ -155,7 +157,7 @@ func TestEverySourceElementIsInItsReport(t *testing.T) {
 		}
 		eachAttribute(top, func(e *importing.Element, name, value string) {
 			shown := name + `="` + value + `"`
-			if e.Name != "totem" && importing.Secret(name, value) {
+			if importing.Secret(name, value) && (e.Name != "totem" || !strings.HasPrefix(name, "token")) {
 				shown = name + `="********"`
 			}
 			if name == "name" || name == "ref" || strings.ContainsAny(value, " \t") || len(value) > 50 || value == "" && name == "options" {

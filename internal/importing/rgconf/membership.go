@@ -88,7 +88,7 @@ var totemTable = []known{
 	{[]string{"consensus", "join", "send_join", "token_retransmit", "token_retransmits_before_loss_const", "hold", "merge", "downcheck",
 		"fail_recv_const", "seqno_unchanged_const", "heartbeat_failures_allowed", "max_network_delay", "window_size", "max_messages", "miss_count_const"},
 		unneeded, "there is no token ring to tune; a profile (timing) sets all waits together"},
-	{[]string{"secauth", "keyfile", "crypto_type", "crypto_accept"}, unneeded, "every link is authenticated and encrypted, always"},
+	{[]string{"secauth", "keyfile", "key", "crypto_type", "crypto_accept"}, unneeded, "every link is authenticated and encrypted, always"},
 	{[]string{"netmtu", "threads", "vsftype", "version", "nodeid", "clear_node_high_bit", "rrp_problem_count_timeout", "rrp_problem_count_threshold",
 		"rrp_token_expired_timeout", "rrp_autorecovery_check_timeout", "transport"}, unneeded, "there is no token ring to tune"},
 }
