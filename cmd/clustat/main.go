@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -108,6 +109,9 @@ func (t *tool) run(ctx context.Context, arguments []string) int {
 			code, err = t.act(ctx, c)
 			return err
 		},
+	}
+	if slices.Equal(arguments, []string{"help"}) { // the word that clusterd knows too
+		arguments = []string{"--help"}
 	}
 	words, err := cli.Arguments(arguments, app.Flags)
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"testing"
 
+	"github.com/clusterd/clusterd/internal/help"
 	"github.com/clusterd/clusterd/internal/manual"
 )
 
@@ -11,7 +12,8 @@ import (
 var prose string
 
 func TestManualPageAndCompletion(t *testing.T) {
-	page := manual.Page{Name: "clustat", Usage: usage, Synopsis: synopsis, Flags: flags(), Prose: prose}
+	page := manual.Page{Name: "clustat", Usage: usage, Synopsis: synopsis, Flags: flags(), Prose: prose,
+		Examples: help.Examples(examples)["clustat"]}
 	manual.Same(t, "../../docs/man/clustat.8", page.Text())
 	manual.Same(t, "../../packaging/completion/clustat", manual.Tool{Name: "clustat", Flags: flags()}.Completion())
 }

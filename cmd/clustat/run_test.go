@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/manual"
 )
 
 // daemon answers as a clusterd would.
@@ -104,7 +105,11 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	help, _, _ := d.call(t.Context(), "-h")
-	fitsATerminal(t, help)
+	manual.FitsATerminal(t, "clustat", help)
+	word := strings.Builder{}
+	if code := (&tool{out: &word}).run(t.Context(), []string{"help"}); code != 0 || word.String() != help {
+		t.Errorf("clustat help: %d, %q", code, word.String())
+	}
 	inquorate := alpha()
 	inquorate.Quorate = false
 	if out, _, code := start(t, &daemon{status: inquorate}).call(t.Context(), "-Q"); code != 1 || out != "" {
@@ -268,19 +273,5 @@ func TestRepeatIntoAFileTellsNoTerminal(t *testing.T) {
 	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
 	if code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "1"}); code != 0 || strings.Contains(out.printed.String(), "\x1b") {
 		t.Errorf("got %d, %q", code, out.printed.String())
-	}
-}
-
-// fitsATerminal checks a page of help: no line is wider than a plain terminal, and examples
-// stand at its end.
-func fitsATerminal(t *testing.T, page string) {
-	t.Helper()
-	for line := range strings.SplitSeq(page, "\n") {
-		if len(line) > 80 {
-			t.Errorf("a line of %d columns: %q", len(line), line)
-		}
-	}
-	if !strings.Contains(page, "\nEXAMPLES:\n   clustat ") {
-		t.Errorf("no examples:\n%s", page)
 	}
 }

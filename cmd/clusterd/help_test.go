@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,26 @@ func TestHelpIsAWordToo(t *testing.T) {
 	text := helpText(t, "clusterd", "fence", "test", "--help")
 	if word := helpText(t, "clusterd", "help", "fence", "test"); word != text {
 		t.Errorf("help fence test is not fence test --help:\n%s", word)
+	}
+	if word := helpText(t, "clusterd", "fence", "help", "test"); word != text {
+		t.Errorf("fence help test is not fence test --help:\n%s", word)
+	}
+	for _, command := range newApp().Commands {
+		if len(command.Subcommands) == 0 || command.Hidden {
+			continue
+		}
+		page := helpText(t, "clusterd", command.Name, "--help")
+		if word := helpText(t, "clusterd", command.Name, "help"); word != page {
+			t.Errorf("%s help is not %s --help:\n%s", command.Name, command.Name, word)
+		}
+	}
+	deep := helpText(t, "clusterd", "keys", "rotate", "--help")
+	if word := helpText(t, "clusterd", "--config", "/dev/null", "keys", "rotate", "help"); word != deep {
+		t.Errorf("keys rotate help is not keys rotate --help:\n%s", word)
+	}
+	if words, err := ordered(newApp(), []string{"clusterd", "node", "drain", "help"}); err != nil ||
+		slices.Contains(words, "--help") {
+		t.Errorf("a node named help: %v, %v", words, err)
 	}
 	for _, want := range []string{"--wait TIME", "(default: 40m)", "--level N", "--yes "} {
 		if !strings.Contains(text, want) {

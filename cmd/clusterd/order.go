@@ -11,11 +11,10 @@ import (
 
 // ordered puts the options of a command before its operands, as urfave/cli
 // wants them: people write `clusterd vm import web --node node1`, and without
-// this the option would be taken for a second operand. "help COMMAND" is "COMMAND --help".
+// this the option would be taken for a second operand. "help COMMAND" and "GROUP help COMMAND"
+// are "GROUP COMMAND --help": people type the word wherever they notice that they need it. Below a
+// command that does something it is an operand, for a node may have that name.
 func ordered(app *urfave.App, words []string) ([]string, error) {
-	if len(words) > 1 && words[1] == "help" {
-		words = append(slices.Concat(words[:1], words[2:]), "--help")
-	}
 	commands, flags := app.Commands, app.Flags
 	for i := 1; i < len(words); i++ {
 		word := words[i]
@@ -24,6 +23,9 @@ func ordered(app *urfave.App, words []string) ([]string, error) {
 				i++
 			}
 			continue
+		}
+		if word == "help" {
+			return ordered(app, append(slices.Concat(words[:i], words[i+1:]), "--help"))
 		}
 		at := slices.IndexFunc(commands, func(c *urfave.Command) bool { return c.HasName(word) })
 		if at < 0 {

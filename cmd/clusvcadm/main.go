@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -102,6 +103,9 @@ func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen 
 			code, err = act(ctx, c, out, errOut, screen)
 			return err
 		},
+	}
+	if slices.Equal(arguments, []string{"help"}) { // the word that clusterd knows too
+		arguments = []string{"--help"}
 	}
 	words, err := cli.Arguments(arguments, app.Flags, actions...)
 	if err == nil {

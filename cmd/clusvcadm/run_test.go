@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/manual"
 )
 
 // daemon answers as a clusterd would, from a script of replies.
@@ -221,7 +222,11 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	out, _, _ := d.call(t.Context(), "-h", cli.Screen{})
-	fitsATerminal(t, out)
+	manual.FitsATerminal(t, "clusvcadm", out)
+	word := strings.Builder{}
+	if run(t.Context(), []string{"help"}, &word, &word, cli.Screen{}); word.String() != out {
+		t.Errorf("clusvcadm help: %q", word.String())
+	}
 	if out, _, code := d.call(t.Context(), "-v", cli.Screen{}); code != 0 || out != "clusvcadm version "+cli.Version+"\n" {
 		t.Errorf("-v: got %d and %q", code, out)
 	}
@@ -293,20 +298,6 @@ func TestJSON(t *testing.T) {
 	}
 	if code != 239 || read["exit"] != 239.0 || read["code"] != -17.0 || read["owner"] != "node1" {
 		t.Errorf("got %d, %v", code, read)
-	}
-}
-
-// fitsATerminal checks a page of help: no line is wider than a plain terminal, and examples
-// stand at its end.
-func fitsATerminal(t *testing.T, page string) {
-	t.Helper()
-	for line := range strings.SplitSeq(page, "\n") {
-		if len(line) > 80 {
-			t.Errorf("a line of %d columns: %q", len(line), line)
-		}
-	}
-	if !strings.Contains(page, "\nEXAMPLES:\n   clusvcadm ") {
-		t.Errorf("no examples:\n%s", page)
 	}
 }
 

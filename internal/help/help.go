@@ -3,13 +3,14 @@
 package help
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/internal/cli"
 )
 
 // widest is how wide a page of help is, in columns: a terminal nobody has made wider.
@@ -26,21 +27,21 @@ var once sync.Once
 // "clusterd fence test".
 func Use(examples map[string][]string) {
 	once.Do(func() {
-		cli.HelpPrinter = func(out io.Writer, _ string, of any) { io.WriteString(out, pageOf(of, examples)) }
+		urfave.HelpPrinter = func(out io.Writer, _ string, of any) { io.WriteString(out, pageOf(of, examples)) }
 	})
 }
 
 // pageOf is the page of a tool or of one of its commands.
 func pageOf(of any, examples map[string][]string) string {
 	switch of := of.(type) {
-	case *cli.App:
+	case *urfave.App:
 		p := page{name: of.HelpName, usage: of.Usage, lines: of.UsageText, flags: of.Flags, commands: of.Commands,
 			description: of.Description}
 		if p.name == "" {
 			p.name = of.Name
 		}
 		return p.text(examples[p.name])
-	case *cli.Command:
+	case *urfave.Command:
 		p := page{name: of.HelpName, usage: of.Usage, lines: of.UsageText, flags: of.Flags, commands: of.Subcommands,
 			description: of.Description, operands: of.ArgsUsage}
 		return p.text(examples[p.name])
@@ -51,8 +52,8 @@ func pageOf(of any, examples map[string][]string) string {
 // page is what a page is made of.
 type page struct {
 	name, usage, lines, operands, description string
-	flags                                     []cli.Flag
-	commands                                  []*cli.Command
+	flags                                     []urfave.Flag
+	commands                                  []*urfave.Command
 }
 
 func (p page) text(examples []string) string {
@@ -170,20 +171,7 @@ func wrapped(text string, blanks int) string { return broken(text, blanks, blank
 func hanging(line string) string { return broken(line, 3, 7) }
 
 func broken(text string, first, rest int) string {
-	var out strings.Builder
-	line, room := strings.Repeat(" ", first), false
-	for word := range strings.FieldsSeq(text) {
-		if room && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > widest {
-			fmt.Fprintln(&out, line)
-			line, room = strings.Repeat(" ", rest), false
-		}
-		if room {
-			line += " "
-		}
-		line, room = line+word, true
-	}
-	fmt.Fprintln(&out, line)
-	return out.String()
+	return cli.Wrap(text, strings.Repeat(" ", first), strings.Repeat(" ", rest), widest)
 }
 
 // Examples reads the lines of examples of a tool: the command that they are of stands at the

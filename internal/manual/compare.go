@@ -3,6 +3,7 @@ package manual
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -22,5 +23,19 @@ func Same(t *testing.T, path, want string) {
 	got, err := os.ReadFile(path)
 	if err != nil || string(got) != want {
 		t.Errorf("%s is not what the tool's options give (%v); write it anew with REWRITE=1 go test -tags libvirt_dlopen,urfave_cli_no_docs -run Manual ./cmd/... and read the difference", path, err)
+	}
+}
+
+// FitsATerminal checks a page of help: no line is wider than a plain terminal, and examples of the
+// tool stand at its end.
+func FitsATerminal(t *testing.T, tool, page string) {
+	t.Helper()
+	for line := range strings.SplitSeq(page, "\n") {
+		if len(line) > 80 {
+			t.Errorf("a line of %d columns: %q", len(line), line)
+		}
+	}
+	if !strings.Contains(page, "\nEXAMPLES:\n   "+tool+" ") {
+		t.Errorf("no examples:\n%s", page)
 	}
 }

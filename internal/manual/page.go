@@ -30,6 +30,9 @@ type Page struct {
 	Elsewhere map[string]string
 	// Prose is the rest, in the markup of Prose.
 	Prose string
+	// Examples stand in the section EXAMPLES of the prose, which is empty where they are given: they
+	// are those that --help ends with.
+	Examples []string
 }
 
 // Text is the page as roff, for man(1).
@@ -44,7 +47,7 @@ func (p Page) Text() string {
 		tool, rest, _ := strings.Cut(line, " ")
 		fmt.Fprintf(&out, "\\fB%s\\fR %s\n", escape(tool), escape(rest))
 	}
-	description, further := split(p.Prose)
+	description, further := split(p.withExamples())
 	out.WriteString(Prose(description))
 	if len(p.Flags) > 0 {
 		out.WriteString(".SH OPTIONS\n" + options(p.Flags))
@@ -55,6 +58,14 @@ func (p Page) Text() string {
 	}
 	out.WriteString(Prose(further))
 	return out.String()
+}
+
+func (p Page) withExamples() string {
+	title, shown := "# EXAMPLES\n", strings.Builder{}
+	for _, line := range p.Examples {
+		shown.WriteString("    " + line + "\n")
+	}
+	return strings.Replace(p.Prose, title, title+shown.String(), 1)
 }
 
 // split takes the first section of the prose off: it stands before the options.
