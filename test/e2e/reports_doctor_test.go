@@ -51,8 +51,9 @@ var named = []string{"path /srv/only/live.iso", "path /srv/only/data.img", "inte
 // finds it out by night.
 func (f *fixture) retellOnOneHost(t *testing.T, ctx context.Context) {
 	f.waitAtRest(t, ctx)
-	f.shell(t, ctx, "node1", onlyHere)
 	defer f.shell(t, ctx, "node1", takeAway)
+	defer f.shell(t, ctx, "node2", takeAway)
+	f.shell(t, ctx, "node1", onlyHere)
 	f.Plan.Trees = []string{boundDeclaration}
 	if err := f.Apply(ctx); err != nil {
 		t.Fatal(err)
@@ -81,7 +82,6 @@ func (f *fixture) retellOnOneHost(t *testing.T, ctx context.Context) {
 	// What is defined and not active starts no VM either.
 	f.shell(t, ctx, "node2", "virsh net-destroy only-net && virsh pool-destroy only-pool")
 	f.lacks(t, ctx, "node2", "network only-net", "pool only-pool")
-	f.shell(t, ctx, "node2", takeAway)
 }
 
 // findingOf begins a finding of doctor: how grave it is, and on which node.

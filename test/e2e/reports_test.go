@@ -221,7 +221,12 @@ func (f *fixture) retellHungGuest(t *testing.T, ctx context.Context) {
 func (f *fixture) retellRegrettedMove(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1"})
 	before := f.remember(t, ctx)
+	// The limit is the guest's and goes with it wherever it is; all that follows moves it.
+	usual := strings.TrimSpace(f.do(t, ctx, "node1", "virsh", "migrate-getspeed", mover.Guest.Name))
 	f.do(t, ctx, "node1", "virsh", "migrate-setspeed", mover.Guest.Name, "1")
+	defer func() {
+		f.do(t, ctx, "node1", "virsh", "migrate-setspeed", mover.Guest.Name, usual)
+	}()
 	said := f.operate(ctx, "node3", "-M", mover.Name(), "-m", "node2")
 	f.waitForState(t, ctx, "node3", mover, "migrating")
 	t.Log(f.ended(t, ctx, f.operate(ctx, "node3", "--cancel", mover.Name())))

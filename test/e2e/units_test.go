@@ -286,7 +286,7 @@ func unitsShutdown(t *testing.T, ctx context.Context, f *fixture, m *machine) {
 	if said, _ := m.run(ctx, "systemctl", "is-active", "libvirt-guests"); strings.TrimSpace(said) == "active" {
 		t.Fatal("libvirt-guests runs")
 	}
-	shutdown(t, ctx, f, m, newForest(m.whole, true))
+	shutdown(t, ctx, f, m, newForest(t, m.whole, true))
 }
 
 func unitsShutdownUnified(t *testing.T, ctx context.Context, f *fixture, m *machine) {
@@ -297,7 +297,7 @@ func unitsShutdownUnified(t *testing.T, ctx context.Context, f *fixture, m *mach
 		t.Errorf("the service has no scope: %q", scopes)
 	}
 	m.typed(t, ctx, "systemctl", "enable", "--now", "libvirt-guests")
-	shutdown(t, ctx, f, m, newForest(m.whole, true))
+	shutdown(t, ctx, f, m, newForest(t, m.whole, true))
 }
 
 func unitsRemoved(t *testing.T, ctx context.Context, f *fixture, m *machine) {

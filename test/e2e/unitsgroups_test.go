@@ -93,10 +93,11 @@ func hasAll(options, words string) bool {
 	return true
 }
 
-// newForest makes a group in each tree and removes it at the end of the test given. Version 2 alone
+// newForest makes a group in each tree and removes it at the end of the whole test, of which t, the
+// one that asks and that a fault ends, may be a part. Version 2 alone
 // is what Debian has; where its controllers belong to version 1, both are given, as the limits are
 // in force nowhere else.
-func newForest(t *testing.T, alone bool) forest {
+func newForest(t, whole *testing.T, alone bool) forest {
 	t.Helper()
 	trees, err := hierarchiesOfMachine()
 	if err != nil {
@@ -115,7 +116,7 @@ func newForest(t *testing.T, alone bool) forest {
 		if err := os.Mkdir(group, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			t.Skipf("control groups cannot be made here: %v", err)
 		}
-		t.Cleanup(func() { removeTree(t, group) })
+		whole.Cleanup(func() { removeTree(whole, group) })
 		if strings.Contains(tree.controllers, "cpuset") {
 			inherit(t, tree.own, group, "cpuset.cpus", "cpuset.mems")
 		}

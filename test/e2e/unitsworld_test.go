@@ -117,7 +117,7 @@ esac
 func newUnitsFixture(t *testing.T, ctx context.Context) (*fixture, *machine) {
 	t.Helper()
 	packages := unitsPackages(t)
-	trees := newForest(t, unifiedAlone(t))
+	trees := newForest(t, t, unifiedAlone(t))
 	built := lab.ForTest(t, ctx, lab.Options{Prefix: "units"})
 	tools := t.TempDir()
 	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
