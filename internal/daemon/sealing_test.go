@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -57,11 +59,56 @@ func withPlanted(text string) string {
 		"  desk: {url: \"https://desk.example/\", header: X-Token, secret: " + pagerPlanted + "}\n"
 }
 
+// expectReferences wants a reference in the place of each secret that JSON would mask anyway.
+func expectReferences(t *testing.T, d cluster.Document) {
+	t.Helper()
+	for what, secret := range map[string]fence.Secret{"the password": d.Devices["pdu"].Password,
+		"the token": d.Alerts["desk"].Secret, "the address": d.Alerts["pager"].SecretURL} {
+		if !fence.IsReference(secret.Reveal()) {
+			t.Errorf("%s stands in the State as it is, or not at all", what)
+		}
+	}
+}
+
+// everyFile is what lies below a folder.
+func everyFile(t *testing.T, folder string) string {
+	t.Helper()
+	var all strings.Builder
+	if err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// expectSealedAnew wants each secret of an older State to be kept, sealed with a newer data key.
+func (s *site) expectSealedAnew(root *cluster.State) {
+	s.t.Helper()
+	now := s.members["node2"].daemon.replica.Root()
+	if now.Secrets.Epoch == root.Secrets.Epoch || s.passwordOf("node2", "pdu") != testPassword {
+		s.t.Error("the secrets were not sealed anew with the new data key")
+	}
+	for reference, sealed := range root.Secrets.Sealed {
+		if anew, kept := now.Secrets.Sealed[reference]; !kept || string(anew) == string(sealed) {
+			s.t.Errorf("%s is sealed as before, or is not there (%v)", reference, kept)
+		}
+	}
+	if len(root.Secrets.Sealed) == 0 {
+		s.t.Error("nothing was sealed")
+	}
+}
+
 // TestTheLogHoldsSecretsSealed: what a document brings stands in no State, entry or record as it
 // is; it opens where it is used; and a document that is applied again, also after a change of the
 // data key, changes nothing.
 func TestTheLogHoldsSecretsSealed(t *testing.T) {
-	inBubble(t, func(s *site) {
+	inBubbleWith(t, true, func(s *site) {
 		s.keysAgree(t, "node1", "node2", "node3")
 		text := withPlanted(documentOf(map[string]string{"vm:a": "node1"}))
 		apply := func(text string) api.ConfigReply {
@@ -99,6 +146,13 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 		planted := map[string]string{"a password": testPassword, "a community": communityPlanted, "a token": pagerPlanted,
 			"a secret address": addressPlanted, "a parameter": agentPlanted, "a mount option": mountPlanted}
 		expectNoSecret(t, "the State", string(state), planted)
+		expectReferences(t, root.Document)
+		files := everyFile(t, s.members["node3"].node.DataDir)
+		if !strings.Contains(files, "fence_apc_snmp") {
+			t.Error("what lies on the disk cannot be read, so nothing is proven of it")
+		}
+		expectNoSecret(t, "the disk", files, planted)
+		planted["a password in hex"] = hex.EncodeToString([]byte(testPassword))
 		expectNoSecret(t, "what prints a password", printed.String(), planted)
 
 		tree := root.Document.Services["service:shop"]
@@ -115,15 +169,7 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 		}
 		s.must("node2", rootUser, "POST", api.PathKeys, api.KeysRequest{ID: "k", Op: api.RotateGossip}, &struct{}{})
 		s.keysAgree(t, "node1", "node2", "node3")
-		now := s.members["node2"].daemon.replica.Root()
-		if now.Secrets.Epoch == root.Secrets.Epoch || s.passwordOf("node2", "pdu") != testPassword {
-			t.Error("the secrets were not sealed anew with the new data key")
-		}
-		for reference, sealed := range root.Secrets.Sealed {
-			if string(now.Secrets.Sealed[reference]) == string(sealed) {
-				t.Errorf("%s is sealed as before", reference)
-			}
-		}
+		s.expectSealedAnew(root)
 		if reply := apply(text); len(reply.Changes) != 0 {
 			t.Errorf("after a new data key the same document changes %v", reply.Changes)
 		}
