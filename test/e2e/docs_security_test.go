@@ -50,6 +50,7 @@ func TestDocsSecurity(t *testing.T) {
 	}
 
 	l.laptop(t, ctx)
+	l.copied(t, ctx)
 	l.disk(t, ctx, disk)
 	l.node(t, ctx)
 	l.keys(t, ctx)

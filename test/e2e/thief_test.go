@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
@@ -127,4 +128,28 @@ func (s thief) opens(t *testing.T, backup string) bool {
 		}
 	}
 	return false
+}
+
+// copied: somebody has a copy of the key of node2, whose machine stays where it is.
+func (l *losses) copied(t *testing.T, ctx context.Context) {
+	stolen := steal(t, l.lab, l.data("node2"), "node.crt", "node.key")
+	held, said := stolen.reach(l.lab.Host("node1"), "clusterd-quorum")
+	if held == nil {
+		t.Fatalf("a member is refused: %s", said)
+	}
+	defer held.Close()
+	l.part(t, ctx, "A copy of a node's key, while the machine is still yours")
+	l.until(t, ctx, "clustat --events --limit 100", "the one before is barred for good")
+	stolen.refusedWith(t, "removed from the cluster", "node1", "node2", "node3")
+	held.SetReadDeadline(time.Now().Add(time.Second))
+	if _, err := held.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
+		t.Error("a connection of the old key lives on")
+	}
+	fresh := steal(t, l.lab, l.data("node2"), "node.crt", "node.key")
+	if held, said := fresh.reach(l.lab.Host("node1"), "clusterd-quorum"); held == nil {
+		t.Errorf("the new key is refused: %s", said)
+	} else {
+		held.Close()
+	}
+	l.undisturbed(t, ctx, "a node was given another key", "web", "mail", "shop")
 }
