@@ -7,7 +7,9 @@ func onlyFaults() []mutant {
 	return []mutant{
 		{
 			name: "pause-is-taken-for-silence", law: "L8", broken: "a leader that was paused takes its own pause for the others' silence",
-			edits: []edit{{"cluster/step.go", "\ttick := min(elapsed, Tick)\n\tn.last = now\n", "\ttick := elapsed\n\tn.last = now\n"}}, nets: []net{tests("cluster", "^TestAPauseIsNotTakenForSilence$")},
+			edits: []edit{{"cluster/step.go", "\ttick := min(elapsed, Tick)\n\theard := n.heard\n",
+				"\ttick := elapsed\n\theard := n.heard\n"}},
+			nets: []net{tests("cluster", "^TestAPauseIsNotTakenForSilence$")},
 		},
 		{
 			name: "wall-clock-orders-events", law: "L6", broken: "a daemon whose start carries an older wall clock than its last one is not admitted",

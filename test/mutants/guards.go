@@ -69,7 +69,7 @@ func waitBreaks() []mutant {
 		},
 		{
 			name: "guard-pause-is-waiting", law: "L6", broken: "a pause of the fencer counts as having waited",
-			edits: []edit{{"cluster/step.go", "\tn.waitOut(tick, in)\n", "\tn.waitOut(elapsed, in)\n"}}, nets: byTests("TestAFencerWaitsByItsOwnStopwatch"),
+			edits: []edit{{"cluster/step.go", "\tn.waitOut(tick, in)\n", "\tn.waitOut(max(tick, elapsed), in)\n"}}, nets: byTests("TestAFencerWaitsByItsOwnStopwatch"),
 		},
 		{
 			name: "guard-waits-for-nothing", law: "L3", broken: "a node that never armed a watchdog is waited out and taken for reset",
@@ -102,7 +102,7 @@ func leaseBreaks() []mutant {
 		},
 		{
 			name: "guard-lease-for-whom-it-may-concern", law: "L6", broken: "a node gets a lease although its fence is in the log",
-			edits: []edit{{ward, "\tcase condemned(s, n, boot):\n\t\treturn", "\tcase condemned(s, n, boot) && boot == \"\":\n\t\treturn"}, {ward, "\tif lease > 0 && !condemned {", "\tif lease > 0 {"}, {ward, "\tcase ends:\n\t\tn.mood(PetNever, 0)\n", "\tcase ends && !leased:\n\t\tn.mood(PetNever, 0)\n"}}, nets: first(simulation),
+			edits: []edit{{ward, "\tcase condemned(s, n, boot):\n\t\treturn", "\tcase condemned(s, n, boot) && boot == \"\":\n\t\treturn"}, {ward, "\tif lease > 0 && !condemned {", "\tif lease > 0 {"}, {ward, "\tcase ends:\n\t\tn.mood(PetNever, 0)\n", "\tcase ends && !leased:\n\t\tn.mood(PetNever, 0)\n"}}, nets: byTests("TestABootThatIsToEndIsPettedNoMore"),
 		},
 		{
 			name: "guard-starts-before-the-lease", law: "L6", broken: "a VM is started before the keeper has answered that it pets no longer than the lease",

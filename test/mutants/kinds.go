@@ -5,7 +5,8 @@ func hypervisorsAlone() []mutant {
 	return []mutant{
 		{
 			name: "shutdown-is-ignored", law: "L7", broken: "a guest that shuts itself down counts as running for ever",
-			edits: []edit{{observe, "\tif !o.Explained {\n\t\twhy = \"disappeared", "\tif o.Explained && o.Reason == \"shut down by its guest\" {\n\t\treturn\n\t}\n\tif !o.Explained {\n\t\twhy = \"disappeared"}}, nets: first(simulation), faults: []string{"guest shuts down"},
+			edits: []edit{{observe, "\tif !o.Explained {\n\t\twhy = \"disappeared", "\tif o.Explained && o.Reason == \"shut down by its guest\" {\n\t\treturn\n\t}\n\tif !o.Explained {\n\t\twhy = \"disappeared"}}, nets: first(simulation),
+			faults: []string{"guest shuts down", "guest dies at each start"},
 		},
 		{
 			name: "destroyed-is-ignored", law: "L7", broken: "a VM that a person destroyed counts as running for ever",
