@@ -20,6 +20,7 @@ type options struct {
 
 func main() {
 	only := flag.String("only", "", "run those of this law, or whose name contains this text")
+	after := flag.String("after", "", "leave out those up to the one of this name: the rest of a run that was ended")
 	list := flag.Bool("list", false, "say what there is, run nothing")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
 	tolerate := flag.Bool("tolerate", false, "do not count seeds that fail without a break, instead of ending with an error")
@@ -28,9 +29,9 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	chosen := choose(*only)
+	chosen := choose(*only, *after)
 	if len(chosen) == 0 {
-		fmt.Fprintf(os.Stderr, "mutants: there is none called %q; -list shows all\n", *only)
+		fmt.Fprintf(os.Stderr, "mutants: there is none called %q after %q; -list shows all\n", *only, *after)
 		os.Exit(2)
 	}
 	if *list {
@@ -47,12 +48,15 @@ func main() {
 	}
 }
 
-func choose(only string) []mutant {
+// choose returns the mutants of a law, or with a text in their name, that come after the named one.
+func choose(only, after string) []mutant {
 	var chosen []mutant
+	reached := after == ""
 	for _, m := range all() {
-		if only == "" || m.law == only || strings.Contains(m.name, only) {
+		if reached && (only == "" || m.law == only || strings.Contains(m.name, only)) {
 			chosen = append(chosen, m)
 		}
+		reached = reached || m.name == after
 	}
 	return chosen
 }

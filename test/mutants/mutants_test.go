@@ -140,3 +140,15 @@ func TestSeedsThatFailAnywayProveNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRestOfARunBeginsAfterTheNamedOne: what was tried before is left out, and nothing else.
+func TestTheRestOfARunBeginsAfterTheNamedOne(t *testing.T) {
+	whole := choose("", "")
+	middle := len(whole) / 2
+	if rest := choose("", whole[middle].name); len(rest) != len(whole)-middle-1 || rest[0].name != whole[middle+1].name {
+		t.Errorf("after %s come %d of %d", whole[middle].name, len(rest), len(whole))
+	}
+	if rest := choose("", "no such mutant"); len(rest) > 0 {
+		t.Errorf("after one that there is not come %d", len(rest))
+	}
+}
