@@ -139,7 +139,7 @@ func (l *losses) copied(t *testing.T, ctx context.Context) {
 	}
 	defer held.Close()
 	l.part(t, ctx, "A copy of a node's key, while the machine is still yours")
-	l.until(t, ctx, "clustat --events --limit 100", "the one before is barred for good")
+	l.until(t, ctx, "clustat --events --limit 100", "before is barred for good")
 	stolen.refusedWith(t, "removed from the cluster", "node1", "node2", "node3")
 	held.SetReadDeadline(time.Now().Add(time.Second))
 	if _, err := held.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
