@@ -106,11 +106,11 @@ func (s Service) arrivedHome(node string) Service {
 // services that run together one decides for all, so that they do not pull at
 // each other.
 func (p *planner) planFailback(r *running) answer {
-	service := r.service
-	home := p.domainOf(service)
-	if !r.well() || !home.Leaves(service.Owner) {
+	home := p.domainOf(r.service)
+	if !r.well() || !home.Leaves(r.service.Owner) {
 		return answer{}
 	}
+	service := r.service
 	list := p.rankable(service, service.FailedOn, p.load)
 	group := p.companions(service.Spec.Name)
 	var last map[string]string
@@ -206,12 +206,11 @@ func moveCommand(service Service, target string) string {
 // planBanished moves a service off a node that its restricted domain forbids:
 // whoever put it there, and whatever else speaks for that place.
 func (p *planner) planBanished(r *running) answer {
-	service := r.service
-	legal, why := domain.Legal(p.domainOf(service), service.Owner)
+	legal, why := domain.Legal(p.domainOf(r.service), r.service.Owner)
 	if legal || !r.well() {
 		return answer{}
 	}
-	verdicts := p.rank(service, service.FailedOn, true)
+	service, verdicts := r.service, p.rank(r.service, r.service.FailedOn, true)
 	if len(verdicts) > 0 && verdicts[0].Legal {
 		return p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
 			service.Owner, why))

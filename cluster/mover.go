@@ -26,8 +26,8 @@ var movers = []mover{
 // answer is what a mover says of a service.
 type answer struct {
 	kind answerKind
-	// act is what begins.
-	act Begin
+	// act is what begins. Most answers have none, and each service gets many.
+	act *Begin
 	// why it does not move and what a person can do; why is empty where it was said already.
 	why, next string
 	// code is rgmanager's, of a request that is given up.
@@ -52,7 +52,7 @@ const (
 
 func waiting(why, next string) answer      { return answer{kind: saysWait, why: why, next: next} }
 func staying(why, next string) answer      { return answer{kind: saysStay, why: why, next: next} }
-func acting(act Begin) answer              { return answer{kind: saysMove, act: act} }
+func acting(act Begin) answer              { return answer{kind: saysMove, act: &act} }
 func refusing(code int, why string) answer { return answer{kind: saysNo, code: code, why: why} }
 
 // running is a service that runs on a node that is in touch, as that node holds it.
@@ -75,8 +75,11 @@ func (r *running) well() bool {
 func (p *planner) askEach(r *running, movers []mover) {
 	for _, m := range movers {
 		said := m.asks(p, r)
+		if said.kind == saysNothing {
+			continue
+		}
 		p.take(r.service, said)
-		if said.kind != saysNothing && said.kind != saysWait {
+		if said.kind != saysWait {
 			return
 		}
 	}
@@ -86,7 +89,7 @@ func (p *planner) askEach(r *running, movers []mover) {
 func (p *planner) take(service Service, said answer) {
 	switch said.kind {
 	case saysMove:
-		p.begin(service, said.act)
+		p.begin(service, *said.act)
 	case saysNo:
 		p.giveUp(service, said.code, said.why)
 	case saysWait, saysStay:

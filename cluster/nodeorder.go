@@ -243,9 +243,12 @@ func (p *planner) heldAs(names []string) []string {
 // planReturn brings a service back that was moved away for an order or a leave
 // which is over.
 func (p *planner) planReturn(r *running) answer {
+	if r.service.Home == "" || !r.well() {
+		return answer{}
+	}
 	service := r.service
 	n, known := p.Nodes.Get(service.Home)
-	if !r.well() || !known || n.Order != nil || n.State != NodeOnline || n.Name == service.Owner {
+	if !known || n.Order != nil || n.State != NodeOnline || n.Name == service.Owner {
 		return answer{}
 	}
 	home := fmt.Sprintf("it was moved away from %s, which takes services again", n.Name)

@@ -208,13 +208,13 @@ func places() []mutant {
 		{
 			name: "who-waits-has-the-last-say", law: "R",
 			broken: "a service that may not return yet is not moved for any other reason either",
-			edits:  []edit{{"cluster/mover.go", " && said.kind != saysWait {", " {"}},
+			edits:  []edit{{"cluster/mover.go", "\t\tif said.kind != saysWait {\n", "\t\tif said.kind != saysNothing {\n"}},
 			nets:   []net{tests("cluster", "^TestAMoverThatWaitsIsNotTheLast$")},
 		},
 		{
 			name: "restricted-is-a-wish", law: "R", broken: "a VM stays where its restricted domain forbids it",
-			edits: []edit{{move, "\tif legal || !r.well() {\n\t\treturn answer{}\n\t}\n\tverdicts",
-				"\tif legal || why != \"\" {\n\t\treturn answer{}\n\t}\n\tverdicts"}}, nets: first(stories),
+			edits: []edit{{move, "\tif legal || !r.well() {\n\t\treturn answer{}\n\t}\n\tservice, verdicts",
+				"\tif legal || why != \"\" {\n\t\treturn answer{}\n\t}\n\tservice, verdicts"}}, nets: first(stories),
 		},
 		{
 			name: "rules-undo-what-people-do", law: "R", broken: "who was put somewhere by hand follows one that was not",
