@@ -45,5 +45,11 @@ func TestLabPlannedShutdown(t *testing.T) {
 	if err := f.world.Boot(ctx, leaving); err != nil {
 		t.Fatal(err)
 	}
+	// An orderly leave remembers what belongs here: it comes home, live.
+	if _, err := f.Wait(ctx, "the services are home again", func(s api.Status) bool {
+		return stage.AllStarted(s) && stage.Owner(s, mover.Name()) == leaving && stage.Owner(s, still.Name()) == leaving
+	}); err != nil {
+		t.Fatal(err)
+	}
 	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
 }
