@@ -208,7 +208,7 @@ func keys() []mutant {
 			broken: "who knocks most often has the only place of those to be asked about, again and again",
 			edits: []edit{{"internal/daemon/vouching.go", "mostStrangers = 8", "mostStrangers = 1"},
 				{"internal/daemon/keybook.go", "\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
-			nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
+			nets: first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
 		},
 		{
 			name: "the-same-members-are-asked", law: "L10",
