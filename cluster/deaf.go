@@ -74,9 +74,8 @@ func (v View) lagging(s *State) bool {
 	return false
 }
 
-// followed is what the leader makes of a beat. A follower measures nothing of the log,
-// and the stopwatches
-// of a new leader begin at zero: the way from the last one may be what was broken.
+// followed is what the leader makes of a beat. A follower measures nothing of the log, and the
+// stopwatches of a new leader begin at zero: the way from the last one may be what was broken.
 func (n *Node) followed(w Contactwatch, node *Member, b Beat, tick time.Duration, in Input) Logwatch {
 	if !in.Leading {
 		return Logwatch{}

@@ -58,7 +58,9 @@ func TestANodeThatIsHeardAndTakesNoEntryIsDeaf(t *testing.T) {
 	}
 }
 
-func TestADeafNodeIsBackWhenItHasFollowedForAWhile(t *testing.T) {
+// deafened is a cluster in which node2 is heard and has taken nothing of the log since an entry.
+func deafened(t *testing.T) (*book, *mind, uint64) {
+	t.Helper()
 	b := newBook(t, 3)
 	m := newMind(t, b, "node1")
 	m.listens(time.Second, func() uint64 { return b.s.Index })
@@ -68,6 +70,11 @@ func TestADeafNodeIsBackWhenItHasFollowedForAWhile(t *testing.T) {
 	if b.node("node2").State != NodeDeaf {
 		t.Fatal("it is not deaf")
 	}
+	return b, m, stuck
+}
+
+func TestADeafNodeIsBackWhenItHasFollowedForAWhile(t *testing.T) {
+	b, m, stuck := deafened(t)
 	// A new leader has measured nothing, and knows of the State that it is deaf.
 	m.node = NewNode("node1")
 	for range 3 { // it moves for less than long enough, and stops again
@@ -87,16 +94,8 @@ func TestADeafNodeIsBackWhenItHasFollowedForAWhile(t *testing.T) {
 // TestANewLeaderDoesNotTakeADeafNodeForWell: until it has measured otherwise itself, it goes by the
 // State, also before the first beat that it hears as the leader.
 func TestANewLeaderDoesNotTakeADeafNodeForWell(t *testing.T) {
-	b := newBook(t, 3)
-	m := newMind(t, b, "node1")
-	m.listens(time.Second, func() uint64 { return b.s.Index })
-	stuck := b.s.Index
-	b.must(AddToken{ID: "t", Token: Token{Expires: b.at.Add(time.Hour)}})
+	b, m, stuck := deafened(t)
 	still := func() uint64 { return stuck }
-	m.listens(TimingFor("").Deaf+time.Second, still)
-	if b.node("node2").State != NodeDeaf {
-		t.Fatal("it is not deaf")
-	}
 	m.node = NewNode("node1")
 	beats := []Beat{{Node: "node2", Incarnation: b.node("node2").Incarnation, Applied: stuck, End: stuck},
 		{Node: "node3", Incarnation: b.node("node3").Incarnation, Applied: b.s.Index, End: b.s.Index}}

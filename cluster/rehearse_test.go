@@ -7,16 +7,22 @@ import (
 	"pgregory.net/rapid"
 )
 
+// anyHistory is what may have become of a State by some entries.
+func anyHistory(t *rapid.T, base *State) *State {
+	s := base.Fork()
+	for range rapid.IntRange(0, 30).Draw(t, "entries") {
+		Apply(s, Entry{Index: s.Index + 1, At: founded, Commands: busy(t, s)})
+	}
+	return s
+}
+
 // TestARehearsalLeavesTheStateAlone tries every operation on States of any
 // history: not a byte of the original changes.
 func TestARehearsalLeavesTheStateAlone(t *testing.T) {
 	base := newBook(t, 3, "vm:a", "vm:b")
 	base.running("vm:b", "node2")
 	rapid.Check(t, func(t *rapid.T) {
-		s := base.s.Fork()
-		for range rapid.IntRange(0, 30).Draw(t, "entries") {
-			Apply(s, Entry{Index: s.Index + 1, At: founded, Commands: busy(t, s)})
-		}
+		s := anyHistory(t, base.s)
 		root := s.Fork()
 		before := bytesOf(t, root)
 		ops := []Operation{OpEnable, OpDisable, OpStop, OpRestart, OpRelocate, OpMigrate, OpFreeze, OpUnfreeze, OpConvalesce}

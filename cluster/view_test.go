@@ -104,10 +104,7 @@ func TestAnExplanationHasTheReasonsOfThePlan(t *testing.T) {
 	base := newBook(t, 3, "vm:a", "vm:b")
 	base.running("vm:b", "node2")
 	rapid.Check(t, func(t *rapid.T) {
-		s := base.s.Fork()
-		for range rapid.IntRange(0, 30).Draw(t, "entries") {
-			Apply(s, Entry{Index: s.Index + 1, At: founded, Commands: busy(t, s)})
-		}
+		s := anyHistory(t, base.s)
 		v := anyView(t, s)
 		plan := Plan(s, v)
 		for _, name := range s.Services.Keys() {

@@ -32,9 +32,10 @@ type Log struct {
 	session   [8]byte // makes the tags of this Open different from those of any other
 	sequence  atomic.Uint64
 
-	// barrier has one place: who has it lets a barrier pass, and many readers share that one.
+	// barrier is a lock with a deadline: many readers share the barrier that its holder appends. It
+	// guards barrierPassed, the newest barrier applied here and its term.
 	barrier       chan struct{}
-	barrierPassed position // the newest barrier applied here, and its term; of whom has the place
+	barrierPassed position
 
 	roles     chan Role
 	closing   chan struct{}

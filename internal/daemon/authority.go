@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// authorityEvery is how often a step of a rotation is tried again, authorityPause how soon at most.
+// authorityEvery is how often a step of a rotation is tried again, authorityPause how soon at most,
+// and keyHeldPause how soon where trying again alone does not mend it.
 const (
 	authorityEvery = 5 * time.Second
 	authorityPause = 500 * time.Millisecond
+	keyHeldPause   = 5 * time.Second
 )
 
 // authorities are those that this node believes beside its own certificate's: what the State names,
@@ -30,12 +33,8 @@ func (d *Daemon) authorities() []*x509.Certificate {
 func (d *Daemon) keepAuthority(ctx context.Context) {
 	for {
 		changed := d.replica.Changed()
-		err := d.followKeys(ctx)
-		if err != nil && ctx.Err() == nil {
-			d.logger.Info("a step to a new key or authority is tried again", "node", d.name, "error", err)
-			if !sleep(ctx, authorityPause) { // a refusal is an entry too, and would be followed by the next try
-				return
-			}
+		if pause := d.followKeys(ctx); pause > 0 && !sleep(ctx, pause) {
+			return
 		}
 		timer := time.NewTimer(authorityEvery)
 		select {
@@ -50,6 +49,37 @@ func (d *Daemon) keepAuthority(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// followKeys takes this node's part in whatever rotation is under way, and returns how long the
+// next try waits.
+func (d *Daemon) followKeys(ctx context.Context) time.Duration {
+	pause := time.Duration(0)
+	for _, follow := range []func(context.Context) error{d.followNodeKey, d.followAuthority} {
+		err := follow(ctx)
+		if ctx.Err() != nil {
+			return 0
+		}
+		if pauseAfter(err) == authorityPause {
+			d.logger.Info("a step to a new key or authority is tried again", "node", d.name, "error", err)
+		}
+		pause = max(pause, pauseAfter(err))
+	}
+	return pause
+}
+
+// pauseAfter is how long the next try waits after a step. What is held up may stay so for hours: it
+// is told once, as a warning, and each try asks every member. Any other failure may pass at once,
+// but a refusal is an entry too, which the next try would follow.
+func pauseAfter(err error) time.Duration {
+	held := keyHeld("")
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &held):
+		return keyHeldPause
+	}
+	return authorityPause
 }
 
 // followAuthority writes down that both authorities are believed before it says so, and gets a

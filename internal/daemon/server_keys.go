@@ -121,7 +121,9 @@ func (d *Daemon) takeStep(ctx context.Context) error {
 	var held keyHeld
 	switch {
 	case errors.As(err, &held):
-		d.warnings.set(nodeKeyTrouble, held.Error())
+		if d.warnings.set(nodeKeyTrouble, held.Error()) {
+			d.logger.Warn("the way to a new key of this node is held up", "node", d.name, "why", held)
+		}
 	case err == nil:
 		d.warnings.set(nodeKeyTrouble, "")
 	}
@@ -336,9 +338,4 @@ func (s *server) nodeKeyReply(w http.ResponseWriter, r *http.Request, who caller
 	}
 	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
 	return nil
-}
-
-// followKeys takes this node's part in whatever rotation is under way.
-func (d *Daemon) followKeys(ctx context.Context) error {
-	return errors.Join(d.followNodeKey(ctx), d.followAuthority(ctx))
 }

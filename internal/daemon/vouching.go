@@ -150,8 +150,9 @@ func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer, voucher *int) stri
 	return word
 }
 
-// How long one try waits until the others know a new key of this node, and how often it asks. One
-// that is asked has answerPatience; all are asked at once.
+// How long one try waits until the others know a new key of this node, and its first pause between
+// two rounds of questions; each further one is twice as long. All are asked at once, and each has
+// answerPatience.
 const (
 	knownPatience  = 3 * time.Second
 	knownEvery     = 100 * time.Millisecond
@@ -166,7 +167,7 @@ func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 	ctx, cancel := context.WithTimeout(ctx, knownPatience)
 	defer cancel()
 	var ignorant []string
-	for {
+	for pause := knownEvery; ; pause *= 2 {
 		asked := d.withoutKey(ctx, turn)
 		if len(asked) == 0 {
 			return nil
@@ -174,7 +175,7 @@ func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 		if ctx.Err() == nil || ignorant == nil { // when the time is up, nobody answers any longer
 			ignorant = asked
 		}
-		if !sleep(ctx, knownEvery) {
+		if !sleep(ctx, pause) {
 			return keyHeld(fmt.Sprintf("%s does not use its new key before every member says that it knows it; no such "+
 				"answer from %s: bring back who is away, remove it, or `clusterd keys rotate node %s --anyway`", d.name,
 				strings.Join(ignorant, ", "), d.name))
