@@ -115,7 +115,7 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 			continue
 		}
 		// Tests of drivers measure real time, and machines are busy: once more, alone.
-		again, err := try(ctx, root, bare[i], anyway)
+		again, err := judge(ctx, root, bare[i], anyway)
 		switch {
 		case err != nil:
 			return nil, err
@@ -184,7 +184,12 @@ func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, j
 // judge tries a mutant, and, where it is said to need certain faults, once more
 // without them.
 func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome, error) {
-	o, err := try(ctx, root, m, anyway)
+	folder, err := os.MkdirTemp("", "clusterd-mutant-")
+	if err != nil {
+		return outcome{}, err
+	}
+	defer os.RemoveAll(folder)
+	o, err := try(ctx, root, folder, m, anyway)
 	if err != nil || !o.caught || len(m.faults) == 0 || o.seeds == 0 {
 		return o, err
 	}
@@ -192,7 +197,7 @@ func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome,
 	// A kept seed, which run first, says nothing about how many are needed.
 	n.seeds, n.kind, n.without = min(max(2*o.seeds, 20), 2*seedsToCatch), kindOf(o.why), m.faults
 	bare.nets = []net{n}
-	survived, err := try(ctx, root, bare, anyway)
+	survived, err := try(ctx, root, folder, bare, anyway)
 	o.took += survived.took
 	if err == nil && survived.caught {
 		o.alsoWithout = survived.why
