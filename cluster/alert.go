@@ -172,7 +172,7 @@ func (Told) level() int   { return levelTwo }
 
 // apply moves the cursor. The timeline is told where trouble begins and where it
 // ends, not of each event that could not be told.
-func (c Told) apply(t *transaction) refusal {
+func (t *transaction) applyTold(c Told) refusal {
 	cursor, known := t.Alerts.Get(c.Alert)
 	if !known {
 		return refuse("there is no alert %s", c.Alert)

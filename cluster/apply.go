@@ -42,7 +42,7 @@ func Apply(s *State, entry Entry) Applied {
 			result.Refused[i], result.Codes[i] = why, codeTemporary
 			continue
 		}
-		refused := command.apply(t)
+		refused := appliers[command.Kind()](t, command)
 		result.Refused[i], result.Codes[i] = refused.Why, refused.Code
 	}
 	result.Events = t.events

@@ -41,7 +41,7 @@ func (Readmit) level() int { return levelTwo }
 // witness, the document allows it, and the other one is confirmed off. A brake
 // that never lets half of the nodes be shot would forbid it always, so this is
 // its exception (law L8); the shot is counted like any other.
-func (c GoAlone) apply(t *transaction) refusal {
+func (t *transaction) applyGoAlone(c GoAlone) refusal {
 	if why := t.twoNodeRule(); why != "" {
 		return refuse("%s does not go on alone: %s", c.Node, why)
 	}
@@ -89,7 +89,7 @@ func (c GoAlone) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c Readmit) apply(t *transaction) refusal {
+func (t *transaction) applyReadmit(c Readmit) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Expelled == 0 {
 		return refuse("%s is not expelled", c.Node)

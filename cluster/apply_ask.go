@@ -10,7 +10,7 @@ import (
 // apply of an administrator's request. What is impossible is refused here,
 // before anything is stopped; what is possible becomes the service's wish. The
 // same request id is never done twice (law L7).
-func (c Ask) apply(t *transaction) refusal {
+func (t *transaction) applyAsk(c Ask) refusal {
 	if c.Request == "" {
 		return refuse("a request needs an id, so that it is never done twice")
 	}

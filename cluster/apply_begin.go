@@ -34,7 +34,7 @@ func (t *transaction) setService(s Service, state resources.State, e Event) Serv
 }
 
 // apply of an intent: the last net before something is done to a VM.
-func (c Begin) apply(t *transaction) refusal {
+func (t *transaction) applyBegin(c Begin) refusal {
 	if refused := c.refused(&t.World); refused != accepted {
 		return refused
 	}
@@ -42,15 +42,15 @@ func (c Begin) apply(t *transaction) refusal {
 	n, _ := t.Nodes.Get(c.Node)
 	switch c.Intent {
 	case IntentStart:
-		c.start(t, service, n)
+		t.beginStart(c, service, n)
 	case IntentStop:
-		c.stop(t, service, n)
+		t.beginStop(c, service, n)
 	case IntentMigrate:
-		c.migrate(t, service, n)
+		t.beginMigration(c, service, n)
 	case IntentConvalesce:
-		c.convalesce(t, service, n)
+		t.beginConvalescence(c, service, n)
 	case IntentReconfigure:
-		c.reconfigure(t, service, n)
+		t.beginReconfigure(c, service, n)
 	}
 	return accepted
 }
@@ -155,7 +155,7 @@ func (w *World) disksFree(service Service) string {
 	return ""
 }
 
-func (c Begin) intent(t *transaction, n Member) *Intent {
+func (t *transaction) intentOf(c Begin, n Member) *Intent {
 	return &Intent{
 		Kind: c.Intent, Index: t.index, Generation: t.Generation, Place: len(t.events), At: t.at, Node: n.Name, Incarnation: n.Incarnation,
 		Definition: c.Definition, Purpose: c.Purpose, Kill: c.Kill, By: c.By, Why: c.Why,
@@ -205,12 +205,12 @@ func (c Begin) startRefused(w *World, service Service, n Member) refusal {
 	return accepted
 }
 
-func (c Begin) start(t *transaction, service Service, n Member) {
+func (t *transaction) beginStart(c Begin, service Service, n Member) {
 	h := t.holderOn(n, "start intent", service.Spec, false)
 	h.Creating = true
 	entered := len(service.Holders) == 0
 	service = service.withHolder(h)
-	service.Intent, service.Behind = c.intent(t, n), nil
+	service.Intent, service.Behind = t.intentOf(c, n), nil
 	service.Intent.Entered = entered
 	service.Story = appendPhases(service.Story, Phase{What: "start issued", At: t.at})
 	t.setService(service, resources.Starting, Event{Node: n.Name, By: c.By, Why: c.Why})
@@ -276,8 +276,8 @@ func (w *World) mayMoveTo(service Service, target string) refusal {
 	return accepted
 }
 
-func (c Begin) stop(t *transaction, service Service, n Member) {
-	service.Intent = c.intent(t, n)
+func (t *transaction) beginStop(c Begin, service Service, n Member) {
+	service.Intent = t.intentOf(c, n)
 	state := resources.Stopping
 	if c.Purpose == ForMove {
 		service = t.sentAway(t.stopToMove(service, c.Target), n)
@@ -316,14 +316,14 @@ func (c Begin) migrateRefused(w *World, service Service, n Member) refusal {
 	return accepted
 }
 
-// migrate makes both boots holders, from reservation to commit (law L5).
-func (c Begin) migrate(t *transaction, service Service, n Member) {
+// beginMigration makes both boots holders, from reservation to commit (law L5).
+func (t *transaction) beginMigration(c Begin, service Service, n Member) {
 	target, _ := t.Nodes.Get(c.Target)
 	source := service.Holders[0]
 	h := t.holderOn(target, "migration target", service.Spec, false)
 	h.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared
 	service = service.withHolder(h)
-	service.Intent = c.intent(t, n)
+	service.Intent = t.intentOf(c, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
 	service = t.sentAway(service, n)
 	if c.By == "room" {

@@ -9,7 +9,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-func (c Init) apply(t *transaction) refusal {
+func (t *transaction) applyInit(c Init) refusal {
 	if t.ID != "" {
 		return refuse("the cluster %s is already founded", t.Cluster)
 	}
@@ -24,7 +24,7 @@ func (c Init) apply(t *transaction) refusal {
 // apply asks what the members know and not what this binary does: all must
 // answer alike. A daemon that finds itself with rules it does not know stops
 // (Unknown).
-func (c RaiseLevel) apply(t *transaction) refusal {
+func (t *transaction) applyRaiseLevel(c RaiseLevel) refusal {
 	if c.Level <= t.Level {
 		return refuse("level %d cannot follow level %d", c.Level, t.Level)
 	}
@@ -43,7 +43,7 @@ func (c RaiseLevel) apply(t *transaction) refusal {
 // That word is about the boots of that moment. A node that was let in before the
 // log says so runs again, and keeps what it holds (law L1); the generation begins
 // all the same, because the log has been taken over.
-func (c Recover) apply(t *transaction) refusal {
+func (t *transaction) applyRecover(c Recover) refusal {
 	if c.Generation <= t.Generation {
 		return refuse("generation %d is not newer than %d", c.Generation, t.Generation)
 	}
@@ -75,7 +75,7 @@ func (c Recover) apply(t *transaction) refusal {
 
 // apply takes a backup in. What ran when the backup was made proves nothing
 // about now: every holder is unknown until asked or fenced.
-func (c Restore) apply(t *transaction) refusal {
+func (t *transaction) applyRestore(c Restore) refusal {
 	var old State
 	if err := json.Unmarshal(c.State, &old); err != nil {
 		return refuse("the backup cannot be read: %v", err)
@@ -128,7 +128,7 @@ func (c Restore) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c AddToken) apply(t *transaction) refusal {
+func (t *transaction) applyAddToken(c AddToken) refusal {
 	for _, id := range t.Tokens.Keys() {
 		if token, _ := t.Tokens.Get(id); token.Expires.Before(t.at) {
 			t.Tokens.Delete(id)
@@ -148,7 +148,7 @@ func (c AddToken) apply(t *transaction) refusal {
 
 // apply of a document: the Spec of a service is replaced, what runs is left
 // alone. A service that is new may run anywhere until each node has looked.
-func (c Configure) apply(t *transaction) refusal {
+func (t *transaction) applyConfigure(c Configure) refusal {
 	if c.Base != t.Config.Version {
 		return refuse("the document is at version %d, the change was made for version %d; look at it again and repeat", t.Config.Version, c.Base)
 	}

@@ -7,7 +7,7 @@ import "fmt"
 // a node that nobody hears. Who said it stays in the timeline. An attempt under
 // way need not be waited for: it asks before each packet whether it is still
 // wanted, and its result is refused once the intent is closed.
-func (c ConfirmFence) apply(t *transaction) refusal {
+func (t *transaction) applyConfirmFence(c ConfirmFence) refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
 		return refuse("%s is not being fenced, there is nothing to confirm", c.Node)

@@ -7,7 +7,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-func (c BeginFence) apply(t *transaction) refusal {
+func (t *transaction) applyBeginFence(c BeginFence) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
 		return refuse("there is no node %s", c.Node)
@@ -72,7 +72,7 @@ func (c BeginFence) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c AssignFence) apply(t *transaction) refusal {
+func (t *transaction) applyAssignFence(c AssignFence) refusal {
 	if why := t.disarmed(t.at); why != "" {
 		return refuse("%s", why)
 	}
@@ -118,7 +118,7 @@ func (f Fence) afterAttempt(attempt fence.Attempt, why string) Fence {
 }
 
 // apply of a result. Only Confirmed releases anything (law L3).
-func (c FenceDone) apply(t *transaction) refusal {
+func (t *transaction) applyFenceDone(c FenceDone) refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer || open.Incarnation != c.Incarnation {
 		return refuse("attempt %d of fence intent %d is no longer open", c.Ordinal, c.Act)
@@ -180,7 +180,7 @@ func (t *transaction) recoverFrom(n Member, open Fence) {
 	t.releaseBoot(n, t.index, n.Name+" is confirmed off")
 }
 
-func (c CheckDevice) apply(t *transaction) refusal {
+func (t *transaction) applyCheckDevice(c CheckDevice) refusal {
 	if _, declared := t.Document.Devices[c.Device]; !declared {
 		return refuse("there is no fence device %s", c.Device)
 	}

@@ -48,7 +48,7 @@ func (LostKeys) level() int { return levelTwo }
 
 // apply of a node's word about its own guard. Within a boot nothing of it may
 // become shorter or go away, because somebody may be waiting it out already.
-func (c Guarded) apply(t *transaction) refusal {
+func (t *transaction) applyGuarded(c Guarded) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	old := n.guardOf(n.Boot)
 	switch {
@@ -99,7 +99,7 @@ func guardText(g fence.Guard) string {
 
 // apply of a key that came back. It takes nothing back: what was released was
 // released by more than the key (law L3), or the service allows to rely on it.
-func (c KeyBack) apply(t *transaction) refusal {
+func (t *transaction) applyKeyBack(c KeyBack) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || !n.cutBoot(c.Boot) {
 		return refuse("boot %.8s of %s is not one that was cut off", c.Boot, c.Node)
@@ -114,7 +114,7 @@ func (c KeyBack) apply(t *transaction) refusal {
 
 // apply of a node's word that it has lost its keys. What it held it may still be
 // running, until a fence or a new boot says otherwise.
-func (c LostKeys) apply(t *transaction) refusal {
+func (t *transaction) applyLostKeys(c LostKeys) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Boot != c.Boot || n.Ended() {
 		return refuse("the word of %s about its keys is that of an older incarnation or boot", c.Node)

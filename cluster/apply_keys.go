@@ -44,7 +44,7 @@ type Rekey struct {
 // Kind implements Command.
 func (Rekey) Kind() string { return "rekey" }
 
-func (c Rekey) apply(t *transaction) refusal {
+func (t *transaction) applyRekey(c Rekey) refusal {
 	if c.Epoch != t.Secrets.Epoch {
 		return refuse("data key %d is in force meanwhile, and not %d", t.Secrets.Epoch, c.Epoch)
 	}
@@ -179,7 +179,7 @@ func (AbortKey) level() int  { return levelTwo }
 func (TellKey) level() int   { return levelTwo }
 func (TurnKey) level() int   { return levelTwo }
 
-func (c RotateKey) apply(t *transaction) refusal {
+func (t *transaction) applyRotateKey(c RotateKey) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	away := t.awayBut(c.Node)
 	switch {
@@ -225,7 +225,7 @@ func (s *State) awayBut(node string) []string {
 	return away
 }
 
-func (c AbortKey) apply(t *transaction) refusal {
+func (t *transaction) applyAbortKey(c AbortKey) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
@@ -259,7 +259,7 @@ func (c TellKey) Refused(s *State) string {
 	return s.keyTaken(c.Fingerprint)
 }
 
-func (c TellKey) apply(t *transaction) refusal {
+func (t *transaction) applyTellKey(c TellKey) refusal {
 	if why := c.Refused(t.State); why != "" {
 		return refuse("%s", why)
 	}
@@ -336,7 +336,7 @@ func (c TurnKey) Refused(s *State) string {
 	return s.mayBar(1)
 }
 
-func (c TurnKey) apply(t *transaction) refusal {
+func (t *transaction) applyTurnKey(c TurnKey) refusal {
 	if why := c.Refused(t.State); why != "" {
 		return refuse("%s", why)
 	}

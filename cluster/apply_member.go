@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func (c Join) apply(t *transaction) refusal {
+func (t *transaction) applyJoin(c Join) refusal {
 	token, why := t.checkToken(c)
 	if why != "" {
 		return refuse("%s", why)
@@ -87,7 +87,7 @@ func (t *transaction) forgetMachine(n Member, by string) {
 	}
 }
 
-func (c RemoveNode) apply(t *transaction) refusal {
+func (t *transaction) applyRemoveNode(c RemoveNode) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
 		return refuse("there is no node %s", c.Node)

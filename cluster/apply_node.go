@@ -33,7 +33,7 @@ func sentence(text, more string) string {
 // sparing a node happens before the intent, never after. A new boot is proof
 // that the boot to be fenced is over, but only between attempts, because an off
 // command that is on its way would hit the new boot.
-func (c NodeUp) apply(t *transaction) refusal {
+func (t *transaction) applyNodeUp(c NodeUp) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
 		return refuse("there is no node %s in the cluster; join it with a token", c.Node)
@@ -112,7 +112,7 @@ func (t *transaction) barredByFence(node, boot string) string {
 
 // apply admits a node and takes over what it found. For a new boot the old
 // boots' holders leave and the inventory takes their place, in one command.
-func (c Inventory) apply(t *transaction) refusal {
+func (t *transaction) applyInventory(c Inventory) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.State != NodeLooking {
 		return refuse("the inventory of %s is from an older incarnation", c.Node)
@@ -210,7 +210,7 @@ func (t *transaction) bury(uuid string, grave Service) {
 	t.Tombstones.Set(uuid, grave)
 }
 
-func (c Leave) apply(t *transaction) refusal {
+func (t *transaction) applyLeave(c Leave) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.State != NodeOnline {
 		return refuse("%s is not online", c.Node)
@@ -219,7 +219,7 @@ func (c Leave) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c NodeGone) apply(t *transaction) refusal {
+func (t *transaction) applyNodeGone(c NodeGone) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.State != NodeLeaving || n.Incarnation != c.Incarnation {
 		return refuse("%s is not leaving", c.Node)
@@ -233,7 +233,7 @@ func (c NodeGone) apply(t *transaction) refusal {
 
 // apply of an edge of liveness. It changes what is known, not what is allowed:
 // losing contact releases nothing.
-func (c Contact) apply(t *transaction) refusal {
+func (t *transaction) applyContact(c Contact) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation {
 		return refuse("the edge is about an older incarnation of %s", c.Node)

@@ -7,14 +7,14 @@ import (
 )
 
 // apply of an answer: it counts only for the asking it answers.
-func (c Looked) apply(t *transaction) refusal {
+func (t *transaction) applyLooked(c Looked) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
 		return refuse("the answer comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
 	if !known || (c.UUID != "" && service.Spec.UUID != c.UUID) {
-		return c.lookedGrave(t, n)
+		return t.lookedGrave(c, n)
 	}
 	h, held := service.holder(c.Node)
 	if !held || !h.Ask || h.Since != c.Since || !onBoot(n)(h) {
@@ -25,7 +25,7 @@ func (c Looked) apply(t *transaction) refusal {
 }
 
 // lookedGrave takes an answer about a removed service.
-func (c Looked) lookedGrave(t *transaction, n Member) refusal {
+func (t *transaction) lookedGrave(c Looked, n Member) refusal {
 	for _, uuid := range t.Tombstones.Keys() {
 		grave, _ := t.Tombstones.Get(uuid)
 		h, held := grave.holder(c.Node)
@@ -42,7 +42,7 @@ func (c Looked) lookedGrave(t *transaction, n Member) refusal {
 
 // apply of something an agent saw unasked. While an intent of the service is
 // open on that node, its result tells the end, not the events on the way.
-func (c Observed) apply(t *transaction) refusal {
+func (t *transaction) applyObserved(c Observed) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.State == NodeLooking || n.Ended() || n.Before == NodeLooking {
 		return refuse("the observation comes from an older incarnation of %s", c.Node)

@@ -9,7 +9,7 @@ import (
 
 // apply of a result: it counts only while its intent is the newest of the
 // service and its executor is the incarnation the intent was given to.
-func (c Done) apply(t *transaction) refusal {
+func (t *transaction) applyDone(c Done) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Intent == nil || service.Intent.Index != c.Act {
 		return refuse("the intent %d of %s is no longer open", c.Act, c.Service)
@@ -20,7 +20,7 @@ func (c Done) apply(t *transaction) refusal {
 	}
 	intent := *service.Intent
 	if intent.Kind == IntentMigrate {
-		return c.migrated(t, service, n, intent)
+		return t.migrated(c, service, n, intent)
 	}
 	if intent.Node != c.Node || intent.Incarnation != c.Incarnation {
 		return refuse("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
@@ -28,20 +28,20 @@ func (c Done) apply(t *transaction) refusal {
 	service.Intent = nil
 	switch intent.Kind {
 	case IntentStart:
-		c.started(t, service, n, intent)
+		t.started(c, service, n, intent)
 	case IntentConvalesce:
-		c.convalesced(t, service, n, intent)
+		t.convalesced(c, service, n, intent)
 	case IntentReconfigure:
-		c.reconfigured(t, service, n, intent)
+		t.reconfigured(c, service, n, intent)
 	default:
-		c.stopped(t, service, n, intent)
+		t.stopped(c, service, n, intent)
 	}
 	return accepted
 }
 
 // started takes in the end of a start. A failed start is not a stop: unless
 // the agent proved the VM absent, its node stays a holder (law L1).
-func (c Done) started(t *transaction, service Service, n Member, intent Intent) {
+func (t *transaction) started(c Done, service Service, n Member, intent Intent) {
 	h, _ := service.holder(n.Name)
 	unsent := c.neverSent(intent, h)
 	h = h.after(c.Result, t.index)
@@ -130,7 +130,7 @@ func (s Service) failedOn(failed FailedStart) Service {
 }
 
 // stopped takes in the end of a stop.
-func (c Done) stopped(t *transaction, service Service, n Member, intent Intent) {
+func (t *transaction) stopped(c Done, service Service, n Member, intent Intent) {
 	if !c.Result.OK || c.Result.Source != resources.Absent {
 		h, _ := service.holder(n.Name)
 		service = service.withHolder(h.after(c.Result, t.index))
@@ -182,7 +182,7 @@ func (t *transaction) stopProven(service Service, n Member, intent Intent, proof
 }
 
 // migrated takes in the end of a migration, or of one act of its settlement.
-func (c Done) migrated(t *transaction, service Service, n Member, intent Intent) refusal {
+func (t *transaction) migrated(c Done, service Service, n Member, intent Intent) refusal {
 	if n.Name != intent.Node && n.Name != intent.Target {
 		return refuse("%s is no end of this migration", n.Name)
 	}
@@ -302,7 +302,7 @@ func (t *transaction) finishMigration(service Service, code int, why string, res
 	return service
 }
 
-func (c Probed) apply(t *transaction) refusal {
+func (t *transaction) applyProbed(c Probed) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Owner != c.Node {
 		return refuse("%s does not run on %s", c.Service, c.Node)
@@ -319,7 +319,7 @@ func (c Probed) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c GiveUp) apply(t *transaction) refusal {
+func (t *transaction) applyGiveUp(c GiveUp) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Wish == nil || service.Wish.Request != c.Request || service.Intent != nil {
 		return refuse("the request %s is not open", c.Request)

@@ -56,7 +56,7 @@ func (AbortAuthority) Kind() string { return "abort-authority" }
 // Kind implements Command.
 func (NodeAuthority) Kind() string { return "node-authority" }
 
-func (c RotateAuthority) apply(t *transaction) refusal {
+func (t *transaction) applyRotateAuthority(c RotateAuthority) refusal {
 	switch {
 	case t.Secrets.Next != nil:
 		return refuse("the authority is being rotated since %s; see `clusterd keys status`",
@@ -72,7 +72,7 @@ func (c RotateAuthority) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c AbortAuthority) apply(t *transaction) refusal {
+func (t *transaction) applyAbortAuthority(c AbortAuthority) refusal {
 	switch {
 	case t.Secrets.Next == nil:
 		return refuse("the authority is not being rotated")
@@ -85,7 +85,7 @@ func (c AbortAuthority) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c NodeAuthority) apply(t *transaction) refusal {
+func (t *transaction) applyNodeAuthority(c NodeAuthority) refusal {
 	next := t.Secrets.Next
 	switch {
 	case next == nil || next.Since != c.Since:

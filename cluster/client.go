@@ -38,7 +38,7 @@ func (RevokeClients) Kind() string { return "revoke-clients" }
 // longestClientWord bounds each word of a certificate.
 const longestClientWord = 128
 
-func (c AddClient) apply(t *transaction) refusal {
+func (t *transaction) applyAddClient(c AddClient) refusal {
 	for _, word := range []string{c.Fingerprint, c.User, c.Role} {
 		if word == "" || len(word) > longestClientWord || strings.ContainsAny(word, " \t\r\n\x1b") {
 			return refuse("a client's certificate needs a fingerprint, a user and a role, of %d letters at most",
@@ -65,7 +65,7 @@ func (c AddClient) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c RevokeClients) apply(t *transaction) refusal {
+func (t *transaction) applyRevokeClients(c RevokeClients) refusal {
 	var found []string
 	for _, fingerprint := range t.Clients.Keys() {
 		if client, _ := t.Clients.Get(fingerprint); client.User == c.User {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // commandVersion is written with every command, so that a later shape of the
@@ -79,6 +81,9 @@ var decoders = map[string]func(json.RawMessage) (Command, error){
 	TellKey{}.Kind():   decode[TellKey],
 	TurnKey{}.Kind():   decode[TurnKey],
 }
+
+// Kinds are the words of all commands that this binary knows, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 func decode[C Command](body json.RawMessage) (Command, error) {
 	var command C

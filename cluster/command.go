@@ -19,8 +19,6 @@ var ErrUnknownCommand = errors.New("the log contains a command that this version
 type Command interface {
 	// Kind is the word that names the command in the log.
 	Kind() string
-	// apply changes the State or refuses with a sentence.
-	apply(t *transaction) refusal
 }
 
 // refusal is a sentence that says which law or rule forbids a command, with

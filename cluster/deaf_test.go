@@ -7,7 +7,7 @@ import (
 
 // listens lets node1 lead for a while and hear node2, whose log goes as far as ends says of
 // each beat. It returns what was proposed about node2, applied at once.
-func (m *mind) listens(for_ time.Duration, applied func() uint64) []Contact {
+func (m *stepper) listens(for_ time.Duration, applied func() uint64) []Contact {
 	m.t.Helper()
 	var edges []Contact
 	for began := m.now; m.now-began < for_; {
@@ -59,7 +59,7 @@ func TestANodeThatIsHeardAndTakesNoEntryIsDeaf(t *testing.T) {
 }
 
 // deafened is a cluster in which node2 is heard and has taken nothing of the log since an entry.
-func deafened(t *testing.T) (*book, *mind, uint64) {
+func deafened(t *testing.T) (*book, *stepper, uint64) {
 	t.Helper()
 	b := newBook(t, 3)
 	m := newMind(t, b, "node1")

@@ -50,7 +50,7 @@ func (Arm) Kind() string { return "arm" }
 func (Disarm) level() int { return levelTwo }
 func (Arm) level() int    { return levelTwo }
 
-func (c Disarm) apply(t *transaction) refusal {
+func (t *transaction) applyDisarm(c Disarm) refusal {
 	if c.For < shortestDisarm || c.For > longestDisarm {
 		return refuse("fencing is disarmed for at least %s and at most %s, not for %s", shortestDisarm, longestDisarm, c.For)
 	}
@@ -63,7 +63,7 @@ func (c Disarm) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c Arm) apply(t *transaction) refusal {
+func (t *transaction) applyArm(c Arm) refusal {
 	switch {
 	case t.Disarmed == nil:
 		return refuse("fencing is armed already")

@@ -66,7 +66,7 @@ func (EndDrill) Kind() string { return "end-drill" }
 func (BeginDrill) level() int { return levelTwo }
 func (EndDrill) level() int   { return levelTwo }
 
-func (c BeginDrill) apply(t *transaction) refusal {
+func (t *transaction) applyBeginDrill(c BeginDrill) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
@@ -120,7 +120,7 @@ func (t *transaction) drillPhase(phase DrillPhase, step string) {
 	t.Drill = &next
 }
 
-func (c EndDrill) apply(t *transaction) refusal {
+func (t *transaction) applyEndDrill(c EndDrill) refusal {
 	if t.Drill == nil || t.Drill.Node != c.Node || t.Drill.Index != c.Act {
 		return refuse("no such drill of %s is under way", c.Node)
 	}

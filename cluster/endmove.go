@@ -24,7 +24,7 @@ type EndMove struct {
 // Kind names it in the log.
 func (EndMove) Kind() string { return "end-move" }
 
-func (c EndMove) apply(t *transaction) refusal {
+func (t *transaction) applyEndMove(c EndMove) refusal {
 	service, known := t.Services.Get(c.Service)
 	intent := service.Intent
 	switch {

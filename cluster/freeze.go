@@ -71,7 +71,7 @@ func (f *Freeze) until() string {
 }
 
 // apply ends a freeze by the leader's clock, as it stands in the entry.
-func (c Thaw) apply(t *transaction) refusal {
+func (t *transaction) applyThaw(c Thaw) refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Freeze == nil || !service.Freeze.Until.Equal(c.Until) || c.Until.IsZero() {
 		return refuse("%s is not frozen until then", c.Service)

@@ -9,14 +9,14 @@ import (
 )
 
 // guardMind is the mind of node1, whose only fence level is a watchdog.
-func guardMind(t *testing.T) *mind {
+func guardMind(t *testing.T) *stepper {
 	b := newBook(t, 3, "vm:a", "vm:b")
 	b.must(configure(guardedDocument(level("wd")), 1))
 	return newMind(t, b, "node1")
 }
 
 // at steps node1 on its present boot at a reading of its clock.
-func (m *mind) at(clock time.Duration, in Input) Output {
+func (m *stepper) at(clock time.Duration, in Input) Output {
 	m.t.Helper()
 	in.Boot, in.Clock = "node1-boot-1", clock
 	return m.step(Tick, in)

@@ -26,7 +26,7 @@ const (
 	pauseHypervisor     = 5 * time.Second
 )
 
-func (c NodeHypervisor) apply(t *transaction) refusal {
+func (t *transaction) applyNodeHypervisor(c NodeHypervisor) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:

@@ -40,7 +40,7 @@ func (UnlockCluster) Kind() string { return "unlock" }
 func (LockCluster) level() int   { return levelTwo }
 func (UnlockCluster) level() int { return levelTwo }
 
-func (c LockCluster) apply(t *transaction) refusal {
+func (t *transaction) applyLockCluster(c LockCluster) refusal {
 	if t.Lock != nil && (t.Lock.Stop || !c.Stop) {
 		return accepted // it is so already
 	}
@@ -53,7 +53,7 @@ func (c LockCluster) apply(t *transaction) refusal {
 	return accepted
 }
 
-func (c UnlockCluster) apply(t *transaction) refusal {
+func (t *transaction) applyUnlockCluster(c UnlockCluster) refusal {
 	switch {
 	case t.Lock == nil:
 		return accepted

@@ -52,7 +52,7 @@ type LoseLog struct {
 // Kind names the command in the log.
 func (LoseLog) Kind() string { return "lose-log" }
 
-func (c LoseLog) apply(t *transaction) refusal {
+func (t *transaction) applyLoseLog(c LoseLog) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:

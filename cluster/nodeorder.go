@@ -63,7 +63,7 @@ func (NodeEmpty) Kind() string { return "node-empty" }
 func (OrderNode) level() int { return levelTwo }
 func (NodeEmpty) level() int { return levelTwo }
 
-func (c OrderNode) apply(t *transaction) refusal {
+func (t *transaction) applyOrderNode(c OrderNode) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
@@ -73,7 +73,7 @@ func (c OrderNode) apply(t *transaction) refusal {
 	case c.Within < 0 || c.Within > longestDeadline:
 		return refuse("a deadline lies between now and %s from now, not %s", longestDeadline, c.Within)
 	case c.Order == "":
-		return c.takeBack(t, n)
+		return t.takeBack(c, n)
 	case c.Order != OrderStandby && c.Order != OrderDrain && c.Order != OrderMaintenance:
 		return refuse("%q is no order; there are %s, %s, %s", c.Order, OrderStandby, OrderDrain, OrderMaintenance)
 	}
@@ -103,7 +103,7 @@ func (o Order) beginning() string {
 	return text
 }
 
-func (c OrderNode) takeBack(t *transaction, n Member) refusal {
+func (t *transaction) takeBack(c OrderNode, n Member) refusal {
 	if n.Order == nil {
 		return accepted
 	}
@@ -114,7 +114,7 @@ func (c OrderNode) takeBack(t *transaction, n Member) refusal {
 	return accepted
 }
 
-func (c NodeEmpty) apply(t *transaction) refusal {
+func (t *transaction) applyNodeEmpty(c NodeEmpty) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Order == nil || n.Order.Index != c.Order || n.Order.Empty != 0 {
 		return refuse("%s is under no such order", c.Node)

@@ -113,14 +113,14 @@ func (w *World) mayConvalesce(service Service) refusal {
 	return accepted
 }
 
-// convalesce asks the owner's agent to start what is down.
-func (c Begin) convalesce(t *transaction, service Service, n Member) {
-	service.Intent = c.intent(t, n)
+// beginConvalescence asks the owner's agent to start what is down.
+func (t *transaction) beginConvalescence(c Begin, service Service, n Member) {
+	service.Intent = t.intentOf(c, n)
 	t.setService(service, resources.Started, Event{Node: n.Name, By: c.By, Why: c.Why})
 }
 
 // convalesced takes in what became of it.
-func (c Done) convalesced(t *transaction, service Service, n Member, intent Intent) {
+func (t *transaction) convalesced(c Done, service Service, n Member, intent Intent) {
 	h, held := service.holder(n.Name)
 	if !held {
 		t.Services.Set(service.Spec.Name, service)

@@ -44,7 +44,7 @@ func (t *transaction) askPower(node, fencer string, incarnation uint64, level in
 	t.tell(Event{Node: fencer, Subject: node, By: by, Why: fmt.Sprintf("%s asks for the power of %s again", fencer, node)})
 }
 
-func (c PowerOnDone) apply(t *transaction) refusal {
+func (t *transaction) applyPowerOnDone(c PowerOnDone) refusal {
 	asked, open := t.PowerOns.Get(c.Node)
 	if !open || asked.Index != c.Act || asked.Fencer != c.Fencer || asked.Incarnation != c.Incarnation {
 		return refuse("the power of %s is no longer waited for", c.Node)

@@ -165,9 +165,9 @@ func TestAVMThatIsBroughtToANodeThatLeftIsToldOf(t *testing.T) {
 	if n := b.node("node2"); n.State != NodeLeft {
 		t.Errorf("what proves nothing makes node2 %s", n.State)
 	}
-	mind := NewNode("node2")
+	node := NewNode("node2")
 	in := Input{State: b.s, Incarnation: b.node("node2").Incarnation, Changes: []Change{{Service: "vm:a"}}}
-	if out := mind.Step(time.Second, in); len(out.Do) != 1 || out.Do[0].Kind != DutyLook {
+	if out := node.Step(time.Second, in); len(out.Do) != 1 || out.Do[0].Kind != DutyLook {
 		t.Errorf("a node that left does not look at what its hypervisor tells: %+v", out.Do)
 	}
 	seen.Observation.Condition = resources.Running

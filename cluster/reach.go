@@ -43,7 +43,7 @@ func (CheckFrom) level() int { return levelTwo }
 
 func reachKey(device, by string) string { return device + "/" + by }
 
-func (c CheckFrom) apply(t *transaction) refusal {
+func (t *transaction) applyCheckFrom(c CheckFrom) refusal {
 	if _, declared := t.Document.Devices[c.Device]; !declared {
 		return refuse("there is no fence device %s", c.Device)
 	}

@@ -17,7 +17,7 @@ type SetAddress struct {
 // Kind is the word that names the command in the log.
 func (SetAddress) Kind() string { return "set-address" }
 
-func (c SetAddress) apply(t *transaction) refusal {
+func (t *transaction) applySetAddress(c SetAddress) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:

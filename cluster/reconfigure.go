@@ -80,9 +80,9 @@ func (c Begin) reconfigureRefused(w *World, service Service, n Member) refusal {
 	return accepted
 }
 
-// reconfigure begins it. From here on it may write to what it was started with and
+// beginReconfigure begins it. From here on it may write to what it was started with and
 // to what is declared now.
-func (c Begin) reconfigure(t *transaction, service Service, n Member) {
+func (t *transaction) beginReconfigure(c Begin, service Service, n Member) {
 	h, _ := service.holder(n.Name)
 	h.Disks = slices.Clip(h.Disks)
 	for _, disk := range service.Spec.Disks {
@@ -91,14 +91,14 @@ func (c Begin) reconfigure(t *transaction, service Service, n Member) {
 		}
 	}
 	service = service.withHolder(h)
-	service.Intent = c.intent(t, n)
+	service.Intent = t.intentOf(c, n)
 	t.setService(service, resources.Started, Event{Node: n.Name, By: c.By, Why: "takes its changed declaration in"})
 }
 
 // reconfigured takes in what became of it. What failed broke the service, or
 // nothing was done; that is not tried again before the declaration changes once
 // more or the service starts anew.
-func (c Done) reconfigured(t *transaction, service Service, n Member, intent Intent) {
+func (t *transaction) reconfigured(c Done, service Service, n Member, intent Intent) {
 	h, held := service.holder(n.Name)
 	if !held {
 		t.Services.Set(service.Spec.Name, service)

@@ -8,20 +8,20 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// mind steps one node against a book.
-type mind struct {
+// stepper steps one node against a book.
+type stepper struct {
 	t    *testing.T
 	b    *book
 	node *Node
 	now  time.Duration
 }
 
-func newMind(t *testing.T, b *book, self string) *mind {
+func newMind(t *testing.T, b *book, self string) *stepper {
 	t.Helper()
-	return &mind{t: t, b: b, node: NewNode(self), now: time.Hour}
+	return &stepper{t: t, b: b, node: NewNode(self), now: time.Hour}
 }
 
-func (m *mind) step(after time.Duration, in Input) Output {
+func (m *stepper) step(after time.Duration, in Input) Output {
 	m.t.Helper()
 	m.now += after
 	in.State, in.Incarnation = m.b.s.Fork(), m.b.node(m.node.self).Incarnation
@@ -29,7 +29,7 @@ func (m *mind) step(after time.Duration, in Input) Output {
 }
 
 // one returns the only proposal of an output, with its only command.
-func (m *mind) one(out Output) (uint64, Command) {
+func (m *stepper) one(out Output) (uint64, Command) {
 	m.t.Helper()
 	if len(out.Propose) != 1 || len(out.Propose[0].Commands) != 1 {
 		m.t.Fatalf("proposed %+v, want one command", out.Propose)
@@ -37,7 +37,7 @@ func (m *mind) one(out Output) (uint64, Command) {
 	return out.Propose[0].ID, out.Propose[0].Commands[0]
 }
 
-func (m *mind) silent(out Output) {
+func (m *stepper) silent(out Output) {
 	m.t.Helper()
 	if len(out.Propose) > 0 {
 		m.t.Fatalf("proposed %+v, want nothing", out.Propose)
@@ -86,7 +86,7 @@ func TestARefusedResultIsDropped(t *testing.T) {
 }
 
 // lookAt answers the confirming look that an output hands out.
-func (m *mind) lookAt(out Output, o resources.Observation) DutyResult {
+func (m *stepper) lookAt(out Output, o resources.Observation) DutyResult {
 	m.t.Helper()
 	if len(out.Do) != 1 || out.Do[0].Kind != DutyLook {
 		m.t.Fatalf("handed out %+v, want one look", out.Do)
@@ -151,7 +151,7 @@ func TestAPauseIsNotTakenForSilence(t *testing.T) {
 }
 
 // lost steps a leader until it proposes something, without beats of node1.
-func (m *mind) lost(verdict Verdict, limit time.Duration) (time.Duration, Output) {
+func (m *stepper) lost(verdict Verdict, limit time.Duration) (time.Duration, Output) {
 	m.t.Helper()
 	m.step(0, Input{Leading: true, Beats: []Beat{{Node: "node1"}, {Node: "node2"}}})
 	for waited := Tick; waited <= limit; waited += Tick {

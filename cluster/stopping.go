@@ -24,7 +24,7 @@ func (DaemonStopping) Kind() string { return "daemon-stopping" }
 
 // apply takes the node out of work at once, and remembers until its next NodeUp
 // that its silence was announced. Nothing is released: what runs there is held.
-func (c DaemonStopping) apply(t *transaction) refusal {
+func (t *transaction) applyDaemonStopping(c DaemonStopping) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:

@@ -29,7 +29,7 @@ func (NodeVolume) Kind() string { return "node-volume" }
 // mostVolumeWords bounds what a node may say about its volume.
 const mostVolumeWords = 500
 
-func (c NodeVolume) apply(t *transaction) refusal {
+func (t *transaction) applyNodeVolume(c NodeVolume) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:

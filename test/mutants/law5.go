@@ -2,8 +2,8 @@ package main
 
 // migrations are the breaks of L5: a migration is a transaction.
 func migrations() []mutant {
-	forgetSource := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target", "\tservice.Holders = []Holder{h}\n\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target"}
-	forgetTarget := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target", "\tservice.Intent = c.intent(t, n)\n\tservice.Intent.Target"}
+	forgetSource := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target", "\tservice.Holders = []Holder{h}\n\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target"}
+	forgetTarget := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target", "\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target"}
 	return []mutant{
 		{
 			name: "source-forgotten", law: "L5", broken: "the source of a migration is no holder any more",

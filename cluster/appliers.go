@@ -1,0 +1,71 @@
+package cluster
+
+// applier changes the State by one command, or refuses it with a sentence.
+type applier func(t *transaction, c Command) refusal
+
+// appliers are what the commands do, by their word in the log: one for each that can be read from it.
+var appliers = map[string]applier{
+	Init{}.Kind():            by((*transaction).applyInit),
+	Restore{}.Kind():         by((*transaction).applyRestore),
+	Recover{}.Kind():         by((*transaction).applyRecover),
+	GoAlone{}.Kind():         by((*transaction).applyGoAlone),
+	Readmit{}.Kind():         by((*transaction).applyReadmit),
+	LoseLog{}.Kind():         by((*transaction).applyLoseLog),
+	RaiseLevel{}.Kind():      by((*transaction).applyRaiseLevel),
+	AddToken{}.Kind():        by((*transaction).applyAddToken),
+	Join{}.Kind():            by((*transaction).applyJoin),
+	RemoveNode{}.Kind():      by((*transaction).applyRemoveNode),
+	NodeUp{}.Kind():          by((*transaction).applyNodeUp),
+	Inventory{}.Kind():       by((*transaction).applyInventory),
+	Leave{}.Kind():           by((*transaction).applyLeave),
+	NodeGone{}.Kind():        by((*transaction).applyNodeGone),
+	DaemonStopping{}.Kind():  by((*transaction).applyDaemonStopping),
+	NodeVolume{}.Kind():      by((*transaction).applyNodeVolume),
+	NodeHypervisor{}.Kind():  by((*transaction).applyNodeHypervisor),
+	SetAddress{}.Kind():      by((*transaction).applySetAddress),
+	Contact{}.Kind():         by((*transaction).applyContact),
+	BeginFence{}.Kind():      by((*transaction).applyBeginFence),
+	AssignFence{}.Kind():     by((*transaction).applyAssignFence),
+	FenceDone{}.Kind():       by((*transaction).applyFenceDone),
+	ConfirmFence{}.Kind():    by((*transaction).applyConfirmFence),
+	CheckDevice{}.Kind():     by((*transaction).applyCheckDevice),
+	CheckFrom{}.Kind():       by((*transaction).applyCheckFrom),
+	Disarm{}.Kind():          by((*transaction).applyDisarm),
+	Arm{}.Kind():             by((*transaction).applyArm),
+	PowerOnDone{}.Kind():     by((*transaction).applyPowerOnDone),
+	BeginDrill{}.Kind():      by((*transaction).applyBeginDrill),
+	EndDrill{}.Kind():        by((*transaction).applyEndDrill),
+	Begin{}.Kind():           by((*transaction).applyBegin),
+	Done{}.Kind():            by((*transaction).applyDone),
+	Looked{}.Kind():          by((*transaction).applyLooked),
+	Observed{}.Kind():        by((*transaction).applyObserved),
+	Probed{}.Kind():          by((*transaction).applyProbed),
+	Ask{}.Kind():             by((*transaction).applyAsk),
+	GiveUp{}.Kind():          by((*transaction).applyGiveUp),
+	Configure{}.Kind():       by((*transaction).applyConfigure),
+	Told{}.Kind():            by((*transaction).applyTold),
+	Guarded{}.Kind():         by((*transaction).applyGuarded),
+	KeyBack{}.Kind():         by((*transaction).applyKeyBack),
+	Thaw{}.Kind():            by((*transaction).applyThaw),
+	LockCluster{}.Kind():     by((*transaction).applyLockCluster),
+	UnlockCluster{}.Kind():   by((*transaction).applyUnlockCluster),
+	OrderNode{}.Kind():       by((*transaction).applyOrderNode),
+	NodeEmpty{}.Kind():       by((*transaction).applyNodeEmpty),
+	LostKeys{}.Kind():        by((*transaction).applyLostKeys),
+	AddClient{}.Kind():       by((*transaction).applyAddClient),
+	RevokeClients{}.Kind():   by((*transaction).applyRevokeClients),
+	Rekey{}.Kind():           by((*transaction).applyRekey),
+	EndMove{}.Kind():         by((*transaction).applyEndMove),
+	RotateAuthority{}.Kind(): by((*transaction).applyRotateAuthority),
+	AbortAuthority{}.Kind():  by((*transaction).applyAbortAuthority),
+	NodeAuthority{}.Kind():   by((*transaction).applyNodeAuthority),
+	RotateKey{}.Kind():       by((*transaction).applyRotateKey),
+	AbortKey{}.Kind():        by((*transaction).applyAbortKey),
+	TellKey{}.Kind():         by((*transaction).applyTellKey),
+	TurnKey{}.Kind():         by((*transaction).applyTurnKey),
+}
+
+// by makes an applier of the method for one command.
+func by[C Command](apply func(*transaction, C) refusal) applier {
+	return func(t *transaction, c Command) refusal { return apply(t, c.(C)) }
+}

@@ -1,0 +1,14 @@
+package cluster
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// TestEveryCommandThatIsReadIsApplied: a kind that only one of the two lists knows would end every member.
+func TestEveryCommandThatIsReadIsApplied(t *testing.T) {
+	if applied := slices.Sorted(maps.Keys(appliers)); !slices.Equal(applied, Kinds()) {
+		t.Errorf("there are rules for\n%q\nand in the log there may be\n%q", applied, Kinds())
+	}
+}
