@@ -231,14 +231,14 @@ func (t *transaction) mayDeclare(name string, c Configure) string {
 // records themselves, which nobody changes.
 func (w *World) others(name, uuid string) []*Service {
 	list := make([]*Service, 0, w.Services.Len()+w.Tombstones.Len())
-	for i, key := range w.Services.keys {
+	for i, key := range w.Services.Keys() {
 		if key != name {
-			list = append(list, w.Services.rows[i])
+			list = append(list, w.Services.Rows()[i])
 		}
 	}
-	for i, key := range w.Tombstones.keys {
+	for i, key := range w.Tombstones.Keys() {
 		if key != uuid {
-			list = append(list, w.Tombstones.rows[i])
+			list = append(list, w.Tombstones.Rows()[i])
 		}
 	}
 	return list

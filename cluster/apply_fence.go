@@ -127,7 +127,7 @@ func (t *transaction) applyFenceDone(c FenceDone) refusal {
 	if !known {
 		return refuse("there is no node %s", c.Node)
 	}
-	c.Result = t.weighed(n, open, c.Result)
+	c.Result = weighed(t.State, n, open, c.Result)
 	evidence := strings.Join(c.Result.Evidence, "; ")
 	open = open.afterAttempt(fence.Attempt{Fencer: c.Fencer, Level: open.Level, Outcome: c.Result.Outcome}, evidence)
 	if open.Drill {

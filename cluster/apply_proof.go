@@ -97,19 +97,19 @@ func (s *State) mayHitNewBoot(open Fence) bool {
 
 // weighed takes a result for what it is worth by law L3: Confirmed is Unknown
 // where the State does not bear it out.
-func (t *transaction) weighed(n Member, open Fence, r fence.Result) fence.Result {
+func weighed(s *State, n Member, open Fence, r fence.Result) fence.Result {
 	if r.Outcome != fence.Confirmed {
 		return r
 	}
-	if why := t.unproven(n, open, r.Proven); why != "" {
+	if why := unproven(s, n, open, r.Proven); why != "" {
 		r.Outcome = fence.Unknown
 		r.Evidence = append(r.Evidence[:len(r.Evidence):len(r.Evidence)], why)
 	}
 	return r
 }
 
-func (t *transaction) unproven(n Member, open Fence, p fence.Proven) string {
-	devices := t.devicesOf(open.Node, open.Level)
+func unproven(s *State, n Member, open Fence, p fence.Proven) string {
+	devices := s.world().devicesOf(open.Node, open.Level)
 	if len(devices) == 0 && p.IsZero() {
 		return "" // the level was taken out of the document meanwhile; it was one of power
 	}
@@ -118,7 +118,7 @@ func (t *transaction) unproven(n Member, open Fence, p fence.Proven) string {
 	}
 	guard := n.guardOf(open.Boot)
 	for _, device := range devices {
-		if why := t.mistakable(open, device); device.Nature() == fence.ByPower && why != "" {
+		if why := s.mistakable(open, device); device.Nature() == fence.ByPower && why != "" {
 			return why
 		}
 		if why := unprovenBy(device, open, guard, p); why != "" {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
-	s := foundedState(t)
+	s := newBook(t, 1).s
 	at := time.Unix(1_000_000, 0)
 	later := at.Add(time.Hour)
 	do := func(c Command) string {
@@ -55,7 +55,8 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 
 // TestARemovedKeyIsNeverForgotten: neither by many removals nor at the limit.
 func TestARemovedKeyIsNeverForgotten(t *testing.T) {
-	s := foundedState(t)
+	s := newBook(t, 1).s
+	node, _ := s.Nodes.Get("node1")
 	for number := range maxRemoved {
 		s.Removed.Set(fmt.Sprintf("gone-%d", number), Removed{Name: "old"})
 	}
@@ -66,7 +67,7 @@ func TestARemovedKeyIsNeverForgotten(t *testing.T) {
 	}
 	s.Removed.Delete("gone-0")
 	applied = Apply(s, removal)
-	if applied.Refused[0] != "" || !s.Removed.Has("f1") || !s.Removed.Has("gone-1") {
+	if applied.Refused[0] != "" || !s.Removed.Has(node.Fingerprint) || !s.Removed.Has("gone-1") {
 		t.Errorf("below it: %q", applied.Refused[0])
 	}
 }

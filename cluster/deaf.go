@@ -66,7 +66,7 @@ func (l Logwatch) known(node *Member, in Input) Logwatch {
 
 // lagging reports whether some node's log is behind this one's.
 func (v View) lagging(s *State) bool {
-	for _, name := range s.Nodes.keys {
+	for _, name := range s.Nodes.Keys() {
 		if v.Contacts[name].Log.behind() {
 			return true
 		}

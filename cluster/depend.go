@@ -112,7 +112,7 @@ func (t *transaction) mayLack(service Service) refusal {
 // as far as they can be stopped: nobody waits for what is frozen or out of touch.
 func (p *planner) dependents(name string) []string {
 	var list []string
-	for _, other := range p.Services.rows {
+	for _, other := range p.Services.Rows() {
 		d, needs := other.Spec.Needs(name)
 		if !needs || d.Mode != resources.Hard || other.Flags&resources.Frozen != 0 {
 			continue

@@ -83,7 +83,7 @@ func (w *World) takesLive(service Service) string {
 		return ""
 	}
 	for i, name := range w.Nodes.Keys() {
-		n := *w.Nodes.rows[i]
+		n := *w.Nodes.Rows()[i]
 		tried := service.troubledOn(n, time.Time{}) // however long ago: the plan alone knows the time
 		if name != service.Owner && !tried && w.barredFor(name, n) == "" && w.mayJoin(service, n) == accepted {
 			return name

@@ -135,7 +135,7 @@ func (p *planner) rulesOf(service Service) []string {
 	for _, other := range p.companions(service.Spec.Name) {
 		say("runs together with %s, which is %s", other.Spec.Name, where(other))
 	}
-	for _, other := range p.Services.rows {
+	for _, other := range p.Services.Rows() {
 		name := other.Spec.Name
 		if name == service.Spec.Name {
 			continue

@@ -261,7 +261,7 @@ func (n *Node) mayHold(in Input, me Member) bool {
 func (n *Node) holds(in Input, me Member, such func(Holder) bool) bool {
 	here := func(h Holder) bool { return h.Machine == me.Machine() && h.Boot == in.Boot && such(h) }
 	held := func(s *Service) bool { return s.heldWhere(here) }
-	return slices.ContainsFunc(in.State.Services.rows, held) || slices.ContainsFunc(in.State.Tombstones.rows, held)
+	return slices.ContainsFunc(in.State.Services.Rows(), held) || slices.ContainsFunc(in.State.Tombstones.Rows(), held)
 }
 
 // reportGuard tells the cluster what guards this boot, once it does.

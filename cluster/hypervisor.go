@@ -59,7 +59,7 @@ func (n Member) hung(service Service) string {
 
 // noteHung says which hypervisors do not answer.
 func noteHung(w *World, d *Decision) {
-	for _, n := range w.Nodes.rows {
+	for _, n := range w.Nodes.Rows() {
 		if n.Hung != "" && n.State == NodeOnline {
 			d.wait(n.Name, "its hypervisor does not answer, so no VM is started there or moved there, and what runs there is "+
 				"left alone: "+n.Hung, fmt.Sprintf("on %s: `systemctl restart libvirtd` (or virtqemud), which leaves VMs running",

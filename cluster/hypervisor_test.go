@@ -18,14 +18,14 @@ func TestAHungHypervisorTakesNoVM(t *testing.T) {
 		t.Errorf("the same was told again: %v", told)
 	}
 	b.refused(b.startOf("vm:a", "node1"), "does not answer")
-	tx := begin(b.s, 0, b.at)
-	for _, v := range domain.Rank(nil, tx.candidates(b.service("vm:a"))) {
+	w := b.s.world()
+	for _, v := range domain.Rank(nil, w.candidates(b.service("vm:a"))) {
 		if v.Legal != (v.Node != "node1") {
 			t.Errorf("%s is legal: %v (%s)", v.Node, v.Legal, v.Why)
 		}
 	}
 	made := Service{Spec: resources.Spec{Name: "service:web"}}
-	if why := tx.mayRun(made, b.node("node1")); why != "" {
+	if why := w.mayRun(made, b.node("node1")); why != "" {
 		t.Errorf("a service made of resources needs no hypervisor: %s", why)
 	}
 	b.must(NodeHypervisor{Node: "node1", Incarnation: up})

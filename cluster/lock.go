@@ -105,7 +105,7 @@ func (p *planner) noteLock() {
 		return
 	}
 	up := 0
-	for _, service := range p.Services.rows {
+	for _, service := range p.Services.Rows() {
 		if service.Owner != "" || service.Intent != nil {
 			up++
 		}

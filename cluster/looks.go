@@ -91,8 +91,8 @@ func (n *Node) recheck(now time.Duration, s *State, me Member) {
 			delete(n.seen, name)
 		}
 	}
-	for i, name := range s.Services.keys {
-		service := s.Services.rows[i]
+	for i, name := range s.Services.Keys() {
+		service := s.Services.Rows()[i]
 		h, held := service.holder(n.self)
 		known := resources.Condition(h.Condition)
 		if !held || h.Ask || known == "" || known == resources.Running || service.busyOn(n.self) || !onBoot(me)(h) {

@@ -323,7 +323,7 @@ func (p *planner) returnsTo(node string, service Service) string {
 	if len(p.rules().apart) == 0 {
 		return ""
 	}
-	for _, other := range p.Services.rows {
+	for _, other := range p.Services.Rows() {
 		down := other.Enabled && !other.Held && other.State == resources.Stopped && other.LastOwner == node
 		if !down || other.Spec.Name == service.Spec.Name {
 			continue

@@ -108,3 +108,36 @@ func TestAMoverThatWaitsIsNotTheLast(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingFailsBackToAPlaceThatIsEmptyForAMoment: vm:b is down until what it needs is up
+// again, and returns to node1 then.
+func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
+	d := document("vm:a", "vm:b", "vm:need")
+	d.Domains["home"] = domain.Domain{Name: "home", Ordered: true,
+		Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}}}
+	a, other := d.Services["vm:a"], d.Services["vm:b"]
+	a.Domain, a.Exclusive = "home", true
+	other.Depend = []resources.Dependency{{Service: "vm:need", Mode: resources.Hard}}
+	d.Services["vm:a"], d.Services["vm:b"] = a, other
+	b := newBook(t, 3, "vm:a", "vm:b", "vm:need")
+	b.running("vm:need", "node3")
+	b.running("vm:b", "node1")
+	b.running("vm:a", "node2")
+	b.must(configure(d, 1))
+	b.must(Begin{Service: "vm:b", Intent: IntentStop, Node: "node1", Purpose: ForAhead, By: "depend"})
+	b.must(b.done("vm:b", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	p := newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
+	fails := func() {
+		service := b.service("vm:a")
+		p.take(service, p.planFailback(&running{service: service, holder: service.Holders[0]}))
+	}
+	fails()
+	if len(p.decision.Commands) > 0 || !noted(*p.decision, "node1 suits it better and is kept for vm:b") {
+		t.Errorf("%+v", p.decision)
+	}
+	b.must(Ask{Request: "off", Op: OpDisable, Service: "vm:b", By: "root"})
+	p = newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
+	if fails(); len(p.decision.Commands) != 1 {
+		t.Errorf("once vm:b is disabled: %+v", p.decision)
+	}
+}

@@ -152,7 +152,7 @@ func (w *World) maintained(n Member) bool {
 	if n.Order == nil || n.Order.Kind != OrderMaintenance || n.Order.Empty == 0 {
 		return false
 	}
-	for _, service := range w.Services.rows {
+	for _, service := range w.Services.Rows() {
 		for _, h := range service.Holders {
 			if h.Machine == n.Machine() && (h.Condition != "" || h.Creating) {
 				return false

@@ -108,7 +108,7 @@ type backlog struct{ acts, moves int }
 func (p *planner) crowd(intent Intent) string {
 	if p.crowds == nil {
 		p.crowds = map[string]backlog{}
-		for _, service := range p.Services.rows {
+		for _, service := range p.Services.Rows() {
 			i := service.Intent
 			if i == nil {
 				continue

@@ -18,7 +18,7 @@ const ReadyWithin = 2 * time.Minute
 func (p *planner) inOrder() []string {
 	names := p.Services.Keys()
 	plain := true
-	for _, service := range p.Services.rows {
+	for _, service := range p.Services.Rows() {
 		plain = plain && service.Spec.Tier == 0 && service.Spec.Priority == 0
 	}
 	if plain {
@@ -26,7 +26,7 @@ func (p *planner) inOrder() []string {
 	}
 	names = append([]string(nil), names...)
 	rank := make(map[string]resources.Rules, len(names))
-	for _, service := range p.Services.rows {
+	for _, service := range p.Services.Rows() {
 		rank[service.Spec.Name] = service.Spec.Rules
 	}
 	sort.SliceStable(names, func(i, j int) bool {
@@ -65,7 +65,7 @@ func (p *planner) gate(service Service) string {
 func (p *planner) gateOf(tier int) string {
 	var waits []string
 	more := 0
-	for _, lower := range p.Services.rows {
+	for _, lower := range p.Services.Rows() {
 		if lower.Spec.Tier >= tier || !lower.Enabled {
 			continue
 		}
@@ -162,7 +162,7 @@ func (p *planner) planHalt(service Service) {
 		p.wait(name, fmt.Sprintf("it runs on %s as far as is known, and cannot be asked to stop now", service.Owner), "")
 		return
 	}
-	for _, other := range p.Services.rows {
+	for _, other := range p.Services.Rows() {
 		stopping := other.Intent != nil && other.Intent.Kind == IntentStop
 		_, needs := other.Spec.Needs(name)
 		if (!other.up() && !stopping) || other.Flags&resources.Frozen != 0 || (other.Spec.Tier <= service.Spec.Tier && !needs) {

@@ -109,15 +109,15 @@ func newPlanner(w *World, v View, d *Decision) *planner {
 	p := &planner{World: *w, view: v, decision: d, load: w.loads(), idles: map[string]string{},
 		gates: map[int]string{}, leaving: map[string]bool{}, moved: map[string]bool{}}
 	p.also, p.departs = map[string]string{}, map[string]string{}
-	for _, service := range w.Services.rows {
+	for _, service := range w.Services.Rows() {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			p.starting++
 		}
 	}
 	found := p.rules()
 	found.barred = make(map[string]string, w.Nodes.Len())
-	for i, name := range w.Nodes.keys {
-		found.barred[name] = p.mayTakeWork(name, *w.Nodes.rows[i])
+	for i, name := range w.Nodes.Keys() {
+		found.barred[name] = p.mayTakeWork(name, *w.Nodes.Rows()[i])
 	}
 	p.ruled = &found
 	return p
@@ -319,7 +319,7 @@ func (w *World) candidates(service Service) []domain.Candidate {
 // loads counts the services on each node, those on their way to it included.
 func (w *World) loads() map[string]int {
 	load := map[string]int{}
-	for _, service := range w.Services.rows {
+	for _, service := range w.Services.Rows() {
 		if service.Intent != nil && service.Intent.Kind == IntentStart {
 			load[service.Intent.Node]++
 		} else if service.Owner != "" {

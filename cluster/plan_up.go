@@ -256,7 +256,7 @@ func (p *planner) cannotStart(service Service, why, advice string) {
 // declared with it, and whoever came first keeps it: the other does not come up
 // by itself, and must not hold up what starts after it.
 func (p *planner) disksTaken(service Service) string {
-	for _, other := range p.Services.rows {
+	for _, other := range p.Services.Rows() {
 		if other.Spec.Name == service.Spec.Name || !other.up() {
 			continue
 		}

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -124,33 +123,6 @@ func TestAStopThatFindsTheVMElsewhereAdoptsIt(t *testing.T) {
 	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	b.is("vm:a", resources.Started, "node2", "node2")
 	b.answer("r", codeSuccess)
-}
-
-// What a look found is told also while an older observation, which says
-// otherwise, waits for its way into the log.
-func TestTheNewestLookHasTheLastWord(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
-	n := NewNode("node1")
-	incarnation := b.node("node1").Incarnation
-	at := time.Duration(0)
-	look := func(condition resources.Condition) {
-		t.Helper()
-		at += time.Second
-		out := n.Step(at, Input{State: b.s.Fork(), Incarnation: incarnation, Changes: []Change{{Service: "vm:a"}}})
-		for _, d := range out.Do {
-			n.Step(at+time.Millisecond, Input{State: b.s.Fork(), Incarnation: incarnation, Results: []DutyResult{{Duty: d, Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: condition}}}})
-		}
-	}
-	look(resources.Unknown)
-	look(resources.Running)
-	var told []string
-	for _, p := range n.outbox {
-		told = append(told, string(p.command.(Observed).Observation.Condition))
-	}
-	if strings.Join(told, " ") != "unknown running" {
-		t.Errorf("told is %v, want unknown and then running", told)
-	}
 }
 
 // A node that has left may still be on, and a person may bring a VM to it past

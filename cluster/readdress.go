@@ -30,7 +30,7 @@ func (t *transaction) applySetAddress(c SetAddress) refusal {
 	if why := unfitAddress(c.Node, c.Address); why != "" {
 		return refuse("%s", why)
 	}
-	for _, other := range t.Nodes.rows {
+	for _, other := range t.Nodes.Rows() {
 		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {
 			return refuse("%s is the address of %s; change that first, or give %s another one", c.Address, other.Name, c.Node)
 		}

@@ -68,8 +68,8 @@ func (p *planner) restless(n Member) string {
 
 // noteRestarts tells of the nodes that get no work because their daemon starts again and again.
 func (p *planner) noteRestarts() {
-	for i, name := range p.Nodes.keys {
-		n := p.Nodes.rows[i]
+	for i, name := range p.Nodes.Keys() {
+		n := p.Nodes.Rows()[i]
 		if n.Ended() || n.State == NodeLeft {
 			continue
 		}

@@ -16,7 +16,7 @@ func (p *planner) makeRoom(service Service) (advice string, waits bool) {
 		return "", false
 	}
 	troubles := p.troubles(service)
-	for _, node := range p.Nodes.keys {
+	for _, node := range p.Nodes.Keys() {
 		_, failed := troubles[node]
 		legal, _ := domain.Legal(p.domainOf(service), node)
 		if failed || !legal || p.barred(node) != "" {

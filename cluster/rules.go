@@ -31,10 +31,10 @@ func (w *World) rules() ruled {
 		}
 		found.together = found.together || len(s.Spec.Together) > 0
 	}
-	for _, service := range w.Services.rows {
+	for _, service := range w.Services.Rows() {
 		look(service)
 	}
-	for _, grave := range w.Tombstones.rows {
+	for _, grave := range w.Tombstones.Rows() {
 		look(grave)
 	}
 	return found
@@ -76,10 +76,10 @@ func (w *World) objectionsTo(service Service) objections {
 		}
 		return o
 	}
-	for _, other := range w.Services.rows {
+	for _, other := range w.Services.Rows() {
 		against(other)
 	}
-	for _, grave := range w.Tombstones.rows {
+	for _, grave := range w.Tombstones.Rows() {
 		against(grave)
 	}
 	return o
@@ -110,7 +110,7 @@ func (w *World) companions(name string) []*Service {
 		one := todo[0]
 		todo = todo[1:]
 		spec := w.specOf(one)
-		for _, other := range w.Services.rows {
+		for _, other := range w.Services.Rows() {
 			if _, known := group[other.Spec.Name]; known || other.Spec.Name == name {
 				continue
 			}

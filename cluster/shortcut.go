@@ -86,7 +86,7 @@ func (c *shortcut) planOf(now time.Duration, s *State, v View) (Decision, *View)
 
 // foundAs reports whether another View holds the same of every node, apart from how long ago.
 func (v View) foundAs(s *State, other View) bool {
-	for _, name := range s.Nodes.keys {
+	for _, name := range s.Nodes.Keys() {
 		if v.Contacts[name].found() != other.Contacts[name].found() {
 			return false
 		}
@@ -119,8 +119,8 @@ func (v View) steady(s *State, limit time.Duration) bool {
 		s.Disarmed != nil || s.Drill != nil {
 		return false
 	}
-	for i, name := range s.Nodes.keys {
-		n := s.Nodes.rows[i]
+	for i, name := range s.Nodes.Keys() {
+		n := s.Nodes.Rows()[i]
 		if n.judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || v.unheard(s.world(), *n) != "") {
 			return false
 		}

@@ -2,33 +2,11 @@ package cluster
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
 )
-
-// TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere: what it heard before it stood
-// still may have been off ever since.
-func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
-	b := newBook(t, 3)
-	m := newMind(t, b, "node1")
-	m.listens(2*time.Second, func() uint64 { return b.s.Index })
-	says := func() string { return m.node.view.unheard(b.s.world(), b.node("node2")) }
-	if why := says(); why != "" {
-		t.Fatalf("a node that is heard: %s", why)
-	}
-	m.step(16*time.Second, Input{Leading: true, Leader: "node1", End: b.s.Index})
-	if why := says(); !strings.Contains(why, "stood still") {
-		t.Errorf("after the leader stood still: %q", why)
-	}
-	m.listens(Tick, func() uint64 { return b.s.Index })
-	if why := says(); why != "" {
-		t.Errorf("once it is heard: %s", why)
-	}
-}
 
 // TestAGuestThatFellWhileTheTargetsDaemonStartedIsAskedFor: the daemon of the target started
 // during the migration and found the guest crashed, which counted for nothing while both ends
@@ -74,39 +52,6 @@ func TestEnablingElsewhereWhatRunsSaysWhereItRuns(t *testing.T) {
 	b.must(Ask{Request: "on", Op: OpEnable, Service: "vm:a", Node: "node2", By: "root"})
 	b.says("on", codeFailure, "it is enabled and runs on node1 already, and not on node2: "+
 		"move it with `clusvcadm -r vm:a -m node2`")
-}
-
-// TestNothingFailsBackToAPlaceThatIsEmptyForAMoment: vm:b is down until what it needs is up
-// again, and returns to node1 then.
-func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
-	d := document("vm:a", "vm:b", "vm:need")
-	d.Domains["home"] = domain.Domain{Name: "home", Ordered: true,
-		Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}}}
-	a, other := d.Services["vm:a"], d.Services["vm:b"]
-	a.Domain, a.Exclusive = "home", true
-	other.Depend = []resources.Dependency{{Service: "vm:need", Mode: resources.Hard}}
-	d.Services["vm:a"], d.Services["vm:b"] = a, other
-	b := newBook(t, 3, "vm:a", "vm:b", "vm:need")
-	b.running("vm:need", "node3")
-	b.running("vm:b", "node1")
-	b.running("vm:a", "node2")
-	b.must(configure(d, 1))
-	b.must(Begin{Service: "vm:b", Intent: IntentStop, Node: "node1", Purpose: ForAhead, By: "depend"})
-	b.must(b.done("vm:b", "node1", resources.Result{OK: true, Source: resources.Absent}))
-	p := newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
-	fails := func() {
-		service := b.service("vm:a")
-		p.take(service, p.planFailback(&running{service: service, holder: service.Holders[0]}))
-	}
-	fails()
-	if len(p.decision.Commands) > 0 || !noted(*p.decision, "node1 suits it better and is kept for vm:b") {
-		t.Errorf("%+v", p.decision)
-	}
-	b.must(Ask{Request: "off", Op: OpDisable, Service: "vm:b", By: "root"})
-	p = newPlanner(b.s.world(), View{Self: "node3", Leading: true}, &Decision{})
-	if fails(); len(p.decision.Commands) != 1 {
-		t.Errorf("once vm:b is disabled: %+v", p.decision)
-	}
 }
 
 // TestAnActThatWaitsForItsTurnIsNotCalledOverdue: a node does so many acts at a time, and the

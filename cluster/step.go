@@ -276,13 +276,13 @@ func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
 		n.view.Contacts[v.Node] = w
 	}
 	timing := TimingFor(in.State.Document.Timing)
-	for i, name := range in.State.Nodes.keys {
+	for i, name := range in.State.Nodes.Keys() {
 		if name == n.self {
 			n.view.Contacts[name] = Contactwatch{Heard: true, Incarnation: in.Incarnation}
 			continue
 		}
 		w := n.view.Contacts[name]
-		node := in.State.Nodes.rows[i]
+		node := in.State.Nodes.Rows()[i]
 		if b, beat := heard[name]; beat {
 			w = Contactwatch{Heard: true, Incarnation: b.Incarnation, Log: n.followed(w, node, b, tick, in)}
 		} else if node.Incarnation != w.Known && node.State == NodeLooking {
@@ -415,8 +415,8 @@ func (n *Node) whoWaits(s *State) []*Service {
 	n.view.Loops, n.view.Ends, n.view.Stuck = map[string]loopwatch{}, map[string]loopwatch{}, map[string]time.Duration{}
 	opens := n.view.Opens
 	n.view.Opens = map[string]openwatch{}
-	for i, name := range s.Services.keys {
-		service, waits := s.Services.rows[i], false
+	for i, name := range s.Services.Keys() {
+		service, waits := s.Services.Rows()[i], false
 		if service.loops() {
 			n.view.Loops[name], waits = loops[name], true
 		}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -255,5 +256,32 @@ func TestManyResultsGoInBundles(t *testing.T) {
 		if service, _ := b.s.Services.Get(name); len(service.Holders) != 0 {
 			t.Fatalf("%s is held by %v", name, service.Holders)
 		}
+	}
+}
+
+// What a look found is told also while an older observation, which says
+// otherwise, waits for its way into the log.
+func TestTheNewestLookHasTheLastWord(t *testing.T) {
+	b := newBook(t, 3, "vm:a")
+	b.running("vm:a", "node1")
+	n := NewNode("node1")
+	incarnation := b.node("node1").Incarnation
+	at := time.Duration(0)
+	look := func(condition resources.Condition) {
+		t.Helper()
+		at += time.Second
+		out := n.Step(at, Input{State: b.s.Fork(), Incarnation: incarnation, Changes: []Change{{Service: "vm:a"}}})
+		for _, d := range out.Do {
+			n.Step(at+time.Millisecond, Input{State: b.s.Fork(), Incarnation: incarnation, Results: []DutyResult{{Duty: d, Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: condition}}}})
+		}
+	}
+	look(resources.Unknown)
+	look(resources.Running)
+	var told []string
+	for _, p := range n.outbox {
+		told = append(told, string(p.command.(Observed).Observation.Condition))
+	}
+	if strings.Join(told, " ") != "unknown running" {
+		t.Errorf("told is %v, want unknown and then running", told)
 	}
 }

@@ -71,7 +71,7 @@ func (w *World) timingOf(n Member) Timing {
 // For its sake the announced silence is no longer than any other. Only nodes whose
 // daemon was stopped are asked about.
 func (w *World) waitsForDaemon(n Member) string {
-	for _, service := range w.Services.rows {
+	for _, service := range w.Services.Rows() {
 		_, held := service.holder(n.Name)
 		switch {
 		case service.Intent != nil && (service.Intent.Node == n.Name || service.Intent.Target == n.Name):

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -43,5 +44,25 @@ func TestWhoLeadsAgainForgetsWhatItFoundOutBefore(t *testing.T) {
 	m.step(Tick, Input{Leader: "node3"})
 	if w := m.node.view.Contacts["node2"]; w.Verdict != nil {
 		t.Errorf("node1 follows, and keeps %+v", *w.Verdict)
+	}
+}
+
+// TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere: what it heard before it stood
+// still may have been off ever since.
+func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
+	b := newBook(t, 3)
+	m := newMind(t, b, "node1")
+	m.listens(2*time.Second, func() uint64 { return b.s.Index })
+	says := func() string { return m.node.view.unheard(b.s.world(), b.node("node2")) }
+	if why := says(); why != "" {
+		t.Fatalf("a node that is heard: %s", why)
+	}
+	m.step(16*time.Second, Input{Leading: true, Leader: "node1", End: b.s.Index})
+	if why := says(); !strings.Contains(why, "stood still") {
+		t.Errorf("after the leader stood still: %q", why)
+	}
+	m.listens(Tick, func() uint64 { return b.s.Index })
+	if why := says(); why != "" {
+		t.Errorf("once it is heard: %s", why)
 	}
 }

@@ -64,8 +64,8 @@ func (p *planner) coming() []string {
 		return nil
 	}
 	var list []string
-	for i, name := range p.Nodes.keys {
-		n := p.Nodes.rows[i]
+	for i, name := range p.Nodes.Keys() {
+		n := p.Nodes.Rows()[i]
 		if n.Witness || n.Order != nil || p.Fences.Has(name) {
 			continue
 		}
@@ -108,8 +108,8 @@ func (p *planner) asIfThere(names []string, look func()) {
 // hushed are the nodes that only have not been heard, or not for long enough: soon they are, or they are lost.
 func (p *planner) hushed() []string {
 	var list []string
-	for i, name := range p.Nodes.keys {
-		if n := p.Nodes.rows[i]; p.barredFor(name, *n) == "" && orElse(p.view.unheard(&p.World, *n), p.restless(*n)) != "" {
+	for i, name := range p.Nodes.Keys() {
+		if n := p.Nodes.Rows()[i]; p.barredFor(name, *n) == "" && orElse(p.view.unheard(&p.World, *n), p.restless(*n)) != "" {
 			list = append(list, name)
 		}
 	}

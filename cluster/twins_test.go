@@ -28,7 +28,7 @@ func TestAUUIDThatTwoBoardsTellIdentifiesNobody(t *testing.T) {
 	open := Fence{Node: "node1", Boot: "b"}
 	confirmed := fence.Result{Outcome: fence.Confirmed}
 	weigh := func(open Fence) fence.Outcome {
-		return begin(b.s, 0, b.at).weighed(b.node("node1"), open, confirmed).Outcome
+		return weighed(b.s, b.node("node1"), open, confirmed).Outcome
 	}
 	if got := weigh(open); got != fence.Unknown {
 		t.Errorf("the board's word is %s", got)

@@ -4,9 +4,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
-
-	"pgregory.net/rapid"
 )
 
 // TestADecisionIsMadeAnewWhenSomethingElseIsFound: the shortcut reuses a decision as long as the
@@ -72,67 +69,4 @@ func TestEachFieldOfTheViewIsKnownToTheShortcut(t *testing.T) {
 			t.Errorf("Contactwatch.%s counts as something found: %t", field.Name, counts)
 		}
 	}
-}
-
-// TestAViewGoesOnWithItsState: time passes after the Step that measured it, and another event
-// begins the count anew, as in Step.
-func TestAViewGoesOnWithItsState(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	newest := b.s.Timeline[len(b.s.Timeline)-1].Index
-	v := View{Self: "node1", Quiet: time.Hour, Newest: newest}
-	if later := v.On(b.s, time.Minute); later.Quiet != time.Hour+time.Minute || v.Quiet != time.Hour {
-		t.Errorf("a minute later it is quiet for %s, and before for %s", later.Quiet, v.Quiet)
-	}
-	before := v.estimate(b.s.world())
-	steps, err := DrainPlan(b.s, v, OrderNode{Node: "node1", Order: OrderDrain, Within: time.Minute})
-	if err != nil || len(steps) > 0 {
-		t.Fatalf("%+v, %v", steps, err)
-	}
-	r := onPaper(b.s, v)
-	r.apply(OrderNode{Node: "node1", Order: OrderDrain})
-	if now := r.view.estimate(r.state.world()); !now.Equal(before) {
-		t.Errorf("on paper it is %s, by the leader %s", now, before)
-	}
-	b.must(OrderNode{Node: "node1", Order: OrderDrain})
-	if later := v.On(b.s, time.Minute); later.Quiet != 0 || later.Newest != b.s.Index {
-		t.Errorf("after another event it is quiet for %s", later.Quiet)
-	}
-}
-
-// TestAnExplanationHasTheReasonsOfThePlan: of States of any history and Views of any leader.
-func TestAnExplanationHasTheReasonsOfThePlan(t *testing.T) {
-	base := newBook(t, 3, "vm:a", "vm:b")
-	base.running("vm:b", "node2")
-	rapid.Check(t, func(t *rapid.T) {
-		s := anyHistory(t, base.s)
-		v := anyView(t, s)
-		plan := Plan(s, v)
-		for _, name := range s.Services.Keys() {
-			e, err := Explain(s, v, name)
-			notes := slices.DeleteFunc(slices.Clone(plan.Notes), func(n Note) bool { return n.Subject != name })
-			if err != nil || !slices.Equal(e.Waits, notes) {
-				t.Fatalf("of %s the plan says %+v, the explanation %+v (%v)", name, notes, e.Waits, err)
-			}
-		}
-	})
-}
-
-// anyView is what a leader may have measured of a State.
-func anyView(t *rapid.T, s *State) View {
-	upTo := func(what string, most time.Duration) time.Duration {
-		return time.Duration(rapid.Int64Range(0, int64(most)).Draw(t, what))
-	}
-	v := View{Self: "node1", Leading: true, Led: upTo("led", settlingTime), Contacts: map[string]Contactwatch{},
-		Stuck: map[string]time.Duration{}}
-	v = v.On(s, 0)
-	v.Quiet = upTo("quiet", time.Hour)
-	for _, name := range s.Nodes.Keys() {
-		n, _ := s.Nodes.Get(name)
-		v.Contacts[name] = Contactwatch{Heard: rapid.Bool().Draw(t, "heard"), Incarnation: n.Incarnation,
-			Silence: upTo("silence", 2*time.Second)}
-	}
-	for _, name := range s.Services.Keys() {
-		v.Stuck[name] = upTo("stuck", time.Minute)
-	}
-	return v
 }

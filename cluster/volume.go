@@ -81,7 +81,7 @@ func (v Volume) next(node string) string {
 
 // noteVolumes says which nodes cannot write, or soon cannot.
 func noteVolumes(w *World, d *Decision) {
-	for _, n := range w.Nodes.rows {
+	for _, n := range w.Nodes.Rows() {
 		if n.Volume != nil {
 			d.wait(n.Name, n.Volume.words(), n.Volume.next(n.Name))
 		}

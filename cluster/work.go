@@ -98,7 +98,7 @@ func Work(s *State, self string) []Duty {
 		return nil
 	}
 	var duties []Duty
-	for _, service := range s.Services.rows {
+	for _, service := range s.Services.Rows() {
 		if service.Intent != nil || service.heldWhere(func(h Holder) bool { return h.Node == self }) {
 			duties = append(duties, serviceDuties(s, *service, n)...)
 		}
