@@ -8,49 +8,6 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-const lun = "/dev/disk/by-id/wwn-0x6001405aaaaaaaaa"
-
-// guardedDocument fences node1 by the given levels; its VMs' disks lie on the LUN.
-func guardedDocument(levels ...fence.Level) Document {
-	d := document("vm:a", "vm:b")
-	d.Devices["san"] = fence.Device{Name: "san", Driver: fence.DriverStorage, Options: map[string]string{"devices": lun}}
-	d.Devices["wd"] = fence.Device{Name: "wd", Driver: fence.DriverWatchdog}
-	d.Devices["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill, Options: map[string]string{"devices": "/dev/disk/by-id/p"}}
-	d.Nodes["node1"] = NodeSpec{Fence: levels}
-	used := map[string]bool{}
-	for _, l := range levels {
-		for _, name := range l.Devices {
-			used[name] = true
-		}
-	}
-	if !used["san"] {
-		delete(d.Devices, "san") // every node would have to register with it
-	}
-	for i, name := range []string{"vm:a", "vm:b"} {
-		spec := d.Services[name]
-		spec.Disks = []resources.Disk{{Identity: fence.BlockIdentity(lun) + []string{"-part1", "-part2"}[i]}, {Identity: "file:/iso", ReadOnly: true}}
-		spec.StorageOnly = name == "vm:a"
-		d.Services[name] = spec
-	}
-	return d
-}
-
-// guardedBook has node1 fenced by the levels and guarded by everything, running
-// both VMs.
-func guardedBook(t *testing.T, levels ...fence.Level) *book {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.must(configure(guardedDocument(levels...), 1))
-	b.must(b.guarded("node1"))
-	b.running("vm:a", "node1")
-	b.running("vm:b", "node1")
-	return b
-}
-
-func (b *book) guarded(node string) Guarded {
-	n := b.node(node)
-	return Guarded{Node: node, Incarnation: n.Incarnation, Guard: fence.Guard{Boot: n.Boot, Timeout: fence.DefaultTimeout, Lease: fence.DefaultLease, Pills: []string{"/dev/disk/by-id/p"}, Keys: []string{lun}}}
-}
-
 func (b *book) proves(node string, p fence.Proven) FenceDone {
 	c := b.shot(node, fence.Confirmed)
 	c.Result.Proven = p
@@ -62,12 +19,7 @@ func (b *book) lastWhy(node string) string {
 	return open.LastWhy
 }
 
-func level(devices ...string) fence.Level { return fence.Level{Devices: devices} }
-
-var (
-	isCut   = fence.Proven{Nature: fence.ByStorage, Disks: []string{lun}}
-	longest = fence.WaitOut(fence.DefaultLease, fence.DefaultTimeout)
-)
+var isCut = fence.Proven{Nature: fence.ByStorage, Disks: []string{lun}}
 
 func TestStorageReleasesOnlyWhatItCoversAndAllowsIt(t *testing.T) {
 	b := guardedBook(t, level("san"))
