@@ -36,8 +36,8 @@ func (b *book) alone(node, peer string) GoAlone {
 	return GoAlone{Generation: b.s.Generation + 1, Node: node, Peer: peer, Through: b.s.Index, Why: "lost", Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}}
 }
 
-// silent is what a node measures when the other is gone.
-func (w Warrant) silent(apart time.Duration) Apart {
+// silentTo is what a node measures when the other is gone.
+func silentTo(w Warrant, apart time.Duration) Apart {
 	return Apart{Boot: w.Boot, Generation: w.Generation, Document: w.Document, For: apart,
 		Contact: Contactwatch{Heard: true, Silence: apart, Verdict: &Verdict{Node: w.Peer.Node, Kernel: Silent, Daemon: Silent, Why: "no echo"}}}
 }
@@ -109,7 +109,7 @@ func TestWhoHasNotBeenInQuorumSinceItsBootGetsNoWarrant(t *testing.T) {
 	if !w.Favoured || b.warrant("node2").Favoured || w.Peer.Node != "node2" || w.Levels[0][0].Name != "bmc-node2" {
 		t.Errorf("the warrant is %+v", w)
 	}
-	a := w.silent(3 * time.Second)
+	a := silentTo(w, 3*time.Second)
 	a.Boot = "node1-boot-2"
 	if act, why := Alone(w, nil, a); act != AloneWait || !strings.Contains(why, "since it booted") {
 		t.Errorf("a node that booted alone does %s: %s", act, why)
@@ -124,7 +124,7 @@ func TestWhoHasNotBeenInQuorumSinceItsBootGetsNoWarrant(t *testing.T) {
 func TestAloneGoesStepByStep(t *testing.T) {
 	b := twoNodes(t)
 	w := b.warrant("node1")
-	a := w.silent(3 * time.Second)
+	a := silentTo(w, 3*time.Second)
 	want := func(p *Parting, expected AloneAct, words string) {
 		t.Helper()
 		if act, why := Alone(w, p, a); act != expected || !strings.Contains(why, words) {
@@ -135,7 +135,7 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	want(nil, AloneWait, "its peers are asked")
 	a.Contact.Verdict = &Verdict{Kernel: Silent, Daemon: Answers, Why: "its daemon answers"}
 	want(nil, AloneWait, "not fenced")
-	a = w.silent(3 * time.Second)
+	a = silentTo(w, 3*time.Second)
 	want(nil, AloneWrite, "silent for 3s to everybody")
 	p := &Parting{Warrant: w, Why: "silent"}
 	want(p, AloneShoot, "silent")
@@ -204,7 +204,7 @@ func TestTheTurnsNeverMeet(t *testing.T) {
 
 func TestAMachineThatIsOffIsNotWaitedFor(t *testing.T) {
 	w := twoNodes(t).warrant("node2")
-	a := w.silent(3 * time.Second)
+	a := silentTo(w, 3*time.Second)
 	if act, why := Alone(w, nil, a); act != AloneWait || !strings.Contains(why, "node2 shoots in 14.9s") {
 		t.Errorf("the node that is not favoured does %s: %s", act, why)
 	}

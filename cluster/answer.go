@@ -19,18 +19,18 @@ func (w *World) running(service Service, code int, why string) refusal {
 	h, _ := service.holder(owner)
 	switch {
 	case w.Fences.Has(owner):
-		return refusal{codeFencing,
-			fmt.Sprintf("%s ran on %s when that was last heard; %s is being fenced, and it is started elsewhere after that",
-				service.Spec.Name, owner, owner)}
+		return refuseAs(codeFencing,
+			"%s ran on %s when that was last heard; %s is being fenced, and it is started elsewhere after that",
+			service.Spec.Name, owner, owner)
 	case off != "":
-		return refusal{codeTemporary,
-			fmt.Sprintf("%s ran on %s when that was last heard; %s is %s, and it is started elsewhere once %s is confirmed off",
-				service.Spec.Name, owner, owner, n.State, owner)}
+		return refuseAs(codeTemporary,
+			"%s ran on %s when that was last heard; %s is %s, and it is started elsewhere once %s is confirmed off",
+			service.Spec.Name, owner, owner, n.State, owner)
 	case h.Condition != string(resources.Running):
-		return refusal{codeTemporary, sentence(fmt.Sprintf("%s is %s on %s", service.Spec.Name,
+		return refusal{Code: codeTemporary, Why: sentence(fmt.Sprintf("%s is %s on %s", service.Spec.Name,
 			orElse(h.Condition, "not seen"), owner), h.Reason)}
 	}
-	return refusal{code, why}
+	return refusal{Code: code, Why: why}
 }
 
 // answerRunning answers the requests that end with the service running. One to
@@ -83,9 +83,9 @@ func (t *transaction) fulfilled(service Service) bool {
 func (s Service) arrivedLive() refusal {
 	h, _ := s.holder(s.Owner)
 	if h.Condition == string(resources.Running) {
-		return refusal{codeSuccess, ""}
+		return refusal{Code: codeSuccess, Why: ""}
 	}
-	return refusal{codeFailure, sentence(fmt.Sprintf("it moved live, and is %s on %s",
+	return refusal{Code: codeFailure, Why: sentence(fmt.Sprintf("it moved live, and is %s on %s",
 		orElse(h.Condition, "not seen"), s.Owner), h.Reason)}
 }
 
@@ -93,15 +93,15 @@ func (s Service) arrivedLive() refusal {
 // is known to have been since, and nobody asks any more, the request is not fulfilled.
 func (s Service) stoppedHere(node string) refusal {
 	if len(s.Holders) == 0 {
-		return refusal{codeSuccess, ""}
+		return refusal{Code: codeSuccess, Why: ""}
 	}
 	for _, h := range s.Holders {
 		if !h.Ask {
-			return refusal{codeTemporary, sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
+			return refusal{Code: codeTemporary, Why: sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
 				orElse(h.Condition, "not seen"), h.Node), h.Reason)}
 		}
 	}
-	return refusal{codeSuccess, fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
+	return refusal{Code: codeSuccess, Why: fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
 		holderNames(s))}
 }
 

@@ -18,12 +18,12 @@ func (t *transaction) applyAsk(c Ask) refusal {
 		return accepted
 	}
 	if t.Requests.Len() >= maxRequests && !t.roomForRequest() {
-		return refusal{codeTemporary, fmt.Sprintf("%d requests are being worked on, the limit; try again later", maxRequests)}
+		return refuseAs(codeTemporary, "%d requests are being worked on, the limit; try again later", maxRequests)
 	}
 	request := Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
 	service, known := t.Services.Get(c.Service)
 	if !known {
-		t.keepRequest(answered(request, refusal{codeNoService, fmt.Sprintf("there is no service %s in the cluster document", c.Service)}))
+		t.keepRequest(answered(request, refusal{Code: codeNoService, Why: fmt.Sprintf("there is no service %s in the cluster document", c.Service)}))
 		return accepted
 	}
 	if c.Op == OpCancel {
@@ -71,10 +71,10 @@ func (t *transaction) keepRequest(request Request) {
 // mayAsk checks a request against the state of its service.
 func (t *transaction) mayAsk(service Service, c Ask) refusal {
 	if service.Flags&resources.Frozen != 0 && c.Op != OpUnfreeze {
-		return refusal{codeFrozen, fmt.Sprintf("%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)}
+		return refuseAs(codeFrozen, "%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)
 	}
 	if service.Wish != nil && c.Op != OpDisable {
-		return refusal{codeDeadlock, fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
+		return refusal{Code: codeDeadlock, Why: fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
 			orElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service)}
 	}
 	if refused := t.mayUnderLock(service, c.Op); refused != accepted {
@@ -94,7 +94,7 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 		return t.mayFreeze(service, c)
 	case OpStop, OpRestart:
 		if service.State != resources.Started {
-			return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
+			return refuseAs(codeInvalid, "%s is %s, not started", c.Service, service.State)
 		}
 		if c.Op == OpRestart {
 			return t.mayComeBack(service)
@@ -107,7 +107,7 @@ func (t *transaction) mayAsk(service Service, c Ask) refusal {
 	case OpConvalesce:
 		return t.mayConvalesce(service)
 	}
-	return refusal{codeInvalid, fmt.Sprintf("%q is no operation", c.Op)}
+	return refuseAs(codeInvalid, "%q is no operation", c.Op)
 }
 
 func (t *transaction) mayEnable(service Service, c Ask) refusal {
@@ -118,9 +118,9 @@ func (t *transaction) mayEnable(service Service, c Ask) refusal {
 		}
 		return t.running(service, codeRunning, fmt.Sprintf("%s runs on %s", c.Service, service.Owner))
 	case resources.Failed:
-		return refusal{codeFailure, fmt.Sprintf("%s is failed (%s); disable it first", c.Service, service.Reason)}
+		return refuseAs(codeFailure, "%s is failed (%s); disable it first", c.Service, service.Reason)
 	case resources.Migrating, resources.Stopping:
-		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+		return refuseAs(codeTemporary, "%s is %s", c.Service, service.State)
 	}
 	if refused := t.mayLack(service); refused != accepted {
 		return refused
@@ -135,23 +135,23 @@ func (t *transaction) mayEnable(service Service, c Ask) refusal {
 func (w *World) mayTarget(service Service, node string, offline, illegal int) refusal {
 	n, known := w.Nodes.Get(node)
 	if !known {
-		return refusal{codeNodeDead, fmt.Sprintf("there is no node %s", node)}
+		return refuseAs(codeNodeDead, "there is no node %s", node)
 	}
 	if w.Fences.Has(node) {
-		return refusal{codeFencing, node + " is being fenced"}
+		return refusal{Code: codeFencing, Why: node + " is being fenced"}
 	}
 	if n.State != NodeOnline {
-		return refusal{offline, fmt.Sprintf("%s is %s", node, n.State)}
+		return refuseAs(offline, "%s is %s", node, n.State)
 	}
 	if n.Order != nil {
-		return refusal{illegal, fmt.Sprintf("%s is %s; `clusterd node return %s` ends that", node, n.orderWhy(), node)}
+		return refuseAs(illegal, "%s is %s; `clusterd node return %s` ends that", node, n.orderWhy(), node)
 	}
 	if n.Restarts.lately(w.at) {
-		return refusal{offline, fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
+		return refusal{Code: offline, Why: fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
 			n.Restarts.says())}
 	}
 	if why := w.mayRun(service, n); why != "" {
-		return refusal{illegal, why}
+		return refusal{Code: illegal, Why: why}
 	}
 	return w.mayJoin(service, n)
 }
@@ -160,10 +160,10 @@ func (w *World) mayTarget(service Service, node string, offline, illegal int) re
 // it needs is down, or an order keeps its node free of services.
 func (t *transaction) mayComeBack(service Service) refusal {
 	if why := t.lacks(service); why != "" {
-		return refusal{codeDependency, why + "; it could not be started again"}
+		return refusal{Code: codeDependency, Why: why + "; it could not be started again"}
 	}
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
-		return refusal{codeTemporary, fmt.Sprintf("%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name, n.orderWhy(), n.Name)}
+		return refuseAs(codeTemporary, "%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name, n.orderWhy(), n.Name)
 	}
 	return accepted
 }
@@ -171,12 +171,12 @@ func (t *transaction) mayComeBack(service Service) refusal {
 func (w *World) mayRelocate(service Service, c Ask) refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
-		return refusal{codeInvalid, fmt.Sprintf("%s is %s", c.Service, service.State)}
+		return refuseAs(codeInvalid, "%s is %s", c.Service, service.State)
 	case resources.Migrating, resources.Starting, resources.Stopping:
-		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+		return refuseAs(codeTemporary, "%s is %s", c.Service, service.State)
 	}
 	if why := w.lacks(service); why != "" && service.up() {
-		return refusal{codeDependency, why + "; it could not be started again"}
+		return refusal{Code: codeDependency, Why: why + "; it could not be started again"}
 	}
 	if c.Node != "" {
 		if c.Node == service.Owner {
@@ -190,17 +190,17 @@ func (w *World) mayRelocate(service Service, c Ask) refusal {
 		}
 	}
 	if len(w.objectionsTo(service).why) > 0 {
-		return refusal{codeDependency, "rules between services leave no other node to " + c.Service + " now; it is left where it is"}
+		return refusal{Code: codeDependency, Why: "rules between services leave no other node to " + c.Service + " now; it is left where it is"}
 	}
-	return refusal{codeFailure, "no other node may run " + c.Service + " now; it is left where it is"}
+	return refusal{Code: codeFailure, Why: "no other node may run " + c.Service + " now; it is left where it is"}
 }
 
 func (w *World) mayMigrate(service Service, c Ask) refusal {
 	if c.Node == "" {
-		return refusal{codeInvalid, "a migration needs a target node"}
+		return refusal{Code: codeInvalid, Why: "a migration needs a target node"}
 	}
 	if service.Spec.Kind() != resources.KindVM {
-		return refusal{codeInvalid, notLive(service)}
+		return refusal{Code: codeInvalid, Why: notLive(service)}
 	}
 	if refused := w.mayTarget(service, c.Node, codeNodeDead, codeDependency); refused != accepted {
 		return refused
@@ -208,21 +208,21 @@ func (w *World) mayMigrate(service Service, c Ask) refusal {
 	switch service.State {
 	case resources.Started:
 	case resources.Starting, resources.Stopping, resources.Migrating, resources.Recovering, resources.Recoverable:
-		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, service.State)}
+		return refuseAs(codeTemporary, "%s is %s", c.Service, service.State)
 	default:
-		return refusal{codeFailure, fmt.Sprintf("%s is %s, not started", c.Service, service.State)}
+		return refuseAs(codeFailure, "%s is %s, not started", c.Service, service.State)
 	}
 	if service.Owner == c.Node {
 		return w.running(service, codeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 	}
 	if len(service.Holders) != 1 {
-		return refusal{codeTemporary, fmt.Sprintf("%s may be on %s; it migrates when that is clear", c.Service, holderNames(service))}
+		return refuseAs(codeTemporary, "%s may be on %s; it migrates when that is clear", c.Service, holderNames(service))
 	}
 	if h, _ := service.holder(service.Owner); h.Condition != string(resources.Running) {
-		return refusal{codeTemporary, fmt.Sprintf("%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)}
+		return refuseAs(codeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)
 	}
 	if why := w.turnsKey(service.Owner, c.Node); why != "" {
-		return refusal{codeTemporary, why}
+		return refusal{Code: codeTemporary, Why: why}
 	}
 	return accepted
 }
@@ -233,7 +233,7 @@ func (c Ask) doneAtOnce(service Service) refusal {
 	if c.Op != OpEnable || c.Node == "" || c.Node == service.Owner {
 		return accepted
 	}
-	return refusal{codeFailure, fmt.Sprintf("it is enabled and runs on %s already, and not on %s: "+
+	return refusal{Code: codeFailure, Why: fmt.Sprintf("it is enabled and runs on %s already, and not on %s: "+
 		"move it with `clusvcadm -r %s -m %s`", service.Owner, c.Node, c.Service, c.Node)}
 }
 

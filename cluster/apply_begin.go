@@ -66,7 +66,7 @@ func (c Begin) refused(w *World) refusal {
 		return refuse("%s has an open intent to %s since index %d", c.Service, service.Intent.Kind, service.Intent.Index)
 	}
 	if service.Flags&resources.Frozen != 0 {
-		return refusal{codeFrozen, c.Service + " is frozen"}
+		return refusal{Code: codeFrozen, Why: c.Service + " is frozen"}
 	}
 	n, why := w.workable(c.Node)
 	if why != "" {
@@ -129,7 +129,7 @@ func (w *World) mayJoin(service Service, n Member) refusal {
 		return refuse("%s", why)
 	}
 	if why := w.objectionsTo(service).why[n.Name]; why != "" {
-		return refusal{codeDependency, fmt.Sprintf("%s: %s", n.Name, why)}
+		return refuseAs(codeDependency, "%s: %s", n.Name, why)
 	}
 	return accepted
 }
@@ -172,7 +172,7 @@ func (c Begin) startRefused(w *World, service Service, n Member) refusal {
 		return refused
 	}
 	if why := w.lacks(service); why != "" {
-		return refusal{codeDependency, why}
+		return refusal{Code: codeDependency, Why: why}
 	}
 	for _, h := range service.Holders {
 		switch {
@@ -194,13 +194,13 @@ func (c Begin) startRefused(w *World, service Service, n Member) refusal {
 		return refuse("%s", why)
 	}
 	if why := service.holdsBack(); why != "" {
-		return refusal{codeInvalid, why}
+		return refusal{Code: codeInvalid, Why: why}
 	}
 	if !service.Enabled {
 		return refuse("%s is disabled", c.Service)
 	}
 	if why := w.lockedWhy(); why != "" {
-		return refusal{codeTemporary, why}
+		return refusal{Code: codeTemporary, Why: why}
 	}
 	return accepted
 }
@@ -238,7 +238,7 @@ func (c Begin) stopRefused(w *World, service Service, n Member) refusal {
 		return refuse("there is no longer a request to %s %s", op, c.Service)
 	}
 	if why := service.throwsAway(); why != "" && c.Purpose != ForCleanup {
-		return refusal{codeInvalid, why}
+		return refusal{Code: codeInvalid, Why: why}
 	}
 	switch {
 	case c.Purpose == ForRecovery && c.By == byLeave && n.State != NodeLeaving:
@@ -262,16 +262,16 @@ func (c Begin) stopRefused(w *World, service Service, n Member) refusal {
 func (w *World) mayMoveTo(service Service, target string) refusal {
 	n, why := w.workable(target)
 	if why != "" {
-		return refusal{codeNodeDead, why}
+		return refusal{Code: codeNodeDead, Why: why}
 	}
 	if refused := w.mayJoin(service, n); refused != accepted {
 		return refused
 	}
 	if why := w.lacks(service); why != "" {
-		return refusal{codeDependency, why}
+		return refusal{Code: codeDependency, Why: why}
 	}
 	if why := w.lockedWhy(); why != "" {
-		return refusal{codeTemporary, why}
+		return refusal{Code: codeTemporary, Why: why}
 	}
 	return accepted
 }
@@ -294,22 +294,22 @@ func (t *transaction) beginStop(c Begin, service Service, n Member) {
 func (c Begin) migrateRefused(w *World, service Service, n Member) refusal {
 	target, why := w.workable(c.Target)
 	if why != "" {
-		return refusal{codeNodeDead, why}
+		return refusal{Code: codeNodeDead, Why: why}
 	}
 	if refused := w.mayJoin(service, target); refused != accepted {
-		return refusal{codeDependency, refused.Why}
+		return refusal{Code: codeDependency, Why: refused.Why}
 	}
 	if service.Spec.Kind() != resources.KindVM {
-		return refusal{codeInvalid, notLive(service)}
+		return refusal{Code: codeInvalid, Why: notLive(service)}
 	}
 	if service.Owner != n.Name || service.State != resources.Started || target.Name == n.Name {
 		return refuse("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name, target.Name)
 	}
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
-		return refusal{codeTemporary, fmt.Sprintf("%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))}
+		return refuseAs(codeTemporary, "%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, holderNames(service))
 	}
 	if why := w.turnsKey(n.Name, target.Name); why != "" {
-		return refusal{codeTemporary, why}
+		return refusal{Code: codeTemporary, Why: why}
 	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may
 	// write to one does so already. To stop it instead would only add an outage to that.

@@ -164,7 +164,7 @@ func (t *transaction) mayLose(service Service, c Ask) refusal {
 	if why == "" {
 		return accepted
 	}
-	return refusal{codeInvalid, why + "; " + service.astrayNext()}
+	return refusal{Code: codeInvalid, Why: why + "; " + service.astrayNext()}
 }
 
 // given notes a person's word that what the service wrote elsewhere may be left.

@@ -30,8 +30,11 @@ type refusal struct {
 
 var accepted = refusal{}
 
-func refuse(format string, args ...any) refusal {
-	return refusal{Code: codeFailure, Why: fmt.Sprintf(format, args...)}
+// refuse refuses with the code that says no more than that.
+func refuse(format string, args ...any) refusal { return refuseAs(codeFailure, format, args...) }
+
+func refuseAs(code int, format string, args ...any) refusal {
+	return refusal{Code: code, Why: fmt.Sprintf(format, args...)}
 }
 
 // Entry is one committed entry of the log.

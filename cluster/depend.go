@@ -102,7 +102,7 @@ func (t *transaction) mayLack(service Service) refusal {
 			continue
 		}
 		if !needed.Enabled || needed.Held || needed.State == resources.Failed || needed.Flags&resources.Frozen != 0 {
-			return refusal{codeDependency, fmt.Sprintf("%s depends on %s, which is %s; enable that one first", service.Spec.Name, d.Service, needed.State)}
+			return refuseAs(codeDependency, "%s depends on %s, which is %s; enable that one first", service.Spec.Name, d.Service, needed.State)
 		}
 	}
 	return accepted

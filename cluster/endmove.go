@@ -90,17 +90,17 @@ func (t *transaction) cancelMove(service Service, c Ask, request Request) {
 	intent := service.Intent
 	switch {
 	case intent == nil || intent.Kind != IntentMigrate:
-		t.keepRequest(answered(request, refusal{codeInvalid, c.Service + " is not being migrated"}))
+		t.keepRequest(answered(request, refusal{Code: codeInvalid, Why: c.Service + " is not being migrated"}))
 		return
 	case intent.Settling:
-		t.keepRequest(answered(request, refusal{codeTemporary, "the migration of " + c.Service +
+		t.keepRequest(answered(request, refusal{Code: codeTemporary, Why: "the migration of " + c.Service +
 			" has ended already; what both ends show is looked at"}))
 		return
 	}
 	t.setService(service.moveCancelled(c.By), service.State, Event{Node: intent.Node, Cause: intent.Index, By: c.By,
 		Why: sentence("its migration is to be given up", c.Reason)})
 	request.Owner = service.Owner
-	t.keepRequest(answered(request, refusal{codeSuccess, ""}))
+	t.keepRequest(answered(request, refusal{Code: codeSuccess, Why: ""}))
 }
 
 // moveCancelled notes that a migration under way is to be given up.

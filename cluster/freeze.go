@@ -40,10 +40,10 @@ func (c Ask) level() int {
 
 func (t *transaction) mayFreeze(service Service, c Ask) refusal {
 	if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
-		return refusal{codeTemporary, fmt.Sprintf("%s is %s", c.Service, s)}
+		return refuseAs(codeTemporary, "%s is %s", c.Service, s)
 	}
 	if c.For < 0 || c.For > longestFreeze {
-		return refusal{codeInvalid, fmt.Sprintf("a freeze ends after 0s to %s, not after %s", longestFreeze, c.For)}
+		return refuseAs(codeInvalid, "a freeze ends after 0s to %s, not after %s", longestFreeze, c.For)
 	}
 	return accepted
 }

@@ -94,7 +94,7 @@ func (w *World) unlockNext() string {
 func (t *transaction) mayUnderLock(service Service, op Operation) refusal {
 	starts := op == OpRestart || op == OpRelocate || op == OpConvalesce || (op == OpEnable && service.State != resources.Started)
 	if why := t.lockedWhy(); why != "" && starts {
-		return refusal{codeTemporary, why + "; " + t.unlockNext() + " ends that"}
+		return refusal{Code: codeTemporary, Why: why + "; " + t.unlockNext() + " ends that"}
 	}
 	return accepted
 }

@@ -67,7 +67,7 @@ func (t *transaction) applyOrderNode(c OrderNode) refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return refusal{codeNodeDead, "there is no node " + c.Node}
+		return refusal{Code: codeNodeDead, Why: "there is no node " + c.Node}
 	case n.Witness:
 		return refuse("%s is a witness and runs no services", c.Node)
 	case c.Within < 0 || c.Within > longestDeadline:

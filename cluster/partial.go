@@ -106,7 +106,7 @@ func (w *World) mayConvalesce(service Service) refusal {
 	name := service.Spec.Name
 	switch {
 	case service.State != resources.Started:
-		return refusal{codeInvalid, fmt.Sprintf("%s is %s, not started", name, service.State)}
+		return refuseAs(codeInvalid, "%s is %s, not started", name, service.State)
 	case service.Flags&resources.Partial == 0:
 		return w.running(service, codeRunning, fmt.Sprintf("no part of %s is down", name))
 	}

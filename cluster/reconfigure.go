@@ -75,7 +75,7 @@ func (c Begin) reconfigureRefused(w *World, service Service, n Member) refusal {
 		return refuse("%s", why)
 	}
 	if why := w.lockedWhy(); why != "" {
-		return refusal{codeTemporary, why}
+		return refusal{Code: codeTemporary, Why: why}
 	}
 	return accepted
 }

@@ -12,7 +12,7 @@ const (
 func between() []mutant {
 	unjoined := edit{begin, "\tif why := w.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := w.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
 	unbarred := edit{plan, "orElse(w.barred(name), objections.why[name])", "orElse(w.barred(name), objections.why[\"\"])"}
-	groundless := edit{begin, "\tif why := w.lacks(service); why != \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor", "\tif why := w.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{codeDependency, why}\n\t}\n\tfor"}
+	groundless := edit{begin, "\tif why := w.lacks(service); why != \"\" {\n\t\treturn refusal{Code: codeDependency, Why: why}\n\t}\n\tfor", "\tif why := w.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{Code: codeDependency, Why: why}\n\t}\n\tfor"}
 	early := edit{depend, "\t\tif needed.up() && p.ready(needed) {\n\t\t\tcontinue", "\t\tif needed.up() || p.ready(needed) {\n\t\t\tcontinue"}
 	return []mutant{
 		{
