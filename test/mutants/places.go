@@ -124,7 +124,7 @@ func places() []mutant {
 			name: "attached-disk-pins-a-vm", law: "R",
 			broken: "a VM is stopped because its host leaves, where a person attached its disk to another one",
 			edits: []edit{{begin, "\t// Nobody is asked about its disks:",
-				"\tif t.disksFree(service) != \"\" {\n\t\treturn refuse(\"\")\n\t}\n\t// Nobody is asked about its disks:"}},
+				"\tif w.disksFree(service) != \"\" {\n\t\treturn refuse(\"\")\n\t}\n\t// Nobody is asked about its disks:"}},
 			nets: first(stories),
 		},
 		{
