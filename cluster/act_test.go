@@ -1,17 +1,22 @@
-package cluster
+package cluster_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+)
 
 // Two acts with one name would share a socket of the tunnel, and so mix the
 // memory of two guests: a node that leaves has all its VMs moved by one entry.
 func TestActsOfOneEntryHaveNamesOfTheirOwn(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.running("vm:a", "node1")
-	b.running("vm:b", "node1")
-	b.must(Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node2"},
-		Begin{Service: "vm:b", Intent: IntentMigrate, Node: "node1", Target: "node2"})
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Running("vm:a", "node1")
+	b.Running("vm:b", "node1")
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"},
+		cluster.Begin{Service: "vm:b", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
 	names := map[string]string{}
-	for _, duty := range Work(b.s, "node1") {
+	for _, duty := range cluster.Work(b.S, "node1") {
 		if other, taken := names[duty.Act]; taken {
 			t.Errorf("%s of %s has the name %s, which %s has", duty.Kind, duty.Service, duty.Act, other)
 		}
@@ -28,7 +33,7 @@ func TestEachRoundOfAnActHasItsOwnName(t *testing.T) {
 	for place := range 3 {
 		for asked := range 3 {
 			for _, index := range []uint64{4, 40} {
-				names[Intent{Generation: 1, Index: index, Place: place, Asked: asked}.Act()] = true
+				names[cluster.Intent{Generation: 1, Index: index, Place: place, Asked: asked}.Act()] = true
 				acts++
 			}
 		}

@@ -1,10 +1,15 @@
 package cluster
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // The longest that what a machine says of itself may be. A name goes into certificates,
@@ -29,10 +34,10 @@ func (c Join) Unfit() string {
 		return fmt.Sprintf("%s is no hardware UUID; write one in the file that hardware_uuid_file names on "+
 			"%s", quoted(c.HardwareUUID), c.Node)
 	}
-	return unfitAddress(c.Node, c.Address)
+	return UnfitAddress(c.Node, c.Address)
 }
 
-func unfitAddress(node, address string) string {
+func UnfitAddress(node, address string) string {
 	if !plainWord(address, longestAddress, ".:-_[]%") {
 		return fmt.Sprintf("%s is no address for %s; give the host and port under which the others reach "+
 			"it", quoted(address), node)
@@ -40,40 +45,10 @@ func unfitAddress(node, address string) string {
 	return ""
 }
 
-// MayJoin says why a machine may not get this place, apart from its token; "" if it may.
-func (s *State) MayJoin(c Join, replace string) string {
-	if why := c.Unfit(); why != "" {
-		return why
-	}
-	if gone, removed := s.Removed.Get(c.Fingerprint); removed {
-		return fmt.Sprintf("this machine's key was removed from the cluster as %s; delete its data folder to join "+
-			"with a new key", gone.Name)
-	}
-	old, known := s.Nodes.Get(c.Node)
-	if known && old.HasKey(c.Fingerprint) {
-		return "" // the same machine asked twice
-	}
-	if known && replace != c.Node {
-		return fmt.Sprintf("a node named %s is already a member; use another name, or `clusterd node replace %s` if "+
-			"its machine is to be replaced", c.Node, c.Node)
-	}
-	for _, name := range s.Nodes.Keys() {
-		if other, _ := s.Nodes.Get(name); name != c.Node {
-			if why := c.clash(other); why != "" {
-				return why
-			}
-		}
-	}
-	if known {
-		return s.MayReplace(c.Node)
-	}
-	return ""
-}
-
-// clash says what a machine has that belongs to another member. Two machines of one
+// Clash says what a machine has that belongs to another member. Two machines of one
 // hardware UUID could not be told apart by their BMCs: the death of one would be taken
 // for that of the other (law L3).
-func (c Join) clash(other Member) string {
+func (c Join) Clash(other Member) string {
 	switch {
 	case other.HasKey(c.Fingerprint):
 		return "this machine is a member already, as " + other.Name
@@ -117,14 +92,14 @@ func quoted(text string) string {
 	return fmt.Sprintf("%+q", text)
 }
 
-// mayHaveAddress says why a node cannot be reached under an address. Two nodes that take
+// MayHaveAddress says why a node cannot be reached under an address. Two nodes that take
 // over each other's addresses at once pass, one after the other, through none that both
 // have: what counts as taken is the address of a node that is in touch.
-func (s *State) mayHaveAddress(node, address string) string {
+func (s *State) MayHaveAddress(node, address string) string {
 	if address == "" {
 		return "" // it keeps the one that it has
 	}
-	if why := unfitAddress(node, address); why != "" {
+	if why := UnfitAddress(node, address); why != "" {
 		return why
 	}
 	for _, name := range s.Nodes.Keys() {
@@ -133,6 +108,116 @@ func (s *State) mayHaveAddress(node, address string) string {
 			return fmt.Sprintf("%s asks for the address %s, which is that of %s; correct address in node.yaml of "+
 				"%s", node, address, name, node)
 		}
+	}
+	return ""
+}
+
+// FingerprintOf is the name that a public key goes by.
+func FingerprintOf(key []byte) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:])
+}
+
+func (s Service) HeldWhere(match func(Holder) bool) bool {
+	for _, h := range s.Holders {
+		if match(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Client is a certificate of remote tools. Only what is recorded here is let in: the authority's
+// signature alone makes nobody an administrator.
+type Client struct {
+	User    string    `json:"user"`
+	Role    string    `json:"role"`
+	By      string    `json:"by,omitempty"`
+	At      time.Time `json:"at"`
+	Expires time.Time `json:"expires"`
+}
+
+// AddClient records a certificate before it is given out.
+type AddClient struct {
+	Fingerprint string    `json:"fingerprint"`
+	User        string    `json:"user"`
+	Role        string    `json:"role"`
+	Expires     time.Time `json:"expires"`
+	By          string    `json:"by,omitempty"`
+}
+
+// RevokeClients bars every certificate of a user for good.
+type RevokeClients struct {
+	User string `json:"user"`
+	By   string `json:"by,omitempty"`
+}
+
+// Kind names each command in the log.
+func (AddClient) Kind() string { return "add-client" }
+
+func (RevokeClients) Kind() string { return "revoke-clients" }
+
+// MayBar says why no further keys can be barred. None is ever forgotten to make room: it would be
+// welcome again.
+func (s *State) MayBar(keys int) string {
+	if s.Removed.Len()+keys > MaxRemoved {
+		return fmt.Sprintf("%d keys are barred for good, which is the limit; "+
+			"nothing more can be removed before the authority is replaced", s.Removed.Len())
+	}
+	return ""
+}
+
+// SetAddress records that a node is reached under another address from now on: its own
+// word, proven by its key, or a person's. A node whose address changed cannot say so by
+// NodeUp, because the leader brings it the log where it was.
+type SetAddress struct {
+	Node    string `json:"node"`
+	Address string `json:"address"`
+	By      string `json:"by,omitempty"`
+}
+
+// Kind is the word that names the command in the log.
+func (SetAddress) Kind() string { return "set-address" }
+
+// EachSecret visits the secrets of a document: references, and those that stand there as they are.
+func (d Document) EachSecret(visit func(where, secret string)) {
+	one := func(where string, secret fence.Secret) {
+		if secret != "" {
+			visit(where, secret.Reveal())
+		}
+	}
+	some := func(where string, values map[string]string) {
+		for _, name := range words.SortedKeys(values) {
+			fence.MapSecrets(name, values[name], func(secret string) string {
+				visit(name+" of "+where, secret)
+				return secret
+			})
+		}
+	}
+	for _, name := range words.SortedKeys(d.Devices) {
+		one("the password of device "+name, d.Devices[name].Password)
+		some("device "+name, d.Devices[name].Options)
+	}
+	for _, name := range words.SortedKeys(d.Alerts) {
+		one("the secret of alert "+name, d.Alerts[name].Secret)
+		one("the secret_url of alert "+name, d.Alerts[name].SecretURL)
+	}
+	for _, name := range words.SortedKeys(d.Services) {
+		for _, place := range resources.StartOrder(d.Services[name].Tree) {
+			some(place.Resource.Label()+" in "+name, place.Resource.Parameters)
+		}
+	}
+}
+
+// SealsAnew refuses a new data key that would leave a secret behind, which nobody could open then.
+func (c Rekey) SealsAnew(s *State) string {
+	for _, reference := range words.SortedKeys(s.Secrets.Sealed) {
+		if len(c.Sealed[reference]) == 0 {
+			return "a sealed secret came in meanwhile, and could no longer be opened; try again"
+		}
+	}
+	if len(c.Sealed) != len(s.Secrets.Sealed) {
+		return "it seals secrets that the cluster no longer holds; try again"
 	}
 	return ""
 }

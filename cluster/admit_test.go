@@ -1,8 +1,11 @@
-package cluster
+package cluster_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 )
 
 const (
@@ -12,80 +15,80 @@ const (
 	placeholder = "03000200-0400-0500-0006-000700080009"
 )
 
-func ready(b *book) Join {
-	b.must(AddToken{ID: "t", Token: Token{Expires: b.at.AddDate(0, 0, 1)}})
-	return Join{Token: "t", Node: "node4", Fingerprint: "key-node4", HardwareUUID: uuidOne, Address: "10.0.0.4:7440"}
+func ready(b *clustertest.Book) cluster.Join {
+	b.Must(cluster.AddToken{ID: "t", Token: cluster.Token{Expires: b.At.AddDate(0, 0, 1)}})
+	return cluster.Join{Token: "t", Node: "node4", Fingerprint: "key-node4", HardwareUUID: uuidOne, Address: "10.0.0.4:7440"}
 }
 
 func TestAJoinThatNobodyCouldUseDoesNotEnterTheState(t *testing.T) {
-	b := newBook(t, 3)
+	b := clustertest.NewBook(t, 3)
 	good := ready(b)
-	for what, change := range map[string]func(*Join){
-		"a path":              func(c *Join) { c.Node = "../../etc" },
-		"a hidden file":       func(c *Join) { c.Node = ".node" },
-		"an escape":           func(c *Join) { c.Node = "x\x1b[31m\nnode1" },
-		"a bidi mark":         func(c *Join) { c.Node = "node\u202e4" },
-		"no name":             func(c *Join) { c.Node = "" },
-		"a name of 300":       func(c *Join) { c.Node = strings.Repeat("n", 300) },
-		"no address":          func(c *Join) { c.Address = "" },
-		"an address's line":   func(c *Join) { c.Address = "10.0.0.4\n10.0.0.5:7440" },
-		"an address of 300":   func(c *Join) { c.Address = strings.Repeat("a", 300) + ":7440" },
-		"another's address":   func(c *Join) { c.Address = "NODE2" },
-		"no UUID":             func(c *Join) { c.HardwareUUID = "" },
-		"a UUID's path":       func(c *Join) { c.HardwareUUID = "a/b" },
-		"a UUID of 300":       func(c *Join) { c.HardwareUUID = strings.Repeat("a", 300) },
-		"a key's escape":      func(c *Join) { c.Fingerprint = "key\x1b" },
-		"a key of 300":        func(c *Join) { c.Fingerprint = strings.Repeat("a", 300) },
-		"another's key":       func(c *Join) { c.Fingerprint = "key-node2" },
-		"another's name":      func(c *Join) { c.Node = "node2" },
-		"no key at all":       func(c *Join) { c.Fingerprint = "" },
-		"a UUID's whitespace": func(c *Join) { c.HardwareUUID = "a b" },
+	for what, change := range map[string]func(*cluster.Join){
+		"a path":              func(c *cluster.Join) { c.Node = "../../etc" },
+		"a hidden file":       func(c *cluster.Join) { c.Node = ".node" },
+		"an escape":           func(c *cluster.Join) { c.Node = "x\x1b[31m\nnode1" },
+		"a bidi mark":         func(c *cluster.Join) { c.Node = "node\u202e4" },
+		"no name":             func(c *cluster.Join) { c.Node = "" },
+		"a name of 300":       func(c *cluster.Join) { c.Node = strings.Repeat("n", 300) },
+		"no address":          func(c *cluster.Join) { c.Address = "" },
+		"an address's line":   func(c *cluster.Join) { c.Address = "10.0.0.4\n10.0.0.5:7440" },
+		"an address of 300":   func(c *cluster.Join) { c.Address = strings.Repeat("a", 300) + ":7440" },
+		"another's address":   func(c *cluster.Join) { c.Address = "NODE2" },
+		"no UUID":             func(c *cluster.Join) { c.HardwareUUID = "" },
+		"a UUID's path":       func(c *cluster.Join) { c.HardwareUUID = "a/b" },
+		"a UUID of 300":       func(c *cluster.Join) { c.HardwareUUID = strings.Repeat("a", 300) },
+		"a key's escape":      func(c *cluster.Join) { c.Fingerprint = "key\x1b" },
+		"a key of 300":        func(c *cluster.Join) { c.Fingerprint = strings.Repeat("a", 300) },
+		"another's key":       func(c *cluster.Join) { c.Fingerprint = "key-node2" },
+		"another's name":      func(c *cluster.Join) { c.Node = "node2" },
+		"no key at all":       func(c *cluster.Join) { c.Fingerprint = "" },
+		"a UUID's whitespace": func(c *cluster.Join) { c.HardwareUUID = "a b" },
 	} {
 		bad := good
 		change(&bad)
-		before := b.s.Nodes.Len()
-		if why := b.apply(bad).Refused[0]; why == "" || strings.ContainsAny(why, "\x1b\n\u202e") {
+		before := b.S.Nodes.Len()
+		if why := b.Apply(bad).Refused[0]; why == "" || strings.ContainsAny(why, "\x1b\n\u202e") {
 			t.Errorf("%s: answered with %q", what, why)
 		}
-		if !b.s.Tokens.Has("t") || b.s.Nodes.Len() != before {
+		if !b.S.Tokens.Has("t") || b.S.Nodes.Len() != before {
 			t.Fatalf("%s: half of it was applied", what)
 		}
 	}
-	b.must(good)
+	b.Must(good)
 }
 
 func TestTwoMachinesOfOneHardwareUUIDDoNotMeetInACluster(t *testing.T) {
-	b := newBook(t, 3)
-	b.must(ready(b))
+	b := clustertest.NewBook(t, 3)
+	b.Must(ready(b))
 	twin := ready(b)
 	twin.Node, twin.Fingerprint, twin.Address = "node5", "key-node5", "10.0.0.5:7440"
-	b.refused(twin, "and so has node4")
+	b.Refused(twin, "and so has node4")
 	twin.HardwareUUID = uuidTurned
-	b.refused(twin, "and so has node4")
+	b.Refused(twin, "and so has node4")
 	// What names no machine identifies nobody: each of them needs a drill anyhow.
 	for i, name := range []string{"node5", "node6"} {
 		c := ready(b)
 		c.Node, c.Fingerprint, c.Address, c.HardwareUUID = name, "key-"+name, "10.0.0."+string(rune('5'+i))+":7440",
 			placeholder
-		b.must(c)
+		b.Must(c)
 	}
 	// The same machine, reinstalled, takes its own place.
-	b.must(AddToken{ID: "r", Token: Token{Expires: b.at.AddDate(0, 0, 1), Replace: "node4"}})
+	b.Must(cluster.AddToken{ID: "r", Token: cluster.Token{Expires: b.At.AddDate(0, 0, 1), Replace: "node4"}})
 	again := ready(b)
 	again.Token, again.Fingerprint = "r", "key-new"
-	b.must(again)
+	b.Must(again)
 }
 
 func TestADaemonAnnouncesNoAddressThatAnotherOneHas(t *testing.T) {
-	b := newBook(t, 3)
-	up := NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: b.node("node2").Boot, MaxLevel: CurrentLevel,
-		Address: b.node("node1").Address}
-	b.refused(up, "which is that of node1")
+	b := clustertest.NewBook(t, 3)
+	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: b.Node("node2").Boot, MaxLevel: cluster.CurrentLevel,
+		Address: b.Node("node1").Address}
+	b.Refused(up, "which is that of node1")
 	up.Address = "x\x1b[31m"
-	b.refused(up, "is no address for node2")
+	b.Refused(up, "is no address for node2")
 	up.Address = "10.0.0.22:7440"
-	b.must(up)
-	if got := b.node("node2").Address; got != "10.0.0.22:7440" {
+	b.Must(up)
+	if got := b.Node("node2").Address; got != "10.0.0.22:7440" {
 		t.Errorf("its address is %s", got)
 	}
 }

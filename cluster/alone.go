@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -37,7 +38,7 @@ func (d Document) Favoured() string {
 		return d.TwoNode.Favour
 	}
 	firsts := map[string]int{}
-	for _, name := range sortedKeys(d.Services) {
+	for _, name := range words.SortedKeys(d.Services) {
 		domain := d.Domains[d.Services[name].Domain]
 		best := ""
 		for _, m := range domain.Members {
@@ -48,7 +49,7 @@ func (d Document) Favoured() string {
 		firsts[best]++
 	}
 	favoured := ""
-	for _, name := range sortedKeys(d.Nodes) {
+	for _, name := range words.SortedKeys(d.Nodes) {
 		if favoured == "" || firsts[name] > firsts[favoured] {
 			favoured = name
 		}
@@ -56,28 +57,9 @@ func (d Document) Favoured() string {
 	return favoured
 }
 
-// twoNodeRule tells why the rule is not in force; "" if it is.
-func (w *World) twoNodeRule() string {
-	if w.Document.TwoNode == nil {
-		return "the document has no two_node"
-	}
-	if w.Nodes.Len() != 2 {
-		return fmt.Sprintf("there are %d members, and the rule is for two", w.Nodes.Len())
-	}
-	for _, name := range w.Nodes.Keys() {
-		if n, _ := w.Nodes.Get(name); n.Witness {
-			return name + " is a witness, its vote decides"
-		}
-		if len(w.Document.powerLevels(name)) == 0 {
-			return name + " has no fence level that cuts its power"
-		}
-	}
-	return ""
-}
-
-// powerLevels are the levels that prove a node off. The rule has no use for
+// PowerLevels are the levels that prove a node off. The rule has no use for
 // others: what waits a watchdog out needs a lease, and a lease needs a quorum.
-func (d Document) powerLevels(node string) [][]fence.Device {
+func (d Document) PowerLevels(node string) [][]fence.Device {
 	var levels [][]fence.Device
 	for _, level := range d.Nodes[node].Fence {
 		var devices []fence.Device
@@ -90,19 +72,6 @@ func (d Document) powerLevels(node string) [][]fence.Device {
 	}
 	return levels
 }
-
-// TwoNodeIdle says why a document's two-node rule is not in force; "" where it is,
-// or where there is none.
-func TwoNodeIdle(s *State) string {
-	if s.Document.TwoNode == nil {
-		return ""
-	}
-	return s.world().twoNodeRule()
-}
-
-// TwoNodesVote tells whether both nodes shall vote, so that what one of them has
-// acknowledged lies on both.
-func TwoNodesVote(s *State) bool { return s.world().twoNodeRule() == "" }
 
 // Warrant is what permits a node to go on alone. It is kept on its disk while
 // both are in touch, and holds all that is needed when the log cannot be read
@@ -132,50 +101,8 @@ type Standing struct {
 	PeerApplied uint64
 }
 
-// WarrantFor makes the warrant of a node that is in quorum, or says why it gets
-// none. The other has to be known to have applied the document, so that the two
-// never hold warrants that favour both, or neither.
-func WarrantFor(s *State, at Standing) (Warrant, string) {
-	if why := s.world().twoNodeRule(); why != "" {
-		return Warrant{}, why
-	}
-	me, known := s.Nodes.Get(at.Self)
-	if !known || !me.Reachable() || me.Incarnation != at.Incarnation || me.Boot != at.Boot {
-		return Warrant{}, at.Self + " is not admitted with this boot"
-	}
-	peer := s.other(at.Self)
-	switch {
-	case !peer.Reachable():
-		return Warrant{}, fmt.Sprintf("%s is %s", peer.Name, peer.State)
-	case s.Disarmed != nil:
-		return Warrant{}, s.Disarmed.String()
-	case s.Fences.Len() > 0:
-		return Warrant{}, s.Fences.Keys()[0] + " is being fenced"
-	case !at.BothVote:
-		return Warrant{}, "not both nodes vote yet"
-	case at.PeerApplied < s.Config.Index:
-		return Warrant{}, peer.Name + " is not known to have the present document"
-	}
-	w := Warrant{Node: at.Self, Boot: at.Boot, Generation: s.Generation, Document: s.Config.Version, Timing: s.Document.Timing,
-		Delay: s.Document.TwoNode.Delay, Favoured: s.Document.Favoured() == at.Self,
-		Peer: fence.Target{Node: peer.Name, HardwareUUID: peer.HardwareUUID, Boot: peer.Boot,
-			Claimed: s.Claimed(peer.Name)}}
-	if w.Delay == 0 {
-		w.Delay = TwoNodeDelay
-	}
-	w.Levels = s.Document.powerLevels(peer.Name)
-	for _, level := range w.Levels {
-		for _, device := range level {
-			if s.ProvenFor(device.Name, peer.Name) {
-				w.Proven = append(w.Proven, device.Name)
-			}
-		}
-	}
-	return w, ""
-}
-
-// other is the second of two nodes.
-func (s *State) other(self string) Member {
+// Other is the second of two nodes.
+func (s *State) Other(self string) Member {
 	for _, name := range s.Nodes.Keys() {
 		if n, _ := s.Nodes.Get(name); name != self {
 			return n
@@ -269,14 +196,14 @@ func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
 			"if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
 	}
 	timing := TimingFor(w.Timing)
-	j := judge(Member{Name: peer}, a.Contact, timing)
-	if j.state != NodeLost {
-		return AloneWait, orElse(j.wait, peer+" is heard; there is no quorum with it yet")
+	j := Judge(Member{Name: peer}, a.Contact, timing)
+	if j.State != NodeLost {
+		return AloneWait, words.OrElse(j.Wait, peer+" is heard; there is no quorum with it yet")
 	}
 	if may, why := w.mayShoot(a); !may {
 		return AloneWait, why
 	}
-	return AloneWrite, j.why
+	return AloneWrite, j.Why
 }
 
 // next is what follows from a decision that is written down. The other is not
@@ -373,5 +300,41 @@ func (w Warrant) LevelToTry(tried int) []fence.Device {
 	return w.Levels[tried%len(w.Levels)]
 }
 
-// Contact is this node's stopwatch on another one.
-func (n *Node) Contact(node string) Contactwatch { return n.view.Contacts[node] }
+// GoAlone begins a new generation without the other of two nodes: the exception
+// of laws L4 and L8. It is the first command of the log that a node goes on with
+// by itself.
+type GoAlone struct {
+	Generation uint64 `json:"generation"`
+	Node       string `json:"node"`
+	Peer       string `json:"peer"`
+	// Through is where the log ended when it was decided.
+	Through uint64 `json:"through"`
+	Why     string `json:"why"`
+	// LastHeard and Decided are for the story of what is recovered.
+	LastHeard time.Time    `json:"lastHeard,omitzero"`
+	Decided   time.Time    `json:"decided,omitzero"`
+	Result    fence.Result `json:"result"`
+}
+
+// Readmit lets an expelled node into the log again, once its own was set aside.
+type Readmit struct {
+	Node       string `json:"node"`
+	Generation uint64 `json:"generation"`
+}
+
+// Kind names the commands in the log.
+func (GoAlone) Kind() string { return "go-alone" }
+
+func (Readmit) Kind() string { return "readmit" }
+
+func (GoAlone) level() int { return LevelTwo }
+
+func (Readmit) level() int { return LevelTwo }
+
+// BarredByGeneration says why a node that was left behind is not admitted.
+func (n Member) BarredByGeneration() string {
+	if n.Expelled == 0 {
+		return ""
+	}
+	return fmt.Sprintf("generation %d of the cluster began without %s; it is admitted when it has set its old log aside, which its daemon does by itself", n.Expelled, n.Name)
+}

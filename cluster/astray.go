@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -19,10 +21,10 @@ type Astray struct {
 	Said string `json:"said,omitempty"`
 }
 
-// runsOn takes over the disks that a VM was seen with. Those that it was started with
+// RunsOn takes over the disks that a VM was seen with. Those that it was started with
 // are kept where they differ.
-func (h Holder) runsOn(live []resources.Disk) Holder {
-	started := h.startedWith()
+func (h Holder) RunsOn(live []resources.Disk) Holder {
+	started := h.StartedWith()
 	h.Disks, h.Declared = live, nil
 	if !resources.DriftOf(started, live).None() {
 		h.Declared = started
@@ -30,109 +32,62 @@ func (h Holder) runsOn(live []resources.Disk) Holder {
 	return h
 }
 
-// startedWith are the disks that a holder was started with.
-func (h Holder) startedWith() []resources.Disk {
+// StartedWith are the disks that a holder was started with.
+func (h Holder) StartedWith() []resources.Disk {
 	if h.Declared != nil {
 		return h.Declared
 	}
 	return h.Disks
 }
 
-// startsWith reports whether what is left of an interrupted start is what a new one
+// StartsWith reports whether what is left of an interrupted start is what a new one
 // would make: going on with it must not bring up disks that nobody declares, nor let the
 // State count others than it has (law L9).
-func (h Holder) startsWith(spec resources.Spec) bool {
+func (h Holder) StartsWith(spec resources.Spec) bool {
 	return h.Definition == spec.Definition && resources.DriftOf(spec.Disks, h.Disks).None()
 }
 
-// strays compares what runs with what was started, and tells of an edge.
-func (t *transaction) strays(service Service, n Member, h Holder) Service {
-	if service.Owner != "" && service.Owner != n.Name {
-		return service
-	}
-	drift := resources.DriftOf(h.startedWith(), h.Disks)
-	was := service.Astray
-	switch {
-	case was == nil && drift.None():
-		return service
-	case was != nil && was.Drift.Equal(drift):
-		return service
-	}
-	why := "it runs on the disks again that it was started with"
-	service.Astray = nil
-	if !drift.None() {
-		service.Astray = &Astray{Drift: drift, Node: n.Name, Index: t.index}
-		why = "it runs on other disks than it was started with: " + drift.String()
-		if taken := t.takenFrom(service); taken != "" {
-			why += ". ONE DISK, TWO SERVICES: " + taken
-		}
-	}
-	t.Services.Set(service.Spec.Name, service)
-	t.tell(Event{Node: n.Name, Subject: service.Spec.Name, Why: why})
-	return service
-}
-
-// takenFrom says which disk of a VM that went astray belongs to another service
-// (law L9): nobody could refuse what a person attached by hand.
-func (w *World) takenFrom(service Service) string {
-	for _, other := range w.others(service.Spec.Name, service.Spec.UUID) {
-		for _, mine := range service.Holders {
-			if disks := resources.Conflicts(mine.Disks, other.Spec.Disks); len(disks) > 0 {
-				return fmt.Sprintf("%s is written by %s on %s and belongs to %s",
-					disks[0], service.Spec.Name, mine.Node, other.Spec.Name)
-			}
-			for _, theirs := range other.Holders {
-				if disks := resources.Conflicts(mine.Disks, theirs.Disks); len(disks) > 0 {
-					return fmt.Sprintf("%s is written by %s on %s and may be by %s on %s",
-						disks[0], service.Spec.Name, mine.Node, other.Spec.Name, theirs.Node)
-				}
-			}
-		}
-	}
-	return ""
-}
-
-// left is what the next start would not have.
-func (s Service) left() resources.Drift {
+// Left is what the next start would not have.
+func (s Service) Left() resources.Drift {
 	if s.Astray == nil {
 		return resources.Drift{}
 	}
 	return s.Astray.Unless(s.Spec.Disks)
 }
 
-// throwsAway says why a service must not be stopped without a person's word; "" if it
+// ThrowsAway says why a service must not be stopped without a person's word; "" if it
 // may.
-func (s Service) throwsAway() string {
-	if s.Astray == nil || s.Astray.Said != "" || !s.left().Leaves() {
+func (s Service) ThrowsAway() string {
+	if s.Astray == nil || s.Astray.Said != "" || !s.Left().Leaves() {
 		return ""
 	}
-	return fmt.Sprintf("%s runs on %s, and the next start would be without that", s.Spec.Name, s.left().Names())
+	return fmt.Sprintf("%s runs on %s, and the next start would be without that", s.Spec.Name, s.Left().Names())
 }
 
-// holdsBack says why a service must not be started without a person's word; "" if it
+// HoldsBack says why a service must not be started without a person's word; "" if it
 // may.
-func (s Service) holdsBack() string {
-	if s.Astray == nil || s.Astray.Said != "" || !s.left().Loses() {
+func (s Service) HoldsBack() string {
+	if s.Astray == nil || s.Astray.Said != "" || !s.Left().Loses() {
 		return ""
 	}
 	return fmt.Sprintf("it ran on %s when it was last seen on %s: what it wrote last is not on its declared disks",
-		s.left().Names(), s.Astray.Node)
+		s.Left().Names(), s.Astray.Node)
 }
 
-// heldByLoss adds to the end of a service that it is not started again by itself.
-func (s Service) heldByLoss(from resources.State, why string) string {
+// HeldByLoss adds to the end of a service that it is not started again by itself.
+func (s Service) HeldByLoss(from resources.State, why string) string {
 	if from != resources.Started || (s.State != resources.Recovering && s.State != resources.Recoverable) {
 		return why
 	}
-	if loss := s.holdsBack(); loss != "" {
+	if loss := s.HoldsBack(); loss != "" {
 		return why + ". NOT STARTED AGAIN BY ITSELF: " + loss
 	}
 	return why
 }
 
-// astrayNext says what a person does about it.
-func (s Service) astrayNext() string {
-	if s.State == resources.Started && s.left().Loses() {
+// AstrayNext says what a person does about it.
+func (s Service) AstrayNext() string {
+	if s.State == resources.Started && s.Left().Loses() {
 		return fmt.Sprintf("end the snapshot on %s (`virsh blockcommit %s DISK --active --pivot`), "+
 			"or give it up with --declared-disks", s.Owner, s.Spec.Short())
 	}
@@ -143,42 +98,18 @@ func (s Service) astrayNext() string {
 		"`clusvcadm -e %s --declared-disks`", s.Spec.Name)
 }
 
-// mayLose refuses a request that would leave behind what nobody has given up.
-func (t *transaction) mayLose(service Service, c Ask) refusal {
-	if c.DeclaredDisks {
-		return accepted
-	}
-	why := ""
-	switch c.Op {
-	case OpDisable, OpStop, OpRestart, OpRelocate:
-		if service.State == resources.Started {
-			why = service.throwsAway()
-		} else if c.Op == OpRelocate {
-			why = service.holdsBack()
-		}
-	case OpEnable:
-		if service.State != resources.Started {
-			why = service.holdsBack()
-		}
-	}
-	if why == "" {
-		return accepted
-	}
-	return refusal{Code: codeInvalid, Why: why + "; " + service.astrayNext()}
-}
-
-// given notes a person's word that what the service wrote elsewhere may be left.
-func (s Service) given(by string) Service {
+// Given notes a person's word that what the service wrote elsewhere may be left.
+func (s Service) Given(by string) Service {
 	if s.Astray != nil {
 		next := *s.Astray
-		next.Said = orElse(by, "an administrator")
+		next.Said = words.OrElse(by, "an administrator")
 		s.Astray = &next
 	}
 	return s
 }
 
-// wordIsOver: a word was for one request. What it was not used for needs a new one.
-func (s Service) wordIsOver() Service {
+// WordIsOver: a word was for one request. What it was not used for needs a new one.
+func (s Service) WordIsOver() Service {
 	if s.Astray != nil && s.Astray.Said != "" && len(s.Holders) > 0 {
 		next := *s.Astray
 		next.Said = ""
@@ -187,27 +118,70 @@ func (s Service) wordIsOver() Service {
 	return s
 }
 
-// cameBack ends what was astray before a start, and says what the start left behind.
-func (s Service) cameBack(why string) (Service, string) {
-	if left := s.left(); left.Leaves() {
-		why = sentence(why, "it came back on its declared disks, without "+left.Names())
+// CameBack ends what was astray before a start, and says what the start left behind.
+func (s Service) CameBack(why string) (Service, string) {
+	if left := s.Left(); left.Leaves() {
+		why = words.Sentence(why, "it came back on its declared disks, without "+left.Names())
 	}
 	s.Astray = nil
 	return s, why
 }
 
-// noteAstray says of a running VM that it is on other disks.
-func (p *planner) noteAstray(service Service) {
-	if service.Astray == nil {
-		return
+// Freeze says who froze a service, why, and when that ends by itself.
+type Freeze struct {
+	At time.Time `json:"at"`
+	By string    `json:"by,omitempty"`
+	// Why is the administrator's reason; may be empty.
+	Why string `json:"why,omitempty"`
+	// Until is when it ends by itself; zero is never.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Thaw ends a freeze whose time is over.
+type Thaw struct {
+	Service string    `json:"service"`
+	Until   time.Time `json:"until"`
+}
+
+// Kind names the command in the log.
+func (Thaw) Kind() string { return "thaw" }
+
+func (Thaw) level() int { return LevelTwo }
+
+// level of a request: what older binaries know is for all.
+func (c Ask) level() int {
+	if c.Op == OpConvalesce || c.For != 0 {
+		return LevelTwo
 	}
-	why := "it runs on other disks than it was started with: " + service.Astray.String()
-	if taken := p.takenFrom(service); taken != "" {
-		why += ". ONE DISK, TWO SERVICES: " + taken
+	return LevelOne
+}
+
+// EndWords is the end of a freeze in words.
+func (f *Freeze) EndWords() string {
+	if f == nil || f.Until.IsZero() {
+		return ""
 	}
-	next := ""
-	if service.left().Leaves() {
-		next = service.astrayNext()
+	return "until " + f.Until.UTC().Format("2006-01-02 15:04:05 MST")
+}
+
+// Leftover tells that a start of ours which nobody wants any more, or a migration
+// without its source, left a copy that never ran.
+func (s Service) Leftover(h Holder) bool {
+	if s.Owner != "" || h.Ask {
+		return false
 	}
-	p.wait(service.Spec.Name, why, next)
+	return h.Condition == string(resources.Incoming) || (h.Creating && h.Condition == string(resources.Paused))
+}
+
+// IsPlaced tells whether a service is where an administrator put it.
+func (s Service) IsPlaced() bool { return s.Placed > 0 && s.PlacedOn == s.Owner }
+
+// PlacedBy marks a service as put where it is, if the request that ended well said
+// where: another service's wish is no wish about a place.
+func (s Service) PlacedBy(wish Wish, index uint64) Service {
+	chosen := wish.Op == OpMigrate || wish.Op == OpRelocate || wish.Op == OpEnable
+	if chosen && (wish.Target == s.Owner || (wish.Target == "" && wish.Op == OpRelocate)) {
+		s.Placed, s.PlacedOn = index, s.Owner
+	}
+	return s
 }

@@ -1,96 +1,98 @@
-package cluster
+package cluster_test
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/fence"
 )
 
 func TestTheBrake(t *testing.T) {
-	b := newBook(t, 5)
+	b := clustertest.NewBook(t, 5)
 	for _, name := range []string{"node1", "node2", "node3"} {
-		b.lose(name)
+		b.Lose(name)
 	}
-	b.must(b.shoot("node1", "node5"))
-	b.refused(b.shoot("node2", "node5"), "one node at a time")
-	b.must(b.shot("node1", fence.Confirmed))
-	b.must(b.shoot("node2", "node5"))
-	b.must(b.shot("node2", fence.Confirmed))
-	b.refused(b.shoot("node3", "node5"), "half of them or more")
-	override := b.shoot("node3", "node5")
+	b.Must(b.Shoot("node1", "node5"))
+	b.Refused(b.Shoot("node2", "node5"), "one node at a time")
+	b.Must(b.Shot("node1", fence.Confirmed))
+	b.Must(b.Shoot("node2", "node5"))
+	b.Must(b.Shot("node2", fence.Confirmed))
+	b.Refused(b.Shoot("node3", "node5"), "half of them or more")
+	override := b.Shoot("node3", "node5")
 	override.Override, override.By = true, "root"
-	b.must(override)
+	b.Must(override)
 }
 
 func TestTheBrakeCountsShots(t *testing.T) {
-	b := newBook(t, 3)
-	for shot := range brakeShots {
-		b.lose("node1")
-		b.must(b.shoot("node1", "node2"))
-		b.must(b.shot("node1", fence.Confirmed))
-		b.up("node1", fmt.Sprintf("node1-boot-%d", shot+2))
+	b := clustertest.NewBook(t, 3)
+	for shot := range cluster.BrakeShots {
+		b.Lose("node1")
+		b.Must(b.Shoot("node1", "node2"))
+		b.Must(b.Shot("node1", fence.Confirmed))
+		b.Up("node1", fmt.Sprintf("node1-boot-%d", shot+2))
 	}
-	b.lose("node1")
-	b.refused(b.shoot("node1", "node2"), "the limit without an operator")
-	b.at = b.at.Add(brakeWindow)
-	b.must(b.shoot("node1", "node2"))
+	b.Lose("node1")
+	b.Refused(b.Shoot("node1", "node2"), "the limit without an operator")
+	b.At = b.At.Add(cluster.BrakeWindow)
+	b.Must(b.Shoot("node1", "node2"))
 }
 
 // braked is a cluster of five whose document sets the brake, with lost nodes.
-func braked(t *testing.T, limits Fencing, nodes int, lost ...string) *book {
-	b := newBook(t, nodes)
-	d := document()
+func braked(t *testing.T, limits cluster.Fencing, nodes int, lost ...string) *clustertest.Book {
+	b := clustertest.NewBook(t, nodes)
+	d := clustertest.Document()
 	d.Fencing = limits
-	b.must(configure(d, b.s.Config.Version))
+	b.Must(clustertest.Configure(d, b.S.Config.Version))
 	for _, name := range lost {
-		b.lose(name)
+		b.Lose(name)
 	}
 	return b
 }
 
 func TestTheBrakeIsInTheDocument(t *testing.T) {
-	b := braked(t, Fencing{AtOnce: 2}, 9, "node1", "node2", "node3")
-	b.must(b.shoot("node1", "node5"), b.shoot("node2", "node5"))
-	b.refused(b.shoot("node3", "node5"), "node1 and node2 are being fenced, 2 nodes at a time")
-	b.must(b.shot("node1", fence.Confirmed))
-	b.must(b.shoot("node3", "node5"))
+	b := braked(t, cluster.Fencing{AtOnce: 2}, 9, "node1", "node2", "node3")
+	b.Must(b.Shoot("node1", "node5"), b.Shoot("node2", "node5"))
+	b.Refused(b.Shoot("node3", "node5"), "node1 and node2 are being fenced, 2 nodes at a time")
+	b.Must(b.Shot("node1", fence.Confirmed))
+	b.Must(b.Shoot("node3", "node5"))
 
-	b = braked(t, Fencing{Shots: 1, Window: time.Hour}, 5, "node1", "node2")
-	b.must(b.shoot("node1", "node5"))
-	b.must(b.shot("node1", fence.Confirmed))
-	b.at = b.at.Add(brakeWindow)
-	b.refused(b.shoot("node2", "node5"), "1 shots in the last 1h0m0s")
-	b.at = b.at.Add(time.Hour)
-	b.must(b.shoot("node2", "node5"))
+	b = braked(t, cluster.Fencing{Shots: 1, Window: time.Hour}, 5, "node1", "node2")
+	b.Must(b.Shoot("node1", "node5"))
+	b.Must(b.Shot("node1", fence.Confirmed))
+	b.At = b.At.Add(cluster.BrakeWindow)
+	b.Refused(b.Shoot("node2", "node5"), "1 shots in the last 1h0m0s")
+	b.At = b.At.Add(time.Hour)
+	b.Must(b.Shoot("node2", "node5"))
 }
 
 // Half of the nodes stay half of the nodes, whatever the document allows, and
 // those that are being fenced count like those that are fenced.
 func TestNoDocumentLetsHalfOfTheNodesBeShot(t *testing.T) {
-	b := braked(t, Fencing{AtOnce: 16, Shots: 64}, 5, "node1", "node2", "node3")
-	b.must(b.shoot("node1", "node5"), b.shoot("node2", "node5"))
-	b.refused(b.shoot("node3", "node5"), "one more shot would make 3 of 5 nodes")
+	b := braked(t, cluster.Fencing{AtOnce: 16, Shots: 64}, 5, "node1", "node2", "node3")
+	b.Must(b.Shoot("node1", "node5"), b.Shoot("node2", "node5"))
+	b.Refused(b.Shoot("node3", "node5"), "one more shot would make 3 of 5 nodes")
 }
 
 // A dead BMC holds up its own node, and no other one.
 func TestAShotThatIsStuckHoldsUpNobody(t *testing.T) {
-	b := braked(t, Fencing{}, 5, "node1", "node2", "node3")
-	b.must(b.shoot("node1", "node5"))
-	b.refused(b.shoot("node2", "node5"), "one node at a time")
-	b.must(b.shot("node1", fence.Unknown))
-	b.must(b.shoot("node2", "node5"))
-	b.refused(b.shoot("node3", "node5"), "node2 is being fenced, one node at a time")
-	b.must(b.shot("node2", fence.Unknown))
-	b.refused(b.shoot("node3", "node5"), "half of them or more")
+	b := braked(t, cluster.Fencing{}, 5, "node1", "node2", "node3")
+	b.Must(b.Shoot("node1", "node5"))
+	b.Refused(b.Shoot("node2", "node5"), "one node at a time")
+	b.Must(b.Shot("node1", fence.Unknown))
+	b.Must(b.Shoot("node2", "node5"))
+	b.Refused(b.Shoot("node3", "node5"), "node2 is being fenced, one node at a time")
+	b.Must(b.Shot("node2", fence.Unknown))
+	b.Refused(b.Shoot("node3", "node5"), "half of them or more")
 
 	// A State of older rules keeps them.
-	b = newBook(t, 5)
-	b.lose("node1")
-	b.lose("node2")
-	b.s.Level = levelOne
-	b.must(b.shoot("node1", "node5"))
-	b.must(b.shot("node1", fence.Unknown))
-	b.refused(b.shoot("node2", "node5"), "one node at a time")
+	b = clustertest.NewBook(t, 5)
+	b.Lose("node1")
+	b.Lose("node2")
+	b.S.Level = cluster.LevelOne
+	b.Must(b.Shoot("node1", "node5"))
+	b.Must(b.Shot("node1", fence.Unknown))
+	b.Refused(b.Shoot("node2", "node5"), "one node at a time")
 }

@@ -1,26 +1,30 @@
-package cluster
+package cluster_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 )
 
 func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
-	s := newBook(t, 1).s
+	s := clustertest.NewBook(t, 1).S
 	at := time.Unix(1_000_000, 0)
 	later := at.Add(time.Hour)
-	do := func(c Command) string {
-		return Apply(s, Entry{Index: s.Index + 1, At: at, Commands: []Command{c}}).Refused[0]
+	do := func(c cluster.Command) string {
+		return apply.Apply(s, cluster.Entry{Index: s.Index + 1, At: at, Commands: []cluster.Command{c}}).Refused[0]
 	}
-	alice := AddClient{Fingerprint: "fa", User: "alice", Role: "admin", Expires: at.Add(time.Hour), By: "root"}
-	for name, c := range map[string]Command{
-		"no key":          AddClient{User: "alice", Role: "admin", Expires: at.Add(time.Hour)},
-		"an escape":       AddClient{Fingerprint: "f", User: "al\x1bice", Role: "admin", Expires: at.Add(time.Hour)},
-		"a long name":     AddClient{Fingerprint: "f", User: strings.Repeat("a", 200), Role: "admin", Expires: later},
-		"over":            AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at},
-		"nobody's to end": RevokeClients{User: "alice"},
+	alice := cluster.AddClient{Fingerprint: "fa", User: "alice", Role: "admin", Expires: at.Add(time.Hour), By: "root"}
+	for name, c := range map[string]cluster.Command{
+		"no key":          cluster.AddClient{User: "alice", Role: "admin", Expires: at.Add(time.Hour)},
+		"an escape":       cluster.AddClient{Fingerprint: "f", User: "al\x1bice", Role: "admin", Expires: at.Add(time.Hour)},
+		"a long name":     cluster.AddClient{Fingerprint: "f", User: strings.Repeat("a", 200), Role: "admin", Expires: later},
+		"over":            cluster.AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at},
+		"nobody's to end": cluster.RevokeClients{User: "alice"},
 	} {
 		if do(c) == "" {
 			t.Errorf("%s: it was taken", name)
@@ -29,7 +33,7 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 	if why := do(alice); why != "" {
 		t.Fatal(why)
 	}
-	if why := do(RevokeClients{User: "alice", By: "root"}); why != "" {
+	if why := do(cluster.RevokeClients{User: "alice", By: "root"}); why != "" {
 		t.Fatal(why)
 	}
 	if s.Clients.Has("fa") || !s.Removed.Has("fa") {
@@ -38,16 +42,16 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 	if do(alice) == "" {
 		t.Error("a revoked key was recorded again")
 	}
-	for number := range maxClients {
-		if why := do(AddClient{Fingerprint: fmt.Sprint(number), User: "bob", Role: "viewer", Expires: later}); why != "" {
+	for number := range cluster.MaxClients {
+		if why := do(cluster.AddClient{Fingerprint: fmt.Sprint(number), User: "bob", Role: "viewer", Expires: later}); why != "" {
 			t.Fatal(why)
 		}
 	}
-	if do(AddClient{Fingerprint: "x", User: "bob", Role: "viewer", Expires: at.Add(time.Hour)}) == "" {
+	if do(cluster.AddClient{Fingerprint: "x", User: "bob", Role: "viewer", Expires: at.Add(time.Hour)}) == "" {
 		t.Error("one more than the limit was taken")
 	}
 	at = at.Add(2 * time.Hour)
-	why := do(AddClient{Fingerprint: "x", User: "bob", Role: "viewer", Expires: at.Add(time.Hour)})
+	why := do(cluster.AddClient{Fingerprint: "x", User: "bob", Role: "viewer", Expires: at.Add(time.Hour)})
 	if why != "" || s.Clients.Len() != 1 {
 		t.Errorf("after all were over: %s, %d are left", why, s.Clients.Len())
 	}
@@ -55,18 +59,18 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 
 // TestARemovedKeyIsNeverForgotten: neither by many removals nor at the limit.
 func TestARemovedKeyIsNeverForgotten(t *testing.T) {
-	s := newBook(t, 1).s
+	s := clustertest.NewBook(t, 1).S
 	node, _ := s.Nodes.Get("node1")
-	for number := range maxRemoved {
-		s.Removed.Set(fmt.Sprintf("gone-%d", number), Removed{Name: "old"})
+	for number := range cluster.MaxRemoved {
+		s.Removed.Set(fmt.Sprintf("gone-%d", number), cluster.Removed{Name: "old"})
 	}
-	removal := Entry{Index: 2, At: time.Unix(1_000_000, 0), Commands: []Command{RemoveNode{Node: "node1", By: "root"}}}
-	applied := Apply(s, removal)
+	removal := cluster.Entry{Index: 2, At: time.Unix(1_000_000, 0), Commands: []cluster.Command{cluster.RemoveNode{Node: "node1", By: "root"}}}
+	applied := apply.Apply(s, removal)
 	if !strings.Contains(applied.Refused[0], "keys are barred for good") || !s.Nodes.Has("node1") {
 		t.Errorf("at the limit: %q", applied.Refused[0])
 	}
 	s.Removed.Delete("gone-0")
-	applied = Apply(s, removal)
+	applied = apply.Apply(s, removal)
 	if applied.Refused[0] != "" || !s.Removed.Has(node.Fingerprint) || !s.Removed.Has("gone-1") {
 		t.Errorf("below it: %q", applied.Refused[0])
 	}

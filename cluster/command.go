@@ -3,7 +3,6 @@ package cluster
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -19,22 +18,6 @@ var ErrUnknownCommand = errors.New("the log contains a command that this version
 type Command interface {
 	// Kind is the word that names the command in the log.
 	Kind() string
-}
-
-// refusal is a sentence that says which law or rule forbids a command, with
-// rgmanager's return code where a person asked; the zero value is acceptance.
-type refusal struct {
-	Code int
-	Why  string
-}
-
-var accepted = refusal{}
-
-// refuse refuses with the code that says no more than that.
-func refuse(format string, args ...any) refusal { return refuseAs(codeFailure, format, args...) }
-
-func refuseAs(code int, format string, args ...any) refusal {
-	return refusal{Code: code, Why: fmt.Sprintf(format, args...)}
 }
 
 // Entry is one committed entry of the log.
@@ -314,28 +297,52 @@ type Configure struct {
 }
 
 // Kind names each command in the log.
-func (Init) Kind() string         { return "init" }
-func (Restore) Kind() string      { return "restore" }
-func (Recover) Kind() string      { return "recover" }
-func (RaiseLevel) Kind() string   { return "raise-level" }
-func (AddToken) Kind() string     { return "add-token" }
-func (Join) Kind() string         { return "join" }
-func (RemoveNode) Kind() string   { return "remove-node" }
-func (NodeUp) Kind() string       { return "node-up" }
-func (Inventory) Kind() string    { return "inventory" }
-func (Leave) Kind() string        { return "leave" }
-func (NodeGone) Kind() string     { return "node-left" }
-func (Contact) Kind() string      { return "contact" }
-func (BeginFence) Kind() string   { return "begin-fence" }
-func (AssignFence) Kind() string  { return "assign-fence" }
-func (FenceDone) Kind() string    { return "fence-done" }
+func (Init) Kind() string { return "init" }
+
+func (Restore) Kind() string { return "restore" }
+
+func (Recover) Kind() string { return "recover" }
+
+func (RaiseLevel) Kind() string { return "raise-level" }
+
+func (AddToken) Kind() string { return "add-token" }
+
+func (Join) Kind() string { return "join" }
+
+func (RemoveNode) Kind() string { return "remove-node" }
+
+func (NodeUp) Kind() string { return "node-up" }
+
+func (Inventory) Kind() string { return "inventory" }
+
+func (Leave) Kind() string { return "leave" }
+
+func (NodeGone) Kind() string { return "node-left" }
+
+func (Contact) Kind() string { return "contact" }
+
+func (BeginFence) Kind() string { return "begin-fence" }
+
+func (AssignFence) Kind() string { return "assign-fence" }
+
+func (FenceDone) Kind() string { return "fence-done" }
+
 func (ConfirmFence) Kind() string { return "confirm-fence" }
-func (CheckDevice) Kind() string  { return "check-device" }
-func (Begin) Kind() string        { return "begin" }
-func (Done) Kind() string         { return "done" }
-func (Looked) Kind() string       { return "looked" }
-func (Observed) Kind() string     { return "observed" }
-func (Probed) Kind() string       { return "probed" }
-func (Ask) Kind() string          { return "ask" }
-func (GiveUp) Kind() string       { return "give-up" }
-func (Configure) Kind() string    { return "configure" }
+
+func (CheckDevice) Kind() string { return "check-device" }
+
+func (Begin) Kind() string { return "begin" }
+
+func (Done) Kind() string { return "done" }
+
+func (Looked) Kind() string { return "looked" }
+
+func (Observed) Kind() string { return "observed" }
+
+func (Probed) Kind() string { return "probed" }
+
+func (Ask) Kind() string { return "ask" }
+
+func (GiveUp) Kind() string { return "give-up" }
+
+func (Configure) Kind() string { return "configure" }

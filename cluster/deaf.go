@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// deafBack is how long a node has to follow the log again before it is given work.
-const deafBack = 2 * time.Second
+// DeafBack is how long a node has to follow the log again before it is given work.
+const DeafBack = 2 * time.Second
 
 // Logwatch measures whether a node that is heard follows the log. Heartbeats and the
 // log take different ways: a closed port, packets that are too large, or a folder that
@@ -27,45 +27,13 @@ type Logwatch struct {
 	Deaf bool
 }
 
-// hears takes in one more beat of a node. Since is the time from the one before it,
-// and all that counts: while a node is silent, its silence is judged and not its log.
-func (l Logwatch) hears(b Beat, applied, end uint64, since, limit time.Duration) Logwatch {
-	if b.Applied == 0 && b.End == 0 {
-		return l // it is known to live by other means, which say nothing of its log
-	}
-	moves := b.Applied > l.Applied
-	if b.Applied >= l.ApplyGoal {
-		moves = b.End >= l.EndGoal || b.End > l.End
-	}
-	if moves {
-		l.Still, l.Well = 0, l.Well+since
-	} else {
-		l.Still, l.Well = l.Still+since, 0
-	}
-	if l.Still >= limit {
-		l.Deaf = true
-	} else if l.Well >= deafBack {
-		l.Deaf = false
-	}
-	l.Applied, l.End, l.ApplyGoal, l.EndGoal = b.Applied, b.End, applied, end
-	return l
-}
-
 // behind reports whether time alone may change what is thought of a node's log.
 func (l Logwatch) behind() bool {
 	return l.Deaf || l.Still > 0 || l.Applied < l.ApplyGoal || l.End < l.EndGoal
 }
 
-// known is what the State says of a node's log until this leader has measured otherwise. It counts
-// from the leader's first step, before any beat: else a node that was deaf under the last leader
-// would be taken for well by the next, and be given work until that one had waited in vain itself.
-func (l Logwatch) known(node *Member, in Input) Logwatch {
-	l.Deaf = l.Deaf || (in.Leading && node.State == NodeDeaf && l.Well < deafBack)
-	return l
-}
-
-// lagging reports whether some node's log is behind this one's.
-func (v View) lagging(s *State) bool {
+// Lagging reports whether some node's log is behind this one's.
+func (v View) Lagging(s *State) bool {
 	for _, name := range s.Nodes.Keys() {
 		if v.Contacts[name].Log.behind() {
 			return true
@@ -74,50 +42,138 @@ func (v View) lagging(s *State) bool {
 	return false
 }
 
-// followed is what the leader makes of a beat. A follower measures nothing of the log, and the
-// stopwatches of a new leader begin at zero: the way from the last one may be what was broken.
-func (n *Node) followed(w Contactwatch, node *Member, b Beat, tick time.Duration, in Input) Logwatch {
-	if !in.Leading {
-		return Logwatch{}
-	}
-	l, timing := w.Log, TimingFor(in.State.Document.Timing)
-	if node.Incarnation != w.Known {
-		l = Logwatch{} // the daemon that was measured is gone
-	}
-	return l.hears(b, in.State.Index, in.End, min(w.Silence+tick, timing.Test), timing.Deaf)
-}
-
-// deafFor is how long a node that is heard may be deaf before it is treated like one
+// DeafFor is how long a node that is heard may be deaf before it is treated like one
 // whose daemon has been silent for its grace.
-func (t Timing) deafFor() time.Duration { return t.Deaf + t.SilentGrace }
+func (t Timing) DeafFor() time.Duration { return t.Deaf + t.SilentGrace }
 
-// beyondGrace reports whether a node is heard and has been deaf for longer than a
+// BeyondGrace reports whether a node is heard and has been deaf for longer than a
 // daemon may be silent.
-func (w Contactwatch) beyondGrace(timing Timing, more time.Duration) bool {
-	return w.Log.Deaf && w.Silence < timing.Test && w.Log.Still >= timing.deafFor()+more
+func (w Contactwatch) BeyondGrace(timing Timing, more time.Duration) bool {
+	return w.Log.Deaf && w.Silence < timing.Test && w.Log.Still >= timing.DeafFor()+more
 }
 
 // judgeDeaf judges a node that is heard and does not follow the log.
-func judgeDeaf(n Member, w Contactwatch, timing Timing) judgement {
+func judgeDeaf(n Member, w Contactwatch, timing Timing) Judgement {
 	l := w.Log
 	still := l.Still.Round(time.Second)
 	switch {
-	case w.beyondGrace(timing, 0):
-		return judgement{state: NodeLost, why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, as "+
+	case w.BeyondGrace(timing, 0):
+		return Judgement{State: NodeLost, Why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, as "+
 			"long as a daemon may be silent", n.Name, still)}
 	case l.Still == 0 && l.Well == 0:
-		return judgement{state: NodeDeaf, why: n.Name + " did not follow the log",
-			wait: "it did not follow the log under the last leader, and this one has not measured it yet"}
+		return Judgement{State: NodeDeaf, Why: n.Name + " did not follow the log",
+			Wait: "it did not follow the log under the last leader, and this one has not measured it yet"}
 	case l.Still == 0:
-		return judgement{state: NodeDeaf, why: n.Name + " is heard and did not follow the log",
-			wait: fmt.Sprintf("it follows the log again, and is given work when it has done so for %s", deafBack)}
+		return Judgement{State: NodeDeaf, Why: n.Name + " is heard and did not follow the log",
+			Wait: fmt.Sprintf("it follows the log again, and is given work when it has done so for %s", DeafBack)}
 	}
-	return judgement{state: NodeDeaf,
-		why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, its newest is %d", n.Name, still,
+	return Judgement{State: NodeDeaf,
+		Why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, its newest is %d", n.Name, still,
 			min(l.Applied, l.End)),
-		wait: fmt.Sprintf("deaf: its heartbeats come and it has taken no entry of the log for %s; it is given no work, and "+
+		Wait: fmt.Sprintf("deaf: its heartbeats come and it has taken no entry of the log for %s; it is given no work, and "+
 			"unless it follows in %s, %s is fenced and what runs there starts elsewhere", still,
-			(timing.deafFor() - l.Still).Round(time.Second), n.Name),
-		next: fmt.Sprintf("on %s: `journalctl -u clusterd`; is the cluster's TCP port open, do large packets pass (MTU), "+
+			(timing.DeafFor() - l.Still).Round(time.Second), n.Name),
+		Next: fmt.Sprintf("on %s: `journalctl -u clusterd`; is the cluster's TCP port open, do large packets pass (MTU), "+
 			"can the data folder be written?", n.Name)}
+}
+
+// LogHeld says which log a node holds and how far it goes. It is remembered where a loss of the log
+// does not lose it: beside the node's key, and by the other nodes.
+type LogHeld struct {
+	// Life is drawn when a log begins; a folder that was emptied begins another one.
+	Life string `json:"life,omitempty"`
+	// Term is the newest that the node has seen. A vote is given once in a term.
+	Term uint64 `json:"term,omitempty"`
+	// LastTerm and LastIndex are those of the log's last entry.
+	LastTerm  uint64 `json:"lastTerm,omitempty"`
+	LastIndex uint64 `json:"lastIndex,omitempty"`
+}
+
+// Empty reports whether nothing was ever acknowledged and no vote given by this log.
+func (h LogHeld) Empty() bool { return h.Term == 0 && h.LastTerm == 0 && h.LastIndex == 0 }
+
+// Lacks says why a log that is held now does not hold all that it was known to hold; "" if it does.
+// Of two ends of one log the one with the newer term goes further: that is how voters compare them,
+// and what a new leader rightly cut off was replaced by entries of a newer term.
+func (h LogHeld) Lacks(known LogHeld) string {
+	switch {
+	case known.Life == "" || known.Empty():
+		return ""
+	case h.Life == "":
+		return fmt.Sprintf("its log is gone: it held entries up to %d", known.LastIndex)
+	case h.Life != known.Life:
+		return fmt.Sprintf("its log is not the one that it acknowledged entries in, up to %d", known.LastIndex)
+	case h.LastTerm < known.LastTerm || (h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex):
+		return fmt.Sprintf("its log ends at entry %d and was known to hold entry %d: it was cut, or an older copy "+
+			"of it was put back", h.LastIndex, known.LastIndex)
+	case h.Term < known.Term:
+		return fmt.Sprintf("its log knows nothing of the vote in term %d: an older copy of it was put back", known.Term)
+	}
+	return ""
+}
+
+// LoseLog says that a node does not hold the log any more in which it acknowledged entries, and
+// begins another one. From here on it has no vote; a voter that forgot what it acknowledged would
+// let a majority forget it too.
+type LoseLog struct {
+	Node string `json:"node"`
+	// Log is the life of the log that it begins, and Before the one whose place that takes: what was
+	// asked for before the node began another one comes too late.
+	Log    string `json:"log"`
+	Before string `json:"before,omitempty"`
+	Why    string `json:"why"`
+}
+
+// Kind names the command in the log.
+func (LoseLog) Kind() string { return "lose-log" }
+
+// MayCount says why an answer of a node to a question of this one, a vote or the acknowledgement of
+// an entry, counts for nothing: the log it holds lacks what this node remembers of it, or is another
+// one that it was not let in with. "" if it counts. This State may be an old one, of a daemon that
+// has just started: then whoever was let in since holds more than this node does, and needs no vote
+// of it.
+func (s *State) MayCount(node string, held, known LogHeld) string {
+	if n, _ := s.Nodes.Get(node); held.Life != known.Life && (n.Log == "" || n.Log == held.Life) {
+		return ""
+	}
+	return held.Lacks(known)
+}
+
+// Remember returns what to remember of a node's log once it said what it holds. What it was not let
+// in with does not take the place of what it acknowledged.
+func (s *State) Remember(node string, held, known LogHeld) LogHeld {
+	if s.MayCount(node, held, known) == "" {
+		return held
+	}
+	known.Term = max(known.Term, held.Term)
+	return known
+}
+
+// MayBeHeard says why nothing that a node asks for, a vote for itself above all, is answered: its own
+// vote is one with a log that was cut. A log of another life is heard, because whoever leads may have
+// begun it while this node was away. "" if it is heard.
+func (h LogHeld) MayBeHeard(known LogHeld) string {
+	if h.Life != known.Life {
+		return ""
+	}
+	return h.Lacks(known)
+}
+
+// MayVote says why a node may not be given a vote yet; "" if it may. One that lost its log is caught
+// up when it has come up again: before that it read the log to an end behind everything that it
+// ever acknowledged.
+func (s *State) MayVote(node string) string {
+	if n, _ := s.Nodes.Get(node); n.LogLost != 0 {
+		return node + " has lost its log and does not hold all of it again yet"
+	}
+	return ""
+}
+
+// BarredByLog says why a node is not admitted with the log that it holds.
+func (n Member) BarredByLog(log string) string {
+	if n.Log == "" || n.Log == log {
+		return ""
+	}
+	return fmt.Sprintf("the log that %s holds is not the one in which it acknowledged entries; its daemon sets "+
+		"it aside by itself and gets the cluster's, or use `clusterd node replace %s`", n.Name, n.Name)
 }

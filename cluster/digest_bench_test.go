@@ -1,9 +1,11 @@
-package cluster
+package cluster_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/cluster/clustertest"
 )
 
 // BenchmarkDigest is what the comparison of States costs a follower, and its leader, every ten
@@ -15,14 +17,14 @@ func BenchmarkDigest(b *testing.B) {
 			for i := range many {
 				services = append(services, fmt.Sprintf("vm:%04d", i))
 			}
-			book := newBook(b, 3, services...)
+			book := clustertest.NewBook(b, 3, services...)
 			for i, service := range services {
-				book.running(service, fmt.Sprintf("node%d", i%3+1))
-				book.s.Blobs.Set("definition-of-"+service, strings.Repeat(service, 4096/len(service)))
+				book.Running(service, fmt.Sprintf("node%d", i%3+1))
+				book.S.Blobs.Set("definition-of-"+service, strings.Repeat(service, 4096/len(service)))
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := book.s.Digest(); err != nil {
+				if _, err := book.S.Digest(); err != nil {
 					b.Fatal(err)
 				}
 			}

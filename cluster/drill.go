@@ -3,74 +3,11 @@ package cluster
 import (
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
 )
-
-// mayDrill: a drill cuts the power of a node in touch that holds nothing. In
-// touch, because its falling silent is half of the proof.
-func (t *transaction) mayDrill(n Member, c BeginFence) string {
-	levels := t.Document.Nodes[n.Name].Fence
-	switch held := t.heldBy(n); {
-	case !c.Override:
-		return "a drill needs an operator"
-	case n.State != NodeOnline && n.State != NodeLeft:
-		return fmt.Sprintf("%s is %s; a drill needs a node in touch", n.Name, n.State)
-	case len(held) > 0:
-		return fmt.Sprintf("%s may be running %s; let it leave first with `clusterd node leave %s`", n.Name, held[0], n.Name)
-	case c.Level < 0 || c.Level >= len(levels):
-		return fmt.Sprintf("%s has no fence level %d", n.Name, c.Level+1)
-	case fence.NatureOf(t.devicesOf(n.Name, c.Level)) != fence.ByPower:
-		return fmt.Sprintf("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, n.Name)
-	case t.Drill != nil && t.Drill.Node != n.Name:
-		return fmt.Sprintf("a drill of %s is under way, one at a time", t.Drill.Node)
-	case t.Drill != nil && t.Drill.Scheduled && t.brake(t.at) != "":
-		return t.brake(t.at)
-	case t.Fences.Len() > 0:
-		return t.Fences.Keys()[0] + " is being fenced; a drill waits for that"
-	}
-	return ""
-}
-
-// drilled takes in what a drill showed, and closes its intent either way.
-func (t *transaction) drilled(n Member, open Fence, c FenceDone) {
-	levels := t.Document.Nodes[n.Name].Fence
-	if open.Document != t.Config.Version || open.Level >= len(levels) {
-		why := "the document changed during the drill, so it proved nothing about the devices that are declared now; repeat it"
-		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: why})
-		t.drillOff(n.Name, c.Result.Outcome == fence.Confirmed, why)
-		return
-	}
-	devices := levels[open.Level].Devices
-	evidence := strings.Join(c.Result.Evidence, "; ")
-	if c.Result.Outcome != fence.Confirmed {
-		for _, device := range devices {
-			t.Proven.Delete(device)
-		}
-		t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, evidence)})
-		t.drillOff(n.Name, false, fmt.Sprintf("%s: %s. A node that is still up takes services again after `systemctl restart clusterd` on it", c.Result.Outcome, evidence))
-		return
-	}
-	for _, device := range devices {
-		t.Proven.Set(device, Proof{Node: n.Name, Machine: n.Machine(), At: t.at, By: open.By})
-	}
-	t.tell(Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the drill proved that the power of " + n.Name + " is cut by " + joined(devices)})
-	t.drillOff(n.Name, true, "")
-}
-
-// drillOff takes the half that proves something into the drill it belongs to.
-// What proved nothing is said at the end, after the machine is back.
-func (t *transaction) drillOff(node string, off bool, why string) {
-	if t.Drill == nil || t.Drill.Node != node {
-		return
-	}
-	if !off {
-		t.endDrill(false, why)
-		return
-	}
-	t.drillPhase(DrillOn, "off confirmed")
-	t.Drill.Why = why
-}
 
 // ProvenFor tells whether a drill showed that a device is a node's own.
 func (s *State) ProvenFor(device, node string) bool {
@@ -79,16 +16,255 @@ func (s *State) ProvenFor(device, node string) bool {
 	return found && known && proof.Node == node && proof.Machine == n.Machine()
 }
 
-// forgetProofs drops the proofs of devices whose declaration changed.
-func (t *transaction) forgetProofs(old Document) {
-	for _, device := range t.Proven.Keys() {
-		before, after := old.Devices[device], t.Document.Devices[device]
-		same := before.Driver == after.Driver && before.Address == after.Address && len(before.Options) == len(after.Options)
-		for _, option := range sortedKeys(before.Options) {
-			same = same && before.Options[option] == after.Options[option]
-		}
-		if !same {
-			t.Proven.Delete(device)
+// Drills is when the document wants nodes to be drilled without a person. A zero
+// Every means never.
+type Drills struct {
+	// Every is how old the last drill of a node may become.
+	Every time.Duration `json:"every,omitempty"`
+	// From and To are minutes of the day, UTC, between which a drill may begin; From
+	// may be later than To, over midnight. Both zero means at any time.
+	From int `json:"from,omitempty"`
+	To   int `json:"to,omitempty"`
+}
+
+// DrillPause lies between two drills of the schedule.
+const DrillPause = 30 * time.Minute
+
+// Within tells whether a drill may begin at an instant.
+func (p Drills) Within(now time.Time) bool {
+	if p.From == p.To {
+		return true
+	}
+	minute := now.UTC().Hour()*60 + now.UTC().Minute()
+	if p.From < p.To {
+		return p.From <= minute && minute < p.To
+	}
+	return minute >= p.From || minute < p.To
+}
+
+// DrillPhase is how far a drill is.
+type DrillPhase string
+
+// The phases: the node's services move away, its power is cut, it boots.
+const (
+	DrillEmptying DrillPhase = "emptying"
+	DrillOff      DrillPhase = "off"
+	DrillOn       DrillPhase = "on"
+)
+
+// Drill is one whole drill of a node: drain, off, confirmed, on, back. It lives
+// in the State, so a new leader goes on with it.
+type Drill struct {
+	Node  string    `json:"node"`
+	Level int       `json:"level"`
+	Index uint64    `json:"index"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+	// Scheduled: the document asks for it, not a person.
+	Scheduled bool       `json:"scheduled,omitempty"`
+	Phase     DrillPhase `json:"phase"`
+	PhaseAt   time.Time  `json:"phaseAt"`
+	// Steps are what has happened so far.
+	Steps []Phase `json:"steps,omitempty"`
+	// Ended, OK and Why are of a drill that is over.
+	Ended time.Time `json:"ended,omitzero"`
+	OK    bool      `json:"ok,omitempty"`
+	Why   string    `json:"why,omitempty"`
+}
+
+// BeginDrill asks for a whole drill of one level of a node.
+type BeginDrill struct {
+	Node      string `json:"node"`
+	Level     int    `json:"level"`
+	By        string `json:"by"`
+	Scheduled bool   `json:"scheduled,omitempty"`
+}
+
+// EndDrill closes it.
+type EndDrill struct {
+	Node string `json:"node"`
+	Act  uint64 `json:"act"`
+	OK   bool   `json:"ok,omitempty"`
+	Why  string `json:"why"`
+}
+
+// Kind of the command in the log.
+func (BeginDrill) Kind() string { return "begin-drill" }
+
+// Kind of the command in the log.
+func (EndDrill) Kind() string { return "end-drill" }
+
+func (BeginDrill) level() int { return LevelTwo }
+
+func (EndDrill) level() int { return LevelTwo }
+
+// UnfitForDrill: without a person, a node's power is cut only while everything
+// else is well, and never again after a drill that failed.
+func (s *State) UnfitForDrill() string {
+	if s.Nodes.Len() < 3 {
+		return "it needs three nodes, so that the others go on"
+	}
+	for _, name := range s.Nodes.Keys() {
+		if n, _ := s.Nodes.Get(name); n.State != NodeOnline {
+			return fmt.Sprintf("%s is %s", name, n.State)
 		}
 	}
+	for _, name := range s.Drilled.Keys() {
+		if last, _ := s.Drilled.Get(name); !last.OK {
+			return fmt.Sprintf("the last drill of %s failed; `clusterd fence test %s` after it was mended lets the schedule go on", name, name)
+		}
+	}
+	return ""
+}
+
+// Reach is what a device last answered one node, as far as that was worth an
+// entry. Each node that may have to use
+// a device asks it: that the leader reaches a BMC says nothing about the node
+// that will fence when the leader is the one that is lost.
+type Reach struct {
+	Device  string      `json:"device"`
+	By      string      `json:"by"`
+	Power   fence.Power `json:"power"`
+	Problem string      `json:"problem,omitempty"`
+	// Identity is what the device tells of its host.
+	Identity string `json:"identity,omitempty"`
+	// OldLogin: it takes the login of the document before this one, and not the
+	// one declared now.
+	OldLogin bool `json:"oldLogin,omitempty"`
+	// At is when the answer last changed; that it was asked again enters no log.
+	At time.Time `json:"at"`
+}
+
+// CheckFrom records that a device's answer to one node changed.
+type CheckFrom struct {
+	Device   string      `json:"device"`
+	Check    fence.Check `json:"check"`
+	OldLogin bool        `json:"oldLogin,omitempty"`
+	By       string      `json:"by"`
+}
+
+// Kind of the command in the log.
+func (CheckFrom) Kind() string { return "check-from" }
+
+func (CheckFrom) level() int { return LevelTwo }
+
+func ReachKey(device, by string) string { return device + "/" + by }
+
+// ReachOf lists what a device answered, by the asking node's name.
+func (s *State) ReachOf(device string) []Reach {
+	var list []Reach
+	for _, key := range s.Reach.Keys() {
+		if r, _ := s.Reach.Get(key); r.Device == device {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// ReachOfNode is what a device answered one node, if that is in the log.
+func (s *State) ReachOfNode(device, by string) (Reach, bool) {
+	return s.Reach.Get(ReachKey(device, by))
+}
+
+// Login is what a device took before the document changed.
+type Login struct {
+	Username string       `json:"username,omitempty"`
+	Password fence.Secret `json:"password,omitempty"`
+	// Credential names the systemd credential that holds it instead.
+	Credential string    `json:"credential,omitempty"`
+	At         time.Time `json:"at"`
+}
+
+// WithOldLogin is a device as it was logged in to before the document changed;
+// false when there is nothing but the present login.
+func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
+	login, kept := s.OldLogins.Get(device.Name)
+	device.Username, device.Password, device.Credential = login.Username, login.Password, login.Credential
+	return device, kept
+}
+
+// ChecksFromAll tells whether each node checks the devices; older rules let the
+// leader alone do it.
+func ChecksFromAll(s *State) bool { return s.Level >= LevelTwo }
+
+// TwinDevices finds two power devices of different nodes that are one and the same by
+// their declaration: the second one's name and a sentence, or nothing. Shooting the one
+// node by it would confirm the other one off (law L3).
+func (d Document) TwinDevices() (device, why string) {
+	type declared struct {
+		node   string
+		device fence.Device
+	}
+	seen := map[string][]declared{}
+	for _, node := range words.SortedKeys(d.Nodes) {
+		for _, level := range d.Nodes[node].Fence {
+			for _, name := range level.Devices {
+				one := d.Devices[name]
+				where := one.Endpoint()
+				if where == "" {
+					continue
+				}
+				for _, other := range seen[where] {
+					if other.node != node && other.device.Name != name && !fence.ToldApart(one, other.device) {
+						return name, fmt.Sprintf("device %s of node %s has the address %s, and so has device %s of node %s: "+
+							"one of the two machines would be shot for the other; correct the address, or name the plug or "+
+							"system of each in its options", name, node, one.Address, other.device.Name, other.node)
+					}
+				}
+				seen[where] = append(seen[where], declared{node, one})
+			}
+		}
+	}
+	return "", ""
+}
+
+// Claimed says what else a node's hardware UUID could stand for: another member that
+// joined with it, or a board of another node that tells it. Then it identifies nobody, and
+// only a drill shows which machine a board switches. "" where nobody else claims it.
+func (s *State) Claimed(node string) string {
+	n, known := s.Nodes.Get(node)
+	if !known || fence.NamesNoMachine(n.HardwareUUID) {
+		return ""
+	}
+	for _, name := range s.Nodes.Keys() {
+		if name == node {
+			continue
+		}
+		other, _ := s.Nodes.Get(name)
+		if strings.EqualFold(other.HardwareUUID, n.HardwareUUID) {
+			return "node " + name + " has joined with it too"
+		}
+		if device := s.boardTelling(n, other); device != "" {
+			return fmt.Sprintf("device %s of node %s tells it too", device, name)
+		}
+	}
+	return ""
+}
+
+// boardTelling is a power device of another node that tells a node's hardware UUID.
+func (s *State) boardTelling(n, other Member) string {
+	for _, level := range s.Document.Nodes[other.Name].Fence {
+		for _, name := range level.Devices {
+			check, asked := s.Checks.Get(name)
+			if !asked || check.Identity == "" || strings.EqualFold(check.Identity, other.HardwareUUID) {
+				continue
+			}
+			if !s.Document.Devices[name].Shared() && fence.SamePlatform(check.Identity, n.HardwareUUID) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// Mistakable says why the word of a device by its board's UUID alone proves nothing.
+func (s *State) Mistakable(open Fence, device fence.Device) string {
+	if open.Drill || device.Driver == "agent" || s.ProvenFor(device.Name, open.Node) {
+		return ""
+	}
+	if claimed := s.Claimed(open.Node); claimed != "" {
+		return fmt.Sprintf("the hardware UUID of %s identifies nobody (%s), and no drill has verified that %s is its own; "+
+			"run the fence drill for %s", open.Node, claimed, device.Name, open.Node)
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-package cluster
+package cluster_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/domain"
 )
 
@@ -39,14 +42,14 @@ func TestEveryKeptVersionComesOutAsItWas(t *testing.T) {
 		for i := range 200 {
 			text += fmt.Sprintf("  service%d:\n    repeated line\n", i)
 		}
-		s, texts := State{Config: Config{Version: 1, Text: text}}, map[uint64]string{1: text}
+		s, texts := cluster.State{Config: cluster.Config{Version: 1, Text: text}}, map[uint64]string{1: text}
 		for version := uint64(2); version < 40; version++ {
 			text = edited(random, text)
 			if random.IntN(20) == 0 {
 				text = ""
 			}
-			s.History = keepRevision(s.History, s.Config, text)
-			s.Config = Config{Version: version, Text: text}
+			s.History = cluster.KeepRevision(s.History, s.Config, text)
+			s.Config = cluster.Config{Version: version, Text: text}
 			texts[version] = text
 		}
 		for version, want := range texts {
@@ -61,28 +64,28 @@ func TestEveryKeptVersionComesOutAsItWas(t *testing.T) {
 }
 
 func TestTheHistoryHasLimits(t *testing.T) {
-	s := State{Config: Config{Version: 1}}
-	for version := uint64(2); version < 2*maxRevisions; version++ {
-		s.History = keepRevision(s.History, s.Config, fmt.Sprint(version))
-		s.Config = Config{Version: version, Text: fmt.Sprint(version)}
+	s := cluster.State{Config: cluster.Config{Version: 1}}
+	for version := uint64(2); version < 2*cluster.MaxRevisions; version++ {
+		s.History = cluster.KeepRevision(s.History, s.Config, fmt.Sprint(version))
+		s.Config = cluster.Config{Version: version, Text: fmt.Sprint(version)}
 	}
-	if len(s.History) != maxRevisions || s.History[0].Version != s.Config.Version-maxRevisions {
-		t.Errorf("%d revisions from %d on, want %d", len(s.History), s.History[0].Version, maxRevisions)
+	if len(s.History) != cluster.MaxRevisions || s.History[0].Version != s.Config.Version-cluster.MaxRevisions {
+		t.Errorf("%d revisions from %d on, want %d", len(s.History), s.History[0].Version, cluster.MaxRevisions)
 	}
 	for range 8 {
-		s.History = keepRevision(s.History, Config{Text: strings.Repeat("a", maxHistoryBytes/4)}, "")
+		s.History = cluster.KeepRevision(s.History, cluster.Config{Text: strings.Repeat("a", cluster.MaxHistoryBytes/4)}, "")
 	}
 	size := 0
 	for _, revision := range s.History {
-		size += revision.size()
+		size += revision.Size()
 	}
-	if size > maxHistoryBytes || len(s.History) != 3 {
-		t.Errorf("%d revisions of %d bytes, want 3 below %d", len(s.History), size, maxHistoryBytes)
+	if size > cluster.MaxHistoryBytes || len(s.History) != 3 {
+		t.Errorf("%d revisions of %d bytes, want 3 below %d", len(s.History), size, cluster.MaxHistoryBytes)
 	}
 }
 
 func TestADamagedHistoryGivesNoText(t *testing.T) {
-	s := State{Config: Config{Version: 2, Text: "b\n"}, History: keepRevision(nil, Config{Version: 1, Text: "a\nb\n"}, "b\n")}
+	s := cluster.State{Config: cluster.Config{Version: 2, Text: "b\n"}, History: cluster.KeepRevision(nil, cluster.Config{Version: 1, Text: "a\nb\n"}, "b\n")}
 	if text, kept := s.TextOf(1); !kept || text != "a\nb\n" {
 		t.Fatalf("version 1 is %q, %v", text, kept)
 	}
@@ -95,56 +98,56 @@ func TestADamagedHistoryGivesNoText(t *testing.T) {
 }
 
 func TestConfigureKeepsTheOldDocument(t *testing.T) {
-	b := &book{t: t, s: &State{}, at: founded}
-	b.must(Init{Cluster: "demo", ID: "id", Level: CurrentLevel})
+	b := &clustertest.Book{T: t, S: &cluster.State{}, At: clustertest.Founded}
+	b.Must(cluster.Init{Cluster: "demo", ID: "id", Level: cluster.CurrentLevel})
 	for i := range uint64(3) {
-		c := configure(document(), i)
+		c := clustertest.Configure(clustertest.Document(), i)
 		c.Text, c.By, c.Reason, c.Summary = fmt.Sprintf("text %d", i+1), "root", fmt.Sprintf("reason %d", i+1), fmt.Sprintf("summary %d", i+1)
-		b.must(c)
+		b.Must(c)
 	}
-	if got, want := len(b.s.History), 2; got != want {
+	if got, want := len(b.S.History), 2; got != want {
 		t.Fatalf("%d revisions, want %d", got, want)
 	}
-	for i, revision := range append(b.s.History, Revision{Version: b.s.Config.Version, By: b.s.Config.By, Reason: b.s.Config.Reason, Summary: b.s.Config.Summary}) {
+	for i, revision := range append(b.S.History, cluster.Revision{Version: b.S.Config.Version, By: b.S.Config.By, Reason: b.S.Config.Reason, Summary: b.S.Config.Summary}) {
 		version := uint64(i + 1)
 		if revision.Version != version || revision.Reason != fmt.Sprintf("reason %d", version) || revision.Summary != fmt.Sprintf("summary %d", version) || revision.By != "root" {
 			t.Errorf("revision %d is %+v", version, revision)
 		}
-		if text, kept := b.s.TextOf(version); !kept || text != fmt.Sprintf("text %d", version) {
+		if text, kept := b.S.TextOf(version); !kept || text != fmt.Sprintf("text %d", version) {
 			t.Errorf("version %d is %q, %v", version, text, kept)
 		}
 	}
 }
 
 func TestLevelOneKeepsNoHistory(t *testing.T) {
-	b := &book{t: t, s: &State{}, at: founded}
-	b.must(Init{Cluster: "demo", ID: "id", Level: CurrentLevel})
-	b.s.Level = levelOne
+	b := &clustertest.Book{T: t, S: &cluster.State{}, At: clustertest.Founded}
+	b.Must(cluster.Init{Cluster: "demo", ID: "id", Level: cluster.CurrentLevel})
+	b.S.Level = cluster.LevelOne
 	for i := range uint64(2) {
-		c := configure(document(), i)
+		c := clustertest.Configure(clustertest.Document(), i)
 		c.Text, c.Reason, c.Summary = "text", "reason", "summary"
-		b.must(c)
+		b.Must(c)
 	}
-	written, err := json.Marshal(b.s)
+	written, err := json.Marshal(b.S)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b.s.History) > 0 || strings.Contains(string(written), "summary") || strings.Contains(string(written), "history") {
+	if len(b.S.History) > 0 || strings.Contains(string(written), "summary") || strings.Contains(string(written), "history") {
 		t.Errorf("a State of level one has what its rules do not know: %s", written)
 	}
 }
 
 func TestARehearsedDocumentTellsWhatFollowsAndChangesNothing(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.running("vm:a", "node1")
-	b.running("vm:b", "node2")
-	before := bytesOf(t, b.s)
-	only := document("vm:a", "vm:b", "vm:new")
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Running("vm:a", "node1")
+	b.Running("vm:b", "node2")
+	before := bytesOf(t, b.S)
+	only := clustertest.Document("vm:a", "vm:b", "vm:new")
 	only.Domains["there"] = domain.Domain{Name: "there", Restricted: true, Members: []domain.Member{{Node: "node3"}}}
 	moved := only.Services["vm:a"]
 	moved.Domain = "there"
 	only.Services["vm:a"] = moved
-	refused, events, _ := RehearseDocument(b.s, View{}, configure(only, b.s.Config.Version))
+	refused, events, _ := rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(only, b.S.Config.Version))
 	var told []string
 	for _, e := range events {
 		told = append(told, fmt.Sprintf("%s %s %s", e.Subject, e.To, e.Node))
@@ -152,13 +155,13 @@ func TestARehearsedDocumentTellsWhatFollowsAndChangesNothing(t *testing.T) {
 	if want := []string{"vm:a migrating node1", "vm:new starting node1"}; refused != "" || !slices.Equal(told, want) {
 		t.Errorf("refused %q, told %q, want %q", refused, told, want)
 	}
-	if refused, _, _ = RehearseDocument(b.s, View{}, configure(document("vm:a"), b.s.Config.Version)); !strings.Contains(refused, "disable it") {
+	if refused, _, _ = rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document("vm:a"), b.S.Config.Version)); !strings.Contains(refused, "disable it") {
 		t.Errorf("the removal of a running service: %q", refused)
 	}
-	if _, events, notes := RehearseDocument(b.s, View{}, configure(document("vm:a", "vm:b"), b.s.Config.Version)); len(events)+len(notes) > 0 {
+	if _, events, notes := rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document("vm:a", "vm:b"), b.S.Config.Version)); len(events)+len(notes) > 0 {
 		t.Errorf("from the same document follows %v, %v", events, notes)
 	}
-	if bytesOf(t, b.s) != before {
+	if bytesOf(t, b.S) != before {
 		t.Error("the State was changed")
 	}
 	// Looks and results of many services do not push the starts out.
@@ -166,7 +169,7 @@ func TestARehearsedDocumentTellsWhatFollowsAndChangesNothing(t *testing.T) {
 	for i := range 120 {
 		names = append(names, fmt.Sprintf("vm:many%d", i))
 	}
-	if _, events, _ := RehearseDocument(b.s, View{}, configure(document(names...), b.s.Config.Version)); len(events) != 120 {
+	if _, events, _ := rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document(names...), b.S.Config.Version)); len(events) != 120 {
 		t.Errorf("of 120 new services %d are told to start", len(events))
 	}
 }

@@ -2,10 +2,66 @@ package cluster
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
 )
+
+// ByLeave is the rule that empties a node that leaves.
+const ByLeave = "leave"
+
+// NotLive says why a service cannot move live.
+func NotLive(service Service) string {
+	return service.Spec.Name + " is made of resources and cannot move live; relocate it"
+}
+
+// LeftBehind says of a VM that came up on another node than the one on which it ran
+// what is still there; "" for nothing.
+func (s Service) LeftBehind() string {
+	stays := s.Spec.Stays()
+	if stays == "" || s.LastOwner == "" || s.LastOwner == s.Owner || s.Owner == "" {
+		return ""
+	}
+	return "it runs on " + s.Owner + " without what is in " + stays + " on " + s.LastOwner +
+		", unless that is one and the same on both"
+}
+
+// Lock keeps every service of the cluster from being started until a person
+// takes it away. Stops and live migrations work.
+type Lock struct {
+	Index uint64    `json:"index"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+	Why   string    `json:"why,omitempty"`
+	// Stop: all services are stopped too, and remembered, until the cluster is
+	// started again.
+	Stop bool `json:"stop,omitempty"`
+}
+
+// LockCluster locks the cluster, or stops all its services in order.
+type LockCluster struct {
+	By   string `json:"by,omitempty"`
+	Why  string `json:"why,omitempty"`
+	Stop bool   `json:"stop,omitempty"`
+}
+
+// UnlockCluster takes the lock away. Start says that a stopped cluster is meant.
+type UnlockCluster struct {
+	By    string `json:"by,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Start bool   `json:"start,omitempty"`
+}
+
+// Kind names the commands in the log.
+func (LockCluster) Kind() string { return "lock" }
+
+func (UnlockCluster) Kind() string { return "unlock" }
+
+func (LockCluster) level() int { return LevelTwo }
+
+func (UnlockCluster) level() int { return LevelTwo }
 
 // NodeState is a node's standing in the cluster.
 type NodeState string
@@ -109,12 +165,134 @@ func (n Member) Machine() string {
 func (s *State) Outlived(node, boot string) bool {
 	n, _ := s.Nodes.Get(node)
 	open, fencing := s.Fences.Get(node)
-	return n.Boot != boot && (n.Ended() || (fencing && open.Boot != boot && (n.State == NodeLost || n.stalled())))
+	return n.Boot != boot && (n.Ended() || (fencing && open.Boot != boot && (n.State == NodeLost || n.Stalled())))
 }
 
-// stalled reports whether its host is known to answer and its daemon does not follow:
+// Stalled reports whether its host is known to answer and its daemon does not follow:
 // it is silent, or deaf.
-func (n Member) stalled() bool { return n.State == NodeSilent || n.State == NodeDeaf }
+func (n Member) Stalled() bool { return n.State == NodeSilent || n.State == NodeDeaf }
 
 // Reachable tells whether the node can be given work or asked.
 func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
+
+// OrderKind is what an administrator ordered for a node, until it is taken back.
+type OrderKind string
+
+// The orders. All of them keep services off the node and move those away that
+// are there; the node stays a member, and votes.
+const (
+	// OrderStandby moves what can move, and is in no hurry.
+	OrderStandby OrderKind = "standby"
+	// OrderDrain empties the node, by a deadline if one was given.
+	OrderDrain OrderKind = "drain"
+	// OrderMaintenance is a drain after which the node is not fenced: it may be
+	// switched off, because it holds nothing.
+	OrderMaintenance OrderKind = "maintenance"
+)
+
+// Order is a standing order about a node. It outlives daemons and boots.
+type Order struct {
+	Kind  OrderKind `json:"kind"`
+	Index uint64    `json:"index"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+	Why   string    `json:"why,omitempty"`
+	// Deadline is when what could not move live is stopped and started elsewhere;
+	// zero is never.
+	Deadline time.Time `json:"deadline,omitzero"`
+	// Empty is the index at which the node was known to hold nothing; 0 before.
+	Empty uint64 `json:"empty,omitempty"`
+}
+
+// OrderNode gives a node a standing order, or takes it back where Order is empty.
+type OrderNode struct {
+	Node  string    `json:"node"`
+	Order OrderKind `json:"order,omitempty"`
+	By    string    `json:"by,omitempty"`
+	Why   string    `json:"why,omitempty"`
+	// Within is how long live moves are waited for; 0 is as long as it takes.
+	Within time.Duration `json:"within,omitempty"`
+}
+
+// NodeEmpty notes that a node under an order holds nothing any more.
+type NodeEmpty struct {
+	Node  string `json:"node"`
+	Order uint64 `json:"order"`
+}
+
+// Kind names the commands in the log.
+func (OrderNode) Kind() string { return "order-node" }
+
+func (NodeEmpty) Kind() string { return "node-empty" }
+
+func (OrderNode) level() int { return LevelTwo }
+
+func (NodeEmpty) level() int { return LevelTwo }
+
+// Beginning says what an order means.
+func (o Order) Beginning() string {
+	text := map[OrderKind]string{
+		OrderStandby:     "on standby: it takes no services, those on it move away live where they can",
+		OrderDrain:       "is drained: it takes no services, those on it move away",
+		OrderMaintenance: "goes into maintenance: it takes no services, those on it move away, and once it holds nothing it is not fenced",
+	}[o.Kind]
+	if !o.Deadline.IsZero() {
+		text += "; from " + o.Deadline.UTC().Format("2006-01-02 15:04:05 MST") + " on also by stop and start"
+	}
+	return text
+}
+
+// OrderWhy says that an order keeps services off the node; "" if none does.
+func (n Member) OrderWhy() string {
+	if n.Order == nil {
+		return ""
+	}
+	text := map[OrderKind]string{OrderStandby: "on standby", OrderDrain: "being drained", OrderMaintenance: "in maintenance"}[n.Order.Kind]
+	return words.Sentence(text+" by order of "+words.OrElse(n.Order.By, "an administrator"), n.Order.Why)
+}
+
+// DefaultStopGrace is how long a daemon that was stopped on purpose is waited for
+// where the document says nothing: long enough for the upgrade of a package.
+const DefaultStopGrace = 10 * time.Minute
+
+// DaemonStopping announces that the daemon of a node is about to end because
+// somebody asked it to: a restart, an upgrade, work by hand. Its guests run on. It
+// is the last command of that incarnation.
+type DaemonStopping struct {
+	Node        string `json:"node"`
+	Incarnation uint64 `json:"incarnation"`
+}
+
+// Kind is the word that names the command in the log.
+func (DaemonStopping) Kind() string { return "daemon-stopping" }
+
+// StoppedOnPurpose reports whether a node is silent because that was announced, and so runs on.
+func (n Member) StoppedOnPurpose() bool { return n.State == NodeSilent && n.Stopped }
+
+// daemonSilent judges a node whose kernel answers and whose daemon does not, within
+// its grace.
+func daemonSilent(n Member, w Contactwatch, timing Timing) Judgement {
+	left := (timing.SilentGrace - w.KernelOnly).Round(time.Second)
+	j := Judgement{State: NodeSilent, Next: "systemctl start clusterd on " + n.Name}
+	if n.Stopped {
+		j.Why = fmt.Sprintf("clusterd was stopped on %s on purpose; its kernel answers (%s)", n.Name, w.Verdict.Why)
+		j.Wait = fmt.Sprintf("clusterd was stopped on purpose; unless it is back in %s, %s is fenced and what runs there "+
+			"starts elsewhere", left, n.Name)
+		return j
+	}
+	j.Why = fmt.Sprintf("the kernel of %s answers, its daemon has been silent for %s (%s)", n.Name,
+		w.Silence.Round(10*time.Millisecond), w.Verdict.Why)
+	j.Wait = fmt.Sprintf("clusterd does not answer; unless it does in %s, %s is fenced and what runs there starts "+
+		"elsewhere", left, n.Name)
+	return j
+}
+
+// outOfGrace says why a node is lost whose kernel answers.
+func outOfGrace(n Member, w Contactwatch, timing Timing) string {
+	if n.Stopped {
+		return fmt.Sprintf("clusterd was stopped on %s on purpose and did not come back within %s (%s)", n.Name,
+			timing.SilentGrace, w.Verdict.Why)
+	}
+	return fmt.Sprintf("the daemon of %s stayed silent for %s although its kernel answers (%s)", n.Name,
+		timing.SilentGrace, w.Verdict.Why)
+}

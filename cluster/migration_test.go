@@ -1,80 +1,82 @@
-package cluster
+package cluster_test
 
 import (
 	"testing"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
 // moving brings vm:a to the middle of a migration from node1 to node2.
-func moving(t *testing.T) *book {
+func moving(t *testing.T) *clustertest.Book {
 	t.Helper()
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
-	b.must(Ask{Request: "m", Op: OpMigrate, Service: "vm:a", Node: "node2"})
-	b.must(Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node2"})
-	b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Ask{Request: "m", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2"})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	return b
 }
 
-func duties(b *book, node string) []DutyKind {
-	var kinds []DutyKind
-	for _, d := range Work(b.s, node) {
+func duties(b *clustertest.Book, node string) []cluster.DutyKind {
+	var kinds []cluster.DutyKind
+	for _, d := range cluster.Work(b.S, node) {
 		kinds = append(kinds, d.Kind)
 	}
 	return kinds
 }
 
-func (b *book) does(node string, kind DutyKind) {
-	b.t.Helper()
+func does(b *clustertest.Book, node string, kind cluster.DutyKind) {
+	b.T.Helper()
 	if kinds := duties(b, node); len(kinds) != 1 || kinds[0] != kind {
-		b.t.Errorf("%s has to do %v, want %s", node, kinds, kind)
+		b.T.Errorf("%s has to do %v, want %s", node, kinds, kind)
 	}
 }
 
 func TestMigrationEndsClean(t *testing.T) {
 	b := moving(t)
-	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
-	b.is("vm:a", resources.Started, "node2", "node2")
-	b.answer("m", codeSuccess)
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
+	b.Is("vm:a", resources.Started, "node2", "node2")
+	b.Answer("m", cluster.CodeSuccess)
 }
 
 // The inventory of the target says "not here" while the source is still
 // sending: the copy comes later, so the target stays a holder (law L5).
 func TestATargetThatRestartsStaysAHolder(t *testing.T) {
 	b := moving(t)
-	b.up("node2", "node2-boot-1", Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
-	b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
-	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
-	b.is("vm:a", resources.Started, "node2", "node2")
+	b.Up("node2", "node2-boot-1", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
+	b.Is("vm:a", resources.Started, "node2", "node2")
 }
 
 // The source is asked before the target, and an old look at the target proves
 // nothing about what arrived after it.
 func TestAnInventoryFromBeforeTheSourceEndedProvesNothing(t *testing.T) {
 	b := moving(t)
-	b.must(NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-1", MaxLevel: CurrentLevel})
-	b.must(b.done("vm:a", "node1", resources.Result{Source: resources.Absent, Why: "the reply was lost"}))
-	b.must(Inventory{Node: "node2", Incarnation: b.node("node2").Incarnation, Boot: "node2-boot-1",
-		Found: []Found{{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}}}})
-	b.is("vm:a", resources.Migrating, "", "node2")
-	b.must(b.looked("vm:a", "node2", resources.Paused))
-	b.does("node2", DutyResume)
-	b.must(b.done("vm:a", "node2", resources.Result{OK: true, Source: resources.Running}))
-	b.is("vm:a", resources.Started, "node2", "node2")
-	b.answer("m", codeSuccess)
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-1", MaxLevel: cluster.CurrentLevel})
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Absent, Why: "the reply was lost"}))
+	b.Must(cluster.Inventory{Node: "node2", Incarnation: b.Node("node2").Incarnation, Boot: "node2-boot-1",
+		Found: []cluster.Found{{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}}}})
+	b.Is("vm:a", resources.Migrating, "", "node2")
+	b.Must(b.Looked("vm:a", "node2", resources.Paused))
+	does(b, "node2", cluster.DutyResume)
+	b.Must(b.Done("vm:a", "node2", resources.Result{OK: true, Source: resources.Running}))
+	b.Is("vm:a", resources.Started, "node2", "node2")
+	b.Answer("m", cluster.CodeSuccess)
 }
 
 func TestASourceThatStillSendsHasNotAnswered(t *testing.T) {
 	b := moving(t)
-	b.up("node1", "node1-boot-1", Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Running, Reason: resources.MigratingOut}})
-	b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	b.Up("node1", "node1-boot-1", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Running, Reason: resources.MigratingOut}})
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	if kinds := duties(b, "node2"); len(kinds) > 0 {
 		t.Errorf("the target is touched (%v) before the source has ended", kinds)
 	}
-	b.does("node1", DutyLook)
-	if d := Work(b.s, "node1")[0]; !d.Final {
+	does(b, "node1", cluster.DutyLook)
+	if d := cluster.Work(b.S, "node1")[0]; !d.Final {
 		t.Error("the look does not wait for a final answer")
 	}
 }
@@ -82,52 +84,52 @@ func TestASourceThatStillSendsHasNotAnswered(t *testing.T) {
 // What was known of the source when the target died is from before.
 func TestATargetThatDiesLeavesTheSourceToBeAsked(t *testing.T) {
 	b := moving(t)
-	b.lose("node2")
-	b.must(b.shoot("node2", "node3"))
-	b.must(b.shot("node2", fence.Confirmed))
-	b.is("vm:a", resources.Migrating, "node1", "node1")
-	b.must(b.looked("vm:a", "node1", resources.Running))
-	b.is("vm:a", resources.Started, "node1", "node1")
-	b.answer("m", codeRunsAtHome)
+	b.Lose("node2")
+	b.Must(b.Shoot("node2", "node3"))
+	b.Must(b.Shot("node2", fence.Confirmed))
+	b.Is("vm:a", resources.Migrating, "node1", "node1")
+	b.Must(b.Looked("vm:a", "node1", resources.Running))
+	b.Is("vm:a", resources.Started, "node1", "node1")
+	b.Answer("m", cluster.CodeRunsAtHome)
 }
 
 func TestASourceThatDiesLeavesTheTargetToBeAsked(t *testing.T) {
-	for found, want := range map[resources.Condition]DutyKind{resources.Paused: DutyResume, resources.Incoming: DutyStop} {
+	for found, want := range map[resources.Condition]cluster.DutyKind{resources.Paused: cluster.DutyResume, resources.Incoming: cluster.DutyStop} {
 		b := moving(t)
-		b.lose("node1")
-		b.must(b.shoot("node1", "node3"))
-		b.must(b.shot("node1", fence.Confirmed))
-		b.is("vm:a", resources.Migrating, "", "node2")
-		b.must(b.looked("vm:a", "node2", found))
-		b.does("node2", want)
+		b.Lose("node1")
+		b.Must(b.Shoot("node1", "node3"))
+		b.Must(b.Shot("node1", fence.Confirmed))
+		b.Is("vm:a", resources.Migrating, "", "node2")
+		b.Must(b.Looked("vm:a", "node2", found))
+		does(b, "node2", want)
 	}
 }
 
 // Both ends die, one after the other: nothing is left that could run it.
 func TestBothEndsDie(t *testing.T) {
-	b := newBook(t, 5, "vm:a")
-	b.running("vm:a", "node1")
-	b.must(Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node2"})
+	b := clustertest.NewBook(t, 5, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
 	for _, node := range []string{"node1", "node2"} {
-		b.lose(node)
-		b.must(b.shoot(node, "node3"))
-		b.must(b.shot(node, fence.Confirmed))
+		b.Lose(node)
+		b.Must(b.Shoot(node, "node3"))
+		b.Must(b.Shot(node, fence.Confirmed))
 	}
-	b.is("vm:a", resources.Recovering, "", "node3", "node4", "node5")
+	b.Is("vm:a", resources.Recovering, "", "node3", "node4", "node5")
 }
 
 // The target boots anew and the guest arrives on its new boot, where nobody
 // held it: it must be found before it is started again.
 func TestAGuestThatArrivesOnANewBootOfTheTarget(t *testing.T) {
 	b := moving(t)
-	b.up("node2", "node2-boot-2")
-	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
-	b.is("vm:a", resources.Recovering, "", "node1", "node2", "node3")
-	b.refused(b.startOf("vm:a", "node1"), "")
-	b.must(b.looked("vm:a", "node2", resources.Running))
-	b.must(b.looked("vm:a", "node1", resources.Absent))
-	b.must(b.looked("vm:a", "node3", resources.Absent))
-	b.is("vm:a", resources.Started, "node2", "node2")
+	b.Up("node2", "node2-boot-2")
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
+	b.Is("vm:a", resources.Recovering, "", "node1", "node2", "node3")
+	b.Refused(b.StartOf("vm:a", "node1"), "")
+	b.Must(b.Looked("vm:a", "node2", resources.Running))
+	b.Must(b.Looked("vm:a", "node1", resources.Absent))
+	b.Must(b.Looked("vm:a", "node3", resources.Absent))
+	b.Is("vm:a", resources.Started, "node2", "node2")
 }
 
 // Every settled end of the source with a copy that does not run at the target
@@ -135,7 +137,7 @@ func TestAGuestThatArrivesOnANewBootOfTheTarget(t *testing.T) {
 func TestACopyIsDroppedWhileAnythingIsLeftAtTheSource(t *testing.T) {
 	for _, source := range []resources.Condition{resources.Running, resources.Paused, resources.ShuttingDown, resources.Crashed} {
 		for _, target := range []resources.Condition{resources.Paused, resources.Incoming} {
-			if act := settlement(string(source), string(target), false); act != settleDropTarget {
+			if act := cluster.Settlement(string(source), string(target), false); act != cluster.SettleDropTarget {
 				t.Errorf("source %s, target %s: act %d", source, target, act)
 			}
 		}
@@ -144,39 +146,39 @@ func TestACopyIsDroppedWhileAnythingIsLeftAtTheSource(t *testing.T) {
 
 func TestRunningTwiceIsPausedAndThenLeftToAPerson(t *testing.T) {
 	b := moving(t)
-	b.must(b.done("vm:a", "node1", resources.Result{Source: resources.Running, Why: "the connection broke"}))
-	b.must(b.looked("vm:a", "node2", resources.Running))
-	b.does("node2", DutyPause)
-	b.must(b.done("vm:a", "node2", resources.Result{OK: true, Source: resources.Paused}))
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Running, Why: "the connection broke"}))
+	b.Must(b.Looked("vm:a", "node2", resources.Running))
+	does(b, "node2", cluster.DutyPause)
+	b.Must(b.Done("vm:a", "node2", resources.Result{OK: true, Source: resources.Paused}))
 	if kinds := append(duties(b, "node1"), duties(b, "node2")...); len(kinds) > 0 {
 		t.Errorf("after the pause there is still %v to do", kinds)
 	}
-	b.must(Observed{Service: "vm:a", Node: "node2", Incarnation: b.node("node2").Incarnation, AsOf: b.s.Index, Observation: resources.Observation{Condition: resources.Absent, Explained: true}})
-	b.is("vm:a", resources.Started, "node1", "node1")
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Absent, Explained: true}})
+	b.Is("vm:a", resources.Started, "node1", "node1")
 }
 
 func TestANewGenerationAsksBothEnds(t *testing.T) {
 	b := moving(t)
-	b.must(Recover{Generation: 2, Dead: []string{"node3"}, Through: b.s.Index, By: "root"})
-	b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
-	b.must(b.looked("vm:a", "node1", resources.Absent))
-	b.must(b.looked("vm:a", "node2", resources.Running))
-	b.is("vm:a", resources.Started, "node2", "node2")
+	b.Must(cluster.Recover{Generation: 2, Dead: []string{"node3"}, Through: b.S.Index, By: "root"})
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	b.Must(b.Looked("vm:a", "node1", resources.Absent))
+	b.Must(b.Looked("vm:a", "node2", resources.Running))
+	b.Is("vm:a", resources.Started, "node2", "node2")
 }
 
 // A kill that did not prove the guest gone leaves its node a holder, however it ended (law L1).
 func TestOnlyAProvenEndOfAnEndedMigrationIsOne(t *testing.T) {
 	b := moving(t)
-	b.must(Ask{Request: "d", Op: OpDisable, Service: "vm:a"})
-	b.must(EndMove{Service: "vm:a", Act: b.service("vm:a").Intent.Index, By: "root"})
+	b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "vm:a"})
+	b.Must(cluster.EndMove{Service: "vm:a", Act: b.Service("vm:a").Intent.Index, By: "root"})
 	for _, unproven := range []resources.Condition{resources.Running, resources.Paused, resources.Unknown, ""} {
 		for _, node := range []string{"node1", "node2"} {
-			b.must(b.done("vm:a", node, resources.Result{Source: unproven, Why: "the process does not end"}))
+			b.Must(b.Done("vm:a", node, resources.Result{Source: unproven, Why: "the process does not end"}))
 		}
-		b.is("vm:a", resources.Migrating, "node1", "node1", "node2")
+		b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	}
-	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
-	b.is("vm:a", resources.Migrating, "", "node2")
-	b.must(b.done("vm:a", "node2", resources.Result{OK: true, Source: resources.Absent}))
-	b.is("vm:a", resources.Disabled, "", "node1", "node2", "node3") // all of them are asked once more
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.Is("vm:a", resources.Migrating, "", "node2")
+	b.Must(b.Done("vm:a", "node2", resources.Result{OK: true, Source: resources.Absent}))
+	b.Is("vm:a", resources.Disabled, "", "node1", "node2", "node3") // all of them are asked once more
 }

@@ -6,255 +6,104 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/resources"
 )
 
-// rank judges the nodes for a start or a move of the cluster's own: by the
-// failover domain, by the rules between services, by who runs together with it.
-func (p *planner) rank(service Service, failedOn []FailedStart, gather bool) []domain.Verdict {
-	list := p.rankable(service, failedOn, p.load)
-	p.shun(service, list)
-	barred, last := map[string]string{}, map[string]string{}
-	if gather {
-		for _, c := range list {
-			barred[c.Node] = orElse(c.Barred, c.Last)
-			if c.Failed {
-				barred[c.Node] = "a start failed here"
-			}
-		}
-		barred = p.gathering(service, barred)
-		last = p.cramped(service)
-	}
-	for i, c := range list {
-		if c.Barred == "" {
-			list[i].Barred = barred[c.Node]
-		}
-		list[i].Last = orElse(last[c.Node], c.Last)
-	}
-	home := p.domainOf(service)
-	if home == nil && gather {
-		// Who has no wishes goes where those go that it runs together with.
-		for _, other := range p.companions(service.Spec.Name) {
-			if theirs := p.domainOf(*other); theirs != nil && other.Enabled {
-				if verdicts := domain.Rank(theirs, list); len(verdicts) > 0 && verdicts[0].Legal {
-					return verdicts
-				}
-			}
-		}
-	}
-	return domain.Rank(home, list)
+// EndMove ends a migration that does not end by itself, because somebody wants its
+// service down: what is left at either end is destroyed. That needs no answer about
+// what is there, and a guest process that hangs gives none.
+type EndMove struct {
+	Service string `json:"service"`
+	// Act is the index of the migration's intent.
+	Act uint64 `json:"act"`
+	By  string `json:"by,omitempty"`
 }
 
-// gathers tells whether a start of the cluster's own goes where its companions
+// Kind names it in the log.
+func (EndMove) Kind() string { return "end-move" }
+
+// endDuty is what one end of a migration has to do that is being ended.
+func endDuty(s *State, service Service, n Member) []Duty {
+	h, held := service.Holder(n.Name)
+	if !held || !OnBoot(n)(h) || (n.Name != service.Intent.Node && n.Name != service.Intent.Target) {
+		return nil
+	}
+	d := vmDuty(s, service, n, DutyStop)
+	d.Kill, d.Ends = true, true
+	return []Duty{d}
+}
+
+// MoveCancelled notes that a migration under way is to be given up.
+func (s Service) MoveCancelled(by string) Service {
+	if i := s.Intent; i != nil && i.Kind == IntentMigrate && !i.Settling {
+		next := *i
+		next.Cancelled = words.OrElse(by, "an administrator")
+		s.Intent = &next
+	}
+	return s
+}
+
+// EndsMove tells whether a migration goes on of a service that is to be down, and has
+// not been told to end.
+func (s *Service) EndsMove() bool {
+	i := s.Intent
+	return i != nil && i.Kind == IntentMigrate && !i.Ending && s.Wish != nil && s.Wish.Op == OpDisable
+}
+
+// RestEnd measures how long a migration has gone on whose service is to be down.
+func (v View) RestEnd(service *Service, tick time.Duration) {
+	if !service.EndsMove() {
+		return
+	}
+	name := service.Spec.Name
+	w := v.Ends[name]
+	if w.Index != service.Wish.Index {
+		w = Loopwatch{Index: service.Wish.Index}
+	}
+	w.For += tick
+	v.Ends[name] = w
+}
+
+// HungNext says what a person does about a guest of which nobody can tell anything.
+func (s Service) HungNext(node string) string {
+	return fmt.Sprintf("`virsh destroy %s` on %s, where nothing answers for it, or `clusvcadm -d %s`, which ends it",
+		s.Spec.Short(), node, s.Spec.Name)
+}
+
+// Gathers tells whether a start of the cluster's own goes where its companions
 // are: not where a person chose, or asked for another node.
-func (s Service) gathers() bool {
+func (s Service) Gathers() bool {
 	return s.Wish == nil || (s.Wish.Op != OpRelocate && s.Wish.Target == "")
 }
 
-// move is what takes a running service to another node: live if it is a VM.
-func (p *planner) move(service Service, target, by, why string) answer {
-	if what := service.Spec.NotLive(); what != "" {
-		return staying(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
-			"`"+moveCommand(service, target)+"` stops it and starts it there")
-	}
-	c := Begin{Service: service.Spec.Name, Intent: IntentMigrate, Node: service.Owner, Target: target, By: by, Why: why}
-	if service.Spec.Kind() != resources.KindVM {
-		c.Intent, c.Purpose = IntentStop, ForMove
-	}
-	return acting(c)
-}
-
-// stopToMove remembers where a service goes that is stopped for it.
-func (t *transaction) stopToMove(service Service, target string) Service {
-	n, _ := t.Nodes.Get(target)
-	service.Target, service.Moving = target, bounce(n)
-	return service
-}
-
-// arrived is a service that has come to a node. A move that was to end elsewhere is
-// not tried again by a rule for a while.
-func (t *transaction) arrived(s Service, n Member) Service {
-	if s.Moving != "" && s.Moving != bounce(n) {
-		if target := bounced(s.Moving); !s.troubledOn(target, t.at) {
-			s = t.troubled(s, target, TroubleMove, "it came to "+n.Name+" instead")
-		}
-	}
-	if inPlace := s.Moving == "" && s.LastOwner == n.Name && s.Target == n.Name; !inPlace {
-		s.Arrived = t.index
-	}
-	s.Moving, s.Avoid = "", ""
-	return s.untroubled(n.Name).arrivedHome(n.Name)
-}
-
-// troubledOn reports whether something is remembered of a node already that still counts.
-func (s Service) troubledOn(n Member, at time.Time) bool {
+// TroubledOn reports whether something is remembered of a node already that still counts.
+func (s Service) TroubledOn(n Member, at time.Time) bool {
 	return slices.ContainsFunc(s.Troubles, func(tr Trouble) bool {
-		return tr.Node == n.Name && tr.Incarnation == n.Incarnation && at.Before(tr.At.Add(troubleLasts))
+		return tr.Node == n.Name && tr.Incarnation == n.Incarnation && at.Before(tr.At.Add(TroubleLasts))
 	})
 }
 
-// arrivedHome forgets that the service belongs elsewhere, once it is there.
-func (s Service) arrivedHome(node string) Service {
+// ArrivedHome forgets that the service belongs elsewhere, once it is there.
+func (s Service) ArrivedHome(node string) Service {
 	if s.Home == node {
 		s.Home = ""
 	}
 	return s
 }
 
-// planFailback moves a running service to a node that suits it better. Of
-// services that run together one decides for all, so that they do not pull at
-// each other.
-func (p *planner) planFailback(r *running) answer {
-	home := p.domainOf(r.service)
-	if !r.well() || !home.Leaves(r.service.Owner) {
-		return answer{}
-	}
-	service := r.service
-	list := p.rankable(service, service.FailedOn, p.load)
-	group := p.companions(service.Spec.Name)
-	var last map[string]string
-	if len(group) > 0 {
-		if !p.head(service, group) {
-			return answer{}
-		}
-		last = p.cramped(service)
-		for i, c := range list {
-			list[i].Barred = orElse(c.Barred, last[c.Node])
-		}
-	}
-	plain := slices.Clone(list)
-	p.shun(service, list)
-	target, why, move := domain.Failback(home, service.Owner, list)
-	if !move {
-		return p.notBetter(service, group, plain, last)
-	}
-	if other := p.placedOf(service, group, target); other != nil {
-		return p.notHome(service, target, why, other.placedWhy())
-	}
-	if other := p.returnsTo(target, service); other != "" {
-		return waiting(fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
-			"which starts there again", service.Owner, target, other), "")
-	}
-	text := "fails back live: "
-	if service.Spec.Kind() != resources.KindVM {
-		text = "fails back: "
-	}
-	return p.move(service, target, "failback", text+why)
-}
-
-// notBetter says of the node that would suit a service best why it is not there. A
-// node that is away, is fenced or is to be emptied tells of itself, and where a rule
-// between services forbids a node the service waits for nothing; of one that seems to be
-// there nobody would know what keeps the service away.
-func (p *planner) notBetter(
-	service Service, group []*Service, list []domain.Candidate, cramped map[string]string,
-) answer {
-	bars, open, rules := map[string]string{}, slices.Clone(list), p.objectionsTo(service).why
-	for i, c := range open {
-		n, _ := p.Nodes.Get(c.Node)
-		if p.barredFor(c.Node, n) == "" {
-			bars[c.Node] = orElse(c.Barred, c.Last)
-			open[i] = domain.Candidate{Node: c.Node, Load: c.Load, Barred: orElse(cramped[c.Node], rules[c.Node])}
-		}
-	}
-	target, better, would := domain.Failback(p.domainOf(service), service.Owner, open)
-	trouble, troubled := p.troubles(service)[target]
-	if !would {
-		return answer{}
-	}
-	if other := p.placedOf(service, group, target); other != nil {
-		return p.notHome(service, target, better, other.placedWhy())
-	}
-	if bars[target] == "" && troubled {
-		return p.notHome(service, target, better, trouble.triedLater())
-	}
-	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
-		target, bars[target]), "it moves there by itself when that is over")
-}
-
-// placedOf is a service, or one of its group, that an administrator put where it is rather than
-// on a node that suits it better: moving one of them moved all. It is nil where there is none.
-func (p *planner) placedOf(service Service, group []*Service, target string) *Service {
-	for _, other := range append(slices.Clip(group), &service) {
-		if p.placedByHand(*other, target) {
-			return other
-		}
-	}
-	return nil
-}
-
-func (s *Service) placedWhy() string {
+func (s *Service) PlacedWhy() string {
 	return fmt.Sprintf("an administrator put %s on %s", s.Spec.Name, s.Owner)
 }
 
-// notHome says why a service is not where its domain would rather have it.
-func (p *planner) notHome(service Service, target, better, why string) answer {
-	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why),
-		"`"+moveCommand(service, target)+"` moves it all the same")
-}
-
-// moveCommand is how a person moves a service.
-func moveCommand(service Service, target string) string {
-	how := "-M"
-	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" {
-		how = "-r"
-	}
-	return fmt.Sprintf("clusvcadm %s %s -m %s", how, service.Spec.Name, target)
-}
-
-// planBanished moves a service off a node that its restricted domain forbids:
-// whoever put it there, and whatever else speaks for that place.
-func (p *planner) planBanished(r *running) answer {
-	legal, why := domain.Legal(p.domainOf(r.service), r.service.Owner)
-	if legal || !r.well() {
-		return answer{}
-	}
-	service, verdicts := r.service, p.rank(r.service, r.service.FailedOn, true)
-	if len(verdicts) > 0 && verdicts[0].Legal {
-		return p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
-			service.Owner, why))
-	}
-	next := "make room on a member of its domain, or change the domain; it moves by itself then"
-	if cold := p.coldTarget(service); cold != "" {
-		next = fmt.Sprintf("`clusvcadm -r %s -m %s` stops it and starts it there", service.Spec.Name, cold)
-	}
-	return staying(fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
-		strings.Join(reasons(verdicts, service.Owner), "; ")), next)
-}
-
-// coldTarget is where a service would be started that cannot move live; "" for
-// nowhere.
-func (p *planner) coldTarget(service Service) string {
-	service.Troubles = nil
-	if verdicts := p.rank(service, service.FailedOn, true); len(verdicts) > 0 && verdicts[0].Legal {
-		return verdicts[0].Node
-	}
-	return ""
-}
-
-// reasons are why nodes other than one may not run a service.
-func reasons(verdicts []domain.Verdict, but string) []string {
-	list := make([]string, 0, len(verdicts))
-	for _, v := range verdicts {
-		if v.Node != but && !v.Legal {
-			list = append(list, v.Node+": "+v.Why)
-		}
-	}
-	if len(list) == 0 {
-		list = append(list, "there is no other node")
-	}
-	return list
-}
-
-// newer tells which of two services that run together decides where both are: one
+// Newer tells which of two services that run together decides where both are: one
 // that an administrator put where it is, else the one that came last.
-func (s Service) newer(other Service) bool {
+func (s Service) Newer(other Service) bool {
 	mine, theirs := s.Arrived, other.Arrived
 	switch {
-	case s.placed() != other.placed():
-		return s.placed()
-	case s.placed():
+	case s.IsPlaced() != other.IsPlaced():
+		return s.IsPlaced()
+	case s.IsPlaced():
 		mine, theirs = s.Placed, other.Placed
 	}
 	if mine != theirs {
@@ -263,77 +112,155 @@ func (s Service) newer(other Service) bool {
 	return s.Spec.Name < other.Spec.Name
 }
 
-// planTogether brings a running service to where the one of its companions is
-// that came last to its node: it was put there for a reason.
-func (p *planner) planTogether(r *running) answer {
-	if !r.well() {
-		return answer{}
-	}
-	service, newest := r.service, r.service
-	for _, other := range p.companions(service.Spec.Name) {
-		if !other.up() {
-			continue
-		}
-		if other.Intent != nil || other.Wish != nil || other.State != resources.Started {
-			return answer{} // first that one comes to rest
-		}
-		if other.newer(newest) {
-			newest = *other
-		}
-	}
-	target := newest.Owner
-	if target == service.Owner {
-		return answer{}
-	}
-	name := service.Spec.Name
-	away := fmt.Sprintf("it runs on %s, away from %s on %s, ", service.Owner, newest.Spec.Name, target)
-	anyway := "`" + moveCommand(service, target) + "` moves it all the same"
-	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
-		// What it would follow goes down for the move: it would have no reason left, and
-		// the two would take turns for ever.
-		return waiting(away+"which needs it and would be stopped for its move", anyway)
-	}
-	trouble, troubled := p.troubles(service)[target]
-	for _, v := range p.rank(service, service.FailedOn, false) {
-		switch {
-		case v.Node != target:
-		case troubled:
-			return waiting(away+"because "+trouble.triedLater(), anyway)
-		case !v.Legal:
-			return waiting(away+"because it may not run there: "+v.Why, "")
-		default:
-			return p.move(service, target, "together", fmt.Sprintf("follows %s to %s", newest.Spec.Name, target))
-		}
-	}
-	return answer{}
+// What is special about services made of resources: some of their parts can
+// fail. A service with a failed part is broken, and has to be stopped before it
+// runs anywhere; one that may go on without that part is partial.
+
+// Fallen tells that what is there does its work no more and has to be removed.
+func (h Holder) Fallen() bool {
+	return h.Condition == string(resources.Crashed) || h.Condition == string(resources.Broken)
 }
 
-// noteRules says which rule is broken where a service runs: rules that came
-// later, and what people move by hand, do not stop anything.
-func (p *planner) noteRules(service Service) {
-	if why := p.objectionsTo(service).why[service.Owner]; why != "" {
-		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why), "move one of the two, or change the rule")
+// Killed tells that what is left of the service is removed without asking it to
+// end: a crashed guest cannot, what is left of a service's resources can.
+func (s Service) Killed() bool { return s.Spec.Kind() == resources.KindVM }
+
+// pausable tells that a copy that runs where it should not can be held without
+// ending it. An address or a mounted file system cannot.
+func (s Service) pausable() bool { return s.Spec.Kind() == resources.KindVM }
+
+// TwiceWhat is what is done about a service that runs twice.
+func (s Service) TwiceWhat() string {
+	if s.pausable() {
+		return "the copy that does not belong there is paused, nothing is destroyed"
 	}
+	return "its resources cannot be paused, and nothing is stopped"
 }
 
-// returnsTo is the service that is down for a moment only, was on a node, and may not be there
-// together with another service; "" if there is none. A rule that took its place meanwhile would
-// be undone by whatever brings that service back, and take it anew the next time it goes down.
-func (p *planner) returnsTo(node string, service Service) string {
-	if len(p.rules().apart) == 0 {
-		return ""
+// TwiceRemedy is what a person does about it.
+func (s Service) TwiceRemedy() string {
+	if s.pausable() {
+		return "stop the wrong copy with `virsh destroy` on its node"
 	}
-	for _, other := range p.Services.Rows() {
-		down := other.Enabled && !other.Held && other.State == resources.Stopped && other.LastOwner == node
-		if !down || other.Spec.Name == service.Spec.Name {
-			continue
-		}
-		if why, _ := clash(&service.Spec, &other.Spec); why == "" {
-			continue
-		}
-		if _, comes := p.unmet(*other); comes {
-			return other.Spec.Name
-		}
+	return "stop the wrong copy's resources by hand on its node, and find out who started them"
+}
+
+// Fall is the word for how a service of this kind falls.
+func (s Service) Fall() string {
+	if s.Spec.Kind() == resources.KindVM {
+		return "crash"
 	}
-	return ""
+	return "failure"
+}
+
+// RunningWhy is the sentence about a service that runs.
+func (s Service) RunningWhy(h Holder) string {
+	switch {
+	case s.Spec.Kind() == resources.KindVM:
+		return "the guest runs"
+	case s.Flags&resources.Partial != 0:
+		return words.Sentence("it goes on in part", h.Reason)
+	}
+	return "its resources run"
+}
+
+// RunningWhat names the last moment of a recovery.
+func (s Service) RunningWhat() string {
+	if s.Spec.Kind() == resources.KindVM {
+		return "VM running"
+	}
+	return "service running"
+}
+
+// ObservedPart brings the flag P in line with what was seen where the service
+// runs. It tells whether that is news.
+func (s Service) ObservedPart(n Member, o resources.Observation) (Service, bool) {
+	if o.Condition != resources.Running || (s.Owner != n.Name && s.Owner != "") {
+		return s, false
+	}
+	before := s.Flags
+	if o.Partial {
+		s.Flags |= resources.Partial
+	} else {
+		s.Flags &^= resources.Partial
+	}
+	return s, s.Flags != before
+}
+
+// Settled tells whether a condition at one end of a migration is final: not
+// unknown, and not still moving.
+func Settled(condition string) bool {
+	return condition != "" && condition != string(resources.Unknown)
+}
+
+// Act is what one end of an unclean migration has to do next.
+type settleAct int
+
+const (
+	SettleWait settleAct = iota
+	SettleEnd
+	SettleResumeTarget
+	SettleResumeSource
+	SettleDropTarget
+	SettleDropSource
+	SettlePauseTarget
+	SettleAskAgain
+)
+
+// A copy at the target that does not run is dropped as long as anything is left
+// at the source, whatever its condition: going on with it later would bring
+// old memory to a newer disk.
+//
+// Settlement decides how an unclean migration goes on, from what both ends
+// show (law L5). The source stays primary until the target was resumed; a copy
+// that never ran is dropped; two running are paused, and then a person decides.
+func Settlement(source, target string, twice bool) settleAct {
+	absent, running, paused := string(resources.Absent), string(resources.Running), string(resources.Paused)
+	copyAtTarget := target == paused || target == string(resources.Incoming)
+	switch {
+	case !Settled(source) || !Settled(target):
+		return SettleAskAgain
+	case source == running && target == running:
+		return SettlePauseTarget
+	case twice:
+		if source == absent || target == absent {
+			return SettleEnd
+		}
+		return SettleWait
+	case target == absent && source == paused:
+		return SettleResumeSource
+	case source == absent && target == paused:
+		return SettleResumeTarget
+	case source == absent && target == string(resources.Incoming):
+		return SettleDropTarget
+	case copyAtTarget:
+		return SettleDropTarget
+	case source == paused && target == running:
+		return SettleDropSource
+	}
+	return SettleEnd
+}
+
+// Ends returns the conditions at both ends; a holder that has left is absent.
+func (s Service) Ends() (source, target string) {
+	source, target = string(resources.Absent), string(resources.Absent)
+	if h, held := s.Holder(s.Intent.Node); held {
+		source = h.Condition
+	}
+	if h, held := s.Holder(s.Intent.Target); held {
+		target = h.Condition
+	}
+	return source, target
+}
+
+// Asking tells whether an end still has to answer.
+func (s Service) Asking(node string) bool {
+	h, held := s.Holder(node)
+	return held && h.Ask
+}
+
+// UndoneWhy is what a migration that was undone died of.
+func (s Service) UndoneWhy() string {
+	_, why, _ := strings.Cut(s.Reason, " failed: ")
+	return why
 }

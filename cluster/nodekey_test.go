@@ -1,4 +1,4 @@
-package cluster
+package cluster_test
 
 import (
 	"encoding/json"
@@ -7,150 +7,153 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/resources"
 )
 
 // keyed is a cluster of n nodes of which each has a public key recorded, and a data key.
-func keyed(t *testing.T, nodes int, services ...string) *book {
-	b := newBook(t, nodes, services...)
+func keyed(t *testing.T, nodes int, services ...string) *clustertest.Book {
+	b := clustertest.NewBook(t, nodes, services...)
 	wraps := map[string][]byte{}
-	for _, name := range b.s.Nodes.Keys() {
-		n := b.node(name)
+	for _, name := range b.S.Nodes.Keys() {
+		n := b.Node(name)
 		n.Key = []byte("public " + name)
-		n.Fingerprint = fingerprintOf(n.Key)
-		b.s.Nodes.Set(name, n)
+		n.Fingerprint = cluster.FingerprintOf(n.Key)
+		b.S.Nodes.Set(name, n)
 		wraps[name] = []byte("wrapped for " + name)
 	}
-	for _, name := range b.s.Services.Keys() { // what was asked for was asked of the machines before
-		service, _ := b.s.Services.Get(name)
+	for _, name := range b.S.Services.Keys() { // what was asked for was asked of the machines before
+		service, _ := b.S.Services.Get(name)
 		for i, h := range service.Holders {
-			service.Holders[i].Machine = b.node(h.Node).Machine()
+			service.Holders[i].Machine = b.Node(h.Node).Machine()
 		}
-		b.s.Services.Set(name, service)
+		b.S.Services.Set(name, service)
 	}
-	b.must(Rekey{Wraps: wraps, AuthorityKey: []byte{1}, Why: "the first"})
+	b.Must(cluster.Rekey{Wraps: wraps, AuthorityKey: []byte{1}, Why: "the first"})
 	return b
 }
 
-func (b *book) turnOf(node string) uint64 { return b.node(node).KeyTurn.Since }
+func turnOf(b *clustertest.Book, node string) uint64 { return b.Node(node).KeyTurn.Since }
 
 // TestANodesKeyIsTurnedInSteps: the new key is believed before it is the only one, the old one is
 // barred with the entry that records the new one, and the machine stays the one it was.
 func TestANodesKeyIsTurnedInSteps(t *testing.T) {
 	b := keyed(t, 3)
 	fresh, other := []byte("a new public key"), []byte("another one")
-	name, old := fingerprintOf(fresh), b.node("node2")
-	tell := func() TellKey {
-		return TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: name, Key: fresh}
+	name, old := cluster.FingerprintOf(fresh), b.Node("node2")
+	tell := func() cluster.TellKey {
+		return cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: name, Key: fresh}
 	}
-	turn := func() TurnKey {
-		return TurnKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: name, Epoch: b.s.Secrets.Epoch,
+	turn := func() cluster.TurnKey {
+		return cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: name, Epoch: b.S.Secrets.Epoch,
 			Wrap: []byte{7}}
 	}
-	b.refused(RotateKey{Node: "ghost"}, "there is no node ghost")
-	b.refused(AbortKey{Node: "node2"}, "is not being given a new key")
-	b.refused(TellKey{Node: "node2", Fingerprint: name, Key: fresh}, "is over")
-	b.must(RotateKey{Node: "node2", By: "root"})
+	b.Refused(cluster.RotateKey{Node: "ghost"}, "there is no node ghost")
+	b.Refused(cluster.AbortKey{Node: "node2"}, "is not being given a new key")
+	b.Refused(cluster.TellKey{Node: "node2", Fingerprint: name, Key: fresh}, "is over")
+	b.Must(cluster.RotateKey{Node: "node2", By: "root"})
 	early := turn()
-	b.refused(early, "has not told that key")
-	b.refused(RotateKey{Node: "node2"}, "the order to give node2 a new key dates from")
-	b.must(AbortKey{Node: "node2", By: "root"})
-	b.refused(early, "is over")
+	b.Refused(early, "has not told that key")
+	b.Refused(cluster.RotateKey{Node: "node2"}, "the order to give node2 a new key dates from")
+	b.Must(cluster.AbortKey{Node: "node2", By: "root"})
+	b.Refused(early, "is over")
 
-	b.must(RotateKey{Node: "node2", By: "root"})
+	b.Must(cluster.RotateKey{Node: "node2", By: "root"})
 	wrong := tell()
 	wrong.Key = other
-	b.refused(wrong, "is not the one its fingerprint stands for")
-	wrong.Key, wrong.Fingerprint = b.node("node3").Key, b.node("node3").Fingerprint
-	b.refused(wrong, "is one of node3")
-	b.must(tell())
-	b.must(tell()) // its outcome was not known
-	wrong.Key, wrong.Fingerprint = other, fingerprintOf(other)
-	b.refused(wrong, "has told another new key")
-	b.refused(AbortKey{Node: "node2"}, "uses its new key already")
-	join := Join{Node: "node9", Fingerprint: name, HardwareUUID: "h9", Address: "node9"}
-	if why := b.s.MayJoin(join, ""); !strings.Contains(why, "is a member already, as node2") {
+	b.Refused(wrong, "is not the one its fingerprint stands for")
+	wrong.Key, wrong.Fingerprint = b.Node("node3").Key, b.Node("node3").Fingerprint
+	b.Refused(wrong, "is one of node3")
+	b.Must(tell())
+	b.Must(tell()) // its outcome was not known
+	wrong.Key, wrong.Fingerprint = other, cluster.FingerprintOf(other)
+	b.Refused(wrong, "has told another new key")
+	b.Refused(cluster.AbortKey{Node: "node2"}, "uses its new key already")
+	join := cluster.Join{Node: "node9", Fingerprint: name, HardwareUUID: "h9", Address: "node9"}
+	if why := rules.MayJoin(b.S, join, ""); !strings.Contains(why, "is a member already, as node2") {
 		t.Errorf("another machine may join with a key that was told: %q", why)
 	}
-	if n := b.node("node2"); n.Fingerprint != old.Fingerprint || b.s.Removed.Has(old.Fingerprint) || !n.HasKey(name) {
+	if n := b.Node("node2"); n.Fingerprint != old.Fingerprint || b.S.Removed.Has(old.Fingerprint) || !n.HasKey(name) {
 		t.Errorf("both are believed until the new one is recorded: %+v", n)
 	}
 	// Its daemon may have ended in between and come back with either key.
-	b.must(NodeUp{Node: "node2", Fingerprint: name, Boot: old.Boot, Address: "node2", MaxLevel: CurrentLevel})
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: name, Boot: old.Boot, Address: "node2", MaxLevel: cluster.CurrentLevel})
 	late := turn()
 	late.Epoch--
-	b.refused(late, "is in force meanwhile")
+	b.Refused(late, "is in force meanwhile")
 	late = turn()
 	late.Wrap = nil
-	b.refused(late, "would not have the data key")
-	b.must(turn())
+	b.Refused(late, "would not have the data key")
+	b.Must(turn())
 
-	b.expectTurned(old, fresh)
+	expectTurned(b, old, fresh)
 }
 
 // expectTurned checks what a turn leaves behind: the machine, and nothing of its old key.
-func (b *book) expectTurned(old Member, fresh []byte) {
-	t, name := b.t, fingerprintOf(fresh)
+func expectTurned(b *clustertest.Book, old cluster.Member, fresh []byte) {
+	t, name := b.T, cluster.FingerprintOf(fresh)
 	t.Helper()
-	n := b.node("node2")
+	n := b.Node("node2")
 	if n.Fingerprint != name || string(n.Key) != string(fresh) || n.KeyTurn != nil || n.KeyAt.IsZero() {
 		t.Errorf("recorded is %+v", n)
 	}
-	if n.Machine() != old.Machine() || n.HasKey(old.Fingerprint) || !b.s.Removed.Has(old.Fingerprint) {
+	if n.Machine() != old.Machine() || n.HasKey(old.Fingerprint) || !b.S.Removed.Has(old.Fingerprint) {
 		t.Errorf("machine %s was %s; the old key is barred: %t", n.Machine(), old.Machine(),
-			b.s.Removed.Has(old.Fingerprint))
+			b.S.Removed.Has(old.Fingerprint))
 	}
-	if b.s.RekeyWanted() == "" || string(b.s.Secrets.Wraps["node2"]) != "\x07" {
-		t.Errorf("a new data key is due because %q; node2 has %v", b.s.RekeyWanted(), b.s.Secrets.Wraps["node2"])
+	if b.S.RekeyWanted() == "" || string(b.S.Secrets.Wraps["node2"]) != "\x07" {
+		t.Errorf("a new data key is due because %q; node2 has %v", b.S.RekeyWanted(), b.S.Secrets.Wraps["node2"])
 	}
-	late := NodeUp{Node: "node2", Fingerprint: old.Fingerprint, Boot: old.Boot, MaxLevel: CurrentLevel}
-	b.refused(late, "is not the one")
-	b.must(Inventory{Node: "node2", Incarnation: n.Incarnation, Boot: n.Boot})
-	b.must(RotateKey{Node: "node2"})
-	back := TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: old.Fingerprint, Key: old.Key}
-	b.refused(back, "was barred as one of node2")
+	late := cluster.NodeUp{Node: "node2", Fingerprint: old.Fingerprint, Boot: old.Boot, MaxLevel: cluster.CurrentLevel}
+	b.Refused(late, "is not the one")
+	b.Must(cluster.Inventory{Node: "node2", Incarnation: n.Incarnation, Boot: n.Boot})
+	b.Must(cluster.RotateKey{Node: "node2"})
+	back := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: old.Fingerprint, Key: old.Key}
+	b.Refused(back, "was barred as one of node2")
 }
 
 // TestAKeyIsTurnedOnlyWhereTheOthersKnow: not of a node that cannot make one, nor while somebody is
 // away who would meet a stranger when he is back, nor under a guest that is moving.
 func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 	b := keyed(t, 3, "vm:a")
-	b.restart("node1", "node2", "node3")
-	b.must(Contact{Node: "node3", Incarnation: b.node("node3").Incarnation, State: NodeSilent, Why: "silent"})
-	b.refused(RotateKey{Node: "node3"}, "`clusterd node replace node3`")
-	b.refused(RotateKey{Node: "node2"}, "node3 would not know the new key of node2")
-	b.must(RotateKey{Node: "node2", Anyway: true, By: "root"})
-	if waits := b.s.KeyTurns(); len(waits) != 1 || !strings.Contains(waits[0], "until node2 has made it") {
+	restart(b, "node1", "node2", "node3")
+	b.Must(cluster.Contact{Node: "node3", Incarnation: b.Node("node3").Incarnation, State: cluster.NodeSilent, Why: "silent"})
+	b.Refused(cluster.RotateKey{Node: "node3"}, "`clusterd node replace node3`")
+	b.Refused(cluster.RotateKey{Node: "node2"}, "node3 would not know the new key of node2")
+	b.Must(cluster.RotateKey{Node: "node2", Anyway: true, By: "root"})
+	if waits := b.S.KeyTurns(); len(waits) != 1 || !strings.Contains(waits[0], "until node2 has made it") {
 		t.Errorf("told is %q", waits)
 	}
 	fresh := []byte("a new public key")
-	b.must(TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Key: fresh})
-	turn := TurnKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Epoch: 1, Wrap: []byte{7}}
-	service := b.service("vm:a")
+	b.Must(cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh})
+	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Epoch: 1, Wrap: []byte{7}}
+	service := b.Service("vm:a")
 	moving := service
-	moving.Intent = &Intent{Kind: IntentMigrate, Node: "node1", Target: "node2", Generation: b.s.Generation}
-	moving.Holders = []Holder{{Node: "node1", Machine: b.node("node1").Machine(), Boot: b.node("node1").Boot},
-		{Node: "node2", Machine: b.node("node2").Machine(), Boot: b.node("node2").Boot}}
+	moving.Intent = &cluster.Intent{Kind: cluster.IntentMigrate, Node: "node1", Target: "node2", Generation: b.S.Generation}
+	moving.Holders = []cluster.Holder{{Node: "node1", Machine: b.Node("node1").Machine(), Boot: b.Node("node1").Boot},
+		{Node: "node2", Machine: b.Node("node2").Machine(), Boot: b.Node("node2").Boot}}
 	moving.State, moving.Owner = resources.Migrating, "node1"
-	b.s.Services.Set("vm:a", moving)
-	b.refused(turn, "vm:a is migrating from node1 to node2")
-	if waits := b.s.KeyTurns(); !strings.Contains(strings.Join(waits, ""), "vm:a is migrating") {
+	b.S.Services.Set("vm:a", moving)
+	b.Refused(turn, "vm:a is migrating from node1 to node2")
+	if waits := b.S.KeyTurns(); !strings.Contains(strings.Join(waits, ""), "vm:a is migrating") {
 		t.Errorf("told is %q", waits)
 	}
-	b.s.Services.Set("vm:a", service)
-	b.must(turn)
-	if waits := b.s.KeyTurns(); len(waits) != 0 {
+	b.S.Services.Set("vm:a", service)
+	b.Must(turn)
+	if waits := b.S.KeyTurns(); len(waits) != 0 {
 		t.Errorf("told is %q", waits)
 	}
 }
 
 // restart starts the daemons of nodes anew, with the keys that are recorded.
-func (b *book) restart(names ...string) {
-	b.t.Helper()
+func restart(b *clustertest.Book, names ...string) {
+	b.T.Helper()
 	for _, name := range names {
-		n := b.node(name)
-		b.must(NodeUp{Node: name, Fingerprint: n.Fingerprint, Boot: n.Boot, Address: name, MaxLevel: CurrentLevel})
-		b.must(Inventory{Node: name, Incarnation: b.node(name).Incarnation, Boot: n.Boot})
+		n := b.Node(name)
+		b.Must(cluster.NodeUp{Node: name, Fingerprint: n.Fingerprint, Boot: n.Boot, Address: name, MaxLevel: cluster.CurrentLevel})
+		b.Must(cluster.Inventory{Node: name, Incarnation: b.Node(name).Incarnation, Boot: n.Boot})
 	}
 }
 
@@ -158,21 +161,21 @@ func (b *book) restart(names ...string) {
 func TestBothKeysOfARemovedNodeAreBarred(t *testing.T) {
 	b := keyed(t, 3)
 	fresh := []byte("a new public key")
-	before := b.node("node2").Fingerprint
-	b.must(RotateKey{Node: "node2"})
-	b.must(TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Key: fresh})
-	b.must(RemoveNode{Node: "node2", By: "root"})
-	barred := b.s.Removed.Keys()
-	if !slices.Contains(barred, before) || !slices.Contains(barred, fingerprintOf(fresh)) {
+	before := b.Node("node2").Fingerprint
+	b.Must(cluster.RotateKey{Node: "node2"})
+	b.Must(cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh})
+	b.Must(cluster.RemoveNode{Node: "node2", By: "root"})
+	barred := b.S.Removed.Keys()
+	if !slices.Contains(barred, before) || !slices.Contains(barred, cluster.FingerprintOf(fresh)) {
 		t.Errorf("barred are %v", barred)
 	}
 }
 
 // told brings a member to where it has told a new key and not recorded it.
-func (b *book) told(node string, fresh []byte) {
-	b.t.Helper()
-	b.must(RotateKey{Node: node, By: "root"})
-	b.must(TellKey{Node: node, Since: b.turnOf(node), Fingerprint: fingerprintOf(fresh), Key: fresh})
+func told(b *clustertest.Book, node string, fresh []byte) {
+	b.T.Helper()
+	b.Must(cluster.RotateKey{Node: node, By: "root"})
+	b.Must(cluster.TellKey{Node: node, Since: turnOf(b, node), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh})
 }
 
 // TestNoMigrationBeginsUnderATurnedKey: not from nor to a node that may use its new key at any
@@ -180,31 +183,31 @@ func (b *book) told(node string, fresh []byte) {
 func TestNoMigrationBeginsUnderATurnedKey(t *testing.T) {
 	for _, turning := range []string{"node1", "node2"} {
 		b := keyed(t, 3, "vm:a")
-		b.restart("node1", "node2", "node3")
-		b.running("vm:a", "node1")
-		move := Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node2"}
-		b.must(RotateKey{Node: turning, By: "root"})
-		scratch := State{}
-		if err := json.Unmarshal([]byte(bytesOf(t, b.s)), &scratch); err != nil {
+		restart(b, "node1", "node2", "node3")
+		b.Running("vm:a", "node1")
+		move := cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"}
+		b.Must(cluster.RotateKey{Node: turning, By: "root"})
+		scratch := cluster.State{}
+		if err := json.Unmarshal([]byte(bytesOf(t, b.S)), &scratch); err != nil {
 			t.Fatal(err)
 		}
-		ordered := &book{t: t, s: &scratch, at: b.at}
-		ordered.must(move) // only ordered: it waits for the move
-		b.must(AbortKey{Node: turning, By: "root"})
+		ordered := &clustertest.Book{T: t, S: &scratch, At: b.At}
+		ordered.Must(move) // only ordered: it waits for the move
+		b.Must(cluster.AbortKey{Node: turning, By: "root"})
 
 		fresh := []byte("a new public key")
-		b.told(turning, fresh)
+		told(b, turning, fresh)
 		why := turning + " is about to use a new identity key"
-		b.refused(move, why)
-		b.apply(Ask{Request: "m", Op: OpMigrate, Service: "vm:a", Node: "node2"})
-		b.answer("m", codeTemporary)
-		other := Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node3"}
+		b.Refused(move, why)
+		b.Apply(cluster.Ask{Request: "m", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2"})
+		b.Answer("m", cluster.CodeTemporary)
+		other := cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node3"}
 		if turning == "node1" {
-			b.refused(other, why)
+			b.Refused(other, why)
 		}
-		b.must(TurnKey{Node: turning, Since: b.turnOf(turning), Fingerprint: fingerprintOf(fresh), Epoch: b.s.Secrets.Epoch,
+		b.Must(cluster.TurnKey{Node: turning, Since: turnOf(b, turning), Fingerprint: cluster.FingerprintOf(fresh), Epoch: b.S.Secrets.Epoch,
 			Wrap: []byte{7}})
-		b.must(move)
+		b.Must(move)
 	}
 }
 
@@ -213,65 +216,65 @@ func TestNoMigrationBeginsUnderATurnedKey(t *testing.T) {
 func TestAMachineThatIsReplacedByItselfAmidATurnStaysAMember(t *testing.T) {
 	b := keyed(t, 3)
 	fresh := []byte("a new public key")
-	b.told("node2", fresh)
-	b.must(AddToken{ID: "t", Token: Token{Replace: "node2", Expires: b.at.AddDate(0, 0, 1)}})
-	n := b.node("node2")
-	b.must(Join{Token: "t", Node: "node2", Fingerprint: fingerprintOf(fresh), Key: fresh, HardwareUUID: n.HardwareUUID,
+	told(b, "node2", fresh)
+	b.Must(cluster.AddToken{ID: "t", Token: cluster.Token{Replace: "node2", Expires: b.At.AddDate(0, 0, 1)}})
+	n := b.Node("node2")
+	b.Must(cluster.Join{Token: "t", Node: "node2", Fingerprint: cluster.FingerprintOf(fresh), Key: fresh, HardwareUUID: n.HardwareUUID,
 		Address: n.Address})
-	if b.s.Removed.Has(fingerprintOf(fresh)) || !b.node("node2").HasKey(fingerprintOf(fresh)) {
-		t.Errorf("barred: %v; recorded: %+v", b.s.Removed.Keys(), b.node("node2"))
+	if b.S.Removed.Has(cluster.FingerprintOf(fresh)) || !b.Node("node2").HasKey(cluster.FingerprintOf(fresh)) {
+		t.Errorf("barred: %v; recorded: %+v", b.S.Removed.Keys(), b.Node("node2"))
 	}
 }
 
 // TestATurnNeedNoLongerWaitForWhoIsAway: --anyway counts also after the order, and is written down.
 func TestATurnNeedNoLongerWaitForWhoIsAway(t *testing.T) {
 	b := keyed(t, 3)
-	b.told("node2", []byte("a new public key"))
-	if b.node("node2").KeyTurn.Anyway {
+	told(b, "node2", []byte("a new public key"))
+	if b.Node("node2").KeyTurn.Anyway {
 		t.Error("nobody said --anyway")
 	}
-	since := b.turnOf("node2")
-	b.must(RotateKey{Node: "node2", Anyway: true, By: "root"})
-	if turn := b.node("node2").KeyTurn; !turn.Anyway || turn.Since != since || turn.Fingerprint == "" {
+	since := turnOf(b, "node2")
+	b.Must(cluster.RotateKey{Node: "node2", Anyway: true, By: "root"})
+	if turn := b.Node("node2").KeyTurn; !turn.Anyway || turn.Since != since || turn.Fingerprint == "" {
 		t.Errorf("the turn is %+v, ordered at %d", turn, since)
 	}
-	b.refused(RotateKey{Node: "node2", Anyway: true}, "dates from")
-	b.refused(AbortKey{Node: "node2"}, "clusterd node replace node2")
+	b.Refused(cluster.RotateKey{Node: "node2", Anyway: true}, "dates from")
+	b.Refused(cluster.AbortKey{Node: "node2"}, "clusterd node replace node2")
 }
 
 // TestWhatAStateWouldRefuseIsKnownBefore: asking changes nothing, and Apply says the same.
 func TestWhatAStateWouldRefuseIsKnownBefore(t *testing.T) {
 	b := keyed(t, 3)
 	fresh := []byte("a new public key")
-	b.must(RotateKey{Node: "node2"})
-	other := b.node("node3")
-	taken := TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: other.Fingerprint, Key: other.Key}
-	if why := taken.Refused(b.s); !strings.Contains(why, "is one of node3") {
+	b.Must(cluster.RotateKey{Node: "node2"})
+	other := b.Node("node3")
+	taken := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: other.Fingerprint, Key: other.Key}
+	if why := taken.Refused(b.S); !strings.Contains(why, "is one of node3") {
 		t.Errorf("a key of another node: %q", why)
 	}
-	tell := TellKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Key: fresh}
-	if why := tell.Refused(b.s); why != "" {
+	tell := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh}
+	if why := tell.Refused(b.S); why != "" {
 		t.Error(why)
 	}
-	b.must(tell)
-	for number := b.s.Removed.Len(); number < maxRemoved; number++ {
-		b.s.Removed.Set(fmt.Sprintf("gone-%d", number), Removed{Name: "old"})
+	b.Must(tell)
+	for number := b.S.Removed.Len(); number < cluster.MaxRemoved; number++ {
+		b.S.Removed.Set(fmt.Sprintf("gone-%d", number), cluster.Removed{Name: "old"})
 	}
-	turn := TurnKey{Node: "node2", Since: b.turnOf("node2"), Fingerprint: fingerprintOf(fresh), Epoch: b.s.Secrets.Epoch,
+	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Epoch: b.S.Secrets.Epoch,
 		Wrap: []byte{7}}
-	if why := turn.Refused(b.s); !strings.Contains(why, "keys are barred for good") {
+	if why := turn.Refused(b.S); !strings.Contains(why, "keys are barred for good") {
 		t.Errorf("with the list full: %q", why)
 	}
-	b.refused(turn, "keys are barred for good")
+	b.Refused(turn, "keys are barred for good")
 }
 
 // TestAKeyTurnEndsWithTheLogItWasOrderedIn: a backup from the midst of one orders nothing.
 func TestAKeyTurnEndsWithTheLogItWasOrderedIn(t *testing.T) {
 	b := keyed(t, 3)
-	b.told("node2", []byte("a new public key"))
-	fresh := &book{t: t, s: &State{}, at: b.at}
-	fresh.must(Restore{State: json.RawMessage(bytesOf(t, b.s)), By: "root"})
-	if turn := fresh.node("node2").KeyTurn; turn != nil {
+	told(b, "node2", []byte("a new public key"))
+	fresh := &clustertest.Book{T: t, S: &cluster.State{}, At: b.At}
+	fresh.Must(cluster.Restore{State: json.RawMessage(bytesOf(t, b.S)), By: "root"})
+	if turn := fresh.Node("node2").KeyTurn; turn != nil {
 		t.Errorf("restored with %+v", turn)
 	}
 }

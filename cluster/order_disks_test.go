@@ -1,19 +1,25 @@
-package cluster
+package cluster_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/plan"
+)
 
 // TestAServiceWithoutItsDiskHoldsNoTierUp: a tier is an order, not a dependency.
 func TestAServiceWithoutItsDiskHoldsNoTierUp(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b", "vm:c")
-	d := document("vm:a", "vm:b", "vm:c")
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b", "vm:c")
+	d := clustertest.Document("vm:a", "vm:b", "vm:c")
 	first, later := d.Services["vm:a"], d.Services["vm:c"]
 	first.Disks, later.Tier = d.Services["vm:b"].Disks, 1
 	d.Services["vm:a"], d.Services["vm:c"] = first, later
-	b.must(configure(d, b.s.Config.Version))
-	b.running("vm:b", "node1")
+	b.Must(clustertest.Configure(d, b.S.Config.Version))
+	b.Running("vm:b", "node1")
 	starts := map[string]bool{}
-	for _, c := range Plan(b.s, View{Self: "node1", Leading: true}).Commands {
-		if begin, is := c.(Begin); is && begin.Intent == IntentStart {
+	for _, c := range plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}).Commands {
+		if begin, is := c.(cluster.Begin); is && begin.Intent == cluster.IntentStart {
 			starts[begin.Service] = true
 		}
 	}

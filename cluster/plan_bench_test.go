@@ -1,9 +1,12 @@
-package cluster
+package cluster_test
 
 import (
 	"fmt"
 	"testing"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -16,15 +19,15 @@ func BenchmarkPlan(b *testing.B) {
 			for i := range 500 {
 				services = append(services, fmt.Sprintf("vm:%03d", i))
 			}
-			book := newBook(b, 3, services...)
+			book := clustertest.NewBook(b, 3, services...)
 			for i, service := range services {
-				book.running(service, fmt.Sprintf("node%d", i%3+1))
+				book.Running(service, fmt.Sprintf("node%d", i%3+1))
 			}
-			first, _ := book.s.Services.Get(services[0])
+			first, _ := book.S.Services.Get(services[0])
 			first.Spec.Rules = resources.Rules{Exclusive: exclusive}
-			book.s.Services.Set(services[0], first)
+			book.S.Services.Set(services[0], first)
 			for b.Loop() {
-				Plan(book.s, View{Self: "node1"})
+				plan.Plan(book.S, cluster.View{Self: "node1"})
 			}
 		})
 	}

@@ -1,245 +1,248 @@
-package cluster
+package cluster_test
 
 import (
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
 
-func (b *book) proves(node string, p fence.Proven) FenceDone {
-	c := b.shot(node, fence.Confirmed)
+func proves(b *clustertest.Book, node string, p fence.Proven) cluster.FenceDone {
+	c := b.Shot(node, fence.Confirmed)
 	c.Result.Proven = p
 	return c
 }
 
-func (b *book) lastWhy(node string) string {
-	open, _ := b.s.Fences.Get(node)
+func lastWhy(b *clustertest.Book, node string) string {
+	open, _ := b.S.Fences.Get(node)
 	return open.LastWhy
 }
 
-var isCut = fence.Proven{Nature: fence.ByStorage, Disks: []string{lun}}
+var isCut = fence.Proven{Nature: fence.ByStorage, Disks: []string{clustertest.Lun}}
 
 func TestStorageReleasesOnlyWhatItCoversAndAllowsIt(t *testing.T) {
-	b := guardedBook(t, level("san"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", isCut))
-	b.is("vm:a", resources.Recovering, "")
-	b.is("vm:b", resources.Started, "node1", "node1")
-	if n := b.node("node1"); n.State != NodeCut || !b.s.Fences.Has("node1") {
-		t.Errorf("node1 is %s, fence open: %v; want it cut off and open for vm:b", n.State, b.s.Fences.Has("node1"))
+	b := clustertest.GuardedBook(t, clustertest.Level("san"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", isCut))
+	b.Is("vm:a", resources.Recovering, "")
+	b.Is("vm:b", resources.Started, "node1", "node1")
+	if n := b.Node("node1"); n.State != cluster.NodeCut || !b.S.Fences.Has("node1") {
+		t.Errorf("node1 is %s, fence open: %v; want it cut off and open for vm:b", n.State, b.S.Fences.Has("node1"))
 	}
 }
 
 func TestStorageReleasesTheRestOnceTheWatchdogIsWaitedOutToo(t *testing.T) {
-	b := guardedBook(t, level("san"), level("wd"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", isCut))
-	b.must(AssignFence{Node: "node1", Fencer: "node2"})
+	b := clustertest.GuardedBook(t, clustertest.Level("san"), clustertest.Level("wd"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", isCut))
+	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node2"})
 	later := isCut
-	later.Waited = longest - 1
-	b.must(b.proves("node1", later))
-	b.is("vm:b", resources.Started, "node1", "node1")
-	b.must(AssignFence{Node: "node1", Fencer: "node2"})
-	later.Waited = longest
-	b.must(b.proves("node1", later))
-	b.is("vm:b", resources.Recovering, "")
-	if b.s.Fences.Has("node1") {
+	later.Waited = clustertest.Longest - 1
+	b.Must(proves(b, "node1", later))
+	b.Is("vm:b", resources.Started, "node1", "node1")
+	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node2"})
+	later.Waited = clustertest.Longest
+	b.Must(proves(b, "node1", later))
+	b.Is("vm:b", resources.Recovering, "")
+	if b.S.Fences.Has("node1") {
 		t.Error("the intent stays open although node1 holds nothing any more")
 	}
 }
 
 func TestALevelOfStorageAndWatchdogNeedsBoth(t *testing.T) {
-	b := guardedBook(t, level("san", "wd"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	short := fence.Proven{Nature: fence.ByWatchdog, Disks: []string{lun}, Waited: longest - time.Millisecond}
-	b.must(b.proves("node1", short))
-	b.is("vm:a", resources.Started, "node1", "node1")
-	b.must(AssignFence{Node: "node1", Fencer: "node3"})
-	uncut := fence.Proven{Nature: fence.ByWatchdog, Waited: longest}
-	b.must(b.proves("node1", uncut))
-	b.is("vm:a", resources.Started, "node1", "node1")
-	b.must(AssignFence{Node: "node1", Fencer: "node3"})
+	b := clustertest.GuardedBook(t, clustertest.Level("san", "wd"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	short := fence.Proven{Nature: fence.ByWatchdog, Disks: []string{clustertest.Lun}, Waited: clustertest.Longest - time.Millisecond}
+	b.Must(proves(b, "node1", short))
+	b.Is("vm:a", resources.Started, "node1", "node1")
+	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
+	uncut := fence.Proven{Nature: fence.ByWatchdog, Waited: clustertest.Longest}
+	b.Must(proves(b, "node1", uncut))
+	b.Is("vm:a", resources.Started, "node1", "node1")
+	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
 	both := uncut
-	both.Disks = []string{lun}
-	b.must(b.proves("node1", both))
-	b.is("vm:a", resources.Recovering, "")
-	b.is("vm:b", resources.Recovering, "")
-	if n := b.node("node1"); n.State != NodeFenced {
+	both.Disks = []string{clustertest.Lun}
+	b.Must(proves(b, "node1", both))
+	b.Is("vm:a", resources.Recovering, "")
+	b.Is("vm:b", resources.Recovering, "")
+	if n := b.Node("node1"); n.State != cluster.NodeFenced {
 		t.Errorf("node1 is %s", n.State)
 	}
 }
 
 func TestStorageReleasesNoDiskThatIsNotUnderReservation(t *testing.T) {
-	b := guardedBook(t, level("san"))
-	b.must(Observed{Service: "vm:a", Node: "node1", Incarnation: b.node("node1").Incarnation, AsOf: b.s.Index,
-		Observation: resources.Observation{Condition: resources.Paused, Disks: []resources.Disk{{Identity: fence.BlockIdentity(lun)}, {Identity: "file:/local"}}}})
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", isCut))
-	b.is("vm:a", resources.Started, "node1", "node1")
+	b := clustertest.GuardedBook(t, clustertest.Level("san"))
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Paused, Disks: []resources.Disk{{Identity: fence.BlockIdentity(clustertest.Lun)}, {Identity: "file:/local"}}}})
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", isCut))
+	b.Is("vm:a", resources.Started, "node1", "node1")
 }
 
 func TestStorageReleasesNothingOfABootWhoseRegistrationMayBeOnItsWay(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.must(configure(guardedDocument(), 1))
-	b.running("vm:a", "node1") // before the document named the device
-	b.must(configure(guardedDocument(level("san")), 2))
-	b.refused(b.startOf("vm:b", "node1"), "registered")
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", isCut))
-	b.is("vm:a", resources.Started, "node1", "node1")
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Must(clustertest.Configure(clustertest.GuardedDocument(), 1))
+	b.Running("vm:a", "node1") // before the document named the device
+	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("san")), 2))
+	b.Refused(b.StartOf("vm:b", "node1"), "registered")
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", isCut))
+	b.Is("vm:a", resources.Started, "node1", "node1")
 }
 
 func TestABootThatWasCutOffIsNeverAdmitted(t *testing.T) {
-	b := guardedBook(t, level("san"))
-	old := b.node("node1")
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", isCut))
-	up := NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1", MaxLevel: CurrentLevel}
-	b.refused(up, "")
-	b.refused(Contact{Node: "node1", Incarnation: old.Incarnation, State: NodeOnline, Why: "heard"}, "cut off")
-	b.refused(Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.s.Index, Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
+	b := clustertest.GuardedBook(t, clustertest.Level("san"))
+	old := b.Node("node1")
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", isCut))
+	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1", MaxLevel: cluster.CurrentLevel}
+	b.Refused(up, "")
+	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline, Why: "heard"}, "cut off")
+	b.Refused(cluster.Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
 	up.Boot = "node1-boot-2"
-	b.must(up)
+	b.Must(up)
 	late := up
 	late.Boot = old.Boot
-	b.refused(late, "cut off")
-	b.refused(Inventory{Node: "node1", Incarnation: b.node("node1").Incarnation, Boot: old.Boot}, "cut off")
-	b.must(Inventory{Node: "node1", Incarnation: b.node("node1").Incarnation, Boot: "node1-boot-2"})
-	b.is("vm:b", resources.Recovering, "")
-	if n := b.node("node1"); n.Cut != nil || n.Guard != nil || n.State != NodeOnline {
+	b.Refused(late, "cut off")
+	b.Refused(cluster.Inventory{Node: "node1", Incarnation: b.Node("node1").Incarnation, Boot: old.Boot}, "cut off")
+	b.Must(cluster.Inventory{Node: "node1", Incarnation: b.Node("node1").Incarnation, Boot: "node1-boot-2"})
+	b.Is("vm:b", resources.Recovering, "")
+	if n := b.Node("node1"); n.Cut != nil || n.Guard != nil || n.State != cluster.NodeOnline {
 		t.Errorf("the new boot is %s, cut %v, guard %v", n.State, n.Cut, n.Guard)
 	}
 }
 
 func TestWaitingProvesNothingOfABootWithoutAnArmedWatchdog(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.running("vm:a", "node1")
-	b.must(configure(guardedDocument(level("wd")), 1))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", fence.Proven{Nature: fence.ByWatchdog, Waited: time.Hour}))
-	b.is("vm:a", resources.Started, "node1", "node1")
-	if b.node("node1").State != NodeLost || b.lastWhy("node1") == "" {
-		t.Errorf("node1 is %s (%s)", b.node("node1").State, b.lastWhy("node1"))
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Running("vm:a", "node1")
+	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("wd")), 1))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByWatchdog, Waited: time.Hour}))
+	b.Is("vm:a", resources.Started, "node1", "node1")
+	if b.Node("node1").State != cluster.NodeLost || lastWhy(b, "node1") == "" {
+		t.Errorf("node1 is %s (%s)", b.Node("node1").State, lastWhy(b, "node1"))
 	}
 }
 
 func TestAWatchdogIsWaitedOutInFull(t *testing.T) {
-	b := guardedBook(t, level("wd"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", fence.Proven{Nature: fence.ByWatchdog, Waited: fence.DefaultLease}))
-	b.is("vm:b", resources.Started, "node1", "node1")
-	b.must(AssignFence{Node: "node1", Fencer: "node3"})
-	b.must(b.shot("node1", fence.Confirmed)) // "off", from a level that switches no power
-	b.is("vm:b", resources.Started, "node1", "node1")
-	b.must(AssignFence{Node: "node1", Fencer: "node3"})
-	b.must(b.proves("node1", fence.Proven{Nature: fence.ByWatchdog, Waited: longest}))
-	b.is("vm:b", resources.Recovering, "")
-	if b.node("node1").State != NodeFenced {
-		t.Errorf("node1 is %s", b.node("node1").State)
+	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByWatchdog, Waited: fence.DefaultLease}))
+	b.Is("vm:b", resources.Started, "node1", "node1")
+	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
+	b.Must(b.Shot("node1", fence.Confirmed)) // "off", from a level that switches no power
+	b.Is("vm:b", resources.Started, "node1", "node1")
+	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
+	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByWatchdog, Waited: clustertest.Longest}))
+	b.Is("vm:b", resources.Recovering, "")
+	if b.Node("node1").State != cluster.NodeFenced {
+		t.Errorf("node1 is %s", b.Node("node1").State)
 	}
 }
 
 func TestANewBootNeedNotWaitForAWatchdogThatIsWaitedOut(t *testing.T) {
-	b := guardedBook(t, level("wd"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.up("node1", "node1-boot-2")
-	b.is("vm:a", resources.Recovering, "")
+	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Up("node1", "node1-boot-2")
+	b.Is("vm:a", resources.Recovering, "")
 
-	b = guardedBook(t, level("san", "wd"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.refused(NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", Address: "node1", MaxLevel: CurrentLevel}, "is being fenced")
+	b = clustertest.GuardedBook(t, clustertest.Level("san", "wd"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", Address: "node1", MaxLevel: cluster.CurrentLevel}, "is being fenced")
 }
 
 func TestAPillCountsOnlyWhereItIsWatchedFor(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.running("vm:a", "node1")
-	b.must(configure(guardedDocument(level("pill")), 1))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", fence.Proven{Nature: fence.ByPill}))
-	b.is("vm:a", resources.Started, "node1", "node1")
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Running("vm:a", "node1")
+	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("pill")), 1))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByPill}))
+	b.Is("vm:a", resources.Started, "node1", "node1")
 
-	b = guardedBook(t, level("pill"))
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", fence.Proven{Nature: fence.ByPill}))
-	b.is("vm:a", resources.Recovering, "")
+	b = clustertest.GuardedBook(t, clustertest.Level("pill"))
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByPill}))
+	b.Is("vm:a", resources.Recovering, "")
 }
 
 func TestANodeRunsNothingBeforeItsGuardIsKnown(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.must(configure(guardedDocument(level("wd"), level("san")), 1))
-	b.refused(b.startOf("vm:a", "node1"), "runs nothing yet")
-	half := b.guarded("node1")
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("wd"), clustertest.Level("san")), 1))
+	b.Refused(b.StartOf("vm:a", "node1"), "runs nothing yet")
+	half := b.Guarded("node1")
 	half.Guard.Keys = nil
-	b.must(half)
-	b.refused(b.startOf("vm:a", "node1"), "registered")
-	b.must(b.guarded("node1"))
-	b.running("vm:a", "node1")
-	b.up("node1", "node1-boot-2", Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
-	b.refused(b.startOf("vm:a", "node1"), "runs nothing yet")
+	b.Must(half)
+	b.Refused(b.StartOf("vm:a", "node1"), "registered")
+	b.Must(b.Guarded("node1"))
+	b.Running("vm:a", "node1")
+	b.Up("node1", "node1-boot-2", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.Refused(b.StartOf("vm:a", "node1"), "runs nothing yet")
 }
 
 func TestAGuardIsNotLoosenedWithinABoot(t *testing.T) {
-	b := guardedBook(t, level("wd"))
+	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
 	for _, change := range []func(*fence.Guard){
 		func(g *fence.Guard) { g.Lease /= 2 }, func(g *fence.Guard) { g.Timeout *= 2 }, func(g *fence.Guard) { g.Pills = nil },
 	} {
-		loose := b.guarded("node1")
+		loose := b.Guarded("node1")
 		change(&loose.Guard)
-		b.refused(loose, "armed otherwise")
+		b.Refused(loose, "armed otherwise")
 	}
-	old := b.guarded("node1")
+	old := b.Guarded("node1")
 	old.Guard.Boot = "another"
-	b.refused(old, "older incarnation or boot")
-	b.lose("node1")
-	b.refused(b.guarded("node1"), "older incarnation or boot")
+	b.Refused(old, "older incarnation or boot")
+	b.Lose("node1")
+	b.Refused(b.Guarded("node1"), "older incarnation or boot")
 }
 
 func TestADrillOfAWatchdogIsRefused(t *testing.T) {
-	b := newBook(t, 3, "vm:a", "vm:b")
-	b.must(configure(guardedDocument(level("wd")), 1))
-	b.refused(drillOf(b, "node1"), "switches no power")
-	b.refused(BeginDrill{Node: "node1", By: "root"}, "switches no power")
-	if levels := b.s.drillable("node1"); len(levels) > 0 {
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("wd")), 1))
+	b.Refused(drillOf(b, "node1"), "switches no power")
+	b.Refused(cluster.BeginDrill{Node: "node1", By: "root"}, "switches no power")
+	if levels := rules.Drillable(b.S, "node1"); len(levels) > 0 {
 		t.Errorf("the schedule would drill levels %v of node1", levels)
 	}
 }
 
 func TestAKeyThatComesBackIsToldLoudly(t *testing.T) {
-	b := guardedBook(t, level("san"))
-	boot := b.node("node1").Boot
-	b.refused(KeyBack{Node: "node1", Boot: boot, Disk: lun, By: "node2"}, "not one that was cut off")
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	b.must(b.proves("node1", isCut))
-	if told := b.must(KeyBack{Node: "node1", Boot: boot, Disk: lun, By: "node2", Again: true}).Events; len(told) != 1 {
+	b := clustertest.GuardedBook(t, clustertest.Level("san"))
+	boot := b.Node("node1").Boot
+	b.Refused(cluster.KeyBack{Node: "node1", Boot: boot, Disk: clustertest.Lun, By: "node2"}, "not one that was cut off")
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	b.Must(proves(b, "node1", isCut))
+	if told := b.Must(cluster.KeyBack{Node: "node1", Boot: boot, Disk: clustertest.Lun, By: "node2", Again: true}).Events; len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
 }
 
 func TestAServiceThatStorageAloneWouldNotReleaseIsKnownBefore(t *testing.T) {
-	b := guardedBook(t, level("san"))
-	if why := b.s.LeftBehind(b.service("vm:a")); why != "" {
+	b := clustertest.GuardedBook(t, clustertest.Level("san"))
+	if why := rules.LeftBehind(b.S, b.Service("vm:a")); why != "" {
 		t.Errorf("vm:a allows storage only, and: %s", why)
 	}
-	if why := b.s.LeftBehind(b.service("vm:b")); why == "" {
+	if why := rules.LeftBehind(b.S, b.Service("vm:b")); why == "" {
 		t.Error("vm:b would stay where it is, and nobody says so")
 	}
-	b = guardedBook(t, level("san"), level("wd"))
-	if why := b.s.LeftBehind(b.service("vm:b")); why != "" {
+	b = clustertest.GuardedBook(t, clustertest.Level("san"), clustertest.Level("wd"))
+	if why := rules.LeftBehind(b.S, b.Service("vm:b")); why != "" {
 		t.Errorf("a watchdog would release vm:b, and: %s", why)
 	}
 }
@@ -248,22 +251,22 @@ func TestAServiceThatStorageAloneWouldNotReleaseIsKnownBefore(t *testing.T) {
 // be fenced by the name of its older boot. A watchdog that is waited out resets
 // nobody who lives, so its daemon comes up once more, and that ends the intent.
 func TestAMachineThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testing.T) {
-	b := guardedBook(t, level("wd"))
-	old := b.node("node1")
-	up := NodeUp{Node: "node1", Fingerprint: old.Fingerprint, Boot: "node1-boot-2", Address: old.Address, Version: "2.0", MaxLevel: CurrentLevel, Session: "second"}
-	b.must(up)
-	if b.s.Outlived("node1", "node1-boot-2") {
+	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
+	old := b.Node("node1")
+	up := cluster.NodeUp{Node: "node1", Fingerprint: old.Fingerprint, Boot: "node1-boot-2", Address: old.Address, Version: "2.0", MaxLevel: cluster.CurrentLevel, Session: "second"}
+	b.Must(up)
+	if b.S.Outlived("node1", "node1-boot-2") {
 		t.Fatal("a daemon that looks is told to come up once more")
 	}
-	b.lose("node1")
-	b.must(b.shoot("node1", "node2"))
-	if !b.s.Outlived("node1", "node1-boot-2") || b.s.Outlived("node1", old.Boot) {
+	b.Lose("node1")
+	b.Must(b.Shoot("node1", "node2"))
+	if !b.S.Outlived("node1", "node1-boot-2") || b.S.Outlived("node1", old.Boot) {
 		t.Fatal("the daemon of the new boot, and no other, has to come up once more")
 	}
 	up.Session = "third"
-	b.must(up)
-	if n := b.node("node1"); n.State != NodeLooking || b.s.Fences.Has("node1") {
-		t.Errorf("node1 is %s, fence open: %v; want it looking and nothing open", n.State, b.s.Fences.Has("node1"))
+	b.Must(up)
+	if n := b.Node("node1"); n.State != cluster.NodeLooking || b.S.Fences.Has("node1") {
+		t.Errorf("node1 is %s, fence open: %v; want it looking and nothing open", n.State, b.S.Fences.Has("node1"))
 	}
-	b.is("vm:a", resources.Started, "node1", "node1")
+	b.Is("vm:a", resources.Started, "node1", "node1")
 }

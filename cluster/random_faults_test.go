@@ -1,9 +1,13 @@
-package cluster
+package cluster_test
 
 import (
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -13,52 +17,52 @@ import (
 // A machine that has just booted finds intents in its log that were meant for
 // the boot before, which is what holds the VM.
 func TestTheDoorIsShutForIntentsOfAnOlderBoot(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
-	before := b.node("node2").Incarnation
-	b.must(Begin{Service: "vm:a", Intent: IntentMigrate, Node: "node1", Target: "node2"})
-	if _, may, why := PassableFor(b.s, "node2", before, "uuid-vm:a"); !may {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	before := b.Node("node2").Incarnation
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	if _, may, why := cluster.PassableFor(b.S, "node2", before, "uuid-vm:a"); !may {
 		t.Errorf("the target of a migration is shut: %s", why)
 	}
-	if _, may, _ := PassableFor(b.s, "node2", 0, "uuid-vm:a"); may {
+	if _, may, _ := cluster.PassableFor(b.S, "node2", 0, "uuid-vm:a"); may {
 		t.Error("a daemon that is not admitted lets a managed VM in")
 	}
-	b.must(NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2", MaxLevel: CurrentLevel})
-	if _, may, _ := PassableFor(b.s, "node2", b.node("node2").Incarnation, "uuid-vm:a"); may {
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2", MaxLevel: cluster.CurrentLevel})
+	if _, may, _ := cluster.PassableFor(b.S, "node2", b.Node("node2").Incarnation, "uuid-vm:a"); may {
 		t.Error("an intent for the old incarnation opens the door of the new one")
 	}
-	if _, may, _ := PassableFor(b.s, "node2", 0, "uuid-of-nobody"); !may {
+	if _, may, _ := cluster.PassableFor(b.S, "node2", 0, "uuid-of-nobody"); !may {
 		t.Error("a VM that nobody manages is none of our business")
 	}
 }
 
 // A NodeUp whose daemon is dead may be committed after its successor's.
 func TestALateNodeUpDoesNotEndTheDaemonThatLives(t *testing.T) {
-	b := newBook(t, 3)
-	previous := b.node("node2").Incarnation
-	up := NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-1", Address: "node2", MaxLevel: CurrentLevel, Previous: &previous}
+	b := clustertest.NewBook(t, 3)
+	previous := b.Node("node2").Incarnation
+	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-1", Address: "node2", MaxLevel: cluster.CurrentLevel, Previous: &previous}
 	alive := up
 	alive.Session = "alive"
-	b.must(alive)
+	b.Must(alive)
 	dead := up
 	dead.Session = "dead"
-	b.refused(dead, "has begun since this one was told")
-	b.must(alive) // told twice, because its outcome was not known
+	b.Refused(dead, "has begun since this one was told")
+	b.Must(alive) // told twice, because its outcome was not known
 }
 
 // An operator may fence a node while it looks on a new boot that the State does
 // not know yet.
 func TestAnInventoryWaitsForAFenceIntentToo(t *testing.T) {
-	b := newBook(t, 5)
-	b.must(NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2", MaxLevel: CurrentLevel})
-	intent := b.shoot("node2", "node1")
+	b := clustertest.NewBook(t, 5)
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2", MaxLevel: cluster.CurrentLevel})
+	intent := b.Shoot("node2", "node1")
 	intent.Override, intent.By = true, "root"
-	b.must(intent)
-	inventory := Inventory{Node: "node2", Incarnation: b.node("node2").Incarnation, Boot: "node2-boot-2"}
-	b.refused(inventory, "is being fenced")
-	b.must(b.shot("node2", "unknown"))
-	b.must(inventory)
-	if b.s.Fences.Len() > 0 {
+	b.Must(intent)
+	inventory := cluster.Inventory{Node: "node2", Incarnation: b.Node("node2").Incarnation, Boot: "node2-boot-2"}
+	b.Refused(inventory, "is being fenced")
+	b.Must(b.Shot("node2", "unknown"))
+	b.Must(inventory)
+	if b.S.Fences.Len() > 0 {
 		t.Error("the intent for a boot that is over stays open")
 	}
 }
@@ -66,32 +70,32 @@ func TestAnInventoryWaitsForAFenceIntentToo(t *testing.T) {
 // A machine is not replaced while a shot at the old one is on its way: it would
 // hit the new one.
 func TestAMachineIsNotReplacedWhileItIsFenced(t *testing.T) {
-	b := newBook(t, 5)
-	intent := b.shoot("node2", "node1")
+	b := clustertest.NewBook(t, 5)
+	intent := b.Shoot("node2", "node1")
 	intent.Override, intent.By = true, "root"
-	b.must(intent)
-	b.must(AddToken{ID: "token", Token: Token{Expires: founded.Add(time.Hour), Replace: "node2"}})
-	b.refused(Join{Token: "token", Node: "node2", Fingerprint: "key-new", HardwareUUID: "hardware-new", Address: "node2"}, "is being fenced")
+	b.Must(intent)
+	b.Must(cluster.AddToken{ID: "token", Token: cluster.Token{Expires: clustertest.Founded.Add(time.Hour), Replace: "node2"}})
+	b.Refused(cluster.Join{Token: "token", Node: "node2", Fingerprint: "key-new", HardwareUUID: "hardware-new", Address: "node2"}, "is being fenced")
 }
 
 // The daemon restarts while it removes what a crash left: that is still there.
 func TestWhatACrashLeftIsRemovedAfterADaemonsRestartToo(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
 	crashed := resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Crashed}
-	b.must(Observed{Service: "vm:a", Node: "node1", Incarnation: b.node("node1").Incarnation, AsOf: b.s.Index, Observation: crashed})
-	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForCleanup, Kill: true})
-	b.up("node1", "node1-boot-1", Found{Service: "vm:a", Observation: crashed})
-	b.is("vm:a", resources.Recoverable, "node1", "node1")
-	if !b.plans(ForCleanup) {
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index, Observation: crashed})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForCleanup, Kill: true})
+	b.Up("node1", "node1-boot-1", cluster.Found{Service: "vm:a", Observation: crashed})
+	b.Is("vm:a", resources.Recoverable, "node1", "node1")
+	if !plans(b, cluster.ForCleanup) {
 		t.Error("nothing is planned to remove what the crash left")
 	}
 }
 
 // plans tells whether the leader would stop something for this purpose.
-func (b *book) plans(purpose Purpose) bool {
-	for _, c := range Plan(b.s, View{Self: "node1"}).Commands {
-		if begin, stops := c.(Begin); stops && begin.Purpose == purpose {
+func plans(b *clustertest.Book, purpose cluster.Purpose) bool {
+	for _, c := range plan.Plan(b.S, cluster.View{Self: "node1"}).Commands {
+		if begin, stops := c.(cluster.Begin); stops && begin.Purpose == purpose {
 			return true
 		}
 	}
@@ -100,51 +104,51 @@ func (b *book) plans(purpose Purpose) bool {
 
 // A start came about after its service was disabled, and was never resumed.
 func TestWhatAStartLeftOfADisabledServiceIsRemoved(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.must(b.startOf("vm:a", "node1"))
-	b.must(Ask{Request: "r", Op: OpDisable, Service: "vm:a"})
-	b.must(b.done("vm:a", "node1", resources.Result{Source: resources.Paused, Why: "nobody wants it any more"}))
-	service := b.service("vm:a")
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Must(b.StartOf("vm:a", "node1"))
+	b.Must(cluster.Ask{Request: "r", Op: cluster.OpDisable, Service: "vm:a"})
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Paused, Why: "nobody wants it any more"}))
+	service := b.Service("vm:a")
 	service.Wish = nil
-	b.s.Services.Set("vm:a", service)
-	if !b.plans(ForCleanup) {
-		t.Errorf("a paused copy of a disabled service stays for ever: %+v", Plan(b.s, View{Self: "node1"}))
+	b.S.Services.Set("vm:a", service)
+	if !plans(b, cluster.ForCleanup) {
+		t.Errorf("a paused copy of a disabled service stays for ever: %+v", plan.Plan(b.S, cluster.View{Self: "node1"}))
 	}
 }
 
 // Somebody moved a VM by hand while it was being stopped to be restarted.
 func TestAStopThatFindsTheVMElsewhereAdoptsIt(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
-	b.must(Ask{Request: "r", Op: OpRestart, Service: "vm:a"})
-	b.must(Begin{Service: "vm:a", Intent: IntentStop, Node: "node1", Purpose: ForRestart})
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Ask{Request: "r", Op: cluster.OpRestart, Service: "vm:a"})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRestart})
 	seen := resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Running}
-	b.must(Observed{Service: "vm:a", Node: "node2", Incarnation: b.node("node2").Incarnation, AsOf: b.s.Index, Observation: seen})
-	b.must(b.done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
-	b.is("vm:a", resources.Started, "node2", "node2")
-	b.answer("r", codeSuccess)
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: seen})
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.Is("vm:a", resources.Started, "node2", "node2")
+	b.Answer("r", cluster.CodeSuccess)
 }
 
 // A node that has left may still be on, and a person may bring a VM to it past
 // the doorkeeper: it tells, and is watched and emptied again.
 func TestAVMThatIsBroughtToANodeThatLeftIsToldOf(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
-	b.must(Leave{Node: "node2"})
-	b.must(NodeGone{Node: "node2", Incarnation: b.node("node2").Incarnation})
-	seen := Observed{Service: "vm:a", Node: "node2", Incarnation: b.node("node2").Incarnation, AsOf: b.s.Index, Observation: resources.Observation{Condition: resources.Unknown}}
-	b.must(seen)
-	if n := b.node("node2"); n.State != NodeLeft {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Leave{Node: "node2"})
+	b.Must(cluster.NodeGone{Node: "node2", Incarnation: b.Node("node2").Incarnation})
+	seen := cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Unknown}}
+	b.Must(seen)
+	if n := b.Node("node2"); n.State != cluster.NodeLeft {
 		t.Errorf("what proves nothing makes node2 %s", n.State)
 	}
-	node := NewNode("node2")
-	in := Input{State: b.s, Incarnation: b.node("node2").Incarnation, Changes: []Change{{Service: "vm:a"}}}
-	if out := node.Step(time.Second, in); len(out.Do) != 1 || out.Do[0].Kind != DutyLook {
+	node := mind.NewNode("node2")
+	in := mind.Input{State: b.S, Incarnation: b.Node("node2").Incarnation, Changes: []mind.Change{{Service: "vm:a"}}}
+	if out := node.Step(time.Second, in); len(out.Do) != 1 || out.Do[0].Kind != cluster.DutyLook {
 		t.Errorf("a node that left does not look at what its hypervisor tells: %+v", out.Do)
 	}
 	seen.Observation.Condition = resources.Running
-	b.must(seen)
-	if n := b.node("node2"); n.State != NodeLeaving {
+	b.Must(seen)
+	if n := b.Node("node2"); n.State != cluster.NodeLeaving {
 		t.Errorf("node2 is %s and may be running vm:a", n.State)
 	}
 }

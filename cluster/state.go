@@ -10,16 +10,16 @@ import (
 
 // Limits of the lists kept in State. Every list has one.
 const (
-	maxRequests     = 512
-	maxTokens       = 64
-	maxAttempts     = 256
-	maxShots        = 64
-	maxFailedStarts = 64
-	maxRemoved      = 4096
-	maxClients      = 512
-	maxFound        = 4096
-	maxPhases       = 64
-	maxTombstones   = 1024
+	MaxRequests     = 512
+	MaxTokens       = 64
+	MaxAttempts     = 256
+	MaxShots        = 64
+	MaxFailedStarts = 64
+	MaxRemoved      = 4096
+	MaxClients      = 512
+	MaxFound        = 4096
+	MaxPhases       = 64
+	MaxTombstones   = 1024
 )
 
 // State is everything the nodes agree about. It is a function of the log.

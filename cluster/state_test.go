@@ -1,4 +1,4 @@
-package cluster
+package cluster_test
 
 import (
 	"encoding/json"
@@ -8,84 +8,87 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
+	"pgregory.net/rapid"
 )
 
 // everyCommand has one of each kind, with every field filled.
-func everyCommand() []Command {
-	at := founded.Add(90 * time.Millisecond)
+func everyCommand() []cluster.Command {
+	at := clustertest.Founded.Add(90 * time.Millisecond)
 	seen := resources.Observation{Service: "vm:a", UUID: "u", Title: "a", Condition: resources.Paused, Reason: "ioerror", Explained: true, Disks: []resources.Disk{{Identity: "d", Shared: true, ReadOnly: true}}, Evidence: "e"}
-	return []Command{
-		Init{Cluster: "c", ID: "i", Secrets: Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
-		Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
-		Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
-		GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
-		Readmit{Node: "m", Generation: 2},
-		LoseLog{Node: "m", Log: "l", Before: "b", Why: "w"},
-		RaiseLevel{Level: 2},
-		AddToken{ID: "t", Token: Token{Hash: "h", Expires: at, Replace: "node1", By: "root"}},
-		Join{Token: "t", Node: "n", Fingerprint: "f", Key: []byte{1}, HardwareUUID: "h", Address: "a",
+	return []cluster.Command{
+		cluster.Init{Cluster: "c", ID: "i", Secrets: cluster.Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
+		cluster.Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
+		cluster.Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
+		cluster.GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
+		cluster.Readmit{Node: "m", Generation: 2},
+		cluster.LoseLog{Node: "m", Log: "l", Before: "b", Why: "w"},
+		cluster.RaiseLevel{Level: 2},
+		cluster.AddToken{ID: "t", Token: cluster.Token{Hash: "h", Expires: at, Replace: "node1", By: "root"}},
+		cluster.Join{Token: "t", Node: "n", Fingerprint: "f", Key: []byte{1}, HardwareUUID: "h", Address: "a",
 			Witness: true, By: "root"},
-		RemoveNode{Node: "n", By: "root", Why: "sold"},
-		AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at, By: "root"},
-		RevokeClients{User: "alice", By: "root"},
-		NodeUp{Node: "n", Fingerprint: "f", Boot: "b", Address: "a", Version: "v", MaxLevel: 1, Session: "s",
+		cluster.RemoveNode{Node: "n", By: "root", Why: "sold"},
+		cluster.AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at, By: "root"},
+		cluster.RevokeClients{User: "alice", By: "root"},
+		cluster.NodeUp{Node: "n", Fingerprint: "f", Boot: "b", Address: "a", Version: "v", MaxLevel: 1, Session: "s",
 			Previous: new(uint64), Log: "l"},
-		Inventory{Node: "n", Incarnation: 4, Boot: "b", Found: []Found{{Service: "vm:a", Observation: seen}}},
-		Leave{Node: "n", By: "root"},
-		NodeGone{Node: "n", Incarnation: 4},
-		Contact{Node: "n", Incarnation: 4, State: NodeLost, Silence: time.Second, Why: "w"},
-		BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1, Word: true, Reboot: true, Service: "vm:a"},
-		AssignFence{Node: "n", Fencer: "m", Level: 1, Why: "w"},
-		FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
-		ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},
-		CheckDevice{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, By: "n"},
-		CheckFrom{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, OldLogin: true, By: "n"},
-		Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},
-		Arm{Expired: true, By: "root"},
-		PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: "refused"},
-		BeginDrill{Node: "n", Level: 1, By: "root", Scheduled: true},
-		EndDrill{Node: "n", Act: 5, OK: true, Why: "w"},
-		Begin{Service: "vm:a", Intent: IntentMigrate, Node: "n", Target: "m", Definition: "d", Purpose: ForRestart, Kill: true, By: "root", Why: "w"},
-		Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2, Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
-		Looked{Service: "vm:a", Node: "n", Incarnation: 2, Since: 7, UUID: "u", Observation: seen, AsOf: 7},
-		Observed{Service: "vm:a", Node: "n", Incarnation: 2, Observation: seen, AsOf: 8},
-		Probed{Service: "vm:a", Node: "n", At: at},
-		Ask{Request: "r", Op: OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w", For: time.Minute,
+		cluster.Inventory{Node: "n", Incarnation: 4, Boot: "b", Found: []cluster.Found{{Service: "vm:a", Observation: seen}}},
+		cluster.Leave{Node: "n", By: "root"},
+		cluster.NodeGone{Node: "n", Incarnation: 4},
+		cluster.Contact{Node: "n", Incarnation: 4, State: cluster.NodeLost, Silence: time.Second, Why: "w"},
+		cluster.BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1, Word: true, Reboot: true, Service: "vm:a"},
+		cluster.AssignFence{Node: "n", Fencer: "m", Level: 1, Why: "w"},
+		cluster.FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
+		cluster.ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},
+		cluster.CheckDevice{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, By: "n"},
+		cluster.CheckFrom{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, OldLogin: true, By: "n"},
+		cluster.Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},
+		cluster.Arm{Expired: true, By: "root"},
+		cluster.PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: "refused"},
+		cluster.BeginDrill{Node: "n", Level: 1, By: "root", Scheduled: true},
+		cluster.EndDrill{Node: "n", Act: 5, OK: true, Why: "w"},
+		cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "n", Target: "m", Definition: "d", Purpose: cluster.ForRestart, Kill: true, By: "root", Why: "w"},
+		cluster.Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2, Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
+		cluster.Looked{Service: "vm:a", Node: "n", Incarnation: 2, Since: 7, UUID: "u", Observation: seen, AsOf: 7},
+		cluster.Observed{Service: "vm:a", Node: "n", Incarnation: 2, Observation: seen, AsOf: 8},
+		cluster.Probed{Service: "vm:a", Node: "n", At: at},
+		cluster.Ask{Request: "r", Op: cluster.OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w", For: time.Minute,
 			DeclaredDisks: true},
-		Thaw{Service: "vm:a", Until: at}, LockCluster{By: "root", Why: "w", Stop: true}, UnlockCluster{By: "root", Why: "w", Start: true},
-		OrderNode{Node: "n", Order: OrderDrain, By: "root", Why: "w", Within: time.Minute}, NodeEmpty{Node: "n", Order: 3},
-		EndMove{Service: "vm:a", Act: 7, By: "root"}, TellKey{Node: "n", Since: 3, Fingerprint: "f", Key: []byte{1}},
-		GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
-		configure(document("vm:a"), 3),
-		Told{Alert: "a", Node: "n", Index: 4, Ordinal: 1, Sent: 3, Failed: 2, Dropped: 1, Problem: "p", Trouble: "t"},
-		Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
-		KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
-		LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, DaemonStopping{Node: "n", Incarnation: 4},
-		SetAddress{Node: "n", Address: "a", By: "root"}, NodeHypervisor{Node: "n", Incarnation: 4, Why: "w"},
-		TurnKey{Node: "n", Since: 3, Fingerprint: "f", Epoch: 2, Wrap: []byte{1}},
-		NodeVolume{Node: "n", Incarnation: 4, Volume: Volume{Why: "w", Failing: true}},
-		Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
+		cluster.Thaw{Service: "vm:a", Until: at}, cluster.LockCluster{By: "root", Why: "w", Stop: true}, cluster.UnlockCluster{By: "root", Why: "w", Start: true},
+		cluster.OrderNode{Node: "n", Order: cluster.OrderDrain, By: "root", Why: "w", Within: time.Minute}, cluster.NodeEmpty{Node: "n", Order: 3},
+		cluster.EndMove{Service: "vm:a", Act: 7, By: "root"}, cluster.TellKey{Node: "n", Since: 3, Fingerprint: "f", Key: []byte{1}},
+		cluster.GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
+		clustertest.Configure(clustertest.Document("vm:a"), 3),
+		cluster.Told{Alert: "a", Node: "n", Index: 4, Ordinal: 1, Sent: 3, Failed: 2, Dropped: 1, Problem: "p", Trouble: "t"},
+		cluster.Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
+		cluster.KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
+		cluster.LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, cluster.DaemonStopping{Node: "n", Incarnation: 4},
+		cluster.SetAddress{Node: "n", Address: "a", By: "root"}, cluster.NodeHypervisor{Node: "n", Incarnation: 4, Why: "w"},
+		cluster.TurnKey{Node: "n", Since: 3, Fingerprint: "f", Epoch: 2, Wrap: []byte{1}},
+		cluster.NodeVolume{Node: "n", Incarnation: 4, Volume: cluster.Volume{Why: "w", Failing: true}},
+		cluster.Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
 			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
-		RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"}, AbortAuthority{By: "root"},
-		NodeAuthority{Node: "n", Since: 3, Held: true}, AbortKey{Node: "n", By: "root"},
-		RotateKey{Node: "n", By: "root", Why: "w", Anyway: true},
+		cluster.RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"}, cluster.AbortAuthority{By: "root"},
+		cluster.NodeAuthority{Node: "n", Since: 3, Held: true}, cluster.AbortKey{Node: "n", By: "root"},
+		cluster.RotateKey{Node: "n", By: "root", Why: "w", Anyway: true},
 	}
 }
 
 func TestEveryCommandSurvivesTheLog(t *testing.T) {
 	commands := everyCommand()
-	if len(commands) < len(Kinds()) {
-		t.Errorf("%d commands are tried, %d kinds are known", len(commands), len(Kinds()))
+	if len(commands) < len(cluster.Kinds()) {
+		t.Errorf("%d commands are tried, %d kinds are known", len(commands), len(cluster.Kinds()))
 	}
-	data, err := Encode(commands)
+	data, err := cluster.Encode(commands)
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoded, err := Decode(data)
+	decoded, err := cluster.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,16 +108,16 @@ func TestEveryCommandSurvivesTheLog(t *testing.T) {
 
 func TestAnUnknownCommandIsAnErrorWithWords(t *testing.T) {
 	for _, data := range []string{`[{"v":1,"kind":"dance","body":{}}]`, `[{"v":2,"kind":"leave","body":{}}]`} {
-		if _, err := Decode([]byte(data)); !errors.Is(err, ErrUnknownCommand) {
+		if _, err := cluster.Decode([]byte(data)); !errors.Is(err, cluster.ErrUnknownCommand) {
 			t.Errorf("%s: %v", data, err)
 		}
 	}
-	if _, err := Decode([]byte("{")); err == nil || errors.Is(err, ErrUnknownCommand) {
+	if _, err := cluster.Decode([]byte("{")); err == nil || errors.Is(err, cluster.ErrUnknownCommand) {
 		t.Errorf("broken data: %v", err)
 	}
 }
 
-func bytesOf(t interface{ Fatal(...any) }, s *State) string {
+func bytesOf(t interface{ Fatal(...any) }, s *cluster.State) string {
 	data, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +126,7 @@ func bytesOf(t interface{ Fatal(...any) }, s *State) string {
 }
 
 // busy draws a history of plausible and implausible commands.
-func busy(t *rapid.T, s *State) []Command {
+func busy(t *rapid.T, s *cluster.State) []cluster.Command {
 	nodes, services := []string{"node1", "node2", "node3"}, []string{"vm:a", "vm:b"}
 	node := rapid.SampledFrom(nodes).Draw(t, "node")
 	service := rapid.SampledFrom(services).Draw(t, "service")
@@ -138,29 +141,29 @@ func busy(t *rapid.T, s *State) []Command {
 	if running.Intent != nil {
 		act = running.Intent.Index - stale
 	}
-	if h, held := running.holder(node); held {
+	if h, held := running.Holder(node); held {
 		since = h.Since - stale
 	}
 	condition := rapid.SampledFrom([]resources.Condition{resources.Absent, resources.Running, resources.Paused, resources.Unknown, resources.Crashed, resources.Incoming}).Draw(t, "condition")
 	seen := resources.Observation{Condition: condition}
 	outcome := rapid.SampledFrom([]fence.Outcome{fence.Confirmed, fence.Unknown}).Draw(t, "outcome")
 	boot := node + rapid.SampledFrom([]string{"-boot-1", "-boot-2"}).Draw(t, "boot")
-	all := []Command{
-		Begin{Service: service, Intent: IntentStart, Node: node, Definition: "definition-" + service},
-		Begin{Service: service, Intent: IntentStop, Node: node, Purpose: ForCleanup},
-		Begin{Service: service, Intent: IntentMigrate, Node: node, Target: "node3"},
-		Done{Service: service, Act: act, Node: node, Incarnation: incarnation, Result: resources.Result{OK: condition == resources.Running, Source: condition}},
-		Observed{Service: service, Node: node, Incarnation: incarnation, AsOf: 1 << 40, Observation: seen},
-		Looked{Service: service, Node: node, Incarnation: incarnation, Since: since, Observation: seen},
-		Contact{Node: node, Incarnation: incarnation, State: NodeLost},
-		Contact{Node: node, Incarnation: incarnation, State: NodeOnline},
-		BeginFence{Node: node, Boot: boot, Fencer: "node3"},
-		AssignFence{Node: node, Fencer: "node3"},
-		FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: "node3", Incarnation: open.Incarnation, Result: fence.Result{Outcome: outcome}},
-		NodeUp{Node: node, Fingerprint: "key-" + node, Boot: boot, MaxLevel: 1},
-		Inventory{Node: node, Incarnation: incarnation, Boot: boot, Found: []Found{{Service: service, Observation: seen}}},
-		Ask{Request: rapid.StringMatching("[a-z]{3}").Draw(t, "request"), Op: rapid.SampledFrom([]Operation{OpEnable, OpDisable, OpStop, OpRelocate}).Draw(t, "op"), Service: service},
-		AddToken{ID: boot, Token: Token{Expires: founded.Add(time.Hour)}},
+	all := []cluster.Command{
+		cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: "definition-" + service},
+		cluster.Begin{Service: service, Intent: cluster.IntentStop, Node: node, Purpose: cluster.ForCleanup},
+		cluster.Begin{Service: service, Intent: cluster.IntentMigrate, Node: node, Target: "node3"},
+		cluster.Done{Service: service, Act: act, Node: node, Incarnation: incarnation, Result: resources.Result{OK: condition == resources.Running, Source: condition}},
+		cluster.Observed{Service: service, Node: node, Incarnation: incarnation, AsOf: 1 << 40, Observation: seen},
+		cluster.Looked{Service: service, Node: node, Incarnation: incarnation, Since: since, Observation: seen},
+		cluster.Contact{Node: node, Incarnation: incarnation, State: cluster.NodeLost},
+		cluster.Contact{Node: node, Incarnation: incarnation, State: cluster.NodeOnline},
+		cluster.BeginFence{Node: node, Boot: boot, Fencer: "node3"},
+		cluster.AssignFence{Node: node, Fencer: "node3"},
+		cluster.FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: "node3", Incarnation: open.Incarnation, Result: fence.Result{Outcome: outcome}},
+		cluster.NodeUp{Node: node, Fingerprint: "key-" + node, Boot: boot, MaxLevel: 1},
+		cluster.Inventory{Node: node, Incarnation: incarnation, Boot: boot, Found: []cluster.Found{{Service: service, Observation: seen}}},
+		cluster.Ask{Request: rapid.StringMatching("[a-z]{3}").Draw(t, "request"), Op: rapid.SampledFrom([]cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRelocate}).Draw(t, "op"), Service: service},
+		cluster.AddToken{ID: boot, Token: cluster.Token{Expires: clustertest.Founded.Add(time.Hour)}},
 	}
 	return rapid.SliceOfN(rapid.SampledFrom(all), 1, 3).Draw(t, "commands")
 }
@@ -169,30 +172,30 @@ func busy(t *rapid.T, s *State) []Command {
 // or to a fork of it later; and equal entries give equal bytes, also when the
 // State came from a snapshot.
 func TestForksNeverChange(t *testing.T) {
-	base := newBook(t, 3, "vm:a", "vm:b")
+	base := clustertest.NewBook(t, 3, "vm:a", "vm:b")
 	rapid.Check(t, func(t *rapid.T) {
-		s := base.s.Fork()
-		snapshot := &State{}
+		s := base.S.Fork()
+		snapshot := &cluster.State{}
 		if err := json.Unmarshal([]byte(bytesOf(t, s)), snapshot); err != nil {
 			t.Fatal(err)
 		}
 		type kept struct {
-			fork  *State
+			fork  *cluster.State
 			bytes string
 		}
 		var forks []kept
 		for range rapid.IntRange(1, 30).Draw(t, "entries") {
 			fork := s.Fork()
 			forks = append(forks, kept{fork, bytesOf(t, fork)})
-			entry := Entry{Index: s.Index + 1, At: founded.Add(time.Duration(s.Index) * time.Second), Commands: busy(t, s)}
-			applied := Apply(s, entry)
-			if again := Apply(snapshot, entry); !reflect.DeepEqual(applied, again) {
+			entry := cluster.Entry{Index: s.Index + 1, At: clustertest.Founded.Add(time.Duration(s.Index) * time.Second), Commands: busy(t, s)}
+			applied := apply.Apply(s, entry)
+			if again := apply.Apply(snapshot, entry); !reflect.DeepEqual(applied, again) {
 				t.Fatalf("the same entry was answered\n%+v and\n%+v", applied, again)
 			}
 			if side := s.Fork(); rapid.Bool().Draw(t, "also a side line") {
-				Apply(side, Entry{Index: side.Index + 1, At: founded, Commands: busy(t, s)})
+				apply.Apply(side, cluster.Entry{Index: side.Index + 1, At: clustertest.Founded, Commands: busy(t, s)})
 			}
-			if wrong := Check(s); len(wrong) > 0 {
+			if wrong := rules.Check(s); len(wrong) > 0 {
 				t.Fatalf("after %+v: %s", entry.Commands, strings.Join(wrong, "; "))
 			}
 		}
@@ -208,8 +211,8 @@ func TestForksNeverChange(t *testing.T) {
 }
 
 func TestSecretsStayOutOfTheTimeline(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	data, err := json.Marshal(b.s.Timeline)
+	b := clustertest.NewBook(t, 3, "vm:a")
+	data, err := json.Marshal(b.S.Timeline)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,17 +222,17 @@ func TestSecretsStayOutOfTheTimeline(t *testing.T) {
 }
 
 func TestARestoredClusterKnowsNothing(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	b.running("vm:a", "node1")
-	b.must(Ask{Request: "r", Op: OpStop, Service: "vm:a"})
-	backup := bytesOf(t, b.s)
-	fresh := &book{t: t, s: &State{}, at: b.at}
-	fresh.must(Restore{State: json.RawMessage(backup), By: "root"})
-	fresh.is("vm:a", resources.Uninitialized, "", "node1", "node2", "node3")
-	fresh.answer("r", codeAborted)
-	if fresh.s.Generation != 2 || len(Work(fresh.s, "node1")) != 0 {
-		t.Errorf("generation %d, work %v", fresh.s.Generation, Work(fresh.s, "node1"))
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Ask{Request: "r", Op: cluster.OpStop, Service: "vm:a"})
+	backup := bytesOf(t, b.S)
+	fresh := &clustertest.Book{T: t, S: &cluster.State{}, At: b.At}
+	fresh.Must(cluster.Restore{State: json.RawMessage(backup), By: "root"})
+	fresh.Is("vm:a", resources.Uninitialized, "", "node1", "node2", "node3")
+	fresh.Answer("r", cluster.CodeAborted)
+	if fresh.S.Generation != 2 || len(cluster.Work(fresh.S, "node1")) != 0 {
+		t.Errorf("generation %d, work %v", fresh.S.Generation, cluster.Work(fresh.S, "node1"))
 	}
-	fresh.up("node1", "node1-boot-2")
-	fresh.is("vm:a", resources.Uninitialized, "", "node2", "node3")
+	fresh.Up("node1", "node1-boot-2")
+	fresh.Is("vm:a", resources.Uninitialized, "", "node2", "node3")
 }

@@ -2,9 +2,82 @@ package cluster
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
+
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/resources"
 )
+
+func CheckService(s *State, service Service, complain func(string, ...any)) {
+	name := service.Spec.Name
+	if service.Owner != "" {
+		if _, held := service.Holder(service.Owner); !held {
+			complain("L1: %s belongs to %s, which is no holder", name, service.Owner)
+		}
+	}
+	if service.State == resources.Started && service.Owner == "" {
+		complain("%s is started and belongs to nobody", name)
+	}
+	for _, h := range service.Holders {
+		n, known := s.Nodes.Get(h.Node)
+		if !known || !OnBoot(n)(h) {
+			complain("L1: %s is held by boot %.8s of %s, which is not the one the cluster knows; nothing could ever release it", name, h.Boot, h.Node)
+		}
+		if known && n.State == NodeFenced && OnBoot(n)(h) {
+			complain("L1: %s is held by a boot of %s that is confirmed off", name, h.Node)
+		}
+	}
+	intent := service.Intent
+	if intent == nil {
+		return
+	}
+	if _, held := service.Holder(intent.Node); !held && !intent.Settling {
+		complain("L1: %s has an intent to %s on %s, which is no holder", name, intent.Kind, intent.Node)
+	}
+	if intent.Kind == IntentStart && len(service.Holders) != 1 {
+		complain("L1: %s is being started while %s may be running it", name, HolderNames(service))
+	}
+	if _, held := service.Holder(intent.Target); intent.Kind == IntentMigrate && !intent.Settling && !held {
+		complain("L5: %s is being migrated to %s, which is no holder", name, intent.Target)
+	}
+	if intent.Generation != s.Generation {
+		complain("%s has an intent of generation %d, this is %d", name, intent.Generation, s.Generation)
+	}
+}
+
+// SharedDisks returns a disk that two services may both be writing now.
+func SharedDisks(a, b *Service) string {
+	for _, left := range a.Holders {
+		for _, right := range b.Holders {
+			// Holders that were never started there hold by suspicion only; two
+			// suspicions may overlap, two starts may not. What a person attaches by hand is
+			// shouted about elsewhere.
+			if left.Ask || right.Ask {
+				continue
+			}
+			if disks := resources.Conflicts(left.StartedWith(), right.StartedWith()); len(disks) > 0 {
+				return disks[0]
+			}
+		}
+	}
+	return ""
+}
+
+// Digest names the State by what it holds: at one index it is the same on every node that runs the
+// same version. The timeline is left out, because its events are what made the rest.
+func (s *State) Digest() (string, error) {
+	short := s.Fork()
+	short.Timeline = nil
+	text, err := json.Marshal(short)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
 
 // Records are a sorted list of immutable records as it is read: nothing here changes
 // it. Keys and records lie in two lists of their own, because the keys change seldom
@@ -131,7 +204,7 @@ func (t *Table[V]) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &rows); err != nil {
 		return err
 	}
-	for _, key := range sortedKeys(rows) {
+	for _, key := range words.SortedKeys(rows) {
 		if rows[key] == nil {
 			continue
 		}

@@ -2,17 +2,174 @@ package cluster
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/resources"
 )
 
-// troubleLasts is how long a failure of a service on a node is remembered by what
+// ByRecovery is the rule that starts again what has ended by itself.
+const ByRecovery = "recovery"
+
+// Limits of crash loops. Who runs for loopLives is in none.
+const (
+	LoopForgets  = 5 * time.Minute
+	LoopLives    = 2 * time.Minute
+	loopFirst    = time.Second
+	loopLongest  = 30 * time.Second
+	MaxLoopKnown = 64
+	// LoopTold rounds are told in full; after them only each doubling of their number.
+	LoopTold = 3
+)
+
+// Loop is how often a service has ended by itself, each time soon after its start.
+// Without it a guest that dies at once would be started as fast as it dies.
+type Loop struct {
+	// Rounds counts the ends in a row.
+	Rounds int `json:"rounds"`
+	// Starts are the starts of the last loopForgets whose ends are known.
+	Starts []time.Time `json:"starts,omitempty"`
+	// Last is how it ended last, Index and Node when and where.
+	Last  string `json:"last"`
+	Index uint64 `json:"index"`
+	Node  string `json:"node"`
+}
+
+// Pause is how long the service rests before it is started again: not at all the
+// first time, then longer and longer.
+func (l *Loop) Pause() time.Duration {
+	if l == nil || l.Rounds < 2 {
+		return 0
+	}
+	pause := loopFirst
+	for range l.Rounds - 2 {
+		if pause *= 2; pause >= loopLongest {
+			return loopLongest
+		}
+	}
+	return pause
+}
+
+// Says tells of a loop in a sentence.
+func (l *Loop) Says() string {
+	return fmt.Sprintf("started %d times in the last %s, last end: %s", len(l.Starts), words.Minutes(LoopForgets), l.Last)
+}
+
+// TellsRound: of many rounds the first ones are told, and then each doubling.
+func (l *Loop) TellsRound() bool {
+	return l.Rounds <= LoopTold || l.Rounds&(l.Rounds-1) == 0
+}
+
+// OwnRound tells whether a change belongs to a round: what is left is removed, it is
+// started, it runs.
+func (s Service) OwnRound(from resources.State) bool {
+	switch s.State {
+	case resources.Recoverable, resources.Starting:
+		return true
+	case resources.Recovering:
+		return from == resources.Recoverable
+	case resources.Started:
+		return from == resources.Starting
+	}
+	return false
+}
+
+// Loopwatch is this node's own measure of how long ago a service ended.
+type Loopwatch struct {
+	Index uint64
+	For   time.Duration
+}
+
+// Loops tells whether a service rests before each start.
+func (s *Service) Loops() bool { return s.Loop != nil && s.Loop.Rounds >= 2 }
+
+// RestLoop measures how long it is since a service in a loop ended, and reports whether
+// the time has come at which something else is decided about it.
+func (v View) RestLoop(service *Service, tick time.Duration) (turned bool) {
+	if !service.Loops() {
+		return false
+	}
+	name, l := service.Spec.Name, service.Loop
+	w := v.Loops[name]
+	if w.Index != l.Index {
+		w = Loopwatch{Index: l.Index}
+	}
+	before := w.For
+	w.For = min(w.For+tick, LoopForgets)
+	v.Loops[name] = w
+	passed := func(limit time.Duration) bool { return before < limit && w.For >= limit }
+	return passed(l.Pause()) || passed(LoopForgets)
+}
+
+// loopsMove tells whether time alone will change what is decided about a loop.
+func (v View) loopsMove() bool {
+	for _, w := range v.Loops {
+		if w.For < LoopForgets {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Loop) Next(name string) string {
+	return fmt.Sprintf("look at its console and its log on %s; `clusvcadm -d %s` ends the restarts", l.Node, name)
+}
+
+const (
+	// RestartsApart is how long a daemon has to run to have started well: a start that comes
+	// sooner after the one before it is one more round of a loop.
+	RestartsApart = 30 * time.Second
+	// RestartsKnown is how many starts in a row are nothing but restarts: upgrades and changes
+	// of node.yaml take two or three.
+	RestartsKnown = 3
+)
+
+// Restarts are the starts of a node's daemon that came soon one after the other.
+type Restarts struct {
+	Count int       `json:"count"`
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+}
+
+// Another counts a start in. A clock that was set back begins anew.
+func (r *Restarts) Another(at time.Time) *Restarts {
+	if r == nil || at.Before(r.Last) || at.Sub(r.Last) > RestartsApart {
+		return &Restarts{Count: 1, First: at, Last: at}
+	}
+	return &Restarts{Count: r.Count + 1, First: r.First, Last: at}
+}
+
+// Loop reports whether there were more starts than anybody makes on purpose.
+func (r *Restarts) Loop() bool { return r != nil && r.Count > RestartsKnown }
+
+// Told reports whether this round of a loop is told: the first ones, and then each doubling.
+func (r *Restarts) Told() bool { return !r.Loop() || r.Count&(r.Count-1) == 0 }
+
+func (r *Restarts) Says() string {
+	return fmt.Sprintf("its daemon has started %d times in %s, and none of them ran for %s", r.Count,
+		r.Last.Sub(r.First).Round(time.Second), RestartsApart)
+}
+
+// RoundOf reports whether a change of a node's standing is one more round of its daemon's
+// restarts, which are one thing and told as one.
+func (n Member) RoundOf(to NodeState, at time.Time) bool {
+	switch to {
+	case NodeLooking, NodeOnline, NodeSilent, NodeDeaf:
+		return n.Restarts.Loop() && !n.Restarts.Told() && at.Sub(n.Restarts.Last) <= RestartsApart
+	}
+	return false
+}
+
+// Lately reports whether the newest start of a loop is so recent that the loop goes on. A clock
+// that was set back by more than that ends it.
+func (r *Restarts) Lately(at time.Time) bool {
+	return r.Loop() && r.Last.Sub(at) <= RestartsApart && at.Sub(r.Last) < RestartsApart
+}
+
+// TroubleLasts is how long a failure of a service on a node is remembered by what
 // would send it there: long enough that somebody has read of it, short enough that
 // nobody has to clear anything away.
-const troubleLasts = 30 * time.Minute
+const TroubleLasts = 30 * time.Minute
 
 // TroubleKind is what went wrong with a service on a node.
 type TroubleKind string
@@ -42,23 +199,11 @@ type Trouble struct {
 func (tr Trouble) String() string {
 	what := map[TroubleKind]string{TroubleStart: "a start on %s failed", TroubleCrash: "it failed on %s",
 		TroubleMove: "its move to %s failed", TroubleRoom: "it left %s"}[tr.Kind]
-	return sentence(fmt.Sprintf(what, tr.Node), tr.Why)
+	return words.Sentence(fmt.Sprintf(what, tr.Node), tr.Why)
 }
 
-// troubled remembers a failure; of each node the newest is kept.
-func (t *transaction) troubled(s Service, n Member, kind TroubleKind, why string) Service {
-	s = s.untroubled(n.Name)
-	list := append(s.Troubles[:len(s.Troubles):len(s.Troubles)],
-		Trouble{Node: n.Name, Incarnation: n.Incarnation, Kind: kind, At: t.at, Why: why})
-	if len(list) > maxFailedStarts {
-		list = list[1:]
-	}
-	s.Troubles = list
-	return s
-}
-
-// untroubled forgets what went wrong on a node.
-func (s Service) untroubled(node string) Service {
+// Untroubled forgets what went wrong on a node.
+func (s Service) Untroubled(node string) Service {
 	var kept []Trouble
 	for _, tr := range s.Troubles {
 		if tr.Node != node {
@@ -69,54 +214,8 @@ func (s Service) untroubled(node string) Service {
 	return s
 }
 
-// troubles are the failures of a service that still count, by node.
-func (p *planner) troubles(service Service) map[string]Trouble {
-	var list map[string]Trouble
-	for _, tr := range service.Troubles {
-		n, known := p.Nodes.Get(tr.Node)
-		if !known || n.Incarnation != tr.Incarnation || p.reached(tr.At.Add(troubleLasts)) {
-			continue
-		}
-		if list == nil {
-			list = map[string]Trouble{}
-		}
-		list[tr.Node] = tr
-	}
-	return list
-}
-
-// shun puts nodes last where a service failed, but for the one where its policy
-// restarts it. A live move that failed is not tried again by the cluster itself while
-// that counts, and says nothing about a start.
-func (p *planner) shun(service Service, list []domain.Candidate) {
-	troubles := p.troubles(service)
-	for i, c := range list {
-		tr, troubled := troubles[c.Node]
-		switch {
-		case !troubled || c.Barred != "" || c.Node == service.Target:
-		case tr.Kind == TroubleMove && service.Owner != "":
-			list[i].Barred = tr.triedLater()
-		case tr.Kind == TroubleMove:
-		case tr.Kind == TroubleStart:
-			list[i].Failed = true
-		default:
-			list[i].Last = tr.String()
-		}
-	}
-}
-
-// triedLater says of a failure when the cluster tries again.
-func (tr Trouble) triedLater() string {
+// TriedLater says of a failure when the cluster tries again.
+func (tr Trouble) TriedLater() string {
 	return fmt.Sprintf("%s; it is tried again at %s, or when clusterd on %s has started anew", tr,
-		tr.At.Add(troubleLasts).UTC().Format("15:04:05 MST"), tr.Node)
-}
-
-// bounce names a target in its present incarnation.
-func bounce(n Member) string { return fmt.Sprintf("%s@%d", n.Name, n.Incarnation) }
-
-// bounced is the member that a bounce names.
-func bounced(text string) Member {
-	name, incarnation, _ := strings.Cut(text, "@")
-	number, _ := strconv.ParseUint(incarnation, 10, 64)
-	return Member{Name: name, Incarnation: number}
+		tr.At.Add(TroubleLasts).UTC().Format("15:04:05 MST"), tr.Node)
 }

@@ -1,9 +1,11 @@
-package cluster
+package cluster_test
 
 import (
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -11,26 +13,26 @@ import (
 // also where that happened before and the old memory counts no more. Else the service would be
 // stopped for the same move again and again.
 func TestATroubleThatIsOverIsRememberedAnew(t *testing.T) {
-	b := newBook(t, 2, "service:a")
-	b.running("service:a", "node1")
-	moveThatFails := func() Trouble {
-		b.must(Begin{Service: "service:a", Intent: IntentStop, Node: "node1", Target: "node2", Purpose: ForMove,
+	b := clustertest.NewBook(t, 2, "service:a")
+	b.Running("service:a", "node1")
+	moveThatFails := func() cluster.Trouble {
+		b.Must(cluster.Begin{Service: "service:a", Intent: cluster.IntentStop, Node: "node1", Target: "node2", Purpose: cluster.ForMove,
 			By: "failback"})
-		b.must(b.done("service:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
-		b.running("service:a", "node1")
-		list := b.service("service:a").Troubles
-		if len(list) != 1 || list[0].Node != "node2" || list[0].Kind != TroubleMove {
+		b.Must(b.Done("service:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+		b.Running("service:a", "node1")
+		list := b.Service("service:a").Troubles
+		if len(list) != 1 || list[0].Node != "node2" || list[0].Kind != cluster.TroubleMove {
 			t.Fatal(list)
 		}
 		return list[0]
 	}
 	first := moveThatFails()
-	b.at = b.at.Add(troubleLasts / 2)
+	b.At = b.At.Add(cluster.TroubleLasts / 2)
 	if again := moveThatFails(); again != first {
 		t.Errorf("what counts already is remembered twice: %v, %v", first, again)
 	}
-	b.at = b.at.Add(troubleLasts)
-	if again := moveThatFails(); !again.At.After(first.At.Add(troubleLasts)) {
-		t.Errorf("what was over is not remembered anew: %v, at %v", again, b.at.Format(time.TimeOnly))
+	b.At = b.At.Add(cluster.TroubleLasts)
+	if again := moveThatFails(); !again.At.After(first.At.Add(cluster.TroubleLasts)) {
+		t.Errorf("what was over is not remembered anew: %v, at %v", again, b.At.Format(time.TimeOnly))
 	}
 }

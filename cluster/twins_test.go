@@ -1,64 +1,67 @@
-package cluster
+package cluster_test
 
 import (
 	"testing"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 )
 
 // twinned is a book whose first two boards tell the UUID of the first node.
-func twinned(t *testing.T) *book {
-	b := newBook(t, 3, "vm:a")
-	n := b.node("node1")
+func twinned(t *testing.T) *clustertest.Book {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	n := b.Node("node1")
 	n.HardwareUUID = uuidOne
-	b.s.Nodes.Set("node1", n)
-	b.must(CheckFrom{Device: "bmc-node1", By: "node3", Check: fence.Check{Identity: uuidOne}},
-		CheckFrom{Device: "bmc-node2", By: "node3", Check: fence.Check{Identity: uuidTurned}})
+	b.S.Nodes.Set("node1", n)
+	b.Must(cluster.CheckFrom{Device: "bmc-node1", By: "node3", Check: fence.Check{Identity: uuidOne}},
+		cluster.CheckFrom{Device: "bmc-node2", By: "node3", Check: fence.Check{Identity: uuidTurned}})
 	return b
 }
 
 func TestAUUIDThatTwoBoardsTellIdentifiesNobody(t *testing.T) {
 	b := twinned(t)
-	if why := b.s.Claimed("node1"); why != "device bmc-node2 of node node2 tells it too" {
+	if why := b.S.Claimed("node1"); why != "device bmc-node2 of node node2 tells it too" {
 		t.Errorf("node1 is claimed by %q", why)
 	}
-	if why := b.s.Claimed("node2"); why != "" {
+	if why := b.S.Claimed("node2"); why != "" {
 		t.Errorf("node2 is claimed by %q", why)
 	}
-	open := Fence{Node: "node1", Boot: "b"}
+	open := cluster.Fence{Node: "node1", Boot: "b"}
 	confirmed := fence.Result{Outcome: fence.Confirmed}
-	weigh := func(open Fence) fence.Outcome {
-		return weighed(b.s, b.node("node1"), open, confirmed).Outcome
+	weigh := func(open cluster.Fence) fence.Outcome {
+		return rules.Weighed(b.S, b.Node("node1"), open, confirmed).Outcome
 	}
 	if got := weigh(open); got != fence.Unknown {
 		t.Errorf("the board's word is %s", got)
 	}
-	if got := weigh(Fence{Node: "node1", Boot: "b", Drill: true}); got != fence.Confirmed {
+	if got := weigh(cluster.Fence{Node: "node1", Boot: "b", Drill: true}); got != fence.Confirmed {
 		t.Errorf("the drill, which shows whose it is, is %s", got)
 	}
-	b.s.Proven.Set("bmc-node1", Proof{Node: "node1", Machine: b.node("node1").Machine()})
+	b.S.Proven.Set("bmc-node1", cluster.Proof{Node: "node1", Machine: b.Node("node1").Machine()})
 	if got := weigh(open); got != fence.Confirmed {
 		t.Errorf("after the drill it is %s", got)
 	}
-	b.must(CheckFrom{Device: "bmc-node2", By: "node3",
+	b.Must(cluster.CheckFrom{Device: "bmc-node2", By: "node3",
 		Check: fence.Check{Identity: "4c4c4544-0038-5910-8052-b7c04f4e3299"}})
-	b.s.Proven.Delete("bmc-node1")
+	b.S.Proven.Delete("bmc-node1")
 	if got := weigh(open); got != fence.Confirmed {
 		t.Errorf("once the boards are told apart it is %s", got)
 	}
 }
 
 func TestOneDeviceOfTwoNodesIsNotDeclared(t *testing.T) {
-	b := newBook(t, 3, "vm:a")
-	document := b.s.Document
+	b := clustertest.NewBook(t, 3, "vm:a")
+	document := b.S.Document
 	document.Devices = map[string]fence.Device{}
-	for name, device := range b.s.Document.Devices {
+	for name, device := range b.S.Document.Devices {
 		device.Address = "10.0.0.1"
 		document.Devices[name] = device
 	}
-	c := Configure{Base: b.s.Config.Version, Document: document}
+	c := cluster.Configure{Base: b.S.Config.Version, Document: document}
 	for _, spec := range document.Services {
 		c.Blobs = map[string]string{spec.Definition: "<domain/>"}
 	}
-	b.refused(c, "would be shot for the other")
+	b.Refused(c, "would be shot for the other")
 }

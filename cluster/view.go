@@ -4,7 +4,142 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/clusterd/clusterd/resources"
 )
+
+// How many acts one node carries out at a time: starts, stops and their like, and live
+// migrations. What is decided beyond that waits there for its turn.
+const (
+	ActsAtOnce  = 16
+	MovesAtOnce = 4
+)
+
+// ActMargin is what an act may take beyond the time that its declaration gives it.
+const ActMargin = 15 * time.Second
+
+// IntentNoted is how long an intent may be open on a node in order before a note tells of it.
+// Most acts take seconds.
+const IntentNoted = time.Minute
+
+// Openwatch is this node's own measure of how long an intent has been open.
+type Openwatch struct {
+	Index uint64
+	For   time.Duration
+	// Limit is the time that the act has.
+	Limit time.Duration
+}
+
+// Allowed is how long the act of an intent may take before whoever carries it out gives it up.
+func (s *Service) Allowed() time.Duration {
+	spec := s.Spec.WithDefaults()
+	limit := spec.StartTimeout
+	switch s.Intent.Kind {
+	case IntentStop:
+		limit = spec.StopTimeout + spec.DestroyTimeout
+	case IntentMigrate:
+		limit = spec.MigrateTimeout
+	case IntentReconfigure:
+		limit = spec.StopTimeout + spec.StartTimeout
+	}
+	return limit + ActMargin
+}
+
+// RestOpen measures how long an intent has been open, and reports whether the time has come at
+// which something else is said about it.
+func (v View) RestOpen(service *Service, tick time.Duration) (turned bool) {
+	if service.Intent == nil {
+		return false
+	}
+	name := service.Spec.Name
+	w := v.Opens[name]
+	if w.Index != service.Intent.Index {
+		w = Openwatch{Index: service.Intent.Index, Limit: service.Allowed()}
+	}
+	before := w.For
+	w.For = min(w.For+tick, max(w.Limit, IntentNoted))
+	v.Opens[name] = w
+	passed := func(limit time.Duration) bool { return before < limit && w.For >= limit }
+	return passed(IntentNoted) || passed(w.Limit)
+}
+
+// WatchesMove reports whether time alone will change what is decided or said.
+func (v View) WatchesMove() bool { return v.loopsMove() || v.opensMove() }
+
+// opensMove reports whether time alone will change what is said of an open intent.
+func (v View) opensMove() bool {
+	for _, w := range v.Opens {
+		if w.For < max(w.Limit, IntentNoted) {
+			return true
+		}
+	}
+	return false
+}
+
+// FoundAs reports whether another View holds the same of every node, apart from how long ago.
+func (v View) FoundAs(s *State, other View) bool {
+	for _, name := range s.Nodes.Keys() {
+		if v.Contacts[name].Found() != other.Contacts[name].Found() {
+			return false
+		}
+	}
+	return true
+}
+
+// Found is what was found out of a node, without the stopwatches. Those are judged by steady, and
+// by what they say when they pass a limit. What is sampled of a node besides counts from itself.
+func (w Contactwatch) Found() Contactwatch {
+	w.Silence, w.VerdictAge, w.KernelOnly, w.Log = 0, 0, 0, Logwatch{Deaf: w.Log.Deaf}
+	return w
+}
+
+// Judged tells whether a node's silence means anything.
+func (n *Member) Judged() bool {
+	return n.Incarnation != 0 && !n.Ended() && n.State != NodeLeft && n.State != NodeJoining
+}
+
+// DownAfterFailure tells that a service is down, and that starts of it have failed.
+func (s *Service) DownAfterFailure() bool {
+	return len(s.FailedOn) > 0 && s.Intent == nil && s.State != resources.Started
+}
+
+// Tick is how often a node's shell calls Step at least. A stopwatch on others
+// advances at most one tick per Step, so a leader that was paused suspects
+// nobody for it.
+const Tick = 100 * time.Millisecond
+
+// Timing are the waits by which a silent node is judged. The order
+// Test < Lost < HandOver < lease < watchdog is checked by the configuration.
+type Timing struct {
+	// Test: after this silence the peers are asked to reach the node.
+	Test time.Duration
+	// Lost: after this silence, and with a verdict, the node is lost.
+	Lost time.Duration
+	// Deaf: after so long without an entry of the log that there is, a node that is heard
+	// is given no work.
+	Deaf time.Duration
+	// SilentGrace is how long a daemon may be silent while its kernel answers.
+	SilentGrace time.Duration
+	// JoinGrace is how long a node that this leader never heard is waited for
+	// (a cold start with stragglers).
+	JoinGrace time.Duration
+	// HandOver is how long a new leader may take to be there and to let nodes go on:
+	// the elections of the profile, several of them.
+	HandOver time.Duration
+}
+
+// TimingFor returns the waits of a profile: fast, normal, relaxed.
+func TimingFor(profile string) Timing {
+	t := Timing{Test: 550 * time.Millisecond, Lost: 960 * time.Millisecond, Deaf: 4 * time.Second,
+		SilentGrace: 15 * time.Second, JoinGrace: 60 * time.Second, HandOver: 2 * time.Second}
+	switch profile {
+	case "fast":
+		t.Test, t.Lost, t.Deaf, t.HandOver = 250*time.Millisecond, 450*time.Millisecond, 2*time.Second, time.Second
+	case "relaxed":
+		t.Test, t.Lost, t.Deaf, t.HandOver = 1100*time.Millisecond, 2*time.Second, 8*time.Second, 4*time.Second
+	}
+	return t
+}
 
 // Answer is what was found out about one side of a silent node.
 type Answer string
@@ -39,11 +174,11 @@ type View struct {
 	// Stuck is how long a service has been down after failed starts.
 	Stuck map[string]time.Duration
 	// Loops is how long ago services in a crash loop ended.
-	Loops map[string]loopwatch
+	Loops map[string]Loopwatch
 	// Ends is how long services that are to be down have gone on migrating.
-	Ends map[string]loopwatch
+	Ends map[string]Loopwatch
 	// Opens is how long the intents of services have been open.
-	Opens map[string]openwatch `json:",omitempty"`
+	Opens map[string]Openwatch `json:",omitempty"`
 	// Waited is how long boots that a watchdog ends have been waited out, by node.
 	Waited map[string]Waited
 	// Quiet is how long this node has seen no new event; Newest is the index of
@@ -52,9 +187,9 @@ type View struct {
 	Newest uint64
 }
 
-// clone is for who keeps a View while this node goes on measuring. The verdicts
+// Clone is for who keeps a View while this node goes on measuring. The verdicts
 // are shared: they are replaced whole.
-func (v View) clone() View {
+func (v View) Clone() View {
 	v.Contacts, v.Resting, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Resting), maps.Clone(v.Stuck)
 	v.Waited, v.Loops, v.Ends = maps.Clone(v.Waited), maps.Clone(v.Loops), maps.Clone(v.Ends)
 	v.Opens = maps.Clone(v.Opens)
@@ -95,34 +230,34 @@ type Contactwatch struct {
 	Log Logwatch
 }
 
-// mayComeBack tells that a node answers by what was found out last: somebody
+// MayComeBack tells that a node answers by what was found out last: somebody
 // reaches its daemon, or its kernel answers and the daemon has its grace.
-func (w Contactwatch) mayComeBack(timing Timing) bool {
+func (w Contactwatch) MayComeBack(timing Timing) bool {
 	if w.Log.Deaf && w.Silence < timing.Test {
-		return !w.beyondGrace(timing, 0)
+		return !w.BeyondGrace(timing, 0)
 	}
 	v := w.Verdict
 	return v != nil && (v.Daemon == Answers || (v.Kernel == Answers && w.KernelOnly < timing.SilentGrace))
 }
 
-// unasked reports whether a node is silent and nobody was asked about it. Who has only just begun to
+// Unasked reports whether a node is silent and nobody was asked about it. Who has only just begun to
 // lead knows of a lost node what another leader found out, which may be long ago.
-func (w Contactwatch) unasked(timing Timing) bool {
+func (w Contactwatch) Unasked(timing Timing) bool {
 	return w.Verdict == nil && w.Silence >= timing.Test
 }
 
-// judgement is what the leader makes of a node's silence.
-type judgement struct {
-	state NodeState
-	why   string
+// Judgement is what the leader makes of a node's silence.
+type Judgement struct {
+	State NodeState
+	Why   string
 	// wait says what is waited for while nothing is judged, next what to do about it.
-	wait, next string
+	Wait, Next string
 }
 
-// judge decides by silence and verdict. Heartbeats alone never condemn: a
+// Judge decides by silence and verdict. Heartbeats alone never condemn: a
 // node is lost only when its kernel is silent to everybody who was asked, or
 // when its daemon stayed silent for the grace (design: membership).
-func judge(n Member, w Contactwatch, timing Timing) judgement {
+func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 	limit := timing.Lost
 	if !w.Heard {
 		limit = timing.JoinGrace
@@ -131,17 +266,26 @@ func judge(n Member, w Contactwatch, timing Timing) judgement {
 	case w.Silence < timing.Test && w.Log.Deaf:
 		return judgeDeaf(n, w, timing)
 	case w.Silence < timing.Test:
-		return judgement{state: NodeOnline}
+		return Judgement{State: NodeOnline}
 	case w.Silence < limit || w.Verdict == nil:
-		return judgement{wait: fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name, w.Silence.Round(10*time.Millisecond))}
+		return Judgement{Wait: fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name, w.Silence.Round(10*time.Millisecond))}
 	case w.Verdict.Daemon == Answers:
-		return judgement{wait: fmt.Sprintf("%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name, w.Verdict.Why)}
+		return Judgement{Wait: fmt.Sprintf("%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name, w.Verdict.Why)}
 	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
 		return daemonSilent(n, w, timing)
 	case w.Verdict.Kernel == Answers:
-		return judgement{state: NodeLost, why: outOfGrace(n, w, timing)}
+		return Judgement{State: NodeLost, Why: outOfGrace(n, w, timing)}
 	case w.Verdict.Kernel == Uncertain:
-		return judgement{wait: fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why)}
+		return Judgement{Wait: fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why)}
 	}
-	return judgement{state: NodeLost, why: fmt.Sprintf("silent for %s to everybody (%s)", w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
+	return Judgement{State: NodeLost, Why: fmt.Sprintf("silent for %s to everybody (%s)", w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
+}
+
+// Waited measures how long this node has seen a fence intent in its log, by its
+// own stopwatch. No lease was asked for after the intent was committed, so what
+// has passed since then has passed since the last lease too (law L6).
+type Waited struct {
+	// Intent is the index of the intent; another one begins at zero.
+	Intent uint64
+	For    time.Duration
 }

@@ -99,13 +99,13 @@ func Work(s *State, self string) []Duty {
 	}
 	var duties []Duty
 	for _, service := range s.Services.Rows() {
-		if service.Intent != nil || service.heldWhere(func(h Holder) bool { return h.Node == self }) {
+		if service.Intent != nil || service.HeldWhere(func(h Holder) bool { return h.Node == self }) {
 			duties = append(duties, serviceDuties(s, *service, n)...)
 		}
 	}
 	for _, uuid := range s.Tombstones.Keys() {
 		grave, _ := s.Tombstones.Get(uuid)
-		if h, held := grave.holder(self); held && h.Ask && onBoot(n)(h) {
+		if h, held := grave.Holder(self); held && h.Ask && OnBoot(n)(h) {
 			duties = append(duties, lookDuty(s, grave, n, h))
 		}
 	}
@@ -120,15 +120,15 @@ func Work(s *State, self string) []Duty {
 
 func serviceDuties(s *State, service Service, n Member) []Duty {
 	var duties []Duty
-	h, held := service.holder(n.Name)
-	held = held && onBoot(n)(h)
+	h, held := service.Holder(n.Name)
+	held = held && OnBoot(n)(h)
 	if held && h.Ask {
 		duties = append(duties, lookDuty(s, service, n, h))
 	}
 	intent := service.Intent
 	switch {
 	case intent == nil:
-		twice := len(service.running()) > 1 && h.Condition == string(resources.Running)
+		twice := len(service.Running()) > 1 && h.Condition == string(resources.Running)
 		if held && twice && service.pausable() && service.Owner != n.Name && service.Owner != "" {
 			d := vmDuty(s, service, n, DutyPause)
 			d.Index, d.Act = h.Since, fence.Act(s.Generation, h.Since, 0)
@@ -172,10 +172,10 @@ func lookDuty(s *State, service Service, n Member, h Holder) Duty {
 // settleDuty is what this end of an unclean migration does next.
 func settleDuty(s *State, service Service, n Member) []Duty {
 	intent := service.Intent
-	if service.asking(intent.Node) || service.asking(intent.Target) || intent.SourceSeen == 0 {
+	if service.Asking(intent.Node) || service.Asking(intent.Target) || intent.SourceSeen == 0 {
 		return nil
 	}
-	source, target := service.ends()
+	source, target := service.Ends()
 	duty := func(at string, kind DutyKind) []Duty {
 		if at != n.Name {
 			return nil
@@ -184,16 +184,16 @@ func settleDuty(s *State, service Service, n Member) []Duty {
 		d.Kill = kind == DutyStop
 		return []Duty{d}
 	}
-	switch settlement(source, target, intent.Twice) {
-	case settleResumeTarget:
+	switch Settlement(source, target, intent.Twice) {
+	case SettleResumeTarget:
 		return duty(intent.Target, DutyResume)
-	case settleResumeSource:
+	case SettleResumeSource:
 		return duty(intent.Node, DutyResume)
-	case settleDropTarget:
+	case SettleDropTarget:
 		return duty(intent.Target, DutyStop)
-	case settleDropSource:
+	case SettleDropSource:
 		return duty(intent.Node, DutyStop)
-	case settlePauseTarget:
+	case SettlePauseTarget:
 		return duty(intent.Target, DutyPause)
 	}
 	return nil
@@ -205,7 +205,7 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
 	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot,
 		Claimed: s.Claimed(open.Node)}
-	d.Guard = victim.guardOf(open.Boot)
+	d.Guard = victim.GuardOf(open.Boot)
 	levels := s.Document.Nodes[open.Node].Fence
 	if open.Level < len(levels) {
 		for _, name := range levels[open.Level].Devices {
@@ -289,7 +289,7 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && i.meansIncarnation(n) {
 			return name, true, ""
 		}
-		if h, held := service.holder(self); held && onBoot(n)(h) && service.Owner == self && service.Intent == nil {
+		if h, held := service.Holder(self); held && OnBoot(n)(h) && service.Owner == self && service.Intent == nil {
 			return name, false, fmt.Sprintf("%s is running here as far as the cluster knows; use clusvcadm", name)
 		}
 		return name, false, fmt.Sprintf("%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self)

@@ -9,6 +9,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	clusterplan "github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -97,7 +98,7 @@ func planText(plan api.DrainReply) string {
 		if step.Deadline {
 			target += " (at the deadline)"
 		}
-		if step.Method == cluster.MethodStays {
+		if step.Method == clusterplan.MethodStays {
 			target = ""
 		}
 		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-*s %-8s %s", wide, step.Service, step.Method, target), " "))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
 
@@ -22,7 +24,7 @@ func recorded(t *testing.T, commands ...cluster.Command) string {
 	view := cluster.View{Self: "node1", Leading: true, Contacts: map[string]cluster.Contactwatch{"node2": {Heard: true}}}
 	folder := filepath.Join(t.TempDir(), "plans")
 	r := recorder.New(recorder.Options{Folder: folder, Node: "node1", Logger: slog.New(slog.DiscardHandler), Limits: recorder.Limits{Spare: 1}})
-	r.Keep(&cluster.Planned{State: state, View: view, Decision: cluster.Decision{Commands: commands}}, time.Now())
+	r.Keep(&mind.Planned{State: state, View: view, Decision: plan.Decision{Commands: commands}}, time.Now())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.Run(ended)

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/daemon"
@@ -89,7 +91,7 @@ func newHost(t *testing.T) (settings, socket string) {
 		}
 	}
 	r := recorder.New(recorder.Options{Folder: filepath.Join(data, "plans"), Node: "node1", Logger: slog.New(slog.DiscardHandler), Limits: recorder.Limits{Spare: 1}})
-	r.Keep(&cluster.Planned{State: secretState(), Decision: cluster.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node2"}}}}, time.Now())
+	r.Keep(&mind.Planned{State: secretState(), Decision: plan.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node2"}}}}, time.Now())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.Run(ended)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 )
 
 // stand is a State with one alert, and a log that takes its cursors.
@@ -40,10 +41,10 @@ func newStand(t *testing.T, alert cluster.Alert) *stand {
 	return s
 }
 
-func (s *stand) apply(command cluster.Command) cluster.Applied {
+func (s *stand) apply(command cluster.Command) apply.Applied {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	applied := cluster.Apply(&s.state, cluster.Entry{Index: s.state.Index + 1, At: time.Now(), Commands: []cluster.Command{command}})
+	applied := apply.Apply(&s.state, cluster.Entry{Index: s.state.Index + 1, At: time.Now(), Commands: []cluster.Command{command}})
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return applied

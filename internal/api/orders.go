@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 )
 
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
@@ -37,13 +39,13 @@ type Ground struct {
 
 // Explanation is why a service is where it is, and what that rests on.
 type Explanation struct {
-	cluster.Explanation
+	plan.Explanation
 	Ground
 }
 
 // Rehearsal is what would come of a request, and what that rests on.
 type Rehearsal struct {
-	cluster.Rehearsal
+	rehearse.Rehearsal
 	Ground
 }
 
@@ -127,9 +129,9 @@ type NodeOrder struct {
 
 // DrainReply tells what an order would do to the services of its node.
 type DrainReply struct {
-	Node  string              `json:"node"`
-	Order string              `json:"order"`
-	Steps []cluster.DrainStep `json:"steps"`
+	Node  string           `json:"node"`
+	Order string           `json:"order"`
+	Steps []plan.DrainStep `json:"steps"`
 	Ground
 }
 

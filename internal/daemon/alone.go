@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -163,7 +164,7 @@ func (s *solitude) inTouch() error {
 	s.offAfter = 0
 	s.mu.Unlock()
 	root := d.replica.Root()
-	warrant, why := cluster.WarrantFor(root, d.aloneStanding(root))
+	warrant, why := rules.WarrantFor(root, d.aloneStanding(root))
 	if why != "" {
 		if s.warrant == nil {
 			return nil

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clusterd/clusterd/cluster"
+	clustermind "github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -160,7 +161,7 @@ func (d *Daemon) takeLogOver() error {
 
 // watchOther keeps the stopwatch on the other of two nodes where keepAlone finds
 // it.
-func (d *Daemon) watchOther(mind *cluster.Node, root *cluster.State) {
+func (d *Daemon) watchOther(mind *clustermind.Node, root *cluster.State) {
 	if root.Nodes.Len() != 2 {
 		d.contact.Store(nil)
 		return

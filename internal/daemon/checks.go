@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -194,7 +196,7 @@ func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fe
 	}
 	entry.at = time.Now()
 	d.checks.record(device.Name, entry)
-	d.box.add(func(in *cluster.Input) {
+	d.box.add(func(in *mind.Input) {
 		in.Checks = append(in.Checks, cluster.CheckFrom{Device: device.Name, Check: entry.check, OldLogin: entry.oldLogin, By: d.name})
 	})
 }
@@ -209,7 +211,7 @@ func (d *Daemon) keepDrills(ctx context.Context) {
 		if !d.role.Load().leading {
 			continue
 		}
-		due, found := cluster.DueDrill(d.replica.Root(), time.Now())
+		due, found := rules.DueDrill(d.replica.Root(), time.Now())
 		if !found {
 			continue
 		}

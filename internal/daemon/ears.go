@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -78,7 +79,7 @@ func (d *Daemon) passTerm(ctx context.Context, term uint64) bool {
 func (d *Daemon) test(ctx context.Context, node string) {
 	d.work.Go(func() {
 		verdict := d.pulse.Test(ctx, node)
-		d.box.add(func(in *cluster.Input) { in.Verdicts = append(in.Verdicts, judged(verdict)) })
+		d.box.add(func(in *mind.Input) { in.Verdicts = append(in.Verdicts, judged(verdict)) })
 		d.yield(ctx, verdict)
 	})
 }
@@ -124,8 +125,8 @@ func (d *Daemon) watchAgent(ctx context.Context) {
 				return
 			}
 			if name := serviceOf(d.replica.Root(), o.UUID); name != "" {
-				d.box.add(func(in *cluster.Input) {
-					in.Changes = append(in.Changes, cluster.Change{Service: name, Observation: o})
+				d.box.add(func(in *mind.Input) {
+					in.Changes = append(in.Changes, mind.Change{Service: name, Observation: o})
 				})
 			}
 		}

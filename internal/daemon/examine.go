@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -62,7 +63,7 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	} else {
 		findings = append(findings, finding("quorum", "ok", "the leader is "+role.leader, ""))
 	}
-	if why := cluster.TwoNodeIdle(root); why != "" {
+	if why := rules.TwoNodeIdle(root); why != "" {
 		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why, "take it out of the document, or give what it needs"))
 	}
 	if h := d.log.Health(); h.Writable && h.Low != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 )
 
 // goodbyeWait bounds how long a daemon that was told to end waits for its
@@ -38,6 +39,6 @@ func (d *Daemon) Goodbye(ctx context.Context) {
 		d.logger.Info(fmt.Sprintf("clusterd stops here on purpose; VMs run on. Unless it is back in %s, this host is "+
 			"fenced and what runs here "+
 			"starts elsewhere; `systemctl start clusterd` prevents that, `clusterd node maintenance` beforehand too",
-			root.GraceOf(d.name)), "node", d.name)
+			rules.GraceOf(root, d.name)), "node", d.name)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/watchdog"
 )
@@ -97,14 +98,14 @@ func (d *Daemon) inForce() bool {
 }
 
 // guarded puts what the mind needs to know of its own host into an Input.
-func (d *Daemon) guarded(in *cluster.Input) {
+func (d *Daemon) guarded(in *mind.Input) {
 	if d.options.Guard != nil {
 		in.Boot, in.Clock = d.boot, d.options.Guard.Clock()
 	}
 }
 
 // obeyGuard carries out what the mind says about its own host.
-func (d *Daemon) obeyGuard(ctx context.Context, out cluster.Output) {
+func (d *Daemon) obeyGuard(ctx context.Context, out mind.Output) {
 	if d.options.Guard == nil {
 		return
 	}
@@ -130,7 +131,7 @@ func (d *Daemon) askLease(ctx context.Context) {
 		err = cluster.MayLease(d.replica.Root(), d.name, d.boot)
 	}
 	d.warnings.set("lease", reason("this node gets no lease, so its watchdog will reset it if that goes on: ", err))
-	d.box.add(func(in *cluster.Input) {
+	d.box.add(func(in *mind.Input) {
 		in.Leased = append(in.Leased, cluster.Leased{Sent: sent, Granted: err == nil})
 	})
 }
@@ -158,7 +159,7 @@ func (d *Daemon) keepKeeper(ctx context.Context) {
 	if k, runs := d.options.Guard.Keeper(ctx); runs {
 		k.Seq = 0 // it answers nothing that this daemon has said
 		d.ward.answered(k)
-		d.box.add(func(in *cluster.Input) { in.Keeper = &k })
+		d.box.add(func(in *mind.Input) { in.Keeper = &k })
 	}
 	var done cluster.Pet
 	for {
@@ -193,7 +194,7 @@ func (d *Daemon) sayTo(ctx context.Context, word cluster.Pet) error {
 		return err
 	}
 	d.ward.answered(k)
-	d.box.add(func(in *cluster.Input) { in.Keeper = &k })
+	d.box.add(func(in *mind.Input) { in.Keeper = &k })
 	return nil
 }
 
@@ -254,7 +255,7 @@ func (d *Daemon) keepKeys(ctx context.Context) {
 		d.warnings.set("storage keys", reason("", errors.Join(problems...)))
 		if now.CutOff != told.CutOff || len(now.Registered) != len(told.Registered) {
 			told = now
-			d.box.add(func(in *cluster.Input) { in.Keys = &now })
+			d.box.add(func(in *mind.Input) { in.Keys = &now })
 		}
 		if !sleep(ctx, keysPause) {
 			return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -70,7 +71,7 @@ func (h *hands) run(ctx context.Context, lane string) {
 		result, ended := h.carryOut(ctx, duty)
 		release()
 		if ended {
-			h.daemon.box.add(func(in *cluster.Input) { in.Results = append(in.Results, result) })
+			h.daemon.box.add(func(in *mind.Input) { in.Results = append(in.Results, result) })
 		}
 	}
 }
@@ -95,8 +96,8 @@ func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()
 
 // carryOut does one duty. It tells whether there is a result: a daemon that is
 // stopping has none, its next incarnation looks what became of the act.
-func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (cluster.DutyResult, bool) {
-	result := cluster.DutyResult{Duty: duty}
+func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyResult, bool) {
+	result := mind.DutyResult{Duty: duty}
 	if duty.Kind == cluster.DutyLook {
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
-	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 // How often the hypervisor is asked whether it answers, how long it has for that, and how
@@ -27,7 +27,7 @@ func (d *Daemon) keepAsking(ctx context.Context) {
 		return
 	}
 	probe := hypervisorProbe{ask: agent.Answers, clock: hostClock, tell: func(why string) {
-		d.box.add(func(in *cluster.Input) { in.Hypervisor = &why })
+		d.box.add(func(in *mind.Input) { in.Hypervisor = &why })
 	}}
 	probe.run(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -33,7 +34,7 @@ func (d *Daemon) joinOf(root *cluster.State, asked api.JoinRequest, token cluste
 		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "node %s cannot be reached under its "+
 			"address: %v", asked.Node, err)
 	}
-	if why := root.MayJoin(command, token.Replace); why != "" {
+	if why := rules.MayJoin(root, command, token.Replace); why != "" {
 		return cluster.Join{}, refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	if _, err := d.signJoin(root, asked); err != nil {

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	clustermind "github.com/clusterd/clusterd/cluster/mind"
 )
 
 // loop is the only goroutine that steps the mind.
 func (d *Daemon) loop(ctx context.Context) {
 	ticker := time.NewTicker(cluster.Tick)
 	defer ticker.Stop()
-	mind := cluster.NewNode(d.name)
+	mind := clustermind.NewNode(d.name)
 	started := time.Now()
 	counts := map[string]uint64{}
 	for {
@@ -57,7 +58,7 @@ type decided struct {
 }
 
 // publish shows what a Step came to.
-func (d *Daemon) publish(out cluster.Output) {
+func (d *Daemon) publish(out clustermind.Output) {
 	next := decided{notes: out.Notes, view: out.Seen, at: time.Now()}
 	if last := d.decided.Load(); next.view != nil && next.view == last.view {
 		next.at = last.at
@@ -66,15 +67,15 @@ func (d *Daemon) publish(out cluster.Output) {
 }
 
 // newBeats compares the heartbeat counters with those of the last Step.
-func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
-	var beats []cluster.Beat
+func (d *Daemon) newBeats(counts map[string]uint64) []clustermind.Beat {
+	var beats []clustermind.Beat
 	heard, now := d.pulse.Heard(), time.Now()
 	d.hearing.keep(heard)
 	for node, beat := range heard {
 		if beat.Count != counts[node] {
 			counts[node] = beat.Count
 			d.hearing.note(node, now)
-			beats = append(beats, cluster.Beat{Node: node, Incarnation: beat.Incarnation, Applied: beat.Applied,
+			beats = append(beats, clustermind.Beat{Node: node, Incarnation: beat.Incarnation, Applied: beat.Applied,
 				End: beat.Held.LastIndex})
 		}
 	}
@@ -83,7 +84,7 @@ func (d *Daemon) newBeats(counts map[string]uint64) []cluster.Beat {
 
 // otherVoter counts the second of two voters as heard as long as this node leads: without it there would be no quorum. A
 // leader that the other one has just elected would otherwise call it lost, because its first beat is still on its way.
-func (d *Daemon) otherVoter(beats []cluster.Beat) []cluster.Beat {
+func (d *Daemon) otherVoter(beats []clustermind.Beat) []clustermind.Beat {
 	if !d.role.Load().leading {
 		return beats
 	}
@@ -101,13 +102,13 @@ func (d *Daemon) otherVoter(beats []cluster.Beat) []cluster.Beat {
 		return beats
 	}
 	said := d.pulse.Heard()[other] // what its last beat said of its log still holds
-	return append(beats, cluster.Beat{Node: other, Incarnation: member.Incarnation, Applied: said.Applied,
+	return append(beats, clustermind.Beat{Node: other, Incarnation: member.Incarnation, Applied: said.Applied,
 		End: said.Held.LastIndex})
 }
 
 // leaderBeat counts the leader as heard when only its log entries came so far. Without it a node that takes over within
 // half a second of its own start would give the lost leader the grace of a node that nobody has seen yet.
-func (d *Daemon) leaderBeat(counts map[string]uint64, beats []cluster.Beat) []cluster.Beat {
+func (d *Daemon) leaderBeat(counts map[string]uint64, beats []clustermind.Beat) []clustermind.Beat {
 	leader := d.role.Load().leader
 	if leader == "" || leader == d.name || counts[leader] != 0 {
 		return beats
@@ -117,5 +118,5 @@ func (d *Daemon) leaderBeat(counts map[string]uint64, beats []cluster.Beat) []cl
 	if !known || r.Leader != leader || r.LastContact.IsZero() || time.Since(r.LastContact) > cluster.Tick {
 		return beats
 	}
-	return append(beats, cluster.Beat{Node: leader, Incarnation: member.Incarnation})
+	return append(beats, clustermind.Beat{Node: leader, Incarnation: member.Incarnation})
 }

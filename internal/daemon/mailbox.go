@@ -3,7 +3,7 @@ package daemon
 import (
 	"sync"
 
-	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 // mailbox gathers what the ears heard until the next Step. Its size is bounded
@@ -11,14 +11,14 @@ import (
 // for, changes by the agent's own coalescing channel.
 type mailbox struct {
 	mu    sync.Mutex
-	input cluster.Input
+	input mind.Input
 	woken chan struct{}
 }
 
 func newMailbox() *mailbox { return &mailbox{woken: make(chan struct{}, 1)} }
 
 // add puts something in and wakes the loop.
-func (b *mailbox) add(put func(*cluster.Input)) {
+func (b *mailbox) add(put func(*mind.Input)) {
 	b.mu.Lock()
 	put(&b.input)
 	b.mu.Unlock()
@@ -33,10 +33,10 @@ func (b *mailbox) wake() {
 }
 
 // drain takes everything out.
-func (b *mailbox) drain() cluster.Input {
+func (b *mailbox) drain() mind.Input {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	in := b.input
-	b.input = cluster.Input{}
+	b.input = mind.Input{}
 	return in
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -146,7 +147,7 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 		}
 	}
 	votes := wantedVoters
-	if cluster.TwoNodesVote(root) {
+	if rules.TwoNodesVote(root) {
 		votes = 2
 		if left, err := d.giveBackVote(ctx, root, members); left {
 			return err

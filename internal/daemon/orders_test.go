@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	clusterplan "github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -16,12 +18,12 @@ func TestWhatWouldHappenChangesNothing(t *testing.T) {
 		s.declare(map[string]string{"vm:a": "node1"})
 		at := s.followers()[0]
 		before := s.atRest(at)
-		var rehearsal cluster.Rehearsal
+		var rehearsal rehearse.Rehearsal
 		s.must(at, rootUser, "POST", api.PathRequests, api.Request{ID: "x", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2", DryRun: true}, &rehearsal)
 		if rehearsal.Text != "Success" || rehearsal.Owner != "node2" || len(rehearsal.Events) != 3 {
 			t.Errorf("the rehearsal is %+v", rehearsal)
 		}
-		var why cluster.Explanation
+		var why clusterplan.Explanation
 		s.must(at, anybody, "GET", api.PathServices+"/vm:a/why", nil, &why)
 		if why.Owner != "node1" || len(why.Candidates) != 3 || !why.Candidates[0].Here || why.Decision == nil {
 			t.Errorf("the explanation is %+v", why)
@@ -93,7 +95,7 @@ func TestANodeIsDrainedAndReturns(t *testing.T) {
 		at := s.followers()[0]
 		var plan api.DrainReply
 		s.must(at, anybody, "GET", api.PathNodes+"/node1/plan?order=drain&within=1m", nil, &plan)
-		if len(plan.Steps) != 2 || plan.Steps[0].Method != cluster.MethodLive || plan.Steps[0].Target == "node1" || plan.Steps[0].Target == "" {
+		if len(plan.Steps) != 2 || plan.Steps[0].Method != clusterplan.MethodLive || plan.Steps[0].Target == "node1" || plan.Steps[0].Target == "" {
 			t.Errorf("the plan is %+v", plan)
 		}
 		order := func(op string) {

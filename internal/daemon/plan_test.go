@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 // TestAPlanOfAnOldLeaderIsNotPassedOn: what a node decided as the leader rests on
@@ -17,8 +18,8 @@ func TestAPlanOfAnOldLeaderIsNotPassedOn(t *testing.T) {
 		token := func(id string) cluster.Command {
 			return cluster.AddToken{ID: id, Token: cluster.Token{Expires: time.Now().Add(time.Hour)}}
 		}
-		d.carry(context.Background(), cluster.Proposal{ID: 1_000_001, Commands: []cluster.Command{token("decided")}, Planned: true})
-		d.carry(context.Background(), cluster.Proposal{ID: 1_000_002, Commands: []cluster.Command{token("reported")}})
+		d.carry(context.Background(), mind.Proposal{ID: 1_000_001, Commands: []cluster.Command{token("decided")}, Planned: true})
+		d.carry(context.Background(), mind.Proposal{ID: 1_000_002, Commands: []cluster.Command{token("reported")}})
 		s.until("the report is in the log", func() bool { return s.members[s.leader()].daemon.replica.Root().Tokens.Has("reported") })
 		time.Sleep(2 * proposeTimeout)
 		if s.members[s.leader()].daemon.replica.Root().Tokens.Has("decided") {

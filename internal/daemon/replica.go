@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -85,12 +86,12 @@ func (r *replica) Apply(entry quorum.Entry) any {
 	if r.broken != nil {
 		return r.broken
 	}
-	next, applied, err := cluster.ApplyData(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, entry.Data)
+	next, applied, err := apply.ApplyData(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, entry.Data)
 	switch {
 	case err == nil:
 		r.state = *next
 	case r.steps.over(entry):
-		applied = cluster.StepOver(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, nameOfEntry(entry.Data))
+		applied = apply.StepOver(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, nameOfEntry(entry.Data))
 	default:
 		// What is applied elsewhere was not refused: the answer is that nobody here
 		// knows.
@@ -103,7 +104,7 @@ func (r *replica) Apply(entry quorum.Entry) any {
 }
 
 // unfit is asked by the leader before it appends what anybody proposed.
-func (r *replica) unfit(data []byte) error { return cluster.Fit(r.Root(), time.Now(), data) }
+func (r *replica) unfit(data []byte) error { return apply.Fit(r.Root(), time.Now(), data) }
 
 // Snapshot implements quorum.Machine.
 func (r *replica) Snapshot() func(io.Writer) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
@@ -160,14 +161,14 @@ func TestAnEntryThatIsNotUnderstoodEndsTheDaemonAndKeepsItsStateOut(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	if applied, ok := r.Apply(quorum.Entry{Index: 1, Data: good}).(cluster.Applied); !ok || applied.Err() != nil {
+	if applied, ok := r.Apply(quorum.Entry{Index: 1, Data: good}).(apply.Applied); !ok || applied.Err() != nil {
 		t.Fatalf("the first entry: %+v", applied)
 	}
 	unknown := bytes.Replace(good, []byte(`"init"`), []byte(`"from-the-future"`), 1)
 	if result, ok := r.Apply(quorum.Entry{Index: 2, Data: unknown}).(error); !ok || !errors.Is(result, cluster.ErrUnknownCommand) {
 		t.Errorf("an unknown command gives %v", result)
 	}
-	if _, applied := r.Apply(quorum.Entry{Index: 3, Data: good}).(cluster.Applied); applied || r.Root().Index != 1 {
+	if _, applied := r.Apply(quorum.Entry{Index: 3, Data: good}).(apply.Applied); applied || r.Root().Index != 1 {
 		t.Errorf("entries behind it are applied, up to %d", r.Root().Index)
 	}
 	if err := r.Snapshot()(&bytes.Buffer{}); err == nil {
@@ -198,7 +199,7 @@ func TestRulesThatAreNotKnownEndTheDaemon(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, applied := r.Apply(quorum.Entry{Index: 1, Data: data}).(cluster.Applied); applied || r.Root().Index != 0 {
+		if _, applied := r.Apply(quorum.Entry{Index: 1, Data: data}).(apply.Applied); applied || r.Root().Index != 0 {
 			t.Errorf("%s: applied up to %d", name, r.Root().Index)
 		}
 		if len(told) != 1 || !strings.Contains(told[0], "install the version") {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config"
@@ -227,7 +228,7 @@ func (o openingDriver) PowerOn(ctx context.Context, device fence.Device) error {
 // proposeDocument puts a document into the log. Where a new data key came into force meanwhile, as
 // it does after each join, its secrets are sealed with that one.
 func (d *Daemon) proposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (
-	cluster.Applied, error) {
+	apply.Applied, error) {
 	for try := 1; ; try++ {
 		applied, err := d.propose(ctx, command)
 		root := d.replica.Root()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/quorum"
@@ -136,7 +137,7 @@ func (s *server) rehearseDocument(ctx context.Context, command cluster.Configure
 		return
 	}
 	var notes []cluster.Note
-	reply.Refused, reply.Follows, notes = cluster.RehearseDocument(root, view, command)
+	reply.Refused, reply.Follows, notes = rehearse.RehearseDocument(root, view, command)
 	reply.Waits = notes
 }
 

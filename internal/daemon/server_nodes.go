@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
@@ -28,7 +29,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
 		return noNode(root, asked.Replace)
 	}
-	if why := root.MayReplace(asked.Replace); asked.Replace != "" && why != "" {
+	if why := rules.MayReplace(root, asked.Replace); asked.Replace != "" && why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	ca, err := s.daemon.authority(root)
@@ -163,7 +164,7 @@ func (s *server) dropVote(ctx context.Context, root *cluster.State, token cluste
 	if token.Replace != node || !root.Nodes.Has(node) {
 		return nil
 	}
-	if why := root.MayReplace(node); why != "" {
+	if why := rules.MayReplace(root, node); why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why) // and it keeps its vote
 	}
 	for _, m := range s.daemon.log.Members() {

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster/rehearse"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -148,7 +151,7 @@ func (s *server) sightOf(ctx context.Context, leader string) (*cluster.State, ap
 // why explains where a service is and where it would be started now.
 func (s *server) why(w http.ResponseWriter, r *http.Request, _ caller) error {
 	root, view, ground := s.ground(r.Context())
-	explanation, err := cluster.Explain(root, view, r.PathValue("name"))
+	explanation, err := plan.Explain(root, view, r.PathValue("name"))
 	if err != nil {
 		return refuse(http.StatusNotFound, "unknown_service", "%v", err)
 	}
@@ -162,7 +165,7 @@ func (s *server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.As
 	if why := cluster.Premature(root, []cluster.Command{ask}); why != "" {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: cluster.Rehearse(root, view, ask), Ground: ground})
+	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: rehearse.Rehearse(root, view, ask), Ground: ground})
 	return nil
 }
 
@@ -172,7 +175,7 @@ func orderStatus(root *cluster.State, n cluster.Member) *api.NodeOrder {
 		return nil
 	}
 	o := n.Order
-	return &api.NodeOrder{Order: string(o.Kind), At: o.At, By: o.By, Reason: o.Why, Deadline: o.Deadline, Empty: o.Empty != 0, Holds: root.HeldBy(n)}
+	return &api.NodeOrder{Order: string(o.Kind), At: o.At, By: o.By, Reason: o.Why, Deadline: o.Deadline, Empty: o.Empty != 0, Holds: rules.HeldBy(root, n)}
 }
 
 // orderOf makes the command of an order, or of its end.
@@ -196,7 +199,7 @@ func (s *server) drainPlan(w http.ResponseWriter, r *http.Request, who caller) e
 	}
 	command := cluster.OrderNode{Node: r.PathValue("name"), Order: cluster.OrderKind(order), By: who.Name, Within: within}
 	root, view, ground := s.ground(r.Context())
-	steps, err := cluster.DrainPlan(root, view, command)
+	steps, err := rehearse.DrainPlan(root, view, command)
 	if err != nil {
 		return refuse(http.StatusConflict, "refused", "%v", err)
 	}
@@ -207,7 +210,7 @@ func (s *server) drainPlan(w http.ResponseWriter, r *http.Request, who caller) e
 // haltPlan tells in which order everything would be stopped.
 func (s *server) haltPlan(w http.ResponseWriter, r *http.Request, who caller) error {
 	root, view, ground := s.ground(r.Context())
-	events, notes := cluster.RehearseStop(root, view, who.Name)
+	events, notes := rehearse.RehearseStop(root, view, who.Name)
 	writeJSON(w, http.StatusOK, api.HaltReply{Events: events, Notes: notes, Ground: ground})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -123,7 +124,7 @@ func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api
 		out.Target = service.Intent.Target
 	}
 	if service.Owner != "" {
-		out.Unprotected = cmp.Or(unprotected(root, service.Owner), root.LeftBehind(service))
+		out.Unprotected = cmp.Or(unprotected(root, service.Owner), rules.LeftBehind(root, service))
 	}
 	if service.Intent != nil && out.Owner == "" {
 		out.Owner = service.Intent.Node
@@ -175,7 +176,7 @@ func distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 	case check.Problem != "":
 		return check.Problem
 	case declared.Nature() != fence.ByPower:
-		return root.Unguarded(node)
+		return rules.Unguarded(root, node)
 	case declared.Driver == "agent" && declared.Options["identity"] == "assumed":
 		return ""
 	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) && !fence.SamePlatform(check.Identity, declared.Options["identity"]):

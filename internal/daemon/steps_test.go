@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -94,7 +95,7 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, told = start(folder)
-		applied, went := r.Apply(bad).(cluster.Applied)
+		applied, went := r.Apply(bad).(apply.Applied)
 		if !went || *told != "" || len(applied.Events) != 1 || !strings.Contains(applied.Events[0].Why, step.Name) {
 			t.Errorf("stepped over: %v %q %v", went, *told, applied.Events)
 		}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -16,5 +17,5 @@ func (d *Daemon) volumeChanged(h quorum.Health) {
 	}
 	d.warnings.set("log volume", volume.Why)
 	volume.Why = shortened(volume.Why, mostOfAVolume)
-	d.box.add(func(in *cluster.Input) { in.Volume = &volume })
+	d.box.add(func(in *mind.Input) { in.Volume = &volume })
 }

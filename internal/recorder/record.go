@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	clusterplan "github.com/clusterd/clusterd/cluster/plan"
 )
 
 // FormatVersion is written with every record. It is raised when an older reader
@@ -43,7 +45,7 @@ type Record struct {
 	// Missed counts the plans since the daemon's start of which there is no record.
 	Missed uint64
 	// Planned is without secrets once it was written and read.
-	Planned cluster.Planned
+	Planned mind.Planned
 	// Strange says which field this build does not know; empty when it knows all.
 	// A decision may differ for that alone.
 	Strange string
@@ -125,7 +127,7 @@ func Decode(packed []byte) (Record, error) {
 	}
 	return Record{
 		Clusterd: f.Clusterd, Node: f.Node, At: f.At, Missed: f.Missed, Strange: strange(text),
-		Planned: cluster.Planned{State: f.State, View: f.View, Decision: cluster.Decision{Commands: commands, Notes: f.Notes}},
+		Planned: mind.Planned{State: f.State, View: f.View, Decision: clusterplan.Decision{Commands: commands, Notes: f.Notes}},
 	}, nil
 }
 

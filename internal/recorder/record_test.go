@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	clusterapply "github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/mind"
+	clusterplan "github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -22,14 +25,14 @@ var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 const secret = "hunter2-the-secret"
 
 // lossPlan is the plan of a leader that has just lost node2.
-func lossPlan(t testing.TB) cluster.Planned {
+func lossPlan(t testing.TB) mind.Planned {
 	t.Helper()
 	var state cluster.State
 	index := uint64(0)
 	apply := func(commands ...cluster.Command) {
 		t.Helper()
 		index++
-		applied := cluster.Apply(&state, cluster.Entry{Index: index, At: noon.Add(time.Duration(index) * time.Second), Commands: commands})
+		applied := clusterapply.Apply(&state, cluster.Entry{Index: index, At: noon.Add(time.Duration(index) * time.Second), Commands: commands})
 		if err := applied.Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +70,7 @@ func lossPlan(t testing.TB) cluster.Planned {
 		"node3": {Heard: true},
 	}}
 	root := state.Fork()
-	return cluster.Planned{State: root, View: view, Decision: cluster.Plan(root, view)}
+	return mind.Planned{State: root, View: view, Decision: clusterplan.Plan(root, view)}
 }
 
 func node(i int) string { return fmt.Sprintf("node%d", i) }
@@ -214,7 +217,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}
-	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, cluster.Planned{}, cluster.View{}, cluster.Contactwatch{}} {
+	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, mind.Planned{}, cluster.View{}, cluster.Contactwatch{}} {
 		kind := reflect.TypeOf(value)
 		for i := range kind.NumField() {
 			name := kind.Field(i).Name

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 const (
@@ -66,7 +67,7 @@ func New(options Options) *Recorder {
 
 // Keep takes a plan in and returns at once: the oldest one that waits is dropped
 // when the disk does not keep up. It is for one goroutine at a time.
-func (r *Recorder) Keep(planned *cluster.Planned, at time.Time) {
+func (r *Recorder) Keep(planned *mind.Planned, at time.Time) {
 	record := Record{Clusterd: r.options.Clusterd, Node: r.options.Node, At: at, Planned: *planned}
 	for {
 		select {

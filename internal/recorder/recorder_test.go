@@ -12,13 +12,15 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	clusterplan "github.com/clusterd/clusterd/cluster/plan"
 )
 
 // numbered is a record whose decision differs from every other.
-func numbered(i int) *cluster.Planned {
+func numbered(i int) *mind.Planned {
 	var state cluster.State
 	state.Index = uint64(i)
-	return &cluster.Planned{State: &state, Decision: cluster.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node1", Incarnation: uint64(i)}}}}
+	return &mind.Planned{State: &state, Decision: clusterplan.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node1", Incarnation: uint64(i)}}}}
 }
 
 func newRecorder(t *testing.T, limits Limits) (*Recorder, string) {

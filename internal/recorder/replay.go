@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	clusterplan "github.com/clusterd/clusterd/cluster/plan"
 )
 
 // Comparison is how a plan made again compares with the recorded one.
@@ -57,13 +59,13 @@ func Replay(r Record) (Comparison, error) {
 
 // plan turns a panic into an error, so that one record does not keep the others
 // from being looked at.
-func plan(planned cluster.Planned) (decision cluster.Decision, err error) {
+func plan(planned mind.Planned) (decision clusterplan.Decision, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("%w: it panics: %v", ErrPlanFailed, fault)
 		}
 	}()
-	return cluster.Plan(planned.State, planned.View), nil
+	return clusterplan.Plan(planned.State, planned.View), nil
 }
 
 // line is one command or note, as it is shown and as it is compared.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -79,7 +81,7 @@ func New(document cluster.Document, blobs map[string]string, witness bool) (*Pap
 // apply lets a command happen and returns why it was refused, or "".
 func (p *Paper) apply(c cluster.Command) string {
 	p.at = p.at.Add(time.Millisecond)
-	applied := cluster.Apply(p.state, cluster.Entry{Index: p.state.Index + 1, At: p.at, Commands: []cluster.Command{c}})
+	applied := apply.Apply(p.state, cluster.Entry{Index: p.state.Index + 1, At: p.at, Commands: []cluster.Command{c}})
 	p.Events = append(p.Events, applied.Events...)
 	return applied.Refused[0]
 }
@@ -197,7 +199,7 @@ func (p *Paper) GoesOnAlone() (bool, error) {
 // error when that does not come to an end.
 func (p *Paper) Settle() error {
 	for range mostRounds {
-		d := cluster.Plan(p.state, p.view())
+		d := plan.Plan(p.state, p.view())
 		p.Notes = d.Notes
 		happened := false
 		for _, c := range d.Commands {
@@ -321,6 +323,6 @@ func (p *Paper) Standings() []Standing {
 }
 
 // Explain says where a service would be started now, and why.
-func (p *Paper) Explain(service string) (cluster.Explanation, error) {
-	return cluster.Explain(p.state, p.view(), service)
+func (p *Paper) Explain(service string) (plan.Explanation, error) {
+	return plan.Explain(p.state, p.view(), service)
 }

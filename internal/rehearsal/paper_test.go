@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/importing"
 )
@@ -229,7 +229,7 @@ func TestEveryExampleComesToRest(t *testing.T) {
 					t.Errorf("%s without %s: %s is still taken to run there", path, node, s.Service)
 				}
 			}
-			for _, wrong := range cluster.Check(p.state) {
+			for _, wrong := range rules.Check(p.state) {
 				t.Errorf("%s without %s: %s", path, node, wrong)
 			}
 		}

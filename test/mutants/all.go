@@ -12,24 +12,26 @@ func all() []mutant {
 }
 
 const (
-	begin   = "cluster/apply_begin.go"
-	observe = "cluster/apply_observe.go"
-	result  = "cluster/apply_result.go"
-	node    = "cluster/apply_node.go"
-	member  = "cluster/apply_member.go"
-	shot    = "cluster/apply_fence.go"
-	plan    = "cluster/plan.go"
-	service = "cluster/plan_service.go"
-	up      = "cluster/plan_up.go"
-	settle  = "cluster/settle.go"
+	begin   = "cluster/rules/begin.go"
+	observe = "cluster/apply/observe.go"
+	result  = "cluster/apply/result.go"
+	node    = "cluster/apply/node.go"
+	member  = "cluster/apply/member.go"
+	shot    = "cluster/apply/fence.go"
+	plan    = "cluster/plan/plan.go"
+	service = "cluster/plan/service.go"
+	up      = "cluster/plan/up.go"
+	settle  = "cluster/move.go"
 	work    = "cluster/work.go"
-	outbox  = "cluster/outbox.go"
+	outbox  = "cluster/mind/outbox.go"
 	state   = "cluster/state.go"
 	power   = "fence/power/attempt.go"
 )
 
 // blind makes the State's own check see nothing, so that a break has to show in
 // the world: in what runs where.
-var blind = edit{"cluster/check.go", "\tvar wrong []string\n\tcomplain :=", "\tvar wrong []string\n\tif s.Level > 0 {\n\t\treturn nil\n\t}\n\tcomplain :="}
+var blind = edit{"cluster/rules/check.go",
+	"\tvar wrong []string\n\tcomplain :=",
+	"\tvar wrong []string\n\tif s.Level > 0 {\n\t\treturn nil\n\t}\n\tcomplain :="}
 
 func first(n net) []net { return []net{n} }

@@ -89,8 +89,8 @@ func admitted() []mutant {
 		},
 		{
 			name: "half-an-entry-stays", law: "L10", broken: "an entry at which the rules break is half applied",
-			edits: []edit{{"cluster/fit.go", "\tnext = s.Fork()\n", "\tnext = s\n"}},
-			nets:  first(tests("cluster", "^TestAnEntryThatBreaksApplyChangesNothing$")),
+			edits: []edit{{"cluster/apply/fit.go", "\tnext = s.Fork()\n", "\tnext = s\n"}},
+			nets:  first(tests("cluster/apply", "^TestAnEntryThatBreaksApplyChangesNothing$")),
 		},
 		{
 			name: "another-entry-is-stepped-over", law: "L10", broken: "an operator's step hits whatever is at that index",
@@ -101,8 +101,9 @@ func admitted() []mutant {
 		{
 			name: "removed-keys-are-forgotten", law: "L10",
 			broken: "there is no end to the list of removed keys, or some are dropped",
-			edits: []edit{{"cluster/client.go", "if s.Removed.Len()+keys > maxRemoved {",
-				"if s.Removed.Len()+keys > 2*maxRemoved {"}},
+			edits: []edit{{"cluster/admit.go",
+				"\tif s.Removed.Len()+keys > MaxRemoved",
+				"\tif s.Removed.Len()+keys > 2*MaxRemoved"}},
 			nets: first(tests("cluster", "^TestARemovedKeyIsNeverForgotten$")),
 		},
 	}

@@ -10,17 +10,17 @@ func guestsAlone() []mutant {
 		},
 		{
 			name: "overlay-is-left-behind", law: "L9", broken: "a VM comes back without what it wrote to a snapshot's overlay",
-			edits: []edit{{"cluster/astray.go", "s.Astray.Said != \"\" || !s.left().Loses() {", "s.Astray.Index > 0 {"}},
+			edits: []edit{{"cluster/astray.go", "Said != \"\" || !s.Left().Loses()", "Index > 0"}},
 			nets:  first(simulation), faults: []string{"snapshot is left"},
 		},
 		{
 			name: "overlay-is-thrown-away", law: "L9", broken: "a VM is stopped that writes to an overlay nobody gave up",
-			edits: []edit{{"cluster/astray.go", "s.Astray.Said != \"\" || !s.left().Leaves() {", "s.Astray.Index > 0 {"}},
+			edits: []edit{{"cluster/astray.go", "Said != \"\" || !s.Left().Leaves()", "Index > 0"}},
 			nets:  first(simulation), faults: []string{"snapshot is left"},
 		},
 		{
 			name: "live-disks-are-no-news", law: "L9", broken: "a VM that runs on other disks is not told of",
-			edits: []edit{{"cluster/looks.go", "(len(o.Disks) > 0 &&", "(len(o.Disks) > 999 &&"}},
+			edits: []edit{{"cluster/mind/looks.go", "(len(o.Disks) > 0 &&", "(len(o.Disks) > 999 &&"}},
 			nets:  first(simulation), faults: []string{"snapshot is left", "disk is attached"},
 		},
 		{
@@ -35,19 +35,20 @@ func guestsAlone() []mutant {
 		},
 		{
 			name: "hung-move-is-never-ended", law: "L7", broken: "a migration whose guest hangs is waited for for ever",
-			edits: []edit{{"cluster/endmove.go", "w.For >= endPatience {", "w.For >= 1_000*endPatience {"}},
+			edits: []edit{{"cluster/plan/down.go", "w.For >= endPatience {", "w.For >= 1_000*endPatience {"}},
 			nets:  first(simulation), faults: []string{"guest hangs"},
 		},
 		{
 			name: "unproven-end-is-an-end", law: "L1", broken: "of a migration that is being ended any result counts as the end",
-			edits: []edit{{result, "\t\tif c.Result.Source == resources.Absent {\n\t\t\tservice = service.seen(",
-				"\t\tif c.Result.Source != \"\" {\n\t\t\tservice = service.seen("}},
-			nets: []net{tests("cluster", "^TestOnlyAProvenEndOfAnEndedMigrationIsOne$")},
+			edits: []edit{{result, "\t\tif c.Result.Source == resources.Absent", "\t\tif c.Result.Source != \"\""}},
+			nets:  []net{tests("cluster", "^TestOnlyAProvenEndOfAnEndedMigrationIsOne$")},
 		},
 		{
 			name: "loops-push-others-out", law: "L7", broken: "one subject that talks all the time fills the timeline alone",
-			edits: []edit{{"cluster/timeline.go", "count[e.Subject] > eventShare {", "count[e.Subject] > 2*maxEvents {"}},
-			nets:  []net{tests("cluster", "^TestTheTimelineKeepsRoomForOthers$")},
+			edits: []edit{{"cluster/event.go",
+				"\t\tif excess > 0 && count[e.Subject] > eventShare",
+				"\t\tif excess > 0 && count[e.Subject] > 2*MaxEvents"}},
+			nets: []net{tests("cluster", "^TestTheTimelineKeepsRoomForOthers$")},
 		},
 	}
 }

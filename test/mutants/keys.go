@@ -3,7 +3,7 @@ package main
 // keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
 // for a node or mute it.
 func keys() []mutant {
-	const rekey, sealed, authority = "cluster/apply_keys.go", "cluster/sealed.go", "cluster/authority.go"
+	const rekey, sealed, authority = "cluster/apply/keys.go", "cluster/apply/fit.go", "cluster/apply/keys.go"
 	const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
 	return []mutant{
 		{
@@ -51,14 +51,14 @@ func keys() []mutant {
 		{
 			name: "key-of-another-fingerprint", law: "L10",
 			broken: "a member is recorded with a public key that is not its fingerprint's",
-			edits: []edit{{member, "\tif len(c.Key) > 0 && fingerprintOf(c.Key) != c.Fingerprint {",
-				"\tif len(c.Key) > 1_000_000 {"},
+			edits: []edit{{member, "0 && cluster.FingerprintOf(c.Key) != c.Fingerprint", "1_000_000"},
 				{pairs, " || public.Fingerprint() != n.Fingerprint", ""}},
 			nets: first(tests("cluster", "^TestAKeyIsRecordedWithItsFingerprint$")),
 		},
 		{
 			name: "removed-node-keeps-the-data-key", law: "L10", broken: "a removed node goes on reading what is sealed",
-			edits: []edit{{rekey, "\tdelete(wraps, node)\n", ""}, {rekey, "\t\tif n, known := t.Nodes.Get(node); !known ||",
+			edits: []edit{{rekey, "\tdelete(wraps, node)\n", ""}, {rekey,
+				"\t\tif n, known := t.Nodes.Get(node); !known ||",
 				"\t\tif n, _ := t.Nodes.Get(node); n.Name != \"\" &&"}},
 			nets: first(tests("cluster", "^TestTheDataKeyIsForMembersAlone$")),
 		},
@@ -75,16 +75,14 @@ func keys() []mutant {
 		{
 			name: "authority-dropped-early", law: "L10",
 			broken: "the old authority is dropped while a member has no other certificate",
-			edits: []edit{{authority, "if next.Signing && firstMissing(t.State, next.Held) == \"\" {",
-				"if next.Signing && len(next.Held) > 0 {"}},
-			nets: first(tests("cluster", "^TestAnAuthorityIsDroppedWhenAllHaveTheNext$")),
+			edits:  []edit{{authority, "cluster.FirstMissing(t.State, next.Held) == \"\"", "len(next.Held) > 0"}},
+			nets:   first(tests("cluster", "^TestAnAuthorityIsDroppedWhenAllHaveTheNext$")),
 		},
 		{
 			name: "authority-signs-early", law: "L10",
 			broken: "members get certificates that one which is away would not believe when it is back",
-			edits: []edit{{authority, "if !next.Signing && firstMissing(t.State, next.Believed) == \"\" {",
-				"if !next.Signing {"}},
-			nets: first(tests("internal/daemon", "^TestAMemberThatIsAwayHoldsTheAuthorityUp$")),
+			edits:  []edit{{authority, "&& cluster.FirstMissing(t.State, next.Believed) == \"\" ", ""}},
+			nets:   first(tests("internal/daemon", "^TestAMemberThatIsAwayHoldsTheAuthorityUp$")),
 		},
 		{
 			name: "authority-lost-with-the-data-key", law: "L7", broken: "a new data key leaves the new authority's key behind",
@@ -102,8 +100,10 @@ func keys() []mutant {
 		},
 		{
 			name: "turned-key-stays-welcome", law: "L10", broken: "the old key of a node that has a new one is not barred",
-			edits: []edit{{rekey, "\tt.Removed.Set(n.Fingerprint, Removed{Name: n.Name, At: t.at, By: turn.By})\n", ""}},
-			nets:  first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
+			edits: []edit{{rekey,
+				"t.Removed.Set(n.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: turn.By})\n\tif",
+				"if"}},
+			nets: first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
 		},
 		{
 			name: "turned-key-opens-the-data-key", law: "L10",
@@ -119,7 +119,8 @@ func keys() []mutant {
 		},
 		{
 			name: "key-turned-under-a-guest", law: "L5", broken: "the streams of a live migration are cut by a new key",
-			edits: []edit{{rekey, "i != nil && i.Kind == IntentMigrate && !i.Settling && (i.Node == node",
+			edits: []edit{{"cluster/keys.go",
+				"i != nil && i.Kind == IntentMigrate && !i.Settling && (i.Node == node",
 				"i != nil && i.Kind == IntentMigrate && i.Settling && (i.Node == node"}},
 			nets: first(tests("cluster", "^TestAKeyIsTurnedOnlyWhereTheOthersKnow$")),
 		},
@@ -133,7 +134,8 @@ func keys() []mutant {
 		{
 			name: "guest-moves-under-a-new-key", law: "L5",
 			broken: "a live migration begins from or to a node that is about to use a new key",
-			edits: []edit{{"cluster/apply_begin.go", "why := w.turnsKey(n.Name, target.Name); why != \"\"",
+			edits: []edit{{"cluster/rules/begin.go",
+				"why := w.turnsKey(n.Name, target.Name); why != \"\"",
 				"why := w.turnsKey(n.Name, target.Name); why == \"-\""}},
 			nets: first(tests("cluster", "^TestNoMigrationBeginsUnderATurnedKey$")),
 		},
@@ -147,14 +149,16 @@ func keys() []mutant {
 		{
 			name: "told-key-barred-by-its-own-machine", law: "L10",
 			broken: "a machine that joins again amid a turn of its key becomes a member whose key is barred",
-			edits: []edit{{"cluster/apply_member.go", "if known && old.HasKey(c.Fingerprint) {",
+			edits: []edit{{"cluster/apply/member.go",
+				"if known && old.HasKey(c.Fingerprint) {",
 				"if known && old.Fingerprint == c.Fingerprint {"}},
 			nets: first(tests("cluster", "^TestAMachineThatIsReplacedByItselfAmidATurnStaysAMember$")),
 		},
 		{
 			name: "new-key-unknown-to-the-others", law: "L10",
 			broken: "a node uses its new key before anybody believes it, and is out of touch by it",
-			edits: []edit{{rekey, "\treturn n.Fingerprint == fingerprint || n.KeyTurn != nil",
+			edits: []edit{{"cluster/keys.go",
+				"\treturn n.Fingerprint == fingerprint || n.KeyTurn != nil",
 				"\treturn n.Fingerprint == fingerprint || n.KeyTurn == nil"}},
 			nets: first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
 		},
@@ -249,27 +253,34 @@ func keys() []mutant {
 		},
 		{
 			name: "plain-secrets-in-the-log", law: "L10", broken: "a password enters every node's log as it is",
-			edits: []edit{{sealed, "\t\tcase why != \"\" || kept || brought:",
+			edits: []edit{{sealed,
+				"\t\tcase why != \"\" || kept || brought:",
 				"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"}},
 			nets: first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
 		},
 		{
 			name: "documents-are-not-sealed", law: "L10", broken: "the daemon puts passwords into the log as they are",
 			edits: []edit{
-				{sealed, "\t\tcase why != \"\" || kept || brought:",
+				{sealed,
+					"\t\tcase why != \"\" || kept || brought:",
 					"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"},
 				{"internal/config/seal.go", "\treturn rewrite(text, top, edits)", "\treturn rewrite(text, top, edits[:0])"}},
 			nets: first(tests("internal/daemon", "^TestTheLogHoldsSecretsSealed$")),
 		},
 		{
 			name: "secrets-left-behind", law: "L7", broken: "a new data key leaves secrets that nobody can open any more",
-			edits: []edit{{sealed, "\t\tif len(c.Sealed[reference]) == 0 {", "\t\tif len(c.Sealed[reference]) > 1_000_000 {"},
-				{sealed, "\tif len(c.Sealed) != len(s.Secrets.Sealed) {", "\tif len(c.Sealed) > len(s.Secrets.Sealed) {"}},
+			edits: []edit{{"cluster/admit.go",
+				"\t\tif len(c.Sealed[reference]) == 0 {",
+				"\t\tif len(c.Sealed[reference]) > 1_000_000 {"},
+				{"cluster/admit.go",
+					"\tif len(c.Sealed) != len(s.Secrets.Sealed) {",
+					"\tif len(c.Sealed) > len(s.Secrets.Sealed) {"}},
 			nets: first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
 		},
 		{
 			name: "sealed-with-an-old-key", law: "L7", broken: "secrets sealed with a data key that has gone enter the log",
-			edits: []edit{{sealed, "len(c.Sealed) > 0 && c.SealedBy != t.Secrets.Epoch",
+			edits: []edit{{sealed,
+				"len(c.Sealed) > 0 && c.SealedBy != t.Secrets.Epoch",
 				"len(c.Sealed) > 0 && c.SealedBy > t.Secrets.Epoch"}},
 			nets: first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
 		},

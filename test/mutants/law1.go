@@ -3,9 +3,17 @@ package main
 // The two nets of a start: Apply refuses it while anybody else may run the
 // service, and the planner waits for each holder before it asks.
 var (
-	applyIgnoresHolders = edit{begin, "\t\tcase !onBoot(n)(h):\n\t\t\treturn refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n\t\tcase h.Ask:", "\t\tcase h.Node == \"\":\n\t\t\treturn refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n\t\tcase h.Machine == \"\":"}
-	applyIgnoresWhose   = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
-	planIgnoresHolders  = edit{up, "\tif len(waits) == 0 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for", "\tif len(waits) < 1000 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for"}
+	applyIgnoresHolders = edit{begin,
+		"!cluster.OnBoot(n)(h):\n" +
+			"\t\t\treturn Refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
+			"\t\tcase h.Ask",
+		"h.Node == \"\":\n" +
+			"\t\t\treturn Refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
+			"\t\tcase h.Machine == \"\""}
+	applyIgnoresWhose  = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
+	planIgnoresHolders = edit{up,
+		"\tif len(waits) == 0 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for",
+		"\tif len(waits) < 1000 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for"}
 )
 
 // holders are the breaks of L1: a VM is started only when it can be nowhere else.
@@ -29,49 +37,68 @@ func holders() []mutant {
 		},
 		{
 			name: "failed-start-is-a-stop", law: "L1", broken: "a start that failed lets its holder go, although nothing proved that the call is over",
-			edits: []edit{{result, "\tif c.Result.Source == resources.Absent {\n\t\tservice = service.withoutHolder(onBoot(n))", "\tif c.Result.Source != resources.Running {\n\t\tservice = service.withoutHolder(onBoot(n))"}}, nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")}, faults: []string{"calls hang", "libvirt down", "strikes",
+			edits: []edit{{result,
+				"\tservice = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, " +
+					"c.Result.Why)\n" +
+					"\tif c.Result.Source == resources.Absent {",
+				"\tservice = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, " +
+					"c.Result.Why)\n" +
+					"\tif c.Result.Source != resources.Running {"}}, nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")}, faults: []string{"calls hang", "libvirt down", "strikes",
 				"guest pauses", "storage gone", "storage gone for all", "hypervisor hangs"},
 		},
 		{
 			name: "unsent-start-frees-an-older-holder", law: "L1",
 			broken: "a start of which no call was sent lets a boot go that held the service before",
-			edits:  []edit{{result, " && intent.Entered && h.Condition == \"\"", ""}},
+			edits:  []edit{{"cluster/holders.go", " && intent.Entered && h.Condition == \"\"", ""}},
 			nets:   []net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$")},
 		},
 		{
 			name: "unsent-start-holds", law: "L1",
 			broken: "a start of which no call was sent keeps its node a holder until its hypervisor answers",
-			edits:  []edit{{result, "} else if unsent {", "} else if unsent && intent.Kind != IntentStart {"}},
-			nets:   []net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$"), stories},
+			edits: []edit{{result,
+				"\t} else if unsent ",
+				"\t} else if unsent && intent.Kind != cluster.IntentStart "}},
+			nets: []net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$"), stories},
 		},
 		{
 			name: "dead-by-an-old-word", law: "L1",
 			broken: "a node that was let in after a person had said that it is off is declared dead all the same",
-			edits: []edit{{"cluster/apply_cluster.go", "if n.Incarnation > c.Through {",
+			edits: []edit{{"cluster/apply/cluster.go",
+				"if n.Incarnation > c.Through {",
 				"if n.Incarnation > c.Through && c.By == \"\" {"}},
 			nets: []net{stories},
 		},
 		{
 			name: "new-service-is-nowhere", law: "L1", broken: "a service that is new has no holders, so it is started before anybody has looked for it",
-			edits: []edit{{"cluster/apply_cluster.go", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)", "service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{simulation, stories},
+			edits: []edit{{"cluster/apply/cluster.go",
+				"service.Holders = t.everywhere(\"declared, not yet looked for\", spec)",
+				"service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "disappearance-is-believed", law: "L1", broken: "a VM that is gone without an event is started again without asking the other nodes for it",
-			edits: []edit{{observe, "\t\tif name == except || other.Witness || !other.Reachable() {", "\t\tif name != \"\" {"}}, nets: []net{simulation, stories},
+			edits: []edit{{observe,
+				"\t\tif name == except || other.Witness || !other.Reachable() {",
+				"\t\tif name != \"\" {"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "guest-on-a-new-boot-is-not-asked-for", law: "L1", broken: "after a migration that left the guest at neither end nobody asks the nodes, although a target that booted anew may have it",
-			edits: []edit{{settle, "\tservice = t.askReachable(service, \"\")\n", ""}}, nets: []net{tests("cluster", "^TestAGuestThatArrivesOnANewBootOfTheTarget$")},
+			edits: []edit{{"cluster/apply/settle.go",
+				"\t// where nobody held it; so every node in touch is asked first (law L1).\n" +
+					"\tservice = t.askReachable(service, \"\")\n" +
+					"\tstate := resources.Recovering",
+				"\t// where nobody held it; so every node in touch is asked first (law L1).\n" +
+					"\tstate := resources.Recovering"}}, nets: []net{tests("cluster", "^TestAGuestThatArrivesOnANewBootOfTheTarget$")},
 		},
 		{
 			name: "new-boot-without-inventory", law: "L1", broken: "a new boot frees what the old one held, and what its inventory found running is not taken in",
-			edits: []edit{{node, "\t\tcase seen:\n\t\t\tt.observe(service, n, o, c.",
-				"\t\tcase seen && n.State == NodeLooking:\n\t\t\tt.observe(service, n, o, c."}},
-			nets: []net{simulation, tests("cluster", "Inventory|NewBoot")},
+			edits: []edit{{node, "\t\tcase seen", "\t\tcase seen && n.State == cluster.NodeLooking"}},
+			nets:  []net{simulation, tests("cluster", "Inventory|NewBoot")},
 		},
 		{
 			name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",
-			edits: []edit{{work, "\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd", "\t\treturn name, service.Intent == nil, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")}, faults: []string{"autostart"},
+			edits: []edit{{work,
+				"\t\treturn name, false, fmt.Sprintf(\"%s is managed by clusterd",
+				"\t\treturn name, service.Intent == nil, fmt.Sprintf(\"%s is managed by clusterd"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")}, faults: []string{"autostart"},
 		},
 		{
 			name: "door-is-open-without-a-daemon", law: "L1", broken: "the hook lets managed VMs pass when clusterd does not answer",

@@ -2,10 +2,12 @@ package main
 
 var (
 	voidsNothing = edit{node, "\tt.voidIntentsOf(n, \"the daemon of \"+n.Name+\" restarted\")\n", ""}
-	anyResult    = edit{result, "\tif !known || n.Incarnation != c.Incarnation || n.Ended() {\n\t\treturn refuse(\"the result comes", "\tif !known {\n\t\treturn refuse(\"the result comes"}
-	anyExecutor  = edit{result, "\tif intent.Node != c.Node || intent.Incarnation != c.Incarnation {", "\tif intent.Node != c.Node {"}
-	anyAnswer    = edit{observe, "\tif !known || n.Incarnation != c.Incarnation || n.Ended() {\n\t\treturn refuse(\"the answer", "\tif !known {\n\t\treturn refuse(\"the answer"}
-	fencedBoot   = edit{node, "\tif n.State == NodeFenced && n.Boot == c.Boot && n.Boot != \"\" {", "\tif n.State == NodeFenced && n.Boot == \"\" {"}
+	anyResult    = edit{result, "|| n.Incarnation != c.Incarnation || n.Ended() ", ""}
+	anyExecutor  = edit{result,
+		"\tif intent.Node != c.Node || intent.Incarnation != c.Incarnation {",
+		"\tif intent.Node != c.Node {"}
+	anyAnswer  = edit{observe, "|| n.Incarnation != c.Incarnation || n.Ended() ", ""}
+	fencedBoot = edit{node, "c.Boot && n.Boot != ", ""}
 )
 
 // incarnations are the breaks of L2: look before you act.
@@ -27,11 +29,13 @@ func incarnations() []mutant {
 		},
 		{
 			name: "work-before-inventory", law: "L2", broken: "a node is given work before it has told what runs on it",
-			edits: []edit{{node, "\tn = t.setNodeState(n, NodeLooking, \"\", why)\n", "\tn.Boot = c.Boot\n\tn = t.setNodeState(n, NodeOnline, \"\", why)\n"}}, nets: first(simulation),
+			edits: []edit{{node,
+				"n = t.setNodeState(n, cluster.NodeLooking",
+				"n.Boot = c.Boot\n\tn = t.setNodeState(n, cluster.NodeOnline"}}, nets: first(simulation),
 		},
 		{
 			name: "admitted-while-being-fenced", law: "L2", broken: "a machine comes in although a committed shot at it is on its way",
-			edits: []edit{{node, "\tcase open.Boot == boot || (open.Fencer != \"\" && t.mayHitNewBoot(open)):", "\tcase open.Boot == \"\":"}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
+			edits: []edit{{node, "boot || (open.Fencer != \"\" && rules.MayHitNewBoot(t.State, open))", "\"\""}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
 		},
 		{
 			name: "fenced-boot-is-admitted", law: "L2", broken: "a boot that was confirmed off is taken in again",

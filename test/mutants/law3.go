@@ -6,31 +6,49 @@ func unknowns() []mutant {
 	return []mutant{
 		{
 			name: "unknown-fence-is-off", law: "L3", broken: "an attempt to fence that proved nothing counts as off",
-			edits: []edit{{shot, "\tif c.Result.Outcome != fence.Confirmed {", "\tif c.Result.Outcome == fence.Refuted {"}}, nets: first(simulation),
+			edits: []edit{{shot,
+				"\tif c.Result.Outcome != fence.Confirmed {",
+				"\tif c.Result.Outcome == fence.Refuted {"}}, nets: first(simulation),
 		},
 		{
 			name: "refuted-fence-is-off", law: "L3", broken: "the BMC says that the power is on, and the machine counts as off",
-			edits: []edit{{shot, "\tif c.Result.Outcome != fence.Confirmed {", "\tif c.Result.Outcome == fence.Unknown {"}}, nets: first(simulation), faults: []string{"BMC"},
+			edits: []edit{{shot,
+				"\tif c.Result.Outcome != fence.Confirmed {",
+				"\tif c.Result.Outcome == fence.Unknown {"}}, nets: first(simulation), faults: []string{"BMC"},
 		},
 		{
 			name: "lost-is-off", law: "L3", broken: "a node out of contact counts as off at once",
-			edits: []edit{{node, "\t\tt.setNodeState(n, c.State, \"\", c.Why, Phase{What: \"last heard\"", "\t\tt.releaseBoot(n, t.index, \"it is silent\")\n\t\tt.setNodeState(n, c.State, \"\", c.Why, Phase{What: \"last heard\""}}, nets: first(simulation),
+			edits: []edit{{node,
+				"\t\tt.setNodeState(n, c.State, \"\", c.Why, cluster.Phase{What: \"last heard\", At: " +
+					"n.LastHeard}, cluster.Phase{What: string(c.State), At: t.At})",
+				"\t\tt.releaseBoot(n, t.index, \"it is silent\")\n" +
+					"\t\tt.setNodeState(n, c.State, \"\", c.Why, cluster.Phase{What: \"last heard\", At: " +
+					"n.LastHeard}, cluster.Phase{What: string(c.State), At: t.At})"}}, nets: first(simulation),
 		},
 		{
 			name: "unknown-vm-is-absent", law: "L3", broken: "a hypervisor that does not answer is read as: the VM is not there",
 			edits: []edit{
-				{observe, "\tcase o.Condition == resources.Absent && held:", "\tcase (o.Condition == resources.Absent || o.Condition == resources.Unknown) && held:"},
+				{observe,
+					"\tcase o.Condition == resources.Absent && held:",
+					"\tcase (o.Condition == resources.Absent || o.Condition == resources.Unknown) && held:"},
 			}, nets: first(simulation),
 			faults: []string{"libvirt down", "calls hang", "host hangs", "hypervisor hangs", "guest hangs"},
 		},
 		{
 			name: "unproven-stop-is-a-stop", law: "L3", broken: "a stop that proved nothing lets its holder go",
-			edits: []edit{{result, "\tif !c.Result.OK || c.Result.Source != resources.Absent {", "\tif c.Result.Source == resources.Running {"}}, nets: first(simulation),
+			edits: []edit{{result,
+				"\tif !c.Result.OK || c.Result.Source != resources.Absent {",
+				"\tif c.Result.Source == resources.Running {"}}, nets: first(simulation),
 			faults: []string{"stops fail", "libvirt down", "hypervisor hangs", "guest hangs"},
 		},
 		{
 			name: "unknown-look-is-an-answer", law: "L3", broken: "a look that proved nothing is reported as absence",
-			edits: []edit{{"cluster/looks.go", "\tif d.Asked {\n\t\tif unsettled {", "\tif d.Asked {\n\t\tif unsettled && o.Condition == resources.Unknown {\n\t\t\to.Condition = resources.Absent\n\t\t} else if unsettled {"}}, nets: first(simulation),
+			edits: []edit{{"cluster/mind/looks.go",
+				"\tif d.Asked {\n\t\tif unsettled {",
+				"\tif d.Asked {\n" +
+					"\t\tif unsettled && o.Condition == resources.Unknown {\n" +
+					"\t\t\to.Condition = resources.Absent\n" +
+					"\t\t} else if unsettled {"}}, nets: first(simulation),
 		},
 		{
 			name: "one-reading-is-off", law: "L3", broken: "a single off reading is believed",
@@ -51,16 +69,19 @@ func unknowns() []mutant {
 		},
 		{
 			name: "word-for-a-machine-that-lives", law: "L3", broken: "an administrator's word counts for a machine that shows life",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif showsLife(n) {", "\tif n.State == NodeJoining {"}}, nets: first(stories),
+			edits: []edit{{"cluster/apply/fence.go", "\tif showsLife(n) {", "\tif n.State == cluster.NodeJoining {"}}, nets: first(stories),
 		},
 		{
 			name: "word-for-another-boot", law: "L3", broken: "an administrator's word for one boot counts for another",
-			edits: []edit{{"cluster/apply_confirm.go", "\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {", "\tif !known {"}}, nets: first(stories),
+			edits: []edit{{"cluster/apply/fence.go",
+				"\tif !known || open.Boot != c.Boot || n.Boot != c.Boot {",
+				"\tif !known {"}}, nets: first(stories),
 		},
 		{
 			name: "twins-are-told-apart", law: "L3",
 			broken: "a board is believed although the board of another node tells the same hardware UUID",
-			edits: []edit{{"cluster/twins.go", "\t\tif device := s.boardTelling(n, other); device != \"\" {",
+			edits: []edit{{"cluster/drill.go",
+				"\t\tif device := s.boardTelling(n, other); device != \"\" {",
 				"\t\tif device := s.boardTelling(n, other); device == node {"}},
 			nets: first(simulation), faults: []string{"twin identities"},
 		},

@@ -19,30 +19,41 @@ func majority() []mutant {
 
 // alone are the breaks of L4's exception: one of two nodes goes on by itself.
 func alone() []mutant {
-	const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply_alone.go", "internal/daemon/alone.go", "internal/daemon/alonefiles.go", "internal/daemon/rejoin.go"
+	const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply/member.go", "internal/daemon/alone.go", "internal/daemon/alonefiles.go", "internal/daemon/rejoin.go"
 	return []mutant{
 		{
 			name: "both-shoot-at-once", law: "L4", broken: "the node that is not favoured does not wait for its turn",
-			edits: []edit{{rule, "\t\tif !w.Favoured {\n\t\t\tfrom += 2 * quarter", "\t\tif begin < 0 {\n\t\t\tfrom += 2 * quarter"}}, nets: []net{twoNodes, tests("cluster", "^TestTheTurnsNeverMeet$")},
+			edits: []edit{{rule,
+				"\t\tif !w.Favoured {\n\t\t\tfrom += 2 * quarter",
+				"\t\tif begin < 0 {\n\t\t\tfrom += 2 * quarter"}}, nets: []net{twoNodes, tests("cluster", "^TestTheTurnsNeverMeet$")},
 		},
 		{
 			name: "boots-alone-and-goes-on", law: "L4", broken: "a warrant outlives the boot that got it",
-			edits: []edit{{rule, "\tcase w.Boot != a.Boot:\n\t\treturn AloneWait, fmt.Sprintf(\"%s has not been", "\tcase w.Boot == \"\":\n\t\treturn AloneWait, fmt.Sprintf(\"%s has not been"}},
-			nets:  []net{tests("cluster", "^TestWhoHasNotBeenInQuorum"), tests("internal/daemon", "^TestANodeThatBootsAloneWaits$")},
+			edits: []edit{{rule,
+				"\tcase w.Boot != a.Boot:\n\t\treturn AloneWait, fmt.Sprintf(\"%s has not been",
+				"\tcase w.Boot == \"\":\n\t\treturn AloneWait, fmt.Sprintf(\"%s has not been"}},
+			nets: []net{tests("cluster", "^TestWhoHasNotBeenInQuorum"), tests("internal/daemon", "^TestANodeThatBootsAloneWaits$")},
 		},
 		{
 			name: "goes-on-without-a-confirmed-fence", law: "L4", broken: "any end of an attempt lets a node go on alone",
-			edits: []edit{{rule, "\tif result.Outcome != fence.Confirmed || result.Proven.By() != fence.ByPower {\n\t\treturn p, false", "\tif result.Outcome == \"\" {\n\t\treturn p, false"}},
-			nets:  []net{twoNodes, tests("cluster", "^TestAloneGoesStepByStep$")},
+			edits: []edit{{rule,
+				"\tif result.Outcome != fence.Confirmed || result.Proven.By() != fence.ByPower {\n" +
+					"\t\treturn p, false",
+				"\tif result.Outcome == \"\" {\n\t\treturn p, false"}},
+			nets: []net{twoNodes, tests("cluster", "^TestAloneGoesStepByStep$")},
 		},
 		{
 			name: "the-log-takes-any-result", law: "L4", broken: "Apply lets a node go on alone without a confirmed fence",
-			edits: []edit{{applied, "\tif c.Result.Outcome != fence.Confirmed || c.Result.Proven.By() != fence.ByPower {", "\tif c.Result.Outcome == \"never\" {"}},
-			nets:  first(tests("cluster", "^TestGoingOnAloneNeedsAConfirmedFence$")),
+			edits: []edit{{applied,
+				"\tif c.Result.Outcome != fence.Confirmed || c.Result.Proven.By() != fence.ByPower {",
+				"\tif c.Result.Outcome == \"never\" {"}},
+			nets: first(tests("cluster", "^TestGoingOnAloneNeedsAConfirmedFence$")),
 		},
 		{
 			name: "back-before-its-shot-arrived", law: "L4", broken: "a node that shot and booted is in quorum again at once",
-			edits: []edit{{rule, "\tcase w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):", "\tcase w.Boot != a.Boot:"}}, nets: []net{tests("cluster", "^TestAloneGoesStepByStep$"), tests("internal/daemon", "^TestAHostThatBootsAfterItsDecision")},
+			edits: []edit{{rule,
+				"\tcase w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):",
+				"\tcase w.Boot != a.Boot:"}}, nets: []net{tests("cluster", "^TestAloneGoesStepByStep$"), tests("internal/daemon", "^TestAHostThatBootsAfterItsDecision")},
 		},
 		{
 			name: "turns-shift-with-a-pause", law: "L4", broken: "a host that stood still takes the quorum it remembers for one of now",
@@ -66,12 +77,16 @@ func alone() []mutant {
 		},
 		{
 			name: "expelled-is-let-in", law: "L4", broken: "Apply admits a node that has not set its log aside",
-			edits: []edit{{"cluster/apply_node.go", "\tif why := n.barredByGeneration(); why != \"\" {", "\tif why := n.barredByGeneration(); why == \"never\" {"}},
-			nets:  first(tests("cluster", "^TestAnExpelledNodeIsReadmitted")),
+			edits: []edit{{"cluster/apply/node.go",
+				"\tif why := n.BarredByGeneration(); why != \"",
+				"\tif why := n.BarredByGeneration(); why == \"never"}},
+			nets: first(tests("cluster", "^TestAnExpelledNodeIsReadmitted")),
 		},
 		{
 			name: "an-older-warrant-decides", law: "L4", broken: "a warrant is given out before the other one is known to have the same document",
-			edits: []edit{{rule, "\tcase at.PeerApplied < s.Config.Index:", "\tcase at.PeerApplied < 0*s.Config.Index:"}}, nets: []net{tests("cluster", "^TestWhoHasNotBeenInQuorum")},
+			edits: []edit{{"cluster/rules/alone.go",
+				"\tcase at.PeerApplied < s.Config.Index:",
+				"\tcase at.PeerApplied < 0*s.Config.Index:"}}, nets: []net{tests("cluster", "^TestWhoHasNotBeenInQuorum")},
 		},
 		{
 			name: "the-log-went-on-and-is-taken-over", law: "L4", broken: "entries that came after the decision do not stop it",

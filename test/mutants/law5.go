@@ -2,8 +2,17 @@ package main
 
 // migrations are the breaks of L5: a migration is a transaction.
 func migrations() []mutant {
-	forgetSource := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target", "\tservice.Holders = []Holder{h}\n\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target"}
-	forgetTarget := edit{begin, "\tservice = service.withHolder(h)\n\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target", "\tservice.Intent = t.intentOf(c, n)\n\tservice.Intent.Target"}
+	forgetSource := edit{"cluster/apply/begin.go",
+		"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+			"\tservice = service.WithHolder(h)",
+		"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+			"\tservice.Holders = []cluster.Holder{h}"}
+	forgetTarget := edit{"cluster/apply/begin.go",
+		"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+			"\tservice = service.WithHolder(h)\n" +
+			"\tservice.Intent = t.intentOf(c, n)",
+		"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+			"\tservice.Intent = t.intentOf(c, n)"}
 	return []mutant{
 		{
 			name: "source-forgotten", law: "L5", broken: "the source of a migration is no holder any more",
@@ -19,19 +28,25 @@ func migrations() []mutant {
 		},
 		{
 			name: "target-asked-too-early", law: "L5", broken: "what the ends say before the source has ended counts",
-			edits: []edit{{observe, "\tcase held && service.unripe(n.Name, o):", "\tcase held && n.Name == \"\" && service.unripe(n.Name, o):"}}, nets: []net{tests("cluster", "TestAnInventoryFromBeforeTheSourceEndedProvesNothing|TestASourceThatStillSendsHasNotAnswered")},
+			edits: []edit{{observe, "\tcase held && service", "\tcase held && n.Name == \"\" && service"}}, nets: []net{tests("cluster", "TestAnInventoryFromBeforeTheSourceEndedProvesNothing|TestASourceThatStillSendsHasNotAnswered")},
 		},
 		{
 			name: "copy-resumed-beside-its-source", law: "L5", broken: "a copy at the target is resumed while the source is still there",
-			edits: []edit{{settle, "\tcase copyAtTarget:\n\t\treturn settleDropTarget", "\tcase copyAtTarget:\n\t\treturn settleResumeTarget"}}, nets: first(simulation), faults: []string{"half a copy stays"},
+			edits: []edit{{settle,
+				"\tcase copyAtTarget:\n\t\treturn SettleDropTarget",
+				"\tcase copyAtTarget:\n\t\treturn SettleResumeTarget"}}, nets: first(simulation), faults: []string{"half a copy stays"},
 		},
 		{
 			name: "unclean-end-taken-for-clean", law: "L5", broken: "a migration whose end is unclean is taken for done",
-			edits: []edit{{result, "\tif c.Result.OK {\n\t\tservice = service.seen(intent.Node", "\tif c.Result.OK || c.Result.Source == resources.Paused {\n\t\tservice = service.seen(intent.Node"}}, nets: first(simulation),
+			edits: []edit{{result,
+				"\t}\n\tif c.Result.OK {",
+				"\t}\n\tif c.Result.OK || c.Result.Source == resources.Paused {"}}, nets: first(simulation),
 		},
 		{
 			name: "half-a-copy-is-resumed", law: "L5", broken: "a copy that is still arriving is taken for the guest once the source is gone",
-			edits: []edit{{settle, "\tcase source == absent && target == string(resources.Incoming):\n\t\treturn settleDropTarget", "\tcase source == absent && target == string(resources.Incoming):\n\t\treturn settleEnd"}}, nets: first(simulation), faults: []string{"half a copy stays"},
+			edits: []edit{{settle,
+				"\tcase source == absent && target == string(resources.Incoming):\n\t\treturn SettleDropTarget",
+				"\tcase source == absent && target == string(resources.Incoming):\n\t\treturn SettleEnd"}}, nets: first(simulation), faults: []string{"half a copy stays"},
 		},
 		{
 			name: "agent-acts-on-an-unseen-end", law: "L5", broken: "the agent of the source resumes or destroys although one end could not be seen",

@@ -6,21 +6,33 @@ func oldLeaders() []mutant {
 	return []mutant{
 		{
 			name: "executor-never-asks-again", law: "L6", broken: "an executor carries out what was taken back meanwhile",
-			edits: []edit{{work, "\tfor _, wanted := range workFor(s, n, d) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil", "\tfor _, wanted := range append(workFor(s, n, d), d) {\n\t\tif wanted.Key() == d.Key() {\n\t\t\treturn nil"}}, nets: []net{tests("cluster", "^TestAnExecutorHearsThatItsActWasTakenBack$")},
+			edits: []edit{{work,
+				"\tfor _, wanted := range workFor(s, n, d) {\n" +
+					"\t\tif wanted.Key() == d.Key() {\n" +
+					"\t\t\treturn nil",
+				"\tfor _, wanted := range append(workFor(s, n, d), d) {\n" +
+					"\t\tif wanted.Key() == d.Key() {\n" +
+					"\t\t\treturn nil"}}, nets: []net{tests("cluster", "^TestAnExecutorHearsThatItsActWasTakenBack$")},
 		},
 		{
 			name: "closed-intents-take-results", law: "L6", broken: "a result counts although its intent is not the newest any more",
-			edits: []edit{{result, "service.Intent == nil || service.Intent.Index != c.Act {", "service.Intent == nil {"}}, nets: []net{simulation, tests("cluster", "^TestAResultCountsOnce$")},
+			edits: []edit{{result,
+				"service.Intent == nil || service.Intent.Index != c.Act {",
+				"service.Intent == nil {"}}, nets: []net{simulation, tests("cluster", "^TestAResultCountsOnce$")},
 		},
 		{
 			name: "stale-observations-count", law: "L6", broken: "what was seen before the last act counts after it",
-			edits: []edit{{observe, "\tif h, held := service.holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {", "\tif h, held := service.holder(c.Node); held && h.Since > c.AsOf+1_000_000 {"}}, nets: []net{simulation, tests("cluster", "^TestAnObservationFromBeforeAnActCountsForNothing$")},
+			edits: []edit{{observe,
+				"(held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf)",
+				"held && h.Since > c.AsOf+1_000_000"}}, nets: []net{simulation, tests("cluster", "^TestAnObservationFromBeforeAnActCountsForNothing$")},
 		},
 		{
 			name: "late-twins-count", law: "L6",
 			broken: "what was seen comes into the log twice, and the second time has the last word",
-			edits:  []edit{{observe, "} else if held && h.Seen >= c.AsOf {", "} else if held && h.Seen > c.AsOf+1_000_000 {"}},
-			nets:   []net{simulation, tests("cluster", "^TestALateTwinOfAnObservationCountsForNothing$")},
+			edits: []edit{{observe,
+				"} else if held && h.Seen >= c.AsOf {",
+				"} else if held && h.Seen > c.AsOf+1_000_000 {"}},
+			nets: []net{simulation, tests("cluster", "^TestALateTwinOfAnObservationCountsForNothing$")},
 		},
 		{
 			name: "off-is-sent-unasked", law: "L6", broken: "an off command goes out without asking whether it is still wanted",
@@ -48,8 +60,8 @@ func oldLeaders() []mutant {
 		{
 			name: "decisions-outlive-findings", law: "L6",
 			broken: "what was decided holds although the leader has found out something else since",
-			edits:  []edit{{"cluster/shortcut.go", " && !c.turned && v.foundAs(s, *c.seen)\n", " && !c.turned\n"}},
-			nets:   byTests("TestADecisionIsMadeAnewWhenSomethingElseIsFound"),
+			edits:  []edit{{"cluster/mind/shortcut.go", "turned && v.FoundAs(s, *c.seen)", "turned"}},
+			nets:   byMindTests("TestADecisionIsMadeAnewWhenSomethingElseIsFound"),
 		},
 	}
 }

@@ -2,29 +2,33 @@ package main
 
 // lostLogs are the breaks of L7 where a disk loses the log under a key that lives.
 func lostLogs() []mutant {
-	const rule = "cluster/lostlog.go"
+	const rule = "cluster/alone.go"
 	return []mutant{
 		{
 			name: "emptied-log-votes", law: "L7", broken: "a voter whose log is gone votes on under its old key",
-			edits: []edit{{rule, "\tcase h.Life == \"\":\n\t\treturn fmt",
+			edits: []edit{{"cluster/deaf.go",
+				"\tcase h.Life == \"\":\n\t\treturn fmt",
 				"\tcase h.Life == \"\":\n\t\treturn \"\"\n\tcase h.Life == \"gone\":\n\t\treturn fmt"}},
 			nets: first(simulation), faults: []string{"log lost"},
 		},
 		{
 			name: "cut-log-votes", law: "L7", broken: "a voter whose log was cut by its disk votes on",
-			edits: []edit{{rule, "h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
+			edits: []edit{{"cluster/deaf.go",
+				"h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
 				"h.LastTerm == known.LastTerm && h.LastIndex < min(known.LastIndex, 0)"}},
 			nets: first(simulation), faults: []string{"log cut", "old folder"},
 		},
 		{
 			name: "late-loss-is-believed", law: "L7",
 			broken: "a node that has begun a newer log is said to have lost it by what it asked for before that",
-			edits:  []edit{{rule, "\tcase n.Log != c.Before:", "\tcase n.Log != c.Before && c.Why == \"\":"}},
-			nets:   []net{tests("cluster", "^TestALossThatIsToldLateIsOver$")},
+			edits: []edit{{"cluster/apply/member.go",
+				"\tcase n.Log != c.Before:",
+				"\tcase n.Log != c.Before && c.Why == \"\":"}},
+			nets: []net{tests("cluster", "^TestALossThatIsToldLateIsOver$")},
 		},
 		{
 			name: "logless-gets-its-vote-early", law: "L7", broken: "a node that lost its log may vote before it holds it again",
-			edits: []edit{{rule, "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
+			edits: []edit{{"cluster/deaf.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
 			nets:  []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
 		},
 	}
@@ -35,7 +39,9 @@ func acknowledged() []mutant {
 	return []mutant{
 		{
 			name: "results-are-dropped", law: "L7", broken: "a result whose proposal failed is forgotten",
-			edits: []edit{{outbox, "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n", "\t\t\tcase done.Failed:\n\t\t\t\tn.held[key] = now + pauseAfterFailure\n\t\t\t\tn.outbox = nil\n"}}, nets: []net{simulation, tests("cluster", "^TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain$")},
+			edits: []edit{{outbox,
+				"\t\t\tcase n.delivered(now, key, refused):",
+				"\t\t\t\tn.outbox = nil\n\t\t\tcase n.delivered(now, key, refused):"}}, nets: []net{simulation, tests("cluster/mind", "^TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain$")},
 		},
 		{
 			name: "snapshot-drops-intents", law: "L7", broken: "a snapshot does not hold the open intents",
@@ -51,17 +57,22 @@ func acknowledged() []mutant {
 		},
 		{
 			name: "requests-are-done-twice", law: "L7", broken: "a request that is repeated is done again",
-			edits: []edit{{"cluster/apply_ask.go", "\tif _, known := t.Requests.Get(c.Request); known {", "\tif _, known := t.Requests.Get(c.Request); known && c.Op == \"\" {"}}, nets: []net{simulation, tests("cluster", "^TestARequestIsDoneOnce$")}, faults: []string{"request"},
+			edits: []edit{{"cluster/apply/ask.go",
+				"\tif _, known := t.Requests.Get(c.Request); known {",
+				"\tif _, known := t.Requests.Get(c.Request); known && c.Op == \"\" {"}}, nets: []net{simulation, tests("cluster", "^TestARequestIsDoneOnce$")}, faults: []string{"request"},
 		},
 		{
 			name: "requests-are-never-answered", law: "L7", broken: "the request behind a migration that is undone gets no answer",
-			edits: []edit{{settle, "\t\tservice = t.answer(service, code, service.Reason, OpMigrate)\n",
-				"\t\tservice.Wish, code = nil, code\n\t\tt.Services.Set(service.Spec.Name, service)\n"}},
+			edits: []edit{{"cluster/apply/settle.go",
+				"service = t.answer(service, code, service.Reason, cluster.OpMigrate",
+				"service.Wish, code = nil, code\n\t\tt.Services.Set(service.Spec.Name, service"}},
 			nets: first(simulation),
 		},
 		{
 			name: "maps-are-walked-as-they-lie", law: "L7", broken: "the keys of a document come in any order, so that equal entries make unequal States",
-			edits: []edit{{"cluster/holders.go", "\tsort.Strings(keys)\n\treturn keys", "\tif len(keys) > 1_000_000 {\n\t\tsort.Strings(keys)\n\t}\n\treturn keys"}}, nets: first(simulation),
+			edits: []edit{{"cluster/internal/words/words.go",
+				"\tsort.Strings(keys)\n\treturn keys",
+				"\tif len(keys) > 1_000_000 {\n\t\tsort.Strings(keys)\n\t}\n\treturn keys"}}, nets: first(simulation),
 		},
 	}
 }

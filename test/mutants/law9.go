@@ -6,19 +6,27 @@ func disks() []mutant {
 	return []mutant{
 		{
 			name: "disk-started-twice", law: "L9", broken: "a service is started whose disk another one may be writing",
-			edits: []edit{{begin, "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"}}, nets: first(diskTests),
+			edits: []edit{{begin,
+				"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {",
+				"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"}}, nets: first(diskTests),
 		},
 		{
 			name: "disk-declared-twice", law: "L9", broken: "a document is taken in that gives a disk in use to a second service",
-			edits: []edit{{"cluster/apply_cluster.go", "\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"}}, nets: first(diskTests),
+			edits: []edit{{"cluster/apply/cluster.go",
+				"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {",
+				"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"}}, nets: first(diskTests),
 		},
 		{
 			name: "removed-is-forgotten", law: "L9", broken: "a service that is removed leaves nothing behind, although it may still run",
-			edits: []edit{{"cluster/apply_cluster.go", "\t\tif len(service.Holders) > 0 {\n\t\t\tt.Tombstones.Set", "\t\tif len(service.Holders) > 1_000 {\n\t\t\tt.Tombstones.Set"}}, nets: first(diskTests),
+			edits: []edit{{"cluster/apply/cluster.go",
+				"\t\tif len(service.Holders) > 0 {\n\t\t\tt.Tombstones.Set",
+				"\t\tif len(service.Holders) > 1_000 {\n\t\t\tt.Tombstones.Set"}}, nets: first(diskTests),
 		},
 		{
 			name: "any-definition-is-started", law: "L9", broken: "a start goes by other content than the intent's",
-			edits: []edit{{begin, "\tif c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {", "\tif c.Definition == \"\" {"}}, nets: first(diskTests),
+			edits: []edit{{begin,
+				"\tif c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {",
+				"\tif c.Definition == \"\" {"}}, nets: first(diskTests),
 		},
 		{
 			name: "left-gets-new-disks", law: "L9",
@@ -29,8 +37,12 @@ func disks() []mutant {
 		{
 			name: "disk-declared-and-started-twice", law: "L9", broken: "neither the document nor the start looks whose disk it is",
 			edits: []edit{
-				{begin, "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"},
-				{"cluster/apply_cluster.go", "\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {", "\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"},
+				{begin,
+					"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {",
+					"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"},
+				{"cluster/apply/cluster.go",
+					"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {",
+					"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"},
 			}, nets: first(simulation), faults: []string{"configuration", "declared anew"},
 		},
 	}

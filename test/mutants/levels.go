@@ -1,12 +1,17 @@
 package main
 
-const level = "cluster/level.go"
+const level = "cluster/codec.go"
 
 // levels are the breaks of "one log, one State": a member with an older binary is
 // given what it does not know, or would make something else of.
 func levels() []mutant {
-	enters := edit{level, "\t\tif why := premature(s, c); why != \"\" {", "\t\tif why := premature(s, c); why != \"\" && s.Level > CurrentLevel {"}
-	applied := edit{"cluster/apply.go", "if why := premature(s, command); why != \"\" {", "if why := premature(s, command); why != \"\" && s.Level > CurrentLevel {"}
+	enters := edit{level,
+		"\t\tif why := PrematureOne(s, c); why != \"\" ",
+		"\t\tif why := PrematureOne(s, c); why != \"\" && s.Level > CurrentLevel "}
+	applied := edit{"cluster/apply/apply.go",
+		"\t\tif why := cluster.PrematureOne(s, command); why != \"\" ",
+		"\t\tif why := cluster.PrematureOne(s, command); why != \"\" && s.Level > " +
+			"cluster.CurrentLevel "}
 	return []mutant{
 		{
 			name: "new-commands-reach-old-binaries", law: "L7", broken: "what newer rules allow is proposed and applied at any level",
@@ -22,11 +27,11 @@ func levels() []mutant {
 		},
 		{
 			name: "level-is-raised-early", law: "L7", broken: "newer rules come into force although a member does not know them",
-			edits: []edit{{"cluster/apply_cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}}, nets: first(simulation), faults: []string{"level raised"},
+			edits: []edit{{"cluster/apply/cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}}, nets: first(simulation), faults: []string{"level raised"},
 		},
 		{
 			name: "level-is-the-binary's", law: "L7", broken: "an old log that is read again after an upgrade brings the newer binary's rules",
-			edits: []edit{{"cluster/apply_cluster.go", "max(levelOne, c.Level)", "CurrentLevel"}}, nets: []net{simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
+			edits: []edit{{"cluster/apply/cluster.go", "max(cluster.LevelOne, c.Level)", "cluster.CurrentLevel"}}, nets: []net{simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
 		},
 		{
 			name: "too-old-is-admitted", law: "L7", broken: "a daemon is let in that does not know the rules in force",
@@ -34,7 +39,9 @@ func levels() []mutant {
 		},
 		{
 			name: "unknown-rules-are-followed", law: "L7", broken: "a daemon goes on although the rules in force are newer than it",
-			edits: []edit{{level, "\tif s.Level <= CurrentLevel {\n\t\treturn \"\"", "\tif s.Level > 0 {\n\t\treturn \"\""}}, nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
+			edits: []edit{{level,
+				"\tif s.Level <= CurrentLevel {\n\t\treturn \"\"",
+				"\tif s.Level > 0 {\n\t\treturn \"\""}}, nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
 		},
 	}
 }

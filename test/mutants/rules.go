@@ -1,19 +1,41 @@
 package main
 
 const (
-	rules     = "cluster/rules.go"
-	depend    = "cluster/depend.go"
-	order     = "cluster/order.go"
-	lock      = "cluster/lock.go"
-	nodeOrder = "cluster/nodeorder.go"
+	rules     = "cluster/document.go"
+	depend    = "cluster/rules/depend.go"
+	order     = "cluster/plan/order.go"
+	lock      = "cluster/rules/lock.go"
+	nodeOrder = "cluster/apply/orders.go"
 )
 
 // between are the breaks of rules between services and of standing orders.
 func between() []mutant {
-	unjoined := edit{begin, "\tif why := w.objectionsTo(service).why[n.Name]; why != \"\" {", "\tif why := w.objectionsTo(service).why[n.Name]; why != \"\" && n.Name == \"\" {"}
-	unbarred := edit{plan, "orElse(w.barred(name), objections.why[name])", "orElse(w.barred(name), objections.why[\"\"])"}
-	groundless := edit{begin, "\tif why := w.lacks(service); why != \"\" {\n\t\treturn refusal{Code: codeDependency, Why: why}\n\t}\n\tfor", "\tif why := w.lacks(service); why != \"\" && c.Node == \"\" {\n\t\treturn refusal{Code: codeDependency, Why: why}\n\t}\n\tfor"}
-	early := edit{depend, "\t\tif needed.up() && p.ready(needed) {\n\t\t\tcontinue", "\t\tif needed.up() || p.ready(needed) {\n\t\t\tcontinue"}
+	unjoined := edit{begin,
+		"\tif why := w.ObjectionsTo(service).Why[n.Name]; why != \"\" ",
+		"\tif why := w.ObjectionsTo(service).Why[n.Name]; why != \"\" && n.Name == \"\" "}
+	unbarred := edit{"cluster/rules/target.go",
+		"\t\tc := domain.Candidate{Node: name, Load: load[name], Barred: " +
+			"words.OrElse(w.Barred(name), objections.Why[name",
+		"\t\tc := domain.Candidate{Node: name, Load: load[name], Barred: " +
+			"words.OrElse(w.Barred(name), objections.Why[\"\""}
+	groundless := edit{begin,
+		"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
+			"\t\treturn refused\n" +
+			"\t}\n" +
+			"\tif why := w.Lacks(service); why != \"\" {\n" +
+			"\t\treturn Refusal{Code: cluster.CodeDependency, Why: why}\n" +
+			"\t}\n" +
+			"\tfor _, h := range service.Holders {",
+		"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
+			"\t\treturn refused\n" +
+			"\t}\n" +
+			"\tif why := w.Lacks(service); why != \"\" && c.Node == \"\" {\n" +
+			"\t\treturn Refusal{Code: cluster.CodeDependency, Why: why}\n" +
+			"\t}\n" +
+			"\tfor _, h := range service.Holders {"}
+	early := edit{"cluster/plan/depend.go",
+		"\t\tif needed.Up() && p.ready(needed) {",
+		"\t\tif needed.Up() || p.ready(needed) {"}
 	return []mutant{
 		{
 			name: "rules-are-forgotten", law: "R", broken: "exclusive services and services that are kept apart meet on one node",
@@ -33,27 +55,39 @@ func between() []mutant {
 		},
 		{
 			name: "parent-goes-alone", law: "R", broken: "a service stays up when what it needs hard goes down",
-			edits: []edit{{depend, "\t\tcase w.down(needed):\n", "\t\tcase w.down(needed) && name == \"\":\n"}, {depend, "\t\tcase needed.going() != \"\":", "\t\tcase needed.going() != \"\" && name == \"\":"}}, nets: first(stories),
+			edits: []edit{{depend, "\t\tcase w.down(needed):\n", "\t\tcase w.down(needed) && name == \"\":\n"}, {depend,
+				"\t\tcase needed.Going() != \"\"",
+				"\t\tcase needed.Going() != \"\" && name == \"\""}}, nets: first(stories),
 		},
 		{
 			name: "lock-holds-nothing", law: "R", broken: "services start although the cluster is locked",
-			edits: []edit{{lock, "\tcase w.Lock() == nil:\n\t\treturn \"\"\n\tcase w.Lock().Stop:", "\tcase w.Lock() == nil || !w.Lock().Stop:\n\t\treturn \"\"\n\tcase w.Lock().Stop:"}}, nets: []net{simulation, stories},
+			edits: []edit{{lock,
+				"\tcase w.Lock() == nil:\n\t\treturn \"\"\n\tcase w.Lock().Stop:",
+				"\tcase w.Lock() == nil || !w.Lock().Stop:\n\t\treturn \"\"\n\tcase w.Lock().Stop:"}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "orders-hold-nothing", law: "R", broken: "services are brought to nodes on standby",
-			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"}, {plan, "\tcase n.Order != nil:\n\t\treturn n.orderWhy()", "\tcase n.Order != nil && name == \"\":\n\t\treturn n.orderWhy()"}}, nets: []net{simulation, stories},
+			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"}, {"cluster/rules/target.go",
+				"\tcase n.Order != nil",
+				"\tcase n.Order != nil && name == \"\""}}, nets: []net{simulation, stories},
 		},
 		{
 			name: "dependents-stay-up-meanwhile", law: "R", broken: "a service is moved by stop and start while what needs it hard runs on",
-			edits: []edit{{"cluster/depend.go", "\treturn p.afterDependents(service)\n}", "\treturn p.afterDependents(service) && c.Node == \"\"\n}"}}, nets: first(stories),
+			edits: []edit{{"cluster/plan/depend.go",
+				"\treturn p.afterDependents(service)\n}",
+				"\treturn p.afterDependents(service) && c.Node == \"\"\n}"}}, nets: first(stories),
 		},
 		{
 			name: "a-change-has-no-end", law: "L7", broken: "a service that has taken its changed declaration in does so again, and again",
-			edits: []edit{{"cluster/reconfigure.go", "h.Definition, h.Reason, service.Behind = intent.Definition, \"\", nil", "h.Reason, service.Behind = \"\", nil"}}, nets: first(simulation),
+			edits: []edit{{"cluster/apply/begin.go",
+				"h.Definition, h.Reason, service.Behind = intent.Definition, \"\", nil",
+				"h.Reason, service.Behind = \"\", nil"}}, nets: first(simulation),
 		},
 		{
 			name: "a-change-leaves-new-disks-free", law: "L9", broken: "a service that changes while it runs holds the disks that it was started with, and no others",
-			edits: []edit{{"cluster/reconfigure.go", "\t\tif !slices.Contains(h.Disks, disk) {", "\t\tif !slices.Contains(h.Disks, disk) && disk.Identity == \"\" {"}}, nets: first(tests("cluster", "^TestAChangeIsWithinTheLaws$")),
+			edits: []edit{{"cluster/apply/begin.go",
+				"\t\tif !slices.Contains(h.Disks, disk) {",
+				"\t\tif !slices.Contains(h.Disks, disk) && disk.Identity == \"\" {"}}, nets: first(tests("cluster", "^TestAChangeIsWithinTheLaws$")),
 		},
 		{
 			name: "half-a-change-is-whole", law: "R", broken: "a service whose change ended in the middle is called whole",
@@ -62,11 +96,17 @@ func between() []mutant {
 		},
 		{
 			name: "together-takes-turns", law: "R", broken: "a service is moved to one that is stopped for the move, again and again",
-			edits: []edit{{"cluster/move.go", "p.restsOn(newest, name, map[string]bool{}) {", "p.restsOn(newest, name, map[string]bool{}) && target == \"\" {"}}, nets: first(stories),
+			edits: []edit{{"cluster/plan/move.go",
+				"p.restsOn(newest, name, map[string]bool{}) {",
+				"p.restsOn(newest, name, map[string]bool{}) && target == \"\" {"}}, nets: first(stories),
 		},
 		{
 			name: "maintenance-spares-what-holds", law: "R", broken: "a node in maintenance that holds something is not fenced when it dies",
-			edits: []edit{{nodeOrder, "|| n.Order.Empty == 0 {\n\t\treturn false\n\t}\n\tfor", "{\n\t\treturn false\n\t}\n\tfor"}, {nodeOrder, "(h.Condition != \"\" || h.Creating)", "h.Condition == n.Name"}}, nets: first(stories),
+			edits: []edit{{"cluster/rules/target.go",
+				"|| n.Order.Empty == 0 {\n\t\treturn false\n\t}\n\tfor",
+				"{\n\t\treturn false\n\t}\n\tfor"}, {"cluster/rules/target.go",
+				"(h.Condition != \"\" || h.Creating)",
+				"h.Condition == n.Name"}}, nets: first(stories),
 		},
 		{
 			name: "tiers-do-not-wait", law: "R", broken: "later tiers start with the first",
@@ -78,11 +118,15 @@ func between() []mutant {
 		},
 		{
 			name: "freeze-never-ends", law: "R", broken: "a freeze does not end when its time is over",
-			edits: []edit{{"cluster/freeze.go", "!frozen.Until.IsZero() && p.reached(frozen.Until)", "frozen.Until.IsZero() && p.reached(frozen.Until)"}}, nets: first(stories),
+			edits: []edit{{"cluster/plan/service.go",
+				"!frozen.Until.IsZero() && p.reached(frozen.Until)",
+				"frozen.Until.IsZero() && p.reached(frozen.Until)"}}, nets: first(stories),
 		},
 		{
 			name: "whoever-fails-to-stop-is-shot", law: "R", broken: "a node is fenced for a failed stop that a person asked for",
-			edits: []edit{{"cluster/stopfailure.go", "resources.KindVM && byItself && h.Condition == string(resources.Unknown):", "resources.KindVM && (byItself || held):"}}, nets: first(stories),
+			edits: []edit{{"cluster/rules/target.go",
+				"resources.KindVM && byItself && h.Condition == string(resources.Unknown):",
+				"resources.KindVM && (byItself || held):"}}, nets: first(stories),
 		},
 	}
 }

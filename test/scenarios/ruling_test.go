@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/resources"
 	"github.com/clusterd/clusterd/test/sim"
 )
@@ -83,7 +85,7 @@ func (s *story) asking() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		// why SERVICE: the candidate table, as clustat --why has it.
 		"why": func(words []string) error {
-			e, err := cluster.Explain(s.world.State(), s.world.View(), words[0])
+			e, err := plan.Explain(s.world.State(), s.world.View(), words[0])
 			if err != nil {
 				return err
 			}
@@ -118,7 +120,7 @@ func (s *story) asking() map[string]func([]string) error {
 			if len(words) > 2 {
 				ask.Node = words[2]
 			}
-			r := cluster.Rehearse(s.world.State(), s.world.View(), ask)
+			r := rehearse.Rehearse(s.world.State(), s.world.View(), ask)
 			for _, e := range r.Events {
 				fmt.Fprintf(&s.extra, "would: %s %s -> %s on %q: %s\n", e.Subject, e.From, e.To, e.Node, e.Why)
 			}
@@ -158,7 +160,7 @@ func (s *story) ordering() map[string]func([]string) error {
 			if len(words) > 1 {
 				c.Within, _ = time.ParseDuration(words[1])
 			}
-			steps, err := cluster.DrainPlan(s.world.State(), s.world.View(), c)
+			steps, err := rehearse.DrainPlan(s.world.State(), s.world.View(), c)
 			for _, step := range steps {
 				fmt.Fprintf(&s.extra, "plan: %s (%s): %s %s\n", step.Service, step.State, step.Method, step.Target)
 				for _, blocker := range step.Blockers {

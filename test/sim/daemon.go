@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 // daemon is one start of clusterd on a host: the shell around the mind.
@@ -13,9 +15,9 @@ type daemon struct {
 	session     string
 	nextLife    string // of the log that it asks to be let in with
 	knows       int    // the newest level of rules that this clusterd knows
-	node        *cluster.Node
+	node        *mind.Node
 	started     time.Duration
-	in          cluster.Input
+	in          mind.Input
 	root        *cluster.State
 	incarnation uint64
 	leading     bool
@@ -24,11 +26,11 @@ type daemon struct {
 	slept       bool          // the last step was followed by no tick
 	alarm       time.Duration // when a daemon that sleeps wakes by itself
 	stepped     time.Duration // when it made its last step
-	last        cluster.Input
+	last        mind.Input
 	paused      bool
 	frozen      []func()
 	notes       []cluster.Note
-	waiting     map[uint64]func(failed bool, applied cluster.Applied)
+	waiting     map[uint64]func(failed bool, applied apply.Applied)
 	queues      map[string][]cluster.Duty
 	announcing  bool
 	announced   bool // an announcement is on its way already
@@ -49,7 +51,7 @@ type daemon struct {
 }
 
 func newDaemon(h *Host, session string) *daemon {
-	d := &daemon{host: h, session: session, knows: h.Installed, node: cluster.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, cluster.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{}}
+	d := &daemon{host: h, session: session, knows: h.Installed, node: mind.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, apply.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{}}
 	switch {
 	case h.world.Dull:
 		d.node = d.node.WithoutShortcuts()
@@ -165,7 +167,7 @@ func (d *daemon) step() {
 	}
 	d.hearOtherVoter()
 	in := d.in
-	d.in, d.poked = cluster.Input{}, false
+	d.in, d.poked = mind.Input{}, false
 	if d.root == nil || d.root.Index != d.host.state.Index {
 		d.root = d.host.state.Fork()
 		d.probe()
@@ -182,7 +184,7 @@ func (d *daemon) step() {
 	if len(beats) == 0 {
 		beats = d.last.Beats // a Step between two ticks has none
 	}
-	d.last = cluster.Input{State: in.State, Beats: beats, Incarnation: in.Incarnation, Leading: in.Leading,
+	d.last = mind.Input{State: in.State, Beats: beats, Incarnation: in.Incarnation, Leading: in.Leading,
 		Leader: in.Leader, Boot: in.Boot, End: in.End}
 	out := d.node.Step(d.at(w.Now), in)
 	d.stepped = w.Now
@@ -217,7 +219,7 @@ func (d *daemon) step() {
 }
 
 // show keeps what the leader says of its Step, and looks now and then whether it explains the same.
-func (d *daemon) show(in cluster.Input, out cluster.Output) {
+func (d *daemon) show(in mind.Input, out mind.Output) {
 	w := d.host.world
 	d.notes = out.Notes
 	if out.Seen != d.seen {
@@ -246,17 +248,17 @@ func (d *daemon) sleepwalk() {
 	}
 }
 
-func (d *daemon) proposeFor(p cluster.Proposal) {
+func (d *daemon) proposeFor(p mind.Proposal) {
 	w := d.host.world
 	if p.Planned && (!d.leading || w.raft.leader != d.host.Name) {
 		d.after(w.between(proposalTimeout, 2*proposalTimeout), func() {
-			d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: true})
+			d.in.Proposals = append(d.in.Proposals, mind.ProposalDone{ID: p.ID, Failed: true})
 			d.poke()
 		})
 		return
 	}
-	w.propose(d, p.Commands, func(failed bool, applied cluster.Applied) {
-		d.in.Proposals = append(d.in.Proposals, cluster.ProposalDone{ID: p.ID, Failed: failed, Refused: applied.Refused})
+	w.propose(d, p.Commands, func(failed bool, applied apply.Applied) {
+		d.in.Proposals = append(d.in.Proposals, mind.ProposalDone{ID: p.ID, Failed: failed, Refused: applied.Refused})
 		d.poke()
 	})
 }
@@ -341,7 +343,7 @@ func (d *daemon) announce() {
 	}
 	propose := func(c cluster.Command) {
 		d.announcing = true
-		w.propose(d, []cluster.Command{c}, func(bool, cluster.Applied) { d.announcing = false })
+		w.propose(d, []cluster.Command{c}, func(bool, apply.Applied) { d.announcing = false })
 	}
 	switch {
 	case me.Session != d.session && d.incarnation == 0:

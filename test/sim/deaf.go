@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 // deafSalt draws when the log and the heartbeats part; the faults of a seed are otherwise
@@ -144,7 +145,7 @@ func (w *World) wasDeaf(h *Host) bool {
 
 // beatOf is what a host's daemon says in its beats. In a quiet cluster the leader's nudges
 // move the end of each log that it reaches.
-func (w *World) beatOf(h *Host) cluster.Beat {
+func (w *World) beatOf(h *Host) mind.Beat {
 	leader := w.Hosts[w.Leader()]
 	follows := func() bool {
 		return w.talks(h, leader) && w.carries(leader, h) && h.state.Index == leader.state.Index
@@ -152,7 +153,7 @@ func (w *World) beatOf(h *Host) cluster.Beat {
 	if leader != nil && (leader == h || follows()) {
 		h.nudged = uint64(w.Now / nudgeEvery)
 	}
-	return cluster.Beat{Node: h.Name, Incarnation: h.daemon.incarnation, Applied: h.state.Index,
+	return mind.Beat{Node: h.Name, Incarnation: h.daemon.incarnation, Applied: h.state.Index,
 		End: h.log.held.LastIndex + h.nudged}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -18,8 +19,8 @@ const leftByStart = "starting"
 
 func uuidOf(service string) string { return "uuid-" + service }
 
-func change(service string, o resources.Observation) cluster.Change {
-	return cluster.Change{Service: service, Observation: o}
+func change(service string, o resources.Observation) mind.Change {
+	return mind.Change{Service: service, Observation: o}
 }
 
 // enqueue carries out duties one at a time for one service (or fenced node).
@@ -31,7 +32,7 @@ func (d *daemon) enqueue(duty cluster.Duty) {
 	}
 }
 
-func (d *daemon) finish(r cluster.DutyResult) {
+func (d *daemon) finish(r mind.DutyResult) {
 	if !d.alive() {
 		return
 	}
@@ -47,7 +48,7 @@ func (d *daemon) finish(r cluster.DutyResult) {
 }
 
 func (d *daemon) done(duty cluster.Duty, ok bool, found resources.Condition, why string) {
-	d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{OK: ok, Source: found, Why: why}})
+	d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{OK: ok, Source: found, Why: why}})
 }
 
 func (d *daemon) wanted(duty cluster.Duty) error {
@@ -59,7 +60,7 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 	d.after(w.between(time.Millisecond, 10*time.Millisecond), func() {
 		if duty.Kind == cluster.DutyLook {
 			d.after(w.between(2*time.Millisecond, 30*time.Millisecond), func() {
-				d.finish(cluster.DutyResult{Duty: duty, Observation: d.host.lookFor(duty.Service, duty.Spec.UUID)})
+				d.finish(mind.DutyResult{Duty: duty, Observation: d.host.lookFor(duty.Service, duty.Spec.UUID)})
 			})
 			return
 		}
@@ -78,7 +79,7 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 		}
 		if !d.host.Libvirt {
 			d.after(time.Second, func() {
-				d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{Source: resources.Unknown, Unsent: true,
+				d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{Source: resources.Unknown, Unsent: true,
 					Why: "libvirtd does not answer"}})
 			})
 			return
@@ -89,7 +90,7 @@ func (d *daemon) carryOut(duty cluster.Duty) {
 
 func (d *daemon) notWanted(duty cluster.Duty, err error) {
 	if duty.Kind == cluster.DutyFence || duty.Kind == cluster.DutyPowerOn {
-		d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}})
+		d.finish(mind.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}})
 		return
 	}
 	d.done(duty, false, d.host.lookFor(duty.Service, duty.Spec.UUID).Condition, err.Error())
@@ -297,7 +298,7 @@ func (d *daemon) migrated(duty cluster.Duty, began time.Duration, end MigrationE
 	if end == MovedClean && w.linked(h, target) && target.Libvirt && !arrived.gone() {
 		arrived.execute()
 		target.hint(duty.Service, resources.Observation{Condition: arrived.condition})
-		d.finish(cluster.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
+		d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
 		return
 	}
 	found := h.lookFor(duty.Service, duty.Spec.UUID).Condition

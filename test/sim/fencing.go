@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -23,7 +24,7 @@ func (d *daemon) fence(duty cluster.Duty) {
 	}
 	if why := d.mistakable(duty); why != "" {
 		d.after(d.host.world.between(50*time.Millisecond, 200*time.Millisecond), func() {
-			d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{why}}})
+			d.finish(mind.DutyResult{Duty: duty, Fence: fence.Result{Outcome: fence.Unknown, Evidence: []string{why}}})
 		})
 		return
 	}
@@ -33,7 +34,7 @@ func (d *daemon) fence(duty cluster.Duty) {
 			r = fence.Result{Outcome: fence.Unknown,
 				Evidence: []string{"the device says off, but " + duty.Node + " still shows life"}}
 		}
-		d.finish(cluster.DutyResult{Duty: duty, Fence: r})
+		d.finish(mind.DutyResult{Duty: duty, Fence: r})
 	})
 }
 
@@ -116,6 +117,6 @@ func (d *daemon) powerOn(duty cluster.Duty) {
 		w.shotAfter(w.between(50*time.Millisecond, 400*time.Millisecond), victim.Boot)
 	}
 	d.after(w.between(400*time.Millisecond, time.Second), func() {
-		d.finish(cluster.DutyResult{Duty: duty, Fence: fence.Result{Outcome: answer, Evidence: []string{evidence}}})
+		d.finish(mind.DutyResult{Duty: duty, Fence: fence.Result{Outcome: answer, Evidence: []string{evidence}}})
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -152,7 +153,7 @@ func (w *World) Propose(through string, command cluster.Command, done func(why s
 		}
 		return
 	}
-	w.propose(h.daemon, []cluster.Command{command}, func(failed bool, applied cluster.Applied) {
+	w.propose(h.daemon, []cluster.Command{command}, func(failed bool, applied apply.Applied) {
 		switch {
 		case done == nil:
 		case failed:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -146,7 +147,7 @@ func (d *daemon) fenceOtherwise(duty cluster.Duty) {
 			}
 			if left == 0 {
 				joint.Phases = []fence.Phase{{What: "fence ended", At: epoch.Add(w.Now)}}
-				d.finish(cluster.DutyResult{Duty: duty, Fence: joint})
+				d.finish(mind.DutyResult{Duty: duty, Fence: joint})
 			}
 		}
 		switch device.Nature() {

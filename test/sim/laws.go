@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -16,7 +18,7 @@ const noTroubleFor = 8 * time.Second
 
 // watchEntry judges one entry by what it did and by how the world really is.
 // It is the laws once more, written against the truth instead of the State.
-func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Command, applied cluster.Applied) {
+func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Command, applied apply.Applied) {
 	for i, c := range commands {
 		if applied.Refused[i] == "" {
 			w.watchCommand(before, after, c)
@@ -149,7 +151,7 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 		w.violate("needless fence: %s has been in touch with a majority all the time", c.Node)
 	}
 	n, _ := before.Nodes.Get(c.Node)
-	grace := before.GraceOf(c.Node) - time.Second
+	grace := rules.GraceOf(before, c.Node) - time.Second
 	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && !w.watched.limbo && w.onlyMute(h, grace) {
 		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent within its grace", c.Node)
 	}

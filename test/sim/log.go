@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 )
 
 // How the modelled log behaves.
@@ -40,7 +41,7 @@ type record struct {
 	term     uint64
 	arrives  [maxHosts]time.Duration // at each host that listened when it was committed
 	known    bool                    // whether anybody has applied it; applied is then what it did
-	applied  cluster.Applied
+	applied  apply.Applied
 	digest   string
 }
 
@@ -168,20 +169,20 @@ func (w *World) Leader() string {
 
 // propose takes commands to the leader's log. done hears the end on the
 // proposer after its local apply; failed means that nobody knows.
-func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed bool, applied cluster.Applied)) {
+func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed bool, applied apply.Applied)) {
 	data, err := cluster.Encode(commands)
 	if err != nil {
 		w.violate("encoding: %v", err)
 		return
 	}
 	finished := false
-	finish := func(failed bool, applied cluster.Applied) {
+	finish := func(failed bool, applied apply.Applied) {
 		if !finished && d.alive() {
 			finished = true
 			done(failed, applied)
 		}
 	}
-	w.After(w.between(proposalTimeout, 2*proposalTimeout), func() { d.thawed(func() { finish(true, cluster.Applied{}) }) })
+	w.After(w.between(proposalTimeout, 2*proposalTimeout), func() { d.thawed(func() { finish(true, apply.Applied{}) }) })
 	onItsWay := w.between(2*time.Millisecond, 9*time.Millisecond)
 	if w.strikes("late entry", 100) {
 		onItsWay = w.between(onItsWay, 3*time.Second) // it comes when nobody expects it any more

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -186,7 +187,7 @@ func (d *daemon) inTouch() {
 	if w.hears(h, other) {
 		at.PeerApplied = other.state.Index
 	}
-	warrant, why := cluster.WarrantFor(h.state, at)
+	warrant, why := rules.WarrantFor(h.state, at)
 	if p.warrant = nil; why == "" {
 		p.warrant = &warrant
 		h.disk = h.state.Fork()

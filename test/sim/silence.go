@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -11,7 +13,7 @@ import (
 // watchSilence holds of what the leader decides that nothing waits in silence: of each
 // service that is not where and as it is wanted there is a note, an open intent, or
 // something that is proposed.
-func (w *World) watchSilence(s *cluster.State, d cluster.Decision) {
+func (w *World) watchSilence(s *cluster.State, d plan.Decision) {
 	told := map[string]bool{}
 	for _, note := range d.Notes {
 		told[note.Subject] = true
@@ -190,7 +192,7 @@ func (w *World) heardByLeader(h *Host) bool {
 
 // watchReasons holds of what the leader says about a service that an explanation from the same
 // State and View says the same: nothing else, and nothing less.
-func (w *World) watchReasons(s *cluster.State, out cluster.Output) {
+func (w *World) watchReasons(s *cluster.State, out mind.Output) {
 	about := map[string][]cluster.Note{}
 	var told []string
 	for _, note := range out.Notes {
@@ -205,7 +207,7 @@ func (w *World) watchReasons(s *cluster.State, out cluster.Output) {
 		return
 	}
 	name := told[int(s.Index)%len(told)]
-	if e, err := cluster.Explain(s, *out.Seen, name); err != nil || !slices.Equal(e.Waits, about[name]) {
+	if e, err := plan.Explain(s, *out.Seen, name); err != nil || !slices.Equal(e.Waits, about[name]) {
 		w.violate("reasons: the leader says of %s %+v, and an explanation says %+v (%v)", name, about[name], e.Waits, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
 )
 
 // stoppingSalt draws when daemons are stopped on purpose; the faults of a seed are
@@ -61,5 +62,5 @@ func (h *Host) StopDaemon() {
 		return
 	}
 	command := cluster.DaemonStopping{Node: h.Name, Incarnation: d.incarnation}
-	w.propose(d, []cluster.Command{command}, func(bool, cluster.Applied) { end() })
+	w.propose(d, []cluster.Command{command}, func(bool, apply.Applied) { end() })
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/plan"
 )
 
 // volumeSalt draws when data volumes fail; the faults of a seed are otherwise what they
@@ -61,7 +62,7 @@ func (h *Host) SetVolume(v cluster.Volume) {
 
 // watchVolumes holds of what the leader decides from that everybody knows of a volume
 // that has failed for a while, and that a note says so.
-func (w *World) watchVolumes(s *cluster.State, d cluster.Decision) {
+func (w *World) watchVolumes(s *cluster.State, d plan.Decision) {
 	noted := map[string]bool{}
 	for _, note := range d.Notes {
 		noted[note.Subject] = true

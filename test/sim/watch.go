@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -42,7 +44,7 @@ func newWatched() watched {
 
 // apply applies the next entry on a host, and watches: equal index means equal
 // answers and equal State, and a State that Apply made has no fault.
-func (w *World) apply(h *Host) cluster.Applied {
+func (w *World) apply(h *Host) apply.Applied {
 	index := h.state.Index + 1
 	r := &w.raft.log[index-1]
 	commands := r.commands
@@ -52,7 +54,7 @@ func (w *World) apply(h *Host) cluster.Applied {
 			w.violate("entry %d cannot be read: %v", index, err)
 		}
 	}
-	applied := cluster.Apply(h.state, cluster.Entry{Index: index, At: r.at, Commands: commands})
+	applied := apply.Apply(h.state, cluster.Entry{Index: index, At: r.at, Commands: commands})
 	digest := ""
 	if index%bytesEvery == 0 {
 		digest = w.digest(h.state)
@@ -69,7 +71,7 @@ func (w *World) apply(h *Host) cluster.Applied {
 	w.traceEntry(index, commands, applied)
 	w.watched.limbo = r.limbo
 	w.watchEntry(before, w.watched.newest, commands, applied)
-	for _, wrong := range cluster.Check(h.state) {
+	for _, wrong := range rules.Check(h.state) {
 		w.violate("State at index %d: %s", index, wrong)
 	}
 	return applied
@@ -87,14 +89,14 @@ func (w *World) digest(s *cluster.State) string {
 	return fmt.Sprintf("%x", sha256.Sum256(data))
 }
 
-func sameApplied(a, b cluster.Applied) bool {
+func sameApplied(a, b apply.Applied) bool {
 	return slices.Equal(a.Refused, b.Refused) && slices.Equal(a.Codes, b.Codes) && slices.EqualFunc(a.Events, b.Events, func(a, b cluster.Event) bool {
 		return a.Index == b.Index && a.Ordinal == b.Ordinal && a.At.Equal(b.At) && a.Node == b.Node && a.Subject == b.Subject && a.From == b.From && a.To == b.To &&
 			a.Cause == b.Cause && a.By == b.By && a.Why == b.Why && slices.EqualFunc(a.Phases, b.Phases, func(a, b cluster.Phase) bool { return a.What == b.What && a.Took == b.Took && a.At.Equal(b.At) })
 	})
 }
 
-func (w *World) traceEntry(index uint64, commands []cluster.Command, applied cluster.Applied) {
+func (w *World) traceEntry(index uint64, commands []cluster.Command, applied apply.Applied) {
 	if w.Trace == nil {
 		return
 	}

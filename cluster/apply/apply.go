@@ -1,0 +1,88 @@
+package apply
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
+)
+
+// Applied says what an entry did.
+type Applied struct {
+	Index  uint64
+	Events []cluster.Event
+	// Refused holds one sentence per command; empty where it was accepted.
+	Refused []string
+	// Codes are rgmanager's return codes of the refusals.
+	Codes []int
+}
+
+// Err returns the first refusal as an error, or nil.
+func (a Applied) Err() error {
+	for _, why := range a.Refused {
+		if why != "" {
+			return fmt.Errorf("refused: %s", why)
+		}
+	}
+	return nil
+}
+
+// Apply changes the State by one committed entry and returns what happened. It
+// refuses each command that breaks a law, whatever the planner thought, and
+// leaves the State untouched by a refused command. It is a function of
+// (State, Entry, State.Level).
+func Apply(s *cluster.State, entry cluster.Entry) Applied {
+	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)), Codes: make([]int, len(entry.Commands))}
+	s.Index = entry.Index
+	t := begin(s, entry.Index, entry.At)
+	for i, command := range entry.Commands {
+		if s.ID == "" && command.Kind() != (cluster.Init{}).Kind() && command.Kind() != (cluster.Restore{}).Kind() {
+			result.Refused[i] = "the cluster is not founded yet"
+			continue
+		}
+		if why := cluster.PrematureOne(s, command); why != "" {
+			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
+			continue
+		}
+		refused := appliers[command.Kind()](t, command)
+		result.Refused[i], result.Codes[i] = refused.Why, refused.Code
+	}
+	result.Events = t.events
+	s.Record(t.events)
+	return result
+}
+
+// transaction is the frame of one entry: World with the pen. It gives commands the
+// State to write, the name of the act and the timeline. What State and World both
+// have is found in State.
+type transaction struct {
+	*cluster.State
+	rules.World
+	index  uint64
+	events []cluster.Event
+}
+
+func begin(s *cluster.State, index uint64, at time.Time) *transaction {
+	t := &transaction{State: s, World: *rules.Of(s), index: index}
+	t.At = at
+	return t
+}
+
+// tell adds an event; index, ordinal and time are filled in.
+func (t *transaction) tell(e cluster.Event) {
+	e.Index, e.At, e.Ordinal = t.index, t.At, len(t.events)
+	t.events = append(t.events, e)
+}
+
+// setNodeState moves a node and tells so.
+func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by, why string, phases ...cluster.Phase) cluster.Member {
+	from := n.State
+	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why
+	t.Nodes.Set(n.Name, n)
+	if n.RoundOf(state, t.At) {
+		return n
+	}
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: string(from), To: string(state), By: by, Why: why, Phases: phases})
+	return n
+}

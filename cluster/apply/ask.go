@@ -1,0 +1,284 @@
+package apply
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// answerRunning answers the requests that end with the service running. One to
+// stop or to disable it does not: it is worked on next.
+func (t *transaction) answerRunning(service cluster.Service) {
+	wish, owner := service.Wish, service.Owner
+	if wish == nil {
+		return
+	}
+	elsewhere := wish.Target != "" && owner != wish.Target
+	n, off := t.Workable(owner)
+	if r := t.Running(service, cluster.CodeSuccess, ""); off != "" && !n.StoppedOnPurpose() && wish.Op != cluster.OpMigrate {
+		// It came up, and its node was lost before it could say so.
+		t.answer(service, r.Code, r.Why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate, cluster.OpConvalesce)
+		return
+	}
+	switch {
+	case wish.Op == cluster.OpMigrate && elsewhere:
+		t.finish(service, cluster.CodeFailure, "it could not move live: "+service.Reason)
+	case (wish.Op == cluster.OpRelocate || wish.Op == cluster.OpEnable) && elsewhere:
+		t.finish(service, cluster.CodeFailure, fmt.Sprintf("it runs on %s, and not on %s: %s", owner, wish.Target,
+			t.whyNotOn(service, wish.Target)))
+	case wish.Op == cluster.OpRelocate && wish.Target == "" && service.LastOwner == owner:
+		t.finish(service, cluster.CodeRunsAtHome, fmt.Sprintf("it runs on %s again, no other node took it: %s", owner,
+			t.whyNotElsewhere(service)))
+	case wish.Op == cluster.OpRestart && service.LastOwner != "" && service.LastOwner != owner:
+		t.finish(service, cluster.CodeSuccess, fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
+			t.whyNotOn(service, service.LastOwner)))
+	default:
+		why := service.LeftBehind()
+		if off != "" && n.StoppedOnPurpose() {
+			why = words.Sentence(fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why)
+		}
+		t.answer(service, cluster.CodeSuccess, why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate, cluster.OpMigrate, cluster.OpConvalesce)
+	}
+}
+
+// fulfilled reports whether a wish has come true. Whoever decided so may not have known yet that
+// the service was found somewhere, or that its node is lost.
+func (t *transaction) fulfilled(service cluster.Service) bool {
+	switch service.Wish.Op {
+	case cluster.OpDisable, cluster.OpStop:
+		return len(service.Holders) == 0
+	}
+	return service.State == resources.Started && t.Running(service, cluster.CodeSuccess, "").Code == cluster.CodeSuccess
+}
+
+// whyNotOn says why a service did not come up on a node.
+func (t *transaction) whyNotOn(service cluster.Service, node string) string {
+	for _, tr := range service.Troubles {
+		if tr.Node == node {
+			return tr.String()
+		}
+	}
+	for _, v := range domain.Rank(t.DomainOf(service), t.Candidates(service)) {
+		if v.Node == node && !v.Legal {
+			return v.Why
+		}
+	}
+	return "somebody else was faster"
+}
+
+// whyNotElsewhere says of each other node why a service did not come up there.
+func (t *transaction) whyNotElsewhere(service cluster.Service) string {
+	var list []string
+	for _, name := range t.Nodes.Keys() {
+		if name != service.Owner {
+			list = append(list, name+": "+t.whyNotOn(service, name))
+		}
+	}
+	if len(list) == 0 {
+		return "there is none"
+	}
+	return strings.Join(list, "; ")
+}
+
+// apply of an administrator's request. What is impossible is refused here,
+// before anything is stopped; what is possible becomes the service's wish. The
+// same request id is never done twice (law L7).
+func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
+	if c.Request == "" {
+		return rules.Refuse("a request needs an id, so that it is never done twice")
+	}
+	if _, known := t.Requests.Get(c.Request); known {
+		return rules.Accepted
+	}
+	if t.Requests.Len() >= cluster.MaxRequests && !t.roomForRequest() {
+		return rules.RefuseAs(cluster.CodeTemporary, "%d requests are being worked on, the limit; try again later", cluster.MaxRequests)
+	}
+	request := cluster.Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
+	service, known := t.Services.Get(c.Service)
+	if !known {
+		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeNoService, Why: fmt.Sprintf("there is no service %s in the cluster document", c.Service)}))
+		return rules.Accepted
+	}
+	if c.Op == cluster.OpCancel {
+		t.cancelMove(service, c, request)
+		return rules.Accepted
+	}
+	if refused := t.mayAsk(service, c); refused != rules.Accepted {
+		request.Owner = service.Owner
+		t.keepRequest(answered(request, refused))
+		return rules.Accepted
+	}
+	t.keepRequest(request)
+	t.wish(service, c)
+	return rules.Accepted
+}
+
+func answered(request cluster.Request, r rules.Refusal) cluster.Request {
+	request.Done, request.Code, request.Text, request.Why = true, r.Code, cluster.CodeText(r.Code), r.Why
+	return request
+}
+
+func (t *transaction) roomForRequest() bool {
+	for _, id := range t.Requests.Keys() {
+		if r, _ := t.Requests.Get(id); r.Done {
+			return true
+		}
+	}
+	return false
+}
+
+// keepRequest remembers a request; the oldest finished one makes room.
+func (t *transaction) keepRequest(request cluster.Request) {
+	if t.Requests.Len() >= cluster.MaxRequests {
+		oldest, at := "", uint64(0)
+		for _, id := range t.Requests.Keys() {
+			if r, _ := t.Requests.Get(id); r.Done && (oldest == "" || r.Index < at) {
+				oldest, at = id, r.Index
+			}
+		}
+		t.Requests.Delete(oldest)
+	}
+	t.Requests.Set(request.ID, request)
+}
+
+// mayAsk checks a request against the state of its service.
+func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refusal {
+	if service.Flags&resources.Frozen != 0 && c.Op != cluster.OpUnfreeze {
+		return rules.RefuseAs(cluster.CodeFrozen, "%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)
+	}
+	if service.Wish != nil && c.Op != cluster.OpDisable {
+		return rules.Refusal{Code: cluster.CodeDeadlock, Why: fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
+			words.OrElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service)}
+	}
+	if refused := t.mayUnderLock(service, c.Op); refused != rules.Accepted {
+		return refused
+	}
+	if refused := t.mayLose(service, c); refused != rules.Accepted {
+		return refused
+	}
+	switch c.Op {
+	case cluster.OpEnable:
+		return t.mayEnable(service, c)
+	case cluster.OpDisable:
+		return rules.Accepted
+	case cluster.OpUnfreeze:
+		return rules.Accepted // also when its node died meanwhile: nothing recovers it before
+	case cluster.OpFreeze:
+		return t.mayFreeze(service, c)
+	case cluster.OpStop, cluster.OpRestart:
+		if service.State != resources.Started {
+			return rules.RefuseAs(cluster.CodeInvalid, "%s is %s, not started", c.Service, service.State)
+		}
+		if c.Op == cluster.OpRestart {
+			return t.mayComeBack(service)
+		}
+		return rules.Accepted
+	case cluster.OpRelocate:
+		return t.MayRelocate(service, c)
+	case cluster.OpMigrate:
+		return t.MayMigrate(service, c)
+	case cluster.OpConvalesce:
+		return t.MayConvalesce(service)
+	}
+	return rules.RefuseAs(cluster.CodeInvalid, "%q is no operation", c.Op)
+}
+
+func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Refusal {
+	switch service.State {
+	case resources.Started:
+		if !service.Enabled {
+			return rules.Accepted // found running although disabled, to be kept
+		}
+		return t.Running(service, cluster.CodeRunning, fmt.Sprintf("%s runs on %s", c.Service, service.Owner))
+	case resources.Failed:
+		return rules.RefuseAs(cluster.CodeFailure, "%s is failed (%s); disable it first", c.Service, service.Reason)
+	case resources.Migrating, resources.Stopping:
+		return rules.RefuseAs(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+	}
+	if refused := t.mayLack(service); refused != rules.Accepted {
+		return refused
+	}
+	if c.Node == "" {
+		return rules.Accepted
+	}
+	return t.MayTarget(service, c.Node, cluster.CodeTemporary, cluster.CodeFailure)
+}
+
+// mayComeBack refuses to stop for a restart what could not be started again: what
+// it needs is down, or an order keeps its node free of services.
+func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
+	if why := t.Lacks(service); why != "" {
+		return rules.Refusal{Code: cluster.CodeDependency, Why: why + "; it could not be started again"}
+	}
+	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
+		return rules.RefuseAs(cluster.CodeTemporary, "%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name, n.OrderWhy(), n.Name)
+	}
+	return rules.Accepted
+}
+
+// wish takes an accepted request over.
+func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
+	if service.Wish != nil {
+		service = t.finish(service, cluster.CodeAborted, c.Overtakes())
+	}
+	service.Wish = &cluster.Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
+	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
+	if c.Op != cluster.OpFreeze && c.Op != cluster.OpUnfreeze {
+		service.Troubles, service.Loop = nil, nil // who asks for something knows better
+	}
+	if c.DeclaredDisks {
+		service = service.Given(c.By)
+	}
+	if c.Op == cluster.OpEnable || c.Op == cluster.OpRelocate || c.Op == cluster.OpMigrate {
+		service.Home = "" // who is put somewhere by hand belongs there
+	}
+	why := words.Sentence(fmt.Sprintf("asked to %s", c.Op), c.Reason)
+	if c.Node != "" {
+		why = words.Sentence(fmt.Sprintf("asked to %s to %s", c.Op, c.Node), c.Reason)
+		if c.Op == cluster.OpEnable {
+			why = words.Sentence("asked to start on "+c.Node, c.Reason)
+		}
+	}
+	state := service.State
+	switch c.Op {
+	case cluster.OpEnable:
+		service.Enabled, service.Target = true, c.Node
+		if state == resources.Disabled {
+			state = resources.Stopped
+		}
+	case cluster.OpDisable:
+		service.Enabled = false
+		service = service.MoveCancelled(c.By)
+		if len(service.Holders) == 0 && service.Intent == nil {
+			state = resources.Disabled
+		}
+	case cluster.OpFreeze:
+		service = t.freeze(service, c)
+		if until := service.Freeze.EndWords(); until != "" {
+			why = words.Sentence("asked to freeze it "+until, c.Reason)
+		}
+	case cluster.OpUnfreeze:
+		service.Flags &^= resources.Frozen
+		service.Freeze = nil
+	}
+	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: why})
+	if c.Op == cluster.OpRelocate && !service.Up() && c.Node == "" {
+		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
+		t.Services.Set(c.Service, service)
+	}
+	runs := state == resources.Started && t.Running(service, cluster.CodeSuccess, "").Code == cluster.CodeSuccess
+	atOnce := c.Op == cluster.OpFreeze || c.Op == cluster.OpUnfreeze || (c.Op == cluster.OpEnable && runs) ||
+		(c.Op == cluster.OpDisable && len(service.Holders) == 0 && service.Intent == nil)
+	if atOnce {
+		done := rules.DoneAtOnce(c, service)
+		t.finish(service, done.Code, done.Why)
+	}
+	if c.Op == cluster.OpUnfreeze {
+		t.thawed(c.Service)
+	}
+}

@@ -1,0 +1,306 @@
+package apply
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/resources"
+)
+
+func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
+	if t.ID != "" {
+		return rules.Refuse("the cluster %s is already founded", t.Cluster)
+	}
+	// Not this binary's own level: the same entry is read again, by a newer one,
+	// after an upgrade.
+	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = max(cluster.LevelOne, c.Level), c.Cluster, c.ID, c.Secrets, 1
+	t.Document = cluster.Document{Cluster: c.Cluster}
+	t.tell(cluster.Event{Subject: c.Cluster, Why: "the cluster was founded"})
+	return rules.Accepted
+}
+
+// apply asks what the members know and not what this binary does: all must
+// answer alike. A daemon that finds itself with rules it does not know stops
+// (Unknown).
+func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
+	if c.Level <= t.Level {
+		return rules.Refuse("level %d cannot follow level %d", c.Level, t.Level)
+	}
+	for _, name := range t.Nodes.Keys() {
+		if n, _ := t.Nodes.Get(name); n.MaxLevel < c.Level {
+			return rules.Refuse("node %s knows only level %d", name, n.MaxLevel)
+		}
+	}
+	t.Level = c.Level
+	t.tell(cluster.Event{Subject: t.Cluster, Why: fmt.Sprintf("all members know level %d, it is in force now", c.Level)})
+	return rules.Accepted
+}
+
+// apply raises the generation. The dead are gone for good: whoever typed their
+// names answers for it that their machines are off, so what they held is free.
+// That word is about the boots of that moment. A node that was let in before the
+// log says so runs again, and keeps what it holds (law L1); the generation begins
+// all the same, because the log has been taken over.
+func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
+	if c.Generation <= t.Generation {
+		return rules.Refuse("generation %d is not newer than %d", c.Generation, t.Generation)
+	}
+	t.Generation = c.Generation
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "), c.Generation)})
+	for _, name := range c.Dead {
+		n, known := t.Nodes.Get(name)
+		if !known {
+			continue
+		}
+		if n.Incarnation > c.Through {
+			t.tell(cluster.Event{Node: name, Subject: name, Cause: n.Incarnation, By: c.By,
+				Why: "it is not taken for dead: its daemon came up after the administrator had said that it is off"})
+			continue
+		}
+		if open, fencing := t.Fences.Get(name); fencing {
+			t.closeFence(open, cluster.EndedByWord, "declared dead by "+c.By)
+		}
+		n = t.setNodeState(n, cluster.NodeFenced, c.By, "declared dead by the administrator who recovered the cluster")
+		t.releaseBoot(n, t.index, "declared dead with its machine off")
+	}
+	for _, name := range t.Services.Keys() {
+		if service, _ := t.Services.Get(name); service.Intent != nil {
+			t.voidIntent(service, "a new generation began")
+		}
+	}
+	return rules.Accepted
+}
+
+// apply takes a backup in. What ran when the backup was made proves nothing
+// about now: every holder is unknown until asked or fenced.
+func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
+	var old cluster.State
+	if err := json.Unmarshal(c.State, &old); err != nil {
+		return rules.Refuse("the backup cannot be read: %v", err)
+	}
+	if old.ID == "" {
+		return rules.Refuse("the backup is not one of a cluster")
+	}
+	founder, known := t.Nodes.Get(c.Node)
+	if before, had := old.Nodes.Get(c.Node); known && had && before.HardwareUUID != founder.HardwareUUID {
+		return rules.Refuse("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under a name of its own", c.Node, before.HardwareUUID)
+	}
+	generation := max(old.Generation, t.Generation) + 1
+	index := t.index
+	*t.State = old
+	t.Index, t.Generation = index, generation
+	t.beginLogAnew()
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was asked or fenced", generation)})
+	for _, name := range t.Nodes.Keys() {
+		n, _ := t.Nodes.Get(name)
+		n.State, n.Incarnation, n.Expelled, n.Why = cluster.NodeJoining, 0, 0, "not seen since the cluster was restored"
+		n.Log, n.LogLost = "", 0 // this is another log
+		n.Guard = nil            // what the cluster before this one granted is not known
+		n.KeyTurn = nil          // it was ordered in another log
+		if name == c.Node && known {
+			n.Fingerprint, n.Key, n.Address = founder.Fingerprint, founder.Key, founder.Address
+			n.JoinedAs, n.KeyAt, n.KeyTurn = founder.JoinedAs, founder.KeyAt, founder.KeyTurn
+		}
+		t.Nodes.Set(name, n)
+	}
+	if known && !t.Nodes.Has(c.Node) {
+		t.NextNodeID++
+		founder.ID = t.NextNodeID
+		t.Nodes.Set(c.Node, founder)
+	}
+	for _, name := range t.Fences.Keys() {
+		t.Fences.Delete(name)
+	}
+	for _, name := range t.PowerOns.Keys() {
+		t.PowerOns.Delete(name)
+	}
+	t.Drill, t.Disarmed = nil, nil
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		service = t.finish(service, cluster.CodeAborted, "the cluster was restored from a backup")
+		service.Intent, service.Wish, service.Owner, service.Changed = nil, nil, "", index
+		service.State, service.Reason = resources.Uninitialized, "restored from a backup"
+		service.Holders = t.everywhere("not asked since the cluster was restored", service.Spec)
+		t.Services.Set(name, service)
+	}
+	return rules.Accepted
+}
+
+func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
+	for _, id := range t.Tokens.Keys() {
+		if token, _ := t.Tokens.Get(id); token.Expires.Before(t.At) {
+			t.Tokens.Delete(id)
+		}
+	}
+	if t.Tokens.Len() >= cluster.MaxTokens {
+		return rules.Refuse("%d join tokens are open, the limit; wait for one to expire", cluster.MaxTokens)
+	}
+	t.Tokens.Set(c.ID, c.Token)
+	purpose := "a machine"
+	if c.Token.Replace != "" {
+		purpose = "the machine that replaces " + c.Token.Replace
+	}
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.Token.By, Why: fmt.Sprintf("a join token for %s was made, valid until %s", purpose, c.Token.Expires.UTC().Format("15:04:05 MST"))})
+	return rules.Accepted
+}
+
+// apply of a document: the Spec of a service is replaced, what runs is left
+// alone. A service that is new may run anywhere until each node has looked.
+func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
+	if c.Base != t.Config.Version {
+		return rules.Refuse("the document is at version %d, the change was made for version %d; look at it again and repeat", t.Config.Version, c.Base)
+	}
+	if why := t.mayHaveTwoNode(c.Document); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	if c.Document.Cluster != t.Cluster {
+		return rules.Refuse("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
+	}
+	if _, why := c.Document.TwinDevices(); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	for _, name := range words.SortedKeys(c.Document.Services) {
+		if why := t.mayDeclare(name, c); why != "" {
+			return rules.Refuse("%s", why)
+		}
+	}
+	if why := t.mayHold(c); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	if t.Tombstones.Len() > cluster.MaxTombstones {
+		return rules.Refuse("%d removed services may still be running somewhere, the limit; bring their nodes back or have them fenced first", t.Tombstones.Len())
+	}
+	for _, name := range t.Services.Keys() {
+		if _, kept := c.Document.Services[name]; kept {
+			continue
+		}
+		if service, _ := t.Services.Get(name); service.Enabled || service.Owner != "" || service.Intent != nil {
+			return rules.Refuse("%s is %s; disable it with `clusvcadm -d %s` before it is removed", name, service.State, name)
+		}
+	}
+	t.revise(c)
+	old := t.Document
+	t.Document = c.Document
+	t.forgetProofs(old)
+	t.keepLogins(old)
+	t.forgetReach()
+	for _, hash := range words.SortedKeys(c.Blobs) {
+		t.Blobs.Set(hash, c.Blobs[hash])
+	}
+	why := fmt.Sprintf("document version %d is in force", t.Config.Version)
+	if c.Reason != "" {
+		why += ": " + c.Reason
+	}
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: why})
+	t.declareServices(old)
+	t.declareAlerts()
+	t.dropBlobs()
+	t.keepSealed(c)
+	return rules.Accepted
+}
+
+// mayDeclare checks one service of a new document against laws L1 and L9.
+func (t *transaction) mayDeclare(name string, c cluster.Configure) string {
+	spec := c.Document.Services[name]
+	for _, twin := range words.SortedKeys(c.Document.Services) {
+		if twin != name && spec.UUID != "" && c.Document.Services[twin].UUID == spec.UUID {
+			return fmt.Sprintf("%s and %s are the same VM %s", name, twin, spec.UUID)
+		}
+	}
+	if _, sent := c.Blobs[spec.Definition]; !sent && !t.Blobs.Has(spec.Definition) {
+		return fmt.Sprintf("%s: the definition %.12s is not known to the cluster", name, spec.Definition)
+	}
+	old, known := t.Services.Get(name)
+	if known && old.Spec.UUID != spec.UUID && len(old.Holders) > 0 {
+		return fmt.Sprintf("%s: its UUID cannot change while it may be running on %s", name, cluster.HolderNames(old))
+	}
+	for _, other := range t.Others(name, spec.UUID) {
+		for _, h := range other.Holders {
+			if disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {
+				return fmt.Sprintf("%s: disk %s was started writable by %s, which may be running on %s", name, disks[0], other.Spec.Name, h.Node)
+			}
+		}
+	}
+	return ""
+}
+
+// declareServices brings the table of services in line with the document.
+func (t *transaction) declareServices(old cluster.Document) {
+	for _, name := range words.SortedKeys(t.Document.Services) {
+		spec := t.Document.Services[name].WithDefaults()
+		service, known := t.Services.Get(name)
+		if known {
+			if !reflect.DeepEqual(service.Spec, spec) || !reflect.DeepEqual(old.Domains[spec.Domain],
+				t.Document.Domains[spec.Domain]) {
+				service.Troubles = nil // what failed was declared otherwise
+			}
+			service.Spec = spec
+			t.Services.Set(name, service)
+			continue
+		}
+		service = cluster.Service{Spec: spec, State: resources.Uninitialized, Enabled: spec.Autostart, Since: t.index, SinceAt: t.At}
+		service.Holders = t.everywhere("declared, not yet looked for", spec)
+		if grave, found := t.Tombstones.Get(spec.UUID); found {
+			service.Holders = mergeHolders(service.Holders, grave.Holders)
+			t.Tombstones.Delete(spec.UUID)
+		}
+		t.tell(cluster.Event{Subject: name, To: service.State.String(), Why: "declared; every node is asked whether it runs there"})
+		t.settleUninitialized(service)
+	}
+	for _, name := range t.Services.Keys() {
+		if _, kept := t.Document.Services[name]; kept {
+			continue
+		}
+		service, _ := t.Services.Get(name)
+		service = t.finish(service, cluster.CodeNoService, "removed from the document")
+		t.Services.Delete(name)
+		why := "removed from the document"
+		if len(service.Holders) > 0 {
+			t.Tombstones.Set(service.Spec.UUID, t.grave(service))
+			why += "; it may still be running on " + cluster.HolderNames(service) + ", so its disks stay reserved"
+		}
+		t.tell(cluster.Event{Subject: name, From: service.State.String(), Why: why})
+	}
+}
+
+// grave is what is left of a removed service: holders that have to look.
+func (t *transaction) grave(service cluster.Service) cluster.Service {
+	old, _ := t.Tombstones.Get(service.Spec.UUID)
+	service.Holders = mergeHolders(old.Holders, service.Holders)
+	for i := range service.Holders {
+		service.Holders[i].Ask, service.Holders[i].Since = true, t.index
+	}
+	return service
+}
+
+// dropBlobs forgets definitions that nothing refers to any more.
+func (t *transaction) dropBlobs() {
+	used := map[string]bool{}
+	keep := func(service *cluster.Service) {
+		used[service.Spec.Definition] = true
+		for _, h := range service.Holders {
+			used[h.Definition] = true
+		}
+		if service.Intent != nil {
+			used[service.Intent.Definition] = true
+		}
+	}
+	for _, service := range t.Others("", "") {
+		keep(service)
+	}
+	for _, hash := range t.Blobs.Keys() {
+		if !used[hash] {
+			t.Blobs.Delete(hash)
+		}
+	}
+	for _, device := range t.Checks.Keys() {
+		if _, declared := t.Document.Devices[device]; !declared {
+			t.Checks.Delete(device)
+		}
+	}
+}

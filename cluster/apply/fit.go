@@ -1,0 +1,148 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// maxCommands bounds one entry; the mind proposes far fewer at once.
+const maxCommands = 10_000
+
+// Fit says why data may not become the next entry of the log; nil if it may. The leader asks before it
+// appends, whoever proposed it: an entry that a member cannot decode, or at which its Apply breaks, would
+// end that member at every start. A command that a law refuses is fit: refusing is what Apply is for.
+func Fit(s *cluster.State, at time.Time, data []byte) error {
+	commands, err := cluster.Decode(data)
+	if err != nil {
+		return err
+	}
+	if len(commands) > maxCommands {
+		return fmt.Errorf("the entry has %d commands, %d at most", len(commands), maxCommands)
+	}
+	if why := cluster.Premature(s, commands); why != "" {
+		return errors.New(why)
+	}
+	_, _, err = ApplyData(s, cluster.Entry{Index: s.Index + 1, At: at}, data)
+	return err
+}
+
+// ApplyData decodes and applies an entry to a fork of the State, which it returns with what happened. An
+// entry that cannot be decoded or applied is an error and changes nothing, also when it breaks Apply.
+func ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (next *cluster.State, applied Applied, err error) {
+	if entry.Commands, err = cluster.Decode(data); err != nil {
+		return nil, Applied{}, err
+	}
+	defer func() {
+		if broke := recover(); broke != nil {
+			next, err = nil, fmt.Errorf("it breaks the rules that apply it: %v (at %s)", broke, culprit(debug.Stack()))
+		}
+	}()
+	next = s.Fork()
+	applied = Apply(next, entry)
+	if why := cluster.Unknown(next); why != "" {
+		return nil, Applied{}, errors.New(why)
+	}
+	return next, applied, nil
+}
+
+// culprit is the line of our own that broke, for a bug report.
+func culprit(stack []byte) string {
+	lines := strings.Split(string(stack), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic(") {
+			for _, place := range lines[i+1:] {
+				if strings.HasPrefix(place, "\t") && !strings.Contains(place, "/runtime/") {
+					place, _, _ = strings.Cut(strings.TrimSpace(place), " ")
+					return place
+				}
+			}
+		}
+	}
+	return "an unknown place"
+}
+
+// StepOver takes an entry as if it were empty, because an operator said so on each member: none of them
+// could apply it. The timeline keeps the trace.
+func StepOver(s *cluster.State, entry cluster.Entry, name string) Applied {
+	s.Index = entry.Index
+	t := begin(s, entry.Index, entry.At)
+	t.tell(cluster.Event{Subject: s.Cluster, By: "operator", Why: fmt.Sprintf(
+		"log entry %d (%s) cannot be applied and was stepped over: what it asked for was not done", entry.Index, name)})
+	s.Record(t.events)
+	return Applied{Index: entry.Index, Events: t.events}
+}
+
+// mostSealed bounds the sealed secrets of a cluster: a new data key seals them all anew, in one
+// entry of the log.
+const mostSealed = 20000
+
+// mayHold looks at the secrets of a new document: no secret enters the log as it is, and what a
+// reference stands for must be there, sealed with the key in force. Clusters on paper have no key.
+func (t *transaction) mayHold(c cluster.Configure) string {
+	if t.Secrets.Epoch == 0 {
+		return ""
+	}
+	if len(c.Sealed) > 0 && c.SealedBy != t.Secrets.Epoch {
+		return fmt.Sprintf("its secrets were sealed with data key %d, and %d is in force meanwhile; repeat the change",
+			c.SealedBy, t.Secrets.Epoch)
+	}
+	if len(t.Secrets.Sealed)+len(c.Sealed) > mostSealed {
+		return fmt.Sprintf("it brings %d secrets beside %d that are kept; %d is the most",
+			len(c.Sealed), len(t.Secrets.Sealed), mostSealed)
+	}
+	why := ""
+	c.Document.EachSecret(func(where, secret string) {
+		_, kept := t.Secrets.Sealed[secret]
+		_, brought := c.Sealed[secret]
+		switch {
+		case why != "" || kept || brought:
+		case fence.IsReference(secret):
+			why = where + " refers to a sealed secret that the cluster does not hold; write the secret itself"
+		default:
+			why = where + " is not sealed, and would stand in every node's log"
+		}
+	})
+	return why
+}
+
+// keepSealed takes what a document brings in, and forgets what nothing refers to any more: the
+// document, an earlier one, what runs as it was declared before, a login that a device still takes.
+func (t *transaction) keepSealed(c cluster.Configure) {
+	if len(t.Secrets.Sealed) == 0 && len(c.Sealed) == 0 {
+		return
+	}
+	used := map[string]bool{}
+	within := func(text string) {
+		fence.ReplaceReferences(text, func(reference string) string {
+			used[reference] = true
+			return ""
+		})
+	}
+	t.Document.EachSecret(func(_, secret string) { used[secret] = true })
+	within(t.Config.Text)
+	for _, revision := range t.History {
+		for _, piece := range revision.Pieces {
+			within(piece.Text)
+		}
+	}
+	for _, name := range t.OldLogins.Keys() {
+		login, _ := t.OldLogins.Get(name)
+		within(login.Password.Reveal())
+	}
+	for _, hash := range t.Blobs.Keys() {
+		text, _ := t.Blobs.Get(hash)
+		within(text)
+	}
+	sealed := make(map[string][]byte, len(used))
+	maps.Copy(sealed, t.Secrets.Sealed)
+	maps.Copy(sealed, c.Sealed)
+	maps.DeleteFunc(sealed, func(reference string, _ []byte) bool { return !used[reference] })
+	t.Secrets.Sealed = sealed
+}

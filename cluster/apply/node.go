@@ -1,0 +1,337 @@
+package apply
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// apply begins an incarnation. An open fence intent bars the machine (law L2):
+// sparing a node happens before the intent, never after. A new boot is proof
+// that the boot to be fenced is over, but only between attempts, because an off
+// command that is on its way would hit the new boot.
+func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known {
+		return rules.Refuse("there is no node %s in the cluster; join it with a token", c.Node)
+	}
+	if !n.HasKey(c.Fingerprint) {
+		return rules.Refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine was reinstalled", c.Node, c.Node)
+	}
+	if why := t.MayHaveAddress(c.Node, c.Address); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
+		return rules.Accepted // the same start told twice, because its outcome was not known
+	}
+	if c.Previous != nil && *c.Previous != n.Incarnation {
+		return rules.Refuse("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
+	}
+	if why := n.BarredByGeneration(); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	if why := t.barredByFence(c.Node, c.Boot); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	if n.CutBoot(c.Boot) {
+		return rules.Refuse("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, so restart the host", c.Boot, c.Node)
+	}
+	if n.State == cluster.NodeFenced && n.Boot == c.Boot && n.Boot != "" {
+		return rules.Refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
+	}
+	if c.MaxLevel < t.Level {
+		return rules.Refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", c.Version, c.Node, c.MaxLevel, t.Level)
+	}
+	if why := n.BarredByLog(c.Log); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	reboot := n.Boot != "" && n.Boot != c.Boot
+	n = t.holdsLog(n, c.Log)
+	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
+	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
+	n.Stopped = false
+	n.Hung = "" // it answers, or the node tells no inventory
+	n.Restarts = n.Restarts.Another(t.At)
+	why := "its daemon started and looks what runs here"
+	if reboot {
+		why = "the machine booted anew, its daemon looks what runs here"
+	}
+	if n.Restarts.Loop() {
+		why += fmt.Sprintf("; %s, and the next round that is told is number %d", n.Restarts.Says(), 2*n.Restarts.Count)
+	}
+	// The old boot's holders stay until the inventory replaces them; Boot is
+	// only taken over then, in the same command (law L1c).
+	if n.Boot == "" {
+		n.Boot = c.Boot
+	}
+	n = t.setNodeState(n, cluster.NodeLooking, "", why)
+	t.PowerOns.Delete(n.Name)
+	t.voidIntentsOf(n, "the daemon of "+n.Name+" restarted")
+	t.releaseHeld()
+	return rules.Accepted
+}
+
+// barredByFence says why a node is not admitted while it is being fenced. What
+// shows another boot than the one that is to be fenced closes the intent, but
+// only between attempts.
+func (t *transaction) barredByFence(node, boot string) string {
+	open, fencing := t.Fences.Get(node)
+	switch {
+	case !fencing:
+		return ""
+	case open.Boot == boot || (open.Fencer != "" && rules.MayHitNewBoot(t.State, open)):
+		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
+	}
+	t.closeFence(open, cluster.EndedByBoot, "the machine shows a new boot")
+	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index, Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
+	return ""
+}
+
+// apply admits a node and takes over what it found. For a new boot the old
+// boots' holders leave and the inventory takes their place, in one command.
+func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.State != cluster.NodeLooking {
+		return rules.Refuse("the inventory of %s is from an older incarnation", c.Node)
+	}
+	if len(c.Found) > cluster.MaxFound {
+		return rules.Refuse("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), cluster.MaxFound)
+	}
+	if n.CutBoot(c.Boot) {
+		return rules.Refuse("boot %.8s of %s was cut off from its storage", c.Boot, c.Node)
+	}
+	// An operator may have begun to fence it while it looked.
+	if why := t.barredByFence(c.Node, c.Boot); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	if n.Boot != c.Boot {
+		n = t.bootAnew(n, c)
+	}
+	found, running := map[string]resources.Observation{}, 0
+	for _, f := range c.Found {
+		found[f.Service] = f.Observation
+		if f.Observation.Condition != resources.Absent {
+			running++
+		}
+	}
+	n.LastHeard = time.Time{}
+	n = t.setNodeState(n, cluster.NodeOnline, "", fmt.Sprintf("looked and found %s", words.Counted(running, "VM")))
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		h, held := service.Holder(n.Name)
+		held = held && cluster.OnBoot(n)(h)
+		o, seen := found[name]
+		switch {
+		case held && (!seen || h.Since > c.Incarnation):
+			// The look may have been before this holder entered or was asked, or was
+			// not for it at all; so it stays unknown and is asked.
+			h.Ask, h.Since, h.Why = true, t.index, "not told by the inventory"
+			t.Services.Set(name, service.WithHolder(h))
+		case seen:
+			t.observe(service, n, o, c.Incarnation)
+		}
+	}
+	t.observeTombstones(n, found)
+	return rules.Accepted
+}
+
+// bootAnew takes over a new boot of a machine: what its old boot held is free,
+// except that a service which was declared while the node looked has not been
+// looked for on the new one.
+func (t *transaction) bootAnew(n cluster.Member, c cluster.Inventory) cluster.Member {
+	fresh := n
+	fresh.Boot, fresh.Guard, fresh.Cut = c.Boot, nil, nil
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) && h.Since > c.Incarnation {
+			t.Services.Set(name, service.WithHolder(t.holderOn(fresh, h.Why, service.Spec, true)))
+		}
+	}
+	t.releaseBoot(n, t.index, "the machine booted anew")
+	return fresh
+}
+
+// observeTombstones lets go of removed services that the node does not run, and
+// asks about those that it did not tell of.
+func (t *transaction) observeTombstones(n cluster.Member, found map[string]resources.Observation) {
+	for _, uuid := range t.Tombstones.Keys() {
+		grave, _ := t.Tombstones.Get(uuid)
+		h, held := grave.Holder(n.Name)
+		if !held || !cluster.OnBoot(n)(h) {
+			continue
+		}
+		o, seen := found[grave.Spec.Name]
+		if seen && o.Condition == resources.Absent && o.UUID == uuid && h.Since <= n.Incarnation {
+			t.bury(uuid, grave.WithoutHolder(cluster.OnBoot(n)))
+			continue
+		}
+		h.Ask, h.Since = true, t.index
+		t.Tombstones.Set(uuid, grave.WithHolder(h))
+	}
+}
+
+// bury keeps a tombstone until its last holder is gone.
+func (t *transaction) bury(uuid string, grave cluster.Service) {
+	if len(grave.Holders) == 0 {
+		t.Tombstones.Delete(uuid)
+		t.tell(cluster.Event{Subject: grave.Spec.Name, Why: "removed and proven to run nowhere: its disks are free"})
+		return
+	}
+	t.Tombstones.Set(uuid, grave)
+}
+
+func (t *transaction) applyLeave(c cluster.Leave) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.State != cluster.NodeOnline {
+		return rules.Refuse("%s is not online", c.Node)
+	}
+	t.setNodeState(n, cluster.NodeLeaving, c.By, "hands its services over before it goes")
+	return rules.Accepted
+}
+
+func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.State != cluster.NodeLeaving || n.Incarnation != c.Incarnation {
+		return rules.Refuse("%s is not leaving", c.Node)
+	}
+	if held := t.HeldBy(n); len(held) > 0 {
+		return rules.Refuse("%s may still be running %s", c.Node, held[0])
+	}
+	t.setNodeState(n, cluster.NodeLeft, "", "left, it holds nothing")
+	return rules.Accepted
+}
+
+// apply of an edge of liveness. It changes what is known, not what is allowed:
+// losing contact releases nothing.
+func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation {
+		return rules.Refuse("the edge is about an older incarnation of %s", c.Node)
+	}
+	switch c.State {
+	case cluster.NodeLost, cluster.NodeSilent, cluster.NodeDeaf:
+		if !n.Reachable() && !n.Stalled() && n.State != cluster.NodeLooking {
+			return rules.Refuse("%s is %s already", c.Node, n.State)
+		}
+		if n.State == c.State {
+			return rules.Refuse("%s is %s already", c.Node, n.State)
+		}
+		if n.LastHeard.IsZero() || n.Reachable() {
+			n.LastHeard = t.At.Add(-c.Silence)
+		}
+		if !n.Stalled() && n.State != cluster.NodeLost {
+			n.Before = n.State
+		}
+		t.setNodeState(n, c.State, "", c.Why, cluster.Phase{What: "last heard", At: n.LastHeard}, cluster.Phase{What: string(c.State), At: t.At})
+		t.releaseHeld()
+	case cluster.NodeOnline:
+		if n.State != cluster.NodeLost && !n.Stalled() {
+			return rules.Refuse("%s is %s", c.Node, n.State)
+		}
+		if t.Fences.Has(c.Node) {
+			return rules.Refuse("%s is being fenced; a committed fence intent is not spared", c.Node)
+		}
+		// It becomes what it was: one that had not told its inventory looks still
+		// (law L2), one that was leaving leaves.
+		back := n.Before
+		if back == "" {
+			back = cluster.NodeOnline
+		}
+		n.LastHeard, n.Before = time.Time{}, ""
+		t.setNodeState(n, back, "", c.Why)
+	default:
+		return rules.Refuse("%q is no edge of liveness", c.State)
+	}
+	return rules.Accepted
+}
+
+// releaseBoot takes a dead boot of a machine out of every service's holders.
+// The caller has the proof (law L1b, L1c).
+func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof string) {
+	gone := cluster.OnBoot(n)
+	for _, uuid := range t.Tombstones.Keys() {
+		if grave, _ := t.Tombstones.Get(uuid); grave.HeldWhere(gone) {
+			t.bury(uuid, grave.WithoutHolder(gone))
+		}
+	}
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		for _, h := range service.Holders {
+			if gone(h) {
+				t.holderGone(service, h, cause, proof)
+				break
+			}
+		}
+	}
+}
+
+// releaseHeld ends `clusvcadm -s`: it lasts until the next transition of a node.
+func (t *transaction) releaseHeld() {
+	for _, name := range t.Services.Keys() {
+		if service, _ := t.Services.Get(name); service.Held {
+			service.Held = false
+			t.Services.Set(name, service)
+		}
+	}
+}
+
+func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	switch {
+	case !known:
+		return rules.Refuse("there is no node %s in the cluster", c.Node)
+	case strings.EqualFold(n.Address, c.Address):
+		return rules.Accepted
+	case c.Address == "":
+		return rules.Refuse("the address of %s is empty", c.Node)
+	}
+	if why := cluster.UnfitAddress(c.Node, c.Address); why != "" {
+		return rules.Refuse("%s", why)
+	}
+	for _, other := range t.Nodes.Rows() {
+		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {
+			return rules.Refuse("%s is the address of %s; change that first, or give %s another one", c.Address, other.Name, c.Node)
+		}
+	}
+	if n.Reachable() {
+		return rules.Refuse("%s is in touch at %s; write the new address into its node.yaml and restart clusterd there: it tells "+
+			"the others by itself", c.Node, n.Address)
+	}
+	why := fmt.Sprintf("its address is %s now, and was %s", c.Address, n.Address)
+	if c.By == "" {
+		why = fmt.Sprintf("it asks from %s, and its address was %s: the others look for it there now", c.Address, n.Address)
+	}
+	n.Address = c.Address
+	t.Nodes.Set(c.Node, n)
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: why})
+	return rules.Accepted
+}
+
+// apply takes the node out of work at once, and remembers until its next NodeUp
+// that its silence was announced. Nothing is released: what runs there is held.
+func (t *transaction) applyDaemonStopping(c cluster.DaemonStopping) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	switch {
+	case !known || n.Incarnation != c.Incarnation:
+		return rules.Refuse("the announcement is from an older incarnation of %s", c.Node)
+	case n.Stopped:
+		return rules.Accepted
+	case !n.Reachable() && n.State != cluster.NodeLooking && !n.Stalled():
+		return rules.Refuse("%s is %s", c.Node, n.State)
+	}
+	n.Stopped = true
+	if !n.Stalled() {
+		n.Before = n.State
+	}
+	n.LastHeard = t.At
+	t.setNodeState(n, cluster.NodeSilent, "", fmt.Sprintf("clusterd was stopped there on purpose; it has %s to come back",
+		t.StopGrace()))
+	t.releaseHeld()
+	return rules.Accepted
+}

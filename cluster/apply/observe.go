@@ -1,0 +1,366 @@
+package apply
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// apply of an answer: it counts only for the asking it answers.
+func (t *transaction) applyLooked(c cluster.Looked) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.Ended() {
+		return rules.Refuse("the answer comes from an older incarnation of %s", c.Node)
+	}
+	service, known := t.Services.Get(c.Service)
+	if !known || (c.UUID != "" && service.Spec.UUID != c.UUID) {
+		return t.lookedGrave(c, n)
+	}
+	h, held := service.Holder(c.Node)
+	if !held || !h.Ask || h.Since != c.Since || !cluster.OnBoot(n)(h) {
+		return rules.Refuse("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
+	}
+	t.observe(service, n, c.Observation, c.AsOf)
+	return rules.Accepted
+}
+
+// lookedGrave takes an answer about a removed service.
+func (t *transaction) lookedGrave(c cluster.Looked, n cluster.Member) rules.Refusal {
+	for _, uuid := range t.Tombstones.Keys() {
+		grave, _ := t.Tombstones.Get(uuid)
+		h, held := grave.Holder(c.Node)
+		if grave.Spec.Name != c.Service || !held || h.Since != c.Since || !cluster.OnBoot(n)(h) {
+			continue
+		}
+		if c.Observation.Condition == resources.Absent {
+			t.bury(uuid, grave.WithoutHolder(cluster.OnBoot(n)))
+			return rules.Accepted
+		}
+	}
+	return rules.Refuse("there is no service %s", c.Service)
+}
+
+// apply of something an agent saw unasked. While an intent of the service is
+// open on that node, its result tells the end, not the events on the way.
+func (t *transaction) applyObserved(c cluster.Observed) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.State == cluster.NodeLooking || n.Ended() || n.Before == cluster.NodeLooking {
+		return rules.Refuse("the observation comes from an older incarnation of %s", c.Node)
+	}
+	service, known := t.Services.Get(c.Service)
+	if !known {
+		return rules.Refuse("there is no service %s", c.Service)
+	}
+	if o := c.Observation; o.UUID != "" && service.Spec.UUID != "" && o.UUID != service.Spec.UUID {
+		return rules.Refuse("the observation is about VM %s, %s is %s", o.UUID, c.Service, service.Spec.UUID)
+	}
+	if service.BusyOn(c.Node) {
+		return rules.Refuse("%s has an open intent on %s", c.Service, c.Node)
+	}
+	if h, held := service.Holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {
+		return rules.Refuse("the observation is older than the last act on %s there", c.Service)
+	} else if held && h.Seen >= c.AsOf {
+		// Of two looks that began at one index nobody can tell which was the later one. What
+		// is refused is looked at again.
+		return rules.Refuse("the observation is not newer than the last look at %s there", c.Service)
+	}
+	if o := c.Observation.Condition; n.State == cluster.NodeLeft && o != resources.Absent && o != resources.Unknown {
+		// Somebody brought it here by hand. A node that has left is neither watched
+		// nor emptied; one that leaves is both.
+		n = t.setNodeState(n, cluster.NodeLeaving, "", fmt.Sprintf("it had left, and %s is %s there", c.Service, o))
+	}
+	t.observe(service, n, c.Observation, c.AsOf)
+	return rules.Accepted
+}
+
+// observe takes in what was seen of a service on a node, by a look that began as of
+// an index. Unknown is never read as absent: it releases nothing.
+func (t *transaction) observe(service cluster.Service, n cluster.Member, o resources.Observation, asOf uint64) {
+	h, held := service.Holder(n.Name)
+	held = held && cluster.OnBoot(n)(h)
+	switch {
+	case held && service.Unripe(n.Name, o):
+		return
+	case o.Condition == resources.Absent && held:
+		t.absent(service, n, h, o)
+		return
+	case o.Condition == resources.Absent:
+		return
+	case o.Condition == resources.Unknown && !held:
+		return
+	}
+	if !held {
+		h = t.holderOn(n, "found here", service.Spec, false)
+	}
+	// A running guest is no news, whatever the hypervisor calls the way it came.
+	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
+	h.Condition, h.Reason, h.Seen = string(o.Condition), o.Reason, max(h.Seen, asOf)
+	if o.Condition != resources.Unknown {
+		h.Ask = false
+	}
+	if o.Condition == resources.Running {
+		h.Creating = false
+	}
+	switch {
+	case len(o.Disks) == 0:
+		service = service.WithHolder(h)
+	case service.Spec.Kind() == resources.KindVM:
+		h = h.RunsOn(o.Disks)
+		service = t.strays(service.WithHolder(h), n, h)
+	default:
+		h.Disks = o.Disks
+		service = service.WithHolder(h)
+	}
+	service, partly := service.ObservedPart(n, o)
+	changed = changed || partly
+	t.Services.Set(service.Spec.Name, service)
+	if o.Mended != "" {
+		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: o.Mended})
+	}
+	switch intent := service.Intent; {
+	case intent == nil:
+	case intent.Settling:
+		t.settleMigration(service)
+		return
+	case !held && intent.Kind == cluster.IntentStart && o.Condition != resources.Unknown:
+		service = t.voidIntent(service, fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name))
+	case !held && o.Condition == resources.Running:
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Cause: intent.Index, Why: "RUNNING TWICE: found running on " + n.Name + " while there is work on it on " + intent.Node +
+			"; one of them is paused when that has ended. Decide which one is right and stop the other by hand"})
+		return
+	default:
+		return
+	}
+	t.settle(service, n, h, changed || !held)
+}
+
+// settle brings owner and state in line with what is known to run.
+func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluster.Holder, changed bool) {
+	running := service.Running()
+	switch {
+	case len(running) > 1:
+		if changed {
+			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf(
+				"RUNNING TWICE: seen on %s; %s. Decide which one is right and stop the other by hand", words.Joined(running), service.TwiceWhat())})
+		}
+	case h.Condition == string(resources.Unknown):
+		if changed {
+			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so nothing is done to it", n.Name, h.Reason)})
+		}
+	case service.Owner == n.Name:
+		t.settleOwner(service, n, h, changed)
+	case h.Condition == string(resources.Running) && service.Owner == "":
+		t.adopt(service, n)
+	case changed && service.Owner != "":
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: words.Sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner), h.Reason)})
+	default:
+		t.settleUninitialized(service)
+	}
+}
+
+// settleOwner follows the condition of a VM on the node where it belongs.
+func (t *transaction) settleOwner(service cluster.Service, n cluster.Member, h cluster.Holder, changed bool) {
+	if !changed {
+		return
+	}
+	switch resources.Condition(h.Condition) {
+	case resources.Running:
+		t.setService(service, resources.Started, cluster.Event{Node: n.Name, Why: service.RunningWhy(h)})
+	case resources.Broken:
+		t.broken(service, n, h)
+	case resources.Crashed:
+		t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
+			cluster.Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+	case resources.Paused:
+		why := fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)
+		if service.FoundTwice() {
+			why = fmt.Sprintf("paused on %s by clusterd, because it was found running twice; a person decides which is right",
+				n.Name)
+		}
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: why})
+	default:
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason)})
+	}
+}
+
+// adopt takes a VM that is found running as what it is: started.
+func (t *transaction) adopt(service cluster.Service, n cluster.Member) {
+	why := "found running on " + n.Name + ", taken in as it is"
+	if service.State == resources.Uninitialized && (service.Wish == nil || service.Wish.Op != cluster.OpDisable) {
+		service.Enabled = true
+	}
+	if !service.Enabled {
+		why = "found running on " + n.Name + " although disabled; disable it again to stop it, or enable it to keep it"
+	}
+	service = t.arrived(service, n)
+	service.Owner = n.Name
+	service = t.setService(service, resources.Started, cluster.Event{Node: n.Name, Why: why})
+	if h, held := service.Holder(n.Name); held {
+		service = t.strays(service, n, h) // what it runs on was no news while it belonged to another node
+	}
+	t.answerRunning(service)
+}
+
+// adoptLast takes in the only copy that is left running after another one went.
+func (t *transaction) adoptLast(service cluster.Service) bool {
+	running := service.Running()
+	if service.Owner != "" || service.Intent != nil || len(running) != 1 {
+		return false
+	}
+	n, known := t.Nodes.Get(running[0])
+	if !known {
+		return false
+	}
+	t.adopt(service, n)
+	return true
+}
+
+// settleUninitialized ends the first look: once nobody may be running it, the
+// service is stopped, or disabled if it shall not start by itself.
+func (t *transaction) settleUninitialized(service cluster.Service) {
+	if service.State != resources.Uninitialized || len(service.Holders) > 0 {
+		t.Services.Set(service.Spec.Name, service)
+		return
+	}
+	state := resources.Stopped
+	if !service.Enabled {
+		state = resources.Disabled
+	}
+	t.atRest(t.setService(service, state, cluster.Event{Why: "every node has looked, it runs nowhere"}))
+}
+
+// absent takes in the proof that a VM is not on a node. Where it belonged
+// there, that is a failure; and unless an event told how it ended, somebody may
+// have moved it by hand, so every node in touch is asked first (law L1).
+func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluster.Holder, o resources.Observation) {
+	belonged := service.Owner == n.Name && service.Intent == nil
+	if !belonged {
+		t.holderGone(service, h, t.index, o.Evidence)
+		return
+	}
+	service = service.WithoutHolder(cluster.OnBoot(n))
+	if t.stoppedAsAsked(service, n, o) {
+		return
+	}
+	service.Owner, service.LastOwner = "", n.Name
+	if t.adoptLast(service) {
+		return
+	}
+	why := words.Sentence("gone from "+n.Name, o.Reason)
+	if !o.Explained {
+		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is started again"
+		service = t.askReachable(service, n.Name)
+	}
+	if !service.Enabled {
+		t.atRest(t.setService(service, resources.Disabled, cluster.Event{Node: n.Name, Why: why}))
+		return
+	}
+	service = t.afterFailure(service, n, words.OrElse(o.Reason, "it disappeared"))
+	state := resources.Recovering
+	if !service.Enabled {
+		state, why = resources.Disabled, why+"; its recovery policy leaves it down"
+	}
+	t.setService(service, state, cluster.Event{Node: n.Name, Why: why})
+}
+
+// stoppedAsAsked reads an absence as the end of a stop that was asked for and
+// whose result was lost with its daemon.
+func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, o resources.Observation) bool {
+	if service.Wish == nil {
+		return false
+	}
+	purpose, stops := map[cluster.Operation]cluster.Purpose{cluster.OpDisable: cluster.ForDisable, cluster.OpStop: cluster.ForStop, cluster.OpRestart: cluster.ForRestart, cluster.OpRelocate: cluster.ForRelocate}[service.Wish.Op]
+	if !stops {
+		return false
+	}
+	if !o.Explained {
+		service = t.askReachable(service, n.Name)
+	}
+	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose, By: service.Wish.By}, o.Evidence)
+	return true
+}
+
+// afterFailure applies the recovery policy to a service that failed on a node, and
+// remembers the node and how it ended.
+func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, what string) cluster.Service {
+	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what), n, what)
+	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.At)
+	service.Restarts = restarts
+	switch remedy {
+	case resources.InPlace:
+		service.Target = n.Name
+	case resources.Elsewhere:
+		service.Avoid = n.Name
+	case resources.LeaveDown:
+		service.Enabled = false
+	}
+	return service
+}
+
+// askReachable makes every node in touch a holder that has to look.
+func (t *transaction) askReachable(service cluster.Service, except string) cluster.Service {
+	for _, name := range t.Nodes.Keys() {
+		other, _ := t.Nodes.Get(name)
+		if name == except || other.Witness || !other.Reachable() {
+			continue
+		}
+		if _, held := service.Holder(name); !held {
+			service = service.WithHolder(t.holderOn(other, "asked after a disappearance", service.Spec, true))
+		}
+	}
+	return service
+}
+
+// strays compares what runs with what was started, and tells of an edge.
+func (t *transaction) strays(service cluster.Service, n cluster.Member, h cluster.Holder) cluster.Service {
+	if service.Owner != "" && service.Owner != n.Name {
+		return service
+	}
+	drift := resources.DriftOf(h.StartedWith(), h.Disks)
+	was := service.Astray
+	switch {
+	case was == nil && drift.None():
+		return service
+	case was != nil && was.Drift.Equal(drift):
+		return service
+	}
+	why := "it runs on the disks again that it was started with"
+	service.Astray = nil
+	if !drift.None() {
+		service.Astray = &cluster.Astray{Drift: drift, Node: n.Name, Index: t.index}
+		why = "it runs on other disks than it was started with: " + drift.String()
+		if taken := t.TakenFrom(service); taken != "" {
+			why += ". ONE DISK, TWO SERVICES: " + taken
+		}
+	}
+	t.Services.Set(service.Spec.Name, service)
+	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: why})
+	return service
+}
+
+// mayLose refuses a request that would leave behind what nobody has given up.
+func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refusal {
+	if c.DeclaredDisks {
+		return rules.Accepted
+	}
+	why := ""
+	switch c.Op {
+	case cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate:
+		if service.State == resources.Started {
+			why = service.ThrowsAway()
+		} else if c.Op == cluster.OpRelocate {
+			why = service.HoldsBack()
+		}
+	case cluster.OpEnable:
+		if service.State != resources.Started {
+			why = service.HoldsBack()
+		}
+	}
+	if why == "" {
+		return rules.Accepted
+	}
+	return rules.Refusal{Code: cluster.CodeInvalid, Why: why + "; " + service.AstrayNext()}
+}

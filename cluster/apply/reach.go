@@ -1,0 +1,170 @@
+package apply
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+)
+
+func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	switch {
+	case !known || n.Incarnation != c.Incarnation:
+		return rules.Refuse("what is said about the hypervisor of %s is from an older incarnation", c.Node)
+	case len(c.Why) > cluster.MostHypervisorWords:
+		return rules.Refuse("%s says too much about its hypervisor", c.Node)
+	case n.Hung == c.Why:
+		return rules.Accepted // told twice
+	}
+	before := n.Hung
+	n.Hung = c.Why
+	t.Nodes.Set(c.Node, n)
+	switch {
+	case c.Why == "":
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "its hypervisor answers again"})
+	case before == "":
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "its hypervisor does not answer, so it is given no VM: " + c.Why})
+	}
+	return rules.Accepted
+}
+
+func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
+	if _, declared := t.Document.Devices[c.Device]; !declared {
+		return rules.Refuse("there is no fence device %s", c.Device)
+	}
+	if !t.Nodes.Has(c.By) {
+		return rules.Refuse("there is no node %s", c.By)
+	}
+	before := t.ReachOf(c.Device)
+	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem, Identity: c.Check.Identity, OldLogin: c.OldLogin, At: t.At}
+	t.Reach.Set(cluster.ReachKey(c.Device, c.By), now)
+	t.Checks.Set(c.Device, bestCheck(t.livingReach(c.Device)))
+	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {
+		t.OldLogins.Delete(c.Device)
+		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: "fence device " + c.Device + " takes its new login; the old one is forgotten"})
+	}
+	if why := reachNews(c, before, t.ReachOf(c.Device)); why != "" {
+		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: why})
+	}
+	return rules.Accepted
+}
+
+// livingReach are the answers to nodes that are in touch: what a lost node was
+// told some time ago says nothing about now.
+func (t *transaction) livingReach(device string) []cluster.Reach {
+	all := t.ReachOf(device)
+	living := slices.DeleteFunc(slices.Clone(all), func(r cluster.Reach) bool { n, _ := t.Nodes.Get(r.By); return !n.Reachable() })
+	if len(living) == 0 {
+		return all
+	}
+	return living
+}
+
+// bestCheck is the device as one answer: one that any node can use can be used,
+// and what it said last counts.
+func bestCheck(answers []cluster.Reach) cluster.DeviceCheck {
+	sort.SliceStable(answers, func(i, j int) bool {
+		if good := answers[i].Problem == ""; good != (answers[j].Problem == "") {
+			return good
+		}
+		return answers[i].At.After(answers[j].At)
+	})
+	best := answers[0]
+	return cluster.DeviceCheck{Power: best.Power, Identity: best.Identity, Problem: best.Problem, At: best.At, By: best.By}
+}
+
+// reachNews is what the timeline tells of a changed answer. A dead BMC fails
+// for everybody, and is worth two lines, not one for each node.
+func reachNews(c cluster.CheckFrom, before, after []cluster.Reach) string {
+	was, is := failing(before), failing(after)
+	switch {
+	case len(is) == len(after) && len(after) > 1 && len(was) < len(before):
+		return fmt.Sprintf("fence device %s cannot be used from any of %s: %s", c.Device, strings.Join(is, ", "), c.Check.Problem)
+	case len(is) > 0 && len(was) == 0:
+		return fmt.Sprintf("fence device %s cannot be used from %s: %s", c.Device, c.By, c.Check.Problem)
+	case len(is) == 0 && len(was) > 0:
+		return fmt.Sprintf("fence device %s answers again to every node that asks it", c.Device)
+	}
+	return ""
+}
+
+func failing(answers []cluster.Reach) []string {
+	var names []string
+	for _, r := range answers {
+		if r.Problem != "" {
+			names = append(names, r.By)
+		}
+	}
+	return names
+}
+
+// keepLogins remembers the login of each device whose login changed, until the
+// device has taken the new one: between the document and the BMC there is always
+// a while in which only one of the two knows the new password. A login that no
+// check has seen working is not worth keeping, so the oldest one stays.
+func (t *transaction) keepLogins(old cluster.Document) {
+	if t.Level < cluster.LevelTwo {
+		return
+	}
+	for _, device := range words.SortedKeys(old.Devices) {
+		before, after := old.Devices[device], t.Document.Devices[device]
+		same := before.Driver == after.Driver && before.Address == after.Address
+		switch {
+		case !same:
+			t.OldLogins.Delete(device)
+		case before.Username == after.Username && before.Password == after.Password &&
+			before.Credential == after.Credential, t.OldLogins.Has(device):
+		default:
+			t.OldLogins.Set(device, cluster.Login{Username: before.Username, Password: before.Password,
+				Credential: before.Credential, At: t.At})
+		}
+	}
+}
+
+// forgetReach drops what is said about devices and by nodes that are no more.
+func (t *transaction) forgetReach() {
+	for _, key := range t.Reach.Keys() {
+		r, _ := t.Reach.Get(key)
+		if _, declared := t.Document.Devices[r.Device]; !declared || !t.Nodes.Has(r.By) {
+			t.Reach.Delete(key)
+		}
+	}
+	for _, device := range t.OldLogins.Keys() {
+		if _, declared := t.Document.Devices[device]; !declared {
+			t.OldLogins.Delete(device)
+		}
+	}
+}
+
+// MostVolumeWords bounds what a node may say about its volume.
+const MostVolumeWords = 500
+
+func (t *transaction) applyNodeVolume(c cluster.NodeVolume) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	switch {
+	case !known || n.Incarnation != c.Incarnation:
+		return rules.Refuse("what is said about the volume of %s is from an older incarnation", c.Node)
+	case len(c.Volume.Why) > MostVolumeWords:
+		return rules.Refuse("%s says too much about its volume", c.Node)
+	case n.VolumeNow() == c.Volume:
+		return rules.Accepted // told twice
+	}
+	before := n.VolumeNow()
+	n.Volume = nil
+	why := "its data volume is well again"
+	if !c.Volume.None() {
+		volume := c.Volume
+		n.Volume = &volume
+		why = volume.Words()
+	}
+	t.Nodes.Set(c.Node, n)
+	if before.Failing != c.Volume.Failing || before.None() != c.Volume.None() {
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: why})
+	}
+	return rules.Accepted
+}

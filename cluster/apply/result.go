@@ -1,0 +1,345 @@
+package apply
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// apply of a result: it counts only while its intent is the newest of the
+// service and its executor is the incarnation the intent was given to.
+func (t *transaction) applyDone(c cluster.Done) rules.Refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Intent == nil || service.Intent.Index != c.Act {
+		return rules.Refuse("the intent %d of %s is no longer open", c.Act, c.Service)
+	}
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation || n.Ended() {
+		return rules.Refuse("the result comes from an older incarnation of %s", c.Node)
+	}
+	intent := *service.Intent
+	if intent.Kind == cluster.IntentMigrate {
+		return t.migrated(c, service, n, intent)
+	}
+	if intent.Node != c.Node || intent.Incarnation != c.Incarnation {
+		return rules.Refuse("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
+	}
+	service.Intent = nil
+	switch intent.Kind {
+	case cluster.IntentStart:
+		t.started(c, service, n, intent)
+	case cluster.IntentConvalesce:
+		t.convalesced(c, service, n, intent)
+	case cluster.IntentReconfigure:
+		t.reconfigured(c, service, n, intent)
+	default:
+		t.stopped(c, service, n, intent)
+	}
+	return rules.Accepted
+}
+
+// started takes in the end of a start. A failed start is not a stop: unless
+// the agent proved the VM absent, its node stays a holder (law L1).
+func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster.Member, intent cluster.Intent) {
+	h, _ := service.Holder(n.Name)
+	unsent := c.NeverSent(intent, h)
+	h = h.After(c.Result, t.index)
+	if c.Result.OK {
+		h.Creating = false
+		service = service.WithHolder(h)
+		t.nowRunning(service, n, intent, c.Result)
+		return
+	}
+	failed := cluster.FailedStart{Node: n.Name, Why: c.Result.Why, Incarnation: n.Incarnation}
+	if t.Level >= cluster.LevelTwo {
+		failed.At = t.At
+	}
+	service = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, c.Result.Why)
+	if c.Result.Source == resources.Absent {
+		service = service.WithoutHolder(cluster.OnBoot(n))
+	} else if unsent {
+		service = service.WithoutHolder(cluster.OnBoot(n))
+	} else {
+		service = service.WithHolder(h)
+	}
+	service = t.setService(service, resources.Recovering, cluster.Event{Node: n.Name, Cause: intent.Index, Why: words.Sentence("start failed", c.Result.Why)})
+	t.atRest(service)
+}
+
+// atRest disables for good what was disabled while something was under way,
+// once it is proven to run nowhere, and answers the request.
+func (t *transaction) atRest(service cluster.Service) {
+	if service.Enabled || len(service.Holders) > 0 || service.Intent != nil {
+		return
+	}
+	if service.State != resources.Disabled {
+		service = t.setService(service, resources.Disabled, cluster.Event{Node: service.LastOwner, Why: "disabled, it runs nowhere"})
+	}
+	t.answer(service, cluster.CodeSuccess, "", cluster.OpDisable)
+}
+
+// nowRunning is the good end of a start.
+func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, intent cluster.Intent, result resources.Result) {
+	story := service.Story
+	for _, p := range result.Phases {
+		story = appendPhases(story, cluster.Phase{What: p.What, At: p.At})
+	}
+	story = appendPhases(story, cluster.Phase{What: service.RunningWhat(), At: t.At})
+	service = t.arrived(service, n)
+	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
+	service, why := service.CameBack(words.OrElse(result.Why, service.RunningWhy(cluster.Holder{})))
+	if behind := service.LeftBehind(); behind != "" {
+		why += "; " + behind
+	}
+	service = t.setService(service, resources.Started,
+		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why, Phases: story})
+	t.answerRunning(service)
+}
+
+// stopped takes in the end of a stop.
+func (t *transaction) stopped(c cluster.Done, service cluster.Service, n cluster.Member, intent cluster.Intent) {
+	if !c.Result.OK || c.Result.Source != resources.Absent {
+		h, _ := service.Holder(n.Name)
+		service = service.WithHolder(h.After(c.Result, t.index))
+		service = t.setService(service, resources.Failed, cluster.Event{Node: n.Name, Cause: intent.Index,
+			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s", n.Name, c.Result.Why, n.Name)})
+		if t.Level >= cluster.LevelTwo {
+			service.StopFailed = intent.Purpose
+			t.Services.Set(c.Service, service)
+		}
+		t.finish(service, cluster.CodeAborted, service.Reason)
+		return
+	}
+	t.stopProven(service.WithoutHolder(cluster.OnBoot(n)), n, intent, c.Result.Why)
+}
+
+// stopProven goes on after a stop whose end is known.
+func (t *transaction) stopProven(service cluster.Service, n cluster.Member, intent cluster.Intent, proof string) {
+	if service.Owner == n.Name {
+		service.Owner, service.LastOwner = "", n.Name
+	}
+	if t.adoptLast(service) {
+		return // somebody moved it by hand while it was being stopped
+	}
+	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: words.OrElse(proof, "it is proven to have stopped")}
+	if !service.Enabled {
+		t.atRest(t.setService(service, resources.Disabled, e))
+		return
+	}
+	switch intent.Purpose {
+	case cluster.ForStop:
+		service.Held = true
+		service = t.setService(service, resources.Stopped, e)
+		r := rules.StoppedHere(service, n.Name)
+		t.finish(service, r.Code, r.Why)
+	case cluster.ForRestart:
+		service.Target = n.Name
+		t.setService(service, resources.Stopped, e)
+	case cluster.ForMove, cluster.ForDepend, cluster.ForAhead, cluster.ForHalt:
+		t.setService(service, resources.Stopped, e)
+	case cluster.ForRelocate:
+		service.Avoid = n.Name
+		if service.Wish != nil {
+			service.Target = service.Wish.Target
+		}
+		t.setService(service, resources.Stopped, e)
+	default:
+		t.setService(service, resources.Recovering, e)
+	}
+}
+
+// migrated takes in the end of a migration, or of one act of its settlement.
+func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluster.Member, intent cluster.Intent) rules.Refusal {
+	if n.Name != intent.Node && n.Name != intent.Target {
+		return rules.Refuse("%s is no end of this migration", n.Name)
+	}
+	if !intent.Settling && (n.Name != intent.Node || c.Incarnation != intent.Incarnation) {
+		return rules.Refuse("the migration was not given to this incarnation of %s", n.Name)
+	}
+	if intent.Ending {
+		if c.Result.Source == resources.Absent {
+			service = service.Seen(n.Name, resources.Absent, c.Result.Why, t.index)
+			t.endedMove(service)
+		}
+		return rules.Accepted
+	}
+	if intent.Settling {
+		service = service.Seen(n.Name, c.Result.Source, c.Result.Why, t.index)
+		t.settleMigration(service)
+		return rules.Accepted
+	}
+	if c.Result.OK {
+		service = service.Seen(intent.Node, resources.Absent, "", t.index)
+		service = service.Seen(intent.Target, resources.Running, "", t.index)
+		if target, _ := t.Nodes.Get(intent.Target); target.Incarnation > intent.Index {
+			// What that daemon saw when it started came while both ends held the guest, and was not
+			// taken in. It may be newer than what the source tells.
+			service = t.askEnd(service, intent.Target, "its daemon started during the migration")
+		}
+		t.migrationDone(service, c.Result)
+		return rules.Accepted
+	}
+	next := intent
+	next.Settling, next.Asked = true, 1
+	service.Intent, service.Changed = &next, t.index
+	service = service.Seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
+	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index, Why: "the migration did not end clean: " + c.Result.Why})
+	if h, held := service.Holder(intent.Node); held && !cluster.Settled(h.Condition) {
+		service = t.askEnd(service, intent.Node, "the end of the migration is unknown")
+	}
+	service.Reason = "migration to " + intent.Target + " failed: " + c.Result.Why
+	t.settleMigration(service)
+	return rules.Accepted
+}
+
+// migrationDone is the clean end: the guest runs on the target alone.
+func (t *transaction) migrationDone(service cluster.Service, result resources.Result) {
+	intent := *service.Intent
+	service.Intent, service.LastOwner, service.Owner = nil, intent.Node, intent.Target
+	n, _ := t.Nodes.Get(intent.Target)
+	service = t.arrived(service, n)
+	var phases []cluster.Phase
+	for _, p := range result.Phases {
+		phases = appendPhases(phases, cluster.Phase{What: p.What, At: p.At})
+	}
+	why := fmt.Sprintf("moved live from %s to %s", intent.Node, intent.Target)
+	if result.Total > 0 {
+		why += fmt.Sprintf(": %s in all, guest stopped for %s", result.Total.Round(time.Millisecond), result.Downtime.Round(time.Millisecond))
+		phases = append(phases, cluster.Phase{What: "total", Took: result.Total}, cluster.Phase{What: "downtime", Took: result.Downtime})
+	}
+	service = t.setService(service, resources.Started, cluster.Event{Node: intent.Target, Cause: intent.Index, By: intent.By, Why: why, Phases: phases})
+	if service.Wish != nil && service.Wish.Op == cluster.OpMigrate {
+		r := rules.ArrivedLive(service)
+		service = t.finishMigration(service, r.Code, r.Why, result)
+	}
+	t.crashedAtEnd(service)
+}
+
+// answer ends the wish of a service if it is one of these operations.
+func (t *transaction) answer(service cluster.Service, code int, why string, ops ...cluster.Operation) cluster.Service {
+	for _, op := range ops {
+		if service.Wish != nil && service.Wish.Op == op {
+			return t.finish(service, code, why)
+		}
+	}
+	return service
+}
+
+// finish ends the wish of a service, if it has one, and answers its request.
+func (t *transaction) finish(service cluster.Service, code int, why string) cluster.Service {
+	return t.finishMigration(service, code, why, resources.Result{})
+}
+
+func (t *transaction) finishMigration(service cluster.Service, code int, why string, result resources.Result) cluster.Service {
+	wish := service.Wish
+	if wish == nil {
+		return service
+	}
+	service.Wish = nil
+	service = service.WordIsOver()
+	if code == cluster.CodeSuccess && service.Owner != "" {
+		service = service.PlacedBy(*wish, t.index)
+	}
+	t.Services.Set(service.Spec.Name, service)
+	request, known := t.Requests.Get(wish.Request)
+	if !known {
+		return service
+	}
+	request.Done, request.Code, request.Text, request.Why, request.Owner = true, code, cluster.CodeText(code), why, service.Owner
+	request.Total, request.Downtime = result.Total, result.Downtime
+	t.Requests.Set(request.ID, request)
+	return service
+}
+
+func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Owner != c.Node {
+		return rules.Refuse("%s does not run on %s", c.Service, c.Node)
+	}
+	if t.Level >= cluster.LevelTwo {
+		service.Answered = t.index
+		t.Services.Set(c.Service, service)
+	}
+	took := c.At.Sub(service.SinceAt)
+	if took < 0 {
+		took = 0
+	}
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: "the guest answers its probe", Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
+	return rules.Accepted
+}
+
+func (t *transaction) applyGiveUp(c cluster.GiveUp) rules.Refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Wish == nil || service.Wish.Request != c.Request || service.Intent != nil {
+		return rules.Refuse("the request %s is not open", c.Request)
+	}
+	if c.Code == cluster.CodeSuccess && !t.fulfilled(service) {
+		return rules.Refuse("the request %s is no longer fulfilled", c.Request)
+	}
+	state := service.State
+	if len(service.Holders) == 0 {
+		state = resources.Stopped
+		service.Held = service.Wish.Op == cluster.OpStop
+	}
+	if len(service.Holders) == 0 && !service.Enabled {
+		state = resources.Disabled
+	}
+	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: service.Wish.By, Why: c.Why})
+	t.finish(service, c.Code, c.Why)
+	return rules.Accepted
+}
+
+// everywhere is the set of holders of a service about which nothing is known:
+// every boot of every machine that could run it (law L1). A boot that is
+// confirmed off, and a machine that was never up, cannot.
+func (t *transaction) everywhere(why string, spec resources.Spec) []cluster.Holder {
+	var holders []cluster.Holder
+	for _, name := range t.Nodes.Keys() {
+		n, _ := t.Nodes.Get(name)
+		if n.Witness || n.Boot == "" || n.State == cluster.NodeFenced {
+			continue
+		}
+		holders = append(holders, t.holderOn(n, why, spec, true))
+	}
+	return holders
+}
+
+// holderOn makes the holder of a service on a node's present boot. The disks
+// are those of the definition that would run there.
+func (t *transaction) holderOn(n cluster.Member, why string, spec resources.Spec, ask bool) cluster.Holder {
+	return cluster.Holder{Node: n.Name, Machine: n.Machine(), Boot: n.Boot, Since: t.index, Ask: ask, Why: why, Definition: spec.Definition, Disks: spec.Disks}
+}
+
+func mergeHolders(a, b []cluster.Holder) []cluster.Holder {
+	merged := cluster.Service{Holders: append([]cluster.Holder(nil), a...)}
+	for _, h := range b {
+		merged = merged.WithHolder(h)
+	}
+	return merged.Holders
+}
+
+// stopToMove remembers where a service goes that is stopped for it.
+func (t *transaction) stopToMove(service cluster.Service, target string) cluster.Service {
+	n, _ := t.Nodes.Get(target)
+	service.Target, service.Moving = target, bounce(n)
+	return service
+}
+
+// arrived is a service that has come to a node. A move that was to end elsewhere is
+// not tried again by a rule for a while.
+func (t *transaction) arrived(s cluster.Service, n cluster.Member) cluster.Service {
+	if s.Moving != "" && s.Moving != bounce(n) {
+		if target := bounced(s.Moving); !s.TroubledOn(target, t.At) {
+			s = t.troubled(s, target, cluster.TroubleMove, "it came to "+n.Name+" instead")
+		}
+	}
+	if inPlace := s.Moving == "" && s.LastOwner == n.Name && s.Target == n.Name; !inPlace {
+		s.Arrived = t.index
+	}
+	s.Moving, s.Avoid = "", ""
+	return s.Untroubled(n.Name).ArrivedHome(n.Name)
+}

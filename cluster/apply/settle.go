@@ -1,0 +1,261 @@
+package apply
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/resources"
+)
+
+func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
+	service, known := t.Services.Get(c.Service)
+	intent := service.Intent
+	switch {
+	case !known || intent == nil || intent.Kind != cluster.IntentMigrate || intent.Index != c.Act:
+		return rules.Refuse("the migration %d of %s is no longer open", c.Act, c.Service)
+	case service.Wish == nil || service.Wish.Op != cluster.OpDisable:
+		return rules.Refuse("nobody wants %s down", c.Service)
+	case intent.Ending:
+		return rules.Refuse("%s is being ended already", c.Service)
+	}
+	next := *intent
+	next.Ending, next.Settling, next.Asked, next.Generation = true, true, next.Asked+1, t.Generation
+	service.Intent = &next
+	for _, node := range []string{next.Node, next.Target} {
+		if h, held := service.Holder(node); held {
+			h.Ask = false // what it shows does not matter any more
+			service = service.WithHolder(h)
+		}
+	}
+	t.setService(service, service.State, cluster.Event{Node: next.Node, Cause: next.Index, By: c.By,
+		Why: fmt.Sprintf("disabled, and its migration does not end: it is destroyed on %s and on %s",
+			next.Node, next.Target)})
+	return rules.Accepted
+}
+
+// endedMove closes a migration that is being ended, once nothing is left at both ends.
+func (t *transaction) endedMove(service cluster.Service) {
+	intent := *service.Intent
+	service.Changed = t.index
+	for _, node := range []string{intent.Node, intent.Target} {
+		if _, held := service.Holder(node); held {
+			t.Services.Set(service.Spec.Name, service)
+			return
+		}
+	}
+	service.Intent, service.Owner, service.LastOwner = nil, "", intent.Node
+	if t.adoptLast(service) {
+		return
+	}
+	service = t.askReachable(service, "")
+	state := resources.Recovering
+	if !service.Enabled {
+		state = resources.Disabled
+	}
+	t.atRest(t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index, By: intent.By,
+		Why: "destroyed at both ends of its migration"}))
+}
+
+// cancelMove asks for a migration under way to be given up. The abort may come too
+// late: then it ends as it would have.
+func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request cluster.Request) {
+	intent := service.Intent
+	switch {
+	case intent == nil || intent.Kind != cluster.IntentMigrate:
+		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeInvalid, Why: c.Service + " is not being migrated"}))
+		return
+	case intent.Settling:
+		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeTemporary, Why: "the migration of " + c.Service +
+			" has ended already; what both ends show is looked at"}))
+		return
+	}
+	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index, By: c.By,
+		Why: words.Sentence("its migration is to be given up", c.Reason)})
+	request.Owner = service.Owner
+	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: ""}))
+}
+
+// forgetStarts forgets the failed starts on a node that is no member any more.
+func (t *transaction) forgetStarts(node string) {
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		var rest []cluster.FailedStart
+		for _, f := range service.FailedOn {
+			if f.Node != node {
+				rest = append(rest, f)
+			}
+		}
+		if len(rest) != len(service.FailedOn) {
+			service.FailedOn = rest
+			t.Services.Set(name, service)
+		}
+	}
+}
+
+// holderGone lets a holder go on proof and moves the service on.
+func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
+	service = service.WithoutHolder(func(other cluster.Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
+	service.Changed = t.index
+	intent := service.Intent
+	if intent != nil && intent.Kind == cluster.IntentMigrate {
+		if h.Node == intent.Node {
+			service.Owner, service.LastOwner = "", h.Node
+		}
+		if intent.Ending {
+			t.endedMove(service)
+			return
+		}
+		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
+			why := h.Node + " is out of the migration"
+			t.tell(cluster.Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause,
+				Why: words.Sentence(why+", what is left at the other end is looked at", proof)})
+			service = t.askBothEnds(service, why)
+		}
+		t.settleMigration(service)
+		return
+	}
+	if intent != nil && intent.Node == h.Node {
+		service.Intent = nil
+		if intent.Kind == cluster.IntentStop {
+			t.stopProven(service, cluster.Member{Name: h.Node}, *intent, proof)
+			return
+		}
+	}
+	if service.Owner == h.Node {
+		service.Owner, service.LastOwner = "", h.Node
+	}
+	t.afterRelease(service, h, cause, proof)
+}
+
+// afterRelease finds the state of a service that one holder less may run.
+func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
+	switch {
+	case t.adoptLast(service):
+		return
+	case service.State == resources.Uninitialized:
+		t.settleUninitialized(service)
+		return
+	case service.Owner != "":
+		t.Services.Set(service.Spec.Name, service)
+		if h.Condition != "" {
+			t.setService(service, service.State, cluster.Event{Node: h.Node, Cause: cause,
+				Why: words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s", h.Node, service.Owner), proof)})
+		}
+		return
+	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
+		t.Services.Set(service.Spec.Name, service)
+		return
+	}
+	e := cluster.Event{Node: h.Node, Cause: cause, Why: words.Sentence("no longer running on "+h.Node, proof)}
+	if service.Enabled {
+		if service.State != resources.Stopped {
+			t.setService(service, resources.Recovering, e)
+			return
+		}
+		t.Services.Set(service.Spec.Name, service)
+		return
+	}
+	if service.State != resources.Disabled {
+		service = t.setService(service, resources.Disabled, e)
+	}
+	t.Services.Set(service.Spec.Name, service)
+	t.atRest(service)
+}
+
+// settleMigration goes on with a migration that did not end clean: first the
+// source answers, then the target is asked, then it is decided.
+func (t *transaction) settleMigration(service cluster.Service) {
+	intent := *service.Intent
+	if intent.Ending {
+		t.endedMove(service)
+		return
+	}
+	service.Changed = t.index
+	t.Services.Set(service.Spec.Name, service)
+	if service.Asking(intent.Node) {
+		return
+	}
+	if intent.SourceSeen == 0 {
+		intent.SourceSeen = t.index
+		service.Intent = &intent
+		service = t.askEnd(service, intent.Target, "asked after the source has answered")
+		t.Services.Set(service.Spec.Name, service)
+	}
+	if service.Asking(intent.Target) {
+		return
+	}
+	source, target := service.Ends()
+	switch cluster.Settlement(source, target, intent.Twice) {
+	case cluster.SettleAskAgain:
+		t.askAgain(service)
+	case cluster.SettlePauseTarget:
+		if !intent.Twice {
+			intent.Twice = true
+			service.Intent = &intent
+			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index, Why: "RUNNING TWICE on " + intent.Node + " and " + intent.Target +
+				": the copy on " + intent.Target + " is paused at once. Decide which one is right and stop the other by hand"})
+		}
+	case cluster.SettleEnd:
+		t.endMigration(service, source, target)
+	}
+}
+
+func (t *transaction) askAgain(service cluster.Service) {
+	service = t.askBothEnds(service, "the last answer proved nothing")
+	t.Services.Set(service.Spec.Name, service)
+}
+
+// endMigration closes the intent by what runs now. A VM that is alive is never
+// marked failed.
+func (t *transaction) endMigration(service cluster.Service, source, target string) {
+	intent := *service.Intent
+	absent := string(resources.Absent)
+	if source == absent && target != absent {
+		t.migrationDone(service, resources.Result{})
+		return
+	}
+	service.Intent = nil
+	if source != absent {
+		service.Owner = intent.Node
+		n, _ := t.Nodes.Get(intent.Target)
+		service = t.troubled(service, n, cluster.TroubleMove, service.UndoneWhy())
+		why := service.Reason
+		service = t.setService(service, resources.Started, cluster.Event{Node: intent.Node, Cause: intent.Index, Why: words.Sentence("the migration is undone, it stays on "+intent.Node, why)})
+		code := cluster.CodeRunsAtHome
+		if source != string(resources.Running) {
+			code = cluster.CodeFailure // it ended there, or does not run on
+		}
+		service = t.answer(service, code, service.Reason, cluster.OpMigrate)
+		t.crashedAtEnd(service)
+		return
+	}
+	n, _ := t.Nodes.Get(intent.Target)
+	service = t.troubled(service, n, cluster.TroubleMove, "it ended with the guest at neither end")
+	service.Owner, service.LastOwner = "", intent.Node
+	if t.adoptLast(service) {
+		return
+	}
+	// A target that booted anew in between may have got the guest on its new boot,
+	// where nobody held it; so every node in touch is asked first (law L1).
+	service = t.askReachable(service, "")
+	state := resources.Recovering
+	if !service.Enabled {
+		state = resources.Disabled
+	}
+	service = t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index, Why: "the migration ended with the guest at neither end: every node in touch is asked, then it is started again"})
+	service = t.answer(service, cluster.CodeFailure, service.Reason, cluster.OpMigrate)
+	t.atRest(service)
+}
+
+// crashedAtEnd hands a guest that crashed during its migration to recovery.
+func (t *transaction) crashedAtEnd(service cluster.Service) {
+	h, held := service.Holder(service.Owner)
+	if !held || h.Condition != string(resources.Crashed) {
+		return
+	}
+	n, _ := t.Nodes.Get(service.Owner)
+	t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
+		cluster.Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+}

@@ -1,0 +1,343 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+)
+
+// Secrets are the cluster's own keys. What is secret of them is sealed with the data key, which
+// stands in no log: each member is given it sealed to the key of its own identity.
+type Secrets struct {
+	// Authority is the certificate, which is public, and AuthorityKey its sealed private key.
+	Authority    string `json:"authority"`
+	AuthorityKey []byte `json:"authorityKey"`
+	// Next is the authority that takes its place; nil where none does.
+	Next *NextAuthority `json:"next,omitempty"`
+	// Epoch counts the data keys; 0 where there is none, in clusters on paper.
+	Epoch uint64 `json:"epoch,omitempty"`
+	// Wraps are the data key of this epoch as sealed to each member, by node.
+	Wraps map[string][]byte `json:"wraps,omitempty"`
+	// Sealed are the secrets that the document, its history and definitions refer to.
+	Sealed map[string][]byte `json:"sealed,omitempty"`
+	// Wanted says why a new data key is due; empty when none is.
+	Wanted string `json:"wanted,omitempty"`
+	// Changed is the index at which this data key came into force.
+	Changed uint64 `json:"changed,omitempty"`
+}
+
+// Rekey brings a new data key into force, with all that is sealed sealed anew.
+type Rekey struct {
+	// Epoch is the one that this key follows: what was made from an older State is refused.
+	Epoch        uint64            `json:"epoch"`
+	Wraps        map[string][]byte `json:"wraps"`
+	AuthorityKey []byte            `json:"authorityKey"`
+	// NextKey is that of the authority which takes the present one's place.
+	NextKey []byte            `json:"nextKey,omitempty"`
+	Sealed  map[string][]byte `json:"sealed,omitempty"`
+	By      string            `json:"by,omitempty"`
+	Why     string            `json:"why"`
+}
+
+// Kind implements Command.
+func (Rekey) Kind() string { return "rekey" }
+
+// WithoutDataKey is the first member with a recorded key that has no share in these; "" if none.
+func (s *State) WithoutDataKey(wraps map[string][]byte) string {
+	for _, name := range s.Nodes.Keys() {
+		if n, _ := s.Nodes.Get(name); len(n.Key) > 0 && len(wraps[name]) == 0 {
+			return name
+		}
+	}
+	return ""
+}
+
+// RekeyWanted says why a new data key is due; "" when none is.
+func (s *State) RekeyWanted() string {
+	switch missing := s.WithoutDataKey(s.Secrets.Wraps); {
+	case s.Secrets.Epoch == 0:
+		return ""
+	case s.Secrets.Wanted != "":
+		return s.Secrets.Wanted
+	case missing != "":
+		return missing + " is a member now"
+	}
+	return ""
+}
+
+// KeyTurn is the way of a member to another identity key. First the log tells the new key, which
+// the member made itself and shows from then on; both are believed. Then the new one is recorded in
+// the place of the old one, which is barred for good: at no instant is there a member that nobody
+// believes, and a daemon that ended in between finds a key of its own that the others believe.
+type KeyTurn struct {
+	// Since is the index at which it was ordered, and names it.
+	Since uint64    `json:"since"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+	// Fingerprint and Key are those of the new key; empty until the node has made it.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Key         []byte `json:"key,omitempty"`
+	// Anyway: members that are away are not waited for.
+	Anyway bool `json:"anyway,omitempty"`
+}
+
+// RotateKey orders a member to make itself a new identity key.
+type RotateKey struct {
+	Node string `json:"node"`
+	By   string `json:"by,omitempty"`
+	Why  string `json:"why,omitempty"`
+	// Anyway: also while other members are away, who would not know the new key.
+	Anyway bool `json:"anyway,omitempty"`
+}
+
+// AbortKey takes the order back, as long as no new key was told.
+type AbortKey struct {
+	Node string `json:"node"`
+	By   string `json:"by,omitempty"`
+}
+
+// TellKey tells the new key, which is believed beside the old one from then on.
+type TellKey struct {
+	Node        string `json:"node"`
+	Since       uint64 `json:"since"`
+	Fingerprint string `json:"fingerprint"`
+	Key         []byte `json:"key"`
+}
+
+// TurnKey records the new key in the place of the old one.
+type TurnKey struct {
+	Node  string `json:"node"`
+	Since uint64 `json:"since"`
+	// Fingerprint is that of the key which the node uses by now.
+	Fingerprint string `json:"fingerprint"`
+	// Wrap is the data key of that epoch, sealed to the new key.
+	Epoch uint64 `json:"epoch"`
+	Wrap  []byte `json:"wrap,omitempty"`
+}
+
+// Kind implements Command.
+func (RotateKey) Kind() string { return "rotate-node-key" }
+
+// Kind implements Command.
+func (AbortKey) Kind() string { return "abort-node-key" }
+
+// Kind implements Command.
+func (TellKey) Kind() string { return "tell-node-key" }
+
+// Kind implements Command.
+func (TurnKey) Kind() string { return "turn-node-key" }
+
+func (RotateKey) level() int { return LevelTwo }
+
+func (AbortKey) level() int { return LevelTwo }
+
+func (TellKey) level() int { return LevelTwo }
+
+func (TurnKey) level() int { return LevelTwo }
+
+// AwayBut are the other members that are not in touch.
+func (s *State) AwayBut(node string) []string {
+	var away []string
+	for _, n := range s.Nodes.Rows() {
+		if n.Name != node && !n.Reachable() {
+			away = append(away, n.Name)
+		}
+	}
+	return away
+}
+
+// Refused says why a State does not take the command; "" if it does. Whoever would propose it asks
+// first: each refusal is an entry too.
+func (c TellKey) Refused(s *State) string {
+	n, why := s.turning(c.Node, c.Since)
+	switch turn := n.KeyTurn; {
+	case why != "":
+		return why
+	case turn.Fingerprint == c.Fingerprint:
+		return "" // told twice, because its outcome was not known
+	case turn.Fingerprint != "":
+		return c.Node + " has told another new key"
+	case len(c.Key) == 0 || FingerprintOf(c.Key) != c.Fingerprint:
+		return fmt.Sprintf("the public key of %s is not the one its fingerprint stands for", c.Node)
+	}
+	return s.keyTaken(c.Fingerprint)
+}
+
+// turning finds a member that is on its way to another key.
+func (s *State) turning(node string, since uint64) (Member, string) {
+	n, known := s.Nodes.Get(node)
+	if !known {
+		return n, "there is no node " + node
+	}
+	if n.KeyTurn == nil || n.KeyTurn.Since != since {
+		return n, "that order to make a new key is over"
+	}
+	return n, ""
+}
+
+// keyTaken says whose a key is, or was; "" if nobody's. A key names one machine for good.
+func (s *State) keyTaken(fingerprint string) string {
+	if gone, removed := s.Removed.Get(fingerprint); removed {
+		return "that key was barred as one of " + gone.Name
+	}
+	if client, known := s.Clients.Get(fingerprint); known {
+		return "that key is one of client " + client.User
+	}
+	for _, n := range s.Nodes.Rows() {
+		if n.HasKey(fingerprint) {
+			return "that key is one of " + n.Name
+		}
+	}
+	return ""
+}
+
+// HasKey reports whether a key is one that the member is believed by: its own, or the new one that
+// it has told.
+func (n Member) HasKey(fingerprint string) bool {
+	return n.Fingerprint == fingerprint || n.KeyTurn != nil && n.KeyTurn.Fingerprint == fingerprint && fingerprint != ""
+}
+
+// Keys are how many keys it is believed by.
+func (n Member) Keys() int {
+	if n.KeyTurn != nil && n.KeyTurn.Fingerprint != "" {
+		return 2
+	}
+	return 1
+}
+
+// Refused says why a State does not take the command; "" if it does. Whoever would propose it asks
+// first: each refusal is an entry too.
+func (c TurnKey) Refused(s *State) string {
+	n, why := s.turning(c.Node, c.Since)
+	switch {
+	case why != "":
+		return why
+	case n.KeyTurn.Fingerprint == "" || n.KeyTurn.Fingerprint != c.Fingerprint:
+		return c.Node + " has not told that key"
+	case c.Epoch != s.Secrets.Epoch:
+		return fmt.Sprintf("data key %d is in force meanwhile, and not %d; try again", s.Secrets.Epoch, c.Epoch)
+	case c.Epoch != 0 && len(c.Wrap) == 0:
+		return c.Node + " would not have the data key"
+	}
+	if why := s.CarriesMove(c.Node); why != "" {
+		return why
+	}
+	return s.MayBar(1)
+}
+
+// CarriesMove says which live migration goes from or to a node: its streams are authenticated with
+// the key that the node has now, and would be cut with it.
+func (s *State) CarriesMove(node string) string {
+	for _, service := range s.Services.Rows() {
+		i := service.Intent
+		if i != nil && i.Kind == IntentMigrate && !i.Settling && (i.Node == node || i.Target == node) {
+			return fmt.Sprintf("%s is migrating from %s to %s, with the key that %s has now", service.Spec.Name, i.Node,
+				i.Target, node)
+		}
+	}
+	return ""
+}
+
+// NextAuthority is the authority that takes the place of the present one. First every member says that it
+// believes both, then every member gets a certificate of the new one, and then the old one is dropped: at no
+// instant is there a member that another one does not believe.
+type NextAuthority struct {
+	// Certificate is public, and Key its sealed private key.
+	Certificate string `json:"certificate"`
+	Key         []byte `json:"key"`
+	// Since is the index at which this began, and names it.
+	Since uint64    `json:"since"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+	// Signing: all members believe both, and the new one signs.
+	Signing bool `json:"signing,omitempty"`
+	// Believed are the members that have written down that they believe both, and Held those that
+	// have a certificate of the new one.
+	Believed map[string]bool `json:"believed,omitempty"`
+	Held     map[string]bool `json:"held,omitempty"`
+}
+
+// RotateAuthority begins to put another authority in the place of the present one.
+type RotateAuthority struct {
+	Certificate string `json:"certificate"`
+	Key         []byte `json:"key"`
+	// Epoch is that of the data key which Key is sealed with.
+	Epoch uint64 `json:"epoch"`
+	By    string `json:"by,omitempty"`
+	Why   string `json:"why,omitempty"`
+}
+
+// AbortAuthority gives that up, as long as the new one has signed nothing.
+type AbortAuthority struct {
+	By string `json:"by,omitempty"`
+}
+
+// NodeAuthority tells how far a member is.
+type NodeAuthority struct {
+	Node  string `json:"node"`
+	Since uint64 `json:"since"`
+	Held  bool   `json:"held,omitempty"`
+}
+
+// Kind implements Command.
+func (RotateAuthority) Kind() string { return "rotate-authority" }
+
+// Kind implements Command.
+func (AbortAuthority) Kind() string { return "abort-authority" }
+
+// Kind implements Command.
+func (NodeAuthority) Kind() string { return "node-authority" }
+
+// FirstMissing is the first member that is not among these; "" if all are.
+func FirstMissing(s *State, names map[string]bool) string {
+	for _, name := range s.Nodes.Keys() {
+		if !names[name] {
+			return name
+		}
+	}
+	return ""
+}
+
+// AuthorityWaits says what a rotation of the authority waits for; "" where there is none.
+func (s *State) AuthorityWaits() string {
+	next := s.Secrets.Next
+	if next == nil {
+		return ""
+	}
+	names, what := next.Believed, "says that it believes the new one"
+	if next.Signing {
+		names, what = next.Held, "has a certificate of the new one"
+	}
+	missing := 0
+	for _, name := range s.Nodes.Keys() {
+		if !names[name] {
+			missing++
+		}
+	}
+	text := fmt.Sprintf("the authority is being rotated since %s; it waits until %s %s",
+		next.At.UTC().Format("2006-01-02 15:04"), FirstMissing(s, names), what)
+	if missing > 1 {
+		text += fmt.Sprintf(" (and %d more)", missing-1)
+	}
+	return text
+}
+
+// KeyTurns says of each member that is on its way to a new key what that waits for.
+func (s *State) KeyTurns() []string {
+	var waits []string
+	for _, n := range s.Nodes.Rows() {
+		if n.KeyTurn == nil {
+			continue
+		}
+		what := "uses its new key"
+		if n.KeyTurn.Fingerprint == "" {
+			what = "has made it"
+		}
+		text := fmt.Sprintf("the order to give %s a new identity key dates from %s; it waits until %s %s", n.Name,
+			n.KeyTurn.At.UTC().Format("2006-01-02 15:04"), n.Name, what)
+		if why := s.CarriesMove(n.Name); why != "" && n.KeyTurn.Fingerprint != "" {
+			text += ": " + why
+		}
+		waits = append(waits, text)
+	}
+	return waits
+}

@@ -1,0 +1,124 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// endPatience is how long a disabled service may go on migrating, or be looked for at
+// both ends, before it is ended there without a further look.
+const endPatience = 10 * time.Second
+
+// planEnd ends a migration that does not end by itself, or says how a person can. It
+// tells whether there is nothing more to be said.
+func (p *planner) planEnd(service cluster.Service) bool {
+	intent, name := service.Intent, service.Spec.Name
+	if intent.Kind != cluster.IntentMigrate {
+		return false
+	}
+	if intent.Ending {
+		for _, node := range []string{intent.Node, intent.Target} {
+			if _, held := service.Holder(node); held {
+				p.wait(name, "it is being ended; "+node+" has not confirmed it",
+					fmt.Sprintf("`virsh destroy %s` on %s", service.Spec.Short(), node))
+			}
+		}
+		return true
+	}
+	if w := p.view.Ends[name]; service.Wish != nil && w.Index == service.Wish.Index && w.For >= endPatience {
+		p.decision.propose(cluster.EndMove{Service: name, Act: intent.Index, By: service.Wish.By})
+		return true
+	}
+	return false
+}
+
+// unheard is the end of a migration that has not answered: the target is asked after
+// the source.
+func (p *planner) unheard(service cluster.Service) string {
+	if service.Asking(service.Intent.Node) || service.Intent.SourceSeen == 0 {
+		return service.Intent.Node
+	}
+	return service.Intent.Target
+}
+
+// planDown brings a disabled service to rest.
+func (p *planner) planDown(service cluster.Service) {
+	name := service.Spec.Name
+	asked := service.Wish != nil && service.Wish.Op == cluster.OpDisable
+	if len(service.Holders) == 0 {
+		if service.Wish != nil {
+			p.endWishDown(service, asked)
+		}
+		return
+	}
+	for _, h := range service.Holders {
+		n, why := p.Workable(h.Node)
+		crashed, leaving := h.Fallen(), n.State == cluster.NodeLeaving && service.Owner == h.Node
+		switch {
+		case !asked && !crashed && !leaving && !service.Leftover(h):
+			continue
+		case why != "" || !cluster.OnBoot(n)(h):
+			p.wait(name, fmt.Sprintf("it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State), "")
+			continue
+		case asked && p.afterDependents(service):
+		case asked:
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
+		case crashed:
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery", Why: "removing what its " + service.Fall() + " left on " + h.Node})
+		case service.Leftover(h):
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery", Why: "removing what an unfinished act left on " + h.Node})
+		default:
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, By: "leave", Why: h.Node + " leaves and the service is disabled"})
+		}
+		return
+	}
+	switch {
+	case asked && service.Owner == "":
+		p.giveUp(service, cluster.CodeTemporary, "disabled, but it may still be running on "+cluster.HolderNames(service)+"; it is not started again")
+	case service.Wish != nil && !asked:
+		p.endWishDown(service, asked)
+	case service.State == resources.Started && !asked:
+		p.wait(name, "it runs on "+service.Owner+" although it is disabled", "`clusvcadm -e "+name+"` keeps it, `clusvcadm -d "+name+"` stops it")
+	default:
+		if waits := p.waitsFor(service); waits != "" {
+			p.wait(name, waits, "")
+			return
+		}
+		if service.State == resources.Failed {
+			p.wait(name, service.Reason, "`clusvcadm -d "+name+"` tries to stop it again")
+			return
+		}
+		h := service.Holders[0]
+		p.wait(name, words.Sentence(fmt.Sprintf("it is disabled, and %s on %s", words.OrElse(h.Condition, "not yet looked for"),
+			h.Node), h.Reason),
+			"`clusvcadm -d "+name+"` stops it there")
+	}
+}
+
+func (p *planner) endWishDown(service cluster.Service, asked bool) {
+	if asked {
+		p.giveUp(service, cluster.CodeSuccess, "disabled, it runs nowhere")
+		return
+	}
+	p.giveUp(service, cluster.CodeAborted, words.Sentence("the service is down", service.Reason))
+}
+
+// planReconfigure has a running service take its changed declaration in, once for
+// each declaration.
+func (p *planner) planReconfigure(r *running) answer {
+	spec, started := r.service.Spec, r.holder.Definition
+	switch {
+	case !r.well() || spec.Kind() != resources.KindService || p.Level() < cluster.LevelTwo:
+		return answer{}
+	case started == spec.Definition || started == "":
+		return answer{}
+	case r.service.Behind != nil && r.service.Behind.Definition == spec.Definition:
+		return answer{}
+	}
+	return acting(cluster.Begin{Service: spec.Name, Intent: cluster.IntentReconfigure, Node: r.service.Owner,
+		Definition: spec.Definition, By: "config", Why: "its declaration changed"})
+}

@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/domain"
+)
+
+// Candidate is one line of the table behind a placement.
+type Candidate struct {
+	Node string `json:"node"`
+	// Order is 1 for the node that would be chosen now, 2 for the next; 0 where a
+	// rule rules the node out.
+	Order int `json:"order,omitempty"`
+	// Here: the service runs there.
+	Here bool `json:"here,omitempty"`
+	// Why is the rule that ruled it out, or what speaks for it.
+	Why string `json:"why"`
+	// Services is how many run there, by which equal nodes are told apart.
+	Services int `json:"services"`
+}
+
+// Explanation says of one service why it is where it is, where it would be
+// started now, and what it waits for.
+type Explanation struct {
+	Service string `json:"service"`
+	State   string `json:"state"`
+	Owner   string `json:"owner,omitempty"`
+	// Reason is the sentence of its last change.
+	Reason string `json:"reason,omitempty"`
+	// Decision is the event of the last decision about its place; nil when the
+	// timeline does not reach back to it.
+	Decision *cluster.Event `json:"decision,omitempty"`
+	// Candidates are the nodes, the best first, judged as for a start now.
+	Candidates []Candidate `json:"candidates"`
+	// Rules are the rules between services that concern it, and how they stand.
+	Rules []string `json:"rules,omitempty"`
+	// Bonds say what ties it to a host.
+	Bonds []string `json:"bonds,omitempty"`
+	// Waits are the plan's notes about it.
+	Waits []cluster.Note `json:"waits,omitempty"`
+	// Next is what the plan does with it now, in words; empty for nothing.
+	Next string `json:"next,omitempty"`
+}
+
+// Explain says why a service is where it is. Its reasons are those of the very Plan that the leader
+// makes of this State and View: with the View of the leader's last Step they are the leader's own.
+// It changes nothing.
+func Explain(s *cluster.State, v cluster.View, name string) (Explanation, error) {
+	service, known := s.Services.Get(name)
+	if !known {
+		return Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
+	}
+	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason, Decision: s.LastDecision(name)}
+	v = v.On(s, 0)
+	anew, order := NewPlanner(rules.Of(s), v, &Decision{}), 0
+	for _, verdict := range anew.rankAnew(service) {
+		c := Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
+			Services: anew.Load[verdict.Node]}
+		if verdict.Legal {
+			order++
+			c.Order = order
+		}
+		out.Candidates = append(out.Candidates, c)
+	}
+	d, p := planned(rules.Of(s), v)
+	for _, note := range d.Notes {
+		if note.Subject == name {
+			out.Waits = append(out.Waits, note)
+		}
+	}
+	for _, c := range d.Commands {
+		if begin, is := c.(cluster.Begin); is && begin.Service == name {
+			out.Next = begin.InWords()
+		}
+	}
+	out.Rules, out.Bonds = p.rulesOf(service), service.Spec.BondWarnings()
+	return out, nil
+}
+
+// rankAnew judges the nodes as for a service that runs nowhere: where it is
+// counts like any other place.
+func (p *planner) rankAnew(service cluster.Service) []domain.Verdict {
+	if service.Owner != "" {
+		p.Load[service.Owner]--
+		defer func() { p.Load[service.Owner]++ }()
+	}
+	return p.rank(service, service.FailedOn, service.Gathers())
+}
+
+// rulesOf says how the rules between services stand that concern one of them.
+func (p *planner) rulesOf(service cluster.Service) []string {
+	var lines []string
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	where := func(other *cluster.Service) string {
+		if seat := p.seat(other); seat != "" {
+			return fmt.Sprintf("%s on %s", other.State, seat)
+		}
+		return other.State.String()
+	}
+	if service.Spec.Exclusive {
+		say("exclusive: nothing else runs on its node")
+	}
+	for _, d := range service.Spec.Depend {
+		if needed, known := p.Services.Get(d.Service); known {
+			say("depends on %s (%s), which is %s", d.Service, d.Mode, where(&needed))
+		}
+	}
+	for _, other := range p.Companions(service.Spec.Name) {
+		say("runs together with %s, which is %s", other.Spec.Name, where(other))
+	}
+	for _, other := range p.Services.Rows() {
+		name := other.Spec.Name
+		if name == service.Spec.Name {
+			continue
+		}
+		if why, exclusive := cluster.Clash(&service.Spec, &other.Spec); why != "" && !exclusive {
+			say("is kept apart from %s, which is %s", name, where(other))
+		} else if other.Spec.Exclusive {
+			say("keeps off the node of %s, which is exclusive and %s", name, where(other))
+		}
+		if d, needs := other.Spec.Needs(service.Spec.Name); needs {
+			say("is needed by %s (%s), which is %s", name, d.Mode, where(other))
+		}
+	}
+	if service.Spec.Tier > 0 || service.Spec.Priority > 0 {
+		say("starts in tier %d, with priority %d", service.Spec.Tier, service.Spec.Priority)
+	}
+	return lines
+}

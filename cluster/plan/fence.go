@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+)
+
+// planDisarmed arms fencing again once its time is over, and says until then
+// that it is not.
+func planDisarmed(w *rules.World, v cluster.View, d *Decision) {
+	switch why := w.DisarmedWhy(rules.Estimate(v, w)); {
+	case why != "":
+		d.wait(w.Cluster(), why+"; nothing is shot", "`clusterd fence arm` ends that")
+	case w.Disarmed() != nil:
+		d.propose(cluster.Arm{Expired: true})
+	}
+}
+
+// drillPatience bounds each phase that waits for services or for a boot. It is
+// for policy only; what a drill cut off stays as safe as any other shot.
+const drillPatience = 15 * time.Minute
+
+// planDrill takes the next step of the drill under way.
+func planDrill(w *rules.World, v cluster.View, d *Decision) {
+	run := w.Drill()
+	if run == nil {
+		return
+	}
+	n, known := w.Nodes.Get(run.Node)
+	end := func(ok bool, format string, args ...any) {
+		d.propose(cluster.EndDrill{Node: run.Node, Act: run.Index, OK: ok, Why: fmt.Sprintf(format, args...)})
+	}
+	late := rules.Estimate(v, w).Sub(run.PhaseAt) > drillPatience
+	switch {
+	case !known:
+		end(false, "%s was removed", run.Node)
+	case run.Phase == cluster.DrillEmptying:
+		planEmptying(w, v, n, late, d, end)
+	case run.Phase == cluster.DrillOff && !w.Fences.Has(run.Node):
+		end(false, "its fence intent was closed otherwise")
+	case run.Phase == cluster.DrillOn && n.State == cluster.NodeOnline:
+		end(true, "fence level %d of %s cuts its power, and it came back", run.Level+1, run.Node)
+	case run.Phase == cluster.DrillOn && late:
+		end(false, "%s is off and did not come back within %s; look at its console, then `clusterd fence node %s --on`", run.Node, drillPatience, run.Node)
+	case run.Phase == cluster.DrillOn:
+		d.wait(run.Node, "the drill waits until "+run.Node+" has booted", "")
+	}
+}
+
+func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d *Decision, end func(bool, string, ...any)) {
+	run := w.Drill()
+	switch {
+	case late:
+		end(false, "%s still holds %s after %s; it leaves on, and comes back with `systemctl restart clusterd` on it", run.Node, words.Joined(w.HeldBy(n)), drillPatience)
+	case n.State == cluster.NodeOnline:
+		d.propose(cluster.Leave{Node: run.Node, By: run.By})
+	case n.State == cluster.NodeLeaving:
+		d.wait(run.Node, "the drill waits until the services of "+run.Node+" have moved away", "")
+	case n.State != cluster.NodeLeft:
+		end(false, "%s is %s now", run.Node, n.State)
+	default:
+		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 && w.DisarmedWhy(rules.Estimate(v, w)) == "" {
+			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: "a drill", By: run.By, Override: true, Drill: true, Level: run.Level})
+			return
+		}
+		d.wait(run.Node, "the drill waits: another node is being fenced, fencing is disarmed, or nobody is ready to fence "+run.Node, "")
+	}
+}
+
+// planPowerOns gives up what nobody can answer for any more.
+func planPowerOns(w *rules.World, d *Decision) {
+	for _, name := range w.PowerOns.Keys() {
+		asked, _ := w.PowerOns.Get(name)
+		fencer, _ := w.Nodes.Get(asked.Fencer)
+		if !fencer.Reachable() || fencer.Incarnation != asked.Incarnation {
+			d.propose(cluster.PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation, Problem: asked.Fencer + " was lost before it had a result"})
+		}
+	}
+}

@@ -1,0 +1,277 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// rank judges the nodes for a start or a move of the cluster's own: by the
+// failover domain, by the rules between services, by who runs together with it.
+func (p *planner) rank(service cluster.Service, failedOn []cluster.FailedStart, gather bool) []domain.Verdict {
+	list := p.Rankable(service, failedOn, p.Load)
+	p.shun(service, list)
+	barred, last := map[string]string{}, map[string]string{}
+	if gather {
+		for _, c := range list {
+			barred[c.Node] = words.OrElse(c.Barred, c.Last)
+			if c.Failed {
+				barred[c.Node] = "a start failed here"
+			}
+		}
+		barred = p.gathering(service, barred)
+		last = p.cramped(service)
+	}
+	for i, c := range list {
+		if c.Barred == "" {
+			list[i].Barred = barred[c.Node]
+		}
+		list[i].Last = words.OrElse(last[c.Node], c.Last)
+	}
+	home := p.DomainOf(service)
+	if home == nil && gather {
+		// Who has no wishes goes where those go that it runs together with.
+		for _, other := range p.Companions(service.Spec.Name) {
+			if theirs := p.DomainOf(*other); theirs != nil && other.Enabled {
+				if verdicts := domain.Rank(theirs, list); len(verdicts) > 0 && verdicts[0].Legal {
+					return verdicts
+				}
+			}
+		}
+	}
+	return domain.Rank(home, list)
+}
+
+// move is what takes a running service to another node: live if it is a VM.
+func (p *planner) move(service cluster.Service, target, by, why string) answer {
+	if what := service.Spec.NotLive(); what != "" {
+		return staying(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
+			"`"+moveCommand(service, target)+"` stops it and starts it there")
+	}
+	c := cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: target, By: by, Why: why}
+	if service.Spec.Kind() != resources.KindVM {
+		c.Intent, c.Purpose = cluster.IntentStop, cluster.ForMove
+	}
+	return acting(c)
+}
+
+// planFailback moves a running service to a node that suits it better. Of
+// services that run together one decides for all, so that they do not pull at
+// each other.
+func (p *planner) planFailback(r *running) answer {
+	home := p.DomainOf(r.service)
+	if !r.well() || !home.Leaves(r.service.Owner) {
+		return answer{}
+	}
+	service := r.service
+	list := p.Rankable(service, service.FailedOn, p.Load)
+	group := p.Companions(service.Spec.Name)
+	var last map[string]string
+	if len(group) > 0 {
+		if !p.head(service, group) {
+			return answer{}
+		}
+		last = p.cramped(service)
+		for i, c := range list {
+			list[i].Barred = words.OrElse(c.Barred, last[c.Node])
+		}
+	}
+	plain := slices.Clone(list)
+	p.shun(service, list)
+	target, why, move := domain.Failback(home, service.Owner, list)
+	if !move {
+		return p.notBetter(service, group, plain, last)
+	}
+	if other := p.placedOf(service, group, target); other != nil {
+		return p.notHome(service, target, why, other.PlacedWhy())
+	}
+	if other := p.returnsTo(target, service); other != "" {
+		return waiting(fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
+			"which starts there again", service.Owner, target, other), "")
+	}
+	text := "fails back live: "
+	if service.Spec.Kind() != resources.KindVM {
+		text = "fails back: "
+	}
+	return p.move(service, target, "failback", text+why)
+}
+
+// notBetter says of the node that would suit a service best why it is not there. A
+// node that is away, is fenced or is to be emptied tells of itself, and where a rule
+// between services forbids a node the service waits for nothing; of one that seems to be
+// there nobody would know what keeps the service away.
+func (p *planner) notBetter(
+	service cluster.Service, group []*cluster.Service, list []domain.Candidate, cramped map[string]string,
+) answer {
+	bars, open, rules := map[string]string{}, slices.Clone(list), p.ObjectionsTo(service).Why
+	for i, c := range open {
+		n, _ := p.Nodes.Get(c.Node)
+		if p.BarredFor(c.Node, n) == "" {
+			bars[c.Node] = words.OrElse(c.Barred, c.Last)
+			open[i] = domain.Candidate{Node: c.Node, Load: c.Load, Barred: words.OrElse(cramped[c.Node], rules[c.Node])}
+		}
+	}
+	target, better, would := domain.Failback(p.DomainOf(service), service.Owner, open)
+	trouble, troubled := p.troubles(service)[target]
+	if !would {
+		return answer{}
+	}
+	if other := p.placedOf(service, group, target); other != nil {
+		return p.notHome(service, target, better, other.PlacedWhy())
+	}
+	if bars[target] == "" && troubled {
+		return p.notHome(service, target, better, trouble.TriedLater())
+	}
+	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
+		target, bars[target]), "it moves there by itself when that is over")
+}
+
+// placedOf is a service, or one of its group, that an administrator put where it is rather than
+// on a node that suits it better: moving one of them moved all. It is nil where there is none.
+func (p *planner) placedOf(service cluster.Service, group []*cluster.Service, target string) *cluster.Service {
+	for _, other := range append(slices.Clip(group), &service) {
+		if p.placedByHand(*other, target) {
+			return other
+		}
+	}
+	return nil
+}
+
+// notHome says why a service is not where its domain would rather have it.
+func (p *planner) notHome(service cluster.Service, target, better, why string) answer {
+	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why),
+		"`"+moveCommand(service, target)+"` moves it all the same")
+}
+
+// moveCommand is how a person moves a service.
+func moveCommand(service cluster.Service, target string) string {
+	how := "-M"
+	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" {
+		how = "-r"
+	}
+	return fmt.Sprintf("clusvcadm %s %s -m %s", how, service.Spec.Name, target)
+}
+
+// planBanished moves a service off a node that its restricted domain forbids:
+// whoever put it there, and whatever else speaks for that place.
+func (p *planner) planBanished(r *running) answer {
+	legal, why := domain.Legal(p.DomainOf(r.service), r.service.Owner)
+	if legal || !r.well() {
+		return answer{}
+	}
+	service, verdicts := r.service, p.rank(r.service, r.service.FailedOn, true)
+	if len(verdicts) > 0 && verdicts[0].Legal {
+		return p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
+			service.Owner, why))
+	}
+	next := "make room on a member of its domain, or change the domain; it moves by itself then"
+	if cold := p.coldTarget(service); cold != "" {
+		next = fmt.Sprintf("`clusvcadm -r %s -m %s` stops it and starts it there", service.Spec.Name, cold)
+	}
+	return staying(fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
+		strings.Join(reasons(verdicts, service.Owner), "; ")), next)
+}
+
+// coldTarget is where a service would be started that cannot move live; "" for
+// nowhere.
+func (p *planner) coldTarget(service cluster.Service) string {
+	service.Troubles = nil
+	if verdicts := p.rank(service, service.FailedOn, true); len(verdicts) > 0 && verdicts[0].Legal {
+		return verdicts[0].Node
+	}
+	return ""
+}
+
+// reasons are why nodes other than one may not run a service.
+func reasons(verdicts []domain.Verdict, but string) []string {
+	list := make([]string, 0, len(verdicts))
+	for _, v := range verdicts {
+		if v.Node != but && !v.Legal {
+			list = append(list, v.Node+": "+v.Why)
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, "there is no other node")
+	}
+	return list
+}
+
+// planTogether brings a running service to where the one of its companions is
+// that came last to its node: it was put there for a reason.
+func (p *planner) planTogether(r *running) answer {
+	if !r.well() {
+		return answer{}
+	}
+	service, newest := r.service, r.service
+	for _, other := range p.Companions(service.Spec.Name) {
+		if !other.Up() {
+			continue
+		}
+		if other.Intent != nil || other.Wish != nil || other.State != resources.Started {
+			return answer{} // first that one comes to rest
+		}
+		if other.Newer(newest) {
+			newest = *other
+		}
+	}
+	target := newest.Owner
+	if target == service.Owner {
+		return answer{}
+	}
+	name := service.Spec.Name
+	away := fmt.Sprintf("it runs on %s, away from %s on %s, ", service.Owner, newest.Spec.Name, target)
+	anyway := "`" + moveCommand(service, target) + "` moves it all the same"
+	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
+		// What it would follow goes down for the move: it would have no reason left, and
+		// the two would take turns for ever.
+		return waiting(away+"which needs it and would be stopped for its move", anyway)
+	}
+	trouble, troubled := p.troubles(service)[target]
+	for _, v := range p.rank(service, service.FailedOn, false) {
+		switch {
+		case v.Node != target:
+		case troubled:
+			return waiting(away+"because "+trouble.TriedLater(), anyway)
+		case !v.Legal:
+			return waiting(away+"because it may not run there: "+v.Why, "")
+		default:
+			return p.move(service, target, "together", fmt.Sprintf("follows %s to %s", newest.Spec.Name, target))
+		}
+	}
+	return answer{}
+}
+
+// noteRules says which rule is broken where a service runs: rules that came
+// later, and what people move by hand, do not stop anything.
+func (p *planner) noteRules(service cluster.Service) {
+	if why := p.ObjectionsTo(service).Why[service.Owner]; why != "" {
+		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why), "move one of the two, or change the rule")
+	}
+}
+
+// returnsTo is the service that is down for a moment only, was on a node, and may not be there
+// together with another service; "" if there is none. A rule that took its place meanwhile would
+// be undone by whatever brings that service back, and take it anew the next time it goes down.
+func (p *planner) returnsTo(node string, service cluster.Service) string {
+	if len(p.Rules().Apart) == 0 {
+		return ""
+	}
+	for _, other := range p.Services.Rows() {
+		down := other.Enabled && !other.Held && other.State == resources.Stopped && other.LastOwner == node
+		if !down || other.Spec.Name == service.Spec.Name {
+			continue
+		}
+		if why, _ := cluster.Clash(&service.Spec, &other.Spec); why == "" {
+			continue
+		}
+		if _, comes := p.unmet(*other); comes {
+			return other.Spec.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,177 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// inOrder are the services in the order in which they are planned: by tier, then
+// by priority, then by name.
+func (p *planner) inOrder() []string {
+	names := p.Services.Keys()
+	plain := true
+	for _, service := range p.Services.Rows() {
+		plain = plain && service.Spec.Tier == 0 && service.Spec.Priority == 0
+	}
+	if plain {
+		return names
+	}
+	names = append([]string(nil), names...)
+	rank := make(map[string]resources.Rules, len(names))
+	for _, service := range p.Services.Rows() {
+		rank[service.Spec.Name] = service.Spec.Rules
+	}
+	sort.SliceStable(names, func(i, j int) bool {
+		a, b := rank[names[i]], rank[names[j]]
+		if a.Tier != b.Tier {
+			return a.Tier < b.Tier
+		}
+		return a.Priority < b.Priority
+	})
+	return names
+}
+
+// ready tells whether a service that is up answers, where a probe was declared
+// for it; or whether it was waited for long enough.
+func (p *planner) ready(service cluster.Service) bool {
+	if service.Spec.Probe == "" || service.State != resources.Started || service.Answered >= service.Since {
+		return true
+	}
+	return p.reached(service.SinceAt.Add(cluster.ReadyWithin))
+}
+
+// gate says which services of lower tiers a start waits for. One that will not
+// come up by itself holds nothing up: a tier is an order, not a dependency.
+func (p *planner) gate(service cluster.Service) string {
+	tier := service.Spec.Tier
+	if tier == 0 {
+		return ""
+	}
+	if why, known := p.gates[tier]; known {
+		return why
+	}
+	p.gates[tier] = p.gateOf(tier)
+	return p.gates[tier]
+}
+
+func (p *planner) gateOf(tier int) string {
+	var waits []string
+	more := 0
+	for _, lower := range p.Services.Rows() {
+		if lower.Spec.Tier >= tier || !lower.Enabled {
+			continue
+		}
+		text := ""
+		switch {
+		case lower.Up() && p.ready(*lower):
+		case lower.Up():
+			text = lower.Spec.Name + " to answer its probe"
+		case p.idle(lower) == "":
+			text = fmt.Sprintf("%s (tier %d, %s)", lower.Spec.Name, lower.Spec.Tier, lower.State)
+		}
+		switch {
+		case text == "":
+		case len(waits) < 3:
+			waits = append(waits, text)
+		default:
+			more++
+		}
+	}
+	if len(waits) == 0 {
+		return ""
+	}
+	if more > 0 {
+		waits = append(waits, fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("it is in tier %d and waits for %s", tier, strings.Join(waits, ", "))
+}
+
+// full says that no further start may begin now; "" if one may.
+func (p *planner) full() string {
+	if most := p.Document.StartAtOnce; most > 0 && p.starting >= most {
+		return fmt.Sprintf("waits its turn: %d are starting, and start_at_once is %d", p.starting, most)
+	}
+	return ""
+}
+
+// idle says why a service that is down will not come up by itself; "" if it is
+// on its way.
+func (p *planner) idle(service *cluster.Service) string {
+	name := service.Spec.Name
+	if why, known := p.idles[name]; known {
+		return why
+	}
+	p.idles[name] = "it depends on itself"
+	p.idles[name] = p.idleNow(*service)
+	return p.idles[name]
+}
+
+func (p *planner) idleNow(service cluster.Service) string {
+	switch {
+	case !service.Enabled:
+		return "it is not enabled"
+	case service.Flags&resources.Frozen != 0:
+		return "it is frozen"
+	case service.Held:
+		return "it was stopped until the next change of a node"
+	case service.State == resources.Failed:
+		return service.Reason
+	case service.Intent != nil:
+		return ""
+	}
+	for _, h := range service.Holders {
+		n, _ := p.Nodes.Get(h.Node)
+		foreign := h.Condition == string(resources.Paused) && !h.Creating && !h.Ask
+		if p.stuck(h) || (foreign && n.Reachable()) {
+			return fmt.Sprintf("it may be on %s, where only a person can help", h.Node)
+		}
+	}
+	for _, d := range service.Spec.Depend {
+		if needed, known := p.Services.Get(d.Service); known && !needed.Up() {
+			if why := p.idle(&needed); why != "" {
+				return fmt.Sprintf("%s does not come up: %s", d.Service, why)
+			}
+		}
+	}
+	if why := p.disksTaken(service); why != "" {
+		return why
+	}
+	if len(service.Holders) > 0 {
+		return ""
+	}
+	node, why := p.choose(service)
+	if node == "" {
+		return why
+	}
+	return p.DisksFree(service) // law L9 would refuse the start
+}
+
+// planHalt stops a service with the whole cluster, after those that were started
+// after it.
+func (p *planner) planHalt(service cluster.Service) {
+	name := service.Spec.Name
+	if !p.stoppable(&service) {
+		p.wait(name, fmt.Sprintf("it runs on %s as far as is known, and cannot be asked to stop now", service.Owner), "")
+		return
+	}
+	for _, other := range p.Services.Rows() {
+		stopping := other.Intent != nil && other.Intent.Kind == cluster.IntentStop
+		_, needs := other.Spec.Needs(name)
+		if (!other.Up() && !stopping) || other.Flags&resources.Frozen != 0 || (other.Spec.Tier <= service.Spec.Tier && !needs) {
+			continue
+		}
+		if p.stoppable(other) {
+			p.wait(name, fmt.Sprintf("it is stopped after %s", other.Spec.Name), "")
+			return
+		}
+	}
+	if service.Wish != nil {
+		p.giveUp(service, cluster.CodeTemporary, p.LockedWhy())
+		return
+	}
+	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner, Purpose: cluster.ForHalt, By: "stop", Why: "stopping with the whole cluster"})
+}

@@ -1,0 +1,329 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// Decision is what the leader wants to happen next.
+type Decision struct {
+	// Commands are proposed to the log, in this order.
+	Commands []cluster.Command
+	// Notes say what was not done, and what that waits for.
+	Notes []cluster.Note
+	// Again is the View.Quiet from which on time alone changes the decision; 0 is
+	// never.
+	Again time.Duration `json:",omitempty"`
+}
+
+func (d *Decision) propose(c cluster.Command) { d.Commands = append(d.Commands, c) }
+
+// Shots are the nodes whose fence intents this decision holds. They count before
+// the State has them, because what is proposed and refused would be held back for
+// longer than it need be.
+func (d *Decision) Shots() []string {
+	var nodes []string
+	for _, c := range d.Commands {
+		if first, shot := c.(cluster.BeginFence); shot {
+			nodes = append(nodes, first.Node)
+		}
+	}
+	return nodes
+}
+
+func (d *Decision) wait(subject, why, next string) {
+	d.Notes = append(d.Notes, cluster.Note{Subject: subject, Why: why, Next: next})
+}
+
+// planner is one run of Plan over the services.
+type planner struct {
+	rules.World
+	view     cluster.View
+	decision *Decision
+	// load counts the services on each node, with what this very decision puts
+	// there, so that the services of a lost node spread out.
+	Load map[string]int
+	// starting counts the starts under way, with those of this decision; idles
+	// remembers what was found out about services that do not come up.
+	starting int
+	idles    map[string]string
+	// gates is what each tier waits for.
+	gates map[int]string
+	// leaving are the services that this decision stops, moved those that it moves to
+	// make room.
+	leaving, moved map[string]bool
+	// asked is the running service that the movers are asked about.
+	asked running
+	// crowds is how much each node has to do, counted at the first question.
+	crowds map[string]backlog
+}
+
+func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
+
+// Plan decides, on the leader, what comes next. It reads the World and its own
+// View; it cannot write. Plan may be wrong, Apply may not.
+func Plan(s *cluster.State, v cluster.View) Decision {
+	d, _ := planned(rules.Of(s), v)
+	return d
+}
+
+// planned is Plan, and its planner as it is after the services: Explain shows what that knows.
+func planned(w *rules.World, v cluster.View) (Decision, *planner) {
+	var d Decision
+	planLevel(w, &d)
+	lost := planContacts(w, v, &d)
+	planDisarmed(w, v, &d)
+	planFences(w, v, lost, &d)
+	planPowerOns(w, &d)
+	planDrill(w, v, &d)
+	p := PlanAllServices(w, v, &d)
+	planLeaving(w, &d)
+	planGuards(w, v, &d)
+	noteVolumes(w, &d)
+	noteHung(w, &d)
+	sort.SliceStable(d.Notes, func(i, j int) bool { return d.Notes[i].Subject < d.Notes[j].Subject })
+	return d, p
+}
+
+// PlanAllServices decides about all services, and once more where some of them
+// are stopped to move: what needs those may have been decided about before that
+// was known.
+func PlanAllServices(w *rules.World, v cluster.View, d *Decision) *planner {
+	before := *d
+	first := NewPlanner(w, v, d)
+	if first.planServices(); len(first.Departs) == 0 {
+		return first
+	}
+	*d = before
+	second := NewPlanner(w, v, d)
+	second.Departs = first.Departs
+	second.planServices()
+	return second
+}
+
+func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
+	p := &planner{World: *w, view: v, decision: d, Load: w.Loads(), idles: map[string]string{},
+		gates: map[int]string{}, leaving: map[string]bool{}, moved: map[string]bool{}}
+	p.Also, p.Departs = map[string]string{}, map[string]string{}
+	for _, service := range w.Services.Rows() {
+		if service.Intent != nil && service.Intent.Kind == cluster.IntentStart {
+			p.starting++
+		}
+	}
+	found := p.Rules()
+	found.Barred = make(map[string]string, w.Nodes.Len())
+	for i, name := range w.Nodes.Keys() {
+		found.Barred[name] = p.mayTakeWork(name, *w.Nodes.Rows()[i])
+	}
+	p.Ruled = &found
+	return p
+}
+
+// planServices decides about every service, in the order of their starts.
+func (p *planner) planServices() {
+	for _, name := range p.inOrder() {
+		service, _ := p.Services.Get(name)
+		p.planService(service)
+	}
+	p.planGraves()
+	p.noteLock()
+	p.noteRestarts()
+	p.planOrders()
+}
+
+// planContacts turns silences into edges. It returns the nodes that are lost
+// by this very decision, so that their fence intent goes into the same entry.
+func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]string {
+	lost := map[string]string{}
+	if me, _ := w.Nodes.Get(v.Self); (me.State == cluster.NodeLost || me.Stalled()) && !w.Fences.Has(v.Self) {
+		d.propose(cluster.Contact{Node: v.Self, Incarnation: me.Incarnation, State: cluster.NodeOnline, Why: v.Self + " leads the cluster, so it is in touch"})
+	}
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
+		if name == v.Self || n.Incarnation == 0 || n.State == cluster.NodeLeft || n.Ended() || n.State == cluster.NodeJoining {
+			continue
+		}
+		j := cluster.Judge(n, v.Contacts[name], w.TimingOf(n))
+		if n.Stopped && (j.State == cluster.NodeOnline || j.State == cluster.NodeDeaf) {
+			// Its last beats: it comes back by its next start alone.
+			d.wait(name, "clusterd announced that it stops there, and is still heard", "`systemctl restart clusterd` on "+name)
+			continue
+		}
+		if j.Wait != "" {
+			d.wait(name, j.Wait, j.Next)
+		}
+		if j.State == "" || j.State == n.State || sameContact(j.State, n.State) {
+			continue
+		}
+		if j.State == cluster.NodeOnline && w.Fences.Has(name) {
+			d.wait(name, "heard again, but its fence intent is committed and is not spared", "")
+			continue
+		}
+		silence := max(v.Contacts[name].Silence, v.Contacts[name].Log.Still)
+		d.propose(cluster.Contact{Node: name, Incarnation: n.Incarnation, State: j.State, Silence: silence, Why: contactWhy(n, j)})
+		if j.State == cluster.NodeLost {
+			lost[name] = j.Why
+		}
+	}
+	return lost
+}
+
+// sameContact: hearing a node that looks or leaves is no edge, and a lost node
+// does not become merely silent again.
+func sameContact(judged, known cluster.NodeState) bool {
+	if judged == cluster.NodeOnline {
+		return known != cluster.NodeLost && known != cluster.NodeSilent && known != cluster.NodeDeaf
+	}
+	return (judged == cluster.NodeSilent || judged == cluster.NodeDeaf) && known == cluster.NodeLost
+}
+
+func contactWhy(n cluster.Member, j cluster.Judgement) string {
+	switch {
+	case j.State == cluster.NodeOnline && n.State == cluster.NodeDeaf:
+		return n.Name + " follows the log again"
+	case j.State == cluster.NodeOnline:
+		return n.Name + " is heard again"
+	}
+	return j.Why
+}
+
+// planFences shoots nodes that are lost and may hold something, and keeps the
+// open intents going.
+func planFences(w *rules.World, v cluster.View, lost map[string]string, d *Decision) {
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
+		open, fencing := w.Fences.Get(name)
+		why, lostNow := lost[name]
+		switch {
+		case fencing:
+			planAttempt(w, v, open, d)
+		case lostNow || n.State == cluster.NodeLost || n.State == cluster.NodeCut:
+			if !lostNow {
+				why = n.Why
+			}
+			planShot(w, v, n, why, lostNow, d)
+		}
+	}
+}
+
+func planShot(world *rules.World, v cluster.View, n cluster.Member, why string, lostNow bool, d *Decision) {
+	w, timing := v.Contacts[n.Name], cluster.TimingFor(world.Document.Timing)
+	if w.Silence < timing.Test && !w.Log.Deaf && !lostNow && n.State != cluster.NodeCut {
+		return // it is heard again: sparing happens before the intent
+	}
+	if !lostNow && n.State != cluster.NodeCut && v.Contacts[n.Name].MayComeBack(world.TimingOf(n)) {
+		return // the shot was held back, and what was said of it when it was lost is no longer so
+	}
+	if !lostNow && n.State != cluster.NodeCut && w.Unasked(timing) {
+		d.wait(n.Name, n.Name+" is lost; this leader has not asked yet whether its kernel answers by now", "")
+		return
+	}
+	held := world.HeldBy(n)
+	if len(held) == 0 {
+		if n.State != cluster.NodeCut && !world.Maintained(n) { // what these wait for is said by planGuards and planOrders
+			d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
+		}
+		return
+	}
+	if world.Maintained(n) {
+		d.wait(n.Name, fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name, n.OrderWhy(), words.Joined(held)),
+			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
+		return
+	}
+	levels := world.Document.Nodes[n.Name].Fence
+	if len(levels) == 0 {
+		d.wait(n.Name, fmt.Sprintf("%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name, words.Joined(held)),
+			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
+		return
+	}
+	if why := world.DisarmedWhy(rules.Estimate(v, world)); why != "" {
+		d.wait(n.Name, n.Name+" is lost and not fenced: "+why, "`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
+		return
+	}
+	if wait := world.ShotDelay(n.Name); wait > 0 && n.State != cluster.NodeCut && w.Silence < timing.Lost+wait &&
+		!w.BeyondGrace(timing, wait) {
+		d.wait(n.Name, fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait), "")
+		return
+	}
+	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); brake != "" {
+		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
+		return
+	}
+	fencers := fencersOf(world, v, n.Name)
+	if len(fencers) == 0 {
+		d.wait(n.Name, n.Name+" is lost, and no node is ready to fence it", "")
+		return
+	}
+	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
+}
+
+// fencersOf lists the nodes that may fence a node now, this one first. The node
+// itself never does, even if it leads, nor does one that was not heard.
+func fencersOf(w *rules.World, v cluster.View, victim string) []string {
+	var fencers []string
+	for _, name := range append([]string{v.Self}, w.Nodes.Keys()...) {
+		n, why := w.Workable(name)
+		if why == "" && rules.Unheard(v, w, n) == "" && name != victim && (name != v.Self || len(fencers) == 0) {
+			fencers = append(fencers, name)
+		}
+	}
+	return fencers
+}
+
+// planAttempt gives an open intent its next attempt.
+func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision) {
+	if open.Fencer != "" {
+		fencer, _ := w.Nodes.Get(open.Fencer)
+		if fencer.Reachable() && fencer.Incarnation == open.Incarnation {
+			return
+		}
+	}
+	fencers := fencersOf(w, v, open.Node)
+	levels := len(w.Document.Nodes[open.Node].Fence)
+	if levels == 0 {
+		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word", "make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
+		return
+	}
+	if why := w.DisarmedWhy(rules.Estimate(v, w)); why != "" {
+		d.wait(open.Node, "no further attempt to fence "+open.Node+" is made: "+why, "`clusterd fence arm` ends that")
+		return
+	}
+	step, more := fence.NextOf(w.Attempts(open.Node), fencers, open.Tried)
+	more = more && open.TriedTotal < cluster.MaxAttempts
+	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= PauseFenceRounds {
+		// The rounds are used up; one attempt now and then goes on, because a
+		// device may come back by itself.
+		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)], Level: open.TriedTotal / len(fencers) % levels}, true
+	}
+	if victim, _ := w.Nodes.Get(open.Node); !more && victim.CutBoot(open.Boot) {
+		return // planGuards says what it waits for
+	}
+	if !more {
+		d.wait(open.Node, fmt.Sprintf("%s cannot be confirmed off: %s; %d attempts so far, and another one every %s",
+			open.Node, cluster.Briefly(open.LastWhy), open.TriedTotal, PauseFenceRounds),
+			"mend its fence device; `clusterd fence status "+open.Node+"` tells all that it says")
+		return
+	}
+	d.propose(cluster.AssignFence{Node: open.Node, Fencer: step.Fencer, Level: step.Level})
+}
+
+// planLeaving closes a node's leave once it holds nothing.
+func planLeaving(w *rules.World, d *Decision) {
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
+		if n.State != cluster.NodeLeaving {
+			continue
+		}
+		if held := w.HeldBy(n); len(held) > 0 {
+			d.wait(name, fmt.Sprintf("leaving; still holds %s", words.Joined(held)), "")
+			continue
+		}
+		d.propose(cluster.NodeGone{Node: name, Incarnation: n.Incarnation})
+	}
+}

@@ -1,0 +1,165 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/fence"
+)
+
+// noteLong tells of an intent that has been open for long on a node in order: since when, why,
+// and what to do. A note says nothing about how it will end: a deadline ends our waiting, not
+// the act.
+func (p *planner) noteLong(service cluster.Service) {
+	intent, name := service.Intent, service.Spec.Name
+	w := p.view.Opens[name]
+	if w.Index != intent.Index || w.For < cluster.IntentNoted {
+		return
+	}
+	what := fmt.Sprintf("its %s on %s has been under way since %s", intent.Kind, intent.Node, clockOf(intent.At))
+	if crowd := p.crowd(*intent); crowd != "" {
+		p.wait(name, what+": "+crowd, "") // its time begins with its turn, which only that node knows
+		return
+	}
+	if w.For >= w.Limit {
+		p.wait(name, fmt.Sprintf("%s, longer than it has time for (%s), and %s has not told how it ended, so nothing "+
+			"else is tried", what, words.Minutes(w.Limit), intent.Node),
+			fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s; `systemctl restart clusterd` lets it look what "+
+				"became of that, and touches no VM", intent.Node, intent.Act()))
+		return
+	}
+	next := fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s", intent.Node, intent.Act())
+	if intent.Kind == cluster.IntentMigrate {
+		next = "`clusvcadm --cancel " + name + "` gives it up"
+	}
+	p.wait(name, fmt.Sprintf("%s; it is given up at %s", what, clockOf(intent.At.Add(w.Limit))), next)
+}
+
+// backlog is how many acts are open on a node.
+type backlog struct{ acts, moves int }
+
+// crowd says that a node has more to do than it does at a time; "" if it has not.
+func (p *planner) crowd(intent cluster.Intent) string {
+	if p.crowds == nil {
+		p.crowds = map[string]backlog{}
+		for _, service := range p.Services.Rows() {
+			i := service.Intent
+			if i == nil {
+				continue
+			}
+			b := p.crowds[i.Node]
+			if i.Kind == cluster.IntentMigrate {
+				b.moves++
+			} else {
+				b.acts++
+			}
+			p.crowds[i.Node] = b
+		}
+	}
+	open, most := p.crowds[intent.Node].acts, cluster.ActsAtOnce
+	if intent.Kind == cluster.IntentMigrate {
+		open, most = p.crowds[intent.Node].moves, cluster.MovesAtOnce
+	}
+	if open <= most {
+		return ""
+	}
+	return fmt.Sprintf("%d such acts are open there, which does %d at a time, so it may be waiting for its turn",
+		open, most)
+}
+
+func clockOf(at time.Time) string { return at.UTC().Format("15:04:05 MST") }
+
+// TellsSilence: the edge says how long a node was silent, which changes.
+func (d Decision) TellsSilence() bool {
+	for _, c := range d.Commands {
+		if _, edge := c.(cluster.Contact); edge {
+			return true
+		}
+	}
+	return false
+}
+
+// Pauses before something that did not work is tried again.
+const (
+	PauseAfterRefusal = time.Second
+	PauseAfterFailure = 200 * time.Millisecond
+	PauseBetweenLooks = 500 * time.Millisecond
+	PauseBetweenTests = 500 * time.Millisecond
+	PauseFenceRounds  = 30 * time.Second
+	PauseStartRounds  = 30 * time.Second
+	PauseBetweenTries = 2 * time.Second
+	TestDeadline      = 3 * time.Second
+)
+
+// The leader's plan has no wall clock. What ends at a time of day is judged by
+// the time of the last event and what this leader has measured since then; Apply
+// judges again, by the time that the entry carries.
+
+// clock is the time of day as far as the planner knows.
+func (p *planner) clock() time.Time { return p.newestAt().Add(p.view.Quiet) }
+
+func (p *planner) newestAt() time.Time {
+	if len(p.Timeline()) == 0 {
+		return time.Time{}
+	}
+	return p.Timeline()[len(p.Timeline())-1].At
+}
+
+// reached tells whether a time of day has come. If not, the decision holds no
+// longer than until then.
+func (p *planner) reached(at time.Time) bool {
+	if !p.clock().Before(at) {
+		return true
+	}
+	left := at.Sub(p.newestAt())
+	if p.decision.Again == 0 || left < p.decision.Again {
+		p.decision.Again = left
+	}
+	return false
+}
+
+func WaitsOut(devices []fence.Device) bool {
+	for _, d := range devices {
+		if d.Nature() == fence.ByWatchdog {
+			return true
+		}
+	}
+	return false
+}
+
+// planGuards says what storage and watchdogs are waited for, and what for.
+func planGuards(w *rules.World, v cluster.View, d *Decision) {
+	for _, name := range w.Fences.Keys() {
+		open, _ := w.Fences.Get(name)
+		victim, _ := w.Nodes.Get(name)
+		limit, guarded := victim.GuardOf(open.Boot).WaitOut()
+		if guarded && open.Fencer != "" && WaitsOut(w.DevicesOf(name, open.Level)) {
+			d.wait(name, fmt.Sprintf("%s waits %s until the lease and the watchdog of %s have surely run out; %s have passed by %s's own stopwatch",
+				open.Fencer, limit.Round(time.Second), name, v.Waited[name].For.Round(time.Second), v.Self), "")
+		}
+	}
+	for _, name := range w.Nodes.Keys() {
+		n, _ := w.Nodes.Get(name)
+		if n.State == cluster.NodeCut {
+			planCut(w, v, n, d)
+		}
+		if why := w.Unguarded(n); why != "" && n.State == cluster.NodeOnline && !n.Witness {
+			d.wait(name, name+" runs nothing yet: "+why, "`clusterd doctor` on "+name+" says what is in the way")
+		}
+	}
+}
+
+func planCut(w *rules.World, v cluster.View, n cluster.Member, d *Decision) {
+	d.wait(n.Name, n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted", "restart the host")
+	proof := fence.Proven{Nature: fence.ByStorage, Waited: v.Waited[n.Name].For}
+	for _, service := range w.Others("", "") {
+		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) {
+			if why := w.KeptFrom(n, service.Spec, h, proof); why != "" {
+				d.wait(service.Spec.Name, fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why), "make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`")
+			}
+		}
+	}
+}

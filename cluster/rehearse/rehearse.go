@@ -1,0 +1,180 @@
+package rehearse
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Limits of a rehearsal.
+const (
+	rehearsedRounds = 100
+	rehearsedEvents = 500
+)
+
+// Rehearsal is what would come of a request if every act worked.
+type Rehearsal struct {
+	// Refused says why it would not be taken, Code is rgmanager's; Refused is
+	// empty when it would.
+	Refused string `json:"refused,omitempty"`
+	Code    int    `json:"code"`
+	// Text, Why and Owner are the answer that would follow.
+	Text  string `json:"text,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	// Done: the request would be answered; else it would wait for what Notes say.
+	Done bool `json:"done"`
+	// Events are the timeline that would follow, in order; their times mean nothing.
+	Events []cluster.Event `json:"events,omitempty"`
+	// Notes are what would not be done, and why.
+	Notes []cluster.Note `json:"notes,omitempty"`
+}
+
+// Rehearse says what would happen if a request were made now: by the very Apply
+// and Plan that would decide it, on a copy. Acts are taken to work. The State is
+// left as it is.
+func Rehearse(s *cluster.State, v cluster.View, ask cluster.Ask) Rehearsal {
+	out := onPaper(s, v)
+	copied := out.state
+	if ask.Request == "" || copied.Requests.Has(ask.Request) {
+		ask.Request = "rehearsal"
+		copied.Requests.Delete(ask.Request)
+	}
+	applied := out.apply(ask)
+	if why := applied.Refused[0]; why != "" {
+		return Rehearsal{Refused: why, Code: applied.Codes[0], Text: cluster.CodeText(applied.Codes[0]), Done: true}
+	}
+	out.goOn()
+	request, _ := copied.Requests.Get(ask.Request)
+	return Rehearsal{Code: request.Code, Text: request.Text, Why: request.Why, Owner: request.Owner, Done: request.Done, Events: out.events, Notes: out.notesOf(s)}
+}
+
+// rehearsal is the little world in which it is tried.
+type rehearsal struct {
+	state *cluster.State
+	// view is what the leader would have measured: what it has by now, and that no time passes
+	// on paper. began is how it was before anything was tried.
+	view, began cluster.View
+	// keep chooses what is told; nil keeps all.
+	keep   func(cluster.Event) bool
+	events []cluster.Event
+	notes  []cluster.Note
+}
+
+// onPaper begins a rehearsal, on a copy of the State.
+func onPaper(s *cluster.State, v cluster.View) rehearsal {
+	v = v.On(s, 0)
+	return rehearsal{state: s.Fork(), view: v, began: v}
+}
+
+func (r *rehearsal) apply(commands ...cluster.Command) apply.Applied {
+	at := rules.Estimate(r.view, rules.Of(r.state))
+	applied := apply.Apply(r.state, cluster.Entry{Index: r.state.Index + 1, At: at, Commands: commands})
+	for _, e := range applied.Events {
+		if len(r.events) < rehearsedEvents && (r.keep == nil || r.keep(e)) {
+			r.events = append(r.events, e)
+		}
+	}
+	r.view = r.view.On(r.state, 0)
+	return applied
+}
+
+// goOn plans and carries out until nothing happens any more.
+func (r *rehearsal) goOn() {
+	for range rehearsedRounds {
+		var d plan.Decision
+		plan.PlanAllServices(rules.Of(r.state), r.view, &d)
+		r.notes = d.Notes
+		happened := r.answer()
+		for _, c := range d.Commands {
+			if r.apply(c).Refused[0] == "" {
+				happened = true
+			}
+		}
+		if !r.carryOut() && !happened {
+			return
+		}
+	}
+}
+
+// answer lets every node in touch say "not here" where it is asked about a
+// service, unless it is where the service was last seen.
+func (r *rehearsal) answer() bool {
+	answered := false
+	for _, name := range r.state.Services.Keys() {
+		service, _ := r.state.Services.Get(name)
+		for _, h := range service.Holders {
+			n, _ := r.state.Nodes.Get(h.Node)
+			if !h.Ask || !n.Reachable() || h.Condition != "" {
+				continue
+			}
+			found := resources.Observation{Service: name, UUID: service.Spec.UUID, Condition: resources.Absent}
+			looked := cluster.Looked{Service: name, Node: n.Name, Incarnation: n.Incarnation, Since: h.Since, Observation: found}
+			answered = r.apply(looked).Refused[0] == "" || answered
+		}
+	}
+	return answered
+}
+
+// carryOut lets every open act work.
+func (r *rehearsal) carryOut() bool {
+	done := false
+	for _, name := range r.state.Services.Keys() {
+		service, _ := r.state.Services.Get(name)
+		intent := service.Intent
+		if intent == nil || intent.Settling {
+			continue
+		}
+		n, _ := r.state.Nodes.Get(intent.Node)
+		result := resources.Result{OK: true, Source: resources.Running}
+		switch intent.Kind {
+		case cluster.IntentStop:
+			result = resources.Result{OK: true, Source: resources.Absent}
+		case cluster.IntentMigrate:
+			result = resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}
+		}
+		applied := r.apply(cluster.Done{Service: name, Act: intent.Index, Node: n.Name, Incarnation: n.Incarnation, Result: result})
+		done = applied.Refused[0] == "" || done
+		if service, _ = r.state.Services.Get(name); service.State == resources.Started && service.Spec.Probe != "" && service.Answered < service.Since {
+			r.apply(cluster.Probed{Service: name, Node: service.Owner, At: time.Time{}})
+		}
+	}
+	return done
+}
+
+// notesOf are the notes of the end that were not there before the request.
+func (r *rehearsal) notesOf(before *cluster.State) []cluster.Note {
+	var d plan.Decision
+	plan.PlanAllServices(rules.Of(before), r.began, &d)
+	known := map[cluster.Note]bool{}
+	for _, note := range d.Notes {
+		known[note] = true
+	}
+	var fresh []cluster.Note
+	for _, note := range r.notes {
+		if !known[note] {
+			fresh = append(fresh, note)
+		}
+	}
+	return fresh
+}
+
+// RehearseStop says in which order everything would be stopped with the whole
+// cluster, and what would not. The lock's own note is left out: it would tell as done what is only
+// planned.
+func RehearseStop(s *cluster.State, v cluster.View, by string) ([]cluster.Event, []cluster.Note) {
+	r := onPaper(s, v)
+	r.apply(cluster.LockCluster{By: by, Stop: true})
+	r.events = nil
+	r.goOn()
+	lock := rules.Of(r.state).LockedWhy()
+	return r.events, slices.DeleteFunc(r.notesOf(s), func(note cluster.Note) bool {
+		return lock != "" && note.Subject == s.Cluster && strings.HasPrefix(note.Why, lock)
+	})
+}

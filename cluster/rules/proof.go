@@ -1,0 +1,190 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Others are all services and tombstones but the one named, by sorted key. A
+// tombstone of the same UUID is the same VM, not another one. They are the
+// records themselves, which nobody changes.
+func (w *World) Others(name, uuid string) []*cluster.Service {
+	list := make([]*cluster.Service, 0, w.Services.Len()+w.Tombstones.Len())
+	for i, key := range w.Services.Keys() {
+		if key != name {
+			list = append(list, w.Services.Rows()[i])
+		}
+	}
+	for i, key := range w.Tombstones.Keys() {
+		if key != uuid {
+			list = append(list, w.Tombstones.Rows()[i])
+		}
+	}
+	return list
+}
+
+// HeldBy lists the services that may be running on any boot of a machine.
+func (w *World) HeldBy(n cluster.Member) []string {
+	var names []string
+	for _, service := range w.Others("", "") {
+		for _, h := range service.Holders {
+			if h.Machine == n.Machine() {
+				names = append(names, service.Spec.Name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// DevicesOf are the devices of one level of a node, as they are declared now.
+func (w *World) DevicesOf(node string, level int) []fence.Device {
+	levels := w.Document.Nodes[node].Fence
+	if level < 0 || level >= len(levels) {
+		return nil
+	}
+	devices := make([]fence.Device, 0, len(levels[level].Devices))
+	for _, name := range levels[level].Devices {
+		devices = append(devices, w.Document.Devices[name])
+	}
+	return devices
+}
+
+// Unguarded says why a node may not run anything yet: of the guard that its
+// levels ask for, something is not known to be in place on its present boot.
+func (w *World) Unguarded(n cluster.Member) string {
+	return fence.WantedBy(w.Document.Nodes[n.Name].Fence, w.Document.Devices).Missing(n.GuardOf(n.Boot), n.Boot)
+}
+
+// Unguarded says what of the guard that a node's levels ask for is not known to
+// be in place on its present boot; "" if nothing.
+func Unguarded(s *cluster.State, node string) string {
+	n, _ := s.Nodes.Get(node)
+	return Of(s).Unguarded(n)
+}
+
+// MayHitNewBoot tells whether the attempt under way could still hurt the boot
+// that follows: an off command, a message or a preemption that is on its way
+// could. Waiting does nothing to anybody.
+func MayHitNewBoot(s *cluster.State, open cluster.Fence) bool {
+	devices := Of(s).DevicesOf(open.Node, open.Level)
+	return len(devices) == 0 || slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Nature() != fence.ByWatchdog })
+}
+
+// Weighed takes a result for what it is worth by law L3: Confirmed is Unknown
+// where the State does not bear it out.
+func Weighed(s *cluster.State, n cluster.Member, open cluster.Fence, r fence.Result) fence.Result {
+	if r.Outcome != fence.Confirmed {
+		return r
+	}
+	if why := unproven(s, n, open, r.Proven); why != "" {
+		r.Outcome = fence.Unknown
+		r.Evidence = append(r.Evidence[:len(r.Evidence):len(r.Evidence)], why)
+	}
+	return r
+}
+
+func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Proven) string {
+	devices := Of(s).DevicesOf(open.Node, open.Level)
+	if len(devices) == 0 && p.IsZero() {
+		return "" // the level was taken out of the document meanwhile; it was one of power
+	}
+	if nature := fence.NatureOf(devices); nature != p.By() {
+		return fmt.Sprintf("level %d proves by %s now, and the result is one by %s", open.Level+1, words.OrElse(string(nature), "nothing"), p.By())
+	}
+	guard := n.GuardOf(open.Boot)
+	for _, device := range devices {
+		if why := s.Mistakable(open, device); device.Nature() == fence.ByPower && why != "" {
+			return why
+		}
+		if why := cluster.UnprovenBy(device, open, guard, p); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// KeptFrom says why a boot that was cut off keeps a service all the same; "" if
+// it does not. What counts is what was started there, not what is written now.
+func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder, p fence.Proven) string {
+	if spec.Kind() != resources.KindVM {
+		return "it is no VM, and what it does besides writing to disks goes on"
+	}
+	if n.Cut == nil {
+		return "it is not cut off"
+	}
+	if h.Ask && h.Condition == "" && !h.Creating {
+		return "nobody knows what was started there, and with which disks"
+	}
+	guard, writable := n.GuardOf(h.Boot), 0
+	for _, disk := range h.Disks {
+		switch {
+		case disk.ReadOnly:
+			continue
+		case !fence.LiesOn(disk.Identity, n.Cut.Disks):
+			return disk.Identity + " is not among the disks that it was cut off from"
+		case !fence.LiesOn(disk.Identity, guard.Keys):
+			return n.Name + " never said that its key for " + disk.Identity + " was registered, so a registration may still be on its way"
+		}
+		writable++
+	}
+	limit, guarded := guard.WaitOut()
+	waited := guarded && p.Waited >= limit
+	switch {
+	case writable == 0:
+		return "nothing is known of disks that it writes to"
+	case !waited && !spec.StorageOnly:
+		return "it may go on running without its disks: neither was a watchdog waited out, nor does the service allow storage_only"
+	}
+	return ""
+}
+
+// cutBy tells whether a node is cut off already from all that a level of storage
+// alone could cut it off from.
+func (w *World) cutBy(node string, level int) bool {
+	n, _ := w.Nodes.Get(node)
+	devices := w.DevicesOf(node, level)
+	if !n.CutBoot(n.Boot) || fence.NatureOf(devices) != fence.ByStorage {
+		return false
+	}
+	for _, device := range devices {
+		if !words.ContainsAll(n.Cut.Disks, device.Disks()) {
+			return false
+		}
+	}
+	return true
+}
+
+// LeftBehind says why a service would stay where it is if its node were lost,
+// although the node can be cut off from its storage; "" where another level
+// proves more, or where storage releases it.
+func LeftBehind(s *cluster.State, service cluster.Service) string {
+	n, known := s.Nodes.Get(service.Owner)
+	h, held := service.Holder(service.Owner)
+	if !known || !held {
+		return ""
+	}
+	cut := cluster.Cut{Boot: n.Boot}
+	for level := range s.Document.Nodes[n.Name].Fence {
+		devices := Of(s).DevicesOf(n.Name, level)
+		if fence.NatureOf(devices) != fence.ByStorage {
+			return ""
+		}
+		for _, device := range devices {
+			cut.Disks = words.Union(cut.Disks, device.Disks())
+		}
+	}
+	if len(cut.Disks) == 0 {
+		return ""
+	}
+	n.Cut = &cut
+	if why := Of(s).KeptFrom(n, service.Spec, h, fence.Proven{Nature: fence.ByStorage}); why != "" {
+		return fmt.Sprintf("%s can be cut off from its storage alone, and then keeps %s: %s", n.Name, service.Spec.Name, why)
+	}
+	return ""
+}

@@ -1,0 +1,25 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// Refusal is a sentence that says which law or rule forbids a command, with
+// rgmanager's return code where a person asked; the zero value is acceptance.
+type Refusal struct {
+	Code int
+	Why  string
+}
+
+var Accepted = Refusal{}
+
+// Refuse refuses with the code that says no more than that.
+func Refuse(format string, args ...any) Refusal {
+	return RefuseAs(cluster.CodeFailure, format, args...)
+}
+
+func RefuseAs(code int, format string, args ...any) Refusal {
+	return Refusal{Code: code, Why: fmt.Sprintf(format, args...)}
+}

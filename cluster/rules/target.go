@@ -1,0 +1,166 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// takesLive is a node that may run a VM and to which no move of it has failed; "" where
+// there is none, or where it cannot move live. Between a plan and its entry a node may
+// have come, or its standby may have ended: the guest is not shut down for what was.
+func (w *World) takesLive(service cluster.Service) string {
+	h, _ := service.Holder(service.Owner)
+	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" || len(service.Holders) != 1 ||
+		h.Condition != string(resources.Running) || len(w.Companions(service.Spec.Name)) > 0 {
+		return ""
+	}
+	for i, name := range w.Nodes.Keys() {
+		n := *w.Nodes.Rows()[i]
+		tried := service.TroubledOn(n, time.Time{}) // however long ago: the plan alone knows the time
+		if name != service.Owner && !tried && w.BarredFor(name, n) == "" && w.MayJoin(service, n) == Accepted {
+			return name
+		}
+	}
+	return ""
+}
+
+// HeldBy lists the services that may be running on any boot of a machine.
+func HeldBy(s *cluster.State, n cluster.Member) []string { return Of(s).HeldBy(n) }
+
+// Maintained tells whether an order keeps a silent node from being fenced: it
+// was empty, and nothing has been seen on it since.
+func (w *World) Maintained(n cluster.Member) bool {
+	if n.Order == nil || n.Order.Kind != cluster.OrderMaintenance || n.Order.Empty == 0 {
+		return false
+	}
+	for _, service := range w.Services.Rows() {
+		for _, h := range service.Holders {
+			if h.Machine == n.Machine() && (h.Condition != "" || h.Creating) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Candidates are the nodes as placement sees them.
+func (w *World) Candidates(service cluster.Service) []domain.Candidate {
+	return w.Rankable(service, service.FailedOn, w.Loads())
+}
+
+// Loads counts the services on each node, those on their way to it included.
+func (w *World) Loads() map[string]int {
+	load := map[string]int{}
+	for _, service := range w.Services.Rows() {
+		if service.Intent != nil && service.Intent.Kind == cluster.IntentStart {
+			load[service.Intent.Node]++
+		} else if service.Owner != "" {
+			load[service.Owner]++
+		}
+	}
+	return load
+}
+
+// Rankable are the candidates, given where a start failed and how much each
+// node has.
+func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart, load map[string]int) []domain.Candidate {
+	list, objections := make([]domain.Candidate, 0, w.Nodes.Len()), w.ObjectionsTo(service)
+	for _, name := range w.Nodes.Keys() {
+		c := domain.Candidate{Node: name, Load: load[name], Barred: words.OrElse(w.Barred(name), objections.Why[name])}
+		if n, _ := w.Nodes.Get(name); c.Barred == "" && n.Hung != "" {
+			c.Barred = n.HungFor(service)
+		}
+		if name == service.Avoid {
+			c.Last = "it is moved away from here"
+		}
+		for _, failed := range failedOn {
+			if failed.Node == name && c.Barred == "" && w.FailedThere(failed) {
+				c.Barred = "a start failed here: " + failed.Why
+			}
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// Barred says what keeps every service off a node; "" if nothing does.
+func (w *World) Barred(node string) string {
+	if w.Ruled != nil {
+		return w.Ruled.Barred[node]
+	}
+	n, _ := w.Nodes.Get(node)
+	return w.BarredFor(node, n)
+}
+
+func (w *World) BarredFor(name string, n cluster.Member) string {
+	switch {
+	case n.Witness:
+		return "a witness runs no services"
+	case w.Fences.Has(name):
+		return "being fenced"
+	case n.State != cluster.NodeOnline:
+		return string(n.State)
+	case n.Order != nil:
+		return n.OrderWhy()
+	}
+	return w.Unguarded(n)
+}
+
+func (o objections) Any() bool { return len(o.Why) > 0 }
+
+// NeedsFence says why a node is to be fenced for a stop that failed there; ""
+// where a person has to look. What is declared counts first. Left open, a
+// VM's node is fenced only where the hypervisor does not answer and the cluster
+// itself wanted to recover it: nothing else could ever tell that it does not run
+// any more. Who asked for a stop by hand is there to look.
+func (w *World) NeedsFence(service cluster.Service, node string) string {
+	h, held := service.Holder(node)
+	n, known := w.Nodes.Get(node)
+	if w.Level() < cluster.LevelTwo || !known || !held || !cluster.OnBoot(n)(h) || !service.Enabled || service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
+		return ""
+	}
+	byItself := service.StopFailed == cluster.ForRecovery || service.StopFailed == cluster.ForCleanup
+	switch {
+	case service.Spec.StopFailure == resources.FenceNode && service.StopFailed != "":
+		return fmt.Sprintf("%s could not be stopped there, and its stop_failure is fence", service.Spec.Name)
+	case service.Spec.StopFailure == "" && service.Spec.Kind() == resources.KindVM && byItself && h.Condition == string(resources.Unknown):
+		return fmt.Sprintf("%s could not be stopped there to recover it, and the hypervisor cannot tell whether it still runs", service.Spec.Name)
+	}
+	return ""
+}
+
+// Unheard says that the leader has not heard a node in its present incarnation, or not
+// lately: what the State calls online may be from before an outage. Where nothing was
+// measured, as on paper, nothing is said.
+func Unheard(v cluster.View, world *World, n cluster.Member) string {
+	w, measured := v.Contacts[n.Name]
+	switch {
+	case !v.Leading || !measured || n.State != cluster.NodeOnline:
+		return ""
+	case n.Name == v.Self && w.Incarnation != n.Incarnation:
+		return "its daemon is only starting"
+	case n.Name == v.Self:
+		return ""
+	case !w.Heard || w.Incarnation != n.Incarnation:
+		return "not heard yet by " + v.Self + ", which leads"
+	case w.StoodStill:
+		return "not heard yet since " + v.Self + ", which leads, stood still"
+	case w.Silence >= cluster.TimingFor(world.Document.Timing).Lost:
+		return "not heard at present by " + v.Self + ", which leads"
+	case w.Log.Still >= cluster.TimingFor(world.Document.Timing).Deaf/2:
+		return "heard by " + v.Self + ", which leads, and takes nothing of the log at present"
+	}
+	return ""
+}
+
+// FailedThere tells whether a failed start still counts: what failed on a node before
+// its daemon started anew does not.
+func (w *World) FailedThere(f cluster.FailedStart) bool {
+	n, known := w.Nodes.Get(f.Node)
+	return known && (f.Incarnation == 0 || f.Incarnation == n.Incarnation)
+}

@@ -1,0 +1,67 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+)
+
+// World is what the rules read: what the log says, without the means to change it,
+// and under which assumptions it is asked. Plan and Apply put the same questions to
+// it (may, depend, rules between services, disks, brake, proof, lock), so that Plan
+// proposes what Apply takes. These are frozen for each level of the rules like Apply
+// itself; what Plan alone asks is free to change. Plan holds a World and no State: it
+// cannot write.
+type World struct {
+	facts
+	// at is the moment that is judged by: the time of the entry. A plan has no clock
+	// and leaves it empty.
+	At time.Time
+	// also are the nodes where a plan in the making puts services, by service; Apply
+	// has none.
+	Also map[string]string
+	// departs are the services that a plan in the making stops to start them
+	// elsewhere, and where; Apply has none.
+	Departs map[string]string
+	// ruled is what a plan found once; Apply, under which documents change, looks
+	// each time.
+	Ruled *ruled
+}
+
+// facts are the State as it can be read. They are no copy: under Apply they change
+// with it.
+type facts struct {
+	Document   *cluster.Document
+	Nodes      *cluster.Records[cluster.Member]
+	Services   *cluster.Records[cluster.Service]
+	Tombstones *cluster.Records[cluster.Service]
+	Fences     *cluster.Records[cluster.Fence]
+	Checks     *cluster.Records[cluster.DeviceCheck]
+	PowerOns   *cluster.Records[cluster.PowerOn]
+	Blobs      *cluster.Records[string]
+	// state is for the methods of facts alone.
+	state *cluster.State
+}
+
+func (f facts) Level() int { return f.state.Level }
+
+func (f facts) Cluster() string { return f.state.Cluster }
+
+func (f facts) Shots() []cluster.Shot { return f.state.Shots }
+
+func (f facts) Lock() *cluster.Lock { return f.state.Lock }
+
+func (f facts) Disarmed() *cluster.Disarmed { return f.state.Disarmed }
+
+func (f facts) Drill() *cluster.Drill { return f.state.Drill }
+
+func (f facts) Timeline() []cluster.Event { return f.state.Timeline }
+
+// Of is the State as the rules read it, with no moment and no plan in the making.
+func Of(s *cluster.State) *World {
+	return &World{facts: facts{
+		Document: &s.Document, Nodes: &s.Nodes.Records, Services: &s.Services.Records,
+		Tombstones: &s.Tombstones.Records, Fences: &s.Fences.Records, Checks: &s.Checks.Records,
+		PowerOns: &s.PowerOns.Records, Blobs: &s.Blobs.Records, state: s,
+	}}
+}
