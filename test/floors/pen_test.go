@@ -10,98 +10,176 @@ import (
 	"testing"
 )
 
-// TestPlanCannotWrite keeps the pen from Plan. Nothing that Plan or a method of its planner
-// reaches, by whatever call, holds a transaction, holds the State other than by the facts of a
-// World, calls what writes a Table, or assigns to what the State holds.
+// readers are the rooms that know the State and must not write it: Plan, and the rules that it asks
+// like Apply.
+var readers = []string{"cluster/rules", "cluster/plan"}
+
+// TestPlanCannotWrite keeps the pen from Plan. That it cannot import Apply is in the table of floors;
+// here neither it nor the rules keep the State other than by the facts of a World, call what writes
+// it, or assign to what it holds.
 func TestPlanCannotWrite(t *testing.T) {
-	w := newWarden(mind(t))
-	for _, wrong := range w.inspect() {
-		t.Error(wrong)
-	}
-	if len(w.reached) < 200 {
-		t.Errorf("Plan reaches only %d functions: the test does not see what it does", len(w.reached))
+	values := roomAt(t, "cluster")
+	for _, reader := range readers {
+		w := newWarden(roomAt(t, reader), values)
+		if len(w.bodies) < 50 {
+			t.Errorf("%s has only %d functions: the test does not see what it does", reader, len(w.bodies))
+		}
+		for _, wrong := range w.inspect() {
+			t.Error(wrong)
+		}
 	}
 }
 
 // planAlone are questions of Plan that are methods of World although Apply does not ask them: they
 // are asked before there is a planner.
 var planAlone = map[string]bool{
-	"attempts": true, "cutBy": true, "shotDelay": true, "timingOf": true, "waitsForDaemon": true,
+	"Attempts": true, "cutBy": true, "ShotDelay": true, "TimingOf": true, "waitsForDaemon": true,
 }
 
 // TestWorldIsWhatApplyAsksToo keeps the mark of what is frozen for each level of the rules true: a
 // method of World is reached from Apply. What Plan alone asks is free to change, and is its
 // planner's.
 func TestWorldIsWhatApplyAsksToo(t *testing.T) {
-	w := newWarden(mind(t))
-	for function := range w.bodies {
-		if function.Name() == "apply" || function.Name() == "Apply" {
-			w.follow(function)
+	rules, apply := roomAt(t, "cluster/rules"), roomAt(t, "cluster/apply")
+	reached := map[string]bool{}
+	mentioned := map[string][]string{}
+	for _, body := range functionsOf(rules) {
+		mentioned[body.of.FullName()] = mentions(rules, body.declared)
+	}
+	var follow func(name string)
+	follow = func(name string) {
+		if !reached[name] {
+			reached[name] = true
+			for _, next := range mentioned[name] {
+				follow(next)
+			}
 		}
 	}
-	for function := range w.bodies {
-		name := function.Name()
+	for _, body := range functionsOf(apply) {
+		for _, name := range mentions(apply, body.declared) {
+			follow(name)
+		}
+	}
+	for _, body := range functionsOf(rules) {
+		name, asked := body.of.Name(), reached[body.of.FullName()]
 		switch {
-		case owner(function) != "World":
-		case !w.reached[function] && !planAlone[name]:
+		case owner(body.of) != "World":
+		case !asked && !planAlone[name]:
 			t.Errorf("Apply does not ask World.%s: what only Plan asks is a method of planner", name)
-		case w.reached[function] && planAlone[name]:
+		case asked && planAlone[name]:
 			t.Errorf("Apply asks World.%s: it is no question of Plan alone", name)
 		}
 	}
 }
 
-// mind is the package cluster as the type checker sees it.
-func mind(t *testing.T) checked {
+// roomAt is one package as the type checker sees it.
+func roomAt(t *testing.T, path string) checked {
 	t.Helper()
 	exports := map[string]string{}
 	var found listed
-	for _, p := range goList(t, "-export", "-deps", "./cluster") {
+	for _, p := range goList(t, "-export", "-deps", "./"+path) {
 		exports[p.ImportPath] = p.Export
-		if p.ImportPath == module+"cluster" {
+		if p.ImportPath == module+path {
 			found = p
 		}
 	}
 	return typeCheck(t, found, exports)
 }
 
-// warden follows what Plan reaches, and looks for a pen there.
+// function is one with its body.
+type function struct {
+	of       *types.Func
+	declared *ast.FuncDecl
+}
+
+func functionsOf(r checked) []function {
+	var list []function
+	for _, f := range r.parsed {
+		for _, d := range f.Decls {
+			if declared, ok := d.(*ast.FuncDecl); ok && declared.Body != nil {
+				list = append(list, function{r.info.Defs[declared.Name].(*types.Func), declared})
+			}
+		}
+	}
+	return list
+}
+
+// mentions are the full names of the functions that a body names.
+func mentions(r checked, body ast.Node) (names []string) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		if name, ok := n.(*ast.Ident); ok {
+			if called, ok := r.info.Uses[name].(*types.Func); ok {
+				names = append(names, called.Origin().FullName())
+			}
+		}
+		return true
+	})
+	return names
+}
+
+// warden looks for a pen in a package that may only read.
 type warden struct {
 	checked
-	bodies map[*types.Func]*ast.FuncDecl
+	bodies []function
 	// kept are the named types of what the State holds.
-	kept    map[*types.Named]bool
-	reached map[*types.Func]bool
+	kept map[*types.Named]bool
+	// writers are the functions of the State's package that change it, by their full names.
+	writers map[string]bool
 	// own are the variables that begin with an empty list.
 	own   map[types.Object]bool
 	wrong []string
 }
 
-func newWarden(r checked) *warden {
-	w := &warden{
-		checked: r, bodies: map[*types.Func]*ast.FuncDecl{}, kept: map[*types.Named]bool{},
-		reached: map[*types.Func]bool{}, own: map[types.Object]bool{},
-	}
-	for _, f := range r.parsed {
-		for _, d := range f.Decls {
-			if function, ok := d.(*ast.FuncDecl); ok && function.Body != nil {
-				w.bodies[r.info.Defs[function.Name].(*types.Func)] = function
-			}
-		}
-	}
+func newWarden(reader, values checked) *warden {
+	w := &warden{checked: reader, bodies: functionsOf(reader), kept: map[*types.Named]bool{}, writers: writersOf(values)}
 	if state := w.named("State"); state != nil {
 		w.keep(state)
 	}
 	return w
 }
 
-func (w *warden) named(name string) *types.Named {
-	object := w.types.Scope().Lookup(name)
-	if object == nil {
-		return nil
+// writersOf are the functions that change what a State holds: by themselves, or by another of them.
+func writersOf(values checked) map[string]bool {
+	w := &warden{checked: values, bodies: functionsOf(values), kept: map[*types.Named]bool{}, writers: map[string]bool{}}
+	w.keep(w.named("State"))
+	for found := -1; found != len(w.writers); {
+		found = len(w.writers)
+		for _, f := range w.bodies {
+			if w.wrong, w.own = nil, map[types.Object]bool{}; !w.writers[f.of.FullName()] && takesPointer(f.of) {
+				if w.look(f); len(w.wrong) > 0 {
+					w.writers[f.of.FullName()] = true
+				}
+			}
+		}
 	}
-	named, _ := object.Type().(*types.Named)
-	return named
+	return w.writers
+}
+
+// takesPointer reports whether a function is given something that it could change for its caller.
+func takesPointer(f *types.Func) bool {
+	signature := f.Signature()
+	parameters := []*types.Var{}
+	if signature.Recv() != nil {
+		parameters = append(parameters, signature.Recv())
+	}
+	for i := range signature.Params().Len() {
+		parameters = append(parameters, signature.Params().At(i))
+	}
+	return slices.ContainsFunc(parameters, func(v *types.Var) bool {
+		_, is := v.Type().Underlying().(*types.Pointer)
+		return is
+	})
+}
+
+// named is a type of the reader or of the package of the State, by its name.
+func (w *warden) named(name string) *types.Named {
+	for _, p := range append([]*types.Package{w.types}, w.types.Imports()...) {
+		if object := p.Scope().Lookup(name); object != nil && (p == w.types || p.Path() == module+"cluster") {
+			named, _ := object.Type().(*types.Named)
+			return named
+		}
+	}
+	return nil
 }
 
 // keep collects the types that a type is made of.
@@ -114,10 +192,10 @@ func (w *warden) keep(of types.Type) {
 			return
 		}
 		ours := of.Obj().Pkg() == w.types || of.Obj().Pkg() != nil && strings.HasPrefix(of.Obj().Pkg().Path(), module)
-		if !ours || w.kept[of] {
+		if !ours || w.kept[of.Origin()] {
 			return
 		}
-		w.kept[of] = true
+		w.kept[of.Origin()] = true
 		for i := range struc.NumFields() {
 			w.keep(struc.Field(i).Type())
 		}
@@ -130,70 +208,32 @@ func (w *warden) keep(of types.Type) {
 	}
 }
 
+// keeps reports whether the State holds values of the type; nil is none.
+func (w *warden) keeps(of *types.Named) bool { return of != nil && w.kept[of.Origin()] }
+
 // inspect returns what is wrong, one sentence for each place.
 func (w *warden) inspect() []string {
-	for function := range w.bodies {
-		if of := owner(function); of == "planner" || of == "" && function.Name() == "Plan" {
-			w.follow(function)
+	w.wrong = nil
+	for _, f := range w.bodies {
+		w.own = map[types.Object]bool{}
+		w.look(f)
+	}
+	for _, name := range w.types.Scope().Names() {
+		if of, is := w.types.Scope().Lookup(name).(*types.TypeName); is {
+			w.fields(of)
 		}
-	}
-	for function := range w.reached {
-		w.look(function)
-	}
-	if planner := w.named("planner"); planner == nil {
-		w.wrong = append(w.wrong, "there is no planner: the test does not see what it does")
-	} else {
-		w.fields(planner, map[*types.Named]bool{})
 	}
 	slices.Sort(w.wrong)
 	return w.wrong
 }
 
-// follow marks a function and all that it mentions. A call by an interface may reach each method of
-// that name.
-func (w *warden) follow(function *types.Func) {
-	function = function.Origin()
-	if w.reached[function] || function.Pkg() != w.types {
-		return
-	}
-	w.reached[function] = true
-	if signature := function.Signature(); signature.Recv() != nil && types.IsInterface(signature.Recv().Type()) {
-		for other := range w.bodies {
-			if other.Name() == function.Name() && owner(other) != "" {
-				w.follow(other)
-			}
-		}
-		return
-	}
-	if body := w.bodies[function]; body != nil {
-		ast.Inspect(body, func(n ast.Node) bool {
-			if name, ok := n.(*ast.Ident); ok {
-				if called, ok := w.info.Uses[name].(*types.Func); ok {
-					w.follow(called)
-				}
-			}
-			return true
-		})
-	}
-}
-
 // look searches one function for what writes.
-func (w *warden) look(function *types.Func) {
-	of := owner(function)
+func (w *warden) look(f function) {
 	complain := func(at token.Pos, format string, arguments ...any) {
-		w.wrong = append(w.wrong, fmt.Sprintf("%s: %s is reached from Plan and %s", w.files.Position(at), function.Name(),
+		w.wrong = append(w.wrong, fmt.Sprintf("%s: %s %s", w.files.Position(at), f.of.Name(),
 			fmt.Sprintf(format, arguments...)))
 	}
-	if of == "Table" {
-		complain(function.Pos(), "belongs to Table, which can be written: Records can be read")
-	}
-	body := w.bodies[function]
-	if body == nil {
-		return
-	}
-	// Plan is given the State to make a World of it, and facts keep it for what they read.
-	may := of == "facts" || (of == "" && function.Name() == "Plan") || (of == "State" && function.Name() == "world")
-	ast.Inspect(body, func(n ast.Node) bool {
+	ast.Inspect(f.declared.Body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
 			w.begins(n)
@@ -210,26 +250,28 @@ func (w *warden) look(function *types.Func) {
 			if what := w.changes(n); what != "" {
 				complain(n.Pos(), "%s what the State holds", what)
 			}
-		case ast.Expr:
-			if pen := w.pen(n, may); pen != "" {
-				complain(n.Pos(), "holds %s", pen)
+		case *ast.Ident:
+			if called, is := w.info.Uses[n].(*types.Func); is && w.writers[called.Origin().FullName()] {
+				complain(n.Pos(), "asks %s, which writes", called.Name())
 			}
 		}
 		return true
 	})
 }
 
-// pen says what an expression could write with; "" for nothing.
-func (w *warden) pen(e ast.Expr, mayState bool) string {
-	is := named(w.info.TypeOf(e))
-	switch {
-	case is == nil || is.Obj().Pkg() != w.types:
-	case is.Obj().Name() == "transaction":
-		return "a transaction, which writes"
-	case is.Obj().Name() == "State" && !mayState:
-		return "the State, which can be written: a World can be read"
+// fields looks for a State in what a type is made of; the facts of a World keep it for what they read.
+func (w *warden) fields(of *types.TypeName) {
+	struc, is := of.Type().Underlying().(*types.Struct)
+	if !is || of.Name() == "facts" {
+		return
 	}
-	return ""
+	for i := range struc.NumFields() {
+		field := struc.Field(i)
+		if inner := named(field.Type()); inner != nil && inner.Obj().Name() == "State" && w.keeps(inner) {
+			w.wrong = append(w.wrong, fmt.Sprintf("%s: %s.%s is a State, which can be written: a World can be read",
+				w.files.Position(field.Pos()), of.Name(), field.Name()))
+		}
+	}
 }
 
 // through says by which type of the State an assignment goes; "" where it changes only what is the
@@ -240,18 +282,18 @@ func (w *warden) through(left ast.Expr) string {
 		case *ast.ParenExpr:
 			left = e.X
 		case *ast.StarExpr:
-			if of := named(w.info.TypeOf(e.X)); w.kept[of] {
+			if of := named(w.info.TypeOf(e.X)); w.keeps(of) {
 				return of.Obj().Name()
 			}
 			left = e.X
 		case *ast.SelectorExpr:
 			_, pointer := w.info.TypeOf(e.X).Underlying().(*types.Pointer)
-			if of := named(w.info.TypeOf(e.X)); pointer && w.kept[of] {
+			if of := named(w.info.TypeOf(e.X)); pointer && w.keeps(of) {
 				return of.Obj().Name()
 			}
 			left = e.X
 		case *ast.IndexExpr:
-			if of := named(w.info.TypeOf(e)); w.kept[of] && !w.made(e.X) {
+			if of := named(w.info.TypeOf(e)); w.keeps(of) && !w.made(e.X) {
 				return "a list of " + of.Obj().Name()
 			}
 			if of := w.fieldOf(e.X); of != "" {
@@ -293,7 +335,7 @@ func (w *warden) begins(n *ast.AssignStmt) {
 // fieldOf names the type of the State of which an expression is a field; "" where it is none.
 func (w *warden) fieldOf(e ast.Expr) string {
 	if field, ok := e.(*ast.SelectorExpr); ok {
-		if of := named(w.info.TypeOf(field.X)); w.kept[of] {
+		if of := named(w.info.TypeOf(field.X)); w.keeps(of) {
 			return of.Obj().Name()
 		}
 	}
@@ -323,27 +365,6 @@ func (w *warden) changes(call *ast.CallExpr) string {
 		}
 	}
 	return ""
-}
-
-// fields looks for a pen in what a type is made of.
-func (w *warden) fields(of *types.Named, seen map[*types.Named]bool) {
-	struc, is := of.Underlying().(*types.Struct)
-	if seen[of] || !is || of.Obj().Name() == "facts" || of.Obj().Pkg() != w.types {
-		return
-	}
-	seen[of] = true
-	for i := range struc.NumFields() {
-		field := struc.Field(i)
-		inner := named(field.Type())
-		if inner == nil {
-			continue
-		}
-		if name := inner.Obj().Name(); inner.Obj().Pkg() == w.types && (name == "transaction" || name == "State") {
-			w.wrong = append(w.wrong, fmt.Sprintf("%s: %s.%s is a %s, which writes", w.files.Position(field.Pos()),
-				of.Obj().Name(), field.Name(), name))
-		}
-		w.fields(inner, seen)
-	}
 }
 
 // named is the named type of a value or of what it points at; nil where there is none.
