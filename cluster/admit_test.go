@@ -17,7 +17,8 @@ const (
 
 func ready(b *clustertest.Book) cluster.Join {
 	b.Must(cluster.AddToken{ID: "t", Token: cluster.Token{Expires: b.At.AddDate(0, 0, 1)}})
-	return cluster.Join{Token: "t", Node: "node4", Fingerprint: "key-node4", HardwareUUID: uuidOne, Address: "10.0.0.4:7440"}
+	return cluster.Join{Token: "t", Node: "node4", Fingerprint: "key-node4", HardwareUUID: uuidOne,
+		Address: "10.0.0.4:7440"}
 }
 
 func TestAJoinThatNobodyCouldUseDoesNotEnterTheState(t *testing.T) {
@@ -81,8 +82,9 @@ func TestTwoMachinesOfOneHardwareUUIDDoNotMeetInACluster(t *testing.T) {
 
 func TestADaemonAnnouncesNoAddressThatAnotherOneHas(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
-	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: b.Node("node2").Boot, MaxLevel: cluster.CurrentLevel,
-		Address: b.Node("node1").Address}
+	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: b.Node("node2").Boot,
+		MaxLevel: cluster.CurrentLevel,
+		Address:  b.Node("node1").Address}
 	b.Refused(up, "which is that of node1")
 	up.Address = "x\x1b[31m"
 	b.Refused(up, "is no address for node2")

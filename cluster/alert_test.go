@@ -114,7 +114,8 @@ func TestTheTimelineTellsWhereTroubleBeginsAndEnds(t *testing.T) {
 func TestAlertsNeedLevelTwo(t *testing.T) {
 	d := clustertest.Document()
 	d.Alerts = map[string]cluster.Alert{"pager": {Name: "pager"}}
-	if cluster.LevelOf(clustertest.Configure(d, 0)) != cluster.LevelTwo || cluster.LevelOf(cluster.Told{}) != cluster.LevelTwo {
+	if cluster.LevelOf(clustertest.Configure(d, 0)) != cluster.LevelTwo ||
+		cluster.LevelOf(cluster.Told{}) != cluster.LevelTwo {
 		t.Error("an older binary would be handed alerts")
 	}
 }

@@ -139,7 +139,8 @@ func (p Parting) After(result fence.Result) (Parting, bool) {
 // Command is what the log is told of a parting that is done: its first entry in
 // the new generation.
 func (p Parting) Command() GoAlone {
-	return GoAlone{Generation: p.Warrant.Generation + 1, Node: p.Warrant.Node, Peer: p.Warrant.Peer.Node, Through: p.Through, Why: p.Why,
+	return GoAlone{Generation: p.Warrant.Generation + 1, Node: p.Warrant.Node, Peer: p.Warrant.Peer.Node,
+		Through: p.Through, Why: p.Why,
 		LastHeard: p.LastHeard, Decided: p.At, Result: *p.Result}
 }
 
@@ -190,7 +191,9 @@ func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
 	peer := w.Peer.Node
 	switch {
 	case w.Boot != a.Boot:
-		return AloneWait, fmt.Sprintf("%s has not been in quorum with %s since it booted, so it waits for it; if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
+		return AloneWait, fmt.Sprintf(
+			"%s has not been in quorum with %s since it booted, so it waits for it; if %s is gone for good, stop clusterd "+
+				"and use `clusterd recover`", w.Node, peer, peer)
 	case a.Generation > w.Generation || a.Document > w.Document:
 		return AloneWait, fmt.Sprintf("the two nodes had not agreed about the present document yet, so %s waits for %s; "+
 			"if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
@@ -216,7 +219,8 @@ func (p Parting) next(a Apart) (AloneAct, string) {
 	case w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):
 		return AloneGiveUp, w.Node + " has booted since it was decided"
 	case w.Boot != a.Boot:
-		return AloneWait, w.Node + " has booted since it decided to go on alone; what it had sent to the devices has its time before the two are in quorum again"
+		return AloneWait, w.Node + " has booted since it decided to go on alone; what it had sent to the devices has " +
+			"its time before the two are in quorum again"
 	case p.Result != nil:
 		return AloneGoOn, w.Peer.Node + " is confirmed off"
 	case a.Busy:
@@ -224,7 +228,9 @@ func (p Parting) next(a Apart) (AloneAct, string) {
 	case heard && a.Rested >= w.Delay/2:
 		return AloneGiveUp, w.Peer.Node + " is heard again, and nothing came of the attempts to fence it"
 	case heard:
-		return AloneWait, fmt.Sprintf("%s is heard again after it was decided to go on without it; what was sent to its devices has its time first", w.Peer.Node)
+		return AloneWait, fmt.Sprintf(
+			"%s is heard again after it was decided to go on without it; what was sent to its devices has its time first",
+			w.Peer.Node)
 	case a.Tried > 0 && a.Rested < pauseBetweenShots:
 		return AloneWait, w.Peer.Node + " was not confirmed off; it is tried again"
 	}
@@ -262,9 +268,11 @@ func (w Warrant) mayShoot(a Apart) (bool, string) {
 	case mine:
 		return true, ""
 	case wait == 0:
-		return false, fmt.Sprintf("%s could not be confirmed off for hours; make sure that it is off, then use `clusterd recover`", w.Peer.Node)
+		return false, fmt.Sprintf(
+			"%s could not be confirmed off for hours; make sure that it is off, then use `clusterd recover`", w.Peer.Node)
 	}
-	return false, fmt.Sprintf("%s is silent and may be alive behind a broken link: %s shoots in %s, so that the two never shoot at the same time", w.Peer.Node, w.Node, wait.Round(100*time.Millisecond))
+	return false, fmt.Sprintf("%s is silent and may be alive behind a broken link: %s shoots in %s, so that the two "+
+		"never shoot at the same time", w.Peer.Node, w.Node, wait.Round(100*time.Millisecond))
 }
 
 // turn tells whether it is this node's turn, this long after the two lost each
@@ -336,5 +344,6 @@ func (n Member) BarredByGeneration() string {
 	if n.Expelled == 0 {
 		return ""
 	}
-	return fmt.Sprintf("generation %d of the cluster began without %s; it is admitted when it has set its old log aside, which its daemon does by itself", n.Expelled, n.Name)
+	return fmt.Sprintf("generation %d of the cluster began without %s; it is admitted when it has set its old log "+
+		"aside, which its daemon does by itself", n.Expelled, n.Name)
 }

@@ -23,7 +23,8 @@ func twoNodes(t *testing.T, services ...string) *clustertest.Book {
 }
 
 func standing(b *clustertest.Book, node string) cluster.Standing {
-	return cluster.Standing{Self: node, Boot: b.Node(node).Boot, Incarnation: b.Node(node).Incarnation, BothVote: true, PeerApplied: b.S.Index}
+	return cluster.Standing{Self: node, Boot: b.Node(node).Boot, Incarnation: b.Node(node).Incarnation, BothVote: true,
+		PeerApplied: b.S.Index}
 }
 
 func warrant(b *clustertest.Book, node string) cluster.Warrant {
@@ -36,13 +37,15 @@ func warrant(b *clustertest.Book, node string) cluster.Warrant {
 }
 
 func alone(b *clustertest.Book, node, peer string) cluster.GoAlone {
-	return cluster.GoAlone{Generation: b.S.Generation + 1, Node: node, Peer: peer, Through: b.S.Index, Why: "lost", Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}}
+	return cluster.GoAlone{Generation: b.S.Generation + 1, Node: node, Peer: peer, Through: b.S.Index, Why: "lost",
+		Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}}
 }
 
 // silentTo is what a node measures when the other is gone.
 func silentTo(w cluster.Warrant, apart time.Duration) cluster.Apart {
 	return cluster.Apart{Boot: w.Boot, Generation: w.Generation, Document: w.Document, For: apart,
-		Contact: cluster.Contactwatch{Heard: true, Silence: apart, Verdict: &cluster.Verdict{Node: w.Peer.Node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "no echo"}}}
+		Contact: cluster.Contactwatch{Heard: true, Silence: apart,
+			Verdict: &cluster.Verdict{Node: w.Peer.Node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "no echo"}}}
 }
 
 func TestGoingOnAloneNeedsAConfirmedFence(t *testing.T) {
@@ -77,7 +80,8 @@ func TestGoingOnAloneIsForTwoNodesThatTheDocumentAllows(t *testing.T) {
 	b = twoNodes(t)
 	b.Refused(alone(b, "node1", "node1"), "not the two nodes")
 	b.Must(cluster.AddToken{ID: "t", Token: cluster.Token{Expires: clustertest.Founded.Add(time.Hour)}})
-	b.Must(cluster.Join{Token: "t", Node: "witness", Fingerprint: "key-witness", HardwareUUID: "hardware-witness", Address: "witness", Witness: true})
+	b.Must(cluster.Join{Token: "t", Node: "witness", Fingerprint: "key-witness", HardwareUUID: "hardware-witness",
+		Address: "witness", Witness: true})
 	b.Refused(alone(b, "node1", "node2"), "the rule is for two")
 	d := clustertest.Document()
 	d.TwoNode = &cluster.TwoNode{}
@@ -152,7 +156,8 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	want(p, cluster.AloneWait, "has its time first")
 	a.Rested = w.Delay / 2
 	want(p, cluster.AloneGiveUp, "heard again")
-	for _, r := range []fence.Result{{Outcome: fence.Refuted}, {Outcome: fence.Unknown}, {Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.ByStorage}}} {
+	for _, r := range []fence.Result{{Outcome: fence.Refuted}, {Outcome: fence.Unknown},
+		{Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.ByStorage}}} {
 		if next, proven := p.After(r); proven || next.Result != nil {
 			t.Errorf("%+v proves the other one off", r)
 		}
@@ -175,7 +180,8 @@ func TestAloneGoesStepByStep(t *testing.T) {
 // and the beginnings by a second, there is always time between the turns for
 // what was sent to arrive.
 func TestTheTurnsNeverMeet(t *testing.T) {
-	for _, delay := range []time.Duration{cluster.TwoNodeDelayShortest, cluster.TwoNodeDelay, cluster.TwoNodeDelayLongest} {
+	for _, delay := range []time.Duration{cluster.TwoNodeDelayShortest, cluster.TwoNodeDelay,
+		cluster.TwoNodeDelayLongest} {
 		one, other := cluster.Warrant{Delay: delay, Favoured: true}, cluster.Warrant{Delay: delay}
 		var last [2]time.Duration // when each could last shoot
 		turns := 0
@@ -237,7 +243,8 @@ func TestFavouredByTheDomains(t *testing.T) {
 	if d.Favoured() != "node2" {
 		t.Errorf("%s is favoured, and vm:a prefers node2", d.Favoured())
 	}
-	if cluster.LevelOf(cluster.Configure{Document: d}) != cluster.LevelTwo || cluster.LevelOf(cluster.GoAlone{}) != cluster.LevelTwo || cluster.LevelOf(cluster.Readmit{}) != cluster.LevelTwo {
+	if cluster.LevelOf(cluster.Configure{Document: d}) != cluster.LevelTwo ||
+		cluster.LevelOf(cluster.GoAlone{}) != cluster.LevelTwo || cluster.LevelOf(cluster.Readmit{}) != cluster.LevelTwo {
 		t.Error("older binaries would be given what they do not know")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 )
 
-// TestAnAuthorityIsDroppedWhenAllHaveTheNext: no step is taken before every member has told of the one
-// before, whoever asks for it, and none of a rotation that is over counts for the next.
+// TestAnAuthorityIsDroppedWhenAllHaveTheNext: no step is taken before every member has told of
+// the one before, whoever asks for it, and none of a rotation that is over counts for the next.
 func TestAnAuthorityIsDroppedWhenAllHaveTheNext(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	b.S.Secrets.Authority, b.S.Secrets.AuthorityKey = "old", []byte{1}

@@ -43,7 +43,8 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 		t.Error("a revoked key was recorded again")
 	}
 	for number := range cluster.MaxClients {
-		if why := do(cluster.AddClient{Fingerprint: fmt.Sprint(number), User: "bob", Role: "viewer", Expires: later}); why != "" {
+		if why := do(cluster.AddClient{Fingerprint: fmt.Sprint(number), User: "bob", Role: "viewer",
+			Expires: later}); why != "" {
 			t.Fatal(why)
 		}
 	}
@@ -64,7 +65,8 @@ func TestARemovedKeyIsNeverForgotten(t *testing.T) {
 	for number := range cluster.MaxRemoved {
 		s.Removed.Set(fmt.Sprintf("gone-%d", number), cluster.Removed{Name: "old"})
 	}
-	removal := cluster.Entry{Index: 2, At: time.Unix(1_000_000, 0), Commands: []cluster.Command{cluster.RemoveNode{Node: "node1", By: "root"}}}
+	removal := cluster.Entry{Index: 2, At: time.Unix(1_000_000, 0),
+		Commands: []cluster.Command{cluster.RemoveNode{Node: "node1", By: "root"}}}
 	applied := apply.Apply(s, removal)
 	if !strings.Contains(applied.Refused[0], "keys are barred for good") || !s.Nodes.Has("node1") {
 		t.Errorf("at the limit: %q", applied.Refused[0])

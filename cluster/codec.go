@@ -268,7 +268,8 @@ func Premature(s *State, commands []Command) string {
 // can also fall, by the restoring of an older backup.
 func PrematureOne(s *State, c Command) string {
 	if needed := LevelOf(c); s.ID != "" && needed > s.Level {
-		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
+		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a "+
+			"version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
 	}
 	return ""
 }
@@ -279,7 +280,8 @@ func Unknown(s *State) string {
 	if s.Level <= CurrentLevel {
 		return ""
 	}
-	return fmt.Sprintf("the cluster follows rules of level %d, this clusterd knows level %d; install the version the other nodes run", s.Level, CurrentLevel)
+	return fmt.Sprintf("the cluster follows rules of level %d, this clusterd knows level %d; install the version the "+
+		"other nodes run", s.Level, CurrentLevel)
 }
 
 // level of a fence intent: older rules would hand an operator's word to a fencer,

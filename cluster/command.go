@@ -12,7 +12,8 @@ import (
 // ErrUnknownCommand is returned when an entry carries a command that this
 // binary does not know. The daemon must stop with these words: going on would
 // make its State differ from the others'.
-var ErrUnknownCommand = errors.New("the log contains a command that this version of clusterd does not know; install the version the other nodes run")
+var ErrUnknownCommand = errors.New(
+	"the log contains a command that this version of clusterd does not know; install the version the other nodes run")
 
 // Command is one change of State, as it is written to the log.
 type Command interface {

@@ -127,11 +127,11 @@ type LoseLog struct {
 // Kind names the command in the log.
 func (LoseLog) Kind() string { return "lose-log" }
 
-// MayCount says why an answer of a node to a question of this one, a vote or the acknowledgement of
-// an entry, counts for nothing: the log it holds lacks what this node remembers of it, or is another
-// one that it was not let in with. "" if it counts. This State may be an old one, of a daemon that
-// has just started: then whoever was let in since holds more than this node does, and needs no vote
-// of it.
+// MayCount says why an answer of a node to a question of this one, a vote or the acknowledgement
+// of an entry, counts for nothing: the log it holds lacks what this node remembers of it, or is
+// another one that it was not let in with. "" if it counts. This State may be an old one, of a
+// daemon that has just started: then whoever was let in since holds more than this node does,
+// and needs no vote of it.
 func (s *State) MayCount(node string, held, known LogHeld) string {
 	if n, _ := s.Nodes.Get(node); held.Life != known.Life && (n.Log == "" || n.Log == held.Life) {
 		return ""
@@ -149,9 +149,9 @@ func (s *State) Remember(node string, held, known LogHeld) LogHeld {
 	return known
 }
 
-// MayBeHeard says why nothing that a node asks for, a vote for itself above all, is answered: its own
-// vote is one with a log that was cut. A log of another life is heard, because whoever leads may have
-// begun it while this node was away. "" if it is heard.
+// MayBeHeard says why nothing that a node asks for, a vote for itself above all, is answered:
+// its own vote is one with a log that was cut. A log of another life is heard, because whoever
+// leads may have begun it while this node was away. "" if it is heard.
 func (h LogHeld) MayBeHeard(known LogHeld) string {
 	if h.Life != known.Life {
 		return ""
@@ -159,9 +159,9 @@ func (h LogHeld) MayBeHeard(known LogHeld) string {
 	return h.Lacks(known)
 }
 
-// MayVote says why a node may not be given a vote yet; "" if it may. One that lost its log is caught
-// up when it has come up again: before that it read the log to an end behind everything that it
-// ever acknowledged.
+// MayVote says why a node may not be given a vote yet; "" if it may. One that lost its log is
+// caught up when it has come up again: before that it read the log to an end behind everything
+// that it ever acknowledged.
 func (s *State) MayVote(node string) string {
 	if n, _ := s.Nodes.Get(node); n.LogLost != 0 {
 		return node + " has lost its log and does not hold all of it again yet"

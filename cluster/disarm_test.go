@@ -45,7 +45,8 @@ func TestAWordIsTakenWhileFencingIsDisarmed(t *testing.T) {
 	b.Must(cluster.Disarm{For: time.Hour, By: "root"})
 	b.Lose("node1")
 	boot := b.Node("node1").Boot
-	word := cluster.BeginFence{Node: "node1", Boot: boot, Fencer: "node5", Why: "a person's word", By: "root", Override: true, Word: true}
+	word := cluster.BeginFence{Node: "node1", Boot: boot, Fencer: "node5", Why: "a person's word", By: "root",
+		Override: true, Word: true}
 	confirm := cluster.ConfirmFence{Node: "node1", Boot: boot, By: "root"}
 	b.Must(word, confirm)
 	if b.Node("node1").State != cluster.NodeFenced || b.S.Fences.Len() != 0 {
@@ -65,7 +66,10 @@ func TestADisarmingExpires(t *testing.T) {
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Disarm{For: 10 * time.Minute, By: "root"})
 	b.Lose("node1")
-	v := cluster.View{Self: "node5", Leading: true, Contacts: map[string]cluster.Contactwatch{"node1": {Silence: time.Minute, Heard: true, Verdict: &cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent}}}}
+	v := cluster.View{Self: "node5", Leading: true,
+		Contacts: map[string]cluster.Contactwatch{
+			"node1": {Silence: time.Minute, Heard: true, Verdict: &cluster.Verdict{Node: "node1", Kernel: cluster.Silent,
+				Daemon: cluster.Silent}}}}
 	d := plan.Plan(b.S, v)
 	if len(d.Shots()) > 0 || !noted(d, "node1 is lost and not fenced: fencing is disarmed until") {
 		t.Fatalf("while disarmed: %+v", d)

@@ -96,7 +96,8 @@ type Piece struct {
 // KeepRevision returns the history with one more revision in it, and without the
 // oldest where there are too many.
 func KeepRevision(history []Revision, old Config, later string) []Revision {
-	kept := append(history[:len(history):len(history)], Revision{Version: old.Version, At: old.At, By: old.By, Reason: old.Reason, Summary: old.Summary,
+	kept := append(history[:len(history):len(history)], Revision{Version: old.Version, At: old.At, By: old.By,
+		Reason: old.Reason, Summary: old.Summary,
 		Pieces: piecesOf(old.Text, later), Sum: words.Sum(old.Text)})
 	kept = kept[max(0, len(kept)-MaxRevisions):]
 	size := 0

@@ -111,7 +111,8 @@ func (s *State) UnfitForDrill() string {
 	}
 	for _, name := range s.Drilled.Keys() {
 		if last, _ := s.Drilled.Get(name); !last.OK {
-			return fmt.Sprintf("the last drill of %s failed; `clusterd fence test %s` after it was mended lets the schedule go on", name, name)
+			return fmt.Sprintf("the last drill of %s failed; `clusterd fence test %s` after it was mended lets the "+
+				"schedule go on", name, name)
 		}
 	}
 	return ""

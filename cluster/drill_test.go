@@ -10,7 +10,8 @@ import (
 
 // drillOf is an operator's drill of a node's first level.
 func drillOf(b *clustertest.Book, node string) cluster.BeginFence {
-	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: "node1", Why: "drill", By: "root", Override: true, Drill: true}
+	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: "node1", Why: "drill", By: "root",
+		Override: true, Drill: true}
 }
 
 // A drill needs an operator and an empty node in touch; what it proves holds for
@@ -36,7 +37,8 @@ func TestADrillProvesADeviceUntilItChanges(t *testing.T) {
 	}
 	b.Up("node2", "node2-boot-2")
 	b.Lose("node2")
-	b.Must(cluster.BeginFence{Node: "node2", Boot: "node2-boot-2", Fencer: "node1", Why: "by hand", By: "root", Override: true})
+	b.Must(cluster.BeginFence{Node: "node2", Boot: "node2-boot-2", Fencer: "node1", Why: "by hand", By: "root",
+		Override: true})
 	if duties := cluster.Work(b.S, "node1"); len(duties) != 1 || len(duties[0].Proven) != 1 || duties[0].Drill {
 		t.Fatalf("the proof does not reach the executor: %+v", duties)
 	}
@@ -84,7 +86,8 @@ func TestADrillProvesNothingAboutADocumentThatChangedMeanwhile(t *testing.T) {
 			b.Must(clustertest.Configure(d, b.S.Config.Version))
 			b.Must(b.Shot("node2", outcome))
 			if b.S.ProvenFor("bmc-node2", "node2") || b.S.Fences.Has("node2") {
-				t.Errorf("device %s, %s: proven %t, still fencing %t", what, outcome, b.S.ProvenFor("bmc-node2", "node2"), b.S.Fences.Has("node2"))
+				t.Errorf("device %s, %s: proven %t, still fencing %t", what, outcome, b.S.ProvenFor("bmc-node2", "node2"),
+					b.S.Fences.Has("node2"))
 			}
 		}
 	}

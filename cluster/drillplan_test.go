@@ -33,7 +33,8 @@ func drilled(b *clustertest.Book, c cluster.BeginDrill) {
 	if c.Node == fencer {
 		fencer = "node2"
 	}
-	b.Must(cluster.BeginFence{Node: c.Node, Boot: b.Node(c.Node).Boot, Fencer: fencer, Why: "a drill", By: c.By, Override: true, Drill: true, Level: c.Level})
+	b.Must(cluster.BeginFence{Node: c.Node, Boot: b.Node(c.Node).Boot, Fencer: fencer, Why: "a drill", By: c.By,
+		Override: true, Drill: true, Level: c.Level})
 	b.Must(b.Shot(c.Node, fence.Confirmed))
 	asked, _ := b.S.PowerOns.Get(c.Node)
 	b.Must(cluster.PowerOnDone{Node: c.Node, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation})
@@ -121,7 +122,8 @@ func TestTheHistoryTellsHowAnIntentWasClosed(t *testing.T) {
 		t.Fatalf("the history holds %d", len(b.S.FenceHistory))
 	}
 	first, second := b.S.FenceHistory[0], b.S.FenceHistory[1]
-	if first.Ending != cluster.EndedConfirmed || first.Fencer != "node4" || first.Attempts != 2 || first.Took() <= 0 || strings.Join(first.Devices, "") != "bmc-node1" || first.Evidence != "as tested" {
+	if first.Ending != cluster.EndedConfirmed || first.Fencer != "node4" || first.Attempts != 2 || first.Took() <= 0 ||
+		strings.Join(first.Devices, "") != "bmc-node1" || first.Evidence != "as tested" {
 		t.Errorf("the first is told as %+v", first)
 	}
 	if second.Ending != cluster.EndedByWord || !strings.Contains(second.Evidence, "root: I pulled the plug") {
@@ -132,7 +134,8 @@ func TestTheHistoryTellsHowAnIntentWasClosed(t *testing.T) {
 // Power is asked for by who confirmed off, once, and never after a new boot.
 func TestPowerIsAskedForAfterAReboot(t *testing.T) {
 	b := clustertest.NewBook(t, 5)
-	reboot := cluster.BeginFence{Node: "node2", Boot: b.Node("node2").Boot, Fencer: "node1", Why: "by hand", By: "root", Override: true, Reboot: true}
+	reboot := cluster.BeginFence{Node: "node2", Boot: b.Node("node2").Boot, Fencer: "node1", Why: "by hand", By: "root",
+		Override: true, Reboot: true}
 	b.Must(reboot)
 	b.Must(b.Shot("node2", fence.Confirmed))
 	duties := cluster.Work(b.S, "node1")
@@ -146,5 +149,6 @@ func TestPowerIsAskedForAfterAReboot(t *testing.T) {
 	if len(cluster.Work(b.S, "node1")) != 0 {
 		t.Error("power is asked for although it booted")
 	}
-	b.Refused(cluster.PowerOnDone{Node: "node2", Act: duties[0].Index, Fencer: "node1", Incarnation: duties[0].Incarnation}, "no longer waited for")
+	b.Refused(cluster.PowerOnDone{Node: "node2", Act: duties[0].Index, Fencer: "node1",
+		Incarnation: duties[0].Incarnation}, "no longer waited for")
 }

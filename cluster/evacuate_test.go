@@ -20,7 +20,8 @@ func TestALeaveStopsNothingThatANodeTakesLive(t *testing.T) {
 	standby("node2", cluster.OrderStandby)
 	standby("node3", cluster.OrderStandby)
 	b.Must(cluster.Leave{Node: "node1", By: "root"})
-	stop := cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRecovery, By: "leave", Why: "planned"}
+	stop := cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRecovery,
+		By: "leave", Why: "planned"}
 	standby("node2", "")
 	b.Refused(stop, "node2 can take vm:a live")
 	standby("node2", cluster.OrderStandby)

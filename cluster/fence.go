@@ -68,7 +68,8 @@ type Disarmed struct {
 
 // String says it in a sentence without a full stop.
 func (d Disarmed) String() string {
-	return words.Sentence(fmt.Sprintf("fencing is disarmed until %s by %s", d.Until.UTC().Format("15:04:05 MST"), words.OrElse(d.By, "somebody")), d.Why)
+	return words.Sentence(fmt.Sprintf("fencing is disarmed until %s by %s", d.Until.UTC().Format("15:04:05 MST"),
+		words.OrElse(d.By, "somebody")), d.Why)
 }
 
 // Disarm lets nothing be shot for a while.
@@ -259,10 +260,12 @@ func powerDuties(s *State, n Member) []Duty {
 	for _, name := range s.PowerOns.Keys() {
 		asked, _ := s.PowerOns.Get(name)
 		victim, known := s.Nodes.Get(name)
-		if asked.Fencer != n.Name || asked.Incarnation != n.Incarnation || !known || victim.State != NodeFenced || s.Fences.Has(name) {
+		if asked.Fencer != n.Name || asked.Incarnation != n.Incarnation || !known || victim.State != NodeFenced ||
+			s.Fences.Has(name) {
 			continue
 		}
-		d := Duty{Kind: DutyPowerOn, Node: name, Index: asked.Index, Incarnation: n.Incarnation, Act: fence.Act(asked.Generation, asked.Index, 0)}
+		d := Duty{Kind: DutyPowerOn, Node: name, Index: asked.Index, Incarnation: n.Incarnation,
+			Act: fence.Act(asked.Generation, asked.Index, 0)}
 		if levels := s.Document.Nodes[name].Fence; asked.Level < len(levels) {
 			for _, device := range levels[asked.Level].Devices {
 				d.Devices = append(d.Devices, s.Document.Devices[device])

@@ -46,17 +46,20 @@ func TestAnOpenFenceIsToldOfEverMoreSeldom(t *testing.T) {
 		t.Errorf("%d lines in the first ten minutes, want two for each attempt", len(lines))
 	}
 	if lines := tries(b, "node1", 12*time.Hour, silent); len(lines) < 2*10 || len(lines) > 2*18 {
-		t.Errorf("%d lines in the next twelve hours, want two for each of some fourteen attempts:\n%s", len(lines), strings.Join(lines, "\n"))
+		t.Errorf("%d lines in the next twelve hours, want two for each of some fourteen attempts:\n%s", len(lines),
+			strings.Join(lines, "\n"))
 	}
 	if lines := tries(b, "node1", 3*time.Hour, silent); len(lines) > 2*4 {
 		t.Errorf("%d lines in three hours of the same", len(lines))
 	}
-	lines := tries(b, "node1", 5*time.Minute, func(int) cluster.FenceDone { return endsSo(b, "node1", "it refuses the login") })
+	lines := tries(b, "node1", 5*time.Minute,
+		func(int) cluster.FenceDone { return endsSo(b, "node1", "it refuses the login") })
 	if told := strings.Join(lines, "\n"); !strings.Contains(told, "refuses the login") || len(lines) > 4 {
 		t.Errorf("%d lines of what is new:\n%s", len(lines), told)
 	}
 	words := []string{"a", "b", "c", "d", "e", "f", "g"}
-	if lines := tries(b, "node1", time.Hour, func(i int) cluster.FenceDone { return endsSo(b, "node1", "ever new words "+words[i%7]) }); len(lines) > 2+6 {
+	if lines := tries(b, "node1", time.Hour,
+		func(i int) cluster.FenceDone { return endsSo(b, "node1", "ever new words "+words[i%7]) }); len(lines) > 2+6 {
 		t.Errorf("%d lines in an hour of ever new words", len(lines))
 	}
 	if open, _ := b.S.Fences.Get("node1"); len(open.Told) > 2 || open.TriedTotal < 1500 {
@@ -73,7 +76,8 @@ func TestACutOffNodeIsToldOfSeldom(t *testing.T) {
 	again := func(int) cluster.FenceDone { return proves(b, "node1", isCut) }
 	tries(b, "node1", 12*time.Minute, again)
 	lines := tries(b, "node1", 6*time.Hour, again)
-	if told := strings.Join(lines, "\n"); len(lines) < 2*5 || len(lines) > 2*12 || !strings.Contains(told, "cut off from its storage as before") {
+	if told := strings.Join(lines, "\n"); len(lines) < 2*5 || len(lines) > 2*12 ||
+		!strings.Contains(told, "cut off from its storage as before") {
 		t.Errorf("%d lines in six hours:\n%s", len(lines), told)
 	}
 	if !b.S.Fences.Has("node1") {

@@ -54,7 +54,8 @@ func TestEveryKeptVersionComesOutAsItWas(t *testing.T) {
 		}
 		for version, want := range texts {
 			if got, kept := s.TextOf(version); !kept || got != want {
-				t.Fatalf("seed %d: version %d comes out as %d bytes, kept %v, want %d bytes", seed, version, len(got), kept, len(want))
+				t.Fatalf("seed %d: version %d comes out as %d bytes, kept %v, want %d bytes", seed, version, len(got), kept,
+					len(want))
 			}
 		}
 		if _, kept := s.TextOf(99); kept {
@@ -85,7 +86,8 @@ func TestTheHistoryHasLimits(t *testing.T) {
 }
 
 func TestADamagedHistoryGivesNoText(t *testing.T) {
-	s := cluster.State{Config: cluster.Config{Version: 2, Text: "b\n"}, History: cluster.KeepRevision(nil, cluster.Config{Version: 1, Text: "a\nb\n"}, "b\n")}
+	s := cluster.State{Config: cluster.Config{Version: 2, Text: "b\n"},
+		History: cluster.KeepRevision(nil, cluster.Config{Version: 1, Text: "a\nb\n"}, "b\n")}
 	if text, kept := s.TextOf(1); !kept || text != "a\nb\n" {
 		t.Fatalf("version 1 is %q, %v", text, kept)
 	}
@@ -102,15 +104,18 @@ func TestConfigureKeepsTheOldDocument(t *testing.T) {
 	b.Must(cluster.Init{Cluster: "demo", ID: "id", Level: cluster.CurrentLevel})
 	for i := range uint64(3) {
 		c := clustertest.Configure(clustertest.Document(), i)
-		c.Text, c.By, c.Reason, c.Summary = fmt.Sprintf("text %d", i+1), "root", fmt.Sprintf("reason %d", i+1), fmt.Sprintf("summary %d", i+1)
+		c.Text, c.By, c.Reason, c.Summary = fmt.Sprintf("text %d", i+1), "root", fmt.Sprintf("reason %d", i+1),
+			fmt.Sprintf("summary %d", i+1)
 		b.Must(c)
 	}
 	if got, want := len(b.S.History), 2; got != want {
 		t.Fatalf("%d revisions, want %d", got, want)
 	}
-	for i, revision := range append(b.S.History, cluster.Revision{Version: b.S.Config.Version, By: b.S.Config.By, Reason: b.S.Config.Reason, Summary: b.S.Config.Summary}) {
+	for i, revision := range append(b.S.History, cluster.Revision{Version: b.S.Config.Version, By: b.S.Config.By,
+		Reason: b.S.Config.Reason, Summary: b.S.Config.Summary}) {
 		version := uint64(i + 1)
-		if revision.Version != version || revision.Reason != fmt.Sprintf("reason %d", version) || revision.Summary != fmt.Sprintf("summary %d", version) || revision.By != "root" {
+		if revision.Version != version || revision.Reason != fmt.Sprintf("reason %d", version) ||
+			revision.Summary != fmt.Sprintf("summary %d", version) || revision.By != "root" {
 			t.Errorf("revision %d is %+v", version, revision)
 		}
 		if text, kept := b.S.TextOf(version); !kept || text != fmt.Sprintf("text %d", version) {
@@ -132,7 +137,8 @@ func TestLevelOneKeepsNoHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b.S.History) > 0 || strings.Contains(string(written), "summary") || strings.Contains(string(written), "history") {
+	if len(b.S.History) > 0 || strings.Contains(string(written), "summary") ||
+		strings.Contains(string(written), "history") {
 		t.Errorf("a State of level one has what its rules do not know: %s", written)
 	}
 }
@@ -155,10 +161,12 @@ func TestARehearsedDocumentTellsWhatFollowsAndChangesNothing(t *testing.T) {
 	if want := []string{"vm:a migrating node1", "vm:new starting node1"}; refused != "" || !slices.Equal(told, want) {
 		t.Errorf("refused %q, told %q, want %q", refused, told, want)
 	}
-	if refused, _, _ = rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document("vm:a"), b.S.Config.Version)); !strings.Contains(refused, "disable it") {
+	if refused, _, _ = rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document("vm:a"),
+		b.S.Config.Version)); !strings.Contains(refused, "disable it") {
 		t.Errorf("the removal of a running service: %q", refused)
 	}
-	if _, events, notes := rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document("vm:a", "vm:b"), b.S.Config.Version)); len(events)+len(notes) > 0 {
+	if _, events, notes := rehearse.RehearseDocument(b.S, cluster.View{},
+		clustertest.Configure(clustertest.Document("vm:a", "vm:b"), b.S.Config.Version)); len(events)+len(notes) > 0 {
 		t.Errorf("from the same document follows %v, %v", events, notes)
 	}
 	if bytesOf(t, b.S) != before {
@@ -169,7 +177,8 @@ func TestARehearsedDocumentTellsWhatFollowsAndChangesNothing(t *testing.T) {
 	for i := range 120 {
 		names = append(names, fmt.Sprintf("vm:many%d", i))
 	}
-	if _, events, _ := rehearse.RehearseDocument(b.S, cluster.View{}, clustertest.Configure(clustertest.Document(names...), b.S.Config.Version)); len(events) != 120 {
+	if _, events, _ := rehearse.RehearseDocument(b.S, cluster.View{},
+		clustertest.Configure(clustertest.Document(names...), b.S.Config.Version)); len(events) != 120 {
 		t.Errorf("of 120 new services %d are told to start", len(events))
 	}
 }

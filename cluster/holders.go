@@ -93,14 +93,16 @@ func UnprovenBy(device fence.Device, open Fence, guard fence.Guard, p fence.Prov
 	case fence.ByWatchdog:
 		limit, guarded := guard.WaitOut()
 		if !guarded {
-			return fmt.Sprintf("boot %.8s of %s is not known to have armed a watchdog that ends with its lease", open.Boot, open.Node)
+			return fmt.Sprintf("boot %.8s of %s is not known to have armed a watchdog that ends with its lease", open.Boot,
+				open.Node)
 		}
 		if p.Waited < limit {
 			return fmt.Sprintf("%s was waited out for %s, its lease and watchdog take %s", open.Node, p.Waited, limit)
 		}
 	case fence.ByPill:
 		if guard.Timeout == 0 || !words.ContainsAll(guard.Pills, device.Disks()) {
-			return fmt.Sprintf("boot %.8s of %s is not known to watch the disks of %s for messages", open.Boot, open.Node, device.Name)
+			return fmt.Sprintf("boot %.8s of %s is not known to watch the disks of %s for messages", open.Boot, open.Node,
+				device.Name)
 		}
 	case fence.ByStorage:
 		if !words.ContainsAll(p.Disks, device.Disks()) {

@@ -37,8 +37,10 @@ func TestTheDataKeyIsForMembersAlone(t *testing.T) {
 		change(&c)
 		return c
 	}
-	b.Refused(changed(func(c *cluster.Rekey) { c.Wraps = map[string][]byte{"node2": {1}, "ghost": {1}} }), "ghost is no member")
-	b.Refused(changed(func(c *cluster.Rekey) { c.Wraps = map[string][]byte{"node2": {1}, "node1": {1}} }), "node1 is no member")
+	b.Refused(changed(func(c *cluster.Rekey) { c.Wraps = map[string][]byte{"node2": {1}, "ghost": {1}} }),
+		"ghost is no member")
+	b.Refused(changed(func(c *cluster.Rekey) { c.Wraps = map[string][]byte{"node2": {1}, "node1": {1}} }),
+		"node1 is no member")
 	b.Refused(changed(func(c *cluster.Rekey) { c.Wraps = nil }), "node2 is a member and would not have")
 	b.Refused(changed(func(c *cluster.Rekey) { c.AuthorityKey = nil }), "no node could sign")
 	b.Must(good)
@@ -52,8 +54,8 @@ func TestTheDataKeyIsForMembersAlone(t *testing.T) {
 	}
 }
 
-// TestNoSecretEntersTheLogAsItIs: a document brings what it refers to, sealed with the key in force,
-// and a new data key leaves nothing behind that only the one before opens.
+// TestNoSecretEntersTheLogAsItIs: a document brings what it refers to, sealed with the key in
+// force, and a new data key leaves nothing behind that only the one before opens.
 func TestNoSecretEntersTheLogAsItIs(t *testing.T) {
 	b := clustertest.NewBook(t, 2)
 	b.Must(cluster.Rekey{AuthorityKey: []byte{2}, Why: "the first"})

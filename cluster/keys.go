@@ -237,9 +237,9 @@ func (s *State) CarriesMove(node string) string {
 	return ""
 }
 
-// NextAuthority is the authority that takes the place of the present one. First every member says that it
-// believes both, then every member gets a certificate of the new one, and then the old one is dropped: at no
-// instant is there a member that another one does not believe.
+// NextAuthority is the authority that takes the place of the present one. First every member
+// says that it believes both, then every member gets a certificate of the new one, and then the
+// old one is dropped: at no instant is there a member that another one does not believe.
 type NextAuthority struct {
 	// Certificate is public, and Key its sealed private key.
 	Certificate string `json:"certificate"`

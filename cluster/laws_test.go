@@ -14,7 +14,8 @@ func TestStartNeedsThatNobodyElseMayRunIt(t *testing.T) {
 	b.Running("vm:a", "node1")
 	b.Refused(b.StartOf("vm:a", "node2"), "runs on node1")
 	b.Lose("node1")
-	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Absent}})
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Absent}})
 	b.Refused(b.StartOf("vm:a", "node2"), "node1")
 	b.Is("vm:a", resources.Started, "node1", "node1")
 }
@@ -98,11 +99,15 @@ func TestAdmissionNeedsAnInventoryAndNoOpenFence(t *testing.T) {
 	b.Running("vm:a", "node1")
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: cluster.CurrentLevel}, "being fenced")
-	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", MaxLevel: cluster.CurrentLevel}, "being fenced")
-	b.Refused(cluster.Contact{Node: "node1", Incarnation: b.Node("node1").Incarnation, State: cluster.NodeOnline}, "not spared")
+	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1",
+		MaxLevel: cluster.CurrentLevel}, "being fenced")
+	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2",
+		MaxLevel: cluster.CurrentLevel}, "being fenced")
+	b.Refused(cluster.Contact{Node: "node1", Incarnation: b.Node("node1").Incarnation, State: cluster.NodeOnline},
+		"not spared")
 	b.Must(b.Shot("node1", fence.Confirmed))
-	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: cluster.CurrentLevel}, "confirmed off")
+	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1",
+		MaxLevel: cluster.CurrentLevel}, "confirmed off")
 	b.Must(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", MaxLevel: cluster.CurrentLevel})
 	b.Refused(b.StartOf("vm:a", "node1"), "looking")
 	if duties := cluster.Work(b.S, "node1"); len(duties) > 0 {
@@ -115,7 +120,8 @@ func TestANodeLostBeforeItsInventoryLooksStillWhenHeardAgain(t *testing.T) {
 	b.Must(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: cluster.CurrentLevel})
 	incarnation := b.Node("node1").Incarnation
 	b.Lose("node1")
-	b.Refused(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
+	b.Refused(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
 	b.Must(cluster.Contact{Node: "node1", Incarnation: incarnation, State: cluster.NodeOnline, Why: "heard"})
 	if n := b.Node("node1"); n.State != cluster.NodeLooking {
 		t.Errorf("it is %s", n.State)
@@ -125,7 +131,8 @@ func TestANodeLostBeforeItsInventoryLooksStillWhenHeardAgain(t *testing.T) {
 
 func TestARepeatedNodeUpBeginsNoSecondIncarnation(t *testing.T) {
 	b := clustertest.NewBook(t, 1)
-	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: cluster.CurrentLevel, Session: "one"}
+	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: cluster.CurrentLevel,
+		Session: "one"}
 	b.Must(up)
 	first := b.Node("node1").Incarnation
 	b.Must(up)
@@ -165,7 +172,8 @@ func TestNothingSaidByADeadBootCounts(t *testing.T) {
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
 	b.Must(b.Shot("node1", fence.Confirmed))
-	b.Refused(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
+	b.Refused(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
 	b.Is("vm:a", resources.Recovering, "")
 }
 
@@ -236,8 +244,8 @@ func TestTheSameWritableDiskIsStartedOnce(t *testing.T) {
 }
 
 // TestALiveMoveTakesTheDisksThatItHas: a disk was declared for a running VM that another one was
-// started with since. Its next start waits for that; where it runs it has nothing to do with it, and a node
-// that leaves hands it over live instead of stopping what could not be started again.
+// started with since. Its next start waits for that; where it runs it has nothing to do with it,
+// and a node that leaves hands it over live instead of stopping what could not be started again.
 func TestALiveMoveTakesTheDisksThatItHas(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
 	b.Running("vm:a", "node1")
@@ -250,7 +258,8 @@ func TestALiveMoveTakesTheDisksThatItHas(t *testing.T) {
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node3"})
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	b.Is("vm:a", resources.Started, "node3", "node3")
-	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node3", Purpose: cluster.ForMove, Target: "node1"})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node3", Purpose: cluster.ForMove,
+		Target: "node1"})
 	b.Must(b.Done("vm:a", "node3", resources.Result{OK: true, Source: resources.Absent}))
 	b.Refused(b.StartOf("vm:a", "node1"), "may be written by vm:b on node2")
 }
@@ -274,7 +283,8 @@ func TestARemovedServiceKeepsItsDisksUntilItIsProvenGone(t *testing.T) {
 	b.Must(cluster.Inventory{Node: "node1", Incarnation: b.Node("node1").Incarnation, Boot: "node1-boot-1"})
 	grave, _ := b.S.Tombstones.Get("uuid-vm:a")
 	h, _ := grave.Holder("node1")
-	b.Must(cluster.Looked{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, Since: h.Since, UUID: "uuid-vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.Must(cluster.Looked{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, Since: h.Since,
+		UUID: "uuid-vm:a", Observation: resources.Observation{Condition: resources.Absent}})
 	b.Must(clustertest.Configure(d, 2))
 }
 
@@ -288,7 +298,8 @@ func TestADefinitionThatIsNotInForceIsNotStarted(t *testing.T) {
 func TestAnObservationFromBeforeAnActCountsForNothing(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
-	old := cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Running, Reason: "booted"}}
+	old := cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Running, Reason: "booted"}}
 	b.Must(cluster.Ask{Request: "r", Op: cluster.OpStop, Service: "vm:a"})
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForStop})
 	b.Refused(old, "open intent")
@@ -301,7 +312,8 @@ func TestAnObservationFromBeforeAnActCountsForNothing(t *testing.T) {
 func TestADisappearanceIsAskedAboutEverywhere(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
-	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Absent}})
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Absent}})
 	b.Is("vm:a", resources.Recovering, "", "node2", "node3")
 	b.Refused(b.StartOf("vm:a", "node1"), "may be running on node2")
 	b.Must(b.Looked("vm:a", "node2", resources.Running))
@@ -322,7 +334,8 @@ func TestARequestIsDoneOnce(t *testing.T) {
 	if b.Service("vm:a").Wish != nil {
 		t.Error("a repeated request id was taken as a new request")
 	}
-	b.Refused(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForStop}, "no longer a request")
+	b.Refused(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForStop},
+		"no longer a request")
 	b.Refused(cluster.Ask{Op: cluster.OpStop, Service: "vm:a"}, "needs an id")
 }
 
@@ -330,7 +343,8 @@ func TestFoundRunningWhileItIsBeingStarted(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Must(b.StartOf("vm:a", "node1"))
 	duty := cluster.Work(b.S, "node1")[0]
-	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Running}})
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Running}})
 	if err := cluster.StillWanted(b.S, "node1", duty); err == nil {
 		t.Error("the start goes on although the VM was found running elsewhere")
 	}

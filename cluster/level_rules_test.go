@@ -11,8 +11,10 @@ import (
 // rules forbid.
 func TestRulesBetweenServicesNeedLevelTwo(t *testing.T) {
 	for name, rules := range map[string]resources.Rules{
-		"exclusive": {Exclusive: true}, "depend": {Depend: []resources.Dependency{{Service: "vm:b", Mode: resources.Soft}}}, "together": {Together: []string{"vm:b"}},
-		"apart": {Apart: []string{"vm:b"}}, "tier": {Tier: 1}, "priority": {Priority: 1}, "stop_failure": {StopFailure: resources.LeaveFailed},
+		"exclusive": {Exclusive: true}, "depend": {Depend: []resources.Dependency{{Service: "vm:b", Mode: resources.Soft}}},
+		"together": {Together: []string{"vm:b"}},
+		"apart":    {Apart: []string{"vm:b"}}, "tier": {Tier: 1}, "priority": {Priority: 1},
+		"stop_failure": {StopFailure: resources.LeaveFailed},
 	} {
 		d := cluster.Document{Services: map[string]resources.Spec{"vm:a": {Name: "vm:a", Rules: rules}}}
 		if cluster.LevelOf(cluster.Configure{Document: d}) != cluster.LevelTwo {

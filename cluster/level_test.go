@@ -16,7 +16,8 @@ import (
 func beyond(b *clustertest.Book) cluster.Configure {
 	document := b.S.Document
 	document.Services = map[string]resources.Spec{"service:shop": {Name: "service:shop", Definition: "tree"}}
-	return cluster.Configure{Base: b.S.Config.Version, Document: document, Blobs: map[string]string{"tree": "[]"}, By: "root"}
+	return cluster.Configure{Base: b.S.Config.Version, Document: document, Blobs: map[string]string{"tree": "[]"},
+		By: "root"}
 }
 
 func raises(d plan.Decision) bool {
@@ -28,7 +29,9 @@ func raises(d plan.Decision) bool {
 func TestTheFirstEntrySaysItsLevel(t *testing.T) {
 	for said, want := range map[int]int{0: 1, 1: 1, cluster.CurrentLevel: cluster.CurrentLevel} {
 		s := &cluster.State{}
-		if err := apply.Apply(s, cluster.Entry{Index: 1, Commands: []cluster.Command{cluster.Init{Cluster: "c", ID: "i", Level: said}}}).Err(); err != nil || s.Level != want {
+		if err := apply.Apply(s, cluster.Entry{Index: 1,
+			Commands: []cluster.Command{cluster.Init{Cluster: "c", ID: "i", Level: said}}}).Err(); err != nil ||
+			s.Level != want {
 			t.Errorf("a founder of level %d makes rules of level %d (%v), not %d", said, s.Level, err, want)
 		}
 	}
@@ -45,7 +48,8 @@ func TestALevelIsRaisedWhenAllMembersKnowIt(t *testing.T) {
 	if d := plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}); raises(d) {
 		t.Error("the leader raises the level although node2 does not know it")
 	}
-	if d := plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}); len(d.Notes) == 0 || !strings.Contains(d.Notes[0].Why, "node2") {
+	if d := plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}); len(d.Notes) == 0 ||
+		!strings.Contains(d.Notes[0].Why, "node2") {
 		t.Errorf("nobody is told what newer rules wait for: %v", d.Notes)
 	}
 	b.Refused(cluster.RaiseLevel{Level: cluster.CurrentLevel}, "node2 knows only level 1")
@@ -60,7 +64,8 @@ func TestALevelIsRaisedWhenAllMembersKnowIt(t *testing.T) {
 	}
 	b.Must(cluster.RaiseLevel{Level: cluster.CurrentLevel})
 	b.Must(beyond(b))
-	if why := cluster.Premature(b.S, []cluster.Command{cluster.RaiseLevel{Level: cluster.CurrentLevel + 1}}); !strings.Contains(why, "is not known here") {
+	if why := cluster.Premature(b.S,
+		[]cluster.Command{cluster.RaiseLevel{Level: cluster.CurrentLevel + 1}}); !strings.Contains(why, "is not known here") {
 		t.Errorf("a level that is not known here may be proposed: %q", why)
 	}
 	b.Must(cluster.RaiseLevel{Level: cluster.CurrentLevel + 1})
@@ -73,7 +78,8 @@ func TestALevelIsRaisedWhenAllMembersKnowIt(t *testing.T) {
 func TestWhatOlderBinariesDoNotKnowStaysOut(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	b.S.Level = cluster.LevelOne
-	if why := cluster.Premature(b.S, []cluster.Command{cluster.Leave{Node: "node1"}, beyond(b)}); !strings.Contains(why, "level 2") {
+	if why := cluster.Premature(b.S, []cluster.Command{cluster.Leave{Node: "node1"}, beyond(b)}); !strings.Contains(why,
+		"level 2") {
 		t.Errorf("it may be proposed: %q", why)
 	}
 	if why := cluster.Premature(b.S, []cluster.Command{cluster.Leave{Node: "node1"}}); why != "" {

@@ -65,7 +65,8 @@ func TestAnInterruptedStartWithOtherDisksIsRemoved(t *testing.T) {
 	if len(plan.Commands) != 1 {
 		t.Fatalf("planned is %+v", plan.Commands)
 	}
-	if c, begins := plan.Commands[0].(cluster.Begin); !begins || c.Intent != cluster.IntentStop || c.Purpose != cluster.ForCleanup {
+	if c, begins := plan.Commands[0].(cluster.Begin); !begins || c.Intent != cluster.IntentStop ||
+		c.Purpose != cluster.ForCleanup {
 		t.Errorf("planned is %+v, want that what is left is removed", plan.Commands[0])
 	}
 }

@@ -46,7 +46,8 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 		t.Error("it may vote without its log")
 	}
 	b.Refused(up("two", "first"), "is not the one in which it acknowledged entries")
-	if why := b.S.MayCount("node2", cluster.LogHeld{Life: "first", Term: 9}, cluster.LogHeld{Life: "second", Term: 1}); why == "" {
+	if why := b.S.MayCount("node2", cluster.LogHeld{Life: "first", Term: 9},
+		cluster.LogHeld{Life: "second", Term: 1}); why == "" {
 		t.Error("what it says with the old log counts")
 	}
 	b.Must(up("three", "second"))
@@ -64,8 +65,9 @@ func TestALossThatIsToldLateIsOver(t *testing.T) {
 	late := cluster.LoseLog{Node: "node2", Log: "second", Before: n.Log, Why: "gone"}
 	b.Must(cluster.LoseLog{Node: "node2", Log: "third", Before: n.Log, Why: "gone"})
 	b.Refused(late, "has begun another log since")
-	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel, Session: "s",
-		Log: "third"})
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel,
+		Session: "s",
+		Log:     "third"})
 	b.Refused(late, "has begun another log since")
 	if why := b.S.MayVote("node2"); why != "" {
 		t.Error(why)

@@ -232,9 +232,10 @@ func (NodeEmpty) level() int { return LevelTwo }
 // Beginning says what an order means.
 func (o Order) Beginning() string {
 	text := map[OrderKind]string{
-		OrderStandby:     "on standby: it takes no services, those on it move away live where they can",
-		OrderDrain:       "is drained: it takes no services, those on it move away",
-		OrderMaintenance: "goes into maintenance: it takes no services, those on it move away, and once it holds nothing it is not fenced",
+		OrderStandby: "on standby: it takes no services, those on it move away live where they can",
+		OrderDrain:   "is drained: it takes no services, those on it move away",
+		OrderMaintenance: "goes into maintenance: it takes no services, those on it move away, and once it holds " +
+			"nothing it is not fenced",
 	}[o.Kind]
 	if !o.Deadline.IsZero() {
 		text += "; from " + o.Deadline.UTC().Format("2006-01-02 15:04:05 MST") + " on also by stop and start"
@@ -247,7 +248,8 @@ func (n Member) OrderWhy() string {
 	if n.Order == nil {
 		return ""
 	}
-	text := map[OrderKind]string{OrderStandby: "on standby", OrderDrain: "being drained", OrderMaintenance: "in maintenance"}[n.Order.Kind]
+	text := map[OrderKind]string{OrderStandby: "on standby", OrderDrain: "being drained",
+		OrderMaintenance: "in maintenance"}[n.Order.Kind]
 	return words.Sentence(text+" by order of "+words.OrElse(n.Order.By, "an administrator"), n.Order.Why)
 }
 

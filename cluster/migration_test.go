@@ -46,7 +46,8 @@ func TestMigrationEndsClean(t *testing.T) {
 // sending: the copy comes later, so the target stays a holder (law L5).
 func TestATargetThatRestartsStaysAHolder(t *testing.T) {
 	b := moving(t)
-	b.Up("node2", "node2-boot-1", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.Up("node2", "node2-boot-1",
+		cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
 	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
 	b.Is("vm:a", resources.Started, "node2", "node2")
@@ -70,7 +71,9 @@ func TestAnInventoryFromBeforeTheSourceEndedProvesNothing(t *testing.T) {
 
 func TestASourceThatStillSendsHasNotAnswered(t *testing.T) {
 	b := moving(t)
-	b.Up("node1", "node1-boot-1", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Running, Reason: resources.MigratingOut}})
+	b.Up("node1", "node1-boot-1",
+		cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Running,
+			Reason: resources.MigratingOut}})
 	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	if kinds := duties(b, "node2"); len(kinds) > 0 {
 		t.Errorf("the target is touched (%v) before the source has ended", kinds)
@@ -94,7 +97,8 @@ func TestATargetThatDiesLeavesTheSourceToBeAsked(t *testing.T) {
 }
 
 func TestASourceThatDiesLeavesTheTargetToBeAsked(t *testing.T) {
-	for found, want := range map[resources.Condition]cluster.DutyKind{resources.Paused: cluster.DutyResume, resources.Incoming: cluster.DutyStop} {
+	for found, want := range map[resources.Condition]cluster.DutyKind{resources.Paused: cluster.DutyResume,
+		resources.Incoming: cluster.DutyStop} {
 		b := moving(t)
 		b.Lose("node1")
 		b.Must(b.Shoot("node1", "node3"))
@@ -135,7 +139,8 @@ func TestAGuestThatArrivesOnANewBootOfTheTarget(t *testing.T) {
 // Every settled end of the source with a copy that does not run at the target
 // drops the copy: resumed later it would bring old memory to a newer disk.
 func TestACopyIsDroppedWhileAnythingIsLeftAtTheSource(t *testing.T) {
-	for _, source := range []resources.Condition{resources.Running, resources.Paused, resources.ShuttingDown, resources.Crashed} {
+	for _, source := range []resources.Condition{resources.Running, resources.Paused, resources.ShuttingDown,
+		resources.Crashed} {
 		for _, target := range []resources.Condition{resources.Paused, resources.Incoming} {
 			if act := cluster.Settlement(string(source), string(target), false); act != cluster.SettleDropTarget {
 				t.Errorf("source %s, target %s: act %d", source, target, act)
@@ -153,7 +158,8 @@ func TestRunningTwiceIsPausedAndThenLeftToAPerson(t *testing.T) {
 	if kinds := append(duties(b, "node1"), duties(b, "node2")...); len(kinds) > 0 {
 		t.Errorf("after the pause there is still %v to do", kinds)
 	}
-	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Absent, Explained: true}})
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Absent, Explained: true}})
 	b.Is("vm:a", resources.Started, "node1", "node1")
 }
 

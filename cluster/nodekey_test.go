@@ -79,7 +79,8 @@ func TestANodesKeyIsTurnedInSteps(t *testing.T) {
 		t.Errorf("both are believed until the new one is recorded: %+v", n)
 	}
 	// Its daemon may have ended in between and come back with either key.
-	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: name, Boot: old.Boot, Address: "node2", MaxLevel: cluster.CurrentLevel})
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: name, Boot: old.Boot, Address: "node2",
+		MaxLevel: cluster.CurrentLevel})
 	late := turn()
 	late.Epoch--
 	b.Refused(late, "is in force meanwhile")
@@ -119,7 +120,8 @@ func expectTurned(b *clustertest.Book, old cluster.Member, fresh []byte) {
 func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 	b := keyed(t, 3, "vm:a")
 	restart(b, "node1", "node2", "node3")
-	b.Must(cluster.Contact{Node: "node3", Incarnation: b.Node("node3").Incarnation, State: cluster.NodeSilent, Why: "silent"})
+	b.Must(cluster.Contact{Node: "node3", Incarnation: b.Node("node3").Incarnation, State: cluster.NodeSilent,
+		Why: "silent"})
 	b.Refused(cluster.RotateKey{Node: "node3"}, "`clusterd node replace node3`")
 	b.Refused(cluster.RotateKey{Node: "node2"}, "node3 would not know the new key of node2")
 	b.Must(cluster.RotateKey{Node: "node2", Anyway: true, By: "root"})
@@ -127,11 +129,14 @@ func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 		t.Errorf("told is %q", waits)
 	}
 	fresh := []byte("a new public key")
-	b.Must(cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh})
-	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Epoch: 1, Wrap: []byte{7}}
+	b.Must(cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
+		Key: fresh})
+	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
+		Epoch: 1, Wrap: []byte{7}}
 	service := b.Service("vm:a")
 	moving := service
-	moving.Intent = &cluster.Intent{Kind: cluster.IntentMigrate, Node: "node1", Target: "node2", Generation: b.S.Generation}
+	moving.Intent = &cluster.Intent{Kind: cluster.IntentMigrate, Node: "node1", Target: "node2",
+		Generation: b.S.Generation}
 	moving.Holders = []cluster.Holder{{Node: "node1", Machine: b.Node("node1").Machine(), Boot: b.Node("node1").Boot},
 		{Node: "node2", Machine: b.Node("node2").Machine(), Boot: b.Node("node2").Boot}}
 	moving.State, moving.Owner = resources.Migrating, "node1"
@@ -152,7 +157,8 @@ func restart(b *clustertest.Book, names ...string) {
 	b.T.Helper()
 	for _, name := range names {
 		n := b.Node(name)
-		b.Must(cluster.NodeUp{Node: name, Fingerprint: n.Fingerprint, Boot: n.Boot, Address: name, MaxLevel: cluster.CurrentLevel})
+		b.Must(cluster.NodeUp{Node: name, Fingerprint: n.Fingerprint, Boot: n.Boot, Address: name,
+			MaxLevel: cluster.CurrentLevel})
 		b.Must(cluster.Inventory{Node: name, Incarnation: b.Node(name).Incarnation, Boot: n.Boot})
 	}
 }
@@ -163,7 +169,8 @@ func TestBothKeysOfARemovedNodeAreBarred(t *testing.T) {
 	fresh := []byte("a new public key")
 	before := b.Node("node2").Fingerprint
 	b.Must(cluster.RotateKey{Node: "node2"})
-	b.Must(cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh})
+	b.Must(cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
+		Key: fresh})
 	b.Must(cluster.RemoveNode{Node: "node2", By: "root"})
 	barred := b.S.Removed.Keys()
 	if !slices.Contains(barred, before) || !slices.Contains(barred, cluster.FingerprintOf(fresh)) {
@@ -205,8 +212,9 @@ func TestNoMigrationBeginsUnderATurnedKey(t *testing.T) {
 		if turning == "node1" {
 			b.Refused(other, why)
 		}
-		b.Must(cluster.TurnKey{Node: turning, Since: turnOf(b, turning), Fingerprint: cluster.FingerprintOf(fresh), Epoch: b.S.Secrets.Epoch,
-			Wrap: []byte{7}})
+		b.Must(cluster.TurnKey{Node: turning, Since: turnOf(b, turning), Fingerprint: cluster.FingerprintOf(fresh),
+			Epoch: b.S.Secrets.Epoch,
+			Wrap:  []byte{7}})
 		b.Must(move)
 	}
 }
@@ -219,8 +227,9 @@ func TestAMachineThatIsReplacedByItselfAmidATurnStaysAMember(t *testing.T) {
 	told(b, "node2", fresh)
 	b.Must(cluster.AddToken{ID: "t", Token: cluster.Token{Replace: "node2", Expires: b.At.AddDate(0, 0, 1)}})
 	n := b.Node("node2")
-	b.Must(cluster.Join{Token: "t", Node: "node2", Fingerprint: cluster.FingerprintOf(fresh), Key: fresh, HardwareUUID: n.HardwareUUID,
-		Address: n.Address})
+	b.Must(cluster.Join{Token: "t", Node: "node2", Fingerprint: cluster.FingerprintOf(fresh), Key: fresh,
+		HardwareUUID: n.HardwareUUID,
+		Address:      n.Address})
 	if b.S.Removed.Has(cluster.FingerprintOf(fresh)) || !b.Node("node2").HasKey(cluster.FingerprintOf(fresh)) {
 		t.Errorf("barred: %v; recorded: %+v", b.S.Removed.Keys(), b.Node("node2"))
 	}
@@ -252,7 +261,8 @@ func TestWhatAStateWouldRefuseIsKnownBefore(t *testing.T) {
 	if why := taken.Refused(b.S); !strings.Contains(why, "is one of node3") {
 		t.Errorf("a key of another node: %q", why)
 	}
-	tell := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Key: fresh}
+	tell := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
+		Key: fresh}
 	if why := tell.Refused(b.S); why != "" {
 		t.Error(why)
 	}
@@ -260,8 +270,9 @@ func TestWhatAStateWouldRefuseIsKnownBefore(t *testing.T) {
 	for number := b.S.Removed.Len(); number < cluster.MaxRemoved; number++ {
 		b.S.Removed.Set(fmt.Sprintf("gone-%d", number), cluster.Removed{Name: "old"})
 	}
-	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh), Epoch: b.S.Secrets.Epoch,
-		Wrap: []byte{7}}
+	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
+		Epoch: b.S.Secrets.Epoch,
+		Wrap:  []byte{7}}
 	if why := turn.Refused(b.S); !strings.Contains(why, "keys are barred for good") {
 		t.Errorf("with the list full: %q", why)
 	}

@@ -32,7 +32,8 @@ func TestTheStartThatIsTriedAgainIsOneThatMayBe(t *testing.T) {
 	}
 	b.S.Services.Set("vm:a", service)
 	starts := func(waited time.Duration) string {
-		for _, c := range plan.Plan(b.S, cluster.View{Self: "node1", Leading: true, Stuck: map[string]time.Duration{"vm:a": waited}}).Commands {
+		for _, c := range plan.Plan(b.S,
+			cluster.View{Self: "node1", Leading: true, Stuck: map[string]time.Duration{"vm:a": waited}}).Commands {
 			if begin, is := c.(cluster.Begin); is {
 				return begin.Node
 			}
@@ -49,10 +50,12 @@ func TestTheStartThatIsTriedAgainIsOneThatMayBe(t *testing.T) {
 
 func TestANodeThatIsRemovedTakesItsFailedStartsAlong(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
-	b.S.Services.Set("vm:a", b.Service("vm:a").WithoutHolder(func(cluster.Holder) bool { return true }).WithFailedStart(cluster.FailedStart{Node: "node2"}).WithFailedStart(cluster.FailedStart{Node: "node3"}))
+	b.S.Services.Set("vm:a", b.Service("vm:a").WithoutHolder(func(cluster.Holder) bool { return true }).WithFailedStart(
+		cluster.FailedStart{Node: "node2"}).WithFailedStart(cluster.FailedStart{Node: "node3"}))
 	older := b.S.Fork()
 	older.Level = cluster.LevelOne
-	apply.Apply(older, cluster.Entry{Index: older.Index + 1, At: clustertest.Founded, Commands: []cluster.Command{cluster.RemoveNode{Node: "node3"}}})
+	apply.Apply(older, cluster.Entry{Index: older.Index + 1, At: clustertest.Founded,
+		Commands: []cluster.Command{cluster.RemoveNode{Node: "node3"}}})
 	if service, _ := older.Services.Get("vm:a"); len(service.FailedOn) != 2 {
 		t.Errorf("by the rules of level one, which older binaries follow too, they stay: %v", service.FailedOn)
 	}
@@ -71,7 +74,8 @@ func TestARemovedServiceThatStillRunsIsTold(t *testing.T) {
 	b.S.Services.Set("vm:a", service)
 	b.Must(clustertest.Configure(clustertest.Document(), b.S.Config.Version))
 	notes := plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}).Notes
-	if len(notes) != 1 || notes[0].Subject != "vm:a" || !strings.Contains(notes[0].Why, "not proven gone from node2") || !strings.Contains(notes[0].Next, "virsh destroy") {
+	if len(notes) != 1 || notes[0].Subject != "vm:a" || !strings.Contains(notes[0].Why, "not proven gone from node2") ||
+		!strings.Contains(notes[0].Next, "virsh destroy") {
 		t.Errorf("told: %+v", notes)
 	}
 }

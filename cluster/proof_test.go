@@ -59,7 +59,8 @@ func TestALevelOfStorageAndWatchdogNeedsBoth(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("san", "wd"))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	short := fence.Proven{Nature: fence.ByWatchdog, Disks: []string{clustertest.Lun}, Waited: clustertest.Longest - time.Millisecond}
+	short := fence.Proven{Nature: fence.ByWatchdog, Disks: []string{clustertest.Lun},
+		Waited: clustertest.Longest - time.Millisecond}
 	b.Must(proves(b, "node1", short))
 	b.Is("vm:a", resources.Started, "node1", "node1")
 	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
@@ -80,7 +81,8 @@ func TestALevelOfStorageAndWatchdogNeedsBoth(t *testing.T) {
 func TestStorageReleasesNoDiskThatIsNotUnderReservation(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("san"))
 	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
-		Observation: resources.Observation{Condition: resources.Paused, Disks: []resources.Disk{{Identity: fence.BlockIdentity(clustertest.Lun)}, {Identity: "file:/local"}}}})
+		Observation: resources.Observation{Condition: resources.Paused,
+			Disks: []resources.Disk{{Identity: fence.BlockIdentity(clustertest.Lun)}, {Identity: "file:/local"}}}})
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
 	b.Must(proves(b, "node1", isCut))
@@ -105,10 +107,13 @@ func TestABootThatWasCutOffIsNeverAdmitted(t *testing.T) {
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
 	b.Must(proves(b, "node1", isCut))
-	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1", MaxLevel: cluster.CurrentLevel}
+	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1",
+		MaxLevel: cluster.CurrentLevel}
 	b.Refused(up, "")
-	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline, Why: "heard"}, "cut off")
-	b.Refused(cluster.Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
+	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline, Why: "heard"},
+		"cut off")
+	b.Refused(cluster.Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
 	up.Boot = "node1-boot-2"
 	b.Must(up)
 	late := up
@@ -162,7 +167,8 @@ func TestANewBootNeedNotWaitForAWatchdogThatIsWaitedOut(t *testing.T) {
 	b = clustertest.GuardedBook(t, clustertest.Level("san", "wd"))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", Address: "node1", MaxLevel: cluster.CurrentLevel}, "is being fenced")
+	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-2", Address: "node1",
+		MaxLevel: cluster.CurrentLevel}, "is being fenced")
 }
 
 func TestAPillCountsOnlyWhereItIsWatchedFor(t *testing.T) {
@@ -191,14 +197,16 @@ func TestANodeRunsNothingBeforeItsGuardIsKnown(t *testing.T) {
 	b.Refused(b.StartOf("vm:a", "node1"), "registered")
 	b.Must(b.Guarded("node1"))
 	b.Running("vm:a", "node1")
-	b.Up("node1", "node1-boot-2", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.Up("node1", "node1-boot-2",
+		cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
 	b.Refused(b.StartOf("vm:a", "node1"), "runs nothing yet")
 }
 
 func TestAGuardIsNotLoosenedWithinABoot(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
 	for _, change := range []func(*fence.Guard){
-		func(g *fence.Guard) { g.Lease /= 2 }, func(g *fence.Guard) { g.Timeout *= 2 }, func(g *fence.Guard) { g.Pills = nil },
+		func(g *fence.Guard) { g.Lease /= 2 }, func(g *fence.Guard) { g.Timeout *= 2 },
+		func(g *fence.Guard) { g.Pills = nil },
 	} {
 		loose := b.Guarded("node1")
 		change(&loose.Guard)
@@ -228,7 +236,8 @@ func TestAKeyThatComesBackIsToldLoudly(t *testing.T) {
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
 	b.Must(proves(b, "node1", isCut))
-	if told := b.Must(cluster.KeyBack{Node: "node1", Boot: boot, Disk: clustertest.Lun, By: "node2", Again: true}).Events; len(told) != 1 {
+	if told := b.Must(cluster.KeyBack{Node: "node1", Boot: boot, Disk: clustertest.Lun, By: "node2",
+		Again: true}).Events; len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
 }
@@ -253,7 +262,8 @@ func TestAServiceThatStorageAloneWouldNotReleaseIsKnownBefore(t *testing.T) {
 func TestAMachineThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
 	old := b.Node("node1")
-	up := cluster.NodeUp{Node: "node1", Fingerprint: old.Fingerprint, Boot: "node1-boot-2", Address: old.Address, Version: "2.0", MaxLevel: cluster.CurrentLevel, Session: "second"}
+	up := cluster.NodeUp{Node: "node1", Fingerprint: old.Fingerprint, Boot: "node1-boot-2", Address: old.Address,
+		Version: "2.0", MaxLevel: cluster.CurrentLevel, Session: "second"}
 	b.Must(up)
 	if b.S.Outlived("node1", "node1-boot-2") {
 		t.Fatal("a daemon that looks is told to come up once more")

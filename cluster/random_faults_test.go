@@ -27,7 +27,8 @@ func TestTheDoorIsShutForIntentsOfAnOlderBoot(t *testing.T) {
 	if _, may, _ := cluster.PassableFor(b.S, "node2", 0, "uuid-vm:a"); may {
 		t.Error("a daemon that is not admitted lets a managed VM in")
 	}
-	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2", MaxLevel: cluster.CurrentLevel})
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2",
+		MaxLevel: cluster.CurrentLevel})
 	if _, may, _ := cluster.PassableFor(b.S, "node2", b.Node("node2").Incarnation, "uuid-vm:a"); may {
 		t.Error("an intent for the old incarnation opens the door of the new one")
 	}
@@ -40,7 +41,8 @@ func TestTheDoorIsShutForIntentsOfAnOlderBoot(t *testing.T) {
 func TestALateNodeUpDoesNotEndTheDaemonThatLives(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	previous := b.Node("node2").Incarnation
-	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-1", Address: "node2", MaxLevel: cluster.CurrentLevel, Previous: &previous}
+	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-1", Address: "node2",
+		MaxLevel: cluster.CurrentLevel, Previous: &previous}
 	alive := up
 	alive.Session = "alive"
 	b.Must(alive)
@@ -54,7 +56,8 @@ func TestALateNodeUpDoesNotEndTheDaemonThatLives(t *testing.T) {
 // not know yet.
 func TestAnInventoryWaitsForAFenceIntentToo(t *testing.T) {
 	b := clustertest.NewBook(t, 5)
-	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2", MaxLevel: cluster.CurrentLevel})
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", Address: "node2",
+		MaxLevel: cluster.CurrentLevel})
 	intent := b.Shoot("node2", "node1")
 	intent.Override, intent.By = true, "root"
 	b.Must(intent)
@@ -74,8 +77,10 @@ func TestAMachineIsNotReplacedWhileItIsFenced(t *testing.T) {
 	intent := b.Shoot("node2", "node1")
 	intent.Override, intent.By = true, "root"
 	b.Must(intent)
-	b.Must(cluster.AddToken{ID: "token", Token: cluster.Token{Expires: clustertest.Founded.Add(time.Hour), Replace: "node2"}})
-	b.Refused(cluster.Join{Token: "token", Node: "node2", Fingerprint: "key-new", HardwareUUID: "hardware-new", Address: "node2"}, "is being fenced")
+	b.Must(cluster.AddToken{ID: "token", Token: cluster.Token{Expires: clustertest.Founded.Add(time.Hour),
+		Replace: "node2"}})
+	b.Refused(cluster.Join{Token: "token", Node: "node2", Fingerprint: "key-new", HardwareUUID: "hardware-new",
+		Address: "node2"}, "is being fenced")
 }
 
 // The daemon restarts while it removes what a crash left: that is still there.
@@ -83,8 +88,10 @@ func TestWhatACrashLeftIsRemovedAfterADaemonsRestartToo(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	crashed := resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Crashed}
-	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index, Observation: crashed})
-	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForCleanup, Kill: true})
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
+		Observation: crashed})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForCleanup,
+		Kill: true})
 	b.Up("node1", "node1-boot-1", cluster.Found{Service: "vm:a", Observation: crashed})
 	b.Is("vm:a", resources.Recoverable, "node1", "node1")
 	if !plans(b, cluster.ForCleanup) {
@@ -123,7 +130,8 @@ func TestAStopThatFindsTheVMElsewhereAdoptsIt(t *testing.T) {
 	b.Must(cluster.Ask{Request: "r", Op: cluster.OpRestart, Service: "vm:a"})
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRestart})
 	seen := resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Running}
-	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: seen})
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+		Observation: seen})
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	b.Is("vm:a", resources.Started, "node2", "node2")
 	b.Answer("r", cluster.CodeSuccess)
@@ -136,7 +144,8 @@ func TestAVMThatIsBroughtToANodeThatLeftIsToldOf(t *testing.T) {
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Leave{Node: "node2"})
 	b.Must(cluster.NodeGone{Node: "node2", Incarnation: b.Node("node2").Incarnation})
-	seen := cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index, Observation: resources.Observation{Condition: resources.Unknown}}
+	seen := cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Unknown}}
 	b.Must(seen)
 	if n := b.Node("node2"); n.State != cluster.NodeLeft {
 		t.Errorf("what proves nothing makes node2 %s", n.State)

@@ -34,8 +34,9 @@ func anyView(t *rapid.T, s *cluster.State) cluster.View {
 	upTo := func(what string, most time.Duration) time.Duration {
 		return time.Duration(rapid.Int64Range(0, int64(most)).Draw(t, what))
 	}
-	v := cluster.View{Self: "node1", Leading: true, Led: upTo("led", plan.SettlingTime), Contacts: map[string]cluster.Contactwatch{},
-		Stuck: map[string]time.Duration{}}
+	v := cluster.View{Self: "node1", Leading: true, Led: upTo("led", plan.SettlingTime),
+		Contacts: map[string]cluster.Contactwatch{},
+		Stuck:    map[string]time.Duration{}}
 	v = v.On(s, 0)
 	v.Quiet = upTo("quiet", time.Hour)
 	for _, name := range s.Nodes.Keys() {

@@ -62,12 +62,14 @@ func TestARunningServiceTakesItsDeclarationIn(t *testing.T) {
 	}
 	reconfiguring(b)
 	duties := cluster.Work(b.S, "node1")
-	if len(duties) != 1 || duties[0].Kind != cluster.DutyReconfigure || duties[0].Definition != "<domain/>" || duties[0].Spec.Definition != "blue" {
+	if len(duties) != 1 || duties[0].Kind != cluster.DutyReconfigure || duties[0].Definition != "<domain/>" ||
+		duties[0].Spec.Definition != "blue" {
 		t.Fatalf("%+v", duties)
 	}
 	b.Must(b.Done("service:shop", "node1", resources.Result{OK: true, Source: resources.Running, Why: "1 started"}))
 	b.Is("service:shop", resources.Started, "node1", "node1")
-	if h := b.Service("service:shop").Holders[0]; h.Definition != "blue" || len(reconfigures(b)) > 0 || b.Service("service:shop").BehindWhy() != "" {
+	if h := b.Service("service:shop").Holders[0]; h.Definition != "blue" || len(reconfigures(b)) > 0 ||
+		b.Service("service:shop").BehindWhy() != "" {
 		t.Errorf("%+v, and the plan begins %v", h, reconfigures(b))
 	}
 }
@@ -77,9 +79,11 @@ func TestARunningServiceTakesItsDeclarationIn(t *testing.T) {
 func TestAChangeThatFails(t *testing.T) {
 	b := redeclared(t, "service:shop", blue)
 	reconfiguring(b)
-	b.Must(b.Done("service:shop", "node1", resources.Result{Source: resources.Running, Why: "nothing was changed: no agent"}))
+	b.Must(b.Done("service:shop", "node1",
+		resources.Result{Source: resources.Running, Why: "nothing was changed: no agent"}))
 	b.Is("service:shop", resources.Started, "node1", "node1")
-	if why := b.Service("service:shop").BehindWhy(); !strings.Contains(why, "no agent") || !strings.Contains(why, "clusvcadm -R service:shop") || len(reconfigures(b)) > 0 {
+	if why := b.Service("service:shop").BehindWhy(); !strings.Contains(why, "no agent") ||
+		!strings.Contains(why, "clusvcadm -R service:shop") || len(reconfigures(b)) > 0 {
 		t.Errorf("%q, and the plan begins %v", why, reconfigures(b))
 	}
 	declare(b, "service:shop", func(s *resources.Spec) { s.Definition = "red" })
@@ -90,7 +94,8 @@ func TestAChangeThatFails(t *testing.T) {
 
 func TestAChangeIsWithinTheLaws(t *testing.T) {
 	begin := func(b *clustertest.Book) cluster.Begin {
-		return cluster.Begin{Service: "service:shop", Intent: cluster.IntentReconfigure, Node: "node1", Definition: b.Service("service:shop").Spec.Definition}
+		return cluster.Begin{Service: "service:shop", Intent: cluster.IntentReconfigure, Node: "node1",
+			Definition: b.Service("service:shop").Spec.Definition}
 	}
 	b := redeclared(t, "service:shop", blue)
 	late := begin(b)
@@ -107,25 +112,29 @@ func TestAChangeIsWithinTheLaws(t *testing.T) {
 	declare(b, "service:shop", func(s *resources.Spec) { s.Disks = []resources.Disk{{Identity: "new"}} })
 	b.Must(begin(b))
 	for _, disk := range []string{"new", "disk-service:shop"} {
-		if found := resources.Conflicts(b.Service("service:shop").Holders[0].Disks, []resources.Disk{{Identity: disk}}); len(found) == 0 {
+		if found := resources.Conflicts(b.Service("service:shop").Holders[0].Disks,
+			[]resources.Disk{{Identity: disk}}); len(found) == 0 {
 			t.Errorf("%s is nobody's", disk)
 		}
 	}
 	vm := redeclared(t, "vm:a", blue)
-	vm.Refused(cluster.Begin{Service: "vm:a", Intent: cluster.IntentReconfigure, Node: "node1", Definition: "blue"}, "is a VM")
+	vm.Refused(cluster.Begin{Service: "vm:a", Intent: cluster.IntentReconfigure, Node: "node1", Definition: "blue"},
+		"is a VM")
 	if why := vm.Service("vm:a").BehindWhy(); !strings.Contains(why, "clusvcadm -R vm:a") || len(reconfigures(vm)) > 0 {
 		t.Errorf("%q, and the plan begins %v", why, reconfigures(vm))
 	}
 }
 
-// What was found running although it is disabled is left as it is until a person has said whether it stays.
+// What was found running although it is disabled is left as it is until a person has said
+// whether it stays.
 func TestAChangeWaitsForThoseWhoDisabledIt(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "service:shop")
 	b.S.Level = cluster.LevelTwo
 	b.Running("service:shop", "node1")
 	b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "service:shop"})
 	finishByPlan(b, "service:shop")
-	b.Must(cluster.Observed{Service: "service:shop", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+	b.Must(cluster.Observed{Service: "service:shop", Node: "node2", Incarnation: b.Node("node2").Incarnation,
+		AsOf:        b.S.Index,
 		Observation: resources.Observation{Condition: resources.Running}})
 	b.Is("service:shop", resources.Started, "node2", "node2")
 	declare(b, "service:shop", blue)
@@ -145,7 +154,8 @@ func TestAChangeThatNobodyEndedIsLookedFor(t *testing.T) {
 	b := redeclared(t, "service:shop", blue)
 	reconfiguring(b)
 	n := b.Node("node1")
-	b.Must(cluster.NodeUp{Node: "node1", Fingerprint: n.Fingerprint, Boot: n.Boot, Address: n.Address, Version: "v", MaxLevel: cluster.CurrentLevel, Session: "next"})
+	b.Must(cluster.NodeUp{Node: "node1", Fingerprint: n.Fingerprint, Boot: n.Boot, Address: n.Address, Version: "v",
+		MaxLevel: cluster.CurrentLevel, Session: "next"})
 	service := b.Service("service:shop")
 	if service.Intent != nil || service.State != resources.Started || !service.Holders[0].Ask {
 		t.Errorf("%+v", service)

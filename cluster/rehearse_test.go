@@ -30,8 +30,10 @@ func TestARehearsalLeavesTheStateAlone(t *testing.T) {
 		s := anyHistory(t, base.S)
 		root := s.Fork()
 		before := bytesOf(t, root)
-		ops := []cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate, cluster.OpMigrate, cluster.OpFreeze, cluster.OpUnfreeze, cluster.OpConvalesce}
-		ask := cluster.Ask{Op: rapid.SampledFrom(ops).Draw(t, "operation"), Service: "vm:a", Node: rapid.SampledFrom([]string{"", "node1", "node2"}).Draw(t, "node")}
+		ops := []cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRestart,
+			cluster.OpRelocate, cluster.OpMigrate, cluster.OpFreeze, cluster.OpUnfreeze, cluster.OpConvalesce}
+		ask := cluster.Ask{Op: rapid.SampledFrom(ops).Draw(t, "operation"), Service: "vm:a",
+			Node: rapid.SampledFrom([]string{"", "node1", "node2"}).Draw(t, "node")}
 		rehearse.Rehearse(root, cluster.View{}, ask)
 		if _, err := plan.Explain(root, cluster.View{}, "vm:a"); err != nil && root.Services.Has("vm:a") {
 			t.Fatal(err)

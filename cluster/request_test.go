@@ -62,7 +62,8 @@ func TestDisabledDuringAMigration(t *testing.T) {
 
 // The daemon dies while it stops a VM; the VM is found gone, or still there.
 func TestAStopWhoseResultIsLost(t *testing.T) {
-	purposes := map[cluster.Operation]cluster.Purpose{cluster.OpStop: cluster.ForStop, cluster.OpDisable: cluster.ForDisable, cluster.OpRestart: cluster.ForRestart, cluster.OpRelocate: cluster.ForRelocate}
+	purposes := map[cluster.Operation]cluster.Purpose{cluster.OpStop: cluster.ForStop,
+		cluster.OpDisable: cluster.ForDisable, cluster.OpRestart: cluster.ForRestart, cluster.OpRelocate: cluster.ForRelocate}
 	for op, purpose := range purposes {
 		for _, found := range []resources.Condition{resources.Absent, resources.Running} {
 			t.Run(fmt.Sprintf("%s, then %s", op, found), func(t *testing.T) {
@@ -116,7 +117,8 @@ func TestEveryRequestIsAnsweredWhenTheNodeIsLostForGood(t *testing.T) {
 		b := clustertest.NewBook(t, 3, "vm:a")
 		b.Must(clustertest.Configure(d, 1))
 		b.Running("vm:a", "node1")
-		b.Must(cluster.Ask{Request: "r", Op: op, Service: "vm:a", Node: map[bool]string{true: "node2"}[op == cluster.OpMigrate]})
+		b.Must(cluster.Ask{Request: "r", Op: op, Service: "vm:a",
+			Node: map[bool]string{true: "node2"}[op == cluster.OpMigrate]})
 		b.Lose("node1")
 		settlePlan(b, 3)
 		b.Answer("r", cluster.CodeNodeDead)

@@ -36,7 +36,8 @@ func TestASilentNodeThatIsFencedByTheNameOfItsOlderBootComesUpOnceMore(t *testin
 	shot := b.Shoot("node1", "node2")
 	shot.Override = true
 	b.Must(shot)
-	b.Must(cluster.Contact{Node: "node1", Incarnation: b.Node("node1").Incarnation, State: cluster.NodeSilent, Silence: time.Second})
+	b.Must(cluster.Contact{Node: "node1", Incarnation: b.Node("node1").Incarnation, State: cluster.NodeSilent,
+		Silence: time.Second})
 	if !b.S.Outlived("node1", "node1-boot-2") {
 		t.Error("the daemon of the new boot is not told to come up once more, and nothing else ends the intent")
 	}
@@ -48,7 +49,8 @@ func TestEnablingElsewhereWhatRunsSaysWhereItRuns(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Ask{Request: "off", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
-	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForDisable, By: "root"})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForDisable,
+		By: "root"})
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
 		Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: resources.Running}})

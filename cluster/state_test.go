@@ -20,12 +20,15 @@ import (
 // everyCommand has one of each kind, with every field filled.
 func everyCommand() []cluster.Command {
 	at := clustertest.Founded.Add(90 * time.Millisecond)
-	seen := resources.Observation{Service: "vm:a", UUID: "u", Title: "a", Condition: resources.Paused, Reason: "ioerror", Explained: true, Disks: []resources.Disk{{Identity: "d", Shared: true, ReadOnly: true}}, Evidence: "e"}
+	seen := resources.Observation{Service: "vm:a", UUID: "u", Title: "a", Condition: resources.Paused, Reason: "ioerror",
+		Explained: true, Disks: []resources.Disk{{Identity: "d", Shared: true, ReadOnly: true}}, Evidence: "e"}
 	return []cluster.Command{
 		cluster.Init{Cluster: "c", ID: "i", Secrets: cluster.Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
 		cluster.Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
 		cluster.Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
-		cluster.GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
+		cluster.GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at,
+			Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"},
+				Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		cluster.Readmit{Node: "m", Generation: 2},
 		cluster.LoseLog{Node: "m", Log: "l", Before: "b", Why: "w"},
 		cluster.RaiseLevel{Level: 2},
@@ -41,31 +44,43 @@ func everyCommand() []cluster.Command {
 		cluster.Leave{Node: "n", By: "root"},
 		cluster.NodeGone{Node: "n", Incarnation: 4},
 		cluster.Contact{Node: "n", Incarnation: 4, State: cluster.NodeLost, Silence: time.Second, Why: "w"},
-		cluster.BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1, Word: true, Reboot: true, Service: "vm:a"},
+		cluster.BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1,
+			Word: true, Reboot: true, Service: "vm:a"},
 		cluster.AssignFence{Node: "n", Fencer: "m", Level: 1, Why: "w"},
-		cluster.FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2, Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}, Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
+		cluster.FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2,
+			Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"},
+				Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		cluster.ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},
 		cluster.CheckDevice{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, By: "n"},
-		cluster.CheckFrom{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, OldLogin: true, By: "n"},
+		cluster.CheckFrom{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"},
+			OldLogin: true, By: "n"},
 		cluster.Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},
 		cluster.Arm{Expired: true, By: "root"},
 		cluster.PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: "refused"},
 		cluster.BeginDrill{Node: "n", Level: 1, By: "root", Scheduled: true},
 		cluster.EndDrill{Node: "n", Act: 5, OK: true, Why: "w"},
-		cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "n", Target: "m", Definition: "d", Purpose: cluster.ForRestart, Kill: true, By: "root", Why: "w"},
-		cluster.Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2, Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
+		cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "n", Target: "m", Definition: "d",
+			Purpose: cluster.ForRestart, Kill: true, By: "root", Why: "w"},
+		cluster.Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2,
+			Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2,
+				Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
 		cluster.Looked{Service: "vm:a", Node: "n", Incarnation: 2, Since: 7, UUID: "u", Observation: seen, AsOf: 7},
 		cluster.Observed{Service: "vm:a", Node: "n", Incarnation: 2, Observation: seen, AsOf: 8},
 		cluster.Probed{Service: "vm:a", Node: "n", At: at},
-		cluster.Ask{Request: "r", Op: cluster.OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w", For: time.Minute,
+		cluster.Ask{Request: "r", Op: cluster.OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w",
+			For:           time.Minute,
 			DeclaredDisks: true},
-		cluster.Thaw{Service: "vm:a", Until: at}, cluster.LockCluster{By: "root", Why: "w", Stop: true}, cluster.UnlockCluster{By: "root", Why: "w", Start: true},
-		cluster.OrderNode{Node: "n", Order: cluster.OrderDrain, By: "root", Why: "w", Within: time.Minute}, cluster.NodeEmpty{Node: "n", Order: 3},
-		cluster.EndMove{Service: "vm:a", Act: 7, By: "root"}, cluster.TellKey{Node: "n", Since: 3, Fingerprint: "f", Key: []byte{1}},
+		cluster.Thaw{Service: "vm:a", Until: at}, cluster.LockCluster{By: "root", Why: "w", Stop: true},
+		cluster.UnlockCluster{By: "root", Why: "w", Start: true},
+		cluster.OrderNode{Node: "n", Order: cluster.OrderDrain, By: "root", Why: "w", Within: time.Minute},
+		cluster.NodeEmpty{Node: "n", Order: 3},
+		cluster.EndMove{Service: "vm:a", Act: 7, By: "root"}, cluster.TellKey{Node: "n", Since: 3, Fingerprint: "f",
+			Key: []byte{1}},
 		cluster.GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
 		clustertest.Configure(clustertest.Document("vm:a"), 3),
 		cluster.Told{Alert: "a", Node: "n", Index: 4, Ordinal: 1, Sent: 3, Failed: 2, Dropped: 1, Problem: "p", Trouble: "t"},
-		cluster.Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1, Pills: []string{"/p"}, Keys: []string{"/k"}}},
+		cluster.Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1,
+			Pills: []string{"/p"}, Keys: []string{"/k"}}},
 		cluster.KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 		cluster.LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, cluster.DaemonStopping{Node: "n", Incarnation: 4},
 		cluster.SetAddress{Node: "n", Address: "a", By: "root"}, cluster.NodeHypervisor{Node: "n", Incarnation: 4, Why: "w"},
@@ -73,7 +88,8 @@ func everyCommand() []cluster.Command {
 		cluster.NodeVolume{Node: "n", Incarnation: 4, Volume: cluster.Volume{Why: "w", Failing: true}},
 		cluster.Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
 			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
-		cluster.RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"}, cluster.AbortAuthority{By: "root"},
+		cluster.RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"},
+		cluster.AbortAuthority{By: "root"},
 		cluster.NodeAuthority{Node: "n", Since: 3, Held: true}, cluster.AbortKey{Node: "n", By: "root"},
 		cluster.RotateKey{Node: "n", By: "root", Why: "w", Anyway: true},
 	}
@@ -144,7 +160,8 @@ func busy(t *rapid.T, s *cluster.State) []cluster.Command {
 	if h, held := running.Holder(node); held {
 		since = h.Since - stale
 	}
-	condition := rapid.SampledFrom([]resources.Condition{resources.Absent, resources.Running, resources.Paused, resources.Unknown, resources.Crashed, resources.Incoming}).Draw(t, "condition")
+	condition := rapid.SampledFrom([]resources.Condition{resources.Absent, resources.Running, resources.Paused,
+		resources.Unknown, resources.Crashed, resources.Incoming}).Draw(t, "condition")
 	seen := resources.Observation{Condition: condition}
 	outcome := rapid.SampledFrom([]fence.Outcome{fence.Confirmed, fence.Unknown}).Draw(t, "outcome")
 	boot := node + rapid.SampledFrom([]string{"-boot-1", "-boot-2"}).Draw(t, "boot")
@@ -152,17 +169,22 @@ func busy(t *rapid.T, s *cluster.State) []cluster.Command {
 		cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: "definition-" + service},
 		cluster.Begin{Service: service, Intent: cluster.IntentStop, Node: node, Purpose: cluster.ForCleanup},
 		cluster.Begin{Service: service, Intent: cluster.IntentMigrate, Node: node, Target: "node3"},
-		cluster.Done{Service: service, Act: act, Node: node, Incarnation: incarnation, Result: resources.Result{OK: condition == resources.Running, Source: condition}},
+		cluster.Done{Service: service, Act: act, Node: node, Incarnation: incarnation,
+			Result: resources.Result{OK: condition == resources.Running, Source: condition}},
 		cluster.Observed{Service: service, Node: node, Incarnation: incarnation, AsOf: 1 << 40, Observation: seen},
 		cluster.Looked{Service: service, Node: node, Incarnation: incarnation, Since: since, Observation: seen},
 		cluster.Contact{Node: node, Incarnation: incarnation, State: cluster.NodeLost},
 		cluster.Contact{Node: node, Incarnation: incarnation, State: cluster.NodeOnline},
 		cluster.BeginFence{Node: node, Boot: boot, Fencer: "node3"},
 		cluster.AssignFence{Node: node, Fencer: "node3"},
-		cluster.FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: "node3", Incarnation: open.Incarnation, Result: fence.Result{Outcome: outcome}},
+		cluster.FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: "node3",
+			Incarnation: open.Incarnation, Result: fence.Result{Outcome: outcome}},
 		cluster.NodeUp{Node: node, Fingerprint: "key-" + node, Boot: boot, MaxLevel: 1},
-		cluster.Inventory{Node: node, Incarnation: incarnation, Boot: boot, Found: []cluster.Found{{Service: service, Observation: seen}}},
-		cluster.Ask{Request: rapid.StringMatching("[a-z]{3}").Draw(t, "request"), Op: rapid.SampledFrom([]cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRelocate}).Draw(t, "op"), Service: service},
+		cluster.Inventory{Node: node, Incarnation: incarnation, Boot: boot,
+			Found: []cluster.Found{{Service: service, Observation: seen}}},
+		cluster.Ask{Request: rapid.StringMatching("[a-z]{3}").Draw(t, "request"),
+			Op: rapid.SampledFrom([]cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop,
+				cluster.OpRelocate}).Draw(t, "op"), Service: service},
 		cluster.AddToken{ID: boot, Token: cluster.Token{Expires: clustertest.Founded.Add(time.Hour)}},
 	}
 	return rapid.SliceOfN(rapid.SampledFrom(all), 1, 3).Draw(t, "commands")
@@ -187,7 +209,8 @@ func TestForksNeverChange(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "entries") {
 			fork := s.Fork()
 			forks = append(forks, kept{fork, bytesOf(t, fork)})
-			entry := cluster.Entry{Index: s.Index + 1, At: clustertest.Founded.Add(time.Duration(s.Index) * time.Second), Commands: busy(t, s)}
+			entry := cluster.Entry{Index: s.Index + 1, At: clustertest.Founded.Add(time.Duration(s.Index) * time.Second),
+				Commands: busy(t, s)}
 			applied := apply.Apply(s, entry)
 			if again := apply.Apply(snapshot, entry); !reflect.DeepEqual(applied, again) {
 				t.Fatalf("the same entry was answered\n%+v and\n%+v", applied, again)

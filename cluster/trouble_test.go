@@ -9,15 +9,16 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// TestATroubleThatIsOverIsRememberedAnew: a move by stop and start that ends elsewhere is remembered,
-// also where that happened before and the old memory counts no more. Else the service would be
-// stopped for the same move again and again.
+// TestATroubleThatIsOverIsRememberedAnew: a move by stop and start that ends elsewhere is
+// remembered, also where that happened before and the old memory counts no more. Else the
+// service would be stopped for the same move again and again.
 func TestATroubleThatIsOverIsRememberedAnew(t *testing.T) {
 	b := clustertest.NewBook(t, 2, "service:a")
 	b.Running("service:a", "node1")
 	moveThatFails := func() cluster.Trouble {
-		b.Must(cluster.Begin{Service: "service:a", Intent: cluster.IntentStop, Node: "node1", Target: "node2", Purpose: cluster.ForMove,
-			By: "failback"})
+		b.Must(cluster.Begin{Service: "service:a", Intent: cluster.IntentStop, Node: "node1", Target: "node2",
+			Purpose: cluster.ForMove,
+			By:      "failback"})
 		b.Must(b.Done("service:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 		b.Running("service:a", "node1")
 		list := b.Service("service:a").Troubles

@@ -42,7 +42,8 @@ func TestAStartThatIsToldLateIsAnsweredByItsNode(t *testing.T) {
 		b := clustertest.NewBook(t, 3, "vm:a")
 		b.Running("vm:a", "node2")
 		b.Must(cluster.Ask{Request: "r", Op: cluster.OpRestart, Service: "vm:a", By: "root"})
-		b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node2", Purpose: cluster.ForRestart, By: "root"})
+		b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node2", Purpose: cluster.ForRestart,
+			By: "root"})
 		b.Must(b.Done("vm:a", "node2", resources.Result{OK: true, Source: resources.Absent}))
 		b.Must(b.StartOf("vm:a", "node2"))
 		return b
@@ -71,8 +72,8 @@ func TestAStartThatIsToldLateIsAnsweredByItsNode(t *testing.T) {
 	says(b, "r", cluster.CodeSuccess, "it runs on node2, where clusterd was stopped on purpose since")
 }
 
-// TestAGuestThatFellAfterItsMoveIsNotCalledMoved: the source lost the end of the move, and the guest
-// had crashed on its new node when that was asked.
+// TestAGuestThatFellAfterItsMoveIsNotCalledMoved: the source lost the end of the move, and the
+// guest had crashed on its new node when that was asked.
 func TestAGuestThatFellAfterItsMoveIsNotCalledMoved(t *testing.T) {
 	b := moving(t)
 	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Absent, Why: "the reply was lost"}))
@@ -81,14 +82,16 @@ func TestAGuestThatFellAfterItsMoveIsNotCalledMoved(t *testing.T) {
 	says(b, "m", cluster.CodeFailure, "it moved live, and is crashed on node2")
 }
 
-// TestADisabledServiceThatIsLookedForIsNotDown: it is asked for once more to be disabled, while nodes
-// are still asked whether it came to them by hand.
+// TestADisabledServiceThatIsLookedForIsNotDown: it is asked for once more to be disabled, while
+// nodes are still asked whether it came to them by hand.
 func TestADisabledServiceThatIsLookedForIsNotDown(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Ask{Request: "first", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
-	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForDisable, By: "root"})
-	b.Up("node1", "node1-boot-1", cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForDisable,
+		By: "root"})
+	b.Up("node1", "node1-boot-1",
+		cluster.Found{Service: "vm:a", Observation: resources.Observation{Condition: resources.Absent}})
 	b.Is("vm:a", resources.Disabled, "", "node2", "node3")
 
 	b.Must(cluster.Ask{Request: "again", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
@@ -113,7 +116,8 @@ func TestWhatIsFoundBeforeTheAnswerCounts(t *testing.T) {
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Ask{Request: "r", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
 	b.Refused(over, "no longer fulfilled")
-	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForDisable, By: "root"})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForDisable,
+		By: "root"})
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	says(b, "r", cluster.CodeSuccess, "")
 }

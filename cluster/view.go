@@ -240,8 +240,8 @@ func (w Contactwatch) MayComeBack(timing Timing) bool {
 	return v != nil && (v.Daemon == Answers || (v.Kernel == Answers && w.KernelOnly < timing.SilentGrace))
 }
 
-// Unasked reports whether a node is silent and nobody was asked about it. Who has only just begun to
-// lead knows of a lost node what another leader found out, which may be long ago.
+// Unasked reports whether a node is silent and nobody was asked about it. Who has only just
+// begun to lead knows of a lost node what another leader found out, which may be long ago.
 func (w Contactwatch) Unasked(timing Timing) bool {
 	return w.Verdict == nil && w.Silence >= timing.Test
 }
@@ -268,9 +268,12 @@ func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 	case w.Silence < timing.Test:
 		return Judgement{State: NodeOnline}
 	case w.Silence < limit || w.Verdict == nil:
-		return Judgement{Wait: fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name, w.Silence.Round(10*time.Millisecond))}
+		return Judgement{Wait: fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name,
+			w.Silence.Round(10*time.Millisecond))}
 	case w.Verdict.Daemon == Answers:
-		return Judgement{Wait: fmt.Sprintf("%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name, w.Verdict.Why)}
+		return Judgement{Wait: fmt.Sprintf(
+			"%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name,
+			w.Verdict.Why)}
 	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
 		return daemonSilent(n, w, timing)
 	case w.Verdict.Kernel == Answers:
@@ -278,7 +281,8 @@ func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 	case w.Verdict.Kernel == Uncertain:
 		return Judgement{Wait: fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why)}
 	}
-	return Judgement{State: NodeLost, Why: fmt.Sprintf("silent for %s to everybody (%s)", w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
+	return Judgement{State: NodeLost, Why: fmt.Sprintf("silent for %s to everybody (%s)",
+		w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
 }
 
 // Waited measures how long this node has seen a fence intent in its log, by its

@@ -26,7 +26,8 @@ func TestAnExecutorHearsThatItsActWasTakenBack(t *testing.T) {
 	wanted("node1", start, true)
 	b.Must(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: "node1-boot-1", MaxLevel: cluster.CurrentLevel})
 	wanted("node1", start, false)
-	if err := cluster.StillWanted(b.S, "node1", start); err == nil || !strings.Contains(err.Error(), "present incarnation") {
+	if err := cluster.StillWanted(b.S, "node1", start); err == nil ||
+		!strings.Contains(err.Error(), "present incarnation") {
 		t.Errorf("an old daemon is told %v", err)
 	}
 

@@ -163,7 +163,8 @@ func vmDuty(s *State, service Service, n Member, kind DutyKind) Duty {
 }
 
 func lookDuty(s *State, service Service, n Member, h Holder) Duty {
-	d := Duty{Kind: DutyLook, Service: service.Spec.Name, Spec: service.Spec, Incarnation: n.Incarnation, Asked: true, Index: h.Since, AsOf: s.Index}
+	d := Duty{Kind: DutyLook, Service: service.Spec.Name, Spec: service.Spec, Incarnation: n.Incarnation, Asked: true,
+		Index: h.Since, AsOf: s.Index}
 	d.Act = fence.Act(s.Generation, h.Since, 0)
 	d.Final = service.Intent != nil && service.Intent.Settling && service.Intent.Node == n.Name
 	return d
@@ -201,7 +202,8 @@ func settleDuty(s *State, service Service, n Member) []Duty {
 
 func fenceDuty(s *State, open Fence, n Member) Duty {
 	victim, _ := s.Nodes.Get(open.Node)
-	d := Duty{Kind: DutyFence, Drill: open.Drill, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal, Incarnation: n.Incarnation}
+	d := Duty{Kind: DutyFence, Drill: open.Drill, Node: open.Node, Index: open.Index, Ordinal: open.TriedTotal,
+		Incarnation: n.Incarnation}
 	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
 	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot,
 		Claimed: s.Claimed(open.Node)}
@@ -259,7 +261,8 @@ func PassableFor(s *State, self string, incarnation uint64, uuid string) (servic
 	service, may, why = Passable(s, self, uuid)
 	n, _ := s.Nodes.Get(self)
 	if may && service != "" && (incarnation == 0 || n.Incarnation != incarnation) {
-		return service, false, "clusterd on " + self + " is not admitted yet; what its log asks for was meant for the daemon before it"
+		return service, false, "clusterd on " + self + " is not admitted yet; what its log asks for was meant for the " +
+			"daemon before it"
 	}
 	return service, may, why
 }
@@ -267,7 +270,8 @@ func PassableFor(s *State, self string, incarnation uint64, uuid string) (servic
 // meansIncarnation tells whether a node, in its present incarnation, is an end of
 // the act. An older one may have been another boot, which is what holds the VM.
 func (i Intent) meansIncarnation(n Member) bool {
-	return (i.Node == n.Name && i.Incarnation == n.Incarnation) || (i.Target == n.Name && i.TargetIncarnation == n.Incarnation)
+	return (i.Node == n.Name && i.Incarnation == n.Incarnation) ||
+		(i.Target == n.Name && i.TargetIncarnation == n.Incarnation)
 }
 
 // Passable tells the doorkeeper whether a managed VM may come up here now: only
@@ -292,7 +296,8 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 		if h, held := service.Holder(self); held && OnBoot(n)(h) && service.Owner == self && service.Intent == nil {
 			return name, false, fmt.Sprintf("%s is running here as far as the cluster knows; use clusvcadm", name)
 		}
-		return name, false, fmt.Sprintf("%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self)
+		return name, false, fmt.Sprintf(
+			"%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self)
 	}
 	for _, key := range s.Tombstones.Keys() {
 		if key == uuid {

@@ -183,7 +183,8 @@ func Failback(d *Domain, owner string, candidates []Candidate) (node, why string
 	if best.priority >= priority {
 		return "", "", false
 	}
-	return best.Node, fmt.Sprintf("%s has priority %d in domain %s, %s has %d", best.Node, best.priority, d.Name, owner, priority), true
+	return best.Node, fmt.Sprintf("%s has priority %d in domain %s, %s has %d", best.Node, best.priority, d.Name, owner,
+		priority), true
 }
 
 // Legal tells whether the domain lets the node run the service, and why not.

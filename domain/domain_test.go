@@ -12,7 +12,8 @@ var nodes = []string{"node1", "node2", "node3", "node4", "node5"}
 func drawDomain(t *rapid.T) *Domain {
 	d := &Domain{
 		Name:    "d",
-		Ordered: rapid.Bool().Draw(t, "ordered"), Restricted: rapid.Bool().Draw(t, "restricted"), NoFailback: rapid.Bool().Draw(t, "nofailback"),
+		Ordered: rapid.Bool().Draw(t, "ordered"), Restricted: rapid.Bool().Draw(t, "restricted"),
+		NoFailback: rapid.Bool().Draw(t, "nofailback"),
 	}
 	for _, node := range rapid.SliceOfDistinct(rapid.SampledFrom(nodes), rapid.ID[string]).Draw(t, "members") {
 		d.Members = append(d.Members, Member{Node: node, Priority: rapid.IntRange(0, 3).Draw(t, "priority")})
@@ -154,9 +155,11 @@ func TestNoDomainAllowsEveryNode(t *testing.T) {
 }
 
 func TestVerdictsSayWhy(t *testing.T) {
-	d := &Domain{Name: "web", Ordered: true, Restricted: true, Members: []Member{{Node: "node1", Priority: 2}, {Node: "node2"}}}
+	d := &Domain{Name: "web", Ordered: true, Restricted: true,
+		Members: []Member{{Node: "node1", Priority: 2}, {Node: "node2"}}}
 	for node, want := range map[string]string{
-		"node1": "priority 2 in domain web", "node2": "member of domain web without a priority", "node3": "not a member of restricted domain web",
+		"node1": "priority 2 in domain web", "node2": "member of domain web without a priority",
+		"node3": "not a member of restricted domain web",
 	} {
 		if _, why := Legal(d, node); why != want {
 			t.Errorf("%s: %q, want %q", node, why, want)

@@ -85,7 +85,8 @@ func drawUUID(t *rapid.T) string {
 func TestSamePlatformKnowsEveryByteOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		digits := drawUUID(t)
-		dashed := strings.ToUpper(digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:])
+		dashed := strings.ToUpper(digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" +
+			digits[20:])
 		for _, other := range append(byteOrders(digits), dashed) {
 			if !SamePlatform(dashed, other) || !SamePlatform(other, dashed) {
 				t.Fatalf("%s and %s are the same machine", dashed, other)
@@ -121,7 +122,8 @@ func TestABlankIsNobodysIdentity(t *testing.T) {
 func TestASecretNeverPrintsItself(t *testing.T) {
 	device := Device{Name: "bmc1", Username: "admin", Password: "hunter22"}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		if text := fmt.Sprintf(format, device); strings.Contains(text, "hunter22") || strings.Contains(text, fmt.Sprintf("%x", "hunter22")) {
+		if text := fmt.Sprintf(format, device); strings.Contains(text, "hunter22") ||
+			strings.Contains(text, fmt.Sprintf("%x", "hunter22")) {
 			t.Errorf("%s prints %s", format, text)
 		}
 		if text := fmt.Sprintf(format, device.Password); strings.Contains(text, "hunter22") {

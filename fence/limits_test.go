@@ -6,8 +6,10 @@ import (
 )
 
 func TestLimitsOfALevel(t *testing.T) {
-	plain, careful, slow := Device{Name: "a"}, Device{Name: "b", Limits: Limits{Attempts: 1}}, Device{Name: "c", Limits: Limits{Attempts: 3, Delay: 5 * time.Second}}
-	if AttemptsAt([]Device{plain}) != triesPerFencer || AttemptsAt([]Device{plain, slow}) != 3 || AttemptsAt([]Device{slow, careful}) != 1 {
+	plain, careful, slow := Device{Name: "a"}, Device{Name: "b", Limits: Limits{Attempts: 1}},
+		Device{Name: "c", Limits: Limits{Attempts: 3, Delay: 5 * time.Second}}
+	if AttemptsAt([]Device{plain}) != triesPerFencer || AttemptsAt([]Device{plain, slow}) != 3 ||
+		AttemptsAt([]Device{slow, careful}) != 1 {
 		t.Error("the number of attempts is not the smallest limit")
 	}
 	if DelayOf([]Device{plain, slow, careful}) != 5*time.Second || DelayOf(nil) != 0 {

@@ -28,7 +28,8 @@ func TestAFreshLeaderHasAppliedAllBeforeItVerifies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{t: t, network: quorumtest.New()}
 		defer c.close()
-		members := []Member{{ID: "node1", Address: "node1", Voter: true}, {ID: "node2", Address: "node2", Voter: true}, {ID: "node3", Address: "node3", Voter: true}}
+		members := []Member{{ID: "node1", Address: "node1", Voter: true}, {ID: "node2", Address: "node2", Voter: true},
+			{ID: "node3", Address: "node3", Voter: true}}
 		machines := map[string]*gated{}
 		for _, member := range members {
 			wire := NewWire(c.network.Listen(member.ID), nil)
@@ -49,14 +50,16 @@ func TestAFreshLeaderHasAppliedAllBeforeItVerifies(t *testing.T) {
 		machines[next.id].open = gate
 		old.mustPropose(t, "key", "new")
 
-		if err := old.log.raft.LeadershipTransferToServer(raft.ServerID(next.id), raft.ServerAddress(next.id)).Error(); err != nil {
+		if err := old.log.raft.LeadershipTransferToServer(raft.ServerID(next.id),
+			raft.ServerAddress(next.id)).Error(); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "the late node leads", func() bool { return next.log.Role().IsLeader })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := next.log.Verify(ctx); err == nil {
-			t.Errorf("the new leader says that its state is current and reads %q, acknowledged was \"new\"", next.machine.get("key"))
+			t.Errorf("the new leader says that its state is current and reads %q, acknowledged was \"new\"",
+				next.machine.get("key"))
 		}
 		close(gate)
 		if err := next.log.Verify(t.Context()); err != nil {

@@ -12,11 +12,12 @@ import (
 // Beat is the newest sign of life of one node.
 type Beat struct {
 	From string
-	// Count grows by one with each beat heard from the node, for as long as this Pulse runs. Whoever compares it at his own
-	// ticks needs no clock of the other node, and is not misled by a pause of his own.
+	// Count grows by one with each beat heard from the node, for as long as this Pulse runs.
+	// Whoever compares it at his own ticks needs no clock of the other node, and is not misled by a
+	// pause of his own.
 	Count uint64
-	// Incarnation, Generation and Applied are as the node said: its daemon's incarnation, the cluster's generation it
-	// knows, and the newest entry its Machine has applied.
+	// Incarnation, Generation and Applied are as the node said: its daemon's incarnation, the
+	// cluster's generation it knows, and the newest entry its Machine has applied.
 	Incarnation uint64
 	Generation  uint64
 	Applied     uint64
@@ -121,8 +122,8 @@ func decodePacket(bytes []byte, keyOf func(from, to string) []byte) (packet, err
 	return p, nil
 }
 
-// Packets sends and receives datagrams. Receive returns net.ErrClosed after Close. A datagram may be lost, and Send must not
-// block for long.
+// Packets sends and receives datagrams. Receive returns net.ErrClosed after Close. A datagram
+// may be lost, and Send must not block for long.
 type Packets interface {
 	Send(bytes []byte, address string) error
 	Receive(buffer []byte) (int, error)

@@ -14,7 +14,8 @@ import (
 	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
 
-// register is the Machine of these tests: a map of registers, and the history of entries for comparison.
+// register is the Machine of these tests: a map of registers, and the history of entries for
+// comparison.
 type register struct {
 	mu     sync.Mutex
 	values map[string]string

@@ -1,7 +1,9 @@
-// Package quorum keeps one log of opaque entries on all nodes of a cluster and listens for the nodes' signs of life.
+// Package quorum keeps one log of opaque entries on all nodes of a cluster and listens for the
+// nodes' signs of life.
 //
-// It hides its libraries (hashicorp/raft, raft-wal, memberlist): none of their types appears in an exported name. It
-// imports nothing else of this project and never looks into the bytes it carries.
+// It hides its libraries (hashicorp/raft, raft-wal, memberlist): none of their types appears in
+// an exported name. It imports nothing else of this project and never looks into the bytes it
+// carries.
 //
 // There are four things in it, each usable alone:
 //
@@ -25,8 +27,9 @@
 //   - Watch Role.Member. A node that was removed from the cluster stays up as a follower of nobody until it is closed.
 //   - Keep the data folder private. It is made with mode 0700, because entries may carry passwords.
 //
-// Tests of this package, and of what stands on it, run under testing/synctest on the network of quorumtest.
+// Tests of this package, and of what stands on it, run under testing/synctest on the network of
+// quorumtest.
 //
-// Liveness verdicts are evidence, not decisions. Silent means this question was asked and nothing came back; Unknown means
-// nobody could ask. Neither of them means off.
+// Liveness verdicts are evidence, not decisions. Silent means this question was asked and
+// nothing came back; Unknown means nobody could ask. Neither of them means off.
 package quorum

@@ -79,7 +79,8 @@ func TestRecoverAfterTheQuorumIsLost(t *testing.T) {
 	if len(before.Members) != 5 || before.LastIndex < 2 {
 		t.Fatalf("before: %+v", before)
 	}
-	err = Recover(filepath.Join(dir, "node2"), Member{ID: "node2", Address: "node2"}, []Member{{ID: "node5", Address: "node5"}})
+	err = Recover(filepath.Join(dir, "node2"), Member{ID: "node2", Address: "node2"},
+		[]Member{{ID: "node5", Address: "node5"}})
 	if err != nil {
 		t.Fatal(err)
 	}

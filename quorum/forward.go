@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Followers reach the leader over the Wire's forward channel: one request, one answer, again on the same connection.
+// Followers reach the leader over the Wire's forward channel: one request, one answer, again on
+// the same connection.
 //
 //	request:  kind(1) length(4) body      propose: tag(16) data     readIndex: nothing
 //	answer:   outcome(1) index(8) length(4) message
@@ -31,7 +32,8 @@ const (
 	requestHeadBytes = 5
 )
 
-// outcomes are the errors that keep their meaning across the wire. A number is never used again for something else.
+// outcomes are the errors that keep their meaning across the wire. A number is never used again
+// for something else.
 var outcomes = map[byte]error{
 	1: ErrNotLeader, 2: ErrBusy, 3: ErrLogVolume, 4: ErrOutcomeUnknown, 5: ErrTooLarge, 6: ErrUnfit,
 }
@@ -133,7 +135,8 @@ type forwardedError struct {
 func (e forwardedError) Error() string { return e.message }
 func (e forwardedError) Unwrap() error { return e.known }
 
-// linkPool keeps a few connections to the leader open, because a TLS handshake costs more than an entry.
+// linkPool keeps a few connections to the leader open, because a TLS handshake costs more than
+// an entry.
 type linkPool struct {
 	wire *Wire
 
@@ -157,7 +160,8 @@ func (p *linkPool) propose(ctx context.Context, address string, tag requestTag, 
 	return p.ask(ctx, address, kindPropose, append(tag[:], data...))
 }
 
-// readIndex asks the leader. Nothing was written, so a lost answer is no more than a reason to ask again.
+// readIndex asks the leader. Nothing was written, so a lost answer is no more than a reason to
+// ask again.
 func (p *linkPool) readIndex(ctx context.Context, address string) (uint64, error) {
 	index, err := p.ask(ctx, address, kindReadIndex, nil)
 	if errors.Is(err, ErrOutcomeUnknown) {
@@ -181,7 +185,8 @@ func (p *linkPool) ask(ctx context.Context, address string, kind byte, body []by
 	if _, err := connection.Write(append(request, body...)); err != nil {
 		stop()
 		connection.Close()
-		// A request that is not complete is never carried out, but who knows how much of it was on its way.
+		// A request that is not complete is never carried out, but who knows how much of it was on its
+		// way.
 		return 0, fmt.Errorf("%w: the connection to the leader at %s broke: %w", ErrOutcomeUnknown, address, err)
 	}
 	index, err := readAnswer(connection)
@@ -232,8 +237,9 @@ func (p *linkPool) setActive(connection net.Conn, address string) {
 	}
 }
 
-// drop closes the connections to all but the present leader. A host that lost power does not answer and does not hang up:
-// without this a proposal sent to it would wait for its whole timeout, although another node leads by now.
+// drop closes the connections to all but the present leader. A host that lost power does not
+// answer and does not hang up: without this a proposal sent to it would wait for its whole
+// timeout, although another node leads by now.
 func (p *linkPool) drop(except string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

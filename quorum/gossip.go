@@ -38,16 +38,19 @@ type GossipOptions struct {
 	// Meta is what this node says of itself at first.
 	Meta   []byte
 	Logger *slog.Logger
-	// Changed, if set, is told of members that come and go, as a hint: gossip calls living nodes dead when a member
-	// comes back from a pause. It is called from one goroutine at a time and must not block.
+	// Changed, if set, is told of members that come and go, as a hint: gossip calls living nodes
+	// dead when a member comes back from a pause. It is called from one goroutine at a time and
+	// must not block.
 	Changed func(member GossipMember, alive bool)
-	// RejoinInterval is how often members that should be there and are not are asked to join again; 3 s if zero.
+	// RejoinInterval is how often members that should be there and are not are asked to join again;
+	// 3 s if zero.
 	RejoinInterval time.Duration
 	// transport carries the packets where they are made up, for tests; nil opens real sockets.
 	transport memberlist.NodeAwareTransport
 }
 
-// Gossip finds members and spreads a little metadata. It survives the loss of quorum, and decides nothing.
+// Gossip finds members and spreads a little metadata. It survives the loss of quorum, and
+// decides nothing.
 type Gossip struct {
 	options GossipOptions
 	list    *memberlist.Memberlist
@@ -82,7 +85,8 @@ func OpenGossip(options GossipOptions) (*Gossip, error) {
 	if len(options.Meta) > MetaBytesMax {
 		return nil, fmt.Errorf("the metadata has %d bytes, %d at most can be gossiped", len(options.Meta), MetaBytesMax)
 	}
-	g := &Gossip{options: options, meta: bytes.Clone(options.Meta), closing: make(chan struct{}), wake: make(chan struct{}, 1)}
+	g := &Gossip{options: options, meta: bytes.Clone(options.Meta), closing: make(chan struct{}),
+		wake: make(chan struct{}, 1)}
 	config, err := g.config()
 	if err != nil {
 		return nil, err
@@ -94,7 +98,8 @@ func OpenGossip(options GossipOptions) (*Gossip, error) {
 	return g, nil
 }
 
-// config has the "mid" timings: a lost member is noticed in about 3 s, and hosts under load are not called dead.
+// config has the "mid" timings: a lost member is noticed in about 3 s, and hosts under load are
+// not called dead.
 func (g *Gossip) config() (*memberlist.Config, error) {
 	listen, err := netip.ParseAddrPort(g.options.Listen)
 	if err != nil {
@@ -118,7 +123,8 @@ func (g *Gossip) config() (*memberlist.Config, error) {
 	config.SuspicionMult, config.SuspicionMaxTimeoutMult = 3, 4
 	config.GossipInterval = 500 * time.Millisecond
 	config.TCPTimeout = 2 * time.Second // with 1 s, joins failed under load
-	// A daemon that restarts on another port or address is the same node; quorum's own rules say who is a member.
+	// A daemon that restarts on another port or address is the same node; quorum's own rules say
+	// who is a member.
 	config.DeadNodeReclaimTime = time.Second
 	config.Keyring = g.ring
 	config.Delegate = gossipDelegate{g}
@@ -183,8 +189,9 @@ func (g *Gossip) Members() []GossipMember {
 	return members
 }
 
-// SetSeeds replaces the gossip addresses of the nodes that should be members. Those that are missing are asked to join again
-// every few seconds for ever: left alone, a partition of more than 30 s never heals.
+// SetSeeds replaces the gossip addresses of the nodes that should be members. Those that are
+// missing are asked to join again every few seconds for ever: left alone, a partition of more
+// than 30 s never heals.
 func (g *Gossip) SetSeeds(addresses []string) error {
 	if len(addresses) > seedsMax {
 		return fmt.Errorf("%d seeds are more than the %d that are possible", len(addresses), seedsMax)
@@ -210,8 +217,8 @@ func (g *Gossip) SetMeta(meta []byte) error {
 	return g.list.UpdateNode(metaUpdateTimeout)
 }
 
-// SetKeys replaces the keys while gossip goes on. To change a key without losing a member, give all nodes the new one as
-// second, then as first, and then alone.
+// SetKeys replaces the keys while gossip goes on. To change a key without losing a member, give
+// all nodes the new one as second, then as first, and then alone.
 func (g *Gossip) SetKeys(keys [][]byte) error {
 	if len(keys) == 0 {
 		return errors.New("gossip needs a key")
@@ -252,7 +259,8 @@ func (g *Gossip) rejoin() {
 	}
 }
 
-// missing are a few of the seeds that are no members now, others in each round, because each may take its whole timeout.
+// missing are a few of the seeds that are no members now, others in each round, because each may
+// take its whole timeout.
 func (g *Gossip) missing() []string {
 	present := map[string]bool{g.Address(): true}
 	for _, member := range g.Members() {

@@ -30,7 +30,8 @@ func openGossip(t *testing.T, id, cluster string, key []byte) (*Gossip, chan gos
 	return g, changes
 }
 
-// awaitChange waits for a change that somebody else caused, with a deadline that only a failure reaches.
+// awaitChange waits for a change that somebody else caused, with a deadline that only a failure
+// reaches.
 func awaitChange(t *testing.T, changes <-chan gossipChange, what string, matches func(gossipChange) bool) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)

@@ -15,7 +15,8 @@ const (
 	helloTimeout = 5 * time.Second
 )
 
-// hello is what both ends of a connection of the log say first: which log they hold, and what they remember of others'.
+// hello is what both ends of a connection of the log say first: which log they hold, and what
+// they remember of others'.
 type hello struct {
 	ID    string          `json:"id"`
 	Held  Held            `json:"held"`

@@ -87,7 +87,8 @@ func BeginLife(dataDir, life string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// InspectHeld tells what the folder of a node holds whose daemon is stopped. It is empty for a folder without a log.
+// InspectHeld tells what the folder of a node holds whose daemon is stopped. It is empty for a
+// folder without a log.
 func InspectHeld(dataDir string) (Held, error) {
 	life, err := os.ReadFile(filepath.Join(dataDir, lifeFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -180,7 +181,8 @@ func (h *holding) reached(index, term uint64) {
 	h.held = h.held.through(index, term)
 }
 
-// restored is called when a snapshot takes the State's place: at the start the log goes further than that.
+// restored is called when a snapshot takes the State's place: at the start the log goes further
+// than that.
 func (h *holding) restored(index, term uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

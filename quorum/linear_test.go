@@ -17,8 +17,8 @@ import (
 
 var linearScripts = flag.Int("linear-scripts", 25, "random fault scripts of the linearizability test")
 
-// A read is a call of Verify and a look at the local Machine; a write is a Propose. Whatever links break, their history must
-// be that of one register.
+// A read is a call of Verify and a look at the local Machine; a write is a Propose. Whatever
+// links break, their history must be that of one register.
 type operation struct {
 	write bool
 	value string

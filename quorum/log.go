@@ -43,8 +43,9 @@ type Log struct {
 	running   sync.WaitGroup
 }
 
-// Open starts this node's part of the log, and restores the Machine from DataDir before it returns. A node that is neither
-// bootstrapped nor in the log's configuration waits in silence until the leader adds it.
+// Open starts this node's part of the log, and restores the Machine from DataDir before it
+// returns. A node that is neither bootstrapped nor in the log's configuration waits in silence
+// until the leader adds it.
 func Open(options Options, machine Machine) (*Log, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
@@ -84,9 +85,11 @@ func (l *Log) start() (err error) {
 	if err != nil {
 		return err
 	}
-	// Raft's goroutines already run; an entry applied before this line is told to followers by raft itself, a little later.
+	// Raft's goroutines already run; an entry applied before this line is told to followers by raft
+	// itself, a little later.
 	l.applier.setCommitted(l.pusher.announce)
-	if err := l.options.Wire.handle(channelForward, func(connection net.Conn) { l.serveForwarded(connection) }); err != nil {
+	if err := l.options.Wire.handle(channelForward,
+		func(connection net.Conn) { l.serveForwarded(connection) }); err != nil {
 		return err
 	}
 	l.running.Go(l.watchRole)
@@ -132,8 +135,9 @@ func raftConfig(options *Options) *raft.Config {
 	return config
 }
 
-// Close stops this node's part of the log and releases its files. The others see a follower or leader that went silent;
-// call HandOver first where that matters. Proposals under way end with ErrOutcomeUnknown.
+// Close stops this node's part of the log and releases its files. The others see a follower or
+// leader that went silent; call HandOver first where that matters. Proposals under way end with
+// ErrOutcomeUnknown.
 func (l *Log) Close() error {
 	var err error
 	l.closeOnce.Do(func() {
@@ -157,7 +161,8 @@ func (l *Log) Close() error {
 	return err
 }
 
-// drain waits until raft has answered what it was asked. A leader that reaches nobody any more answers when its lease is over.
+// drain waits until raft has answered what it was asked. A leader that reaches nobody any more
+// answers when its lease is over.
 func (l *Log) drain() {
 	timer := time.NewTimer(4 * l.options.Profile.Lease)
 	defer timer.Stop()
@@ -188,8 +193,8 @@ func (l *Log) Applied() uint64 {
 // LastIndex is the end of this node's log, committed or not. It may be asked for after Close.
 func (l *Log) LastIndex() uint64 { return l.raft.LastIndex() }
 
-// Snapshot makes a snapshot now instead of at the threshold, for a backup or before a planned stop. It returns nil also
-// when there was nothing new.
+// Snapshot makes a snapshot now instead of at the threshold, for a backup or before a planned
+// stop. It returns nil also when there was nothing new.
 func (l *Log) Snapshot() error {
 	err := l.raft.Snapshot().Error()
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
@@ -198,7 +203,8 @@ func (l *Log) Snapshot() error {
 	return err
 }
 
-// WaitApplied returns when this node's Machine has applied that index, or with ctx's cause or ErrClosed.
+// WaitApplied returns when this node's Machine has applied that index, or with ctx's cause or
+// ErrClosed.
 func (l *Log) WaitApplied(ctx context.Context, index uint64) error {
 	ctx, cancel := l.untilClosed(ctx)
 	defer cancel()

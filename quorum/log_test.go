@@ -80,7 +80,8 @@ func TestIsolatedLeaderIsReplacedAndCatchesUp(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		if _, err := old.log.Propose(ctx, writeOf("key", "lost")); !errors.Is(err, ErrNoLeader) && !errors.Is(err, ErrOutcomeUnknown) {
+		if _, err := old.log.Propose(ctx, writeOf("key", "lost")); !errors.Is(err, ErrNoLeader) &&
+			!errors.Is(err, ErrOutcomeUnknown) {
 			t.Errorf("propose on the isolated node: %v", err)
 		}
 		if err := old.log.Verify(ctx); err == nil {
@@ -206,8 +207,8 @@ func TestLimitsRefuseBeforeAnythingIsWritten(t *testing.T) {
 	})
 }
 
-// A host without power neither answers nor hangs up. A proposal on its way to it must not wait for a timeout of its own when
-// the others have a new leader.
+// A host without power neither answers nor hangs up. A proposal on its way to it must not wait
+// for a timeout of its own when the others have a new leader.
 func TestProposalToADeadLeaderEndsWithTheElection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, nil)
@@ -260,7 +261,8 @@ func TestManyReadersShareOneRead(t *testing.T) {
 	})
 }
 
-// A leader that is asked by other nodes as much as it can stand has places left for its own decisions.
+// A leader that is asked by other nodes as much as it can stand has places left for its own
+// decisions.
 func TestOtherNodesLeaveTheLeaderItsPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, func(o *Options) { o.MaxProposals = 2 })

@@ -13,8 +13,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// libraryLogger lets the libraries write to slog. They repeat some warnings several times a second while a node is away,
-// so each of those is passed on once per repeatInterval; how many were left out is said with the next one.
+// libraryLogger lets the libraries write to slog. They repeat some warnings several times a
+// second while a node is away, so each of those is passed on once per repeatInterval; how many
+// were left out is said with the next one.
 type libraryLogger struct {
 	logger   *slog.Logger
 	name     string
@@ -78,8 +79,8 @@ func slogLevel(level hclog.Level) slog.Level {
 	case hclog.Info:
 		return slog.LevelInfo
 	default:
-		// A library's error is a cluster's ordinary day: a peer that does not answer. What the operator must see is said
-		// by the callers of this package, in their own words.
+		// A library's error is a cluster's ordinary day: a peer that does not answer. What the
+		// operator must see is said by the callers of this package, in their own words.
 		return slog.LevelWarn
 	}
 }
@@ -165,7 +166,8 @@ func (l *libraryLogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
 	return standardWriter{l}
 }
 
-// standardWriter takes the lines of libraries that use the log package and put the level in brackets, as memberlist does.
+// standardWriter takes the lines of libraries that use the log package and put the level in
+// brackets, as memberlist does.
 type standardWriter struct{ logger *libraryLogger }
 
 func (w standardWriter) Write(line []byte) (int, error) {

@@ -11,11 +11,13 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// requestTag marks an entry with the Propose call that made it. It travels beside the entry's data, so that a call
-// recognizes its entry when this node applies it, even when the leader's answer was lost on the way.
+// requestTag marks an entry with the Propose call that made it. It travels beside the entry's
+// data, so that a call recognizes its entry when this node applies it, even when the leader's
+// answer was lost on the way.
 type requestTag [16]byte
 
-// applier stands between raft and the Machine. Raft calls Apply, Snapshot and Restore from one goroutine.
+// applier stands between raft and the Machine. Raft calls Apply, Snapshot and Restore from one
+// goroutine.
 type applier struct {
 	machine   Machine
 	committed func(position) // called after each batch, from raft's goroutine
@@ -38,7 +40,8 @@ func (a *applier) Apply(entry *raft.Log) any {
 	return a.ApplyBatch([]*raft.Log{entry})[0]
 }
 
-// ApplyBatch implements raft.BatchingFSM. Configuration entries come along: they count, but are not the Machine's.
+// ApplyBatch implements raft.BatchingFSM. Configuration entries come along: they count, but are
+// not the Machine's.
 func (a *applier) ApplyBatch(entries []*raft.Log) []any {
 	var last position
 	for _, entry := range entries {
@@ -122,8 +125,8 @@ func (a *applier) forget(tag requestTag) {
 	delete(a.waiting, tag)
 }
 
-// Each snapshot starts with the position it was taken at, because raft does not tell Restore, and a reader on this node
-// must know how current the restored state is.
+// Each snapshot starts with the position it was taken at, because raft does not tell Restore,
+// and a reader on this node must know how current the restored state is.
 const snapshotMagic = "clusterd-log-1\n\x00"
 
 func (a *applier) Snapshot() (raft.FSMSnapshot, error) {

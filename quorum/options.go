@@ -8,23 +8,31 @@ import (
 	"time"
 )
 
-// MaxEntryBytes is the largest entry Propose accepts. It bounds what a follower must hold in memory for one append.
+// MaxEntryBytes is the largest entry Propose accepts. It bounds what a follower must hold in
+// memory for one append.
 const MaxEntryBytes = 8 << 20
 
 var (
-	// ErrNoLeader is returned when no leader was found before the wait ended. The entry is not in the log.
+	// ErrNoLeader is returned when no leader was found before the wait ended. The entry is not in
+	// the log.
 	ErrNoLeader = errors.New("no leader is known")
 	// ErrNotLeader is returned by acts that only the leader can do. Nothing was changed.
 	ErrNotLeader = errors.New("this node is not the leader")
-	// ErrOutcomeUnknown is returned when the entry may or may not be in the log. Repeat it with the same request id.
-	ErrOutcomeUnknown = errors.New("outcome unknown: the entry may or may not be in the log; repeat it with the same request id")
-	// ErrNotYetApplied is returned when the entry is in the log for good, but this node did not reach it in time.
+	// ErrOutcomeUnknown is returned when the entry may or may not be in the log. Repeat it with the
+	// same request id.
+	ErrOutcomeUnknown = errors.New(
+		"outcome unknown: the entry may or may not be in the log; repeat it with the same request id")
+	// ErrNotYetApplied is returned when the entry is in the log for good, but this node did not
+	// reach it in time.
 	ErrNotYetApplied = errors.New("the entry is committed but not yet applied on this node")
-	// ErrBusy is returned when as many proposals as allowed are under way. The entry is not in the log.
+	// ErrBusy is returned when as many proposals as allowed are under way. The entry is not in the
+	// log.
 	ErrBusy = errors.New("too many proposals are under way")
-	// ErrLogVolume is returned when the leader's log volume is full or cannot be written. The entry is not in the log.
+	// ErrLogVolume is returned when the leader's log volume is full or cannot be written. The entry
+	// is not in the log.
 	ErrLogVolume = errors.New("the leader's log volume is full or not writable")
-	// ErrUnfit is returned when the leader finds that an entry could not be applied. It is not in the log.
+	// ErrUnfit is returned when the leader finds that an entry could not be applied. It is not in
+	// the log.
 	ErrUnfit = errors.New("the leader does not take what no member could apply")
 	// ErrTooLarge is returned when an entry is larger than MaxEntryBytes. The entry is not in the log.
 	ErrTooLarge = errors.New("the entry is too large")
@@ -36,16 +44,19 @@ var (
 type Entry struct {
 	Index uint64
 	Term  uint64
-	// At is the leader's clock when it appended the entry, the same on all nodes. It tells the story and orders nothing.
+	// At is the leader's clock when it appended the entry, the same on all nodes. It tells the
+	// story and orders nothing.
 	At   time.Time
 	Data []byte
 }
 
 // Machine is what the log drives. All three are called from one goroutine, in log order.
 type Machine interface {
-	// Apply takes one committed entry. Its result goes to the Propose call on this node that made the entry, if any.
+	// Apply takes one committed entry. Its result goes to the Propose call on this node that made
+	// the entry, if any.
 	Apply(entry Entry) any
-	// Snapshot returns at once. The function it returns runs beside later Applies and must not see them.
+	// Snapshot returns at once. The function it returns runs beside later Applies and must not see
+	// them.
 	Snapshot() (write func(io.Writer) error)
 	// Restore replaces the whole state by what a snapshot's function wrote.
 	Restore(io.Reader) error
@@ -54,7 +65,8 @@ type Machine interface {
 // Profile is a set of timings that belong together.
 type Profile struct {
 	Name string
-	// Heartbeat is how long a follower waits for the leader before it calls an election, at least; twice as long at most.
+	// Heartbeat is how long a follower waits for the leader before it calls an election, at least;
+	// twice as long at most.
 	Heartbeat time.Duration
 	// Election is how long a candidate waits for votes before it tries again.
 	Election time.Duration
@@ -100,27 +112,32 @@ type Member struct {
 // Options say who this node is and what its log stands on. ID, Address and Wire are required.
 type Options struct {
 	ID string
-	// Address is where the other nodes reach this node's Wire. It is written into the log's configuration.
+	// Address is where the other nodes reach this node's Wire. It is written into the log's
+	// configuration.
 	Address string
-	// DataDir keeps log, votes and snapshots. Empty means everything is in memory and lost at Close: for tests.
+	// DataDir keeps log, votes and snapshots. Empty means everything is in memory and lost at
+	// Close: for tests.
 	DataDir string
 	Wire    *Wire
 	Profile Profile
 	Logger  *slog.Logger
-	// Unfit says why an entry could not be applied; nil if it could. The leader asks it before it appends, also what other
-	// nodes forward. It is called from several goroutines. A nil function takes everything.
+	// Unfit says why an entry could not be applied; nil if it could. The leader asks it before it
+	// appends, also what other nodes forward. It is called from several goroutines. A nil function
+	// takes everything.
 	Unfit func(data []byte) error
-	// Bootstrap founds a new cluster of these members if DataDir holds no log yet; otherwise it is ignored. Only the
-	// first node of a cluster sets it. A node that joins starts empty and waits to be added by the leader.
+	// Bootstrap founds a new cluster of these members if DataDir holds no log yet; otherwise it is
+	// ignored. Only the first node of a cluster sets it. A node that joins starts empty and waits
+	// to be added by the leader.
 	Bootstrap []Member
-	// Fatal is called, at most once, when a write to the log hangs. Required with DataDir. The process must end: a leader
-	// whose disk hangs keeps its followers quiet for ever and is replaced only when it is gone.
+	// Fatal is called, at most once, when a write to the log hangs. Required with DataDir. The
+	// process must end: a leader whose disk hangs keeps its followers quiet for ever and is
+	// replaced only when it is gone.
 	Fatal func(reason string)
 	// Life names the log in DataDir; see BeginLife. Mark, if set, is called when a new term is
-	// written, before anything is done
-	// in it, and returns when that is kept where a loss of the log does not lose it. Memory, if set, is what nodes
-	// remember of each other's logs. Cut is called when a leader cuts the log below what this node has applied: nothing of
-	// that is taken, and the daemon has to begin with another log.
+	// written, before anything is done in it, and returns when that is kept where a loss of the log
+	// does not lose it. Memory, if set, is what nodes remember of each other's logs. Cut is called
+	// when a leader cuts the log below what this node has applied: nothing of that is taken, and
+	// the daemon has to begin with another log.
 	Life   string
 	Mark   func(Held) error
 	Memory Memory
@@ -136,7 +153,8 @@ type Options struct {
 	SnapshotThreshold uint64
 	// SnapshotInterval is how often the threshold is looked at; 30 s if zero.
 	SnapshotInterval time.Duration
-	// TrailingEntries stay in the log behind a snapshot, for followers that lag a little; 2048 if zero.
+	// TrailingEntries stay in the log behind a snapshot, for followers that lag a little; 2048 if
+	// zero.
 	TrailingEntries uint64
 	// FreeBytesMin is the space below which the log volume counts as full; 64 MiB if zero.
 	FreeBytesMin uint64

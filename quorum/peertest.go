@@ -34,8 +34,9 @@ type Witness struct {
 	Detail string
 }
 
-// Verdict joins what all witnesses saw: Answers if anybody got an answer, else Silent if anybody could ask, else Unknown.
-// It says nothing about power. Look at SeenBy before acting: the only witness may be the one that is cut off.
+// Verdict joins what all witnesses saw: Answers if anybody got an answer, else Silent if anybody
+// could ask, else Unknown. It says nothing about power. Look at SeenBy before acting: the only
+// witness may be the one that is cut off.
 type Verdict struct {
 	Node   string
 	Kernel Answer
@@ -52,8 +53,8 @@ const (
 	testConnectionMax = 5 * time.Second
 )
 
-// testRequest travels on the peer test channel, one request and one answer per connection. Without a node it asks the
-// daemon itself for a sign of life.
+// testRequest travels on the peer test channel, one request and one answer per connection.
+// Without a node it asks the daemon itself for a sign of life.
 type testRequest struct {
 	Node    string        `json:"node,omitempty"`
 	Timeout time.Duration `json:"timeout_nanoseconds"`
@@ -65,14 +66,16 @@ type testAnswer struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Test looks whether a silent node's kernel and daemon answer to this node and to up to three peers that were heard lately,
-// all at the same time, and returns within PulseOptions.TestTimeout or when ctx ends.
+// Test looks whether a silent node's kernel and daemon answer to this node and to up to three
+// peers that were heard lately, all at the same time, and returns within
+// PulseOptions.TestTimeout or when ctx ends.
 func (p *Pulse) Test(ctx context.Context, node string) Verdict {
 	ctx, cancel := context.WithTimeout(ctx, p.options.TestTimeout)
 	defer cancel()
 	peers := p.peersToAsk(node)
 	seen := make(chan Witness, 1+len(peers)) // room for all, so that late ones do not wait for anybody
-	// Silence is known only when the time is up, and it must be reported before this Test's own time is up.
+	// Silence is known only when the time is up, and it must be reported before this Test's own
+	// time is up.
 	own, cancelOwn := context.WithTimeout(ctx, p.options.TestTimeout-testAnswerMargin)
 	defer cancelOwn()
 	go func() { seen <- p.witness(own, node) }()
@@ -126,7 +129,8 @@ func identities(peers []Peer) []string {
 	return ids
 }
 
-// peersToAsk are the ones heard last, because they can most likely be asked, in order of their names.
+// peersToAsk are the ones heard last, because they can most likely be asked, in order of their
+// names.
 func (p *Pulse) peersToAsk(node string) []Peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,7 +151,8 @@ func (p *Pulse) peersToAsk(node string) []Peer {
 	return peers
 }
 
-// witness looks at a node from here: its kernel by probes, its daemon by heartbeats and by a question over the Wire.
+// witness looks at a node from here: its kernel by probes, its daemon by heartbeats and by a
+// question over the Wire.
 func (p *Pulse) witness(ctx context.Context, node string) Witness {
 	witness := Witness{Peer: p.options.ID, Kernel: Unknown, Daemon: Unknown}
 	p.mu.Lock()
@@ -192,8 +197,8 @@ func (p *Pulse) witness(ctx context.Context, node string) Witness {
 	return witness
 }
 
-// heardSince tells whether a beat came during the test. What was heard before it does not count: a host that lost power is
-// tested within a second of its last beat.
+// heardSince tells whether a beat came during the test. What was heard before it does not count:
+// a host that lost power is tested within a second of its last beat.
 func (p *Pulse) heardSince(node string, count uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,8 +206,8 @@ func (p *Pulse) heardSince(node string, count uint64) bool {
 	return peer != nil && peer.beat.Count > count
 }
 
-// questionDaemon asks the node's own Pulse for a sign of life. An open port alone proves nothing: the kernel of a stopped
-// process still accepts connections.
+// questionDaemon asks the node's own Pulse for a sign of life. An open port alone proves
+// nothing: the kernel of a stopped process still accepts connections.
 func (p *Pulse) questionDaemon(ctx context.Context, peer Peer) (Answer, string) {
 	answer, err := p.ask(ctx, peer.Wire, testRequest{})
 	switch {
@@ -213,7 +218,8 @@ func (p *Pulse) questionDaemon(ctx context.Context, peer Peer) (Answer, string) 
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EPIPE):
 		return Silent, "no answer over the wire"
 	default:
-		// A certificate that is not accepted, no route, no free descriptor: that says more about us than about the node.
+		// A certificate that is not accepted, no route, no free descriptor: that says more about us
+		// than about the node.
 		return Unknown, "could not be asked over the wire: " + err.Error()
 	}
 }

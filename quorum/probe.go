@@ -20,8 +20,8 @@ import (
 
 var echoSequence atomic.Uint32
 
-// probeKernel looks whether a host's kernel answers on any of the peer's networks: to an ICMP echo, or to a TCP connection
-// to the daemon's port, where being refused is an answer too.
+// probeKernel looks whether a host's kernel answers on any of the peer's networks: to an ICMP
+// echo, or to a TCP connection to the daemon's port, where being refused is an answer too.
 func probeKernel(ctx context.Context, peer Peer) (Answer, string) {
 	hosts := hostsOf(append(slices.Clone(peer.Beats), peer.Wire))
 	type report struct {
@@ -63,8 +63,9 @@ func hostsOf(addresses []string) []netip.Addr {
 	return hosts
 }
 
-// connect sorts the errors of a TCP connection: a reset comes from the host's kernel; "no route to host" at once means that
-// nobody answered to ARP; anything that failed before a packet left is no question at all.
+// connect sorts the errors of a TCP connection: a reset comes from the host's kernel; "no route
+// to host" at once means that nobody answered to ARP; anything that failed before a packet left
+// is no question at all.
 func connect(ctx context.Context, address string) (Answer, string) {
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(ctx, "tcp", address)
@@ -76,14 +77,16 @@ func connect(ctx context.Context, address string) (Answer, string) {
 		return Answers, "tcp " + address + " refused by the host"
 	case errors.Is(err, syscall.EHOSTUNREACH):
 		return Silent, "tcp " + address + ": no answer to address resolution"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.Is(err, syscall.ETIMEDOUT):
 		return Silent, "tcp " + address + ": no answer"
 	default:
 		return Unknown, fmt.Sprintf("tcp %s could not be tried: %v", address, err)
 	}
 }
 
-// echo sends one ICMP echo request and waits for its reply. An unprivileged ping socket serves where a raw one is refused.
+// echo sends one ICMP echo request and waits for its reply. An unprivileged ping socket serves
+// where a raw one is refused.
 func echo(ctx context.Context, host netip.Addr) (Answer, string) {
 	connection, target, err := listenEcho(host)
 	if err != nil {

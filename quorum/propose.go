@@ -15,7 +15,8 @@ type Committed struct {
 	Index uint64
 	// Result is what Machine.Apply returned on this node.
 	Result any
-	// Skipped is set when this node jumped over the entry by a snapshot. Result is nil then; ask the state instead.
+	// Skipped is set when this node jumped over the entry by a snapshot. Result is nil then; ask
+	// the state instead.
 	Skipped bool
 }
 
@@ -54,9 +55,10 @@ func (l *Log) Propose(ctx context.Context, data []byte) (Committed, error) {
 	return l.awaitApplied(ctx, own, index)
 }
 
-// ProposeHere is Propose for what only a leader may decide: the entry goes into the log through this node's own leadership
-// or not at all. A decision that was made while this node led, and that a later leader would have to answer for, is never
-// handed on to that one. ErrNotLeader means the entry is not in the log; the other errors are those of Propose.
+// ProposeHere is Propose for what only a leader may decide: the entry goes into the log through
+// this node's own leadership or not at all. A decision that was made while this node led, and
+// that a later leader would have to answer for, is never handed on to that one. ErrNotLeader
+// means the entry is not in the log; the other errors are those of Propose.
 func (l *Log) ProposeHere(ctx context.Context, data []byte) (Committed, error) {
 	if len(data) > MaxEntryBytes {
 		return Committed{}, fmt.Errorf("%w: %d bytes, %d at most", ErrTooLarge, len(data), MaxEntryBytes)
@@ -102,7 +104,8 @@ func (l *Log) nextTag() requestTag {
 	return tag
 }
 
-// throughLeader repeats an attempt while it fails with ErrNotLeader, that is, surely without effect.
+// throughLeader repeats an attempt while it fails with ErrNotLeader, that is, surely without
+// effect.
 func (l *Log) throughLeader(ctx context.Context, attempt func() error) error {
 	deadline := time.NewTimer(l.options.LeaderWait)
 	defer deadline.Stop()
@@ -138,7 +141,8 @@ func (l *Log) appendOnce(ctx context.Context, tag requestTag, data []byte) (uint
 	}
 }
 
-// appendHere gives an entry to raft on this node, the leader, and waits until it is committed and applied here.
+// appendHere gives an entry to raft on this node, the leader, and waits until it is committed
+// and applied here.
 func (l *Log) appendHere(ctx context.Context, tag requestTag, data []byte) (uint64, error) {
 	if l.options.Unfit != nil {
 		if err := l.options.Unfit(data); err != nil {
@@ -155,8 +159,8 @@ func (l *Log) appendHere(ctx context.Context, tag requestTag, data []byte) (uint
 		return 0, fmt.Errorf("%w on the leader %s: %d", ErrBusy, l.options.ID, cap(l.appends))
 	}
 	future := l.raft.ApplyLog(raft.Log{Data: data, Extensions: tag[:]}, l.options.LeaderWait)
-	// The future has no channel, and a hung disk never answers it. Its place is given back only with its answer, so that
-	// the number of goroutines left waiting is bounded too.
+	// The future has no channel, and a hung disk never answers it. Its place is given back only
+	// with its answer, so that the number of goroutines left waiting is bounded too.
 	answered := make(chan error, 1)
 	go func() {
 		answered <- future.Error()
@@ -185,8 +189,9 @@ func appendError(err error) error {
 	}
 }
 
-// awaitDoubtful looks for an entry whose answer was lost: it makes this node current, which takes a leader, and sees whether
-// the entry came by. If it did not, it may still come: a request can lie in the memory of a leader that was paused.
+// awaitDoubtful looks for an entry whose answer was lost: it makes this node current, which
+// takes a leader, and sees whether the entry came by. If it did not, it may still come: a
+// request can lie in the memory of a leader that was paused.
 func (l *Log) awaitDoubtful(ctx context.Context, own <-chan Committed, reason error) (Committed, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.LeaderWait)
 	defer cancel()
@@ -237,8 +242,9 @@ func (l *Log) untilClosed(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { close(stopped); cancel(nil) }
 }
 
-// Verify returns when this node's Machine has applied everything that any node had acknowledged before the call. A read of
-// the local state after it is linearizable. It fails with ErrNoLeader, ErrBusy or ErrClosed, or with ctx's cause.
+// Verify returns when this node's Machine has applied everything that any node had acknowledged
+// before the call. A read of the local state after it is linearizable. It fails with
+// ErrNoLeader, ErrBusy or ErrClosed, or with ctx's cause.
 func (l *Log) Verify(ctx context.Context) error {
 	release, err := l.enter()
 	if err != nil {
@@ -269,9 +275,10 @@ func (l *Log) verify(ctx context.Context) error {
 	return l.WaitApplied(ctx, index)
 }
 
-// readIndex is the leader's newest applied entry, confirmed by a majority after it was read. Everything acknowledged was
-// applied on the leader that acknowledged it: this one, or an earlier one whose entries lie before this term's barrier.
-// Without the barrier a fresh leader could verify before it applied what its predecessor had acknowledged.
+// readIndex is the leader's newest applied entry, confirmed by a majority after it was read.
+// Everything acknowledged was applied on the leader that acknowledged it: this one, or an
+// earlier one whose entries lie before this term's barrier. Without the barrier a fresh leader
+// could verify before it applied what its predecessor had acknowledged.
 func (l *Log) readIndex(ctx context.Context) (uint64, error) {
 	term := l.raft.CurrentTerm()
 	if err := l.passBarrier(ctx, term); err != nil {
@@ -294,8 +301,9 @@ func (l *Log) passBarrier(ctx context.Context, term uint64) error {
 	case <-ctx.Done(): // somebody else's barrier may take longer than this reader waits
 		return context.Cause(ctx)
 	}
-	// Also when the Machine lags behind the commit index: another node may have applied, and shown, what is committed.
-	// Raft's own entries do not reach the Machine; the barrier's index stands for those before it.
+	// Also when the Machine lags behind the commit index: another node may have applied, and shown,
+	// what is committed. Raft's own entries do not reach the Machine; the barrier's index stands
+	// for those before it.
 	applied, _ := l.applier.position()
 	if l.barrierPassed.term == term && l.raft.CommitIndex() <= max(applied.index, l.barrierPassed.index) {
 		return nil
@@ -317,9 +325,9 @@ func (l *Log) passBarrier(ctx context.Context, term uint64) error {
 	return nil
 }
 
-// Nudge appends an entry of raft's own if this node leads, the log still ends at since, and all of it
-// is committed. It returns the end of the log. Each node that the leader reaches takes that entry, so
-// one that takes none is found out in a cluster in which nothing else is written.
+// Nudge appends an entry of raft's own if this node leads, the log still ends at since, and all
+// of it is committed. It returns the end of the log. Each node that the leader reaches takes
+// that entry, so one that takes none is found out in a cluster in which nothing else is written.
 func (l *Log) Nudge(ctx context.Context, since uint64) uint64 {
 	end := l.raft.LastIndex()
 	if end != since || l.raft.State() != raft.Leader || l.raft.CommitIndex() < end {
@@ -331,10 +339,12 @@ func (l *Log) Nudge(ctx context.Context, since uint64) uint64 {
 	return l.raft.LastIndex()
 }
 
-// await waits for a read of the leader, which may be repeated without harm: whatever raft says against it, look again.
+// await waits for a read of the leader, which may be repeated without harm: whatever raft says
+// against it, look again.
 //
-// The question is put only after its place was taken and the log was seen open: Close waits for every place, because raft
-// forgets a question that it has not taken up when it is shut down, and who asked would wait for ever.
+// The question is put only after its place was taken and the log was seen open: Close waits for
+// every place, because raft forgets a question that it has not taken up when it is shut down,
+// and who asked would wait for ever.
 func (l *Log) await(ctx context.Context, ask func() raft.Future) error {
 	select {
 	case l.appends <- struct{}{}:

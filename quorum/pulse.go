@@ -34,8 +34,8 @@ type PulseOptions struct {
 	Wire    *Wire
 	Profile Profile
 	Logger  *slog.Logger
-	// State is asked for what each beat says of this node: only Incarnation, Generation and Applied are read. It must not
-	// block. Beats of an older generation than its own are refused.
+	// State is asked for what each beat says of this node: only Incarnation, Generation and Applied
+	// are read. It must not block. Beats of an older generation than its own are refused.
 	State func() Beat
 	// TestTimeout is the deadline of one peer test, 300 ms if zero.
 	TestTimeout time.Duration
@@ -43,8 +43,8 @@ type PulseOptions struct {
 	ProbeKernel func(ctx context.Context, peer Peer) (Answer, string)
 }
 
-// Pulse sends heartbeats to its peers, hears theirs, and tests peers on request. It judges nobody: it counts beats, and the
-// caller's own stopwatch tells how long there was none.
+// Pulse sends heartbeats to its peers, hears theirs, and tests peers on request. It judges
+// nobody: it counts beats, and the caller's own stopwatch tells how long there was none.
 type Pulse struct {
 	options PulseOptions
 	heard   chan struct{}
@@ -196,7 +196,8 @@ func (p *Pulse) Heard() map[string]Beat {
 // Beats wakes its one reader when something was heard since it looked last; Heard says what.
 func (p *Pulse) Beats() <-chan struct{} { return p.heard }
 
-// Refused counts packets that were not authentic, repeated, for another node, or of an older generation.
+// Refused counts packets that were not authentic, repeated, for another node, or of an older
+// generation.
 func (p *Pulse) Refused() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -268,7 +269,8 @@ func (p *Pulse) receive() {
 			return
 		}
 		if err != nil {
-			// Linux reports an unreachable peer of an earlier send here; the pause keeps a broken socket from spinning.
+			// Linux reports an unreachable peer of an earlier send here; the pause keeps a broken socket
+			// from spinning.
 			select {
 			case <-time.After(time.Millisecond):
 				continue

@@ -14,7 +14,8 @@ import (
 	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
 
-// pulses is some nodes with heartbeats and peer tests. A host's kernel answers while it is not listed as dead.
+// pulses is some nodes with heartbeats and peer tests. A host's kernel answers while it is not
+// listed as dead.
 type pulses struct {
 	t       *testing.T
 	network *quorumtest.Network
@@ -116,7 +117,8 @@ func TestBeatsAreHeardAndSilenceIsCounted(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		heard := p.nodes["a"].Heard()
 		// Ten of them are due; who finds whom first decides how many answers to a new session count too.
-		if beat := heard["b"]; beat.Incarnation != 7 || beat.Generation != 1 || beat.Applied != 42 || beat.Count < 9 || beat.Count > 16 {
+		if beat := heard["b"]; beat.Incarnation != 7 || beat.Generation != 1 || beat.Applied != 42 || beat.Count < 9 ||
+			beat.Count > 16 {
 			t.Errorf("in two seconds a heard of b: %+v", beat)
 		}
 		p.network.Mute("b", true)

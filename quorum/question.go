@@ -15,8 +15,8 @@ const (
 	questionTimeout  = 5 * time.Second
 )
 
-// Answer lets a function answer what the daemons of other nodes ask this one, for as long as the Wire is open. It may be
-// called from several goroutines, and must return soon.
+// Answer lets a function answer what the daemons of other nodes ask this one, for as long as the
+// Wire is open. It may be called from several goroutines, and must return soon.
 func (w *Wire) Answer(answer func(question []byte) []byte) error {
 	return w.handle(channelQuestion, func(connection net.Conn) {
 		defer connection.Close()

@@ -13,8 +13,9 @@ import (
 // keyCurrentTerm is where hashicorp/raft keeps the term in its stable store.
 var keyCurrentTerm = []byte("CurrentTerm")
 
-// LogPosition tells how far a node's log goes. Of two logs, the one with the higher LastTerm, and among equals with the
-// higher LastIndex, is the one to go on with: it holds everything that was ever acknowledged, if any of them does.
+// LogPosition tells how far a node's log goes. Of two logs, the one with the higher LastTerm,
+// and among equals with the higher LastIndex, is the one to go on with: it holds everything that
+// was ever acknowledged, if any of them does.
 type LogPosition struct {
 	LastTerm, LastIndex uint64
 	// SnapshotIndex is how much of it lies in the newest snapshot.
@@ -33,12 +34,13 @@ func Inspect(dataDir string) (LogPosition, error) {
 	return position, err
 }
 
-// Recover makes a log usable again whose quorum is lost for good, with self and the survivors as its only voters. It is the
-// last resort: entries acknowledged by the lost nodes alone are gone.
+// Recover makes a log usable again whose quorum is lost for good, with self and the survivors as
+// its only voters. It is the last resort: entries acknowledged by the lost nodes alone are gone.
 //
-// The daemon must be stopped. Run it on ONE node, the one whose log goes furthest (see Inspect on each). The survivors named
-// need only be started afterwards, with their own logs, which then follow this one. The lost nodes must never come back with
-// their old logs: whoever calls this raises the cluster's generation, by which they are refused.
+// The daemon must be stopped. Run it on ONE node, the one whose log goes furthest (see Inspect
+// on each). The survivors named need only be started afterwards, with their own logs, which then
+// follow this one. The lost nodes must never come back with their old logs: whoever calls this
+// raises the cluster's generation, by which they are refused.
 //
 // Nothing is changed when an error is returned.
 func Recover(dataDir string, self Member, survivors []Member) error {
@@ -58,8 +60,8 @@ func Recover(dataDir string, self Member, survivors []Member) error {
 	if err != nil {
 		return fmt.Errorf("recover the log in %s: %w", dataDir, err)
 	}
-	// The entry's term is above all that this node has seen, so that no survivor with the old configuration and a log of
-	// the same length can win against it.
+	// The entry's term is above all that this node has seen, so that no survivor with the old
+	// configuration and a log of the same length can win against it.
 	entry := &raft.Log{
 		Index: position.LastIndex + 1, Term: max(term, position.LastTerm) + 1,
 		Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(configuration), AppendedAt: time.Now(),

@@ -17,8 +17,9 @@ type Role struct {
 	LeaderAddress string
 	IsLeader      bool
 	Term          uint64
-	// Member is whether this node is in the log's newest configuration that it knows. A node that waits to be added is not
-	// yet; a node that was a member and is no more was removed and should stop.
+	// Member is whether this node is in the log's newest configuration that it knows. A node that
+	// waits to be added is not yet; a node that was a member and is no more was removed and should
+	// stop.
 	Member bool
 	Voter  bool
 	// LastContact is when a follower last heard the leader, by this node's clock. Zero on the leader.
@@ -28,7 +29,8 @@ type Role struct {
 // Role returns the present role.
 func (l *Log) Role() Role {
 	address, id := l.raft.LeaderWithID()
-	role := Role{Leader: string(id), LeaderAddress: string(address), Term: l.raft.CurrentTerm(), IsLeader: l.raft.State() == raft.Leader}
+	role := Role{Leader: string(id), LeaderAddress: string(address), Term: l.raft.CurrentTerm(),
+		IsLeader: l.raft.State() == raft.Leader}
 	if role.IsLeader {
 		role.Leader, role.LeaderAddress = l.options.ID, l.options.Address
 	} else {
@@ -45,8 +47,8 @@ func (l *Log) Role() Role {
 	return role
 }
 
-// Roles tells each change of role. A reader that is slow misses what lies between and gets the newest. It has one reader,
-// and the channel is never closed.
+// Roles tells each change of role. A reader that is slow misses what lies between and gets the
+// newest. It has one reader, and the channel is never closed.
 func (l *Log) Roles() <-chan Role { return l.roles }
 
 func (l *Log) watchRole() {
@@ -98,16 +100,17 @@ func (l *Log) Members() []Member {
 }
 
 func raftServer(member Member) raft.Server {
-	server := raft.Server{ID: raft.ServerID(member.ID), Address: raft.ServerAddress(member.Address), Suffrage: raft.Nonvoter}
+	server := raft.Server{ID: raft.ServerID(member.ID), Address: raft.ServerAddress(member.Address),
+		Suffrage: raft.Nonvoter}
 	if member.Voter {
 		server.Suffrage = raft.Voter
 	}
 	return server
 }
 
-// AddVoter adds a node with a vote, or gives a vote or a new address to a member. Only the leader can; otherwise ErrNotLeader
-// is returned. After ErrOutcomeUnknown look at Members. Add nodes as non-voters first, so that a node that does not come up
-// never counts for the majority.
+// AddVoter adds a node with a vote, or gives a vote or a new address to a member. Only the
+// leader can; otherwise ErrNotLeader is returned. After ErrOutcomeUnknown look at Members. Add
+// nodes as non-voters first, so that a node that does not come up never counts for the majority.
 func (l *Log) AddVoter(ctx context.Context, id, address string) error {
 	return l.change(ctx, "give a vote to "+id, func() raft.Future {
 		return l.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(address), 0, l.options.LeaderWait)
@@ -135,8 +138,9 @@ func (l *Log) Remove(ctx context.Context, id string) error {
 	})
 }
 
-// HandOver makes another voter the leader: the named one, or with an empty name the most up to date. It returns when this
-// node no longer leads. ErrNotLeader is returned when it did not lead; any other error means it may still lead.
+// HandOver makes another voter the leader: the named one, or with an empty name the most up to
+// date. It returns when this node no longer leads. ErrNotLeader is returned when it did not
+// lead; any other error means it may still lead.
 func (l *Log) HandOver(ctx context.Context, to string) error {
 	if l.raft.State() != raft.Leader {
 		return fmt.Errorf("hand over leadership on node %s: %w", l.options.ID, ErrNotLeader)

@@ -68,7 +68,8 @@ func openFiles(options *Options) (*stores, error) {
 	return files, nil
 }
 
-// lockFolder keeps a second process out. The store's own lock would make it wait for ever, without a word.
+// lockFolder keeps a second process out. The store's own lock would make it wait for ever,
+// without a word.
 func lockFolder(dir string) (release func() error, err error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -82,7 +83,8 @@ func lockFolder(dir string) (release func() error, err error) {
 }
 
 func openLocked(options *Options, logDir string) (*stores, error) {
-	log, err := wal.Open(logDir, wal.WithSegmentSize(segmentBytes), wal.WithLogger(newLibraryLogger(options.Logger, "raft-wal")))
+	log, err := wal.Open(logDir, wal.WithSegmentSize(segmentBytes),
+		wal.WithLogger(newLibraryLogger(options.Logger, "raft-wal")))
 	if err != nil {
 		return nil, fmt.Errorf("open the log in %s: %w", logDir, err)
 	}
@@ -114,16 +116,17 @@ func watchStores(s *stores, options *Options, closing <-chan struct{}, note func
 
 func (s *stores) close() error { return s.closeLog() }
 
-// writeWatchdog tells the daemon to end when one write does not return. Raft never replaces a leader whose disk hangs: its
-// heartbeats do not pass through the disk.
+// writeWatchdog tells the daemon to end when one write does not return. Raft never replaces a
+// leader whose disk hangs: its heartbeats do not pass through the disk.
 type writeWatchdog struct {
 	limit time.Duration
 	fatal func(string)
 	once  sync.Once
 }
 
-// guard watches one write until done is called. When the time is up the write gets another moment: after a pause of the whole
-// process its timer has run out too, and the write is finished at once.
+// guard watches one write until done is called. When the time is up the write gets another
+// moment: after a pause of the whole process its timer has run out too, and the write is
+// finished at once.
 func (w *writeWatchdog) guard(what string) (done func()) {
 	finished := make(chan struct{})
 	timer := time.AfterFunc(w.limit, func() {
@@ -151,8 +154,9 @@ type watchedLog struct {
 	holding  *holding
 }
 
-// IsMonotonic passes on what raft must know of the store below: raft-wal refuses gaps, so raft has to empty it after it
-// took a snapshot from the leader. A wrapper that hides this leaves such a follower unable to append.
+// IsMonotonic passes on what raft must know of the store below: raft-wal refuses gaps, so raft
+// has to empty it after it took a snapshot from the leader. A wrapper that hides this leaves
+// such a follower unable to append.
 func (w *watchedLog) IsMonotonic() bool {
 	store, ok := w.LogStore.(raft.MonotonicLogStore)
 	return ok && store.IsMonotonic()
@@ -179,9 +183,10 @@ func (w *watchedLog) DeleteRange(low, high uint64) error {
 	return w.LogStore.DeleteRange(low, high)
 }
 
-// watchedStable keeps term and vote. Raft panics when the term cannot be written; here such a write is repeated until it
-// works or the log is closed. The node takes no part in elections meanwhile, as it must not, and its daemon lives on,
-// says why, and leaves its virtual machines alone.
+// watchedStable keeps term and vote. Raft panics when the term cannot be written; here such a
+// write is repeated until it works or the log is closed. The node takes no part in elections
+// meanwhile, as it must not, and its daemon lives on, says why, and leaves its virtual machines
+// alone.
 type watchedStable struct {
 	raft.StableStore
 	watchdog *writeWatchdog
@@ -215,7 +220,8 @@ func (w *watchedStable) persist(write func() error) error {
 		select {
 		case <-time.After(stableRetryPause):
 		case <-w.closing:
-			// Not an error: raft would panic on the way out, and an unwritten vote of a node that ends is never used.
+			// Not an error: raft would panic on the way out, and an unwritten vote of a node that ends is
+			// never used.
 			return nil
 		}
 	}

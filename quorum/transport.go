@@ -19,7 +19,8 @@ type raftStream struct {
 	once     sync.Once
 }
 
-// nodeAddress is a node's address as the configuration spells it. The listener's own may be a wildcard.
+// nodeAddress is a node's address as the configuration spells it. The listener's own may be a
+// wildcard.
 type nodeAddress string
 
 func (nodeAddress) Network() string  { return "wire" }
@@ -92,8 +93,9 @@ func newTransport(options *Options, held func() Held) (*raft.NetworkTransport, e
 	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  stream,
 		MaxPool: 3,
-		// One request at a time to each follower. Pipelining has left followers without replication after a stall of
-		// their disk (raft issue 612), and a cluster manager does not need its throughput.
+		// One request at a time to each follower. Pipelining has left followers without replication
+		// after a stall of their disk (raft issue 612), and a cluster manager does not need its
+		// throughput.
 		MaxRPCsInFlight:         1,
 		Timeout:                 max(2*time.Second, 4*options.Profile.Heartbeat),
 		Logger:                  newLibraryLogger(options.Logger, "raft-transport"),
@@ -101,12 +103,13 @@ func newTransport(options *Options, held func() Held) (*raft.NetworkTransport, e
 	}), nil
 }
 
-// pusher tells followers the commit index at once. Raft itself passes it on with the next entry, or after its
-// CommitTimeout of 50 to 100 ms, which every intent would wait on each node.
+// pusher tells followers the commit index at once. Raft itself passes it on with the next entry,
+// or after its CommitTimeout of 50 to 100 ms, which every intent would wait on each node.
 //
-// It sends an empty append request naming the newest committed entry as the previous one: a message this leader could
-// have sent by itself in this term, so that it is safe however late, often or disordered it arrives. It costs one small
-// request and no write to any disk, which is why it is sent after every commit and not only after urgent ones.
+// It sends an empty append request naming the newest committed entry as the previous one: a
+// message this leader could have sent by itself in this term, so that it is safe however late,
+// often or disordered it arrives. It costs one small request and no write to any disk, which is
+// why it is sent after every commit and not only after urgent ones.
 type pusher struct {
 	log *Log
 
@@ -124,11 +127,13 @@ const (
 	pushPause    = time.Millisecond
 )
 
-// announce is called by the one goroutine that applies entries. The newest position wins; each follower has one request
-// under way at most, so a slow follower costs one goroutine and no queue.
+// announce is called by the one goroutine that applies entries. The newest position wins; each
+// follower has one request under way at most, so a slow follower costs one goroutine and no
+// queue.
 func (p *pusher) announce(committed position) {
 	raftLog := p.log.raft
-	// State before term: if this node led, and its term is still the entry's, then it led in the entry's term.
+	// State before term: if this node led, and its term is still the entry's, then it led in the
+	// entry's term.
 	if raftLog == nil || raftLog.State() != raft.Leader || raftLog.CurrentTerm() != committed.term {
 		return
 	}

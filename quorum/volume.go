@@ -22,8 +22,9 @@ type Health struct {
 	Low string
 }
 
-// volume looks after the place the log is written to. A leader that cannot write refuses proposals before raft fails on
-// them, and hands leadership over; virtual machines are not touched by any of it.
+// volume looks after the place the log is written to. A leader that cannot write refuses
+// proposals before raft fails on them, and hands leadership over; virtual machines are not
+// touched by any of it.
 type volume struct {
 	log   *Log
 	probe func() error // nil when there is nothing to look at
@@ -55,7 +56,8 @@ func (v *volume) health() Health {
 	return Health{Writable: v.reason == "", Reason: v.reason, Low: v.low}
 }
 
-// note hears of each write. One failure is believed at once; recovery only by the next look that succeeds.
+// note hears of each write. One failure is believed at once; recovery only by the next look that
+// succeeds.
 func (v *volume) note(err error) {
 	if err == nil || v.probe == nil {
 		return
@@ -131,8 +133,9 @@ func (v *volume) setLow(low string) {
 	v.low = low
 }
 
-// handOver gives leadership away, to whomever raft finds most up to date. It is tried again at the next look if it fails:
-// with one voter there is nobody, and proposals are refused until there is room.
+// handOver gives leadership away, to whomever raft finds most up to date. It is tried again at
+// the next look if it fails: with one voter there is nobody, and proposals are refused until
+// there is room.
 func (v *volume) handOver() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOverTimeout)
 	defer cancel()
@@ -144,7 +147,8 @@ func (v *volume) handOver() {
 	}
 }
 
-// probeVolume looks for room and writes a little, because a volume that turned read-only still reports free space.
+// probeVolume looks for room and writes a little, because a volume that turned read-only still
+// reports free space.
 func probeVolume(dir string, freeBytesMin uint64) error {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Change is one step of the voters, to be carried out with AddVoter or Demote before the next one is asked for.
+// Change is one step of the voters, to be carried out with AddVoter or Demote before the next
+// one is asked for.
 type Change struct {
 	// Promote gets a vote, or Demote loses it; the other one is empty.
 	Promote string
@@ -14,14 +15,17 @@ type Change struct {
 	Why string
 }
 
-// NextVoterChange returns the next step towards the wanted number of voters, or false when there is nothing to do.
+// NextVoterChange returns the next step towards the wanted number of voters, or false when there
+// is nothing to do.
 //
-// A node counts as healthy when it is in touch and, being no voter, has caught up with the log; the caller knows that. Wanted
-// is made odd and at least 1, except that 2 stays 2: then both of two nodes vote, and what either of them acknowledged lies on
-// both, for a caller that lets one of them go on alone. Fewer members than wanted give the largest odd number that there are, so that two nodes have
-// one voter unless both already vote: with two, the loss of either stops the cluster. A dead voter is replaced before it
-// is dropped, and is kept when nobody can replace it: dropping it would make the majority smaller without need. No step is
-// taken when the healthy voters are no majority, because it could not be committed.
+// A node counts as healthy when it is in touch and, being no voter, has caught up with the log;
+// the caller knows that. Wanted is made odd and at least 1, except that 2 stays 2: then both of
+// two nodes vote, and what either of them acknowledged lies on both, for a caller that lets one
+// of them go on alone. Fewer members than wanted give the largest odd number that there are, so
+// that two nodes have one voter unless both already vote: with two, the loss of either stops the
+// cluster. A dead voter is replaced before it is dropped, and is kept when nobody can replace
+// it: dropping it would make the majority smaller without need. No step is taken when the
+// healthy voters are no majority, because it could not be committed.
 func NextVoterChange(members []Member, healthy map[string]bool, sites map[string]string, wanted int) (Change, bool) {
 	var voters, healthyVoters, spares []Member
 	for _, member := range members {
@@ -47,7 +51,8 @@ func NextVoterChange(members []Member, healthy map[string]bool, sites map[string
 		return Change{Promote: chosen.ID, Why: why}, true
 	case len(voters) > len(healthyVoters) && len(healthyVoters) >= votes(wanted, wanted):
 		dead := pickDead(voters, healthy)
-		return Change{Demote: dead.ID, Why: dead.ID + " loses its vote, because it is not healthy and has been replaced"}, true
+		return Change{Demote: dead.ID, Why: dead.ID + " loses its vote, because it is not healthy and has been replaced"},
+			true
 	case len(healthyVoters) > votes(wanted, wanted):
 		chosen := pick(healthyVoters, healthyVoters, sites, true)
 		return Change{Demote: chosen.ID, Why: chosen.ID + " loses its vote, because there are more voters than wanted"}, true
@@ -71,7 +76,8 @@ func odd(n int) int {
 	return max(n, 1)
 }
 
-// pick chooses the node whose site has the fewest voters (or, to demote, the most), and by name among equals.
+// pick chooses the node whose site has the fewest voters (or, to demote, the most), and by name
+// among equals.
 func pick(from, voters []Member, sites map[string]string, fullest bool) Member {
 	bySite := votesBySite(voters, sites)
 	compare := func(a, b Member) int {
@@ -103,8 +109,9 @@ func votesBySite(voters []Member, sites map[string]string) map[string]int {
 	return votes
 }
 
-// moveBetweenSites evens out the sites: one vote too many is given where there are few, and taken where there are many in
-// the step after that. It acts only when the difference is two or more, so that it never moves a vote to and fro.
+// moveBetweenSites evens out the sites: one vote too many is given where there are few, and
+// taken where there are many in the step after that. It acts only when the difference is two or
+// more, so that it never moves a vote to and fro.
 func moveBetweenSites(voters, spares []Member, sites map[string]string, target, voterCount int) (Change, bool) {
 	votes := votesBySite(voters, sites)
 	if voterCount != target || len(spares) == 0 {

@@ -107,7 +107,8 @@ func containsRune(text string, wanted rune) bool {
 	return false
 }
 
-// Whatever the members, changes come to an end, and then the healthy voters are as many as they can be.
+// Whatever the members, changes come to an end, and then the healthy voters are as many as they
+// can be.
 func TestVoterChangesAlwaysEnd(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {
@@ -139,7 +140,8 @@ func TestVoterChangesAlwaysEnd(t *testing.T) {
 	}
 }
 
-// TestTwoOfTwoVoteWhereTheyAreWanted: with 2 wanted both vote, and neither loses its vote because the other is gone.
+// TestTwoOfTwoVoteWhereTheyAreWanted: with 2 wanted both vote, and neither loses its vote
+// because the other is gone.
 func TestTwoOfTwoVoteWhereTheyAreWanted(t *testing.T) {
 	both := map[string]bool{"a": true, "b": true}
 	members := settle(t, []Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 2)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Streams opens and accepts the connections between nodes. They must be mutually authenticated by the time bytes flow.
+// Streams opens and accepts the connections between nodes. They must be mutually authenticated
+// by the time bytes flow.
 type Streams interface {
 	net.Listener
 	Dial(ctx context.Context, address string) (net.Conn, error)
@@ -31,7 +32,8 @@ var channelNames = map[byte]string{
 	channelRaft: "raft", channelForward: "forward", channelPeerTest: "peer test", channelQuestion: "question",
 }
 
-// The first byte on each connection says what it is for. A number is never used again for something else.
+// The first byte on each connection says what it is for. A number is never used again for
+// something else.
 const (
 	channelRaft     byte = 1
 	channelForward  byte = 2
@@ -44,7 +46,8 @@ const (
 	tagTimeout     = 5 * time.Second // for the handshake and the first byte of an accepted connection
 )
 
-// Wire divides the connections of one Streams among Log and Pulse by their first byte. It owns Streams from then on.
+// Wire divides the connections of one Streams among Log and Pulse by their first byte. It owns
+// Streams from then on.
 type Wire struct {
 	streams Streams
 	gate    Gate // nil where everybody may do everything
@@ -58,8 +61,9 @@ type Wire struct {
 	connections map[*wireConn]struct{}
 }
 
-// wireConn is a connection the Wire knows of, so that it can be closed from there. hashicorp/raft leaves the readers of its
-// connections behind when it is shut down; here they end.
+// wireConn is a connection the Wire knows of, so that it can be closed from there.
+// hashicorp/raft leaves the readers of its connections behind when it is shut down; here they
+// end.
 type wireConn struct {
 	net.Conn
 	wire    *Wire
@@ -182,7 +186,8 @@ func (w *Wire) track(connection *wireConn) bool {
 	return true
 }
 
-// handle gives accepted connections with this first byte to the function, each in a goroutine of its own.
+// handle gives accepted connections with this first byte to the function, each in a goroutine of
+// its own.
 func (w *Wire) handle(channel byte, function func(net.Conn)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -224,7 +229,8 @@ func (w *Wire) dial(ctx context.Context, address string, channel byte) (net.Conn
 	known := &wireConn{Conn: connection, wire: w, channel: channel, dialed: true}
 	if !w.track(known) {
 		connection.Close()
-		return nil, fmt.Errorf("cannot connect to %s: this node has %d connections open or is closing", address, maxConnections)
+		return nil, fmt.Errorf("cannot connect to %s: this node has %d connections open or is closing", address,
+			maxConnections)
 	}
 	if err := w.admit(known); err != nil {
 		known.Close()

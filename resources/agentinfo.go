@@ -91,7 +91,8 @@ func ParameterFaults(info AgentInfo, r Resource) []ParameterFault {
 			continue
 		}
 		if _, there := info.Parameter(name); !there {
-			faults = append(faults, ParameterFault{Parameter: name, Known: known, Message: "has no parameter " + strconv.Quote(name)})
+			faults = append(faults, ParameterFault{Parameter: name, Known: known,
+				Message: "has no parameter " + strconv.Quote(name)})
 		}
 	}
 	return faults

@@ -29,9 +29,11 @@ func diskOf(r Resource) (Disk, bool) {
 		if device == "" || bind || memoryFileSystems[r.Parameters["fstype"]] {
 			return Disk{}, false
 		}
-		return Disk{Identity: deviceIdentity(device), Shared: kin(r) == "clusterfs", ReadOnly: slices.Contains(options, "ro")}, true
+		return Disk{Identity: deviceIdentity(device), Shared: kin(r) == "clusterfs",
+			ReadOnly: slices.Contains(options, "ro")}, true
 	case "lvm":
-		group, volume := r.Parameters["vgname"]+r.Parameters["vg_name"]+r.Parameters["volgrpname"], r.Parameters["lvname"]+r.Parameters["lv_name"]
+		group, volume := r.Parameters["vgname"]+r.Parameters["vg_name"]+r.Parameters["volgrpname"],
+			r.Parameters["lvname"]+r.Parameters["lv_name"]
 		if group == "" {
 			return Disk{}, false
 		}

@@ -17,8 +17,10 @@ const serviceItself = "service"
 // stand here, and are not read from the agents, because a document must mean the
 // same on every node, whatever is installed there.
 var inheritance = map[string][]bequest{
-	"rgmanager:nfsexport":    {{"path", []string{"mountpoint", "path"}}, {"device", []string{"device"}}, {"fsid", []string{"fsid"}}},
-	"rgmanager:nfsclient":    {{"path", []string{"path", "mountpoint"}}, {"fsid", []string{"fsid"}}, {"svcname", []string{serviceItself}}},
+	"rgmanager:nfsexport": {{"path", []string{"mountpoint", "path"}}, {"device", []string{"device"}},
+		{"fsid", []string{"fsid"}}},
+	"rgmanager:nfsclient": {{"path", []string{"path", "mountpoint"}}, {"fsid", []string{"fsid"}},
+		{"svcname", []string{serviceItself}}},
 	"rgmanager:nfsserver":    {{"path", []string{"mountpoint"}}},
 	"rgmanager:apache":       {{"service_name", []string{serviceItself}}},
 	"rgmanager:mysql":        {{"service_name", []string{serviceItself}}},

@@ -23,7 +23,8 @@ var ocfKin = map[string]string{
 var clusterFileSystems = map[string]bool{"gfs": true, "gfs2": true, "ocfs2": true}
 
 // networkFileSystems have no disk of ours.
-var networkFileSystems = map[string]bool{"nfs": true, "nfs4": true, "cifs": true, "smb": true, "smbfs": true, "glusterfs": true, "ceph": true, "fuse.glusterfs": true}
+var networkFileSystems = map[string]bool{"nfs": true, "nfs4": true, "cifs": true, "smb": true, "smbfs": true,
+	"glusterfs": true, "ceph": true, "fuse.glusterfs": true}
 
 // kin is the type in rgmanager's words: "fs" for ocf:heartbeat:Filesystem.
 // What rgmanager did not know is called as its own agent calls it.

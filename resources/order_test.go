@@ -23,14 +23,18 @@ func names(order []Placed) string {
 // The table is rgmanager's (service.sh, its <child> rules).
 func TestSiblingsHaveRgmanagersOrder(t *testing.T) {
 	written := []Resource{
-		named("rgmanager:apache", "apache"), named("rgmanager:script", "script"), named("rgmanager:ip", "ip1"), named("rgmanager:mysql", "mysql"),
-		named("rgmanager:ip", "ip2"), named("rgmanager:fs", "fs"), named("rgmanager:lvm", "lvm"), named("rgmanager:nfsclient", "client"), named("rgmanager:nfsexport", "export"),
+		named("rgmanager:apache", "apache"), named("rgmanager:script", "script"), named("rgmanager:ip", "ip1"),
+		named("rgmanager:mysql", "mysql"),
+		named("rgmanager:ip", "ip2"), named("rgmanager:fs", "fs"), named("rgmanager:lvm", "lvm"),
+		named("rgmanager:nfsclient", "client"), named("rgmanager:nfsexport", "export"),
 		named("rgmanager:smb", "smb"), named("rgmanager:netfs", "netfs"), named("rgmanager:clusterfs", "clusterfs"),
 	}
-	if got, want := names(StartOrder(written)), "lvm fs clusterfs netfs export client ip1 ip2 smb script apache mysql"; got != want {
+	if got, want := names(StartOrder(written)),
+		"lvm fs clusterfs netfs export client ip1 ip2 smb script apache mysql"; got != want {
 		t.Errorf("start: %s", got)
 	}
-	if got, want := names(StopOrder(written)), "mysql apache script ip2 ip1 smb client export netfs clusterfs fs lvm"; got != want {
+	if got, want := names(StopOrder(written)),
+		"mysql apache script ip2 ip1 smb client export netfs clusterfs fs lvm"; got != want {
 		t.Errorf("stop: %s", got)
 	}
 }
@@ -39,7 +43,8 @@ func TestOCFAgentsHaveTheirForerunnersOrder(t *testing.T) {
 	written := []Resource{
 		named("systemd:shop.service", "unit"), named("ocf:heartbeat:nginx", "nginx"), named("ocf:heartbeat:IPaddr2", "ip"),
 		{Type: "ocf:heartbeat:Filesystem", Name: "nfs", Parameters: map[string]string{"fstype": "nfs"}},
-		named("ocf:heartbeat:Filesystem", "fs", named("ocf:heartbeat:exportfs", "export"), named("ocf:heartbeat:Filesystem", "inner")), named("ocf:heartbeat:LVM-activate", "lvm"),
+		named("ocf:heartbeat:Filesystem", "fs", named("ocf:heartbeat:exportfs", "export"),
+			named("ocf:heartbeat:Filesystem", "inner")), named("ocf:heartbeat:LVM-activate", "lvm"),
 	}
 	if got, want := names(StartOrder(written)), "lvm fs inner export nfs ip unit nginx"; got != want {
 		t.Errorf("start: %s", got)
@@ -52,7 +57,8 @@ func TestOCFAgentsHaveTheirForerunnersOrder(t *testing.T) {
 func drawTree(t *rapid.T, depth int) []Resource {
 	var tree []Resource
 	for i := range rapid.IntRange(0, 3).Draw(t, "siblings") {
-		r := named(rapid.SampledFrom([]string{"rgmanager:fs", "rgmanager:ip", "lsb:x", "ocf:p:other"}).Draw(t, "type"), string(rune('a'+i)))
+		r := named(rapid.SampledFrom([]string{"rgmanager:fs", "rgmanager:ip", "lsb:x", "ocf:p:other"}).Draw(t, "type"),
+			string(rune('a'+i)))
 		r.Parameters = map[string]string{"p": rapid.SampledFrom([]string{"1", "2"}).Draw(t, "value")}
 		if depth > 0 {
 			r.Children = drawTree(t, depth-1)
@@ -157,7 +163,8 @@ func TestInheritance(t *testing.T) {
 		t.Errorf("export: %v", export.Parameters)
 	}
 	client, own := export.Children[0], export.Children[1]
-	if client.Parameters["path"] != "/srv" || client.Parameters["svcname"] != "shop" || own.Parameters["path"] != "/other" {
+	if client.Parameters["path"] != "/srv" || client.Parameters["svcname"] != "shop" ||
+		own.Parameters["path"] != "/other" {
 		t.Errorf("clients: %v %v", client.Parameters, own.Parameters)
 	}
 }
@@ -175,7 +182,8 @@ func TestDisksOfTrees(t *testing.T) {
 		{Type: "ocf:heartbeat:LVM-activate", Parameters: map[string]string{"vgname": "vg"}},
 		{Type: "rgmanager:lvm", Parameters: map[string]string{"vg_name": "old", "lv_name": "l"}},
 	})
-	want := []Disk{{Identity: "block:/dev/shared", Shared: true}, {Identity: "block:/dev/vg/data"}, {Identity: "file:/srv/image", ReadOnly: true}, {Identity: "lvm:old/l"}, {Identity: "lvm:vg"}}
+	want := []Disk{{Identity: "block:/dev/shared", Shared: true}, {Identity: "block:/dev/vg/data"},
+		{Identity: "file:/srv/image", ReadOnly: true}, {Identity: "lvm:old/l"}, {Identity: "lvm:vg"}}
 	if !slices.Equal(disks, want) {
 		t.Errorf("%+v", disks)
 	}
@@ -183,8 +191,10 @@ func TestDisksOfTrees(t *testing.T) {
 
 func TestTypesNameAgents(t *testing.T) {
 	for kind, good := range map[string]bool{
-		"ocf:heartbeat:IPaddr2": true, "rgmanager:postgres-8": true, "systemd:nginx": true, "systemd:getty@tty1.service": true, "lsb:foo": true, "lsb:/opt/app/init": true,
-		"ocf:IPaddr2": false, "ocf:a:b/c": false, "ocf:..:x": false, "lsb:../x": false, "lsb:/a/../x": false, "rgmanager:a b": false, "vm:x": false, "": false, "lsb:/": false,
+		"ocf:heartbeat:IPaddr2": true, "rgmanager:postgres-8": true, "systemd:nginx": true,
+		"systemd:getty@tty1.service": true, "lsb:foo": true, "lsb:/opt/app/init": true,
+		"ocf:IPaddr2": false, "ocf:a:b/c": false, "ocf:..:x": false, "lsb:../x": false, "lsb:/a/../x": false,
+		"rgmanager:a b": false, "vm:x": false, "": false, "lsb:/": false,
 	} {
 		if GoodType(kind) != good {
 			t.Errorf("%q: %v", kind, !good)

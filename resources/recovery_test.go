@@ -74,7 +74,8 @@ func TestMemoryIsBoundedWithoutALimit(t *testing.T) {
 
 func TestPoliciesThatNeverRestartInPlace(t *testing.T) {
 	for recovery, want := range map[Recovery]Remedy{Relocate: Elsewhere, Disable: LeaveDown} {
-		if remedy, remembered := AfterFailure(Spec{Recovery: recovery}, []time.Time{midnight}, midnight); remedy != want || remembered != nil {
+		if remedy, remembered := AfterFailure(Spec{Recovery: recovery}, []time.Time{midnight}, midnight); remedy != want ||
+			remembered != nil {
 			t.Errorf("%s: %v, %v", recovery, remedy, remembered)
 		}
 	}

@@ -51,7 +51,8 @@ type Rules struct {
 
 // Any tells whether anything is declared.
 func (r Rules) Any() bool {
-	return r.Exclusive || len(r.Depend) > 0 || len(r.Together) > 0 || len(r.Apart) > 0 || r.Tier != 0 || r.Priority != 0 || r.StopFailure != ""
+	return r.Exclusive || len(r.Depend) > 0 || len(r.Together) > 0 || len(r.Apart) > 0 || r.Tier != 0 ||
+		r.Priority != 0 || r.StopFailure != ""
 }
 
 // Needs returns how the service depends on another one.

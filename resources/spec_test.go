@@ -44,7 +44,8 @@ func TestConflictsAreTheDisksBothCouldWrite(t *testing.T) {
 
 func TestDefaultsFillOnlyWhatIsUnset(t *testing.T) {
 	filled := Spec{Name: "vm:web", StopTimeout: 7}.WithDefaults()
-	if filled.StopTimeout != 7 || filled.StartTimeout != DefaultStartTimeout || filled.DestroyTimeout != DefaultDestroyTimeout ||
+	if filled.StopTimeout != 7 || filled.StartTimeout != DefaultStartTimeout ||
+		filled.DestroyTimeout != DefaultDestroyTimeout ||
 		filled.MigrateTimeout != DefaultMigrateTimeout || filled.Recovery != Restart {
 		t.Errorf("filled %+v", filled)
 	}
@@ -61,7 +62,8 @@ func TestNamesCarryTheirKind(t *testing.T) {
 
 // The numbers are what scripts of rgmanager's users compare with.
 func TestStateNumbersAndFlagsAreRgmanagers(t *testing.T) {
-	for state, want := range map[State]string{110: "stopped", 112: "started", 114: "failed", 119: "disabled", 120: "migrating", 7: "unknown"} {
+	for state, want := range map[State]string{110: "stopped", 112: "started", 114: "failed", 119: "disabled",
+		120: "migrating", 7: "unknown"} {
 		if state.String() != want {
 			t.Errorf("state %d is %q, want %q", state, state, want)
 		}

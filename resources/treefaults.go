@@ -43,7 +43,8 @@ func TreeFaults(tree []Resource) []TreeFault {
 	f := treeFaults{twins: map[string]bool{}}
 	f.level(tree, "", nil)
 	if f.count > MaxResources {
-		f.list = append(f.list, TreeFault{Message: fmt.Sprintf("the service has %d resources; %d is the most", f.count, MaxResources)})
+		f.list = append(f.list, TreeFault{Message: fmt.Sprintf("the service has %d resources; %d is the most", f.count,
+			MaxResources)})
 	}
 	return f.list
 }

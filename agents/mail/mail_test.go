@@ -26,7 +26,8 @@ func TestTheNewestOfEachServiceWins(t *testing.T) {
 			t.Fatalf("one too many: %+v", extra)
 		default:
 		}
-		if got[1].UUID != "a" || got[1].Condition != agents.Absent || got[2].UUID != "b" || got[2].Condition != agents.Absent {
+		if got[1].UUID != "a" || got[1].Condition != agents.Absent || got[2].UUID != "b" ||
+			got[2].Condition != agents.Absent {
 			t.Fatalf("%+v", got)
 		}
 		m.Close()

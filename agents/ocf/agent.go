@@ -65,8 +65,9 @@ func New(options Options) (*Agent, error) {
 	}
 	options.Folders = options.Folders.WithDefaults()
 	a := &Agent{
-		options: options, records: records{folder: options.Folder, boot: options.Boot}, catalogue: &dialect.Catalogue{Folders: options.Folders},
-		mail: mail.New(), services: map[string]*service{}, slots: make(chan struct{}, options.AtOnce),
+		options: options, records: records{folder: options.Folder, boot: options.Boot},
+		catalogue: &dialect.Catalogue{Folders: options.Folders},
+		mail:      mail.New(), services: map[string]*service{}, slots: make(chan struct{}, options.AtOnce),
 	}
 	list, err := a.records.load()
 	if err != nil {
@@ -77,7 +78,8 @@ func New(options Options) (*Agent, error) {
 	}
 	if _, err := os.Stat(options.Folders.SystemdRuns); err == nil {
 		if a.places, err = a.places.WithScopes(options.Folders.Systemd, a.noScope); err != nil {
-			options.Logger.Info("services get control groups below the daemon's, and no scopes", "node", options.Node, "why", err)
+			options.Logger.Info("services get control groups below the daemon's, and no scopes", "node", options.Node,
+				"why", err)
 		}
 	}
 	for _, r := range list {
@@ -91,7 +93,8 @@ func New(options Options) (*Agent, error) {
 // noScope is told when a program is begun below the daemon's own control group
 // because systemd made no scope for it.
 func (a *Agent) noScope(err error) {
-	a.options.Logger.Warn("a service gets a control group below the daemon's, and no scope", "node", a.options.Node, "why", err)
+	a.options.Logger.Warn("a service gets a control group below the daemon's, and no scope", "node", a.options.Node,
+		"why", err)
 }
 
 // groupName is the control group of a node's services. Services are named alike in
@@ -280,12 +283,14 @@ func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Resu
 // Resume finds what is there: a service is never paused.
 func (a *Agent) Resume(ctx context.Context, spec resources.Spec) agents.Result {
 	seen := a.Look(ctx, spec)
-	return agents.Result{OK: seen.Condition == agents.Running, Source: seen.Condition, Why: "a service made of resources is never paused"}
+	return agents.Result{OK: seen.Condition == agents.Running, Source: seen.Condition,
+		Why: "a service made of resources is never paused"}
 }
 
 // Pause refuses: resources cannot be paused.
 func (a *Agent) Pause(ctx context.Context, spec resources.Spec) agents.Result {
-	return agents.Result{Source: a.Look(ctx, spec).Condition, Why: "a service made of resources cannot be paused; stop it on one of the nodes"}
+	return agents.Result{Source: a.Look(ctx, spec).Condition,
+		Why: "a service made of resources cannot be paused; stop it on one of the nodes"}
 }
 
 func unknown(spec resources.Spec, why string) agents.Observation {

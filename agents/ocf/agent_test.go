@@ -52,8 +52,10 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	dir := t.TempDir()
-	b := &bench{t: t, dir: dir, options: Options{Node: "test-" + filepath.Base(filepath.Dir(dir)) + strconv.Itoa(os.Getpid()), Boot: "boot-1", Folder: filepath.Join(dir, "records"),
-		Folders: dialect.Folders{OCF: filepath.Join(dir, "ocf"), Scratch: filepath.Join(dir, "scratch")}}}
+	b := &bench{t: t, dir: dir,
+		options: Options{Node: "test-" + filepath.Base(filepath.Dir(dir)) + strconv.Itoa(os.Getpid()), Boot: "boot-1",
+			Folder:  filepath.Join(dir, "records"),
+			Folders: dialect.Folders{OCF: filepath.Join(dir, "ocf"), Scratch: filepath.Join(dir, "scratch")}}}
 	b.write("ocf/resource.d/test/thing", strings.ReplaceAll(thing, "DIR", dir))
 	b.open()
 	t.Cleanup(func() {
@@ -271,7 +273,8 @@ func TestTheNextDaemonAdoptsWhatRuns(t *testing.T) {
 	b.log()
 	b.open()
 	found, err := b.agent.Inventory(context.Background())
-	if err != nil || len(found) != 1 || found[0].Condition != agents.Running || found[0].UUID != shop.UUID || found[0].Service != "service:shop" {
+	if err != nil || len(found) != 1 || found[0].Condition != agents.Running || found[0].UUID != shop.UUID ||
+		found[0].Service != "service:shop" {
 		t.Fatalf("%v, %+v", err, found)
 	}
 	if got := b.log(); got != "" {
@@ -280,7 +283,8 @@ func TestTheNextDaemonAdoptsWhatRuns(t *testing.T) {
 	// A resource that died while no daemon was there is found.
 	b.open()
 	b.remove("run.thing-b")
-	if found, err = b.agent.Inventory(context.Background()); err != nil || len(found) != 1 || found[0].Condition != agents.Broken {
+	if found, err = b.agent.Inventory(context.Background()); err != nil || len(found) != 1 ||
+		found[0].Condition != agents.Broken {
 		t.Fatalf("%v, %+v", err, found)
 	}
 }
@@ -346,7 +350,8 @@ func TestServicesDoNotMoveLive(t *testing.T) {
 	shop := b.spec(thingNamed("a"))
 	b.mustStart(shop)
 	ctx := context.Background()
-	if result := b.agent.Migrate(ctx, agents.Migrate{Spec: shop, Target: "node2"}); result.OK || result.Source != agents.Running {
+	if result := b.agent.Migrate(ctx, agents.Migrate{Spec: shop, Target: "node2"}); result.OK ||
+		result.Source != agents.Running {
 		t.Errorf("%+v", result)
 	}
 	if result := b.agent.Pause(ctx, shop); result.OK {

@@ -66,19 +66,22 @@ func (a *Agent) act(ctx context.Context, s *service, p resources.Placed, action 
 		s.record.Calls = s.record.Calls[:number]
 	}
 	verdict := hide.verdict(agent.Judge(request, hide.ended(ended)))
-	a.options.Logger.Debug("agent ran", "service", s.name, "resource", p.Resource.Label(), "action", string(action), "code", ended.Code, "why", verdict.Why)
+	a.options.Logger.Debug("agent ran", "service", s.name, "resource", p.Resource.Label(), "action", string(action),
+		"code", ended.Code, "why", verdict.Why)
 	return verdict
 }
 
 // call has an act carried out by who needs no program. Where it is broken off
 // nothing is written down: such a caller never takes what is still under way for
 // an answer, and its stop comes after whatever was asked before.
-func (a *Agent) call(ctx context.Context, s *service, p resources.Placed, caller dialect.Caller, request dialect.Request) dialect.Verdict {
+func (a *Agent) call(ctx context.Context, s *service, p resources.Placed, caller dialect.Caller,
+	request dialect.Request) dialect.Verdict {
 	if err := a.records.store(s.record); err != nil {
 		return dialect.Verdict{Outcome: dialect.Failed, Why: err.Error()}
 	}
 	verdict := caller.Do(ctx, request)
-	a.options.Logger.Debug("agent was called", "service", s.name, "resource", p.Resource.Label(), "action", string(request.Action), "why", verdict.Why)
+	a.options.Logger.Debug("agent was called", "service", s.name, "resource", p.Resource.Label(), "action",
+		string(request.Action), "why", verdict.Why)
 	return verdict
 }
 
@@ -112,7 +115,8 @@ const lastGasp = 2 * time.Second
 
 // check asks one resource whether it runs. A probe asks one that may well not
 // be here.
-func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.ResourceCheck, limit time.Duration, probe bool) dialect.Verdict {
+func (a *Agent) check(ctx context.Context, r resources.Resource, what resources.ResourceCheck, limit time.Duration,
+	probe bool) dialect.Verdict {
 	agent, err := a.catalogue.Find(ctx, r.Type)
 	switch {
 	case err != nil && probe && errors.Is(err, dialect.ErrNotInstalled):

@@ -235,7 +235,8 @@ func (c *checks) check(d *due) {
 	if verdict.Outcome != dialect.OK {
 		c.agent.failed(c.ctx, s, place, verdict)
 	} else if verdict.Degraded {
-		c.agent.options.Logger.Warn("a resource runs degraded", "service", s.name, "resource", place.Resource.Label(), "why", verdict.Why)
+		c.agent.options.Logger.Warn("a resource runs degraded", "service", s.name, "resource", place.Resource.Label(),
+			"why", verdict.Why)
 	}
 	c.again(d, d.earliest())
 }

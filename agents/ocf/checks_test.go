@@ -23,7 +23,8 @@ func TestAFailedCheckBreaksTheService(t *testing.T) {
 	b.mustStart(shop)
 	b.remove("run.thing-a")
 	o := b.next()
-	if o.Condition != agents.Broken || !strings.Contains(o.Reason, "thing a: the agent says not running (7)") || o.Service != "service:shop" {
+	if o.Condition != agents.Broken || !strings.Contains(o.Reason, "thing a: the agent says not running (7)") ||
+		o.Service != "service:shop" {
 		t.Fatalf("%+v", o)
 	}
 	b.want(shop, agents.Broken)
@@ -45,7 +46,9 @@ func TestAnIndependentSubtreeIsRestartedInPlace(t *testing.T) {
 		if got := b.log(); got != "stop y, stop x, stop i, start i, start x, start y" {
 			t.Fatal(got)
 		}
-		if o := b.next(); o.Condition != agents.Running || !strings.HasPrefix(o.Mended, fmt.Sprintf("ocf:test:thing i was restarted in place, restart %d since its start: ocf:test:thing x", restart+1)) {
+		if o := b.next(); o.Condition != agents.Running ||
+			!strings.HasPrefix(o.Mended,
+				fmt.Sprintf("ocf:test:thing i was restarted in place, restart %d since its start: ocf:test:thing x", restart+1)) {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -146,7 +149,8 @@ func TestAStopBreaksOffACheck(t *testing.T) {
 // rgmanager's rule: of all checks that are due the deepest is made.
 func TestTheDeepestDueCheckIsMade(t *testing.T) {
 	now := time.Now()
-	d := first(&service{uuid: "u"}, "p", []resources.ResourceCheck{{Depth: 0, Interval: time.Second}, {Depth: 10, Interval: 3 * time.Second}, {Depth: 20, Interval: time.Hour}}, now)
+	d := first(&service{uuid: "u"}, "p", []resources.ResourceCheck{{Depth: 0, Interval: time.Second},
+		{Depth: 10, Interval: 3 * time.Second}, {Depth: 20, Interval: time.Hour}}, now)
 	shallow, deep := 0, 0
 	for at := now; at.Before(now.Add(5 * time.Minute)); at = at.Add(time.Second) {
 		switch d.pick(at).Depth {

@@ -61,7 +61,8 @@ func TestAnAgentThatMissesAToolStartedNothing(t *testing.T) {
 		b.write(action+".thing-b", "echo ocf-exit-reason:no command fuser >&2; echo more >&2; exit 5")
 	}
 	shop := b.spec(thingNamed("a"), thingNamed("b"))
-	if result := b.start(shop); result.OK || result.Source != agents.Absent || !strings.Contains(result.Why, "(5): no command fuser;") {
+	if result := b.start(shop); result.OK || result.Source != agents.Absent ||
+		!strings.Contains(result.Why, "(5): no command fuser;") {
 		t.Errorf("%+v", result)
 	}
 	b.remove("start.thing-b")
@@ -74,7 +75,8 @@ func TestAnAgentThatMissesAToolStartedNothing(t *testing.T) {
 func TestAnAgentWithoutProperMetaData(t *testing.T) {
 	b := newBench(t)
 	b.write("ocf/resource.d/test/bad", "#!/bin/sh\necho '<resource-agent'\n")
-	if result := b.start(b.spec(resources.Resource{Type: "ocf:test:bad", Name: "a"})); result.OK || !strings.Contains(result.Why, "meta-data of ocf:test:bad cannot be read") {
+	if result := b.start(b.spec(resources.Resource{Type: "ocf:test:bad", Name: "a"})); result.OK ||
+		!strings.Contains(result.Why, "meta-data of ocf:test:bad cannot be read") {
 		t.Errorf("%+v", result)
 	}
 }
@@ -161,7 +163,8 @@ func TestACallWhoseNumberIsNotKnownIsLookedFor(t *testing.T) {
 	running := make(chan program.Ended)
 	begun := make(chan struct{})
 	go func() {
-		running <- program.Run(ctx, program.Program{Path: "/bin/sleep", Arguments: []string{"1000"}, Environment: []string{markName + "=a-mark"}, Limit: time.Minute,
+		running <- program.Run(ctx, program.Program{Path: "/bin/sleep", Arguments: []string{"1000"},
+			Environment: []string{markName + "=a-mark"}, Limit: time.Minute,
 			Begun: func(program.Group) { close(begun) }})
 	}()
 	<-begun

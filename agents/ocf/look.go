@@ -59,7 +59,8 @@ func (a *Agent) inspect(ctx context.Context, s *service) agents.Observation {
 // observe says what the record shows.
 func observe(s *service) agents.Observation {
 	r := s.record
-	o := agents.Observation{Service: s.name, UUID: s.uuid, Title: s.name, Condition: agents.Running, Disks: r.Disks, Evidence: "its checks are good"}
+	o := agents.Observation{Service: s.name, UUID: s.uuid, Title: s.name, Condition: agents.Running, Disks: r.Disks,
+		Evidence: "its checks are good"}
 	if left := r.partial(); len(left) > 0 {
 		o.Partial, o.Reason = true, "left down: "+words(left)
 	}
@@ -122,7 +123,8 @@ func (a *Agent) probe(ctx context.Context, s *service, spec resources.Spec) agen
 	if s.record.Stage == started {
 		a.checks.plan(s)
 	}
-	a.options.Logger.Info("found a service that was not started by this node's daemon", "service", s.name, "resources", len(found), "took", time.Since(begun))
+	a.options.Logger.Info("found a service that was not started by this node's daemon", "service", s.name, "resources",
+		len(found), "took", time.Since(begun))
 	o := observe(s)
 	if o.Condition == agents.Broken {
 		o.Reason = fmt.Sprintf("%d of its %d resources run here, and nobody started them", len(found), len(order))

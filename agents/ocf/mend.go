@@ -16,7 +16,8 @@ import (
 func (a *Agent) failed(ctx context.Context, s *service, p resources.Placed, verdict dialect.Verdict) {
 	now := time.Now()
 	if tolerated(s.record, p, now) {
-		a.options.Logger.Warn("a failed check is tolerated", "service", s.name, "resource", p.Resource.Label(), "why", verdict.Why)
+		a.options.Logger.Warn("a failed check is tolerated", "service", s.name, "resource", p.Resource.Label(), "why",
+			verdict.Why)
 		_ = a.records.store(s.record)
 		return
 	}
@@ -31,7 +32,8 @@ func (a *Agent) failed(ctx context.Context, s *service, p resources.Placed, verd
 		s.record.set(p.Path, uncertain, verdict.Why)
 	case mayRestart(s.record, root, now):
 		if why := a.restart(ctx, s, root); why == "" {
-			s.mended = fmt.Sprintf("%s was restarted in place, restart %d since its start: %s", root.Resource.Label(), s.record.Mends, joinWords(p.Resource.Label(), verdict.Why))
+			s.mended = fmt.Sprintf("%s was restarted in place, restart %d since its start: %s", root.Resource.Label(),
+				s.record.Mends, joinWords(p.Resource.Label(), verdict.Why))
 		} else {
 			a.giveUp(ctx, s, root, joinWords(p.Resource.Label()+" failed ("+verdict.Why+") and its restart failed", why))
 		}
@@ -83,11 +85,13 @@ func (a *Agent) recovers(ctx context.Context, s *service, p resources.Placed) bo
 	if err != nil || !agent.Meta.Has(string(dialect.Recover)) {
 		return false
 	}
-	if _, speaks := agent.Program(dialect.Request{Resource: p.Resource, Action: dialect.Recover, Timeout: time.Second}); !speaks {
+	if _, speaks := agent.Program(dialect.Request{Resource: p.Resource, Action: dialect.Recover,
+		Timeout: time.Second}); !speaks {
 		return false
 	}
 	verdict := a.act(ctx, s, p, dialect.Recover)
-	a.options.Logger.Info("a resource was asked to recover", "service", s.name, "resource", p.Resource.Label(), "ok", verdict.Outcome == dialect.OK, "why", verdict.Why)
+	a.options.Logger.Info("a resource was asked to recover", "service", s.name, "resource", p.Resource.Label(), "ok",
+		verdict.Outcome == dialect.OK, "why", verdict.Why)
 	return verdict.Outcome == dialect.OK
 }
 
@@ -121,7 +125,8 @@ func (a *Agent) restart(ctx context.Context, s *service, root resources.Placed) 
 	}
 	if why == "" {
 		s.record.Mends++
-		a.options.Logger.Info("a subtree was restarted in place", "service", s.name, "resource", root.Resource.Label(), "restarts", s.record.Mends)
+		a.options.Logger.Info("a subtree was restarted in place", "service", s.name, "resource", root.Resource.Label(),
+			"restarts", s.record.Mends)
 	}
 	return why
 }
@@ -143,7 +148,8 @@ func (a *Agent) raiseBelow(ctx context.Context, s *service, root resources.Place
 func (a *Agent) giveUp(ctx context.Context, s *service, root resources.Placed, why string) {
 	if root.Resource.Subtree == resources.NonCritical && a.lower(ctx, s, root.Path) == "" {
 		s.record.set(root.Path, down, why)
-		a.options.Logger.Warn("a non-critical part is left down", "service", s.name, "resource", root.Resource.Label(), "why", why)
+		a.options.Logger.Warn("a non-critical part is left down", "service", s.name, "resource", root.Resource.Label(),
+			"why", why)
 		return
 	}
 	s.record.set(root.Path, uncertain, why)

@@ -21,7 +21,8 @@ func TestLabRealAgents(t *testing.T) {
 	if os.Getenv("CLUSTERD_LAB") == "" || os.Geteuid() != 0 {
 		t.Skip("runs real agents in namespaces: set CLUSTERD_LAB=1 (as root, on Debian)")
 	}
-	for _, file := range []string{"/usr/lib/ocf/resource.d/heartbeat/IPaddr2", "/usr/sbin/nginx", "/usr/sbin/modprobe", "/usr/bin/fuser"} {
+	for _, file := range []string{"/usr/lib/ocf/resource.d/heartbeat/IPaddr2", "/usr/sbin/nginx", "/usr/sbin/modprobe",
+		"/usr/bin/fuser"} {
 		if _, err := os.Stat(file); err != nil {
 			t.Skipf("%v; the packages are resource-agents, nginx-light, kmod and psmisc", err)
 		}
@@ -29,14 +30,16 @@ func TestLabRealAgents(t *testing.T) {
 	if os.Getenv(insideVariable) == "" {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		again := exec.CommandContext(ctx, "unshare", "--net", "--mount", os.Args[0], "-test.run", "^TestLabRealAgents$", "-test.v")
+		again := exec.CommandContext(ctx, "unshare", "--net", "--mount", os.Args[0], "-test.run", "^TestLabRealAgents$",
+			"-test.v")
 		again.Env = append(os.Environ(), insideVariable+"=1")
 		if said, err := again.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		return
 	}
-	for _, argv := range [][]string{{"ip", "link", "set", "lo", "up"}, {"ip", "link", "add", "net0", "type", "bridge"}, {"ip", "addr", "add", "10.77.0.1/24", "dev", "net0"}, {"ip", "link", "set", "net0", "up"}} {
+	for _, argv := range [][]string{{"ip", "link", "set", "lo", "up"}, {"ip", "link", "add", "net0", "type", "bridge"},
+		{"ip", "addr", "add", "10.77.0.1/24", "dev", "net0"}, {"ip", "link", "set", "net0", "up"}} {
 		if said, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v: %s", argv, err, said)
 		}
@@ -55,22 +58,29 @@ func realService(t *testing.T) {
 	}
 	configuration := filepath.Join(dir, "nginx.conf")
 	// The agent looks for directives at the beginning of lines.
-	text := strings.Join([]string{"user root;", "pid " + dir + "/nginx.pid;", "error_log " + dir + "/error.log;", "events {}", "http {", "access_log off;",
+	text := strings.Join([]string{"user root;", "pid " + dir + "/nginx.pid;", "error_log " + dir + "/error.log;",
+		"events {}", "http {", "access_log off;",
 		"server { listen 10.77.0.5:80; location / { return 200 here; } }", "}", ""}, "\n")
 	if err := os.WriteFile(configuration, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	agent, err := New(Options{Node: "real", Boot: "boot", Folder: filepath.Join(dir, "records"), Folders: dialect.Folders{Scratch: filepath.Join(dir, "scratch")}})
+	agent, err := New(Options{Node: "real", Boot: "boot", Folder: filepath.Join(dir, "records"),
+		Folders: dialect.Folders{Scratch: filepath.Join(dir, "scratch")}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer agent.Close()
 	often := []resources.ResourceCheck{{Interval: time.Second, Timeout: 20 * time.Second}}
-	web := resources.Resource{Type: "ocf:heartbeat:nginx", Name: "web", Subtree: resources.Independent, Checks: often, Parameters: map[string]string{"configfile": configuration}}
-	address := resources.Resource{Type: "ocf:heartbeat:IPaddr2", Name: "ip", Checks: often, Parameters: map[string]string{"ip": "10.77.0.5", "cidr_netmask": "24"}, Children: []resources.Resource{web}}
+	web := resources.Resource{Type: "ocf:heartbeat:nginx", Name: "web", Subtree: resources.Independent, Checks: often,
+		Parameters: map[string]string{"configfile": configuration}}
+	address := resources.Resource{Type: "ocf:heartbeat:IPaddr2", Name: "ip", Checks: often,
+		Parameters: map[string]string{"ip": "10.77.0.5", "cidr_netmask": "24"}, Children: []resources.Resource{web}}
 	service := spec("service:real",
-		resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs", Parameters: map[string]string{"device": "tmpfs", "directory": mount, "fstype": "tmpfs"}, Children: []resources.Resource{address}},
-		resources.Resource{Type: "ocf:heartbeat:symlink", Name: "ln", Parameters: map[string]string{"link": link, "target": mount}},
+		resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs",
+			Parameters: map[string]string{"device": "tmpfs", "directory": mount, "fstype": "tmpfs"},
+			Children:   []resources.Resource{address}},
+		resources.Resource{Type: "ocf:heartbeat:symlink", Name: "ln",
+			Parameters: map[string]string{"link": link, "target": mount}},
 		resources.Resource{Type: "ocf:heartbeat:Dummy", Name: "d", Parameters: map[string]string{"state": dir + "/dummy"}},
 	)
 	b := &bench{t: t, dir: dir, agent: agent}

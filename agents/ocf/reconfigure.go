@@ -35,7 +35,8 @@ func (a *Agent) Reconfigure(ctx context.Context, change agents.Start) agents.Res
 	case s.record.Definition == change.Spec.Definition:
 		return agents.Result{OK: true, Source: seen.Condition, Why: "it is as declared already"}
 	}
-	delta := resources.Delta(s.record.Tree, tree, func(kind, parameter string) bool { return a.reloadable(ctx, kind, parameter) })
+	delta := resources.Delta(s.record.Tree, tree,
+		func(kind, parameter string) bool { return a.reloadable(ctx, kind, parameter) })
 	if why := a.unready(ctx, delta); why != "" {
 		return agents.Result{Source: agents.Running, Why: "nothing was changed: " + why}
 	}
@@ -66,7 +67,8 @@ func (a *Agent) unready(ctx context.Context, delta resources.Change) string {
 // carryOver makes the service what the new tree says. It returns what was done, or
 // why the service is broken: then every part that is neither is uncertain, or the
 // record's stage says that a start was broken off.
-func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Start, tree []resources.Resource, delta resources.Change) (done, why string) {
+func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Start, tree []resources.Resource,
+	delta resources.Change) (done, why string) {
 	a.checks.forget(s)
 	spec := change.Spec.WithDefaults()
 	// One that ends in the middle, with the daemon, was neither the one nor the other.
@@ -94,7 +96,8 @@ func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Start, 
 			continue
 		}
 		// It has the old parameters, or the new ones, or both.
-		a.options.Logger.Warn("a resource could not be changed in place and is started anew", "service", s.name, "resource", p.Resource.Label(), "why", verdict.Why)
+		a.options.Logger.Warn("a resource could not be changed in place and is started anew", "service", s.name, "resource",
+			p.Resource.Label(), "why", verdict.Why)
 		s.record.Stage = starting
 		if why := a.lower(bounded, s, p.Path); why != "" {
 			return "", joinWords(p.Resource.Label()+" could not be changed in place ("+verdict.Why+") and not be stopped", why)

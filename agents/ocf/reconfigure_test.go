@@ -80,7 +80,8 @@ func TestWhatDoesNotChangeInPlaceIsStartedAnew(t *testing.T) {
 	b.mustStart(b.spec(withParameter(thingNamed("a", thingNamed("b")), "color", "red"), thingNamed("c")))
 	b.write("reload-agent.thing-a", "exit 1")
 	b.log()
-	b.mustReconfigure(b.spec(withParameter(thingNamed("a", thingNamed("b")), "color", "blue"), thingNamed("c")), "1 started")
+	b.mustReconfigure(b.spec(withParameter(thingNamed("a", thingNamed("b")), "color", "blue"), thingNamed("c")),
+		"1 started")
 	if got := b.log(); got != "reload-agent a, stop b, stop a, start a, start b" {
 		t.Error(got)
 	}
@@ -99,7 +100,8 @@ func TestAChangeThatFailsBreaksTheService(t *testing.T) {
 			b.log()
 			b.write(c.file, "exit 1")
 			next := b.spec(thingNamed("a"), thingNamed("c"))
-			if result := b.reconfigure(next); result.OK || result.Source != agents.Broken || !strings.Contains(result.Why, c.words) {
+			if result := b.reconfigure(next); result.OK || result.Source != agents.Broken ||
+				!strings.Contains(result.Why, c.words) {
 				t.Errorf("%+v", result)
 			}
 			if got := b.log(); got != c.left {
@@ -122,7 +124,8 @@ func TestAChangeIsNotBegunWithoutItsAgents(t *testing.T) {
 	b.mustStart(shop)
 	b.log()
 	next := b.spec(thingNamed("a"), resources.Resource{Type: "ocf:test:other", Name: "x"})
-	if result := b.reconfigure(next); result.OK || result.Source != agents.Running || !strings.Contains(result.Why, "nothing was changed") {
+	if result := b.reconfigure(next); result.OK || result.Source != agents.Running ||
+		!strings.Contains(result.Why, "nothing was changed") {
 		t.Errorf("%+v", result)
 	}
 	if got := b.log(); got != "" {
@@ -139,12 +142,13 @@ func TestAChangeThatIsNotWantedAnyMoreIsBroken(t *testing.T) {
 	next := b.spec(thingNamed("a"), thingNamed("c"))
 	text, _ := resources.TreeDefinition(next.Tree)
 	asked := 0
-	result := b.agent.Reconfigure(context.Background(), agents.Start{Spec: next, Definition: text, StillWanted: func() error {
-		if asked++; asked > 1 {
-			return errors.New("the document changed again")
-		}
-		return nil
-	}})
+	result := b.agent.Reconfigure(context.Background(),
+		agents.Start{Spec: next, Definition: text, StillWanted: func() error {
+			if asked++; asked > 1 {
+				return errors.New("the document changed again")
+			}
+			return nil
+		}})
 	if result.OK || result.Source != agents.Broken || !strings.Contains(result.Why, "no longer wanted") {
 		t.Errorf("%+v", result)
 	}
@@ -169,7 +173,8 @@ func TestTheDisksToldAreThoseOfWhatRuns(t *testing.T) {
 	b := newBench(t)
 	b.write("ocf/resource.d/heartbeat/Filesystem", strings.ReplaceAll(thing, "DIR", b.dir))
 	on := func(device string) resources.Spec {
-		fs := resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs", Parameters: map[string]string{"device": device, "fstype": "ext4"}}
+		fs := resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs",
+			Parameters: map[string]string{"device": device, "fstype": "ext4"}}
 		s := b.spec(fs)
 		s.Disks = []resources.Disk{{Identity: "block:/dev/declared-later"}}
 		return s

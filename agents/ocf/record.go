@@ -161,7 +161,8 @@ func (f records) load() ([]*record, error) {
 		}
 		r := &record{}
 		if err := json.Unmarshal(text, r); err != nil {
-			return nil, fmt.Errorf("read the record of a service: %s: %w; what runs here is not known: look for its resources by hand, then remove the file", name, err)
+			return nil, fmt.Errorf("read the record of a service: %s: %w; what runs here is not known: look for its "+
+				"resources by hand, then remove the file", name, err)
 		}
 		if r.Boot != f.boot || r.UUID != strings.TrimSuffix(filepath.Base(name), ".json") {
 			if err := os.Remove(name); err != nil {

@@ -27,7 +27,8 @@ func TestLabRealServers(t *testing.T) {
 	if os.Getenv(insideVariable) == "" {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
-		again := exec.CommandContext(ctx, "unshare", "--net", "--mount", os.Args[0], "-test.run", "^TestLabRealServers$", "-test.v")
+		again := exec.CommandContext(ctx, "unshare", "--net", "--mount", os.Args[0], "-test.run", "^TestLabRealServers$",
+			"-test.v")
 		again.Env = append(os.Environ(), insideVariable+"=1")
 		said, err := again.CombinedOutput()
 		if err != nil {
@@ -36,7 +37,8 @@ func TestLabRealServers(t *testing.T) {
 		t.Logf("%s", said)
 		return
 	}
-	for _, line := range []string{"ip link set lo up", "ip link add net0 type bridge", "ip addr add 10.77.0.1/24 dev net0", "ip link set net0 up", "mount -t tmpfs tmpfs /run"} {
+	for _, line := range []string{"ip link set lo up", "ip link add net0 type bridge",
+		"ip addr add 10.77.0.1/24 dev net0", "ip link set net0 up", "mount -t tmpfs tmpfs /run"} {
 		mustRun(t, strings.Fields(line)...)
 	}
 	t.Run("apache", realApache)
@@ -59,7 +61,8 @@ func needs(t *testing.T, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {
-			t.Skipf("%v; the packages are resource-agents, apache2, curl, postgresql, libvirt-daemon-system and qemu-system-x86", err)
+			t.Skipf("%v; the packages are resource-agents, apache2, curl, postgresql, libvirt-daemon-system and "+
+				"qemu-system-x86", err)
 		}
 	}
 }
@@ -71,7 +74,8 @@ func realBench(t *testing.T) *bench {
 			t.Fatal(err)
 		}
 	}
-	agent, err := New(Options{Node: "real", Boot: "boot", Folder: filepath.Join(dir, "records"), Folders: dialect.Folders{Scratch: filepath.Join(dir, "scratch")}})
+	agent, err := New(Options{Node: "real", Boot: "boot", Folder: filepath.Join(dir, "records"),
+		Folders: dialect.Folders{Scratch: filepath.Join(dir, "scratch")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +128,8 @@ func realApache(t *testing.T) {
 	needs(t, "/usr/sbin/apache2", "/usr/bin/curl", "/usr/lib/ocf/resource.d/heartbeat/apache")
 	b := realBench(t)
 	configuration, pidFile := filepath.Join(b.dir, "apache.conf"), filepath.Join(b.dir, "apache.pid")
-	lines := []string{"ServerRoot " + b.dir, "ServerName real", "PidFile " + pidFile, "Listen 10.77.0.1:80", "ErrorLog " + b.dir + "/error.log", "Mutex file:" + b.dir}
+	lines := []string{"ServerRoot " + b.dir, "ServerName real", "PidFile " + pidFile, "Listen 10.77.0.1:80",
+		"ErrorLog " + b.dir + "/error.log", "Mutex file:" + b.dir}
 	for _, module := range []string{"mpm_event", "authz_core", "status"} {
 		lines = append(lines, fmt.Sprintf("LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so", module, module))
 	}
@@ -132,8 +137,11 @@ func realApache(t *testing.T) {
 	if err := os.WriteFile(configuration, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	web := resources.Resource{Type: "ocf:heartbeat:apache", Name: "web", Checks: quick, Parameters: map[string]string{"configfile": configuration, "httpd": "/usr/sbin/apache2", "statusurl": "http://10.77.0.1/server-status"}}
-	b.story(spec("service:web", web), func() bool { return connects("10.77.0.1:80") }, func() { mustRun(t, "pkill", "-KILL", "-f", configuration) })
+	web := resources.Resource{Type: "ocf:heartbeat:apache", Name: "web", Checks: quick,
+		Parameters: map[string]string{"configfile": configuration, "httpd": "/usr/sbin/apache2",
+			"statusurl": "http://10.77.0.1/server-status"}}
+	b.story(spec("service:web", web), func() bool { return connects("10.77.0.1:80") },
+		func() { mustRun(t, "pkill", "-KILL", "-f", configuration) })
 }
 
 func realPostgres(t *testing.T) {
@@ -149,21 +157,27 @@ func realPostgres(t *testing.T) {
 	}
 	mustRun(t, "su", "postgres", "-s", "/bin/sh", "-c", bin+"/initdb --no-sync --no-locale -A trust -D "+data)
 	db := resources.Resource{Type: "ocf:heartbeat:pgsql", Name: "db", Checks: quick, Parameters: map[string]string{
-		"pgctl": bin + "/pg_ctl", "pgdata": data, "socketdir": sockets, "pghost": sockets, "logfile": data + "/log", "start_opt": "-c listen_addresses=10.77.0.1 -c unix_socket_directories=" + sockets,
+		"pgctl": bin + "/pg_ctl", "pgdata": data, "socketdir": sockets, "pghost": sockets, "logfile": data + "/log",
+		"start_opt": "-c listen_addresses=10.77.0.1 -c unix_socket_directories=" + sockets,
 	}}
-	b.story(spec("service:db", db), func() bool { return connects("10.77.0.1:5432") }, func() { mustRun(t, "kill", "-KILL", pidIn(t, data+"/postmaster.pid")) })
+	b.story(spec("service:db", db), func() bool { return connects("10.77.0.1:5432") },
+		func() { mustRun(t, "kill", "-KILL", pidIn(t, data+"/postmaster.pid")) })
 }
 
 func realVirtualDomain(t *testing.T) {
-	needs(t, "/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64", "/usr/lib/ocf/resource.d/heartbeat/VirtualDomain")
+	needs(t, "/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64",
+		"/usr/lib/ocf/resource.d/heartbeat/VirtualDomain")
 	for _, folder := range []string{"/var/lib", "/var/cache", "/var/log", "/etc/libvirt"} {
 		mustRun(t, "mount", "-t", "tmpfs", "tmpfs", folder)
 	}
-	if err := os.WriteFile("/etc/libvirt/qemu.conf", []byte("user = \"root\"\ngroup = \"root\"\nswtpm_user = \"root\"\nswtpm_group = \"root\"\nsecurity_driver = \"none\"\nstdio_handler = \"file\"\ncgroup_controllers = [ ]\nnamespaces = [ ]\n"), 0o600); err != nil {
+	if err := os.WriteFile("/etc/libvirt/qemu.conf",
+		[]byte("user = \"root\"\ngroup = \"root\"\nswtpm_user = \"root\"\nswtpm_group = \"root\"\nsecurity_driver = "+
+			"\"none\"\nstdio_handler = \"file\"\ncgroup_controllers = [ ]\nnamespaces = [ ]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// libvirt's QEMU driver insists on a user that Debian makes in another package.
-	for file, line := range map[string]string{"/etc/passwd": "libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin\n", "/etc/group": "libvirt-qemu:x:64055:\n"} {
+	for file, line := range map[string]string{"/etc/passwd": "libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin\n",
+		"/etc/group": "libvirt-qemu:x:64055:\n"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -182,19 +196,24 @@ func realVirtualDomain(t *testing.T) {
 	b := realBench(t)
 	definition := filepath.Join(b.dir, "guest.xml")
 	// The agent looks for the name on a line of its own.
-	text := "<domain type='qemu'>\n<name>guest</name>\n<memory unit='MiB'>16</memory><os><type arch='x86_64' machine='pc'>hvm</type></os>" +
-		"<on_poweroff>destroy</on_poweroff><devices><emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon model='none'/></devices></domain>\n"
+	text := "<domain type='qemu'>\n<name>guest</name>\n<memory unit='MiB'>16</memory><os><type arch='x86_64' " +
+		"machine='pc'>hvm</type></os>" +
+		"<on_poweroff>destroy</on_poweroff><devices><emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon " +
+		"model='none'/></devices></domain>\n"
 	if err := os.WriteFile(definition, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	guest := resources.Resource{Type: "ocf:heartbeat:VirtualDomain", Name: "guest", Checks: quick, Parameters: map[string]string{
-		"config": definition, "hypervisor": "qemu:///system", "force_stop": "true", "autoset_utilization_cpu": "false", "autoset_utilization_hv_memory": "false",
-	}}
+	guest := resources.Resource{Type: "ocf:heartbeat:VirtualDomain", Name: "guest", Checks: quick,
+		Parameters: map[string]string{
+			"config": definition, "hypervisor": "qemu:///system", "force_stop": "true", "autoset_utilization_cpu": "false",
+			"autoset_utilization_hv_memory": "false",
+		}}
 	runs := func() bool {
 		state, err := exec.Command("virsh", "-q", "-c", "qemu:///system", "domstate", "guest").Output()
 		return err == nil && strings.TrimSpace(string(state)) == "running"
 	}
-	b.story(spec("service:guest", guest), runs, func() { mustRun(t, "virsh", "-q", "-c", "qemu:///system", "destroy", "guest") })
+	b.story(spec("service:guest", guest), runs,
+		func() { mustRun(t, "virsh", "-q", "-c", "qemu:///system", "destroy", "guest") })
 }
 
 // knows holds that an agent's own description is read, and names these parameters.

@@ -37,8 +37,9 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	}
 	a.prepare()
 	s.record = &record{
-		Boot: a.options.Boot, Service: start.Spec.Name, UUID: start.Spec.UUID, Definition: start.Spec.Definition, Stage: starting,
-		Tree: tree, Disks: resources.TreeDisks(tree), Parts: map[string]part{},
+		Boot: a.options.Boot, Service: start.Spec.Name, UUID: start.Spec.UUID, Definition: start.Spec.Definition,
+		Stage: starting,
+		Tree:  tree, Disks: resources.TreeDisks(tree), Parts: map[string]part{},
 	}
 	s.fresh = true
 	// The margin above this budget is for stopping what was started.
@@ -54,7 +55,8 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	}
 	a.checks.plan(s)
 	a.note(s, observe(s))
-	result := agents.Result{OK: true, Source: agents.Running, Why: fmt.Sprintf("%d resources started", len(s.record.Parts)), Phases: phases}
+	result := agents.Result{OK: true, Source: agents.Running,
+		Why: fmt.Sprintf("%d resources started", len(s.record.Parts)), Phases: phases}
 	if left := s.record.partial(); len(left) > 0 {
 		result.Why += ", left down: " + words(left)
 	}
@@ -90,7 +92,8 @@ func (a *Agent) startAgain(ctx context.Context, s *service, start agents.Start) 
 		}
 	}
 	if why := a.lower(ctx, s, ""); why != "" {
-		return agents.Result{Source: a.condition(s), Why: "what an earlier start left behind could not be stopped: " + why}, true
+		return agents.Result{Source: a.condition(s), Why: "what an earlier start left behind could not be stopped: " + why},
+			true
 	}
 	a.forget(s)
 	return agents.Result{}, false
@@ -167,10 +170,12 @@ func (a *Agent) startFailed(ctx context.Context, s *service, cause error, phases
 	}
 	if why := a.lower(ctx, s, ""); why != "" {
 		a.tell(s, observe(s))
-		return agents.Result{Source: a.condition(s), Why: cause.Error() + "; and not all could be stopped again: " + why, Phases: phases}
+		return agents.Result{Source: a.condition(s), Why: cause.Error() + "; and not all could be stopped again: " + why,
+			Phases: phases}
 	}
 	a.forget(s)
-	return agents.Result{Source: agents.Absent, Why: cause.Error() + "; what had been started was stopped again", Phases: phases}
+	return agents.Result{Source: agents.Absent, Why: cause.Error() + "; what had been started was stopped again",
+		Phases: phases}
 }
 
 // subtreeOf finds the nearest resource, at a path or above it, whose failures

@@ -36,7 +36,8 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
 		return agents.Result{Source: a.condition(s), Why: why}
 	}
 	a.forget(s)
-	return agents.Result{OK: true, Source: agents.Absent, Why: "every resource is stopped", Phases: []agents.Phase{{What: "stopped", At: time.Now()}}}
+	return agents.Result{OK: true, Source: agents.Absent, Why: "every resource is stopped",
+		Phases: []agents.Phase{{What: "stopped", At: time.Now()}}}
 }
 
 // lowerInTime stops everything: first in peace, unless it is to be killed, then
@@ -50,7 +51,8 @@ func (a *Agent) lowerInTime(ctx context.Context, s *service, spec resources.Spec
 		if why == "" || ctx.Err() != nil {
 			return why
 		}
-		a.options.Logger.Warn("a service does not stop; its processes are killed and it is stopped once more", "service", s.name, "why", why)
+		a.options.Logger.Warn("a service does not stop; its processes are killed and it is stopped once more", "service",
+			s.name, "why", why)
 	}
 	hard, cancel := context.WithTimeout(ctx, spec.DestroyTimeout)
 	defer cancel()
@@ -152,7 +154,8 @@ func (a *Agent) forget(s *service) {
 	}
 	s.record = nil
 	if err := a.records.remove(s.uuid); err != nil {
-		a.options.Logger.Error("the record of a stopped service stays; the next daemon looks for its resources again", "service", s.name, "why", err)
+		a.options.Logger.Error("the record of a stopped service stays; the next daemon looks for its resources again",
+			"service", s.name, "why", err)
 	}
 	s.mu.Lock()
 	s.told = agents.Observation{Condition: agents.Absent}
@@ -169,7 +172,8 @@ func (a *Agent) condition(s *service) agents.Condition {
 
 func notEnded(open []openCall) string {
 	c := open[0]
-	return fmt.Sprintf("the %s of %s (process %d) has not ended; nothing is known until it has", c.Action, c.Path, c.Group.PID)
+	return fmt.Sprintf("the %s of %s (process %d) has not ended; nothing is known until it has", c.Action, c.Path,
+		c.Group.PID)
 }
 
 func words(list []string) string { return strings.Join(list, ", ") }

@@ -57,7 +57,8 @@ func bootSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer place.Close()
-	namespaces := []string{"--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "--net", "--uts", "--ipc"}
+	namespaces := []string{"--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "--net", "--uts",
+		"--ipc"}
 	var said bytes.Buffer
 	boot := exec.Command("unshare", append(namespaces, os.Args[0], "-test.run", "^TestLabUnits$")...)
 	boot.Env = append(os.Environ(), insideVariable+"=init", outVariable+"="+out)
@@ -134,7 +135,8 @@ func becomeSystemd(t *testing.T) {
 	must(os.Mkdir("/run/units", 0o755))
 	unit := func(name, text string) { must(os.WriteFile("/run/units/"+name, []byte(text), 0o644)) }
 	unit("default.target", "[Unit]\nWants=inner.service\n")
-	unit("inner.service", "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=append:"+os.Getenv(outVariable)+"\nStandardError=inherit\n"+
+	unit("inner.service", "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=append:"+os.Getenv(
+		outVariable)+"\nStandardError=inherit\n"+
 		"Environment=CLUSTERD_LAB=1 "+insideVariable+"=unit\nExecStart="+os.Args[0]+" -test.run ^TestLabUnits$ -test.v\n")
 	service := func(name, text string) {
 		unit(name+".service", "[Unit]\nDefaultDependencies=no\n[Service]\n"+text+"\n")
@@ -154,7 +156,8 @@ func unitsOfRealSystemd(t *testing.T) {
 	b := newBench(t)
 	often := []resources.ResourceCheck{{Interval: 200 * time.Millisecond, Timeout: 5 * time.Second}}
 	unit := func(name string) resources.Resource {
-		return resources.Resource{Type: "systemd:" + name, Name: name, Checks: often, StartTimeout: 5 * time.Second, StopTimeout: 5 * time.Second}
+		return resources.Resource{Type: "systemd:" + name, Name: name, Checks: often, StartTimeout: 5 * time.Second,
+			StopTimeout: 5 * time.Second}
 	}
 	control := func(arguments ...string) string {
 		t.Helper()
@@ -192,14 +195,16 @@ func unitsOfRealSystemd(t *testing.T) {
 		"broken":  "its job failed; the unit is failed (failed), result exit-code",
 		"nowhere": "not found",
 	} {
-		if result := b.start(b.spec(unit(name))); result.OK || result.Source != agents.Absent || !strings.Contains(result.Why, says) {
+		if result := b.start(b.spec(unit(name))); result.OK || result.Source != agents.Absent ||
+			!strings.Contains(result.Why, says) {
 			t.Errorf("%s: %+v", name, result)
 		}
 	}
 	// Its time is over while systemd works: the stop that follows takes the job back.
 	slow := unit("slow")
 	slow.StartTimeout = 500 * time.Millisecond
-	if result := b.start(b.spec(slow)); result.OK || result.Source != agents.Absent || !strings.Contains(result.Why, "did not answer in time") {
+	if result := b.start(b.spec(slow)); result.OK || result.Source != agents.Absent ||
+		!strings.Contains(result.Why, "did not answer in time") {
 		t.Errorf("%+v", result)
 	}
 	if state := control("is-active", "slow.service"); state == "activating" {
@@ -222,7 +227,8 @@ func scopesOfRealSystemd(t *testing.T, b *bench, control func(...string) string)
 		t.Errorf("%s %v", group, err)
 	}
 	listed := control("list-units", "--no-legend", "--plain", "--type=scope", "clusterd-*")
-	if !strings.Contains(listed, "active running service:shop, kept alive by clusterd") || strings.Count(listed, "\n") > 0 {
+	if !strings.Contains(listed, "active running service:shop, kept alive by clusterd") ||
+		strings.Count(listed, "\n") > 0 {
 		t.Errorf("%q", listed)
 	}
 	home := program.Home{Key: shop.UUID, Title: shop.Name}

@@ -30,9 +30,11 @@ func (h hand) Changes() <-chan agents.Observation { return h.changes }
 
 func TestEachServiceGoesToItsHand(t *testing.T) {
 	ctx := context.Background()
-	vms, services := hand{name: "vms", changes: make(chan agents.Observation)}, hand{name: "services", changes: make(chan agents.Observation)}
+	vms, services := hand{name: "vms", changes: make(chan agents.Observation)},
+		hand{name: "services", changes: make(chan agents.Observation)}
 	r := New(map[string]agents.Agent{resources.KindVM: vms, resources.KindService: services})
-	for name, want := range map[string]string{"vm:a": "vms started vm:a", "service:a": "services started service:a", "pod:a": `this node has no hands for services of type "pod"`} {
+	for name, want := range map[string]string{"vm:a": "vms started vm:a", "service:a": "services started service:a",
+		"pod:a": `this node has no hands for services of type "pod"`} {
 		if result := r.Start(ctx, agents.Start{Spec: resources.Spec{Name: name}}); result.Why != want {
 			t.Errorf("%s: %+v", name, result)
 		}
@@ -68,7 +70,8 @@ func TestEachServiceGoesToItsHand(t *testing.T) {
 // Half an inventory is none: a service that the silent half runs would count as
 // not being here.
 func TestAnInventoryIsWholeOrNone(t *testing.T) {
-	r := New(map[string]agents.Agent{resources.KindVM: hand{fails: errors.New("libvirtd does not answer")}, resources.KindService: hand{}})
+	r := New(map[string]agents.Agent{resources.KindVM: hand{fails: errors.New("libvirtd does not answer")},
+		resources.KindService: hand{}})
 	defer r.Close()
 	if found, err := r.Inventory(context.Background()); err == nil || found != nil {
 		t.Errorf("%v %v", found, err)

@@ -153,7 +153,8 @@ func (a *Agent) look(node string, spec resources.Spec) agents.Observation {
 func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	spec := start.Spec
 	if sum := sha256.Sum256([]byte(start.Definition)); hex.EncodeToString(sum[:]) != spec.Definition {
-		return a.outcome(spec, agents.Running, fmt.Errorf("refused: the definition of %s is not the one that was committed", spec.Name), nil)
+		return a.outcome(spec, agents.Running, fmt.Errorf("refused: the definition of %s is not the one that was committed",
+			spec.Name), nil)
 	}
 	if seen := a.Look(ctx, spec); seen.Condition == agents.Running {
 		return agents.Result{OK: true, Source: agents.Running, Why: "it was running here already"}
@@ -163,7 +164,8 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	}
 	err := a.change(spec, func(vm *machine, now time.Time) *machine {
 		if vm == nil {
-			vm = &machine{UUID: spec.UUID, Title: spec.Short(), Service: spec.Name, Instance: random(4), StartedAt: now, Disks: spec.Disks,
+			vm = &machine{UUID: spec.UUID, Title: spec.Short(), Service: spec.Name, Instance: random(4), StartedAt: now,
+				Disks:     spec.Disks,
 				Condition: agents.Paused, Reason: "user"}
 		}
 		return vm
@@ -214,7 +216,8 @@ func (a *Agent) change(spec resources.Spec, change func(*machine, time.Time) *ma
 // outcome looks at the end of an act.
 func (a *Agent) outcome(spec resources.Spec, want agents.Condition, err error, phases []agents.Phase) agents.Result {
 	seen := a.look(a.options.Node, spec)
-	result := agents.Result{OK: err == nil && seen.Condition == want, Source: seen.Condition, Why: seen.Evidence, Phases: phases}
+	result := agents.Result{OK: err == nil && seen.Condition == want, Source: seen.Condition, Why: seen.Evidence,
+		Phases: phases}
 	if err != nil {
 		result.Why = err.Error()
 	}

@@ -49,7 +49,8 @@ func TestAMigrationKeepsTheGuestAndItsTicks(t *testing.T) {
 			t.Fatal(err)
 		}
 		var told int
-		result := one.Migrate(context.Background(), agents.Migrate{Spec: web(), Target: "node2", Progress: func(agents.Progress) { told++ }})
+		result := one.Migrate(context.Background(),
+			agents.Migrate{Spec: web(), Target: "node2", Progress: func(agents.Progress) { told++ }})
 		if !result.OK || told < 3 || result.Total < 600*time.Millisecond {
 			t.Fatalf("migrate (progress told %d times): %+v", told, result)
 		}
@@ -128,7 +129,8 @@ func TestStopAndChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := node(t, dir, "node1")
 		refusal := errors.New("gone")
-		result := one.Start(context.Background(), agents.Start{Spec: web(), Definition: definition, StillWanted: func() error { return refusal }})
+		result := one.Start(context.Background(),
+			agents.Start{Spec: web(), Definition: definition, StillWanted: func() error { return refusal }})
 		if result.OK || result.Source != agents.Absent {
 			t.Fatalf("an unwanted start: %+v", result)
 		}

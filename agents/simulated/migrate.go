@@ -14,7 +14,8 @@ import (
 func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
 	spec := migrate.Spec.WithDefaults()
 	if spec.Kind() == resources.KindService {
-		return agents.Result{Source: a.look(a.options.Node, spec).Condition, Target: agents.Unknown, Why: "a service made of resources does not move live; relocate it"}
+		return agents.Result{Source: a.look(a.options.Node, spec).Condition, Target: agents.Unknown,
+			Why: "a service made of resources does not move live; relocate it"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, spec.MigrateTimeout)
 	defer cancel()

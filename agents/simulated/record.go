@@ -81,7 +81,8 @@ func (w world) runsLocked() ([]Run, error) {
 		key := [2]string{line.Node, line.UUID}
 		if line.What == began {
 			going[key] = len(runs)
-			runs = append(runs, Run{Service: line.Service, UUID: line.UUID, Node: line.Node, Instance: line.Instance, From: line.At})
+			runs = append(runs, Run{Service: line.Service, UUID: line.UUID, Node: line.Node, Instance: line.Instance,
+				From: line.At})
 		} else if number, found := going[key]; found {
 			runs[number].To = line.At
 			delete(going, key)

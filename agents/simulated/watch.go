@@ -42,7 +42,8 @@ func (a *Agent) tell(told map[string]agents.Observation) {
 			continue
 		}
 		if err != nil {
-			now[uuid] = agents.Observation{Service: before.Service, UUID: uuid, Title: before.Title, Condition: agents.Unknown, Reason: err.Error()}
+			now[uuid] = agents.Observation{Service: before.Service, UUID: uuid, Title: before.Title, Condition: agents.Unknown,
+				Reason: err.Error()}
 			continue
 		}
 		now[uuid] = agents.Observation{Service: before.Service, UUID: uuid, Title: before.Title, Condition: agents.Absent,

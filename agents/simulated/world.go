@@ -186,9 +186,11 @@ func (w world) writeLocked(node string, vm machine, now time.Time) error {
 	was, is := before != nil && executes(*before), executes(vm)
 	switch {
 	case is && !was:
-		return w.recordLocked(run{At: now, Node: node, UUID: vm.UUID, Service: vm.Service, Instance: vm.Instance, What: began})
+		return w.recordLocked(run{At: now, Node: node, UUID: vm.UUID, Service: vm.Service, Instance: vm.Instance,
+			What: began})
 	case was && !is:
-		return w.recordLocked(run{At: now, Node: node, UUID: vm.UUID, Service: vm.Service, Instance: vm.Instance, What: ended})
+		return w.recordLocked(run{At: now, Node: node, UUID: vm.UUID, Service: vm.Service, Instance: vm.Instance,
+			What: ended})
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func TestConditionOf(t *testing.T) {
 }
 
 func TestNothingIsKnownWithoutAHypervisor(t *testing.T) {
-	a, err := New(Options{URI: "qemu+unix:///system?socket=/nonexistent/libvirt-sock", Node: "node1", StateDir: t.TempDir()})
+	a, err := New(Options{URI: "qemu+unix:///system?socket=/nonexistent/libvirt-sock", Node: "node1",
+		StateDir: t.TempDir()})
 	if err != nil && strings.Contains(err.Error(), "Failed to open libvirt.so") {
 		t.Skip("this machine has no libvirt library; on Debian: apt-get install libvirt0")
 	}
@@ -63,7 +64,9 @@ func TestNothingIsKnownWithoutAHypervisor(t *testing.T) {
 	if result := a.Stop(t.Context(), agents.Stop{Spec: spec}); result.OK || result.Source != agents.Unknown {
 		t.Errorf("stop: %+v", result)
 	}
-	if result := a.Start(t.Context(), agents.Start{Spec: spec, Definition: "<domain><name>web</name><uuid>" + guestUUID + "</uuid></domain>"}); result.OK || result.Source != agents.Unknown {
+	if result := a.Start(t.Context(),
+		agents.Start{Spec: spec, Definition: "<domain><name>web</name><uuid>" + guestUUID +
+			"</uuid></domain>"}); result.OK || result.Source != agents.Unknown {
 		t.Errorf("start: %+v", result)
 	}
 	if err := a.Close(); err != nil {

@@ -74,27 +74,32 @@ func (a *Agent) register(conn *libvirt.Connect) error {
 		a.touched.add(uuid)
 		return uuid, true
 	}
-	_, err := conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
-		if uuid, err := d.GetUUIDString(); err == nil {
-			a.heard(strings.ToLower(uuid), e)
-		}
-		touch(d)
-	})
+	_, err := conn.DomainEventLifecycleRegister(nil,
+		func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
+			if uuid, err := d.GetUUIDString(); err == nil {
+				a.heard(strings.ToLower(uuid), e)
+			}
+			touch(d)
+		})
 	if err != nil {
 		return err
 	}
-	if _, err := conn.DomainEventRebootRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain) { touch(d) }); err != nil {
+	if _, err := conn.DomainEventRebootRegister(nil,
+		func(_ *libvirt.Connect, d *libvirt.Domain) { touch(d) }); err != nil {
 		return err
 	}
-	_, err = conn.DomainEventIOErrorReasonRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventIOErrorReason) {
-		if uuid, ok := touch(d); ok {
-			a.log.Warn("a guest's disk reported an error", "node", a.options.Node, "uuid", uuid, "disk", e.SrcPath, "reason", e.Reason)
-		}
-	})
+	_, err = conn.DomainEventIOErrorReasonRegister(nil,
+		func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventIOErrorReason) {
+			if uuid, ok := touch(d); ok {
+				a.log.Warn("a guest's disk reported an error", "node", a.options.Node, "uuid", uuid, "disk", e.SrcPath, "reason",
+					e.Reason)
+			}
+		})
 	if err != nil {
 		return err
 	}
-	_, err = conn.DomainEventJobCompletedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, _ *libvirt.DomainEventJobCompleted) { touch(d) })
+	_, err = conn.DomainEventJobCompletedRegister(
+		nil, func(_ *libvirt.Connect, d *libvirt.Domain, _ *libvirt.DomainEventJobCompleted) { touch(d) })
 	return err
 }
 

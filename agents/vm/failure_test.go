@@ -43,7 +43,8 @@ func speed(t *testing.T, a *Agent, spec resources.Spec, megabytesPerSecond uint6
 
 func underWay(t *testing.T, a *Agent, spec resources.Spec) {
 	t.Helper()
-	until(t, "the migration is under way", func() bool { return a.Look(context.Background(), spec).Reason == reasonMigratingOut })
+	until(t, "the migration is under way",
+		func() bool { return a.Look(context.Background(), spec).Reason == reasonMigratingOut })
 	pause(context.Background(), time.Second) // Let memory flow, so that the middle is hit and not the beginning.
 }
 
@@ -134,7 +135,8 @@ func TestRealMigrationLosesItsForwarder(t *testing.T) {
 func TestRealForwarderDiesAtTheSwitch(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	for round := range 4 {
-		if result := a.Start(context.Background(), agents.Start{Act: "8.0.0", Spec: spec, Definition: definition}); !result.OK {
+		if result := a.Start(context.Background(),
+			agents.Start{Act: "8.0.0", Spec: spec, Definition: definition}); !result.OK {
 			t.Fatalf("start: %+v", result)
 		}
 		events, forget := a.watch(spec.UUID)
@@ -157,7 +159,8 @@ func TestRealForwarderDiesAtTheSwitch(t *testing.T) {
 		forget()
 		t.Logf("killed %d ms after the guest stood still: %+v", round*8, result)
 		here, there := result.Source == agents.Running, result.Target == agents.Running
-		if here == there || result.OK != there || (here && result.Target != agents.Absent) || (there && result.Source != agents.Absent) {
+		if here == there || result.OK != there || (here && result.Target != agents.Absent) ||
+			(there && result.Source != agents.Absent) {
 			t.Fatalf("not exactly one is left: %+v", result)
 		}
 		destroyBoth(t, a, spec, way)
@@ -202,7 +205,8 @@ func TestRealRunningTwice(t *testing.T) {
 	}
 	result := a.Migrate(context.Background(), agents.Migrate{Act: "7.1.0", Spec: spec, Target: "there"})
 	t.Logf("%+v", result)
-	if result.OK || result.Source != agents.Running || result.Target != agents.Paused || !strings.Contains(result.Why, "TWICE") {
+	if result.OK || result.Source != agents.Running || result.Target != agents.Paused ||
+		!strings.Contains(result.Why, "TWICE") {
 		t.Fatalf("%+v", result)
 	}
 	// The copy is paused now; the next migration takes it away and succeeds.
@@ -339,7 +343,8 @@ func TestRealCallOutlivesItsCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := connected(t, options) // A daemon that knows the call from the file only.
-	until(t, "the orphaned create has been seen to happen", func() bool { return next.Look(ctx, spec).Condition == agents.Paused })
+	until(t, "the orphaned create has been seen to happen",
+		func() bool { return next.Look(ctx, spec).Condition == agents.Paused })
 	if left := next.journal.Open(spec.UUID); len(left) != 0 {
 		t.Fatalf("still open: %+v", left)
 	}

@@ -30,11 +30,13 @@ func (a *Agent) DumpForImport(ctx context.Context, title string) (Definition, er
 		}
 		// Without SECURE a console's password would be missing, and the console
 		// of the next start open to everybody.
-		found.XML, err = domain.GetXMLDesc(libvirt.DOMAIN_XML_INACTIVE | libvirt.DOMAIN_XML_SECURE | libvirt.DOMAIN_XML_MIGRATABLE)
+		found.XML, err = domain.GetXMLDesc(
+			libvirt.DOMAIN_XML_INACTIVE | libvirt.DOMAIN_XML_SECURE | libvirt.DOMAIN_XML_MIGRATABLE)
 		return found, err
 	}, nil)
 	if refused := (libvirt.Error{}); errors.As(err, &refused) && refused.Code == libvirt.ERR_NO_DOMAIN {
-		return Definition{}, fmt.Errorf("there is no VM %q on %s; --node names the host where it is defined", title, a.options.Node)
+		return Definition{}, fmt.Errorf("there is no VM %q on %s; --node names the host where it is defined", title,
+			a.options.Node)
 	}
 	if err != nil {
 		return Definition{}, fmt.Errorf("read VM %q on %s: %w", title, a.options.Node, plain(err))

@@ -46,7 +46,8 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 	if result := a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
 		t.Fatalf("stop: %+v", result)
 	}
-	if result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); result.OK || !strings.Contains(result.Why, "persistent") {
+	if result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); result.OK ||
+		!strings.Contains(result.Why, "persistent") {
 		t.Fatalf("a VM that libvirt keeps by itself was started: %+v", result)
 	}
 	startPersistent(t, s, spec.UUID)
@@ -84,7 +85,10 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 
 func startPersistent(t *testing.T, s *session, uuid string) {
 	t.Helper()
-	_, err := onDomain(context.Background(), s, uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.Create() })
+	_, err := onDomain(context.Background(), s, uuid, func(domain *libvirt.Domain) (struct{}, error) {
+		return struct{}{},
+			domain.Create()
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

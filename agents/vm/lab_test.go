@@ -44,14 +44,16 @@ func TestInTheLab(t *testing.T) {
 
 	one, two := l.Hosts[0], l.Hosts[1]
 	environment := []string{"CLUSTERD_TEST_KEYS=/srv/cluster/keys"}
-	forwarder := lab.Service{Name: "forward", Argv: []string{"/srv/cluster/vm.test"}, Environment: append(environment, "CLUSTERD_TEST_FORWARD=:7441")}
+	forwarder := lab.Service{Name: "forward", Argv: []string{"/srv/cluster/vm.test"},
+		Environment: append(environment, "CLUSTERD_TEST_FORWARD=:7441")}
 	if err := two.StartService(ctx, forwarder); err != nil {
 		t.Fatal(err)
 	}
 	inHost := func(tests, not string) {
 		t.Helper()
 		argv := append([]string{"env"}, environment...)
-		argv = append(argv, "CLUSTERD_LAB=", "CLUSTERD_TEST_DEFINITION=/srv/cluster/web.xml", "CLUSTERD_TEST_PEER=10.99.0.2:7441",
+		argv = append(argv, "CLUSTERD_LAB=", "CLUSTERD_TEST_DEFINITION=/srv/cluster/web.xml",
+			"CLUSTERD_TEST_PEER=10.99.0.2:7441",
 			"/srv/cluster/vm.test", "-test.v", "-test.run", tests, "-test.skip", not)
 		said, err := one.Command(ctx, argv...).CombinedOutput()
 		t.Logf("%s", said)
@@ -81,7 +83,8 @@ func forgiveStalePages(t *testing.T, runs []blockserver.Write) []blockserver.Wri
 	t.Helper()
 	for i := 1; i < len(runs); i++ {
 		before, run := runs[i-1], &runs[i]
-		if run.Nonce == before.Nonce && run.FirstTick <= before.LastTick && before.LastTick-run.FirstTick < staleTicks && run.At.After(before.Until) {
+		if run.Nonce == before.Nonce && run.FirstTick <= before.LastTick && before.LastTick-run.FirstTick < staleTicks &&
+			run.At.After(before.Until) {
 			t.Logf("QEMU lost a page of the guest's last moments: %v, then %v", before, *run)
 			run.FirstTick = before.LastTick + 1
 		}
@@ -115,6 +118,7 @@ func makeKeys(t *testing.T, dir string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	putFile(t, filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o600)
+	putFile(t, filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		0o600)
 	putFile(t, filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)
 }

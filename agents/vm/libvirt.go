@@ -143,7 +143,9 @@ func (a *Agent) dial(ctx context.Context, uri string) (*session, error) {
 }
 
 func (s *session) prepare(conn *libvirt.Connect) error {
-	err := conn.RegisterCloseCallback(func(*libvirt.Connect, libvirt.ConnectCloseReason) { s.once.Do(func() { close(s.lost) }) })
+	err := conn.RegisterCloseCallback(func(*libvirt.Connect, libvirt.ConnectCloseReason) {
+		s.once.Do(func() { close(s.lost) })
+	})
 	if err != nil {
 		return err
 	}
@@ -219,7 +221,8 @@ func (s *session) give() {
 }
 
 // ask runs one call on a session, when no other is under way on it.
-func ask[T any](ctx context.Context, s *session, run func(*libvirt.Connect) (T, error), late func(T, error)) (T, error) {
+func ask[T any](ctx context.Context, s *session, run func(*libvirt.Connect) (T, error), late func(T, error)) (T,
+	error) {
 	var none T
 	if err := s.take(ctx); err != nil {
 		return none, err

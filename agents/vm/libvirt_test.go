@@ -28,7 +28,8 @@ func realGuest(t *testing.T) (Options, resources.Spec, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Node: "here", StateDir: t.TempDir(), Unsafe: os.Getenv("CLUSTERD_TEST_UNSAFE") != ""}, specOf(t, string(text)), string(text)
+	return Options{Node: "here", StateDir: t.TempDir(), Unsafe: os.Getenv("CLUSTERD_TEST_UNSAFE") != ""},
+		specOf(t, string(text)), string(text)
 }
 
 func specOf(t *testing.T, definition string) resources.Spec {
@@ -72,7 +73,8 @@ func TestRealLifecycle(t *testing.T) {
 
 	other := spec
 	other.Definition = "0000"
-	if result := a.Start(ctx, agents.Start{Spec: other, Definition: definition}); result.OK || result.Source != agents.Absent {
+	if result := a.Start(ctx, agents.Start{Spec: other, Definition: definition}); result.OK ||
+		result.Source != agents.Absent {
 		t.Fatalf("a definition that was not committed was started: %+v", result)
 	}
 	refusal := errors.New("the intent is gone")

@@ -53,7 +53,8 @@ func (a *Agent) lookOn(ctx context.Context, s *session, uuid string) agents.Obse
 	// migrate or destroy that comes late finds nothing.
 	for _, left := range open {
 		if left.Kind == proof.Create && !a.journal.Ended(uuid, left.Number) {
-			return a.unknown(uuid, fmt.Sprintf("libvirt has no such VM, but an earlier create (sent %s to %s) may still take effect",
+			return a.unknown(uuid, fmt.Sprintf(
+				"libvirt has no such VM, but an earlier create (sent %s to %s) may still take effect",
 				left.At.Format(time.TimeOnly), left.Server))
 		}
 	}
@@ -90,7 +91,8 @@ func (a *Agent) prove(ctx context.Context, s *session, uuid string, seen agents.
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			why := fmt.Sprintf("libvirt has no such VM, but its QEMU %s still exists", left)
 			if blurred {
-				why = fmt.Sprintf("libvirt has no such VM, but a dying QEMU %s has threads left and nobody can tell whose it is", left)
+				why = fmt.Sprintf("libvirt has no such VM, but a dying QEMU %s has threads left and nobody can tell whose it is",
+					left)
 			}
 			return a.unknown(uuid, why)
 		}
@@ -107,7 +109,8 @@ func (a *Agent) absent(uuid string, server proof.Process, title string) agents.O
 	}
 	seen := agents.Observation{
 		Service: vm.service, UUID: uuid, Title: title, Condition: agents.Absent, Reason: vm.ending, Explained: vm.explained,
-		Evidence: fmt.Sprintf("libvirtd (%s) on %s has no such VM, no QEMU process carries its UUID and no create is open", server, a.options.Node),
+		Evidence: fmt.Sprintf("libvirtd (%s) on %s has no such VM, no QEMU process carries its UUID and no create is open",
+			server, a.options.Node),
 	}
 	vm.last = seen
 	return seen

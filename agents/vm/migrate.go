@@ -174,7 +174,8 @@ func (m *move) run(ctx context.Context) agents.Result {
 	}
 	err = m.send(ctx)
 	if errors.Is(err, errHandedOver) {
-		return m.result(ctx, agents.Observation{Condition: agents.Absent, Evidence: "its QEMU process has ended"}, agents.Observation{Condition: agents.Running}, nil)
+		return m.result(ctx, agents.Observation{Condition: agents.Absent, Evidence: "its QEMU process has ended"},
+			agents.Observation{Condition: agents.Running}, nil)
 	}
 	return m.settle(ctx, err)
 }
@@ -271,9 +272,13 @@ func (m *move) resumeEarly(ctx context.Context) {
 }
 
 func (m *move) resumeTarget(ctx context.Context) {
-	_, err := onDomain(ctx, m.target, m.uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.Resume() })
+	_, err := onDomain(ctx, m.target, m.uuid, func(domain *libvirt.Domain) (struct{}, error) {
+		return struct{}{},
+			domain.Resume()
+	})
 	if err != nil {
-		m.agent.log.Warn("resuming the guest on the target failed", "service", m.spec.Name, "target", m.targetName, "error", plain(err))
+		m.agent.log.Warn("resuming the guest on the target failed", "service", m.spec.Name, "target", m.targetName, "error",
+			plain(err))
 		return
 	}
 	m.resumedAt = time.Now()
@@ -289,7 +294,9 @@ func (m *move) breakOff(ctx context.Context, done <-chan error) error {
 	aborting, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	m.phase("out of time, abort sent")
-	_, abortErr := onDomain(aborting, m.source, m.uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.AbortJob() })
+	_, abortErr := onDomain(aborting, m.source, m.uuid, func(domain *libvirt.Domain) (struct{}, error) {
+		return struct{}{}, domain.AbortJob()
+	})
 	select {
 	case err := <-done:
 		if err != nil {

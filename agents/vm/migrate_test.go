@@ -140,7 +140,8 @@ func onTarget(t *testing.T, a *Agent, way testTunnel) *session {
 
 func started(t *testing.T, a *Agent, spec resources.Spec, definition string, way testTunnel) {
 	t.Helper()
-	if result := a.Start(context.Background(), agents.Start{Act: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
+	if result := a.Start(context.Background(),
+		agents.Start{Act: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("start: %+v", result)
 	}
 	t.Cleanup(func() { destroyBoth(t, a, spec, way) })
@@ -149,7 +150,8 @@ func started(t *testing.T, a *Agent, spec resources.Spec, definition string, way
 func TestRealMigration(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	for round := 1; round <= 3; round++ {
-		if result := a.Start(context.Background(), agents.Start{Act: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
+		if result := a.Start(context.Background(),
+			agents.Start{Act: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
 			t.Fatalf("start: %+v", result)
 		}
 		pause(context.Background(), 300*time.Millisecond)

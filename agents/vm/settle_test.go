@@ -51,7 +51,8 @@ func TestDecide(t *testing.T) {
 // No pair of conditions may lead to a step that could leave two running or
 // none: a guest is destroyed only paused and beside a known other end.
 func TestDecideNeverDestroysWhatRunsOrWhatIsTheLast(t *testing.T) {
-	conditions := []agents.Condition{agents.Absent, agents.Running, agents.Paused, agents.Incoming, agents.ShuttingDown, agents.Crashed, agents.Unknown}
+	conditions := []agents.Condition{agents.Absent, agents.Running, agents.Paused, agents.Incoming, agents.ShuttingDown,
+		agents.Crashed, agents.Unknown}
 	reasons := []string{"", "user", "migration", "ioerror", "resume failed", reasonMigratingOut, "post-copy"}
 	for _, a := range conditions {
 		for _, b := range conditions {

@@ -40,8 +40,10 @@ func (m *move) settle(ctx context.Context, failure error) agents.Result {
 		}
 		m.take(looking, next)
 		if next == stepPauseTarget {
-			failure = fmt.Errorf("FOUND RUNNING TWICE, on %s and on %s; the copy on %s was paused at once", m.agent.options.Node, m.targetName, m.targetName)
-			m.agent.log.Error("a VM was found running twice", "service", m.spec.Name, "source", m.agent.options.Node, "target", m.targetName)
+			failure = fmt.Errorf("FOUND RUNNING TWICE, on %s and on %s; the copy on %s was paused at once",
+				m.agent.options.Node, m.targetName, m.targetName)
+			m.agent.log.Error("a VM was found running twice", "service", m.spec.Name, "source", m.agent.options.Node, "target",
+				m.targetName)
 			source, target = m.lookBoth(looking)
 			return m.result(looking, source, target, failure) // Which of the two is right is for people to say.
 		}
@@ -62,7 +64,8 @@ func (p *patience) judge(next step, source, target agents.Observation) step {
 	} else if !overdue(&p.unknown, unknownGrace) {
 		return stepWait // A libvirtd that is restarted answers again soon.
 	}
-	orphaned := target.Condition == agents.Incoming && source.Condition == agents.Running && source.Reason != reasonMigratingOut
+	orphaned := target.Condition == agents.Incoming && source.Condition == agents.Running &&
+		source.Reason != reasonMigratingOut
 	if next == stepWait && orphaned && overdue(&p.incoming, incomingGrace) {
 		return stepDestroyTarget // libvirt has not dropped the half that lost its source.
 	}
@@ -106,7 +109,8 @@ func (m *move) lookBoth(ctx context.Context) (source, target agents.Observation)
 	source = m.agent.lookOn(ctx, m.source, m.uuid)
 	target, _, err := find(ctx, m.target, m.uuid)
 	if err != nil {
-		target = agents.Observation{UUID: m.uuid, Condition: agents.Unknown, Reason: fmt.Sprintf("%s gave no answer: %v", m.targetName, plain(err))}
+		target = agents.Observation{UUID: m.uuid, Condition: agents.Unknown,
+			Reason: fmt.Sprintf("%s gave no answer: %v", m.targetName, plain(err))}
 	}
 	return source, target
 }
@@ -197,7 +201,8 @@ func (m *move) result(ctx context.Context, source, target agents.Observation, fa
 		if failure == nil {
 			failure = errors.New("it did not end with the VM running on the target")
 		}
-		result.Why = fmt.Sprintf("migrate %s from %s to %s: %v; found afterwards: %s on %s, %s on %s", m.spec.Name, m.agent.options.Node, m.targetName,
+		result.Why = fmt.Sprintf("migrate %s from %s to %s: %v; found afterwards: %s on %s, %s on %s", m.spec.Name,
+			m.agent.options.Node, m.targetName,
 			plain(failure), describe(source), m.agent.options.Node, describe(target), m.targetName)
 	}
 	return result

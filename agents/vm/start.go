@@ -49,7 +49,8 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 		return a.adopt(ctx, s, start, seen)
 	case agents.Absent:
 	default:
-		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("start %s on %s: not tried, it is %s here (%s)", spec.Name, a.options.Node, seen.Condition, seen.Reason)}
+		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("start %s on %s: not tried, it is %s here (%s)",
+			spec.Name, a.options.Node, seen.Condition, seen.Reason)}
 	}
 	if err := a.refusePersistent(ctx, s, uuid); err != nil {
 		return a.refused(ctx, uuid, err)
@@ -74,7 +75,8 @@ func (a *Agent) lookSettled(ctx context.Context, s *session, uuid string) (agent
 			return seen, nil
 		}
 		if ctx.Err() != nil || !s.alive() {
-			return seen, fmt.Errorf("not tried: an earlier %s, sent %s to %s, has not been answered and could still hit it", open[0].Kind, open[0].At.Format(time.TimeOnly), open[0].Server)
+			return seen, fmt.Errorf("not tried: an earlier %s, sent %s to %s, has not been answered and could still hit it",
+				open[0].Kind, open[0].At.Format(time.TimeOnly), open[0].Server)
 		}
 		pause(ctx, 100*time.Millisecond)
 	}
@@ -84,7 +86,8 @@ func (a *Agent) lookSettled(ctx context.Context, s *session, uuid string) (agent
 func checkDefinition(spec resources.Spec, definition string) error {
 	sum := sha256.Sum256([]byte(definition))
 	if got := hex.EncodeToString(sum[:]); got != spec.Definition {
-		return fmt.Errorf("refused: the definition of %s is %.12s..., but %.12s... was committed", spec.Name, got, spec.Definition)
+		return fmt.Errorf("refused: the definition of %s is %.12s..., but %.12s... was committed", spec.Name, got,
+			spec.Definition)
 	}
 	_, uuid, _, err := DisksOf(definition)
 	if err != nil {
@@ -106,7 +109,8 @@ func (a *Agent) refusePersistent(ctx context.Context, s *session, uuid string) e
 	case err != nil:
 		return fmt.Errorf("ask whether libvirt keeps a definition: %w", plain(err))
 	case persistent:
-		return fmt.Errorf("refused: libvirt on %s keeps a persistent definition of this VM; run `clusterd vm import` or `virsh undefine --keep-nvram %s`", a.options.Node, uuid)
+		return fmt.Errorf("refused: libvirt on %s keeps a persistent definition of this VM; run `clusterd vm import` or "+
+			"`virsh undefine --keep-nvram %s`", a.options.Node, uuid)
 	}
 	return nil
 }
@@ -146,7 +150,8 @@ func (a *Agent) create(ctx context.Context, s *session, uuid string, start agent
 
 // journaled writes a call down, sends it, and takes it out of the journal once
 // its answer has come, however late.
-func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act string, run func(*libvirt.Connect) error) error {
+func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act string,
+	run func(*libvirt.Connect) error) error {
 	number, err := a.journal.Begin(uuid, kind, act, s.server, time.Now())
 	if err != nil {
 		return fmt.Errorf("not sent: %w", err)
@@ -190,7 +195,9 @@ func connectionBroke(s *session) bool {
 // adopt takes over a VM that is there, paused.
 func (a *Agent) adopt(ctx context.Context, s *session, start agents.Start, seen agents.Observation) agents.Result {
 	if seen.Reason != "user" && seen.Reason != "starting up" && seen.Reason != "resume failed" {
-		return agents.Result{Source: agents.Paused, Why: fmt.Sprintf("%s is paused on %s (%s) and was not resumed: only a VM that was paused by a start or by hand is", start.Spec.Name, a.options.Node, seen.Reason)}
+		return agents.Result{Source: agents.Paused,
+			Why: fmt.Sprintf("%s is paused on %s (%s) and was not resumed: only a VM that was paused by a start or by hand is",
+				start.Spec.Name, a.options.Node, seen.Reason)}
 	}
 	if err := wanted(start.StillWanted); err != nil {
 		return agents.Result{Source: agents.Paused, Why: fmt.Sprintf("left paused, no longer wanted: %v", err)}
@@ -203,7 +210,8 @@ func (a *Agent) resumed(ctx context.Context, s *session, spec resources.Spec, ph
 	uuid := strings.ToLower(spec.UUID)
 	_, err := onDomain(ctx, s, uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.Resume() })
 	if err != nil {
-		return agents.Result{Source: a.lookAfter(ctx, uuid).Condition, Why: fmt.Sprintf("resume %s on %s: %v", spec.Name, a.options.Node, plain(err)), Phases: phases}
+		return agents.Result{Source: a.lookAfter(ctx, uuid).Condition, Why: fmt.Sprintf("resume %s on %s: %v", spec.Name,
+			a.options.Node, plain(err)), Phases: phases}
 	}
 	phases = append(phases, agents.Phase{What: "resumed", At: time.Now()})
 	seen := a.lookOn(ctx, s, uuid)
@@ -219,7 +227,8 @@ func wanted(ask func() error) error {
 }
 
 // undo destroys a VM that was created paused and is no longer wanted.
-func (a *Agent) undo(ctx context.Context, s *session, uuid, act string, why error, phases []agents.Phase) agents.Result {
+func (a *Agent) undo(ctx context.Context, s *session, uuid, act string, why error,
+	phases []agents.Phase) agents.Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	sentence := fmt.Sprintf("no longer wanted: %v", why)
@@ -227,7 +236,8 @@ func (a *Agent) undo(ctx context.Context, s *session, uuid, act string, why erro
 		sentence += fmt.Sprintf("; destroying it failed: %v", plain(err))
 	}
 	seen := a.lookOn(ctx, s, uuid)
-	return agents.Result{Source: seen.Condition, Why: sentence + "; it was created paused and never ran; now: " + describe(seen), Phases: phases}
+	return agents.Result{Source: seen.Condition, Why: sentence + "; it was created paused and never ran; now: " +
+		describe(seen), Phases: phases}
 }
 
 func (a *Agent) destroy(ctx context.Context, s *session, uuid, act string) error {
@@ -255,12 +265,14 @@ func (a *Agent) Pause(ctx context.Context, spec resources.Spec) agents.Result {
 	return a.steer(ctx, spec, "pause", agents.Paused, func(domain *libvirt.Domain) error { return domain.Suspend() })
 }
 
-func (a *Agent) steer(ctx context.Context, spec resources.Spec, verb string, want agents.Condition, act func(*libvirt.Domain) error) agents.Result {
+func (a *Agent) steer(ctx context.Context, spec resources.Spec, verb string, want agents.Condition,
+	act func(*libvirt.Domain) error) agents.Result {
 	uuid := strings.ToLower(spec.UUID)
 	a.remember(uuid, spec.Name)
 	s, err := a.session(ctx)
 	if err != nil {
-		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("%s %s on %s: %v", verb, spec.Name, a.options.Node, err)}
+		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("%s %s on %s: %v", verb, spec.Name,
+			a.options.Node, err)}
 	}
 	defer s.close()
 	seen := a.lookOn(ctx, s, uuid)
@@ -268,12 +280,14 @@ func (a *Agent) steer(ctx context.Context, spec resources.Spec, verb string, wan
 		return agents.Result{OK: true, Source: want, Why: "it was already " + string(want)}
 	}
 	if seen.Condition != agents.Running && seen.Condition != agents.Paused {
-		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("cannot %s %s on %s: %s", verb, spec.Name, a.options.Node, describe(seen))}
+		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("cannot %s %s on %s: %s", verb, spec.Name,
+			a.options.Node, describe(seen))}
 	}
 	_, err = onDomain(ctx, s, uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, act(domain) })
 	seen = a.lookAfter(ctx, uuid)
 	if err != nil && seen.Condition != want {
-		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("%s %s on %s: %v", verb, spec.Name, a.options.Node, plain(err))}
+		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("%s %s on %s: %v", verb, spec.Name, a.options.Node,
+			plain(err))}
 	}
 	return agents.Result{OK: seen.Condition == want, Source: seen.Condition, Why: describe(seen)}
 }

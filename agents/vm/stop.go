@@ -47,11 +47,14 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
 	case seen.Condition == agents.Absent:
 		return agents.Result{OK: true, Source: agents.Absent, Why: seen.Evidence}
 	case seen.Condition == agents.Incoming && !stop.Kill:
-		return agents.Result{Source: agents.Incoming, Why: fmt.Sprintf("%s is the receiving half of a migration on %s that has not ended; it was not touched", spec.Name, a.options.Node)}
+		return agents.Result{Source: agents.Incoming,
+			Why: fmt.Sprintf("%s is the receiving half of a migration on %s that has not ended; it was not touched", spec.Name,
+				a.options.Node)}
 	case !stop.Kill && (seen.Condition == agents.Running || seen.Condition == agents.ShuttingDown):
 		phases = append(phases, agents.Phase{What: "power button pressed", At: time.Now()})
 		if seen, err = a.pressButton(ctx, s, spec); err == nil && seen.Condition == agents.Absent {
-			return agents.Result{OK: true, Source: agents.Absent, Why: seen.Evidence, Phases: append(phases, agents.Phase{What: "shut down", At: time.Now()})}
+			return agents.Result{OK: true, Source: agents.Absent, Why: seen.Evidence,
+				Phases: append(phases, agents.Phase{What: "shut down", At: time.Now()})}
 		}
 		if err != nil {
 			return agents.Result{Source: seen.Condition, Why: err.Error(), Phases: phases}
@@ -97,7 +100,10 @@ func (a *Agent) pressButton(ctx context.Context, s *session, spec resources.Spec
 	for {
 		if time.Since(pressed) >= pressAgain {
 			pressed = time.Now()
-			if _, err := onDomain(waiting, s, uuid, func(domain *libvirt.Domain) (struct{}, error) { return struct{}{}, domain.Shutdown() }); err != nil && !noDomain(err) {
+			if _, err := onDomain(waiting, s, uuid, func(domain *libvirt.Domain) (struct{}, error) {
+				return struct{}{},
+					domain.Shutdown()
+			}); err != nil && !noDomain(err) {
 				a.log.Warn("pressing the power button failed", "node", a.options.Node, "service", spec.Name, "error", plain(err))
 			}
 		}
@@ -106,7 +112,8 @@ func (a *Agent) pressButton(ctx context.Context, s *session, spec resources.Spec
 		case seen.Condition == agents.Absent:
 			return seen, nil
 		case ctx.Err() != nil:
-			return seen, fmt.Errorf("stop %s on %s: waiting for its guest to shut down was broken off: %w", spec.Name, a.options.Node, ctx.Err())
+			return seen, fmt.Errorf("stop %s on %s: waiting for its guest to shut down was broken off: %w", spec.Name,
+				a.options.Node, ctx.Err())
 		case waiting.Err() != nil, seen.Condition == agents.Crashed, !s.alive():
 			return seen, nil
 		}
@@ -120,7 +127,8 @@ func (a *Agent) pressButton(ctx context.Context, s *session, spec resources.Spec
 }
 
 // destroyed destroys the VM and waits for the proof.
-func (a *Agent) destroyed(ctx context.Context, s *session, act string, spec resources.Spec, phases []agents.Phase) agents.Result {
+func (a *Agent) destroyed(ctx context.Context, s *session, act string, spec resources.Spec,
+	phases []agents.Phase) agents.Result {
 	uuid := strings.ToLower(spec.UUID)
 	ctx, cancel := context.WithTimeout(ctx, spec.DestroyTimeout)
 	defer cancel()
@@ -128,10 +136,12 @@ func (a *Agent) destroyed(ctx context.Context, s *session, act string, spec reso
 	for {
 		seen := a.look(ctx, uuid)
 		if seen.Condition == agents.Absent {
-			return agents.Result{OK: true, Source: agents.Absent, Why: seen.Evidence, Phases: append(phases, agents.Phase{What: "destroyed", At: time.Now()})}
+			return agents.Result{OK: true, Source: agents.Absent, Why: seen.Evidence,
+				Phases: append(phases, agents.Phase{What: "destroyed", At: time.Now()})}
 		}
 		if ctx.Err() != nil {
-			why := fmt.Sprintf("destroy %s on %s: no proof that it is gone: %s", spec.Name, a.options.Node, describe(a.lookAfter(ctx, uuid)))
+			why := fmt.Sprintf("destroy %s on %s: no proof that it is gone: %s", spec.Name, a.options.Node,
+				describe(a.lookAfter(ctx, uuid)))
 			if err != nil {
 				why += fmt.Sprintf(" (libvirt: %v)", plain(err))
 			}

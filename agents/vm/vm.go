@@ -28,7 +28,8 @@ import (
 )
 
 // ErrNoLibvirt is returned by New in a binary that was built without cgo.
-var ErrNoLibvirt = errors.New("this binary was built without cgo and cannot drive libvirt: build it with CGO_ENABLED=1 -tags libvirt_dlopen")
+var ErrNoLibvirt = errors.New(
+	"this binary was built without cgo and cannot drive libvirt: build it with CGO_ENABLED=1 -tags libvirt_dlopen")
 
 // ErrDisconnected is wrapped by every error that says that the hypervisor
 // could not be asked because there is no connection to it.

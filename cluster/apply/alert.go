@@ -51,7 +51,8 @@ func (t *transaction) complain(c cluster.Told, cursor cluster.Cursor) cluster.Cu
 	switch {
 	case cursor.Problem == "" && cursor.Complaining:
 		e.From = "failing"
-		e.Why = fmt.Sprintf("it works again; %s not told since %s", missed, cursor.Since.UTC().Format("2006-01-02 15:04:05 MST"))
+		e.Why = fmt.Sprintf("it works again; %s not told since %s", missed,
+			cursor.Since.UTC().Format("2006-01-02 15:04:05 MST"))
 		cursor.Complaining = false
 	case cursor.Missed == 0 || t.At.Sub(cursor.Complained) < complainEvery:
 		return cursor

@@ -8,7 +8,8 @@ import (
 // applier changes the State by one command, or refuses it with a sentence.
 type applier func(t *transaction, c cluster.Command) rules.Refusal
 
-// appliers are what the commands do, by their word in the log: one for each that can be read from it.
+// appliers are what the commands do, by their word in the log: one for each that can be read
+// from it.
 var appliers = map[string]applier{
 	cluster.Init{}.Kind():            by((*transaction).applyInit),
 	cluster.Restore{}.Kind():         by((*transaction).applyRestore),

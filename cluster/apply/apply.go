@@ -33,7 +33,8 @@ func (a Applied) Err() error {
 // leaves the State untouched by a refused command. It is a function of
 // (State, Entry, State.Level).
 func Apply(s *cluster.State, entry cluster.Entry) Applied {
-	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)), Codes: make([]int, len(entry.Commands))}
+	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)),
+		Codes: make([]int, len(entry.Commands))}
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)
 	for i, command := range entry.Commands {
@@ -76,13 +77,15 @@ func (t *transaction) tell(e cluster.Event) {
 }
 
 // setNodeState moves a node and tells so.
-func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by, why string, phases ...cluster.Phase) cluster.Member {
+func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by, why string,
+	phases ...cluster.Phase) cluster.Member {
 	from := n.State
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why
 	t.Nodes.Set(n.Name, n)
 	if n.RoundOf(state, t.At) {
 		return n
 	}
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: string(from), To: string(state), By: by, Why: why, Phases: phases})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: string(from), To: string(state), By: by, Why: why,
+		Phases: phases})
 	return n
 }

@@ -20,7 +20,8 @@ func (t *transaction) answerRunning(service cluster.Service) {
 	}
 	elsewhere := wish.Target != "" && owner != wish.Target
 	n, off := t.Workable(owner)
-	if r := t.Running(service, cluster.CodeSuccess, ""); off != "" && !n.StoppedOnPurpose() && wish.Op != cluster.OpMigrate {
+	if r := t.Running(service, cluster.CodeSuccess, ""); off != "" && !n.StoppedOnPurpose() &&
+		wish.Op != cluster.OpMigrate {
 		// It came up, and its node was lost before it could say so.
 		t.answer(service, r.Code, r.Why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate, cluster.OpConvalesce)
 		return
@@ -42,7 +43,8 @@ func (t *transaction) answerRunning(service cluster.Service) {
 		if off != "" && n.StoppedOnPurpose() {
 			why = words.Sentence(fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why)
 		}
-		t.answer(service, cluster.CodeSuccess, why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate, cluster.OpMigrate, cluster.OpConvalesce)
+		t.answer(service, cluster.CodeSuccess, why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate,
+			cluster.OpMigrate, cluster.OpConvalesce)
 	}
 }
 
@@ -96,12 +98,15 @@ func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 		return rules.Accepted
 	}
 	if t.Requests.Len() >= cluster.MaxRequests && !t.roomForRequest() {
-		return rules.RefuseAs(cluster.CodeTemporary, "%d requests are being worked on, the limit; try again later", cluster.MaxRequests)
+		return rules.RefuseAs(cluster.CodeTemporary, "%d requests are being worked on, the limit; try again later",
+			cluster.MaxRequests)
 	}
 	request := cluster.Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
 	service, known := t.Services.Get(c.Service)
 	if !known {
-		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeNoService, Why: fmt.Sprintf("there is no service %s in the cluster document", c.Service)}))
+		t.keepRequest(answered(request,
+			rules.Refusal{Code: cluster.CodeNoService, Why: fmt.Sprintf("there is no service %s in the cluster document",
+				c.Service)}))
 		return rules.Accepted
 	}
 	if c.Op == cluster.OpCancel {
@@ -152,8 +157,9 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 		return rules.RefuseAs(cluster.CodeFrozen, "%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)
 	}
 	if service.Wish != nil && c.Op != cluster.OpDisable {
-		return rules.Refusal{Code: cluster.CodeDeadlock, Why: fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
-			words.OrElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service)}
+		return rules.Refusal{Code: cluster.CodeDeadlock,
+			Why: fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
+				words.OrElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service)}
 	}
 	if refused := t.mayUnderLock(service, c.Op); refused != rules.Accepted {
 		return refused
@@ -216,7 +222,9 @@ func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
 		return rules.Refusal{Code: cluster.CodeDependency, Why: why + "; it could not be started again"}
 	}
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
-		return rules.RefuseAs(cluster.CodeTemporary, "%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name, n.OrderWhy(), n.Name)
+		return rules.RefuseAs(cluster.CodeTemporary,
+			"%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name,
+			n.OrderWhy(), n.Name)
 	}
 	return rules.Accepted
 }

@@ -59,8 +59,9 @@ func (t *transaction) applyBegin(c cluster.Begin) rules.Refusal {
 
 func (t *transaction) intentOf(c cluster.Begin, n cluster.Member) *cluster.Intent {
 	return &cluster.Intent{
-		Kind: c.Intent, Index: t.index, Generation: t.Generation, Place: len(t.events), At: t.At, Node: n.Name, Incarnation: n.Incarnation,
-		Definition: c.Definition, Purpose: c.Purpose, Kill: c.Kill, By: c.By, Why: c.Why,
+		Kind: c.Intent, Index: t.index, Generation: t.Generation, Place: len(t.events), At: t.At, Node: n.Name,
+		Incarnation: n.Incarnation,
+		Definition:  c.Definition, Purpose: c.Purpose, Kill: c.Kill, By: c.By, Why: c.Why,
 	}
 }
 
@@ -127,7 +128,8 @@ func (t *transaction) voidIntentsOf(n cluster.Member, why string) {
 	for _, name := range t.Fences.Keys() {
 		if open, _ := t.Fences.Get(name); open.Fencer == n.Name {
 			t.Fences.Set(name, open.AfterAttempt(unknownAttempt(open), why))
-			t.tell(cluster.Event{Node: n.Name, Subject: name, Cause: open.Index, Why: "the fence attempt by " + n.Name + " has no result: " + why})
+			t.tell(cluster.Event{Node: n.Name, Subject: name, Cause: open.Index,
+				Why: "the fence attempt by " + n.Name + " has no result: " + why})
 		}
 	}
 }
@@ -144,7 +146,8 @@ func (t *transaction) voidIntent(service cluster.Service, why string) cluster.Se
 		return service
 	}
 	if intent.Kind == cluster.IntentMigrate {
-		t.tell(cluster.Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index, Why: why + ": both ends of the migration are asked"})
+		t.tell(cluster.Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index,
+			Why: why + ": both ends of the migration are asked"})
 		service = t.askBothEnds(service, why)
 		t.Services.Set(service.Spec.Name, service)
 		return service
@@ -162,7 +165,8 @@ func (t *transaction) voidIntent(service cluster.Service, why string) cluster.Se
 	} else if intent.Kind != cluster.IntentStart && service.Owner == intent.Node {
 		state = resources.Started
 	}
-	return t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index, Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})
+	return t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index,
+		Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})
 }
 
 // askBothEnds begins a new round of settling a migration: first the source is
@@ -205,7 +209,8 @@ func (t *transaction) thawed(name string) {
 	service, known := t.Services.Get(name)
 	n, member := t.Nodes.Get(service.Owner)
 	h, held := service.Holder(service.Owner)
-	if known && member && held && service.Intent == nil && service.State == resources.Started && h.Condition == string(resources.Broken) {
+	if known && member && held && service.Intent == nil && service.State == resources.Started &&
+		h.Condition == string(resources.Broken) {
 		t.broken(service, n, h)
 	}
 }
@@ -228,12 +233,14 @@ func (t *transaction) convalesced(c cluster.Done, service cluster.Service, n clu
 	if c.Result.OK {
 		h.Reason = ""
 		service.Flags &^= resources.Partial
-		service = t.setService(service.WithHolder(h), resources.Started, cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: "all its resources run again"})
+		service = t.setService(service.WithHolder(h), resources.Started,
+			cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: "all its resources run again"})
 		t.finish(service, cluster.CodeSuccess, "")
 		return
 	}
 	why := words.Sentence("what is down could not be started", c.Result.Why)
-	service = t.setService(service.WithHolder(h), resources.Started, cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why})
+	service = t.setService(service.WithHolder(h), resources.Started,
+		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why})
 	service = t.answer(service, cluster.CodeFailure, why, cluster.OpConvalesce)
 	if c.Result.Source == resources.Broken {
 		t.broken(service, n, h)
@@ -252,7 +259,8 @@ func (t *transaction) beginReconfigure(c cluster.Begin, service cluster.Service,
 	}
 	service = service.WithHolder(h)
 	service.Intent = t.intentOf(c, n)
-	t.setService(service, resources.Started, cluster.Event{Node: n.Name, By: c.By, Why: "takes its changed declaration in"})
+	t.setService(service, resources.Started,
+		cluster.Event{Node: n.Name, By: c.By, Why: "takes its changed declaration in"})
 }
 
 // reconfigured takes in what became of it. What failed broke the service, or
@@ -265,7 +273,8 @@ func (t *transaction) reconfigured(c cluster.Done, service cluster.Service, n cl
 		return
 	}
 	h = h.After(c.Result, t.index)
-	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: words.Sentence("its changed declaration is in force", c.Result.Why)}
+	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
+		Why: words.Sentence("its changed declaration is in force", c.Result.Why)}
 	if c.Result.OK {
 		h.Definition, h.Reason, service.Behind = intent.Definition, "", nil
 		t.setService(service.WithHolder(h), resources.Started, e)

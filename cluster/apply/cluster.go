@@ -51,7 +51,9 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 		return rules.Refuse("generation %d is not newer than %d", c.Generation, t.Generation)
 	}
 	t.Generation = c.Generation
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "), c.Generation)})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
+		Why: fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "),
+			c.Generation)})
 	for _, name := range c.Dead {
 		n, known := t.Nodes.Get(name)
 		if !known {
@@ -88,14 +90,17 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	}
 	founder, known := t.Nodes.Get(c.Node)
 	if before, had := old.Nodes.Get(c.Node); known && had && before.HardwareUUID != founder.HardwareUUID {
-		return rules.Refuse("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under a name of its own", c.Node, before.HardwareUUID)
+		return rules.Refuse("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under "+
+			"a name of its own", c.Node, before.HardwareUUID)
 	}
 	generation := max(old.Generation, t.Generation) + 1
 	index := t.index
 	*t.State = old
 	t.Index, t.Generation = index, generation
 	t.beginLogAnew()
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was asked or fenced", generation)})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
+		Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was "+
+			"asked or fenced", generation)})
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
 		n.State, n.Incarnation, n.Expelled, n.Why = cluster.NodeJoining, 0, 0, "not seen since the cluster was restored"
@@ -145,7 +150,9 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 	if c.Token.Replace != "" {
 		purpose = "the machine that replaces " + c.Token.Replace
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.Token.By, Why: fmt.Sprintf("a join token for %s was made, valid until %s", purpose, c.Token.Expires.UTC().Format("15:04:05 MST"))})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.Token.By,
+		Why: fmt.Sprintf("a join token for %s was made, valid until %s", purpose,
+			c.Token.Expires.UTC().Format("15:04:05 MST"))})
 	return rules.Accepted
 }
 
@@ -173,7 +180,8 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 		return rules.Refuse("%s", why)
 	}
 	if t.Tombstones.Len() > cluster.MaxTombstones {
-		return rules.Refuse("%d removed services may still be running somewhere, the limit; bring their nodes back or have them fenced first", t.Tombstones.Len())
+		return rules.Refuse("%d removed services may still be running somewhere, the limit; bring their nodes back or "+
+			"have them fenced first", t.Tombstones.Len())
 	}
 	for _, name := range t.Services.Keys() {
 		if _, kept := c.Document.Services[name]; kept {
@@ -222,7 +230,8 @@ func (t *transaction) mayDeclare(name string, c cluster.Configure) string {
 	for _, other := range t.Others(name, spec.UUID) {
 		for _, h := range other.Holders {
 			if disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {
-				return fmt.Sprintf("%s: disk %s was started writable by %s, which may be running on %s", name, disks[0], other.Spec.Name, h.Node)
+				return fmt.Sprintf("%s: disk %s was started writable by %s, which may be running on %s", name, disks[0],
+					other.Spec.Name, h.Node)
 			}
 		}
 	}
@@ -243,13 +252,15 @@ func (t *transaction) declareServices(old cluster.Document) {
 			t.Services.Set(name, service)
 			continue
 		}
-		service = cluster.Service{Spec: spec, State: resources.Uninitialized, Enabled: spec.Autostart, Since: t.index, SinceAt: t.At}
+		service = cluster.Service{Spec: spec, State: resources.Uninitialized, Enabled: spec.Autostart, Since: t.index,
+			SinceAt: t.At}
 		service.Holders = t.everywhere("declared, not yet looked for", spec)
 		if grave, found := t.Tombstones.Get(spec.UUID); found {
 			service.Holders = mergeHolders(service.Holders, grave.Holders)
 			t.Tombstones.Delete(spec.UUID)
 		}
-		t.tell(cluster.Event{Subject: name, To: service.State.String(), Why: "declared; every node is asked whether it runs there"})
+		t.tell(cluster.Event{Subject: name, To: service.State.String(),
+			Why: "declared; every node is asked whether it runs there"})
 		t.settleUninitialized(service)
 	}
 	for _, name := range t.Services.Keys() {

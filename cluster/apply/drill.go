@@ -50,14 +50,18 @@ func (t *transaction) drilled(n cluster.Member, open cluster.Fence, c cluster.Fe
 		for _, device := range devices {
 			t.Proven.Delete(device)
 		}
-		t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, evidence)})
-		t.drillOff(n.Name, false, fmt.Sprintf("%s: %s. A node that is still up takes services again after `systemctl restart clusterd` on it", c.Result.Outcome, evidence))
+		t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By,
+			Why: fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, evidence)})
+		t.drillOff(n.Name, false,
+			fmt.Sprintf("%s: %s. A node that is still up takes services again after `systemctl restart clusterd` on it",
+				c.Result.Outcome, evidence))
 		return
 	}
 	for _, device := range devices {
 		t.Proven.Set(device, cluster.Proof{Node: n.Name, Machine: n.Machine(), At: t.At, By: open.By})
 	}
-	t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: "the drill proved that the power of " + n.Name + " is cut by " + words.Joined(devices)})
+	t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By,
+		Why: "the drill proved that the power of " + n.Name + " is cut by " + words.Joined(devices)})
 	t.drillOff(n.Name, true, "")
 }
 
@@ -111,8 +115,10 @@ func (t *transaction) applyBeginDrill(c cluster.BeginDrill) rules.Refusal {
 	if why := t.UnfitForDrill(); c.Scheduled && why != "" {
 		return rules.Refuse("a drill by schedule waits: %s", why)
 	}
-	t.Drill = &cluster.Drill{Node: c.Node, Level: c.Level, Index: t.index, At: t.At, By: c.By, Scheduled: c.Scheduled, Phase: cluster.DrillEmptying, PhaseAt: t.At}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: fmt.Sprintf("a drill of fence level %d of %s begins: its services move away first", c.Level+1, c.Node)})
+	t.Drill = &cluster.Drill{Node: c.Node, Level: c.Level, Index: t.index, At: t.At, By: c.By, Scheduled: c.Scheduled,
+		Phase: cluster.DrillEmptying, PhaseAt: t.At}
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By,
+		Why: fmt.Sprintf("a drill of fence level %d of %s begins: its services move away first", c.Level+1, c.Node)})
 	return rules.Accepted
 }
 
@@ -146,5 +152,6 @@ func (t *transaction) endDrill(ok bool, why string) {
 	}
 	t.Drill = nil
 	t.Drilled.Set(done.Node, done)
-	t.tell(cluster.Event{Node: done.Node, Subject: done.Node, Cause: done.Index, By: done.By, Why: word + why, Phases: done.Steps})
+	t.tell(cluster.Event{Node: done.Node, Subject: done.Node, Cause: done.Index, By: done.By, Why: word + why,
+		Phases: done.Steps})
 }

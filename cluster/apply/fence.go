@@ -30,7 +30,8 @@ func (t *transaction) applyConfirmFence(c cluster.ConfirmFence) rules.Refusal {
 	}
 	open.Story = appendPhases(open.Story, cluster.Phase{What: "off confirmed by a person", At: t.At})
 	t.closeFence(open, cluster.EndedByWord, words.Sentence("answered for by "+c.By, c.Why))
-	n = t.setNodeState(n, cluster.NodeFenced, c.By, words.Sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why), open.Story...)
+	n = t.setNodeState(n, cluster.NodeFenced, c.By,
+		words.Sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why), open.Story...)
 	t.recoverFrom(n, open)
 	return rules.Accepted
 }
@@ -86,7 +87,9 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 		// Nobody can shoot it; the intent waits for an operator's word.
 		fencer = cluster.Member{}
 	}
-	open := cluster.Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.At, Why: c.Why, By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level, Document: t.Config.Version, Reboot: c.Reboot}
+	open := cluster.Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.At, Why: c.Why,
+		By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level,
+		Document: t.Config.Version, Reboot: c.Reboot}
 	if c.Drill && t.Drill != nil && t.Drill.Node == c.Node {
 		open.Reboot = true
 		t.drillPhase(cluster.DrillOff, "emptied")
@@ -101,7 +104,8 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
 		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since, Why: fmt.Sprintf("%s fences it: %s", words.OrElse(fencer.Name, "an operator"), c.Why)})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since,
+		Why: fmt.Sprintf("%s fences it: %s", words.OrElse(fencer.Name, "an operator"), c.Why)})
 	return rules.Accepted
 }
 
@@ -131,7 +135,8 @@ func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 	if !loud {
 		return rules.Accepted
 	}
-	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1)})
+	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
+		Why: fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1)})
 	return rules.Accepted
 }
 
@@ -142,7 +147,8 @@ func unknownAttempt(open cluster.Fence) fence.Attempt {
 // apply of a result. Only Confirmed releases anything (law L3).
 func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	open, fencing := t.Fences.Get(c.Node)
-	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer || open.Incarnation != c.Incarnation {
+	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer ||
+		open.Incarnation != c.Incarnation {
 		return rules.Refuse("attempt %d of fence intent %d is no longer open", c.Ordinal, c.Act)
 	}
 	n, known := t.Nodes.Get(c.Node)
@@ -165,7 +171,8 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 		if !loud {
 			return rules.Accepted
 		}
-		t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index, Why: fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence)})
+		t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
+			Why: fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence)})
 		return rules.Accepted
 	}
 	for _, p := range c.Result.Phases {
@@ -177,10 +184,12 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	}
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	if n.Boot != open.Boot {
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: open.Index, Why: "the boot that was confirmed off is not the present one"})
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: open.Index,
+			Why: "the boot that was confirmed off is not the present one"})
 		return rules.Accepted
 	}
-	n = t.setNodeState(n, cluster.NodeFenced, open.By, fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven), c.Fencer, evidence), open.Story...)
+	n = t.setNodeState(n, cluster.NodeFenced, open.By, fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven),
+		c.Fencer, evidence), open.Story...)
 	t.recoverFrom(n, open)
 	if open.Reboot && c.Result.Proven.By() == fence.ByPower {
 		t.askPower(c.Node, c.Fencer, c.Incarnation, open.Level, open.By)
@@ -207,7 +216,8 @@ func (t *transaction) applyCheckDevice(c cluster.CheckDevice) rules.Refusal {
 		return rules.Refuse("there is no fence device %s", c.Device)
 	}
 	old, known := t.Checks.Get(c.Device)
-	t.Checks.Set(c.Device, cluster.DeviceCheck{Power: c.Check.Power, Identity: c.Check.Identity, Problem: c.Check.Problem, At: t.At, By: c.By})
+	t.Checks.Set(c.Device, cluster.DeviceCheck{Power: c.Check.Power, Identity: c.Check.Identity,
+		Problem: c.Check.Problem, At: t.At, By: c.By})
 	if known && old.Problem == c.Check.Problem {
 		return rules.Accepted
 	}
@@ -230,7 +240,8 @@ const (
 
 func (t *transaction) applyDisarm(c cluster.Disarm) rules.Refusal {
 	if c.For < shortestDisarm || c.For > longestDisarm {
-		return rules.Refuse("fencing is disarmed for at least %s and at most %s, not for %s", shortestDisarm, longestDisarm, c.For)
+		return rules.Refuse("fencing is disarmed for at least %s and at most %s, not for %s", shortestDisarm,
+			longestDisarm, c.For)
 	}
 	t.Disarmed = &cluster.Disarmed{Since: t.At, Until: t.At.Add(c.For), Index: t.index, By: c.By, Why: c.Why}
 	why := t.Disarmed.String() + "; nothing is shot, and what a lost node held stays down until it is armed again"
@@ -265,7 +276,8 @@ func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evid
 	if t.Level < cluster.LevelTwo {
 		return
 	}
-	record := cluster.FenceRecord{Node: open.Node, Boot: open.Boot, Index: open.Index, At: open.At, Ended: t.At, Why: open.Why, By: open.By, Drill: open.Drill,
+	record := cluster.FenceRecord{Node: open.Node, Boot: open.Boot, Index: open.Index, At: open.At, Ended: t.At,
+		Why: open.Why, By: open.By, Drill: open.Drill,
 		Ending: ending, Level: open.Level, Attempts: open.TriedTotal, Evidence: evidence}
 	record.Evidence = record.Evidence[:min(len(record.Evidence), cluster.LongestEvidence)]
 	if last := len(open.Tried) - 1; last >= 0 {
@@ -284,8 +296,10 @@ func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evid
 // askPower lets whoever confirmed that a node is off ask for its power again,
 // by the same devices: two power supplies went off together and come on together.
 func (t *transaction) askPower(node, fencer string, incarnation uint64, level int, by string) {
-	t.PowerOns.Set(node, cluster.PowerOn{Node: node, Index: t.index, Generation: t.Generation, At: t.At, Level: level, Fencer: fencer, Incarnation: incarnation, By: by})
-	t.tell(cluster.Event{Node: fencer, Subject: node, By: by, Why: fmt.Sprintf("%s asks for the power of %s again", fencer, node)})
+	t.PowerOns.Set(node, cluster.PowerOn{Node: node, Index: t.index, Generation: t.Generation, At: t.At, Level: level,
+		Fencer: fencer, Incarnation: incarnation, By: by})
+	t.tell(cluster.Event{Node: fencer, Subject: node, By: by, Why: fmt.Sprintf("%s asks for the power of %s again",
+		fencer, node)})
 }
 
 func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
@@ -296,7 +310,8 @@ func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
 	t.PowerOns.Delete(c.Node)
 	why := c.Node + " was given power again; it is waited for until it boots"
 	if c.Problem != "" {
-		why = fmt.Sprintf("%s was not given power again: %s; `clusterd fence node %s --on` asks once more", c.Node, c.Problem, c.Node)
+		why = fmt.Sprintf("%s was not given power again: %s; `clusterd fence node %s --on` asks once more", c.Node,
+			c.Problem, c.Node)
 	}
 	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: asked.Index, Why: why})
 	return rules.Accepted

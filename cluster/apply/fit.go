@@ -15,9 +15,10 @@ import (
 // maxCommands bounds one entry; the mind proposes far fewer at once.
 const maxCommands = 10_000
 
-// Fit says why data may not become the next entry of the log; nil if it may. The leader asks before it
-// appends, whoever proposed it: an entry that a member cannot decode, or at which its Apply breaks, would
-// end that member at every start. A command that a law refuses is fit: refusing is what Apply is for.
+// Fit says why data may not become the next entry of the log; nil if it may. The leader asks
+// before it appends, whoever proposed it: an entry that a member cannot decode, or at which its
+// Apply breaks, would end that member at every start. A command that a law refuses is fit:
+// refusing is what Apply is for.
 func Fit(s *cluster.State, at time.Time, data []byte) error {
 	commands, err := cluster.Decode(data)
 	if err != nil {
@@ -33,8 +34,9 @@ func Fit(s *cluster.State, at time.Time, data []byte) error {
 	return err
 }
 
-// ApplyData decodes and applies an entry to a fork of the State, which it returns with what happened. An
-// entry that cannot be decoded or applied is an error and changes nothing, also when it breaks Apply.
+// ApplyData decodes and applies an entry to a fork of the State, which it returns with what
+// happened. An entry that cannot be decoded or applied is an error and changes nothing, also
+// when it breaks Apply.
 func ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (next *cluster.State, applied Applied, err error) {
 	if entry.Commands, err = cluster.Decode(data); err != nil {
 		return nil, Applied{}, err
@@ -68,8 +70,8 @@ func culprit(stack []byte) string {
 	return "an unknown place"
 }
 
-// StepOver takes an entry as if it were empty, because an operator said so on each member: none of them
-// could apply it. The timeline keeps the trace.
+// StepOver takes an entry as if it were empty, because an operator said so on each member: none
+// of them could apply it. The timeline keeps the trace.
 func StepOver(s *cluster.State, entry cluster.Entry, name string) Applied {
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)

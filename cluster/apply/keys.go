@@ -88,7 +88,8 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: words.Sentence("a new identity key was ordered for it", c.Why)})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
+		Why: words.Sentence("a new identity key was ordered for it", c.Why)})
 	return rules.Accepted
 }
 
@@ -105,7 +106,8 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 	}
 	n.KeyTurn = nil
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: "the order to make a new identity key was taken back"})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
+		Why: "the order to make a new identity key was taken back"})
 	return rules.Accepted
 }
 
@@ -194,7 +196,8 @@ func (t *transaction) applyNodeAuthority(c cluster.NodeAuthority) rules.Refusal 
 	case !t.Nodes.Has(c.Node):
 		return rules.Refuse("there is no node %s", c.Node)
 	case c.Held && !next.Signing:
-		return rules.Refuse("the new authority does not sign yet: %s does not believe it", cluster.FirstMissing(t.State, next.Believed))
+		return rules.Refuse("the new authority does not sign yet: %s does not believe it",
+			cluster.FirstMissing(t.State, next.Believed))
 	}
 	changed := *next
 	changed.Believed = with(next.Believed, c.Node)
@@ -236,7 +239,8 @@ func (t *transaction) settleAuthority() {
 	}
 }
 
-// forgetAuthorityOf takes back what a machine that is gone has said: another one may come in its name.
+// forgetAuthorityOf takes back what a machine that is gone has said: another one may come in its
+// name.
 func (t *transaction) forgetAuthorityOf(node string) {
 	if t.Secrets.Next == nil {
 		return

@@ -30,7 +30,8 @@ func (t *transaction) fell(s cluster.Service, n cluster.Member, why string) clus
 // inLoop finds what a change of state means to a service's loop: whether it is told,
 // and the sentence. The rounds of a long loop are one thing, and told as one; whatever
 // else happens to a service is told, and most of it ends the loop.
-func (t *transaction) inLoop(s cluster.Service, from resources.State, e cluster.Event) (cluster.Service, cluster.Event, bool) {
+func (t *transaction) inLoop(s cluster.Service, from resources.State, e cluster.Event) (cluster.Service,
+	cluster.Event, bool) {
 	l := s.Loop
 	switch to := s.State; {
 	case l == nil:
@@ -57,7 +58,8 @@ func (t *transaction) inLoop(s cluster.Service, from resources.State, e cluster.
 }
 
 // troubled remembers a failure; of each node the newest is kept.
-func (t *transaction) troubled(s cluster.Service, n cluster.Member, kind cluster.TroubleKind, why string) cluster.Service {
+func (t *transaction) troubled(s cluster.Service, n cluster.Member, kind cluster.TroubleKind,
+	why string) cluster.Service {
 	s = s.Untroubled(n.Name)
 	list := append(s.Troubles[:len(s.Troubles):len(s.Troubles)],
 		cluster.Trouble{Node: n.Name, Incarnation: n.Incarnation, Kind: kind, At: t.At, Why: why})

@@ -37,7 +37,9 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	}
 	t.Generation = c.Generation
 	evidence := strings.Join(c.Result.Evidence, "; ")
-	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster, Why: fmt.Sprintf("%s goes on without %s by the two-node rule: generation %d begins (%s)", c.Node, c.Peer, c.Generation, c.Why)})
+	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster,
+		Why: fmt.Sprintf("%s goes on without %s by the two-node rule: generation %d begins (%s)", c.Node, c.Peer,
+			c.Generation, c.Why)})
 	t.Shots = append(t.Shots, cluster.Shot{Node: c.Peer, Index: t.index, At: t.At})
 	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
 		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
@@ -50,7 +52,8 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	}
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	peer.Expelled, peer.Before = c.Generation, ""
-	peer = t.setNodeState(peer, cluster.NodeFenced, "", fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence), open.Story...)
+	peer = t.setNodeState(peer, cluster.NodeFenced, "", fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence),
+		open.Story...)
 	t.recoverFrom(peer, open)
 	// Its daemon starts again: nothing is planned for it before it has looked.
 	me, _ := t.Nodes.Get(c.Node)
@@ -73,7 +76,8 @@ func (t *transaction) applyReadmit(c cluster.Readmit) rules.Refusal {
 	}
 	n.Expelled, n.Log, n.LogLost = 0, "", 0
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "it has set the log of the old generation aside and gets this one"})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
+		Why: "it has set the log of the old generation aside and gets this one"})
 	return rules.Accepted
 }
 
@@ -84,16 +88,19 @@ func (t *transaction) mayHaveTwoNode(d cluster.Document) string {
 	}
 	for _, name := range words.SortedKeys(d.Nodes) {
 		if w := fence.WantedBy(d.Nodes[name].Fence, d.Devices); w.Settings.Lease > 0 {
-			return fmt.Sprintf("%s has a watchdog with a lease, and of two nodes that have lost each other neither gets one: both would be reset; take two_node or the watchdog out of the document", name)
+			return fmt.Sprintf("%s has a watchdog with a lease, and of two nodes that have lost each other neither gets "+
+				"one: both would be reset; take two_node or the watchdog out of the document", name)
 		}
 	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.Witness {
-			return fmt.Sprintf("two_node is for two nodes without a witness; %s is one, its vote decides: take two_node out of the document", name)
+			return fmt.Sprintf("two_node is for two nodes without a witness; %s is one, its vote decides: take two_node "+
+				"out of the document", name)
 		}
 	}
 	if t.Nodes.Len() > 2 {
-		return fmt.Sprintf("two_node is for two nodes, this cluster has %d: with three votes the majority decides; take two_node out of the document", t.Nodes.Len())
+		return fmt.Sprintf("two_node is for two nodes, this cluster has %d: with three votes the majority decides; take "+
+			"two_node out of the document", t.Nodes.Len())
 	}
 	return ""
 }
@@ -141,10 +148,12 @@ func (t *transaction) checkToken(c cluster.Join) (cluster.Token, string) {
 		return cluster.Token{}, "the join token is unknown or was used already; make a new one with `clusterd token`"
 	}
 	if t.At.After(token.Expires) {
-		return cluster.Token{}, fmt.Sprintf("the join token expired %s ago; make a new one with `clusterd token`", t.At.Sub(token.Expires).Round(time.Second))
+		return cluster.Token{}, fmt.Sprintf("the join token expired %s ago; make a new one with `clusterd token`",
+			t.At.Sub(token.Expires).Round(time.Second))
 	}
 	if token.Replace != "" && token.Replace != c.Node {
-		return cluster.Token{}, fmt.Sprintf("the join token is for the machine that replaces %s, not for %s", token.Replace, c.Node)
+		return cluster.Token{}, fmt.Sprintf("the join token is for the machine that replaces %s, not for %s",
+			token.Replace, c.Node)
 	}
 	return token, ""
 }
@@ -180,7 +189,8 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	if t.Level >= cluster.LevelTwo {
 		t.forgetStarts(c.Node)
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By, Why: words.Sentence("removed from the cluster, its key is no longer accepted", c.Why)})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By,
+		Why: words.Sentence("removed from the cluster, its key is no longer accepted", c.Why)})
 	return rules.Accepted
 }
 

@@ -22,7 +22,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 		return rules.Refuse("there is no node %s in the cluster; join it with a token", c.Node)
 	}
 	if !n.HasKey(c.Fingerprint) {
-		return rules.Refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine was reinstalled", c.Node, c.Node)
+		return rules.Refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine "+
+			"was reinstalled", c.Node, c.Node)
 	}
 	if why := t.MayHaveAddress(c.Node, c.Address); why != "" {
 		return rules.Refuse("%s", why)
@@ -40,13 +41,15 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 		return rules.Refuse("%s", why)
 	}
 	if n.CutBoot(c.Boot) {
-		return rules.Refuse("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, so restart the host", c.Boot, c.Node)
+		return rules.Refuse("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, "+
+			"so restart the host", c.Boot, c.Node)
 	}
 	if n.State == cluster.NodeFenced && n.Boot == c.Boot && n.Boot != "" {
 		return rules.Refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
 	}
 	if c.MaxLevel < t.Level {
-		return rules.Refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", c.Version, c.Node, c.MaxLevel, t.Level)
+		return rules.Refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer "+
+			"version there", c.Version, c.Node, c.MaxLevel, t.Level)
 	}
 	if why := n.BarredByLog(c.Log); why != "" {
 		return rules.Refuse("%s", why)
@@ -89,7 +92,8 @@ func (t *transaction) barredByFence(node, boot string) string {
 		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
 	}
 	t.closeFence(open, cluster.EndedByBoot, "the machine shows a new boot")
-	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index, Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
+	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index,
+		Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
 	return ""
 }
 
@@ -228,7 +232,8 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 		if !n.Stalled() && n.State != cluster.NodeLost {
 			n.Before = n.State
 		}
-		t.setNodeState(n, c.State, "", c.Why, cluster.Phase{What: "last heard", At: n.LastHeard}, cluster.Phase{What: string(c.State), At: t.At})
+		t.setNodeState(n, c.State, "", c.Why, cluster.Phase{What: "last heard", At: n.LastHeard},
+			cluster.Phase{What: string(c.State), At: t.At})
 		t.releaseHeld()
 	case cluster.NodeOnline:
 		if n.State != cluster.NodeLost && !n.Stalled() {
@@ -296,7 +301,8 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	}
 	for _, other := range t.Nodes.Rows() {
 		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {
-			return rules.Refuse("%s is the address of %s; change that first, or give %s another one", c.Address, other.Name, c.Node)
+			return rules.Refuse("%s is the address of %s; change that first, or give %s another one", c.Address,
+				other.Name, c.Node)
 		}
 	}
 	if n.Reachable() {

@@ -47,7 +47,8 @@ func (t *transaction) lookedGrave(c cluster.Looked, n cluster.Member) rules.Refu
 // open on that node, its result tells the end, not the events on the way.
 func (t *transaction) applyObserved(c cluster.Observed) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.Incarnation != c.Incarnation || n.State == cluster.NodeLooking || n.Ended() || n.Before == cluster.NodeLooking {
+	if !known || n.Incarnation != c.Incarnation || n.State == cluster.NodeLooking || n.Ended() ||
+		n.Before == cluster.NodeLooking {
 		return rules.Refuse("the observation comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
@@ -128,8 +129,10 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	case !held && intent.Kind == cluster.IntentStart && o.Condition != resources.Unknown:
 		service = t.voidIntent(service, fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name))
 	case !held && o.Condition == resources.Running:
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Cause: intent.Index, Why: "RUNNING TWICE: found running on " + n.Name + " while there is work on it on " + intent.Node +
-			"; one of them is paused when that has ended. Decide which one is right and stop the other by hand"})
+		t.setService(service, service.State,
+			cluster.Event{Node: n.Name, Cause: intent.Index, Why: "RUNNING TWICE: found running on " + n.Name +
+				" while there is work on it on " + intent.Node +
+				"; one of them is paused when that has ended. Decide which one is right and stop the other by hand"})
 		return
 	default:
 		return
@@ -144,18 +147,24 @@ func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluste
 	case len(running) > 1:
 		if changed {
 			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf(
-				"RUNNING TWICE: seen on %s; %s. Decide which one is right and stop the other by hand", words.Joined(running), service.TwiceWhat())})
+				"RUNNING TWICE: seen on %s; %s. Decide which one is right and stop the other by hand", words.Joined(running),
+				service.TwiceWhat())})
 		}
 	case h.Condition == string(resources.Unknown):
 		if changed {
-			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so nothing is done to it", n.Name, h.Reason)})
+			t.setService(service, service.State,
+				cluster.Event{Node: n.Name,
+					Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so nothing is done to it", n.Name, h.Reason)})
 		}
 	case service.Owner == n.Name:
 		t.settleOwner(service, n, h, changed)
 	case h.Condition == string(resources.Running) && service.Owner == "":
 		t.adopt(service, n)
 	case changed && service.Owner != "":
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: words.Sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner), h.Reason)})
+		t.setService(service, service.State,
+			cluster.Event{Node: n.Name,
+				Why: words.Sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner),
+					h.Reason)})
 	default:
 		t.settleUninitialized(service)
 	}
@@ -182,7 +191,8 @@ func (t *transaction) settleOwner(service cluster.Service, n cluster.Member, h c
 		}
 		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: why})
 	default:
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason)})
+		t.setService(service, service.State,
+			cluster.Event{Node: n.Name, Why: fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason)})
 	}
 }
 
@@ -251,7 +261,8 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 	}
 	why := words.Sentence("gone from "+n.Name, o.Reason)
 	if !o.Explained {
-		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is started again"
+		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is " +
+			"started again"
 		service = t.askReachable(service, n.Name)
 	}
 	if !service.Enabled {
@@ -272,14 +283,17 @@ func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, 
 	if service.Wish == nil {
 		return false
 	}
-	purpose, stops := map[cluster.Operation]cluster.Purpose{cluster.OpDisable: cluster.ForDisable, cluster.OpStop: cluster.ForStop, cluster.OpRestart: cluster.ForRestart, cluster.OpRelocate: cluster.ForRelocate}[service.Wish.Op]
+	purpose, stops := map[cluster.Operation]cluster.Purpose{cluster.OpDisable: cluster.ForDisable,
+		cluster.OpStop: cluster.ForStop, cluster.OpRestart: cluster.ForRestart,
+		cluster.OpRelocate: cluster.ForRelocate}[service.Wish.Op]
 	if !stops {
 		return false
 	}
 	if !o.Explained {
 		service = t.askReachable(service, n.Name)
 	}
-	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose, By: service.Wish.By}, o.Evidence)
+	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose,
+		By: service.Wish.By}, o.Evidence)
 	return true
 }
 

@@ -19,7 +19,8 @@ func (t *transaction) mayLack(service cluster.Service) rules.Refusal {
 			continue
 		}
 		if !needed.Enabled || needed.Held || needed.State == resources.Failed || needed.Flags&resources.Frozen != 0 {
-			return rules.RefuseAs(cluster.CodeDependency, "%s depends on %s, which is %s; enable that one first", service.Spec.Name, d.Service, needed.State)
+			return rules.RefuseAs(cluster.CodeDependency, "%s depends on %s, which is %s; enable that one first",
+				service.Spec.Name, d.Service, needed.State)
 		}
 	}
 	return rules.Accepted
@@ -64,7 +65,8 @@ func (t *transaction) applyThaw(c cluster.Thaw) rules.Refusal {
 	by := words.OrElse(service.Freeze.By, "an administrator")
 	service.Flags &^= resources.Frozen
 	service.Freeze = nil
-	t.setService(service, service.State, cluster.Event{Node: service.Owner, By: "expiry", Why: "the time of the freeze by " + by + " is over"})
+	t.setService(service, service.State,
+		cluster.Event{Node: service.Owner, By: "expiry", Why: "the time of the freeze by " + by + " is over"})
 	t.thawed(c.Service)
 	return rules.Accepted
 }
@@ -76,7 +78,8 @@ func (t *transaction) applyLockCluster(c cluster.LockCluster) rules.Refusal {
 	t.Lock = &cluster.Lock{Index: t.index, At: t.At, By: c.By, Why: c.Why, Stop: c.Stop}
 	why := "locked: no service is started until it is unlocked; stops and live migrations work"
 	if c.Stop {
-		why = "the whole cluster is stopped: all services in the reverse order of their start; what is enabled starts again with the cluster"
+		why = "the whole cluster is stopped: all services in the reverse order of their start; what is enabled starts " +
+			"again with the cluster"
 	}
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: words.Sentence(why, c.Why)})
 	return rules.Accepted
@@ -87,7 +90,8 @@ func (t *transaction) applyUnlockCluster(c cluster.UnlockCluster) rules.Refusal 
 	case t.Lock == nil:
 		return rules.Accepted
 	case t.Lock.Stop && !c.Start:
-		return rules.Refuse("the whole cluster was stopped by %s; `clusterd cluster start` starts it again", words.OrElse(t.Lock.By, "an administrator"))
+		return rules.Refuse("the whole cluster was stopped by %s; `clusterd cluster start` starts it again",
+			words.OrElse(t.Lock.By, "an administrator"))
 	}
 	why := "unlocked: services may start again"
 	if t.Lock.Stop {
@@ -101,7 +105,8 @@ func (t *transaction) applyUnlockCluster(c cluster.UnlockCluster) rules.Refusal 
 // mayUnderLock refuses what could only end in a start, before anything is
 // stopped for it.
 func (t *transaction) mayUnderLock(service cluster.Service, op cluster.Operation) rules.Refusal {
-	starts := op == cluster.OpRestart || op == cluster.OpRelocate || op == cluster.OpConvalesce || (op == cluster.OpEnable && service.State != resources.Started)
+	starts := op == cluster.OpRestart || op == cluster.OpRelocate || op == cluster.OpConvalesce ||
+		(op == cluster.OpEnable && service.State != resources.Started)
 	if why := t.LockedWhy(); why != "" && starts {
 		return rules.Refusal{Code: cluster.CodeTemporary, Why: why + "; " + t.UnlockNext() + " ends that"}
 	}
@@ -123,7 +128,8 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	case c.Order == "":
 		return t.takeBack(c, n)
 	case c.Order != cluster.OrderStandby && c.Order != cluster.OrderDrain && c.Order != cluster.OrderMaintenance:
-		return rules.Refuse("%q is no order; there are %s, %s, %s", c.Order, cluster.OrderStandby, cluster.OrderDrain, cluster.OrderMaintenance)
+		return rules.Refuse("%q is no order; there are %s, %s, %s", c.Order, cluster.OrderStandby, cluster.OrderDrain,
+			cluster.OrderMaintenance)
 	}
 	order := cluster.Order{Kind: c.Order, Index: t.index, At: t.At, By: c.By, Why: c.Why}
 	if c.Within > 0 {
@@ -145,7 +151,9 @@ func (t *transaction) takeBack(c cluster.OrderNode, n cluster.Member) rules.Refu
 	kind := n.Order.Kind
 	n.Order = nil
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: words.Sentence(fmt.Sprintf("its %s is over: it takes services again, and those that were moved away for it come back", kind), c.Why)})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
+		Why: words.Sentence(fmt.Sprintf(
+			"its %s is over: it takes services again, and those that were moved away for it come back", kind), c.Why)})
 	return rules.Accepted
 }
 

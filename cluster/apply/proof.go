@@ -27,7 +27,8 @@ func (t *transaction) applyGuarded(c cluster.Guarded) rules.Refusal {
 		return rules.Refuse("the guard of %s lists more than %d disks", c.Node, maxGuard)
 	case c.Guard.Lease > 0 && c.Guard.Timeout <= c.Guard.Lease:
 		return rules.Refuse("the lease of %s is not shorter than its watchdog", c.Node)
-	case old.Timeout > 0 && (old.Timeout != c.Guard.Timeout || old.Lease != c.Guard.Lease || len(old.Pills) != len(c.Guard.Pills) || !containsEvery(c.Guard.Pills, old.Pills)):
+	case old.Timeout > 0 && (old.Timeout != c.Guard.Timeout || old.Lease != c.Guard.Lease ||
+		len(old.Pills) != len(c.Guard.Pills) || !containsEvery(c.Guard.Pills, old.Pills)):
 		return rules.Refuse("the watchdog of %s was armed otherwise on this boot; other times and disks begin with the next one", c.Node)
 	}
 	fresh := c.Guard
@@ -75,7 +76,10 @@ func (t *transaction) applyKeyBack(c cluster.KeyBack) rules.Refusal {
 	if !c.Again {
 		done = "cutting it off once more did not succeed"
 	}
-	t.tell(cluster.Event{Node: c.By, Subject: c.Node, Cause: n.Cut.Index, Why: words.Sentence(fmt.Sprintf("DANGER: %s was cut off from %s and has registered again; %s; switch the machine off by hand", c.Node, c.Disk, done), c.Why)})
+	t.tell(cluster.Event{Node: c.By, Subject: c.Node, Cause: n.Cut.Index,
+		Why: words.Sentence(fmt.Sprintf(
+			"DANGER: %s was cut off from %s and has registered again; %s; switch the machine off by hand", c.Node, c.Disk,
+			done), c.Why)})
 	return rules.Accepted
 }
 
@@ -87,7 +91,8 @@ func (t *transaction) applyLostKeys(c cluster.LostKeys) rules.Refusal {
 		return rules.Refuse("the word of %s about its keys is that of an older incarnation or boot", c.Node)
 	}
 	n.Cut = &cluster.Cut{Boot: c.Boot, Index: t.index}
-	t.setNodeState(n, cluster.NodeCut, "", "its key is gone from a disk that others hold: it stops what it runs and has to boot anew")
+	t.setNodeState(n, cluster.NodeCut, "",
+		"its key is gone from a disk that others hold: it stops what it runs and has to boot anew")
 	t.voidIntentsOf(n, c.Node+" is cut off from its storage")
 	return rules.Accepted
 }
@@ -109,7 +114,8 @@ func endedHow(p fence.Proven) string {
 func (t *transaction) cutOff(n cluster.Member, open cluster.Fence, c cluster.FenceDone) {
 	if n.Boot != open.Boot {
 		t.closeFence(open, cluster.EndedByBoot, "the boot that was cut off is not the present one")
-		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: open.Index, Why: "the boot that was cut off is not the present one"})
+		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: open.Index,
+			Why: "the boot that was cut off is not the present one"})
 		return
 	}
 	cut := cluster.Cut{Boot: open.Boot, Index: t.index}
@@ -123,11 +129,13 @@ func (t *transaction) cutOff(n cluster.Member, open cluster.Fence, c cluster.Fen
 	}
 	n.Cut = &cut
 	if n.State != cluster.NodeCut {
-		n = t.setNodeState(n, cluster.NodeCut, open.By, fmt.Sprintf("cut off from its storage by %s: %s", c.Fencer, strings.Join(c.Result.Evidence, "; ")), open.Story...)
+		n = t.setNodeState(n, cluster.NodeCut, open.By, fmt.Sprintf("cut off from its storage by %s: %s", c.Fencer,
+			strings.Join(c.Result.Evidence, "; ")), open.Story...)
 	} else {
 		t.Nodes.Set(n.Name, n)
 		if open.Loud && open.TriedTotal > cluster.AttemptsToldAll {
-			t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, Why: fmt.Sprintf("%s is cut off from its storage as before, which is not enough for all that it held", n.Name)})
+			t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index,
+				Why: fmt.Sprintf("%s is cut off from its storage as before, which is not enough for all that it held", n.Name)})
 		}
 	}
 	if open.Loud {
@@ -156,7 +164,8 @@ func (t *transaction) releaseCut(n cluster.Member, open cluster.Fence, p fence.P
 		if !held || !gone(h) || t.KeptFrom(n, service.Spec, h, p) != "" {
 			continue
 		}
-		if ran := service.Owner == n.Name || (service.Intent != nil && service.Intent.Node == n.Name); ran && service.Enabled {
+		if ran := service.Owner == n.Name || (service.Intent != nil && service.Intent.Node == n.Name); ran &&
+			service.Enabled {
 			service.Story = open.Story
 			t.Services.Set(name, service)
 		}

@@ -28,7 +28,8 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	case c.Why == "":
 		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "its hypervisor answers again"})
 	case before == "":
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "its hypervisor does not answer, so it is given no VM: " + c.Why})
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
+			Why: "its hypervisor does not answer, so it is given no VM: " + c.Why})
 	}
 	return rules.Accepted
 }
@@ -41,12 +42,14 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 		return rules.Refuse("there is no node %s", c.By)
 	}
 	before := t.ReachOf(c.Device)
-	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem, Identity: c.Check.Identity, OldLogin: c.OldLogin, At: t.At}
+	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem,
+		Identity: c.Check.Identity, OldLogin: c.OldLogin, At: t.At}
 	t.Reach.Set(cluster.ReachKey(c.Device, c.By), now)
 	t.Checks.Set(c.Device, bestCheck(t.livingReach(c.Device)))
 	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {
 		t.OldLogins.Delete(c.Device)
-		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: "fence device " + c.Device + " takes its new login; the old one is forgotten"})
+		t.tell(cluster.Event{Node: c.By, Subject: c.Device,
+			Why: "fence device " + c.Device + " takes its new login; the old one is forgotten"})
 	}
 	if why := reachNews(c, before, t.ReachOf(c.Device)); why != "" {
 		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: why})
@@ -58,7 +61,8 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 // told some time ago says nothing about now.
 func (t *transaction) livingReach(device string) []cluster.Reach {
 	all := t.ReachOf(device)
-	living := slices.DeleteFunc(slices.Clone(all), func(r cluster.Reach) bool { n, _ := t.Nodes.Get(r.By); return !n.Reachable() })
+	living := slices.DeleteFunc(slices.Clone(all),
+		func(r cluster.Reach) bool { n, _ := t.Nodes.Get(r.By); return !n.Reachable() })
 	if len(living) == 0 {
 		return all
 	}
@@ -84,7 +88,8 @@ func reachNews(c cluster.CheckFrom, before, after []cluster.Reach) string {
 	was, is := failing(before), failing(after)
 	switch {
 	case len(is) == len(after) && len(after) > 1 && len(was) < len(before):
-		return fmt.Sprintf("fence device %s cannot be used from any of %s: %s", c.Device, strings.Join(is, ", "), c.Check.Problem)
+		return fmt.Sprintf("fence device %s cannot be used from any of %s: %s", c.Device, strings.Join(is, ", "),
+			c.Check.Problem)
 	case len(is) > 0 && len(was) == 0:
 		return fmt.Sprintf("fence device %s cannot be used from %s: %s", c.Device, c.By, c.Check.Problem)
 	case len(is) == 0 && len(was) > 0:

@@ -66,7 +66,8 @@ func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster
 	} else {
 		service = service.WithHolder(h)
 	}
-	service = t.setService(service, resources.Recovering, cluster.Event{Node: n.Name, Cause: intent.Index, Why: words.Sentence("start failed", c.Result.Why)})
+	service = t.setService(service, resources.Recovering,
+		cluster.Event{Node: n.Name, Cause: intent.Index, Why: words.Sentence("start failed", c.Result.Why)})
 	t.atRest(service)
 }
 
@@ -77,20 +78,23 @@ func (t *transaction) atRest(service cluster.Service) {
 		return
 	}
 	if service.State != resources.Disabled {
-		service = t.setService(service, resources.Disabled, cluster.Event{Node: service.LastOwner, Why: "disabled, it runs nowhere"})
+		service = t.setService(service, resources.Disabled,
+			cluster.Event{Node: service.LastOwner, Why: "disabled, it runs nowhere"})
 	}
 	t.answer(service, cluster.CodeSuccess, "", cluster.OpDisable)
 }
 
 // nowRunning is the good end of a start.
-func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, intent cluster.Intent, result resources.Result) {
+func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, intent cluster.Intent,
+	result resources.Result) {
 	story := service.Story
 	for _, p := range result.Phases {
 		story = appendPhases(story, cluster.Phase{What: p.What, At: p.At})
 	}
 	story = appendPhases(story, cluster.Phase{What: service.RunningWhat(), At: t.At})
 	service = t.arrived(service, n)
-	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "", "", false
+	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "",
+		"", false
 	service, why := service.CameBack(words.OrElse(result.Why, service.RunningWhy(cluster.Holder{})))
 	if behind := service.LeftBehind(); behind != "" {
 		why += "; " + behind
@@ -106,7 +110,8 @@ func (t *transaction) stopped(c cluster.Done, service cluster.Service, n cluster
 		h, _ := service.Holder(n.Name)
 		service = service.WithHolder(h.After(c.Result, t.index))
 		service = t.setService(service, resources.Failed, cluster.Event{Node: n.Name, Cause: intent.Index,
-			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s", n.Name, c.Result.Why, n.Name)})
+			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s",
+				n.Name, c.Result.Why, n.Name)})
 		if t.Level >= cluster.LevelTwo {
 			service.StopFailed = intent.Purpose
 			t.Services.Set(c.Service, service)
@@ -125,7 +130,8 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 	if t.adoptLast(service) {
 		return // somebody moved it by hand while it was being stopped
 	}
-	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: words.OrElse(proof, "it is proven to have stopped")}
+	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
+		Why: words.OrElse(proof, "it is proven to have stopped")}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))
 		return
@@ -153,7 +159,8 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 }
 
 // migrated takes in the end of a migration, or of one act of its settlement.
-func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluster.Member, intent cluster.Intent) rules.Refusal {
+func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluster.Member,
+	intent cluster.Intent) rules.Refusal {
 	if n.Name != intent.Node && n.Name != intent.Target {
 		return rules.Refuse("%s is no end of this migration", n.Name)
 	}
@@ -187,7 +194,8 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 	next.Settling, next.Asked = true, 1
 	service.Intent, service.Changed = &next, t.index
 	service = service.Seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
-	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index, Why: "the migration did not end clean: " + c.Result.Why})
+	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index,
+		Why: "the migration did not end clean: " + c.Result.Why})
 	if h, held := service.Holder(intent.Node); held && !cluster.Settled(h.Condition) {
 		service = t.askEnd(service, intent.Node, "the end of the migration is unknown")
 	}
@@ -208,10 +216,13 @@ func (t *transaction) migrationDone(service cluster.Service, result resources.Re
 	}
 	why := fmt.Sprintf("moved live from %s to %s", intent.Node, intent.Target)
 	if result.Total > 0 {
-		why += fmt.Sprintf(": %s in all, guest stopped for %s", result.Total.Round(time.Millisecond), result.Downtime.Round(time.Millisecond))
-		phases = append(phases, cluster.Phase{What: "total", Took: result.Total}, cluster.Phase{What: "downtime", Took: result.Downtime})
+		why += fmt.Sprintf(": %s in all, guest stopped for %s", result.Total.Round(time.Millisecond),
+			result.Downtime.Round(time.Millisecond))
+		phases = append(phases, cluster.Phase{What: "total", Took: result.Total},
+			cluster.Phase{What: "downtime", Took: result.Downtime})
 	}
-	service = t.setService(service, resources.Started, cluster.Event{Node: intent.Target, Cause: intent.Index, By: intent.By, Why: why, Phases: phases})
+	service = t.setService(service, resources.Started, cluster.Event{Node: intent.Target, Cause: intent.Index,
+		By: intent.By, Why: why, Phases: phases})
 	if service.Wish != nil && service.Wish.Op == cluster.OpMigrate {
 		r := rules.ArrivedLive(service)
 		service = t.finishMigration(service, r.Code, r.Why, result)
@@ -234,7 +245,8 @@ func (t *transaction) finish(service cluster.Service, code int, why string) clus
 	return t.finishMigration(service, code, why, resources.Result{})
 }
 
-func (t *transaction) finishMigration(service cluster.Service, code int, why string, result resources.Result) cluster.Service {
+func (t *transaction) finishMigration(service cluster.Service, code int, why string,
+	result resources.Result) cluster.Service {
 	wish := service.Wish
 	if wish == nil {
 		return service
@@ -249,7 +261,8 @@ func (t *transaction) finishMigration(service cluster.Service, code int, why str
 	if !known {
 		return service
 	}
-	request.Done, request.Code, request.Text, request.Why, request.Owner = true, code, cluster.CodeText(code), why, service.Owner
+	request.Done, request.Code, request.Text, request.Why, request.Owner = true, code, cluster.CodeText(code), why,
+		service.Owner
 	request.Total, request.Downtime = result.Total, result.Downtime
 	t.Requests.Set(request.ID, request)
 	return service
@@ -268,7 +281,8 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	if took < 0 {
 		took = 0
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: "the guest answers its probe", Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: "the guest answers its probe",
+		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
 	return rules.Accepted
 }
 
@@ -311,7 +325,8 @@ func (t *transaction) everywhere(why string, spec resources.Spec) []cluster.Hold
 // holderOn makes the holder of a service on a node's present boot. The disks
 // are those of the definition that would run there.
 func (t *transaction) holderOn(n cluster.Member, why string, spec resources.Spec, ask bool) cluster.Holder {
-	return cluster.Holder{Node: n.Name, Machine: n.Machine(), Boot: n.Boot, Since: t.index, Ask: ask, Why: why, Definition: spec.Definition, Disks: spec.Disks}
+	return cluster.Holder{Node: n.Name, Machine: n.Machine(), Boot: n.Boot, Since: t.index, Ask: ask, Why: why,
+		Definition: spec.Definition, Disks: spec.Disks}
 }
 
 func mergeHolders(a, b []cluster.Holder) []cluster.Holder {

@@ -71,7 +71,8 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 			" has ended already; what both ends show is looked at"}))
 		return
 	}
-	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index, By: c.By,
+	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index,
+		By:  c.By,
 		Why: words.Sentence("its migration is to be given up", c.Reason)})
 	request.Owner = service.Owner
 	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: ""}))
@@ -96,7 +97,10 @@ func (t *transaction) forgetStarts(node string) {
 
 // holderGone lets a holder go on proof and moves the service on.
 func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
-	service = service.WithoutHolder(func(other cluster.Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
+	service = service.WithoutHolder(func(other cluster.Holder) bool {
+		return other.Machine == h.Machine &&
+			other.Boot == h.Boot
+	})
 	service.Changed = t.index
 	intent := service.Intent
 	if intent != nil && intent.Kind == cluster.IntentMigrate {
@@ -194,8 +198,9 @@ func (t *transaction) settleMigration(service cluster.Service) {
 		if !intent.Twice {
 			intent.Twice = true
 			service.Intent = &intent
-			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index, Why: "RUNNING TWICE on " + intent.Node + " and " + intent.Target +
-				": the copy on " + intent.Target + " is paused at once. Decide which one is right and stop the other by hand"})
+			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index,
+				Why: "RUNNING TWICE on " + intent.Node + " and " + intent.Target +
+					": the copy on " + intent.Target + " is paused at once. Decide which one is right and stop the other by hand"})
 		}
 	case cluster.SettleEnd:
 		t.endMigration(service, source, target)
@@ -222,7 +227,8 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		n, _ := t.Nodes.Get(intent.Target)
 		service = t.troubled(service, n, cluster.TroubleMove, service.UndoneWhy())
 		why := service.Reason
-		service = t.setService(service, resources.Started, cluster.Event{Node: intent.Node, Cause: intent.Index, Why: words.Sentence("the migration is undone, it stays on "+intent.Node, why)})
+		service = t.setService(service, resources.Started, cluster.Event{Node: intent.Node, Cause: intent.Index,
+			Why: words.Sentence("the migration is undone, it stays on "+intent.Node, why)})
 		code := cluster.CodeRunsAtHome
 		if source != string(resources.Running) {
 			code = cluster.CodeFailure // it ended there, or does not run on
@@ -244,7 +250,8 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 	if !service.Enabled {
 		state = resources.Disabled
 	}
-	service = t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index, Why: "the migration ended with the guest at neither end: every node in touch is asked, then it is started again"})
+	service = t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index,
+		Why: "the migration ended with the guest at neither end: every node in touch is asked, then it is started again"})
 	service = t.answer(service, cluster.CodeFailure, service.Reason, cluster.OpMigrate)
 	t.atRest(service)
 }

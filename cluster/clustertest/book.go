@@ -65,15 +65,18 @@ func (b *Book) Refused(command cluster.Command, why string) {
 }
 
 func Document(services ...string) cluster.Document {
-	d := cluster.Document{Cluster: "demo", Nodes: map[string]cluster.NodeSpec{}, Devices: map[string]fence.Device{}, Services: map[string]resources.Spec{},
-		Domains: map[string]domain.Domain{"pair": {Name: "pair", Restricted: true, Members: []domain.Member{{Node: "node1"}, {Node: "node2"}}}}}
+	d := cluster.Document{Cluster: "demo", Nodes: map[string]cluster.NodeSpec{}, Devices: map[string]fence.Device{},
+		Services: map[string]resources.Spec{},
+		Domains: map[string]domain.Domain{
+			"pair": {Name: "pair", Restricted: true, Members: []domain.Member{{Node: "node1"}, {Node: "node2"}}}}}
 	for i := 1; i <= 5; i++ {
 		name := fmt.Sprintf("node%d", i)
 		d.Devices["bmc-"+name] = fence.Device{Name: "bmc-" + name, Driver: "ipmi", Address: name}
 		d.Nodes[name] = cluster.NodeSpec{Fence: []fence.Level{{Devices: []string{"bmc-" + name}}}}
 	}
 	for _, name := range services {
-		d.Services[name] = resources.Spec{Name: name, UUID: "uuid-" + name, Autostart: true, Definition: "definition-" + name, Disks: []resources.Disk{{Identity: "disk-" + name}}}
+		d.Services[name] = resources.Spec{Name: name, UUID: "uuid-" + name, Autostart: true,
+			Definition: "definition-" + name, Disks: []resources.Disk{{Identity: "disk-" + name}}}
 	}
 	return d
 }
@@ -101,7 +104,8 @@ func NewBook(t testing.TB, nodes int, services ...string) *Book {
 			token = "token-" + name
 			b.Must(cluster.AddToken{ID: token, Token: cluster.Token{Expires: Founded.Add(time.Hour)}})
 		}
-		b.Must(cluster.Join{Token: token, Node: name, Fingerprint: "key-" + name, HardwareUUID: "hardware-" + name, Address: name})
+		b.Must(cluster.Join{Token: token, Node: name, Fingerprint: "key-" + name, HardwareUUID: "hardware-" + name,
+			Address: name})
 		b.Up(name, name+"-boot-1")
 	}
 	return b
@@ -110,7 +114,8 @@ func NewBook(t testing.TB, nodes int, services ...string) *Book {
 // Up lets a node's daemon start on a boot, and admits it with what it found.
 func (b *Book) Up(name, boot string, found ...cluster.Found) {
 	b.T.Helper()
-	b.Must(cluster.NodeUp{Node: name, Fingerprint: "key-" + name, Boot: boot, Address: name, MaxLevel: cluster.CurrentLevel})
+	b.Must(cluster.NodeUp{Node: name, Fingerprint: "key-" + name, Boot: boot, Address: name,
+		MaxLevel: cluster.CurrentLevel})
 	b.Must(cluster.Inventory{Node: name, Incarnation: b.Node(name).Incarnation, Boot: boot, Found: found})
 }
 
@@ -132,7 +137,8 @@ func (b *Book) StartOf(service, node string) cluster.Begin {
 }
 
 func (b *Book) Done(service, node string, result resources.Result) cluster.Done {
-	return cluster.Done{Service: service, Act: b.Service(service).Intent.Index, Node: node, Incarnation: b.Node(node).Incarnation, Result: result}
+	return cluster.Done{Service: service, Act: b.Service(service).Intent.Index, Node: node,
+		Incarnation: b.Node(node).Incarnation, Result: result}
 }
 
 // Running brings a service up on a node.
@@ -153,7 +159,8 @@ func (b *Book) Shoot(node, fencer string) cluster.BeginFence {
 
 func (b *Book) Shot(node string, outcome fence.Outcome) cluster.FenceDone {
 	open, _ := b.S.Fences.Get(node)
-	return cluster.FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: open.Fencer, Incarnation: open.Incarnation, Result: fence.Result{Outcome: outcome, Evidence: []string{"as tested"}}}
+	return cluster.FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: open.Fencer,
+		Incarnation: open.Incarnation, Result: fence.Result{Outcome: outcome, Evidence: []string{"as tested"}}}
 }
 
 // Looked answers the question that is open for a node.
@@ -163,7 +170,8 @@ func (b *Book) Looked(service, node string, condition resources.Condition) clust
 	if !held || !h.Ask {
 		b.T.Fatalf("%s is not asked about %s", node, service)
 	}
-	return cluster.Looked{Service: service, Node: node, Incarnation: b.Node(node).Incarnation, Since: h.Since, Observation: resources.Observation{Condition: condition}}
+	return cluster.Looked{Service: service, Node: node, Incarnation: b.Node(node).Incarnation, Since: h.Since,
+		Observation: resources.Observation{Condition: condition}}
 }
 
 // Is checks state, owner and holders of a service.
@@ -171,7 +179,8 @@ func (b *Book) Is(name string, state resources.State, owner string, holders ...s
 	b.T.Helper()
 	service := b.Service(name)
 	if service.State != state || service.Owner != owner || cluster.HolderNames(service) != strings.Join(holders, ", ") {
-		b.T.Errorf("%s is %s on %q, held by %q (%s); want %s on %q, held by %q", name, service.State, service.Owner, cluster.HolderNames(service), service.Reason, state, owner, strings.Join(holders, ", "))
+		b.T.Errorf("%s is %s on %q, held by %q (%s); want %s on %q, held by %q", name, service.State, service.Owner,
+			cluster.HolderNames(service), service.Reason, state, owner, strings.Join(holders, ", "))
 	}
 }
 
@@ -189,7 +198,8 @@ func GuardedDocument(levels ...fence.Level) cluster.Document {
 	d := Document("vm:a", "vm:b")
 	d.Devices["san"] = fence.Device{Name: "san", Driver: fence.DriverStorage, Options: map[string]string{"devices": Lun}}
 	d.Devices["wd"] = fence.Device{Name: "wd", Driver: fence.DriverWatchdog}
-	d.Devices["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill, Options: map[string]string{"devices": "/dev/disk/by-id/p"}}
+	d.Devices["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill,
+		Options: map[string]string{"devices": "/dev/disk/by-id/p"}}
 	d.Nodes["node1"] = cluster.NodeSpec{Fence: levels}
 	used := map[string]bool{}
 	for _, l := range levels {
@@ -202,7 +212,8 @@ func GuardedDocument(levels ...fence.Level) cluster.Document {
 	}
 	for i, name := range []string{"vm:a", "vm:b"} {
 		spec := d.Services[name]
-		spec.Disks = []resources.Disk{{Identity: fence.BlockIdentity(Lun) + []string{"-part1", "-part2"}[i]}, {Identity: "file:/iso", ReadOnly: true}}
+		spec.Disks = []resources.Disk{{Identity: fence.BlockIdentity(Lun) + []string{"-part1", "-part2"}[i]},
+			{Identity: "file:/iso", ReadOnly: true}}
 		spec.StorageOnly = name == "vm:a"
 		d.Services[name] = spec
 	}
@@ -222,7 +233,9 @@ func GuardedBook(t *testing.T, levels ...fence.Level) *Book {
 
 func (b *Book) Guarded(node string) cluster.Guarded {
 	n := b.Node(node)
-	return cluster.Guarded{Node: node, Incarnation: n.Incarnation, Guard: fence.Guard{Boot: n.Boot, Timeout: fence.DefaultTimeout, Lease: fence.DefaultLease, Pills: []string{"/dev/disk/by-id/p"}, Keys: []string{Lun}}}
+	return cluster.Guarded{Node: node, Incarnation: n.Incarnation,
+		Guard: fence.Guard{Boot: n.Boot, Timeout: fence.DefaultTimeout, Lease: fence.DefaultLease,
+			Pills: []string{"/dev/disk/by-id/p"}, Keys: []string{Lun}}}
 }
 
 func Level(devices ...string) fence.Level { return fence.Level{Devices: devices} }

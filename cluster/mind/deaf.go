@@ -30,9 +30,10 @@ func hears(l cluster.Logwatch, b Beat, applied, end uint64, since, limit time.Du
 	return l
 }
 
-// logKnown is what the State says of a node's log until this leader has measured otherwise. It counts
-// from the leader's first step, before any beat: else a node that was deaf under the last leader
-// would be taken for well by the next, and be given work until that one had waited in vain itself.
+// logKnown is what the State says of a node's log until this leader has measured otherwise. It
+// counts from the leader's first step, before any beat: else a node that was deaf under the last
+// leader would be taken for well by the next, and be given work until that one had waited in
+// vain itself.
 func logKnown(l cluster.Logwatch, node *cluster.Member, in Input) cluster.Logwatch {
 	l.Deaf = l.Deaf || (in.Leading && node.State == cluster.NodeDeaf && l.Well < cluster.DeafBack)
 	return l
@@ -40,7 +41,8 @@ func logKnown(l cluster.Logwatch, node *cluster.Member, in Input) cluster.Logwat
 
 // followed is what the leader makes of a beat. A follower measures nothing of the log, and the
 // stopwatches of a new leader begin at zero: the way from the last one may be what was broken.
-func (n *Node) followed(w cluster.Contactwatch, node *cluster.Member, b Beat, tick time.Duration, in Input) cluster.Logwatch {
+func (n *Node) followed(w cluster.Contactwatch, node *cluster.Member, b Beat, tick time.Duration,
+	in Input) cluster.Logwatch {
 	if !in.Leading {
 		return cluster.Logwatch{}
 	}

@@ -84,7 +84,8 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 			out.Pet = &pet
 		}
 	}
-	if n.ward.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() && in.Incarnation != 0 && n.mayTell(now, in) {
+	if n.ward.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() &&
+		in.Incarnation != 0 && n.mayTell(now, in) {
 		n.postKey("lost-keys", "", cluster.LostKeys{Node: n.self, Incarnation: in.Incarnation, Boot: in.Boot})
 		return
 	}
@@ -160,7 +161,8 @@ func (n *Node) say(in Input, me cluster.Member, lease time.Duration, ends bool) 
 		n.mood(cluster.PetFree, 0)
 	case leased:
 		n.mood(cluster.PetLeased, n.ward.until)
-	case n.ward.keeper.Armed && n.ward.keeper.Free && current && n.holds(in, me, func(h cluster.Holder) bool { return h.Condition != "" }):
+	case n.ward.keeper.Armed && n.ward.keeper.Free && current &&
+		n.holds(in, me, func(h cluster.Holder) bool { return h.Condition != "" }):
 		n.mood(cluster.PetNever, 0) // something came up here past the door, and nobody lets it
 	}
 }
@@ -188,7 +190,8 @@ func (n *Node) holds(in Input, me cluster.Member, such func(cluster.Holder) bool
 
 // reportGuard tells the cluster what guards this boot, once it does.
 func (n *Node) reportGuard(now time.Duration, in Input, me cluster.Member, wanted fence.Wanted, known fence.Guard) {
-	if !me.Reachable() || me.Incarnation != in.Incarnation || me.Boot != in.Boot || in.State.Fences.Has(n.self) || in.Incarnation == 0 {
+	if !me.Reachable() || me.Incarnation != in.Incarnation || me.Boot != in.Boot || in.State.Fences.Has(n.self) ||
+		in.Incarnation == 0 {
 		return
 	}
 	fresh := known

@@ -26,7 +26,8 @@ func (m *stepper) at(clock time.Duration, in Input) Output {
 
 // armed answers the word of an output as a keeper does.
 func armed(p *cluster.Pet) *cluster.Keeper {
-	return &cluster.Keeper{Seq: p.Seq, Armed: true, Timeout: fence.DefaultTimeout, Free: p.Mood == cluster.PetFree, Until: p.Until}
+	return &cluster.Keeper{Seq: p.Seq, Armed: true, Timeout: fence.DefaultTimeout, Free: p.Mood == cluster.PetFree,
+		Until: p.Until}
 }
 
 func proposed[C cluster.Command](out Output) bool {
@@ -108,7 +109,8 @@ func TestANodeThatHoldsSomethingIsNeverPettedWithoutALease(t *testing.T) {
 func TestANewDaemonDoesNotFreeWhatItDoesNotKnowYet(t *testing.T) {
 	m := guardMind(t)
 	m.b.Must(m.b.Guarded("node1"))
-	out := m.node.Step(time.Hour, Input{State: m.b.S.Fork(), Boot: "node1-boot-1", Clock: time.Hour, Keeper: &cluster.Keeper{Armed: true, Until: time.Hour + time.Second}})
+	out := m.node.Step(time.Hour, Input{State: m.b.S.Fork(), Boot: "node1-boot-1", Clock: time.Hour,
+		Keeper: &cluster.Keeper{Armed: true, Until: time.Hour + time.Second}})
 	if out.Pet == nil || out.Pet.Mood != cluster.PetLeased || out.Pet.Until != time.Hour+time.Second || !out.AskLease {
 		t.Errorf("pet %+v, asks %v: a daemon that is not admitted keeps the lease it finds", out.Pet, out.AskLease)
 	}
@@ -124,7 +126,8 @@ func TestABootThatIsToEndIsPettedNoMore(t *testing.T) {
 	}
 	m.b.Must(m.b.Shoot("node1", "node2"))
 	out := m.at(time.Minute, Input{})
-	if out.Pet == nil || out.Pet.Mood != cluster.PetNever || out.AskLease || cluster.MayLease(m.b.S, "node1", "node1-boot-1") == nil {
+	if out.Pet == nil || out.Pet.Mood != cluster.PetNever || out.AskLease ||
+		cluster.MayLease(m.b.S, "node1", "node1-boot-1") == nil {
 		t.Errorf("pet %+v, asks %v", out.Pet, out.AskLease)
 	}
 	if cluster.MayLease(m.b.S, "node1", "node1-boot-2") != nil {
@@ -142,7 +145,8 @@ func TestANodeThatFindsItselfCutOffGivesUp(t *testing.T) {
 	n := b.Node("node1")
 	b.Must(cluster.LostKeys{Node: "node1", Incarnation: n.Incarnation, Boot: n.Boot})
 	b.Is("vm:a", resources.Started, "node1", "node1")
-	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: n.Boot, Address: "node1", MaxLevel: cluster.CurrentLevel}, "cut off")
+	b.Refused(cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: n.Boot, Address: "node1",
+		MaxLevel: cluster.CurrentLevel}, "cut off")
 	if err := cluster.MayLease(b.S, "node1", n.Boot); err == nil {
 		t.Error("a node that is cut off gets a lease")
 	}

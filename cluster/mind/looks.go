@@ -30,7 +30,8 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 			n.rested[d.Key()] = now + plan.PauseBetweenLooks
 			return
 		}
-		n.post(d, cluster.Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index, UUID: d.Spec.UUID,
+		n.post(d, cluster.Looked{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, Since: d.Index,
+			UUID:        d.Spec.UUID,
 			Observation: o, AsOf: d.AsOf})
 		return
 	}
@@ -52,7 +53,8 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 	// What waits for its way into the log would otherwise have the last word.
 	if key := "observed/" + d.Service; differs(in.State, n.self, d.Service, o) || n.posted(key) {
 		n.postParcel(parcel{key: key, look: look{explained: o.Explained, reason: o.Reason},
-			command: cluster.Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf, Observation: o}})
+			command: cluster.Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf,
+				Observation: o}})
 	}
 }
 
@@ -148,6 +150,7 @@ func (n *Node) confirm(now time.Duration, in Input, me cluster.Member, out *Outp
 		}
 		l.wanted, l.running = false, true
 		n.looks[name] = l
-		out.Do = append(out.Do, cluster.Duty{Kind: cluster.DutyLook, Act: fence.Act(in.State.Generation, in.State.Index, 0), Service: name, Spec: service.Spec, Incarnation: in.Incarnation, AsOf: in.State.Index})
+		out.Do = append(out.Do, cluster.Duty{Kind: cluster.DutyLook, Act: fence.Act(in.State.Generation, in.State.Index, 0),
+			Service: name, Spec: service.Spec, Incarnation: in.Incarnation, AsOf: in.State.Index})
 	}
 }

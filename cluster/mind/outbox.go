@@ -119,7 +119,8 @@ func (n *Node) report(now time.Duration, in Input, out *Output) {
 
 // proposeOnce proposes commands whose keys are not on their way already. What
 // older members would not understand waits until the level is raised.
-func (n *Node) proposeOnce(now time.Duration, s *cluster.State, keys []string, commands []cluster.Command, planned bool, out *Output) {
+func (n *Node) proposeOnce(now time.Duration, s *cluster.State, keys []string, commands []cluster.Command,
+	planned bool, out *Output) {
 	var freeKeys []string
 	var free []cluster.Command
 	for i, key := range keys {

@@ -22,7 +22,8 @@ func (n *Node) news(now time.Duration, s *cluster.State, c cluster.CheckFrom, le
 	case !asked:
 		return true // nobody has told of it yet: the leader does not ask its own
 	case !bad:
-		return (leading || all.By == c.By) && (all.Power != c.Check.Power || all.Identity != c.Check.Identity || mine.OldLogin != c.OldLogin)
+		return (leading || all.By == c.By) && (all.Power != c.Check.Power || all.Identity != c.Check.Identity ||
+			mine.OldLogin != c.OldLogin)
 	case told && mine.Problem != "":
 		return mine.Problem != c.Check.Problem && now >= n.worded[c.Device]
 	}

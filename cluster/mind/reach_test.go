@@ -10,7 +10,8 @@ import (
 )
 
 func check(device, by, problem string) cluster.CheckFrom {
-	return cluster.CheckFrom{Device: device, By: by, Check: fence.Check{Power: fence.PowerOn, Identity: "hardware-node1", Problem: problem}}
+	return cluster.CheckFrom{Device: device, By: by, Check: fence.Check{Power: fence.PowerOn, Identity: "hardware-node1",
+		Problem: problem}}
 }
 
 // A device is as good as the best answer it gives; a dead one is two lines in the

@@ -44,11 +44,13 @@ type Node struct {
 // NewNode makes the mind of the node named self.
 func NewNode(self string) *Node {
 	return &Node{
-		self: self, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{}, Resting: map[string]time.Duration{},
-			Stuck: map[string]time.Duration{}, Loops: map[string]cluster.Loopwatch{}, Ends: map[string]cluster.Loopwatch{},
+		self: self, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{},
+			Resting: map[string]time.Duration{},
+			Stuck:   map[string]time.Duration{}, Loops: map[string]cluster.Loopwatch{}, Ends: map[string]cluster.Loopwatch{},
 			Waited: map[string]cluster.Waited{}, Opens: map[string]cluster.Openwatch{}},
-		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{}, flying: map[uint64][]string{},
-		held: map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
+		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{},
+		flying: map[uint64][]string{},
+		held:   map[string]time.Duration{}, inFlight: map[string]bool{}, looks: map[string]look{},
 		seen: map[string]resources.Condition{}, heard: map[string]Beat{}, worded: map[string]time.Duration{},
 	}
 }
@@ -101,13 +103,15 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 		case cluster.DutyLook:
 			n.takeLook(now, in, r)
 		case cluster.DutyFence:
-			n.post(d, cluster.FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self, Incarnation: d.Incarnation, Result: r.Fence})
+			n.post(d, cluster.FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self,
+				Incarnation: d.Incarnation, Result: r.Fence})
 		case cluster.DutyPowerOn:
 			problem := ""
 			if r.Fence.Outcome != fence.Confirmed {
 				problem = strings.Join(r.Fence.Evidence, "; ")
 			}
-			n.post(d, cluster.PowerOnDone{Node: d.Node, Act: d.Index, Fencer: n.self, Incarnation: d.Incarnation, Problem: problem})
+			n.post(d, cluster.PowerOnDone{Node: d.Node, Act: d.Index, Fencer: n.self, Incarnation: d.Incarnation,
+				Problem: problem})
 		case cluster.DutyPause:
 			n.want(d.Service, look{wanted: true})
 			if s, known := in.State.Services.Get(d.Service); !known || s.Intent == nil || s.Intent.Index != d.Index {
@@ -115,7 +119,8 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 				delete(n.handed, d.Key())
 				n.rested[d.Key()] = now + plan.PauseBetweenTries
 			} else {
-				n.post(d, cluster.Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
+				n.post(d, cluster.Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation,
+					Result: r.Result})
 			}
 		case cluster.DutyCancel:
 			// How the migration ends is told by itself. An abort that was refused may have
@@ -293,7 +298,8 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 func (n *Node) whoWaits(s *cluster.State) []*cluster.Service {
 	waiting := []*cluster.Service{}
 	loops, ends, stuck := n.view.Loops, n.view.Ends, n.view.Stuck
-	n.view.Loops, n.view.Ends, n.view.Stuck = map[string]cluster.Loopwatch{}, map[string]cluster.Loopwatch{}, map[string]time.Duration{}
+	n.view.Loops, n.view.Ends, n.view.Stuck = map[string]cluster.Loopwatch{}, map[string]cluster.Loopwatch{},
+		map[string]time.Duration{}
 	opens := n.view.Opens
 	n.view.Opens = map[string]cluster.Openwatch{}
 	for i, name := range s.Services.Keys() {

@@ -60,7 +60,8 @@ func TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain(t *testing.T) {
 	if again := m.step(time.Second, Input{}); len(again.Do) > 0 {
 		t.Fatalf("the same duty was handed out twice: %+v", again.Do)
 	}
-	id, _ := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{{Duty: duty, Result: resources.Result{OK: true, Source: resources.Running}}}}))
+	id, _ := m.one(m.step(cluster.Tick,
+		Input{Results: []DutyResult{{Duty: duty, Result: resources.Result{OK: true, Source: resources.Running}}}}))
 	m.silent(m.step(cluster.Tick, Input{})) // it is on its way
 	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Failed: true}}}))
 	id, command := m.one(m.step(plan.PauseAfterFailure, Input{}))
@@ -79,7 +80,8 @@ func TestARefusedResultIsDropped(t *testing.T) {
 	m := newMind(t, b, "node1")
 	b.Must(b.StartOf("vm:a", "node1"))
 	duty := m.step(0, Input{}).Do[0]
-	id, command := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{{Duty: duty, Result: resources.Result{OK: true, Source: resources.Running}}}}))
+	id, command := m.one(m.step(cluster.Tick,
+		Input{Results: []DutyResult{{Duty: duty, Result: resources.Result{OK: true, Source: resources.Running}}}}))
 	b.Must(command)
 	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Failed: true}}}))
 	id, command = m.one(m.step(time.Second, Input{}))
@@ -118,12 +120,15 @@ func TestAnObservationThatCameTooLateIsLookedAtAgain(t *testing.T) {
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node1")
 	gone := resources.Observation{Condition: resources.Absent}
-	seen := m.lookAt(m.step(0, Input{Changes: []Change{{Service: "vm:a", Observation: resources.Observation{Explained: true, Reason: "shutdown"}}}}), gone)
+	seen := m.lookAt(m.step(0,
+		Input{Changes: []Change{{Service: "vm:a", Observation: resources.Observation{Explained: true,
+			Reason: "shutdown"}}}}), gone)
 	id, _ := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{seen}}))
 	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []string{"older"}}}}))
 	again := m.lookAt(m.step(plan.PauseBetweenLooks, Input{}), gone)
 	_, command := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{again}}))
-	if o, observed := command.(cluster.Observed); !observed || !o.Observation.Explained || o.Observation.Reason != "shutdown" {
+	if o, observed := command.(cluster.Observed); !observed || !o.Observation.Explained ||
+		o.Observation.Reason != "shutdown" {
 		t.Errorf("what was known of it is lost: %+v", command)
 	}
 }
@@ -147,7 +152,8 @@ func TestAPauseIsNotTakenForSilence(t *testing.T) {
 	m := newMind(t, b, "node3")
 	beats := []Beat{{Node: "node1"}, {Node: "node2"}}
 	m.step(0, Input{Leading: true, Beats: beats})
-	out := m.step(time.Minute, Input{Leading: true, Verdicts: []cluster.Verdict{{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent}}})
+	out := m.step(time.Minute,
+		Input{Leading: true, Verdicts: []cluster.Verdict{{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent}}})
 	m.silent(out)
 	if len(out.Test) > 0 {
 		t.Errorf("tests %v after a pause", out.Test)
@@ -174,7 +180,8 @@ func TestALostNodeIsFencedByTheVeryEntryThatSaysSo(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
-	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody"}, time.Minute)
+	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody"},
+		time.Minute)
 	if waited != time.Second {
 		t.Errorf("lost after %s", waited)
 	}
@@ -200,7 +207,8 @@ func TestADaemonMayBeSilentForItsGrace(t *testing.T) {
 	}
 	grace := cluster.TimingFor("").SilentGrace
 	for waited := cluster.Tick; waited < grace-time.Second; waited += cluster.Tick {
-		in := Input{Leading: true, Beats: []Beat{{Node: "node2"}}, Proposals: []ProposalDone{{ID: out.Propose[0].ID, Refused: []string{""}}}}
+		in := Input{Leading: true, Beats: []Beat{{Node: "node2"}},
+			Proposals: []ProposalDone{{ID: out.Propose[0].ID, Refused: []string{""}}}}
 		if waited%time.Second == 0 {
 			in.Verdicts = []cluster.Verdict{kernel}
 		}
@@ -212,7 +220,8 @@ func TestReachedByPeersIsNotLost(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
-	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Answers, Why: "node2 reaches it"}, time.Minute)
+	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Answers,
+		Why: "node2 reaches it"}, time.Minute)
 	if len(out.Propose) > 0 {
 		t.Errorf("after %s proposed %+v", waited, out.Propose)
 	}
@@ -250,7 +259,8 @@ func TestManyResultsGoInBundles(t *testing.T) {
 		p := proposals[0]
 		entries++
 		applied := b.Apply(p.Commands...)
-		proposals = append(proposals[1:], m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: p.ID, Refused: applied.Refused}}}).Propose...)
+		proposals = append(proposals[1:],
+			m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: p.ID, Refused: applied.Refused}}}).Propose...)
 	}
 	if entries > 30 || len(m.node.outbox) != 0 {
 		t.Errorf("%d entries, %d results left", entries, len(m.node.outbox))
@@ -275,7 +285,9 @@ func TestTheNewestLookHasTheLastWord(t *testing.T) {
 		at += time.Second
 		out := n.Step(at, Input{State: b.S.Fork(), Incarnation: incarnation, Changes: []Change{{Service: "vm:a"}}})
 		for _, d := range out.Do {
-			n.Step(at+time.Millisecond, Input{State: b.S.Fork(), Incarnation: incarnation, Results: []DutyResult{{Duty: d, Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a", Condition: condition}}}})
+			n.Step(at+time.Millisecond, Input{State: b.S.Fork(), Incarnation: incarnation,
+				Results: []DutyResult{{Duty: d, Observation: resources.Observation{Service: "vm:a", UUID: "uuid-vm:a",
+					Condition: condition}}}})
 		}
 	}
 	look(resources.Unknown)

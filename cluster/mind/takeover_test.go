@@ -12,15 +12,16 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 )
 
-// TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost: the node was lost to another leader and held
-// nothing. Meanwhile it is in doubt for a service, and its kernel may answer.
+// TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost: the node was lost to another leader and
+// held nothing. Meanwhile it is in doubt for a service, and its kernel may answer.
 func TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost(t *testing.T) {
 	b := clustertest.NewBook(t, 5, "vm:a")
 	b.Running("vm:a", "node1")
 	b.Lose("node1")
 	plan := func(verdict *cluster.Verdict) plan.Decision {
 		w := cluster.Contactwatch{Silence: 10 * time.Second, Heard: true, Verdict: verdict}
-		return plan.Plan(b.S, cluster.View{Self: "node5", Leading: true, Contacts: map[string]cluster.Contactwatch{"node1": w}})
+		return plan.Plan(b.S, cluster.View{Self: "node5", Leading: true,
+			Contacts: map[string]cluster.Contactwatch{"node1": w}})
 	}
 	asks := func(n cluster.Note) bool {
 		return strings.Contains(n.Why, "this leader has not asked yet whether its kernel answers")

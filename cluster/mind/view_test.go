@@ -25,7 +25,8 @@ func TestADecisionIsMadeAnewWhenSomethingElseIsFound(t *testing.T) {
 	}
 	var c shortcut
 	_, first := c.planOf(0, b.S, view(cluster.Contactwatch{}))
-	if _, again := c.planOf(1, b.S, view(cluster.Contactwatch{Silence: cluster.Tick, VerdictAge: cluster.Tick})); again != first || !c.planned {
+	if _, again := c.planOf(1, b.S,
+		view(cluster.Contactwatch{Silence: cluster.Tick, VerdictAge: cluster.Tick})); again != first || !c.planned {
 		t.Error("a stopwatch alone, which has passed no limit, makes the leader plan anew")
 	}
 	found := cluster.Contactwatch{Verdict: &cluster.Verdict{Node: "node2", Kernel: cluster.Answers}}
@@ -34,7 +35,8 @@ func TestADecisionIsMadeAnewWhenSomethingElseIsFound(t *testing.T) {
 		t.Error("the leader has found out something else, and goes by what it decided before")
 	}
 	found.Silence = cluster.Tick
-	if _, later := c.planOf(2+cluster.Tick, b.S, view(found)); later == second || later.Contacts["node2"].Silence != cluster.Tick {
+	if _, later := c.planOf(2+cluster.Tick, b.S, view(found)); later == second ||
+		later.Contacts["node2"].Silence != cluster.Tick {
 		t.Error("a tick later the View is shown as it was")
 	}
 }

@@ -21,7 +21,8 @@ func TestWhatANodeSaysOfItsVolumeIsToldOnce(t *testing.T) {
 	before := events()
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: failing})
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: failing})
-	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: cluster.Volume{Why: "no space", Failing: true}})
+	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation,
+		Volume: cluster.Volume{Why: "no space", Failing: true}})
 	if events() != before+1 || b.Node("node2").Volume.Why != "no space" {
 		t.Errorf("%d events of one failure; known is %+v", events()-before, b.Node("node2").Volume)
 	}

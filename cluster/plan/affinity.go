@@ -34,7 +34,8 @@ func (p *planner) gathering(service cluster.Service, barred map[string]string) m
 			return f.Node == node &&
 				p.FailedThere(f)
 		})
-		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" || p.MayRun(service, n) != "" {
+		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" ||
+			p.MayRun(service, n) != "" {
 			continue
 		}
 		seats[node] = other.Spec.Name
@@ -70,8 +71,9 @@ func (p *planner) cramped(service cluster.Service) map[string]string {
 	return last
 }
 
-// head tells whether a service decides for those that run together with it where
-// they go by themselves: the one that an administrator placed last, else the first by name that has a failover domain.
+// head tells whether a service decides for those that run together with it where they go by
+// themselves: the one that an administrator placed last, else the first by name that has a
+// failover domain.
 func (p *planner) head(service cluster.Service, group []*cluster.Service) bool {
 	// Where an administrator put one of them, that one decides.
 	for _, one := range append(group, &service) {

@@ -75,8 +75,9 @@ func (p *planner) planFollow(r *running) answer {
 	if p.goesAhead(service) {
 		purpose = cluster.ForAhead
 	}
-	return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner, Purpose: purpose,
-		By: "depend", Why: "stopping because " + why})
+	return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
+		Purpose: purpose,
+		By:      "depend", Why: "stopping because " + why})
 }
 
 // goesAhead tells whether a service goes down only because what it needs is about

@@ -62,27 +62,36 @@ func (p *planner) planDown(service cluster.Service) {
 		case !asked && !crashed && !leaving && !service.Leftover(h):
 			continue
 		case why != "" || !cluster.OnBoot(n)(h):
-			p.wait(name, fmt.Sprintf("it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State), "")
+			p.wait(name, fmt.Sprintf(
+				"it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State), "")
 			continue
 		case asked && p.afterDependents(service):
 		case asked:
-			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
+				Purpose: cluster.ForDisable, By: service.Wish.By, Why: "stopping to disable it"})
 		case crashed:
-			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery", Why: "removing what its " + service.Fall() + " left on " + h.Node})
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
+				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
+				Why: "removing what its " + service.Fall() + " left on " + h.Node})
 		case service.Leftover(h):
-			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery", Why: "removing what an unfinished act left on " + h.Node})
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
+				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
+				Why: "removing what an unfinished act left on " + h.Node})
 		default:
-			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, By: "leave", Why: h.Node + " leaves and the service is disabled"})
+			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
+				Purpose: cluster.ForCleanup, By: "leave", Why: h.Node + " leaves and the service is disabled"})
 		}
 		return
 	}
 	switch {
 	case asked && service.Owner == "":
-		p.giveUp(service, cluster.CodeTemporary, "disabled, but it may still be running on "+cluster.HolderNames(service)+"; it is not started again")
+		p.giveUp(service, cluster.CodeTemporary, "disabled, but it may still be running on "+cluster.HolderNames(service)+
+			"; it is not started again")
 	case service.Wish != nil && !asked:
 		p.endWishDown(service, asked)
 	case service.State == resources.Started && !asked:
-		p.wait(name, "it runs on "+service.Owner+" although it is disabled", "`clusvcadm -e "+name+"` keeps it, `clusvcadm -d "+name+"` stops it")
+		p.wait(name, "it runs on "+service.Owner+" although it is disabled",
+			"`clusvcadm -e "+name+"` keeps it, `clusvcadm -d "+name+"` stops it")
 	default:
 		if waits := p.waitsFor(service); waits != "" {
 			p.wait(name, waits, "")
@@ -93,8 +102,9 @@ func (p *planner) planDown(service cluster.Service) {
 			return
 		}
 		h := service.Holders[0]
-		p.wait(name, words.Sentence(fmt.Sprintf("it is disabled, and %s on %s", words.OrElse(h.Condition, "not yet looked for"),
-			h.Node), h.Reason),
+		p.wait(name, words.Sentence(
+			fmt.Sprintf("it is disabled, and %s on %s", words.OrElse(h.Condition, "not yet looked for"),
+				h.Node), h.Reason),
 			"`clusvcadm -d "+name+"` stops it there")
 	}
 }

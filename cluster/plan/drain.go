@@ -64,7 +64,8 @@ func (p *planner) StepFor(service cluster.Service) DrainStep {
 		step.ColdTarget = p.coldTarget(service)
 		step.Target = step.ColdTarget
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
-		step.Next = "`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name + "` stops and starts it"
+		step.Next = "`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name +
+			"` stops and starts it"
 	default:
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
 		step.Next = words.OrElse(step.Next, "it goes by itself when a legal node is there")

@@ -53,7 +53,8 @@ func Explain(s *cluster.State, v cluster.View, name string) (Explanation, error)
 	if !known {
 		return Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
 	}
-	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason, Decision: s.LastDecision(name)}
+	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason,
+		Decision: s.LastDecision(name)}
 	v = v.On(s, 0)
 	anew, order := NewPlanner(rules.Of(s), v, &Decision{}), 0
 	for _, verdict := range anew.rankAnew(service) {

@@ -45,17 +45,20 @@ func planDrill(w *rules.World, v cluster.View, d *Decision) {
 	case run.Phase == cluster.DrillOn && n.State == cluster.NodeOnline:
 		end(true, "fence level %d of %s cuts its power, and it came back", run.Level+1, run.Node)
 	case run.Phase == cluster.DrillOn && late:
-		end(false, "%s is off and did not come back within %s; look at its console, then `clusterd fence node %s --on`", run.Node, drillPatience, run.Node)
+		end(false, "%s is off and did not come back within %s; look at its console, then `clusterd fence node %s --on`",
+			run.Node, drillPatience, run.Node)
 	case run.Phase == cluster.DrillOn:
 		d.wait(run.Node, "the drill waits until "+run.Node+" has booted", "")
 	}
 }
 
-func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d *Decision, end func(bool, string, ...any)) {
+func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d *Decision,
+	end func(bool, string, ...any)) {
 	run := w.Drill()
 	switch {
 	case late:
-		end(false, "%s still holds %s after %s; it leaves on, and comes back with `systemctl restart clusterd` on it", run.Node, words.Joined(w.HeldBy(n)), drillPatience)
+		end(false, "%s still holds %s after %s; it leaves on, and comes back with `systemctl restart clusterd` on it",
+			run.Node, words.Joined(w.HeldBy(n)), drillPatience)
 	case n.State == cluster.NodeOnline:
 		d.propose(cluster.Leave{Node: run.Node, By: run.By})
 	case n.State == cluster.NodeLeaving:
@@ -63,11 +66,14 @@ func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d
 	case n.State != cluster.NodeLeft:
 		end(false, "%s is %s now", run.Node, n.State)
 	default:
-		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 && w.DisarmedWhy(rules.Estimate(v, w)) == "" {
-			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: "a drill", By: run.By, Override: true, Drill: true, Level: run.Level})
+		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 &&
+			w.DisarmedWhy(rules.Estimate(v, w)) == "" {
+			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: "a drill", By: run.By,
+				Override: true, Drill: true, Level: run.Level})
 			return
 		}
-		d.wait(run.Node, "the drill waits: another node is being fenced, fencing is disarmed, or nobody is ready to fence "+run.Node, "")
+		d.wait(run.Node, "the drill waits: another node is being fenced, fencing is disarmed, or nobody is ready to fence "+
+			run.Node, "")
 	}
 }
 
@@ -77,7 +83,8 @@ func planPowerOns(w *rules.World, d *Decision) {
 		asked, _ := w.PowerOns.Get(name)
 		fencer, _ := w.Nodes.Get(asked.Fencer)
 		if !fencer.Reachable() || fencer.Incarnation != asked.Incarnation {
-			d.propose(cluster.PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation, Problem: asked.Fencer + " was lost before it had a result"})
+			d.propose(cluster.PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation,
+				Problem: asked.Fencer + " was lost before it had a result"})
 		}
 	}
 }

@@ -53,7 +53,8 @@ func (p *planner) move(service cluster.Service, target, by, why string) answer {
 		return staying(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
 			"`"+moveCommand(service, target)+"` stops it and starts it there")
 	}
-	c := cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: target, By: by, Why: why}
+	c := cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: target,
+		By: by, Why: why}
 	if service.Spec.Kind() != resources.KindVM {
 		c.Intent, c.Purpose = cluster.IntentStop, cluster.ForMove
 	}
@@ -250,7 +251,8 @@ func (p *planner) planTogether(r *running) answer {
 // later, and what people move by hand, do not stop anything.
 func (p *planner) noteRules(service cluster.Service) {
 	if why := p.ObjectionsTo(service).Why[service.Owner]; why != "" {
-		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why), "move one of the two, or change the rule")
+		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why),
+			"move one of the two, or change the rule")
 	}
 }
 

@@ -133,7 +133,8 @@ func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
 	b.Running("vm:b", "node1")
 	b.Running("vm:a", "node2")
 	b.Must(clustertest.Configure(d, 1))
-	b.Must(cluster.Begin{Service: "vm:b", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForAhead, By: "depend"})
+	b.Must(cluster.Begin{Service: "vm:b", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForAhead,
+		By: "depend"})
 	b.Must(b.Done("vm:b", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	p := NewPlanner(rules.Of(b.S), cluster.View{Self: "node3", Leading: true}, &Decision{})
 	fails := func() {

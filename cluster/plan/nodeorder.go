@@ -36,7 +36,8 @@ func (p *planner) planEvacuation(r *running) answer {
 			p.Load[v.Node]++
 			return acting(c)
 		}
-		if h, _ := service.Holder(owner); refused.Code == cluster.CodeTemporary && live && h.Condition == string(resources.Running) {
+		if h, _ := service.Holder(owner); refused.Code == cluster.CodeTemporary && live &&
+			h.Condition == string(resources.Running) {
 			return staying(fmt.Sprintf("%s leaves, and it moves live to %s as soon as it can: %s", owner, v.Node,
 				refused.Why), "")
 		}
@@ -45,7 +46,8 @@ func (p *planner) planEvacuation(r *running) answer {
 		return staying(fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: "+
 			"that is waited for", owner, node), "")
 	}
-	return acting(cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: owner, Purpose: cluster.ForRecovery, By: cluster.ByLeave,
+	return acting(cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: owner, Purpose: cluster.ForRecovery,
+		By:  cluster.ByLeave,
 		Why: p.whyStopped(service)})
 }
 
@@ -92,7 +94,8 @@ func (p *planner) whyStopped(service cluster.Service) string {
 		return fmt.Sprintf("%s leaves, no other node may run it now, and %s", service.Owner,
 			boundBy(service.Spec.NotLive()))
 	case len(tried) > 0:
-		return fmt.Sprintf("%s leaves, no other node takes it live: its moves to %s failed", service.Owner, words.Joined(tried))
+		return fmt.Sprintf("%s leaves, no other node takes it live: its moves to %s failed", service.Owner,
+			words.Joined(tried))
 	}
 	return service.Owner + " leaves and no other node can take it live"
 }
@@ -113,7 +116,8 @@ func (p *planner) planOrder(r *running) answer {
 		return p.move(service, step.Target, string(order.Kind),
 			fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.OrderWhy()))
 	case late && step.ColdTarget != "":
-		return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner, Target: step.ColdTarget,
+		return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
+			Target:  step.ColdTarget,
 			Purpose: cluster.ForMove, By: string(order.Kind),
 			Why: fmt.Sprintf("stopping to start it on %s: the deadline to leave %s live is over", step.ColdTarget, n.Name)})
 	}

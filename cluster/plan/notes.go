@@ -41,7 +41,8 @@ func planLevel(w *rules.World, d *Decision) {
 	case newest > w.Level():
 		d.propose(cluster.RaiseLevel{Level: newest})
 	case w.Level() < cluster.CurrentLevel:
-		d.wait(w.Cluster(), fmt.Sprintf("rules of level %d stay in force until %s can follow newer ones", w.Level(), strings.Join(behind, ", ")), "upgrade clusterd there, or remove what is gone for good")
+		d.wait(w.Cluster(), fmt.Sprintf("rules of level %d stay in force until %s can follow newer ones", w.Level(),
+			strings.Join(behind, ", ")), "upgrade clusterd there, or remove what is gone for good")
 	}
 }
 

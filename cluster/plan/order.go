@@ -161,7 +161,8 @@ func (p *planner) planHalt(service cluster.Service) {
 	for _, other := range p.Services.Rows() {
 		stopping := other.Intent != nil && other.Intent.Kind == cluster.IntentStop
 		_, needs := other.Spec.Needs(name)
-		if (!other.Up() && !stopping) || other.Flags&resources.Frozen != 0 || (other.Spec.Tier <= service.Spec.Tier && !needs) {
+		if (!other.Up() && !stopping) || other.Flags&resources.Frozen != 0 ||
+			(other.Spec.Tier <= service.Spec.Tier && !needs) {
 			continue
 		}
 		if p.stoppable(other) {
@@ -173,5 +174,6 @@ func (p *planner) planHalt(service cluster.Service) {
 		p.giveUp(service, cluster.CodeTemporary, p.LockedWhy())
 		return
 	}
-	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner, Purpose: cluster.ForHalt, By: "stop", Why: "stopping with the whole cluster"})
+	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner,
+		Purpose: cluster.ForHalt, By: "stop", Why: "stopping with the whole cluster"})
 }

@@ -142,11 +142,13 @@ func (p *planner) planServices() {
 func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]string {
 	lost := map[string]string{}
 	if me, _ := w.Nodes.Get(v.Self); (me.State == cluster.NodeLost || me.Stalled()) && !w.Fences.Has(v.Self) {
-		d.propose(cluster.Contact{Node: v.Self, Incarnation: me.Incarnation, State: cluster.NodeOnline, Why: v.Self + " leads the cluster, so it is in touch"})
+		d.propose(cluster.Contact{Node: v.Self, Incarnation: me.Incarnation, State: cluster.NodeOnline,
+			Why: v.Self + " leads the cluster, so it is in touch"})
 	}
 	for _, name := range w.Nodes.Keys() {
 		n, _ := w.Nodes.Get(name)
-		if name == v.Self || n.Incarnation == 0 || n.State == cluster.NodeLeft || n.Ended() || n.State == cluster.NodeJoining {
+		if name == v.Self || n.Incarnation == 0 || n.State == cluster.NodeLeft || n.Ended() ||
+			n.State == cluster.NodeJoining {
 			continue
 		}
 		j := cluster.Judge(n, v.Contacts[name], w.TimingOf(n))
@@ -166,7 +168,8 @@ func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]string
 			continue
 		}
 		silence := max(v.Contacts[name].Silence, v.Contacts[name].Log.Still)
-		d.propose(cluster.Contact{Node: name, Incarnation: n.Incarnation, State: j.State, Silence: silence, Why: contactWhy(n, j)})
+		d.propose(cluster.Contact{Node: name, Incarnation: n.Incarnation, State: j.State, Silence: silence,
+			Why: contactWhy(n, j)})
 		if j.State == cluster.NodeLost {
 			lost[name] = j.Why
 		}
@@ -232,18 +235,22 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why string, 
 		return
 	}
 	if world.Maintained(n) {
-		d.wait(n.Name, fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name, n.OrderWhy(), words.Joined(held)),
+		d.wait(n.Name, fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name,
+			n.OrderWhy(), words.Joined(held)),
 			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
 	levels := world.Document.Nodes[n.Name].Fence
 	if len(levels) == 0 {
-		d.wait(n.Name, fmt.Sprintf("%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name, words.Joined(held)),
+		d.wait(n.Name, fmt.Sprintf(
+			"%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name,
+			words.Joined(held)),
 			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
 		return
 	}
 	if why := world.DisarmedWhy(rules.Estimate(v, world)); why != "" {
-		d.wait(n.Name, n.Name+" is lost and not fenced: "+why, "`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
+		d.wait(n.Name, n.Name+" is lost and not fenced: "+why,
+			"`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
 		return
 	}
 	if wait := world.ShotDelay(n.Name); wait > 0 && n.State != cluster.NodeCut && w.Silence < timing.Lost+wait &&
@@ -252,7 +259,8 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why string, 
 		return
 	}
 	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); brake != "" {
-		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake, "`clusterd fence node "+n.Name+" --off` overrides the brake")
+		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake,
+			"`clusterd fence node "+n.Name+" --off` overrides the brake")
 		return
 	}
 	fencers := fencersOf(world, v, n.Name)
@@ -287,7 +295,8 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 	fencers := fencersOf(w, v, open.Node)
 	levels := len(w.Document.Nodes[open.Node].Fence)
 	if levels == 0 {
-		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word", "make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
+		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word",
+			"make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
 		return
 	}
 	if why := w.DisarmedWhy(rules.Estimate(v, w)); why != "" {
@@ -299,7 +308,8 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= PauseFenceRounds {
 		// The rounds are used up; one attempt now and then goes on, because a
 		// device may come back by itself.
-		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)], Level: open.TriedTotal / len(fencers) % levels}, true
+		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)],
+			Level: open.TriedTotal / len(fencers) % levels}, true
 	}
 	if victim, _ := w.Nodes.Get(open.Node); !more && victim.CutBoot(open.Boot) {
 		return // planGuards says what it waits for

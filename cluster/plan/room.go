@@ -66,7 +66,8 @@ func (p *planner) inTheWay(service cluster.Service, node string) []*cluster.Serv
 
 // waysOut are where services on a node can move live, by name; one that is on its way
 // already has none. Unless all are free to go, help says what a person could do.
-func (p *planner) waysOut(services []*cluster.Service, node string) (targets map[string]string, help string, free bool) {
+func (p *planner) waysOut(services []*cluster.Service, node string) (targets map[string]string, help string,
+	free bool) {
 	targets = map[string]string{}
 	for _, other := range services {
 		name := other.Spec.Name

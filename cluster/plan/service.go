@@ -54,10 +54,13 @@ func (p *planner) planGraves() {
 		name := grave.Spec.Name
 		for _, h := range grave.Holders {
 			if _, why := p.Workable(h.Node); why != "" {
-				p.wait(name, fmt.Sprintf("removed from the document, and may still be running on %s, so its disks stay reserved; %s", h.Node, why), p.nextFor(grave))
+				p.wait(name, fmt.Sprintf(
+					"removed from the document, and may still be running on %s, so its disks stay reserved; %s", h.Node, why),
+					p.nextFor(grave))
 				continue
 			}
-			p.wait(name, fmt.Sprintf("removed from the document, and not proven gone from %s, so its disks stay reserved", h.Node),
+			p.wait(name, fmt.Sprintf("removed from the document, and not proven gone from %s, so its disks stay reserved",
+				h.Node),
 				"if it still runs there, stop it with `virsh destroy`, or declare it again with its UUID "+uuid)
 		}
 	}
@@ -159,10 +162,12 @@ func (p *planner) planStarted(service cluster.Service) {
 	n, why := p.Workable(owner)
 	if why != "" {
 		if h, _ := service.Holder(owner); service.Wish != nil && p.stuck(h) {
-			p.giveUp(service, cluster.CodeNodeDead, fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+
-				"confirmed off", name, owner, why, owner))
+			p.giveUp(service, cluster.CodeNodeDead,
+				fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+
+					"confirmed off", name, owner, why, owner))
 		}
-		p.wait(name, fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off", owner, why, owner), "")
+		p.wait(name, fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off",
+			owner, why, owner), "")
 		return
 	}
 	if len(service.Running()) > 1 {
@@ -197,9 +202,11 @@ func (p *planner) noteCopies(service cluster.Service) {
 		switch {
 		case h.Node == service.Owner:
 		case h.Ask:
-			p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s; %s has not told yet whether it is there too", service.Owner, h.Node), "")
+			p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s; %s has not told yet whether it is there too", service.Owner,
+				h.Node), "")
 		default:
-			p.wait(service.Spec.Name, words.Sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason),
+			p.wait(service.Spec.Name,
+				words.Sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason),
 				"decide which one is right and `virsh destroy` the other; it is not moved before")
 		}
 	}
@@ -234,7 +241,8 @@ func (p *planner) planWish(r *running) answer {
 		if refused := p.MayMigrate(service, cluster.Ask{Service: name, Node: wish.Target}); refused != rules.Accepted {
 			return refusing(refused.Code, refused.Why)
 		}
-		return acting(cluster.Begin{Service: name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: wish.Target, By: wish.By,
+		return acting(cluster.Begin{Service: name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: wish.Target,
+			By:  wish.By,
 			Why: words.Sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason)})
 	case cluster.OpConvalesce:
 		return acting(cluster.Begin{Service: name, Intent: cluster.IntentConvalesce, Node: service.Owner, By: wish.By,

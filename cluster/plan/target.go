@@ -85,11 +85,13 @@ func (p *planner) asIfThere(names []string, look func()) {
 	p.Ruled.Barred = barred
 }
 
-// hushed are the nodes that only have not been heard, or not for long enough: soon they are, or they are lost.
+// hushed are the nodes that only have not been heard, or not for long enough: soon they are, or
+// they are lost.
 func (p *planner) hushed() []string {
 	var list []string
 	for i, name := range p.Nodes.Keys() {
-		if n := p.Nodes.Rows()[i]; p.BarredFor(name, *n) == "" && words.OrElse(rules.Unheard(p.view, &p.World, *n), p.restless(*n)) != "" {
+		if n := p.Nodes.Rows()[i]; p.BarredFor(name, *n) == "" &&
+			words.OrElse(rules.Unheard(p.view, &p.World, *n), p.restless(*n)) != "" {
 			list = append(list, name)
 		}
 	}

@@ -74,7 +74,8 @@ func (p *planner) planFailed(service cluster.Service) {
 			continue
 		}
 		if service.Spec.StopFailure == "" && !p.reached(service.SinceAt.Add(pauseAfterFailedStop)) {
-			p.wait(name, service.Reason+fmt.Sprintf("; unless it is found within %s, %s is fenced", pauseAfterFailedStop, h.Node), next)
+			p.wait(name, service.Reason+fmt.Sprintf("; unless it is found within %s, %s is fenced", pauseAfterFailedStop,
+				h.Node), next)
 			return
 		}
 		if held := p.shootFor(service, h.Node, why); held != "" {
@@ -111,7 +112,8 @@ func (p *planner) shootFor(service cluster.Service, node, why string) string {
 	if others := p.othersOn(n, service.Spec.Name); len(others) > 0 {
 		why += "; " + strings.Join(others, ", ") + " there is started elsewhere too"
 	}
-	p.decision.propose(cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: fencers[0], Service: service.Spec.Name, Why: why})
+	p.decision.propose(cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: fencers[0], Service: service.Spec.Name,
+		Why: why})
 	return ""
 }
 

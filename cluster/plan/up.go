@@ -66,7 +66,8 @@ func (p *planner) planUp(service cluster.Service) {
 	case service.Moving != "":
 		by = "move"
 	}
-	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStart, Node: node, Definition: service.Spec.Definition, By: by, Why: why})
+	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStart, Node: node,
+		Definition: service.Spec.Definition, By: by, Why: why})
 }
 
 // notYet says what the rules between services and the order of starts make a
@@ -133,7 +134,9 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 		case h.Condition == string(resources.Unknown):
 			continue
 		case !h.Creating:
-			p.wait(service.Spec.Name, words.Sentence(fmt.Sprintf("%s on %s; clusterd does not go on with what it did not start there", h.Condition, h.Node), h.Reason),
+			p.wait(service.Spec.Name,
+				words.Sentence(fmt.Sprintf("%s on %s; clusterd does not go on with what it did not start there", h.Condition,
+					h.Node), h.Reason),
 				"resume it with `virsh resume` on "+h.Node+", or destroy it there")
 			if service.Wish != nil {
 				p.giveUp(service, cluster.CodeTemporary, fmt.Sprintf("it is %s on %s", h.Condition, h.Node))
@@ -142,7 +145,9 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 		case len(service.Holders) == 1 && h.StartsWith(service.Spec) && p.mayTakeUp(service, n):
 			continue // an interrupted start is taken up again in place
 		}
-		p.begin(service, cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: h.Node, Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery", Why: "removing what is left of it on " + h.Node})
+		p.begin(service, cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: h.Node,
+			Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
+			Why: "removing what is left of it on " + h.Node})
 		return true
 	}
 	return false
@@ -163,7 +168,8 @@ func (p *planner) waitsFor(service cluster.Service) string {
 		case p.Fences.Has(h.Node):
 			waits = append(waits, fmt.Sprintf("the fencing of %s, where it may be running", h.Node))
 		case !n.Reachable():
-			waits = append(waits, fmt.Sprintf("%s (%s), where it may be running: until that node answers or is confirmed off", h.Node, n.State))
+			waits = append(waits, fmt.Sprintf("%s (%s), where it may be running: until that node answers or is confirmed off",
+				h.Node, n.State))
 		case h.Ask:
 			waits = append(waits, fmt.Sprintf("%s to tell whether it runs there", h.Node))
 		case h.Condition == string(resources.Unknown), n.HungFor(service) != "":
@@ -250,7 +256,8 @@ func (p *planner) cannotStart(service cluster.Service, why, advice string) {
 	}
 	next := "it starts by itself when a legal node is online"
 	if len(service.FailedOn) > 0 {
-		next = fmt.Sprintf("mend the cause, then `clusvcadm -e %s`; it is tried again every %s", service.Spec.Name, PauseStartRounds)
+		next = fmt.Sprintf("mend the cause, then `clusvcadm -e %s`; it is tried again every %s", service.Spec.Name,
+			PauseStartRounds)
 	}
 	p.wait(service.Spec.Name, why, words.OrElse(advice, next))
 }

@@ -137,7 +137,8 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 		victim, _ := w.Nodes.Get(name)
 		limit, guarded := victim.GuardOf(open.Boot).WaitOut()
 		if guarded && open.Fencer != "" && WaitsOut(w.DevicesOf(name, open.Level)) {
-			d.wait(name, fmt.Sprintf("%s waits %s until the lease and the watchdog of %s have surely run out; %s have passed by %s's own stopwatch",
+			d.wait(name, fmt.Sprintf(
+				"%s waits %s until the lease and the watchdog of %s have surely run out; %s have passed by %s's own stopwatch",
 				open.Fencer, limit.Round(time.Second), name, v.Waited[name].For.Round(time.Second), v.Self), "")
 		}
 	}
@@ -153,12 +154,14 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 }
 
 func planCut(w *rules.World, v cluster.View, n cluster.Member, d *Decision) {
-	d.wait(n.Name, n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted", "restart the host")
+	d.wait(n.Name, n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted",
+		"restart the host")
 	proof := fence.Proven{Nature: fence.ByStorage, Waited: v.Waited[n.Name].For}
 	for _, service := range w.Others("", "") {
 		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) {
 			if why := w.KeptFrom(n, service.Spec, h, proof); why != "" {
-				d.wait(service.Spec.Name, fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why), "make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`")
+				d.wait(service.Spec.Name, fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why),
+					"make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`")
 			}
 		}
 	}

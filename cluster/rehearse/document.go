@@ -13,14 +13,17 @@ const mostRehearsed = 1000
 // RehearseDocument says what would follow from putting a document into force: why
 // it would be refused, or what would be started, stopped and moved for it, and
 // what would wait. What would happen without it as well is left out.
-func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (refused string, events []cluster.Event, notes []cluster.Note) {
+func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (refused string, events []cluster.Event,
+	notes []cluster.Note) {
 	with := onPaper(s, v)
 	with.keep = cluster.Event.Begins
 	if why := with.apply(c).Refused[0]; why != "" {
 		return why, nil, nil
 	}
 	if len(c.Document.Services) > mostRehearsed {
-		return "", nil, []cluster.Note{{Subject: s.Cluster, Why: fmt.Sprintf("what follows is not worked out beforehand for more than %d services", mostRehearsed)}}
+		return "", nil, []cluster.Note{
+			{Subject: s.Cluster, Why: fmt.Sprintf("what follows is not worked out beforehand for more than %d services",
+				mostRehearsed)}}
 	}
 	without := onPaper(s, v)
 	without.keep = cluster.Event.Begins

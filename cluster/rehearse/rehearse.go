@@ -52,7 +52,8 @@ func Rehearse(s *cluster.State, v cluster.View, ask cluster.Ask) Rehearsal {
 	}
 	out.goOn()
 	request, _ := copied.Requests.Get(ask.Request)
-	return Rehearsal{Code: request.Code, Text: request.Text, Why: request.Why, Owner: request.Owner, Done: request.Done, Events: out.events, Notes: out.notesOf(s)}
+	return Rehearsal{Code: request.Code, Text: request.Text, Why: request.Why, Owner: request.Owner, Done: request.Done,
+		Events: out.events, Notes: out.notesOf(s)}
 }
 
 // rehearsal is the little world in which it is tried.
@@ -139,9 +140,11 @@ func (r *rehearsal) carryOut() bool {
 		case cluster.IntentMigrate:
 			result = resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}
 		}
-		applied := r.apply(cluster.Done{Service: name, Act: intent.Index, Node: n.Name, Incarnation: n.Incarnation, Result: result})
+		applied := r.apply(cluster.Done{Service: name, Act: intent.Index, Node: n.Name, Incarnation: n.Incarnation,
+			Result: result})
 		done = applied.Refused[0] == "" || done
-		if service, _ = r.state.Services.Get(name); service.State == resources.Started && service.Spec.Probe != "" && service.Answered < service.Since {
+		if service, _ = r.state.Services.Get(name); service.State == resources.Started && service.Spec.Probe != "" &&
+			service.Answered < service.Since {
 			r.apply(cluster.Probed{Service: name, Node: service.Owner, At: time.Time{}})
 		}
 	}

@@ -58,7 +58,8 @@ func (w *World) ObjectionsTo(service cluster.Service) objections {
 	o.Why = map[string]string{}
 	against := func(other *cluster.Service) {
 		why, exclusive := cluster.Clash(&service.Spec, &other.Spec)
-		if why == "" || other.Spec.Name == service.Spec.Name || (other.Spec.UUID == service.Spec.UUID && service.Spec.UUID != "") {
+		if why == "" || other.Spec.Name == service.Spec.Name ||
+			(other.Spec.UUID == service.Spec.UUID && service.Spec.UUID != "") {
 			return
 		}
 		nodes := make([]string, 0, len(other.Holders)+1)

@@ -63,8 +63,9 @@ func WarrantFor(s *cluster.State, at cluster.Standing) (cluster.Warrant, string)
 	case at.PeerApplied < s.Config.Index:
 		return cluster.Warrant{}, peer.Name + " is not known to have the present document"
 	}
-	w := cluster.Warrant{Node: at.Self, Boot: at.Boot, Generation: s.Generation, Document: s.Config.Version, Timing: s.Document.Timing,
-		Delay: s.Document.TwoNode.Delay, Favoured: s.Document.Favoured() == at.Self,
+	w := cluster.Warrant{Node: at.Self, Boot: at.Boot, Generation: s.Generation, Document: s.Config.Version,
+		Timing: s.Document.Timing,
+		Delay:  s.Document.TwoNode.Delay, Favoured: s.Document.Favoured() == at.Self,
 		Peer: fence.Target{Node: peer.Name, HardwareUUID: peer.HardwareUUID, Boot: peer.Boot,
 			Claimed: s.Claimed(peer.Name)}}
 	if w.Delay == 0 {

@@ -45,20 +45,22 @@ func ArrivedLive(s cluster.Service) Refusal {
 		words.OrElse(h.Condition, "not seen"), s.Owner), h.Reason)}
 }
 
-// StoppedHere is the answer to a request to stop whose stop on one node is proven. Where the service
-// is known to have been since, and nobody asks any more, the request is not fulfilled.
+// StoppedHere is the answer to a request to stop whose stop on one node is proven. Where the
+// service is known to have been since, and nobody asks any more, the request is not fulfilled.
 func StoppedHere(s cluster.Service, node string) Refusal {
 	if len(s.Holders) == 0 {
 		return Refusal{Code: cluster.CodeSuccess, Why: ""}
 	}
 	for _, h := range s.Holders {
 		if !h.Ask {
-			return Refusal{Code: cluster.CodeTemporary, Why: words.Sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
-				words.OrElse(h.Condition, "not seen"), h.Node), h.Reason)}
+			return Refusal{Code: cluster.CodeTemporary,
+				Why: words.Sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
+					words.OrElse(h.Condition, "not seen"), h.Node), h.Reason)}
 		}
 	}
-	return Refusal{Code: cluster.CodeSuccess, Why: fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
-		cluster.HolderNames(s))}
+	return Refusal{Code: cluster.CodeSuccess,
+		Why: fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
+			cluster.HolderNames(s))}
 }
 
 // MayTarget checks a node that was named by the administrator.
@@ -77,8 +79,9 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 		return RefuseAs(illegal, "%s is %s; `clusterd node return %s` ends that", node, n.OrderWhy(), node)
 	}
 	if n.Restarts.Lately(w.At) {
-		return Refusal{Code: offline, Why: fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
-			n.Restarts.Says())}
+		return Refusal{Code: offline,
+			Why: fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
+				n.Restarts.Says())}
 	}
 	if why := w.MayRun(service, n); why != "" {
 		return Refusal{Code: illegal, Why: why}
@@ -108,7 +111,8 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 		}
 	}
 	if len(w.ObjectionsTo(service).Why) > 0 {
-		return Refusal{Code: cluster.CodeDependency, Why: "rules between services leave no other node to " + c.Service + " now; it is left where it is"}
+		return Refusal{Code: cluster.CodeDependency, Why: "rules between services leave no other node to " + c.Service +
+			" now; it is left where it is"}
 	}
 	return Refusal{Code: cluster.CodeFailure, Why: "no other node may run " + c.Service + " now; it is left where it is"}
 }
@@ -134,10 +138,12 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 		return w.Running(service, cluster.CodeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 	}
 	if len(service.Holders) != 1 {
-		return RefuseAs(cluster.CodeTemporary, "%s may be on %s; it migrates when that is clear", c.Service, cluster.HolderNames(service))
+		return RefuseAs(cluster.CodeTemporary, "%s may be on %s; it migrates when that is clear", c.Service,
+			cluster.HolderNames(service))
 	}
 	if h, _ := service.Holder(service.Owner); h.Condition != string(resources.Running) {
-		return RefuseAs(cluster.CodeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition, service.Owner)
+		return RefuseAs(cluster.CodeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition,
+			service.Owner)
 	}
 	if why := w.turnsKey(service.Owner, c.Node); why != "" {
 		return Refusal{Code: cluster.CodeTemporary, Why: why}

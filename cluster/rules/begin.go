@@ -159,7 +159,9 @@ func stopRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.M
 	if !held || !cluster.OnBoot(n)(h) {
 		return Refuse("%s does not hold %s", n.Name, c.Service)
 	}
-	op, byRequest := map[cluster.Purpose]cluster.Operation{cluster.ForDisable: cluster.OpDisable, cluster.ForStop: cluster.OpStop, cluster.ForRestart: cluster.OpRestart, cluster.ForRelocate: cluster.OpRelocate}[c.Purpose]
+	op, byRequest := map[cluster.Purpose]cluster.Operation{cluster.ForDisable: cluster.OpDisable,
+		cluster.ForStop: cluster.OpStop, cluster.ForRestart: cluster.OpRestart,
+		cluster.ForRelocate: cluster.OpRelocate}[c.Purpose]
 	if byRequest && (service.Wish == nil || service.Wish.Op != op) {
 		return Refuse("there is no longer a request to %s %s", op, c.Service)
 	}
@@ -173,7 +175,8 @@ func stopRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.M
 		return Refuse("%s leaves, and %s can take %s live", n.Name, w.takesLive(service), c.Service)
 	case c.Purpose == cluster.ForDepend && w.Follows(service) == "":
 		return Refuse("what %s depends on is there", c.Service)
-	case c.Purpose == cluster.ForAhead && !slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):
+	case c.Purpose == cluster.ForAhead &&
+		!slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):
 		return Refuse("%s depends on nothing", c.Service)
 	case c.Purpose == cluster.ForHalt && (w.Lock() == nil || !w.Lock().Stop):
 		return Refuse("the cluster is not being stopped")
@@ -214,10 +217,12 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 		return Refusal{Code: cluster.CodeInvalid, Why: cluster.NotLive(service)}
 	}
 	if service.Owner != n.Name || service.State != resources.Started || target.Name == n.Name {
-		return Refuse("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name, target.Name)
+		return Refuse("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name,
+			target.Name)
 	}
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
-		return RefuseAs(cluster.CodeTemporary, "%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name, cluster.HolderNames(service))
+		return RefuseAs(cluster.CodeTemporary, "%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name,
+			cluster.HolderNames(service))
 	}
 	if why := w.turnsKey(n.Name, target.Name); why != "" {
 		return Refusal{Code: cluster.CodeTemporary, Why: why}

@@ -28,7 +28,8 @@ func (w *World) Brake(at time.Time, more ...string) string {
 	}
 	down := 1 + len(more)
 	for _, name := range w.Nodes.Keys() {
-		if n, _ := w.Nodes.Get(name); n.State == cluster.NodeFenced || w.Fences.Has(name) || (n.State == cluster.NodeCut && len(w.HeldBy(n)) == 0) {
+		if n, _ := w.Nodes.Get(name); n.State == cluster.NodeFenced || w.Fences.Has(name) ||
+			(n.State == cluster.NodeCut && len(w.HeldBy(n)) == 0) {
 			down++
 		}
 	}

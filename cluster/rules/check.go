@@ -42,7 +42,8 @@ func Check(s *cluster.State) []string {
 		what          string
 		length, limit int
 	}{
-		{"events", len(s.Timeline), cluster.MaxEvents}, {"requests", s.Requests.Len(), cluster.MaxRequests}, {"tokens", s.Tokens.Len(), cluster.MaxTokens},
+		{"events", len(s.Timeline), cluster.MaxEvents}, {"requests", s.Requests.Len(), cluster.MaxRequests},
+		{"tokens", s.Tokens.Len(), cluster.MaxTokens},
 		{"shots", len(s.Shots), cluster.MaxShots}, {"removed keys", s.Removed.Len(), cluster.MaxRemoved},
 		{"clients", s.Clients.Len(), cluster.MaxClients},
 		{"closed fence intents", len(s.FenceHistory), cluster.MaxFenceHistory},

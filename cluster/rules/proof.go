@@ -73,7 +73,8 @@ func Unguarded(s *cluster.State, node string) string {
 // could. Waiting does nothing to anybody.
 func MayHitNewBoot(s *cluster.State, open cluster.Fence) bool {
 	devices := Of(s).DevicesOf(open.Node, open.Level)
-	return len(devices) == 0 || slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Nature() != fence.ByWatchdog })
+	return len(devices) == 0 ||
+		slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Nature() != fence.ByWatchdog })
 }
 
 // Weighed takes a result for what it is worth by law L3: Confirmed is Unknown
@@ -95,7 +96,8 @@ func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Pr
 		return "" // the level was taken out of the document meanwhile; it was one of power
 	}
 	if nature := fence.NatureOf(devices); nature != p.By() {
-		return fmt.Sprintf("level %d proves by %s now, and the result is one by %s", open.Level+1, words.OrElse(string(nature), "nothing"), p.By())
+		return fmt.Sprintf("level %d proves by %s now, and the result is one by %s", open.Level+1,
+			words.OrElse(string(nature), "nothing"), p.By())
 	}
 	guard := n.GuardOf(open.Boot)
 	for _, device := range devices {
@@ -129,7 +131,8 @@ func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder
 		case !fence.LiesOn(disk.Identity, n.Cut.Disks):
 			return disk.Identity + " is not among the disks that it was cut off from"
 		case !fence.LiesOn(disk.Identity, guard.Keys):
-			return n.Name + " never said that its key for " + disk.Identity + " was registered, so a registration may still be on its way"
+			return n.Name + " never said that its key for " + disk.Identity + " was registered, so a registration may " +
+				"still be on its way"
 		}
 		writable++
 	}
@@ -139,7 +142,8 @@ func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder
 	case writable == 0:
 		return "nothing is known of disks that it writes to"
 	case !waited && !spec.StorageOnly:
-		return "it may go on running without its disks: neither was a watchdog waited out, nor does the service allow storage_only"
+		return "it may go on running without its disks: neither was a watchdog waited out, nor does the service allow " +
+			"storage_only"
 	}
 	return ""
 }

@@ -68,7 +68,8 @@ func (w *World) Loads() map[string]int {
 
 // Rankable are the candidates, given where a start failed and how much each
 // node has.
-func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart, load map[string]int) []domain.Candidate {
+func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart,
+	load map[string]int) []domain.Candidate {
 	list, objections := make([]domain.Candidate, 0, w.Nodes.Len()), w.ObjectionsTo(service)
 	for _, name := range w.Nodes.Keys() {
 		c := domain.Candidate{Node: name, Load: load[name], Barred: words.OrElse(w.Barred(name), objections.Why[name])}
@@ -121,14 +122,16 @@ func (o objections) Any() bool { return len(o.Why) > 0 }
 func (w *World) NeedsFence(service cluster.Service, node string) string {
 	h, held := service.Holder(node)
 	n, known := w.Nodes.Get(node)
-	if w.Level() < cluster.LevelTwo || !known || !held || !cluster.OnBoot(n)(h) || !service.Enabled || service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
+	if w.Level() < cluster.LevelTwo || !known || !held || !cluster.OnBoot(n)(h) || !service.Enabled ||
+		service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
 		return ""
 	}
 	byItself := service.StopFailed == cluster.ForRecovery || service.StopFailed == cluster.ForCleanup
 	switch {
 	case service.Spec.StopFailure == resources.FenceNode && service.StopFailed != "":
 		return fmt.Sprintf("%s could not be stopped there, and its stop_failure is fence", service.Spec.Name)
-	case service.Spec.StopFailure == "" && service.Spec.Kind() == resources.KindVM && byItself && h.Condition == string(resources.Unknown):
+	case service.Spec.StopFailure == "" && service.Spec.Kind() == resources.KindVM && byItself &&
+		h.Condition == string(resources.Unknown):
 		return fmt.Sprintf("%s could not be stopped there to recover it, and the hypervisor cannot tell whether it still runs", service.Spec.Name)
 	}
 	return ""

@@ -62,8 +62,8 @@ func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
 	return 0, t.client.Follow(ctx, query, show, func(err error) { t.complain(err) })
 }
 
-// checkNames refuses a name that the cluster does not know and did not know: an empty timeline would read as "nothing
-// happened".
+// checkNames refuses a name that the cluster does not know and did not know: an empty timeline
+// would read as "nothing happened".
 func (t *tool) checkNames(ctx context.Context, query api.EventQuery) (int, error) {
 	if query.Node == "" && query.Service == "" {
 		return 0, nil
@@ -80,7 +80,8 @@ func (t *tool) checkNames(ctx context.Context, query api.EventQuery) (int, error
 		return exitNotFound, fmt.Errorf("'%s' not in membership list.%s", query.Node, cli.NodeHint(status, query.Node))
 	}
 	if _, found := cli.FindService(status, query.Service); !found && query.Service != "" {
-		return exitNotFound, fmt.Errorf("%s: Service does not exist.%s", query.Service, cli.ServiceHint(status, query.Service))
+		return exitNotFound, fmt.Errorf("%s: Service does not exist.%s", query.Service,
+			cli.ServiceHint(status, query.Service))
 	}
 	return 0, nil
 }

@@ -1,6 +1,6 @@
-// Command clustat shows the state of the cluster, and with --events what happened and why. Options, output and exit
-// codes are those of rgmanager's tool of that name; what is ours beyond it stands where a script that reads the old
-// output does not look.
+// Command clustat shows the state of the cluster, and with --events what happened and why.
+// Options, output and exit codes are those of rgmanager's tool of that name; what is ours beyond
+// it stands where a script that reads the old output does not look.
 package main
 
 import (
@@ -65,20 +65,27 @@ func flags() []urfave.Flag {
 	own := []urfave.Flag{
 		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"},
 			Usage: "show again every `N` seconds until q is pressed; arrows and page keys scroll"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "local-id", Aliases: []string{"I"}, Usage: "print the id of this node"},
-		&urfave.StringFlag{Name: "member", Aliases: []string{"m"}, Usage: "show one `NODE`; exit code 0 online, 1 offline, 255 unknown"},
-		&urfave.StringFlag{Name: "service", Aliases: []string{"s"}, Usage: "show one `SERVICE`; the exit code tells its state"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "local-id", Aliases: []string{"I"},
+			Usage: "print the id of this node"},
+		&urfave.StringFlag{Name: "member", Aliases: []string{"m"},
+			Usage: "show one `NODE`; exit code 0 online, 1 offline, 255 unknown"},
+		&urfave.StringFlag{Name: "service", Aliases: []string{"s"},
+			Usage: "show one `SERVICE`; the exit code tells its state"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "xml", Aliases: []string{"x"}, Usage: "print XML"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "quorum", Aliases: []string{"Q"}, Usage: "print nothing; exit code 0 with a quorum, 1 without"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "fast", Aliases: []string{"f"}, Usage: "show what this node knows, without asking the others"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "quorum", Aliases: []string{"Q"},
+			Usage: "print nothing; exit code 0 with a quorum, 1 without"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "fast", Aliases: []string{"f"},
+			Usage: "show what this node knows, without asking the others"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "classic",
 			Usage: "show rgmanager's tables also on a terminal: fixed columns, no colour"},
-		&urfave.StringFlag{Name: "why", Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
+		&urfave.StringFlag{Name: "why",
+			Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m choose from it"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with what happens"},
-		&urfave.Uint64Flag{Name: "after", DefaultText: "the last events", Usage: "with --events: those behind the event `INDEX`, as --json shows it; to go on where a reader stopped"},
+		&urfave.Uint64Flag{Name: "after", DefaultText: "the last events",
+			Usage: "with --events: those behind the event `INDEX`, as --json shows it; to go on where a reader stopped"},
 		&urfave.IntFlag{Name: "limit", Usage: "with --events: the last `N` events", Value: 40},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},

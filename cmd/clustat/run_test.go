@@ -70,7 +70,8 @@ func start(t *testing.T, d *daemon) *daemon {
 			return
 		}
 		answer(w, plan.Explanation{Service: r.PathValue("name"), State: "started", Owner: "node1",
-			Candidates: []plan.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: "priority 1 in domain main"}, {Node: "node2", Why: "node2 is left"}}})
+			Candidates: []plan.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: "priority 1 in domain main"},
+				{Node: "node2", Why: "node2 is left"}}})
 	})
 	server := &http.Server{Handler: mux}
 	go server.Serve(listener)
@@ -79,9 +80,12 @@ func start(t *testing.T, d *daemon) *daemon {
 }
 
 func alpha() api.Status {
-	return api.Status{Cluster: "alpha", Generation: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC), Quorate: true, Local: "node1",
-		Nodes: []api.Node{{Name: "node1", ID: 1, State: "online", Online: true, Local: true}, {Name: "node2", ID: 17, State: "left"}},
-		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1"}, {Name: "vm:db", State: 119, StateText: "disabled", LastOwner: "node2"},
+	return api.Status{Cluster: "alpha", Generation: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC),
+		Quorate: true, Local: "node1",
+		Nodes: []api.Node{{Name: "node1", ID: 1, State: "online", Online: true, Local: true},
+			{Name: "node2", ID: 17, State: "left"}},
+		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1"},
+			{Name: "vm:db", State: 119, StateText: "disabled", LastOwner: "node2"},
 			{Name: "vm:mail", State: 111, StateText: "starting", Owner: "node1"}}}
 }
 
@@ -99,7 +103,8 @@ func TestExitCodes(t *testing.T) {
 		"-s vm:web": 0, "-s vm:mail": 0, "-s vm:db": 119, "-lsvm:db": 119, "-xs vm:db": 119, "-s web": 255, "-s vm:none": 255,
 		"-m node1": 0, "-m node2": 1, "-m node9": 255,
 		"-i 1 -x": 1, "--classic": 0, "-x -i 1": 1, "-y": 1, "web": 1, "-i": 1, "-i often": 1,
-		"--events -s vm:web": 0, "--events -s vm:none": 255, "--events -m none": 255, "--events --limit 0": 1, "--why vm:web": 0, "--why web": 255, "--why vm:web --json": 0,
+		"--events -s vm:web": 0, "--events -s vm:none": 255, "--events -m none": 255, "--events --limit 0": 1,
+		"--why vm:web": 0, "--why web": 255, "--why vm:web --json": 0,
 	} {
 		if _, _, code := d.call(t.Context(), line); code != want {
 			t.Errorf("clustat %s: exit code %d, want %d", line, code, want)
@@ -163,7 +168,9 @@ func TestJSONIsTheStatusOrTheRowAskedFor(t *testing.T) {
 func TestWithoutALeaderWhatTheNodeKnowsIsShownAndSaidToBe(t *testing.T) {
 	d := start(t, &daemon{status: alpha(), staleOnly: true})
 	out, _, code := d.call(t.Context(), "")
-	if code != 0 || !strings.Contains(out, "The cluster could not be asked (there is no leader). Shown is what node1 knows.\n") || !strings.Contains(out, "vm:web") {
+	if code != 0 || !strings.Contains(out,
+		"The cluster could not be asked (there is no leader). Shown is what node1 knows.\n") ||
+		!strings.Contains(out, "vm:web") {
 		t.Errorf("got %d and\n%s", code, out)
 	}
 	if out, _, _ := d.call(t.Context(), "-f"); strings.Contains(out, "could not be asked") {
@@ -175,20 +182,24 @@ func TestNoDaemon(t *testing.T) {
 	d := &daemon{socket: filepath.Join(t.TempDir(), "none")}
 	for _, line := range []string{"", "-Q", "-x", "--events"} {
 		_, errOut, code := d.call(t.Context(), line)
-		if code != 1 || !strings.HasPrefix(errOut, "Could not connect to clusterd: no such file or directory\nIt does not seem to run on this host") {
+		if code != 1 || !strings.HasPrefix(errOut,
+			"Could not connect to clusterd: no such file or directory\nIt does not seem to run on this host") {
 			t.Errorf("clustat %s: %d, %q", line, code, errOut)
 		}
 	}
 }
 
 func event(index uint64, subject, why string) cluster.Event {
-	return cluster.Event{Index: index, Subject: subject, Why: why, At: time.Date(2026, 11, 22, 9, 0, int(index), 0, time.Local)}
+	return cluster.Event{Index: index, Subject: subject, Why: why,
+		At: time.Date(2026, 11, 22, 9, 0, int(index), 0, time.Local)}
 }
 
 func TestEvents(t *testing.T) {
-	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first"), event(2, "vm:db", "second"), event(3, "vm:web", "third")}})
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first"),
+		event(2, "vm:db", "second"), event(3, "vm:web", "third")}})
 	for line, want := range map[string]string{
-		"--events":            "Sun Nov 22 2026\n09:00:01.000  vm:web  first\n09:00:02.000  vm:db   second\n09:00:03.000  vm:web  third\n",
+		"--events": "Sun Nov 22 2026\n09:00:01.000  vm:web  first\n09:00:02.000  vm:db   " +
+			"second\n09:00:03.000  vm:web  third\n",
 		"--events --limit 1":  "Sun Nov 22 2026\n09:00:03.000  vm:web  third\n",
 		"--events -s vm:db":   "Sun Nov 22 2026\n09:00:02.000  vm:db  second\n",
 		"--events -s vm:mail": "",
@@ -217,19 +228,22 @@ func (s *stopAfter) Write(text []byte) (int, error) {
 }
 
 func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
-	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first")}, later: []cluster.Event{event(2, "vm:web", "second"), event(3, "vm:web", "third")}})
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first")},
+		later: []cluster.Event{event(2, "vm:web", "second"), event(3, "vm:web", "third")}})
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	out := &stopAfter{text: "third", stop: stop}
 	follow := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
 	code := follow.run(ctx, []string{"--socket", d.socket, "--events", "--follow"})
-	if text := out.printed.String(); code != 0 || strings.Count(text, "first") != 1 || strings.Count(text, "second") != 1 || strings.Count(text, "third") != 1 || strings.Count(text, "Nov") != 1 {
+	if text := out.printed.String(); code != 0 || strings.Count(text, "first") != 1 ||
+		strings.Count(text, "second") != 1 || strings.Count(text, "third") != 1 || strings.Count(text, "Nov") != 1 {
 		t.Errorf("got %d, %q", code, text)
 	}
 }
 
 func TestFollowAsJSONIsOneLinePerEvent(t *testing.T) {
-	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first")}, later: []cluster.Event{event(2, "vm:web", "second"), event(3, "vm:web", "third")}})
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first")},
+		later: []cluster.Event{event(2, "vm:web", "second"), event(3, "vm:web", "third")}})
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	out := &stopAfter{text: "third", stop: stop}
@@ -252,10 +266,12 @@ func TestRepeatDrawsOverTheOldPicture(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	out := &stopAfter{text: eraseRest, stop: stop}
-	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Terminal: true, Width: 80, Height: 12} }}
+	repeated := tool{out: out, errOut: out,
+		screen: func() cli.Screen { return cli.Screen{Terminal: true, Width: 80, Height: 12} }}
 	code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "1"})
 	text := out.printed.String()
-	if code != 0 || !strings.HasPrefix(text, enterPage+goHome+"Cluster Status for alpha @ ") || !strings.HasSuffix(text, eraseLine+eraseRest+leavePage) {
+	if code != 0 || !strings.HasPrefix(text, enterPage+goHome+"Cluster Status for alpha @ ") ||
+		!strings.HasSuffix(text, eraseLine+eraseRest+leavePage) {
 		t.Errorf("got %d, %q", code, text)
 	}
 	if out.writes != 3 {
@@ -272,7 +288,8 @@ func TestRepeatIntoAFileTellsNoTerminal(t *testing.T) {
 	defer stop()
 	out := &stopAfter{text: "vm:mail", stop: stop}
 	repeated := tool{out: out, errOut: out, screen: func() cli.Screen { return cli.Screen{Width: 80} }}
-	if code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "1"}); code != 0 || strings.Contains(out.printed.String(), "\x1b") {
+	if code := repeated.run(ctx, []string{"--socket", d.socket, "-i", "1"}); code != 0 ||
+		strings.Contains(out.printed.String(), "\x1b") {
 		t.Errorf("got %d, %q", code, out.printed.String())
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// freshWithin bounds how long the cluster is asked before what this node knows has to do: a status is answered within a
-// second, also at the moment when the leader dies.
+// freshWithin bounds how long the cluster is asked before what this node knows has to do: a
+// status is answered within a second, also at the moment when the leader dies.
 const freshWithin = 800 * time.Millisecond
 
 // act does what the options ask for.
@@ -40,7 +40,8 @@ func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
 		}
 		return exitFailure, errors.New("Error: Options '-i' and '" + other + "' are mutually exclusive")
 	}
-	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")})
+	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"),
+		Identity: c.String("identity")})
 	if err != nil {
 		return exitFailure, err
 	}
@@ -159,7 +160,8 @@ func serviceExit(service api.Service) int {
 	return service.State
 }
 
-// status asks the cluster, and takes what this node knows where the cluster cannot answer; the remark says so.
+// status asks the cluster, and takes what this node knows where the cluster cannot answer; the
+// remark says so.
 func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error) {
 	if fast {
 		status, err := t.client.Status(ctx, false)

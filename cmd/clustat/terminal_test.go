@@ -62,7 +62,8 @@ func openTerminal(t *testing.T, columns, lines uint16) *terminal {
 
 func (term *terminal) resize(columns, lines uint16) {
 	term.t.Helper()
-	if err := unix.IoctlSetWinsize(int(term.user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: columns, Row: lines}); err != nil {
+	if err := unix.IoctlSetWinsize(int(term.user.Fd()), unix.TIOCSWINSZ,
+		&unix.Winsize{Col: columns, Row: lines}); err != nil {
 		term.t.Fatal(err)
 	}
 }
@@ -93,7 +94,8 @@ func (term *terminal) await(text string, times int) {
 // repeated runs clustat -i on the terminal; the channel has its exit code.
 func (term *terminal) repeated(d *daemon, seconds string) chan int {
 	ended := make(chan int, 1)
-	tool := tool{in: term.tool, out: term.tool, errOut: term.tool, screen: func() cli.Screen { return cli.ScreenOf(term.tool) }}
+	tool := tool{in: term.tool, out: term.tool, errOut: term.tool,
+		screen: func() cli.Screen { return cli.ScreenOf(term.tool) }}
 	go func() { ended <- tool.run(term.t.Context(), []string{"--socket", d.socket, "-i", seconds}) }()
 	return ended
 }

@@ -74,7 +74,8 @@ func everyState() api.Status {
 	}
 	status.Services = nil
 	for state := resources.Stopped; state <= resources.Migrating; state++ {
-		service := api.Service{Name: "vm:" + state.String(), State: int(state), StateText: state.String(), Owner: "node1", LastOwner: "node2.example.com"}
+		service := api.Service{Name: "vm:" + state.String(), State: int(state), StateText: state.String(), Owner: "node1",
+			LastOwner: "node2.example.com"}
 		switch state {
 		case resources.Stopped, resources.Disabled, resources.Uninitialized:
 			service.Owner = ""
@@ -85,7 +86,8 @@ func everyState() api.Status {
 		}
 		status.Services = append(status.Services, service)
 	}
-	status.Services = append(status.Services, api.Service{Name: "service:with-a-name-longer-than-its-column", State: 112, StateText: "started", Owner: "node2.example.com", Flags: 1, FlagsText: "Z"},
+	status.Services = append(status.Services, api.Service{Name: "service:with-a-name-longer-than-its-column", State: 112,
+		StateText: "started", Owner: "node2.example.com", Flags: 1, FlagsText: "Z"},
 		api.Service{Name: "vm:never", State: 110, StateText: "stopped"})
 	return status
 }
@@ -118,7 +120,8 @@ func TestTranscriptOfEveryExitCode(t *testing.T) {
 	for _, service := range d.status.Services {
 		told.typed(t, d, "-s "+service.Name, 80)
 	}
-	for _, line := range []string{"-s vm:none", "-s stoped", "-m node1", "-m node3", "-m node9", "-Q", "-I", "-v", "-x -i 2", "-i 2 -x", "-i 2 --json", "-S", "-i often", "vm:web"} {
+	for _, line := range []string{"-s vm:none", "-s stoped", "-m node1", "-m node3", "-m node9", "-Q", "-I", "-v",
+		"-x -i 2", "-i 2 -x", "-i 2 --json", "-S", "-i often", "vm:web"} {
 		told.typed(t, d, line, 80)
 	}
 	inquorate := everyState()
@@ -138,8 +141,10 @@ func TestTranscriptOfWhy(t *testing.T) {
 
 func TestTranscriptOfTheTimeline(t *testing.T) {
 	var told transcript
-	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first"), event(2, "vm:db", "second"), event(3, "vm:web", "third")}})
-	for _, line := range []string{"--events", "--events --limit 1", "--events -s vm:db", "--events -s vm:wbe", "--events -m node7", "--events --limit 0"} {
+	d := start(t, &daemon{status: alpha(), events: []cluster.Event{event(1, "vm:web", "first"),
+		event(2, "vm:db", "second"), event(3, "vm:web", "third")}})
+	for _, line := range []string{"--events", "--events --limit 1", "--events -s vm:db", "--events -s vm:wbe",
+		"--events -m node7", "--events --limit 0"} {
 		told.typed(t, d, line, 80)
 	}
 	told.compare(t, "timeline.txt")

@@ -36,7 +36,8 @@ func makeToken(c *urfave.Context, request api.TokenRequest) error {
 		return err
 	}
 	fmt.Println(reply.Text)
-	fmt.Fprintf(os.Stderr, "Valid for one machine until %s. On it: clusterd join\n", reply.Expires.Local().Format("15:04:05"))
+	fmt.Fprintf(os.Stderr, "Valid for one machine until %s. On it: clusterd join\n",
+		reply.Expires.Local().Format("15:04:05"))
 	return nil
 }
 
@@ -48,17 +49,19 @@ func nodeCommand() *urfave.Command {
 			{Name: "list", Usage: "list the nodes, who votes and who leads", Action: listNodes},
 			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE",
 				Flags: []urfave.Flag{reason, yesFlag()}, Action: removeNode},
-			{Name: "replace", Usage: "make a token for the machine that takes a node's place", ArgsUsage: "NODE", Action: func(c *urfave.Context) error {
-				name, err := argument(c, "the NODE to replace")
-				if err != nil {
-					return err
-				}
-				return makeToken(c, api.TokenRequest{Replace: name})
-			}},
+			{Name: "replace", Usage: "make a token for the machine that takes a node's place", ArgsUsage: "NODE",
+				Action: func(c *urfave.Context) error {
+					name, err := argument(c, "the NODE to replace")
+					if err != nil {
+						return err
+					}
+					return makeToken(c, api.TokenRequest{Replace: name})
+				}},
 			{Name: "address", Usage: "tell the cluster where a node that it does not hear is reached by now",
 				ArgsUsage: "NODE ADDRESS", Action: changeAddress},
 			{Name: "leave", Usage: "hand this (or another) node's services over, before its host goes down", ArgsUsage: "[NODE]",
-				Flags:  []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing", Value: 5 * time.Minute}},
+				Flags: []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing",
+					Value: 5 * time.Minute}},
 				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
 		}, orderCommands(reason)...),
 	}
@@ -126,7 +129,8 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 	if name == "" {
 		return usage("node %s needs a NODE", op)
 	}
-	reply, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name, Reason: c.String("reason")})
+	reply, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name,
+		Reason: c.String("reason")})
 	if err != nil {
 		return err
 	}

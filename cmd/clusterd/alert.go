@@ -56,6 +56,7 @@ func testAlert(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Alert %s works: told from %s within %s.\n", tested.Name, tested.Teller, tested.Took.Round(time.Millisecond))
+	fmt.Printf("Alert %s works: told from %s within %s.\n", tested.Name, tested.Teller,
+		tested.Took.Round(time.Millisecond))
 	return nil
 }

@@ -39,7 +39,9 @@ func vmCommand() *urfave.Command {
 				if err != nil {
 					return err
 				}
-				reply, err := client.Import(c.Context, api.ImportRequest{ID: api.NewRequestID(), Title: strings.TrimPrefix(name, "vm:"), Node: c.String("node"), Domain: c.String("domain")})
+				reply, err := client.Import(c.Context,
+					api.ImportRequest{ID: api.NewRequestID(), Title: strings.TrimPrefix(name, "vm:"), Node: c.String("node"),
+						Domain: c.String("domain")})
 				if err != nil {
 					return err
 				}
@@ -65,7 +67,8 @@ func doctorCommand() *urfave.Command {
 			}
 			wrong := 0
 			for _, f := range report.Findings {
-				fmt.Print(cli.Wrap(f.Text, fmt.Sprintf("%-8s %-8s %-13s ", strings.ToUpper(f.Severity), f.Node, f.What), strings.Repeat(" ", 32), 80))
+				fmt.Print(cli.Wrap(f.Text, fmt.Sprintf("%-8s %-8s %-13s ", strings.ToUpper(f.Severity), f.Node, f.What),
+					strings.Repeat(" ", 32), 80))
 				if f.Next != "" {
 					fmt.Print(cli.Wrap(f.Next, strings.Repeat(" ", 32)+"-> ", strings.Repeat(" ", 35), 80))
 				}
@@ -137,7 +140,8 @@ func restoreCommand() *urfave.Command {
 		Name: "restore", Usage: "begin again from a backup, on one node, after everything was lost", ArgsUsage: "FILE",
 		Flags: []urfave.Flag{&urfave.StringFlag{Name: "key",
 			Usage: "read the key that opens it from `KEYFILE` instead of FILE.key"}},
-		Description: "The daemon must be stopped and the data folder empty. What runs where is unknown until each node was asked or fenced.",
+		Description: "The daemon must be stopped and the data folder empty. What runs where is unknown until each node " +
+			"was asked or fenced.",
 		Action: func(c *urfave.Context) error {
 			path, err := argument(c, "the FILE of a backup")
 			if err != nil {
@@ -161,7 +165,8 @@ func restoreCommand() *urfave.Command {
 
 func recoverCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone", ArgsUsage: "[DEAD-NODE...]",
+		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone",
+		ArgsUsage: "[DEAD-NODE...]",
 		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the " +
 			"survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on " +
 			"there without the dead. Each is named and its name is typed again: make sure that its machine is OFF, " +
@@ -190,7 +195,8 @@ func recoverCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("The log on %s is usable again with: %s. Start clusterd here first, then on the others.\n", node.Name, strings.Join(survivors, ", "))
+			fmt.Printf("The log on %s is usable again with: %s. Start clusterd here first, then on the others.\n", node.Name,
+				strings.Join(survivors, ", "))
 			return nil
 		},
 	}
@@ -234,7 +240,8 @@ func tellPosition(node config.Node) error {
 		}
 		members = append(members, name)
 	}
-	fmt.Printf("The log on %s ends with term %d, index %d. Its members: %s.\n", node.Name, found.LastTerm, found.LastIndex, strings.Join(members, ", "))
+	fmt.Printf("The log on %s ends with term %d, index %d. Its members: %s.\n", node.Name, found.LastTerm,
+		found.LastIndex, strings.Join(members, ", "))
 	stuck, err := daemon.StuckAt(node)
 	if err != nil {
 		return err
@@ -242,7 +249,8 @@ func tellPosition(node config.Node) error {
 	if stuck != nil {
 		fmt.Printf("Its daemon stopped at entry %d (%s), which it could not apply: %s\n", stuck.Index, stuck.Name, stuck.Why)
 	}
-	fmt.Println("Nothing was changed. Recover on the survivor with the highest term, among equals with the highest index: clusterd recover DEAD-NODE...")
+	fmt.Println("Nothing was changed. Recover on the survivor with the highest term, among equals with the highest " +
+		"index: clusterd recover DEAD-NODE...")
 	return nil
 }
 
@@ -341,7 +349,8 @@ func makeClient(c *urfave.Context) error {
 		return err
 	}
 	folder := c.String("out")
-	for file, text := range map[string][]byte{"ca.pem": []byte(reply.Authority), "client.pem": []byte(reply.Certificate), "client.key": secret} {
+	for file, text := range map[string][]byte{"ca.pem": []byte(reply.Authority), "client.pem": []byte(reply.Certificate),
+		"client.key": secret} {
 		if err := pki.WriteSecret(filepath.Join(folder, file), text); err != nil {
 			return err
 		}
@@ -349,6 +358,7 @@ func makeClient(c *urfave.Context) error {
 	if err := reply.Keys.Write(folder); err != nil {
 		return err
 	}
-	fmt.Printf("Wrote the %s certificate of %s to %s. Copy the folder to the user's ~/.config/clusterd.\n", c.String("role"), name, folder)
+	fmt.Printf("Wrote the %s certificate of %s to %s. Copy the folder to the user's ~/.config/clusterd.\n",
+		c.String("role"), name, folder)
 	return nil
 }

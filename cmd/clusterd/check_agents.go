@@ -40,7 +40,8 @@ func checkFenceAgents(c *urfave.Context, path string, text []byte, parsed config
 		self = node.Name
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	held := agentCheck{document: parsed.Document, places: places, self: self, driver: fenceagent.New(fenceagent.Options{Logger: quiet})}
+	held := agentCheck{document: parsed.Document, places: places, self: self,
+		driver: fenceagent.New(fenceagent.Options{Logger: quiet})}
 	// Applying goes on where something is only missing here: it can be installed
 	// afterwards, and until then the readiness of the device says so.
 	faults, warnings := held.run(c.Command.Name == "check")

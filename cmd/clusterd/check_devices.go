@@ -74,7 +74,8 @@ func tryDevices(c *urfave.Context, path string, parsed config.Parsed) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d fence devices cannot be used from this machine as the document says", failed, len(parsed.Document.Devices))
+		return fmt.Errorf("%d of %d fence devices cannot be used from this machine as the document says", failed,
+			len(parsed.Document.Devices))
 	}
 	return nil
 }
@@ -82,7 +83,8 @@ func tryDevices(c *urfave.Context, path string, parsed config.Parsed) error {
 func newTrial(c *urfave.Context, document cluster.Document, places config.DevicePlaces) *trial {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	t := &trial{document: document, places: places, drivers: powerDrivers(quiet), uuids: map[string]string{}}
-	t.storage = scsi.Options{Helper: selves(storageHelper), Logger: quiet, Nodes: func() []string { return slices.Sorted(maps.Keys(t.uuids)) }}
+	t.storage = scsi.Options{Helper: selves(storageHelper), Logger: quiet,
+		Nodes: func() []string { return slices.Sorted(maps.Keys(t.uuids)) }}
 	node, err := nodeSettings(c)
 	if err != nil {
 		return t
@@ -146,12 +148,14 @@ func (t *trial) try(ctx context.Context, device fence.Device) tried {
 	case fence.DriverWatchdog:
 		return t.tryWatchdog(device)
 	case fence.DriverPill:
-		pills := watchdog.New(watchdog.Options{Node: "this machine", Helper: selves(pillHelper), Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
+		pills := watchdog.New(watchdog.Options{Node: "this machine", Helper: selves(pillHelper),
+			Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
 		return answered(device, pills.Check(ctx, device), "ok; the disks are here, and their header can be read")
 	}
 	if device.Password == config.Mask {
 		// A login with the mask would be a wrong password, and boards lock accounts.
-		return tried{device: device, untried: true, text: "not asked: its password is masked in this file; write it, or look at clusterd fence status"}
+		return tried{device: device, untried: true,
+			text: "not asked: its password is masked in this file; write it, or look at clusterd fence status"}
 	}
 	if device.Credential != "" {
 		return tried{device: device, untried: true,
@@ -188,7 +192,8 @@ func (t *trial) identified(device fence.Device, check fence.Check) tried {
 	case device.Options["identity"] == "assumed":
 		return tried{text: ok + "that it belongs to " + owners[0] + " is assumed, as the document says"}
 	case check.Identity == "":
-		return tried{text: ok + "it does not tell whose it is, so it counts only after a drill: clusterd fence test " + owners[0]}
+		return tried{text: ok + "it does not tell whose it is, so it counts only after a drill: clusterd fence test " +
+			owners[0]}
 	case device.Options["identity"] != "" && fence.SamePlatform(check.Identity, device.Options["identity"]):
 		return tried{text: ok + "it tells the identity declared for it, and counts only after a drill: clusterd fence test " + owners[0]}
 	}
@@ -198,13 +203,17 @@ func (t *trial) identified(device fence.Device, check fence.Check) tried {
 	}
 	for _, other := range slices.Sorted(maps.Keys(t.uuids)) {
 		if fence.SamePlatform(check.Identity, t.uuids[other]) {
-			return tried{failed: true, text: "it tells the hardware UUID of " + other + ", and is declared for " + owners[0] + "; check its address"}
+			return tried{failed: true, text: "it tells the hardware UUID of " + other + ", and is declared for " + owners[0] +
+				"; check its address"}
 		}
 	}
 	if uuid == "" {
-		return tried{text: ok + "it tells the hardware UUID " + check.Identity + "; compare it with /sys/class/dmi/id/product_uuid on " + owners[0]}
+		return tried{text: ok + "it tells the hardware UUID " + check.Identity +
+			"; compare it with /sys/class/dmi/id/product_uuid on " + owners[0]}
 	}
-	return tried{failed: true, text: "it tells the hardware UUID " + check.Identity + ", and " + owners[0] + " has " + uuid + ": it belongs to another machine; check its address, or, if this board tells a UUID of its own, set option identity to that and run the drill"}
+	return tried{failed: true, text: "it tells the hardware UUID " + check.Identity + ", and " + owners[0] + " has " +
+		uuid + ": it belongs to another machine; check its address, or, if this board tells a UUID of its own, set " +
+		"option identity to that and run the drill"}
 }
 
 // apart finds devices of different nodes that are one machine's, where it is not
@@ -214,11 +223,13 @@ func (t *trial) apart(all []tried) []tried {
 		for j := range all[:i] {
 			a, b := &all[j], &all[i]
 			ours, theirs := ownersOf(t.document, a.device.Name), ownersOf(t.document, b.device.Name)
-			if a.failed || b.failed || a.sure || b.sure || !fence.SamePlatform(a.identity, b.identity) || slices.Equal(ours, theirs) {
+			if a.failed || b.failed || a.sure || b.sure || !fence.SamePlatform(a.identity, b.identity) ||
+				slices.Equal(ours, theirs) {
 				continue
 			}
 			b.failed = true
-			b.text = fmt.Sprintf("it tells the hardware UUID %s, and so does device %s of %s: both are one machine's; check their addresses", b.identity, a.device.Name, strings.Join(ours, ", "))
+			b.text = fmt.Sprintf("it tells the hardware UUID %s, and so does device %s of %s: both are one machine's; "+
+				"check their addresses", b.identity, a.device.Name, strings.Join(ours, ", "))
 		}
 	}
 	return all
@@ -253,20 +264,25 @@ func (t *trial) tryWatchdog(device fence.Device) tried {
 		return tried{device: device, failed: true, text: err.Error()}
 	}
 	if !slices.Contains(ownersOf(t.document, device.Name), t.self) {
-		return tried{device: device, untried: true, text: "not asked: it is each node's own, and none of those that name it is this machine"}
+		return tried{device: device, untried: true,
+			text: "not asked: it is each node's own, and none of those that name it is this machine"}
 	}
 	file, err := os.Stat(settings.Device)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return tried{device: device, failed: true, text: "there is no " + settings.Device + " on this node; load the board's driver, or softdog (modprobe softdog nowayout=1)"}
+		return tried{device: device, failed: true,
+			text: "there is no " + settings.Device +
+				" on this node; load the board's driver, or softdog (modprobe softdog nowayout=1)"}
 	case err != nil:
 		return tried{device: device, failed: true, text: err.Error()}
 	case watchdog.Simulated(settings.Device):
-		return tried{device: device, text: "SIMULATED; " + settings.Device + " is a socket: what listens there ends this machine, no hardware does"}
+		return tried{device: device, text: "SIMULATED; " + settings.Device + " is a socket: what listens there ends " +
+			"this machine, no hardware does"}
 	case file.Mode()&os.ModeCharDevice == 0:
 		return tried{device: device, failed: true, text: settings.Device + " is no watchdog device"}
 	}
-	return tried{device: device, text: "ok; " + settings.Device + " is here; whether it takes " + settings.Timeout.String() + " shows when it is armed"}
+	return tried{device: device, text: "ok; " + settings.Device + " is here; whether it takes " +
+		settings.Timeout.String() + " shows when it is armed"}
 }
 
 // line is a tried at its place.

@@ -34,14 +34,16 @@ type boards struct {
 func newBoards(t *testing.T) boards {
 	t.Helper()
 	start := func(uuid string) *bmc.BMC {
-		b, err := bmc.Start(bmc.Options{Address: "127.0.0.1:0", Username: "admin", Password: "s3cret-pass", HardwareUUID: uuid, On: true})
+		b, err := bmc.Start(bmc.Options{Address: "127.0.0.1:0", Username: "admin", Password: "s3cret-pass",
+			HardwareUUID: uuid, On: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(b.Close)
 		return b
 	}
-	web, err := redfish.Start(redfish.Options{Address: "127.0.0.1:0", Username: "admin", Password: "s3cret-pass", HardwareUUID: uuidOfOne, On: true})
+	web, err := redfish.Start(redfish.Options{Address: "127.0.0.1:0", Username: "admin", Password: "s3cret-pass",
+		HardwareUUID: uuidOfOne, On: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +53,8 @@ func newBoards(t *testing.T) boards {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = socket.Close() })
-	b := boards{one: start(uuidOfOne), two: start(uuidOfTwo), blank: start(""), web: web, silent: socket.LocalAddr().String(), folder: t.TempDir()}
+	b := boards{one: start(uuidOfOne), two: start(uuidOfTwo), blank: start(""), web: web,
+		silent: socket.LocalAddr().String(), folder: t.TempDir()}
 	b.program(t, "fence_garbage", "#!/bin/sh\necho 'no metadata, but words'\n")
 	b.program(t, "fence_outlet", `#!/bin/sh
 cat <<'END'
@@ -64,7 +67,8 @@ END
 `)
 	b.program(t, "san-without", "#!/bin/sh\nprintf 'outcome=unsupported\\ndetail=illegal request\\nend=1\\n'\n")
 	b.program(t, "san-missing", "#!/bin/sh\nprintf 'outcome=failed\\ndetail=this node has no such disk\\nend=1\\n'\n")
-	b.program(t, "san-sound", "#!/bin/sh\nprintf 'outcome=done\\ngeneration=1\\nholder=0\\ntype=0\\npaths=1\\npersistent=1\\nend=1\\n'\n")
+	b.program(t, "san-sound",
+		"#!/bin/sh\nprintf 'outcome=done\\ngeneration=1\\nholder=0\\ntype=0\\npaths=1\\npersistent=1\\nend=1\\n'\n")
 	return b
 }
 
@@ -81,7 +85,8 @@ func (b boards) document() string {
 		return fmt.Sprintf("{driver: ipmi, address: %q, username: admin, password: %s}", address, password)
 	}
 	web := func(pin string) string {
-		return fmt.Sprintf("{driver: redfish, address: %q, username: admin, password: s3cret-pass, options: {fingerprint: %q}}", b.web.Address(), pin)
+		return fmt.Sprintf("{driver: redfish, address: %q, username: admin, password: s3cret-pass, options: "+
+			"{fingerprint: %q}}", b.web.Address(), pin)
 	}
 	agent := func(name, more string) string {
 		return fmt.Sprintf("{driver: agent, options: {agent: %s%s}}", filepath.Join(b.folder, name), more)
@@ -134,7 +139,8 @@ func (b boards) trial(t *testing.T) (*trial, config.Parsed) {
 		parsed.Document.Devices[name] = device
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return &trial{document: parsed.Document, places: places, drivers: powerDrivers(quiet), self: "node1", uuids: map[string]string{"node1": uuidOfOne, "node2": uuidOfTwo},
+	return &trial{document: parsed.Document, places: places, drivers: powerDrivers(quiet), self: "node1",
+		uuids:   map[string]string{"node1": uuidOfOne, "node2": uuidOfTwo},
 		storage: scsi.Options{Logger: quiet}}, parsed
 }
 
@@ -143,24 +149,29 @@ func TestEachFaultOfADeviceHasItsOwnWords(t *testing.T) {
 	b := newBoards(t)
 	trial, _ := b.trial(t)
 	wants := map[string]string{
-		"sound":    "alpha.yaml:7:3: device sound (ipmi " + b.one.Address() + "): ok; power on; it tells the hardware UUID of node1",
-		"sound2":   ": ok; power on; it tells the hardware UUID of node2",
-		"password": "FAILS: BMC password (" + b.one.Address() + ") did not log in: it refuses the login; check username and password of the device",
-		"masked":   ": not asked: its password is masked in this file",
-		"silent":   "it does not answer; check that this node reaches the address and that IPMI over LAN is enabled",
-		"blank":    ": ok; power on; it does not tell whose it is, so it counts only after a drill: clusterd fence test node2",
-		"another":  "FAILS: it tells the hardware UUID of node1, and is declared for node3; check its address",
-		"twin":     "FAILS: it tells the hardware UUID of node2, and is declared for node3; check its address",
-		"web":      ": ok; power on; it tells the hardware UUID of node1",
-		"changed":  "its certificate is not the pinned one: it was replaced, or something else answers there; compare the fingerprint below",
-		"garbage":  "FAILS: fence_garbage: it does not tell its parameters (action metadata), so it is no fence agent that can be used: what it wrote is not the expected XML",
-		"absent":   "fence_absent is not installed on this node; install the package fence-agents",
-		"unknown":  `FAILS: fence_outlet: the agent takes no comunity, which option comunity would be. Did you mean 'community'?`,
-		"needs":    "FAILS: fence_outlet: it needs community, which is not given; write it as an option",
-		"without":  "FAILS: lun: reservations cannot be read, because it knows none (SCSI-3 PR), and nobody could be cut off from it; name a LUN that does",
-		"missing":  "FAILS: lun: reservations cannot be read: failed: this node has no such disk",
-		"san":      ": ok; disks that are here and know reservations: 1",
-		"wd":       ": not asked: it is each node's own",
+		"sound": "alpha.yaml:7:3: device sound (ipmi " + b.one.Address() + "): ok; power on; it tells the hardware " +
+			"UUID of node1",
+		"sound2": ": ok; power on; it tells the hardware UUID of node2",
+		"password": "FAILS: BMC password (" + b.one.Address() + ") did not log in: it refuses the login; check username " +
+			"and password of the device",
+		"masked":  ": not asked: its password is masked in this file",
+		"silent":  "it does not answer; check that this node reaches the address and that IPMI over LAN is enabled",
+		"blank":   ": ok; power on; it does not tell whose it is, so it counts only after a drill: clusterd fence test node2",
+		"another": "FAILS: it tells the hardware UUID of node1, and is declared for node3; check its address",
+		"twin":    "FAILS: it tells the hardware UUID of node2, and is declared for node3; check its address",
+		"web":     ": ok; power on; it tells the hardware UUID of node1",
+		"changed": "its certificate is not the pinned one: it was replaced, or something else answers there; compare " +
+			"the fingerprint below",
+		"garbage": "FAILS: fence_garbage: it does not tell its parameters (action metadata), so it is no fence agent " +
+			"that can be used: what it wrote is not the expected XML",
+		"absent":  "fence_absent is not installed on this node; install the package fence-agents",
+		"unknown": `FAILS: fence_outlet: the agent takes no comunity, which option comunity would be. Did you mean 'community'?`,
+		"needs":   "FAILS: fence_outlet: it needs community, which is not given; write it as an option",
+		"without": "FAILS: lun: reservations cannot be read, because it knows none (SCSI-3 PR), and nobody could be " +
+			"cut off from it; name a LUN that does",
+		"missing": "FAILS: lun: reservations cannot be read: failed: this node has no such disk",
+		"san":     ": ok; disks that are here and know reservations: 1",
+		"wd":      ": not asked: it is each node's own",
 	}
 	for _, v := range trial.run(t.Context()) {
 		line, want := trial.line(v), wants[v.device.Name]
@@ -172,7 +183,8 @@ func TestEachFaultOfADeviceHasItsOwnWords(t *testing.T) {
 		}
 		t.Log(line)
 	}
-	if off := b.one.Commands().PowerOff + b.two.Commands().PowerOff + b.blank.Commands().PowerOff + b.web.Commands().ForceOff; off != 0 {
+	if off := b.one.Commands().PowerOff + b.two.Commands().PowerOff + b.blank.Commands().PowerOff +
+		b.web.Commands().ForceOff; off != 0 {
 		t.Errorf("%d off commands were sent", off)
 	}
 }
@@ -185,13 +197,18 @@ func TestWhoseADeviceIs(t *testing.T) {
 		uuids        map[string]string
 		another, one string
 	}{
-		{map[string]string{"node3": "4c4c4544-0034-5210-8052-b4c04f564d33"}, "FAILS: it tells the hardware UUID " + uuidOfOne + ", and node3 has 4c4c4544-0034-5210-8052-b4c04f564d33: it belongs to another machine", "compare it with /sys/class/dmi/id/product_uuid on node1"},
-		{map[string]string{}, "compare it with /sys/class/dmi/id/product_uuid on node3", "FAILS: it tells the hardware UUID " + uuidOfOne + ", and so does device another of node3: both are one machine's"},
-		{map[string]string{"node3": uuidOfOne}, "ok; power on; it tells the hardware UUID of node3", "FAILS: it tells the hardware UUID of node3, and is declared for node1"},
+		{map[string]string{"node3": "4c4c4544-0034-5210-8052-b4c04f564d33"},
+			"FAILS: it tells the hardware UUID " + uuidOfOne + ", and node3 has 4c4c4544-0034-5210-8052-b4c04f564d33: it " +
+				"belongs to another machine", "compare it with /sys/class/dmi/id/product_uuid on node1"},
+		{map[string]string{}, "compare it with /sys/class/dmi/id/product_uuid on node3",
+			"FAILS: it tells the hardware UUID " + uuidOfOne + ", and so does device another of node3: both are one machine's"},
+		{map[string]string{"node3": uuidOfOne}, "ok; power on; it tells the hardware UUID of node3",
+			"FAILS: it tells the hardware UUID of node3, and is declared for node1"},
 	} {
 		trial.uuids = c.uuids
 		said := map[string]string{}
-		for _, v := range trial.apart([]tried{trial.try(t.Context(), trial.document.Devices["another"]), trial.try(t.Context(), trial.document.Devices["sound"])}) {
+		for _, v := range trial.apart([]tried{trial.try(t.Context(), trial.document.Devices["another"]),
+			trial.try(t.Context(), trial.document.Devices["sound"])}) {
 			said[v.device.Name] = trial.line(v)
 		}
 		if !strings.Contains(said["another"], c.another) || !strings.Contains(said["sound"], c.one) {
@@ -205,7 +222,8 @@ func TestWhoseADeviceIs(t *testing.T) {
 func TestAgentsAreHeldAgainstTheirOwnWords(t *testing.T) {
 	b := newBoards(t)
 	held, parsed := b.trial(t)
-	check := agentCheck{document: parsed.Document, places: held.places, driver: fenceagent.New(fenceagent.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
+	check := agentCheck{document: parsed.Document, places: held.places,
+		driver: fenceagent.New(fenceagent.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
 	told := func(list []config.Fault) string {
 		var lines []string
 		for _, f := range list {
@@ -213,7 +231,8 @@ func TestAgentsAreHeldAgainstTheirOwnWords(t *testing.T) {
 		}
 		return strings.Join(lines, "\n")
 	}
-	words := []string{"alpha.yaml:18:44: ", "fence_absent is not installed on this node", "alpha.yaml:17:45: ", "fence_garbage: it does not tell its parameters",
+	words := []string{"alpha.yaml:18:44: ", "fence_absent is not installed on this node", "alpha.yaml:17:45: ",
+		"fence_garbage: it does not tell its parameters",
 		"fence_outlet: it needs community", "the agent takes no comunity"}
 	for _, c := range []struct {
 		self             string
@@ -256,7 +275,8 @@ func TestAWatchdogIsOnlyLookedAt(t *testing.T) {
 		filepath.Join(b.folder, "fence_garbage"): "is no watchdog device",
 		"/dev/null":                              "ok; /dev/null is here",
 	} {
-		v := trial.tryWatchdog(fence.Device{Name: "wd", Driver: fence.DriverWatchdog, Options: map[string]string{"watchdog": path}})
+		v := trial.tryWatchdog(fence.Device{Name: "wd", Driver: fence.DriverWatchdog,
+			Options: map[string]string{"watchdog": path}})
 		if !strings.Contains(v.text, want) || v.failed == strings.HasPrefix(want, "ok") {
 			t.Errorf("%s: %+v, want %q", path, v, want)
 		}

@@ -32,22 +32,37 @@ func configCommand() *urfave.Command {
 		Name: "config", Usage: "look at and change the cluster document",
 		Subcommands: []*urfave.Command{
 			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig,
-				Description: "Fence agents are held against what they say of themselves on this machine: one that is missing, tells no metadata, or takes other options is a fault on a node that may have to use it, and a warning elsewhere. " +
+				Description: "Fence agents are held against what they say of themselves on this machine: one that is missing, " +
+					"tells no metadata, or takes other options is a fault on a node that may have to use it, and a warning elsewhere. " +
 					"On a member the document is held against the one in force, too: what apply would change and refuse. " +
-					"The exit code is 0 when the document has no fault, and with --devices when besides every fence device could be used from here; else 1.",
-				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "devices", DisableDefaultText: true, Usage: "also ask every fence device from this machine, as the checks of a running cluster do: is it reachable, are login and certificate right, whose is it, is the disk there and does it know reservations; nothing is switched or written"}}},
+					"The exit code is 0 when the document has no fault, and with --devices when besides every fence device could " +
+					"be used from here; else 1.",
+				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "devices", DisableDefaultText: true,
+					Usage: "also ask every fence device from this machine, as the checks of a running cluster do: is it " +
+						"reachable, are login and certificate right, whose is it, is the disk there and does it know reservations; " +
+						"nothing is switched or written"}}},
 			{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Action: applyConfig,
-				Description: "Shows what the document changes in place, what counts from the next start on, and what is started or removed; nothing that did not change is touched. On a terminal it asks before it goes on. " +
-					"A file that begins with the line \"# version N\", as `clusterd config show` prints it, is refused when the document is not at version N any more: somebody else's change would be lost.",
-				Flags: []urfave.Flag{reason, yes, dryRun, &urfave.Uint64Flag{Name: "base", DefaultText: "what the file says, or the one in force", Usage: "the version `N` for which the document was made"}}},
+				Description: "Shows what the document changes in place, what counts from the next start on, and what is " +
+					"started or removed; nothing that did not change is touched. On a terminal it asks before it goes on. " +
+					"A file that begins with the line \"# version N\", as `clusterd config show` prints it, is refused when the " +
+					"document is not at version N any more: somebody else's change would be lost.",
+				Flags: []urfave.Flag{reason, yes, dryRun,
+					&urfave.Uint64Flag{Name: "base", DefaultText: "what the file says, or the one in force",
+						Usage: "the version `N` for which the document was made"}}},
 			{Name: "show", Usage: "print a document, passwords masked", Action: showConfig,
-				Flags: []urfave.Flag{&urfave.Uint64Flag{Name: "version", DefaultText: "the one in force", Usage: "print the document of version `N`"}}},
-			{Name: "diff", Usage: "tell what a document would change, or what lies between two versions", ArgsUsage: "FILE | N M", Action: diffConfig},
-			{Name: "history", Usage: "list the versions of the document: when, who, why, and what changed", Action: configHistory,
-				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
-			{Name: "rollback", Usage: "put the document of an earlier version into force again, as a new version", ArgsUsage: "N", Action: rollbackConfig,
-				Description: "It is planned, shown, asked about and refused like any other change. Passwords of devices that are in force now are kept.",
-				Flags:       []urfave.Flag{reason, yes, dryRun, &urfave.BoolFlag{Name: "old-passwords", DisableDefaultText: true, Usage: "bring the passwords of that version back, too"}}},
+				Flags: []urfave.Flag{&urfave.Uint64Flag{Name: "version", DefaultText: "the one in force",
+					Usage: "print the document of version `N`"}}},
+			{Name: "diff", Usage: "tell what a document would change, or what lies between two versions",
+				ArgsUsage: "FILE | N M", Action: diffConfig},
+			{Name: "history", Usage: "list the versions of the document: when, who, why, and what changed",
+				Action: configHistory,
+				Flags:  []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
+			{Name: "rollback", Usage: "put the document of an earlier version into force again, as a new version",
+				ArgsUsage: "N", Action: rollbackConfig,
+				Description: "It is planned, shown, asked about and refused like any other change. Passwords of devices that " +
+					"are in force now are kept.",
+				Flags: []urfave.Flag{reason, yes, dryRun, &urfave.BoolFlag{Name: "old-passwords", DisableDefaultText: true,
+					Usage: "bring the passwords of that version back, too"}}},
 		},
 	}
 }
@@ -164,7 +179,8 @@ type planner struct {
 
 func newPlanner(change func(base uint64, dryRun bool) (api.ConfigReply, error)) planner {
 	screen := cli.ScreenOf(os.Stdout)
-	return planner{in: os.Stdin, out: os.Stdout, terminal: screen.Terminal && term.IsTerminal(int(os.Stdin.Fd())), width: screen.Width, change: change}
+	return planner{in: os.Stdin, out: os.Stdout, terminal: screen.Terminal && term.IsTerminal(int(os.Stdin.Fd())),
+		width: screen.Width, change: change}
 }
 
 // measure asks how much there is, of which a change may remove too much to be meant.
@@ -259,7 +275,8 @@ func applyConfig(c *urfave.Context) error {
 		return err
 	}
 	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
-		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: parsed.Text, DryRun: dryRun, Reason: c.String("reason")})
+		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: parsed.Text, DryRun: dryRun,
+			Reason: c.String("reason")})
 		return reply, inFile(replaceAnyway(err, said != 0 && !c.IsSet("base")), operandName(c))
 	})
 	p.measure(c.Context, client)
@@ -271,7 +288,8 @@ func applyConfig(c *urfave.Context) error {
 func replaceAnyway(err error, fromFile bool) error {
 	var failure api.Failure
 	if fromFile && errors.As(err, &failure) && failure.Code == "conflict" {
-		failure.Details = append(failure.Details, "the file's first line says for which version it was made; to replace what is in force all the same, say so with --base")
+		failure.Details = append(failure.Details,
+			"the file's first line says for which version it was made; to replace what is in force all the same, say so with --base")
 		return failure
 	}
 	return err
@@ -300,7 +318,8 @@ func diffConfig(c *urfave.Context) error {
 	fmt.Print(cli.Plan(reply, effectOrder(), cli.ScreenOf(os.Stdout).Width))
 	fmt.Printf("Document version %d is in force now; this is what would change.\n", reply.Version)
 	if said != 0 && said != reply.Version {
-		fmt.Printf("The file was made for version %d; see what came between with: clusterd config diff %d %d\n", said, said, reply.Version)
+		fmt.Printf("The file was made for version %d; see what came between with: clusterd config diff %d %d\n", said, said,
+			reply.Version)
 	}
 	return nil
 }
@@ -388,7 +407,9 @@ func rollbackConfig(c *urfave.Context) error {
 		return err
 	}
 	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
-		return client.RollbackConfig(c.Context, api.Rollback{Base: base, Version: version, OldPasswords: c.Bool("old-passwords"), DryRun: dryRun, Reason: c.String("reason")})
+		return client.RollbackConfig(c.Context,
+			api.Rollback{Base: base, Version: version, OldPasswords: c.Bool("old-passwords"), DryRun: dryRun,
+				Reason: c.String("reason")})
 	})
 	p.measure(c.Context, client)
 	return p.run(document.Version, c.Bool("dry-run"), c.Bool("yes"))

@@ -44,27 +44,32 @@ func TestPlanning(t *testing.T) {
 		failure  error
 	}{
 		{name: "a script", plan: api.ConfigReply{Plan: change}, made: true},
-		{name: "a person who agrees", plan: api.ConfigReply{Plan: change}, terminal: true, answer: "y\n", asked: true, made: true},
-		{name: "a person who does not", plan: api.ConfigReply{Plan: change}, terminal: true, answer: "\n", asked: true, failure: errRefused},
-		{name: "a person who went away", plan: api.ConfigReply{Plan: change}, terminal: true, asked: true, failure: errRefused},
+		{name: "a person who agrees", plan: api.ConfigReply{Plan: change}, terminal: true, answer: "y\n", asked: true,
+			made: true},
+		{name: "a person who does not", plan: api.ConfigReply{Plan: change}, terminal: true, answer: "\n", asked: true,
+			failure: errRefused},
+		{name: "a person who went away", plan: api.ConfigReply{Plan: change}, terminal: true, asked: true,
+			failure: errRefused},
 		{name: "a person in a hurry", plan: api.ConfigReply{Plan: change}, terminal: true, yes: true, made: true},
 		{name: "only a look", plan: api.ConfigReply{Plan: change}, terminal: true, dryRun: true},
 		{name: "nothing to ask about", plan: api.ConfigReply{}, terminal: true, made: true},
-		{name: "what the cluster refuses", plan: api.ConfigReply{Plan: change, Refused: "vm:web is started"}, yes: true, failure: errRefused},
+		{name: "what the cluster refuses", plan: api.ConfigReply{Plan: change, Refused: "vm:web is started"}, yes: true,
+			failure: errRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out strings.Builder
 			var bases []uint64
 			made := false
 			c.plan.Version = 7
-			p := planner{in: strings.NewReader(c.answer), out: &out, terminal: c.terminal, width: 80, change: func(base uint64, dryRun bool) (api.ConfigReply, error) {
-				bases = append(bases, base)
-				if dryRun {
-					return c.plan, nil
-				}
-				made = true
-				return api.ConfigReply{Version: 8}, nil
-			}}
+			p := planner{in: strings.NewReader(c.answer), out: &out, terminal: c.terminal, width: 80,
+				change: func(base uint64, dryRun bool) (api.ConfigReply, error) {
+					bases = append(bases, base)
+					if dryRun {
+						return c.plan, nil
+					}
+					made = true
+					return api.ConfigReply{Version: 8}, nil
+				}}
 			err := p.run(7, c.dryRun, c.yes)
 			if !errors.Is(err, c.failure) || made != c.made || strings.Contains(out.String(), "[y/N]") != c.asked {
 				t.Errorf("ended with %v, made %v, and said:\n%s", err, made, out.String())

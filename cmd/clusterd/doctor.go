@@ -62,7 +62,9 @@ func watchdogFindings(node config.Node, root *cluster.State) []daemon.Finding {
 	if !wanted.Watchdog || !watchdog.Simulated(wanted.Settings.Device) {
 		return nil
 	}
-	return []daemon.Finding{{Node: node.Name, What: "watchdog", Severity: "warning", Text: "SIMULATED: " + wanted.Settings.Device + " is a socket, and what listens there ends this host, no hardware does",
+	return []daemon.Finding{{Node: node.Name, What: "watchdog", Severity: "warning",
+		Text: "SIMULATED: " + wanted.Settings.Device + " is a socket, and what listens there ends this host, no " +
+			"hardware does",
 		Next: "on a real host, name the board's /dev/watchdog, or softdog's"}}
 }
 
@@ -73,12 +75,15 @@ func doorFinding(node config.Node) daemon.Finding {
 		err = doorkeeper.Installed(node.HooksDir, binary, door)
 	}
 	if err != nil {
-		f.Severity, f.Text, f.Next = "error", err.Error(), "put the hook in place (see README, Installation) and restart libvirtd; until then a VM can be started behind the cluster's back"
+		f.Severity, f.Text, f.Next = "error", err.Error(),
+			"put the hook in place (see README, Installation) and restart libvirtd; until then a VM can be started behind "+
+				"the cluster's back"
 		return f
 	}
 	switch known, err := doorkeeper.Seen(node.HooksDir, doorkeeper.PidFiles); {
 	case err != nil:
-		f.Severity, f.Text, f.Next = "error", err.Error(), "restart libvirtd on "+node.Name+", which touches no VM; until then a VM can be started behind the cluster's back"
+		f.Severity, f.Text, f.Next = "error", err.Error(),
+			"restart libvirtd on "+node.Name+", which touches no VM; until then a VM can be started behind the cluster's back"
 	case !known:
 		f.Text += "; no running libvirtd was found that could have seen it"
 	}
@@ -95,14 +100,17 @@ func doorFinding(node config.Node) daemon.Finding {
 func versionFinding(ctx context.Context, node config.Node, libvirt *vm.Agent) daemon.Finding {
 	versions, err := libvirt.Versions(ctx)
 	if err != nil {
-		return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "unknown", Text: "libvirt does not answer: " + err.Error(), Next: "look at libvirtd on " + node.Name}
+		return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "unknown",
+			Text: "libvirt does not answer: " + err.Error(), Next: "look at libvirtd on " + node.Name}
 	}
-	return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "ok", Text: fmt.Sprintf("libvirt %s, QEMU %s", versions.Libvirt, versions.QEMU)}
+	return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "ok",
+		Text: fmt.Sprintf("libvirt %s, QEMU %s", versions.Libvirt, versions.QEMU)}
 }
 
 // definitionFindings looks for persistent copies of managed VMs and for
 // autostart, which would start one behind the cluster's back.
-func definitionFindings(ctx context.Context, node config.Node, libvirt *vm.Agent, root *cluster.State) []daemon.Finding {
+func definitionFindings(ctx context.Context, node config.Node, libvirt *vm.Agent,
+	root *cluster.State) []daemon.Finding {
 	names := map[string]string{}
 	var uuids []string
 	for _, name := range root.Services.Keys() {
@@ -112,19 +120,24 @@ func definitionFindings(ctx context.Context, node config.Node, libvirt *vm.Agent
 	}
 	defined, err := libvirt.Definitions(ctx, uuids)
 	if err != nil {
-		return []daemon.Finding{{Node: node.Name, What: "autostart", Severity: "unknown", Text: "could not be looked up: " + err.Error(), Next: "look at libvirtd on " + node.Name}}
+		return []daemon.Finding{{Node: node.Name, What: "autostart", Severity: "unknown",
+			Text: "could not be looked up: " + err.Error(), Next: "look at libvirtd on " + node.Name}}
 	}
 	var findings []daemon.Finding
 	for _, d := range defined {
 		switch {
 		case d.Autostart:
-			findings = append(findings, daemon.Finding{Node: node.Name, What: "autostart", Severity: "error", Text: names[d.UUID] + " has libvirt's autostart set here", Next: "virsh autostart --disable " + d.UUID})
+			findings = append(findings, daemon.Finding{Node: node.Name, What: "autostart", Severity: "error",
+				Text: names[d.UUID] + " has libvirt's autostart set here", Next: "virsh autostart --disable " + d.UUID})
 		case d.Persistent:
-			findings = append(findings, daemon.Finding{Node: node.Name, What: "definition", Severity: "warning", Text: names[d.UUID] + " has a persistent definition here", Next: "virsh undefine --keep-nvram --keep-tpm " + d.UUID})
+			findings = append(findings, daemon.Finding{Node: node.Name, What: "definition", Severity: "warning",
+				Text: names[d.UUID] + " has a persistent definition here",
+				Next: "virsh undefine --keep-nvram --keep-tpm " + d.UUID})
 		}
 	}
 	if len(findings) == 0 {
-		findings = append(findings, daemon.Finding{Node: node.Name, What: "autostart", Severity: "ok", Text: "no managed VM is defined or autostarted by libvirt itself"})
+		findings = append(findings, daemon.Finding{Node: node.Name, What: "autostart", Severity: "ok",
+			Text: "no managed VM is defined or autostarted by libvirt itself"})
 	}
 	return findings
 }
@@ -139,7 +152,8 @@ func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
 			without = append(without, name)
 		}
 	}
-	f := daemon.Finding{Node: node.Name, What: "image locks", Severity: "ok", Text: "every disk of the VMs here has an image lock, or none runs here"}
+	f := daemon.Finding{Node: node.Name, What: "image locks", Severity: "ok",
+		Text: "every disk of the VMs here has an image lock, or none runs here"}
 	if len(without) > 0 {
 		f.Text = "not needed: migrations hand over paused; without one between hosts: " + strings.Join(without, ", ")
 	}

@@ -30,7 +30,9 @@ func fenceTest(c *urfave.Context) error {
 	}
 	level := c.Int("level")
 	if !c.Bool("yes") {
-		fmt.Fprintf(os.Stderr, "The drill moves the services of %s away, cuts its power by fence level %d and boots it again.\nWere the devices another machine's, that machine would lose its power. Type the node's name to begin: ", name, level)
+		fmt.Fprintf(os.Stderr, "The drill moves the services of %s away, cuts its power by fence level %d and boots it "+
+			"again.\nWere the devices another machine's, that machine would lose its power. Type the node's name to begin: ",
+			name, level)
 		if err := typed(name); err != nil {
 			return err
 		}
@@ -39,7 +41,8 @@ func fenceTest(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := client.FenceByHand(c.Context, api.FenceRequest{ID: api.NewRequestID(), Op: api.FenceTest, Node: name, Level: level - 1}); err != nil {
+	if _, err := client.FenceByHand(c.Context, api.FenceRequest{ID: api.NewRequestID(), Op: api.FenceTest, Node: name,
+		Level: level - 1}); err != nil {
 		return fmt.Errorf("the drill did not begin: %w", err)
 	}
 	tell := func(what string) { fmt.Println(what) }
@@ -76,7 +79,8 @@ func lastDrill(ctx context.Context, client *api.Client, name string) (uint64, er
 
 // followDrill tells each step once, until the drill is over. It forgives a
 // daemon that is away for a moment: it may be the one that is drilled.
-func followDrill(ctx context.Context, client *api.Client, name string, before uint64, wait time.Duration, tell func(string)) (cluster.Drill, error) {
+func followDrill(ctx context.Context, client *api.Client, name string, before uint64, wait time.Duration,
+	tell func(string)) (cluster.Drill, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	told := 0
@@ -89,14 +93,16 @@ func followDrill(ctx context.Context, client *api.Client, name string, before ui
 		if status, err := client.Fence(ctx); err == nil {
 			if status.Drill != nil && status.Drill.Node == name {
 				steps(*status.Drill)
-			} else if node, err := fenceNodeIn(status, name); err == nil && node.LastDrill != nil && node.LastDrill.Index > before {
+			} else if node, err := fenceNodeIn(status, name); err == nil && node.LastDrill != nil &&
+				node.LastDrill.Index > before {
 				steps(*node.LastDrill)
 				return *node.LastDrill, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return cluster.Drill{}, fmt.Errorf("the drill of %s is not over after %s; it goes on: see `clusterd fence status %s`", name, wait, name)
+			return cluster.Drill{}, fmt.Errorf(
+				"the drill of %s is not over after %s; it goes on: see `clusterd fence status %s`", name, wait, name)
 		case <-time.After(askEvery):
 		}
 	}

@@ -30,24 +30,33 @@ func fenceCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	return &urfave.Command{
 		Name: "fence", Usage: "check and drill fence devices, cut a node's power, see what was fenced",
-		Description: "Exit codes are those of fence_node: 0 done, 1 failed or not finished in time, 2 no fence device is defined, or wrong use.",
+		Description: "Exit codes are those of fence_node: 0 done, 1 failed or not finished in time, 2 no fence device " +
+			"is defined, or wrong use.",
 		Subcommands: []*urfave.Command{
-			{Name: "list", Usage: "the levels and devices of each node, as declared", ArgsUsage: "[NODE]", Action: fenceList, Flags: []urfave.Flag{asJSON}},
-			{Name: "status", Usage: "the last check of each device from each node, its last use, and who could not be fenced", ArgsUsage: "[NODE]", Action: fenceStatus, Flags: []urfave.Flag{asJSON}},
-			{Name: "node", Usage: "cut a node's power, give it power, or both", ArgsUsage: "NODE", Action: fenceNode, Flags: []urfave.Flag{
-				&urfave.BoolFlag{Name: "off", Usage: "cut its power; its services start elsewhere once that is confirmed"},
-				&urfave.BoolFlag{Name: "on", Usage: "ask for its power; best effort"},
-				&urfave.BoolFlag{Name: "reboot", Usage: "off, confirmed, then on"},
-				reason, yesFlag(), &urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, " +
-					"and what was begun goes on", Value: fenceWait}, asJSON}},
-			{Name: "test", Aliases: []string{"drill"}, Usage: "drill: empty a node, cut its power, see it silent, boot it, see it back", ArgsUsage: "NODE", Action: fenceTest, Flags: []urfave.Flag{
-				&urfave.IntFlag{Name: "level", Usage: "the fence level to test", Value: 1},
-				&urfave.BoolFlag{Name: "yes", Usage: "do not ask for the node's name"},
-				&urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end", Value: 40 * time.Minute}, asJSON}},
-			{Name: "confirm", Usage: "say that a lost node's machine is off, where no device can", ArgsUsage: "NODE", Action: fenceConfirm, Flags: []urfave.Flag{reason, asJSON}},
-			{Name: "history", Usage: "who was fenced, by whom, why, how, and how long it took", ArgsUsage: "[NODE]", Action: fenceHistory, Flags: []urfave.Flag{asJSON}},
-			{Name: "disarm", Usage: "let nothing be fenced for a while, to work on the network or the fence devices", Action: fenceDisarm, Flags: []urfave.Flag{
-				&urfave.DurationFlag{Name: "for", Usage: "how long, such as 30m; needed, from 1m to 24h"}, reason, asJSON}},
+			{Name: "list", Usage: "the levels and devices of each node, as declared", ArgsUsage: "[NODE]", Action: fenceList,
+				Flags: []urfave.Flag{asJSON}},
+			{Name: "status", Usage: "the last check of each device from each node, its last use, and who could not be fenced",
+				ArgsUsage: "[NODE]", Action: fenceStatus, Flags: []urfave.Flag{asJSON}},
+			{Name: "node", Usage: "cut a node's power, give it power, or both", ArgsUsage: "NODE", Action: fenceNode,
+				Flags: []urfave.Flag{
+					&urfave.BoolFlag{Name: "off", Usage: "cut its power; its services start elsewhere once that is confirmed"},
+					&urfave.BoolFlag{Name: "on", Usage: "ask for its power; best effort"},
+					&urfave.BoolFlag{Name: "reboot", Usage: "off, confirmed, then on"},
+					reason, yesFlag(), &urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, " +
+						"and what was begun goes on", Value: fenceWait}, asJSON}},
+			{Name: "test", Aliases: []string{"drill"},
+				Usage: "drill: empty a node, cut its power, see it silent, boot it, see it back", ArgsUsage: "NODE",
+				Action: fenceTest, Flags: []urfave.Flag{
+					&urfave.IntFlag{Name: "level", Usage: "the fence level to test", Value: 1},
+					&urfave.BoolFlag{Name: "yes", Usage: "do not ask for the node's name"},
+					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end", Value: 40 * time.Minute}, asJSON}},
+			{Name: "confirm", Usage: "say that a lost node's machine is off, where no device can", ArgsUsage: "NODE",
+				Action: fenceConfirm, Flags: []urfave.Flag{reason, asJSON}},
+			{Name: "history", Usage: "who was fenced, by whom, why, how, and how long it took", ArgsUsage: "[NODE]",
+				Action: fenceHistory, Flags: []urfave.Flag{asJSON}},
+			{Name: "disarm", Usage: "let nothing be fenced for a while, to work on the network or the fence devices",
+				Action: fenceDisarm, Flags: []urfave.Flag{
+					&urfave.DurationFlag{Name: "for", Usage: "how long, such as 30m; needed, from 1m to 24h"}, reason, asJSON}},
 			{Name: "arm", Usage: "end that", Action: fenceArm, Flags: []urfave.Flag{asJSON}},
 		},
 	}
@@ -156,7 +165,8 @@ func fenceNode(c *urfave.Context) error {
 		}
 	}
 	if op == "" {
-		return usage("fence node %s: say --off, --on or --reboot; off and reboot really cut its power, and its services start elsewhere", name)
+		return usage("fence node %s: say --off, --on or --reboot; off and reboot really cut its power, and its services "+
+			"start elsewhere", name)
 	}
 	client, err := connect(c)
 	if err != nil {
@@ -213,7 +223,8 @@ func definedFor(ctx context.Context, client *api.Client, name string) error {
 	}
 	node, err := fenceNodeIn(status, name)
 	if err == nil && len(node.Devices) == 0 {
-		err = fmt.Errorf("%w for %s; write it into the document, or make sure that the machine is off and say so with `clusterd fence confirm %s`", errUndefined, name, name)
+		err = fmt.Errorf("%w for %s; write it into the document, or make sure that the machine is off and say so with "+
+			"`clusterd fence confirm %s`", errUndefined, name, name)
 	}
 	return err
 }
@@ -252,7 +263,8 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not confirmed off after %s; the cluster goes on trying: see `clusterd fence status %s` and `clustat --events -m %s`", name, c.Duration("wait"), name, name)
+			return fmt.Errorf("%s is not confirmed off after %s; the cluster goes on trying: see `clusterd fence status "+
+				"%s` and `clustat --events -m %s`", name, c.Duration("wait"), name, name)
 		case <-time.After(askEvery):
 		}
 	}
@@ -276,11 +288,13 @@ func fenceConfirm(c *urfave.Context) error {
 	if _, err := fenceNodeIn(status, name); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run TWICE and destroy their disks.\nMake sure that the machine has no power. Type its name to confirm: ", name)
+	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run TWICE and destroy their disks.\nMake sure that the "+
+		"machine has no power. Type its name to confirm: ", name)
 	if err := typed(name); err != nil {
 		return err
 	}
-	return fenceByHand(c, api.FenceRequest{Op: api.FenceConfirm, Node: name}, name+" counts as off; what it held is started elsewhere.")
+	return fenceByHand(c, api.FenceRequest{Op: api.FenceConfirm, Node: name},
+		name+" counts as off; what it held is started elsewhere.")
 }
 
 // typed makes sure that somebody means the node they name.

@@ -20,7 +20,8 @@ import (
 func initCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "init", Usage: "found a cluster on this node",
-		Description: "Makes the cluster's own authority and this node's key. Start the daemon afterwards, then take other nodes in with `clusterd token` here and `clusterd join` there.",
+		Description: "Makes the cluster's own authority and this node's key. Start the daemon afterwards, then take " +
+			"other nodes in with `clusterd token` here and `clusterd join` there.",
 		Flags: []urfave.Flag{
 			&urfave.StringFlag{Name: "name", Usage: "the cluster's `NAME`; needed"},
 		},
@@ -40,7 +41,8 @@ func initCommand() *urfave.Command {
 			}
 			fmt.Printf("Cluster %s is founded on node %s.\n", c.String("name"), node.Name)
 			installDoorkeeper(node)
-			fmt.Println("Next: start the daemon (systemctl start clusterd), then make a token for each further node: clusterd token")
+			fmt.Println("Next: start the daemon (systemctl start clusterd), then make a token for each further node: " +
+				"clusterd token")
 			return nil
 		},
 	}
@@ -109,7 +111,8 @@ func installDoorkeeper(node config.Node) {
 		var restart bool
 		restart, err = doorkeeper.Install(node.HooksDir, binary, door, doorkeeper.DirectoryHooks)
 		if err == nil && restart {
-			fmt.Println("The doorkeeper hook was installed in " + node.HooksDir + ". libvirt sees it after one restart of its daemon, which touches no VM: systemctl restart libvirtd")
+			fmt.Println("The doorkeeper hook was installed in " + node.HooksDir + ". libvirt sees it after one restart of " +
+				"its daemon, which touches no VM: systemctl restart libvirtd")
 		}
 	}
 	if err != nil {

@@ -29,15 +29,18 @@ const (
 
 func helperCommands() []*urfave.Command {
 	return []*urfave.Command{
-		{Name: storageHelper, Hidden: true, Usage: "one reservation command; started by the daemon", Action: func(*urfave.Context) error {
-			return scsi.RunHelper(os.Stdin, os.Stdout)
-		}},
-		{Name: pillHelper, Hidden: true, Usage: "one message on a disk; started by the daemon", Action: func(*urfave.Context) error {
-			return watchdog.RunHelper(os.Stdin, os.Stdout)
-		}},
-		{Name: keeperCommand, Hidden: true, Usage: "hold the watchdog; started by the daemon, outlives it", Action: func(c *urfave.Context) error {
-			return watchdog.RunKeeper(c.Args().First(), slog.New(slog.NewTextHandler(os.Stderr, nil)))
-		}},
+		{Name: storageHelper, Hidden: true, Usage: "one reservation command; started by the daemon",
+			Action: func(*urfave.Context) error {
+				return scsi.RunHelper(os.Stdin, os.Stdout)
+			}},
+		{Name: pillHelper, Hidden: true, Usage: "one message on a disk; started by the daemon",
+			Action: func(*urfave.Context) error {
+				return watchdog.RunHelper(os.Stdin, os.Stdout)
+			}},
+		{Name: keeperCommand, Hidden: true, Usage: "hold the watchdog; started by the daemon, outlives it",
+			Action: func(c *urfave.Context) error {
+				return watchdog.RunKeeper(c.Args().First(), slog.New(slog.NewTextHandler(os.Stderr, nil)))
+			}},
 	}
 }
 

@@ -26,10 +26,14 @@ var errPartly = errors.New("translated in part")
 
 func importCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "import", Usage: "turn another cluster manager's configuration into a cluster document", ArgsUsage: "[cluster.conf|cib] FILE",
-		Description: "FILE is a cluster.conf of RHEL 5 or 6 (rgmanager, cman), or a CIB of Pacemaker (`pcs cluster cib`, `cibadmin -Q`); without the word, its top element tells which; - is standard input. " +
-			"The document goes to standard output (passwords masked if that is a terminal) or to --out, and a report on every line of the source to standard error or to --report. Nothing is changed, and no daemon is needed. " +
-			"Exit code 0: all is translated, 3: translated, but the report tells of things that cannot be, 1: FILE cannot be read, 2: wrong use.",
+		Name: "import", Usage: "turn another cluster manager's configuration into a cluster document",
+		ArgsUsage: "[cluster.conf|cib] FILE",
+		Description: "FILE is a cluster.conf of RHEL 5 or 6 (rgmanager, cman), or a CIB of Pacemaker (`pcs cluster " +
+			"cib`, `cibadmin -Q`); without the word, its top element tells which; - is standard input. " +
+			"The document goes to standard output (passwords masked if that is a terminal) or to --out, and a report on " +
+			"every line of the source to standard error or to --report. Nothing is changed, and no daemon is needed. " +
+			"Exit code 0: all is translated, 3: translated, but the report tells of things that cannot be, 1: FILE cannot " +
+			"be read, 2: wrong use.",
 		Flags: []urfave.Flag{
 			&urfave.StringFlag{Name: "out", Usage: "write the document to `FILE`, mode 0600, which must not exist"},
 			&urfave.StringFlag{Name: "report", Usage: "write the report to `FILE`"},
@@ -56,7 +60,8 @@ type importRun struct {
 var formats = []struct {
 	words     []string
 	elements  []string
-	translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error)
+	translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft,
+		*importing.Report, error)
 }{
 	{[]string{"cluster.conf", "rgmanager"}, []string{"cluster"}, rgconf.Translate},
 	{[]string{"cib", "pacemaker"}, []string{"cib", "configuration"}, cib.Translate},
@@ -112,7 +117,8 @@ func verdict(report *importing.Report) error {
 	lost := report.Count(importing.Cannot)
 	switch {
 	case len(report.Faults) > 0:
-		return fmt.Errorf("%w: %s, and %s cannot be; see the report", errPartly, count(len(report.Faults), "fault of the document", "faults of the document"), count(lost, "thing", "things"))
+		return fmt.Errorf("%w: %s, and %s cannot be; see the report", errPartly,
+			count(len(report.Faults), "fault of the document", "faults of the document"), count(lost, "thing", "things"))
 	case lost > 0:
 		return fmt.Errorf("%w: %s cannot be; see the report", errPartly, count(lost, "thing", "things"))
 	}
@@ -144,7 +150,8 @@ func readBounded(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, importing.LargestSource+1))
 }
 
-func translate(word, path string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error) {
+func translate(word, path string, text []byte, definitions importing.Definitions) (*importing.Draft,
+	*importing.Report, error) {
 	for _, format := range formats {
 		if slices.Contains(format.words, word) {
 			return format.translate(path, text, definitions)

@@ -55,13 +55,16 @@ func source(t *testing.T, name, service string) string {
 }
 
 func TestImportEndsWithWhatItFound(t *testing.T) {
-	whole, partly, broken := source(t, "cluster.conf", wholeService), source(t, "partly.xml", partlyService), source(t, "broken.conf", "<ip")
+	whole, partly, broken := source(t, "cluster.conf", wholeService), source(t, "partly.xml", partlyService),
+		source(t, "broken.conf", "<ip")
 	strange := filepath.Join(t.TempDir(), "strange.xml")
 	if err := os.WriteFile(strange, []byte("<domain/>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cib := filepath.Join(t.TempDir(), "cib.xml")
-	if err := os.WriteFile(cib, []byte("<configuration><resources><primitive id='a' class='systemd' type='a'/></resources></configuration>"), 0o600); err != nil {
+	if err := os.WriteFile(cib,
+		[]byte("<configuration><resources><primitive id='a' class='systemd' type='a'/></resources></configuration>"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -73,15 +76,19 @@ func TestImportEndsWithWhatItFound(t *testing.T) {
 		{"all translated", []string{"cluster.conf", whole}, 0, ""},
 		{"the format is found out", []string{whole}, 0, ""},
 		{"something cannot be", []string{partly}, 3, "translated in part: 1 thing cannot be; see the report"},
-		{"broken XML", []string{"cluster.conf", broken}, 1, broken + ":4:44: is not valid XML: expected attribute name in element"},
-		{"another XML", []string{strange}, 1, strange + ":1:1: is neither a cluster.conf nor a CIB: its top element is <domain>"},
-		{"another XML, said to be one", []string{"cluster.conf", strange}, 1, strange + ":1:1: is no cluster.conf: its top element is <domain>, not <cluster>"},
+		{"broken XML", []string{"cluster.conf", broken}, 1,
+			broken + ":4:44: is not valid XML: expected attribute name in element"},
+		{"another XML", []string{strange}, 1,
+			strange + ":1:1: is neither a cluster.conf nor a CIB: its top element is <domain>"},
+		{"another XML, said to be one", []string{"cluster.conf", strange}, 1,
+			strange + ":1:1: is no cluster.conf: its top element is <domain>, not <cluster>"},
 		{"a CIB", []string{"cib", cib}, 0, ""},
 		{"a CIB, found out", []string{cib}, 0, ""},
 		{"cib without a file", []string{"cib"}, 2, "usage: import cib needs the FILE; on a Pacemaker node `cibadmin -Q > " +
 			"cib.xml` writes one"},
 		{"no file", nil, 2, "usage: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
-		{"a file that is not there", []string{"cluster.conf", "/nonexistent/x"}, 1, "open /nonexistent/x: no such file or directory"},
+		{"a file that is not there", []string{"cluster.conf", "/nonexistent/x"}, 1,
+			"open /nonexistent/x: no such file or directory"},
 		{"a format that is not there", []string{"heartbeat", whole}, 2,
 			`usage: there is no importer "heartbeat"; there are cluster.conf and cib`},
 		{"three words", []string{"a", "b", "c"}, 2, "usage: import needs a FILE: clusterd import [cluster.conf|cib] FILE"},
@@ -103,8 +110,10 @@ func TestImportEndsWithWhatItFound(t *testing.T) {
 }
 
 func TestImportReadsStandardInput(t *testing.T) {
-	code, out, report, err := runImport(t, importRun{in: strings.NewReader(strings.Replace(smallSource, "%s", wholeService, 1))}, "-")
-	if code != 0 || !strings.Contains(out, "service:web") || !strings.HasPrefix(report, "-\n    1  translated  cluster alpha") {
+	code, out, report, err := runImport(
+		t, importRun{in: strings.NewReader(strings.Replace(smallSource, "%s", wholeService, 1))}, "-")
+	if code != 0 || !strings.Contains(out, "service:web") ||
+		!strings.HasPrefix(report, "-\n    1  translated  cluster alpha") {
 		t.Errorf("exit code %d, %v\n%s\n%s", code, err, out, report)
 	}
 }
@@ -112,10 +121,12 @@ func TestImportReadsStandardInput(t *testing.T) {
 func TestImportShowsNoPasswordOnATerminal(t *testing.T) {
 	path := source(t, "cluster.conf", wholeService)
 	_, out, report, _ := runImport(t, importRun{terminal: true}, path)
-	if strings.Contains(out+report, "hush") || !strings.Contains(out, config.Mask) || !strings.Contains(report, "Passwords are masked") {
+	if strings.Contains(out+report, "hush") || !strings.Contains(out, config.Mask) ||
+		!strings.Contains(report, "Passwords are masked") {
 		t.Errorf("printed:\n%s\n%s", out, report)
 	}
-	if _, out, report, _ = runImport(t, importRun{}, path); !strings.Contains(out, "password: hush") || strings.Contains(report, "hush") {
+	if _, out, report, _ = runImport(t, importRun{}, path); !strings.Contains(out, "password: hush") ||
+		strings.Contains(report, "hush") {
 		t.Errorf("through a pipe:\n%s\n%s", out, report)
 	}
 }
@@ -141,7 +152,8 @@ func TestImportWritesFilesForRootAlone(t *testing.T) {
 	if text, err := os.ReadFile(told); err != nil || !strings.Contains(string(text), "0 cannot be translated") {
 		t.Errorf("the report is %q (%v)", text, err)
 	}
-	if code, _, _, err := runImport(t, importRun{}, path, "--out", target); code != 1 || !strings.Contains(err.Error(), "exists, and is not overwritten") {
+	if code, _, _, err := runImport(t, importRun{}, path, "--out", target); code != 1 ||
+		!strings.Contains(err.Error(), "exists, and is not overwritten") {
 		t.Errorf("a second time: exit code %d, %v", code, err)
 	}
 }
@@ -149,12 +161,14 @@ func TestImportWritesFilesForRootAlone(t *testing.T) {
 func TestImportTellsTheFaultsThatItCannotAvoid(t *testing.T) {
 	folder := t.TempDir()
 	for name, uuid := range map[string]string{"a": "1", "b": "2"} {
-		definition := "<domain><name>" + name + "</name><uuid>6f9619ff-8b86-d011-b42d-00cf4fc9640" + uuid + "</uuid><devices><disk type='file' device='disk'><source file='/same.img'/></disk></devices></domain>"
+		definition := "<domain><name>" + name + "</name><uuid>6f9619ff-8b86-d011-b42d-00cf4fc9640" + uuid +
+			"</uuid><devices><disk type='file' device='disk'><source file='/same.img'/></disk></devices></domain>"
 		if err := os.WriteFile(filepath.Join(folder, name+".xml"), []byte(definition), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	path := source(t, "cluster.conf", `<ip address="10.0.0.5"/></service><vm name="a" path="/x"/><vm name="b" path="/x"/><service name="y"><ip address="10.0.0.6"/>`)
+	path := source(t, "cluster.conf",
+		`<ip address="10.0.0.5"/></service><vm name="a" path="/x"/><vm name="b" path="/x"/><service name="y"><ip address="10.0.0.6"/>`)
 	code, _, report, err := runImport(t, importRun{}, path, "--definitions", folder)
 	if code != 3 || !strings.Contains(report, "vm:b could write to the disk file:/same.img") {
 		t.Errorf("exit code %d, %v\n%s", code, err, report)

@@ -92,7 +92,8 @@ func newApp() *urfave.App {
 		Usage:           "keep virtual machines running, each on one host at a time",
 		Version:         daemon.Version,
 		Flags: append([]urfave.Flag{
-			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath, EnvVars: []string{"CLUSTERD_CONFIG"}},
+			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath,
+				EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
@@ -119,7 +120,8 @@ func nodeSettings(c *urfave.Context) (config.Node, error) {
 // node's own file choose.
 func connect(c *urfave.Context) (*api.Client, error) {
 	options := api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")}
-	if options.Socket == "" && options.Host == "" && os.Getenv(api.SocketVariable) == "" && os.Getenv(api.HostVariable) == "" {
+	if options.Socket == "" && options.Host == "" && os.Getenv(api.SocketVariable) == "" &&
+		os.Getenv(api.HostVariable) == "" {
 		if node, err := nodeSettings(c); err == nil {
 			options.Socket, options.Folder = node.SocketPath(), node.DataDir
 		}

@@ -18,15 +18,18 @@ var elsewhere = map[string]string{"fence": "clusterd-fence"}
 
 func TestManualPageAndCompletion(t *testing.T) {
 	app := newApp()
-	page := manual.Page{Name: app.Name, Usage: app.Usage, Synopsis: []string{"clusterd [options] COMMAND [options] [ARGUMENT]"}, Flags: app.Flags,
+	page := manual.Page{Name: app.Name, Usage: app.Usage,
+		Synopsis: []string{"clusterd [options] COMMAND [options] [ARGUMENT]"}, Flags: app.Flags,
 		Commands: app.Commands, Prefix: app.Name, Elsewhere: elsewhere, Prose: prose}
 	manual.Same(t, "../../docs/man/clusterd.8", page.Text())
-	manual.Same(t, "../../packaging/completion/clusterd", manual.Tool{Name: app.Name, Flags: app.Flags, Commands: app.Commands}.Completion())
+	manual.Same(t, "../../packaging/completion/clusterd",
+		manual.Tool{Name: app.Name, Flags: app.Flags, Commands: app.Commands}.Completion())
 }
 
 func TestManualPageOfFence(t *testing.T) {
 	command := fenceCommand()
-	page := manual.Page{Name: "clusterd-fence", Usage: command.Usage, Synopsis: []string{"clusterd fence COMMAND [options] [NODE]"},
+	page := manual.Page{Name: "clusterd-fence", Usage: command.Usage,
+		Synopsis: []string{"clusterd fence COMMAND [options] [NODE]"},
 		Commands: command.Subcommands, Prefix: "clusterd fence", Prose: fenceProse}
 	manual.Same(t, "../../docs/man/clusterd-fence.8", page.Text())
 }

@@ -18,7 +18,8 @@ func TestOptionsMayStandBehindOperands(t *testing.T) {
 			t.Errorf("ordered(%q) = %q, %v; want %q", given, strings.Join(got, " "), err, want)
 		}
 	}
-	if _, err := ordered(newApp(), strings.Fields("clusterd config apply f --resaon x")); err == nil || !strings.Contains(err.Error(), "reason") {
+	if _, err := ordered(newApp(), strings.Fields("clusterd config apply f --resaon x")); err == nil ||
+		!strings.Contains(err.Error(), "reason") {
 		t.Errorf("a mistyped option must be refused with a suggestion, got %v", err)
 	}
 }

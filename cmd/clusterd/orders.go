@@ -17,8 +17,10 @@ import (
 // orderCommands are the standing orders about nodes.
 func orderCommands(reason urfave.Flag) []*urfave.Command {
 	plan := dryRunFlags()
-	deadline := &urfave.DurationFlag{Name: "deadline", Usage: "after `TIME`, stop what could not move live and start it elsewhere"}
-	wait := &urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing; the order stays in force", Value: 30 * time.Minute}
+	deadline := &urfave.DurationFlag{Name: "deadline",
+		Usage: "after `TIME`, stop what could not move live and start it elsewhere"}
+	wait := &urfave.DurationFlag{Name: "wait",
+		Usage: "how long to wait until it holds nothing; the order stays in force", Value: 30 * time.Minute}
 	order := func(kind cluster.OrderKind) urfave.ActionFunc {
 		return func(c *urfave.Context) error { return orderNode(c, kind) }
 	}
@@ -32,24 +34,28 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 			return err
 		}
 		status, unknown := client.Status(c.Context, false)
-		if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "return", Node: name, Reason: c.String("reason")}); err != nil {
+		if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "return", Node: name,
+			Reason: c.String("reason")}); err != nil {
 			return err
 		}
 		if unknown == nil && nothingToEnd(status, name) {
 			fmt.Printf("Node %s is under no order and has not left; nothing was changed.\n", name)
 			return nil
 		}
-		fmt.Printf("Node %s takes services again. What was moved away for the order comes back, except where somebody has placed it since.\n", name)
+		fmt.Printf("Node %s takes services again. What was moved away for the order comes back, except where somebody "+
+			"has placed it since.\n", name)
 		return nil
 	}
 	return []*urfave.Command{
-		{Name: "standby", Usage: "let a node take no services, and move its services away live where that can be; it stays a member", ArgsUsage: "NODE",
+		{Name: "standby", Usage: "let a node take no services, and move its services away live where that can be; it " +
+			"stays a member", ArgsUsage: "NODE",
 			Flags: append(plan, wait, reason), Action: order(cluster.OrderStandby)},
 		{Name: "drain", Usage: "empty a node: show the plan, move its services away, tell how far it is", ArgsUsage: "NODE",
 			Flags: append(plan, deadline, wait, reason), Action: order(cluster.OrderDrain)},
 		{Name: "maintenance", Usage: "drain a node, after which it may be switched off and is not fenced", ArgsUsage: "NODE",
 			Flags: append(plan, deadline, wait, reason), Action: order(cluster.OrderMaintenance)},
-		{Name: "return", Aliases: []string{"unstandby"}, Usage: "end a node's standby, drain or maintenance; what was moved away for it comes back", ArgsUsage: "NODE",
+		{Name: "return", Aliases: []string{"unstandby"},
+			Usage: "end a node's standby, drain or maintenance; what was moved away for it comes back", ArgsUsage: "NODE",
 			Flags: []urfave.Flag{reason}, Action: back},
 	}
 }
@@ -73,7 +79,8 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 	if dryRun(c) {
 		return nil
 	}
-	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: string(kind), Node: name, Reason: c.String("reason"), Within: within}); err != nil {
+	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: string(kind), Node: name,
+		Reason: c.String("reason"), Within: within}); err != nil {
 		return err
 	}
 	return waitEmpty(c.Context, client, name, c.Duration("wait"))
@@ -194,22 +201,24 @@ func clusterCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "cluster", Usage: "stop all services in order, and start them again",
 		Subcommands: []*urfave.Command{
-			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also over a power cut",
+			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also " +
+				"over a power cut",
 				Flags: append(dryRunFlags(), yesFlag(), reason,
 					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped",
 						Value: 30 * time.Minute}),
 				Action: stopCluster},
-			{Name: "start", Usage: "start everything again that ran, in order", Flags: []urfave.Flag{reason}, Action: func(c *urfave.Context) error {
-				client, err := connect(c)
-				if err != nil {
-					return err
-				}
-				if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "start", Reason: c.String("reason")}); err != nil {
-					return err
-				}
-				fmt.Println("The services start in order; watch them with clustat -i 1.")
-				return nil
-			}},
+			{Name: "start", Usage: "start everything again that ran, in order", Flags: []urfave.Flag{reason},
+				Action: func(c *urfave.Context) error {
+					client, err := connect(c)
+					if err != nil {
+						return err
+					}
+					if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "start", Reason: c.String("reason")}); err != nil {
+						return err
+					}
+					fmt.Println("The services start in order; watch them with clustat -i 1.")
+					return nil
+				}},
 		},
 	}
 }

@@ -15,9 +15,11 @@ func TestADrainsPlanIsReadable(t *testing.T) {
 	got := planText(api.DrainReply{Node: "node1", Steps: []plan.DrainStep{
 		{Service: "service:shop", Method: plan.MethodCold, Target: "node3"},
 		{Service: "vm:tied", Method: plan.MethodStays, Next: "it goes by itself when a legal node is there",
-			Blockers: []string{"node2: not a member of restricted domain only1", "node3: it is kept apart from vm:other, which is here, and this sentence is a long one"}},
+			Blockers: []string{"node2: not a member of restricted domain only1",
+				"node3: it is kept apart from vm:other, which is here, and this sentence is a long one"}},
 		{Service: "vm:web", Method: plan.MethodLive, Target: "node2"},
-		{Service: "vm:late", Method: plan.MethodCold, Target: "node2", Deadline: true, Blockers: []string{"its move to node2 failed"}},
+		{Service: "vm:late", Method: plan.MethodCold, Target: "node2", Deadline: true,
+			Blockers: []string{"its move to node2 failed"}},
 	}})
 	want := `SERVICE                        METHOD   TO
 service:shop                   cold     node3
@@ -40,7 +42,8 @@ vm:late                        cold     node2 (at the deadline)
 
 func TestTheOrderOfAStopIsReadable(t *testing.T) {
 	got := haltText(api.HaltReply{
-		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"}, {Subject: "vm:db", Node: "node1", To: "stopping"}},
+		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"},
+			{Subject: "vm:db", Node: "node1", To: "stopping"}},
 		Notes: []cluster.Note{
 			{Subject: "node2", Why: "it is lost, and what it ran is not stopped"},
 			{Subject: "vm:old", Why: "it is started, and frozen by root: nothing is done to it, whatever happens"},
@@ -63,7 +66,8 @@ func TestTheOrderOfAStopIsReadable(t *testing.T) {
 
 // TestProgressNamesWhatIsLeft tells per service what it waits for.
 func TestProgressNamesWhatIsLeft(t *testing.T) {
-	status := api.Status{Services: []api.Service{{Name: "vm:a", StateText: "migrating"}, {Name: "vm:b", StateText: "started"}, {Name: "vm:c", StateText: "started"}},
+	status := api.Status{Services: []api.Service{{Name: "vm:a", StateText: "migrating"},
+		{Name: "vm:b", StateText: "started"}, {Name: "vm:c", StateText: "started"}},
 		Notes: []cluster.Note{{Subject: "vm:b", Why: "stays on node1: it is paused"}}}
 	want := "2 services are still there:\n  vm:a migrating\n  vm:b started: stays on node1: it is paused\n"
 	if got := progressOf(status, []string{"vm:a", "vm:b"}); got != want {

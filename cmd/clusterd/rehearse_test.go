@@ -102,9 +102,12 @@ func TestAServiceIsReallyStartedAndStopped(t *testing.T) {
 		return path
 	}
 	flag := filepath.Join(folder, "runs")
-	script := write("door", "#!/bin/sh\ncase $1 in\nstart) touch "+flag+";;\nstop) rm -f "+flag+";;\nstatus) test -e "+flag+" || exit 3;;\nesac\n", 0o755)
-	document := write("d.yaml", "cluster: a\nservices:\n  service:door: {resources: [{type: \"lsb:"+script+"\"}]}\n", 0o600)
-	node := write("node.yaml", "name: node1\nrun_dir: "+filepath.Join(folder, "run")+"\ndata_dir: "+filepath.Join(folder, "data")+"\nboot_id_file: "+write("boot", "boot-1\n", 0o600)+"\n", 0o600)
+	script := write("door", "#!/bin/sh\ncase $1 in\nstart) touch "+flag+";;\nstop) rm -f "+flag+";;\nstatus) test -e "+
+		flag+" || exit 3;;\nesac\n", 0o755)
+	document := write("d.yaml", "cluster: a\nservices:\n  service:door: {resources: [{type: \"lsb:"+script+
+		"\"}]}\n", 0o600)
+	node := write("node.yaml", "name: node1\nrun_dir: "+filepath.Join(folder, "run")+"\ndata_dir: "+filepath.Join(folder,
+		"data")+"\nboot_id_file: "+write("boot", "boot-1\n", 0o600)+"\n", 0o600)
 	is := func(want bool) {
 		t.Helper()
 		if _, err := os.Stat(flag); (err == nil) != want {
@@ -116,12 +119,16 @@ func TestAServiceIsReallyStartedAndStopped(t *testing.T) {
 		runs  bool
 		want  string
 	}{
-		{[]string{"status"}, false, "service:door: absent: none of its 1 resources runs here\nclusterd: service:door does not run here\nexit code 1\n"},
-		{[]string{"start", "--noop"}, false, "  1. lsb:" + script + " door-door: " + script + " start, within 1m0s\nNothing was run but the agents' meta-data.\n"},
+		{[]string{"status"}, false, "service:door: absent: none of its 1 resources runs here\nclusterd: service:door " +
+			"does not run here\nexit code 1\n"},
+		{[]string{"start", "--noop"}, false,
+			"  1. lsb:" + script + " door-door: " + script + " start, within 1m0s\nNothing was run but the agents' " +
+				"meta-data.\n"},
 		{[]string{"start"}, true, "  lsb:" + script + " door-door started\nservice:door: running: 1 resources started\n"},
 		{[]string{"status"}, true, "service:door: running: its checks are good\n"},
 		{[]string{"stop"}, false, "  stopped\nservice:door: absent: every resource is stopped\n"},
-		{[]string{"status"}, false, "service:door: absent: none of its 1 resources runs here\nclusterd: service:door does not run here\nexit code 1\n"},
+		{[]string{"status"}, false, "service:door: absent: none of its 1 resources runs here\nclusterd: service:door " +
+			"does not run here\nexit code 1\n"},
 	} {
 		got := runTest(t, append(append([]string{"--config", node, "test"}, c.words...), document, "door")...)
 		if got != c.want {
@@ -134,7 +141,8 @@ func TestAServiceIsReallyStartedAndStopped(t *testing.T) {
 	}
 	write("data/membership.json", `{"cluster":"alpha","id":"1","node":"node1"}`, 0o600)
 	for _, action := range []string{"start", "stop"} {
-		if got := runTest(t, "--config", node, "test", action, document, "door"); !strings.Contains(got, "this host is a member of the cluster alpha") {
+		if got := runTest(t, "--config", node, "test", action, document, "door"); !strings.Contains(got,
+			"this host is a member of the cluster alpha") {
 			t.Errorf("%s on a member printed:\n%s", action, got)
 		}
 	}

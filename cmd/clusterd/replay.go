@@ -18,10 +18,14 @@ var errDiffers = errors.New("this clusterd would decide otherwise")
 
 func replayCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "replay", Usage: "make recorded plans again, and show where this clusterd would decide otherwise", ArgsUsage: "FILE...",
-		Description: "A FILE is a record of a plan, or a folder of them: plans in the data folder of each node that led, or in an unpacked support bundle. " +
-			"Nothing is changed, and no daemon is needed. Exit code 0: the same decisions, 1: at least one differs or could not be read.",
-		Flags:  []urfave.Flag{&urfave.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show commands and notes of every record"}},
+		Name: "replay", Usage: "make recorded plans again, and show where this clusterd would decide otherwise",
+		ArgsUsage: "FILE...",
+		Description: "A FILE is a record of a plan, or a folder of them: plans in the data folder of each node that " +
+			"led, or in an unpacked support bundle. " +
+			"Nothing is changed, and no daemon is needed. Exit code 0: the same decisions, 1: at least one differs or " +
+			"could not be read.",
+		Flags: []urfave.Flag{&urfave.BoolFlag{Name: "verbose", Aliases: []string{"v"},
+			Usage: "show commands and notes of every record"}},
 		Action: func(c *urfave.Context) error { return replay(c, os.Stdout) },
 	}
 }
@@ -73,7 +77,8 @@ func recordPaths(given []string) ([]string, error) {
 			return nil, err
 		}
 		if len(records) == 0 {
-			return nil, fmt.Errorf("there is no record of a plan in %s; only the leader plans, look on the other nodes too", path)
+			return nil, fmt.Errorf("there is no record of a plan in %s; only the leader plans, look on the other nodes too",
+				path)
 		}
 		paths = append(paths, records...)
 	}
@@ -98,7 +103,8 @@ func replayFile(out io.Writer, path string, verbose bool) (bool, error) {
 		verdict = "same, in other words"
 	}
 	fmt.Fprintf(out, "%s: index %d, planned by clusterd %s on %s at %s: %s\n",
-		path, record.Planned.State.Index, record.Clusterd, record.Node, record.At.UTC().Format("2006-01-02 15:04:05.000 UTC"), verdict)
+		path, record.Planned.State.Index, record.Clusterd, record.Node,
+		record.At.UTC().Format("2006-01-02 15:04:05.000 UTC"), verdict)
 	if record.Strange != "" {
 		fmt.Fprintf(out, "  a newer clusterd wrote this record (%s); it may differ for that alone\n", record.Strange)
 	}

@@ -23,7 +23,8 @@ func recorded(t *testing.T, commands ...cluster.Command) string {
 	state.Nodes.Set("node2", cluster.Member{Name: "node2", Incarnation: 7, State: cluster.NodeLeaving})
 	view := cluster.View{Self: "node1", Leading: true, Contacts: map[string]cluster.Contactwatch{"node2": {Heard: true}}}
 	folder := filepath.Join(t.TempDir(), "plans")
-	r := recorder.New(recorder.Options{Folder: folder, Node: "node1", Logger: slog.New(slog.DiscardHandler), Limits: recorder.Limits{Spare: 1}})
+	r := recorder.New(recorder.Options{Folder: folder, Node: "node1", Logger: slog.New(slog.DiscardHandler),
+		Limits: recorder.Limits{Spare: 1}})
 	r.Keep(&mind.Planned{State: state, View: view, Decision: plan.Decision{Commands: commands}}, time.Now())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -35,8 +35,9 @@ import (
 func runCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "run", Usage: "run the daemon in the foreground",
-		Description: "SIGTERM stops the daemon and leaves every VM running. Before a host goes down, `clusterd node leave` hands its services over.",
-		Action:      run,
+		Description: "SIGTERM stops the daemon and leaves every VM running. Before a host goes down, `clusterd node " +
+			"leave` hands its services over.",
+		Action: run,
 	}
 }
 
@@ -136,7 +137,8 @@ func newLogger(node config.Node) *slog.Logger {
 
 // newAgent makes the hypervisor's agent, and for libvirt the tunnel that its
 // migrations take.
-func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.Agent, *daemon.AddressBook, func(), error) {
+func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.Agent, *daemon.AddressBook, func(),
+	error) {
 	book := &daemon.AddressBook{}
 	if node.Simulate != nil {
 		agent, err := simulated.New(simulated.Options{Dir: node.Simulate.Dir, Node: node.Name})
@@ -155,7 +157,8 @@ func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.
 	}
 	way := &way{node: node, book: book, config: tunnelConfig(node, logger), argv: forwardArguments(c), logger: logger}
 	book.Changed = way.writeRoster
-	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"), Tunnel: way, Logger: logger})
+	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"),
+		Tunnel: way, Logger: logger})
 	if err != nil {
 		return nil, nil, nil, err
 	}

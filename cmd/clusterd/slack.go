@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// timerSlack is how late the kernel may end a short sleep of the daemon. The shortest time the daemon goes by is some
-// hundred times longer.
+// timerSlack is how late the kernel may end a short sleep of the daemon. The shortest time the
+// daemon goes by is some hundred times longer.
 const timerSlack = time.Millisecond
 
 // allowLateTimers sets the timer slack of all threads of this process; threads

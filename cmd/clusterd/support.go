@@ -34,8 +34,10 @@ func supportCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "support-bundle", Usage: "collect diagnostics for a support case, without passwords and keys",
 		ArgsUsage: "OUT.tar.gz",
-		Description: "It works without a daemon too, and then holds what lies on this host. What could not be collected is a file that says why. " +
-			"The bundle names nodes, addresses, services and disks, and what people wrote as reasons: look at it before you send it.",
+		Description: "It works without a daemon too, and then holds what lies on this host. What could not be collected " +
+			"is a file that says why. " +
+			"The bundle names nodes, addresses, services and disks, and what people wrote as reasons: look at it before " +
+			"you send it.",
 		Action: func(c *urfave.Context) error {
 			path, err := argument(c, "the OUT.tar.gz to write")
 			if err != nil {
@@ -66,7 +68,8 @@ func writeBundle(c *urfave.Context, path string) error {
 	if len(missing) > 0 {
 		fmt.Printf("Could not be collected, each with a file that says why: %s\n", strings.Join(missing, ", "))
 	}
-	fmt.Println("It holds no passwords and keys, but names nodes, addresses, services and disks: look at it before you send it.")
+	fmt.Println("It holds no passwords and keys, but names nodes, addresses, services and disks: look at it before " +
+		"you send it.")
 	return nil
 }
 
@@ -104,7 +107,8 @@ func (s *support) collect(parent context.Context, parts []part) []bundled {
 				f.content = s.masked(f.content)
 			}
 			if len(f.content) > largestPart || total+len(f.content) > largestBundle {
-				f = bundled{name: f.name + missingSuffix, content: fmt.Appendf(nil, "%s has %d bytes, which is more than fits in a bundle.\n", f.name, len(f.content))}
+				f = bundled{name: f.name + missingSuffix,
+					content: fmt.Appendf(nil, "%s has %d bytes, which is more than fits in a bundle.\n", f.name, len(f.content))}
 			}
 			total += len(f.content)
 			files = append(files, f)

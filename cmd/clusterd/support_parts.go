@@ -76,7 +76,8 @@ func (s *support) parts() []part {
 }
 
 // asked is a part that is one answer of the daemon.
-func asked[A any](s *support, name string, ask func(*api.Client, context.Context) (A, error)) func(context.Context) ([]bundled, error) {
+func asked[A any](s *support, name string,
+	ask func(*api.Client, context.Context) (A, error)) func(context.Context) ([]bundled, error) {
 	return func(ctx context.Context) ([]bundled, error) {
 		if s.clientError != nil {
 			return nil, s.clientError
@@ -100,8 +101,10 @@ func inJSON(name string, value any) ([]bundled, error) {
 func (s *support) about(context.Context) ([]bundled, error) {
 	var out bytes.Buffer
 	host, _ := os.Hostname() // A host without a name is told as one.
-	fmt.Fprintf(&out, "clusterd %s, rules level %d, plan records format %d\n", daemon.Version, cluster.CurrentLevel, recorder.FormatVersion)
-	fmt.Fprintf(&out, "built with %s for %s/%s\nhost %s, %d CPUs, collected at %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, host, runtime.NumCPU(), s.began.Format(time.RFC3339))
+	fmt.Fprintf(&out, "clusterd %s, rules level %d, plan records format %d\n", daemon.Version, cluster.CurrentLevel,
+		recorder.FormatVersion)
+	fmt.Fprintf(&out, "built with %s for %s/%s\nhost %s, %d CPUs, collected at %s\n", runtime.Version(), runtime.GOOS,
+		runtime.GOARCH, host, runtime.NumCPU(), s.began.Format(time.RFC3339))
 	for _, path := range []string{"/etc/os-release", "/proc/sys/kernel/osrelease", "/proc/uptime", "/proc/loadavg"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -129,7 +132,8 @@ func (s *support) status(ctx context.Context) ([]bundled, error) {
 		return nil, err
 	}
 	files, err := inJSON("status.json", status)
-	return append(files, bundled{name: "status.txt", content: []byte(cli.Status(status, cli.View{Long: true, Width: textWidth}))}), err
+	return append(files, bundled{name: "status.txt",
+		content: []byte(cli.Status(status, cli.View{Long: true, Width: textWidth}))}), err
 }
 
 func (s *support) events(ctx context.Context) ([]bundled, error) {
@@ -156,7 +160,8 @@ func (s *support) document(ctx context.Context) ([]bundled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []bundled{{name: "document.yaml", content: fmt.Appendf(nil, "# version %d of %s\n%s", document.Version, document.At.Format(time.RFC3339), text)}}, nil
+	return []bundled{{name: "document.yaml", content: fmt.Appendf(nil, "# version %d of %s\n%s", document.Version,
+		document.At.Format(time.RFC3339), text)}}, nil
 }
 
 // shownDocument leaves out what the daemon's own masking does not know: options
@@ -218,7 +223,8 @@ func (s *support) state(ctx context.Context) ([]bundled, error) {
 	files, err := inJSON("state.json", recorder.WithoutSecrets(&state))
 	for _, hash := range state.Blobs.Keys() {
 		text, _ := state.Blobs.Get(hash)
-		files = append(files, bundled{name: "definitions/" + hash + ".xml", content: []byte(recorder.DefinitionWithoutSecrets(text))})
+		files = append(files, bundled{name: "definitions/" + hash + ".xml",
+			content: []byte(recorder.DefinitionWithoutSecrets(text))})
 	}
 	return files, err
 }
@@ -232,7 +238,8 @@ func (s *support) logPosition(ctx context.Context) ([]bundled, error) {
 	status, err := s.client.Status(ctx, false)
 	switch {
 	case err == nil:
-		return inJSON(name, map[string]any{"toldBy": status.Local, "index": status.Index, "generation": status.Generation, "leader": status.Leader, "quorate": status.Quorate})
+		return inJSON(name, map[string]any{"toldBy": status.Local, "index": status.Index, "generation": status.Generation,
+			"leader": status.Leader, "quorate": status.Quorate})
 	case !errors.Is(err, api.ErrNoDaemon) || !s.client.Local():
 		return nil, err
 	case s.nodeError != nil:
@@ -256,7 +263,8 @@ func (s *support) plans(context.Context) ([]bundled, error) {
 		return nil, err
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("there are no records in %s; only the leader plans, collect a bundle on the other nodes too", folder)
+		return nil, fmt.Errorf("there are no records in %s; only the leader plans, collect a bundle on the other nodes too",
+			folder)
 	}
 	var files []bundled
 	total := 0
@@ -275,7 +283,8 @@ func (s *support) plans(context.Context) ([]bundled, error) {
 
 // journal is what the daemon told the system's journal last.
 func journal(ctx context.Context) ([]bundled, error) {
-	program := exec.CommandContext(ctx, "journalctl", "--unit", "clusterd", "--lines", journalLines, "--no-pager", "--output", "short-iso-precise")
+	program := exec.CommandContext(ctx, "journalctl", "--unit", "clusterd", "--lines", journalLines, "--no-pager",
+		"--output", "short-iso-precise")
 	program.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin"}
 	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	program.Cancel = func() error { return syscall.Kill(-program.Process.Pid, syscall.SIGKILL) }

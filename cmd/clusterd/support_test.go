@@ -47,7 +47,8 @@ var leaks = []string{
 func secretState() *cluster.State {
 	state := &cluster.State{Level: 1, Cluster: "office", Secrets: cluster.Secrets{AuthorityKey: []byte("authority-key")}}
 	state.Config.Text = "password: " + bmcPassword
-	state.Document.Devices = map[string]fence.Device{"bmc1": {Name: "bmc1", Password: bmcPassword, Options: map[string]string{"x": "option-secret"}}}
+	state.Document.Devices = map[string]fence.Device{
+		"bmc1": {Name: "bmc1", Password: bmcPassword, Options: map[string]string{"x": "option-secret"}}}
 	text, hash := resources.TreeDefinition([]resources.Resource{{
 		Type: "ocf:heartbeat:mysql", Name: "db",
 		Parameters: map[string]string{"test_passwd": parameterSecret, "binary": "/x"},
@@ -90,8 +91,10 @@ func newHost(t *testing.T) (settings, socket string) {
 			t.Fatal(err)
 		}
 	}
-	r := recorder.New(recorder.Options{Folder: filepath.Join(data, "plans"), Node: "node1", Logger: slog.New(slog.DiscardHandler), Limits: recorder.Limits{Spare: 1}})
-	r.Keep(&mind.Planned{State: secretState(), Decision: plan.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node2"}}}}, time.Now())
+	r := recorder.New(recorder.Options{Folder: filepath.Join(data, "plans"), Node: "node1",
+		Logger: slog.New(slog.DiscardHandler), Limits: recorder.Limits{Spare: 1}})
+	r.Keep(&mind.Planned{State: secretState(),
+		Decision: plan.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node2"}}}}, time.Now())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.Run(ended)
@@ -112,7 +115,9 @@ func pretendDaemon(t *testing.T, socket string) {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+api.PathStatus, answer(api.Status{Cluster: "office", Local: "node1", Index: 42, Warnings: []string{"the BMC refuses " + bmcPassword}}))
+	mux.Handle("GET "+api.PathStatus,
+		answer(api.Status{Cluster: "office", Local: "node1", Index: 42,
+			Warnings: []string{"the BMC refuses " + bmcPassword}}))
 	told := cluster.Event{Index: 1, Subject: "node1", Why: "quoted " + bmcPassword + " and " + dataKey}
 	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{told}}))
 	mux.Handle("GET "+api.PathConfig, answer(api.Document{Version: 7, Text: documentInForce}))
@@ -195,7 +200,8 @@ func TestABundleOfALivingDaemonHoldsAllAndNoSecret(t *testing.T) {
 	pretendDaemon(t, socket)
 	files := bundleOf(t, settings)
 	for name, want := range map[string]string{
-		"about.txt": "rules level", "settings.json": `"Name": "node1"`, "status.json": `"index": 42`, "status.txt": "office", "events.json": "quoted (blanked)",
+		"about.txt": "rules level", "settings.json": `"Name": "node1"`, "status.json": `"index": 42`,
+		"status.txt": "office", "events.json": "quoted (blanked)",
 		"events.txt": "quoted", "fence.json": "nodes", "document.yaml": "10.0.0.1",
 		"state.json": `"password": "********"`, "definitions/abcd.xml": `passwd="(blanked)"`,
 		"log-position.json": `"index": 42`, "doctor.json.missing.txt": "the doctor is ill",
@@ -212,7 +218,8 @@ func TestABundleOfALivingDaemonHoldsAllAndNoSecret(t *testing.T) {
 func TestABundleWithoutADaemonHoldsWhatLiesHere(t *testing.T) {
 	settings, _ := newHost(t)
 	files := bundleOf(t, settings)
-	for _, name := range []string{"status.json", "events.json", "doctor.json", "fence.json", "document.yaml", "state.json"} {
+	for _, name := range []string{"status.json", "events.json", "doctor.json", "fence.json", "document.yaml",
+		"state.json"} {
 		if why := files[name+missingSuffix]; !strings.Contains(why, "ould not connect to clusterd") {
 			t.Errorf("%s is missing because of %q", name, why)
 		}
@@ -248,7 +255,9 @@ func TestAPartThatHangsIsAFileThatSaysSo(t *testing.T) {
 				return []bundled{{name: "large", content: make([]byte, largestPart+1)}}, nil
 			}},
 		})
-		if len(files) != 3 || files[0].name != "deaf.missing.txt" || !strings.Contains(string(files[0].content), "did not end") || string(files[1].content) != "here" || files[2].name != "large.missing.txt" {
+		if len(files) != 3 || files[0].name != "deaf.missing.txt" ||
+			!strings.Contains(string(files[0].content), "did not end") || string(files[1].content) != "here" ||
+			files[2].name != "large.missing.txt" {
 			t.Errorf("collected %d files, the first is %s: %s", len(files), files[0].name, files[0].content)
 		}
 		if took := time.Since(began); took > partDeadline+2*time.Second {

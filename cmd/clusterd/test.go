@@ -30,20 +30,27 @@ func testCommandTo(out io.Writer) *urfave.Command {
 	}
 	return &urfave.Command{
 		Name: "test", Usage: "try a document out, on paper or with the agents of this host, without a cluster",
-		Description: "FILE is a cluster document, or a cluster.conf or CIB, which is translated first. Only start, stop and status without --noop touch anything.",
+		Description: "FILE is a cluster document, or a cluster.conf or CIB, which is translated first. Only start, stop " +
+			"and status without --noop touch anything.",
 		Subcommands: []*urfave.Command{
-			{Name: "tree", Usage: "print services in the order of their start", ArgsUsage: "FILE [SERVICE]", Action: func(c *urfave.Context) error { return testTree(c, out) }},
-			{Name: "delta", Usage: "print what a changed document would start and stop", ArgsUsage: "OLD NEW", Action: func(c *urfave.Context) error { return testDelta(c, out) }},
-			{Name: "rules", Usage: "print what agents of this host say about themselves", ArgsUsage: "[TYPE...]", Action: func(c *urfave.Context) error { return testRules(c, out) }},
-			{Name: "place", Usage: "print where a service would be started, and why", ArgsUsage: "FILE SERVICE", Action: func(c *urfave.Context) error { return testPlace(c, out) },
+			{Name: "tree", Usage: "print services in the order of their start", ArgsUsage: "FILE [SERVICE]",
+				Action: func(c *urfave.Context) error { return testTree(c, out) }},
+			{Name: "delta", Usage: "print what a changed document would start and stop", ArgsUsage: "OLD NEW",
+				Action: func(c *urfave.Context) error { return testDelta(c, out) }},
+			{Name: "rules", Usage: "print what agents of this host say about themselves", ArgsUsage: "[TYPE...]",
+				Action: func(c *urfave.Context) error { return testRules(c, out) }},
+			{Name: "place", Usage: "print where a service would be started, and why", ArgsUsage: "FILE SERVICE",
+				Action: func(c *urfave.Context) error { return testPlace(c, out) },
 				Flags: []urfave.Flag{
 					witness,
 					&urfave.StringSliceFlag{Name: "down", Usage: "`NODES` that are off"},
 					&urfave.StringSliceFlag{Name: "on", Usage: "`SERVICE=NODE`: what runs where; without it nothing runs"}}},
-			{Name: "simulate", Usage: "print what would follow if nodes were lost", ArgsUsage: "FILE", Action: func(c *urfave.Context) error { return testSimulate(c, out) },
-				Flags: []urfave.Flag{witness, &urfave.StringSliceFlag{Name: "lose", Usage: "`NODES` that fall silent, together"}}},
-			{Name: "validate", Usage: "ask the agents of this host whether they could run a service (root)", ArgsUsage: "FILE SERVICE",
-				Action: func(c *urfave.Context) error { return validateHere(c, out) }},
+			{Name: "simulate", Usage: "print what would follow if nodes were lost", ArgsUsage: "FILE",
+				Action: func(c *urfave.Context) error { return testSimulate(c, out) },
+				Flags:  []urfave.Flag{witness, &urfave.StringSliceFlag{Name: "lose", Usage: "`NODES` that fall silent, together"}}},
+			{Name: "validate", Usage: "ask the agents of this host whether they could run a service (root)",
+				ArgsUsage: "FILE SERVICE",
+				Action:    func(c *urfave.Context) error { return validateHere(c, out) }},
 			act("start", "start a service here by its agents (root)"),
 			act("stop", "stop it again"),
 			act("status", "tell whether it runs here"),
@@ -189,10 +196,12 @@ func loseOnPaper(paper *rehearsal.Paper, lost []string, out io.Writer, width int
 	case alone:
 		say("The other one goes on alone, by the rule two_node: after it has fenced the one that is lost.")
 	case majority == rehearsal.Gone:
-		say("The majority of the voters is gone. Nothing is started, moved or fenced; what runs on the other nodes runs on. `clusterd recover` is the way out.")
+		say("The majority of the voters is gone. Nothing is started, moved or fenced; what runs on the other nodes runs " +
+			"on. `clusterd recover` is the way out.")
 		return errors.New("nothing would be decided without a majority")
 	case majority == rehearsal.Depends:
-		say("It depends on which nodes vote whether a majority is left; without one, nothing of what follows happens. A witness makes sure of it.")
+		say("It depends on which nodes vote whether a majority is left; without one, nothing of what follows happens. A " +
+			"witness makes sure of it.")
 	}
 	if err := paper.Settle(); err != nil {
 		return err

@@ -78,7 +78,8 @@ func testRules(c *urfave.Context, out io.Writer) error {
 		for _, kind := range types {
 			fmt.Fprintln(out, kind)
 		}
-		fmt.Fprintf(out, "%d agents in %s and %s; test rules TYPE prints what one says about itself. systemd: and lsb: name units and scripts.\n",
+		fmt.Fprintf(out, "%d agents in %s and %s; test rules TYPE prints what one says about itself. systemd: and lsb: "+
+			"name units and scripts.\n",
 			len(types), filepath.Join(l.catalogue.Folders.OCF, "resource.d"), l.catalogue.Folders.RGManager)
 		return nil
 	}
@@ -160,7 +161,8 @@ func (l library) outsideClusters() error {
 	case err != nil:
 		return fmt.Errorf("it cannot be known whether this host is a member of a cluster: %w", err)
 	}
-	return fmt.Errorf("this host is a member of the cluster %s, and services are the cluster's business: use clusvcadm, or --noop", member.Cluster)
+	return fmt.Errorf("this host is a member of the cluster %s, and services are the cluster's business: use "+
+		"clusvcadm, or --noop", member.Cluster)
 }
 
 var actions = map[string]dialect.Action{"start": dialect.Start, "stop": dialect.Stop, "status": dialect.Check}
@@ -208,8 +210,9 @@ func (l library) really(ctx context.Context, out io.Writer, spec resources.Spec,
 	if err != nil {
 		return err
 	}
-	agent, err := ocf.New(ocf.Options{Node: l.node.Name, Boot: boot, Folder: filepath.Join(l.node.RunDir, "rehearsed"), Folders: l.catalogue.Folders,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	agent, err := ocf.New(ocf.Options{Node: l.node.Name, Boot: boot, Folder: filepath.Join(l.node.RunDir, "rehearsed"),
+		Folders: l.catalogue.Folders,
+		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		return err
 	}

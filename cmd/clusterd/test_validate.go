@@ -38,7 +38,8 @@ func validateHere(c *urfave.Context, out io.Writer) error {
 			fmt.Fprintf(out, "%s: %v\n", p.Resource.Label(), err)
 			continue
 		}
-		request := dialect.Request{Resource: p.Resource, Action: dialect.Validate, Node: l.node.Name, Timeout: agent.Limit(p.Resource, dialect.Validate, resources.ResourceCheck{})}
+		request := dialect.Request{Resource: p.Resource, Action: dialect.Validate, Node: l.node.Name,
+			Timeout: agent.Limit(p.Resource, dialect.Validate, resources.ResourceCheck{})}
 		command, has := agent.Program(request)
 		if !has || !agent.Meta.Has("validate-all") {
 			fmt.Fprintf(out, "%s: its agent cannot be asked\n", p.Resource.Label())
@@ -53,7 +54,8 @@ func validateHere(c *urfave.Context, out io.Writer) error {
 		fmt.Fprintf(out, "%s: valid\n", p.Resource.Label())
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d resources of %s could not run here as they are; one that needs a file system that is not mounted yet may say so too", failed, name)
+		return fmt.Errorf("%d resources of %s could not run here as they are; one that needs a file system that is not "+
+			"mounted yet may say so too", failed, name)
 	}
 	return nil
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Whatever is wrong with the words of a command line is exit code 2, and the message says what is taken instead.
+// Whatever is wrong with the words of a command line is exit code 2, and the message says what
+// is taken instead.
 func TestWrongUseSaysWhatIsTaken(t *testing.T) {
 	for line, want := range map[string]string{
 		"token --for abc":                   `usage: --for takes a time with its unit, such as 15m or 2h, not "abc"`,

@@ -33,7 +33,8 @@ func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen c
 	if w.action == "" {
 		return 1, urfave.ShowAppHelp(c)
 	}
-	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")})
+	client, err := api.NewClient(api.Options{Socket: c.String("socket"), Host: c.String("host"),
+		Identity: c.String("identity")})
 	if err != nil {
 		return 1, err
 	}
@@ -52,7 +53,8 @@ func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen c
 func wishOf(c *urfave.Context) (wish, error) {
 	w := wish{member: c.String("member"), wait: c.Duration("wait"), json: c.Bool("json"), dryRun: c.Bool("dry-run")}
 	if c.Args().Present() {
-		return wish{}, fmt.Errorf("%w: %q is not an option; write clusvcadm -e SERVICE, for example", cli.ErrUsage, c.Args().First())
+		return wish{}, fmt.Errorf("%w: %q is not an option; write clusvcadm -e SERVICE, for example", cli.ErrUsage,
+			c.Args().First())
 	}
 	for _, name := range actions {
 		if c.IsSet(name) {
@@ -91,8 +93,8 @@ func wishOf(c *urfave.Context) (wish, error) {
 	return w, nil
 }
 
-// check refuses what names nothing, before anything is sent. What this node last knew is enough to say that a name is
-// known; before it is called unknown, the cluster itself is asked.
+// check refuses what names nothing, before anything is sent. What this node last knew is enough
+// to say that a name is known; before it is called unknown, the cluster itself is asked.
 func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (int, error) {
 	status, err := client.Status(ctx, false)
 	if err != nil {
@@ -115,7 +117,8 @@ func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (
 		}
 	}
 	if _, found := cli.FindService(status, w.request.Service); !found {
-		fmt.Fprintf(errOut, "%s: %s.%s\n", w.request.Service, cli.CodeText(cli.CodeNoService), cli.ServiceHint(status, w.request.Service))
+		fmt.Fprintf(errOut, "%s: %s.%s\n", w.request.Service, cli.CodeText(cli.CodeNoService),
+			cli.ServiceHint(status, w.request.Service))
 		return cli.ExitCode(cli.CodeNoService), nil
 	}
 	if !status.Quorate { // the request waits for a leader, and gives no sign of life meanwhile
@@ -142,7 +145,8 @@ func dotted(hint string) string {
 	return "." + hint
 }
 
-// exitOf is 1 for a daemon that cannot be reached, as rgmanager's tool had it, and the return code's otherwise.
+// exitOf is 1 for a daemon that cannot be reached, as rgmanager's tool had it, and the return
+// code's otherwise.
 func exitOf(err error) int {
 	var failure api.Failure
 	if errors.As(err, &failure) {

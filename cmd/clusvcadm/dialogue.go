@@ -142,7 +142,8 @@ func (d *dialogue) finished(reply api.Reply) int {
 	return 0
 }
 
-// where tells the owner after whatever started or moved a service, as a warning when another one was asked for.
+// where tells the owner after whatever started or moved a service, as a warning when another one
+// was asked for.
 func (d *dialogue) where(reply api.Reply) {
 	placing := []string{"enable", "relocate", "restart", "migrate"}
 	if !slices.Contains(placing, d.wish.action) || reply.Code != cli.CodeSuccess || reply.Owner == "" {
@@ -158,7 +159,8 @@ func (d *dialogue) where(reply api.Reply) {
 	}
 }
 
-// failed tells an end without a reply. A request whose end nobody knows is not called a failure, and not a success.
+// failed tells an end without a reply. A request whose end nobody knows is not called a failure,
+// and not a success.
 func (d *dialogue) failed(err error) int {
 	code := cli.CodeOf(err)
 	exit := cli.ExitCode(code)

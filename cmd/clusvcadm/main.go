@@ -1,7 +1,7 @@
-// Command clusvcadm asks the cluster to start, stop, move and freeze services. Options, dialogue and exit codes are
-// those of rgmanager's tool of that name, with three differences: a mistyped name is refused with a suggestion and
-// never guessed, a move that cannot work is refused before anything is stopped, and an answer that is not understood
-// is a failure.
+// Command clusvcadm asks the cluster to start, stop, move and freeze services. Options, dialogue
+// and exit codes are those of rgmanager's tool of that name, with three differences: a mistyped
+// name is refused with a suggestion and never guessed, a move that cannot work is refused before
+// anything is stopped, and an answer that is not understood is a failure.
 package main
 
 import (
@@ -60,14 +60,19 @@ func flags() []urfave.Flag {
 		service("freeze", "Z", "freeze a `SERVICE`: leave it alone whatever happens"),
 		service("unfreeze", "U", "unfreeze a `SERVICE`"),
 		&urfave.StringFlag{Name: "member", Aliases: []string{"m", "n"}, Usage: "the `NODE` to use, for -e, -r and -M"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "failover-domain", Aliases: []string{"F"}, Usage: "with -e: start where the failover domain says best"},
-		&urfave.DurationFlag{Name: "for", Usage: "with -Z: the freeze ends by itself after this `TIME`, for example 2h", DefaultText: "until it is unfrozen"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "failover-domain", Aliases: []string{"F"},
+			Usage: "with -e: start where the failover domain says best"},
+		&urfave.DurationFlag{Name: "for", Usage: "with -Z: the freeze ends by itself after this `TIME`, for example 2h",
+			DefaultText: "until it is unfrozen"},
 		service("convalesce", "c", "convalesce a `SERVICE`: start the non-critical resources again that it goes on without"),
 		&urfave.StringFlag{Name: "cancel", Usage: "cancel the live migration of a `SERVICE` that is under way"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"}, Usage: "lock the cluster: no service may start, stops still work"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"},
+			Usage: "lock the cluster: no service may start, stops still work"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"}, Usage: "show whether the cluster is locked"},
-		&urfave.DurationFlag{Name: "wait", Usage: "wait this `TIME` for the end, for example 90s; 0 does not wait", Value: -1, DefaultText: "no limit"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "show-lock", Aliases: []string{"S"},
+			Usage: "show whether the cluster is locked"},
+		&urfave.DurationFlag{Name: "wait", Usage: "wait this `TIME` for the end, for example 90s; 0 does not wait",
+			Value: -1, DefaultText: "no limit"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "dry-run", Usage: "say what would happen, and why, and do nothing"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "declared-disks",
 			Usage: "with -d, -s, -r, -R and -e: go by the declared disks; give up what was written elsewhere"},

@@ -58,7 +58,8 @@ func (d lockDialogue) rehearse(ctx context.Context) int {
 	if d.wish.json {
 		encoder := json.NewEncoder(d.out)
 		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(map[string]any{"dryRun": true, "locked": locked, "wouldBeLocked": locks, "down": slices.Concat([]string{}, down)})
+		_ = encoder.Encode(map[string]any{"dryRun": true, "locked": locked, "wouldBeLocked": locks,
+			"down": slices.Concat([]string{}, down)})
 		return 0
 	}
 	io.WriteString(d.out, dryRunText)

@@ -36,7 +36,8 @@ type daemon struct {
 
 func (d *daemon) status() api.Status {
 	return api.Status{Cluster: "alpha", Quorate: !d.inquorate, Local: "node1",
-		Nodes: []api.Node{{Name: "node1", ID: 1, Online: true, Local: true}, {Name: "node2", ID: 2, Online: true}, {Name: "node3", ID: 3}},
+		Nodes: []api.Node{{Name: "node1", ID: 1, Online: true, Local: true}, {Name: "node2", ID: 2, Online: true},
+			{Name: "node3", ID: 3}},
 		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1"},
 			{Name: "service:shop", State: 119, StateText: "disabled"}}}
 }
@@ -129,13 +130,20 @@ func TestDialogue(t *testing.T) {
 		want       string
 		code       int
 	}{
-		{"enable", "-e vm:web", api.Reply{Owner: "node1"}, "Local machine trying to enable vm:web...Success\nvm:web is now running on node1\n", 0},
-		{"enable on a member", "-e vm:web -m node2", api.Reply{Owner: "node2"}, "Member node2 trying to enable vm:web...Success\nvm:web is now running on node2\n", 0},
-		{"ended elsewhere", "-e vm:web -n node2", api.Reply{Owner: "node1"}, "Member node2 trying to enable vm:web...Success\nWarning: vm:web is now running on node1\n", 0},
-		{"enable by the domain", "-Fe vm:web", api.Reply{Owner: "node1"}, "Local machine trying to enable vm:web...Success\nvm:web is now running on node1\n", 0},
-		{"already running", "-e vm:web", api.Reply{Code: -10, Owner: "node1"}, "Local machine trying to enable vm:web...Service is already running\n", 0},
-		{"relocate", "-r vm:web -m node2", api.Reply{Owner: "node2"}, "Trying to relocate vm:web to node2...Success\nvm:web is now running on node2\n", 0},
-		{"relocate anywhere", "-r vm:web", api.Reply{Owner: "node2"}, "Trying to relocate vm:web...Success\nvm:web is now running on node2\n", 0},
+		{"enable", "-e vm:web", api.Reply{Owner: "node1"},
+			"Local machine trying to enable vm:web...Success\nvm:web is now running on node1\n", 0},
+		{"enable on a member", "-e vm:web -m node2", api.Reply{Owner: "node2"},
+			"Member node2 trying to enable vm:web...Success\nvm:web is now running on node2\n", 0},
+		{"ended elsewhere", "-e vm:web -n node2", api.Reply{Owner: "node1"},
+			"Member node2 trying to enable vm:web...Success\nWarning: vm:web is now running on node1\n", 0},
+		{"enable by the domain", "-Fe vm:web", api.Reply{Owner: "node1"},
+			"Local machine trying to enable vm:web...Success\nvm:web is now running on node1\n", 0},
+		{"already running", "-e vm:web", api.Reply{Code: -10, Owner: "node1"},
+			"Local machine trying to enable vm:web...Service is already running\n", 0},
+		{"relocate", "-r vm:web -m node2", api.Reply{Owner: "node2"},
+			"Trying to relocate vm:web to node2...Success\nvm:web is now running on node2\n", 0},
+		{"relocate anywhere", "-r vm:web", api.Reply{Owner: "node2"},
+			"Trying to relocate vm:web...Success\nvm:web is now running on node2\n", 0},
 		{"migrate", "-M vm:web -m node2", api.Reply{Owner: "node2", Total: time.Second}, "Trying to migrate vm:web to " +
 			"node2...Success\nvm:web is now running on node2\n", 0},
 		{"disable", "-d vm:web", api.Reply{}, "Local machine disabling vm:web...Success\n", 0},
@@ -146,7 +154,8 @@ func TestDialogue(t *testing.T) {
 		{"unfreeze", "-U vm:web", api.Reply{}, "Local machine unfreezing vm:web...Success\n", 0},
 		{"a name without type", "-d shop", api.Reply{}, "Local machine disabling service:shop...Success\n", 0},
 		{"failure", "-M vm:web -m node2", api.Reply{Code: -7, Why: "node2 is not a member of restricted domain main"},
-			"Trying to migrate vm:web to node2...Operation violates dependency rule\nnode2 is not a member of restricted domain main\n", 249},
+			"Trying to migrate vm:web to node2...Operation violates dependency rule\nnode2 is not a member of restricted " +
+				"domain main\n", 249},
 		{"a code nobody knows", "-d vm:web", api.Reply{Code: -77}, "Local machine disabling vm:web...Failure\n", 179},
 		{"quiet", "-qd vm:web", api.Reply{}, "", 0},
 	} {
@@ -235,7 +244,8 @@ func TestUsage(t *testing.T) {
 func TestNoDaemon(t *testing.T) {
 	d := &daemon{socket: filepath.Join(t.TempDir(), "none")}
 	_, errOut, code := d.call(t.Context(), "-e vm:web", cli.Screen{})
-	if code != 1 || !strings.HasPrefix(errOut, "Could not connect to clusterd: no such file or directory\n") || !strings.Contains(errOut, "systemctl start clusterd") {
+	if code != 1 || !strings.HasPrefix(errOut, "Could not connect to clusterd: no such file or directory\n") ||
+		!strings.Contains(errOut, "systemctl start clusterd") {
 		t.Errorf("got %d, %q", code, errOut)
 	}
 }
@@ -250,7 +260,9 @@ func TestRefusalByTheCluster(t *testing.T) {
 }
 
 func TestProgressIsOneLineOnATerminalOnly(t *testing.T) {
-	replies := []api.Reply{{}, {Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 28, BytesPerSecond: 100 << 20, TimeLeft: 3 * time.Second}},
+	replies := []api.Reply{{},
+		{Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 28, BytesPerSecond: 100 << 20,
+			TimeLeft: 3 * time.Second}},
 		{Done: true, Owner: "node2", Total: 1500 * time.Millisecond, Downtime: 40 * time.Millisecond}}
 	out, _, code := start(t, replies...).call(t.Context(), "-M vm:web -m node2", cli.Screen{Terminal: true, Width: 100})
 	opening := "Trying to migrate vm:web to node2..."
@@ -285,13 +297,15 @@ func TestInterruptStopsTheWaitingNotTheOperation(t *testing.T) {
 		interrupt()
 	}()
 	out, _, code := d.call(ctx, "-r vm:web", cli.Screen{})
-	if code != 130 || !strings.HasPrefix(out, "Trying to relocate vm:web...Stopped waiting\nThe operation goes on in the cluster.") {
+	if code != 130 || !strings.HasPrefix(out,
+		"Trying to relocate vm:web...Stopped waiting\nThe operation goes on in the cluster.") {
 		t.Errorf("got %d, %q", code, out)
 	}
 }
 
 func TestJSON(t *testing.T) {
-	out, _, code := start(t, api.Reply{Done: true, Code: -17, Text: "x", Owner: "node1"}).call(t.Context(), "-r vm:web --json", cli.Screen{Terminal: true})
+	out, _, code := start(t, api.Reply{Done: true, Code: -17, Text: "x", Owner: "node1"}).call(t.Context(),
+		"-r vm:web --json", cli.Screen{Terminal: true})
 	var read map[string]any
 	if err := json.Unmarshal([]byte(out), &read); err != nil {
 		t.Fatalf("%v: %q", err, out)

@@ -54,8 +54,10 @@ func (t *transcript) compare(test *testing.T, name string) {
 func TestTranscriptOfEveryOperation(t *testing.T) {
 	var told transcript
 	for _, line := range []string{
-		"-e vm:web", "-e vm:web -m node2", "-F -e vm:web", "-d vm:web", "-s vm:web", "-r vm:web", "-r vm:web -m node2", "-M vm:web -m node2",
-		"-R vm:web", "-Z vm:web", "-Z vm:web --for 2h", "-U vm:web", "-c vm:web", "-d shop", "-e vm:web -d vm:web", "-q -d vm:web", "-Mvm:web -n node2", "-v",
+		"-e vm:web", "-e vm:web -m node2", "-F -e vm:web", "-d vm:web", "-s vm:web", "-r vm:web", "-r vm:web -m node2",
+		"-M vm:web -m node2",
+		"-R vm:web", "-Z vm:web", "-Z vm:web --for 2h", "-U vm:web", "-c vm:web", "-d shop", "-e vm:web -d vm:web",
+		"-q -d vm:web", "-Mvm:web -n node2", "-v",
 		"-d vm:web --json",
 	} {
 		d := start(t, api.Reply{Done: true, Owner: "node2", ID: "7"})
@@ -79,7 +81,8 @@ func masked(text string) string {
 func TestTranscriptOfEveryReturnCode(t *testing.T) {
 	var told transcript
 	for code := 2; code >= -21; code-- {
-		d := start(t, api.Reply{Done: true, Code: code, Owner: "node1", Why: fmt.Sprintf("the sentence behind return code %d", code)})
+		d := start(t, api.Reply{Done: true, Code: code, Owner: "node1",
+			Why: fmt.Sprintf("the sentence behind return code %d", code)})
 		out, errOut, exit := d.call(t.Context(), "-r vm:web -m node2", cli.Screen{})
 		told.typed("-r vm:web -m node2", out, errOut, exit)
 	}
@@ -89,8 +92,10 @@ func TestTranscriptOfEveryReturnCode(t *testing.T) {
 func TestTranscriptOfWhatIsNotSent(t *testing.T) {
 	var told transcript
 	for _, line := range []string{
-		"-M vm:web", "-M vm:web -m nod2", "-r vm:web -m elsewhere", "-M vm:web -m node3", "-e web", "-e vm:wbe", "-e service:shp", "-e vm:web -F -m node1",
-		"-x", "-e", "vm:web", "--relocat vm:web", "-d vm:web --for 2h", "-Z vm:web --for 0s", "-Z vm:web --for soon", "-e vm:web --wait -1s",
+		"-M vm:web", "-M vm:web -m nod2", "-r vm:web -m elsewhere", "-M vm:web -m node3", "-e web", "-e vm:wbe",
+		"-e service:shp", "-e vm:web -F -m node1",
+		"-x", "-e", "vm:web", "--relocat vm:web", "-d vm:web --for 2h", "-Z vm:web --for 0s", "-Z vm:web --for soon",
+		"-e vm:web --wait -1s",
 	} {
 		d := start(t, api.Reply{Done: true})
 		out, errOut, code := d.call(t.Context(), line, cli.Screen{})
@@ -105,7 +110,8 @@ func TestTranscriptOfWhatIsNotSent(t *testing.T) {
 func TestTranscriptOfRefusals(t *testing.T) {
 	var told transcript
 	for _, failure := range []api.Failure{
-		{Code: "permission_denied", Message: "Permission denied: this needs root on the node, or an administrator's certificate"},
+		{Code: "permission_denied",
+			Message: "Permission denied: this needs root on the node, or an administrator's certificate"},
 		{Code: "premature", Message: "this needs rules of level 2, and the cluster follows level 1"},
 		{Code: "unknown_service", Message: "there is no service vm:web in the cluster document"},
 		{Code: "log_volume", Message: "the log's volume is full"},
@@ -128,12 +134,17 @@ func TestTranscriptOfDryRuns(t *testing.T) {
 		out, errOut, code := d.call(t.Context(), line+" --dry-run", cli.Screen{})
 		told.typed(line+" --dry-run", out, errOut, code)
 	}
-	moved := rehearse.Rehearsal{Done: true, Owner: "node2", Events: []cluster.Event{{Subject: "vm:web", Node: "node2", From: "started", To: "migrating", Why: "asked to migrate", By: "root"},
-		{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: "moved live"}}}
+	moved := rehearse.Rehearsal{Done: true, Owner: "node2",
+		Events: []cluster.Event{{Subject: "vm:web", Node: "node2", From: "started", To: "migrating",
+			Why: "asked to migrate", By: "root"},
+			{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: "moved live"}}}
 	try("-M vm:web -m node2", moved)
 	try("-M vm:web -m node2 --json", moved)
-	try("-r vm:web -m node2", rehearse.Rehearsal{Done: true, Code: -7, Refused: "node2 is not a member of restricted domain main"})
-	try("-e service:shop", rehearse.Rehearsal{Notes: []cluster.Note{{Subject: "service:shop", Why: "no node may run it: node1 is on standby", Next: "clusterd node return node1"}}})
+	try("-r vm:web -m node2",
+		rehearse.Rehearsal{Done: true, Code: -7, Refused: "node2 is not a member of restricted domain main"})
+	try("-e service:shop", rehearse.Rehearsal{
+		Notes: []cluster.Note{{Subject: "service:shop", Why: "no node may run it: node1 is on standby",
+			Next: "clusterd node return node1"}}})
 	try("-e vm:web", rehearse.Rehearsal{Done: true, Code: -10})
 	try("-l", rehearse.Rehearsal{})
 	try("-u", rehearse.Rehearsal{})

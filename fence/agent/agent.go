@@ -76,7 +76,8 @@ type driver struct {
 func New(options Options) fence.Driver { return newDriver(options) }
 
 func newDriver(options Options) *driver {
-	d := &driver{folders: options.Folders, pace: pace{reading: betweenReadings, repeat: 5 * time.Second, steady: 5 * time.Second}}
+	d := &driver{folders: options.Folders, pace: pace{reading: betweenReadings, repeat: 5 * time.Second,
+		steady: 5 * time.Second}}
 	if len(d.folders) == 0 {
 		d.folders = []string{"/usr/sbin", "/usr/local/sbin", "/sbin"}
 	}

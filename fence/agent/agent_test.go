@@ -80,8 +80,8 @@ func newStory(t *testing.T, body string) *story {
 
 func (s *story) write(name, text string, mode os.FileMode) {
 	s.t.Helper()
-	// A child that another test forks while the file is open for writing would hold it open too, and running it would then fail with
-	// "text file busy".
+	// A child that another test forks while the file is open for writing would hold it open too,
+	// and running it would then fail with "text file busy".
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(filepath.Join(s.folder, name), []byte(text), mode); err != nil {
@@ -191,7 +191,8 @@ status) echo x >>"$here/asked"; n=$(wc -l <"$here/asked"); [ $n -gt 1 ] && [ $n 
 esac
 exit 0
 `)
-	expect(t, cycle.driver().Fence(within(t, 3*time.Second), requestFor(cycle.device())), fence.Refuted, "power read off and then on")
+	expect(t, cycle.driver().Fence(within(t, 3*time.Second), requestFor(cycle.device())), fence.Refuted,
+		"power read off and then on")
 }
 
 func TestFenceOfAMachineThatStaysOnIsRefuted(t *testing.T) {
@@ -207,17 +208,22 @@ func TestFenceOfAMachineThatStaysOnIsRefuted(t *testing.T) {
 func TestWhatIsNotAClearAnswerIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ body, want string }{
-		"off fails":            {"[ $action = off ] && { echo 'Failed: Timed out waiting to power OFF' >&2; exit 1; }\n" + honest, "Timed out waiting"},
-		"status fails":         {"[ $action = status ] && exit 1\n" + honest, "status"},
-		"odd status":           {"[ $action = status ] && exit 3\n" + honest, "exit status 3"},
-		"missing program":      {"[ $action = status ] && exit 127\n" + honest, "exit status 127"},
-		"killed by a signal":   {"[ $action = status ] && kill -SEGV $$\n" + honest, "signal"},
-		"a usage message":      {"[ $action = status ] && { echo 'usage: fence_story [-h]' >&2; exit 2; }\n" + honest, "usage"},
-		"a stack of calls":     {"[ $action = status ] && { echo 'Traceback (most recent call last):' >&2; exit 2; }\n" + honest, "exit status 2"},
-		"off cannot be run":    {"[ $action = off ] && exec /does/not/exist\n" + honest, "has not accepted off"},
-		"garbage from off":     {"[ $action = off ] && { head -c 300 /dev/urandom; exit 9; }\n" + honest, "exit status 9"},
-		"prints its password":  {"[ $action = off ] && { echo \"login with " + secret + " failed\" >&2; exit 1; }\n" + honest, "login with ********"},
-		"prints what it heard": {"[ $action = off ] && { cat \"$here/heard\" >&2; exit 1; }\n" + honest, "has not accepted off"},
+		"off fails": {"[ $action = off ] && { echo 'Failed: Timed out waiting to power OFF' >&2; exit 1; }\n" +
+			honest, "Timed out waiting"},
+		"status fails":       {"[ $action = status ] && exit 1\n" + honest, "status"},
+		"odd status":         {"[ $action = status ] && exit 3\n" + honest, "exit status 3"},
+		"missing program":    {"[ $action = status ] && exit 127\n" + honest, "exit status 127"},
+		"killed by a signal": {"[ $action = status ] && kill -SEGV $$\n" + honest, "signal"},
+		"a usage message": {"[ $action = status ] && { echo 'usage: fence_story [-h]' >&2; exit 2; }\n" + honest,
+			"usage"},
+		"a stack of calls": {"[ $action = status ] && { echo 'Traceback (most recent call last):' >&2; exit 2; }\n" +
+			honest, "exit status 2"},
+		"off cannot be run": {"[ $action = off ] && exec /does/not/exist\n" + honest, "has not accepted off"},
+		"garbage from off":  {"[ $action = off ] && { head -c 300 /dev/urandom; exit 9; }\n" + honest, "exit status 9"},
+		"prints its password": {"[ $action = off ] && { echo \"login with " + secret + " failed\" >&2; exit 1; }\n" +
+			honest, "login with ********"},
+		"prints what it heard": {"[ $action = off ] && { cat \"$here/heard\" >&2; exit 1; }\n" + honest,
+			"has not accepted off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -270,7 +276,8 @@ func (s *story) expectGroupGone(file string) {
 func TestHugeOutputIsCutWithoutAPartOfASecret(t *testing.T) {
 	t.Parallel()
 	// The cut falls into the password.
-	body := fmt.Sprintf("[ $action = off ] && { head -c %d /dev/zero | tr '\\0' 'x' >&2; echo; printf '%%s' '%s' >&2; head -c 9000000 /dev/zero >&2; exit 1; }\n", largestOutput-5, secret)
+	body := fmt.Sprintf("[ $action = off ] && { head -c %d /dev/zero | tr '\\0' 'x' >&2; echo; printf '%%s' '%s' "+
+		">&2; head -c 9000000 /dev/zero >&2; exit 1; }\n", largestOutput-5, secret)
 	s := newStory(t, body+honest)
 	result := s.driver().Fence(within(t, 10*time.Second), requestFor(s.device()))
 	expect(t, result, fence.Unknown)
@@ -321,7 +328,8 @@ func TestCheckAsksAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, honest)
 	device := s.device()
-	if check := s.driver().Check(within(t, 5*time.Second), device); check.Problem != "" || check.Power != fence.PowerUnknown {
+	if check := s.driver().Check(within(t, 5*time.Second), device); check.Problem != "" ||
+		check.Power != fence.PowerUnknown {
 		t.Errorf("without an outlet: %+v", check)
 	}
 	device.Options["port"] = "7"
@@ -332,7 +340,8 @@ func TestCheckAsksAndChangesNothing(t *testing.T) {
 		t.Errorf("actions %v, heard %v", s.told("actions"), s.told("heard"))
 	}
 	refusing := newStory(t, "echo 'Failed: Unable to connect/login to fencing device' >&2; exit 1\n")
-	if check := refusing.driver().Check(within(t, 5*time.Second), refusing.device()); !strings.Contains(check.Problem, "check address, username and password") {
+	if check := refusing.driver().Check(within(t, 5*time.Second), refusing.device()); !strings.Contains(check.Problem,
+		"check address, username and password") {
 		t.Errorf("check %+v", check)
 	}
 }
@@ -342,7 +351,8 @@ func TestPowerOn(t *testing.T) {
 	s := newStory(t, honest)
 	s.write("power", "off\n", 0o600)
 	device := s.device()
-	if err := s.driver().PowerOn(within(t, 5*time.Second), device); err == nil || !strings.Contains(err.Error(), "option plug") {
+	if err := s.driver().PowerOn(within(t, 5*time.Second), device); err == nil ||
+		!strings.Contains(err.Error(), "option plug") {
 		t.Errorf("without an outlet: %v", err)
 	}
 	device.Options["plug"] = "7"

@@ -97,7 +97,8 @@ func (a *attempt) identified() bool {
 	case a.job.assumed:
 		a.say("%s is taken for the one of %s on the word of the configuration (identity: assumed)", a.job, target)
 	default:
-		a.say("no drill has verified that %s belongs to %s, and an agent cannot tell, so nothing was sent; run the fence drill for %s, or set option identity: assumed and answer for it",
+		a.say("no drill has verified that %s belongs to %s, and an agent cannot tell, so nothing was sent; run the "+
+			"fence drill for %s, or set option identity: assumed and answer for it",
 			a.job, target, target)
 		return false
 	}
@@ -191,7 +192,8 @@ func (a *attempt) read(ctx context.Context) bool {
 	apart := asked.Sub(a.firstOff)
 	switch {
 	case a.doubtful && apart >= a.driver.pace.steady:
-		return !a.send(ctx, fmt.Sprintf("power read off all along for %s, off was run once more", apart.Round(time.Millisecond)))
+		return !a.send(ctx, fmt.Sprintf("power read off all along for %s, off was run once more",
+			apart.Round(time.Millisecond)))
 	case a.doubtful || apart < betweenReadings:
 		return false
 	}
@@ -202,7 +204,8 @@ func (a *attempt) read(ctx context.Context) bool {
 // conclude is reached with both readings off: one thing can still forbid the word.
 func (a *attempt) conclude(apart time.Duration) {
 	if a.request.SignOfLife() {
-		a.say("status was off twice, but %s was heard from after off was accepted: this outlet may belong to another machine, or the machine has a second power supply; check option plug and run the drill again",
+		a.say("status was off twice, but %s was heard from after off was accepted: this outlet may belong to another "+
+			"machine, or the machine has a second power supply; check option plug and run the drill again",
 			a.request.Target.Node)
 		return
 	}

@@ -48,11 +48,13 @@ func (j *job) run(ctx context.Context, action string) outcome {
 // hints turn an agent's words into advice. Only advice: no decision hangs on
 // them, since every failure is Unknown.
 var hints = []struct{ mark, advice string }{
-	{"unable to connect/login", "it does not answer or refuses the login; check address, username and password of the device"},
+	{"unable to connect/login",
+		"it does not answer or refuses the login; check address, username and password of the device"},
 	{"login", "check address, username and password of the device"},
 	{"password", "check username and password of the device"},
 	{"unauthorized", "check username and password of the device"},
-	{"certificate", "the device's certificate cannot be verified; see the agent's options ssl, ssl_secure and ssl_insecure"},
+	{"certificate", "the device's certificate cannot be verified; see the agent's options ssl, ssl_secure and " +
+		"ssl_insecure"},
 	{"plug", "check option plug; the agent's action list names the outlets"},
 	{"timed out", "the device does not answer in time; check that this node reaches it"},
 	{"connect", "the device does not answer; check that this node reaches it"},
@@ -128,7 +130,8 @@ func (j *job) scrub(text string) string {
 		object, _ := json.Marshal(secret)
 		quoted := fmt.Sprintf("%q", secret)
 		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(secret)
-		for _, spelling := range []string{secret, quoted[1 : len(quoted)-1], string(object[1 : len(object)-1]), escaped, fmt.Sprintf("%x", secret)} {
+		for _, spelling := range []string{secret, quoted[1 : len(quoted)-1], string(object[1 : len(object)-1]), escaped,
+			fmt.Sprintf("%x", secret)} {
 			text = strings.ReplaceAll(text, spelling, "********")
 		}
 	}

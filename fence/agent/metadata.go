@@ -22,7 +22,8 @@ const (
 	maxNames   = 400
 )
 
-var errMetadata = errors.New("it does not tell its parameters (action metadata), so it is no fence agent that can be used")
+var errMetadata = errors.New(
+	"it does not tell its parameters (action metadata), so it is no fence agent that can be used")
 
 // metadata is what an agent says of itself.
 type metadata struct {
@@ -85,7 +86,8 @@ func (m *metadata) usable() error {
 	for _, action := range m.Actions {
 		offered[action.Name] = true
 		if action.Name == "on" && action.Automatic == "1" {
-			return errors.New("it cuts the machine off storage or network and leaves it running, so its word is no proof that the VMs there have stopped; use an agent that switches power")
+			return errors.New("it cuts the machine off storage or network and leaves it running, so its word is no proof " +
+				"that the VMs there have stopped; use an agent that switches power")
 		}
 	}
 	for _, needed := range []string{actionOff, actionStatus} {
@@ -123,7 +125,8 @@ func (l *library) of(ctx context.Context, path string) (*metadata, error) {
 	if found != nil && found.size == file.Size() && found.changed.Equal(file.ModTime()) {
 		return found.metadata, nil
 	}
-	outcome := l.runner.run(ctx, command{path: path, input: "action=metadata\n", limit: metadataLimit, largest: largestMetadata, question: true})
+	outcome := l.runner.run(ctx, command{path: path, input: "action=metadata\n", limit: metadataLimit,
+		largest: largestMetadata, question: true})
 	if !outcome.ended(exitDone) {
 		return nil, fmt.Errorf("%w: %s", errMetadata, outcome)
 	}

@@ -32,7 +32,8 @@ const (
 )
 
 // modern are the names that replaced others; agents know one or both.
-var modern = map[string]string{"ipaddr": "ip", "login": "username", "passwd": "password", "port": "plug", "option": "action", "secure": "ssh"}
+var modern = map[string]string{"ipaddr": "ip", "login": "username", "passwd": "password", "port": "plug",
+	"option": "action", "secure": "ssh"}
 
 // refused are parameters of agents that would undo what the driver promises.
 var refused = map[string]string{
@@ -50,9 +51,11 @@ var refused = map[string]string{
 // noPower are agents that say off of machines that may be running, without
 // their metadata telling so.
 var noPower = map[string]string{
-	"fence_sbd":             "it leaves a message for the machine, and reads back that very message as off",
-	"fence_scsi":            "it cuts the machine off storage and leaves it running; write the device with driver: scsi and its disks",
-	"fence_mpath":           "it cuts the machine off storage and leaves it running; write the device with driver: scsi and its disks",
+	"fence_sbd": "it leaves a message for the machine, and reads back that very message as off",
+	"fence_scsi": "it cuts the machine off storage and leaves it running; write the device with driver: " +
+		"scsi and its disks",
+	"fence_mpath": "it cuts the machine off storage and leaves it running; write the device with driver: " +
+		"scsi and its disks",
 	"fence_evacuate":        "it moves instances and switches nothing",
 	"fence_kdump":           "it waits for a crash dump and switches nothing",
 	"fence_heuristics_ping": "it pings and switches nothing",
@@ -112,7 +115,8 @@ func (d *driver) declared(device fence.Device) (*job, error) {
 		case optionAgent:
 		case optionIdentity:
 			if value != assumed {
-				return nil, fence.OptionFault{Option: name, Err: fmt.Errorf("option identity is %q; say assumed, or leave it out and run the fence drill", value)}
+				return nil, fence.OptionFault{Option: name,
+					Err: fmt.Errorf("option identity is %q; say assumed, or leave it out and run the fence drill", value)}
 			}
 			j.assumed = true
 		default:
@@ -138,7 +142,8 @@ func passable(what, value string, secret bool) error {
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fmt.Errorf("%s%s has a control character, which the agents' protocol cannot carry", what, shown)
 	case strings.TrimSpace(value) != value:
-		return fmt.Errorf("%s%s begins or ends with a space, which the agents' protocol takes away; choose another", what, shown)
+		return fmt.Errorf("%s%s begins or ends with a space, which the agents' protocol takes away; choose another",
+			what, shown)
 	case len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`):
 		return fmt.Errorf("%s%s stands in double quotes, which the agents' protocol takes away; choose another", what, shown)
 	}
@@ -173,7 +178,8 @@ func (d *driver) find(name string) (string, error) {
 		}
 		return path, nil
 	}
-	return "", fmt.Errorf("agent %s is not installed on this node; install the package fence-agents (Debian) or fence-agents-all (Fedora, RHEL) on every node that may fence", name)
+	return "", fmt.Errorf("agent %s is not installed on this node; install the package fence-agents (Debian) or "+
+		"fence-agents-all (Fedora, RHEL) on every node that may fence", name)
 }
 
 // fit lays the declaration over what the agent says that it takes.
@@ -182,7 +188,8 @@ func (j *job) fit(told *metadata, device fence.Device, node string) error {
 	j.pairs = map[string]string{}
 	for _, name := range sortedKeys(given) {
 		if why := refused[name]; why != "" || refused[modern[name]] != "" {
-			return fence.OptionFault{Option: name, Err: fmt.Errorf("option %s is not allowed here: %s", name, why+refused[modern[name]])}
+			return fence.OptionFault{Option: name, Err: fmt.Errorf("option %s is not allowed here: %s", name,
+				why+refused[modern[name]])}
 		}
 		if err := j.set(told, name, given[name], "option "+name); err != nil {
 			return fence.OptionFault{Option: name, Err: err}

@@ -93,7 +93,8 @@ func TestAgentsThatProveNothingAreRefused(t *testing.T) {
 	}
 	endless := newStory(t, "")
 	endless.write("fence_story", "#!/bin/sh\nyes\n", 0o700)
-	if err := endless.driver().Validate(endless.device()); err == nil || !strings.Contains(err.Error(), "it is no fence agent") {
+	if err := endless.driver().Validate(endless.device()); err == nil ||
+		!strings.Contains(err.Error(), "it is no fence agent") {
 		t.Errorf("endless: %v", err)
 	}
 }

@@ -47,7 +47,8 @@ const (
 // limits of one run, by action. An agent waits up to 20 seconds for the power
 // to change (power_timeout) before it says that it did not.
 var limits = map[string]time.Duration{
-	actionOff: 40 * time.Second, actionOn: 40 * time.Second, actionStatus: 15 * time.Second, actionMonitor: 15 * time.Second,
+	actionOff: 40 * time.Second, actionOn: 40 * time.Second, actionStatus: 15 * time.Second,
+	actionMonitor: 15 * time.Second,
 }
 
 // command is one run of an agent.

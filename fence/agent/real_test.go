@@ -44,7 +44,8 @@ func TestRealDummy(t *testing.T) {
 	if err := os.WriteFile(status, []byte("on"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	device := fence.Device{Name: "dummy", Driver: Kind, Options: map[string]string{"agent": "fence_dummy", "type": "file", "status_file": status, "identity": "assumed"}}
+	device := fence.Device{Name: "dummy", Driver: Kind, Options: map[string]string{"agent": "fence_dummy",
+		"type": "file", "status_file": status, "identity": "assumed"}}
 	d := realDriver()
 	if check := d.Check(within(t, 20*time.Second), device); check.Power != fence.PowerOn || check.Problem != "" {
 		t.Fatalf("check %+v", check)
@@ -68,7 +69,8 @@ func TestRealIPMILAN(t *testing.T) {
 	}
 	t.Cleanup(b.Close)
 	device := fence.Device{Name: "bmc1", Driver: Kind, Address: b.Address(), Username: "admin", Password: secret,
-		Options: map[string]string{"agent": "fence_ipmilan", "lanplus": "1", "cipher": "17", "power_wait": "0", "power_timeout": "3"}}
+		Options: map[string]string{"agent": "fence_ipmilan", "lanplus": "1", "cipher": "17", "power_wait": "0",
+			"power_timeout": "3"}}
 	d := realDriver()
 	expect(t, d.Fence(within(t, 60*time.Second), requestFor(device)), fence.Confirmed, "off was run")
 	if b.Power() || b.Commands().PowerOff == 0 {
@@ -81,7 +83,8 @@ func TestRealIPMILAN(t *testing.T) {
 		t.Errorf("outcome %s with power %v: %v", result.Outcome, b.Power(), result.Evidence)
 	}
 	device.Password = "wr0ng"
-	if check := d.Check(within(t, 20*time.Second), device); check.Problem == "" || strings.Contains(check.Problem, "wr0ng") {
+	if check := d.Check(within(t, 20*time.Second), device); check.Problem == "" ||
+		strings.Contains(check.Problem, "wr0ng") {
 		t.Errorf("check %+v", check)
 	}
 }
@@ -94,7 +97,8 @@ func TestRealRedfish(t *testing.T) {
 	}
 	t.Cleanup(c.Close)
 	device := fence.Device{Name: "bmc1", Driver: Kind, Address: c.Address(), Username: "admin", Password: secret,
-		Options: map[string]string{"agent": "fence_redfish", "systems_uri": "/redfish/v1/Systems/1", "ssl_insecure": "1", "power_timeout": "3"}}
+		Options: map[string]string{"agent": "fence_redfish", "systems_uri": "/redfish/v1/Systems/1", "ssl_insecure": "1",
+			"power_timeout": "3"}}
 	d := realDriver()
 	expect(t, d.Fence(within(t, 60*time.Second), requestFor(device)), fence.Confirmed)
 	if c.Power() || c.Commands().ForceOff == 0 {
@@ -138,7 +142,8 @@ func TestRealAgentsTellTheirParameters(t *testing.T) {
 			refusedOnes[name] = err.Error()
 		}
 	}
-	for _, name := range []string{"fence_scsi", "fence_mpath", "fence_sbd", "fence_ifmib", "fence_brocade", "fence_kdump"} {
+	for _, name := range []string{"fence_scsi", "fence_mpath", "fence_sbd", "fence_ifmib", "fence_brocade",
+		"fence_kdump"} {
 		if _, found := refusedOnes[name]; !found {
 			t.Errorf("%s is not refused", name)
 		}

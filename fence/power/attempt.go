@@ -74,7 +74,8 @@ func (d *driver) Fence(ctx context.Context, request fence.Request) fence.Result 
 
 func (a *attempt) run(ctx context.Context) {
 	if a.request.StillWanted == nil || a.request.SignOfLife == nil {
-		a.say("the request does not tell whether it is still wanted and whether %s shows life, so nothing was sent", a.request.Target.Node)
+		a.say("the request does not tell whether it is still wanted and whether %s shows life, so nothing was sent",
+			a.request.Target.Node)
 		return
 	}
 	if !a.connect(ctx) {
@@ -184,7 +185,8 @@ func (a *attempt) read(ctx context.Context) bool {
 	if err != nil && over(ctx) {
 		// Cut off by our own deadline: the reading before still stands.
 		if waited := time.Since(asked); waited >= longReading {
-			a.say("%s was asked for its power %s before the time was up, and gave no answer", a.session.settings, waited.Round(100*time.Millisecond))
+			a.say("%s was asked for its power %s before the time was up, and gave no answer", a.session.settings,
+				waited.Round(100*time.Millisecond))
 		}
 		return false
 	}
@@ -219,7 +221,8 @@ func (a *attempt) notOff(power fence.Power) {
 	a.firstOff = time.Time{}
 	if !a.suspected && power == fence.PowerOn && time.Since(a.accepted) >= a.driver.pace.suspicion {
 		a.suspected = true
-		a.say("power still on %s after off was accepted: the machine may take it for a soft power button; set instant-off in its firmware, or HandlePowerKey=ignore in logind",
+		a.say("power still on %s after off was accepted: the machine may take it for a soft power button; set "+
+			"instant-off in its firmware, or HandlePowerKey=ignore in logind",
 			time.Since(a.accepted).Round(time.Second))
 	}
 }
@@ -227,7 +230,8 @@ func (a *attempt) notOff(power fence.Power) {
 // conclude is reached with both readings off: one thing can still forbid the word.
 func (a *attempt) conclude(second time.Time) {
 	if a.request.SignOfLife() {
-		a.say("power read off twice, but %s was heard from after off was accepted: this BMC may belong to another machine; check its address and run the drill again",
+		a.say("power read off twice, but %s was heard from after off was accepted: this BMC may belong to another "+
+			"machine; check its address and run the drill again",
 			a.request.Target.Node)
 		return
 	}

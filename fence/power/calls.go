@@ -11,7 +11,8 @@ import (
 const maxCalls = 64
 
 // errTooManyCalls says that so many calls hang that no more are begun.
-var errTooManyCalls = errors.New("too many calls to BMCs hang; restart clusterd on this node (VMs keep running) and look at its network")
+var errTooManyCalls = errors.New(
+	"too many calls to BMCs hang; restart clusterd on this node (VMs keep running) and look at its network")
 
 // calls runs library calls on goroutines of their own, so that the caller's
 // deadline holds although a library ignores it. A call that outlives its

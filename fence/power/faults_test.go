@@ -110,7 +110,8 @@ func goBoard(t *testing.T, f boardFault) board {
 }
 
 func simulatedBoard(t *testing.T, f boardFault) board {
-	s, err := bmc.StartSimulator(t.Context(), bmc.SimulatorOptions{Folder: t.TempDir(), Username: user, Password: secret, HardwareUUID: f.uuid, On: true})
+	s, err := bmc.StartSimulator(t.Context(), bmc.SimulatorOptions{Folder: t.TempDir(), Username: user, Password: secret,
+		HardwareUUID: f.uuid, On: true})
 	missing(t, errors.Is(err, bmc.ErrNoSimulator), "ipmi_sim", "openipmi")
 	if err != nil {
 		t.Fatal(err)

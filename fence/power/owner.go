@@ -16,7 +16,8 @@ func (a *attempt) identify(ctx context.Context) bool {
 	case errors.Is(err, errNoIdentity) && a.request.IdentityVerified:
 		a.say("%s tells no identity; the drill verified that it belongs to %s", a.session.settings, a.request.Target.Node)
 	case errors.Is(err, errNoIdentity):
-		a.say("%s tells no identity and no drill has verified that it belongs to %s, so nothing was sent; run the fence drill for %s",
+		a.say("%s tells no identity and no drill has verified that it belongs to %s, so nothing was sent; run the fence "+
+			"drill for %s",
 			a.session.settings, a.request.Target.Node, a.request.Target.Node)
 		return false
 	case err != nil:
@@ -44,13 +45,16 @@ func (a *attempt) owns(told guid) bool {
 	known := bmc.identity != "" && fence.SamePlatform(told.dashed(), bmc.identity)
 	switch {
 	case known && a.request.IdentityVerified:
-		a.say("%s tells the identity declared for it (%s), and the drill verified that it belongs to %s", bmc, told, target.Node)
+		a.say("%s tells the identity declared for it (%s), and the drill verified that it belongs to %s", bmc, told,
+			target.Node)
 		return true
 	case known:
-		a.say("%s tells the identity declared for it (%s), but no drill has verified that it belongs to %s, so nothing was sent; run the fence drill for %s",
+		a.say("%s tells the identity declared for it (%s), but no drill has verified that it belongs to %s, so nothing "+
+			"was sent; run the fence drill for %s",
 			bmc, told, target.Node, target.Node)
 	default:
-		a.say("%s belongs to another machine (it tells %s, but %s is %s), so nothing was sent; check the device's address, or, if this board tells a GUID of its own, set option identity and run the fence drill",
+		a.say("%s belongs to another machine (it tells %s, but %s is %s), so nothing was sent; check the device's "+
+			"address, or, if this board tells a GUID of its own, set option identity and run the fence drill",
 			bmc, told, target.Node, orNone(target.HardwareUUID))
 	}
 	return false

@@ -81,7 +81,8 @@ func newDriver(kind string, options Options) *driver {
 	if log == nil {
 		log = slog.Default()
 	}
-	makers := map[string]func(settings, gate) hand{KindIPMI: newPureHand, KindIPMITool: newToolHand, KindRedfish: newRedfishHand}
+	makers := map[string]func(settings, gate) hand{KindIPMI: newPureHand, KindIPMITool: newToolHand,
+		KindRedfish: newRedfishHand}
 	maker, known := makers[kind]
 	if !known {
 		panic("fence/power: no driver of kind " + kind)

@@ -121,7 +121,8 @@ func TestFenceConfirmsWithTwoReadingsAfterItsOwnOff(t *testing.T) {
 		if apart < betweenReadings {
 			t.Errorf("the two readings are %v apart, law says %v", apart, betweenReadings)
 		}
-		t.Logf("login to accepted %v, accepted to confirmed %v, in all %v", at["off accepted"].Sub(at["connected"]), at["off confirmed"].Sub(at["off accepted"]), result.Duration)
+		t.Logf("login to accepted %v, accepted to confirmed %v, in all %v", at["off accepted"].Sub(at["connected"]),
+			at["off confirmed"].Sub(at["off accepted"]), result.Duration)
 	})
 }
 

@@ -84,7 +84,8 @@ func (h *pureHand) connect(ctx context.Context, suite int) (*client.Client, erro
 // refusal marks the failures that came from an answer and not from silence.
 func refusal(err error) error {
 	text := err.Error()
-	silent := strings.Contains(text, "timed out") || strings.Contains(text, "deadline exceeded") || strings.Contains(text, "canceled")
+	silent := strings.Contains(text, "timed out") || strings.Contains(text, "deadline exceeded") ||
+		strings.Contains(text, "canceled")
 	if (strings.Contains(text, "rakp") && !silent) || strings.Contains(text, "SetSessionPrivilegeLevel") {
 		return fmt.Errorf("%w: %w", errLoginRefused, err)
 	}
@@ -135,7 +136,8 @@ func (h *pureHand) PowerStateGet(ctx context.Context) (string, error) {
 
 // PowerSet sends one packet, once, and only if it is still wanted.
 func (h *pureHand) PowerSet(ctx context.Context, state string) (bool, error) {
-	controls := map[string]chassis.ChassisControl{"on": chassis.ChassisControlPowerUp, "off": chassis.ChassisControlPowerDown}
+	controls := map[string]chassis.ChassisControl{"on": chassis.ChassisControlPowerUp,
+		"off": chassis.ChassisControlPowerDown}
 	control, known := controls[state]
 	if !known {
 		return false, fmt.Errorf("power %s is not a command of this driver", state)

@@ -173,7 +173,8 @@ func (h *redfishHand) alreadyOff(ctx context.Context, found system, refusal erro
 // one: 409 of DSP0266, or HPE's word for it.
 func saysAlready(err error) bool {
 	var told *statusError
-	return errors.As(err, &told) && (told.status == http.StatusConflict || strings.Contains(told.detail, "InvalidOperationForSystemState"))
+	return errors.As(err, &told) &&
+		(told.status == http.StatusConflict || strings.Contains(told.detail, "InvalidOperationForSystemState"))
 }
 
 // reset sends one power command, once, and only if it is still wanted.

@@ -75,7 +75,8 @@ func redfishChecks(other *redfish.Controller, plain, closed string) map[string]r
 		}},
 		"expired":            {change: withOwnAuthority, start: expired, want: "outside its dates"},
 		"expired but pinned": {start: expired},
-		"password":           {change: func(d *fence.Device, _ *redfish.Controller) { d.Password = wrongSecret }, want: "check username and password"},
+		"password": {change: func(d *fence.Device, _ *redfish.Controller) { d.Password = wrongSecret },
+			want: "check username and password"},
 		"basic password": {change: func(d *fence.Device, _ *redfish.Controller) {
 			d.Password, d.Options["auth"] = wrongSecret, "basic"
 		}, want: "check username and password"},
@@ -142,9 +143,11 @@ func TestRedfishTellsARefusedLoginFromOtherRefusals(t *testing.T) {
 		refused      bool
 		want         string
 	}{
-		"wrong password":     {"POST", "/redfish/v1/SessionService/Sessions", 401, `{"error":{"message":"no"}}`, true, "check username"},
-		"wrong, said oddly":  {"POST", "/redfish/v1/SessionService/Sessions", 400, "", true, "check username"},
-		"no session is left": {"POST", "/redfish/v1/SessionService/Sessions", 400, `{"error":{"@Message.ExtendedInfo":[{"MessageId":"Base.1.8.SessionLimitExceeded"}]}}`, false, "auth: basic"},
+		"wrong password": {"POST", "/redfish/v1/SessionService/Sessions", 401, `{"error":{"message":"no"}}`, true,
+			"check username"},
+		"wrong, said oddly": {"POST", "/redfish/v1/SessionService/Sessions", 400, "", true, "check username"},
+		"no session is left": {"POST", "/redfish/v1/SessionService/Sessions", 400,
+			`{"error":{"@Message.ExtendedInfo":[{"MessageId":"Base.1.8.SessionLimitExceeded"}]}}`, false, "auth: basic"},
 		"no right to switch": {"POST", "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset", 403, "", false, "role Operator"},
 		"no Redfish":         {"GET", "/redfish/v1/", 404, "<html>", false, "not a Redfish service"},
 		"a broken board":     {"GET", "/redfish/v1/Systems", 500, "oops", false, "see the detail"},
@@ -155,21 +158,24 @@ func TestRedfishTellsARefusedLoginFromOtherRefusals(t *testing.T) {
 		}
 		refusal := refusalOf(request, test.status, []byte(test.body))
 		s := &session{settings: settings{name: "bmc1", kind: KindRedfish}, hand: &redfishHand{}}
-		if said := s.explain("log in", refusal).Error(); errors.Is(refusal, errLoginRefused) != test.refused || !strings.Contains(said, test.want) {
+		if said := s.explain("log in", refusal).Error(); errors.Is(refusal, errLoginRefused) != test.refused ||
+			!strings.Contains(said, test.want) {
 			t.Errorf("%s: %s, want %q, refused login %v", name, said, test.want, test.refused)
 		}
 	}
 }
 
 func TestRedfishValidate(t *testing.T) {
-	sound := fence.Device{Name: "bmc1", Driver: KindRedfish, Address: "bmc1.example", Username: "operator.of.the.cluster", Password: secret}
+	sound := fence.Device{Name: "bmc1", Driver: KindRedfish, Address: "bmc1.example",
+		Username: "operator.of.the.cluster", Password: secret}
 	pin := strings.Repeat("ab", 32)
 	for name, test := range map[string]struct {
 		options map[string]string
 		want    string
 	}{
-		"sound":         {nil, ""},
-		"pinned":        {map[string]string{"fingerprint": strings.ToUpper(pin[:62]) + ":ab", "auth": "basic", "identity": uuidOfOne}, ""},
+		"sound": {nil, ""},
+		"pinned": {map[string]string{"fingerprint": strings.ToUpper(pin[:62]) + ":ab", "auth": "basic",
+			"identity": uuidOfOne}, ""},
 		"short pin":     {map[string]string{"fingerprint": "abcd"}, "64 hexadecimal digits"},
 		"odd auth":      {map[string]string{"auth": "digest"}, "session or basic"},
 		"odd ca":        {map[string]string{"ca": "/etc/ssl/ca.pem"}, "BEGIN CERTIFICATE"},

@@ -10,7 +10,8 @@ import (
 
 const (
 	accountsPath = "/redfish/v1/AccountService/Accounts"
-	// resetRight is what a reset of a computer system takes, by the Redfish privilege registry (DSP8011).
+	// resetRight is what a reset of a computer system takes, by the Redfish privilege registry
+	// (DSP8011).
 	resetRight = "ConfigureComponents"
 	// Boards keep their accounts in up to 16 places, and some take seconds for each answer.
 	mostAccounts   = 16
@@ -28,8 +29,9 @@ type account struct {
 	}
 }
 
-// lacksRight says that the account of this device may look and not switch, which nobody would notice before the first
-// fence. Boards need not let an account see its own role: then nothing is said, and a drill shows it.
+// lacksRight says that the account of this device may look and not switch, which nobody would
+// notice before the first fence. Boards need not let an account see its own role: then nothing
+// is said, and a drill shows it.
 func (h *redfishHand) lacksRight(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, rightsPatience)
 	defer cancel()

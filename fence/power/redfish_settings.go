@@ -125,7 +125,8 @@ func (s *settings) redfishOption(name, value string) error {
 	case optionCA:
 		pool := x509.NewCertPool()
 		if len(value) > maxCA || !pool.AppendCertsFromPEM([]byte(value)) {
-			return errors.New("option ca holds no certificate; write the authority's PEM, beginning with -----BEGIN CERTIFICATE-----")
+			return errors.New("option ca holds no certificate; write the authority's PEM, beginning with -----BEGIN " +
+				"CERTIFICATE-----")
 		}
 		s.trust.authorities = pool
 	case optionFingerprint:

@@ -190,7 +190,8 @@ func TestRedfishTellsThatTheLastQuestionWasNotAnswered(t *testing.T) {
 	d, c := redfishDriver(), startRedfish(t, nil)
 	c.SetFaults(redfish.Faults{DiesWithHost: true})
 	result := d.Fence(within(t, 2*time.Second), redfishRequest(d, c))
-	expect(t, result, fence.Unknown, "accepted our off command", "before the time was up, and gave no answer", "has not said off twice")
+	expect(t, result, fence.Unknown, "accepted our off command", "before the time was up, and gave no answer",
+		"has not said off twice")
 }
 
 func TestRedfishDoesNotWaitForTheFarewell(t *testing.T) {
@@ -206,7 +207,8 @@ func TestRedfishDoesNotWaitForTheFarewell(t *testing.T) {
 
 func TestRedfishNeverSendsOffToAnotherMachine(t *testing.T) {
 	t.Parallel()
-	for uuid, want := range map[string]string{uuidOfTwo: "belongs to another machine", "": "run the fence drill", "n/a": "run the fence drill"} {
+	for uuid, want := range map[string]string{uuidOfTwo: "belongs to another machine", "": "run the fence drill",
+		"n/a": "run the fence drill"} {
 		d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.HardwareUUID = uuid })
 		expect(t, d.Fence(within(t, 5*time.Second), redfishRequest(d, c)), fence.Unknown, want)
 		if got := c.Commands(); got.ForceOff != 0 {
@@ -217,7 +219,8 @@ func TestRedfishNeverSendsOffToAnotherMachine(t *testing.T) {
 
 func TestRedfishChoosesAmongSystemsByName(t *testing.T) {
 	t.Parallel()
-	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.Neighbours = []string{"blade2", "twin", "twin"} })
+	d, c := redfishDriver(), startRedfish(
+		t, func(o *redfish.Options) { o.Neighbours = []string{"blade2", "twin", "twin"} })
 	request := redfishRequest(d, c)
 	for _, name := range []string{"", "blade7", "twin"} {
 		request.Device.Options["system"] = name
@@ -284,15 +287,18 @@ func TestRedfishSendsNothingOnceTheCallerIsGone(t *testing.T) {
 	<-answered
 	// The controller counts before it answers, so a command that slipped out
 	// would be seen by the reading that follows it.
-	if check := d.Check(within(t, 5*time.Second), request.Device); check.Power != fence.PowerOn || c.Commands().ForceOff != 0 {
+	if check := d.Check(within(t, 5*time.Second), request.Device); check.Power != fence.PowerOn ||
+		c.Commands().ForceOff != 0 {
 		t.Errorf("check %+v, commands %+v", check, c.Commands())
 	}
 }
 
 func TestRedfishRefusesABoardWithoutForceOff(t *testing.T) {
 	t.Parallel()
-	d, c := redfishDriver(), startRedfish(t, func(o *redfish.Options) { o.ResetTypes = []string{"On", "GracefulShutdown"} })
-	expect(t, d.Fence(within(t, 10*time.Second), redfishRequest(d, c)), fence.Unknown, "ForceOff is not among On, GracefulShutdown")
+	d, c := redfishDriver(), startRedfish(
+		t, func(o *redfish.Options) { o.ResetTypes = []string{"On", "GracefulShutdown"} })
+	expect(t, d.Fence(within(t, 10*time.Second), redfishRequest(d, c)), fence.Unknown,
+		"ForceOff is not among On, GracefulShutdown")
 	if got := c.Commands(); got.ForceOff+got.Graceful != 0 {
 		t.Errorf("commands %+v", got)
 	}

@@ -136,7 +136,8 @@ func splitAddress(address string, standard int) (string, int, error) {
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	isAddress := net.ParseIP(host) != nil
-	if host == "" || len(host) > maxHost || (!isAddress && strings.ContainsAny(host, " :/@\t\n")) || strings.HasPrefix(host, "-") {
+	if host == "" || len(host) > maxHost || (!isAddress && strings.ContainsAny(host, " :/@\t\n")) ||
+		strings.HasPrefix(host, "-") {
 		return "", 0, fmt.Errorf("address %q: write host or host:port of the BMC", address)
 	}
 	return host, port, nil

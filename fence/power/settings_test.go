@@ -14,11 +14,13 @@ func TestValidateFindsFaultsBeforeTheWorstNight(t *testing.T) {
 		change func(*fence.Device)
 		want   string
 	}{
-		"sound":             {func(*fence.Device) {}, ""},
-		"port":              {func(d *fence.Device) { d.Address = "bmc1.example:9001" }, ""},
-		"v6":                {func(d *fence.Device) { d.Address = "fe80::1" }, ""},
-		"v6 with port":      {func(d *fence.Device) { d.Address = "[fe80::1]:623" }, ""},
-		"options":           {func(d *fence.Device) { d.Options = map[string]string{"cipher": "3", "privilege": "operator"} }, ""},
+		"sound":        {func(*fence.Device) {}, ""},
+		"port":         {func(d *fence.Device) { d.Address = "bmc1.example:9001" }, ""},
+		"v6":           {func(d *fence.Device) { d.Address = "fe80::1" }, ""},
+		"v6 with port": {func(d *fence.Device) { d.Address = "[fe80::1]:623" }, ""},
+		"options": {func(d *fence.Device) {
+			d.Options = map[string]string{"cipher": "3", "privilege": "operator"}
+		}, ""},
 		"no address":        {func(d *fence.Device) { d.Address = "" }, "write host or host:port"},
 		"an option as host": {func(d *fence.Device) { d.Address = "-v" }, "write host or host:port"},
 		"a sentence":        {func(d *fence.Device) { d.Address = "the bmc" }, "write host or host:port"},
@@ -27,9 +29,11 @@ func TestValidateFindsFaultsBeforeTheWorstNight(t *testing.T) {
 		"long user":         {func(d *fence.Device) { d.Username = strings.Repeat("u", 17) }, "username"},
 		"long password":     {func(d *fence.Device) { d.Password = fence.Secret(strings.Repeat(secret, 3)) }, "password"},
 		"naked cipher":      {func(d *fence.Device) { d.Options = map[string]string{"cipher": "0"} }, "only 3 and 17"},
-		"root":              {func(d *fence.Device) { d.Options = map[string]string{"privilege": "root"} }, "administrator or operator"},
-		"odd identity":      {func(d *fence.Device) { d.Options = map[string]string{"identity": "node1"} }, "32 hexadecimal digits"},
-		"typing error":      {func(d *fence.Device) { d.Options = map[string]string{"ciper": "3"} }, `"ciper" is not known`},
+		"root": {func(d *fence.Device) { d.Options = map[string]string{"privilege": "root"} },
+			"administrator or operator"},
+		"odd identity": {func(d *fence.Device) { d.Options = map[string]string{"identity": "node1"} },
+			"32 hexadecimal digits"},
+		"typing error": {func(d *fence.Device) { d.Options = map[string]string{"ciper": "3"} }, `"ciper" is not known`},
 	}
 	d := New(KindIPMI, Options{})
 	for name, test := range cases {
@@ -62,8 +66,10 @@ func TestNoSpellingOfThePasswordSurvives(t *testing.T) {
 
 func TestOnlyClearWordsArePowerStates(t *testing.T) {
 	for text, want := range map[string]fence.Power{
-		"on": fence.PowerOn, "Chassis Power is on\n": fence.PowerOn, "off": fence.PowerOff, "Chassis Power is off\n": fence.PowerOff,
-		"Off": fence.PowerOff, "": fence.PowerUnknown, "PoweringOff": fence.PowerUnknown, "Paused": fence.PowerUnknown,
+		"on": fence.PowerOn, "Chassis Power is on\n": fence.PowerOn, "off": fence.PowerOff,
+		"Chassis Power is off\n": fence.PowerOff,
+		"Off":                    fence.PowerOff, "": fence.PowerUnknown, "PoweringOff": fence.PowerUnknown,
+		"Paused":                fence.PowerUnknown,
 		"Chassis Power is off?": fence.PowerUnknown, "turned off": fence.PowerUnknown,
 	} {
 		if got := parsePower(text); got != want {

@@ -44,7 +44,8 @@ func (h *toolHand) Open(ctx context.Context) error {
 			return nil
 		}
 		failure = fmt.Errorf("cipher suite %d: %w", suite, err)
-		if !strings.Contains(strings.ToLower(err.Error()), "algorithm") && !strings.Contains(err.Error(), "cipher suite match") {
+		if !strings.Contains(strings.ToLower(err.Error()), "algorithm") &&
+			!strings.Contains(err.Error(), "cipher suite match") {
 			break
 		}
 	}

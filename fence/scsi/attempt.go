@@ -39,7 +39,8 @@ func (d *Driver) Fence(ctx context.Context, request fence.Request) fence.Result 
 // no outcome: what is released depends on the disks of each service. provenBefore
 // tells of which disks an earlier attempt for the same boot, perhaps by another
 // fencer, was told Aborted; nil means of none.
-func (d *Driver) CutOff(ctx context.Context, request fence.Request, provenBefore func(device string) bool) ([]Cut, fence.Result) {
+func (d *Driver) CutOff(ctx context.Context, request fence.Request, provenBefore func(device string) bool) ([]Cut,
+	fence.Result) {
 	ctx, cancel := context.WithTimeout(ctx, longestAttempt)
 	defer cancel()
 	started := time.Now()
@@ -83,7 +84,8 @@ func (d *Driver) prepare(request fence.Request) (settings, keySet, error) {
 }
 
 // cut removes the victim from one disk, reads back, and judges.
-func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, request fence.Request, provenBefore func(string) bool) Cut {
+func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, request fence.Request,
+	provenBefore func(string) bool) Cut {
 	fail := func(err error) Cut { return Cut{Device: path, Why: err.Error()} }
 	name := proofName{path, request.Target.Node, request.Target.Boot}
 	e := evidence{abortedBefore: d.remembers(name) || (provenBefore != nil && provenBefore(path))}
@@ -114,7 +116,8 @@ func (d *Driver) cut(ctx context.Context, s settings, path string, keys keySet, 
 // preempt sends one preempt-and-abort and says what the device made of it, and
 // whether it should be sent again: not when it hung, since the next one would
 // hang beside it.
-func (d *Driver) preempt(ctx context.Context, s settings, path string, keys keySet) (v verdict, told string, again bool) {
+func (d *Driver) preempt(ctx context.Context, s settings, path string, keys keySet) (v verdict, told string,
+	again bool) {
 	p, err := d.ask(ctx, s, request{operation: opPreemptAbort, device: path, key: keys.own, victim: keys.victim})
 	if err != nil {
 		return notTold, err.Error(), false
@@ -152,7 +155,8 @@ func (d *Driver) Unfence(ctx context.Context, device fence.Device) error {
 	faults := inParallel(s.devices, func(path string) error { return d.register(ctx, s, path, keys) })
 	for i, fault := range faults {
 		if fault != nil {
-			return fmt.Errorf("fence device %s on node %s: %w: %s: %w", s.name, d.options.Node, ErrNotRegistered, s.devices[i], fault)
+			return fmt.Errorf("fence device %s on node %s: %w: %s: %w", s.name, d.options.Node, ErrNotRegistered,
+				s.devices[i], fault)
 		}
 	}
 	return nil
@@ -165,7 +169,8 @@ func (d *Driver) register(ctx context.Context, s settings, path string, keys key
 	}
 	for _, key := range before.Keys {
 		if keys.known[key] == "" {
-			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if it is no longer used, remove it with sg_persist", key)
+			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if it is no longer used, "+
+				"remove it with sg_persist", key)
 		}
 	}
 	if err := d.must(ctx, s, request{operation: opRegister, device: path, key: keys.own}); err != nil {
@@ -209,7 +214,9 @@ func (d *Driver) read(ctx context.Context, s settings, path string) (Reading, er
 	case err != nil:
 		return Reading{}, err
 	case p.outcome == outUnsupported:
-		return Reading{}, fmt.Errorf("%s: reservations cannot be read, because it knows none (SCSI-3 PR), and nobody could be cut off from it; name a LUN that does, or switch them on at the array (%s)", path, p.detail)
+		return Reading{}, fmt.Errorf(
+			"%s: reservations cannot be read, because it knows none (SCSI-3 PR), and nobody could be cut off from it; name "+
+				"a LUN that does, or switch them on at the array (%s)", path, p.detail)
 	case p.outcome != outDone:
 		return Reading{}, fmt.Errorf("%s: reservations cannot be read: %s: %s", path, p.outcome, p.detail)
 	}

@@ -96,7 +96,8 @@ func (a *array) play(q request) reply {
 	registered := slices.Contains(a.Keys, q.key)
 	switch q.operation {
 	case opRead:
-		reading := Reading{Generation: a.Generation, Keys: a.Keys, Holder: a.Holder, Type: a.Type, Paths: 1, Persistence: Persistent}
+		reading := Reading{Generation: a.Generation, Keys: a.Keys, Holder: a.Holder, Type: a.Type, Paths: 1,
+			Persistence: Persistent}
 		if a.Forgetful {
 			reading.Persistence = Forgetful
 		}

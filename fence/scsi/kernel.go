@@ -82,9 +82,12 @@ func answer(q request) reply {
 	case opRegister:
 		return d.change(ioctlRegister, unsafe.Pointer(&kernelRegistration{newKey: uint64(q.key), flags: flagIgnoreKey}))
 	case opReserve:
-		return d.change(ioctlReserve, unsafe.Pointer(&kernelReservation{key: uint64(q.key), kind: kernelWriteExclusiveRegistrantsOnly}))
+		return d.change(ioctlReserve,
+			unsafe.Pointer(&kernelReservation{key: uint64(q.key), kind: kernelWriteExclusiveRegistrantsOnly}))
 	case opPreemptAbort:
-		return d.change(ioctlPreemptAbort, unsafe.Pointer(&kernelPreempt{own: uint64(q.key), victim: uint64(q.victim), kind: kernelWriteExclusiveRegistrantsOnly}))
+		return d.change(ioctlPreemptAbort,
+			unsafe.Pointer(&kernelPreempt{own: uint64(q.key), victim: uint64(q.victim),
+				kind: kernelWriteExclusiveRegistrantsOnly}))
 	}
 	return failed(fmt.Errorf("there is no operation %q", q.operation))
 }
@@ -102,7 +105,8 @@ type disk struct {
 func openDisk(path string) (disk, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return disk{}, errors.New("this node has no such disk; check the name in the declaration, and on this node the zoning, the iSCSI login and multipath")
+		return disk{}, errors.New("this node has no such disk; check the name in the declaration, and on this node the " +
+			"zoning, the iSCSI login and multipath")
 	}
 	if err != nil {
 		return disk{}, fmt.Errorf("the disk cannot be opened: %w", err)
@@ -140,7 +144,8 @@ func (d *disk) examine(path string) error {
 		return fmt.Errorf("%s does not tell which disk it is: %w", path, err)
 	}
 	if !slices.Contains(found, want) {
-		return fmt.Errorf("%s leads to another disk, which calls itself %v; run udevadm trigger and check the declaration", path, found)
+		return fmt.Errorf("%s leads to another disk, which calls itself %v; run udevadm trigger and check the declaration",
+			path, found)
 	}
 	return nil
 }

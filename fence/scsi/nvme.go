@@ -18,7 +18,8 @@ const (
 )
 
 // typeOfKernel maps the kernel's numbers for the type to SCSI's.
-var typeOfKernel = map[uint32]int{1: 1, 2: 3, kernelWriteExclusiveRegistrantsOnly: WriteExclusiveRegistrantsOnly, 4: 6, 5: 7, 6: 8}
+var typeOfKernel = map[uint32]int{1: 1, 2: 3, kernelWriteExclusiveRegistrantsOnly: WriteExclusiveRegistrantsOnly,
+	4: 6, 5: 7, 6: 8}
 
 // readByKernel reads where SCSI commands cannot be sent. Untested on a real
 // NVMe disk.

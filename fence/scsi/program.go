@@ -64,7 +64,8 @@ func (r *runner) run(ctx context.Context, argv []string, q request) (reply, erro
 		return a.reply, a.err
 	case <-grace.C:
 	}
-	r.log.Error("a reservation command hangs in the kernel and cannot be ended", "device", q.device, "operation", string(q.operation))
+	r.log.Error("a reservation command hangs in the kernel and cannot be ended", "device", q.device, "operation",
+		string(q.operation))
 	return reply{}, fmt.Errorf("%s of %s hangs in the kernel and cannot be ended: %w", q.operation, q.device, ctx.Err())
 }
 
@@ -72,7 +73,8 @@ func (r *runner) enter(device string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running[device] >= maxHung {
-		return fmt.Errorf("%d reservation commands to %s have not come back; look at the storage, then restart this host", r.running[device], device)
+		return fmt.Errorf("%d reservation commands to %s have not come back; look at the storage, then restart this host",
+			r.running[device], device)
 	}
 	r.running[device]++
 	return nil
@@ -102,7 +104,8 @@ func runHere(ctx context.Context, argv []string, q request) (reply, error) {
 		return reply{}, fmt.Errorf("%s of %s did not end in time: %w", q.operation, q.device, ctx.Err())
 	}
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return reply{}, fmt.Errorf("%s of %s: %s: %w: %s", q.operation, q.device, argv[0], err, oneLine(complaints.kept.String()))
+		return reply{}, fmt.Errorf("%s of %s: %s: %w: %s", q.operation, q.device, argv[0], err,
+			oneLine(complaints.kept.String()))
 	}
 	if output.lost {
 		return reply{}, fmt.Errorf("%s of %s: %s answered too much", q.operation, q.device, argv[0])

@@ -91,9 +91,10 @@ type keySet struct {
 // The reasons why a reading proves nothing.
 var (
 	errNoOwnKey      = errors.New("this node's own key is not registered: it was cut off or never admitted")
-	errNoReservation = errors.New("there is no reservation, so anybody may write; it comes with the next admission of a node")
-	errFewPaths      = errors.New("not every path is registered; a path was added or came back after the admission")
-	errForgetful     = errors.New("the array forgets reservations when it loses power (APTPL is off)")
+	errNoReservation = errors.New(
+		"there is no reservation, so anybody may write; it comes with the next admission of a node")
+	errFewPaths  = errors.New("not every path is registered; a path was added or came back after the admission")
+	errForgetful = errors.New("the array forgets reservations when it loses power (APTPL is off)")
 )
 
 // standing tells whether a reading is fit to build a fence on.
@@ -112,7 +113,8 @@ func standing(r Reading, keys keySet) error {
 	case r.Holder == 0:
 		return errNoReservation
 	case r.Type != WriteExclusiveRegistrantsOnly:
-		return fmt.Errorf("the reservation is of type %d and not write exclusive, registrants only (%d)", r.Type, WriteExclusiveRegistrantsOnly)
+		return fmt.Errorf("the reservation is of type %d and not write exclusive, registrants only (%d)", r.Type,
+			WriteExclusiveRegistrantsOnly)
 	case !slices.Contains(r.Keys, r.Holder):
 		return fmt.Errorf("the reservation is held by key %s, which is not registered", r.Holder)
 	case r.Persistence == Forgetful:
@@ -160,7 +162,8 @@ func judge(e evidence, keys keySet) Cut {
 		cut.Why = "the device cannot preempt and abort; what the node has already sent may still be written"
 	case present && e.verdict == accepted:
 		cut.Back, cut.Aborted = true, false
-		cut.Why = "the node's key is there although its removal was accepted: it has registered again, or the array does not do what it says"
+		cut.Why = "the node's key is there although its removal was accepted: it has registered again, or the array " +
+			"does not do what it says"
 	case present:
 		cut.Aborted = false
 		cut.Why = "the node's key is still registered"
@@ -170,7 +173,8 @@ func judge(e evidence, keys keySet) Cut {
 	case !cut.Aborted:
 		// A reading cannot make up for the answer that was lost: arrays take the key
 		// away first and abort afterwards, and some never come back from the second.
-		cut.Why = "the node's key is absent, and nobody proved that what it had sent was aborted: the fencer before was lost before it could tell, or somebody took the key away. " +
+		cut.Why = "the node's key is absent, and nobody proved that what it had sent was aborted: the fencer before was " +
+			"lost before it could tell, or somebody took the key away. " +
 			"A new boot of the node ends this, or its power being off; make sure of that, then: clusterd fence confirm"
 	default:
 		if err := standing(e.after, keys); err != nil && !errors.Is(err, errFewPaths) {

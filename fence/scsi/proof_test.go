@@ -21,11 +21,14 @@ func TestJudge(t *testing.T) {
 		why             string
 	}{
 		{"all agrees", evidence{before, after, accepted, false}, true, true, "was removed"},
-		{"persistence untold", evidence{before, with(func(r *Reading) { r.Persistence = PersistenceUntold }), accepted, false}, true, true, ""},
+		{"persistence untold", evidence{before, with(func(r *Reading) { r.Persistence = PersistenceUntold }), accepted,
+			false}, true, true, ""},
 		{"own path missing", evidence{before, with(func(r *Reading) { r.Paths = 2 }), accepted, false}, true, true, ""},
-		{"key still there, accepted", evidence{before, with(func(r *Reading) { r.Keys = before.Keys }), accepted, false}, false, false, "registered again"},
+		{"key still there, accepted", evidence{before, with(func(r *Reading) { r.Keys = before.Keys }), accepted, false},
+			false, false, "registered again"},
 		{"key still there, conflict", evidence{before, before, conflict, false}, false, false, "still registered"},
-		{"key on one of two paths", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xb, 0xc, 0xa} }), accepted, false}, false, false, "again"},
+		{"key on one of two paths", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xb, 0xc, 0xa} }), accepted,
+			false}, false, false, "again"},
 		{"generation stood", evidence{before, gone, accepted, false}, false, false, "did not move"},
 		{"preempt alone", evidence{before, after, unable, false}, false, false, "already sent"},
 		{"absent from the start", evidence{gone, gone, conflict, false}, false, false, "nobody proved"},
@@ -33,14 +36,20 @@ func TestJudge(t *testing.T) {
 		{"absent, aborted before, no answer", evidence{gone, gone, notTold, true}, true, true, ""},
 		{"came back, then somebody preempted", evidence{before, after, conflict, true}, false, false, "nobody proved"},
 		{"no answer, gone all the same", evidence{before, after, notTold, false}, false, false, "nobody proved"},
-		{"own key gone", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xc}; r.Holder = 0xc }), accepted, false}, false, true, "own key"},
-		{"no reservation", evidence{before, with(func(r *Reading) { r.Holder = 0; r.Type = 0 }), accepted, false}, false, true, "no reservation"},
+		{"own key gone", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xc}; r.Holder = 0xc }), accepted, false},
+			false, true, "own key"},
+		{"no reservation", evidence{before, with(func(r *Reading) { r.Holder = 0; r.Type = 0 }), accepted, false}, false,
+			true, "no reservation"},
 		{"other type", evidence{before, with(func(r *Reading) { r.Type = 1 }), accepted, false}, false, true, "type 1"},
 		{"all registrants", evidence{before, with(func(r *Reading) { r.Type = 7 }), accepted, false}, false, true, "type 7"},
-		{"kernel's number for the type", evidence{before, with(func(r *Reading) { r.Type = 3 }), accepted, false}, false, true, "type 3"},
-		{"holder not registered", evidence{before, with(func(r *Reading) { r.Holder = 0xd }), accepted, false}, false, true, "not registered"},
-		{"stranger", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xb, 0xdd} }), accepted, false}, false, true, "no node"},
-		{"forgetful", evidence{before, with(func(r *Reading) { r.Persistence = Forgetful }), accepted, false}, false, true, "APTPL"},
+		{"kernel's number for the type", evidence{before, with(func(r *Reading) { r.Type = 3 }), accepted, false}, false,
+			true, "type 3"},
+		{"holder not registered", evidence{before, with(func(r *Reading) { r.Holder = 0xd }), accepted, false}, false, true,
+			"not registered"},
+		{"stranger", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xb, 0xdd} }), accepted, false}, false, true,
+			"no node"},
+		{"forgetful", evidence{before, with(func(r *Reading) { r.Persistence = Forgetful }), accepted, false}, false, true,
+			"APTPL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cut := judge(c.e, judged)
@@ -73,10 +82,12 @@ func TestKeys(t *testing.T) {
 }
 
 func TestWireRefusesHalfAnAnswer(t *testing.T) {
-	whole := reply{outcome: outDone, detail: "two\nlines", reading: Reading{Generation: 9, Keys: []Key{1, 2, 1}, Holder: 2, Type: 5, Paths: 2, Persistence: Forgetful}}
+	whole := reply{outcome: outDone, detail: "two\nlines", reading: Reading{Generation: 9, Keys: []Key{1, 2, 1},
+		Holder: 2, Type: 5, Paths: 2, Persistence: Forgetful}}
 	text := string(whole.encode())
 	back, err := decodeReply(strings.NewReader(text))
-	if err != nil || fmt.Sprint(back.reading) != fmt.Sprint(whole.reading) || back.detail != "two lines" || back.reading.Persistence != Forgetful || back.reading.Paths != 2 {
+	if err != nil || fmt.Sprint(back.reading) != fmt.Sprint(whole.reading) || back.detail != "two lines" ||
+		back.reading.Persistence != Forgetful || back.reading.Paths != 2 {
 		t.Fatalf("%+v, %v", back, err)
 	}
 	for cut := range len(text) - 2 {
@@ -84,7 +95,8 @@ func TestWireRefusesHalfAnAnswer(t *testing.T) {
 			t.Fatalf("cut at %d it reads as %+v", cut, p)
 		}
 	}
-	for _, wrong := range []string{text + "key=0x1\n", "outcome=fine\nend=1\n", "end=1\n", "outcome=done\nkey=zz\nend=1\n", "outcome=done\nnonsense\nend=1\n", "outcome=done\nsize=1\nend=1\n"} {
+	for _, wrong := range []string{text + "key=0x1\n", "outcome=fine\nend=1\n", "end=1\n",
+		"outcome=done\nkey=zz\nend=1\n", "outcome=done\nnonsense\nend=1\n", "outcome=done\nsize=1\nend=1\n"} {
 		if p, err := decodeReply(strings.NewReader(wrong)); err == nil {
 			t.Errorf("%q reads as %+v", wrong, p)
 		}
@@ -96,10 +108,12 @@ func TestWireRefusesHalfAnAnswer(t *testing.T) {
 }
 
 func TestAnswersOfDisks(t *testing.T) {
-	if g, keys, err := parseKeys([]byte{0, 0, 0, 7, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2}); g != 7 || err != nil || fmt.Sprint(keys) != fmt.Sprint([]Key{1, 2}) {
+	if g, keys, err := parseKeys([]byte{0, 0, 0, 7, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+		2}); g != 7 || err != nil || fmt.Sprint(keys) != fmt.Sprint([]Key{1, 2}) {
 		t.Errorf("%d %v %v", g, keys, err)
 	}
-	for _, wrong := range [][]byte{nil, {0, 0, 0, 1, 0, 0, 0, 8, 1}, {0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3}, {0, 0, 0, 1, 255, 255, 255, 248}} {
+	for _, wrong := range [][]byte{nil, {0, 0, 0, 1, 0, 0, 0, 8, 1}, {0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3},
+		{0, 0, 0, 1, 255, 255, 255, 248}} {
 		if _, keys, err := parseKeys(wrong); err == nil {
 			t.Errorf("%v reads as %v", wrong, keys)
 		}

@@ -56,11 +56,13 @@ func inTheWay(r Reading, keys keySet) error {
 		return errForgetful
 	}
 	if r.Holder != 0 && r.Type != WriteExclusiveRegistrantsOnly {
-		return fmt.Errorf("it is reserved already, by key %s with type %d; whoever did that must release it", r.Holder, r.Type)
+		return fmt.Errorf("it is reserved already, by key %s with type %d; whoever did that must release it",
+			r.Holder, r.Type)
 	}
 	for _, key := range r.Keys {
 		if keys.known != nil && keys.known[key] == "" {
-			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if it is no longer used, remove it with sg_persist", key)
+			return fmt.Errorf("key %s is registered and belongs to no node of this cluster; if it is no longer used, "+
+				"remove it with sg_persist", key)
 		}
 	}
 	return nil

@@ -21,12 +21,18 @@ func TestProspect(t *testing.T) {
 	}{
 		{name: "fresh", known: true},
 		{name: "fresh, and nobody is known"},
-		{name: "in use by this cluster", known: true, array: array{Generation: 3, Keys: []Key{KeyOf("c", "a")}, Holder: KeyOf("c", "a"), Type: WriteExclusiveRegistrantsOnly}},
-		{name: "in use by another", known: true, array: array{Generation: 3, Keys: []Key{0xabcd}, Holder: 0xabcd, Type: WriteExclusiveRegistrantsOnly}, want: "key 0x000000000000abcd is registered and belongs to no node of this cluster"},
-		{name: "in use by somebody", array: array{Generation: 3, Keys: []Key{0xabcd}, Holder: 0xabcd, Type: WriteExclusiveRegistrantsOnly}},
-		{name: "reserved otherwise", array: array{Generation: 3, Keys: []Key{0xabcd}, Holder: 0xabcd, Type: 1}, want: "reserved already, by key 0x000000000000abcd with type 1"},
+		{name: "in use by this cluster", known: true, array: array{Generation: 3, Keys: []Key{KeyOf("c", "a")},
+			Holder: KeyOf("c", "a"), Type: WriteExclusiveRegistrantsOnly}},
+		{name: "in use by another", known: true, array: array{Generation: 3, Keys: []Key{0xabcd}, Holder: 0xabcd,
+			Type: WriteExclusiveRegistrantsOnly},
+			want: "key 0x000000000000abcd is registered and belongs to no node of this cluster"},
+		{name: "in use by somebody", array: array{Generation: 3, Keys: []Key{0xabcd}, Holder: 0xabcd,
+			Type: WriteExclusiveRegistrantsOnly}},
+		{name: "reserved otherwise", array: array{Generation: 3, Keys: []Key{0xabcd}, Holder: 0xabcd, Type: 1},
+			want: "reserved already, by key 0x000000000000abcd with type 1"},
 		{name: "forgetful", array: array{Forgetful: true}, want: "forgets reservations when it loses power"},
-		{name: "without reservations", array: array{Answer: map[operation]outcome{opRead: outUnsupported}}, want: "it knows none (SCSI-3 PR)"},
+		{name: "without reservations", array: array{Answer: map[operation]outcome{opRead: outUnsupported}},
+			want: "it knows none (SCSI-3 PR)"},
 		{name: "not there", absent: true, want: "this node has no such disk"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -35,7 +41,8 @@ func TestProspect(t *testing.T) {
 			if !c.absent {
 				saveArray(filepath.Join(folder, path), &c.array)
 			}
-			options := Options{Helper: []string{os.Args[0], "array", folder}, Node: "a", Nodes: func() []string { return []string{"a", "b"} }}
+			options := Options{Helper: []string{os.Args[0], "array", folder}, Node: "a",
+				Nodes: func() []string { return []string{"a", "b"} }}
 			if c.known {
 				options.Cluster = "c"
 			}

@@ -43,8 +43,10 @@ func TestRealTarget(t *testing.T) {
 	url := startTarget(t, dir)
 	drivers, devices := map[string]*Driver{}, map[string]fence.Device{}
 	for _, node := range []string{"a", "b"} {
-		device := fence.Device{Name: "san", Driver: Kind, Options: map[string]string{"devices": url, "command": startSession(t, dir, session, url, node)}}
-		driver := New(Options{Cluster: "tgtd", Node: node, Nodes: func() []string { return []string{"a", "b"} }, Helper: []string{"/bin/false"}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		device := fence.Device{Name: "san", Driver: Kind,
+			Options: map[string]string{"devices": url, "command": startSession(t, dir, session, url, node)}}
+		driver := New(Options{Cluster: "tgtd", Node: node, Nodes: func() []string { return []string{"a", "b"} },
+			Helper: []string{"/bin/false"}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		if err := driver.Validate(device); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +63,8 @@ func TestRealTarget(t *testing.T) {
 	}
 	request := against("a")
 	request.Device = devices["b"]
-	expect(t, drivers["b"].Fence(within(t, 20*time.Second), request), fence.Unknown, "cannot preempt and abort", "unsupported")
+	expect(t, drivers["b"].Fence(within(t, 20*time.Second), request), fence.Unknown, "cannot preempt and abort",
+		"unsupported")
 }
 
 // startTarget runs tgtd on a free port and returns the disk's URL.
@@ -81,7 +84,8 @@ func startTarget(t *testing.T, dir string) string {
 	_ = os.MkdirAll("/var/run/tgtd", 0o755)
 	background(t, "tgtd", "-f", "-C", control, "--iscsi", "portal="+portal)
 	administer := func(arguments ...string) error {
-		out, err := exec.CommandContext(t.Context(), "tgtadm", append([]string{"-C", control, "--lld", "iscsi"}, arguments...)...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "tgtadm",
+			append([]string{"-C", control, "--lld", "iscsi"}, arguments...)...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("tgtadm %v: %w: %s", arguments, err, out)
 		}
@@ -89,7 +93,8 @@ func startTarget(t *testing.T, dir string) string {
 	}
 	eventually(t, func() error { return administer("--op", "show", "--mode", "sys") })
 	const name = "iqn.2026-01.test:pool"
-	for _, step := range []string{"new --mode target --tid 1 -T " + name, "new --mode logicalunit --tid 1 --lun 1 -b " + image, "bind --mode target --tid 1 -I ALL"} {
+	for _, step := range []string{"new --mode target --tid 1 -T " + name,
+		"new --mode logicalunit --tid 1 --lun 1 -b " + image, "bind --mode target --tid 1 -I ALL"} {
 		if err := administer(append([]string{"--op"}, strings.Fields(step)...)...); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +108,8 @@ func startSession(t *testing.T, dir, session, url, node string) string {
 	socket, command := filepath.Join(dir, node+".socket"), filepath.Join(dir, node)
 	background(t, session, url, "iqn.2026-01.test:"+node, socket)
 	eventually(t, func() error { _, err := os.Stat(socket); return err })
-	if err := os.WriteFile(command, fmt.Appendf(nil, "#!/bin/sh\nexec %s relay %s\n", os.Args[0], socket), 0o755); err != nil {
+	if err := os.WriteFile(command, fmt.Appendf(nil, "#!/bin/sh\nexec %s relay %s\n", os.Args[0], socket),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	return command

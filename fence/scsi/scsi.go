@@ -181,7 +181,8 @@ func (d *Driver) keys(victim string) (keySet, error) {
 	for _, node := range append(slices.Clone(d.options.Nodes()), d.options.Node) {
 		key := KeyOf(d.options.Cluster, node)
 		if other, taken := set.known[key]; taken && other != node {
-			return keySet{}, fmt.Errorf("the nodes %s and %s have the same reservation key %s; rename one of them", other, node, key)
+			return keySet{}, fmt.Errorf("the nodes %s and %s have the same reservation key %s; rename one of them", other,
+				node, key)
 		}
 		set.known[key] = node
 	}

@@ -70,7 +70,8 @@ func san() fence.Device {
 }
 
 func against(node string) fence.Request {
-	return fence.Request{Act: "1.1.0", Device: san(), Target: fence.Target{Node: node, Boot: "boot-1"}, StillWanted: func() error { return nil }}
+	return fence.Request{Act: "1.1.0", Device: san(), Target: fence.Target{Node: node, Boot: "boot-1"},
+		StillWanted: func() error { return nil }}
 }
 
 func within(t *testing.T, limit time.Duration) context.Context {
@@ -100,11 +101,13 @@ func TestAdmissionRegistersAndReserves(t *testing.T) {
 			t.Errorf("%s: %+v", path, a)
 		}
 	}
-	if check := b.driver("b").Check(within(t, 10*time.Second), san()); check.Problem != "" || check.Power != fence.PowerUnknown {
+	if check := b.driver("b").Check(within(t, 10*time.Second), san()); check.Problem != "" ||
+		check.Power != fence.PowerUnknown {
 		t.Errorf("check %+v", check)
 	}
 	findings, err := b.driver("c").Survey(within(t, 10*time.Second), san())
-	if err != nil || len(findings) != 2 || !findings[1].Registered || !slices.Equal(findings[0].Nodes, []string{"a", "b", "c"}) {
+	if err != nil || len(findings) != 2 || !findings[1].Registered ||
+		!slices.Equal(findings[0].Nodes, []string{"a", "b", "c"}) {
 		t.Errorf("%+v, %v", findings, err)
 	}
 }
@@ -145,13 +148,17 @@ func TestFenceOfHalfTheDisksIsUnknown(t *testing.T) {
 		want   fence.Outcome
 		words  string
 	}{
-		{"no abort", func(a *array) { a.Answer = map[operation]outcome{opPreemptAbort: outUnsupported} }, fence.Unknown, "cannot preempt and abort"},
-		{"fails", func(a *array) { a.Answer = map[operation]outcome{opPreemptAbort: outFailed} }, fence.Unknown, "still registered"},
+		{"no abort", func(a *array) { a.Answer = map[operation]outcome{opPreemptAbort: outUnsupported} }, fence.Unknown,
+			"cannot preempt and abort"},
+		{"fails", func(a *array) { a.Answer = map[operation]outcome{opPreemptAbort: outFailed} }, fence.Unknown,
+			"still registered"},
 		{"liar", func(a *array) { a.Liar = true }, fence.Refuted, "does not do what it says"},
 		{"counts nothing", func(a *array) { a.Idle = true }, fence.Unknown, "did not move"},
 		{"answer lost", func(a *array) { a.Dies = true }, fence.Unknown, "nobody proved"},
-		{"cannot be read", func(a *array) { a.Answer = map[operation]outcome{opRead: outUnsupported} }, fence.Unknown, "cannot be read"},
-		{"keys cut short", func(a *array) { a.Garbage = map[operation]string{opRead: "outcome=done\n"} }, fence.Unknown, "cut short"},
+		{"cannot be read", func(a *array) { a.Answer = map[operation]outcome{opRead: outUnsupported} }, fence.Unknown,
+			"cannot be read"},
+		{"keys cut short", func(a *array) { a.Garbage = map[operation]string{opRead: "outcome=done\n"} }, fence.Unknown,
+			"cut short"},
 		{"hangs", func(a *array) { a.Hang = map[operation]bool{opPreemptAbort: true} }, fence.Unknown, "in time"},
 		{"no reservation", func(a *array) { a.Holder, a.Type = 0, 0 }, fence.Unknown, "no reservation"},
 		{"somebody else's type", func(a *array) { a.Type = 1 }, fence.Unknown, "type 1"},
@@ -187,7 +194,8 @@ func TestFenceAsksBeforeItSends(t *testing.T) {
 	}
 	silent, self, boot, stranger := against("a"), against("b"), against("a"), against("zz")
 	silent.StillWanted, boot.Target.Boot = nil, ""
-	for words, request := range map[string]fence.Request{"still wanted": silent, "does not cut itself": self, "which boot": boot, "no node of this cluster": stranger} {
+	for words, request := range map[string]fence.Request{"still wanted": silent, "does not cut itself": self,
+		"which boot": boot, "no node of this cluster": stranger} {
 		expect(t, b.driver("b").Fence(within(t, 20*time.Second), request), fence.Unknown, words, "nothing was sent")
 	}
 }
@@ -207,7 +215,8 @@ func TestAFencerThatDiedLeavesNothingProven(t *testing.T) {
 		}
 	}
 	for _, node := range []string{"c", "b"} {
-		expect(t, b.driver(node).Fence(within(t, 20*time.Second), against("a")), fence.Unknown, "nobody proved that what it had sent was aborted", "clusterd fence confirm")
+		expect(t, b.driver(node).Fence(within(t, 20*time.Second), against("a")), fence.Unknown,
+			"nobody proved that what it had sent was aborted", "clusterd fence confirm")
 	}
 }
 
@@ -216,7 +225,8 @@ func TestUnfenceRefuses(t *testing.T) {
 		change func(*array)
 		words  string
 	}{
-		"other type":  {func(a *array) { a.Keys, a.Holder, a.Type = []Key{KeyOf("test", "c")}, KeyOf("test", "c"), 1 }, "type 1"},
+		"other type": {func(a *array) { a.Keys, a.Holder, a.Type = []Key{KeyOf("test", "c")}, KeyOf("test", "c"), 1 },
+			"type 1"},
 		"stranger":    {func(a *array) { a.Keys = []Key{7} }, "sg_persist"},
 		"no support":  {func(a *array) { a.Answer = map[operation]outcome{opRegister: outUnsupported} }, "unsupported"},
 		"cannot hold": {func(a *array) { a.Answer = map[operation]outcome{opReserve: outFailed} }, "reserve"},
@@ -226,7 +236,8 @@ func TestUnfenceRefuses(t *testing.T) {
 			b := newBench(t)
 			b.change(diskTwo, c.change)
 			err := b.driver("a").Unfence(within(t, 20*time.Second), san())
-			if !errors.Is(err, ErrNotRegistered) || !strings.Contains(err.Error(), c.words) || !strings.Contains(err.Error(), "node a") {
+			if !errors.Is(err, ErrNotRegistered) || !strings.Contains(err.Error(), c.words) ||
+				!strings.Contains(err.Error(), "node a") {
 				t.Errorf("%v", err)
 			}
 			if check := b.driver("a").Check(within(t, 20*time.Second), san()); check.Problem == "" {
@@ -271,13 +282,16 @@ func TestValidate(t *testing.T) {
 		"stable name":          with("devices", "/dev/sda"),
 		"whole disk":           with("devices", diskOne+"-part1"),
 	} {
-		if err := driver.Validate(d); err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "san") {
+		if err := driver.Validate(d); err == nil || !strings.Contains(err.Error(), words) ||
+			!strings.Contains(err.Error(), "san") {
 			t.Errorf("%q: %v", words, err)
 		}
 	}
 	for _, d := range []fence.Device{
-		san(), with("devices", byID+"dm-uuid-mpath-36001405f00dfeed0000000000000001a"), with("devices", byID+"nvme-eui.0025385b71b00001"),
-		{Name: "user", Driver: Kind, Options: map[string]string{"command": "/usr/libexec/pr", "devices": "iscsi://array/target/1"}},
+		san(), with("devices", byID+"dm-uuid-mpath-36001405f00dfeed0000000000000001a"),
+		with("devices", byID+"nvme-eui.0025385b71b00001"),
+		{Name: "user", Driver: Kind, Options: map[string]string{"command": "/usr/libexec/pr",
+			"devices": "iscsi://array/target/1"}},
 	} {
 		if err := driver.Validate(d); err != nil {
 			t.Error(err)
@@ -294,13 +308,15 @@ func TestRealHelper(t *testing.T) {
 	t.Parallel()
 	helper := []string{os.Args[0], "helper"}
 	r := newRunner(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	for device, words := range map[string]string{diskOne: "no such disk", "/dev/null": "no block device", "/proc/self/status": "no block device"} {
+	for device, words := range map[string]string{diskOne: "no such disk", "/dev/null": "no block device",
+		"/proc/self/status": "no block device"} {
 		p, err := r.run(within(t, 10*time.Second), helper, request{operation: opRead, device: device})
 		if err != nil || p.outcome != outFailed || !strings.Contains(p.detail, words) {
 			t.Errorf("%s: %+v, %v", device, p, err)
 		}
 	}
-	if p, err := r.run(within(t, 10*time.Second), []string{"/bin/false"}, request{operation: opRead, device: "x"}); err == nil {
+	if p, err := r.run(within(t, 10*time.Second), []string{"/bin/false"},
+		request{operation: opRead, device: "x"}); err == nil {
 		t.Errorf("a program that fails answered %+v", p)
 	}
 }

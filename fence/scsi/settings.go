@@ -28,7 +28,8 @@ const byID = "/dev/disk/by-id/"
 // stableName are the names that say which disk it is and not where it hangs.
 // The SCSI ones carry the disk's own designator, which is compared with what
 // the disk tells.
-var stableName = regexp.MustCompile(`^(wwn-0x[0-9a-f]{16,32}|scsi-3[0-9a-f]{16,32}|dm-uuid-mpath-3[0-9a-f]{16,32}|nvme-(eui|nguid|uuid)\.[0-9a-f-]{16,36})$`)
+var stableName = regexp.MustCompile(
+	`^(wwn-0x[0-9a-f]{16,32}|scsi-3[0-9a-f]{16,32}|dm-uuid-mpath-3[0-9a-f]{16,32}|nvme-(eui|nguid|uuid)\.[0-9a-f-]{16,36})$`)
 
 // settings is a device, understood.
 type settings struct {
@@ -53,7 +54,8 @@ func parseSettings(device fence.Device) (settings, error) {
 			return fault("there is no option %q; there are %s and %s", option, optionCommand, optionDevices)
 		}
 	}
-	s := settings{name: device.Name, devices: strings.Fields(device.Options[optionDevices]), command: device.Options[optionCommand]}
+	s := settings{name: device.Name, devices: strings.Fields(device.Options[optionDevices]),
+		command: device.Options[optionCommand]}
 	if len(s.devices) == 0 || len(s.devices) > maxDevices {
 		return fault("option %s names %d disks; name 1 to %d, separated by spaces", optionDevices, len(s.devices), maxDevices)
 	}
@@ -66,7 +68,8 @@ func parseSettings(device fence.Device) (settings, error) {
 	}
 	for _, path := range s.devices {
 		if s.command == "" && !isStable(path) {
-			return fault("%q is no stable name of a whole disk; write %swwn-0x..., scsi-3..., dm-uuid-mpath-3... or nvme-eui....", path, byID)
+			return fault("%q is no stable name of a whole disk; write %swwn-0x..., scsi-3..., dm-uuid-mpath-3... or "+
+				"nvme-eui....", path, byID)
 		}
 	}
 	return s, nil

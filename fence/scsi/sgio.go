@@ -56,7 +56,8 @@ func (d disk) askOnce(cdb []byte, room int) (answer []byte, senseKey byte, err e
 	answer = make([]byte, room)
 	sense := make([]byte, 64)
 	header := sgHeader{
-		interfaceID: 'S', direction: fromDevice, commandLength: uint8(len(cdb)), senseRoom: uint8(len(sense)), dataLength: uint32(room),
+		interfaceID: 'S', direction: fromDevice, commandLength: uint8(len(cdb)), senseRoom: uint8(len(sense)),
+		dataLength:          uint32(room),
 		timeoutMilliseconds: commandTimeMilliseconds,
 	}
 	var pinned runtime.Pinner
@@ -64,7 +65,8 @@ func (d disk) askOnce(cdb []byte, room int) (answer []byte, senseKey byte, err e
 	for _, first := range []*byte{&answer[0], &cdb[0], &sense[0]} {
 		pinned.Pin(first)
 	}
-	header.data, header.command, header.sense = uintptr(unsafe.Pointer(&answer[0])), uintptr(unsafe.Pointer(&cdb[0])), uintptr(unsafe.Pointer(&sense[0]))
+	header.data, header.command, header.sense = uintptr(unsafe.Pointer(&answer[0])), uintptr(unsafe.Pointer(&cdb[0])),
+		uintptr(unsafe.Pointer(&sense[0]))
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, d.file.Fd(), ioctlSG, uintptr(unsafe.Pointer(&header)))
 	switch {
 	case errno == unix.ENOTTY || errno == unix.EINVAL:
@@ -82,7 +84,8 @@ func (d disk) askOnce(cdb []byte, room int) (answer []byte, senseKey byte, err e
 		}
 		return nil, key, fmt.Errorf("device status 0x%x, sense %d/%04x", header.status, key, code)
 	case header.hostStatus != 0 || header.driverStatus&^senseFollows != 0:
-		return nil, 0, fmt.Errorf("the way to the disk failed (host status 0x%x, driver status 0x%x)", header.hostStatus, header.driverStatus)
+		return nil, 0, fmt.Errorf("the way to the disk failed (host status 0x%x, driver status 0x%x)", header.hostStatus,
+			header.driverStatus)
 	case header.residue < 0 || int(header.residue) > room:
 		return nil, 0, fmt.Errorf("the disk's answer has no length")
 	}

@@ -60,9 +60,11 @@ func Start(ctx context.Context, options KeeperOptions, argv []string) (*Client, 
 
 // suits tells whether a keeper that was found does what is asked for now.
 func (c *Client) suits(state State) error {
-	same := slices.Equal(state.Disks, c.options.Disks) && (!state.Armed || state.Info.Device == c.options.Device && state.Info.Timeout == c.options.Timeout)
+	same := slices.Equal(state.Disks, c.options.Disks) && (!state.Armed || state.Info.Device == c.options.Device &&
+		state.Info.Timeout == c.options.Timeout)
 	if !same {
-		return fmt.Errorf("the watchdog is armed with other settings (%s, %v, disks %v); they change when the node is free and the keeper was stopped", state.Info.Device, state.Info.Timeout, state.Disks)
+		return fmt.Errorf("the watchdog is armed with other settings (%s, %v, disks %v); they change when the node is "+
+			"free and the keeper was stopped", state.Info.Device, state.Info.Timeout, state.Disks)
 	}
 	return nil
 }
@@ -146,7 +148,8 @@ func (c *Client) say(ctx context.Context, w word) (State, error) {
 	}
 	scanner := lines(conn)
 	if !scanner.Scan() {
-		return State{}, fmt.Errorf("the watchdog keeper did not answer: %w", errors.Join(scanner.Err(), ctx.Err(), errors.New("connection closed")))
+		return State{}, fmt.Errorf("the watchdog keeper did not answer: %w",
+			errors.Join(scanner.Err(), ctx.Err(), errors.New("connection closed")))
 	}
 	var t tellBack
 	if err := json.Unmarshal(scanner.Bytes(), &t); err != nil {

@@ -25,7 +25,8 @@ const (
 	CrashDump Command = 5
 )
 
-var commandNames = map[Command]string{Empty: "clear", Test: "test", Reset: "reset", Off: "off", Exit: "exit", CrashDump: "crashdump"}
+var commandNames = map[Command]string{Empty: "clear", Test: "test", Reset: "reset", Off: "off", Exit: "exit",
+	CrashDump: "crashdump"}
 
 // String is sbd's word for it.
 func (c Command) String() string {

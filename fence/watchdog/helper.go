@@ -91,7 +91,8 @@ func (r *runner) run(ctx context.Context, e errand) (errandResult, error) {
 	r.mu.Lock()
 	if r.running[e.Disk] >= maxHung {
 		r.mu.Unlock()
-		return errandResult{}, fmt.Errorf("%d commands to %s have not come back; look at the storage, then restart this host", maxHung, e.Disk)
+		return errandResult{}, fmt.Errorf(
+			"%d commands to %s have not come back; look at the storage, then restart this host", maxHung, e.Disk)
 	}
 	r.running[e.Disk]++
 	r.mu.Unlock()
@@ -138,7 +139,8 @@ func (r *runner) runHere(ctx context.Context, e errand) (errandResult, error) {
 	output, complaints := &bounded{}, &bounded{}
 	program.Stdout, program.Stderr = output, complaints
 	if err := program.Run(); err != nil {
-		return errandResult{}, fmt.Errorf("%s: %w: %s", e.Disk, errors.Join(err, ctx.Err()), strings.Join(strings.Fields(complaints.kept.String()), " "))
+		return errandResult{}, fmt.Errorf("%s: %w: %s", e.Disk, errors.Join(err, ctx.Err()),
+			strings.Join(strings.Fields(complaints.kept.String()), " "))
 	}
 	var result errandResult
 	if err := json.Unmarshal(output.kept.Bytes(), &result); err != nil {

@@ -201,7 +201,8 @@ func (k *keeper) arm(ctx context.Context) error {
 		k.ward.disks[s.number], k.ward.fresh = k.world.now(), s.header.fresh()
 		go s.run(ctx, k.world.now, k.looks)
 	}
-	k.world.log.Info("the watchdog is armed", "device", k.options.Device, "identity", k.dog.info().Identity, "timeout", k.dog.info().Timeout)
+	k.world.log.Info("the watchdog is armed", "device", k.options.Device, "identity", k.dog.info().Identity, "timeout",
+		k.dog.info().Timeout)
 	return nil
 }
 
@@ -224,7 +225,8 @@ func (k *keeper) stop() error {
 }
 
 func (k *keeper) state() State {
-	s := State{Armed: k.dog != nil, Free: k.ward.free, Until: k.ward.until, Disks: slices.Clone(k.options.Disks), Warnings: k.warnings, PID: os.Getpid()}
+	s := State{Armed: k.dog != nil, Free: k.ward.free, Until: k.ward.until, Disks: slices.Clone(k.options.Disks),
+		Warnings: k.warnings, PID: os.Getpid()}
 	if k.dog != nil {
 		s.Info = k.dog.info()
 		s.Petting, s.Why = k.ward.mayPet(k.world.now())

@@ -67,7 +67,8 @@ func (k *kennel) disarm() error {
 // newKennel runs a keeper inside a synctest bubble.
 func newKennel(t *testing.T, prepare func(*kennel)) *kennel {
 	t.Helper()
-	k := &kennel{t: t, start: time.Now(), ended: make(chan error, 1), resets: make(chan Command, 4), orders: make(chan func(), 1)}
+	k := &kennel{t: t, start: time.Now(), ended: make(chan error, 1), resets: make(chan Command, 4),
+		orders: make(chan func(), 1)}
 	if prepare != nil {
 		prepare(k)
 	}
@@ -77,7 +78,8 @@ func newKennel(t *testing.T, prepare func(*kennel)) *kennel {
 		}
 		return k, errors.Join(k.pet(), k.armError)
 	}
-	options := KeeperOptions{Socket: "x", Device: "/dev/watchdog", Timeout: 4 * time.Second, LongestLease: 20 * time.Second}
+	options := KeeperOptions{Socket: "x", Device: "/dev/watchdog", Timeout: 4 * time.Second,
+		LongestLease: 20 * time.Second}
 	k.keeper = newKeeper(options, world{arm: arm, now: k.now, reset: func(c Command) { k.resets <- c }, log: silentLog})
 	ctx, cancel := context.WithCancel(t.Context())
 	k.cancel = cancel

@@ -83,7 +83,8 @@ func (d *Driver) disks(device fence.Device) ([]string, error) {
 	}
 	for option := range device.Options {
 		if option != optionDevices && option != fence.OptionTimeout && option != fence.OptionWatchdog {
-			return fault("there is no option %q; there are %s, %s and %s", option, optionDevices, fence.OptionTimeout, fence.OptionWatchdog)
+			return fault("there is no option %q; there are %s, %s and %s", option, optionDevices, fence.OptionTimeout,
+				fence.OptionWatchdog)
 		}
 	}
 	if _, err := device.Settings(); err != nil {
@@ -143,7 +144,8 @@ func (d *Driver) Check(ctx context.Context, device fence.Device) fence.Check {
 	for i, result := range results {
 		if result.Problem != "" {
 			// A majority would do; whoever runs on less than all should know.
-			check.Problem = fmt.Sprintf("fence device %s on node %s: %s: %s", device.Name, d.options.Node, disks[i], result.Problem)
+			check.Problem = fmt.Sprintf("fence device %s on node %s: %s: %s", device.Name, d.options.Node, disks[i],
+				result.Problem)
 		}
 	}
 	return check
@@ -177,7 +179,8 @@ func agreed(results []errandResult) (Header, error) {
 // PowerOn clears the target's messages, so that it may be admitted again. The
 // device alone does not tell whose, so nothing is done here; see Clear.
 func (d *Driver) PowerOn(context.Context, fence.Device) error {
-	return errors.New("a disk switches no power on; the node comes back by itself after a reset, and its message is cleared when its fence is closed")
+	return errors.New("a disk switches no power on; the node comes back by itself after a reset, and its message is " +
+		"cleared when its fence is closed")
 }
 
 // Clear wipes the messages for a node. The caller does this only when no fence
@@ -187,9 +190,11 @@ func (d *Driver) Clear(ctx context.Context, device fence.Device, node string) er
 	if err != nil {
 		return err
 	}
-	for i, result := range d.each(ctx, disks, errand{Kind: errandPost, Node: node, Mail: Mail{Command: Empty, From: d.options.Node}}) {
+	for i, result := range d.each(ctx, disks,
+		errand{Kind: errandPost, Node: node, Mail: Mail{Command: Empty, From: d.options.Node}}) {
 		if result.Problem != "" {
-			return fmt.Errorf("fence device %s: the message for %s could not be cleared: %s: %s", device.Name, node, disks[i], result.Problem)
+			return fmt.Errorf("fence device %s: the message for %s could not be cleared: %s: %s", device.Name, node, disks[i],
+				result.Problem)
 		}
 	}
 	return nil
@@ -220,22 +225,26 @@ func (d *Driver) fence(ctx context.Context, request fence.Request, result *fence
 	}
 	target := request.Target
 	if request.StillWanted == nil || request.SignOfLife == nil || target.Boot == "" || target.Node == d.options.Node {
-		return fmt.Errorf("the request does not tell whether it is still wanted, whether %s shows life, or which boot is meant; nothing was written", target.Node)
+		return fmt.Errorf("the request does not tell whether it is still wanted, whether %s shows life, or which boot "+
+			"is meant; nothing was written", target.Node)
 	}
 	if err := d.options.Armed(target, disks); err != nil {
-		return fmt.Errorf("%s is not known to watch these disks, so a message proves nothing; nothing was written: %w", target.Node, err)
+		return fmt.Errorf("%s is not known to watch these disks, so a message proves nothing; nothing was written: %w",
+			target.Node, err)
 	}
 	header, err := agreed(d.each(ctx, disks, errand{Kind: errandLook}))
 	if err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) < header.MsgWait {
-		return fmt.Errorf("nothing was written: the disk asks for a wait of %v, and there are %v", header.MsgWait, time.Until(deadline).Round(time.Second))
+		return fmt.Errorf("nothing was written: the disk asks for a wait of %v, and there are %v", header.MsgWait,
+			time.Until(deadline).Round(time.Second))
 	}
 	if err := request.StillWanted(); err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
-	posted := d.each(ctx, disks, errand{Kind: errandPost, Node: target.Node, Mail: Mail{Command: Reset, From: d.options.Node}})
+	posted := d.each(ctx, disks,
+		errand{Kind: errandPost, Node: target.Node, Mail: Mail{Command: Reset, From: d.options.Node}})
 	written, err := agreed(posted)
 	switch {
 	case err != nil:
@@ -245,13 +254,15 @@ func (d *Driver) fence(ctx context.Context, request fence.Request, result *fence
 	}
 	from := d.now()
 	result.Phases = append(result.Phases, fence.Phase{What: "message written and read back", At: time.Now()})
-	result.Evidence = append(result.Evidence, fmt.Sprintf("a reset message for %s was written and read back on a majority of %d disks", target.Node, len(disks)))
+	result.Evidence = append(result.Evidence,
+		fmt.Sprintf("a reset message for %s was written and read back on a majority of %d disks", target.Node, len(disks)))
 	if err := sleepUntil(ctx, d.now, from+header.MsgWait+header.MsgWait/100); err != nil {
 		return fmt.Errorf("%v of the %v had passed: %w", (d.now() - from).Round(time.Millisecond), header.MsgWait, err)
 	}
 	if request.SignOfLife() {
 		return fmt.Errorf("%s was heard after it should have reset itself: its watchdog does not work", target.Node)
 	}
-	result.Evidence = append(result.Evidence, fmt.Sprintf("%v were waited out, in which its watchdog reset it", header.MsgWait))
+	result.Evidence = append(result.Evidence, fmt.Sprintf("%v were waited out, in which its watchdog reset it",
+		header.MsgWait))
 	return nil
 }

@@ -35,7 +35,8 @@ func TestLayout(t *testing.T) {
 	for words, change := range map[string]func(*Header){
 		"sectors": func(h *Header) { h.SectorSize = 4096 }, "no slots": func(h *Header) { h.Slots = 0 },
 		"is nothing": func(h *Header) { h.Loop = 0 }, "three loops": func(h *Header) { h.Loop = 2 * time.Second },
-		"twice the watchdog": func(h *Header) { h.MsgWait = 9 * time.Second }, "more than": func(h *Header) { h.MsgWait = time.Hour },
+		"twice the watchdog": func(h *Header) { h.MsgWait = 9 * time.Second },
+		"more than":          func(h *Header) { h.MsgWait = time.Hour },
 	} {
 		wrong := h
 		change(&wrong)
@@ -84,14 +85,16 @@ func enroll(t *testing.T, paths []string, node string) []*servant {
 
 func pillDriver(t *testing.T) *Driver {
 	t.Helper()
-	d := New(Options{Node: "b", Armed: func(fence.Target, []string) error { return nil }, Helper: []string{os.Args[0], "helper"}, Logger: silentLog})
+	d := New(Options{Node: "b", Armed: func(fence.Target, []string) error { return nil },
+		Helper: []string{os.Args[0], "helper"}, Logger: silentLog})
 	d.anyPath = true
 	return d
 }
 
 func pill(paths []string) fence.Request {
 	return fence.Request{
-		Device:      fence.Device{Name: "pill", Driver: Kind, Options: map[string]string{"devices": strings.Join(paths, " ")}},
+		Device: fence.Device{Name: "pill", Driver: Kind,
+			Options: map[string]string{"devices": strings.Join(paths, " ")}},
 		Target:      fence.Target{Node: "a", Boot: "boot-1"},
 		StillWanted: func() error { return nil }, SignOfLife: func() bool { return false },
 	}
@@ -143,7 +146,8 @@ func TestPillOnDisks(t *testing.T) {
 	if again := enroll(t, paths, "A"); again[0].slot != servants[0].slot {
 		t.Errorf("slot %d, then %d", servants[0].slot, again[0].slot)
 	}
-	if _, err := openServants(t.Context(), paths, "a", 6*time.Second, Now); err == nil || !strings.Contains(err.Error(), "the configuration says") {
+	if _, err := openServants(t.Context(), paths, "a", 6*time.Second, Now); err == nil ||
+		!strings.Contains(err.Error(), "the configuration says") {
 		t.Errorf("another timeout: %v", err)
 	}
 	if err := Format(paths[1], times); err != nil {
@@ -152,10 +156,12 @@ func TestPillOnDisks(t *testing.T) {
 	if _, final, err := servants[1].look(); !final || !errors.Is(err, errChanged) {
 		t.Errorf("made anew while watched: final %v, %v", final, err)
 	}
-	if result := d.Fence(t.Context(), pill(paths[1:2])); result.Outcome != fence.Unknown || !strings.Contains(strings.Join(result.Evidence, ""), "no slot") {
+	if result := d.Fence(t.Context(), pill(paths[1:2])); result.Outcome != fence.Unknown ||
+		!strings.Contains(strings.Join(result.Evidence, ""), "no slot") {
 		t.Errorf("%+v", result)
 	}
-	if result := d.Fence(t.Context(), pill([]string{paths[0], "/dev/none1", "/dev/none2"})); result.Outcome != fence.Unknown {
+	if result := d.Fence(t.Context(),
+		pill([]string{paths[0], "/dev/none1", "/dev/none2"})); result.Outcome != fence.Unknown {
 		t.Errorf("%+v", result)
 	}
 }
@@ -186,8 +192,12 @@ func TestPillWaits(t *testing.T) {
 		{name: "two of three", disks: 3, fails: 1, want: fence.Confirmed, waited: times.MsgWait, written: 2},
 		{name: "one of three", disks: 3, fails: 2, want: fence.Unknown, written: 1},
 		{name: "none", disks: 1, fails: 1, want: fence.Unknown},
-		{name: "heard afterwards", disks: 1, change: func(_ *Driver, r *fence.Request) { r.SignOfLife = func() bool { return true } }, want: fence.Unknown, waited: times.MsgWait, written: 1},
-		{name: "not wanted", disks: 1, change: func(_ *Driver, r *fence.Request) { r.StillWanted = func() error { return errDisk } }, want: fence.Unknown},
+		{name: "heard afterwards", disks: 1, change: func(_ *Driver, r *fence.Request) {
+			r.SignOfLife = func() bool { return true }
+		}, want: fence.Unknown, waited: times.MsgWait, written: 1},
+		{name: "not wanted", disks: 1, change: func(_ *Driver, r *fence.Request) {
+			r.StillWanted = func() error { return errDisk }
+		}, want: fence.Unknown},
 		{name: "never armed", disks: 1, change: func(d *Driver, _ *fence.Request) {
 			d.options.Armed = func(fence.Target, []string) error { return errDisk }
 		}, want: fence.Unknown},
@@ -245,7 +255,8 @@ func TestSameDiskTwiceIsNoMajority(t *testing.T) {
 	}
 	other := errandResult{Header: times}
 	other.Header.UUID[0], other.Header.MsgWait = 1, 20*time.Second
-	if _, err := agreed([]errandResult{same, other, {Problem: "gone"}}); err == nil || !strings.Contains(err.Error(), "other times") {
+	if _, err := agreed([]errandResult{same, other, {Problem: "gone"}}); err == nil ||
+		!strings.Contains(err.Error(), "other times") {
 		t.Errorf("%v", err)
 	}
 }

@@ -134,7 +134,10 @@ func trusted(conn net.Conn) bool {
 	}
 	var peer *unix.Ucred
 	var problem error
-	err = raw.Control(func(fd uintptr) { peer, problem = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	err = raw.Control(func(fd uintptr) {
+		peer, problem = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET,
+			unix.SO_PEERCRED)
+	})
 	return err == nil && problem == nil && (peer.Uid == 0 || int(peer.Uid) == os.Geteuid())
 }
 
@@ -180,7 +183,8 @@ func harden() []string {
 	const onFault = 4
 	note("memory is not locked", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|onFault))
 	note("not protected from the OOM killer", os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0))
-	note("no real-time priority", unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 10}, 0))
+	note("no real-time priority",
+		unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 10}, 0))
 	return warnings
 }
 

@@ -65,7 +65,8 @@ func startKeeper(t *testing.T) (*Client, KeeperOptions, string) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	notes := filepath.Join(dir, "notes")
-	options := KeeperOptions{Socket: filepath.Join(dir, "socket"), Device: "/dev/paper", Timeout: time.Second, LongestLease: time.Minute}
+	options := KeeperOptions{Socket: filepath.Join(dir, "socket"), Device: "/dev/paper", Timeout: time.Second,
+		LongestLease: time.Minute}
 	client, err := Start(t.Context(), options, []string{os.Args[0], "keeper", notes})
 	if err != nil {
 		t.Fatal(err)
@@ -103,10 +104,13 @@ func TestKeeperOutlivesItsDaemon(t *testing.T) {
 	}
 	changed := options
 	changed.Timeout = 2 * time.Second
-	if _, err := Start(t.Context(), changed, []string{"/bin/false"}); err == nil || !strings.Contains(err.Error(), "other settings") {
+	if _, err := Start(t.Context(), changed, []string{"/bin/false"}); err == nil ||
+		!strings.Contains(err.Error(), "other settings") {
 		t.Errorf("other settings: %v", err)
 	}
-	if err := runKeeper(t.Context(), `{"socket":"`+options.Socket+`","device":"x","timeout":1000000000,"longestLease":1}`, world{}); err == nil || !strings.Contains(err.Error(), "another") {
+	if err := runKeeper(t.Context(),
+		`{"socket":"`+options.Socket+`","device":"x","timeout":1000000000,"longestLease":1}`, world{}); err == nil ||
+		!strings.Contains(err.Error(), "another") {
 		t.Errorf("a second keeper: %v", err)
 	}
 	if err := errors.Join(next.Free(t.Context()), next.Stop(t.Context())); err != nil {
@@ -171,10 +175,12 @@ func TestKeeperOptions(t *testing.T) {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	if _, err := armDevice("/dev/no-such-watchdog", 1500*time.Millisecond, false); !errors.Is(err, ErrNotAsAsked) || !strings.Contains(err.Error(), "whole number") {
+	if _, err := armDevice("/dev/no-such-watchdog", 1500*time.Millisecond, false); !errors.Is(err, ErrNotAsAsked) ||
+		!strings.Contains(err.Error(), "whole number") {
 		t.Errorf("%v", err)
 	}
-	if _, err := armDevice("/dev/no-such-watchdog", 2*time.Second, false); !errors.Is(err, ErrNotAsAsked) || !strings.Contains(err.Error(), "softdog") {
+	if _, err := armDevice("/dev/no-such-watchdog", 2*time.Second, false); !errors.Is(err, ErrNotAsAsked) ||
+		!strings.Contains(err.Error(), "softdog") {
 		t.Errorf("%v", err)
 	}
 }

@@ -64,7 +64,8 @@ func TestRealSBDReadsOurDisk(t *testing.T) {
 	if err := Format(disk, ours); err != nil {
 		t.Fatal(err)
 	}
-	says(t, runSBD(t, disk, "dump"), "Header version : 2.1", "Number of slots : 255", "Sector size : 512", "Timeout (watchdog) : 7", "Timeout (allocate) : 1", "Timeout (loop) : 1", "Timeout (msgwait) : 15")
+	says(t, runSBD(t, disk, "dump"), "Header version : 2.1", "Number of slots : 255", "Sector size : 512",
+		"Timeout (watchdog) : 7", "Timeout (allocate) : 1", "Timeout (loop) : 1", "Timeout (msgwait) : 15")
 	runSBD(t, disk, "allocate", "theirs")
 	d, err := openDisk(disk)
 	if err != nil {

@@ -33,7 +33,8 @@ func TestASimulatedWatchdogResetsWhenItIsNotPetted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.info(); got.Timeout != time.Second || !got.MagicClose || got.NoWayOut || got.Identity != "simulated: a pretended machine's" {
+	if got := d.info(); got.Timeout != time.Second || !got.MagicClose || got.NoWayOut ||
+		got.Identity != "simulated: a pretended machine's" {
 		t.Fatalf("it tells %+v", got)
 	}
 	for time.Since(began) < 1500*time.Millisecond { // longer than its timeout

@@ -35,7 +35,8 @@ var (
 	ErrHolding = errors.New("the node may hold services, so the watchdog stays armed")
 	// ErrNoWayOut is returned by Stop when the watchdog cannot be disarmed; the
 	// keeper stays and pets.
-	ErrNoWayOut = errors.New("the watchdog is set never to be disarmed (nowayout); its keeper stays until the host goes down")
+	ErrNoWayOut = errors.New(
+		"the watchdog is set never to be disarmed (nowayout); its keeper stays until the host goes down")
 	// ErrStalePill is returned when a message of an earlier fence is still on the
 	// disk: it must be cleared before this node may run anything.
 	ErrStalePill = errors.New("a fence message for this node is still on the disk")

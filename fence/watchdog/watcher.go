@@ -31,7 +31,8 @@ type servant struct {
 
 // openServants prepares all disks before the watchdog is armed. ErrStalePill
 // is returned when a message of an earlier fence is there.
-func openServants(ctx context.Context, paths []string, node string, timeout time.Duration, now func() time.Duration) ([]*servant, error) {
+func openServants(ctx context.Context, paths []string, node string, timeout time.Duration,
+	now func() time.Duration) ([]*servant, error) {
 	var servants []*servant
 	fail := func(err error) ([]*servant, error) {
 		for _, s := range servants {
@@ -62,7 +63,8 @@ func (s *servant) prepare(ctx context.Context, timeout time.Duration, now func()
 		return err
 	}
 	if s.header.Watchdog != timeout {
-		return fmt.Errorf("%s says the watchdog's timeout is %v, the configuration says %v", s.disk.path, s.header.Watchdog, timeout)
+		return fmt.Errorf("%s says the watchdog's timeout is %v, the configuration says %v", s.disk.path, s.header.Watchdog,
+			timeout)
 	}
 	if s.slot, err = s.disk.allocate(ctx, s.header, s.node, now); err != nil {
 		return err
@@ -77,7 +79,8 @@ func (s *servant) prepare(ctx context.Context, timeout time.Duration, now func()
 		// Nothing is armed and nothing runs here yet, so no fence can be lost.
 		return s.disk.post(s.slot, Mail{})
 	}
-	return fmt.Errorf("%s: %w: %s from %s; see that its fence is closed, then clear it", s.disk.path, ErrStalePill, mail.Command, mail.From)
+	return fmt.Errorf("%s: %w: %s from %s; see that its fence is closed, then clear it", s.disk.path, ErrStalePill,
+		mail.Command, mail.From)
 }
 
 // run looks until the context ends or the disk is not the same any more.

@@ -54,7 +54,8 @@ type tellBack struct {
 
 // sentinels travel by name.
 var sentinels = map[string]error{
-	"not-as-asked": ErrNotAsAsked, "holding": ErrHolding, "no-way-out": ErrNoWayOut, "stale-pill": ErrStalePill, "pilled": ErrPilled, "yielded": ErrYielded,
+	"not-as-asked": ErrNotAsAsked, "holding": ErrHolding, "no-way-out": ErrNoWayOut, "stale-pill": ErrStalePill,
+	"pilled": ErrPilled, "yielded": ErrYielded,
 }
 
 func problemOf(state State, err error) tellBack {

@@ -32,13 +32,15 @@ type Message struct {
 
 // MessageOf makes the message about an event.
 func MessageOf(clusterName, alert, kind string, e cluster.Event, missed uint64) Message {
-	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(), Subject: e.Subject, Node: e.Node,
+	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(),
+		Subject: e.Subject, Node: e.Node,
 		From: e.From, To: e.To, Why: e.Why, By: e.By, Cause: e.Cause, Missed: missed}
 }
 
 // Test is the message of an alert that is tried.
 func Test(clusterName, alert, node, by string, now time.Time) Message {
-	return Message{Cluster: clusterName, Alert: alert, Kind: "test", At: now.UTC(), Subject: "alert:" + alert, Node: node, By: by,
+	return Message{Cluster: clusterName, Alert: alert, Kind: "test", At: now.UTC(), Subject: "alert:" + alert,
+		Node: node, By: by,
 		Why: "this is a test of the alert; nothing happened"}
 }
 
@@ -48,7 +50,8 @@ func (m Message) ID() string { return fmt.Sprintf("%s/%d.%d", m.Cluster, m.Index
 // Environment is the message for programs that do not read JSON.
 func (m Message) Environment() []string {
 	pairs := [][2]string{
-		{"CLUSTER", m.Cluster}, {"ALERT", m.Alert}, {"KIND", m.Kind}, {"INDEX", fmt.Sprint(m.Index)}, {"ORDINAL", fmt.Sprint(m.Ordinal)},
+		{"CLUSTER", m.Cluster}, {"ALERT", m.Alert}, {"KIND", m.Kind}, {"INDEX", fmt.Sprint(m.Index)},
+		{"ORDINAL", fmt.Sprint(m.Ordinal)},
 		{"AT", m.At.Format(time.RFC3339Nano)}, {"SUBJECT", m.Subject}, {"NODE", m.Node}, {"FROM", m.From}, {"TO", m.To},
 		{"WHY", m.Why}, {"BY", m.By}, {"MISSED", fmt.Sprint(m.Missed)},
 	}

@@ -37,14 +37,16 @@ func newStand(t *testing.T, alert cluster.Alert) *stand {
 	s := &stand{t: t, changed: make(chan struct{}), alert: alert, fails: func(Message) error { return nil }}
 	s.apply(cluster.Init{Cluster: "demo", ID: "id"})
 	s.state.Level = cluster.CurrentLevel
-	s.apply(cluster.Configure{Text: "1", Document: cluster.Document{Cluster: "demo", Alerts: map[string]cluster.Alert{"pager": alert}}})
+	s.apply(cluster.Configure{Text: "1",
+		Document: cluster.Document{Cluster: "demo", Alerts: map[string]cluster.Alert{"pager": alert}}})
 	return s
 }
 
 func (s *stand) apply(command cluster.Command) apply.Applied {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	applied := apply.Apply(&s.state, cluster.Entry{Index: s.state.Index + 1, At: time.Now(), Commands: []cluster.Command{command}})
+	applied := apply.Apply(&s.state, cluster.Entry{Index: s.state.Index + 1, At: time.Now(),
+		Commands: []cluster.Command{command}})
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return applied
@@ -199,10 +201,12 @@ func TestOfTooManyTheOldestAreLeftOutAndCounted(t *testing.T) {
 		s.happen(mostWaiting + 17)
 		defer s.run(t.Context())()
 		pause(time.Minute)
-		if c := s.cursor(); c.Sent != mostWaiting || c.Dropped != 17 || len(s.sent) != mostWaiting || s.sent[0] != "20.0 missed 17" {
+		if c := s.cursor(); c.Sent != mostWaiting || c.Dropped != 17 || len(s.sent) != mostWaiting ||
+			s.sent[0] != "20.0 missed 17" {
 			t.Errorf("told %d from %q on, cursor %+v", len(s.sent), s.sent[0], c)
 		}
-		if told := s.told(); len(told) != 1 || told[0] != "17 events not told: more than 256 events waited, the oldest were left out" {
+		if told := s.told(); len(told) != 1 ||
+			told[0] != "17 events not told: more than 256 events waited, the oldest were left out" {
 			t.Errorf("the timeline says %q", told)
 		}
 		if s.notes > 40 {

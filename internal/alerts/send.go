@@ -56,7 +56,8 @@ func run(ctx context.Context, alert cluster.Alert, m Message, body []byte) error
 	}
 	program := exec.CommandContext(ctx, alert.Program, alert.Arguments...)
 	program.Dir = "/"
-	program.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/"}, m.Environment()...)
+	program.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+		"HOME=/"}, m.Environment()...)
 	program.Stdin = bytes.NewReader(append(body, '\n'))
 	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	program.Cancel = func() error { return syscall.Kill(-program.Process.Pid, syscall.SIGKILL) }

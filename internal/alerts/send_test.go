@@ -18,8 +18,10 @@ import (
 )
 
 func message() Message {
-	return MessageOf("alpha", "pager", "service", cluster.Event{Index: 7, Ordinal: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC), Subject: "vm:web", Node: "node1",
-		From: "started", To: "failed", Why: "a stop was\x00not \"confirmed\"; $(reboot)"}, 3)
+	return MessageOf("alpha", "pager", "service",
+		cluster.Event{Index: 7, Ordinal: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC), Subject: "vm:web",
+			Node: "node1",
+			From: "started", To: "failed", Why: "a stop was\x00not \"confirmed\"; $(reboot)"}, 3)
 }
 
 // script writes a program.
@@ -35,7 +37,8 @@ func script(t *testing.T, lines string) string {
 func TestAProgramGetsTheEvent(t *testing.T) {
 	folder := t.TempDir()
 	path := script(t, "cat >"+folder+"/input; env | sort >"+folder+"/environment; echo \"$@\" >"+folder+"/arguments\n")
-	if err := Send(t.Context(), cluster.Alert{Program: path, Arguments: []string{"--team", "a b; c"}}, message()); err != nil {
+	if err := Send(t.Context(), cluster.Alert{Program: path, Arguments: []string{"--team", "a b; c"}},
+		message()); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) string {
@@ -50,7 +53,8 @@ func TestAProgramGetsTheEvent(t *testing.T) {
 		t.Errorf("on its input: %+v, %v", got, err)
 	}
 	environment := read("environment")
-	for _, want := range []string{"CLUSTERD_CLUSTER=alpha\n", "CLUSTERD_SUBJECT=vm:web\n", "CLUSTERD_TO=failed\n", "CLUSTERD_AT=2026-11-22T10:15:04Z\n", "CLUSTERD_INDEX=7\n", "CLUSTERD_MISSED=3\n",
+	for _, want := range []string{"CLUSTERD_CLUSTER=alpha\n", "CLUSTERD_SUBJECT=vm:web\n", "CLUSTERD_TO=failed\n",
+		"CLUSTERD_AT=2026-11-22T10:15:04Z\n", "CLUSTERD_INDEX=7\n", "CLUSTERD_MISSED=3\n",
 		"CLUSTERD_WHY=a stop wasnot \"confirmed\"; $(reboot)\n"} {
 		if !strings.Contains(environment, want) {
 			t.Errorf("its environment lacks %q:\n%s", want, environment)
@@ -65,7 +69,8 @@ func TestAProgramThatFailsSaysWhy(t *testing.T) {
 	for lines, want := range map[string]string{
 		"echo 'no route\033[31m to pager' >&2; exit 3\n": "ended with exit code 3: no route [31m to pager",
 		"exit 1\n": "ended with exit code 1",
-		"head -c 100000 /dev/zero | tr '\\0' x; exit 1\n": "ended with exit code 1: " + strings.Repeat("x", saidLength) + "...",
+		"head -c 100000 /dev/zero | tr '\\0' x; exit 1\n": "ended with exit code 1: " + strings.Repeat(
+			"x", saidLength) + "...",
 		"kill -9 $$\n": "failed: signal: killed",
 	} {
 		err := Send(t.Context(), cluster.Alert{Program: script(t, lines)}, message())
@@ -73,7 +78,8 @@ func TestAProgramThatFailsSaysWhy(t *testing.T) {
 			t.Errorf("%q: %v, want %q", lines, err, want)
 		}
 	}
-	if err := Send(t.Context(), cluster.Alert{Program: "/nowhere/at/all"}, message()); err == nil || err.Error() != "/nowhere/at/all could not be started: no such file or directory" {
+	if err := Send(t.Context(), cluster.Alert{Program: "/nowhere/at/all"}, message()); err == nil ||
+		err.Error() != "/nowhere/at/all could not be started: no such file or directory" {
 		t.Errorf("a program that is not there: %v", err)
 	}
 }
@@ -141,11 +147,13 @@ func TestAnAddressIsPosted(t *testing.T) {
 	}))
 	defer server.Close()
 	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	alert := cluster.Alert{SecretURL: fence.Secret(server.URL + "/hooks/very-secret"), Authority: authority, Header: "X-Token", Secret: "hush"}
+	alert := cluster.Alert{SecretURL: fence.Secret(server.URL + "/hooks/very-secret"), Authority: authority,
+		Header: "X-Token", Secret: "hush"}
 	if err := Send(t.Context(), alert, message()); err != nil {
 		t.Fatal(err)
 	}
-	if got != message() || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" || header.Get("Content-Type") != "application/json" {
+	if got != message() || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" ||
+		header.Get("Content-Type") != "application/json" {
 		t.Errorf("posted %+v with %v", got, header)
 	}
 	host := strings.TrimPrefix(server.URL, "https://")
@@ -157,12 +165,15 @@ func TestAnAddressIsPosted(t *testing.T) {
 		{alert, http.StatusTeapot, host + " answered 418 I'm a teapot: the body of the answer"},
 		{alert, http.StatusFound, host + " answered 302 Found: the body of the answer"},
 		{cluster.Alert{SecretURL: alert.SecretURL}, http.StatusOK, "certificate signed by unknown authority"},
-		{cluster.Alert{SecretURL: "http://" + fence.Secret(host)}, http.StatusOK, "the address is not one that begins with https://"},
-		{cluster.Alert{SecretURL: "https://127.0.0.1:1/hooks/very-secret"}, http.StatusOK, "127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused"},
+		{cluster.Alert{SecretURL: "http://" + fence.Secret(host)}, http.StatusOK,
+			"the address is not one that begins with https://"},
+		{cluster.Alert{SecretURL: "https://127.0.0.1:1/hooks/very-secret"}, http.StatusOK,
+			"127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused"},
 	} {
 		status = c.status
 		err := Send(t.Context(), c.alert, message())
-		if err == nil || !strings.HasSuffix(err.Error(), c.want) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "hush") {
+		if err == nil || !strings.HasSuffix(err.Error(), c.want) || strings.Contains(err.Error(), "secret") ||
+			strings.Contains(err.Error(), "hush") {
 			t.Errorf("said %v, want %q", err, c.want)
 		}
 	}

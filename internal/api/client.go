@@ -44,7 +44,8 @@ const (
 // ErrNoDaemon is returned when the daemon could not be reached at all: nothing was sent.
 var ErrNoDaemon = errors.New("could not connect to clusterd")
 
-// Options choose the daemon. The zero value takes the environment's choice, and the local socket without one.
+// Options choose the daemon. The zero value takes the environment's choice, and the local socket
+// without one.
 type Options struct {
 	// Socket is the path of a local daemon's socket.
 	Socket string
@@ -66,7 +67,8 @@ type Client struct {
 	folder string
 }
 
-// NewClient makes a client. Nothing is dialled yet; for a remote daemon the identity's files are read.
+// NewClient makes a client. Nothing is dialled yet; for a remote daemon the identity's files are
+// read.
 func NewClient(options Options) (*Client, error) {
 	// What was given by flag wins over the environment, also over its other variable.
 	if options.Socket == "" && options.Host == "" {
@@ -104,8 +106,8 @@ func (c *Client) Where() string { return c.where }
 // Local tells whether the daemon is this host's, reached by its socket.
 func (c *Client) Local() bool { return c.local }
 
-// Get asks for a path and decodes the answer into out, which may be nil. The error is a Failure when the daemon
-// answered with one, and wraps ErrNoDaemon when it could not be reached.
+// Get asks for a path and decodes the answer into out, which may be nil. The error is a Failure
+// when the daemon answered with one, and wraps ErrNoDaemon when it could not be reached.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, out any) error {
 	return c.call(ctx, http.MethodGet, path, query, nil, out)
 }
@@ -119,7 +121,8 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	return c.callWithin(ctx, answerWithin+waitOf(query), method, path, query, body, out)
 }
 
-func (c *Client) callWithin(ctx context.Context, limit time.Duration, method, path string, query url.Values, body, out any) error {
+func (c *Client) callWithin(ctx context.Context, limit time.Duration, method, path string, query url.Values, body,
+	out any) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var content io.Reader
@@ -173,7 +176,8 @@ func (c *Client) read(response *http.Response, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("clusterd (%s) answered something that is not understood (is it another version?): %w", c.where, err)
+		return fmt.Errorf("clusterd (%s) answered something that is not understood (is it another version?): %w",
+			c.where, err)
 	}
 	// Names, reasons and the words of BMCs and agents end up on terminals, by many ways.
 	plain.Scrub(out)
@@ -297,9 +301,9 @@ func (c *Client) Events(ctx context.Context, query EventQuery) (Events, error) {
 // followWait is how long one question for new events is left open.
 const followWait = 10 * time.Second
 
-// Follow calls show for each page of new events until the context ends, which is not an error. A daemon that cannot be
-// reached for a while is asked again: complain hears of it once per outage. The error is the Failure of a daemon that
-// refuses.
+// Follow calls show for each page of new events until the context ends, which is not an error. A
+// daemon that cannot be reached for a while is asked again: complain hears of it once per
+// outage. The error is the Failure of a daemon that refuses.
 func (c *Client) Follow(ctx context.Context, query EventQuery, show func([]cluster.Event), complain func(error)) error {
 	query.Wait, query.Limit = followWait, 0
 	down := false

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// ErrOutcomeUnknown is returned by Do when the request may have been taken in and nobody could be asked for its end. The
-// same request with the same ID may be repeated; it is not done twice.
+// ErrOutcomeUnknown is returned by Do when the request may have been taken in and nobody could
+// be asked for its end. The same request with the same ID may be repeated; it is not done twice.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
 const (
-	// questionWait is how long the daemon is asked to keep one question for the end open. It is short enough that
-	// progress is seen to move.
+	// questionWait is how long the daemon is asked to keep one question for the end open. It is
+	// short enough that progress is seen to move.
 	questionWait = time.Second
 	// firstPause and longestPause are what is waited between tries when the daemon cannot be reached.
 	firstPause   = 100 * time.Millisecond
 	longestPause = 2 * time.Second
-	// lostFor bounds how long an accepted request is asked for in vain before its outcome is called unknown, when the
-	// caller set no deadline.
+	// lostFor bounds how long an accepted request is asked for in vain before its outcome is called
+	// unknown, when the caller set no deadline.
 	lostFor = 2 * time.Minute
 	// busyFor bounds how long "no leader yet" is waited out before anything was taken in.
 	busyFor = 10 * time.Second
@@ -35,12 +35,13 @@ func NewRequestID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// Do sends a request and waits for its end until the context ends. The request gets an ID when it has none, and is
-// repeated under the same ID while nobody knows whether it was taken in. progress hears each reply on the way; it may
-// be nil.
+// Do sends a request and waits for its end until the context ends. The request gets an ID when
+// it has none, and is repeated under the same ID while nobody knows whether it was taken in.
+// progress hears each reply on the way; it may be nil.
 //
-// Without a Reply that is Done: a Failure when the cluster refused it; an error that wraps ErrNoDaemon when nothing was
-// sent; the context's error when it ended while the request is known to be under way; ErrOutcomeUnknown otherwise.
+// Without a Reply that is Done: a Failure when the cluster refused it; an error that wraps
+// ErrNoDaemon when nothing was sent; the context's error when it ended while the request is
+// known to be under way; ErrOutcomeUnknown otherwise.
 func (c *Client) Do(ctx context.Context, request Request, progress func(Reply)) (Reply, error) {
 	if request.ID == "" {
 		request.ID = NewRequestID()
@@ -105,8 +106,8 @@ func (d *doer) submit(ctx context.Context) (Reply, error) {
 		case errors.As(err, &failure) && passing(failure):
 			d.perhaps = d.perhaps || failure.Code == "outcome_unknown"
 		case errors.As(err, &failure):
-			// A refusal is the request's end, also after tries that broke off: had one of them been taken in, the answer
-			// under the same ID would be its state.
+			// A refusal is the request's end, also after tries that broke off: had one of them been taken
+			// in, the answer under the same ID would be its state.
 			return Reply{}, err
 		default:
 			// The connection broke off, or the answer did not come: it may have been taken in.
@@ -118,7 +119,8 @@ func (d *doer) submit(ctx context.Context) (Reply, error) {
 	}
 }
 
-// passing tells whether a failure is one of the moment, after which the same request may be posted again.
+// passing tells whether a failure is one of the moment, after which the same request may be
+// posted again.
 func passing(failure Failure) bool {
 	switch failure.Code {
 	case "no_leader", "outcome_unknown", "busy", "starting":

@@ -24,7 +24,8 @@ const (
 	KeyFile         = "client.key"
 )
 
-// remoteProtocol is the name under which the daemon's one port serves this interface (ALPN), HTTP/1.1 in it.
+// remoteProtocol is the name under which the daemon's one port serves this interface (ALPN),
+// HTTP/1.1 in it.
 const remoteProtocol = "clusterd-api"
 
 // longestGreeting bounds the sentence of a greeting, in bytes.
@@ -65,9 +66,9 @@ func newRemoteClient(options Options) (*Client, error) {
 	return &Client{base: "https://" + address, where: address, http: client}, nil
 }
 
-// secure makes a connection ready for use: handshake, then the daemon's greeting. The greeting is a byte of verdict (0 is
-// welcome), two of length, and a sentence: TLS alone refuses a peer only after the peer believes that it is connected,
-// and without a reason that helps anybody.
+// secure makes a connection ready for use: handshake, then the daemon's greeting. The greeting
+// is a byte of verdict (0 is welcome), two of length, and a sentence: TLS alone refuses a peer
+// only after the peer believes that it is connected, and without a reason that helps anybody.
 func secure(ctx context.Context, raw net.Conn, config *tls.Config) (net.Conn, error) {
 	connection := tls.Client(raw, config)
 	if err := connection.HandshakeContext(ctx); err != nil {
@@ -124,8 +125,9 @@ func identity(folder string) (*tls.Config, *knownNodes, error) {
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{own},
 		NextProtos:   []string{remoteProtocol},
-		// The host name is not what makes a node: an administrator reaches it by whatever address works. What counts is
-		// a node's certificate under this cluster's authority, which verifyNode checks.
+		// The host name is not what makes a node: an administrator reaches it by whatever address
+		// works. What counts is a node's certificate under this cluster's authority, which verifyNode
+		// checks.
 		InsecureSkipVerify: true,
 		VerifyConnection:   func(state tls.ConnectionState) error { return verifyNode(state, roots, known) },
 	}, known, nil
@@ -133,7 +135,8 @@ func identity(folder string) (*tls.Config, *knownNodes, error) {
 
 func identityError(folder string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no client certificate in %s (%w); have one made on a node with \"clusterd client\", or name its folder with --identity", folder, err)
+		return fmt.Errorf("no client certificate in %s (%w); have one made on a node with \"clusterd client\", or name "+
+			"its folder with --identity", folder, err)
 	}
 	return fmt.Errorf("read the client certificate in %s: %w", folder, err)
 }
@@ -148,7 +151,8 @@ func verifyNode(state tls.ConnectionState, roots *x509.CertPool, known *knownNod
 		intermediates.AddCert(certificate)
 	}
 	node := state.PeerCertificates[0]
-	_, err := node.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	_, err := node.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	if err != nil {
 		return fmt.Errorf("the other end is not a node of this cluster: %w", err)
 	}

@@ -98,7 +98,8 @@ func identityFolder(t *testing.T, signer, authority *pki.CA, keys api.NodeKeys) 
 	if err := keys.Write(folder); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string][]byte{api.AuthorityFile: authority.CertPEM, api.CertificateFile: chain, api.KeyFile: secret} {
+	for name, text := range map[string][]byte{api.AuthorityFile: authority.CertPEM, api.CertificateFile: chain,
+		api.KeyFile: secret} {
 		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +158,8 @@ func TestRemoteDaemonThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Status(t.Context(), false); !errors.Is(err, api.ErrNoDaemon) || !strings.Contains(err.Error(), "Could not connect to clusterd: connection refused") ||
+	if _, err := client.Status(t.Context(), false); !errors.Is(err, api.ErrNoDaemon) ||
+		!strings.Contains(err.Error(), "Could not connect to clusterd: connection refused") ||
 		!strings.Contains(api.Advice(err), "its port is reachable") {
 		t.Errorf("got %v, %q", err, api.Advice(err))
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 )
 
-// world stands for the network and the daemon: it answers each exchange of a client without any socket, so that pauses
-// and deadlines run in virtual time.
+// world stands for the network and the daemon: it answers each exchange of a client without any
+// socket, so that pauses and deadlines run in virtual time.
 type world func(*http.Request) (*http.Response, error)
 
 func (w world) RoundTrip(request *http.Request) (*http.Response, error) { return w(request) }
@@ -32,7 +32,8 @@ func answer(status int, value any) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: status, Status: fmt.Sprintf("%d", status), Body: io.NopCloser(strings.NewReader(string(text)))}, nil
+	return &http.Response{StatusCode: status, Status: fmt.Sprintf("%d", status),
+		Body: io.NopCloser(strings.NewReader(string(text)))}, nil
 }
 
 var (
@@ -89,11 +90,16 @@ func TestDo(t *testing.T) {
 		{"answered at once", []step{{reply: Reply{Done: true}}}, []string{post}, 0, nil},
 		{"asked for its end", []step{{}, {}, {reply: Reply{Done: true, Code: -7}}}, []string{post, get, get}, -7, nil},
 		{"no daemon: nothing was sent, nothing is repeated", []step{{err: refusedDial}}, []string{post}, 0, ErrNoDaemon},
-		{"the answer was lost: the same id again", []step{{err: brokenPipe}, {err: refusedDial}, {reply: Reply{Done: true}}}, []string{post, post, post}, 0, nil},
-		{"the leader changed", []step{{failure: unknown}, {failure: noLeader}, {}, {reply: Reply{Done: true}}}, []string{post, post, post, get}, 0, nil},
-		{"refused", []step{{failure: &Failure{Code: "unknown_service", Message: "no such service"}}}, []string{post}, 0, Failure{Code: "unknown_service", Message: "no such service"}},
-		{"the daemon restarts in the middle", []step{{}, {err: refusedDial}, {err: refusedDial}, {reply: Reply{Done: true}}}, []string{post, get, get, get}, 0, nil},
-		{"the daemon forgot it", []step{{}, {failure: &Failure{Code: "unknown_request", Message: "no such request"}}}, []string{post, get}, 0, ErrOutcomeUnknown},
+		{"the answer was lost: the same id again",
+			[]step{{err: brokenPipe}, {err: refusedDial}, {reply: Reply{Done: true}}}, []string{post, post, post}, 0, nil},
+		{"the leader changed", []step{{failure: unknown}, {failure: noLeader}, {}, {reply: Reply{Done: true}}},
+			[]string{post, post, post, get}, 0, nil},
+		{"refused", []step{{failure: &Failure{Code: "unknown_service", Message: "no such service"}}}, []string{post}, 0,
+			Failure{Code: "unknown_service", Message: "no such service"}},
+		{"the daemon restarts in the middle", []step{{}, {err: refusedDial}, {err: refusedDial},
+			{reply: Reply{Done: true}}}, []string{post, get, get, get}, 0, nil},
+		{"the daemon forgot it", []step{{}, {failure: &Failure{Code: "unknown_request", Message: "no such request"}}},
+			[]string{post, get}, 0, ErrOutcomeUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -122,8 +128,10 @@ func TestDoGivesUpWithinItsLimits(t *testing.T) {
 		least time.Duration
 		most  time.Duration
 	}{
-		{"never a leader, nothing taken in", []step{{failure: &Failure{Code: "no_leader", Message: "there is no leader"}}}, "there is no leader", busyFor, busyFor + longestPause},
-		{"perhaps taken in", []step{{err: brokenPipe}, {err: refusedDial}}, "outcome unknown", lostFor, lostFor + longestPause},
+		{"never a leader, nothing taken in", []step{{failure: &Failure{Code: "no_leader", Message: "there is no leader"}}},
+			"there is no leader", busyFor, busyFor + longestPause},
+		{"perhaps taken in", []step{{err: brokenPipe}, {err: refusedDial}}, "outcome unknown", lostFor,
+			lostFor + longestPause},
 		{"taken in, then nobody answers", []step{{}, {err: refusedDial}}, "outcome unknown", lostFor, lostFor + longestPause},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -131,7 +139,8 @@ func TestDoGivesUpWithinItsLimits(t *testing.T) {
 				client, _ := script(t, c.steps...)
 				began := time.Now()
 				_, err := client.Do(t.Context(), Request{}, nil)
-				if took := time.Since(began); err == nil || !strings.Contains(err.Error(), c.fault) || took < c.least || took > c.most {
+				if took := time.Since(began); err == nil || !strings.Contains(err.Error(), c.fault) || took < c.least ||
+					took > c.most {
 					t.Errorf("after %v: %v", took, err)
 				}
 			})
@@ -162,7 +171,8 @@ func TestDoEndsWithItsContext(t *testing.T) {
 
 func TestFailuresOfTheDaemonAreKept(t *testing.T) {
 	client := clientOf(func(*http.Request) (*http.Response, error) {
-		return answer(400, Failure{Code: "invalid_document", Message: "the document has faults", Details: []string{"a:1:1: b"}})
+		return answer(400, Failure{Code: "invalid_document", Message: "the document has faults",
+			Details: []string{"a:1:1: b"}})
 	})
 	_, err := client.ChangeConfig(t.Context(), ConfigChange{})
 	var failure Failure
@@ -170,9 +180,11 @@ func TestFailuresOfTheDaemonAreKept(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	client = clientOf(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 502, Status: "502 Bad Gateway", Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 1000)))}, nil
+		return &http.Response{StatusCode: 502, Status: "502 Bad Gateway",
+			Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 1000)))}, nil
 	})
-	if err := client.Get(t.Context(), PathStatus, nil, nil); err == nil || !strings.Contains(err.Error(), "502 Bad Gateway") || len(err.Error()) > 400 {
+	if err := client.Get(t.Context(), PathStatus, nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "502 Bad Gateway") || len(err.Error()) > 400 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -234,12 +246,14 @@ func TestOptionsByFlagWinOverTheEnvironment(t *testing.T) {
 // TestAnAnswerThatDoesNotComeInTimeIsCalledSo, and not a broken connection.
 func TestAnAnswerThatDoesNotComeInTimeIsCalledSo(t *testing.T) {
 	client, _ := script(t, step{err: context.DeadlineExceeded})
-	if err := client.Get(t.Context(), PathStatus, nil, new(Status)); err == nil || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer of clusterd") {
+	if err := client.Get(t.Context(), PathStatus, nil, new(Status)); err == nil ||
+		!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer of clusterd") {
 		t.Errorf("it is called: %v", err)
 	}
 }
 
-// A name, a reason and a BMC's words may hold anything; what the tools print must not be obeyed by a terminal.
+// A name, a reason and a BMC's words may hold anything; what the tools print must not be obeyed
+// by a terminal.
 func TestAnswersHoldNothingThatATerminalObeys(t *testing.T) {
 	const bad = "node\x1b[31m\u202e\n1"
 	client := clientOf(func(*http.Request) (*http.Response, error) {

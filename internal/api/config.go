@@ -104,7 +104,8 @@ func (c *Client) ConfigHistory(ctx context.Context) (History, error) {
 // CompareConfig tells in words what lies between two documents.
 func (c *Client) CompareConfig(ctx context.Context, from, to uint64) (ConfigReply, error) {
 	var reply ConfigReply
-	err := c.Get(ctx, PathComparison, url.Values{"from": {strconv.FormatUint(from, 10)}, "to": {strconv.FormatUint(to, 10)}}, &reply)
+	err := c.Get(ctx, PathComparison, url.Values{"from": {strconv.FormatUint(from, 10)},
+		"to": {strconv.FormatUint(to, 10)}}, &reply)
 	return reply, err
 }
 

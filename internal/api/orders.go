@@ -138,7 +138,8 @@ type DrainReply struct {
 // DrainPlan asks what an order would do: GET /v1/nodes/NODE/plan?order=&within=.
 func (c *Client) DrainPlan(ctx context.Context, node, order string, within time.Duration) (DrainReply, error) {
 	var reply DrainReply
-	err := c.Get(ctx, PathNodes+"/"+url.PathEscape(node)+"/plan", url.Values{"order": {order}, "within": {within.String()}}, &reply)
+	err := c.Get(ctx, PathNodes+"/"+url.PathEscape(node)+"/plan",
+		url.Values{"order": {order}, "within": {within.String()}}, &reply)
 	return reply, err
 }
 

@@ -16,7 +16,8 @@ func TestTheLocalSocketIsWhereTheDaemonListens(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "node.yaml")
 	for _, text := range []string{
-		"", "name: node1\n", "run_dir: /var/run/two\n", "name: node1\nrun_dir: \"/x/y\"   # by hand\naddress: 10.0.0.1\n", "# run_dir: /elsewhere\n", "run_dir:   '/x'\r\nname: a\r\n",
+		"", "name: node1\n", "run_dir: /var/run/two\n", "name: node1\nrun_dir: \"/x/y\"   # by hand\naddress: 10.0.0.1\n",
+		"# run_dir: /elsewhere\n", "run_dir:   '/x'\r\nname: a\r\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

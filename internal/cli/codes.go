@@ -45,7 +45,8 @@ var codeTexts = map[int]string{
 	CodeStillUnderWay:  "Still under way",
 }
 
-// CodeText is the text that rgmanager printed for a return code. A code nobody knows is a failure, never a success.
+// CodeText is the text that rgmanager printed for a return code. A code nobody knows is a
+// failure, never a success.
 func CodeText(code int) string {
 	if text, known := codeTexts[code]; known {
 		return text
@@ -53,8 +54,8 @@ func CodeText(code int) string {
 	return codeTexts[CodeFailure]
 }
 
-// ExitCode is the shell's view of a return code: 256-n, as rgmanager's, with "already running" a success. A code that
-// would look like a success by truncation is a failure.
+// ExitCode is the shell's view of a return code: 256-n, as rgmanager's, with "already running" a
+// success. A code that would look like a success by truncation is a failure.
 func ExitCode(code int) int {
 	switch {
 	case code == CodeSuccess || code == CodeRunning:

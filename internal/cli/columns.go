@@ -10,8 +10,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// widths are those of the two tables. In a pipe they are rgmanager's, which come from the width alone; on a
-// terminal they fit what is shown, so that a state has room for its reason.
+// widths are those of the two tables. In a pipe they are rgmanager's, which come from the width
+// alone; on a terminal they fit what is shown, so that a state has room for its reason.
 type widths struct{ member, service, owner int }
 
 func (v View) widths(status api.Status) widths {
@@ -42,8 +42,8 @@ func cut(text string, width int) string {
 	return fit(text, width)
 }
 
-// remarks are what has to be known of a service's state at a glance: that its node is not what it should be, that it is
-// paused, where it moves.
+// remarks are what has to be known of a service's state at a glance: that its node is not what
+// it should be, that it is paused, where it moves.
 func remarks(status api.Status, service api.Service) string {
 	var said []string
 	if node, found := FindNode(status, service.Owner); found && mayRun(service) {

@@ -10,8 +10,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// A failover at 80 columns: what may run on a lost node is not shown as if nothing had happened, long names are whole
-// or marked, and one sentence about many services stands once.
+// A failover at 80 columns: what may run on a lost node is not shown as if nothing had happened,
+// long names are whole or marked, and one sentence about many services stands once.
 func TestATerminalShowsWhatMatters(t *testing.T) {
 	status := api.Status{Cluster: "alpha", Quorate: true, Local: "node3", Nodes: []api.Node{
 		{Name: "node1", ID: 1, State: "fencing", Order: &api.NodeOrder{Order: "maintenance"},

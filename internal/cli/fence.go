@@ -33,7 +33,8 @@ func FenceDeclared(status api.FenceStatus) []DeclaredNode {
 			for len(node.Levels) <= d.Level {
 				node.Levels = append(node.Levels, []DeclaredDevice{})
 			}
-			node.Levels[d.Level] = append(node.Levels[d.Level], DeclaredDevice{Name: d.Name, Driver: d.Driver, Address: d.Address})
+			node.Levels[d.Level] = append(node.Levels[d.Level],
+				DeclaredDevice{Name: d.Name, Driver: d.Driver, Address: d.Address})
 		}
 		nodes = append(nodes, node)
 	}
@@ -81,10 +82,12 @@ func columns(rows [][]string) string {
 func FenceStatus(status api.FenceStatus, width int) string {
 	var out strings.Builder
 	if status.Disarmed != nil {
-		out.WriteString(Wrap(clean("DISARMED "+strings.TrimPrefix(status.Disarmed.String(), "fencing is disarmed ")+"; nothing is shot. `clusterd fence arm` ends that."), "", "  ", width) + "\n")
+		out.WriteString(Wrap(clean("DISARMED "+strings.TrimPrefix(status.Disarmed.String(), "fencing is disarmed ")+
+			"; nothing is shot. `clusterd fence arm` ends that."), "", "  ", width) + "\n")
 	}
 	if d := status.Drill; d != nil {
-		out.WriteString(Wrap(clean(fmt.Sprintf("Drill of %s, level %d, by %s: %s, for %s.", d.Node, d.Level+1, firstOf(d.By, "somebody"), phaseText(d.Phase), age(status.At, d.PhaseAt))), "", "  ", width) + "\n")
+		out.WriteString(Wrap(clean(fmt.Sprintf("Drill of %s, level %d, by %s: %s, for %s.", d.Node, d.Level+1,
+			firstOf(d.By, "somebody"), phaseText(d.Phase), age(status.At, d.PhaseAt))), "", "  ", width) + "\n")
 	}
 	names, drivers := 0, 0
 	for _, n := range status.Nodes {
@@ -120,7 +123,8 @@ func fenceNode(status api.FenceStatus, n api.FenceNode, names, drivers, width in
 	}
 	out.WriteString(Wrap(clean(text), n.Node+": ", "    ", width))
 	for _, d := range n.Devices {
-		head := fmt.Sprintf("  level %d  %s  %s  %s  ", d.Level+1, fit(clean(d.Name), names), fit(clean(d.Driver), drivers), fit(firstOf(clean(d.Power), "not asked"), 9))
+		head := fmt.Sprintf("  level %d  %s  %s  %s  ", d.Level+1, fit(clean(d.Name), names), fit(clean(d.Driver), drivers),
+			fit(firstOf(clean(d.Power), "not asked"), 9))
 		out.WriteString(Wrap(clean(checksText(status.At, d)), head, strings.Repeat(" ", len([]rune(head))), width))
 		if d.Problem != "" && n.Unprotected == "" {
 			out.WriteString(Wrap(clean(d.Problem), "           ! ", "             ", width))
@@ -139,7 +143,8 @@ func fenceNode(status api.FenceStatus, n api.FenceNode, names, drivers, width in
 		line("fencing:", text)
 	}
 	if r := n.LastUse; r != nil {
-		line("last used:", fmt.Sprintf("%s, %s%s in %s by %s", dayAndTime(r.At), drillWord(r.Drill), r.Ending, Span(r.Took()), firstOf(r.Fencer, r.By, "nobody")))
+		line("last used:", fmt.Sprintf("%s, %s%s in %s by %s", dayAndTime(r.At), drillWord(r.Drill), r.Ending,
+			Span(r.Took()), firstOf(r.Fencer, r.By, "nobody")))
 	} else if len(n.Devices) > 0 {
 		line("last used:", "never")
 	}
@@ -219,14 +224,16 @@ func FenceHistory(history api.FenceHistory, width int) string {
 		if r.By != "" {
 			by = "asked for by " + r.By
 		}
-		out.WriteString(Wrap(clean(fmt.Sprintf("%s%s after %s, %s", drillWord(r.Drill), r.Ending, Span(r.Took()), by)), dayAndTime(r.At)+"  "+r.Node+": ", "    ", width))
+		out.WriteString(Wrap(clean(fmt.Sprintf("%s%s after %s, %s", drillWord(r.Drill), r.Ending, Span(r.Took()), by)),
+			dayAndTime(r.At)+"  "+r.Node+": ", "    ", width))
 		out.WriteString(Wrap(clean(r.Why), "    why: ", "         ", width))
 		if r.Attempts > 0 {
 			what := fmt.Sprintf("level %d", r.Level+1)
 			if len(r.Devices) > 0 {
 				what += " (" + strings.Join(r.Devices, ", ") + ")"
 			}
-			out.WriteString(Wrap(clean(fmt.Sprintf("%s, attempt %d, by %s", what, r.Attempts, firstOf(r.Fencer, "nobody"))), "    how: ", "         ", width))
+			out.WriteString(Wrap(clean(fmt.Sprintf("%s, attempt %d, by %s", what, r.Attempts, firstOf(r.Fencer, "nobody"))),
+				"    how: ", "         ", width))
 		}
 		if r.Evidence != "" {
 			out.WriteString(Wrap(clean(r.Evidence), "    evidence: ", "         ", width))

@@ -35,8 +35,9 @@ func FindNode(status api.Status, name string) (api.Node, bool) {
 	return api.Node{}, false
 }
 
-// ServiceHint asks whether a known service was meant by a name that is none. A VM of the same name comes first: a name
-// without a type means "service:", and that is seldom what was meant here.
+// ServiceHint asks whether a known service was meant by a name that is none. A VM of the same
+// name comes first: a name without a type means "service:", and that is seldom what was meant
+// here.
 func ServiceHint(status api.Status, name string) string {
 	kind, short, _ := strings.Cut(name, ":")
 	if _, found := FindService(status, "vm:"+short); found && kind != "vm" {

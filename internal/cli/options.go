@@ -17,10 +17,11 @@ var ErrUsage = errors.New("usage")
 // valued is what urfave/cli's flags tell about themselves.
 type valued interface{ TakesValue() bool }
 
-// Arguments rewrites a command line that follows getopt's rules into one that urfave/cli reads alike: "-Mvm:web",
-// "-qe web" and options after operands are what scripts of thirty years write, and urfave/cli takes none of them for what
-// getopt does. Of the flags named exclusive only one may be given: rgmanager's tools dropped all but the last, and what
-// was dropped was never done.
+// Arguments rewrites a command line that follows getopt's rules into one that urfave/cli reads
+// alike: "-Mvm:web", "-qe web" and options after operands are what scripts of thirty years
+// write, and urfave/cli takes none of them for what getopt does. Of the flags named exclusive
+// only one may be given: rgmanager's tools dropped all but the last, and what was dropped was
+// never done.
 //
 // The error wraps ErrUsage.
 func Arguments(given []string, flags []cli.Flag, exclusive ...string) ([]string, error) {

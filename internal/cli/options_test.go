@@ -53,8 +53,8 @@ func TestArgumentsFollowGetopt(t *testing.T) {
 	}
 }
 
-// TestToolsAreThin holds the line that the tools link nothing of the daemon: a tool that hangs, is big, or breaks because
-// of libvirt or Raft is of no use on the night it is needed.
+// TestToolsAreThin holds the line that the tools link nothing of the daemon: a tool that hangs,
+// is big, or breaks because of libvirt or Raft is of no use on the night it is needed.
 func TestToolsAreThin(t *testing.T) {
 	const own = "github.com/clusterd/clusterd"
 	allowed := []string{
@@ -68,7 +68,8 @@ func TestToolsAreThin(t *testing.T) {
 		own + "/cluster", own + "/domain", own + "/fence", // The pure rooms, whose values they show.
 		own + "/resources",
 	}
-	list := exec.Command("go", "list", "-deps", "-tags", "libvirt_dlopen,urfave_cli_no_docs", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}",
+	list := exec.Command("go", "list", "-deps", "-tags", "libvirt_dlopen,urfave_cli_no_docs", "-f",
+		"{{if not .Standard}}{{.ImportPath}}{{end}}",
 		own+"/cmd/clustat", own+"/cmd/clusvcadm")
 	var problems strings.Builder
 	list.Stderr = &problems

@@ -53,24 +53,36 @@ func alpha() api.Status {
 			{Name: "node1", ID: 1, State: "online", Online: true, Local: true, Leader: true, Voter: true},
 			{Name: "node2", ID: 2, State: "lost", Voter: true, Unprotected: "the document names no fence device for it"},
 			{Name: "node3.rack-b.site-two.example.com.of.a.very.long.name", ID: 3, State: "looking", Online: true},
-			{Name: "vote1", ID: 4, State: "online", Online: true, Voter: true, Witness: true, Order: &api.NodeOrder{Order: "standby"}},
-			{Name: "node5", ID: 5, State: "online", Online: true, Unprotected: "its BMC 10.0.0.5 does not answer", Order: &api.NodeOrder{Order: "drain", Holds: []string{"vm:a", "vm:b"}}},
+			{Name: "vote1", ID: 4, State: "online", Online: true, Voter: true, Witness: true,
+				Order: &api.NodeOrder{Order: "standby"}},
+			{Name: "node5", ID: 5, State: "online", Online: true, Unprotected: "its BMC 10.0.0.5 does not answer",
+				Order: &api.NodeOrder{Order: "drain", Holds: []string{"vm:a", "vm:b"}}},
 			{Name: "node6", ID: 6, State: "left"},
 			{Name: "node7", ID: 7, State: "silent", Online: true, Estranged: true},
 		},
 		Services: []api.Service{
-			{Name: "vm:web", State: 112, StateText: "started", Owner: "node1", Since: at("10:01:44.000"), Holders: []string{"node1"}},
-			{Name: "vm:db", State: 114, StateText: "failed", Owner: "node2", LastOwner: "node2", Since: at("10:02:00.000"), Restarts: 2,
-				Holders: []string{"node2"}, Reason: "the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still be running there",
+			{Name: "vm:web", State: 112, StateText: "started", Owner: "node1", Since: at("10:01:44.000"),
+				Holders: []string{"node1"}},
+			{Name: "vm:db", State: 114, StateText: "failed", Owner: "node2", LastOwner: "node2", Since: at("10:02:00.000"),
+				Restarts: 2,
+				Holders:  []string{"node2"},
+				Reason: "the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still " +
+					"be running there",
 				Unprotected: "the document names no fence device for node2"},
-			{Name: "vm:mail", State: 112, StateText: "started", Flags: 1, FlagsText: "Z", Owner: "node1", Since: at("09:00:00.000"), Holders: []string{"node1"},
-				Freeze: &api.FreezeStatus{At: at("09:30:00.000"), By: "root", Reason: "resizing its disk", Until: at("11:30:00.000")}},
-			{Name: "vm:new", State: 119, StateText: "disabled", Since: at("09:00:00.000"), Failures: []api.Failed{{Node: "node1", Why: "libvirt: no space left on device", At: at("08:59:00.000")}}},
-			{Name: "vm:moving", State: 120, StateText: "migrating", Owner: "node1", Since: at("10:15:00.000"), Holders: []string{"node1", "vote1"},
-				Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 29, BytesPerSecond: 100 << 20, TimeLeft: 5 * time.Second}},
+			{Name: "vm:mail", State: 112, StateText: "started", Flags: 1, FlagsText: "Z", Owner: "node1",
+				Since: at("09:00:00.000"), Holders: []string{"node1"},
+				Freeze: &api.FreezeStatus{At: at("09:30:00.000"), By: "root", Reason: "resizing its disk",
+					Until: at("11:30:00.000")}},
+			{Name: "vm:new", State: 119, StateText: "disabled", Since: at("09:00:00.000"),
+				Failures: []api.Failed{{Node: "node1", Why: "libvirt: no space left on device", At: at("08:59:00.000")}}},
+			{Name: "vm:moving", State: 120, StateText: "migrating", Owner: "node1", Since: at("10:15:00.000"),
+				Holders: []string{"node1", "vote1"},
+				Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 29, BytesPerSecond: 100 << 20,
+					TimeLeft: 5 * time.Second}},
 		},
 		Notes: []cluster.Note{
-			{Subject: "vm:db", Why: "is not recovered: node2 is lost and cannot be fenced, because the document names no fence device for it",
+			{Subject: "vm:db", Why: "is not recovered: node2 is lost and cannot be fenced, because the document names no " +
+				"fence device for it",
 				Next: "Make sure that node2 is off, then: clusterd fence confirm node2"},
 		},
 		Warnings: []string{"the log volume is 91 % full"},
@@ -121,7 +133,8 @@ func TestStatusXML(t *testing.T) {
 	if err := xml.Unmarshal([]byte(text), &read); err != nil {
 		t.Fatal(err)
 	}
-	if read.Cluster.Name != status.Cluster || len(read.Nodes) != 7 || len(read.Groups) != 5 || read.Groups[3].Owner != "none" {
+	if read.Cluster.Name != status.Cluster || len(read.Nodes) != 7 || len(read.Groups) != 5 ||
+		read.Groups[3].Owner != "none" {
 		t.Errorf("read back %+v", read)
 	}
 }
@@ -129,18 +142,24 @@ func TestStatusXML(t *testing.T) {
 // night is the story of one failover and one migration.
 func night() []cluster.Event {
 	return []cluster.Event{
-		{Index: 7, At: at("09:15:04.123"), Subject: "node2", From: "online", To: "lost", Why: "its kernel is silent to node1 and node3 on every network", By: "liveness"},
-		{Index: 7, Ordinal: 1, At: at("09:15:04.123"), Node: "node2", Subject: "vm:web", From: "started", To: "recovering", Why: "node2 is lost", Cause: 7},
-		{Index: 9, At: at("09:15:04.641"), Subject: "node2", From: "lost", To: "fenced", Why: "bmc2 took the off command and then read off twice, 312 ms apart", Phases: []cluster.Phase{
-			{What: "last heard", At: at("09:15:03.160")},
-			{What: "lost", At: at("09:15:04.120")},
-			{What: "fence sent", At: at("09:15:04.125")},
-			{What: "off confirmed", At: at("09:15:04.640"), Took: 515 * time.Millisecond},
-		}},
-		{Index: 12, At: at("23:59:59.999"), Node: "node3", Subject: "vm:web", To: "started", Why: "the hypervisor says that it runs"},
-		{Index: 15, At: at("23:59:59.999").Add(time.Second), Node: "node2", Subject: "vm:web-with-a-name-longer-than-usual", Why: "migrated live from node3", By: "root on node1",
+		{Index: 7, At: at("09:15:04.123"), Subject: "node2", From: "online", To: "lost",
+			Why: "its kernel is silent to node1 and node3 on every network", By: "liveness"},
+		{Index: 7, Ordinal: 1, At: at("09:15:04.123"), Node: "node2", Subject: "vm:web", From: "started", To: "recovering",
+			Why: "node2 is lost", Cause: 7},
+		{Index: 9, At: at("09:15:04.641"), Subject: "node2", From: "lost", To: "fenced",
+			Why: "bmc2 took the off command and then read off twice, 312 ms apart", Phases: []cluster.Phase{
+				{What: "last heard", At: at("09:15:03.160")},
+				{What: "lost", At: at("09:15:04.120")},
+				{What: "fence sent", At: at("09:15:04.125")},
+				{What: "off confirmed", At: at("09:15:04.640"), Took: 515 * time.Millisecond},
+			}},
+		{Index: 12, At: at("23:59:59.999"), Node: "node3", Subject: "vm:web", To: "started",
+			Why: "the hypervisor says that it runs"},
+		{Index: 15, At: at("23:59:59.999").Add(time.Second), Node: "node2", Subject: "vm:web-with-a-name-longer-than-usual",
+			Why: "migrated live from node3", By: "root on node1",
 			Phases: []cluster.Phase{{What: "total", Took: 1234 * time.Millisecond}, {What: "downtime", Took: 61 * time.Second}}},
-		{Index: 16, At: at("23:59:59.999").Add(time.Second), Subject: "evil\x1b[2J", Why: "control\ncharacters \x07 are not obeyed"},
+		{Index: 16, At: at("23:59:59.999").Add(time.Second), Subject: "evil\x1b[2J",
+			Why: "control\ncharacters \x07 are not obeyed"},
 	}
 }
 
@@ -161,14 +180,17 @@ func TestTimelineInPiecesIsTheTimeline(t *testing.T) {
 			t.Errorf("cut after %d events:\n%s\nwant:\n%s", cut, pieces, whole)
 		}
 	}
-	unchanged := cluster.Event{At: at("09:00:00.000"), Subject: "vm:web", Node: "node1", From: "started", To: "started", Why: "asked to stop"}
-	if got := Timeline([]cluster.Event{unchanged}, 80); got != "Sun Nov 22 2026\n09:00:00.000  vm:web  started on node1: asked to stop\n" {
+	unchanged := cluster.Event{At: at("09:00:00.000"), Subject: "vm:web", Node: "node1", From: "started", To: "started",
+		Why: "asked to stop"}
+	if got := Timeline([]cluster.Event{unchanged}, 80); got != "Sun Nov 22 2026\n09:00:00.000  vm:web  started on "+
+		"node1: asked to stop\n" {
 		t.Errorf("an event without a change: %q", got)
 	}
 }
 
 func TestSpanAndBytes(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0 ms", -100 * time.Microsecond: "0 ms", 999600 * time.Microsecond: "1.000 s", 960 * time.Millisecond: "960 ms", 1234 * time.Millisecond: "1.234 s",
+	for d, want := range map[time.Duration]string{0: "0 ms", -100 * time.Microsecond: "0 ms",
+		999600 * time.Microsecond: "1.000 s", 960 * time.Millisecond: "960 ms", 1234 * time.Millisecond: "1.234 s",
 		150 * time.Second: "2m 30s", -5 * time.Millisecond: "-5 ms", 3 * time.Hour: "180m 00s"} {
 		if got := Span(d); got != want {
 			t.Errorf("Span(%v) = %q, want %q", d, got, want)
@@ -182,7 +204,8 @@ func TestSpanAndBytes(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
-	for code, want := range map[int]int{0: 0, -1: 255, -2: 254, -10: 0, -19: 237, -20: 236, -21: 235, 1: 1, -256: 255, 256: 255, -512: 255} {
+	for code, want := range map[int]int{0: 0, -1: 255, -2: 254, -10: 0, -19: 237, -20: 236, -21: 235, 1: 1, -256: 255,
+		256: 255, -512: 255} {
 		if got := ExitCode(code); got != want {
 			t.Errorf("ExitCode(%d) = %d, want %d", code, got, want)
 		}

@@ -16,7 +16,8 @@ type View struct {
 	// Long shows services in rgmanager's long form.
 	Long  bool
 	Width int
-	// Terminal lets the tables fit what they show. NotesFirst puts what waits above them, for a screen that cuts the end.
+	// Terminal lets the tables fit what they show. NotesFirst puts what waits above them, for a
+	// screen that cuts the end.
 	Terminal, NotesFirst bool
 	// Classic is rgmanager's form also on a terminal: fixed columns, no colour.
 	Classic bool
@@ -26,8 +27,8 @@ type View struct {
 	Remark string
 }
 
-// daemonFlag is what a member that runs the daemon is marked with. It is rgmanager's name for itself, because scripts look
-// for "Online, Local, rgmanager".
+// daemonFlag is what a member that runs the daemon is marked with. It is rgmanager's name for
+// itself, because scripts look for "Online, Local, rgmanager".
 const daemonFlag = "rgmanager"
 
 // Status writes the cluster's state as clustat shows it. Times are shown in the zone they carry.
@@ -78,10 +79,11 @@ func header(status api.Status, view View) string {
 		text += "SIMULATED: no real hypervisor and no real BMC is behind this cluster.\n"
 	}
 	if !status.Quorate {
-		text += view.painted(alarm, Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date. "+
-			"What runs goes on; nothing is started, moved or fenced before a majority of the voters is in touch. Bring "+
-			"voters back. "+
-			"Only if they are destroyed and powered off for good: `clusterd recover`.", "", "", view.Width))
+		text += view.painted(alarm,
+			Wrap("Services are shown as "+status.Local+" last knew them; without a quorum that may be out of date. "+
+				"What runs goes on; nothing is started, moved or fenced before a majority of the voters is in touch. Bring "+
+				"voters back. "+
+				"Only if they are destroyed and powered off for good: `clusterd recover`.", "", "", view.Width))
 	}
 	if status.Disarmed != "" {
 		text += view.painted(caution, Wrap(clean(strings.TrimPrefix(status.Disarmed, "fencing is disarmed ")+
@@ -114,8 +116,8 @@ func memberTable(status api.Status, view View) string {
 	return out.String()
 }
 
-// memberFlags are rgmanager's words in rgmanager's order, then our own. What was ordered and "unprotected" are left to the
-// notes, which tell of both, where the row has no room for them.
+// memberFlags are rgmanager's words in rgmanager's order, then our own. What was ordered and
+// "unprotected" are left to the notes, which tell of both, where the row has no room for them.
 func memberFlags(node api.Node, room int) string {
 	flags := []string{"Offline"}
 	if node.Online {
@@ -216,7 +218,8 @@ func firstOf(words ...string) string {
 	return ""
 }
 
-// noteSection says what was not done and what it waits for, what is not protected, and this node's own troubles.
+// noteSection says what was not done and what it waits for, what is not protected, and this
+// node's own troubles.
 func noteSection(status api.Status, view View) string {
 	var lines strings.Builder
 	line := func(subject, text, next string) {
@@ -240,7 +243,8 @@ func noteSection(status api.Status, view View) string {
 	return "\n Notes\n -----\n" + lines.String()
 }
 
-// longServices is rgmanager's long form, with what clusterd knows beyond it at the end of each block.
+// longServices is rgmanager's long form, with what clusterd knows beyond it at the end of each
+// block.
 func longServices(status api.Status, view View) string {
 	var out strings.Builder
 	out.WriteString("Service Information\n------- -----------\n")

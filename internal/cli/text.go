@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Wrap breaks text into lines of at most width columns. The first line starts with first, all further ones with rest.
-// A word that is longer than a line stands on its own.
+// Wrap breaks text into lines of at most width columns. The first line starts with first, all
+// further ones with rest. A word that is longer than a line stands on its own.
 func Wrap(text, first, rest string, width int) string {
 	var out strings.Builder
 	line, empty := first, true

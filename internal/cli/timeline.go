@@ -12,13 +12,13 @@ import (
 // subjectLimit bounds the column of names; longer ones push their line.
 const subjectLimit = 24
 
-// Timeline writes events, oldest first, one line each: when, whom it is about, what changed and where, and why; the
-// measured phases of an act follow under the event that ended it. It is a function of its arguments alone: times are
-// shown in the zone they carry.
+// Timeline writes events, oldest first, one line each: when, whom it is about, what changed and
+// where, and why; the measured phases of an act follow under the event that ended it. It is a
+// function of its arguments alone: times are shown in the zone they carry.
 func Timeline(events []cluster.Event, width int) string { return TimelineAfter(nil, events, width) }
 
-// TimelineAfter goes on with a timeline of which the earlier events were written already: in the same columns, and with
-// a new date only on a new day.
+// TimelineAfter goes on with a timeline of which the earlier events were written already: in the
+// same columns, and with a new date only on a new day.
 func TimelineAfter(earlier, events []cluster.Event, width int) string {
 	subjectWidth := 0
 	for _, event := range slices.Concat(earlier, events) {
@@ -87,8 +87,8 @@ func byText(event cluster.Event) string {
 	return event.By
 }
 
-// phaseTable writes measured moments: when each was, counted from the first, and how long it took since the one before
-// (or as measured, where the act measured itself).
+// phaseTable writes measured moments: when each was, counted from the first, and how long it
+// took since the one before (or as measured, where the act measured itself).
 func phaseTable(phases []cluster.Phase) string {
 	if len(phases) == 0 {
 		return ""

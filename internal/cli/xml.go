@@ -11,13 +11,14 @@ import (
 // clustatXMLVersion is the version of the format, not of the tool: rgmanager's last.
 const clustatXMLVersion = "4.1.1"
 
-// StatusXML writes the state attribute for attribute as rgmanager's clustat -x did, because monitoring reads it; what is
-// ours stands at the end of each element.
+// StatusXML writes the state attribute for attribute as rgmanager's clustat -x did, because
+// monitoring reads it; what is ours stands at the end of each element.
 func StatusXML(status api.Status, view View) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "<?xml version=\"1.0\"?>\n<clustat version=%q>\n", clustatXMLVersion)
 	element(&out, 2, "cluster", "name", status.Cluster, "id", status.ID, "generation", fmt.Sprint(status.Generation))
-	element(&out, 2, "quorum", "quorate", bit(status.Quorate), "groupmember", "1", "locked", bit(status.Lock != nil && status.Lock.Locked))
+	element(&out, 2, "quorum", "quorate", bit(status.Quorate), "groupmember", "1", "locked",
+		bit(status.Lock != nil && status.Lock.Locked))
 	if view.Service == "" {
 		out.WriteString("  <nodes>\n")
 		for _, node := range status.Nodes {

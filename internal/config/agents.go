@@ -11,7 +11,8 @@ import (
 // means does not depend on who reads it. The other arguments are those of Prepare.
 //
 // The error is *Faults.
-func CheckAgents(name string, text []byte, readFile func(path string) ([]byte, error), find func(kind string) (resources.AgentInfo, error)) error {
+func CheckAgents(name string, text []byte, readFile func(path string) ([]byte, error),
+	find func(kind string) (resources.AgentInfo, error)) error {
 	p := parser{reader: reader{file: name}, readFile: readFile, keepMasks: true}
 	if _, err := p.parse(text); err != nil {
 		return err

@@ -11,9 +11,11 @@ import (
 func address(kind string) (resources.AgentInfo, error) {
 	switch kind {
 	case "ocf:heartbeat:IPaddr2":
-		return resources.AgentInfo{Parameters: []resources.AgentParameter{{Name: "ip", Required: true}, {Name: "cidr_netmask"}, {Name: "nic"}}}, nil
+		return resources.AgentInfo{Parameters: []resources.AgentParameter{{Name: "ip", Required: true},
+			{Name: "cidr_netmask"}, {Name: "nic"}}}, nil
 	case "ocf:heartbeat:exportfs":
-		return resources.AgentInfo{Parameters: []resources.AgentParameter{{Name: "fsid"}, {Name: "directory", Required: true}}}, nil
+		return resources.AgentInfo{
+			Parameters: []resources.AgentParameter{{Name: "fsid"}, {Name: "directory", Required: true}}}, nil
 	}
 	return resources.AgentInfo{}, errors.New("is not installed")
 }

@@ -54,10 +54,11 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 		"url":       keep("url", p.text(&a.URL, "the url of "+what)),
 		"header":    keep("header", p.header(&a.Header, "the header of "+what)),
 		"ca":        keep("ca", p.text(&a.Authority, "the ca of "+what)),
-		"ca_file":   keep("ca_file", func(node *yaml.Node) { a.Authority = p.fileInstead(value, node, "ca", "the ca_file of "+what) }),
-		"kinds":     p.choices(&a.Kinds, "kinds of "+what, alertKinds),
-		"subjects":  p.patterns(&a.Subjects, "subjects of "+what),
-		"states":    p.choices(&a.States, "states of "+what, cluster.EventStates()),
+		"ca_file": keep("ca_file",
+			func(node *yaml.Node) { a.Authority = p.fileInstead(value, node, "ca", "the ca_file of "+what) }),
+		"kinds":    p.choices(&a.Kinds, "kinds of "+what, alertKinds),
+		"subjects": p.patterns(&a.Subjects, "subjects of "+what),
+		"states":   p.choices(&a.States, "states of "+what, cluster.EventStates()),
 		"node": func(node *yaml.Node) {
 			if word, ok := p.word(node, "the node of "+what); ok {
 				a.Node = word
@@ -192,7 +193,8 @@ func (p *parser) header(into *string, what string) func(*yaml.Node) {
 			p.fault(node, "%s is %q; the name of a header has up to 64 letters, digits and -", what, brief(word))
 			return
 		}
-		if name := textproto.CanonicalMIMEHeaderKey(word); slices.Contains([]string{"Host", "Content-Type", "Content-Length", "Transfer-Encoding", "Connection"}, name) {
+		if name := textproto.CanonicalMIMEHeaderKey(word); slices.Contains([]string{"Host", "Content-Type",
+			"Content-Length", "Transfer-Encoding", "Connection"}, name) {
 			p.fault(node, "%s cannot be %s", what, name)
 			return
 		}
@@ -251,7 +253,8 @@ func (p *parser) patterns(into *[]string, what string) func(*yaml.Node) {
 func (p *parser) alertSecret(alert, field string, mapping, node *yaml.Node) fence.Secret {
 	what := fmt.Sprintf("the %s of alert %s", field, alert)
 	// kindOf would repeat the value, so the type is checked here in other words.
-	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" || node.Value == "" || strings.ContainsAny(node.Value, "\r\n") {
+	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" || node.Value == "" ||
+		strings.ContainsAny(node.Value, "\r\n") {
 		p.fault(node, "%s must be text on one line", what)
 		return ""
 	}

@@ -31,8 +31,10 @@ alerts:
 func TestAlertsAreRead(t *testing.T) {
 	got := parse(t, []byte(alertDocument)).Document.Alerts
 	want := map[string]cluster.Alert{
-		"pager": {Name: "pager", Program: "/usr/local/sbin/page", Arguments: []string{"--team", "24"}, States: []string{"failed", "lost"}, Node: "n1", Timeout: 20 * time.Second, Attempts: 3},
-		"chat":  {Name: "chat", SecretURL: "https://chat.example.com/hooks/very-hidden", Header: "X-Token", Secret: "also hidden", Kinds: []string{"service"}, Subjects: []string{"vm:*"}},
+		"pager": {Name: "pager", Program: "/usr/local/sbin/page", Arguments: []string{"--team", "24"},
+			States: []string{"failed", "lost"}, Node: "n1", Timeout: 20 * time.Second, Attempts: 3},
+		"chat": {Name: "chat", SecretURL: "https://chat.example.com/hooks/very-hidden", Header: "X-Token",
+			Secret: "also hidden", Kinds: []string{"service"}, Subjects: []string{"vm:*"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -42,7 +44,8 @@ func TestAlertsAreRead(t *testing.T) {
 func TestSecretsOfAlertsAreShownToNobodyAndKept(t *testing.T) {
 	before := parse(t, []byte(alertDocument))
 	shown := Redact(before.Text)
-	if strings.Contains(shown, "hidden") || !strings.Contains(shown, "# by the chat's owner") || strings.Count(shown, Mask) != 2 {
+	if strings.Contains(shown, "hidden") || !strings.Contains(shown, "# by the chat's owner") ||
+		strings.Count(shown, Mask) != 2 {
 		t.Errorf("shown is\n%s", shown)
 	}
 	after, err := Parse("d", []byte(shown), nil, &before.Document)
@@ -52,11 +55,13 @@ func TestSecretsOfAlertsAreShownToNobodyAndKept(t *testing.T) {
 	if len(Diff(before.Document, after.Document)) > 0 {
 		t.Errorf("what was shown changes %q", Diff(before.Document, after.Document))
 	}
-	if _, err := Parse("d", []byte(shown), nil, nil); err == nil || !strings.Contains(err.Error(), "d:12:17: the secret_url of alert chat is masked, and there is no old one to keep") {
+	if _, err := Parse("d", []byte(shown), nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "d:12:17: the secret_url of alert chat is masked, and there is no old one to keep") {
 		t.Errorf("without an old document: %v", err)
 	}
 	other := parse(t, []byte(strings.NewReplacer("very-hidden", "other-hidden", "also", "now").Replace(alertDocument)))
-	if words := strings.Join(Diff(before.Document, other.Document), "\n") + Print(other.Document); strings.Contains(words, "hidden") {
+	if words := strings.Join(Diff(before.Document, other.Document), "\n") +
+		Print(other.Document); strings.Contains(words, "hidden") {
 		t.Errorf("a secret is told: %s", words)
 	}
 	masked, kept, err := Earlier(before.Text, other.Document)
@@ -66,7 +71,8 @@ func TestSecretsOfAlertsAreShownToNobodyAndKept(t *testing.T) {
 }
 
 func TestAlertsSecretsComeFromFiles(t *testing.T) {
-	text := "cluster: a\nalerts:\n  chat:\n    secret_url_file: url\n    header: X-Token\n    secret_file: token\n    ca_file: ca.pem\n"
+	text := "cluster: a\nalerts:\n  chat:\n    secret_url_file: url\n    header: X-Token\n    secret_file: token\n   " +
+		" ca_file: ca.pem\n"
 	files := map[string]string{"url": "https://chat.example.com/x\n", "token": "hush\n", "ca.pem": ""}
 	pem, err := os.ReadFile("testdata/ca.pem")
 	if err != nil {
@@ -78,7 +84,8 @@ func TestAlertsSecretsComeFromFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := parsed.Document.Alerts["chat"]; a.SecretURL != "https://chat.example.com/x" || a.Secret != "hush" || a.Authority != string(pem) {
+	if a := parsed.Document.Alerts["chat"]; a.SecretURL != "https://chat.example.com/x" || a.Secret != "hush" ||
+		a.Authority != string(pem) {
 		t.Errorf("read %#v", a)
 	}
 	if strings.Contains(parsed.Text, "_file") {
@@ -114,11 +121,16 @@ func TestFaultsOfAlerts(t *testing.T) {
 		text string
 		want []string
 	}{
-		"no way":       {"{kinds: [node]}", []string{"d:2:10: alert x needs one of program, url and secret_url, and has 0"}},
-		"two ways":     {"{program: /bin/a, url: 'https://h/'}", []string{"d:2:10: alert x needs one of program, url and secret_url, and has 2"}},
-		"no path":      {"{program: page}", []string{"d:2:23: the program of alert x must be an absolute path, the same on every node that may lead; no shell looks for it"}},
-		"open line":    {"{url: 'http://h/'}", []string{"d:2:19: the url of alert x must begin with https://; events tell what is broken, and go over no open line"}},
-		"shown secret": {"{url: 'https://u:p@h/'}", []string{"d:2:19: the url of alert x has a password in it; write it as secret_url, which is shown to nobody"}},
+		"no way": {"{kinds: [node]}", []string{"d:2:10: alert x needs one of program, url and secret_url, and has 0"}},
+		"two ways": {"{program: /bin/a, url: 'https://h/'}",
+			[]string{"d:2:10: alert x needs one of program, url and secret_url, and has 2"}},
+		"no path": {"{program: page}",
+			[]string{"d:2:23: the program of alert x must be an absolute path, the same on every node that may lead; no " +
+				"shell looks for it"}},
+		"open line": {"{url: 'http://h/'}",
+			[]string{"d:2:19: the url of alert x must begin with https://; events tell what is broken, and go over no open line"}},
+		"shown secret": {"{url: 'https://u:p@h/'}",
+			[]string{"d:2:19: the url of alert x has a password in it; write it as secret_url, which is shown to nobody"}},
 		"words": {"{program: /bin/a, kinds: [nod], states: [faild], subjects: ['['], node: n9, attempts: 0}", []string{
 			`d:2:39: one of the kinds of alert x is "nod"; it must be one of node, service, cluster. Did you mean 'node'?`,
 			`Did you mean 'failed'?`,
@@ -132,7 +144,8 @@ func TestFaultsOfAlerts(t *testing.T) {
 			"d:2:46: ca of alert x goes with a url",
 			"d:2:46: the ca of alert x has no certificate in PEM",
 		}},
-		"header":    {"{url: 'https://h/', header: 'a: b', secret: s}", []string{`d:2:41: the header of alert x is "a: b"; the name of a header has up to 64 letters, digits and -`}},
+		"header": {"{url: 'https://h/', header: 'a: b', secret: s}",
+			[]string{`d:2:41: the header of alert x is "a: b"; the name of a header has up to 64 letters, digits and -`}},
 		"no header": {"{url: 'https://h/', secret_credential: c}", []string{"d:2:52: secret of alert x goes with header"}},
 		"no credential": {"{url: 'https://h/', header: X, secret_credential: '../c'}", []string{
 			`d:2:63: "../c" is not a name for a secret_credential`}},
@@ -144,7 +157,8 @@ func TestFaultsOfAlerts(t *testing.T) {
 			"d:2:57: alert x has both secret_url_credential and secret_url_file; keep one"}},
 		"a url and a credential": {"{url: 'https://h/', secret_url_credential: c}", []string{
 			"alert x needs one of program, url and secret_url, and has 2"}},
-		"secret": {"{url: 'https://h/', header: X, secret: [hush]}", []string{"d:2:52: the secret of alert x must be text on one line"}},
+		"secret": {"{url: 'https://h/', header: X, secret: [hush]}",
+			[]string{"d:2:52: the secret of alert x must be text on one line"}},
 	} {
 		_, err := Parse("d", []byte("cluster: a\nalerts: {x: "+c.text+"}\n"), nil, nil)
 		if err == nil {

@@ -213,8 +213,8 @@ func (d domainXML) variables(found definition) string {
 	return ""
 }
 
-// besideDisk reports whether something lies in a folder in which the VM has a disk that it writes: that
-// folder is where the VM runs, whichever node that is.
+// besideDisk reports whether something lies in a folder in which the VM has a disk that it
+// writes: that folder is where the VM runs, whichever node that is.
 func besideDisk(file string, disks []resources.Disk) bool {
 	for _, disk := range disks {
 		image, isFile := strings.CutPrefix(disk.Identity, "file:")
@@ -238,7 +238,8 @@ func ownFolder(file string) bool {
 	return false
 }
 
-// localDisk names a disk that only one host has, and reports whether it keeps the VM from moving live.
+// localDisk names a disk that only one host has, and reports whether it keeps the VM from moving
+// live.
 func localDisk(disk resources.Disk) (what string, notLive bool) {
 	kind, name, _ := strings.Cut(disk.Identity, ":")
 	switch {

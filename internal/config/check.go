@@ -9,7 +9,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// places remembers where things stand, for checks that need the whole document and faults that name two places.
+// places remembers where things stand, for checks that need the whole document and faults that
+// name two places.
 type places struct {
 	nodes, domains, devices, services map[string]*yaml.Node
 	// deviceOptions are the devices' declarations.
@@ -73,12 +74,13 @@ func (p *parser) resolve(uses []use, declared map[string]*yaml.Node, what string
 		if declared[u.name] != nil {
 			continue
 		}
-		p.fault(u.at, "%s names %s %q, which is not declared under %ss.%s", u.by, what, brief(u.name), what, nearest.Hint(u.name, names))
+		p.fault(u.at, "%s names %s %q, which is not declared under %ss.%s", u.by, what, brief(u.name), what,
+			nearest.Hint(u.name, names))
 	}
 }
 
-// checkDeviceOwners refuses a device that two nodes name: a BMC powers one machine, and the other node's fence would
-// be confirmed by the death of the wrong one.
+// checkDeviceOwners refuses a device that two nodes name: a BMC powers one machine, and the
+// other node's fence would be confirmed by the death of the wrong one.
 func (p *parser) checkDeviceOwners() {
 	first := map[string]use{}
 	for _, u := range p.places.deviceUses {
@@ -87,7 +89,8 @@ func (p *parser) checkDeviceOwners() {
 		case !seen:
 			first[u.name] = u
 		case owner.by != u.by && !p.document.Devices[u.name].Shared():
-			p.fault(u.at, "device %s is already the device of node %s (line %d); a BMC belongs to one machine", u.name, owner.by, owner.at.Line)
+			p.fault(u.at, "device %s is already the device of node %s (line %d); a BMC belongs to one machine", u.name,
+				owner.by, owner.at.Line)
 		}
 	}
 }
@@ -97,20 +100,22 @@ func (p *parser) checkDefinitions() {
 	byUUID, byTitle := map[string]definitionPlace{}, map[string]definitionPlace{}
 	for _, d := range p.places.definitions {
 		if other, taken := byUUID[d.uuid]; taken && d.uuid != "" {
-			p.fault(d.at, "%s has the UUID %s, which %s (line %d) has too; give each VM its own", d.service, d.uuid, other.service, other.at.Line)
+			p.fault(d.at, "%s has the UUID %s, which %s (line %d) has too; give each VM its own", d.service, d.uuid,
+				other.service, other.at.Line)
 		} else {
 			byUUID[d.uuid] = d
 		}
 		if other, taken := byTitle[d.title]; taken && d.title != "" {
-			p.fault(d.at, "%s has the libvirt name %q, which %s (line %d) has too; give each VM its own", d.service, brief(d.title), other.service, other.at.Line)
+			p.fault(d.at, "%s has the libvirt name %q, which %s (line %d) has too; give each VM its own", d.service,
+				brief(d.title), other.service, other.at.Line)
 		} else {
 			byTitle[d.title] = d
 		}
 	}
 }
 
-// checkDisks holds law L9 for what is declared: no disk may be writable in two services unless both declare it shareable.
-// Apply holds it again, for what was started.
+// checkDisks holds law L9 for what is declared: no disk may be writable in two services unless
+// both declare it shareable. Apply holds it again, for what was started.
 func (p *parser) checkDisks() {
 	type owner struct {
 		place definitionPlace
@@ -151,5 +156,6 @@ func (p *parser) diskFault(second, first definitionPlace, identity string) {
 	if !isVM(second.service) || !isVM(first.service) {
 		remedy = "give each service its own"
 	}
-	p.fault(second.at, "%s could write to the disk %s, and so could %s (line %d): %s", second.service, identity, first.service, first.at.Line, remedy)
+	p.fault(second.at, "%s could write to the disk %s, and so could %s (line %d): %s", second.service, identity,
+		first.service, first.at.Line, remedy)
 }

@@ -16,7 +16,8 @@ import (
 // mostDisks bounds the disks of one VM.
 const mostDisks = 256
 
-// definition is what the cluster must know of a VM's libvirt XML. Everything else of it is the hypervisor's business.
+// definition is what the cluster must know of a VM's libvirt XML. Everything else of it is the
+// hypervisor's business.
 type definition struct {
 	title string
 	uuid  string
@@ -152,7 +153,8 @@ func (d diskXML) label(position int) string {
 	return fmt.Sprintf("number %d", position+1)
 }
 
-// read returns the disk by its identity, an empty one for a drive without a medium, or what is wrong.
+// read returns the disk by its identity, an empty one for a drive without a medium, or what is
+// wrong.
 func (d diskXML) read() (resources.Disk, string) {
 	disk := resources.Disk{Shared: d.Shareable != nil, ReadOnly: d.ReadOnly != nil || d.Device == "cdrom"}
 	removable := d.Device == "cdrom" || d.Device == "floppy"
@@ -170,14 +172,15 @@ func (d diskXML) read() (resources.Disk, string) {
 	return disk, problem
 }
 
-// empty tells whether the source names nothing, as libvirt prints it for a drive whose medium was taken out.
+// empty tells whether the source names nothing, as libvirt prints it for a drive whose medium
+// was taken out.
 func (s *sourceXML) empty() bool {
 	return s.File == "" && s.Block == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == "" &&
 		s.Dir == "" && s.Path == "" && s.Address == (pciXML{})
 }
 
-// identity names the storage the same way on every node, and as agents/vm names the disks of a VM that it finds running:
-// the two are compared.
+// identity names the storage the same way on every node, and as agents/vm names the disks of a
+// VM that it finds running: the two are compared.
 func (s *sourceXML) identity(kind string) (identity, problem string) {
 	switch kind {
 	case "file", "":
@@ -213,7 +216,8 @@ func named(scheme, name string) (identity, problem string) {
 	return scheme + name, ""
 }
 
-// networkPorts are the ports in force where the XML names none, so that both spellings are one disk.
+// networkPorts are the ports in force where the XML names none, so that both spellings are one
+// disk.
 var networkPorts = map[string]string{"nbd": "10809", "iscsi": "3260", "http": "80", "https": "443", "ssh": "22"}
 
 func (s *sourceXML) networkIdentity() (identity, problem string) {

@@ -14,8 +14,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Diff tells in words what taking the new document in place of the old one changes, one sentence per thing, and what that
-// means for what runs. It is empty when both mean the same, however they are written.
+// Diff tells in words what taking the new document in place of the old one changes, one sentence
+// per thing, and what that means for what runs. It is empty when both mean the same, however
+// they are written.
 func Diff(old, new cluster.Document) []string {
 	var lines []string
 	say := func(format string, arguments ...any) { lines = append(lines, fmt.Sprintf(format, arguments...)) }
@@ -43,14 +44,16 @@ func Diff(old, new cluster.Document) []string {
 	lines = append(lines, compare("domain", old.Domains, new.Domains, changedDomain, "", "")...)
 	lines = append(lines, compare("service", old.Services, new.Services, changedService, "",
 		"it is no longer started; it is remembered until it is known to run nowhere")...)
-	lines = append(lines, compare("alert", old.Alerts, new.Alerts, changedAlert, "it is told of what happens from now on", "")...)
+	lines = append(lines, compare("alert", old.Alerts, new.Alerts, changedAlert,
+		"it is told of what happens from now on", "")...)
 	return lines
 }
 
 func profile(timing string) string { return cmp.Or(timing, "normal") }
 
 // compare tells what was added, removed and changed in one section.
-func compare[T any](what string, old, new map[string]T, changed func(old, new T) []string, added, removed string) []string {
+func compare[T any](what string, old, new map[string]T, changed func(old, new T) []string, added,
+	removed string) []string {
 	var lines []string
 	names := map[string]bool{}
 	for name := range old {
@@ -138,7 +141,8 @@ func changedDomain(old, new domain.Domain) []string {
 }
 
 func sortedMembers(d domain.Domain) []domain.Member {
-	return slices.SortedFunc(slices.Values(d.Members), func(a, b domain.Member) int { return strings.Compare(a.Node, b.Node) })
+	return slices.SortedFunc(slices.Values(d.Members),
+		func(a, b domain.Member) int { return strings.Compare(a.Node, b.Node) })
 }
 
 func membersText(d domain.Domain) string {
@@ -157,7 +161,9 @@ func changedService(old, new resources.Spec) []string {
 	old, new = old.WithDefaults(), new.WithDefaults()
 	var changes []string
 	if old.UUID != new.UUID {
-		changes = append(changes, fmt.Sprintf("the UUID changes from %s to %s: this is another VM; the old one is remembered until it is known to run nowhere", old.UUID, new.UUID))
+		changes = append(changes,
+			fmt.Sprintf("the UUID changes from %s to %s: this is another VM; the old one is remembered until it is known "+
+				"to run nowhere", old.UUID, new.UUID))
 	}
 	if new.Kind() == resources.KindService {
 		changes = append(changes, changedTree(old.Tree, new.Tree)...)

@@ -31,10 +31,12 @@ func TestDiffTellsInWords(t *testing.T) {
 		"node node2: site changes from rack-b to rack-c",
 		"node witness1: is removed; it stays a member (clusterd node remove ends that), and can no longer be fenced",
 		"device bmc1: the password changes",
-		"domain prefer-node1: members changes from node1=1 node2=2 to node1=2 node2=1 (services move only where the domain's rules now ask for it)",
+		"domain prefer-node1: members changes from node1=1 node2=2 to node1=2 node2=1 (services move only where the " +
+			"domain's rules now ask for it)",
 		"service vm:db: autostart changes from false to true",
 		"service vm:new: is added; it is started once every node has said that it does not run there",
-		"service vm:web: the definition changes from " + web + " to " + webAfter + "; a running VM is not restarted, the new definition counts from its next start",
+		"service vm:web: the definition changes from " + web + " to " + webAfter + "; a running VM is not restarted, " +
+			"the new definition counts from its next start",
 		"service vm:web: stop_timeout changes from 1m30s to 3m0s",
 	}, "\n")
 	if got != want {
@@ -44,7 +46,8 @@ func TestDiffTellsInWords(t *testing.T) {
 
 func TestDiffIsEmptyForAnotherSpelling(t *testing.T) {
 	before := parse(t, alpha(t)).Document
-	edited := strings.Replace(string(alpha(t)), "    recovery: restart\n", "    recovery: \"restart\"  # the default\n    start_timeout: 60s\n", 1)
+	edited := strings.Replace(string(alpha(t)), "    recovery: restart\n",
+		"    recovery: \"restart\"  # the default\n    start_timeout: 60s\n", 1)
 	if changes := Diff(before, parse(t, []byte(edited)).Document); len(changes) > 0 {
 		t.Errorf("writing a default out changes something: %q", changes)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Limits of a document. They are far above what one cluster holds and keep one document from filling the log.
+// Limits of a document. They are far above what one cluster holds and keep one document from
+// filling the log.
 const (
 	largestDocument = 8 << 20
 	largestFile     = 1 << 20
@@ -29,12 +30,14 @@ const (
 const Mask = "********"
 
 // Drivers are the fence drivers a device may name.
-var Drivers = []string{"agent", "ipmi", "ipmitool", "redfish", fence.DriverPill, fence.DriverStorage, "simulated", fence.DriverWatchdog}
+var Drivers = []string{"agent", "ipmi", "ipmitool", "redfish", fence.DriverPill, fence.DriverStorage, "simulated",
+	fence.DriverWatchdog}
 
 // Timings are the timing profiles a document may name.
 var Timings = []string{"fast", "normal", "relaxed"}
 
-// namePattern is what nodes, domains, devices and the part of a service's name after the colon look like.
+// namePattern is what nodes, domains, devices and the part of a service's name after the colon
+// look like.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // Parsed is a document that has no fault.
@@ -42,8 +45,8 @@ type Parsed struct {
 	Document cluster.Document
 	// Blobs are the VM definitions by the SHA-256 (hex) of their text.
 	Blobs map[string]string
-	// Text is the document that means the same without any file and without masks: contents of files and passwords
-	// that were kept are written in. It is secret.
+	// Text is the document that means the same without any file and without masks: contents of
+	// files and passwords that were kept are written in. It is secret.
 	Text string
 	// Warnings are what is no fault, and what somebody should know.
 	Warnings Faults
@@ -68,18 +71,20 @@ type parser struct {
 	pending []pendingTree
 }
 
-// Parse reads and checks a cluster document. name is used in messages. readFile reads the files that the document
-// names; nil refuses such documents. previous is the document in force, from which masked passwords are kept; nil
-// refuses masks.
+// Parse reads and checks a cluster document. name is used in messages. readFile reads the files
+// that the document names; nil refuses such documents. previous is the document in force, from
+// which masked passwords are kept; nil refuses masks.
 //
 // The error is *Faults.
-func Parse(name string, text []byte, readFile func(path string) ([]byte, error), previous *cluster.Document) (Parsed, error) {
+func Parse(name string, text []byte, readFile func(path string) ([]byte, error), previous *cluster.Document) (Parsed,
+	error) {
 	p := parser{reader: reader{file: name}, readFile: readFile, previous: previous}
 	return p.parse(text)
 }
 
-// Prepare checks a document on the administrator's side and returns the text to send: with the contents of all files it
-// names written in, so that it means the same on every node. Masked passwords are left for the daemon to fill in.
+// Prepare checks a document on the administrator's side and returns the text to send: with the
+// contents of all files it names written in, so that it means the same on every node. Masked
+// passwords are left for the daemon to fill in.
 //
 // The error is *Faults.
 func Prepare(name string, text []byte, readFile func(path string) ([]byte, error)) (Parsed, error) {
@@ -87,7 +92,8 @@ func Prepare(name string, text []byte, readFile func(path string) ([]byte, error
 	return p.parse(text)
 }
 
-// leastStopGrace is the grace of a daemon that fell silent without a word: one that was stopped on purpose has no less.
+// leastStopGrace is the grace of a daemon that fell silent without a word: one that was stopped
+// on purpose has no less.
 const leastStopGrace = 15 * time.Second
 
 func (p *parser) parse(text []byte) (Parsed, error) {
@@ -137,7 +143,8 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 	return Parsed{Document: p.document, Blobs: p.blobs, Text: written, Warnings: p.warned()}, nil
 }
 
-// section reads a mapping from names to declarations. An empty section is a section with nothing in it.
+// section reads a mapping from names to declarations. An empty section is a section with nothing
+// in it.
 func (p *parser) section(what string, most int, read func(name string, key, value *yaml.Node)) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" {
@@ -164,7 +171,8 @@ func (p *parser) goodName(at *yaml.Node, what, name string) bool {
 	if namePattern.MatchString(name) {
 		return true
 	}
-	p.fault(at, "%q is not a name for a %s: use up to 63 letters, digits and . _ -, starting with a letter or digit", brief(name), what)
+	p.fault(at, "%q is not a name for a %s: use up to 63 letters, digits and . _ -, starting with a letter or digit",
+		brief(name), what)
 	return false
 }
 

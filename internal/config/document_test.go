@@ -85,18 +85,24 @@ func TestParseTakesInTheWholeDocument(t *testing.T) {
 		Devices: map[string]fence.Device{
 			"bmc1": {Name: "bmc1", Driver: "ipmi", Address: "10.97.0.101", Username: "admin", Password: "first: secret",
 				Options: map[string]string{"cipher": "3"}},
-			"bmc2": {Name: "bmc2", Driver: "ipmitool", Address: "10.97.0.102:6230", Username: "admin", Password: "second secret"},
+			"bmc2": {Name: "bmc2", Driver: "ipmitool", Address: "10.97.0.102:6230", Username: "admin",
+				Password: "second secret"},
 		},
 		Domains: map[string]domain.Domain{
-			"prefer-node1": {Name: "prefer-node1", Ordered: true, Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}}},
-			"anywhere":     {Name: "anywhere", Members: []domain.Member{{Node: "node1"}, {Node: "node2"}}},
+			"prefer-node1": {Name: "prefer-node1", Ordered: true, Members: []domain.Member{{Node: "node1", Priority: 1},
+				{Node: "node2", Priority: 2}}},
+			"anywhere": {Name: "anywhere", Members: []domain.Member{{Node: "node1"}, {Node: "node2"}}},
 		},
 		Services: map[string]resources.Spec{
-			"vm:web": {Name: "vm:web", UUID: "6f9619ff-8b86-d011-b42d-00cf4fc964ff", Domain: "prefer-node1", Autostart: true, Recovery: resources.Restart,
-				MaxRestarts: 3, RestartExpire: 5 * time.Minute, StopTimeout: 90 * time.Second, Probe: "udp:10.77.0.1:7", Definition: hashOf(web),
-				Disks: []resources.Disk{{Identity: "nbd://10.99.0.254:10809/web"}, {Identity: "file:/srv/cluster/setup.iso", ReadOnly: true}}},
+			"vm:web": {Name: "vm:web", UUID: "6f9619ff-8b86-d011-b42d-00cf4fc964ff", Domain: "prefer-node1", Autostart: true,
+				Recovery:    resources.Restart,
+				MaxRestarts: 3, RestartExpire: 5 * time.Minute, StopTimeout: 90 * time.Second, Probe: "udp:10.77.0.1:7",
+				Definition: hashOf(web),
+				Disks: []resources.Disk{{Identity: "nbd://10.99.0.254:10809/web"},
+					{Identity: "file:/srv/cluster/setup.iso", ReadOnly: true}}},
 			"vm:db": {Name: "vm:db", UUID: "0d9c1a6c-11e3-4f0a-b3a1-c0ffee000002", Definition: hashOf(databaseXML),
-				Disks: []resources.Disk{{Identity: "file:/srv/cluster/db.img"}, {Identity: "block:/dev/disk/by-id/scsi-1", Shared: true}}},
+				Disks: []resources.Disk{{Identity: "file:/srv/cluster/db.img"},
+					{Identity: "block:/dev/disk/by-id/scsi-1", Shared: true}}},
 		},
 	}
 	if diff := cmp.Diff(want, parsed.Document); diff != "" {
@@ -116,7 +122,8 @@ func TestTheTextThatIsKeptMeansTheSameWithoutFiles(t *testing.T) {
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("the text that is kept means something else:\n%s", diff)
 	}
-	for _, kept := range []string{"# two racks", "# kept out of this file", "    definition: |   # shared storage\n      <domain type='kvm'>\n"} {
+	for _, kept := range []string{"# two racks", "# kept out of this file",
+		"    definition: |   # shared storage\n      <domain type='kvm'>\n"} {
 		if !strings.Contains(first.Text, kept) {
 			t.Errorf("%q is not in the text that is kept:\n%s", kept, first.Text)
 		}

@@ -55,7 +55,8 @@ func TestTheDocumentationOfAlertsIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"/root/chat-webhook": "https://chat.example.com/hooks/1\n", "/root/cmdb-token": "hush\n", "/root/cmdb-ca.pem": string(authority)}
+	files := map[string]string{"/root/chat-webhook": "https://chat.example.com/hooks/1\n", "/root/cmdb-token": "hush\n",
+		"/root/cmdb-ca.pem": string(authority)}
 	read := func(path string) ([]byte, error) { return []byte(files[path]), nil }
 	parsed, err := Parse("example", []byte("cluster: alpha\nnodes: {node2: }\n"+example), read, nil)
 	if err != nil || len(parsed.Document.Alerts) != 3 {

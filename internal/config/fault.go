@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// mostFaults is how many faults are told at once; a file with more of them is probably another file.
+// mostFaults is how many faults are told at once; a file with more of them is probably another
+// file.
 const mostFaults = 50
 
 // Fault is one thing wrong with a file.
@@ -25,8 +26,8 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
 }
 
-// Faults is the error that Parse, Prepare and LoadNode return for a file that could be read and is wrong. It is sorted by
-// position.
+// Faults is the error that Parse, Prepare and LoadNode return for a file that could be read and
+// is wrong. It is sorted by position.
 type Faults struct {
 	List []Fault
 	// More is how many further faults were left out.

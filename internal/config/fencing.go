@@ -39,7 +39,8 @@ func (p *parser) fencing(value *yaml.Node) {
 		if shots != nil {
 			at = shots
 		}
-		p.fault(at, "fencing allows %d nodes at once and only %d shots in %s; raise shots", with.AtOnce, with.Shots, with.Window)
+		p.fault(at, "fencing allows %d nodes at once and only %d shots in %s; raise shots", with.AtOnce, with.Shots,
+			with.Window)
 	}
 }
 
@@ -54,7 +55,8 @@ func (p *parser) drills(value *yaml.Node) {
 		"to":    func(node *yaml.Node) { to = true; p.minuteOfDay(&d.To, "to of drills")(node) },
 	})
 	if value.Kind == yaml.MappingNode {
-		p.needs(value, value, "drills of fencing", "every", "say how old the last drill of a node may become, for example every: 720h")
+		p.needs(value, value, "drills of fencing", "every",
+			"say how old the last drill of a node may become, for example every: 720h")
 		if from != to {
 			p.fault(value, "drills of fencing has only one of from and to; write both, or none for any time of the day")
 		}
@@ -110,7 +112,8 @@ func drillsText(d cluster.Drills) string {
 
 func fencingText(f cluster.Fencing) string {
 	f = f.WithDefaults()
-	return fmt.Sprintf("fencing, at once %d, shots %d within %s, drills %s", f.AtOnce, f.Shots, f.Window, drillsText(f.Drills))
+	return fmt.Sprintf("fencing, at once %d, shots %d within %s, drills %s", f.AtOnce, f.Shots, f.Window,
+		drillsText(f.Drills))
 }
 
 func changedFencing(old, new cluster.Fencing) []string {

@@ -15,7 +15,8 @@ import (
 
 // stableDisk are the names that say which disk it is and not where it hangs; the
 // driver for reservations holds the same rule again.
-var stableDisk = regexp.MustCompile(`^/dev/disk/by-id/(wwn-0x[0-9a-f]{16,32}|scsi-3[0-9a-f]{16,32}|dm-uuid-mpath-3[0-9a-f]{16,32}|nvme-(eui|nguid|uuid)\.[0-9a-f-]{16,36})$`)
+var stableDisk = regexp.MustCompile(
+	`^/dev/disk/by-id/(wwn-0x[0-9a-f]{16,32}|scsi-3[0-9a-f]{16,32}|dm-uuid-mpath-3[0-9a-f]{16,32}|nvme-(eui|nguid|uuid)\.[0-9a-f-]{16,36})$`)
 
 const mostArrayDisks = 64
 
@@ -62,7 +63,8 @@ func (p *parser) checkNoPower(d fence.Device, what string, value *yaml.Node) {
 	}
 	for i := 0; i+1 < len(value.Content); i += 2 {
 		if key := value.Content[i]; key.Value != "driver" && key.Value != "options" {
-			p.fault(key, "%s has %s; a device of driver %s is reached through this host's own kernel, leave it out", what, key.Value, d.Driver)
+			p.fault(key, "%s has %s; a device of driver %s is reached through this host's own kernel, leave it out", what,
+				key.Value, d.Driver)
 		}
 	}
 	if d.Driver != fence.DriverWatchdog && d.Options[fence.OptionDevices] == "" {
@@ -71,7 +73,8 @@ func (p *parser) checkNoPower(d fence.Device, what string, value *yaml.Node) {
 	if d.Driver == fence.DriverStorage && d.Options["command"] == "" {
 		for _, disk := range d.Disks() {
 			if !stableDisk.MatchString(disk) {
-				p.fault(value, "%s names %q, which is no stable name of a whole disk; write /dev/disk/by-id/wwn-0x..., scsi-3..., dm-uuid-mpath-3... or nvme-eui....", what, brief(disk))
+				p.fault(value, "%s names %q, which is no stable name of a whole disk; write /dev/disk/by-id/wwn-0x..., "+
+					"scsi-3..., dm-uuid-mpath-3... or nvme-eui....", what, brief(disk))
 			}
 		}
 	}
@@ -92,13 +95,15 @@ func (p *parser) checkGuards() {
 		case err != nil:
 			p.fault(at, "device %s: %v", name, err)
 		case d.Driver == fence.DriverWatchdog && settings.Lease <= timing.HandOver:
-			p.fault(at, "device %s: a lease of %s is not longer than the %s that another leader may need with timing %s; every change of the leader would reset nodes", name, settings.Lease, timing.HandOver, profile(p.document.Timing))
+			p.fault(at, "device %s: a lease of %s is not longer than the %s that another leader may need with timing %s; "+
+				"every change of the leader would reset nodes", name, settings.Lease, timing.HandOver, profile(p.document.Timing))
 		}
 	}
 	for _, node := range sortedNames(p.document.Nodes) {
 		p.checkWatchdogs(node)
 		if p.document.TwoNode != nil && fence.WantedBy(p.document.Nodes[node].Fence, p.document.Devices).Settings.Lease > 0 {
-			p.fault(p.places.nodes[node], "node %s has a watchdog with a lease, and of two nodes that have lost each other neither gets one: both would be reset; use a BMC with two_node, or a witness and no two_node", node)
+			p.fault(p.places.nodes[node], "node %s has a watchdog with a lease, and of two nodes that have lost each other "+
+				"neither gets one: both would be reset; use a BMC with two_node, or a witness and no two_node", node)
 		}
 	}
 }
@@ -121,7 +126,9 @@ func (p *parser) checkWatchdogs(node string) {
 			case first == "":
 				first, armed = name, settings
 			case settings != armed:
-				p.fault(p.places.nodes[node], "node %s: devices %s and %s arm its watchdog differently (%s after %s, %s after %s); a node has one watchdog with one timeout", node, first, name, armed.Device, armed.Timeout, settings.Device, settings.Timeout)
+				p.fault(p.places.nodes[node], "node %s: devices %s and %s arm its watchdog differently (%s after %s, %s after "+
+					"%s); a node has one watchdog with one timeout", node, first, name, armed.Device, armed.Timeout, settings.Device,
+					settings.Timeout)
 			}
 		}
 	}

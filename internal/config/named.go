@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Named is something of its host that a VM's definition names, and without which the VM does not start.
+// Named is something of its host that a VM's definition names, and without which the VM does not
+// start.
 type Named struct {
 	// Kind is "path", "interface", "pci", "network" or "pool".
 	Kind, Name string
@@ -59,8 +60,8 @@ type chardevXML struct {
 	} `xml:"source"`
 }
 
-// NamesOf lists what a libvirt domain XML names of its host. The file of the firmware's variables is not
-// among it: libvirt makes one where there is none.
+// NamesOf lists what a libvirt domain XML names of its host. The file of the firmware's
+// variables is not among it: libvirt makes one where there is none.
 func NamesOf(text string) []Named {
 	var found namedXML
 	if xml.NewDecoder(strings.NewReader(text)).Decode(&found) != nil {

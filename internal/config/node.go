@@ -20,7 +20,8 @@ const NodePath = "/etc/clusterd/node.yaml"
 // largestNodeFile is far above what the file can need.
 const largestNodeFile = 64 << 10
 
-// Default ports and folders. The ports lie next to each other, so that one firewall rule covers them.
+// Default ports and folders. The ports lie next to each other, so that one firewall rule covers
+// them.
 const (
 	DefaultPort          = 7440
 	DefaultTunnelPort    = 7441
@@ -39,12 +40,13 @@ const (
 type Node struct {
 	// Name is the node's name; the host name up to its first dot by default.
 	Name string
-	// Address is the IP address or host name under which other nodes reach this one. Empty lets the daemon choose; on
-	// a host with more than one network it should be given.
+	// Address is the IP address or host name under which other nodes reach this one. Empty lets the
+	// daemon choose; on a host with more than one network it should be given.
 	Address string
 	// Addresses are further addresses of this host, by which others test whether it lives.
 	Addresses []string
-	// Moved says where addresses are by now that the cluster still has in its log, while all nodes get new ones at once.
+	// Moved says where addresses are by now that the cluster still has in its log, while all nodes
+	// get new ones at once.
 	Moved map[string]string
 	// Port is TCP, mutual TLS: the log, the interface for tools, and joining, told apart by ALPN.
 	Port int
@@ -54,7 +56,8 @@ type Node struct {
 	HeartbeatPort int
 	// GossipPort is TCP and UDP, encrypted: membership.
 	GossipPort int
-	// DataDir holds the log, the node's key and certificate. It must be on a disk that survives a power cut.
+	// DataDir holds the log, the node's key and certificate. It must be on a disk that survives a
+	// power cut.
 	DataDir string
 	// SocketGroup may use the socket of the local tools beside root, as far as SocketRole goes.
 	SocketGroup string
@@ -65,7 +68,8 @@ type Node struct {
 	Hypervisor string
 	// OCFRoot is where OCF resource agents and their library are.
 	OCFRoot string
-	// LibvirtSocket is libvirt's UNIX socket, to which arriving migrations are handed; empty for libvirt's default.
+	// LibvirtSocket is libvirt's UNIX socket, to which arriving migrations are handed; empty for
+	// libvirt's default.
 	LibvirtSocket string
 	// HooksDir is where libvirt looks for hooks: the doorkeeper is installed there.
 	HooksDir string
@@ -90,7 +94,8 @@ type Simulate struct {
 	Agents bool
 }
 
-// NoHypervisor is the setting of a node without libvirt: it runs services made of resources, and no VMs.
+// NoHypervisor is the setting of a node without libvirt: it runs services made of resources, and
+// no VMs.
 const NoHypervisor = "none"
 
 // SocketPath is the UNIX socket of the local tools.
@@ -99,7 +104,8 @@ func (n Node) SocketPath() string { return filepath.Join(n.RunDir, "clusterd.soc
 // Listen is host:port for one of the node's ports; an empty Address listens on every address.
 func (n Node) Listen(port int) string { return net.JoinHostPort(n.Address, strconv.Itoa(port)) }
 
-// LoadNode reads the node's own file. A file that is not there is an empty one: every setting has a default.
+// LoadNode reads the node's own file. A file that is not there is an empty one: every setting
+// has a default.
 //
 // The error is *Faults when the file could be read and is wrong.
 func LoadNode(path string) (Node, error) {
@@ -261,7 +267,8 @@ func (p *parser) checkPorts(n Node) {
 	} {
 		key := use.protocol + strconv.Itoa(use.port)
 		if other := cmp.Or(taken[key], use.name); other != use.name {
-			p.faults.add(Fault{File: p.file, Message: fmt.Sprintf("%s and %s are both %s port %d", other, use.name, use.protocol, use.port)})
+			p.faults.add(Fault{File: p.file, Message: fmt.Sprintf("%s and %s are both %s port %d", other, use.name,
+				use.protocol, use.port)})
 		}
 		taken[key] = use.name
 	}

@@ -15,7 +15,8 @@ func TestNodeDefaults(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		want := Node{Name: "node1", Port: 7440, TunnelPort: 7441, HeartbeatPort: 7442, GossipPort: 7443, DataDir: "/var/lib/clusterd",
+		want := Node{Name: "node1", Port: 7440, TunnelPort: 7441, HeartbeatPort: 7442, GossipPort: 7443,
+			DataDir:     "/var/lib/clusterd",
 			SocketGroup: "clusterd", SocketRole: "viewer",
 			RunDir: "/run/clusterd", Hypervisor: "qemu:///system", OCFRoot: "/usr/lib/ocf", HooksDir: "/etc/libvirt/hooks",
 			HardwareUUIDFile: "/sys/class/dmi/id/product_uuid", LogLevel: "info"}
@@ -26,12 +27,14 @@ func TestNodeDefaults(t *testing.T) {
 }
 
 func TestNodeSettings(t *testing.T) {
-	text := "name: node7\naddress: 10.99.0.7\naddresses: [10.98.0.7, node7.lan]\nport: 9000\nsimulate: {dir: /tmp/simulated/}\nlog_level: debug\nwitness: true\nrun_dir: /run/x\n"
+	text := "name: node7\naddress: 10.99.0.7\naddresses: [10.98.0.7, node7.lan]\nport: 9000\nsimulate: {dir: " +
+		"/tmp/simulated/}\nlog_level: debug\nwitness: true\nrun_dir: /run/x\n"
 	got, err := ParseNode("node.yaml", []byte(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Listen(got.Port) != "10.99.0.7:9000" || got.SocketPath() != "/run/x/clusterd.sock" || !got.Witness || got.LogLevel != "debug" {
+	if got.Listen(got.Port) != "10.99.0.7:9000" || got.SocketPath() != "/run/x/clusterd.sock" || !got.Witness ||
+		got.LogLevel != "debug" {
 		t.Errorf("got %+v", got)
 	}
 	if got.Simulate == nil || got.Simulate.Dir != "/tmp/simulated" || len(got.Addresses) != 2 {
@@ -54,7 +57,8 @@ func TestNodeFaults(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
-	if _, err := ParseNode("n", nil, ""); err == nil || err.Error() != "n: the host has no name that could be the node's; add name: NAME" {
+	if _, err := ParseNode("n", nil, ""); err == nil ||
+		err.Error() != "n: the host has no name that could be the node's; add name: NAME" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -24,9 +24,13 @@ var noPowerAgents = map[string]string{
 
 // insteadOf are the drivers of ours that do what such an agent did.
 var insteadOf = map[string]struct{ driver, disk, remark string }{
-	"fence_scsi":  {fence.DriverStorage, "/dev/disk/by-id/wwn-0x...", "one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks"},
-	"fence_mpath": {fence.DriverStorage, "/dev/disk/by-id/dm-uuid-mpath-3...", "one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks and out of multipath.conf"},
-	"fence_sbd":   {fence.DriverPill, "/dev/disk/by-id/...", "clusterd watches the disk itself, so stop the service sbd on every node"},
+	"fence_scsi": {fence.DriverStorage, "/dev/disk/by-id/wwn-0x...",
+		"one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks"},
+	"fence_mpath": {fence.DriverStorage, "/dev/disk/by-id/dm-uuid-mpath-3...",
+		"one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks and " +
+			"out of multipath.conf"},
+	"fence_sbd": {fence.DriverPill, "/dev/disk/by-id/...",
+		"clusterd watches the disk itself, so stop the service sbd on every node"},
 }
 
 // noPowerAgent says what an agent does instead of switching power, and which
@@ -38,7 +42,8 @@ func noPowerAgent(agent, what string, options *yaml.Node) string {
 		return why
 	}
 	name := strings.TrimPrefix(what, "device ")
-	return fmt.Sprintf("%s. Write instead: %s: {driver: %s, options: {devices: %q}}; %s", why, name, instead.driver, disksOf(options, instead.disk), instead.remark)
+	return fmt.Sprintf("%s. Write instead: %s: {driver: %s, options: {devices: %q}}; %s", why, name, instead.driver,
+		disksOf(options, instead.disk), instead.remark)
 }
 
 // disksOf are the disks that a declaration names already, where all of them have

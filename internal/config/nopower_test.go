@@ -14,7 +14,8 @@ func TestAgentsOfStorageAreNoDevicesOfPower(t *testing.T) {
 			`Write instead: san: {driver: sbd, options: {devices: "/dev/disk/by-id/..."}}; clusterd watches the disk itself, so stop the service sbd on every node`,
 		"{agent: fence_kdump}": `a.yaml:4:28: option agent of device san is fence_kdump, which waits for a crash dump and switches nothing`,
 	} {
-		_, err := Parse("a.yaml", []byte("cluster: a\ndevices:\n  san: {driver: agent,\n    options: "+agent[:1]+"      "+agent[1:]+"}\n"), nil, nil)
+		_, err := Parse("a.yaml",
+			[]byte("cluster: a\ndevices:\n  san: {driver: agent,\n    options: "+agent[:1]+"      "+agent[1:]+"}\n"), nil, nil)
 		if err == nil || err.Error() != want {
 			t.Errorf("%s:\ngot  %v\nwant %s", agent, err, want)
 		}
@@ -23,7 +24,8 @@ func TestAgentsOfStorageAreNoDevicesOfPower(t *testing.T) {
 
 // What the fault tells to write is taken as it is.
 func TestWhatIsToBeWrittenInsteadIsTaken(t *testing.T) {
-	text := "cluster: a\ndevices:\n  san: {driver: scsi, options: {devices: \"/dev/disk/by-id/wwn-0x600140500000000a /dev/disk/by-id/wwn-0x600140500000000b\"}}\n"
+	text := "cluster: a\ndevices:\n  san: {driver: scsi, options: {devices: \"/dev/disk/by-id/wwn-0x600140500000000a " +
+		"/dev/disk/by-id/wwn-0x600140500000000b\"}}\n"
 	if _, err := Parse("a.yaml", []byte(text), nil, nil); err != nil {
 		t.Error(err)
 	}

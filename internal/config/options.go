@@ -91,7 +91,8 @@ func (p *parser) checkOption(what string, rules map[string]func(string) error, k
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		p.fault(key, "option %q of %s is not known to its driver; there are %s.%s", brief(key.Value), what, strings.Join(names, ", "), nearest.Hint(key.Value, names))
+		p.fault(key, "option %q of %s is not known to its driver; there are %s.%s", brief(key.Value), what,
+			strings.Join(names, ", "), nearest.Hint(key.Value, names))
 		return
 	}
 	if value.Kind != yaml.ScalarNode || value.Value == Mask || fence.IsReference(value.Value) {
@@ -133,8 +134,10 @@ func (p *parser) checkAgent(what string, at deviceNodes) {
 	if !named {
 		p.fault(at.key, "%s has no option agent; name the fence agent, for example options: {agent: fence_apc_snmp}", what)
 	}
-	if at.password != nil && at.password.Kind == yaml.ScalarNode && at.password.Value != Mask && !passable(at.password.Value) {
-		p.fault(at.password, "the password of %s stands in double quotes of its own, or has spaces around it or control characters, which the fence agents' protocol takes away; choose another password", what)
+	if at.password != nil && at.password.Kind == yaml.ScalarNode && at.password.Value != Mask &&
+		!passable(at.password.Value) {
+		p.fault(at.password, "the password of %s stands in double quotes of its own, or has spaces around it or control "+
+			"characters, which the fence agents' protocol takes away; choose another password", what)
 	}
 }
 
@@ -144,7 +147,8 @@ func (p *parser) checkAgentOption(what string, options, key, value *yaml.Node) {
 	case why != "":
 		p.fault(key, "option %s of %s is not allowed: %s", key.Value, what, why)
 	case !passable(value.Value):
-		p.fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' protocol takes away", key.Value, what)
+		p.fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' "+
+			"protocol takes away", key.Value, what)
 	case name == "agent":
 		base := filepath.Base(value.Value)
 		if why := noPowerAgent(base, what, options); why != "" {
@@ -152,7 +156,8 @@ func (p *parser) checkAgentOption(what string, options, key, value *yaml.Node) {
 			return
 		}
 		if !strings.HasPrefix(base, "fence_") || (base != value.Value && !filepath.IsAbs(value.Value)) {
-			p.fault(value, "option agent of %s is %q; write the name of a fence agent (fence_...) or its absolute path", what, brief(value.Value))
+			p.fault(value, "option agent of %s is %q; write the name of a fence agent (fence_...) or its absolute path", what,
+				brief(value.Value))
 		}
 	case name == "identity" && value.Value != "assumed":
 		p.fault(value, "option identity of %s is %q; say assumed, or leave it out", what, brief(value.Value))
@@ -162,7 +167,8 @@ func (p *parser) checkAgentOption(what string, options, key, value *yaml.Node) {
 // passable tells whether a value reaches an agent as it is written.
 func passable(value string) bool {
 	quoted := len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`)
-	return !quoted && strings.TrimSpace(value) == value && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return !quoted && strings.TrimSpace(value) == value &&
+		!strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 func anything(string) error { return nil }
@@ -194,7 +200,8 @@ func fingerprints(value string) error {
 
 func certificates(value string) error {
 	if !x509.NewCertPool().AppendCertsFromPEM([]byte(value)) {
-		return fmt.Errorf("holds no certificate; write the PEM of the authority that signed the BMC's, beginning with -----BEGIN CERTIFICATE-----")
+		return fmt.Errorf("holds no certificate; write the PEM of the authority that signed the BMC's, beginning with " +
+			"-----BEGIN CERTIFICATE-----")
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Print tells in words what a document means: what the cluster makes of it, defaults filled in. Passwords are masked.
+// Print tells in words what a document means: what the cluster makes of it, defaults filled in.
+// Passwords are masked.
 func Print(document cluster.Document) string {
 	var out strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&out, format+"\n", arguments...) }
@@ -63,7 +64,8 @@ func Print(document cluster.Document) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Domains)) {
 		d := document.Domains[name]
-		line("domain %s, ordered %t, restricted %t, nofailback %t: %s", name, d.Ordered, d.Restricted, d.NoFailback, membersText(d))
+		line("domain %s, ordered %t, restricted %t, nofailback %t: %s", name, d.Ordered, d.Restricted, d.NoFailback,
+			membersText(d))
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Services)) {
 		printService(line, document, name)

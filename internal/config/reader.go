@@ -13,7 +13,8 @@ import (
 	"github.com/clusterd/clusterd/internal/nearest"
 )
 
-// reader walks the YAML nodes of one file and collects faults. It never stops at a fault: what follows is read too.
+// reader walks the YAML nodes of one file and collects faults. It never stops at a fault: what
+// follows is read too.
 type reader struct {
 	file   string
 	faults Faults
@@ -22,7 +23,8 @@ type reader struct {
 // fields names what to do with each key that a mapping may have.
 type fields map[string]func(value *yaml.Node)
 
-// load parses the text into its top node. The second result is false when there is nothing to go on with.
+// load parses the text into its top node. The second result is false when there is nothing to go
+// on with.
 func (r *reader) load(text []byte, largest int) (*yaml.Node, bool) {
 	if len(text) > largest {
 		r.faults.add(Fault{File: r.file, Message: fmt.Sprintf("is larger than %d bytes; is this the right file?", largest)})
@@ -93,7 +95,8 @@ func (r *reader) syntax(err error, text string) {
 		r.faults.add(Fault{File: r.file, Line: load.Mark.Line, Column: load.Mark.Column, Message: message})
 		return
 	}
-	r.faults.add(Fault{File: r.file, Message: "is not one YAML document: " + strings.TrimPrefix(err.Error(), "yaml: construct errors: <unknown position>: yaml: ")})
+	r.faults.add(Fault{File: r.file, Message: "is not one YAML document: " + strings.TrimPrefix(err.Error(),
+		"yaml: construct errors: <unknown position>: yaml: ")})
 }
 
 // fault records something wrong at a node.
@@ -174,8 +177,8 @@ func (r *reader) word(node *yaml.Node, what string) (string, bool) {
 	return node.Value, true
 }
 
-// literal returns any scalar as it is written. Passwords and options of drivers are often all digits, and YAML's idea
-// of a number says nothing about them.
+// literal returns any scalar as it is written. Passwords and options of drivers are often all
+// digits, and YAML's idea of a number says nothing about them.
 func (r *reader) literal(node *yaml.Node, what string) (string, bool) {
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
 		r.fault(node, "%s must be text, not %s", what, kindOf(node))

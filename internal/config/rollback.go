@@ -33,7 +33,8 @@ func Earlier(text string, current cluster.Document) (masked string, kept []strin
 			return
 		}
 		edits = append(edits, edit{mapping: mapping, key: keyOf(mapping, then), value: then, newValue: Mask})
-		kept = append(kept, fmt.Sprintf("%s %s: the %s stays the one in force, not that of the earlier version", what, name, key))
+		kept = append(kept, fmt.Sprintf("%s %s: the %s stays the one in force, not that of the earlier version", what,
+			name, key))
 	}
 	inEntries(top, "devices", func(name string, mapping *yaml.Node) {
 		keep("device", name, "password", mapping, current.Devices[name].Password)

@@ -12,14 +12,16 @@ func TestAnEarlierDocumentKeepsThePasswordsInForce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(masked, "first: secret") || len(kept) != 1 || !strings.Contains(kept[0], "device bmc1: the password stays") {
+	if strings.Contains(masked, "first: secret") || len(kept) != 1 ||
+		!strings.Contains(kept[0], "device bmc1: the password stays") {
 		t.Errorf("kept %q in\n%s", kept, masked)
 	}
 	again, err := Parse("document", []byte(masked), nil, &current)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Document.Devices["bmc1"].Password != "rotated since" || again.Document.Devices["bmc2"].Password != current.Devices["bmc2"].Password {
+	if again.Document.Devices["bmc1"].Password != "rotated since" ||
+		again.Document.Devices["bmc2"].Password != current.Devices["bmc2"].Password {
 		t.Error("the rolled back document has other passwords")
 	}
 	// A device that is not there any more comes back with the password it had.

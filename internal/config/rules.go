@@ -103,7 +103,8 @@ func (p *parser) checkRules() {
 	names := slices.Sorted(maps.Keys(p.places.services))
 	for _, u := range p.places.serviceUses {
 		if p.places.services[u.name] == nil {
-			p.fault(u.at, "%s of service %s names service %q, which is not declared under services.%s", u.rule, u.by, brief(u.name), nearest.Hint(u.name, names))
+			p.fault(u.at, "%s of service %s names service %q, which is not declared under services.%s", u.rule, u.by,
+				brief(u.name), nearest.Hint(u.name, names))
 			continue
 		}
 		one, other := p.document.Services[u.by], p.document.Services[u.name]
@@ -119,11 +120,13 @@ func (p *parser) checkRules() {
 // checkDependency: what is needed first may not come later.
 func (p *parser) checkDependency(u serviceUse, one, other resources.Spec) {
 	if other.Tier > one.Tier {
-		p.fault(u.at, "service %s (tier %d) depends on %s, which starts in the later tier %d: neither could start", u.by, one.Tier, u.name, other.Tier)
+		p.fault(u.at, "service %s (tier %d) depends on %s, which starts in the later tier %d: neither could start", u.by,
+			one.Tier, u.name, other.Tier)
 	}
 	if circle := p.circle(u.name, u.by, map[string]bool{}); circle != nil && slices.Min(circle) == u.by {
 		// Each circle is told once, where its first service by name closes it.
-		p.fault(u.at, "services depend on each other in a circle, so that none could start first: %s", strings.Join(append([]string{u.by}, circle...), " needs "))
+		p.fault(u.at, "services depend on each other in a circle, so that none could start first: %s",
+			strings.Join(append([]string{u.by}, circle...), " needs "))
 	}
 }
 
@@ -152,7 +155,8 @@ func (p *parser) checkTogether(u serviceUse, one, other resources.Spec) {
 		if other.Exclusive {
 			exclusive = u.name
 		}
-		p.fault(u.at, "service %s shall run together with %s, but %s is exclusive and shares its node with nobody", u.by, u.name, exclusive)
+		p.fault(u.at, "service %s shall run together with %s, but %s is exclusive and shares its node with nobody", u.by,
+			u.name, exclusive)
 	case slices.Contains(one.Apart, u.name) || slices.Contains(other.Apart, u.by):
 		p.fault(u.at, "service %s shall run together with %s and apart from it", u.by, u.name)
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// TestASealedDocumentMeansTheSameEverywhere: what its text is read as again is what it was sealed to.
+// TestASealedDocumentMeansTheSameEverywhere: what its text is read as again is what it was
+// sealed to.
 func TestASealedDocumentMeansTheSameEverywhere(t *testing.T) {
 	const text = `cluster: alpha
 devices:

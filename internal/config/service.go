@@ -49,7 +49,9 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 		}
 		known["resources"] = func(node *yaml.Node) { tree.list = node }
 		known["storage_only"] = func(node *yaml.Node) {
-			p.fault(node, "%s: storage_only is for VMs; what a service made of resources does besides writing to disks goes on when its node is cut off, so it is started elsewhere only when that is off or was reset. Name a BMC or a watchdog as a further fence level", what)
+			p.fault(node, "%s: storage_only is for VMs; what a service made of resources does besides writing to disks "+
+				"goes on when its node is cut off, so it is started elsewhere only when that is off or was reset. Name a BMC "+
+				"or a watchdog as a further fence level", what)
 		}
 	}
 	p.mapping(value, what, known)
@@ -129,7 +131,8 @@ func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file s
 		definitionPlace{service: spec.Name, title: found.title, uuid: found.uuid, disks: found.disks, at: at})
 }
 
-// definitionFault places a fault of the XML: on its own line where the XML stands in the document as a block.
+// definitionFault places a fault of the XML: on its own line where the XML stands in the
+// document as a block.
 func (p *parser) definitionFault(service string, at *yaml.Node, file string, f definitionFault) {
 	switch {
 	case file != "":

@@ -12,8 +12,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// edit replaces one value, and its key where newKey is not empty, in the text of a document. The text is edited and not
-// printed anew, because an administrator's order, comments and line breaks are worth keeping.
+// edit replaces one value, and its key where newKey is not empty, in the text of a document. The
+// text is edited and not printed anew, because an administrator's order, comments and line
+// breaks are worth keeping.
 type edit struct {
 	mapping, key, value *yaml.Node
 	newKey, newValue    string
@@ -21,7 +22,8 @@ type edit struct {
 
 // replace remembers an edit of the document that is being read.
 func (p *parser) replace(mapping, value *yaml.Node, newKey, newValue string) {
-	p.edits = append(p.edits, edit{mapping: mapping, key: keyOf(mapping, value), value: value, newKey: newKey, newValue: newValue})
+	p.edits = append(p.edits, edit{mapping: mapping, key: keyOf(mapping, value), value: value, newKey: newKey,
+		newValue: newValue})
 }
 
 func keyOf(mapping, value *yaml.Node) *yaml.Node {
@@ -33,8 +35,9 @@ func keyOf(mapping, value *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// rewrite returns the text with the edits in it. It proves its own work: the edited text is read again and must mean what
-// the edited tree means; where it does not (a value that spans lines, say), the tree is printed instead.
+// rewrite returns the text with the edits in it. It proves its own work: the edited text is read
+// again and must mean what the edited tree means; where it does not (a value that spans lines,
+// say), the tree is printed instead.
 func rewrite(text string, top *yaml.Node, edits []edit) (string, error) {
 	if len(edits) == 0 {
 		return text, nil
@@ -54,7 +57,8 @@ func rewrite(text string, top *yaml.Node, edits []edit) (string, error) {
 		return "", fmt.Errorf("cannot be written anew: %w", err)
 	}
 	if !means(string(printed), top) {
-		return "", errors.New("cannot be written anew without changing its meaning; write the contents of the files it names into it")
+		return "", errors.New("cannot be written anew without changing its meaning; write the contents of the files it " +
+			"names into it")
 	}
 	return string(printed), nil
 }
@@ -93,7 +97,8 @@ type span struct {
 	text     string
 }
 
-// editText makes the edits in the text; false when one of the values cannot be found in it as it is written.
+// editText makes the edits in the text; false when one of the values cannot be found in it as it
+// is written.
 func editText(text string, edits []edit) (string, bool) {
 	starts := lineStarts(text)
 	var spans []span
@@ -235,8 +240,8 @@ func singleQuotedLength(text string) int {
 	return 0
 }
 
-// Redact returns a document's text with a mask in place of each password: what may be shown. A text that cannot be read is
-// not shown at all, because nobody can tell where its passwords are.
+// Redact returns a document's text with a mask in place of each password: what may be shown. A
+// text that cannot be read is not shown at all, because nobody can tell where its passwords are.
 func Redact(text string) string {
 	const unreadable = "# The document cannot be read, so it is not shown: it may hold passwords.\n"
 	var document yaml.Node

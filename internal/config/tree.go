@@ -52,7 +52,8 @@ func (p *parser) sharedResource(name string, key, value *yaml.Node) {
 	p.needType(&r, &at, key, "resource "+name)
 	p.unmaskParameters(r, at.parameters)
 	p.shared[name] = &shared{resource: r, key: key}
-	p.places.resources = append(p.places.resources, ResourcePlace{Type: r.Type, Name: name, Parameters: r.Parameters, at: at})
+	p.places.resources = append(p.places.resources, ResourcePlace{Type: r.Type, Name: name, Parameters: r.Parameters,
+		at: at})
 }
 
 // readTrees reads the resources of all services, once what they may refer to is known.
@@ -75,7 +76,8 @@ func (p *parser) readTrees() {
 		text, hash := resources.TreeDefinition(spec.Tree)
 		spec.Definition, spec.UUID = hash, resources.ServiceUUID(spec.Name)
 		p.blobs[hash] = text
-		p.places.definitions = append(p.places.definitions, definitionPlace{service: spec.Name, uuid: spec.UUID, disks: spec.Disks, at: pending.key})
+		p.places.definitions = append(p.places.definitions, definitionPlace{service: spec.Name, uuid: spec.UUID,
+			disks: spec.Disks, at: pending.key})
 		p.document.Services[pending.service] = spec
 	}
 	p.checkShared()
@@ -108,7 +110,8 @@ func (p *parser) checkNames() {
 		case !taken:
 			first[label] = r
 		case other.Service != r.Service:
-			p.fault(r.at.self, "%s of %s has the name of one of %s (line %d); resources of one type need names of their own, because agents keep files by them",
+			p.fault(r.at.self, "%s of %s has the name of one of %s (line %d); resources of one type need names of their "+
+				"own, because agents keep files by them",
 				label, orDocument(r.Service), orDocument(other.Service), other.at.self.Line)
 		}
 	}
@@ -179,7 +182,8 @@ func (p *parser) resource(item *yaml.Node, service string) (resources.Resource, 
 			r.Name = defaultName(service, r.Type)
 		}
 		p.unmaskParameters(r, at.parameters)
-		p.places.resources = append(p.places.resources, ResourcePlace{Service: service, Type: r.Type, Name: r.Name, Parameters: r.Parameters, at: at})
+		p.places.resources = append(p.places.resources, ResourcePlace{Service: service, Type: r.Type, Name: r.Name,
+			Parameters: r.Parameters, at: at})
 	}
 	if at.children != nil {
 		r.Children, node.children = p.tree(at.children, "the resources below "+r.Label(), service)
@@ -208,13 +212,15 @@ func (p *parser) refer(local resources.Resource, at resourceNodes, service strin
 		return local, false
 	}
 	if at.kind != nil || at.parameters != nil || at.name != nil {
-		p.fault(at.reference, "a reference of %s to %s has type, name or parameters of its own; they belong to the declaration under resources", service, brief(name))
+		p.fault(at.reference, "a reference of %s to %s has type, name or parameters of its own; they belong to the "+
+			"declaration under resources", service, brief(name))
 		return local, false
 	}
 	s, known := p.shared[name]
 	if !known {
 		hint := nearest.Hint(name, sortedNames(p.shared))
-		p.fault(at.reference, "%s refers to resource %q, which is not declared under resources.%s Resources that stand in a service are private to it", service, brief(name), hint)
+		p.fault(at.reference, "%s refers to resource %q, which is not declared under resources.%s Resources that stand "+
+			"in a service are private to it", service, brief(name), hint)
 		return local, false
 	}
 	s.uses = append(s.uses, use{name: name, by: service, at: at.reference})
@@ -237,9 +243,11 @@ func (p *parser) refer(local resources.Resource, at resourceNodes, service strin
 func (p *parser) needType(r *resources.Resource, at *resourceNodes, where *yaml.Node, what string) bool {
 	switch {
 	case at.kind == nil && at.self.Kind == yaml.MappingNode:
-		p.fault(where, "%s has neither type nor ref; write type: \"ocf:heartbeat:IPaddr2\", or ref: NAME of one declared under resources", what)
+		p.fault(where, "%s has neither type nor ref; write type: \"ocf:heartbeat:IPaddr2\", or ref: NAME of one "+
+			"declared under resources", what)
 	case at.kind != nil && r.Type != "" && !resources.GoodType(r.Type):
-		p.fault(at.kind, "the type of %s is %q; write ocf:PROVIDER:AGENT, rgmanager:AGENT, systemd:UNIT, lsb:SCRIPT or lsb:/PATH/TO/SCRIPT", what, brief(r.Type))
+		p.fault(at.kind, "the type of %s is %q; write ocf:PROVIDER:AGENT, rgmanager:AGENT, systemd:UNIT, lsb:SCRIPT or "+
+			"lsb:/PATH/TO/SCRIPT", what, brief(r.Type))
 	default:
 		return r.Type != ""
 	}

@@ -38,12 +38,14 @@ func (p *parser) checkTwoNode() {
 		return
 	}
 	if count := len(p.document.Nodes); count != 2 {
-		p.fault(p.places.twoNode, "two_node is for exactly two nodes, and %d stand under nodes: with three votes the majority decides, and with one there is nobody to go on without", count)
+		p.fault(p.places.twoNode, "two_node is for exactly two nodes, and %d stand under nodes: with three votes the "+
+			"majority decides, and with one there is nobody to go on without", count)
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.document.Nodes)) {
 		if len(p.document.Nodes[name].Fence) == 0 {
-			p.fault(p.places.nodes[name], "two_node needs a fence device for %s: without one, nobody can know that it is off, and the other one waits forever", name)
+			p.fault(p.places.nodes[name], "two_node needs a fence device for %s: without one, nobody can know that it is "+
+				"off, and the other one waits forever", name)
 		}
 	}
 }
@@ -52,7 +54,8 @@ func twoNodeText(document cluster.Document) string {
 	if document.TwoNode == nil {
 		return "none"
 	}
-	text := fmt.Sprintf("%s is favoured, the other waits %s longer", document.Favoured(), cmp.Or(document.TwoNode.Delay, cluster.TwoNodeDelay))
+	text := fmt.Sprintf("%s is favoured, the other waits %s longer", document.Favoured(),
+		cmp.Or(document.TwoNode.Delay, cluster.TwoNodeDelay))
 	if document.TwoNode.Favour == "" {
 		text += " (by the services' domains)"
 	}

@@ -30,9 +30,11 @@ func (d *Daemon) keepAdmitted(ctx context.Context) {
 		mine := d.incarnation.Load()
 		switch {
 		case known && mine != 0 && me.Incarnation > mine:
-			d.fatal(fmt.Sprintf("another daemon of %s has started (incarnation %d, this one is %d)", d.name, me.Incarnation, mine))
+			d.fatal(fmt.Sprintf("another daemon of %s has started (incarnation %d, this one is %d)", d.name,
+				me.Incarnation, mine))
 			return
-		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking && !root.Outlived(d.name, d.boot):
+		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking &&
+			!root.Outlived(d.name, d.boot):
 			d.warnings.set("admission", "")
 			select {
 			case <-ctx.Done():
@@ -201,7 +203,8 @@ func (d *Daemon) recoverOnce(ctx context.Context, recovery Recovery) error {
 		}
 		if err := applied.Err(); err != nil && recovery.Parting != nil {
 			// This log is not to be acted upon, and no other one is here.
-			d.fatal(fmt.Sprintf("the log does not let %s go on alone: %v; see which node's log goes furthest, and use `clusterd recover` by hand", d.name, err))
+			d.fatal(fmt.Sprintf("the log does not let %s go on alone: %v; see which node's log goes furthest, and use "+
+				"`clusterd recover` by hand", d.name, err))
 			return err
 		} else if err != nil {
 			return fmt.Errorf("carry out %s: %w", recoveryFile, err)

@@ -56,7 +56,8 @@ func (d *Daemon) keepAlerts(ctx context.Context) {
 func (d *Daemon) tellAlerts(ctx context.Context, told map[string]running) {
 	root := d.replica.Root()
 	for name, r := range told {
-		if alert := root.Document.Alerts[name]; alertTeller(root, alert, d.role.Load().leader) != d.name || !reflect.DeepEqual(alert, r.alert) {
+		if alert := root.Document.Alerts[name]; alertTeller(root, alert, d.role.Load().leader) != d.name ||
+			!reflect.DeepEqual(alert, r.alert) {
 			r.stop()
 			<-r.done
 			delete(told, name)
@@ -93,7 +94,8 @@ func (d *Daemon) noteTold(ctx context.Context, told cluster.Told) error {
 		d.logger.Debug("an alert's cursor was refused", "alert", told.Alert, "why", applied.Refused[0])
 	}
 	if told.Problem != "" {
-		d.logger.Warn("an alert does not work", "alert", told.Alert, "failed", told.Failed, "dropped", told.Dropped, "why", told.Problem)
+		d.logger.Warn("an alert does not work", "alert", told.Alert, "failed", told.Failed, "dropped", told.Dropped, "why",
+			told.Problem)
 	}
 	return err
 }
@@ -116,7 +118,8 @@ func (s *server) alertList(w http.ResponseWriter, _ *http.Request, _ caller) err
 	for _, name := range sortedNames(root.Document.Alerts) {
 		alert := root.Document.Alerts[name]
 		cursor, _ := root.Alerts.Get(name)
-		list.Alerts = append(list.Alerts, api.Alert{Name: name, Way: wayOf(alert), Teller: alertTeller(root, alert, leader), Sent: cursor.Sent, Failed: cursor.Failed,
+		list.Alerts = append(list.Alerts, api.Alert{Name: name, Way: wayOf(alert), Teller: alertTeller(root, alert, leader),
+			Sent: cursor.Sent, Failed: cursor.Failed,
 			Dropped: cursor.Dropped, Index: cursor.Index, At: cursor.At, Problem: cursor.Problem, Since: cursor.Since})
 	}
 	writeJSON(w, http.StatusOK, list)
@@ -144,7 +147,8 @@ func (s *server) alertTest(w http.ResponseWriter, r *http.Request, who caller) e
 	root := s.daemon.replica.Root()
 	alert, declared := root.Document.Alerts[asked.Name]
 	if !declared {
-		return refuse(http.StatusNotFound, "unknown_alert", "there is no alert %q in the cluster document.%s", asked.Name, nearest.Hint(asked.Name, sortedNames(root.Document.Alerts)))
+		return refuse(http.StatusNotFound, "unknown_alert", "there is no alert %q in the cluster document.%s", asked.Name,
+			nearest.Hint(asked.Name, sortedNames(root.Document.Alerts)))
 	}
 	teller := alertTeller(root, alert, s.daemon.role.Load().leader)
 	if teller != s.daemon.name && who.kind != pki.KindNode {
@@ -157,23 +161,27 @@ func (s *server) alertTest(w http.ResponseWriter, r *http.Request, who caller) e
 	began := time.Now()
 	problem := s.daemon.tell(r.Context(), alert, alerts.Test(root.Cluster, alert.Name, s.daemon.name, by, began))
 	if problem != nil {
-		return refuse(http.StatusBadGateway, "alert_failed", "alert %s does not work from %s: %v", alert.Name, s.daemon.name, problem)
+		return refuse(http.StatusBadGateway, "alert_failed", "alert %s does not work from %s: %v", alert.Name,
+			s.daemon.name, problem)
 	}
 	writeJSON(w, http.StatusOK, api.AlertTested{Name: alert.Name, Teller: s.daemon.name, Took: time.Since(began)})
 	return nil
 }
 
 // alertTestAt passes a test on to the node that tells the alert.
-func (s *server) alertTestAt(w http.ResponseWriter, r *http.Request, root *cluster.State, teller string, asked api.AlertTest) error {
+func (s *server) alertTestAt(w http.ResponseWriter, r *http.Request, root *cluster.State, teller string,
+	asked api.AlertTest) error {
 	n, known := root.Nodes.Get(teller)
 	if !known {
-		return refuse(http.StatusServiceUnavailable, "no_leader", "nobody tells alert %s now: no leader is known to %s", asked.Name, s.daemon.name)
+		return refuse(http.StatusServiceUnavailable, "no_leader", "nobody tells alert %s now: no leader is known to %s",
+			asked.Name, s.daemon.name)
 	}
 	var tested api.AlertTested
 	err := s.daemon.ask(r.Context(), teller, n.Address, http.MethodPost, api.PathAlerts, asked, &tested)
 	var theirs api.Failure
 	if err != nil && !errors.As(err, &theirs) {
-		return refuse(http.StatusBadGateway, "unreachable", "%s, which tells alert %s, could not be asked: %v", teller, asked.Name, err)
+		return refuse(http.StatusBadGateway, "unreachable", "%s, which tells alert %s, could not be asked: %v", teller,
+			asked.Name, err)
 	}
 	if err != nil {
 		return err

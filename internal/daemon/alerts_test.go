@@ -62,7 +62,8 @@ func (s *site) alertedBy(p *pager, alert string) {
 	leader := s.leader()
 	text := documentOf(map[string]string{"vm:web": "node1"}) + "alerts:\n  pager: " + alert + "\n"
 	var reply api.ConfigReply
-	s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status(leader).ConfigVersion, Text: text}, &reply)
+	s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status(leader).ConfigVersion,
+		Text: text}, &reply)
 	s.until("the service runs", func() bool { return s.service(leader, "vm:web").State.String() == "started" })
 }
 
@@ -107,7 +108,8 @@ func TestAlertsAreToldByTheLeaderAndByTheNextOne(t *testing.T) {
 		}
 		var list api.Alerts
 		s.must(next, anybody, "GET", api.PathAlerts, nil, &list)
-		if len(list.Alerts) != 1 || list.Alerts[0].Sent != uint64(len(got)) || list.Alerts[0].Teller != s.leader() || list.Alerts[0].Problem != "" {
+		if len(list.Alerts) != 1 || list.Alerts[0].Sent != uint64(len(got)) || list.Alerts[0].Teller != s.leader() ||
+			list.Alerts[0].Problem != "" {
 			t.Errorf("the list is %+v", list)
 		}
 	})
@@ -143,7 +145,9 @@ func TestAnAlertOfANodeIsToldThereAndItsTroubleIsInTheTimeline(t *testing.T) {
 		if trouble.Node != "node2" || trouble.Why != "1 event not told: nobody is at home" {
 			t.Errorf("the timeline tells %+v", trouble)
 		}
-		if code, text := s.ask("node2", rootUser, "POST", api.PathAlerts, api.AlertTest{Name: "pager"}); code != http.StatusBadGateway || !strings.Contains(string(text), "alert pager does not work from node2: nobody is at home") {
+		if code, text := s.ask("node2", rootUser, "POST", api.PathAlerts,
+			api.AlertTest{Name: "pager"}); code != http.StatusBadGateway ||
+			!strings.Contains(string(text), "alert pager does not work from node2: nobody is at home") {
 			t.Errorf("a test of it: %d %s", code, text)
 		}
 		p.mu.Lock()
@@ -155,7 +159,9 @@ func TestAnAlertOfANodeIsToldThereAndItsTroubleIsInTheTimeline(t *testing.T) {
 		if got := p.heard(); len(got) != 1 || got[0] != "node2: 0.0 " || tested.Teller != "node2" {
 			t.Errorf("told %q, tested %+v", got, tested)
 		}
-		if code, text := s.ask("node2", rootUser, "POST", api.PathAlerts, api.AlertTest{Name: "pagr"}); code != http.StatusNotFound || !strings.Contains(string(text), "Did you mean 'pager'?") {
+		if code, text := s.ask("node2", rootUser, "POST", api.PathAlerts,
+			api.AlertTest{Name: "pagr"}); code != http.StatusNotFound ||
+			!strings.Contains(string(text), "Did you mean 'pager'?") {
 			t.Errorf("a test of another: %d %s", code, text)
 		}
 	})

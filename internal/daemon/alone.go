@@ -68,7 +68,8 @@ func (d *Daemon) keepAlone(ctx context.Context) {
 	s := &solitude{daemon: d, askedAt: -powerEvery}
 	if err := s.load(); err != nil {
 		d.warnings.set("two nodes", err.Error())
-		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone", "error", err)
+		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone",
+			"error", err)
 	}
 	for sleep(ctx, s.pause()) {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
@@ -191,7 +192,8 @@ func (s *solitude) inTouch() error {
 		return err
 	}
 	s.warrant, s.retryAt = &warrant, 0
-	d.logger.Info("this node may go on alone if it has to", "node", d.name, "without", warrant.Peer.Node, "favoured", warrant.Favoured)
+	d.logger.Info("this node may go on alone if it has to", "node", d.name, "without", warrant.Peer.Node, "favoured",
+		warrant.Favoured)
 	return nil
 }
 
@@ -223,10 +225,12 @@ func (s *solitude) apartFor() time.Duration {
 // that nothing more can be agreed with it, and the decision is on disk.
 func (s *solitude) writeDown(why string, silence time.Duration) error {
 	d := s.daemon
-	d.logger.Warn("this node goes on alone: it fences the other one first", "node", d.name, "without", s.warrant.Peer.Node, "why", why)
+	d.logger.Warn("this node goes on alone: it fences the other one first", "node", d.name, "without",
+		s.warrant.Peer.Node, "why", why)
 	_ = d.log.Close() // its errors are those of a log that is given up
 	now := time.Now()
-	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now, LastHeard: now.Add(-silence)}
+	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now,
+		LastHeard: now.Add(-silence)}
 	if err := d.options.Folder.write(partingFile, parting); err != nil {
 		d.end(ErrAgain) // with the log open again, as if nothing had been
 		return err
@@ -294,7 +298,8 @@ func (s *solitude) shoot(ctx context.Context, began cluster.Apart) {
 	d.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node)
 	d.work.Go(func() {
 		result := d.fence(ctx, duty, turn)
-		d.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node, "outcome", string(result.Outcome), "evidence", result.Evidence)
+		d.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node, "outcome",
+			string(result.Outcome), "evidence", result.Evidence)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.busy, s.tried, s.ended, s.result = false, s.tried+1, d.uptime(), &result
@@ -310,7 +315,8 @@ func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 	}
 	now := d.uptime()
 	s.mu.Lock()
-	idle := a.Contact.Silence < cluster.TimingFor(w.Timing).Test || s.offAfter > 0 || s.busy || s.asking || now-s.askedAt < powerEvery || len(w.Levels) == 0
+	idle := a.Contact.Silence < cluster.TimingFor(w.Timing).Test || s.offAfter > 0 || s.busy || s.asking ||
+		now-s.askedAt < powerEvery || len(w.Levels) == 0
 	if !idle {
 		s.asking, s.askedAt = true, now
 	}

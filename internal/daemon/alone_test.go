@@ -43,10 +43,17 @@ func inPair(t *testing.T, rule string, test func(s *site)) {
 		s.until("node2 is online", func() bool { return s.stateOf("node1", "node2") == "online" })
 		text := pairDocument(map[string]string{"vm:a": "node1", "vm:b": "node2"})
 		var reply api.ConfigReply
-		s.must("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: text + rule}, &reply)
-		s.until("both services run", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 && len(s.world.runsOn(uuidOf(1))) == 1 })
+		s.must("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion,
+			Text: text + rule}, &reply)
+		s.until("both services run", func() bool {
+			return len(s.world.runsOn(uuidOf(0))) == 1 &&
+				len(s.world.runsOn(uuidOf(1))) == 1
+		})
 		if rule != "" {
-			s.until("both may go on alone", func() bool { return s.hasFile("node1", warrantFile) && s.hasFile("node2", warrantFile) })
+			s.until("both may go on alone", func() bool {
+				return s.hasFile("node1", warrantFile) &&
+					s.hasFile("node2", warrantFile)
+			})
 		}
 		test(s)
 		for _, law := range s.world.lawsBroken() {
@@ -73,7 +80,8 @@ func (s *site) hasFile(node, name string) bool {
 
 func (s *site) bothRunOn(node string) func() bool {
 	return func() bool {
-		return slices.Equal(s.world.runsOn(uuidOf(0)), []string{node}) && slices.Equal(s.world.runsOn(uuidOf(1)), []string{node})
+		return slices.Equal(s.world.runsOn(uuidOf(0)), []string{node}) &&
+			slices.Equal(s.world.runsOn(uuidOf(1)), []string{node})
 	}
 }
 
@@ -108,8 +116,14 @@ func TestOneOfTwoGoesOnAloneAndTheOtherComesBack(t *testing.T) {
 				}
 				s.boot(dead)
 				s.until(dead+" is back and votes", s.backAndVoting(left, dead, 2))
-				s.until("its log was set aside", func() bool { return s.hasFile(dead, "raft-set-aside/log") && !s.hasFile(dead, rejoinFile) })
-				s.until("both may go on alone again", func() bool { return s.hasFile("node1", warrantFile) && s.hasFile("node2", warrantFile) })
+				s.until("its log was set aside", func() bool {
+					return s.hasFile(dead, "raft-set-aside/log") &&
+						!s.hasFile(dead, rejoinFile)
+				})
+				s.until("both may go on alone again", func() bool {
+					return s.hasFile("node1", warrantFile) &&
+						s.hasFile("node2", warrantFile)
+				})
 			})
 		})
 	}
@@ -183,11 +197,15 @@ func TestANodeThatBootsAloneWaits(t *testing.T) {
 			t.Errorf("it shot: %v", shots)
 		}
 		texts := strings.Join(s.current("node1").warnings.texts(), "\n")
-		if !strings.Contains(texts, "has not been in quorum with node2 since it booted") || !strings.Contains(texts, "clusterd recover") {
+		if !strings.Contains(texts, "has not been in quorum with node2 since it booted") ||
+			!strings.Contains(texts, "clusterd recover") {
 			t.Errorf("it does not say what it waits for:\n%s", texts)
 		}
 		s.boot("node2")
-		s.until("both run again", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 && len(s.world.runsOn(uuidOf(1))) == 1 })
+		s.until("both run again", func() bool {
+			return len(s.world.runsOn(uuidOf(0))) == 1 &&
+				len(s.world.runsOn(uuidOf(1))) == 1
+		})
 	})
 }
 
@@ -261,7 +279,8 @@ func TestNothingIsDecidedBeforeTheNewGeneration(t *testing.T) {
 func TestALogThatWentOnIsNotTakenOver(t *testing.T) {
 	inPair(t, favourNode1, func(s *site) {
 		d := s.current("node1")
-		parting := cluster.Parting{Warrant: cluster.Warrant{Node: "node1", Boot: d.boot, Generation: 1, Delay: 10 * time.Second}, Through: d.log.LastIndex() - 1, Why: "lost", At: time.Now(),
+		parting := cluster.Parting{Warrant: cluster.Warrant{Node: "node1", Boot: d.boot, Generation: 1,
+			Delay: 10 * time.Second}, Through: d.log.LastIndex() - 1, Why: "lost", At: time.Now(),
 			Result: &fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}}}
 		parting.Warrant.Peer.Node = "node2"
 		s.kill("node1")
@@ -269,8 +288,12 @@ func TestALogThatWentOnIsNotTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.start("node1")
-		s.until("both are in quorum again", func() bool { return s.current("node1").inQuorum() && s.current("node2").inQuorum() })
-		if s.hasFile("node1", partingFile) || s.current("node1").replica.Root().Generation != 1 || len(s.current("node1").log.Members()) != 2 {
+		s.until("both are in quorum again", func() bool {
+			return s.current("node1").inQuorum() &&
+				s.current("node2").inQuorum()
+		})
+		if s.hasFile("node1", partingFile) || s.current("node1").replica.Root().Generation != 1 ||
+			len(s.current("node1").log.Members()) != 2 {
 			t.Error("node1 took its log over")
 		}
 	})
@@ -289,7 +312,10 @@ func TestAHostThatBootsAfterItsDecisionWaitsForItsShots(t *testing.T) {
 		if took < 4*time.Second || took > 7*time.Second {
 			t.Errorf("it gave up after %s, half of the delay is 5s", took)
 		}
-		s.until("both are in quorum again", func() bool { return s.current("node1").inQuorum() && s.current("node2").inQuorum() })
+		s.until("both are in quorum again", func() bool {
+			return s.current("node1").inQuorum() &&
+				s.current("node2").inQuorum()
+		})
 		if s.shotAt("node1")+s.shotAt("node2") != 0 {
 			t.Errorf("somebody was shot: %v", s.world.shotsFired())
 		}

@@ -150,10 +150,12 @@ func (d *Daemon) takeLogOver() error {
 		// It was done, or it was not and this host has booted since: then it waits.
 		return folder.remove(partingFile)
 	case position.LastIndex != parting.Through:
-		d.logger.Warn("this node does not go on alone: its log went on after it was decided", "decided at", parting.Through, "now at", position.LastIndex)
+		d.logger.Warn("this node does not go on alone: its log went on after it was decided", "decided at", parting.Through,
+			"now at", position.LastIndex)
 		return folder.remove(partingFile)
 	}
-	if err := folder.write(recoveryFile, Recovery{Dead: []string{parting.Warrant.Peer.Node}, Generation: parting.Warrant.Generation + 1, Parting: parting}); err != nil {
+	if err := folder.write(recoveryFile, Recovery{Dead: []string{parting.Warrant.Peer.Node},
+		Generation: parting.Warrant.Generation + 1, Parting: parting}); err != nil {
 		return err
 	}
 	return quorum.Recover(d.options.Folder.LogDir(), quorum.Member{ID: d.name, Address: d.address}, nil)

@@ -32,7 +32,8 @@ func askHandler(ctx context.Context, handler http.Handler, who caller, method, p
 	if err != nil {
 		panic(err)
 	}
-	request := httptest.NewRequestWithContext(context.WithValue(ctx, callerKey{}, who), method, path, bytes.NewReader(content))
+	request := httptest.NewRequestWithContext(context.WithValue(ctx, callerKey{}, who), method, path,
+		bytes.NewReader(content))
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder.Code, recorder.Body.Bytes()
@@ -163,7 +164,8 @@ func documentOf(services map[string]string) string {
 	}
 	b.WriteString("services:\n")
 	for i, name := range sortedNames(services) {
-		fmt.Fprintf(&b, "  %s:\n    domain: on-%s\n    definition: |\n      <domain type='kvm'><name>%s</name><uuid>%s</uuid></domain>\n", name, services[name], name[3:], uuidOf(i))
+		fmt.Fprintf(&b, "  %s:\n    domain: on-%s\n    definition: |\n      <domain "+
+			"type='kvm'><name>%s</name><uuid>%s</uuid></domain>\n", name, services[name], name[3:], uuidOf(i))
 	}
 	return b.String()
 }
@@ -177,7 +179,8 @@ func (s *site) declare(services map[string]string) {
 	s.t.Helper()
 	leader := s.leader()
 	var reply api.ConfigReply
-	s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status(leader).ConfigVersion, Text: guardedDocument(documentOf(services), s.levels)}, &reply)
+	s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status(leader).ConfigVersion,
+		Text: guardedDocument(documentOf(services), s.levels)}, &reply)
 	s.until("all services run", func() bool {
 		for i := range len(services) {
 			if len(s.world.runsOn(uuidOf(i))) != 1 {

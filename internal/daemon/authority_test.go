@@ -35,9 +35,9 @@ func (s *site) rotated(t *testing.T, before string) bool {
 	return true
 }
 
-// TestTheAuthorityIsRotatedUnderLoad: requests go on, the data key changes, the leader loses its lead in
-// the middle; nobody is shot, and in the end every member has a certificate of the new authority and
-// believes no other.
+// TestTheAuthorityIsRotatedUnderLoad: requests go on, the data key changes, the leader loses its
+// lead in the middle; nobody is shot, and in the end every member has a certificate of the new
+// authority and believes no other.
 func TestTheAuthorityIsRotatedUnderLoad(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.keysAgree(t, threeNodes...)
@@ -94,8 +94,8 @@ func TestTheAuthorityIsRotatedUnderLoad(t *testing.T) {
 	})
 }
 
-// TestAMemberThatIsAwayHoldsTheAuthorityUp: nothing is signed that it would not believe when it is back,
-// everybody is told what is waited for, and until then it can be given up.
+// TestAMemberThatIsAwayHoldsTheAuthorityUp: nothing is signed that it would not believe when it
+// is back, everybody is told what is waited for, and until then it can be given up.
 func TestAMemberThatIsAwayHoldsTheAuthorityUp(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.keysAgree(t, threeNodes...)

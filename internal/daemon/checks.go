@@ -94,7 +94,10 @@ func (d *Daemon) checkDevices(ctx context.Context) {
 	for {
 		root, now := d.replica.Root(), time.Now()
 		d.checks.keep(root.Document.Devices)
-		maps.DeleteFunc(due, func(name string, _ time.Time) bool { _, declared := root.Document.Devices[name]; return !declared })
+		maps.DeleteFunc(due, func(name string, _ time.Time) bool {
+			_, declared := root.Document.Devices[name]
+			return !declared
+		})
 		if lead := d.role.Load().leading; root.Config.Version != version || (lead && !leading) {
 			clear(due) // what is new is asked at once, and by a new leader all
 			version, leading = root.Config.Version, lead
@@ -197,7 +200,8 @@ func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fe
 	entry.at = time.Now()
 	d.checks.record(device.Name, entry)
 	d.box.add(func(in *mind.Input) {
-		in.Checks = append(in.Checks, cluster.CheckFrom{Device: device.Name, Check: entry.check, OldLogin: entry.oldLogin, By: d.name})
+		in.Checks = append(in.Checks, cluster.CheckFrom{Device: device.Name, Check: entry.check, OldLogin: entry.oldLogin,
+			By: d.name})
 	})
 }
 

@@ -113,7 +113,8 @@ func inBubbleOf(t *testing.T, prepare, test func(s *site)) {
 
 func newSite(t *testing.T, dir string, names []string) *site {
 	t.Helper()
-	s := &site{t: t, world: newWorld(names), network: quorumtest.New(), began: time.Now(), members: map[string]*member{}, cut: map[[2]string]bool{}, jump: map[string]time.Duration{}}
+	s := &site{t: t, world: newWorld(names), network: quorumtest.New(), began: time.Now(), members: map[string]*member{},
+		cut: map[[2]string]bool{}, jump: map[string]time.Duration{}}
 	s.world.cutPower = s.losePower
 	s.world.reach = s.reach
 	for _, name := range names {
@@ -121,7 +122,8 @@ func newSite(t *testing.T, dir string, names []string) *site {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		node := config.Node{Name: name, Address: name, Port: testPort, HeartbeatPort: testPort, DataDir: folder, RunDir: folder,
+		node := config.Node{Name: name, Address: name, Port: testPort, HeartbeatPort: testPort, DataDir: folder,
+			RunDir:     folder,
 			BootIDFile: filepath.Join(folder, "boot"), HardwareUUIDFile: filepath.Join(folder, "hardware")}
 		s.members[name] = &member{node: node}
 		s.write(node.HardwareUUIDFile, hardwareOf(name))
@@ -154,7 +156,8 @@ func (s *site) found() {
 	}
 	s.until("all are online voters", func() bool {
 		status := s.status(s.leader())
-		return len(status.Nodes) == 3 && !slices.ContainsFunc(status.Nodes, func(n api.Node) bool { return n.State != "online" || !n.Voter })
+		return len(status.Nodes) == 3 &&
+			!slices.ContainsFunc(status.Nodes, func(n api.Node) bool { return n.State != "online" || !n.Voter })
 	})
 }
 
@@ -245,8 +248,9 @@ func (s *site) build(name string) *Daemon {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	d, err := New(Options{
-		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
-		Logger: logger, ProbeKernel: s.world.probeKernel(name),
+		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor,
+		Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
+		Logger:  logger, ProbeKernel: s.world.probeKernel(name),
 		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),
 			Packets: s.network.ListenPackets(addressOf(m.node.Address)), LogInMemory: !s.onDisk, Secured: s.secured},
 		Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },

@@ -82,11 +82,14 @@ func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.D
 			continue
 		}
 		again := cutOff(ctx, d.drivers[device.Driver], fence.Request{
-			Act: fmt.Sprintf("%d.%d", d.replica.Root().Generation, n.Cut.Index), Device: device, Target: fence.Target{Node: n.Name, HardwareUUID: n.HardwareUUID, Boot: n.Cut.Boot},
+			Act: fmt.Sprintf("%d.%d", d.replica.Root().Generation, n.Cut.Index), Device: device,
+			Target:      fence.Target{Node: n.Name, HardwareUUID: n.HardwareUUID, Boot: n.Cut.Boot},
 			StillWanted: func() error { return d.stillCut(ctx, n) }, SignOfLife: func() bool { return false },
 		})
-		d.logger.Error("a node that was cut off is registered again", "node", n.Name, "disk", f.Device, "cut off again", again.Outcome == fence.Confirmed)
-		_, _ = d.propose(ctx, cluster.KeyBack{Node: n.Name, Boot: n.Cut.Boot, Disk: f.Device, By: d.name, Again: again.Outcome == fence.Confirmed})
+		d.logger.Error("a node that was cut off is registered again", "node", n.Name, "disk", f.Device, "cut off again",
+			again.Outcome == fence.Confirmed)
+		_, _ = d.propose(ctx, cluster.KeyBack{Node: n.Name, Boot: n.Cut.Boot, Disk: f.Device, By: d.name,
+			Again: again.Outcome == fence.Confirmed})
 		return
 	}
 }

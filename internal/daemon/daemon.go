@@ -144,15 +144,18 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	if membership.Node != options.Node.Name {
-		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an empty data folder", membership.Node, options.Node.Name, membership.Node, config.NodePath)
+		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an "+
+			"empty data folder", membership.Node, options.Node.Name, membership.Node, config.NodePath)
 	}
-	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership, agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
+	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership,
+		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
 	d.hands = newHands(d)
 	d.ward = newWard()
 	d.book = &logBook{daemon: d}
-	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name, Logger: d.logger})
+	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
+		Logger: d.logger})
 	if d.boot, err = BootID(options.Node); err != nil {
 		return nil, err
 	}
@@ -306,7 +309,8 @@ func (d *Daemon) openPulse() error {
 // openGossip is best effort: gossip finds members and decides nothing.
 func (d *Daemon) openGossip() {
 	listen := withPort(d.address, d.options.Node.GossipPort)
-	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen, Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
+	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen,
+		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
 	if err != nil {
 		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
 		return

@@ -39,8 +39,8 @@ func (r *recentRoots) at(index uint64) *cluster.State {
 	return nil
 }
 
-// keepComparing stops this node if its State differs from the leader's at the same index: one of the
-// two acts on what was never agreed.
+// keepComparing stops this node if its State differs from the leader's at the same index: one of
+// the two acts on what was never agreed.
 func (d *Daemon) keepComparing(ctx context.Context) {
 	var compared uint64
 	for sleep(ctx, compareEvery) {

@@ -11,7 +11,8 @@ import (
 // What makes a device useless for a node has words of its own, and a drill of
 // yesterday says nothing about the board that answers today.
 func TestWhyADeviceIsNotTrusted(t *testing.T) {
-	const own, other, told = "4c4c4544-0034-5210-8052-b4c04f564d31", "4c4c4544-0034-5210-8052-b4c04f564d32", "4c4c4544-0034-5210-8052-b4c04f564d33"
+	const own, other, told = "4c4c4544-0034-5210-8052-b4c04f564d31", "4c4c4544-0034-5210-8052-b4c04f564d32",
+		"4c4c4544-0034-5210-8052-b4c04f564d33"
 	for _, c := range []struct {
 		name    string
 		device  fence.Device
@@ -24,14 +25,19 @@ func TestWhyADeviceIsNotTrusted(t *testing.T) {
 		{name: "another board's too", twin: true, check: cluster.DeviceCheck{Identity: own}, want: "device bmc2 of " +
 			"node node2 tells it too"},
 		{name: "another board's too, and drilled", twin: true, drilled: true, check: cluster.DeviceCheck{Identity: own}},
-		{name: "a problem", drilled: true, check: cluster.DeviceCheck{Problem: "it refuses the login"}, want: "it refuses the login"},
+		{name: "a problem", drilled: true, check: cluster.DeviceCheck{Problem: "it refuses the login"},
+			want: "it refuses the login"},
 		{name: "another's", check: cluster.DeviceCheck{Identity: other}, want: "it belongs to another machine"},
-		{name: "another's since the drill", drilled: true, check: cluster.DeviceCheck{Identity: other}, want: "it belongs to another machine"},
+		{name: "another's since the drill", drilled: true, check: cluster.DeviceCheck{Identity: other},
+			want: "it belongs to another machine"},
 		{name: "silent about it", check: cluster.DeviceCheck{}, want: "does not tell whose it is"},
 		{name: "silent and drilled", drilled: true, check: cluster.DeviceCheck{}},
-		{name: "declared", device: fence.Device{Options: map[string]string{"identity": told}}, check: cluster.DeviceCheck{Identity: told}, want: "tells the identity declared for it"},
-		{name: "declared and drilled", drilled: true, device: fence.Device{Options: map[string]string{"identity": told}}, check: cluster.DeviceCheck{Identity: told}},
-		{name: "not the one declared", drilled: true, device: fence.Device{Options: map[string]string{"identity": told}}, check: cluster.DeviceCheck{Identity: other}, want: "it belongs to another machine"},
+		{name: "declared", device: fence.Device{Options: map[string]string{"identity": told}},
+			check: cluster.DeviceCheck{Identity: told}, want: "tells the identity declared for it"},
+		{name: "declared and drilled", drilled: true, device: fence.Device{Options: map[string]string{"identity": told}},
+			check: cluster.DeviceCheck{Identity: told}},
+		{name: "not the one declared", drilled: true, device: fence.Device{Options: map[string]string{"identity": told}},
+			check: cluster.DeviceCheck{Identity: other}, want: "it belongs to another machine"},
 		{name: "assumed", device: fence.Device{Driver: "agent", Options: map[string]string{"identity": "assumed"}}},
 	} {
 		root := &cluster.State{}

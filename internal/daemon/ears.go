@@ -90,7 +90,8 @@ func judged(v quorum.Verdict) cluster.Verdict {
 	for _, w := range v.SeenBy {
 		said = append(said, fmt.Sprintf("%s: kernel %s, daemon %s", w.Peer, w.Kernel, w.Daemon))
 	}
-	verdict := cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon), Why: strings.Join(said, "; ")}
+	verdict := cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon),
+		Why: strings.Join(said, "; ")}
 	if verdict.Kernel == cluster.Silent && len(v.SeenBy) > 1 && !confirmed(v.SeenBy[1:]) {
 		// Only this node could look, and it may be the one that is cut off.
 		verdict.Kernel = cluster.Uncertain

@@ -56,15 +56,19 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	finding := func(what, severity, text, next string) Finding {
 		return Finding{Node: d.name, What: what, Severity: severity, Text: text, Next: next}
 	}
-	findings := []Finding{finding("version", "ok", fmt.Sprintf("clusterd %s, rules level %d of %d", Version, root.Level, cluster.CurrentLevel), "")}
+	findings := []Finding{finding("version", "ok", fmt.Sprintf("clusterd %s, rules level %d of %d", Version, root.Level,
+		cluster.CurrentLevel), "")}
 	if role.leader == "" {
-		findings = append(findings, finding("quorum", "error", "no leader is known", "see with `clustat` which nodes are missing, and bring them back; only if they are destroyed and powered off: "+
-			"`clusterd recover`"))
+		findings = append(findings,
+			finding("quorum", "error", "no leader is known",
+				"see with `clustat` which nodes are missing, and bring them back; only if they are destroyed and powered off: "+
+					"`clusterd recover`"))
 	} else {
 		findings = append(findings, finding("quorum", "ok", "the leader is "+role.leader, ""))
 	}
 	if why := rules.TwoNodeIdle(root); why != "" {
-		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why, "take it out of the document, or give what it needs"))
+		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why,
+			"take it out of the document, or give what it needs"))
 	}
 	if h := d.log.Health(); h.Writable && h.Low != "" {
 		findings = append(findings, finding("log volume", "warning", h.Low, "make room in "+string(d.options.Folder)))
@@ -78,12 +82,14 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	if time.Now().After(certificate.NotAfter) || time.Now().Before(certificate.NotBefore) {
 		severity, next = "warning", "check this host's clock; a running daemon renews its certificate by itself"
 	}
-	findings = append(findings, finding("certificate", severity, "valid until "+certificate.NotAfter.Format(time.RFC3339), next))
+	findings = append(findings,
+		finding("certificate", severity, "valid until "+certificate.NotAfter.Format(time.RFC3339), next))
 	for _, text := range d.warnings.texts() {
 		findings = append(findings, finding("warning", "warning", text, ""))
 	}
 	if why := unprotected(root, d.name); why != "" {
-		findings = append(findings, finding("fencing", "warning", "unprotected: "+why, "without a working fence device the VMs of a lost node cannot be recovered"))
+		findings = append(findings, finding("fencing", "warning", "unprotected: "+why,
+			"without a working fence device the VMs of a lost node cannot be recovered"))
 	}
 	for _, level := range root.Document.Nodes[d.name].Fence {
 		for _, device := range level.Devices {
@@ -119,14 +125,17 @@ func (d *Daemon) examineOther(ctx context.Context, node, address string) []Findi
 	sent := time.Now()
 	var report api.Report
 	if err := d.ask(ctx, node, address, http.MethodGet, api.PathDoctor, nil, &report); err != nil {
-		return []Finding{{Node: node, What: "reachable", Severity: "unknown", Text: "could not be asked: " + err.Error(), Next: "look whether clusterd runs there"}}
+		return []Finding{{Node: node, What: "reachable", Severity: "unknown", Text: "could not be asked: " + err.Error(),
+			Next: "look whether clusterd runs there"}}
 	}
 	// The answer's time lies between sending and now; half of that is the error.
 	middle := sent.Add(time.Since(sent) / 2)
 	offset := report.At.Sub(middle).Round(time.Millisecond)
-	clock := Finding{Node: node, What: "clock", Severity: "ok", Text: fmt.Sprintf("%s from the clock of %s", offset, d.name)}
+	clock := Finding{Node: node, What: "clock", Severity: "ok", Text: fmt.Sprintf("%s from the clock of %s", offset,
+		d.name)}
 	if offset > 2*time.Second || offset < -2*time.Second {
-		clock.Severity, clock.Next = "warning", "run a time service on every node; the timeline's times depend on it, safety does not"
+		clock.Severity, clock.Next = "warning",
+			"run a time service on every node; the timeline's times depend on it, safety does not"
 	}
 	return append(report.Findings, clock)
 }

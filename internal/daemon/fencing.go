@@ -51,10 +51,14 @@ func questionLimit(device fence.Device) time.Duration {
 func waitedOut(duty cluster.Duty) fence.Result {
 	limit, guarded := duty.Guard.WaitOut()
 	if !guarded {
-		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this boot of " + duty.Node + " is not known to have armed a watchdog that ends with its lease, so waiting proves nothing"}}
+		return fence.Result{Outcome: fence.Unknown,
+			Evidence: []string{"this boot of " + duty.Node + " is not known to have armed a watchdog that ends with its " +
+				"lease, so waiting proves nothing"}}
 	}
 	return fence.Result{Outcome: fence.Confirmed, Phases: []fence.Phase{{What: "waited out", At: time.Now()}},
-		Evidence: []string{fmt.Sprintf("%s was waited out for %s since its fence was in the log; its lease of %s and its watchdog of %s take %s at most", duty.Node, duty.Waited.Round(100*time.Millisecond), duty.Guard.Lease, duty.Guard.Timeout, limit)}}
+		Evidence: []string{fmt.Sprintf(
+			"%s was waited out for %s since its fence was in the log; its lease of %s and its watchdog of %s take %s at most",
+			duty.Node, duty.Waited.Round(100*time.Millisecond), duty.Guard.Lease, duty.Guard.Timeout, limit)}}
 }
 
 // fence runs one attempt: all devices of the level at once, under one deadline.
@@ -68,7 +72,9 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(conte
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this level names no device"}}
 	}
 	if duty.Drill && !d.heardNow(ctx, duty.Node) {
-		return fence.Result{Outcome: fence.Unknown, Evidence: []string{duty.Node + " is not heard by " + d.name + " before the drill, so its silence afterwards would prove nothing; nothing was sent"}}
+		return fence.Result{Outcome: fence.Unknown,
+			Evidence: []string{duty.Node + " is not heard by " + d.name + " before the drill, so its silence afterwards " +
+				"would prove nothing; nothing was sent"}}
 	}
 	results := make([]fence.Result, len(duty.Devices))
 	var group sync.WaitGroup
@@ -124,7 +130,9 @@ func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Resul
 	quiet := sleep(ctx, drillSilence) && d.pulse.Heard()[node].Count == before
 	if verdict := judged(d.pulse.Test(ctx, node)); !quiet || verdict.Kernel != cluster.Silent {
 		result.Outcome = fence.Unknown
-		result.Evidence = append(result.Evidence, fmt.Sprintf("the device says off, but %s still shows life (%s): the device is not its own, or another machine has lost its power now", node, verdict.Why))
+		result.Evidence = append(result.Evidence,
+			fmt.Sprintf("the device says off, but %s still shows life (%s): the device is not its own, or another machine "+
+				"has lost its power now", node, verdict.Why))
 		return result
 	}
 	result.Evidence = append(result.Evidence, node+" fell silent to everybody")
@@ -134,17 +142,20 @@ func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Resul
 // fenceBy uses one device, with the login that answered last. Where the document
 // has just changed it, the other one is tried as well: which of the two the
 // device takes is not known before it has taken one.
-func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
+func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device,
+	wanted func(context.Context) error) fence.Result {
 	if device.Nature() == fence.ByWatchdog {
 		return waitedOut(duty)
 	}
 	ctx, leave, entered := d.gates.enter(ctx, device, true)
 	if !entered {
-		return fence.Result{Outcome: fence.Unknown, Evidence: []string{fmt.Sprintf("its turn did not come: the device takes %d calls at once", device.Limits.AtOnce)}}
+		return fence.Result{Outcome: fence.Unknown,
+			Evidence: []string{fmt.Sprintf("its turn did not come: the device takes %d calls at once", device.Limits.AtOnce)}}
 	}
 	defer leave()
 	last, _ := d.checks.get(device.Name)
-	return inTurn(ctx, loginsOf(duty, device, last.oldLogin), func(login fence.Device) fence.Result { return d.fenceAs(ctx, duty, login, wanted) })
+	return inTurn(ctx, loginsOf(duty, device, last.oldLogin),
+		func(login fence.Device) fence.Result { return d.fenceAs(ctx, duty, login, wanted) })
 }
 
 // loginsOf is a device with the login that is to be tried first, and where its
@@ -177,7 +188,8 @@ func inTurn(ctx context.Context, logins []fence.Device, use func(fence.Device) f
 	return all
 }
 
-func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.Device, wanted func(context.Context) error) fence.Result {
+func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.Device,
+	wanted func(context.Context) error) fence.Result {
 	driver, err := d.driverOf(device)
 	if err != nil {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}

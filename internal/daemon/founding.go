@@ -95,7 +95,8 @@ func beginCluster(node config.Node, ca *pki.CA, first cluster.Init) error {
 	if err != nil {
 		return err
 	}
-	chain, err := ca.SignNode(request, node.Name, append(hostsOf(address), node.Addresses...), time.Now(), pki.NodeValidity)
+	chain, err := ca.SignNode(request, node.Name, append(hostsOf(address), node.Addresses...), time.Now(),
+		pki.NodeValidity)
 	if err != nil {
 		return err
 	}
@@ -140,9 +141,10 @@ func JoinCluster(ctx context.Context, node config.Node, text string) (Membership
 	if err != nil {
 		return Membership{}, err
 	}
-	transport := &http.Transport{DisableKeepAlives: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return pki.DialJoin(ctx, token, protocolAPI)
-	}}
+	transport := &http.Transport{DisableKeepAlives: true,
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return pki.DialJoin(ctx, token, protocolAPI)
+		}}
 	var reply api.JoinReply
 	if err := exchange(ctx, transport, http.MethodPost, api.PathJoin, request, &reply); err != nil {
 		return Membership{}, fmt.Errorf("join the cluster: %w", err)
@@ -172,8 +174,10 @@ func joinRequest(node config.Node, token pki.Token, key *pki.NodeKey) (api.JoinR
 		return api.JoinRequest{}, err
 	}
 	return api.JoinRequest{
-		TokenID: token.ID, Secret: base64.RawURLEncoding.EncodeToString(token.Secret()), Node: node.Name, Request: string(request),
-		Address: address, Addresses: node.Addresses, HardwareUUID: hardware, Version: Version, Level: cluster.CurrentLevel, Witness: node.Witness,
+		TokenID: token.ID, Secret: base64.RawURLEncoding.EncodeToString(token.Secret()), Node: node.Name,
+		Request: string(request),
+		Address: address, Addresses: node.Addresses, HardwareUUID: hardware, Version: Version, Level: cluster.CurrentLevel,
+		Witness: node.Witness,
 	}, nil
 }
 
@@ -289,7 +293,8 @@ func RestoreFrom(node config.Node, path, keyPath, by string) error {
 	if err := folder.write("restore.json", cluster.Restore{State: content, By: by, Node: node.Name}); err != nil {
 		return err
 	}
-	return beginCluster(node, ca, cluster.Init{Cluster: state.Cluster, ID: state.ID, Secrets: state.Secrets, Level: cluster.CurrentLevel})
+	return beginCluster(node, ca, cluster.Init{Cluster: state.Cluster, ID: state.ID, Secrets: state.Secrets,
+		Level: cluster.CurrentLevel})
 }
 
 // RecoverLog makes the log of this node usable without the dead nodes. It

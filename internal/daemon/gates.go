@@ -28,7 +28,8 @@ type gate struct {
 
 // enter takes a place at a device; leave gives it back. It is false when a check
 // finds no place, or when the context ends before a fence has one.
-func (g *gates) enter(ctx context.Context, device fence.Device, urgent bool) (_ context.Context, leave func(), entered bool) {
+func (g *gates) enter(ctx context.Context, device fence.Device, urgent bool) (_ context.Context, leave func(),
+	entered bool) {
 	if device.Limits.AtOnce == 0 {
 		return ctx, func() {}, true
 	}

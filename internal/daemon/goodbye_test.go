@@ -8,8 +8,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 )
 
-// A daemon that is stopped on purpose says so: its host is not fenced after the 15 s of one that fell
-// silent, its VM runs on, and the note says until when it has to be back.
+// A daemon that is stopped on purpose says so: its host is not fenced after the 15 s of one that
+// fell silent, its VM runs on, and the note says until when it has to be back.
 func TestAStoppedDaemonCostsNoHost(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.declare(map[string]string{"vm:a": "node2"})

@@ -116,7 +116,8 @@ func (d *Daemon) obeyGuard(ctx context.Context, out mind.Output) {
 		d.ward.tell(*out.Pet)
 	}
 	if d.ward.yields.Swap(out.Yield) != out.Yield && out.Yield {
-		d.logger.Error("this host is cut off from its storage: it stops its VMs, and its watchdog is petted no more", "node", d.name)
+		d.logger.Error("this host is cut off from its storage: it stops its VMs, and its watchdog is petted no more",
+			"node", d.name)
 	}
 }
 
@@ -316,7 +317,8 @@ func (d *Daemon) keepYield(ctx context.Context) {
 				bounded, cancel := context.WithTimeout(ctx, margin)
 				result := d.agent.Stop(bounded, agents.Stop{Act: "cut-off", Spec: service.Spec.WithDefaults(), Kill: true})
 				cancel()
-				d.logger.Warn("stopped, because this host is cut off from its storage", "service", name, "ok", result.OK, "why", result.Why)
+				d.logger.Warn("stopped, because this host is cut off from its storage", "service", name, "ok", result.OK, "why",
+					result.Why)
 			}
 		}
 	}

@@ -40,7 +40,8 @@ func (g *dog) Keeper(context.Context) (cluster.Keeper, bool) {
 func (g *dog) Say(_ context.Context, wanted fence.Wanted, word cluster.Pet) (cluster.Keeper, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.state = cluster.Keeper{Seq: word.Seq, Armed: true, Timeout: wanted.Settings.Timeout, Free: word.Mood == cluster.PetFree, Until: word.Until}
+	g.state = cluster.Keeper{Seq: word.Seq, Armed: true, Timeout: wanted.Settings.Timeout,
+		Free: word.Mood == cluster.PetFree, Until: word.Until}
 	g.never = g.never || word.Mood == cluster.PetNever
 	g.words++
 	mine, ends := g.words, word.Until
@@ -93,7 +94,8 @@ func (s *site) guardAll(levels string) map[string]*dog {
 		s.start(name)
 	}
 	s.until("all are back", func() bool {
-		return s.leader() != "" && !slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool { return n.State != "online" })
+		return s.leader() != "" &&
+			!slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool { return n.State != "online" })
 	})
 	s.levels = levels
 	return dogs
@@ -117,7 +119,11 @@ func TestANodeWithOnlyAWatchdogIsWaitedOutAndNeverRunsAVMTwice(t *testing.T) {
 		if took := time.Since(began); took < limit {
 			t.Errorf("waited %s, the lease and the watchdog take %s", took, limit)
 		}
-		s.until("vm:a runs elsewhere", func() bool { on := s.world.runsOn(uuidOf(0)); return len(on) == 1 && on[0] != victim })
+		s.until("vm:a runs elsewhere", func() bool {
+			on := s.world.runsOn(uuidOf(0))
+			return len(on) == 1 &&
+				on[0] != victim
+		})
 	})
 }
 
@@ -185,5 +191,7 @@ func guardedDocument(text, levels string) string {
 	for _, level := range []string{"[[bmc1]]", "[[bmc2]]", "[[bmc3]]"} {
 		text = strings.Replace(text, level, levels, 1)
 	}
-	return strings.Replace(text, "devices:\n", "devices:\n  wd: {driver: watchdog, options: {lease: 6s, timeout: 9s}}\n  san: {driver: scsi, options: {devices: /dev/disk/by-id/wwn-0x6001405aaaaaaaaa}}\n", 1)
+	return strings.Replace(text, "devices:\n",
+		"devices:\n  wd: {driver: watchdog, options: {lease: 6s, timeout: 9s}}\n  san: {driver: scsi, options: "+
+			"{devices: /dev/disk/by-id/wwn-0x6001405aaaaaaaaa}}\n", 1)
 }

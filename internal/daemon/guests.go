@@ -69,7 +69,8 @@ func (d *Daemon) probeGuests(ctx context.Context) {
 		maps.DeleteFunc(seen, func(name string, _ uint64) bool { return !root.Services.Has(name) })
 		for _, name := range root.Services.Keys() {
 			service, _ := root.Services.Get(name)
-			if service.State != resources.Started || service.Owner != d.name || service.Spec.Probe == "" || seen[name] == service.Since {
+			if service.State != resources.Started || service.Owner != d.name || service.Spec.Probe == "" ||
+				seen[name] == service.Since {
 				continue
 			}
 			seen[name] = service.Since
@@ -98,7 +99,8 @@ func (d *Daemon) probe(ctx context.Context, service cluster.Service) {
 		if !sleep(ctx, probeEvery) {
 			return
 		}
-		if now, known := d.replica.Root().Services.Get(service.Spec.Name); !known || now.Owner != d.name || now.Since != service.Since {
+		if now, known := d.replica.Root().Services.Get(service.Spec.Name); !known || now.Owner != d.name ||
+			now.Since != service.Since {
 			return
 		}
 	}

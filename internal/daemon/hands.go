@@ -38,7 +38,8 @@ type hands struct {
 }
 
 func newHands(d *Daemon) *hands {
-	return &hands{daemon: d, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce), lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
+	return &hands{daemon: d, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce),
+		lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
 }
 
 // take queues a duty in the lane of its service or fenced node. A lane is
@@ -107,12 +108,14 @@ func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyResul
 	wanted := func() error { return cluster.StillWanted(h.daemon.replica.Root(), h.daemon.name, duty) }
 	if err := wanted(); err != nil {
 		// Nothing was done. What is there is for a look to say.
-		h.daemon.logger.Info("an act is no longer wanted", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "why", err)
+		h.daemon.logger.Info("an act is no longer wanted", "act", duty.Act, "kind", string(duty.Kind), "service",
+			duty.Service, "why", err)
 		result.Result = resources.Result{Source: resources.Unknown, Why: err.Error()}
 		result.Fence = fence.Result{Outcome: fence.Unknown, Evidence: []string{"not begun: " + err.Error()}}
 		return result, true
 	}
-	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node", duty.Node, "target", duty.Target)
+	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node",
+		duty.Node, "target", duty.Target)
 	switch duty.Kind {
 	case cluster.DutyFence:
 		result.Fence = h.daemon.fence(ctx, duty, func(ctx context.Context) error { return h.daemon.stillWanted(ctx, wanted) })
@@ -121,7 +124,8 @@ func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyResul
 	default:
 		result.Result = h.act(ctx, duty, wanted)
 	}
-	h.daemon.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok", result.Result.OK, "why", result.Result.Why)
+	h.daemon.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok",
+		result.Result.OK, "why", result.Result.Why)
 	return result, ctx.Err() == nil
 }
 
@@ -164,7 +168,8 @@ func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error)
 		ctx, cancel := bounded(spec.StopTimeout + spec.StartTimeout)
 		defer cancel()
 		if able, is := agent.(agents.Reconfigurer); is {
-			return able.Reconfigure(ctx, agents.Start{Act: duty.Act, Spec: spec, Definition: duty.Definition, StillWanted: wanted})
+			return able.Reconfigure(ctx, agents.Start{Act: duty.Act, Spec: spec, Definition: duty.Definition,
+				StillWanted: wanted})
 		}
 		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot change it while it runs"}
 	case cluster.DutyConvalesce:

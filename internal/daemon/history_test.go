@@ -23,10 +23,12 @@ func TestADocumentIsPlannedKeptAndRolledBack(t *testing.T) {
 		// Only planned: nothing changes.
 		var plan, reply api.ConfigReply
 		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: first, Text: edited, DryRun: true}, &plan)
-		if plan.Refused != "" || plan.Version != first || len(plan.Plan) != 4 || plan.Plan[0].Effect != string(config.EffectNow) {
+		if plan.Refused != "" || plan.Version != first || len(plan.Plan) != 4 ||
+			plan.Plan[0].Effect != string(config.EffectNow) {
 			t.Errorf("the plan is %+v", plan)
 		}
-		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: first, Text: edited, Reason: "trying"}, &reply)
+		s.must(leader, rootUser, "POST", api.PathConfig,
+			api.ConfigChange{Base: first, Text: edited, Reason: "trying"}, &reply)
 
 		// What would follow is told, too.
 		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: reply.Version, DryRun: true,
@@ -36,43 +38,53 @@ func TestADocumentIsPlannedKeptAndRolledBack(t *testing.T) {
 		}
 
 		// What the cluster would not take is told before it is tried.
-		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: reply.Version, Text: documentOf(nil), DryRun: true}, &plan)
+		s.must(leader, rootUser, "POST", api.PathConfig, api.ConfigChange{Base: reply.Version, Text: documentOf(nil),
+			DryRun: true}, &plan)
 		if !strings.Contains(plan.Refused, "disable it with `clusvcadm -d vm:web`") {
 			t.Errorf("the removal of a running service is planned as %+v", plan)
 		}
 
 		var history api.History
 		s.must(leader, rootUser, "GET", api.PathHistory, nil, &history)
-		if n := len(history.Revisions); n != 2 || history.Revisions[1].Reason != "trying" || !strings.Contains(history.Revisions[1].Summary, "(and 3 more)") || history.Revisions[1].By != "root" {
+		if n := len(history.Revisions); n != 2 || history.Revisions[1].Reason != "trying" ||
+			!strings.Contains(history.Revisions[1].Summary, "(and 3 more)") || history.Revisions[1].By != "root" {
 			t.Errorf("the history is %+v", history)
 		}
 		var document api.Document
 		s.must(leader, rootUser, "GET", api.PathConfig+fmt.Sprintf("?version=%d", first), nil, &document)
-		if document.Version != first || !strings.Contains(document.Text, "ordered: true") || strings.Contains(document.Text, testPassword) {
+		if document.Version != first || !strings.Contains(document.Text, "ordered: true") ||
+			strings.Contains(document.Text, testPassword) {
 			t.Errorf("version %d is shown as %+v", first, document)
 		}
 
 		// A rollback made for an older version is refused like any edit.
-		if code, text := s.ask(leader, rootUser, "POST", api.PathRollback, api.Rollback{Base: first, Version: first}); code != http.StatusConflict || decoded[api.Failure](t, text).Code != "conflict" {
+		if code, text := s.ask(leader, rootUser, "POST", api.PathRollback,
+			api.Rollback{Base: first, Version: first}); code != http.StatusConflict ||
+			decoded[api.Failure](t, text).Code != "conflict" {
 			t.Errorf("a rollback for another version: %d %s", code, text)
 		}
-		s.must(leader, rootUser, "POST", api.PathRollback, api.Rollback{Base: reply.Version, Version: first, Reason: "it did not help"}, &reply)
+		s.must(leader, rootUser, "POST", api.PathRollback,
+			api.Rollback{Base: reply.Version, Version: first, Reason: "it did not help"}, &reply)
 		root := s.members[leader].daemon.replica.Root()
-		if reply.Version != first+2 || !root.Document.Domains["on-node1"].Ordered || root.Config.Reason != fmt.Sprintf("back to version %d: it did not help", first) {
+		if reply.Version != first+2 || !root.Document.Domains["on-node1"].Ordered ||
+			root.Config.Reason != fmt.Sprintf("back to version %d: it did not help", first) {
 			t.Errorf("after the rollback: version %d, reason %q", reply.Version, root.Config.Reason)
 		}
 		if got := s.passwordOf(leader, "bmc1"); got != "rotated-since" {
 			t.Errorf("the rollback brought an old password back")
 		}
-		s.must(leader, rootUser, "POST", api.PathRollback, api.Rollback{Base: reply.Version, Version: first, OldPasswords: true}, &reply)
+		s.must(leader, rootUser, "POST", api.PathRollback,
+			api.Rollback{Base: reply.Version, Version: first, OldPasswords: true}, &reply)
 		if s.passwordOf(leader, "bmc1") != testPassword {
 			t.Error("the old passwords were asked for and did not come")
 		}
 		s.must(leader, rootUser, "GET", api.PathComparison+fmt.Sprintf("?from=%d&to=%d", first, first+1), nil, &plan)
-		if len(plan.Changes) != 4 || !strings.HasPrefix(plan.Changes[3], "domain on-node1: ordered changes from true to false") {
+		if len(plan.Changes) != 4 ||
+			!strings.HasPrefix(plan.Changes[3], "domain on-node1: ordered changes from true to false") {
 			t.Errorf("between the versions lie %q", plan.Changes)
 		}
-		if code, _ := s.ask(leader, rootUser, "POST", api.PathRollback, api.Rollback{Base: reply.Version, Version: 77}); code != http.StatusNotFound {
+		if code, _ := s.ask(leader, rootUser, "POST", api.PathRollback,
+			api.Rollback{Base: reply.Version, Version: 77}); code != http.StatusNotFound {
 			t.Errorf("a rollback to a version that never was: %d", code)
 		}
 		if len(s.world.starts) != started {

@@ -115,7 +115,8 @@ func (g *HostGuard) Register(ctx context.Context, device fence.Device) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("fence device %s: registered, but %d reservation commands have not come back, and one of them may register again later; look at the storage, then restart this host", device.Name, hangs)
+			return fmt.Errorf("fence device %s: registered, but %d reservation commands have not come back, and one of "+
+				"them may register again later; look at the storage, then restart this host", device.Name, hangs)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

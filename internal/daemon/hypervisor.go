@@ -17,7 +17,8 @@ const (
 	hypervisorFailures = 2
 )
 
-// mostOfAnError bounds what is said of a hypervisor in the log, in bytes: the log refuses what is longer.
+// mostOfAnError bounds what is said of a hypervisor in the log, in bytes: the log refuses what
+// is longer.
 const mostOfAnError = 300
 
 // keepAsking asks the hypervisor, and tells the mind of each change.

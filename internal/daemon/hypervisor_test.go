@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// fakeLibvirt answers, refuses or hangs, question by question, on a clock of its own: nothing here waits.
+// fakeLibvirt answers, refuses or hangs, question by question, on a clock of its own: nothing
+// here waits.
 type fakeLibvirt struct {
 	// script has a letter for each question: a answers, r refuses, h hangs. The daemon stops after it.
 	script string
@@ -56,8 +57,8 @@ func (l *fakeLibvirt) answers(ctx context.Context) error {
 	return nil
 }
 
-// play asks as the script says, and returns what was told and when; the last question tells nothing, because the
-// daemon stops with it.
+// play asks as the script says, and returns what was told and when; the last question tells
+// nothing, because the daemon stops with it.
 func (l *fakeLibvirt) play(script string) []string {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

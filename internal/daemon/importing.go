@@ -67,7 +67,9 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 		return err
 	}
 	if err := d.options.Importer.Unpersist(ctx, vm.UUID); err != nil {
-		return refuse(http.StatusConflict, "refused", "%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
+		return refuse(http.StatusConflict, "refused",
+			"%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh "+
+				"undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
 	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: name + " is managed now; its " +
 		"guest was not touched"}

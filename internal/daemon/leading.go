@@ -78,7 +78,8 @@ func (d *Daemon) yield(ctx context.Context, v quorum.Verdict) {
 		return
 	}
 	if !may {
-		if d.warnings.set("leadership", v.Node+" is reached by "+heir+" and not from here; leadership has moved twice within a minute and stays for now") {
+		if d.warnings.set("leadership", v.Node+" is reached by "+heir+" and not from here; leadership has moved twice "+
+			"within a minute and stays for now") {
 			d.logger.Warn("leadership stays although a voter reaches more nodes", "node", v.Node, "heir", heir)
 		}
 		return

@@ -27,9 +27,11 @@ func keysLeftBehind(root *cluster.State, clusterID, by, removed string) string {
 		return ""
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "Its reservation key may still be on the disks, and then the checks of them fail. When the machine is off or wiped, type on %s:", by)
+	fmt.Fprintf(&text, "Its reservation key may still be on the disks, and then the checks of them fail. When the "+
+		"machine is off or wiped, type on %s:", by)
 	for _, disk := range disks {
-		fmt.Fprintf(&text, "\n  sg_persist --out --preempt-abort --prout-type=5 --param-rk=%s --param-sark=%s %s", scsi.KeyOf(clusterID, by), scsi.KeyOf(clusterID, removed), disk)
+		fmt.Fprintf(&text, "\n  sg_persist --out --preempt-abort --prout-type=5 --param-rk=%s --param-sark=%s %s",
+			scsi.KeyOf(clusterID, by), scsi.KeyOf(clusterID, removed), disk)
 	}
 	return text.String()
 }

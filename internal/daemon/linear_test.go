@@ -124,9 +124,11 @@ func TestTheInterfaceIsLinearizableUnderRandomFaults(t *testing.T) {
 // the interface and not the service.
 func (s *site) declareFrozenable() {
 	s.t.Helper()
-	text := strings.Replace(documentOf(map[string]string{"vm:a": "node1"}), "    domain:", "    autostart: false\n    domain:", 1)
+	text := strings.Replace(documentOf(map[string]string{"vm:a": "node1"}), "    domain:",
+		"    autostart: false\n    domain:", 1)
 	var reply api.ConfigReply
-	s.must("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: text}, &reply)
+	s.must("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion,
+		Text: text}, &reply)
 	s.until("vm:a is disabled and held by nobody", func() bool {
 		v := s.service(s.leader(), "vm:a")
 		return v.State.String() == "disabled" && len(v.Holders) == 0
@@ -167,7 +169,8 @@ func (s *site) client(ctx context.Context, random *rand.Rand, id int, at string,
 		call := time.Now().UnixNano()
 		switch random.IntN(3) {
 		case 0:
-			s.freezeOrThaw(limited, porcupine.Operation{ClientId: id, Call: call}, at, h.asked(fmt.Sprintf("%s-%d", at, i)), random.IntN(2) == 0, h)
+			s.freezeOrThaw(limited, porcupine.Operation{ClientId: id, Call: call}, at, h.asked(fmt.Sprintf("%s-%d", at, i)),
+				random.IntN(2) == 0, h)
 		case 1:
 			code, body := s.askFor(limited, at, viewer, "GET", api.PathStatus+"?fresh=1", nil)
 			if code == http.StatusOK {

@@ -50,7 +50,8 @@ func TestAFenceTriesBothLogins(t *testing.T) {
 		if result.Outcome != c.outcome || !slices.Equal(tried, c.want) {
 			t.Errorf("a board that takes %q: %s after %d logins", string(c.takes), result.Outcome, len(tried))
 		}
-		if said := strings.Join(result.Evidence, "; "); len(tried) > 1 && !strings.Contains(said, "refused; its login has just changed") {
+		if said := strings.Join(result.Evidence, "; "); len(tried) > 1 &&
+			!strings.Contains(said, "refused; its login has just changed") {
 			t.Errorf("what the first login saw is lost: %s", said)
 		}
 	}

@@ -82,8 +82,9 @@ func (d *Daemon) newBeats(counts map[string]uint64) []clustermind.Beat {
 	return d.otherVoter(d.leaderBeat(counts, beats))
 }
 
-// otherVoter counts the second of two voters as heard as long as this node leads: without it there would be no quorum. A
-// leader that the other one has just elected would otherwise call it lost, because its first beat is still on its way.
+// otherVoter counts the second of two voters as heard as long as this node leads: without it
+// there would be no quorum. A leader that the other one has just elected would otherwise call it
+// lost, because its first beat is still on its way.
 func (d *Daemon) otherVoter(beats []clustermind.Beat) []clustermind.Beat {
 	if !d.role.Load().leading {
 		return beats
@@ -106,8 +107,9 @@ func (d *Daemon) otherVoter(beats []clustermind.Beat) []clustermind.Beat {
 		End: said.Held.LastIndex})
 }
 
-// leaderBeat counts the leader as heard when only its log entries came so far. Without it a node that takes over within
-// half a second of its own start would give the lost leader the grace of a node that nobody has seen yet.
+// leaderBeat counts the leader as heard when only its log entries came so far. Without it a node
+// that takes over within half a second of its own start would give the lost leader the grace of
+// a node that nobody has seen yet.
 func (d *Daemon) leaderBeat(counts map[string]uint64, beats []clustermind.Beat) []clustermind.Beat {
 	leader := d.role.Load().leader
 	if leader == "" || leader == d.name || counts[leader] != 0 {

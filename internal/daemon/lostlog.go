@@ -202,8 +202,8 @@ func (d *Daemon) beginLife(kept heldLogs, found quorum.Held) error {
 	return quorum.BeginLife(d.options.Folder.LogDir(), kept.Mine.Life)
 }
 
-// withoutLog sets what is left of the log aside. This start of the daemon takes no part in votes: it
-// tells why, and asks to be let in.
+// withoutLog sets what is left of the log aside. This start of the daemon takes no part in
+// votes: it tells why, and asks to be let in.
 func (d *Daemon) withoutLog(lost lostLog) error {
 	folder := d.options.Folder
 	kept, err := readOptional[heldLogs](folder, heldFile)
@@ -235,7 +235,8 @@ func (d *Daemon) withoutLog(lost lostLog) error {
 	return nil
 }
 
-// loseLog ends this start of the daemon; the next one takes no part in the log. What runs here runs on.
+// loseLog ends this start of the daemon; the next one takes no part in the log. What runs here
+// runs on.
 func (d *Daemon) loseLog(why string) {
 	d.logger.Error("this node stops taking part in the log", "node", d.name, "why", why)
 	if err := d.options.Folder.write(lostFile, lostLog{Why: why, Next: quorum.NewLife()}); err != nil {
@@ -245,7 +246,8 @@ func (d *Daemon) loseLog(why string) {
 	d.end(ErrAgain)
 }
 
-// letIn is heard from the leader: the vote of this node is gone, and it may begin with an empty log.
+// letIn is heard from the leader: the vote of this node is gone, and it may begin with an empty
+// log.
 func (d *Daemon) letIn(by string) {
 	folder := d.options.Folder
 	lost := *d.book.lost
@@ -266,8 +268,8 @@ func (d *Daemon) letIn(by string) {
 	d.end(ErrAgain)
 }
 
-// letBack answers a node that has lost its log, on the leader: its vote is taken first, and only when
-// that is committed may it begin with an empty log.
+// letBack answers a node that has lost its log, on the leader: its vote is taken first, and only
+// when that is committed may it begin with an empty log.
 func (d *Daemon) letBack(ctx context.Context, node string, lost lostLog) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
@@ -357,8 +359,8 @@ func (d *Daemon) dropDecisions() error {
 	return nil
 }
 
-// moveLogAside keeps the log beside, for whoever wants to look into it, until the next one takes its
-// place. It may have been moved already, by a start that was killed after it.
+// moveLogAside keeps the log beside, for whoever wants to look into it, until the next one takes
+// its place. It may have been moved already, by a start that was killed after it.
 func (d *Daemon) moveLogAside() error {
 	folder := d.options.Folder
 	if _, err := os.Stat(folder.LogDir()); errors.Is(err, fs.ErrNotExist) {

@@ -62,8 +62,8 @@ func TestAVoterWithoutItsLogHasNoVoteUntilItHoldsItAgain(t *testing.T) {
 	})
 }
 
-// TestAVoterWithoutItsLogGivesNobodyItsVote: the only node that holds what was acknowledged is down,
-// so nobody may lead, however long it takes.
+// TestAVoterWithoutItsLogGivesNobodyItsVote: the only node that holds what was acknowledged is
+// down, so nobody may lead, however long it takes.
 func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		s.kill("node2")
@@ -89,8 +89,8 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 	})
 }
 
-// TestAnOlderCopyOfTheFolderIsFoundOutByTheOthers: the machine was taken back to a snapshot, so that
-// nothing on its own disk tells.
+// TestAnOlderCopyOfTheFolderIsFoundOutByTheOthers: the machine was taken back to a snapshot, so
+// that nothing on its own disk tells.
 func TestAnOlderCopyOfTheFolderIsFoundOutByTheOthers(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		folder := s.members["node2"].node.DataDir
@@ -164,7 +164,8 @@ func TestAStateThatDiffersStopsItsNode(t *testing.T) {
 	})
 }
 
-// TestALogIsTakenOnlyUnderItsOwnName: Apply refuses a daemon with a log that it was not let in with.
+// TestALogIsTakenOnlyUnderItsOwnName: Apply refuses a daemon with a log that it was not let in
+// with.
 func TestALogIsTakenOnlyUnderItsOwnName(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		root := s.current("node1").replica.Root()

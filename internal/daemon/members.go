@@ -171,7 +171,8 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 
 // giveBackVote takes the vote of one of two nodes that has left cleanly, before it
 // goes down: the other one shall decide by itself then, and needs nobody to shoot.
-func (d *Daemon) giveBackVote(ctx context.Context, root *cluster.State, members []quorum.Member) (left bool, err error) {
+func (d *Daemon) giveBackVote(ctx context.Context, root *cluster.State, members []quorum.Member) (left bool,
+	err error) {
 	for _, m := range members {
 		n, _ := root.Nodes.Get(m.ID)
 		switch {

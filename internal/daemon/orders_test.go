@@ -19,7 +19,8 @@ func TestWhatWouldHappenChangesNothing(t *testing.T) {
 		at := s.followers()[0]
 		before := s.atRest(at)
 		var rehearsal rehearse.Rehearsal
-		s.must(at, rootUser, "POST", api.PathRequests, api.Request{ID: "x", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2", DryRun: true}, &rehearsal)
+		s.must(at, rootUser, "POST", api.PathRequests, api.Request{ID: "x", Op: cluster.OpMigrate, Service: "vm:a",
+			Node: "node2", DryRun: true}, &rehearsal)
 		if rehearsal.Text != "Success" || rehearsal.Owner != "node2" || len(rehearsal.Events) != 3 {
 			t.Errorf("the rehearsal is %+v", rehearsal)
 		}
@@ -72,7 +73,8 @@ func TestTheLockAndAFreezeAreShownEverywhere(t *testing.T) {
 			t.Errorf("a restart under the lock is answered with %+v", reply)
 		}
 		s.must(here, rootUser, "POST", api.PathLock, api.LockRequest{Op: "unlock"}, &reply)
-		s.must(here, rootUser, "POST", api.PathRequests, api.Request{ID: "2", Op: cluster.OpFreeze, Service: "vm:a", For: 30 * time.Second}, &reply)
+		s.must(here, rootUser, "POST", api.PathRequests, api.Request{ID: "2", Op: cluster.OpFreeze, Service: "vm:a",
+			For: 30 * time.Second}, &reply)
 		s.until("the other node shows the freeze", func() bool {
 			v := s.status(there).Services[0]
 			return v.Freeze != nil && !v.Freeze.Until.IsZero() && v.FlagsText == "Z"
@@ -81,7 +83,8 @@ func TestTheLockAndAFreezeAreShownEverywhere(t *testing.T) {
 		if took < 28*time.Second || took > 33*time.Second {
 			t.Errorf("the freeze of 30s ended after %s", took)
 		}
-		if code, body := s.ask(here, rootUser, "POST", api.PathLock, api.LockRequest{Op: "open"}); code != http.StatusBadRequest {
+		if code, body := s.ask(here, rootUser, "POST", api.PathLock,
+			api.LockRequest{Op: "open"}); code != http.StatusBadRequest {
 			t.Errorf("an operation that is none: %d %s", code, body)
 		}
 	})
@@ -95,12 +98,14 @@ func TestANodeIsDrainedAndReturns(t *testing.T) {
 		at := s.followers()[0]
 		var plan api.DrainReply
 		s.must(at, anybody, "GET", api.PathNodes+"/node1/plan?order=drain&within=1m", nil, &plan)
-		if len(plan.Steps) != 2 || plan.Steps[0].Method != clusterplan.MethodLive || plan.Steps[0].Target == "node1" || plan.Steps[0].Target == "" {
+		if len(plan.Steps) != 2 || plan.Steps[0].Method != clusterplan.MethodLive || plan.Steps[0].Target == "node1" ||
+			plan.Steps[0].Target == "" {
 			t.Errorf("the plan is %+v", plan)
 		}
 		order := func(op string) {
 			var reply api.Reply
-			s.must(at, rootUser, "POST", api.PathNodes, api.NodeRequest{ID: op, Op: op, Node: "node1", Reason: "new fans"}, &reply)
+			s.must(at, rootUser, "POST", api.PathNodes, api.NodeRequest{ID: op, Op: op, Node: "node1", Reason: "new fans"},
+				&reply)
 		}
 		orderOf := func() *api.NodeOrder {
 			for _, n := range s.status(at).Nodes {
@@ -137,11 +142,17 @@ func TestTheClusterIsStoppedAndStartedInOrder(t *testing.T) {
 		}
 		var reply api.Reply
 		s.must(at, rootUser, "POST", api.PathLock, api.LockRequest{Op: "stop"}, &reply)
-		s.until("everything is stopped", func() bool { return s.service(at, "vm:a").State == 110 && s.service(at, "vm:b").State == 110 })
+		s.until("everything is stopped", func() bool {
+			return s.service(at, "vm:a").State == 110 &&
+				s.service(at, "vm:b").State == 110
+		})
 		if code, _ := s.ask(at, rootUser, "POST", api.PathLock, api.LockRequest{Op: "unlock"}); code != http.StatusConflict {
 			t.Errorf("a stopped cluster is unlocked: %d", code)
 		}
 		s.must(at, rootUser, "POST", api.PathLock, api.LockRequest{Op: "start"}, &reply)
-		s.until("everything runs again", func() bool { return s.service(at, "vm:a").Owner == "node1" && s.service(at, "vm:b").Owner == "node2" })
+		s.until("everything runs again", func() bool {
+			return s.service(at, "vm:a").Owner == "node1" &&
+				s.service(at, "vm:b").Owner == "node2"
+		})
 	})
 }

@@ -21,9 +21,10 @@ func (d *Daemon) ask(ctx context.Context, node, address, method, path string, bo
 	} else if links != nil {
 		return errNoInterface
 	}
-	transport := &http.Transport{DisableKeepAlives: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return pki.Dial(ctx, d.store, address, node, protocolAPI, pki.ChannelCommand)
-	}}
+	transport := &http.Transport{DisableKeepAlives: true,
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return pki.Dial(ctx, d.store, address, node, protocolAPI, pki.ChannelCommand)
+		}}
 	return exchange(ctx, transport, method, path, body, into)
 }
 
@@ -62,7 +63,8 @@ func exchange(ctx context.Context, transport http.RoundTripper, method, path str
 
 // identityFinding says whether the fence device is known to be this machine's.
 func (d *Daemon) identityFinding(root *cluster.State, device string) Finding {
-	f := Finding{Node: d.name, What: "BMC identity", Severity: "ok", Text: "fence device " + device + " is known to be this machine's"}
+	f := Finding{Node: d.name, What: "BMC identity", Severity: "ok",
+		Text: "fence device " + device + " is known to be this machine's"}
 	check, asked := root.Checks.Get(device)
 	if !asked {
 		f.Severity, f.Text = "unknown", "fence device "+device+" has not been asked yet; that is done within half a minute"
@@ -70,10 +72,12 @@ func (d *Daemon) identityFinding(root *cluster.State, device string) Finding {
 		return f
 	}
 	if check.Problem != "" {
-		return Finding{Node: d.name, What: "BMC identity", Severity: "unknown", Text: "fence device " + device + " could not be asked: " + check.Problem, Next: "see clusterd fence status"}
+		return Finding{Node: d.name, What: "BMC identity", Severity: "unknown",
+			Text: "fence device " + device + " could not be asked: " + check.Problem, Next: "see clusterd fence status"}
 	}
 	if why := distrust(root, d.name, device, check); why != "" {
-		f.Severity, f.Text, f.Next = "error", "fence device "+device+": "+why, "check the device's address; where it is right, prove it by a drill"
+		f.Severity, f.Text, f.Next = "error", "fence device "+device+": "+why,
+			"check the device's address; where it is right, prove it by a drill"
 	}
 	return f
 }

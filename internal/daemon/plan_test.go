@@ -18,9 +18,11 @@ func TestAPlanOfAnOldLeaderIsNotPassedOn(t *testing.T) {
 		token := func(id string) cluster.Command {
 			return cluster.AddToken{ID: id, Token: cluster.Token{Expires: time.Now().Add(time.Hour)}}
 		}
-		d.carry(context.Background(), mind.Proposal{ID: 1_000_001, Commands: []cluster.Command{token("decided")}, Planned: true})
+		d.carry(context.Background(), mind.Proposal{ID: 1_000_001, Commands: []cluster.Command{token("decided")},
+			Planned: true})
 		d.carry(context.Background(), mind.Proposal{ID: 1_000_002, Commands: []cluster.Command{token("reported")}})
-		s.until("the report is in the log", func() bool { return s.members[s.leader()].daemon.replica.Root().Tokens.Has("reported") })
+		s.until("the report is in the log",
+			func() bool { return s.members[s.leader()].daemon.replica.Root().Tokens.Has("reported") })
 		time.Sleep(2 * proposeTimeout)
 		if s.members[s.leader()].daemon.replica.Root().Tokens.Has("decided") {
 			t.Error("what a node that does not lead had decided is in the log")

@@ -29,7 +29,8 @@ func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (appl
 
 // proposeBy is propose by one of the log's two ways: through whoever leads, or
 // through this node's own leadership only.
-func (d *Daemon) proposeBy(ctx context.Context, way func(context.Context, []byte) (quorum.Committed, error), commands []cluster.Command) (apply.Applied, error) {
+func (d *Daemon) proposeBy(ctx context.Context, way func(context.Context, []byte) (quorum.Committed, error),
+	commands []cluster.Command) (apply.Applied, error) {
 	data, err := cluster.Encode(commands)
 	if err != nil {
 		return apply.Applied{}, err

@@ -56,7 +56,8 @@ func (s *site) picture() string {
 	s.t.Helper()
 	leader := s.leader()
 	status := s.status(leader)
-	text, err := json.MarshalIndent(map[string]any{"nodes": status.Nodes, "services": status.Services, "notes": status.Notes, "warnings": status.Warnings}, "", " ")
+	text, err := json.MarshalIndent(map[string]any{"nodes": status.Nodes, "services": status.Services,
+		"notes": status.Notes, "warnings": status.Warnings}, "", " ")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -89,7 +90,8 @@ func (s *site) trouble(random *rand.Rand) []string {
 		case "unproven":
 			s.world.setUnproven(node, true)
 		case "move":
-			asked := api.Request{ID: fmt.Sprint("move ", i), Op: cluster.OpMigrate, Service: "vm:" + string("abc"[random.IntN(3)]), Node: node}
+			asked := api.Request{ID: fmt.Sprint("move ", i), Op: cluster.OpMigrate,
+				Service: "vm:" + string("abc"[random.IntN(3)]), Node: node}
 			at := threeNodes[random.IntN(3)]
 			if m := s.members[at]; m.daemon != nil {
 				handler := m.handler

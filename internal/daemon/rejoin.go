@@ -71,7 +71,8 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 		}
 		root := d.replica.Root()
 		n, _ := root.Nodes.Get(question.Node)
-		answer := standingAnswer{Cluster: d.membership.ID, Generation: root.Generation, Expelled: n.Expelled != 0 && d.role.Load().leading}
+		answer := standingAnswer{Cluster: d.membership.ID, Generation: root.Generation, Expelled: n.Expelled != 0 &&
+			d.role.Load().leading}
 		if answer.Expelled && question.Empty {
 			applied, err := d.propose(ctx, cluster.Readmit{Node: question.Node, Generation: root.Generation})
 			if err == nil {
@@ -176,7 +177,8 @@ func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 // leaveOldLog writes down that the log is to be set aside, and begins anew: the
 // next start does it before it opens the log.
 func (d *Daemon) leaveOldLog(by string, generation uint64) {
-	d.logger.Warn("the cluster has gone on without this node; it sets its log aside and comes back with an empty one", "node", d.name, "generation", generation, "by", by)
+	d.logger.Warn("the cluster has gone on without this node; it sets its log aside and comes back with an empty one",
+		"node", d.name, "generation", generation, "by", by)
 	folder := d.options.Folder
 	// The addresses are in the log that goes: keep them first.
 	membership := d.membership

@@ -19,7 +19,8 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 		leader, holder, victim := s.leader(), s.followers()[0], s.followers()[1]
 		s.declare(map[string]string{"vm:a": holder})
 		remove := func(node string) (int, string) {
-			status, body := s.ask(leader, rootUser, "POST", api.PathNodes, api.NodeRequest{ID: "remove " + node, Op: "remove", Node: node})
+			status, body := s.ask(leader, rootUser, "POST", api.PathNodes, api.NodeRequest{ID: "remove " + node, Op: "remove",
+				Node: node})
 			return status, string(body)
 		}
 		if status, body := remove(holder); status == http.StatusOK || !strings.Contains(body, "may be running vm:a") {

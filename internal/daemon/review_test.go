@@ -86,7 +86,8 @@ func TestAGuestThatEndsByItselfIsStartedAgain(t *testing.T) {
 		owner := s.followers()[0]
 		s.declare(map[string]string{"vm:a": owner})
 		s.members[owner].hypervisor.end(uuidOf(0))
-		if took := s.until("vm:a runs again", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 }); took > 2*time.Second {
+		if took := s.until("vm:a runs again",
+			func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 }); took > 2*time.Second {
 			t.Errorf("it took %s", took)
 		}
 		s.expectOneAndNoShot("vm:a", 0)
@@ -118,7 +119,8 @@ func TestASecondDaemonOfANodeEndsTheFirst(t *testing.T) {
 		victim := s.followers()[0]
 		d := s.members[victim].daemon
 		other := s.members[s.leader()].daemon
-		up := cluster.NodeUp{Node: victim, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address, MaxLevel: cluster.CurrentLevel, Session: "another daemon"}
+		up := cluster.NodeUp{Node: victim, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot,
+			Address: d.address, MaxLevel: cluster.CurrentLevel, Session: "another daemon"}
 		if _, err := other.propose(context.Background(), up); err != nil {
 			t.Error(err)
 		}
@@ -138,7 +140,8 @@ func TestANodeUpToldTwiceIsOneIncarnation(t *testing.T) {
 		if first == 0 || me.Incarnation != first || me.Session == "" {
 			t.Errorf("incarnation %d of the daemon, %d in the State, under the name %q", first, me.Incarnation, me.Session)
 		}
-		again := cluster.NodeUp{Node: d.name, Fingerprint: me.Fingerprint, Boot: d.boot, Address: d.address, MaxLevel: cluster.CurrentLevel, Session: me.Session}
+		again := cluster.NodeUp{Node: d.name, Fingerprint: me.Fingerprint, Boot: d.boot, Address: d.address,
+			MaxLevel: cluster.CurrentLevel, Session: me.Session}
 		if _, err := d.propose(context.Background(), again); err != nil {
 			t.Error(err)
 		}
@@ -165,7 +168,8 @@ func TestAnEntryThatIsNotUnderstoodEndsTheDaemonAndKeepsItsStateOut(t *testing.T
 		t.Fatalf("the first entry: %+v", applied)
 	}
 	unknown := bytes.Replace(good, []byte(`"init"`), []byte(`"from-the-future"`), 1)
-	if result, ok := r.Apply(quorum.Entry{Index: 2, Data: unknown}).(error); !ok || !errors.Is(result, cluster.ErrUnknownCommand) {
+	if result, ok := r.Apply(quorum.Entry{Index: 2, Data: unknown}).(error); !ok ||
+		!errors.Is(result, cluster.ErrUnknownCommand) {
 		t.Errorf("an unknown command gives %v", result)
 	}
 	if _, applied := r.Apply(quorum.Entry{Index: 3, Data: good}).(apply.Applied); applied || r.Root().Index != 1 {
@@ -190,8 +194,9 @@ func TestRulesThatAreNotKnownEndTheDaemon(t *testing.T) {
 	}
 	beyond := cluster.CurrentLevel + 1
 	for name, entry := range map[string][]cluster.Command{
-		"a newer founder":  {cluster.Init{Cluster: "test", ID: "id", Level: beyond}},
-		"all others newer": append(append([]cluster.Command{founded}, up("node1", beyond)...), cluster.RaiseLevel{Level: beyond}),
+		"a newer founder": {cluster.Init{Cluster: "test", ID: "id", Level: beyond}},
+		"all others newer": append(append([]cluster.Command{founded}, up("node1", beyond)...),
+			cluster.RaiseLevel{Level: beyond}),
 	} {
 		var told []string
 		r := newReplica(func(reason string) { told = append(told, reason) }, func() {})
@@ -215,7 +220,8 @@ func TestNoResultIsLost(t *testing.T) {
 		d := s.members["node1"].daemon
 		lone := &Daemon{name: d.name, agent: d.agent, replica: d.replica, logger: d.logger, box: newMailbox()}
 		lone.hands = newHands(lone)
-		kinds := []cluster.DutyKind{cluster.DutyStart, cluster.DutyStop, cluster.DutyMigrate, cluster.DutyResume, cluster.DutyPause, cluster.DutyFence, cluster.DutyLook}
+		kinds := []cluster.DutyKind{cluster.DutyStart, cluster.DutyStop, cluster.DutyMigrate, cluster.DutyResume,
+			cluster.DutyPause, cluster.DutyFence, cluster.DutyLook}
 		for _, kind := range kinds {
 			lone.hands.take(context.Background(), cluster.Duty{Kind: kind, Service: "vm:gone", Node: "node3", Act: "1.1.0"})
 		}
@@ -266,7 +272,8 @@ func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		chain, err := ca.SignNode(request, d.name, []string{d.name, "other.example", "10.9.8.7"}, time.Now(), pki.NodeValidity)
+		chain, err := ca.SignNode(request, d.name, []string{d.name, "other.example", "10.9.8.7"}, time.Now(),
+			pki.NodeValidity)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +312,9 @@ func TestANodeThatMayHoldAServiceIsNotReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.declare(map[string]string{"vm:a": victim})
-		if status, body := s.ask(leader, rootUser, "POST", api.PathTokens, api.TokenRequest{Replace: victim}); status != http.StatusConflict || !strings.Contains(string(body), "may still hold vm:a") {
+		if status, body := s.ask(leader, rootUser, "POST", api.PathTokens,
+			api.TokenRequest{Replace: victim}); status != http.StatusConflict ||
+			!strings.Contains(string(body), "may still hold vm:a") {
 			t.Errorf("a token for the machine that replaces it: %d %s", status, body)
 		}
 		status, body := s.ask(leader, joiner, "POST", api.PathJoin, s.joinBody(victim, token.ID, token.Secret()))

@@ -132,14 +132,16 @@ func (s *server) fail(w http.ResponseWriter, err error) {
 	case errors.As(err, &failure):
 		writeJSON(w, failure.status, failure.Failure)
 	case errors.Is(err, quorum.ErrNoLeader), errors.Is(err, quorum.ErrNotLeader):
-		answerFailure(w, http.StatusServiceUnavailable, "no_leader", "Operation requires quorum: no leader is known to "+s.daemon.name+"; see clustat for the nodes")
+		answerFailure(w, http.StatusServiceUnavailable, "no_leader", "Operation requires quorum: no leader is known to "+
+			s.daemon.name+"; see clustat for the nodes")
 	case errors.Is(err, quorum.ErrBusy):
 		answerFailure(w, http.StatusServiceUnavailable, "busy", err.Error())
 	case errors.Is(err, quorum.ErrUnfit):
 		answerFailure(w, http.StatusConflict, "refused", err.Error())
 	case errors.Is(err, quorum.ErrLogVolume):
 		answerFailure(w, http.StatusServiceUnavailable, "log_volume", err.Error())
-	case errors.Is(err, quorum.ErrOutcomeUnknown), errors.Is(err, quorum.ErrNotYetApplied), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, quorum.ErrClosed):
+	case errors.Is(err, quorum.ErrOutcomeUnknown), errors.Is(err, quorum.ErrNotYetApplied),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, quorum.ErrClosed):
 		answerFailure(w, http.StatusServiceUnavailable, "outcome_unknown", "outcome unknown: "+err.Error())
 	default:
 		answerFailure(w, http.StatusInternalServerError, "failed", err.Error())

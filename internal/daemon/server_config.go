@@ -24,7 +24,8 @@ func (s *server) config(w http.ResponseWriter, r *http.Request, who caller) erro
 	if text == "" {
 		text = "cluster: " + root.Cluster + "\n"
 	}
-	writeJSON(w, http.StatusOK, api.Document{Version: root.Config.Version, Text: config.Redact(text), At: root.Config.At, By: root.Config.By, Reason: root.Config.Reason})
+	writeJSON(w, http.StatusOK, api.Document{Version: root.Config.Version, Text: config.Redact(text), At: root.Config.At,
+		By: root.Config.By, Reason: root.Config.Reason})
 	return nil
 }
 
@@ -49,7 +50,8 @@ func (s *server) configure(w http.ResponseWriter, r *http.Request, who caller) e
 	if err := baseIs(root, change.Base); err != nil {
 		return err
 	}
-	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, dryRun: change.DryRun, by: who.Name, reason: change.Reason})
+	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, dryRun: change.DryRun, by: who.Name,
+		reason: change.Reason})
 }
 
 // baseIs refuses a change that was made for another version than the one in
@@ -58,7 +60,9 @@ func baseIs(root *cluster.State, base uint64) error {
 	if base == root.Config.Version {
 		return nil
 	}
-	return refuse(http.StatusConflict, "conflict", "the document is at version %d, the change was made for version %d; see what came between with `clusterd config diff %d %d`, and fetch it anew with `clusterd config show`",
+	return refuse(http.StatusConflict, "conflict",
+		"the document is at version %d, the change was made for version %d; see what came between with `clusterd config "+
+			"diff %d %d`, and fetch it anew with `clusterd config show`",
 		root.Config.Version, base, base, root.Config.Version)
 }
 
@@ -191,7 +195,8 @@ func missingBlobs(root *cluster.State, blobs map[string]string) map[string]strin
 
 // faulty turns the faults of a document into one Failure with a line for each.
 func faulty(err error) error {
-	failure := &refused{status: http.StatusUnprocessableEntity, Failure: api.Failure{Code: "invalid_document", Message: "the document is not valid; nothing was changed"}}
+	failure := &refused{status: http.StatusUnprocessableEntity,
+		Failure: api.Failure{Code: "invalid_document", Message: "the document is not valid; nothing was changed"}}
 	var faults *config.Faults
 	if errors.As(err, &faults) {
 		failure.Details = strings.Split(strings.TrimSpace(faults.Error()), "\n")

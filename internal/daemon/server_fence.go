@@ -73,7 +73,8 @@ func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller)
 	if asked.Reason != "" {
 		why += ": " + asked.Reason
 	}
-	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true, Reboot: asked.Op == api.FenceReboot}
+	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true,
+		Reboot: asked.Op == api.FenceReboot}
 }
 
 // powerLimit bounds one request for power.
@@ -85,14 +86,16 @@ func (s *server) powerOn(ctx context.Context, n cluster.Member) error {
 	root := s.daemon.replica.Root()
 	levels := root.Document.Nodes[n.Name].Fence
 	if n.Reachable() || root.Fences.Has(n.Name) || len(levels) == 0 {
-		return refuse(http.StatusConflict, "refused", "%s is %s, or being fenced, or has no fence device; it is not powered on", n.Name, n.State)
+		return refuse(http.StatusConflict, "refused",
+			"%s is %s, or being fenced, or has no fence device; it is not powered on", n.Name, n.State)
 	}
 	var devices []fence.Device
 	for _, name := range levels[0].Devices {
 		devices = append(devices, root.Document.Devices[name])
 	}
 	if result := s.daemon.powerOn(ctx, devices); result.Outcome != fence.Confirmed {
-		return refuse(http.StatusConflict, "refused", "%s was not given power: %s", n.Name, strings.Join(result.Evidence, "; "))
+		return refuse(http.StatusConflict, "refused", "%s was not given power: %s", n.Name,
+			strings.Join(result.Evidence, "; "))
 	}
 	return nil
 }
@@ -108,7 +111,8 @@ func (s *server) confirmFence(ctx context.Context, n cluster.Member, asked api.F
 		return ctx.Err()
 	}
 	if n.Name == s.daemon.name || s.daemon.pulse.Heard()[n.Name].Count != before {
-		return refuse(http.StatusConflict, "refused", "%s is heard right now: a machine that shows life is not off; nothing was changed", n.Name)
+		return refuse(http.StatusConflict, "refused",
+			"%s is heard right now: a machine that shows life is not off; nothing was changed", n.Name)
 	}
 	word := cluster.ConfirmFence{Node: n.Name, Boot: n.Boot, By: who.Name, Why: asked.Reason}
 	root := s.daemon.replica.Root()
@@ -117,7 +121,8 @@ func (s *server) confirmFence(ctx context.Context, n cluster.Member, asked api.F
 	}
 	devices := len(root.Document.Nodes[n.Name].Fence) > 0
 	if n.Reachable() || (devices && root.Disarmed == nil) {
-		return refuse(http.StatusConflict, "refused", "%s is %s and not being fenced; fence it with `clusterd fence node %s --off`", n.Name, n.State, n.Name)
+		return refuse(http.StatusConflict, "refused",
+			"%s is %s and not being fenced; fence it with `clusterd fence node %s --off`", n.Name, n.State, n.Name)
 	}
 	intent := s.intentFor(n, asked, who)
 	intent.Word = devices

@@ -15,10 +15,12 @@ func (s *server) history(w http.ResponseWriter, _ *http.Request, _ caller) error
 	root := s.daemon.replica.Root()
 	list := api.History{Revisions: []api.Revision{}}
 	for _, old := range root.History {
-		list.Revisions = append(list.Revisions, api.Revision{Version: old.Version, At: old.At, By: old.By, Reason: old.Reason, Summary: old.Summary})
+		list.Revisions = append(list.Revisions, api.Revision{Version: old.Version, At: old.At, By: old.By,
+			Reason: old.Reason, Summary: old.Summary})
 	}
 	if now := root.Config; now.Version > 0 {
-		list.Revisions = append(list.Revisions, api.Revision{Version: now.Version, At: now.At, By: now.By, Reason: now.Reason, Summary: now.Summary})
+		list.Revisions = append(list.Revisions, api.Revision{Version: now.Version, At: now.At, By: now.By,
+			Reason: now.Reason, Summary: now.Summary})
 	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
@@ -30,7 +32,8 @@ func (s *server) earlierConfig(w http.ResponseWriter, r *http.Request, root *clu
 	if err != nil {
 		return err
 	}
-	document := api.Document{Version: version, Text: config.Redact(text), At: root.Config.At, By: root.Config.By, Reason: root.Config.Reason}
+	document := api.Document{Version: version, Text: config.Redact(text), At: root.Config.At, By: root.Config.By,
+		Reason: root.Config.Reason}
 	for _, old := range root.History {
 		if old.Version == version {
 			document.At, document.By, document.Reason = old.At, old.By, old.Reason
@@ -44,7 +47,8 @@ func (s *server) earlierConfig(w http.ResponseWriter, r *http.Request, root *clu
 func textOf(root *cluster.State, word string) (uint64, string, error) {
 	version, err := strconv.ParseUint(word, 10, 64)
 	if err != nil {
-		return 0, "", refuse(http.StatusBadRequest, "bad_request", "%q is not the number of a version; see `clusterd config history`", word)
+		return 0, "", refuse(http.StatusBadRequest, "bad_request",
+			"%q is not the number of a version; see `clusterd config history`", word)
 	}
 	text, kept := root.TextOf(version)
 	if !kept {
@@ -120,5 +124,6 @@ func (s *server) rollback(w http.ResponseWriter, r *http.Request, who caller) er
 	if asked.Reason != "" {
 		reason += ": " + asked.Reason
 	}
-	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, remarks: kept, dryRun: asked.DryRun, by: who.Name, reason: reason})
+	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, remarks: kept, dryRun: asked.DryRun,
+		by: who.Name, reason: reason})
 }

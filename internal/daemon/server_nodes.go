@@ -50,7 +50,9 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	if err != nil {
 		return refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
-	applied, err := d.propose(r.Context(), cluster.AddToken{ID: token.ID, Token: cluster.Token{Hash: stored.SecretHash, Expires: stored.ExpiresAt, Replace: asked.Replace, By: who.Name}})
+	applied, err := d.propose(r.Context(),
+		cluster.AddToken{ID: token.ID, Token: cluster.Token{Hash: stored.SecretHash, Expires: stored.ExpiresAt,
+			Replace: asked.Replace, By: who.Name}})
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,9 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 		return err
 	}
 	if level := max(1, asked.Level); level < root.Level {
-		return refuse(http.StatusConflict, "too_old", "clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there", asked.Version, asked.Node, level, root.Level)
+		return refuse(http.StatusConflict, "too_old",
+			"clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there",
+			asked.Version, asked.Node, level, root.Level)
 	}
 	token, err := s.tokenShown(r.Context(), asked) // it may have been used up meanwhile
 	if err != nil {
@@ -139,7 +143,8 @@ func (s *server) tokenShown(ctx context.Context, asked api.JoinRequest) (cluster
 
 // joinAtLeader passes the join of a replacement on to the leader, which alone may
 // change the log's members. It tells whether the answer was given.
-func (s *server) joinAtLeader(w http.ResponseWriter, r *http.Request, root *cluster.State, asked api.JoinRequest) (bool, error) {
+func (s *server) joinAtLeader(w http.ResponseWriter, r *http.Request, root *cluster.State,
+	asked api.JoinRequest) (bool, error) {
 	d := s.daemon
 	leader := d.role.Load().leader
 	if token, known := root.Tokens.Get(asked.TokenID); !known || token.Replace == "" || leader == d.name {
@@ -321,7 +326,8 @@ func (s *server) door(w http.ResponseWriter, r *http.Request, _ caller) error {
 		}
 	}
 	if !may {
-		s.daemon.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", operation, "why", why)
+		s.daemon.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", operation,
+			"why", why)
 		return refuse(http.StatusForbidden, "refused", "%s", why)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -33,7 +33,8 @@ func lockStatus(root *cluster.State) *api.LockStatus {
 	if root.Lock == nil {
 		return nil
 	}
-	return &api.LockStatus{Locked: true, Stopped: root.Lock.Stop, At: root.Lock.At, By: root.Lock.By, Reason: root.Lock.Why}
+	return &api.LockStatus{Locked: true, Stopped: root.Lock.Stop, At: root.Lock.At, By: root.Lock.By,
+		Reason: root.Lock.Why}
 }
 
 // lock locks and unlocks the cluster, or stops and starts all of it.
@@ -175,12 +176,14 @@ func orderStatus(root *cluster.State, n cluster.Member) *api.NodeOrder {
 		return nil
 	}
 	o := n.Order
-	return &api.NodeOrder{Order: string(o.Kind), At: o.At, By: o.By, Reason: o.Why, Deadline: o.Deadline, Empty: o.Empty != 0, Holds: rules.HeldBy(root, n)}
+	return &api.NodeOrder{Order: string(o.Kind), At: o.At, By: o.By, Reason: o.Why, Deadline: o.Deadline,
+		Empty: o.Empty != 0, Holds: rules.HeldBy(root, n)}
 }
 
 // orderOf makes the command of an order, or of its end.
 func orderOf(asked api.NodeRequest, who caller) cluster.OrderNode {
-	c := cluster.OrderNode{Node: asked.Node, Order: cluster.OrderKind(asked.Op), By: who.Name, Why: asked.Reason, Within: asked.Within}
+	c := cluster.OrderNode{Node: asked.Node, Order: cluster.OrderKind(asked.Op), By: who.Name, Why: asked.Reason,
+		Within: asked.Within}
 	if asked.Op == "return" {
 		c.Order = ""
 	}

@@ -39,7 +39,8 @@ func (d *Daemon) lastChecks(root *cluster.State) map[string]api.FenceCheck {
 	last := map[string]api.FenceCheck{}
 	for name := range root.Document.Devices {
 		if entry, asked := d.checks.get(name); asked {
-			last[name] = api.FenceCheck{By: d.name, Power: string(entry.check.Power), Problem: entry.check.Problem, OldLogin: entry.oldLogin, Asked: entry.at}
+			last[name] = api.FenceCheck{By: d.name, Power: string(entry.check.Power), Problem: entry.check.Problem,
+				OldLogin: entry.oldLogin, Asked: entry.at}
 		}
 	}
 	return last
@@ -78,7 +79,8 @@ func (d *Daemon) gatherChecks(ctx context.Context, asked fenceAnswers) {
 
 func fenceNode(root *cluster.State, name string, asked fenceAnswers) api.FenceNode {
 	n, _ := root.Nodes.Get(name)
-	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name), HardwareUUID: n.HardwareUUID, Devices: []api.FenceDevice{}}
+	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name),
+		HardwareUUID: n.HardwareUUID, Devices: []api.FenceDevice{}}
 	if open, fencing := root.Fences.Get(name); fencing {
 		node.State, node.Open = "fencing", &open
 	}
@@ -101,7 +103,8 @@ func fenceNode(root *cluster.State, name string, asked fenceAnswers) api.FenceNo
 func fenceDevice(root *cluster.State, node, name string, level int, asked fenceAnswers) api.FenceDevice {
 	declared := root.Document.Devices[name]
 	check, known := root.Checks.Get(name)
-	device := api.FenceDevice{Name: name, Level: level, Driver: declared.Driver, Address: declared.Address, Power: string(check.Power), Checked: check.At, By: check.By}
+	device := api.FenceDevice{Name: name, Level: level, Driver: declared.Driver, Address: declared.Address,
+		Power: string(check.Power), Checked: check.At, By: check.By}
 	if known {
 		device.Problem = distrust(root, node, name, check)
 	}

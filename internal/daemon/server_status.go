@@ -85,8 +85,10 @@ func (d *Daemon) Status(now time.Time) api.Status {
 	for _, name := range root.Nodes.Keys() {
 		n, _ := root.Nodes.Get(name)
 		node := api.Node{
-			Name: name, ID: n.ID, State: string(n.State), Local: name == d.name, Leader: name == role.leader, Voter: voters[name], Witness: n.Witness,
-			Order: orderStatus(root, n), Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot, Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
+			Name: name, ID: n.ID, State: string(n.State), Local: name == d.name, Leader: name == role.leader,
+			Voter: voters[name], Witness: n.Witness,
+			Order: orderStatus(root, n), Address: n.Address, Unprotected: unprotected(root, name), Boot: n.Boot,
+			Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
 			Hung: n.Hung,
 		}
 		_, named := root.Document.Nodes[name]
@@ -110,8 +112,11 @@ func (d *Daemon) Status(now time.Time) api.Status {
 
 func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api.Service {
 	out := api.Service{
-		Name: service.Spec.Name, State: int(service.State), StateText: service.State.String(), Flags: int(service.Flags), FlagsText: service.Flags.String(),
-		Owner: service.Owner, LastOwner: service.LastOwner, Restarts: len(resources.Remembered(service.Spec, service.Restarts, time.Now())), Since: service.SinceAt, Reason: service.Reason,
+		Name: service.Spec.Name, State: int(service.State), StateText: service.State.String(), Flags: int(service.Flags),
+		FlagsText: service.Flags.String(),
+		Owner:     service.Owner, LastOwner: service.LastOwner,
+		Restarts: len(resources.Remembered(service.Spec, service.Restarts, time.Now())), Since: service.SinceAt,
+		Reason: service.Reason,
 		Behind: service.BehindWhy(), Freeze: freezeStatus(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {
@@ -136,7 +141,8 @@ func (d *Daemon) serviceStatus(root *cluster.State, service cluster.Service) api
 }
 
 func progressOf(p agents.Progress) *api.Progress {
-	return &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining, BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
+	return &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining,
+		BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
 }
 
 // unprotected says why a node could not be fenced; empty when it could.
@@ -179,16 +185,20 @@ func distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 		return rules.Unguarded(root, node)
 	case declared.Driver == "agent" && declared.Options["identity"] == "assumed":
 		return ""
-	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) && !fence.SamePlatform(check.Identity, declared.Options["identity"]):
+	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) &&
+		!fence.SamePlatform(check.Identity, declared.Options["identity"]):
 		// Whatever a drill has shown: another board may hang there by now, and the
 		// driver sends nothing to it.
-		return "it tells the hardware UUID " + check.Identity + ", and " + node + " has " + n.HardwareUUID + ": it belongs to another machine; check its address, or, if this board tells a UUID of its own, set option identity to that and run the drill: clusterd fence test " + node
+		return "it tells the hardware UUID " + check.Identity + ", and " + node + " has " + n.HardwareUUID +
+			": it belongs to another machine; check its address, or, if this board tells a UUID of its own, set option " +
+			"identity to that and run the drill: clusterd fence test " + node
 	case root.ProvenFor(device, node):
 		return ""
 	case check.Identity == "":
 		return "it does not tell whose it is, so its off would prove nothing before a drill: clusterd fence test " + node
 	case !fence.SamePlatform(check.Identity, n.HardwareUUID):
-		return "it tells the identity declared for it and not the hardware UUID of " + node + ", so its off would prove nothing before a drill: clusterd fence test " + node
+		return "it tells the identity declared for it and not the hardware UUID of " + node +
+			", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
 	if claimed := root.Claimed(node); claimed != "" {
 		return "it tells the hardware UUID of " + node + ", but " + claimed +
@@ -272,7 +282,8 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 		return err
 	}
 	if asked.ID == "" || len(asked.ID) > 64 || len(asked.Reason) > 500 {
-		return refuse(http.StatusBadRequest, "bad_request", "a request needs an id of at most 64 bytes and a reason of at most 500")
+		return refuse(http.StatusBadRequest, "bad_request",
+			"a request needs an id of at most 64 bytes and a reason of at most 500")
 	}
 	ask := cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name,
 		Reason: asked.Reason, For: asked.For, DeclaredDisks: asked.DeclaredDisks}
@@ -306,7 +317,8 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 			}
 			root = s.daemon.replica.Root()
 			if request, known = root.Requests.Get(id); !known {
-				return refuse(http.StatusNotFound, "unknown_request", "no request %s is known; it was not taken in, or is too old", id)
+				return refuse(http.StatusNotFound, "unknown_request",
+					"no request %s is known; it was not taken in, or is too old", id)
 			}
 		}
 		if request.Done || waitOf(r) == 0 {
@@ -326,7 +338,8 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 
 func (s *server) reply(root *cluster.State, id string) api.Reply {
 	request, _ := root.Requests.Get(id)
-	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner, Why: request.Why, Total: request.Total, Downtime: request.Downtime}
+	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner,
+		Why: request.Why, Total: request.Total, Downtime: request.Downtime}
 	if p, moving := s.daemon.hands.progressOf(request.Service); moving && !request.Done {
 		reply.Progress = progressOf(p)
 	}
@@ -340,7 +353,8 @@ const progressAsk = 300 * time.Millisecond
 func (s *server) withProgress(ctx context.Context, root *cluster.State, reply api.Reply, who caller) api.Reply {
 	request, _ := root.Requests.Get(reply.ID)
 	service, known := root.Services.Get(request.Service)
-	if reply.Done || reply.Progress != nil || !known || service.Intent == nil || service.Intent.Kind != cluster.IntentMigrate || who.kind == pki.KindNode {
+	if reply.Done || reply.Progress != nil || !known || service.Intent == nil ||
+		service.Intent.Kind != cluster.IntentMigrate || who.kind == pki.KindNode {
 		return reply
 	}
 	source, known := root.Nodes.Get(service.Intent.Node)
@@ -350,7 +364,8 @@ func (s *server) withProgress(ctx context.Context, root *cluster.State, reply ap
 	ctx, cancel := context.WithTimeout(ctx, progressAsk)
 	defer cancel()
 	var theirs api.Reply
-	if err := s.daemon.ask(ctx, source.Name, source.Address, http.MethodGet, api.PathRequests+"/"+reply.ID, nil, &theirs); err == nil {
+	if err := s.daemon.ask(ctx, source.Name, source.Address, http.MethodGet, api.PathRequests+"/"+reply.ID, nil,
+		&theirs); err == nil {
 		reply.Progress = theirs.Progress
 	}
 	return reply

@@ -84,7 +84,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 					may = false // the doorkeeper asks on the socket
 				}
 				code, body := s.ask("node1", c.who, route.method, route.path, struct{}{})
-				if refused := code == http.StatusForbidden && decoded[api.Failure](t, orEmpty(body)).Code == "permission_denied"; refused == may {
+				if refused := code == http.StatusForbidden &&
+					decoded[api.Failure](t, orEmpty(body)).Code == "permission_denied"; refused == may {
 					t.Errorf("%s %s by %+v: %d %s", route.method, route.path, c.who, code, body)
 				}
 			}
@@ -110,7 +111,8 @@ func TestAnOperatorChangesNoMembers(t *testing.T) {
 	})
 }
 
-// Guesses at a token are answered from what the node knows: they read nothing from the leader, and the trail has them.
+// Guesses at a token are answered from what the node knows: they read nothing from the leader,
+// and the trail has them.
 func TestGuessesAtTokensCostNoQuorum(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.isolate("node2") // a quorum read would fail, and take long
@@ -216,10 +218,12 @@ func TestATokenBringsOneMachineInOnce(t *testing.T) {
 		}
 		token := s.token("node2")
 		wrong := s.token("node1")
-		if code, failure := s.joinWith("node1", "node4", token.ID, wrong.Secret()); code != http.StatusForbidden || failure.Code != "bad_token" {
+		if code, failure := s.joinWith("node1", "node4", token.ID, wrong.Secret()); code != http.StatusForbidden ||
+			failure.Code != "bad_token" {
 			t.Errorf("with another token's secret: %d %+v", code, failure)
 		}
-		if code, failure := s.joinWith("node1", "node4", "00000000", token.Secret()); code != http.StatusForbidden || failure.Code != "bad_token" {
+		if code, failure := s.joinWith("node1", "node4", "00000000", token.Secret()); code != http.StatusForbidden ||
+			failure.Code != "bad_token" {
 			t.Errorf("with an unknown token: %d %+v", code, failure)
 		}
 		if code, failure := s.join("node3", "node4", token); code != http.StatusOK {
@@ -230,7 +234,8 @@ func TestATokenBringsOneMachineInOnce(t *testing.T) {
 		}
 		late := s.tokenFor("node1", 5*time.Second)
 		time.Sleep(6 * time.Second)
-		if code, failure := s.join("node1", "node5", late); code != http.StatusForbidden || !strings.Contains(failure.Message, "expired") {
+		if code, failure := s.join("node1", "node5", late); code != http.StatusForbidden ||
+			!strings.Contains(failure.Message, "expired") {
 			t.Errorf("an expired token: %d %+v", code, failure)
 		}
 		delete(s.members, "node4")
@@ -279,7 +284,8 @@ func TestAnInvalidDocumentIsRefusedWithItsLines(t *testing.T) {
 		bad := strings.Replace(documentOf(map[string]string{"vm:a": "node1"}), "domain: on-node1", "domian: on-node1", 1)
 		line := strings.Count(bad[:strings.Index(bad, "domian")], "\n") + 1
 		code, failure := apply(base, bad)
-		if code != http.StatusUnprocessableEntity || failure.Code != "invalid_document" || !strings.Contains(strings.Join(failure.Details, "\n"), fmt.Sprintf(":%d:", line)) {
+		if code != http.StatusUnprocessableEntity || failure.Code != "invalid_document" ||
+			!strings.Contains(strings.Join(failure.Details, "\n"), fmt.Sprintf(":%d:", line)) {
 			t.Errorf("an unknown key in line %d: %d %+v", line, code, failure)
 		}
 		good := documentOf(map[string]string{"vm:a": "node1", "vm:b": "node2"})
@@ -356,7 +362,8 @@ func TestNoSecretIsShown(t *testing.T) {
 			"the data key":   base64.StdEncoding.EncodeToString(key.Bytes()),
 			"the gossip key": base64.StdEncoding.EncodeToString(key.Derive(gossipPurpose)),
 		}
-		for path, who := range map[string]caller{api.PathStatus: viewer, api.PathEvents: viewer, api.PathFence: viewer, api.PathConfig: rootUser, api.PathDoctor: rootUser} {
+		for path, who := range map[string]caller{api.PathStatus: viewer, api.PathEvents: viewer, api.PathFence: viewer,
+			api.PathConfig: rootUser, api.PathDoctor: rootUser} {
 			code, body := s.ask("node1", who, "GET", path, nil)
 			if code != http.StatusOK || len(body) < 50 {
 				t.Errorf("GET %s: %d %s", path, code, body)
@@ -365,7 +372,8 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 		changed := strings.ReplaceAll(documentOf(map[string]string{"vm:a": "node1"}), testPassword, testPassword+"-new")
 		for _, dry := range []bool{true, false} {
-			code, body := s.ask("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: changed, DryRun: dry})
+			code, body := s.ask("node1", rootUser, "POST", api.PathConfig,
+				api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: changed, DryRun: dry})
 			if code != http.StatusOK || !strings.Contains(string(body), "bmc1") {
 				t.Errorf("a changed password: %d %s", code, body)
 			}

@@ -13,10 +13,10 @@ import (
 	"github.com/clusterd/clusterd/quorum"
 )
 
-// An entry that a member cannot apply ends its daemon: going on would make its State differ from the
-// others'. The leader lets none in, so there is none but by a bug, or by rules that the members do not
-// share. An operator may step over one on every member, by its index and its name, and only where it
-// could not be applied anyway.
+// An entry that a member cannot apply ends its daemon: going on would make its State differ from
+// the others'. The leader lets none in, so there is none but by a bug, or by rules that the
+// members do not share. An operator may step over one on every member, by its index and its
+// name, and only where it could not be applied anyway.
 
 const (
 	stuckFile = "stuck.json"
@@ -92,8 +92,8 @@ func StuckAt(node config.Node) (*Stuck, error) {
 	return readOptional[Stuck](Folder(node.DataDir), stuckFile)
 }
 
-// StepOver lets this node's daemon step over an entry at its next start. On a node that has not met the
-// entry, its name tells which is meant.
+// StepOver lets this node's daemon step over an entry at its next start. On a node that has not
+// met the entry, its name tells which is meant.
 func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
 	folder := Folder(node.DataDir)
 	if _, err := folder.Membership(); err != nil {

@@ -26,7 +26,8 @@ var poison = map[string]string{
 		`{"id":"x","cluster":"alpha","level":99}}}]`,
 }
 
-// TestPoisonDoesNotEnterTheLog: by whichever node it is proposed, the leader refuses it, and everybody goes on.
+// TestPoisonDoesNotEnterTheLog: by whichever node it is proposed, the leader refuses it, and
+// everybody goes on.
 func TestPoisonDoesNotEnterTheLog(t *testing.T) {
 	inBubble(t, func(s *site) {
 		for _, name := range append(s.followers(), s.leader()) {

@@ -222,14 +222,18 @@ func TestAnIsolatedLeaderStartsNothingAndSaysSo(t *testing.T) {
 				t.Errorf("without a quorum %s is shown online: %v", n.Name, n.Online)
 			}
 		}
-		if _, err := s.members[leader].daemon.propose(context.Background(), cluster.Ask{Request: "x", Op: cluster.OpStop, Service: "vm:a"}); err == nil {
+		if _, err := s.members[leader].daemon.propose(context.Background(),
+			cluster.Ask{Request: "x", Op: cluster.OpStop, Service: "vm:a"}); err == nil {
 			t.Error("a proposal of an isolated node was accepted")
 		}
-		code, body := s.ask(leader, rootUser, "POST", api.PathRequests, api.Request{ID: "r", Op: cluster.OpStop, Service: "vm:a"})
-		if failure := decoded[api.Failure](t, body); code != http.StatusServiceUnavailable || (failure.Code != "no_leader" && failure.Code != "outcome_unknown") {
+		code, body := s.ask(leader, rootUser, "POST", api.PathRequests,
+			api.Request{ID: "r", Op: cluster.OpStop, Service: "vm:a"})
+		if failure := decoded[api.Failure](t, body); code != http.StatusServiceUnavailable ||
+			(failure.Code != "no_leader" && failure.Code != "outcome_unknown") {
 			t.Errorf("a request without a quorum: %d %s", code, body)
 		}
-		if code, body := s.ask(leader, anybody, "GET", api.PathStatus+"?fresh=1", nil); code != http.StatusServiceUnavailable {
+		if code, body := s.ask(leader, anybody, "GET", api.PathStatus+"?fresh=1",
+			nil); code != http.StatusServiceUnavailable {
 			t.Errorf("a fresh read without a quorum: %d %s", code, body)
 		}
 		s.expectNoActOf(leader, before)

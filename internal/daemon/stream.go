@@ -33,7 +33,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	if s.daemon.openStreams.Add(1) > mostStreams {
 		s.daemon.openStreams.Add(-1)
-		return refuse(http.StatusServiceUnavailable, "busy", "%d event streams are open on %s, the limit", mostStreams, s.daemon.name)
+		return refuse(http.StatusServiceUnavailable, "busy", "%d event streams are open on %s, the limit", mostStreams,
+			s.daemon.name)
 	}
 	defer s.daemon.openStreams.Add(-1)
 	w.Header().Set("Content-Type", streamType)
@@ -87,7 +88,8 @@ func streamAfter(r *http.Request) (cluster.Cursor, error) {
 		within, err = strconv.Atoi(ordinal)
 	}
 	if err != nil {
-		return cluster.Cursor{}, refuse(http.StatusBadRequest, "bad_request", "%q is not the id of an event, such as 4711.0", word)
+		return cluster.Cursor{}, refuse(http.StatusBadRequest, "bad_request",
+			"%q is not the id of an event, such as 4711.0", word)
 	}
 	return cluster.Cursor{Index: number, Ordinal: within}, nil
 }

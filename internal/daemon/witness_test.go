@@ -29,7 +29,10 @@ func TestTwoNodesAndAWitnessSurviveEither(t *testing.T) {
 			t.Logf("without %s both run on %s after %s", dead, left, took)
 			s.boot(dead)
 			s.until(dead+" is back", s.backAndVoting(left, dead, 1))
-			s.until("both are where they belong", func() bool { return len(s.world.runsOn(uuidOf(0))) == 1 && len(s.world.runsOn(uuidOf(1))) == 1 })
+			s.until("both are where they belong", func() bool {
+				return len(s.world.runsOn(uuidOf(0))) == 1 &&
+					len(s.world.runsOn(uuidOf(1))) == 1
+			})
 		}
 		// The witness goes, and nothing happens to anybody.
 		shots := len(s.world.shotsFired())
@@ -64,7 +67,8 @@ func TestAWitnessLeavesNoRoomForTheTwoNodeRule(t *testing.T) {
 		defer s.close()
 		s.found()
 		text := pairDocument(map[string]string{"vm:a": "node1"}) + favourNode1
-		status, body := s.ask("node1", rootUser, "POST", api.PathConfig, api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: text})
+		status, body := s.ask("node1", rootUser, "POST", api.PathConfig,
+			api.ConfigChange{Base: s.status("node1").ConfigVersion, Text: text})
 		if status != http.StatusConflict || !strings.Contains(string(body), "node3 is one, its vote decides") {
 			t.Errorf("the answer to two_node beside a witness is %d %s", status, body)
 		}

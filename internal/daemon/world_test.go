@@ -59,7 +59,8 @@ type host struct {
 type guest struct{ running, leaving bool }
 
 func newWorld(names []string) *world {
-	w := &world{hosts: map[string]*host{}, unproven: map[string]bool{}, cutPower: func(string) {}, reach: func(string, string) bool { return true }}
+	w := &world{hosts: map[string]*host{}, unproven: map[string]bool{}, cutPower: func(string) {},
+		reach: func(string, string) bool { return true }}
 	for _, name := range names {
 		w.hosts[name] = &host{on: true, guests: map[string]*guest{}, calls: map[string]int{}}
 	}
@@ -309,7 +310,8 @@ func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Re
 		}
 	})
 	if seen && moved {
-		return agents.Result{OK: true, Source: agents.Absent, Target: agents.Running, Total: migrateTakes, Downtime: 20 * time.Millisecond}
+		return agents.Result{OK: true, Source: agents.Absent, Target: agents.Running, Total: migrateTakes,
+			Downtime: 20 * time.Millisecond}
 	}
 	return result
 }

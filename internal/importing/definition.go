@@ -93,7 +93,8 @@ func (d Definitions) Find(cluster, name string, paths []string) Found {
 		}
 		return found
 	}
-	return Found{Path: candidates[0], Problem: "its libvirt XML is not on this host (looked at " + strings.Join(candidates, ", ") + ")"}
+	return Found{Path: candidates[0], Problem: "its libvirt XML is not on this host (looked at " + strings.Join(
+		candidates, ", ") + ")"}
 }
 
 func usable(cluster, name, path, text string) Found {
@@ -118,7 +119,8 @@ func usable(cluster, name, path, text string) Found {
 	if uuid := top.Child("uuid"); uuid == nil || strings.TrimSpace(uuid.Text) == "" {
 		text = withUUID(text, MadeUUID(cluster, name))
 		found.MadeUUID = true
-		if again, err := ReadMarkup(path, []byte(text)); err != nil || again.Child("uuid") == nil || again.Child("name") == nil {
+		if again, err := ReadMarkup(path, []byte(text)); err != nil || again.Child("uuid") == nil ||
+			again.Child("name") == nil {
 			found.Problem = "its definition " + path + " has no <uuid>; add one (uuidgen makes it)"
 			return found
 		}
@@ -127,7 +129,8 @@ func usable(cluster, name, path, text string) Found {
 		found.Problem = "its definition cannot be read: " + err.Error()
 		return found
 	}
-	found.UUID, found.Title = strings.ToLower(strings.TrimSpace(top.Child("uuid").Text)), strings.TrimSpace(top.Child("name").Text)
+	found.UUID, found.Title = strings.ToLower(strings.TrimSpace(top.Child("uuid").Text)),
+		strings.TrimSpace(top.Child("name").Text)
 	found.Text = text
 	if !strings.HasSuffix(found.Text, "\n") {
 		found.Text += "\n"

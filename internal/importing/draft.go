@@ -215,7 +215,8 @@ type Draft struct {
 
 // NewDraft returns an empty draft.
 func NewDraft() *Draft {
-	return &Draft{Nodes: NewMapping(), Devices: NewMapping(), Domains: NewMapping(), Resources: NewMapping(), Services: NewMapping(), labels: map[string]bool{}, claimed: map[string]string{}}
+	return &Draft{Nodes: NewMapping(), Devices: NewMapping(), Domains: NewMapping(), Resources: NewMapping(),
+		Services: NewMapping(), labels: map[string]bool{}, claimed: map[string]string{}}
 }
 
 // Text returns the document. It holds passwords.
@@ -256,7 +257,8 @@ func (d *Draft) text(origin string, change func(*yaml.Node)) (string, error) {
 	for _, section := range []struct {
 		name string
 		of   *Mapping
-	}{{"nodes", d.Nodes}, {"devices", d.Devices}, {"domains", d.Domains}, {"resources", d.Resources}, {"services", d.Services}} {
+	}{{"nodes", d.Nodes}, {"devices", d.Devices}, {"domains", d.Domains}, {"resources", d.Resources},
+		{"services", d.Services}} {
 		if section.of.Len() > 0 {
 			top.Set(section.name, &Mapping{node: clone(section.of.node)})
 		}

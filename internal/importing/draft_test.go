@@ -8,8 +8,10 @@ import (
 
 func TestTimesOfOld(t *testing.T) {
 	for given, want := range map[string]time.Duration{
-		"30": 30 * time.Second, "5m": 5 * time.Minute, "2h": 2 * time.Hour, "1d": 24 * time.Hour, "2w": 14 * 24 * time.Hour, "1y": 365 * 24 * time.Hour,
-		"20s": 20 * time.Second, "150ms": 150 * time.Millisecond, " 3 ": 3 * time.Second, "PT5M": 5 * time.Minute, "P1DT2H": 26 * time.Hour, "0": 0,
+		"30": 30 * time.Second, "5m": 5 * time.Minute, "2h": 2 * time.Hour, "1d": 24 * time.Hour, "2w": 14 * 24 * time.Hour,
+		"1y":  365 * 24 * time.Hour,
+		"20s": 20 * time.Second, "150ms": 150 * time.Millisecond, " 3 ": 3 * time.Second, "PT5M": 5 * time.Minute,
+		"P1DT2H": 26 * time.Hour, "0": 0,
 	} {
 		got, err := ReadSpan(given)
 		if err != nil || got != want {
@@ -24,7 +26,8 @@ func TestTimesOfOld(t *testing.T) {
 }
 
 func TestSpansAreWrittenAsPeopleDo(t *testing.T) {
-	for want, d := range map[string]time.Duration{"90s": 90 * time.Second, "5m": 5 * time.Minute, "48h": 48 * time.Hour, "0s": 0, "150ms": 150 * time.Millisecond, "1h30m0s": 90 * time.Minute} {
+	for want, d := range map[string]time.Duration{"90s": 90 * time.Second, "5m": 5 * time.Minute, "48h": 48 * time.Hour,
+		"0s": 0, "150ms": 150 * time.Millisecond, "1h30m0s": 90 * time.Minute} {
 		if got := Span(d); got != want {
 			t.Errorf("%s is written %s", want, got)
 		}

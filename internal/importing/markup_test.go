@@ -8,11 +8,14 @@ import (
 
 func TestFaultsOfXMLHaveAPlace(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"a tag that is not closed", "<cluster>\n  <rm>\n</cluster>", "f:3:11: is not valid XML: element <rm> closed by </cluster>"},
-		{"an attribute without quotes", "<cluster>\n  <rm log=7/>\n</cluster>", "f:2:12: is not valid XML: unquoted or missing attribute value in element"},
+		{"a tag that is not closed", "<cluster>\n  <rm>\n</cluster>",
+			"f:3:11: is not valid XML: element <rm> closed by </cluster>"},
+		{"an attribute without quotes", "<cluster>\n  <rm log=7/>\n</cluster>",
+			"f:2:12: is not valid XML: unquoted or missing attribute value in element"},
 		{"the end is missing", "<cluster>\n<rm>", "f:2:5: is not valid XML: unexpected EOF"},
 		{"an entity nobody declared", "<a>\n <b c='&x;'/></a>", "f:2:11: is not valid XML: invalid character entity &x;"},
-		{"an external entity", "<?xml version='1.0'?>\n<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>\n<a>&x;</a>", "f:2:1: has a document type or entity declaration, which is not read; remove it"},
+		{"an external entity", "<?xml version='1.0'?>\n<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>\n<a>&x;</a>",
+			"f:2:1: has a document type or entity declaration, which is not read; remove it"},
 		{"nothing", " \n", "f: is empty"},
 		{"only a comment", "<!-- x -->", "f: holds no XML element"},
 		{"text after the end", "<a/>\nx", "f:1:5: has text outside of its top element"},
@@ -37,7 +40,9 @@ func TestFaultsOfXMLHaveAPlace(t *testing.T) {
 }
 
 func TestElementsAndAttributesKnowTheirPlaces(t *testing.T) {
-	top, err := ReadMarkup("f", []byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<é a=\"1\">\n  <b x='a>b=\"'\n\ty = \"2\" ns:z=\"3\">text<!-- no --> more</b>\n</é>"))
+	top, err := ReadMarkup("f",
+		[]byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<é a=\"1\">\n  <b x='a>b=\"'\n\ty = \"2\" "+
+			"ns:z=\"3\">text<!-- no --> more</b>\n</é>"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +50,8 @@ func TestElementsAndAttributesKnowTheirPlaces(t *testing.T) {
 	if top.Line != 2 || b.Line != 3 || b.Column != 3 || b.Text != "text more" {
 		t.Errorf("the elements stand at %d and %d:%d (%q)", top.Line, b.Line, b.Column, b.Text)
 	}
-	for _, want := range []Attribute{{Name: "x", Value: "a>b=\"", Line: 3, Column: 6}, {Name: "y", Value: "2", Line: 4, Column: 2}, {Name: "ns:z", Value: "3", Line: 4, Column: 10}} {
+	for _, want := range []Attribute{{Name: "x", Value: "a>b=\"", Line: 3, Column: 6},
+		{Name: "y", Value: "2", Line: 4, Column: 2}, {Name: "ns:z", Value: "3", Line: 4, Column: 10}} {
 		got := b.attribute(want.Name)
 		if got == nil || *got != want {
 			t.Errorf("got %+v, want %+v", got, want)

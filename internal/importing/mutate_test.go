@@ -21,14 +21,16 @@ import (
 // rounds of each example.
 const rounds = 40
 
-type translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error)
+type translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft,
+	*importing.Report, error)
 
 // TestWhateverIsWrittenTheDocumentIsValid changes the examples at random -
 // elements twice or gone, attributes gone or with another value - and each document
 // that is made of them passes `config check`. Two services that write to one disk
 // are a fault that only a person can mend; the command tells it.
 func TestWhateverIsWrittenTheDocumentIsValid(t *testing.T) {
-	for pattern, importer := range map[string]translate{"rgconf/testdata/*.conf": rgconf.Translate, "cib/testdata/*.xml": cib.Translate} {
+	for pattern, importer := range map[string]translate{"rgconf/testdata/*.conf": rgconf.Translate,
+		"cib/testdata/*.xml": cib.Translate} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil || len(sources) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
@@ -101,7 +103,8 @@ func mutate(t *testing.T, random *rand.Rand, text []byte) []byte {
 		case kind == 3 && len(p.start.Attr) > 0: // another's value
 			p.start.Attr[random.IntN(len(p.start.Attr))].Value = values[random.IntN(len(values))]
 		case kind == 4 && len(p.start.Attr) > 0:
-			strange := []string{"", " ", "-1", "0", "999999999999", "ä ö", "a\nb", "*", "x:y", "true", "null", "~", "\"q\"", "a: b", "- x", "INFINITY", "0x10", "1e3", "{}", "#"}
+			strange := []string{"", " ", "-1", "0", "999999999999", "ä ö", "a\nb", "*", "x:y", "true", "null", "~", "\"q\"",
+				"a: b", "- x", "INFINITY", "0x10", "1e3", "{}", "#"}
 			p.start.Attr[random.IntN(len(p.start.Attr))].Value = strange[random.IntN(len(strange))]
 		}
 	}

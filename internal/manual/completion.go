@@ -48,7 +48,8 @@ _%[1]s() {
 	for _, rule := range commandRules("", t.Commands) {
 		out.WriteString(rule)
 	}
-	fmt.Fprintf(&out, "\t*) words=%q ;;\n\tesac\n", strings.Join(append(commandNames(t.Commands), flagNames(t.Flags)...), " "))
+	fmt.Fprintf(&out, "\t*) words=%q ;;\n\tesac\n",
+		strings.Join(append(commandNames(t.Commands), flagNames(t.Flags)...), " "))
 	fmt.Fprintf(&out, `	COMPREPLY=($(compgen -W "$words" -- "$current"))
 	if declare -F __ltrim_colon_completions >/dev/null; then
 		__ltrim_colon_completions "$current"

@@ -17,19 +17,24 @@ func pretended() ([]cli.Flag, []*cli.Command) {
 		&cli.StringFlag{Name: "secret", Hidden: true, Usage: "not shown"},
 	}
 	return flags, []*cli.Command{{Name: "config", Subcommands: []*cli.Command{
-		{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE", Flags: []cli.Flag{&cli.IntFlag{Name: "base", Usage: "made for version `N`", Value: 3}}},
+		{Name: "apply", Usage: "put a document into force", ArgsUsage: "FILE",
+			Flags: []cli.Flag{&cli.IntFlag{Name: "base", Usage: "made for version `N`", Value: 3}}},
 		{Name: "internal", Hidden: true},
-	}}, {Name: "fence", Usage: "cut power", Subcommands: []*cli.Command{{Name: "off"}}}, {Name: "start", Usage: "start one", ArgsUsage: "SERVICE"}}
+	}}, {Name: "fence", Usage: "cut power", Subcommands: []*cli.Command{{Name: "off"}}},
+		{Name: "start", Usage: "start one", ArgsUsage: "SERVICE"}}
 }
 
 func TestAPageHasWhatTheTreeHasAndNoMore(t *testing.T) {
 	flags, commands := pretended()
-	page := Page{Name: "tool", Usage: "do things", Synopsis: []string{"tool [-m NODE]"}, Flags: flags, Commands: commands, Prefix: "tool",
+	page := Page{Name: "tool", Usage: "do things", Synopsis: []string{"tool [-m NODE]"}, Flags: flags,
+		Commands: commands, Prefix: "tool",
 		Elsewhere: map[string]string{"fence": "tool-fence"},
 		Prose:     "# DESCRIPTION\nDoes `things`.\n.hidden dots\n\n    $ tool \\n\n\n# EXIT STATUS\n0 :: fine\n"}.Text()
 	for _, want := range []string{
-		".TH TOOL 8", "tool \\- do things", `\fB\-m\fR, \fB\-\-member\fR \fINODE\fR`, ".SS tool config apply FILE", "Put a document into force.",
-		`\fB\-\-base\fR \fIN\fR`, "(default: 3)", "See \\fBtool\\-fence\\fR(8)", "Does \\fIthings\\fR.", "\\&.hidden dots", "$ tool \\en", ".TP\n\\fB0\\fR\nfine\n",
+		".TH TOOL 8", "tool \\- do things", `\fB\-m\fR, \fB\-\-member\fR \fINODE\fR`, ".SS tool config apply FILE",
+		"Put a document into force.",
+		`\fB\-\-base\fR \fIN\fR`, "(default: 3)", "See \\fBtool\\-fence\\fR(8)", "Does \\fIthings\\fR.", "\\&.hidden dots",
+		"$ tool \\en", ".TP\n\\fB0\\fR\nfine\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
@@ -40,7 +45,8 @@ func TestAPageHasWhatTheTreeHasAndNoMore(t *testing.T) {
 			t.Errorf("the page has %q", unwanted)
 		}
 	}
-	if strings.Index(page, ".SH OPTIONS") < strings.Index(page, ".SH DESCRIPTION") || strings.Index(page, ".SH EXIT STATUS") < strings.Index(page, ".SH COMMANDS") {
+	if strings.Index(page, ".SH OPTIONS") < strings.Index(page, ".SH DESCRIPTION") ||
+		strings.Index(page, ".SH EXIT STATUS") < strings.Index(page, ".SH COMMANDS") {
 		t.Errorf("the sections are out of order:\n%s", page)
 	}
 }
@@ -54,10 +60,12 @@ func TestCompletionCompletes(t *testing.T) {
 	flags, commands := pretended()
 	folder := t.TempDir()
 	file := filepath.Join(folder, "completion")
-	if err := os.WriteFile(file, []byte(Tool{Name: "tool", Flags: flags, Commands: commands}.Completion()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(Tool{Name: "tool", Flags: flags, Commands: commands}.Completion()),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	answer := "#!/bin/sh\ncat <<'END'\n    <node name=\"node1\" state=\"1\"/>\n    <node name=\"node2\"/>\n    <group name=\"vm:web\" state=\"112\"/>\nEND\n"
+	answer := "#!/bin/sh\ncat <<'END'\n    <node name=\"node1\" state=\"1\"/>\n    <node name=\"node2\"/>\n    " +
+		"<group name=\"vm:web\" state=\"112\"/>\nEND\n"
 	if err := os.WriteFile(filepath.Join(folder, "clustat"), []byte(answer), 0o700); err != nil {
 		t.Fatal(err)
 	}

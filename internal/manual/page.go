@@ -84,7 +84,8 @@ func (p Page) commands(out *strings.Builder, prefix string, commands []*cli.Comm
 		}
 		line := strings.TrimSpace(prefix + " " + command.Name)
 		if page := p.Elsewhere[command.Name]; page != "" {
-			fmt.Fprintf(out, ".SS %s\n%s See \\fB%s\\fR(%d).\n", escape(line), escape(sentence(command.Usage)), escape(page), section)
+			fmt.Fprintf(out, ".SS %s\n%s See \\fB%s\\fR(%d).\n", escape(line), escape(sentence(command.Usage)), escape(page),
+				section)
 			continue
 		}
 		if len(command.Subcommands) > 0 {

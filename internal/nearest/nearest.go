@@ -1,7 +1,7 @@
 // Package nearest finds the known word that a mistyped one was probably meant to be.
 //
-// Its answer is for a question put to a person ("Did you mean ...?"). Callers never act on it: a cluster manager that
-// guesses a node's name stops the wrong machine one day.
+// Its answer is for a question put to a person ("Did you mean ...?"). Callers never act on it: a
+// cluster manager that guesses a node's name stops the wrong machine one day.
 package nearest
 
 import (
@@ -12,8 +12,9 @@ import (
 // longestWord bounds the work: nobody mistypes a word of this length by a letter or two.
 const longestWord = 128
 
-// Word returns the known word nearest to the given one, or "" when none is near. Of several equally near words the
-// first in sorted order wins, so that the same mistake always gets the same answer.
+// Word returns the known word nearest to the given one, or "" when none is near. Of several
+// equally near words the first in sorted order wins, so that the same mistake always gets the
+// same answer.
 func Word(given string, known []string) string {
 	if given == "" || len(given) > longestWord {
 		return ""

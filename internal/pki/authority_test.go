@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestTwoAuthoritiesAreBelievedWhileOneTakesTheOthersPlace: then, in both directions, and neither before nor after.
+// TestTwoAuthoritiesAreBelievedWhileOneTakesTheOthersPlace: then, in both directions, and
+// neither before nor after.
 func TestTwoAuthoritiesAreBelievedWhileOneTakesTheOthersPlace(t *testing.T) {
 	old, next := newTestCA(t, testCluster), newTestCA(t, testCluster)
 	first, second := newMember(t, old, "node1", noon), newMember(t, next, "node2", noon)

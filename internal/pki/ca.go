@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// NodeValidity is how long a node certificate lives by default. Renewal starts at two thirds of it, which leaves ten days.
+	// NodeValidity is how long a node certificate lives by default. Renewal starts at two thirds of
+	// it, which leaves ten days.
 	NodeValidity = 30 * 24 * time.Hour
 	// ClientValidity is how long a client certificate lives by default.
 	ClientValidity = 90 * 24 * time.Hour
@@ -26,7 +27,8 @@ const (
 	LongestClientValidity = 365 * 24 * time.Hour
 	// caValidity outlives the machines.
 	caValidity = 20 * 365 * 24 * time.Hour
-	// backdating lets a peer whose clock is a little behind accept a certificate that was made this minute.
+	// backdating lets a peer whose clock is a little behind accept a certificate that was made this
+	// minute.
 	backdating = time.Hour
 	// addressLimit bounds the addresses in one certificate.
 	addressLimit = 16
@@ -34,11 +36,13 @@ const (
 
 // CA is the cluster's own certificate authority.
 type CA struct {
-	// ClusterID is the id that every certificate carries; a peer of another cluster is refused by it, in words.
+	// ClusterID is the id that every certificate carries; a peer of another cluster is refused by
+	// it, in words.
 	ClusterID string
 	// CertPEM is public.
 	CertPEM []byte
-	// KeyPEM is secret: whoever has it can be any node. It may lie only in files with mode 0600 (log, snapshot).
+	// KeyPEM is secret: whoever has it can be any node. It may lie only in files with mode 0600
+	// (log, snapshot).
 	KeyPEM []byte
 
 	certificate *x509.Certificate
@@ -103,10 +107,13 @@ func (ca CA) String() string       { return "authority of cluster " + ca.Cluster
 func (ca CA) GoString() string     { return ca.String() }
 func (ca CA) LogValue() slog.Value { return slog.StringValue(ca.String()) }
 
-// SignNode answers a node's certificate request with its chain: the node's certificate and the authority's, in PEM. The request must
-// name this node and be signed by its own key. Whether that key *is* this node is for the caller to know: at a join by the token, at a
-// renewal by the connection's Peer. The addresses (with or without port) are for foreign tools only, clusterd itself goes by name.
-func (ca *CA) SignNode(requestPEM []byte, node string, addresses []string, now time.Time, validity time.Duration) ([]byte, error) {
+// SignNode answers a node's certificate request with its chain: the node's certificate and the
+// authority's, in PEM. The request must name this node and be signed by its own key. Whether
+// that key *is* this node is for the caller to know: at a join by the token, at a renewal by the
+// connection's Peer. The addresses (with or without port) are for foreign tools only, clusterd
+// itself goes by name.
+func (ca *CA) SignNode(requestPEM []byte, node string, addresses []string, now time.Time,
+	validity time.Duration) ([]byte, error) {
 	request, err := ParseRequest(requestPEM)
 	if err != nil {
 		return nil, fmt.Errorf("sign a certificate for node %s: %w", node, err)
@@ -129,10 +136,13 @@ func (ca *CA) SignNode(requestPEM []byte, node string, addresses []string, now t
 	return ca.sign(template, request, now, validity)
 }
 
-// SignClient answers a certificate request of a remote command line with its chain in PEM. The name in the request is ignored.
-func (ca *CA) SignClient(requestPEM []byte, user string, role Role, now time.Time, validity time.Duration) ([]byte, error) {
+// SignClient answers a certificate request of a remote command line with its chain in PEM. The
+// name in the request is ignored.
+func (ca *CA) SignClient(requestPEM []byte, user string, role Role, now time.Time, validity time.Duration) ([]byte,
+	error) {
 	if !userNamePattern.MatchString(user) {
-		return nil, fmt.Errorf("sign a client certificate: %q is not a user name: use up to 63 letters, digits and . _ @ -", user)
+		return nil, fmt.Errorf("sign a client certificate: %q is not a user name: use up to 63 letters, digits and . _ @ -",
+			user)
 	}
 	if !knownRole(role) {
 		return nil, fmt.Errorf("sign a client certificate for %s: unknown role %q; use %s, %s or %s",
@@ -150,8 +160,9 @@ func (ca *CA) SignClient(requestPEM []byte, user string, role Role, now time.Tim
 	return ca.sign(template, request, now, validity)
 }
 
-// sign keeps the certificate's life inside the authority's, so that there is always an instant at which the chain is valid: peers
-// that forgive a wrong clock judge the chain at such an instant.
+// sign keeps the certificate's life inside the authority's, so that there is always an instant
+// at which the chain is valid: peers that forgive a wrong clock judge the chain at such an
+// instant.
 func (ca *CA) sign(template *x509.Certificate, request Request, now time.Time, validity time.Duration) ([]byte, error) {
 	template.SerialNumber = newSerial()
 	template.KeyUsage = x509.KeyUsageDigitalSignature
@@ -159,7 +170,8 @@ func (ca *CA) sign(template *x509.Certificate, request Request, now time.Time, v
 	template.NotBefore = latest(now.Add(-backdating), ca.certificate.NotBefore)
 	template.NotAfter = earliest(now.Add(validity), ca.certificate.NotAfter)
 	if validity <= 0 || !template.NotAfter.After(template.NotBefore) {
-		return nil, fmt.Errorf("sign a certificate for %s: this node's clock says %s, and a certificate for %s from then would lie outside the life of the cluster's authority (%s to %s); set the clock",
+		return nil, fmt.Errorf("sign a certificate for %s: this node's clock says %s, and a certificate for %s from "+
+			"then would lie outside the life of the cluster's authority (%s to %s); set the clock",
 			template.Subject.CommonName, stamp(now), validity, stamp(ca.certificate.NotBefore), stamp(ca.certificate.NotAfter))
 	}
 	encoded, err := x509.CreateCertificate(rand.Reader, template, ca.certificate, request.public, ca.key.private)
@@ -198,7 +210,8 @@ type Request struct {
 	public      *ecdsa.PublicKey
 }
 
-// NewRequest asks for a certificate for the key, in PEM. The same request may be sent any number of times; it holds no secret.
+// NewRequest asks for a certificate for the key, in PEM. The same request may be sent any number
+// of times; it holds no secret.
 func NewRequest(key *NodeKey, name string) ([]byte, error) {
 	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}
 	encoded, err := x509.CreateCertificateRequest(rand.Reader, template, key.private)
@@ -257,7 +270,8 @@ func ParseAuthorities(texts []string) []*x509.Certificate {
 	return authorities
 }
 
-// chainLimit is one more than the two certificates of our chains, so that a longer one is noticed and not read to its end.
+// chainLimit is one more than the two certificates of our chains, so that a longer one is
+// noticed and not read to its end.
 const chainLimit = 3
 
 func parseCertificates(text []byte) ([]*x509.Certificate, error) {
@@ -283,7 +297,8 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// authorityClusterID checks that a certificate is a clusterd authority that signed itself, and returns its cluster.
+// authorityClusterID checks that a certificate is a clusterd authority that signed itself, and
+// returns its cluster.
 func authorityClusterID(certificate *x509.Certificate) (string, error) {
 	if !certificate.IsCA || len(certificate.URIs) != 1 || certificate.URIs[0].Scheme != uriScheme {
 		return "", errors.New("the certificate is not that of a clusterd authority")

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// DialTimeout bounds one connection attempt from the first packet to the greeting, whatever the caller's context allows.
+// DialTimeout bounds one connection attempt from the first packet to the greeting, whatever the
+// caller's context allows.
 const DialTimeout = 10 * time.Second
 
 // Dial connects to the wanted node (or AnyNode) for one channel, by one protocol of its Mux. When
@@ -46,7 +47,8 @@ func Dial(ctx context.Context, store *Store, address, wantNode, protocol string,
 	return connection, nil
 }
 
-// DialJoin connects to the first of the token's addresses that answers as the token's cluster, without a certificate of its own.
+// DialJoin connects to the first of the token's addresses that answers as the token's cluster,
+// without a certificate of its own.
 func DialJoin(ctx context.Context, token Token, protocol string) (*tls.Conn, error) {
 	var failures []error
 	for _, address := range token.Addresses {
@@ -92,7 +94,8 @@ func dial(ctx context.Context, reach func(context.Context, string) (net.Conn, er
 // secure makes a connection ready for use: handshake, then greeting.
 func secure(ctx context.Context, raw net.Conn, protocol string, config *tls.Config) (*tls.Conn, error) {
 	connection := tls.Client(raw, config)
-	// The handshake watches the context itself, but tells it badly; closing the connection covers handshake and greeting alike.
+	// The handshake watches the context itself, but tells it badly; closing the connection covers
+	// handshake and greeting alike.
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	err := connection.HandshakeContext(ctx)
 	if err != nil && strings.Contains(err.Error(), "no application protocol") {
@@ -110,9 +113,11 @@ func secure(ctx context.Context, raw net.Conn, protocol string, config *tls.Conf
 	return connection, err
 }
 
-// The greeting is the first thing a server says on our own protocols: one byte of verdict, two of length, a sentence. TLS itself can
-// refuse a peer only with "bad certificate", and does so after the client believes that it is connected; an administrator deserves
-// to read on the refused node why it was refused, and a removed daemon must be able to learn that it was removed.
+// The greeting is the first thing a server says on our own protocols: one byte of verdict, two
+// of length, a sentence. TLS itself can refuse a peer only with "bad certificate", and does so
+// after the client believes that it is connected; an administrator deserves to read on the
+// refused node why it was refused, and a removed daemon must be able to learn that it was
+// removed.
 
 type verdict byte
 
@@ -126,13 +131,15 @@ const (
 // greetingLimitBytes bounds the sentence.
 const greetingLimitBytes = 512
 
-// greetedPrefix marks our own protocols. Others (http/1.1 from a browser or curl) know no greeting and get none.
+// greetedPrefix marks our own protocols. Others (http/1.1 from a browser or curl) know no
+// greeting and get none.
 const greetedPrefix = "clusterd-"
 
 var (
 	// ErrRefused is returned by Dial when the other end refuses this peer; the error holds its reason.
 	ErrRefused = errors.New("refused by the other end")
-	// ErrBusy is returned by Dial when the other end has no room for another connection; try again later.
+	// ErrBusy is returned by Dial when the other end has no room for another connection; try again
+	// later.
 	ErrBusy = errors.New("the other end is too busy")
 )
 

@@ -5,7 +5,8 @@ import (
 	"net"
 )
 
-// dialedConn lies under a connection that Dial made, so that the Store can end it when its peer is removed.
+// dialedConn lies under a connection that Dial made, so that the Store can end it when its peer
+// is removed.
 type dialedConn struct {
 	net.Conn
 	store   *Store // nil where nobody is known yet: a joiner's

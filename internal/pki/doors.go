@@ -73,11 +73,13 @@ type door struct {
 	client Role
 	// joiner has no certificate.
 	joiner bool
-	// newcomer is this node itself without a certificate: it knows nobody's key, and a token pins the authority.
+	// newcomer is this node itself without a certificate: it knows nobody's key, and a token pins
+	// the authority.
 	newcomer bool
 }
 
-// doors is the table of who may use what. Clients and joiners only ever come; nobody connects to them.
+// doors is the table of who may use what. Clients and joiners only ever come; nobody connects to
+// them.
 var doors = map[Channel]door{
 	// A lagging member may hear the log from a leader that joined while it was away, and that a
 	// member vouches for: without that it could never catch up. Its votes and entries go nowhere

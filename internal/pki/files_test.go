@@ -136,18 +136,30 @@ func TestAuthorityAnswersOnlyFittingRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if parsed, err := ParseRequest(request); err != nil || parsed.Name != "node1" || parsed.Fingerprint != key.Fingerprint() {
+	if parsed, err := ParseRequest(request); err != nil || parsed.Name != "node1" ||
+		parsed.Fingerprint != key.Fingerprint() {
 		t.Errorf("the request reads %+v, %v", parsed, err)
 	}
 	for name, sign := range map[string]func() ([]byte, error){
-		"another node":       func() ([]byte, error) { return ca.SignNode(request, "node2", nil, noon, NodeValidity) },
-		"no request":         func() ([]byte, error) { return ca.SignNode([]byte("x"), "node1", nil, noon, NodeValidity) },
-		"senseless address":  func() ([]byte, error) { return ca.SignNode(request, "node1", []string{"a b"}, noon, NodeValidity) },
-		"too many addresses": func() ([]byte, error) { return ca.SignNode(request, "node1", make([]string, 17), noon, NodeValidity) },
-		"no life":            func() ([]byte, error) { return ca.SignNode(request, "node1", nil, noon, 0) },
-		"clock at the epoch": func() ([]byte, error) { return ca.SignNode(request, "node1", nil, time.Unix(0, 0), NodeValidity) },
-		"unknown role":       func() ([]byte, error) { return ca.SignClient(request, "alice", "root", noon, ClientValidity) },
-		"path in a name":     func() ([]byte, error) { return ca.SignClient(request, "a/b", RoleAdmin, noon, ClientValidity) },
+		"another node": func() ([]byte, error) { return ca.SignNode(request, "node2", nil, noon, NodeValidity) },
+		"no request":   func() ([]byte, error) { return ca.SignNode([]byte("x"), "node1", nil, noon, NodeValidity) },
+		"senseless address": func() ([]byte, error) {
+			return ca.SignNode(request, "node1", []string{"a b"}, noon,
+				NodeValidity)
+		},
+		"too many addresses": func() ([]byte, error) {
+			return ca.SignNode(request, "node1", make([]string, 17), noon,
+				NodeValidity)
+		},
+		"no life": func() ([]byte, error) { return ca.SignNode(request, "node1", nil, noon, 0) },
+		"clock at the epoch": func() ([]byte, error) {
+			return ca.SignNode(request, "node1", nil, time.Unix(0, 0),
+				NodeValidity)
+		},
+		"unknown role": func() ([]byte, error) { return ca.SignClient(request, "alice", "root", noon, ClientValidity) },
+		"path in a name": func() ([]byte, error) {
+			return ca.SignClient(request, "a/b", RoleAdmin, noon, ClientValidity)
+		},
 	} {
 		if _, err := sign(); err == nil {
 			t.Errorf("%s: a certificate was signed", name)
@@ -173,7 +185,8 @@ func TestRenewalIsDueAtTwoThirdsOfTheLife(t *testing.T) {
 	for _, test := range []struct {
 		now  time.Time
 		want bool
-	}{{noon, false}, {due.Add(-time.Minute), false}, {due.Add(time.Minute), true}, {certificate.NotAfter.Add(time.Hour), true}, {time.Unix(0, 0), false}} {
+	}{{noon, false}, {due.Add(-time.Minute), false}, {due.Add(time.Minute), true},
+		{certificate.NotAfter.Add(time.Hour), true}, {time.Unix(0, 0), false}} {
 		if got := NeedsRenewal(certificate, test.now); got != test.want {
 			t.Errorf("at %s renewal is due: %t, want %t", stamp(test.now), got, test.want)
 		}

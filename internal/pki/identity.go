@@ -43,7 +43,8 @@ func NewIdentity(key *NodeKey, chainPEM []byte) (*Identity, error) {
 		return nil, fmt.Errorf("read the certificate chain: %w", err)
 	}
 	if len(certificates) != 2 {
-		return nil, fmt.Errorf("read the certificate chain: it must hold two certificates, one's own and the authority's, not %d", len(certificates))
+		return nil, fmt.Errorf("read the certificate chain: it must hold two certificates, one's own and the "+
+			"authority's, not %d", len(certificates))
 	}
 	identity := &Identity{Key: key, Certificate: certificates[0], Authority: certificates[1]}
 	if identity.ClusterID, err = authorityClusterID(identity.Authority); err != nil {

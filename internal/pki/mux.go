@@ -18,8 +18,9 @@ import (
 type Limits struct {
 	// HandshakeTimeout ends a handshake that does not get on. Default 5 s.
 	HandshakeTimeout time.Duration
-	// Handshakes is how many may be under way. One more ends the oldest, never the newest: an honest peer is through in
-	// milliseconds, so the oldest is the silent one, and silence must not lock others out. Default 64.
+	// Handshakes is how many may be under way. One more ends the oldest, never the newest: an
+	// honest peer is through in milliseconds, so the oldest is the silent one, and silence must not
+	// lock others out. Default 64.
 	Handshakes int
 	// Joiners is how many connections without a certificate may be open, and PerAddress how many of
 	// them from one address: few, because nobody vouches for them. The oldest makes room for the
@@ -53,15 +54,16 @@ func (limits Limits) withDefaults() Limits {
 	return limits
 }
 
-// acceptFailureLimit is how often accepting may fail in a row (out of file descriptors, mostly), a second apart at last, before Run
-// gives up.
+// acceptFailureLimit is how often accepting may fail in a row (out of file descriptors, mostly),
+// a second apart at last, before Run gives up.
 const acceptFailureLimit = 100
 
 // ErrProtocolTaken is returned by Mux.Protocol when the protocol has an open listener already.
 var ErrProtocolTaken = errors.New("the protocol is served already")
 
-// Mux serves several protocols on one TCP address, told apart by ALPN. It does the handshake and verifies the peer before anyone sees
-// the connection, refuses with words, and bounds everything that a stranger can make it hold.
+// Mux serves several protocols on one TCP address, told apart by ALPN. It does the handshake and
+// verifies the peer before anyone sees the connection, refuses with words, and bounds everything
+// that a stranger can make it hold.
 type Mux struct {
 	listener net.Listener
 	store    *Store
@@ -121,8 +123,9 @@ func (mux *Mux) Protocol(name string, channels ...Channel) (net.Listener, error)
 	return listener, nil
 }
 
-// Run accepts until the context ends (then it returns nil) or the listener fails for good. At its end the TCP listener, all protocols
-// and all unfinished handshakes are closed; connections that were accepted belong to who accepted them.
+// Run accepts until the context ends (then it returns nil) or the listener fails for good. At
+// its end the TCP listener, all protocols and all unfinished handshakes are closed; connections
+// that were accepted belong to who accepted them.
 func (mux *Mux) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { mux.listener.Close() })
 	defer stop()
@@ -155,8 +158,9 @@ func pause(ctx context.Context, duration time.Duration) {
 	}
 }
 
-// Disconnect closes every open connection whose peer the function picks, at once and without a farewell, and returns how many. It is
-// for a node that was removed or a client that was revoked. The function must not call the Mux.
+// Disconnect closes every open connection whose peer the function picks, at once and without a
+// farewell, and returns how many. It is for a node that was removed or a client that was
+// revoked. The function must not call the Mux.
 func (mux *Mux) Disconnect(pick func(Peer) bool) int {
 	mux.mutex.Lock()
 	var picked []*muxConn
@@ -211,7 +215,8 @@ func (mux *Mux) begin(raw net.Conn) {
 }
 
 func (mux *Mux) handshake(connection *muxConn) {
-	// The deadline is on the connection and covers the greeting too: a peer that does not read must not hold this goroutine.
+	// The deadline is on the connection and covers the greeting too: a peer that does not read must
+	// not hold this goroutine.
 	connection.SetDeadline(time.Now().Add(mux.limits.HandshakeTimeout))
 	secured := tls.Server(connection, mux.store.unverifiedServerConfig(mux.names()))
 	if err := secured.Handshake(); err != nil {
@@ -271,8 +276,9 @@ func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
 	return mux.giveRoom(connection, peer)
 }
 
-// deliver greets and hands over. The greeting goes out first, since afterwards the connection belongs to the one who accepts it; its
-// place in the queue is kept meanwhile, so that nobody who was welcomed is sent away after all.
+// deliver greets and hands over. The greeting goes out first, since afterwards the connection
+// belongs to the one who accepts it; its place in the queue is kept meanwhile, so that nobody
+// who was welcomed is sent away after all.
 func (mux *Mux) deliver(secured *tls.Conn, peer Peer, protocol string) error {
 	listener := mux.keepPlace(protocol)
 	if listener == nil {
@@ -290,12 +296,14 @@ func (mux *Mux) deliver(secured *tls.Conn, peer Peer, protocol string) error {
 		listener.queue <- &Conn{Conn: secured, peer: peer} // Never blocks: the place was kept.
 		return nil
 	}
-	// The peer left, or the protocol was closed after the greeting: it sees its connection end and dials again.
+	// The peer left, or the protocol was closed after the greeting: it sees its connection end and
+	// dials again.
 	go secured.Close()
 	return nil
 }
 
-// keepPlace returns nil where the protocol is not served or its queue is full, counting those who are being greeted.
+// keepPlace returns nil where the protocol is not served or its queue is full, counting those
+// who are being greeted.
 func (mux *Mux) keepPlace(protocol string) *protocolListener {
 	mux.mutex.Lock()
 	defer mux.mutex.Unlock()
@@ -348,8 +356,9 @@ func (mux *Mux) forgetPending(connection *muxConn) bool {
 	return true
 }
 
-// Conn is an accepted connection. It is not a bare *tls.Conn because net/http hangs up on one whose ALPN protocol it does not know;
-// of this one it only reads ConnectionState, and handlers find the peer by PeerOf(*request.TLS).
+// Conn is an accepted connection. It is not a bare *tls.Conn because net/http hangs up on one
+// whose ALPN protocol it does not know; of this one it only reads ConnectionState, and handlers
+// find the peer by PeerOf(*request.TLS).
 type Conn struct {
 	*tls.Conn
 	peer Peer
@@ -358,7 +367,8 @@ type Conn struct {
 // Peer is the other end, verified.
 func (connection *Conn) Peer() Peer { return connection.peer }
 
-// muxConn lies under the TLS connection and keeps the counts right, whoever closes the connection and however.
+// muxConn lies under the TLS connection and keeps the counts right, whoever closes the
+// connection and however.
 type muxConn struct {
 	net.Conn
 	mux    *Mux
@@ -400,7 +410,8 @@ func (listener *protocolListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends this protocol only, with the connections that nobody accepted yet. It may be opened again.
+// Close ends this protocol only, with the connections that nobody accepted yet. It may be opened
+// again.
 func (listener *protocolListener) Close() error {
 	listener.mux.mutex.Lock()
 	if listener.mux.protocols[listener.name] == listener {

@@ -150,10 +150,12 @@ func TestJoinByTokenPinsTheCluster(t *testing.T) {
 	wantError(t, err, ErrRefused)
 
 	for name, forged := range map[string]Token{
-		"another authority with the same id": {ClusterID: testCluster, AuthorityPin: newTestCA(t, testCluster).Pin(), Addresses: []string{address}},
-		"another id":                         {ClusterID: "another", AuthorityPin: ca.Pin(), Addresses: []string{address}},
+		"another authority with the same id": {ClusterID: testCluster, AuthorityPin: newTestCA(t, testCluster).Pin(),
+			Addresses: []string{address}},
+		"another id": {ClusterID: "another", AuthorityPin: ca.Pin(), Addresses: []string{address}},
 		// The pin of a node's own key must not make it an authority.
-		"a node's key as the pin": {ClusterID: testCluster, AuthorityPin: node.Identity().Self.Fingerprint, Addresses: []string{address}},
+		"a node's key as the pin": {ClusterID: testCluster, AuthorityPin: node.Identity().Self.Fingerprint,
+			Addresses: []string{address}},
 	} {
 		if _, err := DialJoin(t.Context(), forged, "clusterd-api"); err == nil {
 			t.Errorf("%s: the joiner connected", name)
@@ -177,7 +179,8 @@ func TestHTTPKnowsThePeer(t *testing.T) {
 		server := &http.Server{Handler: handler}
 		go server.Serve(open(t, mux, protocol, ChannelLook))
 		t.Cleanup(func() { server.Close() })
-		client := &http.Client{Transport: &http.Transport{DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+		client := &http.Client{Transport: &http.Transport{DialTLSContext: func(ctx context.Context, _,
+			address string) (net.Conn, error) {
 			return Dial(ctx, store, address, AnyNode, protocol, ChannelLook)
 		}}}
 		response, err := client.Get("https://" + mux.listener.Addr().String() + "/")
@@ -217,7 +220,8 @@ func TestDisconnectEndsOpenConnectionsOfOnePeer(t *testing.T) {
 	wantEcho(t, connections["node2"])
 }
 
-// The removal is committed while the handshake is under way: Disconnect cannot see the connection yet, so the Mux must look again.
+// The removal is committed while the handshake is under way: Disconnect cannot see the
+// connection yet, so the Mux must look again.
 func TestRemovalDuringTheHandshakeIsNoticed(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	var looked atomic.Int32
@@ -269,7 +273,8 @@ func TestJoinersCannotTakeTheRoomOfNodes(t *testing.T) {
 	}
 }
 
-// A viewer opens connections without end. A node, an administrator and the viewer's own newest find room all the same.
+// A viewer opens connections without end. A node, an administrator and the viewer's own newest
+// find room all the same.
 func TestACrowdOfOneViewerLocksNobodyOut(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	trust := Trust{Now: at(noon), Standing: everyone}
@@ -372,7 +377,8 @@ func TestQueueThatNobodyEmptiesIsBounded(t *testing.T) {
 	mux := serve(t, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Queue: 1})
 	open(t, mux, "clusterd-raft")
 	store := NewStore(newMember(t, ca, "node2", noon), trust)
-	// Nobody accepts, so whoever is welcomed first keeps the only place, be it still greeted or already queued.
+	// Nobody accepts, so whoever is welcomed first keeps the only place, be it still greeted or
+	// already queued.
 	connection, err := dialRaft(t, store, mux)
 	if err != nil {
 		t.Fatal(err)
@@ -384,14 +390,16 @@ func TestQueueThatNobodyEmptiesIsBounded(t *testing.T) {
 	}
 }
 
-// Two clients say nothing. They hold all the room there is for handshakes; an honest third must get in at once all the same.
+// Two clients say nothing. They hold all the room there is for handshakes; an honest third must
+// get in at once all the same.
 func TestSilentClientsBlockNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := newTestCA(t, testCluster)
 		trust := Trust{Now: at(noon), Standing: everyone}
 		listener := newPipeListener()
 		var logged bytes.Buffer
-		mux := NewMux(listener, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Handshakes: 2}, slog.New(slog.NewTextHandler(&logged, nil)))
+		mux := NewMux(listener, NewStore(newMember(t, ca, "node1", noon), trust), Limits{Handshakes: 2},
+			slog.New(slog.NewTextHandler(&logged, nil)))
 		came := echo(open(t, mux, "clusterd-raft"))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -459,7 +467,8 @@ func TestAcceptIsTriedAgainWithALimit(t *testing.T) {
 			t.Errorf("Run ended with %v", err)
 		}
 		hopeless := &failingListener{pipeListener: *newPipeListener(), failures: acceptFailureLimit + 1}
-		if err := NewMux(hopeless, store, Limits{}, nil).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "too many open files") {
+		if err := NewMux(hopeless, store, Limits{}, nil).Run(t.Context()); err == nil ||
+			!strings.Contains(err.Error(), "too many open files") {
 			t.Errorf("Run ended with %v, want the listener's error", err)
 		}
 	})

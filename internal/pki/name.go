@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// uriScheme starts the name inside every certificate: clusterd://<cluster id>/node/<name> or clusterd://<cluster id>/client/<role>/<user>.
-// A URI of our own, and not the common name, because no other software gives it a meaning and it carries the kind of peer.
+// uriScheme starts the name inside every certificate: clusterd://<cluster id>/node/<name> or
+// clusterd://<cluster id>/client/<role>/<user>. A URI of our own, and not the common name,
+// because no other software gives it a meaning and it carries the kind of peer.
 const uriScheme = "clusterd"
 
 // Kind says what sort of peer is at the other end.
@@ -59,8 +60,9 @@ func (peer Peer) String() string {
 	}
 }
 
-// PeerOf names the other end of a connection that came from Mux or Dial, or that was made with a Store's configuration. It only reads
-// the certificate, which those verified before they let go of the connection; a state from elsewhere must not be given to it.
+// PeerOf names the other end of a connection that came from Mux or Dial, or that was made with a
+// Store's configuration. It only reads the certificate, which those verified before they let go
+// of the connection; a state from elsewhere must not be given to it.
 func PeerOf(state tls.ConnectionState) (Peer, error) {
 	if !state.HandshakeComplete {
 		return Peer{}, errors.New("name the peer: the TLS handshake is not complete")
@@ -80,7 +82,8 @@ var (
 
 func checkNodeName(name string) error {
 	if !nodeNamePattern.MatchString(name) {
-		return fmt.Errorf("%q is not a node name: use up to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit", name)
+		return fmt.Errorf("%q is not a node name: use up to 63 letters, digits, dots, hyphens and underscores, starting "+
+			"with a letter or digit", name)
 	}
 	return nil
 }
@@ -103,7 +106,8 @@ func clientURI(clusterID, user string, role Role) *url.URL {
 // readName reads the cluster id and the peer out of a certificate. It verifies nothing.
 func readName(certificate *x509.Certificate) (clusterID string, peer Peer, err error) {
 	if len(certificate.URIs) != 1 || certificate.URIs[0].Scheme != uriScheme {
-		return "", Peer{}, fmt.Errorf("the certificate of %q was not made by a clusterd cluster: it holds no %s:// name", certificate.Subject.CommonName, uriScheme)
+		return "", Peer{}, fmt.Errorf("the certificate of %q was not made by a clusterd cluster: it holds no %s:// name",
+			certificate.Subject.CommonName, uriScheme)
 	}
 	name := certificate.URIs[0]
 	peer.Fingerprint = Fingerprint(certificate)
@@ -111,10 +115,12 @@ func readName(certificate *x509.Certificate) (clusterID string, peer Peer, err e
 	switch {
 	case len(parts) == 2 && parts[0] == string(KindNode) && nodeNamePattern.MatchString(parts[1]):
 		peer.Kind, peer.Name = KindNode, parts[1]
-	case len(parts) == 3 && parts[0] == string(KindClient) && knownRole(Role(parts[1])) && userNamePattern.MatchString(parts[2]):
+	case len(parts) == 3 && parts[0] == string(KindClient) && knownRole(Role(parts[1])) &&
+		userNamePattern.MatchString(parts[2]):
 		peer.Kind, peer.Role, peer.Name = KindClient, Role(parts[1]), parts[2]
 	default:
-		return "", Peer{}, fmt.Errorf("the certificate's name %q is neither a node nor a client of a known role; was it made by a newer clusterd?", name)
+		return "", Peer{}, fmt.Errorf(
+			"the certificate's name %q is neither a node nor a client of a known role; was it made by a newer clusterd?", name)
 	}
 	return name.Host, peer, nil
 }

@@ -54,8 +54,9 @@ func strangersPace() limits.Pace {
 	return limits.Pace{Rate: strangersRate, Burst: strangersBurst, Holders: 4096, Most: 5 * time.Second}
 }
 
-// tooOften reports whether strangers at an address have made so many handshakes that the next one is
-// not begun. Nodes are never counted, and no stranger at a node's address can keep that node out.
+// tooOften reports whether strangers at an address have made so many handshakes that the next
+// one is not begun. Nodes are never counted, and no stranger at a node's address can keep that
+// node out.
 func (mux *Mux) tooOften(remote net.Addr) bool {
 	from := network(remote)
 	if !mux.pace.Overdrawn(from, time.Now()) || mux.Known != nil && mux.Known(from) {

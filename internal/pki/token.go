@@ -34,13 +34,16 @@ var (
 	ErrTokenMalformed = errors.New("not a usable join token")
 	// ErrTokenExpired is returned by Stored.Verify when the token's time is over.
 	ErrTokenExpired = errors.New("the join token has expired; make a new one with: clusterd token")
-	// ErrTokenUnknown is returned by Stored.Verify when the secret is not this token's. Callers return it too for an id that the
-	// state does not hold, or that was used, so that a guesser learns nothing.
-	ErrTokenUnknown = errors.New("the join token is not known, was used already, or is of an authority that was replaced; " +
-		"make a new one with: clusterd token")
+	// ErrTokenUnknown is returned by Stored.Verify when the secret is not this token's. Callers
+	// return it too for an id that the state does not hold, or that was used, so that a guesser
+	// learns nothing.
+	ErrTokenUnknown = errors.New(
+		"the join token is not known, was used already, or is of an authority that was replaced; " +
+			"make a new one with: clusterd token")
 )
 
-// Token lets one machine join one cluster, once. It is shown once, to the administrator, and prints without its secret.
+// Token lets one machine join one cluster, once. It is shown once, to the administrator, and
+// prints without its secret.
 type Token struct {
 	ID           string   // Names the stored half; not secret.
 	ClusterID    string   // The cluster to join.
@@ -49,15 +52,18 @@ type Token struct {
 	secret       []byte
 }
 
-// Stored is the half that the cluster keeps. It is worthless to who reads it: the secret cannot be had back from its hash.
+// Stored is the half that the cluster keeps. It is worthless to who reads it: the secret cannot
+// be had back from its hash.
 type Stored struct {
 	ID         string    `json:"id"`
 	SecretHash string    `json:"secret_hash"` // See secretHash.
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// NewToken makes both halves. The caller puts Stored into the replicated state before it shows the token.
-func NewToken(clusterID, authorityPin string, addresses []string, now time.Time, life time.Duration) (Token, Stored, error) {
+// NewToken makes both halves. The caller puts Stored into the replicated state before it shows
+// the token.
+func NewToken(clusterID, authorityPin string, addresses []string, now time.Time, life time.Duration) (Token, Stored,
+	error) {
 	if life <= 0 || life > TokenLifeLimit {
 		return Token{}, Stored{}, fmt.Errorf("make a join token: a life of %s is not between 0 and %s", life, TokenLifeLimit)
 	}
@@ -115,13 +121,15 @@ func (token Token) Text() string {
 	for _, address := range token.Addresses {
 		body = appendShort(body, address)
 	}
-	// The length in front tells a text that was cut off from one that was mistyped, which need different advice.
+	// The length in front tells a text that was cut off from one that was mistyped, which need
+	// different advice.
 	framed := append(binary.BigEndian.AppendUint16(nil, uint16(len(body))), body...)
 	checksum := sha256.Sum256(framed)
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(framed, checksum[:tokenChecksumBytes]...))
 }
 
-// ParseToken reads a token's text; white space that a terminal or a mail put in is ignored. ErrTokenMalformed is returned.
+// ParseToken reads a token's text; white space that a terminal or a mail put in is ignored.
+// ErrTokenMalformed is returned.
 func ParseToken(text string) (Token, error) {
 	if len(text) > tokenTextLimit {
 		return Token{}, malformed("the text is longer than %d characters", tokenTextLimit)
@@ -130,7 +138,8 @@ func ParseToken(text string) (Token, error) {
 	encoded, found := strings.CutPrefix(text, tokenPrefix)
 	if !found {
 		if version, _, dotted := strings.Cut(text, "."); dotted && strings.HasPrefix(version, tokenFamily) {
-			return Token{}, malformed("it is of version %q, and this clusterd knows %q only; install the version that the cluster runs",
+			return Token{}, malformed(
+				"it is of version %q, and this clusterd knows %q only; install the version that the cluster runs",
 				version, strings.TrimSuffix(tokenPrefix, "."))
 		}
 		return Token{}, malformed("a join token begins with %q", tokenPrefix)

@@ -11,7 +11,8 @@ import (
 
 func newTestToken(t testing.TB) (Token, Stored) {
 	t.Helper()
-	token, stored, err := NewToken(testCluster, strings.Repeat("ab", 32), []string{"10.0.0.1:7500", "node2.example.org:7500"}, noon, TokenLife)
+	token, stored, err := NewToken(testCluster, strings.Repeat("ab", 32),
+		[]string{"10.0.0.1:7500", "node2.example.org:7500"}, noon, TokenLife)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,11 @@ func TestTokenRefusesSenselessContents(t *testing.T) {
 	for name, make := range map[string]func() error{
 		"no address": func() error { _, _, err := NewToken(testCluster, pin, nil, noon, TokenLife); return err },
 		"no pin":     func() error { _, _, err := NewToken(testCluster, "", []string{"a:1"}, noon, TokenLife); return err },
-		"too long":   func() error { _, _, err := NewToken(testCluster, pin, []string{"a:1"}, noon, 48*time.Hour); return err },
+		"too long": func() error {
+			_, _, err := NewToken(testCluster, pin, []string{"a:1"}, noon,
+				48*time.Hour)
+			return err
+		},
 		"no cluster": func() error { _, _, err := NewToken("", pin, []string{"a:1"}, noon, TokenLife); return err },
 	} {
 		if make() == nil {
@@ -92,7 +97,8 @@ func TestTokenRefusesSenselessContents(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	token, _ := newTestToken(t)
 	ca := newTestCA(t, testCluster)
-	secrets := []string{fmt.Sprintf("%x", token.secret), fmt.Sprint(token.secret), token.Text(), string(ca.KeyPEM), fmt.Sprint(ca.KeyPEM)}
+	secrets := []string{fmt.Sprintf("%x", token.secret), fmt.Sprint(token.secret), token.Text(), string(ca.KeyPEM),
+		fmt.Sprint(ca.KeyPEM)}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		text := fmt.Sprintf(format+format+format+format+format, token, &token, *ca, ca, ca.key)
 		for _, secret := range secrets {

@@ -8,13 +8,15 @@ import (
 )
 
 var (
-	// ErrRemoved is returned when the peer's key is one that the cluster removed, and by Dial when the other end says so about this
-	// node. A daemon that hears it about itself should stop, after it asked a majority: one node's log may lag behind.
+	// ErrRemoved is returned when the peer's key is one that the cluster removed, and by Dial when
+	// the other end says so about this node. A daemon that hears it about itself should stop, after
+	// it asked a majority: one node's log may lag behind.
 	ErrRemoved = errors.New("removed from the cluster")
-	// ErrOtherCluster is returned when the peer's certificate names another cluster or another authority signed it.
+	// ErrOtherCluster is returned when the peer's certificate names another cluster or another
+	// authority signed it.
 	ErrOtherCluster = errors.New("not of this cluster")
-	// ErrCertificateDates is returned when a certificate is expired or not yet valid by this machine's clock, and the key is not one
-	// that the cluster recorded for that node.
+	// ErrCertificateDates is returned when a certificate is expired or not yet valid by this
+	// machine's clock, and the key is not one that the cluster recorded for that node.
 	ErrCertificateDates = errors.New("certificate not valid at this time")
 	// ErrWrongNode is returned when another node than the wanted one answers at an address.
 	ErrWrongNode = errors.New("another node answers")
@@ -28,12 +30,14 @@ const (
 	// signed its certificate: every node that ever was a member may hold the authority's key.
 	// Clients have no other standing, unless they were revoked.
 	StandingUnknown StandingKind = iota
-	// StandingMember is exactly the key that is recorded for this node. Wrong dates are forgiven and reported.
+	// StandingMember is exactly the key that is recorded for this node. Wrong dates are forgiven
+	// and reported.
 	StandingMember
 	// StandingVouched is a node's key that this node's state does not hold, because its log is
 	// behind, and that a member's state does. It is held to the dates of its certificate.
 	StandingVouched
-	// StandingRemoved is a key that was removed, by removing or replacing its node or by revoking a client. It is always refused.
+	// StandingRemoved is a key that was removed, by removing or replacing its node or by revoking a
+	// client. It is always refused.
 	StandingRemoved
 )
 
@@ -43,14 +47,15 @@ type Standing struct {
 	RemovedAt time.Time // For StandingRemoved: when, for the message; may be zero.
 }
 
-// Trust is what connections need to know of the world. Every field may be nil; its functions are called from many goroutines and must
-// not block.
+// Trust is what connections need to know of the world. Every field may be nil; its functions are
+// called from many goroutines and must not block.
 type Trust struct {
-	// Standing looks up the pair of the peer's name and fingerprint in the replicated state. After a node was replaced, its old
-	// fingerprint is StandingRemoved and its new one StandingMember. Joiners are not
-	// asked about. Nil means StandingUnknown for everyone.
+	// Standing looks up the pair of the peer's name and fingerprint in the replicated state. After
+	// a node was replaced, its old fingerprint is StandingRemoved and its new one StandingMember.
+	// Joiners are not asked about. Nil means StandingUnknown for everyone.
 	Standing func(Peer) Standing
-	// Warn is told when wrong dates were forgiven. It is called at each such connection: who shows it should show changes only.
+	// Warn is told when wrong dates were forgiven. It is called at each such connection: who shows
+	// it should show changes only.
 	Warn func(node, reason string)
 	// Authorities are those that are believed beside one's own, while one takes the other's place.
 	Authorities func() []*x509.Certificate
@@ -90,9 +95,11 @@ func (trust Trust) authorities() []*x509.Certificate {
 	return trust.Authorities()
 }
 
-// verifyPeer decides whether the holder of this certificate is who it says. The usage is that of the peer's role in the handshake.
+// verifyPeer decides whether the holder of this certificate is who it says. The usage is that of
+// the peer's role in the handshake.
 func verifyPeer(leaf, authority *x509.Certificate, usage x509.ExtKeyUsage, trust Trust) (Peer, error) {
-	// Which cluster is asked first, only for the sake of the message: a signature that does not fit explains nothing.
+	// Which cluster is asked first, only for the sake of the message: a signature that does not fit
+	// explains nothing.
 	wantCluster, err := authorityClusterID(authority)
 	if err != nil {
 		return Peer{}, err
@@ -102,12 +109,14 @@ func verifyPeer(leaf, authority *x509.Certificate, usage x509.ExtKeyUsage, trust
 		return Peer{}, fmt.Errorf("%w: %w", ErrOtherCluster, err)
 	}
 	if clusterID != wantCluster {
-		return Peer{}, fmt.Errorf("%s belongs to cluster %s, this is cluster %s: %w", peer, clusterID, wantCluster, ErrOtherCluster)
+		return Peer{}, fmt.Errorf("%s belongs to cluster %s, this is cluster %s: %w", peer, clusterID, wantCluster,
+			ErrOtherCluster)
 	}
 	from, to := latest(leaf.NotBefore, authority.NotBefore), earliest(leaf.NotAfter, authority.NotAfter)
 	now := trust.now()
 	if err := verifyChain(leaf, authority, usage, clamp(now, from, to)); err != nil {
-		return Peer{}, fmt.Errorf("%s shows a certificate that this cluster's authority did not sign for this use: %w: %w", peer, ErrOtherCluster, err)
+		return Peer{}, fmt.Errorf("%s shows a certificate that this cluster's authority did not sign for this use: %w: %w",
+			peer, ErrOtherCluster, err)
 	}
 	return peer, judge(peer, trust, now, from, to)
 }
@@ -122,14 +131,18 @@ func judge(peer Peer, trust Trust, now, from, to time.Time) error {
 	if problem == "" {
 		return nil
 	}
-	// Forgiveness is for members. A client certificate stands for a person and has no recorded machine behind it.
+	// Forgiveness is for members. A client certificate stands for a person and has no recorded
+	// machine behind it.
 	if standing.Kind == StandingMember && peer.Kind == KindNode {
 		if trust.Warn != nil {
-			trust.Warn(peer.Name, fmt.Sprintf("its certificate %s; it is accepted because its key is the recorded one; set the clocks, or see why the certificate was not renewed", problem))
+			trust.Warn(peer.Name, fmt.Sprintf(
+				"its certificate %s; it is accepted because its key is the recorded one; set the clocks, or see why the "+
+					"certificate was not renewed", problem))
 		}
 		return nil
 	}
-	return fmt.Errorf("%s: %w: it %s, and its key %s is not one this node knows; set the clocks of both machines, or let it get a new certificate",
+	return fmt.Errorf("%s: %w: it %s, and its key %s is not one this node knows; set the clocks of both machines, or "+
+		"let it get a new certificate",
 		peer, ErrCertificateDates, problem, peer.Fingerprint)
 }
 

@@ -10,7 +10,8 @@ func TestMembersMeetAndKnowEachOther(t *testing.T) {
 	ca := newTestCA(t, testCluster)
 	first, second := newMember(t, ca, "node1", noon), newMember(t, ca, "node2", noon)
 	trust := Trust{Now: at(noon), Standing: recorded(first, second)}
-	seen, serverErr, clientErr := handshake(t, NewStore(first, trust).ServerConfig(), NewStore(second, trust).ClientConfig("node1"))
+	seen, serverErr, clientErr := handshake(t, NewStore(first, trust).ServerConfig(),
+		NewStore(second, trust).ClientConfig("node1"))
 	if serverErr != nil || clientErr != nil {
 		t.Fatalf("server: %v, client: %v", serverErr, clientErr)
 	}
@@ -47,7 +48,8 @@ func TestDatesAreForgivenToMembersOnly(t *testing.T) {
 				trust.Standing = recorded(server, peer)
 			}
 			right := Trust{Now: at(noon)}
-			_, serverErr, clientErr := handshake(t, NewStore(server, trust).ServerConfig(), NewStore(peer, right).ClientConfig("node1"))
+			_, serverErr, clientErr := handshake(t, NewStore(server, trust).ServerConfig(),
+				NewStore(peer, right).ClientConfig("node1"))
 			checkVerdict(t, "as server", serverErr, heard.all(), test.warning, test.refused, "node2")
 			if (clientErr != nil) != (test.refused != "") {
 				t.Errorf("the client ended with %v", clientErr)
@@ -74,16 +76,19 @@ func checkVerdict(t *testing.T, side string, err error, heard []string, warning,
 	switch {
 	case warning == "" && len(heard) != 0:
 		t.Errorf("%s: unexpected warnings %q", side, heard)
-	case warning != "" && (len(heard) != 1 || !strings.HasPrefix(heard[0], node+": ") || !strings.Contains(heard[0], warning)):
+	case warning != "" && (len(heard) != 1 || !strings.HasPrefix(heard[0], node+": ") ||
+		!strings.Contains(heard[0], warning)):
 		t.Errorf("%s: warnings are %q, want one about %s that says %q", side, heard, node, warning)
 	}
 }
 
 func TestAnotherKeyUnderAKnownNameGetsNoForgiveness(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	server, genuine, other := newMember(t, ca, "node1", noon), newMember(t, ca, "node2", noon), newMember(t, ca, "node2", noon)
+	server, genuine, other := newMember(t, ca, "node1", noon), newMember(t, ca, "node2", noon),
+		newMember(t, ca, "node2", noon)
 	trust := Trust{Now: at(noon.Add(2 * NodeValidity)), Standing: recorded(server, genuine)}
-	_, err, _ := handshake(t, NewStore(server, trust).ServerConfig(), NewStore(other, Trust{Now: at(noon)}).ClientConfig("node1"))
+	_, err, _ := handshake(t, NewStore(server, trust).ServerConfig(), NewStore(other, Trust{Now: at(noon)}).ClientConfig(
+		"node1"))
 	wantError(t, err, ErrCertificateDates)
 }
 
@@ -94,7 +99,8 @@ func TestClientsGetNoForgiveness(t *testing.T) {
 		Now:      at(noon.Add(2 * ClientValidity)),
 		Standing: func(Peer) Standing { return Standing{Kind: StandingMember} },
 	}
-	_, err, _ := handshake(t, NewStore(server, trust).ServerConfig(), NewStore(alice, Trust{Now: at(noon)}).ClientConfig(AnyNode))
+	_, err, _ := handshake(t, NewStore(server, trust).ServerConfig(), NewStore(alice, Trust{Now: at(noon)}).ClientConfig(
+		AnyNode))
 	wantError(t, err, ErrCertificateDates)
 }
 
@@ -107,7 +113,8 @@ func TestRemovedNodeIsRefusedWithTheDate(t *testing.T) {
 		}
 		return Standing{Kind: StandingMember}
 	}}
-	_, err, _ := handshake(t, NewStore(server, trust).ServerConfig(), NewStore(removed, Trust{Now: at(noon)}).ClientConfig("node1"))
+	_, err, _ := handshake(t, NewStore(server, trust).ServerConfig(),
+		NewStore(removed, Trust{Now: at(noon)}).ClientConfig("node1"))
 	wantError(t, err, ErrRemoved)
 	if want := "node node3 was removed from the cluster on 2026-03-01 11:00:00 UTC"; err.Error() != want {
 		t.Errorf("the refusal is %q, want %q", err, want)

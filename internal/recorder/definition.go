@@ -12,7 +12,8 @@ import (
 
 // private are the elements of a libvirt definition whose whole content may be
 // anything, passwords too: what people put there for the guest or for QEMU.
-var private = map[string]bool{"metadata": true, "commandline": true, "sysinfo": true, "cmdline": true, "cookies": true, "cookie": true,
+var private = map[string]bool{"metadata": true, "commandline": true, "sysinfo": true, "cmdline": true,
+	"cookies": true, "cookie": true,
 	"launchSecurity": true, "initenv": true, "initarg": true, "description": true}
 
 // privateWords in an attribute's name make its value a secret.

@@ -109,7 +109,8 @@ func store(folder string, limits Limits, record Record, packed []byte) error {
 	if err := makeRoom(present, limits, int64(len(packed))); err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%012d-index-%d-%s%s", nextNumber(present), record.Planned.State.Index, record.At.UTC().Format("20060102T150405Z"), suffix)
+	name := fmt.Sprintf("%012d-index-%d-%s%s", nextNumber(present), record.Planned.State.Index,
+		record.At.UTC().Format("20060102T150405Z"), suffix)
 	// One name for what is unfinished, so that crashes leave one such file at most.
 	unfinished := filepath.Join(folder, unfinishedName)
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -110,14 +110,16 @@ func Decode(packed []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: it does not begin as one", ErrNoRecord)
 	}
 	if head.Record != FormatVersion {
-		return Record{}, fmt.Errorf("%w: format %d, this clusterd knows %d; replay it with the version that wrote it", ErrVersion, head.Record, FormatVersion)
+		return Record{}, fmt.Errorf("%w: format %d, this clusterd knows %d; replay it with the version that wrote it",
+			ErrVersion, head.Record, FormatVersion)
 	}
 	var f file
 	if err := json.Unmarshal(text, &f); err != nil || f.State == nil {
 		return Record{}, fmt.Errorf("%w: %v", ErrNoRecord, err)
 	}
 	if f.State.Level > cluster.CurrentLevel {
-		return Record{}, fmt.Errorf("%w: its cluster followed rules of level %d, this clusterd knows level %d; replay it with the version that wrote it", ErrVersion, f.State.Level, cluster.CurrentLevel)
+		return Record{}, fmt.Errorf(
+			"%w: its cluster followed rules of level %d, this clusterd knows level %d; replay it with the version that wrote it", ErrVersion, f.State.Level, cluster.CurrentLevel)
 	}
 	commands, err := cluster.Decode(f.Commands)
 	if errors.Is(err, cluster.ErrUnknownCommand) {
@@ -127,7 +129,8 @@ func Decode(packed []byte) (Record, error) {
 	}
 	return Record{
 		Clusterd: f.Clusterd, Node: f.Node, At: f.At, Missed: f.Missed, Strange: strange(text),
-		Planned: mind.Planned{State: f.State, View: f.View, Decision: clusterplan.Decision{Commands: commands, Notes: f.Notes}},
+		Planned: mind.Planned{State: f.State, View: f.View, Decision: clusterplan.Decision{Commands: commands,
+			Notes: f.Notes}},
 	}, nil
 }
 

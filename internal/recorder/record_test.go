@@ -32,7 +32,8 @@ func lossPlan(t testing.TB) mind.Planned {
 	apply := func(commands ...cluster.Command) {
 		t.Helper()
 		index++
-		applied := clusterapply.Apply(&state, cluster.Entry{Index: index, At: noon.Add(time.Duration(index) * time.Second), Commands: commands})
+		applied := clusterapply.Apply(&state, cluster.Entry{Index: index, At: noon.Add(time.Duration(index) * time.Second),
+			Commands: commands})
 		if err := applied.Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -41,17 +42,20 @@ func lossPlan(t testing.TB) mind.Planned {
 	apply(cluster.Init{Cluster: "office", ID: "7ad3", Level: cluster.CurrentLevel, Secrets: secrets})
 	for i := 1; i <= 3; i++ {
 		apply(cluster.AddToken{ID: node(i), Token: cluster.Token{Hash: secret, Expires: noon.Add(time.Hour)}})
-		apply(cluster.Join{Token: node(i), Node: node(i), Fingerprint: "key-" + node(i), HardwareUUID: "uuid-" + node(i), Address: addressOf(i)})
+		apply(cluster.Join{Token: node(i), Node: node(i), Fingerprint: "key-" + node(i), HardwareUUID: "uuid-" + node(i),
+			Address: addressOf(i)})
 	}
 	for i := 1; i <= 3; i++ {
-		apply(cluster.NodeUp{Node: node(i), Fingerprint: "key-" + node(i), Boot: "boot-" + node(i), Address: addressOf(i), MaxLevel: cluster.CurrentLevel})
+		apply(cluster.NodeUp{Node: node(i), Fingerprint: "key-" + node(i), Boot: "boot-" + node(i), Address: addressOf(i),
+			MaxLevel: cluster.CurrentLevel})
 		apply(cluster.Inventory{Node: node(i), Incarnation: index, Boot: "boot-" + node(i), Found: []cluster.Found{}})
 	}
 	apply(cluster.AddToken{ID: "open", Token: cluster.Token{Hash: secret, Expires: noon.Add(time.Hour)}})
 	definition := "<domain><graphics passwd='" + secret + "'/></domain>"
 	document := cluster.Document{
 		Cluster: "office", Nodes: map[string]cluster.NodeSpec{},
-		Devices:  map[string]fence.Device{"bmc2": {Name: "bmc2", Driver: "ipmi", Address: "10.0.1.2", Username: "admin", Password: secret, Options: map[string]string{"key": secret}}},
+		Devices: map[string]fence.Device{"bmc2": {Name: "bmc2", Driver: "ipmi", Address: "10.0.1.2", Username: "admin",
+			Password: secret, Options: map[string]string{"key": secret}}},
 		Services: map[string]resources.Spec{"vm:web": {Name: "vm:web", UUID: "u-web", Autostart: true, Definition: "hash"}},
 	}
 	tree := []resources.Resource{{Type: "ocf:heartbeat:Filesystem", Name: "data", Parameters: map[string]string{
@@ -65,10 +69,12 @@ func lossPlan(t testing.TB) mind.Planned {
 	blobs := map[string]string{"hash": definition, hash: text}
 	apply(cluster.Configure{Text: "password: " + secret, Document: document, Blobs: blobs})
 
-	view := cluster.View{Self: "node1", Leading: true, Quiet: time.Second, Newest: index, Contacts: map[string]cluster.Contactwatch{
-		"node2": {Silence: 2 * time.Second, Heard: true, Verdict: &cluster.Verdict{Node: "node2", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody reached it"}, VerdictAge: 50 * time.Millisecond},
-		"node3": {Heard: true},
-	}}
+	view := cluster.View{Self: "node1", Leading: true, Quiet: time.Second, Newest: index,
+		Contacts: map[string]cluster.Contactwatch{
+			"node2": {Silence: 2 * time.Second, Heard: true, Verdict: &cluster.Verdict{Node: "node2", Kernel: cluster.Silent,
+				Daemon: cluster.Silent, Why: "nobody reached it"}, VerdictAge: 50 * time.Millisecond},
+			"node3": {Heard: true},
+		}}
 	root := state.Fork()
 	return mind.Planned{State: root, View: view, Decision: clusterplan.Plan(root, view)}
 }
@@ -100,7 +106,8 @@ func TestARecordIsReadAsItWasWrittenAndPlansTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Clusterd != r.Clusterd || again.Node != r.Node || !again.At.Equal(r.At) || again.Missed != r.Missed || again.Strange != "" {
+	if again.Clusterd != r.Clusterd || again.Node != r.Node || !again.At.Equal(r.At) || again.Missed != r.Missed ||
+		again.Strange != "" {
 		t.Errorf("read back as %+v", again)
 	}
 	if !reflect.DeepEqual(again.Planned.View, r.Planned.View) {
@@ -118,7 +125,8 @@ func TestARecordIsReadAsItWasWrittenAndPlansTheSame(t *testing.T) {
 func TestReplayShowsAChangedDecision(t *testing.T) {
 	r := lossRecord(t)
 	commands := r.Planned.Decision.Commands
-	r.Planned.Decision.Commands = append([]cluster.Command{cluster.NodeGone{Node: "node3", Incarnation: 8}}, commands[1:]...)
+	r.Planned.Decision.Commands = append([]cluster.Command{cluster.NodeGone{Node: "node3", Incarnation: 8}},
+		commands[1:]...)
 	again, err := Decode(encoded(t, r))
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +136,8 @@ func TestReplayShowsAChangedDecision(t *testing.T) {
 		t.Fatalf("a changed decision is the same: %+v, %v", comparison, err)
 	}
 	text := strings.Join(comparison.Commands, "\n")
-	if !strings.Contains(text, `- node-left {"node":"node3"`) || !strings.Contains(text, `+ contact {"node":"node2"`) || !strings.Contains(text, `  begin-fence {"node":"node2"`) {
+	if !strings.Contains(text, `- node-left {"node":"node3"`) || !strings.Contains(text, `+ contact {"node":"node2"`) ||
+		!strings.Contains(text, `  begin-fence {"node":"node2"`) {
 		t.Errorf("it is shown as\n%s", text)
 	}
 }
@@ -217,7 +226,8 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}
-	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{}, cluster.NodeSpec{}, mind.Planned{}, cluster.View{}, cluster.Contactwatch{}} {
+	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{},
+		cluster.NodeSpec{}, mind.Planned{}, cluster.View{}, cluster.Contactwatch{}} {
 		kind := reflect.TypeOf(value)
 		for i := range kind.NumField() {
 			name := kind.Field(i).Name
@@ -241,16 +251,17 @@ func TestWhatCannotBeReadIsToldApart(t *testing.T) {
 		packed []byte
 		want   error
 	}{
-		"a later format":     {pack(`{"record":2,"view":"of another shape"}`), ErrVersion},
-		"a later level":      {pack(`{"record":1,"state":{"level":99}}`), ErrVersion},
-		"an unknown command": {pack(`{"record":1,"state":{"level":1},"commands":[{"v":1,"kind":"dance","body":{}}]}`), ErrVersion},
-		"no gzip":            {[]byte("hello"), ErrNoRecord},
-		"nothing":            {nil, ErrNoRecord},
-		"another JSON":       {pack(`{"services":[]}`), ErrNoRecord},
-		"without a State":    {pack(`{"record":1,"commands":[]}`), ErrNoRecord},
-		"torn":               {whole[:len(whole)/2], ErrNoRecord},
-		"a bomb":             {bytes.Repeat(pack(strings.Repeat(" ", 1<<20)), largestUnpacked>>20+1), ErrTooLarge},
-		"too large":          {make([]byte, largestPacked+1), ErrTooLarge},
+		"a later format": {pack(`{"record":2,"view":"of another shape"}`), ErrVersion},
+		"a later level":  {pack(`{"record":1,"state":{"level":99}}`), ErrVersion},
+		"an unknown command": {pack(`{"record":1,"state":{"level":1},"commands":[{"v":1,"kind":"dance","body":{}}]}`),
+			ErrVersion},
+		"no gzip":         {[]byte("hello"), ErrNoRecord},
+		"nothing":         {nil, ErrNoRecord},
+		"another JSON":    {pack(`{"services":[]}`), ErrNoRecord},
+		"without a State": {pack(`{"record":1,"commands":[]}`), ErrNoRecord},
+		"torn":            {whole[:len(whole)/2], ErrNoRecord},
+		"a bomb":          {bytes.Repeat(pack(strings.Repeat(" ", 1<<20)), largestUnpacked>>20+1), ErrTooLarge},
+		"too large":       {make([]byte, largestPacked+1), ErrTooLarge},
 	} {
 		if _, err := Decode(c.packed); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -305,7 +316,8 @@ func BenchmarkEncode(b *testing.B) {
 		service.Spec.Name = fmt.Sprintf("vm:%d", i)
 		service.Spec.UUID = fmt.Sprintf("77777777-0000-4000-8000-%012d", i)
 		service.Spec.Disks = []resources.Disk{{Identity: fmt.Sprintf("nbd://10.0.0.1:10809/%d", i)}}
-		service.Holders = []cluster.Holder{{Node: "node2", Machine: "key-node2/uuid-node2", Boot: "boot-node2", Since: uint64(i), Condition: "running", Definition: "hash", Disks: service.Spec.Disks}}
+		service.Holders = []cluster.Holder{{Node: "node2", Machine: "key-node2/uuid-node2", Boot: "boot-node2",
+			Since: uint64(i), Condition: "running", Definition: "hash", Disks: service.Spec.Disks}}
 		state.Services.Set(service.Spec.Name, service)
 	}
 	r.Planned.State = &state

@@ -85,7 +85,8 @@ func (r *Recorder) Keep(planned *mind.Planned, at time.Time) {
 
 // Counters may be asked by any goroutine.
 func (r *Recorder) Counters() Counters {
-	return Counters{Written: r.written.Load(), Dropped: r.dropped.Load(), Failed: r.failed.Load(), Repeated: r.repeated.Load()}
+	return Counters{Written: r.written.Load(), Dropped: r.dropped.Load(), Failed: r.failed.Load(),
+		Repeated: r.repeated.Load()}
 }
 
 // Run writes until the context ends, and then what still waits.

@@ -20,14 +20,16 @@ import (
 func numbered(i int) *mind.Planned {
 	var state cluster.State
 	state.Index = uint64(i)
-	return &mind.Planned{State: &state, Decision: clusterplan.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node1", Incarnation: uint64(i)}}}}
+	return &mind.Planned{State: &state,
+		Decision: clusterplan.Decision{Commands: []cluster.Command{cluster.NodeGone{Node: "node1", Incarnation: uint64(i)}}}}
 }
 
 func newRecorder(t *testing.T, limits Limits) (*Recorder, string) {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "plans")
 	limits.Spare = 1
-	return New(Options{Folder: folder, Clusterd: "1.2.3", Node: "node1", Logger: slog.New(slog.DiscardHandler), Limits: limits}), folder
+	return New(Options{Folder: folder, Clusterd: "1.2.3", Node: "node1", Logger: slog.New(slog.DiscardHandler),
+		Limits: limits}), folder
 }
 
 // written runs the recorder over what was handed to it.
@@ -113,7 +115,8 @@ func TestABrokenFolderIsCountedAndToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := filepath.Join(t.TempDir(), "plans")
-	for _, options := range []Options{{Folder: blocked, Limits: Limits{Spare: 1}}, {Folder: full, Limits: Limits{Spare: 1 << 60}}} {
+	for _, options := range []Options{{Folder: blocked, Limits: Limits{Spare: 1}},
+		{Folder: full, Limits: Limits{Spare: 1 << 60}}} {
 		journal.Reset()
 		options.Logger = slog.New(slog.NewTextHandler(&journal, nil))
 		r := New(options)

@@ -60,7 +60,8 @@ func New(document cluster.Document, blobs map[string]string, witness bool) (*Pap
 			commands = append(commands, cluster.AddToken{ID: token, Token: cluster.Token{Expires: p.at.Add(time.Hour)}})
 		}
 		commands = append(commands,
-			cluster.Join{Token: token, Node: node, Fingerprint: node, HardwareUUID: node, Address: node, Witness: i == len(document.Nodes)},
+			cluster.Join{Token: token, Node: node, Fingerprint: node, HardwareUUID: node, Address: node,
+				Witness: i == len(document.Nodes)},
 			cluster.NodeUp{Node: node, Fingerprint: node, Boot: node, Address: node, MaxLevel: cluster.CurrentLevel})
 	}
 	for _, c := range commands {
@@ -102,7 +103,8 @@ func (p *Paper) Put(service, node string) error {
 	if !p.state.Nodes.Has(node) {
 		return fmt.Errorf("there is no node %s in the document", node)
 	}
-	begin := cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: s.Spec.Definition, Why: "put there for the rehearsal"}
+	begin := cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: s.Spec.Definition,
+		Why: "put there for the rehearsal"}
 	if why := p.apply(begin); why != "" {
 		return fmt.Errorf("%s cannot run on %s: %s", service, node, why)
 	}
@@ -223,7 +225,8 @@ func (p *Paper) view() cluster.View {
 		watch := cluster.Contactwatch{Heard: true, Incarnation: n.Incarnation}
 		if p.lost[node] {
 			watch.Silence = cluster.TimingFor(p.state.Document.Timing).Lost
-			watch.Verdict = &cluster.Verdict{Node: node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody reaches it"}
+			watch.Verdict = &cluster.Verdict{Node: node, Kernel: cluster.Silent, Daemon: cluster.Silent,
+				Why: "nobody reaches it"}
 		}
 		v.Contacts[node] = watch
 	}
@@ -264,7 +267,8 @@ func (p *Paper) outcome(node string, duty cluster.Duty) cluster.Command {
 	case cluster.DutyLook:
 		return p.look(node, duty)
 	case cluster.DutyFence:
-		return cluster.FenceDone{Node: duty.Node, Act: duty.Index, Ordinal: duty.Ordinal, Fencer: node, Incarnation: duty.Incarnation, Result: shot(duty)}
+		return cluster.FenceDone{Node: duty.Node, Act: duty.Index, Ordinal: duty.Ordinal, Fencer: node,
+			Incarnation: duty.Incarnation, Result: shot(duty)}
 	}
 	return nil
 }
@@ -275,7 +279,8 @@ func (p *Paper) look(node string, duty cluster.Duty) cluster.Command {
 	if s, known := p.state.Services.Get(duty.Service); known && s.Owner == node && s.State == resources.Started {
 		found.Condition = resources.Running
 	}
-	return cluster.Looked{Service: duty.Service, Node: node, Incarnation: duty.Incarnation, Since: duty.Index, UUID: duty.Spec.UUID, Observation: found}
+	return cluster.Looked{Service: duty.Service, Node: node, Incarnation: duty.Incarnation, Since: duty.Index,
+		UUID: duty.Spec.UUID, Observation: found}
 }
 
 // shot is an attempt whose devices prove what devices of their kind can prove.

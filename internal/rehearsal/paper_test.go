@@ -61,7 +61,8 @@ func places(p *Paper) string {
 func TestALossIsRehearsedByTheRealRules(t *testing.T) {
 	p := paper(t, three)
 	settle(t, p)
-	if got, want := places(p), "app=started@node2 db=started@node1 far=started@node3 off=disabled@ web=started@node1"; got != want {
+	if got, want := places(p),
+		"app=started@node2 db=started@node1 far=started@node3 off=disabled@ web=started@node1"; got != want {
 		t.Fatalf("at first %s, want %s", got, want)
 	}
 	if err := p.Lose("node1"); err != nil {
@@ -69,7 +70,8 @@ func TestALossIsRehearsedByTheRealRules(t *testing.T) {
 	}
 	settle(t, p)
 	// web would go to node2, but app is there, and they keep apart.
-	if got, want := places(p), "app=started@node2 db=started@node2 far=started@node3 off=disabled@ web=started@node3"; got != want {
+	if got, want := places(p),
+		"app=started@node2 db=started@node2 far=started@node3 off=disabled@ web=started@node3"; got != want {
 		t.Errorf("without node1 %s, want %s", got, want)
 	}
 }
@@ -85,13 +87,15 @@ func TestANodeWithoutADeviceIsNotTakenForOff(t *testing.T) {
 	for _, note := range p.Notes {
 		told += note.Why + "\n"
 	}
-	if !strings.Contains(told, "node3 is lost and has no fence device") || !strings.Contains(places(p), "far=started@node3") {
+	if !strings.Contains(told, "node3 is lost and has no fence device") ||
+		!strings.Contains(places(p), "far=started@node3") {
 		t.Errorf("%s\n%s", places(p), told)
 	}
 }
 
 func TestWhatCannotBeRehearsed(t *testing.T) {
-	if _, err := New(paper(t, three).state.Document, nil, false); err == nil || !strings.Contains(err.Error(), "definition") {
+	if _, err := New(paper(t, three).state.Document, nil, false); err == nil ||
+		!strings.Contains(err.Error(), "definition") {
 		t.Errorf("services without their definitions: %v", err)
 	}
 	parsed, err := config.Parse("d", []byte("cluster: a\n"), nil, nil)
@@ -102,7 +106,8 @@ func TestWhatCannotBeRehearsed(t *testing.T) {
 		t.Error("a cluster without nodes")
 	}
 	p := paper(t, three)
-	for _, err := range []error{p.Put("service:none", "node1"), p.Put("service:web", "node9"), p.Put("service:far", "node1"), p.Lose("node9"), p.Lose("node1", "node2", "node3")} {
+	for _, err := range []error{p.Put("service:none", "node1"), p.Put("service:web", "node9"),
+		p.Put("service:far", "node1"), p.Lose("node9"), p.Lose("node1", "node2", "node3")} {
 		if err == nil {
 			t.Error("accepted")
 		}

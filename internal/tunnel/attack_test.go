@@ -16,7 +16,8 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// town is a cluster's authority, with whom it ever signed a certificate for, and the forwarders of some of them.
+// town is a cluster's authority, with whom it ever signed a certificate for, and the forwarders
+// of some of them.
 type town struct {
 	t  *testing.T
 	ca *pki.CA
@@ -199,7 +200,8 @@ func TestAMigrationThatIsToldAMomentLaterIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestARemovalCutsWhatIsOpen: a stream that was right when it began ends with its owner's membership.
+// TestARemovalCutsWhatIsOpen: a stream that was right when it began ends with its owner's
+// membership.
 func TestARemovalCutsWhatIsOpen(t *testing.T) {
 	for name, change := range map[string]func(w *town, roster *Roster){
 		"removed": func(w *town, roster *Roster) {
@@ -378,5 +380,6 @@ func TestAStreamOutlivesItsMigrationByAWhile(t *testing.T) {
 	}
 }
 
-// hello9 is a call that each migration begins with, as libvirt sends it: the list of ways to log in.
+// hello9 is a call that each migration begins with, as libvirt sends it: the list of ways to log
+// in.
 var hello9 = []byte{0, 0, 0, 28, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}

@@ -214,7 +214,8 @@ func (c *Client) waitFor(ctx context.Context, ended <-chan error) error {
 		case err := <-ended:
 			return fmt.Errorf("the forwarder ended at once (%v): %s", err, tail(c.config.logPath()))
 		case <-ctx.Done():
-			return fmt.Errorf("the forwarder did not answer at %s: %w: %s", c.config.controlPath(), ctx.Err(), tail(c.config.logPath()))
+			return fmt.Errorf("the forwarder did not answer at %s: %w: %s", c.config.controlPath(), ctx.Err(),
+				tail(c.config.logPath()))
 		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzHeader reads the first line of a stream from another node: what is let pass names no place outside its folder.
+// FuzzHeader reads the first line of a stream from another node: what is let pass names no place
+// outside its folder.
 func FuzzHeader(f *testing.F) {
 	for _, line := range []string{
 		`{"kind":"api","act":"1.7.0"}`, `{"kind":"data","act":"../../etc"}`, `{}`, `null`, "\x00", "[[[",

@@ -17,8 +17,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	config := Config{
-		Dir: dir, Listen: os.Getenv("TUNNEL_TEST_LISTEN"), LibvirtSocket: os.Getenv("TUNNEL_TEST_LIBVIRT"), Security: plainSecurity{},
-		DataUID: os.Getuid(), DataGID: os.Getgid(), IdleProcess: 5 * time.Second, Drain: 5 * time.Second,
+		Dir: dir, Listen: os.Getenv("TUNNEL_TEST_LISTEN"), LibvirtSocket: os.Getenv("TUNNEL_TEST_LIBVIRT"),
+		Security: plainSecurity{},
+		DataUID:  os.Getuid(), DataGID: os.Getgid(), IdleProcess: 5 * time.Second, Drain: 5 * time.Second,
 	}
 	if err := RunForwarder(context.Background(), config); err != nil {
 		println(err.Error())

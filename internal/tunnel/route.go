@@ -48,10 +48,12 @@ func (f *forwarder) openRoute(act, node, address string) (Route, error) {
 		return Route{}, fmt.Errorf("%d migrations have routes already", len(f.routes))
 	}
 	route := &openRoute{
-		Route: Route{APIURI: "qemu+unix:///system?socket=" + f.config.apiPath(act), MigrateURI: "unix://" + f.config.dataPath(act)},
-		node:  node, address: address, used: time.Now(),
+		Route: Route{APIURI: "qemu+unix:///system?socket=" + f.config.apiPath(act),
+			MigrateURI: "unix://" + f.config.dataPath(act)},
+		node: node, address: address, used: time.Now(),
 	}
-	for _, end := range []struct{ kind, path string }{{kindAPI, f.config.apiPath(act)}, {kindData, f.config.dataPath(act)}} {
+	for _, end := range []struct{ kind, path string }{{kindAPI, f.config.apiPath(act)},
+		{kindData, f.config.dataPath(act)}} {
 		listener, err := listenUNIX(end.path)
 		if err != nil {
 			route.close()
@@ -109,7 +111,8 @@ func (f *forwarder) lead(listener net.Listener, head header, route *openRoute) {
 		}
 		go func() {
 			if err := f.toTarget(local, head, route); err != nil {
-				f.config.Logger.Warn("a stream to another node ended badly", "node", route.node, "kind", head.Kind, "act", head.Act, "error", err)
+				f.config.Logger.Warn("a stream to another node ended badly", "node", route.node, "kind", head.Kind, "act",
+					head.Act, "error", err)
 			}
 		}()
 	}

@@ -1,7 +1,9 @@
-// Package quorumtest is a network in memory for tests of quorum and of what stands on it, under testing/synctest.
+// Package quorumtest is a network in memory for tests of quorum and of what stands on it, under
+// testing/synctest.
 //
-// It carries streams (over net.Pipe) and datagrams between addresses, which are any words, and its links can be cut, mended
-// and frozen. Nothing in it waits for a real socket, so that virtual time goes on. Its streams are not authenticated.
+// It carries streams (over net.Pipe) and datagrams between addresses, which are any words, and
+// its links can be cut, mended and frozen. Nothing in it waits for a real socket, so that
+// virtual time goes on. Its streams are not authenticated.
 //
 // The caller closes what he opened: a bubble of synctest ends only when no goroutine is left in it.
 package quorumtest
@@ -37,7 +39,8 @@ func New() *Network {
 	}
 }
 
-// Cut breaks the link between two addresses: connections end, new ones and datagrams get nowhere, without a word.
+// Cut breaks the link between two addresses: connections end, new ones and datagrams get
+// nowhere, without a word.
 func (n *Network) Cut(a, b string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -61,7 +64,8 @@ func (n *Network) Isolate(address string) {
 	}
 }
 
-// Freeze makes an address look as if its host lost power: connections to it stay open and bring nothing.
+// Freeze makes an address look as if its host lost power: connections to it stay open and bring
+// nothing.
 func (n *Network) Freeze(address string) {
 	others := n.others(address)
 	n.mu.Lock()
@@ -85,14 +89,16 @@ func (n *Network) Mend() {
 	clear(n.cut)
 }
 
-// Mute drops the datagrams from and to an address, or lets them pass again, and leaves its streams alone.
+// Mute drops the datagrams from and to an address, or lets them pass again, and leaves its
+// streams alone.
 func (n *Network) Mute(address string, muted bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.muted[address] = muted
 }
 
-// Tap shows each datagram that is sent, also those that get nowhere, to a function that must not block.
+// Tap shows each datagram that is sent, also those that get nowhere, to a function that must not
+// block.
 func (n *Network) Tap(function func(to string, bytes []byte)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -119,7 +125,8 @@ func (n *Network) others(address string) []string {
 	return others
 }
 
-// Streams is one address's end of the network for connections. It has the shape that quorum.NewWire wants.
+// Streams is one address's end of the network for connections. It has the shape that
+// quorum.NewWire wants.
 type Streams struct {
 	network  *Network
 	address  string

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Packets is one address's end of the network for datagrams. It has the shape that quorum.OpenPulse wants.
+// Packets is one address's end of the network for datagrams. It has the shape that
+// quorum.OpenPulse wants.
 type Packets struct {
 	network  *Network
 	address  string

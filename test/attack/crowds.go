@@ -21,8 +21,8 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// crowds are the attacks of those who may open connections and are not wanted to stop anything by it:
-// each is measured by a failover that happens while it runs.
+// crowds are the attacks of those who may open connections and are not wanted to stop anything
+// by it: each is measured by a failover that happens while it runs.
 var crowds = []attack{
 	{"a viewer takes all connections, with bodies that never end", crowded(loudly("viewer slots"))},
 	{"a viewer asks for the newest state without end", crowded(loudly("viewer reads"))},
@@ -91,7 +91,8 @@ const (
 	mostLog    = 512 << 10
 )
 
-// openly keeps so many connections open at once, each in the hands of one call, until the context ends.
+// openly keeps so many connections open at once, each in the hands of one call, until the
+// context ends.
 func openly(ctx context.Context, count int, dial func() (net.Conn, error), hold func(net.Conn)) error {
 	var group sync.WaitGroup
 	for range count {
@@ -278,7 +279,8 @@ type crowdOf struct {
 	Viewer         string
 }
 
-// loudly lets a process of its own make a noise; as nobody where it is a local one, which needs root.
+// loudly lets a process of its own make a noise; as nobody where it is a local one, which needs
+// root.
 func loudly(name string) crowd {
 	return func(ctx context.Context, t *town) error {
 		local := strings.HasPrefix(name, "local")

@@ -24,7 +24,8 @@ const (
 	outcomeUnfit   = 6
 )
 
-// poisoners are the attacks with a member's own key: entries that would end every member at every start.
+// poisoners are the attacks with a member's own key: entries that would end every member at
+// every start.
 var poisoners = []attack{
 	poisonous("an unknown command", `[{"v":1,"kind":"no-such-command","body":{}}]`),
 	poisonous("a known command of a newer shape", `[{"v":7,"kind":"ask","body":{}}]`),

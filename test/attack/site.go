@@ -34,8 +34,8 @@ type site struct {
 	crowded *town
 
 	attacks, held int
-	// worst is the longest failover under an attack as a multiple of the one without; 0 while none was measured. An
-	// attack that measures one raises it by measured.
+	// worst is the longest failover under an attack as a multiple of the one without; 0 while none
+	// was measured. An attack that measures one raises it by measured.
 	worst float64
 	// members are the nodes that are expected to answer.
 	members []string
@@ -69,7 +69,8 @@ func newSite(ctx context.Context, tools string) (*site, error) {
 	return s, nil
 }
 
-// prepare founds the cluster, takes a copy of node3's disk and removes node3 while it has connections open.
+// prepare founds the cluster, takes a copy of node3's disk and removes node3 while it has
+// connections open.
 func (s *site) prepare(ctx context.Context) error {
 	if err := s.Found(ctx); err != nil {
 		return err

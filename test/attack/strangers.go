@@ -15,7 +15,8 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// strangers are the attacks of who is no member: the removed node, and whoever has the authority's key from its disk.
+// strangers are the attacks of who is no member: the removed node, and whoever has the
+// authority's key from its disk.
 var strangers = []attack{
 	{"the removed node keeps the connections it had", heldOpen},
 	{"the removed node comes back to the log's port", func(ctx context.Context, s *site) error {
@@ -40,7 +41,8 @@ var strangers = []attack{
 	}},
 }
 
-// heldOpen wants each connection from before the removal to be cut. A connection that answers is one that lives.
+// heldOpen wants each connection from before the removal to be cut. A connection that answers is
+// one that lives.
 func heldOpen(_ context.Context, s *site) error {
 	for protocol, conn := range s.holding {
 		conn.SetReadDeadline(time.Now().Add(time.Second))
@@ -68,7 +70,8 @@ func (s *site) refused(ctx context.Context, identity *pki.Identity, protocol str
 	return nil
 }
 
-// forged wants a node that the stolen key signed to be nobody. Where the key is not to be had, there is none.
+// forged wants a node that the stolen key signed to be nobody. Where the key is not to be had,
+// there is none.
 func (s *site) forged(ctx context.Context, name, protocol string) error {
 	identity, err := s.forge(name, false)
 	if errors.Is(err, errNoAuthority) {

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// shotsPerCluster keeps below the brake, which allows six shots in ten minutes; a new cluster has a new count.
+	// shotsPerCluster keeps below the brake, which allows six shots in ten minutes; a new cluster
+	// has a new count.
 	shotsPerCluster = 6
 	// calm is how long the cluster is left alone before the power is cut.
 	calm = 3 * time.Second
@@ -25,8 +26,10 @@ var victimService = stage.Service{Guest: lab.Guest{Name: "victim", Number: 31}}
 
 // failover cuts the power of the host that runs a VM, by turns a follower's and the leader's.
 func failover(ctx context.Context, b *bench) error {
-	fmt.Printf("%d power cuts of a follower's host and %d of the leader's, by turns, default settings\n", b.rounds, b.rounds)
-	fmt.Printf("(a new cluster on the same hosts after each %d, the brake on fencing counts per cluster)\n", shotsPerCluster)
+	fmt.Printf("%d power cuts of a follower's host and %d of the leader's, by turns, default settings\n", b.rounds,
+		b.rounds)
+	fmt.Printf("(a new cluster on the same hosts after each %d, the brake on fencing counts per cluster)\n",
+		shotsPerCluster)
 	tables := map[bool]*table{false: newTable("a follower's host"), true: newTable("the leader's host")}
 	watch, err := b.world.Watch(victimService.Guest)
 	if err != nil {
@@ -49,7 +52,8 @@ func failover(ctx context.Context, b *bench) error {
 	}
 	fmt.Print(tables[false], tables[true])
 	fmt.Println("\nthe record of the block server: one writer at a time")
-	fmt.Printf("figure: failover_follower_ms=%d failover_leader_ms=%d\n", tables[false].median(total), tables[true].median(total))
+	fmt.Printf("figure: failover_follower_ms=%d failover_leader_ms=%d\n", tables[false].median(total),
+		tables[true].median(total))
 	return nil
 }
 
@@ -85,7 +89,8 @@ func (b *bench) shoot(ctx context.Context, watch stage.Watch, leader bool, into 
 	if err := waitForAnswer(ctx, watch); err != nil {
 		return err
 	}
-	if err := b.measure(ctx, status.Index, began, stage.Owner(after, victimService.Name()), watch.Seen(), into); err != nil {
+	if err := b.measure(ctx, status.Index, began, stage.Owner(after, victimService.Name()), watch.Seen(),
+		into); err != nil {
 		return err
 	}
 	if err := b.world.Boot(ctx, victim); err != nil {
@@ -122,7 +127,8 @@ func (b *bench) place(ctx context.Context, leader bool) (api.Status, error) {
 }
 
 // measure takes the phases out of the timeline. All hosts of the lab read the same clock.
-func (b *bench) measure(ctx context.Context, after uint64, cut time.Time, node string, seen stage.Seen, into *table) error {
+func (b *bench) measure(ctx context.Context, after uint64, cut time.Time, node string, seen stage.Seen,
+	into *table) error {
 	events, err := b.cluster.Events(ctx, node, after)
 	if err != nil {
 		return err
@@ -138,8 +144,10 @@ func (b *bench) measure(ctx context.Context, after uint64, cut time.Time, node s
 		moments[phase.What] = phase.At
 	}
 	for _, span := range [][2]string{
-		{"last heard", "lost"}, {"power cut", "lost"}, {"lost", "fence sent"}, {"fence sent", "off accepted"}, {"off accepted", "off confirmed"},
-		{"off confirmed", "start issued"}, {"start issued", "created paused"}, {"created paused", "VM running"}, {"VM running", "guest answering"},
+		{"last heard", "lost"}, {"power cut", "lost"}, {"lost", "fence sent"}, {"fence sent", "off accepted"},
+		{"off accepted", "off confirmed"},
+		{"off confirmed", "start issued"}, {"start issued", "created paused"}, {"created paused", "VM running"},
+		{"VM running", "guest answering"},
 		{"power cut", "VM running"}, {"power cut", "guest answering"},
 	} {
 		from, to := moments[span[0]], moments[span[1]]

@@ -42,9 +42,11 @@ func fencing(ctx context.Context, tools string, rounds int, scsi string) error {
 		scsi = "-"
 		fmt.Println("scsi was not measured: it needs a disk array, which the QEMU machines of make test-fence-vm have")
 	} else {
-		fmt.Printf("%-44s %6s ms (in QEMU machines under emulation: preempt-and-abort, keys and reservation read back)\n", "scsi, one disk", scsi)
+		fmt.Printf("%-44s %6s ms (in QEMU machines under emulation: preempt-and-abort, keys and reservation read back)\n",
+			"scsi, one disk", scsi)
 	}
-	fmt.Printf("figure: ipmi_ms=%d redfish_ms=%d scsi_ms=%s mass16_ms=%d\n", ipmi.Milliseconds(), redfish.Milliseconds(), scsi, mass.Milliseconds())
+	fmt.Printf("figure: ipmi_ms=%d redfish_ms=%d scsi_ms=%s mass16_ms=%d\n", ipmi.Milliseconds(), redfish.Milliseconds(),
+		scsi, mass.Milliseconds())
 	return nil
 }
 
@@ -90,12 +92,16 @@ func byDriver(ctx context.Context, tools string, rounds int) (ipmi, overRedfish 
 		}
 	}()
 	o, err := open(ctx, tools, 3, func(w *stage.Simulated) stage.Plan {
-		plan := stage.Plan{Cluster: "bench", Levels: map[string]string{"node3": "[[redfish-node3]]"}, Top: []string{"fencing: {shots: 64}"}}
-		board, startErr := redfish.Start(redfish.Options{Address: "127.0.0.3:0", Username: "admin", Password: "board-secret", HardwareUUID: w.HardwareUUID("node3"), On: true,
+		plan := stage.Plan{Cluster: "bench", Levels: map[string]string{"node3": "[[redfish-node3]]"},
+			Top: []string{"fencing: {shots: 64}"}}
+		board, startErr := redfish.Start(redfish.Options{Address: "127.0.0.3:0", Username: "admin",
+			Password: "board-secret", HardwareUUID: w.HardwareUUID("node3"), On: true,
 			OnPower: func(on bool) error { return w.Switch("node3", on) }})
 		if err = startErr; err == nil {
 			boards = append(boards, board)
-			plan.Devices = []string{fmt.Sprintf("redfish-node3: {driver: redfish, address: %q, username: admin, password: board-secret, options: {fingerprint: %q}}", board.Address(), board.Fingerprint())}
+			plan.Devices = []string{fmt.Sprintf(
+				"redfish-node3: {driver: redfish, address: %q, username: admin, password: board-secret, options: "+
+					"{fingerprint: %q}}", board.Address(), board.Fingerprint())}
 		}
 		return plan
 	})
@@ -113,9 +119,11 @@ func byDriver(ctx context.Context, tools string, rounds int) (ipmi, overRedfish 
 		}
 		tables[node] = append(tables[node], took)
 	}
-	for _, row := range [][2]string{{"ipmi, in-process board", "node2"}, {"redfish, in-process board, TLS and a session", "node3"}} {
+	for _, row := range [][2]string{{"ipmi, in-process board", "node2"},
+		{"redfish, in-process board, TLS and a session", "node3"}} {
 		median := tables[row[1]].median()
-		fmt.Printf("%-44s %6d ms, of which the manager and the protocol %d ms\n", row[0], median.Milliseconds(), (median - apart).Milliseconds())
+		fmt.Printf("%-44s %6d ms, of which the manager and the protocol %d ms\n", row[0], median.Milliseconds(),
+			(median - apart).Milliseconds())
 	}
 	return tables["node2"].median(), tables["node3"].median(), nil
 }
@@ -130,7 +138,8 @@ func (o *opened) fenceOnce(ctx context.Context, node string) (time.Duration, err
 	}
 	result, err := stage.Run(ctx, o.world, "node1", "clusterd", "fence", "node", node, "--off")
 	if err != nil || !result.OK() {
-		return 0, errors.Join(err, fmt.Errorf("clusterd fence node %s --off ended with %d: %s", node, result.Code, result.Output))
+		return 0, errors.Join(err, fmt.Errorf("clusterd fence node %s --off ended with %d: %s", node, result.Code,
+			result.Output))
 	}
 	records, err := o.records(ctx, node)
 	if err != nil {
@@ -140,7 +149,8 @@ func (o *opened) fenceOnce(ctx context.Context, node string) (time.Duration, err
 	// By its own controller, which would else go on saying off.
 	result, err = stage.Run(ctx, o.world, "node1", "clusterd", "fence", "node", node, "--on")
 	if err != nil || !result.OK() {
-		return 0, errors.Join(err, fmt.Errorf("clusterd fence node %s --on ended with %d: %s", node, result.Code, result.Output))
+		return 0, errors.Join(err, fmt.Errorf("clusterd fence node %s --on ended with %d: %s", node, result.Code,
+			result.Output))
 	}
 	return took, nil
 }
@@ -158,7 +168,8 @@ func (o *opened) records(ctx context.Context, node string) ([]cluster.FenceRecor
 	return history.Records, err
 }
 
-// atOnce loses 16 nodes at the same time, first with healthy controllers and then with four dead ones.
+// atOnce loses 16 nodes at the same time, first with healthy controllers and then with four dead
+// ones.
 func atOnce(ctx context.Context, tools string) (mass time.Duration, err error) {
 	began := time.Now()
 	var victims []string
@@ -166,10 +177,12 @@ func atOnce(ctx context.Context, tools string) (mass time.Duration, err error) {
 		victims = append(victims, fmt.Sprintf("node%d", number))
 	}
 	o, err := open(ctx, tools, massNodes, func(*stage.Simulated) stage.Plan {
-		plan := stage.Plan{Cluster: "mass", Top: []string{"timing: relaxed", fmt.Sprintf("fencing: {at_once: %d, shots: 64}", massLost)}}
+		plan := stage.Plan{Cluster: "mass",
+			Top: []string{"timing: relaxed", fmt.Sprintf("fencing: {at_once: %d, shots: 64}", massLost)}}
 		for i, node := range victims {
 			plan.Domains = append(plan.Domains, fmt.Sprintf("at-%s: {ordered: true, members: {%s: 1}}", node, node))
-			plan.Services = append(plan.Services, stage.Service{Guest: lab.Guest{Name: "on-" + node, Number: 11 + i}, Domain: "at-" + node})
+			plan.Services = append(plan.Services, stage.Service{Guest: lab.Guest{Name: "on-" + node, Number: 11 + i},
+				Domain: "at-" + node})
 		}
 		return plan
 	})
@@ -177,7 +190,8 @@ func atOnce(ctx context.Context, tools string) (mass time.Duration, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, o.world.Close()) }()
-	fmt.Printf("a cluster of %d nodes was formed in %s; %d of them lose their power together, each with one VM\n", massNodes, time.Since(began).Round(time.Second), massLost)
+	fmt.Printf("a cluster of %d nodes was formed in %s; %d of them lose their power together, each with one VM\n",
+		massNodes, time.Since(began).Round(time.Second), massLost)
 	healthy, err := o.loseAll(ctx, victims, 0)
 	if err != nil {
 		return 0, err
@@ -186,12 +200,13 @@ func atOnce(ctx context.Context, tools string) (mass time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	fmt.Printf("%-44s %6d ms, with none dead %d ms\n", fmt.Sprintf("%d nodes, %d of their controllers dead", massLost, massDead), mass.Milliseconds(), healthy.Milliseconds())
+	fmt.Printf("%-44s %6d ms, with none dead %d ms\n", fmt.Sprintf("%d nodes, %d of their controllers dead", massLost,
+		massDead), mass.Milliseconds(), healthy.Milliseconds())
 	return mass, nil
 }
 
-// loseAll cuts the power of all victims, and returns the time from the first decision to the last proof about those whose
-// controllers answer. All of them come back afterwards.
+// loseAll cuts the power of all victims, and returns the time from the first decision to the
+// last proof about those whose controllers answer. All of them come back afterwards.
 func (o *opened) loseAll(ctx context.Context, victims []string, dead int) (time.Duration, error) {
 	status, err := o.await(ctx, "every VM is at home and every node protected", func(s api.Status) bool {
 		for _, node := range victims {
@@ -221,7 +236,8 @@ func (o *opened) loseAll(ctx context.Context, victims []string, dead int) (time.
 		}
 		return count
 	}
-	if _, err := o.await(ctx, "those whose controllers answer are fenced", func(s api.Status) bool { return fenced(s, victims[dead:]) == massLost-dead }); err != nil {
+	if _, err := o.await(ctx, "those whose controllers answer are fenced",
+		func(s api.Status) bool { return fenced(s, victims[dead:]) == massLost-dead }); err != nil {
 		return 0, err
 	}
 	took, err := o.spanSince(ctx, status.Index, victims[dead:])
@@ -231,7 +247,8 @@ func (o *opened) loseAll(ctx context.Context, victims []string, dead int) (time.
 	for _, node := range victims[:dead] {
 		o.world.Controller(node).SetFaults(bmc.Faults{})
 	}
-	if _, err := o.await(ctx, "the others are fenced once their controllers answer", func(s api.Status) bool { return fenced(s, victims) == massLost }); err != nil {
+	if _, err := o.await(ctx, "the others are fenced once their controllers answer",
+		func(s api.Status) bool { return fenced(s, victims) == massLost }); err != nil {
 		return 0, err
 	}
 	for _, node := range victims {
@@ -242,7 +259,8 @@ func (o *opened) loseAll(ctx context.Context, victims []string, dead int) (time.
 	return took, nil
 }
 
-// spanSince reads the timeline: from the first decision about any node to the last proof about these.
+// spanSince reads the timeline: from the first decision about any node to the last proof about
+// these.
 func (o *opened) spanSince(ctx context.Context, after uint64, nodes []string) (time.Duration, error) {
 	events, err := o.cluster.Events(ctx, "node1", after)
 	if err != nil {

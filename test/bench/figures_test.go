@@ -32,7 +32,8 @@ func TestTableKeepsTheOrderOfRows(t *testing.T) {
 }
 
 func TestJobFigure(t *testing.T) {
-	info := "Job type:         Completed   \nTime elapsed:     934          ms\nData total:       16.000 MiB\nTotal downtime:   31           ms\n"
+	info := "Job type:         Completed   \nTime elapsed:     934          ms\nData total:       16.000 MiB\nTotal " +
+		"downtime:   31           ms\n"
 	if took, found := jobFigure(info, "Total downtime"); !found || took != 31*time.Millisecond {
 		t.Errorf("downtime %v (%v), want 31ms", took, found)
 	}

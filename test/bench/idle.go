@@ -69,7 +69,8 @@ func idle(ctx context.Context, b *bench) error {
 			if node == status.Leader {
 				role = " (leader)"
 			}
-			fmt.Printf("  %-6s clusterd %-8s %6.1f MiB RSS  %5.2f %% of a core%s\n", node, kind, float64(now.residentKiB)/1024, percent, role)
+			fmt.Printf("  %-6s clusterd %-8s %6.1f MiB RSS  %5.2f %% of a core%s\n", node, kind, float64(now.residentKiB)/1024,
+				percent, role)
 			if kind == "run" {
 				largest, busiest = max(largest, now.residentKiB), max(busiest, percent)
 			}
@@ -119,7 +120,8 @@ func usageOf(process string) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	// After the name in parentheses come the state and, as 12th and 13th further on, the time in user and system mode.
+	// After the name in parentheses come the state and, as 12th and 13th further on, the time in
+	// user and system mode.
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(rest)
 	if resident == nil || len(fields) < 13 {

@@ -1,5 +1,6 @@
-// Command bench measures clusterd on the lab's pretend hosts: real libvirt, QEMU, IPMI and power cuts, on one machine.
-// Its last line is one "figure:" line for each run, for comparing over time.
+// Command bench measures clusterd on the lab's pretend hosts: real libvirt, QEMU, IPMI and power
+// cuts, on one machine. Its last line is one "figure:" line for each run, for comparing over
+// time.
 //
 //	bench failover -n 10   from a power cut to the VM running elsewhere, for a follower's host and for the leader's
 //	bench migrate -n 10    clusvcadm -M beside plain virsh migrate
@@ -40,7 +41,8 @@ func main() {
 	rounds := flags.Int("n", 10, "how many `ROUNDS` of each kind")
 	tools := flags.String("tools", "bin", "the `FOLDER` with clusterd, clustat and clusvcadm")
 	prefix := flags.String("prefix", "bench", "begins the names of what the lab makes on this machine")
-	scsi := flags.String("scsi", "", "the `FIGURE` that make test-fence-vm measured, in milliseconds, for fence's last line")
+	scsi := flags.String("scsi", "",
+		"the `FIGURE` that make test-fence-vm measured, in milliseconds, for fence's last line")
 	keep := flags.Bool("keep-files", false, "leave the lab's folder there, for its logs")
 	_ = flags.Parse(os.Args[2:]) // It ends the program by itself.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -84,7 +86,8 @@ type bench struct {
 	rounds  int
 }
 
-func run(ctx context.Context, tools string, options lab.Options, rounds int, measure func(context.Context, *bench) error) (err error) {
+func run(ctx context.Context, tools string, options lab.Options, rounds int,
+	measure func(context.Context, *bench) error) (err error) {
 	world, err := stage.NewLab(ctx, tools, options)
 	if err != nil {
 		return err
@@ -109,7 +112,10 @@ func (b *bench) found(ctx context.Context, plan stage.Plan) error {
 	if err := b.cluster.Apply(ctx); err != nil {
 		return err
 	}
-	_, err := b.cluster.Wait(ctx, "all is at rest", func(s api.Status) bool { return atRest(s) && len(s.Services) == len(plan.Services) })
+	_, err := b.cluster.Wait(ctx, "all is at rest", func(s api.Status) bool {
+		return atRest(s) &&
+			len(s.Services) == len(plan.Services)
+	})
 	return err
 }
 

@@ -31,7 +31,8 @@ const (
 
 // migrate moves both guests by turns between node1 and node2.
 func migrate(ctx context.Context, b *bench) error {
-	fmt.Printf("%d live migrations by clusvcadm -M and %d by virsh migrate --live --p2p over plain TCP, by turns\n", b.rounds, b.rounds)
+	fmt.Printf("%d live migrations by clusvcadm -M and %d by virsh migrate --live --p2p over plain TCP, by turns\n",
+		b.rounds, b.rounds)
 	if err := b.found(ctx, stage.Plan{Cluster: "bench", Services: []stage.Service{managed}, Domains: nil}); err != nil {
 		return err
 	}
@@ -70,13 +71,16 @@ func migrate(ctx context.Context, b *bench) error {
 	}
 	fmt.Print(own, virsh)
 	fmt.Println("\noverhead is the difference of the medians of the commands; downtime_ms and virsh_downtime_ms are the guests'")
-	fmt.Println("silence as the probe heard it, because the hypervisor's figure of a plain migration ends before the guest answers")
-	fmt.Printf("figure: overhead_ms=%d downtime_ms=%d virsh_downtime_ms=%d\n", own.median(rowCommand)-virsh.median(rowCommand), own.median(rowProbe), virsh.median(rowProbe))
+	fmt.Println("silence as the probe heard it, because the hypervisor's figure of a plain migration ends before the " +
+		"guest answers")
+	fmt.Printf("figure: overhead_ms=%d downtime_ms=%d virsh_downtime_ms=%d\n",
+		own.median(rowCommand)-virsh.median(rowCommand), own.median(rowProbe), virsh.median(rowProbe))
 	return nil
 }
 
 func (b *bench) createPlain(ctx context.Context, node string) error {
-	if err := os.WriteFile(filepath.Join(b.world.SharedDirectory(), plain.Name+".xml"), []byte(lab.GuestXML(plain)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(b.world.SharedDirectory(), plain.Name+".xml"), []byte(lab.GuestXML(plain)),
+		0o644); err != nil {
 		return err
 	}
 	_, err := b.world.Host(node).Run(ctx, "virsh", "-q", "create", "/srv/cluster/"+plain.Name+".xml")

@@ -40,10 +40,12 @@ func services(ctx context.Context, tools string, count int) error {
 		if err != nil {
 			return fmt.Errorf("with the agent in %s: %w", agent, err)
 		}
-		fmt.Printf("\n%d services, agent in %s, three nodes on one machine of %d processors\n%s", count, agent, runtime.NumCPU(), m)
+		fmt.Printf("\n%d services, agent in %s, three nodes on one machine of %d processors\n%s", count, agent,
+			runtime.NumCPU(), m)
 		last = m
 	}
-	fmt.Printf("figure: start%d_s=%.1f failover%d_s=%.1f failover%d_s=%.1f rss_mb=%.0f clustat_ms=%d\n", count, last.start.Seconds(),
+	fmt.Printf("figure: start%d_s=%.1f failover%d_s=%.1f failover%d_s=%.1f rss_mb=%.0f clustat_ms=%d\n", count,
+		last.start.Seconds(),
 		(count+2)/3, last.third.Seconds(), count, last.all.Seconds(), last.resident, last.clustat.Milliseconds())
 	return nil
 }
@@ -70,32 +72,35 @@ func (m measured) String() string {
 
 func measureServices(ctx context.Context, tools, agent string, count int) (m measured, err error) {
 	spread := func(number int) string { return fmt.Sprintf("home%d", number%3+1) }
-	err = onWorld(ctx, tools, agent, count, spread, func(c *stage.Cluster, world *stage.Simulated, took time.Duration) error {
-		m.start = took
-		var err error
-		if m.usage, m.resident, err = idleServices(ctx, c, world); err != nil {
+	err = onWorld(ctx, tools, agent, count, spread,
+		func(c *stage.Cluster, world *stage.Simulated, took time.Duration) error {
+			m.start = took
+			var err error
+			if m.usage, m.resident, err = idleServices(ctx, c, world); err != nil {
+				return err
+			}
+			if m.clustat, err = timeStatus(ctx, c); err != nil {
+				return err
+			}
+			m.third, err = failOver(ctx, c, count)
 			return err
-		}
-		if m.clustat, err = timeStatus(ctx, c); err != nil {
-			return err
-		}
-		m.third, err = failOver(ctx, c, count)
-		return err
-	})
+		})
 	if err != nil {
 		return m, err
 	}
-	return m, onWorld(ctx, tools, agent, count, func(int) string { return "home2" }, func(c *stage.Cluster, _ *stage.Simulated, took time.Duration) error {
-		m.startAll = took
-		var err error
-		m.all, err = failOver(ctx, c, count)
-		return err
-	})
+	return m, onWorld(ctx, tools, agent, count, func(int) string { return "home2" },
+		func(c *stage.Cluster, _ *stage.Simulated, took time.Duration) error {
+			m.startAll = took
+			var err error
+			m.all, err = failOver(ctx, c, count)
+			return err
+		})
 }
 
 // onWorld makes a cluster of many services, measures until all are started, and
 // goes on with it.
-func onWorld(ctx context.Context, tools, agent string, count int, domain func(int) string, then func(*stage.Cluster, *stage.Simulated, time.Duration) error) (err error) {
+func onWorld(ctx context.Context, tools, agent string, count int, domain func(int) string,
+	then func(*stage.Cluster, *stage.Simulated, time.Duration) error) (err error) {
 	world, err := stage.NewSimulated(tools)
 	if err != nil {
 		return err
@@ -110,7 +115,8 @@ func onWorld(ctx context.Context, tools, agent string, count int, domain func(in
 		return err
 	}
 	for _, node := range world.Nodes() {
-		settings := strings.Replace(world.NodeSettings(node), "simulate: {", "ocf_root: "+folder+"\nsimulate: {agents: true, ", 1)
+		settings := strings.Replace(world.NodeSettings(node), "simulate: {",
+			"ocf_root: "+folder+"\nsimulate: {agents: true, ", 1)
 		if _, err := world.WriteFile(node, "node.yaml", settings); err != nil {
 			return err
 		}
@@ -121,7 +127,8 @@ func onWorld(ctx context.Context, tools, agent string, count int, domain func(in
 		"home3: {ordered: true, nofailback: true, members: {node3: 1, node2: 2, node1: 2}}",
 	}}
 	for number := range count {
-		plan.Trees = append(plan.Trees, fmt.Sprintf(`service:s%d: {domain: %s, resources: [{type: "ocf:bench:small", parameters: {number: %d}, status: [{interval: 10s}]}]}`, number, domain(number), number))
+		plan.Trees = append(plan.Trees,
+			fmt.Sprintf(`service:s%d: {domain: %s, resources: [{type: "ocf:bench:small", parameters: {number: %d}, status: [{interval: 10s}]}]}`, number, domain(number), number))
 	}
 	c := &stage.Cluster{World: world, Plan: plan}
 	if err := c.Found(ctx); err != nil {
@@ -131,7 +138,10 @@ func onWorld(ctx context.Context, tools, agent string, count int, domain func(in
 	if err := c.Apply(ctx); err != nil {
 		return err
 	}
-	if err := waitGently(ctx, c, func(s api.Status) bool { return len(s.Services) == count && stage.AllStarted(s) }); err != nil {
+	if err := waitGently(ctx, c, func(s api.Status) bool {
+		return len(s.Services) == count &&
+			stage.AllStarted(s)
+	}); err != nil {
 		return errors.Join(err, errors.New(c.LogTail("node1", 30)))
 	}
 	took := time.Since(began)
@@ -218,7 +228,8 @@ func waitGently(ctx context.Context, c *stage.Cluster, wanted func(api.Status) b
 			left++
 		}
 	}
-	return fmt.Errorf("it did not come to that in time: %d of %d services are not started (%v)", left, len(last.Services), problem)
+	return fmt.Errorf("it did not come to that in time: %d of %d services are not started (%v)", left,
+		len(last.Services), problem)
 }
 
 // timeStatus takes the median of several calls of clustat.
@@ -236,7 +247,8 @@ func timeStatus(ctx context.Context, c *stage.Cluster) (time.Duration, error) {
 
 // idleServices measures the daemons, and the agents that they run, while nothing
 // happens but checks every ten seconds.
-func idleServices(ctx context.Context, c *stage.Cluster, world *stage.Simulated) (lines []string, largest float64, err error) {
+func idleServices(ctx context.Context, c *stage.Cluster, world *stage.Simulated) (lines []string, largest float64,
+	err error) {
 	pause(ctx, 5*time.Second)
 	before := map[string]usage{}
 	for _, node := range c.Nodes() {
@@ -261,7 +273,8 @@ func idleServices(ctx context.Context, c *stage.Cluster, world *stage.Simulated)
 		}
 		resident := float64(now.residentKiB) / 1024
 		percent := 100 * float64(now.cpu-before[node].cpu) / float64(time.Since(began))
-		lines = append(lines, fmt.Sprintf("%s %6.1f MiB RSS, %5.1f %% of a processor with its agents%s", node, resident, percent, role))
+		lines = append(lines, fmt.Sprintf("%s %6.1f MiB RSS, %5.1f %% of a processor with its agents%s", node, resident,
+			percent, role))
 		largest = max(largest, resident)
 	}
 	return lines, largest, nil

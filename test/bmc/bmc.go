@@ -117,7 +117,8 @@ func (b *BMC) SetFaults(faults Faults) {
 func (b *BMC) Commands() Commands { return b.chassis.commands() }
 
 func newController(options Options, guid [16]byte, host *chassis) (*gobmc.BMC, error) {
-	about := gobmc.DeviceInfo{DeviceID: 32, DeviceRevision: 1, FirmwareMajor: 1, IPMIVersion: 0x20, ManufacturerID: 0x157, ProductID: 1}
+	about := gobmc.DeviceInfo{DeviceID: 32, DeviceRevision: 1, FirmwareMajor: 1, IPMIVersion: 0x20,
+		ManufacturerID: 0x157, ProductID: 1}
 	controller := gobmc.New(about, guid, newHardware(host), gobmc.WithClock(clock.Real))
 	user, err := controller.Users.Add(2, options.Username)
 	if err != nil {

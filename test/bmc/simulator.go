@@ -176,7 +176,8 @@ func writeFiles(options SimulatorOptions, port int) error {
 		"power":    power,
 		"commands": simulatorCommands,
 		"chassis":  chassisProgram,
-		"lan.conf": fmt.Sprintf(simulatorConfig, port, guid, filepath.Join(options.Folder, "chassis"), options.Username, options.Password),
+		"lan.conf": fmt.Sprintf(simulatorConfig, port, guid, filepath.Join(options.Folder, "chassis"), options.Username,
+			options.Password),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(options.Folder, name), []byte(content), 0o700); err != nil {

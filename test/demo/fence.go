@@ -43,29 +43,35 @@ type fenceStory struct {
 func tellFence(ctx context.Context, t *teller, world stage.World) error {
 	built, real := world.(*stage.Lab)
 	if !real {
-		return errors.New("the story of the fence devices needs the lab's hosts (root, Debian); the drivers alone are tried by: make test-fence")
+		return errors.New("the story of the fence devices needs the lab's hosts (root, Debian); the drivers alone are " +
+			"tried by: make test-fence")
 	}
 	f := &fenceStory{lab: built.Lab}
 	if err := f.mountStrip(t); err != nil {
 		return err
 	}
-	plan := stage.Plan{Cluster: "demo", Services: fenceServices, Levels: map[string]string{}, Probes: true, Domains: []string{
-		"at-node2: {ordered: true, members: {node2: 1, node1: 2, node3: 3}}",
-		"at-node3: {ordered: true, members: {node3: 1, node1: 2, node2: 3}}",
-	}}
+	plan := stage.Plan{Cluster: "demo", Services: fenceServices, Levels: map[string]string{}, Probes: true,
+		Domains: []string{
+			"at-node2: {ordered: true, members: {node2: 1, node1: 2, node3: 3}}",
+			"at-node3: {ordered: true, members: {node3: 1, node1: 2, node2: 3}}",
+		}}
 	for _, node := range world.Nodes() {
 		plan.Levels[node] = fmt.Sprintf("[[bmc-%s], [pdu-%s-a, pdu-%s-b]]", node, node, node)
 		for _, side := range []string{"a", "b"} {
-			plan.Devices = append(plan.Devices, fmt.Sprintf("pdu-%s-%s: {driver: agent, address: %q, password: %q, options: {agent: %s, plug: %s-%s, identity: assumed}}",
-				node, side, f.stripAddress(), f.strip.Password, agentInside, node, side))
+			plan.Devices = append(plan.Devices,
+				fmt.Sprintf("pdu-%s-%s: {driver: agent, address: %q, password: %q, options: {agent: %s, plug: %s-%s, "+
+					"identity: assumed}}",
+					node, side, f.stripAddress(), f.strip.Password, agentInside, node, side))
 		}
 	}
 	f.story = &story{teller: t, cluster: &stage.Cluster{World: world, Plan: plan}}
 	f.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
-	return f.play(ctx, f.found, f.declare, f.deadBMC, f.twoSupplies, f.hungHost, f.disarmed, f.onlyAWatchdog, f.whatIsElsewhere, f.judge)
+	return f.play(ctx, f.found, f.declare, f.deadBMC, f.twoSupplies, f.hungHost, f.disarmed, f.onlyAWatchdog,
+		f.whatIsElsewhere, f.judge)
 }
 
-// mountStrip puts the power strip into the machine room: two outlets for each host, which has power while one of them has.
+// mountStrip puts the power strip into the machine room: two outlets for each host, which has
+// power while one of them has.
 func (f *fenceStory) mountStrip(t *teller) error {
 	var outlets []string
 	for _, host := range f.lab.Hosts {
@@ -78,7 +84,8 @@ func (f *fenceStory) mountStrip(t *teller) error {
 	}
 	go f.strip.Serve(listener)
 	go func() { <-f.lab.Closed(); _ = listener.Close() }()
-	t.say("A power strip with outlets %s is simulated; the power that it switches is the hosts'.", strings.Join(outlets, ", "))
+	t.say("A power strip with outlets %s is simulated; the power that it switches is the hosts'.",
+		strings.Join(outlets, ", "))
 	return copyAgent(f.lab)
 }
 
@@ -129,13 +136,15 @@ func (f *fenceStory) declare(ctx context.Context) error {
 	f.show(ctx, "node1", "clusterd", "fence", "status")
 	f.checkNone(err, "every device was checked from both nodes that may have to use it")
 	for _, n := range ready.Nodes {
-		f.check(n.Unprotected == "" && len(n.Devices) == 3, "%s can be fenced by %d devices on two levels", n.Node, len(n.Devices))
+		f.check(n.Unprotected == "" && len(n.Devices) == 3, "%s can be fenced by %d devices on two levels", n.Node,
+			len(n.Devices))
 	}
 	return nil
 }
 
 // readiness waits until the fence status is as wanted.
-func (f *fenceStory) readiness(ctx context.Context, wanted func(api.FenceStatus) bool) (status api.FenceStatus, err error) {
+func (f *fenceStory) readiness(ctx context.Context, wanted func(api.FenceStatus) bool) (status api.FenceStatus,
+	err error) {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
 	client, err := f.cluster.Client("node1")
@@ -196,15 +205,19 @@ func (f *fenceStory) checkShot(events []cluster.Event, s shot) *cluster.Event {
 		f.check(false, "the timeline has the fence of %s and the start of %s", s.node, s.service)
 		return nil
 	}
-	f.check(fenced.Index < starting.Index && starting.Node != s.node, "off was confirmed (event %d) before the start of %s on %s was decided (event %d)", fenced.Index, s.service, starting.Node, starting.Index)
-	f.checkNone(f.cluster.CheckSingleWriter(lab.Guest{Name: s.guest}), "the witness saw one writer at a time on the disk of %s", s.guest)
+	f.check(fenced.Index < starting.Index && starting.Node != s.node,
+		"off was confirmed (event %d) before the start of %s on %s was decided (event %d)", fenced.Index, s.service,
+		starting.Node, starting.Index)
+	f.checkNone(f.cluster.CheckSingleWriter(lab.Guest{Name: s.guest}),
+		"the witness saw one writer at a time on the disk of %s", s.guest)
 	return fenced
 }
 
 // whatIsElsewhere says what this machine room cannot show.
 func (f *fenceStory) whatIsElsewhere(context.Context) error {
 	f.headline("What is shown elsewhere")
-	f.say("A node that is cut off from a disk array by reservations, and a watchdog of a kernel's own, need machines that do not share this one's")
+	f.say("A node that is cut off from a disk array by reservations, and a watchdog of a kernel's own, need machines " +
+		"that do not share this one's")
 	f.say("kernel, as these hosts do. QEMU machines show them: make test-fence-vm.")
 	return nil
 }
@@ -213,9 +226,11 @@ func (f *fenceStory) whatIsElsewhere(context.Context) error {
 func (f *fenceStory) judge(ctx context.Context) error {
 	f.headline("Who was fenced, why, how, and how long it took")
 	result := f.show(ctx, "node1", "clusterd", "fence", "history")
-	f.check(result.OK() && strings.Contains(result.Output, "a drill, confirmed"), "clusterd fence history tells of the shots and the drill")
+	f.check(result.OK() && strings.Contains(result.Output, "a drill, confirmed"),
+		"clusterd fence history tells of the shots and the drill")
 	for _, service := range fenceServices {
-		f.checkNone(f.cluster.CheckSingleWriter(service.Guest), "the witness saw one writer at a time on the disk of %s, the whole story long", service.Guest.Name)
+		f.checkNone(f.cluster.CheckSingleWriter(service.Guest),
+			"the witness saw one writer at a time on the disk of %s, the whole story long", service.Guest.Name)
 	}
 	return nil
 }

@@ -73,7 +73,8 @@ func (s *story) lose(ctx context.Context, victim, role string) error {
 	}
 	s.cuts = append(s.cuts, c)
 	after, err := s.cluster.Wait(ctx, "the VMs of "+victim+" run on other nodes", func(st api.Status) bool {
-		return stage.AllStarted(st) && !slices.ContainsFunc(st.Services, func(service api.Service) bool { return service.Owner == victim })
+		return stage.AllStarted(st) &&
+			!slices.ContainsFunc(st.Services, func(service api.Service) bool { return service.Owner == victim })
 	})
 	if err != nil {
 		return err
@@ -85,12 +86,14 @@ func (s *story) lose(ctx context.Context, victim, role string) error {
 	return nil
 }
 
-// checkRecovery checks that each VM was started elsewhere, and only after its old host was confirmed off.
+// checkRecovery checks that each VM was started elsewhere, and only after its old host was
+// confirmed off.
 func (s *story) checkRecovery(ctx context.Context, c cut, status api.Status) {
 	survivor := stage.OnlineNodes(status)[0]
 	s.show(ctx, survivor, "clustat")
 	seen := s.web.Seen()
-	s.check(seen.Nonce != c.nonce, "vm:web is another run of the guest: %s, the lost one was %s", short(seen.Nonce), short(c.nonce))
+	s.check(seen.Nonce != c.nonce, "vm:web is another run of the guest: %s, the lost one was %s", short(seen.Nonce),
+		short(c.nonce))
 	s.say("  vm:web answers again %s after the power cut.", span(seen.RunSince.Sub(c.at)))
 	events, err := s.cluster.Events(ctx, survivor, c.index)
 	if err != nil {
@@ -123,7 +126,8 @@ func (s *story) checkOrder(events []cluster.Event, c cut, service string, fenced
 		service, fenced.Index, starting.Index, started.Node, started.Index)
 	issued, running := phase(*started, "start issued"), phase(*started, "VM running")
 	off := lastPhase(*fenced)
-	s.check(!off.IsZero() && !issued.IsZero() && !issued.Before(off), "%s: the start was issued %s after the last proof of off; VM running %s after the power cut",
+	s.check(!off.IsZero() && !issued.IsZero() && !issued.Before(off),
+		"%s: the start was issued %s after the last proof of off; VM running %s after the power cut",
 		service, span(issued.Sub(off)), span(running.Sub(c.at)))
 }
 
@@ -164,12 +168,14 @@ func (s *story) comeBack(ctx context.Context) error {
 	if err := s.cluster.Boot(ctx, c.node); err != nil {
 		return err
 	}
-	if _, err := s.cluster.Wait(ctx, c.node+" is online again", func(st api.Status) bool { return len(stage.OnlineNodes(st)) == 3 }); err != nil {
+	if _, err := s.cluster.Wait(ctx, c.node+" is online again",
+		func(st api.Status) bool { return len(stage.OnlineNodes(st)) == 3 }); err != nil {
 		return err
 	}
 	s.say("%s booted and is a member again after %s.", c.node, span(time.Since(began)))
 	after, err := s.cluster.Wait(ctx, "the services are where their domains want them", func(st api.Status) bool {
-		return stage.AllStarted(st) && stage.Protected(st) && stage.Owner(st, "vm:web") == preferences["vm:web"][0] && stage.Owner(st, "vm:mail") == preferences["vm:mail"][0]
+		return stage.AllStarted(st) && stage.Protected(st) && stage.Owner(st, "vm:web") == preferences["vm:web"][0] &&
+			stage.Owner(st, "vm:mail") == preferences["vm:mail"][0]
 	})
 	if err != nil {
 		return err
@@ -197,7 +203,8 @@ func (s *story) checkFailback(before, after api.Status) {
 	}
 }
 
-// checkMoved checks that a failback of vm:web was a live migration: the same guest, hardly interrupted.
+// checkMoved checks that a failback of vm:web was a live migration: the same guest, hardly
+// interrupted.
 func (s *story) checkMoved(ctx context.Context, before, after api.Status, seen stage.Seen) {
 	if stage.Owner(before, "vm:web") == stage.Owner(after, "vm:web") {
 		return
@@ -207,12 +214,14 @@ func (s *story) checkMoved(ctx context.Context, before, after api.Status, seen s
 		return
 	}
 	now := s.web.Seen()
-	s.check(now.Runs == 1 && now.TickWentBack == 0, "the failback was live: one run of the guest, counter unbroken (%d, now %d)", seen.Tick, now.Tick)
+	s.check(now.Runs == 1 && now.TickWentBack == 0,
+		"the failback was live: one run of the guest, counter unbroken (%d, now %d)", seen.Tick, now.Tick)
 	s.check(now.Silence < time.Second, "vm:web was silent for less than a second: %s", span(now.Silence))
 	s.checkNowhereElse(ctx, "web", stage.Owner(after, "vm:web"))
 }
 
-// judge shows what the witness wrote down and then the whole timeline, which is what an administrator would read.
+// judge shows what the witness wrote down and then the whole timeline, which is what an
+// administrator would read.
 func (s *story) judge(ctx context.Context) error {
 	s.headline("What the witness of the disks wrote down")
 	for _, service := range services {
@@ -229,7 +238,8 @@ func (s *story) judge(ctx context.Context) error {
 	}
 	s.headline("The whole story with its phases, as the cluster tells it")
 	result := s.show(ctx, "node1", "clustat", "--events", "--limit", "1000")
-	s.check(result.OK() && strings.Contains(result.Output, "off confirmed"), "clustat --events tells the timeline and its phases")
+	s.check(result.OK() && strings.Contains(result.Output, "off confirmed"),
+		"clustat --events tells the timeline and its phases")
 	return nil
 }
 

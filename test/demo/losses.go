@@ -33,22 +33,26 @@ func (f *fenceStory) deadBMC(ctx context.Context) error {
 		return err
 	}
 	if fenced := f.checkShot(events, s); fenced != nil {
-		f.check(strings.Contains(fenced.Why, "pdu-node2-a") && strings.Contains(fenced.Why, "pdu-node2-b"), "both outlets of node2 confirmed it")
+		f.check(strings.Contains(fenced.Why, "pdu-node2-a") && strings.Contains(fenced.Why, "pdu-node2-b"),
+			"both outlets of node2 confirmed it")
 	}
 	history, err := f.history(ctx, "node2")
 	if err != nil {
 		return err
 	}
 	last := history[len(history)-1]
-	f.check(last.Level == 1 && last.Attempts >= 2 && last.Ending == cluster.EndedConfirmed, "level 2 confirmed, at attempt %d, after %s", last.Attempts, span(last.Took()))
+	f.check(last.Level == 1 && last.Attempts >= 2 && last.Ending == cluster.EndedConfirmed,
+		"level 2 confirmed, at attempt %d, after %s", last.Attempts, span(last.Took()))
 	unproven := 0
 	for _, a := range last.Tried {
 		if a.Level == 0 && a.Outcome == fence.Unknown {
 			unproven++
 		}
 	}
-	f.check(unproven == last.Attempts-1, "the dead BMC proved nothing %d times: unknown, and never taken for off", unproven)
-	f.check(last.Took() < time.Duration(last.Attempts)*levelDeadline, "no attempt at level 1 outlived its deadline of %s", span(levelDeadline))
+	f.check(unproven == last.Attempts-1, "the dead BMC proved nothing %d times: unknown, and never taken for off",
+		unproven)
+	f.check(last.Took() < time.Duration(last.Attempts)*levelDeadline,
+		"no attempt at level 1 outlived its deadline of %s", span(levelDeadline))
 	f.say("  vm:web runs again %s after the power cut.", span(time.Since(s.at)))
 	return f.giveBack(ctx, "node2")
 }
@@ -83,7 +87,8 @@ func (f *fenceStory) giveBack(ctx context.Context, node string) error {
 		return err
 	}
 	_, err := f.cluster.Wait(ctx, node+" is online and all is at home", func(st api.Status) bool {
-		return stage.AllStarted(st) && len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, "vm:web") == "node2" && stage.Owner(st, "vm:db") == "node3"
+		return stage.AllStarted(st) && len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, "vm:web") == "node2" &&
+			stage.Owner(st, "vm:db") == "node3"
 	})
 	return err
 }
@@ -105,7 +110,8 @@ func (f *fenceStory) twoSupplies(ctx context.Context) error {
 			offs++
 		}
 	}
-	inOrder := len(switched) == 4 && offs == 2 && strings.HasSuffix(switched[0], "off") && strings.HasSuffix(switched[1], "off")
+	inOrder := len(switched) == 4 && offs == 2 && strings.HasSuffix(switched[0], "off") &&
+		strings.HasSuffix(switched[1], "off")
 	f.check(inOrder, "both outlets went off before either came on again")
 	_, err := f.cluster.Wait(ctx, "all is at home again", func(st api.Status) bool {
 		return stage.AllStarted(st) && len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, "vm:db") == "node3"
@@ -130,7 +136,10 @@ func (f *fenceStory) hungHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	silent := find(events, func(e cluster.Event) bool { return e.Subject == "node3" && e.To == string(cluster.NodeSilent) })
+	silent := find(events, func(e cluster.Event) bool {
+		return e.Subject == "node3" &&
+			e.To == string(cluster.NodeSilent)
+	})
 	f.check(silent != nil, "it was called silent first, because its kernel answered")
 	fenced := f.checkShot(events, s)
 	if fenced == nil {
@@ -144,12 +153,14 @@ func (f *fenceStory) hungHost(ctx context.Context) error {
 // writesFrom waits until the guest has written from where it runs now, so that
 // there is something to stop.
 func (f *fenceStory) writesFrom(ctx context.Context, s shot) error {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) &&
+		ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
 		writes, err := f.lab.Writers(s.guest)
 		if err != nil {
 			return err
 		}
-		if n := len(writes); n > 0 && writes[n-1].Host == s.node && writes[n-1].Count > 3 && time.Since(writes[n-1].Until) < time.Second {
+		if n := len(writes); n > 0 && writes[n-1].Host == s.node && writes[n-1].Count > 3 &&
+			time.Since(writes[n-1].Until) < time.Second {
 			return nil
 		}
 	}
@@ -167,7 +178,9 @@ func (f *fenceStory) checkLastWrite(s shot, confirmed time.Time) {
 			last = w.Until
 		}
 	}
-	f.check(!last.IsZero() && last.Before(confirmed), "the last write of %s to the disk of %s was %s before off was confirmed; none came after", s.node, s.guest, span(confirmed.Sub(last)))
+	f.check(!last.IsZero() && last.Before(confirmed),
+		"the last write of %s to the disk of %s was %s before off was confirmed; none came after", s.node, s.guest,
+		span(confirmed.Sub(last)))
 }
 
 // disarmed shows that nothing is shot while somebody works on the switches.
@@ -183,7 +196,10 @@ func (f *fenceStory) disarmed(ctx context.Context) error {
 		return err
 	}
 	_, err = f.cluster.Wait(ctx, "the notes say that node2 is not fenced", func(st api.Status) bool {
-		return slices.ContainsFunc(st.Notes, func(n cluster.Note) bool { return n.Subject == "node2" && strings.Contains(n.Why, "disarmed") })
+		return slices.ContainsFunc(st.Notes, func(n cluster.Note) bool {
+			return n.Subject == "node2" &&
+				strings.Contains(n.Why, "disarmed")
+		})
 	})
 	if err != nil {
 		return err

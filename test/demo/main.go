@@ -1,11 +1,13 @@
-// Command demo tells the story of a small cluster from its founding to its third lost host, with the real daemons, and
-// checks each claim it makes. Its exit code is 0 only when all checks hold.
+// Command demo tells the story of a small cluster from its founding to its third lost host, with
+// the real daemons, and checks each claim it makes. Its exit code is 0 only when all checks
+// hold.
 //
-// By default the hosts are the lab's: real libvirt, QEMU, IPMI and power cuts, in namespaces of this machine (root). With
-// -simulated it needs no root: the daemons, their log and their tools are real, hypervisor and machines are pretended, and
-// each headline says so.
+// By default the hosts are the lab's: real libvirt, QEMU, IPMI and power cuts, in namespaces of
+// this machine (root). With -simulated it needs no root: the daemons, their log and their tools
+// are real, hypervisor and machines are pretended, and each headline says so.
 //
-// With -fence it tells how hosts are made harmless when their BMCs are dead, hosts hang, or power comes from two sides.
+// With -fence it tells how hosts are made harmless when their BMCs are dead, hosts hang, or
+// power comes from two sides.
 package main
 
 import (
@@ -32,9 +34,11 @@ func main() {
 	tools := flag.String("tools", "bin", "the `FOLDER` with clusterd, clustat and clusvcadm")
 	prefix := flag.String("prefix", "demo", "begins the names of what the lab makes on this machine")
 	keep := flag.Bool("keep-files", false, "leave the lab's folder there, for its logs")
-	service := flag.Bool("service", false, "tell the story of a service made of resources, with the agents of Debian's resource-agents")
+	service := flag.Bool("service", false,
+		"tell the story of a service made of resources, with the agents of Debian's resource-agents")
 	fencing := flag.Bool("fence", false, "tell the story of the fence devices instead; it needs the lab")
-	missing := flag.Bool("missing-packages", false, "print the Debian packages that the lab lacks here, and do nothing else")
+	missing := flag.Bool("missing-packages", false,
+		"print the Debian packages that the lab lacks here, and do nothing else")
 	flag.Parse()
 	packages, story := lab.Missing(), tell
 	if *service {
@@ -68,7 +72,8 @@ func main() {
 }
 
 // run opens the world, tells the story, and takes everything away again, whatever happened.
-func run(ctx context.Context, open func() (stage.World, error), story func(context.Context, *teller, stage.World) error) (err error) {
+func run(ctx context.Context, open func() (stage.World, error),
+	story func(context.Context, *teller, stage.World) error) (err error) {
 	t := newTeller(os.Stdout)
 	t.headline("Three machines are made and get power")
 	if len(lab.Missing()) > 0 && os.Geteuid() == 0 {

@@ -125,7 +125,8 @@ func (r *requests) stop() {
 
 // until waits until a host answers.
 func (r *requests) until(ctx context.Context, host string) error {
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) &&
+		ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
 		seen := r.now()
 		if slices.Contains(seen.Servers, host) && seen.Last == host {
 			return nil

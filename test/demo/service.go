@@ -96,11 +96,14 @@ func tellService(ctx context.Context, t *teller, world stage.World) error {
 	if missing := missingForService(); len(missing) > 0 {
 		return fmt.Errorf("packages are missing: %s; make demo-service installs them", strings.Join(missing, " "))
 	}
-	plan := stage.Plan{Cluster: "demo", Domains: []string{"shop: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}"}, Trees: shopTree}
+	plan := stage.Plan{Cluster: "demo",
+		Domains: []string{"shop: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}"},
+		Trees:   shopTree}
 	s := &serviceStory{story: &story{teller: t, cluster: &stage.Cluster{World: world, Plan: plan}}, lab: hosts}
 	s.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
 	var err error
-	for _, step := range []func(context.Context) error{s.found, s.begin, s.relocate, s.killServer, s.restartDaemon, s.loseHost, s.disable, s.timeline} {
+	for _, step := range []func(context.Context) error{s.found, s.begin, s.relocate, s.killServer, s.restartDaemon,
+		s.loseHost, s.disable, s.timeline} {
 		if err = step(ctx); err != nil {
 			break
 		}
@@ -116,7 +119,8 @@ func tellService(ctx context.Context, t *teller, world stage.World) error {
 		s.explainFailure()
 	}
 	if err == nil {
-		err = fmt.Errorf("%d of %d checks do not hold:\n  %s", len(t.failed), len(t.failed)+t.passed, strings.Join(t.failed, "\n  "))
+		err = fmt.Errorf("%d of %d checks do not hold:\n  %s", len(t.failed), len(t.failed)+t.passed,
+			strings.Join(t.failed, "\n  "))
 	}
 	return err
 }
@@ -146,7 +150,9 @@ func (s *serviceStory) begin(ctx context.Context) error {
 	}
 	s.check(stage.AllStarted(status), "%s is started, %s after the document was applied", shop, span(time.Since(began)))
 	s.checkOwner(status, shop, "node1", "its domain prefers it")
-	s.client = newRequests(func(limit time.Duration) (net.Conn, error) { return s.lab.DialInHub(shopAddress+":80", limit) })
+	s.client = newRequests(func(limit time.Duration) (net.Conn, error) {
+		return s.lab.DialInHub(shopAddress+":80", limit)
+	})
 	if err := s.client.until(ctx, "node1"); err != nil {
 		return err
 	}
@@ -180,7 +186,8 @@ func (s *serviceStory) killServer(ctx context.Context) error {
 	if _, err := s.lab.Host("node2").Run(ctx, "pkill", "-KILL", "-x", "nginx"); err != nil {
 		return err
 	}
-	for end := time.Now().Add(20 * time.Second); s.client.now().Failed == 0 && time.Now().Before(end); pause(ctx, 10*time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); s.client.now().Failed == 0 &&
+		time.Now().Before(end); pause(ctx, 10*time.Millisecond) {
 	}
 	if err := s.client.until(ctx, "node2"); err != nil {
 		return err
@@ -190,7 +197,8 @@ func (s *serviceStory) killServer(ctx context.Context) error {
 		return err
 	}
 	s.tellClient(10 * time.Second)
-	s.check(stage.Owner(before, shop) == "node2" && stage.Owner(after, shop) == "node2", "it was restarted in place, on node2")
+	s.check(stage.Owner(before, shop) == "node2" && stage.Owner(after, shop) == "node2",
+		"it was restarted in place, on node2")
 	return s.checkMended(ctx)
 }
 
@@ -223,13 +231,15 @@ func (s *serviceStory) restartDaemon(ctx context.Context) error {
 		return err
 	}
 	if _, err := s.cluster.Wait(ctx, "node2 is online again", func(st api.Status) bool {
-		return len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, shop) == "node2" && incarnation(st, "node2") > incarnation(before, "node2")
+		return len(stage.OnlineNodes(st)) == 3 && stage.Owner(st, shop) == "node2" &&
+			incarnation(st, "node2") > incarnation(before, "node2")
 	}); err != nil {
 		return err
 	}
 	pause(ctx, 2*time.Second)
 	seen := s.client.now()
-	s.check(seen.Failed == 0 && seen.Changes == 0 && seen.Answered > 50, "the client noticed nothing: %d requests answered, %d not", seen.Answered, seen.Failed)
+	s.check(seen.Failed == 0 && seen.Changes == 0 && seen.Answered > 50,
+		"the client noticed nothing: %d requests answered, %d not", seen.Answered, seen.Failed)
 	s.checkOnlyOn(ctx, "node2")
 	return nil
 }
@@ -273,15 +283,20 @@ func (s *serviceStory) loseHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fenced := find(events, func(e cluster.Event) bool { return e.Subject == "node2" && e.To == string(cluster.NodeFenced) })
+	fenced := find(events, func(e cluster.Event) bool {
+		return e.Subject == "node2" &&
+			e.To == string(cluster.NodeFenced)
+	})
 	starting := find(events, func(e cluster.Event) bool { return e.Subject == shop && e.To == "starting" })
-	s.check(fenced != nil && starting != nil && fenced.Index < starting.Index, "its BMC confirmed off before the start was decided")
+	s.check(fenced != nil && starting != nil && fenced.Index < starting.Index,
+		"its BMC confirmed off before the start was decided")
 	return s.cluster.Boot(ctx, "node2")
 }
 
 func (s *serviceStory) disable(ctx context.Context) error {
 	s.headline("The service is disabled: everything is taken down again")
-	if _, err := s.cluster.Wait(ctx, "node2 is back", func(st api.Status) bool { return len(stage.OnlineNodes(st)) == 3 && stage.AllStarted(st) }); err != nil {
+	if _, err := s.cluster.Wait(ctx, "node2 is back",
+		func(st api.Status) bool { return len(stage.OnlineNodes(st)) == 3 && stage.AllStarted(st) }); err != nil {
 		return err
 	}
 	result := s.show(ctx, "node1", "clusvcadm", "-d", shop)
@@ -294,14 +309,16 @@ func (s *serviceStory) disable(ctx context.Context) error {
 func (s *serviceStory) timeline(ctx context.Context) error {
 	s.headline("The whole story as the cluster tells it")
 	result := s.show(ctx, "node1", "clustat", "--events", "--limit", "1000")
-	s.check(result.OK() && strings.Contains(result.Output, "off confirmed"), "clustat --events tells the timeline and its phases")
+	s.check(result.OK() && strings.Contains(result.Output, "off confirmed"),
+		"clustat --events tells the timeline and its phases")
 	return nil
 }
 
 // tellClient says what the client saw, which bounds the outage.
 func (s *serviceStory) tellClient(most time.Duration) {
 	seen := s.client.now()
-	s.say("  The client: %d requests answered, %d not; answered by %s.", seen.Answered, seen.Failed, strings.Join(seen.Servers, ", then "))
+	s.say("  The client: %d requests answered, %d not; answered by %s.", seen.Answered, seen.Failed,
+		strings.Join(seen.Servers, ", then "))
 	s.check(seen.Gap < most, "the longest time without an answer was %s (less than %s)", span(seen.Gap), most)
 	s.check(seen.Changes <= 1, "no two hosts answered by turns")
 }

@@ -54,9 +54,11 @@ type cut struct {
 
 // tell plays the story on a world. On failure the daemons' own words follow.
 func tell(ctx context.Context, t *teller, world stage.World) error {
-	s := &story{teller: t, cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "demo", Domains: domains, Services: services, Probes: world.Label() == ""}}}
+	s := &story{teller: t, cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "demo", Domains: domains,
+		Services: services, Probes: world.Label() == ""}}}
 	s.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
-	return s.play(ctx, s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.loseHome, s.judge)
+	return s.play(ctx, s.found, s.start, s.moveLive, s.loseOwner, s.comeBack, s.loseLeader, s.comeBack, s.loseHome,
+		s.judge)
 }
 
 // play goes through the steps; the first that cannot be done ends the story.
@@ -80,7 +82,8 @@ func (s *story) play(ctx context.Context, steps ...func(context.Context) error) 
 		s.explainFailure()
 	}
 	if err == nil {
-		err = fmt.Errorf("%d of %d checks do not hold:\n  %s", len(t.failed), len(t.failed)+t.passed, strings.Join(t.failed, "\n  "))
+		err = fmt.Errorf("%d of %d checks do not hold:\n  %s", len(t.failed), len(t.failed)+t.passed,
+			strings.Join(t.failed, "\n  "))
 	}
 	return err
 }
@@ -118,7 +121,8 @@ func (s *story) found(ctx context.Context) error {
 	if err := s.cluster.Found(ctx); err != nil {
 		return err
 	}
-	status, err := s.cluster.Wait(ctx, "all nodes are online", func(st api.Status) bool { return len(stage.OnlineNodes(st)) == 3 })
+	status, err := s.cluster.Wait(ctx, "all nodes are online",
+		func(st api.Status) bool { return len(stage.OnlineNodes(st)) == 3 })
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,8 @@ func (s *story) start(ctx context.Context) error {
 		return err
 	}
 	s.show(ctx, "node2", "clustat")
-	s.check(stage.AllStarted(status), "vm:web and three more VMs are started, %s after the document was applied", span(time.Since(began)))
+	s.check(stage.AllStarted(status), "vm:web and three more VMs are started, %s after the document was applied",
+		span(time.Since(began)))
 	s.check(stage.Protected(status), "each node can be fenced: its BMC answers and is its own")
 	s.checkOwner(status, "vm:web", "node1", "its domain prefers it")
 	s.checkOwner(status, "vm:db", "node2", "its domain prefers it")
@@ -185,8 +190,10 @@ func (s *story) moveLive(ctx context.Context) error {
 		return err
 	}
 	seen := s.web.Seen()
-	s.check(seen.Nonce == before.Nonce && seen.Runs == 1, "it is the same guest as before: run %s, before %s", short(seen.Nonce), short(before.Nonce))
-	s.check(seen.TickWentBack == 0 && seen.Tick >= before.Tick, "its own counter is unbroken: %d before, %d now", before.Tick, seen.Tick)
+	s.check(seen.Nonce == before.Nonce && seen.Runs == 1, "it is the same guest as before: run %s, before %s",
+		short(seen.Nonce), short(before.Nonce))
+	s.check(seen.TickWentBack == 0 && seen.Tick >= before.Tick, "its own counter is unbroken: %d before, %d now",
+		before.Tick, seen.Tick)
 	s.check(seen.Silence < time.Second, "it was silent for less than a second: %s", span(seen.Silence))
 	s.checkNowhereElse(ctx, "web", "node2")
 	s.checkWriters()
@@ -203,11 +210,13 @@ const tidyUp = 3 * time.Second
 // checkNowhereElse asks each host's hypervisor, not the cluster.
 func (s *story) checkNowhereElse(ctx context.Context, guest, node string) {
 	where := s.whereListed(ctx, guest)
-	for deadline := time.Now().Add(tidyUp); !slices.Equal(where, []string{node}) && time.Now().Before(deadline) && ctx.Err() == nil; {
+	for deadline := time.Now().Add(tidyUp); !slices.Equal(where, []string{node}) && time.Now().Before(deadline) &&
+		ctx.Err() == nil; {
 		time.Sleep(50 * time.Millisecond)
 		where = s.whereListed(ctx, guest)
 	}
-	s.check(slices.Equal(where, []string{node}), "the hypervisors have the guest %s on %s and nowhere else: %s", guest, node, strings.Join(where, ", "))
+	s.check(slices.Equal(where, []string{node}), "the hypervisors have the guest %s on %s and nowhere else: %s", guest,
+		node, strings.Join(where, ", "))
 }
 
 // whereListed names the hosts whose hypervisor lists a guest.
@@ -235,5 +244,6 @@ func (s *story) checkWriters() {
 		}
 		names = append(names, service.Guest.Name)
 	}
-	s.check(len(names) == len(services), "the witness saw one writer at a time on the disks of %s", strings.Join(names, ", "))
+	s.check(len(names) == len(services), "the witness saw one writer at a time on the disks of %s",
+		strings.Join(names, ", "))
 }

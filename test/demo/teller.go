@@ -51,7 +51,8 @@ func (t *teller) typed(prompt, command string, result stage.Result) {
 	}
 }
 
-// check prints a claim and whether it holds. A claim that does not hold ends the demonstration badly, but not at once.
+// check prints a claim and whether it holds. A claim that does not hold ends the demonstration
+// badly, but not at once.
 func (t *teller) check(holds bool, claim string, values ...any) {
 	claim = fmt.Sprintf(claim, values...)
 	if holds {

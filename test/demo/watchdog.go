@@ -19,13 +19,15 @@ const (
 	dogTimeout = 5 * time.Second
 )
 
-// onlyAWatchdog takes node3's other devices away and cuts it off from everybody: nobody can switch it off, and nobody has
-// to, because it resets itself.
+// onlyAWatchdog takes node3's other devices away and cuts it off from everybody: nobody can
+// switch it off, and nobody has to, because it resets itself.
 func (f *fenceStory) onlyAWatchdog(ctx context.Context) error {
 	f.headline("node3 has nothing but a watchdog now, and is cut off: it resets itself, and that is waited out")
 	f.say("The watchdog is simulated; that it resets the host is not.")
 	f.cluster.Plan.Levels["node3"] = "[[dog-node3]]"
-	f.cluster.Plan.Devices = append(f.cluster.Plan.Devices, fmt.Sprintf("dog-node3: {driver: watchdog, options: {watchdog: %s, lease: %s, timeout: %s}}", lab.WatchdogPath, dogLease, dogTimeout))
+	f.cluster.Plan.Devices = append(f.cluster.Plan.Devices,
+		fmt.Sprintf("dog-node3: {driver: watchdog, options: {watchdog: %s, lease: %s, timeout: %s}}", lab.WatchdogPath,
+			dogLease, dogTimeout))
 	if err := f.cluster.Apply(ctx); err != nil {
 		return err
 	}
@@ -64,17 +66,22 @@ func (f *fenceStory) checkWaitedOut(events []cluster.Event, s shot, boot string)
 	begun := find(events, func(e cluster.Event) bool { return e.Subject == s.node && e.To == "fencing" })
 	fenced := find(events, func(e cluster.Event) bool { return e.Subject == s.node && e.To == string(cluster.NodeFenced) })
 	starting := find(events, func(e cluster.Event) bool { return e.Subject == s.service && e.To == "starting" })
-	f.check(begun != nil && fenced != nil && starting != nil, "the timeline has the fence of %s and the start of %s", s.node, s.service)
+	f.check(begun != nil && fenced != nil && starting != nil, "the timeline has the fence of %s and the start of %s",
+		s.node, s.service)
 	if begun == nil || fenced == nil || starting == nil {
 		return
 	}
 	waited, needed := fenced.At.Sub(begun.At), fence.WaitOut(dogLease, dogTimeout)
-	f.check(waited >= needed, "from the intent until it was let go %s were waited, and %s are needed: slower than a BMC, and as safe", span(waited), span(needed))
-	f.check(fenced.Index < starting.Index && starting.Node != s.node, "the wait was over (event %d) before the start of %s on %s was decided (event %d)", fenced.Index, s.service, starting.Node, starting.Index)
+	f.check(waited >= needed, "from the intent until it was let go %s were waited, and %s are needed: slower than a "+
+		"BMC, and as safe", span(waited), span(needed))
+	f.check(fenced.Index < starting.Index && starting.Node != s.node,
+		"the wait was over (event %d) before the start of %s on %s was decided (event %d)", fenced.Index, s.service,
+		starting.Node, starting.Index)
 	f.check(strings.Contains(fenced.Why, "waited out"), "the timeline says by what: %s", fenced.Why)
 	f.check(f.lab.Host(s.node).BootID() != boot, "%s was reset by its own watchdog: it is another boot now", s.node)
 	f.checkLastWrite(s, fenced.At)
-	f.checkNone(f.cluster.CheckSingleWriter(lab.Guest{Name: s.guest}), "the witness saw one writer at a time on the disk of %s", s.guest)
+	f.checkNone(f.cluster.CheckSingleWriter(lab.Guest{Name: s.guest}),
+		"the witness saw one writer at a time on the disk of %s", s.guest)
 }
 
 // comeBack lets node3 take part again; its boot comes with cables of its own.

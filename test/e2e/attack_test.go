@@ -10,12 +10,14 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// stranger is what a node types to reach another one's libvirt past its own clusterd: with its own key and certificate.
+// stranger is what a node types to reach another one's libvirt past its own clusterd: with its
+// own key and certificate.
 const stranger = `cd /var/lib/clusterd && { printf '{"kind":"api","act":"1.1.0"}\n'; sleep 8; } |
 	openssl s_client -quiet -connect %s:%d -alpn %s -cert node.crt -key node.key 2>&1 | tr -d '\000-\010' | head -c 4000`
 
-// TestLabARemovedNodeReachesNoHypervisor: its key opens no port of any host, and a member's opens libvirt only for a
-// migration. The live migrations of its leaving go through the same doors.
+// TestLabARemovedNodeReachesNoHypervisor: its key opens no port of any host, and a member's
+// opens libvirt only for a migration. The live migrations of its leaving go through the same
+// doors.
 func TestLabARemovedNodeReachesNoHypervisor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()

@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 
 // The guests: one that is moved and restarted, and one on each side that nobody touches.
 var (
-	mover   = stage.Service{Guest: lab.Guest{Name: "mover", Number: 61, MemoryMiB: 64, DirtyKiBPerSecond: 512}, Domain: "stays"}
+	mover = stage.Service{Guest: lab.Guest{Name: "mover", Number: 61, MemoryMiB: 64, DirtyKiBPerSecond: 512},
+		Domain: "stays"}
 	still   = stage.Service{Guest: lab.Guest{Name: "still", Number: 62}, Domain: "stays"}
 	still2  = stage.Service{Guest: lab.Guest{Name: "still2", Number: 63}, Domain: "stays-too"}
 	guests  = []stage.Service{mover, still, still2}
@@ -161,8 +162,8 @@ func (f *fixture) remember(t *testing.T, ctx context.Context) memory {
 	return m
 }
 
-// checkUnharmed waits for rest and checks what must hold after every fault. same names the guests that must still be
-// the same runs as before.
+// checkUnharmed waits for rest and checks what must hold after every fault. same names the
+// guests that must still be the same runs as before.
 func (f *fixture) checkUnharmed(t *testing.T, ctx context.Context, before memory, same ...string) {
 	t.Helper()
 	f.checkGuests(t, ctx, before, same...)
@@ -181,7 +182,8 @@ func (f *fixture) checkGuests(t *testing.T, ctx context.Context, before memory, 
 			t.Errorf("guest %s contradicted itself %d times: it may have run twice", name, seen.TickWentBack)
 		}
 		if slices.Contains(same, name) && (seen.Nonce != before.nonces[name] || seen.Runs != 1) {
-			t.Errorf("guest %s is not the run it was: %s, now %s, %d runs seen", name, before.nonces[name], seen.Nonce, seen.Runs)
+			t.Errorf("guest %s is not the run it was: %s, now %s, %d runs seen", name, before.nonces[name], seen.Nonce,
+				seen.Runs)
 		}
 		if err := f.CheckSingleWriter(guest.Guest); err != nil {
 			t.Error(err)
@@ -239,13 +241,14 @@ func (f *fixture) checkNever(t *testing.T, ctx context.Context, after uint64, st
 	}
 }
 
-// operate runs clusvcadm on a node in the background, and returns a channel for its end. What it says is not judged: the daemon it
-// talks to may be the one that is killed.
+// operate runs clusvcadm on a node in the background, and returns a channel for its end. What it
+// says is not judged: the daemon it talks to may be the one that is killed.
 func (f *fixture) operate(ctx context.Context, node string, argv ...string) <-chan string {
 	ended := make(chan string, 1)
 	go func() {
 		result, err := stage.Run(ctx, f.world, node, append([]string{"clusvcadm"}, argv...)...)
-		ended <- fmt.Sprintf("clusvcadm %s: exit code %d (%v): %s", strings.Join(argv, " "), result.Code, err, strings.TrimSpace(result.Output))
+		ended <- fmt.Sprintf("clusvcadm %s: exit code %d (%v): %s", strings.Join(argv, " "), result.Code, err,
+			strings.TrimSpace(result.Output))
 	}()
 	return ended
 }
@@ -255,7 +258,8 @@ func (f *fixture) waitForState(t *testing.T, ctx context.Context, node string, s
 	t.Helper()
 	if err := poll(ctx, func() bool {
 		status, err := f.StatusOf(ctx, node)
-		return err == nil && slices.ContainsFunc(status.Services, func(s api.Service) bool { return s.Name == service.Name() && s.StateText == state })
+		return err == nil && slices.ContainsFunc(status.Services,
+			func(s api.Service) bool { return s.Name == service.Name() && s.StateText == state })
 	}); err != nil {
 		t.Fatalf("%s never was %s: %s", service.Name(), state, stage.Describe(f.Status(ctx)))
 	}

@@ -15,12 +15,14 @@ import (
 	"github.com/clusterd/clusterd/test/lab"
 )
 
-// step is one line that a page has an administrator type: on one node, or on every one where node is "".
+// step is one line that a page has an administrator type: on one node, or on every one where
+// node is "".
 type step struct{ node, line string }
 
 var promptPattern = regexp.MustCompile(`^ {4,}(node\d)# (.*)$`)
 
-// stepsOf are the typed lines of a part of a page. Indented lines without a prompt are for every node.
+// stepsOf are the typed lines of a part of a page. Indented lines without a prompt are for every
+// node.
 func stepsOf(part string) []step {
 	var steps []step
 	for line := range strings.Lines(part) {
@@ -44,7 +46,8 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-// between cuts a part out of a page; both ends have to be there, or the page has changed and the test is to follow.
+// between cuts a part out of a page; both ends have to be there, or the page has changed and the
+// test is to follow.
 func between(t *testing.T, text, from, to string) string {
 	t.Helper()
 	_, text, begins := strings.Cut(text, from)
@@ -63,8 +66,9 @@ type newcomer struct {
 	answer string
 }
 
-// TestDocs types the README's installation and the installation page as they are written. The lab's own addresses stand
-// in for those of the example, and its packages are there already; a systemctl of the lab's stands in for systemd.
+// TestDocs types the README's installation and the installation page as they are written. The
+// lab's own addresses stand in for those of the example, and its packages are there already; a
+// systemctl of the lab's stands in for systemd.
 func TestDocs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
 	defer cancel()
@@ -136,7 +140,8 @@ func (n *newcomer) ours(host *lab.Host, text string) string {
 	return text
 }
 
-// lieOver lets what is installed below a directory lie in the host's own layer, so that the machine is not touched.
+// lieOver lets what is installed below a directory lie in the host's own layer, so that the
+// machine is not touched.
 func (n *newcomer) lieOver(t *testing.T, ctx context.Context, host *lab.Host, directory string) {
 	t.Helper()
 	upper := filepath.Join(host.Directory(), "overlay", "installed")
@@ -177,7 +182,8 @@ func goFolder(t *testing.T) string {
 	return filepath.Dir(program)
 }
 
-// typed types one line, which has to succeed. A token goes from the line that prints it to the line that asks for it.
+// typed types one line, which has to succeed. A token goes from the line that prints it to the
+// line that asks for it.
 func (n *newcomer) typed(t *testing.T, ctx context.Context, node, line string) string {
 	t.Helper()
 	began := time.Now()

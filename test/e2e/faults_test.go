@@ -57,7 +57,8 @@ func TestLabFaults(t *testing.T) {
 					f.testMigration(t, ctx, broken, end, moment)
 				})
 			}
-			t.Run(fmt.Sprintf("%s %s into a start", broken.name, moment), func(t *testing.T) { f.testStart(t, ctx, broken, moment) })
+			t.Run(fmt.Sprintf("%s %s into a start", broken.name, moment),
+				func(t *testing.T) { f.testStart(t, ctx, broken, moment) })
 		}
 	}
 }
@@ -72,13 +73,15 @@ func (f *fixture) testAtRest(t *testing.T, ctx context.Context) {
 				t.Fatal(err)
 			}
 		}
-		// All three at once: whoever comes back first finds no quorum, and whoever leads next knows nothing yet.
+		// All three at once: whoever comes back first finds no quorum, and whoever leads next knows
+		// nothing yet.
 		f.settle(t, ctx)
 		f.checkUnharmed(t, ctx, before, everything...)
 	}
 }
 
-// settle waits until each node's daemon has done something new, so that the old state is not taken for the new one.
+// settle waits until each node's daemon has done something new, so that the old state is not
+// taken for the new one.
 func (f *fixture) settle(t *testing.T, ctx context.Context) {
 	t.Helper()
 	select {
@@ -139,7 +142,8 @@ func (f *fixture) awaitCalm(t *testing.T, ctx context.Context, node string) {
 	}
 }
 
-// after waits for the moment of the fault. It is no wait for something to become true: any moment has to be good.
+// after waits for the moment of the fault. It is no wait for something to become true: any
+// moment has to be good.
 func (f *fixture) after(t *testing.T, ctx context.Context, moment time.Duration) {
 	t.Helper()
 	select {

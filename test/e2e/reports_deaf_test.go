@@ -35,8 +35,8 @@ var deafnesses = []deafness{
 		"nft delete table inet deaf", true},
 }
 
-// retellDeaf: a node that is heard and takes nothing of the log gets no work, says so, and is whole again when it is
-// mended.
+// retellDeaf: a node that is heard and takes nothing of the log gets no work, says so, and is
+// whole again when it is mended.
 func (f *fixture) retellDeaf(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
 	f.leadFrom(t, ctx, "node1", "node2")
@@ -64,7 +64,8 @@ func (f *fixture) retellDeaf(t *testing.T, ctx context.Context) {
 	}
 }
 
-// writeMuch brings an entry into the log that no small packet carries: domains with names that do not compress.
+// writeMuch brings an entry into the log that no small packet carries: domains with names that
+// do not compress.
 func (f *fixture) writeMuch(t *testing.T, ctx context.Context) {
 	t.Helper()
 	before := f.Plan.Domains
@@ -101,7 +102,8 @@ func (f *fixture) retellDeafForLong(t *testing.T, ctx context.Context) {
 	f.homeAgain(t, ctx, "node3")
 }
 
-// retellRestartLoop: a daemon that ends a second after each start is heard each time, and takes its part never.
+// retellRestartLoop: a daemon that ends a second after each start is heard each time, and takes
+// its part never.
 func (f *fixture) retellRestartLoop(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
 	f.leadFrom(t, ctx, "node1", "node2")
@@ -138,7 +140,8 @@ func (f *fixture) retellRestartLoop(t *testing.T, ctx context.Context) {
 	f.homeAgain(t, ctx, "node3")
 }
 
-// retellPlannedStop: a daemon that is stopped on purpose, for longer than a silent one has, costs no host.
+// retellPlannedStop: a daemon that is stopped on purpose, for longer than a silent one has,
+// costs no host.
 func (f *fixture) retellPlannedStop(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
 	before := f.remember(t, ctx)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// retellOverlay: a backup takes a snapshot of a running VM and dies before it merges it. Nothing may throw away what
-// the guest wrote since without a person's word.
+// retellOverlay: a backup takes a snapshot of a running VM and dies before it merges it. Nothing
+// may throw away what the guest wrote since without a person's word.
 func (f *fixture) retellOverlay(t *testing.T, ctx context.Context) {
 	const overlay = "/srv/cluster/mover.overlay"
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1"})

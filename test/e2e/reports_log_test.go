@@ -13,8 +13,9 @@ import (
 	"github.com/clusterd/clusterd/test/lab"
 )
 
-// retellLostLog: the folder of the log is emptied under a living key, while the only other node that is there was
-// down when the newest entries were acknowledged. The two must not elect anybody, or these are forgotten.
+// retellLostLog: the folder of the log is emptied under a living key, while the only other node
+// that is there was down when the newest entries were acknowledged. The two must not elect
+// anybody, or these are forgotten.
 func (f *fixture) retellLostLog(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1"})
 	f.down(t, ctx, "node3")

@@ -20,8 +20,9 @@ var vault = stage.Service{
 
 const tpmStates = "/var/lib/libvirt/swtpm"
 
-// retellState: libvirt deletes the state of a TPM with the VM of which it keeps no definition. It has to survive a
-// restart, a relocation and the loss of a host, on shared storage like the disks.
+// retellState: libvirt deletes the state of a TPM with the VM of which it keeps no definition.
+// It has to survive a restart, a relocation and the loss of a host, on shared storage like the
+// disks.
 func (f *fixture) retellState(t *testing.T, ctx context.Context) {
 	for _, file := range []string{"/usr/bin/swtpm", "/usr/share/OVMF/OVMF_CODE_4M.fd"} {
 		if _, err := os.Stat(file); err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// report is one kind of trouble that users of such systems reported: a node, a guest or a disk looks well and is not.
+// report is one kind of trouble that users of such systems reported: a node, a guest or a disk
+// looks well and is not.
 type report struct {
 	name string
 	// retell makes the trouble, holds what must hold, and leaves the cluster at rest.
@@ -165,7 +166,8 @@ func (f *fixture) homeAgain(t *testing.T, ctx context.Context, node string) {
 	f.waitAtRest(t, ctx)
 }
 
-// retellHungHypervisor: libvirtd of the node that would be next hangs when a host dies. The node after it takes over.
+// retellHungHypervisor: libvirtd of the node that would be next hangs when a host dies. The node
+// after it takes over.
 func (f *fixture) retellHungHypervisor(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
 	libvirtd := func(signal syscall.Signal) error { return f.world.Host("node3").KillService(ctx, "libvirtd", signal) }
@@ -194,7 +196,8 @@ func (f *fixture) retellHungHypervisor(t *testing.T, ctx context.Context) {
 	f.homeAgain(t, ctx, "node2")
 }
 
-// retellHungGuest: the QEMU process hangs when it is to be moved. A request to disable ends it at both ends.
+// retellHungGuest: the QEMU process hangs when it is to be moved. A request to disable ends it
+// at both ends.
 func (f *fixture) retellHungGuest(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1"})
 	before := f.waitAtRest(t, ctx)

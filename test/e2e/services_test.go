@@ -79,13 +79,15 @@ func newWorldOf(t *testing.T, ctx context.Context, agentsOf map[string]string, t
 		}
 	}
 	for _, node := range world.Nodes() {
-		settings := strings.Replace(world.NodeSettings(node), "simulate: {", "log_level: debug\nocf_root: "+agents+"\nsimulate: {agents: true, ", 1)
+		settings := strings.Replace(world.NodeSettings(node), "simulate: {",
+			"log_level: debug\nocf_root: "+agents+"\nsimulate: {agents: true, ", 1)
 		if _, err := world.WriteFile(node, "node.yaml", settings); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := &shopWorld{t: t, world: world, tools: tools, Cluster: &stage.Cluster{World: world, Plan: stage.Plan{
-		Cluster: "e2e", Domains: []string{"order: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}"}, Trees: trees}}}
+		Cluster: "e2e", Domains: []string{
+			"order: {ordered: true, nofailback: true, members: {node1: 1, node2: 2, node3: 3}}"}, Trees: trees}}}
 	if err := s.Found(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,10 @@ func TestAServiceOfRealAgents(t *testing.T) {
 	}
 
 	s.remove("node1", "report")
-	s.until(ctx, "it goes on partial", func(st api.Status) bool { return shop(st).FlagsText == "P" && shop(st).StateText == "started" })
+	s.until(ctx, "it goes on partial", func(st api.Status) bool {
+		return shop(st).FlagsText == "P" &&
+			shop(st).StateText == "started"
+	})
 	if result, err := stage.Run(ctx, s, "node2", "clusvcadm", "-c", "service:shop"); err != nil || !result.OK() {
 		t.Fatalf("%v %+v", err, result)
 	}
@@ -179,7 +184,8 @@ func TestAServiceOfRealAgents(t *testing.T) {
 		return stage.Owner(st, "service:shop") == "node1" && s.has("node1", "base") && s.has("node1", "web")
 	})
 
-	if result, err := stage.Run(ctx, s, "node3", "clusvcadm", "-r", "service:shop", "-m", "node2"); err != nil || !result.OK() {
+	if result, err := stage.Run(ctx, s, "node3", "clusvcadm", "-r", "service:shop", "-m", "node2"); err != nil ||
+		!result.OK() {
 		t.Fatalf("%v %+v", err, result)
 	}
 	if !s.has("node2", "web") || s.has("node1", "web") || s.has("node1", "base") {
@@ -189,5 +195,6 @@ func TestAServiceOfRealAgents(t *testing.T) {
 	if err := s.CutPower("node2"); err != nil {
 		t.Fatal(err)
 	}
-	s.until(ctx, "it runs on node1 again", func(st api.Status) bool { return stage.Owner(st, "service:shop") == "node1" && s.has("node1", "web") })
+	s.until(ctx, "it runs on node1 again",
+		func(st api.Status) bool { return stage.Owner(st, "service:shop") == "node1" && s.has("node1", "web") })
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// TestLabPlannedShutdown does what clusterd-handover.service does when a host is shut down: its VMs leave alive, and its
-// end is no loss.
+// TestLabPlannedShutdown does what clusterd-handover.service does when a host is shut down: its
+// VMs leave alive, and its end is no loss.
 func TestLabPlannedShutdown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

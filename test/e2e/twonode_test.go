@@ -20,10 +20,11 @@ var (
 	left       = stage.Service{Guest: lab.Guest{Name: "left", Number: 71}, Domain: "first"}
 	right      = stage.Service{Guest: lab.Guest{Name: "right", Number: 72}, Domain: "second"}
 	pairGuests = []stage.Service{left, right}
-	pairPlan   = stage.Plan{Cluster: "pair", Services: pairGuests, Top: []string{"two_node: {favour: node1, delay: 10s}"}, Domains: []string{
-		"first: {ordered: true, nofailback: true, members: {node1: 1, node2: 2}}",
-		"second: {ordered: true, nofailback: true, members: {node2: 1, node1: 2}}",
-	}}
+	pairPlan   = stage.Plan{Cluster: "pair", Services: pairGuests,
+		Top: []string{"two_node: {favour: node1, delay: 10s}"}, Domains: []string{
+			"first: {ordered: true, nofailback: true, members: {node1: 1, node2: 2}}",
+			"second: {ordered: true, nofailback: true, members: {node2: 1, node1: 2}}",
+		}}
 )
 
 // pairOnStage is a cluster of two nodes with the two-node rule, at rest.
@@ -50,7 +51,8 @@ func buildTools(t *testing.T, ctx context.Context) string {
 
 func newPair(t *testing.T, ctx context.Context, world folders) *pairOnStage {
 	t.Helper()
-	f := &pairOnStage{world: world, watches: map[string]stage.Watch{}, Cluster: &stage.Cluster{World: world, Plan: pairPlan}}
+	f := &pairOnStage{world: world, watches: map[string]stage.Watch{},
+		Cluster: &stage.Cluster{World: world, Plan: pairPlan}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, node := range f.Nodes() {
@@ -103,7 +105,11 @@ func (f *pairOnStage) hasWarrant(node string) bool {
 func (f *pairOnStage) answer(t *testing.T, ctx context.Context) {
 	t.Helper()
 	for name, watch := range f.watches {
-		if err := poll(ctx, func() bool { seen := watch.Seen(); return seen.Answers && seen.SilentFor < 200*time.Millisecond }); err != nil {
+		if err := poll(ctx, func() bool {
+			seen := watch.Seen()
+			return seen.Answers &&
+				seen.SilentFor < 200*time.Millisecond
+		}); err != nil {
 			t.Fatalf("guest %s does not answer: %+v", name, watch.Seen())
 		}
 	}
@@ -114,7 +120,8 @@ func (f *pairOnStage) answer(t *testing.T, ctx context.Context) {
 func (f *pairOnStage) goesOn(t *testing.T, ctx context.Context, node string, generation uint64, began time.Time) {
 	t.Helper()
 	_, err := f.Wait(ctx, node+" runs both", func(s api.Status) bool {
-		return s.Generation == generation && len(s.Services) == 2 && stage.AllStarted(s) && !slices.ContainsFunc(s.Services, func(v api.Service) bool { return v.Owner != node })
+		return s.Generation == generation && len(s.Services) == 2 && stage.AllStarted(s) &&
+			!slices.ContainsFunc(s.Services, func(v api.Service) bool { return v.Owner != node })
 	})
 	if err != nil {
 		t.Fatal(err)

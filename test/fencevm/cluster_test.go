@@ -79,7 +79,8 @@ func (b *bench) inNetwork(machines ...string) {
 func (b *bench) clusterd() string {
 	b.t.Helper()
 	program := filepath.Join(b.dir, "clusterd")
-	build := exec.CommandContext(b.t.Context(), "go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-o", program, "../../cmd/clusterd")
+	build := exec.CommandContext(b.t.Context(), "go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-o",
+		program, "../../cmd/clusterd")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.t.Fatalf("go build: %v\n%s", err, out)
@@ -153,8 +154,11 @@ type witness struct {
 func (b *bench) newWitness(program string) *witness {
 	b.t.Helper()
 	w := &witness{t: b.t, bench: b, folder: filepath.Join(b.dir, "c")}
-	text := nodeFile("c", addressC) + fmt.Sprintf("witness: true\ndata_dir: %[1]s/data\nrun_dir: %[1]s/run\nhooks_dir: %[1]s/hooks\nhardware_uuid_file: %[1]s/uuid\n", w.folder)
-	for name, content := range map[string]string{"node.yaml": text, "uuid": "00000000-0000-4000-8000-000000000003\n", "clusterd": ""} {
+	text := nodeFile("c", addressC) + fmt.Sprintf(
+		"witness: true\ndata_dir: %[1]s/data\nrun_dir: %[1]s/run\nhooks_dir: %[1]s/hooks\nhardware_uuid_file: %[1]s/uuid\n",
+		w.folder)
+	for name, content := range map[string]string{"node.yaml": text, "uuid": "00000000-0000-4000-8000-000000000003\n",
+		"clusterd": ""} {
 		if err := os.MkdirAll(w.folder, 0o755); err != nil {
 			b.t.Fatal(err)
 		}
@@ -168,7 +172,8 @@ func (b *bench) newWitness(program string) *witness {
 func (w *witness) command(program string, words ...string) *exec.Cmd {
 	argv := append(append([]string{}, w.bench.prefix...), append([]string{program}, words...)...)
 	command := exec.Command(argv[0], argv[1:]...)
-	command.Env = append(os.Environ(), "CLUSTERD_CONFIG="+filepath.Join(w.folder, "node.yaml"), "CLUSTERD_SOCKET=", "CLUSTERD_HOST=")
+	command.Env = append(os.Environ(), "CLUSTERD_CONFIG="+filepath.Join(w.folder, "node.yaml"), "CLUSTERD_SOCKET=",
+		"CLUSTERD_HOST=")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return command
 }
@@ -223,7 +228,8 @@ func (w *witness) await(what string, limit time.Duration, wanted func(api.Status
 		select {
 		case <-ctx.Done():
 			ticker.Stop()
-			w.t.Fatalf("%s: not within %s; last error %v; nodes %+v, services %+v, notes %+v", what, limit, err, status.Nodes, status.Services, status.Notes)
+			w.t.Fatalf("%s: not within %s; last error %v; nodes %+v, services %+v, notes %+v", what, limit, err, status.Nodes,
+				status.Services, status.Notes)
 		case <-ticker.C:
 		}
 	}
@@ -309,8 +315,10 @@ func TestAClusterCutsOffAZombie(t *testing.T) {
 	b.pack(map[string]string{guestClusterd: b.program})
 	b.inNetwork("a", "b")
 	attach := b.array()
-	nodeB := b.launch("b", "role=node watchdog=i6300esb address="+addressB, append(attach("b", 1, 2), clusterNode("b", 2)...)...)
-	nodeA := b.launch("a", "role=node watchdog=i6300esb address="+addressA, append(attach("a", 1, 2), clusterNode("a", 1)...)...)
+	nodeB := b.launch("b", "role=node watchdog=i6300esb address="+addressB,
+		append(attach("b", 1, 2), clusterNode("b", 2)...)...)
+	nodeA := b.launch("a", "role=node watchdog=i6300esb address="+addressA,
+		append(attach("a", 1, 2), clusterNode("a", 1)...)...)
 	nodeB.awaitEvent("ready", longestBoot)
 	nodeA.awaitEvent("ready", longestBoot)
 	data := ask[[]string](nodeA, "disks")[0]
@@ -343,12 +351,14 @@ func TestAClusterCutsOffAZombie(t *testing.T) {
 	w.await("service:shop runs on b", longestFailover, startedOn("b"))
 	nodeB.awaitEvent("writing", longestAnswer)
 	if started := w.checkOrder(); started.Before(reset) {
-		t.Errorf("a was reset at %s, and the service was started on b at %s", reset.Format(time.StampMilli), started.Format(time.StampMilli))
+		t.Errorf("a was reset at %s, and the service was started on b at %s", reset.Format(time.StampMilli),
+			started.Format(time.StampMilli))
 	}
 	if count := ask[uint64](nodeB, "read "+data+" b"); count == 0 {
 		t.Error("b does not write")
 	}
-	t.Logf("figure: cut_off_ms=%d, reset %v after it was frozen", cut.Milliseconds(), reset.Sub(frozen).Round(100*time.Millisecond))
+	t.Logf("figure: cut_off_ms=%d, reset %v after it was frozen", cut.Milliseconds(),
+		reset.Sub(frozen).Round(100*time.Millisecond))
 }
 
 // guarded tells whether a node has told that its watchdog is armed and its key
@@ -381,7 +391,8 @@ func (w *witness) checkOrder() (started time.Time) {
 			order, started = append(order, e.To), e.At
 		}
 	}
-	if want := []string{string(cluster.NodeCut), string(cluster.NodeFenced), resources.Starting.String()}; !slices.Equal(order, want) {
+	if want := []string{string(cluster.NodeCut), string(cluster.NodeFenced),
+		resources.Starting.String()}; !slices.Equal(order, want) {
 		w.t.Errorf("in the order %v, want %v", order, want)
 	}
 	return started

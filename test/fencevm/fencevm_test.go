@@ -101,7 +101,8 @@ func (b *bench) array() func(node string, disks ...int) []string {
 	}
 	portal := probe.Addr().String()
 	_ = probe.Close()
-	b.arrayMachine = b.start("array", "role=array", "-netdev", "user,id=n0,restrict=on,hostfwd=tcp:"+portal+"-:3260", "-device", "virtio-net-pci,netdev=n0,romfile=")
+	b.arrayMachine = b.start("array", "role=array", "-netdev", "user,id=n0,restrict=on,hostfwd=tcp:"+portal+"-:3260",
+		"-device", "virtio-net-pci,netdev=n0,romfile=")
 	return func(node string, disks ...int) []string {
 		arguments := []string{"-device", "virtio-scsi-pci,id=bus"}
 		for path, lun := range disks {
@@ -286,7 +287,8 @@ func TestWatchdogResets(t *testing.T) {
 		}
 		Warnings []string
 	}](m, "keeper free 3s")
-	if !state.Armed || state.Info.Timeout != timeout || !strings.Contains(state.Info.Identity, "Software") || len(state.Warnings) > 0 {
+	if !state.Armed || state.Info.Timeout != timeout || !strings.Contains(state.Info.Identity, "Software") ||
+		len(state.Warnings) > 0 {
 		t.Fatalf("%+v", state)
 	}
 	m.must("keeper stop 3s")

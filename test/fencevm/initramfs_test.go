@@ -47,7 +47,8 @@ func buildInitramfs(path, guest string, modules []string, programs map[string]st
 		return err
 	}
 	var image initramfs
-	for _, folder := range []string{"dev", "proc", "sys", "tmp", "run", "modules", "var", "var/lib", "var/target", "var/target/pr", "etc", "srv",
+	for _, folder := range []string{"dev", "proc", "sys", "tmp", "run", "modules", "var", "var/lib", "var/target",
+		"var/target/pr", "etc", "srv",
 		"usr", "usr/sbin", "usr/lib", "usr/lib/ocf", "usr/lib/ocf/resource.d", "usr/lib/ocf/resource.d/heartbeat"} {
 		image.add(folder, modeFolder, 0, 0, nil)
 	}

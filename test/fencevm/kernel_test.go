@@ -29,8 +29,10 @@ const metaPackage = "linux-image-amd64"
 
 // wantedFolders bounds what is unpacked of half a gigabyte.
 var wantedFolders = []string{
-	"kernel/drivers/target/", "kernel/drivers/scsi/", "kernel/drivers/virtio/", "kernel/drivers/watchdog/", "kernel/drivers/net/virtio_net",
-	"kernel/drivers/net/net_failover", "kernel/net/core/", "kernel/lib/", "kernel/crypto/", "kernel/arch/x86/crypto/", "kernel/block/", "kernel/fs/configfs/", "kernel/drivers/md/",
+	"kernel/drivers/target/", "kernel/drivers/scsi/", "kernel/drivers/virtio/", "kernel/drivers/watchdog/",
+	"kernel/drivers/net/virtio_net",
+	"kernel/drivers/net/net_failover", "kernel/net/core/", "kernel/lib/", "kernel/crypto/", "kernel/arch/x86/crypto/",
+	"kernel/block/", "kernel/fs/configfs/", "kernel/drivers/md/",
 }
 
 // fetchKernel gets the kernel from the cache or from Debian's archive, and

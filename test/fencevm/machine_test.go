@@ -56,7 +56,8 @@ func (b *bench) launch(name, words string, arguments ...string) *machine {
 		answers: make(chan string, 1), events: make(chan string, 64), ended: make(chan struct{}),
 	}
 	arguments = append([]string{
-		"-accel", "tcg", "-cpu", "max", "-m", "320", "-smp", "1", "-display", "none", "-no-reboot", "-nodefaults", "-no-user-config",
+		"-accel", "tcg", "-cpu", "max", "-m", "320", "-smp", "1", "-display", "none", "-no-reboot", "-nodefaults",
+		"-no-user-config",
 		"-serial", "file:" + m.console, "-serial", "stdio", "-kernel", b.kernel.image, "-initrd", b.initramfs,
 		"-append", "console=ttyS0 quiet panic=-1 loglevel=4 name=" + name + " " + words,
 	}, arguments...)

@@ -28,7 +28,8 @@ type listed struct {
 func goList(t *testing.T, arguments ...string) []listed {
 	t.Helper()
 	var out, problems bytes.Buffer
-	list := exec.Command("go", append([]string{"list", "-tags", tags, "-json=ImportPath,Dir,Export,GoFiles,Imports"}, arguments...)...)
+	list := exec.Command("go", append([]string{"list", "-tags", tags, "-json=ImportPath,Dir,Export,GoFiles,Imports"},
+		arguments...)...)
 	list.Dir, list.Stdout, list.Stderr = "../..", &out, &problems
 	if err := list.Run(); err != nil {
 		t.Fatalf("go list %v: %v\n%s", arguments, err, problems.String())
@@ -82,17 +83,22 @@ var rooms = []room{
 	{"quorum/...", []string{"quorum"}, "floor 1: helpers of the log's tests"},
 	{"agents...", []string{"agents...", "resources", "internal/owned"},
 		"floor 1: hands know what they hold and not who decides"},
-	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 3: the run loop ties all floors below together"},
+	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."},
+		"floor 3: the run loop ties all floors below together"},
 	{"internal/...", []string{
 		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/help", "internal/importing...",
 		"internal/limits", "internal/nearest", "internal/owned", "internal/plain",
 		"internal/pki", "internal/tunnel", "internal/web", "cluster...", "domain", "resources", "fence", "agents",
 	},
 		"floor 2: never the run loop, the log or a driver"},
-	{"cmd/clusterd", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."}, "floor 4: the daemon's own command may link everything"},
-	{"cmd/clusterd-doorkeeper", []string{"agents/vm/doorkeeper"}, "floor 4: libvirt waits for the doorkeeper, so it links nothing but its question"},
-	{"cmd/...", []string{"internal/api", "internal/cli", "internal/help", "internal/nearest", "cluster", "domain", "resources", "fence"}, "floor 4: thin clients start fast and link neither Raft nor libvirt"},
-	{"test/sim", []string{"cluster...", "domain", "resources", "fence"}, "the simulated world pretends everything but the mind"},
+	{"cmd/clusterd", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."},
+		"floor 4: the daemon's own command may link everything"},
+	{"cmd/clusterd-doorkeeper", []string{"agents/vm/doorkeeper"},
+		"floor 4: libvirt waits for the doorkeeper, so it links nothing but its question"},
+	{"cmd/...", []string{"internal/api", "internal/cli", "internal/help", "internal/nearest", "cluster", "domain",
+		"resources", "fence"}, "floor 4: thin clients start fast and link neither Raft nor libvirt"},
+	{"test/sim", []string{"cluster...", "domain", "resources", "fence"},
+		"the simulated world pretends everything but the mind"},
 	{"test/...", []string{"..."}, "tests may know everything"},
 }
 

@@ -14,9 +14,9 @@ import (
 // like Apply.
 var readers = []string{"cluster/rules", "cluster/plan"}
 
-// TestPlanCannotWrite keeps the pen from Plan. That it cannot import Apply is in the table of floors;
-// here neither it nor the rules keep the State other than by the facts of a World, call what writes
-// it, or assign to what it holds.
+// TestPlanCannotWrite keeps the pen from Plan. That it cannot import Apply is in the table of
+// floors; here neither it nor the rules keep the State other than by the facts of a World, call
+// what writes it, or assign to what it holds.
 func TestPlanCannotWrite(t *testing.T) {
 	values := roomAt(t, "cluster")
 	for _, reader := range readers {
@@ -259,7 +259,8 @@ func (w *warden) look(f function) {
 	})
 }
 
-// fields looks for a State in what a type is made of; the facts of a World keep it for what they read.
+// fields looks for a State in what a type is made of; the facts of a World keep it for what they
+// read.
 func (w *warden) fields(of *types.TypeName) {
 	struc, is := of.Type().Underlying().(*types.Struct)
 	if !is || of.Name() == "facts" {

@@ -47,7 +47,8 @@ var licences = map[string]string{
 }
 
 // clocks are the functions of package time that read or set one.
-var clocks = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
+var clocks = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true,
+	"AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
 
 // unordered are ranges over maps that cannot be seen in what comes out.
 var unordered = map[string]string{
@@ -180,7 +181,8 @@ func (r *reviewer) visit(n ast.Node) bool {
 		if topLevel && object.Pkg().Path() == "time" && clocks[object.Name()] {
 			r.complain(n.Pos(), "time.%s in a pure room: now is an argument", object.Name())
 		}
-		if topLevel && object.Pkg().Path() == "fmt" && (strings.HasPrefix(object.Name(), "Print") || strings.HasPrefix(object.Name(), "Scan")) {
+		if topLevel && object.Pkg().Path() == "fmt" &&
+			(strings.HasPrefix(object.Name(), "Print") || strings.HasPrefix(object.Name(), "Scan")) {
 			r.complain(n.Pos(), "fmt.%s in a pure room: it reads and writes nothing", object.Name())
 		}
 	case *ast.RangeStmt:
@@ -188,7 +190,8 @@ func (r *reviewer) visit(n ast.Node) bool {
 			where := r.room + "." + r.function
 			r.used[where] = true
 			if unordered[where] == "" {
-				r.complain(n.Pos(), "a range over a map in %s: its order would leak; walk sorted keys, or give it a licence with a reason", where)
+				r.complain(n.Pos(), "a range over a map in %s: its order would leak; walk sorted keys, or give it a licence "+
+					"with a reason", where)
 			}
 		}
 	}
@@ -198,7 +201,8 @@ func (r *reviewer) visit(n ast.Node) bool {
 // TestTheReviewerSees proves that the reviewer is not blind.
 func TestTheReviewerSees(t *testing.T) {
 	folder := t.TempDir()
-	source := "package dirty\nimport \"time\"\nfunc f(m map[string]int) { go f(m); for range m { _ = time.Now() }; _ = make(chan int) }\n"
+	source := "package dirty\nimport \"time\"\nfunc f(m map[string]int) { go f(m); for range m { _ = time.Now() }; _ " +
+		"= make(chan int) }\n"
 	if err := os.WriteFile(filepath.Join(folder, "dirty.go"), []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +210,8 @@ func TestTheReviewerSees(t *testing.T) {
 	for _, p := range goList(t, "-export", "-deps", "time") {
 		exports[p.ImportPath] = p.Export
 	}
-	wrong := impurities(t, "dirty", listed{ImportPath: "dirty", Dir: folder, GoFiles: []string{"dirty.go"}}, exports, map[string]bool{})
+	wrong := impurities(t, "dirty", listed{ImportPath: "dirty", Dir: folder, GoFiles: []string{"dirty.go"}}, exports,
+		map[string]bool{})
 	for _, what := range []string{"goroutine", "range over a map", "time.Now", "channel"} {
 		if !strings.Contains(strings.Join(wrong, "\n"), what) {
 			t.Errorf("the reviewer did not see: %s\n%s", what, wrong)

@@ -1,6 +1,7 @@
-// Fuzz runs every fuzz target of the tree in turn and shares the time among them. What the engine
-// finds worth keeping stays in Go's build cache and is where the next run begins; an input that fails
-// is written below the package's testdata, where every later test run meets it. The last line is
+// Fuzz runs every fuzz target of the tree in turn and shares the time among them. What the
+// engine finds worth keeping stays in Go's build cache and is where the next run begins; an
+// input that fails is written below the package's testdata, where every later test run meets it.
+// The last line is
 //
 //	figure: fuzz_targets=N failed=N executions=N
 package main
@@ -110,8 +111,8 @@ func runAtAll(ctx context.Context, t target, share time.Duration, tags string) (
 	return 0, errNotRun
 }
 
-// run fuzzes one target. Without minimising: an engine that minimises what is only interesting spends
-// its whole time on that where a target is slow.
+// run fuzzes one target. Without minimising: an engine that minimises what is only interesting
+// spends its whole time on that where a target is slow.
 func run(ctx context.Context, t target, share time.Duration, tags string) (executions int, err error) {
 	command := exec.CommandContext(ctx, "go", "test", "-tags", tags, "-run", "^$", "-fuzz", "^"+t.name+"$",
 		"-fuzztime", share.String(), "-fuzzminimizetime", "1x", "-parallel", "2", t.folder)

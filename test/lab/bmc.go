@@ -34,7 +34,8 @@ const (
 	Dead Fault = "dead"
 )
 
-// Controller is the BMC of one host: Debian's ipmi_sim, whose chassis is the host. Only IPMI cipher suite 3 works.
+// Controller is the BMC of one host: Debian's ipmi_sim, whose chassis is the host. Only IPMI
+// cipher suite 3 works.
 type Controller struct {
 	host      *Host
 	directory string
@@ -74,8 +75,8 @@ func (c *Controller) SetFault(fault Fault) error {
 	return c.process.Signal(syscall.SIGCONT)
 }
 
-// SetOffDelay makes power off take effect so long after its acknowledgement. Status says on until then, as with real machines,
-// which take four to five seconds.
+// SetOffDelay makes power off take effect so long after its acknowledgement. Status says on
+// until then, as with real machines, which take four to five seconds.
 func (c *Controller) SetOffDelay(delay time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +103,8 @@ func (c *Controller) start(ctx context.Context, group *cgroup.Group) error {
 		return err
 	}
 	defer log.Close()
-	// Not HubCommand: this process is meant to outlive the context of its start, and the cgroup is what ends it.
+	// Not HubCommand: this process is meant to outlive the context of its start, and the cgroup is
+	// what ends it.
 	command := exec.Command("nsenter", "--net="+c.host.lab.hubNamespacePath(), "--",
 		"ipmi_sim", "-n", "-c", "lan.conf", "-f", "cmd.emu", "-s", filepath.Join(c.directory, "state"))
 	command.Dir, command.Stdout, command.Stderr = c.directory, log, log
@@ -117,7 +119,8 @@ func (c *Controller) start(ctx context.Context, group *cgroup.Group) error {
 	return c.waitUntilItAnswers(ctx)
 }
 
-// waitUntilItAnswers asks for the channel's authentication capabilities, the one thing a BMC answers without a session.
+// waitUntilItAnswers asks for the channel's authentication capabilities, the one thing a BMC
+// answers without a session.
 func (c *Controller) waitUntilItAnswers(ctx context.Context) error {
 	socket, err := c.host.lab.ListenPacketInHub(":0")
 	if err != nil {
@@ -137,11 +140,13 @@ func (c *Controller) waitUntilItAnswers(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the BMC of %s does not answer on %s; see %s", c.host.Name, c.Address(), filepath.Join(c.directory, "log"))
+	return fmt.Errorf("the BMC of %s does not answer on %s; see %s", c.host.Name, c.Address(),
+		filepath.Join(c.directory, "log"))
 }
 
-// runChassis is the program that ipmi_sim runs for each look at, or change of, the power: "... HOST get power" or
-// "... HOST set power 0". It passes the words on to the lab and prints the lab's answer.
+// runChassis is the program that ipmi_sim runs for each look at, or change of, the power: "...
+// HOST get power" or "... HOST set power 0". It passes the words on to the lab and prints the
+// lab's answer.
 func runChassis(controlPath string, words []string) error {
 	if len(words) < 2 {
 		return errors.New("chassis: too few words")
@@ -156,8 +161,8 @@ func runChassis(controlPath string, words []string) error {
 	return nil
 }
 
-// chassis answers ipmi_sim. The simulator waits for it, so an off that is carried out at once has ended every process of
-// the host before its acknowledgement leaves the BMC.
+// chassis answers ipmi_sim. The simulator waits for it, so an off that is carried out at once
+// has ended every process of the host before its acknowledgement leaves the BMC.
 func (c *Controller) chassis(words []string) (string, error) {
 	verb, words := words[0], words[1:]
 	switch verb {
@@ -247,8 +252,8 @@ func (c *Controller) note(what string, err error) {
 	}
 }
 
-// guidOf gives the UUID's bytes in the order of SMBIOS, first three fields little-endian, which is what the BMCs of the
-// large vendors send.
+// guidOf gives the UUID's bytes in the order of SMBIOS, first three fields little-endian, which
+// is what the BMCs of the large vendors send.
 func guidOf(uuid string) string {
 	text := strings.ReplaceAll(uuid, "-", "")
 	raw, err := hex.DecodeString(text)

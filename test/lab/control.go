@@ -16,8 +16,9 @@ const (
 	controlDeadline     = 90 * time.Second
 )
 
-// controlRequest is the one message that travels over the lab's unix sockets: to a host's init, and to the process that
-// keeps the lab. One request and one answer per connection keep both ends trivial.
+// controlRequest is the one message that travels over the lab's unix sockets: to a host's init,
+// and to the process that keeps the lab. One request and one answer per connection keep both
+// ends trivial.
 type controlRequest struct {
 	Do       string        `json:"do"`
 	Host     string        `json:"host,omitempty"`
@@ -36,8 +37,8 @@ type controlAnswer struct {
 	Lab      *Status         `json:"lab,omitempty"`
 }
 
-// serveControl answers requests until the listener is closed. Each connection has a deadline, so that a client that
-// hangs costs one goroutine for a bounded time.
+// serveControl answers requests until the listener is closed. Each connection has a deadline, so
+// that a client that hangs costs one goroutine for a bounded time.
 func serveControl(listener net.Listener, answer func(controlRequest) controlAnswer) {
 	for {
 		connection, err := listener.Accept()

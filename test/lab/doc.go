@@ -1,9 +1,11 @@
-// Package lab builds a small cluster of pretend hosts on one Linux machine: real libvirtd, real QEMU guests, real
-// IPMI packets, real power cuts. Nothing above the BMC and below the network cable is faked.
+// Package lab builds a small cluster of pretend hosts on one Linux machine: real libvirtd, real
+// QEMU guests, real IPMI packets, real power cuts. Nothing above the BMC and below the network
+// cable is faked.
 //
-// Each host is a set of namespaces (net, mount, uts, ipc, pid) whose first process is this package itself, run again
-// as a small init. A hub namespace holds the bridges, the BMC simulators and the block server. A power cut ends every
-// process of the host before anybody can hear that the power is off.
+// Each host is a set of namespaces (net, mount, uts, ipc, pid) whose first process is this
+// package itself, run again as a small init. A hub namespace holds the bridges, the BMC
+// simulators and the block server. A power cut ends every process of the host before anybody can
+// hear that the power is off.
 //
 // The caller's duties:
 //

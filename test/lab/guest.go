@@ -28,12 +28,14 @@ type Guest struct {
 	DirtyKiBPerSecond int
 	// NoDisk leaves the disk out; libvirt then has nothing against two of them.
 	NoDisk bool
-	// State gives it state beside its disk: UEFI variables in [Guest.Variables] and an emulated TPM. Such a guest runs
-	// its firmware only and does not answer. It takes the packages ovmf and swtpm.
+	// State gives it state beside its disk: UEFI variables in [Guest.Variables] and an emulated
+	// TPM. Such a guest runs its firmware only and does not answer. It takes the packages ovmf and
+	// swtpm.
 	State bool
 }
 
-// Variables is the path, inside the hosts, of the UEFI variables of a guest with State. It lies on shared storage.
+// Variables is the path, inside the hosts, of the UEFI variables of a guest with State. It lies
+// on shared storage.
 func (g Guest) Variables() string { return "/srv/cluster/nvram-" + g.Name + ".fd" }
 
 // Address is the guest's address.
@@ -48,8 +50,8 @@ func (g Guest) UUID() string { return fmt.Sprintf("77777777-0000-4000-8000-%012x
 // SerialLog is the path, inside the hosts, of what the guest says on its serial line.
 func (g Guest) SerialLog() string { return "/srv/cluster/serial/" + g.Name + ".log" }
 
-// GuestXML makes the libvirt domain of a guest. Its disk is a network disk without any image lock, which libvirt counts
-// as safe to migrate.
+// GuestXML makes the libvirt domain of a guest. Its disk is a network disk without any image
+// lock, which libvirt counts as safe to migrate.
 func GuestXML(g Guest) string {
 	memory := g.MemoryMiB
 	if memory == 0 {
@@ -117,7 +119,8 @@ const guestDiskXML = `    <disk type='network' device='disk'>
     </disk>
 `
 
-// cacheDirectory keeps what is dear to make and good for every lab: the compiled guest, and libvirt's look at QEMU.
+// cacheDirectory keeps what is dear to make and good for every lab: the compiled guest, and
+// libvirt's look at QEMU.
 func cacheDirectory() string {
 	root, err := os.UserCacheDir()
 	if err != nil {
@@ -148,7 +151,8 @@ func guestFiles() ([]guestFile, error) {
 	return files, nil
 }
 
-// buildGuest compiles the guest, or takes it from the cache where an earlier lab with the same source left it.
+// buildGuest compiles the guest, or takes it from the cache where an earlier lab with the same
+// source left it.
 func buildGuest(ctx context.Context, target string) error {
 	files, err := guestFiles()
 	if err != nil {
@@ -171,7 +175,8 @@ func buildGuest(ctx context.Context, target string) error {
 	return os.WriteFile(target, content, 0o644)
 }
 
-// compileGuest needs only gcc and ld: the code is freestanding, so no 32-bit libraries are involved.
+// compileGuest needs only gcc and ld: the code is freestanding, so no 32-bit libraries are
+// involved.
 func compileGuest(ctx context.Context, files []guestFile, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -186,12 +191,15 @@ func compileGuest(ctx context.Context, files []guestFile, target string) error {
 			return err
 		}
 	}
-	compile := "gcc -m32 -march=i386 -Os -Wall -Wextra -ffreestanding -fno-builtin -fno-pic -fno-pie -fno-stack-protector " +
-		"-fno-asynchronous-unwind-tables -fcf-protection=none -mno-sse -mno-mmx -c -o " + inside("tick.o") + " " + inside("tick.c")
+	compile := "gcc -m32 -march=i386 -Os -Wall -Wextra -ffreestanding -fno-builtin -fno-pic -fno-pie " +
+		"-fno-stack-protector " +
+		"-fno-asynchronous-unwind-tables -fcf-protection=none -mno-sse -mno-mmx -c -o " + inside("tick.o") + " " + inside(
+		"tick.c")
 	if err := runQuietly(ctx, "", strings.Fields(compile)...); err != nil {
 		return err
 	}
-	if err := runQuietly(ctx, "", "ld", "-m", "elf_i386", "-s", "-T", inside("tick.ld"), "-o", inside("tick.elf"), inside("tick.o")); err != nil {
+	if err := runQuietly(ctx, "", "ld", "-m", "elf_i386", "-s", "-T", inside("tick.ld"), "-o", inside("tick.elf"),
+		inside("tick.o")); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {

@@ -21,13 +21,14 @@ import (
 // ErrPowerOff is returned when something is asked of a host that has no power.
 var ErrPowerOff = errors.New("the host has no power")
 
-// Host is one pretend machine. Its methods may be used from several goroutines; power operations wait for each other.
+// Host is one pretend machine. Its methods may be used from several goroutines; power operations
+// wait for each other.
 type Host struct {
 	// Name is the host name, node1 and so on; Number its place, from 1.
 	Name   string
 	Number int
-	// HardwareUUID never changes. The host reads it in /etc/clusterd/hardware-uuid (and in DMI where the machine has
-	// that), libvirt reports it, and the BMC gives it as its GUID.
+	// HardwareUUID never changes. The host reads it in /etc/clusterd/hardware-uuid (and in DMI
+	// where the machine has that), libvirt reports it, and the BMC gives it as its GUID.
 	HardwareUUID string
 	// BMC is the host's management controller.
 	BMC *Controller
@@ -57,8 +58,8 @@ const (
 	crashFreezePatience = 50 * time.Millisecond
 )
 
-// Directory is the host's place on the real disk: etc-clusterd and var-lib-clusterd are its /etc/clusterd and
-// /var/lib/clusterd, log holds the logs of its services.
+// Directory is the host's place on the real disk: etc-clusterd and var-lib-clusterd are its
+// /etc/clusterd and /var/lib/clusterd, log holds the logs of its services.
 func (h *Host) Directory() string { return h.directory }
 
 // Address is the host's address on a network.
@@ -69,7 +70,8 @@ func (h *Host) Address(network Network) string {
 	return addressIn(network, h.Number)
 }
 
-// Power says whether the host is on. A frozen host is on; one being cut off is on until its last process has ended.
+// Power says whether the host is on. A frozen host is on; one being cut off is on until its last
+// process has ended.
 func (h *Host) Power() bool { return h.current() != nil }
 
 // BootID is the boot id of the current or last boot.
@@ -93,8 +95,8 @@ func (h *Host) current() *runningHost {
 	return h.running
 }
 
-// Boot gives the host power and returns once its libvirtd answers. Registered services are started, as by systemd, but
-// not waited for. A host that is on is left alone.
+// Boot gives the host power and returns once its libvirtd answers. Registered services are
+// started, as by systemd, but not waited for. A host that is on is left alone.
 func (h *Host) Boot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootDeadline)
 	defer cancel()
@@ -183,7 +185,8 @@ func (h *Host) writePlan(bootID string) (string, error) {
 	}
 	plan := hostPlan{
 		Name: h.Name, Number: h.Number, Hosts: h.lab.options.Hosts, Directory: h.directory, Shared: h.lab.SharedDirectory(),
-		Capabilities: filepath.Join(cacheDirectory(), "capabilities"), HardwareUUID: h.HardwareUUID, MachineID: h.machineID, BootID: bootID,
+		Capabilities: filepath.Join(cacheDirectory(), "capabilities"), HardwareUUID: h.HardwareUUID, MachineID: h.machineID,
+		BootID: bootID,
 	}
 	content, err := json.MarshalIndent(plan, "", "  ")
 	if err != nil {
@@ -193,8 +196,9 @@ func (h *Host) writePlan(bootID string) (string, error) {
 	return path, os.WriteFile(path, content, 0o644)
 }
 
-// launch starts the host's first process and watches for its end. When that process is reaped, the kernel has already ended all
-// others of its pid namespace; the cgroup is emptied all the same, for processes that were about to enter.
+// launch starts the host's first process and watches for its end. When that process is reaped,
+// the kernel has already ended all others of its pid namespace; the cgroup is emptied all the
+// same, for processes that were about to enter.
 func (h *Host) launch(command *exec.Cmd) (*runningHost, error) {
 	group, err := cgroup.New(fmt.Sprintf("%s-%s", h.lab.options.Prefix, h.Name))
 	if err != nil {
@@ -231,8 +235,8 @@ func waitForReport(ctx context.Context, report *os.File) error {
 	return nil
 }
 
-// Crash cuts the power: the cables go dead, everything stops at one instant and is gone. Nothing is said to anybody. It
-// returns when no process of the host is left.
+// Crash cuts the power: the cables go dead, everything stops at one instant and is gone. Nothing
+// is said to anybody. It returns when no process of the host is left.
 func (h *Host) Crash() error {
 	h.power.Lock()
 	defer h.power.Unlock()
@@ -246,8 +250,8 @@ func (h *Host) cutPower() error {
 	}
 	var failures []error
 	failures = append(failures, h.lab.unplugHost(h.Number))
-	// Without the freeze, processes that die a little later would see the others die, and could act on it. A process that hangs
-	// in the kernel cannot act, so it is not waited for.
+	// Without the freeze, processes that die a little later would see the others die, and could act
+	// on it. A process that hangs in the kernel cannot act, so it is not waited for.
 	failures = append(failures, running.group.Freeze(crashFreezePatience))
 	failures = append(failures, syscall.Kill(running.pid, syscall.SIGKILL))
 	failures = append(failures, running.group.ReleaseKilled())
@@ -259,7 +263,8 @@ func (h *Host) cutPower() error {
 	}
 }
 
-// Shutdown is the planned way: the services get SIGTERM, the last started first, then the host is off.
+// Shutdown is the planned way: the services get SIGTERM, the last started first, then the host
+// is off.
 func (h *Host) Shutdown(ctx context.Context) error {
 	h.power.Lock()
 	defer h.power.Unlock()
@@ -278,7 +283,8 @@ func (h *Host) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Freeze stops all processes of the host without ending them, like a hung machine whose kernel still answers pings.
+// Freeze stops all processes of the host without ending them, like a hung machine whose kernel
+// still answers pings.
 func (h *Host) Freeze() error {
 	running := h.current()
 	if running == nil {
@@ -331,8 +337,9 @@ func (h *Host) leavePulled() error {
 	return h.lab.setCables(h.Number, false, networks)
 }
 
-// Command prepares a command that runs inside the host, with its output and input at the caller's disposal. The command
-// runs outside the host's cgroup, so Freeze does not stop it; Crash does end it. Without power it fails when started.
+// Command prepares a command that runs inside the host, with its output and input at the
+// caller's disposal. The command runs outside the host's cgroup, so Freeze does not stop it;
+// Crash does end it. Without power it fails when started.
 func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	target := []string{"nsenter", "-t", strconv.Itoa(h.Pid()), "-m", "-u", "-i", "-n", "-p", "--", "setsid"}
 	command := groupCommand(ctx, append(target, argv...))
@@ -344,9 +351,10 @@ func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	return command
 }
 
-// killEntered ends what an nsenter has started, and leaves it to that nsenter to reap it. Were both killed, the entered process
-// would become a zombie of this machine's process 1; a lazy one takes seconds to reap it, and until then the host's pid
-// namespace, and so its power, cannot end.
+// killEntered ends what an nsenter has started, and leaves it to that nsenter to reap it. Were
+// both killed, the entered process would become a zombie of this machine's process 1; a lazy one
+// takes seconds to reap it, and until then the host's pid namespace, and so its power, cannot
+// end.
 func killEntered(nsenter int) error {
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", nsenter, nsenter))
 	entered := strings.Fields(string(children))
@@ -363,13 +371,15 @@ func killEntered(nsenter int) error {
 	return nil
 }
 
-// Run runs a short command inside the host and returns its output. The error contains what the command said.
+// Run runs a short command inside the host and returns its output. The error contains what the
+// command said.
 func (h *Host) Run(ctx context.Context, argv ...string) (string, error) {
 	var output, complaint strings.Builder
 	command := h.Command(ctx, argv...)
 	command.Stdout, command.Stderr = &output, &complaint
 	if err := command.Run(); err != nil {
-		return output.String(), fmt.Errorf("%s: %s: %w: %s", h.Name, strings.Join(argv, " "), err, strings.TrimSpace(complaint.String()))
+		return output.String(), fmt.Errorf("%s: %s: %w: %s", h.Name, strings.Join(argv, " "), err,
+			strings.TrimSpace(complaint.String()))
 	}
 	return output.String(), nil
 }

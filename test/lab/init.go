@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The hidden first arguments with which the calling program is run again. They are long on purpose: no test flag and
-// no sensible command is called so.
+// The hidden first arguments with which the calling program is run again. They are long on
+// purpose: no test flag and no sensible command is called so.
 const (
 	hostInitArgument = "lab-host-init"
 	chassisArgument  = "lab-chassis"
 )
 
-// Reexec turns the process into a lab helper, and does not return, when it was started as one; otherwise it does
-// nothing. It must run before flags are parsed and before anything is started.
+// Reexec turns the process into a lab helper, and does not return, when it was started as one;
+// otherwise it does nothing. It must run before flags are parsed and before anything is started.
 func Reexec() {
 	if len(os.Args) < 2 || (len(os.Args) < 3 && os.Args[1] != systemctlArgument) {
 		return
@@ -62,17 +62,19 @@ func (p hostPlan) path(parts ...string) string {
 	return filepath.Join(append([]string{p.Directory}, parts...)...)
 }
 
-// The init's two pipes: the lab says on the first that the cables are plugged, the init reports on the second.
+// The init's two pipes: the lab says on the first that the cables are plugged, the init reports
+// on the second.
 const (
 	goAheadDescriptor = 3
 	reportDescriptor  = 4
 )
 
-// SearchPath is where a host looks for programs: first its own, then the build on the shared storage.
+// SearchPath is where a host looks for programs: first its own, then the build on the shared
+// storage.
 const SearchPath = hostTools + ":/srv/cluster/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// runHostInit is process 1 of a host: it makes the place look like a machine of its own, then supervises services until
-// the power is cut or a shutdown is asked for.
+// runHostInit is process 1 of a host: it makes the place look like a machine of its own, then
+// supervises services until the power is cut or a shutdown is asked for.
 func runHostInit(planPath string) error {
 	report := os.NewFile(reportDescriptor, "report")
 	content, err := os.ReadFile(planPath)
@@ -116,7 +118,8 @@ func runHostInit(planPath string) error {
 }
 
 func becomeHost(plan hostPlan) (net.Listener, error) {
-	// The socket is made before the mounts, while its path still leads to the real file system for sure.
+	// The socket is made before the mounts, while its path still leads to the real file system for
+	// sure.
 	socketPath := plan.path("init.sock")
 	_ = os.Remove(socketPath)
 	control, err := net.Listen("unix", socketPath)
@@ -137,7 +140,8 @@ func becomeHost(plan hostPlan) (net.Listener, error) {
 
 func configureInterfaces(plan hostPlan) error {
 	for _, scope := range []string{"all", "default"} {
-		// Without IPv6 there is no duplicate address detection and no chatter to explain in a packet trace.
+		// Without IPv6 there is no duplicate address detection and no chatter to explain in a packet
+		// trace.
 		_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+scope+"/disable_ipv6", []byte("1"), 0o644)
 	}
 	lines := []string{"link set lo up"}
@@ -164,8 +168,8 @@ func configureInterfaces(plan hostPlan) error {
 
 func hostGuestOctet(number int) int { return 200 + number }
 
-// libvirtdService is the one unit every host has. The listener on TCP is there for comparing with plain virsh migrate;
-// it is open to the lab's own namespaces only.
+// libvirtdService is the one unit every host has. The listener on TCP is there for comparing
+// with plain virsh migrate; it is open to the lab's own namespaces only.
 func libvirtdService() Service {
 	return Service{
 		Name: libvirtdName, Argv: []string{"/usr/sbin/libvirtd", "--listen"},

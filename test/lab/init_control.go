@@ -85,8 +85,9 @@ func (s *supervisor) removeService(name string) error {
 	return s.save()
 }
 
-// signalService signals the main process only: what a service left running on purpose (a forwarder that must outlive its
-// daemon, QEMU) is not touched, as with systemd's KillMode=process.
+// signalService signals the main process only: what a service left running on purpose (a
+// forwarder that must outlive its daemon, QEMU) is not touched, as with systemd's
+// KillMode=process.
 func (s *supervisor) signalService(name string, signal unix.Signal, hold bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

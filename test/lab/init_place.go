@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// overlaid are the directories in which a host sees the machine's files below its own. The upper layers lie in the host's
-// directory on the real disk, so what a host writes there survives its power cuts.
+// overlaid are the directories in which a host sees the machine's files below its own. The upper
+// layers lie in the host's directory on the real disk, so what a host writes there survives its
+// power cuts.
 var overlaid = []string{"/etc", "/var/lib", "/var/log", "/var/cache"}
 
-// bound directories lie directly on the real disk: what is kept there must behave as on a real host, fsync included.
+// bound directories lie directly on the real disk: what is kept there must behave as on a real
+// host, fsync included.
 var bound = map[string]string{
 	"etc-clusterd":     "/etc/clusterd",
 	"var-lib-clusterd": "/var/lib/clusterd",
@@ -34,8 +36,8 @@ func mountHost(plan hostPlan) error {
 			return err
 		}
 	}
-	// What libvirt found out about QEMU is the same for all hosts and all labs of this machine, and libvirt itself checks
-	// whether it is still true.
+	// What libvirt found out about QEMU is the same for all hosts and all labs of this machine, and
+	// libvirt itself checks whether it is still true.
 	if err := bindDirectory(plan.Capabilities, "/var/cache/libvirt/qemu/capabilities"); err != nil {
 		return err
 	}
@@ -44,7 +46,8 @@ func mountHost(plan hostPlan) error {
 			return err
 		}
 	}
-	// A fresh sysfs shows this namespace's interfaces, and hides the machine's cgroups: the hosts would fight over one tree.
+	// A fresh sysfs shows this namespace's interfaces, and hides the machine's cgroups: the hosts
+	// would fight over one tree.
 	fileSystems := []struct{ kind, target, data string }{
 		{"proc", "/proc", ""}, {"sysfs", "/sys", ""}, {"tmpfs", "/run", "mode=755"}, {"tmpfs", "/srv", "mode=755"},
 	}
@@ -64,8 +67,8 @@ func mountHost(plan hostPlan) error {
 	return bindIdentity(plan)
 }
 
-// bindIdentity gives the host a boot id of its own. The kernel's is the same in all namespaces and would make a boot of a
-// host invisible.
+// bindIdentity gives the host a boot id of its own. The kernel's is the same in all namespaces
+// and would make a boot of a host invisible.
 func bindIdentity(plan hostPlan) error {
 	identities := []struct{ file, content, target string }{
 		{"boot-id", plan.BootID, "/proc/sys/kernel/random/boot_id"},
@@ -97,7 +100,8 @@ func overlay(plan hostPlan, directory string) error {
 	}
 	data := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,index=off", directory, upper, work)
 	if err := unix.Mount("overlay", directory, "overlay", 0, data); err != nil {
-		return fmt.Errorf("overlay on %s (the lab's directory must lie on an ordinary file system such as ext4): %w", directory, err)
+		return fmt.Errorf("overlay on %s (the lab's directory must lie on an ordinary file system such as ext4): %w",
+			directory, err)
 	}
 	return nil
 }
@@ -114,8 +118,9 @@ func bindDirectory(source, target string) error {
 	return nil
 }
 
-// mountDevices gives the host a /dev without kvm. The node must be absent, not just useless: while it can be opened but QEMU
-// cannot use it, libvirtd throws its capability cache away and probes QEMU a dozen times at every call.
+// mountDevices gives the host a /dev without kvm. The node must be absent, not just useless:
+// while it can be opened but QEMU cannot use it, libvirtd throws its capability cache away and
+// probes QEMU a dozen times at every call.
 func mountDevices(staging string) error {
 	if err := os.MkdirAll(staging, 0o755); err != nil {
 		return err
@@ -140,13 +145,15 @@ func mountDevices(staging string) error {
 			return fmt.Errorf("bind %s: %w", source, err)
 		}
 	}
-	if err := unix.Mount("devpts", filepath.Join(staging, "pts"), "devpts", 0, "newinstance,ptmxmode=0666,mode=620,gid=5"); err != nil {
+	if err := unix.Mount("devpts", filepath.Join(staging, "pts"), "devpts", 0,
+		"newinstance,ptmxmode=0666,mode=620,gid=5"); err != nil {
 		return fmt.Errorf("mount /dev/pts: %w", err)
 	}
 	if err := unix.Mount("tmpfs", filepath.Join(staging, "shm"), "tmpfs", 0, ""); err != nil {
 		return fmt.Errorf("mount /dev/shm: %w", err)
 	}
-	links := map[string]string{"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+	links := map[string]string{"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1",
+		"stderr": "fd/2"}
 	for name, destination := range links {
 		if err := os.Symlink(destination, filepath.Join(staging, name)); err != nil {
 			return err
@@ -166,8 +173,9 @@ func writeHostFiles(plan hostPlan) error {
 		"/etc/libvirt/libvirtd.conf":  fmt.Sprintf(libvirtdConfiguration, plan.HardwareUUID, management),
 		"/etc/libvirt/qemu.conf":      fmt.Sprintf(qemuConfiguration, management),
 	}
-	// libvirt's QEMU driver insists that this user exists, also when qemu.conf names another. Debian makes it in
-	// libvirt-daemon-system, which wants systemd and polkit, so the lab does without and adds the lines itself.
+	// libvirt's QEMU driver insists that this user exists, also when qemu.conf names another.
+	// Debian makes it in libvirt-daemon-system, which wants systemd and polkit, so the lab does
+	// without and adds the lines itself.
 	for path, line := range map[string]string{
 		"/etc/passwd": "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n",
 		"/etc/group":  "libvirt-qemu:x:64055:\n",
@@ -191,7 +199,8 @@ func writeHostFiles(plan hostPlan) error {
 	if err := installSystemctl(plan); err != nil {
 		return err
 	}
-	for _, directory := range []string{"/etc/libvirt/hooks", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"} {
+	for _, directory := range []string{"/etc/libvirt/hooks", "/var/lib/libvirt", "/var/log/libvirt",
+		"/var/cache/libvirt"} {
 		if err := os.MkdirAll(directory, 0o755); err != nil {
 			return err
 		}
@@ -199,7 +208,8 @@ func writeHostFiles(plan hostPlan) error {
 	return nil
 }
 
-// installSystemctl puts the lab's systemctl before the machine's, which could reach no systemd from here.
+// installSystemctl puts the lab's systemctl before the machine's, which could reach no systemd
+// from here.
 func installSystemctl(plan hostPlan) error {
 	if err := os.MkdirAll(hostTools, 0o755); err != nil {
 		return err
@@ -218,8 +228,8 @@ func hostsFile(hosts int) string {
 	return text.String()
 }
 
-// The keepalive of one second and three misses makes libvirt notice a dead peer in about four seconds instead of half a
-// minute; a test cannot wait for the default.
+// The keepalive of one second and three misses makes libvirt notice a dead peer in about four
+// seconds instead of half a minute; a test cannot wait for the default.
 const libvirtdConfiguration = `host_uuid = "%s"
 listen_tls = 0
 listen_tcp = 1

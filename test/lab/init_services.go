@@ -25,8 +25,8 @@ const (
 	RestartNever     RestartPolicy = "never"
 )
 
-// Service is a program that a host runs as a real host runs a systemd unit: supervised, logged to log/NAME.log in the
-// host's directory, and started again at each boot.
+// Service is a program that a host runs as a real host runs a systemd unit: supervised, logged
+// to log/NAME.log in the host's directory, and started again at each boot.
 type Service struct {
 	Name         string        `json:"name"`
 	Argv         []string      `json:"argv"`
@@ -35,7 +35,8 @@ type Service struct {
 	RestartDelay time.Duration `json:"restart_delay,omitempty"`
 }
 
-// ServiceStatus is what a host's init knows of a service. Pid is in the host's own pid namespace, 0 if it does not run.
+// ServiceStatus is what a host's init knows of a service. Pid is in the host's own pid
+// namespace, 0 if it does not run.
 type ServiceStatus struct {
 	Name     string `json:"name"`
 	Pid      int    `json:"pid"`
@@ -64,8 +65,8 @@ type unit struct {
 	ended   chan struct{} // Closed when the current process has ended.
 }
 
-// supervisor keeps the services of one host. It reaps with wait4 itself: as process 1 it also inherits the orphans, QEMU
-// among them, and os/exec's own waiting would race with that.
+// supervisor keeps the services of one host. It reaps with wait4 itself: as process 1 it also
+// inherits the orphans, QEMU among them, and os/exec's own waiting would race with that.
 type supervisor struct {
 	plan          hostPlan
 	shutdownAsked chan struct{}
@@ -136,15 +137,16 @@ func (s *supervisor) restart(unit *unit) {
 	}
 }
 
-// launch starts a unit's process; the caller holds the lock, so a process that ends at once is not reaped before its
-// pid is written down.
+// launch starts a unit's process; the caller holds the lock, so a process that ends at once is
+// not reaped before its pid is written down.
 func (s *supervisor) launch(unit *unit) error {
 	now := time.Now()
 	for len(unit.starts) > 0 && now.Sub(unit.starts[0]) > startsWindow {
 		unit.starts = unit.starts[1:]
 	}
 	if len(unit.starts) >= startsLimit {
-		return fmt.Errorf("%s was started %d times within %v and is left alone; start it again by hand", unit.service.Name, startsLimit, startsWindow)
+		return fmt.Errorf("%s was started %d times within %v and is left alone; start it again by hand", unit.service.Name,
+			startsLimit, startsWindow)
 	}
 	unit.starts, unit.total = append(unit.starts, now), unit.total+1
 	program, err := exec.LookPath(unit.service.Argv[0])
@@ -205,7 +207,8 @@ func (s *supervisor) startAll() {
 	}
 }
 
-// stopAll ends the services in reverse order, as a planned shutdown does. What remains dies with process 1.
+// stopAll ends the services in reverse order, as a planned shutdown does. What remains dies with
+// process 1.
 func (s *supervisor) stopAll() {
 	s.mu.Lock()
 	s.stopping = true

@@ -28,12 +28,14 @@ var ErrInUse = errors.New("a lab with this prefix is up")
 
 // Options say what to build. The zero value is a lab of three hosts.
 type Options struct {
-	// Prefix begins the name of everything the lab makes on the machine: one to five small letters. Default "cl".
+	// Prefix begins the name of everything the lab makes on the machine: one to five small letters.
+	// Default "cl".
 	Prefix string
 	// Hosts is their number, 1 to 16. Default 3.
 	Hosts int
-	// Directory holds the hosts' disks, logs and sockets; it is emptied by Up and removed by Close. It must lie on an
-	// ordinary file system and not below /run, /srv, /etc or /var/lib. Default /var/tmp/clusterd-lab-PREFIX.
+	// Directory holds the hosts' disks, logs and sockets; it is emptied by Up and removed by Close.
+	// It must lie on an ordinary file system and not below /run, /srv, /etc or /var/lib. Default
+	// /var/tmp/clusterd-lab-PREFIX.
 	Directory string
 	// BMCUser and BMCPassword are for all BMCs. Default "admin" and a random word.
 	BMCUser, BMCPassword string
@@ -104,8 +106,9 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Up builds a lab and boots its hosts. It first removes what a killed lab with the same prefix left behind. On error
-// nothing is left. Errors include [ErrNotRoot], [ErrNotDebian] and [ErrInUse].
+// Up builds a lab and boots its hosts. It first removes what a killed lab with the same prefix
+// left behind. On error nothing is left. Errors include [ErrNotRoot], [ErrNotDebian] and
+// [ErrInUse].
 func Up(ctx context.Context, options Options) (*Lab, error) {
 	if err := Check(); err != nil {
 		return nil, err
@@ -117,7 +120,8 @@ func Up(ctx context.Context, options Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{options: options, logger: options.Logger, executable: executable, closing: make(chan struct{}), closed: make(chan struct{})}
+	l := &Lab{options: options, logger: options.Logger, executable: executable, closing: make(chan struct{}),
+		closed: make(chan struct{})}
 	if status, err := AskStatus(ctx, options.Directory); err == nil {
 		return nil, fmt.Errorf("%w: process %d keeps %s; end it first (lab down)", ErrInUse, status.Pid, options.Directory)
 	}
@@ -206,8 +210,8 @@ func (l *Lab) bootAll(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// Close ends everything the lab started and removes everything it made. It may be called twice and from any goroutine;
-// each call returns when all is gone, or with what is not.
+// Close ends everything the lab started and removes everything it made. It may be called twice
+// and from any goroutine; each call returns when all is gone, or with what is not.
 func (l *Lab) Close() error {
 	l.closeOnce.Do(func() {
 		close(l.closing)
@@ -279,7 +283,8 @@ func (l *Lab) removeLeftovers(ctx context.Context) error {
 	return os.RemoveAll(l.options.Directory)
 }
 
-// RemoveLeftovers removes what a killed lab left behind. It returns [ErrInUse] when the lab is alive.
+// RemoveLeftovers removes what a killed lab left behind. It returns [ErrInUse] when the lab is
+// alive.
 func RemoveLeftovers(ctx context.Context, options Options) error {
 	if os.Geteuid() != 0 {
 		return ErrNotRoot
@@ -293,8 +298,8 @@ func RemoveLeftovers(ctx context.Context, options Options) error {
 	return (&Lab{options: options, logger: options.Logger}).removeLeftovers(ctx)
 }
 
-// CloseOnSignal closes the lab and ends the program when the user presses Ctrl-C or the program is asked to stop. It is
-// for programs and tests that have no signal handling of their own.
+// CloseOnSignal closes the lab and ends the program when the user presses Ctrl-C or the program
+// is asked to stop. It is for programs and tests that have no signal handling of their own.
 func (l *Lab) CloseOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -321,7 +326,8 @@ func (l *Lab) Host(name string) *Host {
 	return nil
 }
 
-// Directory is where the lab keeps its files; SharedDirectory is what all hosts see as /srv/cluster.
+// Directory is where the lab keeps its files; SharedDirectory is what all hosts see as
+// /srv/cluster.
 func (l *Lab) Directory() string { return l.options.Directory }
 
 // SharedDirectory is the shared storage of the hosts, as seen from outside.
@@ -335,10 +341,12 @@ func (l *Lab) BMCCredentials() (user, password string) {
 // Writers tells who wrote to a disk so far, oldest first; see [blockserver.Server.Writers].
 func (l *Lab) Writers(disk string) ([]blockserver.Write, error) { return l.blocks.Writers(disk) }
 
-// CheckSingleWriter returns an error that is [blockserver.ErrTwoWriters] when a disk had two writers.
+// CheckSingleWriter returns an error that is [blockserver.ErrTwoWriters] when a disk had two
+// writers.
 func (l *Lab) CheckSingleWriter(disk string) error { return l.blocks.CheckSingleWriter(disk) }
 
-// IPMI runs ipmitool in the hub against a host's BMC. The password travels in the environment, not in argv.
+// IPMI runs ipmitool in the hub against a host's BMC. The password travels in the environment,
+// not in argv.
 func (l *Lab) IPMI(ctx context.Context, host *Host, words ...string) (string, error) {
 	argv := []string{"ipmitool", "-I", "lanplus", "-C", "3", "-R", "1", "-N", "2", "-E", "-U", l.options.BMCUser,
 		"-H", addressIn(BMC, bmcOctet(host.Number)), "-p", fmt.Sprint(bmcPort)}

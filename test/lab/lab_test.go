@@ -35,7 +35,8 @@ func checkNothingLeft(t *testing.T, options Options) {
 		}
 	}
 	mounts, _ := os.ReadFile("/proc/mounts")
-	if strings.Contains(string(mounts), DefaultDirectory(options.Prefix)) || strings.Contains(string(mounts), options.Prefix+"-hub") {
+	if strings.Contains(string(mounts), DefaultDirectory(options.Prefix)) ||
+		strings.Contains(string(mounts), options.Prefix+"-hub") {
 		t.Error("mounts are left")
 	}
 }
@@ -85,7 +86,8 @@ func TestLabServices(t *testing.T) {
 	}
 	waitUntil(t, ctx, "first start", func() bool { return starts() == 1 })
 	must(host.KillService(ctx, "sleeper", syscall.SIGKILL))
-	waitUntil(t, ctx, "restart after SIGKILL", func() bool { return starts() == 2 && statusOf(t, ctx, host, "sleeper").Pid > 0 })
+	waitUntil(t, ctx, "restart after SIGKILL",
+		func() bool { return starts() == 2 && statusOf(t, ctx, host, "sleeper").Pid > 0 })
 	if status := statusOf(t, ctx, host, "sleeper"); status.LastExit != "killed by SIGKILL" {
 		t.Fatalf("%+v", status)
 	}
@@ -115,7 +117,8 @@ func TestLabServices(t *testing.T) {
 	}
 }
 
-// TestLabFaults checks each way to break a host, on both kinds of cgroup where the machine has both.
+// TestLabFaults checks each way to break a host, on both kinds of cgroup where the machine has
+// both.
 func TestLabFaults(t *testing.T) {
 	t.Run("cgroup2", checkFaults)
 	t.Run("cgroup1", func(t *testing.T) {
@@ -195,7 +198,8 @@ func TestLabBMC(t *testing.T) {
 	if err != nil || !strings.Contains(guid, host.HardwareUUID) {
 		t.Fatalf("GUID %q, %v; want %s", guid, err, host.HardwareUUID)
 	}
-	if inside, err := host.Run(ctx, "cat", "/etc/clusterd/hardware-uuid"); err != nil || strings.TrimSpace(inside) != host.HardwareUUID {
+	if inside, err := host.Run(ctx, "cat", "/etc/clusterd/hardware-uuid"); err != nil ||
+		strings.TrimSpace(inside) != host.HardwareUUID {
 		t.Fatalf("hardware UUID inside %q, %v", inside, err)
 	}
 	for fault, want := range map[Fault]string{Stuck: "is on", Lies: "is off"} {
@@ -263,7 +267,8 @@ func TestLabSeesTwoWriters(t *testing.T) {
 // createGuest starts a guest on a host and returns a function that starts it again.
 func createGuest(t *testing.T, ctx context.Context, l *Lab, host *Host, guest Guest) (again func()) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(l.SharedDirectory(), guest.Name+".xml"), []byte(GuestXML(guest)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(l.SharedDirectory(), guest.Name+".xml"), []byte(GuestXML(guest)),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	again = func() {
@@ -303,7 +308,8 @@ func TestLabGuestLivesWithoutStorage(t *testing.T) {
 	}
 	waitUntil(t, ctx, "the second run's first write", func() bool { return written() > 0 })
 
-	// Without its storage the guest must still answer: it is alive, and a probe must not take it for dead.
+	// Without its storage the guest must still answer: it is alive, and a probe must not take it
+	// for dead.
 	if err := host.Cut(Storage); err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +326,8 @@ func TestLabGuestObeysButtonAndLibvirtItsHook(t *testing.T) {
 	l, ctx := needLab(t, Options{Prefix: "hook", Hosts: 1})
 	host, guest := l.Hosts[0], Guest{Name: "web", Number: 14}
 	again := createGuest(t, ctx, l, host, guest)
-	// libvirtd looks for hook scripts when it starts and never again, so the hook comes before a restart.
+	// libvirtd looks for hook scripts when it starts and never again, so the hook comes before a
+	// restart.
 	command := host.Command(ctx, "sh", "-c", "cat > /etc/libvirt/hooks/qemu && chmod 755 /etc/libvirt/hooks/qemu")
 	command.Stdin = strings.NewReader("#!/bin/sh\necho \"$@\" >> /var/log/hook.log\n")
 	if err := command.Run(); err != nil {

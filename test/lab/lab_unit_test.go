@@ -40,7 +40,8 @@ func TestGuestXMLIsWellFormedWhateverTheName(t *testing.T) {
 		t.Fatal(err)
 	}
 	disk := domain.Devices.Disk
-	if domain.Name != `a<&'"b` || disk.Source.Name != domain.Name || disk.Source.Protocol != "nbd" || disk.Driver.Cache != "none" || domain.Memory != 16 {
+	if domain.Name != `a<&'"b` || disk.Source.Name != domain.Name || disk.Source.Protocol != "nbd" ||
+		disk.Driver.Cache != "none" || domain.Memory != 16 {
 		t.Fatalf("%+v", domain)
 	}
 	if strings.Contains(GuestXML(Guest{Name: "x", Number: 1, NoDisk: true}), "<disk") {
@@ -56,7 +57,8 @@ func TestGUIDHasTheByteOrderOfSMBIOS(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, wrong := range []Options{{Prefix: "toolong"}, {Prefix: "a-b"}, {Hosts: 17}, {Hosts: -1}, {Directory: "/" + strings.Repeat("x", 100)}} {
+	for _, wrong := range []Options{{Prefix: "toolong"}, {Prefix: "a-b"}, {Hosts: 17}, {Hosts: -1},
+		{Directory: "/" + strings.Repeat("x", 100)}} {
 		if err := wrong.complete(); err == nil {
 			t.Errorf("%+v was accepted", wrong)
 		}
@@ -77,7 +79,8 @@ func TestProbeMeasuresSilenceAndTellsRunsApart(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		p.hear("9|bb|1|50", time.Now())
 		report := p.Report()
-		if report.LongestSilence != 700*time.Millisecond || report.Received != 3 || len(report.Runs) != 2 || report.LastNonce != "bb" || report.LastTick != 1 {
+		if report.LongestSilence != 700*time.Millisecond || report.Received != 3 || len(report.Runs) != 2 ||
+			report.LastNonce != "bb" || report.LastTick != 1 {
 			t.Fatalf("%+v", report)
 		}
 		if report.Runs[0].FirstTick != 10 || report.Runs[0].LastTick != 11 || report.TickWentBack != 0 {
@@ -141,7 +144,8 @@ func TestControlAnswersAndObeysTheContext(t *testing.T) {
 		}
 		return controlAnswer{Text: request.Do + " " + request.Host}
 	})
-	if answer, err := callControl(t.Context(), path, controlRequest{Do: "say", Host: "node1"}); err != nil || answer.Text != "say node1" {
+	if answer, err := callControl(t.Context(), path, controlRequest{Do: "say", Host: "node1"}); err != nil ||
+		answer.Text != "say node1" {
 		t.Fatalf("%+v, %v", answer, err)
 	}
 	if _, err := callControl(t.Context(), path, controlRequest{Do: "fail"}); err == nil || err.Error() != "no" {

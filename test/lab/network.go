@@ -98,21 +98,23 @@ func (l *Lab) makeHub(ctx context.Context) error {
 	return l.ipInHub(ctx, lines...)
 }
 
-// plugHost makes the cables of a host whose first process has this pid. The MAC addresses are fixed: a host that came
-// back with new ones would be unreachable until its neighbours forget the old.
+// plugHost makes the cables of a host whose first process has this pid. The MAC addresses are
+// fixed: a host that came back with new ones would be unreachable until its neighbours forget
+// the old.
 func (l *Lab) plugHost(ctx context.Context, number, pid int) error {
 	var lines []string
 	for index, cable := range cables {
 		hubEnd := l.linkName(number, cable.network)
 		lines = append(lines,
-			fmt.Sprintf("link add name %s type veth peer name eth%d address 02:63:6c:00:%02x:%02x netns %d", hubEnd, index, index, number, pid),
+			fmt.Sprintf("link add name %s type veth peer name eth%d address 02:63:6c:00:%02x:%02x netns %d", hubEnd, index,
+				index, number, pid),
 			fmt.Sprintf("link set %s master %s up", hubEnd, l.bridgeName(cable.network)))
 	}
 	return l.ipInHub(ctx, lines...)
 }
 
-// unplugHost takes all cables down at once. It does so before the host's processes die, because dying sockets would say
-// goodbye with FIN or RST, and a power cut never does.
+// unplugHost takes all cables down at once. It does so before the host's processes die, because
+// dying sockets would say goodbye with FIN or RST, and a power cut never does.
 func (l *Lab) unplugHost(number int) error {
 	return l.inHub(func() error {
 		for _, cable := range cables {
@@ -124,7 +126,8 @@ func (l *Lab) unplugHost(number int) error {
 	})
 }
 
-// removeCables forgets the hub's ends. Cables that already went away with the host's namespace are as good as removed.
+// removeCables forgets the hub's ends. Cables that already went away with the host's namespace
+// are as good as removed.
 func (l *Lab) removeCables(ctx context.Context, number int) {
 	var lines []string
 	for _, cable := range cables {
@@ -146,8 +149,8 @@ func (l *Lab) setCables(number int, up bool, networks []Network) error {
 
 func isNoDevice(err error) bool { return err == unix.ENODEV }
 
-// setLink sets an interface of the calling thread's namespace up or down by ioctl; starting a process for it would cost more
-// than the rest of a power cut.
+// setLink sets an interface of the calling thread's namespace up or down by ioctl; starting a
+// process for it would cost more than the rest of a power cut.
 func setLink(name string, up bool) error {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -169,13 +172,15 @@ func setLink(name string, up bool) error {
 	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request)
 }
 
-// inHub runs an action on a thread that has entered the hub's network namespace. Sockets made by it stay in the hub.
+// inHub runs an action on a thread that has entered the hub's network namespace. Sockets made by
+// it stay in the hub.
 func (l *Lab) inHub(action func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		result, home := l.actInHub(action)
-		// A thread that could not come home stays locked and ends with its goroutine; nobody may inherit it.
+		// A thread that could not come home stays locked and ends with its goroutine; nobody may
+		// inherit it.
 		if home {
 			runtime.UnlockOSThread()
 		}
@@ -211,7 +216,8 @@ func (l *Lab) ListenInHub(address string) (listener net.Listener, err error) {
 	return listener, err
 }
 
-// ListenPacketInHub opens a UDP socket in the hub, from where all hosts, guests and BMCs are reachable.
+// ListenPacketInHub opens a UDP socket in the hub, from where all hosts, guests and BMCs are
+// reachable.
 func (l *Lab) ListenPacketInHub(address string) (socket net.PacketConn, err error) {
 	err = l.inHub(func() error {
 		socket, err = net.ListenPacket("udp4", address)

@@ -15,12 +15,13 @@ import (
 var (
 	// ErrNotRoot is returned by [Up] and [Check] for an ordinary user.
 	ErrNotRoot = errors.New("the lab makes network namespaces, mounts and cgroups and so needs root; run it with sudo")
-	// ErrNotDebian is returned by [Up] and [Check] when packages are missing and apt-get is not there to install them.
+	// ErrNotDebian is returned by [Up] and [Check] when packages are missing and apt-get is not
+	// there to install them.
 	ErrNotDebian = errors.New("the lab installs its packages by Debian names, and this machine has no apt-get")
 )
 
-// programs maps each package to a file that shows it is there. Looking at files is quicker than asking dpkg, and finds
-// what was installed by other means.
+// programs maps each package to a file that shows it is there. Looking at files is quicker than
+// asking dpkg, and finds what was installed by other means.
 var programs = []struct{ name, file string }{
 	{"qemu-system-x86", "/usr/bin/qemu-system-x86_64"},
 	{"qemu-utils", "/usr/bin/qemu-img"},
@@ -46,7 +47,8 @@ func Missing() []string {
 	return missing
 }
 
-// Check says why the lab cannot run here, or returns nil. Missing packages are no obstacle where apt-get is.
+// Check says why the lab cannot run here, or returns nil. Missing packages are no obstacle where
+// apt-get is.
 func Check() error {
 	if os.Geteuid() != 0 {
 		return ErrNotRoot
@@ -60,7 +62,8 @@ func Check() error {
 	return nil
 }
 
-// Tester is the part of testing.TB that ForTest uses; naming it keeps package testing out of programs.
+// Tester is the part of testing.TB that ForTest uses; naming it keeps package testing out of
+// programs.
 type Tester interface {
 	Helper()
 	Skip(...any)
@@ -69,8 +72,9 @@ type Tester interface {
 	Cleanup(func())
 }
 
-// ForTest builds a lab for a test and closes it at the test's end, also after Ctrl-C. The test is skipped, with the reason, unless
-// the environment variable CLUSTERD_LAB is set and this machine can be a lab with the packages it has.
+// ForTest builds a lab for a test and closes it at the test's end, also after Ctrl-C. The test
+// is skipped, with the reason, unless the environment variable CLUSTERD_LAB is set and this
+// machine can be a lab with the packages it has.
 func ForTest(t Tester, ctx context.Context, options Options) *Lab {
 	t.Helper()
 	if os.Getenv("CLUSTERD_LAB") == "" {
@@ -109,7 +113,8 @@ func (l *Lab) installMissing(ctx context.Context) error {
 		}
 	}
 	if still := Missing(); len(still) > 0 {
-		return fmt.Errorf("packages %s were installed, but their files are not where Debian 12 has them", strings.Join(still, " "))
+		return fmt.Errorf("packages %s were installed, but their files are not where Debian 12 has them",
+			strings.Join(still, " "))
 	}
 	return nil
 }
@@ -118,7 +123,8 @@ func runAptGet(ctx context.Context, argv []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
 	command := groupCommand(ctx, argv)
-	// The packages' services must not start on this machine: their libvirtd would be a stranger beside the hosts' own.
+	// The packages' services must not start on this machine: their libvirtd would be a stranger
+	// beside the hosts' own.
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output

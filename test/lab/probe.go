@@ -21,7 +21,8 @@ const (
 	guestMACPattern = "52:54:00:77:00:%02x"
 )
 
-// GuestRun is one run of a guest as seen from outside: the same nonce is the same run, also on another host.
+// GuestRun is one run of a guest as seen from outside: the same nonce is the same run, also on
+// another host.
 type GuestRun struct {
 	Nonce     string
 	FirstSeen time.Time
@@ -42,7 +43,8 @@ type ProbeReport struct {
 	LastNonce string
 	// Runs are the guest's runs in the order of their first answers.
 	Runs []GuestRun
-	// TickWentBack counts answers of the same run with a lower tick than an answer to an earlier question: a copy.
+	// TickWentBack counts answers of the same run with a lower tick than an answer to an earlier
+	// question: a copy.
 	TickWentBack uint64
 }
 
@@ -76,14 +78,15 @@ func (l *Lab) ProbeGuest(address string) (*Probe, error) {
 	return p, nil
 }
 
-// knowGuest writes the guest's MAC into the hub's neighbour table, because a search for a neighbour that was away takes up to a
-// second and would be measured as the guest's silence.
+// knowGuest writes the guest's MAC into the hub's neighbour table, because a search for a
+// neighbour that was away takes up to a second and would be measured as the guest's silence.
 func (l *Lab) knowGuest(address string) (*net.UDPAddr, error) {
 	ip := net.ParseIP(address).To4()
 	if ip == nil {
 		return nil, fmt.Errorf("%q is not an IPv4 address", address)
 	}
-	line := fmt.Sprintf("neigh replace %s lladdr "+guestMACPattern+" nud permanent dev %s", ip, ip[3], l.bridgeName(Guests))
+	line := fmt.Sprintf("neigh replace %s lladdr "+guestMACPattern+" nud permanent dev %s", ip, ip[3],
+		l.bridgeName(Guests))
 	return &net.UDPAddr{IP: ip}, l.ipInHub(context.Background(), line)
 }
 
@@ -210,8 +213,9 @@ func (p *Probe) Stop() ProbeReport {
 	return p.Report()
 }
 
-// OrderGuest sends a guest an order: "dirty KIB_PER_SECOND", "poweroff", "reset" or "hang". It returns an error when no
-// confirmation comes; for poweroff and reset none can come, and nil is returned.
+// OrderGuest sends a guest an order: "dirty KIB_PER_SECOND", "poweroff", "reset" or "hang". It
+// returns an error when no confirmation comes; for poweroff and reset none can come, and nil is
+// returned.
 func (l *Lab) OrderGuest(ctx context.Context, address, order string) error {
 	target, err := l.knowGuest(address)
 	if err != nil {

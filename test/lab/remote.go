@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The requests that the process that keeps a lab answers. All but the chassis' come from the lab command.
+// The requests that the process that keeps a lab answers. All but the chassis' come from the lab
+// command.
 const (
 	doChassis = "chassis"
 	doStatus  = "status"
@@ -18,8 +19,8 @@ const (
 	doWriters = "writers"
 )
 
-// Status is what a lab tells about itself on its control socket. The password is not in it; the file BMCPasswordFile
-// has that, readable by root only.
+// Status is what a lab tells about itself on its control socket. The password is not in it; the
+// file BMCPasswordFile has that, readable by root only.
 type Status struct {
 	Pid             int          `json:"pid"`
 	Directory       string       `json:"directory"`
@@ -75,8 +76,9 @@ func AskStatus(ctx context.Context, directory string) (Status, error) {
 // Answer is what [Ask] brings back.
 type Answer = controlAnswer
 
-// Ask has the process that keeps a lab do something: "status", "down", "writers DISK", or "host NAME VERB [WORD]" with
-// the verbs of the lab command (crash, boot, shutdown, freeze, thaw, cut, heal, bmc).
+// Ask has the process that keeps a lab do something: "status", "down", "writers DISK", or "host
+// NAME VERB [WORD]" with the verbs of the lab command (crash, boot, shutdown, freeze, thaw, cut,
+// heal, bmc).
 func Ask(ctx context.Context, directory string, what string, words ...string) (Answer, error) {
 	request := controlRequest{Do: what, Words: words}
 	if what == doHost && len(words) > 0 {

@@ -27,17 +27,18 @@ func (h *Host) askAnswer(ctx context.Context, request controlRequest) (controlAn
 
 // Start registers and starts a service that is started again when it fails and at each boot.
 func (h *Host) Start(ctx context.Context, name string, argv ...string) error {
-	return h.StartService(ctx, Service{Name: name, Argv: argv, Restart: RestartOnFailure, RestartDelay: 200 * time.Millisecond})
+	return h.StartService(ctx, Service{Name: name, Argv: argv, Restart: RestartOnFailure,
+		RestartDelay: 200 * time.Millisecond})
 }
 
-// StartService registers a service, which makes it part of each later boot, and starts it. Its output goes to
-// log/NAME.log in [Host.Directory].
+// StartService registers a service, which makes it part of each later boot, and starts it. Its
+// output goes to log/NAME.log in [Host.Directory].
 func (h *Host) StartService(ctx context.Context, service Service) error {
 	return h.ask(ctx, controlRequest{Do: doStartService, Service: &service})
 }
 
-// StopService ends a service by SIGTERM, then SIGKILL after ten seconds, and leaves it down until [Host.ReleaseService]
-// or the next boot.
+// StopService ends a service by SIGTERM, then SIGKILL after ten seconds, and leaves it down
+// until [Host.ReleaseService] or the next boot.
 func (h *Host) StopService(ctx context.Context, name string) error {
 	return h.ask(ctx, controlRequest{Do: doStopService, Name: name})
 }
@@ -47,7 +48,8 @@ func (h *Host) RemoveService(ctx context.Context, name string) error {
 	return h.ask(ctx, controlRequest{Do: doRemoveService, Name: name})
 }
 
-// KillService sends a signal to the service's main process only; its restart policy decides what follows.
+// KillService sends a signal to the service's main process only; its restart policy decides what
+// follows.
 func (h *Host) KillService(ctx context.Context, name string, signal syscall.Signal) error {
 	return h.ask(ctx, controlRequest{Do: doSignalService, Name: name, Signal: int(signal)})
 }
@@ -66,8 +68,8 @@ func (h *Host) Services(ctx context.Context) ([]ServiceStatus, error) {
 // ServiceLog is the path of a service's log.
 func (h *Host) ServiceLog(name string) string { return filepath.Join(h.directory, "log", name+".log") }
 
-// KillLibvirtd kills libvirtd with SIGKILL; guests live on. With hold it stays dead until [Host.ReleaseService] with
-// "libvirtd", without it comes back after a fifth of a second.
+// KillLibvirtd kills libvirtd with SIGKILL; guests live on. With hold it stays dead until
+// [Host.ReleaseService] with "libvirtd", without it comes back after a fifth of a second.
 func (h *Host) KillLibvirtd(ctx context.Context, hold bool) error {
 	return h.ask(ctx, controlRequest{Do: doSignalService, Name: libvirtdName, Signal: int(syscall.SIGKILL), Yes: hold})
 }
@@ -83,15 +85,18 @@ func (h *Host) RestartLibvirtd(ctx context.Context) error {
 	return h.waitForLibvirt(ctx)
 }
 
-// waitForLibvirt waits for the socket first, which costs a look at a file, before it pays for a virsh.
+// waitForLibvirt waits for the socket first, which costs a look at a file, before it pays for a
+// virsh.
 func (h *Host) waitForLibvirt(ctx context.Context) error {
 	socket := filepath.Join("/proc", strconv.Itoa(h.Pid()), "root/run/libvirt/libvirt-sock")
 	var last error
 	for ctx.Err() == nil {
 		if _, last = os.Stat(socket); last == nil {
-			// This question also makes libvirtd look at QEMU, or read what an earlier look found, so that the first start
-			// of a guest after a boot is as quick as any other. Real hosts have long done so when it matters.
-			if _, last = h.Run(ctx, "virsh", "-q", "domcapabilities", "--virttype", "qemu", "--arch", "x86_64", "--machine", guestMachine); last == nil {
+			// This question also makes libvirtd look at QEMU, or read what an earlier look found, so that
+			// the first start of a guest after a boot is as quick as any other. Real hosts have long done
+			// so when it matters.
+			if _, last = h.Run(ctx, "virsh", "-q", "domcapabilities", "--virttype", "qemu", "--arch", "x86_64", "--machine",
+				guestMachine); last == nil {
 				return nil
 			}
 		}

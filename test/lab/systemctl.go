@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// A host has no systemd. What the documentation has an administrator type is carried out all the same, by a systemctl
-// that reads the same unit files and asks the host's init: as much of it as clusterd's own units need.
+// A host has no systemd. What the documentation has an administrator type is carried out all the
+// same, by a systemctl that reads the same unit files and asks the host's init: as much of it as
+// clusterd's own units need.
 
 const (
 	systemctlArgument = "lab-systemctl"

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestTheLabsSystemctlReadsOurUnits: a unit that it understood only in part would be another one than a real host runs.
+// TestTheLabsSystemctlReadsOurUnits: a unit that it understood only in part would be another one
+// than a real host runs.
 func TestTheLabsSystemctlReadsOurUnits(t *testing.T) {
 	read := func(name string) (unitFile, Service) {
 		t.Helper()

@@ -6,7 +6,8 @@ package main
 func onlyFaults() []mutant {
 	return []mutant{
 		{
-			name: "pause-is-taken-for-silence", law: "L8", broken: "a leader that was paused takes its own pause for the others' silence",
+			name: "pause-is-taken-for-silence", law: "L8",
+			broken: "a leader that was paused takes its own pause for the others' silence",
 			edits: []edit{{"cluster/mind/step.go",
 				"func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {\n" +
 					"\ttick := min(elapsed, cluster.Tick)",
@@ -14,7 +15,8 @@ func onlyFaults() []mutant {
 			nets: []net{tests("cluster/mind", "^TestAPauseIsNotTakenForSilence$")},
 		},
 		{
-			name: "wall-clock-orders-events", law: "L6", broken: "a daemon whose start carries an older wall clock than its last one is not admitted",
+			name: "wall-clock-orders-events", law: "L6",
+			broken: "a daemon whose start carries an older wall clock than its last one is not admitted",
 			edits: []edit{{node,
 				"\tif c.MaxLevel < t.Level {",
 				"\tif t.At.Add(time.Minute).Before(n.SinceAt) {\n" +
@@ -26,7 +28,8 @@ func onlyFaults() []mutant {
 			name: "crash-is-ignored", law: "L7", broken: "a guest that crashed stays where it is for ever",
 			edits: []edit{{observe,
 				"\tcase resources.Crashed:\n\t\tt.setService(t.afterFailure",
-				"\tcase resources.Condition(\"none\"):\n\t\tt.setService(t.afterFailure"}}, nets: first(simulation), faults: []string{"guest crashes"},
+				"\tcase resources.Condition(\"none\"):\n\t\tt.setService(t.afterFailure"}}, nets: first(simulation),
+			faults: []string{"guest crashes"},
 		},
 		{
 			name: "leaver-goes-with-its-vms", law: "L1", broken: "a node that leaves is let go while it still holds services",
@@ -53,7 +56,8 @@ func onlyFaults() []mutant {
 		},
 		{
 			name: "one-fencer-for-ever", law: "L3", broken: "a fence intent is never handed to another node",
-			edits: []edit{{"fence/escalation.go", "Step{Fencer: fencers[position/a], Level: level}, true", "Step{Fencer: fencers[0*position/a], Level: level}, true"}}, nets: []net{tests("fence", "^Test")},
+			edits: []edit{{"fence/escalation.go", "Step{Fencer: fencers[position/a], Level: level}, true",
+				"Step{Fencer: fencers[0*position/a], Level: level}, true"}}, nets: []net{tests("fence", "^Test")},
 		},
 		{
 			name: "frozen-is-moved", law: "L7", broken: "a frozen service is acted on",

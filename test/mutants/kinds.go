@@ -48,7 +48,8 @@ func hypervisorsAlone() []mutant {
 					"\t}\n" +
 					"\tswitch resources.Condition(h.Condition) {\n" +
 					"\tcase resources.Running:\n" +
-					"\t\tt.setService(service, resources.Started"}}, nets: first(simulation), faults: []string{"guest pauses", "storage gone", "storage gone for all"},
+					"\t\tt.setService(service, resources.Started"}}, nets: first(simulation),
+			faults: []string{"guest pauses", "storage gone", "storage gone for all"},
 		},
 		{
 			name: "hints-need-words", law: "L3", broken: "a hint that does not say what has changed is not looked into",
@@ -61,16 +62,20 @@ func hypervisorsAlone() []mutant {
 		},
 		{
 			name: "failed-starts-are-final", law: "L7", broken: "a service that could be started nowhere is never tried again",
-			edits: []edit{{up, ">= PauseStartRounds", "< 0"}}, nets: first(simulation), faults: []string{"starts fail", "storage gone", "storage gone for all", "calls hang"},
+			edits: []edit{{up, ">= PauseStartRounds", "< 0"}}, nets: first(simulation),
+			faults: []string{"starts fail", "storage gone", "storage gone for all", "calls hang"},
 		},
 		{
-			name: "total-loss-is-final", law: "L7", broken: "a service whose start failed on more than two nodes is never tried again",
+			name: "total-loss-is-final", law: "L7",
+			broken: "a service whose start failed on more than two nodes is never tried again",
 			edits: []edit{{up,
 				"\tif p.view.Stuck[service.Spec.Name] >= PauseStartRounds ",
-				"\tif p.view.Stuck[service.Spec.Name] >= PauseStartRounds && len(failedOn) < 3 "}}, nets: first(simulation), faults: []string{"storage gone for all"},
+				"\tif p.view.Stuck[service.Spec.Name] >= PauseStartRounds && len(failedOn) < 3 "}}, nets: first(simulation),
+			faults: []string{"storage gone for all"},
 		},
 		{
-			name: "complete-copies-are-both-right", law: "L5", broken: "a complete copy at the target is resumed while the source is there, paused",
+			name: "complete-copies-are-both-right", law: "L5",
+			broken: "a complete copy at the target is resumed while the source is there, paused",
 			edits: []edit{{settle,
 				"\tcase copyAtTarget",
 				"\tcase copyAtTarget && target == string(resources.Paused):\n" +
@@ -134,13 +139,16 @@ func networksAlone() []mutant {
 					"\t\tif open.Drill"}}, nets: first(simulation), faults: []string{"board network cut", "board shares power"},
 		},
 		{
-			name: "late-node-up-counts", law: "L2", broken: "a NodeUp that a dead daemon proposed puts an end to the one that lives",
+			name: "late-node-up-counts", law: "L2",
+			broken: "a NodeUp that a dead daemon proposed puts an end to the one that lives",
 			edits: []edit{{node,
 				"if c.Previous != nil && *c.Previous != n.Incarnation {",
-				"if c.Previous != nil && *c.Previous > n.Incarnation {"}}, nets: first(simulation), faults: []string{"late entry", "limbo"},
+				"if c.Previous != nil && *c.Previous > n.Incarnation {"}}, nets: first(simulation),
+			faults: []string{"late entry", "limbo"},
 		},
 		{
-			name: "operators-shot-has-one-try", law: "L3", broken: "a fence intent that an operator began is given to nobody after its first attempt",
+			name: "operators-shot-has-one-try", law: "L3",
+			broken: "a fence intent that an operator began is given to nobody after its first attempt",
 			edits: []edit{{shot,
 				"\tif open.Fencer",
 				"\tif open.By == \"root\" {\n" +
@@ -158,10 +166,12 @@ func networksAlone() []mutant {
 			name: "leaving-never-ends", law: "L7", broken: "a node that leaves is never marked as left",
 			edits: []edit{{plan,
 				"\t\tif held := w.HeldBy(n); len(held) >",
-				"\t\tif held := w.HeldBy(n); len(held) >="}}, nets: first(simulation), faults: []string{"evacuation", "node removed"},
+				"\t\tif held := w.HeldBy(n); len(held) >="}}, nets: first(simulation),
+			faults: []string{"evacuation", "node removed"},
 		},
 		{
-			name: "grace-is-forgotten", law: "L8", broken: "a node whose daemon restarts is shot at once, although its kernel answers",
+			name: "grace-is-forgotten", law: "L8",
+			broken: "a node whose daemon restarts is shot at once, although its kernel answers",
 			edits: []edit{{"cluster/view.go",
 				"\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:",
 				"\tcase w.Verdict.Kernel == Answers && w.KernelOnly < 0:"}}, nets: []net{simulation, stories},
@@ -181,8 +191,9 @@ func networksAlone() []mutant {
 			edits:  []edit{{node, "\tn.Stopped = false\n", ""}}, nets: []net{tests("cluster", "^TestAnAnnouncement")},
 		},
 		{
-			name: "stragglers-are-shot", law: "L8", broken: "after a blackout a node that was not heard yet is given no longer than one that was",
-			edits: []edit{{"cluster/view.go", "\t\tlimit = timing.JoinGrace", "\t\tlimit = timing.Lost"}}, nets: first(stories),
+			name: "stragglers-are-shot", law: "L8",
+			broken: "after a blackout a node that was not heard yet is given no longer than one that was",
+			edits:  []edit{{"cluster/view.go", "\t\tlimit = timing.JoinGrace", "\t\tlimit = timing.Lost"}}, nets: first(stories),
 		},
 	}
 }

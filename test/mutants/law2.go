@@ -14,12 +14,16 @@ var (
 func incarnations() []mutant {
 	return []mutant{
 		{
-			name: "old-results-count", law: "L2", broken: "the result of an older incarnation counts, and so does one of a boot that is confirmed off",
-			edits: []edit{anyResult, anyExecutor}, nets: []net{simulation, tests("cluster", "TestResultsOfOldIncarnationsAreRefused|TestNothingSaidByADeadBootCounts")},
+			name: "old-results-count", law: "L2",
+			broken: "the result of an older incarnation counts, and so does one of a boot that is confirmed off",
+			edits:  []edit{anyResult, anyExecutor},
+			nets: []net{simulation,
+				tests("cluster", "TestResultsOfOldIncarnationsAreRefused|TestNothingSaidByADeadBootCounts")},
 		},
 		{
-			name: "old-results-count-and-acts-live-on", law: "L2", broken: "a restarted daemon keeps its old acts and their results count: it may do again what a hung call still does",
-			edits: []edit{voidsNothing, anyResult, anyExecutor}, nets: first(simulation),
+			name: "old-results-count-and-acts-live-on", law: "L2",
+			broken: "a restarted daemon keeps its old acts and their results count: it may do again what a hung call still does",
+			edits:  []edit{voidsNothing, anyResult, anyExecutor}, nets: first(simulation),
 		},
 		{
 			name: "acts-live-on", law: "L2", broken: "an act outlives the incarnation it was given to, so nobody ever ends it",
@@ -34,8 +38,10 @@ func incarnations() []mutant {
 				"n.Boot = c.Boot\n\tn = t.setNodeState(n, cluster.NodeOnline"}}, nets: first(simulation),
 		},
 		{
-			name: "admitted-while-being-fenced", law: "L2", broken: "a machine comes in although a committed shot at it is on its way",
-			edits: []edit{{node, "boot || (open.Fencer != \"\" && rules.MayHitNewBoot(t.State, open))", "\"\""}}, nets: []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
+			name: "admitted-while-being-fenced", law: "L2",
+			broken: "a machine comes in although a committed shot at it is on its way",
+			edits:  []edit{{node, "boot || (open.Fencer != \"\" && rules.MayHitNewBoot(t.State, open))", "\"\""}},
+			nets:   []net{simulation, tests("cluster", "TestAdmissionNeedsAnInventoryAndNoOpenFence")},
 		},
 		{
 			name: "fenced-boot-is-admitted", law: "L2", broken: "a boot that was confirmed off is taken in again",

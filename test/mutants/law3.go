@@ -2,7 +2,8 @@ package main
 
 // unknowns are the breaks of L3: unknown is not off, and not stopped.
 func unknowns() []mutant {
-	powerTests := tests("fence/power", "^TestFenceDoesNotBelieveAnUnsteadyReading$|^TestFenceThatIsRefusedIsUnknown$|^TestSignOfLifeForbidsConfirmed$")
+	powerTests := tests("fence/power",
+		"^TestFenceDoesNotBelieveAnUnsteadyReading$|^TestFenceThatIsRefusedIsUnknown$|^TestSignOfLifeForbidsConfirmed$")
 	return []mutant{
 		{
 			name: "unknown-fence-is-off", law: "L3", broken: "an attempt to fence that proved nothing counts as off",
@@ -20,10 +21,10 @@ func unknowns() []mutant {
 			name: "lost-is-off", law: "L3", broken: "a node out of contact counts as off at once",
 			edits: []edit{{node,
 				"\t\tt.setNodeState(n, c.State, \"\", c.Why, cluster.Phase{What: \"last heard\", At: " +
-					"n.LastHeard}, cluster.Phase{What: string(c.State), At: t.At})",
+					"n.LastHeard},",
 				"\t\tt.releaseBoot(n, t.index, \"it is silent\")\n" +
 					"\t\tt.setNodeState(n, c.State, \"\", c.Why, cluster.Phase{What: \"last heard\", At: " +
-					"n.LastHeard}, cluster.Phase{What: string(c.State), At: t.At})"}}, nets: first(simulation),
+					"n.LastHeard},"}}, nets: first(simulation),
 		},
 		{
 			name: "unknown-vm-is-absent", law: "L3", broken: "a hypervisor that does not answer is read as: the VM is not there",
@@ -52,24 +53,35 @@ func unknowns() []mutant {
 		},
 		{
 			name: "one-reading-is-off", law: "L3", broken: "a single off reading is believed",
-			edits: []edit{{power, "\t\ta.phase(\"first off reading\")\n\t\treturn false\n", "\t\ta.phase(\"first off reading\")\n"}, {power, "\tif asked.Sub(a.firstOff) < betweenReadings {", "\tif asked.Sub(a.firstOff) < -betweenReadings {"}},
-			nets:  first(powerTests),
+			edits: []edit{{power, "\t\ta.phase(\"first off reading\")\n\t\treturn false\n",
+				"\t\ta.phase(\"first off reading\")\n"}, {power, "\tif asked.Sub(a.firstOff) < betweenReadings {",
+				"\tif asked.Sub(a.firstOff) < -betweenReadings {"}},
+			nets: first(powerTests),
 		},
 		{
-			name: "off-without-our-command", law: "L3", broken: "a machine that reads off is believed without an off command of our own",
-			edits: []edit{{power, "\t\tif a.mustSend() && !a.send(ctx) {", "\t\tif a.accepted.IsZero() {\n\t\t\tif p, _ := a.session.power(ctx); p == fence.PowerOff {\n\t\t\t\ta.accepted = time.Now()\n\t\t\t}\n\t\t}\n\t\tif a.mustSend() && !a.send(ctx) {"}}, nets: first(powerTests),
+			name: "off-without-our-command", law: "L3",
+			broken: "a machine that reads off is believed without an off command of our own",
+			edits: []edit{{power, "\t\tif a.mustSend() && !a.send(ctx) {",
+				"\t\tif a.accepted.IsZero() {\n\t\t\tif p, _ := a.session.power(ctx); p == fence.PowerOff " +
+					"{\n\t\t\t\ta.accepted = time.Now()\n\t\t\t}\n\t\t}\n\t\tif a.mustSend() && !a.send(ctx) {"}},
+			nets: first(powerTests),
 		},
 		{
 			name: "sign-of-life-is-ignored", law: "L3", broken: "off is confirmed although the machine was heard from",
-			edits: []edit{{power, "\tif a.request.SignOfLife() {", "\tif a.request.SignOfLife() && a.sent == 0 {"}}, nets: first(powerTests),
+			edits: []edit{{power, "\tif a.request.SignOfLife() {", "\tif a.request.SignOfLife() && a.sent == 0 {"}},
+			nets:  first(powerTests),
 		},
 		{
-			name: "power-cycle-is-off", law: "L3", broken: "a reading that says on again does not make the off readings start anew",
-			edits: []edit{{power, "\ta.firstOff = time.Time{}\n\tif !a.suspected", "\tif !a.suspected"}}, nets: first(powerTests),
+			name: "power-cycle-is-off", law: "L3",
+			broken: "a reading that says on again does not make the off readings start anew",
+			edits:  []edit{{power, "\ta.firstOff = time.Time{}\n\tif !a.suspected", "\tif !a.suspected"}},
+			nets:   first(powerTests),
 		},
 		{
-			name: "word-for-a-machine-that-lives", law: "L3", broken: "an administrator's word counts for a machine that shows life",
-			edits: []edit{{"cluster/apply/fence.go", "\tif showsLife(n) {", "\tif n.State == cluster.NodeJoining {"}}, nets: first(stories),
+			name: "word-for-a-machine-that-lives", law: "L3",
+			broken: "an administrator's word counts for a machine that shows life",
+			edits:  []edit{{"cluster/apply/fence.go", "\tif showsLife(n) {", "\tif n.State == cluster.NodeJoining {"}},
+			nets:   first(stories),
 		},
 		{
 			name: "word-for-another-boot", law: "L3", broken: "an administrator's word for one boot counts for another",
@@ -87,7 +99,8 @@ func unknowns() []mutant {
 		},
 		{
 			name: "any-bmc-will-do", law: "L3", broken: "off is sent to, and believed of, the BMC of another machine",
-			edits: []edit{{"fence/power/owner.go", "\tcase !a.owns(told):\n\t\treturn false\n", "\tcase !a.owns(told):\n"}}, nets: []net{tests("fence/power", "^TestFenceNeverSendsOffToAnotherMachine$")},
+			edits: []edit{{"fence/power/owner.go", "\tcase !a.owns(told):\n\t\treturn false\n", "\tcase !a.owns(told):\n"}},
+			nets:  []net{tests("fence/power", "^TestFenceNeverSendsOffToAnotherMachine$")},
 		},
 	}
 }

@@ -15,7 +15,8 @@ func oldLeaders() []mutant {
 					"\t\t\treturn nil"}}, nets: []net{tests("cluster", "^TestAnExecutorHearsThatItsActWasTakenBack$")},
 		},
 		{
-			name: "closed-intents-take-results", law: "L6", broken: "a result counts although its intent is not the newest any more",
+			name: "closed-intents-take-results", law: "L6",
+			broken: "a result counts although its intent is not the newest any more",
 			edits: []edit{{result,
 				"service.Intent == nil || service.Intent.Index != c.Act {",
 				"service.Intent == nil {"}}, nets: []net{simulation, tests("cluster", "^TestAResultCountsOnce$")},
@@ -24,7 +25,8 @@ func oldLeaders() []mutant {
 			name: "stale-observations-count", law: "L6", broken: "what was seen before the last act counts after it",
 			edits: []edit{{observe,
 				"(held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf)",
-				"held && h.Since > c.AsOf+1_000_000"}}, nets: []net{simulation, tests("cluster", "^TestAnObservationFromBeforeAnActCountsForNothing$")},
+				"held && h.Since > c.AsOf+1_000_000"}},
+			nets: []net{simulation, tests("cluster", "^TestAnObservationFromBeforeAnActCountsForNothing$")},
 		},
 		{
 			name: "late-twins-count", law: "L6",
@@ -36,11 +38,14 @@ func oldLeaders() []mutant {
 		},
 		{
 			name: "off-is-sent-unasked", law: "L6", broken: "an off command goes out without asking whether it is still wanted",
-			edits: []edit{{power, "\terr := a.request.StillWanted()\n", "\tvar err error\n"}}, nets: []net{tests("fence/power", "^TestStillWantedIsAskedBeforeEachOff$")},
+			edits: []edit{{power, "\terr := a.request.StillWanted()\n", "\tvar err error\n"}},
+			nets:  []net{tests("fence/power", "^TestStillWantedIsAskedBeforeEachOff$")},
 		},
 		{
-			name: "plans-pass-to-the-next-leader", law: "L6", broken: "what a leader decided is carried to its successor, whose view it is not",
-			edits: []edit{{"internal/daemon/propose.go", "\t\tif p.Planned {", "\t\tif p.Planned && p.ID == 0 {"}}, nets: []net{tests("internal/daemon", "^TestAPlanOfAnOldLeaderIsNotPassedOn$")},
+			name: "plans-pass-to-the-next-leader", law: "L6",
+			broken: "what a leader decided is carried to its successor, whose view it is not",
+			edits:  []edit{{"internal/daemon/propose.go", "\t\tif p.Planned {", "\t\tif p.Planned && p.ID == 0 {"}},
+			nets:   []net{tests("internal/daemon", "^TestAPlanOfAnOldLeaderIsNotPassedOn$")},
 		},
 		{
 			name: "explains-from-a-blank-view", law: "L6",

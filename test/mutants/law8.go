@@ -24,13 +24,15 @@ func brake() []mutant {
 		},
 		{
 			name: "dead-device-holds-up-others", law: "L8", broken: "a shot whose device is dead lets no other node be shot",
-			edits: []edit{{brakes, "TriedTotal == 0 || w.Level() < cluster.LevelTwo", "Node != \"\""}}, nets: []net{tests("cluster", "^TestAShotThatIsStuck"), stories},
+			edits: []edit{{brakes, "TriedTotal == 0 || w.Level() < cluster.LevelTwo", "Node != \"\""}},
+			nets:  []net{tests("cluster", "^TestAShotThatIsStuck"), stories},
 		},
 		{
 			name: "shot-while-disarmed", law: "L8", broken: "nodes are shot although fencing is disarmed",
 			edits: []edit{{"cluster/rules/brake.go",
 				"if w.Disarmed() == nil || !at.Before(w.Disarmed().Until) {",
-				"if w.Disarmed() == nil || at.Before(w.Disarmed().Until) {"}}, nets: []net{tests("cluster", "^TestNothingIsShotWhile"), stories},
+				"if w.Disarmed() == nil || at.Before(w.Disarmed().Until) {"}},
+			nets: []net{tests("cluster", "^TestNothingIsShotWhile"), stories},
 		},
 		{
 			name: "drill-while-not-well", law: "L8", broken: "the schedule switches a node off while another one is lost",

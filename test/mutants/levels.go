@@ -14,12 +14,14 @@ func levels() []mutant {
 			"cluster.CurrentLevel "}
 	return []mutant{
 		{
-			name: "new-commands-reach-old-binaries", law: "L7", broken: "what newer rules allow is proposed and applied at any level",
-			edits: []edit{enters, applied}, nets: first(simulation), faults: []string{"upgrade"},
+			name: "new-commands-reach-old-binaries", law: "L7",
+			broken: "what newer rules allow is proposed and applied at any level",
+			edits:  []edit{enters, applied}, nets: first(simulation), faults: []string{"upgrade"},
 		},
 		{
-			name: "new-commands-are-proposed-early", law: "L7", broken: "what newer rules allow is proposed at any level; Apply refuses it, and an old binary stops at it",
-			edits: []edit{enters}, nets: first(simulation),
+			name: "new-commands-are-proposed-early", law: "L7",
+			broken: "what newer rules allow is proposed at any level; Apply refuses it, and an old binary stops at it",
+			edits:  []edit{enters}, nets: first(simulation),
 		},
 		{
 			name: "new-commands-apply-alone", law: "L7", broken: "Apply does not ask for the level of a command",
@@ -27,21 +29,26 @@ func levels() []mutant {
 		},
 		{
 			name: "level-is-raised-early", law: "L7", broken: "newer rules come into force although a member does not know them",
-			edits: []edit{{"cluster/apply/cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}}, nets: first(simulation), faults: []string{"level raised"},
+			edits: []edit{{"cluster/apply/cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}},
+			nets:  first(simulation), faults: []string{"level raised"},
 		},
 		{
-			name: "level-is-the-binary's", law: "L7", broken: "an old log that is read again after an upgrade brings the newer binary's rules",
-			edits: []edit{{"cluster/apply/cluster.go", "max(cluster.LevelOne, c.Level)", "cluster.CurrentLevel"}}, nets: []net{simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
+			name: "level-is-the-binary's", law: "L7",
+			broken: "an old log that is read again after an upgrade brings the newer binary's rules",
+			edits:  []edit{{"cluster/apply/cluster.go", "max(cluster.LevelOne, c.Level)", "cluster.CurrentLevel"}},
+			nets:   []net{simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
 		},
 		{
 			name: "too-old-is-admitted", law: "L7", broken: "a daemon is let in that does not know the rules in force",
 			edits: []edit{{node, "\tif c.MaxLevel < t.Level {\n", "\tif c.MaxLevel < 0 {\n"}}, nets: first(stories),
 		},
 		{
-			name: "unknown-rules-are-followed", law: "L7", broken: "a daemon goes on although the rules in force are newer than it",
+			name: "unknown-rules-are-followed", law: "L7",
+			broken: "a daemon goes on although the rules in force are newer than it",
 			edits: []edit{{level,
 				"\tif s.Level <= CurrentLevel {\n\t\treturn \"\"",
-				"\tif s.Level > 0 {\n\t\treturn \"\""}}, nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
+				"\tif s.Level > 0 {\n\t\treturn \"\""}},
+			nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
 		},
 	}
 }

@@ -23,7 +23,8 @@ func main() {
 	after := flag.String("after", "", "leave out those up to the one of this name: the rest of a run that was ended")
 	list := flag.Bool("list", false, "say what there is, run nothing")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
-	tolerate := flag.Bool("tolerate", false, "do not count seeds that fail without a break, instead of ending with an error")
+	tolerate := flag.Bool("tolerate", false,
+		"do not count seeds that fail without a break, instead of ending with an error")
 	flag.Parse()
 	if flag.NArg() > 0 || *jobs < 1 {
 		flag.Usage()
@@ -123,7 +124,8 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 			return nil, fmt.Errorf("the %s fail without any break: %s", bare[i].nets[0].name, outcome.why)
 		}
 	}
-	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(nets), len(anyway))
+	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(nets),
+		len(anyway))
 	return anyway, nil
 }
 
@@ -153,7 +155,8 @@ func netsOf(chosen []mutant) []net {
 func tell(m mutant, o outcome, err error) { fmt.Println(told(m, o, err)) }
 
 // tryAll tries the mutants, some at once, and hands each outcome on as it comes.
-func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, jobs int, tell func(mutant, outcome, error)) ([]outcome, error) {
+func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, jobs int,
+	tell func(mutant, outcome, error)) ([]outcome, error) {
 	outcomes, errs := make([]outcome, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
 	var telling sync.Mutex
@@ -226,7 +229,8 @@ func told(m mutant, o outcome, err error) string {
 	case o.caught:
 		return fmt.Sprintf("%s %s  %-36s caught %s (%.0fs): %s", mark, m.law, m.name, where, o.took.Seconds(), o.why)
 	case m.harmless != "":
-		return fmt.Sprintf("%s %s  %-36s harmless in %d seeds (%.0fs): %s", mark, m.law, m.name, o.seeds, o.took.Seconds(), m.harmless)
+		return fmt.Sprintf("%s %s  %-36s harmless in %d seeds (%.0fs): %s", mark, m.law, m.name, o.seeds, o.took.Seconds(),
+			m.harmless)
 	}
 	return fmt.Sprintf("%s %s  %-36s NOT CAUGHT %s (%.0fs): %s", mark, m.law, m.name, where, o.took.Seconds(), m.broken)
 }

@@ -56,8 +56,9 @@ const (
 var (
 	simulation      = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToCatch}
 	shortSimulation = net{name: "simulation", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToSurvive, kind: lawBroken}
-	twoNodes        = net{name: "simulation of two nodes", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToCatch, world: "two-node"}
-	stories         = net{name: "scenarios", pkg: "./test/scenarios", run: "^TestScenarios$"}
+	twoNodes        = net{name: "simulation of two nodes", pkg: "./test/sim", run: "^TestSim$", seeds: seedsToCatch,
+		world: "two-node"}
+	stories = net{name: "scenarios", pkg: "./test/scenarios", run: "^TestScenarios$"}
 )
 
 // tests is a net of named tests of one package.
@@ -76,7 +77,8 @@ func (m mutant) mutated(root string) (map[string]string, error) {
 			text = string(data)
 		}
 		if count := strings.Count(text, e.old); count != 1 {
-			return nil, fmt.Errorf("mutant %s: %s contains its old text %d times, once is needed; the code has changed, bring the mutant after it:\n%s", m.name, e.file, count, e.old)
+			return nil, fmt.Errorf("mutant %s: %s contains its old text %d times, once is needed; the code has changed, "+
+				"bring the mutant after it:\n%s", m.name, e.file, count, e.old)
 		}
 		files[e.file] = strings.Replace(text, e.old, e.new, 1)
 	}

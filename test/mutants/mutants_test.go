@@ -113,8 +113,10 @@ func TestAnEditThatIsNotFoundIsAnError(t *testing.T) {
 func TestTheFirstComplaint(t *testing.T) {
 	for output, want := range map[string]string{
 		"--- FAIL: TestSim (1s)\n    sim_test.go:42: SEED=17: at 3.2s: L1: vm:a executes twice\nmore": "SEED=17: at 3.2s: L1: vm:a executes twice",
-		"--- FAIL: TestTheBrake (0.00s)\n    laws_test.go:170: it was accepted\n":                     "TestTheBrake: it was accepted",
-		"panic: index out of range\n\ngoroutine 1":                                                    "panic: index out of range",
+		"--- FAIL: TestTheBrake (0.00s)\n    laws_test.go:170: it was accepted\n": "TestTheBrake: " +
+			"it was accepted",
+		"panic: index out of range\n\ngoroutine 1": "panic: index " +
+			"out of range",
 	} {
 		if got := firstComplaint(output); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -123,7 +125,8 @@ func TestTheFirstComplaint(t *testing.T) {
 }
 
 func TestSeedsThatFailAnywayProveNothing(t *testing.T) {
-	output := []byte("    sim_test.go:95: SEED=3: at 1.0s: not settled: vm:a\n    sim_test.go:97: SEED=4: at 2.5s: L3: node1 counts as fenced\n")
+	output := []byte("    sim_test.go:95: SEED=3: at 1.0s: not settled: vm:a\n    sim_test.go:97: SEED=4: at 2.5s: " +
+		"L3: node1 counts as fenced\n")
 	for _, c := range []struct {
 		anyway failing
 		kind   string

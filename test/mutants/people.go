@@ -14,7 +14,8 @@ func peopleAlone() []mutant {
 			name: "maintained-for-ever", law: "L7", broken: "an order for maintenance is not taken back",
 			edits: []edit{{nodeOrder,
 				"n.Order = nil",
-				"if kind != cluster.OrderMaintenance {\n\t\tn.Order = nil\n\t}"}}, nets: first(simulation), faults: []string{"ordered away"},
+				"if kind != cluster.OrderMaintenance {\n\t\tn.Order = nil\n\t}"}}, nets: first(simulation),
+			faults: []string{"ordered away"},
 		},
 		{
 			name: "frozen-for-ever", law: "L7", broken: "a freeze that has an end is ended neither by it nor by a person",
@@ -32,10 +33,12 @@ func peopleAlone() []mutant {
 		},
 		{
 			name: "failed-parts-are-ignored", law: "L7", broken: "a service whose resources failed stays where it is for ever",
-			edits: []edit{{observe, "\tcase resources.Broken:\n", "\tcase resources.Condition(\"none\"):\n"}}, nets: first(simulation), faults: []string{"parts fail", "declared anew"},
+			edits: []edit{{observe, "\tcase resources.Broken:\n", "\tcase resources.Condition(\"none\"):\n"}},
+			nets:  first(simulation), faults: []string{"parts fail", "declared anew"},
 		},
 		{
-			name: "convalescence-is-not-begun", law: "L7", broken: "the wish to start what a service goes on without stays open for ever",
+			name: "convalescence-is-not-begun", law: "L7",
+			broken: "the wish to start what a service goes on without stays open for ever",
 			edits: []edit{{service,
 				"\t\treturn acting(cluster.Begin{Service: name, Intent: cluster.IntentConvalesce, Node: " +
 					"service.Owner, By: wish.By,",

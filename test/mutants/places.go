@@ -129,7 +129,8 @@ func places() []mutant {
 		},
 		{
 			name: "remembered-is-running", law: "L7", broken: "a service on a lost node is called running",
-			edits: []edit{{"cluster/rules/ask.go", "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}}, nets: first(stories),
+			edits: []edit{{"cluster/rules/ask.go", "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}},
+			nets:  first(stories),
 		},
 		{
 			name: "attached-disk-pins-a-vm", law: "R",
@@ -180,7 +181,8 @@ func places() []mutant {
 		{
 			name: "who-never-comes-is-waited-for", law: "R",
 			broken: "at a cold start a host that does not come is waited for as long as it may be",
-			edits:  []edit{{target, "\tif !p.view.Leading || p.view.Led >=", "\tif !p.view.Leading || p.view.Led >"}}, nets: first(stories),
+			edits:  []edit{{target, "\tif !p.view.Leading || p.view.Led >=", "\tif !p.view.Leading || p.view.Led >"}},
+			nets:   first(stories),
 		},
 		{
 			name: "only-the-first-is-tried", law: "R",
@@ -219,7 +221,8 @@ func places() []mutant {
 		},
 		{
 			name: "failures-are-never-forgiven", law: "R", broken: "a service is never sent again to where it once failed",
-			edits: []edit{{"cluster/plan/trouble.go", "|| p.reached(tr.At.Add(cluster.TroubleLasts)) ", ""}}, nets: first(stories),
+			edits: []edit{{"cluster/plan/trouble.go", "|| p.reached(tr.At.Add(cluster.TroubleLasts)) ", ""}},
+			nets:  first(stories),
 		},
 		{
 			name: "rules-before-people", law: "R", broken: "a leave moves a service that a person asked something else of",

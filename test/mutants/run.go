@@ -97,8 +97,8 @@ func (f failing) learn(ctx context.Context, root string, n net) error {
 	return ctx.Err()
 }
 
-// try runs a mutant against its nets, one after the other, until one catches it. What it builds goes into
-// the folder, and is not built again.
+// try runs a mutant against its nets, one after the other, until one catches it. What it builds
+// goes into the folder, and is not built again.
 func try(ctx context.Context, root, folder string, m mutant, anyway failing) (last outcome, err error) {
 	began := time.Now()
 	overlay := ""
@@ -149,7 +149,8 @@ func (n net) build(ctx context.Context, root, overlay, binary string) error {
 
 // plain runs tests once.
 func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
-	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), nil, nil, binary, "-test.run", n.run, "-test.failfast", "-test.timeout", "3m")
+	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), nil, nil, binary, "-test.run", n.run,
+		"-test.failfast", "-test.timeout", "3m")
 	switch {
 	case ctx.Err() != nil:
 		return outcome{}, ctx.Err()
@@ -165,7 +166,8 @@ func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
 // the break; the rest need not be run.
 func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
 	// Histories leave much behind and keep little: collecting it rarely is a tenth of the time.
-	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WITHOUT=" + strings.Join(n.without, "|"), "WORLD=" + n.world}
+	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds),
+		"WITHOUT=" + strings.Join(n.without, "|"), "WORLD=" + n.world}
 	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
 	deadline, endsLater := n.deadlines()
 	output, err := command(ctx, deadline, filepath.Join(root, n.pkg), environment, told,
@@ -217,12 +219,14 @@ func firstComplaint(output string) string {
 
 // command runs a program with a deadline, without a shell, its output bounded;
 // at the deadline, or once the output is enough, its whole process group ends.
-func command(ctx context.Context, deadline time.Duration, folder string, environment []string, enough func([]byte) bool, name string, arguments ...string) ([]byte, error) {
+func command(ctx context.Context, deadline time.Duration, folder string, environment []string,
+	enough func([]byte) bool, name string, arguments ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, arguments...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE=", "WITHOUT=", "WORLD="}, environment...)...)
+	cmd.Env = append(os.Environ(), append([]string{"GOMAXPROCS=1", "SEED=", "FIRST=", "REWRITE=", "WITHOUT=", "WORLD="},
+		environment...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second

@@ -43,8 +43,8 @@ type Options struct {
 	ResetTypes []string
 	// ActionInfo keeps those values in a resource of their own.
 	ActionInfo bool
-	// Role is that of the account; empty keeps accounts from being seen. Privileges are those of a role of the
-	// board's own.
+	// Role is that of the account; empty keeps accounts from being seen. Privileges are those of a
+	// role of the board's own.
 	Role       string
 	Privileges []string
 	// Neighbours are further systems behind the same controller, as in a chassis of blades.
@@ -91,12 +91,16 @@ func Start(options Options) (*Controller, error) {
 	}
 	alive, release := context.WithCancel(context.Background())
 	c := &Controller{
-		listener: listener, certificate: own, chassis: newChassis(options), options: options, done: make(chan struct{}), release: release,
-		account: account{username: options.Username, password: options.Password, sessions: map[string]string{}, changed: make(chan struct{})},
+		listener: listener, certificate: own, chassis: newChassis(options), options: options, done: make(chan struct{}),
+		release: release,
+		account: account{username: options.Username, password: options.Password, sessions: map[string]string{},
+			changed: make(chan struct{})},
 	}
 	c.server = &http.Server{
-		Handler:     http.HandlerFunc(c.serve),
-		TLSConfig:   &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.certificate.pair, nil }},
+		Handler: http.HandlerFunc(c.serve),
+		TLSConfig: &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return c.certificate.pair, nil
+		}},
 		BaseContext: func(net.Listener) context.Context { return alive },
 		// A client that goes away in the middle of a handshake is no news.
 		ErrorLog:          log.New(io.Discard, "", 0),

@@ -54,7 +54,8 @@ func TestCommandsReachTheHost(t *testing.T) {
 		kind string
 		on   bool
 	}{{"GracefulShutdown", true}, {"ForceOff", false}, {"On", true}} {
-		if status := ask(t, c, http.MethodPost, resetPath, `{"ResetType":"`+step.kind+`"}`); status != http.StatusNoContent || c.Power() != step.on {
+		if status := ask(t, c, http.MethodPost, resetPath,
+			`{"ResetType":"`+step.kind+`"}`); status != http.StatusNoContent || c.Power() != step.on {
 			t.Errorf("%s: status %d, power %v", step.kind, status, c.Power())
 		}
 	}
@@ -66,7 +67,8 @@ func TestCommandsReachTheHost(t *testing.T) {
 func TestWhatIsNotOfferedIsRefused(t *testing.T) {
 	c := start(t, Options{On: true, ResetTypes: []string{"GracefulShutdown"}, Neighbours: []string{"blade2"}})
 	for _, path := range []string{resetPath, strings.Replace(resetPath, "/1/", "/2/", 1)} {
-		if status := ask(t, c, http.MethodPost, path, `{"ResetType":"ForceOff"}`); status != http.StatusBadRequest || !c.Power() {
+		if status := ask(t, c, http.MethodPost, path, `{"ResetType":"ForceOff"}`); status != http.StatusBadRequest ||
+			!c.Power() {
 			t.Errorf("%s: status %d, power %v", path, status, c.Power())
 		}
 	}
@@ -75,7 +77,8 @@ func TestWhatIsNotOfferedIsRefused(t *testing.T) {
 func TestAWrongPasswordOpensNothing(t *testing.T) {
 	c := start(t, Options{On: true})
 	c.SetPassword("another")
-	if status := ask(t, c, http.MethodPost, resetPath, `{"ResetType":"ForceOff"}`); status != http.StatusUnauthorized || !c.Power() {
+	if status := ask(t, c, http.MethodPost, resetPath, `{"ResetType":"ForceOff"}`); status != http.StatusUnauthorized ||
+		!c.Power() {
 		t.Errorf("status %d, power %v", status, c.Power())
 	}
 	if _, failed := c.Sessions(); failed != 1 {

@@ -71,7 +71,8 @@ func (c *Controller) serve(w http.ResponseWriter, r *http.Request) {
 func (c *Controller) answer(w http.ResponseWriter, r *http.Request, path string, body []byte) (int, document) {
 	switch {
 	case path == root:
-		return http.StatusOK, document{"@odata.id": root + "/", "@odata.type": "#ServiceRoot.v1_9_0.ServiceRoot", "Id": "RootService",
+		return http.StatusOK, document{"@odata.id": root + "/", "@odata.type": "#ServiceRoot.v1_9_0.ServiceRoot",
+			"Id":   "RootService",
 			"Name": "Root Service", "RedfishVersion": "1.11.0", "Systems": link(systemsPath),
 			"SessionService": link(root + "/SessionService"), "Links": document{"Sessions": link(sessionsPath)}}
 	case path == sessionsPath && r.Method == http.MethodPost:
@@ -129,8 +130,10 @@ func (c *Controller) system(path string) (document, bool) {
 	if err != nil || number < 1 || number > len(c.options.Neighbours)+1 {
 		return nil, false
 	}
-	system := document{"@odata.id": path, "@odata.type": "#ComputerSystem.v1_13_0.ComputerSystem", "Id": strconv.Itoa(number),
-		"Actions": document{"#ComputerSystem.Reset": document{"target": path + resetAction, "ResetType@Redfish.AllowableValues": c.options.ResetTypes}}}
+	system := document{"@odata.id": path, "@odata.type": "#ComputerSystem.v1_13_0.ComputerSystem",
+		"Id": strconv.Itoa(number),
+		"Actions": document{"#ComputerSystem.Reset": document{"target": path + resetAction,
+			"ResetType@Redfish.AllowableValues": c.options.ResetTypes}}}
 	if number > 1 {
 		system["Name"], system["PowerState"] = c.options.Neighbours[number-2], "On"
 		return system, true
@@ -151,7 +154,8 @@ func (c *Controller) system(path string) (document, bool) {
 
 func (c *Controller) reset(path string, body []byte) (int, document) {
 	var asked struct{ ResetType string }
-	if err := json.Unmarshal(body, &asked); err != nil || path != systemsPath+"/1" || !slices.Contains(c.options.ResetTypes, asked.ResetType) {
+	if err := json.Unmarshal(body, &asked); err != nil || path != systemsPath+"/1" ||
+		!slices.Contains(c.options.ResetTypes, asked.ResetType) {
 		return http.StatusBadRequest, fault("this reset is not supported here")
 	}
 	status := c.chassis.reset(asked.ResetType)

@@ -39,12 +39,14 @@ func (s *story) managing() map[string]func([]string) error {
 		},
 		"reboot": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
-			return s.propose("reboot", cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(), Why: "asked for by an operator", By: "root", Override: true, Reboot: true})
+			return s.propose("reboot", cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(),
+				Why: "asked for by an operator", By: "root", Override: true, Reboot: true})
 		},
 		// history tells of the closed fence intents, but for what differs from run to run.
 		"history": func([]string) error {
 			for _, r := range s.world.State().FenceHistory {
-				fmt.Fprintf(&s.extra, "history: %s, %s after %d attempts and %s, the last by %s at level %d: %s\n", r.Node, r.Ending, r.Attempts, r.Took().Round(time.Second), r.Fencer, r.Level+1, r.Evidence)
+				fmt.Fprintf(&s.extra, "history: %s, %s after %d attempts and %s, the last by %s at level %d: %s\n", r.Node,
+					r.Ending, r.Attempts, r.Took().Round(time.Second), r.Fencer, r.Level+1, r.Evidence)
 			}
 			return nil
 		},
@@ -71,12 +73,15 @@ func (s *story) managing() map[string]func([]string) error {
 		// replace-node NODE: another machine joins under the name, with a token for it.
 		"replace-node": func(words []string) error {
 			token := "token-to-replace-" + words[0]
-			err := s.propose("token", cluster.AddToken{ID: token, Token: cluster.Token{Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Replace: words[0], By: "root"}})
+			err := s.propose("token",
+				cluster.AddToken{ID: token, Token: cluster.Token{Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+					Replace: words[0], By: "root"}})
 			if err != nil {
 				return err
 			}
 			s.world.Run(s.world.Now+100*time.Millisecond, nil)
-			return s.propose("join", cluster.Join{Token: token, Node: words[0], Fingerprint: "key-of-another-machine", HardwareUUID: "other-hardware", Address: words[0], By: "root"})
+			return s.propose("join", cluster.Join{Token: token, Node: words[0], Fingerprint: "key-of-another-machine",
+				HardwareUUID: "other-hardware", Address: words[0], By: "root"})
 		},
 		// announce NODE LEVEL VERSION: a daemon of that version reports for duty.
 		"announce": func(words []string) error {
@@ -84,7 +89,8 @@ func (s *story) managing() map[string]func([]string) error {
 			if err != nil {
 				return err
 			}
-			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: "key-" + words[0], Boot: words[0] + "-boot-1", MaxLevel: level, Version: words[2], Session: "of-" + words[2]})
+			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: "key-" + words[0],
+				Boot: words[0] + "-boot-1", MaxLevel: level, Version: words[2], Session: "of-" + words[2]})
 		},
 		// upgrade NODE: the newest clusterd is installed there, and its daemon restarted.
 		"upgrade": func(words []string) error {
@@ -126,7 +132,8 @@ func (s *story) managing() map[string]func([]string) error {
 		// apply-old-document NODE: somebody applies a document that he read before another's change.
 		"apply-old-document": func([]string) error {
 			state := s.world.State()
-			return s.propose("configure", cluster.Configure{Base: state.Config.Version - 1, Document: state.Document, By: "root"})
+			return s.propose("configure", cluster.Configure{Base: state.Config.Version - 1, Document: state.Document,
+				By: "root"})
 		},
 		// share-disk SERVICE OTHER: declares a service on the disk of another one.
 		"share-disk": func(words []string) error {

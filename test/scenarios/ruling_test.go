@@ -49,7 +49,8 @@ func (s *story) ruling() map[string]func([]string) error {
 		// freeze SERVICE 10m WHY...: a freeze that ends by itself.
 		"freeze": func(words []string) error {
 			lasts, err := time.ParseDuration(words[1])
-			s.world.Request(s.world.Leader(), cluster.Ask{Op: cluster.OpFreeze, Service: words[0], For: lasts, By: "root", Reason: strings.Join(words[2:], " ")})
+			s.world.Request(s.world.Leader(), cluster.Ask{Op: cluster.OpFreeze, Service: words[0], For: lasts, By: "root",
+				Reason: strings.Join(words[2:], " ")})
 			return err
 		},
 		"never-answers": func(words []string) error { s.world.Mute[words[0]] = true; return nil },
@@ -63,10 +64,13 @@ func (s *story) ruling() map[string]func([]string) error {
 		"fail": s.onHost(func(h *sim.Host, words []string) { h.FailParts(words[0], strings.Join(words[1:], " ")) }),
 		"mend": s.onHost(func(h *sim.Host, words []string) { h.MendParts(words[0]) }),
 		// restart-part NODE SERVICE WHY...: its agent restarts them in place.
-		"restart-part": s.onHost(func(h *sim.Host, words []string) { h.RestartParts(words[0], strings.Join(words[1:], " ")) }),
+		"restart-part": s.onHost(
+			func(h *sim.Host, words []string) { h.RestartParts(words[0], strings.Join(words[1:], " ")) }),
 		// drop NODE SERVICE WHY...: it goes on without them; drop-for-good: they do not start again.
-		"drop":          s.onHost(func(h *sim.Host, words []string) { h.DropParts(words[0], strings.Join(words[1:], " "), false) }),
-		"drop-for-good": s.onHost(func(h *sim.Host, words []string) { h.DropParts(words[0], strings.Join(words[1:], " "), true) }),
+		"drop": s.onHost(
+			func(h *sim.Host, words []string) { h.DropParts(words[0], strings.Join(words[1:], " "), false) }),
+		"drop-for-good": s.onHost(
+			func(h *sim.Host, words []string) { h.DropParts(words[0], strings.Join(words[1:], " "), true) }),
 		// lock-status shows what clusvcadm -S asks for.
 		"lock-status": func([]string) error {
 			lock := s.world.State().Lock

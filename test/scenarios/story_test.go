@@ -35,7 +35,8 @@ type story struct {
 }
 
 func newStory() *story {
-	s := &story{world: sim.New(0), answered: map[string]bool{}, document: cluster.Document{Cluster: "demo", Domains: map[string]domain.Domain{}}}
+	s := &story{world: sim.New(0), answered: map[string]bool{},
+		document: cluster.Document{Cluster: "demo", Domains: map[string]domain.Domain{}}}
 	s.world.Trace = func(line string) {
 		if s.heard != nil {
 			s.heard(line)
@@ -345,7 +346,8 @@ func (s *story) operating() map[string]func([]string) error {
 		},
 		"fence": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
-			s.world.Propose(s.world.Leader(), cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(), Why: "asked for by an operator", By: "root", Override: true}, s.refused("fence"))
+			s.world.Propose(s.world.Leader(), cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(),
+				Why: "asked for by an operator", By: "root", Override: true}, s.refused("fence"))
 			return nil
 		},
 	}

@@ -39,9 +39,9 @@ func (h *Host) mayGoAlone() bool {
 	return p != nil && p.Boot == h.BootID() && p.Generation >= h.state.Generation && p.Document >= h.state.Config.Version
 }
 
-// recoverOnce is what a daemon does of a recovery by hand before anything else: until its log says
-// that a generation began, it does not come up, plans nothing and lets nobody in who has lost a log.
-// Others may come up meanwhile.
+// recoverOnce is what a daemon does of a recovery by hand before anything else: until its log
+// says that a generation began, it does not come up, plans nothing and lets nobody in who has
+// lost a log. Others may come up meanwhile.
 func (d *daemon) recoverOnce() {
 	h := d.host
 	switch {

@@ -70,8 +70,9 @@ func (w *World) comeToRest(next time.Duration) {
 	w.takeAsItIs()
 }
 
-// retries are the moves that failed, by service, and when a rule may try each again. A note says that
-// before: so a world at rest may do it once, and all that this brings about to that service.
+// retries are the moves that failed, by service, and when a rule may try each again. A note says
+// that before: so a world at rest may do it once, and all that this brings about to that
+// service.
 type retries map[string][]time.Time
 
 // moveAgain is how long the cluster remembers a move that failed.
@@ -203,7 +204,8 @@ func (w *World) needsNewBoot(h *Host) bool {
 	if w.guarded && h.Powered && n.Ended() && n.Boot == h.BootID() {
 		return true // it is cut off, or was waited out while it held nothing
 	}
-	return fencing && h.Powered && open.Boot == h.BootID() && (len(w.State().Document.Nodes[h.Name].Fence) == 0 || (w.guarded && open.TriedTotal > 0))
+	return fencing && h.Powered && open.Boot == h.BootID() && (len(w.State().Document.Nodes[h.Name].Fence) == 0 ||
+		(w.guarded && open.TriedTotal > 0))
 }
 
 // operate does in calm what only a person may: end a freeze, and let what
@@ -321,8 +323,10 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 	switch {
 	case service.Intent != nil || service.Wish != nil:
 		return fmt.Sprintf("is being worked on: %+v %+v", service.Intent, service.Wish)
-	case service.State == resources.Started && (len(running) != 1 || running[0] != service.Owner || len(service.Holders) != 1):
-		return fmt.Sprintf("is started on %s by the State and runs on %v, holders %v", service.Owner, running, service.Holders)
+	case service.State == resources.Started && (len(running) != 1 || running[0] != service.Owner ||
+		len(service.Holders) != 1):
+		return fmt.Sprintf("is started on %s by the State and runs on %v, holders %v", service.Owner, running,
+			service.Holders)
 	case service.State != resources.Started && len(running) > 0:
 		return fmt.Sprintf("is %s by the State and runs on %v", service.State, running)
 	case frozen:

@@ -51,7 +51,8 @@ type daemon struct {
 }
 
 func newDaemon(h *Host, session string) *daemon {
-	d := &daemon{host: h, session: session, knows: h.Installed, node: mind.NewNode(h.Name), started: h.world.Now, waiting: map[uint64]func(bool, apply.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{}}
+	d := &daemon{host: h, session: session, knows: h.Installed, node: mind.NewNode(h.Name), started: h.world.Now,
+		waiting: map[uint64]func(bool, apply.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{}}
 	switch {
 	case h.world.Dull:
 		d.node = d.node.WithoutShortcuts()
@@ -176,7 +177,8 @@ func (d *daemon) step() {
 	in.Volume = &d.host.volume
 	in.Hypervisor = d.host.hypervisor()
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
-	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) && (leader.daemon.leading || !w.paired()) {
+	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) &&
+		(leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
 	}
 	in.End = w.beatOf(d.host).End
@@ -314,7 +316,8 @@ func (d *daemon) recognise() {
 // announceSoon begins to tell again, if this start is not admitted (any more).
 func (d *daemon) announceSoon() {
 	me, _ := d.host.state.Nodes.Get(d.host.Name)
-	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking && !d.host.state.Outlived(d.host.Name, d.host.BootID())) {
+	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking &&
+		!d.host.state.Outlived(d.host.Name, d.host.BootID())) {
 		return
 	}
 	d.announced = true

@@ -298,7 +298,8 @@ func (d *daemon) migrated(duty cluster.Duty, began time.Duration, end MigrationE
 	if end == MovedClean && w.linked(h, target) && target.Libvirt && !arrived.gone() {
 		arrived.execute()
 		target.hint(duty.Service, resources.Observation{Condition: arrived.condition})
-		d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
+		d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent,
+			Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})
 		return
 	}
 	found := h.lookFor(duty.Service, duty.Spec.UUID).Condition

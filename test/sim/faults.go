@@ -48,7 +48,10 @@ func faultKinds() []faultKind {
 				w.After(3*f.While, func() { w.Heal(f.Host, f.Other) })
 			}
 		}},
-		{"isolated", 3, func(w *World, f Fault, h *Host) { w.Isolate(h.Name); w.After(f.While, func() { w.Rejoin(h.Name) }) }},
+		{"isolated", 3, func(w *World, f Fault, h *Host) {
+			w.Isolate(h.Name)
+			w.After(f.While, func() { w.Rejoin(h.Name) })
+		}},
 		{"slow follower", 3, func(w *World, f Fault, h *Host) {
 			h.Slow = f.While / 2
 			w.After(f.While, func() { h.Slow, w.healed = 0, w.Now; h.catchUp() })
@@ -62,7 +65,10 @@ func faultKinds() []faultKind {
 		{"wall clock jumps", 1, func(w *World, f Fault, h *Host) {
 			h.Wall = time.Duration(f.random().Int64N(int64(4*time.Hour))) - 2*time.Hour
 		}},
-		{"storage gone", 1, func(w *World, f Fault, h *Host) { h.SetStorage(false); w.After(f.While, func() { h.SetStorage(true) }) }},
+		{"storage gone", 1, func(w *World, f Fault, h *Host) {
+			h.SetStorage(false)
+			w.After(f.While, func() { h.SetStorage(true) })
+		}},
 		{"storage gone for all", 1, (*World).storageGone},
 		{"BMC", 6, func(w *World, f Fault, h *Host) {
 			h.BMC = pick(f.random(), []BMCMode{BMCDead, BMCDeaf, BMCMute, BMCSlow, BMCHangs, BMCEarly, BMCWrongHost})
@@ -75,7 +81,8 @@ func faultKinds() []faultKind {
 }
 
 // chances are the kinds that come by chance and not from the list.
-var chances = []string{"late entry", "lost answer", "limbo", "snapshot", "old disk", "drift", "board shares power", "stragglers",
+var chances = []string{"late entry", "lost answer", "limbo", "snapshot", "old disk", "drift", "board shares power",
+	"stragglers",
 	"autostart", "slow migration", "migration breaks off", "reply lost", "half a copy stays", "end unseen"}
 
 // FaultKinds names all kinds of faults.
@@ -95,7 +102,10 @@ func hypervisorFaults() []faultKind {
 		}}
 	}
 	return []faultKind{
-		{"libvirt down", 3, func(w *World, f Fault, h *Host) { h.SetLibvirt(false); w.After(f.While, func() { h.SetLibvirt(true) }) }},
+		{"libvirt down", 3, func(w *World, f Fault, h *Host) {
+			h.SetLibvirt(false)
+			w.After(f.While, func() { h.SetLibvirt(true) })
+		}},
 		flag("starts fail", 2, func(h *Host) *bool { return &h.StartsFail }),
 		flag("stops fail", 1, func(h *Host) *bool { return &h.StopsFail }),
 		flag("migrations fail", 1, func(h *Host) *bool { return &h.MigrationsFail }),
@@ -186,7 +196,8 @@ func (w *World) strike() {
 		} else {
 			h.KillDaemon()
 		}
-		w.After(w.between(100*time.Millisecond, 6*time.Second), func() { h.bootUnlessAway(); h.StartDaemon(); h.BMC = BMCWorks })
+		w.After(w.between(100*time.Millisecond, 6*time.Second),
+			func() { h.bootUnlessAway(); h.StartDaemon(); h.BMC = BMCWorks })
 		return
 	}
 }

@@ -22,7 +22,8 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		if w.Hosts[name] == nil {
 			w.AddHost(name, false)
 		}
-		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: w.Hosts[name].fingerprint(), HardwareUUID: w.Hosts[name].hardware(), Address: name, Witness: w.Hosts[name].Witness})
+		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: w.Hosts[name].fingerprint(),
+			HardwareUUID: w.Hosts[name].hardware(), Address: name, Witness: w.Hosts[name].Witness})
 	}
 	if document.Nodes == nil {
 		document.Nodes = map[string]cluster.NodeSpec{}

@@ -28,9 +28,12 @@ func Guard(d *cluster.Document, node string, levels ...[]string) {
 		d.Devices, d.Nodes = map[string]fence.Device{}, map[string]cluster.NodeSpec{}
 	}
 	known := map[string]fence.Device{}
-	known["wd"] = fence.Device{Name: "wd", Driver: fence.DriverWatchdog, Options: map[string]string{fence.OptionLease: shortLease, fence.OptionTimeout: shortTimeout}}
-	known["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill, Options: map[string]string{fence.OptionDevices: "/pills", fence.OptionTimeout: shortTimeout}}
-	known["san"] = fence.Device{Name: "san", Driver: fence.DriverStorage, Options: map[string]string{fence.OptionDevices: "/lun0 /lun1"}}
+	known["wd"] = fence.Device{Name: "wd", Driver: fence.DriverWatchdog,
+		Options: map[string]string{fence.OptionLease: shortLease, fence.OptionTimeout: shortTimeout}}
+	known["pill"] = fence.Device{Name: "pill", Driver: fence.DriverPill,
+		Options: map[string]string{fence.OptionDevices: "/pills", fence.OptionTimeout: shortTimeout}}
+	known["san"] = fence.Device{Name: "san", Driver: fence.DriverStorage,
+		Options: map[string]string{fence.OptionDevices: "/lun0 /lun1"}}
 	known["bmc-"+node] = fence.Device{Name: "bmc-" + node, Driver: "ipmi", Address: node}
 	spec := cluster.NodeSpec{}
 	for _, names := range levels {
@@ -65,7 +68,8 @@ func partOf(service string) string {
 }
 
 var guardStyles = [][][]string{
-	{{"wd"}}, {{"bmc"}, {"wd"}}, {{"san"}, {"bmc"}}, {{"san"}, {"wd"}}, {{"san", "wd"}}, {{"pill"}}, {{"bmc"}, {"pill"}}, {{"san"}}, {{"bmc"}},
+	{{"wd"}}, {{"bmc"}, {"wd"}}, {{"san"}, {"bmc"}}, {{"san"}, {"wd"}}, {{"san", "wd"}}, {{"pill"}}, {{"bmc"}, {"pill"}},
+	{{"san"}}, {{"bmc"}},
 }
 
 // guardIt makes the script's world one in which nodes are fenced by other things
@@ -96,7 +100,8 @@ func (s *Script) guardIt() {
 	}
 	for at := roundBegins; at < rounds*roundEvery; at += time.Duration(r.Int64N(int64(4 * time.Second))) {
 		if at%roundEvery < roundBegins+30*time.Second {
-			s.Faults = append(s.Faults, Fault{At: at, While: time.Second + time.Duration(r.Int64N(int64(15*time.Second))), Kind: pick(r, []string{"watchdog missing", "ioctls hang", "zombie"}), Host: pick(r, s.Nodes), Choice: r.Uint64()})
+			s.Faults = append(s.Faults, Fault{At: at, While: time.Second + time.Duration(r.Int64N(int64(15*time.Second))),
+				Kind: pick(r, []string{"watchdog missing", "ioctls hang", "zombie"}), Host: pick(r, s.Nodes), Choice: r.Uint64()})
 		} else {
 			at = at/roundEvery*roundEvery + roundEvery + roundBegins
 		}
@@ -131,7 +136,8 @@ func guardFaults() []faultKind {
 // of the level, and the joint proof.
 func (d *daemon) fenceOtherwise(duty cluster.Duty) {
 	w, victim := d.host.world, d.host.world.Hosts[duty.Node]
-	joint := fence.Result{Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.NatureOf(duty.Devices), Waited: duty.Waited}}
+	joint := fence.Result{Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.NatureOf(duty.Devices),
+		Waited: duty.Waited}}
 	left := len(duty.Devices)
 	for _, device := range duty.Devices {
 		ended := false

@@ -66,7 +66,8 @@ func (h *Host) hint(service string, o resources.Observation) {
 
 // lookFor returns what the hypervisor answers right now of a service.
 func (h *Host) lookFor(service, uuid string) resources.Observation {
-	o := resources.Observation{Service: service, UUID: uuid, Condition: resources.Unknown, Reason: "libvirtd does not answer"}
+	o := resources.Observation{Service: service, UUID: uuid, Condition: resources.Unknown,
+		Reason: "libvirtd does not answer"}
 	if !h.Libvirt {
 		return o
 	}

@@ -40,11 +40,13 @@ func (h *Host) obey(p cluster.Pet) cluster.Keeper {
 	k, w := h.keeperOf(), h.world
 	wanted := fence.WantedBy(h.state.Document.Nodes[h.Name].Fence, h.state.Document.Devices)
 	if !k.armed && p.Mood != cluster.PetNever && wanted.Watchdog && !h.NoWatchdog && !w.pilled(h) {
-		*k = keeper{boot: h.boot, armed: true, timeout: wanted.Settings.Timeout, pills: wanted.Pills, petted: w.Now, readable: w.Now}
+		*k = keeper{boot: h.boot, armed: true, timeout: wanted.Settings.Timeout, pills: wanted.Pills, petted: w.Now,
+			readable: w.Now}
 		w.tell("%s arms its watchdog: %s", h.Name, k.timeout)
 		h.petLater(k)
 	}
-	k.last = cluster.Keeper{Seq: p.Seq, Armed: k.armed, Timeout: k.timeout, Pills: k.pills, Free: p.Mood == cluster.PetFree, Until: p.Until}
+	k.last = cluster.Keeper{Seq: p.Seq, Armed: k.armed, Timeout: k.timeout, Pills: k.pills,
+		Free: p.Mood == cluster.PetFree, Until: p.Until}
 	if p.Mood == cluster.PetNever && !k.never && k.armed {
 		w.tell("%s is petted no more", h.Name)
 	}
@@ -191,7 +193,8 @@ func (d *daemon) post(victim *Host, report func(fence.Outcome, string)) {
 // clearPill is what a daemon does at its own start, when no fence of it is open.
 func (d *daemon) clearPill() {
 	h := d.host
-	if n, _ := h.state.Nodes.Get(h.Name); h.world.pilled(h) && !h.keeperOf().armed && n.Boot == h.BootID() && n.Reachable() && !h.state.Fences.Has(h.Name) {
+	if n, _ := h.state.Nodes.Get(h.Name); h.world.pilled(h) && !h.keeperOf().armed && n.Boot == h.BootID() &&
+		n.Reachable() && !h.state.Fences.Has(h.Name) {
 		delete(h.world.pills, h.Name)
 		d.pet = cluster.Pet{} // the next Step tells it anew
 		d.wake()
@@ -207,7 +210,8 @@ func (w *World) watchPetting(h *Host, k *keeper) {
 	}
 	limit := n.Guard.Lease*101/100 + n.Guard.Timeout*101/100 + time.Second // not asked of the code that is watched
 	if since := w.Now - max(k.granted, k.guarded(w, h)); since > limit {
-		w.violate("L6: %s runs %d VMs %s after its last lease was asked for; its watchdog should have reset it after %s", h.Name, len(h.vms), since, limit)
+		w.violate("L6: %s runs %d VMs %s after its last lease was asked for; its watchdog should have reset it after %s",
+			h.Name, len(h.vms), since, limit)
 	}
 }
 

@@ -65,7 +65,8 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	case cluster.NodeUp:
 		w.watchCutBoot(before, after, c.Node, c.Boot)
 		n, _ := after.Nodes.Get(c.Node)
-		if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index && (open.Boot == c.Boot || (open.Fencer != "" && !onlyWaits(before, open))) {
+		if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index &&
+			(open.Boot == c.Boot || (open.Fencer != "" && !onlyWaits(before, open))) {
 			w.violate("L2: %s is admitted with boot %s while the fence intent %d is open", c.Node, c.Boot, open.Index)
 		}
 	case cluster.BeginFence:
@@ -110,7 +111,8 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 // watchIncarnation: what an older daemon has to say counts for nothing (L2).
 func (w *World) watchIncarnation(before *cluster.State, c cluster.Command, node string, incarnation uint64) {
 	if n, _ := before.Nodes.Get(node); n.Incarnation != incarnation {
-		w.violate("L2: %s of incarnation %d of %s was accepted, the present one is %d", c.Kind(), incarnation, node, n.Incarnation)
+		w.violate("L2: %s of incarnation %d of %s was accepted, the present one is %d", c.Kind(), incarnation, node,
+			n.Incarnation)
 	}
 }
 
@@ -152,7 +154,8 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	}
 	n, _ := before.Nodes.Get(c.Node)
 	grace := rules.GraceOf(before, c.Node) - time.Second
-	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && !w.watched.limbo && w.onlyMute(h, grace) {
+	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && !w.watched.limbo &&
+		w.onlyMute(h, grace) {
 		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent within its grace", c.Node)
 	}
 	busy := 0
@@ -208,7 +211,8 @@ func (w *World) watchReleased(before, after *cluster.State) {
 			}
 		}
 		for uuid, calls := range h.creating {
-			if calls > 0 && h.Libvirt && held(before, h.Name, boot, uuid) && !held(after, h.Name, boot, uuid) && w.wouldSpoil(h, before, uuid) {
+			if calls > 0 && h.Libvirt && held(before, h.Name, boot, uuid) && !held(after, h.Name, boot, uuid) &&
+				w.wouldSpoil(h, before, uuid) {
 				w.violate("L1: %s was let go as holder of %s, which a call may still bring up", h.Name, uuid)
 			}
 		}
@@ -223,7 +227,8 @@ func (w *World) watchHeld(v *vm) {
 }
 
 func (v *vm) held(s *cluster.State) bool {
-	if service, known := s.Services.Get(v.service); known && service.Spec.UUID == v.uuid && holds(service, v.host.Name, v.host.BootID()) {
+	if service, known := s.Services.Get(v.service); known && service.Spec.UUID == v.uuid &&
+		holds(service, v.host.Name, v.host.BootID()) {
 		return true
 	}
 	return held(s, v.host.Name, v.host.BootID(), v.uuid)

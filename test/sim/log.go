@@ -199,7 +199,8 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 		case d.alive() && !w.talks(d.host, leader), d.host.pair.out:
 			return
 		case cluster.Premature(leader.state, commands) != "":
-			// The real leader asks as well (cluster.Fit): whoever has just begun a new log knows no level yet.
+			// The real leader asks as well (cluster.Fit): whoever has just begun a new log knows no level
+			// yet.
 			return
 		case !w.hasQuorum(leader):
 			w.keepInLimbo(leader, data)

@@ -166,8 +166,9 @@ func (h *Host) copyFolder() image {
 	return image{log: h.log, state: h.disk.Fork(), pair: h.pair, key: h.key}
 }
 
-// putFolder puts an older copy of the whole data folder back, as a machine is that was taken back to
-// a snapshot. It is done only where every other voter has it written down that there was more.
+// putFolder puts an older copy of the whole data folder back, as a machine is that was taken
+// back to a snapshot. It is done only where every other voter has it written down that there was
+// more.
 func (h *Host) putFolder(copied image) {
 	w := h.world
 	if copied.key != h.key || copied.log.lost != "" || copied.log.held.Life != h.log.held.Life ||
@@ -348,8 +349,8 @@ func (w *World) meetOthers() {
 	}
 }
 
-// askForLog is what a daemon without its log does: it asks whoever leads to be let in with a new one.
-// The leader takes its vote first.
+// askForLog is what a daemon without its log does: it asks whoever leads to be let in with a new
+// one. The leader takes its vote first.
 func (d *daemon) askForLog() {
 	h := d.host
 	w := h.world

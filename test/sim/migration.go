@@ -56,7 +56,8 @@ func (h *Host) doorkeeper(v *vm) bool {
 		return false // Without its log a daemon cannot tell which VMs are managed.
 	}
 	service, may, _ := cluster.PassableFor(h.state, h.Name, h.daemon.incarnation, v.uuid)
-	if me, _ := h.state.Nodes.Get(h.Name); service == "" && (h.daemon.incarnation == 0 || me.Incarnation != h.daemon.incarnation) {
+	if me, _ := h.state.Nodes.Get(h.Name); service == "" &&
+		(h.daemon.incarnation == 0 || me.Incarnation != h.daemon.incarnation) {
 		return false // Its State may be from before that VM was declared.
 	}
 	return may && h.daemon.inForce()
@@ -96,7 +97,8 @@ func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd
 // doorkeeper away. The guest is never twice; only the cluster does not know.
 func (h *Host) MoveByHand(service string, target *Host) {
 	w, v := h.world, h.vms[h.world.uuid(service)]
-	if v == nil || v.condition != resources.Running || v.moving || target.vms[v.uuid] != nil || target.creating[v.uuid] > 0 || !w.linked(h, target) || !target.Libvirt {
+	if v == nil || v.condition != resources.Running || v.moving || target.vms[v.uuid] != nil ||
+		target.creating[v.uuid] > 0 || !w.linked(h, target) || !target.Libvirt {
 		return
 	}
 	w.tell("%s is moved by hand from %s to %s", service, h.Name, target.Name)

@@ -32,7 +32,8 @@ func operatorFaults() []faultKind {
 			}
 		}},
 		{"moved by hand", 1, func(w *World, f Fault, h *Host) {
-			if other := w.Hosts[f.Other]; !other.Witness && w.Leader() != "" && other.daemon != nil && w.talks(other, w.Hosts[w.Leader()]) {
+			if other := w.Hosts[f.Other]; !other.Witness && w.Leader() != "" && other.daemon != nil &&
+				w.talks(other, w.Hosts[w.Leader()]) {
 				w.owner(f).MoveByHand(f.Service, other)
 			}
 		}},
@@ -45,7 +46,8 @@ func operatorFaults() []faultKind {
 // through different nodes.
 func (w *World) request(f Fault, h *Host) {
 	r := f.random()
-	ops := []cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpFreeze, cluster.OpUnfreeze}
+	ops := []cluster.Operation{cluster.OpEnable, cluster.OpDisable, cluster.OpStop, cluster.OpRestart,
+		cluster.OpRelocate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpMigrate, cluster.OpFreeze, cluster.OpUnfreeze}
 	if f.Choice%16 == 0 {
 		ops = []cluster.Operation{cluster.OpCancel}
 	}
@@ -80,7 +82,8 @@ func (w *World) fenceByHand(f Fault, h *Host) {
 		return
 	}
 	n, _ := w.State().Nodes.Get(f.Other)
-	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: "asked for by an operator", By: "root", Override: true, Reboot: f.Choice%5 == 0}, nil)
+	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: "asked for by an operator",
+		By: "root", Override: true, Reboot: f.Choice%5 == 0}, nil)
 }
 
 // confirm is an operator's word about a machine: true where it is off, and
@@ -217,7 +220,8 @@ func (w *World) rejoinAsNew(h *Host) {
 	w.requests++
 	key := h.key + 1
 	fingerprint, hardware := identity(h.Name, key)
-	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, key, w.requests), Node: h.Name, Fingerprint: fingerprint, HardwareUUID: hardware, Address: h.Name, Witness: h.Witness, By: "root"}
+	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, key, w.requests), Node: h.Name,
+		Fingerprint: fingerprint, HardwareUUID: hardware, Address: h.Name, Witness: h.Witness, By: "root"}
 	token := cluster.AddToken{ID: join.Token, Token: cluster.Token{Expires: epoch.AddDate(1, 0, 0), Replace: replace}}
 	w.Propose(through, token, func(why string) {
 		if why != "" {

@@ -158,7 +158,8 @@ func (d *daemon) keepAlone() {
 			return
 		}
 		h.world.tell("%s writes down that it goes on alone: %s", h.Name, why)
-		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: why, At: epoch.Add(h.world.Now), LastHeard: epoch.Add(h.world.Now - a.Contact.Silence)}
+		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: why, At: epoch.Add(h.world.Now),
+			LastHeard: epoch.Add(h.world.Now - a.Contact.Silence)}
 		p.run.since, p.otherBoot = h.clock(), h.other().boot
 		h.world.changed()
 	}
@@ -179,7 +180,8 @@ func (d *daemon) inTouch() {
 		p.run.seenAt, p.seen, p.seenBoot = now, now, h.boot
 	}
 	n, _ := h.state.Nodes.Get(other.Name)
-	if d.leading && !other.member && !other.pair.out && n.Reachable() && w.talks(h, other) && other.state.Index == h.state.Index {
+	if d.leading && !other.member && !other.pair.out && n.Reachable() && w.talks(h, other) &&
+		other.state.Index == h.state.Index {
 		w.tell("%s votes again", other.Name)
 		w.enroll(other.Name, true)
 	}
@@ -196,8 +198,9 @@ func (d *daemon) inTouch() {
 
 func (d *daemon) apart() cluster.Apart {
 	h, run, now := d.host, d.host.pair.run, d.host.clock()
-	a := cluster.Apart{Boot: h.BootID(), Generation: h.state.Generation, Document: h.state.Config.Version, Contact: d.node.Contact(h.other().Name),
-		Busy: run.busy, Tried: run.tried, Rested: now - max(run.since, run.endedAt), OffAfter: run.offAfter}
+	a := cluster.Apart{Boot: h.BootID(), Generation: h.state.Generation, Document: h.state.Config.Version,
+		Contact: d.node.Contact(h.other().Name),
+		Busy:    run.busy, Tried: run.tried, Rested: now - max(run.since, run.endedAt), OffAfter: run.offAfter}
 	if run.known {
 		a.For = now - run.quorumAt
 	}
@@ -254,7 +257,8 @@ func (d *daemon) startAgain() {
 func (d *daemon) askPower() {
 	w, h, run := d.host.world, d.host, d.host.pair.run
 	other, now := h.other(), h.clock()
-	if run.busy || run.offAfter > 0 || d.node.Contact(other.Name).Silence < cluster.TimingFor("").Test || now-run.askedAt < powerEvery || w.network.cut[Board][h.place][other.place] || other.BMCSharesPower {
+	if run.busy || run.offAfter > 0 || d.node.Contact(other.Name).Silence < cluster.TimingFor("").Test ||
+		now-run.askedAt < powerEvery || w.network.cut[Board][h.place][other.place] || other.BMCSharesPower {
 		return
 	}
 	run.askedAt = now

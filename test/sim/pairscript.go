@@ -74,8 +74,10 @@ func (w *World) strikePair(f Fault, _ *Host) {
 // pairWeights are how often each fault is chosen in a world of two nodes. People
 // who change who is a member are left out: with two votes of two they wait.
 var pairWeights = map[string]int{
-	"parted": 8, "parted for long": 6, "parted one way after the other": 3, "boots alone": 3, "dies while it goes on alone": 6, "favour changes": 2,
-	"power loss": 8, "blackout": 2, "daemon dies": 6, "daemon pauses": 4, "host hangs": 4, "link cut one way": 4, "board network cut": 4, "slow follower": 2,
+	"parted": 8, "parted for long": 6, "parted one way after the other": 3, "boots alone": 3,
+	"dies while it goes on alone": 6, "favour changes": 2,
+	"power loss": 8, "blackout": 2, "daemon dies": 6, "daemon pauses": 4, "host hangs": 4, "link cut one way": 4,
+	"board network cut": 4, "slow follower": 2,
 	"another leads": 2, "BMC": 8, "storage gone": 1, "libvirt down": 2, "calls hang": 1, "guest crashes": 1, "request": 4,
 }
 
@@ -141,6 +143,7 @@ func (s *Script) castPair(r *rand.Rand) {
 		s.Document.Domains[first] = d
 	}
 	for i := range 2 + r.IntN(3) {
-		Service(&s.Document, resources.Spec{Name: serviceName(i), Autostart: true, Domain: pick(r, []string{"", "node1", "node2"})})
+		Service(&s.Document, resources.Spec{Name: serviceName(i), Autostart: true,
+			Domain: pick(r, []string{"", "node1", "node2"})})
 	}
 }

@@ -14,7 +14,8 @@ func (d *daemon) probe() {
 	for _, service := range d.root.Services.Rows() {
 		name := service.Spec.Name
 		since := service.Since
-		if service.Spec.Probe == "" || service.State != resources.Started || service.Owner != d.host.Name || d.probed[name] == since {
+		if service.Spec.Probe == "" || service.State != resources.Started || service.Owner != d.host.Name ||
+			d.probed[name] == since {
 			continue
 		}
 		d.probed[name] = since

@@ -31,7 +31,8 @@ func (s *Script) redeclare() {
 	for round := range rounds {
 		begin := time.Duration(round)*roundEvery + roundBegins
 		for range r.IntN(5) {
-			s.Faults = append(s.Faults, Fault{At: begin + time.Duration(r.Int64N(int64(25*time.Second))), While: time.Second, Kind: "declared anew",
+			s.Faults = append(s.Faults, Fault{At: begin + time.Duration(r.Int64N(int64(25*time.Second))), While: time.Second,
+				Kind: "declared anew",
 				Host: pick(r, s.Nodes), Other: pick(r, s.Nodes), Service: pick(r, names), Choice: r.Uint64()})
 		}
 	}
@@ -59,7 +60,8 @@ func redeclareFaults() []faultKind {
 
 // declaredAsRuns holds that what is called in force was put there.
 func (w *World) declaredAsRuns(service cluster.Service) string {
-	if service.State != resources.Started || service.Spec.Kind() != resources.KindService || service.Flags&resources.Frozen != 0 {
+	if service.State != resources.Started || service.Spec.Kind() != resources.KindService ||
+		service.Flags&resources.Frozen != 0 {
 		return ""
 	}
 	if !service.Enabled {

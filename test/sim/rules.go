@@ -81,7 +81,8 @@ func drawRules(r *rand.Rand, names []string, i int) resources.Rules {
 	case kind == 0 && i == 0:
 		rules.Exclusive = true
 	case kind <= 2 && i > 0:
-		rules.Depend = []resources.Dependency{{Service: names[r.IntN(i)], Mode: []resources.DependMode{resources.Hard, resources.Soft}[r.IntN(2)]}}
+		rules.Depend = []resources.Dependency{
+			{Service: names[r.IntN(i)], Mode: []resources.DependMode{resources.Hard, resources.Soft}[r.IntN(2)]}}
 		rules.Tier = 2 // never before what it depends on
 	case kind == 3 && other != names[i]:
 		rules.Apart = []string{other}
@@ -100,8 +101,10 @@ func (s *Script) order(r *rand.Rand) {
 	for round := range rounds {
 		begin := time.Duration(round)*roundEvery + roundBegins
 		for range 1 + r.IntN(6) {
-			s.Faults = append(s.Faults, Fault{At: begin + time.Duration(r.Int64N(int64(15*time.Second))), While: time.Second + time.Duration(r.Int64N(int64(12*time.Second))),
-				Kind: pick(r, kinds).name, Host: pick(r, s.Nodes), Other: pick(r, s.Nodes), Service: pick(r, s.serviceNames()), Choice: r.Uint64()})
+			s.Faults = append(s.Faults, Fault{At: begin + time.Duration(r.Int64N(int64(15*time.Second))),
+				While: time.Second + time.Duration(r.Int64N(int64(12*time.Second))),
+				Kind:  pick(r, kinds).name, Host: pick(r, s.Nodes), Other: pick(r, s.Nodes), Service: pick(r, s.serviceNames()),
+				Choice: r.Uint64()})
 		}
 	}
 	sort.SliceStable(s.Faults, func(i, j int) bool { return s.Faults[i].At < s.Faults[j].At })
@@ -207,7 +210,8 @@ func (w *World) watchRules(before, after *cluster.State, c cluster.Begin) {
 		w.violate("lock: %s is started although the cluster is locked", c.Service)
 	}
 	for _, d := range service.Spec.Depend {
-		if needed, known := after.Services.Get(d.Service); known && needed.State != resources.Started && needed.State != resources.Migrating {
+		if needed, known := after.Services.Get(d.Service); known && needed.State != resources.Started &&
+			needed.State != resources.Migrating {
 			w.violate("rules: %s is started while %s, on which it depends, is %s", c.Service, d.Service, needed.State)
 		}
 	}
@@ -232,7 +236,8 @@ func (w *World) hindered(service cluster.Service, seen map[string]bool) string {
 	s := w.State()
 	for _, d := range service.Spec.Depend {
 		needed, known := s.Services.Get(d.Service)
-		if known && needed.State != resources.Started && (!needed.Enabled || needed.Held || !w.placeable(needed) || w.hindered(needed, seen) != "") {
+		if known && needed.State != resources.Started && (!needed.Enabled || needed.Held || !w.placeable(needed) ||
+			w.hindered(needed, seen) != "") {
 			return "it depends on " + d.Service
 		}
 	}
@@ -259,7 +264,8 @@ func (w *World) welcome(service cluster.Service, node string) bool {
 	for _, name := range s.Services.Keys() {
 		other, _ := s.Services.Get(name)
 		one, two := service.Spec, other.Spec
-		if name == one.Name || !(one.Exclusive || two.Exclusive || contains(one.Apart, two.Name) || contains(two.Apart, one.Name)) {
+		if name == one.Name || !(one.Exclusive || two.Exclusive || contains(one.Apart, two.Name) ||
+			contains(two.Apart, one.Name)) {
 			continue
 		}
 		for _, h := range other.Holders {

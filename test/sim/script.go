@@ -59,7 +59,8 @@ type Fault struct {
 }
 
 func (f Fault) String() string {
-	return fmt.Sprintf("%8.3fs for %6.3fs: %s %s %s %s (%d)", f.At.Seconds(), f.While.Seconds(), f.Kind, f.Host, f.Other, f.Service, f.Choice)
+	return fmt.Sprintf("%8.3fs for %6.3fs: %s %s %s %s (%d)", f.At.Seconds(), f.While.Seconds(), f.Kind, f.Host, f.Other,
+		f.Service, f.Choice)
 }
 
 func (f Fault) random() *rand.Rand { return rand.New(rand.NewPCG(f.Choice, 17)) }
@@ -152,10 +153,12 @@ func (s *Script) cast(r *rand.Rand) {
 	}
 	s.Document.Domains["ordered"] = domain.Domain{Name: "ordered", Ordered: true, NoFailback: r.IntN(2) == 0,
 		Members: []domain.Member{{Node: "node1", Priority: 1}, {Node: "node2", Priority: 2}, {Node: "node3"}}}
-	s.Document.Domains["restricted"] = domain.Domain{Name: "restricted", Restricted: true, Ordered: r.IntN(2) == 0, Members: []domain.Member{{Node: "node2", Priority: 1}, {Node: "node3", Priority: 2}}}
+	s.Document.Domains["restricted"] = domain.Domain{Name: "restricted", Restricted: true, Ordered: r.IntN(2) == 0,
+		Members: []domain.Member{{Node: "node2", Priority: 1}, {Node: "node3", Priority: 2}}}
 	recoveries := []resources.Recovery{resources.Restart, resources.Relocate, resources.Restart, resources.RestartDisable}
 	for i := range services {
-		spec := resources.Spec{Name: serviceName(i), Autostart: r.IntN(6) > 0, MaxRestarts: r.IntN(3), Recovery: pick(r, recoveries)}
+		spec := resources.Spec{Name: serviceName(i), Autostart: r.IntN(6) > 0, MaxRestarts: r.IntN(3),
+			Recovery: pick(r, recoveries)}
 		spec.Domain = pick(r, []string{"", "", "ordered", "restricted"})
 		Service(&s.Document, spec)
 	}

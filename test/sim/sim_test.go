@@ -95,7 +95,8 @@ func TestSim(t *testing.T) {
 	total, failures := runAll(t, seeds)
 	perMinute := float64(len(seeds)) / time.Since(began).Minutes()
 	if os.Getenv("SEEDS") != "" {
-		figure = fmt.Sprintf("%d entries in the logs\nfigure: seeds=%d per_minute=%.0f events=%d fences=%d migrations=%d violations=%d",
+		figure = fmt.Sprintf("%d entries in the logs\nfigure: seeds=%d per_minute=%.0f events=%d fences=%d "+
+			"migrations=%d violations=%d",
 			total.Entries, len(seeds), perMinute, total.Events, total.Fences, total.Migrations, failures)
 	}
 }
@@ -147,7 +148,8 @@ func report(t *testing.T, s Script, w *World) {
 	}
 	short := s.Shrink(shrinkTries)
 	again := short.Play(nil, false)
-	t.Logf("SEED=%d: %d of its %d faults are enough for\n%s\n%s", seed, len(short.Faults), len(s.Faults), strings.Join(again.Violations, "\n"), short.Tell())
+	t.Logf("SEED=%d: %d of its %d faults are enough for\n%s\n%s", seed, len(short.Faults), len(s.Faults),
+		strings.Join(again.Violations, "\n"), short.Tell())
 	if os.Getenv("V") != "" {
 		short.Play(func(line string) { t.Log("shrunk: " + line) }, false)
 	}
@@ -211,13 +213,19 @@ func TestNothingRestsOnSleep(t *testing.T) {
 func TestHistoriesAreEventful(t *testing.T) {
 	wanted := map[string]int{
 		"confirmed off by": 0, "fence attempt by": 0, "booted anew": 0, "moved live": 0, "did not end clean": 0,
-		"both ends of the migration are asked": 0, "is out of the migration": 0, "the migration is undone": 0, "start failed": 0, "the guest crashed": 0,
-		"disappeared from": 0, "fails back live": 0, "what became of the start": 0, "what became of the stop": 0, "leaves": 0, "does not answer": 0,
-		"answers for it that the machine is off": 0, "that was in limbo is committed": 0, "gets a snapshot at": 0, "is a new machine": 0, "stop failed": 0,
-		"ioerror": 0, "moved by hand": 0, "stayed silent": 0, "the call did not return in time": 0, "removed from the document": 0, "document version": 0,
+		"both ends of the migration are asked": 0, "is out of the migration": 0, "the migration is undone": 0,
+		"start failed": 0, "the guest crashed": 0,
+		"disappeared from": 0, "fails back live": 0, "what became of the start": 0, "what became of the stop": 0,
+		"leaves": 0, "does not answer": 0,
+		"answers for it that the machine is off": 0, "that was in limbo is committed": 0, "gets a snapshot at": 0,
+		"is a new machine": 0, "stop failed": 0,
+		"ioerror": 0, "moved by hand": 0, "stayed silent": 0, "the call did not return in time": 0,
+		"removed from the document": 0, "document version": 0,
 		"removed from the cluster": 0, "another machine": 0, "its daemon has been silent": 0,
-		"does not know level": 0, "a clusterd of level 1 is installed": 0, "it is in force now": 0, "service:shop executes": 0,
-		"until every member runs a version": 0, "its declaration changed": 0, "its changed declaration is in force": 0, "its change was broken off": 0,
+		"does not know level": 0, "a clusterd of level 1 is installed": 0, "it is in force now": 0,
+		"service:shop executes":             0,
+		"until every member runs a version": 0, "its declaration changed": 0, "its changed declaration is in force": 0,
+		"its change was broken off": 0,
 	}
 	for _, k := range faultKinds() {
 		wanted[": "+k.name+" "] = 0

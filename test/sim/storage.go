@@ -109,7 +109,8 @@ func (d *daemon) surveyKeys() {
 			found.CutOff = true
 		case l.keys[h.Name] && h.registering == 0 && (told || d.registered[disk]):
 			found.Registered = append(found.Registered, disk)
-		case !told && (!l.keys[h.Name] || !d.registered[disk]) && current && h.registering == 0 && n.Reachable() && n.Boot == h.BootID() && n.Incarnation == d.incarnation && !h.state.Fences.Has(h.Name):
+		case !told && (!l.keys[h.Name] || !d.registered[disk]) && current && h.registering == 0 && n.Reachable() &&
+			n.Boot == h.BootID() && n.Incarnation == d.incarnation && !h.state.Fences.Has(h.Name):
 			d.register(disk)
 		}
 	}

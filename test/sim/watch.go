@@ -61,7 +61,8 @@ func (w *World) apply(h *Host) apply.Applied {
 	}
 	if r.known {
 		if !sameApplied(r.applied, applied) || r.digest != digest {
-			w.violate("index %d is not the same on %s as on the first node that applied it:\n%+v\n%+v", index, h.Name, r.applied, applied)
+			w.violate("index %d is not the same on %s as on the first node that applied it:\n%+v\n%+v", index, h.Name,
+				r.applied, applied)
 		}
 		return applied
 	}
@@ -90,10 +91,16 @@ func (w *World) digest(s *cluster.State) string {
 }
 
 func sameApplied(a, b apply.Applied) bool {
-	return slices.Equal(a.Refused, b.Refused) && slices.Equal(a.Codes, b.Codes) && slices.EqualFunc(a.Events, b.Events, func(a, b cluster.Event) bool {
-		return a.Index == b.Index && a.Ordinal == b.Ordinal && a.At.Equal(b.At) && a.Node == b.Node && a.Subject == b.Subject && a.From == b.From && a.To == b.To &&
-			a.Cause == b.Cause && a.By == b.By && a.Why == b.Why && slices.EqualFunc(a.Phases, b.Phases, func(a, b cluster.Phase) bool { return a.What == b.What && a.Took == b.Took && a.At.Equal(b.At) })
-	})
+	return slices.Equal(a.Refused, b.Refused) && slices.Equal(a.Codes, b.Codes) &&
+		slices.EqualFunc(a.Events, b.Events, func(a, b cluster.Event) bool {
+			return a.Index == b.Index && a.Ordinal == b.Ordinal && a.At.Equal(b.At) && a.Node == b.Node &&
+				a.Subject == b.Subject && a.From == b.From && a.To == b.To &&
+				a.Cause == b.Cause && a.By == b.By && a.Why == b.Why &&
+				slices.EqualFunc(a.Phases, b.Phases, func(a, b cluster.Phase) bool {
+					return a.What == b.What &&
+						a.Took == b.Took && a.At.Equal(b.At)
+				})
+		})
 }
 
 func (w *World) traceEntry(index uint64, commands []cluster.Command, applied apply.Applied) {
@@ -122,7 +129,8 @@ func (w *World) watchExecution(v *vm) {
 		return // it cannot write, whatever it believes
 	}
 	if v.memory < w.memory[v.uuid] && !w.byHand[v.service] {
-		w.violate("L1/L5: %s goes on on %s with memory of generation %d, its disk is at %d", v.service, v.host.Name, v.memory, w.memory[v.uuid])
+		w.violate("L1/L5: %s goes on on %s with memory of generation %d, its disk is at %d", v.service, v.host.Name,
+			v.memory, w.memory[v.uuid])
 	}
 	w.memory[v.uuid]++
 	v.memory = w.memory[v.uuid]

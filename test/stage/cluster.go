@@ -42,8 +42,8 @@ func (c *Cluster) show(node, command string, result Result) {
 	}
 }
 
-// join takes a node in. The token goes from one command's output to the other's input: it is a secret, so it is
-// neither shown nor put on a command line.
+// join takes a node in. The token goes from one command's output to the other's input: it is a
+// secret, so it is neither shown nor put on a command line.
 func (c *Cluster) join(ctx context.Context, inviting, node string) error {
 	began := time.Now()
 	token, err := c.Command(ctx, inviting, "clusterd", "token").Output()
@@ -114,7 +114,8 @@ func (c *Cluster) Apply(ctx context.Context) error {
 	return c.typed(ctx, first, "clusterd", "config", "apply", file)
 }
 
-// Forget takes the cluster away: the machines boot anew with empty data folders, so that Found can begin again on them.
+// Forget takes the cluster away: the machines boot anew with empty data folders, so that Found
+// can begin again on them.
 func (c *Cluster) Forget(ctx context.Context) error {
 	problems := make([]error, len(c.Nodes()))
 	var group sync.WaitGroup
@@ -141,7 +142,8 @@ func (c *Cluster) forget(ctx context.Context, node string) error {
 	return c.Boot(ctx, node)
 }
 
-// Client is a client of one node's daemon. A node that booted has another socket, so clients are not kept.
+// Client is a client of one node's daemon. A node that booted has another socket, so clients are
+// not kept.
 func (c *Cluster) Client(node string) (*api.Client, error) {
 	return api.NewClient(api.Options{Socket: c.Socket(node)})
 }

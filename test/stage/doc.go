@@ -1,6 +1,7 @@
-// Package stage sets clusters of clusterd up where they can be broken: on the lab's pretend hosts with real libvirt, QEMU
-// and IPMI, or, plainly labelled as simulated, as processes of an ordinary user. The demonstration, the benchmarks and
-// the tests with the real daemon stand on it; what differs between the two kinds hides behind [World].
+// Package stage sets clusters of clusterd up where they can be broken: on the lab's pretend
+// hosts with real libvirt, QEMU and IPMI, or, plainly labelled as simulated, as processes of an
+// ordinary user. The demonstration, the benchmarks and the tests with the real daemon stand on
+// it; what differs between the two kinds hides behind [World].
 //
 // The caller's duties:
 //

@@ -56,7 +56,8 @@ func documentText(w World, plan Plan, passwordFile string) string {
 	line("devices:")
 	for _, node := range w.Nodes() {
 		device := w.Device(node)
-		line("  bmc-%s: {driver: ipmi, address: %q, username: %s, password_file: %s, options: {cipher: %q}}", node, device.Address, device.Username, passwordFile, device.Cipher)
+		line("  bmc-%s: {driver: ipmi, address: %q, username: %s, password_file: %s, options: {cipher: %q}}", node,
+			device.Address, device.Username, passwordFile, device.Cipher)
 	}
 	for _, device := range plan.Devices {
 		line("  %s", device)

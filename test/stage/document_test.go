@@ -33,7 +33,8 @@ func newWorld(t *testing.T) *Simulated {
 func TestTheDocumentIsOneThatClusterdTakes(t *testing.T) {
 	world := newWorld(t)
 	service := Service{Guest: lab.Guest{Name: "web", Number: 11}, Domain: "home", Settings: []string{"max_restarts: 2"}}
-	plan := Plan{Cluster: "alpha", Domains: []string{"home: {ordered: true, members: {node1: 1, node2: 2}}"}, Services: []Service{service}, Probes: true}
+	plan := Plan{Cluster: "alpha", Domains: []string{"home: {ordered: true, members: {node1: 1, node2: 2}}"},
+		Services: []Service{service}, Probes: true}
 	text := documentText(world, plan, "/secret")
 	if strings.Contains(text, world.password) {
 		t.Error("the password is in the document; it belongs into its file")
@@ -44,10 +45,12 @@ func TestTheDocumentIsOneThatClusterdTakes(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	web := parsed.Document.Services["vm:web"]
-	if web.Domain != "home" || web.MaxRestarts != 2 || web.UUID != service.Guest.UUID() || web.Probe != "udp:10.77.0.11:7" || len(web.Disks) != 1 {
+	if web.Domain != "home" || web.MaxRestarts != 2 || web.UUID != service.Guest.UUID() ||
+		web.Probe != "udp:10.77.0.11:7" || len(web.Disks) != 1 {
 		t.Errorf("vm:web was understood as %+v", web)
 	}
-	if got := parsed.Document.Devices["bmc-node2"]; string(got.Password) != world.password || got.Address != world.Device("node2").Address {
+	if got := parsed.Document.Devices["bmc-node2"]; string(got.Password) != world.password ||
+		got.Address != world.Device("node2").Address {
 		t.Errorf("bmc-node2 was understood with address %q", got.Address)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/clusterd/clusterd/test/lab"
 )
 
-// insideTools is where the hosts find the build: a copy on their shared storage, so that a new build in the
-// working tree does not change a cluster that runs.
+// insideTools is where the hosts find the build: a copy on their shared storage, so that a new
+// build in the working tree does not change a cluster that runs.
 const insideTools = "/srv/cluster/bin"
 
 const serviceName = "clusterd"
@@ -107,11 +107,12 @@ func (l *Lab) WriteFile(node, name, text string) (string, error) {
 
 // NodeSettings implements World. All else is as it comes: the lab's hosts are like real ones.
 func (l *Lab) NodeSettings(node string) string {
-	return fmt.Sprintf("name: %s\naddress: %s\nhardware_uuid_file: /etc/clusterd/hardware-uuid\n", node, l.Host(node).Address(lab.Management))
+	return fmt.Sprintf("name: %s\naddress: %s\nhardware_uuid_file: /etc/clusterd/hardware-uuid\n", node,
+		l.Host(node).Address(lab.Management))
 }
 
-// StartDaemon implements World. libvirtd comes first: it looks for hooks when it starts, and founding or joining has just
-// installed the doorkeeper.
+// StartDaemon implements World. libvirtd comes first: it looks for hooks when it starts, and
+// founding or joining has just installed the doorkeeper.
 func (l *Lab) StartDaemon(ctx context.Context, node string) error {
 	if err := l.Host(node).RestartLibvirtd(ctx); err != nil {
 		return err

@@ -19,8 +19,8 @@ import (
 	"github.com/clusterd/clusterd/test/lab"
 )
 
-// Simulated is a world of processes on the loopback interface: the daemons, their log and their tools are real, the
-// hypervisor and the machines are pretended.
+// Simulated is a world of processes on the loopback interface: the daemons, their log and their
+// tools are real, the hypervisor and the machines are pretended.
 type Simulated struct {
 	directory string
 	tools     string
@@ -42,7 +42,8 @@ type machine struct {
 	wanted  bool // The daemon is started whenever there is power.
 }
 
-// NewSimulated makes a world of three machines in a folder of its own below the system's temporary one.
+// NewSimulated makes a world of three machines in a folder of its own below the system's
+// temporary one.
 func NewSimulated(tools string) (*Simulated, error) { return NewSimulatedOf(tools, 3) }
 
 // MostSimulated is how many machines a simulated world can have.
@@ -86,9 +87,11 @@ func (s *Simulated) addMachine(number int) error {
 	if err := os.WriteFile(filepath.Join(m.folder, "hardware-uuid"), []byte(uuid+"\n"), 0o600); err != nil {
 		return err
 	}
-	m.daemon = &supervised{argv: []string{filepath.Join(s.tools, "clusterd"), "run"}, environment: s.environment(m), logPath: filepath.Join(m.folder, "clusterd.log")}
+	m.daemon = &supervised{argv: []string{filepath.Join(s.tools, "clusterd"), "run"}, environment: s.environment(m),
+		logPath: filepath.Join(m.folder, "clusterd.log")}
 	var err error
-	m.controller, err = bmc.Start(bmc.Options{Address: m.address + ":0", Username: "admin", Password: s.password, HardwareUUID: uuid, On: true,
+	m.controller, err = bmc.Start(bmc.Options{Address: m.address + ":0", Username: "admin", Password: s.password,
+		HardwareUUID: uuid, On: true,
 		OnPower: func(on bool) error { return s.setPower(m, on) }})
 	if err != nil {
 		return err
@@ -116,8 +119,8 @@ func (s *Simulated) HardwareUUID(node string) string {
 // Switch is what any controller of a machine does to its power.
 func (s *Simulated) Switch(node string, on bool) error { return s.setPower(s.machine(node), on) }
 
-// freePorts finds four ports in a row that are free on the addresses of so many machines; every node of a cluster uses
-// the same ones.
+// freePorts finds four ports in a row that are free on the addresses of so many machines; every
+// node of a cluster uses the same ones.
 func freePorts(count int) (int, error) {
 	for range 50 {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -146,8 +149,8 @@ func allFree(first, count int) bool {
 	return true
 }
 
-// setPower is what the pretended controller does to the pretended machine. The daemon dies first: a machine without
-// power says nothing any more.
+// setPower is what the pretended controller does to the pretended machine. The daemon dies
+// first: a machine without power says nothing any more.
 func (s *Simulated) setPower(m *machine, on bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -194,7 +197,8 @@ func (s *Simulated) Label() string { return "SIMULATED" }
 func (s *Simulated) Prompt(node string) string { return node + "$ " }
 
 func (s *Simulated) environment(m *machine) []string {
-	return append(os.Environ(), "CLUSTERD_CONFIG="+filepath.Join(m.folder, "etc", "node.yaml"), "CLUSTERD_SOCKET="+s.socket(m), "CLUSTERD_HOST=")
+	return append(os.Environ(), "CLUSTERD_CONFIG="+filepath.Join(m.folder, "etc", "node.yaml"),
+		"CLUSTERD_SOCKET="+s.socket(m), "CLUSTERD_HOST=")
 }
 
 // Command implements World.

@@ -9,7 +9,8 @@ import (
 	"github.com/clusterd/clusterd/test/lab"
 )
 
-// simulatedWatch reads the record of the simulated hypervisor; there is no guest that could be asked.
+// simulatedWatch reads the record of the simulated hypervisor; there is no guest that could be
+// asked.
 type simulatedWatch struct {
 	world, uuid string
 
@@ -79,7 +80,8 @@ func (s *Simulated) Record(guest lab.Guest) ([]string, error) {
 		if !run.To.IsZero() {
 			end = run.To.Format("15:04:05.000")
 		}
-		lines = append(lines, fmt.Sprintf("%s  %s to %s  run %.8s", run.Node, run.From.Format("15:04:05.000"), end, run.Instance))
+		lines = append(lines, fmt.Sprintf("%s  %s to %s  run %.8s", run.Node, run.From.Format("15:04:05.000"), end,
+			run.Instance))
 	}
 	return lines, err
 }

@@ -12,7 +12,8 @@ import (
 // restartDelay is that of the unit file.
 const restartDelay = 200 * time.Millisecond
 
-// supervised is a process that is started again when it ends, until it is killed, as a service manager would.
+// supervised is a process that is started again when it ends, until it is killed, as a service
+// manager would.
 type supervised struct {
 	argv, environment []string
 	logPath           string
@@ -59,7 +60,8 @@ func (s *supervised) setPid(pid int) {
 	s.pid = pid
 }
 
-// supervise keeps its thread: the kernel's promise to end the child with its parent is tied to the thread that started it.
+// supervise keeps its thread: the kernel's promise to end the child with its parent is tied to
+// the thread that started it.
 func (s *supervised) supervise(stop, done chan struct{}) {
 	runtime.LockOSThread()
 	defer close(done)

@@ -21,11 +21,13 @@ type World interface {
 	Prompt(node string) string
 	// Command prepares a command on a node, with the tools of the build in its search path.
 	Command(ctx context.Context, node string, argv ...string) *exec.Cmd
-	// WriteFile writes a file into the node's configuration folder (0600) and returns its path as the node sees it.
+	// WriteFile writes a file into the node's configuration folder (0600) and returns its path as
+	// the node sees it.
 	WriteFile(node, name, text string) (string, error)
 	// NodeSettings is the text of the node's own settings file.
 	NodeSettings(node string) string
-	// StartDaemon starts clusterd as the node's service manager would: again when it fails, again at each boot.
+	// StartDaemon starts clusterd as the node's service manager would: again when it fails, again
+	// at each boot.
 	StartDaemon(ctx context.Context, node string) error
 	// StopDaemon ends it until StartDaemon, and Wipe empties its data folder.
 	StopDaemon(ctx context.Context, node string) error
@@ -44,7 +46,8 @@ type World interface {
 	Guests(ctx context.Context, node string) ([]string, error)
 	// Watch looks at a guest from outside, all the time.
 	Watch(guest lab.Guest) (Watch, error)
-	// CheckSingleWriter asks the witness whether a guest ever ran twice; Record is what the witness wrote down.
+	// CheckSingleWriter asks the witness whether a guest ever ran twice; Record is what the witness
+	// wrote down.
 	CheckSingleWriter(guest lab.Guest) error
 	Record(guest lab.Guest) ([]string, error)
 	// Close ends everything and removes it.
@@ -112,7 +115,8 @@ func Run(ctx context.Context, w World, node string, argv ...string) (Result, err
 func must(ctx context.Context, w World, node string, argv ...string) (string, error) {
 	result, err := Run(ctx, w, node, argv...)
 	if err == nil && !result.OK() {
-		err = fmt.Errorf("%s on %s ended with exit code %d: %s", strings.Join(argv, " "), node, result.Code, strings.TrimSpace(result.Output))
+		err = fmt.Errorf("%s on %s ended with exit code %d: %s", strings.Join(argv, " "), node, result.Code,
+			strings.TrimSpace(result.Output))
 	}
 	return result.Output, err
 }

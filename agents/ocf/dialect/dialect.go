@@ -176,7 +176,8 @@ func executable(kind string, paths ...string) (string, error) {
 
 // environment is what every program gets: nothing of the daemon's own.
 func environment(more ...string) []string {
-	return append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", "LC_ALL=C", "HOME=/root"}, more...)
+	return append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", "LC_ALL=C",
+		"HOME=/root"}, more...)
 }
 
 // exitReason begins the line in which OCF agents say what matters.

@@ -32,7 +32,8 @@ func install(t *testing.T, path, text string) {
 
 func folders(t *testing.T) Folders {
 	dir := t.TempDir()
-	return Folders{OCF: dir + "/ocf", RGManager: dir + "/cluster", Init: dir + "/init.d", SystemdRuns: dir + "/systemd/system", Scratch: dir + "/scratch"}.WithDefaults()
+	return Folders{OCF: dir + "/ocf", RGManager: dir + "/cluster", Init: dir + "/init.d",
+		SystemdRuns: dir + "/systemd/system", Scratch: dir + "/scratch"}.WithDefaults()
 }
 
 // told runs one request for real and judges it.
@@ -56,11 +57,13 @@ func TestWhatAnOCFAgentIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := Request{Action: Check, Depth: 10, Interval: 30 * time.Second, Node: "node1",
-		Resource: resources.Resource{Type: "ocf:test:show", Name: "web", Parameters: map[string]string{"ip": "10.0.0.5; reboot", "b": "$(reboot)"}}}
+		Resource: resources.Resource{Type: "ocf:test:show", Name: "web",
+			Parameters: map[string]string{"ip": "10.0.0.5; reboot", "b": "$(reboot)"}}}
 	verdict, said := carryOut(t, speaker, r)
 	want := strings.Join([]string{
 		"monitor", "HA_RSCTMP=" + f.Scratch, "OCF_CHECK_LEVEL=10", "OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=1",
-		"OCF_RESKEY_CRM_meta_interval=30000", "OCF_RESKEY_CRM_meta_name=monitor", "OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_timeout=10000",
+		"OCF_RESKEY_CRM_meta_interval=30000", "OCF_RESKEY_CRM_meta_name=monitor", "OCF_RESKEY_CRM_meta_on_node=node1",
+		"OCF_RESKEY_CRM_meta_timeout=10000",
 		"OCF_RESKEY_b=$(reboot)", "OCF_RESKEY_ip=10.0.0.5; reboot",
 		"OCF_RESOURCE_INSTANCE=show-web", "OCF_RESOURCE_PROVIDER=test", "OCF_RESOURCE_TYPE=show", "OCF_ROOT=" + f.OCF, "",
 	}, "\n")
@@ -76,10 +79,14 @@ func TestWhatAnRGManagerAgentIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, said := carryOut(t, speaker, Request{Action: Check, Depth: 20, Users: 2, Resource: resources.Resource{Name: "web", Parameters: map[string]string{"address": "10.0.0.5"}}})
+	_, said := carryOut(t, speaker,
+		Request{Action: Check, Depth: 20, Users: 2,
+			Resource: resources.Resource{Name: "web", Parameters: map[string]string{"address": "10.0.0.5"}}})
 	want := strings.Join([]string{
-		"status", "OCF_CHECK_LEVEL=20", "OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=0", "OCF_RESKEY_RGMANAGER_meta_refcnt=2", "OCF_RESKEY_RGMANAGER_meta_timeout=10",
-		"OCF_RESKEY_address=10.0.0.5", "OCF_RESKEY_name=web", "OCF_RESOURCE_INSTANCE=show:web", "OCF_RESOURCE_TYPE=show", "OCF_ROOT=" + f.RGManager, "",
+		"status", "OCF_CHECK_LEVEL=20", "OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=0",
+		"OCF_RESKEY_RGMANAGER_meta_refcnt=2", "OCF_RESKEY_RGMANAGER_meta_timeout=10",
+		"OCF_RESKEY_address=10.0.0.5", "OCF_RESKEY_name=web", "OCF_RESOURCE_INSTANCE=show:web", "OCF_RESOURCE_TYPE=show",
+		"OCF_ROOT=" + f.RGManager, "",
 	}, "\n")
 	if difference := cmp.Diff(want, said); difference != "" {
 		t.Error(difference)
@@ -101,11 +108,14 @@ func TestWhatExitCodesMean(t *testing.T) {
 		probe  bool
 		want   map[string]Outcome
 	}{
-		{"ocf:test:code", Check, false, map[string]Outcome{"0": OK, "1": Failed, "2": Failed, "3": Failed, "4": Failed, "5": Failed, "6": Failed, "7": NotRunning, "8": OK, "9": Failed, "190": OK, "191": OK, "42": Failed}},
+		{"ocf:test:code", Check, false, map[string]Outcome{"0": OK, "1": Failed, "2": Failed, "3": Failed, "4": Failed,
+			"5": Failed, "6": Failed, "7": NotRunning, "8": OK, "9": Failed, "190": OK, "191": OK, "42": Failed}},
 		{"ocf:test:code", Check, true, map[string]Outcome{"0": OK, "1": Failed, "5": NotRunning, "7": NotRunning}},
-		{"ocf:test:code", Start, false, map[string]Outcome{"0": OK, "1": Failed, "5": Failed, "6": Failed, "7": Failed, "190": Failed}},
+		{"ocf:test:code", Start, false, map[string]Outcome{"0": OK, "1": Failed, "5": Failed, "6": Failed, "7": Failed,
+			"190": Failed}},
 		{"ocf:test:code", Stop, false, map[string]Outcome{"0": OK, "1": Failed, "5": Failed, "7": Failed}},
-		{"rgmanager:code", Check, false, map[string]Outcome{"0": OK, "1": Failed, "5": Failed, "7": NotRunning, "42": Failed}},
+		{"rgmanager:code", Check, false, map[string]Outcome{"0": OK, "1": Failed, "5": Failed, "7": NotRunning,
+			"42": Failed}},
 		{"rgmanager:code", Check, true, map[string]Outcome{"0": OK, "1": NotRunning, "5": NotRunning, "7": NotRunning}},
 		{"rgmanager:code", Start, false, map[string]Outcome{"0": OK, "1": Failed, "5": Failed}},
 		{"rgmanager:code", Stop, false, map[string]Outcome{"0": OK, "1": Failed, "5": OK, "7": Failed}},
@@ -122,7 +132,9 @@ func TestWhatExitCodesMean(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			verdict, _ := carryOut(t, speaker, Request{Action: c.action, Probe: c.probe, Resource: resources.Resource{Type: kind, Name: "x", Parameters: map[string]string{"code": code}}})
+			verdict, _ := carryOut(t, speaker,
+				Request{Action: c.action, Probe: c.probe, Resource: resources.Resource{Type: kind, Name: "x",
+					Parameters: map[string]string{"code": code}}})
 			if verdict.Outcome != want || (verdict.Outcome == Failed && verdict.Why == "") {
 				t.Errorf("%s %s (probe %v) code %s: %+v, want outcome %d", c.kind, c.action, c.probe, code, verdict, want)
 			}
@@ -141,9 +153,12 @@ func TestMetaData(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := resources.AgentInfo{Type: "rgmanager:ip",
-		Parameters: []resources.AgentParameter{{Name: "address", Required: true}, {Name: "monitor_link", Reloadable: true, Default: "1"}},
-		Actions: []resources.AgentAction{{Name: "start", Timeout: 20 * time.Second}, {Name: "status", Depth: 10, Interval: time.Minute, Timeout: 20 * time.Second},
-			{Name: "status", Interval: 20 * time.Second, Timeout: 500 * time.Millisecond}, {Name: "stop", Timeout: 2 * time.Minute}}}
+		Parameters: []resources.AgentParameter{{Name: "address", Required: true},
+			{Name: "monitor_link", Reloadable: true, Default: "1"}},
+		Actions: []resources.AgentAction{{Name: "start", Timeout: 20 * time.Second},
+			{Name: "status", Depth: 10, Interval: time.Minute, Timeout: 20 * time.Second},
+			{Name: "status", Interval: 20 * time.Second, Timeout: 500 * time.Millisecond},
+			{Name: "stop", Timeout: 2 * time.Minute}}}
 	if difference := cmp.Diff(want, info); difference != "" {
 		t.Error(difference)
 	}
@@ -151,7 +166,8 @@ func TestMetaData(t *testing.T) {
 	if checks := agent.CheckPlan(resources.Resource{}); len(checks) != 2 {
 		t.Errorf("checks %v", checks)
 	}
-	if checks := agent.CheckPlan(resources.Resource{Checks: []resources.ResourceCheck{{Depth: 10}, {Interval: time.Second}}}); len(checks) != 1 || checks[0].Interval != time.Second {
+	if checks := agent.CheckPlan(resources.Resource{Checks: []resources.ResourceCheck{{Depth: 10},
+		{Interval: time.Second}}}); len(checks) != 1 || checks[0].Interval != time.Second {
 		t.Errorf("checks %v", checks)
 	}
 	if limit := agent.Limit(resources.Resource{}, Stop, resources.ResourceCheck{}); limit != 2*time.Minute {
@@ -163,7 +179,8 @@ func TestMetaDataIsAskedForOnceUntilTheAgentChanges(t *testing.T) {
 	f := folders(t)
 	path := f.OCF + "/resource.d/test/a"
 	agent := func(name string) string {
-		return "#!/bin/sh\necho x >>" + f.OCF + "/asked\necho '<resource-agent><parameters><parameter name=\"" + name + "\"/></parameters></resource-agent>'"
+		return "#!/bin/sh\necho x >>" + f.OCF + "/asked\necho '<resource-agent><parameters><parameter name=\"" + name +
+			"\"/></parameters></resource-agent>'"
 	}
 	install(t, path, agent("old"))
 	c := &Catalogue{Folders: f}
@@ -194,7 +211,8 @@ func TestMetaDataIsAskedForOnceUntilTheAgentChanges(t *testing.T) {
 func TestDebiansAgentsAreUnderstood(t *testing.T) {
 	c := &Catalogue{Folders: Folders{}.WithDefaults()}
 	for name, parameter := range map[string]string{
-		"IPaddr2": "ip", "Filesystem": "device", "LVM-activate": "vgname", "apache": "configfile", "nginx": "configfile", "pgsql": "pgdata", "exportfs": "directory", "VirtualDomain": "config",
+		"IPaddr2": "ip", "Filesystem": "device", "LVM-activate": "vgname", "apache": "configfile", "nginx": "configfile",
+		"pgsql": "pgdata", "exportfs": "directory", "VirtualDomain": "config",
 	} {
 		kind := "ocf:heartbeat:" + name
 		if _, err := c.Folders.Find(kind); errors.Is(err, ErrNotInstalled) {
@@ -205,10 +223,12 @@ func TestDebiansAgentsAreUnderstood(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if _, has := agent.Meta.Parameter(parameter); !has || !agent.Meta.Has("monitor") || agent.Limit(resources.Resource{}, Start, resources.ResourceCheck{}) <= 0 {
+		if _, has := agent.Meta.Parameter(parameter); !has || !agent.Meta.Has("monitor") ||
+			agent.Limit(resources.Resource{}, Start, resources.ResourceCheck{}) <= 0 {
 			t.Errorf("%s: %+v", kind, agent.Meta)
 		}
-		faults := resources.ParameterFaults(agent.Meta, resources.Resource{Parameters: map[string]string{parameter: "x", parameter + "x": "y"}})
+		faults := resources.ParameterFaults(agent.Meta,
+			resources.Resource{Parameters: map[string]string{parameter: "x", parameter + "x": "y"}})
 		if len(faults) == 0 || faults[len(faults)-1].Parameter != parameter+"x" {
 			t.Errorf("%s: faults %+v", kind, faults)
 		}

@@ -46,9 +46,11 @@ func (s *script) Judge(r Request, ended program.Ended) Verdict {
 		return Verdict{Outcome: NotRunning, Why: "the script says that it does not run (3)"}
 	case r.Action == Check && (ended.Code == 1 || ended.Code == 2):
 		if r.Probe {
-			return Verdict{Outcome: NotRunning, Why: told(ended, "the script says that it is dead and left a file behind (%d)", ended.Code)}
+			return Verdict{Outcome: NotRunning, Why: told(ended, "the script says that it is dead and left a file behind (%d)",
+				ended.Code)}
 		}
-		return Verdict{Outcome: Failed, Why: told(ended, "the script says that it is dead and left a file behind (%d)", ended.Code)}
+		return Verdict{Outcome: Failed, Why: told(ended, "the script says that it is dead and left a file behind (%d)",
+			ended.Code)}
 	case r.Action == Check && ended.Code == 4:
 		return Verdict{Outcome: Unknown, Why: told(ended, "the script does not know (4)")}
 	}

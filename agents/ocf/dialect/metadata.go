@@ -67,16 +67,19 @@ func ReadMetaData(kind string, text []byte) (resources.AgentInfo, error) {
 		return info, fmt.Errorf("the meta-data of %s cannot be read: %w", kind, err)
 	}
 	if len(found.Parameters) > mostParameters || len(found.Actions) > mostActions {
-		return info, fmt.Errorf("the meta-data of %s names %d parameters and %d actions, more than any agent has", kind, len(found.Parameters), len(found.Actions))
+		return info, fmt.Errorf("the meta-data of %s names %d parameters and %d actions, more than any agent has", kind,
+			len(found.Parameters), len(found.Actions))
 	}
 	for _, p := range found.Parameters {
 		info.Parameters = append(info.Parameters, resources.AgentParameter{
-			Name: p.Name, Required: truth(p.Required), Reloadable: truth(p.Reloadable) || truth(p.Reconfig), Default: p.Content.Default,
+			Name: p.Name, Required: truth(p.Required), Reloadable: truth(p.Reloadable) || truth(p.Reconfig),
+			Default: p.Content.Default,
 		})
 	}
 	for _, a := range found.Actions {
 		depth, _ := strconv.Atoi(a.Depth) // "*" and nothing are the shallow one
-		info.Actions = append(info.Actions, resources.AgentAction{Name: a.Name, Depth: depth, Interval: span(a.Interval), Timeout: span(a.Timeout)})
+		info.Actions = append(info.Actions, resources.AgentAction{Name: a.Name, Depth: depth, Interval: span(a.Interval),
+			Timeout: span(a.Timeout)})
 	}
 	return info, nil
 }
@@ -90,7 +93,8 @@ func span(text string) time.Duration {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
-	for suffix, unit := range map[string]time.Duration{"sec": time.Second, "min": time.Minute, "hr": time.Hour, "msec": time.Millisecond} {
+	for suffix, unit := range map[string]time.Duration{"sec": time.Second, "min": time.Minute, "hr": time.Hour,
+		"msec": time.Millisecond} {
 		number, found := strings.CutSuffix(text, suffix)
 		if value, err := strconv.ParseUint(strings.TrimSpace(number), 10, 31); found && err == nil {
 			return time.Duration(value) * unit
@@ -160,7 +164,8 @@ func askMetaData(ctx context.Context, kind string, ask program.Program) (resourc
 	case ended.Err != nil:
 		return resources.AgentInfo{}, fmt.Errorf("agent %s, asked for its meta-data: it %w", kind, ended.Err)
 	case ended.Code != 0:
-		return resources.AgentInfo{}, errors.New(told(ended, "agent %s, asked for its meta-data, answered with code %d", kind, ended.Code))
+		return resources.AgentInfo{},
+			errors.New(told(ended, "agent %s, asked for its meta-data, answered with code %d", kind, ended.Code))
 	}
 	return ReadMetaData(kind, ended.Stdout)
 }

@@ -24,8 +24,10 @@ const (
 
 // ocfMeanings say what the codes are called.
 var ocfMeanings = map[int]string{
-	1: "an error", 2: "invalid arguments", 3: "no such action", 4: "insufficient privileges", 5: "something it needs is not installed", 6: "its parameters are wrong",
-	7: "not running", 8: "running promoted", 9: "failed as promoted", 190: "running, and degraded", 191: "running promoted, and degraded",
+	1: "an error", 2: "invalid arguments", 3: "no such action", 4: "insufficient privileges",
+	5: "something it needs is not installed", 6: "its parameters are wrong",
+	7: "not running", 8: "running promoted", 9: "failed as promoted", 190: "running, and degraded",
+	191: "running promoted, and degraded",
 }
 
 // ocf speaks to an agent of the OCF standard.
@@ -43,7 +45,8 @@ func (f Folders) findOCF(kind, provider, name string) (Speaker, error) {
 	return &ocf{folders: f, kind: kind, provider: provider, name: name, path: path}, nil
 }
 
-var ocfActions = map[Action]string{Start: "start", Stop: "stop", Check: "monitor", Reload: "reload-agent", Validate: "validate-all"}
+var ocfActions = map[Action]string{Start: "start", Stop: "stop", Check: "monitor", Reload: "reload-agent",
+	Validate: "validate-all"}
 
 func (o *ocf) Program(r Request) (program.Program, bool) {
 	action, known := ocfActions[r.Action]
@@ -61,7 +64,8 @@ func (o *ocf) Program(r Request) (program.Program, bool) {
 		"OCF_RESKEY_CRM_meta_name="+action,
 		"OCF_RESKEY_CRM_meta_on_node="+r.Node,
 	)
-	return program.Program{Path: o.path, Arguments: []string{action}, Environment: append(env, parameters(r.Resource)...), Limit: r.Timeout}, true
+	return program.Program{Path: o.path, Arguments: []string{action},
+		Environment: append(env, parameters(r.Resource)...), Limit: r.Timeout}, true
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -78,7 +82,8 @@ func parameters(r resources.Resource) []string {
 func (o *ocf) environment(action string) []string {
 	return environment(
 		"OCF_ROOT="+o.folders.OCF, "OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=1",
-		"OCF_RESOURCE_TYPE="+o.name, "OCF_RESOURCE_PROVIDER="+o.provider, "HA_RSCTMP="+o.folders.Scratch, "__OCF_ACTION="+action,
+		"OCF_RESOURCE_TYPE="+o.name, "OCF_RESOURCE_PROVIDER="+o.provider, "HA_RSCTMP="+o.folders.Scratch,
+		"__OCF_ACTION="+action,
 	)
 }
 
@@ -95,7 +100,8 @@ func (o *ocf) Judge(r Request, ended program.Ended) Verdict {
 	case code == ocfSuccess:
 		return Verdict{Outcome: OK}
 	case r.Action != Check:
-		return Verdict{Outcome: Failed, Lacks: code == ocfNotInstalled, Why: told(ended, "the agent says %s (%d)", meaning, code)}
+		return Verdict{Outcome: Failed, Lacks: code == ocfNotInstalled,
+			Why: told(ended, "the agent says %s (%d)", meaning, code)}
 	case code == ocfDegraded || code == ocfDegradedPromoted:
 		return Verdict{Outcome: OK, Degraded: true, Why: told(ended, "the agent says %s (%d)", meaning, code)}
 	case code == ocfRunningPromoted:
@@ -107,7 +113,8 @@ func (o *ocf) Judge(r Request, ended program.Ended) Verdict {
 }
 
 func (o *ocf) MetaData() *program.Program {
-	return &program.Program{Path: o.path, Arguments: []string{"meta-data"}, Environment: o.environment("meta-data"), Limit: metaDataLimit}
+	return &program.Program{Path: o.path, Arguments: []string{"meta-data"}, Environment: o.environment("meta-data"),
+		Limit: metaDataLimit}
 }
 
 func (o *ocf) Info() resources.AgentInfo { return resources.AgentInfo{Type: o.kind} }

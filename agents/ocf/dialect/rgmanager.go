@@ -23,7 +23,8 @@ func (f Folders) findRGManager(kind, name string) (Speaker, error) {
 }
 
 // Its agents are never asked to monitor or to validate.
-var rgmanagerActions = map[Action]string{Start: "start", Stop: "stop", Check: "status", Recover: "recover", Reload: "reconfig"}
+var rgmanagerActions = map[Action]string{Start: "start", Stop: "stop", Check: "status", Recover: "recover",
+	Reload: "reconfig"}
 
 func (g *rgmanager) Program(r Request) (program.Program, bool) {
 	action, known := rgmanagerActions[r.Action]
@@ -39,11 +40,13 @@ func (g *rgmanager) Program(r Request) (program.Program, bool) {
 	if _, given := r.Resource.Parameters["name"]; !given {
 		env = append(env, "OCF_RESKEY_name="+r.Resource.Name)
 	}
-	return program.Program{Path: g.path, Arguments: []string{action}, Environment: append(env, parameters(r.Resource)...), Limit: r.Timeout}, true
+	return program.Program{Path: g.path, Arguments: []string{action},
+		Environment: append(env, parameters(r.Resource)...), Limit: r.Timeout}, true
 }
 
 func (g *rgmanager) environment() []string {
-	return environment("OCF_ROOT="+g.folders.RGManager, "OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=0", "OCF_RESOURCE_TYPE="+g.name)
+	return environment("OCF_ROOT="+g.folders.RGManager, "OCF_RA_VERSION_MAJOR=1", "OCF_RA_VERSION_MINOR=0",
+		"OCF_RESOURCE_TYPE="+g.name)
 }
 
 // Judge: 0 is success and everything else a failure, but for the stop of what
@@ -65,7 +68,8 @@ func (g *rgmanager) Judge(r Request, ended program.Ended) Verdict {
 }
 
 func (g *rgmanager) MetaData() *program.Program {
-	return &program.Program{Path: g.path, Arguments: []string{"meta-data"}, Environment: g.environment(), Limit: metaDataLimit}
+	return &program.Program{Path: g.path, Arguments: []string{"meta-data"}, Environment: g.environment(),
+		Limit: metaDataLimit}
 }
 
 func (g *rgmanager) Info() resources.AgentInfo { return resources.AgentInfo{Type: g.kind} }
@@ -77,7 +81,8 @@ func (g *rgmanager) Checks(info resources.AgentInfo) []resources.ResourceCheck {
 	for _, action := range info.Actions {
 		if action.Name == "status" && action.Interval > 0 && !seen[action.Depth] {
 			seen[action.Depth] = true
-			checks = append(checks, resources.ResourceCheck{Depth: action.Depth, Interval: action.Interval, Timeout: action.Timeout})
+			checks = append(checks, resources.ResourceCheck{Depth: action.Depth, Interval: action.Interval,
+				Timeout: action.Timeout})
 		}
 	}
 	if len(checks) == 0 {

@@ -24,7 +24,8 @@ func (f Folders) findUnit(kind, name string) (Speaker, error) {
 		name += ".service"
 	}
 	if _, err := os.Stat(f.SystemdRuns); err != nil {
-		return nil, fmt.Errorf("unit %s: systemd is not the manager of this system (%s is not there), so it %w", name, f.SystemdRuns, ErrNotInstalled)
+		return nil, fmt.Errorf("unit %s: systemd is not the manager of this system (%s is not there), so it %w", name,
+			f.SystemdRuns, ErrNotInstalled)
 	}
 	return &unit{folders: f, kind: kind, name: name}, nil
 }
@@ -52,7 +53,8 @@ func (u *unit) Do(ctx context.Context, r Request) Verdict {
 }
 
 // carryOut runs a job, and believes its end when the unit is what it should be.
-func (u *unit) carryOut(ctx, limited context.Context, r Request, job func(context.Context, string) (string, error), want Outcome) Verdict {
+func (u *unit) carryOut(ctx, limited context.Context, r Request, job func(context.Context, string) (string, error),
+	want Outcome) Verdict {
 	result, err := job(limited, u.name)
 	if err != nil {
 		return unanswered(ctx, limited, r, err)
@@ -85,7 +87,8 @@ func unanswered(ctx, limited context.Context, r Request, err error) Verdict {
 	case ctx.Err() != nil:
 		return Verdict{Outcome: Unknown, Overran: true, Why: "systemd was no longer waited for, and may go on with it"}
 	case limited.Err() != nil:
-		return Verdict{Outcome: Unknown, Overran: true, Why: fmt.Sprintf("systemd did not answer in time (%s), and may go on with it", r.Timeout)}
+		return Verdict{Outcome: Unknown, Overran: true,
+			Why: fmt.Sprintf("systemd did not answer in time (%s), and may go on with it", r.Timeout)}
 	}
 	return Verdict{Outcome: Unknown, Unasked: true, Why: err.Error()}
 }
@@ -139,6 +142,7 @@ func (u *unit) Checks(resources.AgentInfo) []resources.ResourceCheck {
 // that init systems use.
 func fixedInfo(kind, check string) resources.AgentInfo {
 	return resources.AgentInfo{Type: kind, Actions: []resources.AgentAction{
-		{Name: "start", Timeout: defaultActLimit}, {Name: "stop", Timeout: defaultActLimit}, {Name: check, Interval: defaultInterval, Timeout: defaultCheckLimit},
+		{Name: "start", Timeout: defaultActLimit}, {Name: "stop", Timeout: defaultActLimit},
+		{Name: check, Interval: defaultInterval, Timeout: defaultCheckLimit},
 	}}
 }

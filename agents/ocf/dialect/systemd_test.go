@@ -34,7 +34,8 @@ func TestUnits(t *testing.T) {
 
 func TestWithoutSystemdThereAreNoUnits(t *testing.T) {
 	f := folders(t)
-	if _, err := f.Find("systemd:nginx"); !errors.Is(err, ErrNotInstalled) || !strings.Contains(err.Error(), "systemd is not the manager of this system") {
+	if _, err := f.Find("systemd:nginx"); !errors.Is(err, ErrNotInstalled) ||
+		!strings.Contains(err.Error(), "systemd is not the manager of this system") {
 		t.Error(err)
 	}
 }

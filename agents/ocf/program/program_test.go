@@ -25,7 +25,8 @@ func TestAProgramEndsWithItsCodeAndItsOutput(t *testing.T) {
 	p := script(t, `echo "$1"; echo trouble >&2; exit 7`)
 	p.Arguments = []string{`monitor; touch "$HOME"`}
 	ended := Run(context.Background(), p)
-	if ended.Err != nil || ended.Code != 7 || string(ended.Stdout) != p.Arguments[0]+"\n" || string(ended.Stderr) != "trouble\n" {
+	if ended.Err != nil || ended.Code != 7 || string(ended.Stdout) != p.Arguments[0]+"\n" ||
+		string(ended.Stderr) != "trouble\n" {
 		t.Errorf("%+v %q %q", ended, ended.Stdout, ended.Stderr)
 	}
 }
@@ -85,7 +86,8 @@ func TestASignalIsNoExitCode(t *testing.T) {
 }
 
 func TestWhatIsNotThereCannotBeRun(t *testing.T) {
-	if ended := Run(context.Background(), Program{Path: "/nonexistent", Limit: time.Second}); ended.Err == nil || ended.Group.Alive() {
+	if ended := Run(context.Background(), Program{Path: "/nonexistent", Limit: time.Second}); ended.Err == nil ||
+		ended.Group.Alive() {
 		t.Errorf("%+v", ended)
 	}
 }

@@ -127,7 +127,8 @@ func message(kind bus.Type, headers map[bus.HeaderField]bus.Variant, body ...any
 }
 
 func reply(to *bus.Message, body ...any) *bus.Message {
-	return message(bus.TypeMethodReply, map[bus.HeaderField]bus.Variant{bus.FieldReplySerial: bus.MakeVariant(to.Serial())}, body...)
+	return message(bus.TypeMethodReply,
+		map[bus.HeaderField]bus.Variant{bus.FieldReplySerial: bus.MakeVariant(to.Serial())}, body...)
 }
 
 func refusal(to *bus.Message, name, why string) *bus.Message {
@@ -141,8 +142,9 @@ const oneJob = bus.ObjectPath("/org/freedesktop/systemd1/job/7")
 
 func removed(unit, result string) *bus.Message {
 	return message(bus.TypeSignal, map[bus.HeaderField]bus.Variant{
-		bus.FieldPath: bus.MakeVariant(bus.ObjectPath("/org/freedesktop/systemd1")), bus.FieldInterface: bus.MakeVariant("org.freedesktop.systemd1.Manager"),
-		bus.FieldMember: bus.MakeVariant("JobRemoved")}, uint32(7), oneJob, unit, result)
+		bus.FieldPath:      bus.MakeVariant(bus.ObjectPath("/org/freedesktop/systemd1")),
+		bus.FieldInterface: bus.MakeVariant("org.freedesktop.systemd1.Manager"),
+		bus.FieldMember:    bus.MakeVariant("JobRemoved")}, uint32(7), oneJob, unit, result)
 }
 
 func ask(t *testing.T, p *peer, limit time.Duration) (string, error) {
@@ -168,7 +170,8 @@ func TestARefusalIsNoWantOfAnAnswer(t *testing.T) {
 	p := newPeer(t, func(call *bus.Message) []*bus.Message {
 		return []*bus.Message{refusal(call, "org.freedesktop.systemd1.NoSuchUnit", "Unit web.service not found.")}
 	})
-	if _, err := ask(t, p, 10*time.Second); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "Unit web.service not found.") {
+	if _, err := ask(t, p, 10*time.Second); !errors.Is(err, ErrRefused) ||
+		!strings.Contains(err.Error(), "Unit web.service not found.") {
 		t.Error(err)
 	}
 }
@@ -179,7 +182,8 @@ func TestASystemdThatHangsIsNotWaitedForLonger(t *testing.T) {
 	endless := func(call *bus.Message) []*bus.Message { return []*bus.Message{reply(call, oneJob)} }
 	for name, answer := range map[string]func(*bus.Message) []*bus.Message{"silent": silent, "endless": endless} {
 		begun := time.Now()
-		if _, err := ask(t, newPeer(t, answer), 200*time.Millisecond); !errors.Is(err, ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := ask(t, newPeer(t, answer), 200*time.Millisecond); !errors.Is(err, ErrNoAnswer) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if took := time.Since(begun); took > 5*time.Second {
@@ -250,7 +254,8 @@ func TestASystemdThatDoesNotLetInIsNotWaitedFor(t *testing.T) {
 
 func TestAStateThatIsNotWholeIsNone(t *testing.T) {
 	state := func(names ...string) (State, error) {
-		all := map[string]bus.Variant{"LoadState": bus.MakeVariant("loaded"), "ActiveState": bus.MakeVariant("active"), "SubState": bus.MakeVariant("running"),
+		all := map[string]bus.Variant{"LoadState": bus.MakeVariant("loaded"), "ActiveState": bus.MakeVariant("active"),
+			"SubState": bus.MakeVariant("running"),
 			"Job": bus.MakeVariant(struct {
 				ID   uint32
 				Path bus.ObjectPath
@@ -263,7 +268,8 @@ func TestAStateThatIsNotWholeIsNone(t *testing.T) {
 		defer m.Close()
 		return m.State(t.Context(), "web.service")
 	}
-	if s, err := state("LoadState", "ActiveState", "SubState", "Job"); err != nil || s != (State{Load: "loaded", Active: "active", Sub: "running", Job: 7}) {
+	if s, err := state("LoadState", "ActiveState", "SubState", "Job"); err != nil ||
+		s != (State{Load: "loaded", Active: "active", Sub: "running", Job: 7}) {
 		t.Errorf("%+v %v", s, err)
 	}
 	if _, err := state("LoadState", "ActiveState", "SubState"); !errors.Is(err, ErrNoAnswer) {

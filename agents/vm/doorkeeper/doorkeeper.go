@@ -111,14 +111,17 @@ func (d Door) ask(ctx context.Context, uuid, operation string) (bool, string) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", d.Socket)
 		},
 	}}
-	question := url.URL{Scheme: "http", Host: "clusterd", Path: "/v1/door", RawQuery: url.Values{"uuid": {uuid}, "operation": {operation}}.Encode()}
+	question := url.URL{Scheme: "http", Host: "clusterd", Path: "/v1/door",
+		RawQuery: url.Values{"uuid": {uuid}, "operation": {operation}}.Encode()}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, question.String(), nil)
 	if err != nil {
 		return false, err.Error()
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return false, fmt.Sprintf("clusterd: refused, this VM is managed by the cluster and clusterd does not answer (%v); start clusterd, or take the VM out of the cluster", err)
+		return false, fmt.Sprintf(
+			"clusterd: refused, this VM is managed by the cluster and clusterd does not answer (%v); start clusterd, or "+
+				"take the VM out of the cluster", err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode >= 200 && answer.StatusCode < 300 {

@@ -55,12 +55,14 @@ func TestADeadDaemonRefusesManagedVMsOnly(t *testing.T) {
 		if allow || !strings.Contains(reason, "does not answer") {
 			t.Errorf("%s of a managed VM: %t %q", operation, allow, reason)
 		}
-		if allow, reason := d.Check(context.Background(), begin(operation), strings.NewReader(definition(otherUUID))); !allow {
+		if allow, reason := d.Check(context.Background(), begin(operation),
+			strings.NewReader(definition(otherUUID))); !allow {
 			t.Errorf("%s of a VM that nobody manages: %q", operation, reason)
 		}
 	}
 	for _, operation := range []string{"start", "started", "stopped", "release", "reconnect"} {
-		if allow, reason := d.Check(context.Background(), begin(operation), strings.NewReader(definition(managedUUID))); !allow {
+		if allow, reason := d.Check(context.Background(), begin(operation),
+			strings.NewReader(definition(managedUUID))); !allow {
 			t.Errorf("%s: %q", operation, reason)
 		}
 	}
@@ -68,7 +70,8 @@ func TestADeadDaemonRefusesManagedVMsOnly(t *testing.T) {
 		t.Error("what cannot be read passed on a host with managed VMs")
 	}
 	d.Managed += ".never"
-	if allow, reason := d.Check(context.Background(), begin("prepare"), strings.NewReader(definition(managedUUID))); !allow {
+	if allow, reason := d.Check(context.Background(), begin("prepare"),
+		strings.NewReader(definition(managedUUID))); !allow {
 		t.Errorf("a host that never managed anything: %q", reason)
 	}
 }
@@ -77,7 +80,8 @@ func TestTheDaemonDecides(t *testing.T) {
 	d := door(t)
 	open := true
 	daemon(t, d, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/v1/door" || r.URL.Query().Get("uuid") != managedUUID || r.URL.Query().Get("operation") != "prepare" {
+		if r.URL.Path != "/v1/door" || r.URL.Query().Get("uuid") != managedUUID ||
+			r.URL.Query().Get("operation") != "prepare" {
 			t.Errorf("asked %s", r.URL)
 		}
 		if open {
@@ -87,7 +91,8 @@ func TestTheDaemonDecides(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte(`{"code":"no_intent","message":"vm:web belongs on node2"}`))
 	})
-	if allow, reason := d.Check(context.Background(), begin("prepare"), strings.NewReader(definition(managedUUID))); !allow {
+	if allow, reason := d.Check(context.Background(), begin("prepare"),
+		strings.NewReader(definition(managedUUID))); !allow {
 		t.Fatal(reason)
 	}
 	open = false

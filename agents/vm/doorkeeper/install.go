@@ -60,7 +60,8 @@ func Install(hooksDir, binary string, door Door, libvirtVersion uint32) (restart
 	if info, err := os.Stat(path); err == nil {
 		since = info.ModTime()
 	}
-	if err := errors.Join(os.Chtimes(temporary, since, since), os.Chmod(temporary, 0o755), os.Rename(temporary, path)); err != nil {
+	if err := errors.Join(os.Chtimes(temporary, since, since), os.Chmod(temporary, 0o755),
+		os.Rename(temporary, path)); err != nil {
 		return false, fmt.Errorf("install the doorkeeper: %w", err)
 	}
 	return had == nil, nil
@@ -77,7 +78,8 @@ func Script(binary string, door Door) ([]byte, error) {
 	// libvirt calls its hook several times for one start and waits each time;
 	// only these two calls can refuse, so only they are worth a process.
 	filter := "case \"$2\" in prepare|migrate) ;; *) exit 0 ;; esac\n"
-	return []byte("#!/bin/sh\n" + mark + "\n" + filter + "exec " + binary + " --socket " + door.Socket + " --managed " + door.Managed + " -- \"$@\"\n"), nil
+	return []byte("#!/bin/sh\n" + mark + "\n" + filter + "exec " + binary + " --socket " + door.Socket + " --managed " +
+		door.Managed + " -- \"$@\"\n"), nil
 }
 
 func place(hooksDir string, libvirtVersion uint32) (string, error) {
@@ -91,7 +93,8 @@ func place(hooksDir string, libvirtVersion uint32) (string, error) {
 	case libvirtVersion >= DirectoryHooks:
 		return filepath.Join(hooksDir, "qemu.d", "10-clusterd"), nil
 	}
-	return "", fmt.Errorf("%w: %s is not clusterd's, and this libvirt runs no other; call clusterd-doorkeeper from it, or remove it", ErrOtherHook, single)
+	return "", fmt.Errorf("%w: %s is not clusterd's, and this libvirt runs no other; call clusterd-doorkeeper from "+
+		"it, or remove it", ErrOtherHook, single)
 }
 
 // Installed checks that the hook is in place and executable, for the doctor.

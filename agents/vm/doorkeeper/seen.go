@@ -33,7 +33,8 @@ func Seen(hooksDir string, pidFiles []string) (known bool, err error) {
 			continue
 		}
 		if first.After(started.Add(time.Second)) { // /proc counts coarsely
-			return true, fmt.Errorf("%w: it runs since %s, the hook is there since %s", ErrNotSeen, started.Format(time.DateTime), first.Format(time.DateTime))
+			return true, fmt.Errorf("%w: it runs since %s, the hook is there since %s", ErrNotSeen,
+				started.Format(time.DateTime), first.Format(time.DateTime))
 		}
 		known = true
 	}
@@ -46,7 +47,8 @@ func firstHook(hooksDir string) time.Time {
 	var first time.Time
 	paths, _ := filepath.Glob(filepath.Join(hooksDir, "qemu.d", "[^.]*"))
 	for _, path := range append(paths, filepath.Join(hooksDir, "qemu")) {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && (first.IsZero() || info.ModTime().Before(first)) {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() &&
+			(first.IsZero() || info.ModTime().Before(first)) {
 			first = info.ModTime()
 		}
 	}

@@ -47,7 +47,8 @@ func TestADaemonThatIsOlderThanTheHookDoesNotCallIt(t *testing.T) {
 	// Somebody else's hook that was there before is enough: libvirt then looks for ours in each call.
 	beside := filepath.Join(hooks, "qemu.d")
 	old := time.Now().Add(-time.Hour)
-	if err := errors.Join(os.Mkdir(beside, 0o755), os.WriteFile(filepath.Join(beside, "50-other"), []byte("#!/bin/sh\n"), 0o755), os.Chtimes(filepath.Join(beside, "50-other"), old, old)); err != nil {
+	if err := errors.Join(os.Mkdir(beside, 0o755), os.WriteFile(filepath.Join(beside, "50-other"), []byte("#!/bin/sh\n"),
+		0o755), os.Chtimes(filepath.Join(beside, "50-other"), old, old)); err != nil {
 		t.Fatal(err)
 	}
 	if known, err := Seen(hooks, []string{pidFile}); !known || err != nil {

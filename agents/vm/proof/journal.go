@@ -98,7 +98,8 @@ func (j *Journal) Begin(uuid, kind, act string, server Process, now time.Time) (
 	number := j.next
 	j.next++
 	before := j.calls[uuid]
-	j.calls[uuid] = append(before[:len(before):len(before)], Call{Number: number, Kind: kind, Act: act, Server: server, At: now})
+	j.calls[uuid] = append(before[:len(before):len(before)], Call{Number: number, Kind: kind, Act: act, Server: server,
+		At: now})
 	if err := j.store(uuid); err != nil {
 		j.calls[uuid] = before
 		return 0, err

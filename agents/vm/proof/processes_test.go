@@ -37,7 +37,8 @@ func (p pretendProc) write(name, text string) {
 func (p pretendProc) process(pid int, name string, state byte, ticks, threads int, command string) {
 	p.t.Helper()
 	folder := strconv.Itoa(pid)
-	p.write(folder+"/stat", fmt.Sprintf("%d (%s) %c 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 %d 0 %d 0 0", pid, name, state, threads, ticks))
+	p.write(folder+"/stat", fmt.Sprintf("%d (%s) %c 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 %d 0 %d 0 0", pid, name,
+		state, threads, ticks))
 	p.write(folder+"/cmdline", command)
 	for thread := range threads {
 		p.write(fmt.Sprintf("%s/task/%d/comm", folder, pid+thread), name)

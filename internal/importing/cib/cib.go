@@ -57,7 +57,8 @@ type translation struct {
 
 // Translate reads a CIB. file is used in messages. The error is an
 // importing.Fault: the text is no CIB, and nothing was translated.
-func Translate(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error) {
+func Translate(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report,
+	error) {
 	top, err := importing.ReadMarkup(file, text)
 	if err != nil {
 		return nil, nil, err
@@ -71,8 +72,10 @@ func Translate(file string, text []byte, definitions importing.Definitions) (*im
 			Message: "is no CIB: its top element is <" + top.Name + ">, and there is no <configuration>"}
 	}
 	t := &translation{Report: &importing.Report{}, draft: importing.NewDraft(), definitions: definitions, top: top,
-		byID: map[string]*importing.Element{}, items: map[string]*item{}, services: map[string][]string{}, locations: map[string]*location{},
-		stickies: map[string]int{}, tags: map[string][]string{}, needs: map[string][]string{}, devices: map[string]*fenceDevice{},
+		byID: map[string]*importing.Element{}, items: map[string]*item{}, services: map[string][]string{},
+		locations: map[string]*location{},
+		stickies:  map[string]int{}, tags: map[string][]string{}, needs: map[string][]string{},
+		devices:     map[string]*fenceDevice{},
 		conditional: map[*importing.Element]bool{}, fenced: map[string]bool{}, opUses: map[string][]string{}}
 	t.now = definitions.Now
 	t.index(configuration)
@@ -152,11 +155,13 @@ func (t *translation) beside(c *importing.Element) {
 	for _, e := range c.All("alerts") {
 		t.Container(e)
 		for _, alert := range e.All("alert") {
-			t.SayWhole(cannot, alert, "alert agents of Pacemaker read other words than those that clusterd tells; write the program under `alerts` once it reads ours")
+			t.SayWhole(cannot, alert, "alert agents of Pacemaker read other words than those that clusterd tells; write "+
+				"the program under `alerts` once it reads ours")
 		}
 	}
 	for _, e := range c.All("acls") {
-		t.SayWhole(changes, e, "there are two roles, admin and viewer, by client certificate: clusterd client USER --role viewer")
+		t.SayWhole(changes, e, "there are two roles, admin and viewer, by client certificate: clusterd client USER "+
+			"--role viewer")
 	}
 }
 
@@ -165,15 +170,18 @@ func (t *translation) closing() {
 		t.Advise("Give a fence device to %s.", strings.Join(t.unfenced, ", "))
 	}
 	if t.draft.Devices.Len() > 0 {
-		t.Advise("Prove each fence device: clusterd fence test NODE. A device that does not tell the machine's UUID counts only after that.")
+		t.Advise("Prove each fence device: clusterd fence test NODE. A device that does not tell the machine's UUID " +
+			"counts only after that.")
 	}
 	if len(t.draft.Missing) > 0 {
 		t.Advise("Put the missing definitions in place, or import again with --definitions FOLDER.")
 	}
 	if len(t.frozen) > 0 {
 		slices.Sort(t.frozen)
-		t.Advise("Freeze what was unmanaged, right after the document is applied: clusvcadm -Z %s.", strings.Join(t.frozen, ", clusvcadm -Z "))
+		t.Advise("Freeze what was unmanaged, right after the document is applied: clusvcadm -Z %s.",
+			strings.Join(t.frozen, ", clusvcadm -Z "))
 	}
-	t.Advise("Set Pacemaker's maintenance-mode, stop it on every node, and switch off its start at boot, before clusterd manages anything: two managers would start the same services twice.")
+	t.Advise("Set Pacemaker's maintenance-mode, stop it on every node, and switch off its start at boot, before " +
+		"clusterd manages anything: two managers would start the same services twice.")
 	t.Advise("Look at the document, then: clusterd config check FILE; clusterd config apply FILE.")
 }

@@ -29,7 +29,8 @@ func TestScoresAddUpAsPacemakerHasIt(t *testing.T) {
 			t.Errorf("%d and %d are %d, want %d", c.a, c.b, got, c.want)
 		}
 	}
-	for text, want := range map[string]int{"INFINITY": infinity, "+INFINITY": infinity, "-infinity": -infinity, "7": 7, "-7": -7, "99999999": infinity} {
+	for text, want := range map[string]int{"INFINITY": infinity, "+INFINITY": infinity, "-infinity": -infinity, "7": 7,
+		"-7": -7, "99999999": infinity} {
 		if got, ok := score(text); !ok || got != want {
 			t.Errorf("%s is %d (%t), want %d", text, got, ok, want)
 		}
@@ -73,7 +74,8 @@ func TestRulesAreWorkedOut(t *testing.T) {
 // TestAGroupKeepsItsOrder: whatever the types, a group's members start in their
 // order and stop in the opposite one.
 func TestAGroupKeepsItsOrder(t *testing.T) {
-	kinds := []string{"ocf:heartbeat:IPaddr2", "ocf:heartbeat:Filesystem", "ocf:heartbeat:LVM-activate", "ocf:heartbeat:nginx", "systemd:x", "ocf:heartbeat:exportfs", "ocf:heartbeat:nfsserver"}
+	kinds := []string{"ocf:heartbeat:IPaddr2", "ocf:heartbeat:Filesystem", "ocf:heartbeat:LVM-activate",
+		"ocf:heartbeat:nginx", "systemd:x", "ocf:heartbeat:exportfs", "ocf:heartbeat:nfsserver"}
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 2000 {
 		var parts []resources.Resource

@@ -145,7 +145,8 @@ func (t *translation) noColocation(e *importing.Element, value int, ok bool) str
 	case e.Has("node-attribute") && e.Get("node-attribute") != "#uname":
 		return "together and apart are about nodes, not about what nodes have in common"
 	case !ok || value > -infinity && value < infinity:
-		return "together and apart hold or do not hold; a wish of so many points cannot be said. Write it with INFINITY if it must hold"
+		return "together and apart hold or do not hold; a wish of so many points cannot be said. Write it with INFINITY " +
+			"if it must hold"
 	}
 	return ""
 }

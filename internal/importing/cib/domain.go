@@ -25,7 +25,8 @@ func (t *translation) domains() {
 		switch {
 		case !legal:
 			spec.Set("autostart", false)
-			t.sayOf(service, cannot, "no node may run it, as the constraints are; declared with autostart: false and without a domain")
+			t.sayOf(service, cannot, "no node may run it, as the constraints are; declared with autostart: false and "+
+				"without a domain")
 			continue
 		case domain == nil:
 			continue
@@ -38,7 +39,8 @@ func (t *translation) domains() {
 			t.draft.Domains.Set(name, domain)
 		}
 		spec.Set("domain", name)
-		t.sayOf(service, changes, "domain %s: %s. Scores only rank nodes here; what they weighed against each other is gone", name, words)
+		t.sayOf(service, changes,
+			"domain %s: %s. Scores only rank nodes here; what they weighed against each other is gone", name, words)
 	}
 }
 
@@ -98,7 +100,8 @@ func (t *translation) domain(l *location, stickiness int) (domain *importing.Map
 		key  string
 		set  bool
 		says string
-	}{{"ordered", ordered, ", ordered"}, {"restricted", restricted, ", restricted to these"}, {"nofailback", stays, ", without failback"}} {
+	}{{"ordered", ordered, ", ordered"}, {"restricted", restricted, ", restricted to these"},
+		{"nofailback", stays, ", without failback"}} {
 		if flag.set {
 			domain.Set(flag.key, true)
 			words += flag.says

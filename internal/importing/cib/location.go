@@ -114,7 +114,8 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 		if err != nil {
 			return nil, "this pattern cannot be read; left out"
 		}
-		// Only what stands under <resources> itself is matched, as in Pacemaker: a group, not its members.
+		// Only what stands under <resources> itself is matched, as in Pacemaker: a group, not its
+		// members.
 		for _, list := range t.top.Find("resources") {
 			for _, resource := range list.Children {
 				if id := resource.Get("id"); pattern.MatchString(id) {

@@ -46,17 +46,20 @@ func (t *translation) node(e *importing.Element) {
 	}
 	for _, key := range []string{"standby", "maintenance"} {
 		if on, _ := importing.Truth(attributes.get(key)); on {
-			attributes.tell(changes, "a document does not say this of a node; say it once the node has joined: clusterd node "+key+" "+name, key)
+			attributes.tell(changes, "a document does not say this of a node; say it once the node has joined: clusterd node "+
+				key+" "+name, key)
 			t.Advise("Node %s was in %s: as soon as it has joined, clusterd node %s %s.", name, key, key, name)
 		}
 		attributes.tell(unneeded, "not set", key)
 	}
-	attributes.tellAll(changes, "attributes of nodes are not there; the location rules that ask for this one are worked out, once, below")
+	attributes.tellAll(changes, "attributes of nodes are not there; the location rules that ask for this one are "+
+		"worked out, once, below")
 	for _, utilization := range e.All("utilization") {
 		t.SayWhole(cannot, utilization, "memory and cores are not counted")
 	}
 	if strings.Contains(name, ".") {
-		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write `name: ...` into /etc/clusterd/node.yaml of each.")
+		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write " +
+			"`name: ...` into /etc/clusterd/node.yaml of each.")
 	}
 }
 

@@ -15,16 +15,27 @@ type known struct {
 }
 
 var propertyTable = []known{
-	{[]string{"dc-version", "cluster-infrastructure", "have-watchdog", "last-lrm-refresh", "cib-bootstrap-options"}, unneeded, "Pacemaker's own note"},
-	{[]string{"cluster-recheck-interval", "dc-deadtime", "election-timeout", "join-integration-timeout", "join-finalization-timeout", "shutdown-escalation", "transition-delay", "crmd-transition-delay", "load-threshold", "node-action-limit", "batch-limit", "pe-error-series-max", "pe-warn-series-max", "pe-input-series-max", "cluster-ipc-limit", "default-action-timeout", "enable-startup-probes", "remove-after-stop", "cluster-delay"}, unneeded,
+	{[]string{"dc-version", "cluster-infrastructure", "have-watchdog", "last-lrm-refresh", "cib-bootstrap-options"},
+		unneeded, "Pacemaker's own note"},
+	{[]string{"cluster-recheck-interval", "dc-deadtime", "election-timeout", "join-integration-timeout",
+		"join-finalization-timeout", "shutdown-escalation", "transition-delay", "crmd-transition-delay", "load-threshold",
+		"node-action-limit", "batch-limit", "pe-error-series-max", "pe-warn-series-max", "pe-input-series-max",
+		"cluster-ipc-limit", "default-action-timeout", "enable-startup-probes", "remove-after-stop", "cluster-delay"},
+		unneeded,
 		"the leader decides on each batch of news at once; there is nothing to tune"},
-	{[]string{"stop-orphan-resources", "stop-orphan-actions"}, changes, "a service that is taken out of the document is not stopped; it is remembered until it is known to run nowhere"},
-	{[]string{"startup-fencing"}, changes, "a node that this cluster never heard is waited for (60 s), and then fenced if it may hold a service"},
-	{[]string{"stonith-timeout", "stonith-max-attempts"}, unneeded, "a fence attempt has 30 s, and after three rounds of all levels and nodes the cluster waits and says for what"},
-	{[]string{"concurrent-fencing"}, changes, "one node is fenced at a time, unless the document has fencing: {at_once: N}; half of the nodes or more are never shot without an operator"},
+	{[]string{"stop-orphan-resources", "stop-orphan-actions"}, changes,
+		"a service that is taken out of the document is not stopped; it is remembered until it is known to run nowhere"},
+	{[]string{"startup-fencing"}, changes,
+		"a node that this cluster never heard is waited for (60 s), and then fenced if it may hold a service"},
+	{[]string{"stonith-timeout", "stonith-max-attempts"}, unneeded,
+		"a fence attempt has 30 s, and after three rounds of all levels and nodes the cluster waits and says for what"},
+	{[]string{"concurrent-fencing"}, changes,
+		"one node is fenced at a time, unless the document has fencing: {at_once: N}; half of the nodes or more are " +
+			"never shot without an operator"},
 	{[]string{"priority-fencing-delay"}, changes, "nobody waits before a shot: a majority decides who is lost"},
 	{[]string{"fence-reaction"}, changes, "a node that was fenced and lives is not admitted with that boot"},
-	{[]string{"start-failure-is-fatal"}, changes, "a start that failed is tried on the other nodes, and where it failed comes last"},
+	{[]string{"start-failure-is-fatal"}, changes,
+		"a start that failed is tried on the other nodes, and where it failed comes last"},
 	{[]string{"migration-limit"}, cannot, "moves are not counted for each node"},
 	{[]string{"stonith-watchdog-timeout"}, cannot, "a watchdog is a fence level of each node here: declare a device " +
 		"with `driver: watchdog`, or `driver: sbd` with the disks where sbd had some, and name it in `fence` of the nodes"},
@@ -32,8 +43,10 @@ var propertyTable = []known{
 		"a node that does not come up within the grace is fenced, where it may hold a service"},
 	{[]string{"fence-remote-without-quorum"}, changes, "without a quorum nothing is fenced"},
 	{[]string{"enable-acl"}, changes, "roles belong to client certificates"},
-	{[]string{"shutdown-lock", "shutdown-lock-limit"}, cannot, "services of a node that shuts down move to other nodes; freeze those that shall wait"},
-	{[]string{"node-health-strategy", "node-health-base", "node-health-green", "node-health-yellow", "node-health-red"}, cannot, "health values of nodes are not read"},
+	{[]string{"shutdown-lock", "shutdown-lock-limit"}, cannot,
+		"services of a node that shuts down move to other nodes; freeze those that shall wait"},
+	{[]string{"node-health-strategy", "node-health-base", "node-health-green", "node-health-yellow", "node-health-red"},
+		cannot, "health values of nodes are not read"},
 }
 
 // property translates the cluster's properties.
@@ -44,13 +57,16 @@ func (t *translation) property() {
 	}
 	t.stonithProperties()
 	if policy := p.get("no-quorum-policy"); policy == "" || policy == "stop" {
-		p.tell(changes, "without a quorum nothing is started, moved or fenced, and VMs that run are left running", "no-quorum-policy")
+		p.tell(changes, "without a quorum nothing is started, moved or fenced, and VMs that run are left running",
+			"no-quorum-policy")
 	} else {
-		p.tell(changes, policy+": without a quorum nothing is started, moved or fenced, whatever is written; what runs is left running", "no-quorum-policy")
+		p.tell(changes, policy+": without a quorum nothing is started, moved or fenced, whatever is written; what runs "+
+			"is left running", "no-quorum-policy")
 	}
 	t.twoNodes()
 	if strategy := p.get("placement-strategy"); strategy != "" && strategy != "default" {
-		p.tell(cannot, "memory and cores are not counted; equal nodes are told apart by the number of services", "placement-strategy")
+		p.tell(cannot, "memory and cores are not counted; equal nodes are told apart by the number of services",
+			"placement-strategy")
 	}
 	p.tell(unneeded, "the default", "placement-strategy")
 	t.switches()
@@ -59,7 +75,8 @@ func (t *translation) property() {
 func (t *translation) stonithProperties() {
 	p := t.properties
 	if on, _ := importing.Truth(p.get("stonith-enabled")); p.has("stonith-enabled") && !on {
-		p.tell(changes, "what a lost node ran was started elsewhere on the mere guess that it was off. Here it is started when the node is known to be off, never before: give every node a fence device", "stonith-enabled")
+		p.tell(changes, "what a lost node ran was started elsewhere on the mere guess that it was off. Here it is "+
+			"started when the node is known to be off, never before: give every node a fence device", "stonith-enabled")
 	}
 	p.tell(unneeded, "a lost node is fenced, always", "stonith-enabled")
 	p.tell(changes, "a fenced machine is switched off, proven off, and stays off", "stonith-action")
@@ -83,7 +100,8 @@ func (t *translation) switches() {
 		p.tell(translated, "every domain is restricted to the nodes that were named", "symmetric-cluster")
 	}
 	p.tell(unneeded, "every node may run what no rule forbids", "symmetric-cluster")
-	p.tell(changes, "nofailback of the domains where it is stronger than the scores of the nodes", "default-resource-stickiness")
+	p.tell(changes, "nofailback of the domains where it is stronger than the scores of the nodes",
+		"default-resource-stickiness")
 	if strings.EqualFold(p.get("is-managed-default"), "false") {
 		p.tell(changes, "freeze the services (see the advice)", "is-managed-default")
 	}
@@ -107,8 +125,11 @@ func (t *translation) twoNodes() {
 		}
 	}
 	if t.draft.GoOnAlone(favour, wait) {
-		t.Advise("two_node is written (%s), as corosync.conf had it for two nodes: one goes on alone after the other is confirmed off. Better is a witness, a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml; take two_node out then.", t.draft.TwoNode.Words())
+		t.Advise("two_node is written (%s), as corosync.conf had it for two nodes: one goes on alone after the other is "+
+			"confirmed off. Better is a witness, a small machine with clusterd and `witness: true` in its "+
+			"/etc/clusterd/node.yaml; take two_node out then.", t.draft.TwoNode.Words())
 		return
 	}
-	t.Advise("Two nodes need a third vote to survive the loss of either, or a fence device each and two_node: a witness is a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
+	t.Advise("Two nodes need a third vote to survive the loss of either, or a fence device each and two_node: a " +
+		"witness is a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
 }

@@ -62,9 +62,11 @@ func (t *translation) everywhere(e *importing.Element) {
 	case e.Name == "bundle":
 		t.SayWhole(cannot, e, "bundles of containers are not there; run the containers by systemd, or in VMs")
 	case e.Name == "master" || t.promotable(e):
-		t.SayWhole(cannot, e, "resources with roles (promotable, master and slave) are not there; let the database or the storage choose its own master")
+		t.SayWhole(cannot, e, "resources with roles (promotable, master and slave) are not there; let the database or "+
+			"the storage choose its own master")
 	default:
-		t.SayWhole(cannot, e, "a service runs on one node at a time. What shall run on every node belongs to each host: enable it in systemd there")
+		t.SayWhole(cannot, e, "a service runs on one node at a time. What shall run on every node belongs to each host: "+
+			"enable it in systemd there")
 	}
 }
 
@@ -227,7 +229,8 @@ func (t *translation) fenceGroup(e *importing.Element, devices []*importing.Elem
 
 func (t *translation) groupSwitches(e *importing.Element) {
 	meta := t.pairs(e, "meta_attributes")
-	for _, flag := range []known{{names: []string{"ordered"}, message: "members start in their order, always"}, {names: []string{"collocated"}, message: "members run on one node, always"}} {
+	for _, flag := range []known{{names: []string{"ordered"}, message: "members start in their order, always"},
+		{names: []string{"collocated"}, message: "members run on one node, always"}} {
 		key := flag.names[0]
 		if on, ok := importing.Truth(meta.get(key)); meta.has(key) && ok && !on {
 			meta.tell(changes, flag.message, key)

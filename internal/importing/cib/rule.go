@@ -103,7 +103,8 @@ func (t *translation) unsayableExpression(e *importing.Element) string {
 			return ""
 		}
 	}
-	return "no node has the attribute " + name + " written down: it is measured while the cluster runs (as by ping), which is not there"
+	return "no node has the attribute " + name + " written down: it is measured while the cluster runs (as by ping), " +
+		"which is not there"
 }
 
 // asksAttributes tells whether a rule asks for more than names.

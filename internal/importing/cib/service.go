@@ -21,7 +21,8 @@ const (
 func (t *translation) declare(i *item, kind, wanted string) (string, *importing.Mapping) {
 	name := kind + ":" + importing.Name(wanted)
 	if t.draft.Services.Has(name) || len(name) > longestServiceName {
-		t.SayWhole(cannot, i.element, "%s is no name for another service (at most %d letters, each name once); left out", name, longestServiceName)
+		t.SayWhole(cannot, i.element, "%s is no name for another service (at most %d letters, each name once); left out",
+			name, longestServiceName)
 		return "", nil
 	}
 	spec := importing.NewMapping()
@@ -44,7 +45,8 @@ func (t *translation) policy(i *item, name string, spec *importing.Mapping) {
 	m.tell(unneeded, "it is started elsewhere only after a fence, always", "requires")
 	m.tell(cannot, "a part that may fail alone is told by `subtree: non-critical` of a resource", "critical")
 	m.tell(cannot, "health values of nodes are not read", "allow-unhealthy-nodes")
-	m.tell(cannot, "VMs are not taken in as nodes", "remote-node", "remote-addr", "remote-port", "remote-connect-timeout", "remote-allow-migrate")
+	m.tell(cannot, "VMs are not taken in as nodes", "remote-node", "remote-addr", "remote-port",
+		"remote-connect-timeout", "remote-allow-migrate")
 	m.tell(unneeded, "belongs to other kinds of resources", "interleave", "ordered", "collocated", "resource-type")
 }
 
@@ -66,7 +68,8 @@ func (t *translation) role(i *item, name string, spec *importing.Mapping) {
 	unmanaged := strings.EqualFold(t.properties.get("is-managed-default"), "false")
 	if m.has("is-managed") && ok && !managed || maintenance || all || unmanaged {
 		t.frozen = append(t.frozen, name)
-		m.tell(changes, "a document does not freeze; do it when the document is applied: clusvcadm -Z "+name, "is-managed", "maintenance")
+		m.tell(changes, "a document does not freeze; do it when the document is applied: clusvcadm -Z "+name, "is-managed",
+			"maintenance")
 	}
 	m.tell(unneeded, "managed, as everything", "is-managed", "maintenance")
 }
@@ -84,10 +87,13 @@ func (t *translation) failures(i *item, spec *importing.Mapping) {
 		m.tell(cannot, "this is no number; no limit is set", "migration-threshold")
 	case number == 1:
 		spec.Set("recovery", "relocate")
-		m.tell(changes, "recovery: relocate: the first failure moves it. The node is not barred after that, as it was until somebody cleaned up", "migration-threshold")
+		m.tell(changes, "recovery: relocate: the first failure moves it. The node is not barred after that, as it was "+
+			"until somebody cleaned up", "migration-threshold")
 	default:
 		spec.Set("max_restarts", min(number-1, mostRestarts))
-		m.tell(changes, "max_restarts: "+strconv.Itoa(min(number-1, mostRestarts))+"; the next failure moves it. Failures are counted for the service, not for each node, and the node is not barred after that", "migration-threshold")
+		m.tell(changes, "max_restarts: "+strconv.Itoa(min(number-1, mostRestarts))+"; the next failure moves it. "+
+			"Failures are counted for the service, not for each node, and the node is not barred after that",
+			"migration-threshold")
 	}
 	if expire := m.get("failure-timeout"); expire != "" {
 		span, err := importing.ReadSpan(expire)
@@ -96,7 +102,8 @@ func (t *translation) failures(i *item, spec *importing.Mapping) {
 			return
 		}
 		spec.Set("restart_expire_time", min(span, longestExpiry))
-		m.tell(changes, "restart_expire_time: "+importing.Span(min(span, longestExpiry))+": each failure is forgotten by itself after that time, where all were when the last was that old", "failure-timeout")
+		m.tell(changes, "restart_expire_time: "+importing.Span(min(span, longestExpiry))+": each failure is forgotten "+
+			"by itself after that time, where all were when the last was that old", "failure-timeout")
 	}
 }
 
@@ -131,7 +138,8 @@ func (t *translation) priority(i *item, spec *importing.Mapping) {
 	if rank > 0 {
 		spec.Set("priority", rank)
 	}
-	m.tell(changes, "priority: "+strconv.Itoa(rank)+" (0 is the first): it orders starts. Nothing is stopped for the sake of something more important", "priority")
+	m.tell(changes, "priority: "+strconv.Itoa(rank)+" (0 is the first): it orders starts. Nothing is stopped for the "+
+		"sake of something more important", "priority")
 }
 
 // ranks is the place of a priority among all that are written.

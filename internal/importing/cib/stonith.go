@@ -101,7 +101,8 @@ func (t *translation) stonith(i *item) {
 
 // hosts reads whom the device can fence.
 func (t *translation) hosts(d *fenceDevice) {
-	for _, entry := range strings.FieldsFunc(d.params.get("pcmk_host_map"), func(r rune) bool { return r == ';' || r == ' ' }) {
+	for _, entry := range strings.FieldsFunc(d.params.get("pcmk_host_map"),
+		func(r rune) bool { return r == ';' || r == ' ' }) {
 		name, ports, _ := strings.Cut(entry, ":")
 		if n := t.nodeNamed(name); n != nil {
 			d.outlets[n.name] = strings.FieldsFunc(ports, func(r rune) bool { return r == ',' })
@@ -165,7 +166,8 @@ func (t *translation) fencing(c *importing.Element) {
 func (t *translation) sayNode(name string) {
 	for _, e := range t.top.Find("node") {
 		if n := t.nodeNamed(e.Get("uname")); n != nil && n.name == name && e.Parent.Name == "nodes" {
-			t.Say(cannot, e, nil, "no fence device is left for this node: it is `unprotected`, and when it is lost, what ran there stays down until somebody says `clusterd fence confirm %s`", name)
+			t.Say(cannot, e, nil, "no fence device is left for this node: it is `unprotected`, and when it is lost, what "+
+				"ran there stays down until somebody says `clusterd fence confirm %s`", name)
 			return
 		}
 	}
@@ -269,7 +271,8 @@ func (t *translation) levelDevices(node string, ids []string) []string {
 func (t *translation) makeDevices(d *fenceDevice, node string) []string {
 	names := []string{}
 	for _, outlet := range d.outlets[node] {
-		target := fencing.Device{Name: d.id, Agent: d.agent, Values: d.values(outlet), Advise: t.Advise, Tell: t.tellDevice(d),
+		target := fencing.Device{Name: d.id, Agent: d.agent, Values: d.values(outlet), Advise: t.Advise,
+			Tell: t.tellDevice(d),
 			Say: func(kind importing.Kind, format string, arguments ...any) {
 				t.Say(kind, d.element, nil, format, arguments...)
 			}}
@@ -378,7 +381,8 @@ func (t *translation) unused() {
 		case len(d.outlets) > 0:
 			t.Say(cannot, d.element, nil, "the levels of the nodes that it fences name other devices; left out, as it was")
 		default:
-			t.Say(cannot, d.element, nil, "it names no node (pcmk_host_list, pcmk_host_map), and no device is asked whom it can fence; left out")
+			t.Say(cannot, d.element, nil, "it names no node (pcmk_host_list, pcmk_host_map), and no device is asked whom "+
+				"it can fence; left out")
 			t.Advise("Write whom %s fences: pcmk_host_list at the source, or `fence` of the node here.", id)
 		}
 		kind, message := unneeded, "nothing to set"

@@ -42,7 +42,8 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	t.policy(&item{element: e, meta: first.meta}, name, made)
 	for _, i := range members[1:] {
 		t.sticky(i, name) // A group is as sticky as its members together.
-		i.own.tell(cannot, "counted for the whole service, by what is written at its first member and at the group", i.own.names()...)
+		i.own.tell(cannot, "counted for the whole service, by what is written at its first member and at the group",
+			i.own.names()...)
 	}
 	for _, key := range spec.Keys() {
 		made.Set(key, spec.Text(key))
@@ -52,7 +53,8 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	}
 	tree := inOrder(parts)
 	if !keepsOrder(tree, parts) {
-		t.Say(cannot, e, nil, "its order cannot be kept with a tree of %d levels; look at the order that `clusterd config check` prints", resources.MaxDepth)
+		t.Say(cannot, e, nil, "its order cannot be kept with a tree of %d levels; look at the order that `clusterd "+
+			"config check` prints", resources.MaxDepth)
 	}
 	t.draft.SetTree(name, tree)
 	return name
@@ -161,7 +163,8 @@ func keepsOrder(tree, parts []resources.Resource) bool {
 		return false
 	}
 	for n, part := range parts {
-		if starts[n].Resource.Label() != part.Label() || stops[len(parts)-1-n].Resource.Label() != part.Label() || starts[n].Depth >= resources.MaxDepth {
+		if starts[n].Resource.Label() != part.Label() || stops[len(parts)-1-n].Resource.Label() != part.Label() ||
+			starts[n].Depth >= resources.MaxDepth {
 			return false
 		}
 	}

@@ -8,16 +8,24 @@ import (
 
 var domainTable = []known{
 	{[]string{"hypervisor"}, changes, "write it as `hypervisor` into /etc/clusterd/node.yaml of every node"},
-	{[]string{"migration_transport", "migration_user", "migrateport", "migrateuri", "migrate_options"}, unneeded, "migrations go through clusterd's own encrypted channel; no ssh keys and no open libvirt ports are needed"},
-	{[]string{"migration_network_suffix"}, cannot, "migrations take the network of the nodes' `address`; another one cannot be chosen"},
+	{[]string{"migration_transport", "migration_user", "migrateport", "migrateuri", "migrate_options"}, unneeded,
+		"migrations go through clusterd's own encrypted channel; no ssh keys and no open libvirt ports are needed"},
+	{[]string{"migration_network_suffix"}, cannot,
+		"migrations take the network of the nodes' `address`; another one cannot be chosen"},
 	{[]string{"migration_downtime", "migration_speed"}, cannot, "limits of a migration cannot be set"},
 	{[]string{"force_stop"}, changes, "a guest is asked to shut down, and destroyed after stop_timeout; make that short"},
 	{[]string{"shutdown_mode"}, cannot, "the guest is asked by ACPI or its agent, as libvirt chooses"},
-	{[]string{"monitor_scripts"}, cannot, "no program is run to ask the guest. `probe: tcp:ADDRESS:PORT` asks it after a start; that decides nothing about recovery"},
-	{[]string{"snapshot", "backingfile", "stateless", "copyindirs"}, cannot, "a stop shuts the guest down; nothing is saved, copied or restored"},
-	{[]string{"save_config_on_stop", "sync_config_on_stop"}, unneeded, "the definition is in the document, the same for every node"},
-	{[]string{"autoset_utilization_cpu", "autoset_utilization_hv_memory", "autoset_utilization_host_memory", "unset_utilization_cpu", "unset_utilization_hv_memory"}, cannot, "memory and cores are not counted"},
-	{[]string{"start_resources", "remoteuri"}, cannot, "pools and networks of libvirt are started by libvirt (virsh pool-autostart, net-autostart)"},
+	{[]string{"monitor_scripts"}, cannot,
+		"no program is run to ask the guest. `probe: tcp:ADDRESS:PORT` asks it after a start; that decides nothing " +
+			"about recovery"},
+	{[]string{"snapshot", "backingfile", "stateless", "copyindirs"}, cannot,
+		"a stop shuts the guest down; nothing is saved, copied or restored"},
+	{[]string{"save_config_on_stop", "sync_config_on_stop"}, unneeded,
+		"the definition is in the document, the same for every node"},
+	{[]string{"autoset_utilization_cpu", "autoset_utilization_hv_memory", "autoset_utilization_host_memory",
+		"unset_utilization_cpu", "unset_utilization_hv_memory"}, cannot, "memory and cores are not counted"},
+	{[]string{"start_resources", "remoteuri"}, cannot,
+		"pools and networks of libvirt are started by libvirt (virsh pool-autostart, net-autostart)"},
 }
 
 // foreign says of a hypervisor that is not QEMU's why it cannot be, or "".
@@ -42,7 +50,8 @@ func (t *translation) vm(i *item) string {
 	}
 	found := t.definitions.Find(t.draft.Cluster, i.id, []string{config})
 	if other := t.draft.Claim("vm:"+importing.Name(i.id), found); other != "" {
-		t.SayWhole(cannot, i.element, "its definition %s is that of %s, and a VM is in the cluster once; left out", found.Path, other)
+		t.SayWhole(cannot, i.element, "its definition %s is that of %s, and a VM is in the cluster once; left out",
+			found.Path, other)
 		return ""
 	}
 	name, spec := t.declare(i, "vm", i.id)
@@ -98,11 +107,13 @@ func (t *translation) define(i *item, found importing.Found, spec *importing.Map
 	if found.Text == "" {
 		spec.Set("definition_file", found.Path)
 		t.draft.Missing = append(t.draft.Missing, found.Path)
-		t.Say(cannot, about, told, "%s. The document names %s, which has to be there when it is checked and applied", found.Problem, found.Path)
+		t.Say(cannot, about, told, "%s. The document names %s, which has to be there when it is checked and applied",
+			found.Problem, found.Path)
 		return
 	}
 	spec.Set("definition", found.Text)
-	t.Say(translated, about, told, "definition: read from %s and kept in the document; the file counts no more", found.Path)
+	t.Say(translated, about, told, "definition: read from %s and kept in the document; the file counts no more",
+		found.Path)
 	if found.MadeUUID {
 		t.Say(changes, about, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
 	}

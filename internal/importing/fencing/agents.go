@@ -10,7 +10,8 @@ import (
 )
 
 // ipmiAgents are fence_ipmilan and its other names.
-var ipmiAgents = map[string]bool{"fence_ipmilan": true, "fence_ilo3": true, "fence_ilo4": true, "fence_ilo5": true, "fence_imm": true, "fence_idrac": true}
+var ipmiAgents = map[string]bool{"fence_ipmilan": true, "fence_ilo3": true, "fence_ilo4": true, "fence_ilo5": true,
+	"fence_imm": true, "fence_idrac": true}
 
 // storageAgents cut off storage and leave the machine running.
 var storageAgents = map[string]bool{"fence_scsi": true, "fence_mpath": true}
@@ -55,7 +56,8 @@ func Refusal(agent string) string {
 	case handAgents[agent]:
 		return agent + " waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time"
 	case storageAgents[agent]:
-		return agent + " cuts the node off from storage and leaves it running; clusterd does that by a driver of its own, not by this program: declare a device with `driver: scsi` and the disks"
+		return agent + " cuts the node off from storage and leaves it running; clusterd does that by a driver of its " +
+			"own, not by this program: declare a device with `driver: scsi` and the disks"
 	case uselessAgents[agent] != "":
 		return agent + " cannot prove that a machine is off: " + uselessAgents[agent]
 	case !agentPattern.MatchString(agent):
@@ -79,5 +81,6 @@ func address(host, port string) (string, bool) {
 // passable tells whether a value reaches an agent as it is written.
 func passable(value string) bool {
 	quoted := len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`)
-	return !quoted && strings.TrimSpace(value) == value && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return !quoted && strings.TrimSpace(value) == value &&
+		!strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

@@ -56,7 +56,8 @@ func (d *Device) names() []string {
 
 // waits are parameters of agents about waiting: the drivers have one deadline
 // of their own for all of it.
-var waits = []string{"power_wait", "power_timeout", "login_timeout", "shell_timeout", "timeout", "retry_on", "power-wait", "power-timeout", "login-timeout", "shell-timeout"}
+var waits = []string{"power_wait", "power_timeout", "login_timeout", "shell_timeout", "timeout", "retry_on",
+	"power-wait", "power-timeout", "login-timeout", "shell-timeout"}
 
 var chatter = []string{"verbose", "debug", "debug_file", "quiet", "logfile", "version", "help"}
 
@@ -76,13 +77,15 @@ func (d *Device) common() {
 			"waiting is bounded by the driver: 30 s for a level, all its devices and readings together")
 	}
 	d.Tell(importing.Unneeded, chatter, "what an attempt saw is in `clustat --events`")
-	d.Tell(importing.Changes, []string{"action", "option"}, "the machine is switched off, proven off, and stays off; nothing switches it on again")
+	d.Tell(importing.Changes, []string{"action", "option"},
+		"the machine is switched off, proven off, and stays off; nothing switches it on again")
 	if delay := d.first("delay"); delay != "" && delay != "0" {
 		d.Tell(importing.Changes, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost")
 	}
 	d.Tell(importing.Unneeded, []string{"delay"}, "no delay")
 	if script := d.first("passwd_script", "password_script"); script != "" {
-		d.Tell(importing.Cannot, []string{"passwd_script", "password_script"}, "no program is asked for a password. Run it, and write what it prints as `password`, or its file as `password_file`")
+		d.Tell(importing.Cannot, []string{"passwd_script", "password_script"},
+			"no program is asked for a password. Run it, and write what it prints as `password`, or its file as `password_file`")
 		d.Advise("Write the password of %s into the document: %s knew it.", d.Name, script)
 	}
 }
@@ -93,7 +96,8 @@ func (d *Device) identify(driver string) bool {
 	host := d.first("ipaddr", "ip", "hostname")
 	address, good := address(host, d.first("ipport"))
 	if !good && (host != "" || driver != "agent") {
-		d.Tell(importing.Cannot, d.names(), "the device's address (ip, ipaddr) is missing, or is none; this device is left out")
+		d.Tell(importing.Cannot, d.names(),
+			"the device's address (ip, ipaddr) is missing, or is none; this device is left out")
 		return false
 	}
 	d.made.Set("driver", driver)
@@ -107,7 +111,9 @@ func (d *Device) identify(driver string) bool {
 	switch password := d.first("passwd", "password"); {
 	case password == "":
 	case driver == "agent" && !passable(password):
-		d.Tell(importing.Cannot, []string{"passwd", "password"}, "outer quotes, outer spaces and control characters are lost on the way to the agent: choose another password, here and on the device")
+		d.Tell(importing.Cannot, []string{"passwd", "password"},
+			"outer quotes, outer spaces and control characters are lost on the way to the agent: choose another password, "+
+				"here and on the device")
 		d.Advise("Choose a password for %s without outer quotes, outer spaces and control characters.", d.Name)
 	default:
 		d.made.Set("password", password)
@@ -121,7 +127,9 @@ func (d *Device) finish(names ...string) {
 		d.made.Set("options", d.options)
 	}
 	driver := "driver " + d.made.Text("driver")
-	d.Tell(importing.Translated, append([]string{"name", "agent", "ipaddr", "ip", "hostname", "ipport", "login", "username", "passwd", "password"}, names...), "%s", driver)
+	d.Tell(importing.Translated,
+		append([]string{"name", "agent", "ipaddr", "ip", "hostname", "ipport", "login", "username", "passwd", "password"},
+			names...), "%s", driver)
 	d.Tell(importing.Cannot, d.names(), "the %s has no such setting; left out", driver)
 }
 
@@ -135,7 +143,8 @@ func (d *Device) ipmi() bool {
 	d.Tell(importing.Unneeded, []string{"lanplus"}, "IPMI 2.0 (RMCP+) is always spoken")
 	d.Tell(importing.Unneeded, []string{"auth"}, "authentication belongs to the cipher suite in IPMI 2.0")
 	if method := d.first("method"); method == "cycle" {
-		d.Tell(importing.Changes, []string{"method"}, "a power cycle proves nothing and is never used: the machine is switched off and proven off")
+		d.Tell(importing.Changes, []string{"method"},
+			"a power cycle proves nothing and is never used: the machine is switched off and proven off")
 	}
 	d.Tell(importing.Unneeded, []string{"method"}, "off, and proven off")
 	d.privilege()
@@ -167,7 +176,8 @@ func (d *Device) privilege() {
 	case "operator", "administrator":
 		d.options["privilege"] = level
 	default:
-		d.Tell(importing.Cannot, []string{"privlvl"}, "the account needs the privilege operator to switch power; administrator is tried")
+		d.Tell(importing.Cannot, []string{"privlvl"},
+			"the account needs the privilege operator to switch power; administrator is tried")
 	}
 }
 
@@ -177,12 +187,14 @@ func (d *Device) redfish() bool {
 	}
 	if insecure, _ := importing.Truth(d.first("ssl_insecure", "ssl-insecure")); insecure {
 		d.options["insecure"] = "true"
-		d.Tell(importing.Translated, []string{"ssl_insecure", "ssl-insecure"}, "insecure: any certificate is believed; better pin it (fingerprint)")
+		d.Tell(importing.Translated, []string{"ssl_insecure", "ssl-insecure"},
+			"insecure: any certificate is believed; better pin it (fingerprint)")
 	}
 	if uri := d.first("systems_uri", "systems-uri"); uri != "" {
 		d.options["system"] = uri[strings.LastIndex(strings.TrimRight(uri, "/"), "/")+1:]
 	}
-	d.Tell(importing.Unneeded, []string{"ssl", "ssl_secure", "ssl-secure", "redfish_uri", "redfish-uri"}, "HTTPS, and the service's standard path")
+	d.Tell(importing.Unneeded, []string{"ssl", "ssl_secure", "ssl-secure", "redfish_uri", "redfish-uri"},
+		"HTTPS, and the service's standard path")
 	d.finish("systems_uri", "systems-uri")
 	return true
 }
@@ -235,18 +247,23 @@ func (d *Device) program() bool {
 			continue
 		}
 		if !passable(value) {
-			d.Tell(importing.Cannot, []string{name}, "outer quotes, outer spaces and control characters are lost on the way to the agent; left out")
+			d.Tell(importing.Cannot, []string{name},
+				"outer quotes, outer spaces and control characters are lost on the way to the agent; left out")
 			continue
 		}
 		passed = append(passed, name)
 		d.options[d.modern(name)] = value
 		if importing.Secret(name, value) {
-			d.Tell(importing.Changes, []string{name}, "goes to the agent as a secret option: the cluster keeps it sealed, and `clusterd config show` masks it")
+			d.Tell(importing.Changes, []string{name},
+				"goes to the agent as a secret option: the cluster keeps it sealed, and `clusterd config show` masks it")
 		}
 	}
-	d.Tell(importing.Cannot, []string{"missing_as_off", "missing-as-off"}, "an outlet that is missing is not one that is off")
-	d.Tell(importing.Unneeded, []string{"nodename"}, "the node's name is sent where the agent needs an outlet and none is written")
-	d.Advise("Install the fence agents on every node (apt-get install fence-agents), and prove each outlet with `clusterd fence test NODE`: an agent cannot tell whose power it switches.")
+	d.Tell(importing.Cannot, []string{"missing_as_off", "missing-as-off"},
+		"an outlet that is missing is not one that is off")
+	d.Tell(importing.Unneeded, []string{"nodename"},
+		"the node's name is sent where the agent needs an outlet and none is written")
+	d.Advise("Install the fence agents on every node (apt-get install fence-agents), and prove each outlet with " +
+		"`clusterd fence test NODE`: an agent cannot tell whose power it switches.")
 	d.finish(passed...)
 	return true
 }

@@ -23,7 +23,8 @@ func TestTheNewAgentsKnowTheirParameters(t *testing.T) {
 	asked := map[string]bool{}
 	for _, source := range sources {
 		_, _, document := translatedFile(t, source)
-		parsed, err := config.Prepare(source, []byte(document), func(path string) ([]byte, error) { return importing.StandIn(path), nil })
+		parsed, err := config.Prepare(source, []byte(document),
+			func(path string) ([]byte, error) { return importing.StandIn(path), nil })
 		if err != nil {
 			t.Fatal(err)
 		}

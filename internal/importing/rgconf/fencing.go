@@ -95,12 +95,15 @@ func (f *fenceDevices) tellUse(t *translation, name string, use *importing.Eleme
 	t.Tell(translated, use, []string{"name", "port", "plug"}, "device %s", name)
 	if delay := use.Get("delay"); delay != "" && delay != "0" {
 		t.delayed(use, delay)
-		t.Tell(changes, use, []string{"delay"}, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other. With two_node, the node whose shot was delayed is the favoured one")
+		t.Tell(changes, use, []string{"delay"},
+			"nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other. With "+
+				"two_node, the node whose shot was delayed is the favoured one")
 	}
 	t.Tell(unneeded, use, []string{"delay"}, "no delay")
 	switch action := cmp.Or(use.Get("action"), use.Get("option")); action {
 	case "reboot", "off", "":
-		t.Tell(changes, use, []string{"action", "option"}, "%s: the machine is switched off, proven off, and stays off", action)
+		t.Tell(changes, use, []string{"action", "option"},
+			"%s: the machine is switched off, proven off, and stays off", action)
 	default:
 		t.Tell(cannot, use, []string{"action", "option"}, "only off is done; the machine is switched off")
 	}
@@ -126,7 +129,8 @@ func (t *translation) delayed(e *importing.Element, delay string) {
 
 // make declares a device of the document for one node and outlet.
 func (f *fenceDevices) make(t *translation, d *declared, id [3]string, use *importing.Element) string {
-	target := fencing.Device{Name: d.element.Get("name"), Agent: agentOf(d.element), Values: merged(d.element, use), Advise: t.Advise,
+	target := fencing.Device{Name: d.element.Get("name"), Agent: agentOf(d.element), Values: merged(d.element, use),
+		Advise: t.Advise,
 		Tell: func(kind importing.Kind, names []string, format string, arguments ...any) {
 			said := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "name" && len(d.users) > 1 })
 			t.Tell(kind, d.element, said, format, arguments...)

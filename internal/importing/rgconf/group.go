@@ -96,7 +96,8 @@ func (t *translation) innerVM(outer part, e *importing.Element, service string, 
 	if standing {
 		t.shareNode(outer, spec, service)
 		spec.Set("together", []string{service})
-		t.Say(changes, e, nil, "%s is a service of its own, together with %s on one node: inside another service a VM could not migrate live, and together they move by stopping", name, service)
+		t.Say(changes, e, nil, "%s is a service of its own, together with %s on one node: inside another service a VM "+
+			"could not migrate live, and together they move by stopping", name, service)
 		line := importing.Line()
 		line.Set("service", service)
 		line.Set("mode", "hard")

@@ -9,7 +9,8 @@ import (
 )
 
 var managerTable = []known{
-	{[]string{"log_level", "log_facility"}, unneeded, "clusterd logs to the journal; log_level is in /etc/clusterd/node.yaml"},
+	{[]string{"log_level", "log_facility"}, unneeded,
+		"clusterd logs to the journal; log_level is in /etc/clusterd/node.yaml"},
 	{[]string{"status_child_max"}, unneeded, "checks of different services run side by side"},
 	{[]string{"status_poll_interval"}, unneeded, "each check has its own interval and is not rounded up to a scan"},
 	{[]string{"transition_throttling"}, unneeded, "nothing lingers: the leader decides on each batch of news at once"},
@@ -39,14 +40,18 @@ func (t *translation) resourceManager() {
 func (t *translation) managerSwitches(rm *importing.Element) {
 	t.tell(rm, managerTable)
 	if t.unmanaged, _ = importing.Truth(rm.Get("disabled")); t.unmanaged {
-		t.Tell(changes, rm, []string{"disabled"}, "rgmanager managed nothing at all. Here every service is declared with autostart: false and stays down until it is enabled")
+		t.Tell(changes, rm, []string{"disabled"},
+			"rgmanager managed nothing at all. Here every service is declared with autostart: false and stays down until "+
+				"it is enabled")
 	}
 	t.Tell(unneeded, rm, []string{"disabled"}, "not set")
 	if t.centrally(rm) {
 		t.Tell(changes, rm, []string{"central_processing"},
-			"one leader always decides, without S-Lang. Unlike central processing: failback of a VM is live, restart-disable works, and a member without a priority comes last")
+			"one leader always decides, without S-Lang. Unlike central processing: failback of a VM is live, "+
+				"restart-disable works, and a member without a priority comes last")
 	}
-	t.Tell(unneeded, rm, []string{"central_processing"}, "one leader decides here; hard and soft dependencies, exclusive services and priorities work always")
+	t.Tell(unneeded, rm, []string{"central_processing"},
+		"one leader decides here; hard and soft dependencies, exclusive services and priorities work always")
 }
 
 func (t *translation) centrally(rm *importing.Element) bool {
@@ -108,7 +113,8 @@ func (t *translation) failoverDomain(e *importing.Element) {
 }
 
 func domainWords(ordered, restricted, nofailback bool) string {
-	words := []string{"members are alike, and the one with the least load is taken", "others may run it when no member can", "a service moves to a better member that comes back"}
+	words := []string{"members are alike, and the one with the least load is taken",
+		"others may run it when no member can", "a service moves to a better member that comes back"}
 	if ordered {
 		words[0] = "members are preferred by priority"
 	}
@@ -160,7 +166,8 @@ func (t *translation) members(domain string, e *importing.Element, ordered bool)
 		priority, err := strconv.Atoi(strings.TrimSpace(m.Get("priority")))
 		if err != nil || priority < 1 || priority > 100 {
 			members.Set(node, nil)
-			t.SayAll(changes, m, "a member without a priority from 1 to 100 comes last. rgmanager preferred it to all others, and its central processing put it last")
+			t.SayAll(changes, m, "a member without a priority from 1 to 100 comes last. rgmanager preferred it to all "+
+				"others, and its central processing put it last")
 			continue
 		}
 		members.Set(node, priority)
@@ -174,7 +181,8 @@ func (t *translation) events(rm *importing.Element) {
 	for _, list := range rm.All("events") {
 		t.Container(list)
 		for _, e := range list.All("event") {
-			t.SayWhole(cannot, e, "S-Lang scripts are not run. Where it kept services together or apart, write together or apart; where it ordered them, depend or tier")
+			t.SayWhole(cannot, e, "S-Lang scripts are not run. Where it kept services together or apart, write together or "+
+				"apart; where it ordered them, depend or tier")
 		}
 	}
 }

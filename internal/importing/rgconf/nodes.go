@@ -44,7 +44,9 @@ func (t *translation) node(e *importing.Element, devices *fenceDevices) {
 	t.tell(e, nodeTable)
 	t.votes(e)
 	for _, alternative := range e.All("altname") {
-		t.SayWhole(cannot, alternative, "a second ring is not there: heartbeats take one network so far. Further `addresses` in the node's own file go into its certificate only; bond the interfaces")
+		t.SayWhole(cannot, alternative,
+			"a second ring is not there: heartbeats take one network so far. Further `addresses` in the node's own file go "+
+				"into its certificate only; bond the interfaces")
 	}
 	t.levels(name, e, spec, devices)
 }
@@ -75,7 +77,8 @@ func (t *translation) levels(node string, e *importing.Element, spec *importing.
 	if len(levels) > 0 {
 		spec.Set("fence", levels)
 	} else {
-		t.Say(cannot, e, nil, "no fence device is left for this node: it is `unprotected`, and when it is lost, what ran there stays down until somebody says `clusterd fence confirm %s`", node)
+		t.Say(cannot, e, nil, "no fence device is left for this node: it is `unprotected`, and when it is lost, what "+
+			"ran there stays down until somebody says `clusterd fence confirm %s`", node)
 		t.unfenced = append(t.unfenced, node)
 	}
 	for _, unfence := range e.All("unfence") {
@@ -104,7 +107,8 @@ func (t *translation) method(node string, method *importing.Element, devices *fe
 	case len(level) == 1:
 		t.SayAll(translated, method, "a fence level with %s", level[0])
 	default:
-		t.SayAll(translated, method, "a fence level with %s: all of them are switched off at the same time, and all must be proven off", strings.Join(level, ", "))
+		t.SayAll(translated, method, "a fence level with %s: all of them are switched off at the same time, and all "+
+			"must be proven off", strings.Join(level, ", "))
 	}
 	return level
 }
@@ -113,9 +117,11 @@ func (t *translation) unfence(e *importing.Element, devices *fenceDevices) {
 	t.Container(e)
 	for _, use := range e.All("device") {
 		if fencing.Storage(devices.agent(use.Get("name"))) {
-			t.SayWhole(changes, use, "clusterd registers a node at the storage itself, when it is admitted, where a device with `driver: scsi` is declared")
+			t.SayWhole(changes, use, "clusterd registers a node at the storage itself, when it is admitted, where a device "+
+				"with `driver: scsi` is declared")
 			continue
 		}
-		t.SayWhole(unneeded, use, "power fencing needs no unfencing: a machine that was fenced stays off until a person switches it on")
+		t.SayWhole(unneeded, use, "power fencing needs no unfencing: a machine that was fenced stays off until a person "+
+			"switches it on")
 	}
 }

@@ -83,7 +83,8 @@ func (t *translation) referred(rm, shared *importing.Element) bool {
 
 // startLevels order the children of a service, as its agent declares them; what
 // has no level comes after all of them, in the order of the file.
-var startLevels = map[string]int{"lvm": 1, "fs": 2, "clusterfs": 3, "netfs": 4, "bind-mount": 4, "nfsexport": 5, "nfsclient": 6, "ip": 7, "smb": 8, "script": 9}
+var startLevels = map[string]int{"lvm": 1, "fs": 2, "clusterfs": 3, "netfs": 4, "bind-mount": 4, "nfsexport": 5,
+	"nfsclient": 6, "ip": 7, "smb": 8, "script": 9}
 
 // fileSystemLevels order the children of fs and clusterfs, nfsServerLevels those
 // of nfsserver.
@@ -95,7 +96,8 @@ var (
 // inOrder returns the children that are resources in the order in which they
 // started.
 func inOrder(e *importing.Element) []*importing.Element {
-	levels := map[string]map[string]int{"service": startLevels, "resourcegroup": startLevels, "fs": fileSystemLevels, "clusterfs": fileSystemLevels, "nfsserver": nfsServerLevels}[e.Name]
+	levels := map[string]map[string]int{"service": startLevels, "resourcegroup": startLevels, "fs": fileSystemLevels,
+		"clusterfs": fileSystemLevels, "nfsserver": nfsServerLevels}[e.Name]
 	const last = 100
 	level := func(child *importing.Element) int { return cmp.Or(levels[child.Name], last) }
 	var children []*importing.Element
@@ -147,13 +149,15 @@ func (t *translation) resources(b *branch) []resources.Resource {
 func (t *translation) resource(e *importing.Element, above *branch) []resources.Resource {
 	p := t.part(e)
 	if e.Get("ref") != "" && p.shared == nil {
-		t.SayWhole(cannot, e, "no shared resource of this type and name is declared under <resources>; left out with all below it")
+		t.SayWhole(cannot, e, "no shared resource of this type and name is declared under <resources>; left out with "+
+			"all below it")
 		return nil
 	}
 	b := &branch{up: above, part: p, service: above.service, here: map[string]bool{}}
 	a, isKnown := agents[e.Name]
 	if !isKnown {
-		a = agent{to: "rgmanager:" + e.Name, asIs: true, kind: cannot, about: "clusterd knows no counterpart; the old agent is called, and must be installed in /usr/share/cluster on every node"}
+		a = agent{to: "rgmanager:" + e.Name, asIs: true, kind: cannot,
+			about: "clusterd knows no counterpart; the old agent is called, and must be installed in /usr/share/cluster on every node"}
 	}
 	if a.dissolved {
 		t.Say(changes, e, []string{"name", "ref"}, "%s", a.about)
@@ -191,7 +195,8 @@ func (m *making) named() bool {
 	m.branch.up.here[wanted] = true
 	shared := m.shared[sharedKey(p.own.Name, p.own.Get("ref"))]
 	if most := resources.MaxReferences(*m.made); most > 0 && shared.uses >= most {
-		m.SayWhole(cannot, p.own, "a resource of this type can be in one place only, and is in another already; rgmanager left this out too")
+		m.SayWhole(cannot, p.own, "a resource of this type can be in one place only, and is in another already; "+
+			"rgmanager left this out too")
 		return false
 	}
 	shared.uses++
@@ -218,7 +223,8 @@ func (m *making) tellAnywhere(kind importing.Kind, names []string, format string
 		}
 	}
 	if m.part.defaults != nil {
-		m.Tell(kind, m.part.defaults, names, "for every "+m.part.own.Name+" that does not say otherwise: "+format, arguments...)
+		m.Tell(kind, m.part.defaults, names, "for every "+m.part.own.Name+" that does not say otherwise: "+format,
+			arguments...)
 	}
 }
 
@@ -274,7 +280,8 @@ func (m *making) parameters() {
 }
 
 // common are the attributes that every resource has.
-var common = []string{"ref", "__independent_subtree", "__enforce_timeouts", "__max_restarts", "__restart_expire_time", "__max_failures", "__failure_expire_time"}
+var common = []string{"ref", "__independent_subtree", "__enforce_timeouts", "__max_restarts", "__restart_expire_time",
+	"__max_failures", "__failure_expire_time"}
 
 // tell speaks of the resource: what it became, and what of it is lost.
 func (m *making) tell() {
@@ -288,13 +295,15 @@ func (m *making) tell() {
 	m.Say(kind, m.part.own, named, "%s", about)
 	switch {
 	case m.part.shared != nil && !m.made.Shared:
-		m.Tell(changes, m.part.shared, named, "%s, one for each place where it is referred to: what it inherits there is its own", about)
+		m.Tell(changes, m.part.shared, named,
+			"%s, one for each place where it is referred to: what it inherits there is its own", about)
 	case m.part.shared != nil:
 		m.Tell(kind, m.part.shared, named, "%s, declared once and shared by those who refer to it", about)
 	}
 	for name, value := range m.made.Parameters {
 		if importing.Secret(name, value) {
-			m.tellAnywhere(changes, []string{name}, "a secret parameter of %s: the cluster keeps it sealed, and `clusterd config show` masks it", m.made.Type)
+			m.tellAnywhere(changes, []string{name},
+				"a secret parameter of %s: the cluster keeps it sealed, and `clusterd config show` masks it", m.made.Type)
 		}
 	}
 	var passed []string
@@ -314,7 +323,8 @@ func (m *making) tell() {
 
 // lost speaks of attributes without a counterpart.
 func (m *making) lost() {
-	m.tellOne("__enforce_timeouts", unneeded, "times are always enforced: the agent is ended with all it started, and what it did is unknown")
+	m.tellOne("__enforce_timeouts", unneeded,
+		"times are always enforced: the agent is ended with all it started, and what it did is unknown")
 	for _, name := range sortedKeys(m.agent.dropped) {
 		m.tellOne(name, unneeded, m.agent.dropped[name])
 	}

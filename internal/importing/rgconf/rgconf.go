@@ -36,7 +36,8 @@ type translation struct {
 
 // Translate reads a cluster.conf. file is used in messages. The error is an
 // importing.Fault: the text is no cluster.conf, and nothing was translated.
-func Translate(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report, error) {
+func Translate(file string, text []byte, definitions importing.Definitions) (*importing.Draft, *importing.Report,
+	error) {
 	top, err := importing.ReadMarkup(file, text)
 	if err != nil {
 		return nil, nil, err
@@ -46,8 +47,9 @@ func Translate(file string, text []byte, definitions importing.Definitions) (*im
 			Message: "is no cluster.conf: its top element is <" + top.Name + ">, not <cluster>"}
 	}
 	t := &translation{Report: &importing.Report{}, draft: importing.NewDraft(), definitions: definitions, top: top,
-		nodes: map[string]bool{}, refused: map[string]bool{}, shared: map[string]*sharedResource{}, defaults: map[string]*importing.Element{},
-		moved: map[string]string{}, fenceOnStop: map[string]bool{}, waits: map[string]time.Duration{}}
+		nodes: map[string]bool{}, refused: map[string]bool{}, shared: map[string]*sharedResource{},
+		defaults: map[string]*importing.Element{},
+		moved:    map[string]string{}, fenceOnStop: map[string]bool{}, waits: map[string]time.Duration{}}
 	t.cluster()
 	t.membership()
 	t.clusterNodes()
@@ -74,15 +76,18 @@ func (t *translation) cluster() {
 // closing says what is left to a person.
 func (t *translation) closing() {
 	if len(t.dotted) > 0 {
-		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write `name: %s` into /etc/clusterd/node.yaml of that node, and so on.", t.dotted[0])
+		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write "+
+			"`name: %s` into /etc/clusterd/node.yaml of that node, and so on.", t.dotted[0])
 	}
 	if len(t.unfenced) > 0 {
 		t.Advise("Give a fence device to %s.", strings.Join(t.unfenced, ", "))
 	}
 	if t.draft.Devices.Len() > 0 {
-		t.Advise("Prove each fence device: clusterd fence test NODE. A device that does not tell the machine's UUID counts only after that.")
+		t.Advise("Prove each fence device: clusterd fence test NODE. A device that does not tell the machine's UUID " +
+			"counts only after that.")
 	}
-	t.Advise("Stop rgmanager and cman on every node, and switch off their start at boot, before clusterd manages anything: two managers would start the same services twice.")
+	t.Advise("Stop rgmanager and cman on every node, and switch off their start at boot, before clusterd manages " +
+		"anything: two managers would start the same services twice.")
 	t.Advise("Look at the document, then: clusterd config check FILE; clusterd config apply FILE.")
 }
 

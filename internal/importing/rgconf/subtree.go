@@ -19,12 +19,14 @@ func (m *making) subtree() {
 		m.tellOne("__independent_subtree", translated, "subtree: independent; a failure restarts this part in place")
 	case "2", "non-critical":
 		m.made.Subtree = resources.NonCritical
-		m.tellOne("__independent_subtree", translated, "subtree: non-critical; a part that fails stays down, and the service goes on")
+		m.tellOne("__independent_subtree", translated,
+			"subtree: non-critical; a part that fails stays down, and the service goes on")
 	default:
 		m.tellOne("__independent_subtree", cannot, "no such kind of subtree; a failure is one of the service")
 	}
 	if m.made.Subtree == resources.Critical {
-		m.tellAnywhere(unneeded, []string{"__max_restarts", "__restart_expire_time"}, "counted for independent and non-critical subtrees only, and this is neither")
+		m.tellAnywhere(unneeded, []string{"__max_restarts", "__restart_expire_time"},
+			"counted for independent and non-critical subtrees only, and this is neither")
 	} else {
 		m.threshold("__max_restarts", "__restart_expire_time", &m.made.MaxRestarts, &m.made.RestartExpire)
 	}

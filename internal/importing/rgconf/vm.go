@@ -30,7 +30,8 @@ func (t *translation) vm(p part) *importing.Mapping {
 		t.SayWhole(cannot, p.own, "a VM needs a name of its own; this one is left out")
 		return nil
 	case len(name) > longestServiceName:
-		t.SayWhole(cannot, p.own, "a service's name has at most %d letters with its type; this VM is left out", longestServiceName)
+		t.SayWhole(cannot, p.own, "a service's name has at most %d letters with its type; this VM is left out",
+			longestServiceName)
 		return nil
 	}
 	if refusal := foreign(p); refusal != "" {
@@ -40,7 +41,8 @@ func (t *translation) vm(p part) *importing.Mapping {
 	paths := definitionPaths(p, given)
 	found := t.definitions.Find(t.draft.Cluster, given, paths)
 	if other := t.draft.Claim(name, found); other != "" {
-		t.SayWhole(cannot, p.own, "its definition %s is that of %s, and a VM is in the cluster once; left out", found.Path, other)
+		t.SayWhole(cannot, p.own, "its definition %s is that of %s, and a VM is in the cluster once; left out",
+			found.Path, other)
 		return nil
 	}
 	spec := importing.NewMapping()
@@ -103,15 +105,19 @@ func (t *translation) define(p part, name string, found importing.Found, spec *i
 	if found.Text == "" {
 		spec.Set("definition_file", found.Path)
 		t.draft.Missing = append(t.draft.Missing, found.Path)
-		t.Say(cannot, p.own, about, "%s. The document names %s, which has to be there when it is checked and applied (`virsh dumpxml --inactive --security-info %s` prints it)", found.Problem, found.Path, name)
+		t.Say(cannot, p.own, about, "%s. The document names %s, which has to be there when it is checked and applied "+
+			"(`virsh dumpxml --inactive --security-info %s` prints it)", found.Problem, found.Path, name)
 		t.Advise("Put the missing definitions in place, or import again with --definitions FOLDER.")
 		return
 	}
 	spec.Set("definition", found.Text)
 	if libvirts {
-		t.Say(translated, p.own, about, "definition: read from %s. It was libvirt's own, and libvirt must forget it before the cluster starts the VM: `clusterd vm import %s` does both for a VM that is still defined", found.Path, name)
+		t.Say(translated, p.own, about,
+			"definition: read from %s. It was libvirt's own, and libvirt must forget it before the cluster starts the VM: "+
+				"`clusterd vm import %s` does both for a VM that is still defined", found.Path, name)
 	} else {
-		t.Say(translated, p.own, about, "definition: read from %s and kept in the document; the file counts no more", found.Path)
+		t.Say(translated, p.own, about, "definition: read from %s and kept in the document; the file counts no more",
+			found.Path)
 	}
 	if found.MadeUUID {
 		t.Say(changes, p.own, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
@@ -161,7 +167,8 @@ func (t *translation) vmExtras(p part) {
 }
 
 func (t *translation) vmAction(p part, action *importing.Element) {
-	key := map[string]string{"start": "start_timeout", "stop": "stop_timeout", "migrate": "migrate_timeout"}[action.Get("name")]
+	key := map[string]string{"start": "start_timeout", "stop": "stop_timeout",
+		"migrate": "migrate_timeout"}[action.Get("name")]
 	span, err := importing.ReadSpan(action.Get("timeout"))
 	switch {
 	case key != "" && err == nil && span > 0:

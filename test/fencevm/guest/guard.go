@@ -15,8 +15,9 @@ import (
 // cutoff DISK", or "guard free|leased|never LEASE TIMEOUT".
 func (n *node) guard(ctx context.Context, words []string) (any, error) {
 	g := &daemon.HostGuard{
-		Node: n.name, Socket: "/run/guard/keeper.sock", KeeperCommand: []string{self, "watchdog-keeper"}, StorageHelper: "scsi-helper",
-		Storage: n.storage(nil), Pills: n.messages(),
+		Node: n.name, Socket: "/run/guard/keeper.sock", KeeperCommand: []string{self, "watchdog-keeper"},
+		StorageHelper: "scsi-helper",
+		Storage:       n.storage(nil), Pills: n.messages(),
 	}
 	switch words[0] {
 	case "register":

@@ -13,7 +13,8 @@ import (
 
 // prepare mounts and loads what a machine needs, and reads its parameters.
 func prepare() (map[string]string, error) {
-	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"tmpfs", "/run"}, {"tmpfs", "/var/lib"}} {
+	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"},
+		{"tmpfs", "/run"}, {"tmpfs", "/var/lib"}} {
 		if err := unix.Mount(m[0], m[1], m[0], 0, ""); err != nil {
 			return nil, fmt.Errorf("mount %s: %w", m[1], err)
 		}

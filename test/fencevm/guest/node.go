@@ -31,8 +31,10 @@ func (n *node) obey(words []string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Second)
 	defer cancel()
 	commands := map[string]func(context.Context, []string) (any, error){
-		"disks": n.listDisks, "unfence": n.unfence, "survey": n.survey, "check": n.check, "fence": n.fence, "read": n.read, "write": n.write,
-		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear, "multipath": n.multipath, "guard": n.guard, "loopback": n.loopback,
+		"disks": n.listDisks, "unfence": n.unfence, "survey": n.survey, "check": n.check, "fence": n.fence, "read": n.read,
+		"write":  n.write,
+		"daemon": n.daemon, "keeper": n.keeper, "format": n.format, "pill": n.pill, "clear": n.clear,
+		"multipath": n.multipath, "guard": n.guard, "loopback": n.loopback,
 		"put": n.put, "run": n.run, "spawn": n.spawn, "show": n.show,
 	}
 	command, known := commands[words[0]]
@@ -55,7 +57,8 @@ func (n *node) storage(playing []string) *scsi.Driver {
 	if len(playing) > 0 {
 		name = playing[0]
 	}
-	return scsi.New(scsi.Options{Cluster: "vm", Node: name, Nodes: func() []string { return []string{"a", "b"} }, Helper: []string{self, "scsi-helper"}})
+	return scsi.New(scsi.Options{Cluster: "vm", Node: name, Nodes: func() []string { return []string{"a", "b"} },
+		Helper: []string{self, "scsi-helper"}})
 }
 
 func shared(disk string) fence.Device {
@@ -136,11 +139,13 @@ func (n *node) format(_ context.Context, words []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, watchdog.Format(words[0], watchdog.Header{Watchdog: timeout, Allocate: time.Second, Loop: time.Second, MsgWait: 2 * timeout})
+	return nil, watchdog.Format(words[0], watchdog.Header{Watchdog: timeout, Allocate: time.Second, Loop: time.Second,
+		MsgWait: 2 * timeout})
 }
 
 func (n *node) messages() *watchdog.Driver {
-	return watchdog.New(watchdog.Options{Node: n.name, Armed: func(fence.Target, []string) error { return nil }, Helper: []string{self, "sbd-helper"}})
+	return watchdog.New(watchdog.Options{Node: n.name, Armed: func(fence.Target, []string) error { return nil },
+		Helper: []string{self, "sbd-helper"}})
 }
 
 func messageDisk(disk string) fence.Device {
@@ -211,7 +216,8 @@ func (n *node) daemon(_ context.Context, words []string) (any, error) {
 		return nil, err
 	}
 	defer func() { _ = ready.Close() }()
-	n.child, err = os.StartProcess(self, append([]string{self, "daemon", n.name}, words[1:]...), &os.ProcAttr{Files: []*os.File{nil, told, os.Stderr}})
+	n.child, err = os.StartProcess(self, append([]string{self, "daemon", n.name}, words[1:]...),
+		&os.ProcAttr{Files: []*os.File{nil, told, os.Stderr}})
 	_ = told.Close()
 	if err != nil {
 		return nil, err

@@ -205,7 +205,8 @@ func (c *client) request() error {
 		}
 		return c.done(0, request.Handle, nil)
 	case commandFlush:
-		// The disk only has to outlive pretend hosts, not this machine, so the page cache is stable enough.
+		// The disk only has to outlive pretend hosts, not this machine, so the page cache is stable
+		// enough.
 		return c.done(0, request.Handle, nil)
 	case commandDisconnect:
 		return io.EOF

@@ -19,13 +19,15 @@ var ErrRecordFull = errors.New("the record of writers is incomplete")
 
 const (
 	runsLimit = 4096
-	// returnsTooSoon is the shortest time another host's turn may last. A migration there and back takes libvirt several
-	// times as long; two copies that write in turns do so every tenth of a second.
+	// returnsTooSoon is the shortest time another host's turn may last. A migration there and back
+	// takes libvirt several times as long; two copies that write in turns do so every tenth of a
+	// second.
 	returnsTooSoon = 250 * time.Millisecond
 )
 
-// Stamp is what our guest writes into a sector: "CLGT NONCE BOOT TICK MS". The nonce names one run of the guest and
-// moves with it, the boot counter grows by one each time the guest starts from that disk.
+// Stamp is what our guest writes into a sector: "CLGT NONCE BOOT TICK MS". The nonce names one
+// run of the guest and moves with it, the boot counter grows by one each time the guest starts
+// from that disk.
 type Stamp struct {
 	Nonce string
 	Boot  uint64
@@ -47,7 +49,8 @@ func ParseStamp(sector []byte) (stamp Stamp, ok bool) {
 	return Stamp{Nonce: fields[1], Boot: boot, Tick: tick}, true
 }
 
-// Write is an unbroken run of writes by one run of a guest on one host. Nonce is empty for writes that carry no stamp.
+// Write is an unbroken run of writes by one run of a guest on one host. Nonce is empty for
+// writes that carry no stamp.
 type Write struct {
 	Host      string    `json:"host"`
 	Nonce     string    `json:"nonce,omitempty"`
@@ -69,8 +72,8 @@ func (w Write) String() string {
 		w.Until.Format("15:04:05.000"), w.Host, nonce, w.Boot, w.FirstTick, w.LastTick, w.Count)
 }
 
-// record is the history of one export. A violation inside a run (a tick that goes backwards on one host) starts a new run, so that
-// the runs alone suffice to judge.
+// record is the history of one export. A violation inside a run (a tick that goes backwards on
+// one host) starts a new run, so that the runs alone suffice to judge.
 type record struct {
 	Runs []Write `json:"runs"`
 	Full bool    `json:"full,omitempty"`
@@ -90,7 +93,8 @@ func (r *record) add(host string, stamp Stamp, at time.Time) bool {
 		return false
 	}
 	r.Runs = append(r.Runs, Write{
-		Host: host, Nonce: stamp.Nonce, Boot: stamp.Boot, At: at, Until: at, FirstTick: stamp.Tick, LastTick: stamp.Tick, Count: 1,
+		Host: host, Nonce: stamp.Nonce, Boot: stamp.Boot, At: at, Until: at, FirstTick: stamp.Tick, LastTick: stamp.Tick,
+		Count: 1,
 	})
 	return true
 }
@@ -106,8 +110,8 @@ func (r *record) save(path string) error {
 	return os.Rename(path+".new", path)
 }
 
-// CheckSingleWriter judges a history in the order in which the writes arrived. It returns [ErrTwoWriters], with the two
-// runs in the text, unless all of these hold:
+// CheckSingleWriter judges a history in the order in which the writes arrived. It returns
+// [ErrTwoWriters], with the two runs in the text, unless all of these hold:
 //
 //   - A guest that another guest has followed never writes again: two nonces that alternate are two virtual machines.
 //   - A new guest's boot counter is higher than its predecessor's: equal ones started from the same sector at once.
@@ -132,7 +136,8 @@ func CheckSingleWriter(runs []Write) error {
 		if index < 2 {
 			continue
 		}
-		if earlier := runs[index-2]; earlier.Host == run.Host && previous.Host != run.Host && run.At.Sub(earlier.Until) < returnsTooSoon {
+		if earlier := runs[index-2]; earlier.Host == run.Host && previous.Host != run.Host &&
+			run.At.Sub(earlier.Until) < returnsTooSoon {
 			return violation("two hosts write in turns", previous, run)
 		}
 	}

@@ -108,8 +108,8 @@ func (s *Server) forget(connection net.Conn) {
 	s.mu.Unlock()
 }
 
-// DropHost closes the connections of a host. Call it when the host has lost its power: it can say nothing itself any more, and
-// what it sent before has been read.
+// DropHost closes the connections of a host. Call it when the host has lost its power: it can
+// say nothing itself any more, and what it sent before has been read.
 func (s *Server) DropHost(host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,8 +168,8 @@ func (s *Server) export(name string) (*export, error) {
 	return fresh, nil
 }
 
-// Writers returns who wrote to an export so far, oldest first, and saves it to the record's file. It returns
-// [ErrRecordFull], with what there is, when the history was too long to keep.
+// Writers returns who wrote to an export so far, oldest first, and saves it to the record's
+// file. It returns [ErrRecordFull], with what there is, when the history was too long to keep.
 func (s *Server) Writers(name string) ([]Write, error) {
 	s.mu.Lock()
 	export := s.exports[name]
@@ -186,7 +186,8 @@ func (s *Server) Writers(name string) ([]Write, error) {
 	return runs, export.record.save(export.savedTo)
 }
 
-// CheckSingleWriter returns [ErrTwoWriters] or [ErrRecordFull] unless the export's history shows one writer at a time.
+// CheckSingleWriter returns [ErrTwoWriters] or [ErrRecordFull] unless the export's history shows
+// one writer at a time.
 func (s *Server) CheckSingleWriter(name string) error {
 	runs, err := s.Writers(name)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// testClient speaks just enough NBD, written from the protocol's text and not from the server's code.
+// testClient speaks just enough NBD, written from the protocol's text and not from the server's
+// code.
 type testClient struct {
 	t          *testing.T
 	connection net.Conn
@@ -131,13 +132,15 @@ func TestServerStoresAndNamesTheWriter(t *testing.T) {
 	}
 	second.transmit(1, 512, 512, sectorWith("CLGT aa 1 3 50\n"))
 	runs, err := server.Writers("web")
-	if err != nil || len(runs) != 2 || runs[0].Host != "node1" || runs[0].Count != 3 || runs[0].LastTick != 3 || runs[1].Host != "node2" {
+	if err != nil || len(runs) != 2 || runs[0].Host != "node1" || runs[0].Count != 3 || runs[0].LastTick != 3 ||
+		runs[1].Host != "node2" {
 		t.Fatalf("runs %v, error %v", runs, err)
 	}
 	if err := server.CheckSingleWriter("web"); !errors.Is(err, ErrTwoWriters) {
 		t.Fatalf("the same guest wrote the same tick from two hosts, and the verdict is %v", err)
 	}
-	if saved, err := os.ReadFile(filepath.Join(directory, "web.writers.json")); err != nil || !bytes.Contains(saved, []byte("node2")) {
+	if saved, err := os.ReadFile(filepath.Join(directory, "web.writers.json")); err != nil ||
+		!bytes.Contains(saved, []byte("node2")) {
 		t.Fatalf("saved record: %s, %v", saved, err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package cgroup freezes and kills sets of processes, with cgroups of version 2 or, on an old machine, of version 1. The caller
-// needs root, and must end each [Group] with [Group.Kill].
+// Package cgroup freezes and kills sets of processes, with cgroups of version 2 or, on an old
+// machine, of version 1. The caller needs root, and must end each [Group] with [Group.Kill].
 package cgroup
 
 import (
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Group is the set of processes of one host (or of the hub). It freezes them, and it finds them again after the lab
-// process was killed, which pid files could not do safely.
+// Group is the set of processes of one host (or of the hub). It freezes them, and it finds them
+// again after the lab process was killed, which pid files could not do safely.
 type Group struct {
 	path    string
 	version int // 1 or 2.
@@ -27,8 +27,8 @@ type Group struct {
 // AvoidVersion2 lets a test take the way of an old machine on a hybrid one.
 var AvoidVersion2 bool
 
-// Root finds where to make cgroups. Version 2 is preferred also on a hybrid machine, because it freezes and kills
-// by one write each and lets a process start inside its cgroup.
+// Root finds where to make cgroups. Version 2 is preferred also on a hybrid machine, because it
+// freezes and kills by one write each and lets a process start inside its cgroup.
 func Root() (path string, version int, err error) {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
@@ -49,7 +49,8 @@ func Root() (path string, version int, err error) {
 		}
 	}
 	if version1 == "" {
-		return "", 0, errors.New("this machine has neither cgroup2 nor the cgroup v1 freezer mounted; the lab needs one to cut a host's power")
+		return "", 0, errors.New("this machine has neither cgroup2 nor the cgroup v1 freezer mounted; the lab needs one " +
+			"to cut a host's power")
 	}
 	return version1, 1, nil
 }
@@ -67,8 +68,9 @@ func New(name string) (*Group, error) {
 	return group, nil
 }
 
-// Start runs a command as a member of the cgroup from its first instruction on; with version 1 from right after its start,
-// which is why a host's init waits for a word before it makes children.
+// Start runs a command as a member of the cgroup from its first instruction on; with version 1
+// from right after its start, which is why a host's init waits for a word before it makes
+// children.
 func (g *Group) Start(command *exec.Cmd) error {
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
@@ -93,8 +95,8 @@ func (g *Group) write(file, value string) error {
 	return os.WriteFile(filepath.Join(g.path, file), []byte(value), 0o644)
 }
 
-// Freeze stops every process and returns once all have stopped, or with an error after the patience is over; those that can
-// be stopped are, also then.
+// Freeze stops every process and returns once all have stopped, or with an error after the
+// patience is over; those that can be stopped are, also then.
 func (g *Group) Freeze(patience time.Duration) error {
 	if g.version == 2 {
 		if err := g.write("cgroup.freeze", "1"); err != nil {
@@ -156,8 +158,8 @@ func (g *Group) processes() []int {
 	return pids
 }
 
-// Kill ends every process and removes the cgroup. It returns an error when something is still alive after the
-// deadline: a host is only off when nothing of it is left.
+// Kill ends every process and removes the cgroup. It returns an error when something is still
+// alive after the deadline: a host is only off when nothing of it is left.
 func (g *Group) Kill() error {
 	if _, err := os.Stat(g.path); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -171,7 +173,8 @@ func (g *Group) Kill() error {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		if g.version == 1 {
-			// A frozen process of version 1 takes its SIGKILL only once it is thawed; it dies before it runs.
+			// A frozen process of version 1 takes its SIGKILL only once it is thawed; it dies before it
+			// runs.
 			_ = g.Thaw()
 		}
 		if err := os.Remove(g.path); err == nil || errors.Is(err, os.ErrNotExist) {
@@ -184,7 +187,8 @@ func (g *Group) Kill() error {
 	}
 }
 
-// KillMatching ends every cgroup whose name matches, for tidying up after a program that was killed.
+// KillMatching ends every cgroup whose name matches, for tidying up after a program that was
+// killed.
 func KillMatching(names *regexp.Regexp) error {
 	root, version, err := Root()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package smoke shows that a lab works, from the first start of a guest to its recovery. Callers bring a lab of three
-// hosts that are on, and close it themselves.
+// Package smoke shows that a lab works, from the first start of a guest to its recovery. Callers
+// bring a lab of three hosts that are on, and close it themselves.
 package smoke
 
 import (
@@ -14,9 +14,10 @@ import (
 	"github.com/clusterd/clusterd/test/lab"
 )
 
-// Run tells, through say, the story it makes happen: a guest starts on node1, moves live to node2 as the same run, dies with node2 when its BMC cuts
-// the power, starts again on node3 as another run, and its disk had one writer at a time. An error says which part
-// of the story did not come true.
+// Run tells, through say, the story it makes happen: a guest starts on node1, moves live to
+// node2 as the same run, dies with node2 when its BMC cuts the power, starts again on node3 as
+// another run, and its disk had one writer at a time. An error says which part of the story did
+// not come true.
 func Run(ctx context.Context, l *lab.Lab, say func(string)) error {
 	if len(l.Hosts) < 3 {
 		return errors.New("smoke needs three hosts")
@@ -46,7 +47,8 @@ func (s *story) tell(format string, values ...any) {
 // create starts the guest on a host by plain virsh and waits for its first answer.
 func (s *story) create(ctx context.Context, host *lab.Host) error {
 	inside := "/srv/cluster/" + s.guest.Name + ".xml"
-	if err := os.WriteFile(filepath.Join(s.lab.SharedDirectory(), s.guest.Name+".xml"), []byte(lab.GuestXML(s.guest)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(s.lab.SharedDirectory(), s.guest.Name+".xml"), []byte(lab.GuestXML(s.guest)),
+		0o644); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -57,7 +59,8 @@ func (s *story) create(ctx context.Context, host *lab.Host) error {
 	if err := s.probe.WaitForAnswer(ctx); err != nil {
 		return err
 	}
-	s.tell("%s started on %s: virsh create %v, first answer after %v", s.guest.Name, host.Name, created.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	s.tell("%s started on %s: virsh create %v, first answer after %v", s.guest.Name, host.Name,
+		created.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
@@ -91,7 +94,8 @@ func (s *story) migrate(ctx context.Context) error {
 	if err != nil || strings.TrimSpace(left) != "" {
 		return fmt.Errorf("node1 still has %q (%w)", strings.TrimSpace(left), err)
 	}
-	s.tell("migrated live to node2 in %v, same run, longest silence %v", took.Round(time.Millisecond), report.LongestSilence.Round(time.Millisecond))
+	s.tell("migrated live to node2 in %v, same run, longest silence %v", took.Round(time.Millisecond),
+		report.LongestSilence.Round(time.Millisecond))
 	return nil
 }
 
@@ -106,7 +110,8 @@ func (s *story) cutPower(ctx context.Context) error {
 		return err
 	}
 	if !strings.Contains(status, "is off") || victim.Power() {
-		return fmt.Errorf("after power off the BMC says %q and the host's power is %v", strings.TrimSpace(status), victim.Power())
+		return fmt.Errorf("after power off the BMC says %q and the host's power is %v", strings.TrimSpace(status),
+			victim.Power())
 	}
 	s.tell("power of node2 cut through its BMC and seen off within %v", time.Since(began).Round(time.Millisecond))
 	return nil
@@ -140,7 +145,8 @@ func (s *story) judge(ctx context.Context) error {
 	if err := victim.Boot(ctx); err != nil {
 		return err
 	}
-	if seen, err := victim.Run(ctx, "cat", "/proc/sys/kernel/random/boot_id"); err != nil || strings.TrimSpace(seen) != victim.BootID() || victim.BootID() == before {
+	if seen, err := victim.Run(ctx, "cat", "/proc/sys/kernel/random/boot_id"); err != nil ||
+		strings.TrimSpace(seen) != victim.BootID() || victim.BootID() == before {
 		return fmt.Errorf("boot id of node2: before %s, now %s, seen inside %q (%w)", before, victim.BootID(), seen, err)
 	}
 	s.tell("node2 booted in %v with a new boot id", time.Since(began).Round(time.Millisecond))

@@ -29,7 +29,8 @@ func up(ctx context.Context, words []string) error {
 		return err
 	}
 	if status, err := lab.AskStatus(ctx, lab.DefaultDirectory(prefix())); err == nil {
-		return fmt.Errorf("%w, kept by process %d; \"lab status\" shows it, \"lab down\" removes it", lab.ErrInUse, status.Pid)
+		return fmt.Errorf("%w, kept by process %d; \"lab status\" shows it, \"lab down\" removes it", lab.ErrInUse,
+			status.Pid)
 	}
 	// The log lies beside the directory, not in it: building a lab empties the directory.
 	directory := lab.DefaultDirectory(prefix())
@@ -148,7 +149,8 @@ func printStatus(ctx context.Context, directory string) error {
 		if host.Power {
 			power = "on"
 		}
-		fmt.Printf("%-7s %-3s  %-11s  BMC %-15s  boot %s  hardware %s\n", host.Name, power, host.Management, host.BMC, host.BootID, host.HardwareUUID)
+		fmt.Printf("%-7s %-3s  %-11s  BMC %-15s  boot %s  hardware %s\n", host.Name, power, host.Management, host.BMC,
+			host.BootID, host.HardwareUUID)
 	}
 	return nil
 }
@@ -178,7 +180,8 @@ func enter(ctx context.Context, directory string, words []string) error {
 		}
 		nsenter := append([]string{"-t", strconv.Itoa(host.Pid), "-m", "-u", "-i", "-n", "-p", "--",
 			"env", "PATH=" + lab.SearchPath}, argv...)
-		// Same process group as the terminal's foreground job, so that Ctrl-C reaches the command, and no deadline: a person is at it.
+		// Same process group as the terminal's foreground job, so that Ctrl-C reaches the command, and
+		// no deadline: a person is at it.
 		command := exec.Command("nsenter", nsenter...)
 		command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 		err := command.Run()

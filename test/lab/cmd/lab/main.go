@@ -1,5 +1,5 @@
-// Command lab keeps a little cluster of pretend hosts for use by hand. "lab up" leaves it running in the background;
-// "lab down" removes it.
+// Command lab keeps a little cluster of pretend hosts for use by hand. "lab up" leaves it
+// running in the background; "lab down" removes it.
 package main
 
 import (
