@@ -87,7 +87,7 @@ type Progress struct {
 }
 
 // Convalescer is an agent that can start again what a partial service goes on
-// without. OK tells that nothing is down any more; Source is what the service is
+// without. OK tells that nothing is down now; Source is what the service is
 // afterwards, Running where it goes on partial.
 type Convalescer interface {
 	Convalesce(ctx context.Context, spec resources.Spec) Result

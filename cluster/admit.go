@@ -37,6 +37,7 @@ func (c Join) Unfit() string {
 	return UnfitAddress(c.Node, c.Address)
 }
 
+// UnfitAddress says why an address cannot be the one of a node; "" if it can.
 func UnfitAddress(node, address string) string {
 	if !plainWord(address, longestAddress, ".:-_[]%") {
 		return fmt.Sprintf("%s is no address for %s; give the host and port under which the others reach "+
@@ -118,6 +119,7 @@ func FingerprintOf(key []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// HeldWhere reports whether the service has a holder that matches.
 func (s Service) HeldWhere(match func(Holder) bool) bool {
 	for _, h := range s.Holders {
 		if match(h) {
@@ -153,8 +155,7 @@ type RevokeClients struct {
 }
 
 // Kind names each command in the log.
-func (AddClient) Kind() string { return "add-client" }
-
+func (AddClient) Kind() string     { return "add-client" }
 func (RevokeClients) Kind() string { return "revoke-clients" }
 
 // MayBar says why no further keys can be barred. None is ever forgotten to make room: it would be

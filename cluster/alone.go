@@ -74,8 +74,8 @@ func (d Document) PowerLevels(node string) [][]fence.Device {
 }
 
 // Warrant is what permits a node to go on alone. It is kept on its disk while
-// both are in touch, and holds all that is needed when the log cannot be read
-// any more: whom to shoot, and by what.
+// both are in touch, and holds all that is required when the log cannot be read
+// now: whom to shoot, and by what.
 type Warrant struct {
 	Node       string `json:"node"`
 	Boot       string `json:"boot"`
@@ -116,7 +116,7 @@ func (s *State) Other(self string) Member {
 type Parting struct {
 	Warrant Warrant `json:"warrant"`
 	// Through is the end of the node's log at that time. An entry behind it would
-	// come from the other one, which is not spared and not let in any more.
+	// come from the other one, which is neither spared nor let in.
 	Through uint64    `json:"through"`
 	Why     string    `json:"why"`
 	At      time.Time `json:"at"`
@@ -240,14 +240,14 @@ func (p Parting) next(a Apart) (AloneAct, string) {
 	return AloneShoot, p.Why
 }
 
-// MayShoot tells whether an off command may be sent at this moment. It is asked
+// MayShoot reports whether an off command may be sent at this moment. It is asked
 // again before each one.
 func (w Warrant) MayShoot(a Apart) bool {
 	may, _ := w.mayShoot(a)
 	return may
 }
 
-// WasOffInTime tells whether the other one was off before it could have sent
+// WasOffInTime reports whether the other one was off before it could have sent
 // anything: then there is no turn to wait for. One that lost its power later may
 // have shot before, and its shot may still be on its way.
 func (w Warrant) WasOffInTime(a Apart) bool {
@@ -275,7 +275,7 @@ func (w Warrant) mayShoot(a Apart) (bool, string) {
 		"never shoot at the same time", w.Peer.Node, w.Node, wait.Round(100*time.Millisecond))
 }
 
-// turn tells whether it is this node's turn, this long after the two lost each
+// turn reports whether it is this node's turn, this long after the two lost each
 // other, or how long it waits for it. A round has four quarters: the favoured
 // node's, a rest, the other one's, a rest. In a rest, what was sent has its time to
 // arrive. Each round is twice as long as the one before, because what the two
@@ -332,12 +332,9 @@ type Readmit struct {
 
 // Kind names the commands in the log.
 func (GoAlone) Kind() string { return "go-alone" }
-
 func (Readmit) Kind() string { return "readmit" }
-
-func (GoAlone) level() int { return LevelTwo }
-
-func (Readmit) level() int { return LevelTwo }
+func (GoAlone) level() int   { return LevelTwo }
+func (Readmit) level() int   { return LevelTwo }
 
 // BarredByGeneration says why a node that was left behind is not admitted.
 func (n Member) BarredByGeneration() string {

@@ -145,8 +145,7 @@ type Thaw struct {
 
 // Kind names the command in the log.
 func (Thaw) Kind() string { return "thaw" }
-
-func (Thaw) level() int { return LevelTwo }
+func (Thaw) level() int   { return LevelTwo }
 
 // level of a request: what older binaries know is for all.
 func (c Ask) level() int {
@@ -164,7 +163,7 @@ func (f *Freeze) EndWords() string {
 	return "until " + f.Until.UTC().Format("2006-01-02 15:04:05 MST")
 }
 
-// Leftover tells that a start of ours which nobody wants any more, or a migration
+// Leftover tells that a start of ours which is no longer wanted, or a migration
 // without its source, left a copy that never ran.
 func (s Service) Leftover(h Holder) bool {
 	if s.Owner != "" || h.Ask {
@@ -173,7 +172,7 @@ func (s Service) Leftover(h Holder) bool {
 	return h.Condition == string(resources.Incoming) || (h.Creating && h.Condition == string(resources.Paused))
 }
 
-// IsPlaced tells whether a service is where an administrator put it.
+// IsPlaced reports whether a service is where an administrator put it.
 func (s Service) IsPlaced() bool { return s.Placed > 0 && s.PlacedOn == s.Owner }
 
 // PlacedBy marks a service as put where it is, if the request that ended well said

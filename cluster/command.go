@@ -298,52 +298,28 @@ type Configure struct {
 }
 
 // Kind names each command in the log.
-func (Init) Kind() string { return "init" }
-
-func (Restore) Kind() string { return "restore" }
-
-func (Recover) Kind() string { return "recover" }
-
-func (RaiseLevel) Kind() string { return "raise-level" }
-
-func (AddToken) Kind() string { return "add-token" }
-
-func (Join) Kind() string { return "join" }
-
-func (RemoveNode) Kind() string { return "remove-node" }
-
-func (NodeUp) Kind() string { return "node-up" }
-
-func (Inventory) Kind() string { return "inventory" }
-
-func (Leave) Kind() string { return "leave" }
-
-func (NodeGone) Kind() string { return "node-left" }
-
-func (Contact) Kind() string { return "contact" }
-
-func (BeginFence) Kind() string { return "begin-fence" }
-
-func (AssignFence) Kind() string { return "assign-fence" }
-
-func (FenceDone) Kind() string { return "fence-done" }
-
+func (Init) Kind() string         { return "init" }
+func (Restore) Kind() string      { return "restore" }
+func (Recover) Kind() string      { return "recover" }
+func (RaiseLevel) Kind() string   { return "raise-level" }
+func (AddToken) Kind() string     { return "add-token" }
+func (Join) Kind() string         { return "join" }
+func (RemoveNode) Kind() string   { return "remove-node" }
+func (NodeUp) Kind() string       { return "node-up" }
+func (Inventory) Kind() string    { return "inventory" }
+func (Leave) Kind() string        { return "leave" }
+func (NodeGone) Kind() string     { return "node-left" }
+func (Contact) Kind() string      { return "contact" }
+func (BeginFence) Kind() string   { return "begin-fence" }
+func (AssignFence) Kind() string  { return "assign-fence" }
+func (FenceDone) Kind() string    { return "fence-done" }
 func (ConfirmFence) Kind() string { return "confirm-fence" }
-
-func (CheckDevice) Kind() string { return "check-device" }
-
-func (Begin) Kind() string { return "begin" }
-
-func (Done) Kind() string { return "done" }
-
-func (Looked) Kind() string { return "looked" }
-
-func (Observed) Kind() string { return "observed" }
-
-func (Probed) Kind() string { return "probed" }
-
-func (Ask) Kind() string { return "ask" }
-
-func (GiveUp) Kind() string { return "give-up" }
-
-func (Configure) Kind() string { return "configure" }
+func (CheckDevice) Kind() string  { return "check-device" }
+func (Begin) Kind() string        { return "begin" }
+func (Done) Kind() string         { return "done" }
+func (Looked) Kind() string       { return "looked" }
+func (Observed) Kind() string     { return "observed" }
+func (Probed) Kind() string       { return "probed" }
+func (Ask) Kind() string          { return "ask" }
+func (GiveUp) Kind() string       { return "give-up" }
+func (Configure) Kind() string    { return "configure" }

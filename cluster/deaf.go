@@ -112,7 +112,7 @@ func (h LogHeld) Lacks(known LogHeld) string {
 	return ""
 }
 
-// LoseLog says that a node does not hold the log any more in which it acknowledged entries, and
+// LoseLog says that a node no longer holds the log in which it acknowledged entries, and
 // begins another one. From here on it has no vote; a voter that forgot what it acknowledged would
 // let a majority forget it too.
 type LoseLog struct {

@@ -1,9 +1,13 @@
-// Package cluster is the mind: what is known (State), what was decided
-// (Command), how a decision becomes knowledge (Apply), what should be decided
-// next (Plan), who has to do it (Work), and the one step of a node that ties
-// them together (Node.Step).
+// Package cluster is what is known (State), what was decided (Command), and who
+// has to do it (Work). The rooms below it are what becomes of that:
 //
-// The package is pure. It has no clock, timer, randomness, goroutine, lock,
+//   - rules: what Plan and Apply both ask of a read-only World;
+//   - apply: how a decision becomes knowledge, the only one that writes a State;
+//   - plan: what should be decided next, and why not something else;
+//   - rehearse: what would happen, on a copy;
+//   - mind: the one step of a node that ties them together (Node.Step).
+//
+// All of them are pure. None has no clock, timer, randomness, goroutine, lock,
 // file, socket or log call; `now` is an argument; maps are walked by sorted
 // key. The same input gives the same output, so that a history can be replayed
 // and simulated.
@@ -15,5 +19,5 @@
 //     is not a Duty handed out by Step from the applied State;
 //   - results of duties go back into Step and are never dropped.
 //
-// The laws L1-L9 that Apply enforces are written down in docs/laws.md.
+// The laws that Apply enforces are written down in docs/laws.md.
 package cluster

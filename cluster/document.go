@@ -110,6 +110,7 @@ func KeepRevision(history []Revision, old Config, later string) []Revision {
 	return kept
 }
 
+// Size is about what the revision takes in the State, in bytes.
 func (r Revision) Size() int {
 	size := len(r.Reason) + len(r.Summary)
 	for _, piece := range r.Pieces {
@@ -119,7 +120,7 @@ func (r Revision) Size() int {
 }
 
 // TextOf puts the text of a version together. It is false when the version was
-// never in force, is not kept any more, or does not come out as it was.
+// never in force, is no longer kept, or does not come out as it was.
 func (s *State) TextOf(version uint64) (string, bool) {
 	if version == s.Config.Version {
 		return s.Config.Text, version > 0
@@ -256,7 +257,7 @@ func (s Service) BehindWhy() string {
 	return "its changed declaration is not in force yet"
 }
 
-// Begins tells whether an event is the beginning of an act.
+// Begins reports whether an event is the beginning of an act.
 func (e Event) Begins() bool {
 	switch e.To {
 	case resources.Starting.String(), resources.Stopping.String(), resources.Migrating.String():
@@ -279,7 +280,7 @@ func Clash(one, other *resources.Spec) (why string, exclusive bool) {
 	return "", false
 }
 
-// Up tells whether a service does its work; during a live migration it does.
+// Up reports whether a service does its work; during a live migration it does.
 func (s Service) Up() bool {
 	return s.State == resources.Started || s.State == resources.Migrating
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// ProvenFor tells whether a drill showed that a device is a node's own.
+// ProvenFor reports whether a drill showed that a device is a node's own.
 func (s *State) ProvenFor(device, node string) bool {
 	proof, found := s.Proven.Get(device)
 	n, known := s.Nodes.Get(node)
@@ -30,7 +30,7 @@ type Drills struct {
 // DrillPause lies between two drills of the schedule.
 const DrillPause = 30 * time.Minute
 
-// Within tells whether a drill may begin at an instant.
+// Within reports whether a drill may begin at an instant.
 func (p Drills) Within(now time.Time) bool {
 	if p.From == p.To {
 		return true
@@ -93,10 +93,8 @@ func (BeginDrill) Kind() string { return "begin-drill" }
 
 // Kind of the command in the log.
 func (EndDrill) Kind() string { return "end-drill" }
-
 func (BeginDrill) level() int { return LevelTwo }
-
-func (EndDrill) level() int { return LevelTwo }
+func (EndDrill) level() int   { return LevelTwo }
 
 // UnfitForDrill: without a person, a node's power is cut only while everything
 // else is well, and never again after a drill that failed.
@@ -146,9 +144,9 @@ type CheckFrom struct {
 
 // Kind of the command in the log.
 func (CheckFrom) Kind() string { return "check-from" }
+func (CheckFrom) level() int   { return LevelTwo }
 
-func (CheckFrom) level() int { return LevelTwo }
-
+// ReachKey is under which the answer of a device to a node is kept.
 func ReachKey(device, by string) string { return device + "/" + by }
 
 // ReachOf lists what a device answered, by the asking node's name.
@@ -184,7 +182,7 @@ func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 	return device, kept
 }
 
-// ChecksFromAll tells whether each node checks the devices; older rules let the
+// ChecksFromAll reports whether each node checks the devices; older rules let the
 // leader alone do it.
 func ChecksFromAll(s *State) bool { return s.Level >= LevelTwo }
 

@@ -87,7 +87,7 @@ func (s *State) KindOf(e Event) string {
 	return KindOfCluster
 }
 
-// Wants tells whether an alert is to be told of an event of that kind.
+// Wants reports whether an alert is to be told of an event of that kind.
 func (a Alert) Wants(kind string, e Event) bool {
 	fits := func(pattern string) bool {
 		matched, err := path.Match(pattern, e.Subject)
@@ -139,7 +139,7 @@ type Cursor struct {
 	Complaining bool      `json:"complaining,omitempty"`
 }
 
-// Before tells whether an event lies behind the cursor.
+// Before reports whether an event lies behind the cursor.
 func (c Cursor) Before(e Event) bool {
 	return c.Index < e.Index || (c.Index == e.Index && c.Ordinal < e.Ordinal)
 }
@@ -162,10 +162,9 @@ type Told struct {
 
 // Kind names the command in the log.
 func (Told) Kind() string { return "told" }
+func (Told) level() int   { return LevelTwo }
 
-func (Told) level() int { return LevelTwo }
-
-// FoundTwice tells whether a service was last found running twice: what is paused then
+// FoundTwice reports whether a service was last found running twice: what is paused then
 // was paused by us.
 func (s Service) FoundTwice() bool { return strings.HasPrefix(s.Reason, "RUNNING TWICE") }
 

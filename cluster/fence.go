@@ -89,11 +89,9 @@ type Arm struct {
 func (Disarm) Kind() string { return "disarm" }
 
 // Kind of the command in the log.
-func (Arm) Kind() string { return "arm" }
-
+func (Arm) Kind() string  { return "arm" }
 func (Disarm) level() int { return LevelTwo }
-
-func (Arm) level() int { return LevelTwo }
+func (Arm) level() int    { return LevelTwo }
 
 // Limits of what is kept of a closed fence intent.
 const (
@@ -166,7 +164,7 @@ type ToldAttempt struct {
 	Words string `json:"words"`
 }
 
-// DueToTell tells whether the next attempt is one of those that are told whatever
+// DueToTell reports whether the next attempt is one of those that are told whatever
 // comes of them: the distance to the last one grows with the age of the intent.
 // It is about telling alone, so the entries' own clock will do.
 func (f Fence) DueToTell(now time.Time) bool {
@@ -176,7 +174,7 @@ func (f Fence) DueToTell(now time.Time) bool {
 	return now.Sub(f.ToldAt) >= min(longestUntold, max(f.ToldAt.Sub(f.At), pauseBetweenNews))
 }
 
-// News tells whether an attempt's end is to be told, and keeps that it was.
+// News reports whether an attempt's end is to be told, and keeps that it was.
 func (f *Fence) News(now time.Time, a fence.Attempt, evidence string) bool {
 	told := ToldAttempt{Fencer: a.Fencer, Level: a.Level, Outcome: a.Outcome, Words: withoutFigures(evidence)}
 	known, same := -1, false
@@ -251,8 +249,7 @@ type PowerOnDone struct {
 
 // Kind of the command in the log.
 func (PowerOnDone) Kind() string { return "power-on-done" }
-
-func (PowerOnDone) level() int { return LevelTwo }
+func (PowerOnDone) level() int   { return LevelTwo }
 
 // powerDuties are the nodes for whose power this one asks now.
 func powerDuties(s *State, n Member) []Duty {

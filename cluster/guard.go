@@ -22,14 +22,14 @@ type KeyBack struct {
 	Node string `json:"node"`
 	Boot string `json:"boot"`
 	Disk string `json:"disk"`
-	// By is the node that saw it, Again tells whether that node cut it off again.
+	// By is the node that saw it, Again reports whether that node cut it off again.
 	By    string `json:"by"`
 	Again bool   `json:"again"`
 	Why   string `json:"why,omitempty"`
 }
 
 // LostKeys is a node's own word that it is cut off from a disk although nobody
-// here has decided so. It releases nothing; the boot gets no work any more.
+// here has decided so. It releases nothing; the boot gets no more work.
 type LostKeys struct {
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
@@ -37,17 +37,12 @@ type LostKeys struct {
 }
 
 // Kind names each command in the log.
-func (Guarded) Kind() string { return "guarded" }
-
-func (KeyBack) Kind() string { return "key-back" }
-
+func (Guarded) Kind() string  { return "guarded" }
+func (KeyBack) Kind() string  { return "key-back" }
 func (LostKeys) Kind() string { return "lost-keys" }
-
-func (Guarded) level() int { return LevelTwo }
-
-func (KeyBack) level() int { return LevelTwo }
-
-func (LostKeys) level() int { return LevelTwo }
+func (Guarded) level() int    { return LevelTwo }
+func (KeyBack) level() int    { return LevelTwo }
+func (LostKeys) level() int   { return LevelTwo }
 
 // Keeper is how the process stands that holds this host's watchdog, as it last
 // answered.
@@ -122,7 +117,7 @@ func Condemned(s *State, n Member, boot string) bool {
 	return n.CutBoot(boot) || (n.State == NodeFenced && n.Boot == boot) || (fencing && !open.Drill && open.Boot == boot)
 }
 
-// InForce tells whether what comes up on a host now ends with its guard: the
+// InForce reports whether what comes up on a host now ends with its guard: the
 // keeper has answered the newest word, and that was a lease which lasts.
 func InForce(g fence.Guard, newest Pet, k Keeper, clock time.Duration) bool {
 	switch {

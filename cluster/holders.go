@@ -10,7 +10,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// BusyOn tells whether an intent is at work on a node, so that its result tells
+// BusyOn reports whether an intent is at work on a node, so that its result tells
 // the end. A migration that left two running waits for a person, and only
 // observations can tell what that person does.
 func (s Service) BusyOn(node string) bool {
@@ -48,11 +48,11 @@ type Cut struct {
 	Disks []string `json:"disks"`
 }
 
-// Ended tells that the node's last boot counts for nothing any more: it is off,
+// Ended tells that the node's last boot no longer counts: it is off,
 // or cut off from what it could spoil.
 func (n Member) Ended() bool { return n.State == NodeFenced || n.State == NodeCut }
 
-// CutBoot tells whether a boot of the node was cut off.
+// CutBoot reports whether a boot of the node was cut off.
 func (n Member) CutBoot(boot string) bool { return n.Cut != nil && n.Cut.Boot == boot && boot != "" }
 
 // GuardOf is what stands guard over a boot of the node.
@@ -130,6 +130,7 @@ func (h Holder) After(result resources.Result, index uint64) Holder {
 	return h
 }
 
+// WithFailedStart is the service with that failure as the newest of its node.
 func (s Service) WithFailedStart(failed FailedStart) Service {
 	list := make([]FailedStart, 0, len(s.FailedOn)+1)
 	for _, f := range s.FailedOn {
@@ -215,6 +216,7 @@ func (s Service) Running() []string {
 	return nodes
 }
 
+// HolderNames are the nodes of all holders, in a sentence.
 func HolderNames(s Service) string {
 	names := make([]string, 0, len(s.Holders))
 	for _, h := range s.Holders {

@@ -125,14 +125,10 @@ func (TellKey) Kind() string { return "tell-node-key" }
 
 // Kind implements Command.
 func (TurnKey) Kind() string { return "turn-node-key" }
-
 func (RotateKey) level() int { return LevelTwo }
-
-func (AbortKey) level() int { return LevelTwo }
-
-func (TellKey) level() int { return LevelTwo }
-
-func (TurnKey) level() int { return LevelTwo }
+func (AbortKey) level() int  { return LevelTwo }
+func (TellKey) level() int   { return LevelTwo }
+func (TurnKey) level() int   { return LevelTwo }
 
 // AwayBut are the other members that are not in touch.
 func (s *State) AwayBut(node string) []string {

@@ -55,13 +55,10 @@ type UnlockCluster struct {
 }
 
 // Kind names the commands in the log.
-func (LockCluster) Kind() string { return "lock" }
-
+func (LockCluster) Kind() string   { return "lock" }
 func (UnlockCluster) Kind() string { return "unlock" }
-
-func (LockCluster) level() int { return LevelTwo }
-
-func (UnlockCluster) level() int { return LevelTwo }
+func (LockCluster) level() int     { return LevelTwo }
+func (UnlockCluster) level() int   { return LevelTwo }
 
 // NodeState is a node's standing in the cluster.
 type NodeState string
@@ -156,7 +153,7 @@ func (n Member) Machine() string {
 	return cmp.Or(n.JoinedAs, n.Fingerprint) + "/" + n.HardwareUUID
 }
 
-// Outlived tells whether a daemon that runs on a boot is taken for an older
+// Outlived reports whether a daemon that runs on a boot is taken for an older
 // one: the node was fenced or cut off by the name of that older boot, or is to be,
 // while the newer one had not told its inventory yet. Its daemon has to come up
 // once more, as a new incarnation, which ends the intent for the boot that is
@@ -172,7 +169,7 @@ func (s *State) Outlived(node, boot string) bool {
 // it is silent, or deaf.
 func (n Member) Stalled() bool { return n.State == NodeSilent || n.State == NodeDeaf }
 
-// Reachable tells whether the node can be given work or asked.
+// Reachable reports whether the node can be given work or asked.
 func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
 
 // OrderKind is what an administrator ordered for a node, until it is taken back.
@@ -214,7 +211,7 @@ type OrderNode struct {
 	Within time.Duration `json:"within,omitempty"`
 }
 
-// NodeEmpty notes that a node under an order holds nothing any more.
+// NodeEmpty notes that a node under an order holds nothing.
 type NodeEmpty struct {
 	Node  string `json:"node"`
 	Order uint64 `json:"order"`
@@ -222,12 +219,9 @@ type NodeEmpty struct {
 
 // Kind names the commands in the log.
 func (OrderNode) Kind() string { return "order-node" }
-
 func (NodeEmpty) Kind() string { return "node-empty" }
-
-func (OrderNode) level() int { return LevelTwo }
-
-func (NodeEmpty) level() int { return LevelTwo }
+func (OrderNode) level() int   { return LevelTwo }
+func (NodeEmpty) level() int   { return LevelTwo }
 
 // Beginning says what an order means.
 func (o Order) Beginning() string {

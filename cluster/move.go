@@ -44,7 +44,7 @@ func (s Service) MoveCancelled(by string) Service {
 	return s
 }
 
-// EndsMove tells whether a migration goes on of a service that is to be down, and has
+// EndsMove reports whether a migration goes on of a service that is to be down, and has
 // not been told to end.
 func (s *Service) EndsMove() bool {
 	i := s.Intent
@@ -71,7 +71,7 @@ func (s Service) HungNext(node string) string {
 		s.Spec.Short(), node, s.Spec.Name)
 }
 
-// Gathers tells whether a start of the cluster's own goes where its companions
+// Gathers reports whether a start of the cluster's own goes where its companions
 // are: not where a person chose, or asked for another node.
 func (s Service) Gathers() bool {
 	return s.Wish == nil || (s.Wish.Op != OpRelocate && s.Wish.Target == "")
@@ -92,6 +92,7 @@ func (s Service) ArrivedHome(node string) Service {
 	return s
 }
 
+// PlacedWhy says that a person put the service where it is.
 func (s *Service) PlacedWhy() string {
 	return fmt.Sprintf("an administrator put %s on %s", s.Spec.Name, s.Owner)
 }
@@ -173,7 +174,7 @@ func (s Service) RunningWhat() string {
 }
 
 // ObservedPart brings the flag P in line with what was seen where the service
-// runs. It tells whether that is news.
+// runs. It reports whether that is news.
 func (s Service) ObservedPart(n Member, o resources.Observation) (Service, bool) {
 	if o.Condition != resources.Running || (s.Owner != n.Name && s.Owner != "") {
 		return s, false
@@ -187,17 +188,18 @@ func (s Service) ObservedPart(n Member, o resources.Observation) (Service, bool)
 	return s, s.Flags != before
 }
 
-// Settled tells whether a condition at one end of a migration is final: not
+// Settled reports whether a condition at one end of a migration is final: not
 // unknown, and not still moving.
 func Settled(condition string) bool {
 	return condition != "" && condition != string(resources.Unknown)
 }
 
-// Act is what one end of an unclean migration has to do next.
-type settleAct int
+// SettleAct is what one end of an unclean migration has to do next.
+type SettleAct int
 
+// What is done about a migration that did not end clean.
 const (
-	SettleWait settleAct = iota
+	SettleWait SettleAct = iota
 	SettleEnd
 	SettleResumeTarget
 	SettleResumeSource
@@ -207,14 +209,14 @@ const (
 	SettleAskAgain
 )
 
-// A copy at the target that does not run is dropped as long as anything is left
-// at the source, whatever its condition: going on with it later would bring
-// old memory to a newer disk.
-//
 // Settlement decides how an unclean migration goes on, from what both ends
 // show (law L5). The source stays primary until the target was resumed; a copy
 // that never ran is dropped; two running are paused, and then a person decides.
-func Settlement(source, target string, twice bool) settleAct {
+//
+// A copy at the target that does not run is dropped as long as anything is left
+// at the source, whatever its condition: going on with it later would bring
+// old memory to a newer disk.
+func Settlement(source, target string, twice bool) SettleAct {
 	absent, running, paused := string(resources.Absent), string(resources.Running), string(resources.Paused)
 	copyAtTarget := target == paused || target == string(resources.Incoming)
 	switch {
@@ -253,7 +255,7 @@ func (s Service) Ends() (source, target string) {
 	return source, target
 }
 
-// Asking tells whether an end still has to answer.
+// Asking reports whether an end still has to answer.
 func (s Service) Asking(node string) bool {
 	h, held := s.Holder(node)
 	return held && h.Ask

@@ -13,7 +13,7 @@ import (
 )
 
 // TestTheStartThatIsTriedAgainIsOneThatMayBe: failed starts on nodes that may not
-// run the service any more must not keep the others from being tried again.
+// run the service must not keep the others from being tried again.
 func TestTheStartThatIsTriedAgainIsOneThatMayBe(t *testing.T) {
 	b := clustertest.NewBook(t, 4, "vm:a")
 	d := clustertest.Document("vm:a")

@@ -99,7 +99,7 @@ func TestWhatACrashLeftIsRemovedAfterADaemonsRestartToo(t *testing.T) {
 	}
 }
 
-// plans tells whether the leader would stop something for this purpose.
+// plans reports whether the leader would stop something for this purpose.
 func plans(b *clustertest.Book, purpose cluster.Purpose) bool {
 	for _, c := range plan.Plan(b.S, cluster.View{Self: "node1"}).Commands {
 		if begin, stops := c.(cluster.Begin); stops && begin.Purpose == purpose {

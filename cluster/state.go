@@ -280,7 +280,7 @@ type Intent struct {
 	// more, what is left at both ends is destroyed.
 	Cancelled string `json:"cancelled,omitempty"`
 	Ending    bool   `json:"ending,omitempty"`
-	// Twice: both ends were seen running. Nothing is destroyed any more; a person
+	// Twice: both ends were seen running. Nothing more is destroyed; a person
 	// has to choose.
 	Twice bool `json:"twice,omitempty"`
 	// Entered: nobody held the service before this start, so its node is a holder

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
+// CheckService complains about what does not fit together in one service.
 func CheckService(s *State, service Service, complain func(string, ...any)) {
 	name := service.Spec.Name
 	if service.Owner != "" {
@@ -24,7 +25,8 @@ func CheckService(s *State, service Service, complain func(string, ...any)) {
 	for _, h := range service.Holders {
 		n, known := s.Nodes.Get(h.Node)
 		if !known || !OnBoot(n)(h) {
-			complain("L1: %s is held by boot %.8s of %s, which is not the one the cluster knows; nothing could ever release it", name, h.Boot, h.Node)
+			complain("L1: %s is held by boot %.8s of %s, which is not the one the cluster knows; nothing could "+
+				"ever release it", name, h.Boot, h.Node)
 		}
 		if known && n.State == NodeFenced && OnBoot(n)(h) {
 			complain("L1: %s is held by a boot of %s that is confirmed off", name, h.Node)

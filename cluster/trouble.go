@@ -60,7 +60,7 @@ func (l *Loop) TellsRound() bool {
 	return l.Rounds <= LoopTold || l.Rounds&(l.Rounds-1) == 0
 }
 
-// OwnRound tells whether a change belongs to a round: what is left is removed, it is
+// OwnRound reports whether a change belongs to a round: what is left is removed, it is
 // started, it runs.
 func (s Service) OwnRound(from resources.State) bool {
 	switch s.State {
@@ -80,7 +80,7 @@ type Loopwatch struct {
 	For   time.Duration
 }
 
-// Loops tells whether a service rests before each start.
+// Loops reports whether a service rests before each start.
 func (s *Service) Loops() bool { return s.Loop != nil && s.Loop.Rounds >= 2 }
 
 // RestLoop measures how long it is since a service in a loop ended, and reports whether
@@ -101,7 +101,7 @@ func (v View) RestLoop(service *Service, tick time.Duration) (turned bool) {
 	return passed(l.Pause()) || passed(LoopForgets)
 }
 
-// loopsMove tells whether time alone will change what is decided about a loop.
+// loopsMove reports whether time alone will change what is decided about a loop.
 func (v View) loopsMove() bool {
 	for _, w := range v.Loops {
 		if w.For < LoopForgets {
@@ -111,6 +111,7 @@ func (v View) loopsMove() bool {
 	return false
 }
 
+// Next is what to do about the loop.
 func (l *Loop) Next(name string) string {
 	return fmt.Sprintf("look at its console and its log on %s; `clusvcadm -d %s` ends the restarts", l.Node, name)
 }
@@ -145,6 +146,7 @@ func (r *Restarts) Loop() bool { return r != nil && r.Count > RestartsKnown }
 // Told reports whether this round of a loop is told: the first ones, and then each doubling.
 func (r *Restarts) Told() bool { return !r.Loop() || r.Count&(r.Count-1) == 0 }
 
+// Says tells of the restarts in a sentence.
 func (r *Restarts) Says() string {
 	return fmt.Sprintf("its daemon has started %d times in %s, and none of them ran for %s", r.Count,
 		r.Last.Sub(r.First).Round(time.Second), RestartsApart)

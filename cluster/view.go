@@ -93,7 +93,7 @@ func (w Contactwatch) Found() Contactwatch {
 	return w
 }
 
-// Judged tells whether a node's silence means anything.
+// Judged reports whether a node's silence means anything.
 func (n *Member) Judged() bool {
 	return n.Incarnation != 0 && !n.Ended() && n.State != NodeLeft && n.State != NodeJoining
 }
@@ -162,7 +162,7 @@ type Verdict struct {
 
 // View is what one node knows by its own measuring. It never enters the log.
 type View struct {
-	// Self is this node; Leading tells whether it leads.
+	// Self is this node; Leading reports whether it leads.
 	Self    string
 	Leading bool
 	// Led is for how long it has led, up to the settling time of a new leader.
@@ -211,7 +211,7 @@ func (v View) On(s *State, passed time.Duration) View {
 type Contactwatch struct {
 	// Silence since the last beat, or since this node began to listen.
 	Silence time.Duration
-	// Heard tells whether there was a beat since this node began to listen.
+	// Heard reports whether there was a beat since this node began to listen.
 	Heard bool
 	// Incarnation is the one the last beat carried; Known the one in the State
 	// when it was last looked at. A new one is a sign of life.

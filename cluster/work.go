@@ -267,7 +267,7 @@ func PassableFor(s *State, self string, incarnation uint64, uuid string) (servic
 	return service, may, why
 }
 
-// meansIncarnation tells whether a node, in its present incarnation, is an end of
+// meansIncarnation reports whether a node, in its present incarnation, is an end of
 // the act. An older one may have been another boot, which is what holds the VM.
 func (i Intent) meansIncarnation(n Member) bool {
 	return (i.Node == n.Name && i.Incarnation == n.Incarnation) ||

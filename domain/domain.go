@@ -142,7 +142,7 @@ func better(a, b Verdict) bool {
 	return a.Node < b.Node
 }
 
-// Leaves tells whether a service leaves owner when a better node can be had, by
+// Leaves reports whether a service leaves owner when a better node can be had, by
 // the domain alone. It is asked before Failback, because most services run where
 // they belong.
 func (d *Domain) Leaves(owner string) bool {
@@ -164,7 +164,7 @@ func (d *Domain) Leaves(owner string) bool {
 	return false
 }
 
-// Failback tells whether a service that runs well on owner should move, and
+// Failback reports whether a service that runs well on owner should move, and
 // where: into the domain from outside always, to a better member only when the
 // domain is ordered and allows failback. The sentence says why.
 func Failback(d *Domain, owner string, candidates []Candidate) (node, why string, move bool) {
@@ -187,7 +187,7 @@ func Failback(d *Domain, owner string, candidates []Candidate) (node, why string
 		priority), true
 }
 
-// Legal tells whether the domain lets the node run the service, and why not.
+// Legal reports whether the domain lets the node run the service, and why not.
 func Legal(d *Domain, node string) (bool, string) {
 	v := judge(d, Candidate{Node: node})
 	return v.Legal, v.Why

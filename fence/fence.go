@@ -183,7 +183,7 @@ func hexDigits(s string) string {
 // boards: two machines with one of them are not the same machine.
 var placeholders = []string{"03000200040005000006000700080009", "123456781234567890abcddeefaabbcc"}
 
-// NamesNoMachine tells whether a hardware UUID cannot identify a machine:
+// NamesNoMachine reports whether a hardware UUID cannot identify a machine:
 // malformed, one byte all over (all zero, all ff), or a known placeholder, in
 // any byte order.
 func NamesNoMachine(uuid string) bool {

@@ -69,7 +69,7 @@ func seconds(options map[string]string, name string, otherwise time.Duration) (t
 
 // Wanted is the guard that a node's levels ask for.
 type Wanted struct {
-	// Watchdog tells whether one is to be armed, Settings how.
+	// Watchdog reports whether one is to be armed, Settings how.
 	Watchdog bool
 	Settings Settings
 	// Pills are the disks to watch for messages. Storage are the devices to register
@@ -119,7 +119,7 @@ func (w *Wanted) add(d Device) {
 	}
 }
 
-// IsZero tells whether the levels ask for no guard at all.
+// IsZero reports whether the levels ask for no guard at all.
 func (w Wanted) IsZero() bool { return !w.Watchdog && len(w.Storage) == 0 }
 
 // Missing says what of the wanted guard a boot does not have; "" if nothing.

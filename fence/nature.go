@@ -45,7 +45,7 @@ func (d Device) Nature() Nature {
 	return ByPower
 }
 
-// Shared tells whether several nodes may name the device: a disk array and the
+// Shared reports whether several nodes may name the device: a disk array and the
 // disks for messages serve all of them, and "the watchdog" is each node's own. A
 // BMC belongs to one machine.
 func (d Device) Shared() bool { return d.Nature() != ByPower }
@@ -68,7 +68,7 @@ func NatureOf(devices []Device) Nature {
 // BlockIdentity is the identity of a whole disk among the disks of a VM.
 func BlockIdentity(disk string) string { return "block:" + disk }
 
-// LiesOn tells whether a VM's disk is one of these whole disks, or a partition of
+// LiesOn reports whether a VM's disk is one of these whole disks, or a partition of
 // one. Two names of one disk are two disks: what cannot be told is not covered.
 func LiesOn(identity string, disks []string) bool {
 	for _, disk := range disks {

@@ -22,7 +22,7 @@ func (p Proven) By() Nature {
 	return p.Nature
 }
 
-// IsZero tells whether older members would understand the proof.
+// IsZero reports whether older members would understand the proof.
 func (p Proven) IsZero() bool { return p.Nature == "" && len(p.Disks) == 0 && p.Waited == 0 }
 
 // Guard is what stands guard over one boot of a node, as the node reported it
@@ -38,7 +38,7 @@ type Guard struct {
 	// Pills are the disks that are watched for messages.
 	Pills []string `json:"pills,omitempty"`
 	// Keys are the disks where this boot has registered its key, with no
-	// registration on its way any more.
+	// registration still on its way.
 	Keys []string `json:"keys,omitempty"`
 }
 

@@ -190,7 +190,7 @@ func (g *Gossip) Members() []GossipMember {
 }
 
 // SetSeeds replaces the gossip addresses of the nodes that should be members. Those that are
-// missing are asked to join again every few seconds for ever: left alone, a partition of more
+// missing are asked to join again every few seconds forever: left alone, a partition of more
 // than 30 s never heals.
 func (g *Gossip) SetSeeds(addresses []string) error {
 	if len(addresses) > seedsMax {

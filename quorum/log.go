@@ -141,7 +141,7 @@ func raftConfig(options *Options) *raft.Config {
 func (l *Log) Close() error {
 	var err error
 	l.closeOnce.Do(func() {
-		// The connections go first: what is answered from here on could not be written down any more.
+		// The connections go first: what is answered from here on could no longer be written down.
 		if l.transport != nil {
 			err = l.transport.Close()
 		}
@@ -161,7 +161,7 @@ func (l *Log) Close() error {
 	return err
 }
 
-// drain waits until raft has answered what it was asked. A leader that reaches nobody any more
+// drain waits until raft has answered what it was asked. A leader that no longer reaches anybody
 // answers when its lease is over.
 func (l *Log) drain() {
 	timer := time.NewTimer(4 * l.options.Profile.Lease)

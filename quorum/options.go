@@ -130,7 +130,7 @@ type Options struct {
 	// to be added by the leader.
 	Bootstrap []Member
 	// Fatal is called, at most once, when a write to the log hangs. Required with DataDir. The
-	// process must end: a leader whose disk hangs keeps its followers quiet for ever and is
+	// process must end: a leader whose disk hangs keeps its followers quiet forever and is
 	// replaced only when it is gone.
 	Fatal func(reason string)
 	// Life names the log in DataDir; see BeginLife. Mark, if set, is called when a new term is

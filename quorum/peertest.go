@@ -197,7 +197,7 @@ func (p *Pulse) witness(ctx context.Context, node string) Witness {
 	return witness
 }
 
-// heardSince tells whether a beat came during the test. What was heard before it does not count:
+// heardSince reports whether a beat came during the test. What was heard before it does not count:
 // a host that lost power is tested within a second of its last beat.
 func (p *Pulse) heardSince(node string, count uint64) bool {
 	p.mu.Lock()

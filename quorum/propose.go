@@ -344,7 +344,7 @@ func (l *Log) Nudge(ctx context.Context, since uint64) uint64 {
 //
 // The question is put only after its place was taken and the log was seen open: Close waits for
 // every place, because raft forgets a question that it has not taken up when it is shut down,
-// and who asked would wait for ever.
+// and who asked would wait forever.
 func (l *Log) await(ctx context.Context, ask func() raft.Future) error {
 	select {
 	case l.appends <- struct{}{}:

@@ -68,7 +68,7 @@ func openFiles(options *Options) (*stores, error) {
 	return files, nil
 }
 
-// lockFolder keeps a second process out. The store's own lock would make it wait for ever,
+// lockFolder keeps a second process out. The store's own lock would make it wait forever,
 // without a word.
 func lockFolder(dir string) (release func() error, err error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)

@@ -170,7 +170,7 @@ func (w *Wire) admit(connection *wireConn) error {
 	return w.gate.Admit(connection.Conn, channelNames[connection.channel], connection.dialed)
 }
 
-// Recheck closes every connection whose peer may not use its channel any more. Who keeps the keys
+// Recheck closes every connection whose peer may no longer use its channel. Who keeps the keys
 // calls it when they changed.
 func (w *Wire) Recheck() {
 	w.closeConnections(func(c *wireConn) bool { return c.channel != 0 && w.admit(c) != nil })

@@ -30,7 +30,7 @@ type AgentAction struct {
 	Timeout  time.Duration `json:"timeout,omitempty"`
 }
 
-// Has tells whether the agent has an action.
+// Has reports whether the agent has an action.
 func (a AgentInfo) Has(action string) bool {
 	for _, known := range a.Actions {
 		if known.Name == action {

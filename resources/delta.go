@@ -69,7 +69,7 @@ func below(path string, paths []string) bool {
 	return false
 }
 
-// inPlace tells whether every parameter that differs can be changed in place.
+// inPlace reports whether every parameter that differs can be changed in place.
 func inPlace(old, new Resource, reloadable func(kind, parameter string) bool) bool {
 	if reloadable == nil {
 		return false

@@ -47,7 +47,7 @@ func DriftOf(started, live []Disk) Drift {
 	return d
 }
 
-// writes tells whether the guest writes to the disk now.
+// writes reports whether the guest writes to the disk now.
 func (d Disk) writes() bool { return !d.ReadOnly && d.Behind == "" }
 
 func writes(disks []Disk, identity string) bool {
@@ -71,11 +71,11 @@ func (d Drift) Unless(declared []Disk) Drift {
 	return left
 }
 
-// Leaves tells whether a start from the declaration would leave something behind
+// Leaves reports whether a start from the declaration would leave something behind
 // that was written, or that the guest has.
 func (d Drift) Leaves() bool { return len(d.Over)+len(d.Added) > 0 }
 
-// Loses tells whether such a start would go on with older contents than the guest had
+// Loses reports whether such a start would go on with older contents than the guest had
 // last: an overlay was written, or the contents went to another disk. Nothing can
 // bring the two together again afterwards.
 func (d Drift) Loses() bool { return len(d.Over) > 0 || (len(d.Added) > 0 && len(d.Gone) > 0) }
@@ -106,7 +106,7 @@ func (d Drift) Names() string {
 	return strings.Join(append(names, d.Added...), ", ")
 }
 
-// SameDisks tells whether two lists name the same disks to write to, in any order.
+// SameDisks reports whether two lists name the same disks to write to, in any order.
 func SameDisks(a, b []Disk) bool { return slices.Equal(written(a), written(b)) }
 
 func written(disks []Disk) []Disk {

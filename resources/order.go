@@ -92,7 +92,7 @@ func sortSiblings(siblings []Resource, parentKin string, stopping bool) []Resour
 	return sorted
 }
 
-// Below tells whether one path lies below the other, or is the same.
+// Below reports whether one path lies below the other, or is the same.
 func Below(path, above string) bool {
 	return path == above || strings.HasPrefix(path, above+"/")
 }

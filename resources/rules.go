@@ -49,7 +49,7 @@ type Rules struct {
 	StopFailure StopFailure `json:"stopFailure,omitempty"`
 }
 
-// Any tells whether anything is declared.
+// Any reports whether anything is declared.
 func (r Rules) Any() bool {
 	return r.Exclusive || len(r.Depend) > 0 || len(r.Together) > 0 || len(r.Apart) > 0 || r.Tier != 0 ||
 		r.Priority != 0 || r.StopFailure != ""

@@ -33,7 +33,7 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Resting tells whether the service waits for nothing: up, or down by decision.
+// Resting reports whether the service waits for nothing: up, or down by decision.
 func (s State) Resting() bool {
 	return s == Started || s == Disabled || s == Failed
 }

@@ -28,7 +28,7 @@ var (
 	dots          = regexp.MustCompile(`(^|[/:])\.\.?(/|$)`)
 )
 
-// GoodType tells whether a type names an agent.
+// GoodType reports whether a type names an agent.
 func GoodType(kind string) bool {
 	for _, pattern := range []*regexp.Regexp{ocfType, rgmanagerType, systemdType, lsbType} {
 		if pattern.MatchString(kind) {

@@ -96,7 +96,7 @@ func home(s *service, r resources.Resource) program.Home {
 
 func (s *service) home() program.Home { return program.Home{Key: s.uuid, Title: s.name} }
 
-// staysAlive gives a killed group a moment to end, and tells whether it did not.
+// staysAlive gives a killed group a moment to end, and reports whether it did not.
 func staysAlive(ctx context.Context, group program.Group) (alive bool) {
 	for end := time.Now().Add(lastGasp); group.Alive(); {
 		if time.Now().After(end) {

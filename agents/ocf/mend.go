@@ -51,7 +51,7 @@ func (a *Agent) failed(ctx context.Context, s *service, p resources.Placed, verd
 	a.tell(s, o)
 }
 
-// tolerated counts a failed check, and tells whether it is one of those that
+// tolerated counts a failed check, and reports whether it is one of those that
 // are let pass.
 func tolerated(r *record, p resources.Placed, now time.Time) bool {
 	if p.Resource.MaxFailures == 0 {
@@ -95,7 +95,7 @@ func (a *Agent) recovers(ctx context.Context, s *service, p resources.Placed) bo
 	return verdict.Outcome == dialect.OK
 }
 
-// mayRestart counts a restart of a subtree, and tells whether it is allowed. A
+// mayRestart counts a restart of a subtree, and reports whether it is allowed. A
 // non-critical subtree without a limit of its own is left down at once, as
 // rgmanager did.
 func mayRestart(r *record, root resources.Placed, now time.Time) bool {

@@ -151,7 +151,7 @@ func carriedOver(delta resources.Change, inPlace int, down []string) string {
 	return strings.Join(words, ", ")
 }
 
-// reloadable tells whether an agent changes a parameter in place.
+// reloadable reports whether an agent changes a parameter in place.
 func (a *Agent) reloadable(ctx context.Context, kind, parameter string) bool {
 	agent, err := a.catalogue.Find(ctx, kind)
 	if err != nil {

@@ -54,8 +54,8 @@ type openCall struct {
 	Group  program.Group `json:"group"`
 }
 
-// alive tells whether the program can still do something. One whose number was
-// not written down any more is looked for by its mark.
+// alive reports whether the program can still do something. One whose number was
+// no longer written down is looked for by its mark.
 func (c openCall) alive() bool {
 	if c.Group.PID == 0 {
 		return program.Marked(markName + "=" + c.Mark)

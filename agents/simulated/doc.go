@@ -4,7 +4,7 @@
 // Its VMs are files in a directory that all simulated nodes share, so they
 // outlive the daemons as real ones do: a migration under way ends by itself
 // when its time has come, whoever watches. Each change of who runs what is
-// appended to a record; CheckSingle reads it and tells whether a VM ever ran
+// appended to a record; CheckSingle reads it and reports whether a VM ever ran
 // on two nodes at once.
 //
 // Callers choose one directory per cluster and keep it private (0700).

@@ -70,7 +70,7 @@ func PowerOn(dir, node string) error {
 	})
 }
 
-// Powered tells whether a simulated node has power.
+// Powered reports whether a simulated node has power.
 func Powered(dir, node string) (on bool, err error) {
 	w := world{dir}
 	err = w.locked(func(time.Time) error {

@@ -175,7 +175,7 @@ func (a *Agent) remembered() map[string]agents.Observation {
 	return list
 }
 
-// disconnected tells that nothing is known any more of the VMs that were here.
+// disconnected tells that nothing is known from now on of the VMs that were here.
 // What is said to end from here on happens unheard, so older endings go.
 func (a *Agent) disconnected(s *session) {
 	a.mu.Lock()

@@ -22,7 +22,8 @@ func realGuest(t *testing.T) (Options, resources.Spec, string) {
 	t.Helper()
 	file := os.Getenv("CLUSTERD_TEST_DEFINITION")
 	if file == "" {
-		t.Skip("CLUSTERD_TEST_DEFINITION is not set: this test needs a real libvirtd and the definition of a guest to start on it")
+		t.Skip("CLUSTERD_TEST_DEFINITION is not set: this test needs a real libvirtd and the definition of a " +
+			"guest to start on it")
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {

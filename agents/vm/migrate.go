@@ -55,7 +55,7 @@ type move struct {
 	events  <-chan lifecycle
 	phases  []agents.Phase
 	// gone closes when the source's QEMU process, which holds the guest, has
-	// ended; nil when it is not watched (any more).
+	// ended; nil when it is not, or no longer, watched.
 	gone <-chan struct{}
 	// stoodStill is when the source's guest stopped; zero if no event told.
 	stoodStill time.Time

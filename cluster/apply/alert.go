@@ -16,7 +16,7 @@ const complainEvery = time.Minute
 // endOfEntry is an ordinal behind every event of an entry.
 const endOfEntry = 1 << 30
 
-// apply moves the cursor. The timeline is told where trouble begins and where it
+// applyTold moves the cursor. The timeline is told where trouble begins and where it
 // ends, not of each event that could not be told.
 func (t *transaction) applyTold(c cluster.Told) rules.Refusal {
 	cursor, known := t.Alerts.Get(c.Alert)

@@ -1,3 +1,6 @@
+// Package apply is how a decision becomes knowledge: one method of the transaction for each
+// command. It is the only room that writes a State, and it is frozen for each level of the
+// rules, since every member must make the same of the same log.
 package apply
 
 import (

@@ -87,7 +87,7 @@ func (t *transaction) whyNotElsewhere(service cluster.Service) string {
 	return strings.Join(list, "; ")
 }
 
-// apply of an administrator's request. What is impossible is refused here,
+// applyAsk of an administrator's request. What is impossible is refused here,
 // before anything is stopped; what is possible becomes the service's wish. The
 // same request id is never done twice (law L7).
 func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {

@@ -35,7 +35,7 @@ func (t *transaction) setService(s cluster.Service, state resources.State, e clu
 	return s
 }
 
-// apply of an intent: the last net before something is done to a VM.
+// applyBegin of an intent: the last net before something is done to a VM.
 func (t *transaction) applyBegin(c cluster.Begin) rules.Refusal {
 	if refused := rules.BeginRefused(c, &t.World); refused != rules.Accepted {
 		return refused

@@ -24,7 +24,7 @@ func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply asks what the members know and not what this binary does: all must
+// applyRaiseLevel asks what the members know and not what this binary does: all must
 // answer alike. A daemon that finds itself with rules it does not know stops
 // (Unknown).
 func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
@@ -41,7 +41,7 @@ func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply raises the generation. The dead are gone for good: whoever typed their
+// applyRecover raises the generation. The dead are gone for good: whoever typed their
 // names answers for it that their machines are off, so what they held is free.
 // That word is about the boots of that moment. A node that was let in before the
 // log says so runs again, and keeps what it holds (law L1); the generation begins
@@ -78,7 +78,7 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply takes a backup in. What ran when the backup was made proves nothing
+// applyRestore takes a backup in. What ran when the backup was made proves nothing
 // about now: every holder is unknown until asked or fenced.
 func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	var old cluster.State
@@ -156,11 +156,12 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply of a document: the Spec of a service is replaced, what runs is left
+// applyConfigure of a document: the Spec of a service is replaced, what runs is left
 // alone. A service that is new may run anywhere until each node has looked.
 func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	if c.Base != t.Config.Version {
-		return rules.Refuse("the document is at version %d, the change was made for version %d; look at it again and repeat", t.Config.Version, c.Base)
+		return rules.Refuse("the document is at version %d, the change was made for version %d; look at it "+
+			"again and repeat", t.Config.Version, c.Base)
 	}
 	if why := t.mayHaveTwoNode(c.Document); why != "" {
 		return rules.Refuse("%s", why)
@@ -289,7 +290,7 @@ func (t *transaction) grave(service cluster.Service) cluster.Service {
 	return service
 }
 
-// dropBlobs forgets definitions that nothing refers to any more.
+// dropBlobs forgets definitions that nothing refers to.
 func (t *transaction) dropBlobs() {
 	used := map[string]bool{}
 	keep := func(service *cluster.Service) {

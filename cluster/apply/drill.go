@@ -39,7 +39,8 @@ func (t *transaction) mayDrill(n cluster.Member, c cluster.BeginFence) string {
 func (t *transaction) drilled(n cluster.Member, open cluster.Fence, c cluster.FenceDone) {
 	levels := t.Document.Nodes[n.Name].Fence
 	if open.Document != t.Config.Version || open.Level >= len(levels) {
-		why := "the document changed during the drill, so it proved nothing about the devices that are declared now; repeat it"
+		why := "the document changed during the drill, so it proved nothing about the devices that are " +
+			"declared now; repeat it"
 		t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: why})
 		t.drillOff(n.Name, c.Result.Outcome == fence.Confirmed, why)
 		return

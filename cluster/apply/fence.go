@@ -11,7 +11,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// apply of an operator's word. It stands in for a device's Confirmed, so it is
+// applyConfirmFence of an operator's word. It stands in for a device's Confirmed, so it is
 // bound as tightly: to an open intent, to the boot that the intent names, and to
 // a node that nobody hears. Who said it stays in the timeline. An attempt under
 // way need not be waited for: it asks before each packet whether it is still
@@ -36,7 +36,7 @@ func (t *transaction) applyConfirmFence(c cluster.ConfirmFence) rules.Refusal {
 	return rules.Accepted
 }
 
-// showsLife tells whether nobody may say of a machine that it is off.
+// showsLife reports whether nobody may say of a machine that it is off.
 func showsLife(n cluster.Member) bool {
 	return n.Reachable() || n.Stalled() || n.State == cluster.NodeLooking
 }
@@ -144,7 +144,7 @@ func unknownAttempt(open cluster.Fence) fence.Attempt {
 	return fence.Attempt{Fencer: open.Fencer, Level: open.Level, Outcome: fence.Unknown}
 }
 
-// apply of a result. Only Confirmed releases anything (law L3).
+// applyFenceDone of a result. Only Confirmed releases anything (law L3).
 func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer ||

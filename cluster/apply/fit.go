@@ -114,7 +114,7 @@ func (t *transaction) mayHold(c cluster.Configure) string {
 	return why
 }
 
-// keepSealed takes what a document brings in, and forgets what nothing refers to any more: the
+// keepSealed takes what a document brings in, and forgets what nothing refers to: the
 // document, an earlier one, what runs as it was declared before, a login that a device still takes.
 func (t *transaction) keepSealed(c cluster.Configure) {
 	if len(t.Secrets.Sealed) == 0 && len(c.Sealed) == 0 {

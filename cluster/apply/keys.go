@@ -74,7 +74,8 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 		return rules.Refuse("the order to give %s a new key dates from %s; see `clusterd keys status`", c.Node,
 			n.KeyTurn.At.UTC().Format(time.DateTime))
 	case n.State != cluster.NodeOnline:
-		return rules.Refuse("%s is %s, and only the node itself can make its new key; bring it back, or, if its machine is lost "+
+		return rules.Refuse("%s is %s, and only the node itself can make its new key; bring it back, or, if its "+
+			"machine is lost "+
 			"or in others' hands, `clusterd node replace %s` or `clusterd node remove %s`", c.Node, n.State, c.Node, c.Node)
 	case len(n.Key) == 0:
 		return rules.Refuse("the public key of %s is not recorded; use `clusterd node replace %s`", c.Node, c.Node)

@@ -11,7 +11,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// apply holds the rule's own conditions, whoever claims them: two nodes and no
+// applyGoAlone holds the rule's own conditions, whoever claims them: two nodes and no
 // witness, the document allows it, and the other one is confirmed off. A brake
 // that never lets half of the nodes be shot would forbid it always, so this is
 // its exception (law L8); the shot is counted like any other.
@@ -174,7 +174,8 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 		return rules.Refuse("there is no node %s", c.Node)
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refuse("%s may be running %s; move its services away first (`clusterd node leave %s`), or have it fenced", c.Node, held[0], c.Node)
+		return rules.Refuse("%s may be running %s; move its services away first (`clusterd node leave %s`), "+
+			"or have it fenced", c.Node, held[0], c.Node)
 	}
 	if t.Fences.Has(c.Node) {
 		return rules.Refuse("%s is being fenced; wait for the result", c.Node)

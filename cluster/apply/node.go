@@ -12,7 +12,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// apply begins an incarnation. An open fence intent bars the machine (law L2):
+// applyNodeUp begins an incarnation. An open fence intent bars the machine (law L2):
 // sparing a node happens before the intent, never after. A new boot is proof
 // that the boot to be fenced is over, but only between attempts, because an off
 // command that is on its way would hit the new boot.
@@ -61,13 +61,7 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n.Stopped = false
 	n.Hung = "" // it answers, or the node tells no inventory
 	n.Restarts = n.Restarts.Another(t.At)
-	why := "its daemon started and looks what runs here"
-	if reboot {
-		why = "the machine booted anew, its daemon looks what runs here"
-	}
-	if n.Restarts.Loop() {
-		why += fmt.Sprintf("; %s, and the next round that is told is number %d", n.Restarts.Says(), 2*n.Restarts.Count)
-	}
+	why := startedWhy(n, reboot)
 	// The old boot's holders stay until the inventory replaces them; Boot is
 	// only taken over then, in the same command (law L1c).
 	if n.Boot == "" {
@@ -78,6 +72,18 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	t.voidIntentsOf(n, "the daemon of "+n.Name+" restarted")
 	t.releaseHeld()
 	return rules.Accepted
+}
+
+// startedWhy says what began with the incarnation.
+func startedWhy(n cluster.Member, reboot bool) string {
+	why := "its daemon started and looks what runs here"
+	if reboot {
+		why = "the machine booted anew, its daemon looks what runs here"
+	}
+	if n.Restarts.Loop() {
+		why += fmt.Sprintf("; %s, and the next round that is told is number %d", n.Restarts.Says(), 2*n.Restarts.Count)
+	}
+	return why
 }
 
 // barredByFence says why a node is not admitted while it is being fenced. What
@@ -97,7 +103,7 @@ func (t *transaction) barredByFence(node, boot string) string {
 	return ""
 }
 
-// apply admits a node and takes over what it found. For a new boot the old
+// applyInventory admits a node and takes over what it found. For a new boot the old
 // boots' holders leave and the inventory takes their place, in one command.
 func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
@@ -211,7 +217,7 @@ func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply of an edge of liveness. It changes what is known, not what is allowed:
+// applyContact of an edge of liveness. It changes what is known, not what is allowed:
 // losing contact releases nothing.
 func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
@@ -306,7 +312,8 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 		}
 	}
 	if n.Reachable() {
-		return rules.Refuse("%s is in touch at %s; write the new address into its node.yaml and restart clusterd there: it tells "+
+		return rules.Refuse("%s is in touch at %s; write the new address into its node.yaml and restart clusterd "+
+			"there: it tells "+
 			"the others by itself", c.Node, n.Address)
 	}
 	why := fmt.Sprintf("its address is %s now, and was %s", c.Address, n.Address)
@@ -319,7 +326,7 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply takes the node out of work at once, and remembers until its next NodeUp
+// applyDaemonStopping takes the node out of work at once, and remembers until its next NodeUp
 // that its silence was announced. Nothing is released: what runs there is held.
 func (t *transaction) applyDaemonStopping(c cluster.DaemonStopping) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)

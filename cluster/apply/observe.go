@@ -9,7 +9,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// apply of an answer: it counts only for the asking it answers.
+// applyLooked of an answer: it counts only for the asking it answers.
 func (t *transaction) applyLooked(c cluster.Looked) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
@@ -43,7 +43,7 @@ func (t *transaction) lookedGrave(c cluster.Looked, n cluster.Member) rules.Refu
 	return rules.Refuse("there is no service %s", c.Service)
 }
 
-// apply of something an agent saw unasked. While an intent of the service is
+// applyObserved of something an agent saw unasked. While an intent of the service is
 // open on that node, its result tells the end, not the events on the way.
 func (t *transaction) applyObserved(c cluster.Observed) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
@@ -154,7 +154,8 @@ func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluste
 		if changed {
 			t.setService(service, service.State,
 				cluster.Event{Node: n.Name,
-					Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so nothing is done to it", n.Name, h.Reason)})
+					Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so "+
+						"nothing is done to it", n.Name, h.Reason)})
 		}
 	case service.Owner == n.Name:
 		t.settleOwner(service, n, h, changed)

@@ -53,7 +53,7 @@ func (t *transaction) freeze(service cluster.Service, c cluster.Ask) cluster.Ser
 	return service
 }
 
-// apply ends a freeze by the leader's clock, as it stands in the entry.
+// applyThaw ends a freeze by the leader's clock, as it stands in the entry.
 func (t *transaction) applyThaw(c cluster.Thaw) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Freeze == nil || !service.Freeze.Until.Equal(c.Until) || c.Until.IsZero() {

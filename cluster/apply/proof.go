@@ -13,7 +13,7 @@ import (
 // maxGuard bounds the lists of a Guard.
 const maxGuard = 1024
 
-// apply of a node's word about its own guard. Within a boot nothing of it may
+// applyGuarded of a node's word about its own guard. Within a boot nothing of it may
 // become shorter or go away, because somebody may be waiting it out already.
 func (t *transaction) applyGuarded(c cluster.Guarded) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
@@ -29,7 +29,8 @@ func (t *transaction) applyGuarded(c cluster.Guarded) rules.Refusal {
 		return rules.Refuse("the lease of %s is not shorter than its watchdog", c.Node)
 	case old.Timeout > 0 && (old.Timeout != c.Guard.Timeout || old.Lease != c.Guard.Lease ||
 		len(old.Pills) != len(c.Guard.Pills) || !containsEvery(c.Guard.Pills, old.Pills)):
-		return rules.Refuse("the watchdog of %s was armed otherwise on this boot; other times and disks begin with the next one", c.Node)
+		return rules.Refuse("the watchdog of %s was armed otherwise on this boot; other times and disks begin "+
+			"with the next one", c.Node)
 	}
 	fresh := c.Guard
 	fresh.Keys = words.Union(old.Keys, c.Guard.Keys)
@@ -65,7 +66,7 @@ func guardText(g fence.Guard) string {
 	return words.OrElse(text, "by nothing")
 }
 
-// apply of a key that came back. It takes nothing back: what was released was
+// applyKeyBack of a key that came back. It takes nothing back: what was released was
 // released by more than the key (law L3), or the service allows to rely on it.
 func (t *transaction) applyKeyBack(c cluster.KeyBack) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
@@ -83,7 +84,7 @@ func (t *transaction) applyKeyBack(c cluster.KeyBack) rules.Refusal {
 	return rules.Accepted
 }
 
-// apply of a node's word that it has lost its keys. What it held it may still be
+// applyLostKeys of a node's word that it has lost its keys. What it held it may still be
 // running, until a fence or a new boot says otherwise.
 func (t *transaction) applyLostKeys(c cluster.LostKeys) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)

@@ -61,8 +61,10 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 // told some time ago says nothing about now.
 func (t *transaction) livingReach(device string) []cluster.Reach {
 	all := t.ReachOf(device)
-	living := slices.DeleteFunc(slices.Clone(all),
-		func(r cluster.Reach) bool { n, _ := t.Nodes.Get(r.By); return !n.Reachable() })
+	living := slices.DeleteFunc(slices.Clone(all), func(r cluster.Reach) bool {
+		n, _ := t.Nodes.Get(r.By)
+		return !n.Reachable()
+	})
 	if len(living) == 0 {
 		return all
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// apply of a result: it counts only while its intent is the newest of the
+// applyDone of a result: it counts only while its intent is the newest of the
 // service and its executor is the incarnation the intent was given to.
 func (t *transaction) applyDone(c cluster.Done) rules.Refusal {
 	service, known := t.Services.Get(c.Service)

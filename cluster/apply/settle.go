@@ -25,7 +25,7 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 	service.Intent = &next
 	for _, node := range []string{next.Node, next.Target} {
 		if h, held := service.Holder(node); held {
-			h.Ask = false // what it shows does not matter any more
+			h.Ask = false // what it shows no longer matters
 			service = service.WithHolder(h)
 		}
 	}
@@ -78,7 +78,7 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: ""}))
 }
 
-// forgetStarts forgets the failed starts on a node that is no member any more.
+// forgetStarts forgets the failed starts on a node that is no longer a member.
 func (t *transaction) forgetStarts(node string) {
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)

@@ -1,3 +1,5 @@
+// Package clustertest has a State under test: a book that takes commands through the codec and the
+// laws, and that Check looks over after each entry.
 package clustertest
 
 import (
@@ -14,6 +16,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
+// Founded is when the cluster of a Book began.
 var Founded = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 
 // Book is a State under test: every entry goes through the codec, and after
@@ -24,6 +27,7 @@ type Book struct {
 	At time.Time
 }
 
+// Apply writes one entry and holds the State against Check.
 func (b *Book) Apply(commands ...cluster.Command) apply.Applied {
 	b.T.Helper()
 	data, err := cluster.Encode(commands)
@@ -64,6 +68,7 @@ func (b *Book) Refused(command cluster.Command, why string) {
 	}
 }
 
+// Document declares services, three nodes and a device for each.
 func Document(services ...string) cluster.Document {
 	d := cluster.Document{Cluster: "demo", Nodes: map[string]cluster.NodeSpec{}, Devices: map[string]fence.Device{},
 		Services: map[string]resources.Spec{},
@@ -81,6 +86,7 @@ func Document(services ...string) cluster.Document {
 	return d
 }
 
+// Configure is the command that brings a document in, written when base was in force.
 func Configure(d cluster.Document, base uint64) cluster.Configure {
 	blobs := map[string]string{}
 	for _, spec := range d.Services {
@@ -119,11 +125,13 @@ func (b *Book) Up(name, boot string, found ...cluster.Found) {
 	b.Must(cluster.Inventory{Node: name, Incarnation: b.Node(name).Incarnation, Boot: boot, Found: found})
 }
 
+// Node is a member as the State has it.
 func (b *Book) Node(name string) cluster.Member {
 	n, _ := b.S.Nodes.Get(name)
 	return n
 }
 
+// Service is one as the State has it.
 func (b *Book) Service(name string) cluster.Service {
 	service, known := b.S.Services.Get(name)
 	if !known {
@@ -132,10 +140,12 @@ func (b *Book) Service(name string) cluster.Service {
 	return service
 }
 
+// StartOf is the command that begins a start.
 func (b *Book) StartOf(service, node string) cluster.Begin {
 	return cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: "definition-" + service}
 }
 
+// Done is the result of the act that is open for a service.
 func (b *Book) Done(service, node string, result resources.Result) cluster.Done {
 	return cluster.Done{Service: service, Act: b.Service(service).Intent.Index, Node: node,
 		Incarnation: b.Node(node).Incarnation, Result: result}
@@ -148,15 +158,18 @@ func (b *Book) Running(service, node string) {
 	b.Must(b.Done(service, node, resources.Result{OK: true, Source: resources.Running}))
 }
 
+// Lose has a node called lost.
 func (b *Book) Lose(node string) {
 	b.T.Helper()
 	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost, Why: "silent"})
 }
 
+// Shoot is the command that begins to fence a node.
 func (b *Book) Shoot(node, fencer string) cluster.BeginFence {
 	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: fencer, Why: "lost"}
 }
 
+// Shot is the end of that.
 func (b *Book) Shot(node string, outcome fence.Outcome) cluster.FenceDone {
 	open, _ := b.S.Fences.Get(node)
 	return cluster.FenceDone{Node: node, Act: open.Index, Ordinal: open.TriedTotal, Fencer: open.Fencer,
@@ -231,6 +244,7 @@ func GuardedBook(t *testing.T, levels ...fence.Level) *Book {
 	return b
 }
 
+// Guarded is what a node tells of its watchdog, its disk watcher and its keys.
 func (b *Book) Guarded(node string) cluster.Guarded {
 	n := b.Node(node)
 	return cluster.Guarded{Node: node, Incarnation: n.Incarnation,
@@ -238,8 +252,10 @@ func (b *Book) Guarded(node string) cluster.Guarded {
 			Pills: []string{"/dev/disk/by-id/p"}, Keys: []string{Lun}}}
 }
 
+// Level is a fence level of the devices.
 func Level(devices ...string) fence.Level { return fence.Level{Devices: devices} }
 
+// Lun is the disk that GuardedDocument puts its VMs on.
 const Lun = "/dev/disk/by-id/wwn-0x6001405aaaaaaaaa"
 
 // Longest is how long a guarded node can run on without its lease.

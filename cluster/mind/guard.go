@@ -174,13 +174,13 @@ func (n *Node) mood(mood cluster.Mood, until time.Duration) {
 	n.ward.pet.Mood, n.ward.pet.Until = mood, until
 }
 
-// mayHold tells whether something may be running here, or come up: this boot
+// mayHold reports whether something may be running here, or come up: this boot
 // holds a service, or an act on one is in hand.
 func (n *Node) mayHold(in Input, me cluster.Member) bool {
 	return len(n.handed) > 0 || n.holds(in, me, func(cluster.Holder) bool { return true })
 }
 
-// holds tells whether this boot is such a holder of any service. One by intent
+// holds reports whether this boot is such a holder of any service. One by intent
 // alone runs nothing yet: it waits for a lease, and so does the door.
 func (n *Node) holds(in Input, me cluster.Member, such func(cluster.Holder) bool) bool {
 	here := func(h cluster.Holder) bool { return h.Machine == me.Machine() && h.Boot == in.Boot && such(h) }

@@ -124,7 +124,7 @@ type Output struct {
 }
 
 // Planned is one run of Plan: what went in and what came out, so that it can be
-// run again later. Nothing in it changes any more.
+// run again later. Nothing in it changes from here on.
 type Planned struct {
 	State    *cluster.State
 	View     cluster.View

@@ -58,7 +58,7 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 	}
 }
 
-// differs tells whether an observation says more than the State knows.
+// differs reports whether an observation says more than the State knows.
 func differs(s *cluster.State, self, name string, o resources.Observation) bool {
 	service, known := s.Services.Get(name)
 	if !known {
@@ -76,7 +76,7 @@ func differs(s *cluster.State, self, name string, o resources.Observation) bool 
 		(len(o.Disks) > 0 && !resources.SameDisks(h.Disks, o.Disks)) || (service.Owner == self && partial != o.Partial)
 }
 
-// posted tells whether a command of this key waits in the outbox.
+// posted reports whether a command of this key waits in the outbox.
 func (n *Node) posted(key string) bool {
 	for _, p := range n.outbox {
 		if p.key == key {

@@ -40,7 +40,7 @@ func (n *Node) takeProposals(now time.Duration, in Input) {
 
 // delivered drops a result that Apply has seen, accepted or refused: a refused
 // one is stale by law L2. An observation that came too late is looked at again,
-// because what it saw may still be so. It tells whether the key was a parcel's.
+// because what it saw may still be so. It reports whether the key was a parcel's.
 func (n *Node) delivered(now time.Duration, key string, refused bool) bool {
 	for i, p := range n.outbox {
 		if p.key != key {

@@ -9,7 +9,7 @@ import (
 // Contact is this node's stopwatch on another one.
 func (n *Node) Contact(node string) cluster.Contactwatch { return n.view.Contacts[node] }
 
-// news tells whether a check says what the log does not know.
+// news reports whether a check says what the log does not know.
 func (n *Node) news(now time.Duration, s *cluster.State, c cluster.CheckFrom, leading bool) bool {
 	all, asked := s.Checks.Get(c.Device)
 	mine, told := s.Reach.Get(cluster.ReachKey(c.Device, c.By))

@@ -55,7 +55,7 @@ func (c *shortcut) audit(what string, short, long any) {
 	}
 }
 
-// news tells whether the State has changed since the last Step.
+// news reports whether the State has changed since the last Step.
 func (c *shortcut) news(s *cluster.State) bool { return !c.worked || c.workedAt != s.Index }
 
 // workOf is Work, which depends on the State alone.
@@ -88,7 +88,7 @@ func (c *shortcut) planOf(now time.Duration, s *cluster.State, v cluster.View) (
 	return c.decision, c.seen
 }
 
-// RestsUntil tells whether further Steps would do nothing as long as the State
+// RestsUntil reports whether further Steps would do nothing as long as the State
 // stays, everybody who was heard is heard, and nothing else comes in: a shell need
 // not call Step until then, nor before Input.Clock reads so much. 0 is however much
 // time passes.

@@ -1,3 +1,5 @@
+// Package mind is the decision core of one node: what happened goes in, what is to be proposed,
+// done and shown comes out of Node.Step. It proposes and never writes.
 package mind
 
 import (
@@ -115,7 +117,7 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 		case cluster.DutyPause:
 			n.want(d.Service, look{wanted: true})
 			if s, known := in.State.Services.Get(d.Service); !known || s.Intent == nil || s.Intent.Index != d.Index {
-				// The look tells whether it worked; until then it is tried again.
+				// The look reports whether it worked; until then it is tried again.
 				delete(n.handed, d.Key())
 				n.rested[d.Key()] = now + plan.PauseBetweenTries
 			} else {
@@ -230,7 +232,7 @@ func (n *Node) work(now time.Duration, in Input, out *Output) {
 	n.confirm(now, in, me, out)
 }
 
-// forget drops the pauses of duties that nobody asks for any more.
+// forget drops the pauses of duties that are no longer asked for.
 func (n *Node) forget(duties []cluster.Duty) {
 	if len(n.rested) == 0 {
 		return

@@ -30,7 +30,7 @@ func (n *Node) waitOut(tick time.Duration, in Input) {
 	}
 }
 
-// ready tells whether a fence duty can be handed out. One that rests on a
+// ready reports whether a fence duty can be handed out. One that rests on a
 // watchdog is kept back until that has been waited out; a boot that is heard even
 // then has a watchdog that does not work, and nothing is proven.
 func (n *Node) ready(in Input, d *cluster.Duty) bool {

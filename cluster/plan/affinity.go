@@ -71,7 +71,7 @@ func (p *planner) cramped(service cluster.Service) map[string]string {
 	return last
 }
 
-// head tells whether a service decides for those that run together with it where they go by
+// head reports whether a service decides for those that run together with it where they go by
 // themselves: the one that an administrator placed last, else the first by name that has a
 // failover domain.
 func (p *planner) head(service cluster.Service, group []*cluster.Service) bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// restsOn tells whether a service needs another hard, itself or through others.
+// restsOn reports whether a service needs another hard, itself or through others.
 func (p *planner) restsOn(service cluster.Service, name string, seen map[string]bool) bool {
 	if seen[service.Spec.Name] {
 		return false
@@ -43,14 +43,14 @@ func (p *planner) dependents(name string) []string {
 	return list
 }
 
-// stoppable tells whether a running service can be asked to stop now.
+// stoppable reports whether a running service can be asked to stop now.
 func (p *planner) stoppable(s *cluster.Service) bool {
 	h, _ := s.Holder(s.Owner)
 	_, why := p.Workable(s.Owner)
 	return why == "" && h.Condition != string(resources.Unknown)
 }
 
-// afterDependents tells whether a stop that is not urgent waits until what
+// afterDependents reports whether a stop that is not urgent waits until what
 // depends on the service is stopped, and says so.
 func (p *planner) afterDependents(service cluster.Service) bool {
 	list := p.dependents(service.Spec.Name)
@@ -80,7 +80,7 @@ func (p *planner) planFollow(r *running) answer {
 		By:      "depend", Why: "stopping because " + why})
 }
 
-// goesAhead tells whether a service goes down only because what it needs is about
+// goesAhead reports whether a service goes down only because what it needs is about
 // to move: by the State alone nothing is amiss yet.
 func (p *planner) goesAhead(service cluster.Service) bool {
 	now := p.World
@@ -89,7 +89,7 @@ func (p *planner) goesAhead(service cluster.Service) bool {
 }
 
 // departsAfter holds a move by stop and start back until what needs the service
-// hard is down: it would be without it meanwhile. It tells whether it has to wait.
+// hard is down: it would be without it meanwhile. It reports whether it has to wait.
 func (p *planner) departsAfter(service cluster.Service, c cluster.Begin) bool {
 	if c.Intent != cluster.IntentStop || c.Purpose != cluster.ForMove || p.Level() < cluster.LevelTwo {
 		return false
@@ -98,7 +98,7 @@ func (p *planner) departsAfter(service cluster.Service, c cluster.Begin) bool {
 	return p.afterDependents(service)
 }
 
-// startsWith tells whether this very decision starts something that depends on a
+// startsWith reports whether this very decision starts something that depends on a
 // service: one decision does not start what it takes the ground from.
 func (p *planner) startsWith(name string) bool {
 	for _, other := range words.SortedKeys(p.Also) {

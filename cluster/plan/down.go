@@ -14,7 +14,7 @@ import (
 const endPatience = 10 * time.Second
 
 // planEnd ends a migration that does not end by itself, or says how a person can. It
-// tells whether there is nothing more to be said.
+// reports whether there is nothing more to be said.
 func (p *planner) planEnd(service cluster.Service) bool {
 	intent, name := service.Intent, service.Spec.Name
 	if intent.Kind != cluster.IntentMigrate {
@@ -83,6 +83,12 @@ func (p *planner) planDown(service cluster.Service) {
 		}
 		return
 	}
+	p.waitDown(service, asked)
+}
+
+// waitDown says why a disabled service is not at rest although nothing of it is to be stopped.
+func (p *planner) waitDown(service cluster.Service, asked bool) {
+	name := service.Spec.Name
 	switch {
 	case asked && service.Owner == "":
 		p.giveUp(service, cluster.CodeTemporary, "disabled, but it may still be running on "+cluster.HolderNames(service)+

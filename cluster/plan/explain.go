@@ -123,7 +123,7 @@ func (p *planner) rulesOf(service cluster.Service) []string {
 			say("keeps off the node of %s, which is exclusive and %s", name, where(other))
 		}
 		if d, needs := other.Spec.Needs(service.Spec.Name); needs {
-			say("is needed by %s (%s), which is %s", name, d.Mode, where(other))
+			say("is required by %s (%s), which is %s", name, d.Mode, where(other))
 		}
 	}
 	if service.Spec.Tier > 0 || service.Spec.Priority > 0 {

@@ -77,7 +77,7 @@ func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d
 	}
 }
 
-// planPowerOns gives up what nobody can answer for any more.
+// planPowerOns gives up what nobody can answer for.
 func planPowerOns(w *rules.World, d *Decision) {
 	for _, name := range w.PowerOns.Keys() {
 		asked, _ := w.PowerOns.Get(name)

@@ -229,7 +229,7 @@ func (p *planner) planTogether(r *running) answer {
 	anyway := "`" + moveCommand(service, target) + "` moves it all the same"
 	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
 		// What it would follow goes down for the move: it would have no reason left, and
-		// the two would take turns for ever.
+		// the two would take turns forever.
 		return waiting(away+"which needs it and would be stopped for its move", anyway)
 	}
 	trouble, troubled := p.troubles(service)[target]

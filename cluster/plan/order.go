@@ -35,7 +35,7 @@ func (p *planner) inOrder() []string {
 	return names
 }
 
-// ready tells whether a service that is up answers, where a probe was declared
+// ready reports whether a service that is up answers, where a probe was declared
 // for it; or whether it was waited for long enough.
 func (p *planner) ready(service cluster.Service) bool {
 	if service.Spec.Probe == "" || service.State != resources.Started || service.Answered >= service.Since {

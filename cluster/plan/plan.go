@@ -1,3 +1,5 @@
+// Package plan says what should be decided next, and for what is not, what that waits for. It
+// reads a World and the leader's own View; it is free to change with each version.
 package plan
 
 import (
@@ -107,6 +109,7 @@ func PlanAllServices(w *rules.World, v cluster.View, d *Decision) *planner {
 	return second
 }
 
+// NewPlanner is one run of Plan over the services, with nothing decided yet.
 func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
 	p := &planner{World: *w, view: v, decision: d, Load: w.Loads(), idles: map[string]string{},
 		gates: map[int]string{}, leaving: map[string]bool{}, moved: map[string]bool{}}

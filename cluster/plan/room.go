@@ -10,7 +10,7 @@ import (
 )
 
 // makeRoom moves off a node, live, what a service must not meet there, where that node
-// is all that it has left and the others have somewhere else to go. It tells whether
+// is all that it has left and the others have somewhere else to go. It reports whether
 // the service waits for that. Nothing is stopped for it, nor moved from where a person
 // put it, and no node is emptied for an exclusive service: then advice says what would
 // help.

@@ -68,7 +68,7 @@ func (p *planner) planGraves() {
 
 // begin proposes an intent if Apply would take it. If not, the request behind
 // it is answered, or a note says what stands in the way; so nothing is proposed
-// for ever that is refused for ever.
+// forever that is refused forever.
 func (p *planner) begin(service cluster.Service, c cluster.Begin) {
 	refused := rules.BeginRefused(c, &p.World)
 	if c.Intent == cluster.IntentStop && p.startsWith(c.Service) {

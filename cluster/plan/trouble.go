@@ -10,7 +10,7 @@ import (
 	"github.com/clusterd/clusterd/domain"
 )
 
-// restsInLoop tells whether a service in a loop waits for its next start.
+// restsInLoop reports whether a service in a loop waits for its next start.
 func (p *planner) restsInLoop(service cluster.Service) bool {
 	l := service.Loop
 	if l.Pause() == 0 || service.Wish != nil || service.Moving != "" {
@@ -117,7 +117,7 @@ func (p *planner) shootFor(service cluster.Service, node, why string) string {
 	return ""
 }
 
-// usable tells whether the devices of some level of a node are not known to be
+// usable reports whether the devices of some level of a node are not known to be
 // out of order.
 func (p *planner) usable(node string) bool {
 	for _, level := range p.Document.Nodes[node].Fence {

@@ -114,7 +114,7 @@ func (p *planner) stuck(h cluster.Holder) bool {
 	return !n.Reachable() && n.State != cluster.NodeLooking && len(p.Document.Nodes[h.Node].Fence) == 0
 }
 
-// planLeftover stops what a failed start or a crash left behind. It tells
+// planLeftover stops what a failed start or a crash left behind. It reports
 // whether the service waits for that, or for a person: what was paused by
 // others is neither resumed nor removed.
 func (p *planner) planLeftover(service cluster.Service) bool {
@@ -153,7 +153,7 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 	return false
 }
 
-// mayTakeUp tells whether an interrupted start may go on now where it began. What
+// mayTakeUp reports whether an interrupted start may go on now where it began. What
 // may not is removed, and not left paused until it may.
 func (p *planner) mayTakeUp(service cluster.Service, n cluster.Member) bool {
 	return p.MayJoin(service, n) == rules.Accepted && p.Lacks(service) == "" && p.Lock() == nil

@@ -108,7 +108,7 @@ func (p *planner) newestAt() time.Time {
 	return p.Timeline()[len(p.Timeline())-1].At
 }
 
-// reached tells whether a time of day has come. If not, the decision holds no
+// reached reports whether a time of day has come. If not, the decision holds no
 // longer than until then.
 func (p *planner) reached(at time.Time) bool {
 	if !p.clock().Before(at) {
@@ -121,6 +121,7 @@ func (p *planner) reached(at time.Time) bool {
 	return false
 }
 
+// WaitsOut reports whether one of the devices proves by the time of a watchdog.
 func WaitsOut(devices []fence.Device) bool {
 	for _, d := range devices {
 		if d.Nature() == fence.ByWatchdog {

@@ -1,3 +1,5 @@
+// Package rehearse says what would happen: it plans and applies on a copy of the State, with every
+// act going well.
 package rehearse
 
 import (
@@ -86,7 +88,7 @@ func (r *rehearsal) apply(commands ...cluster.Command) apply.Applied {
 	return applied
 }
 
-// goOn plans and carries out until nothing happens any more.
+// goOn plans and carries out until nothing more happens.
 func (r *rehearsal) goOn() {
 	for range rehearsedRounds {
 		var d plan.Decision

@@ -21,6 +21,7 @@ type ruled struct {
 	Barred map[string]string
 }
 
+// Rules is what the rules between services say, found once for a plan.
 func (w *World) Rules() ruled {
 	if w.Ruled != nil {
 		return *w.Ruled

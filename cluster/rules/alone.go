@@ -35,7 +35,7 @@ func TwoNodeIdle(s *cluster.State) string {
 	return Of(s).TwoNodeRule()
 }
 
-// TwoNodesVote tells whether both nodes shall vote, so that what one of them has
+// TwoNodesVote reports whether both nodes shall vote, so that what one of them has
 // acknowledged lies on both.
 func TwoNodesVote(s *cluster.State) bool { return Of(s).TwoNodeRule() == "" }
 

@@ -46,7 +46,7 @@ func ArrivedLive(s cluster.Service) Refusal {
 }
 
 // StoppedHere is the answer to a request to stop whose stop on one node is proven. Where the
-// service is known to have been since, and nobody asks any more, the request is not fulfilled.
+// service is known to have been since, and nobody is asked, the request is not fulfilled.
 func StoppedHere(s cluster.Service, node string) Refusal {
 	if len(s.Holders) == 0 {
 		return Refusal{Code: cluster.CodeSuccess, Why: ""}
@@ -89,6 +89,7 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 	return w.MayJoin(service, n)
 }
 
+// MayRelocate says why a request to relocate is refused.
 func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
@@ -117,6 +118,7 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 	return Refusal{Code: cluster.CodeFailure, Why: "no other node may run " + c.Service + " now; it is left where it is"}
 }
 
+// MayMigrate says why a request to migrate is refused.
 func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	if c.Node == "" {
 		return Refusal{Code: cluster.CodeInvalid, Why: "a migration needs a target node"}

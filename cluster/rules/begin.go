@@ -10,7 +10,7 @@ import (
 )
 
 // BeginRefused says why an intent may not be. It changes nothing: the planner asks
-// it too, so that it never proposes for ever what Apply refuses for ever.
+// it too, so that it never proposes forever what Apply refuses forever.
 func BeginRefused(c cluster.Begin, w *World) Refusal {
 	service, known := w.Services.Get(c.Service)
 	if !known {
@@ -41,7 +41,7 @@ func BeginRefused(c cluster.Begin, w *World) Refusal {
 	return Refuse("%q is no intent", c.Intent)
 }
 
-// Workable tells whether a node may be given an act at all.
+// Workable reports whether a node may be given an act at all.
 func (w *World) Workable(name string) (cluster.Member, string) {
 	n, known := w.Nodes.Get(name)
 	switch {
@@ -55,7 +55,7 @@ func (w *World) Workable(name string) (cluster.Member, string) {
 	return n, ""
 }
 
-// MayRun tells whether a node may become a home of the service.
+// MayRun reports whether a node may become a home of the service.
 func (w *World) MayRun(service cluster.Service, n cluster.Member) string {
 	switch {
 	case n.Witness:
@@ -232,6 +232,7 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 	return Accepted
 }
 
+// MayConvalesce says why the failed parts of a service are not started again.
 func (w *World) MayConvalesce(service cluster.Service) Refusal {
 	name := service.Spec.Name
 	switch {

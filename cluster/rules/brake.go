@@ -37,7 +37,8 @@ func (w *World) Brake(at time.Time, more ...string) string {
 	// that has a quorum may shoot the other.
 	exception := down == 1 && w.TwoNodeRule() == ""
 	if 2*down >= w.Nodes.Len() && !exception {
-		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot without an operator", down, w.Nodes.Len())
+		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot "+
+			"without an operator", down, w.Nodes.Len())
 	}
 	recent := len(more)
 	for _, shot := range w.Shots() {
@@ -52,7 +53,7 @@ func (w *World) Brake(at time.Time, more ...string) string {
 }
 
 // underWay are the shots that hold up another one. A shot of which an attempt
-// has ended without a proof holds up nobody any more: its device may be dead for
+// has ended without a proof no longer holds anybody up: its device may be dead for
 // hours, and other nodes have devices of their own. It goes on counting among
 // the nodes that are down, and in the window.
 func (w *World) underWay() []string {

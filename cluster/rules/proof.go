@@ -68,7 +68,7 @@ func Unguarded(s *cluster.State, node string) string {
 	return Of(s).Unguarded(n)
 }
 
-// MayHitNewBoot tells whether the attempt under way could still hurt the boot
+// MayHitNewBoot reports whether the attempt under way could still hurt the boot
 // that follows: an off command, a message or a preemption that is on its way
 // could. Waiting does nothing to anybody.
 func MayHitNewBoot(s *cluster.State, open cluster.Fence) bool {
@@ -148,7 +148,7 @@ func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder
 	return ""
 }
 
-// cutBy tells whether a node is cut off already from all that a level of storage
+// cutBy reports whether a node is cut off already from all that a level of storage
 // alone could cut it off from.
 func (w *World) cutBy(node string, level int) bool {
 	n, _ := w.Nodes.Get(node)

@@ -13,6 +13,7 @@ type Refusal struct {
 	Why  string
 }
 
+// Accepted refuses nothing.
 var Accepted = Refusal{}
 
 // Refuse refuses with the code that says no more than that.
@@ -20,6 +21,7 @@ func Refuse(format string, args ...any) Refusal {
 	return RefuseAs(cluster.CodeFailure, format, args...)
 }
 
+// RefuseAs refuses with one of rgmanager's return codes.
 func RefuseAs(code int, format string, args ...any) Refusal {
 	return Refusal{Code: code, Why: fmt.Sprintf(format, args...)}
 }

@@ -32,7 +32,7 @@ func (w *World) takesLive(service cluster.Service) string {
 // HeldBy lists the services that may be running on any boot of a machine.
 func HeldBy(s *cluster.State, n cluster.Member) []string { return Of(s).HeldBy(n) }
 
-// Maintained tells whether an order keeps a silent node from being fenced: it
+// Maintained reports whether an order keeps a silent node from being fenced: it
 // was empty, and nothing has been seen on it since.
 func (w *World) Maintained(n cluster.Member) bool {
 	if n.Order == nil || n.Order.Kind != cluster.OrderMaintenance || n.Order.Empty == 0 {
@@ -98,6 +98,7 @@ func (w *World) Barred(node string) string {
 	return w.BarredFor(node, n)
 }
 
+// BarredFor says why a node is given no work; "" if it may be.
 func (w *World) BarredFor(name string, n cluster.Member) string {
 	switch {
 	case n.Witness:
@@ -117,8 +118,8 @@ func (o objections) Any() bool { return len(o.Why) > 0 }
 // NeedsFence says why a node is to be fenced for a stop that failed there; ""
 // where a person has to look. What is declared counts first. Left open, a
 // VM's node is fenced only where the hypervisor does not answer and the cluster
-// itself wanted to recover it: nothing else could ever tell that it does not run
-// any more. Who asked for a stop by hand is there to look.
+// itself wanted to recover it: nothing else could ever tell that it no longer
+// runs. Who asked for a stop by hand is there to look.
 func (w *World) NeedsFence(service cluster.Service, node string) string {
 	h, held := service.Holder(node)
 	n, known := w.Nodes.Get(node)
@@ -132,7 +133,8 @@ func (w *World) NeedsFence(service cluster.Service, node string) string {
 		return fmt.Sprintf("%s could not be stopped there, and its stop_failure is fence", service.Spec.Name)
 	case service.Spec.StopFailure == "" && service.Spec.Kind() == resources.KindVM && byItself &&
 		h.Condition == string(resources.Unknown):
-		return fmt.Sprintf("%s could not be stopped there to recover it, and the hypervisor cannot tell whether it still runs", service.Spec.Name)
+		return fmt.Sprintf("%s could not be stopped there to recover it, and the hypervisor cannot tell "+
+			"whether it still runs", service.Spec.Name)
 	}
 	return ""
 }
@@ -161,7 +163,7 @@ func Unheard(v cluster.View, world *World, n cluster.Member) string {
 	return ""
 }
 
-// FailedThere tells whether a failed start still counts: what failed on a node before
+// FailedThere reports whether a failed start still counts: what failed on a node before
 // its daemon started anew does not.
 func (w *World) FailedThere(f cluster.FailedStart) bool {
 	n, known := w.Nodes.Get(f.Node)

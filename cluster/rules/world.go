@@ -1,3 +1,5 @@
+// Package rules has what Plan and Apply both ask: may this be, who stands in the way, what is
+// proven. It reads a World and writes nothing, so that Plan proposes what Apply takes.
 package rules
 
 import (

@@ -144,7 +144,7 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 	return nil
 }
 
-// waitLeft waits until a node holds nothing any more.
+// waitLeft waits until a node holds nothing.
 func waitLeft(ctx context.Context, client *api.Client, name string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -156,7 +156,8 @@ func restoreCommand() *urfave.Command {
 			}
 			installDoorkeeper(node)
 			fmt.Printf("Node %s begins the restored cluster when its daemon starts. Each other node of the backup joins "+
-				"again: stop clusterd there, keep node.key and nothing else of its data folder, clusterd join with a token of %s.\n",
+				"again: stop clusterd there, keep node.key and nothing else of its data folder, clusterd join with "+
+				"a token of %s.\n",
 				node.Name, node.Name)
 			return nil
 		},

@@ -16,12 +16,14 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // checkFenceAgents holds the fence agents of a document against what they say of
@@ -247,4 +249,20 @@ func inFile(err error, name string) error {
 		return faults
 	}
 	return err
+}
+
+// checkAgents holds resources against the agents that are installed here.
+func checkAgents(c *urfave.Context, path string, text []byte) error {
+	folders := dialect.Folders{}
+	if node, err := nodeSettings(c); err == nil {
+		folders.OCF = node.OCFRoot
+	}
+	catalogue := &dialect.Catalogue{Folders: folders.WithDefaults()}
+	return config.CheckAgents(path, text, os.ReadFile, func(kind string) (resources.AgentInfo, error) {
+		agent, err := catalogue.Find(c.Context, kind)
+		if name, _, _ := resources.AgentName(kind); err == nil && name != "ocf" && name != "rgmanager" {
+			err = errors.New("has no parameters that anybody could know")
+		}
+		return agent.Meta, err
+	})
 }

@@ -195,7 +195,8 @@ func (t *trial) identified(device fence.Device, check fence.Check) tried {
 		return tried{text: ok + "it does not tell whose it is, so it counts only after a drill: clusterd fence test " +
 			owners[0]}
 	case device.Options["identity"] != "" && fence.SamePlatform(check.Identity, device.Options["identity"]):
-		return tried{text: ok + "it tells the identity declared for it, and counts only after a drill: clusterd fence test " + owners[0]}
+		return tried{text: ok +
+			"it tells the identity declared for it, and counts only after a drill: clusterd fence test " + owners[0]}
 	}
 	uuid := t.uuids[owners[0]]
 	if fence.SamePlatform(check.Identity, uuid) {

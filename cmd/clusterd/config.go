@@ -14,11 +14,9 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
-	"github.com/clusterd/clusterd/resources"
 )
 
 // errRefused is the end of a plan that the cluster would not take.
@@ -33,7 +31,8 @@ func configCommand() *urfave.Command {
 		Subcommands: []*urfave.Command{
 			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig,
 				Description: "Fence agents are held against what they say of themselves on this machine: one that is missing, " +
-					"tells no metadata, or takes other options is a fault on a node that may have to use it, and a warning elsewhere. " +
+					"tells no metadata, or takes other options is a fault on a node that may have to use it, and a " +
+					"warning elsewhere. " +
 					"On a member the document is held against the one in force, too: what apply would change and refuse. " +
 					"The exit code is 0 when the document has no fault, and with --devices when besides every fence device could " +
 					"be used from here; else 1.",
@@ -118,22 +117,6 @@ func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) 
 	}
 	base, parsed.Text = shownVersion(parsed.Text)
 	return parsed, base, nil
-}
-
-// checkAgents holds resources against the agents that are installed here.
-func checkAgents(c *urfave.Context, path string, text []byte) error {
-	folders := dialect.Folders{}
-	if node, err := nodeSettings(c); err == nil {
-		folders.OCF = node.OCFRoot
-	}
-	catalogue := &dialect.Catalogue{Folders: folders.WithDefaults()}
-	return config.CheckAgents(path, text, os.ReadFile, func(kind string) (resources.AgentInfo, error) {
-		agent, err := catalogue.Find(c.Context, kind)
-		if name, _, _ := resources.AgentName(kind); err == nil && name != "ocf" && name != "rgmanager" {
-			err = errors.New("has no parameters that anybody could know")
-		}
-		return agent.Meta, err
-	})
 }
 
 func checkConfig(c *urfave.Context) error {
@@ -289,7 +272,8 @@ func replaceAnyway(err error, fromFile bool) error {
 	var failure api.Failure
 	if fromFile && errors.As(err, &failure) && failure.Code == "conflict" {
 		failure.Details = append(failure.Details,
-			"the file's first line says for which version it was made; to replace what is in force all the same, say so with --base")
+			"the file's first line says for which version it was made; to replace what is in force all the same, "+
+				"say so with --base")
 		return failure
 	}
 	return err

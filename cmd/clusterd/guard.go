@@ -74,7 +74,7 @@ func addGuard(options *daemon.Options, membership daemon.Membership, root func()
 	options.Drivers[fence.DriverWatchdog] = watchdogLevel{}
 }
 
-// watched tells whether a boot is known to watch disks for messages.
+// watched reports whether a boot is known to watch disks for messages.
 func watched(s *cluster.State, target fence.Target, disks []string) error {
 	n, _ := s.Nodes.Get(target.Node)
 	if n.Guard == nil || n.Guard.Boot != target.Boot || n.Guard.Timeout == 0 {

@@ -41,7 +41,7 @@ func ordered(app *urfave.App, words []string) ([]string, error) {
 	return words, nil
 }
 
-// valueFollows tells whether the word after an option is the option's value.
+// valueFollows reports whether the word after an option is the option's value.
 func valueFollows(word string, flags []urfave.Flag) bool {
 	name := strings.TrimLeft(word, "-")
 	for _, flag := range flags {

@@ -146,7 +146,8 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("node %s still holds services after %s; the order stays in force, see `clustat` for what it waits for", name, wait)
+			return fmt.Errorf("node %s still holds services after %s; the order stays in force, see `clustat` for "+
+				"what it waits for", name, wait)
 		case <-time.After(500 * time.Millisecond):
 		}
 	}

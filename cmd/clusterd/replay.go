@@ -85,7 +85,7 @@ func recordPaths(given []string) ([]string, error) {
 	return paths, nil
 }
 
-// replayFile tells whether the plan made again is the recorded one.
+// replayFile reports whether the plan made again is the recorded one.
 func replayFile(out io.Writer, path string, verbose bool) (bool, error) {
 	record, err := recorder.Read(path)
 	if err != nil {

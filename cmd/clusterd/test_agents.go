@@ -38,7 +38,7 @@ func agentLibrary(c *urfave.Context) (library, error) {
 	return library{node: node, catalogue: &dialect.Catalogue{Folders: folders.WithDefaults()}}, nil
 }
 
-// reloadable tells whether an agent that is installed here can change a
+// reloadable reports whether an agent that is installed here can change a
 // parameter in place.
 func (l library) reloadable(ctx context.Context) func(kind, parameter string) bool {
 	return func(kind, parameter string) bool {

@@ -71,7 +71,7 @@ func printTree(out io.Writer, spec resources.Spec) {
 	}
 }
 
-// opposite tells whether the stop goes the way of the start backwards.
+// opposite reports whether the stop goes the way of the start backwards.
 func opposite(starts, stops []resources.Placed) bool {
 	for n := range starts {
 		if starts[n].Path != stops[len(stops)-1-n].Path {

@@ -81,7 +81,7 @@ func (d lockDialogue) rehearse(ctx context.Context) int {
 	return 0
 }
 
-// waitsForStart tells whether a service is down and would be started by itself.
+// waitsForStart reports whether a service is down and would be started by itself.
 func waitsForStart(service api.Service) bool {
 	switch resources.State(service.State) {
 	case resources.Stopped, resources.Recovering, resources.Uninitialized:

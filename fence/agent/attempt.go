@@ -88,7 +88,7 @@ func (a *attempt) run(ctx context.Context) {
 	a.end("time is up")
 }
 
-// identified tells whether anybody answers for this outlet being the target's:
+// identified reports whether anybody answers for this outlet being the target's:
 // an agent cannot tell.
 func (a *attempt) identified() bool {
 	switch target := a.request.Target.Node; {
@@ -156,7 +156,7 @@ func (a *attempt) send(ctx context.Context, done string) bool {
 	return true
 }
 
-// mustRepeat tells whether the power is still on some seconds after off.
+// mustRepeat reports whether the power is still on some seconds after off.
 func (a *attempt) mustRepeat() bool {
 	return a.last == fence.PowerOn && a.repeated < repeatTries && time.Since(a.sentAt) >= a.driver.pace.repeat
 }

@@ -37,8 +37,9 @@ var modern = map[string]string{"ipaddr": "ip", "login": "username", "passwd": "p
 
 // refused are parameters of agents that would undo what the driver promises.
 var refused = map[string]string{
-	"action":         "the cluster chooses the action",
-	"delay":          "the agent would wait after it was asked whether the fence is still wanted, and then shoot the next boot",
+	"action": "the cluster chooses the action",
+	"delay": "the agent would wait after it was asked whether the fence is still wanted, and then " +
+		"shoot the next boot",
 	"missing_as_off": "a missing outlet is not one that is off",
 	"debug":          "it writes the password to a file",
 	"debug_file":     "it writes the password to a file",

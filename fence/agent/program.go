@@ -158,7 +158,7 @@ func exitOf(ctx context.Context, state *os.ProcessState) (int, error) {
 	return state.ExitCode(), nil
 }
 
-// ended tells whether the agent ended by itself with one of these statuses.
+// ended reports whether the agent ended by itself with one of these statuses.
 func (o outcome) ended(statuses ...int) bool {
 	for _, status := range statuses {
 		if o.err == nil && o.exit == status {
@@ -195,7 +195,7 @@ func (o outcome) String() string {
 	return fmt.Sprintf("exit status %d", o.exit)
 }
 
-// timedOut tells whether the deadline ended it.
+// timedOut reports whether the deadline ended it.
 func (o outcome) timedOut() bool {
 	return errors.Is(o.err, context.DeadlineExceeded) || errors.Is(o.err, context.Canceled)
 }

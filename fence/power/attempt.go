@@ -135,7 +135,7 @@ func (a *attempt) stillWanted() error {
 	return err
 }
 
-// mustSend tells whether an off command is due: none accepted yet, or the
+// mustSend reports whether an off command is due: none accepted yet, or the
 // power still on some seconds after the last one.
 func (a *attempt) mustSend() bool {
 	if a.accepted.IsZero() {
@@ -278,7 +278,7 @@ func (a *attempt) say(format string, arguments ...any) {
 	a.result.Evidence = append(evidence, sentence)
 }
 
-// over tells whether the time is up, also in the instant in which a socket's
+// over reports whether the time is up, also in the instant in which a socket's
 // deadline has passed and the context's timer has not fired yet.
 func over(ctx context.Context) bool {
 	deadline, limited := ctx.Deadline()

@@ -21,7 +21,7 @@ func parseGUID(text string) (guid, bool) {
 	return g, true
 }
 
-// blank tells whether the board was never given a GUID of its own.
+// blank reports whether the board was never given a GUID of its own.
 func (g guid) blank() bool { return fence.NamesNoMachine(g.dashed()) }
 
 // String writes the GUID the way it was most likely meant. The three byte

@@ -7,7 +7,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// identify tells whether this BMC surely belongs to the target. When it does
+// identify reports whether this BMC surely belongs to the target. When it does
 // not, or nobody can say, no off command is sent: the wrong machine would die,
 // and its off reading would be taken for the target's.
 func (a *attempt) identify(ctx context.Context) bool {

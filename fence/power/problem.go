@@ -35,13 +35,15 @@ var hints = []struct{ mark, advice string }{
 	{"connection refused", noAnswer},
 	{"no route to host", noAnswer},
 	{"network is unreachable", noAnswer},
-	{"unable to establish", "it does not answer or refuses the login; check address, IPMI over LAN, username and password"},
+	{"unable to establish",
+		"it does not answer or refuses the login; check address, IPMI over LAN, username and password"},
 }
 
 const (
 	noAnswer        = "it does not answer; check that this node reaches the address and that IPMI over LAN is enabled"
-	noRedfishAnswer = "it does not answer; check that this node reaches the address and that the BMC's HTTPS service is enabled"
-	pinAdvice       = "compare the fingerprint below with the one that the BMC shows on its own pages, and then set " +
+	noRedfishAnswer = "it does not answer; check that this node reaches the address and that the BMC's HTTPS " +
+		"service is enabled"
+	pinAdvice = "compare the fingerprint below with the one that the BMC shows on its own pages, and then set " +
 		"option fingerprint to it"
 )
 
@@ -50,12 +52,14 @@ var redfishHints = []struct{ mark, advice string }{
 	{"no such host", "the name does not resolve on this node; check the device's address"},
 	{errLoginRefused.Error(), "it refuses the login; check username and password of the device, and whether the BMC " +
 		"has locked the account"},
-	{errFingerprint.Error(), "its certificate is not the pinned one: it was replaced, or something else answers there; " + pinAdvice},
+	{errFingerprint.Error(),
+		"its certificate is not the pinned one: it was replaced, or something else answers there; " + pinAdvice},
 	{"certificate has expired", "its certificate is outside its dates; check the clock of this node, renew the " +
 		"certificate on the BMC, or " + pinAdvice},
 	{"unknown authority", "no authority that this node trusts has signed its certificate; give the authority's PEM " +
 		"in option ca, or " + pinAdvice},
-	{"x509: certificate", "its certificate is for another name than the device's address; use that name as address, or " + pinAdvice},
+	{"x509: certificate", "its certificate is for another name than the device's address; use that name " +
+		"as address, or " + pinAdvice},
 	{"x509: cannot validate", "its certificate is for another name than the device's address; use that name as " +
 		"address, or " + pinAdvice},
 	{"x509:", "its certificate cannot be verified; " + pinAdvice},

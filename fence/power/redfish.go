@@ -169,7 +169,7 @@ func (h *redfishHand) alreadyOff(ctx context.Context, found system, refusal erro
 	return true, nil
 }
 
-// saysAlready tells whether a refusal may mean that the state is the wanted
+// saysAlready reports whether a refusal may mean that the state is the wanted
 // one: 409 of DSP0266, or HPE's word for it.
 func saysAlready(err error) bool {
 	var told *statusError

@@ -26,7 +26,7 @@ const (
 	connectLimit   = 3 * time.Second
 	handshakeLimit = 10 * time.Second
 	// largestAnswer bounds what is read of one answer, maxRequests what one
-	// call may ask: a list that points to itself would be followed for ever.
+	// call may ask: a list that points to itself would be followed forever.
 	largestAnswer = 1 << 20
 	maxRequests   = 40
 )
@@ -323,7 +323,7 @@ type gatedBody struct {
 	rest      io.Reader
 }
 
-// Read returns the command, or the reason why it is not to be sent any more.
+// Read returns the command, or the reason why it is no longer to be sent.
 func (b *gatedBody) Read(p []byte) (int, error) {
 	if !b.asked {
 		b.asked = true

@@ -349,13 +349,14 @@ func TestTheEnvironmentCannotMakeTheLibraryTell(t *testing.T) {
 	}
 }
 
-// A list that points to itself must not keep the reader for ever.
+// A list that points to itself must not keep the reader forever.
 func TestRedfishEndsACircle(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	circle := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
-		_, _ = io.WriteString(w, `{"Systems": {"@odata.id": "/redfish/v1/Systems"}, "Members@odata.nextLink": "/redfish/v1/Systems", "Members": []}`)
+		_, _ = io.WriteString(
+			w, `{"Systems": {"@odata.id": "/redfish/v1/Systems"}, "Members@odata.nextLink": "/redfish/v1/Systems", "Members": []}`)
 	}))
 	t.Cleanup(circle.Close)
 	d := redfishDriver()

@@ -78,7 +78,7 @@ func (s *seal) sent(packet []byte) {
 	}
 }
 
-// genuine tells whether a datagram may reach the library: the answer to the
+// genuine reports whether a datagram may reach the library: the answer to the
 // login message sent last, which the library verifies itself, or something
 // sealed. A late answer to a repeated login message is neither, and would
 // break the login.

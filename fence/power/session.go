@@ -49,7 +49,7 @@ func (d *driver) open(ctx context.Context, device fence.Device, wanted gate) (*s
 	}
 	s := &session{settings: parsed, hand: d.hand(parsed, wanted), calls: d.calls}
 	// A login that succeeds after its caller left would keep one of the BMC's
-	// few sessions open for ever; so whoever comes second closes it.
+	// few sessions open forever; so whoever comes second closes it.
 	var over atomic.Bool
 	_, err = bounded(ctx, d.calls, "log in", func(ctx context.Context) (bool, error) {
 		err := s.hand.Open(ctx)

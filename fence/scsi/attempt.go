@@ -15,7 +15,7 @@ import (
 const preemptTries = 3
 
 // Fence cuts the target off from every disk of the device. Confirmed says that
-// the target's boot can write to none of them any more, and nothing about its
+// the target's boot can no longer write to any of them, and nothing about its
 // power; see the duties in the package's comment. Refuted is returned when the
 // target's key is back after its removal was accepted.
 func (d *Driver) Fence(ctx context.Context, request fence.Request) fence.Result {

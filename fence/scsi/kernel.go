@@ -49,7 +49,7 @@ type (
 
 // RunHelper answers one question on standard input about one disk of this
 // kernel. The program named in Options.Helper calls it and exits; it may hang
-// in the kernel for ever, which is why it is a program of its own.
+// in the kernel forever, which is why it is a program of its own.
 func RunHelper(in io.Reader, out io.Writer) error {
 	q, err := decodeRequest(in)
 	if err != nil {

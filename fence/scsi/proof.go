@@ -11,7 +11,7 @@ import (
 // numbers; linux/pr.h calls the same type 3.
 const WriteExclusiveRegistrantsOnly = 5
 
-// Persistence tells whether a device keeps its reservation through its own loss
+// Persistence reports whether a device keeps its reservation through its own loss
 // of power.
 type Persistence int
 
@@ -53,12 +53,12 @@ func (r Reading) String() string {
 type Finding struct {
 	// Device is the path as declared.
 	Device string
-	// Read tells whether keys and reservation could be read at all.
+	// Read reports whether keys and reservation could be read at all.
 	Read bool
-	// Registered tells whether this node's own key is there. False with Read
+	// Registered reports whether this node's own key is there. False with Read
 	// means that this node is cut off or was never admitted.
 	Registered bool
-	// Reserved tells whether anybody holds a reservation; without one everybody may
+	// Reserved reports whether anybody holds a reservation; without one everybody may
 	// write.
 	Reserved bool
 	// Nodes are the registered nodes, by name.
@@ -97,7 +97,7 @@ var (
 	errForgetful = errors.New("the array forgets reservations when it loses power (APTPL is off)")
 )
 
-// standing tells whether a reading is fit to build a fence on.
+// standing reports whether a reading is fit to build a fence on.
 func standing(r Reading, keys keySet) error {
 	own := 0
 	for _, key := range r.Keys {

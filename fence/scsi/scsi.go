@@ -2,7 +2,7 @@
 // SCSI-3 persistent reservations (write exclusive, registrants only) and proves
 // it (law L3). A machine that is cut off is not off: it may go on running,
 // reading, and answering on its addresses. So a Confirmed of this driver says
-// "this boot can write to none of these devices any more" and nothing else.
+// "this boot can no longer write to any of these devices" and nothing else.
 //
 // A caller owes this:
 //   - It releases only services whose every writable disk, as started, is among
@@ -196,7 +196,7 @@ func (d *Driver) keys(victim string) (keySet, error) {
 	return set, nil
 }
 
-// remember keeps what is proven, and drops what is not so any more: a key that
+// remember keeps what is proven, and drops what is no longer so: a key that
 // came back may have sent something since.
 func (d *Driver) remember(name proofName, aborted bool) {
 	d.mu.Lock()

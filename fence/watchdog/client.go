@@ -58,7 +58,7 @@ func Start(ctx context.Context, options KeeperOptions, argv []string) (*Client, 
 	}
 }
 
-// suits tells whether a keeper that was found does what is asked for now.
+// suits reports whether a keeper that was found does what is asked for now.
 func (c *Client) suits(state State) error {
 	same := slices.Equal(state.Disks, c.options.Disks) && (!state.Armed || state.Info.Device == c.options.Device &&
 		state.Info.Timeout == c.options.Timeout)

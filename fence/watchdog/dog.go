@@ -22,7 +22,7 @@ type dog interface {
 }
 
 // armDog opens and so arms a watchdog. When it is armed but not as asked, and
-// cannot be disarmed any more, it returns the dog and an error: somebody has
+// can no longer be disarmed, it returns the dog and an error: somebody has
 // to pet it.
 type armDog func(path string, timeout time.Duration, noWayOut bool) (dog, error)
 

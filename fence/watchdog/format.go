@@ -116,7 +116,7 @@ func (h Header) check(sectorSize int) error {
 // must be less than msgwait, with room for the hardware's lateness.
 func (h Header) fresh() time.Duration { return h.Watchdog * 2 / 3 }
 
-// sameTimes tells whether the disks of one node agree.
+// sameTimes reports whether the disks of one node agree.
 func (h Header) sameTimes(other Header) bool {
 	return h.Watchdog == other.Watchdog && h.MsgWait == other.MsgWait && h.Loop == other.Loop
 }

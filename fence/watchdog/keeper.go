@@ -33,7 +33,8 @@ func (o KeeperOptions) check() error {
 	case o.Socket == "" || o.Device == "" || o.Timeout <= 0 || o.LongestLease <= 0:
 		return errors.New("a watchdog keeper needs socket, device, timeout and longest lease")
 	case len(o.Disks) != 0 && len(o.Disks) != 1 && len(o.Disks) != 3:
-		return fmt.Errorf("%d disks for fence messages; name one or three, since of two neither may fail and neither may decide", len(o.Disks))
+		return fmt.Errorf("%d disks for fence messages; name one or three, since of two neither may fail and "+
+			"neither may decide", len(o.Disks))
 	case len(o.Disks) != 0 && o.Node == "":
 		return errors.New("disks for fence messages need the node's name")
 	}

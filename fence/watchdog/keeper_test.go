@@ -93,7 +93,7 @@ func (k *kennel) say(kind wordKind, until time.Duration) tellBack {
 	return <-q.answer
 }
 
-// bitten tells whether the host would have been reset by now.
+// bitten reports whether the host would have been reset by now.
 func (k *kennel) bitten() bool {
 	last := k.petted()
 	return last != 0 && k.now()-last > 4*time.Second

@@ -122,7 +122,7 @@ func serve(listener net.Listener, words chan<- asked, ended <-chan struct{}, pla
 	}
 }
 
-// trusted tells whether the other end is root or runs as the keeper does.
+// trusted reports whether the other end is root or runs as the keeper does.
 func trusted(conn net.Conn) bool {
 	socket, ok := conn.(*net.UnixConn)
 	if !ok {

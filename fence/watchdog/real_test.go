@@ -90,7 +90,7 @@ func runSBD(t *testing.T, disk string, arguments ...string) string {
 	return string(out)
 }
 
-// says tells whether sbd's words are among what it wrote, however it spaces them.
+// says reports whether sbd's words are among what it wrote, however it spaces them.
 func says(t *testing.T, got string, want ...string) {
 	t.Helper()
 	for _, words := range want {

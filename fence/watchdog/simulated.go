@@ -36,7 +36,7 @@ type simulatedAnswer struct {
 // keeper up for longer than a pet may take.
 const simulatedPatience = 500 * time.Millisecond
 
-// Simulated tells whether a watchdog's path is a simulated one's.
+// Simulated reports whether a watchdog's path is a simulated one's.
 func Simulated(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Type() == fs.ModeSocket

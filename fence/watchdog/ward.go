@@ -29,7 +29,7 @@ type ward struct {
 	fresh time.Duration
 }
 
-// mayPet tells whether to pet at this instant, and if not, why.
+// mayPet reports whether to pet at this instant, and if not, why.
 func (w *ward) mayPet(now time.Duration) (bool, string) {
 	if w.pill != Empty {
 		return false, "a " + w.pill.String() + " message was found on the disk"

@@ -19,7 +19,7 @@ type look struct {
 	final bool
 }
 
-// servant watches one disk. It may hang in the kernel for ever; then its looks
+// servant watches one disk. It may hang in the kernel forever; then its looks
 // grow old, and that is all the keeper has to know.
 type servant struct {
 	number int
@@ -83,7 +83,7 @@ func (s *servant) prepare(ctx context.Context, timeout time.Duration, now func()
 		mail.Command, mail.From)
 }
 
-// run looks until the context ends or the disk is not the same any more.
+// run looks until the context ends or the disk is no longer the same.
 func (s *servant) run(ctx context.Context, now func() time.Duration, out chan<- look) {
 	defer s.disk.close()
 	for {
@@ -148,7 +148,7 @@ func (w *ward) take(l look, log *slog.Logger) Command {
 	return Empty
 }
 
-// isNews tells whether something else was noted of a disk last.
+// isNews reports whether something else was noted of a disk last.
 func (w *ward) isNews(disk int, what string) bool {
 	if w.noted == nil {
 		w.noted = map[int]string{}

@@ -31,7 +31,7 @@ type word struct {
 type State struct {
 	Armed bool `json:"armed"`
 	Info  Info `json:"info"`
-	// Petting tells whether it would pet right now; Why says why not.
+	// Petting reports whether it would pet right now; Why says why not.
 	Petting bool   `json:"petting"`
 	Why     string `json:"why,omitempty"`
 	Free    bool   `json:"free"`

@@ -104,7 +104,7 @@ func (r *Runner) next(state *cluster.State) (event cluster.Event, kind string, f
 }
 
 // countLost notices that the timeline was cut between the cursor and its oldest
-// event. How many of those lost were of interest, nobody knows any more; one is
+// event. How many of those lost were of interest, nobody knows; one is
 // counted, so that it is told.
 func (r *Runner) countLost(state *cluster.State) {
 	if len(state.Timeline) == 0 || state.Forgotten <= max(r.at.Index, r.forgotten) {
@@ -161,7 +161,7 @@ func (r *Runner) tell(ctx context.Context, state *cluster.State, e cluster.Event
 	r.missed = 0
 }
 
-// unnoted tells whether there is something to write.
+// unnoted reports whether there is something to write.
 func (r *Runner) unnoted() bool {
 	return r.told.Sent+r.told.Failed+r.told.Dropped > 0 || r.passed >= noteAfter
 }

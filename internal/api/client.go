@@ -103,7 +103,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Where is the socket's path or the remote address, for messages.
 func (c *Client) Where() string { return c.where }
 
-// Local tells whether the daemon is this host's, reached by its socket.
+// Local reports whether the daemon is this host's, reached by its socket.
 func (c *Client) Local() bool { return c.local }
 
 // Get asks for a path and decodes the answer into out, which may be nil. The error is a Failure

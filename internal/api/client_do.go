@@ -119,7 +119,7 @@ func (d *doer) submit(ctx context.Context) (Reply, error) {
 	}
 }
 
-// passing tells whether a failure is one of the moment, after which the same request may be
+// passing reports whether a failure is one of the moment, after which the same request may be
 // posted again.
 func passing(failure Failure) bool {
 	switch failure.Code {

@@ -48,7 +48,7 @@ type step struct {
 	reply   Reply
 }
 
-// script answers one step after the other, the last one for ever, and remembers what was asked.
+// script answers one step after the other, the last one forever, and remembers what was asked.
 func script(t *testing.T, steps ...step) (*Client, *[]string) {
 	t.Helper()
 	var asked []string

@@ -49,7 +49,7 @@ type Rehearsal struct {
 	Ground
 }
 
-// LockStatus tells whether services may start. It is in Status too.
+// LockStatus reports whether services may start. It is in Status too.
 type LockStatus struct {
 	Locked bool `json:"locked"`
 	// Stopped: the whole cluster is being stopped in order, or is.
@@ -121,7 +121,7 @@ type NodeOrder struct {
 	// Deadline is from when on what could not move live is stopped and started
 	// elsewhere; zero is never.
 	Deadline time.Time `json:"deadline,omitzero"`
-	// Empty: it holds nothing any more.
+	// Empty: it holds nothing.
 	Empty bool `json:"empty,omitempty"`
 	// Holds are the services that may still be there.
 	Holds []string `json:"holds,omitempty"`

@@ -17,7 +17,7 @@ const (
 
 // Screen is what the output goes to.
 type Screen struct {
-	// Terminal tells whether a person watches.
+	// Terminal reports whether a person watches.
 	Terminal bool
 	// Colour reports whether trouble may be shown in colour: on a terminal that has colours, unless
 	// NO_COLOR is set.

@@ -128,7 +128,8 @@ func TestFaultsOfAlerts(t *testing.T) {
 			[]string{"d:2:23: the program of alert x must be an absolute path, the same on every node that may lead; no " +
 				"shell looks for it"}},
 		"open line": {"{url: 'http://h/'}",
-			[]string{"d:2:19: the url of alert x must begin with https://; events tell what is broken, and go over no open line"}},
+			[]string{"d:2:19: the url of alert x must begin with https://; events tell what is broken, and go " +
+				"over no open line"}},
 		"shown secret": {"{url: 'https://u:p@h/'}",
 			[]string{"d:2:19: the url of alert x has a password in it; write it as secret_url, which is shown to nobody"}},
 		"words": {"{program: /bin/a, kinds: [nod], states: [faild], subjects: ['['], node: n9, attempts: 0}", []string{

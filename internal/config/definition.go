@@ -172,7 +172,7 @@ func (d diskXML) read() (resources.Disk, string) {
 	return disk, problem
 }
 
-// empty tells whether the source names nothing, as libvirt prints it for a drive whose medium
+// empty reports whether the source names nothing, as libvirt prints it for a drive whose medium
 // was taken out.
 func (s *sourceXML) empty() bool {
 	return s.File == "" && s.Block == "" && s.Protocol == "" && s.Name == "" && s.Pool == "" && s.Volume == "" &&

@@ -282,7 +282,7 @@ func (p *parser) members(name string, node *yaml.Node) []domain.Member {
 // list writes words for a sentence.
 func list(words []string) string { return strings.Join(words, ", ") }
 
-// hostPort tells whether an address is "host" or "host:port".
+// hostPort reports whether an address is "host" or "host:port".
 // dotted is what only an IPv4 address looks like: no domain ends in digits.
 var dotted = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`)
 

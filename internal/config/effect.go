@@ -21,7 +21,7 @@ const (
 	// EffectRestart is a part of a service that runs and cannot go on as it is; what
 	// its agent can do about that only the node knows where it runs.
 	EffectRestart Effect = "changed in place where its agent can, else stopped and started"
-	// EffectEnd is what the document does not have any more.
+	// EffectEnd is what the document no longer has.
 	EffectEnd Effect = "removed"
 )
 

@@ -68,7 +68,8 @@ func (p *parser) checkNoPower(d fence.Device, what string, value *yaml.Node) {
 		}
 	}
 	if d.Driver != fence.DriverWatchdog && d.Options[fence.OptionDevices] == "" {
-		p.fault(value, "%s has no option devices; name its disks, for example options: {devices: /dev/disk/by-id/wwn-0x...}", what)
+		p.fault(value, "%s has no option devices; name its disks, for example options: {devices: "+
+			"/dev/disk/by-id/wwn-0x...}", what)
 	}
 	if d.Driver == fence.DriverStorage && d.Options["command"] == "" {
 		for _, disk := range d.Disks() {

@@ -274,7 +274,8 @@ func (p *parser) checkPorts(n Node) {
 	}
 }
 
-// onlyComments tells whether a text has nothing but comments, as the file has when it is installed.
+// onlyComments reports whether a text has nothing but comments, as the file has when it is
+// installed.
 func onlyComments(text string) bool {
 	for line := range strings.SplitSeq(text, "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {

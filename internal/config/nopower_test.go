@@ -4,7 +4,8 @@ import "testing"
 
 func TestAgentsOfStorageAreNoDevicesOfPower(t *testing.T) {
 	for agent, want := range map[string]string{
-		"{agent: fence_scsi, devices: \"/dev/disk/by-id/wwn-0x600140500000000a,/dev/disk/by-id/wwn-0x600140500000000b\"}": `a.yaml:4:28: option agent of device san is fence_scsi, which cuts machines off their storage and leaves them running. ` +
+		"{agent: fence_scsi, devices: " +
+			"\"/dev/disk/by-id/wwn-0x600140500000000a,/dev/disk/by-id/wwn-0x600140500000000b\"}": `a.yaml:4:28: option agent of device san is fence_scsi, which cuts machines off their storage and leaves them running. ` +
 			`Write instead: san: {driver: scsi, options: {devices: "/dev/disk/by-id/wwn-0x600140500000000a /dev/disk/by-id/wwn-0x600140500000000b"}}; ` +
 			`one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks`,
 		"{agent: /usr/sbin/fence_mpath, devices: /dev/sdb}": `a.yaml:4:28: option agent of device san is fence_mpath, which cuts machines off their storage and leaves them running. ` +

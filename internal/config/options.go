@@ -164,7 +164,7 @@ func (p *parser) checkAgentOption(what string, options, key, value *yaml.Node) {
 	}
 }
 
-// passable tells whether a value reaches an agent as it is written.
+// passable reports whether a value reaches an agent as it is written.
 func passable(value string) bool {
 	quoted := len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`)
 	return !quoted && strings.TrimSpace(value) == value &&

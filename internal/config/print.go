@@ -93,7 +93,8 @@ func printService(line func(string, ...any), document cluster.Document, name str
 		line("  disks %s", disks)
 	}
 	if s.StorageOnly {
-		line("  storage only: it starts elsewhere once its host is cut off from its disks, also if that host may be running on")
+		line("  storage only: it starts elsewhere once its host is cut off from its disks, also if that host " +
+			"may be running on")
 	}
 	if s.Probe != "" {
 		line("  probe %s", s.Probe)

@@ -24,7 +24,7 @@ func TestAnEarlierDocumentKeepsThePasswordsInForce(t *testing.T) {
 		again.Document.Devices["bmc2"].Password != current.Devices["bmc2"].Password {
 		t.Error("the rolled back document has other passwords")
 	}
-	// A device that is not there any more comes back with the password it had.
+	// A device that is no longer there comes back with the password it had.
 	delete(current.Devices, "bmc1")
 	masked, kept, err = Earlier(old, current)
 	if err != nil || len(kept) != 0 || !strings.Contains(masked, "first: secret") {

@@ -76,7 +76,8 @@ func TestRulesThatCouldNeverBeMet(t *testing.T) {
 		{"together and apart", vmWith("app", uuidA, "together: ['vm:db']") + vmWith("db", uuidB, "apart: ['vm:app']"),
 			[]string{"d:4:16: service vm:app shall run together with vm:db and apart from it"}},
 		{"together and exclusive", vmWith("app", uuidA, "together: ['vm:db']") + vmWith("db", uuidB, "exclusive: true"),
-			[]string{"d:4:16: service vm:app shall run together with vm:db, but vm:db is exclusive and shares its node with nobody"}},
+			[]string{"d:4:16: service vm:app shall run together with vm:db, but vm:db is exclusive and shares its " +
+				"node with nobody"}},
 		{"a tenth tier", vmWith("app", uuidA, "tier: 10"), []string{"d:4:11: tier is 10; it must be between 0 and 9"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -109,7 +109,7 @@ func (t placing) apart(one, other string) bool {
 	return slices.Contains(a.Apart, other) || slices.Contains(b.Apart, one)
 }
 
-// clashes tells whether two services may not share a node.
+// clashes reports whether two services may not share a node.
 func (t placing) clashes(one, other string) bool {
 	return t.services[one].Exclusive || t.services[other].Exclusive || t.apart(one, other)
 }

@@ -81,7 +81,8 @@ func (p *parser) goodServiceName(key *yaml.Node, name string) bool {
 	kind, short, found := strings.Cut(name, ":")
 	switch {
 	case !found:
-		p.fault(key, "service %q has no type; write vm:%s for a virtual machine, or service:%s for a service made of resources", brief(name), brief(name), brief(name))
+		p.fault(key, "service %q has no type; write vm:%s for a virtual machine, or service:%s for a service "+
+			"made of resources", brief(name), brief(name), brief(name))
 	case kind != resources.KindVM && kind != resources.KindService:
 		p.fault(key, "service %q: there are services of type vm and service; write vm:NAME or service:NAME", brief(name))
 	case len(name) > longestServiceName:

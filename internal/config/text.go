@@ -70,7 +70,7 @@ func styleOf(value string) yaml.Style {
 	return yaml.DoubleQuotedStyle
 }
 
-// means tells whether the text reads as the tree.
+// means reports whether the text reads as the tree.
 func means(text string, tree *yaml.Node) bool {
 	var again yaml.Node
 	if err := yaml.Load([]byte(text), &again); err != nil || len(again.Content) != 1 {

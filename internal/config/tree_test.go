@@ -95,7 +95,8 @@ func TestTreeFaultsHaveTheirPlace(t *testing.T) {
 			"d:7:33: service:t refers to resource ip, which service:s (line 6) has already; one of type rgmanager:ip can " +
 				"be in one place only"},
 		{"export below address", head + "      - {type: \"rgmanager:ip\", resources: [{type: \"rgmanager:nfsclient\"}]}\n",
-			"d:5:44: rgmanager:nfsclient s-nfsclient cannot be below an address: nest the address below the export, or beside it"},
+			"d:5:44: rgmanager:nfsclient s-nfsclient cannot be below an address: nest the address below the " +
+				"export, or beside it"},
 		{"one name in two services", head + "      - {type: \"lsb:x\", name: y}\n  service:t: {resources: [{type: " +
 			"\"lsb:x\", name: y}]}\n",
 			"d:6:27: lsb:x y of service:t has the name of one of service:s (line 5); resources of one type need names of " +

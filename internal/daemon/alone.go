@@ -137,7 +137,7 @@ func (s *solitude) step(ctx context.Context) error {
 	return s.writeDown(why, a.Contact.Silence)
 }
 
-// wasStopped tells whether this process or its host stood still until a moment ago.
+// wasStopped reports whether this process or its host stood still until a moment ago.
 // What it believes about the quorum may be from before: counted as seen now, it
 // would shift this node's turns.
 func (s *solitude) wasStopped() bool {
@@ -335,7 +335,7 @@ func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 	})
 }
 
-// poweredOff tells whether all devices of one level say that the power is off.
+// poweredOff reports whether all devices of one level say that the power is off.
 func (d *Daemon) poweredOff(ctx context.Context, levels [][]fence.Device) bool {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

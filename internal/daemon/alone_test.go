@@ -85,7 +85,7 @@ func (s *site) bothRunOn(node string) func() bool {
 	}
 }
 
-// backAndVoting tells whether a node is online again in a generation, and votes.
+// backAndVoting reports whether a node is online again in a generation, and votes.
 func (s *site) backAndVoting(at, node string, generation uint64) func() bool {
 	return func() bool {
 		d := s.current(at)
@@ -160,7 +160,7 @@ func TestTheOtherOneShootsInItsTurn(t *testing.T) {
 }
 
 // TestHeardBeforeItIsWrittenDownIsSpared, and what was written down is given up
-// when nothing can come of it any more.
+// when nothing can come of it.
 func TestHeardBeforeItIsWrittenDownIsSpared(t *testing.T) {
 	inPair(t, favourNode1, func(s *site) {
 		s.cutLink("node1", "node2")

@@ -88,7 +88,7 @@ func (d *Daemon) lastSeenQuorum() (time.Duration, bool) {
 	return time.Duration(at), err == nil && boot == d.boot
 }
 
-// inQuorum tells whether this node leads, or has just heard whoever does.
+// inQuorum reports whether this node leads, or has just heard whoever does.
 func (d *Daemon) inQuorum() bool {
 	role := d.role.Load()
 	if role.leading {

@@ -45,7 +45,7 @@ func (a *arrivals) announce(uuid string, now time.Time) {
 	}
 }
 
-// take tells whether a VM announced itself, and uses the announcement up.
+// take reports whether a VM announced itself, and uses the announcement up.
 func (a *arrivals) take(uuid string, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -54,7 +54,7 @@ func (a *arrivals) take(uuid string, now time.Time) bool {
 	return known && now.Sub(at) <= arrivalLife
 }
 
-// arrives tells whether a service's open intent brings it here by migration.
+// arrives reports whether a service's open intent brings it here by migration.
 func arrives(s *cluster.State, self, name string) bool {
 	service, known := s.Services.Get(name)
 	return known && service.Intent != nil && service.Intent.Kind == cluster.IntentMigrate && service.Intent.Target == self

@@ -112,7 +112,7 @@ func (s *site) leader() string {
 	return found
 }
 
-// ended tells whether a daemon stopped by itself.
+// ended reports whether a daemon stopped by itself.
 func (s *site) ended(name string) bool { return len(s.members[name].ended) > 0 }
 
 func (s *site) followers() []string {

@@ -308,7 +308,7 @@ func (s *site) kill(name string) {
 	m.daemon = nil
 }
 
-// losePower is the end of a host: nothing of it answers any more.
+// losePower is the end of a host: nothing of it answers.
 func (s *site) losePower(name string) {
 	s.network.Freeze(addressOf(name))
 	if m := s.members[name]; m.daemon != nil {

@@ -99,7 +99,7 @@ func judged(v quorum.Verdict) cluster.Verdict {
 	return verdict
 }
 
-// confirmed tells whether at least one of the peers could look for itself.
+// confirmed reports whether at least one of the peers could look for itself.
 func confirmed(peers []quorum.Witness) bool {
 	return slices.ContainsFunc(peers, func(w quorum.Witness) bool { return w.Kernel != quorum.Unknown })
 }

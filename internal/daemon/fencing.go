@@ -108,7 +108,7 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(conte
 const drillSilence = 2 * time.Second
 
 // heardNow waits for one more beat of a node. What was heard at some time, and
-// has been silent since, cannot fall silent any more.
+// has been silent since, can no longer fall silent.
 func (d *Daemon) heardNow(ctx context.Context, node string) bool {
 	before := d.pulse.Heard()[node].Count
 	for waited := time.Duration(0); waited < drillSilence; waited += cluster.Tick {

@@ -31,9 +31,9 @@ type Guard interface {
 	// Clear wipes the messages for this node from a device's disks.
 	Clear(ctx context.Context, device fence.Device) error
 	// Register registers this boot on every disk of a device. It returns nil when
-	// that is done and no registration is on its way any more.
+	// that is done and no registration is still on its way.
 	Register(ctx context.Context, device fence.Device) error
-	// CutOff tells whether this node's key is gone from a disk of a device on which
+	// CutOff reports whether this node's key is gone from a disk of a device on which
 	// others hold a reservation.
 	CutOff(ctx context.Context, device fence.Device) (bool, error)
 }
@@ -86,7 +86,7 @@ func (w *ward) answered(k cluster.Keeper) {
 	w.mu.Unlock()
 }
 
-// inForce tells whether what comes up on this host now ends with its guard.
+// inForce reports whether what comes up on this host now ends with its guard.
 func (d *Daemon) inForce() bool {
 	n, _ := d.replica.Root().Nodes.Get(d.name)
 	if d.options.Guard == nil || n.Guard == nil || n.Guard.Boot != d.boot {
@@ -200,7 +200,7 @@ func (d *Daemon) sayTo(ctx context.Context, word cluster.Pet) error {
 }
 
 // clearPills wipes what an earlier fence has left for this node, when no fence of
-// it is open and this boot was admitted: then nobody waits for it any more.
+// it is open and this boot was admitted: then nobody waits for it.
 func (d *Daemon) clearPills(ctx context.Context) error {
 	if err := d.log.Verify(ctx); err != nil {
 		return err

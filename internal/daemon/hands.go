@@ -95,7 +95,7 @@ func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()
 	}
 }
 
-// carryOut does one duty. It tells whether there is a result: a daemon that is
+// carryOut does one duty. It reports whether there is a result: a daemon that is
 // stopping has none, its next incarnation looks what became of the act.
 func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyResult, bool) {
 	result := mind.DutyResult{Duty: duty}

@@ -41,7 +41,7 @@ func (s *stewardship) note(leader string, now time.Time) {
 	s.changes = s.changes[max(0, len(s.changes)-changesPerMinute):]
 }
 
-// again tells whether a node was reached by peers alone twice in a row, and
+// again reports whether a node was reached by peers alone twice in a row, and
 // whether the leadership has moved rarely enough to move for it.
 func (s *stewardship) again(node string, now time.Time) (twice, may bool) {
 	s.mu.Lock()
@@ -132,7 +132,7 @@ func (h *hearing) keep(peers map[string]quorum.Beat) {
 	}
 }
 
-// within tells whether a node was heard within the time before now.
+// within reports whether a node was heard within the time before now.
 func (h *hearing) within(node string, silence time.Duration, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

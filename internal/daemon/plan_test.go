@@ -10,7 +10,7 @@ import (
 )
 
 // TestAPlanOfAnOldLeaderIsNotPassedOn: what a node decided as the leader rests on
-// its own view. When it does not lead any more, its decision ends with it and is
+// its own view. When it no longer leads, its decision ends with it and is
 // not handed to the next leader (law L6); results and reports are.
 func TestAPlanOfAnOldLeaderIsNotPassedOn(t *testing.T) {
 	inBubble(t, func(s *site) {

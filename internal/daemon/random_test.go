@@ -118,7 +118,7 @@ func (s *site) mendAll() {
 	}
 }
 
-// allRun tells whether every service runs once, where the cluster says. A host
+// allRun reports whether every service runs once, where the cluster says. A host
 // that was fenced meanwhile is booted, as a watchful administrator would.
 func (s *site) allRun() bool {
 	s.t.Helper()

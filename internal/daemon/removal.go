@@ -38,7 +38,7 @@ func (r Removal) Error() string {
 // Is makes it ErrRemoved.
 func (r Removal) Is(err error) bool { return err == ErrRemoved }
 
-// endRemoved stops the daemon of a node that is no member any more, for good.
+// endRemoved stops the daemon of a node that is no longer a member, for good.
 func (d *Daemon) endRemoved(how string) {
 	d.logger.Error("this node was removed from the cluster"+how+"; its daemon stops, what runs here runs on",
 		"node", d.name)

@@ -23,7 +23,7 @@ type replica struct {
 	// recent are the newest roots.
 	recent recentRoots
 	// broken is the entry that could not be understood: from there on this State
-	// would differ from the others', so nothing is applied, shown or kept any more.
+	// would differ from the others', so nothing is applied, shown or kept from then on.
 	broken error
 	// steps are entries that an operator steps over; see steps.go.
 	steps steps

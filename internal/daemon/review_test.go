@@ -214,7 +214,7 @@ func TestRulesThatAreNotKnownEndTheDaemon(t *testing.T) {
 }
 
 // TestNoResultIsLost hands a duty out whose intent is over: each kind has to
-// come back, or the mind waits for it for ever.
+// come back, or the mind waits for it forever.
 func TestNoResultIsLost(t *testing.T) {
 	inBubble(t, func(s *site) {
 		d := s.members["node1"].daemon

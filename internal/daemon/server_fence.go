@@ -81,7 +81,7 @@ func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller)
 const powerLimit = 45 * time.Second
 
 // powerOn asks every device of a node's first level for power. Best effort:
-// nothing depends on it, and the node's new boot tells whether it worked.
+// nothing depends on it, and the node's new boot reports whether it worked.
 func (s *server) powerOn(ctx context.Context, n cluster.Member) error {
 	root := s.daemon.replica.Root()
 	levels := root.Document.Nodes[n.Name].Fence

@@ -142,7 +142,7 @@ func (s *server) tokenShown(ctx context.Context, asked api.JoinRequest) (cluster
 }
 
 // joinAtLeader passes the join of a replacement on to the leader, which alone may
-// change the log's members. It tells whether the answer was given.
+// change the log's members. It reports whether the answer was given.
 func (s *server) joinAtLeader(w http.ResponseWriter, r *http.Request, root *cluster.State,
 	asked api.JoinRequest) (bool, error) {
 	d := s.daemon

@@ -40,7 +40,7 @@ func (d *Daemon) keepStanding(ctx context.Context) {
 	}
 }
 
-// refusedBy tells whether a node refuses this one as removed.
+// refusedBy reports whether a node refuses this one as removed.
 func (d *Daemon) refusedBy(ctx context.Context, node, address string) bool {
 	ctx, cancel := context.WithTimeout(ctx, standingTimeout)
 	defer cancel()

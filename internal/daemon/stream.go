@@ -24,8 +24,8 @@ const (
 
 // stream sends events as they are applied, as server-sent events. Each has the id
 // INDEX.ORDINAL; a reader whose connection broke gives the last one it had as
-// Last-Event-ID (or ?after=) and misses nothing that is still kept. What is not
-// kept any more is told as an event of the type "gap".
+// Last-Event-ID (or ?after=) and misses nothing that is still kept. What is
+// no longer kept is told as an event of the type "gap".
 func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 	after, err := streamAfter(r)
 	if err != nil {

@@ -102,7 +102,7 @@ type warnings struct {
 // maxWarnings bounds the list; one subject has one line.
 const maxWarnings = 64
 
-// set records or (with an empty text) clears a warning; it tells whether that
+// set records or (with an empty text) clears a warning; it reports whether that
 // changed anything.
 func (w *warnings) set(subject, text string) bool {
 	w.mu.Lock()

@@ -136,7 +136,7 @@ func (w *world) lawsBroken() []string {
 }
 
 // call makes a hypervisor call that takes a while and then has its effect,
-// whether its caller still waits or not. It tells whether the caller saw the end.
+// whether its caller still waits or not. It reports whether the caller saw the end.
 func (w *world) call(ctx context.Context, name, uuid string, takes time.Duration, effect func(h *host)) bool {
 	w.mu.Lock()
 	boot := w.hosts[name].boots

@@ -27,7 +27,7 @@ func Line() *Mapping {
 	return &Mapping{node: &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}}
 }
 
-// Has tells whether a key is set.
+// Has reports whether a key is set.
 func (m *Mapping) Has(key string) bool { return m.value(key) != nil }
 
 func (m *Mapping) value(key string) *yaml.Node {
@@ -99,7 +99,7 @@ func (m *Mapping) Set(key string, value any) {
 	m.node.Content = append(m.node.Content, text(key), node)
 }
 
-// Delete takes a key out and tells whether it was there.
+// Delete takes a key out and reports whether it was there.
 func (m *Mapping) Delete(key string) bool {
 	for i := 0; i+1 < len(m.node.Content); i += 2 {
 		if m.node.Content[i].Value == key {
@@ -163,7 +163,7 @@ func nodeOf(value any) *yaml.Node {
 	panic(fmt.Sprintf("a document has no place for a %T", value))
 }
 
-// short tells whether a mapping is easier to read on one line.
+// short reports whether a mapping is easier to read on one line.
 func short(m map[string]string) bool {
 	length := 0
 	for key, value := range m {

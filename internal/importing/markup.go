@@ -65,7 +65,7 @@ func (e *Element) Get(name string) string {
 	return ""
 }
 
-// Has tells whether an attribute is there.
+// Has reports whether an attribute is there.
 func (e *Element) Has(name string) bool { return e.attribute(name) != nil }
 
 func (e *Element) attribute(name string) *Attribute {

@@ -131,7 +131,7 @@ func (r *Report) Quiet(e *Element, attributes ...string) {
 	}
 }
 
-// Told tells whether anything was said of an attribute.
+// Told reports whether anything was said of an attribute.
 func (e *Element) Told(name string) bool {
 	a := e.attribute(name)
 	return a != nil && a.told

@@ -13,7 +13,7 @@ var parameterPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
 
 const longestValue = 4096
 
-// GoodParameter tells whether a document takes a parameter as it is.
+// GoodParameter reports whether a document takes a parameter as it is.
 func GoodParameter(name, value string) bool {
 	return parameterPattern.MatchString(name) && len(value) <= longestValue && !strings.ContainsRune(value, 0)
 }

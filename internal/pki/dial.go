@@ -19,7 +19,7 @@ const DialTimeout = 10 * time.Second
 
 // Dial connects to the wanted node (or AnyNode) for one channel, by one protocol of its Mux. When
 // it returns, both ends have accepted each other. The connection is closed by Store.Recheck when
-// the peer may not be used any more. Beside network errors, ErrWrongNode, ErrOtherCluster,
+// the peer may no longer be used. Besides network errors, ErrWrongNode, ErrOtherCluster,
 // ErrCertificateDates and ErrRemoved are returned about the server, and ErrRefused (with
 // ErrRemoved, when that is the reason) and ErrBusy when the server says so about us.
 func Dial(ctx context.Context, store *Store, address, wantNode, protocol string, channel Channel) (*tls.Conn, error) {

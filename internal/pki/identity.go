@@ -159,7 +159,8 @@ func (store *Store) Identity() *Identity { return store.current.Load() }
 func (store *Store) Replace(renewed *Identity) error {
 	current := store.Identity()
 	if renewed.Self != current.Self || renewed.ClusterID != current.ClusterID {
-		return fmt.Errorf("renew the certificate: it is for %s of cluster %s with key %s, but this is %s of cluster %s with key %s",
+		return fmt.Errorf("renew the certificate: it is for %s of cluster %s with key %s, but this is %s of "+
+			"cluster %s with key %s",
 			renewed.Self, renewed.ClusterID, renewed.Self.Fingerprint, current.Self, current.ClusterID, current.Self.Fingerprint)
 	}
 	if !renewed.Authority.Equal(current.Authority) &&

@@ -77,7 +77,8 @@ func loadKey(path string) (*NodeKey, error) {
 	}
 	key, err := ParseKey(data)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w; restore it from a backup, or remove this node from the cluster and join it again", path, err)
+		return nil, fmt.Errorf(
+			"read %s: %w; restore it from a backup, or remove this node from the cluster and join it again", path, err)
 	}
 	return key, nil
 }

@@ -177,7 +177,7 @@ func (mux *Mux) Disconnect(pick func(Peer) bool) int {
 }
 
 // Recheck closes every open connection, accepted by the Mux or dialed with its Store, whose peer
-// may not use it any more, and returns how many. Who keeps the State calls it after each change of
+// may no longer use it, and returns how many. Who keeps the State calls it after each change of
 // the keys. The Trust's functions must not call the Mux.
 func (mux *Mux) Recheck() int {
 	mux.mutex.Lock()

@@ -16,7 +16,7 @@ const Blank = "(blanked)"
 // decides as it did from the whole one. The authority's key and the gossip key,
 // passwords (old ones too) and options of fence devices, join tokens, the document's text and
 // the definitions' texts are gone: the last two may hold passwords anywhere. The
-// State given is not changed; it must be a root that nobody changes any more.
+// State given is not changed; it must be a root that nobody changes from here on.
 func WithoutSecrets(root *cluster.State) *cluster.State {
 	// Not Fork: that marks the tables of the root it is called on, which other
 	// readers have too. Whatever is different here is replaced whole.

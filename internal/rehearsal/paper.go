@@ -127,7 +127,7 @@ func (p *Paper) Lose(nodes ...string) error {
 }
 
 // Down takes nodes as switched off and known to be: what ran there does not run
-// any more, and is started nowhere else yet.
+// now, and is started nowhere else yet.
 func (p *Paper) Down(nodes ...string) error {
 	if err := p.Lose(nodes...); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (p *Paper) Majority() Majority {
 	return Depends
 }
 
-// GoesOnAlone tells whether the document lets one of two nodes go on without the
+// GoesOnAlone reports whether the document lets one of two nodes go on without the
 // other, and lets it fence the other one then, as the rule does.
 func (p *Paper) GoesOnAlone() (bool, error) {
 	if p.state.Document.TwoNode == nil || p.state.Nodes.Len() != 2 || len(p.lost) != 1 {
@@ -197,7 +197,7 @@ func (p *Paper) GoesOnAlone() (bool, error) {
 	return true, nil
 }
 
-// Settle plans and carries out until nothing happens any more. It returns an
+// Settle plans and carries out until nothing more happens. It returns an
 // error when that does not come to an end.
 func (p *Paper) Settle() error {
 	for range mostRounds {
@@ -211,7 +211,8 @@ func (p *Paper) Settle() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the rehearsal does not come to rest after %d rounds; its last events tell what goes around in circles", mostRounds)
+	return fmt.Errorf("the rehearsal does not come to rest after %d rounds; its last events tell what goes "+
+		"around in circles", mostRounds)
 }
 
 // view is what the first node that answers has measured: it leads.
@@ -233,7 +234,7 @@ func (p *Paper) view() cluster.View {
 	return v
 }
 
-// carryOut lets every duty of every node that answers succeed, and tells whether
+// carryOut lets every duty of every node that answers succeed, and reports whether
 // anything came of that.
 func (p *Paper) carryOut() bool {
 	happened := false

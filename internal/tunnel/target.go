@@ -39,7 +39,7 @@ func (f *forwarder) admit(what about) error {
 	return f.config.Security.Admit(what.remote, what.kind, what.act, what.dialed)
 }
 
-// deaf tells whether no daemon has been here for too long.
+// deaf reports whether no daemon has been here for too long.
 func (f *forwarder) deaf() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

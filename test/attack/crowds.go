@@ -120,7 +120,7 @@ func rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// endlessBody begins a request whose body goes on for ever, a byte at a time.
+// endlessBody begins a request whose body goes on forever, a byte at a time.
 func endlessBody(path string) func(net.Conn) {
 	return func(conn net.Conn) {
 		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: clusterd\r\nContent-Length: 1073741824\r\n\r\n{", path)

@@ -70,7 +70,8 @@ func migrate(ctx context.Context, b *bench) error {
 		}
 	}
 	fmt.Print(own, virsh)
-	fmt.Println("\noverhead is the difference of the medians of the commands; downtime_ms and virsh_downtime_ms are the guests'")
+	fmt.Println("\noverhead is the difference of the medians of the commands; downtime_ms and virsh_downtime_ms " +
+		"are the guests'")
 	fmt.Println("silence as the probe heard it, because the hypervisor's figure of a plain migration ends before the " +
 		"guest answers")
 	fmt.Printf("figure: overhead_ms=%d downtime_ms=%d virsh_downtime_ms=%d\n",

@@ -61,7 +61,7 @@ func (l *line) WriteTo(data []byte, to net.Addr) (int, error) {
 	return l.socket.WriteTo(data, to)
 }
 
-// silent tells whether an answer is dropped.
+// silent reports whether an answer is dropped.
 func (l *line) silent() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -361,7 +361,7 @@ func TestAClusterCutsOffAZombie(t *testing.T) {
 		reset.Sub(frozen).Round(100*time.Millisecond))
 }
 
-// guarded tells whether a node has told that its watchdog is armed and its key
+// guarded reports whether a node has told that its watchdog is armed and its key
 // registered.
 func (w *witness) guarded(node string) bool {
 	return slices.ContainsFunc(w.story(node), func(e cluster.Event) bool {
@@ -369,7 +369,7 @@ func (w *witness) guarded(node string) bool {
 	})
 }
 
-// cutOff tells whether the timeline says that a is cut off.
+// cutOff reports whether the timeline says that a is cut off.
 func (w *witness) cutOff() bool {
 	return slices.ContainsFunc(w.story("a"), func(e cluster.Event) bool { return e.To == string(cluster.NodeCut) })
 }

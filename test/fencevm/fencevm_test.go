@@ -236,7 +236,7 @@ func (b *bench) pillStory(nodeA, nodeB *machine, attach func(string, ...int) []s
 	b.frozenArrayStory(again)
 }
 
-// frozenArrayStory is about a node that cannot read its messages any more: it
+// frozenArrayStory is about a node that can no longer read its messages: it
 // could have been told to reset itself, so it does.
 func (b *bench) frozenArrayStory(node *machine) {
 	node.stays(8 * time.Second)

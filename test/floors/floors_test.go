@@ -107,7 +107,7 @@ var exceptions = map[string]string{
 	"agents/vm -> internal/tunnel": "the agent asks the tunnel for the sockets of a migration",
 }
 
-// matches tells whether a package fits a pattern of the table.
+// matches reports whether a package fits a pattern of the table.
 func matches(path, pattern string) bool {
 	folder, below := strings.CutSuffix(pattern, "...")
 	switch {

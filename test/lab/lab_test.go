@@ -188,6 +188,12 @@ func TestLabBMC(t *testing.T) {
 	power := func(words ...string) (string, error) {
 		return l.IPMI(ctx, host, append([]string{"chassis", "power"}, words...)...)
 	}
+	press := func(word string) {
+		t.Helper()
+		if _, err := power(word); err != nil {
+			t.Fatalf("power %s: %v", word, err)
+		}
+	}
 	expect := func(want string) {
 		t.Helper()
 		if said, err := power("status"); err != nil || !strings.Contains(said, want) {
@@ -206,9 +212,7 @@ func TestLabBMC(t *testing.T) {
 		if err := host.BMC.SetFault(fault); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := power("off"); err != nil {
-			t.Fatalf("%s: %v", fault, err)
-		}
+		press("off")
 		expect(want)
 		if !host.Power() {
 			t.Fatalf("%s: the host lost its power", fault)
@@ -224,23 +228,17 @@ func TestLabBMC(t *testing.T) {
 		t.Fatal(err)
 	}
 	host.BMC.SetOffDelay(4 * time.Second)
-	if _, err := power("off"); err != nil {
-		t.Fatal(err)
-	}
+	press("off")
 	expect("is on")
 	waitUntil(t, ctx, "delayed off", func() bool { return !host.Power() })
 	expect("is off")
-	if _, err := power("on"); err != nil {
-		t.Fatal(err)
-	}
+	press("on")
 	waitUntil(t, ctx, "boot by BMC", func() bool {
 		_, err := host.Run(ctx, "virsh", "-q", "list")
 		return err == nil
 	})
 	before := host.BootID()
-	if _, err := power("reset"); err != nil {
-		t.Fatal(err)
-	}
+	press("reset")
 	waitUntil(t, ctx, "reset by BMC", func() bool { return host.Power() && host.BootID() != before })
 }
 

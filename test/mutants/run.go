@@ -18,7 +18,7 @@ import (
 const (
 	buildTags = "libvirt_dlopen,urfave_cli_no_docs"
 	// The deadlines are long because machines are busy; a break that makes the
-	// code run for ever is caught by them.
+	// code run forever is caught by them.
 	buildDeadline = 4 * time.Minute
 	runDeadline   = 4 * time.Minute
 	// seedDeadline is added for each history that a run may have to play.

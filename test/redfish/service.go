@@ -202,7 +202,7 @@ func (a *account) logout(number string) (int, document) {
 	return http.StatusNoContent, nil
 }
 
-// knows tells whether a request carries the token of an open session, or the password itself.
+// knows reports whether a request carries the token of an open session, or the password itself.
 func (a *account) knows(r *http.Request) bool {
 	if username, password, basic := r.BasicAuth(); basic {
 		return a.matches(username, password)

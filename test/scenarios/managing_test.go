@@ -150,7 +150,7 @@ func (s *story) managing() map[string]func([]string) error {
 			s.world.Configure(s.world.Leader(), next, s.refused("configure"))
 			return nil
 		},
-		// request tells whether the last request is answered.
+		// request reports whether the last request is answered.
 		"request": func([]string) error {
 			r, known := s.world.State().Requests.Get(s.lastRequest)
 			switch {

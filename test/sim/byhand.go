@@ -32,7 +32,7 @@ func (w *World) recoverByHand() {
 	}
 }
 
-// mayGoAlone tells whether the two-node rule lets this host go on by itself once the other one
+// mayGoAlone reports whether the two-node rule lets this host go on by itself once the other one
 // is silent: it had been in quorum since it booted, and agreed about the document in force.
 func (h *Host) mayGoAlone() bool {
 	p := h.pair.warrant

@@ -181,7 +181,7 @@ func (w *World) mendHost(h *Host) {
 	}
 	for _, v := range h.machines() {
 		if w.State().Tombstones.Has(v.uuid) {
-			h.DestroyByHand(v.service) // nobody declares it any more, so nobody stops it
+			h.DestroyByHand(v.service) // it is no longer declared, so nobody stops it
 			continue
 		}
 		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
@@ -341,7 +341,7 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 	return ""
 }
 
-// disksTaken tells whether another service may write what this one declares.
+// disksTaken reports whether another service may write what this one declares.
 func (w *World) disksTaken(service cluster.Service) bool {
 	s := w.State()
 	for _, key := range s.Services.Keys() {
@@ -355,7 +355,7 @@ func (w *World) disksTaken(service cluster.Service) bool {
 	return false
 }
 
-// placeable tells whether some node may run a service once all are well: its
+// placeable reports whether some node may run a service once all are well: its
 // domain has a member here, and its disks are nobody else's.
 func (w *World) placeable(service cluster.Service) bool {
 	if w.disksTaken(service) {

@@ -313,7 +313,7 @@ func (d *daemon) recognise() {
 	d.announceSoon()
 }
 
-// announceSoon begins to tell again, if this start is not admitted (any more).
+// announceSoon begins to tell again, if this start is not, or no longer, admitted.
 func (d *daemon) announceSoon() {
 	me, _ := d.host.state.Nodes.Get(d.host.Name)
 	if d.announced || (me.Session == d.session && me.State != cluster.NodeLooking &&

@@ -63,7 +63,7 @@ func (w *World) untried(s *cluster.State, service cluster.Service) string {
 }
 
 // strangerFor is how long a daemon must have been silent for nothing to be sent to it
-// any more: it may have talked for a moment in between, and a decision takes a while.
+// now: it may have talked for a moment in between, and a decision takes a while.
 const strangerFor = 20 * time.Second
 
 // watchTarget holds that nothing is sent to a host of which nobody has heard.

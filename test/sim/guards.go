@@ -199,7 +199,7 @@ func (w *World) guardNotSettled(s *cluster.State) string {
 	return ""
 }
 
-// onlyWaits tells whether an attempt under way sends nothing that could hit the
+// onlyWaits reports whether an attempt under way sends nothing that could hit the
 // next boot of its victim.
 func onlyWaits(s *cluster.State, open cluster.Fence) bool {
 	levels := s.Document.Nodes[open.Node].Fence

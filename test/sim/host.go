@@ -44,7 +44,7 @@ type Host struct {
 	Name    string
 	Witness bool
 	Powered bool
-	// Libvirt tells whether the hypervisor's daemon answers.
+	// Libvirt reports whether the hypervisor's daemon answers.
 	Libvirt bool
 	BMC     BMCMode
 	// Twin is the machine that a BMCTwin switches.

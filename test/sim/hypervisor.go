@@ -255,7 +255,7 @@ func (h *Host) ResumeByHand(service string) {
 	}
 }
 
-// calling tells whether calls of this start of the hypervisor's daemon are the
+// calling reports whether calls of this start of the hypervisor's daemon are the
 // present ones.
 func (h *Host) calling(calls map[string]int) bool {
 	return reflect.ValueOf(h.creating).Pointer() == reflect.ValueOf(calls).Pointer()

@@ -108,7 +108,7 @@ func (h *Host) watchdogResets() {
 	w.After(w.between(2*time.Second, 8*time.Second), h.bootUnlessAway)
 }
 
-// pilled tells whether a message for a host is on its disks.
+// pilled reports whether a message for a host is on its disks.
 func (w *World) pilled(h *Host) bool { return w.pills[h.Name] }
 
 // askLease puts the question to a majority and counts from before it was sent.
@@ -160,7 +160,7 @@ func (d *daemon) tellKeeper(p cluster.Pet) {
 	})
 }
 
-// inForce tells whether what comes up now ends with this host's guard.
+// inForce reports whether what comes up now ends with this host's guard.
 func (d *daemon) inForce() bool {
 	h := d.host
 	n, _ := h.state.Nodes.Get(h.Name)

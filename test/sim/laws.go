@@ -145,7 +145,7 @@ func (w *World) watchFenced(before, after *cluster.State, c cluster.FenceDone) {
 // of limbo was needed when it was decided, and nobody knows when that was.
 func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	if n, _ := before.Nodes.Get(c.Node); n.State == cluster.NodeCut {
-		return // it is in touch, and has no storage any more
+		return // it is in touch, and no longer has storage
 	}
 	failed, _ := before.Services.Get(c.Service)
 	forStop := failed.State == resources.Failed && failed.Spec.StopFailure != resources.LeaveFailed
@@ -156,7 +156,8 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 	grace := rules.GraceOf(before, c.Node) - time.Second
 	if h := w.Hosts[c.Node]; h != nil && n.State != cluster.NodeCut && !forStop && !w.watched.limbo &&
 		w.onlyMute(h, grace) {
-		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent within its grace", c.Node)
+		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent "+
+			"within its grace", c.Node)
 	}
 	busy := 0
 	for _, name := range before.Fences.Keys() {
@@ -195,7 +196,7 @@ func (w *World) watchAlive(before, after *cluster.State) {
 }
 
 // watchReleased: a holder that is let go is not running it, and no call can
-// bring it up any more (L1). Removed services and their tombstones are one.
+// bring it up from then on (L1). Removed services and their tombstones are one.
 func (w *World) watchReleased(before, after *cluster.State) {
 	for _, h := range w.order {
 		for _, v := range h.vms {

@@ -82,7 +82,7 @@ func (w *World) watchElection() {
 
 // elect keeps a leader that has a quorum, and finds another one a while after
 // it has lost it. An old leader believes in itself until then; one that was
-// paused, until it hears of the new one. It tells whether it has to go on.
+// paused, until it hears of the new one. It reports whether it has to go on.
 func (w *World) elect() bool {
 	r := &w.raft
 	stale := false
@@ -185,7 +185,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 	w.After(w.between(proposalTimeout, 2*proposalTimeout), func() { d.thawed(func() { finish(true, apply.Applied{}) }) })
 	onItsWay := w.between(2*time.Millisecond, 9*time.Millisecond)
 	if w.strikes("late entry", 100) {
-		onItsWay = w.between(onItsWay, 3*time.Second) // it comes when nobody expects it any more
+		onItsWay = w.between(onItsWay, 3*time.Second) // it comes when nobody expects it
 	}
 	w.late++
 	w.After(onItsWay, func() {

@@ -108,7 +108,7 @@ func (w *World) oneLagsBehind(h *Host) bool {
 }
 
 // mayLose holds the assumption: of the voters one loses its log at a time, and it may be lost only
-// while it votes. What several lose at once, nobody can know any more.
+// while it votes. What several lose at once, nobody can know.
 func (w *World) mayLose(h *Host) bool {
 	if !h.member || h.away || h.pair.out || h.shut() || h.pair.recovery != nil || h.pair.aside || h.byHand != nil {
 		return false

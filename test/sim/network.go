@@ -74,21 +74,21 @@ func (w *World) Rejoin(host string) {
 	}
 }
 
-// passes tells whether a packet gets from one host to another.
+// passes reports whether a packet gets from one host to another.
 func (w *World) passes(from, to *Host) bool {
 	return from.up() && to.up() && (from == to || !w.network.cut[Management][from.place][to.place])
 }
 
-// linked tells whether packets pass in both directions.
+// linked reports whether packets pass in both directions.
 func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a) }
 
-// talks tells whether two daemons can talk.
+// talks reports whether two daemons can talk.
 func (w *World) talks(a, b *Host) bool {
 	return a.daemon != nil && b.daemon != nil && !a.daemon.paused && !b.daemon.paused && !a.logless() &&
 		!b.logless() && w.linked(a, b)
 }
 
-// hears tells whether a's daemon gets the heartbeats of b's.
+// hears reports whether a's daemon gets the heartbeats of b's.
 func (w *World) hears(a, b *Host) bool {
 	return b.daemon != nil && !b.daemon.paused && !b.logless() && w.passes(b, a) &&
 		!w.network.cut[Beats][b.place][a.place]
@@ -142,7 +142,7 @@ func (h *Host) watchTalk(now time.Duration) {
 	}
 }
 
-// reachable tells whether a majority reaches a host's kernel: so many that one of
+// reachable reports whether a majority reaches a host's kernel: so many that one of
 // them is with whoever leads, and can tell.
 func (w *World) reachable(h *Host) bool {
 	near, members := 0, 0
@@ -157,7 +157,7 @@ func (w *World) reachable(h *Host) bool {
 	return h.up() && 2*near > members
 }
 
-// onlyMute tells whether nothing is wrong with a host but that its daemon says
+// onlyMute reports whether nothing is wrong with a host but that its daemon says
 // nothing, and not for as long as it may.
 func (w *World) onlyMute(h *Host, grace time.Duration) bool {
 	if !h.near || !w.reachable(h) || w.Now-h.lastDeaf <= noTroubleFor {
@@ -174,7 +174,7 @@ func (w *World) healthy(h *Host) bool {
 	return h.daemon != nil && !h.hung && w.hasQuorum(h) && !w.deaf(h)
 }
 
-// inTrouble tells whether a host had any trouble in the last while.
+// inTrouble reports whether a host had any trouble in the last while.
 func (w *World) inTrouble(h *Host, while time.Duration) bool {
 	return !h.healthy || w.Now-h.lastTrouble <= while
 }

@@ -45,7 +45,7 @@ type solitude struct {
 	tried                                                          int
 }
 
-// paired tells whether this is a world of two nodes with the two-node rule.
+// paired reports whether this is a world of two nodes with the two-node rule.
 func (w *World) paired() bool { return len(w.order) == 2 && w.Document.TwoNode != nil }
 
 func (h *Host) other() *Host { return h.world.order[1-h.place] }
@@ -56,7 +56,7 @@ func (h *Host) clock() time.Duration {
 	return now + now/1000*time.Duration(h.Drift)
 }
 
-// shut tells whether a host's log is shut: it has decided to go on alone.
+// shut reports whether a host's log is shut: it has decided to go on alone.
 func (h *Host) shut() bool { return h.pair.parting != nil && h.pair.recovery == nil }
 
 // takeLogOver does what a start of the daemon does before it opens its log.

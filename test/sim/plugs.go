@@ -200,7 +200,7 @@ func (w *World) knowsDisks(service cluster.Service) string {
 	return ""
 }
 
-// attached tells whether a person brought the disk to one of the two by hand: that both
+// attached reports whether a person brought the disk to one of the two by hand: that both
 // write to it is that person's doing.
 func attached(a, b *vm, disk string) bool {
 	return slices.Contains(a.byHand, disk) || slices.Contains(b.byHand, disk)

@@ -11,7 +11,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// ruled tells whether a seed's services have rules between each other, and its
+// ruled reports whether a seed's services have rules between each other, and its
 // operators give standing orders. It is drawn apart, so that the faults of a seed
 // are what they were before there was this.
 func (s Script) ruled() *rand.Rand {
@@ -249,7 +249,7 @@ func (w *World) hindered(service cluster.Service, seen map[string]bool) string {
 	return "no node has room for it by the rules"
 }
 
-// welcome tells whether domain and rules let a service onto a node as it is.
+// welcome reports whether domain and rules let a service onto a node as it is.
 func (w *World) welcome(service cluster.Service, node string) bool {
 	s := w.State()
 	if d, declared := s.Document.Domains[service.Spec.Domain]; declared && d.Restricted {

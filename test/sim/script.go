@@ -14,7 +14,7 @@ import (
 )
 
 // A history is some rounds: faults for a while, then calm until everything runs
-// and nothing changes any more, then nothing until the next round.
+// and nothing changes, then nothing until the next round.
 const (
 	rounds      = 6
 	roundEvery  = 5 * time.Minute

@@ -106,7 +106,7 @@ func (w *World) notHome(s *cluster.State, service *cluster.Service) string {
 	return ""
 }
 
-// alone tells whether no rule between services has a say in where one runs.
+// alone reports whether no rule between services has a say in where one runs.
 func (w *World) alone(s *cluster.State, service *cluster.Service) bool {
 	for _, other := range s.Services.Rows() {
 		if contains(other.Spec.Together, service.Spec.Name) || contains(other.Spec.Apart, service.Spec.Name) ||
@@ -184,7 +184,7 @@ func untrue(s *cluster.State, r cluster.Request) string {
 	return ""
 }
 
-// heardByLeader tells whether whoever leads hears a host.
+// heardByLeader reports whether whoever leads hears a host.
 func (w *World) heardByLeader(h *Host) bool {
 	leader := w.Hosts[w.raft.leader]
 	return leader != nil && (leader == h || w.hears(leader, h))

@@ -28,7 +28,7 @@ func (w *World) lun(disk string) *lun {
 	return w.array[disk]
 }
 
-// canWrite tells whether a host's writes to a disk of a VM reach it.
+// canWrite reports whether a host's writes to a disk of a VM reach it.
 func (w *World) canWrite(h *Host, identity string) bool {
 	for disk, l := range w.array {
 		if fence.LiesOn(identity, []string{disk}) {
@@ -38,7 +38,7 @@ func (w *World) canWrite(h *Host, identity string) bool {
 	return true
 }
 
-// spoils tells whether a VM can write to any of its disks where it is. A disk that a person
+// spoils reports whether a VM can write to any of its disks where it is. A disk that a person
 // attached or an overlay that was made, and that no daemon has told of, cannot be cut off:
 // safety.md, A19.
 func (w *World) spoils(v *vm) bool {
@@ -252,9 +252,9 @@ func (w *World) watchCutBoot(before, after *cluster.State, node, boot string) {
 	}
 }
 
-// harmless tells whether a boot that waiting or a message has ended, and that is
+// harmless reports whether a boot that waiting or a message has ended, and that is
 // alive, is one that holds nothing: then its watchdog is petted without a lease,
-// and nothing can come up there any more.
+// and nothing can come up there from now on.
 func (h *Host) harmless(c cluster.FenceDone) bool {
 	by := c.Result.Proven.By()
 	k := h.keeperOf()

@@ -151,7 +151,7 @@ func (w *World) watchExecution(v *vm) {
 	}
 }
 
-// watchQuiet lets a settled world go on until nothing is proposed any more,
+// watchQuiet lets a settled world go on until nothing more is proposed,
 // least of all what is refused again and again. A world in which something is
 // under way is not quiet: a migration may say nothing for longer than a window.
 func (w *World) watchQuiet() {

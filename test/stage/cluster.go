@@ -243,7 +243,7 @@ func OnlineNodes(status api.Status) []string {
 	return names
 }
 
-// AllStarted tells whether every service runs and nothing is under way.
+// AllStarted reports whether every service runs and nothing is under way.
 func AllStarted(status api.Status) bool {
 	for _, service := range status.Services {
 		if service.StateText != "started" {
@@ -253,7 +253,7 @@ func AllStarted(status api.Status) bool {
 	return len(status.Services) > 0
 }
 
-// Protected tells whether every node could be fenced.
+// Protected reports whether every node could be fenced.
 func Protected(status api.Status) bool {
 	for _, node := range status.Nodes {
 		if node.Unprotected != "" {

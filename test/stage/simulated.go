@@ -150,7 +150,7 @@ func allFree(first, count int) bool {
 }
 
 // setPower is what the pretended controller does to the pretended machine. The daemon dies
-// first: a machine without power says nothing any more.
+// first: a machine without power says nothing.
 func (s *Simulated) setPower(m *machine, on bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -71,7 +71,7 @@ type Watch interface {
 
 // Seen is what a watch saw of a guest.
 type Seen struct {
-	// Answers tells whether it was seen at all.
+	// Answers reports whether it was seen at all.
 	Answers bool
 	// Nonce names the newest run of the guest, Runs how many different ones were seen.
 	Nonce string
@@ -94,7 +94,7 @@ type Result struct {
 	Took   time.Duration
 }
 
-// OK tells whether the command ended with exit code 0.
+// OK reports whether the command ended with exit code 0.
 func (r Result) OK() bool { return r.Code == 0 }
 
 // Run runs a command on a node. An exit code is no error.

@@ -29,7 +29,7 @@ func groupOf(pid int) Group {
 	return Group{PID: pid, Born: stat.born}
 }
 
-// Alive tells whether any process of the group is left that can still do
+// Alive reports whether any process of the group is left that can still do
 // something. What cannot be read counts as alive.
 func (g Group) Alive() bool {
 	if g.PID <= 1 {
@@ -45,7 +45,7 @@ func (g Group) Alive() bool {
 }
 
 // anyMember looks for a process of the group that is no zombie: one that waits
-// for its parent to hear of its end does nothing any more.
+// for its parent to hear of its end no longer does anything.
 func (g Group) anyMember() bool {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

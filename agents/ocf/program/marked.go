@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// Marked tells whether any process has this entry (NAME=VALUE) in the
+// Marked reports whether any process has this entry (NAME=VALUE) in the
 // environment it was begun with. It is the answer of last resort, for a program of
-// which a daemon that was killed could not write down the number any more.
+// which a daemon that was killed could no longer write down the number.
 func Marked(entry string) bool {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {

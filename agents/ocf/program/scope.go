@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Home names the place of a service: Key is its own for ever, Title is for people.
+// Home names the place of a service: Key is its own forever, Title is for people.
 type Home struct{ Key, Title string }
 
 // Scoper makes scopes: control groups that systemd knows as units.

@@ -5,5 +5,5 @@
 // The words go over systemd's own socket where that is open to us, which needs no
 // bus daemon, and over the system bus else. All calls go over one connection, in
 // their order: a stop never overtakes the start before it. A deadline ends our
-// waiting, not the job that systemd has queued; State tells whether a unit has one.
+// waiting, not the job that systemd has queued; State reports whether a unit has one.
 package systemd

@@ -20,7 +20,7 @@ var PidFiles = []string{"/run/virtqemud.pid", "/run/libvirtd.pid"}
 // clockTick is Linux's USER_HZ, in which /proc counts when a process started.
 const clockTick = 10 * time.Millisecond
 
-// Seen tells whether libvirt's daemon knows that there is a hook: it looks when it
+// Seen reports whether libvirt's daemon knows that there is a hook: it looks when it
 // starts, and calls none later if there was none then (virHookInitialize in
 // libvirt's sources). known is false where no such daemon is found by its pid file;
 // nothing is said about it then. ErrNotSeen is returned when the daemon is older

@@ -4,5 +4,5 @@
 //
 // Callers write a call down before they send it (Begin), take it out when its
 // answer came (Returned), and mark it when its answer can no longer come
-// (Lost). A process that could not be named counts as alive for ever.
+// (Lost). A process that could not be named counts as alive forever.
 package proof

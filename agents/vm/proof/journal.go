@@ -34,7 +34,7 @@ type Call struct {
 	Server Process   `json:"server"`
 	At     time.Time `json:"at"`
 	// Orphan calls were sent by an earlier daemon, or lost their connection:
-	// nobody waits for their answer any more.
+	// nobody waits for their answer by then.
 	Orphan bool `json:"orphan,omitempty"`
 	// quietSince is when libvirtd first answered, after the caller was gone,
 	// that it knows no such VM in any form.

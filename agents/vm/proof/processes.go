@@ -36,7 +36,7 @@ func (t Processes) bootID() string {
 }
 
 // identify returns the process behind a pid; ok is false when there is none
-// or it is a zombie, which executes nothing any more.
+// or it is a zombie, which no longer executes anything.
 func (t Processes) identify(pid int) (found Process, name string, ok bool) {
 	state, ticks, name, err := t.stat(pid)
 	if err != nil || state == 'Z' || state == 'X' {
@@ -45,7 +45,7 @@ func (t Processes) identify(pid int) (found Process, name string, ok bool) {
 	return Process{PID: pid, Ticks: ticks, Boot: t.bootID()}, name, true
 }
 
-// Alive tells whether exactly this process may still execute. A process that
+// Alive reports whether exactly this process may still execute. A process that
 // could not be named when it was recorded can never be proven dead.
 func (t Processes) Alive(p Process) bool {
 	if p.PID == 0 {
@@ -134,7 +134,7 @@ func (t Processes) dyingQEMU(pid int) bool {
 	return err == nil && len(tasks) > 1
 }
 
-// carriesUUID tells whether a command line is QEMU's and names the VM.
+// carriesUUID reports whether a command line is QEMU's and names the VM.
 func carriesUUID(command []byte, uuid string) bool {
 	arguments := strings.Split(strings.TrimRight(string(command), "\x00"), "\x00")
 	program := filepath.Base(arguments[0])

@@ -1,3 +1,4 @@
+// Package words puts lists and numbers into the sentences of the decision core.
 package words
 
 import (
@@ -6,8 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 )
 
+// Sentence adds more to a text, after a colon; nothing where there is no more.
 func Sentence(text, more string) string {
 	if more == "" {
 		return text
@@ -15,6 +18,7 @@ func Sentence(text, more string) string {
 	return text + ": " + more
 }
 
+// Counted is a number of things: "1 node", "2 nodes".
 func Counted(number int, what string) string {
 	if number == 1 {
 		return "1 " + what
@@ -22,6 +26,7 @@ func Counted(number int, what string) string {
 	return fmt.Sprintf("%d %ss", number, what)
 }
 
+// Joined is a list of names as it stands in a sentence.
 func Joined(names []string) string {
 	text := ""
 	for i, name := range names {
@@ -37,6 +42,7 @@ func Joined(names []string) string {
 	return text
 }
 
+// ContainsAll reports whether some are all among all; none are among nothing.
 func ContainsAll(all, some []string) bool {
 	for _, one := range some {
 		if !slices.Contains(all, one) {
@@ -53,6 +59,7 @@ func Union(a, b []string) []string {
 	return slices.Compact(all)
 }
 
+// OrElse is the text, or the other one where it is empty.
 func OrElse(text, otherwise string) string {
 	if text == "" {
 		return otherwise
@@ -60,11 +67,13 @@ func OrElse(text, otherwise string) string {
 	return text
 }
 
+// Sum is a short digest of a text.
 func Sum(text string) string {
 	full := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(full[:8])
 }
 
+// SortedKeys are the keys of a map, sorted.
 func SortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
@@ -72,4 +81,12 @@ func SortedKeys[V any](m map[string]V) []string {
 	}
 	sort.Strings(keys)
 	return keys
+}
+
+// Minutes is a duration without seconds that are none: "5m" and not "5m0s".
+func Minutes(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return d.String()
 }

@@ -304,7 +304,7 @@ func (t *translation) orderMode(e *importing.Element) (mode, why string) {
 	return "hard", ""
 }
 
-// putOff tells whether a switch that is on by default was put off.
+// putOff reports whether a switch that is on by default was put off.
 func putOff(e *importing.Element, name string) bool {
 	yes, ok := importing.Truth(e.Get(name))
 	return e.Has(name) && ok && !yes
@@ -366,7 +366,7 @@ func (t *translation) dependOn(then, first, mode string) {
 	t.needs[then] = append(t.needs[then], first+" "+mode)
 }
 
-// reaches tells whether a service depends on another, however far.
+// reaches reports whether a service depends on another, however far.
 func (t *translation) reaches(from, to string, seen map[string]bool) bool {
 	if from == to {
 		return true

@@ -107,7 +107,7 @@ func (t *translation) unsayableExpression(e *importing.Element) string {
 		"which is not there"
 }
 
-// asksAttributes tells whether a rule asks for more than names.
+// asksAttributes reports whether a rule asks for more than names.
 func (t *translation) asksAttributes(e *importing.Element) bool {
 	for _, expression := range e.Find("expression") {
 		if !strings.HasPrefix(expression.Get("attribute"), "#") {

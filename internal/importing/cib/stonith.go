@@ -118,7 +118,9 @@ func (t *translation) hosts(d *fenceDevice) {
 		}
 	}
 	d.params.tell(unneeded, "a node's device is the one that its levels name", "pcmk_host_check", "pcmk_host_argument")
-	d.params.tell(changes, "nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other", "pcmk_delay_max", "pcmk_delay_base")
+	d.params.tell(changes,
+		"nobody waits before a shot: a majority decides who is lost, so nodes cannot shoot at each other", "pcmk_delay_max",
+		"pcmk_delay_base")
 	for _, name := range d.params.names() {
 		if strings.HasPrefix(name, "pcmk_") && name != "pcmk_host_list" && name != "pcmk_host_map" {
 			d.params.tell(unneeded, "a level has 30 s for all its devices and readings together, and only off is sent", name)

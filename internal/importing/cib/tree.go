@@ -155,7 +155,7 @@ func under(parent *resources.Resource, siblings []resources.Resource) []resource
 	return []resources.Resource{top}
 }
 
-// keepsOrder tells whether a tree starts the parts in their order and stops them
+// keepsOrder reports whether a tree starts the parts in their order and stops them
 // in the opposite one, and is no deeper than a document takes.
 func keepsOrder(tree, parts []resources.Resource) bool {
 	starts, stops := resources.StartOrder(tree), resources.StopOrder(tree)

@@ -43,7 +43,7 @@ var uselessAgents = map[string]string{
 	"fence_gnbd":            "it cuts off a block device and leaves the machine running",
 }
 
-// Storage tells whether an agent cuts off storage and leaves the machine running.
+// Storage reports whether an agent cuts off storage and leaves the machine running.
 func Storage(agent string) bool { return storageAgents[agent] }
 
 // Refusal says why no device can be made with an agent, or "".
@@ -54,7 +54,8 @@ func Refusal(agent string) string {
 	case agent == "fence_watchdog":
 		return "a watchdog is a level of clusterd's own: declare a device with `driver: watchdog`"
 	case handAgents[agent]:
-		return agent + " waits for a person and is no device here; `clusterd fence confirm NODE` is a person's word, at any time"
+		return agent + " waits for a person and is no device here; `clusterd fence confirm NODE` is a person's " +
+			"word, at any time"
 	case storageAgents[agent]:
 		return agent + " cuts the node off from storage and leaves it running; clusterd does that by a driver of its " +
 			"own, not by this program: declare a device with `driver: scsi` and the disks"
@@ -78,7 +79,7 @@ func address(host, port string) (string, bool) {
 	return net.JoinHostPort(host, port), err == nil && number >= 1 && number <= 65535
 }
 
-// passable tells whether a value reaches an agent as it is written.
+// passable reports whether a value reaches an agent as it is written.
 func passable(value string) bool {
 	quoted := len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`)
 	return !quoted && strings.TrimSpace(value) == value &&

@@ -38,7 +38,7 @@ type agent struct {
 	inherits string
 }
 
-// ofItsPlace tells whether a shared resource is another one at each place.
+// ofItsPlace reports whether a shared resource is another one at each place.
 func (a agent) ofItsPlace(p part) bool {
 	value := p.get(a.inherits)
 	return a.inherits != "" && (value == "" || strings.HasPrefix(value, "%"))

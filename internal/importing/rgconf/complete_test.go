@@ -40,7 +40,8 @@ var everything = map[string]string{
 	"fencedevices":   "",
 	"fencedevice": "name agent ipaddr login passwd passwd_script auth lanplus cipher privlvl method " +
 		"power_wait power_timeout login_timeout shell_timeout timeout ipport delay retry_on aptpl devices logfile verbose",
-	"rm":                 "log_level status_child_max status_poll_interval transition_throttling central_processing disabled",
+	"rm": "log_level status_child_max status_poll_interval transition_throttling " +
+		"central_processing disabled",
 	"failoverdomains":    "",
 	"failoverdomain":     "name ordered restricted nofailback",
 	"failoverdomainnode": "name priority",

@@ -59,7 +59,7 @@ func (t *translation) centrally(rm *importing.Element) bool {
 	return yes
 }
 
-// central tells whether central processing was on.
+// central reports whether central processing was on.
 func (t *translation) central() bool {
 	return slices.ContainsFunc(t.top.All("rm"), t.centrally)
 }

@@ -85,7 +85,8 @@ func (t *translation) twoNodes() {
 			continue
 		}
 		t.Say(cannot, cman, []string{"two_node", "expected_votes"},
-			"two_node needs exactly two nodes, each with a fence device. Without it one of them votes, and its loss stops the cluster")
+			"two_node needs exactly two nodes, each with a fence device. Without it one of them votes, and its loss "+
+				"stops the cluster")
 		t.Advise("Give both nodes a fence device and write two_node, or add a witness: a small machine with clusterd " +
 			"and `witness: true` in its /etc/clusterd/node.yaml.")
 	}
@@ -163,7 +164,8 @@ var fenceDaemonTable = []known{
 	{[]string{"override_path", "override_time"}, changes,
 		"a person's word is given with `clusterd fence confirm NODE`, at any time, and is kept in the timeline"},
 	{[]string{"skip_undefined"}, changes,
-		"a node without a fence device is shown `unprotected` and is never shot; what it ran stays down until its end is known"},
+		"a node without a fence device is shown `unprotected` and is never shot; what it ran stays down until " +
+			"its end is known"},
 }
 
 // fenceDaemon translates the settings of fenced.
@@ -172,7 +174,8 @@ func (t *translation) fenceDaemon(e *importing.Element) {
 	t.tell(e, fenceDaemonTable)
 	if delay := e.Get("post_fail_delay"); delay != "" && delay != "0" {
 		t.Say(changes, e, []string{"post_fail_delay"},
-			"there is no wait before a lost node is fenced: its peers test it first. timing: relaxed is the more patient profile")
+			"there is no wait before a lost node is fenced: its peers test it first. timing: relaxed is the more "+
+				"patient profile")
 	}
 	t.Tell(unneeded, e, []string{"post_fail_delay"},
 		"a lost node is fenced as soon as its peers have confirmed the silence")

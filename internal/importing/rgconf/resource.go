@@ -157,7 +157,8 @@ func (t *translation) resource(e *importing.Element, above *branch) []resources.
 	a, isKnown := agents[e.Name]
 	if !isKnown {
 		a = agent{to: "rgmanager:" + e.Name, asIs: true, kind: cannot,
-			about: "clusterd knows no counterpart; the old agent is called, and must be installed in /usr/share/cluster on every node"}
+			about: "clusterd knows no counterpart; the old agent is called, and must be installed in " +
+				"/usr/share/cluster on every node"}
 	}
 	if a.dissolved {
 		t.Say(changes, e, []string{"name", "ref"}, "%s", a.about)
@@ -341,7 +342,7 @@ func (m *making) tellOne(name string, kind importing.Kind, message string) {
 	m.tellAnywhere(kind, []string{name}, "%s", message)
 }
 
-// harmless tells whether an attribute only says what is so without it.
+// harmless reports whether an attribute only says what is so without it.
 func (m *making) harmless(name string) bool {
 	value := m.part.get(name)
 	yes, isTruth := importing.Truth(value)

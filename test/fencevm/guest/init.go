@@ -84,7 +84,7 @@ func (n *node) findDisks() {
 	}
 }
 
-// hasSCSI tells whether the machine has an adapter that disks could hang on.
+// hasSCSI reports whether the machine has an adapter that disks could hang on.
 func hasSCSI() bool {
 	hosts, _ := filepath.Glob("/sys/class/scsi_host/host*/proc_name")
 	for _, host := range hosts {

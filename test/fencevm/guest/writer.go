@@ -88,7 +88,7 @@ func writerPidOf() int {
 	if err != nil {
 		return 0
 	}
-	// One that ended and that nobody has waited for yet has no command line any more.
+	// One that ended and that nobody has waited for yet no longer has a command line.
 	line, err := os.ReadFile(filepath.Join("/proc", string(text), "cmdline"))
 	if err != nil || !strings.Contains(string(line), "writer-process") {
 		return 0

@@ -109,7 +109,7 @@ func (s *Server) forget(connection net.Conn) {
 }
 
 // DropHost closes the connections of a host. Call it when the host has lost its power: it can
-// say nothing itself any more, and what it sent before has been read.
+// say nothing more itself, and what it sent before has been read.
 func (s *Server) DropHost(host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -96,7 +96,7 @@ func (s *Strip) answer(words []string) string {
 	return "unknown command"
 }
 
-// On tells whether an outlet gives power.
+// On reports whether an outlet gives power.
 func (s *Strip) On(outlet string) (on, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +118,7 @@ func (s *Strip) Switch(outlet string, on bool) error {
 	return s.Changed(outlet, on)
 }
 
-// Any tells whether one of the outlets gives power. It is for Changed, which is
+// Any reports whether one of the outlets gives power. It is for Changed, which is
 // called while nothing else is switched.
 func (s *Strip) Any(outlets []string) bool {
 	return slices.ContainsFunc(outlets, func(outlet string) bool { return s.outlets[outlet] })
