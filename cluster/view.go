@@ -293,3 +293,93 @@ type Waited struct {
 	Intent uint64
 	For    time.Duration
 }
+
+// Candidate is one line of the table behind a placement.
+type Candidate struct {
+	Node string `json:"node"`
+	// Order is 1 for the node that would be chosen now, 2 for the next; 0 where a
+	// rule rules the node out.
+	Order int `json:"order,omitempty"`
+	// Here: the service runs there.
+	Here bool `json:"here,omitempty"`
+	// Why is the rule that ruled it out, or what speaks for it.
+	Why string `json:"why"`
+	// Services is how many run there, by which equal nodes are told apart.
+	Services int `json:"services"`
+}
+
+// Explanation says of one service why it is where it is, where it would be
+// started now, and what it waits for.
+type Explanation struct {
+	Service string `json:"service"`
+	State   string `json:"state"`
+	Owner   string `json:"owner,omitempty"`
+	// Reason is the sentence of its last change.
+	Reason string `json:"reason,omitempty"`
+	// Decision is the event of the last decision about its place; nil when the
+	// timeline does not reach back to it.
+	Decision *Event `json:"decision,omitempty"`
+	// Candidates are the nodes, the best first, judged as for a start now.
+	Candidates []Candidate `json:"candidates"`
+	// Rules are the rules between services that concern it, and how they stand.
+	Rules []string `json:"rules,omitempty"`
+	// Bonds say what ties it to a host.
+	Bonds []string `json:"bonds,omitempty"`
+	// Waits are the plan's notes about it.
+	Waits []Note `json:"waits,omitempty"`
+	// Next is what the plan does with it now, in words; empty for nothing.
+	Next string `json:"next,omitempty"`
+}
+
+// Method is how a service leaves a node.
+type Method string
+
+// The methods.
+const (
+	// MethodLive: the guest moves and goes on running.
+	MethodLive Method = "live"
+	// MethodCold: stopped here, started there.
+	MethodCold Method = "cold"
+	// MethodStays: it cannot leave now; the blockers say why.
+	MethodStays Method = "stays"
+)
+
+// DrainStep is what becomes of one service when its node is to be emptied.
+type DrainStep struct {
+	Service string `json:"service"`
+	State   string `json:"state"`
+	Method  Method `json:"method"`
+	Target  string `json:"target,omitempty"`
+	// Why is what speaks for the target.
+	Why string `json:"why,omitempty"`
+	// Blockers are all the reasons why it does not go (by that method).
+	Blockers []string `json:"blockers,omitempty"`
+	// Warnings are what it loses by going.
+	Warnings []string `json:"warnings,omitempty"`
+	// Next says what an administrator can do about it.
+	Next string `json:"next,omitempty"`
+	// Deadline tells that it is stopped and started on Target when the deadline of
+	// the order comes, although it cannot move live.
+	Deadline bool `json:"deadline,omitempty"`
+
+	// ColdTarget is where it would be started if it were stopped here; for the rehearsal alone.
+	ColdTarget string `json:"-"`
+}
+
+// Rehearsal is what would come of a request if every act worked.
+type Rehearsal struct {
+	// Refused says why it would not be taken, Code is rgmanager's; Refused is
+	// empty when it would.
+	Refused string `json:"refused,omitempty"`
+	Code    int    `json:"code"`
+	// Text, Why and Owner are the answer that would follow.
+	Text  string `json:"text,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	// Done: the request would be answered; else it would wait for what Notes say.
+	Done bool `json:"done"`
+	// Events are the timeline that would follow, in order; their times mean nothing.
+	Events []Event `json:"events,omitempty"`
+	// Notes are what would not be done, and why.
+	Notes []Note `json:"notes,omitempty"`
+}

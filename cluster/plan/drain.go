@@ -8,46 +8,12 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Method is how a service leaves a node.
-type Method string
-
-// The methods.
-const (
-	// MethodLive: the guest moves and goes on running.
-	MethodLive Method = "live"
-	// MethodCold: stopped here, started there.
-	MethodCold Method = "cold"
-	// MethodStays: it cannot leave now; the blockers say why.
-	MethodStays Method = "stays"
-)
-
-// DrainStep is what becomes of one service when its node is to be emptied.
-type DrainStep struct {
-	Service string `json:"service"`
-	State   string `json:"state"`
-	Method  Method `json:"method"`
-	Target  string `json:"target,omitempty"`
-	// Why is what speaks for the target.
-	Why string `json:"why,omitempty"`
-	// Blockers are all the reasons why it does not go (by that method).
-	Blockers []string `json:"blockers,omitempty"`
-	// Warnings are what it loses by going.
-	Warnings []string `json:"warnings,omitempty"`
-	// Next says what an administrator can do about it.
-	Next string `json:"next,omitempty"`
-	// Deadline tells that it is stopped and started on Target when the deadline of
-	// the order comes, although it cannot move live.
-	Deadline bool `json:"deadline,omitempty"`
-
-	ColdTarget string
-}
-
 // StepFor finds how a service leaves the node on which it runs.
-func (p *planner) StepFor(service cluster.Service) DrainStep {
+func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 	name, owner := service.Spec.Name, service.Owner
-	step := DrainStep{Service: name, State: service.State.String(), Method: MethodLive}
+	step := cluster.DrainStep{Service: name, State: service.State.String(), Method: cluster.MethodLive}
 	if service.Spec.Kind() != resources.KindVM {
-		step.Method = MethodCold
+		step.Method = cluster.MethodCold
 	}
 	step.Blockers, step.Next = p.cannotLeave(service)
 	verdicts := p.rank(service, service.FailedOn, true)
@@ -70,12 +36,12 @@ func (p *planner) StepFor(service cluster.Service) DrainStep {
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
 		step.Next = words.OrElse(step.Next, "it goes by itself when a legal node is there")
 	}
-	if p.Lock() != nil && step.Method == MethodCold {
+	if p.Lock() != nil && step.Method == cluster.MethodCold {
 		step.Blockers = append(step.Blockers, p.LockedWhy())
 		step.Next = p.UnlockNext()
 	}
 	if len(step.Blockers) > 0 {
-		step.Method = MethodStays
+		step.Method = cluster.MethodStays
 	}
 	return step
 }

@@ -8,57 +8,20 @@ import (
 	"github.com/clusterd/clusterd/domain"
 )
 
-// Candidate is one line of the table behind a placement.
-type Candidate struct {
-	Node string `json:"node"`
-	// Order is 1 for the node that would be chosen now, 2 for the next; 0 where a
-	// rule rules the node out.
-	Order int `json:"order,omitempty"`
-	// Here: the service runs there.
-	Here bool `json:"here,omitempty"`
-	// Why is the rule that ruled it out, or what speaks for it.
-	Why string `json:"why"`
-	// Services is how many run there, by which equal nodes are told apart.
-	Services int `json:"services"`
-}
-
-// Explanation says of one service why it is where it is, where it would be
-// started now, and what it waits for.
-type Explanation struct {
-	Service string `json:"service"`
-	State   string `json:"state"`
-	Owner   string `json:"owner,omitempty"`
-	// Reason is the sentence of its last change.
-	Reason string `json:"reason,omitempty"`
-	// Decision is the event of the last decision about its place; nil when the
-	// timeline does not reach back to it.
-	Decision *cluster.Event `json:"decision,omitempty"`
-	// Candidates are the nodes, the best first, judged as for a start now.
-	Candidates []Candidate `json:"candidates"`
-	// Rules are the rules between services that concern it, and how they stand.
-	Rules []string `json:"rules,omitempty"`
-	// Bonds say what ties it to a host.
-	Bonds []string `json:"bonds,omitempty"`
-	// Waits are the plan's notes about it.
-	Waits []cluster.Note `json:"waits,omitempty"`
-	// Next is what the plan does with it now, in words; empty for nothing.
-	Next string `json:"next,omitempty"`
-}
-
 // Explain says why a service is where it is. Its reasons are those of the very Plan that the leader
 // makes of this State and View: with the View of the leader's last Step they are the leader's own.
 // It changes nothing.
-func Explain(s *cluster.State, v cluster.View, name string) (Explanation, error) {
+func Explain(s *cluster.State, v cluster.View, name string) (cluster.Explanation, error) {
 	service, known := s.Services.Get(name)
 	if !known {
-		return Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
+		return cluster.Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
 	}
-	out := Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason,
+	out := cluster.Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason,
 		Decision: s.LastDecision(name)}
 	v = v.On(s, 0)
 	anew, order := NewPlanner(rules.Of(s), v, &Decision{}), 0
 	for _, verdict := range anew.rankAnew(service) {
-		c := Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
+		c := cluster.Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
 			Services: anew.Load[verdict.Node]}
 		if verdict.Legal {
 			order++

@@ -112,7 +112,7 @@ func (p *planner) planOrder(r *running) answer {
 	cold := service.Spec.Kind() != resources.KindVM
 	switch {
 	case step.Target == "":
-	case step.Method == MethodLive || (cold && step.Method == MethodCold):
+	case step.Method == cluster.MethodLive || (cold && step.Method == cluster.MethodCold):
 		return p.move(service, step.Target, string(order.Kind),
 			fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.OrderWhy()))
 	case late && step.ColdTarget != "":

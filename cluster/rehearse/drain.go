@@ -10,7 +10,7 @@ import (
 // DrainPlan is what an order would do to the services of its node, by the rules
 // that would decide it. The State is left as it is; the error says why the order
 // would be refused.
-func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]plan.DrainStep, error) {
+func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]cluster.DrainStep, error) {
 	copied, v := s.Fork(), v.On(s, 0)
 	order := cluster.Entry{Index: s.Index + 1, At: rules.Estimate(v, rules.Of(s)), Commands: []cluster.Command{c}}
 	if err := apply.Apply(copied, order).Err(); err != nil {
@@ -18,7 +18,7 @@ func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]plan.Dr
 	}
 	n, _ := copied.Nodes.Get(c.Node)
 	p := plan.NewPlanner(rules.Of(copied), v.On(copied, 0), &plan.Decision{})
-	steps := []plan.DrainStep{}
+	steps := []cluster.DrainStep{}
 	for _, name := range copied.Services.Keys() {
 		service, _ := copied.Services.Get(name)
 		h, held := service.Holder(c.Node)
@@ -26,10 +26,10 @@ func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]plan.Dr
 			continue
 		}
 		step := p.StepFor(service)
-		if step.Method == plan.MethodStays && c.Within > 0 && step.ColdTarget != "" {
-			step.Method, step.Target, step.Deadline = plan.MethodCold, step.ColdTarget, true
+		if step.Method == cluster.MethodStays && c.Within > 0 && step.ColdTarget != "" {
+			step.Method, step.Target, step.Deadline = cluster.MethodCold, step.ColdTarget, true
 		}
-		if stays := service.Spec.Stays(); stays != "" && step.Method == plan.MethodCold {
+		if stays := service.Spec.Stays(); stays != "" && step.Method == cluster.MethodCold {
 			step.Warnings = append(step.Warnings, "it is without what is in "+stays+", unless that is one and the same there")
 		}
 		if step.Target != "" {

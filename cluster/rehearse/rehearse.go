@@ -20,28 +20,10 @@ const (
 	rehearsedEvents = 500
 )
 
-// Rehearsal is what would come of a request if every act worked.
-type Rehearsal struct {
-	// Refused says why it would not be taken, Code is rgmanager's; Refused is
-	// empty when it would.
-	Refused string `json:"refused,omitempty"`
-	Code    int    `json:"code"`
-	// Text, Why and Owner are the answer that would follow.
-	Text  string `json:"text,omitempty"`
-	Why   string `json:"why,omitempty"`
-	Owner string `json:"owner,omitempty"`
-	// Done: the request would be answered; else it would wait for what Notes say.
-	Done bool `json:"done"`
-	// Events are the timeline that would follow, in order; their times mean nothing.
-	Events []cluster.Event `json:"events,omitempty"`
-	// Notes are what would not be done, and why.
-	Notes []cluster.Note `json:"notes,omitempty"`
-}
-
 // Rehearse says what would happen if a request were made now: by the very Apply
 // and Plan that would decide it, on a copy. Acts are taken to work. The State is
 // left as it is.
-func Rehearse(s *cluster.State, v cluster.View, ask cluster.Ask) Rehearsal {
+func Rehearse(s *cluster.State, v cluster.View, ask cluster.Ask) cluster.Rehearsal {
 	out := onPaper(s, v)
 	copied := out.state
 	if ask.Request == "" || copied.Requests.Has(ask.Request) {
@@ -50,11 +32,12 @@ func Rehearse(s *cluster.State, v cluster.View, ask cluster.Ask) Rehearsal {
 	}
 	applied := out.apply(ask)
 	if why := applied.Refused[0]; why != "" {
-		return Rehearsal{Refused: why, Code: applied.Codes[0], Text: cluster.CodeText(applied.Codes[0]), Done: true}
+		return cluster.Rehearsal{Refused: why, Code: applied.Codes[0], Text: cluster.CodeText(applied.Codes[0]), Done: true}
 	}
 	out.goOn()
 	request, _ := copied.Requests.Get(ask.Request)
-	return Rehearsal{Code: request.Code, Text: request.Text, Why: request.Why, Owner: request.Owner, Done: request.Done,
+	return cluster.Rehearsal{Code: request.Code, Text: request.Text, Why: request.Why, Owner: request.Owner,
+		Done:   request.Done,
 		Events: out.events, Notes: out.notesOf(s)}
 }
 

@@ -104,7 +104,7 @@ func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Pr
 		if why := s.Mistakable(open, device); device.Nature() == fence.ByPower && why != "" {
 			return why
 		}
-		if why := cluster.UnprovenBy(device, open, guard, p); why != "" {
+		if why := unprovenBy(device, open, guard, p); why != "" {
 			return why
 		}
 	}
@@ -189,6 +189,32 @@ func LeftBehind(s *cluster.State, service cluster.Service) string {
 	n.Cut = &cut
 	if why := Of(s).KeptFrom(n, service.Spec, h, fence.Proven{Nature: fence.ByStorage}); why != "" {
 		return fmt.Sprintf("%s can be cut off from its storage alone, and then keeps %s: %s", n.Name, service.Spec.Name, why)
+	}
+	return ""
+}
+
+// unprovenBy holds one device's part of a proof against what is known of the
+// boot.
+func unprovenBy(device fence.Device, open cluster.Fence, guard fence.Guard, p fence.Proven) string {
+	switch device.Nature() {
+	case fence.ByWatchdog:
+		limit, guarded := guard.WaitOut()
+		if !guarded {
+			return fmt.Sprintf("boot %.8s of %s is not known to have armed a watchdog that ends with its lease", open.Boot,
+				open.Node)
+		}
+		if p.Waited < limit {
+			return fmt.Sprintf("%s was waited out for %s, its lease and watchdog take %s", open.Node, p.Waited, limit)
+		}
+	case fence.ByPill:
+		if guard.Timeout == 0 || !words.ContainsAll(guard.Pills, device.Disks()) {
+			return fmt.Sprintf("boot %.8s of %s is not known to watch the disks of %s for messages", open.Boot, open.Node,
+				device.Name)
+		}
+	case fence.ByStorage:
+		if !words.ContainsAll(p.Disks, device.Disks()) {
+			return fmt.Sprintf("%s was not cut off from every disk of %s", open.Node, device.Name)
+		}
 	}
 	return ""
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/manual"
@@ -69,8 +68,8 @@ func start(t *testing.T, d *daemon) *daemon {
 			answer(w, api.Failure{Code: "unknown_service", Message: "there is no such service"})
 			return
 		}
-		answer(w, plan.Explanation{Service: r.PathValue("name"), State: "started", Owner: "node1",
-			Candidates: []plan.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: "priority 1 in domain main"},
+		answer(w, cluster.Explanation{Service: r.PathValue("name"), State: "started", Owner: "node1",
+			Candidates: []cluster.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: "priority 1 in domain main"},
 				{Node: "node2", Why: "node2 is left"}}})
 	})
 	server := &http.Server{Handler: mux}

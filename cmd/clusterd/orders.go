@@ -9,7 +9,6 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
-	clusterplan "github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -105,7 +104,7 @@ func planText(plan api.DrainReply) string {
 		if step.Deadline {
 			target += " (at the deadline)"
 		}
-		if step.Method == clusterplan.MethodStays {
+		if step.Method == cluster.MethodStays {
 			target = ""
 		}
 		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-*s %-8s %s", wide, step.Service, step.Method, target), " "))

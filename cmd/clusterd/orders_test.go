@@ -5,20 +5,19 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
 // TestADrainsPlanIsReadable holds what an administrator sees before a node is
 // emptied: every service, and all that stands in the way, in 80 columns.
 func TestADrainsPlanIsReadable(t *testing.T) {
-	got := planText(api.DrainReply{Node: "node1", Steps: []plan.DrainStep{
-		{Service: "service:shop", Method: plan.MethodCold, Target: "node3"},
-		{Service: "vm:tied", Method: plan.MethodStays, Next: "it goes by itself when a legal node is there",
+	got := planText(api.DrainReply{Node: "node1", Steps: []cluster.DrainStep{
+		{Service: "service:shop", Method: cluster.MethodCold, Target: "node3"},
+		{Service: "vm:tied", Method: cluster.MethodStays, Next: "it goes by itself when a legal node is there",
 			Blockers: []string{"node2: not a member of restricted domain only1",
 				"node3: it is kept apart from vm:other, which is here, and this sentence is a long one"}},
-		{Service: "vm:web", Method: plan.MethodLive, Target: "node2"},
-		{Service: "vm:late", Method: plan.MethodCold, Target: "node2", Deadline: true,
+		{Service: "vm:web", Method: cluster.MethodLive, Target: "node2"},
+		{Service: "vm:late", Method: cluster.MethodCold, Target: "node2", Deadline: true,
 			Blockers: []string{"its move to node2 failed"}},
 	}})
 	want := `SERVICE                        METHOD   TO
@@ -78,9 +77,9 @@ func TestProgressNamesWhatIsLeft(t *testing.T) {
 // Long names do not break the table, and an order that is none is not ended.
 func TestLongNamesAndNoOrders(t *testing.T) {
 	long := "service:customer-acme-production-database-one"
-	got := planText(api.DrainReply{Node: "node1", Steps: []plan.DrainStep{
-		{Service: long, Method: plan.MethodLive, Target: "node2"},
-		{Service: "vm:a", Method: plan.MethodLive, Target: "node3"},
+	got := planText(api.DrainReply{Node: "node1", Steps: []cluster.DrainStep{
+		{Service: long, Method: cluster.MethodLive, Target: "node2"},
+		{Service: "vm:a", Method: cluster.MethodLive, Target: "node3"},
 	}})
 	lines := strings.Split(got, "\n")
 	at := strings.Index(lines[0], "METHOD")

@@ -10,7 +10,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
-	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
@@ -18,7 +18,7 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-type candidate = plan.Candidate
+type candidate = cluster.Candidate
 
 func nearestService(parsed config.Parsed, given string) string {
 	if !strings.Contains(given, ":") {

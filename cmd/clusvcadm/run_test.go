@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster/rehearse"
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/manual"
@@ -29,7 +29,7 @@ type daemon struct {
 	failure *api.Failure
 	lock    api.LockStatus
 	// rehearsal is the answer to a dry run.
-	rehearsal rehearse.Rehearsal
+	rehearsal cluster.Rehearsal
 	asked     chan struct{}
 	inquorate bool
 }

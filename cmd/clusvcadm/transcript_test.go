@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -129,26 +128,26 @@ func TestTranscriptOfRefusals(t *testing.T) {
 func TestTranscriptOfDryRuns(t *testing.T) {
 	var told transcript
 	d := start(t, api.Reply{})
-	try := func(line string, rehearsal rehearse.Rehearsal) {
+	try := func(line string, rehearsal cluster.Rehearsal) {
 		d.rehearsal = rehearsal
 		out, errOut, code := d.call(t.Context(), line+" --dry-run", cli.Screen{})
 		told.typed(line+" --dry-run", out, errOut, code)
 	}
-	moved := rehearse.Rehearsal{Done: true, Owner: "node2",
+	moved := cluster.Rehearsal{Done: true, Owner: "node2",
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node2", From: "started", To: "migrating",
 			Why: "asked to migrate", By: "root"},
 			{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: "moved live"}}}
 	try("-M vm:web -m node2", moved)
 	try("-M vm:web -m node2 --json", moved)
 	try("-r vm:web -m node2",
-		rehearse.Rehearsal{Done: true, Code: -7, Refused: "node2 is not a member of restricted domain main"})
-	try("-e service:shop", rehearse.Rehearsal{
+		cluster.Rehearsal{Done: true, Code: -7, Refused: "node2 is not a member of restricted domain main"})
+	try("-e service:shop", cluster.Rehearsal{
 		Notes: []cluster.Note{{Subject: "service:shop", Why: "no node may run it: node1 is on standby",
 			Next: "clusterd node return node1"}}})
-	try("-e vm:web", rehearse.Rehearsal{Done: true, Code: -10})
-	try("-l", rehearse.Rehearsal{})
-	try("-u", rehearse.Rehearsal{})
-	try("-S", rehearse.Rehearsal{})
+	try("-e vm:web", cluster.Rehearsal{Done: true, Code: -10})
+	try("-l", cluster.Rehearsal{})
+	try("-u", cluster.Rehearsal{})
+	try("-S", cluster.Rehearsal{})
 	for _, request := range d.requests {
 		if !request.DryRun {
 			t.Errorf("a dry run sent %+v", request)

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/plan"
-	"github.com/clusterd/clusterd/cluster/rehearse"
 )
 
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
@@ -39,13 +37,13 @@ type Ground struct {
 
 // Explanation is why a service is where it is, and what that rests on.
 type Explanation struct {
-	plan.Explanation
+	cluster.Explanation
 	Ground
 }
 
 // Rehearsal is what would come of a request, and what that rests on.
 type Rehearsal struct {
-	rehearse.Rehearsal
+	cluster.Rehearsal
 	Ground
 }
 
@@ -129,9 +127,9 @@ type NodeOrder struct {
 
 // DrainReply tells what an order would do to the services of its node.
 type DrainReply struct {
-	Node  string           `json:"node"`
-	Order string           `json:"order"`
-	Steps []plan.DrainStep `json:"steps"`
+	Node  string              `json:"node"`
+	Order string              `json:"order"`
+	Steps []cluster.DrainStep `json:"steps"`
 	Ground
 }
 

@@ -65,7 +65,8 @@ func TestToolsAreThin(t *testing.T) {
 		own + "/cmd/clustat", own + "/cmd/clusvcadm", // The tools.
 		own + "/internal/api", own + "/internal/cli", // What they are made of.
 		own + "/internal/nearest", own + "/internal/plain", own + "/internal/help", // Did you mean; texts for terminals.
-		own + "/cluster", own + "/domain", own + "/fence", // The pure rooms, whose values they show.
+		// The pure rooms, whose values they show.
+		own + "/cluster", own + "/cluster/internal/words", own + "/domain", own + "/fence",
 		own + "/resources",
 	}
 	list := exec.Command("go", "list", "-deps", "-tags", "libvirt_dlopen,urfave_cli_no_docs", "-f",

@@ -6,14 +6,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/plan"
-	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
 // Why writes why a service is where it is: what it is, the decision behind that,
 // the nodes as they would be judged for a start now, and what it waits for.
-func Why(e plan.Explanation, width int) string {
+func Why(e cluster.Explanation, width int) string {
 	var out strings.Builder
 	head := e.Service + " is " + e.State
 	if e.Owner != "" {
@@ -97,7 +95,7 @@ func plainWord(word string) bool {
 
 // candidateTable lists the nodes, the best first, each with what speaks for it or
 // rules it out.
-func candidateTable(candidates []plan.Candidate, width int) string {
+func candidateTable(candidates []cluster.Candidate, width int) string {
 	if len(candidates) == 0 {
 		return "There is no node that could run it.\n"
 	}
@@ -121,7 +119,7 @@ func candidateTable(candidates []plan.Candidate, width int) string {
 // hereMark stands behind the node where the service is.
 const hereMark = " (here)"
 
-func nodeMarked(c plan.Candidate) string {
+func nodeMarked(c cluster.Candidate) string {
 	if c.Here {
 		return clean(c.Node) + hereMark
 	}
@@ -137,7 +135,7 @@ func Remark(g api.Ground, width int) string {
 }
 
 // Rehearsal writes what would come of a request.
-func Rehearsal(r rehearse.Rehearsal, width int) string {
+func Rehearsal(r cluster.Rehearsal, width int) string {
 	var out strings.Builder
 	switch {
 	case r.Refused != "":

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	clusterplan "github.com/clusterd/clusterd/cluster/plan"
-	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -18,13 +16,13 @@ func TestWhatWouldHappenChangesNothing(t *testing.T) {
 		s.declare(map[string]string{"vm:a": "node1"})
 		at := s.followers()[0]
 		before := s.atRest(at)
-		var rehearsal rehearse.Rehearsal
+		var rehearsal cluster.Rehearsal
 		s.must(at, rootUser, "POST", api.PathRequests, api.Request{ID: "x", Op: cluster.OpMigrate, Service: "vm:a",
 			Node: "node2", DryRun: true}, &rehearsal)
 		if rehearsal.Text != "Success" || rehearsal.Owner != "node2" || len(rehearsal.Events) != 3 {
 			t.Errorf("the rehearsal is %+v", rehearsal)
 		}
-		var why clusterplan.Explanation
+		var why cluster.Explanation
 		s.must(at, anybody, "GET", api.PathServices+"/vm:a/why", nil, &why)
 		if why.Owner != "node1" || len(why.Candidates) != 3 || !why.Candidates[0].Here || why.Decision == nil {
 			t.Errorf("the explanation is %+v", why)
@@ -98,7 +96,7 @@ func TestANodeIsDrainedAndReturns(t *testing.T) {
 		at := s.followers()[0]
 		var plan api.DrainReply
 		s.must(at, anybody, "GET", api.PathNodes+"/node1/plan?order=drain&within=1m", nil, &plan)
-		if len(plan.Steps) != 2 || plan.Steps[0].Method != clusterplan.MethodLive || plan.Steps[0].Target == "node1" ||
+		if len(plan.Steps) != 2 || plan.Steps[0].Method != cluster.MethodLive || plan.Steps[0].Target == "node1" ||
 			plan.Steps[0].Target == "" {
 			t.Errorf("the plan is %+v", plan)
 		}

@@ -329,6 +329,6 @@ func (p *Paper) Standings() []Standing {
 }
 
 // Explain says where a service would be started now, and why.
-func (p *Paper) Explain(service string) (plan.Explanation, error) {
+func (p *Paper) Explain(service string) (cluster.Explanation, error) {
 	return plan.Explain(p.state, p.view(), service)
 }

@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/cli"
 )
 
 // Placement tells where a service would be started now, node by node.
-func Placement(e plan.Explanation, width int) string {
+func Placement(e cluster.Explanation, width int) string {
 	var out strings.Builder
 	switch first := best(e); {
 	case e.State == "started":
@@ -43,7 +42,7 @@ func Placement(e plan.Explanation, width int) string {
 	return out.String()
 }
 
-func best(e plan.Explanation) string {
+func best(e cluster.Explanation) string {
 	for _, c := range e.Candidates {
 		if c.Order == 1 {
 			return c.Node

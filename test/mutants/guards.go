@@ -98,7 +98,7 @@ func waitBreaks() []mutant {
 		},
 		{
 			name: "guard-short-wait-counts", law: "L6", broken: "Apply takes a wait that was too short",
-			edits: []edit{{"cluster/holders.go", "\t\tif p.Waited < limit {", "\t\tif p.Waited < 0*limit {"}},
+			edits: []edit{{"cluster/rules/proof.go", "\t\tif p.Waited < limit {", "\t\tif p.Waited < 0*limit {"}},
 			nets:  byTests("TestAWatchdogIsWaitedOutInFull"),
 		},
 		{
@@ -116,7 +116,7 @@ func waitBreaks() []mutant {
 		{
 			name: "guard-waits-for-nothing", law: "L3",
 			broken: "a node that never armed a watchdog is waited out and taken for reset",
-			edits:  []edit{{"cluster/holders.go", "\t\tif !guarded {\n", "\t\tif !guarded && p.Waited == 0 {\n"}},
+			edits:  []edit{{"cluster/rules/proof.go", "\t\tif !guarded {\n", "\t\tif !guarded && p.Waited == 0 {\n"}},
 			nets:   byTests("TestWaitingProvesNothingOfABootWithoutAnArmedWatchdog"),
 		},
 		{
@@ -128,7 +128,7 @@ func waitBreaks() []mutant {
 		{
 			name: "guard-pill-nobody-watches", law: "L3",
 			broken: "a message on a disk counts for a node that does not look there",
-			edits:  []edit{{"cluster/holders.go", "== 0 || !words.ContainsAll(guard.Pills, device.Disks())", "< 0"}},
+			edits:  []edit{{"cluster/rules/proof.go", "== 0 || !words.ContainsAll(guard.Pills, device.Disks())", "< 0"}},
 			nets:   byTests("TestAPillCountsOnlyWhereItIsWatchedFor"),
 		},
 		{

@@ -10,12 +10,12 @@ func guestsAlone() []mutant {
 		},
 		{
 			name: "overlay-is-left-behind", law: "L9", broken: "a VM comes back without what it wrote to a snapshot's overlay",
-			edits: []edit{{"cluster/astray.go", "Said != \"\" || !s.Left().Loses()", "Index > 0"}},
+			edits: []edit{{"cluster/holders.go", "Said != \"\" || !s.Left().Loses()", "Index > 0"}},
 			nets:  first(simulation), faults: []string{"snapshot is left"},
 		},
 		{
 			name: "overlay-is-thrown-away", law: "L9", broken: "a VM is stopped that writes to an overlay nobody gave up",
-			edits: []edit{{"cluster/astray.go", "Said != \"\" || !s.Left().Leaves()", "Index > 0"}},
+			edits: []edit{{"cluster/holders.go", "Said != \"\" || !s.Left().Leaves()", "Index > 0"}},
 			nets:  first(simulation), faults: []string{"snapshot is left"},
 		},
 		{
@@ -25,7 +25,7 @@ func guestsAlone() []mutant {
 		},
 		{
 			name: "attached-disk-is-free", law: "L9", broken: "a disk that was attached by hand counts as nobody's",
-			edits: []edit{{"cluster/astray.go", "h.Disks, h.Declared = live, nil\n", "h.Declared = nil\n"}},
+			edits: []edit{{"cluster/holders.go", "h.Disks, h.Declared = live, nil\n", "h.Declared = nil\n"}},
 			nets:  first(simulation), faults: []string{"snapshot is left", "disk is attached"},
 		},
 		{

@@ -35,7 +35,7 @@ func disks() []mutant {
 		{
 			name: "left-gets-new-disks", law: "L9",
 			broken: "a start that was interrupted goes on with the disks of then, and those of now count",
-			edits:  []edit{{"cluster/astray.go", "resources.DriftOf(spec.Disks, h.Disks).None()", "true"}},
+			edits:  []edit{{"cluster/holders.go", "resources.DriftOf(spec.Disks, h.Disks).None()", "true"}},
 			nets:   []net{simulation, tests("cluster", "^TestAnInterruptedStartWithOtherDisksIsRemoved$")},
 		},
 		{
