@@ -40,7 +40,7 @@ func unknowns() []mutant {
 			edits: []edit{{result,
 				"\tif !c.Result.OK || c.Result.Source != resources.Absent {",
 				"\tif c.Result.Source == resources.Running {"}}, nets: first(simulation),
-			faults: []string{"stops fail", "libvirt down", "hypervisor hangs", "guest hangs"},
+			faults: []string{"stops fail", "libvirt down", "calls hang", "hypervisor hangs", "guest hangs"},
 		},
 		{
 			name: "unknown-look-is-an-answer", law: "L3", broken: "a look that proved nothing is reported as absence",
