@@ -100,17 +100,6 @@ func (d *Daemon) noteTold(ctx context.Context, told cluster.Told) error {
 	return err
 }
 
-// alertWarnings tells of alerts that do not work.
-func alertWarnings(root *cluster.State) []string {
-	var lines []string
-	for _, name := range root.Alerts.Keys() {
-		if cursor, _ := root.Alerts.Get(name); cursor.Problem != "" {
-			lines = append(lines, "alert "+name+" does not work: "+cursor.Problem+"; see clusterd alert list")
-		}
-	}
-	return lines
-}
-
 // alertList tells how each alert fares.
 func (s *server) alertList(w http.ResponseWriter, _ *http.Request, _ caller) error {
 	root, leader := s.daemon.replica.Root(), s.daemon.role.Load().leader

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/report"
 )
 
 // doctorLimit bounds the examination of one node.
@@ -87,7 +88,7 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	for _, text := range d.warnings.texts() {
 		findings = append(findings, finding("warning", "warning", text, ""))
 	}
-	if why := unprotected(root, d.name); why != "" {
+	if why := report.Unprotected(root, d.name); why != "" {
 		findings = append(findings, finding("fencing", "warning", "unprotected: "+why,
 			"without a working fence device the VMs of a lost node cannot be recovered"))
 	}

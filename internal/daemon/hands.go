@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -193,9 +194,14 @@ func (h *hands) setProgress(service string, p *agents.Progress) {
 	h.progress[service] = *p
 }
 
-func (h *hands) progressOf(service string) (agents.Progress, bool) {
+// moving is how far the migrations are that this node carries out, by service.
+func (h *hands) moving() map[string]*api.Progress {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p, moving := h.progress[service]
-	return p, moving
+	list := make(map[string]*api.Progress, len(h.progress))
+	for service, p := range h.progress {
+		list[service] = &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining,
+			BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
+	}
+	return list
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/report"
 )
 
 // ask puts a question to another node's interface.
@@ -75,7 +76,7 @@ func (d *Daemon) identityFinding(root *cluster.State, device string) Finding {
 		return Finding{Node: d.name, What: "BMC identity", Severity: "unknown",
 			Text: "fence device " + device + " could not be asked: " + check.Problem, Next: "see clusterd fence status"}
 	}
-	if why := distrust(root, d.name, device, check); why != "" {
+	if why := report.Distrust(root, d.name, device, check); why != "" {
 		f.Severity, f.Text, f.Next = "error", "fence device "+device+": "+why,
 			"check the device's address; where it is right, prove it by a drill"
 	}

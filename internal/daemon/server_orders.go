@@ -9,8 +9,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rehearse"
-	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/report"
 )
 
 // longestReason bounds what a person may write into the timeline.
@@ -20,21 +20,12 @@ func (s *server) lockStatus(w http.ResponseWriter, r *http.Request, _ caller) er
 	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
 		return err
 	}
-	status := lockStatus(s.daemon.replica.Root())
+	status := report.Lock(s.daemon.replica.Root())
 	if status == nil {
 		status = &api.LockStatus{}
 	}
 	writeJSON(w, http.StatusOK, status)
 	return nil
-}
-
-// lockStatus is the lock as the tools show it; nil when there is none.
-func lockStatus(root *cluster.State) *api.LockStatus {
-	if root.Lock == nil {
-		return nil
-	}
-	return &api.LockStatus{Locked: true, Stopped: root.Lock.Stop, At: root.Lock.At, By: root.Lock.By,
-		Reason: root.Lock.Why}
 }
 
 // lock locks and unlocks the cluster, or stops and starts all of it.
@@ -70,24 +61,6 @@ func (s *server) decree(w http.ResponseWriter, r *http.Request, command cluster.
 	}
 	writeJSON(w, http.StatusOK, api.Reply{Done: true, Text: "Success"})
 	return nil
-}
-
-// freezeStatus tells of a frozen service; nil for any other.
-func freezeStatus(service cluster.Service) *api.FreezeStatus {
-	if service.Freeze == nil {
-		return nil
-	}
-	f := service.Freeze
-	return &api.FreezeStatus{At: f.At, By: f.By, Reason: f.Why, Until: f.Until}
-}
-
-// failures are the nodes where a service failed to start since its last success.
-func failures(service cluster.Service) []api.Failed {
-	var list []api.Failed
-	for _, f := range service.FailedOn {
-		list = append(list, api.Failed{Node: f.Node, Why: f.Why, At: f.At})
-	}
-	return list
 }
 
 // sight is the State here, and what this node has measured as the leader; false where it does not
@@ -168,16 +141,6 @@ func (s *server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.As
 	}
 	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: rehearse.Rehearse(root, view, ask), Ground: ground})
 	return nil
-}
-
-// orderStatus is the standing order about a node; nil when there is none.
-func orderStatus(root *cluster.State, n cluster.Member) *api.NodeOrder {
-	if n.Order == nil {
-		return nil
-	}
-	o := n.Order
-	return &api.NodeOrder{Order: string(o.Kind), At: o.At, By: o.By, Reason: o.Why, Deadline: o.Deadline,
-		Empty: o.Empty != 0, Holds: rules.HeldBy(root, n)}
 }
 
 // orderOf makes the command of an order, or of its end.

@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/report"
 )
 
 // checkedAsk bounds the question to the other nodes when they last checked.
@@ -19,20 +20,17 @@ const checkedAsk = 2 * time.Second
 func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, who caller) error {
 	d := s.daemon
 	root := d.replica.Root()
-	asked := fenceAnswers{d.name: d.lastChecks(root)}
+	asked := report.FenceAnswers{d.name: d.lastChecks(root)}
 	if who.kind != pki.KindNode {
 		d.gatherChecks(r.Context(), asked)
 	}
 	status := api.FenceStatus{At: time.Now(), Disarmed: root.Disarmed, Drill: root.Drill, Nodes: []api.FenceNode{}}
 	for _, name := range root.Nodes.Keys() {
-		status.Nodes = append(status.Nodes, fenceNode(root, name, asked))
+		status.Nodes = append(status.Nodes, report.FenceNode(root, name, asked))
 	}
 	writeJSON(w, http.StatusOK, status)
 	return nil
 }
-
-// fenceAnswers are what each device last answered each node that could be asked.
-type fenceAnswers map[string]map[string]api.FenceCheck
 
 // lastChecks is what each device last answered this node.
 func (d *Daemon) lastChecks(root *cluster.State) map[string]api.FenceCheck {
@@ -48,7 +46,7 @@ func (d *Daemon) lastChecks(root *cluster.State) map[string]api.FenceCheck {
 
 // gatherChecks asks the other nodes, all at once. One that does not answer is
 // left out: what it said last is in the State.
-func (d *Daemon) gatherChecks(ctx context.Context, asked fenceAnswers) {
+func (d *Daemon) gatherChecks(ctx context.Context, asked report.FenceAnswers) {
 	ctx, cancel := context.WithTimeout(ctx, checkedAsk)
 	defer cancel()
 	var mu sync.Mutex
@@ -75,59 +73,6 @@ func (d *Daemon) gatherChecks(ctx context.Context, asked fenceAnswers) {
 		})
 	}
 	group.Wait()
-}
-
-func fenceNode(root *cluster.State, name string, asked fenceAnswers) api.FenceNode {
-	n, _ := root.Nodes.Get(name)
-	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: unprotected(root, name),
-		HardwareUUID: n.HardwareUUID, Devices: []api.FenceDevice{}}
-	if open, fencing := root.Fences.Get(name); fencing {
-		node.State, node.Open = "fencing", &open
-	}
-	for i := len(root.FenceHistory) - 1; i >= 0 && node.LastUse == nil; i-- {
-		if root.FenceHistory[i].Node == name {
-			node.LastUse = &root.FenceHistory[i]
-		}
-	}
-	if last, drilled := root.Drilled.Get(name); drilled {
-		node.LastDrill = &last
-	}
-	for level, devices := range root.Document.Nodes[name].Fence {
-		for _, device := range devices.Devices {
-			node.Devices = append(node.Devices, fenceDevice(root, name, device, level, asked))
-		}
-	}
-	return node
-}
-
-func fenceDevice(root *cluster.State, node, name string, level int, asked fenceAnswers) api.FenceDevice {
-	declared := root.Document.Devices[name]
-	check, known := root.Checks.Get(name)
-	device := api.FenceDevice{Name: name, Level: level, Driver: declared.Driver, Address: declared.Address,
-		Power: string(check.Power), Checked: check.At, By: check.By}
-	if known {
-		device.Problem = distrust(root, node, name, check)
-	}
-	if proof, found := root.Proven.Get(name); found && root.ProvenFor(name, node) {
-		device.Proven = proof.At
-	}
-	for _, by := range root.Nodes.Keys() {
-		if by == node && !declared.Shared() && root.Nodes.Len() > 1 {
-			continue // a node does not fence itself
-		}
-		line, answered := asked[by][name]
-		if r, told := root.ReachOfNode(name, by); told && !answered {
-			line = api.FenceCheck{By: by, Power: string(r.Power), Problem: r.Problem, OldLogin: r.OldLogin, Changed: r.At}
-		} else if !answered {
-			continue
-		} else if told {
-			line.Changed = r.At
-		}
-		if device.Checks = append(device.Checks, line); line.Asked.After(device.Checked) {
-			device.Checked, device.By = line.Asked, by
-		}
-	}
-	return device
 }
 
 // fenceHistory lists the fence intents that were closed.

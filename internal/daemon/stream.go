@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/report"
 )
 
 const (
@@ -56,7 +57,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			after.Index, after.Ordinal = e.Index, e.Ordinal
-			if concerns(e, service, node) && !out.event(root, e) {
+			if report.Concerns(e, service, node) && !out.event(root, e) {
 				return nil
 			}
 		}
@@ -96,10 +97,6 @@ func streamAfter(r *http.Request) (cluster.Cursor, error) {
 
 // lastOrdinal lies behind every event of an entry.
 const lastOrdinal = 1 << 30
-
-func concerns(e cluster.Event, service, node string) bool {
-	return (service == "" || e.Subject == service) && (node == "" || e.Node == node || e.Subject == node)
-}
 
 // streamWriter writes to one reader; it returns false when that is gone.
 type streamWriter struct {

@@ -83,6 +83,8 @@ var rooms = []room{
 	{"quorum/...", []string{"quorum"}, "floor 1: helpers of the log's tests"},
 	{"agents...", []string{"agents...", "resources", "internal/owned"},
 		"floor 1: hands know what they hold and not who decides"},
+	{"internal/report", []string{"internal/api", "cluster...", "domain", "resources", "fence"},
+		"floor 2: what is shown follows from the State and a few facts, and from nothing else"},
 	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."},
 		"floor 3: the run loop ties all floors below together"},
 	{"internal/...", []string{

@@ -17,7 +17,7 @@ import (
 // pure are the rooms that take values and return values.
 var pure = []string{
 	"domain", "resources", "fence", "cluster", "cluster/internal/words", "cluster/rules", "cluster/apply",
-	"cluster/plan", "cluster/rehearse", "cluster/mind",
+	"cluster/plan", "cluster/rehearse", "cluster/mind", "internal/report",
 }
 
 // forbiddenImports of a pure room, each with its reason.

@@ -1,4 +1,4 @@
-package daemon
+package report
 
 import (
 	"strings"
@@ -52,7 +52,7 @@ func TestWhyADeviceIsNotTrusted(t *testing.T) {
 			root.Document.Nodes = map[string]cluster.NodeSpec{"node2": {Fence: []fence.Level{{Devices: []string{"bmc2"}}}}}
 			root.Checks.Set("bmc2", cluster.DeviceCheck{Identity: own})
 		}
-		if why := distrust(root, "node1", "bmc", c.check); (why == "") != (c.want == "") || !strings.Contains(why, c.want) {
+		if why := Distrust(root, "node1", "bmc", c.check); (why == "") != (c.want == "") || !strings.Contains(why, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, why, c.want)
 		}
 	}
@@ -65,12 +65,12 @@ func TestANodeWhoseFenceHasProvenNothingIsUnprotected(t *testing.T) {
 	root.Document.Devices = map[string]fence.Device{"pdu": {Driver: "agent",
 		Options: map[string]string{"identity": "assumed"}}}
 	root.Checks.Set("pdu", cluster.DeviceCheck{})
-	if why := unprotected(root, "node1"); why != "" {
+	if why := Unprotected(root, "node1"); why != "" {
 		t.Fatalf("it is unprotected before: %s", why)
 	}
 	root.Fences.Set("node1", cluster.Fence{Node: "node1", TriedTotal: 3, LastWhy: "the outlet did not switch"})
 	want := "3 attempts to fence node1 have proven nothing, the last one: the outlet did not switch"
-	if why := unprotected(root, "node1"); why != want {
+	if why := Unprotected(root, "node1"); why != want {
 		t.Errorf("%q, want %q", why, want)
 	}
 }

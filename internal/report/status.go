@@ -1,0 +1,124 @@
+// Package report turns what a node knows into what is shown: the State, and a few facts that
+// only the daemon has, become answers of the API. It is pure: it reads no clock and asks nobody.
+package report
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// Facts are what a daemon knows beside its State.
+type Facts struct {
+	// Now is the wall clock's time.
+	Now time.Time
+	// Cluster and ID are the name and the id of the cluster, Local is this node.
+	Cluster, ID, Local string
+	// Leader is the node that plans; empty where none is known.
+	Leader string
+	// Simulated reports whether hypervisor and fence devices are.
+	Simulated bool
+	// Notes are what is waited for, where this node leads.
+	Notes []cluster.Note
+	// Voters are the nodes whose vote counts.
+	Voters map[string]bool
+	// Heard are the nodes of which a heartbeat came within the time that lets a node be called lost.
+	Heard map[string]bool
+	// Warnings are this node's own; Knocks tells who was refused at its door.
+	Warnings, Knocks []string
+	// Moving is how far the migrations are that this node carries out, by service.
+	Moving map[string]*api.Progress
+}
+
+// Status is the cluster as this node sees it.
+func Status(root *cluster.State, f Facts) api.Status {
+	status := api.Status{
+		Cluster: f.Cluster, ID: f.ID, Generation: root.Generation, ConfigVersion: root.Config.Version,
+		At: f.Now, Quorate: f.Leader != "", Leader: f.Leader, Local: f.Local, Index: root.Index,
+		Simulated: f.Simulated, Warnings: warnings(root, f), Lock: Lock(root), Notes: f.Notes,
+	}
+	if root.Disarmed != nil {
+		status.Disarmed = root.Disarmed.String()
+	}
+	for _, name := range root.Nodes.Keys() {
+		status.Nodes = append(status.Nodes, node(root, f, name))
+	}
+	for _, name := range root.Services.Keys() {
+		service, _ := root.Services.Get(name)
+		status.Services = append(status.Services, serviceOf(root, f, service))
+	}
+	return status
+}
+
+func warnings(root *cluster.State, f Facts) []string {
+	list := append(f.Warnings[:len(f.Warnings):len(f.Warnings)], alertWarnings(root)...)
+	if waits := root.AuthorityWaits(); waits != "" {
+		list = append(list, waits)
+	}
+	return append(append(list, root.KeyTurns()...), f.Knocks...)
+}
+
+func node(root *cluster.State, f Facts, name string) api.Node {
+	n, _ := root.Nodes.Get(name)
+	out := api.Node{
+		Name: name, ID: n.ID, State: string(n.State), Local: name == f.Local, Leader: name == f.Leader,
+		Voter: f.Voters[name], Witness: n.Witness,
+		Order: Order(root, n), Address: n.Address, Unprotected: Unprotected(root, name), Boot: n.Boot,
+		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
+		Hung: n.Hung,
+	}
+	_, named := root.Document.Nodes[name]
+	out.Estranged = !named && !n.Witness && len(root.Document.Nodes) > 0
+	out.Online = n.Reachable()
+	if f.Leader == "" {
+		// Without a quorum the State is old; what is heard here is all there is.
+		out.Online = name == f.Local || (n.Reachable() && f.Heard[name])
+	}
+	if root.Fences.Has(name) {
+		out.State = "fencing"
+	}
+	return out
+}
+
+func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Service {
+	out := api.Service{
+		Name: service.Spec.Name, State: int(service.State), StateText: service.State.String(), Flags: int(service.Flags),
+		FlagsText: service.Flags.String(),
+		Owner:     service.Owner, LastOwner: service.LastOwner,
+		Restarts: len(resources.Remembered(service.Spec, service.Restarts, f.Now)), Since: service.SinceAt,
+		Reason: service.Reason,
+		Behind: service.BehindWhy(), Freeze: freeze(service), Failures: failures(service),
+	}
+	for _, h := range service.Holders {
+		out.Holders = append(out.Holders, h.Node)
+		if h.Node == service.Owner && h.Condition == string(resources.Paused) && service.Intent == nil {
+			out.Paused = cmp.Or(h.Reason, "for an unknown reason")
+		}
+	}
+	if service.Intent != nil {
+		out.Target = service.Intent.Target
+	}
+	if service.Owner != "" {
+		out.Unprotected = cmp.Or(Unprotected(root, service.Owner), rules.LeftBehind(root, service))
+	}
+	if service.Intent != nil && out.Owner == "" {
+		out.Owner = service.Intent.Node
+	}
+	out.Progress = f.Moving[service.Spec.Name]
+	return out
+}
+
+// alertWarnings tells of alerts that do not work.
+func alertWarnings(root *cluster.State) []string {
+	var lines []string
+	for _, name := range root.Alerts.Keys() {
+		if cursor, _ := root.Alerts.Get(name); cursor.Problem != "" {
+			lines = append(lines, "alert "+name+" does not work: "+cursor.Problem+"; see clusterd alert list")
+		}
+	}
+	return lines
+}
