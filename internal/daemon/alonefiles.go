@@ -185,6 +185,7 @@ func (d *Daemon) logWire() (*quorum.Wire, error) {
 		return d.wire, err
 	}
 	d.shutWire = quorum.NewWire(&nobody{closed: make(chan struct{})}, d.logger)
+	d.onClose("the log's shut wire", d.shutWire.Close)
 	return d.shutWire, nil
 }
 

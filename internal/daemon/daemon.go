@@ -128,6 +128,8 @@ type Daemon struct {
 	// one incarnation. Only keepAdmitted uses it.
 	session string
 	work    sync.WaitGroup
+	// closings are what close ends, the last one first.
+	closings []closing
 	// end stops the daemon with a reason; only the first one counts.
 	end    context.CancelCauseFunc
 	server *server
@@ -200,141 +202,6 @@ func (d *Daemon) fatal(reason string) {
 	if d.end != nil {
 		d.end(errors.New(reason))
 	}
-}
-
-// Run starts everything, and returns when the context ends (nil) or when the
-// daemon has to stop by itself. VMs are never touched by its end.
-func (d *Daemon) Run(parent context.Context) error {
-	ctx, end := context.WithCancelCause(parent)
-	d.end = end
-	defer end(nil)
-	err := d.takeLogOver()
-	if err == nil {
-		err = d.open(ctx)
-	}
-	if err != nil {
-		end(err)
-		d.close()
-		d.work.Wait()
-		return err
-	}
-	for _, ear := range []func(context.Context){
-		d.watchRole, d.loop, d.watchAgent, d.checkDevices, d.keepDrills, d.keepMembers, d.keepLinks,
-		d.keepVouching, d.keepAdmitted, d.keepIdentity,
-		d.keepManaged, d.probeGuests, d.keepStanding, d.keepAlerts, d.keepAlone, d.keepRejoining, d.keepHeld,
-		d.keepComparing, d.keepNudging, d.keepAsking, d.keepTrail, d.plans.Run,
-	} {
-		d.work.Go(func() { ear(ctx) })
-	}
-	for _, own := range []func(context.Context){d.keepKeeper, d.keepKeys, d.keepYield, d.watchCut, d.keepAuthority} {
-		d.work.Go(func() { own(ctx) })
-	}
-	tellManager("READY=1", "STATUS=up as "+d.name)
-	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
-	<-ctx.Done()
-	tellManager("STOPPING=1")
-	d.close()
-	d.work.Wait()
-	if cause := context.Cause(ctx); parent.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
-}
-
-// open brings up the links in the order in which they need each other.
-func (d *Daemon) open(ctx context.Context) error {
-	tools, err := d.openWire(ctx)
-	if err != nil {
-		return err
-	}
-	if err := d.openLog(); err != nil {
-		return err
-	}
-	if err := d.wire.Answer(d.answerStanding(ctx)); err != nil {
-		return err
-	}
-	if err := d.openPulse(); err != nil {
-		return err
-	}
-	if d.options.Links != nil {
-		d.server = newServer(d)
-		return nil
-	}
-	d.server, err = startServer(ctx, d, tools)
-	return err
-}
-
-func (d *Daemon) openLog() error {
-	wire, err := d.logWire()
-	if err != nil {
-		return err
-	}
-	options := quorum.Options{
-		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
-		Unfit:         d.replica.unfit,
-		Cut:           d.loseLog,
-		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
-		HealthChanged: d.volumeChanged,
-	}
-	if options.DataDir != "" {
-		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book
-	}
-	if d.membership.Founder {
-		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
-	}
-	d.log, err = quorum.Open(options, d.replica)
-	return err
-}
-
-func (d *Daemon) openPulse() error {
-	packets, err := d.listenPackets()
-	if err != nil {
-		return err
-	}
-	wire := d.wire
-	if d.book.lost != nil {
-		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
-	}
-	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
-		ID: d.name, Packets: packets, Wire: wire, Profile: profileOf(d.timing), Logger: d.logger,
-		ProbeKernel: d.options.ProbeKernel,
-		State: func() quorum.Beat {
-			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation,
-				Applied: d.log.Applied(), Held: d.log.Held()}
-		},
-	})
-	return err
-}
-
-// openGossip is best effort: gossip finds members and decides nothing.
-func (d *Daemon) openGossip() {
-	listen := withPort(d.address, d.options.Node.GossipPort)
-	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen,
-		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
-	if err != nil {
-		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
-		return
-	}
-	d.gossip = gossip
-}
-
-func (d *Daemon) close() {
-	if d.server != nil {
-		d.server.close()
-	}
-	if d.pulse != nil {
-		_ = d.pulse.Close()
-	}
-	if d.log != nil {
-		d.log.Close()
-	}
-	if d.shutWire != nil {
-		_ = d.shutWire.Close()
-	}
-	if d.wire != nil {
-		_ = d.wire.Close()
-	}
-	_ = d.agent.Close()
 }
 
 // HandOver gives leadership away before a planned stop, so that nobody waits

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // How often the hypervisor is asked whether it answers, how long it has for that, and how
@@ -87,4 +89,18 @@ func (p *hypervisorProbe) answered(err error) {
 // shortened cuts a text to a number of bytes, and no letter in two.
 func shortened(text string, most int) string {
 	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}
+
+// mostOfAVolume bounds what is said of a volume in the log.
+const mostOfAVolume = 400
+
+// volumeChanged hears how the volume of the data folder is.
+func (d *Daemon) volumeChanged(h quorum.Health) {
+	volume := cluster.Volume{Why: h.Reason, Failing: !h.Writable}
+	if h.Writable {
+		volume.Why = h.Low
+	}
+	d.warnings.set("log volume", volume.Why)
+	volume.Why = shortened(volume.Why, mostOfAVolume)
+	d.box.add(func(in *mind.Input) { in.Volume = &volume })
 }

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -61,15 +63,14 @@ func startServer(ctx context.Context, d *Daemon, tools net.Listener) (*server, e
 	return s, nil
 }
 
-func (s *server) close() {
-	if s.http == nil {
-		return
-	}
+// close ends what the tools have under way; a second later, whatever it is.
+func (s *server) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close()
+		return s.http.Close()
 	}
+	return nil
 }
 
 func (s *server) routes() http.Handler {
@@ -178,4 +179,13 @@ func readJSON(r *http.Request, into any) error {
 		return refuse(http.StatusBadRequest, "bad_request", "the request cannot be read: %v", err)
 	}
 	return nil
+}
+
+// noNode refuses a name that no node has, and asks whether another was meant.
+// Nothing is ever done to a guess.
+func noNode(root *cluster.State, name string) error {
+	if meant := nearest.Word(name, root.Nodes.Keys()); meant != "" {
+		return refuse(http.StatusNotFound, "unknown_node", "there is no node %s. Did you mean '%s'?", name, meant)
+	}
+	return refuse(http.StatusNotFound, "unknown_node", "there is no node %s", name)
 }

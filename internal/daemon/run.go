@@ -1,0 +1,207 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clusterd/clusterd/quorum"
+)
+
+// Run starts everything, and returns when the context ends (nil) or when the
+// daemon has to stop by itself. VMs are never touched by its end.
+func (d *Daemon) Run(parent context.Context) error {
+	ctx, end := context.WithCancelCause(parent)
+	d.end = end
+	defer end(nil)
+	d.onClose("agent", d.agent.Close)
+	err := d.takeLogOver()
+	if err == nil {
+		err = d.open(ctx)
+	}
+	if err != nil {
+		end(err)
+		d.close()
+		d.work.Wait()
+		return err
+	}
+	for _, part := range d.loops() {
+		d.work.Go(func() { part.run(ctx) })
+	}
+	tellManager("READY=1", "STATUS=up as "+d.name)
+	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
+	<-ctx.Done()
+	tellManager("STOPPING=1")
+	d.close()
+	d.work.Wait()
+	if cause := context.Cause(ctx); parent.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// open brings up the links in the order in which they need each other.
+func (d *Daemon) open(ctx context.Context) error {
+	tools, err := d.openWire(ctx)
+	if err != nil {
+		return err
+	}
+	d.onClose("wire", d.wire.Close)
+	if err := d.openLog(); err != nil {
+		return err
+	}
+	if err := d.wire.Answer(d.answerStanding(ctx)); err != nil {
+		return err
+	}
+	if err := d.openPulse(); err != nil {
+		return err
+	}
+	if d.options.Links != nil {
+		d.server = newServer(d)
+		return nil
+	}
+	if d.server, err = startServer(ctx, d, tools); err != nil {
+		return err
+	}
+	d.onClose("server", d.server.close)
+	return nil
+}
+
+func (d *Daemon) openLog() error {
+	wire, err := d.logWire()
+	if err != nil {
+		return err
+	}
+	options := quorum.Options{
+		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
+		Unfit:         d.replica.unfit,
+		Cut:           d.loseLog,
+		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
+		HealthChanged: d.volumeChanged,
+	}
+	if options.DataDir != "" {
+		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book
+	}
+	if d.membership.Founder {
+		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
+	}
+	if d.log, err = quorum.Open(options, d.replica); err != nil {
+		return err
+	}
+	d.onClose("log", func() error {
+		d.log.Close()
+		return nil
+	})
+	return nil
+}
+
+func (d *Daemon) openPulse() error {
+	packets, err := d.listenPackets()
+	if err != nil {
+		return err
+	}
+	wire := d.wire
+	if d.book.lost != nil {
+		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
+	}
+	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
+		ID: d.name, Packets: packets, Wire: wire, Profile: profileOf(d.timing), Logger: d.logger,
+		ProbeKernel: d.options.ProbeKernel,
+		State: func() quorum.Beat {
+			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation,
+				Applied: d.log.Applied(), Held: d.log.Held()}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	d.onClose("pulse", d.pulse.Close)
+	return nil
+}
+
+// openGossip is best effort: gossip finds members and decides nothing.
+func (d *Daemon) openGossip() {
+	listen := withPort(d.address, d.options.Node.GossipPort)
+	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen,
+		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
+	if err != nil {
+		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
+		return
+	}
+	d.gossip = gossip
+}
+
+// part is something that a daemon does all the time, by the name under which it is told of.
+type part struct {
+	name string
+	run  func(context.Context)
+}
+
+// loops are what a daemon does at once. Each returns when its context ends. Only one decides; the
+// others bring in what happened, or carry out what was decided.
+func (d *Daemon) loops() []part {
+	return []part{
+		{"steps of the mind", d.loop},
+		{"leadership", d.watchRole},
+		{"admission", d.keepAdmitted},
+
+		{"hints of the hypervisor", d.watchAgent},
+		{"answers of the hypervisor", d.keepAsking},
+		{"first answers of guests", d.probeGuests},
+		{"managed VMs for the doorkeeper", d.keepManaged},
+
+		{"fence devices", d.checkDevices},
+		{"drills", d.keepDrills},
+		{"boots that were cut off", d.watchCut},
+		{"this host's watchdog", d.keepKeeper},
+		{"this host's keys on disks", d.keepKeys},
+		{"giving up when cut off", d.keepYield},
+
+		{"members of the log", d.keepMembers},
+		{"removal while this node was down", d.keepStanding},
+		{"two nodes", d.keepAlone},
+		{"a cluster that went on alone", d.keepRejoining},
+		{"how far the log goes", d.keepHeld},
+		{"comparing States", d.keepComparing},
+		{"moving a quiet log", d.keepNudging},
+
+		{"links", d.keepLinks},
+		{"keys of strangers", d.keepVouching},
+		{"certificate", d.keepIdentity},
+		{"rotation of keys", d.keepAuthority},
+
+		{"alerts", d.keepAlerts},
+		{"audit trail", d.keepTrail},
+		{"records of plans", d.plans.Run},
+	}
+}
+
+// closing is what has to be ended, by the name under which it is told of.
+type closing struct {
+	name string
+	end  func() error
+}
+
+// slowEnd is how long an end may take before it is told of.
+const slowEnd = 2 * time.Second
+
+// onClose has something ended by close. What was opened last ends first: it stands on the others.
+func (d *Daemon) onClose(name string, end func() error) {
+	d.closings = append(d.closings, closing{name, end})
+}
+
+func (d *Daemon) close() {
+	for len(d.closings) > 0 {
+		last := d.closings[len(d.closings)-1]
+		d.closings = d.closings[:len(d.closings)-1]
+		began := time.Now()
+		err := last.end()
+		if took := time.Since(began); took > slowEnd {
+			d.logger.Warn("ending a part of clusterd took long", "part", last.name, "took", took)
+		}
+		if err != nil {
+			d.logger.Debug("ending a part of clusterd failed", "part", last.name, "error", err)
+		}
+	}
+}
