@@ -296,7 +296,7 @@ func (w Warrant) turn(apart time.Duration) (mine bool, wait time.Duration) {
 		}
 		begin, quarter = begin+4*quarter, 2*quarter
 	}
-	return false, 0 // after days: a person is needed
+	return false, 0 // after days: a person is required
 }
 
 // LevelToTry is the level of the next attempt: each in its order, round and

@@ -72,8 +72,11 @@ func TestTheScheduleDrillsOneNodeAfterTheOther(t *testing.T) {
 func TestTheScheduleWaitsWhileAnythingIsNotWell(t *testing.T) {
 	night := time.Date(2026, 1, 6, 23, 0, 0, 0, time.UTC)
 	for what, break_ := range map[string]func(b *clustertest.Book){
-		"a node is lost":      func(b *clustertest.Book) { b.Lose("node3") },
-		"fencing is disarmed": func(b *clustertest.Book) { b.At = night; b.Must(cluster.Disarm{For: time.Hour, By: "root"}) },
+		"a node is lost": func(b *clustertest.Book) { b.Lose("node3") },
+		"fencing is disarmed": func(b *clustertest.Book) {
+			b.At = night
+			b.Must(cluster.Disarm{For: time.Hour, By: "root"})
+		},
 		"the last drill failed": func(b *clustertest.Book) {
 			b.Must(cluster.BeginDrill{Node: "node2", By: "root"})
 			b.Must(cluster.EndDrill{Node: "node2", Act: b.S.Drill.Index, Why: "as tested"})

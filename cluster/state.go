@@ -276,8 +276,8 @@ type Intent struct {
 	// SourceSeen is the index at which the source's final answer came; the target
 	// is asked after it, because a copy still arriving may be complete by then.
 	SourceSeen uint64 `json:"sourceSeen,omitempty"`
-	// Cancelled is who wants the migration given up. Ending: nothing is looked for any
-	// more, what is left at both ends is destroyed.
+	// Cancelled is who wants the migration given up. Ending: nothing more is looked
+	// for, what is left at both ends is destroyed.
 	Cancelled string `json:"cancelled,omitempty"`
 	Ending    bool   `json:"ending,omitempty"`
 	// Twice: both ends were seen running. Nothing more is destroyed; a person

@@ -8,23 +8,28 @@
 // There are four things in it, each usable alone:
 //
 //   - Wire divides the authenticated connections the caller provides among the others.
-//   - Log is the replicated log. Propose appends, Verify makes a local read current, Role tells who leads.
-//   - Pulse sends and hears heartbeats and, when asked, tests whether a silent node's kernel or only its daemon is gone.
+//   - Log is the replicated log. Propose appends, Verify makes a local read current, Role tells
+//     who leads.
+//   - Pulse sends and hears heartbeats and, when asked, tests whether a silent node's kernel or
+//     only its daemon is gone.
 //   - Gossip finds members and carries small hints. Nothing may be fenced because of what it says.
 //
 // # The caller's duties
 //
-//   - Give Wire connections that are mutually authenticated. Whoever can open a connection can write to the log.
-//   - Make Machine.Apply a function of its state and the entry alone. Entry.At is the leader's clock: for telling, never
-//     for safety.
-//   - Return at once from Machine.Snapshot, with a root that later Applies do not change. Its writer runs beside Apply.
-//   - After ErrOutcomeUnknown an entry may or may not be in the log. Put a request id into the entry, repeat the same bytes,
-//     and let Machine.Apply recognize the repetition.
-//   - End the process when Options.Fatal is called: the disk hangs, and only another node's election helps. It must not
-//     touch the virtual machines.
-//   - Close in reverse order of opening: Gossip, Pulse, Log, then Wire. Wire.Close waits until nothing of it is left. Call
-//     nothing of a thing after its Close.
-//   - Watch Role.Member. A node that was removed from the cluster stays up as a follower of nobody until it is closed.
+//   - Give Wire connections that are mutually authenticated. Whoever can open a connection can
+//     write to the log.
+//   - Make Machine.Apply a function of its state and the entry alone. Entry.At is the leader's
+//     clock: for telling, never for safety.
+//   - Return at once from Machine.Snapshot, with a root that later Applies do not change. Its
+//     writer runs beside Apply.
+//   - After ErrOutcomeUnknown an entry may or may not be in the log. Put a request id into the
+//     entry, repeat the same bytes, and let Machine.Apply recognize the repetition.
+//   - End the process when Options.Fatal is called: the disk hangs, and only another node's
+//     election helps. It must not touch the virtual machines.
+//   - Close in reverse order of opening: Gossip, Pulse, Log, then Wire. Wire.Close waits until
+//     nothing of it is left. Call nothing of a thing after its Close.
+//   - Watch Role.Member. A node that was removed from the cluster stays up as a follower of
+//     nobody until it is closed.
 //   - Keep the data folder private. It is made with mode 0700, because entries may carry passwords.
 //
 // Tests of this package, and of what stands on it, run under testing/synctest on the network of

@@ -239,7 +239,10 @@ func (l *Log) untilClosed(ctx context.Context) (context.Context, context.CancelF
 		case <-stopped:
 		}
 	}()
-	return ctx, func() { close(stopped); cancel(nil) }
+	return ctx, func() {
+		close(stopped)
+		cancel(nil)
+	}
 }
 
 // Verify returns when this node's Machine has applied everything that any node had acknowledged

@@ -10,7 +10,7 @@ type DependMode string
 const (
 	// Hard: started after the other, and stopped when the other goes down.
 	Hard DependMode = "hard"
-	// Soft: the other is needed at the start only.
+	// Soft: the other is required at the start only.
 	Soft DependMode = "soft"
 )
 

@@ -127,7 +127,10 @@ func TestAStartThatOutlivesItsDaemonIsUnknownUntilItEnds(t *testing.T) {
 	ended := make(chan agents.Result)
 	text, _ := resources.TreeDefinition(shop.Tree)
 	go func() { ended <- b.agent.Start(ctx, agents.Start{Spec: shop, Definition: text}) }()
-	waitFor(t, func() bool { _, err := os.Stat(filepath.Join(b.dir, "log")); return err == nil })
+	waitFor(t, func() bool {
+		_, err := os.Stat(filepath.Join(b.dir, "log"))
+		return err == nil
+	})
 	cancel()
 	if result := <-ended; result.OK || result.Source != agents.Unknown {
 		t.Errorf("%+v", result)

@@ -53,7 +53,10 @@ func connected(t *testing.T, options Options) *Agent {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.Close() })
-	until(t, "connected", func() bool { _, err := a.current(); return err == nil })
+	until(t, "connected", func() bool {
+		_, err := a.current()
+		return err == nil
+	})
 	return a
 }
 

@@ -44,7 +44,7 @@ func configCommand() *urfave.Command {
 				Description: "Shows what the document changes in place, what counts from the next start on, and what is " +
 					"started or removed; nothing that did not change is touched. On a terminal it asks before it goes on. " +
 					"A file that begins with the line \"# version N\", as `clusterd config show` prints it, is refused when the " +
-					"document is not at version N any more: somebody else's change would be lost.",
+					"document is no longer at version N: somebody else's change would be lost.",
 				Flags: []urfave.Flag{reason, yes, dryRun,
 					&urfave.Uint64Flag{Name: "base", DefaultText: "what the file says, or the one in force",
 						Usage: "the version `N` for which the document was made"}}},

@@ -31,7 +31,7 @@ func importCommand() *urfave.Command {
 		Description: "FILE is a cluster.conf of RHEL 5 or 6 (rgmanager, cman), or a CIB of Pacemaker (`pcs cluster " +
 			"cib`, `cibadmin -Q`); without the word, its top element tells which; - is standard input. " +
 			"The document goes to standard output (passwords masked if that is a terminal) or to --out, and a report on " +
-			"every line of the source to standard error or to --report. Nothing is changed, and no daemon is needed. " +
+			"every line of the source to standard error or to --report. Nothing is changed, and no daemon is required. " +
 			"Exit code 0: all is translated, 3: translated, but the report tells of things that cannot be, 1: FILE cannot " +
 			"be read, 2: wrong use.",
 		Flags: []urfave.Flag{

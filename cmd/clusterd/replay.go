@@ -22,7 +22,7 @@ func replayCommand() *urfave.Command {
 		ArgsUsage: "FILE...",
 		Description: "A FILE is a record of a plan, or a folder of them: plans in the data folder of each node that " +
 			"led, or in an unpacked support bundle. " +
-			"Nothing is changed, and no daemon is needed. Exit code 0: the same decisions, 1: at least one differs or " +
+			"Nothing is changed, and no daemon is required. Exit code 0: the same decisions, 1: at least one differs or " +
 			"could not be read.",
 		Flags: []urfave.Flag{&urfave.BoolFlag{Name: "verbose", Aliases: []string{"v"},
 			Usage: "show commands and notes of every record"}},

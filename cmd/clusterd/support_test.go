@@ -247,7 +247,10 @@ func TestAPartThatHangsIsAFileThatSaysSo(t *testing.T) {
 		defer close(forever)
 		s := &support{}
 		files := s.collect(t.Context(), []part{
-			{"deaf", func(context.Context) ([]bundled, error) { <-forever; return nil, nil }},
+			{"deaf", func(context.Context) ([]bundled, error) {
+				<-forever
+				return nil, nil
+			}},
 			{"quick", func(context.Context) ([]bundled, error) {
 				return []bundled{{name: "quick", content: []byte("here")}}, nil
 			}},

@@ -219,7 +219,10 @@ type hungHand struct {
 	until chan struct{}
 }
 
-func (h hungHand) Open(context.Context) error { <-h.until; return nil }
+func (h hungHand) Open(context.Context) error {
+	<-h.until
+	return nil
+}
 
 func TestFenceKeepsItsDeadlineAgainstAProviderThatIgnoresIt(t *testing.T) {
 	t.Parallel()
@@ -239,7 +242,11 @@ func TestHungCallsAreLimited(t *testing.T) {
 	c := newCalls(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	release, begun := make(chan struct{}), make(chan struct{}, maxCalls)
 	t.Cleanup(func() { close(release) })
-	hang := func(context.Context) (bool, error) { begun <- struct{}{}; <-release; return true, nil }
+	hang := func(context.Context) (bool, error) {
+		begun <- struct{}{}
+		<-release
+		return true, nil
+	}
 	over, cancel := context.WithCancel(t.Context())
 	for range maxCalls {
 		go func() { _, _ = bounded(over, c, "hang", hang) }()
@@ -267,7 +274,10 @@ func TestFenceNeverSendsOffToAnotherMachine(t *testing.T) {
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			forEachKind(t, func(t *testing.T, d *driver) {
-				b := startBMC(t, func(o *bmc.Options) { o.HardwareUUID = test.uuid; o.On = false })
+				b := startBMC(t, func(o *bmc.Options) {
+					o.HardwareUUID = test.uuid
+					o.On = false
+				})
 				request := requestFor(d, b.Address())
 				request.IdentityVerified = test.verified
 				expect(t, d.Fence(within(t, 10*time.Second), request), fence.Unknown, test.want)
@@ -342,7 +352,10 @@ func TestNothingIsSentOnceTheCallerIsGone(t *testing.T) {
 		b := startBMC(t, nil)
 		request := requestFor(d, b.Address())
 		release := make(chan struct{})
-		request.StillWanted = func() error { <-release; return nil }
+		request.StillWanted = func() error {
+			<-release
+			return nil
+		}
 		expect(t, d.Fence(within(t, time.Second), request), fence.Unknown)
 		close(release)
 		// Every slot is free again only when the abandoned call has returned.

@@ -281,7 +281,11 @@ func TestRedfishSendsNothingOnceTheCallerIsGone(t *testing.T) {
 	d, c := redfishDriver(), startRedfish(t, nil)
 	request := redfishRequest(d, c)
 	release, answered := make(chan struct{}), make(chan struct{})
-	request.StillWanted = func() error { <-release; close(answered); return nil }
+	request.StillWanted = func() error {
+		<-release
+		close(answered)
+		return nil
+	}
 	expect(t, d.Fence(within(t, time.Second), request), fence.Unknown)
 	close(release)
 	<-answered

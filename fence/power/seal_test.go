@@ -41,7 +41,11 @@ func intercept(t *testing.T, target string, forge func([]byte) [][]byte) *interc
 	var running sync.WaitGroup
 	running.Go(i.forward)
 	running.Go(i.answer)
-	t.Cleanup(func() { _ = front.Close(); _ = back.Close(); running.Wait() })
+	t.Cleanup(func() {
+		_ = front.Close()
+		_ = back.Close()
+		running.Wait()
+	})
 	return i
 }
 
@@ -86,7 +90,7 @@ func (i *interceptor) count() int {
 }
 
 // offForEverySequence says "power is off" in the old format, without a
-// session, once for each of the 64 sequence numbers: no key is needed for it.
+// session, once for each of the 64 sequence numbers: no key is required for it.
 func offForEverySequence() [][]byte {
 	var packets [][]byte
 	for sequence := range 64 {

@@ -12,7 +12,11 @@ var judged = keySet{own: 0xb, victim: 0xa, known: map[Key]string{0xa: "a", 0xb: 
 func TestJudge(t *testing.T) {
 	before := Reading{Generation: 4, Keys: []Key{0xa, 0xb, 0xc}, Holder: 0xa, Type: 5, Paths: 1}
 	after := Reading{Generation: 5, Keys: []Key{0xb, 0xc}, Holder: 0xb, Type: 5, Paths: 1, Persistence: Persistent}
-	with := func(change func(*Reading)) Reading { r := after; change(&r); return r }
+	with := func(change func(*Reading)) Reading {
+		r := after
+		change(&r)
+		return r
+	}
 	gone := with(func(r *Reading) { r.Generation = 4 })
 	for _, c := range []struct {
 		name            string
@@ -36,9 +40,15 @@ func TestJudge(t *testing.T) {
 		{"absent, aborted before, no answer", evidence{gone, gone, notTold, true}, true, true, ""},
 		{"came back, then somebody preempted", evidence{before, after, conflict, true}, false, false, "nobody proved"},
 		{"no answer, gone all the same", evidence{before, after, notTold, false}, false, false, "nobody proved"},
-		{"own key gone", evidence{before, with(func(r *Reading) { r.Keys = []Key{0xc}; r.Holder = 0xc }), accepted, false},
+		{"own key gone", evidence{before, with(func(r *Reading) {
+			r.Keys = []Key{0xc}
+			r.Holder = 0xc
+		}), accepted, false},
 			false, true, "own key"},
-		{"no reservation", evidence{before, with(func(r *Reading) { r.Holder = 0; r.Type = 0 }), accepted, false}, false,
+		{"no reservation", evidence{before, with(func(r *Reading) {
+			r.Holder = 0
+			r.Type = 0
+		}), accepted, false}, false,
 			true, "no reservation"},
 		{"other type", evidence{before, with(func(r *Reading) { r.Type = 1 }), accepted, false}, false, true, "type 1"},
 		{"all registrants", evidence{before, with(func(r *Reading) { r.Type = 7 }), accepted, false}, false, true, "type 7"},

@@ -12,7 +12,7 @@ import (
 // Prospect reads the disks of a device on this machine before anybody has
 // registered with them, and says what is in the way of that: a disk that is not
 // here or knows no reservations, an array that forgets them, somebody else's key
-// or reservation. It changes nothing. Of the options Helper is needed; without
+// or reservation. It changes nothing. Of the options Helper is required; without
 // Cluster nobody's keys are known, and none is called foreign. An error is
 // returned only for a faulty declaration.
 func Prospect(ctx context.Context, device fence.Device, options Options) ([]Finding, error) {

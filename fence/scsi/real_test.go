@@ -107,7 +107,10 @@ func startSession(t *testing.T, dir, session, url, node string) string {
 	t.Helper()
 	socket, command := filepath.Join(dir, node+".socket"), filepath.Join(dir, node)
 	background(t, session, url, "iqn.2026-01.test:"+node, socket)
-	eventually(t, func() error { _, err := os.Stat(socket); return err })
+	eventually(t, func() error {
+		_, err := os.Stat(socket)
+		return err
+	})
 	if err := os.WriteFile(command, fmt.Appendf(nil, "#!/bin/sh\nexec %s relay %s\n", os.Args[0], socket),
 		0o755); err != nil {
 		t.Fatal(err)

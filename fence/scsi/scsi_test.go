@@ -267,7 +267,11 @@ func TestHungHelpersAreCounted(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	device := func(change func(*fence.Device)) fence.Device { d := san(); change(&d); return d }
+	device := func(change func(*fence.Device)) fence.Device {
+		d := san()
+		change(&d)
+		return d
+	}
 	with := func(name, value string) fence.Device {
 		return device(func(d *fence.Device) { d.Options[name] = value })
 	}

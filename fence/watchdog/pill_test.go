@@ -169,7 +169,10 @@ func TestPillOnDisks(t *testing.T) {
 // skippingClock advances by half a minute each time it is read.
 func skippingClock() func() time.Duration {
 	now := Now()
-	return func() time.Duration { now += 30 * time.Second; return now }
+	return func() time.Duration {
+		now += 30 * time.Second
+		return now
+	}
 }
 
 var errDisk = errors.New("I/O error")

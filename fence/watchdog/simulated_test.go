@@ -18,8 +18,15 @@ func pretended(t *testing.T) (path string, reset chan struct{}) {
 	}
 	s := &SimulatedWatchdog{Reset: func() { close(reset) }}
 	done := make(chan struct{})
-	go func() { s.Serve(listener); close(done) }()
-	t.Cleanup(func() { _ = listener.Close(); <-done; s.Stop() })
+	go func() {
+		s.Serve(listener)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+		s.Stop()
+	})
 	return path, reset
 }
 

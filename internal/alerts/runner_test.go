@@ -81,10 +81,17 @@ func (s *stand) root() *cluster.State {
 func (s *stand) run(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Runner{Alert: s.alert, Node: "node1", State: s.root, Send: s.send, Note: s.note,
-		Changed: func() <-chan struct{} { s.mu.Lock(); defer s.mu.Unlock(); return s.changed }}
+		Changed: func() <-chan struct{} {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.changed
+		}}
 	var done sync.WaitGroup
 	done.Go(func() { r.Run(ctx) })
-	return func() { cancel(); done.Wait() }
+	return func() {
+		cancel()
+		done.Wait()
+	}
 }
 
 func (s *stand) send(_ context.Context, _ cluster.Alert, m Message) error {

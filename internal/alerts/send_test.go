@@ -113,8 +113,8 @@ func TestAProgramThatHangsIsKilledWithItsChildren(t *testing.T) {
 	gone(t, filepath.Join(folder, "child"))
 }
 
-// gone waits until the process of which a file holds the number does not run any
-// more.
+// gone waits until the process of which a file holds the number no longer
+// runs.
 func gone(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)

@@ -15,8 +15,8 @@ import (
 // defaultFolder is where the daemon of a host keeps its membership.
 const defaultFolder = "/var/lib/clusterd"
 
-// notAMember says of a host without a daemon that it belongs to no cluster, or not any
-// more; "" where that is not known, as to somebody who may not look.
+// notAMember says of a host without a daemon that it belongs to no cluster, or no
+// longer; "" where that is not known, as to somebody who may not look.
 func notAMember(folder string) string {
 	if folder == "" {
 		return ""

@@ -54,7 +54,7 @@ func TestArgumentsFollowGetopt(t *testing.T) {
 }
 
 // TestToolsAreThin holds the line that the tools link nothing of the daemon: a tool that hangs,
-// is big, or breaks because of libvirt or Raft is of no use on the night it is needed.
+// is big, or breaks because of libvirt or Raft is of no use on the night it is required.
 func TestToolsAreThin(t *testing.T) {
 	const own = "github.com/clusterd/clusterd"
 	allowed := []string{

@@ -30,9 +30,12 @@ func (p *parser) fencing(value *yaml.Node) {
 	var shots *yaml.Node
 	p.mapping(value, "fencing", fields{
 		"at_once": p.number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce),
-		"shots":   func(node *yaml.Node) { shots = node; p.number(&f.Shots, "shots of fencing", 1, mostShots)(node) },
-		"drills":  p.drills,
-		"window":  p.duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
+		"shots": func(node *yaml.Node) {
+			shots = node
+			p.number(&f.Shots, "shots of fencing", 1, mostShots)(node)
+		},
+		"drills": p.drills,
+		"window": p.duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
 	})
 	if with := f.WithDefaults(); with.Shots < with.AtOnce {
 		at := value
@@ -51,8 +54,14 @@ func (p *parser) drills(value *yaml.Node) {
 	var from, to bool
 	p.mapping(value, "drills of fencing", fields{
 		"every": p.duration(&d.Every, "every of drills", shortestDrills, longestDrills),
-		"from":  func(node *yaml.Node) { from = true; p.minuteOfDay(&d.From, "from of drills")(node) },
-		"to":    func(node *yaml.Node) { to = true; p.minuteOfDay(&d.To, "to of drills")(node) },
+		"from": func(node *yaml.Node) {
+			from = true
+			p.minuteOfDay(&d.From, "from of drills")(node)
+		},
+		"to": func(node *yaml.Node) {
+			to = true
+			p.minuteOfDay(&d.To, "to of drills")(node)
+		},
 	})
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, value, "drills of fencing", "every",

@@ -66,8 +66,11 @@ func (p *parser) depend(spec *resources.Spec, node *yaml.Node) {
 		at, name, mode := item, "", string(resources.Hard)
 		if item.Kind == yaml.MappingNode {
 			p.mapping(item, "a dependency of service "+spec.Name, fields{
-				"service": func(value *yaml.Node) { at = value; p.text(&name, "service")(value) },
-				"mode":    p.choice(&mode, "mode", string(resources.Hard), string(resources.Soft)),
+				"service": func(value *yaml.Node) {
+					at = value
+					p.text(&name, "service")(value)
+				},
+				"mode": p.choice(&mode, "mode", string(resources.Hard), string(resources.Soft)),
 			})
 			if name == "" && at == item {
 				p.fault(item, "a dependency of service %s has no \"service\"; write {service: NAME, mode: soft}", spec.Name)
@@ -117,7 +120,7 @@ func (p *parser) checkRules() {
 	}
 }
 
-// checkDependency: what is needed first may not come later.
+// checkDependency: what is required first may not come later.
 func (p *parser) checkDependency(u serviceUse, one, other resources.Spec) {
 	if other.Tier > one.Tier {
 		p.fault(u.at, "service %s (tier %d) depends on %s, which starts in the later tier %d: neither could start", u.by,

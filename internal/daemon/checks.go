@@ -74,7 +74,10 @@ func (b *checkBook) record(device string, entry checkEntry) {
 func (b *checkBook) keep(devices map[string]fence.Device) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	maps.DeleteFunc(b.last, func(name string, _ checkEntry) bool { _, declared := devices[name]; return !declared })
+	maps.DeleteFunc(b.last, func(name string, _ checkEntry) bool {
+		_, declared := devices[name]
+		return !declared
+	})
 }
 
 func (b *checkBook) get(device string) (checkEntry, bool) {

@@ -8,7 +8,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// errGaveWay ends a check of a device that is needed for a fence.
+// errGaveWay ends a check of a device that is required for a fence.
 var errGaveWay = errors.New("a fence needs the device")
 
 // gates hold the limit that some fence devices have: so many calls at once from

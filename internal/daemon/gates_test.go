@@ -21,7 +21,10 @@ func TestAFenceComesBeforeACheck(t *testing.T) {
 		if !entered {
 			t.Fatal("the first check found no place")
 		}
-		go func() { <-checking.Done(); leave() }()
+		go func() {
+			<-checking.Done()
+			leave()
+		}()
 		if _, _, second := g.enter(t.Context(), other, false); second {
 			t.Error("two checks at once at one address")
 		}

@@ -144,7 +144,10 @@ func TestARestartOfTheDaemonResetsNobody(t *testing.T) {
 		}
 		s.kill(owner)
 		s.until("a daemon that stays away is the end of its lease", func() bool { return !s.world.powered(owner) })
-		s.until("vm:a runs elsewhere", func() bool { on := s.world.runsOn(uuidOf(0)); return len(on) == 1 && on[0] != owner })
+		s.until("vm:a runs elsewhere", func() bool {
+			on := s.world.runsOn(uuidOf(0))
+			return len(on) == 1 && on[0] != owner
+		})
 	})
 }
 
@@ -176,7 +179,10 @@ func TestAHostThatLosesItsKeysStopsItsVMsAndIsReset(t *testing.T) {
 		dogs[owner].mu.Unlock()
 		s.until("it stops what runs there", func() bool { return !slices.Contains(s.world.runsOn(uuidOf(0)), owner) })
 		s.until("its watchdog resets it", func() bool { return !s.world.powered(owner) })
-		s.until("vm:a runs elsewhere", func() bool { on := s.world.runsOn(uuidOf(0)); return len(on) == 1 && on[0] != owner })
+		s.until("vm:a runs elsewhere", func() bool {
+			on := s.world.runsOn(uuidOf(0))
+			return len(on) == 1 && on[0] != owner
+		})
 		if _, told := s.eventAt(s.leader(), owner, string(cluster.NodeCut), time.Time{}); !told {
 			t.Error("nobody was told that it lost its keys")
 		}

@@ -76,7 +76,10 @@ func (d *Daemon) probeGuests(ctx context.Context) {
 			seen[name] = service.Since
 			select {
 			case slots <- struct{}{}:
-				d.work.Go(func() { defer func() { <-slots }(); d.probe(ctx, service) })
+				d.work.Go(func() {
+					defer func() { <-slots }()
+					d.probe(ctx, service)
+				})
 			default:
 			}
 		}

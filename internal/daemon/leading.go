@@ -21,7 +21,7 @@ const (
 	handOverLimit = 2 * time.Second
 )
 
-// stewardship remembers what is needed to give leadership away in measure.
+// stewardship remembers what is required to give leadership away in measure.
 type stewardship struct {
 	mu      sync.Mutex
 	leader  string

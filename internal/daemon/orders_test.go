@@ -114,7 +114,10 @@ func TestANodeIsDrainedAndReturns(t *testing.T) {
 			return nil
 		}
 		order("maintenance")
-		s.until("node1 holds nothing", func() bool { o := orderOf(); return o != nil && o.Empty && len(o.Holds) == 0 })
+		s.until("node1 holds nothing", func() bool {
+			o := orderOf()
+			return o != nil && o.Empty && len(o.Holds) == 0
+		})
 		if o := orderOf(); o.Order != "maintenance" || o.Reason != "new fans" || o.By == "" {
 			t.Errorf("the order is shown as %+v", o)
 		}

@@ -46,7 +46,10 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 			if standing := d.standing(key); standing.Kind != pki.StandingRemoved {
 				t.Errorf("on %s its key is %v", at, standing.Kind)
 			}
-			s.until("no beat of it counts on "+at, func() bool { _, heard := d.pulse.Heard()[victim]; return !heard })
+			s.until("no beat of it counts on "+at, func() bool {
+				_, heard := d.pulse.Heard()[victim]
+				return !heard
+			})
 		}
 		s.until("it has no vote any more", func() bool { return len(s.members[s.leader()].daemon.log.Members()) == 2 })
 		if where := s.world.runsOn(uuidOf(0)); len(where) != 1 || where[0] != holder {

@@ -339,7 +339,10 @@ func TestADaemonThatWasTakenForItsOlderBootComesUpOnceMore(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		victim := s.followers()[0]
 		at := s.members[s.leader()].daemon
-		me := func() cluster.Member { n, _ := at.replica.Root().Nodes.Get(victim); return n }
+		me := func() cluster.Member {
+			n, _ := at.replica.Root().Nodes.Get(victim)
+			return n
+		}
 		older := me().Boot
 		s.world.setMute(victim, true)
 		s.world.powerOff(victim)

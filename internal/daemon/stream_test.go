@@ -123,7 +123,10 @@ func TestStreamsAreBounded(t *testing.T) {
 		var ends []func()
 		for range mostStreams {
 			_, stop, ended := s.listen(at, "", "")
-			ends = append(ends, func() { stop(); <-ended })
+			ends = append(ends, func() {
+				stop()
+				<-ended
+			})
 		}
 		tooMany, stop, ended := s.listen(at, "", "")
 		<-ended

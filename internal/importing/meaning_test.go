@@ -56,7 +56,10 @@ type model struct {
 	id    int
 }
 
-func (m *model) next() int { m.id++; return m.id }
+func (m *model) next() int {
+	m.id++
+	return m.id
+}
 
 // TestRandomCIBsKeepTheirMeaning compares documents with what their CIBs mean.
 func TestRandomCIBsKeepTheirMeaning(t *testing.T) {
@@ -215,7 +218,10 @@ func (m *model) spread(r *rand.Rand) {
 	m.stay(all[1], all[2])
 }
 
-func (m *model) stay(a, b string) { add(m.apart, a, b); add(m.apart, b, a) }
+func (m *model) stay(a, b string) {
+	add(m.apart, a, b)
+	add(m.apart, b, a)
+}
 
 // differences are what a document says otherwise than the model.
 func (m *model) differences(got imported) []string {

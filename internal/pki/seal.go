@@ -48,7 +48,7 @@ func (k DataKey) Derive(purpose string) []byte {
 	return derived
 }
 
-// Seal encrypts a secret. What it is stands in the purpose, and is needed to open it: a sealed
+// Seal encrypts a secret. What it is stands in the purpose, and is required to open it: a sealed
 // password does not open in the place of another one.
 func (k DataKey) Seal(purpose string, secret []byte) []byte {
 	sealer := k.sealer()

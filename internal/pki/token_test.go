@@ -79,14 +79,23 @@ func TestTokenIsGoodForItsTimeOnly(t *testing.T) {
 func TestTokenRefusesSenselessContents(t *testing.T) {
 	pin := strings.Repeat("ab", 32)
 	for name, make := range map[string]func() error{
-		"no address": func() error { _, _, err := NewToken(testCluster, pin, nil, noon, TokenLife); return err },
-		"no pin":     func() error { _, _, err := NewToken(testCluster, "", []string{"a:1"}, noon, TokenLife); return err },
+		"no address": func() error {
+			_, _, err := NewToken(testCluster, pin, nil, noon, TokenLife)
+			return err
+		},
+		"no pin": func() error {
+			_, _, err := NewToken(testCluster, "", []string{"a:1"}, noon, TokenLife)
+			return err
+		},
 		"too long": func() error {
 			_, _, err := NewToken(testCluster, pin, []string{"a:1"}, noon,
 				48*time.Hour)
 			return err
 		},
-		"no cluster": func() error { _, _, err := NewToken("", pin, []string{"a:1"}, noon, TokenLife); return err },
+		"no cluster": func() error {
+			_, _, err := NewToken("", pin, []string{"a:1"}, noon, TokenLife)
+			return err
+		},
 	} {
 		if make() == nil {
 			t.Errorf("%s: a token was made", name)

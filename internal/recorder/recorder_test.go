@@ -139,7 +139,10 @@ func TestRunWritesWhileItRunsAndEnds(t *testing.T) {
 		r.queue = make(chan Record, queueLength) // of this bubble
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { r.Run(ctx); close(ended) }()
+		go func() {
+			r.Run(ctx)
+			close(ended)
+		}()
 		r.Keep(numbered(1), noon)
 		synctest.Wait()
 		if paths, err := List(folder); err != nil || len(paths) != 1 {

@@ -39,7 +39,7 @@ type Config struct {
 	// DataUID and DataGID own the directory of the data sockets: the user that
 	// QEMU runs as, who makes one on the target and opens one on the source.
 	DataUID, DataGID int
-	// Security is needed by RunForwarder only.
+	// Security is required by RunForwarder only.
 	Security Security
 	Logger   *slog.Logger
 

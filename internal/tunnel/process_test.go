@@ -108,13 +108,13 @@ func TestStreamsOutliveTheDaemonAndItsForwardersRetirement(t *testing.T) {
 	if _, err := client.ask(context.Background(), request{Op: "retire"}); err != nil {
 		t.Fatal(err)
 	}
-	var second int
-	until(t, "a successor answers", func() bool { second = pidOf(t, client); return second != first })
+	until(t, "a successor answers", func() bool { return pidOf(t, client) != first })
+	second := pidOf(t, client)
 	talkThrough(t, stream)
 
 	_ = syscall.Kill(second, syscall.SIGKILL)
-	var third int
-	until(t, "a killed forwarder is replaced", func() bool { third = pidOf(t, client); return third != second })
+	until(t, "a killed forwarder is replaced", func() bool { return pidOf(t, client) != second })
+	third := pidOf(t, client)
 	talkThrough(t, stream)
 	_ = client.Close()
 	_ = syscall.Kill(third, syscall.SIGTERM)

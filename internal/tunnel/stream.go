@@ -53,7 +53,10 @@ func newStreams(limit int, idle time.Duration) *streams {
 func (s *streams) carry(a, b net.Conn, what about) error {
 	carried := &stream{a: a, b: b, about: what, ended: make(chan struct{})}
 	carried.last.Store(time.Now().UnixNano())
-	defer func() { _ = a.Close(); _ = b.Close() }()
+	defer func() {
+		_ = a.Close()
+		_ = b.Close()
+	}()
 	if err := s.add(carried); err != nil {
 		return err
 	}

@@ -83,7 +83,10 @@ func (f *fenceStory) mountStrip(t *teller) error {
 		return err
 	}
 	go f.strip.Serve(listener)
-	go func() { <-f.lab.Closed(); _ = listener.Close() }()
+	go func() {
+		<-f.lab.Closed()
+		_ = listener.Close()
+	}()
 	t.say("A power strip with outlets %s is simulated; the power that it switches is the hosts'.",
 		strings.Join(outlets, ", "))
 	return copyAgent(f.lab)

@@ -103,7 +103,8 @@ func (s *source) data(function *ast.FuncDecl) (lines int) {
 		}
 		for _, list := range made {
 			if literal, is := list.(*ast.CompositeLit); is {
-				if _, of := literal.Type.(*ast.ArrayType); of {
+				switch literal.Type.(type) {
+				case *ast.ArrayType, *ast.MapType:
 					lines += s.span(literal) - 1
 				}
 			}

@@ -9,15 +9,18 @@
 //
 // The caller's duties:
 //
-//   - Call [Reexec] first thing in main or TestMain. The init of a host and the chassis program of a BMC are the
-//     calling program itself, run again with a hidden first argument.
-//   - Be root on Debian; [Up] returns [ErrNotRoot] or [ErrNotDebian] otherwise. [Missing] tells which packages are
-//     absent, so that a test can skip before it touches anything.
-//   - Call [Lab.Close] at the end, also after a failure; it may be called twice. A program that a user may interrupt
-//     calls [Lab.CloseOnSignal]. What a killed lab leaves behind is removed by the next Up with the same prefix.
-//   - Use lab addresses only from inside the lab: [Host.Command], [Lab.HubCommand], [Lab.ListenPacketInHub]. From the root
-//     namespace they lead nowhere or, worse, somewhere else.
-//   - Keep two labs that live side by side apart by Options.Prefix. Their address ranges may be equal.
+//   - Call [Reexec] first thing in main or TestMain. The init of a host and the chassis program
+//     of a BMC are the calling program itself, run again with a hidden first argument.
+//   - Be root on Debian; [Up] returns [ErrNotRoot] or [ErrNotDebian] otherwise. [Missing] tells
+//     which packages are absent, so that a test can skip before it touches anything.
+//   - Call [Lab.Close] at the end, also after a failure; it may be called twice. A program that
+//     a user may interrupt calls [Lab.CloseOnSignal]. What a killed lab leaves behind is removed
+//     by the next Up with the same prefix.
+//   - Use lab addresses only from inside the lab: [Host.Command], [Lab.HubCommand],
+//     [Lab.ListenPacketInHub]. From the root namespace they lead nowhere or, worse, somewhere
+//     else.
+//   - Keep two labs that live side by side apart by Options.Prefix. Their address ranges may be
+//     equal.
 //
 // Networks (node N has .N, the hub .254 on each):
 //

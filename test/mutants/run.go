@@ -239,7 +239,7 @@ func command(ctx context.Context, deadline time.Duration, folder string, environ
 // bounded keeps the beginning of what is written to it.
 type bounded struct {
 	text bytes.Buffer
-	// enough tells that no more is needed; stop ends the writer then.
+	// enough tells that no more is required; stop ends the writer then.
 	enough func([]byte) bool
 	stop   func()
 }

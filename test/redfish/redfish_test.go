@@ -49,7 +49,10 @@ const resetPath = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"
 
 func TestCommandsReachTheHost(t *testing.T) {
 	var history []bool
-	c := start(t, Options{On: true, OnPower: func(on bool) error { history = append(history, on); return nil }})
+	c := start(t, Options{On: true, OnPower: func(on bool) error {
+		history = append(history, on)
+		return nil
+	}})
 	for _, step := range []struct {
 		kind string
 		on   bool

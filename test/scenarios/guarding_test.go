@@ -25,7 +25,10 @@ func (s *story) guarding() map[string]func([]string) error {
 			sim.OnArray(&s.document, words[0], words[1], len(words) > 2)
 			return nil
 		},
-		"hang": func(words []string) error { s.world.Hosts[words[0]].Hang(words[1] == "yes"); return nil },
+		"hang": func(words []string) error {
+			s.world.Hosts[words[0]].Hang(words[1] == "yes")
+			return nil
+		},
 		// volume NODE well|failing|low: what a look at its data volume finds.
 		"volume": func(words []string) error {
 			s.world.Hosts[words[0]].SetVolume(map[string]cluster.Volume{
@@ -33,8 +36,14 @@ func (s *story) guarding() map[string]func([]string) error {
 				"low":     {Why: "less than 256 MiB are free"}}[words[1]])
 			return nil
 		},
-		"lose-keys":        func(words []string) error { s.world.LoseKeys(words[0]); return nil },
-		"watchdog-missing": func(words []string) error { s.world.Hosts[words[0]].NoWatchdog = words[1] == "yes"; return nil },
+		"lose-keys": func(words []string) error {
+			s.world.LoseKeys(words[0])
+			return nil
+		},
+		"watchdog-missing": func(words []string) error {
+			s.world.Hosts[words[0]].NoWatchdog = words[1] == "yes"
+			return nil
+		},
 		// power NODE: whether it is on.
 		"power": func(words []string) error {
 			h := s.world.Hosts[words[0]]

@@ -53,7 +53,10 @@ func (s *story) ruling() map[string]func([]string) error {
 				Reason: strings.Join(words[2:], " ")})
 			return err
 		},
-		"never-answers": func(words []string) error { s.world.Mute[words[0]] = true; return nil },
+		"never-answers": func(words []string) error {
+			s.world.Mute[words[0]] = true
+			return nil
+		},
 		"lock": func(words []string) error {
 			return s.propose("lock", cluster.LockCluster{By: "root", Why: strings.Join(words, " ")})
 		},

@@ -114,7 +114,10 @@ func (s *story) declaring() map[string]func([]string) error {
 		},
 		// board cuts or mends the way from a node to the other one's fence device.
 		"board-cut": s.onHost(func(h *sim.Host, words []string) { s.world.CutOneWay(sim.Board, h.Name, words[0]) }),
-		"domain":    func(words []string) error { s.document.Domains[words[0]] = parseDomain(words); return nil },
+		"domain": func(words []string) error {
+			s.document.Domains[words[0]] = parseDomain(words)
+			return nil
+		},
 		"service": func(words []string) error {
 			sim.Service(&s.document, parseService(words))
 			return nil
@@ -279,11 +282,26 @@ func (s *story) breaking() map[string]func([]string) error {
 		"deafen":   s.onHost(func(h *sim.Host, words []string) { s.world.Deafen(h, len(words) > 0) }),
 		"undeafen": s.onHost(func(h *sim.Host, _ []string) { s.world.Undeafen(h) }),
 		"mute":     s.onHost(func(h *sim.Host, words []string) { s.world.Mutes(h, len(words) == 0) }),
-		"stall":    func(words []string) error { s.world.Stall(words[0], true); return nil },
-		"snapshot": func(words []string) error { s.world.SnapshotVM(words[0]); return nil },
-		"commit":   func(words []string) error { s.world.CommitVM(words[0]); return nil },
-		"attach":   func(words []string) error { s.world.AttachDisk(words[0], words[1]); return nil },
-		"detach":   func(words []string) error { s.world.DetachDisk(words[0], words[1]); return nil },
+		"stall": func(words []string) error {
+			s.world.Stall(words[0], true)
+			return nil
+		},
+		"snapshot": func(words []string) error {
+			s.world.SnapshotVM(words[0])
+			return nil
+		},
+		"commit": func(words []string) error {
+			s.world.CommitVM(words[0])
+			return nil
+		},
+		"attach": func(words []string) error {
+			s.world.AttachDisk(words[0], words[1])
+			return nil
+		},
+		"detach": func(words []string) error {
+			s.world.DetachDisk(words[0], words[1])
+			return nil
+		},
 		// loop: its guest dies soon after each start, for a while.
 		"loop": func(words []string) error {
 			while, err := time.ParseDuration(words[1])

@@ -19,17 +19,29 @@ type faultKind struct {
 func faultKinds() []faultKind {
 	kinds := []faultKind{
 		{"strikes", 0, (*World).strikeBusy},
-		{"power loss", 4, func(w *World, f Fault, h *Host) { h.PowerOff(); w.After(f.While, h.bootUnlessAway) }},
+		{"power loss", 4, func(w *World, f Fault, h *Host) {
+			h.PowerOff()
+			w.After(f.While, h.bootUnlessAway)
+		}},
 		{"blackout", 1, (*World).blackout},
-		{"daemon dies", 5, func(w *World, f Fault, h *Host) { h.KillDaemon(); w.After(f.While, h.StartDaemon) }},
-		{"daemon pauses", 3, func(w *World, f Fault, h *Host) { h.PauseDaemon(); w.After(f.While, h.ContinueDaemon) }},
+		{"daemon dies", 5, func(w *World, f Fault, h *Host) {
+			h.KillDaemon()
+			w.After(f.While, h.StartDaemon)
+		}},
+		{"daemon pauses", 3, func(w *World, f Fault, h *Host) {
+			h.PauseDaemon()
+			w.After(f.While, h.ContinueDaemon)
+		}},
 		{"leader pauses", 2, func(w *World, f Fault, _ *Host) {
 			if h := w.Hosts[w.Leader()]; h != nil {
 				h.PauseDaemon()
 				w.After(f.While, h.ContinueDaemon)
 			}
 		}},
-		{"host hangs", 2, func(w *World, f Fault, h *Host) { h.Hang(true); w.After(f.While, func() { h.Hang(false) }) }},
+		{"host hangs", 2, func(w *World, f Fault, h *Host) {
+			h.Hang(true)
+			w.After(f.While, func() { h.Hang(false) })
+		}},
 		{"link cut", 4, func(w *World, f Fault, h *Host) {
 			if f.Host != f.Other {
 				w.Cut(f.Host, f.Other)
@@ -54,7 +66,10 @@ func faultKinds() []faultKind {
 		}},
 		{"slow follower", 3, func(w *World, f Fault, h *Host) {
 			h.Slow = f.While / 2
-			w.After(f.While, func() { h.Slow, w.healed = 0, w.Now; h.catchUp() })
+			w.After(f.While, func() {
+				h.Slow, w.healed = 0, w.Now
+				h.catchUp()
+			})
 		}},
 		{"another leads", 2, func(w *World, f Fault, h *Host) {
 			if leader := w.Hosts[w.Leader()]; leader != nil && w.hasQuorum(h) && leader.counts(h) {
@@ -197,7 +212,11 @@ func (w *World) strike() {
 			h.KillDaemon()
 		}
 		w.After(w.between(100*time.Millisecond, 6*time.Second),
-			func() { h.bootUnlessAway(); h.StartDaemon(); h.BMC = BMCWorks })
+			func() {
+				h.bootUnlessAway()
+				h.StartDaemon()
+				h.BMC = BMCWorks
+			})
 		return
 	}
 }

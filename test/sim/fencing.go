@@ -103,7 +103,10 @@ func (d *daemon) shoot(victim *Host, command, reading time.Duration, report func
 // before it has: it hits whatever boot is there then.
 func (w *World) shotAfter(pause time.Duration, do func()) {
 	w.shots++
-	w.After(pause, func() { w.shots--; do() })
+	w.After(pause, func() {
+		w.shots--
+		do()
+	})
 }
 
 // powerOn asks the BMC for power; what it says is best effort, and the machine

@@ -93,7 +93,10 @@ func (w *World) atABadMoment(f Fault, h *Host, lose func(h *Host)) {
 			w.After(5*f.While, leader.bootUnlessAway)
 		}
 		lose(h)
-		w.After(200*time.Millisecond, func() { h.bootUnlessAway(); h.StartDaemon() })
+		w.After(200*time.Millisecond, func() {
+			h.bootUnlessAway()
+			h.StartDaemon()
+		})
 	}
 	look()
 }

@@ -65,7 +65,10 @@ func (w *World) strikePair(f Fault, _ *Host) {
 			} else {
 				h.KillDaemon()
 			}
-			w.After(w.between(100*time.Millisecond, 6*time.Second), func() { h.bootUnlessAway(); h.StartDaemon() })
+			w.After(w.between(100*time.Millisecond, 6*time.Second), func() {
+				h.bootUnlessAway()
+				h.StartDaemon()
+			})
 		}
 	}
 	look()

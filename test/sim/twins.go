@@ -49,7 +49,10 @@ func (w *World) twin(f Fault, h *Host) {
 		if h.BMC == BMCTwin {
 			h.BMC = BMCWorks
 		}
-		w.After(2*time.Second, func() { w.mendTwin(h); w.mendTwin(other) })
+		w.After(2*time.Second, func() {
+			w.mendTwin(h)
+			w.mendTwin(other)
+		})
 	})
 }
 

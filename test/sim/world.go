@@ -74,8 +74,8 @@ type World struct {
 	without map[string]bool
 	// failMigration is how the next migrations end, besides by chance.
 	failMigration MigrationEnd
-	// calmly: the faults of this round are over; resting: nothing is mended any
-	// more either.
+	// calmly: the faults of this round are over; resting: nothing is mended
+	// either.
 	calmly, resting bool
 	// calmSince is when the faults of the newest round were over: no clock jumps from then on.
 	calmSince time.Duration
@@ -194,7 +194,10 @@ func (w *World) After(pause time.Duration, do func()) {
 // that has come.
 func (w *World) sayLater(pause time.Duration, do func()) {
 	w.late++
-	w.After(pause, func() { w.late--; do() })
+	w.After(pause, func() {
+		w.late--
+		do()
+	})
 }
 
 // Run lets time pass until the instant, or until stop says so.

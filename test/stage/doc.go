@@ -5,7 +5,8 @@
 //
 // The caller's duties:
 //
-//   - Build clusterd, clustat and clusvcadm first and name their folder; [BuildTools] does that for tests.
+//   - Build clusterd, clustat and clusvcadm first and name their folder; [BuildTools] does that
+//     for tests.
 //   - For a lab, call lab.Reexec first thing in main or TestMain.
 //   - Call Close at the end, also after a failure and after Ctrl-C; it may be called twice.
 package stage

@@ -198,7 +198,10 @@ func TestAHangingCallHoldsUpNoOther(t *testing.T) {
 	m := New(p.folder)
 	long, cancel := context.WithCancel(t.Context())
 	first := make(chan error, 1)
-	go func() { _, err := m.Start(long, "first.service"); first <- err }()
+	go func() {
+		_, err := m.Start(long, "first.service")
+		first <- err
+	}()
 	short, done := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer done()
 	begun := time.Now()

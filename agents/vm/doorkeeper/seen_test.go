@@ -17,7 +17,10 @@ func libvirtd(t *testing.T) (pidFile string) {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
 	pidFile = filepath.Join(t.TempDir(), "libvirtd.pid")
 	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(process.Process.Pid)+"\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -154,7 +154,10 @@ func (j *Journal) Quiet(uuid string, now time.Time, settle time.Duration) {
 
 // Seen starts the quiet time of orphans again: the VM was there in some form.
 func (j *Journal) Seen(uuid string) {
-	j.change(uuid, func(call *Call) bool { call.quietSince = time.Time{}; return true })
+	j.change(uuid, func(call *Call) bool {
+		call.quietSince = time.Time{}
+		return true
+	})
 }
 
 // Open returns the calls that may still take effect.

@@ -91,7 +91,7 @@ func (d *Device) common() {
 }
 
 // identify writes driver, address and account. It returns false when there is no
-// address where one is needed; then it has been said.
+// address where one is required; then it has been said.
 func (d *Device) identify(driver string) bool {
 	host := d.first("ipaddr", "ip", "hostname")
 	address, good := address(host, d.first("ipport"))

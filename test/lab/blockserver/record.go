@@ -113,11 +113,14 @@ func (r *record) save(path string) error {
 // CheckSingleWriter judges a history in the order in which the writes arrived. It returns
 // [ErrTwoWriters], with the two runs in the text, unless all of these hold:
 //
-//   - A guest that another guest has followed never writes again: two nonces that alternate are two virtual machines.
-//   - A new guest's boot counter is higher than its predecessor's: equal ones started from the same sector at once.
-//   - A guest that moves to another host goes on with a higher tick, every time: a copy that was left behind on the source
-//     repeats ticks, however slowly the two alternate.
-//   - A host's turn between two turns of another is not shorter than a migration there and back could be.
+//   - A guest that another guest has followed never writes again: two nonces that alternate are
+//     two virtual machines.
+//   - A new guest's boot counter is higher than its predecessor's: equal ones started from the
+//     same sector at once.
+//   - A guest that moves to another host goes on with a higher tick, every time: a copy that was
+//     left behind on the source repeats ticks, however slowly the two alternate.
+//   - A host's turn between two turns of another is not shorter than a migration there and back
+//     could be.
 func CheckSingleWriter(runs []Write) error {
 	followed := map[string]Write{}
 	for index := 1; index < len(runs); index++ {

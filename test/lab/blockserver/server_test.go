@@ -100,7 +100,10 @@ func serve(t *testing.T) (*Server, net.Addr, string) {
 	directory := t.TempDir()
 	server, err := Serve(listener, Options{
 		Directory: directory, DiskBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler),
-		HostOf: func(address netip.Addr) string { bytes := address.As4(); return fmt.Sprintf("node%d", bytes[3]) },
+		HostOf: func(address netip.Addr) string {
+			bytes := address.As4()
+			return fmt.Sprintf("node%d", bytes[3])
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

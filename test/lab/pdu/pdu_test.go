@@ -17,7 +17,10 @@ func TestAMachineGoesOffWithItsLastOutlet(t *testing.T) {
 	powered := true
 	var strip *Strip
 	strip = NewStrip("secret", []string{"a", "b"},
-		func(string, bool) error { powered = strip.Any([]string{"a", "b"}); return nil })
+		func(string, bool) error {
+			powered = strip.Any([]string{"a", "b"})
+			return nil
+		})
 	go strip.Serve(listener)
 	host, port, _ := net.SplitHostPort(listener.Addr().String())
 	run := func(action, plug, password string) int {
