@@ -11,7 +11,7 @@ import (
 // ByRecovery is the rule that starts again what has ended by itself.
 const ByRecovery = "recovery"
 
-// Limits of crash loops. Who runs for loopLives is in none.
+// Limits of crash loops. What runs for LoopLives is in none.
 const (
 	LoopForgets  = 5 * time.Minute
 	LoopLives    = 2 * time.Minute
@@ -27,7 +27,7 @@ const (
 type Loop struct {
 	// Rounds counts the ends in a row.
 	Rounds int `json:"rounds"`
-	// Starts are the starts of the last loopForgets whose ends are known.
+	// Starts are the starts of the last LoopForgets whose ends are known.
 	Starts []time.Time `json:"starts,omitempty"`
 	// Last is how it ended last, Index and Node when and where.
 	Last  string `json:"last"`

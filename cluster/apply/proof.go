@@ -40,7 +40,7 @@ func (t *transaction) applyGuarded(c cluster.Guarded) rules.Refusal {
 	return rules.Accepted
 }
 
-// containsEvery is containsAll for lists that may be empty.
+// containsEvery is words.ContainsAll for lists that may be empty.
 func containsEvery(all, some []string) bool { return len(some) == 0 || words.ContainsAll(all, some) }
 
 // guardText is a guard in words.

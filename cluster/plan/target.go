@@ -17,7 +17,7 @@ const SettlingTime = 5 * time.Second
 
 // mayTakeWork says why no new work is given to a node, as a word about it; "" if it
 // may have some. Placement, moves and fencing ask here, so that what the State says of
-// a node (barredFor) and what this leader has measured itself are always both asked.
+// a node (BarredFor) and what this leader has measured itself are always both asked.
 func (p *planner) mayTakeWork(name string, n cluster.Member) string {
 	return words.OrElse(p.BarredFor(name, n), words.OrElse(rules.Unheard(p.view, &p.World, n), p.restless(n)))
 }

@@ -77,7 +77,7 @@ func (w *World) MayRun(service cluster.Service, n cluster.Member) string {
 	return ""
 }
 
-// MayJoin is mayRun with the rules between services.
+// MayJoin is MayRun with the rules between services.
 func (w *World) MayJoin(service cluster.Service, n cluster.Member) Refusal {
 	if why := w.MayRun(service, n); why != "" {
 		return Refuse("%s", why)

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
-	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -46,71 +44,6 @@ func (w *World) Maintained(n cluster.Member) bool {
 		}
 	}
 	return true
-}
-
-// Candidates are the nodes as placement sees them.
-func (w *World) Candidates(service cluster.Service) []domain.Candidate {
-	return w.Rankable(service, service.FailedOn, w.Loads())
-}
-
-// Loads counts the services on each node, those on their way to it included.
-func (w *World) Loads() map[string]int {
-	load := map[string]int{}
-	for _, service := range w.Services.Rows() {
-		if service.Intent != nil && service.Intent.Kind == cluster.IntentStart {
-			load[service.Intent.Node]++
-		} else if service.Owner != "" {
-			load[service.Owner]++
-		}
-	}
-	return load
-}
-
-// Rankable are the candidates, given where a start failed and how much each
-// node has.
-func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart,
-	load map[string]int) []domain.Candidate {
-	list, objections := make([]domain.Candidate, 0, w.Nodes.Len()), w.ObjectionsTo(service)
-	for _, name := range w.Nodes.Keys() {
-		c := domain.Candidate{Node: name, Load: load[name], Barred: words.OrElse(w.Barred(name), objections.Why[name])}
-		if n, _ := w.Nodes.Get(name); c.Barred == "" && n.Hung != "" {
-			c.Barred = n.HungFor(service)
-		}
-		if name == service.Avoid {
-			c.Last = "it is moved away from here"
-		}
-		for _, failed := range failedOn {
-			if failed.Node == name && c.Barred == "" && w.FailedThere(failed) {
-				c.Barred = "a start failed here: " + failed.Why
-			}
-		}
-		list = append(list, c)
-	}
-	return list
-}
-
-// Barred says what keeps every service off a node; "" if nothing does.
-func (w *World) Barred(node string) string {
-	if w.Ruled != nil {
-		return w.Ruled.Barred[node]
-	}
-	n, _ := w.Nodes.Get(node)
-	return w.BarredFor(node, n)
-}
-
-// BarredFor says why a node is given no work; "" if it may be.
-func (w *World) BarredFor(name string, n cluster.Member) string {
-	switch {
-	case n.Witness:
-		return "a witness runs no services"
-	case w.Fences.Has(name):
-		return "being fenced"
-	case n.State != cluster.NodeOnline:
-		return string(n.State)
-	case n.Order != nil:
-		return n.OrderWhy()
-	}
-	return w.Unguarded(n)
 }
 
 func (o objections) Any() bool { return len(o.Why) > 0 }

@@ -30,48 +30,6 @@ func TestPlanCannotWrite(t *testing.T) {
 	}
 }
 
-// planAlone are questions of Plan that are methods of World although Apply does not ask them: they
-// are asked before there is a planner.
-var planAlone = map[string]bool{
-	"Attempts": true, "cutBy": true, "ShotDelay": true, "TimingOf": true, "waitsForDaemon": true,
-}
-
-// TestWorldIsWhatApplyAsksToo keeps the mark of what is frozen for each level of the rules true: a
-// method of World is reached from Apply. What Plan alone asks is free to change, and is its
-// planner's.
-func TestWorldIsWhatApplyAsksToo(t *testing.T) {
-	rules, apply := roomAt(t, "cluster/rules"), roomAt(t, "cluster/apply")
-	reached := map[string]bool{}
-	mentioned := map[string][]string{}
-	for _, body := range functionsOf(rules) {
-		mentioned[body.of.FullName()] = mentions(rules, body.declared)
-	}
-	var follow func(name string)
-	follow = func(name string) {
-		if !reached[name] {
-			reached[name] = true
-			for _, next := range mentioned[name] {
-				follow(next)
-			}
-		}
-	}
-	for _, body := range functionsOf(apply) {
-		for _, name := range mentions(apply, body.declared) {
-			follow(name)
-		}
-	}
-	for _, body := range functionsOf(rules) {
-		name, asked := body.of.Name(), reached[body.of.FullName()]
-		switch {
-		case owner(body.of) != "World":
-		case !asked && !planAlone[name]:
-			t.Errorf("Apply does not ask World.%s: what only Plan asks is a method of planner", name)
-		case asked && planAlone[name]:
-			t.Errorf("Apply asks World.%s: it is no question of Plan alone", name)
-		}
-	}
-}
-
 // roomAt is one package as the type checker sees it.
 func roomAt(t *testing.T, path string) checked {
 	t.Helper()
@@ -102,19 +60,6 @@ func functionsOf(r checked) []function {
 		}
 	}
 	return list
-}
-
-// mentions are the full names of the functions that a body names.
-func mentions(r checked, body ast.Node) (names []string) {
-	ast.Inspect(body, func(n ast.Node) bool {
-		if name, ok := n.(*ast.Ident); ok {
-			if called, ok := r.info.Uses[name].(*types.Func); ok {
-				names = append(names, called.Origin().FullName())
-			}
-		}
-		return true
-	})
-	return names
 }
 
 // warden looks for a pen in a package that may only read.

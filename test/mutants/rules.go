@@ -13,11 +13,7 @@ func between() []mutant {
 	unjoined := edit{begin,
 		"\tif why := w.ObjectionsTo(service).Why[n.Name]; why != \"\" ",
 		"\tif why := w.ObjectionsTo(service).Why[n.Name]; why != \"\" && n.Name == \"\" "}
-	unbarred := edit{"cluster/rules/target.go",
-		"\t\tc := domain.Candidate{Node: name, Load: load[name], Barred: " +
-			"words.OrElse(w.Barred(name), objections.Why[name",
-		"\t\tc := domain.Candidate{Node: name, Load: load[name], Barred: " +
-			"words.OrElse(w.Barred(name), objections.Why[\"\""}
+	unbarred := edit{"cluster/rules/place.go", "return p.objections.Why[p.node]", "return p.objections.Why[\"\"]"}
 	groundless := edit{begin,
 		"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
 			"\t\treturn refused\n" +
@@ -72,7 +68,7 @@ func between() []mutant {
 		{
 			name: "orders-hold-nothing", law: "R", broken: "services are brought to nodes on standby",
 			edits: []edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"},
-				{"cluster/rules/target.go",
+				{"cluster/rules/place.go",
 					"\tcase n.Order != nil",
 					"\tcase n.Order != nil && name == \"\""}}, nets: []net{simulation, stories},
 		},
