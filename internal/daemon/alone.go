@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/executor"
 )
 
 // ErrAgain is returned by Run when the daemon has to be started again at once, in
@@ -297,7 +298,7 @@ func (s *solitude) shoot(ctx context.Context, began cluster.Apart) {
 	}
 	d.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node)
 	d.work.Go(func() {
-		result := d.fence(ctx, duty, turn)
+		result := d.executor.Fence(ctx, duty, turn)
 		d.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node, "outcome",
 			string(result.Outcome), "evidence", result.Evidence)
 		s.mu.Lock()
@@ -337,7 +338,7 @@ func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 
 // poweredOff reports whether all devices of one level say that the power is off.
 func (d *Daemon) poweredOff(ctx context.Context, levels [][]fence.Device) bool {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := context.WithTimeout(ctx, executor.CheckTimeout)
 	defer cancel()
 	for _, level := range levels {
 		off := len(level) > 0

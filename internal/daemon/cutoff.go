@@ -7,40 +7,10 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/fence/scsi"
+	"github.com/clusterd/clusterd/internal/executor"
 )
-
-// cutter is what a driver for storage can do besides.
-type cutter interface {
-	CutOff(ctx context.Context, request fence.Request, provenBefore func(string) bool) ([]scsi.Cut, fence.Result)
-	Survey(ctx context.Context, device fence.Device) ([]scsi.Finding, error)
-}
-
-// cutOff cuts a node off from every disk of a device, and says of which it is
-// proven.
-func cutOff(ctx context.Context, driver fence.Driver, request fence.Request) fence.Result {
-	storage, able := driver.(cutter)
-	if !able {
-		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd cannot cut anybody off from storage"}}
-	}
-	cuts, result := storage.CutOff(ctx, request, nil)
-	result.Outcome = fence.Confirmed
-	for _, cut := range cuts {
-		switch {
-		case cut.Back:
-			result.Outcome = fence.Refuted
-		case !cut.Proven && result.Outcome == fence.Confirmed:
-			result.Outcome = fence.Unknown
-		case cut.Proven:
-			result.Proven.Disks = append(result.Proven.Disks, cut.Device)
-		}
-	}
-	if len(cuts) == 0 {
-		result.Outcome = fence.Unknown
-	}
-	return result
-}
 
 const cutPause = 3 * time.Second
 
@@ -67,7 +37,7 @@ func (d *Daemon) watchCut(ctx context.Context) {
 }
 
 func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.Device) {
-	storage, able := d.drivers[device.Driver].(cutter)
+	storage, able := d.drivers[device.Driver].(executor.Cutter)
 	if !able {
 		return
 	}
@@ -81,7 +51,7 @@ func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.D
 		if !f.Read || !slices.Contains(f.Nodes, n.Name) {
 			continue
 		}
-		again := cutOff(ctx, d.drivers[device.Driver], fence.Request{
+		again := executor.CutOff(ctx, d.drivers[device.Driver], fence.Request{
 			Act: fmt.Sprintf("%d.%d", d.replica.Root().Generation, n.Cut.Index), Device: device,
 			Target:      fence.Target{Node: n.Name, HardwareUUID: n.HardwareUUID, Boot: n.Cut.Boot},
 			StillWanted: func() error { return d.stillCut(ctx, n) }, SignOfLife: func() bool { return false },
@@ -105,4 +75,26 @@ func (d *Daemon) stillCut(ctx context.Context, n cluster.Member) error {
 		return fmt.Errorf("boot %.8s of %s is no longer to be kept out", n.Cut.Boot, n.Name)
 	}
 	return nil
+}
+
+// drillsEvery is how often the schedule of drills is looked at.
+const drillsEvery = time.Minute
+
+// keepDrills begins, on the leader, the drills that the document asks for. That
+// the clock is read here and not in the log is why it is not the mind's.
+func (d *Daemon) keepDrills(ctx context.Context) {
+	for sleep(ctx, drillsEvery) {
+		if !d.role.Load().leading {
+			continue
+		}
+		due, found := rules.DueDrill(d.replica.Root(), time.Now())
+		if !found {
+			continue
+		}
+		if applied, err := d.propose(ctx, due); err != nil {
+			d.logger.Warn("a drill by schedule did not begin", "node", due.Node, "error", err)
+		} else if why := applied.Refused[0]; why != "" {
+			d.logger.Info("a drill by schedule waits", "node", due.Node, "why", why)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -104,12 +105,10 @@ type Daemon struct {
 	replica     *replica
 	book        *logBook
 	box         *mailbox
-	hands       *hands
+	executor    *executor.Executor
 	ward        *ward
 	plans       *recorder.Recorder
 	trail       *trail
-	checks      checkBook
-	gates       gates
 	role        atomic.Pointer[role]
 	decided     atomic.Pointer[decided]
 	incarnation atomic.Uint64
@@ -153,7 +152,7 @@ func New(options Options) (*Daemon, error) {
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
-	d.hands = newHands(d)
+	d.executor = executor.New(d.executorOptions())
 	d.ward = newWard()
 	d.book = &logBook{daemon: d}
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,

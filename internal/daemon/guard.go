@@ -314,7 +314,7 @@ func (d *Daemon) keepYield(ctx context.Context) {
 		for _, o := range here {
 			if name := serviceOf(d.replica.Root(), o.UUID); name != "" {
 				service, _ := d.replica.Root().Services.Get(name)
-				bounded, cancel := context.WithTimeout(ctx, margin)
+				bounded, cancel := context.WithTimeout(ctx, cluster.ActMargin)
 				result := d.agent.Stop(bounded, agents.Stop{Act: "cut-off", Spec: service.Spec.WithDefaults(), Kill: true})
 				cancel()
 				d.logger.Warn("stopped, because this host is cut off from its storage", "service", name, "ok", result.OK, "why",

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/executor"
 )
 
 // loop is the only goroutine that steps the mind.
@@ -40,7 +41,7 @@ func (d *Daemon) loop(ctx context.Context) {
 			d.carry(ctx, p)
 		}
 		for _, duty := range out.Do {
-			d.hands.take(ctx, duty)
+			d.executor.Take(ctx, duty)
 		}
 		for _, node := range out.Test {
 			d.test(ctx, node)
@@ -121,4 +122,23 @@ func (d *Daemon) leaderBeat(counts map[string]uint64, beats []clustermind.Beat) 
 		return beats
 	}
 	return append(beats, clustermind.Beat{Node: leader, Incarnation: member.Incarnation})
+}
+
+// executorOptions tie the executor to this daemon. What a daemon opens later is looked up at
+// each use.
+func (d *Daemon) executorOptions() executor.Options {
+	return executor.Options{
+		Node: d.name, Logger: d.logger, Agent: d.agent, Driver: d.driverOf, Go: d.work.Go,
+		Root:    func() *cluster.State { return d.replica.Root() },
+		Leading: func() bool { return d.role.Load().leading },
+		Beats:   func(node string) uint64 { return d.pulse.Heard()[node].Count },
+		Test:    func(ctx context.Context, node string) cluster.Verdict { return judged(d.pulse.Test(ctx, node)) },
+		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
+		Ended: func(result clustermind.DutyResult) {
+			d.box.add(func(in *clustermind.Input) { in.Results = append(in.Results, result) })
+		},
+		Checked: func(check cluster.CheckFrom) {
+			d.box.add(func(in *clustermind.Input) { in.Checks = append(in.Checks, check) })
+		},
+	}
 }

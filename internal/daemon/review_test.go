@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/resources"
@@ -219,11 +220,11 @@ func TestNoResultIsLost(t *testing.T) {
 	inBubble(t, func(s *site) {
 		d := s.members["node1"].daemon
 		lone := &Daemon{name: d.name, agent: d.agent, replica: d.replica, logger: d.logger, box: newMailbox()}
-		lone.hands = newHands(lone)
+		lone.executor = executor.New(lone.executorOptions())
 		kinds := []cluster.DutyKind{cluster.DutyStart, cluster.DutyStop, cluster.DutyMigrate, cluster.DutyResume,
 			cluster.DutyPause, cluster.DutyFence, cluster.DutyLook}
 		for _, kind := range kinds {
-			lone.hands.take(context.Background(), cluster.Duty{Kind: kind, Service: "vm:gone", Node: "node3", Act: "1.1.0"})
+			lone.executor.Take(context.Background(), cluster.Duty{Kind: kind, Service: "vm:gone", Node: "node3", Act: "1.1.0"})
 		}
 		lone.work.Wait()
 		results := lone.box.drain().Results
@@ -235,8 +236,8 @@ func TestNoResultIsLost(t *testing.T) {
 				t.Errorf("nothing was done, and it is called done: %+v", r)
 			}
 		}
-		if len(lone.hands.lanes) != 0 {
-			t.Errorf("lanes are left: %v", lone.hands.lanes)
+		if lanes := lone.executor.Lanes(); lanes != 0 {
+			t.Errorf("%d lanes are left", lanes)
 		}
 	})
 }

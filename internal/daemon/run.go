@@ -151,7 +151,7 @@ func (d *Daemon) loops() []part {
 		{"first answers of guests", d.probeGuests},
 		{"managed VMs for the doorkeeper", d.keepManaged},
 
-		{"fence devices", d.checkDevices},
+		{"fence devices", d.executor.CheckDevices},
 		{"drills", d.keepDrills},
 		{"boots that were cut off", d.watchCut},
 		{"this host's watchdog", d.keepKeeper},

@@ -77,9 +77,6 @@ func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller)
 		Reboot: asked.Op == api.FenceReboot}
 }
 
-// powerLimit bounds one request for power.
-const powerLimit = 45 * time.Second
-
 // powerOn asks every device of a node's first level for power. Best effort:
 // nothing depends on it, and the node's new boot reports whether it worked.
 func (s *server) powerOn(ctx context.Context, n cluster.Member) error {
@@ -93,7 +90,7 @@ func (s *server) powerOn(ctx context.Context, n cluster.Member) error {
 	for _, name := range levels[0].Devices {
 		devices = append(devices, root.Document.Devices[name])
 	}
-	if result := s.daemon.powerOn(ctx, devices); result.Outcome != fence.Confirmed {
+	if result := s.daemon.executor.PowerOn(ctx, devices); result.Outcome != fence.Confirmed {
 		return refuse(http.StatusConflict, "refused", "%s was not given power: %s", n.Name,
 			strings.Join(result.Evidence, "; "))
 	}

@@ -36,9 +36,9 @@ func (s *server) fenceStatus(w http.ResponseWriter, r *http.Request, who caller)
 func (d *Daemon) lastChecks(root *cluster.State) map[string]api.FenceCheck {
 	last := map[string]api.FenceCheck{}
 	for name := range root.Document.Devices {
-		if entry, asked := d.checks.get(name); asked {
-			last[name] = api.FenceCheck{By: d.name, Power: string(entry.check.Power), Problem: entry.check.Problem,
-				OldLogin: entry.oldLogin, Asked: entry.at}
+		if answer, asked := d.executor.LastCheck(name); asked {
+			last[name] = api.FenceCheck{By: d.name, Power: string(answer.Check.Power), Problem: answer.Check.Problem,
+				OldLogin: answer.OldLogin, Asked: answer.At}
 		}
 	}
 	return last

@@ -94,7 +94,7 @@ func (d *Daemon) facts(root *cluster.State, now time.Time) report.Facts {
 	role := d.role.Load()
 	f := report.Facts{Now: now, Cluster: d.membership.Cluster, ID: d.membership.ID, Local: d.name, Leader: role.leader,
 		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(), Knocks: d.knocks.Texts(now),
-		Voters: map[string]bool{}, Heard: map[string]bool{}, Moving: d.hands.moving()}
+		Voters: map[string]bool{}, Heard: map[string]bool{}, Moving: d.executor.Moving()}
 	if role.leading {
 		f.Notes = d.decided.Load().notes
 	}
@@ -175,7 +175,7 @@ func (s *server) reply(root *cluster.State, id string) api.Reply {
 	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner,
 		Why: request.Why, Total: request.Total, Downtime: request.Downtime}
 	if !request.Done {
-		reply.Progress = s.daemon.hands.moving()[request.Service]
+		reply.Progress = s.daemon.executor.Moving()[request.Service]
 	}
 	return reply
 }

@@ -85,6 +85,8 @@ var rooms = []room{
 		"floor 1: hands know what they hold and not who decides"},
 	{"internal/report", []string{"internal/api", "cluster...", "domain", "resources", "fence"},
 		"floor 2: what is shown follows from the State and a few facts, and from nothing else"},
+	{"internal/executor", []string{"internal/api", "agents", "cluster...", "resources", "fence..."},
+		"floor 2: hands carry out what was decided, and reach the log and the others by what they are given"},
 	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."},
 		"floor 3: the run loop ties all floors below together"},
 	{"internal/...", []string{

@@ -14,7 +14,7 @@ func majority() []mutant {
 		},
 		{
 			name: "cut-off-fencer-shoots", law: "L4", broken: "a fencer does not ask the majority before it sends a packet",
-			edits: []edit{{"internal/daemon/fencing.go", "\tif err := d.log.Verify(ctx); err != nil {",
+			edits: []edit{{"internal/executor/fencing.go", "\tif err := x.options.InTouch(ctx); err != nil {",
 				"\tif err := ctx.Err(); err != nil {"}},
 			nets: []net{tests("internal/daemon", "^TestAFencerThatIsCutOffShootsNobody$")},
 		},

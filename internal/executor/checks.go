@@ -1,4 +1,4 @@
-package daemon
+package executor
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/mind"
-	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 )
 
@@ -19,10 +17,11 @@ import (
 // BMC has few sessions, and a large cluster must not use them up. A device whose
 // login has just changed is asked often by everybody.
 const (
-	checkEvery       = 30 * time.Second
-	checkSeldom      = 5 * time.Minute
-	checkSpread      = 10 * time.Second
-	checkTimeout     = 10 * time.Second
+	checkEvery  = 30 * time.Second
+	checkSeldom = 5 * time.Minute
+	checkSpread = 10 * time.Second
+	// CheckTimeout bounds one question to a device that answers at once.
+	CheckTimeout     = 10 * time.Second
 	checksAtOnce     = 8
 	checkGranularity = time.Second
 )
@@ -87,29 +86,29 @@ func (b *checkBook) get(device string) (checkEntry, bool) {
 	return entry, found
 }
 
-// checkDevices asks the fence devices that this node may have to use whether
-// they could be used.
-func (d *Daemon) checkDevices(ctx context.Context) {
+// CheckDevices asks the fence devices that this node may have to use whether
+// they could be used, until the context ends.
+func (x *Executor) CheckDevices(ctx context.Context) {
 	due := map[string]time.Time{}
 	slots := make(chan struct{}, checksAtOnce)
 	var version uint64
 	leading := false
 	for {
-		root, now := d.replica.Root(), time.Now()
-		d.checks.keep(root.Document.Devices)
+		root, now := x.options.Root(), time.Now()
+		x.checks.keep(root.Document.Devices)
 		maps.DeleteFunc(due, func(name string, _ time.Time) bool {
 			_, declared := root.Document.Devices[name]
 			return !declared
 		})
-		if lead := d.role.Load().leading; root.Config.Version != version || (lead && !leading) {
+		if lead := x.options.Leading(); root.Config.Version != version || (lead && !leading) {
 			clear(due) // what is new is asked at once, and by a new leader all
 			version, leading = root.Config.Version, lead
 		} else {
 			leading = lead
 		}
-		for _, name := range d.devicesToCheck(root) {
+		for _, name := range x.devicesToCheck(root) {
 			if _, planned := due[name]; !planned {
-				due[name] = now.Add(d.firstCheck(name, leading))
+				due[name] = now.Add(x.firstCheck(name, leading))
 			}
 			if now.Before(due[name]) {
 				continue
@@ -121,9 +120,9 @@ func (d *Daemon) checkDevices(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
-			d.work.Go(func() {
+			x.options.Go(func() {
 				defer func() { <-slots }()
-				d.checkDevice(ctx, root, device)
+				x.checkDevice(ctx, root, device)
 			})
 		}
 		if !sleep(ctx, checkGranularity) {
@@ -134,32 +133,32 @@ func (d *Daemon) checkDevices(ctx context.Context) {
 
 // devicesToCheck are those that this node may have to use. Older rules let the
 // leader alone ask, and it asks for all.
-func (d *Daemon) devicesToCheck(root *cluster.State) []string {
+func (x *Executor) devicesToCheck(root *cluster.State) []string {
 	if !cluster.ChecksFromAll(root) {
-		if d.role.Load().leading {
-			return sortedNames(root.Document.Devices)
+		if x.options.Leading() {
+			return slices.Sorted(maps.Keys(root.Document.Devices))
 		}
 		return nil
 	}
 	own := map[string]bool{}
 	if root.Nodes.Len() > 1 {
-		for _, level := range root.Document.Nodes[d.name].Fence {
+		for _, level := range root.Document.Nodes[x.options.Node].Fence {
 			for _, name := range level.Devices {
 				own[name] = !root.Document.Devices[name].Shared()
 			}
 		}
 	}
-	return slices.DeleteFunc(sortedNames(root.Document.Devices), func(name string) bool { return own[name] })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(root.Document.Devices)), func(name string) bool { return own[name] })
 }
 
 // firstCheck spreads the nodes' first questions, so that a device is not asked
 // by all at once.
-func (d *Daemon) firstCheck(device string, leading bool) time.Duration {
+func (x *Executor) firstCheck(device string, leading bool) time.Duration {
 	if leading {
 		return 0
 	}
 	h := fnv.New32a()
-	h.Write([]byte(d.name + "/" + device))
+	h.Write([]byte(x.options.Node + "/" + device))
 	return time.Duration(h.Sum32()) * time.Second % checkSpread
 }
 
@@ -172,18 +171,18 @@ func checkPause(root *cluster.State, device string, leading bool) time.Duration 
 
 // checkDevice asks one device, with the login of the document first and then,
 // while the two differ, with the one before it.
-func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fence.Device) {
-	driver, err := d.driverOf(device)
+func (x *Executor) checkDevice(ctx context.Context, root *cluster.State, device fence.Device) {
+	driver, err := x.options.Driver(device)
 	if err != nil {
 		return
 	}
-	if !d.checks.begin(device.Name) {
+	if !x.checks.begin(device.Name) {
 		return // it is slower than the pause between two questions
 	}
-	defer d.checks.end(device.Name)
+	defer x.checks.end(device.Name)
 	ctx, cancel := context.WithTimeout(ctx, questionLimit(device))
 	defer cancel()
-	ctx, leave, entered := d.gates.enter(ctx, device, false)
+	ctx, leave, entered := x.gates.enter(ctx, device, false)
 	if !entered {
 		return // it is being used right now, which says more than a check
 	}
@@ -201,31 +200,21 @@ func (d *Daemon) checkDevice(ctx context.Context, root *cluster.State, device fe
 		return
 	}
 	entry.at = time.Now()
-	d.checks.record(device.Name, entry)
-	d.box.add(func(in *mind.Input) {
-		in.Checks = append(in.Checks, cluster.CheckFrom{Device: device.Name, Check: entry.check, OldLogin: entry.oldLogin,
-			By: d.name})
-	})
+	x.checks.record(device.Name, entry)
+	x.options.Checked(cluster.CheckFrom{Device: device.Name, Check: entry.check, OldLogin: entry.oldLogin,
+		By: x.options.Node})
 }
 
-// drillsEvery is how often the schedule of drills is looked at.
-const drillsEvery = time.Minute
+// Asked is what a device answered last, and when.
+type Asked struct {
+	Check fence.Check
+	// OldLogin: it took the login of the document before the present one.
+	OldLogin bool
+	At       time.Time
+}
 
-// keepDrills begins, on the leader, the drills that the document asks for. That
-// the clock is read here and not in the log is why it is not the mind's.
-func (d *Daemon) keepDrills(ctx context.Context) {
-	for sleep(ctx, drillsEvery) {
-		if !d.role.Load().leading {
-			continue
-		}
-		due, found := rules.DueDrill(d.replica.Root(), time.Now())
-		if !found {
-			continue
-		}
-		if applied, err := d.propose(ctx, due); err != nil {
-			d.logger.Warn("a drill by schedule did not begin", "node", due.Node, "error", err)
-		} else if why := applied.Refused[0]; why != "" {
-			d.logger.Info("a drill by schedule waits", "node", due.Node, "why", why)
-		}
-	}
+// LastCheck is what a device answered this node last; false where it was not asked.
+func (x *Executor) LastCheck(device string) (Asked, bool) {
+	entry, asked := x.checks.get(device)
+	return Asked{Check: entry.check, OldLogin: entry.oldLogin, At: entry.at}, asked
 }

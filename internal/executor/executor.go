@@ -1,7 +1,12 @@
-package daemon
+// Package executor has the hands of a node: it carries out the duties that the decision core
+// hands out, through the agents and the fence drivers, and asks the fence devices whether they
+// could be used. It decides nothing: before each act, and before each packet that changes power,
+// it asks whether that is still wanted.
+package executor
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -26,67 +31,95 @@ const (
 	margin = cluster.ActMargin
 )
 
-// hands carries duties out: in parallel across services, one after another for
+// Options are what an executor stands on. All are required.
+type Options struct {
+	// Node is this node's name.
+	Node   string
+	Logger *slog.Logger
+	// Agent drives what runs here.
+	Agent agents.Agent
+	// Driver is the driver of a fence device, with its secrets within reach.
+	Driver func(fence.Device) (fence.Driver, error)
+	// Root is the newest State that this node has applied.
+	Root func() *cluster.State
+	// Leading reports whether this node plans.
+	Leading func() bool
+	// Beats counts what was heard of a node; Test has the others look at it.
+	Beats func(node string) uint64
+	Test  func(ctx context.Context, node string) cluster.Verdict
+	// InTouch asks a majority whether this node's State is the newest. An error says why not.
+	InTouch func(ctx context.Context) error
+	// Ended takes the end of a duty, Checked what a device answered.
+	Ended   func(mind.DutyResult)
+	Checked func(cluster.CheckFrom)
+	// Go runs what the daemon waits for at its end.
+	Go func(func())
+}
+
+// Executor carries duties out: in parallel across services, one after another for
 // one service, each with a deadline.
-type hands struct {
-	daemon *Daemon
-	slots  chan struct{}
-	moves  chan struct{}
+type Executor struct {
+	options Options
+	slots   chan struct{}
+	moves   chan struct{}
+	gates   gates
+	checks  checkBook
 
 	mu       sync.Mutex
 	lanes    map[string][]cluster.Duty
 	progress map[string]agents.Progress
 }
 
-func newHands(d *Daemon) *hands {
-	return &hands{daemon: d, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce),
+// New makes an executor. It does nothing by itself.
+func New(options Options) *Executor {
+	return &Executor{options: options, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce),
 		lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
 }
 
-// take queues a duty in the lane of its service or fenced node. A lane is
+// Take queues a duty in the lane of its service or fenced node. A lane is
 // bounded by the mind, which hands each act out once.
-func (h *hands) take(ctx context.Context, duty cluster.Duty) {
+func (x *Executor) Take(ctx context.Context, duty cluster.Duty) {
 	lane := duty.Lane()
-	h.mu.Lock()
-	queue, running := h.lanes[lane]
-	h.lanes[lane] = append(queue, duty)
-	h.mu.Unlock()
+	x.mu.Lock()
+	queue, running := x.lanes[lane]
+	x.lanes[lane] = append(queue, duty)
+	x.mu.Unlock()
 	if !running {
-		h.daemon.work.Go(func() { h.run(ctx, lane) })
+		x.options.Go(func() { x.run(ctx, lane) })
 	}
 }
 
 // run works a lane off.
-func (h *hands) run(ctx context.Context, lane string) {
+func (x *Executor) run(ctx context.Context, lane string) {
 	for {
-		h.mu.Lock()
-		queue := h.lanes[lane]
+		x.mu.Lock()
+		queue := x.lanes[lane]
 		if len(queue) == 0 || ctx.Err() != nil {
-			delete(h.lanes, lane)
-			h.mu.Unlock()
+			delete(x.lanes, lane)
+			x.mu.Unlock()
 			return
 		}
 		duty := queue[0]
-		h.lanes[lane] = queue[1:]
-		h.mu.Unlock()
-		release := h.slot(ctx, duty.Kind)
-		result, ended := h.carryOut(ctx, duty)
+		x.lanes[lane] = queue[1:]
+		x.mu.Unlock()
+		release := x.slot(ctx, duty.Kind)
+		result, ended := x.carryOut(ctx, duty)
 		release()
 		if ended {
-			h.daemon.box.add(func(in *mind.Input) { in.Results = append(in.Results, result) })
+			x.options.Ended(result)
 		}
 	}
 }
 
 // slot waits for a free place, and returns how to give it back.
-func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()) {
-	places := h.slots
+func (x *Executor) slot(ctx context.Context, kind cluster.DutyKind) (release func()) {
+	places := x.slots
 	switch kind {
 	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume,
 		cluster.DutyCancel:
 		return func() {}
 	case cluster.DutyMigrate:
-		places = h.moves
+		places = x.moves
 	}
 	select {
 	case places <- struct{}{}:
@@ -98,40 +131,40 @@ func (h *hands) slot(ctx context.Context, kind cluster.DutyKind) (release func()
 
 // carryOut does one duty. It reports whether there is a result: a daemon that is
 // stopping has none, its next incarnation looks what became of the act.
-func (h *hands) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyResult, bool) {
+func (x *Executor) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyResult, bool) {
 	result := mind.DutyResult{Duty: duty}
 	if duty.Kind == cluster.DutyLook {
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
-		result.Observation = h.daemon.agent.Look(ctx, duty.Spec)
+		result.Observation = x.options.Agent.Look(ctx, duty.Spec)
 		return result, true
 	}
-	wanted := func() error { return cluster.StillWanted(h.daemon.replica.Root(), h.daemon.name, duty) }
+	wanted := func() error { return cluster.StillWanted(x.options.Root(), x.options.Node, duty) }
 	if err := wanted(); err != nil {
 		// Nothing was done. What is there is for a look to say.
-		h.daemon.logger.Info("an act is no longer wanted", "act", duty.Act, "kind", string(duty.Kind), "service",
+		x.options.Logger.Info("an act is no longer wanted", "act", duty.Act, "kind", string(duty.Kind), "service",
 			duty.Service, "why", err)
 		result.Result = resources.Result{Source: resources.Unknown, Why: err.Error()}
 		result.Fence = fence.Result{Outcome: fence.Unknown, Evidence: []string{"not begun: " + err.Error()}}
 		return result, true
 	}
-	h.daemon.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node",
+	x.options.Logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "node",
 		duty.Node, "target", duty.Target)
 	switch duty.Kind {
 	case cluster.DutyFence:
-		result.Fence = h.daemon.fence(ctx, duty, func(ctx context.Context) error { return h.daemon.stillWanted(ctx, wanted) })
+		result.Fence = x.Fence(ctx, duty, func(ctx context.Context) error { return x.stillWanted(ctx, wanted) })
 	case cluster.DutyPowerOn:
-		result.Fence = h.daemon.powerOn(ctx, duty.Devices)
+		result.Fence = x.PowerOn(ctx, duty.Devices)
 	default:
-		result.Result = h.act(ctx, duty, wanted)
+		result.Result = x.act(ctx, duty, wanted)
 	}
-	h.daemon.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok",
+	x.options.Logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok",
 		result.Result.OK, "why", result.Result.Why)
 	return result, ctx.Err() == nil
 }
 
-func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error) resources.Result {
-	agent, spec := h.daemon.agent, duty.Spec.WithDefaults()
+func (x *Executor) act(ctx context.Context, duty cluster.Duty, wanted func() error) resources.Result {
+	agent, spec := x.options.Agent, duty.Spec.WithDefaults()
 	bounded := func(limit time.Duration) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, limit+margin)
 	}
@@ -147,9 +180,9 @@ func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error)
 	case cluster.DutyMigrate:
 		ctx, cancel := bounded(spec.MigrateTimeout)
 		defer cancel()
-		defer h.setProgress(duty.Service, nil)
+		defer x.setProgress(duty.Service, nil)
 		return agent.Migrate(ctx, agents.Migrate{Act: duty.Act, Spec: spec, Target: duty.Target, StillWanted: wanted,
-			Progress: func(p agents.Progress) { h.setProgress(duty.Service, &p) }})
+			Progress: func(p agents.Progress) { x.setProgress(duty.Service, &p) }})
 	case cluster.DutyResume:
 		ctx, cancel := bounded(0)
 		defer cancel()
@@ -184,24 +217,31 @@ func (h *hands) act(ctx context.Context, duty cluster.Duty, wanted func() error)
 	return resources.Result{Source: resources.Unknown, Why: "no hand for duty " + string(duty.Kind)}
 }
 
-func (h *hands) setProgress(service string, p *agents.Progress) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (x *Executor) setProgress(service string, p *agents.Progress) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if p == nil {
-		delete(h.progress, service)
+		delete(x.progress, service)
 		return
 	}
-	h.progress[service] = *p
+	x.progress[service] = *p
 }
 
-// moving is how far the migrations are that this node carries out, by service.
-func (h *hands) moving() map[string]*api.Progress {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	list := make(map[string]*api.Progress, len(h.progress))
-	for service, p := range h.progress {
+// Moving is how far the migrations are that this node carries out, by service.
+func (x *Executor) Moving() map[string]*api.Progress {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	list := make(map[string]*api.Progress, len(x.progress))
+	for service, p := range x.progress {
 		list[service] = &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining,
 			BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
 	}
 	return list
+}
+
+// Lanes counts the services and nodes for which a duty waits or is under way.
+func (x *Executor) Lanes() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.lanes)
 }

@@ -1,4 +1,4 @@
-package daemon
+package executor
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/fence/scsi"
 )
 
 // levelDeadline bounds all devices of a level together.
@@ -44,7 +45,7 @@ func questionLimit(device fence.Device) time.Duration {
 	if slow(device) {
 		return slowDeadline - 15*time.Second
 	}
-	return checkTimeout
+	return CheckTimeout
 }
 
 // waitedOut is the result of a watchdog: the mind has waited already.
@@ -61,25 +62,26 @@ func waitedOut(duty cluster.Duty) fence.Result {
 			duty.Node, duty.Waited.Round(100*time.Millisecond), duty.Guard.Lease, duty.Guard.Timeout, limit)}}
 }
 
-// fence runs one attempt: all devices of the level at once, under one deadline.
+// Fence runs one attempt: all devices of the level at once, under one deadline.
 // Confirmed needs every one of them (two power supplies). wanted is asked before
 // each packet that changes power.
-func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(context.Context) error) fence.Result {
+func (x *Executor) Fence(ctx context.Context, duty cluster.Duty, wanted func(context.Context) error) fence.Result {
 	ctx, cancel := context.WithTimeout(ctx, deadlineOf(duty.Devices))
 	defer cancel()
 	started := time.Now()
 	if len(duty.Devices) == 0 {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this level names no device"}}
 	}
-	if duty.Drill && !d.heardNow(ctx, duty.Node) {
+	if duty.Drill && !x.heardNow(ctx, duty.Node) {
 		return fence.Result{Outcome: fence.Unknown,
-			Evidence: []string{duty.Node + " is not heard by " + d.name + " before the drill, so its silence afterwards " +
+			Evidence: []string{duty.Node + " is not heard by " + x.options.Node + " before the drill, so its " +
+				"silence afterwards " +
 				"would prove nothing; nothing was sent"}}
 	}
 	results := make([]fence.Result, len(duty.Devices))
 	var group sync.WaitGroup
 	for i, device := range duty.Devices {
-		group.Go(func() { results[i] = d.fenceBy(ctx, duty, device, wanted) })
+		group.Go(func() { results[i] = x.fenceBy(ctx, duty, device, wanted) })
 	}
 	group.Wait()
 	joint := fence.Result{Outcome: fence.Confirmed, Duration: time.Since(started)}
@@ -99,7 +101,7 @@ func (d *Daemon) fence(ctx context.Context, duty cluster.Duty, wanted func(conte
 		joint.Proven.Nature, joint.Proven.Waited = nature, duty.Waited
 	}
 	if duty.Drill && joint.Outcome == fence.Confirmed {
-		return d.fellSilent(ctx, duty.Node, joint)
+		return x.fellSilent(ctx, duty.Node, joint)
 	}
 	return joint
 }
@@ -109,13 +111,13 @@ const drillSilence = 2 * time.Second
 
 // heardNow waits for one more beat of a node. What was heard at some time, and
 // has been silent since, can no longer fall silent.
-func (d *Daemon) heardNow(ctx context.Context, node string) bool {
-	before := d.pulse.Heard()[node].Count
+func (x *Executor) heardNow(ctx context.Context, node string) bool {
+	before := x.options.Beats(node)
 	for waited := time.Duration(0); waited < drillSilence; waited += cluster.Tick {
 		if !sleep(ctx, cluster.Tick) {
 			return false
 		}
-		if d.pulse.Heard()[node].Count != before {
+		if x.options.Beats(node) != before {
 			return true
 		}
 	}
@@ -125,10 +127,10 @@ func (d *Daemon) heardNow(ctx context.Context, node string) bool {
 // fellSilent is the second half of a drill's proof: the device says off, and the
 // node that was heard until then is heard no more, by anybody. A device of
 // another machine says off just as well.
-func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Result) fence.Result {
-	before := d.pulse.Heard()[node].Count
-	quiet := sleep(ctx, drillSilence) && d.pulse.Heard()[node].Count == before
-	if verdict := judged(d.pulse.Test(ctx, node)); !quiet || verdict.Kernel != cluster.Silent {
+func (x *Executor) fellSilent(ctx context.Context, node string, result fence.Result) fence.Result {
+	before := x.options.Beats(node)
+	quiet := sleep(ctx, drillSilence) && x.options.Beats(node) == before
+	if verdict := x.options.Test(ctx, node); !quiet || verdict.Kernel != cluster.Silent {
 		result.Outcome = fence.Unknown
 		result.Evidence = append(result.Evidence,
 			fmt.Sprintf("the device says off, but %s still shows life (%s): the device is not its own, or another machine "+
@@ -142,20 +144,20 @@ func (d *Daemon) fellSilent(ctx context.Context, node string, result fence.Resul
 // fenceBy uses one device, with the login that answered last. Where the document
 // has just changed it, the other one is tried as well: which of the two the
 // device takes is not known before it has taken one.
-func (d *Daemon) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device,
+func (x *Executor) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device,
 	wanted func(context.Context) error) fence.Result {
 	if device.Nature() == fence.ByWatchdog {
 		return waitedOut(duty)
 	}
-	ctx, leave, entered := d.gates.enter(ctx, device, true)
+	ctx, leave, entered := x.gates.enter(ctx, device, true)
 	if !entered {
 		return fence.Result{Outcome: fence.Unknown,
 			Evidence: []string{fmt.Sprintf("its turn did not come: the device takes %d calls at once", device.Limits.AtOnce)}}
 	}
 	defer leave()
-	last, _ := d.checks.get(device.Name)
+	last, _ := x.checks.get(device.Name)
 	return inTurn(ctx, loginsOf(duty, device, last.oldLogin),
-		func(login fence.Device) fence.Result { return d.fenceAs(ctx, duty, login, wanted) })
+		func(login fence.Device) fence.Result { return x.fenceAs(ctx, duty, login, wanted) })
 }
 
 // loginsOf is a device with the login that is to be tried first, and where its
@@ -188,13 +190,13 @@ func inTurn(ctx context.Context, logins []fence.Device, use func(fence.Device) f
 	return all
 }
 
-func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.Device,
+func (x *Executor) fenceAs(ctx context.Context, duty cluster.Duty, device fence.Device,
 	wanted func(context.Context) error) fence.Result {
-	driver, err := d.driverOf(device)
+	driver, err := x.options.Driver(device)
 	if err != nil {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
 	}
-	beats := func() uint64 { return d.pulse.Heard()[duty.Node].Count }
+	beats := func() uint64 { return x.options.Beats(duty.Node) }
 	// The driver asks before each packet that changes power; what is heard after
 	// the last of them is a sign of life of that boot (law L3).
 	var before atomic.Uint64
@@ -210,14 +212,14 @@ func (d *Daemon) fenceAs(ctx context.Context, duty cluster.Duty, device fence.De
 		SignOfLife: func() bool { return beats() != before.Load() },
 	}
 	if device.Nature() == fence.ByStorage {
-		return cutOff(ctx, driver, request)
+		return CutOff(ctx, driver, request)
 	}
 	return driver.Fence(ctx, request)
 }
 
-// powerOn asks the devices of a level for power, all at once. Confirmed means
+// PowerOn asks the devices of a level for power, all at once. Confirmed means
 // that each of them took the command, and nothing more.
-func (d *Daemon) powerOn(ctx context.Context, devices []fence.Device) fence.Result {
+func (x *Executor) PowerOn(ctx context.Context, devices []fence.Device) fence.Result {
 	ctx, cancel := context.WithTimeout(ctx, powerLimit)
 	defer cancel()
 	result := fence.Result{Outcome: fence.Confirmed}
@@ -227,7 +229,7 @@ func (d *Daemon) powerOn(ctx context.Context, devices []fence.Device) fence.Resu
 	problems := make([]error, len(devices))
 	var group sync.WaitGroup
 	for i, device := range devices {
-		group.Go(func() { problems[i] = d.powerOnBy(ctx, device) })
+		group.Go(func() { problems[i] = x.powerOnBy(ctx, device) })
 	}
 	group.Wait()
 	for i, err := range problems {
@@ -239,18 +241,18 @@ func (d *Daemon) powerOn(ctx context.Context, devices []fence.Device) fence.Resu
 	return result
 }
 
-func (d *Daemon) powerOnBy(ctx context.Context, device fence.Device) error {
-	driver, err := d.driverOf(device)
+func (x *Executor) powerOnBy(ctx context.Context, device fence.Device) error {
+	driver, err := x.options.Driver(device)
 	if err != nil {
 		return err
 	}
-	ctx, leave, entered := d.gates.enter(ctx, device, true)
+	ctx, leave, entered := x.gates.enter(ctx, device, true)
 	if !entered {
 		return ctx.Err()
 	}
 	defer leave()
 	err = driver.PowerOn(ctx, device)
-	if old, kept := d.replica.Root().WithOldLogin(device); err != nil && kept && ctx.Err() == nil {
+	if old, kept := x.options.Root().WithOldLogin(device); err != nil && kept && ctx.Err() == nil {
 		if driver.PowerOn(ctx, old) == nil {
 			return nil
 		}
@@ -265,11 +267,45 @@ const fenceVerify = 3 * time.Second
 // stillWanted asks the whole cluster's State, not only this node's copy: a
 // fencer that was cut off would act on an intent that another one may have
 // finished meanwhile, and hit the new boot (laws L4, L6).
-func (d *Daemon) stillWanted(ctx context.Context, wanted func() error) error {
+func (x *Executor) stillWanted(ctx context.Context, wanted func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, fenceVerify)
 	defer cancel()
-	if err := d.log.Verify(ctx); err != nil {
-		return fmt.Errorf("%s is not in touch with the cluster, so it fences nobody: %w", d.name, err)
+	if err := x.options.InTouch(ctx); err != nil {
+		return fmt.Errorf("%s is not in touch with the cluster, so it fences nobody: %w", x.options.Node, err)
 	}
 	return wanted()
+}
+
+// powerLimit bounds one request for power.
+const powerLimit = 45 * time.Second
+
+// Cutter is what a driver for storage can do besides.
+type Cutter interface {
+	CutOff(ctx context.Context, request fence.Request, provenBefore func(string) bool) ([]scsi.Cut, fence.Result)
+	Survey(ctx context.Context, device fence.Device) ([]scsi.Finding, error)
+}
+
+// CutOff cuts a node off from every disk of a device, and says of which it is
+// proven.
+func CutOff(ctx context.Context, driver fence.Driver, request fence.Request) fence.Result {
+	storage, able := driver.(Cutter)
+	if !able {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd cannot cut anybody off from storage"}}
+	}
+	cuts, result := storage.CutOff(ctx, request, nil)
+	result.Outcome = fence.Confirmed
+	for _, cut := range cuts {
+		switch {
+		case cut.Back:
+			result.Outcome = fence.Refuted
+		case !cut.Proven && result.Outcome == fence.Confirmed:
+			result.Outcome = fence.Unknown
+		case cut.Proven:
+			result.Proven.Disks = append(result.Proven.Disks, cut.Device)
+		}
+	}
+	if len(cuts) == 0 {
+		result.Outcome = fence.Unknown
+	}
+	return result
 }

@@ -1,4 +1,4 @@
-package daemon
+package executor
 
 import (
 	"context"
@@ -65,11 +65,13 @@ func TestACheckTellsWhichLoginWorks(t *testing.T) {
 	root := &cluster.State{}
 	root.OldLogins.Set("bmc", cluster.Login{Password: "old"})
 	for password, wantOld := range map[fence.Secret]bool{"old": true, "new": false} {
-		d := &Daemon{name: "node1", drivers: map[string]fence.Driver{"ipmi": picky{password: password}}, box: newMailbox()}
-		d.checkDevice(t.Context(), root, fence.Device{Name: "bmc", Driver: "ipmi", Password: "new"})
-		in := d.box.drain()
-		if len(in.Checks) != 1 || in.Checks[0].Check.Problem != "" || in.Checks[0].OldLogin != wantOld {
-			t.Errorf("a board that takes the %q password: %+v", string(password), in.Checks)
+		var told []cluster.CheckFrom
+		x := New(Options{Node: "node1",
+			Driver:  func(fence.Device) (fence.Driver, error) { return picky{password: password}, nil },
+			Checked: func(check cluster.CheckFrom) { told = append(told, check) }})
+		x.checkDevice(t.Context(), root, fence.Device{Name: "bmc", Driver: "ipmi", Password: "new"})
+		if len(told) != 1 || told[0].Check.Problem != "" || told[0].OldLogin != wantOld {
+			t.Errorf("a board that takes the %q password: %+v", string(password), told)
 		}
 	}
 }
