@@ -19,6 +19,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
@@ -52,7 +53,7 @@ type site struct {
 	// starts; nil where none are declared.
 	pagers func(node string) teller
 	// guards are the hosts' own watchdogs, and levels what the document says of them.
-	guards func(node string) Guard
+	guards func(node string) hostguard.Host
 	levels string
 
 	mu  sync.Mutex
@@ -247,6 +248,10 @@ func (s *site) build(name string) *Daemon {
 	} else {
 		logger = slog.New(slog.DiscardHandler)
 	}
+	var guard hostguard.Host
+	if s.guards != nil {
+		guard = s.guards(name)
+	}
 	d, err := New(Options{
 		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor,
 		Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
@@ -254,15 +259,13 @@ func (s *site) build(name string) *Daemon {
 		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),
 			Packets: s.network.ListenPackets(addressOf(m.node.Address)), LogInMemory: !s.onDisk, Secured: s.secured},
 		Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
+		Guard:  guard,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if s.asks {
 		d.options.Links.Ask = s.askFrom(name)
-	}
-	if s.guards != nil {
-		d.options.Guard = s.guards(name)
 	}
 	if s.pagers != nil {
 		d.teller = s.pagers(name)

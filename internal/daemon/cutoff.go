@@ -12,7 +12,11 @@ import (
 	"github.com/clusterd/clusterd/internal/executor"
 )
 
-const cutPause = 3 * time.Second
+const (
+	cutPause = 3 * time.Second
+	// surveyLimit bounds one look at the keys on a device, and cutting off again.
+	surveyLimit = 25 * time.Second
+)
 
 // watchCut looks, on the leader, whether a boot that was cut off is registered
 // again: nothing in the storage stops it. It is told loudly, and cut off again.
@@ -41,7 +45,7 @@ func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.D
 	if !able {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, guardLimit)
+	ctx, cancel := context.WithTimeout(ctx, surveyLimit)
 	defer cancel()
 	findings, err := storage.Survey(ctx, device)
 	if err != nil {

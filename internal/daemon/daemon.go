@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -54,7 +55,7 @@ type Options struct {
 	Addresses *AddressBook
 	// Guard reaches this host's own watchdog and its keys on shared storage; nil
 	// where there are none, and then no level rests on them.
-	Guard Guard
+	Guard hostguard.Host
 	// Links replace the sockets where the network is simulated; nil opens real ones.
 	Links *Links
 	// Uptime is how long this host has been up, all time counted, where the clock is
@@ -106,7 +107,7 @@ type Daemon struct {
 	book        *logBook
 	box         *mailbox
 	executor    *executor.Executor
-	ward        *ward
+	ward        *hostguard.Ward
 	plans       *recorder.Recorder
 	trail       *trail
 	role        atomic.Pointer[role]
@@ -153,13 +154,13 @@ func New(options Options) (*Daemon, error) {
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
 	d.executor = executor.New(d.executorOptions())
-	d.ward = newWard()
 	d.book = &logBook{daemon: d}
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
 	if d.boot, err = BootID(options.Node); err != nil {
 		return nil, err
 	}
+	d.ward = hostguard.New(d.wardOptions())
 	if d.hardware, err = HardwareUUID(options.Node); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/hostguard"
 )
 
 // dog is a host's watchdog with its keeper: it outlives daemons, and takes the
@@ -83,7 +84,7 @@ func (g *dog) CutOff(context.Context, fence.Device) (bool, error) {
 func (s *site) guardAll(levels string) map[string]*dog {
 	s.t.Helper()
 	dogs := map[string]*dog{}
-	s.guards = func(name string) Guard {
+	s.guards = func(name string) hostguard.Host {
 		if dogs[name] == nil {
 			dogs[name] = &dog{world: s.world, node: name, began: s.began}
 		}

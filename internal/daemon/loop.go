@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/hostguard"
 )
 
 // loop is the only goroutine that steps the mind.
@@ -29,11 +30,11 @@ func (d *Daemon) loop(ctx context.Context) {
 		in.Incarnation, in.End = d.incarnation.Load(), d.log.Held().LastIndex
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
-		d.guarded(&in)
+		d.ward.Guarded(&in)
 		out := mind.Step(time.Since(started), in)
 		d.watchOther(mind, in.State)
 		d.publish(out)
-		d.obeyGuard(ctx, out)
+		d.ward.Obey(ctx, out)
 		if out.Planned != nil {
 			d.plans.Keep(out.Planned, time.Now())
 		}
@@ -140,5 +141,15 @@ func (d *Daemon) executorOptions() executor.Options {
 		Checked: func(check cluster.CheckFrom) {
 			d.box.add(func(in *clustermind.Input) { in.Checks = append(in.Checks, check) })
 		},
+	}
+}
+
+// wardOptions tie the guard of this host to this daemon.
+func (d *Daemon) wardOptions() hostguard.Options {
+	return hostguard.Options{
+		Node: d.name, Boot: d.boot, Logger: d.logger, Host: d.options.Guard, Agent: d.agent, Go: d.work.Go,
+		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.incarnation.Load,
+		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
+		Warn:    func(subject, text string) { d.warnings.set(subject, text) }, Hear: d.box.add,
 	}
 }

@@ -87,6 +87,8 @@ var rooms = []room{
 		"floor 2: what is shown follows from the State and a few facts, and from nothing else"},
 	{"internal/executor", []string{"internal/api", "agents", "cluster...", "resources", "fence..."},
 		"floor 2: hands carry out what was decided, and reach the log and the others by what they are given"},
+	{"internal/hostguard", []string{"agents", "cluster...", "resources", "fence..."},
+		"floor 2: this host's own end, without the run loop or the log"},
 	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."},
 		"floor 3: the run loop ties all floors below together"},
 	{"internal/...", []string{

@@ -8,13 +8,13 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/watchdog"
-	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/hostguard"
 )
 
 // guard is the daemon's own hands on this host: "guard register DISK", "guard
 // cutoff DISK", or "guard free|leased|never LEASE TIMEOUT".
 func (n *node) guard(ctx context.Context, words []string) (any, error) {
-	g := &daemon.HostGuard{
+	g := &hostguard.Real{
 		Node: n.name, Socket: "/run/guard/keeper.sock", KeeperCommand: []string{self, "watchdog-keeper"},
 		StorageHelper: "scsi-helper",
 		Storage:       n.storage(nil), Pills: n.messages(),

@@ -1,4 +1,4 @@
-package daemon
+package hostguard
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ import (
 	"github.com/clusterd/clusterd/fence/watchdog"
 )
 
-// HostGuard is this host's real watchdog and its keys: what a daemon uses on a
+// Real is this host's real watchdog and its keys: what a daemon uses on a
 // machine of its own.
-type HostGuard struct {
+type Real struct {
 	// Node is this node's name, Socket where its keeper listens, in a folder that
 	// only root may enter.
 	Node, Socket string
@@ -34,13 +34,13 @@ type HostGuard struct {
 	client *watchdog.Client
 }
 
-var _ Guard = (*HostGuard)(nil)
+var _ Host = (*Real)(nil)
 
-// Clock implements Guard.
-func (g *HostGuard) Clock() time.Duration { return watchdog.Now() }
+// Clock implements Host.
+func (g *Real) Clock() time.Duration { return watchdog.Now() }
 
-// Keeper implements Guard.
-func (g *HostGuard) Keeper(ctx context.Context) (cluster.Keeper, bool) {
+// Keeper implements Host.
+func (g *Real) Keeper(ctx context.Context) (cluster.Keeper, bool) {
 	client, state, err := watchdog.Find(ctx, g.Socket)
 	if err != nil {
 		return cluster.Keeper{}, false
@@ -55,10 +55,10 @@ func keeperOf(s watchdog.State, seq uint64) cluster.Keeper {
 	return cluster.Keeper{Seq: seq, Armed: s.Armed, Timeout: s.Info.Timeout, Pills: s.Disks, Free: s.Free, Until: s.Until}
 }
 
-// Say implements Guard. A keeper that is armed is used as it is: the times
+// Say implements Host. A keeper that is armed is used as it is: the times
 // of a boot do not change. One that is not armed makes room for one that is as
 // the document asks.
-func (g *HostGuard) Say(ctx context.Context, wanted fence.Wanted, word cluster.Pet) (cluster.Keeper, error) {
+func (g *Real) Say(ctx context.Context, wanted fence.Wanted, word cluster.Pet) (cluster.Keeper, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	client, state, err := watchdog.Find(ctx, g.Socket)
@@ -89,22 +89,22 @@ func (g *HostGuard) Say(ctx context.Context, wanted fence.Wanted, word cluster.P
 	return keeperOf(state, word.Seq), err
 }
 
-func (g *HostGuard) settings(wanted fence.Wanted) watchdog.KeeperOptions {
+func (g *Real) settings(wanted fence.Wanted) watchdog.KeeperOptions {
 	return watchdog.KeeperOptions{
 		Socket: g.Socket, Device: wanted.Settings.Device, Timeout: wanted.Settings.Timeout, NoWayOut: len(wanted.Pills) > 0,
 		LongestLease: max(wanted.Settings.Lease, time.Second), Node: g.Node, Disks: wanted.Pills,
 	}
 }
 
-// Clear implements Guard.
-func (g *HostGuard) Clear(ctx context.Context, device fence.Device) error {
+// Clear implements Host.
+func (g *Real) Clear(ctx context.Context, device fence.Device) error {
 	return g.Pills.Clear(ctx, device, g.Node)
 }
 
-// Register implements Guard. A helper of an earlier try, or of an earlier
+// Register implements Host. A helper of an earlier try, or of an earlier
 // daemon, may still hang in the kernel with a registration that comes later; as
 // long as one is there, nothing counts as registered.
-func (g *HostGuard) Register(ctx context.Context, device fence.Device) error {
+func (g *Real) Register(ctx context.Context, device fence.Device) error {
 	if err := g.Storage.Unfence(ctx, device); err != nil {
 		return err
 	}
@@ -141,8 +141,8 @@ func helpersOf(command string) (int, error) {
 	return count, nil
 }
 
-// CutOff implements Guard.
-func (g *HostGuard) CutOff(ctx context.Context, device fence.Device) (bool, error) {
+// CutOff implements Host.
+func (g *Real) CutOff(ctx context.Context, device fence.Device) (bool, error) {
 	findings, err := g.Storage.Survey(ctx, device)
 	if err != nil {
 		return false, err
