@@ -10,8 +10,8 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// TestABootRegistersOnlyWhileItIsAdmittedAndNotFenced: a key that comes after somebody cut this boot
-// off would let it write again.
+// TestABootRegistersOnlyWhileItIsAdmittedAndNotFenced: a key that comes after somebody cut this
+// boot off would let it write again.
 func TestABootRegistersOnlyWhileItIsAdmittedAndNotFenced(t *testing.T) {
 	online := cluster.Member{Name: "node1", Incarnation: 7, Boot: "boot-1", State: cluster.NodeOnline}
 	for _, c := range []struct {
@@ -39,7 +39,8 @@ func TestABootRegistersOnlyWhileItIsAdmittedAndNotFenced(t *testing.T) {
 	}
 }
 
-// TestWithoutAGuardNothingIsAskedOfTheHost: no level rests on it then, and what comes up needs none.
+// TestWithoutAGuardNothingIsAskedOfTheHost: no level rests on it then, and what comes up needs
+// none.
 func TestWithoutAGuardNothingIsAskedOfTheHost(t *testing.T) {
 	root := &cluster.State{}
 	root.Nodes.Set("node1", cluster.Member{Name: "node1", Guard: &fence.Guard{Boot: "boot-1", Timeout: time.Second}})
