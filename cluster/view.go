@@ -250,7 +250,7 @@ func (w Contactwatch) Unasked(timing Timing) bool {
 type Judgement struct {
 	State NodeState
 	Why   string
-	// wait says what is waited for while nothing is judged, next what to do about it.
+	// Wait says what is waited for while nothing is judged, Next what to do about it.
 	Wait, Next string
 }
 

@@ -48,7 +48,7 @@ type planner struct {
 	rules.World
 	view     cluster.View
 	decision *Decision
-	// load counts the services on each node, with what this very decision puts
+	// Load counts the services on each node, with what this very decision puts
 	// there, so that the services of a lost node spread out.
 	Load map[string]int
 	// starting counts the starts under way, with those of this decision; idles

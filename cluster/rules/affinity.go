@@ -17,7 +17,7 @@ import (
 type ruled struct {
 	Apart    []*cluster.Service
 	together bool
-	// barred is what keeps every service off a node; nil where nodes may change.
+	// Barred is what keeps every service off a node; nil where nodes may change.
 	Barred map[string]string
 }
 
@@ -45,7 +45,7 @@ func (w *World) Rules() ruled {
 // objections are what the rules between services say against nodes.
 type objections struct {
 	Why map[string]string
-	// exclusive: it is a matter of being alone on a node.
+	// Exclusive: it is a matter of being alone on a node.
 	Exclusive bool
 }
 

@@ -16,16 +16,16 @@ import (
 // cannot write.
 type World struct {
 	facts
-	// at is the moment that is judged by: the time of the entry. A plan has no clock
+	// At is the moment that is judged by: the time of the entry. A plan has no clock
 	// and leaves it empty.
 	At time.Time
-	// also are the nodes where a plan in the making puts services, by service; Apply
+	// Also are the nodes where a plan in the making puts services, by service; Apply
 	// has none.
 	Also map[string]string
-	// departs are the services that a plan in the making stops to start them
+	// Departs are the services that a plan in the making stops to start them
 	// elsewhere, and where; Apply has none.
 	Departs map[string]string
-	// ruled is what a plan found once; Apply, under which documents change, looks
+	// Ruled is what a plan found once; Apply, under which documents change, looks
 	// each time.
 	Ruled *ruled
 }
