@@ -128,8 +128,9 @@ func networksAlone() []mutant {
 		},
 		{
 			name: "deaf-flaps", law: "L7", broken: "a node that was deaf is given work with the first entry that it takes",
-			edits: []edit{{"cluster/mind/deaf.go", "= cluster.DeafBack", " 0"}},
-			nets:  []net{tests("cluster/mind", "^TestADeafNodeIsBack")},
+			edits: []edit{{"cluster/mind/deaf.go", "l.Well >= cluster.DeafBack {", "l.Well > 0 {"},
+				{"cluster/mind/deaf.go", "l.Well < cluster.DeafBack)", "l.Well == 0)"}},
+			nets: []net{tests("cluster/mind", "^TestADeafNodeIsBack")},
 		},
 		{
 			name: "no-way-is-off", law: "L3", broken: "a board that cannot be reached is read as: the machine has no power",
