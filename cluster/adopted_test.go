@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -28,5 +29,42 @@ func TestAVMThatIsTakenInIsOnTheDisksItIsSeenOn(t *testing.T) {
 	}
 	if why := b.Service("vm:a").ThrowsAway(); why == "" {
 		t.Error("it may be stopped without a word")
+	}
+}
+
+// TestWhatACopyWroteGoesIntoNoOlderStart: it was moved by hand while the hypervisor of its node did
+// not answer, and both machines booted anew before that was settled. The overlay was known of the
+// copy alone, which is gone.
+func TestWhatACopyWroteGoesIntoNoOlderStart(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		owner resources.Condition
+		held  bool
+	}{
+		{"the owner does not answer", resources.Unknown, true},
+		{"the owner is seen running it", resources.Running, false},
+	} {
+		b := clustertest.NewBook(t, 3, "vm:a")
+		b.Running("vm:a", "node1")
+		seen := func(node string, o resources.Observation) {
+			o.Service, o.UUID = "vm:a", b.Service("vm:a").Spec.UUID
+			b.Must(cluster.Observed{Service: "vm:a", Node: node, Incarnation: b.Node(node).Incarnation, Observation: o,
+				AsOf: b.S.Index})
+		}
+		seen("node1", resources.Observation{Condition: c.owner})
+		seen("node2", resources.Observation{Condition: resources.Running,
+			Disks: []resources.Disk{{Identity: "overlay"}, {Identity: "disk-vm:a", Behind: "overlay"}}})
+		b.Up("node2", "another boot")
+		if a := b.Service("vm:a"); (a.Astray != nil) != c.held {
+			t.Errorf("%s: once the copy is gone, what it ran on is %+v", c.name, a.Astray)
+		}
+		told := b.S.Timeline[len(b.S.Timeline)-2].Why
+		if strings.Contains(told, "ran on other disks") != c.held {
+			t.Errorf("%s: told is %q", c.name, told)
+		}
+		b.Up("node1", "another boot")
+		if a := b.Service("vm:a"); (a.HoldsBack() != "") != c.held || a.State != resources.Recovering {
+			t.Errorf("%s: it is %s and held back by %q", c.name, a.State, a.HoldsBack())
+		}
 	}
 }

@@ -142,10 +142,11 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 		t.settleUninitialized(service)
 		return
 	case service.Owner != "":
+		service, ran := t.ranElsewhere(service, h)
 		t.Services.Set(service.Spec.Name, service)
 		if h.Condition != "" {
 			t.setService(service, service.State, cluster.Event{Node: h.Node, Cause: cause,
-				Why: words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s", h.Node, service.Owner), proof)})
+				Why: words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s%s", h.Node, service.Owner, ran), proof)})
 		}
 		return
 	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
@@ -166,6 +167,24 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 	}
 	t.Services.Set(service.Spec.Name, service)
 	t.atRest(service)
+}
+
+// ranElsewhere remembers on which disks a copy ran that is gone now, unless the service is known
+// to run at its owner: the copy may have been the guest itself, moved by hand, and what it wrote
+// last is not on its declared disks then. It returns what there is to say about that.
+func (t *transaction) ranElsewhere(service cluster.Service, h cluster.Holder) (cluster.Service, string) {
+	drift := resources.DriftOf(h.StartedWith(), h.Disks)
+	if service.Spec.Kind() != resources.KindVM || service.Astray != nil ||
+		h.Condition != string(resources.Running) || drift.None() {
+		return service, ""
+	}
+	owner, held := service.Holder(service.Owner)
+	n, _ := t.Nodes.Get(service.Owner)
+	if held && owner.Condition == string(resources.Running) && n.Reachable() && cluster.OnBoot(n)(owner) {
+		return service, ""
+	}
+	service.Astray = &cluster.Astray{Drift: drift, Node: h.Node, Index: t.index}
+	return service, ", and ran on other disks than it was started with: " + drift.String()
 }
 
 // settleMigration goes on with a migration that did not end clean: first the

@@ -50,5 +50,13 @@ func disks() []mutant {
 					"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"},
 			}, nets: first(simulation), faults: []string{"configuration", "declared anew"},
 		},
+		{
+			name: "a-copys-disks-are-forgotten", law: "L9",
+			broken: "what a copy ran on that was moved by hand is forgotten when its host dies",
+			edits: []edit{{"cluster/apply/settle.go",
+				"if service.Spec.Kind() != resources.KindVM || service.Astray != nil ||",
+				"if service.Spec.Kind() == resources.KindVM || service.Astray != nil ||"}},
+			nets: first(tests("cluster", "^TestWhatACopyWroteGoesIntoNoOlderStart$")),
+		},
 	}
 }
