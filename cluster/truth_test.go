@@ -121,3 +121,13 @@ func TestWhatIsFoundBeforeTheAnswerCounts(t *testing.T) {
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	says(b, "r", cluster.CodeSuccess, "")
 }
+
+// TestAServiceOnALostNodeIsNotCalledRunning: what is remembered of a node that is lost and not being
+// fenced yet says nothing about now.
+func TestAServiceOnALostNodeIsNotCalledRunning(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Lose("node1")
+	b.Must(cluster.Ask{Request: "r", Op: cluster.OpEnable, Service: "vm:a", By: "root"})
+	says(b, "r", cluster.CodeTemporary, "vm:a ran on node1 when that was last heard; node1 is lost")
+}

@@ -34,7 +34,7 @@ func peopleAlone() []mutant {
 		{
 			name: "failed-parts-are-ignored", law: "L7", broken: "a service whose resources failed stays where it is for ever",
 			edits: []edit{{observe, "\tcase resources.Broken:\n", "\tcase resources.Condition(\"none\"):\n"}},
-			nets:  first(simulation), faults: []string{"parts fail", "declared anew"},
+			nets:  first(simulation), faults: []string{"parts fail", "declared anew", "configuration"},
 		},
 		{
 			name: "convalescence-is-not-begun", law: "L7",

@@ -130,7 +130,7 @@ func places() []mutant {
 		{
 			name: "remembered-is-running", law: "L7", broken: "a service on a lost node is called running",
 			edits: []edit{{"cluster/rules/ask.go", "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}},
-			nets:  first(stories),
+			nets:  first(tests("cluster", "^TestAServiceOnALostNodeIsNotCalledRunning$")),
 		},
 		{
 			name: "attached-disk-pins-a-vm", law: "R",
