@@ -122,8 +122,8 @@ func TestWhatIsFoundBeforeTheAnswerCounts(t *testing.T) {
 	says(b, "r", cluster.CodeSuccess, "")
 }
 
-// TestAServiceOnALostNodeIsNotCalledRunning: what is remembered of a node that is lost and not being
-// fenced yet says nothing about now.
+// TestAServiceOnALostNodeIsNotCalledRunning: what is remembered of a node that is lost and not
+// being fenced yet says nothing about now.
 func TestAServiceOnALostNodeIsNotCalledRunning(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
