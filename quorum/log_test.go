@@ -261,6 +261,20 @@ func TestManyReadersShareOneRead(t *testing.T) {
 	})
 }
 
+// TestAReadUnderWayAnswersNoLaterQuestion: it may be older than the question. All that ask meanwhile
+// share the next one.
+func TestAReadUnderWayAnswersNoLaterQuestion(t *testing.T) {
+	underWay := &sharedRead{done: make(chan struct{})}
+	reads := &sharedReads{running: underWay}
+	first, second := reads.join(nil), reads.join(nil)
+	if first == underWay {
+		t.Error("a question is answered by a read that began before it")
+	}
+	if first != second {
+		t.Error("two questions at once cost two reads")
+	}
+}
+
 // A leader that is asked by other nodes as much as it can stand has places left for its own
 // decisions.
 func TestOtherNodesLeaveTheLeaderItsPlaces(t *testing.T) {

@@ -28,7 +28,7 @@ func strangers() []mutant {
 			edits: []edit{{"quorum/shared.go",
 				"\tdefer s.mu.Unlock()\n\tif s.next == nil {",
 				"\tdefer s.mu.Unlock()\n\tif s.running != nil {\n\t\treturn s.running\n\t}\n\tif s.next == nil {"}},
-			nets: first(tests("quorum", "^(TestManyReadersShareOneRead|TestHistoriesUnderRandomFaultsAreLinearizable)$")),
+			nets: first(tests("quorum", "^TestAReadUnderWayAnswersNoLaterQuestion$")),
 		},
 		{
 			name: "others-take-the-leaders-places", law: "L10",
