@@ -155,7 +155,9 @@ type RevokeClients struct {
 }
 
 // Kind names each command in the log.
-func (AddClient) Kind() string     { return "add-client" }
+func (AddClient) Kind() string { return "add-client" }
+
+// Kind implements Command.
 func (RevokeClients) Kind() string { return "revoke-clients" }
 
 // MayBar says why no further keys can be barred. None is ever forgotten to make room: it would be

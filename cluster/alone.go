@@ -332,6 +332,8 @@ type Readmit struct {
 
 // Kind names the commands in the log.
 func (GoAlone) Kind() string { return "go-alone" }
+
+// Kind implements Command.
 func (Readmit) Kind() string { return "readmit" }
 func (GoAlone) level() int   { return LevelTwo }
 func (Readmit) level() int   { return LevelTwo }

@@ -298,28 +298,76 @@ type Configure struct {
 }
 
 // Kind names each command in the log.
-func (Init) Kind() string         { return "init" }
-func (Restore) Kind() string      { return "restore" }
-func (Recover) Kind() string      { return "recover" }
-func (RaiseLevel) Kind() string   { return "raise-level" }
-func (AddToken) Kind() string     { return "add-token" }
-func (Join) Kind() string         { return "join" }
-func (RemoveNode) Kind() string   { return "remove-node" }
-func (NodeUp) Kind() string       { return "node-up" }
-func (Inventory) Kind() string    { return "inventory" }
-func (Leave) Kind() string        { return "leave" }
-func (NodeGone) Kind() string     { return "node-left" }
-func (Contact) Kind() string      { return "contact" }
-func (BeginFence) Kind() string   { return "begin-fence" }
-func (AssignFence) Kind() string  { return "assign-fence" }
-func (FenceDone) Kind() string    { return "fence-done" }
+func (Init) Kind() string { return "init" }
+
+// Kind implements Command.
+func (Restore) Kind() string { return "restore" }
+
+// Kind implements Command.
+func (Recover) Kind() string { return "recover" }
+
+// Kind implements Command.
+func (RaiseLevel) Kind() string { return "raise-level" }
+
+// Kind implements Command.
+func (AddToken) Kind() string { return "add-token" }
+
+// Kind implements Command.
+func (Join) Kind() string { return "join" }
+
+// Kind implements Command.
+func (RemoveNode) Kind() string { return "remove-node" }
+
+// Kind implements Command.
+func (NodeUp) Kind() string { return "node-up" }
+
+// Kind implements Command.
+func (Inventory) Kind() string { return "inventory" }
+
+// Kind implements Command.
+func (Leave) Kind() string { return "leave" }
+
+// Kind implements Command.
+func (NodeGone) Kind() string { return "node-left" }
+
+// Kind implements Command.
+func (Contact) Kind() string { return "contact" }
+
+// Kind implements Command.
+func (BeginFence) Kind() string { return "begin-fence" }
+
+// Kind implements Command.
+func (AssignFence) Kind() string { return "assign-fence" }
+
+// Kind implements Command.
+func (FenceDone) Kind() string { return "fence-done" }
+
+// Kind implements Command.
 func (ConfirmFence) Kind() string { return "confirm-fence" }
-func (CheckDevice) Kind() string  { return "check-device" }
-func (Begin) Kind() string        { return "begin" }
-func (Done) Kind() string         { return "done" }
-func (Looked) Kind() string       { return "looked" }
-func (Observed) Kind() string     { return "observed" }
-func (Probed) Kind() string       { return "probed" }
-func (Ask) Kind() string          { return "ask" }
-func (GiveUp) Kind() string       { return "give-up" }
-func (Configure) Kind() string    { return "configure" }
+
+// Kind implements Command.
+func (CheckDevice) Kind() string { return "check-device" }
+
+// Kind implements Command.
+func (Begin) Kind() string { return "begin" }
+
+// Kind implements Command.
+func (Done) Kind() string { return "done" }
+
+// Kind implements Command.
+func (Looked) Kind() string { return "looked" }
+
+// Kind implements Command.
+func (Observed) Kind() string { return "observed" }
+
+// Kind implements Command.
+func (Probed) Kind() string { return "probed" }
+
+// Kind implements Command.
+func (Ask) Kind() string { return "ask" }
+
+// Kind implements Command.
+func (GiveUp) Kind() string { return "give-up" }
+
+// Kind implements Command.
+func (Configure) Kind() string { return "configure" }

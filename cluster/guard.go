@@ -37,8 +37,12 @@ type LostKeys struct {
 }
 
 // Kind names each command in the log.
-func (Guarded) Kind() string  { return "guarded" }
-func (KeyBack) Kind() string  { return "key-back" }
+func (Guarded) Kind() string { return "guarded" }
+
+// Kind implements Command.
+func (KeyBack) Kind() string { return "key-back" }
+
+// Kind implements Command.
 func (LostKeys) Kind() string { return "lost-keys" }
 func (Guarded) level() int    { return LevelTwo }
 func (KeyBack) level() int    { return LevelTwo }

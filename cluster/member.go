@@ -55,7 +55,9 @@ type UnlockCluster struct {
 }
 
 // Kind names the commands in the log.
-func (LockCluster) Kind() string   { return "lock" }
+func (LockCluster) Kind() string { return "lock" }
+
+// Kind implements Command.
 func (UnlockCluster) Kind() string { return "unlock" }
 func (LockCluster) level() int     { return LevelTwo }
 func (UnlockCluster) level() int   { return LevelTwo }
@@ -219,6 +221,8 @@ type NodeEmpty struct {
 
 // Kind names the commands in the log.
 func (OrderNode) Kind() string { return "order-node" }
+
+// Kind implements Command.
 func (NodeEmpty) Kind() string { return "node-empty" }
 func (OrderNode) level() int   { return LevelTwo }
 func (NodeEmpty) level() int   { return LevelTwo }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func everyCommand() []cluster.Command {
 	at := clustertest.Founded.Add(90 * time.Millisecond)
 	seen := resources.Observation{Service: "vm:a", UUID: "u", Title: "a", Condition: resources.Paused, Reason: "ioerror",
 		Explained: true, Disks: []resources.Disk{{Identity: "d", Shared: true, ReadOnly: true}}, Evidence: "e"}
-	return []cluster.Command{
+	list := []cluster.Command{
 		cluster.Init{Cluster: "c", ID: "i", Secrets: cluster.Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
 		cluster.Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
 		cluster.Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
@@ -57,6 +58,12 @@ func everyCommand() []cluster.Command {
 		cluster.Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},
 		cluster.Arm{Expired: true, By: "root"},
 		cluster.PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: "refused"},
+	}
+	return slices.Concat(list, commandsAboutServices(at, seen))
+}
+
+func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.Command {
+	return []cluster.Command{
 		cluster.BeginDrill{Node: "n", Level: 1, By: "root", Scheduled: true},
 		cluster.EndDrill{Node: "n", Act: 5, OK: true, Why: "w"},
 		cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "n", Target: "m", Definition: "d",

@@ -261,8 +261,8 @@ func TestManyReadersShareOneRead(t *testing.T) {
 	})
 }
 
-// TestAReadUnderWayAnswersNoLaterQuestion: it may be older than the question. All that ask meanwhile
-// share the next one.
+// TestAReadUnderWayAnswersNoLaterQuestion: it may be older than the question. All that ask
+// meanwhile share the next one.
 func TestAReadUnderWayAnswersNoLaterQuestion(t *testing.T) {
 	underWay := &sharedRead{done: make(chan struct{})}
 	reads := &sharedReads{running: underWay}

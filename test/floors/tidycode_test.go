@@ -79,38 +79,12 @@ func (s *source) measure(found *findings) {
 
 func (s *source) measureFunction(found *findings, function *ast.FuncDecl) {
 	where := s.name + ":" + nameOf(function)
-	if lines := s.span(function) - s.data(function); lines > longestFunction {
+	if lines := s.span(function); lines > longestFunction {
 		found.add("function-size", where, "%s:%d: %d lines", s.name, s.line(function.Pos()), lines)
 	}
 	if branches := complexity(function); branches > mostBranches {
 		found.add("complexity", where, "%s:%d: branches %d times", s.name, s.line(function.Pos()), branches)
 	}
-}
-
-// data counts the lines of the lists that a function makes at its top level to return them: a table
-// is as long as what it holds.
-func (s *source) data(function *ast.FuncDecl) (lines int) {
-	if function.Body == nil {
-		return 0
-	}
-	for _, statement := range function.Body.List {
-		var made []ast.Expr
-		switch statement := statement.(type) {
-		case *ast.ReturnStmt:
-			made = statement.Results
-		case *ast.AssignStmt:
-			made = statement.Rhs
-		}
-		for _, list := range made {
-			if literal, is := list.(*ast.CompositeLit); is {
-				switch literal.Type.(type) {
-				case *ast.ArrayType, *ast.MapType:
-					lines += s.span(literal) - 1
-				}
-			}
-		}
-	}
-	return lines
 }
 
 // nameOf returns "function" or "Type.method".
@@ -182,11 +156,9 @@ func (s *source) oneStatement(found *findings, n ast.Node) {
 	}
 }
 
-// spokenFor are methods of interfaces that are documented there: the standard library's, and
-// Kind of cluster.Command.
+// spokenFor are methods of the standard library's interfaces, whose names say what they do.
 var spokenFor = map[string]bool{
 	"Error": true, "Unwrap": true, "String": true, "GoString": true, "LogValue": true, "MarshalJSON": true,
-	"Kind": true,
 }
 
 // documented complains about exported names without a comment that begins with them.

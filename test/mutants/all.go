@@ -3,9 +3,9 @@ package main
 // all are the mutants, by law; R are the rules between services and the orders.
 func all() []mutant {
 	list := guestsAlone()
-	for _, of := range [][]mutant{holders(), incarnations(), unknowns(), majority(), migrations(), oldLeaders(),
-		acknowledged(), lostLogs(), brake(), disks(), trees(), between(), levels(), guards(), onlyFaults(),
-		hypervisorsAlone(), networksAlone(), peopleAlone(), places(), keys(), strangers(), admitted()} {
+	for _, of := range [][]mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
+		acknowledged(), lostLogs(), brake(), disks(), trees(), between, levels(), guards(), onlyFaults,
+		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, admitted} {
 		list = append(list, of...)
 	}
 	return list

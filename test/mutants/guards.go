@@ -15,77 +15,75 @@ func byMindTests(run string) []net { return []net{tests("cluster/mind", "^"+run+
 // guards are the breaks of what proves less than power: storage, watchdogs with
 // their lease, messages on disks. Their names begin alike, so that all of them
 // can be chosen.
-func guards() []mutant { return append(append(storageBreaks(), waitBreaks()...), leaseBreaks()...) }
+func guards() []mutant { return append(append(storageBreaks, waitBreaks()...), leaseBreaks()...) }
 
-func storageBreaks() []mutant {
-	return []mutant{
-		{
-			name: "guard-storage-releases-any-disk", law: "L3",
-			broken: "a service is let go although one of its disks is not under the reservation",
-			edits: []edit{{proof,
-				"\t\tcase !fence.LiesOn(disk.Identity, n.Cut.Disks):",
-				"\t\tcase disk.Identity == \"\":"}, {proof,
-				"\t\tcase !fence.LiesOn(disk.Identity, guard.Keys):",
-				"\t\tcase disk.Identity == \"-\":"}},
-			nets: []net{simulation, tests("cluster", "^TestStorageReleasesNoDiskThatIsNotUnderReservation$")},
-		},
-		{
-			name: "guard-storage-releases-what-may-run-on", law: "L3",
-			broken: "a service that does not allow it is let go although its old host may run on",
-			edits: []edit{{proof,
-				"\tcase !waited && !spec.StorageOnly:",
-				"\tcase !waited && spec.StorageOnly && writable < 0:"}},
-			nets: byTests("TestStorageReleasesOnlyWhatItCoversAndAllowsIt"),
-		},
-		{
-			name: "guard-key-on-its-way-counts", law: "L3",
-			broken: "storage releases what a boot held whose registration may still be on its way",
-			edits: []edit{{proof,
-				"\t\tcase !fence.LiesOn(disk.Identity, guard.Keys):",
-				"\t\tcase disk.Identity == \"-\":"}},
-			nets: byTests("TestStorageReleasesNothingOfABootWhoseRegistrationMayBeOnItsWay"),
-		},
-		{
-			name: "guard-cut-off-is-off", law: "L3",
-			broken: "a node that is cut off from its storage counts as one without power",
-			edits: []edit{{shot,
-				"\tif c.Result.Proven.By() == fence.ByStorage {",
-				"\tif c.Result.Proven.By() == \"\" {"}}, nets: first(simulation),
-		},
-		{
-			name: "guard-cut-boot-is-admitted", law: "L3", broken: "a boot that was cut off from its storage is taken in again",
-			edits: []edit{{"cluster/holders.go",
-				" return n.Cut != nil && n.Cut.Boot == boot && boot != \"\" ",
-				"\n\treturn n.Cut == nil && n.Name == boot && n.Cut.Boot == boot && boot != \"\"\n"}},
-			nets: []net{simulation, tests("cluster", "^TestABootThatWasCutOffIsNeverAdmitted$")},
-		},
-		{
-			name: "guard-preempt-without-abort", law: "L3",
-			broken: "a key that is gone counts although nobody proved that what was sent is aborted",
-			edits:  []edit{{storage, "\tcase !cut.Aborted:", "\tcase !cut.Aborted && present:"}},
-			nets:   []net{tests("fence/scsi", "^TestJudge$")},
-		},
-		{
-			name: "guard-array-accepts-and-does-nothing", law: "L3",
-			broken: "a removal is believed although the array's generation did not move",
-			edits: []edit{{storage, "\tcase e.verdict == accepted && e.after.Generation == e.before.Generation:",
-				"\tcase e.verdict == accepted && e.after.Generation > e.before.Generation+1000:"}},
-			nets: []net{tests("fence/scsi", "^TestJudge$")},
-		},
-		{
-			name: "guard-runs-before-it-is-known", law: "L3",
-			broken: "a node is given work before its watchdog and its keys are known to be in place",
-			edits: []edit{{proof,
+var storageBreaks = []mutant{
+	{
+		name: "guard-storage-releases-any-disk", law: "L3",
+		broken: "a service is let go although one of its disks is not under the reservation",
+		edits: []edit{{proof,
+			"\t\tcase !fence.LiesOn(disk.Identity, n.Cut.Disks):",
+			"\t\tcase disk.Identity == \"\":"}, {proof,
+			"\t\tcase !fence.LiesOn(disk.Identity, guard.Keys):",
+			"\t\tcase disk.Identity == \"-\":"}},
+		nets: []net{simulation, tests("cluster", "^TestStorageReleasesNoDiskThatIsNotUnderReservation$")},
+	},
+	{
+		name: "guard-storage-releases-what-may-run-on", law: "L3",
+		broken: "a service that does not allow it is let go although its old host may run on",
+		edits: []edit{{proof,
+			"\tcase !waited && !spec.StorageOnly:",
+			"\tcase !waited && spec.StorageOnly && writable < 0:"}},
+		nets: byTests("TestStorageReleasesOnlyWhatItCoversAndAllowsIt"),
+	},
+	{
+		name: "guard-key-on-its-way-counts", law: "L3",
+		broken: "storage releases what a boot held whose registration may still be on its way",
+		edits: []edit{{proof,
+			"\t\tcase !fence.LiesOn(disk.Identity, guard.Keys):",
+			"\t\tcase disk.Identity == \"-\":"}},
+		nets: byTests("TestStorageReleasesNothingOfABootWhoseRegistrationMayBeOnItsWay"),
+	},
+	{
+		name: "guard-cut-off-is-off", law: "L3",
+		broken: "a node that is cut off from its storage counts as one without power",
+		edits: []edit{{shot,
+			"\tif c.Result.Proven.By() == fence.ByStorage {",
+			"\tif c.Result.Proven.By() == \"\" {"}}, nets: first(simulation),
+	},
+	{
+		name: "guard-cut-boot-is-admitted", law: "L3", broken: "a boot that was cut off from its storage is taken in again",
+		edits: []edit{{"cluster/holders.go",
+			" return n.Cut != nil && n.Cut.Boot == boot && boot != \"\" ",
+			"\n\treturn n.Cut == nil && n.Name == boot && n.Cut.Boot == boot && boot != \"\"\n"}},
+		nets: []net{simulation, tests("cluster", "^TestABootThatWasCutOffIsNeverAdmitted$")},
+	},
+	{
+		name: "guard-preempt-without-abort", law: "L3",
+		broken: "a key that is gone counts although nobody proved that what was sent is aborted",
+		edits:  []edit{{storage, "\tcase !cut.Aborted:", "\tcase !cut.Aborted && present:"}},
+		nets:   []net{tests("fence/scsi", "^TestJudge$")},
+	},
+	{
+		name: "guard-array-accepts-and-does-nothing", law: "L3",
+		broken: "a removal is believed although the array's generation did not move",
+		edits: []edit{{storage, "\tcase e.verdict == accepted && e.after.Generation == e.before.Generation:",
+			"\tcase e.verdict == accepted && e.after.Generation > e.before.Generation+1000:"}},
+		nets: []net{tests("fence/scsi", "^TestJudge$")},
+	},
+	{
+		name: "guard-runs-before-it-is-known", law: "L3",
+		broken: "a node is given work before its watchdog and its keys are known to be in place",
+		edits: []edit{{proof,
+			"\treturn fence.WantedBy(w.Document.Nodes[n.Name].Fence, " +
+				"w.Document.Devices).Missing(n.GuardOf(n.Boot), n.Boot)",
+			"\tif n.Name != \"\" {\n" +
+				"\t\treturn \"\"\n" +
+				"\t}\n" +
 				"\treturn fence.WantedBy(w.Document.Nodes[n.Name].Fence, " +
-					"w.Document.Devices).Missing(n.GuardOf(n.Boot), n.Boot)",
-				"\tif n.Name != \"\" {\n" +
-					"\t\treturn \"\"\n" +
-					"\t}\n" +
-					"\treturn fence.WantedBy(w.Document.Nodes[n.Name].Fence, " +
-					"w.Document.Devices).Missing(n.GuardOf(n.Boot), n.Boot)"}},
-			nets: byTests("TestANodeRunsNothingBeforeItsGuardIsKnown"),
-		},
-	}
+				"w.Document.Devices).Missing(n.GuardOf(n.Boot), n.Boot)"}},
+		nets: byTests("TestANodeRunsNothingBeforeItsGuardIsKnown"),
+	},
 }
 
 func waitBreaks() []mutant {

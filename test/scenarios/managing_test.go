@@ -67,6 +67,12 @@ func (s *story) managing() map[string]func([]string) error {
 			}
 			return nil
 		},
+	}
+}
+
+// joining is what is done to nodes: removed, replaced, upgraded.
+func (s *story) joining() map[string]func([]string) error {
+	return map[string]func([]string) error{
 		"remove-node": func(words []string) error {
 			return s.propose("remove-node", cluster.RemoveNode{Node: words[0], By: "root"})
 		},
@@ -104,6 +110,12 @@ func (s *story) managing() map[string]func([]string) error {
 			}
 			return s.propose("raise-level", cluster.RaiseLevel{Level: level})
 		},
+	}
+}
+
+// restoring is what is done after a loss, and what goes wrong beside it.
+func (s *story) restoring() map[string]func([]string) error {
+	return map[string]func([]string) error{
 		"backup": func([]string) error {
 			var err error
 			s.backup, err = json.Marshal(s.world.State())
@@ -123,6 +135,12 @@ func (s *story) managing() map[string]func([]string) error {
 			return s.propose("recover", cluster.Recover{Generation: state.Generation + 1, Dead: words,
 				Through: cmp.Or(s.vouched, state.Index), By: "root"})
 		},
+	}
+}
+
+// misusing is what a client repeats or gets wrong, and how its last request stands.
+func (s *story) misusing() map[string]func([]string) error {
+	return map[string]func([]string) error{
 		// ask-again: a client that lost the answer repeats its last request.
 		"ask-again": func([]string) error {
 			again := s.lastAsk

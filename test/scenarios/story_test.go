@@ -82,8 +82,10 @@ func (s *story) command(line string) error {
 	if len(words) == 0 || strings.HasPrefix(line, "#") {
 		return nil
 	}
-	for _, set := range []map[string]func([]string) error{s.declaring(), s.watching(), s.breaking(), s.operating(),
-		s.managing(), s.ruling(), s.asking(), s.ordering(), s.guarding(), s.deciding()} {
+	for _, set := range []map[string]func([]string) error{
+		s.declaring(), s.watching(), s.breaking(), s.happening(), s.operating(),
+		s.managing(), s.joining(), s.restoring(), s.misusing(), s.ruling(),
+		s.asking(), s.ordering(), s.guarding(), s.deciding()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}
@@ -266,6 +268,7 @@ func (s *story) onHost(do func(h *sim.Host, words []string)) func([]string) erro
 	}
 }
 
+// breaking is what hosts and storage do.
 func (s *story) breaking() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"power-off":   s.onHost(func(h *sim.Host, _ []string) { h.PowerOff() }),
@@ -308,7 +311,12 @@ func (s *story) breaking() map[string]func([]string) error {
 			s.world.LoopVM(words[0], while)
 			return err
 		},
+	}
+}
 
+// happening is what guests, people and networks do.
+func (s *story) happening() map[string]func([]string) error {
+	return map[string]func([]string) error{
 		"crash":           s.onHost(func(h *sim.Host, words []string) { h.CrashVM(words[0]) }),
 		"vanish":          s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], false) }),
 		"guest-shutdown":  s.onHost(func(h *sim.Host, words []string) { h.EndVM(words[0], true) }),

@@ -42,6 +42,15 @@ func faultKinds() []faultKind {
 			h.Hang(true)
 			w.After(f.While, func() { h.Hang(false) })
 		}},
+	}
+	return slices.Concat(kinds, networkFaults(), boardFaults(), hypervisorFaults(), operatorFaults(), levelFaults(),
+		orderFaults(), guardFaults(),
+		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults(),
+		volumeFaults(), deafFaults(), hangFaults())
+}
+
+func networkFaults() []faultKind {
+	return []faultKind{
 		{"link cut", 4, func(w *World, f Fault, h *Host) {
 			if f.Host != f.Other {
 				w.Cut(f.Host, f.Other)
@@ -77,6 +86,11 @@ func faultKinds() []faultKind {
 				w.Lead(h.Name)
 			}
 		}},
+	}
+}
+
+func boardFaults() []faultKind {
+	return []faultKind{
 		{"wall clock jumps", 1, func(w *World, f Fault, h *Host) {
 			h.Wall = time.Duration(f.random().Int64N(int64(4*time.Hour))) - 2*time.Hour
 		}},
@@ -90,9 +104,6 @@ func faultKinds() []faultKind {
 			w.After(3*f.While, func() { h.BMC = BMCWorks })
 		}},
 	}
-	return slices.Concat(kinds, hypervisorFaults(), operatorFaults(), levelFaults(), orderFaults(), guardFaults(),
-		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults(),
-		volumeFaults(), deafFaults(), hangFaults())
 }
 
 // chances are the kinds that come by chance and not from the list.
