@@ -257,16 +257,16 @@ func Premature(s *State, commands []Command) string {
 		if raise, is := c.(RaiseLevel); is && raise.Level > CurrentLevel {
 			return fmt.Sprintf("level %d is not known here, this clusterd knows level %d", raise.Level, CurrentLevel)
 		}
-		if why := PrematureOne(s, c); why != "" {
+		if why := PrematureFor(s, c); why != "" {
 			return why
 		}
 	}
 	return ""
 }
 
-// PrematureOne is the same question about one command. Apply asks it again: a level
+// PrematureFor is the same question about one command. Apply asks it again: a level
 // can also fall, by the restoring of an older backup.
-func PrematureOne(s *State, c Command) string {
+func PrematureFor(s *State, c Command) string {
 	if needed := LevelOf(c); s.ID != "" && needed > s.Level {
 		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a "+
 			"version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)

@@ -154,9 +154,9 @@ const (
 	PauseHypervisor     = 5 * time.Second
 )
 
-// HungFor says why a node can take no VM in at present; "" if it can. A service made of
+// HungWhy says why a node can take no VM in at present; "" if it can. A service made of
 // resources needs no hypervisor.
-func (n Member) HungFor(service Service) string {
+func (n Member) HungWhy(service Service) string {
 	if n.Hung == "" || service.Spec.Kind() != resources.KindVM {
 		return ""
 	}
@@ -184,8 +184,8 @@ type NodeVolume struct {
 // Kind is the word that names the command in the log.
 func (NodeVolume) Kind() string { return "node-volume" }
 
-// VolumeNow is what the node said last about its volume.
-func (n Member) VolumeNow() Volume {
+// LastVolume is what the node said last about its volume.
+func (n Member) LastVolume() Volume {
 	if n.Volume == nil {
 		return Volume{}
 	}

@@ -347,8 +347,8 @@ func (c Ask) level() int {
 	return LevelOne
 }
 
-// EndWords is the end of a freeze in words.
-func (f *Freeze) EndWords() string {
+// EndText is the end of a freeze in words.
+func (f *Freeze) EndText() string {
 	if f == nil || f.Until.IsZero() {
 		return ""
 	}

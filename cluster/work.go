@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -305,4 +306,14 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 		}
 	}
 	return "", true, ""
+}
+
+// ServiceOf is the service whose VM has the UUID, in upper or lower case; "" for none.
+func (s *State) ServiceOf(uuid string) string {
+	for i, name := range s.Services.Keys() {
+		if strings.EqualFold(s.Services.Rows()[i].Spec.UUID, uuid) {
+			return name
+		}
+	}
+	return ""
 }

@@ -45,7 +45,7 @@ func Apply(s *cluster.State, entry cluster.Entry) Applied {
 			result.Refused[i] = "the cluster is not founded yet"
 			continue
 		}
-		if why := cluster.PrematureOne(s, command); why != "" {
+		if why := cluster.PrematureFor(s, command); why != "" {
 			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
 			continue
 		}

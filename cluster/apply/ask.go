@@ -267,7 +267,7 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 		}
 	case cluster.OpFreeze:
 		service = t.freeze(service, c)
-		if until := service.Freeze.EndWords(); until != "" {
+		if until := service.Freeze.EndText(); until != "" {
 			why = words.Sentence("asked to freeze it "+until, c.Reason)
 		}
 	case cluster.OpUnfreeze:

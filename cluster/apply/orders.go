@@ -60,7 +60,7 @@ func (t *transaction) applyThaw(c cluster.Thaw) rules.Refusal {
 		return rules.Refuse("%s is not frozen until then", c.Service)
 	}
 	if t.At.Before(c.Until) {
-		return rules.Refuse("%s is frozen %s", c.Service, service.Freeze.EndWords())
+		return rules.Refuse("%s is frozen %s", c.Service, service.Freeze.EndText())
 	}
 	by := words.OrElse(service.Freeze.By, "an administrator")
 	service.Flags &^= resources.Frozen

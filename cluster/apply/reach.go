@@ -158,10 +158,10 @@ func (t *transaction) applyNodeVolume(c cluster.NodeVolume) rules.Refusal {
 		return rules.Refuse("what is said about the volume of %s is from an older incarnation", c.Node)
 	case len(c.Volume.Why) > MostVolumeWords:
 		return rules.Refuse("%s says too much about its volume", c.Node)
-	case n.VolumeNow() == c.Volume:
+	case n.LastVolume() == c.Volume:
 		return rules.Accepted // told twice
 	}
-	before := n.VolumeNow()
+	before := n.LastVolume()
 	n.Volume = nil
 	why := "its data volume is well again"
 	if !c.Volume.None() {

@@ -68,7 +68,8 @@ func (b *Book) Refused(command cluster.Command, why string) {
 	}
 }
 
-// Document declares services, three nodes and a device for each.
+// Document declares services, five nodes with a board each, and the restricted domain "pair" of
+// node1 and node2.
 func Document(services ...string) cluster.Document {
 	d := cluster.Document{Cluster: "demo", Nodes: map[string]cluster.NodeSpec{}, Devices: map[string]fence.Device{},
 		Services: map[string]resources.Spec{},

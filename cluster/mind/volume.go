@@ -45,7 +45,7 @@ func (n *Node) tellVolume(now time.Duration, in Input, out *Output) {
 		w.now, w.since = *in.Volume, now
 	}
 	me, known := in.State.Nodes.Get(n.self)
-	if !known || in.Incarnation == 0 || me.Incarnation != in.Incarnation || !w.due(now, me.VolumeNow()) {
+	if !known || in.Incarnation == 0 || me.Incarnation != in.Incarnation || !w.due(now, me.LastVolume()) {
 		return
 	}
 	w.pause = min(max(2*w.pause, pauseVolume), pauseVolumeMost)
@@ -78,6 +78,6 @@ func (w *volumeWatch) due(now time.Duration, known cluster.Volume) bool {
 // idle reports whether time alone gives nothing to say.
 func (w *volumeWatch) idle(s *cluster.State, self string) bool {
 	me, _ := s.Nodes.Get(self)
-	known := me.VolumeNow()
+	known := me.LastVolume()
 	return w.now == known || (w.now.Failing == known.Failing && !w.now.None() && !known.None())
 }

@@ -37,7 +37,7 @@ func (p *planner) planFrozen(service cluster.Service) {
 	switch {
 	case frozen != nil:
 		why := fmt.Sprintf("it is %s, and frozen by %s", service.State, words.OrElse(frozen.By, "an administrator"))
-		if until := frozen.EndWords(); until != "" {
+		if until := frozen.EndText(); until != "" {
 			why += " " + until
 		}
 		p.wait(name, words.Sentence(why+": nothing is done to it, whatever happens", frozen.Why), next)

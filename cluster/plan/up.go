@@ -120,7 +120,7 @@ func (p *planner) stuck(h cluster.Holder) bool {
 func (p *planner) planLeftover(service cluster.Service) bool {
 	for _, h := range service.Holders {
 		n, why := p.Workable(h.Node)
-		if h.Ask || why != "" || !cluster.OnBoot(n)(h) || n.HungFor(service) != "" {
+		if h.Ask || why != "" || !cluster.OnBoot(n)(h) || n.HungWhy(service) != "" {
 			continue
 		}
 		failedHere := false
@@ -172,7 +172,7 @@ func (p *planner) waitsFor(service cluster.Service) string {
 				h.Node, n.State))
 		case h.Ask:
 			waits = append(waits, fmt.Sprintf("%s to tell whether it runs there", h.Node))
-		case h.Condition == string(resources.Unknown), n.HungFor(service) != "":
+		case h.Condition == string(resources.Unknown), n.HungWhy(service) != "":
 			waits = append(waits, fmt.Sprintf("the hypervisor on %s, which does not answer", h.Node))
 		}
 	}

@@ -68,7 +68,7 @@ func (w *World) MayRun(service cluster.Service, n cluster.Member) string {
 	if why := w.Unguarded(n); why != "" {
 		return n.Name + " runs nothing yet: " + why
 	}
-	if why := n.HungFor(service); why != "" {
+	if why := n.HungWhy(service); why != "" {
 		return n.Name + ": " + why
 	}
 	if legal, why := domain.Legal(w.DomainOf(service), n.Name); !legal {

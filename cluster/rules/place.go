@@ -42,7 +42,7 @@ func (w *World) ruledOut(p *place) string {
 
 func (w *World) hungAt(p *place) string {
 	if n, _ := w.Nodes.Get(p.node); n.Hung != "" {
-		return n.HungFor(*p.service)
+		return n.HungWhy(*p.service)
 	}
 	return ""
 }

@@ -62,7 +62,8 @@ cat <<'END'
 <parameter name="action" required="1"><content type="string" default="off"/></parameter>
 <parameter name="plug" required="1"><content type="string"/></parameter>
 <parameter name="community" required="1"><content type="string"/></parameter>
-</parameters><actions><action name="off"/><action name="on"/><action name="status"/><action name="monitor"/></actions></resource-agent>
+</parameters><actions><action name="off"/><action name="on"/><action name="status"/><action name="monitor"/>
+</actions></resource-agent>
 END
 `)
 	b.program(t, "san-without", "#!/bin/sh\nprintf 'outcome=unsupported\\ndetail=illegal request\\nend=1\\n'\n")
@@ -164,9 +165,10 @@ func TestEachFaultOfADeviceHasItsOwnWords(t *testing.T) {
 			"the fingerprint below",
 		"garbage": "FAILS: fence_garbage: it does not tell its parameters (action metadata), so it is no fence agent " +
 			"that can be used: what it wrote is not the expected XML",
-		"absent":  "fence_absent is not installed on this node; install the package fence-agents",
-		"unknown": `FAILS: fence_outlet: the agent takes no comunity, which option comunity would be. Did you mean 'community'?`,
-		"needs":   "FAILS: fence_outlet: it needs community, which is not given; write it as an option",
+		"absent": "fence_absent is not installed on this node; install the package fence-agents",
+		"unknown": `FAILS: fence_outlet: the agent takes no comunity, which option comunity would be. Did you ` +
+			`mean 'community'?`,
+		"needs": "FAILS: fence_outlet: it needs community, which is not given; write it as an option",
 		"without": "FAILS: lun: reservations cannot be read, because it knows none (SCSI-3 PR), and nobody could be " +
 			"cut off from it; name a LUN that does",
 		"missing": "FAILS: lun: reservations cannot be read: failed: this node has no such disk",

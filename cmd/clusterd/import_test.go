@@ -13,7 +13,8 @@ import (
 )
 
 const smallSource = `<cluster name="alpha" config_version="1">
-  <clusternodes><clusternode name="node1"><fence><method name="m"><device name="bmc1"/></method></fence></clusternode></clusternodes>
+  <clusternodes><clusternode name="node1"><fence><method name="m"><device name="bmc1"/></method></fence>` +
+	`</clusternode></clusternodes>
   <fencedevices><fencedevice name="bmc1" agent="fence_idrac" ipaddr="10.1.0.1" login="u" passwd="hush"/></fencedevices>
   <rm><service name="web" domain="none">%s</service></rm>
 </cluster>
@@ -168,7 +169,8 @@ func TestImportTellsTheFaultsThatItCannotAvoid(t *testing.T) {
 		}
 	}
 	path := source(t, "cluster.conf",
-		`<ip address="10.0.0.5"/></service><vm name="a" path="/x"/><vm name="b" path="/x"/><service name="y"><ip address="10.0.0.6"/>`)
+		`<ip address="10.0.0.5"/></service><vm name="a" path="/x"/><vm name="b" path="/x"/><service name="y"><ip `+
+			`address="10.0.0.6"/>`)
 	code, _, report, err := runImport(t, importRun{}, path, "--definitions", folder)
 	if code != 3 || !strings.Contains(report, "vm:b could write to the disk file:/same.img") {
 		t.Errorf("exit code %d, %v\n%s", code, err, report)

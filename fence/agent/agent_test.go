@@ -39,8 +39,10 @@ const storyMetadata = `<?xml version="1.0" ?>
 <parameter name="passwd" required="0"><content type="string"/></parameter>
 <parameter name="plug" required="1"><content type="string"/></parameter>
 <parameter name="power-wait" required="0"><content type="second" default="0"/></parameter>
-<parameter name="method" required="0"><content type="select" default="onoff"><option value="onoff"/><option value="cycle"/></content></parameter>
-</parameters><actions><action name="on" automatic="0"/><action name="off"/><action name="status"/><action name="monitor"/></actions></resource-agent>`
+<parameter name="method" required="0"><content type="select" default="onoff"><option value="onoff"/>
+<option value="cycle"/></content></parameter>
+</parameters><actions><action name="on" automatic="0"/><action name="off"/><action name="status"/>
+<action name="monitor"/></actions></resource-agent>`
 
 // opening is the beginning of every agent of these tests: it keeps the power
 // in a file and tells what it heard.

@@ -360,7 +360,8 @@ func TestRedfishEndsACircle(t *testing.T) {
 	circle := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		_, _ = io.WriteString(
-			w, `{"Systems": {"@odata.id": "/redfish/v1/Systems"}, "Members@odata.nextLink": "/redfish/v1/Systems", "Members": []}`)
+			w, `{"Systems": {"@odata.id": "/redfish/v1/Systems"}, "Members@odata.nextLink": `+
+				`"/redfish/v1/Systems", "Members": []}`)
 	}))
 	t.Cleanup(circle.Close)
 	d := redfishDriver()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 const (
@@ -142,7 +143,7 @@ func (r *Runner) tell(ctx context.Context, state *cluster.State, e cluster.Event
 		if problem = r.Send(ctx, r.Alert, m); problem == nil || attempt >= r.Alert.Attempts {
 			break
 		}
-		if !sleep(ctx, pause) {
+		if !sleep.For(ctx, pause) {
 			break
 		}
 	}
@@ -194,17 +195,5 @@ func (r *Runner) rest(ctx context.Context, changed <-chan struct{}) {
 	case <-ctx.Done():
 	case <-changed:
 	case <-due:
-	}
-}
-
-// sleep waits, and returns false when the context ended first.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -69,7 +69,8 @@ var faultCases = []struct {
 			"would be shot for the other; correct the address, or name the plug or system of each in its options"}},
 	{"device", "cluster: a\ndevices:\n  b: {driver: impi, address: 'x:99999', password: a, password_file: b}\n  c: {}\n",
 		[]string{
-			`d:3:15: the driver of device b is "impi"; it must be one of agent, ipmi, ipmitool, redfish, sbd, scsi, simulated, watchdog. Did you mean 'ipmi'?`,
+			`d:3:15: the driver of device b is "impi"; it must be one of agent, ipmi, ipmitool, redfish, sbd, scsi, ` +
+				`simulated, watchdog. Did you mean 'ipmi'?`,
 			`d:3:30: the address of device b: "99999" is not a port; use 1 to 65535`,
 			"d:3:69: device b has both password and password_file; keep one",
 			`d:4:3: device c has no "driver"; give one of agent, ipmi, ipmitool, redfish, sbd, scsi, simulated, watchdog`,
@@ -78,10 +79,12 @@ var faultCases = []struct {
 	{"redfish", "cluster: a\ndevices:\n  b: {driver: redfish, address: h, options: {auth: digest, fingerprnt: ab, " +
 		"fingerprint: ab, insecure: true, ca: /etc/ca.pem}}\n", []string{
 		`d:3:52: option auth of device b is "digest"; it must be one of session, basic`,
-		`d:3:60: option "fingerprnt" of device b is not known to its driver; there are auth, ca, fingerprint, identity, insecure, system. Did you mean 'fingerprint'?`,
+		`d:3:60: option "fingerprnt" of device b is not known to its driver; there are auth, ca, fingerprint, identity, ` +
+			`insecure, system. Did you mean 'fingerprint'?`,
 		`d:3:89: option fingerprint of device b has "ab"; write the SHA-256 of the BMC's certificate, 64 hexadecimal digits`,
 		`d:3:93: options fingerprint and insecure of device b exclude each other; keep one`,
-		`d:3:113: option ca of device b holds no certificate; write the PEM of the authority that signed the BMC's, beginning with -----BEGIN CERTIFICATE-----`,
+		`d:3:113: option ca of device b holds no certificate; write the PEM of the authority that signed the BMC's, ` +
+			`beginning with -----BEGIN CERTIFICATE-----`,
 	}},
 	{"ipmi options", "cluster: a\ndevices:\n  b: {driver: ipmi, address: h, options: {cipher: 0, identity: n1}}\n",
 		[]string{
@@ -90,18 +93,22 @@ var faultCases = []struct {
 		}},
 	{"agent", "cluster: a\ndevices:\n  b: {driver: agent, password: '\"x\"', options: {agent: /bin/sh, option: " +
 		"reboot, passwd: x, plug: ' 7', identity: sure}}\n  c: {driver: agent}\n", []string{
-		`d:3:32: the password of device b stands in double quotes of its own, or has spaces around it or control characters, which the fence agents' protocol takes away; choose another password`,
+		`d:3:32: the password of device b stands in double quotes of its own, or has spaces around it or control ` +
+			`characters, which the fence agents' protocol takes away; choose another password`,
 		`d:3:56: option agent of device b is "/bin/sh"; write the name of a fence agent (fence_...) or its absolute path`,
 		`d:3:65: option option of device b is not allowed: the cluster chooses the action`,
-		`d:3:81: option passwd of device b is not allowed: options are shown; write it as the device's password or password_file`,
-		`d:3:98: option plug of device b has outer quotes or spaces, or control characters, which the fence agents' protocol takes away`,
+		`d:3:81: option passwd of device b is not allowed: options are shown; write it as the device's password ` +
+			`or password_file`,
+		`d:3:98: option plug of device b has outer quotes or spaces, or control characters, which the fence agents' ` +
+			`protocol takes away`,
 		`d:3:114: option identity of device b is "sure"; say assumed, or leave it out`,
 		`d:4:3: device c has no option agent; name the fence agent, for example options: {agent: fence_apc_snmp}`,
 	}},
 	{"file", "cluster: a\nservices: {'vm:x': {definition_file: /nowhere}}\n",
 		[]string{"d:2:38: the definition_file of service vm:x cannot be read: file does not exist"}},
 	{"service names", "cluster: a\nservices:\n  web: {}\n  pod:web: {}\n  'vm:a b': {}\n", []string{
-		`d:3:3: service "web" has no type; write vm:web for a virtual machine, or service:web for a service made of resources`,
+		`d:3:3: service "web" has no type; write vm:web for a virtual machine, or service:web for a service ` +
+			`made of resources`,
 		`d:4:3: service "pod:web": there are services of type vm and service; write vm:NAME or service:NAME`,
 		`d:5:3: "a b" is not a name for a service: use up to 63 letters, digits and . _ -, starting with a letter or digit`,
 	}},
@@ -174,15 +181,19 @@ func TestDisksThatMayBeInTwoServices(t *testing.T) {
 
 func TestIdentities(t *testing.T) {
 	for source, want := range map[string]string{
-		"type='network'><source protocol='nbd' name='web'><host name='store' /></source>":                  "nbd://store:10809/web",
-		"type='network'><source protocol='nbd' name='web'><host name='fe80::1' port='5'/></source>":        "nbd://[fe80::1]:5/web",
-		"type='network'><source protocol='nbd' name='w'><host transport='unix' socket='/run/n'/></source>": "nbd+unix:///w?socket=/run/n",
+		"type='network'><source protocol='nbd' name='web'>" +
+			"<host name='store' /></source>": "nbd://store:10809/web",
+		"type='network'><source protocol='nbd' name='web'>" +
+			"<host name='fe80::1' port='5'/></source>": "nbd://[fe80::1]:5/web",
+		"type='network'><source protocol='nbd' name='w'>" +
+			"<host transport='unix' socket='/run/n'/></source>": "nbd+unix:///w?socket=/run/n",
 		"type='network'><source protocol='rbd' name='pool/image'><host name='m1'/><host " +
 			"name='m2'/></source>": "rbd:pool/image",
-		"type='network'><source protocol='iscsi' name='iqn.2010:x/1'><host name='10.0.0.1'/></source>": "iscsi://10.0.0.1:3260/iqn.2010:x/1",
-		"type='block'><source dev='/dev/vg/a'/>":                                                       "block:/dev/vg/a",
-		"type='volume'><source pool='p' volume='v'/>":                                                  "volume:p/v",
-		"><source file='/without/a/type'/>":                                                            "file:/without/a/type",
+		"type='network'><source protocol='iscsi' name='iqn.2010:x/1'>" +
+			"<host name='10.0.0.1'/></source>": "iscsi://10.0.0.1:3260/iqn.2010:x/1",
+		"type='block'><source dev='/dev/vg/a'/>":      "block:/dev/vg/a",
+		"type='volume'><source pool='p' volume='v'/>": "volume:p/v",
+		"><source file='/without/a/type'/>":           "file:/without/a/type",
 	} {
 		found, faults := readDefinition("<domain><name>x</name><uuid>" + uuidA + "</uuid><devices><disk " + source +
 			"</disk></devices></domain>")

@@ -59,7 +59,8 @@ func TestRulesThatCouldNeverBeMet(t *testing.T) {
 		want           []string
 	}{
 		{"not declared", vmWith("app", uuidA, "depend: ['vm:bd']") + vm("db", uuidB, ""),
-			[]string{`d:4:14: depend of service vm:app names service "vm:bd", which is not declared under services. Did you mean 'vm:db'?`}},
+			[]string{`d:4:14: depend of service vm:app names service "vm:bd", which is not declared under services. Did ` +
+				`you mean 'vm:db'?`}},
 		{"itself", vmWith("app", uuidA, "apart: ['vm:app']"), []string{"d:4:13: service vm:app names itself in apart"}},
 		{"twice", vmWith("app", uuidA, "together: ['vm:db', 'vm:db']") + vm("db", uuidB, ""),
 			[]string{"d:4:25: together of service vm:app names vm:db twice"}},

@@ -76,17 +76,21 @@ func TestTreeFaultsHaveTheirPlace(t *testing.T) {
 	head := "cluster: a\nservices:\n  service:s:\n    resources:\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"no type", head + "      - {name: x}\n",
-			`d:5:9: a resource of service:s has neither type nor ref; write type: "ocf:heartbeat:IPaddr2", or ref: NAME of one declared under resources`},
+			`d:5:9: a resource of service:s has neither type nor ref; write type: "ocf:heartbeat:IPaddr2", or ref: NAME of ` +
+				`one declared under resources`},
 		{"bad type", head + "      - {type: IPaddr2}\n",
-			`d:5:16: the type of a resource of service:s is "IPaddr2"; write ocf:PROVIDER:AGENT, rgmanager:AGENT, systemd:UNIT, lsb:SCRIPT or lsb:/PATH/TO/SCRIPT`},
+			`d:5:16: the type of a resource of service:s is "IPaddr2"; write ocf:PROVIDER:AGENT, rgmanager:AGENT, ` +
+				`systemd:UNIT, lsb:SCRIPT or lsb:/PATH/TO/SCRIPT`},
 		{"a path that climbs", head + "      - {type: \"ocf:..:sh\"}\n",
-			`d:5:16: the type of a resource of service:s is "ocf:..:sh"; write ocf:PROVIDER:AGENT, rgmanager:AGENT, systemd:UNIT, lsb:SCRIPT or lsb:/PATH/TO/SCRIPT`},
+			`d:5:16: the type of a resource of service:s is "ocf:..:sh"; write ocf:PROVIDER:AGENT, rgmanager:AGENT, ` +
+				`systemd:UNIT, lsb:SCRIPT or lsb:/PATH/TO/SCRIPT`},
 		{"unknown key", head + "      - {type: \"lsb:x\", paramters: {}}\n",
 			`d:5:25: a resource of service:s has no key "paramters". Did you mean 'parameters'?`},
 		{"twins", head + "      - type: lsb:x\n        resources: [{type: \"lsb:x\"}]\n",
 			"d:6:21: lsb:x s-x appears twice in this service; give each resource of a type its own name"},
 		{"unknown ref", "resources: {web-ip: {type: \"lsb:x\"}}\n" + head + "      - {ref: web-pi}\n",
-			`d:6:15: service:s refers to resource "web-pi", which is not declared under resources. Did you mean 'web-ip'? Resources that stand in a service are private to it`},
+			`d:6:15: service:s refers to resource "web-pi", which is not declared under resources. Did you mean 'web-ip'? ` +
+				`Resources that stand in a service are private to it`},
 		{"ref with parameters", "resources: {ip: {type: \"lsb:x\"}}\n" + head + "      - {ref: ip, parameters: {a: b}}\n",
 			"d:6:15: a reference of service:s to ip has type, name or parameters of its own; they belong to the " +
 				"declaration under resources"},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -46,7 +47,7 @@ func (d *Daemon) keepAdmitted(ctx context.Context) {
 			if d.warnings.set("admission", err.Error()) {
 				d.logger.Warn("this node is not admitted yet", "node", d.name, "why", err)
 			}
-			sleep(ctx, admissionPause)
+			sleep.For(ctx, admissionPause)
 		}
 	}
 }
@@ -242,7 +243,7 @@ func (d *Daemon) inventory(ctx context.Context) ([]cluster.Found, error) {
 	seen := map[string]bool{}
 	var found []cluster.Found
 	for _, o := range here {
-		if name := serviceOf(root, o.UUID); name != "" && !seen[name] {
+		if name := root.ServiceOf(o.UUID); name != "" && !seen[name] {
 			seen[name] = true
 			found = append(found, cluster.Found{Service: name, Observation: o})
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // ErrAgain is returned by Run when the daemon has to be started again at once, in
@@ -72,7 +73,7 @@ func (d *Daemon) keepAlone(ctx context.Context) {
 		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone",
 			"error", err)
 	}
-	for sleep(ctx, s.pause()) {
+	for sleep.For(ctx, s.pause()) {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
 			if d.warnings.set("two nodes", err.Error()) {
 				d.logger.Warn("going on alone", "error", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // authorityEvery is how often a step of a rotation is tried again, authorityPause how soon at most,
@@ -33,7 +34,7 @@ func (d *Daemon) authorities() []*x509.Certificate {
 func (d *Daemon) keepAuthority(ctx context.Context) {
 	for {
 		changed := d.replica.Changed()
-		if pause := d.followKeys(ctx); pause > 0 && !sleep(ctx, pause) {
+		if pause := d.followKeys(ctx); pause > 0 && !sleep.For(ctx, pause) {
 			return
 		}
 		timer := time.NewTimer(authorityEvery)
@@ -43,7 +44,7 @@ func (d *Daemon) keepAuthority(ctx context.Context) {
 			return
 		case <-changed:
 			timer.Stop()
-			if !sleep(ctx, 20*time.Millisecond) { // entries come in bursts
+			if !sleep.For(ctx, 20*time.Millisecond) { // entries come in bursts
 				return
 			}
 		case <-timer.C:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -31,7 +32,7 @@ func (b bmc) Fence(ctx context.Context, request fence.Request) fence.Result {
 	b.world.mu.Lock()
 	dial := b.world.dial
 	b.world.mu.Unlock()
-	if !sleep(ctx, dial) {
+	if !sleep.For(ctx, dial) {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"no answer in time"}}
 	}
 	if err := request.StillWanted(); err != nil {
@@ -47,7 +48,7 @@ func (b bmc) Fence(ctx context.Context, request fence.Request) fence.Result {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"the BMC does not answer"}}
 	}
 	b.world.powerOff(request.Target.Node)
-	if !sleep(ctx, fenceTakes) || request.SignOfLife() {
+	if !sleep.For(ctx, fenceTakes) || request.SignOfLife() {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"a sign of life came"}}
 	}
 	return fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // watchCut looks, on the leader, whether a boot that was cut off is registered
 // again: nothing in the storage stops it. It is told loudly, and cut off again.
 func (d *Daemon) watchCut(ctx context.Context) {
-	for sleep(ctx, cutPause) {
+	for sleep.For(ctx, cutPause) {
 		if !d.role.Load().leading {
 			continue
 		}
@@ -87,7 +88,7 @@ const drillsEvery = time.Minute
 // keepDrills begins, on the leader, the drills that the document asks for. That
 // the clock is read here and not in the log is why it is not the mind's.
 func (d *Daemon) keepDrills(ctx context.Context) {
-	for sleep(ctx, drillsEvery) {
+	for sleep.For(ctx, drillsEvery) {
 		if !d.role.Load().leading {
 			continue
 		}

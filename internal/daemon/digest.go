@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 const (
@@ -43,7 +44,7 @@ func (r *recentRoots) at(index uint64) *cluster.State {
 // the two acts on what was never agreed.
 func (d *Daemon) keepComparing(ctx context.Context) {
 	var compared uint64
-	for sleep(ctx, compareEvery) {
+	for sleep.For(ctx, compareEvery) {
 		root, role := d.replica.Root(), d.role.Load()
 		if role.leading || role.leader == "" || root.Index == compared || root.Index == 0 {
 			continue
@@ -61,7 +62,7 @@ const nudgeEvery = 5 * time.Second
 // keepNudging keeps the log moving.
 func (d *Daemon) keepNudging(ctx context.Context) {
 	var end uint64
-	for sleep(ctx, nudgeEvery) {
+	for sleep.For(ctx, nudgeEvery) {
 		nudge, cancel := context.WithTimeout(ctx, nudgeEvery)
 		end = d.log.Nudge(nudge, end)
 		cancel()

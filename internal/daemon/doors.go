@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // standing is what the replicated State says about a peer's key. A State that is
@@ -115,7 +116,7 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 			return
 		case <-changed:
 			timer.Stop()
-			if !sleep(ctx, 20*time.Millisecond) { // entries come in bursts
+			if !sleep.For(ctx, 20*time.Millisecond) { // entries come in bursts
 				return
 			}
 		case <-timer.C:

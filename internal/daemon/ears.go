@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -37,7 +38,7 @@ func (d *Daemon) watchRole(ctx context.Context) {
 			d.setRole(now)
 		}
 		if r.IsLeader && !now.leading {
-			if !sleep(ctx, 20*time.Millisecond) {
+			if !sleep.For(ctx, 20*time.Millisecond) {
 				return
 			}
 			continue
@@ -125,21 +126,11 @@ func (d *Daemon) watchAgent(ctx context.Context) {
 			if !open {
 				return
 			}
-			if name := serviceOf(d.replica.Root(), o.UUID); name != "" {
+			if name := d.replica.Root().ServiceOf(o.UUID); name != "" {
 				d.box.add(func(in *mind.Input) {
 					in.Changes = append(in.Changes, mind.Change{Service: name, Observation: o})
 				})
 			}
 		}
 	}
-}
-
-// serviceOf finds the managed service of a VM.
-func serviceOf(s *cluster.State, uuid string) string {
-	for _, name := range s.Services.Keys() {
-		if service, _ := s.Services.Get(name); strings.EqualFold(service.Spec.UUID, uuid) {
-			return name
-		}
-	}
-	return ""
 }

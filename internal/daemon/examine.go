@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/report"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // doctorLimit bounds the examination of one node.
@@ -45,7 +46,7 @@ func (d *Daemon) awaitFirstChecks(ctx context.Context) {
 		for device := range root.Document.Devices {
 			missing = missing || !root.Checks.Has(device)
 		}
-		if !missing || d.role.Load().leader == "" || !sleep(ctx, heldPause) {
+		if !missing || d.role.Load().leader == "" || !sleep.For(ctx, heldPause) {
 			return
 		}
 	}

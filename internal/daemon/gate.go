@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 const (
@@ -174,7 +175,7 @@ func (s *shares) hold(ctx context.Context, who caller) error {
 	if wait > pacePatience {
 		return busy("%s asks too often; at most %.0f requests a second are answered", who.Name, s.pace.Rate)
 	}
-	if wait > 0 && !sleep(ctx, wait) {
+	if wait > 0 && !sleep.For(ctx, wait) {
 		return ctx.Err()
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -99,7 +100,7 @@ func (d *Daemon) probe(ctx context.Context, service cluster.Service) {
 		return
 	}
 	for !answers(ctx, network, address) {
-		if !sleep(ctx, probeEvery) {
+		if !sleep.For(ctx, probeEvery) {
 			return
 		}
 		if now, known := d.replica.Root().Services.Get(service.Spec.Name); !known || now.Owner != d.name ||

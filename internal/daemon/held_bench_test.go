@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -107,7 +108,7 @@ func BenchmarkCommit(b *testing.B) {
 }
 
 func keepMarking(ctx context.Context, n benchNode, every time.Duration) {
-	for sleep(ctx, every) && n.mark() == nil {
+	for sleep.For(ctx, every) && n.mark() == nil {
 	}
 }
 

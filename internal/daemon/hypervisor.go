@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -44,7 +45,7 @@ type clock struct {
 }
 
 // hostClock is the host's own.
-var hostClock = clock{sleep: sleep, limit: context.WithTimeout}
+var hostClock = clock{sleep: sleep.For, limit: context.WithTimeout}
 
 // hypervisorProbe asks one hypervisor again and again. One question that fails is no news:
 // a libvirtd that is restarted answers the next one.

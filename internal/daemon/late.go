@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // An address comes late: a bond, a bridge, a DHCP server, a switch that learns. That is no
@@ -37,7 +38,7 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
 				"network, or correct address in "+config.NodePath, "node", d.name, "address", d.options.Node.Address, "for", what)
 		}
-		if !sleep(ctx, addressPause) {
+		if !sleep.For(ctx, addressPause) {
 			return opened, ctx.Err()
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -136,7 +137,7 @@ func (b *logBook) keep(mine quorum.Held, heard map[string]quorum.Beat, members m
 
 // keepHeld writes down again and again how far this log goes, and what was heard of the others'.
 func (d *Daemon) keepHeld(ctx context.Context) {
-	for d.logDir() != "" && d.book.lost == nil && sleep(ctx, heldEvery) {
+	for d.logDir() != "" && d.book.lost == nil && sleep.For(ctx, heldEvery) {
 		why := ""
 		if err := d.book.keep(d.log.Held(), d.pulse.Heard(), d.peers()); err != nil {
 			why = fmt.Sprintf("cannot write down how far the log goes: %v", err)

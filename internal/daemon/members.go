@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -56,7 +57,7 @@ func (d *Daemon) keepMembers(ctx context.Context) {
 			return
 		case <-changed:
 			timer.Stop()
-			if !sleep(ctx, 20*time.Millisecond) { // entries come in bursts
+			if !sleep.For(ctx, 20*time.Millisecond) { // entries come in bursts
 				return
 			}
 		case <-timer.C:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // rejoinEvery is how often a node without a leader asks the others whether the
@@ -99,7 +100,7 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 // keepRejoining asks, as long as there is no leader, whether the cluster went on
 // without this node. Its own log will never tell it.
 func (d *Daemon) keepRejoining(ctx context.Context) {
-	for sleep(ctx, rejoinEvery) {
+	for sleep.For(ctx, rejoinEvery) {
 		kept, err := readOptional[rejoin](d.options.Folder, rejoinFile)
 		if err != nil {
 			d.warnings.set("rejoin", err.Error())

@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // listenFor is how long a node is listened for before an operator's word that
@@ -104,7 +105,7 @@ func (s *server) confirmFence(ctx context.Context, n cluster.Member, asked api.F
 		return refuse(http.StatusConflict, "refused", "%s is confirmed off already (%s); nothing was changed", n.Name, n.Why)
 	}
 	before := s.daemon.pulse.Heard()[n.Name].Count
-	if !sleep(ctx, listenFor) {
+	if !sleep.For(ctx, listenFor) {
 		return ctx.Err()
 	}
 	if n.Name == s.daemon.name || s.daemon.pulse.Heard()[n.Name].Count != before {

@@ -174,8 +174,8 @@ func (s *server) reply(root *cluster.State, id string) api.Reply {
 	request, _ := root.Requests.Get(id)
 	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner,
 		Why: request.Why, Total: request.Total, Downtime: request.Downtime}
-	if !request.Done {
-		reply.Progress = s.daemon.executor.Moving()[request.Service]
+	if p, moving := s.daemon.executor.Progress(request.Service); moving && !request.Done {
+		reply.Progress = report.Progress(p)
 	}
 	return reply
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // standingEvery is how often a node without a leader asks whether it still
@@ -22,7 +23,7 @@ func (d *Daemon) keepStanding(ctx context.Context) {
 	if d.mux == nil { // links that others made, in tests
 		return
 	}
-	for sleep(ctx, standingEvery) {
+	for sleep.For(ctx, standingEvery) {
 		if d.role.Load().leader != "" {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // warnDates tells once per node that its certificate's dates were forgiven.
@@ -33,7 +34,7 @@ func (d *Daemon) keepIdentity(ctx context.Context) {
 				d.warnings.set("certificate", "")
 			}
 		}
-		if !sleep(ctx, time.Minute) {
+		if !sleep.For(ctx, time.Minute) {
 			return
 		}
 	}

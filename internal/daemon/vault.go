@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -63,7 +64,7 @@ const (
 func (d *Daemon) heldRoot(ctx context.Context) *cluster.State {
 	for waited := time.Duration(0); ; waited += heldPause {
 		root := d.replica.Root()
-		if root.Secrets.Authority != "" || waited >= heldPatience || !sleep(ctx, heldPause) {
+		if root.Secrets.Authority != "" || waited >= heldPatience || !sleep.For(ctx, heldPause) {
 			return root
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // A member that was away for long must be able to hear from a leader that joined
@@ -93,7 +94,7 @@ func (d *Daemon) keepVouching(ctx context.Context) {
 		}
 		d.noteWord(peer, d.askAbout(ctx, peer, &voucher), time.Now())
 		d.strangers.done()
-		if !sleep(ctx, vouchEvery) {
+		if !sleep.For(ctx, vouchEvery) {
 			return
 		}
 	}
@@ -175,7 +176,7 @@ func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 		if ctx.Err() == nil || ignorant == nil { // when the time is up, nobody answers any longer
 			ignorant = asked
 		}
-		if !sleep(ctx, pause) {
+		if !sleep.For(ctx, pause) {
 			return keyHeld(fmt.Sprintf("%s does not use its new key before every member says that it knows it; no such "+
 				"answer from %s: bring back who is away, remove it, or `clusterd keys rotate node %s --anyway`", d.name,
 				strings.Join(ignorant, ", "), d.name))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // stranger is an identity that the cluster's own authority signed and no State knows.
@@ -94,7 +95,7 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 		defer stop()
 		var refused, welcome atomic.Int32
 		go func() {
-			for sleep(ctx, 100*time.Millisecond) {
+			for sleep.For(ctx, 100*time.Millisecond) {
 				switch err := s.knock(ctx, ghost, away); {
 				case err == nil:
 					welcome.Add(1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // How often a node asks each fence device a harmless question. The leader, which
@@ -125,7 +126,7 @@ func (x *Executor) CheckDevices(ctx context.Context) {
 				x.checkDevice(ctx, root, device)
 			})
 		}
-		if !sleep(ctx, checkGranularity) {
+		if !sleep.For(ctx, checkGranularity) {
 			return
 		}
 	}

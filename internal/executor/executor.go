@@ -7,6 +7,7 @@ package executor
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -228,15 +228,18 @@ func (x *Executor) setProgress(service string, p *agents.Progress) {
 }
 
 // Moving is how far the migrations are that this node carries out, by service.
-func (x *Executor) Moving() map[string]*api.Progress {
+func (x *Executor) Moving() map[string]agents.Progress {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	list := make(map[string]*api.Progress, len(x.progress))
-	for service, p := range x.progress {
-		list[service] = &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining,
-			BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
-	}
-	return list
+	return maps.Clone(x.progress)
+}
+
+// Progress is how far the migration of one service is; false where this node carries none out.
+func (x *Executor) Progress(service string) (agents.Progress, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p, moving := x.progress[service]
+	return p, moving
 }
 
 // Lanes counts the services and nodes for which a duty waits or is under way.

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/scsi"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // levelDeadline bounds all devices of a level together.
@@ -114,7 +115,7 @@ const drillSilence = 2 * time.Second
 func (x *Executor) heardNow(ctx context.Context, node string) bool {
 	before := x.options.Beats(node)
 	for waited := time.Duration(0); waited < drillSilence; waited += cluster.Tick {
-		if !sleep(ctx, cluster.Tick) {
+		if !sleep.For(ctx, cluster.Tick) {
 			return false
 		}
 		if x.options.Beats(node) != before {
@@ -129,7 +130,7 @@ func (x *Executor) heardNow(ctx context.Context, node string) bool {
 // another machine says off just as well.
 func (x *Executor) fellSilent(ctx context.Context, node string, result fence.Result) fence.Result {
 	before := x.options.Beats(node)
-	quiet := sleep(ctx, drillSilence) && x.options.Beats(node) == before
+	quiet := sleep.For(ctx, drillSilence) && x.options.Beats(node) == before
 	if verdict := x.options.Test(ctx, node); !quiet || verdict.Kernel != cluster.Silent {
 		result.Outcome = fence.Unknown
 		result.Evidence = append(result.Evidence,

@@ -20,6 +20,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/watchdog"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // Host is this host's hands on its own watchdog and on its own keys.
@@ -289,7 +290,7 @@ func (w *Ward) KeepKeys(ctx context.Context) {
 			told = now
 			w.options.Hear(func(in *mind.Input) { in.Keys = &now })
 		}
-		if !sleep(ctx, keysPause) {
+		if !sleep.For(ctx, keysPause) {
 			return
 		}
 	}
@@ -333,7 +334,7 @@ func (w *Ward) keysOf(ctx context.Context, device fence.Device, registered []str
 // KeepYield ends every managed VM here for as long as this host is cut off. It
 // asks nobody: whoever cut it off starts them elsewhere.
 func (w *Ward) KeepYield(ctx context.Context) {
-	for sleep(ctx, yieldPause) {
+	for sleep.For(ctx, yieldPause) {
 		if !w.yields.Load() {
 			continue
 		}
@@ -343,7 +344,7 @@ func (w *Ward) KeepYield(ctx context.Context) {
 			continue
 		}
 		for _, o := range here {
-			if name := serviceOf(w.options.Root(), o.UUID); name != "" {
+			if name := w.options.Root().ServiceOf(o.UUID); name != "" {
 				service, _ := w.options.Root().Services.Get(name)
 				bounded, cancel := context.WithTimeout(ctx, cluster.ActMargin)
 				result := w.options.Agent.Stop(bounded, agents.Stop{Act: "cut-off", Spec: service.Spec.WithDefaults(), Kill: true})
@@ -353,27 +354,5 @@ func (w *Ward) KeepYield(ctx context.Context) {
 					result.Why)
 			}
 		}
-	}
-}
-
-// serviceOf is the service whose VM has the UUID; "" for none.
-func serviceOf(s *cluster.State, uuid string) string {
-	for i, name := range s.Services.Keys() {
-		if strings.EqualFold(s.Services.Rows()[i].Spec.UUID, uuid) {
-			return name
-		}
-	}
-	return ""
-}
-
-// sleep waits, and returns false when the context ended first.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -6,7 +6,8 @@ func TestADefinitionIsShownWithoutItsSecrets(t *testing.T) {
 	for _, c := range []struct{ name, given, want string }{
 		{"a console's password", `<domain type="kvm"><name>web</name><graphics type='vnc' port="-1" passwd='` + secret +
 			`' passwordValidTo="2026-05-01T12:00:00"/></domain>`,
-			`<domain type="kvm"><name>web</name><graphics type="vnc" port="-1" passwd="(blanked)" passwordValidTo="(blanked)"/></domain>`},
+			`<domain type="kvm"><name>web</name><graphics type="vnc" port="-1" passwd="(blanked)" ` +
+				`passwordValidTo="(blanked)"/></domain>`},
 		{"metadata, nested in itself",
 			`<domain><metadata><metadata>` + secret + `</metadata>x</metadata><uuid>u</uuid></domain>`,
 			`<domain><metadata>(blanked)</metadata><uuid>u</uuid></domain>`},
@@ -17,7 +18,8 @@ func TestADefinitionIsShownWithoutItsSecrets(t *testing.T) {
 			`<domain><os><cmdline>(blanked)</cmdline></os></domain>`},
 		{"a network disk", `<domain><disk><source protocol="https" name="a" query="t=` + secret +
 			`&amp;b"><cookies><cookie name="n">` + secret + `</cookie></cookies></source></disk></domain>`,
-			`<domain><disk><source protocol="https" name="a" query="(blanked)"><cookies>(blanked)</cookies></source></disk></domain>`},
+			`<domain><disk><source protocol="https" name="a" ` +
+				`query="(blanked)"><cookies>(blanked)</cookies></source></disk></domain>`},
 		{"a comment", `<domain><!-- old: ` + secret + ` --><vcpu>2</vcpu></domain>`, `<domain><vcpu>2</vcpu></domain>`},
 		{"an empty private element", `<domain><metadata/><sysinfo type="` + secret + `"/></domain>`,
 			`<domain><metadata/><sysinfo type="(blanked)"/></domain>`},

@@ -275,8 +275,10 @@ func TestWhatCannotBeReadIsToldApart(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(encoded(f, lossRecord(f)), true)
-	f.Add([]byte(`{"record":1,"state":{"level":1,"nodes":{"a":{"name":"a","state":"lost","incarnation":1}}},"view":{"Self":"b"},"commands":[]}`), false)
-	f.Add([]byte(`{"record":1,"state":{"services":{"vm:a":{"intent":{"kind":"migrate"},"holders":[{"node":"x"}]}}},"commands":[]}`), false)
+	f.Add([]byte(`{"record":1,"state":{"level":1,"nodes":{"a":{"name":"a","state":"lost","incarnation":1}}},`+
+		`"view":{"Self":"b"},"commands":[]}`), false)
+	f.Add([]byte(`{"record":1,"state":{"services":{"vm:a":{"intent":{"kind":"migrate"},`+
+		`"holders":[{"node":"x"}]}}},"commands":[]}`), false)
 	f.Fuzz(func(t *testing.T, data []byte, packed bool) {
 		if !packed { // the inside of a record, so that the mutations get past gzip
 			var out bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
@@ -31,7 +32,7 @@ type Facts struct {
 	// Warnings are this node's own; Knocks tells who was refused at its door.
 	Warnings, Knocks []string
 	// Moving is how far the migrations are that this node carries out, by service.
-	Moving map[string]*api.Progress
+	Moving map[string]agents.Progress
 }
 
 // Status is the cluster as this node sees it.
@@ -108,7 +109,9 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 	if service.Intent != nil && out.Owner == "" {
 		out.Owner = service.Intent.Node
 	}
-	out.Progress = f.Moving[service.Spec.Name]
+	if p, moving := f.Moving[service.Spec.Name]; moving {
+		out.Progress = Progress(p)
+	}
 	return out
 }
 
@@ -121,4 +124,10 @@ func alertWarnings(root *cluster.State) []string {
 		}
 	}
 	return lines
+}
+
+// Progress is how far a migration is.
+func Progress(p agents.Progress) *api.Progress {
+	return &api.Progress{Phase: p.Phase, BytesTotal: p.BytesTotal, BytesRemaining: p.BytesRemaining,
+		BytesPerSecond: p.BytesPerSecond, Elapsed: p.Elapsed, TimeLeft: p.TimeLeft}
 }

@@ -128,7 +128,8 @@ func onWorld(ctx context.Context, tools, agent string, count int, domain func(in
 	}}
 	for number := range count {
 		plan.Trees = append(plan.Trees,
-			fmt.Sprintf(`service:s%d: {domain: %s, resources: [{type: "ocf:bench:small", parameters: {number: %d}, status: [{interval: 10s}]}]}`, number, domain(number), number))
+			fmt.Sprintf(`service:s%d: {domain: %s, resources: [{type: "ocf:bench:small", parameters: {number: %d}, status: `+
+				`[{interval: 10s}]}]}`, number, domain(number), number))
 	}
 	c := &stage.Cluster{World: world, Plan: plan}
 	if err := c.Found(ctx); err != nil {

@@ -6,11 +6,11 @@ const level = "cluster/codec.go"
 // given what it does not know, or would make something else of.
 func levels() []mutant {
 	enters := edit{level,
-		"\t\tif why := PrematureOne(s, c); why != \"\" ",
-		"\t\tif why := PrematureOne(s, c); why != \"\" && s.Level > CurrentLevel "}
+		"\t\tif why := PrematureFor(s, c); why != \"\" ",
+		"\t\tif why := PrematureFor(s, c); why != \"\" && s.Level > CurrentLevel "}
 	applied := edit{"cluster/apply/apply.go",
-		"\t\tif why := cluster.PrematureOne(s, command); why != \"\" ",
-		"\t\tif why := cluster.PrematureOne(s, command); why != \"\" && s.Level > " +
+		"\t\tif why := cluster.PrematureFor(s, command); why != \"\" ",
+		"\t\tif why := cluster.PrematureFor(s, command); why != \"\" && s.Level > " +
 			"cluster.CurrentLevel "}
 	return []mutant{
 		{

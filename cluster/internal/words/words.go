@@ -42,7 +42,7 @@ func Joined(names []string) string {
 	return text
 }
 
-// ContainsAll reports whether some are all among all; none are among nothing.
+// ContainsAll reports whether all of some are in all; false where some is empty.
 func ContainsAll(all, some []string) bool {
 	for _, one := range some {
 		if !slices.Contains(all, one) {

@@ -23,9 +23,12 @@ const agentAbout = `<?xml version="1.0"?>
 <longdesc lang="en">Counts up on a disk, past every cache.</longdesc>
 <shortdesc lang="en">a writer</shortdesc>
 <parameters>
-<parameter name="device" required="1"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc><content type="string"/></parameter>
-<parameter name="directory" required="1"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc><content type="string"/></parameter>
-<parameter name="fstype" required="1"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc><content type="string"/></parameter>
+<parameter name="device" required="1"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc>
+<content type="string"/></parameter>
+<parameter name="directory" required="1"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc>
+<content type="string"/></parameter>
+<parameter name="fstype" required="1"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc>
+<content type="string"/></parameter>
 </parameters>
 <actions>
 <action name="start" timeout="60s"/>
