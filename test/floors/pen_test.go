@@ -65,6 +65,8 @@ func functionsOf(r checked) []function {
 // warden looks for a pen in a package that may only read.
 type warden struct {
 	checked
+	// reads: the package may only read, and keeps no State.
+	reads  bool
 	bodies []function
 	// kept are the named types of what the State holds.
 	kept map[*types.Named]bool
@@ -76,7 +78,8 @@ type warden struct {
 }
 
 func newWarden(reader, values checked) *warden {
-	w := &warden{checked: reader, bodies: functionsOf(reader), kept: map[*types.Named]bool{}, writers: writersOf(values)}
+	w := &warden{checked: reader, reads: true, bodies: functionsOf(reader), kept: map[*types.Named]bool{},
+		writers: writersOf(values)}
 	if state := w.named("State"); state != nil {
 		w.keep(state)
 	}
@@ -200,8 +203,28 @@ func (w *warden) look(f function) {
 				complain(n.Pos(), "asks %s, which writes", called.Name())
 			}
 		}
+		if e, is := n.(ast.Expr); is && w.reads && !givenState(f.of) && w.isState(w.info.TypeOf(e)) {
+			complain(n.Pos(), "holds the State, which can be written: a World can be read")
+		}
 		return true
 	})
+}
+
+// givenState reports whether a function may hold the State: it is given it, to make a World of
+// it, or is one of the facts that keep it for what they read.
+func givenState(f *types.Func) bool {
+	parameters := f.Signature().Params()
+	for i := range parameters.Len() {
+		if is := named(parameters.At(i).Type()); is != nil && is.Obj().Name() == "State" {
+			return true
+		}
+	}
+	return owner(f) == "facts"
+}
+
+func (w *warden) isState(of types.Type) bool {
+	is := named(of)
+	return is != nil && is.Obj().Name() == "State" && w.keeps(is)
 }
 
 // fields looks for a State in what a type is made of; the facts of a World keep it for what they

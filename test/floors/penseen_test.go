@@ -54,6 +54,7 @@ func TestTheWardenSees(t *testing.T) {
 		"19:14: plan asks Set, which writes",
 		"21:8: plan asks RaiseTwice, which writes",
 		"planner.pen is a State",
+		"19:2: plan holds the State",
 	} {
 		if !strings.Contains(wrong, what) {
 			t.Errorf("the warden did not see: %s\n%s", what, wrong)
