@@ -11,45 +11,6 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// CheckService complains about what does not fit together in one service.
-func CheckService(s *State, service Service, complain func(string, ...any)) {
-	name := service.Spec.Name
-	if service.Owner != "" {
-		if _, held := service.Holder(service.Owner); !held {
-			complain("L1: %s belongs to %s, which is no holder", name, service.Owner)
-		}
-	}
-	if service.State == resources.Started && service.Owner == "" {
-		complain("%s is started and belongs to nobody", name)
-	}
-	for _, h := range service.Holders {
-		n, known := s.Nodes.Get(h.Node)
-		if !known || !OnBoot(n)(h) {
-			complain("L1: %s is held by boot %.8s of %s, which is not the one the cluster knows; nothing could "+
-				"ever release it", name, h.Boot, h.Node)
-		}
-		if known && n.State == NodeFenced && OnBoot(n)(h) {
-			complain("L1: %s is held by a boot of %s that is confirmed off", name, h.Node)
-		}
-	}
-	intent := service.Intent
-	if intent == nil {
-		return
-	}
-	if _, held := service.Holder(intent.Node); !held && !intent.Settling {
-		complain("L1: %s has an intent to %s on %s, which is no holder", name, intent.Kind, intent.Node)
-	}
-	if intent.Kind == IntentStart && len(service.Holders) != 1 {
-		complain("L1: %s is being started while %s may be running it", name, HolderNames(service))
-	}
-	if _, held := service.Holder(intent.Target); intent.Kind == IntentMigrate && !intent.Settling && !held {
-		complain("L5: %s is being migrated to %s, which is no holder", name, intent.Target)
-	}
-	if intent.Generation != s.Generation {
-		complain("%s has an intent of generation %d, this is %d", name, intent.Generation, s.Generation)
-	}
-}
-
 // SharedDisks returns a disk that two services may both be writing now.
 func SharedDisks(a, b *Service) string {
 	for _, left := range a.Holders {

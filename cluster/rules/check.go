@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Check returns what is wrong with a State by itself: sentences that name the
@@ -13,7 +14,7 @@ func Check(s *cluster.State) []string {
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
-		cluster.CheckService(s, service, complain)
+		checkService(s, service, complain)
 	}
 	all := Of(s).Others("", "")
 	for i, a := range all {
@@ -53,4 +54,43 @@ func Check(s *cluster.State) []string {
 		}
 	}
 	return wrong
+}
+
+// checkService complains about what does not fit together in one service.
+func checkService(s *cluster.State, service cluster.Service, complain func(string, ...any)) {
+	name := service.Spec.Name
+	if service.Owner != "" {
+		if _, held := service.Holder(service.Owner); !held {
+			complain("L1: %s belongs to %s, which is no holder", name, service.Owner)
+		}
+	}
+	if service.State == resources.Started && service.Owner == "" {
+		complain("%s is started and belongs to nobody", name)
+	}
+	for _, h := range service.Holders {
+		n, known := s.Nodes.Get(h.Node)
+		if !known || !cluster.OnBoot(n)(h) {
+			complain("L1: %s is held by boot %.8s of %s, which is not the one the cluster knows; nothing could "+
+				"ever release it", name, h.Boot, h.Node)
+		}
+		if known && n.State == cluster.NodeFenced && cluster.OnBoot(n)(h) {
+			complain("L1: %s is held by a boot of %s that is confirmed off", name, h.Node)
+		}
+	}
+	intent := service.Intent
+	if intent == nil {
+		return
+	}
+	if _, held := service.Holder(intent.Node); !held && !intent.Settling {
+		complain("L1: %s has an intent to %s on %s, which is no holder", name, intent.Kind, intent.Node)
+	}
+	if intent.Kind == cluster.IntentStart && len(service.Holders) != 1 {
+		complain("L1: %s is being started while %s may be running it", name, cluster.HolderNames(service))
+	}
+	if _, held := service.Holder(intent.Target); intent.Kind == cluster.IntentMigrate && !intent.Settling && !held {
+		complain("L5: %s is being migrated to %s, which is no holder", name, intent.Target)
+	}
+	if intent.Generation != s.Generation {
+		complain("%s has an intent of generation %d, this is %d", name, intent.Generation, s.Generation)
+	}
 }

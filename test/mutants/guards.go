@@ -142,7 +142,7 @@ func leaseBreaks() []mutant {
 	return []mutant{
 		{
 			name: "guard-petted-without-a-lease", law: "L6", broken: "a node that holds something is petted without a lease",
-			edits: []edit{{ward, "\tcase current && !n.mayHold(in, me):", "\tcase current:"}, {"cluster/guard.go",
+			edits: []edit{{ward, "\tcase current && !n.mayHold(in, me):", "\tcase current:"}, {"cluster/host.go",
 				"\treturn newest.Mood == PetLeased && k.Seq == newest.Seq && !k.Free && clock < k.Until",
 				"\treturn k.Seq == newest.Seq"}}, nets: first(simulation),
 		},
@@ -157,7 +157,7 @@ func leaseBreaks() []mutant {
 		{
 			name: "guard-lease-for-whom-it-may-concern", law: "L6",
 			broken: "a node gets a lease although its fence is in the log",
-			edits: []edit{{"cluster/guard.go",
+			edits: []edit{{"cluster/host.go",
 				"\tcase Condemned(s, n, boot)",
 				"\tcase Condemned(s, n, boot) && boot == \"\""}, {ward, "\tif lease > 0 && !condemned {", "\tif lease > 0 {"},
 				{ward, "\tcase ends", "\tcase ends && !leased"}}, nets: byMindTests("TestABootThatIsToEndIsPettedNoMore"),

@@ -88,7 +88,7 @@ var hypervisorsAlone = []mutant{
 var networksAlone = []mutant{
 	{
 		name: "hung-hypervisor-gets-vms", law: "L7", broken: "VMs are sent to a node whose hypervisor does not answer",
-		edits: []edit{{"cluster/guard.go",
+		edits: []edit{{"cluster/host.go",
 			"\tif n.Hung == \"\" || service.Spec",
 			"\tif n.Hung == \"\" || n.ID > 0 || service.Spec"}},
 		nets: []net{simulation, stories}, faults: []string{"hypervisor hangs", "libvirt down"},
@@ -118,7 +118,7 @@ var networksAlone = []mutant{
 	{
 		name: "deaf-has-no-grace", law: "L8",
 		broken: "a node that takes nothing of the log is shot before a silent daemon would be",
-		edits: []edit{{"cluster/deaf.go",
+		edits: []edit{{"cluster/log.go",
 			"\treturn w.Log.Deaf && w.Silence < timing.Test && w.Log.Still >= timing.DeafFor()",
 			"\treturn w.Log.Deaf && w.Silence < timing.Test && w.Log.Still >= timing.Deaf"}},
 		nets: []net{simulation, stories},

@@ -92,7 +92,7 @@ var unknowns = []mutant{
 	{
 		name: "twins-are-told-apart", law: "L3",
 		broken: "a board is believed although the board of another node tells the same hardware UUID",
-		edits: []edit{{"cluster/drill.go",
+		edits: []edit{{"cluster/device.go",
 			"\t\tif device := s.boardTelling(n, other); device != \"\" {",
 			"\t\tif device := s.boardTelling(n, other); device == node {"}},
 		nets: first(simulation), faults: []string{"twin identities"},

@@ -6,14 +6,14 @@ func lostLogs() []mutant {
 	return []mutant{
 		{
 			name: "emptied-log-votes", law: "L7", broken: "a voter whose log is gone votes on under its old key",
-			edits: []edit{{"cluster/deaf.go",
+			edits: []edit{{"cluster/log.go",
 				"\tcase h.Life == \"\":\n\t\treturn fmt",
 				"\tcase h.Life == \"\":\n\t\treturn \"\"\n\tcase h.Life == \"gone\":\n\t\treturn fmt"}},
 			nets: first(simulation), faults: []string{"log lost"},
 		},
 		{
 			name: "cut-log-votes", law: "L7", broken: "a voter whose log was cut by its disk votes on",
-			edits: []edit{{"cluster/deaf.go",
+			edits: []edit{{"cluster/log.go",
 				"h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
 				"h.LastTerm == known.LastTerm && h.LastIndex < min(known.LastIndex, 0)"}},
 			nets: first(simulation),
@@ -28,7 +28,7 @@ func lostLogs() []mutant {
 		},
 		{
 			name: "logless-gets-its-vote-early", law: "L7", broken: "a node that lost its log may vote before it holds it again",
-			edits: []edit{{"cluster/deaf.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
+			edits: []edit{{"cluster/log.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
 			nets:  []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
 		},
 	}

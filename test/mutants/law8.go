@@ -36,7 +36,7 @@ func brake() []mutant {
 		},
 		{
 			name: "drill-while-not-well", law: "L8", broken: "the schedule switches a node off while another one is lost",
-			edits: []edit{{"cluster/drill.go",
+			edits: []edit{{"cluster/device.go",
 				"if n, _ := s.Nodes.Get(name); n.State != NodeOnline {",
 				"if n, _ := s.Nodes.Get(name); n.State == NodeSilent {"}}, nets: []net{tests("cluster", "^TestTheSchedule")},
 		},
