@@ -39,10 +39,12 @@ func TestWhatACopyWroteGoesIntoNoOlderStart(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		owner resources.Condition
+		copy  resources.Condition
 		held  bool
 	}{
-		{"the owner does not answer", resources.Unknown, true},
-		{"the owner is seen running it", resources.Running, false},
+		{"the owner does not answer", resources.Unknown, resources.Running, true},
+		{"the same, and the copy crashed", resources.Unknown, resources.Crashed, true},
+		{"the owner is seen running it", resources.Running, resources.Running, false},
 	} {
 		b := clustertest.NewBook(t, 3, "vm:a")
 		b.Running("vm:a", "node1")
@@ -52,7 +54,7 @@ func TestWhatACopyWroteGoesIntoNoOlderStart(t *testing.T) {
 				AsOf: b.S.Index})
 		}
 		seen("node1", resources.Observation{Condition: c.owner})
-		seen("node2", resources.Observation{Condition: resources.Running,
+		seen("node2", resources.Observation{Condition: c.copy,
 			Disks: []resources.Disk{{Identity: "overlay"}, {Identity: "disk-vm:a", Behind: "overlay"}}})
 		b.Up("node2", "another boot")
 		if a := b.Service("vm:a"); (a.Astray != nil) != c.held {
