@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,7 +20,7 @@ type options struct {
 }
 
 func main() {
-	only := flag.String("only", "", "run those of this law, or whose name contains this text")
+	only := flag.String("only", "", "run those of this law, or whose name contains this text; several with commas between")
 	after := flag.String("after", "", "leave out those up to the one of this name: the rest of a run that was ended")
 	list := flag.Bool("list", false, "say what there is, run nothing")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
@@ -49,18 +50,21 @@ func main() {
 	}
 }
 
-// choose returns the mutants of a law, or with a text in their name, that come after the named one.
+// choose returns the mutants of the laws, or with the texts in their names, that come after the named one.
 func choose(only, after string) []mutant {
 	var chosen []mutant
 	reached := after == ""
 	for _, m := range all() {
-		if reached && (only == "" || m.law == only || strings.Contains(m.name, only)) {
+		if reached && slices.ContainsFunc(strings.Split(only, ","), m.isCalled) {
 			chosen = append(chosen, m)
 		}
 		reached = reached || m.name == after
 	}
 	return chosen
 }
+
+// isCalled reports whether the name is the mutant's law, or a part of its own name.
+func (m mutant) isCalled(name string) bool { return m.law == name || strings.Contains(m.name, name) }
 
 // run tries all chosen mutants, after it has shown that their nets find nothing
 // in the sources as they are.
