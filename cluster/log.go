@@ -133,7 +133,10 @@ func (LoseLog) Kind() string { return "lose-log" }
 // daemon that has just started: then whoever was let in since holds more than this node does,
 // and needs no vote of it.
 func (s *State) MayCount(node string, held, known LogHeld) string {
-	if n, _ := s.Nodes.Get(node); held.Life != known.Life && (n.Log == "" || n.Log == held.Life) {
+	if held.Life == known.Life {
+		return held.Lacks(known)
+	}
+	if n, _ := s.Nodes.Get(node); n.Log == "" || n.Log == held.Life {
 		return ""
 	}
 	return held.Lacks(known)
