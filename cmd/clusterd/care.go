@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -101,7 +102,7 @@ func backupCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			key := cmp.Or(c.String("key"), daemon.BackupKey(path))
+			key := cmp.Or(c.String("key"), membership.BackupKey(path))
 			for _, file := range []string{path, key} {
 				if err := folderIs(file); err != nil {
 					return err
@@ -115,7 +116,7 @@ func backupCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := daemon.WriteBackup(content, path, key); err != nil {
+			if err := membership.WriteBackup(content, path, key); err != nil {
 				return err
 			}
 			fmt.Printf("Saved the state to %s, with its secrets sealed, and the key that opens them to %s (both mode "+
@@ -151,7 +152,7 @@ func restoreCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := daemon.RestoreFrom(node, path, c.String("key"), operator()); err != nil {
+			if err := membership.RestoreFrom(node, path, c.String("key"), operator()); err != nil {
 				return err
 			}
 			installDoorkeeper(node)
@@ -192,7 +193,7 @@ func recoverCommand() *urfave.Command {
 			if err := confirmDead(node, c.Args().Slice()); err != nil {
 				return err
 			}
-			survivors, err := daemon.RecoverLog(node, c.Args().Slice(), operator())
+			survivors, err := membership.RecoverLog(node, c.Args().Slice(), operator())
 			if err != nil {
 				return err
 			}
@@ -220,7 +221,7 @@ func skipEntry(c *urfave.Context, node config.Node) error {
 }
 
 func position(node config.Node) (quorum.LogPosition, error) {
-	found, err := quorum.Inspect(daemon.Folder(node.DataDir).LogDir())
+	found, err := quorum.Inspect(membership.Folder(node.DataDir).LogDir())
 	if err != nil {
 		return found, fmt.Errorf("look into the log of %s: %w", node.Name, err)
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/clusterd/clusterd/fence/watchdog"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
-	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 // How devices are tried: as a running cluster's checks do.
@@ -91,7 +91,7 @@ func newTrial(c *urfave.Context, document cluster.Document, places config.Device
 	}
 	if _, declared := document.Nodes[node.Name]; declared {
 		t.self = node.Name
-		if uuid, err := daemon.HardwareUUID(node); err == nil {
+		if uuid, err := membership.HardwareUUID(node); err == nil {
 			t.uuids[node.Name] = uuid
 		}
 	}
@@ -102,7 +102,7 @@ func newTrial(c *urfave.Context, document cluster.Document, places config.Device
 // askDaemon takes what a running daemon knows of its members, where the document
 // is about that very cluster.
 func (t *trial) askDaemon(c *urfave.Context, node config.Node) {
-	membership, err := daemon.Folder(node.DataDir).Membership()
+	membership, err := membership.Folder(node.DataDir).Membership()
 	if err != nil || membership.Cluster != t.document.Cluster {
 		return
 	}

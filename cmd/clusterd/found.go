@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 func initCommand() *urfave.Command {
@@ -36,7 +37,7 @@ func initCommand() *urfave.Command {
 			if err := daemon.OnThisHost(node); err != nil {
 				return err
 			}
-			if err := daemon.Found(node, c.String("name")); err != nil {
+			if err := membership.Found(node, c.String("name")); err != nil {
 				return err
 			}
 			fmt.Printf("Cluster %s is founded on node %s.\n", c.String("name"), node.Name)
@@ -64,7 +65,7 @@ func joinCommand() *urfave.Command {
 			if err := daemon.OnThisHost(node); err != nil {
 				return err
 			}
-			membership, err := daemon.JoinCluster(c.Context, node, text)
+			membership, err := membership.JoinCluster(c.Context, node, daemon.Version, text)
 			if err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/fence/watchdog"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 // The hidden commands by which this program runs as a process of its own: a call
@@ -56,7 +57,7 @@ func selves(command string) []string {
 
 // addGuard gives the daemon its guard and the drivers that go with it. root tells
 // the newest State; it is asked at each use.
-func addGuard(options *daemon.Options, membership daemon.Membership, root func() *cluster.State) {
+func addGuard(options *daemon.Options, membership membership.Membership, root func() *cluster.State) {
 	g := &hostguard.Real{
 		Node: options.Node.Name, Socket: filepath.Join(options.Node.RunDir, "watchdog", "keeper.sock"),
 		KeeperCommand: selves(keeperCommand), StorageHelper: storageHelper,

@@ -23,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/help"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 //go:embed examples.txt
@@ -52,7 +53,7 @@ func exitCode(err error) int {
 	if errors.Is(err, errPartly) {
 		return 3
 	}
-	if errors.Is(err, daemon.ErrRemoved) {
+	if errors.Is(err, membership.ErrRemoved) {
 		return exitRemoved
 	}
 	return 1

@@ -27,6 +27,7 @@ import (
 	"github.com/clusterd/clusterd/fence/power"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/tunnel"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/resources"
@@ -46,7 +47,7 @@ func run(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	if removal, err := daemon.Folder(node.DataDir).Removal(); node.Simulate == nil && (removal != nil || err != nil) {
+	if removal, err := membership.Folder(node.DataDir).Removal(); node.Simulate == nil && (removal != nil || err != nil) {
 		if err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func run(c *urfave.Context) error {
 	}
 	defer closeTunnel()
 	options := daemon.Options{
-		Node: node, Folder: daemon.Folder(node.DataDir), Agent: agent, Logger: logger, Addresses: addresses,
+		Node: node, Folder: membership.Folder(node.DataDir), Agent: agent, Logger: logger, Addresses: addresses,
 		Drivers: powerDrivers(logger),
 	}
 	if node.Simulate != nil {
@@ -172,7 +173,7 @@ func newAgent(c *urfave.Context, node config.Node, logger *slog.Logger) (agents.
 
 // withServices adds the hands for services made of resources.
 func withServices(vms agents.Agent, node config.Node, logger *slog.Logger) (agents.Agent, error) {
-	boot, err := daemon.BootID(node)
+	boot, err := membership.BootID(node)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
 
@@ -210,7 +211,7 @@ func (s *support) state(ctx context.Context) ([]bundled, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept daemon.Backup
+	var kept membership.Backup
 	if err := json.Unmarshal(backup, &kept); err != nil {
 		return nil, errors.New("the daemon's State cannot be read by this clusterd; use the one of the same version")
 	}
@@ -257,7 +258,7 @@ func (s *support) plans(context.Context) ([]bundled, error) {
 	if s.nodeError != nil {
 		return nil, s.nodeError
 	}
-	folder := daemon.Folder(s.node.DataDir).PlansDir()
+	folder := membership.Folder(s.node.DataDir).PlansDir()
 	paths, err := recorder.List(folder)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/resources"
@@ -121,7 +121,7 @@ func pretendDaemon(t *testing.T, socket string) {
 	told := cluster.Event{Index: 1, Subject: "node1", Why: "quoted " + bmcPassword + " and " + dataKey}
 	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{told}}))
 	mux.Handle("GET "+api.PathConfig, answer(api.Document{Version: 7, Text: documentInForce}))
-	kept := daemon.Backup{State: *secretState(), DataKey: []byte("gossip-key-of-32-bytes-in-base64")}
+	kept := membership.Backup{State: *secretState(), DataKey: []byte("gossip-key-of-32-bytes-in-base64")}
 	key, err := pki.DataKeyOf(kept.DataKey)
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/clusterd/clusterd/agents/ocf"
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/internal/config"
-	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -154,9 +154,9 @@ func actHere(c *urfave.Context, action string, out io.Writer) error {
 // outsideClusters refuses on a member of a cluster, also while its daemon is
 // down: the service may be running on another node.
 func (l library) outsideClusters() error {
-	member, err := daemon.Folder(l.node.DataDir).Membership()
+	member, err := membership.Folder(l.node.DataDir).Membership()
 	switch {
-	case errors.Is(err, daemon.ErrNoCluster):
+	case errors.Is(err, membership.ErrNoCluster):
 		return nil
 	case err != nil:
 		return fmt.Errorf("it cannot be known whether this host is a member of a cluster: %w", err)
@@ -206,7 +206,7 @@ const margin = 30 * time.Second
 // really runs the agents. What it starts is written down beside the daemon's own
 // records, so that a later stop knows it; a daemon that starts looks for itself.
 func (l library) really(ctx context.Context, out io.Writer, spec resources.Spec, definition, action string) error {
-	boot, err := daemon.BootID(l.node)
+	boot, err := membership.BootID(l.node)
 	if err != nil {
 		return err
 	}

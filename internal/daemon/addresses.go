@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
@@ -28,7 +29,9 @@ func (b *AddressBook) Address(node string) (string, bool) {
 	return address, known
 }
 
-func (b *AddressBook) set(self string, known keySource, root *cluster.State, addresses map[string]string) error {
+func (b *AddressBook) set(self string, known membership.KeySource, root *cluster.State,
+	addresses map[string]string,
+) error {
 	roster := rosterOf(self, known, root)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,8 +47,8 @@ func (b *AddressBook) set(self string, known keySource, root *cluster.State, add
 }
 
 // rosterOf is what the forwarder may act on.
-func rosterOf(self string, known keySource, root *cluster.State) tunnel.Roster {
-	keys := known.keys()
+func rosterOf(self string, known membership.KeySource, root *cluster.State) tunnel.Roster {
+	keys := known.Keys()
 	roster := tunnel.Roster{Nodes: keys.Nodes, Next: keys.Next, Removed: keys.Removed, Authorities: keys.Authorities}
 	for _, service := range root.Services.Rows() {
 		if i := service.Intent; i != nil && i.Kind == cluster.IntentMigrate && (i.Node == self || i.Target == self) {

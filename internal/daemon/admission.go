@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -126,16 +127,16 @@ func (d *Daemon) comeUp(ctx context.Context) (uint64, error) {
 // left for the first start.
 func (d *Daemon) firstCommands(ctx context.Context) error {
 	folder := d.options.Folder
-	var founding Founding
-	if err := folder.read("founding.json", &founding); err == nil {
+	var founding membership.Founding
+	if err := folder.Read(membership.FoundingFile, &founding); err == nil {
 		if err := d.found(ctx, founding); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var recovery Recovery
-	if err := folder.read(recoveryFile, &recovery); err == nil {
+	var recovery membership.Recovery
+	if err := folder.Read(membership.RecoveryFile, &recovery); err == nil {
 		if err := d.recoverOnce(ctx, recovery); err != nil {
 			return err
 		}
@@ -146,7 +147,7 @@ func (d *Daemon) firstCommands(ctx context.Context) error {
 	return nil
 }
 
-func (d *Daemon) found(ctx context.Context, founding Founding) error {
+func (d *Daemon) found(ctx context.Context, founding membership.Founding) error {
 	if d.replica.Root().ID == "" {
 		if applied, err := d.propose(ctx, founding.Init, founding.Join); err != nil {
 			return fmt.Errorf("found the cluster: %w", err)
@@ -162,12 +163,12 @@ func (d *Daemon) found(ctx context.Context, founding Founding) error {
 		return fmt.Errorf("waiting for a leader and its log: %w", err)
 	}
 	var restore cluster.Restore
-	if err := d.options.Folder.readLarge("restore.json", &restore); err == nil && d.replica.Root().Generation > 1 {
-		if err := d.options.Folder.remove("restore.json"); err != nil {
+	if err := d.options.Folder.ReadLarge(membership.RestoreFile, &restore); err == nil && d.replica.Root().Generation > 1 {
+		if err := d.options.Folder.Remove(membership.RestoreFile); err != nil {
 			return err
 		}
 	} else if err == nil {
-		if err := d.once(ctx, "restore.json", restore); err != nil {
+		if err := d.once(ctx, membership.RestoreFile, restore); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -175,16 +176,16 @@ func (d *Daemon) found(ctx context.Context, founding Founding) error {
 	}
 	// A node founds once: with its log wiped it must wait for the others, and
 	// not begin a second cluster of the same name.
-	if err := d.options.Folder.forgetFounding(); err != nil {
+	if err := d.options.Folder.ForgetFounding(); err != nil {
 		return err
 	}
-	return d.options.Folder.remove("founding.json")
+	return d.options.Folder.Remove(membership.FoundingFile)
 }
 
 // recoverOnce begins the new generation. Its number is written down before it
 // is proposed: a second try after an end in between would declare nodes dead
 // that came back meanwhile.
-func (d *Daemon) recoverOnce(ctx context.Context, recovery Recovery) error {
+func (d *Daemon) recoverOnce(ctx context.Context, recovery membership.Recovery) error {
 	verified, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
 	if err := d.log.Verify(verified); err != nil {
@@ -193,14 +194,14 @@ func (d *Daemon) recoverOnce(ctx context.Context, recovery Recovery) error {
 	generation := d.replica.Root().Generation
 	if recovery.Generation == 0 {
 		recovery.Generation = generation + 1
-		if err := d.options.Folder.write(recoveryFile, recovery); err != nil {
+		if err := d.options.Folder.Write(membership.RecoveryFile, recovery); err != nil {
 			return err
 		}
 	}
 	if generation < recovery.Generation {
-		applied, err := d.propose(ctx, recovery.command())
+		applied, err := d.propose(ctx, recovery.Command())
 		if err != nil {
-			return fmt.Errorf("carry out %s: %w", recoveryFile, err)
+			return fmt.Errorf("carry out %s: %w", membership.RecoveryFile, err)
 		}
 		if err := applied.Err(); err != nil && recovery.Parting != nil {
 			// This log is not to be acted upon, and no other one is here.
@@ -208,13 +209,13 @@ func (d *Daemon) recoverOnce(ctx context.Context, recovery Recovery) error {
 				"`clusterd recover` by hand", d.name, err))
 			return err
 		} else if err != nil {
-			return fmt.Errorf("carry out %s: %w", recoveryFile, err)
+			return fmt.Errorf("carry out %s: %w", membership.RecoveryFile, err)
 		}
 	}
-	if err := d.options.Folder.remove(recoveryFile); err != nil {
+	if err := d.options.Folder.Remove(membership.RecoveryFile); err != nil {
 		return err
 	}
-	return d.options.Folder.remove(partingFile)
+	return d.options.Folder.Remove(membership.PartingFile)
 }
 
 // once proposes a command that a file asks for, and removes the file when it is
@@ -227,7 +228,7 @@ func (d *Daemon) once(ctx context.Context, file string, command cluster.Command)
 	if err != nil {
 		return fmt.Errorf("carry out %s: %w", file, err)
 	}
-	return d.options.Folder.remove(file)
+	return d.options.Folder.Remove(file)
 }
 
 // inventory asks the hypervisor what runs here, and for each service of which

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -99,10 +100,10 @@ func (s *solitude) load() error {
 	s.since = s.daemon.uptime()
 	folder := s.daemon.options.Folder
 	var err error
-	if s.warrant, err = readOptional[cluster.Warrant](folder, warrantFile); err != nil {
+	if s.warrant, err = membership.ReadOptional[cluster.Warrant](folder, membership.WarrantFile); err != nil {
 		return err
 	}
-	if s.parting, err = readOptional[cluster.Parting](folder, partingFile); err != nil {
+	if s.parting, err = membership.ReadOptional[cluster.Parting](folder, membership.PartingFile); err != nil {
 		return err
 	}
 	if s.parting != nil && s.parting.Result != nil {
@@ -173,7 +174,7 @@ func (s *solitude) inTouch() error {
 			return nil
 		}
 		s.warrant = nil
-		return d.options.Folder.remove(warrantFile)
+		return d.options.Folder.Remove(membership.WarrantFile)
 	}
 	if s.quorumAt-s.written >= seenEvery {
 		s.written = s.quorumAt
@@ -190,7 +191,7 @@ func (s *solitude) inTouch() error {
 	if err := d.log.Snapshot(); err != nil {
 		return fmt.Errorf("make the snapshot that going on alone needs: %w", err)
 	}
-	if err := d.options.Folder.write(warrantFile, warrant); err != nil {
+	if err := d.options.Folder.Write(membership.WarrantFile, warrant); err != nil {
 		return err
 	}
 	s.warrant, s.retryAt = &warrant, 0
@@ -233,7 +234,7 @@ func (s *solitude) writeDown(why string, silence time.Duration) error {
 	now := time.Now()
 	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now,
 		LastHeard: now.Add(-silence)}
-	if err := d.options.Folder.write(partingFile, parting); err != nil {
+	if err := d.options.Folder.Write(membership.PartingFile, parting); err != nil {
 		d.end(ErrAgain) // with the log open again, as if nothing had been
 		return err
 	}
@@ -248,7 +249,7 @@ func (s *solitude) goOn(ctx context.Context) error {
 	_ = d.log.Close() // a daemon that was killed in the middle finds it open
 	if result := s.takeResult(); result != nil {
 		if next, proven := s.parting.After(*result); proven {
-			if err := d.options.Folder.write(partingFile, next); err != nil {
+			if err := d.options.Folder.Write(membership.PartingFile, next); err != nil {
 				return err
 			}
 			s.parting = &next
@@ -263,7 +264,7 @@ func (s *solitude) goOn(ctx context.Context) error {
 		s.shoot(ctx, a)
 	case cluster.AloneGiveUp:
 		d.logger.Warn("this node does not go on alone after all", "node", d.name, "why", why)
-		if err := d.options.Folder.remove(partingFile); err != nil {
+		if err := d.options.Folder.Remove(membership.PartingFile); err != nil {
 			return err
 		}
 		d.end(ErrAgain)

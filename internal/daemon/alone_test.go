@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -31,7 +32,7 @@ func inPair(t *testing.T, rule string, test func(s *site)) {
 			}
 			time.Sleep(5 * time.Second)
 		}()
-		if err := Found(s.members["node1"].node, "test"); err != nil {
+		if err := membership.Found(s.members["node1"].node, "test"); err != nil {
 			t.Fatal(err)
 		}
 		s.start("node1")
@@ -51,8 +52,8 @@ func inPair(t *testing.T, rule string, test func(s *site)) {
 		})
 		if rule != "" {
 			s.until("both may go on alone", func() bool {
-				return s.hasFile("node1", warrantFile) &&
-					s.hasFile("node2", warrantFile)
+				return s.hasFile("node1", membership.WarrantFile) &&
+					s.hasFile("node2", membership.WarrantFile)
 			})
 		}
 		test(s)
@@ -118,11 +119,11 @@ func TestOneOfTwoGoesOnAloneAndTheOtherComesBack(t *testing.T) {
 				s.until(dead+" is back and votes", s.backAndVoting(left, dead, 2))
 				s.until("its log was set aside", func() bool {
 					return s.hasFile(dead, "raft-set-aside/log") &&
-						!s.hasFile(dead, rejoinFile)
+						!s.hasFile(dead, membership.RejoinFile)
 				})
 				s.until("both may go on alone again", func() bool {
-					return s.hasFile("node1", warrantFile) &&
-						s.hasFile("node2", warrantFile)
+					return s.hasFile("node1", membership.WarrantFile) &&
+						s.hasFile("node2", membership.WarrantFile)
 				})
 			})
 		})
@@ -174,10 +175,10 @@ func TestHeardBeforeItIsWrittenDownIsSpared(t *testing.T) {
 			s.world.setUnproven(name, true)
 		}
 		s.cutLink("node1", "node2")
-		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
+		s.until("node1 has written it down", func() bool { return s.hasFile("node1", membership.PartingFile) })
 		time.Sleep(time.Second)
 		s.mend()
-		s.until("node1 gives it up", func() bool { return !s.hasFile("node1", partingFile) })
+		s.until("node1 gives it up", func() bool { return !s.hasFile("node1", membership.PartingFile) })
 		s.until("both are in quorum again", func() bool {
 			return s.current("node1").inQuorum() && s.current("node2").inQuorum()
 		})
@@ -214,11 +215,11 @@ func TestANodeThatBootsAloneWaits(t *testing.T) {
 func TestTheDaemonIsKilledAtEachStep(t *testing.T) {
 	steps := map[string]func(s *site) bool{
 		"before it is written down": func(s *site) bool { return !s.current("node1").inQuorum() },
-		"when it is written down":   func(s *site) bool { return s.hasFile("node1", partingFile) },
+		"when it is written down":   func(s *site) bool { return s.hasFile("node1", membership.PartingFile) },
 		"while it shoots":           func(s *site) bool { return len(s.world.shotsFired()) > 0 },
 		"when it is confirmed":      func(s *site) bool { return s.partingHas("node1", `"confirmed"`) },
 		"when the log is taken over": func(s *site) bool {
-			return s.hasFile("node1", recoveryFile)
+			return s.hasFile("node1", membership.RecoveryFile)
 		},
 		"in the new generation": func(s *site) bool { return s.current("node1").replica.Root().Generation == 2 },
 	}
@@ -227,7 +228,7 @@ func TestTheDaemonIsKilledAtEachStep(t *testing.T) {
 			inPair(t, favourNode1, func(s *site) {
 				s.world.powerOff("node2")
 				s.step(t, func() bool { return reached(s) })
-				if name == "while it shoots" && !s.hasFile("node1", partingFile) {
+				if name == "while it shoots" && !s.hasFile("node1", membership.PartingFile) {
 					t.Error("it shoots, and that is not written down")
 				}
 				s.kill("node1")
@@ -242,7 +243,7 @@ func TestTheDaemonIsKilledAtEachStep(t *testing.T) {
 }
 
 func (s *site) partingHas(node, text string) bool {
-	content, err := os.ReadFile(filepath.Join(s.members[node].node.DataDir, partingFile))
+	content, err := os.ReadFile(filepath.Join(s.members[node].node.DataDir, membership.PartingFile))
 	return err == nil && strings.Contains(string(content), text)
 }
 
@@ -250,7 +251,7 @@ func TestWithoutTheRuleOneOfTwoVotes(t *testing.T) {
 	inPair(t, "", func(s *site) {
 		s.world.powerOff("node1")
 		time.Sleep(time.Minute)
-		if len(s.world.shotsFired()) != 0 || s.hasFile("node2", warrantFile) {
+		if len(s.world.shotsFired()) != 0 || s.hasFile("node2", membership.WarrantFile) {
 			t.Error("node2 goes on alone without the rule")
 		}
 	})
@@ -262,7 +263,7 @@ func TestWithoutTheRuleOneOfTwoVotes(t *testing.T) {
 func TestNothingIsDecidedBeforeTheNewGeneration(t *testing.T) {
 	inPair(t, favourNode1, func(s *site) {
 		s.world.powerOff("node2")
-		s.until("node1 has taken its log over", func() bool { return s.hasFile("node1", recoveryFile) })
+		s.until("node1 has taken its log over", func() bool { return s.hasFile("node1", membership.RecoveryFile) })
 		s.until("the new generation begins", func() bool {
 			d := s.current("node1")
 			old := d.replica.Root().Generation != 2
@@ -284,7 +285,7 @@ func TestALogThatWentOnIsNotTakenOver(t *testing.T) {
 			Result: &fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}}}
 		parting.Warrant.Peer.Node = "node2"
 		s.kill("node1")
-		if err := Folder(s.members["node1"].node.DataDir).write(partingFile, parting); err != nil {
+		if err := membership.Folder(s.members["node1"].node.DataDir).Write(membership.PartingFile, parting); err != nil {
 			t.Fatal(err)
 		}
 		s.start("node1")
@@ -292,7 +293,7 @@ func TestALogThatWentOnIsNotTakenOver(t *testing.T) {
 			return s.current("node1").inQuorum() &&
 				s.current("node2").inQuorum()
 		})
-		if s.hasFile("node1", partingFile) || s.current("node1").replica.Root().Generation != 1 ||
+		if s.hasFile("node1", membership.PartingFile) || s.current("node1").replica.Root().Generation != 1 ||
 			len(s.current("node1").log.Members()) != 2 {
 			t.Error("node1 took its log over")
 		}
@@ -305,10 +306,10 @@ func TestAHostThatBootsAfterItsDecisionWaitsForItsShots(t *testing.T) {
 	inPair(t, favourNode1, func(s *site) {
 		s.world.setUnproven("node2", true)
 		s.cutLink("node1", "node2")
-		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
+		s.until("node1 has written it down", func() bool { return s.hasFile("node1", membership.PartingFile) })
 		s.world.powerOff("node1")
 		s.boot("node1") // which mends the link
-		took := s.until("node1 gives it up", func() bool { return !s.hasFile("node1", partingFile) })
+		took := s.until("node1 gives it up", func() bool { return !s.hasFile("node1", membership.PartingFile) })
 		if took < 4*time.Second || took > 7*time.Second {
 			t.Errorf("it gave up after %s, half of the delay is 5s", took)
 		}
@@ -325,7 +326,7 @@ func TestAHostThatBootsAfterItsDecisionWaitsForItsShots(t *testing.T) {
 // TestTheOneLeftBehindIsKilledAtEachStep of coming back.
 func TestTheOneLeftBehindIsKilledAtEachStep(t *testing.T) {
 	for name, reached := range map[string]func(s *site) bool{
-		"when it is told":             func(s *site) bool { return s.hasFile("node2", rejoinFile) },
+		"when it is told":             func(s *site) bool { return s.hasFile("node2", membership.RejoinFile) },
 		"when its log is set aside":   func(s *site) bool { return s.hasFile("node2", "raft-set-aside") },
 		"when it is let in":           func(s *site) bool { return s.memberOf("node1", "node2").Expelled == 0 },
 		"when it is a member, joined": func(s *site) bool { return len(s.current("node1").log.Members()) == 2 },
@@ -340,7 +341,7 @@ func TestTheOneLeftBehindIsKilledAtEachStep(t *testing.T) {
 				time.Sleep(500 * time.Millisecond)
 				s.start("node2")
 				s.until("node2 is back", s.backAndVoting("node1", "node2", 2))
-				s.until("it is done with it", func() bool { return !s.hasFile("node2", rejoinFile) })
+				s.until("it is done with it", func() bool { return !s.hasFile("node2", membership.RejoinFile) })
 			})
 		})
 	}
@@ -398,28 +399,28 @@ func TestRecoveredByHandInTheMiddleOfGoingOnAlone(t *testing.T) {
 	inPair(t, favourNode1, func(s *site) {
 		s.world.setUnproven("node2", true)
 		s.world.powerOff("node2")
-		s.until("node1 has written it down", func() bool { return s.hasFile("node1", partingFile) })
+		s.until("node1 has written it down", func() bool { return s.hasFile("node1", membership.PartingFile) })
 		time.Sleep(10 * time.Second)
 		s.kill("node1")
-		folder := Folder(s.members["node1"].node.DataDir)
+		folder := membership.Folder(s.members["node1"].node.DataDir)
 		before, err := quorum.Inspect(folder.LogDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := RecoverLog(s.members["node1"].node, []string{"node2"}, "root"); err != nil {
+		if _, err := membership.RecoverLog(s.members["node1"].node, []string{"node2"}, "root"); err != nil {
 			t.Fatal(err)
 		}
-		left, err := readOptional[Recovery](folder, recoveryFile)
+		left, err := membership.ReadOptional[membership.Recovery](folder, membership.RecoveryFile)
 		if err != nil || left == nil {
 			t.Fatal(left, err)
 		}
 		// What comes up behind that is not what the person has seen.
-		if c := left.command().(cluster.Recover); before.LastIndex == 0 || c.Through != before.LastIndex {
+		if c := left.Command().(cluster.Recover); before.LastIndex == 0 || c.Through != before.LastIndex {
 			t.Errorf("the log ended at %d, and the word about node2 is good through %d", before.LastIndex, c.Through)
 		}
 		s.start("node1")
 		s.until("both services run on node1", s.bothRunOn("node1"))
-		if s.hasFile("node1", partingFile) || len(s.world.shotsFired()) != 0 {
+		if s.hasFile("node1", membership.PartingFile) || len(s.world.shotsFired()) != 0 {
 			t.Errorf("the rule went on with it: %v", s.world.shotsFired())
 		}
 	})
@@ -435,7 +436,7 @@ func TestAHostThatStoodStillKeepsItsTurns(t *testing.T) {
 		s.mu.Unlock()
 		s.cutLink("node1", "node2")
 		time.Sleep(10 * time.Second)
-		if s.hasFile("node1", partingFile) || len(s.world.shotsFired()) != 0 {
+		if s.hasFile("node1", membership.PartingFile) || len(s.world.shotsFired()) != 0 {
 			t.Errorf("node1 takes it for its turn: %v", s.world.shotsFired())
 		}
 		s.until("both services run on node2", s.bothRunOn("node2"))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,34 +14,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"golang.org/x/sys/unix"
 
-	"github.com/clusterd/clusterd/cluster"
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/quorum"
 )
 
-// Files of the two-node rule, in the data folder.
-const (
-	warrantFile = "warrant.json"
-	partingFile = "parting.json"
-	rejoinFile  = "rejoin.json"
-	// seenFile lies in the run folder, which a boot empties: when this node was last
-	// in quorum, by the host's uptime.
-	seenFile = "quorum-seen"
-)
-
-func readOptional[T any](folder Folder, name string) (*T, error) {
-	var value T
-	err := folder.read(name, &value)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &value, nil
-}
+// seenFile lies in the run folder, which a boot empties: when this node was last in quorum, by the
+// host's uptime.
+const seenFile = "quorum-seen"
 
 // same compares warrants as they lie on disk: one that was read has no empty maps
 // where the State may have some.
@@ -128,7 +110,7 @@ func (d *Daemon) takeLogOver() error {
 		return err
 	}
 	folder := d.options.Folder
-	parting, err := readOptional[cluster.Parting](folder, partingFile)
+	parting, err := membership.ReadOptional[cluster.Parting](folder, membership.PartingFile)
 	if err != nil || parting == nil {
 		return err
 	}
@@ -140,7 +122,7 @@ func (d *Daemon) takeLogOver() error {
 		return fmt.Errorf("look into the log before going on alone: %w", err)
 	}
 	alone := len(position.Members) == 1 && position.Members[0].ID == d.name
-	recovery, err := readOptional[Recovery](folder, recoveryFile)
+	recovery, err := membership.ReadOptional[membership.Recovery](folder, membership.RecoveryFile)
 	switch {
 	case err != nil:
 		return err
@@ -148,13 +130,13 @@ func (d *Daemon) takeLogOver() error {
 		return nil // only the log has to learn of it
 	case alone, parting.Warrant.Boot != d.boot:
 		// It was done, or it was not and this host has booted since: then it waits.
-		return folder.remove(partingFile)
+		return folder.Remove(membership.PartingFile)
 	case position.LastIndex != parting.Through:
 		d.logger.Warn("this node does not go on alone: its log went on after it was decided", "decided at", parting.Through,
 			"now at", position.LastIndex)
-		return folder.remove(partingFile)
+		return folder.Remove(membership.PartingFile)
 	}
-	if err := folder.write(recoveryFile, Recovery{Dead: []string{parting.Warrant.Peer.Node},
+	if err := folder.Write(membership.RecoveryFile, membership.Recovery{Dead: []string{parting.Warrant.Peer.Node},
 		Generation: parting.Warrant.Generation + 1, Parting: parting}); err != nil {
 		return err
 	}
@@ -180,7 +162,7 @@ func (d *Daemon) watchOther(mind *clustermind.Node, root *cluster.State) {
 // is shut: it reaches nobody, and nobody reaches it, from the first moment on. So is that of a node
 // which does not hold what it acknowledged.
 func (d *Daemon) logWire() (*quorum.Wire, error) {
-	parting, err := readOptional[cluster.Parting](d.options.Folder, partingFile)
+	parting, err := membership.ReadOptional[cluster.Parting](d.options.Folder, membership.PartingFile)
 	if d.book.lost == nil && (err != nil || parting == nil || parting.Result != nil) {
 		return d.wire, err
 	}

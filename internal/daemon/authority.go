@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
@@ -26,7 +27,7 @@ const (
 // authorities are those that this node believes beside its own certificate's: what the State names,
 // or the file where the State is behind it.
 func (d *Daemon) authorities() []*x509.Certificate {
-	return pki.ParseAuthorities(d.knownKeys(d.replica.Root()).keys().Authorities)
+	return pki.ParseAuthorities(d.knownKeys(d.replica.Root()).Keys().Authorities)
 }
 
 // keepAuthority takes this node's part in a rotation of the authority, or of its own key: one after
@@ -101,7 +102,7 @@ func (d *Daemon) followAuthority(ctx context.Context) error {
 	}
 	next := root.Secrets.Next
 	told := cluster.NodeAuthority{Node: d.name, Since: next.Since, Held: next.Signing}
-	if err := d.keys.take(root); err != nil {
+	if err := d.keys.Take(root); err != nil {
 		return err
 	}
 	if next.Signing {
@@ -143,7 +144,7 @@ func (d *Daemon) rotateAuthority(ctx context.Context, by, why string) error {
 		return err
 	}
 	return d.proposed(ctx, cluster.RotateAuthority{
-		Certificate: string(ca.CertPEM), Key: key.Seal(sealedAuthority, ca.KeyPEM), Epoch: root.Secrets.Epoch,
+		Certificate: string(ca.CertPEM), Key: key.Seal(membership.SealedAuthority, ca.KeyPEM), Epoch: root.Secrets.Epoch,
 		By: by, Why: why,
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
@@ -144,7 +145,7 @@ func (s *site) write(path, text string) {
 // same handlers that a real join uses.
 func (s *site) found() {
 	s.t.Helper()
-	if err := Found(s.members["node1"].node, "test"); err != nil {
+	if err := membership.Found(s.members["node1"].node, "test"); err != nil {
 		s.t.Fatal(err)
 	}
 	s.start("node1")
@@ -196,12 +197,12 @@ func (s *site) join(at, name string, token pki.Token) (int, api.Failure) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m := Membership{Cluster: reply.Cluster, ID: reply.ClusterID, Node: name, Members: reply.Members}
-	if err := Folder(node.DataDir).SaveMembership(m, identity); err != nil {
+	m := membership.Membership{Cluster: reply.Cluster, ID: reply.ClusterID, Node: name, Members: reply.Members}
+	if err := membership.Folder(node.DataDir).SaveMembership(m, identity); err != nil {
 		s.t.Fatal(err)
 	}
-	told := savedKeys{NodeKeys: reply.Keys, Cluster: reply.ClusterID}
-	if err := Folder(node.DataDir).write(keysFile, told); err != nil {
+	told := membership.SavedKeys{NodeKeys: reply.Keys, Cluster: reply.ClusterID}
+	if err := membership.Folder(node.DataDir).Write(membership.KeysFile, told); err != nil {
 		s.t.Fatal(err)
 	}
 	return status, api.Failure{}
@@ -215,7 +216,7 @@ func (s *site) joinBody(name, id string, secret []byte) api.JoinRequest {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request, err := joinRequest(node, pki.Token{ID: id}, key)
+	request, err := membership.JoinRequest(node, Version, pki.Token{ID: id}, key)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -253,7 +254,7 @@ func (s *site) build(name string) *Daemon {
 		guard = s.guards(name)
 	}
 	d, err := New(Options{
-		Node: m.node, Folder: Folder(m.node.DataDir), Agent: m.hypervisor,
+		Node: m.node, Folder: membership.Folder(m.node.DataDir), Agent: m.hypervisor,
 		Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
 		Logger:  logger, ProbeKernel: s.world.probeKernel(name),
 		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),

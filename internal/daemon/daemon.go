@@ -17,15 +17,10 @@ import (
 	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/knocks"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/quorum"
-)
-
-// Protocols on the node's TLS port, told apart by ALPN.
-const (
-	protocolQuorum = "clusterd-quorum"
-	protocolAPI    = "clusterd-api"
 )
 
 // Version is what this build calls itself; set at link time.
@@ -34,7 +29,7 @@ var Version = "devel"
 // Options are what a daemon stands on.
 type Options struct {
 	Node   config.Node
-	Folder Folder
+	Folder membership.Folder
 	// Agent drives the hypervisor. The daemon closes it.
 	Agent agents.Agent
 	// Drivers are the fence drivers by the word of the document.
@@ -68,7 +63,7 @@ type Daemon struct {
 	options    Options
 	name       string
 	logger     *slog.Logger
-	membership Membership
+	membership membership.Membership
 	address    string
 	boot       string
 	hardware   string
@@ -89,7 +84,7 @@ type Daemon struct {
 	store *pki.Store
 	// keys are what this node knows of keys beside its State; strangers are those it
 	// met and could not place.
-	keys      *keyBook
+	keys      *membership.KeyBook
 	strangers *strangerQueue
 	mux       *pki.Mux
 	wire      *quorum.Wire
@@ -135,21 +130,18 @@ type Daemon struct {
 	server *server
 }
 
-// ErrRemoved is returned by Run when this node was removed from the cluster.
-var ErrRemoved = errors.New("this node was removed from the cluster")
-
 // New makes a daemon and reads what the folder holds. Nothing runs before Run.
 // ErrNoCluster is returned when the node belongs to no cluster.
 func New(options Options) (*Daemon, error) {
-	membership, err := options.Folder.Membership()
+	place, err := options.Folder.Membership()
 	if err != nil {
 		return nil, err
 	}
-	if membership.Node != options.Node.Name {
+	if place.Node != options.Node.Name {
 		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an "+
-			"empty data folder", membership.Node, options.Node.Name, membership.Node, config.NodePath)
+			"empty data folder", place.Node, options.Node.Name, place.Node, config.NodePath)
 	}
-	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: membership,
+	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: place,
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
@@ -157,14 +149,14 @@ func New(options Options) (*Daemon, error) {
 	d.book = &logBook{daemon: d}
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
-	if d.boot, err = BootID(options.Node); err != nil {
+	if d.boot, err = membership.BootID(options.Node); err != nil {
 		return nil, err
 	}
 	d.ward = hostguard.New(d.wardOptions())
-	if d.hardware, err = HardwareUUID(options.Node); err != nil {
+	if d.hardware, err = membership.HardwareUUID(options.Node); err != nil {
 		return nil, err
 	}
-	if d.address, err = Advertised(options.Node); err != nil {
+	if d.address, err = membership.Advertised(options.Node); err != nil {
 		return nil, err
 	}
 	if d.trail, err = openTrail(options.Folder, d.name); err != nil {
@@ -181,11 +173,11 @@ func New(options Options) (*Daemon, error) {
 	if err := d.replica.steps.load(options.Folder); err != nil {
 		return nil, err
 	}
-	if d.keys, err = openKeyBook(options.Folder, membership.ID); err != nil {
+	if d.keys, err = membership.OpenKeyBook(options.Folder, place.ID); err != nil {
 		return nil, err
 	}
 	d.strangers = newStrangerQueue()
-	d.keys.stranger = d.strangers.add
+	d.keys.OnStranger(d.strangers.add)
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
@@ -18,7 +18,7 @@ import (
 func (d *Daemon) standing(peer pki.Peer) pki.Standing {
 	standing := d.recorded(peer)
 	if standing.Kind == pki.StandingUnknown && peer.Kind == pki.KindNode {
-		return d.keys.vouchedFor(peer, time.Now())
+		return d.keys.VouchedFor(peer, time.Now())
 	}
 	return standing
 }
@@ -27,13 +27,13 @@ func (d *Daemon) standing(peer pki.Peer) pki.Standing {
 func (d *Daemon) recorded(peer pki.Peer) pki.Standing {
 	root := d.replica.Root()
 	known := d.knownKeys(root)
-	if at, removed := known.removed(peer.Fingerprint); removed {
+	if at, removed := known.RemovedAt(peer.Fingerprint); removed {
 		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: at}
 	}
 	if peer.Kind == pki.KindClient {
 		return clientStanding(root, peer)
 	}
-	if peer.Kind == pki.KindNode && known.isKeyOf(peer.Name, peer.Fingerprint) {
+	if peer.Kind == pki.KindNode && known.IsKeyOf(peer.Name, peer.Fingerprint) {
 		return pki.Standing{Kind: pki.StandingMember}
 	}
 	return pki.Standing{Kind: pki.StandingUnknown}
@@ -49,34 +49,11 @@ func clientStanding(root *cluster.State, peer pki.Peer) pki.Standing {
 	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
-func (d *Daemon) knownKeys(root *cluster.State) keySource {
-	if saved := d.keys.newerThan(root); saved != nil {
+func (d *Daemon) knownKeys(root *cluster.State) membership.KeySource {
+	if saved := d.keys.NewerThan(root); saved != nil {
 		return saved
 	}
-	return rootKeys{root}
-}
-
-// keySource tells whose key is whose.
-type keySource interface {
-	// isKeyOf reports whether a node is believed by a key.
-	isKeyOf(name, fingerprint string) bool
-	removed(fingerprint string) (at time.Time, removed bool)
-	keys() api.NodeKeys
-}
-
-// rootKeys are the keys of a State.
-type rootKeys struct{ *cluster.State }
-
-func (k rootKeys) isKeyOf(name, fingerprint string) bool {
-	n, known := k.Nodes.Get(name)
-	return known && n.HasKey(fingerprint)
-}
-
-func (k rootKeys) keys() api.NodeKeys { return keysOf(k.State) }
-
-func (k rootKeys) removed(fingerprint string) (time.Time, bool) {
-	gone, removed := k.Removed.Get(fingerprint)
-	return gone.At, removed
+	return membership.RootKeys{State: root}
 }
 
 // Admit implements quorum.Gate: the log's port divides into channels only after
@@ -129,7 +106,7 @@ func (d *Daemon) keepKeysOf(root *cluster.State) {
 	if root.Nodes.Len() == 0 {
 		return
 	}
-	if err := d.keys.take(root); err != nil {
+	if err := d.keys.Take(root); err != nil {
 		d.warnings.set("keys", "the nodes' keys could not be written down: "+err.Error())
 		return
 	}

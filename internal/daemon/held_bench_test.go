@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -24,7 +25,7 @@ func (l loopback) Dial(ctx context.Context, address string) (net.Conn, error) {
 // benchNode is a log on real files, and the folder beside it.
 type benchNode struct {
 	log    *quorum.Log
-	folder Folder
+	folder membership.Folder
 }
 
 // benchNodes are three nodes on loopback, of which the first leads.
@@ -42,7 +43,7 @@ func benchNodes(b *testing.B) []benchNode {
 	nodes := make([]benchNode, len(members))
 	for i, member := range members {
 		wire := quorum.NewWire(loopback{listeners[i]}, nil)
-		folder := Folder(b.TempDir())
+		folder := membership.Folder(b.TempDir())
 		log, err := quorum.Open(quorum.Options{ID: member.ID, Address: member.Address, Wire: wire, Bootstrap: members,
 			DataDir: folder.LogDir(), Fatal: func(reason string) { b.Error(reason) }},
 			newReplica(func(reason string) { b.Error(reason) }, func() {}))
@@ -67,7 +68,8 @@ func benchNodes(b *testing.B) []benchNode {
 // mark writes down how far the log goes, as keepHeld does, in a cluster of three.
 func (n benchNode) mark() error {
 	held := n.log.Held()
-	return n.folder.write(heldFile, heldLogs{Mine: held, Others: map[string]quorum.Held{"node2": held, "node3": held},
+	return n.folder.Write(membership.HeldFile, heldLogs{Mine: held,
+		Others:  map[string]quorum.Held{"node2": held, "node3": held},
 		Members: map[string]string{"node2": "10.0.0.2:7440", "node3": "10.0.0.3:7440"}})
 }
 

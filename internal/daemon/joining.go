@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -68,7 +69,7 @@ func (d *Daemon) signJoin(root *cluster.State, asked api.JoinRequest) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	hosts := append(hostsOf(asked.Address), asked.Addresses...)
+	hosts := append(membership.HostsOf(asked.Address), asked.Addresses...)
 	return ca.SignNode([]byte(asked.Request), asked.Node, hosts, time.Now(), pki.NodeValidity)
 }
 
@@ -90,5 +91,5 @@ func (d *Daemon) takeIn(ctx context.Context, command cluster.Join, asked api.Joi
 	members[d.name] = d.address
 	delete(members, asked.Node)
 	return api.JoinReply{ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain),
-		Authority: root.Secrets.Authority, Members: members, Keys: keysOf(root)}, nil
+		Authority: root.Secrets.Authority, Members: members, Keys: membership.KeysOf(root)}, nil
 }

@@ -64,9 +64,9 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		d.mux.Known = func(string) bool { return true } // its connections have no addresses
 	}
 	// The others of its channels are stricter; which is meant comes with the first byte.
-	members, err := d.mux.Protocol(protocolQuorum, pki.ChannelRaft)
+	members, err := d.mux.Protocol(pki.ProtocolQuorum, pki.ChannelRaft)
 	if err == nil && links == nil {
-		tools, err = d.mux.Protocol(protocolAPI, pki.ChannelLook, pki.ChannelJoin)
+		tools, err = d.mux.Protocol(pki.ProtocolAPI, pki.ChannelLook, pki.ChannelJoin)
 	}
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -114,7 +114,7 @@ func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
 			want = node
 		}
 	}
-	return pki.Dial(ctx, s.daemon.store, address, want, protocolQuorum, pki.ChannelRaft)
+	return pki.Dial(ctx, s.daemon.store, address, want, pki.ProtocolQuorum, pki.ChannelRaft)
 }
 
 // isNodesAddress reports whether a node is known at an IP address.

@@ -4,23 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
 const (
-	// heldFile lies beside the key and not in the log's folder: how far the log went, what other nodes
-	// were heard to hold, and where they are.
-	heldFile = "log-held.json"
-	// lostFile says that this node does not hold what it acknowledged.
-	lostFile = "log-lost.json"
 	// heldEvery is how often what changed of it is written down. It costs a running cluster one small
 	// file a second, and one at rest nothing.
 	heldEvery = time.Second
@@ -102,7 +96,7 @@ func (b *logBook) mark(mine quorum.Held) error {
 	defer b.mu.Unlock()
 	next := b.kept
 	next.Mine = mine
-	if err := b.daemon.options.Folder.write(heldFile, next); err != nil {
+	if err := b.daemon.options.Folder.Write(membership.HeldFile, next); err != nil {
 		return err
 	}
 	b.kept = next
@@ -128,7 +122,7 @@ func (b *logBook) keep(mine quorum.Held, heard map[string]quorum.Beat, members m
 	if next.Mine == b.kept.Mine && maps.Equal(next.Others, b.kept.Others) && maps.Equal(next.Members, b.kept.Members) {
 		return nil
 	}
-	if err := b.daemon.options.Folder.write(heldFile, next); err != nil {
+	if err := b.daemon.options.Folder.Write(membership.HeldFile, next); err != nil {
 		return err
 	}
 	b.kept = next
@@ -152,7 +146,7 @@ func (d *Daemon) findLog() error {
 	if d.options.Links != nil && d.options.Links.LogInMemory {
 		return nil
 	}
-	lost, err := readOptional[lostLog](folder, lostFile)
+	lost, err := membership.ReadOptional[lostLog](folder, membership.LostFile)
 	if err != nil {
 		return err
 	}
@@ -160,7 +154,7 @@ func (d *Daemon) findLog() error {
 		return d.withoutLog(*lost)
 	}
 	d.book.letIn = lost != nil
-	kept, err := readOptional[heldLogs](folder, heldFile)
+	kept, err := membership.ReadOptional[heldLogs](folder, membership.HeldFile)
 	if err != nil {
 		return err
 	}
@@ -173,7 +167,7 @@ func (d *Daemon) findLog() error {
 	}
 	if why := held(found).Lacks(held(kept.Mine)); why != "" {
 		next := lostLog{Why: why, Next: quorum.NewLife()}
-		if err := folder.write(lostFile, next); err != nil {
+		if err := folder.Write(membership.LostFile, next); err != nil {
 			return err
 		}
 		return d.withoutLog(next)
@@ -182,7 +176,7 @@ func (d *Daemon) findLog() error {
 }
 
 // brokenLogAdvice says what to do where the log cannot be read.
-func brokenLogAdvice(folder Folder) string {
+func brokenLogAdvice(folder membership.Folder) string {
 	return fmt.Sprintf("move %s away and start clusterd: it comes back without a vote, gets the log from the "+
 		"others, and votes again once it holds all of it; "+
 		"where no other node holds the log, use `clusterd restore` with a backup", folder.LogDir())
@@ -197,7 +191,7 @@ func (d *Daemon) beginLife(kept heldLogs, found quorum.Held) error {
 	if found.Life != "" {
 		return nil
 	}
-	if err := d.options.Folder.write(heldFile, kept); err != nil {
+	if err := d.options.Folder.Write(membership.HeldFile, kept); err != nil {
 		return err
 	}
 	return quorum.BeginLife(d.options.Folder.LogDir(), kept.Mine.Life)
@@ -207,25 +201,25 @@ func (d *Daemon) beginLife(kept heldLogs, found quorum.Held) error {
 // votes: it tells why, and asks to be let in.
 func (d *Daemon) withoutLog(lost lostLog) error {
 	folder := d.options.Folder
-	kept, err := readOptional[heldLogs](folder, heldFile)
+	kept, err := membership.ReadOptional[heldLogs](folder, membership.HeldFile)
 	if err != nil {
 		return err
 	}
-	membership := d.membership
-	if membership.Founder = false; kept != nil && len(kept.Members) > 0 {
-		membership.Members = kept.Members
+	place := d.membership
+	if place.Founder = false; kept != nil && len(kept.Members) > 0 {
+		place.Members = kept.Members
 	}
 	// The addresses are needed to ask, and what was decided by that log is over.
-	if err := folder.write("membership.json", membership); err != nil {
+	if err := folder.Write(membership.MembershipFile, place); err != nil {
 		return err
 	}
-	if err := d.dropDecisions(); err != nil {
+	if err := folder.DropDecisions(); err != nil {
 		return err
 	}
-	if err := d.moveLogAside(); err != nil {
+	if err := folder.SetLogAside(); err != nil {
 		return err
 	}
-	d.membership, d.book.lost = membership, &lost
+	d.membership, d.book.lost = place, &lost
 	d.logger.Error("this node does not hold the log in which it acknowledged entries; it has no vote before it "+
 		"holds all of it again", "node", d.name, "why", lost.Why)
 	d.warnings.set("log",
@@ -240,7 +234,7 @@ func (d *Daemon) withoutLog(lost lostLog) error {
 // runs on.
 func (d *Daemon) loseLog(why string) {
 	d.logger.Error("this node stops taking part in the log", "node", d.name, "why", why)
-	if err := d.options.Folder.write(lostFile, lostLog{Why: why, Next: quorum.NewLife()}); err != nil {
+	if err := d.options.Folder.Write(membership.LostFile, lostLog{Why: why, Next: quorum.NewLife()}); err != nil {
 		d.fatal(fmt.Sprintf("%s, and it cannot be written down: %v", why, err))
 		return
 	}
@@ -254,13 +248,13 @@ func (d *Daemon) letIn(by string) {
 	lost := *d.book.lost
 	d.logger.Warn("this node begins with an empty log", "node", d.name, "let in by", by)
 	kept := heldLogs{Mine: quorum.Held{Life: lost.Next}, Members: d.membership.Members}
-	if old, err := readOptional[heldLogs](folder, heldFile); err == nil && old != nil {
+	if old, err := membership.ReadOptional[heldLogs](folder, membership.HeldFile); err == nil && old != nil {
 		kept.Others, kept.Members = old.Others, old.Members
 	}
-	err := folder.write(heldFile, kept)
+	err := folder.Write(membership.HeldFile, kept)
 	if err == nil {
 		lost.LetIn = true
-		err = folder.write(lostFile, lost)
+		err = folder.Write(membership.LostFile, lost)
 	}
 	if err != nil {
 		d.warnings.set("log", err.Error())
@@ -335,45 +329,17 @@ func (d *Daemon) answerLog(ctx context.Context, question standingQuestion, answe
 // forgetHeld is for a log that was rightly set aside: what it acknowledged is over.
 func (d *Daemon) forgetHeld() error {
 	folder := d.options.Folder
-	kept, err := readOptional[heldLogs](folder, heldFile)
+	kept, err := membership.ReadOptional[heldLogs](folder, membership.HeldFile)
 	if err != nil || kept == nil {
-		return errors.Join(err, folder.remove(lostFile))
+		return errors.Join(err, folder.Remove(membership.LostFile))
 	}
 	kept.Mine = quorum.Held{}
-	return errors.Join(folder.write(heldFile, kept), folder.remove(lostFile))
+	return errors.Join(folder.Write(membership.HeldFile, kept), folder.Remove(membership.LostFile))
 }
 
 // holdsAgain forgets the loss once this node is admitted.
 func (d *Daemon) holdsAgain() error {
 	d.warnings.set("log", "")
 	d.book.letIn = false
-	return d.options.Folder.remove(lostFile)
-}
-
-// dropDecisions removes what was decided by a log that is set aside.
-func (d *Daemon) dropDecisions() error {
-	for _, file := range []string{warrantFile, partingFile, recoveryFile, "founding.json", "restore.json"} {
-		if err := d.options.Folder.remove(file); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// moveLogAside keeps the log beside, for whoever wants to look into it, until the next one takes
-// its place. It may have been moved already, by a start that was killed after it.
-func (d *Daemon) moveLogAside() error {
-	folder := d.options.Folder
-	if _, err := os.Stat(folder.LogDir()); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if err := os.RemoveAll(folder.asideDir()); err != nil {
-		return fmt.Errorf("make room for the old log: %w", err)
-	}
-	if err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {
-		return fmt.Errorf("set the old log aside: %w", err)
-	}
-	return nil
+	return d.options.Folder.Remove(membership.LostFile)
 }

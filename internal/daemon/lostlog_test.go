@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 // votersAt are the voters of the log as the leader has them.
@@ -46,7 +47,7 @@ func TestAVoterWithoutItsLogHasNoVoteUntilItHoldsItAgain(t *testing.T) {
 		s.kill("node2")
 		life := s.current("node1").replica.Root()
 		before, _ := life.Nodes.Get("node2")
-		if err := os.RemoveAll(Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
+		if err := os.RemoveAll(membership.Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
 			t.Fatal(err)
 		}
 		s.start("node2")
@@ -58,7 +59,7 @@ func TestAVoterWithoutItsLogHasNoVoteUntilItHoldsItAgain(t *testing.T) {
 		if before.Log == "" || after.Log == before.Log || after.LogLost != 0 {
 			t.Errorf("the log's life was %q and is %q, lost %d", before.Log, after.Log, after.LogLost)
 		}
-		s.until("the loss is forgotten", func() bool { return !s.hasFile("node2", lostFile) })
+		s.until("the loss is forgotten", func() bool { return !s.hasFile("node2", membership.LostFile) })
 	})
 }
 
@@ -68,7 +69,7 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		s.kill("node2")
 		s.kill("node1")
-		if err := os.RemoveAll(Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
+		if err := os.RemoveAll(membership.Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
 			t.Fatal(err)
 		}
 		s.start("node2")

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -71,9 +71,9 @@ func (d *Daemon) linkPeers() {
 	peers, keys := d.peers(), d.keysOfPairs()
 	for _, node := range sortedNames(peers) {
 		address := peers[node]
-		beats := []string{withPort(address, d.options.Node.HeartbeatPort)}
+		beats := []string{membership.WithPort(address, d.options.Node.HeartbeatPort)}
 		links = append(links, quorum.Peer{ID: node, Beats: beats, Wire: address, Key: keys[node]})
-		seeds = append(seeds, withPort(address, d.options.Node.GossipPort))
+		seeds = append(seeds, membership.WithPort(address, d.options.Node.GossipPort))
 	}
 	d.warnings.set("heartbeats", words(d.pulse.SetPeers(links)))
 	d.gossipSeeds = seeds
@@ -186,13 +186,4 @@ func (d *Daemon) giveBackVote(ctx context.Context, root *cluster.State, members 
 		}
 	}
 	return false, nil
-}
-
-// hostsOf is the host part of an address, for a certificate's names.
-func hostsOf(address string) []string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil
-	}
-	return []string{host}
 }

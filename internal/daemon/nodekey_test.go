@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -59,7 +60,7 @@ func (s *site) expectTurned(t *testing.T, node string, old *pki.NodeKey, before 
 				}
 			}
 		}
-		roster := rosterOf(at, rootKeys{peer.replica.Root()}, peer.replica.Root())
+		roster := rosterOf(at, membership.RootKeys{State: peer.replica.Root()}, peer.replica.Root())
 		if roster.Nodes[node] != own.Fingerprint() || len(roster.Next) != 0 ||
 			!slices.Contains(sortedNames(roster.Removed), old.Fingerprint()) {
 			t.Errorf("the forwarder of %s is told %+v", at, roster)

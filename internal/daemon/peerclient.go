@@ -1,11 +1,7 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 
@@ -24,42 +20,9 @@ func (d *Daemon) ask(ctx context.Context, node, address, method, path string, bo
 	}
 	transport := &http.Transport{DisableKeepAlives: true,
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return pki.Dial(ctx, d.store, address, node, protocolAPI, pki.ChannelCommand)
+			return pki.Dial(ctx, d.store, address, node, pki.ProtocolAPI, pki.ChannelCommand)
 		}}
-	return exchange(ctx, transport, method, path, body, into)
-}
-
-// exchange makes one request over a transport that knows where to go.
-func exchange(ctx context.Context, transport http.RoundTripper, method, path string, body, into any) error {
-	var content io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(text)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "https://clusterd"+path, content)
-	if err != nil {
-		return err
-	}
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, largestBody))
-	if err != nil {
-		return err
-	}
-	if response.StatusCode/100 != 2 {
-		var failure api.Failure
-		if json.Unmarshal(text, &failure) == nil && failure.Message != "" {
-			return failure
-		}
-		return fmt.Errorf("answered %s", response.Status)
-	}
-	return json.Unmarshal(text, into)
+	return api.Exchange(ctx, transport, method, path, body, into)
 }
 
 // identityFinding says whether the fence device is known to be this machine's.

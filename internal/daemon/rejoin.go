@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -101,7 +102,7 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 // without this node. Its own log will never tell it.
 func (d *Daemon) keepRejoining(ctx context.Context) {
 	for sleep.For(ctx, rejoinEvery) {
-		kept, err := readOptional[rejoin](d.options.Folder, rejoinFile)
+		kept, err := membership.ReadOptional[rejoin](d.options.Folder, membership.RejoinFile)
 		if err != nil {
 			d.warnings.set("rejoin", err.Error())
 			continue
@@ -121,7 +122,7 @@ func (d *Daemon) keepRejoining(ctx context.Context) {
 			}
 		case kept != nil && d.admitted():
 			d.warnings.set("rejoin", "")
-			if err := d.options.Folder.remove(rejoinFile); err != nil {
+			if err := d.options.Folder.Remove(membership.RejoinFile); err != nil {
 				d.warnings.set("rejoin", err.Error())
 			}
 		}
@@ -182,13 +183,13 @@ func (d *Daemon) leaveOldLog(by string, generation uint64) {
 		"node", d.name, "generation", generation, "by", by)
 	folder := d.options.Folder
 	// The addresses are in the log that goes: keep them first.
-	membership := d.membership
-	membership.Members, membership.Founder = d.peers(), false
-	if err := folder.write("membership.json", membership); err != nil {
+	place := d.membership
+	place.Members, place.Founder = d.peers(), false
+	if err := folder.Write(membership.MembershipFile, place); err != nil {
 		d.warnings.set("rejoin", err.Error())
 		return
 	}
-	if err := folder.write(rejoinFile, rejoin{Generation: generation, By: by}); err != nil {
+	if err := folder.Write(membership.RejoinFile, rejoin{Generation: generation, By: by}); err != nil {
 		d.warnings.set("rejoin", err.Error())
 		return
 	}
@@ -199,19 +200,19 @@ func (d *Daemon) leaveOldLog(by string, generation uint64) {
 // for whoever wants to look into it, until the next one takes its place.
 func (d *Daemon) setLogAside() error {
 	folder := d.options.Folder
-	kept, err := readOptional[rejoin](folder, rejoinFile)
+	kept, err := membership.ReadOptional[rejoin](folder, membership.RejoinFile)
 	if err != nil || kept == nil || kept.Empty {
 		return err
 	}
-	if err := d.dropDecisions(); err != nil {
+	if err := d.options.Folder.DropDecisions(); err != nil {
 		return err
 	}
-	if err := d.moveLogAside(); err != nil {
+	if err := d.options.Folder.SetLogAside(); err != nil {
 		return err
 	}
 	if err := d.forgetHeld(); err != nil {
 		return err
 	}
 	kept.Empty = true
-	return folder.write(rejoinFile, *kept)
+	return folder.Write(membership.RejoinFile, *kept)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -33,11 +34,11 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 		if status, body := remove(victim); status != http.StatusOK {
 			t.Fatalf("%d %s", status, body)
 		}
-		if err := <-s.members[victim].ended; !errors.Is(err, ErrRemoved) {
+		if err := <-s.members[victim].ended; !errors.Is(err, membership.ErrRemoved) {
 			t.Errorf("its daemon ended with: %v", err)
 		}
-		removal, err := Folder(s.members[victim].node.DataDir).Removal()
-		if err != nil || removal == nil || removal.Node != victim || !errors.Is(*removal, ErrRemoved) {
+		removal, err := membership.Folder(s.members[victim].node.DataDir).Removal()
+		if err != nil || removal == nil || removal.Node != victim || !errors.Is(*removal, membership.ErrRemoved) {
 			t.Errorf("what its next start finds: %v, %v", removal, err)
 		}
 		s.members[victim].daemon = nil

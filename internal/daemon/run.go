@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -122,7 +123,7 @@ func (d *Daemon) openPulse() error {
 
 // openGossip is best effort: gossip finds members and decides nothing.
 func (d *Daemon) openGossip() {
-	listen := withPort(d.address, d.options.Node.GossipPort)
+	listen := membership.WithPort(d.address, d.options.Node.GossipPort)
 	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen,
 		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -70,7 +71,7 @@ func referencesOf(secrets cluster.Secrets, key pki.DataKey) (map[string]string, 
 }
 
 // SecretsOf opens all secrets of a backup, for who has to leave them out of something.
-func SecretsOf(kept Backup) ([]string, error) {
+func SecretsOf(kept membership.Backup) ([]string, error) {
 	key, err := pki.DataKeyOf(kept.DataKey)
 	if err != nil {
 		return nil, err

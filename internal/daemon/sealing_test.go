@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -190,14 +191,14 @@ func TestABackupOpensWithItsKeyOrAMembersOwn(t *testing.T) {
 		_, content := s.ask("node1", rootUser, "GET", api.PathBackup, nil)
 		folder := t.TempDir()
 		path := filepath.Join(folder, "backup")
-		if err := WriteBackup(content, path, BackupKey(path)); err != nil {
+		if err := membership.WriteBackup(content, path, membership.BackupKey(path)); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := os.ReadFile(BackupKey(path))
+		key, err := os.ReadFile(membership.BackupKey(path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,16 +210,17 @@ func TestABackupOpensWithItsKeyOrAMembersOwn(t *testing.T) {
 		}
 		member, stranger := s.members["node2"].node, s.members["node2"].node
 		stranger.DataDir = t.TempDir()
-		if _, err := backupKey(stranger, &state, path, ""); err != nil {
+		if _, err := membership.OpenBackupKey(stranger, &state, path, ""); err != nil {
 			t.Errorf("with its key beside it: %v", err)
 		}
-		if err := os.Remove(BackupKey(path)); err != nil {
+		if err := os.Remove(membership.BackupKey(path)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := backupKey(member, &state, path, ""); err != nil {
+		if _, err := membership.OpenBackupKey(member, &state, path, ""); err != nil {
 			t.Errorf("with a member's own key: %v", err)
 		}
-		if _, err := backupKey(stranger, &state, path, ""); err == nil || !strings.Contains(err.Error(), "rotated since") {
+		_, err = membership.OpenBackupKey(stranger, &state, path, "")
+		if err == nil || !strings.Contains(err.Error(), "rotated since") {
 			t.Errorf("a stranger's machine opens a backup without its key, or is told little: %v", err)
 		}
 		old, err := pki.ReadSecret(filepath.Join(member.DataDir, "node.key"))
@@ -228,7 +230,7 @@ func TestABackupOpensWithItsKeyOrAMembersOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := backupKey(stranger, &state, path, ""); err != nil {
+		if _, err := membership.OpenBackupKey(stranger, &state, path, ""); err != nil {
 			t.Errorf("with the key before, whose turn came after the backup: %v", err)
 		}
 	})

@@ -16,10 +16,6 @@ import (
 	"github.com/clusterd/clusterd/quorum"
 )
 
-// largestBody bounds what a request may carry; a document with its definitions
-// is the largest.
-const largestBody = 16 << 20
-
 // longestWait bounds how long a question is kept open.
 const longestWait = 30 * time.Second
 
@@ -79,7 +75,7 @@ func (s *server) routes() http.Handler {
 	operate := access{least: pki.RoleOperator, body: operatorBody, kept: true}
 	read := access{least: pki.RoleAdmin, kept: true}
 	change := access{least: pki.RoleAdmin, body: operatorBody, kept: true}
-	declare := access{least: pki.RoleAdmin, body: largestBody, kept: true}
+	declare := access{least: pki.RoleAdmin, body: api.LargestBody, kept: true}
 	join := access{join: true, body: joinBody, kept: true}
 	for pattern, route := range map[string]struct {
 		access access

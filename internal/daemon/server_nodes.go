@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -126,7 +127,7 @@ func (s *server) tokenShown(ctx context.Context, asked api.JoinRequest) (cluster
 		token, known := root.Tokens.Get(asked.TokenID)
 		if known {
 			stored := pki.Stored{ID: asked.TokenID, SecretHash: token.Hash, ExpiresAt: token.Expires}
-			if err := stored.Verify(secret, signingPin(root), time.Now()); err != nil {
+			if err := stored.Verify(secret, membership.SigningPin(root), time.Now()); err != nil {
 				return cluster.Token{}, refuse(http.StatusForbidden, "bad_token", "%v", err)
 			}
 			return token, nil
@@ -264,14 +265,14 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, who caller) erro
 		return refuse(http.StatusConflict, "refused", "%v", err)
 	}
 	writeJSON(w, http.StatusOK, api.ClientReply{
-		Certificate: string(chain), Authority: string(ca.CertPEM), Keys: keysOf(root),
+		Certificate: string(chain), Authority: string(ca.CertPEM), Keys: membership.KeysOf(root),
 	})
 	return nil
 }
 
 // nodeKeys tells remote tools whom to believe; the keys are public.
 func (s *server) nodeKeys(w http.ResponseWriter, _ *http.Request, _ caller) error {
-	writeJSON(w, http.StatusOK, keysOf(s.daemon.replica.Root()))
+	writeJSON(w, http.StatusOK, membership.KeysOf(s.daemon.replica.Root()))
 	return nil
 }
 
@@ -303,7 +304,7 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request, who caller) erro
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(Backup{State: *root, DataKey: key.Bytes()})
+	return json.NewEncoder(w).Encode(membership.Backup{State: *root, DataKey: key.Bytes()})
 }
 
 // door answers the doorkeeper: may this managed VM come up here now?

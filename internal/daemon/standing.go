@@ -45,7 +45,7 @@ func (d *Daemon) keepStanding(ctx context.Context) {
 func (d *Daemon) refusedBy(ctx context.Context, node, address string) bool {
 	ctx, cancel := context.WithTimeout(ctx, standingTimeout)
 	defer cancel()
-	conn, err := pki.Dial(ctx, d.store, address, node, protocolAPI, pki.ChannelLook)
+	conn, err := pki.Dial(ctx, d.store, address, node, pki.ProtocolAPI, pki.ChannelLook)
 	if err != nil {
 		return errors.Is(err, pki.ErrRemoved)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -50,13 +51,13 @@ func nameOfEntry(data []byte) string {
 
 // steps are what the replica knows of them.
 type steps struct {
-	folder Folder
+	folder membership.Folder
 	list   []Step
 }
 
-func (s *steps) load(folder Folder) error {
+func (s *steps) load(folder membership.Folder) error {
 	s.folder = folder
-	err := folder.read(stepsFile, &s.list)
+	err := folder.Read(stepsFile, &s.list)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -81,7 +82,7 @@ func (s *steps) met(entry quorum.Entry, why error) string {
 	if s.folder == "" {
 		return text
 	}
-	if err := s.folder.write(stuckFile, stuck); err != nil {
+	if err := s.folder.Write(stuckFile, stuck); err != nil {
 		text += "; it could not be noted: " + err.Error()
 	}
 	return text
@@ -89,13 +90,13 @@ func (s *steps) met(entry quorum.Entry, why error) string {
 
 // StuckAt is the entry at which this node's daemon stopped itself last; nil if there is none.
 func StuckAt(node config.Node) (*Stuck, error) {
-	return readOptional[Stuck](Folder(node.DataDir), stuckFile)
+	return membership.ReadOptional[Stuck](membership.Folder(node.DataDir), stuckFile)
 }
 
 // StepOver lets this node's daemon step over an entry at its next start. On a node that has not
 // met the entry, its name tells which is meant.
 func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
-	folder := Folder(node.DataDir)
+	folder := membership.Folder(node.DataDir)
 	if _, err := folder.Membership(); err != nil {
 		return Step{}, err
 	}
@@ -115,7 +116,7 @@ func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
 	case !strings.HasPrefix(name, "sha256 "):
 		return Step{}, fmt.Errorf("%q is not the name of an entry; it begins with sha256", name)
 	}
-	known, err := readOptional[[]Step](folder, stepsFile)
+	known, err := membership.ReadOptional[[]Step](folder, stepsFile)
 	if err != nil {
 		return Step{}, err
 	}
@@ -127,5 +128,5 @@ func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
 		return Step{}, fmt.Errorf("%d entries are stepped over on %s already; restore a backup instead", len(list), node.Name)
 	}
 	step := Step{Index: index, Name: name, By: by, At: time.Now().UTC()}
-	return step, folder.write(stepsFile, append(list, step))
+	return step, folder.Write(stepsFile, append(list, step))
 }

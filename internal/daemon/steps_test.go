@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -61,7 +62,7 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 	founding := foundingEntry(t)
 	at := time.Unix(1_000_000, 0)
 	bad := quorum.Entry{Index: 4, At: at, Data: []byte(poison["an unknown kind"])}
-	start := func(folder Folder) (*replica, *string) {
+	start := func(folder membership.Folder) (*replica, *string) {
 		told := new(string)
 		r := newReplica(func(reason string) { *told = reason }, func() {})
 		if err := r.steps.load(folder); err != nil {
@@ -72,9 +73,10 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 	}
 	var states []string
 	for _, name := range []string{"node1", "node2"} {
-		folder := Folder(t.TempDir())
+		folder := membership.Folder(t.TempDir())
 		node := config.Node{Name: name, DataDir: string(folder)}
-		if err := folder.write("membership.json", Membership{Cluster: "alpha", ID: "c-1", Node: name}); err != nil {
+		place := membership.Membership{Cluster: "alpha", ID: "c-1", Node: name}
+		if err := folder.Write(membership.MembershipFile, place); err != nil {
 			t.Fatal(err)
 		}
 		_, err := StepOver(node, 4, "", "root")
@@ -116,8 +118,9 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 
 // TestWhatCanBeAppliedIsNotSteppedOver: an operator's slip changes no State.
 func TestWhatCanBeAppliedIsNotSteppedOver(t *testing.T) {
-	folder := Folder(t.TempDir())
-	if err := folder.write("membership.json", Membership{Cluster: "alpha", ID: "c-1", Node: "node1"}); err != nil {
+	folder := membership.Folder(t.TempDir())
+	place := membership.Membership{Cluster: "alpha", ID: "c-1", Node: "node1"}
+	if err := folder.Write(membership.MembershipFile, place); err != nil {
 		t.Fatal(err)
 	}
 	founding := foundingEntry(t)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -17,17 +18,17 @@ func nodeKey(name, fingerprint string) pki.Peer {
 // remembered for long, one that nobody knew for a moment, and neither list nor memory grow with
 // those who come.
 func TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile(t *testing.T) {
-	book, err := openKeyBook(Folder(t.TempDir()), "demo")
+	book, err := membership.OpenKeyBook(membership.Folder(t.TempDir()), "demo")
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := 0
-	book.stranger = func(pki.Peer) { told++ }
+	book.OnStranger(func(pki.Peer) { told++ })
 	start := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	expect := func(what string, peer pki.Peer, after time.Duration, want int) {
 		t.Helper()
 		told = 0
-		if standing := book.vouchedFor(peer, start.Add(after)); standing.Kind != pki.StandingUnknown {
+		if standing := book.VouchedFor(peer, start.Add(after)); standing.Kind != pki.StandingUnknown {
 			t.Errorf("%s: %+v", what, standing)
 		}
 		if told != want {
@@ -41,16 +42,16 @@ func TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile(t *testing.T) {
 	d.noteWord(ghost, "", start)
 	expect("nobody knew it", ghost, vouchAgain-1, 0)
 	expect("nobody knew it then", ghost, vouchAgain, 1)
-	expect("it was removed", gone, vouchedLife-1, 0)
-	expect("it was removed long ago", gone, vouchedLife, 1)
-	for i := range 3 * maxVouched {
+	expect("it was removed", gone, membership.VouchedLife-1, 0)
+	expect("it was removed long ago", gone, membership.VouchedLife, 1)
+	for i := range 3 * membership.MaxVouched {
 		d.noteWord(nodeKey("ghost", fmt.Sprint(i)), "", start.Add(time.Duration(i)))
 	}
-	if len(book.vain) != maxVouched {
-		t.Errorf("%d keys are remembered, %d may be", len(book.vain), maxVouched)
+	if _, vain := book.Words(); vain != membership.MaxVouched {
+		t.Errorf("%d keys are remembered, %d may be", vain, membership.MaxVouched)
 	}
 	expect("many came after a removed one", gone, time.Second, 0)
-	expect("the last of many", nodeKey("ghost", fmt.Sprint(3*maxVouched-1)), time.Second, 0)
+	expect("the last of many", nodeKey("ghost", fmt.Sprint(3*membership.MaxVouched-1)), time.Second, 0)
 	expect("the first of many", nodeKey("ghost", "0"), time.Second, 1)
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -15,7 +16,7 @@ type keptTiming struct {
 
 // profileAtStart is the timing that was in force when the daemon ran last.
 func (d *Daemon) profileAtStart() quorum.Profile {
-	kept, err := readOptional[keptTiming](d.options.Folder, timingFile)
+	kept, err := membership.ReadOptional[keptTiming](d.options.Folder, timingFile)
 	if err != nil {
 		d.logger.Warn("the timing of the last start is not known; the usual one counts until the log tells", "error", err)
 	}
@@ -47,7 +48,7 @@ func (d *Daemon) keepTiming() {
 	err := d.log.Retime(profile)
 	if err == nil {
 		d.pulse.Retime(profile)
-		err = d.options.Folder.write(timingFile, keptTiming{timing})
+		err = d.options.Folder.Write(timingFile, keptTiming{timing})
 	}
 	d.warnings.set("timing", words(err))
 	if err == nil {

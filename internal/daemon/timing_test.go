@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 func TestTheDocumentsTimingReachesLogAndHeartbeats(t *testing.T) {
@@ -14,7 +15,7 @@ func TestTheDocumentsTimingReachesLogAndHeartbeats(t *testing.T) {
 			Text: "timing: fast\n" + documentOf(map[string]string{"vm:a": "node1"})}, &reply)
 		s.until("every node keeps the timing for its next start", func() bool {
 			for _, m := range s.members {
-				kept, err := readOptional[keptTiming](m.daemon.options.Folder, timingFile)
+				kept, err := membership.ReadOptional[keptTiming](m.daemon.options.Folder, timingFile)
 				if err != nil || kept == nil || kept.Timing != "fast" {
 					return false
 				}

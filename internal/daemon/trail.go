@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/internal/audit"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -30,7 +31,7 @@ type trail struct {
 	refusals limits.Quiet
 }
 
-func openTrail(folder Folder, node string) (*trail, error) {
+func openTrail(folder membership.Folder, node string) (*trail, error) {
 	opened, err := audit.Open(filepath.Join(string(folder), "audit"), node)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
@@ -78,7 +79,7 @@ const mostHosts = 16
 // hostsNamed are this node's present address and what its certificate names
 // besides: a renewed one is as good for whoever asks by another address.
 func (d *Daemon) hostsNamed(certificate *x509.Certificate) []string {
-	hosts := hostsOf(d.address)
+	hosts := membership.HostsOf(d.address)
 	for _, name := range certificate.DNSNames {
 		if name != d.name {
 			hosts = append(hosts, name)
@@ -89,7 +90,7 @@ func (d *Daemon) hostsNamed(certificate *x509.Certificate) []string {
 	}
 	slices.Sort(hosts)
 	if hosts = slices.Compact(hosts); len(hosts) > mostHosts {
-		return hostsOf(d.address) // its address has changed again and again
+		return membership.HostsOf(d.address) // its address has changed again and again
 	}
 	return hosts
 }

@@ -9,16 +9,14 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
-// What is sealed with the data key, and what is derived from it.
-const (
-	sealedAuthority = "the authority's key"
-	gossipPurpose   = "gossip"
-)
+// gossipPurpose names the key of gossip among those that are derived from the data key.
+const gossipPurpose = "gossip"
 
 // vault keeps the data key at hand: opening it is dear, and it is asked for again and again.
 type vault struct {
@@ -80,39 +78,9 @@ func (d *Daemon) authority(root *cluster.State) (*pki.CA, error) {
 		return nil, err
 	}
 	if next := root.Secrets.Next; next != nil && next.Signing {
-		return openNext(next, key)
+		return membership.OpenNext(next, key)
 	}
-	return openAuthority(root.Secrets, key)
-}
-
-// signingPin names the authority that signs now; empty where a State has none that can be read.
-func signingPin(root *cluster.State) string {
-	text := root.Secrets.Authority
-	if next := root.Secrets.Next; next != nil && next.Signing {
-		text = next.Certificate
-	}
-	certificate, err := pki.ParseCertificate([]byte(text))
-	if err != nil {
-		return ""
-	}
-	return pki.Fingerprint(certificate)
-}
-
-// openNext opens the authority that takes the present one's place.
-func openNext(next *cluster.NextAuthority, key pki.DataKey) (*pki.CA, error) {
-	private, err := key.Open(sealedAuthority, next.Key)
-	if err != nil {
-		return nil, fmt.Errorf("open the new authority's key: %w", err)
-	}
-	return pki.LoadCA([]byte(next.Certificate), private)
-}
-
-func openAuthority(secrets cluster.Secrets, key pki.DataKey) (*pki.CA, error) {
-	private, err := key.Open(sealedAuthority, secrets.AuthorityKey)
-	if err != nil {
-		return nil, fmt.Errorf("open the authority's key: %w", err)
-	}
-	return pki.LoadCA([]byte(secrets.Authority), private)
+	return membership.OpenAuthority(root.Secrets, key)
 }
 
 // rekeyTries is how often a change of the data key is tried that others overtake.
@@ -142,21 +110,22 @@ func (d *Daemon) newDataKey(root *cluster.State, by, why string) (cluster.Rekey,
 	if err != nil {
 		return cluster.Rekey{}, err
 	}
-	ca, err := openAuthority(root.Secrets, old)
+	ca, err := membership.OpenAuthority(root.Secrets, old)
 	if err != nil {
 		return cluster.Rekey{}, err
 	}
 	fresh := pki.NewDataKey()
 	command := cluster.Rekey{
-		Epoch: root.Secrets.Epoch, Wraps: map[string][]byte{}, AuthorityKey: fresh.Seal(sealedAuthority, ca.KeyPEM),
-		By: by, Why: why,
+		Epoch: root.Secrets.Epoch, Wraps: map[string][]byte{},
+		AuthorityKey: fresh.Seal(membership.SealedAuthority, ca.KeyPEM),
+		By:           by, Why: why,
 	}
 	if next := root.Secrets.Next; next != nil {
-		nextCA, err := openNext(next, old)
+		nextCA, err := membership.OpenNext(next, old)
 		if err != nil {
 			return cluster.Rekey{}, err
 		}
-		command.NextKey = fresh.Seal(sealedAuthority, nextCA.KeyPEM)
+		command.NextKey = fresh.Seal(membership.SealedAuthority, nextCA.KeyPEM)
 	}
 	if command.Sealed, err = sealedAnew(root.Secrets, old, fresh); err != nil {
 		return cluster.Rekey{}, err

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 )
 
 // TestEverybodyKnowsOfADataVolumeThatCannotBeWritten: something stands where the node
 // tries to write, as on a volume that has turned read-only.
 func TestEverybodyKnowsOfADataVolumeThatCannotBeWritten(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
-		folder := Folder(s.members["node2"].node.DataDir)
+		folder := membership.Folder(s.members["node2"].node.DataDir)
 		obstacle := filepath.Join(folder.LogDir(), "write-probe")
 		if err := os.Remove(obstacle); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
@@ -106,11 +107,11 @@ func (d *Daemon) noteWord(peer pki.Peer, word string, now time.Time) {
 	switch word {
 	case keyOfMember:
 		d.logger.Info("a key that this node's log does not tell of yet is a member's, as others say", "node", peer.Name)
-		d.keys.vouch(peer, now)
+		d.keys.Vouch(peer, now)
 	case keyRemoved:
-		d.keys.askedInVain(peer, now, vouchedLife)
+		d.keys.AskedInVain(peer, now, membership.VouchedLife)
 	default:
-		d.keys.askedInVain(peer, now, vouchAgain)
+		d.keys.AskedInVain(peer, now, vouchAgain)
 	}
 }
 

@@ -61,6 +61,12 @@ const acceptFailureLimit = 100
 // ErrProtocolTaken is returned by Mux.Protocol when the protocol has an open listener already.
 var ErrProtocolTaken = errors.New("the protocol is served already")
 
+// Protocols on the node's TLS port, told apart by ALPN.
+const (
+	ProtocolQuorum = "clusterd-quorum"
+	ProtocolAPI    = "clusterd-api"
+)
+
 // Mux serves several protocols on one TCP address, told apart by ALPN. It does the handshake and
 // verifies the peer before anyone sees the connection, refuses with words, and bounds everything
 // that a stranger can make it hold.

@@ -93,6 +93,8 @@ var rooms = []room{
 		"floor 2: what decided is written down together with what it decided"},
 	{"internal/rehearsal", []string{"internal/cli", "cluster", "cluster/apply", "cluster/plan", "resources", "fence"},
 		"floor 2: what would happen is tried on a copy, by the code that would do it"},
+	{"internal/membership", []string{"internal/api", "internal/config", "internal/pki", "cluster", "quorum"},
+		"floor 2: how a node comes to belong to a cluster, while no daemon runs or for one that does"},
 	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence..."},
 		"floor 3: the run loop ties all floors below together"},
 	{"internal/...", []string{

@@ -197,7 +197,7 @@ var keys = []mutant{
 	{
 		name: "a-stranger-starves-vouching", law: "L10",
 		broken: "a key that nobody vouches for is asked about again each time that it knocks",
-		edits: []edit{{"internal/daemon/keybook.go",
+		edits: []edit{{"internal/membership/keybook.go",
 			"\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
 		nets: first(tests("internal/daemon", "^TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile$")),
 	},
@@ -211,7 +211,8 @@ var keys = []mutant{
 		name: "one-place-for-strangers", law: "L10",
 		broken: "who knocks most often has the only place of those to be asked about, again and again",
 		edits: []edit{{"internal/daemon/vouching.go", "mostStrangers = 8", "mostStrangers = 1"},
-			{"internal/daemon/keybook.go", "\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
+			{"internal/membership/keybook.go",
+				"\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
 		nets: first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
 	},
 	{

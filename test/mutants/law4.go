@@ -69,8 +69,8 @@ var alone = []mutant{
 	},
 	{
 		name: "goes-on-alone-unwritten", law: "L4", broken: "the decision is not on disk before the first shot",
-		edits: []edit{{shell, "\tif err := d.options.Folder.write(partingFile, parting); err != nil {",
-			"\tif err := d.options.Folder.remove(partingFile); err != nil {"}},
+		edits: []edit{{shell, "\tif err := d.options.Folder.Write(membership.PartingFile, parting); err != nil {",
+			"\tif err := d.options.Folder.Remove(membership.PartingFile); err != nil {"}},
 		nets: first(tests("internal/daemon", "^TestHeardBeforeItIsWrittenDownIsSpared$")),
 	},
 	{
@@ -81,9 +81,9 @@ var alone = []mutant{
 	},
 	{
 		name: "left-behind-keeps-its-log", law: "L4", broken: "an expelled node comes back with the log it had",
-		edits: []edit{{"internal/daemon/lostlog.go",
-			"\tif err := os.Rename(folder.LogDir(), folder.asideDir()); err != nil {",
-			"\tif err := os.MkdirAll(folder.asideDir(), 0o700); err != nil {"}},
+		edits: []edit{{"internal/membership/folder.go",
+			"\tif err := os.Rename(f.LogDir(), f.AsideDir()); err != nil {",
+			"\tif err := os.MkdirAll(f.AsideDir(), 0o700); err != nil {"}},
 		nets: first(tests("internal/daemon", "^TestOneOfTwoGoesOnAloneAndTheOtherComesBack$")),
 	},
 	{

@@ -50,7 +50,8 @@ func main() {
 	}
 }
 
-// choose returns the mutants of the laws, or with the texts in their names, that come after the named one.
+// choose returns the mutants of the laws, or with the texts in their names, that come after the
+// named one.
 func choose(only, after string) []mutant {
 	var chosen []mutant
 	reached := after == ""

@@ -1,4 +1,4 @@
-package daemon
+package membership
 
 import (
 	"errors"
@@ -14,38 +14,66 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// keysFile holds whose key is whose, as this node knew it last. After a start the
+// KeysFile holds whose key is whose, as this node knew it last. After a start the
 // State lags behind until a leader commits something, and a leader can be elected
 // only by links: without the file nodes could not tell each other from strangers.
-const keysFile = "keys.json"
+const KeysFile = "keys.json"
 
 // vouchedLife is how long a member's word for a key lasts: until then the log has
 // told, or the member is asked again. That a key was removed is kept as long. maxVouched bounds
 // each of the lists.
 const (
-	vouchedLife = 10 * time.Minute
-	maxVouched  = 64
+	VouchedLife = 10 * time.Minute
+	MaxVouched  = 64
 )
 
-// keyBook are the keys that are known beside the State.
-type keyBook struct {
+// KeyBook are the keys that are known beside the State.
+type KeyBook struct {
 	folder  Folder
 	cluster string
-	// stranger is told of each node whose key nobody here knows; it must not block.
+	// stranger is told of each node whose key nobody here knows.
 	stranger func(pki.Peer)
 
 	mu      sync.Mutex
-	saved   savedKeys
+	saved   SavedKeys
 	vouched map[string]vouch
 	// vain are keys that were asked about and are no member's, as far as anybody said: nobody is
 	// asked about them again until then.
 	vain map[string]vouch
 }
 
-// savedKeys is the file.
-type savedKeys struct {
+// SavedKeys is what KeysFile holds.
+type SavedKeys struct {
 	api.NodeKeys
 	Cluster string `json:"cluster"`
+}
+
+// KeySource tells whose key is whose.
+type KeySource interface {
+	// IsKeyOf reports whether a node is believed by a key.
+	IsKeyOf(name, fingerprint string) bool
+	// RemovedAt says when the key was removed, if it was.
+	RemovedAt(fingerprint string) (at time.Time, removed bool)
+	// Keys are all of them, in the form in which they travel.
+	Keys() api.NodeKeys
+}
+
+// RootKeys are the keys of a State, as a KeySource.
+type RootKeys struct{ *cluster.State }
+
+// IsKeyOf implements KeySource.
+func (k RootKeys) IsKeyOf(name, fingerprint string) bool {
+	n, known := k.Nodes.Get(name)
+	return known && n.HasKey(fingerprint)
+}
+
+// Keys implements KeySource.
+func (k RootKeys) Keys() api.NodeKeys { return KeysOf(k.State) }
+
+// RemovedAt implements KeySource.
+func (k RootKeys) RemovedAt(fingerprint string) (time.Time, bool) {
+	gone, removed := k.Removed.Get(fingerprint)
+	return gone.At, removed
 }
 
 type vouch struct {
@@ -53,38 +81,53 @@ type vouch struct {
 	until time.Time
 }
 
-func openKeyBook(folder Folder, clusterID string) (*keyBook, error) {
-	book := &keyBook{
+// OpenKeyBook reads what the folder holds of it.
+func OpenKeyBook(folder Folder, clusterID string) (*KeyBook, error) {
+	book := &KeyBook{
 		folder: folder, cluster: clusterID, stranger: func(pki.Peer) {},
 		vouched: map[string]vouch{}, vain: map[string]vouch{},
 	}
-	err := folder.readLarge(keysFile, &book.saved)
+	err := folder.ReadLarge(KeysFile, &book.saved)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	case err != nil:
-		err = fmt.Errorf("read %s: %w; remove it, and this node asks the others", folder.path(keysFile), err)
+		err = fmt.Errorf("read %s: %w; remove it, and this node asks the others", folder.path(KeysFile), err)
 	}
 	if book.saved.Cluster != clusterID {
-		book.saved = savedKeys{} // of a cluster that this node belonged to before
+		book.saved = SavedKeys{} // of a cluster that this node belonged to before
 	}
 	return book, err
 }
 
-func (s *savedKeys) isKeyOf(name, fingerprint string) bool {
+// OnStranger has the function told of each node whose key nobody here knows. It must not block, and
+// is set before the book is asked.
+func (b *KeyBook) OnStranger(told func(pki.Peer)) { b.stranger = told }
+
+// Words counts the keys that a member's word is remembered for, and those that nobody vouched for.
+func (b *KeyBook) Words() (vouched, vain int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.vouched), len(b.vain)
+}
+
+// IsKeyOf implements KeySource.
+func (s *SavedKeys) IsKeyOf(name, fingerprint string) bool {
 	return fingerprint != "" && (s.Nodes[name] == fingerprint || s.Next[name] == fingerprint)
 }
 
-func (s *savedKeys) keys() api.NodeKeys { return s.NodeKeys }
+// Keys implements KeySource.
+func (s *SavedKeys) Keys() api.NodeKeys { return s.NodeKeys }
 
-func (s *savedKeys) removed(fingerprint string) (time.Time, bool) {
+// RemovedAt implements KeySource.
+func (s *SavedKeys) RemovedAt(fingerprint string) (time.Time, bool) {
 	at, removed := s.Removed[fingerprint]
 	return at, removed
 }
 
-// newerThan returns the keys that were written down if the State is behind them,
+// NewerThan returns the keys that were written down if the State is behind them,
 // else nil.
-func (b *keyBook) newerThan(root *cluster.State) keySource {
+func (b *KeyBook) NewerThan(root *cluster.State) KeySource {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.saved.Index > root.Index && b.saved.Generation >= root.Generation {
@@ -94,29 +137,29 @@ func (b *keyBook) newerThan(root *cluster.State) keySource {
 	return nil
 }
 
-// take writes the State's keys down if they are others than those in the file,
+// Take writes the State's keys down if they are others than those in the file,
 // and the State is not behind it.
-func (b *keyBook) take(root *cluster.State) error {
+func (b *KeyBook) Take(root *cluster.State) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.saved.Index > root.Index && b.saved.Generation >= root.Generation {
 		return nil
 	}
-	next := savedKeys{NodeKeys: keysOf(root), Cluster: b.cluster}
+	next := SavedKeys{NodeKeys: KeysOf(root), Cluster: b.cluster}
 	if maps.Equal(next.Nodes, b.saved.Nodes) && maps.Equal(next.Next, b.saved.Next) &&
 		maps.Equal(next.Removed, b.saved.Removed) &&
 		slices.Equal(next.Authorities, b.saved.Authorities) && next.Generation == b.saved.Generation {
 		return nil
 	}
-	if err := b.folder.write(keysFile, next); err != nil {
+	if err := b.folder.Write(KeysFile, next); err != nil {
 		return err
 	}
 	b.saved = next
 	return nil
 }
 
-// keysOf are the keys of a State, in the form in which they travel.
-func keysOf(root *cluster.State) api.NodeKeys {
+// KeysOf are the keys of a State, in the form in which they travel.
+func KeysOf(root *cluster.State) api.NodeKeys {
 	keys := api.NodeKeys{
 		Generation: root.Generation, Index: root.Index,
 		Nodes: map[string]string{}, Removed: map[string]time.Time{},
@@ -143,9 +186,9 @@ func keysOf(root *cluster.State) api.NodeKeys {
 	return keys
 }
 
-// vouchedFor is the standing of a key that neither the State nor the file knows; who is met for the
+// VouchedFor is the standing of a key that neither the State nor the file knows; who is met for the
 // first time, or again some time after nobody vouched for it, is told to whoever can ask about it.
-func (b *keyBook) vouchedFor(peer pki.Peer, now time.Time) pki.Standing {
+func (b *KeyBook) VouchedFor(peer pki.Peer, now time.Time) pki.Standing {
 	b.mu.Lock()
 	word, known := b.vouched[peer.Fingerprint]
 	no, asked := b.vain[peer.Fingerprint]
@@ -159,24 +202,24 @@ func (b *keyBook) vouchedFor(peer pki.Peer, now time.Time) pki.Standing {
 	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
-// vouch notes a member's word for a key.
-func (b *keyBook) vouch(peer pki.Peer, now time.Time) {
+// Vouch notes a member's word for a key.
+func (b *KeyBook) Vouch(peer pki.Peer, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.vain, peer.Fingerprint)
 	dropPast(b.vouched, now)
-	if len(b.vouched) < maxVouched {
-		b.vouched[peer.Fingerprint] = vouch{name: peer.Name, until: now.Add(vouchedLife)}
+	if len(b.vouched) < MaxVouched {
+		b.vouched[peer.Fingerprint] = vouch{name: peer.Name, until: now.Add(VouchedLife)}
 	}
 }
 
-// askedInVain notes that nobody vouched for a key, for a while. The list is bounded: where it is
+// AskedInVain notes that nobody vouched for a key, for a while. The list is bounded: where it is
 // full, what ends first makes room.
-func (b *keyBook) askedInVain(peer pki.Peer, now time.Time, while time.Duration) {
+func (b *KeyBook) AskedInVain(peer pki.Peer, now time.Time, while time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	dropPast(b.vain, now)
-	if _, known := b.vain[peer.Fingerprint]; !known && len(b.vain) >= maxVouched {
+	if _, known := b.vain[peer.Fingerprint]; !known && len(b.vain) >= MaxVouched {
 		first := slices.MinFunc(slices.Collect(maps.Keys(b.vain)), func(x, y string) int {
 			return b.vain[x].until.Compare(b.vain[y].until)
 		})

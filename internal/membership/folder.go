@@ -1,4 +1,4 @@
-package daemon
+package membership
 
 import (
 	"encoding/json"
@@ -69,23 +69,21 @@ type Recovery struct {
 	Parting *cluster.Parting `json:"parting,omitempty"`
 }
 
-// command is what the log is told.
-func (r Recovery) command() cluster.Command {
+// Command is what the log is told.
+func (r Recovery) Command() cluster.Command {
 	if p := r.Parting; p != nil && p.Result != nil {
 		return p.Command()
 	}
 	return cluster.Recover{Generation: r.Generation, Dead: r.Dead, Through: r.Through, By: r.By}
 }
 
-// recoveryFile is what a recovery leaves for the next start.
-const recoveryFile = "recovery.json"
-
 func (f Folder) path(name string) string { return filepath.Join(string(f), name) }
 
 // LogDir is where the replicated log lies.
 func (f Folder) LogDir() string { return f.path("raft") }
 
-func (f Folder) asideDir() string { return f.path("raft-set-aside") }
+// AsideDir is where a log lies that was set aside.
+func (f Folder) AsideDir() string { return f.path("raft-set-aside") }
 
 // PlansDir is where the records of plans lie, for `clusterd replay`.
 func (f Folder) PlansDir() string { return f.path("plans") }
@@ -93,7 +91,7 @@ func (f Folder) PlansDir() string { return f.path("plans") }
 // Membership reads membership.json. ErrNoCluster is returned when there is none.
 func (f Folder) Membership() (Membership, error) {
 	var m Membership
-	err := f.read("membership.json", &m)
+	err := f.Read(MembershipFile, &m)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, ErrNoCluster
 	}
@@ -106,16 +104,16 @@ func (f Folder) SaveMembership(m Membership, identity *pki.Identity) error {
 	if err := pki.SaveIdentity(string(f), identity); err != nil {
 		return err
 	}
-	for _, file := range []string{heldFile, lostFile, rejoinFile, removedFile} { // they tell of another log
-		if err := f.remove(file); err != nil {
+	for _, file := range []string{HeldFile, LostFile, RejoinFile, RemovedFile} { // they tell of another log
+		if err := f.Remove(file); err != nil {
 			return err
 		}
 	}
-	return f.write("membership.json", m)
+	return f.Write(MembershipFile, m)
 }
 
-// read decodes a file of the folder; a missing one is fs.ErrNotExist.
-func (f Folder) read(name string, into any) error {
+// Read decodes a file of the folder; a missing one is fs.ErrNotExist.
+func (f Folder) Read(name string, into any) error {
 	text, err := pki.ReadSecret(f.path(name))
 	if err != nil {
 		return err
@@ -126,7 +124,8 @@ func (f Folder) read(name string, into any) error {
 	return nil
 }
 
-func (f Folder) write(name string, value any) error {
+// Write replaces a file of the folder, readable by root alone, and returns once it is on the disk.
+func (f Folder) Write(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.path(name), err)
@@ -134,15 +133,16 @@ func (f Folder) write(name string, value any) error {
 	return pki.WriteSecret(f.path(name), text)
 }
 
-func (f Folder) remove(name string) error {
+// Remove removes a file of the folder; that there is none is no error.
+func (f Folder) Remove(name string) error {
 	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// readLarge is read without the bound that fits keys: a backup is larger.
-func (f Folder) readLarge(name string, into any) error {
+// ReadLarge is read without the bound that fits keys: a backup is larger.
+func (f Folder) ReadLarge(name string, into any) error {
 	info, err := os.Stat(f.path(name))
 	if err != nil {
 		return err
@@ -157,12 +157,42 @@ func (f Folder) readLarge(name string, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// forgetFounding makes the founder a member like any other.
-func (f Folder) forgetFounding() error {
+// ForgetFounding makes the founder a member like any other.
+func (f Folder) ForgetFounding() error {
 	m, err := f.Membership()
 	if err != nil || !m.Founder {
 		return err
 	}
 	m.Founder = false
-	return f.write("membership.json", m)
+	return f.Write(MembershipFile, m)
+}
+
+// decisionFiles hold what is to be done once the log that decided it is open.
+var decisionFiles = []string{WarrantFile, PartingFile, RecoveryFile, FoundingFile, RestoreFile}
+
+// DropDecisions removes what was decided by a log that is set aside.
+func (f Folder) DropDecisions() error {
+	for _, file := range decisionFiles {
+		if err := f.Remove(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetLogAside keeps the log beside, for whoever wants to look into it, until the next one takes
+// its place. It may have been moved already, by a start that was killed after it.
+func (f Folder) SetLogAside() error {
+	if _, err := os.Stat(f.LogDir()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(f.AsideDir()); err != nil {
+		return fmt.Errorf("make room for the old log: %w", err)
+	}
+	if err := os.Rename(f.LogDir(), f.AsideDir()); err != nil {
+		return fmt.Errorf("set the old log aside: %w", err)
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package daemon
+package membership
 
 import (
 	"crypto/sha256"
@@ -81,12 +81,21 @@ func outwardAddress() (string, error) {
 	return "", fmt.Errorf("no interface has a global IPv4 address")
 }
 
-// withPort gives another port of the host behind an address. Every node of a
+// WithPort gives another port of the host behind an address. Every node of a
 // cluster uses the same port numbers.
-func withPort(address string, port int) string {
+func WithPort(address string, port int) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = address
 	}
 	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+// HostsOf is the host part of an address, for a certificate's names.
+func HostsOf(address string) []string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	return []string{host}
 }
