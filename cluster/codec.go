@@ -10,7 +10,6 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/resources"
 )
 
 // commandVersion is written with every command, so that a later shape of the
@@ -311,7 +310,7 @@ func (d Document) level() int {
 		return LevelTwo
 	}
 	for _, name := range words.SortedKeys(d.Services) {
-		if spec := d.Services[name]; spec.Kind() != resources.KindVM || spec.Rules.Any() {
+		if spec := d.Services[name]; spec.Traits().Parts || spec.Rules.Any() {
 			return LevelTwo
 		}
 	}

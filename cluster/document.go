@@ -248,7 +248,7 @@ func (s Service) BehindWhy() string {
 		return ""
 	case s.Behind != nil && s.Behind.Definition == s.Spec.Definition:
 		return s.Behind.Why
-	case s.Spec.Kind() == resources.KindVM:
+	case !s.Spec.Traits().Parts:
 		return "its definition changed after this start; the new one counts from the next (clusvcadm -R " + s.Spec.Name + ")"
 	case !s.Enabled && s.State == resources.Started && s.Wish == nil:
 		return "it runs although it is disabled, so its changed declaration is not put in force (clusvcadm -e " +

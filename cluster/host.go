@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/resources"
 )
 
 // Guarded tells what stands guard over a boot of a node. It comes after the
@@ -157,7 +156,7 @@ const (
 // HungWhy says why a node can take no VM in at present; "" if it can. A service made of
 // resources needs no hypervisor.
 func (n Member) HungWhy(service Service) string {
-	if n.Hung == "" || service.Spec.Kind() != resources.KindVM {
+	if n.Hung == "" || !service.Spec.Traits().Hypervisor {
 		return ""
 	}
 	return "its hypervisor does not answer"

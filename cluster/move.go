@@ -124,11 +124,11 @@ func (h Holder) Fallen() bool {
 
 // Killed tells that what is left of the service is removed without asking it to
 // end: a crashed guest cannot, what is left of a service's resources can.
-func (s Service) Killed() bool { return s.Spec.Kind() == resources.KindVM }
+func (s Service) Killed() bool { return s.Spec.Traits().Killable }
 
 // pausable tells that a copy that runs where it should not can be held without
 // ending it. An address or a mounted file system cannot.
-func (s Service) pausable() bool { return s.Spec.Kind() == resources.KindVM }
+func (s Service) pausable() bool { return s.Spec.Traits().Pausable }
 
 // TwiceWhat is what is done about a service that runs twice.
 func (s Service) TwiceWhat() string {
@@ -148,7 +148,7 @@ func (s Service) TwiceRemedy() string {
 
 // Fall is the word for how a service of this kind falls.
 func (s Service) Fall() string {
-	if s.Spec.Kind() == resources.KindVM {
+	if !s.Spec.Traits().Parts {
 		return "crash"
 	}
 	return "failure"
@@ -157,7 +157,7 @@ func (s Service) Fall() string {
 // RunningWhy is the sentence about a service that runs.
 func (s Service) RunningWhy(h Holder) string {
 	switch {
-	case s.Spec.Kind() == resources.KindVM:
+	case !s.Spec.Traits().Parts:
 		return "the guest runs"
 	case s.Flags&resources.Partial != 0:
 		return words.Sentence("it goes on in part", h.Reason)
@@ -167,7 +167,7 @@ func (s Service) RunningWhy(h Holder) string {
 
 // RunningWhat names the last moment of a recovery.
 func (s Service) RunningWhat() string {
-	if s.Spec.Kind() == resources.KindVM {
+	if !s.Spec.Traits().Parts {
 		return "VM running"
 	}
 	return "service running"

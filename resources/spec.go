@@ -132,6 +132,41 @@ func (s Spec) Kind() string {
 	return kind
 }
 
+// Traits are what the services of a kind can do, and what can be done with them. Decisions ask for
+// a trait and never for a kind: a new kind is a new row in the table of traits.
+type Traits struct {
+	// Live: it can move to another node without being stopped; see also Spec.MovesLive.
+	Live bool
+	// Pausable: a copy that runs where it should not can be held without ending it.
+	Pausable bool
+	// Killable: what is left of it after a crash is ended without asking it to.
+	Killable bool
+	// Parts: it is made of resources, which fail, are mended and take a changed declaration in one
+	// by one while the rest of it runs.
+	Parts bool
+	// Drifts: it can run on other disks than those that are declared, by what was attached or
+	// snapshot by hand.
+	Drifts bool
+	// Hypervisor: a hypervisor has to answer before it can be started, moved or seen.
+	Hypervisor bool
+	// DisksOnly: all that it does goes through its disks, so that a host that is cut off from them
+	// no longer runs it in any way that matters.
+	DisksOnly bool
+}
+
+var traits = map[string]Traits{
+	KindVM: {Live: true, Pausable: true, Killable: true, Drifts: true, Hypervisor: true, DisksOnly: true},
+	// An address or a mounted file system can neither be held nor taken along.
+	KindService: {Parts: true},
+}
+
+// Traits are those of its kind.
+func (s Spec) Traits() Traits { return traits[s.Kind()] }
+
+// MovesLive reports whether it can move to another node without being stopped: its kind can, and
+// nothing binds this one to its host.
+func (s Spec) MovesLive() bool { return s.Traits().Live && s.NotLive() == "" }
+
 // Short is the part of the name after the colon: "web".
 func (s Spec) Short() string {
 	_, short, found := strings.Cut(s.Name, ":")

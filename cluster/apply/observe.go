@@ -108,7 +108,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	switch {
 	case len(o.Disks) == 0:
 		service = service.WithHolder(h)
-	case service.Spec.Kind() == resources.KindVM:
+	case service.Spec.Traits().Drifts:
 		h = h.RunsOn(o.Disks)
 		service = t.strays(service.WithHolder(h), n, h)
 	default:

@@ -174,7 +174,7 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 // last is not on its declared disks then. It returns what there is to say about that.
 func (t *transaction) ranElsewhere(service cluster.Service, h cluster.Holder) (cluster.Service, string) {
 	drift := resources.DriftOf(h.StartedWith(), h.Disks)
-	if service.Spec.Kind() != resources.KindVM || service.Astray != nil || drift.None() {
+	if !service.Spec.Traits().Drifts || service.Astray != nil || drift.None() {
 		return service, ""
 	}
 	owner, held := service.Holder(service.Owner)

@@ -12,7 +12,7 @@ import (
 func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 	name, owner := service.Spec.Name, service.Owner
 	step := cluster.DrainStep{Service: name, State: service.State.String(), Method: cluster.MethodLive}
-	if service.Spec.Kind() != resources.KindVM {
+	if !service.Spec.Traits().Live {
 		step.Method = cluster.MethodCold
 	}
 	step.Blockers, step.Next = p.cannotLeave(service)

@@ -55,7 +55,7 @@ func (p *planner) move(service cluster.Service, target, by, why string) answer {
 	}
 	c := cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: target,
 		By: by, Why: why}
-	if service.Spec.Kind() != resources.KindVM {
+	if !service.Spec.Traits().Live {
 		c.Intent, c.Purpose = cluster.IntentStop, cluster.ForMove
 	}
 	return acting(c)
@@ -96,7 +96,7 @@ func (p *planner) planFailback(r *running) answer {
 			"which starts there again", service.Owner, target, other), "")
 	}
 	text := "fails back live: "
-	if service.Spec.Kind() != resources.KindVM {
+	if !service.Spec.Traits().Live {
 		text = "fails back: "
 	}
 	return p.move(service, target, "failback", text+why)
@@ -152,7 +152,7 @@ func (p *planner) notHome(service cluster.Service, target, better, why string) a
 // moveCommand is how a person moves a service.
 func moveCommand(service cluster.Service, target string) string {
 	how := "-M"
-	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" {
+	if !service.Spec.MovesLive() {
 		how = "-r"
 	}
 	return fmt.Sprintf("clusvcadm %s %s -m %s", how, service.Spec.Name, target)
@@ -227,7 +227,7 @@ func (p *planner) planTogether(r *running) answer {
 	name := service.Spec.Name
 	away := fmt.Sprintf("it runs on %s, away from %s on %s, ", service.Owner, newest.Spec.Name, target)
 	anyway := "`" + moveCommand(service, target) + "` moves it all the same"
-	if service.Spec.Kind() != resources.KindVM && p.restsOn(newest, name, map[string]bool{}) {
+	if !service.Spec.Traits().Live && p.restsOn(newest, name, map[string]bool{}) {
 		// What it would follow goes down for the move: it would have no reason left, and
 		// the two would take turns forever.
 		return waiting(away+"which needs it and would be stopped for its move", anyway)

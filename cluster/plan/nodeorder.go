@@ -19,8 +19,7 @@ func (p *planner) planEvacuation(r *running) answer {
 	}
 	service := r.service
 	name, owner := service.Spec.Name, service.Owner
-	what := service.Spec.NotLive()
-	live := service.Spec.Kind() == resources.KindVM && what == ""
+	what, live := service.Spec.NotLive(), service.Spec.MovesLive()
 	for _, v := range p.rank(service, service.FailedOn, true) {
 		if !v.Legal || v.Node == owner {
 			continue
@@ -64,7 +63,7 @@ func boundBy(what string) string {
 func (p *planner) takesItSoon(service cluster.Service) string {
 	hushed, node := p.hushed(), ""
 	h, _ := service.Holder(service.Owner)
-	if len(hushed) == 0 || service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" ||
+	if len(hushed) == 0 || !service.Spec.MovesLive() ||
 		h.Condition != string(resources.Running) {
 		return ""
 	}
@@ -86,7 +85,7 @@ func (p *planner) whyStopped(service cluster.Service) string {
 	}
 	h, _ := service.Holder(service.Owner)
 	switch {
-	case service.Spec.Kind() != resources.KindVM:
+	case !service.Spec.Traits().Live:
 		return service.Owner + " leaves and no other node may run it now"
 	case h.Condition != string(resources.Running):
 		return fmt.Sprintf("%s leaves, and it is %s and cannot move live", service.Owner, h.Condition)
@@ -109,7 +108,7 @@ func (p *planner) planOrder(r *running) answer {
 	service, n, order := r.service, r.node, *r.node.Order
 	step := p.StepFor(service)
 	late := !order.Deadline.IsZero() && p.reached(order.Deadline)
-	cold := service.Spec.Kind() != resources.KindVM
+	cold := !service.Spec.Traits().Live
 	switch {
 	case step.Target == "":
 	case step.Method == cluster.MethodLive || (cold && step.Method == cluster.MethodCold):

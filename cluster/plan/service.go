@@ -182,7 +182,7 @@ func (p *planner) planStarted(service cluster.Service) {
 		p.wait(name, words.Sentence("paused on "+owner, h.Reason), "mend the cause, then `virsh resume` on "+owner)
 	} else if h.Condition != string(resources.Running) {
 		next := ""
-		if h.Condition == string(resources.Unknown) && service.Spec.Kind() == resources.KindVM {
+		if h.Condition == string(resources.Unknown) && service.Spec.Traits().Hypervisor {
 			next = "if its hypervisor answers and its QEMU hangs: " + service.HungNext(owner)
 		}
 		p.wait(name, words.Sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), next)

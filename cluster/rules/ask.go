@@ -123,7 +123,7 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	if c.Node == "" {
 		return Refusal{Code: cluster.CodeInvalid, Why: "a migration needs a target node"}
 	}
-	if service.Spec.Kind() != resources.KindVM {
+	if !service.Spec.Traits().Live {
 		return Refusal{Code: cluster.CodeInvalid, Why: cluster.NotLive(service)}
 	}
 	if refused := w.MayTarget(service, c.Node, cluster.CodeNodeDead, cluster.CodeDependency); refused != Accepted {

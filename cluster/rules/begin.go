@@ -213,7 +213,7 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 	if refused := w.MayJoin(service, target); refused != Accepted {
 		return Refusal{Code: cluster.CodeDependency, Why: refused.Why}
 	}
-	if service.Spec.Kind() != resources.KindVM {
+	if !service.Spec.Traits().Live {
 		return Refusal{Code: cluster.CodeInvalid, Why: cluster.NotLive(service)}
 	}
 	if service.Owner != n.Name || service.State != resources.Started || target.Name == n.Name {
@@ -249,7 +249,7 @@ func (w *World) MayConvalesce(service cluster.Service) Refusal {
 func reconfigureRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.Member) Refusal {
 	h, held := service.Holder(n.Name)
 	switch {
-	case service.Spec.Kind() != resources.KindService:
+	case !service.Spec.Traits().Parts:
 		return Refuse("%s is a VM, which takes its definition in when it starts", c.Service)
 	case service.State != resources.Started || service.Owner != n.Name || !held || !cluster.OnBoot(n)(h):
 		return Refuse("%s does not run on %s", c.Service, n.Name)

@@ -114,7 +114,7 @@ func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Pr
 // KeptFrom says why a boot that was cut off keeps a service all the same; "" if
 // it does not. What counts is what was started there, not what is written now.
 func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder, p fence.Proven) string {
-	if spec.Kind() != resources.KindVM {
+	if !spec.Traits().DisksOnly {
 		return "it is no VM, and what it does besides writing to disks goes on"
 	}
 	if n.Cut == nil {

@@ -13,7 +13,7 @@ import (
 // have come, or its standby may have ended: the guest is not shut down for what was.
 func (w *World) takesLive(service cluster.Service) string {
 	h, _ := service.Holder(service.Owner)
-	if service.Spec.Kind() != resources.KindVM || service.Spec.NotLive() != "" || len(service.Holders) != 1 ||
+	if !service.Spec.MovesLive() || len(service.Holders) != 1 ||
 		h.Condition != string(resources.Running) || len(w.Companions(service.Spec.Name)) > 0 {
 		return ""
 	}
@@ -64,7 +64,7 @@ func (w *World) NeedsFence(service cluster.Service, node string) string {
 	switch {
 	case service.Spec.StopFailure == resources.FenceNode && service.StopFailed != "":
 		return fmt.Sprintf("%s could not be stopped there, and its stop_failure is fence", service.Spec.Name)
-	case service.Spec.StopFailure == "" && service.Spec.Kind() == resources.KindVM && byItself &&
+	case service.Spec.StopFailure == "" && service.Spec.Traits().Hypervisor && byItself &&
 		h.Condition == string(resources.Unknown):
 		return fmt.Sprintf("%s could not be stopped there to recover it, and the hypervisor cannot tell "+
 			"whether it still runs", service.Spec.Name)

@@ -172,19 +172,7 @@ func (r *reviewer) visit(n ast.Node) bool {
 	case *ast.SelectStmt, *ast.ChanType, *ast.SendStmt:
 		r.complain(n.Pos(), "a channel in a pure room: it takes values and returns values")
 	case *ast.SelectorExpr:
-		object := r.info.Uses[n.Sel]
-		if object == nil || object.Pkg() == nil {
-			return true
-		}
-		_, isFunction := object.(*types.Func)
-		topLevel := isFunction && object.Parent() == object.Pkg().Scope()
-		if topLevel && object.Pkg().Path() == "time" && clocks[object.Name()] {
-			r.complain(n.Pos(), "time.%s in a pure room: now is an argument", object.Name())
-		}
-		if topLevel && object.Pkg().Path() == "fmt" &&
-			(strings.HasPrefix(object.Name(), "Print") || strings.HasPrefix(object.Name(), "Scan")) {
-			r.complain(n.Pos(), "fmt.%s in a pure room: it reads and writes nothing", object.Name())
-		}
+		r.selects(n)
 	case *ast.RangeStmt:
 		if _, isMap := r.info.Types[n.X].Type.Underlying().(*types.Map); isMap {
 			where := r.room + "." + r.function
@@ -196,6 +184,33 @@ func (r *reviewer) visit(n ast.Node) bool {
 		}
 	}
 	return true
+}
+
+// selects reviews what is taken from another package.
+func (r *reviewer) selects(n *ast.SelectorExpr) {
+	object := r.info.Uses[n.Sel]
+	if object == nil || object.Pkg() == nil {
+		return
+	}
+	if object.Pkg().Path() == module+"resources" && strings.HasPrefix(object.Name(), "Kind") && isConstant(object) &&
+		strings.HasPrefix(r.room, "cluster") {
+		r.complain(n.Pos(), "%s asks whether a service is of a kind: ask for the trait that matters here "+
+			"(resources.Traits), and a new kind is one row", r.room)
+	}
+	_, isFunction := object.(*types.Func)
+	topLevel := isFunction && object.Parent() == object.Pkg().Scope()
+	if topLevel && object.Pkg().Path() == "time" && clocks[object.Name()] {
+		r.complain(n.Pos(), "time.%s in a pure room: now is an argument", object.Name())
+	}
+	if topLevel && object.Pkg().Path() == "fmt" &&
+		(strings.HasPrefix(object.Name(), "Print") || strings.HasPrefix(object.Name(), "Scan")) {
+		r.complain(n.Pos(), "fmt.%s in a pure room: it reads and writes nothing", object.Name())
+	}
+}
+
+func isConstant(object types.Object) bool {
+	_, constant := object.(*types.Const)
+	return constant
 }
 
 // TestTheReviewerSees proves that the reviewer is not blind.

@@ -54,8 +54,8 @@ func disks() []mutant {
 			name: "a-copys-disks-are-forgotten", law: "L9",
 			broken: "what a copy ran on that was moved by hand is forgotten when its host dies",
 			edits: []edit{{"cluster/apply/settle.go",
-				"if service.Spec.Kind() != resources.KindVM || service.Astray != nil ||",
-				"if service.Spec.Kind() == resources.KindVM || service.Astray != nil ||"}},
+				"if !service.Spec.Traits().Drifts || service.Astray != nil ||",
+				"if service.Spec.Traits().Drifts || service.Astray != nil ||"}},
 			nets: first(tests("cluster", "^TestWhatACopyWroteGoesIntoNoOlderStart$")),
 		},
 	}
