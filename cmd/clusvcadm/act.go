@@ -121,10 +121,15 @@ func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (
 			cli.ServiceHint(status, w.request.Service))
 		return cli.ExitCode(cli.CodeNoService), nil
 	}
-	if !status.Quorate { // the request waits for a leader, and gives no sign of life meanwhile
+	warnWithoutQuorum(status, errOut)
+	return 0, nil
+}
+
+// warnWithoutQuorum says that the request waits for a leader: it gives no sign of life meanwhile.
+func warnWithoutQuorum(status api.Status, errOut io.Writer) {
+	if !status.Quorate {
 		fmt.Fprintf(errOut, "%s sees no quorum now; waiting some seconds for a leader.\n", status.Local)
 	}
-	return 0, nil
 }
 
 func known(status api.Status, w wish) bool {

@@ -32,6 +32,9 @@ func (d lockDialogue) run(ctx context.Context) int {
 		return d.rehearse(ctx)
 	}
 	if d.wish.action != "show-lock" {
+		if status, err := d.client.Status(ctx, false); err == nil {
+			warnWithoutQuorum(status, d.errOut)
+		}
 		if _, err := d.client.ChangeLock(ctx, api.LockRequest{Op: d.wish.action, Reason: d.wish.request.Reason}); err != nil {
 			return d.failed(err)
 		}

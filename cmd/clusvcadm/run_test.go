@@ -318,11 +318,13 @@ func TestJSON(t *testing.T) {
 // TestWaitingForALeaderIsTold: a request without quorum takes ten election timeouts to be refused.
 func TestWaitingForALeaderIsTold(t *testing.T) {
 	const told = "node1 sees no quorum now; waiting some seconds for a leader.\n"
-	for _, inquorate := range []bool{true, false} {
-		d := start(t, api.Reply{Done: true})
-		d.inquorate = inquorate
-		if _, errOut, code := d.call(t.Context(), "-d vm:web", cli.Screen{}); code != 0 || (errOut == told) != inquorate {
-			t.Errorf("without quorum %t: exit code %d, %q", inquorate, code, errOut)
+	for _, line := range []string{"-d vm:web", "-l", "-u"} {
+		for _, inquorate := range []bool{true, false} {
+			d := start(t, api.Reply{Done: true})
+			d.inquorate = inquorate
+			if _, errOut, code := d.call(t.Context(), line, cli.Screen{}); code != 0 || (errOut == told) != inquorate {
+				t.Errorf("%s without quorum %t: exit code %d, %q", line, inquorate, code, errOut)
+			}
 		}
 	}
 }
