@@ -77,16 +77,17 @@ demo-fence: build $(BIN)/demo $(BIN)/fence_lab_pdu ## show dead BMCs, two power 
 	$(BIN)/demo -tools $(BIN) -fence
 
 # As root the packages come first, because the tests of agents/vm load libvirt's library.
+# All has just been vetted, so no test is vetted again.
 test: tools-present ## run the tests; as root also a short run in the lab
 ifneq ($(ROOT),)
 	@$(MAKE) --no-print-directory packages || \
 		echo "the packages of the lab cannot be installed here: the tests that use them are left out" >&2
 endif
 	$(GO) vet -tags $(TAGS) ./...
-	$(GO) test -tags $(TAGS) -timeout 5m ./...
+	$(GO) test -vet=off -tags $(TAGS) -timeout 5m ./...
 ifneq ($(ROOT),)
 	@missing="$$($(BIN)/demo -missing-packages)"; test -n "$$missing" || \
-		CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 8m -run Lab ./test/lab/smoke ./test/e2e ./agents/ocf
+		CLUSTERD_LAB=1 $(GO) test -vet=off -tags $(TAGS) -count=1 -p 1 -timeout 8m -run Lab ./test/lab/smoke ./test/e2e ./agents/ocf
 else
 	@echo "not root: the tests in the lab were left out; they run with: sudo make test"
 endif
