@@ -19,26 +19,14 @@ func (None) Look(_ context.Context, spec resources.Spec) Observation {
 	return Observation{Service: spec.Name, UUID: spec.UUID, Condition: Absent, Evidence: noHypervisor}
 }
 
-// Start refuses.
-func (None) Start(context.Context, Start) Result { return Result{Source: Absent, Why: noHypervisor} }
-
-// Stop finds it stopped.
-func (None) Stop(context.Context, Stop) Result {
-	return Result{OK: true, Source: Absent, Why: noHypervisor}
-}
-
-// Migrate refuses.
-func (None) Migrate(context.Context, Migrate) Result {
-	return Result{Source: Absent, Target: Unknown, Why: noHypervisor}
-}
-
-// Resume refuses.
-func (None) Resume(context.Context, resources.Spec) Result {
-	return Result{Source: Absent, Why: noHypervisor}
-}
-
-// Pause refuses.
-func (None) Pause(context.Context, resources.Spec) Result {
+// Do finds everything stopped, and refuses the rest.
+func (None) Do(_ context.Context, act Act) Result {
+	switch act.Verb {
+	case VerbStop:
+		return Result{OK: true, Source: Absent, Why: noHypervisor}
+	case VerbMigrate:
+		return Result{Source: Absent, Target: Unknown, Why: noHypervisor}
+	}
 	return Result{Source: Absent, Why: noHypervisor}
 }
 

@@ -50,10 +50,7 @@ type Agent struct {
 	services map[string]*service
 }
 
-var (
-	_ agents.Agent       = (*Agent)(nil)
-	_ agents.Convalescer = (*Agent)(nil)
-)
+var _ agents.Agent = (*Agent)(nil)
 
 // New makes the agent and reads what an earlier daemon of this boot started.
 func New(options Options) (*Agent, error) {
@@ -262,6 +259,15 @@ func (a *Agent) tell(s *service, o agents.Observation) agents.Observation {
 	return o
 }
 
+// Do implements agents.Agent.
+func (a *Agent) Do(ctx context.Context, act agents.Act) agents.Result {
+	return agents.Verbs{
+		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
+		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+		agents.VerbReconfigure: a.Reconfigure, agents.VerbConvalesce: agents.About(a.Convalesce),
+	}.Do(ctx, act)
+}
+
 // Changes delivers what the checks find.
 func (a *Agent) Changes() <-chan agents.Observation { return a.mail.Out() }
 
@@ -276,7 +282,7 @@ func (a *Agent) Close() error {
 const notLive = "a service made of resources does not move live; relocate it"
 
 // Migrate refuses: there is no memory that could be carried over.
-func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
+func (a *Agent) Migrate(ctx context.Context, migrate agents.Act) agents.Result {
 	return agents.Result{Source: a.Look(ctx, migrate.Spec).Condition, Target: agents.Unknown, Why: notLive}
 }
 

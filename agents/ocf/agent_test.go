@@ -136,7 +136,7 @@ func thingNamed(name string, children ...resources.Resource) resources.Resource 
 func (b *bench) start(spec resources.Spec) agents.Result {
 	b.t.Helper()
 	text, _ := resources.TreeDefinition(spec.Tree)
-	return b.agent.Start(context.Background(), agents.Start{Spec: spec, Definition: text})
+	return b.agent.Start(context.Background(), agents.Act{Spec: spec, Definition: text})
 }
 
 func (b *bench) mustStart(spec resources.Spec) {
@@ -148,7 +148,7 @@ func (b *bench) mustStart(spec resources.Spec) {
 
 func (b *bench) stop(spec resources.Spec) agents.Result {
 	b.t.Helper()
-	return b.agent.Stop(context.Background(), agents.Stop{Spec: spec})
+	return b.agent.Stop(context.Background(), agents.Act{Spec: spec})
 }
 
 func (b *bench) want(spec resources.Spec, condition agents.Condition) agents.Observation {
@@ -193,7 +193,7 @@ func TestATreeStartsFromItsRootAndStopsToIt(t *testing.T) {
 func TestAnotherDefinitionIsNotStarted(t *testing.T) {
 	b := newBench(t)
 	shop := b.spec(thingNamed("a"))
-	result := b.agent.Start(context.Background(), agents.Start{Spec: shop, Definition: "[]"})
+	result := b.agent.Start(context.Background(), agents.Act{Spec: shop, Definition: "[]"})
 	if result.OK || b.log() != "" {
 		t.Errorf("%+v", result)
 	}
@@ -218,7 +218,7 @@ func TestAStartThatIsNotWantedAnyMoreIsUndone(t *testing.T) {
 	shop := b.spec(thingNamed("a"), thingNamed("b"))
 	text, _ := resources.TreeDefinition(shop.Tree)
 	asked := 0
-	result := b.agent.Start(context.Background(), agents.Start{Spec: shop, Definition: text, StillWanted: func() error {
+	result := b.agent.Start(context.Background(), agents.Act{Spec: shop, Definition: text, StillWanted: func() error {
 		if asked++; asked > 2 {
 			return errors.New("another intent is in force")
 		}
@@ -350,7 +350,7 @@ func TestServicesDoNotMoveLive(t *testing.T) {
 	shop := b.spec(thingNamed("a"))
 	b.mustStart(shop)
 	ctx := context.Background()
-	if result := b.agent.Migrate(ctx, agents.Migrate{Spec: shop, Target: "node2"}); result.OK ||
+	if result := b.agent.Migrate(ctx, agents.Act{Spec: shop, Target: "node2"}); result.OK ||
 		result.Source != agents.Running {
 		t.Errorf("%+v", result)
 	}

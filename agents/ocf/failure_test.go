@@ -126,7 +126,7 @@ func TestAStartThatOutlivesItsDaemonIsUnknownUntilItEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan agents.Result)
 	text, _ := resources.TreeDefinition(shop.Tree)
-	go func() { ended <- b.agent.Start(ctx, agents.Start{Spec: shop, Definition: text}) }()
+	go func() { ended <- b.agent.Start(ctx, agents.Act{Spec: shop, Definition: text}) }()
 	waitFor(t, func() bool {
 		_, err := os.Stat(filepath.Join(b.dir, "log"))
 		return err == nil

@@ -10,12 +10,10 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-var _ agents.Reconfigurer = (*Agent)(nil)
-
 // Reconfigure takes a changed declaration of a running service in: what the delta
 // of the trees names is stopped, changed in place or started, in their order, and
 // nothing else. Before anything is done it is asked whether all agents are here.
-func (a *Agent) Reconfigure(ctx context.Context, change agents.Start) agents.Result {
+func (a *Agent) Reconfigure(ctx context.Context, change agents.Act) agents.Result {
 	tree, err := committed(change)
 	if err != nil {
 		return agents.Result{Source: agents.Unknown, Why: err.Error()}
@@ -67,7 +65,7 @@ func (a *Agent) unready(ctx context.Context, delta resources.Change) string {
 // carryOver makes the service what the new tree says. It returns what was done, or
 // why the service is broken: then every part that is neither is uncertain, or the
 // record's stage says that a start was broken off.
-func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Start, tree []resources.Resource,
+func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Act, tree []resources.Resource,
 	delta resources.Change) (done, why string) {
 	a.checks.forget(s)
 	spec := change.Spec.WithDefaults()

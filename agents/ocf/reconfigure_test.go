@@ -18,7 +18,7 @@ func withParameter(r resources.Resource, name, value string) resources.Resource 
 func (b *bench) reconfigure(spec resources.Spec) agents.Result {
 	b.t.Helper()
 	text, _ := resources.TreeDefinition(spec.Tree)
-	return b.agent.Reconfigure(context.Background(), agents.Start{Spec: spec, Definition: text})
+	return b.agent.Reconfigure(context.Background(), agents.Act{Spec: spec, Definition: text})
 }
 
 func (b *bench) mustReconfigure(spec resources.Spec, words string) {
@@ -143,7 +143,7 @@ func TestAChangeThatIsNotWantedAnyMoreIsBroken(t *testing.T) {
 	text, _ := resources.TreeDefinition(next.Tree)
 	asked := 0
 	result := b.agent.Reconfigure(context.Background(),
-		agents.Start{Spec: next, Definition: text, StillWanted: func() error {
+		agents.Act{Spec: next, Definition: text, StillWanted: func() error {
 			if asked++; asked > 1 {
 				return errors.New("the document changed again")
 			}

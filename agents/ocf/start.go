@@ -14,7 +14,7 @@ import (
 
 // Start starts the resources one after another. When one cannot be started and
 // the service needs it, all are stopped again.
-func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
+func (a *Agent) Start(ctx context.Context, start agents.Act) agents.Result {
 	tree, err := committed(start)
 	if err != nil {
 		return agents.Result{Source: agents.Unknown, Why: err.Error()}
@@ -64,14 +64,14 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 }
 
 // committed is the tree that the log names, and no other.
-func committed(start agents.Start) ([]resources.Resource, error) {
+func committed(start agents.Act) ([]resources.Resource, error) {
 	if sum := sha256.Sum256([]byte(start.Definition)); hex.EncodeToString(sum[:]) != start.Spec.Definition {
 		return nil, fmt.Errorf("refused: the definition of %s is not the one that was committed", start.Spec.Name)
 	}
 	return resources.ReadTree(start.Definition)
 }
 
-func wanted(start agents.Start) error {
+func wanted(start agents.Act) error {
 	if start.StillWanted == nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func wanted(start agents.Start) error {
 
 // startAgain begins where an earlier start, or a service that failed, left
 // something behind.
-func (a *Agent) startAgain(ctx context.Context, s *service, start agents.Start) (agents.Result, bool) {
+func (a *Agent) startAgain(ctx context.Context, s *service, start agents.Act) (agents.Result, bool) {
 	if s.record.Stage == started && s.record.Definition == start.Spec.Definition {
 		if seen := a.inspect(ctx, s); seen.Condition == agents.Running {
 			a.checks.plan(s)

@@ -13,7 +13,7 @@ import (
 
 // Stop stops the resources, the last started first. What does not stop in time
 // is killed with all processes of the service, and then stopped once more.
-func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
+func (a *Agent) Stop(ctx context.Context, stop agents.Act) agents.Result {
 	spec := stop.Spec.WithDefaults()
 	s, release, err := a.take(ctx, spec, true)
 	if err != nil {

@@ -24,13 +24,10 @@ type Router struct {
 }
 
 var (
-	_ agents.Agent        = (*Router)(nil)
-	_ agents.Answering    = (*Router)(nil)
-	_ agents.Awaiting     = (*Router)(nil)
-	_ agents.Canceler     = (*Router)(nil)
-	_ agents.Convalescer  = (*Router)(nil)
-	_ agents.Reconfigurer = (*Router)(nil)
-	_ agents.Revealing    = (*Router)(nil)
+	_ agents.Agent     = (*Router)(nil)
+	_ agents.Answering = (*Router)(nil)
+	_ agents.Awaiting  = (*Router)(nil)
+	_ agents.Revealing = (*Router)(nil)
 )
 
 // New makes a router; by has an agent for each kind.
@@ -127,88 +124,13 @@ func (r *Router) Look(ctx context.Context, spec resources.Spec) agents.Observati
 	return agent.Look(ctx, spec)
 }
 
-// Start goes to the one for the service's kind.
-func (r *Router) Start(ctx context.Context, start agents.Start) agents.Result {
-	agent, why := r.agent(start.Spec)
+// Do goes to the one for the service's kind.
+func (r *Router) Do(ctx context.Context, act agents.Act) agents.Result {
+	agent, why := r.agent(act.Spec)
 	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Unsent: true, Why: why}
+		return agents.Refuse(act, why)
 	}
-	return agent.Start(ctx, start)
-}
-
-// Stop goes to the one for the service's kind.
-func (r *Router) Stop(ctx context.Context, stop agents.Stop) agents.Result {
-	agent, why := r.agent(stop.Spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	return agent.Stop(ctx, stop)
-}
-
-// Migrate goes to the one for the service's kind.
-func (r *Router) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
-	agent, why := r.agent(migrate.Spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: why}
-	}
-	return agent.Migrate(ctx, migrate)
-}
-
-// CancelMigration goes to the one for the service's kind, if that can.
-func (r *Router) CancelMigration(ctx context.Context, spec resources.Spec) agents.Result {
-	agent, why := r.agent(spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	can, is := agent.(agents.Canceler)
-	if !is {
-		return agents.Result{Source: agents.Unknown, Why: "what runs " + spec.Name + " cannot give a migration up"}
-	}
-	return can.CancelMigration(ctx, spec)
-}
-
-// Resume goes to the one for the service's kind.
-func (r *Router) Resume(ctx context.Context, spec resources.Spec) agents.Result {
-	agent, why := r.agent(spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	return agent.Resume(ctx, spec)
-}
-
-// Pause goes to the one for the service's kind.
-func (r *Router) Pause(ctx context.Context, spec resources.Spec) agents.Result {
-	agent, why := r.agent(spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	return agent.Pause(ctx, spec)
-}
-
-// Convalesce goes to the one for the service's kind, if that can.
-func (r *Router) Convalesce(ctx context.Context, spec resources.Spec) agents.Result {
-	agent, why := r.agent(spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	can, is := agent.(agents.Convalescer)
-	if !is {
-		return agents.Result{Source: agents.Unknown, Why: spec.Name + " has no parts that could be down while it runs"}
-	}
-	return can.Convalesce(ctx, spec)
-}
-
-// Reconfigure goes to the one for the service's kind, if that can.
-func (r *Router) Reconfigure(ctx context.Context, change agents.Start) agents.Result {
-	agent, why := r.agent(change.Spec)
-	if agent == nil {
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	can, is := agent.(agents.Reconfigurer)
-	if !is {
-		return agents.Result{Source: agents.Unknown, Why: "what runs " + change.Spec.Name + " cannot change it while it runs"}
-	}
-	return can.Reconfigure(ctx, change)
+	return agent.Do(ctx, act)
 }
 
 // Changes delivers what any of them tells.

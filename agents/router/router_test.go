@@ -22,8 +22,10 @@ func (h hand) Inventory(context.Context) ([]agents.Observation, error) {
 	return []agents.Observation{{Service: h.name}}, h.fails
 }
 
-func (h hand) Start(_ context.Context, start agents.Start) agents.Result {
-	return agents.Result{OK: true, Why: h.name + " started " + start.Spec.Name}
+func (h hand) Do(ctx context.Context, act agents.Act) agents.Result {
+	return agents.Verbs{agents.VerbStart: agents.About(func(_ context.Context, spec resources.Spec) agents.Result {
+		return agents.Result{OK: true, Why: h.name + " started " + spec.Name}
+	})}.Do(ctx, act)
 }
 
 func (h hand) Changes() <-chan agents.Observation { return h.changes }
@@ -35,11 +37,11 @@ func TestEachServiceGoesToItsHand(t *testing.T) {
 	r := New(map[string]agents.Agent{resources.KindVM: vms, resources.KindService: services})
 	for name, want := range map[string]string{"vm:a": "vms started vm:a", "service:a": "services started service:a",
 		"pod:a": `this node has no hands for services of type "pod"`} {
-		if result := r.Start(ctx, agents.Start{Spec: resources.Spec{Name: name}}); result.Why != want {
+		if result := r.Do(ctx, agents.Act{Verb: agents.VerbStart, Spec: resources.Spec{Name: name}}); result.Why != want {
 			t.Errorf("%s: %+v", name, result)
 		}
 	}
-	if result := r.Start(ctx, agents.Start{Spec: resources.Spec{Name: "pod:a"}}); !result.Unsent {
+	if result := r.Do(ctx, agents.Act{Verb: agents.VerbStart, Spec: resources.Spec{Name: "pod:a"}}); !result.Unsent {
 		t.Errorf("a start that no agent took counts as sent: %+v", result)
 	}
 	if seen := r.Look(ctx, resources.Spec{Name: "pod:a"}); seen.Condition != agents.Unknown {
@@ -84,8 +86,10 @@ type able struct {
 	asked *[]string
 }
 
-func (a able) CancelMigration(_ context.Context, spec resources.Spec) agents.Result {
-	return agents.Result{OK: true, Why: "gave up " + spec.Name}
+func (a able) Do(ctx context.Context, act agents.Act) agents.Result {
+	return agents.Verbs{agents.VerbCancel: agents.About(func(_ context.Context, spec resources.Spec) agents.Result {
+		return agents.Result{OK: true, Why: "gave up " + spec.Name}
+	})}.Do(ctx, act)
 }
 
 func (a able) AwaitCalls(_ context.Context, uuid string) { *a.asked = append(*a.asked, uuid) }
@@ -102,7 +106,8 @@ func TestWhatAnAgentIsAbleToIsNotLostInTheRouter(t *testing.T) {
 		"service:a": "what runs service:a cannot give a migration up",
 		"pod:a":     `this node has no hands for services of type "pod"`,
 	} {
-		if got := r.(agents.Canceler).CancelMigration(ctx, resources.Spec{Name: name}); got.Why != want {
+		act := agents.Act{Verb: agents.VerbCancel, Spec: resources.Spec{Name: name}}
+		if got := r.Do(ctx, act); got.Why != want {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -50,6 +50,14 @@ type Agent struct {
 
 var _ agents.Agent = (*Agent)(nil)
 
+// Do implements agents.Agent.
+func (a *Agent) Do(ctx context.Context, act agents.Act) agents.Result {
+	return agents.Verbs{
+		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
+		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+	}.Do(ctx, act)
+}
+
 // New opens the world, and makes the node in it when it is not there.
 func New(options Options) (*Agent, error) {
 	fill := func(value *time.Duration, fallback time.Duration) {
@@ -150,7 +158,7 @@ func (a *Agent) look(node string, spec resources.Spec) agents.Observation {
 }
 
 // Start creates the VM paused, asks StillWanted, and lets it run.
-func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
+func (a *Agent) Start(ctx context.Context, start agents.Act) agents.Result {
 	spec := start.Spec
 	if sum := sha256.Sum256([]byte(start.Definition)); hex.EncodeToString(sum[:]) != spec.Definition {
 		return a.outcome(spec, agents.Running, fmt.Errorf("refused: the definition of %s is not the one that was committed",
@@ -225,7 +233,7 @@ func (a *Agent) outcome(spec resources.Spec, want agents.Condition, err error, p
 }
 
 // Stop ends the VM, at once when Kill.
-func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
+func (a *Agent) Stop(ctx context.Context, stop agents.Act) agents.Result {
 	spec := stop.Spec.WithDefaults()
 	if !stop.Kill {
 		err := a.change(spec, func(vm *machine, now time.Time) *machine {

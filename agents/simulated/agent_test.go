@@ -33,7 +33,7 @@ func node(t *testing.T, dir, name string) *Agent {
 
 func start(t *testing.T, a *Agent) {
 	t.Helper()
-	if result := a.Start(context.Background(), agents.Start{Spec: web(), Definition: definition}); !result.OK {
+	if result := a.Start(context.Background(), agents.Act{Spec: web(), Definition: definition}); !result.OK {
 		t.Fatalf("start: %+v", result)
 	}
 }
@@ -50,7 +50,7 @@ func TestAMigrationKeepsTheGuestAndItsTicks(t *testing.T) {
 		}
 		var told int
 		result := one.Migrate(context.Background(),
-			agents.Migrate{Spec: web(), Target: "node2", Progress: func(agents.Progress) { told++ }})
+			agents.Act{Spec: web(), Target: "node2", Progress: func(agents.Progress) { told++ }})
 		if !result.OK || told < 3 || result.Total < 600*time.Millisecond {
 			t.Fatalf("migrate (progress told %d times): %+v", told, result)
 		}
@@ -71,7 +71,7 @@ func TestAMigrationOutlivesItsDaemon(t *testing.T) {
 		start(t, one)
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
-		left := one.Migrate(ctx, agents.Migrate{Spec: web(), Target: "node2"})
+		left := one.Migrate(ctx, agents.Act{Spec: web(), Target: "node2"})
 		if left.OK || left.Source != agents.Running || left.Target != agents.Incoming {
 			t.Fatalf("in the middle: %+v", left)
 		}
@@ -80,7 +80,7 @@ func TestAMigrationOutlivesItsDaemon(t *testing.T) {
 			t.Fatalf("arrived with nobody to resume it: %+v", seen)
 		}
 		next := node(t, dir, "node1")
-		if result := next.Migrate(context.Background(), agents.Migrate{Spec: web(), Target: "node2"}); !result.OK {
+		if result := next.Migrate(context.Background(), agents.Act{Spec: web(), Target: "node2"}); !result.OK {
 			t.Fatalf("asked again: %+v", result)
 		}
 	})
@@ -130,16 +130,16 @@ func TestStopAndChanges(t *testing.T) {
 		one := node(t, dir, "node1")
 		refusal := errors.New("gone")
 		result := one.Start(context.Background(),
-			agents.Start{Spec: web(), Definition: definition, StillWanted: func() error { return refusal }})
+			agents.Act{Spec: web(), Definition: definition, StillWanted: func() error { return refusal }})
 		if result.OK || result.Source != agents.Absent {
 			t.Fatalf("an unwanted start: %+v", result)
 		}
-		if result := one.Start(context.Background(), agents.Start{Spec: web(), Definition: "other"}); result.OK {
+		if result := one.Start(context.Background(), agents.Act{Spec: web(), Definition: "other"}); result.OK {
 			t.Fatalf("another definition was started: %+v", result)
 		}
 		start(t, one)
 		time.Sleep(time.Second) // A slow start of the stop, so that the running guest is seen.
-		if result := one.Stop(context.Background(), agents.Stop{Spec: web()}); !result.OK {
+		if result := one.Stop(context.Background(), agents.Act{Spec: web()}); !result.OK {
 			t.Fatalf("stop: %+v", result)
 		}
 		time.Sleep(time.Second)

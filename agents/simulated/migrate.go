@@ -11,7 +11,7 @@ import (
 
 // Migrate moves a simulated VM. The move goes on when the daemon dies; asking
 // again then waits for its end and resumes the guest on the target.
-func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
+func (a *Agent) Migrate(ctx context.Context, migrate agents.Act) agents.Result {
 	spec := migrate.Spec.WithDefaults()
 	if spec.Kind() == resources.KindService {
 		return agents.Result{Source: a.look(a.options.Node, spec).Condition, Target: agents.Unknown,
@@ -54,7 +54,7 @@ func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Resu
 }
 
 // depart begins the move, unless it is under way or over already.
-func (a *Agent) depart(migrate agents.Migrate) error {
+func (a *Agent) depart(migrate agents.Act) error {
 	return a.here(func(now time.Time) error {
 		uuid := migrate.Spec.UUID
 		vm, err := a.world.readLocked(a.options.Node, uuid)
@@ -98,7 +98,7 @@ func (a *Agent) resumeOn(node, uuid string) error {
 	})
 }
 
-func (a *Agent) bothEnds(migrate agents.Migrate, err error) agents.Result {
+func (a *Agent) bothEnds(migrate agents.Act, err error) agents.Result {
 	source, target := a.look(a.options.Node, migrate.Spec), a.look(migrate.Target, migrate.Spec)
 	result := agents.Result{
 		OK:     source.Condition == agents.Absent && target.Condition == agents.Running,

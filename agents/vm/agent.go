@@ -66,6 +66,15 @@ type Agent struct {
 
 var _ agents.Agent = (*Agent)(nil)
 
+// Do implements agents.Agent.
+func (a *Agent) Do(ctx context.Context, act agents.Act) agents.Result {
+	return agents.Verbs{
+		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
+		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+		agents.VerbCancel: agents.About(a.CancelMigration),
+	}.Do(ctx, act)
+}
+
 // lifecycle is one event of one VM, with the instant it was heard.
 type lifecycle struct {
 	event  libvirt.DomainEventType

@@ -61,11 +61,11 @@ func TestNothingIsKnownWithoutAHypervisor(t *testing.T) {
 	if seen := a.Look(t.Context(), spec); seen.Condition != agents.Unknown {
 		t.Errorf("look: %+v", seen)
 	}
-	if result := a.Stop(t.Context(), agents.Stop{Spec: spec}); result.OK || result.Source != agents.Unknown {
+	if result := a.Stop(t.Context(), agents.Act{Spec: spec}); result.OK || result.Source != agents.Unknown {
 		t.Errorf("stop: %+v", result)
 	}
 	if result := a.Start(t.Context(),
-		agents.Start{Spec: spec, Definition: "<domain><name>web</name><uuid>" + guestUUID +
+		agents.Act{Spec: spec, Definition: "<domain><name>web</name><uuid>" + guestUUID +
 			"</uuid></domain>"}); result.OK || result.Source != agents.Unknown {
 		t.Errorf("start: %+v", result)
 	}

@@ -48,7 +48,7 @@ func underWay(t *testing.T, a *Agent, spec resources.Spec) {
 	pause(context.Background(), time.Second) // Let memory flow, so that the middle is hit and not the beginning.
 }
 
-func inBackground(a *Agent, migrate agents.Migrate) (<-chan agents.Result, context.CancelFunc) {
+func inBackground(a *Agent, migrate agents.Act) (<-chan agents.Result, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	results := make(chan agents.Result, 1)
 	go func() { results <- a.Migrate(ctx, migrate) }()
@@ -60,7 +60,7 @@ func TestRealMigrationIsAbortedAtItsDeadline(t *testing.T) {
 	started(t, a, spec, definition, way)
 	slowly(t, a, spec)
 	spec.MigrateTimeout = 2 * time.Second
-	result := a.Migrate(context.Background(), agents.Migrate{Act: "2.1.0", Spec: spec, Target: "there"})
+	result := a.Migrate(context.Background(), agents.Act{ID: "2.1.0", Spec: spec, Target: "there"})
 	t.Logf("%+v", result)
 	if result.OK || result.Source != agents.Running || result.Target != agents.Absent {
 		t.Fatalf("after the abort: %+v", result)
@@ -74,7 +74,7 @@ func TestRealMigrationInItsOwnProcess(t *testing.T) {
 		t.Skip("this is the helper process of TestRealMigrationSurvivesItsDaemon")
 	}
 	a, spec, _, _ := migratingIn(t, state)
-	result := a.Migrate(context.Background(), agents.Migrate{Act: "3.1.0", Spec: spec, Target: "there"})
+	result := a.Migrate(context.Background(), agents.Act{ID: "3.1.0", Spec: spec, Target: "there"})
 	t.Fatalf("the migration was to be interrupted: %+v", result)
 }
 
@@ -102,7 +102,7 @@ func TestRealMigrationSurvivesItsDaemon(t *testing.T) {
 		t.Fatalf("the next daemon sees %+v", seen)
 	}
 	speed(t, next, spec, 1000)
-	result := next.Migrate(context.Background(), agents.Migrate{Act: "3.1.0", Spec: spec, Target: "there"})
+	result := next.Migrate(context.Background(), agents.Act{ID: "3.1.0", Spec: spec, Target: "there"})
 	t.Logf("%+v", result)
 	if !result.OK {
 		t.Fatalf("the next daemon did not bring the migration to its end: %+v", result)
@@ -113,7 +113,7 @@ func TestRealMigrationLosesItsForwarder(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	started(t, a, spec, definition, way)
 	slowly(t, a, spec)
-	results, stop := inBackground(a, agents.Migrate{Act: "4.1.0", Spec: spec, Target: "there"})
+	results, stop := inBackground(a, agents.Act{ID: "4.1.0", Spec: spec, Target: "there"})
 	defer stop()
 	underWay(t, a, spec)
 	status, err := way.client.Status(context.Background())
@@ -136,11 +136,11 @@ func TestRealForwarderDiesAtTheSwitch(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	for round := range 4 {
 		if result := a.Start(context.Background(),
-			agents.Start{Act: "8.0.0", Spec: spec, Definition: definition}); !result.OK {
+			agents.Act{ID: "8.0.0", Spec: spec, Definition: definition}); !result.OK {
 			t.Fatalf("start: %+v", result)
 		}
 		events, forget := a.watch(spec.UUID)
-		results, stop := inBackground(a, agents.Migrate{Act: fmt.Sprintf("8.%d.0", round), Spec: spec, Target: "there"})
+		results, stop := inBackground(a, agents.Act{ID: fmt.Sprintf("8.%d.0", round), Spec: spec, Target: "there"})
 		status, err := way.client.Status(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func TestRealMigrationLosesLibvirtd(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	started(t, a, spec, definition, way)
 	slowly(t, a, spec)
-	results, stop := inBackground(a, agents.Migrate{Act: "6.1.0", Spec: spec, Target: "there"})
+	results, stop := inBackground(a, agents.Act{ID: "6.1.0", Spec: spec, Target: "there"})
 	defer stop()
 	underWay(t, a, spec)
 	if err := syscall.Kill(libvirtdPID(t), syscall.SIGKILL); err != nil {
@@ -203,14 +203,14 @@ func TestRealRunningTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := a.Migrate(context.Background(), agents.Migrate{Act: "7.1.0", Spec: spec, Target: "there"})
+	result := a.Migrate(context.Background(), agents.Act{ID: "7.1.0", Spec: spec, Target: "there"})
 	t.Logf("%+v", result)
 	if result.OK || result.Source != agents.Running || result.Target != agents.Paused ||
 		!strings.Contains(result.Why, "TWICE") {
 		t.Fatalf("%+v", result)
 	}
 	// The copy is paused now; the next migration takes it away and succeeds.
-	result = a.Migrate(context.Background(), agents.Migrate{Act: "7.2.0", Spec: spec, Target: "there"})
+	result = a.Migrate(context.Background(), agents.Act{ID: "7.2.0", Spec: spec, Target: "there"})
 	if !result.OK {
 		t.Fatalf("%+v", result)
 	}
@@ -230,10 +230,10 @@ func TestRealLibvirtdDies(t *testing.T) {
 	options, spec, definition := realGuest(t)
 	a := connected(t, options)
 	ctx := context.Background()
-	if result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); !result.OK {
+	if result := a.Start(ctx, agents.Act{Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("start: %+v", result)
 	}
-	defer func() { a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}) }()
+	defer func() { a.Stop(ctx, agents.Act{Spec: spec, Kill: true}) }()
 	waitFor := func(want agents.Condition) agents.Observation {
 		t.Helper()
 		for deadline := time.After(20 * time.Second); ; {
@@ -275,7 +275,7 @@ func TestRealHungGuestIsEndedAndSaysNothingAboutLibvirtd(t *testing.T) {
 	options, spec, definition := realGuest(t)
 	a := connected(t, options)
 	ctx := context.Background()
-	if result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); !result.OK {
+	if result := a.Start(ctx, agents.Act{Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("start: %+v", result)
 	}
 	qemu, _, found, err := a.table.QEMU(spec.UUID)
@@ -300,7 +300,7 @@ func TestRealHungGuestIsEndedAndSaysNothingAboutLibvirtd(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	if result := a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
+	if result := a.Stop(ctx, agents.Act{Spec: spec, Kill: true}); !result.OK {
 		t.Fatalf("destroy a hung guest: %+v", result)
 	}
 	t.Logf("a hung guest is destroyed in %s", time.Since(begun))
@@ -327,7 +327,7 @@ func TestRealCallOutlivesItsCaller(t *testing.T) {
 	defer func() { _ = thaw.Wait() }()
 	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	err = a.create(short, s, spec.UUID, agents.Start{Act: "5.1.0", Spec: spec, Definition: definition})
+	err = a.create(short, s, spec.UUID, agents.Act{ID: "5.1.0", Spec: spec, Definition: definition})
 	if err == nil {
 		t.Fatal("a stopped libvirtd answered")
 	}
@@ -348,7 +348,7 @@ func TestRealCallOutlivesItsCaller(t *testing.T) {
 	if left := next.journal.Open(spec.UUID); len(left) != 0 {
 		t.Fatalf("still open: %+v", left)
 	}
-	if result := next.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
+	if result := next.Stop(ctx, agents.Act{Spec: spec, Kill: true}); !result.OK {
 		t.Fatalf("stop: %+v", result)
 	}
 }

@@ -38,15 +38,15 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}) }()
+	defer func() { a.Stop(ctx, agents.Act{Spec: spec, Kill: true}) }()
 	dumped, err := a.DumpForImport(ctx, spec.Short())
 	if err != nil || !dumped.Running || !dumped.Persistent || !dumped.Autostart || dumped.UUID != spec.UUID {
 		t.Fatalf("%+v: %v", dumped, err)
 	}
-	if result := a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
+	if result := a.Stop(ctx, agents.Act{Spec: spec, Kill: true}); !result.OK {
 		t.Fatalf("stop: %+v", result)
 	}
-	if result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); result.OK ||
+	if result := a.Start(ctx, agents.Act{Spec: spec, Definition: definition}); result.OK ||
 		!strings.Contains(result.Why, "persistent") {
 		t.Fatalf("a VM that libvirt keeps by itself was started: %+v", result)
 	}
@@ -70,10 +70,10 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 		t.Fatalf("%+v: %v", kept, err)
 	}
 	imported := specOf(t, dumped.XML)
-	if result := a.Stop(ctx, agents.Stop{Spec: imported, Kill: true}); !result.OK {
+	if result := a.Stop(ctx, agents.Act{Spec: imported, Kill: true}); !result.OK {
 		t.Fatalf("stop: %+v", result)
 	}
-	if result := a.Start(ctx, agents.Start{Spec: imported, Definition: dumped.XML}); !result.OK {
+	if result := a.Start(ctx, agents.Act{Spec: imported, Definition: dumped.XML}); !result.OK {
 		t.Fatalf("what was dumped does not start: %+v", result)
 	}
 	versions, err := a.Versions(ctx)
@@ -110,7 +110,7 @@ func TestRealDoorkeeper(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := connected(t, options)
-	result := a.Start(context.Background(), agents.Start{Spec: spec, Definition: definition})
+	result := a.Start(context.Background(), agents.Act{Spec: spec, Definition: definition})
 	if result.OK || result.Source != agents.Absent || !strings.Contains(result.Why, "clusterd does not answer") {
 		t.Fatalf("with the daemon down: %+v", result)
 	}
@@ -118,10 +118,10 @@ func TestRealDoorkeeper(t *testing.T) {
 	if err := doorkeeper.WriteManaged(door.Managed, nil); err != nil {
 		t.Fatal(err)
 	}
-	if result := a.Start(context.Background(), agents.Start{Spec: spec, Definition: definition}); !result.OK {
+	if result := a.Start(context.Background(), agents.Act{Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("a VM that is not managed: %+v", result)
 	}
-	a.Stop(context.Background(), agents.Stop{Spec: spec, Kill: true})
+	a.Stop(context.Background(), agents.Act{Spec: spec, Kill: true})
 }
 
 // playDoorkeeper is what clusterd-doorkeeper does.

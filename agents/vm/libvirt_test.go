@@ -77,28 +77,28 @@ func TestRealLifecycle(t *testing.T) {
 
 	other := spec
 	other.Definition = "0000"
-	if result := a.Start(ctx, agents.Start{Spec: other, Definition: definition}); result.OK ||
+	if result := a.Start(ctx, agents.Act{Spec: other, Definition: definition}); result.OK ||
 		result.Source != agents.Absent {
 		t.Fatalf("a definition that was not committed was started: %+v", result)
 	}
 	refusal := errors.New("the intent is gone")
-	result := a.Start(ctx, agents.Start{Spec: spec, Definition: definition, StillWanted: func() error { return refusal }})
+	result := a.Start(ctx, agents.Act{Spec: spec, Definition: definition, StillWanted: func() error { return refusal }})
 	if result.OK || result.Source != agents.Absent {
 		t.Fatalf("a start that was not wanted any more: %+v", result)
 	}
 	begun := time.Now()
-	result = a.Start(ctx, agents.Start{Spec: spec, Definition: definition})
+	result = a.Start(ctx, agents.Act{Spec: spec, Definition: definition})
 	if !result.OK || result.Source != agents.Running {
 		t.Fatalf("start: %+v", result)
 	}
 	t.Logf("started in %s: %+v", time.Since(begun), result)
-	if result = a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); !result.OK {
+	if result = a.Start(ctx, agents.Act{Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("a running VM was not adopted: %+v", result)
 	}
 	if result = a.Pause(ctx, spec); !result.OK || a.Look(ctx, spec).Condition != agents.Paused {
 		t.Fatalf("pause: %+v", result)
 	}
-	if result = a.Start(ctx, agents.Start{Spec: spec, Definition: definition}); !result.OK {
+	if result = a.Start(ctx, agents.Act{Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("a paused VM was not adopted: %+v", result)
 	}
 	all, err := a.Inventory(ctx)
@@ -108,13 +108,13 @@ func TestRealLifecycle(t *testing.T) {
 	t.Logf("inventory: %+v", all)
 	pause(ctx, 500*time.Millisecond) // The guest needs some time to see its power button.
 	begun = time.Now()
-	if result = a.Stop(ctx, agents.Stop{Spec: spec}); !result.OK || !a.Look(ctx, spec).Explained {
+	if result = a.Stop(ctx, agents.Act{Spec: spec}); !result.OK || !a.Look(ctx, spec).Explained {
 		t.Fatalf("stop: %+v, %+v", result, a.Look(ctx, spec))
 	}
 	t.Logf("stopped in %s: %+v", time.Since(begun), result)
-	a.Start(ctx, agents.Start{Spec: spec, Definition: definition})
+	a.Start(ctx, agents.Act{Spec: spec, Definition: definition})
 	begun = time.Now()
-	if result = a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
+	if result = a.Stop(ctx, agents.Act{Spec: spec, Kill: true}); !result.OK {
 		t.Fatalf("destroy: %+v", result)
 	}
 	t.Logf("destroyed in %s: %+v", time.Since(begun), result)

@@ -72,10 +72,10 @@ type move struct {
 // the source's guest stood still to the answer of the resume on the target;
 // libvirt's own figure leaves our share out. Where the event was lost, it is
 // libvirt's figure plus the time from the call's return to the resume.
-func (a *Agent) Migrate(ctx context.Context, migrate agents.Migrate) agents.Result {
+func (a *Agent) Migrate(ctx context.Context, migrate agents.Act) agents.Result {
 	spec := migrate.Spec.WithDefaults()
 	m := &move{
-		agent: a, spec: spec, uuid: strings.ToLower(spec.UUID), act: migrate.Act, targetName: migrate.Target,
+		agent: a, spec: spec, uuid: strings.ToLower(spec.UUID), act: migrate.ID, targetName: migrate.Target,
 		progress: migrate.Progress, stillWanted: migrate.StillWanted,
 	}
 	a.remember(m.uuid, spec.Name)

@@ -115,7 +115,7 @@ func migratingIn(t *testing.T, state string) (*Agent, resources.Spec, string, te
 func destroyBoth(t *testing.T, a *Agent, spec resources.Spec, way testTunnel) {
 	t.Helper()
 	ctx := context.Background()
-	if result := a.Stop(ctx, agents.Stop{Spec: spec, Kill: true}); !result.OK {
+	if result := a.Stop(ctx, agents.Act{Spec: spec, Kill: true}); !result.OK {
 		t.Errorf("clean up here: %+v", result)
 	}
 	there := onTarget(t, a, way)
@@ -141,7 +141,7 @@ func onTarget(t *testing.T, a *Agent, way testTunnel) *session {
 func started(t *testing.T, a *Agent, spec resources.Spec, definition string, way testTunnel) {
 	t.Helper()
 	if result := a.Start(context.Background(),
-		agents.Start{Act: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
+		agents.Act{ID: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
 		t.Fatalf("start: %+v", result)
 	}
 	t.Cleanup(func() { destroyBoth(t, a, spec, way) })
@@ -151,13 +151,13 @@ func TestRealMigration(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	for round := 1; round <= 3; round++ {
 		if result := a.Start(context.Background(),
-			agents.Start{Act: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
+			agents.Act{ID: "1.0.0", Spec: spec, Definition: definition}); !result.OK {
 			t.Fatalf("start: %+v", result)
 		}
 		pause(context.Background(), 300*time.Millisecond)
 		begun := time.Now()
-		result := a.Migrate(context.Background(), agents.Migrate{
-			Act: fmt.Sprintf("1.%d.0", round), Spec: spec, Target: "there",
+		result := a.Migrate(context.Background(), agents.Act{
+			ID: fmt.Sprintf("1.%d.0", round), Spec: spec, Target: "there",
 			Progress: func(p agents.Progress) { t.Logf("progress %+v", p) },
 		})
 		took := time.Since(begun)

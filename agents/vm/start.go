@@ -22,7 +22,7 @@ import (
 const undoTimeout = 10 * time.Second
 
 // Start creates the VM paused, asks StillWanted, and resumes it.
-func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
+func (a *Agent) Start(ctx context.Context, start agents.Act) agents.Result {
 	spec := start.Spec.WithDefaults()
 	uuid := strings.ToLower(spec.UUID)
 	a.remember(uuid, spec.Name)
@@ -60,7 +60,7 @@ func (a *Agent) Start(ctx context.Context, start agents.Start) agents.Result {
 	}
 	phases := []agents.Phase{{What: "created paused", At: time.Now()}}
 	if err := wanted(start.StillWanted); err != nil {
-		return a.undo(ctx, s, uuid, start.Act, err, phases)
+		return a.undo(ctx, s, uuid, start.ID, err, phases)
 	}
 	return a.resumed(ctx, s, spec, phases)
 }
@@ -138,8 +138,8 @@ func describe(seen agents.Observation) string {
 }
 
 // create sends the one call that can bring a VM up here.
-func (a *Agent) create(ctx context.Context, s *session, uuid string, start agents.Start) error {
-	return a.journaled(ctx, s, uuid, proof.Create, start.Act, func(conn *libvirt.Connect) error {
+func (a *Agent) create(ctx context.Context, s *session, uuid string, start agents.Act) error {
+	return a.journaled(ctx, s, uuid, proof.Create, start.ID, func(conn *libvirt.Connect) error {
 		domain, err := conn.DomainCreateXML(keepsTPM(start.Definition), libvirt.DOMAIN_START_PAUSED)
 		if err == nil {
 			_ = domain.Free()
@@ -193,7 +193,7 @@ func connectionBroke(s *session) bool {
 }
 
 // adopt takes over a VM that is there, paused.
-func (a *Agent) adopt(ctx context.Context, s *session, start agents.Start, seen agents.Observation) agents.Result {
+func (a *Agent) adopt(ctx context.Context, s *session, start agents.Act, seen agents.Observation) agents.Result {
 	if seen.Reason != "user" && seen.Reason != "starting up" && seen.Reason != "resume failed" {
 		return agents.Result{Source: agents.Paused,
 			Why: fmt.Sprintf("%s is paused on %s (%s) and was not resumed: only a VM that was paused by a start or by hand is",

@@ -28,7 +28,7 @@ const (
 
 // Stop ends the VM: the power button within StopTimeout, then destruction
 // within DestroyTimeout. OK only with the proof that law L1 asks for.
-func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
+func (a *Agent) Stop(ctx context.Context, stop agents.Act) agents.Result {
 	spec := stop.Spec.WithDefaults()
 	uuid := strings.ToLower(spec.UUID)
 	a.remember(uuid, spec.Name)
@@ -61,7 +61,7 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Stop) agents.Result {
 		}
 	}
 	phases = append(phases, agents.Phase{What: "destroy sent", At: time.Now()})
-	return a.destroyed(ctx, s, stop.Act, spec, phases)
+	return a.destroyed(ctx, s, stop.ID, spec, phases)
 }
 
 // lookToStop looks what is there to be stopped. It returns the session to go on with: a look

@@ -25,7 +25,7 @@ func TestAStartWithoutAConnectionWasNotSent(t *testing.T) {
 	}
 	defer func() { _ = a.Close() }()
 	spec := resources.Spec{Name: "vm:a", UUID: uuid, Definition: hex.EncodeToString(sum[:])}
-	start := agents.Start{Spec: spec, Definition: definition, Act: "1.2.0"}
+	start := agents.Act{Spec: spec, Definition: definition, ID: "1.2.0"}
 	if got := a.Start(context.Background(), start); !got.Unsent || got.OK || got.Source != agents.Unknown {
 		t.Errorf("a start without a connection ended with %+v; want it unsent", got)
 	}

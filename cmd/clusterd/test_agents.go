@@ -222,9 +222,9 @@ func (l library) really(ctx context.Context, out io.Writer, spec resources.Spec,
 	var result agents.Result
 	switch action {
 	case "start":
-		result = agent.Start(ctx, agents.Start{Act: "0.0.0", Spec: spec, Definition: definition})
+		result = agent.Do(ctx, agents.Act{Verb: agents.VerbStart, ID: "0.0.0", Spec: spec, Definition: definition})
 	case "stop":
-		result = agent.Stop(ctx, agents.Stop{Act: "0.0.0", Spec: spec})
+		result = agent.Do(ctx, agents.Act{Verb: agents.VerbStop, ID: "0.0.0", Spec: spec})
 	default:
 		seen := agent.Look(ctx, spec)
 		result = agents.Result{OK: seen.Condition == agents.Running, Source: seen.Condition, Why: seen.Evidence}

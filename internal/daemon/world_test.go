@@ -234,7 +234,14 @@ func (a *hypervisor) Look(_ context.Context, spec resources.Spec) agents.Observa
 	return o
 }
 
-func (a *hypervisor) Start(ctx context.Context, start agents.Start) agents.Result {
+func (a *hypervisor) Do(ctx context.Context, act agents.Act) agents.Result {
+	return agents.Verbs{
+		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
+		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+	}.Do(ctx, act)
+}
+
+func (a *hypervisor) Start(ctx context.Context, start agents.Act) agents.Result {
 	unknown := agents.Result{Source: agents.Unknown, Why: "the caller did not wait for the end"}
 	uuid := start.Spec.UUID
 	create := func(h *host) {
@@ -281,14 +288,14 @@ func (a *hypervisor) set(ctx context.Context, spec resources.Spec, takes time.Du
 	return agents.Result{OK: true, Source: agents.Paused}
 }
 
-func (a *hypervisor) Stop(ctx context.Context, stop agents.Stop) agents.Result {
+func (a *hypervisor) Stop(ctx context.Context, stop agents.Act) agents.Result {
 	if !a.world.call(ctx, a.node, stop.Spec.UUID, stopTakes, func(h *host) { delete(h.guests, stop.Spec.UUID) }) {
 		return agents.Result{Source: agents.Unknown, Why: "the caller did not wait for the end"}
 	}
 	return agents.Result{OK: true, Source: agents.Absent}
 }
 
-func (a *hypervisor) Migrate(ctx context.Context, move agents.Migrate) agents.Result {
+func (a *hypervisor) Migrate(ctx context.Context, move agents.Act) agents.Result {
 	uuid := move.Spec.UUID
 	a.world.mu.Lock()
 	if g := a.world.hosts[a.node].guests[uuid]; g != nil {

@@ -163,58 +163,37 @@ func (x *Executor) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyRe
 	return result, ctx.Err() == nil
 }
 
+// limits are how long an act may take at its agent, by what is declared of the service.
+var limits = map[cluster.DutyKind]func(resources.Spec) time.Duration{
+	cluster.DutyStart:       func(s resources.Spec) time.Duration { return s.StartTimeout },
+	cluster.DutyStop:        func(s resources.Spec) time.Duration { return s.StopTimeout + s.DestroyTimeout },
+	cluster.DutyMigrate:     func(s resources.Spec) time.Duration { return s.MigrateTimeout },
+	cluster.DutyReconfigure: func(s resources.Spec) time.Duration { return s.StopTimeout + s.StartTimeout },
+	cluster.DutyConvalesce:  func(s resources.Spec) time.Duration { return s.StartTimeout },
+	cluster.DutyResume:      atOnce,
+	cluster.DutyPause:       atOnce,
+	cluster.DutyCancel:      atOnce,
+}
+
+// atOnce is for what only has to be asked of a hypervisor.
+func atOnce(resources.Spec) time.Duration { return 0 }
+
+// act has the agent do what the duty says: the kinds of duties about services are its verbs.
 func (x *Executor) act(ctx context.Context, duty cluster.Duty, wanted func() error) resources.Result {
-	agent, spec := x.options.Agent, duty.Spec.WithDefaults()
-	bounded := func(limit time.Duration) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, limit+margin)
+	spec := duty.Spec.WithDefaults()
+	act := agents.Act{Verb: agents.Verb(duty.Kind), ID: duty.Act, Spec: spec, Definition: duty.Definition,
+		Target: duty.Target, Kill: duty.Kill, StillWanted: wanted}
+	limit, known := limits[duty.Kind]
+	if !known {
+		return agents.Refuse(act, "no agent is asked for duty "+string(duty.Kind))
 	}
-	switch duty.Kind {
-	case cluster.DutyStart:
-		ctx, cancel := bounded(spec.StartTimeout)
-		defer cancel()
-		return agent.Start(ctx, agents.Start{Act: duty.Act, Spec: spec, Definition: duty.Definition, StillWanted: wanted})
-	case cluster.DutyStop:
-		ctx, cancel := bounded(spec.StopTimeout + spec.DestroyTimeout)
-		defer cancel()
-		return agent.Stop(ctx, agents.Stop{Act: duty.Act, Spec: spec, Kill: duty.Kill})
-	case cluster.DutyMigrate:
-		ctx, cancel := bounded(spec.MigrateTimeout)
-		defer cancel()
+	ctx, cancel := context.WithTimeout(ctx, limit(spec)+margin)
+	defer cancel()
+	if act.Verb == agents.VerbMigrate {
+		act.Progress = func(p agents.Progress) { x.setProgress(duty.Service, &p) }
 		defer x.setProgress(duty.Service, nil)
-		return agent.Migrate(ctx, agents.Migrate{Act: duty.Act, Spec: spec, Target: duty.Target, StillWanted: wanted,
-			Progress: func(p agents.Progress) { x.setProgress(duty.Service, &p) }})
-	case cluster.DutyResume:
-		ctx, cancel := bounded(0)
-		defer cancel()
-		return agent.Resume(ctx, spec)
-	case cluster.DutyPause:
-		ctx, cancel := bounded(0)
-		defer cancel()
-		return agent.Pause(ctx, spec)
-	case cluster.DutyCancel:
-		ctx, cancel := bounded(0)
-		defer cancel()
-		if able, is := agent.(agents.Canceler); is {
-			return able.CancelMigration(ctx, spec)
-		}
-		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot give a migration up"}
-	case cluster.DutyReconfigure:
-		ctx, cancel := bounded(spec.StopTimeout + spec.StartTimeout)
-		defer cancel()
-		if able, is := agent.(agents.Reconfigurer); is {
-			return able.Reconfigure(ctx, agents.Start{Act: duty.Act, Spec: spec, Definition: duty.Definition,
-				StillWanted: wanted})
-		}
-		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot change it while it runs"}
-	case cluster.DutyConvalesce:
-		ctx, cancel := bounded(spec.StartTimeout)
-		defer cancel()
-		if able, is := agent.(agents.Convalescer); is {
-			return able.Convalesce(ctx, spec)
-		}
-		return resources.Result{Source: resources.Unknown, Why: "what runs " + spec.Name + " cannot start parts of a service"}
 	}
-	return resources.Result{Source: resources.Unknown, Why: "no hand for duty " + string(duty.Kind)}
+	return x.options.Agent.Do(ctx, act)
 }
 
 func (x *Executor) setProgress(service string, p *agents.Progress) {

@@ -347,11 +347,11 @@ func (w *Ward) KeepYield(ctx context.Context) {
 			if name := w.options.Root().ServiceOf(o.UUID); name != "" {
 				service, _ := w.options.Root().Services.Get(name)
 				bounded, cancel := context.WithTimeout(ctx, cluster.ActMargin)
-				result := w.options.Agent.Stop(bounded, agents.Stop{Act: "cut-off", Spec: service.Spec.WithDefaults(), Kill: true})
+				result := w.options.Agent.Do(bounded, agents.Act{Verb: agents.VerbStop, ID: "cut-off",
+					Spec: service.Spec.WithDefaults(), Kill: true})
 				cancel()
 				w.options.Logger.Warn("stopped, because this host is cut off from its storage", "service", name, "ok",
-					result.OK, "why",
-					result.Why)
+					result.OK, "why", result.Why)
 			}
 		}
 	}
