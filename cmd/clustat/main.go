@@ -64,7 +64,7 @@ var synopsis = []string{
 func flags() []urfave.Flag {
 	own := []urfave.Flag{
 		&urfave.StringFlag{Name: "interval", Aliases: []string{"i"},
-			Usage: "show again every `N` seconds until q is pressed; arrows and page keys scroll"},
+			Usage: "refresh every `N` seconds until q is pressed; arrow and page keys scroll"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "local-id", Aliases: []string{"I"},
 			Usage: "print the id of this node"},
 		&urfave.StringFlag{Name: "member", Aliases: []string{"m"},
@@ -76,19 +76,19 @@ func flags() []urfave.Flag {
 			Usage: "print nothing; exit code 0 with a quorum, 1 without"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "fast", Aliases: []string{"f"},
 			Usage: "show what this node knows, without asking the others"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "long", Aliases: []string{"l"}, Usage: "show services at length"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "long", Aliases: []string{"l"}, Usage: "show services in detail"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "classic",
-			Usage: "show rgmanager's tables also on a terminal: fixed columns, no colour"},
+			Usage: "show rgmanager's tables on a terminal too: fixed columns, no colour"},
 		&urfave.StringFlag{Name: "why",
 			Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m choose from it"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with what happens"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s and -m filter it"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with new events"},
 		&urfave.Uint64Flag{Name: "after", DefaultText: "the last events",
-			Usage: "with --events: those behind the event `INDEX`, as --json shows it; to go on where a reader stopped"},
+			Usage: "with --events: those after the event `INDEX`, as shown by --json; to continue where a reader stopped"},
 		&urfave.IntFlag{Name: "limit", Usage: "with --events: the last `N` events", Value: 40},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
-		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "print this"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "show this help"},
 	}
 	return append(own, cli.ConnectionFlags()...)
 }

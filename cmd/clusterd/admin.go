@@ -15,7 +15,7 @@ import (
 
 func tokenCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "token", Usage: "make a join token, for one machine and a short time",
+		Name: "token", Usage: "create a join token, valid for one machine and a short time",
 		Flags: []urfave.Flag{&urfave.DurationFlag{Name: "for", Usage: "how long it is valid", Value: 15 * time.Minute}},
 		Action: func(c *urfave.Context) error {
 			if c.Duration("for") <= 0 {
@@ -44,9 +44,9 @@ func makeToken(c *urfave.Context, request api.TokenRequest) error {
 func nodeCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	return &urfave.Command{
-		Name: "node", Usage: "look at and change the members",
+		Name: "node", Usage: "show and change the members",
 		Subcommands: append([]*urfave.Command{
-			{Name: "list", Usage: "list the nodes, who votes and who leads", Action: listNodes},
+			{Name: "list", Usage: "list the nodes, which of them vote, and the leader", Action: listNodes},
 			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE",
 				Flags: []urfave.Flag{reason, yesFlag()}, Action: removeNode},
 			{Name: "replace", Usage: "make a token for the machine that takes a node's place", ArgsUsage: "NODE",
@@ -57,10 +57,10 @@ func nodeCommand() *urfave.Command {
 					}
 					return makeToken(c, api.TokenRequest{Replace: name})
 				}},
-			{Name: "address", Usage: "tell the cluster where a node that it does not hear is reached by now",
+			{Name: "address", Usage: "set the new address of a node that the cluster can no longer reach",
 				ArgsUsage: "NODE ADDRESS", Action: changeAddress},
 			{Name: "leave", Usage: "hand this (or another) node's services over, before its host goes down", ArgsUsage: "[NODE]",
-				Flags: []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until it holds nothing",
+				Flags: []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until no service is left on it",
 					Value: 5 * time.Minute}},
 				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
 		}, orderCommands(reason)...),

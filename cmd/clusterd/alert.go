@@ -12,9 +12,9 @@ import (
 
 func alertCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "alert", Usage: "look at and try who is told of events",
+		Name: "alert", Usage: "show and test alert targets",
 		Subcommands: []*urfave.Command{
-			{Name: "list", Usage: "list the alerts of the document and how they fare", Action: listAlerts,
+			{Name: "list", Usage: "list the alert targets, with the outcome of their last deliveries", Action: listAlerts,
 				Flags: []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
 			{Name: "test", Usage: "send one test alert, from the node that tells this alert", ArgsUsage: "NAME",
 				Action: testAlert},

@@ -13,11 +13,11 @@ import (
 
 func auditCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "audit", Usage: "show who did what, and who was refused, as one node wrote it down",
+		Name: "audit", Usage: "show who did what and who was refused, from the audit trail of one node",
 		Flags: []urfave.Flag{
-			&urfave.StringFlag{Name: "node", Usage: "the `NODE` whose trail is wanted, if not the one that is asked"},
-			&urfave.Uint64Flag{Name: "after", Usage: "only entries behind number `N`"},
-			&urfave.BoolFlag{Name: "json", Usage: "one JSON object a line, for export"},
+			&urfave.StringFlag{Name: "node", Usage: "the `NODE` whose trail to show; default: the one that is asked"},
+			&urfave.Uint64Flag{Name: "after", Usage: "only entries after number `N`"},
+			&urfave.BoolFlag{Name: "json", Usage: "print one JSON object per line, for export"},
 		},
 		Action: showAudit,
 	}

@@ -24,11 +24,11 @@ import (
 
 func vmCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "vm", Usage: "take virtual machines in",
+		Name: "vm", Usage: "import virtual machines that exist already",
 		Subcommands: []*urfave.Command{{
 			Name: "import", Usage: "manage an existing libvirt domain; a running guest is not touched", ArgsUsage: "NAME",
 			Flags: []urfave.Flag{
-				&urfave.StringFlag{Name: "node", Usage: "the `NODE` where it is defined; this one if not given"},
+				&urfave.StringFlag{Name: "node", Usage: "the `NODE` where it is defined; default: this one"},
 				&urfave.StringFlag{Name: "domain", Usage: "its failover `DOMAIN`"},
 			},
 			Action: func(c *urfave.Context) error {
@@ -55,7 +55,7 @@ func vmCommand() *urfave.Command {
 
 func doctorCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "doctor", Usage: "examine every node: clocks, doorkeeper, autostart, image locks, BMCs, versions",
+		Name: "doctor", Usage: "check every node: clocks, doorkeeper, autostart, image locks, BMCs, versions",
 		Description: "Exit code 1 when something is wrong.",
 		Action: func(c *urfave.Context) error {
 			client, err := connect(c)
@@ -92,7 +92,7 @@ func doctorCommand() *urfave.Command {
 func backupCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "backup", ArgsUsage: "FILE",
-		Usage: "save the cluster's state, and apart from it the key that opens its secrets",
+		Usage: "save the cluster's state, and the key to its secrets in a file of its own",
 		Description: "Secrets in FILE are sealed. The key that opens them is written to FILE.key: keep the two " +
 			"apart. `clusterd restore` needs both, or the node.key of a machine that was a member when the " +
 			"backup was made.",
@@ -138,7 +138,7 @@ func folderIs(path string) error {
 
 func restoreCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "restore", Usage: "begin again from a backup, on one node, after everything was lost", ArgsUsage: "FILE",
+		Name: "restore", Usage: "start over from a backup, on one node, after a total loss", ArgsUsage: "FILE",
 		Flags: []urfave.Flag{&urfave.StringFlag{Name: "key",
 			Usage: "read the key that opens it from `KEYFILE` instead of FILE.key"}},
 		Description: "The daemon must be stopped and the data folder empty. What runs where is unknown until each node " +
@@ -167,7 +167,7 @@ func restoreCommand() *urfave.Command {
 
 func recoverCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "recover", Usage: "go on without nodes that are lost for good, when the quorum is gone",
+		Name: "recover", Usage: "continue without nodes that are lost for good, when the quorum is gone",
 		ArgsUsage: "[DEAD-NODE...]",
 		Description: "Its daemon must be stopped. Without names it only tells how far this node's log goes: compare the " +
 			"survivors, and choose the one with the highest term, and among equals the highest index. With names it goes on " +
@@ -175,9 +175,9 @@ func recoverCommand() *urfave.Command {
 			"because its VMs are started elsewhere. With --skip it lets this node step over a log entry " +
 			"that no member can apply; it is typed on each member.",
 		Flags: []urfave.Flag{
-			&urfave.Uint64Flag{Name: "skip", Usage: "step over the log entry with this `INDEX`, which cannot be applied"},
+			&urfave.Uint64Flag{Name: "skip", Usage: "skip the log entry with this `INDEX`, which cannot be applied"},
 			&urfave.StringFlag{Name: "entry",
-				Usage: "the entry's `NAME`, as the members that met it tell it; needed where it was not met yet"},
+				Usage: "the entry's `NAME`, as shown by the members that stopped at it; required where it was not reached"},
 		},
 		Action: func(c *urfave.Context) error {
 			node, err := nodeSettings(c)
@@ -291,13 +291,13 @@ func operator() string {
 
 func clientCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "client", Usage: "make a certificate for remote tools", ArgsUsage: "USER",
+		Name: "client", Usage: "create a certificate for remote tools", ArgsUsage: "USER",
 		Flags: []urfave.Flag{
 			&urfave.StringFlag{Name: "role", Value: string(pki.RoleViewer),
-				Usage: "viewer (looks), operator (moves, starts, stops, drains) or admin (everything)"},
+				Usage: "viewer (reads), operator (moves, starts, stops, drains) or admin (everything)"},
 			&urfave.DurationFlag{Name: "for", Value: pki.ClientValidity, Usage: "how long it is valid, 8760h at most"},
-			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; needed"},
-			&urfave.BoolFlag{Name: "revoke", Usage: "bar every certificate of USER for good instead of making one"},
+			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; required"},
+			&urfave.BoolFlag{Name: "revoke", Usage: "revoke every certificate of USER instead of creating one"},
 		},
 		Action: makeClient,
 	}

@@ -25,9 +25,9 @@ var errRefused = errors.New("nothing was changed")
 func configCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline and the history"}
 	yes := &urfave.BoolFlag{Name: "yes", DisableDefaultText: true, Usage: "do not ask on a terminal"}
-	dryRun := &urfave.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "only show what it would do"}
+	dryRun := &urfave.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "show what it would do, and do nothing"}
 	return &urfave.Command{
-		Name: "config", Usage: "look at and change the cluster document",
+		Name: "config", Usage: "show and change the cluster document",
 		Subcommands: []*urfave.Command{
 			{Name: "check", Usage: "find the faults of a document", ArgsUsage: "FILE", Action: checkConfig,
 				Description: "Fence agents are held against what they say of themselves on this machine: one that is missing, " +
@@ -47,21 +47,21 @@ func configCommand() *urfave.Command {
 					"document is no longer at version N: somebody else's change would be lost.",
 				Flags: []urfave.Flag{reason, yes, dryRun,
 					&urfave.Uint64Flag{Name: "base", DefaultText: "what the file says, or the one in force",
-						Usage: "the version `N` for which the document was made"}}},
+						Usage: "refuse unless version `N` is in force: the one that the document was made from"}}},
 			{Name: "show", Usage: "print a document, passwords masked", Action: showConfig,
 				Flags: []urfave.Flag{&urfave.Uint64Flag{Name: "version", DefaultText: "the one in force",
 					Usage: "print the document of version `N`"}}},
-			{Name: "diff", Usage: "tell what a document would change, or what lies between two versions",
+			{Name: "diff", Usage: "show what a document would change, or the difference between two versions",
 				ArgsUsage: "FILE | N M", Action: diffConfig},
-			{Name: "history", Usage: "list the versions of the document: when, who, why, and what changed",
+			{Name: "history", Usage: "list the versions of the document: when, by whom, why, and what changed",
 				Action: configHistory,
 				Flags:  []urfave.Flag{&urfave.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "print JSON"}}},
-			{Name: "rollback", Usage: "put the document of an earlier version into force again, as a new version",
+			{Name: "rollback", Usage: "bring an earlier version of the document into force again, as a new version",
 				ArgsUsage: "N", Action: rollbackConfig,
 				Description: "It is planned, shown, asked about and refused like any other change. Passwords of devices that " +
 					"are in force now are kept.",
 				Flags: []urfave.Flag{reason, yes, dryRun, &urfave.BoolFlag{Name: "old-passwords", DisableDefaultText: true,
-					Usage: "bring the passwords of that version back, too"}}},
+					Usage: "also bring back the passwords of that version"}}},
 		},
 	}
 }

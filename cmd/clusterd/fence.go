@@ -29,19 +29,19 @@ func fenceCommand() *urfave.Command {
 	asJSON := &urfave.BoolFlag{Name: "json", Usage: "write JSON"}
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
 	return &urfave.Command{
-		Name: "fence", Usage: "check and drill fence devices, cut a node's power, see what was fenced",
+		Name: "fence", Usage: "check and test fence devices, fence a node, show what was fenced",
 		Description: "Exit codes are those of fence_node: 0 done, 1 failed or not finished in time, 2 no fence device " +
 			"is defined, or wrong use.",
 		Subcommands: []*urfave.Command{
 			{Name: "list", Usage: "the levels and devices of each node, as declared", ArgsUsage: "[NODE]", Action: fenceList,
 				Flags: []urfave.Flag{asJSON}},
-			{Name: "status", Usage: "the last check of each device from each node, its last use, and who could not be fenced",
+			{Name: "status", Usage: "show the last check and use of each device, and nodes that cannot be fenced",
 				ArgsUsage: "[NODE]", Action: fenceStatus, Flags: []urfave.Flag{asJSON}},
 			{Name: "node", Usage: "cut a node's power, give it power, or both", ArgsUsage: "NODE", Action: fenceNode,
 				Flags: []urfave.Flag{
-					&urfave.BoolFlag{Name: "off", Usage: "cut its power; its services start elsewhere once that is confirmed"},
-					&urfave.BoolFlag{Name: "on", Usage: "ask for its power; best effort"},
-					&urfave.BoolFlag{Name: "reboot", Usage: "off, confirmed, then on"},
+					&urfave.BoolFlag{Name: "off", Usage: "power it off; its services start elsewhere once that is confirmed"},
+					&urfave.BoolFlag{Name: "on", Usage: "power it on; best effort"},
+					&urfave.BoolFlag{Name: "reboot", Usage: "power it off, wait for the confirmation, then power it on"},
 					reason, yesFlag(), &urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, " +
 						"and what was begun goes on", Value: fenceWait}, asJSON}},
 			{Name: "test", Aliases: []string{"drill"},
@@ -54,10 +54,10 @@ func fenceCommand() *urfave.Command {
 				Action: fenceConfirm, Flags: []urfave.Flag{reason, asJSON}},
 			{Name: "history", Usage: "who was fenced, by whom, why, how, and how long it took", ArgsUsage: "[NODE]",
 				Action: fenceHistory, Flags: []urfave.Flag{asJSON}},
-			{Name: "disarm", Usage: "let nothing be fenced for a while, to work on the network or the fence devices",
+			{Name: "disarm", Usage: "suspend fencing for a while, to work on the network or the fence devices",
 				Action: fenceDisarm, Flags: []urfave.Flag{
-					&urfave.DurationFlag{Name: "for", Usage: "how long, such as 30m; needed, from 1m to 24h"}, reason, asJSON}},
-			{Name: "arm", Usage: "end that", Action: fenceArm, Flags: []urfave.Flag{asJSON}},
+					&urfave.DurationFlag{Name: "for", Usage: "how long, for example 30m; required, from 1m to 24h"}, reason, asJSON}},
+			{Name: "arm", Usage: "resume fencing", Action: fenceArm, Flags: []urfave.Flag{asJSON}},
 		},
 	}
 }

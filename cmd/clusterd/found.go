@@ -20,11 +20,11 @@ import (
 
 func initCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "init", Usage: "found a cluster on this node",
+		Name: "init", Usage: "create a cluster, with this node as its first member",
 		Description: "Makes the cluster's own authority and this node's key. Start the daemon afterwards, then take " +
 			"other nodes in with `clusterd token` here and `clusterd join` there.",
 		Flags: []urfave.Flag{
-			&urfave.StringFlag{Name: "name", Usage: "the cluster's `NAME`; needed"},
+			&urfave.StringFlag{Name: "name", Usage: "the cluster's `NAME`; required"},
 		},
 		Action: func(c *urfave.Context) error {
 			if c.String("name") == "" {

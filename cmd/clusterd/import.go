@@ -26,7 +26,7 @@ var errPartly = errors.New("translated in part")
 
 func importCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "import", Usage: "turn another cluster manager's configuration into a cluster document",
+		Name: "import", Usage: "convert another cluster manager's configuration to a cluster document",
 		ArgsUsage: "[cluster.conf|cib] FILE",
 		Description: "FILE is a cluster.conf of RHEL 5 or 6 (rgmanager, cman), or a CIB of Pacemaker (`pcs cluster " +
 			"cib`, `cibadmin -Q`); without the word, its top element tells which; - is standard input. " +

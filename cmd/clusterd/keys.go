@@ -10,14 +10,14 @@ import (
 
 func keysCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
-	rotate := &urfave.Command{Name: "rotate", Usage: "put new keys in the place of old ones", Action: helpOrUnknown,
+	rotate := &urfave.Command{Name: "rotate", Usage: "replace keys by new ones", Action: helpOrUnknown,
 		Subcommands: []*urfave.Command{authorityCommand(reason), nodeKeyCommand(reason), {
-			Name: "gossip", Usage: "bring a new data key and a new key of gossip into force",
+			Name: "gossip", Usage: "replace the data key and the gossip key",
 			Flags:  []urfave.Flag{reason},
 			Action: func(c *urfave.Context) error { return changeKeys(c, api.KeysRequest{Op: api.RotateGossip}) },
 		}}}
 	status := &urfave.Command{Name: "status",
-		Usage:  "tell how far a rotation of the authority is, and each node's key",
+		Usage:  "show the progress of key rotations",
 		Action: func(c *urfave.Context) error { return changeKeys(c, api.KeysRequest{Op: api.AuthorityStatus}) }}
 	return &urfave.Command{Name: "keys", Usage: "change the cluster's keys",
 		Subcommands: []*urfave.Command{rotate, status}}
@@ -25,12 +25,12 @@ func keysCommand() *urfave.Command {
 
 func authorityCommand(reason urfave.Flag) *urfave.Command {
 	return &urfave.Command{
-		Name: "authority", Usage: "put a new certificate authority in the place of the present one",
+		Name: "authority", Usage: "replace the certificate authority by a new one",
 		Description: "Nothing is interrupted. First every member says that it believes both, then each gets a certificate " +
 			"of the new one by itself, then the old one is dropped: with all members up, within seconds. A member that is " +
 			"away is waited for. Certificates of remote tools and join tokens of the old authority end then: make them anew.",
 		Flags: []urfave.Flag{reason,
-			&urfave.BoolFlag{Name: "abort", Usage: "give a rotation up, as long as the new authority has signed nothing"}},
+			&urfave.BoolFlag{Name: "abort", Usage: "cancel the rotation, as long as the new authority has signed nothing"}},
 		Action: func(c *urfave.Context) error {
 			if c.Bool("abort") {
 				return changeKeys(c, api.KeysRequest{Op: api.AbortAuthority})
@@ -51,7 +51,7 @@ func nodeKeyCommand(reason urfave.Flag) *urfave.Command {
 		Flags: []urfave.Flag{reason,
 			&urfave.BoolFlag{Name: "anyway", Usage: "also while other members are away: one that comes back can go on " +
 				"with this node only once it has heard a third one"},
-			&urfave.BoolFlag{Name: "abort", Usage: "take the order back, as long as the node has told no new key"}},
+			&urfave.BoolFlag{Name: "abort", Usage: "cancel the rotation, as long as the node has announced no new key"}},
 		Action: func(c *urfave.Context) error {
 			name, err := argument(c, "the NODE that is to have a new key")
 			if err != nil {

@@ -17,9 +17,9 @@ import (
 func orderCommands(reason urfave.Flag) []*urfave.Command {
 	plan := dryRunFlags()
 	deadline := &urfave.DurationFlag{Name: "deadline",
-		Usage: "after `TIME`, stop what could not move live and start it elsewhere"}
+		Usage: "after `TIME`, stop what could not move live, and start it elsewhere"}
 	wait := &urfave.DurationFlag{Name: "wait",
-		Usage: "how long to wait until it holds nothing; the order stays in force", Value: 30 * time.Minute}
+		Usage: "how long to wait until no service is left on it; the order stays in force", Value: 30 * time.Minute}
 	order := func(kind cluster.OrderKind) urfave.ActionFunc {
 		return func(c *urfave.Context) error { return orderNode(c, kind) }
 	}

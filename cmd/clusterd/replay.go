@@ -19,14 +19,14 @@ var errDiffers = errors.New("this clusterd would decide otherwise")
 
 func replayCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "replay", Usage: "make recorded plans again, and show where this clusterd would decide otherwise",
+		Name: "replay", Usage: "re-run recorded plans, and show where this clusterd would decide differently",
 		ArgsUsage: "FILE...",
 		Description: "A FILE is a record of a plan, or a folder of them: plans in the data folder of each node that " +
 			"led, or in an unpacked support bundle. " +
 			"Nothing is changed, and no daemon is required. Exit code 0: the same decisions, 1: at least one differs or " +
 			"could not be read.",
 		Flags: []urfave.Flag{&urfave.BoolFlag{Name: "verbose", Aliases: []string{"v"},
-			Usage: "show commands and notes of every record"}},
+			Usage: "show the commands and notes of every record"}},
 		Action: func(c *urfave.Context) error { return replay(c, os.Stdout) },
 	}
 }

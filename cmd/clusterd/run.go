@@ -230,7 +230,7 @@ func forwardArguments(c *urfave.Context) []string {
 
 func forwardCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "forward", Hidden: true, Usage: "carry live migrations; started by the daemon, outlives it",
+		Name: "forward", Hidden: true, Usage: "forward live migrations; started by the daemon, outlives it",
 		Action: func(c *urfave.Context) error {
 			node, err := nodeSettings(c)
 			if err != nil {

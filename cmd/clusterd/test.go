@@ -22,14 +22,14 @@ func testCommand() *urfave.Command { return testCommandTo(cli.CleanWriter(os.Std
 
 // testCommandTo is the command that prints to out.
 func testCommandTo(out io.Writer) *urfave.Command {
-	noop := &urfave.BoolFlag{Name: "noop", Usage: "only print which programs would be run"}
-	witness := &urfave.BoolFlag{Name: "witness", Usage: "there is a witness beside the nodes"}
+	noop := &urfave.BoolFlag{Name: "noop", Usage: "only print the programs that would be run"}
+	witness := &urfave.BoolFlag{Name: "witness", Usage: "assume a witness besides the nodes"}
 	act := func(name, usage string) *urfave.Command {
 		return &urfave.Command{Name: name, Usage: usage, ArgsUsage: "FILE SERVICE", Flags: []urfave.Flag{noop},
 			Action: func(c *urfave.Context) error { return actHere(c, name, out) }}
 	}
 	return &urfave.Command{
-		Name: "test", Usage: "try a document out, on paper or with the agents of this host, without a cluster",
+		Name: "test", Usage: "try a document without a cluster, on paper or with the agents of this host",
 		Description: "FILE is a cluster document, or a cluster.conf or CIB, which is translated first. Only start, stop " +
 			"and status without --noop touch anything.",
 		Subcommands: []*urfave.Command{

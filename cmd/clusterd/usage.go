@@ -152,7 +152,7 @@ func yesFlag() urfave.Flag {
 // dryRunFlags are the flag that only shows what would happen, and its older word.
 func dryRunFlags() []urfave.Flag {
 	return []urfave.Flag{
-		&urfave.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "only show what it would do"},
+		&urfave.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "show what it would do, and do nothing"},
 		&urfave.BoolFlag{Name: "plan", Hidden: true},
 	}
 }
