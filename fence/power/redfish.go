@@ -13,6 +13,8 @@ import (
 
 	"github.com/bmc-toolbox/bmclib/v2/providers/redfish"
 	"github.com/go-logr/logr"
+
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 const (
@@ -154,7 +156,7 @@ func (h *redfishHand) PowerSet(ctx context.Context, state string) (bool, error) 
 // second command must get the same answer, before the first one counts as
 // accepted. The two readings of law L3 come on top.
 func (h *redfishHand) alreadyOff(ctx context.Context, found system, refusal error) (bool, error) {
-	for began := time.Now(); time.Since(began) < steadyOff; wait(ctx, steadyPause) {
+	for began := time.Now(); time.Since(began) < steadyOff; sleep.For(ctx, steadyPause) {
 		now, err := h.look(ctx)
 		if err != nil {
 			return false, err
