@@ -198,6 +198,22 @@ exit 0
 		"power read off and then on")
 }
 
+// The first off did nothing, and the second fell into somebody's power cycle: it sent nothing,
+// and the off readings after it are the cycle's.
+func TestFenceDoubtsAnAgentThatHadNothingToDoTheSecondTime(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, `case $action in
+off) echo x >>"$here/offs"; [ $(wc -l <"$here/offs") -gt 1 ] && echo "Success: Already OFF" ;;
+status) [ -e "$here/offs" ] && [ $(wc -l <"$here/offs") -gt 1 ] || exit 0
+  echo x >>"$here/asked"; [ $(wc -l <"$here/asked") -lt 10 ] && exit 2; exit 0 ;;
+esac
+exit 0
+`)
+	d := s.driver()
+	d.pace.steady = 10 * time.Second
+	expect(t, d.Fence(within(t, 4*time.Second), requestFor(s.device())), fence.Refuted, "power read off and then on")
+}
+
 func TestFenceOfAMachineThatStaysOnIsRefuted(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, "exit 0\n")

@@ -157,15 +157,17 @@ func (a *attempt) mustSend() bool {
 // false when the attempt is over.
 func (a *attempt) send(ctx context.Context) bool {
 	if a.accepted.IsZero() {
-		return a.off(ctx, "")
+		return a.off(ctx, "", false)
 	}
 	a.repeated++
-	return a.off(ctx, fmt.Sprintf("power still on, off sent again and accepted (%d of %d)", a.repeated, a.terms.Repeats))
+	again := fmt.Sprintf("power still on, off sent again and accepted (%d of %d)", a.repeated, a.terms.Repeats)
+	return a.off(ctx, again, false)
 }
 
-// off sends one off command, and tells a repeated one in the words of again. It returns
-// false when the attempt is over.
-func (a *attempt) off(ctx context.Context, again string) bool {
+// off sends one off command, and tells a repeated one in the words of again. After a steady
+// row of off readings it is beyond doubt also where the device had nothing left to send. It
+// returns false when the attempt is over.
+func (a *attempt) off(ctx context.Context, again string, steady bool) bool {
 	granted := a.granted.Load()
 	a.sent++
 	sent, err := a.device.Off(ctx)
@@ -187,13 +189,12 @@ func (a *attempt) off(ctx context.Context, again string) bool {
 		}
 		return true
 	}
-	a.failed = 0
+	a.failed, a.doubtful = 0, sent.Doubtful && !steady
 	if !a.accepted.IsZero() {
-		a.doubtful = false
 		a.say("%s", again)
 		return true
 	}
-	a.accepted, a.doubtful = a.sentAt, sent.Doubtful
+	a.accepted = a.sentAt
 	a.phase("off accepted")
 	a.say("%s accepted our off command", a.device)
 	return true
@@ -247,7 +248,7 @@ func (a *attempt) insist(ctx context.Context, steady time.Duration) bool {
 		return false
 	}
 	return !a.off(ctx, fmt.Sprintf("power read off all along for %s, off sent once more and accepted",
-		steady.Round(time.Millisecond)))
+		steady.Round(time.Millisecond)), true)
 }
 
 func (a *attempt) notOff(power fence.Power) {

@@ -159,6 +159,9 @@ func TestWhatAnAttemptProves(t *testing.T) {
 			outcome: fence.Confirmed, offs: 2, words: "power read off all along for 3"},
 		"may have sent nothing, and comes on": {script: script{readings: []reading{off, off, off, off, off, on},
 			doubtful: []bool{true}}, outcome: fence.Refuted, offs: 3, words: "power read off and then on"},
+		"may have sent nothing the second time": {script: script{
+			readings: append(slices.Repeat([]reading{on}, 11), off, off, off, off, off, on), doubtful: []bool{false, true}},
+			outcome: fence.Refuted, offs: 3, words: "power read off and then on"},
 	} {
 		t.Run(name, test.check)
 	}

@@ -77,6 +77,12 @@ var unknowns = []mutant{
 		nets:   first(proofTests),
 	},
 	{
+		name: "nothing-sent-is-our-command", law: "L3",
+		broken: "a repeated off that may have sent nothing counts as our own command",
+		edits:  []edit{{attempt, "sent.Doubtful && !steady", "sent.Doubtful && !steady && a.accepted.IsZero()"}},
+		nets:   first(proofTests),
+	},
+	{
 		name: "word-for-a-machine-that-lives", law: "L3",
 		broken: "an administrator's word counts for a machine that shows life",
 		edits:  []edit{{"cluster/apply/fence.go", "\tif showsLife(n) {", "\tif n.State == cluster.NodeJoining {"}},
