@@ -21,9 +21,6 @@ const (
 	repeatTries = 3
 	// silentReadings is after how many failed readings a new login is tried.
 	silentReadings = 2
-	// longestOn is how long the power may stay on after off was accepted, before another
-	// node or level gets its turn. A slow board has the rest of the time for its answers.
-	longestOn = 25 * time.Second
 )
 
 // Fence switches the target off and proves it by law L3 (fence/proof).
@@ -37,7 +34,7 @@ func (d *driver) Fence(ctx context.Context, request fence.Request) fence.Result 
 
 func (d *driver) terms() proof.Terms {
 	return proof.Terms{
-		Reading: d.pace.reading, Repeat: d.pace.repeat, Suspicion: d.pace.suspicion, Stubborn: longestOn,
+		Reading: d.pace.reading, Repeat: d.pace.repeat, Suspicion: d.pace.suspicion,
 		Connects: connectTries, Offs: acceptTries, Repeats: repeatTries, Failures: silentReadings, Reconnects: true,
 		StaysOn: ": the machine may take it for a soft power button; set instant-off in its firmware, or " +
 			"HandlePowerKey=ignore in logind",

@@ -11,6 +11,9 @@ import (
 )
 
 const (
+	// longestOn is how long the power may stay on after off was accepted, before another
+	// node or level gets its turn. A slow device has the rest of the time for its answers.
+	longestOn = 25 * time.Second
 	// longReading is when a reading that our own deadline cut off is told: a shorter
 	// one might have been answered in time.
 	longReading = time.Second
@@ -82,8 +85,7 @@ func (a *attempt) run(ctx context.Context) {
 
 // stubborn reports whether the power has stayed on for so long that waiting is no use.
 func (a *attempt) stubborn() bool {
-	return a.terms.Stubborn > 0 && !a.accepted.IsZero() && a.last == fence.PowerOn &&
-		a.since(a.accepted) >= a.terms.Stubborn
+	return !a.accepted.IsZero() && a.last == fence.PowerOn && a.since(a.accepted) >= longestOn
 }
 
 // connect reaches the device and verifies whose it is. It is used again when the device

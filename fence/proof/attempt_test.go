@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -33,8 +34,8 @@ type script struct {
 	loginErr error
 	// careless devices do not ask whether off is still wanted.
 	careless bool
-	// slow is how long a reading takes.
-	slow time.Duration
+	// slow is how long a reading takes, limit how long the attempt may.
+	slow, limit time.Duration
 
 	wanted             func() error
 	logins, offs, read int
@@ -93,11 +94,14 @@ func wants() fence.Request {
 		StillWanted: func() error { return nil }, SignOfLife: func() bool { return false }}
 }
 
-// tried runs one attempt of at most 20 seconds, which take no time.
+// longest is how long an attempt may take here; it takes no time.
+const longest = time.Minute
+
+// tried runs one attempt.
 func tried(t *testing.T, s *script, request fence.Request, terms Terms) (result fence.Result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(s.limit, longest))
 		defer cancel()
 		result = Fence(ctx, s, request, terms, Clock{Now: time.Now, Pause: sleep.For})
 	})
@@ -153,8 +157,8 @@ func TestWhatAnAttemptProves(t *testing.T) {
 		"silent, and cannot be connected anew": {script: script{readings: []reading{noAnswer}}, outcome: fence.Unknown,
 			offs: 1, words: "no usable answer for a while",
 			change: func(_ *fence.Request, terms *Terms) { terms.Reconnects = false }},
-		"a reading that the deadline cuts off": {script: script{readings: []reading{on}, slow: 3 * time.Second},
-			outcome: fence.Refuted, offs: 3, words: "before the time was up, and gave no answer"},
+		"a reading that the deadline cuts off": {script: script{readings: []reading{on}, slow: 3 * time.Second,
+			limit: 20 * time.Second}, outcome: fence.Refuted, offs: 3, words: "before the time was up, and gave no answer"},
 		"may have sent nothing, and reads off": {script: script{readings: []reading{off}, doubtful: []bool{true, true}},
 			outcome: fence.Confirmed, offs: 2, words: "power read off all along for 3"},
 		"may have sent nothing, and comes on": {script: script{readings: []reading{off, off, off, off, off, on},
@@ -184,6 +188,16 @@ func TestWhatNobodyAnswersForIsUnknown(t *testing.T) {
 			words: "nothing was sent", change: func(r *fence.Request, _ *Terms) { r.SignOfLife = nil }},
 	} {
 		t.Run(name, test.check)
+	}
+}
+
+// A device that answers and does not obey leaves the next node or level time for its turn.
+func TestAPowerThatStaysOnEndsTheAttempt(t *testing.T) {
+	for answer, want := range map[reading]time.Duration{on: longestOn, odd: longest, off: time.Second} {
+		result := tried(t, &script{readings: []reading{answer}}, wants(), usual())
+		if took := result.Duration; took > want+time.Second || took < want-time.Second {
+			t.Errorf("a power that reads %s took %v, want %v", answer, took, want)
+		}
 	}
 }
 

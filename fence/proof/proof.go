@@ -72,9 +72,6 @@ type Terms struct {
 	Suspicion time.Duration
 	// Steady is how long the power must read off without a break where off was doubtful.
 	Steady time.Duration
-	// Stubborn is how long the power may stay on after off was accepted before another node or
-	// level gets its turn; 0 is until the time is up.
-	Stubborn time.Duration
 	// Connects is how often it is connected before another node or level gets its turn.
 	Connects int
 	// Offs is how often off is sent until it is accepted once, Repeats how often it is sent
