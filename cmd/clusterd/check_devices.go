@@ -189,12 +189,12 @@ func (t *trial) identified(device fence.Device, check fence.Check) tried {
 	switch {
 	case len(owners) == 0:
 		return tried{text: ok + "no node names it"}
-	case device.Options["identity"] == "assumed":
+	case device.Assumes():
 		return tried{text: ok + "that it belongs to " + owners[0] + " is assumed, as the document says"}
 	case check.Identity == "":
 		return tried{text: ok + "it does not tell whose it is, so it counts only after a drill: clusterd fence test " +
 			owners[0]}
-	case device.Options["identity"] != "" && fence.SamePlatform(check.Identity, device.Options["identity"]):
+	case fence.SamePlatform(check.Identity, device.Options[fence.OptionIdentity]):
 		return tried{text: ok +
 			"it tells the identity declared for it, and counts only after a drill: clusterd fence test " + owners[0]}
 	}

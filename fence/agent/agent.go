@@ -31,7 +31,7 @@ import (
 )
 
 // Kind is the word by which a device names this driver.
-const Kind = "agent"
+const Kind = fence.DriverAgent
 
 // ErrKind is returned by Validate when a device names another driver.
 var ErrKind = errors.New("the device belongs to another fence driver")

@@ -28,11 +28,11 @@ import (
 const (
 	// KindIPMI speaks IPMI in this process: a reading takes less than a
 	// millisecond where starting ipmitool takes thirty.
-	KindIPMI = "ipmi"
+	KindIPMI = fence.DriverIPMI
 	// KindIPMITool runs ipmitool, for boards that only get on with it.
-	KindIPMITool = "ipmitool"
+	KindIPMITool = fence.DriverIPMITool
 	// KindRedfish speaks Redfish over verified TLS.
-	KindRedfish = "redfish"
+	KindRedfish = fence.DriverRedfish
 )
 
 // ErrKind is returned by Validate when a device names another driver than the

@@ -38,7 +38,7 @@ import (
 )
 
 // Kind is the driver's word in a device's declaration.
-const Kind = "scsi"
+const Kind = fence.DriverStorage
 
 var (
 	// ErrKind is returned by Validate when a device names another driver.
@@ -217,7 +217,7 @@ func (d *Driver) remembers(name proofName) bool {
 	return d.aborted[name]
 }
 
-// inParallel visits all devices at once; there are at most maxDevices.
+// inParallel visits all devices at once; the schema bounds their number.
 func inParallel[T any](devices []string, visit func(string) T) []T {
 	results := make([]T, len(devices))
 	var all sync.WaitGroup

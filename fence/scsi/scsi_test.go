@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// byID is where udev keeps the stable names.
+	byID    = "/dev/disk/by-id/"
 	diskOne = byID + "wwn-0x5001405000000001"
 	diskTwo = byID + "wwn-0x5001405000000002"
 )
@@ -279,7 +281,7 @@ func TestValidate(t *testing.T) {
 	for words, d := range map[string]fence.Device{
 		"another fence driver": device(func(d *fence.Device) { d.Driver = "ipmi" }),
 		"no address":           device(func(d *fence.Device) { d.Password = "x" }),
-		"no option":            with("key", "1"),
+		"is not known":         with("key", "1"),
 		"names 0 disks":        with("devices", " "),
 		"a disk twice":         with("devices", diskOne+" "+diskOne),
 		"absolute path":        with("command", "pr-tool"),

@@ -17,7 +17,7 @@ import (
 // levelDeadline bounds all devices of a level together.
 const levelDeadline = 30 * time.Second
 
-// slowDeadline is for levels with a Redfish service: there are boards that take six
+// slowDeadline is for levels with a patient device: there are Redfish boards that take six
 // seconds for each answer, and a fence needs seven of them. One that answers nothing ends
 // its attempt long before.
 const slowDeadline = 60 * time.Second
@@ -39,7 +39,7 @@ func deadlineOf(devices []fence.Device) time.Duration {
 }
 
 // slow reports whether a device may take its time for each of many questions.
-func slow(device fence.Device) bool { return device.Driver == "redfish" }
+func slow(device fence.Device) bool { return device.Schema().Patient }
 
 // questionLimit bounds a check of a device.
 func questionLimit(device fence.Device) time.Duration {
