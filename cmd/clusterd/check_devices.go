@@ -142,12 +142,12 @@ func (t *trial) run(ctx context.Context) []tried {
 }
 
 func (t *trial) try(ctx context.Context, device fence.Device) tried {
-	switch device.Driver {
-	case fence.DriverStorage:
+	switch device.Nature() {
+	case fence.ByStorage:
 		return t.tryStorage(ctx, device)
-	case fence.DriverWatchdog:
+	case fence.ByWatchdog:
 		return t.tryWatchdog(device)
-	case fence.DriverPill:
+	case fence.ByPill:
 		pills := watchdog.New(watchdog.Options{Node: "this machine", Helper: selves(pillHelper),
 			Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
 		return answered(device, pills.Check(ctx, device), "ok; the disks are here, and their header can be read")

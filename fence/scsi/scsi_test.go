@@ -117,7 +117,11 @@ func TestAdmissionRegistersAndReserves(t *testing.T) {
 func TestFenceCutsOffOnEveryDisk(t *testing.T) {
 	b := admitted(t)
 	driver := b.driver("b")
-	expect(t, driver.Fence(within(t, 20*time.Second), against("a")), fence.Confirmed, diskOne, diskTwo, "aborted")
+	result := driver.Fence(within(t, 20*time.Second), against("a"))
+	expect(t, result, fence.Confirmed, diskOne, diskTwo, "aborted")
+	if !slices.Equal(result.Proven.Disks, []string{diskOne, diskTwo}) {
+		t.Errorf("cut off from %v", result.Proven.Disks)
+	}
 	for _, path := range []string{diskOne, diskTwo} {
 		if a := b.disk(path); slices.Contains(a.Keys, KeyOf("test", "a")) || a.Holder != KeyOf("test", "b") {
 			t.Errorf("%s: %+v", path, a)
@@ -175,7 +179,11 @@ func TestFenceOfHalfTheDisksIsUnknown(t *testing.T) {
 				limit = 3 * time.Second
 			}
 			started := time.Now()
-			expect(t, b.driver("b").Fence(within(t, limit), against("a")), c.want, c.words)
+			result := b.driver("b").Fence(within(t, limit), against("a"))
+			expect(t, result, c.want, c.words)
+			if !slices.Equal(result.Proven.Disks, []string{diskOne}) {
+				t.Errorf("cut off from %v, want the good disk alone", result.Proven.Disks)
+			}
 			if took := time.Since(started); took > limit+3*time.Second {
 				t.Errorf("it took %v, the deadline was %v", took, limit)
 			}

@@ -48,7 +48,10 @@ type Driver struct {
 	anyPath bool
 }
 
-var _ fence.Driver = (*Driver)(nil)
+var (
+	_ fence.Driver    = (*Driver)(nil)
+	_ fence.Messenger = (*Driver)(nil)
+)
 
 // New returns the driver. It panics when an option other than Logger is
 // missing, because they are fixed when the program is built.
