@@ -34,7 +34,7 @@ func (d *driver) Fence(ctx context.Context, request fence.Request) fence.Result 
 
 func (d *driver) terms() proof.Terms {
 	return proof.Terms{
-		Reading: d.pace.reading, Repeat: d.pace.repeat, Suspicion: d.pace.suspicion,
+		Reading: d.pace.reading, Repeat: d.pace.repeat, Suspicion: d.pace.suspicion, Steady: d.pace.steady,
 		Connects: connectTries, Offs: acceptTries, Repeats: repeatTries, Failures: silentReadings, Reconnects: true,
 		StaysOn: ": the machine may take it for a soft power button; set instant-off in its firmware, or " +
 			"HandlePowerKey=ignore in logind",
@@ -73,7 +73,11 @@ func (a *attempt) Connect(ctx context.Context, wanted func() error) error {
 
 // Off sends one off command.
 func (a *attempt) Off(ctx context.Context) (proof.Sent, error) {
-	return proof.Sent{}, a.session.switchPower(ctx, "off")
+	err := a.session.switchPower(ctx, "off")
+	if errors.Is(err, errNothingToDo) {
+		return proof.Sent{Doubtful: true}, nil
+	}
+	return proof.Sent{}, err
 }
 
 // Power takes one reading.
