@@ -258,7 +258,7 @@ func (s *State) boardTelling(n, other Member) string {
 
 // Mistakable says why the word of a device by its board's UUID alone proves nothing.
 func (s *State) Mistakable(open Fence, device fence.Device) string {
-	if open.Drill || device.Driver == "agent" || s.ProvenFor(device.Name, open.Node) {
+	if open.Drill || device.Schema().Mute || s.ProvenFor(device.Name, open.Node) {
 		return ""
 	}
 	if claimed := s.Claimed(open.Node); claimed != "" {

@@ -41,8 +41,7 @@ const (
 // Device is one fence device as the cluster document declares it.
 type Device struct {
 	Name string `json:"name"`
-	// Driver is "ipmi" (pure Go), "ipmitool", "redfish" or "agent", which switch
-	// power, or one of the Driver constants.
+	// Driver is one of the Driver constants.
 	Driver string `json:"driver"`
 	// Address is host or host:port of the BMC, or of what an agent talks to.
 	Address  string `json:"address"`
@@ -50,8 +49,7 @@ type Device struct {
 	Password Secret `json:"password,omitempty"`
 	// Credential names a systemd credential of the daemon that holds the password instead.
 	Credential string `json:"credential,omitempty"`
-	// Options are the driver's own settings, for example "cipher": "3",
-	// "privilege": "operator".
+	// Options are the driver's own settings; its Schema says which there are.
 	Options map[string]string `json:"options,omitempty"`
 	// Limits bound how it is used.
 	Limits Limits `json:"limits,omitzero"`

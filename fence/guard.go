@@ -6,13 +6,6 @@ import (
 	"time"
 )
 
-// The options of a device that stands on a node's watchdog.
-const (
-	OptionWatchdog = "watchdog"
-	OptionTimeout  = "timeout"
-	OptionLease    = "lease"
-)
-
 // What holds where a document says nothing.
 const (
 	DefaultWatchdog = "/dev/watchdog"
@@ -60,9 +53,9 @@ func seconds(options map[string]string, name string, otherwise time.Duration) (t
 	if !given {
 		return otherwise, nil
 	}
-	value, err := time.ParseDuration(text)
-	if err != nil || value < time.Second || value%time.Second != 0 || value > longestTimeout {
-		return 0, fmt.Errorf("%s is %q; write whole seconds, from 1s to %ds", name, text, longestTimeout/time.Second)
+	value, err := wholeSeconds(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s %w", name, err)
 	}
 	return value, nil
 }

@@ -22,25 +22,12 @@ const (
 	ByPill Nature = "pill"
 )
 
-// The drivers that prove otherwise than by power.
-const (
-	DriverStorage  = "scsi"
-	DriverWatchdog = "watchdog"
-	DriverPill     = "sbd"
-)
-
-// OptionDevices names a device's disks, separated by spaces.
-const OptionDevices = "devices"
-
-// Nature of the device.
+// Nature of the device. What no schema knows is taken for a power switch.
 func (d Device) Nature() Nature {
-	switch d.Driver {
-	case DriverStorage:
-		return ByStorage
-	case DriverWatchdog:
-		return ByWatchdog
-	case DriverPill:
-		return ByPill
+	for i := range schemas {
+		if schemas[i].Driver == d.Driver {
+			return schemas[i].Nature
+		}
 	}
 	return ByPower
 }
@@ -49,6 +36,9 @@ func (d Device) Nature() Nature {
 // disks for messages serve all of them, and "the watchdog" is each node's own. A
 // BMC belongs to one machine.
 func (d Device) Shared() bool { return d.Nature() != ByPower }
+
+// ArmsWatchdog reports whether a node that is fenced by the device has its watchdog armed.
+func (d Device) ArmsWatchdog() bool { return d.Nature() == ByWatchdog || d.Nature() == ByPill }
 
 // Disks are the disks of a storage or pill device, as they are declared.
 func (d Device) Disks() []string { return strings.Fields(d.Options[OptionDevices]) }

@@ -142,12 +142,12 @@ func (t *trial) run(ctx context.Context) []tried {
 }
 
 func (t *trial) try(ctx context.Context, device fence.Device) tried {
-	switch device.Driver {
-	case fence.DriverStorage:
+	switch device.Nature() {
+	case fence.ByStorage:
 		return t.tryStorage(ctx, device)
-	case fence.DriverWatchdog:
+	case fence.ByWatchdog:
 		return t.tryWatchdog(device)
-	case fence.DriverPill:
+	case fence.ByPill:
 		pills := watchdog.New(watchdog.Options{Node: "this machine", Helper: selves(pillHelper),
 			Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
 		return answered(device, pills.Check(ctx, device), "ok; the disks are here, and their header can be read")
@@ -189,12 +189,12 @@ func (t *trial) identified(device fence.Device, check fence.Check) tried {
 	switch {
 	case len(owners) == 0:
 		return tried{text: ok + "no node names it"}
-	case device.Options["identity"] == "assumed":
+	case device.Assumes():
 		return tried{text: ok + "that it belongs to " + owners[0] + " is assumed, as the document says"}
 	case check.Identity == "":
 		return tried{text: ok + "it does not tell whose it is, so it counts only after a drill: clusterd fence test " +
 			owners[0]}
-	case device.Options["identity"] != "" && fence.SamePlatform(check.Identity, device.Options["identity"]):
+	case fence.SamePlatform(check.Identity, device.Options[fence.OptionIdentity]):
 		return tried{text: ok +
 			"it tells the identity declared for it, and counts only after a drill: clusterd fence test " + owners[0]}
 	}

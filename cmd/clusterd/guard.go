@@ -62,17 +62,18 @@ func addGuard(options *daemon.Options, membership membership.Membership, root fu
 		Node: options.Node.Name, Socket: filepath.Join(options.Node.RunDir, "watchdog", "keeper.sock"),
 		KeeperCommand: selves(keeperCommand), StorageHelper: storageHelper,
 	}
-	g.Storage = scsi.New(scsi.Options{
+	storage := scsi.New(scsi.Options{
 		Cluster: membership.ID, Node: options.Node.Name, Helper: selves(storageHelper), Logger: options.Logger,
 		Nodes: func() []string { return root().Nodes.Keys() },
 	})
-	g.Pills = watchdog.New(watchdog.Options{
+	pills := watchdog.New(watchdog.Options{
 		Node: options.Node.Name, Helper: selves(pillHelper), Logger: options.Logger,
 		Armed: func(target fence.Target, disks []string) error { return watched(root(), target, disks) },
 	})
+	g.Storage, g.Pills = storage, pills
 	options.Guard = g
-	options.Drivers[fence.DriverStorage] = g.Storage
-	options.Drivers[fence.DriverPill] = g.Pills
+	options.Drivers[fence.DriverStorage] = storage
+	options.Drivers[fence.DriverPill] = pills
 	options.Drivers[fence.DriverWatchdog] = watchdogLevel{}
 }
 

@@ -31,7 +31,7 @@ import (
 )
 
 // Kind is the word by which a device names this driver.
-const Kind = "agent"
+const Kind = fence.DriverAgent
 
 // ErrKind is returned by Validate when a device names another driver.
 var ErrKind = errors.New("the device belongs to another fence driver")
@@ -60,6 +60,8 @@ type pace struct {
 	reading time.Duration
 	// repeat is how long the power may stay on before off is sent again.
 	repeat time.Duration
+	// suspicion is how long it may stay on before the evidence says so.
+	suspicion time.Duration
 	// steady is how long the power must read off without a break where an
 	// agent may have sent nothing because it read off itself.
 	steady time.Duration
@@ -77,7 +79,7 @@ func New(options Options) fence.Driver { return newDriver(options) }
 
 func newDriver(options Options) *driver {
 	d := &driver{folders: options.Folders, pace: pace{reading: betweenReadings, repeat: 5 * time.Second,
-		steady: 5 * time.Second}}
+		suspicion: 10 * time.Second, steady: 5 * time.Second}}
 	if len(d.folders) == 0 {
 		d.folders = []string{"/usr/sbin", "/usr/local/sbin", "/sbin"}
 	}

@@ -114,7 +114,8 @@ func (s *story) count(action string) int {
 
 func (s *story) driver() *driver {
 	d := newDriver(Options{Folders: []string{s.folder}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	d.pace = pace{reading: 50 * time.Millisecond, repeat: 400 * time.Millisecond, steady: 800 * time.Millisecond}
+	d.pace = pace{reading: 50 * time.Millisecond, repeat: 400 * time.Millisecond, suspicion: time.Second,
+		steady: 800 * time.Millisecond}
 	return d
 }
 
@@ -157,7 +158,7 @@ func TestFenceConfirmsWithTwoReadingsAfterOff(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, honest)
 	result := s.driver().Fence(within(t, 20*time.Second), requestFor(s.device()))
-	expect(t, result, fence.Confirmed, "the drill verified", "off was run", "status was off twice")
+	expect(t, result, fence.Confirmed, "the drill verified", "accepted our off command", "power read off")
 	if s.count("off") != 1 || s.count("reboot") != 0 || s.told("power")[0] != "off" {
 		t.Errorf("actions %v", s.told("actions"))
 	}
@@ -197,11 +198,27 @@ exit 0
 		"power read off and then on")
 }
 
+// The first off did nothing, and the second fell into somebody's power cycle: it sent nothing,
+// and the off readings after it are the cycle's.
+func TestFenceDoubtsAnAgentThatHadNothingToDoTheSecondTime(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, `case $action in
+off) echo x >>"$here/offs"; [ $(wc -l <"$here/offs") -gt 1 ] && echo "Success: Already OFF" ;;
+status) [ -e "$here/offs" ] && [ $(wc -l <"$here/offs") -gt 1 ] || exit 0
+  echo x >>"$here/asked"; [ $(wc -l <"$here/asked") -lt 9 ] && exit 2; exit 0 ;;
+esac
+exit 0
+`)
+	d := s.driver()
+	d.pace.steady = 10 * time.Second
+	expect(t, d.Fence(within(t, 8*time.Second), requestFor(s.device())), fence.Refuted, "power read off and then on")
+}
+
 func TestFenceOfAMachineThatStaysOnIsRefuted(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, "exit 0\n")
 	result := s.driver().Fence(within(t, 3*time.Second), requestFor(s.device()))
-	expect(t, result, fence.Refuted, "run again", "still on")
+	expect(t, result, fence.Refuted, "sent again", "still on")
 	if got := s.count("off"); got != 1+repeatTries {
 		t.Errorf("off was run %d times, want one and %d more", got, repeatTries)
 	}
@@ -220,12 +237,12 @@ func TestWhatIsNotAClearAnswerIsUnknown(t *testing.T) {
 			"usage"},
 		"a stack of calls": {"[ $action = status ] && { echo 'Traceback (most recent call last):' >&2; exit 2; }\n" +
 			honest, "exit status 2"},
-		"off cannot be run": {"[ $action = off ] && exec /does/not/exist\n" + honest, "has not accepted off"},
+		"off cannot be run": {"[ $action = off ] && exec /does/not/exist\n" + honest, "were not accepted"},
 		"garbage from off":  {"[ $action = off ] && { head -c 300 /dev/urandom; exit 9; }\n" + honest, "exit status 9"},
 		"prints its password": {"[ $action = off ] && { echo \"login with " + secret + " failed\" >&2; exit 1; }\n" +
 			honest, "login with ********"},
 		"prints what it heard": {"[ $action = off ] && { cat \"$here/heard\" >&2; exit 1; }\n" + honest,
-			"has not accepted off"},
+			"were not accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

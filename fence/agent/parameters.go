@@ -16,16 +16,6 @@ import (
 	"github.com/clusterd/clusterd/internal/owned"
 )
 
-// The options of a device that are the driver's own; all others are the agent's.
-const (
-	// optionAgent is the agent's name (fence_apc) or the path of its file.
-	optionAgent = "agent"
-	// optionIdentity is "assumed" where an operator answers for the outlet
-	// being the node's until a drill has shown it.
-	optionIdentity = "identity"
-	assumed        = "assumed"
-)
-
 const (
 	maxOptions = 64
 	maxValue   = 1024
@@ -34,34 +24,6 @@ const (
 // modern are the names that replaced others; agents know one or both.
 var modern = map[string]string{"ipaddr": "ip", "login": "username", "passwd": "password", "port": "plug",
 	"option": "action", "secure": "ssh"}
-
-// refused are parameters of agents that would undo what the driver promises.
-var refused = map[string]string{
-	"action": "the cluster chooses the action",
-	"delay": "the agent would wait after it was asked whether the fence is still wanted, and then " +
-		"shoot the next boot",
-	"missing_as_off": "a missing outlet is not one that is off",
-	"debug":          "it writes the password to a file",
-	"debug_file":     "it writes the password to a file",
-	"version":        "it makes the agent do something else",
-	"help":           "it makes the agent do something else",
-	"password":       "options are shown in status; write it as the device's password",
-	"passwd":         "options are shown in status; write it as the device's password",
-}
-
-// noPower are agents that say off of machines that may be running, without
-// their metadata telling so.
-var noPower = map[string]string{
-	"fence_sbd": "it leaves a message for the machine, and reads back that very message as off",
-	"fence_scsi": "it cuts the machine off storage and leaves it running; write the device with driver: " +
-		"scsi and its disks",
-	"fence_mpath": "it cuts the machine off storage and leaves it running; write the device with driver: " +
-		"scsi and its disks",
-	"fence_evacuate":        "it moves instances and switches nothing",
-	"fence_kdump":           "it waits for a crash dump and switches nothing",
-	"fence_heuristics_ping": "it pings and switches nothing",
-	"fence_ack_manual":      "it is an operator's word; use the cluster's own confirmation",
-}
 
 // prepare turns a declaration into a job. The node's name serves as outlet
 // where the agent needs one and none is written out.
@@ -76,7 +38,7 @@ func (d *driver) prepare(ctx context.Context, device fence.Device, node string) 
 			err = told.usable()
 		}
 		if err != nil {
-			err = fence.OptionFault{Option: optionAgent, Here: true, Err: err}
+			err = fence.OptionFault{Option: fence.OptionAgent, Here: true, Err: err}
 		}
 		if err == nil {
 			err = j.fit(told, device, node)
@@ -93,15 +55,18 @@ func (d *driver) prepare(ctx context.Context, device fence.Device, node string) 
 
 // declared takes what can be known without the agent.
 func (d *driver) declared(device fence.Device) (*job, error) {
-	j := &job{device: device.Name, pairs: map[string]string{}, runner: d.runner}
+	j := &job{device: device.Name, pairs: map[string]string{}, runner: d.runner, assumed: device.Assumes()}
 	if len(device.Options) > maxOptions {
 		return nil, fmt.Errorf("it has %d options; %d is the most", len(device.Options), maxOptions)
 	}
-	var err error
-	if j.path, err = d.find(device.Options[optionAgent]); err != nil {
-		return nil, fence.OptionFault{Option: optionAgent, Here: true, Err: err}
+	if err := device.Schema().Check(device.Options); err != nil {
+		return nil, err
 	}
-	if err := passable("the password", device.Password.Reveal(), true); err != nil {
+	var err error
+	if j.path, err = d.find(device.Options[fence.OptionAgent]); err != nil {
+		return nil, fence.OptionFault{Option: fence.OptionAgent, Here: true, Err: err}
+	}
+	if err := passable("the password", device.Password.Reveal()); err != nil {
 		return nil, err
 	}
 	if device.Password != "" {
@@ -109,44 +74,28 @@ func (d *driver) declared(device fence.Device) (*job, error) {
 	}
 	for _, name := range sortedKeys(device.Options) {
 		value := device.Options[name]
-		if err := passable("option "+name, value, false); err != nil {
+		if err := passable("option "+name, value); err != nil {
 			return nil, fence.OptionFault{Option: name, Err: err}
 		}
 		switch name {
-		case optionAgent:
-		case optionIdentity:
-			if value != assumed {
-				return nil, fence.OptionFault{Option: name,
-					Err: fmt.Errorf("option identity is %q; say assumed, or leave it out and run the fence drill", value)}
-			}
-			j.assumed = true
+		case fence.OptionAgent, fence.OptionIdentity:
 		default:
 			j.pairs[normal(name)] = value
 		}
-		if fence.IsSecret(name, value) {
+		if device.Schema().Hides(name, value) {
 			j.secrets = append(j.secrets, value)
 		}
 	}
 	return j, nil
 }
 
-// passable refuses what the protocol would change on its way: lines are
-// stripped, and one pair of quotes around a value is taken off.
-func passable(what, value string, secret bool) error {
-	shown := ""
-	if !secret {
-		shown = fmt.Sprintf(" (%.40q)", value)
-	}
-	switch {
-	case len(value) > maxValue:
+// passable refuses what the protocol would change on its way.
+func passable(what, value string) error {
+	if len(value) > maxValue {
 		return fmt.Errorf("%s is longer than %d characters", what, maxValue)
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("%s%s has a control character, which the agents' protocol cannot carry", what, shown)
-	case strings.TrimSpace(value) != value:
-		return fmt.Errorf("%s%s begins or ends with a space, which the agents' protocol takes away; choose another",
-			what, shown)
-	case len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`):
-		return fmt.Errorf("%s%s stands in double quotes, which the agents' protocol takes away; choose another", what, shown)
+	}
+	if why := fence.Passable(value); why != "" {
+		return fmt.Errorf("%s %s", what, why)
 	}
 	return nil
 }
@@ -155,14 +104,6 @@ func passable(what, value string, secret bool) error {
 // it runs as root.
 func (d *driver) find(name string) (string, error) {
 	base := filepath.Base(name)
-	switch why := noPower[base]; {
-	case name == "":
-		return "", errors.New("it has no option agent; name the program, for example agent: fence_apc_snmp")
-	case why != "":
-		return "", fmt.Errorf("%s cannot prove that a machine is off: %s", base, why)
-	case !strings.HasPrefix(base, "fence_") || (name != base && !filepath.IsAbs(name)):
-		return "", fmt.Errorf("option agent is %q; write the name of a fence agent (fence_...) or its absolute path", name)
-	}
 	candidates := []string{name}
 	if name == base {
 		candidates = nil
@@ -188,10 +129,6 @@ func (j *job) fit(told *metadata, device fence.Device, node string) error {
 	given := j.pairs
 	j.pairs = map[string]string{}
 	for _, name := range sortedKeys(given) {
-		if why := refused[name]; why != "" || refused[modern[name]] != "" {
-			return fence.OptionFault{Option: name, Err: fmt.Errorf("option %s is not allowed here: %s", name,
-				why+refused[modern[name]])}
-		}
 		if err := j.set(told, name, given[name], "option "+name); err != nil {
 			return fence.OptionFault{Option: name, Err: err}
 		}
@@ -204,7 +141,7 @@ func (j *job) fit(told *metadata, device fence.Device, node string) error {
 		if part.value == "" {
 			continue
 		}
-		if err := passable(part.what, part.value, part.name == "password"); err != nil {
+		if err := passable(part.what, part.value); err != nil {
 			return err
 		}
 		if err := j.set(told, part.name, part.value, part.what); err != nil {

@@ -25,7 +25,7 @@ func TestValidateFindsFaultsBeforeTheWorstNight(t *testing.T) {
 		"by path":          {option("agent", filepath.Join(s.folder, "fence_story")), ""},
 		"dashes":           {option("power-wait", "4"), ""},
 		"old name":         {option("port", "7"), ""},
-		"no agent":         {func(v *fence.Device) { delete(v.Options, "agent") }, "name the program"},
+		"no agent":         {func(v *fence.Device) { delete(v.Options, "agent") }, "name the fence agent"},
 		"not installed":    {option("agent", "fence_nothing"), "install the package fence-agents"},
 		"a shell":          {option("agent", "/bin/sh"), "name of a fence agent"},
 		"a relative path":  {option("agent", "../fence_story"), "absolute path"},
@@ -47,7 +47,7 @@ func TestValidateFindsFaultsBeforeTheWorstNight(t *testing.T) {
 		"spaced password":  {func(v *fence.Device) { v.Password = secret + " " }, "begins or ends with a space"},
 		"inner quotes":     {func(v *fence.Device) { v.Password = `a" "b` }, ""},
 		"message for sbd":  {option("agent", "fence_sbd"), "leaves a message"},
-		"operator's word":  {option("agent", "/usr/sbin/fence_ack_manual"), "operator's word"},
+		"operator's word":  {option("agent", "/usr/sbin/fence_ack_manual"), "person's word"},
 	} {
 		device := s.device()
 		device.Address = "pdu.example"

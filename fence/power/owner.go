@@ -3,61 +3,58 @@ package power
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/fence/proof"
 )
 
-// identify reports whether this BMC surely belongs to the target. When it does
-// not, or nobody can say, no off command is sent: the wrong machine would die,
-// and its off reading would be taken for the target's.
-func (a *attempt) identify(ctx context.Context) bool {
+// Identify says whether this BMC surely belongs to the target.
+func (a *attempt) Identify(ctx context.Context) proof.Identity {
+	bmc, target := a.session.settings, a.request.Target.Node
 	told, err := a.session.identity(ctx)
 	switch {
 	case errors.Is(err, errNoIdentity) && a.request.IdentityVerified:
-		a.say("%s tells no identity; the drill verified that it belongs to %s", a.session.settings, a.request.Target.Node)
+		return fits("%s tells no identity; the drill verified that it belongs to %s", bmc, target)
 	case errors.Is(err, errNoIdentity):
-		a.say("%s tells no identity and no drill has verified that it belongs to %s, so nothing was sent; run the fence "+
-			"drill for %s",
-			a.session.settings, a.request.Target.Node, a.request.Target.Node)
-		return false
+		return unfit("%s tells no identity and no drill has verified that it belongs to %s, so nothing was sent; run the "+
+			"fence drill for %s", bmc, target, target)
 	case err != nil:
-		a.say("%v", err)
-		return false
-	case !a.owns(told):
-		return false
+		return unfit("%v", err)
 	}
-	a.phase("identity verified")
-	return true
+	return a.owns(told)
 }
 
 // owns compares what the BMC told with what is known of the target.
-func (a *attempt) owns(told guid) bool {
+func (a *attempt) owns(told guid) proof.Identity {
 	target, bmc := a.request.Target, a.session.settings
 	if fence.SamePlatform(told.dashed(), target.HardwareUUID) {
 		if target.Claimed != "" && !a.request.IdentityVerified {
-			a.say("%s tells the hardware UUID of %s (%s), but %s, so it identifies nobody and nothing was sent; "+
+			return unfit("%s tells the hardware UUID of %s (%s), but %s, so it identifies nobody and nothing was sent; "+
 				"run the fence drill for %s", bmc, target.Node, target.HardwareUUID, target.Claimed, target.Node)
-			return false
 		}
-		a.say("%s tells the hardware UUID of %s (%s)", bmc, target.Node, target.HardwareUUID)
-		return true
+		return fits("%s tells the hardware UUID of %s (%s)", bmc, target.Node, target.HardwareUUID)
 	}
 	known := bmc.identity != "" && fence.SamePlatform(told.dashed(), bmc.identity)
 	switch {
 	case known && a.request.IdentityVerified:
-		a.say("%s tells the identity declared for it (%s), and the drill verified that it belongs to %s", bmc, told,
+		return fits("%s tells the identity declared for it (%s), and the drill verified that it belongs to %s", bmc, told,
 			target.Node)
-		return true
 	case known:
-		a.say("%s tells the identity declared for it (%s), but no drill has verified that it belongs to %s, so nothing "+
-			"was sent; run the fence drill for %s",
-			bmc, told, target.Node, target.Node)
-	default:
-		a.say("%s belongs to another machine (it tells %s, but %s is %s), so nothing was sent; check the device's "+
-			"address, or, if this board tells a GUID of its own, set option identity and run the fence drill",
-			bmc, told, target.Node, orNone(target.HardwareUUID))
+		return unfit("%s tells the identity declared for it (%s), but no drill has verified that it belongs to %s, so "+
+			"nothing was sent; run the fence drill for %s", bmc, told, target.Node, target.Node)
 	}
-	return false
+	return unfit("%s belongs to another machine (it tells %s, but %s is %s), so nothing was sent; check the device's "+
+		"address, or, if this board tells a GUID of its own, set option identity and run the fence drill",
+		bmc, told, target.Node, orNone(target.HardwareUUID))
+}
+
+func fits(format string, arguments ...any) proof.Identity {
+	return proof.Identity{Fit: true, Why: fmt.Sprintf(format, arguments...)}
+}
+
+func unfit(format string, arguments ...any) proof.Identity {
+	return proof.Identity{Why: fmt.Sprintf(format, arguments...)}
 }
 
 func orNone(uuid string) string {

@@ -28,11 +28,11 @@ import (
 const (
 	// KindIPMI speaks IPMI in this process: a reading takes less than a
 	// millisecond where starting ipmitool takes thirty.
-	KindIPMI = "ipmi"
+	KindIPMI = fence.DriverIPMI
 	// KindIPMITool runs ipmitool, for boards that only get on with it.
-	KindIPMITool = "ipmitool"
+	KindIPMITool = fence.DriverIPMITool
 	// KindRedfish speaks Redfish over verified TLS.
-	KindRedfish = "redfish"
+	KindRedfish = fence.DriverRedfish
 )
 
 // ErrKind is returned by Validate when a device names another driver than the
@@ -61,6 +61,10 @@ type pace struct {
 	repeat time.Duration
 	// suspicion is how long it may stay on before the words "soft-off" fall.
 	suspicion time.Duration
+	// steady is how long the power must read off without a break before a BMC that
+	// refuses our off command ("it is off already") is believed. It is longer than
+	// the gap of a power cycle that somebody else began.
+	steady time.Duration
 }
 
 type driver struct {
@@ -92,7 +96,8 @@ func newDriver(kind string, options Options) *driver {
 	_ = os.Unsetenv("DEBUG_BMCLIB")
 	return &driver{
 		kind: kind, hand: maker, calls: newCalls(log),
-		pace: pace{reading: betweenReadings, repeat: 5 * time.Second, suspicion: 10 * time.Second},
+		pace: pace{reading: betweenReadings, repeat: 5 * time.Second, suspicion: 10 * time.Second,
+			steady: 5 * time.Second},
 	}
 }
 

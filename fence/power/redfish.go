@@ -9,19 +9,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/bmc-toolbox/bmclib/v2/providers/redfish"
 	"github.com/go-logr/logr"
-)
-
-const (
-	// steadyOff is how long the power must read off without a break before a
-	// BMC that refuses our off command ("it is off already") is believed. It
-	// is longer than the gap of a power cycle that somebody else began.
-	steadyOff = 5 * time.Second
-	// steadyPause lies between the readings of that time.
-	steadyPause = 500 * time.Millisecond
 )
 
 // The words of Redfish (DSP0268, ComputerSystem). Only ForceOff is ever sent:
@@ -140,33 +130,18 @@ func (h *redfishHand) PowerSet(ctx context.Context, state string) (bool, error) 
 	if !saysAlready(err) {
 		return err == nil, err
 	}
-	if state == "on" {
-		now, err := h.look(ctx)
-		return now.PowerState == "On", err
+	now, unread := h.look(ctx)
+	switch {
+	case unread != nil:
+		return false, unread
+	case state == "on":
+		return now.PowerState == "On", nil
+	case now.PowerState != "Off":
+		return false, fmt.Errorf("it refused to switch off while the power reads %q: %w", now.PowerState, err)
 	}
-	return h.alreadyOff(ctx, found, err)
-}
-
-// alreadyOff decides what a refusal means that says "nothing to do". Our
-// command was sent, and the BMC answered it; but the same answer is given in
-// the middle of a power cycle that ends with the power on, and by a BMC that
-// is busy. So the power must read off for a while without a break, and a
-// second command must get the same answer, before the first one counts as
-// accepted. The two readings of law L3 come on top.
-func (h *redfishHand) alreadyOff(ctx context.Context, found system, refusal error) (bool, error) {
-	for began := time.Now(); time.Since(began) < steadyOff; wait(ctx, steadyPause) {
-		now, err := h.look(ctx)
-		if err != nil {
-			return false, err
-		}
-		if now.PowerState != "Off" {
-			return false, fmt.Errorf("it refused to switch off while the power reads %q: %w", now.PowerState, refusal)
-		}
-	}
-	if err := h.reset(ctx, found, resetOff); err != nil && !saysAlready(err) {
-		return false, err
-	}
-	return true, nil
+	// The same answer is given in the middle of a power cycle that ends with the power on,
+	// and by a BMC that is busy.
+	return false, errNothingToDo
 }
 
 // saysAlready reports whether a refusal may mean that the state is the wanted

@@ -12,27 +12,10 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// The options of a Redfish device, beside "identity".
-const (
-	// optionAuth is "session" (the default) or "basic".
-	optionAuth = "auth"
-	// optionCA is the PEM of the authorities that may sign the BMC's certificate.
-	optionCA = "ca"
-	// optionFingerprint is the SHA-256 of the certificate itself; several, with
-	// commas, bridge a change of certificate.
-	optionFingerprint = "fingerprint"
-	// optionInsecure is "true" to believe any certificate.
-	optionInsecure = "insecure"
-	// optionSystem is the name of the system, where a BMC manages several.
-	optionSystem = "system"
-)
-
 const (
 	redfishPort        = 443
 	maxRedfishName     = 128
 	maxRedfishPassword = 256
-	maxFingerprints    = 4
-	maxCA              = 64 << 10
 )
 
 // trust is what makes a certificate acceptable; the zero value asks the
@@ -101,65 +84,10 @@ func (s settings) checkRedfishLogin() error {
 	case s.password == "" || len(s.password) > maxRedfishPassword || strings.ContainsFunc(s.password, control):
 		return fmt.Errorf("password must have 1 to %d characters", maxRedfishPassword)
 	}
-	kinds := 0
-	for _, chosen := range []bool{s.trust.authorities != nil, len(s.trust.fingerprints) > 0, s.trust.insecure} {
-		if chosen {
-			kinds++
-		}
-	}
-	if kinds > 1 {
-		return errors.New("options ca, fingerprint and insecure exclude each other; keep one")
-	}
 	return nil
 }
 
 func control(r rune) bool { return r < ' ' || r == 0x7f }
-
-func (s *settings) redfishOption(name, value string) error {
-	switch name {
-	case optionAuth:
-		if value != "session" && value != "basic" {
-			return fmt.Errorf("option auth is %q; say session or basic", value)
-		}
-		s.basic = value == "basic"
-	case optionCA:
-		pool := x509.NewCertPool()
-		if len(value) > maxCA || !pool.AppendCertsFromPEM([]byte(value)) {
-			return errors.New("option ca holds no certificate; write the authority's PEM, beginning with -----BEGIN " +
-				"CERTIFICATE-----")
-		}
-		s.trust.authorities = pool
-	case optionFingerprint:
-		return s.trust.pin(value)
-	case optionInsecure:
-		if value != "true" && value != "false" {
-			return fmt.Errorf("option insecure is %q; say true, or better give option ca or fingerprint", value)
-		}
-		s.trust.insecure = value == "true"
-	case optionSystem:
-		s.system = value
-	case optionIdentity:
-		return s.identityOption(value)
-	default:
-		return fmt.Errorf("option %q is not known; there are auth, ca, fingerprint, identity, insecure and system", name)
-	}
-	return nil
-}
-
-// pin takes fingerprints as openssl and browsers write them.
-func (t *trust) pin(value string) error {
-	for _, one := range strings.Split(value, ",") {
-		digits := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(one))
-		if raw, err := hex.DecodeString(digits); err != nil || len(raw) != sha256.Size {
-			return fmt.Errorf("option fingerprint is %q; write the SHA-256 of the certificate, 64 hexadecimal digits", one)
-		}
-		t.fingerprints = append(t.fingerprints, digits)
-	}
-	if len(t.fingerprints) > maxFingerprints {
-		return fmt.Errorf("option fingerprint has %d entries; %d is the most", len(t.fingerprints), maxFingerprints)
-	}
-	return nil
-}
 
 // portOf is where a kind of BMC listens.
 func portOf(device fence.Device) int {

@@ -31,6 +31,10 @@ type hand interface {
 	Identity(ctx context.Context) (guid, error)
 }
 
+// errNothingToDo is returned by PowerSet when the BMC answered our off command with a refusal
+// that says that the power is off already, and it reads off.
+var errNothingToDo = errors.New("the BMC says that there is nothing to do")
+
 // errNoIdentity is returned by a hand when the BMC answers that it has no GUID.
 var errNoIdentity = errors.New("the BMC tells no system GUID")
 
@@ -113,11 +117,15 @@ func parsePower(text string) fence.Power {
 	return fence.PowerUnknown
 }
 
-// switchPower returns nil only when the BMC accepted the command.
+// switchPower returns nil only when the BMC accepted the command, and errNothingToDo where it may
+// have accepted nothing.
 func (s *session) switchPower(ctx context.Context, state string) error {
 	accepted, err := bounded(ctx, s.calls, "power "+state, func(ctx context.Context) (bool, error) {
 		return s.hand.PowerSet(ctx, state)
 	})
+	if errors.Is(err, errNothingToDo) {
+		return err
+	}
 	if err != nil {
 		return s.explain("accept the power "+state+" command", err)
 	}

@@ -1,25 +1,13 @@
 package power
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
-	"sort"
 	"strconv"
 	"strings"
 
 	"github.com/clusterd/clusterd/fence"
-)
-
-// The options a device may carry.
-const (
-	// optionCipher chooses the one cipher suite to use, 3 or 17.
-	optionCipher = "cipher"
-	// optionPrivilege is the privilege asked for: administrator or operator.
-	optionPrivilege = "privilege"
-	// optionIdentity is the GUID this BMC is known to tell although it is not
-	// its host's hardware UUID, as some boards do. It counts only together
-	// with a drill.
-	optionIdentity = "identity"
 )
 
 const (
@@ -54,29 +42,28 @@ func (s settings) String() string {
 
 func (s settings) privilege() string {
 	if s.operator {
-		return "operator"
+		return fence.Operator
 	}
-	return "administrator"
+	return fence.Administrator
 }
 
 func parseSettings(device fence.Device) (settings, error) {
 	s := settings{name: device.Name, kind: device.Driver, username: device.Username,
 		password: device.Password.Reveal(), ciphers: []int{17, 3}}
 	wrong := func(format string, arguments ...any) (settings, error) {
-		return settings{}, fmt.Errorf("fence device %s: %s", device.Name, fmt.Sprintf(format, arguments...))
+		return settings{}, fmt.Errorf("fence device %s: "+format, append([]any{device.Name}, arguments...)...)
 	}
 	var err error
 	if s.host, s.port, err = splitAddress(device.Address, portOf(device)); err != nil {
 		return wrong("%v", err)
 	}
-	option, checkLogin := s.ipmiOption, settings.checkIPMILogin
-	if s.kind == KindRedfish {
-		option, checkLogin = s.redfishOption, settings.checkRedfishLogin
+	if err := device.Schema().Check(device.Options); err != nil {
+		return wrong("%w", err)
 	}
-	for _, name := range sortedKeys(device.Options) {
-		if err := option(name, device.Options[name]); err != nil {
-			return wrong("%v", err)
-		}
+	s.take(device.Options)
+	checkLogin := settings.checkIPMILogin
+	if s.kind == KindRedfish {
+		checkLogin = settings.checkRedfishLogin
 	}
 	if err := checkLogin(s); err != nil {
 		return wrong("%v", err)
@@ -95,33 +82,23 @@ func (s settings) checkIPMILogin() error {
 	return nil
 }
 
-func (s *settings) ipmiOption(name, value string) error {
-	switch name {
-	case optionCipher:
-		if value != "3" && value != "17" {
-			return fmt.Errorf("option cipher is %q, but only 3 and 17 protect a session", value)
-		}
-		number, _ := strconv.Atoi(value)
-		s.ciphers = []int{number}
-	case optionPrivilege:
-		if value != "administrator" && value != "operator" {
-			return fmt.Errorf("option privilege is %q; say administrator or operator", value)
-		}
-		s.operator = value == "operator"
-	case optionIdentity:
-		return s.identityOption(value)
-	default:
-		return fmt.Errorf("option %q is not known; there are cipher, identity and privilege", name)
+// take reads the options, which fit the schema.
+func (s *settings) take(options map[string]string) {
+	if cipher, err := strconv.Atoi(options[fence.OptionCipher]); err == nil {
+		s.ciphers = []int{cipher}
 	}
-	return nil
-}
-
-func (s *settings) identityOption(value string) error {
-	if _, ok := parseGUID(value); !ok {
-		return fmt.Errorf("option identity is %q; write the GUID that the BMC tells, 32 hexadecimal digits", value)
+	s.operator = options[fence.OptionPrivilege] == fence.Operator
+	s.identity = options[fence.OptionIdentity]
+	s.basic = options[fence.OptionAuth] == fence.AuthBasic
+	s.system = options[fence.OptionSystem]
+	s.trust.insecure = options[fence.OptionInsecure] == "true"
+	if pem := options[fence.OptionCA]; pem != "" {
+		s.trust.authorities = x509.NewCertPool()
+		s.trust.authorities.AppendCertsFromPEM([]byte(pem))
 	}
-	s.identity = value
-	return nil
+	if pinned := options[fence.OptionFingerprint]; pinned != "" {
+		s.trust.fingerprints = fence.DigestsIn(pinned)
+	}
 }
 
 // splitAddress takes "host", "host:port", "[v6]:port" and a bare v6 address.
@@ -141,13 +118,4 @@ func splitAddress(address string, standard int) (string, int, error) {
 		return "", 0, fmt.Errorf("address %q: write host or host:port of the BMC", address)
 	}
 	return host, port, nil
-}
-
-func sortedKeys(options map[string]string) []string {
-	keys := make([]string, 0, len(options))
-	for key := range options {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
 }

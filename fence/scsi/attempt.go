@@ -16,7 +16,8 @@ const preemptTries = 3
 
 // Fence cuts the target off from every disk of the device. Confirmed says that
 // the target's boot can no longer write to any of them, and nothing about its
-// power; see the duties in the package's comment. Refuted is returned when the
+// power; see the duties in the package's comment. Proven.Disks are those that it
+// was cut off from, also where others spoil the word. Refuted is returned when the
 // target's key is back after its removal was accepted.
 func (d *Driver) Fence(ctx context.Context, request fence.Request) fence.Result {
 	cuts, result := d.CutOff(ctx, request, nil)
@@ -27,6 +28,8 @@ func (d *Driver) Fence(ctx context.Context, request fence.Request) fence.Result 
 			result.Outcome = fence.Refuted
 		case !cut.Proven && result.Outcome != fence.Refuted:
 			result.Outcome = fence.Unknown
+		case cut.Proven:
+			result.Proven.Disks = append(result.Proven.Disks, cut.Device)
 		}
 	}
 	if len(cuts) == 0 {

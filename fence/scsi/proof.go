@@ -49,24 +49,6 @@ func (r Reading) String() string {
 	return fmt.Sprintf("generation %d, keys [%s], %s", r.Generation, strings.Join(keys, " "), held)
 }
 
-// Finding is how it stands with one device.
-type Finding struct {
-	// Device is the path as declared.
-	Device string
-	// Read reports whether keys and reservation could be read at all.
-	Read bool
-	// Registered reports whether this node's own key is there. False with Read
-	// means that this node is cut off or was never admitted.
-	Registered bool
-	// Reserved reports whether anybody holds a reservation; without one everybody may
-	// write.
-	Reserved bool
-	// Nodes are the registered nodes, by name.
-	Nodes []string
-	// Problem is empty when the device would serve a fence right now.
-	Problem string
-}
-
 // Cut is what a fence proved on one device.
 type Cut struct {
 	Device string `json:"device"`

@@ -15,7 +15,7 @@ import (
 // or reservation. It changes nothing. Of the options Helper is required; without
 // Cluster nobody's keys are known, and none is called foreign. An error is
 // returned only for a faulty declaration.
-func Prospect(ctx context.Context, device fence.Device, options Options) ([]Finding, error) {
+func Prospect(ctx context.Context, device fence.Device, options Options) ([]fence.Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestQuestion)
 	defer cancel()
 	s, err := parseSettings(device)
@@ -32,11 +32,11 @@ func Prospect(ctx context.Context, device fence.Device, options Options) ([]Find
 			return nil, err
 		}
 	}
-	return inParallel(s.devices, func(path string) Finding { return d.prospect(ctx, s, path, keys) }), nil
+	return inParallel(s.devices, func(path string) fence.Finding { return d.prospect(ctx, s, path, keys) }), nil
 }
 
-func (d *Driver) prospect(ctx context.Context, s settings, path string, keys keySet) Finding {
-	finding := Finding{Device: path}
+func (d *Driver) prospect(ctx context.Context, s settings, path string, keys keySet) fence.Finding {
+	finding := fence.Finding{Device: path}
 	reading, err := d.read(ctx, s, path)
 	if err != nil {
 		finding.Problem = err.Error()

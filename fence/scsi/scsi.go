@@ -38,7 +38,7 @@ import (
 )
 
 // Kind is the driver's word in a device's declaration.
-const Kind = "scsi"
+const Kind = fence.DriverStorage
 
 var (
 	// ErrKind is returned by Validate when a device names another driver.
@@ -92,7 +92,10 @@ type proofName struct {
 // maxRemembered bounds Driver.aborted.
 const maxRemembered = 1024
 
-var _ fence.Driver = (*Driver)(nil)
+var (
+	_ fence.Driver    = (*Driver)(nil)
+	_ fence.Registrar = (*Driver)(nil)
+)
 
 // New returns the driver. It panics when an option is missing, because they
 // are fixed when the program is built.
@@ -137,7 +140,7 @@ func (d *Driver) Check(ctx context.Context, device fence.Device) fence.Check {
 // Survey reads every device and says how it stands with this node's key and
 // with the reservation. An error is returned only for a faulty declaration;
 // what is wrong with a device is in its Finding.
-func (d *Driver) Survey(ctx context.Context, device fence.Device) ([]Finding, error) {
+func (d *Driver) Survey(ctx context.Context, device fence.Device) ([]fence.Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestQuestion)
 	defer cancel()
 	s, err := parseSettings(device)
@@ -148,13 +151,13 @@ func (d *Driver) Survey(ctx context.Context, device fence.Device) ([]Finding, er
 	if err != nil {
 		return nil, err
 	}
-	return inParallel(s.devices, func(path string) Finding {
+	return inParallel(s.devices, func(path string) fence.Finding {
 		return d.survey(ctx, s, path, keys)
 	}), nil
 }
 
-func (d *Driver) survey(ctx context.Context, s settings, path string, keys keySet) Finding {
-	finding := Finding{Device: path}
+func (d *Driver) survey(ctx context.Context, s settings, path string, keys keySet) fence.Finding {
+	finding := fence.Finding{Device: path}
 	reading, err := d.read(ctx, s, path)
 	if err != nil {
 		finding.Problem = fmt.Sprintf("fence device %s on node %s: %v", s.name, d.options.Node, err)
@@ -217,7 +220,7 @@ func (d *Driver) remembers(name proofName) bool {
 	return d.aborted[name]
 }
 
-// inParallel visits all devices at once; there are at most maxDevices.
+// inParallel visits all devices at once; the schema bounds their number.
 func inParallel[T any](devices []string, visit func(string) T) []T {
 	results := make([]T, len(devices))
 	var all sync.WaitGroup

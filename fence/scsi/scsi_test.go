@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// byID is where udev keeps the stable names.
+	byID    = "/dev/disk/by-id/"
 	diskOne = byID + "wwn-0x5001405000000001"
 	diskTwo = byID + "wwn-0x5001405000000002"
 )
@@ -115,7 +117,11 @@ func TestAdmissionRegistersAndReserves(t *testing.T) {
 func TestFenceCutsOffOnEveryDisk(t *testing.T) {
 	b := admitted(t)
 	driver := b.driver("b")
-	expect(t, driver.Fence(within(t, 20*time.Second), against("a")), fence.Confirmed, diskOne, diskTwo, "aborted")
+	result := driver.Fence(within(t, 20*time.Second), against("a"))
+	expect(t, result, fence.Confirmed, diskOne, diskTwo, "aborted")
+	if !slices.Equal(result.Proven.Disks, []string{diskOne, diskTwo}) {
+		t.Errorf("cut off from %v", result.Proven.Disks)
+	}
 	for _, path := range []string{diskOne, diskTwo} {
 		if a := b.disk(path); slices.Contains(a.Keys, KeyOf("test", "a")) || a.Holder != KeyOf("test", "b") {
 			t.Errorf("%s: %+v", path, a)
@@ -173,7 +179,11 @@ func TestFenceOfHalfTheDisksIsUnknown(t *testing.T) {
 				limit = 3 * time.Second
 			}
 			started := time.Now()
-			expect(t, b.driver("b").Fence(within(t, limit), against("a")), c.want, c.words)
+			result := b.driver("b").Fence(within(t, limit), against("a"))
+			expect(t, result, c.want, c.words)
+			if !slices.Equal(result.Proven.Disks, []string{diskOne}) {
+				t.Errorf("cut off from %v, want the good disk alone", result.Proven.Disks)
+			}
 			if took := time.Since(started); took > limit+3*time.Second {
 				t.Errorf("it took %v, the deadline was %v", took, limit)
 			}
@@ -279,7 +289,7 @@ func TestValidate(t *testing.T) {
 	for words, d := range map[string]fence.Device{
 		"another fence driver": device(func(d *fence.Device) { d.Driver = "ipmi" }),
 		"no address":           device(func(d *fence.Device) { d.Password = "x" }),
-		"no option":            with("key", "1"),
+		"is not known":         with("key", "1"),
 		"names 0 disks":        with("devices", " "),
 		"a disk twice":         with("devices", diskOne+" "+diskOne),
 		"absolute path":        with("command", "pr-tool"),

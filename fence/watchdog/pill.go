@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,14 +14,12 @@ import (
 )
 
 // Kind is the driver's word in a device's declaration: the disks are sbd's.
-const Kind = "sbd"
+const Kind = fence.DriverPill
 
 // ErrKind is returned by Validate when a device names another driver.
 var ErrKind = errors.New("the device belongs to another fence driver")
 
 const (
-	optionDevices = "devices"
-	byID          = "/dev/disk/by-id/"
 	// longestPost bounds a message on one disk, reading the slots included.
 	longestPost = 10 * time.Second
 	// longestFence bounds Fence when the caller's context does not.
@@ -49,7 +48,10 @@ type Driver struct {
 	anyPath bool
 }
 
-var _ fence.Driver = (*Driver)(nil)
+var (
+	_ fence.Driver    = (*Driver)(nil)
+	_ fence.Messenger = (*Driver)(nil)
+)
 
 // New returns the driver. It panics when an option other than Logger is
 // missing, because they are fixed when the program is built.
@@ -81,30 +83,17 @@ func (d *Driver) disks(device fence.Device) ([]string, error) {
 	if device.Address != "" || device.Username != "" || device.Password != "" {
 		return fault("disks for fence messages have no address, username or password; leave them out")
 	}
-	for option := range device.Options {
-		if option != optionDevices && option != fence.OptionTimeout && option != fence.OptionWatchdog {
-			return fault("there is no option %q; there are %s, %s and %s", option, optionDevices, fence.OptionTimeout,
-				fence.OptionWatchdog)
+	schema := device.Schema()
+	if d.anyPath {
+		schema.Options = slices.Clone(schema.Options)
+		for i := range schema.Options {
+			schema.Options[i].AnyWith = schema.Options[i].Name
 		}
 	}
-	if _, err := device.Settings(); err != nil {
+	if err := schema.Check(device.Options); err != nil {
 		return fault("%w", err)
 	}
-	disks := strings.Fields(device.Options[optionDevices])
-	if len(disks) != 1 && len(disks) != 3 {
-		return fault("option %s names %d disks; name one or three, separated by spaces", optionDevices, len(disks))
-	}
-	for i, disk := range disks {
-		if !d.anyPath && (!strings.HasPrefix(disk, byID) || strings.Contains(disk, "..")) {
-			return fault("%q is no stable name; write %s...", disk, byID)
-		}
-		for _, other := range disks[:i] {
-			if other == disk {
-				return fault("option %s names %s twice", optionDevices, disk)
-			}
-		}
-	}
-	return disks, nil
+	return device.Disks(), nil
 }
 
 // each carries the same errand to every disk at once.

@@ -264,6 +264,9 @@ func TestSameDiskTwiceIsNoMajority(t *testing.T) {
 	}
 }
 
+// byID is where udev keeps the stable names.
+const byID = "/dev/disk/by-id/"
+
 func TestPillValidate(t *testing.T) {
 	d := pillDriver(t)
 	d.anyPath = false
@@ -273,7 +276,7 @@ func TestPillValidate(t *testing.T) {
 		"names 2 disks":        {Driver: Kind, Options: map[string]string{"devices": byID + "a " + byID + "b"}},
 		"stable name":          {Driver: Kind, Options: map[string]string{"devices": "/dev/sda"}},
 		"twice":                {Driver: Kind, Options: map[string]string{"devices": strings.Repeat(byID+"a ", 3)}},
-		"no option":            {Driver: Kind, Options: map[string]string{"lease": "5s"}},
+		"is not known":         {Driver: Kind, Options: map[string]string{"lease": "5s"}},
 	} {
 		if err := d.Validate(device); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%q: %v", words, err)

@@ -38,11 +38,10 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	p.unmaskOptions(name, options, d.Options)
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
-		// Some agents need none: a serial line, a cloud.
-		if d.Driver != "agent" && !d.Shared() {
+		if schema, known := fence.SchemaOf(d.Driver); !known || schema.Reached {
 			p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
 		}
-		p.checkOptions(d.Driver, what, deviceNodes{key: key, options: options, password: password})
+		p.checkOptions(d, what, deviceNodes{key: key, options: options, password: password})
 		p.checkNoPower(d, what, value)
 	}
 	switch {

@@ -123,7 +123,7 @@ func changedDevice(old, new fence.Device) []string {
 		changes = append(changes, "the password changes")
 	}
 	changes = note(changes, "limits", limitsText(old.Limits), limitsText(new.Limits))
-	return changedOptions(changes, old.Options, new.Options)
+	return changedOptions(changes, old, new)
 }
 
 func changedDomain(old, new domain.Domain) []string {

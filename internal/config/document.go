@@ -30,8 +30,7 @@ const (
 const Mask = "********"
 
 // Drivers are the fence drivers a device may name.
-var Drivers = []string{"agent", "ipmi", "ipmitool", "redfish", fence.DriverPill, fence.DriverStorage, "simulated",
-	fence.DriverWatchdog}
+var Drivers = fence.Drivers()
 
 // Timings are the timing profiles a document may name.
 var Timings = []string{"fast", "normal", "relaxed"}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 )
 
 // TestTheDocumentationsExampleIsValid keeps the example that people copy true.
@@ -38,6 +39,34 @@ func TestTheDocumentationKnowsEveryKey(t *testing.T) {
 	for key := range p.nodeFields(&Node{}) {
 		if !strings.Contains(string(text), "`"+key+"`") {
 			t.Errorf("the documentation does not tell of %s", key)
+		}
+	}
+}
+
+// TestTheDocumentationKnowsEveryOptionOfADriver holds the tables of the page about fencing to what
+// the drivers declare, in both directions.
+func TestTheDocumentationKnowsEveryOptionOfADriver(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operators/fencing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]bool{}
+	for _, driver := range fence.Drivers() {
+		schema, _ := fence.SchemaOf(driver)
+		for _, o := range schema.Options {
+			row := "| `" + o.Name + "` | " + o.Help + " |"
+			declared[row] = true
+			if !strings.Contains(string(page), "\n"+row+"\n") {
+				t.Errorf("the page does not have the row of driver %s:\n%s", driver, row)
+			}
+		}
+	}
+	for _, table := range strings.Split(string(page), "| option | meaning |\n|---|---|\n")[1:] {
+		rows, _, _ := strings.Cut(table, "\n\n")
+		for _, row := range strings.Split(rows, "\n") {
+			if !declared[row] && !strings.HasPrefix(row, "| others |") {
+				t.Errorf("no driver declares what the page has:\n%s", row)
+			}
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestGuardsThatCannotBeHaveTheirPlace(t *testing.T) {
 		"a lease shorter than a hand-over": {"lease: 8s", "lease: 2s",
 			"cluster.yaml:15:5: device wd: a lease of 2s is not longer than the 2s"},
 		"a timeout in fractions": {"timeout: 20s", "timeout: 1500ms",
-			"cluster.yaml:15:5: device wd: timeout is \"1500ms\""},
+			"cluster.yaml:16:24: option timeout of device wd is \"1500ms\""},
 		"an option nobody knows": {"lease: 8s", "leese: 8s", "option \"leese\" of device wd is not known"},
 		"an address": {"driver: scsi", "driver: scsi\n    address: 10.0.0.1",
 			"cluster.yaml:13:5: device san has address"},

@@ -11,11 +11,32 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// secretValues finds options of devices and parameters of agents that are secret by their names.
+// hider reports whether the value of an option or parameter is shown to nobody.
+type hider func(name, value string) bool
+
+// hiderOf is the schema's word where the mapping has a driver, and else what the names say.
+func hiderOf(mapping *yaml.Node) hider {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value != "driver" {
+			continue
+		}
+		if schema, known := fence.SchemaOf(mapping.Content[i+1].Value); known {
+			return schema.Hides
+		}
+	}
+	return fence.IsSecret
+}
+
+// secretValues finds options of devices and parameters of agents that are secret by their schema,
+// or by their names where no schema knows them.
 func secretValues(node *yaml.Node, within string, found []edit) []edit {
+	return hiddenValues(node, within, fence.IsSecret, found)
+}
+
+func hiddenValues(node *yaml.Node, within string, hides hider, found []edit) []edit {
 	for i, child := range node.Content {
 		if node.Kind != yaml.MappingNode {
-			found = secretValues(child, within, found)
+			found = hiddenValues(child, within, hides, found)
 			continue
 		}
 		if i%2 == 0 {
@@ -23,11 +44,11 @@ func secretValues(node *yaml.Node, within string, found []edit) []edit {
 		}
 		key := node.Content[i-1]
 		free := within == "options" || within == "parameters"
-		if free && child.Kind == yaml.ScalarNode && fence.IsSecret(key.Value, child.Value) {
+		if free && child.Kind == yaml.ScalarNode && hides(key.Value, child.Value) {
 			found = append(found, edit{mapping: node, key: key, value: child, newValue: Mask})
 			continue
 		}
-		found = secretValues(child, key.Value, found)
+		found = hiddenValues(child, key.Value, hiderOf(node), found)
 	}
 	return found
 }
@@ -84,11 +105,11 @@ func (p *parser) unmaskParameters(r resources.Resource, mapping *yaml.Node) {
 }
 
 // optionsText writes options or parameters in one order, and no secret.
-func optionsText(options map[string]string) string {
+func optionsText(options map[string]string, hides hider) string {
 	texts := make([]string, 0, len(options))
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		value := options[name]
-		if fence.IsSecret(name, value) {
+		if hides(name, value) {
 			value = Mask
 		}
 		texts = append(texts, name+"="+value)
@@ -97,11 +118,13 @@ func optionsText(options map[string]string) string {
 }
 
 // changedOptions tells a change of a secret value as such, and no more of it.
-func changedOptions(changes []string, old, new map[string]string) []string {
-	changes = note(changes, "options", optionsText(old), optionsText(new))
-	for _, name := range slices.Sorted(maps.Keys(new)) {
-		was, had := old[name]
-		if had && was != new[name] && fence.IsSecret(name, was) && fence.IsSecret(name, new[name]) {
+func changedOptions(changes []string, old, new fence.Device) []string {
+	hid, hides := old.Schema().Hides, new.Schema().Hides
+	changes = note(changes, "options", optionsText(old.Options, hid), optionsText(new.Options, hides))
+	for _, name := range slices.Sorted(maps.Keys(new.Options)) {
+		was, had := old.Options[name]
+		now := new.Options[name]
+		if had && was != now && hid(name, was) && hides(name, now) {
 			changes = append(changes, "the value of "+name+" changes")
 		}
 	}

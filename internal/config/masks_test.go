@@ -75,3 +75,19 @@ func TestSecretsOfParametersAndOptionsAreNeverShown(t *testing.T) {
 		t.Errorf("a masked document without an old one: %v", err)
 	}
 }
+
+// What a driver declares it knows the secrecy of: "auth" names a password in agents, and how to
+// log in with Redfish.
+func TestWhatADriverDeclaresIsNotMaskedForItsName(t *testing.T) {
+	text := "cluster: a\ndevices:\n  b: {driver: redfish, address: h, username: u, password: p, " +
+		"options: {auth: session}}\n  c: {driver: agent, options: {agent: fence_virt, auth: hush}}\n"
+	parsed, err := Parse("a.yaml", []byte(text), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, shown := range map[string]string{"the document": Redact(text), "its listing": Print(parsed.Document)} {
+		if !strings.Contains(shown, "session") || strings.Contains(shown, "hush") {
+			t.Errorf("%s shows:\n%s", what, shown)
+		}
+	}
+}

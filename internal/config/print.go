@@ -55,7 +55,7 @@ func Print(document cluster.Document) string {
 			text += ", password " + Mask
 		}
 		if len(d.Options) > 0 {
-			text += ", " + optionsText(d.Options)
+			text += ", " + optionsText(d.Options, d.Schema().Hides)
 		}
 		if limits := limitsText(d.Limits); limits != "" {
 			text += ", " + limits

@@ -34,7 +34,7 @@ func printTree(line func(string, ...any), s resources.Spec) {
 		if p.Resource.Subtree != resources.Critical {
 			text += ", " + string(p.Resource.Subtree)
 		}
-		if parameters := optionsText(p.Resource.Parameters); parameters != "" {
+		if parameters := optionsText(p.Resource.Parameters, fence.IsSecret); parameters != "" {
 			text += ": " + parameters
 		}
 		line("%s", text)
@@ -120,11 +120,11 @@ func becomes(old, new map[string]string) string {
 	switch {
 	case len(before) == 0 && len(after) == 0:
 	case len(before) == 0:
-		told = append(told, optionsText(after)+" is new")
+		told = append(told, optionsText(after, fence.IsSecret)+" is new")
 	case len(after) == 0:
-		told = append(told, optionsText(before)+" goes away")
+		told = append(told, optionsText(before, fence.IsSecret)+" goes away")
 	default:
-		told = append(told, optionsText(before)+" becomes "+optionsText(after))
+		told = append(told, optionsText(before, fence.IsSecret)+" becomes "+optionsText(after, fence.IsSecret))
 	}
 	return strings.Join(append(told, hidden...), ", ") + ", " + isRestarted
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -42,7 +41,7 @@ func (d *Daemon) watchCut(ctx context.Context) {
 }
 
 func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.Device) {
-	storage, able := d.drivers[device.Driver].(executor.Cutter)
+	storage, able := d.drivers[device.Driver].(fence.Registrar)
 	if !able {
 		return
 	}
@@ -56,7 +55,7 @@ func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.D
 		if !f.Read || !slices.Contains(f.Nodes, n.Name) {
 			continue
 		}
-		again := executor.CutOff(ctx, d.drivers[device.Driver], fence.Request{
+		again := d.drivers[device.Driver].Fence(ctx, fence.Request{
 			Act: fmt.Sprintf("%d.%d", d.replica.Root().Generation, n.Cut.Index), Device: device,
 			Target:      fence.Target{Node: n.Name, HardwareUUID: n.HardwareUUID, Boot: n.Cut.Boot},
 			StillWanted: func() error { return d.stillCut(ctx, n) }, SignOfLife: func() bool { return false },

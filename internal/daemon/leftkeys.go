@@ -7,31 +7,30 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/fence/scsi"
 )
 
 // keysLeftBehind tells how the keys of a node that was removed are taken off the
 // disks; "" where it can have none. A person does it: a machine of the same name
 // may join and register at any time, and only a person knows that the old one is
 // off or wiped. by is a node that is registered.
-func keysLeftBehind(root *cluster.State, clusterID, by, removed string) string {
-	var disks []string
+func keysLeftBehind(root *cluster.State, drivers map[string]fence.Driver, by, removed string) string {
+	var commands []string
 	for _, name := range sortedNames(root.Document.Devices) {
-		if device := root.Document.Devices[name]; device.Nature() == fence.ByStorage && device.Options["command"] == "" {
-			disks = append(disks, device.Disks()...)
+		device := root.Document.Devices[name]
+		if storage, able := drivers[device.Driver].(fence.Registrar); able {
+			commands = append(commands, storage.Removal(device, by, removed)...)
 		}
 	}
-	slices.Sort(disks)
-	disks = slices.Compact(disks)
-	if len(disks) == 0 || by == removed {
+	slices.Sort(commands)
+	commands = slices.Compact(commands)
+	if len(commands) == 0 || by == removed {
 		return ""
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "Its reservation key may still be on the disks, and then the checks of them fail. When the "+
 		"machine is off or wiped, type on %s:", by)
-	for _, disk := range disks {
-		fmt.Fprintf(&text, "\n  sg_persist --out --preempt-abort --prout-type=5 --param-rk=%s --param-sark=%s %s",
-			scsi.KeyOf(clusterID, by), scsi.KeyOf(clusterID, removed), disk)
+	for _, command := range commands {
+		text.WriteString("\n  " + command)
 	}
 	return text.String()
 }

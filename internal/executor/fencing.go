@@ -10,14 +10,13 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 // levelDeadline bounds all devices of a level together.
 const levelDeadline = 30 * time.Second
 
-// slowDeadline is for levels with a Redfish service: there are boards that take six
+// slowDeadline is for levels with a patient device: there are Redfish boards that take six
 // seconds for each answer, and a fence needs seven of them. One that answers nothing ends
 // its attempt long before.
 const slowDeadline = 60 * time.Second
@@ -39,7 +38,7 @@ func deadlineOf(devices []fence.Device) time.Duration {
 }
 
 // slow reports whether a device may take its time for each of many questions.
-func slow(device fence.Device) bool { return device.Driver == "redfish" }
+func slow(device fence.Device) bool { return device.Schema().Patient }
 
 // questionLimit bounds a check of a device.
 func questionLimit(device fence.Device) time.Duration {
@@ -212,9 +211,6 @@ func (x *Executor) fenceAs(ctx context.Context, duty cluster.Duty, device fence.
 		},
 		SignOfLife: func() bool { return beats() != before.Load() },
 	}
-	if device.Nature() == fence.ByStorage {
-		return CutOff(ctx, driver, request)
-	}
 	return driver.Fence(ctx, request)
 }
 
@@ -279,34 +275,3 @@ func (x *Executor) stillWanted(ctx context.Context, wanted func() error) error {
 
 // powerLimit bounds one request for power.
 const powerLimit = 45 * time.Second
-
-// Cutter is what a driver for storage can do besides.
-type Cutter interface {
-	CutOff(ctx context.Context, request fence.Request, provenBefore func(string) bool) ([]scsi.Cut, fence.Result)
-	Survey(ctx context.Context, device fence.Device) ([]scsi.Finding, error)
-}
-
-// CutOff cuts a node off from every disk of a device, and says of which it is
-// proven.
-func CutOff(ctx context.Context, driver fence.Driver, request fence.Request) fence.Result {
-	storage, able := driver.(Cutter)
-	if !able {
-		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"this clusterd cannot cut anybody off from storage"}}
-	}
-	cuts, result := storage.CutOff(ctx, request, nil)
-	result.Outcome = fence.Confirmed
-	for _, cut := range cuts {
-		switch {
-		case cut.Back:
-			result.Outcome = fence.Refuted
-		case !cut.Proven && result.Outcome == fence.Confirmed:
-			result.Outcome = fence.Unknown
-		case cut.Proven:
-			result.Proven.Disks = append(result.Proven.Disks, cut.Device)
-		}
-	}
-	if len(cuts) == 0 {
-		result.Outcome = fence.Unknown
-	}
-	return result
-}

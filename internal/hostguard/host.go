@@ -13,7 +13,6 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/fence/watchdog"
 )
 
@@ -27,8 +26,8 @@ type Real struct {
 	// this program that carries out one reservation command is recognised.
 	KeeperCommand []string
 	StorageHelper string
-	Storage       *scsi.Driver
-	Pills         *watchdog.Driver
+	Storage       fence.Registrar
+	Pills         fence.Messenger
 
 	mu     sync.Mutex
 	client *watchdog.Client

@@ -47,10 +47,10 @@ func Distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 		return check.Problem
 	case declared.Nature() != fence.ByPower:
 		return rules.Unguarded(root, node)
-	case declared.Driver == "agent" && declared.Options["identity"] == "assumed":
+	case declared.Assumes():
 		return ""
 	case check.Identity != "" && !fence.SamePlatform(check.Identity, n.HardwareUUID) &&
-		!fence.SamePlatform(check.Identity, declared.Options["identity"]):
+		!fence.SamePlatform(check.Identity, declared.Options[fence.OptionIdentity]):
 		// Whatever a drill has shown: another board may hang there by now, and the
 		// driver sends nothing to it.
 		return "it tells the hardware UUID " + check.Identity + ", and " + node + " has " + n.HardwareUUID +

@@ -16,7 +16,7 @@ import (
 
 // pure are the rooms that take values and return values.
 var pure = []string{
-	"domain", "resources", "fence", "cluster", "cluster/internal/words", "cluster/rules", "cluster/apply",
+	"domain", "resources", "fence", "fence/proof", "cluster", "cluster/internal/words", "cluster/rules", "cluster/apply",
 	"cluster/plan", "cluster/rehearse", "cluster/mind", "internal/report",
 }
 
@@ -43,7 +43,9 @@ var forbiddenImports = map[string]string{
 
 // licences are exceptions to forbiddenImports.
 var licences = map[string]string{
-	"fence context": "the Driver interface names context.Context in its signatures, and nothing else does",
+	"fence context":           "the Driver interface names context.Context in its signatures, and nothing else does",
+	"fence/proof context":     "the Device interface names it, and the attempt asks it only whether the time is up",
+	"fence/proof sync/atomic": "whether off is still wanted is asked on the goroutine that is about to send",
 }
 
 // clocks are the functions of package time that read or set one.

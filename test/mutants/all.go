@@ -25,7 +25,7 @@ const (
 	work    = "cluster/work.go"
 	outbox  = "cluster/mind/outbox.go"
 	state   = "cluster/state.go"
-	power   = "fence/power/attempt.go"
+	attempt = "fence/proof/attempt.go"
 )
 
 // blind makes the State's own check see nothing, so that a break has to show in

@@ -37,8 +37,8 @@ var oldLeaders = []mutant{
 	},
 	{
 		name: "off-is-sent-unasked", law: "L6", broken: "an off command goes out without asking whether it is still wanted",
-		edits: []edit{{power, "\terr := a.request.StillWanted()\n", "\tvar err error\n"}},
-		nets:  []net{tests("fence/power", "^TestStillWantedIsAskedBeforeEachOff$")},
+		edits: []edit{{attempt, "\terr := a.request.StillWanted()\n", "\tvar err error\n"}},
+		nets:  []net{tests("fence/proof", "^TestWhatNobodyAnswersForIsUnknown$")},
 	},
 	{
 		name: "plans-pass-to-the-next-leader", law: "L6",

@@ -6,7 +6,8 @@ import (
 	"net"
 	"regexp"
 	"strconv"
-	"strings"
+
+	"github.com/clusterd/clusterd/fence"
 )
 
 // ipmiAgents are fence_ipmilan and its other names.
@@ -80,8 +81,4 @@ func address(host, port string) (string, bool) {
 }
 
 // passable reports whether a value reaches an agent as it is written.
-func passable(value string) bool {
-	quoted := len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`)
-	return !quoted && strings.TrimSpace(value) == value &&
-		!strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
+func passable(value string) bool { return fence.Passable(value) == "" }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/importing"
 )
 
@@ -72,7 +73,7 @@ func (d *Device) first(names ...string) string {
 
 // common translates what every kind of device has.
 func (d *Device) common() {
-	if d.made.Text("driver") != "agent" {
+	if d.made.Text("driver") != fence.DriverAgent {
 		d.Tell(importing.Unneeded, waits,
 			"waiting is bounded by the driver: 30 s for a level, all its devices and readings together")
 	}
@@ -95,7 +96,7 @@ func (d *Device) common() {
 func (d *Device) identify(driver string) bool {
 	host := d.first("ipaddr", "ip", "hostname")
 	address, good := address(host, d.first("ipport"))
-	if !good && (host != "" || driver != "agent") {
+	if !good && (host != "" || driver != fence.DriverAgent) {
 		d.Tell(importing.Cannot, d.names(),
 			"the device's address (ip, ipaddr) is missing, or is none; this device is left out")
 		return false
@@ -110,7 +111,7 @@ func (d *Device) identify(driver string) bool {
 	}
 	switch password := d.first("passwd", "password"); {
 	case password == "":
-	case driver == "agent" && !passable(password):
+	case driver == fence.DriverAgent && !passable(password):
 		d.Tell(importing.Cannot, []string{"passwd", "password"},
 			"outer quotes, outer spaces and control characters are lost on the way to the agent: choose another password, "+
 				"here and on the device")
@@ -134,7 +135,7 @@ func (d *Device) finish(names ...string) {
 }
 
 func (d *Device) ipmi() bool {
-	if !d.identify("ipmi") {
+	if !d.identify(fence.DriverIPMI) {
 		return false
 	}
 	if lanplus, _ := importing.Truth(d.first("lanplus")); !lanplus && d.Agent == "fence_ipmilan" {
@@ -151,7 +152,7 @@ func (d *Device) ipmi() bool {
 	switch cipher := d.first("cipher"); cipher {
 	case "":
 	case "3", "17":
-		d.options["cipher"] = cipher
+		d.options[fence.OptionCipher] = cipher
 	default:
 		d.Tell(importing.Cannot, []string{"cipher"}, "cipher suites 17 and 3 are spoken; they are tried in this order")
 	}
@@ -174,7 +175,7 @@ func (d *Device) privilege() {
 	switch level := strings.ToLower(d.first("privlvl")); level {
 	case "":
 	case "operator", "administrator":
-		d.options["privilege"] = level
+		d.options[fence.OptionPrivilege] = level
 	default:
 		d.Tell(importing.Cannot, []string{"privlvl"},
 			"the account needs the privilege operator to switch power; administrator is tried")
@@ -182,16 +183,16 @@ func (d *Device) privilege() {
 }
 
 func (d *Device) redfish() bool {
-	if !d.identify("redfish") {
+	if !d.identify(fence.DriverRedfish) {
 		return false
 	}
 	if insecure, _ := importing.Truth(d.first("ssl_insecure", "ssl-insecure")); insecure {
-		d.options["insecure"] = "true"
+		d.options[fence.OptionInsecure] = "true"
 		d.Tell(importing.Translated, []string{"ssl_insecure", "ssl-insecure"},
 			"insecure: any certificate is believed; better pin it (fingerprint)")
 	}
 	if uri := d.first("systems_uri", "systems-uri"); uri != "" {
-		d.options["system"] = uri[strings.LastIndex(strings.TrimRight(uri, "/"), "/")+1:]
+		d.options[fence.OptionSystem] = uri[strings.LastIndex(strings.TrimRight(uri, "/"), "/")+1:]
 	}
 	d.Tell(importing.Unneeded, []string{"ssl", "ssl_secure", "ssl-secure", "redfish_uri", "redfish-uri"},
 		"HTTPS, and the service's standard path")
@@ -230,10 +231,10 @@ func (d *Device) modern(name string) string {
 
 // program translates into the driver agent, which runs the same programs.
 func (d *Device) program() bool {
-	if !d.identify("agent") {
+	if !d.identify(fence.DriverAgent) {
 		return false
 	}
-	d.options["agent"] = d.Agent
+	d.options[fence.OptionAgent] = d.Agent
 	handled := []string{"ipaddr", "ip", "hostname", "login", "username", "passwd", "password", "passwd_script",
 		"password_script", "action", "option", "delay", "missing_as_off", "nodename", "identity", "agent"}
 	if d.made.Text("address") != "" {
