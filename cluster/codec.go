@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
@@ -22,73 +24,147 @@ type envelope struct {
 	Body    json.RawMessage `json:"body"`
 }
 
-// decoders make an empty command of each kind, by the word in the log.
-var decoders = map[string]func(json.RawMessage) (Command, error){
-	Init{}.Kind():           decode[Init],
-	Restore{}.Kind():        decode[Restore],
-	Recover{}.Kind():        decode[Recover],
-	GoAlone{}.Kind():        decode[GoAlone],
-	Readmit{}.Kind():        decode[Readmit],
-	LoseLog{}.Kind():        decode[LoseLog],
-	RaiseLevel{}.Kind():     decode[RaiseLevel],
-	AddToken{}.Kind():       decode[AddToken],
-	Join{}.Kind():           decode[Join],
-	RemoveNode{}.Kind():     decode[RemoveNode],
-	NodeUp{}.Kind():         decode[NodeUp],
-	Inventory{}.Kind():      decode[Inventory],
-	Leave{}.Kind():          decode[Leave],
-	NodeGone{}.Kind():       decode[NodeGone],
-	DaemonStopping{}.Kind(): decode[DaemonStopping],
-	NodeVolume{}.Kind():     decode[NodeVolume],
-	NodeHypervisor{}.Kind(): decode[NodeHypervisor],
-	SetAddress{}.Kind():     decode[SetAddress],
-	Contact{}.Kind():        decode[Contact],
-	BeginFence{}.Kind():     decode[BeginFence],
-	AssignFence{}.Kind():    decode[AssignFence],
-	FenceDone{}.Kind():      decode[FenceDone],
-	ConfirmFence{}.Kind():   decode[ConfirmFence],
-	CheckDevice{}.Kind():    decode[CheckDevice],
-	CheckFrom{}.Kind():      decode[CheckFrom],
-	Disarm{}.Kind():         decode[Disarm],
-	Arm{}.Kind():            decode[Arm],
-	PowerOnDone{}.Kind():    decode[PowerOnDone],
-	BeginDrill{}.Kind():     decode[BeginDrill],
-	EndDrill{}.Kind():       decode[EndDrill],
-	Begin{}.Kind():          decode[Begin],
-	Done{}.Kind():           decode[Done],
-	Looked{}.Kind():         decode[Looked],
-	Observed{}.Kind():       decode[Observed],
-	Probed{}.Kind():         decode[Probed],
-	Ask{}.Kind():            decode[Ask],
-	GiveUp{}.Kind():         decode[GiveUp],
-	Configure{}.Kind():      decode[Configure],
-	Told{}.Kind():           decode[Told],
-	Guarded{}.Kind():        decode[Guarded],
-	KeyBack{}.Kind():        decode[KeyBack],
-
-	Thaw{}.Kind():          decode[Thaw],
-	LockCluster{}.Kind():   decode[LockCluster],
-	UnlockCluster{}.Kind(): decode[UnlockCluster],
-	OrderNode{}.Kind():     decode[OrderNode],
-	NodeEmpty{}.Kind():     decode[NodeEmpty],
-	LostKeys{}.Kind():      decode[LostKeys],
-	AddClient{}.Kind():     decode[AddClient],
-	RevokeClients{}.Kind(): decode[RevokeClients],
-	Rekey{}.Kind():         decode[Rekey],
-	EndMove{}.Kind():       decode[EndMove],
-
-	RotateAuthority{}.Kind(): decode[RotateAuthority],
-	AbortAuthority{}.Kind():  decode[AbortAuthority],
-	NodeAuthority{}.Kind():   decode[NodeAuthority],
-
-	RotateKey{}.Kind(): decode[RotateKey],
-	AbortKey{}.Kind():  decode[AbortKey],
-	TellKey{}.Kind():   decode[TellKey],
-	TurnKey{}.Kind():   decode[TurnKey],
+// Row is all that is known of one kind of command besides what it does, which cluster/apply
+// keeps.
+type Row struct {
+	kind  string
+	of    reflect.Type
+	read  func(json.RawMessage) (Command, error)
+	level func(Command) int
+	key   func(Command) string
 }
 
-// Kinds are the words of all commands that this binary knows, sorted.
-func Kinds() []string { return slices.Sorted(maps.Keys(decoders)) }
+// RowOf makes the row of the commands of one type: their word in the log, the level from which
+// they may be in it, and their key. The key of two commands is the same where one is not to be
+// proposed while the other is on its way; an empty one is the kind. A kind that older members
+// read, but of which they would make something else where it says something new, names the level
+// of that as well.
+func RowOf[C Command](kind string, level int, key func(C) string, newer ...func(C) int) Row {
+	return Row{
+		kind: kind, of: reflect.TypeFor[C](), read: decode[C],
+		level: func(c Command) int {
+			needed := level
+			for _, of := range newer {
+				needed = max(needed, of(c.(C)))
+			}
+			return needed
+		},
+		key: func(c Command) string { return cmp.Or(key(c.(C)), kind) },
+	}
+}
+
+// one is the key of a kind of which one command is on its way at a time.
+func one[C Command](C) string { return "" }
+
+// commands are all that may be in the log.
+var commands = []Row{
+	RowOf("init", LevelOne, one[Init]),
+	RowOf("restore", LevelOne, one[Restore]),
+	RowOf("recover", LevelOne, one[Recover]),
+	RowOf("go-alone", LevelTwo, one[GoAlone]),
+	RowOf("readmit", LevelTwo, one[Readmit]),
+	RowOf("lose-log", LevelOne, one[LoseLog]),
+	RowOf("raise-level", LevelOne, one[RaiseLevel]),
+	RowOf("add-token", LevelOne, one[AddToken]),
+	RowOf("join", LevelOne, one[Join]),
+	RowOf("remove-node", LevelOne, one[RemoveNode]),
+	RowOf("node-up", LevelOne, one[NodeUp]),
+	RowOf("inventory", LevelOne, one[Inventory]),
+	RowOf("leave", LevelOne, func(c Leave) string { return "leave/" + c.Node }),
+	RowOf("node-left", LevelOne, func(c NodeGone) string { return "gone/" + c.Node }),
+	RowOf("daemon-stopping", LevelOne, one[DaemonStopping]),
+	RowOf("node-volume", LevelOne, one[NodeVolume]),
+	RowOf("node-hypervisor", LevelOne, one[NodeHypervisor]),
+	RowOf("set-address", LevelOne, one[SetAddress]),
+	RowOf("contact", LevelOne, func(c Contact) string { return "contact/" + c.Node }),
+	RowOf("begin-fence", LevelOne, func(c BeginFence) string { return "fence/" + c.Node }, BeginFence.level),
+	RowOf("assign-fence", LevelOne, func(c AssignFence) string { return "fence/" + c.Node }),
+	RowOf("fence-done", LevelOne, one[FenceDone], FenceDone.level),
+	RowOf("confirm-fence", LevelOne, one[ConfirmFence]),
+	RowOf("check-device", LevelOne, func(c CheckDevice) string { return "check/" + c.Device }),
+	RowOf("check-from", LevelTwo, func(c CheckFrom) string { return "check/" + c.Device }),
+	RowOf("disarm", LevelTwo, one[Disarm]),
+	RowOf("arm", LevelTwo, one[Arm]),
+	RowOf("power-on-done", LevelTwo, func(c PowerOnDone) string { return "power/" + c.Node }),
+	RowOf("begin-drill", LevelTwo, one[BeginDrill]),
+	RowOf("end-drill", LevelTwo, one[EndDrill]),
+	RowOf("begin", LevelOne, func(c Begin) string { return "service/" + c.Service }, Begin.level),
+	RowOf("done", LevelOne, one[Done]),
+	RowOf("looked", LevelOne, one[Looked]),
+	RowOf("observed", LevelOne, func(c Observed) string { return "observed/" + c.Service }),
+	RowOf("probed", LevelOne, one[Probed]),
+	RowOf("ask", LevelOne, one[Ask], Ask.level),
+	RowOf("give-up", LevelOne, func(c GiveUp) string { return "service/" + c.Service }),
+	RowOf("configure", LevelOne, one[Configure], Configure.level),
+	RowOf("told", LevelTwo, one[Told]),
+	RowOf("guarded", LevelTwo, one[Guarded]),
+	RowOf("key-back", LevelTwo, one[KeyBack]),
+	RowOf("thaw", LevelTwo, func(c Thaw) string { return "service/" + c.Service }),
+	RowOf("lock", LevelTwo, one[LockCluster]),
+	RowOf("unlock", LevelTwo, one[UnlockCluster]),
+	RowOf("order-node", LevelTwo, one[OrderNode]),
+	RowOf("node-empty", LevelTwo, func(c NodeEmpty) string { return "empty/" + c.Node }),
+	RowOf("lost-keys", LevelTwo, one[LostKeys]),
+	RowOf("add-client", LevelOne, one[AddClient]),
+	RowOf("revoke-clients", LevelOne, one[RevokeClients]),
+	RowOf("rekey", LevelOne, one[Rekey]),
+	RowOf("end-move", LevelOne, func(c EndMove) string { return "service/" + c.Service }),
+	RowOf("rotate-authority", LevelOne, one[RotateAuthority]),
+	RowOf("abort-authority", LevelOne, one[AbortAuthority]),
+	RowOf("node-authority", LevelOne, one[NodeAuthority]),
+	RowOf("rotate-node-key", LevelTwo, one[RotateKey]),
+	RowOf("abort-node-key", LevelTwo, one[AbortKey]),
+	RowOf("tell-node-key", LevelTwo, one[TellKey]),
+	RowOf("turn-node-key", LevelTwo, one[TurnKey]),
+}
+
+// Release is what one version of clusterd knows: its commands, and its newest level of rules. It
+// never changes once it is made. Tests make one that comes after this.
+type Release struct {
+	level  int
+	rows   []Row
+	byKind map[string]Row
+	byType map[reflect.Type]Row
+}
+
+// Current is this version.
+var Current = newRelease(CurrentLevel, commands)
+
+func newRelease(level int, rows []Row) *Release {
+	r := &Release{level: level, rows: rows, byKind: map[string]Row{}, byType: map[reflect.Type]Row{}}
+	for _, row := range rows {
+		r.byKind[row.kind], r.byType[row.of] = row, row
+	}
+	return r
+}
+
+// Level is the newest level of rules that the release knows.
+func (r *Release) Level() int { return r.level }
+
+// Kinds are the words of all commands that the release knows, sorted.
+func (r *Release) Kinds() []string { return slices.Sorted(maps.Keys(r.byKind)) }
+
+// KindOf is the word of a command in the log; "" for one that the release does not know.
+func (r *Release) KindOf(c Command) string { return r.byType[reflect.TypeOf(c)].kind }
+
+// KeyOf tells proposals apart, so that one is not made again while it is on its way.
+func (r *Release) KeyOf(c Command) string {
+	row, known := r.byType[reflect.TypeOf(c)]
+	if !known {
+		return ""
+	}
+	return row.key(c)
+}
+
+// LevelOf is the level that a State must have before a command is proposed. A command that the
+// release does not know is of one that is yet to come.
+func (r *Release) LevelOf(c Command) int {
+	row, known := r.byType[reflect.TypeOf(c)]
+	if !known {
+		return r.level + 1
+	}
+	return row.level(c)
+}
 
 func decode[C Command](body json.RawMessage) (Command, error) {
 	var command C
@@ -97,14 +173,18 @@ func decode[C Command](body json.RawMessage) (Command, error) {
 }
 
 // Encode writes commands as the data of one log entry.
-func Encode(commands []Command) ([]byte, error) {
+func (r *Release) Encode(commands []Command) ([]byte, error) {
 	envelopes := make([]envelope, 0, len(commands))
 	for _, command := range commands {
+		kind := r.KindOf(command)
+		if kind == "" {
+			return nil, fmt.Errorf("encoding a command: %w (%T)", ErrUnknownCommand, command)
+		}
 		body, err := plainJSON(command)
 		if err != nil {
-			return nil, fmt.Errorf("encoding command %s: %w", command.Kind(), err)
+			return nil, fmt.Errorf("encoding command %s: %w", kind, err)
 		}
-		envelopes = append(envelopes, envelope{Version: commandVersion, Kind: command.Kind(), Body: body})
+		envelopes = append(envelopes, envelope{Version: commandVersion, Kind: kind, Body: body})
 	}
 	text, err := plainJSON(envelopes)
 	if err != nil {
@@ -115,7 +195,7 @@ func Encode(commands []Command) ([]byte, error) {
 
 // Decode reads what Encode wrote. ErrUnknownCommand is returned for a kind or
 // a version that this binary does not know.
-func Decode(data []byte) ([]Command, error) {
+func (r *Release) Decode(data []byte) ([]Command, error) {
 	data, err := unpacked(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading a log entry: %w", err)
@@ -126,11 +206,11 @@ func Decode(data []byte) ([]Command, error) {
 	}
 	commands := make([]Command, 0, len(envelopes))
 	for _, e := range envelopes {
-		decoder, known := decoders[e.Kind]
+		row, known := r.byKind[e.Kind]
 		if !known || e.Version != commandVersion {
 			return nil, fmt.Errorf("%w (%q, version %d)", ErrUnknownCommand, e.Kind, e.Version)
 		}
-		command, err := decoder(e.Body)
+		command, err := row.read(e.Body)
 		if err != nil {
 			return nil, fmt.Errorf("reading command %s: %w", e.Kind, err)
 		}
@@ -230,33 +310,18 @@ const (
 	CurrentLevel = LevelTwo
 )
 
-// leveled is a command that older binaries do not know, or of which they would
-// make something else. It must not be in their log.
-type leveled interface {
-	// level is the first one at which the command may be proposed and applied.
-	level() int
-}
-
-// LevelOf is the level that a State must have before a command is proposed.
-func LevelOf(c Command) int {
-	if l, special := c.(leveled); special {
-		return l.level()
-	}
-	return LevelOne
-}
-
 // Premature says why commands may not be proposed at a State's level; "" if
 // they may. It is asked before a command enters the log, because a member with
 // an older binary would stop at it, or apply it otherwise.
-func Premature(s *State, commands []Command) string {
+func (r *Release) Premature(s *State, commands []Command) string {
 	if s.ID == "" {
 		return "" // not founded yet: what founds it brings the level
 	}
 	for _, c := range commands {
-		if raise, is := c.(RaiseLevel); is && raise.Level > CurrentLevel {
-			return fmt.Sprintf("level %d is not known here, this clusterd knows level %d", raise.Level, CurrentLevel)
+		if raise, is := c.(RaiseLevel); is && raise.Level > r.level {
+			return fmt.Sprintf("level %d is not known here, this clusterd knows level %d", raise.Level, r.level)
 		}
-		if why := PrematureFor(s, c); why != "" {
+		if why := r.PrematureFor(s, c); why != "" {
 			return why
 		}
 	}
@@ -265,8 +330,8 @@ func Premature(s *State, commands []Command) string {
 
 // PrematureFor is the same question about one command. Apply asks it again: a level
 // can also fall, by the restoring of an older backup.
-func PrematureFor(s *State, c Command) string {
-	if needed := LevelOf(c); s.ID != "" && needed > s.Level {
+func (r *Release) PrematureFor(s *State, c Command) string {
+	if needed := r.LevelOf(c); s.ID != "" && needed > s.Level {
 		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a "+
 			"version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
 	}
@@ -275,12 +340,12 @@ func PrematureFor(s *State, c Command) string {
 
 // Unknown says that a State follows rules that this binary does not know; "" if
 // it knows them. Going on with such a State would make it differ from the others'.
-func Unknown(s *State) string {
-	if s.Level <= CurrentLevel {
+func (r *Release) Unknown(s *State) string {
+	if s.Level <= r.level {
 		return ""
 	}
 	return fmt.Sprintf("the cluster follows rules of level %d, this clusterd knows level %d; install the version the "+
-		"other nodes run", s.Level, CurrentLevel)
+		"other nodes run", s.Level, r.level)
 }
 
 // level of a fence intent: older rules would hand an operator's word to a fencer,

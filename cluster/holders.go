@@ -331,13 +331,10 @@ type Freeze struct {
 
 // Thaw ends a freeze whose time is over.
 type Thaw struct {
+	Change
 	Service string    `json:"service"`
 	Until   time.Time `json:"until"`
 }
-
-// Kind names the command in the log.
-func (Thaw) Kind() string { return "thaw" }
-func (Thaw) level() int   { return LevelTwo }
 
 // level of a request: what older binaries know is for all.
 func (c Ask) level() int {

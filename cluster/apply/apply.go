@@ -41,20 +41,29 @@ func Apply(s *cluster.State, entry cluster.Entry) Applied {
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)
 	for i, command := range entry.Commands {
-		if s.ID == "" && command.Kind() != (cluster.Init{}).Kind() && command.Kind() != (cluster.Restore{}).Kind() {
+		if s.ID == "" && !founds(command) {
 			result.Refused[i] = "the cluster is not founded yet"
 			continue
 		}
-		if why := cluster.PrematureFor(s, command); why != "" {
+		if why := cluster.Current.PrematureFor(s, command); why != "" {
 			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
 			continue
 		}
-		refused := appliers[command.Kind()](t, command)
+		refused := appliers[cluster.KindOf(command)](t, command)
 		result.Refused[i], result.Codes[i] = refused.Why, refused.Code
 	}
 	result.Events = t.events
 	s.Record(t.events)
 	return result
+}
+
+// founds reports whether a command may be the first one of a log.
+func founds(c cluster.Command) bool {
+	switch c.(type) {
+	case cluster.Init, cluster.Restore:
+		return true
+	}
+	return false
 }
 
 // transaction is the frame of one entry: World with the pen. It gives commands the

@@ -140,7 +140,7 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 	}
 	for _, check := range in.Checks {
 		if c := n.checkCommand(now, in.State, check, in.Leading); c != nil {
-			n.postKey("check/"+check.Device, "", c)
+			n.postWord(c)
 		}
 	}
 }
@@ -328,35 +328,9 @@ func (n *Node) whoWaits(s *cluster.State) []*cluster.Service {
 	return waiting
 }
 
-// planKey tells planned commands apart, so that one is not proposed again
-// while it is on its way.
-func planKey(c cluster.Command) string {
-	switch c := c.(type) {
-	case cluster.Begin:
-		return "plan/service/" + c.Service
-	case cluster.GiveUp:
-		return "plan/service/" + c.Service
-	case cluster.EndMove:
-		return "plan/service/" + c.Service
-	case cluster.Contact:
-		return "plan/contact/" + c.Node
-	case cluster.BeginFence:
-		return "plan/fence/" + c.Node
-	case cluster.AssignFence:
-		return "plan/fence/" + c.Node
-	case cluster.NodeGone:
-		return "plan/gone/" + c.Node
-	case cluster.NodeEmpty:
-		return "plan/empty/" + c.Node
-	case cluster.Thaw:
-		return "plan/service/" + c.Service
-	case cluster.Leave:
-		return "plan/leave/" + c.Node
-	case cluster.PowerOnDone:
-		return "plan/power/" + c.Node
-	}
-	return "plan/" + c.Kind()
-}
+// planKey is the key of a planned command: apart from those of what this node reports, because
+// the leader may plan for itself what it would else report.
+func planKey(c cluster.Command) string { return "plan/" + cluster.KeyOf(c) }
 
 // Decision is what this node decided last as the leader, for who watches it.
 func (n *Node) Decision() plan.Decision { return n.shortcut.decision }

@@ -6,11 +6,11 @@ const level = "cluster/codec.go"
 // given what it does not know, or would make something else of.
 func levels() []mutant {
 	enters := edit{level,
-		"\t\tif why := PrematureFor(s, c); why != \"\" ",
-		"\t\tif why := PrematureFor(s, c); why != \"\" && s.Level > CurrentLevel "}
+		"\t\tif why := r.PrematureFor(s, c); why != \"\" ",
+		"\t\tif why := r.PrematureFor(s, c); why != \"\" && s.Level > r.level "}
 	applied := edit{"cluster/apply/apply.go",
-		"\t\tif why := cluster.PrematureFor(s, command); why != \"\" ",
-		"\t\tif why := cluster.PrematureFor(s, command); why != \"\" && s.Level > " +
+		"\t\tif why := cluster.Current.PrematureFor(s, command); why != \"\" ",
+		"\t\tif why := cluster.Current.PrematureFor(s, command); why != \"\" && s.Level > " +
 			"cluster.CurrentLevel "}
 	return []mutant{
 		{
@@ -46,7 +46,7 @@ func levels() []mutant {
 			name: "unknown-rules-are-followed", law: "L7",
 			broken: "a daemon goes on although the rules in force are newer than it",
 			edits: []edit{{level,
-				"\tif s.Level <= CurrentLevel {\n\t\treturn \"\"",
+				"\tif s.Level <= r.level {\n\t\treturn \"\"",
 				"\tif s.Level > 0 {\n\t\treturn \"\""}},
 			nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
 		},

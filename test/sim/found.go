@@ -148,7 +148,7 @@ func (w *World) Propose(through string, command cluster.Command, done func(why s
 		why = "this clusterd does not know it"
 	}
 	if why != "" {
-		w.tell("%s is not proposed: %s", command.Kind(), why)
+		w.tell("%s is not proposed: %s", cluster.KindOf(command), why)
 		if done != nil {
 			done(why)
 		}

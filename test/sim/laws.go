@@ -111,7 +111,7 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 // watchIncarnation: what an older daemon has to say counts for nothing (L2).
 func (w *World) watchIncarnation(before *cluster.State, c cluster.Command, node string, incarnation uint64) {
 	if n, _ := before.Nodes.Get(node); n.Incarnation != incarnation {
-		w.violate("L2: %s of incarnation %d of %s was accepted, the present one is %d", c.Kind(), incarnation, node,
+		w.violate("L2: %s of incarnation %d of %s was accepted, the present one is %d", cluster.KindOf(c), incarnation, node,
 			n.Incarnation)
 	}
 }

@@ -115,7 +115,7 @@ func (w *World) traceEntry(index uint64, commands []cluster.Command, applied app
 		if len(body) > 400 {
 			body = append(body[:400:400], "..."...)
 		}
-		w.tell("%5d %s %s %s", index, c.Kind(), body, applied.Refused[i])
+		w.tell("%5d %s %s %s", index, cluster.KindOf(c), body, applied.Refused[i])
 	}
 	for _, e := range applied.Events {
 		w.tell("      %s %s -> %s on %q: %s", e.Subject, e.From, e.To, e.Node, e.Why)
