@@ -9,9 +9,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-
-	"github.com/clusterd/clusterd/cluster/internal/words"
-	"github.com/clusterd/clusterd/fence"
 )
 
 // commandVersion is written with every command, so that a later shape of the
@@ -58,64 +55,63 @@ func one[C Command](C) string { return "" }
 
 // commands are all that may be in the log.
 var commands = []Row{
-	RowOf("init", LevelOne, one[Init]),
-	RowOf("restore", LevelOne, one[Restore]),
-	RowOf("recover", LevelOne, one[Recover]),
-	RowOf("go-alone", LevelTwo, one[GoAlone]),
-	RowOf("readmit", LevelTwo, one[Readmit]),
-	RowOf("lose-log", LevelOne, one[LoseLog]),
-	RowOf("raise-level", LevelOne, one[RaiseLevel]),
-	RowOf("add-token", LevelOne, one[AddToken]),
-	RowOf("join", LevelOne, one[Join]),
-	RowOf("remove-node", LevelOne, one[RemoveNode]),
-	RowOf("node-up", LevelOne, one[NodeUp]),
-	RowOf("inventory", LevelOne, one[Inventory]),
-	RowOf("leave", LevelOne, func(c Leave) string { return "leave/" + c.Node }),
-	RowOf("node-left", LevelOne, func(c NodeGone) string { return "gone/" + c.Node }),
-	RowOf("daemon-stopping", LevelOne, one[DaemonStopping]),
-	RowOf("node-volume", LevelOne, one[NodeVolume]),
-	RowOf("node-hypervisor", LevelOne, one[NodeHypervisor]),
-	RowOf("set-address", LevelOne, one[SetAddress]),
-	RowOf("contact", LevelOne, func(c Contact) string { return "contact/" + c.Node }),
-	RowOf("begin-fence", LevelOne, func(c BeginFence) string { return "fence/" + c.Node }, BeginFence.level),
-	RowOf("assign-fence", LevelOne, func(c AssignFence) string { return "fence/" + c.Node }),
-	RowOf("fence-done", LevelOne, one[FenceDone], FenceDone.level),
-	RowOf("confirm-fence", LevelOne, one[ConfirmFence]),
-	RowOf("check-device", LevelOne, func(c CheckDevice) string { return "check/" + c.Device }),
-	RowOf("check-from", LevelTwo, func(c CheckFrom) string { return "check/" + c.Device }),
-	RowOf("disarm", LevelTwo, one[Disarm]),
-	RowOf("arm", LevelTwo, one[Arm]),
-	RowOf("power-on-done", LevelTwo, func(c PowerOnDone) string { return "power/" + c.Node }),
-	RowOf("begin-drill", LevelTwo, one[BeginDrill]),
-	RowOf("end-drill", LevelTwo, one[EndDrill]),
-	RowOf("begin", LevelOne, func(c Begin) string { return "service/" + c.Service }, Begin.level),
-	RowOf("done", LevelOne, one[Done]),
-	RowOf("looked", LevelOne, one[Looked]),
-	RowOf("observed", LevelOne, func(c Observed) string { return "observed/" + c.Service }),
-	RowOf("probed", LevelOne, one[Probed]),
-	RowOf("ask", LevelOne, one[Ask], Ask.level),
-	RowOf("give-up", LevelOne, func(c GiveUp) string { return "service/" + c.Service }),
-	RowOf("configure", LevelOne, one[Configure], Configure.level),
-	RowOf("told", LevelTwo, one[Told]),
-	RowOf("guarded", LevelTwo, one[Guarded]),
-	RowOf("key-back", LevelTwo, one[KeyBack]),
-	RowOf("thaw", LevelTwo, func(c Thaw) string { return "service/" + c.Service }),
-	RowOf("lock", LevelTwo, one[LockCluster]),
-	RowOf("unlock", LevelTwo, one[UnlockCluster]),
-	RowOf("order-node", LevelTwo, one[OrderNode]),
-	RowOf("node-empty", LevelTwo, func(c NodeEmpty) string { return "empty/" + c.Node }),
-	RowOf("lost-keys", LevelTwo, one[LostKeys]),
-	RowOf("add-client", LevelOne, one[AddClient]),
-	RowOf("revoke-clients", LevelOne, one[RevokeClients]),
-	RowOf("rekey", LevelOne, one[Rekey]),
-	RowOf("end-move", LevelOne, func(c EndMove) string { return "service/" + c.Service }),
-	RowOf("rotate-authority", LevelOne, one[RotateAuthority]),
-	RowOf("abort-authority", LevelOne, one[AbortAuthority]),
-	RowOf("node-authority", LevelOne, one[NodeAuthority]),
-	RowOf("rotate-node-key", LevelTwo, one[RotateKey]),
-	RowOf("abort-node-key", LevelTwo, one[AbortKey]),
-	RowOf("tell-node-key", LevelTwo, one[TellKey]),
-	RowOf("turn-node-key", LevelTwo, one[TurnKey]),
+	RowOf("init", 1, one[Init]),
+	RowOf("restore", 1, one[Restore]),
+	RowOf("recover", 1, one[Recover]),
+	RowOf("go-alone", 1, one[GoAlone]),
+	RowOf("readmit", 1, one[Readmit]),
+	RowOf("lose-log", 1, one[LoseLog]),
+	RowOf("raise-level", 1, one[RaiseLevel]),
+	RowOf("add-token", 1, one[AddToken]),
+	RowOf("join", 1, one[Join]),
+	RowOf("remove-node", 1, one[RemoveNode]),
+	RowOf("node-up", 1, one[NodeUp]),
+	RowOf("inventory", 1, one[Inventory]),
+	RowOf("leave", 1, func(c Leave) string { return "leave/" + c.Node }),
+	RowOf("node-left", 1, func(c NodeGone) string { return "gone/" + c.Node }),
+	RowOf("daemon-stopping", 1, one[DaemonStopping]),
+	RowOf("node-volume", 1, one[NodeVolume]),
+	RowOf("node-hypervisor", 1, one[NodeHypervisor]),
+	RowOf("set-address", 1, one[SetAddress]),
+	RowOf("contact", 1, func(c Contact) string { return "contact/" + c.Node }),
+	RowOf("begin-fence", 1, func(c BeginFence) string { return "fence/" + c.Node }),
+	RowOf("assign-fence", 1, func(c AssignFence) string { return "fence/" + c.Node }),
+	RowOf("fence-done", 1, one[FenceDone]),
+	RowOf("confirm-fence", 1, one[ConfirmFence]),
+	RowOf("check-from", 1, func(c CheckFrom) string { return "check/" + c.Device }),
+	RowOf("disarm", 1, one[Disarm]),
+	RowOf("arm", 1, one[Arm]),
+	RowOf("power-on-done", 1, func(c PowerOnDone) string { return "power/" + c.Node }),
+	RowOf("begin-drill", 1, one[BeginDrill]),
+	RowOf("end-drill", 1, one[EndDrill]),
+	RowOf("begin", 1, func(c Begin) string { return "service/" + c.Service }),
+	RowOf("done", 1, one[Done]),
+	RowOf("looked", 1, one[Looked]),
+	RowOf("observed", 1, func(c Observed) string { return "observed/" + c.Service }),
+	RowOf("probed", 1, one[Probed]),
+	RowOf("ask", 1, one[Ask]),
+	RowOf("give-up", 1, func(c GiveUp) string { return "service/" + c.Service }),
+	RowOf("configure", 1, one[Configure]),
+	RowOf("told", 1, one[Told]),
+	RowOf("guarded", 1, one[Guarded]),
+	RowOf("key-back", 1, one[KeyBack]),
+	RowOf("thaw", 1, func(c Thaw) string { return "service/" + c.Service }),
+	RowOf("lock", 1, one[LockCluster]),
+	RowOf("unlock", 1, one[UnlockCluster]),
+	RowOf("order-node", 1, one[OrderNode]),
+	RowOf("node-empty", 1, func(c NodeEmpty) string { return "empty/" + c.Node }),
+	RowOf("lost-keys", 1, one[LostKeys]),
+	RowOf("add-client", 1, one[AddClient]),
+	RowOf("revoke-clients", 1, one[RevokeClients]),
+	RowOf("rekey", 1, one[Rekey]),
+	RowOf("end-move", 1, func(c EndMove) string { return "service/" + c.Service }),
+	RowOf("rotate-authority", 1, one[RotateAuthority]),
+	RowOf("abort-authority", 1, one[AbortAuthority]),
+	RowOf("node-authority", 1, one[NodeAuthority]),
+	RowOf("rotate-node-key", 1, one[RotateKey]),
+	RowOf("abort-node-key", 1, one[AbortKey]),
+	RowOf("tell-node-key", 1, one[TellKey]),
+	RowOf("turn-node-key", 1, one[TurnKey]),
 }
 
 // Release is what one version of clusterd knows: its commands, and its newest level of rules. It
@@ -129,6 +125,12 @@ type Release struct {
 
 // Current is this version.
 var Current = newRelease(CurrentLevel, commands)
+
+// With returns a release that comes after this one: it knows that level, and these commands
+// beside or instead of its own. Tests prove by one what no clusterd has needed yet.
+func (r *Release) With(level int, rows ...Row) *Release {
+	return newRelease(level, slices.Concat(r.rows, rows))
+}
 
 func newRelease(level int, rows []Row) *Release {
 	r := &Release{level: level, rows: rows, byKind: map[string]Row{}, byType: map[reflect.Type]Row{}}
@@ -297,18 +299,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Levels of rules. Whoever changes what Apply makes of a command raises
-// CurrentLevel and keeps the old rule for States below it.
-const (
-	// LevelOne has VMs, failover domains and power fencing.
-	LevelOne = 1
-	// LevelTwo adds what this file's functions name: services made of resources,
-	// rules between services, and fencing other than by power.
-	LevelTwo = 2
-	// CurrentLevel is the newest set of rules this binary knows. A State keeps the
-	// level it was made with until a command raises it.
-	CurrentLevel = LevelTwo
-)
+// CurrentLevel is the newest level of rules that this release knows; people read it as the
+// cluster version. A State keeps the level it was made with until a command raises it. Whoever
+// changes what Apply makes of a command raises this, gives what is new a row or a level of its
+// own in the table, and keeps the old rule for States below it.
+const CurrentLevel = 1
 
 // Premature says why commands may not be proposed at a State's level; "" if
 // they may. It is asked before a command enters the log, because a member with
@@ -319,7 +314,7 @@ func (r *Release) Premature(s *State, commands []Command) string {
 	}
 	for _, c := range commands {
 		if raise, is := c.(RaiseLevel); is && raise.Level > r.level {
-			return fmt.Sprintf("level %d is not known here, this clusterd knows level %d", raise.Level, r.level)
+			return fmt.Sprintf("cluster version %d is not known here, this clusterd knows version %d", raise.Level, r.level)
 		}
 		if why := r.PrematureFor(s, c); why != "" {
 			return why
@@ -332,8 +327,8 @@ func (r *Release) Premature(s *State, commands []Command) string {
 // can also fall, by the restoring of an older backup.
 func (r *Release) PrematureFor(s *State, c Command) string {
 	if needed := r.LevelOf(c); s.ID != "" && needed > s.Level {
-		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a "+
-			"version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
+		return fmt.Sprintf("this needs cluster version %d, and version %d is in force until every member runs a clusterd "+
+			"that knows it; upgrade the nodes that `clusterd node list` shows with an older one", needed, s.Level)
 	}
 	return ""
 }
@@ -344,51 +339,6 @@ func (r *Release) Unknown(s *State) string {
 	if s.Level <= r.level {
 		return ""
 	}
-	return fmt.Sprintf("the cluster follows rules of level %d, this clusterd knows level %d; install the version the "+
-		"other nodes run", s.Level, r.level)
-}
-
-// level of a fence intent: older rules would hand an operator's word to a fencer,
-// leave a machine off that was to be rebooted, and know no fence for a failed stop.
-func (c BeginFence) level() int {
-	if c.Word || c.Reboot || c.Service != "" {
-		return LevelTwo
-	}
-	return LevelOne
-}
-
-// level of an act: older rules do not know what goes down ahead of a move, nor what
-// is changed while it runs.
-func (c Begin) level() int {
-	if c.Purpose == ForAhead || c.Intent == IntentReconfigure {
-		return LevelTwo
-	}
-	return LevelOne
-}
-
-// level of a document: what it uses, not what it could.
-func (c Configure) level() int { return c.Document.level() }
-
-// level is the first level whose rules know everything that the document says.
-func (d Document) level() int {
-	if d.Fencing != (Fencing{}) {
-		return LevelTwo
-	}
-	for _, name := range words.SortedKeys(d.Services) {
-		if spec := d.Services[name]; spec.Traits().Parts || spec.Rules.Any() {
-			return LevelTwo
-		}
-	}
-	if d.StartAtOnce != 0 || d.TwoNode != nil || len(d.Alerts) > 0 {
-		return LevelTwo
-	}
-	for _, name := range words.SortedKeys(d.Devices) {
-		if d.Devices[name].Limits != (fence.Limits{}) {
-			return LevelTwo
-		}
-	}
-	if d.fencesOtherwise() {
-		return LevelTwo
-	}
-	return LevelOne
+	return fmt.Sprintf("cluster version %d is in force, this clusterd knows version %d; install the version of clusterd "+
+		"that the other nodes run", s.Level, r.level)
 }

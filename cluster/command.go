@@ -65,8 +65,8 @@ type Init struct {
 	Cluster string  `json:"cluster"`
 	ID      string  `json:"id"`
 	Secrets Secrets `json:"secrets"`
-	// Level is the founder's; absent in logs of the first one.
-	Level int `json:"level,omitempty"`
+	// Level is the founder's.
+	Level int `json:"level"`
 }
 
 // Restore replaces the whole State by a backup: a new generation in which
@@ -242,14 +242,6 @@ type ConfirmFence struct {
 	Boot string `json:"boot"`
 	By   string `json:"by"`
 	Why  string `json:"why,omitempty"`
-}
-
-// CheckDevice records that a fence device's answer changed.
-type CheckDevice struct {
-	Change
-	Device string      `json:"device"`
-	Check  fence.Check `json:"check"`
-	By     string      `json:"by"`
 }
 
 // Begin is the intent to start, stop or migrate a service.

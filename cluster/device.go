@@ -173,10 +173,6 @@ func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 	return device, kept
 }
 
-// ChecksFromAll reports whether each node checks the devices; older rules let the
-// leader alone do it.
-func ChecksFromAll(s *State) bool { return s.Level >= LevelTwo }
-
 // TwinDevices finds two power devices of different nodes that are one and the same by
 // their declaration: the second one's name and a sentence, or nothing. Shooting the one
 // node by it would confirm the other one off (law L3).

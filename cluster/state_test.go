@@ -53,7 +53,6 @@ func everyCommand() []cluster.Command {
 			Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"},
 				Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		cluster.ConfirmFence{Node: "node2", Boot: "boot-2", By: "root", Why: "its plug is in my hand"},
-		cluster.CheckDevice{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"}, By: "n"},
 		cluster.CheckFrom{Device: "d", Check: fence.Check{Power: fence.PowerOn, Identity: "i", Problem: "p"},
 			OldLogin: true, By: "n"},
 		cluster.Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},

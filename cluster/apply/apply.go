@@ -35,7 +35,7 @@ func (a Applied) Err() error {
 // refuses each command that breaks a law, whatever the planner thought, and
 // leaves the State untouched by a refused command. It is a function of
 // (State, Entry, State.Level).
-func Apply(s *cluster.State, entry cluster.Entry) Applied {
+func (r *Rules) Apply(s *cluster.State, entry cluster.Entry) Applied {
 	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)),
 		Codes: make([]int, len(entry.Commands))}
 	s.Index = entry.Index
@@ -45,11 +45,11 @@ func Apply(s *cluster.State, entry cluster.Entry) Applied {
 			result.Refused[i] = "the cluster is not founded yet"
 			continue
 		}
-		if why := cluster.Current.PrematureFor(s, command); why != "" {
+		if why := r.release.PrematureFor(s, command); why != "" {
 			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
 			continue
 		}
-		refused := appliers[cluster.KindOf(command)](t, command)
+		refused := r.appliers[r.release.KindOf(command)](t, command)
 		result.Refused[i], result.Codes[i] = refused.Why, refused.Code
 	}
 	result.Events = t.events

@@ -25,21 +25,27 @@ type Book struct {
 	T  testing.TB
 	S  *cluster.State
 	At time.Time
+	// Newer: it is kept by a clusterd of NextLevel.
+	Newer bool
 }
 
 // Apply writes one entry and holds the State against Check.
 func (b *Book) Apply(commands ...cluster.Command) apply.Applied {
 	b.T.Helper()
-	data, err := cluster.Encode(commands)
+	release, rulesOf := cluster.Current, apply.Current
+	if b.Newer {
+		release, rulesOf = Next, NextRules
+	}
+	data, err := release.Encode(commands)
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	decoded, err := cluster.Decode(data)
+	decoded, err := release.Decode(data)
 	if err != nil {
 		b.T.Fatal(err)
 	}
 	b.At = b.At.Add(time.Second)
-	applied := apply.Apply(b.S, cluster.Entry{Index: b.S.Index + 1, At: b.At, Commands: decoded})
+	applied := rulesOf.Apply(b.S, cluster.Entry{Index: b.S.Index + 1, At: b.At, Commands: decoded})
 	for _, wrong := range rules.Check(b.S) {
 		b.T.Errorf("after %s at %d: %s", cluster.KindOf(commands[0]), b.S.Index, wrong)
 	}

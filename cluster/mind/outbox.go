@@ -126,7 +126,7 @@ func (n *Node) proposeOnce(now time.Duration, s *cluster.State, keys []string, c
 	var freeKeys []string
 	var free []cluster.Command
 	for i, key := range keys {
-		if n.inFlight[key] || now < n.held[key] || cluster.LevelOf(commands[i]) > s.Level {
+		if n.inFlight[key] || now < n.held[key] || n.release.LevelOf(commands[i]) > s.Level {
 			continue
 		}
 		n.inFlight[key] = true

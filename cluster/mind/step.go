@@ -16,6 +16,7 @@ import (
 // Node is the mind of one node. It is owned by one goroutine.
 type Node struct {
 	self    string
+	release *cluster.Release
 	view    cluster.View
 	last    time.Duration
 	started bool
@@ -46,7 +47,7 @@ type Node struct {
 // NewNode makes the mind of the node named self.
 func NewNode(self string) *Node {
 	return &Node{
-		self: self, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{},
+		self: self, release: cluster.Current, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{},
 			Resting: map[string]time.Duration{},
 			Stuck:   map[string]time.Duration{}, Loops: map[string]cluster.Loopwatch{}, Ends: map[string]cluster.Loopwatch{},
 			Waited: map[string]cluster.Waited{}, Opens: map[string]cluster.Openwatch{}},
