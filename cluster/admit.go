@@ -141,6 +141,7 @@ type Client struct {
 
 // AddClient records a certificate before it is given out.
 type AddClient struct {
+	Change
 	Fingerprint string    `json:"fingerprint"`
 	User        string    `json:"user"`
 	Role        string    `json:"role"`
@@ -150,15 +151,10 @@ type AddClient struct {
 
 // RevokeClients bars every certificate of a user for good.
 type RevokeClients struct {
+	Change
 	User string `json:"user"`
 	By   string `json:"by,omitempty"`
 }
-
-// Kind names each command in the log.
-func (AddClient) Kind() string { return "add-client" }
-
-// Kind implements Command.
-func (RevokeClients) Kind() string { return "revoke-clients" }
 
 // MayBar says why no further keys can be barred. None is ever forgotten to make room: it would be
 // welcome again.
@@ -174,13 +170,11 @@ func (s *State) MayBar(keys int) string {
 // word, proven by its key, or a person's. A node whose address changed cannot say so by
 // NodeUp, because the leader brings it the log where it was.
 type SetAddress struct {
+	Change
 	Node    string `json:"node"`
 	Address string `json:"address"`
 	By      string `json:"by,omitempty"`
 }
-
-// Kind is the word that names the command in the log.
-func (SetAddress) Kind() string { return "set-address" }
 
 // EachSecret visits the secrets of a document: references, and those that stand there as they are.
 func (d Document) EachSecret(visit func(where, secret string)) {

@@ -42,8 +42,7 @@ func TestAnAlertChoosesItsEvents(t *testing.T) {
 func alerted(t *testing.T) *clustertest.Book {
 	t.Helper()
 	b := &clustertest.Book{T: t, S: &cluster.State{}, At: clustertest.Founded}
-	b.Must(cluster.Init{Cluster: "demo", ID: "id"})
-	b.S.Level = cluster.LevelTwo
+	b.Must(cluster.Init{Cluster: "demo", ID: "id", Level: cluster.CurrentLevel})
 	d := clustertest.Document()
 	d.Alerts = map[string]cluster.Alert{"pager": {Name: "pager", Program: "/bin/true"}}
 	b.Must(clustertest.Configure(d, 0))
@@ -108,15 +107,6 @@ func TestTheTimelineTellsWhereTroubleBeginsAndEnds(t *testing.T) {
 		if !strings.HasPrefix(told[i], want[i]) {
 			t.Errorf("told %q, want %q", told[i], want[i])
 		}
-	}
-}
-
-func TestAlertsNeedLevelTwo(t *testing.T) {
-	d := clustertest.Document()
-	d.Alerts = map[string]cluster.Alert{"pager": {Name: "pager"}}
-	if cluster.LevelOf(clustertest.Configure(d, 0)) != cluster.LevelTwo ||
-		cluster.LevelOf(cluster.Told{}) != cluster.LevelTwo {
-		t.Error("an older binary would be handed alerts")
 	}
 }
 

@@ -312,6 +312,7 @@ func (w Warrant) LevelToTry(tried int) []fence.Device {
 // of laws L4 and L8. It is the first command of the log that a node goes on with
 // by itself.
 type GoAlone struct {
+	Change
 	Generation uint64 `json:"generation"`
 	Node       string `json:"node"`
 	Peer       string `json:"peer"`
@@ -326,17 +327,10 @@ type GoAlone struct {
 
 // Readmit lets an expelled node into the log again, once its own was set aside.
 type Readmit struct {
+	Change
 	Node       string `json:"node"`
 	Generation uint64 `json:"generation"`
 }
-
-// Kind names the commands in the log.
-func (GoAlone) Kind() string { return "go-alone" }
-
-// Kind implements Command.
-func (Readmit) Kind() string { return "readmit" }
-func (GoAlone) level() int   { return LevelTwo }
-func (Readmit) level() int   { return LevelTwo }
 
 // BarredByGeneration says why a node that was left behind is not admitted.
 func (n Member) BarredByGeneration() string {

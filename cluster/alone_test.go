@@ -243,10 +243,6 @@ func TestFavouredByTheDomains(t *testing.T) {
 	if d.Favoured() != "node2" {
 		t.Errorf("%s is favoured, and vm:a prefers node2", d.Favoured())
 	}
-	if cluster.LevelOf(cluster.Configure{Document: d}) != cluster.LevelTwo ||
-		cluster.LevelOf(cluster.GoAlone{}) != cluster.LevelTwo || cluster.LevelOf(cluster.Readmit{}) != cluster.LevelTwo {
-		t.Error("older binaries would be given what they do not know")
-	}
 }
 
 // TestTheBrakeLetsOneOfTwoBeShot where the rule is in force, and not elsewhere.

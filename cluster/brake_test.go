@@ -86,13 +86,4 @@ func TestAShotThatIsStuckHoldsUpNobody(t *testing.T) {
 	b.Refused(b.Shoot("node3", "node5"), "node2 is being fenced, one node at a time")
 	b.Must(b.Shot("node2", fence.Unknown))
 	b.Refused(b.Shoot("node3", "node5"), "half of them or more")
-
-	// A State of older rules keeps them.
-	b = clustertest.NewBook(t, 5)
-	b.Lose("node1")
-	b.Lose("node2")
-	b.S.Level = cluster.LevelOne
-	b.Must(b.Shoot("node1", "node5"))
-	b.Must(b.Shot("node1", fence.Unknown))
-	b.Refused(b.Shoot("node2", "node5"), "one node at a time")
 }

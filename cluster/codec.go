@@ -2,14 +2,13 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
-
-	"github.com/clusterd/clusterd/cluster/internal/words"
-	"github.com/clusterd/clusterd/fence"
 )
 
 // commandVersion is written with every command, so that a later shape of the
@@ -22,73 +21,152 @@ type envelope struct {
 	Body    json.RawMessage `json:"body"`
 }
 
-// decoders make an empty command of each kind, by the word in the log.
-var decoders = map[string]func(json.RawMessage) (Command, error){
-	Init{}.Kind():           decode[Init],
-	Restore{}.Kind():        decode[Restore],
-	Recover{}.Kind():        decode[Recover],
-	GoAlone{}.Kind():        decode[GoAlone],
-	Readmit{}.Kind():        decode[Readmit],
-	LoseLog{}.Kind():        decode[LoseLog],
-	RaiseLevel{}.Kind():     decode[RaiseLevel],
-	AddToken{}.Kind():       decode[AddToken],
-	Join{}.Kind():           decode[Join],
-	RemoveNode{}.Kind():     decode[RemoveNode],
-	NodeUp{}.Kind():         decode[NodeUp],
-	Inventory{}.Kind():      decode[Inventory],
-	Leave{}.Kind():          decode[Leave],
-	NodeGone{}.Kind():       decode[NodeGone],
-	DaemonStopping{}.Kind(): decode[DaemonStopping],
-	NodeVolume{}.Kind():     decode[NodeVolume],
-	NodeHypervisor{}.Kind(): decode[NodeHypervisor],
-	SetAddress{}.Kind():     decode[SetAddress],
-	Contact{}.Kind():        decode[Contact],
-	BeginFence{}.Kind():     decode[BeginFence],
-	AssignFence{}.Kind():    decode[AssignFence],
-	FenceDone{}.Kind():      decode[FenceDone],
-	ConfirmFence{}.Kind():   decode[ConfirmFence],
-	CheckDevice{}.Kind():    decode[CheckDevice],
-	CheckFrom{}.Kind():      decode[CheckFrom],
-	Disarm{}.Kind():         decode[Disarm],
-	Arm{}.Kind():            decode[Arm],
-	PowerOnDone{}.Kind():    decode[PowerOnDone],
-	BeginDrill{}.Kind():     decode[BeginDrill],
-	EndDrill{}.Kind():       decode[EndDrill],
-	Begin{}.Kind():          decode[Begin],
-	Done{}.Kind():           decode[Done],
-	Looked{}.Kind():         decode[Looked],
-	Observed{}.Kind():       decode[Observed],
-	Probed{}.Kind():         decode[Probed],
-	Ask{}.Kind():            decode[Ask],
-	GiveUp{}.Kind():         decode[GiveUp],
-	Configure{}.Kind():      decode[Configure],
-	Told{}.Kind():           decode[Told],
-	Guarded{}.Kind():        decode[Guarded],
-	KeyBack{}.Kind():        decode[KeyBack],
-
-	Thaw{}.Kind():          decode[Thaw],
-	LockCluster{}.Kind():   decode[LockCluster],
-	UnlockCluster{}.Kind(): decode[UnlockCluster],
-	OrderNode{}.Kind():     decode[OrderNode],
-	NodeEmpty{}.Kind():     decode[NodeEmpty],
-	LostKeys{}.Kind():      decode[LostKeys],
-	AddClient{}.Kind():     decode[AddClient],
-	RevokeClients{}.Kind(): decode[RevokeClients],
-	Rekey{}.Kind():         decode[Rekey],
-	EndMove{}.Kind():       decode[EndMove],
-
-	RotateAuthority{}.Kind(): decode[RotateAuthority],
-	AbortAuthority{}.Kind():  decode[AbortAuthority],
-	NodeAuthority{}.Kind():   decode[NodeAuthority],
-
-	RotateKey{}.Kind(): decode[RotateKey],
-	AbortKey{}.Kind():  decode[AbortKey],
-	TellKey{}.Kind():   decode[TellKey],
-	TurnKey{}.Kind():   decode[TurnKey],
+// Row is all that is known of one kind of command besides what it does, which cluster/apply
+// keeps.
+type Row struct {
+	kind  string
+	of    reflect.Type
+	read  func(json.RawMessage) (Command, error)
+	level func(Command) int
+	key   func(Command) string
 }
 
-// Kinds are the words of all commands that this binary knows, sorted.
-func Kinds() []string { return slices.Sorted(maps.Keys(decoders)) }
+// RowOf makes the row of the commands of one type: their word in the log, the level from which
+// they may be in it, and their key. The key of two commands is the same where one is not to be
+// proposed while the other is on its way; an empty one is the kind. A kind that older members
+// read, but of which they would make something else where it says something new, names the level
+// of that as well.
+func RowOf[C Command](kind string, level int, key func(C) string, newer ...func(C) int) Row {
+	return Row{
+		kind: kind, of: reflect.TypeFor[C](), read: decode[C],
+		level: func(c Command) int {
+			needed := level
+			for _, of := range newer {
+				needed = max(needed, of(c.(C)))
+			}
+			return needed
+		},
+		key: func(c Command) string { return cmp.Or(key(c.(C)), kind) },
+	}
+}
+
+// one is the key of a kind of which one command is on its way at a time.
+func one[C Command](C) string { return "" }
+
+// commands are all that may be in the log.
+var commands = []Row{
+	RowOf("init", 1, one[Init]),
+	RowOf("restore", 1, one[Restore]),
+	RowOf("recover", 1, one[Recover]),
+	RowOf("go-alone", 1, one[GoAlone]),
+	RowOf("readmit", 1, one[Readmit]),
+	RowOf("lose-log", 1, one[LoseLog]),
+	RowOf("raise-level", 1, one[RaiseLevel]),
+	RowOf("add-token", 1, one[AddToken]),
+	RowOf("join", 1, one[Join]),
+	RowOf("remove-node", 1, one[RemoveNode]),
+	RowOf("node-up", 1, one[NodeUp]),
+	RowOf("inventory", 1, one[Inventory]),
+	RowOf("leave", 1, func(c Leave) string { return "leave/" + c.Node }),
+	RowOf("node-left", 1, func(c NodeGone) string { return "gone/" + c.Node }),
+	RowOf("daemon-stopping", 1, one[DaemonStopping]),
+	RowOf("node-volume", 1, one[NodeVolume]),
+	RowOf("node-hypervisor", 1, one[NodeHypervisor]),
+	RowOf("set-address", 1, one[SetAddress]),
+	RowOf("contact", 1, func(c Contact) string { return "contact/" + c.Node }),
+	RowOf("begin-fence", 1, func(c BeginFence) string { return "fence/" + c.Node }),
+	RowOf("assign-fence", 1, func(c AssignFence) string { return "fence/" + c.Node }),
+	RowOf("fence-done", 1, one[FenceDone]),
+	RowOf("confirm-fence", 1, one[ConfirmFence]),
+	RowOf("check-from", 1, func(c CheckFrom) string { return "check/" + c.Device }),
+	RowOf("disarm", 1, one[Disarm]),
+	RowOf("arm", 1, one[Arm]),
+	RowOf("power-on-done", 1, func(c PowerOnDone) string { return "power/" + c.Node }),
+	RowOf("begin-drill", 1, one[BeginDrill]),
+	RowOf("end-drill", 1, one[EndDrill]),
+	RowOf("begin", 1, func(c Begin) string { return "service/" + c.Service }),
+	RowOf("done", 1, one[Done]),
+	RowOf("looked", 1, one[Looked]),
+	RowOf("observed", 1, func(c Observed) string { return "observed/" + c.Service }),
+	RowOf("probed", 1, one[Probed]),
+	RowOf("ask", 1, one[Ask]),
+	RowOf("give-up", 1, func(c GiveUp) string { return "service/" + c.Service }),
+	RowOf("configure", 1, one[Configure]),
+	RowOf("told", 1, one[Told]),
+	RowOf("guarded", 1, one[Guarded]),
+	RowOf("key-back", 1, one[KeyBack]),
+	RowOf("thaw", 1, func(c Thaw) string { return "service/" + c.Service }),
+	RowOf("lock", 1, one[LockCluster]),
+	RowOf("unlock", 1, one[UnlockCluster]),
+	RowOf("order-node", 1, one[OrderNode]),
+	RowOf("node-empty", 1, func(c NodeEmpty) string { return "empty/" + c.Node }),
+	RowOf("lost-keys", 1, one[LostKeys]),
+	RowOf("add-client", 1, one[AddClient]),
+	RowOf("revoke-clients", 1, one[RevokeClients]),
+	RowOf("rekey", 1, one[Rekey]),
+	RowOf("end-move", 1, func(c EndMove) string { return "service/" + c.Service }),
+	RowOf("rotate-authority", 1, one[RotateAuthority]),
+	RowOf("abort-authority", 1, one[AbortAuthority]),
+	RowOf("node-authority", 1, one[NodeAuthority]),
+	RowOf("rotate-node-key", 1, one[RotateKey]),
+	RowOf("abort-node-key", 1, one[AbortKey]),
+	RowOf("tell-node-key", 1, one[TellKey]),
+	RowOf("turn-node-key", 1, one[TurnKey]),
+}
+
+// Release is what one version of clusterd knows: its commands, and its newest level of rules. It
+// never changes once it is made. Tests make one that comes after this.
+type Release struct {
+	level  int
+	rows   []Row
+	byKind map[string]Row
+	byType map[reflect.Type]Row
+}
+
+// Current is this version.
+var Current = newRelease(CurrentLevel, commands)
+
+// With returns a release that comes after this one: it knows that level, and these commands
+// beside or instead of its own. Tests prove by one what no clusterd has needed yet.
+func (r *Release) With(level int, rows ...Row) *Release {
+	return newRelease(level, slices.Concat(r.rows, rows))
+}
+
+func newRelease(level int, rows []Row) *Release {
+	r := &Release{level: level, rows: rows, byKind: map[string]Row{}, byType: map[reflect.Type]Row{}}
+	for _, row := range rows {
+		r.byKind[row.kind], r.byType[row.of] = row, row
+	}
+	return r
+}
+
+// Level is the newest level of rules that the release knows.
+func (r *Release) Level() int { return r.level }
+
+// Kinds are the words of all commands that the release knows, sorted.
+func (r *Release) Kinds() []string { return slices.Sorted(maps.Keys(r.byKind)) }
+
+// KindOf is the word of a command in the log; "" for one that the release does not know.
+func (r *Release) KindOf(c Command) string { return r.byType[reflect.TypeOf(c)].kind }
+
+// KeyOf tells proposals apart, so that one is not made again while it is on its way.
+func (r *Release) KeyOf(c Command) string {
+	row, known := r.byType[reflect.TypeOf(c)]
+	if !known {
+		return ""
+	}
+	return row.key(c)
+}
+
+// LevelOf is the level that a State must have before a command is proposed. A command that the
+// release does not know is of one that is yet to come.
+func (r *Release) LevelOf(c Command) int {
+	row, known := r.byType[reflect.TypeOf(c)]
+	if !known {
+		return r.level + 1
+	}
+	return row.level(c)
+}
 
 func decode[C Command](body json.RawMessage) (Command, error) {
 	var command C
@@ -97,14 +175,18 @@ func decode[C Command](body json.RawMessage) (Command, error) {
 }
 
 // Encode writes commands as the data of one log entry.
-func Encode(commands []Command) ([]byte, error) {
+func (r *Release) Encode(commands []Command) ([]byte, error) {
 	envelopes := make([]envelope, 0, len(commands))
 	for _, command := range commands {
+		kind := r.KindOf(command)
+		if kind == "" {
+			return nil, fmt.Errorf("encoding a command: %w (%T)", ErrUnknownCommand, command)
+		}
 		body, err := plainJSON(command)
 		if err != nil {
-			return nil, fmt.Errorf("encoding command %s: %w", command.Kind(), err)
+			return nil, fmt.Errorf("encoding command %s: %w", kind, err)
 		}
-		envelopes = append(envelopes, envelope{Version: commandVersion, Kind: command.Kind(), Body: body})
+		envelopes = append(envelopes, envelope{Version: commandVersion, Kind: kind, Body: body})
 	}
 	text, err := plainJSON(envelopes)
 	if err != nil {
@@ -115,7 +197,7 @@ func Encode(commands []Command) ([]byte, error) {
 
 // Decode reads what Encode wrote. ErrUnknownCommand is returned for a kind or
 // a version that this binary does not know.
-func Decode(data []byte) ([]Command, error) {
+func (r *Release) Decode(data []byte) ([]Command, error) {
 	data, err := unpacked(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading a log entry: %w", err)
@@ -126,11 +208,11 @@ func Decode(data []byte) ([]Command, error) {
 	}
 	commands := make([]Command, 0, len(envelopes))
 	for _, e := range envelopes {
-		decoder, known := decoders[e.Kind]
+		row, known := r.byKind[e.Kind]
 		if !known || e.Version != commandVersion {
 			return nil, fmt.Errorf("%w (%q, version %d)", ErrUnknownCommand, e.Kind, e.Version)
 		}
-		command, err := decoder(e.Body)
+		command, err := row.read(e.Body)
 		if err != nil {
 			return nil, fmt.Errorf("reading command %s: %w", e.Kind, err)
 		}
@@ -217,46 +299,24 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Levels of rules. Whoever changes what Apply makes of a command raises
-// CurrentLevel and keeps the old rule for States below it.
-const (
-	// LevelOne has VMs, failover domains and power fencing.
-	LevelOne = 1
-	// LevelTwo adds what this file's functions name: services made of resources,
-	// rules between services, and fencing other than by power.
-	LevelTwo = 2
-	// CurrentLevel is the newest set of rules this binary knows. A State keeps the
-	// level it was made with until a command raises it.
-	CurrentLevel = LevelTwo
-)
-
-// leveled is a command that older binaries do not know, or of which they would
-// make something else. It must not be in their log.
-type leveled interface {
-	// level is the first one at which the command may be proposed and applied.
-	level() int
-}
-
-// LevelOf is the level that a State must have before a command is proposed.
-func LevelOf(c Command) int {
-	if l, special := c.(leveled); special {
-		return l.level()
-	}
-	return LevelOne
-}
+// CurrentLevel is the newest level of rules that this release knows; people read it as the
+// cluster version. A State keeps the level it was made with until a command raises it. Whoever
+// changes what Apply makes of a command raises this, gives what is new a row or a level of its
+// own in the table, and keeps the old rule for States below it.
+const CurrentLevel = 1
 
 // Premature says why commands may not be proposed at a State's level; "" if
 // they may. It is asked before a command enters the log, because a member with
 // an older binary would stop at it, or apply it otherwise.
-func Premature(s *State, commands []Command) string {
+func (r *Release) Premature(s *State, commands []Command) string {
 	if s.ID == "" {
 		return "" // not founded yet: what founds it brings the level
 	}
 	for _, c := range commands {
-		if raise, is := c.(RaiseLevel); is && raise.Level > CurrentLevel {
-			return fmt.Sprintf("level %d is not known here, this clusterd knows level %d", raise.Level, CurrentLevel)
+		if raise, is := c.(RaiseLevel); is && raise.Level > r.level {
+			return fmt.Sprintf("cluster version %d is not known here, this clusterd knows version %d", raise.Level, r.level)
 		}
-		if why := PrematureFor(s, c); why != "" {
+		if why := r.PrematureFor(s, c); why != "" {
 			return why
 		}
 	}
@@ -265,65 +325,20 @@ func Premature(s *State, commands []Command) string {
 
 // PrematureFor is the same question about one command. Apply asks it again: a level
 // can also fall, by the restoring of an older backup.
-func PrematureFor(s *State, c Command) string {
-	if needed := LevelOf(c); s.ID != "" && needed > s.Level {
-		return fmt.Sprintf("this needs rules of level %d, and the cluster follows level %d until every member runs a "+
-			"version that knows them; upgrade the nodes that `clusterd node list` shows with an older version", needed, s.Level)
+func (r *Release) PrematureFor(s *State, c Command) string {
+	if needed := r.LevelOf(c); s.ID != "" && needed > s.Level {
+		return fmt.Sprintf("this needs cluster version %d, and version %d is in force until every member runs a clusterd "+
+			"that knows it; upgrade the nodes that `clusterd node list` shows with an older one", needed, s.Level)
 	}
 	return ""
 }
 
 // Unknown says that a State follows rules that this binary does not know; "" if
 // it knows them. Going on with such a State would make it differ from the others'.
-func Unknown(s *State) string {
-	if s.Level <= CurrentLevel {
+func (r *Release) Unknown(s *State) string {
+	if s.Level <= r.level {
 		return ""
 	}
-	return fmt.Sprintf("the cluster follows rules of level %d, this clusterd knows level %d; install the version the "+
-		"other nodes run", s.Level, CurrentLevel)
-}
-
-// level of a fence intent: older rules would hand an operator's word to a fencer,
-// leave a machine off that was to be rebooted, and know no fence for a failed stop.
-func (c BeginFence) level() int {
-	if c.Word || c.Reboot || c.Service != "" {
-		return LevelTwo
-	}
-	return LevelOne
-}
-
-// level of an act: older rules do not know what goes down ahead of a move, nor what
-// is changed while it runs.
-func (c Begin) level() int {
-	if c.Purpose == ForAhead || c.Intent == IntentReconfigure {
-		return LevelTwo
-	}
-	return LevelOne
-}
-
-// level of a document: what it uses, not what it could.
-func (c Configure) level() int { return c.Document.level() }
-
-// level is the first level whose rules know everything that the document says.
-func (d Document) level() int {
-	if d.Fencing != (Fencing{}) {
-		return LevelTwo
-	}
-	for _, name := range words.SortedKeys(d.Services) {
-		if spec := d.Services[name]; spec.Traits().Parts || spec.Rules.Any() {
-			return LevelTwo
-		}
-	}
-	if d.StartAtOnce != 0 || d.TwoNode != nil || len(d.Alerts) > 0 {
-		return LevelTwo
-	}
-	for _, name := range words.SortedKeys(d.Devices) {
-		if d.Devices[name].Limits != (fence.Limits{}) {
-			return LevelTwo
-		}
-	}
-	if d.fencesOtherwise() {
-		return LevelTwo
-	}
-	return LevelOne
+	return fmt.Sprintf("cluster version %d is in force, this clusterd knows version %d; install the version of clusterd "+
+		"that the other nodes run", s.Level, r.level)
 }

@@ -15,11 +15,40 @@ import (
 var ErrUnknownCommand = errors.New(
 	"the log contains a command that this version of clusterd does not know; install the version the other nodes run")
 
-// Command is one change of State, as it is written to the log.
+// Command is one change of State, as it is written to the log. What is known of each is its row
+// in the table (commands).
 type Command interface {
-	// Kind is the word that names the command in the log.
-	Kind() string
+	change()
 }
+
+// Change makes a type a command: what is none cannot be proposed.
+type Change struct{}
+
+func (Change) change() {}
+
+// Kinds are those of this release.
+func Kinds() []string { return Current.Kinds() }
+
+// KindOf is that of this release.
+func KindOf(c Command) string { return Current.KindOf(c) }
+
+// KeyOf is that of this release.
+func KeyOf(c Command) string { return Current.KeyOf(c) }
+
+// LevelOf is that of this release.
+func LevelOf(c Command) int { return Current.LevelOf(c) }
+
+// Encode is that of this release.
+func Encode(commands []Command) ([]byte, error) { return Current.Encode(commands) }
+
+// Decode is that of this release.
+func Decode(data []byte) ([]Command, error) { return Current.Decode(data) }
+
+// Premature is that of this release.
+func Premature(s *State, commands []Command) string { return Current.Premature(s, commands) }
+
+// Unknown is that of this release.
+func Unknown(s *State) string { return Current.Unknown(s) }
 
 // Entry is one committed entry of the log.
 type Entry struct {
@@ -32,16 +61,18 @@ type Entry struct {
 
 // Init founds the cluster. It is the first command of every log.
 type Init struct {
+	Change
 	Cluster string  `json:"cluster"`
 	ID      string  `json:"id"`
 	Secrets Secrets `json:"secrets"`
-	// Level is the founder's; absent in logs of the first one.
-	Level int `json:"level,omitempty"`
+	// Level is the founder's.
+	Level int `json:"level"`
 }
 
 // Restore replaces the whole State by a backup: a new generation in which
 // every holder is unknown until asked or fenced.
 type Restore struct {
+	Change
 	State json.RawMessage `json:"state"`
 	// Node is where the cluster begins again; it may have a new key there.
 	Node string `json:"node,omitempty"`
@@ -52,6 +83,7 @@ type Restore struct {
 // the nodes that the administrator typed as gone. Through is where the log ended
 // when that was typed: of what came up later nobody has said that it is off.
 type Recover struct {
+	Change
 	Generation uint64   `json:"generation"`
 	Dead       []string `json:"dead"`
 	Through    uint64   `json:"through"`
@@ -60,17 +92,20 @@ type Recover struct {
 
 // RaiseLevel lets newer rules come into force once every member knows them.
 type RaiseLevel struct {
+	Change
 	Level int `json:"level"`
 }
 
 // AddToken makes a join token known; only its hash is kept.
 type AddToken struct {
+	Change
 	ID    string `json:"id"`
 	Token Token  `json:"token"`
 }
 
 // Join gives a machine a place in the cluster and consumes its token.
 type Join struct {
+	Change
 	Token       string `json:"token,omitempty"`
 	Node        string `json:"node"`
 	Fingerprint string `json:"fingerprint"`
@@ -84,6 +119,7 @@ type Join struct {
 
 // RemoveNode takes a node out; its key is never accepted again.
 type RemoveNode struct {
+	Change
 	Node string `json:"node"`
 	By   string `json:"by,omitempty"`
 	Why  string `json:"why,omitempty"`
@@ -91,6 +127,7 @@ type RemoveNode struct {
 
 // NodeUp begins an incarnation: the daemon of a node has started.
 type NodeUp struct {
+	Change
 	Node        string `json:"node"`
 	Fingerprint string `json:"fingerprint"`
 	Boot        string `json:"boot"`
@@ -118,6 +155,7 @@ type Found struct {
 // Inventory is what a node found after its start. It admits the node (law L2)
 // and, with a boot id, replaces what older boots of that machine held (law L1c).
 type Inventory struct {
+	Change
 	Node        string  `json:"node"`
 	Incarnation uint64  `json:"incarnation"`
 	Boot        string  `json:"boot"`
@@ -126,18 +164,21 @@ type Inventory struct {
 
 // Leave asks a node to hand its services over before it shuts down.
 type Leave struct {
+	Change
 	Node string `json:"node"`
 	By   string `json:"by,omitempty"`
 }
 
 // NodeGone closes a Leave once the node holds nothing.
 type NodeGone struct {
+	Change
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 }
 
 // Contact is an edge of liveness as the leader judged it.
 type Contact struct {
+	Change
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 	// State is NodeLost, NodeSilent, NodeDeaf, or NodeOnline when it was heard again.
@@ -150,6 +191,7 @@ type Contact struct {
 
 // BeginFence is the intent to make a boot harmless.
 type BeginFence struct {
+	Change
 	Node   string `json:"node"`
 	Boot   string `json:"boot"`
 	Fencer string `json:"fencer"`
@@ -173,6 +215,7 @@ type BeginFence struct {
 
 // AssignFence gives the next attempt to a node, or takes it from one that died.
 type AssignFence struct {
+	Change
 	Node   string `json:"node"`
 	Fencer string `json:"fencer"`
 	Level  int    `json:"level"`
@@ -181,6 +224,7 @@ type AssignFence struct {
 
 // FenceDone is the result of one attempt.
 type FenceDone struct {
+	Change
 	Node string `json:"node"`
 	// Act is the intent's index, Ordinal the attempt's number.
 	Act         uint64       `json:"act"`
@@ -193,21 +237,16 @@ type FenceDone struct {
 // ConfirmFence is an operator's word that a machine is off, for an open intent
 // and the boot it names.
 type ConfirmFence struct {
+	Change
 	Node string `json:"node"`
 	Boot string `json:"boot"`
 	By   string `json:"by"`
 	Why  string `json:"why,omitempty"`
 }
 
-// CheckDevice records that a fence device's answer changed.
-type CheckDevice struct {
-	Device string      `json:"device"`
-	Check  fence.Check `json:"check"`
-	By     string      `json:"by"`
-}
-
 // Begin is the intent to start, stop or migrate a service.
 type Begin struct {
+	Change
 	Service    string     `json:"service"`
 	Intent     IntentKind `json:"intent"`
 	Node       string     `json:"node"`
@@ -221,6 +260,7 @@ type Begin struct {
 
 // Done is the result of a service's act.
 type Done struct {
+	Change
 	Service     string           `json:"service"`
 	Act         uint64           `json:"act"`
 	Node        string           `json:"node"`
@@ -230,6 +270,7 @@ type Done struct {
 
 // Looked answers one Ask: what a node found when it was asked about a service.
 type Looked struct {
+	Change
 	Service     string `json:"service"`
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
@@ -243,6 +284,7 @@ type Looked struct {
 
 // Observed is a change that a node's agent saw without being asked.
 type Observed struct {
+	Change
 	Service     string                `json:"service"`
 	Node        string                `json:"node"`
 	Incarnation uint64                `json:"incarnation"`
@@ -254,6 +296,7 @@ type Observed struct {
 
 // Probed tells that a guest answered for the first time after a start.
 type Probed struct {
+	Change
 	Service string    `json:"service"`
 	Node    string    `json:"node"`
 	At      time.Time `json:"at"`
@@ -261,6 +304,7 @@ type Probed struct {
 
 // Ask is an administrator's request about a service.
 type Ask struct {
+	Change
 	Request string    `json:"request"`
 	Op      Operation `json:"op"`
 	Service string    `json:"service"`
@@ -275,6 +319,7 @@ type Ask struct {
 
 // GiveUp ends the wish of a service that cannot be met.
 type GiveUp struct {
+	Change
 	Service string `json:"service"`
 	Request string `json:"request"`
 	Code    int    `json:"code"`
@@ -283,6 +328,7 @@ type GiveUp struct {
 
 // Configure replaces the cluster document.
 type Configure struct {
+	Change
 	Base     uint64            `json:"base"`
 	Text     string            `json:"text"`
 	Document Document          `json:"document"`
@@ -296,78 +342,3 @@ type Configure struct {
 	// Summary is one line about what changes, for the history.
 	Summary string `json:"summary,omitempty"`
 }
-
-// Kind names each command in the log.
-func (Init) Kind() string { return "init" }
-
-// Kind implements Command.
-func (Restore) Kind() string { return "restore" }
-
-// Kind implements Command.
-func (Recover) Kind() string { return "recover" }
-
-// Kind implements Command.
-func (RaiseLevel) Kind() string { return "raise-level" }
-
-// Kind implements Command.
-func (AddToken) Kind() string { return "add-token" }
-
-// Kind implements Command.
-func (Join) Kind() string { return "join" }
-
-// Kind implements Command.
-func (RemoveNode) Kind() string { return "remove-node" }
-
-// Kind implements Command.
-func (NodeUp) Kind() string { return "node-up" }
-
-// Kind implements Command.
-func (Inventory) Kind() string { return "inventory" }
-
-// Kind implements Command.
-func (Leave) Kind() string { return "leave" }
-
-// Kind implements Command.
-func (NodeGone) Kind() string { return "node-left" }
-
-// Kind implements Command.
-func (Contact) Kind() string { return "contact" }
-
-// Kind implements Command.
-func (BeginFence) Kind() string { return "begin-fence" }
-
-// Kind implements Command.
-func (AssignFence) Kind() string { return "assign-fence" }
-
-// Kind implements Command.
-func (FenceDone) Kind() string { return "fence-done" }
-
-// Kind implements Command.
-func (ConfirmFence) Kind() string { return "confirm-fence" }
-
-// Kind implements Command.
-func (CheckDevice) Kind() string { return "check-device" }
-
-// Kind implements Command.
-func (Begin) Kind() string { return "begin" }
-
-// Kind implements Command.
-func (Done) Kind() string { return "done" }
-
-// Kind implements Command.
-func (Looked) Kind() string { return "looked" }
-
-// Kind implements Command.
-func (Observed) Kind() string { return "observed" }
-
-// Kind implements Command.
-func (Probed) Kind() string { return "probed" }
-
-// Kind implements Command.
-func (Ask) Kind() string { return "ask" }
-
-// Kind implements Command.
-func (GiveUp) Kind() string { return "give-up" }
-
-// Kind implements Command.
-func (Configure) Kind() string { return "configure" }

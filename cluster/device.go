@@ -74,6 +74,7 @@ type Drill struct {
 
 // BeginDrill asks for a whole drill of one level of a node.
 type BeginDrill struct {
+	Change
 	Node      string `json:"node"`
 	Level     int    `json:"level"`
 	By        string `json:"by"`
@@ -82,19 +83,12 @@ type BeginDrill struct {
 
 // EndDrill closes it.
 type EndDrill struct {
+	Change
 	Node string `json:"node"`
 	Act  uint64 `json:"act"`
 	OK   bool   `json:"ok,omitempty"`
 	Why  string `json:"why"`
 }
-
-// Kind of the command in the log.
-func (BeginDrill) Kind() string { return "begin-drill" }
-
-// Kind of the command in the log.
-func (EndDrill) Kind() string { return "end-drill" }
-func (BeginDrill) level() int { return LevelTwo }
-func (EndDrill) level() int   { return LevelTwo }
 
 // UnfitForDrill: without a person, a node's power is cut only while everything
 // else is well, and never again after a drill that failed.
@@ -136,15 +130,12 @@ type Reach struct {
 
 // CheckFrom records that a device's answer to one node changed.
 type CheckFrom struct {
+	Change
 	Device   string      `json:"device"`
 	Check    fence.Check `json:"check"`
 	OldLogin bool        `json:"oldLogin,omitempty"`
 	By       string      `json:"by"`
 }
-
-// Kind of the command in the log.
-func (CheckFrom) Kind() string { return "check-from" }
-func (CheckFrom) level() int   { return LevelTwo }
 
 // ReachKey is under which the answer of a device to a node is kept.
 func ReachKey(device, by string) string { return device + "/" + by }
@@ -181,10 +172,6 @@ func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 	device.Username, device.Password, device.Credential = login.Username, login.Password, login.Credential
 	return device, kept
 }
-
-// ChecksFromAll reports whether each node checks the devices; older rules let the
-// leader alone do it.
-func ChecksFromAll(s *State) bool { return s.Level >= LevelTwo }
 
 // TwinDevices finds two power devices of different nodes that are one and the same by
 // their declaration: the second one's name and a sentence, or nothing. Shooting the one

@@ -12,7 +12,6 @@ import (
 // entry: the guest is not shut down for what was.
 func TestALeaveStopsNothingThatANodeTakesLive(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
-	b.S.Level = cluster.LevelTwo
 	b.Running("vm:a", "node1")
 	standby := func(node string, order cluster.OrderKind) {
 		b.Must(cluster.OrderNode{Node: node, Order: order, By: "root"})

@@ -147,6 +147,7 @@ func (c Cursor) Before(e Event) bool {
 // Told moves an alert's cursor: the events up to there were told, given up or
 // left out.
 type Told struct {
+	Change
 	Alert   string `json:"alert"`
 	Node    string `json:"node"`
 	Index   uint64 `json:"index"`
@@ -159,10 +160,6 @@ type Told struct {
 	Problem string `json:"problem,omitempty"`
 	Trouble string `json:"trouble,omitempty"`
 }
-
-// Kind names the command in the log.
-func (Told) Kind() string { return "told" }
-func (Told) level() int   { return LevelTwo }
 
 // FoundTwice reports whether a service was last found running twice: what is paused then
 // was paused by us.

@@ -74,6 +74,7 @@ func (d Disarmed) String() string {
 
 // Disarm lets nothing be shot for a while.
 type Disarm struct {
+	Change
 	For time.Duration `json:"for"`
 	By  string        `json:"by"`
 	Why string        `json:"why,omitempty"`
@@ -81,17 +82,10 @@ type Disarm struct {
 
 // Arm ends a disarming. The leader proposes it, Expired, when the time is over.
 type Arm struct {
+	Change
 	Expired bool   `json:"expired,omitempty"`
 	By      string `json:"by,omitempty"`
 }
-
-// Kind of the command in the log.
-func (Disarm) Kind() string { return "disarm" }
-
-// Kind of the command in the log.
-func (Arm) Kind() string  { return "arm" }
-func (Disarm) level() int { return LevelTwo }
-func (Arm) level() int    { return LevelTwo }
 
 // Limits of what is kept of a closed fence intent.
 const (
@@ -240,16 +234,13 @@ type PowerOn struct {
 // PowerOnDone is how that ended; an empty Problem says that every device took
 // the command.
 type PowerOnDone struct {
+	Change
 	Node        string `json:"node"`
 	Act         uint64 `json:"act"`
 	Fencer      string `json:"fencer"`
 	Incarnation uint64 `json:"incarnation"`
 	Problem     string `json:"problem,omitempty"`
 }
-
-// Kind of the command in the log.
-func (PowerOnDone) Kind() string { return "power-on-done" }
-func (PowerOnDone) level() int   { return LevelTwo }
 
 // powerDuties are the nodes for whose power this one asks now.
 func powerDuties(s *State, n Member) []Duty {

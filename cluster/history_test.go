@@ -1,7 +1,6 @@
 package cluster_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -121,25 +120,6 @@ func TestConfigureKeepsTheOldDocument(t *testing.T) {
 		if text, kept := b.S.TextOf(version); !kept || text != fmt.Sprintf("text %d", version) {
 			t.Errorf("version %d is %q, %v", version, text, kept)
 		}
-	}
-}
-
-func TestLevelOneKeepsNoHistory(t *testing.T) {
-	b := &clustertest.Book{T: t, S: &cluster.State{}, At: clustertest.Founded}
-	b.Must(cluster.Init{Cluster: "demo", ID: "id", Level: cluster.CurrentLevel})
-	b.S.Level = cluster.LevelOne
-	for i := range uint64(2) {
-		c := clustertest.Configure(clustertest.Document(), i)
-		c.Text, c.Reason, c.Summary = "text", "reason", "summary"
-		b.Must(c)
-	}
-	written, err := json.Marshal(b.S)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(b.S.History) > 0 || strings.Contains(string(written), "summary") ||
-		strings.Contains(string(written), "history") {
-		t.Errorf("a State of level one has what its rules do not know: %s", written)
 	}
 }
 

@@ -64,29 +64,6 @@ func (n Member) GuardOf(boot string) fence.Guard {
 	return *n.Guard
 }
 
-// level of a document that fences otherwise than by power.
-func (d Document) fencesOtherwise() bool {
-	for _, name := range words.SortedKeys(d.Devices) {
-		if d.Devices[name].Nature() != fence.ByPower {
-			return true
-		}
-	}
-	for _, name := range words.SortedKeys(d.Services) {
-		if d.Services[name].StorageOnly {
-			return true
-		}
-	}
-	return false
-}
-
-// level of a result: what it proves, older members know of power alone.
-func (c FenceDone) level() int {
-	if c.Result.Proven.IsZero() {
-		return LevelOne
-	}
-	return LevelTwo
-}
-
 // NeverSent reports whether a start is proven not to have happened: the executor
 // sent no call, and its node became a holder by this very intent and was seen
 // with nothing since. A holder from before stays, whatever this act did not do.
@@ -331,20 +308,9 @@ type Freeze struct {
 
 // Thaw ends a freeze whose time is over.
 type Thaw struct {
+	Change
 	Service string    `json:"service"`
 	Until   time.Time `json:"until"`
-}
-
-// Kind names the command in the log.
-func (Thaw) Kind() string { return "thaw" }
-func (Thaw) level() int   { return LevelTwo }
-
-// level of a request: what older binaries know is for all.
-func (c Ask) level() int {
-	if c.Op == OpConvalesce || c.For != 0 {
-		return LevelTwo
-	}
-	return LevelOne
 }
 
 // EndText is the end of a freeze in words.

@@ -10,6 +10,7 @@ import (
 // Guarded tells what stands guard over a boot of a node. It comes after the
 // admission and before the node may run anything.
 type Guarded struct {
+	Change
 	Node        string      `json:"node"`
 	Incarnation uint64      `json:"incarnation"`
 	Guard       fence.Guard `json:"guard"`
@@ -18,6 +19,7 @@ type Guarded struct {
 // KeyBack tells that a boot which was cut off is registered again on a disk: it
 // could write there until it is cut off once more.
 type KeyBack struct {
+	Change
 	Node string `json:"node"`
 	Boot string `json:"boot"`
 	Disk string `json:"disk"`
@@ -30,22 +32,11 @@ type KeyBack struct {
 // LostKeys is a node's own word that it is cut off from a disk although nobody
 // here has decided so. It releases nothing; the boot gets no more work.
 type LostKeys struct {
+	Change
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 	Boot        string `json:"boot"`
 }
-
-// Kind names each command in the log.
-func (Guarded) Kind() string { return "guarded" }
-
-// Kind implements Command.
-func (KeyBack) Kind() string { return "key-back" }
-
-// Kind implements Command.
-func (LostKeys) Kind() string { return "lost-keys" }
-func (Guarded) level() int    { return LevelTwo }
-func (KeyBack) level() int    { return LevelTwo }
-func (LostKeys) level() int   { return LevelTwo }
 
 // Keeper is how the process stands that holds this host's watchdog, as it last
 // answered.
@@ -137,14 +128,12 @@ func InForce(g fence.Guard, newest Pet, k Keeper, clock time.Duration) bool {
 // NodeHypervisor tells of an edge: the hypervisor of a node does not answer, or does so
 // again. It releases nothing: what ran there may go on running.
 type NodeHypervisor struct {
+	Change
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 	// Why says what it did not answer; empty where it answers.
 	Why string `json:"why,omitempty"`
 }
-
-// Kind is the word that names the command in the log.
-func (NodeHypervisor) Kind() string { return "node-hypervisor" }
 
 // MostHypervisorWords bounds what a node may say about its hypervisor, and
 // PauseHypervisor how soon it says so again.
@@ -175,13 +164,11 @@ func (v Volume) None() bool { return v.Why == "" }
 // NodeVolume tells of an edge: the data volume of a node fails, runs full, or is well
 // again. It decides nothing; a node that follows no log is judged by that.
 type NodeVolume struct {
+	Change
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 	Volume      Volume `json:"volume"`
 }
-
-// Kind is the word that names the command in the log.
-func (NodeVolume) Kind() string { return "node-volume" }
 
 // LastVolume is what the node said last about its volume.
 func (n Member) LastVolume() Volume {

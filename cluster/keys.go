@@ -27,6 +27,7 @@ type Secrets struct {
 
 // Rekey brings a new data key into force, with all that is sealed sealed anew.
 type Rekey struct {
+	Change
 	// Epoch is the one that this key follows: what was made from an older State is refused.
 	Epoch        uint64            `json:"epoch"`
 	Wraps        map[string][]byte `json:"wraps"`
@@ -37,9 +38,6 @@ type Rekey struct {
 	By      string            `json:"by,omitempty"`
 	Why     string            `json:"why"`
 }
-
-// Kind implements Command.
-func (Rekey) Kind() string { return "rekey" }
 
 // WithoutDataKey is the first member with a recorded key that has no share in these; "" if none.
 func (s *State) WithoutDataKey(wraps map[string][]byte) string {
@@ -82,6 +80,7 @@ type KeyTurn struct {
 
 // RotateKey orders a member to make itself a new identity key.
 type RotateKey struct {
+	Change
 	Node string `json:"node"`
 	By   string `json:"by,omitempty"`
 	Why  string `json:"why,omitempty"`
@@ -91,12 +90,14 @@ type RotateKey struct {
 
 // AbortKey takes the order back, as long as no new key was told.
 type AbortKey struct {
+	Change
 	Node string `json:"node"`
 	By   string `json:"by,omitempty"`
 }
 
 // TellKey tells the new key, which is believed beside the old one from then on.
 type TellKey struct {
+	Change
 	Node        string `json:"node"`
 	Since       uint64 `json:"since"`
 	Fingerprint string `json:"fingerprint"`
@@ -105,6 +106,7 @@ type TellKey struct {
 
 // TurnKey records the new key in the place of the old one.
 type TurnKey struct {
+	Change
 	Node  string `json:"node"`
 	Since uint64 `json:"since"`
 	// Fingerprint is that of the key which the node uses by now.
@@ -113,22 +115,6 @@ type TurnKey struct {
 	Epoch uint64 `json:"epoch"`
 	Wrap  []byte `json:"wrap,omitempty"`
 }
-
-// Kind implements Command.
-func (RotateKey) Kind() string { return "rotate-node-key" }
-
-// Kind implements Command.
-func (AbortKey) Kind() string { return "abort-node-key" }
-
-// Kind implements Command.
-func (TellKey) Kind() string { return "tell-node-key" }
-
-// Kind implements Command.
-func (TurnKey) Kind() string { return "turn-node-key" }
-func (RotateKey) level() int { return LevelTwo }
-func (AbortKey) level() int  { return LevelTwo }
-func (TellKey) level() int   { return LevelTwo }
-func (TurnKey) level() int   { return LevelTwo }
 
 // AwayBut are the other members that are not in touch.
 func (s *State) AwayBut(node string) []string {
@@ -254,6 +240,7 @@ type NextAuthority struct {
 
 // RotateAuthority begins to put another authority in the place of the present one.
 type RotateAuthority struct {
+	Change
 	Certificate string `json:"certificate"`
 	Key         []byte `json:"key"`
 	// Epoch is that of the data key which Key is sealed with.
@@ -264,24 +251,17 @@ type RotateAuthority struct {
 
 // AbortAuthority gives that up, as long as the new one has signed nothing.
 type AbortAuthority struct {
+	Change
 	By string `json:"by,omitempty"`
 }
 
 // NodeAuthority tells how far a member is.
 type NodeAuthority struct {
+	Change
 	Node  string `json:"node"`
 	Since uint64 `json:"since"`
 	Held  bool   `json:"held,omitempty"`
 }
-
-// Kind implements Command.
-func (RotateAuthority) Kind() string { return "rotate-authority" }
-
-// Kind implements Command.
-func (AbortAuthority) Kind() string { return "abort-authority" }
-
-// Kind implements Command.
-func (NodeAuthority) Kind() string { return "node-authority" }
 
 // FirstMissing is the first member that is not among these; "" if all are.
 func FirstMissing(s *State, names map[string]bool) string {

@@ -1,30 +1,50 @@
 package cluster_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/resources"
 )
 
-// TestRulesBetweenServicesNeedLevelTwo: an older binary would start what the
-// rules forbid.
-func TestRulesBetweenServicesNeedLevelTwo(t *testing.T) {
-	for name, rules := range map[string]resources.Rules{
-		"exclusive": {Exclusive: true}, "depend": {Depend: []resources.Dependency{{Service: "vm:b", Mode: resources.Soft}}},
-		"together": {Together: []string{"vm:b"}},
-		"apart":    {Apart: []string{"vm:b"}}, "tier": {Tier: 1}, "priority": {Priority: 1},
-		"stop_failure": {StopFailure: resources.LeaveFailed},
-	} {
-		d := cluster.Document{Services: map[string]resources.Spec{"vm:a": {Name: "vm:a", Rules: rules}}}
-		if cluster.LevelOf(cluster.Configure{Document: d}) != cluster.LevelTwo {
-			t.Errorf("a document with %s is let into a log of level one", name)
+// TestALevelIsThatOfWhatACommandSays: what older members read, and would make something else of,
+// waits like a command that they cannot read; what all make the same of does not.
+func TestALevelIsThatOfWhatACommandSays(t *testing.T) {
+	ofRules := func(c cluster.Configure) int {
+		for _, spec := range c.Document.Services {
+			if spec.Exclusive {
+				return clustertest.NextLevel
+			}
 		}
+		return 0
 	}
-	if cluster.LevelOf(cluster.Configure{Document: cluster.Document{StartAtOnce: 1}}) != cluster.LevelTwo {
-		t.Error("a document with start_at_once is let into a log of level one")
+	release := cluster.Current.With(clustertest.NextLevel, cluster.RowOf("configure", cluster.CurrentLevel,
+		func(cluster.Configure) string { return "" }, ofRules))
+	document := func(rules resources.Rules) cluster.Configure {
+		return cluster.Configure{Document: cluster.Document{
+			Services: map[string]resources.Spec{"vm:a": {Name: "vm:a", Rules: rules}}}}
 	}
-	if cluster.LevelOf(cluster.Configure{Document: cluster.Document{Services: map[string]resources.Spec{"vm:a": {Name: "vm:a"}}}}) != cluster.LevelOne {
-		t.Error("a document without rules needs level two")
+	s := &cluster.State{ID: "id", Level: cluster.CurrentLevel}
+	if why := release.PrematureFor(s, document(resources.Rules{Priority: 1})); why != "" {
+		t.Errorf("a document that all know is refused: %s", why)
+	}
+	needs := document(resources.Rules{Exclusive: true})
+	if why := release.PrematureFor(s, needs); !strings.Contains(why, "needs cluster version 2") {
+		t.Errorf("a document that older members would read otherwise is let in: %q", why)
+	}
+	if s.Level++; release.PrematureFor(s, needs) != "" {
+		t.Errorf("it is refused although the level is in force")
+	}
+}
+
+// TestEveryCommandOfThisReleaseIsOfItsLevels: a level beyond the newest one would never come into
+// force.
+func TestEveryCommandOfThisReleaseIsOfItsLevels(t *testing.T) {
+	for _, c := range everyCommand() {
+		if level := cluster.LevelOf(c); level < 1 || level > cluster.CurrentLevel {
+			t.Errorf("%s is of level %d", cluster.KindOf(c), level)
+		}
 	}
 }

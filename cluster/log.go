@@ -116,6 +116,7 @@ func (h LogHeld) Lacks(known LogHeld) string {
 // begins another one. From here on it has no vote; a voter that forgot what it acknowledged would
 // let a majority forget it too.
 type LoseLog struct {
+	Change
 	Node string `json:"node"`
 	// Log is the life of the log that it begins, and Before the one whose place that takes: what was
 	// asked for before the node began another one comes too late.
@@ -123,9 +124,6 @@ type LoseLog struct {
 	Before string `json:"before,omitempty"`
 	Why    string `json:"why"`
 }
-
-// Kind names the command in the log.
-func (LoseLog) Kind() string { return "lose-log" }
 
 // MayCount says why an answer of a node to a question of this one, a vote or the acknowledgement
 // of an entry, counts for nothing: the log it holds lacks what this node remembers of it, or is

@@ -42,6 +42,7 @@ type Lock struct {
 
 // LockCluster locks the cluster, or stops all its services in order.
 type LockCluster struct {
+	Change
 	By   string `json:"by,omitempty"`
 	Why  string `json:"why,omitempty"`
 	Stop bool   `json:"stop,omitempty"`
@@ -49,18 +50,11 @@ type LockCluster struct {
 
 // UnlockCluster takes the lock away. Start says that a stopped cluster is meant.
 type UnlockCluster struct {
+	Change
 	By    string `json:"by,omitempty"`
 	Why   string `json:"why,omitempty"`
 	Start bool   `json:"start,omitempty"`
 }
-
-// Kind names the commands in the log.
-func (LockCluster) Kind() string { return "lock" }
-
-// Kind implements Command.
-func (UnlockCluster) Kind() string { return "unlock" }
-func (LockCluster) level() int     { return LevelTwo }
-func (UnlockCluster) level() int   { return LevelTwo }
 
 // NodeState is a node's standing in the cluster.
 type NodeState string
@@ -205,6 +199,7 @@ type Order struct {
 
 // OrderNode gives a node a standing order, or takes it back where Order is empty.
 type OrderNode struct {
+	Change
 	Node  string    `json:"node"`
 	Order OrderKind `json:"order,omitempty"`
 	By    string    `json:"by,omitempty"`
@@ -215,17 +210,10 @@ type OrderNode struct {
 
 // NodeEmpty notes that a node under an order holds nothing.
 type NodeEmpty struct {
+	Change
 	Node  string `json:"node"`
 	Order uint64 `json:"order"`
 }
-
-// Kind names the commands in the log.
-func (OrderNode) Kind() string { return "order-node" }
-
-// Kind implements Command.
-func (NodeEmpty) Kind() string { return "node-empty" }
-func (OrderNode) level() int   { return LevelTwo }
-func (NodeEmpty) level() int   { return LevelTwo }
 
 // Beginning says what an order means.
 func (o Order) Beginning() string {
@@ -259,12 +247,10 @@ const DefaultStopGrace = 10 * time.Minute
 // somebody asked it to: a restart, an upgrade, work by hand. Its guests run on. It
 // is the last command of that incarnation.
 type DaemonStopping struct {
+	Change
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 }
-
-// Kind is the word that names the command in the log.
-func (DaemonStopping) Kind() string { return "daemon-stopping" }
 
 // StoppedOnPurpose reports whether a node is silent because that was announced, and so runs on.
 func (n Member) StoppedOnPurpose() bool { return n.State == NodeSilent && n.Stopped }

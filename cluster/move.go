@@ -14,14 +14,12 @@ import (
 // service down: what is left at either end is destroyed. That needs no answer about
 // what is there, and a guest process that hangs gives none.
 type EndMove struct {
+	Change
 	Service string `json:"service"`
 	// Act is the index of the migration's intent.
 	Act uint64 `json:"act"`
 	By  string `json:"by,omitempty"`
 }
-
-// Kind names it in the log.
-func (EndMove) Kind() string { return "end-move" }
 
 // endDuty is what one end of a migration has to do that is being ended.
 func endDuty(s *State, service Service, n Member) []Duty {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/resources"
@@ -52,13 +51,6 @@ func TestANodeThatIsRemovedTakesItsFailedStartsAlong(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.S.Services.Set("vm:a", b.Service("vm:a").WithoutHolder(func(cluster.Holder) bool { return true }).WithFailedStart(
 		cluster.FailedStart{Node: "node2"}).WithFailedStart(cluster.FailedStart{Node: "node3"}))
-	older := b.S.Fork()
-	older.Level = cluster.LevelOne
-	apply.Apply(older, cluster.Entry{Index: older.Index + 1, At: clustertest.Founded,
-		Commands: []cluster.Command{cluster.RemoveNode{Node: "node3"}}})
-	if service, _ := older.Services.Get("vm:a"); len(service.FailedOn) != 2 {
-		t.Errorf("by the rules of level one, which older binaries follow too, they stay: %v", service.FailedOn)
-	}
 	b.Must(cluster.RemoveNode{Node: "node3"})
 	if failed := b.Service("vm:a").FailedOn; len(failed) != 1 || failed[0].Node != "node2" {
 		t.Errorf("failed starts after node3 was removed: %v", failed)

@@ -14,7 +14,6 @@ import (
 func redeclared(t *testing.T, name string, change func(*resources.Spec)) *clustertest.Book {
 	t.Helper()
 	b := clustertest.NewBook(t, 3, name)
-	b.S.Level = cluster.LevelTwo
 	b.Running(name, "node1")
 	declare(b, name, change)
 	return b
@@ -129,7 +128,6 @@ func TestAChangeIsWithinTheLaws(t *testing.T) {
 // whether it stays.
 func TestAChangeWaitsForThoseWhoDisabledIt(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "service:shop")
-	b.S.Level = cluster.LevelTwo
 	b.Running("service:shop", "node1")
 	b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "service:shop"})
 	finishByPlan(b, "service:shop")

@@ -197,7 +197,7 @@ type FailedStart struct {
 	// Incarnation is that of the node's daemon then; what failed before it started
 	// anew counts no longer.
 	Incarnation uint64 `json:"incarnation,omitempty"`
-	// At is when; zero in States below level two.
+	// At is when.
 	At time.Time `json:"at,omitzero"`
 }
 

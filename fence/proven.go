@@ -22,7 +22,7 @@ func (p Proven) By() Nature {
 	return p.Nature
 }
 
-// IsZero reports whether older members would understand the proof.
+// IsZero reports whether nothing but power is proven.
 func (p Proven) IsZero() bool { return p.Nature == "" && len(p.Disks) == 0 && p.Waited == 0 }
 
 // Guard is what stands guard over one boot of a node, as the node reported it

@@ -92,9 +92,6 @@ func (t *transaction) declareAlerts() {
 // events have the indexes of another log, by which readers and alerts would take
 // the news for old, or the old for news.
 func (t *transaction) beginLogAnew() {
-	if t.Level < cluster.LevelTwo {
-		return
-	}
 	old := make([]cluster.Event, len(t.Timeline))
 	for i, e := range t.Timeline {
 		e.Index, e.Ordinal, e.Cause = 0, i+1, 0

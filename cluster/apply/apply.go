@@ -35,26 +35,35 @@ func (a Applied) Err() error {
 // refuses each command that breaks a law, whatever the planner thought, and
 // leaves the State untouched by a refused command. It is a function of
 // (State, Entry, State.Level).
-func Apply(s *cluster.State, entry cluster.Entry) Applied {
+func (r *Rules) Apply(s *cluster.State, entry cluster.Entry) Applied {
 	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)),
 		Codes: make([]int, len(entry.Commands))}
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)
 	for i, command := range entry.Commands {
-		if s.ID == "" && command.Kind() != (cluster.Init{}).Kind() && command.Kind() != (cluster.Restore{}).Kind() {
+		if s.ID == "" && !founds(command) {
 			result.Refused[i] = "the cluster is not founded yet"
 			continue
 		}
-		if why := cluster.PrematureFor(s, command); why != "" {
+		if why := r.release.PrematureFor(s, command); why != "" {
 			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
 			continue
 		}
-		refused := appliers[command.Kind()](t, command)
+		refused := r.appliers[r.release.KindOf(command)](t, command)
 		result.Refused[i], result.Codes[i] = refused.Why, refused.Code
 	}
 	result.Events = t.events
 	s.Record(t.events)
 	return result
+}
+
+// founds reports whether a command may be the first one of a log.
+func founds(c cluster.Command) bool {
+	switch c.(type) {
+	case cluster.Init, cluster.Restore:
+		return true
+	}
+	return false
 }
 
 // transaction is the frame of one entry: World with the pen. It gives commands the

@@ -16,9 +16,12 @@ func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 	if t.ID != "" {
 		return rules.Refuse("the cluster %s is already founded", t.Cluster)
 	}
+	if c.Level < 1 {
+		return rules.Refuse("the cluster %s cannot be founded without a cluster version", c.Cluster)
+	}
 	// Not this binary's own level: the same entry is read again, by a newer one,
 	// after an upgrade.
-	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = max(cluster.LevelOne, c.Level), c.Cluster, c.ID, c.Secrets, 1
+	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = c.Level, c.Cluster, c.ID, c.Secrets, 1
 	t.Document = cluster.Document{Cluster: c.Cluster}
 	t.tell(cluster.Event{Subject: c.Cluster, Why: "the cluster was founded"})
 	return rules.Accepted
@@ -29,15 +32,16 @@ func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 // (Unknown).
 func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 	if c.Level <= t.Level {
-		return rules.Refuse("level %d cannot follow level %d", c.Level, t.Level)
+		return rules.Refuse("cluster version %d cannot follow version %d", c.Level, t.Level)
 	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.MaxLevel < c.Level {
-			return rules.Refuse("node %s knows only level %d", name, n.MaxLevel)
+			return rules.Refuse("%s knows only cluster version %d", name, n.MaxLevel)
 		}
 	}
 	t.Level = c.Level
-	t.tell(cluster.Event{Subject: t.Cluster, Why: fmt.Sprintf("all members know level %d, it is in force now", c.Level)})
+	t.tell(cluster.Event{Subject: t.Cluster, Why: fmt.Sprintf("all members know cluster version %d, it is in force now",
+		c.Level)})
 	return rules.Accepted
 }
 

@@ -129,10 +129,9 @@ func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 		return rules.Refuse("%s cannot fence: %s", c.Fencer, why)
 	}
 	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level
-	loud := t.Level < cluster.LevelTwo || open.DueToTell(t.At)
-	open.Loud = loud && t.Level >= cluster.LevelTwo
+	open.Loud = open.DueToTell(t.At)
 	t.Fences.Set(c.Node, open)
-	if !loud {
+	if !open.Loud {
 		return rules.Accepted
 	}
 	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
@@ -166,9 +165,9 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 			t.closeFence(open, cluster.EndedUnproven, evidence)
 			return rules.Accepted // a drill is not repeated: it was there to find this out
 		}
-		loud := t.Level < cluster.LevelTwo || open.News(t.At, open.Tried[len(open.Tried)-1], evidence)
+		news := open.News(t.At, open.Tried[len(open.Tried)-1], evidence)
 		t.Fences.Set(c.Node, open)
-		if !loud {
+		if !news {
 			return rules.Accepted
 		}
 		t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
@@ -211,26 +210,6 @@ func (t *transaction) recoverFrom(n cluster.Member, open cluster.Fence) {
 	t.releaseBoot(n, t.index, n.Name+" is confirmed off")
 }
 
-func (t *transaction) applyCheckDevice(c cluster.CheckDevice) rules.Refusal {
-	if _, declared := t.Document.Devices[c.Device]; !declared {
-		return rules.Refuse("there is no fence device %s", c.Device)
-	}
-	old, known := t.Checks.Get(c.Device)
-	t.Checks.Set(c.Device, cluster.DeviceCheck{Power: c.Check.Power, Identity: c.Check.Identity,
-		Problem: c.Check.Problem, At: t.At, By: c.By})
-	if known && old.Problem == c.Check.Problem {
-		return rules.Accepted
-	}
-	why := "fence device " + c.Device + " answers"
-	if c.Check.Problem != "" {
-		why = fmt.Sprintf("fence device %s cannot be used from %s: %s", c.Device, c.By, c.Check.Problem)
-	}
-	if c.Check.Problem != "" || known {
-		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: why})
-	}
-	return rules.Accepted
-}
-
 // The bounds of one disarming: it expires by itself, because what has to be
 // remembered is forgotten.
 const (
@@ -269,13 +248,9 @@ func (t *transaction) applyArm(c cluster.Arm) rules.Refusal {
 	return rules.Accepted
 }
 
-// closeFence takes a fence intent out and keeps what is worth knowing of it. A
-// State of older rules keeps none, as the binaries that made them.
+// closeFence takes a fence intent out and keeps what is worth knowing of it.
 func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evidence string) {
 	t.Fences.Delete(open.Node)
-	if t.Level < cluster.LevelTwo {
-		return
-	}
 	record := cluster.FenceRecord{Node: open.Node, Boot: open.Boot, Index: open.Index, At: open.At, Ended: t.At,
 		Why: open.Why, By: open.By, Drill: open.Drill,
 		Ending: ending, Level: open.Level, Attempts: open.TriedTotal, Evidence: evidence}

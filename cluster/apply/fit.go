@@ -19,26 +19,27 @@ const maxCommands = 10_000
 // before it appends, whoever proposed it: an entry that a member cannot decode, or at which its
 // Apply breaks, would end that member at every start. A command that a law refuses is fit:
 // refusing is what Apply is for.
-func Fit(s *cluster.State, at time.Time, data []byte) error {
-	commands, err := cluster.Decode(data)
+func (r *Rules) Fit(s *cluster.State, at time.Time, data []byte) error {
+	commands, err := r.release.Decode(data)
 	if err != nil {
 		return err
 	}
 	if len(commands) > maxCommands {
 		return fmt.Errorf("the entry has %d commands, %d at most", len(commands), maxCommands)
 	}
-	if why := cluster.Premature(s, commands); why != "" {
+	if why := r.release.Premature(s, commands); why != "" {
 		return errors.New(why)
 	}
-	_, _, err = ApplyData(s, cluster.Entry{Index: s.Index + 1, At: at}, data)
+	_, _, err = r.ApplyData(s, cluster.Entry{Index: s.Index + 1, At: at}, data)
 	return err
 }
 
 // ApplyData decodes and applies an entry to a fork of the State, which it returns with what
 // happened. An entry that cannot be decoded or applied is an error and changes nothing, also
 // when it breaks Apply.
-func ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (next *cluster.State, applied Applied, err error) {
-	if entry.Commands, err = cluster.Decode(data); err != nil {
+func (r *Rules) ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (
+	next *cluster.State, applied Applied, err error) {
+	if entry.Commands, err = r.release.Decode(data); err != nil {
 		return nil, Applied{}, err
 	}
 	defer func() {
@@ -47,8 +48,8 @@ func ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (next *cluste
 		}
 	}()
 	next = s.Fork()
-	applied = Apply(next, entry)
-	if why := cluster.Unknown(next); why != "" {
+	applied = r.Apply(next, entry)
+	if why := r.release.Unknown(next); why != "" {
 		return nil, Applied{}, errors.New(why)
 	}
 	return next, applied, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -50,12 +51,12 @@ func TestWhatCannotBeAppliedIsNotFit(t *testing.T) {
 		"a body of text":   {one("ask", `"hello"`), "reading command ask"},
 		"no body":          {`[{"v":1,"kind":"ask"}]`, "reading command ask"},
 		"nesting":          {one("configure", `{"document":`+deep+"}"), "depth"},
-		"a level too high": {one("raise-level", `{"level":99}`), "level 99 is not known here"},
+		"a level too high": {one("raise-level", `{"level":99}`), "version 99 is not known here"},
 		"a good one and a bad one": {
 			`[{"v":1,"kind":"told","body":{}},{"v":1,"kind":"no-such-command","body":{}}]`, `"no-such-command"`},
 		"too many": {"[" + strings.Repeat(arm+",", maxCommands) + arm + "]", "commands"},
 		"a backup of tomorrow": {
-			one("restore", `{"state":{"id":"c-1","cluster":"alpha","level":99},"node":"node1"}`), "level 99"},
+			one("restore", `{"state":{"id":"c-1","cluster":"alpha","level":99},"node":"node1"}`), "version 99 is in force"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Fit(s, time.Unix(1_000_001, 0), []byte(c.data))
@@ -88,15 +89,15 @@ func breaking(t *transaction, _ cluster.Thaw) rules.Refusal {
 
 // TestAnEntryThatBreaksApplyChangesNothing: a bug in one rule is not the end of every member.
 func TestAnEntryThatBreaksApplyChangesNothing(t *testing.T) {
-	defer func(whole applier) { appliers[cluster.Thaw{}.Kind()] = whole }(appliers[cluster.Thaw{}.Kind()])
-	appliers[cluster.Thaw{}.Kind()] = by(breaking)
+	broken := &Rules{release: cluster.Current, appliers: maps.Clone(appliers)}
+	broken.appliers["thaw"] = by(breaking).does
 	s := foundedState(t)
 	before := jsonOf(t, s)
 	data := []byte(`[{"v":1,"kind":"thaw","body":{}}]`)
-	if err := Fit(s, time.Unix(1_000_001, 0), data); err == nil || !strings.Contains(err.Error(), "fit_test.go:") {
+	if err := broken.Fit(s, time.Unix(1_000_001, 0), data); err == nil || !strings.Contains(err.Error(), "fit_test.go:") {
 		t.Errorf("got %v, want an error that names the place", err)
 	}
-	if _, _, err := ApplyData(s, cluster.Entry{Index: 2}, data); err == nil {
+	if _, _, err := broken.ApplyData(s, cluster.Entry{Index: 2}, data); err == nil {
 		t.Error("it was applied")
 	}
 	if after := jsonOf(t, s); after != before {

@@ -6,15 +6,12 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 )
 
-// revise puts a document's text into force and keeps the old one. States of
-// level one keep no history: older binaries would not have it.
+// revise puts a document's text into force and keeps the old one.
 func (t *transaction) revise(c cluster.Configure) {
-	next := cluster.Config{Version: t.Config.Version + 1, Text: c.Text, At: t.At, By: c.By}
-	if t.Level >= cluster.LevelTwo {
-		if t.Config.Version > 0 {
-			t.History = cluster.KeepRevision(t.History, t.Config, c.Text)
-		}
-		next.Reason, next.Summary = c.Reason, cut(c.Summary, cluster.MaxSummary)
+	next := cluster.Config{Version: t.Config.Version + 1, Text: c.Text, At: t.At, By: c.By, Reason: c.Reason,
+		Summary: cut(c.Summary, cluster.MaxSummary)}
+	if t.Config.Version > 0 {
+		t.History = cluster.KeepRevision(t.History, t.Config, c.Text)
 	}
 	if c.Document.TwoNode != nil {
 		next.Index = t.index

@@ -187,9 +187,7 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	t.Nodes.Delete(c.Node)
 	t.settleAuthority()
 	t.forgetReach()
-	if t.Level >= cluster.LevelTwo {
-		t.forgetStarts(c.Node)
-	}
+	t.forgetStarts(c.Node)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By,
 		Why: words.Sentence("removed from the cluster, its key is no longer accepted", c.Why)})
 	return rules.Accepted

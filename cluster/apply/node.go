@@ -48,8 +48,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 		return rules.Refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
 	}
 	if c.MaxLevel < t.Level {
-		return rules.Refuse("clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer "+
-			"version there", c.Version, c.Node, c.MaxLevel, t.Level)
+		return rules.Refuse("clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer "+
+			"clusterd there", c.Version, c.Node, c.MaxLevel, t.Level)
 	}
 	if why := n.BarredByLog(c.Log); why != "" {
 		return rules.Refuse("%s", why)

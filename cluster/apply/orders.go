@@ -39,13 +39,9 @@ func (t *transaction) mayFreeze(service cluster.Service, c cluster.Ask) rules.Re
 	return rules.Accepted
 }
 
-// freeze sets the flag and keeps who did it; the words of States below level two
-// stay as they were.
+// freeze sets the flag and keeps who did it.
 func (t *transaction) freeze(service cluster.Service, c cluster.Ask) cluster.Service {
 	service.Flags |= resources.Frozen
-	if t.Level < cluster.LevelTwo {
-		return service
-	}
 	service.Freeze = &cluster.Freeze{At: t.At, By: c.By, Why: c.Reason}
 	if c.For > 0 {
 		service.Freeze.Until = t.At.Add(c.For).Round(time.Second)

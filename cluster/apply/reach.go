@@ -115,9 +115,6 @@ func failing(answers []cluster.Reach) []string {
 // a while in which only one of the two knows the new password. A login that no
 // check has seen working is not worth keeping, so the oldest one stays.
 func (t *transaction) keepLogins(old cluster.Document) {
-	if t.Level < cluster.LevelTwo {
-		return
-	}
 	for _, device := range words.SortedKeys(old.Devices) {
 		before, after := old.Devices[device], t.Document.Devices[device]
 		same := before.Driver == after.Driver && before.Address == after.Address

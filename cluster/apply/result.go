@@ -54,10 +54,7 @@ func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster
 		t.nowRunning(service, n, intent, c.Result)
 		return
 	}
-	failed := cluster.FailedStart{Node: n.Name, Why: c.Result.Why, Incarnation: n.Incarnation}
-	if t.Level >= cluster.LevelTwo {
-		failed.At = t.At
-	}
+	failed := cluster.FailedStart{Node: n.Name, Why: c.Result.Why, Incarnation: n.Incarnation, At: t.At}
 	service = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, c.Result.Why)
 	if c.Result.Source == resources.Absent {
 		service = service.WithoutHolder(cluster.OnBoot(n))
@@ -112,10 +109,8 @@ func (t *transaction) stopped(c cluster.Done, service cluster.Service, n cluster
 		service = t.setService(service, resources.Failed, cluster.Event{Node: n.Name, Cause: intent.Index,
 			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s",
 				n.Name, c.Result.Why, n.Name)})
-		if t.Level >= cluster.LevelTwo {
-			service.StopFailed = intent.Purpose
-			t.Services.Set(c.Service, service)
-		}
+		service.StopFailed = intent.Purpose
+		t.Services.Set(c.Service, service)
 		t.finish(service, cluster.CodeAborted, service.Reason)
 		return
 	}
@@ -273,10 +268,8 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	if !known || service.Owner != c.Node {
 		return rules.Refuse("%s does not run on %s", c.Service, c.Node)
 	}
-	if t.Level >= cluster.LevelTwo {
-		service.Answered = t.index
-		t.Services.Set(c.Service, service)
-	}
+	service.Answered = t.index
+	t.Services.Set(c.Service, service)
 	took := c.At.Sub(service.SinceAt)
 	if took < 0 {
 		took = 0

@@ -25,23 +25,29 @@ type Book struct {
 	T  testing.TB
 	S  *cluster.State
 	At time.Time
+	// Newer: it is kept by a clusterd of NextLevel.
+	Newer bool
 }
 
 // Apply writes one entry and holds the State against Check.
 func (b *Book) Apply(commands ...cluster.Command) apply.Applied {
 	b.T.Helper()
-	data, err := cluster.Encode(commands)
+	release, rulesOf := cluster.Current, apply.Current
+	if b.Newer {
+		release, rulesOf = Next, NextRules
+	}
+	data, err := release.Encode(commands)
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	decoded, err := cluster.Decode(data)
+	decoded, err := release.Decode(data)
 	if err != nil {
 		b.T.Fatal(err)
 	}
 	b.At = b.At.Add(time.Second)
-	applied := apply.Apply(b.S, cluster.Entry{Index: b.S.Index + 1, At: b.At, Commands: decoded})
+	applied := rulesOf.Apply(b.S, cluster.Entry{Index: b.S.Index + 1, At: b.At, Commands: decoded})
 	for _, wrong := range rules.Check(b.S) {
-		b.T.Errorf("after %s at %d: %s", commands[0].Kind(), b.S.Index, wrong)
+		b.T.Errorf("after %s at %d: %s", cluster.KindOf(commands[0]), b.S.Index, wrong)
 	}
 	return applied
 }
@@ -51,7 +57,7 @@ func (b *Book) Must(commands ...cluster.Command) apply.Applied {
 	b.T.Helper()
 	applied := b.Apply(commands...)
 	if err := applied.Err(); err != nil {
-		b.T.Fatalf("%s: %v", commands[0].Kind(), err)
+		b.T.Fatalf("%s: %v", cluster.KindOf(commands[0]), err)
 	}
 	return applied
 }
@@ -61,10 +67,10 @@ func (b *Book) Refused(command cluster.Command, why string) {
 	b.T.Helper()
 	applied := b.Apply(command)
 	if !strings.Contains(applied.Refused[0], why) || applied.Refused[0] == "" {
-		b.T.Errorf("%s was answered with %q, want a refusal that says %q", command.Kind(), applied.Refused[0], why)
+		b.T.Errorf("%s was answered with %q, want a refusal that says %q", cluster.KindOf(command), applied.Refused[0], why)
 	}
 	if len(applied.Events) > 0 {
-		b.T.Errorf("a refused %s told events: %v", command.Kind(), applied.Events)
+		b.T.Errorf("a refused %s told events: %v", cluster.KindOf(command), applied.Events)
 	}
 }
 

@@ -86,7 +86,7 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 	}
 	if n.ward.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() &&
 		in.Incarnation != 0 && n.mayTell(now, in) {
-		n.postKey("lost-keys", "", cluster.LostKeys{Node: n.self, Incarnation: in.Incarnation, Boot: in.Boot})
+		n.postWord(cluster.LostKeys{Node: n.self, Incarnation: in.Incarnation, Boot: in.Boot})
 		return
 	}
 	n.reportGuard(now, in, me, wanted, known)
@@ -204,7 +204,7 @@ func (n *Node) reportGuard(now time.Duration, in Input, me cluster.Member, wante
 	if !news || !n.mayTell(now, in) {
 		return
 	}
-	n.postKey("guarded", "", cluster.Guarded{Node: n.self, Incarnation: in.Incarnation, Guard: fresh})
+	n.postWord(cluster.Guarded{Node: n.self, Incarnation: in.Incarnation, Guard: fresh})
 }
 
 // awaitsGuard tells that a duty has to wait until the keeper has answered that

@@ -51,10 +51,10 @@ func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 	}
 	n.seen[d.Service] = o.Condition
 	// What waits for its way into the log would otherwise have the last word.
-	if key := "observed/" + d.Service; differs(in.State, n.self, d.Service, o) || n.posted(key) {
-		n.postParcel(parcel{key: key, look: look{explained: o.Explained, reason: o.Reason},
-			command: cluster.Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf,
-				Observation: o}})
+	command := cluster.Observed{Service: d.Service, Node: n.self, Incarnation: d.Incarnation, AsOf: d.AsOf,
+		Observation: o}
+	if key := cluster.KeyOf(command); differs(in.State, n.self, d.Service, o) || n.posted(key) {
+		n.postParcel(parcel{key: key, look: look{explained: o.Explained, reason: o.Reason}, command: command})
 	}
 }
 

@@ -60,15 +60,17 @@ func (n *Node) delivered(now time.Duration, key string, refused bool) bool {
 	return false
 }
 
-// post puts the result of a duty into the outbox.
-func (n *Node) post(d cluster.Duty, c cluster.Command) { n.postKey("result/"+d.Key(), d.Key(), c) }
-
-// postKey puts a command into the outbox. A newer one of the same key takes the
-// place of one that waits, and goes behind one that is on its way already.
-func (n *Node) postKey(key, duty string, c cluster.Command) {
-	n.postParcel(parcel{key: key, duty: duty, command: c})
+// post puts the result of a duty into the outbox. It is told apart by the duty: each one
+// handed out has an answer of its own.
+func (n *Node) post(d cluster.Duty, c cluster.Command) {
+	n.postParcel(parcel{key: "result/" + d.Key(), duty: d.Key(), command: c})
 }
 
+// postWord puts what nobody asked for into the outbox.
+func (n *Node) postWord(c cluster.Command) { n.postParcel(parcel{key: cluster.KeyOf(c), command: c}) }
+
+// postParcel puts a command into the outbox. A newer one of the same key takes the
+// place of one that waits, and goes behind one that is on its way already.
 func (n *Node) postParcel(fresh parcel) {
 	onItsWay := n.inFlight[fresh.key]
 	for i, p := range n.outbox {
@@ -124,7 +126,7 @@ func (n *Node) proposeOnce(now time.Duration, s *cluster.State, keys []string, c
 	var freeKeys []string
 	var free []cluster.Command
 	for i, key := range keys {
-		if n.inFlight[key] || now < n.held[key] || cluster.LevelOf(commands[i]) > s.Level {
+		if n.inFlight[key] || now < n.held[key] || n.release.LevelOf(commands[i]) > s.Level {
 			continue
 		}
 		n.inFlight[key] = true

@@ -42,13 +42,6 @@ const mostWorded = 4096
 // The leader tells what a device says; the others only where they find it
 // otherwise: of a hundred nodes that all reach a BMC, one is enough.
 func (n *Node) checkCommand(now time.Duration, s *cluster.State, c cluster.CheckFrom, leading bool) cluster.Command {
-	if s.Level < cluster.LevelTwo {
-		known, found := s.Checks.Get(c.Device)
-		if found && known.Problem == c.Check.Problem && known.Power == c.Check.Power && known.Identity == c.Check.Identity {
-			return nil
-		}
-		return cluster.CheckDevice{Device: c.Device, Check: c.Check, By: c.By}
-	}
 	if !n.news(now, s, c, leading) {
 		return nil
 	}

@@ -88,10 +88,6 @@ func TestChecksDoNotFloodTheLog(t *testing.T) {
 	if n.checkCommand(pauseBetweenWords, b.S, check("bmc-node1", "node2", "the login is refused"), true) == nil {
 		t.Error("another problem is never told")
 	}
-	b.S.Level = cluster.LevelOne
-	if _, old := n.checkCommand(0, b.S, check("bmc-node2", "node2", ""), true).(cluster.CheckDevice); !old {
-		t.Error("a State of older rules is told in words that older binaries do not know")
-	}
 }
 
 // A changed password leaves no gap: the old one is kept until the device has

@@ -16,6 +16,7 @@ import (
 // Node is the mind of one node. It is owned by one goroutine.
 type Node struct {
 	self    string
+	release *cluster.Release
 	view    cluster.View
 	last    time.Duration
 	started bool
@@ -46,7 +47,7 @@ type Node struct {
 // NewNode makes the mind of the node named self.
 func NewNode(self string) *Node {
 	return &Node{
-		self: self, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{},
+		self: self, release: cluster.Current, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{},
 			Resting: map[string]time.Duration{},
 			Stuck:   map[string]time.Duration{}, Loops: map[string]cluster.Loopwatch{}, Ends: map[string]cluster.Loopwatch{},
 			Waited: map[string]cluster.Waited{}, Opens: map[string]cluster.Openwatch{}},
@@ -140,7 +141,7 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 	}
 	for _, check := range in.Checks {
 		if c := n.checkCommand(now, in.State, check, in.Leading); c != nil {
-			n.postKey("check/"+check.Device, "", c)
+			n.postWord(c)
 		}
 	}
 }
@@ -328,35 +329,9 @@ func (n *Node) whoWaits(s *cluster.State) []*cluster.Service {
 	return waiting
 }
 
-// planKey tells planned commands apart, so that one is not proposed again
-// while it is on its way.
-func planKey(c cluster.Command) string {
-	switch c := c.(type) {
-	case cluster.Begin:
-		return "plan/service/" + c.Service
-	case cluster.GiveUp:
-		return "plan/service/" + c.Service
-	case cluster.EndMove:
-		return "plan/service/" + c.Service
-	case cluster.Contact:
-		return "plan/contact/" + c.Node
-	case cluster.BeginFence:
-		return "plan/fence/" + c.Node
-	case cluster.AssignFence:
-		return "plan/fence/" + c.Node
-	case cluster.NodeGone:
-		return "plan/gone/" + c.Node
-	case cluster.NodeEmpty:
-		return "plan/empty/" + c.Node
-	case cluster.Thaw:
-		return "plan/service/" + c.Service
-	case cluster.Leave:
-		return "plan/leave/" + c.Node
-	case cluster.PowerOnDone:
-		return "plan/power/" + c.Node
-	}
-	return "plan/" + c.Kind()
-}
+// planKey is the key of a planned command: apart from those of what this node reports, because
+// the leader may plan for itself what it would else report.
+func planKey(c cluster.Command) string { return "plan/" + cluster.KeyOf(c) }
 
 // Decision is what this node decided last as the leader, for who watches it.
 func (n *Node) Decision() plan.Decision { return n.shortcut.decision }

@@ -300,3 +300,27 @@ func TestTheNewestLookHasTheLastWord(t *testing.T) {
 		t.Errorf("told is %v, want unknown and then running", told)
 	}
 }
+
+// TestWhatOlderMembersWouldNotUnderstandWaits until the level is in force; the rest does not.
+func TestWhatOlderMembersWouldNotUnderstandWaits(t *testing.T) {
+	s := clustertest.NewBook(t, 3).S
+	n := NewNode("node1")
+	n.release = cluster.Current.With(clustertest.NextLevel, cluster.RowOf("guarded", clustertest.NextLevel,
+		func(cluster.Guarded) string { return "" }))
+	propose := func() []cluster.Command {
+		var out Output
+		commands := []cluster.Command{cluster.Guarded{Node: "node1"}, cluster.LostKeys{Node: "node1"}}
+		n.proposeOnce(0, s, []string{"guarded", "lost-keys"}, commands, false, &out)
+		if len(out.Propose) != 1 {
+			t.Fatalf("proposed is %v", out.Propose)
+		}
+		return out.Propose[0].Commands
+	}
+	if got := propose(); len(got) != 1 || n.release.KindOf(got[0]) != "lost-keys" {
+		t.Errorf("before the level is in force %v is proposed", got)
+	}
+	s.Level = clustertest.NextLevel
+	if got := propose(); len(got) != 1 || n.release.KindOf(got[0]) != "guarded" {
+		t.Errorf("when the level is in force %v is proposed", got)
+	}
+}

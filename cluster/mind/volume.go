@@ -20,7 +20,7 @@ func (n *Node) tellHypervisor(now time.Duration, in Input, out *Output) {
 	}
 	w.at, w.ever = now, true
 	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: w.now}
-	n.proposeOnce(now, in.State, []string{"hypervisor"}, []cluster.Command{command}, false, out)
+	n.proposeOnce(now, in.State, []string{cluster.KeyOf(command)}, []cluster.Command{command}, false, out)
 }
 
 // idle reports whether the State knows enough: other words for the same are no news.
@@ -54,7 +54,7 @@ func (n *Node) tellVolume(now time.Duration, in Input, out *Output) {
 	}
 	w.said, w.at, w.ever = w.now, now, true
 	command := cluster.NodeVolume{Node: n.self, Incarnation: in.Incarnation, Volume: w.now}
-	n.proposeOnce(now, in.State, []string{"volume"}, []cluster.Command{command}, false, out)
+	n.proposeOnce(now, in.State, []string{cluster.KeyOf(command)}, []cluster.Command{command}, false, out)
 }
 
 // due reports whether it is to be said now how the volume is.

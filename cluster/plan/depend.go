@@ -91,7 +91,7 @@ func (p *planner) goesAhead(service cluster.Service) bool {
 // departsAfter holds a move by stop and start back until what needs the service
 // hard is down: it would be without it meanwhile. It reports whether it has to wait.
 func (p *planner) departsAfter(service cluster.Service, c cluster.Begin) bool {
-	if c.Intent != cluster.IntentStop || c.Purpose != cluster.ForMove || p.Level() < cluster.LevelTwo {
+	if c.Intent != cluster.IntentStop || c.Purpose != cluster.ForMove {
 		return false
 	}
 	p.Departs[c.Service] = c.Target

@@ -128,7 +128,7 @@ func (p *planner) endWishDown(service cluster.Service, asked bool) {
 func (p *planner) planReconfigure(r *running) answer {
 	spec, started := r.service.Spec, r.holder.Definition
 	switch {
-	case !r.well() || !spec.Traits().Parts || p.Level() < cluster.LevelTwo:
+	case !r.well() || !spec.Traits().Parts:
 		return answer{}
 	case started == spec.Definition || started == "":
 		return answer{}

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -21,29 +23,33 @@ func noteHung(w *rules.World, d *Decision) {
 }
 
 // planLevel raises the level once all members know a newer one, and says until
-// then whom that waits for.
+// then whom that waits for. It asks the members alone: what this clusterd knows is
+// what its own node told when it came up.
 func planLevel(w *rules.World, d *Decision) {
-	newest := cluster.CurrentLevel
+	if w.Nodes.Len() == 0 {
+		return
+	}
+	byLevel := func(a, b *cluster.Member) int { return cmp.Compare(a.MaxLevel, b.MaxLevel) }
+	common, newest := slices.MinFunc(w.Nodes.Rows(), byLevel).MaxLevel, slices.MaxFunc(w.Nodes.Rows(), byLevel).MaxLevel
+	if common > w.Level() {
+		d.propose(cluster.RaiseLevel{Level: common})
+		return
+	}
+	if newest <= w.Level() {
+		return
+	}
 	var behind []string
-	for _, name := range w.Nodes.Keys() {
-		n, _ := w.Nodes.Get(name)
-		newest = min(newest, n.MaxLevel)
+	for _, n := range w.Nodes.Rows() {
 		switch {
-		case n.MaxLevel >= cluster.CurrentLevel:
+		case n.MaxLevel == newest:
 		case n.Incarnation == 0:
-			behind = append(behind, name+" (not up yet)")
+			behind = append(behind, n.Name+" (not up yet)")
 		default:
-			behind = append(behind, fmt.Sprintf("%s (clusterd %s)", name, n.Version))
+			behind = append(behind, fmt.Sprintf("%s (clusterd %s)", n.Name, n.Version))
 		}
 	}
-	switch {
-	case w.Nodes.Len() == 0:
-	case newest > w.Level():
-		d.propose(cluster.RaiseLevel{Level: newest})
-	case w.Level() < cluster.CurrentLevel:
-		d.wait(w.Cluster(), fmt.Sprintf("rules of level %d stay in force until %s can follow newer ones", w.Level(),
-			strings.Join(behind, ", ")), "upgrade clusterd there, or remove what is gone for good")
-	}
+	d.wait(w.Cluster(), fmt.Sprintf("cluster version %d stays in force until %s can follow version %d", w.Level(),
+		strings.Join(behind, ", "), newest), "upgrade clusterd there, or remove what is gone for good")
 }
 
 // noteLock says what the lock holds back.

@@ -59,7 +59,7 @@ func (w *World) Brake(at time.Time, more ...string) string {
 func (w *World) underWay() []string {
 	var busy []string
 	for _, name := range w.Fences.Keys() {
-		if open, _ := w.Fences.Get(name); open.TriedTotal == 0 || w.Level() < cluster.LevelTwo {
+		if open, _ := w.Fences.Get(name); open.TriedTotal == 0 {
 			busy = append(busy, name)
 		}
 	}

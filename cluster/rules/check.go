@@ -32,7 +32,7 @@ func Check(s *cluster.State) []string {
 	}
 	unasked := 0
 	for _, name := range s.Fences.Keys() {
-		if open, _ := s.Fences.Get(name); open.By == "" && (open.TriedTotal == 0 || s.Level < cluster.LevelTwo) {
+		if open, _ := s.Fences.Get(name); open.By == "" && open.TriedTotal == 0 {
 			unasked++
 		}
 	}

@@ -56,7 +56,7 @@ func (o objections) Any() bool { return len(o.Why) > 0 }
 func (w *World) NeedsFence(service cluster.Service, node string) string {
 	h, held := service.Holder(node)
 	n, known := w.Nodes.Get(node)
-	if w.Level() < cluster.LevelTwo || !known || !held || !cluster.OnBoot(n)(h) || !service.Enabled ||
+	if !known || !held || !cluster.OnBoot(n)(h) || !service.Enabled ||
 		service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
 		return ""
 	}

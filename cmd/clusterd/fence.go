@@ -252,15 +252,6 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 			fmt.Print(cli.FenceHistory(api.FenceHistory{Records: history.Records[n-1:]}, cli.ScreenOf(os.Stdout).Width))
 			return nil
 		}
-		if err == nil && len(history.Records) == 0 {
-			// A cluster with members of an older version keeps no history.
-			if status, err := client.Fence(ctx); err == nil {
-				if node, err := fenceNodeIn(status, name); err == nil && node.State == "fenced" && node.Open == nil {
-					fmt.Println(name + " is " + node.Why + ".")
-					return nil
-				}
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not confirmed off after %s; the cluster goes on trying: see `clusterd fence status "+

@@ -102,7 +102,7 @@ func inJSON(name string, value any) ([]bundled, error) {
 func (s *support) about(context.Context) ([]bundled, error) {
 	var out bytes.Buffer
 	host, _ := os.Hostname() // A host without a name is told as one.
-	fmt.Fprintf(&out, "clusterd %s, rules level %d, plan records format %d\n", daemon.Version, cluster.CurrentLevel,
+	fmt.Fprintf(&out, "clusterd %s, cluster version %d, plan records format %d\n", daemon.Version, cluster.CurrentLevel,
 		recorder.FormatVersion)
 	fmt.Fprintf(&out, "built with %s for %s/%s\nhost %s, %d CPUs, collected at %s\n", runtime.Version(), runtime.GOOS,
 		runtime.GOARCH, host, runtime.NumCPU(), s.began.Format(time.RFC3339))

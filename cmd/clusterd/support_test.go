@@ -200,7 +200,7 @@ func TestABundleOfALivingDaemonHoldsAllAndNoSecret(t *testing.T) {
 	pretendDaemon(t, socket)
 	files := bundleOf(t, settings)
 	for name, want := range map[string]string{
-		"about.txt": "rules level", "settings.json": `"Name": "node1"`, "status.json": `"index": 42`,
+		"about.txt": "cluster version", "settings.json": `"Name": "node1"`, "status.json": `"index": 42`,
 		"status.txt": "office", "events.json": "quoted (blanked)",
 		"events.txt": "quoted", "fence.json": "nodes", "document.yaml": "10.0.0.1",
 		"state.json": `"password": "********"`, "definitions/abcd.xml": `passwd="(blanked)"`,

@@ -35,8 +35,7 @@ type stand struct {
 func newStand(t *testing.T, alert cluster.Alert) *stand {
 	alert.Name = "pager"
 	s := &stand{t: t, changed: make(chan struct{}), alert: alert, fails: func(Message) error { return nil }}
-	s.apply(cluster.Init{Cluster: "demo", ID: "id"})
-	s.state.Level = cluster.CurrentLevel
+	s.apply(cluster.Init{Cluster: "demo", ID: "id", Level: cluster.CurrentLevel})
 	s.apply(cluster.Configure{Text: "1",
 		Document: cluster.Document{Cluster: "demo", Alerts: map[string]cluster.Alert{"pager": alert}}})
 	return s

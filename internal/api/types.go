@@ -211,9 +211,8 @@ type JoinRequest struct {
 	Addresses    []string `json:"addresses,omitempty"`
 	HardwareUUID string   `json:"hardwareUUID"`
 	Version      string   `json:"version"`
-	// Level is the newest level of rules that the machine's clusterd knows; absent
-	// is 1.
-	Level   int  `json:"level,omitempty"`
+	// Level is the newest cluster version that the machine's clusterd knows.
+	Level   int  `json:"level"`
 	Witness bool `json:"witness,omitempty"`
 }
 

@@ -3,8 +3,6 @@ package config
 import (
 	"strings"
 	"testing"
-
-	"github.com/clusterd/clusterd/cluster"
 )
 
 const guardedText = `cluster: alpha
@@ -36,9 +34,6 @@ func TestStorageWatchdogAndPillAreDeclared(t *testing.T) {
 	if settings, err := parsed.Document.Devices["wd"].Settings(); err != nil || settings.Timeout.String() != "20s" ||
 		settings.Lease.String() != "8s" {
 		t.Errorf("the watchdog is %+v, %v", settings, err)
-	}
-	if need := cluster.LevelOf(cluster.Configure{Document: parsed.Document}); need != 2 {
-		t.Errorf("the document needs level %d; older members would take these devices for power switches", need)
 	}
 	if text := Print(parsed.Document); strings.Contains(text, " at ,") || !strings.Contains(text, "device wd, watchdog") {
 		t.Errorf("printed as %s", text)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -128,14 +127,6 @@ func TestTreeFaultsHaveTheirPlace(t *testing.T) {
 				t.Errorf("got:\n%v\nwant:\n%s", err, c.want)
 			}
 		})
-	}
-}
-
-// Older binaries do not know trees: a document that has one must not be in
-// their log.
-func TestADocumentWithATreeIsLevelTwo(t *testing.T) {
-	if level := cluster.LevelOf(cluster.Configure{Document: parse(t, []byte(shop)).Document}); level != 2 {
-		t.Errorf("level %d", level)
 	}
 }
 

@@ -58,8 +58,8 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	finding := func(what, severity, text, next string) Finding {
 		return Finding{Node: d.name, What: what, Severity: severity, Text: text, Next: next}
 	}
-	findings := []Finding{finding("version", "ok", fmt.Sprintf("clusterd %s, rules level %d of %d", Version, root.Level,
-		cluster.CurrentLevel), "")}
+	findings := []Finding{finding("version", "ok",
+		fmt.Sprintf("clusterd %s, cluster version %d of %d", Version, root.Level, cluster.CurrentLevel), "")}
 	if role.leader == "" {
 		findings = append(findings,
 			finding("quorum", "error", "no leader is known",

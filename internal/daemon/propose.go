@@ -59,11 +59,11 @@ func (d *Daemon) carry(ctx context.Context, p mind.Proposal) {
 		applied, err := d.proposeBy(ctx, way, p.Commands)
 		done := mind.ProposalDone{ID: p.ID, Failed: err != nil, Refused: applied.Refused}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNoLeader) && !errors.Is(err, quorum.ErrNotLeader) {
-			d.logger.Warn("a proposal did not get through", "kind", p.Commands[0].Kind(), "error", err)
+			d.logger.Warn("a proposal did not get through", "kind", cluster.KindOf(p.Commands[0]), "error", err)
 		}
 		for i, why := range applied.Refused {
 			if why != "" {
-				d.logger.Info("a command was refused", "kind", p.Commands[i].Kind(), "why", why)
+				d.logger.Info("a command was refused", "kind", cluster.KindOf(p.Commands[i]), "why", why)
 			}
 		}
 		d.box.add(func(in *mind.Input) { in.Proposals = append(in.Proposals, done) })

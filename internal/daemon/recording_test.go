@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
 
@@ -37,7 +38,7 @@ func TestTheLeadersPlansAreRecordedAndMadeAgainAlike(t *testing.T) {
 					t.Errorf("%s: %+v, %q, %v", path, comparison, record.Strange, err)
 				}
 				for _, command := range record.Planned.Decision.Commands {
-					kinds[command.Kind()] = true
+					kinds[cluster.KindOf(command)] = true
 				}
 			}
 		}

@@ -161,7 +161,7 @@ func TestANodeUpToldTwiceIsOneIncarnation(t *testing.T) {
 func TestAnEntryThatIsNotUnderstoodEndsTheDaemonAndKeepsItsStateOut(t *testing.T) {
 	var told []string
 	r := newReplica(func(reason string) { told = append(told, reason) }, func() {})
-	good, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "test", ID: "id"}})
+	good, err := cluster.Encode([]cluster.Command{cluster.Init{Cluster: "test", ID: "id", Level: cluster.CurrentLevel}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,10 +85,10 @@ func (s *server) join(w http.ResponseWriter, r *http.Request, who caller) error 
 	if passed, err := s.joinAtLeader(w, r, root, asked); passed || err != nil {
 		return err
 	}
-	if level := max(1, asked.Level); level < root.Level {
+	if asked.Level < root.Level {
 		return refuse(http.StatusConflict, "too_old",
-			"clusterd %s on %s knows rules up to level %d, the cluster is at level %d; install a newer version there",
-			asked.Version, asked.Node, level, root.Level)
+			"clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer clusterd there",
+			asked.Version, asked.Node, asked.Level, root.Level)
 	}
 	token, err := s.tokenShown(r.Context(), asked) // it may have been used up meanwhile
 	if err != nil {

@@ -132,15 +132,8 @@ func (x *Executor) CheckDevices(ctx context.Context) {
 	}
 }
 
-// devicesToCheck are those that this node may have to use. Older rules let the
-// leader alone ask, and it asks for all.
+// devicesToCheck are those that this node may have to use.
 func (x *Executor) devicesToCheck(root *cluster.State) []string {
-	if !cluster.ChecksFromAll(root) {
-		if x.options.Leading() {
-			return slices.Sorted(maps.Keys(root.Document.Devices))
-		}
-		return nil
-	}
 	own := map[string]bool{}
 	if root.Nodes.Len() > 1 {
 		for _, level := range root.Document.Nodes[x.options.Node].Fence {

@@ -119,8 +119,8 @@ func Decode(packed []byte) (Record, error) {
 	}
 	if f.State.Level > cluster.CurrentLevel {
 		return Record{}, fmt.Errorf(
-			"%w: its cluster followed rules of level %d, this clusterd knows level %d; replay it with the "+
-				"version that wrote it", ErrVersion, f.State.Level, cluster.CurrentLevel)
+			"%w: its cluster was at cluster version %d, this clusterd knows version %d; replay it with the "+
+				"clusterd that wrote it", ErrVersion, f.State.Level, cluster.CurrentLevel)
 	}
 	commands, err := cluster.Decode(f.Commands)
 	if errors.Is(err, cluster.ErrUnknownCommand) {

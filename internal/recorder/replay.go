@@ -76,15 +76,16 @@ func sameAct(a, b line) bool { return a.act == b.act }
 func commandLines(commands []cluster.Command) ([]line, error) {
 	lines := make([]line, 0, len(commands))
 	for _, command := range commands {
+		kind := cluster.KindOf(command)
 		encoded, err := json.Marshal(command)
 		if err != nil {
-			return nil, fmt.Errorf("write command %s: %w", command.Kind(), err)
+			return nil, fmt.Errorf("write command %s: %w", kind, err)
 		}
 		act, err := withoutReason(encoded)
 		if err != nil {
-			return nil, fmt.Errorf("read command %s: %w", command.Kind(), err)
+			return nil, fmt.Errorf("read command %s: %w", kind, err)
 		}
-		lines = append(lines, line{text: command.Kind() + " " + string(encoded), act: command.Kind() + " " + act})
+		lines = append(lines, line{text: kind + " " + string(encoded), act: kind + " " + act})
 	}
 	return lines, nil
 }

@@ -89,7 +89,7 @@ func (p *Paper) apply(c cluster.Command) string {
 
 func (p *Paper) must(c cluster.Command) error {
 	if why := p.apply(c); why != "" {
-		return fmt.Errorf("the rehearsal cannot begin: %s: %s", c.Kind(), why)
+		return fmt.Errorf("the rehearsal cannot begin: %s: %s", cluster.KindOf(c), why)
 	}
 	return nil
 }

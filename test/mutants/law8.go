@@ -24,7 +24,7 @@ func brake() []mutant {
 		},
 		{
 			name: "dead-device-holds-up-others", law: "L8", broken: "a shot whose device is dead lets no other node be shot",
-			edits: []edit{{brakes, "TriedTotal == 0 || w.Level() < cluster.LevelTwo", "Node != \"\""}},
+			edits: []edit{{brakes, "open.TriedTotal == 0 {", "open.Node != \"\" {"}},
 			nets:  []net{tests("cluster", "^TestAShotThatIsStuck"), stories},
 		},
 		{

@@ -6,13 +6,13 @@ const level = "cluster/codec.go"
 // given what it does not know, or would make something else of.
 func levels() []mutant {
 	enters := edit{level,
-		"\t\tif why := PrematureFor(s, c); why != \"\" ",
-		"\t\tif why := PrematureFor(s, c); why != \"\" && s.Level > CurrentLevel "}
+		"\t\tif why := r.PrematureFor(s, c); why != \"\" ",
+		"\t\tif why := r.PrematureFor(s, c); why != \"\" && s.Level > r.level "}
 	applied := edit{"cluster/apply/apply.go",
-		"\t\tif why := cluster.PrematureFor(s, command); why != \"\" ",
-		"\t\tif why := cluster.PrematureFor(s, command); why != \"\" && s.Level > " +
+		"\t\tif why := r.release.PrematureFor(s, command); why != \"\" ",
+		"\t\tif why := r.release.PrematureFor(s, command); why != \"\" && s.Level > " +
 			"cluster.CurrentLevel "}
-	return []mutant{
+	return append(unknownRules(), []mutant{
 		{
 			name: "new-commands-reach-old-binaries", law: "L7",
 			broken: "what newer rules allow is proposed and applied at any level",
@@ -35,7 +35,7 @@ func levels() []mutant {
 		{
 			name: "level-is-the-binary's", law: "L7",
 			broken: "an old log that is read again after an upgrade brings the newer binary's rules",
-			edits:  []edit{{"cluster/apply/cluster.go", "max(cluster.LevelOne, c.Level)", "cluster.CurrentLevel"}},
+			edits:  []edit{{"cluster/apply/cluster.go", " = c.Level, c.Cluster,", " = cluster.CurrentLevel, c.Cluster,"}},
 			nets:   []net{simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
 		},
 		{
@@ -43,10 +43,29 @@ func levels() []mutant {
 			edits: []edit{{node, "\tif c.MaxLevel < t.Level {\n", "\tif c.MaxLevel < 0 {\n"}}, nets: first(stories),
 		},
 		{
+			name: "what-a-command-says-has-no-level", law: "L7",
+			broken: "a command that older members read otherwise is let into their log, because they know its kind",
+			edits:  []edit{{level, "\t\t\t\tneeded = max(needed, of(c.(C)))", "\t\t\t\tneeded = max(needed, 0*of(c.(C)))"}},
+			nets:   []net{tests("cluster", "^TestALevelIsThatOfWhatACommandSays$")},
+		},
+		{
+			name: "mind-proposes-early", law: "L7",
+			broken: "what a node reports is proposed although older members would not understand it",
+			edits: []edit{{"cluster/mind/outbox.go", "n.release.LevelOf(commands[i]) > s.Level",
+				"n.release.LevelOf(commands[i]) > s.Level+1"}},
+			nets: []net{tests("cluster/mind", "^TestWhatOlderMembersWouldNotUnderstandWaits$")},
+		},
+	}...)
+}
+
+// unknownRules are the breaks of what keeps a daemon from rules that it does not know.
+func unknownRules() []mutant {
+	return []mutant{
+		{
 			name: "unknown-rules-are-followed", law: "L7",
 			broken: "a daemon goes on although the rules in force are newer than it",
 			edits: []edit{{level,
-				"\tif s.Level <= CurrentLevel {\n\t\treturn \"\"",
+				"\tif s.Level <= r.level {\n\t\treturn \"\"",
 				"\tif s.Level > 0 {\n\t\treturn \"\""}},
 			nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
 		},

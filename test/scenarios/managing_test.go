@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/test/sim"
 )
 
@@ -98,9 +99,14 @@ func (s *story) joining() map[string]func([]string) error {
 			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: "key-" + words[0],
 				Boot: words[0] + "-boot-1", MaxLevel: level, Version: words[2], Session: "of-" + words[2]})
 		},
-		// upgrade NODE: the newest clusterd is installed there, and its daemon restarted.
+		// upgrade NODE: a newer clusterd is installed there, and its daemon restarted.
 		"upgrade": func(words []string) error {
-			s.world.Hosts[words[0]].Install(cluster.CurrentLevel, time.Second)
+			s.world.Hosts[words[0]].Install(sim.Newest, time.Second)
+			return nil
+		},
+		// novelty THROUGH: that node is asked for what only the newer clusterd knows.
+		"novelty": func(words []string) error {
+			s.world.Propose(words[0], clustertest.Novelty{Text: "hello"}, s.refused("novelty"))
 			return nil
 		},
 		"raise-level": func(words []string) error {

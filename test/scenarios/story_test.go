@@ -124,14 +124,7 @@ func (s *story) declaring() map[string]func([]string) error {
 			sim.Service(&s.document, parseService(words))
 			return nil
 		},
-		// found [by-level-1]: every node begins with a clusterd that knows no newer rules.
-		"found": func(words []string) error {
-			if len(words) > 0 && words[0] == "by-level-1" {
-				s.world.Level = 1
-				for _, h := range s.world.Hosts {
-					h.Installed = 1
-				}
-			}
+		"found": func([]string) error {
 			s.world.Found(s.document, s.nodes...)
 			return nil
 		},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -36,7 +37,7 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		w.guarded = w.guarded || d.Nature() != fence.ByPower
 	}
 	commands = append(commands, w.configure(document, 0))
-	data, err := cluster.Encode(commands)
+	data, err := clustertest.Next.Encode(commands)
 	if err != nil {
 		w.violate("founding: %v", err)
 		return
@@ -51,7 +52,7 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		h.disk = h.state.Fork()
 		h.holds(1)
 		if h.state.Level != w.Level {
-			w.violate("index 1 brings rules of level %d, its founder knows level %d", h.state.Level, w.Level)
+			w.violate("index 1 brings level %d, its founder knows level %d", h.state.Level, w.Level)
 		}
 		h.Boot()
 	}
@@ -143,12 +144,13 @@ func (w *World) Propose(through string, command cluster.Command, done func(why s
 		}
 		return
 	}
-	why := cluster.Premature(h.state, []cluster.Command{command})
-	if needed := cluster.LevelOf(command); needed > h.daemon.knows {
+	release := clustertest.ReleaseOf(h.daemon.knows)
+	why := release.Premature(h.state, []cluster.Command{command})
+	if release.KindOf(command) == "" {
 		why = "this clusterd does not know it"
 	}
 	if why != "" {
-		w.tell("%s is not proposed: %s", command.Kind(), why)
+		w.tell("%s is not proposed: %s", clustertest.Next.KindOf(command), why)
 		if done != nil {
 			done(why)
 		}

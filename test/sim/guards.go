@@ -79,9 +79,6 @@ func (s *Script) guardIt() {
 	if r.IntN(3) > 0 {
 		return
 	}
-	if s.Level != cluster.CurrentLevel {
-		s.Level, s.Document = cluster.CurrentLevel, s.Later
-	}
 	s.Guarded = true
 	one := pick(r, guardStyles)
 	for _, name := range s.Nodes {

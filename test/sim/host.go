@@ -133,7 +133,7 @@ type Host struct {
 
 // AddHost makes a host that is switched off.
 func (w *World) AddHost(name string, witness bool) *Host {
-	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, Installed: cluster.CurrentLevel, world: w,
+	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, Installed: w.newestFor(), world: w,
 		state: &cluster.State{}, disk: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{}}
 	w.enter(h)
 	return h

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
@@ -111,8 +112,8 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 // watchIncarnation: what an older daemon has to say counts for nothing (L2).
 func (w *World) watchIncarnation(before *cluster.State, c cluster.Command, node string, incarnation uint64) {
 	if n, _ := before.Nodes.Get(node); n.Incarnation != incarnation {
-		w.violate("L2: %s of incarnation %d of %s was accepted, the present one is %d", c.Kind(), incarnation, node,
-			n.Incarnation)
+		w.violate("L2: %s of incarnation %d of %s was accepted, the present one is %d", clustertest.Next.KindOf(c),
+			incarnation, node, n.Incarnation)
 	}
 }
 
@@ -289,9 +290,7 @@ func (w *World) watchLimits(s *cluster.State) {
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
 		limit("holders of "+name, len(service.Holders), 2*nodes)
-		if s.Level > oldest { // older rules keep those of nodes that have left
-			limit("failed starts of "+name, len(service.FailedOn), nodes)
-		}
+		limit("failed starts of "+name, len(service.FailedOn), nodes)
 		limit("moments of "+name, len(service.Story), 64)
 		limit("restarts of "+name, len(service.Restarts), 1024)
 	}

@@ -2,46 +2,41 @@ package sim
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/resources"
 )
 
-// oldest is the level of rules that the oldest clusterd in these worlds knows.
-const oldest = 1
+// The levels of rules in these worlds: that of the clusterd under test, which is the oldest one
+// there is, and that of one which comes after it.
+const (
+	oldest = cluster.CurrentLevel
+	Newest = clustertest.NextLevel
+)
 
 // levelFaults are upgrades at bad moments, and those who go back.
 func levelFaults() []faultKind {
 	return []faultKind{
-		{"upgrade", 3, func(w *World, f Fault, h *Host) { h.Install(cluster.CurrentLevel, f.While/8) }},
+		{"upgrade", 3, func(w *World, f Fault, h *Host) { h.Install(Newest, f.While/8) }},
 		{"downgrade", 1, func(w *World, f Fault, h *Host) {
 			if w.Level == oldest {
 				h.Install(oldest, f.While/8)
 			}
 		}},
 		{"level raised", 2, func(w *World, f Fault, h *Host) {
-			w.Propose(h.Name, cluster.RaiseLevel{Level: cluster.CurrentLevel + f.random().IntN(2)}, nil)
+			w.Propose(h.Name, cluster.RaiseLevel{Level: Newest + f.random().IntN(2)}, nil)
 		}},
 		{"new rules", 3, (*World).useNewRules},
 	}
 }
 
-// useNewRules declares, or takes back, what rules of level one know nothing of.
+// useNewRules says what older rules know nothing of, and declares a service or takes it back.
 func (w *World) useNewRules(f Fault, h *Host) {
+	w.Propose(h.Name, clustertest.Novelty{Text: f.Kind}, nil)
 	next := w.State().Document
 	next.Services = maps.Clone(next.Services)
-	if w.Level == oldest {
-		next.Fencing, next.StartAtOnce = w.later.Fencing, w.later.StartAtOnce
-	}
-	for _, name := range slices.Sorted(maps.Keys(next.Services)) {
-		spec := next.Services[name]
-		if said, known := w.later.Services[name]; known {
-			spec.Rules = said.Rules
-			next.Services[name] = spec
-		}
-	}
 	const shop = "service:shop"
 	if _, declared := next.Services[shop]; declared {
 		delete(next.Services, shop)
@@ -51,15 +46,13 @@ func (w *World) useNewRules(f Fault, h *Host) {
 	w.Configure(h.Name, next, nil)
 }
 
-// plain takes out of a document what rules of level one know nothing of.
-func plain(d cluster.Document) cluster.Document {
-	d.Fencing, d.StartAtOnce = cluster.Fencing{}, 0
-	d.Services = maps.Clone(d.Services)
-	for name, spec := range d.Services {
-		spec.Rules = resources.Rules{}
-		d.Services[name] = spec
+// newestFor is the clusterd that a machine is set up with: nothing is upgraded in a story unless
+// it says so.
+func (w *World) newestFor() int {
+	if w.random == nil {
+		return w.Level
 	}
-	return d
+	return Newest
 }
 
 // Install puts another clusterd on a host, by the level of rules that it knows,
@@ -85,7 +78,7 @@ func (h *Host) follows(commands []cluster.Command) {
 	}
 	needed := h.state.Level
 	for _, c := range commands {
-		needed = max(needed, cluster.LevelOf(c))
+		needed = max(needed, clustertest.Next.LevelOf(c))
 	}
 	if needed <= d.knows {
 		return
@@ -100,21 +93,21 @@ func (h *Host) follows(commands []cluster.Command) {
 // upgradeLate is what a person does with old installations in a calm world: what
 // cannot follow is upgraded at once, the others after some rounds.
 func (w *World) upgradeLate(h *Host) bool {
-	if h.Installed == cluster.CurrentLevel || (h.Installed >= w.State().Level && w.Now < rounds/2*roundEvery) {
+	if h.Installed == Newest || (h.Installed >= w.State().Level && w.Now < rounds/2*roundEvery) {
 		return false
 	}
-	h.Install(cluster.CurrentLevel, time.Second)
+	h.Install(Newest, time.Second)
 	return true
 }
 
 // levelNotSettled: once all know newer rules, those come into force.
 func (w *World) levelNotSettled() string {
 	for _, h := range w.order {
-		if h.member && h.Installed < cluster.CurrentLevel {
+		if h.member && h.Installed < Newest {
 			return ""
 		}
 	}
-	if w.State().Level < cluster.CurrentLevel {
+	if w.State().Level < Newest {
 		return "all members know newer rules, and they are not in force"
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 )
 
 // How the modelled log behaves.
@@ -170,7 +171,7 @@ func (w *World) Leader() string {
 // propose takes commands to the leader's log. done hears the end on the
 // proposer after its local apply; failed means that nobody knows.
 func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed bool, applied apply.Applied)) {
-	data, err := cluster.Encode(commands)
+	data, err := clustertest.Next.Encode(commands)
 	if err != nil {
 		w.violate("encoding: %v", err)
 		return
@@ -198,7 +199,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 			return
 		case d.alive() && !w.talks(d.host, leader), d.host.pair.out:
 			return
-		case cluster.Premature(leader.state, commands) != "":
+		case clustertest.ReleaseOf(leader.daemon.knows).Premature(leader.state, commands) != "":
 			// The real leader asks as well (cluster.Fit): whoever has just begun a new log knows no level
 			// yet.
 			return
@@ -229,7 +230,7 @@ func (w *World) keepInLimbo(leader *Host, data []byte) {
 
 // commit appends to the log and pushes it to every host in its own time.
 func (w *World) commit(data []byte) uint64 {
-	commands, err := cluster.Decode(data)
+	commands, err := clustertest.Next.Decode(data)
 	if err != nil {
 		w.violate("an entry cannot be read: %v", err)
 	}

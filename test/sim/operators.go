@@ -248,7 +248,7 @@ func (w *World) rejoinAsNew(h *Host) {
 func (h *Host) reinstall(key int) {
 	h.PowerOff()
 	h.key = key
-	h.state, h.disk, h.Installed = &cluster.State{}, &cluster.State{}, cluster.CurrentLevel
+	h.state, h.disk, h.Installed = &cluster.State{}, &cluster.State{}, h.world.newestFor()
 	h.log = logDisk{writing: h.log.writing}
 	h.world.tell("%s is a new machine", h.Name)
 	h.Boot()

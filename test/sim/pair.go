@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 )
@@ -115,7 +116,7 @@ func (w *World) beginGeneration(h *Host) {
 	if p == nil {
 		return
 	}
-	data, err := cluster.Encode([]cluster.Command{p.Command()})
+	data, err := clustertest.Next.Encode([]cluster.Command{p.Command()})
 	if err != nil {
 		w.violate("encoding: %v", err)
 		return

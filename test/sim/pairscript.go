@@ -88,7 +88,7 @@ var pairWeights = map[string]int{
 // two-node rule, or now and then without it or with a witness.
 func WritePairScript(seed int64) Script {
 	r := rand.New(rand.NewPCG(uint64(seed), 0x2545f4914f6cdd1d))
-	s := Script{Seed: seed, Rounds: pairRounds, Level: cluster.CurrentLevel, Nodes: []string{"node1", "node2"}}
+	s := Script{Seed: seed, Rounds: pairRounds, Level: Newest, Nodes: []string{"node1", "node2"}}
 	s.castPair(r)
 	var kinds []string
 	for _, k := range append(faultKinds(), pairFaults()...) {

@@ -29,9 +29,6 @@ func (s *Script) rule() {
 		return
 	}
 	d := &s.Document
-	if s.Level < cluster.CurrentLevel {
-		d = &s.Later
-	}
 	names := s.declared(*d)
 	next := cluster.Document{Services: map[string]resources.Spec{}}
 	for i, name := range names {
@@ -46,10 +43,10 @@ func (s *Script) rule() {
 	s.order(own)
 }
 
-// madeOfResources makes every fourth service one of resources, where the rules
-// of the founding know such.
+// madeOfResources makes every fourth service one of resources, where services have rules
+// between each other.
 func (s *Script) madeOfResources() {
-	if s.ruled() == nil || s.Level < cluster.CurrentLevel {
+	if s.ruled() == nil {
 		return
 	}
 	services := map[string]resources.Spec{}

@@ -35,9 +35,7 @@ type Script struct {
 	// Level is that of every clusterd at first.
 	Level    int
 	Document cluster.Document
-	// Later is the document as it is written when newer rules are used.
-	Later  cluster.Document
-	Faults []Fault
+	Faults   []Fault
 	// Rounds are how many there are; 0 is as many as usual.
 	Rounds int
 	// Guarded: nodes are fenced by other things than power.
@@ -72,9 +70,8 @@ func WriteScript(seed int64) (s Script) {
 	r := rand.New(rand.NewPCG(uint64(seed), 0x5851f42d4c957f2d))
 	s = Script{Seed: seed}
 	s.cast(r)
-	if s.Level = cluster.CurrentLevel; r.IntN(3) == 0 {
-		s.Level, s.Later = oldest, s.Document
-		s.Document = plain(s.Document)
+	if s.Level = Newest; r.IntN(3) == 0 {
+		s.Level = oldest
 	}
 	s.madeOfResources()
 	defer s.rule()
@@ -172,12 +169,12 @@ func History(seed int64, trace func(string)) *World {
 // Play runs a script. A dull world takes no shortcuts.
 func (s Script) Play(trace func(string), dull bool) *World {
 	w := New(s.Seed)
-	w.Trace, w.Dull, w.Level, w.later = trace, dull, s.Level, s.Later
+	w.Trace, w.Dull, w.Level = trace, dull, s.Level
 	for _, kind := range s.Without {
 		w.without[kind] = true
 	}
 	if w.without["upgrade"] {
-		w.Level = cluster.CurrentLevel
+		w.Level = Newest
 	}
 	for _, name := range s.Nodes {
 		h := w.AddHost(name, name == s.Witness)

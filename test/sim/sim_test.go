@@ -225,8 +225,8 @@ func TestHistoriesAreEventful(t *testing.T) {
 		"removed from the document": 0, "document version": 0,
 		"removed from the cluster": 0, "another machine": 0, "its daemon has been silent": 0,
 		"does not know level": 0, "a clusterd of level 1 is installed": 0, "it is in force now": 0,
-		"service:shop executes":             0,
-		"until every member runs a version": 0, "its declaration changed": 0, "its changed declaration is in force": 0,
+		"service:shop executes":              0,
+		"until every member runs a clusterd": 0, "its declaration changed": 0, "its changed declaration is in force": 0,
 		"its change was broken off": 0,
 	}
 	for _, k := range faultKinds() {

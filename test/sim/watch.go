@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/resources"
@@ -50,11 +51,11 @@ func (w *World) apply(h *Host) apply.Applied {
 	commands := r.commands
 	if index%16 == 0 {
 		var err error
-		if commands, err = cluster.Decode(r.data); err != nil {
+		if commands, err = clustertest.Next.Decode(r.data); err != nil {
 			w.violate("entry %d cannot be read: %v", index, err)
 		}
 	}
-	applied := apply.Apply(h.state, cluster.Entry{Index: index, At: r.at, Commands: commands})
+	applied := clustertest.NextRules.Apply(h.state, cluster.Entry{Index: index, At: r.at, Commands: commands})
 	digest := ""
 	if index%bytesEvery == 0 {
 		digest = w.digest(h.state)
@@ -115,7 +116,7 @@ func (w *World) traceEntry(index uint64, commands []cluster.Command, applied app
 		if len(body) > 400 {
 			body = append(body[:400:400], "..."...)
 		}
-		w.tell("%5d %s %s %s", index, c.Kind(), body, applied.Refused[i])
+		w.tell("%5d %s %s %s", index, clustertest.Next.KindOf(c), body, applied.Refused[i])
 	}
 	for _, e := range applied.Events {
 		w.tell("      %s %s -> %s on %q: %s", e.Subject, e.From, e.To, e.Node, e.Why)

@@ -68,8 +68,6 @@ type World struct {
 	pills map[string]bool
 	// guarded: some level of the document proves otherwise than by power.
 	guarded bool
-	// later is what a document says besides once newer rules are used.
-	later cluster.Document
 	// without are kinds of faults that do not happen.
 	without map[string]bool
 	// failMigration is how the next migrations end, besides by chance.
