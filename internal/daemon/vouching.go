@@ -161,9 +161,7 @@ const (
 )
 
 // othersKnow waits a while until every other member says that the new key of this node is one of a
-// member. A majority that committed it is not enough: one that lags and one that has dropped the
-// old key could not speak to each other, were they all that is left. Who is away, and was to be
-// left out, is not waited for. A keyHeld names who does not know it.
+// member (cluster.KeyTurn.Ignorant). A keyHeld names who does not know it.
 func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 	ctx, cancel := context.WithTimeout(ctx, knownPatience)
 	defer cancel()
@@ -193,29 +191,27 @@ func (d *Daemon) withoutKey(ctx context.Context, turn *cluster.KeyTurn) []string
 	defer cancel()
 	root, peers := d.replica.Root(), d.peers()
 	names := sortedNames(peers)
-	knows := make([]bool, len(names))
+	answers := make([]standingAnswer, len(names))
+	answered := make([]bool, len(names))
 	var asked sync.WaitGroup
 	for i, name := range names {
 		asked.Go(func() {
 			reply, failed := d.wire.Ask(ctx, peers[name], question)
-			var answer standingAnswer
-			if failed != nil {
-				n, _ := root.Nodes.Get(name)
-				knows[i] = turn.Anyway && !n.Reachable()
-				return
+			if answered[i] = err == nil && failed == nil; answered[i] && json.Unmarshal(reply, &answers[i]) != nil {
+				answers[i] = standingAnswer{}
 			}
 			knows[i] = json.Unmarshal(reply, &answer) == nil && answer.Cluster == d.membership.ID &&
 				answer.Key == keyOfMember
 		})
 	}
 	asked.Wait()
-	var ignorant []string
+	says := map[string]bool{}
 	for i, name := range names {
-		if err != nil || !knows[i] {
-			ignorant = append(ignorant, name)
+		if answered[i] {
+			says[name] = answers[i].Cluster == d.membership.ID && answers[i].Key == keyOfMember
 		}
 	}
-	return ignorant
+	return turn.Ignorant(root, names, says)
 }
 
 // keyAnswer says of a key what this node's own State does. It asks nobody else: else each question

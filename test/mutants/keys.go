@@ -127,9 +127,8 @@ var keys = []mutant{
 	{
 		name: "key-used-under-a-guest", law: "L5",
 		broken: "a node uses its new key while a guest moves from it, and the forwarder that carries it ends",
-		edits: []edit{{"internal/daemon/server_keys.go",
-			"\t\tif root.CarriesMove(d.name) != \"\" {\n\t\t\treturn nil\n\t\t}\n\t\tif err", "\t\tif err"}},
-		nets: first(tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")),
+		edits: []edit{{"cluster/keys.go", "\tcase s.CarriesMove(node) != \"\":", "\tcase s.CarriesMove(node) == \"-\":"}},
+		nets:  first(tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")),
 	},
 	{
 		name: "guest-moves-under-a-new-key", law: "L5",
@@ -142,9 +141,8 @@ var keys = []mutant{
 	{
 		name: "new-key-known-to-a-majority", law: "L10",
 		broken: "a node uses its new key before all know it: one that lags is a stranger to it later",
-		edits: []edit{{"internal/daemon/vouching.go", "\t\tif err != nil || !knows[i] {",
-			"\t\tif err != nil && !knows[i] {"}},
-		nets: first(tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")),
+		edits: []edit{{"cluster/keys.go", "!knows && !leftOut {", "!knows && !leftOut && name == \"\" {"}},
+		nets:  first(tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")),
 	},
 	{
 		name: "told-key-barred-by-its-own-machine", law: "L10",
