@@ -176,3 +176,45 @@ func TestAnOrderThatWasTakenBackIsNoSuccess(t *testing.T) {
 		}
 	})
 }
+
+// TestAKeyThatIsVouchedForIsOnDisk: on that word a node drops its old key. Whoever gave it and ends
+// before the key is written down comes back with an older State, and that node is a stranger to it.
+func TestAKeyThatIsVouchedForIsOnDisk(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		s.keysAgree(t, threeNodes...)
+		d, goOn := s.ordered(t, s.followers()[0])
+		defer goOn()
+		fresh := s.told(t, d).Fingerprint()
+		other := s.members[otherThan(d.name)].daemon
+		s.until("it knows the key", func() bool { return other.keyAnswer(d.name, fresh) == keyOfMember })
+		time.Sleep(time.Second) // what was to be written down is written
+		book := other.keys
+		path := filepath.Join(string(other.options.Folder), keysFile)
+		forget := func() {
+			book.mu.Lock()
+			defer book.mu.Unlock()
+			book.saved = savedKeys{}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		forget()
+		if word := other.keyAnswer(d.name, fresh); word != keyOfMember {
+			t.Errorf("the answer is %q", word)
+		}
+		if again, err := openKeyBook(other.options.Folder, other.membership.ID); err != nil ||
+			!again.saved.isKeyOf(d.name, fresh) {
+			t.Errorf("on its disk is %+v: %v", again.saved, err)
+		}
+		forget()
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if word := other.keyAnswer(d.name, fresh); word != "" {
+			t.Errorf("the answer is %q, and the key is not on disk", word)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -225,3 +225,9 @@ func (d *Daemon) keyAnswer(name, fingerprint string) string {
 	}
 	return ""
 }
+		// Whoever asks may drop its old key on this word. After a start the State lags behind, and what
+		// would bring it up to date may come from nobody but that node: it has to be on disk.
+		if err := d.keys.take(d.replica.Root()); err != nil {
+			d.logger.Warn("a key is not vouched for, because it cannot be written down", "node", name, "why", err)
+			return ""
+		}

@@ -145,6 +145,13 @@ var keys = []mutant{
 		nets:  first(tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")),
 	},
 	{
+		name: "told-key-not-on-disk", law: "L10",
+		broken: "a node drops its old key on the word of one that forgets the new one when it ends",
+		edits: []edit{{"internal/daemon/vouching.go", "err := d.keys.take(d.replica.Root()); err != nil",
+			"err := error(nil); err != nil"}},
+		nets: first(tests("internal/daemon", "^TestAKeyThatIsVouchedForIsOnDisk$")),
+	},
+	{
 		name: "told-key-barred-by-its-own-machine", law: "L10",
 		broken: "a machine that joins again amid a turn of its key becomes a member whose key is barred",
 		edits: []edit{{"cluster/apply/member.go",
