@@ -184,7 +184,7 @@ func New(options Options) (*Daemon, error) {
 	if d.keys, err = openKeyBook(options.Folder, membership.ID); err != nil {
 		return nil, err
 	}
-	d.strangers = newStrangerQueue()
+	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
 	d.keys.stranger = d.strangers.add
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)

@@ -159,6 +159,15 @@ func (b *keyBook) vouchedFor(peer pki.Peer, now time.Time) pki.Standing {
 	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
+// heardOf reports whether members were asked about a key a while ago.
+func (b *keyBook) heardOf(peer pki.Peer, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	word, known := b.vouched[peer.Fingerprint]
+	no, asked := b.vain[peer.Fingerprint]
+	return (known && word.name == peer.Name && now.Before(word.until)) || (asked && now.Before(no.until))
+}
+
 // vouch notes a member's word for a key.
 func (b *keyBook) vouch(peer pki.Peer, now time.Time) {
 	b.mu.Lock()

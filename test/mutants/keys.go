@@ -152,6 +152,13 @@ var keys = []mutant{
 		nets: first(tests("internal/daemon", "^TestAKeyThatIsVouchedForIsOnDisk$")),
 	},
 	{
+		name: "invented-names-take-every-place", law: "L10",
+		broken: "whoever stole the authority's key keeps members from being vouched for, with names that are none",
+		edits: []edit{{"internal/daemon/vouching.go", "round.after = d.expectThem(answer.Roster, time.Now())",
+			"round.after = \"\""}},
+		nets: first(tests("internal/daemon", "^TestACrowdOfInventedNamesKeepsNoMemberOut$")),
+	},
+	{
 		name: "told-key-barred-by-its-own-machine", law: "L10",
 		broken: "a machine that joins again amid a turn of its key becomes a member whose key is barred",
 		edits: []edit{{"cluster/apply/member.go",
@@ -209,7 +216,7 @@ var keys = []mutant{
 	{
 		name: "a-stranger-fills-the-queue", law: "L10",
 		broken: "who knocks with many keys takes all places of those to be asked about",
-		edits:  []edit{{"internal/daemon/vouching.go", "if taken || len(", "if taken && len("}},
+		edits:  []edit{{"internal/daemon/vouching.go", "if placeOf(*list, peer) >= 0 || len(", "if len("}},
 		nets:   first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
 	},
 	{
@@ -222,7 +229,7 @@ var keys = []mutant{
 	{
 		name: "the-same-members-are-asked", law: "L10",
 		broken: "where the first members are down, the others are never asked about a key",
-		edits:  []edit{{"internal/daemon/vouching.go", "\t\t*voucher++\n", ""}},
+		edits:  []edit{{"internal/daemon/vouching.go", "\t\tround.next++\n", ""}},
 		nets:   first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
 	},
 	{
