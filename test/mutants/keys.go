@@ -103,7 +103,8 @@ var keys = []mutant{
 		edits: []edit{{rekey,
 			"t.Removed.Set(n.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: turn.By})\n\tif",
 			"if"}},
-		nets: first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
+		nets:   []net{simulation, tests("cluster", "^TestANodesKeyIsTurnedInSteps$")},
+		faults: []string{"key rotated"},
 	},
 	{
 		name: "turned-key-opens-the-data-key", law: "L10",
@@ -127,8 +128,9 @@ var keys = []mutant{
 	{
 		name: "key-used-under-a-guest", law: "L5",
 		broken: "a node uses its new key while a guest moves from it, and the forwarder that carries it ends",
-		edits: []edit{{"cluster/keys.go", "\tcase s.CarriesMove(node) != \"\":", "\tcase s.CarriesMove(node) == \"-\":"}},
-		nets:  first(tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")),
+		edits:  []edit{{"cluster/keys.go", "\tcase s.CarriesMove(node) != \"\":", "\tcase s.CarriesMove(node) == \"-\":"}},
+		nets:   []net{simulation, tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")},
+		faults: []string{"key rotated"},
 	},
 	{
 		name: "guest-moves-under-a-new-key", law: "L5",
@@ -141,8 +143,9 @@ var keys = []mutant{
 	{
 		name: "new-key-known-to-a-majority", law: "L10",
 		broken: "a node uses its new key before all know it: one that lags is a stranger to it later",
-		edits: []edit{{"cluster/keys.go", "!knows && !leftOut {", "!knows && !leftOut && name == \"\" {"}},
-		nets:  first(tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")),
+		edits:  []edit{{"cluster/keys.go", "!knows && !leftOut {", "!knows && !leftOut && name == \"\" {"}},
+		nets:   []net{simulation, tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")},
+		faults: []string{"key rotated"},
 	},
 	{
 		name: "told-key-not-on-disk", law: "L10",
@@ -150,6 +153,13 @@ var keys = []mutant{
 		edits: []edit{{"internal/daemon/vouching.go", "err := d.keys.take(d.replica.Root()); err != nil",
 			"err := error(nil); err != nil"}},
 		nets: first(tests("internal/daemon", "^TestAKeyThatIsVouchedForIsOnDisk$")),
+	},
+	{
+		name: "turned-key-stays-the-recorded-one", law: "L10",
+		broken: "the entry that bars the old key of a node goes on recording it: nobody believes that node",
+		edits: []edit{{rekey, "\tn.Fingerprint, n.Key, n.KeyAt, n.KeyTurn = turn.Fingerprint, turn.Key, t.At, nil",
+			"\tn.KeyAt, n.KeyTurn = t.At, nil"}},
+		nets: []net{simulation, tests("cluster", "^TestANodesKeyIsTurnedInSteps$")}, faults: []string{"key rotated"},
 	},
 	{
 		name: "invented-names-take-every-place", law: "L10",

@@ -32,7 +32,8 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 	}
 	v.cancelled = false
 	w.whenAnswers(v, connecting, func() {
-		if v.gone() || !w.linked(h, target) || h.MigrationsFail || target.ArrivalsFail || target.NoStorage ||
+		if v.gone() || !w.linked(h, target) || !w.trust(h, target) || h.MigrationsFail ||
+			target.ArrivalsFail || target.NoStorage ||
 			!target.Libvirt || !target.doorkeeper(v) || target.vms[v.uuid] != nil || v.condition != resources.Running {
 			v.moving = false
 			done(NotMoved, nil)
