@@ -116,6 +116,56 @@ type TurnKey struct {
 	Wrap  []byte `json:"wrap,omitempty"`
 }
 
+// KeyStep is what a member has to do next about its own key.
+type KeyStep string
+
+// The steps. Each is written down by the node before it is told.
+const (
+	// KeyRests: nothing, or nothing yet.
+	KeyRests KeyStep = ""
+	// KeyDrops: no other key than the recorded one is to be left.
+	KeyDrops KeyStep = "drop"
+	KeyTold  KeyStep = "tell"
+	// KeyUsed: the told key becomes that of its identity, once the others know it.
+	KeyUsed   KeyStep = "use"
+	KeyTurned KeyStep = "turn"
+)
+
+// KeyStep says what a member that uses a key by now has to do next.
+func (s *State) KeyStep(node, used string) KeyStep {
+	me, known := s.Nodes.Get(node)
+	switch turn := me.KeyTurn; {
+	case !known, turn == nil && me.Fingerprint != used:
+		return KeyRests // this node is not who it was
+	case turn == nil:
+		return KeyDrops
+	case turn.Fingerprint == "":
+		return KeyTold
+	case s.CarriesMove(node) != "":
+		// None begins from here on, and its end is another State. A new certificate would let the
+		// forwarder retire, which cuts what takes longer than its patience (law L5).
+		return KeyRests
+	case turn.Fingerprint != used:
+		return KeyUsed
+	}
+	return KeyTurned
+}
+
+// Ignorant are those of the others who have not said that they know the told key. A majority that
+// committed it is not enough: one that lags and one that has dropped the old key could not speak to
+// each other, were they all that is left. Who is away, and was to be left out, is not waited for.
+func (k KeyTurn) Ignorant(s *State, others []string, says map[string]bool) []string {
+	var ignorant []string
+	for _, name := range others {
+		knows, answered := says[name]
+		n, _ := s.Nodes.Get(name)
+		if leftOut := !answered && k.Anyway && !n.Reachable(); !knows && !leftOut {
+			ignorant = append(ignorant, name)
+		}
+	}
+	return ignorant
+}
+
 // AwayBut are the other members that are not in touch.
 func (s *State) AwayBut(node string) []string {
 	var away []string

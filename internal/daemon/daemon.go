@@ -176,7 +176,7 @@ func New(options Options) (*Daemon, error) {
 	if d.keys, err = membership.OpenKeyBook(options.Folder, place.ID); err != nil {
 		return nil, err
 	}
-	d.strangers = newStrangerQueue()
+	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
 	d.keys.OnStranger(d.strangers.add)
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)

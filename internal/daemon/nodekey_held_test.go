@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -173,6 +174,41 @@ func TestAnOrderThatWasTakenBackIsNoSuccess(t *testing.T) {
 			}
 		case <-time.After(time.Minute):
 			t.Error("no answer")
+		}
+	})
+}
+
+// TestAKeyThatIsVouchedForIsOnDisk: on that word a node drops its old key. Whoever gave it and ends
+// before the key is written down comes back with an older State, and that node is a stranger to it.
+func TestAKeyThatIsVouchedForIsOnDisk(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		s.keysAgree(t, threeNodes...)
+		d, goOn := s.ordered(t, s.followers()[0])
+		defer goOn()
+		other := s.members[otherThan(d.name)].daemon
+		// Nothing can be written down here from now on: a folder stands in the place of the file.
+		path := filepath.Join(string(other.options.Folder), membership.KeysFile)
+		if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		fresh := s.told(t, d).Fingerprint()
+		key := pki.Peer{Kind: pki.KindNode, Name: d.name, Fingerprint: fresh}
+		s.until("it knows the key", func() bool { return other.recorded(key).Kind == pki.StandingMember })
+		if word := other.keyAnswer(d.name, fresh); word != "" {
+			t.Errorf("the answer is %q, and the key is not on disk", word)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if word := other.keyAnswer(d.name, fresh); word != keyOfMember {
+			t.Errorf("the answer is %q", word)
+		}
+		again, err := membership.OpenKeyBook(other.options.Folder, other.membership.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if saved := again.NewerThan(&cluster.State{}); saved == nil || !saved.IsKeyOf(d.name, fresh) {
+			t.Errorf("on its disk is %+v", saved)
 		}
 	})
 }

@@ -36,6 +36,9 @@ type standingQuestion struct {
 	// KeyOf and Key ask besides whether a key is that node's.
 	KeyOf string `json:"keyOf,omitempty"`
 	Key   string `json:"key,omitempty"`
+	// Roster asks for the keys of some members besides: those behind After in the order of names.
+	Roster bool   `json:"roster,omitempty"`
+	After  string `json:"after,omitempty"`
 	// Log is the life of the log that it holds; Lost is what became of the one it held.
 	Log  string   `json:"log,omitempty"`
 	Lost *lostLog `json:"lost,omitempty"`
@@ -54,6 +57,8 @@ type standingAnswer struct {
 	Expelled bool `json:"expelled"`
 	// Key is the answer about a key; see keyAnswer.
 	Key string `json:"key,omitempty"`
+	// Roster are keys by which members are believed, by name; see rosterAfter.
+	Roster map[string][]string `json:"roster,omitempty"`
 	// LetIn: whoever lost its log may begin with an empty one. OtherLog says why it has to set aside
 	// the one that it holds.
 	LetIn    bool   `json:"letIn,omitempty"`
@@ -86,6 +91,9 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 		}
 		if question.Key != "" {
 			answer.Key = d.keyAnswer(question.KeyOf, question.Key)
+		}
+		if question.Roster {
+			answer.Roster = rosterAfter(root, question.After)
 		}
 		d.answerLog(ctx, question, &answer)
 		answer.Address = d.answerAddress(ctx, question)

@@ -148,35 +148,28 @@ func (d *Daemon) stepToNewKey(ctx context.Context) error {
 		return err
 	}
 	root := d.replica.Root()
-	me, known := root.Nodes.Get(d.name)
-	switch turn := me.KeyTurn; {
-	case !known:
-		return nil
-	case turn == nil:
-		return d.dropOtherKeys(me)
-	case turn.Fingerprint == "":
-		return d.tellKey(ctx, turn)
-	case turn.Fingerprint != d.store.Identity().Key.Fingerprint():
-		// None begins from here on, and its end is another State. A new certificate would let the
-		// forwarder retire, which cuts what takes longer than its patience (law L5).
-		if root.CarriesMove(d.name) != "" {
-			return nil
-		}
-		if err := d.othersKnow(ctx, turn); err != nil {
+	me, _ := root.Nodes.Get(d.name)
+	switch root.KeyStep(d.name, d.store.Identity().Key.Fingerprint()) {
+	case cluster.KeyDrops:
+		return d.dropOtherKeys()
+	case cluster.KeyTold:
+		return d.tellKey(ctx, me.KeyTurn)
+	case cluster.KeyUsed:
+		if err := d.othersKnow(ctx, me.KeyTurn); err != nil {
 			return err
 		}
-		if err := d.useNextKey(root, turn); err != nil {
+		if err := d.useNextKey(root, me.KeyTurn); err != nil {
 			return err
 		}
+		return d.turnKey(ctx, d.replica.Root())
+	case cluster.KeyTurned:
+		return d.turnKey(ctx, root)
 	}
-	return d.turnKey(ctx, d.replica.Root())
+	return nil
 }
 
 // dropOtherKeys ends it: nothing of another key than the recorded one is left here.
-func (d *Daemon) dropOtherKeys(me cluster.Member) error {
-	if me.Fingerprint != d.store.Identity().Key.Fingerprint() {
-		return nil // this node is not who it was
-	}
+func (d *Daemon) dropOtherKeys() error {
 	if err := pki.DropOtherKeys(string(d.options.Folder)); err != nil {
 		return err
 	}
@@ -234,11 +227,8 @@ func (d *Daemon) useNextKey(root *cluster.State, turn *cluster.KeyTurn) error {
 func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
 	me, _ := root.Nodes.Get(d.name)
 	own := d.store.Identity().Key
-	if me.KeyTurn == nil || me.KeyTurn.Fingerprint != own.Fingerprint() {
-		return nil // it came to its end meanwhile
-	}
-	if root.CarriesMove(d.name) != "" {
-		return nil // clustat tells what is waited for, and the move's end is another State
+	if root.KeyStep(d.name, own.Fingerprint()) != cluster.KeyTurned {
+		return nil // it came to its end meanwhile, or waits for a move, whose end is another State
 	}
 	command := cluster.TurnKey{
 		Node: d.name, Since: me.KeyTurn.Since, Fingerprint: own.Fingerprint(), Epoch: root.Secrets.Epoch,

@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -58,7 +61,7 @@ func TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile(t *testing.T) {
 // TestAStrangerFillsItsOwnPlaceAlone: however often one comes, with however many keys, the next
 // one has its turn after it.
 func TestAStrangerFillsItsOwnPlaceAlone(t *testing.T) {
-	queue := newStrangerQueue()
+	queue := newStrangerQueue(func(string) bool { return false })
 	for i := range 100 {
 		queue.add(nodeKey("ghost", fmt.Sprint(i)))
 	}
@@ -72,7 +75,7 @@ func TestAStrangerFillsItsOwnPlaceAlone(t *testing.T) {
 		if len(queue.waiting) > 2 {
 			t.Fatalf("%d wait", len(queue.waiting))
 		}
-		queue.done()
+		queue.done(first)
 		queue.add(nodeKey("ghost", "again"))
 	}
 	for i := range 100 {
@@ -80,6 +83,74 @@ func TestAStrangerFillsItsOwnPlaceAlone(t *testing.T) {
 	}
 	if len(queue.waiting) != mostStrangers {
 		t.Errorf("%d wait, %d may", len(queue.waiting), mostStrangers)
+	}
+}
+
+// TestMembersHavePlacesOfTheirOwn: whoever makes names as he likes fills the places of strangers,
+// and shows keys of his own under a member's name too. Neither keeps a member from its turn.
+func TestMembersHavePlacesOfTheirOwn(t *testing.T) {
+	queue := newStrangerQueue(func(name string) bool { return name == "node4" })
+	crowd := func() {
+		for i := range 100 {
+			queue.add(nodeKey(fmt.Sprint("ghost", i), "any"))
+		}
+	}
+	turns := func(want string) {
+		t.Helper()
+		for range 2 {
+			first, _ := queue.first()
+			queue.done(first)
+			crowd()
+			if first.Name+" "+first.Fingerprint == want {
+				return
+			}
+		}
+		t.Errorf("two have had their turn, and not %s", want)
+	}
+	crowd()
+	queue.add(nodeKey("node4", "new"))
+	turns("node4 new")
+	queue.expect(nodeKey("node5", "new")) // this node's State does not know it
+	turns("node5 new")
+	queue.add(nodeKey("node4", "invented"))
+	queue.expect(nodeKey("node4", "new"))
+	turns("node4 new")
+	queue.add(nodeKey("node4", "invented"))
+	for asked, _ := queue.first(); asked.Name != "node4"; asked, _ = queue.first() {
+		queue.done(asked)
+	}
+	queue.expect(nodeKey("node4", "new")) // while the other key is being asked about
+	queue.done(nodeKey("node4", "invented"))
+	turns("node4 new")
+	for i := range 3 * membership.MaxVouched {
+		queue.expect(nodeKey(fmt.Sprint("member", i), "any"))
+	}
+	if len(queue.members) != membership.MaxVouched || len(queue.waiting) > mostStrangers {
+		t.Errorf("%d members and %d others wait", len(queue.members), len(queue.waiting))
+	}
+}
+
+// TestARosterIsToldInPages: each answer stays small, and all of them name every member.
+func TestARosterIsToldInPages(t *testing.T) {
+	root := &cluster.State{}
+	for i := range 40 {
+		name := fmt.Sprintf("%060d", i)
+		root.Nodes.Set(name, cluster.Member{Name: name, Fingerprint: strings.Repeat("f", 64),
+			KeyTurn: &cluster.KeyTurn{Fingerprint: strings.Repeat("e", 64)}})
+	}
+	seen, after := map[string]bool{}, ""
+	for range 4 {
+		page := rosterAfter(root, after)
+		text, err := json.Marshal(standingAnswer{Cluster: strings.Repeat("c", 64), Roster: page})
+		if err != nil || len(text) > 3800 {
+			t.Fatalf("an answer has %d bytes: %v", len(text), err)
+		}
+		for _, after = range sortedNames(page) {
+			seen[after] = true
+		}
+	}
+	if len(seen) != 40 {
+		t.Errorf("%d of 40 were told", len(seen))
 	}
 }
 
@@ -96,11 +167,11 @@ func TestMembersThatAreDownHoldUpNoQuestionForLong(t *testing.T) {
 		for _, node := range others {
 			s.cutLink(asker, node)
 		}
-		voucher := 0
+		var round vouchers
 		about := func(want string) {
 			t.Helper()
 			began := time.Now()
-			if word := d.askAbout(context.Background(), d.store.Identity().Self, &voucher); word != want {
+			if word := d.askAbout(context.Background(), d.store.Identity().Self, &round); word != want {
 				t.Errorf("the word is %q, not %q", word, want)
 			}
 			if took := time.Since(began); took > 10*time.Second {
@@ -108,10 +179,10 @@ func TestMembersThatAreDownHoldUpNoQuestionForLong(t *testing.T) {
 			}
 		}
 		about("")
-		if len(others) != 3 || voucher == 0 {
-			t.Fatalf("%d of %d were asked", voucher, len(others))
+		if len(others) != 3 || round.next == 0 {
+			t.Fatalf("%d of %d were asked", round.next, len(others))
 		}
-		s.mendLink(asker, others[voucher%len(others)])
+		s.mendLink(asker, others[round.next%len(others)])
 		about(keyOfMember)
 		s.mend()
 	})

@@ -38,51 +38,97 @@ const (
 )
 
 // strangerQueue are the keys to be asked about, the oldest first. Each name has one place: who
-// knocks most takes no more than its own.
+// knocks most takes no more than its own. Who has the authority's key can make as many names as he
+// likes, so members have places beside those: each name that this node's State knows, and each key
+// of which a member says that it is one.
 type strangerQueue struct {
+	isMember func(name string) bool
+
 	mu      sync.Mutex
 	waiting []pki.Peer
-	wake    chan struct{}
+	members []pki.Peer
+	// turn: a member was the last one.
+	turn bool
+	wake chan struct{}
 }
 
-func newStrangerQueue() *strangerQueue { return &strangerQueue{wake: make(chan struct{}, 1)} }
+func newStrangerQueue(isMember func(name string) bool) *strangerQueue {
+	return &strangerQueue{isMember: isMember, wake: make(chan struct{}, 1)}
+}
 
-// add implements keyBook.stranger. Who finds no place has to come again.
+// add is told of strangers by the book of keys. Who finds no place has to come again.
 func (q *strangerQueue) add(peer pki.Peer) {
+	member := q.isMember(peer.Name)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	taken := slices.ContainsFunc(q.waiting, func(other pki.Peer) bool { return other.Name == peer.Name })
-	if taken || len(q.waiting) >= mostStrangers {
+	list, most := &q.waiting, mostStrangers
+	if member {
+		list, most = &q.members, membership.MaxVouched
+	}
+	if placeOf(*list, peer) >= 0 || len(*list) >= most {
 		return
 	}
-	q.waiting = append(q.waiting, peer)
+	*list = append(*list, peer)
+	q.woken()
+}
+
+// expect takes in a key of which a member says that it is a member's. A key that somebody else has
+// shown under that name gives way.
+func (q *strangerQueue) expect(peer pki.Peer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch place := placeOf(q.members, peer); {
+	case place >= 0:
+		q.members[place] = peer
+	case len(q.members) < membership.MaxVouched:
+		q.members = append(q.members, peer)
+	}
+	q.woken()
+}
+
+func placeOf(list []pki.Peer, peer pki.Peer) int {
+	return slices.IndexFunc(list, func(other pki.Peer) bool { return other.Name == peer.Name })
+}
+
+func (q *strangerQueue) woken() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-// first returns whose turn it is. It keeps its place until done, lest it takes another one
-// meanwhile.
+// first returns whose turn it is; members and others take turns. It keeps its place until done,
+// lest it takes another one meanwhile.
 func (q *strangerQueue) first() (pki.Peer, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		return pki.Peer{}, false
+	switch {
+	case len(q.members) > 0 && (!q.turn || len(q.waiting) == 0):
+		return q.members[0], true
+	case len(q.waiting) > 0:
+		return q.waiting[0], true
 	}
-	return q.waiting[0], true
+	return pki.Peer{}, false
 }
 
-// done takes the first one off.
-func (q *strangerQueue) done() {
+// done takes off whom first returned. Where another key has got its place meanwhile, that stays.
+func (q *strangerQueue) done(peer pki.Peer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting = slices.Delete(q.waiting, 0, 1)
+	same := func(other pki.Peer) bool { return other == peer }
+	q.turn = slices.ContainsFunc(q.members, same)
+	q.waiting, q.members = slices.DeleteFunc(q.waiting, same), slices.DeleteFunc(q.members, same)
+}
+
+// vouchers is who is asked next, and behind which member's name for others.
+type vouchers struct {
+	next  int
+	after string
 }
 
 // keepVouching asks about the keys of strangers, one at a time.
 func (d *Daemon) keepVouching(ctx context.Context) {
-	voucher := 0
+	var round vouchers
 	for {
 		peer, some := d.strangers.first()
 		if !some {
@@ -93,8 +139,8 @@ func (d *Daemon) keepVouching(ctx context.Context) {
 			}
 			continue
 		}
-		d.noteWord(peer, d.askAbout(ctx, peer, &voucher), time.Now())
-		d.strangers.done()
+		d.noteWord(peer, d.askAbout(ctx, peer, &round), time.Now())
+		d.strangers.done(peer)
 		if !sleep.For(ctx, vouchEvery) {
 			return
 		}
@@ -116,15 +162,9 @@ func (d *Daemon) noteWord(peer pki.Peer, word string, now time.Time) {
 }
 
 // askAbout asks a few members whose key this is, and returns keyOfMember, keyRemoved or nothing.
-// The first no is final, and silence is no yes. Whom it asks first is counted on in voucher: where
-// some are down, others are asked the next time.
-func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer, voucher *int) string {
-	question, err := json.Marshal(standingQuestion{
-		Cluster: d.membership.ID, Node: d.name, KeyOf: peer.Name, Key: peer.Fingerprint,
-	})
-	if err != nil {
-		return ""
-	}
+// The first no is final, and silence is no yes. Whom it asks first is counted on in round: where
+// some are down, others are asked the next time. Each tells some members' keys besides.
+func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer, round *vouchers) string {
 	ctx, stop := context.WithTimeout(ctx, vouchWait)
 	defer stop()
 	peers := d.peers()
@@ -135,13 +175,19 @@ func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer, voucher *int) stri
 		if ctx.Err() != nil {
 			break
 		}
-		node := names[*voucher%len(names)]
-		*voucher++
+		node := names[round.next%len(names)]
+		round.next++
+		question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: d.name, KeyOf: peer.Name,
+			Key: peer.Fingerprint, Roster: true, After: round.after})
+		if err != nil {
+			return ""
+		}
 		reply, err := d.wire.Ask(ctx, peers[node], question)
 		var answer standingAnswer
 		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID {
 			continue
 		}
+		round.after = d.expectThem(answer.Roster, time.Now())
 		switch answer.Key {
 		case keyRemoved:
 			return keyRemoved
@@ -150,6 +196,43 @@ func (d *Daemon) askAbout(ctx context.Context, peer pki.Peer, voucher *int) stri
 		}
 	}
 	return word
+}
+
+// expectThem puts those of the keys among the ones to be asked about that this node knows nothing
+// of: a stranger's knock leads to the members who would otherwise have to find a place beside all
+// strangers. It returns behind which name the next ones stand.
+func (d *Daemon) expectThem(roster map[string][]string, now time.Time) string {
+	names := sortedNames(roster)
+	for _, name := range names {
+		for _, key := range roster[name] {
+			peer := pki.Peer{Kind: pki.KindNode, Name: name, Fingerprint: key}
+			if name != d.name && d.recorded(peer).Kind == pki.StandingUnknown && !d.keys.HeardOf(peer, now) {
+				d.strangers.expect(peer)
+			}
+		}
+	}
+	if len(names) < rosterPage {
+		return ""
+	}
+	return names[len(names)-1]
+}
+
+// rosterPage is how many members' keys are told at once: an answer is small (quorum.Wire).
+const rosterPage = 12
+
+// rosterAfter are the keys of the members behind a name.
+func rosterAfter(root *cluster.State, after string) map[string][]string {
+	roster := map[string][]string{}
+	for _, n := range root.Nodes.Rows() {
+		if n.Name <= after || n.Fingerprint == "" || len(roster) == rosterPage {
+			continue
+		}
+		roster[n.Name] = []string{n.Fingerprint}
+		if n.Keys() > 1 {
+			roster[n.Name] = append(roster[n.Name], n.KeyTurn.Fingerprint)
+		}
+	}
+	return roster
 }
 
 // How long one try waits until the others know a new key of this node, and its first pause between
@@ -162,9 +245,7 @@ const (
 )
 
 // othersKnow waits a while until every other member says that the new key of this node is one of a
-// member. A majority that committed it is not enough: one that lags and one that has dropped the
-// old key could not speak to each other, were they all that is left. Who is away, and was to be
-// left out, is not waited for. A keyHeld names who does not know it.
+// member (cluster.KeyTurn.Ignorant). A keyHeld names who does not know it.
 func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 	ctx, cancel := context.WithTimeout(ctx, knownPatience)
 	defer cancel()
@@ -194,29 +275,25 @@ func (d *Daemon) withoutKey(ctx context.Context, turn *cluster.KeyTurn) []string
 	defer cancel()
 	root, peers := d.replica.Root(), d.peers()
 	names := sortedNames(peers)
-	knows := make([]bool, len(names))
+	answers := make([]standingAnswer, len(names))
+	answered := make([]bool, len(names))
 	var asked sync.WaitGroup
 	for i, name := range names {
 		asked.Go(func() {
 			reply, failed := d.wire.Ask(ctx, peers[name], question)
-			var answer standingAnswer
-			if failed != nil {
-				n, _ := root.Nodes.Get(name)
-				knows[i] = turn.Anyway && !n.Reachable()
-				return
+			if answered[i] = err == nil && failed == nil; answered[i] && json.Unmarshal(reply, &answers[i]) != nil {
+				answers[i] = standingAnswer{}
 			}
-			knows[i] = json.Unmarshal(reply, &answer) == nil && answer.Cluster == d.membership.ID &&
-				answer.Key == keyOfMember
 		})
 	}
 	asked.Wait()
-	var ignorant []string
+	says := map[string]bool{}
 	for i, name := range names {
-		if err != nil || !knows[i] {
-			ignorant = append(ignorant, name)
+		if answered[i] {
+			says[name] = answers[i].Cluster == d.membership.ID && answers[i].Key == keyOfMember
 		}
 	}
-	return ignorant
+	return turn.Ignorant(root, names, says)
 }
 
 // keyAnswer says of a key what this node's own State does. It asks nobody else: else each question
@@ -224,6 +301,12 @@ func (d *Daemon) withoutKey(ctx context.Context, turn *cluster.KeyTurn) []string
 func (d *Daemon) keyAnswer(name, fingerprint string) string {
 	switch d.recorded(pki.Peer{Kind: pki.KindNode, Name: name, Fingerprint: fingerprint}).Kind {
 	case pki.StandingMember:
+		// Whoever asks may drop its old key on this word. After a start the State lags behind, and what
+		// would bring it up to date may come from nobody but that node: it has to be on disk.
+		if err := d.keys.Take(d.replica.Root()); err != nil {
+			d.logger.Warn("a key is not vouched for, because it cannot be written down", "node", name, "why", err)
+			return ""
+		}
 		return keyOfMember
 	case pki.StandingRemoved:
 		return keyRemoved

@@ -73,60 +73,85 @@ func (s *site) fourth(t *testing.T) {
 // does know vouch for the key. For a key that they do not know either, nobody does.
 func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 	inSecuredBubble(t, func(s *site) {
-		s.keysAgree(t, threeNodes...)
-		away := s.followers()[0]
-		s.kill(away)
-		s.fourth(t)
-		defer s.kill("node4")
-		s.until("it votes", func() bool {
-			return slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool { return n.Name == "node4" && n.Voter })
-		})
-		leader := s.leader()
-		for i := range 20 { // it lags by more than the join
-			s.ask(leader, rootUser, "POST", api.PathKeys, api.KeysRequest{ID: fmt.Sprint(i), Op: api.RotateGossip})
-		}
-		ghost := s.stranger(t, "ghost")
-		if err := s.members[leader].daemon.log.HandOver(context.Background(), "node4"); err != nil {
-			t.Fatal(err)
-		}
-		s.until("node4 leads", func() bool { return s.members["node4"].daemon.role.Load().leading })
-		time.Sleep(5 * time.Second) // the leader before it has nothing under way any longer
-		ctx, stop := context.WithCancel(context.Background())
-		defer stop()
-		var refused, welcome atomic.Int32
-		go func() {
-			for sleep.For(ctx, 100*time.Millisecond) {
-				switch err := s.knock(ctx, ghost, away); {
-				case err == nil:
-					welcome.Add(1)
-				case errors.Is(err, pki.ErrRefused):
-					refused.Add(1)
-				}
-			}
-		}()
-		s.start(away)
-		d := s.members[away].daemon
-		if d.replica.Root().Nodes.Has("node4") {
-			t.Fatal("it knows the leader before it was told")
-		}
-		took := s.until("it has caught up", func() bool {
-			return s.stateOf("node4", away) == "online" && d.replica.Root().Nodes.Has("node4")
-		})
-		if took > 30*time.Second {
-			t.Errorf("it took %s", took)
-		}
-		word := func(peer pki.Peer) bool {
-			return d.keys.VouchedFor(peer, time.Now()).Kind == pki.StandingVouched
-		}
-		if !word(s.members["node4"].daemon.store.Identity().Self) {
-			t.Error("it came back, and not by a member's word")
-		}
-		time.Sleep(10 * time.Second) // time enough for anybody's word
-		if welcome.Load() > 0 || refused.Load() < 10 || word(ghost.Self) {
-			t.Errorf("a key that nobody knows was let in %d times, refused %d times, vouched for: %t",
-				welcome.Load(), refused.Load(), word(ghost.Self))
-		}
+		s.catchUpDespite(t, []*pki.Identity{s.stranger(t, "ghost")}, 100*time.Millisecond)
 	})
+}
+
+// TestACrowdOfInventedNamesKeepsNoMemberOut: whoever stole the authority's key makes as many names
+// as there are places, knocks with them far more often than members do, and under the new member's
+// own name too.
+func TestACrowdOfInventedNamesKeepsNoMemberOut(t *testing.T) {
+	inSecuredBubble(t, func(s *site) {
+		crowd := []*pki.Identity{s.stranger(t, "node4"), s.stranger(t, "node4")}
+		for i := range 3 * mostStrangers {
+			crowd = append(crowd, s.stranger(t, fmt.Sprint("ghost", i)))
+		}
+		s.catchUpDespite(t, crowd, 10*time.Millisecond)
+	})
+}
+
+// knockAll knocks at a node as one after the other, and counts the answers.
+func (s *site) knockAll(ctx context.Context, crowd []*pki.Identity, every time.Duration, node string,
+	refused, welcome *atomic.Int32) {
+	for i := 0; sleep.For(ctx, every); i++ {
+		switch err := s.knock(ctx, crowd[i%len(crowd)], node); {
+		case err == nil:
+			welcome.Add(1)
+		case errors.Is(err, pki.ErrRefused):
+			refused.Add(1)
+		}
+	}
+}
+
+// catchUpDespite lets a member come back that does not know the leader's key, while others knock
+// all the time.
+func (s *site) catchUpDespite(t *testing.T, crowd []*pki.Identity, every time.Duration) {
+	t.Helper()
+	s.keysAgree(t, threeNodes...)
+	away := s.followers()[0]
+	s.kill(away)
+	s.fourth(t)
+	defer s.kill("node4")
+	s.until("it votes", func() bool {
+		return slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool { return n.Name == "node4" && n.Voter })
+	})
+	leader := s.leader()
+	for i := range 20 { // it lags by more than the join
+		s.ask(leader, rootUser, "POST", api.PathKeys, api.KeysRequest{ID: fmt.Sprint(i), Op: api.RotateGossip})
+	}
+	if err := s.members[leader].daemon.log.HandOver(context.Background(), "node4"); err != nil {
+		t.Fatal(err)
+	}
+	s.until("node4 leads", func() bool { return s.members["node4"].daemon.role.Load().leading })
+	time.Sleep(5 * time.Second) // the leader before it has nothing under way any longer
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var refused, welcome atomic.Int32
+	go s.knockAll(ctx, crowd, every, away, &refused, &welcome)
+	s.start(away)
+	d := s.members[away].daemon
+	if d.replica.Root().Nodes.Has("node4") {
+		t.Fatal("it knows the leader before it was told")
+	}
+	took := s.until("it has caught up", func() bool {
+		return s.stateOf("node4", away) == "online" && d.replica.Root().Nodes.Has("node4")
+	})
+	if took > 30*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	word := func(peer pki.Peer) bool { return d.keys.VouchedFor(peer, time.Now()).Kind == pki.StandingVouched }
+	if !word(s.members["node4"].daemon.store.Identity().Self) {
+		t.Error("it came back, and not by a member's word")
+	}
+	time.Sleep(10 * time.Second) // time enough for anybody's word
+	if welcome.Load() > 0 || refused.Load() < 10 {
+		t.Errorf("keys that nobody knows were let in %d times, refused %d times", welcome.Load(), refused.Load())
+	}
+	for _, ghost := range crowd {
+		if word(ghost.Self) {
+			t.Errorf("a key that nobody knows is vouched for, as %s", ghost.Self.Name)
+		}
+	}
 }
 
 // TestLinksOfATurnedKeyAreCut: over real TLS, connections that were made with the old key end

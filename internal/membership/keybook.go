@@ -202,6 +202,15 @@ func (b *KeyBook) VouchedFor(peer pki.Peer, now time.Time) pki.Standing {
 	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
+// HeardOf reports whether members were asked about a key a while ago.
+func (b *KeyBook) HeardOf(peer pki.Peer, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	word, known := b.vouched[peer.Fingerprint]
+	no, asked := b.vain[peer.Fingerprint]
+	return (known && word.name == peer.Name && now.Before(word.until)) || (asked && now.Before(no.until))
+}
+
 // Vouch notes a member's word for a key.
 func (b *KeyBook) Vouch(peer pki.Peer, now time.Time) {
 	b.mu.Lock()

@@ -103,7 +103,8 @@ var keys = []mutant{
 		edits: []edit{{rekey,
 			"t.Removed.Set(n.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: turn.By})\n\tif",
 			"if"}},
-		nets: first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
+		nets:   []net{simulation, tests("cluster", "^TestANodesKeyIsTurnedInSteps$")},
+		faults: []string{"key rotated"},
 	},
 	{
 		name: "turned-key-opens-the-data-key", law: "L10",
@@ -127,9 +128,9 @@ var keys = []mutant{
 	{
 		name: "key-used-under-a-guest", law: "L5",
 		broken: "a node uses its new key while a guest moves from it, and the forwarder that carries it ends",
-		edits: []edit{{"internal/daemon/server_keys.go",
-			"\t\tif root.CarriesMove(d.name) != \"\" {\n\t\t\treturn nil\n\t\t}\n\t\tif err", "\t\tif err"}},
-		nets: first(tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")),
+		edits:  []edit{{"cluster/keys.go", "\tcase s.CarriesMove(node) != \"\":", "\tcase s.CarriesMove(node) == \"-\":"}},
+		nets:   []net{simulation, tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")},
+		faults: []string{"key rotated"},
 	},
 	{
 		name: "guest-moves-under-a-new-key", law: "L5",
@@ -142,9 +143,30 @@ var keys = []mutant{
 	{
 		name: "new-key-known-to-a-majority", law: "L10",
 		broken: "a node uses its new key before all know it: one that lags is a stranger to it later",
-		edits: []edit{{"internal/daemon/vouching.go", "\t\tif err != nil || !knows[i] {",
-			"\t\tif err != nil && !knows[i] {"}},
-		nets: first(tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")),
+		edits:  []edit{{"cluster/keys.go", "!knows && !leftOut {", "!knows && !leftOut && name == \"\" {"}},
+		nets:   []net{simulation, tests("internal/daemon", "^TestANewKeyIsUsedOnlyWhenAllKnowIt$")},
+		faults: []string{"key rotated"},
+	},
+	{
+		name: "told-key-not-on-disk", law: "L10",
+		broken: "a node drops its old key on the word of one that forgets the new one when it ends",
+		edits: []edit{{"internal/daemon/vouching.go", "err := d.keys.Take(d.replica.Root()); err != nil",
+			"err := error(nil); err != nil"}},
+		nets: first(tests("internal/daemon", "^TestAKeyThatIsVouchedForIsOnDisk$")),
+	},
+	{
+		name: "turned-key-stays-the-recorded-one", law: "L10",
+		broken: "the entry that bars the old key of a node goes on recording it: nobody believes that node",
+		edits: []edit{{rekey, "\tn.Fingerprint, n.Key, n.KeyAt, n.KeyTurn = turn.Fingerprint, turn.Key, t.At, nil",
+			"\tn.KeyAt, n.KeyTurn = t.At, nil"}},
+		nets: []net{simulation, tests("cluster", "^TestANodesKeyIsTurnedInSteps$")}, faults: []string{"key rotated"},
+	},
+	{
+		name: "invented-names-take-every-place", law: "L10",
+		broken: "whoever stole the authority's key keeps members from being vouched for, with names that are none",
+		edits: []edit{{"internal/daemon/vouching.go", "round.after = d.expectThem(answer.Roster, time.Now())",
+			"round.after = \"\""}},
+		nets: first(tests("internal/daemon", "^TestACrowdOfInventedNamesKeepsNoMemberOut$")),
 	},
 	{
 		name: "told-key-barred-by-its-own-machine", law: "L10",
@@ -204,7 +226,7 @@ var keys = []mutant{
 	{
 		name: "a-stranger-fills-the-queue", law: "L10",
 		broken: "who knocks with many keys takes all places of those to be asked about",
-		edits:  []edit{{"internal/daemon/vouching.go", "if taken || len(", "if taken && len("}},
+		edits:  []edit{{"internal/daemon/vouching.go", "if placeOf(*list, peer) >= 0 || len(", "if len("}},
 		nets:   first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
 	},
 	{
@@ -218,7 +240,7 @@ var keys = []mutant{
 	{
 		name: "the-same-members-are-asked", law: "L10",
 		broken: "where the first members are down, the others are never asked about a key",
-		edits:  []edit{{"internal/daemon/vouching.go", "\t\t*voucher++\n", ""}},
+		edits:  []edit{{"internal/daemon/vouching.go", "\t\tround.next++\n", ""}},
 		nets:   first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
 	},
 	{

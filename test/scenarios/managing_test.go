@@ -96,7 +96,8 @@ func (s *story) joining() map[string]func([]string) error {
 			if err != nil {
 				return err
 			}
-			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: "key-" + words[0],
+			key := s.world.Hosts[words[0]].Key()
+			return s.propose("announce", cluster.NodeUp{Node: words[0], Fingerprint: cluster.FingerprintOf(key),
 				Boot: words[0] + "-boot-1", MaxLevel: level, Version: words[2], Session: "of-" + words[2]})
 		},
 		// upgrade NODE: a newer clusterd is installed there, and its daemon restarted.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -152,7 +153,9 @@ func (w *World) mend() {
 			h.SetLibvirt(true)
 		}
 		h.SetVolume(cluster.Volume{})
-		w.mendHost(h)
+		if !w.mendKey(h) {
+			w.mendHost(h)
+		}
 	}
 }
 
@@ -176,7 +179,7 @@ func (w *World) mendHost(h *Host) {
 		h.StartDaemon()
 	case me.State == cluster.NodeLeft && me.Session == h.daemon.session:
 		h.KillDaemon()
-	case me.Fingerprint != h.fingerprint() && me.Fingerprint != "":
+	case !h.ring.isMember(me) && me.Fingerprint != "":
 		h.reinstall(keyOf(me)) // its join came, and nobody heard of it
 	}
 	for _, v := range h.machines() {
@@ -239,7 +242,7 @@ func (w *World) NotSettled() string {
 	if why := w.levelNotSettled(); why != "" {
 		return why
 	}
-	if why := w.ordersNotSettled(); why != "" {
+	if why := cmp.Or(w.ordersNotSettled(), w.turnsNotSettled()); why != "" {
 		return why
 	}
 	s := w.State()

@@ -48,11 +48,18 @@ type daemon struct {
 	// seen is what it explains from as the leader, and seenAt when that came.
 	seen   *cluster.View
 	seenAt time.Duration
+	// stepping: it takes the steps to a new key. keyHeld is when it last said what holds the
+	// next one up.
+	stepping bool
+	keyHeld  time.Duration
+	// vouched are keys that a member's word lets in; asking are those about whose key it asks.
+	vouched, asking map[string]bool
 }
 
 func newDaemon(h *Host, session string) *daemon {
 	d := &daemon{host: h, session: session, knows: h.Installed, node: mind.NewNode(h.Name), started: h.world.Now,
-		waiting: map[uint64]func(bool, apply.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{}}
+		waiting: map[uint64]func(bool, apply.Applied){}, queues: map[string][]cluster.Duty{}, probed: map[string]uint64{},
+		vouched: map[string]bool{}, asking: map[string]bool{}}
 	switch {
 	case h.world.Dull:
 		d.node = d.node.WithoutShortcuts()
@@ -310,6 +317,7 @@ func (d *daemon) recognise() {
 		h.KillDaemon()
 		return
 	}
+	d.followKey()
 	d.announceSoon()
 }
 
@@ -350,7 +358,7 @@ func (d *daemon) announce() {
 	}
 	switch {
 	case me.Session != d.session && d.incarnation == 0:
-		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.fingerprint(), Boot: h.BootID(), Address: h.Name,
+		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.ring.used.fingerprint, Boot: h.BootID(), Address: h.Name,
 			Version: fmt.Sprintf("%d.0", d.knows), MaxLevel: d.knows, Session: d.session, Previous: &me.Incarnation,
 			Log: h.log.held.Life})
 	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:

@@ -19,7 +19,9 @@
 // hypervisors that fail, hang, restart, lose or delay events, carry out calls
 // late, lose a migration's last reply, and autostart; guests that crash, end,
 // vanish and pause; storage that goes away; people who ask, repeat, fence,
-// confirm, configure, move, destroy, remove, replace and reinstall; old and new
+// confirm, configure, move, destroy, remove, replace and reinstall, and who rotate
+// the key of a node (turning.go): daemons believe each other by what their State, or
+// what they wrote down, says of the keys in use (keyring.go); old and new
 // versions side by side, upgraded one by one and back, with rules that only the
 // new ones know.
 //

@@ -23,8 +23,9 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 		if w.Hosts[name] == nil {
 			w.AddHost(name, false)
 		}
-		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: w.Hosts[name].fingerprint(),
-			HardwareUUID: w.Hosts[name].hardware(), Address: name, Witness: w.Hosts[name].Witness})
+		h := w.Hosts[name]
+		commands = append(commands, cluster.Join{Token: token, Node: name, Fingerprint: cluster.FingerprintOf(h.Key()),
+			Key: h.Key(), HardwareUUID: h.hardware(), Address: name, Witness: h.Witness})
 	}
 	if document.Nodes == nil {
 		document.Nodes = map[string]cluster.NodeSpec{}

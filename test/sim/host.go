@@ -90,6 +90,7 @@ type Host struct {
 	bootID string // of the boot bootOf, asked for millions of times
 	bootOf int
 	key    int // how many machines have had this name
+	ring   keyring
 	member bool
 	// away: a person has taken it out of the cluster; it is not booted.
 	away bool
@@ -134,7 +135,8 @@ type Host struct {
 // AddHost makes a host that is switched off.
 func (w *World) AddHost(name string, witness bool) *Host {
 	h := &Host{Name: name, Witness: witness, Libvirt: true, BMC: BMCWorks, Installed: w.newestFor(), world: w,
-		state: &cluster.State{}, disk: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{}}
+		state: &cluster.State{}, disk: &cluster.State{}, vms: map[string]*vm{}, creating: map[string]int{},
+		ring: newKeyring(name, 0)}
 	w.enter(h)
 	return h
 }
@@ -147,29 +149,28 @@ func (h *Host) BootID() string {
 	return h.bootID
 }
 
-func (h *Host) fingerprint() string {
-	fingerprint, _ := identity(h.Name, h.key)
-	return fingerprint
-}
+// Key is the public key that it uses.
+func (h *Host) Key() []byte { return h.ring.used.public }
 
-func (h *Host) hardware() string {
-	_, hardware := identity(h.Name, h.key)
-	return hardware
-}
+func (h *Host) hardware() string { return hardwareOf(h.Name, h.key) }
 
-// identity is what the machine is known by that has a name as the key-th one.
-func identity(name string, key int) (fingerprint, hardware string) {
+// machineName is what the machine is known by that has a name as the key-th one.
+func machineName(name string, key int) string {
 	if key > 0 {
-		name = fmt.Sprintf("%s-%d", name, key)
+		return fmt.Sprintf("%s-%d", name, key)
 	}
-	sum := sha256.Sum256([]byte(name))
-	return "key-" + name, fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	return name
+}
+
+func hardwareOf(name string, key int) string {
+	sum := sha256.Sum256([]byte(machineName(name, key)))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // keyOf is which machine of its name a member is.
 func keyOf(n cluster.Member) int {
 	for key := range maxMachines {
-		if fingerprint, _ := identity(n.Name, key); fingerprint == n.Fingerprint {
+		if newKeyring(n.Name, key).isMember(n) {
 			return key
 		}
 	}

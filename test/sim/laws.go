@@ -23,6 +23,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 	for i, c := range commands {
 		if applied.Refused[i] == "" {
 			w.watchCommand(before, after, c)
+			w.watchKeyCommand(before, after, c)
 		}
 	}
 	w.watchOverlays(after, commands)

@@ -275,6 +275,7 @@ func (h *Host) catchUp() {
 		if h.follows(commands); h.daemon == nil {
 			return
 		}
+		h.learnKeys(commands)
 		if finish := d.waiting[applied.Index]; finish != nil {
 			delete(d.waiting, applied.Index)
 			finish(false, applied)
@@ -303,6 +304,7 @@ func (h *Host) install(leader *Host) {
 	h.disk = h.state.Fork()
 	h.holds(h.state.Index)
 	if h.follows(nil); h.daemon != nil {
+		h.learnKeys(nil)
 		h.daemon.poke()
 	}
 }

@@ -44,6 +44,8 @@ type image struct {
 	state *cluster.State
 	pair  pair
 	key   int
+	ring  keyring
+	turns int // how many changes of keys there had been
 }
 
 // lostLogFaults are what becomes of the disk that a log lies on, under a key that lives.
@@ -166,7 +168,7 @@ func (h *Host) dropLimbo() {
 }
 
 func (h *Host) copyFolder() image {
-	return image{log: h.log, state: h.disk.Fork(), pair: h.pair, key: h.key}
+	return image{log: h.log, state: h.disk.Fork(), pair: h.pair, key: h.key, ring: h.ring, turns: h.world.turns.changes}
 }
 
 // putFolder puts an older copy of the whole data folder back, as a machine is that was taken
@@ -175,7 +177,7 @@ func (h *Host) copyFolder() image {
 func (h *Host) putFolder(copied image) {
 	w := h.world
 	if copied.key != h.key || copied.log.lost != "" || copied.log.held.Life != h.log.held.Life ||
-		copied.pair.parting != nil || copied.pair.recovery != nil {
+		copied.pair.parting != nil || copied.pair.recovery != nil || w.estranges(copied) {
 		return
 	}
 	// On that disk are the snapshot and the entries behind it.
@@ -189,9 +191,9 @@ func (h *Host) putFolder(copied image) {
 	w.tell("%s is taken back to a copy of its folder that ends at entry %d, it held %d", h.Name, back.LastIndex,
 		h.log.held.LastIndex)
 	acked, writing := h.log.acked, h.log.writing
-	h.pair.warrant = copied.pair.warrant
-	h.log, h.state, h.disk = copied.log, copied.state.Fork(), copied.state.Fork()
+	h.log, h.state, h.disk, h.pair.warrant = copied.log, copied.state.Fork(), copied.state.Fork(), copied.pair.warrant
 	h.log.acked, h.log.writing, h.log.known = acked, writing, copied.log.written
+	h.putKeys(copied.ring)
 	h.dropLimbo()
 }
 

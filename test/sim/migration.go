@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -31,7 +32,8 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 	}
 	v.cancelled = false
 	w.whenAnswers(v, connecting, func() {
-		if v.gone() || !w.linked(h, target) || h.MigrationsFail || target.ArrivalsFail || target.NoStorage ||
+		if v.gone() || !w.linked(h, target) || !w.trust(h, target) || h.MigrationsFail ||
+			target.ArrivalsFail || target.NoStorage ||
 			!target.Libvirt || !target.doorkeeper(v) || target.vms[v.uuid] != nil || v.condition != resources.Running {
 			v.moving = false
 			done(NotMoved, nil)
@@ -109,4 +111,32 @@ func (h *Host) MoveByHand(service string, target *Host) {
 	w.byHand[service] = true // nobody in touch may have it; then the cluster starts it again
 	arrived.execute()
 	target.hint(service, resources.Observation{Condition: resources.Running})
+}
+
+// arrivalsSalt draws when hosts take no live migrations; the faults of a seed are
+// otherwise what they were.
+const arrivalsSalt = 37
+
+// arrivals lets some hosts refuse what comes live: a wrong CPU model, a bridge or an
+// image that is not there. Whoever wants to go somewhere else has to try the next.
+func (s *Script) arrivals() {
+	r := rand.New(rand.NewPCG(uint64(s.Seed), arrivalsSalt))
+	for round := range rounds {
+		begin := time.Duration(round)*roundEvery + roundBegins
+		for range r.IntN(3) {
+			s.Faults = append(s.Faults, Fault{At: begin + time.Duration(r.Int64N(int64(20*time.Second))),
+				While: 2*time.Second + time.Duration(r.Int64N(int64(8*time.Second))),
+				Kind:  "arrivals fail", Host: pick(r, s.Nodes), Other: pick(r, s.Nodes), Service: pick(r, s.serviceNames()),
+				Choice: r.Uint64()})
+		}
+	}
+	sortFaults(s.Faults)
+}
+
+// arrivalFaults are drawn by arrivals alone.
+func arrivalFaults() []faultKind {
+	return []faultKind{{"arrivals fail", 0, func(w *World, f Fault, h *Host) {
+		h.ArrivalsFail = true
+		w.After(2*f.While, func() { h.ArrivalsFail = false })
+	}}}
 }

@@ -85,13 +85,13 @@ func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a
 // talks reports whether two daemons can talk.
 func (w *World) talks(a, b *Host) bool {
 	return a.daemon != nil && b.daemon != nil && !a.daemon.paused && !b.daemon.paused && !a.logless() &&
-		!b.logless() && w.linked(a, b)
+		!b.logless() && w.linked(a, b) && w.trust(a, b)
 }
 
 // hears reports whether a's daemon gets the heartbeats of b's.
 func (w *World) hears(a, b *Host) bool {
 	return b.daemon != nil && !b.daemon.paused && !b.logless() && w.passes(b, a) &&
-		!w.network.cut[Beats][b.place][a.place]
+		!w.network.cut[Beats][b.place][a.place] && w.pairKey(a, b)
 }
 
 // changed is called whenever somebody can be heard who could not, or cannot who
@@ -126,6 +126,7 @@ func (w *World) changed() {
 		h.withLeader = with
 	}
 	w.meetOthers()
+	w.watchTrust()
 }
 
 // watchTalk: what begins to talk and ends at once has not been heard.

@@ -219,9 +219,10 @@ func (w *World) rejoinAsNew(h *Host) {
 	}
 	w.requests++
 	key := h.key + 1
-	fingerprint, hardware := identity(h.Name, key)
+	fresh := newKeyring(h.Name, key).used
 	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, key, w.requests), Node: h.Name,
-		Fingerprint: fingerprint, HardwareUUID: hardware, Address: h.Name, Witness: h.Witness, By: "root"}
+		Fingerprint: fresh.fingerprint, Key: fresh.public, HardwareUUID: hardwareOf(h.Name, key), Address: h.Name,
+		Witness: h.Witness, By: "root"}
 	token := cluster.AddToken{ID: join.Token, Token: cluster.Token{Expires: epoch.AddDate(1, 0, 0), Replace: replace}}
 	w.Propose(through, token, func(why string) {
 		if why != "" {
@@ -247,7 +248,7 @@ func (w *World) rejoinAsNew(h *Host) {
 // reinstall makes a host another machine of the same name, with an empty disk.
 func (h *Host) reinstall(key int) {
 	h.PowerOff()
-	h.key = key
+	h.key, h.ring = key, newKeyring(h.Name, key)
 	h.state, h.disk, h.Installed = &cluster.State{}, &cluster.State{}, h.world.newestFor()
 	h.log = logDisk{writing: h.log.writing}
 	h.world.tell("%s is a new machine", h.Name)

@@ -112,6 +112,7 @@ func WritePairScript(seed int64) Script {
 		}
 	}
 	s.loseLogs(pairRounds)
+	s.turnKeys(pairRounds)
 	return s
 }
 

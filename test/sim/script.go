@@ -103,6 +103,7 @@ func WriteScript(seed int64) (s Script) {
 	s.volumes(rounds)
 	s.deafen(rounds)
 	s.hypervisors(rounds)
+	s.turnKeys(rounds)
 	return s
 }
 

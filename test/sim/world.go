@@ -79,6 +79,7 @@ type World struct {
 	calmSince time.Duration
 	// audited: each shortcut of the minds is compared with the long way.
 	audited bool
+	turns   turns
 }
 
 // Figures are what a run of histories is measured by.
@@ -98,6 +99,7 @@ func New(seed int64) *World {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
 		w.raft.compactAfter = 20 + w.random.IntN(200)
 		w.audited = seed%auditEvery == 0
+		w.turns.random = rand.New(rand.NewPCG(uint64(seed), turnPaceSalt))
 	}
 	return w
 }
