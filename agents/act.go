@@ -88,7 +88,8 @@ func (v Verbs) Do(ctx context.Context, act Act) Result {
 	if do, known := v[act.Verb]; known {
 		return do(ctx, act)
 	}
-	return Refuse(act, fmt.Sprintf("what runs %s cannot %s", act.Spec.Name, cmp.Or(special[act.Verb], string(act.Verb)+" it")))
+	does := cmp.Or(special[act.Verb], string(act.Verb)+" it")
+	return Refuse(act, fmt.Sprintf("what runs %s cannot %s", act.Spec.Name, does))
 }
 
 // About makes a verb of what needs to know no more than which service is meant.
