@@ -308,30 +308,30 @@ func (p *parser) fileContents(node *yaml.Node, what string) string {
 }
 
 // changedAlert tells what differs, never a secret.
-func changedAlert(old, new cluster.Alert) []string {
-	var changes []string
-	changes = note(changes, "program", old.Program, new.Program)
-	changes = note(changes, "arguments", strings.Join(old.Arguments, " "), strings.Join(new.Arguments, " "))
-	changes = note(changes, "url", old.URL, new.URL)
+func changedAlert(old, new cluster.Alert) changes {
+	var told changes
+	told = note(told, "program", old.Program, new.Program)
+	told = note(told, "arguments", strings.Join(old.Arguments, " "), strings.Join(new.Arguments, " "))
+	told = note(told, "url", old.URL, new.URL)
 	if old.SecretURL != new.SecretURL {
-		changes = append(changes, "the secret_url changes")
+		told = told.and(EffectNow, "the secret_url changes")
 	}
-	changes = note(changes, "secret_url_credential", old.SecretURLCredential, new.SecretURLCredential)
+	told = note(told, "secret_url_credential", old.SecretURLCredential, new.SecretURLCredential)
 	if old.Authority != new.Authority {
-		changes = append(changes, "the ca changes")
+		told = told.and(EffectNow, "the ca changes")
 	}
-	changes = note(changes, "header", old.Header, new.Header)
+	told = note(told, "header", old.Header, new.Header)
 	if old.Secret != new.Secret {
-		changes = append(changes, "the secret changes")
+		told = told.and(EffectNow, "the secret changes")
 	}
-	changes = note(changes, "secret_credential", old.SecretCredential, new.SecretCredential)
-	changes = note(changes, "kinds", list(old.Kinds), list(new.Kinds))
-	changes = note(changes, "subjects", list(old.Subjects), list(new.Subjects))
-	changes = note(changes, "states", list(old.States), list(new.States))
-	changes = note(changes, "node", old.Node, new.Node)
+	told = note(told, "secret_credential", old.SecretCredential, new.SecretCredential)
+	told = note(told, "kinds", list(old.Kinds), list(new.Kinds))
+	told = note(told, "subjects", list(old.Subjects), list(new.Subjects))
+	told = note(told, "states", list(old.States), list(new.States))
+	told = note(told, "node", old.Node, new.Node)
 	old, new = old.WithDefaults(), new.WithDefaults()
-	changes = note(changes, "timeout", old.Timeout, new.Timeout)
-	return note(changes, "attempts", old.Attempts, new.Attempts)
+	told = note(told, "timeout", old.Timeout, new.Timeout)
+	return note(told, "attempts", old.Attempts, new.Attempts)
 }
 
 // alertText is an alert in words.

@@ -28,45 +28,34 @@ const (
 // Effects are all of them.
 var Effects = []Effect{EffectNow, EffectNextStart, EffectStart, EffectRestart, EffectEnd}
 
-// What sentences of Diff say, and effectOf looks for.
-const (
-	fromNextStart = "counts from its next start"
-	isStarted     = "it is started"
-	isRemoved     = "is removed"
-	isAdded       = "is added"
-	isRestarted   = "so it is restarted unless its agent reloads"
-	liesBelow     = "lies below one that changes, so it is restarted with it"
-)
-
 // Change is one sentence of a plan with its effect.
 type Change struct {
 	Effect Effect
 	Text   string
 }
 
-// Plan is Diff, with the effect of each change.
-func Plan(old, new cluster.Document) []Change {
-	lines := Diff(old, new)
-	changes := make([]Change, 0, len(lines))
-	for _, line := range lines {
-		changes = append(changes, Change{Effect: effectOf(line), Text: line})
-	}
-	return changes
+// changes are what is told of one thing, in order.
+type changes []Change
+
+func (c changes) and(effect Effect, format string, arguments ...any) changes {
+	return append(c, Change{Effect: effect, Text: fmt.Sprintf(format, arguments...)})
 }
 
-func effectOf(line string) Effect {
-	ofService := strings.HasPrefix(line, "service ")
-	switch {
-	case strings.Contains(line, ": "+isRemoved), ofService && strings.HasSuffix(line, " "+isRemoved):
-		return EffectEnd
-	case strings.Contains(line, "; "+isStarted), ofService && strings.HasSuffix(line, " "+isAdded):
-		return EffectStart
-	case strings.HasSuffix(line, liesBelow), strings.HasSuffix(line, isRestarted):
-		return EffectRestart
-	case strings.Contains(line, fromNextStart), strings.Contains(line, "counts from the next start"):
-		return EffectNextStart
+// of says in each what it is about.
+func (c changes) of(what string) changes {
+	for i := range c {
+		c[i].Text = what + ": " + c[i].Text
 	}
-	return EffectNow
+	return c
+}
+
+// Diff is the texts of Plan.
+func Diff(old, new cluster.Document) []string {
+	var lines []string
+	for _, change := range Plan(old, new) {
+		lines = append(lines, change.Text)
+	}
+	return lines
 }
 
 // longestSummary is how many bytes a summary takes.

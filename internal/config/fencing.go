@@ -125,11 +125,11 @@ func fencingText(f cluster.Fencing) string {
 		drillsText(f.Drills))
 }
 
-func changedFencing(old, new cluster.Fencing) []string {
+func changedFencing(old, new cluster.Fencing) changes {
 	old, new = old.WithDefaults(), new.WithDefaults()
-	var changes []string
-	changes = note(changes, "at_once", old.AtOnce, new.AtOnce)
-	changes = note(changes, "shots", old.Shots, new.Shots)
-	changes = note(changes, "drills", drillsText(old.Drills), drillsText(new.Drills))
-	return note(changes, "window", old.Window, new.Window)
+	var told changes
+	told = note(told, "at_once", old.AtOnce, new.AtOnce)
+	told = note(told, "shots", old.Shots, new.Shots)
+	told = note(told, "drills", drillsText(old.Drills), drillsText(new.Drills))
+	return note(told, "window", old.Window, new.Window)
 }

@@ -118,15 +118,15 @@ func optionsText(options map[string]string, hides hider) string {
 }
 
 // changedOptions tells a change of a secret value as such, and no more of it.
-func changedOptions(changes []string, old, new fence.Device) []string {
+func changedOptions(told changes, old, new fence.Device) changes {
 	hid, hides := old.Schema().Hides, new.Schema().Hides
-	changes = note(changes, "options", optionsText(old.Options, hid), optionsText(new.Options, hides))
+	told = note(told, "options", optionsText(old.Options, hid), optionsText(new.Options, hides))
 	for _, name := range slices.Sorted(maps.Keys(new.Options)) {
 		was, had := old.Options[name]
 		now := new.Options[name]
 		if had && was != now && hid(name, was) && hides(name, now) {
-			changes = append(changes, "the value of "+name+" changes")
+			told = told.and(EffectNow, "the value of %s changes", name)
 		}
 	}
-	return changes
+	return told
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
 )
 
 func TestAnEarlierDocumentKeepsThePasswordsInForce(t *testing.T) {
@@ -61,5 +63,35 @@ func TestSummary(t *testing.T) {
 	}
 	if long := Summary([]string{strings.Repeat("é", 500)}); len([]rune(long)) > longestSummary+3 {
 		t.Errorf("a summary of %d letters", len([]rune(long)))
+	}
+}
+
+// TestAChangeOfEachKeyOfAServiceIsTold: what can be written can be changed, and who changes it is
+// told so and what comes of it.
+func TestAChangeOfEachKeyOfAServiceIsTold(t *testing.T) {
+	values := map[string][2]string{
+		"domain": {"main", "other"}, "autostart": {"true", "false"}, "recovery": {"restart", "relocate"},
+		"max_restarts": {"1", "2"}, "restart_expire_time": {"1m", "2m"}, "start_timeout": {"1m", "2m"},
+		"stop_timeout": {"1m", "3m"}, "destroy_timeout": {"1m", "2m"}, "migrate_timeout": {"1m", "2m"},
+		"storage_only": {"false", "true"}, "probe": {"udp:10.0.0.9:7", "tcp:10.0.0.9:7"}, "exclusive": {"false", "true"},
+		"depend": {"[]", "[\"vm:b\"]"}, "together": {"[]", "[\"vm:b\"]"}, "apart": {"[]", "[\"vm:b\"]"},
+		"tier": {"1", "2"}, "priority": {"1", "2"}, "stop_failure": {"failed", "fence"},
+	}
+	const head = "cluster: a\nnodes:\n  node1: {}\n  node2: {}\ndomains:\n  main: {members: [node1]}\n" +
+		"  other: {members: [node2]}\nservices:\n"
+	for _, k := range serviceKeys {
+		if values[k.name] == [2]string{} {
+			t.Errorf("%s is not tried", k.name)
+			continue
+		}
+		var documents [2]cluster.Document
+		for i, value := range values[k.name] {
+			text := head + vm("b", uuidB, "") + vm("a", uuidA, "") + "    " + k.name + ": " + value + "\n"
+			documents[i] = parse(t, []byte(text)).Document
+		}
+		told := Plan(documents[0], documents[1])
+		if len(told) != 1 || told[0].Effect != k.effect || !strings.HasPrefix(told[0].Text, "service vm:a: "+k.name+" changes") {
+			t.Errorf("%s: %+v", k.name, told)
+		}
 	}
 }

@@ -28,24 +28,6 @@ const (
 	ruleApart    = "apart"
 )
 
-// withRules adds the keys of the rules between services to those of a service.
-func (p *parser) withRules(spec *resources.Spec, known fields) fields {
-	var stopFailure string
-	maps.Copy(known, fields{
-		"exclusive":  p.boolean(&spec.Exclusive, "exclusive"),
-		ruleDepend:   func(node *yaml.Node) { p.depend(spec, node) },
-		ruleTogether: p.companions(&spec.Together, spec.Name, ruleTogether),
-		ruleApart:    p.companions(&spec.Apart, spec.Name, ruleApart),
-		"tier":       p.number(&spec.Tier, "tier", 0, 9),
-		"priority":   p.number(&spec.Priority, "priority", 0, 1000),
-		"stop_failure": func(node *yaml.Node) {
-			p.choice(&stopFailure, "stop_failure", string(resources.LeaveFailed), string(resources.FenceNode))(node)
-			spec.StopFailure = resources.StopFailure(stopFailure)
-		},
-	})
-	return known
-}
-
 // companions reads a list of services.
 func (p *parser) companions(into *[]string, service, rule string) func(*yaml.Node) {
 	what := rule + " of service " + service
@@ -198,18 +180,4 @@ func dependText(depend []resources.Dependency) string {
 		texts = append(texts, d.Service+" ("+string(d.Mode)+")")
 	}
 	return list(texts)
-}
-
-func changedRules(changes []string, old, new resources.Rules) []string {
-	before := len(changes)
-	changes = note(changes, "exclusive", old.Exclusive, new.Exclusive)
-	changes = note(changes, "depend", dependText(old.Depend), dependText(new.Depend))
-	changes = note(changes, "together", list(old.Together), list(new.Together))
-	changes = note(changes, "apart", list(old.Apart), list(new.Apart))
-	if len(changes) > before {
-		changes[len(changes)-1] += " (what runs stays where it is; the rule counts from the next start or move)"
-	}
-	changes = note(changes, "tier", old.Tier, new.Tier)
-	changes = note(changes, "priority", old.Priority, new.Priority)
-	return note(changes, "stop_failure", old.StopFailure, new.StopFailure)
 }

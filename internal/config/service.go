@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +19,125 @@ const longestBudget = 24 * time.Hour
 // longestServiceName is rgmanager's: its buffers hold 64 bytes with the end.
 const longestServiceName = 63
 
+// serviceKey is a key of a service: how it is read, how its value is told when it changes ("" is
+// none), and what a change means for what runs. What the key is for stands in the reference
+// (docs/operators/configuration.md), where a test looks for it.
+type serviceKey struct {
+	name string
+	// live: only what moves live has it.
+	live   bool
+	read   func(p *parser, into *resources.Spec) func(*yaml.Node)
+	told   func(of resources.Spec) string
+	effect Effect
+}
+
+// serviceKeys are the keys of services but for what they are made of: a definition, or resources.
+var serviceKeys = []serviceKey{
+	{name: "domain", effect: EffectNow, told: func(s resources.Spec) string { return s.Domain },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.domainOf(&s.Domain, s.Name) }},
+	{name: "autostart", effect: EffectNow, told: func(s resources.Spec) string { return fmt.Sprint(s.Autostart) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.Autostart, "autostart") }},
+	{name: "recovery", effect: EffectNow, told: func(s resources.Spec) string { return string(s.Recovery) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return choiceOf(p, &s.Recovery, "recovery", resources.Restart, resources.Relocate, resources.Disable,
+				resources.RestartDisable)
+		}},
+	{name: "max_restarts", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.MaxRestarts) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.number(&s.MaxRestarts, "max_restarts", 0, 100)
+		}},
+	{name: "restart_expire_time", effect: EffectNow,
+		told: func(s resources.Spec) string { return s.RestartExpire.String() },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.duration(&s.RestartExpire, "restart_expire_time", 0, 365*24*time.Hour)
+		}},
+	budget("start_timeout", func(s *resources.Spec) *time.Duration { return &s.StartTimeout }),
+	budget("stop_timeout", func(s *resources.Spec) *time.Duration { return &s.StopTimeout }),
+	budget("destroy_timeout", func(s *resources.Spec) *time.Duration { return &s.DestroyTimeout }),
+	ofLive(budget("migrate_timeout", func(s *resources.Spec) *time.Duration { return &s.MigrateTimeout })),
+	{name: "storage_only", effect: EffectNow, told: func(s resources.Spec) string { return fmt.Sprint(s.StorageOnly) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.StorageOnly, "storage_only") }},
+	{name: "probe", effect: EffectNow, told: func(s resources.Spec) string { return s.Probe },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.probe(&s.Probe) }},
+
+	{name: "exclusive", effect: EffectNextStart, told: func(s resources.Spec) string { return fmt.Sprint(s.Exclusive) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.Exclusive, "exclusive") }},
+	{name: ruleDepend, effect: EffectNextStart, told: func(s resources.Spec) string { return dependText(s.Depend) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return func(node *yaml.Node) { p.depend(s, node) }
+		}},
+	{name: ruleTogether, effect: EffectNextStart, told: func(s resources.Spec) string { return list(s.Together) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.companions(&s.Together, s.Name, ruleTogether)
+		}},
+	{name: ruleApart, effect: EffectNextStart, told: func(s resources.Spec) string { return list(s.Apart) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.companions(&s.Apart, s.Name, ruleApart) }},
+	{name: "tier", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.Tier) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.number(&s.Tier, "tier", 0, 9) }},
+	{name: "priority", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.Priority) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.number(&s.Priority, "priority", 0, 1000) }},
+	{name: "stop_failure", effect: EffectNow, told: func(s resources.Spec) string { return string(s.StopFailure) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return choiceOf(p, &s.StopFailure, "stop_failure", resources.LeaveFailed, resources.FenceNode)
+		}},
+}
+
+// budget is a key that bounds the time of an act.
+func budget(name string, of func(*resources.Spec) *time.Duration) serviceKey {
+	return serviceKey{name: name, effect: EffectNow, told: func(s resources.Spec) string { return of(&s).String() },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.duration(of(s), name, time.Second, longestBudget)
+		}}
+}
+
+func ofLive(k serviceKey) serviceKey {
+	k.live = true
+	return k
+}
+
+// choiceOf is choice for words that have a type of their own.
+func choiceOf[W ~string](p *parser, into *W, name string, words ...W) func(*yaml.Node) {
+	plain := make([]string, len(words))
+	for i, word := range words {
+		plain[i] = string(word)
+	}
+	var chosen string
+	read := p.choice(&chosen, name, plain...)
+	return func(node *yaml.Node) {
+		read(node)
+		*into = W(chosen)
+	}
+}
+
+// changedService tells what changes of a service, key by key.
+func changedService(old, new resources.Spec) changes {
+	old, new = old.WithDefaults(), new.WithDefaults()
+	var told changes
+	if old.UUID != new.UUID {
+		told = told.and(EffectNow, "the UUID changes from %s to %s: this is another VM; the old one is remembered until it "+
+			"is known to run nowhere", old.UUID, new.UUID)
+	}
+	if new.Traits().Parts {
+		told = append(told, changedTree(old.Tree, new.Tree)...)
+	} else if old.Definition != new.Definition {
+		told = told.and(EffectNextStart, "the definition changes from %s to %s; a running VM is not restarted, the new "+
+			"definition counts from its next start", short(old.Definition), short(new.Definition))
+	}
+	told = note(told, "disks", disksText(old.Disks), disksText(new.Disks))
+	for _, k := range serviceKeys {
+		was, is := k.told(old), k.told(new)
+		if was == is {
+			continue
+		}
+		told = note(told, k.name, was, is)
+		if last := &told[len(told)-1]; k.effect == EffectNextStart {
+			last.Effect = EffectNextStart
+			last.Text += " (what runs stays where it is; the rule counts from the next start or move)"
+		}
+	}
+	return told
+}
+
 // service reads one service.
 func (p *parser) service(name string, key, value *yaml.Node) {
 	if !p.goodServiceName(key, name) {
@@ -24,38 +145,27 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 	}
 	p.places.services[name] = key
 	spec := resources.Spec{Name: name, Autostart: true}
-	var recovery string
 	var inline, file *yaml.Node
 	what := "service " + name
-	known := p.withRules(&spec, fields{
-		"domain":              p.domainOf(&spec.Domain, name),
-		"storage_only":        p.boolean(&spec.StorageOnly, "storage_only"),
-		"autostart":           p.boolean(&spec.Autostart, "autostart"),
-		"recovery":            p.choice(&recovery, "recovery", "restart", "relocate", "disable", "restart-disable"),
-		"max_restarts":        p.number(&spec.MaxRestarts, "max_restarts", 0, 100),
-		"restart_expire_time": p.duration(&spec.RestartExpire, "restart_expire_time", 0, 365*24*time.Hour),
-		"start_timeout":       p.duration(&spec.StartTimeout, "start_timeout", time.Second, longestBudget),
-		"stop_timeout":        p.duration(&spec.StopTimeout, "stop_timeout", time.Second, longestBudget),
-		"destroy_timeout":     p.duration(&spec.DestroyTimeout, "destroy_timeout", time.Second, longestBudget),
-		"migrate_timeout":     p.duration(&spec.MigrateTimeout, "migrate_timeout", time.Second, longestBudget),
-		"probe":               p.probe(&spec.Probe),
-		"definition":          func(node *yaml.Node) { inline = node },
-		"definition_file":     func(node *yaml.Node) { file = node },
-	})
+	known := fields{}
+	for _, k := range serviceKeys {
+		if !k.live || spec.Traits().Live {
+			known[k.name] = k.read(p, &spec)
+		}
+	}
 	tree := pendingTree{service: name, key: key}
 	if spec.Kind() == resources.KindService {
-		for _, ofVMs := range []string{"definition", "definition_file", "migrate_timeout"} {
-			delete(known, ofVMs)
-		}
 		known["resources"] = func(node *yaml.Node) { tree.list = node }
 		known["storage_only"] = func(node *yaml.Node) {
 			p.fault(node, "%s: storage_only is for VMs; what a service made of resources does besides writing to disks "+
 				"goes on when its node is cut off, so it is started elsewhere only when that is off or was reset. Name a BMC "+
 				"or a watchdog as a further fence level", what)
 		}
+	} else {
+		known["definition"] = func(node *yaml.Node) { inline = node }
+		known["definition_file"] = func(node *yaml.Node) { file = node }
 	}
 	p.mapping(value, what, known)
-	spec.Recovery = resources.Recovery(recovery)
 	switch {
 	case spec.Kind() == resources.KindService:
 		p.pending = append(p.pending, tree)

@@ -50,8 +50,8 @@ func printTree(line func(string, ...any), s resources.Spec) {
 // changedTree tells what becomes of a running service when its resources
 // change. Whether an agent can change a parameter in place, only the nodes know
 // that have it.
-func changedTree(old, new []resources.Resource) []string {
-	var changes []string
+func changedTree(old, new []resources.Resource) changes {
+	var told changes
 	change := resources.Delta(old, new, nil)
 	started := map[string]bool{}
 	for _, p := range change.Start {
@@ -59,7 +59,7 @@ func changedTree(old, new []resources.Resource) []string {
 	}
 	for _, p := range change.Stop {
 		if !started[p.Path] {
-			changes = append(changes, p.Resource.Label()+" "+isRemoved)
+			told = told.and(EffectEnd, "%s is removed", p.Resource.Label())
 		}
 	}
 	stopped := map[string]bool{}
@@ -68,17 +68,18 @@ func changedTree(old, new []resources.Resource) []string {
 	}
 	for _, p := range change.Start {
 		if stopped[p.Path] {
-			changes = append(changes, p.Resource.Label()+": "+becomes(parametersOf(old, p.Path), p.Resource.Parameters))
+			told = told.and(EffectRestart, "%s: %s", p.Resource.Label(),
+				becomes(parametersOf(old, p.Path), p.Resource.Parameters))
 		} else {
-			changes = append(changes, p.Resource.Label()+" "+isAdded)
+			told = told.and(EffectStart, "%s is added", p.Resource.Label())
 		}
 	}
 	_, before := resources.TreeDefinition(old)
 	_, after := resources.TreeDefinition(new)
-	if len(changes) == 0 && before != after {
-		changes = append(changes, "limits, checks or the order of resources change, nothing that runs")
+	if len(told) == 0 && before != after {
+		told = told.and(EffectNow, "limits, checks or the order of resources change, nothing that runs")
 	}
-	return changes
+	return told
 }
 
 // parametersOf are those of the resource at a place of a tree.
@@ -114,7 +115,7 @@ func becomes(old, new map[string]string) string {
 	}
 	slices.Sort(hidden)
 	if len(before) == 0 && len(after) == 0 && len(hidden) == 0 {
-		return liesBelow
+		return "lies below one that changes, so it is restarted with it"
 	}
 	var told []string
 	switch {
@@ -126,5 +127,5 @@ func becomes(old, new map[string]string) string {
 	default:
 		told = append(told, optionsText(before, fence.IsSecret)+" becomes "+optionsText(after, fence.IsSecret))
 	}
-	return strings.Join(append(told, hidden...), ", ") + ", " + isRestarted
+	return strings.Join(append(told, hidden...), ", ") + ", so it is restarted unless its agent reloads"
 }
