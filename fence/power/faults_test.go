@@ -38,6 +38,10 @@ type boardFault struct {
 // time after which off is sent again.
 const slowOff = 900 * time.Millisecond
 
+// slowTool is how many times the time an attempt by ipmitool gets: each of its questions is a new
+// process and a new session, which takes a second where a machine is busy.
+const slowTool = 4
+
 func boardFaults() map[string]boardFault {
 	sound := boardFault{uuid: uuidOfOne, password: secret, limit: 10 * time.Second, outcome: fence.Unknown}
 	with := func(change func(*boardFault)) boardFault {
@@ -168,6 +172,9 @@ func (f boardFault) check(t *testing.T, p peer) {
 	b := p.start(t, f)
 	request := requestFor(d, b.device.Address)
 	request.Device.Options, request.Device.Password = b.device.Options, f.password
+	if p.kind == KindIPMITool {
+		f.limit *= slowTool
+	}
 	result := d.Fence(within(t, f.limit), request)
 	told := strings.Join(result.Evidence, "\n")
 	t.Logf("%s after %v:\n%s", result.Outcome, result.Duration.Round(time.Millisecond), told)
