@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	urfave "github.com/urfave/cli/v2"
+	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
@@ -23,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/membership"
+	urfave "github.com/urfave/cli/v2"
 )
 
 // How devices are tried: as a running cluster's checks do.
@@ -82,8 +83,8 @@ func tryDevices(c *urfave.Context, path string, parsed config.Parsed) error {
 
 func newTrial(c *urfave.Context, document cluster.Document, places config.DevicePlaces) *trial {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	t := &trial{document: document, places: places, drivers: powerDrivers(quiet), uuids: map[string]string{}}
-	t.storage = scsi.Options{Helper: selves(storageHelper), Logger: quiet,
+	t := &trial{document: document, places: places, drivers: assemble.PowerDrivers(quiet), uuids: map[string]string{}}
+	t.storage = scsi.Options{Helper: assemble.Helper(assemble.StorageHelper), Logger: quiet,
 		Nodes: func() []string { return slices.Sorted(maps.Keys(t.uuids)) }}
 	node, err := nodeSettings(c)
 	if err != nil {
@@ -148,7 +149,7 @@ func (t *trial) try(ctx context.Context, device fence.Device) tried {
 	case fence.ByWatchdog:
 		return t.tryWatchdog(device)
 	case fence.ByPill:
-		pills := watchdog.New(watchdog.Options{Node: "this machine", Helper: selves(pillHelper),
+		pills := watchdog.New(watchdog.Options{Node: "this machine", Helper: assemble.Helper(assemble.PillHelper),
 			Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
 		return answered(device, pills.Check(ctx, device), "ok; the disks are here, and their header can be read")
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/assemble"
+
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/internal/config"
@@ -140,7 +142,7 @@ func (b boards) trial(t *testing.T) (*trial, config.Parsed) {
 		parsed.Document.Devices[name] = device
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return &trial{document: parsed.Document, places: places, drivers: powerDrivers(quiet), self: "node1",
+	return &trial{document: parsed.Document, places: places, drivers: assemble.PowerDrivers(quiet), self: "node1",
 		uuids:   map[string]string{"node1": uuidOfOne, "node2": uuidOfTwo},
 		storage: scsi.Options{Logger: quiet}}, parsed
 }

@@ -6,16 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
-	urfave "github.com/urfave/cli/v2"
-	"golang.org/x/term"
+	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
+	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
 func initCommand() *urfave.Command {
@@ -107,7 +107,7 @@ func installDoorkeeper(node config.Node) {
 	if node.Simulate != nil || node.Witness || node.Hypervisor == config.NoHypervisor {
 		return
 	}
-	binary, door, err := doorOf(node)
+	binary, door, err := assemble.DoorOf(node)
 	if err == nil {
 		var restart bool
 		restart, err = doorkeeper.Install(node.HooksDir, binary, door, doorkeeper.DirectoryHooks)
@@ -119,19 +119,4 @@ func installDoorkeeper(node config.Node) {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "warning: the doorkeeper was not installed on %s: %v\n", node.Name, err)
 	}
-}
-
-// doorkeeperName is the hook's program, which is installed beside this one.
-const doorkeeperName = "clusterd-doorkeeper"
-
-func doorOf(node config.Node) (string, doorkeeper.Door, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", doorkeeper.Door{}, errors.New("the path of this program cannot be found")
-	}
-	binary := filepath.Join(filepath.Dir(self), doorkeeperName)
-	if _, err := os.Stat(binary); err != nil {
-		return "", doorkeeper.Door{}, fmt.Errorf("%s is missing beside %s; install it there", doorkeeperName, self)
-	}
-	return binary, doorkeeper.Door{Socket: node.SocketPath(), Managed: managedPath(node)}, nil
 }

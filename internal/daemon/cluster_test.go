@@ -254,13 +254,14 @@ func (s *site) build(name string) *Daemon {
 		guard = s.guards(name)
 	}
 	d, err := New(Options{
-		Node: m.node, Folder: membership.Folder(m.node.DataDir), Agent: m.hypervisor,
-		Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
-		Logger:  logger, ProbeKernel: s.world.probeKernel(name),
+		Node: m.node, Folder: membership.Folder(m.node.DataDir), Logger: logger,
+		Host: Host{
+			Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
+			ProbeKernel: s.world.probeKernel(name), Guard: guard,
+			Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
+		},
 		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),
 			Packets: s.network.ListenPackets(addressOf(m.node.Address)), LogInMemory: !s.onDisk, Secured: s.secured},
-		Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
-		Guard:  guard,
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -26,33 +26,38 @@ import (
 // Version is what this build calls itself; set at link time.
 var Version = "devel"
 
-// Options are what a daemon stands on.
+// Options are what a daemon is made from.
 type Options struct {
 	Node   config.Node
 	Folder membership.Folder
-	// Agent drives the hypervisor. The daemon closes it.
+	Logger *slog.Logger
+	Host
+	// Links replace the sockets where the network is simulated; nil opens real ones.
+	Links *Links
+}
+
+// Host is what a daemon reaches of the machine that it runs on, or of one that is simulated. What a
+// machine does not have is left out.
+type Host struct {
+	// Agent drives what runs here. The daemon closes it.
 	Agent agents.Agent
 	// Drivers are the fence drivers by the word of the document.
 	Drivers map[string]fence.Driver
-	Logger  *slog.Logger
 	// ProbeKernel replaces the look at another host's kernel where hosts are
 	// simulated; nil asks the real one.
 	ProbeKernel func(ctx context.Context, peer quorum.Peer) (quorum.Answer, string)
-	// Doctor adds findings about this host; it may be nil.
+	// Doctor adds findings about this host.
 	Doctor func(ctx context.Context, root *cluster.State) []Finding
 	// Importer takes existing VMs in; nil where the hypervisor cannot.
 	Importer Importer
 	// Managed is told the UUIDs of the managed VMs whenever they change, for the
-	// doorkeeper; it may be nil.
+	// doorkeeper.
 	Managed func(uuids []string) error
-	// Addresses is what the agent's tunnel reads the other nodes' addresses from;
-	// it may be nil.
+	// Addresses is what the agent's tunnel reads the other nodes' addresses from.
 	Addresses *AddressBook
 	// Guard reaches this host's own watchdog and its keys on shared storage; nil
 	// where there are none, and then no level rests on them.
 	Guard hostguard.Host
-	// Links replace the sockets where the network is simulated; nil opens real ones.
-	Links *Links
 	// Uptime is how long this host has been up, all time counted, where the clock is
 	// simulated; nil asks the kernel.
 	Uptime func() time.Duration

@@ -100,6 +100,8 @@ var rooms = []room{
 		"floor 2: how a node comes to belong to a cluster, while no daemon runs or for one that does"},
 	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence"},
 		"floor 3: the run loop ties all floors below together, and asks a fence driver what it can, not which it is"},
+	{"internal/assemble", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."},
+		"floor 4: it alone knows which agents and drivers there are"},
 	{"internal/...", []string{
 		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/help", "internal/importing...",
 		"internal/limits", "internal/nearest", "internal/owned", "internal/plain", "internal/sleep",

@@ -1,8 +1,10 @@
-package main
+package assemble
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -70,7 +72,7 @@ func watchdogFindings(node config.Node, root *cluster.State) []daemon.Finding {
 
 func doorFinding(node config.Node) daemon.Finding {
 	f := daemon.Finding{Node: node.Name, What: "doorkeeper", Severity: "ok", Text: "libvirt's qemu hook is in place"}
-	binary, door, err := doorOf(node)
+	binary, door, err := DoorOf(node)
 	if err == nil {
 		err = doorkeeper.Installed(node.HooksDir, binary, door)
 	}
@@ -158,4 +160,19 @@ func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
 		f.Text = "not needed: migrations hand over paused; without one between hosts: " + strings.Join(without, ", ")
 	}
 	return []daemon.Finding{f}
+}
+
+// doorkeeperName is the hook's program, which is installed beside this one.
+const doorkeeperName = "clusterd-doorkeeper"
+
+func DoorOf(node config.Node) (string, doorkeeper.Door, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", doorkeeper.Door{}, errors.New("the path of this program cannot be found")
+	}
+	binary := filepath.Join(filepath.Dir(self), doorkeeperName)
+	if _, err := os.Stat(binary); err != nil {
+		return "", doorkeeper.Door{}, fmt.Errorf("%s is missing beside %s; install it there", doorkeeperName, self)
+	}
+	return binary, doorkeeper.Door{Socket: node.SocketPath(), Managed: managedPath(node)}, nil
 }

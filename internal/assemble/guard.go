@@ -1,4 +1,4 @@
-package main
+package assemble
 
 import (
 	"context"
@@ -9,45 +9,26 @@ import (
 	"path/filepath"
 	"slices"
 
-	urfave "github.com/urfave/cli/v2"
-
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/fence/watchdog"
+	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/hostguard"
-	"github.com/clusterd/clusterd/internal/membership"
 )
 
 // The hidden commands by which this program runs as a process of its own: a call
 // that hangs in the kernel must not take the daemon along, and the keeper of the
 // watchdog outlives it.
 const (
-	storageHelper = "storage-helper"
-	pillHelper    = "pill-helper"
-	keeperCommand = "watchdog-keeper"
+	StorageHelper = "storage-helper"
+	PillHelper    = "pill-helper"
+	KeeperCommand = "watchdog-keeper"
 )
 
-func helperCommands() []*urfave.Command {
-	return []*urfave.Command{
-		{Name: storageHelper, Hidden: true, Usage: "one reservation command; started by the daemon",
-			Action: func(*urfave.Context) error {
-				return scsi.RunHelper(os.Stdin, os.Stdout)
-			}},
-		{Name: pillHelper, Hidden: true, Usage: "one message on a disk; started by the daemon",
-			Action: func(*urfave.Context) error {
-				return watchdog.RunHelper(os.Stdin, os.Stdout)
-			}},
-		{Name: keeperCommand, Hidden: true, Usage: "hold the watchdog; started by the daemon, outlives it",
-			Action: func(c *urfave.Context) error {
-				return watchdog.RunKeeper(c.Args().First(), slog.New(slog.NewTextHandler(os.Stderr, nil)))
-			}},
-	}
-}
-
-// selves is this program as a helper is called.
-func selves(command string) []string {
+// Helper is this program as a helper is called.
+func Helper(command string) []string {
 	self, err := os.Executable()
 	if err != nil {
 		self = "/proc/self/exe"
@@ -55,26 +36,28 @@ func selves(command string) []string {
 	return []string{self, command}
 }
 
-// addGuard gives the daemon its guard and the drivers that go with it. root tells
+// addGuard gives the host its guard and the drivers that go with it. root tells
 // the newest State; it is asked at each use.
-func addGuard(options *daemon.Options, membership membership.Membership, root func() *cluster.State) {
+func addGuard(host *daemon.Host, node config.Node, clusterID string, logger *slog.Logger,
+	root func() *cluster.State,
+) {
 	g := &hostguard.Real{
-		Node: options.Node.Name, Socket: filepath.Join(options.Node.RunDir, "watchdog", "keeper.sock"),
-		KeeperCommand: selves(keeperCommand), StorageHelper: storageHelper,
+		Node: node.Name, Socket: filepath.Join(node.RunDir, "watchdog", "keeper.sock"),
+		KeeperCommand: Helper(KeeperCommand), StorageHelper: StorageHelper,
 	}
 	storage := scsi.New(scsi.Options{
-		Cluster: membership.ID, Node: options.Node.Name, Helper: selves(storageHelper), Logger: options.Logger,
+		Cluster: clusterID, Node: node.Name, Helper: Helper(StorageHelper), Logger: logger,
 		Nodes: func() []string { return root().Nodes.Keys() },
 	})
 	pills := watchdog.New(watchdog.Options{
-		Node: options.Node.Name, Helper: selves(pillHelper), Logger: options.Logger,
+		Node: node.Name, Helper: Helper(PillHelper), Logger: logger,
 		Armed: func(target fence.Target, disks []string) error { return watched(root(), target, disks) },
 	})
 	g.Storage, g.Pills = storage, pills
-	options.Guard = g
-	options.Drivers[fence.DriverStorage] = storage
-	options.Drivers[fence.DriverPill] = pills
-	options.Drivers[fence.DriverWatchdog] = watchdogLevel{}
+	host.Guard = g
+	host.Drivers[fence.DriverStorage] = storage
+	host.Drivers[fence.DriverPill] = pills
+	host.Drivers[fence.DriverWatchdog] = watchdogLevel{}
 }
 
 // watched reports whether a boot is known to watch disks for messages.
