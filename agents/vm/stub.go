@@ -27,3 +27,9 @@ func (*Agent) Unpersist(context.Context, string) error { return ErrNoLibvirt }
 
 // Versions returns ErrNoLibvirt.
 func (*Agent) Versions(context.Context) (Versions, error) { return Versions{}, ErrNoLibvirt }
+
+// Networks returns ErrNoLibvirt.
+func (*Agent) Networks(context.Context, []string) ([]string, error) { return nil, ErrNoLibvirt }
+
+// Pools returns ErrNoLibvirt.
+func (*Agent) Pools(context.Context, []string) ([]string, error) { return nil, ErrNoLibvirt }

@@ -1,6 +1,8 @@
 package floors
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -26,5 +28,15 @@ func TestWhatIsNotLinked(t *testing.T) {
 				t.Errorf("cmd/clusterd links %s: %s", p.ImportPath, why)
 			}
 		}
+	}
+}
+
+// TestTheDaemonNeedsNoCompilerForC: make builds it without libvirt where there is none, which is
+// enough for make demo SIM=1. What only cgo's files declare has a stub then.
+func TestTheDaemonNeedsNoCompilerForC(t *testing.T) {
+	command := exec.Command("go", "build", module+"internal/assemble")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, output)
 	}
 }
