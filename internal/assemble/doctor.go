@@ -165,6 +165,7 @@ func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
 // doorkeeperName is the hook's program, which is installed beside this one.
 const doorkeeperName = "clusterd-doorkeeper"
 
+// DoorOf finds the doorkeeper of this host, and what it has to know. An error says what is missing.
 func DoorOf(node config.Node) (string, doorkeeper.Door, error) {
 	self, err := os.Executable()
 	if err != nil {

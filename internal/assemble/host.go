@@ -35,7 +35,7 @@ type Self struct {
 //     cluster that the node's folder says it belongs to.
 //
 // root tells the newest State; it is asked at each use, and first when the daemon runs. done ends
-// what does not end with the daemon. A node that belongs to no cluster gets membership.ErrNoCluster.
+// what does not end with the daemon. membership.ErrNoCluster is returned for a node of no cluster.
 func Host(node config.Node, self Self, logger *slog.Logger, root func() *cluster.State) (
 	host daemon.Host, done func(), err error,
 ) {

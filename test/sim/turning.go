@@ -171,9 +171,9 @@ func (w *World) watchUse(h *Host, turn cluster.KeyTurn) {
 		n, in := s.Nodes.Get(other.Name)
 		switch {
 		case other == h || !in || !other.ring.isMember(n):
-		case believesKey(other.keysBy(other.disk), h, turn.Fingerprint):
 		case turn.Anyway && !n.Reachable():
-			w.excuse(other)
+			w.excuse(other) // also where its disk knows nobody yet, and would believe any key
+		case believesKey(other.keysBy(other.disk), h, turn.Fingerprint):
 		case !w.turns.excused[other.Name]:
 			w.violate("L10: %s uses a new key that %s does not know", h.Name, other.Name)
 		}
