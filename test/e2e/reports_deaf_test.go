@@ -138,6 +138,7 @@ func (f *fixture) retellRestartLoop(t *testing.T, ctx context.Context) {
 		t.Fatal(err)
 	}
 	f.homeAgain(t, ctx, "node3")
+	f.awaitCalm(t, ctx, "node3")
 }
 
 // retellPlannedStop: a daemon that is stopped on purpose, for longer than a silent one has,
