@@ -66,7 +66,7 @@ func (d Document) PowerLevels(node string) [][]fence.Device {
 		for _, name := range level.Devices {
 			devices = append(devices, d.Devices[name])
 		}
-		if fence.NatureOf(devices) == fence.ByPower {
+		if fence.EffectOf(devices) == fence.ByPower {
 			levels = append(levels, devices)
 		}
 	}

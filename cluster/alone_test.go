@@ -157,7 +157,7 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	a.Rested = w.Delay / 2
 	want(p, cluster.AloneGiveUp, "heard again")
 	for _, r := range []fence.Result{{Outcome: fence.Refuted}, {Outcome: fence.Unknown},
-		{Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.ByStorage}}} {
+		{Outcome: fence.Confirmed, Proven: fence.Proven{Effect: fence.ByStorage}}} {
 		if next, proven := p.After(r); proven || next.Result != nil {
 			t.Errorf("%+v proves the other one off", r)
 		}

@@ -68,25 +68,25 @@ type Leased struct {
 	Granted bool
 }
 
-// Mood is what a keeper is told to do.
-type Mood string
+// PetPolicy is what a keeper is told to do.
+type PetPolicy string
 
-// The moods.
+// The policies.
 const (
 	// PetFree: the node holds nothing, so it is petted without a lease.
-	PetFree Mood = "free"
+	PetFree PetPolicy = "free"
 	// PetLeased: it is petted until the lease runs out.
-	PetLeased Mood = "leased"
+	PetLeased PetPolicy = "leased"
 	// PetNever: this boot has to end.
-	PetNever Mood = "never"
+	PetNever PetPolicy = "never"
 )
 
 // Pet is the newest word for the keeper. It may be told again at any time.
 type Pet struct {
-	// Seq is another one for each change of the mood.
-	Seq   uint64
-	Mood  Mood
-	Until time.Duration
+	// Seq is another one for each change of the policy.
+	Seq    uint64
+	Policy PetPolicy
+	Until  time.Duration
 }
 
 // MayLease says why the boot of a node gets no lease by this State; nil if it
@@ -117,12 +117,12 @@ func InForce(g fence.Guard, newest Pet, k Keeper, clock time.Duration) bool {
 	switch {
 	case g.Timeout == 0:
 		return true
-	case !k.Armed || newest.Mood == PetNever:
+	case !k.Armed || newest.Policy == PetNever:
 		return false
 	case g.Lease == 0:
 		return true
 	}
-	return newest.Mood == PetLeased && k.Seq == newest.Seq && !k.Free && clock < k.Until
+	return newest.Policy == PetLeased && k.Seq == newest.Seq && !k.Free && clock < k.Until
 }
 
 // NodeHypervisor tells of an edge: the hypervisor of a node does not answer, or does so

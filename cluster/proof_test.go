@@ -22,7 +22,7 @@ func lastWhy(b *clustertest.Book, node string) string {
 	return open.LastWhy
 }
 
-var isCut = fence.Proven{Nature: fence.ByStorage, Disks: []string{clustertest.Lun}}
+var isCut = fence.Proven{Effect: fence.ByStorage, Disks: []string{clustertest.Lun}}
 
 func TestStorageReleasesOnlyWhatItCoversAndAllowsIt(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("san"))
@@ -59,12 +59,12 @@ func TestALevelOfStorageAndWatchdogNeedsBoth(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("san", "wd"))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	short := fence.Proven{Nature: fence.ByWatchdog, Disks: []string{clustertest.Lun},
+	short := fence.Proven{Effect: fence.ByWatchdog, Disks: []string{clustertest.Lun},
 		Waited: clustertest.Longest - time.Millisecond}
 	b.Must(proves(b, "node1", short))
 	b.Is("vm:a", resources.Started, "node1", "node1")
 	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
-	uncut := fence.Proven{Nature: fence.ByWatchdog, Waited: clustertest.Longest}
+	uncut := fence.Proven{Effect: fence.ByWatchdog, Waited: clustertest.Longest}
 	b.Must(proves(b, "node1", uncut))
 	b.Is("vm:a", resources.Started, "node1", "node1")
 	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
@@ -133,7 +133,7 @@ func TestWaitingProvesNothingOfABootWithoutAnArmedWatchdog(t *testing.T) {
 	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("wd")), 1))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByWatchdog, Waited: time.Hour}))
+	b.Must(proves(b, "node1", fence.Proven{Effect: fence.ByWatchdog, Waited: time.Hour}))
 	b.Is("vm:a", resources.Started, "node1", "node1")
 	if b.Node("node1").State != cluster.NodeLost || lastWhy(b, "node1") == "" {
 		t.Errorf("node1 is %s (%s)", b.Node("node1").State, lastWhy(b, "node1"))
@@ -144,13 +144,13 @@ func TestAWatchdogIsWaitedOutInFull(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("wd"))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByWatchdog, Waited: fence.DefaultLease}))
+	b.Must(proves(b, "node1", fence.Proven{Effect: fence.ByWatchdog, Waited: fence.DefaultLease}))
 	b.Is("vm:b", resources.Started, "node1", "node1")
 	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
 	b.Must(b.Shot("node1", fence.Confirmed)) // "off", from a level that switches no power
 	b.Is("vm:b", resources.Started, "node1", "node1")
 	b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
-	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByWatchdog, Waited: clustertest.Longest}))
+	b.Must(proves(b, "node1", fence.Proven{Effect: fence.ByWatchdog, Waited: clustertest.Longest}))
 	b.Is("vm:b", resources.Recovering, "")
 	if b.Node("node1").State != cluster.NodeFenced {
 		t.Errorf("node1 is %s", b.Node("node1").State)
@@ -177,13 +177,13 @@ func TestAPillCountsOnlyWhereItIsWatchedFor(t *testing.T) {
 	b.Must(clustertest.Configure(clustertest.GuardedDocument(clustertest.Level("pill")), 1))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByPill}))
+	b.Must(proves(b, "node1", fence.Proven{Effect: fence.ByPill}))
 	b.Is("vm:a", resources.Started, "node1", "node1")
 
 	b = clustertest.GuardedBook(t, clustertest.Level("pill"))
 	b.Lose("node1")
 	b.Must(b.Shoot("node1", "node2"))
-	b.Must(proves(b, "node1", fence.Proven{Nature: fence.ByPill}))
+	b.Must(proves(b, "node1", fence.Proven{Effect: fence.ByPill}))
 	b.Is("vm:a", resources.Recovering, "")
 }
 

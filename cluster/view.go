@@ -169,8 +169,8 @@ type View struct {
 	Led time.Duration `json:",omitempty"`
 	// Contacts are the stopwatches, by node.
 	Contacts map[string]Contactwatch
-	// Resting is how long an open fence intent has been without an attempt.
-	Resting map[string]time.Duration
+	// Cooldown is how long an open fence intent has been without an attempt.
+	Cooldown map[string]time.Duration
 	// Stuck is how long a service has been down after failed starts.
 	Stuck map[string]time.Duration
 	// Loops is how long ago services in a crash loop ended.
@@ -190,7 +190,7 @@ type View struct {
 // Clone is for who keeps a View while this node goes on measuring. The verdicts
 // are shared: they are replaced whole.
 func (v View) Clone() View {
-	v.Contacts, v.Resting, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Resting), maps.Clone(v.Stuck)
+	v.Contacts, v.Cooldown, v.Stuck = maps.Clone(v.Contacts), maps.Clone(v.Cooldown), maps.Clone(v.Stuck)
 	v.Waited, v.Loops, v.Ends = maps.Clone(v.Waited), maps.Clone(v.Loops), maps.Clone(v.Ends)
 	v.Opens = maps.Clone(v.Opens)
 	return v

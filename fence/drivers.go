@@ -55,11 +55,11 @@ const (
 // list of drivers.
 var schemas = []Schema{
 	ipmi(DriverIPMI), ipmi(DriverIPMITool), redfish, agent, storage, watchdog, pill,
-	{Driver: DriverSimulated, Nature: ByPower, Reached: true, Open: true},
+	{Driver: DriverSimulated, Effect: ByPower, Reached: true, Open: true},
 }
 
 func ipmi(driver string) Schema {
-	return Schema{Driver: driver, Nature: ByPower, Reached: true, Options: []Option{
+	return Schema{Driver: driver, Effect: ByPower, Reached: true, Options: []Option{
 		{Name: OptionPrivilege, Kind: OneOf, Allowed: []string{Administrator, Operator}, Default: Administrator,
 			Help: "`administrator` (the default) or `operator`"},
 		{Name: OptionCipher, Kind: OneOf, Allowed: []string{"3", "17"},
@@ -70,7 +70,7 @@ func ipmi(driver string) Schema {
 }
 
 var redfish = Schema{
-	Driver: DriverRedfish, Nature: ByPower, Reached: true, Patient: true,
+	Driver: DriverRedfish, Effect: ByPower, Reached: true, Patient: true,
 	Exclusive: []string{OptionCA, OptionFingerprint, OptionInsecure},
 	Options: []Option{
 		{Name: OptionAuth, Kind: OneOf, Allowed: []string{AuthSession, AuthBasic}, Default: AuthSession,
@@ -89,7 +89,7 @@ var redfish = Schema{
 }
 
 var agent = Schema{
-	Driver: DriverAgent, Nature: ByPower, Open: true, Piped: true, Mute: true,
+	Driver: DriverAgent, Effect: ByPower, Open: true, Piped: true, Mute: true,
 	Refused: map[string]string{
 		"action": "the cluster chooses the action",
 		"option": "the cluster chooses the action",
@@ -116,7 +116,7 @@ var agent = Schema{
 // pickDisks is what to write where a device names no disks.
 const pickDisks = "name its disks, for example options: {devices: /dev/disk/by-id/wwn-0x...}"
 
-var storage = Schema{Driver: DriverStorage, Nature: ByStorage, Options: []Option{
+var storage = Schema{Driver: DriverStorage, Effect: ByStorage, Options: []Option{
 	{Name: OptionDevices, Kind: WholeDisks, Counts: [2]int{1, 64}, AnyWith: OptionCommand, Required: true,
 		Advice: pickDisks, Help: "the disks, with spaces: `/dev/disk/by-id/wwn-0x…`, `scsi-3…`, `dm-uuid-mpath-3…`, " +
 			"`nvme-eui.…` (NVMe is untried). 64 at most"},
@@ -124,7 +124,7 @@ var storage = Schema{Driver: DriverStorage, Nature: ByStorage, Options: []Option
 		Help: "a program that speaks the helper's protocol, for initiators outside the kernel"},
 }}
 
-var watchdog = Schema{Driver: DriverWatchdog, Nature: ByWatchdog, Options: []Option{
+var watchdog = Schema{Driver: DriverWatchdog, Effect: ByWatchdog, Options: []Option{
 	{Name: OptionTimeout, Kind: Seconds, Default: DefaultTimeout.String(), Help: "whole seconds, 15s by default. Read " +
 		"back when it is armed; a watchdog that does not take it is refused"},
 	{Name: OptionLease, Kind: Seconds, Default: DefaultLease.String(), Help: "whole seconds, 10s by default: longer " +
@@ -134,7 +134,7 @@ var watchdog = Schema{Driver: DriverWatchdog, Nature: ByWatchdog, Options: []Opt
 		"there ends the machine. `config check --devices` and `clusterd doctor` say so"},
 }}
 
-var pill = Schema{Driver: DriverPill, Nature: ByPill, Options: []Option{
+var pill = Schema{Driver: DriverPill, Effect: ByPill, Options: []Option{
 	{Name: OptionDevices, Kind: Disks, Counts: [2]int{1, 3}, Odd: true, Required: true, Advice: pickDisks,
 		Help: "one or three disks, `/dev/disk/by-id/…`. Not mirrored, not on a logical volume"},
 	{Name: OptionTimeout, Kind: Seconds, Default: DefaultTimeout.String(),

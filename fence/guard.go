@@ -36,7 +36,7 @@ func (d Device) Settings() (Settings, error) {
 	if s.Timeout, err = seconds(d.Options, OptionTimeout, DefaultTimeout); err != nil {
 		return Settings{}, err
 	}
-	if d.Nature() != ByWatchdog {
+	if d.Effect() != ByWatchdog {
 		return s, nil
 	}
 	if s.Lease, err = seconds(d.Options, OptionLease, DefaultLease); err != nil {
@@ -92,7 +92,7 @@ func WantedBy(levels []Level, devices map[string]Device) Wanted {
 func storageNames(devices map[string]Device) []string {
 	var names []string
 	for name, d := range devices {
-		if d.Nature() == ByStorage {
+		if d.Effect() == ByStorage {
 			names = append(names, name)
 		}
 	}
@@ -101,7 +101,7 @@ func storageNames(devices map[string]Device) []string {
 }
 
 func (w *Wanted) add(d Device) {
-	switch d.Nature() {
+	switch d.Effect() {
 	case ByPill, ByWatchdog:
 		if settings, err := d.Settings(); err == nil && (!w.Watchdog || (w.Settings.Lease == 0 && settings.Lease > 0)) {
 			w.Watchdog, w.Settings = true, settings

@@ -9,7 +9,7 @@ func TestNatureFollowsFromTheDrivers(t *testing.T) {
 	device := func(driver string) Device { return Device{Driver: driver} }
 	for _, c := range []struct {
 		drivers []string
-		want    Nature
+		want    Effect
 	}{
 		{nil, ""}, {[]string{"ipmi"}, ByPower}, {[]string{"redfish", "agent"}, ByPower}, {[]string{"scsi"}, ByStorage},
 		{[]string{"watchdog"}, ByWatchdog},
@@ -19,7 +19,7 @@ func TestNatureFollowsFromTheDrivers(t *testing.T) {
 		for _, driver := range c.drivers {
 			devices = append(devices, device(driver))
 		}
-		if got := NatureOf(devices); got != c.want {
+		if got := EffectOf(devices); got != c.want {
 			t.Errorf("%v proves by %q, want %q", c.drivers, got, c.want)
 		}
 	}

@@ -5,7 +5,7 @@ import "time"
 // Proven is what a confirmed attempt showed. The zero value says that the machine
 // is off, as everything says that was written before there were other proofs.
 type Proven struct {
-	Nature Nature `json:"nature,omitempty"`
+	Effect Effect `json:"effect,omitempty"`
 	// Disks are those to which the boot can write no more, as the devices declare
 	// them: preempted and aborted, and read back on each. For ByStorage.
 	Disks []string `json:"disks,omitempty"`
@@ -14,16 +14,16 @@ type Proven struct {
 	Waited time.Duration `json:"waited,omitempty"`
 }
 
-// By is the nature of the proof.
-func (p Proven) By() Nature {
-	if p.Nature == "" {
+// By is the effect of the proof.
+func (p Proven) By() Effect {
+	if p.Effect == "" {
 		return ByPower
 	}
-	return p.Nature
+	return p.Effect
 }
 
 // IsZero reports whether nothing but power is proven.
-func (p Proven) IsZero() bool { return p.Nature == "" && len(p.Disks) == 0 && p.Waited == 0 }
+func (p Proven) IsZero() bool { return p.Effect == "" && len(p.Disks) == 0 && p.Waited == 0 }
 
 // Guard is what stands guard over one boot of a node, as the node reported it
 // before it was given anything to run. What is not in it proves nothing about

@@ -13,8 +13,8 @@ import (
 type Schema struct {
 	// Driver is the word by which a device names it.
 	Driver string
-	// Nature is what a device of it proves.
-	Nature  Nature
+	// Effect is what a device of it proves.
+	Effect  Effect
 	Options []Option
 	// Exclusive are options of which a device has one at most.
 	Exclusive []string

@@ -10,7 +10,7 @@ import (
 func TestSchemasAreWhole(t *testing.T) {
 	for _, driver := range Drivers() {
 		s, _ := SchemaOf(driver)
-		if s.Nature == "" {
+		if s.Effect == "" {
 			t.Errorf("driver %s proves nothing", driver)
 		}
 		for _, name := range s.Exclusive {

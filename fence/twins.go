@@ -25,7 +25,7 @@ const optionAgentName = "agent"
 // Endpoint is where a power device is asked, spelled in one way; "" where the
 // declaration does not say.
 func (d Device) Endpoint() string {
-	if d.Nature() != ByPower {
+	if d.Effect() != ByPower {
 		return ""
 	}
 	address := d.Address

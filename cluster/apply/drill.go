@@ -23,7 +23,7 @@ func (t *transaction) mayDrill(n cluster.Member, c cluster.BeginFence) string {
 		return fmt.Sprintf("%s may be running %s; let it leave first with `clusterd node leave %s`", n.Name, held[0], n.Name)
 	case c.Level < 0 || c.Level >= len(levels):
 		return fmt.Sprintf("%s has no fence level %d", n.Name, c.Level+1)
-	case fence.NatureOf(t.DevicesOf(n.Name, c.Level)) != fence.ByPower:
+	case fence.EffectOf(t.DevicesOf(n.Name, c.Level)) != fence.ByPower:
 		return fmt.Sprintf("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, n.Name)
 	case t.Drill != nil && t.Drill.Node != n.Name:
 		return fmt.Sprintf("a drill of %s is under way, one at a time", t.Drill.Node)
@@ -107,7 +107,7 @@ func (t *transaction) applyBeginDrill(c cluster.BeginDrill) rules.Refusal {
 		return rules.Refuse("%s is %s; a drill needs a node in touch", c.Node, n.State)
 	case c.Level < 0 || c.Level >= len(t.Document.Nodes[c.Node].Fence):
 		return rules.Refuse("%s has no fence level %d", c.Node, c.Level+1)
-	case fence.NatureOf(t.DevicesOf(c.Node, c.Level)) != fence.ByPower:
+	case fence.EffectOf(t.DevicesOf(c.Node, c.Level)) != fence.ByPower:
 		return rules.Refuse("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, c.Node)
 	}
 	if why := t.DisarmedWhy(t.At); why != "" {

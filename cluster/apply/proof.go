@@ -124,7 +124,7 @@ func (t *transaction) cutOff(n cluster.Member, open cluster.Fence, c cluster.Fen
 		cut = *n.Cut
 	}
 	for _, device := range t.DevicesOf(open.Node, open.Level) {
-		if device.Nature() == fence.ByStorage {
+		if device.Effect() == fence.ByStorage {
 			cut.Devices, cut.Disks = words.Union(cut.Devices, []string{device.Name}), words.Union(cut.Disks, device.Disks())
 		}
 	}

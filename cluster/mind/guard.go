@@ -9,8 +9,8 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
-// guardian is the part of the mind that looks after this host's own guard.
-type guardian struct {
+// hostGuard is the part of the mind that looks after this host's own guard.
+type hostGuard struct {
 	// until is the end of the lease, asked when it was last asked for; both on
 	// Input.Clock.
 	until, asked time.Duration
@@ -32,14 +32,14 @@ type guardian struct {
 // wantedGuard is the guard that the document in force asks of this host.
 func (n *Node) wantedGuard(s *cluster.State) fence.Wanted {
 	name := documentName{s.Generation, s.Config.Version, n.self}
-	if n.ward.wantedBy != name {
-		n.ward.wanted, n.ward.wantedBy = fence.WantedBy(s.Document.Nodes[n.self].Fence, s.Document.Devices), name
+	if n.hostGuard.wantedBy != name {
+		n.hostGuard.wanted, n.hostGuard.wantedBy = fence.WantedBy(s.Document.Nodes[n.self].Fence, s.Document.Devices), name
 	}
-	return n.ward.wanted
+	return n.hostGuard.wanted
 }
 
 // lookAgain makes sure that there is a Step by a reading of the clock.
-func (g *guardian) lookAgain(clock time.Duration) {
+func (g *hostGuard) lookAgain(clock time.Duration) {
 	if g.next == 0 || clock < g.next {
 		g.next = clock
 	}
@@ -56,7 +56,7 @@ const (
 // a lease, and whether the host has to give up what it runs.
 func (n *Node) guard(now time.Duration, in Input, out *Output) {
 	n.takeGuard(in)
-	n.ward.next = 0
+	n.hostGuard.next = 0
 	if in.Boot == "" {
 		return
 	}
@@ -70,21 +70,21 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 		lease = known.Lease // the times of a boot do not change
 	}
 	condemned := cluster.Condemned(in.State, me, in.Boot)
-	out.Yield = me.CutBoot(in.Boot) || n.ward.keys.CutOff
+	out.Yield = me.CutBoot(in.Boot) || n.hostGuard.keys.CutOff
 	if out.Yield {
-		n.ward.lookAgain(in.Clock)
+		n.hostGuard.lookAgain(in.Clock)
 	}
 	if lease > 0 && !condemned {
 		n.askLease(in, lease, out)
 	}
 	if wanted.Watchdog || known.Timeout > 0 {
 		n.say(in, me, lease, condemned || out.Yield)
-		if n.ward.pet.Mood != "" {
-			pet := n.ward.pet
+		if n.hostGuard.pet.Policy != "" {
+			pet := n.hostGuard.pet
 			out.Pet = &pet
 		}
 	}
-	if n.ward.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() &&
+	if n.hostGuard.keys.CutOff && me.Incarnation == in.Incarnation && me.Boot == in.Boot && !me.Ended() &&
 		in.Incarnation != 0 && n.mayTell(now, in) {
 		n.postWord(cluster.LostKeys{Node: n.self, Incarnation: in.Incarnation, Boot: in.Boot})
 		return
@@ -95,29 +95,29 @@ func (n *Node) guard(now time.Duration, in Input, out *Output) {
 // mayTell spaces what is told of the guard, so that what is refused is not told
 // in each Step.
 func (n *Node) mayTell(now time.Duration, in Input) bool {
-	if n.ward.told != 0 && now < n.ward.told+pauseGuarded {
-		n.ward.lookAgain(in.Clock + n.ward.told + pauseGuarded - now)
+	if n.hostGuard.told != 0 && now < n.hostGuard.told+pauseGuarded {
+		n.hostGuard.lookAgain(in.Clock + n.hostGuard.told + pauseGuarded - now)
 		return false
 	}
-	n.ward.told = now
+	n.hostGuard.told = now
 	return true
 }
 
 func (n *Node) takeGuard(in Input) {
 	if in.Keeper != nil {
-		n.ward.keeper = *in.Keeper
+		n.hostGuard.keeper = *in.Keeper
 		if !in.Keeper.Free { // it may have been told by the daemon before this one
-			n.ward.until = max(n.ward.until, in.Keeper.Until)
+			n.hostGuard.until = max(n.hostGuard.until, in.Keeper.Until)
 		}
 	}
 	if in.Keys != nil {
-		n.ward.keys = *in.Keys
+		n.hostGuard.keys = *in.Keys
 	}
 	for _, l := range in.Leased {
-		n.ward.asking = false
+		n.hostGuard.asking = false
 		if l.Granted {
 			me, _ := in.State.Nodes.Get(n.self)
-			n.ward.until = max(n.ward.until, l.Sent+n.leaseOf(in, me))
+			n.hostGuard.until = max(n.hostGuard.until, l.Sent+n.leaseOf(in, me))
 		}
 	}
 }
@@ -134,44 +134,44 @@ func (n *Node) leaseOf(in Input, me cluster.Member) time.Duration {
 // is waited for longer.
 func (n *Node) askLease(in Input, lease time.Duration, out *Output) {
 	pause := lease / leaseParts
-	if n.ward.asking {
+	if n.hostGuard.asking {
 		pause = lease / 2
 	}
-	if n.ward.asked == 0 || in.Clock-n.ward.asked >= pause {
-		n.ward.asking, n.ward.asked, out.AskLease = true, in.Clock, true
+	if n.hostGuard.asked == 0 || in.Clock-n.hostGuard.asked >= pause {
+		n.hostGuard.asking, n.hostGuard.asked, out.AskLease = true, in.Clock, true
 		pause = lease / 2
 	}
-	n.ward.lookAgain(n.ward.asked + pause)
+	n.hostGuard.lookAgain(n.hostGuard.asked + pause)
 }
 
 // say finds the word for the keeper. Nothing is said before this incarnation is
 // in force: until then the State may be older than what runs here.
 func (n *Node) say(in Input, me cluster.Member, lease time.Duration, ends bool) {
 	current := in.Incarnation != 0 && me.Incarnation == in.Incarnation
-	leased := in.Clock < n.ward.until
+	leased := in.Clock < n.hostGuard.until
 	if leased {
-		n.ward.lookAgain(n.ward.until)
+		n.hostGuard.lookAgain(n.hostGuard.until)
 	}
 	switch {
 	case ends:
-		n.mood(cluster.PetNever, 0)
+		n.setPolicy(cluster.PetNever, 0)
 	case lease == 0 && current:
-		n.mood(cluster.PetFree, 0)
+		n.setPolicy(cluster.PetFree, 0)
 	case current && !n.mayHold(in, me):
-		n.mood(cluster.PetFree, 0)
+		n.setPolicy(cluster.PetFree, 0)
 	case leased:
-		n.mood(cluster.PetLeased, n.ward.until)
-	case n.ward.keeper.Armed && n.ward.keeper.Free && current &&
+		n.setPolicy(cluster.PetLeased, n.hostGuard.until)
+	case n.hostGuard.keeper.Armed && n.hostGuard.keeper.Free && current &&
 		n.holds(in, me, func(h cluster.Holder) bool { return h.Condition != "" }):
-		n.mood(cluster.PetNever, 0) // something came up here past the door, and nobody lets it
+		n.setPolicy(cluster.PetNever, 0) // something came up here past the door, and nobody lets it
 	}
 }
 
-func (n *Node) mood(mood cluster.Mood, until time.Duration) {
-	if n.ward.pet.Mood != mood {
-		n.ward.pet.Seq++
+func (n *Node) setPolicy(policy cluster.PetPolicy, until time.Duration) {
+	if n.hostGuard.pet.Policy != policy {
+		n.hostGuard.pet.Seq++
 	}
-	n.ward.pet.Mood, n.ward.pet.Until = mood, until
+	n.hostGuard.pet.Policy, n.hostGuard.pet.Until = policy, until
 }
 
 // mayHold reports whether something may be running here, or come up: this boot
@@ -196,10 +196,10 @@ func (n *Node) reportGuard(now time.Duration, in Input, me cluster.Member, wante
 	}
 	fresh := known
 	fresh.Boot = in.Boot
-	if k := n.ward.keeper; known.Timeout == 0 && k.Armed && k.Timeout == wanted.Settings.Timeout {
+	if k := n.hostGuard.keeper; known.Timeout == 0 && k.Armed && k.Timeout == wanted.Settings.Timeout {
 		fresh.Timeout, fresh.Lease, fresh.Pills = k.Timeout, wanted.Settings.Lease, k.Pills
 	}
-	fresh.Keys = words.Union(known.Keys, n.ward.keys.Registered)
+	fresh.Keys = words.Union(known.Keys, n.hostGuard.keys.Registered)
 	news := fresh.Timeout != known.Timeout || len(fresh.Keys) != len(known.Keys)
 	if !news || !n.mayTell(now, in) {
 		return
@@ -214,5 +214,5 @@ func (n *Node) awaitsGuard(in Input, me cluster.Member, d cluster.Duty) bool {
 	if guard.Timeout == 0 || (d.Kind != cluster.DutyStart && d.Kind != cluster.DutyResume) {
 		return false
 	}
-	return !cluster.InForce(guard, n.ward.pet, n.ward.keeper, in.Clock)
+	return !cluster.InForce(guard, n.hostGuard.pet, n.hostGuard.keeper, in.Clock)
 }

@@ -26,7 +26,7 @@ func (m *stepper) at(clock time.Duration, in Input) Output {
 
 // armed answers the word of an output as a keeper does.
 func armed(p *cluster.Pet) *cluster.Keeper {
-	return &cluster.Keeper{Seq: p.Seq, Armed: true, Timeout: fence.DefaultTimeout, Free: p.Mood == cluster.PetFree,
+	return &cluster.Keeper{Seq: p.Seq, Armed: true, Timeout: fence.DefaultTimeout, Free: p.Policy == cluster.PetFree,
 		Until: p.Until}
 }
 
@@ -44,7 +44,7 @@ func proposed[C cluster.Command](out Output) bool {
 func TestAnEmptyNodeIsPettedWithoutALeaseAndTellsItsGuard(t *testing.T) {
 	m := guardMind(t)
 	out := m.at(time.Minute, Input{})
-	if out.Pet == nil || out.Pet.Mood != cluster.PetFree || !out.AskLease || proposed[cluster.Guarded](out) {
+	if out.Pet == nil || out.Pet.Policy != cluster.PetFree || !out.AskLease || proposed[cluster.Guarded](out) {
 		t.Fatalf("pet %+v, asks %v, proposes %+v", out.Pet, out.AskLease, out.Propose)
 	}
 	if out = m.at(time.Minute+cluster.Tick, Input{Keeper: armed(out.Pet)}); !proposed[cluster.Guarded](out) {
@@ -64,7 +64,7 @@ func TestAStartWaitsUntilTheKeeperHasAnsweredALease(t *testing.T) {
 	m.at(clock, Input{Keeper: free, Leased: []cluster.Leased{{Sent: clock, Granted: true}}})
 	m.b.Must(m.b.StartOf("vm:a", "node1"))
 	out = m.at(clock, Input{})
-	if len(out.Do) > 0 || out.Pet.Mood != cluster.PetLeased || out.Pet.Until != clock+fence.DefaultLease {
+	if len(out.Do) > 0 || out.Pet.Policy != cluster.PetLeased || out.Pet.Until != clock+fence.DefaultLease {
 		t.Fatalf("hands out %+v, pet %+v", out.Do, out.Pet)
 	}
 	stale := *free // the answer to a word before this one
@@ -101,7 +101,7 @@ func TestANodeThatHoldsSomethingIsNeverPettedWithoutALease(t *testing.T) {
 	m.b.Must(m.b.Guarded("node1"))
 	m.b.Running("vm:a", "node1")
 	out := m.at(time.Hour, Input{Keeper: &cluster.Keeper{Armed: true, Free: true}})
-	if out.Pet == nil || out.Pet.Mood != cluster.PetNever {
+	if out.Pet == nil || out.Pet.Policy != cluster.PetNever {
 		t.Errorf("pet %+v", out.Pet)
 	}
 }
@@ -111,7 +111,7 @@ func TestANewDaemonDoesNotFreeWhatItDoesNotKnowYet(t *testing.T) {
 	m.b.Must(m.b.Guarded("node1"))
 	out := m.node.Step(time.Hour, Input{State: m.b.S.Fork(), Boot: "node1-boot-1", Clock: time.Hour,
 		Keeper: &cluster.Keeper{Armed: true, Until: time.Hour + time.Second}})
-	if out.Pet == nil || out.Pet.Mood != cluster.PetLeased || out.Pet.Until != time.Hour+time.Second || !out.AskLease {
+	if out.Pet == nil || out.Pet.Policy != cluster.PetLeased || out.Pet.Until != time.Hour+time.Second || !out.AskLease {
 		t.Errorf("pet %+v, asks %v: a daemon that is not admitted keeps the lease it finds", out.Pet, out.AskLease)
 	}
 }
@@ -126,7 +126,7 @@ func TestABootThatIsToEndIsPettedNoMore(t *testing.T) {
 	}
 	m.b.Must(m.b.Shoot("node1", "node2"))
 	out := m.at(time.Minute, Input{})
-	if out.Pet == nil || out.Pet.Mood != cluster.PetNever || out.AskLease ||
+	if out.Pet == nil || out.Pet.Policy != cluster.PetNever || out.AskLease ||
 		cluster.MayLease(m.b.S, "node1", "node1-boot-1") == nil {
 		t.Errorf("pet %+v, asks %v", out.Pet, out.AskLease)
 	}

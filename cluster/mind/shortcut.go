@@ -29,7 +29,7 @@ type shortcut struct {
 	// turned: a stopwatch has passed a time at which Plan decides otherwise.
 	turned bool
 
-	restful bool
+	idle bool
 }
 
 // WithoutShortcuts makes the node look at everything in each Step; it decides
@@ -88,16 +88,17 @@ func (c *shortcut) planOf(now time.Duration, s *cluster.State, v cluster.View) (
 	return c.decision, c.seen
 }
 
-// RestsUntil reports whether further Steps would do nothing as long as the State
+// IdleUntil reports whether further Steps would do nothing as long as the State
 // stays, everybody who was heard is heard, and nothing else comes in: a shell need
 // not call Step until then, nor before Input.Clock reads so much. 0 is however much
 // time passes.
-func (n *Node) RestsUntil() (clock time.Duration, restful bool) {
-	return n.ward.next, n.shortcut.restful
+func (n *Node) IdleUntil() (clock time.Duration, idle bool) {
+	return n.hostGuard.next, n.shortcut.idle
 }
 
-func (n *Node) restful(now time.Duration, in Input) bool {
-	if n.shortcut.never || (n.ward.next != 0 && n.ward.next <= in.Clock) || len(n.outbox) > 0 || len(n.looks) > 0 {
+func (n *Node) idle(now time.Duration, in Input) bool {
+	guardDue := n.hostGuard.next != 0 && n.hostGuard.next <= in.Clock
+	if n.shortcut.never || guardDue || len(n.outbox) > 0 || len(n.looks) > 0 {
 		return false
 	}
 	for _, until := range n.held {

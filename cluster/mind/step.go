@@ -37,7 +37,7 @@ type Node struct {
 	waiting   []*cluster.Service
 	waitingAt uint64
 	heard     map[string]Beat // emptied and filled in each Step
-	ward      guardian
+	hostGuard hostGuard
 	volume    volumeWatch
 	// hypervisor is what this node knows of its own.
 	hypervisor hungWatch
@@ -48,8 +48,8 @@ type Node struct {
 func NewNode(self string) *Node {
 	return &Node{
 		self: self, release: cluster.Current, view: cluster.View{Self: self, Contacts: map[string]cluster.Contactwatch{},
-			Resting: map[string]time.Duration{},
-			Stuck:   map[string]time.Duration{}, Loops: map[string]cluster.Loopwatch{}, Ends: map[string]cluster.Loopwatch{},
+			Cooldown: map[string]time.Duration{},
+			Stuck:    map[string]time.Duration{}, Loops: map[string]cluster.Loopwatch{}, Ends: map[string]cluster.Loopwatch{},
 			Waited: map[string]cluster.Waited{}, Opens: map[string]cluster.Openwatch{}},
 		handed: map[string]bool{}, testing: map[string]time.Duration{}, rested: map[string]time.Duration{},
 		flying: map[uint64][]string{},
@@ -86,7 +86,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	} else {
 		n.view.Leading, n.view.Led, n.shortcut.planned = false, 0, false
 	}
-	n.shortcut.restful = n.restful(now, in)
+	n.shortcut.idle = n.idle(now, in)
 	return out
 }
 
@@ -284,14 +284,14 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 			n.view.Stuck[service.Spec.Name] += tick
 		}
 	}
-	for node := range n.view.Resting {
+	for node := range n.view.Cooldown {
 		if open, fencing := in.State.Fences.Get(node); !fencing || open.Fencer != "" {
-			delete(n.view.Resting, node)
+			delete(n.view.Cooldown, node)
 		}
 	}
 	for _, node := range in.State.Fences.Keys() {
 		if open, _ := in.State.Fences.Get(node); open.Fencer == "" {
-			n.view.Resting[node] += tick
+			n.view.Cooldown[node] += tick
 		}
 	}
 }

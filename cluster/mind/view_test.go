@@ -46,7 +46,7 @@ func TestADecisionIsMadeAnewWhenSomethingElseIsFound(t *testing.T) {
 func TestEachFieldOfTheViewIsKnownToTheShortcut(t *testing.T) {
 	known := map[string]string{
 		"Self": "constant", "Leading": "constant", "Led": "turned", "Contacts": "foundAs and steady",
-		"Resting": "steady", "Stuck": "steady", "Loops": "turned", "Ends": "steady", "Opens": "turned",
+		"Cooldown": "steady", "Stuck": "steady", "Loops": "turned", "Ends": "steady", "Opens": "turned",
 		"Waited": "steady", "Quiet": "Decision.Again", "Newest": "the State's",
 	}
 	for i := range reflect.TypeFor[cluster.View]().NumField() {

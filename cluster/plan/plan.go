@@ -308,7 +308,7 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 	}
 	step, more := fence.NextOf(w.Attempts(open.Node), fencers, open.Tried)
 	more = more && open.TriedTotal < cluster.MaxAttempts
-	if !more && levels > 0 && len(fencers) > 0 && v.Resting[open.Node] >= PauseFenceRounds {
+	if !more && levels > 0 && len(fencers) > 0 && v.Cooldown[open.Node] >= PauseFenceRounds {
 		// The rounds are used up; one attempt now and then goes on, because a
 		// device may come back by itself.
 		step, more = fence.Step{Fencer: fencers[open.TriedTotal%len(fencers)],

@@ -124,7 +124,7 @@ func (p *planner) reached(at time.Time) bool {
 // WaitsOut reports whether one of the devices proves by the time of a watchdog.
 func WaitsOut(devices []fence.Device) bool {
 	for _, d := range devices {
-		if d.Nature() == fence.ByWatchdog {
+		if d.Effect() == fence.ByWatchdog {
 			return true
 		}
 	}
@@ -157,7 +157,7 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 func planCut(w *rules.World, v cluster.View, n cluster.Member, d *Decision) {
 	d.wait(n.Name, n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted",
 		"restart the host")
-	proof := fence.Proven{Nature: fence.ByStorage, Waited: v.Waited[n.Name].For}
+	proof := fence.Proven{Effect: fence.ByStorage, Waited: v.Waited[n.Name].For}
 	for _, service := range w.Others("", "") {
 		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) {
 			if why := w.KeptFrom(n, service.Spec, h, proof); why != "" {

@@ -42,7 +42,7 @@ func DueDrill(s *cluster.State, now time.Time) (cluster.BeginDrill, bool) {
 func Drillable(s *cluster.State, node string) []int {
 	var levels []int
 	for level := range s.Document.Nodes[node].Fence {
-		if fence.NatureOf(Of(s).DevicesOf(node, level)) == fence.ByPower {
+		if fence.EffectOf(Of(s).DevicesOf(node, level)) == fence.ByPower {
 			levels = append(levels, level)
 		}
 	}

@@ -74,7 +74,7 @@ func Unguarded(s *cluster.State, node string) string {
 func MayHitNewBoot(s *cluster.State, open cluster.Fence) bool {
 	devices := Of(s).DevicesOf(open.Node, open.Level)
 	return len(devices) == 0 ||
-		slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Nature() != fence.ByWatchdog })
+		slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Effect() != fence.ByWatchdog })
 }
 
 // Weighed takes a result for what it is worth by law L3: Confirmed is Unknown
@@ -95,13 +95,13 @@ func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Pr
 	if len(devices) == 0 && p.IsZero() {
 		return "" // the level was taken out of the document meanwhile; it was one of power
 	}
-	if nature := fence.NatureOf(devices); nature != p.By() {
+	if effect := fence.EffectOf(devices); effect != p.By() {
 		return fmt.Sprintf("level %d proves by %s now, and the result is one by %s", open.Level+1,
-			words.OrElse(string(nature), "nothing"), p.By())
+			words.OrElse(string(effect), "nothing"), p.By())
 	}
 	guard := n.GuardOf(open.Boot)
 	for _, device := range devices {
-		if why := s.Mistakable(open, device); device.Nature() == fence.ByPower && why != "" {
+		if why := s.Mistakable(open, device); device.Effect() == fence.ByPower && why != "" {
 			return why
 		}
 		if why := unprovenBy(device, open, guard, p); why != "" {
@@ -153,7 +153,7 @@ func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder
 func (w *World) cutBy(node string, level int) bool {
 	n, _ := w.Nodes.Get(node)
 	devices := w.DevicesOf(node, level)
-	if !n.CutBoot(n.Boot) || fence.NatureOf(devices) != fence.ByStorage {
+	if !n.CutBoot(n.Boot) || fence.EffectOf(devices) != fence.ByStorage {
 		return false
 	}
 	for _, device := range devices {
@@ -176,7 +176,7 @@ func LeftBehind(s *cluster.State, service cluster.Service) string {
 	cut := cluster.Cut{Boot: n.Boot}
 	for level := range s.Document.Nodes[n.Name].Fence {
 		devices := Of(s).DevicesOf(n.Name, level)
-		if fence.NatureOf(devices) != fence.ByStorage {
+		if fence.EffectOf(devices) != fence.ByStorage {
 			return ""
 		}
 		for _, device := range devices {
@@ -187,7 +187,7 @@ func LeftBehind(s *cluster.State, service cluster.Service) string {
 		return ""
 	}
 	n.Cut = &cut
-	if why := Of(s).KeptFrom(n, service.Spec, h, fence.Proven{Nature: fence.ByStorage}); why != "" {
+	if why := Of(s).KeptFrom(n, service.Spec, h, fence.Proven{Effect: fence.ByStorage}); why != "" {
 		return fmt.Sprintf("%s can be cut off from its storage alone, and then keeps %s: %s", n.Name, service.Spec.Name, why)
 	}
 	return ""
@@ -196,7 +196,7 @@ func LeftBehind(s *cluster.State, service cluster.Service) string {
 // unprovenBy holds one device's part of a proof against what is known of the
 // boot.
 func unprovenBy(device fence.Device, open cluster.Fence, guard fence.Guard, p fence.Proven) string {
-	switch device.Nature() {
+	switch device.Effect() {
 	case fence.ByWatchdog:
 		limit, guarded := guard.WaitOut()
 		if !guarded {

@@ -10,7 +10,7 @@ import (
 // rests that would be tried again. The stopwatches of loops and of a new leader run
 // on, but change what is decided only when they pass a limit; they say so by turning.
 func Steady(v cluster.View, s *cluster.State, limit time.Duration) bool {
-	if len(v.Resting) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || len(v.Ends) > 0 ||
+	if len(v.Cooldown) > 0 || len(v.Stuck) > 0 || len(v.Waited) > 0 || len(v.Ends) > 0 ||
 		s.Disarmed != nil || s.Drill != nil {
 		return false
 	}

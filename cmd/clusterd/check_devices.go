@@ -143,7 +143,7 @@ func (t *trial) run(ctx context.Context) []tried {
 }
 
 func (t *trial) try(ctx context.Context, device fence.Device) tried {
-	switch device.Nature() {
+	switch device.Effect() {
 	case fence.ByStorage:
 		return t.tryStorage(ctx, device)
 	case fence.ByWatchdog:

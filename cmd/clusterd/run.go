@@ -42,7 +42,8 @@ func run(c *urfave.Context) error {
 	assemble.SpareTheMachine()
 	logger := newLogger(node)
 	var d *daemon.Daemon
-	host, done, err := assemble.Host(node, assemble.Self{Config: c.String("config")}, logger, func() *cluster.State { return d.State() })
+	newest := func() *cluster.State { return d.State() }
+	host, done, err := assemble.Host(node, assemble.Self{Config: c.String("config")}, logger, newest)
 	if err != nil {
 		return err
 	}

@@ -18,51 +18,51 @@ import (
 // A fencer's reads and writes happen in a process of their own: a disk that
 // hangs must not take the daemon along.
 
-type errandKind string
+type jobKind string
 
 const (
-	// errandLook reads the header.
-	errandLook errandKind = "look"
-	// errandPost writes a message to a node's mailbox and reads it back.
-	errandPost errandKind = "post"
+	// jobRead reads the header.
+	jobRead jobKind = "look"
+	// jobPost writes a message to a node's mailbox and reads it back.
+	jobPost jobKind = "post"
 )
 
-type errand struct {
-	Kind errandKind `json:"kind"`
-	Disk string     `json:"disk"`
-	Node string     `json:"node,omitempty"`
-	Mail Mail       `json:"mail"`
+type job struct {
+	Kind jobKind `json:"kind"`
+	Disk string  `json:"disk"`
+	Node string  `json:"node,omitempty"`
+	Mail Mail    `json:"mail"`
 }
 
-type errandResult struct {
+type jobResult struct {
 	Header Header `json:"header"`
-	// Problem is empty when the errand was done.
+	// Problem is empty when the job was done.
 	Problem string `json:"problem,omitempty"`
 }
 
-// RunHelper carries out the errand on standard input; the program named in
+// RunHelper carries out the job on standard input; the program named in
 // Options.Helper calls it and exits.
 func RunHelper(in io.Reader, out io.Writer) error {
-	var e errand
+	var e job
 	if err := json.NewDecoder(io.LimitReader(in, maxLine)).Decode(&e); err != nil {
 		return err
 	}
 	header, err := e.run()
-	result := errandResult{Header: header}
+	result := jobResult{Header: header}
 	if err != nil {
 		result.Problem = err.Error()
 	}
 	return writeLine(out, result)
 }
 
-func (e errand) run() (Header, error) {
+func (e job) run() (Header, error) {
 	d, err := openDisk(e.Disk)
 	if err != nil {
 		return Header{}, err
 	}
 	defer d.close()
 	header, err := d.header()
-	if err != nil || e.Kind == errandLook {
+	if err != nil || e.Kind == jobRead {
 		return header, err
 	}
 	slot, err := d.find(header, e.Node)
@@ -87,17 +87,17 @@ type runner struct {
 	running map[string]int
 }
 
-func (r *runner) run(ctx context.Context, e errand) (errandResult, error) {
+func (r *runner) run(ctx context.Context, e job) (jobResult, error) {
 	r.mu.Lock()
 	if r.running[e.Disk] >= maxHung {
 		r.mu.Unlock()
-		return errandResult{}, fmt.Errorf(
+		return jobResult{}, fmt.Errorf(
 			"%d commands to %s have not come back; look at the storage, then restart this host", maxHung, e.Disk)
 	}
 	r.running[e.Disk]++
 	r.mu.Unlock()
 	type answer struct {
-		result errandResult
+		result jobResult
 		err    error
 	}
 	done := make(chan answer, 1)
@@ -121,13 +121,13 @@ func (r *runner) run(ctx context.Context, e errand) (errandResult, error) {
 	case <-grace.C:
 	}
 	r.log.Error("a command to a disk for fence messages hangs in the kernel and cannot be ended", "disk", e.Disk)
-	return errandResult{}, fmt.Errorf("%s hangs in the kernel: %w", e.Disk, ctx.Err())
+	return jobResult{}, fmt.Errorf("%s hangs in the kernel: %w", e.Disk, ctx.Err())
 }
 
-func (r *runner) runHere(ctx context.Context, e errand) (errandResult, error) {
+func (r *runner) runHere(ctx context.Context, e job) (jobResult, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
-		return errandResult{}, err
+		return jobResult{}, err
 	}
 	program := exec.CommandContext(ctx, r.argv[0], r.argv[1:]...)
 	program.Dir = "/"
@@ -139,12 +139,12 @@ func (r *runner) runHere(ctx context.Context, e errand) (errandResult, error) {
 	output, complaints := &bounded{}, &bounded{}
 	program.Stdout, program.Stderr = output, complaints
 	if err := program.Run(); err != nil {
-		return errandResult{}, fmt.Errorf("%s: %w: %s", e.Disk, errors.Join(err, ctx.Err()),
+		return jobResult{}, fmt.Errorf("%s: %w: %s", e.Disk, errors.Join(err, ctx.Err()),
 			strings.Join(strings.Fields(complaints.kept.String()), " "))
 	}
-	var result errandResult
+	var result jobResult
 	if err := json.Unmarshal(output.kept.Bytes(), &result); err != nil {
-		return errandResult{}, fmt.Errorf("%s: the helper's answer cannot be read: %w", e.Disk, err)
+		return jobResult{}, fmt.Errorf("%s: the helper's answer cannot be read: %w", e.Disk, err)
 	}
 	return result, nil
 }

@@ -43,7 +43,7 @@ func (o KeeperOptions) check() error {
 
 // world is what a keeper touches; tests have another one.
 type world struct {
-	arm armDog
+	arm armTimer
 	now func() time.Duration
 	// reset ends this host at once. It may fail: the watchdog comes after it.
 	reset func(Command)
@@ -62,8 +62,8 @@ type keeper struct {
 	world    world
 	words    chan asked
 	looks    chan look
-	ward     ward
-	dog      dog
+	policy   policy
+	timer    timer
 	warnings []string
 	// silent is why it does not pet, as it was logged last.
 	silent string
@@ -86,21 +86,21 @@ func newKeeper(o KeeperOptions, w world) *keeper {
 // services it goes on: a shutdown that leaves a VM behind is a case for the
 // watchdog.
 func (k *keeper) run(ctx context.Context) error {
-	servants, stopServants := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServants()
+	watchers, stopWatchers := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatchers()
 	pause := time.NewTicker(min(k.options.Timeout/petsPerTimeout, longestPause))
 	defer pause.Stop()
 	ended := ctx.Done()
 	for {
 		select {
 		case q := <-k.words:
-			err := k.obey(servants, q.word)
+			err := k.obey(watchers, q.word)
 			q.answer <- problemOf(k.state(), err)
 			if q.word.Kind == wordStop && err == nil {
 				return nil
 			}
 		case l := <-k.looks:
-			if command := k.ward.take(l, k.world.log); command != Empty {
+			if command := k.policy.take(l, k.world.log); command != Empty {
 				go k.world.reset(command)
 			}
 		case <-ended:
@@ -115,12 +115,12 @@ func (k *keeper) run(ctx context.Context) error {
 }
 
 func (k *keeper) petOrNot() {
-	if k.dog == nil {
+	if k.timer == nil {
 		return
 	}
-	may, why := k.ward.mayPet(k.world.now())
+	may, why := k.policy.mayPet(k.world.now())
 	if may {
-		if err := k.dog.pet(); err != nil {
+		if err := k.timer.pet(); err != nil {
 			why = "the watchdog does not take it: " + err.Error()
 		}
 	}
@@ -131,7 +131,7 @@ func (k *keeper) petOrNot() {
 }
 
 func (k *keeper) obey(ctx context.Context, w word) error {
-	if k.ward.pill != Empty && w.Kind != wordState {
+	if k.policy.pill != Empty && w.Kind != wordState {
 		return ErrPilled
 	}
 	switch w.Kind {
@@ -140,16 +140,16 @@ func (k *keeper) obey(ctx context.Context, w word) error {
 	case wordStop:
 		return k.stop()
 	case wordFree:
-		if k.ward.yielded {
+		if k.policy.yielded {
 			return ErrYielded
 		}
 		if err := k.arm(ctx); err != nil {
 			return err
 		}
-		k.ward.free, k.ward.until = true, 0
+		k.policy.free, k.policy.until = true, 0
 		return nil
 	case wordYield:
-		k.ward.free, k.ward.until, k.ward.yielded = false, 0, true
+		k.policy.free, k.policy.until, k.policy.yielded = false, 0, true
 		return nil
 	case wordLease:
 		return k.lease(ctx, w.Until)
@@ -160,7 +160,7 @@ func (k *keeper) obey(ctx context.Context, w word) error {
 func (k *keeper) lease(ctx context.Context, until time.Duration) error {
 	now := k.world.now()
 	switch {
-	case k.ward.yielded:
+	case k.policy.yielded:
 		return ErrYielded
 	case until <= now:
 		return fmt.Errorf("the lease ended %v ago", now-until)
@@ -170,70 +170,70 @@ func (k *keeper) lease(ctx context.Context, until time.Duration) error {
 	if err := k.arm(ctx); err != nil {
 		return err
 	}
-	k.ward.free, k.ward.until = false, until
+	k.policy.free, k.policy.until = false, until
 	return nil
 }
 
 // arm arms the watchdog with the first word that needs it.
 func (k *keeper) arm(ctx context.Context) error {
-	if k.ward.refused != "" {
-		return fmt.Errorf("%w: %s", ErrNotAsAsked, k.ward.refused)
+	if k.policy.refused != "" {
+		return fmt.Errorf("%w: %s", ErrNotAsAsked, k.policy.refused)
 	}
-	if k.dog != nil {
+	if k.timer != nil {
 		return nil
 	}
-	servants, err := openServants(ctx, k.options.Disks, k.options.Node, k.options.Timeout, k.world.now)
+	watchers, err := openWatchers(ctx, k.options.Disks, k.options.Node, k.options.Timeout, k.world.now)
 	if err != nil {
 		return err
 	}
-	k.dog, err = k.world.arm(k.options.Device, k.options.Timeout, k.options.NoWayOut)
+	k.timer, err = k.world.arm(k.options.Device, k.options.Timeout, k.options.NoWayOut)
 	if err != nil {
-		for _, s := range servants {
+		for _, s := range watchers {
 			s.disk.close()
 		}
-		if k.dog != nil {
-			k.ward.refused = err.Error()
+		if k.timer != nil {
+			k.policy.refused = err.Error()
 		}
 		return err
 	}
-	k.ward.disks = make([]time.Duration, len(servants))
-	for _, s := range servants {
+	k.policy.disks = make([]time.Duration, len(watchers))
+	for _, s := range watchers {
 		// Prepared a moment ago: that was a good look.
-		k.ward.disks[s.number], k.ward.fresh = k.world.now(), s.header.fresh()
+		k.policy.disks[s.number], k.policy.fresh = k.world.now(), s.header.fresh()
 		go s.run(ctx, k.world.now, k.looks)
 	}
-	k.world.log.Info("the watchdog is armed", "device", k.options.Device, "identity", k.dog.info().Identity, "timeout",
-		k.dog.info().Timeout)
+	k.world.log.Info("the watchdog is armed", "device", k.options.Device, "identity", k.timer.info().Identity, "timeout",
+		k.timer.info().Timeout)
 	return nil
 }
 
 // stop disarms: only on a node that holds nothing.
 func (k *keeper) stop() error {
 	switch {
-	case k.dog == nil:
+	case k.timer == nil:
 		return nil
-	case k.ward.pill != Empty:
+	case k.policy.pill != Empty:
 		return ErrPilled
-	case !k.ward.free && k.ward.refused == "":
+	case !k.policy.free && k.policy.refused == "":
 		return ErrHolding
 	}
-	if err := k.dog.disarm(); err != nil {
+	if err := k.timer.disarm(); err != nil {
 		return err
 	}
-	k.dog = nil
+	k.timer = nil
 	k.world.log.Info("the watchdog is disarmed")
 	return nil
 }
 
 func (k *keeper) state() State {
-	s := State{Armed: k.dog != nil, Free: k.ward.free, Until: k.ward.until, Disks: slices.Clone(k.options.Disks),
+	s := State{Armed: k.timer != nil, Free: k.policy.free, Until: k.policy.until, Disks: slices.Clone(k.options.Disks),
 		Warnings: k.warnings, PID: os.Getpid()}
-	if k.dog != nil {
-		s.Info = k.dog.info()
-		s.Petting, s.Why = k.ward.mayPet(k.world.now())
+	if k.timer != nil {
+		s.Info = k.timer.info()
+		s.Petting, s.Why = k.policy.mayPet(k.world.now())
 	}
-	if k.ward.refused != "" {
-		s.Why = k.ward.refused
+	if k.policy.refused != "" {
+		s.Why = k.policy.refused
 	}
 	return s
 }

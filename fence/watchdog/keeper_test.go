@@ -72,7 +72,7 @@ func newKennel(t *testing.T, prepare func(*kennel)) *kennel {
 	if prepare != nil {
 		prepare(k)
 	}
-	arm := func(string, time.Duration, bool) (dog, error) {
+	arm := func(string, time.Duration, bool) (timer, error) {
 		if k.armError != nil && !k.half {
 			return nil, k.armError
 		}
@@ -115,16 +115,16 @@ func (k *kennel) do(order func()) {
 // watch gives it disks, whose looks the test sends.
 func (k *kennel) watch(disks int, fresh time.Duration) {
 	k.do(func() {
-		k.keeper.ward.disks, k.keeper.ward.fresh = make([]time.Duration, disks), fresh
+		k.keeper.policy.disks, k.keeper.policy.fresh = make([]time.Duration, disks), fresh
 		for disk := range disks {
-			k.keeper.ward.disks[disk] = k.now()
+			k.keeper.policy.disks[disk] = k.now()
 		}
 	})
 }
 
 // finish ends a keeper that is armed, so that the bubble can close.
 func (k *kennel) finish() {
-	k.do(func() { k.noWayOut, k.keeper.ward = false, ward{free: true} })
+	k.do(func() { k.noWayOut, k.keeper.policy = false, policy{free: true} })
 	k.cancel()
 	if err := <-k.ended; err != nil {
 		k.t.Error(err)

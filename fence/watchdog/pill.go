@@ -42,8 +42,8 @@ type Options struct {
 type Driver struct {
 	options Options
 	now     func() time.Duration
-	// post carries one errand out; tests have another one.
-	post func(ctx context.Context, e errand) (errandResult, error)
+	// post carries one job out; tests have another one.
+	post func(ctx context.Context, e job) (jobResult, error)
 	// anyPath lets tests use loop devices.
 	anyPath bool
 }
@@ -96,11 +96,11 @@ func (d *Driver) disks(device fence.Device) ([]string, error) {
 	return device.Disks(), nil
 }
 
-// each carries the same errand to every disk at once.
-func (d *Driver) each(ctx context.Context, disks []string, e errand) []errandResult {
+// each carries the same job to every disk at once.
+func (d *Driver) each(ctx context.Context, disks []string, e job) []jobResult {
 	ctx, cancel := context.WithTimeout(ctx, longestPost)
 	defer cancel()
-	results := make([]errandResult, len(disks))
+	results := make([]jobResult, len(disks))
 	var all sync.WaitGroup
 	for i, disk := range disks {
 		all.Go(func() {
@@ -108,7 +108,7 @@ func (d *Driver) each(ctx context.Context, disks []string, e errand) []errandRes
 			own.Disk = disk
 			result, err := d.post(ctx, own)
 			if err != nil {
-				result = errandResult{Problem: err.Error()}
+				result = jobResult{Problem: err.Error()}
 			}
 			results[i] = result
 		})
@@ -126,7 +126,7 @@ func (d *Driver) Check(ctx context.Context, device fence.Device) fence.Check {
 		check.Problem = err.Error()
 		return check
 	}
-	results := d.each(ctx, disks, errand{Kind: errandLook})
+	results := d.each(ctx, disks, job{Kind: jobRead})
 	if _, err := agreed(results); err != nil {
 		check.Problem = fmt.Sprintf("fence device %s on node %s: %v", device.Name, d.options.Node, err)
 	}
@@ -141,7 +141,7 @@ func (d *Driver) Check(ctx context.Context, device fence.Device) fence.Check {
 }
 
 // agreed returns the header of a majority of the disks, or why there is none.
-func agreed(results []errandResult) (Header, error) {
+func agreed(results []jobResult) (Header, error) {
 	var first *Header
 	good := 0
 	var problems []string
@@ -180,7 +180,7 @@ func (d *Driver) Clear(ctx context.Context, device fence.Device, node string) er
 		return err
 	}
 	for i, result := range d.each(ctx, disks,
-		errand{Kind: errandPost, Node: node, Mail: Mail{Command: Empty, From: d.options.Node}}) {
+		job{Kind: jobPost, Node: node, Mail: Mail{Command: Empty, From: d.options.Node}}) {
 		if result.Problem != "" {
 			return fmt.Errorf("fence device %s: the message for %s could not be cleared: %s: %s", device.Name, node, disks[i],
 				result.Problem)
@@ -221,7 +221,7 @@ func (d *Driver) fence(ctx context.Context, request fence.Request, result *fence
 		return fmt.Errorf("%s is not known to watch these disks, so a message proves nothing; nothing was written: %w",
 			target.Node, err)
 	}
-	header, err := agreed(d.each(ctx, disks, errand{Kind: errandLook}))
+	header, err := agreed(d.each(ctx, disks, job{Kind: jobRead}))
 	if err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
@@ -233,7 +233,7 @@ func (d *Driver) fence(ctx context.Context, request fence.Request, result *fence
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	posted := d.each(ctx, disks,
-		errand{Kind: errandPost, Node: target.Node, Mail: Mail{Command: Reset, From: d.options.Node}})
+		job{Kind: jobPost, Node: target.Node, Mail: Mail{Command: Reset, From: d.options.Node}})
 	written, err := agreed(posted)
 	switch {
 	case err != nil:

@@ -69,18 +69,18 @@ func paperDisks(t *testing.T, count int) []string {
 	return paths
 }
 
-func enroll(t *testing.T, paths []string, node string) []*servant {
+func enroll(t *testing.T, paths []string, node string) []*diskWatcher {
 	t.Helper()
-	servants, err := openServants(t.Context(), paths, node, times.Watchdog, Now)
+	watchers, err := openWatchers(t.Context(), paths, node, times.Watchdog, Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, s := range servants {
+		for _, s := range watchers {
 			s.disk.close()
 		}
 	})
-	return servants
+	return watchers
 }
 
 func pillDriver(t *testing.T) *Driver {
@@ -122,7 +122,7 @@ func TestPillDeviceSaysHowTheWatchdogIsArmed(t *testing.T) {
 func TestPillOnDisks(t *testing.T) {
 	t.Parallel()
 	paths := paperDisks(t, 3)
-	servants := enroll(t, paths, "a")
+	watchers := enroll(t, paths, "a")
 	d := pillDriver(t)
 	if check := d.Check(t.Context(), pill(paths).Device); check.Problem != "" || check.Power != fence.PowerUnknown {
 		t.Fatalf("%+v", check)
@@ -132,28 +132,28 @@ func TestPillOnDisks(t *testing.T) {
 	if result.Outcome != fence.Confirmed || len(result.Evidence) != 2 {
 		t.Fatalf("%+v", result)
 	}
-	for _, s := range servants {
+	for _, s := range watchers {
 		if mail, _, err := s.look(); err != nil || mail != (Mail{Reset, "b"}) {
 			t.Errorf("%+v, %v", mail, err)
 		}
 	}
-	if _, err := openServants(t.Context(), paths, "a", times.Watchdog, Now); !errors.Is(err, ErrStalePill) {
+	if _, err := openWatchers(t.Context(), paths, "a", times.Watchdog, Now); !errors.Is(err, ErrStalePill) {
 		t.Errorf("admitted with a pill: %v", err)
 	}
 	if err := d.Clear(t.Context(), pill(paths).Device, "a"); err != nil {
 		t.Error(err)
 	}
-	if again := enroll(t, paths, "A"); again[0].slot != servants[0].slot {
-		t.Errorf("slot %d, then %d", servants[0].slot, again[0].slot)
+	if again := enroll(t, paths, "A"); again[0].slot != watchers[0].slot {
+		t.Errorf("slot %d, then %d", watchers[0].slot, again[0].slot)
 	}
-	if _, err := openServants(t.Context(), paths, "a", 6*time.Second, Now); err == nil ||
+	if _, err := openWatchers(t.Context(), paths, "a", 6*time.Second, Now); err == nil ||
 		!strings.Contains(err.Error(), "the configuration says") {
 		t.Errorf("another timeout: %v", err)
 	}
 	if err := Format(paths[1], times); err != nil {
 		t.Fatal(err)
 	}
-	if _, final, err := servants[1].look(); !final || !errors.Is(err, errChanged) {
+	if _, final, err := watchers[1].look(); !final || !errors.Is(err, errChanged) {
 		t.Errorf("made anew while watched: final %v, %v", final, err)
 	}
 	if result := d.Fence(t.Context(), pill(paths[1:2])); result.Outcome != fence.Unknown ||
@@ -237,28 +237,28 @@ func TestPillWaits(t *testing.T) {
 func paperPost(t *testing.T, good []string) (*Driver, chan string) {
 	t.Helper()
 	d, written := pillDriver(t), make(chan string, 3)
-	d.post = func(_ context.Context, e errand) (errandResult, error) {
-		if e.Kind == errandPost {
+	d.post = func(_ context.Context, e job) (jobResult, error) {
+		if e.Kind == jobPost {
 			if !slices.Contains(good, e.Disk) {
-				return errandResult{}, errDisk
+				return jobResult{}, errDisk
 			}
 			written <- e.Disk
 		}
 		h := times
 		h.UUID[0] = e.Disk[0]
-		return errandResult{Header: h}, nil
+		return jobResult{Header: h}, nil
 	}
 	return d, written
 }
 
 func TestSameDiskTwiceIsNoMajority(t *testing.T) {
-	same := errandResult{Header: times}
-	if _, err := agreed([]errandResult{same, same, {Problem: "gone"}}); err == nil {
+	same := jobResult{Header: times}
+	if _, err := agreed([]jobResult{same, same, {Problem: "gone"}}); err == nil {
 		t.Error("one disk under two names counts as two")
 	}
-	other := errandResult{Header: times}
+	other := jobResult{Header: times}
 	other.Header.UUID[0], other.Header.MsgWait = 1, 20*time.Second
-	if _, err := agreed([]errandResult{same, other, {Problem: "gone"}}); err == nil ||
+	if _, err := agreed([]jobResult{same, other, {Problem: "gone"}}); err == nil ||
 		!strings.Contains(err.Error(), "other times") {
 		t.Errorf("%v", err)
 	}

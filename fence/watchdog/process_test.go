@@ -31,23 +31,23 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// paperDog writes down what happens to it.
-type paperDog struct {
+// paperTimer writes down what happens to it.
+type paperTimer struct {
 	path string
 	told Info
 }
 
-func armPaper(path string) armDog {
-	return func(device string, timeout time.Duration, _ bool) (dog, error) {
-		return &paperDog{path, Info{Device: device, Identity: "paper", Timeout: timeout}}, nil
+func armPaper(path string) armTimer {
+	return func(device string, timeout time.Duration, _ bool) (timer, error) {
+		return &paperTimer{path, Info{Device: device, Identity: "paper", Timeout: timeout}}, nil
 	}
 }
 
-func (p *paperDog) info() Info    { return p.told }
-func (p *paperDog) pet() error    { return p.note("pet\n") }
-func (p *paperDog) disarm() error { return p.note("disarmed\n") }
+func (p *paperTimer) info() Info    { return p.told }
+func (p *paperTimer) pet() error    { return p.note("pet\n") }
+func (p *paperTimer) disarm() error { return p.note("disarmed\n") }
 
-func (p *paperDog) note(what string) error {
+func (p *paperTimer) note(what string) error {
 	file, err := os.OpenFile(p.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -23,24 +23,24 @@ func TestRealSBD(t *testing.T) {
 	// sbd's disk, our watcher, sbd's message, our fence.
 	sbd("-1", "3", "-4", "6", "-2", "1", "create")
 	sbd("allocate", "other")
-	servants, err := openServants(t.Context(), []string{disk}, "a", 3*time.Second, Now)
+	watchers, err := openWatchers(t.Context(), []string{disk}, "a", 3*time.Second, Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	servant := servants[0]
-	defer servant.disk.close()
-	if servant.slot != 1 || servant.header.MsgWait != 6*time.Second {
-		t.Errorf("slot %d, header %+v", servant.slot, servant.header)
+	diskWatcher := watchers[0]
+	defer diskWatcher.disk.close()
+	if diskWatcher.slot != 1 || diskWatcher.header.MsgWait != 6*time.Second {
+		t.Errorf("slot %d, header %+v", diskWatcher.slot, diskWatcher.header)
 	}
 	says(t, sbd("list"), "0 other clear", "1 a clear")
 	// Only reset waits for msgwait, like the other commands that end a node.
 	for _, command := range []Command{Test, Exit, Reset} {
 		sbd("message", "a", command.String())
-		if mail, _, err := servant.look(); err != nil || mail.Command != command || mail.From == "" {
+		if mail, _, err := diskWatcher.look(); err != nil || mail.Command != command || mail.From == "" {
 			t.Errorf("%s reads as %+v, %v", command, mail, err)
 		}
 	}
-	if _, err := openServants(t.Context(), []string{disk}, "a", 3*time.Second, Now); !errors.Is(err, ErrStalePill) {
+	if _, err := openWatchers(t.Context(), []string{disk}, "a", 3*time.Second, Now); !errors.Is(err, ErrStalePill) {
 		t.Errorf("admitted with sbd's pill: %v", err)
 	}
 	driver := pillDriver(t)

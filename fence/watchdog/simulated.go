@@ -42,13 +42,13 @@ func Simulated(path string) bool {
 	return err == nil && info.Mode().Type() == fs.ModeSocket
 }
 
-type simulatedDog struct {
+type simulatedTimer struct {
 	conn   net.Conn
 	answer *bufio.Reader
 	told   Info
 }
 
-func armSimulated(path string, timeout time.Duration, noWayOut bool) (dog, error) {
+func armSimulated(path string, timeout time.Duration, noWayOut bool) (timer, error) {
 	switch {
 	case timeout < time.Second || timeout%time.Second != 0:
 		return nil, fmt.Errorf("%w: a timeout of %v is not a whole number of seconds", ErrNotAsAsked, timeout)
@@ -59,7 +59,7 @@ func armSimulated(path string, timeout time.Duration, noWayOut bool) (dog, error
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotAsAsked, err)
 	}
-	d := &simulatedDog{conn: conn, answer: bufio.NewReaderSize(conn, 512), told: Info{Device: path, MagicClose: true}}
+	d := &simulatedTimer{conn: conn, answer: bufio.NewReaderSize(conn, 512), told: Info{Device: path, MagicClose: true}}
 	seconds := int(timeout / time.Second)
 	answer, err := d.ask(simulatedWord{Do: "arm", Seconds: seconds})
 	if err == nil && answer.Seconds != seconds {
@@ -74,7 +74,7 @@ func armSimulated(path string, timeout time.Duration, noWayOut bool) (dog, error
 	return d, nil
 }
 
-func (d *simulatedDog) ask(w simulatedWord) (simulatedAnswer, error) {
+func (d *simulatedTimer) ask(w simulatedWord) (simulatedAnswer, error) {
 	var answer simulatedAnswer
 	_ = d.conn.SetDeadline(time.Now().Add(simulatedPatience))
 	if err := json.NewEncoder(d.conn).Encode(w); err != nil {
@@ -93,14 +93,14 @@ func (d *simulatedDog) ask(w simulatedWord) (simulatedAnswer, error) {
 	return answer, nil
 }
 
-func (d *simulatedDog) info() Info { return d.told }
+func (d *simulatedTimer) info() Info { return d.told }
 
-func (d *simulatedDog) pet() error {
+func (d *simulatedTimer) pet() error {
 	_, err := d.ask(simulatedWord{Do: "pet"})
 	return err
 }
 
-func (d *simulatedDog) disarm() error {
+func (d *simulatedTimer) disarm() error {
 	_, err := d.ask(simulatedWord{Do: "disarm"})
 	return errors.Join(err, d.conn.Close())
 }

@@ -55,7 +55,7 @@ func TestASimulatedWatchdogResetsWhenItIsNotPetted(t *testing.T) {
 		}
 	}
 	// A keeper that dies says nothing, and disarms nothing.
-	_ = d.(*simulatedDog).conn.Close()
+	_ = d.(*simulatedTimer).conn.Close()
 	select {
 	case <-reset:
 	case <-time.After(10 * time.Second):

@@ -19,9 +19,9 @@ type look struct {
 	final bool
 }
 
-// servant watches one disk. It may hang in the kernel forever; then its looks
+// diskWatcher watches one disk. It may hang in the kernel forever; then its looks
 // grow old, and that is all the keeper has to know.
-type servant struct {
+type diskWatcher struct {
 	number int
 	disk   *disk
 	header Header
@@ -29,13 +29,13 @@ type servant struct {
 	node   string
 }
 
-// openServants prepares all disks before the watchdog is armed. ErrStalePill
+// openWatchers prepares all disks before the watchdog is armed. ErrStalePill
 // is returned when a message of an earlier fence is there.
-func openServants(ctx context.Context, paths []string, node string, timeout time.Duration,
-	now func() time.Duration) ([]*servant, error) {
-	var servants []*servant
-	fail := func(err error) ([]*servant, error) {
-		for _, s := range servants {
+func openWatchers(ctx context.Context, paths []string, node string, timeout time.Duration,
+	now func() time.Duration) ([]*diskWatcher, error) {
+	var watchers []*diskWatcher
+	fail := func(err error) ([]*diskWatcher, error) {
+		for _, s := range watchers {
 			s.disk.close()
 		}
 		return nil, err
@@ -45,19 +45,19 @@ func openServants(ctx context.Context, paths []string, node string, timeout time
 		if err != nil {
 			return fail(err)
 		}
-		s := &servant{number: number, disk: d, node: node}
-		servants = append(servants, s)
+		s := &diskWatcher{number: number, disk: d, node: node}
+		watchers = append(watchers, s)
 		if err := s.prepare(ctx, timeout, now); err != nil {
 			return fail(err)
 		}
-		if !s.header.sameTimes(servants[0].header) {
+		if !s.header.sameTimes(watchers[0].header) {
 			return fail(fmt.Errorf("%s and %s have other times in their headers; make them anew with the same", paths[0], path))
 		}
 	}
-	return servants, nil
+	return watchers, nil
 }
 
-func (s *servant) prepare(ctx context.Context, timeout time.Duration, now func() time.Duration) error {
+func (s *diskWatcher) prepare(ctx context.Context, timeout time.Duration, now func() time.Duration) error {
 	var err error
 	if s.header, err = s.disk.header(); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *servant) prepare(ctx context.Context, timeout time.Duration, now func()
 }
 
 // run looks until the context ends or the disk is no longer the same.
-func (s *servant) run(ctx context.Context, now func() time.Duration, out chan<- look) {
+func (s *diskWatcher) run(ctx context.Context, now func() time.Duration, out chan<- look) {
 	defer s.disk.close()
 	for {
 		began := now()
@@ -103,7 +103,7 @@ func (s *servant) run(ctx context.Context, now func() time.Duration, out chan<- 
 // errChanged ends the watching of a disk.
 var errChanged = errors.New("the disk was made anew or given to another node while it was watched")
 
-func (s *servant) look() (mail Mail, final bool, err error) {
+func (s *diskWatcher) look() (mail Mail, final bool, err error) {
 	header, err := s.disk.header()
 	if err != nil {
 		return Mail{}, errors.Is(err, ErrNoHeader), err
@@ -122,10 +122,10 @@ func (s *servant) look() (mail Mail, final bool, err error) {
 	return mail, false, err
 }
 
-// take enters a look into the ward, and returns the message that ends this node
+// take enters a look into the policy, and returns the message that ends this node
 // when there is one. A test is not cleared: between the look and the clearing a
 // pill could be written, and would be wiped.
-func (w *ward) take(l look, log *slog.Logger) Command {
+func (w *policy) take(l look, log *slog.Logger) Command {
 	if l.err != nil {
 		if w.isNews(l.disk, l.err.Error()) {
 			log.Error("a disk for fence messages cannot be read", "error", l.err, "final", l.final)
@@ -149,7 +149,7 @@ func (w *ward) take(l look, log *slog.Logger) Command {
 }
 
 // isNews reports whether something else was noted of a disk last.
-func (w *ward) isNews(disk int, what string) bool {
+func (w *policy) isNews(disk int, what string) bool {
 	if w.noted == nil {
 		w.noted = map[int]string{}
 	}

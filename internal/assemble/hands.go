@@ -89,6 +89,7 @@ func simulatedKernel(dir string) func(context.Context, quorum.Peer) (quorum.Answ
 	}
 }
 
+// TunnelConfig is what the process that carries migrations runs by.
 func TunnelConfig(node config.Node, logger *slog.Logger) tunnel.Config {
 	uid, gid := qemuOwner(qemuConfiguration)
 	return tunnel.Config{

@@ -34,7 +34,7 @@ func (p *parser) checkGuards() {
 		switch {
 		case err != nil:
 			p.fault(at, "device %s: %v", name, err)
-		case d.Nature() == fence.ByWatchdog && settings.Lease <= timing.HandOver:
+		case d.Effect() == fence.ByWatchdog && settings.Lease <= timing.HandOver:
 			p.fault(at, "device %s: a lease of %s is not longer than the %s that another leader may need with timing %s; "+
 				"every change of the leader would reset nodes", name, settings.Lease, timing.HandOver, profile(p.document.Timing))
 		}

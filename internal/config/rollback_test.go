@@ -90,7 +90,8 @@ func TestAChangeOfEachKeyOfAServiceIsTold(t *testing.T) {
 			documents[i] = parse(t, []byte(text)).Document
 		}
 		told := Plan(documents[0], documents[1])
-		if len(told) != 1 || told[0].Effect != k.effect || !strings.HasPrefix(told[0].Text, "service vm:a: "+k.name+" changes") {
+		begins := "service vm:a: " + k.name + " changes"
+		if len(told) != 1 || told[0].Effect != k.effect || !strings.HasPrefix(told[0].Text, begins) {
 			t.Errorf("%s: %+v", k.name, told)
 		}
 	}

@@ -107,7 +107,7 @@ type Daemon struct {
 	book        *logBook
 	box         *mailbox
 	executor    *executor.Executor
-	ward        *hostguard.Ward
+	guard       *hostguard.Guard
 	plans       *recorder.Recorder
 	trail       *trail
 	role        atomic.Pointer[role]
@@ -157,7 +157,7 @@ func New(options Options) (*Daemon, error) {
 	if d.boot, err = membership.BootID(options.Node); err != nil {
 		return nil, err
 	}
-	d.ward = hostguard.New(d.wardOptions())
+	d.guard = hostguard.New(d.guardOptions())
 	if d.hardware, err = membership.HardwareUUID(options.Node); err != nil {
 		return nil, err
 	}

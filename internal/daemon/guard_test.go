@@ -14,9 +14,9 @@ import (
 	"github.com/clusterd/clusterd/internal/hostguard"
 )
 
-// dog is a host's watchdog with its keeper: it outlives daemons, and takes the
+// hostKeeper is a host's watchdog with its keeper: it outlives daemons, and takes the
 // host's power when it was not petted for its timeout.
-type dog struct {
+type hostKeeper struct {
 	world *world
 	node  string
 	began time.Time
@@ -30,20 +30,20 @@ type dog struct {
 	cut bool
 }
 
-func (g *dog) Clock() time.Duration { return time.Since(g.began) }
+func (g *hostKeeper) Clock() time.Duration { return time.Since(g.began) }
 
-func (g *dog) Keeper(context.Context) (cluster.Keeper, bool) {
+func (g *hostKeeper) Keeper(context.Context) (cluster.Keeper, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.state, g.state.Armed
 }
 
-func (g *dog) Say(_ context.Context, wanted fence.Wanted, word cluster.Pet) (cluster.Keeper, error) {
+func (g *hostKeeper) Say(_ context.Context, wanted fence.Wanted, word cluster.Pet) (cluster.Keeper, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.state = cluster.Keeper{Seq: word.Seq, Armed: true, Timeout: wanted.Settings.Timeout,
-		Free: word.Mood == cluster.PetFree, Until: word.Until}
-	g.never = g.never || word.Mood == cluster.PetNever
+		Free: word.Policy == cluster.PetFree, Until: word.Until}
+	g.never = g.never || word.Policy == cluster.PetNever
 	g.words++
 	mine, ends := g.words, word.Until
 	if g.never {
@@ -56,7 +56,7 @@ func (g *dog) Say(_ context.Context, wanted fence.Wanted, word cluster.Pet) (clu
 }
 
 // runOut resets the host unless a newer word has come.
-func (g *dog) runOut(word int) {
+func (g *hostKeeper) runOut(word int) {
 	g.mu.Lock()
 	over := g.words == word || g.never
 	g.mu.Unlock()
@@ -65,30 +65,30 @@ func (g *dog) runOut(word int) {
 	}
 }
 
-func (g *dog) Clear(context.Context, fence.Device) error { return nil }
+func (g *hostKeeper) Clear(context.Context, fence.Device) error { return nil }
 
-func (g *dog) Register(context.Context, fence.Device) error {
+func (g *hostKeeper) Register(context.Context, fence.Device) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.keys = true
 	return nil
 }
 
-func (g *dog) CutOff(context.Context, fence.Device) (bool, error) {
+func (g *hostKeeper) CutOff(context.Context, fence.Device) (bool, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.cut, nil
 }
 
 // guardAll gives every node a watchdog, its only fence level but for storage.
-func (s *site) guardAll(levels string) map[string]*dog {
+func (s *site) guardAll(levels string) map[string]*hostKeeper {
 	s.t.Helper()
-	dogs := map[string]*dog{}
+	keepers := map[string]*hostKeeper{}
 	s.guards = func(name string) hostguard.Host {
-		if dogs[name] == nil {
-			dogs[name] = &dog{world: s.world, node: name, began: s.began}
+		if keepers[name] == nil {
+			keepers[name] = &hostKeeper{world: s.world, node: name, began: s.began}
 		}
-		return dogs[name]
+		return keepers[name]
 	}
 	for _, name := range threeNodes {
 		s.kill(name)
@@ -99,7 +99,7 @@ func (s *site) guardAll(levels string) map[string]*dog {
 			!slices.ContainsFunc(s.status(s.leader()).Nodes, func(n api.Node) bool { return n.State != "online" })
 	})
 	s.levels = levels
-	return dogs
+	return keepers
 }
 
 func TestANodeWithOnlyAWatchdogIsWaitedOutAndNeverRunsAVMTwice(t *testing.T) {
@@ -130,7 +130,7 @@ func TestANodeWithOnlyAWatchdogIsWaitedOutAndNeverRunsAVMTwice(t *testing.T) {
 
 func TestARestartOfTheDaemonResetsNobody(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
-		dogs := s.guardAll("[[wd]]")
+		keepers := s.guardAll("[[wd]]")
 		owner := s.followers()[0]
 		s.declare(map[string]string{"vm:a": owner})
 		for range 3 {
@@ -140,8 +140,8 @@ func TestARestartOfTheDaemonResetsNobody(t *testing.T) {
 			s.until("it is back", func() bool { return s.stateOf(s.leader(), owner) == "online" })
 		}
 		time.Sleep(30 * time.Second)
-		if on := s.world.runsOn(uuidOf(0)); !slices.Equal(on, []string{owner}) || dogs[owner].state.Free {
-			t.Errorf("vm:a runs on %v, the keeper: %+v", on, dogs[owner].state)
+		if on := s.world.runsOn(uuidOf(0)); !slices.Equal(on, []string{owner}) || keepers[owner].state.Free {
+			t.Errorf("vm:a runs on %v, the keeper: %+v", on, keepers[owner].state)
 		}
 		s.kill(owner)
 		s.until("a daemon that stays away is the end of its lease", func() bool { return !s.world.powered(owner) })
@@ -157,7 +157,7 @@ func TestAHostWithoutVMsKeepsItsWatchdogQuietWithoutAQuorum(t *testing.T) {
 		s.guardAll("[[wd]]")
 		owner, empty := s.followers()[0], s.followers()[1]
 		s.declare(map[string]string{"vm:a": owner})
-		s.until("the empty one is petted freely", func() bool { return s.guards(empty).(*dog).state.Free })
+		s.until("the empty one is petted freely", func() bool { return s.guards(empty).(*hostKeeper).state.Free })
 		s.isolate(empty)
 		time.Sleep(time.Minute)
 		if !s.world.powered(empty) {
@@ -168,16 +168,16 @@ func TestAHostWithoutVMsKeepsItsWatchdogQuietWithoutAQuorum(t *testing.T) {
 
 func TestAHostThatLosesItsKeysStopsItsVMsAndIsReset(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
-		dogs := s.guardAll("[[san], [wd]]")
+		keepers := s.guardAll("[[san], [wd]]")
 		owner := s.followers()[0]
 		s.declare(map[string]string{"vm:a": owner})
 		n, _ := s.members[owner].daemon.replica.Root().Nodes.Get(owner)
 		if n.Guard == nil || len(n.Guard.Keys) != 1 {
 			t.Fatalf("guarded by %+v", n.Guard)
 		}
-		dogs[owner].mu.Lock()
-		dogs[owner].cut = true
-		dogs[owner].mu.Unlock()
+		keepers[owner].mu.Lock()
+		keepers[owner].cut = true
+		keepers[owner].mu.Unlock()
 		s.until("it stops what runs there", func() bool { return !slices.Contains(s.world.runsOn(uuidOf(0)), owner) })
 		s.until("its watchdog resets it", func() bool { return !s.world.powered(owner) })
 		s.until("vm:a runs elsewhere", func() bool {

@@ -30,11 +30,11 @@ func (d *Daemon) loop(ctx context.Context) {
 		in.Incarnation, in.End = d.incarnation.Load(), d.log.Held().LastIndex
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
-		d.ward.Guarded(&in)
+		d.guard.Guarded(&in)
 		out := mind.Step(time.Since(started), in)
 		d.watchOther(mind, in.State)
 		d.publish(out)
-		d.ward.Obey(ctx, out)
+		d.guard.Obey(ctx, out)
 		if out.Planned != nil {
 			d.plans.Keep(out.Planned, time.Now())
 		}
@@ -144,8 +144,8 @@ func (d *Daemon) executorOptions() executor.Options {
 	}
 }
 
-// wardOptions tie the guard of this host to this daemon.
-func (d *Daemon) wardOptions() hostguard.Options {
+// guardOptions tie the guard of this host to this daemon.
+func (d *Daemon) guardOptions() hostguard.Options {
 	return hostguard.Options{
 		Node: d.name, Boot: d.boot, Logger: d.logger, Host: d.options.Guard, Agent: d.agent, Go: d.work.Go,
 		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.incarnation.Load,

@@ -155,9 +155,9 @@ func (d *Daemon) loops() []part {
 		{"fence devices", d.executor.CheckDevices},
 		{"drills", d.keepDrills},
 		{"boots that were cut off", d.watchCut},
-		{"this host's watchdog", d.ward.KeepKeeper},
-		{"this host's keys on disks", d.ward.KeepKeys},
-		{"giving up when cut off", d.ward.KeepYield},
+		{"this host's watchdog", d.guard.KeepKeeper},
+		{"this host's keys on disks", d.guard.KeepKeys},
+		{"giving up when cut off", d.guard.KeepYield},
 
 		{"members of the log", d.keepMembers},
 		{"removal while this node was down", d.keepStanding},

@@ -186,7 +186,7 @@ func (d *Daemon) driverOf(device fence.Device) (fence.Driver, error) {
 	if !known {
 		return nil, fmt.Errorf("this clusterd has no fence driver %s", device.Driver)
 	}
-	if device.Nature() != fence.ByPower {
+	if device.Effect() != fence.ByPower {
 		return driver, nil // disks and watchdogs have no secrets
 	}
 	return openingDriver{Driver: driver, daemon: d}, nil

@@ -349,7 +349,7 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 	for {
 		changed := s.daemon.replica.Changed()
 		service, may, why = cluster.PassableFor(s.daemon.replica.Root(), s.daemon.name, s.daemon.incarnation.Load(), uuid)
-		if may && service != "" && !s.daemon.ward.InForce() {
+		if may && service != "" && !s.daemon.guard.InForce() {
 			may, why = false, service+" may come up here only once this host's watchdog is known to end it with its lease"
 		}
 		if forbidden := s.forbidden(service); may && forbidden != "" {

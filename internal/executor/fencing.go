@@ -27,7 +27,7 @@ const pillDeadline = 10 * time.Minute
 
 func deadlineOf(devices []fence.Device) time.Duration {
 	for _, device := range devices {
-		if device.Nature() == fence.ByPill {
+		if device.Effect() == fence.ByPill {
 			return pillDeadline
 		}
 	}
@@ -97,8 +97,8 @@ func (x *Executor) Fence(ctx context.Context, duty cluster.Duty, wanted func(con
 	}
 	// Two devices are used at the same time; the timeline reads in its order.
 	slices.SortStableFunc(joint.Phases, func(a, b fence.Phase) int { return a.At.Compare(b.At) })
-	if nature := fence.NatureOf(duty.Devices); nature != fence.ByPower {
-		joint.Proven.Nature, joint.Proven.Waited = nature, duty.Waited
+	if effect := fence.EffectOf(duty.Devices); effect != fence.ByPower {
+		joint.Proven.Effect, joint.Proven.Waited = effect, duty.Waited
 	}
 	if duty.Drill && joint.Outcome == fence.Confirmed {
 		return x.fellSilent(ctx, duty.Node, joint)
@@ -146,7 +146,7 @@ func (x *Executor) fellSilent(ctx context.Context, node string, result fence.Res
 // device takes is not known before it has taken one.
 func (x *Executor) fenceBy(ctx context.Context, duty cluster.Duty, device fence.Device,
 	wanted func(context.Context) error) fence.Result {
-	if device.Nature() == fence.ByWatchdog {
+	if device.Effect() == fence.ByWatchdog {
 		return waitedOut(duty)
 	}
 	ctx, leave, entered := x.gates.enter(ctx, device, true)

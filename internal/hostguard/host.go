@@ -73,7 +73,7 @@ func (g *Real) Say(ctx context.Context, wanted fence.Wanted, word cluster.Pet) (
 			return cluster.Keeper{}, err
 		}
 	}
-	switch word.Mood {
+	switch word.Policy {
 	case cluster.PetFree:
 		err = g.client.Free(ctx)
 	case cluster.PetLeased:
@@ -81,7 +81,7 @@ func (g *Real) Say(ctx context.Context, wanted fence.Wanted, word cluster.Pet) (
 	case cluster.PetNever:
 		err = g.client.Yield(ctx)
 	}
-	if err != nil && (word.Mood != cluster.PetNever || !errors.Is(err, watchdog.ErrPilled)) {
+	if err != nil && (word.Policy != cluster.PetNever || !errors.Is(err, watchdog.ErrPilled)) {
 		return cluster.Keeper{}, err
 	}
 	state, err = g.client.State(ctx)

@@ -222,7 +222,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"Device":       "Name Driver Address Username Password Credential Options Limits",
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
-		"View":         "Self Leading Led Contacts Resting Stuck Waited Quiet Newest Loops Ends Opens",
+		"View":         "Self Leading Led Contacts Cooldown Stuck Waited Quiet Newest Loops Ends Opens",
 		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}

@@ -287,11 +287,11 @@ func (p *Paper) look(node string, duty cluster.Duty) cluster.Command {
 // shot is an attempt whose devices prove what devices of their kind can prove.
 func shot(duty cluster.Duty) fence.Result {
 	result := fence.Result{Outcome: fence.Confirmed, Evidence: []string{"the rehearsal takes every device to work"}}
-	nature := fence.NatureOf(duty.Devices)
-	if nature == fence.ByPower {
+	effect := fence.EffectOf(duty.Devices)
+	if effect == fence.ByPower {
 		return result
 	}
-	result.Proven.Nature = nature
+	result.Proven.Effect = effect
 	result.Proven.Waited = patience
 	for _, device := range duty.Devices {
 		result.Proven.Disks = append(result.Proven.Disks, device.Disks()...)

@@ -45,7 +45,7 @@ func Distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 	switch {
 	case check.Problem != "":
 		return check.Problem
-	case declared.Nature() != fence.ByPower:
+	case declared.Effect() != fence.ByPower:
 		return rules.Unguarded(root, node)
 	case declared.Assumes():
 		return ""

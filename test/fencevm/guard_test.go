@@ -25,7 +25,7 @@ func TestADaemonsGuardOnARealHost(t *testing.T) {
 	if cut := ask[bool](nodeA, "guard cutoff "+data); cut {
 		t.Error("a node that is registered believes that it is cut off")
 	}
-	for _, mood := range []cluster.Mood{cluster.PetFree, cluster.PetLeased, cluster.PetLeased, cluster.PetFree} {
+	for _, mood := range []cluster.PetPolicy{cluster.PetFree, cluster.PetLeased, cluster.PetLeased, cluster.PetFree} {
 		if k := ask[cluster.Keeper](nodeA, "guard "+string(mood)+" 10s 20s"); k.Free != (mood == cluster.PetFree) ||
 			!k.Armed {
 			t.Errorf("%s: the keeper stands at %+v", mood, k)

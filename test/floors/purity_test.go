@@ -56,7 +56,7 @@ var clocks = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep":
 var unordered = map[string]string{
 	"cluster/internal/words.SortedKeys": "collects keys that are sorted before they are returned",
 	"cluster/mind.recheck":              "forgets; each by itself",
-	"cluster/mind.restful":              "asks whether any is so",
+	"cluster/mind.idle":                 "asks whether any is so",
 	"cluster/mind.rest":                 "deletes stopwatches; each is judged by itself",
 	"cluster.loopsMove":                 "asks whether any is so",
 	"cluster.opensMove":                 "asks whether any is so",

@@ -143,15 +143,15 @@ func leaseBreaks() []mutant {
 		{
 			name: "guard-petted-without-a-lease", law: "L6", broken: "a node that holds something is petted without a lease",
 			edits: []edit{{ward, "\tcase current && !n.mayHold(in, me):", "\tcase current:"}, {"cluster/host.go",
-				"\treturn newest.Mood == PetLeased && k.Seq == newest.Seq && !k.Free && clock < k.Until",
+				"\treturn newest.Policy == PetLeased && k.Seq == newest.Seq && !k.Free && clock < k.Until",
 				"\treturn k.Seq == newest.Seq"}}, nets: first(simulation),
 		},
 		{
 			name: "guard-lease-counts-from-its-answer", law: "L6",
 			broken: "a lease is counted from when it was granted and not from when it was asked for",
 			edits: []edit{{ward,
-				"n.ward.until = max(n.ward.until, l.Sent+n.leaseOf(in, me))",
-				"n.ward.until = max(n.ward.until, in.Clock+n.leaseOf(in, me))"}},
+				"n.hostGuard.until = max(n.hostGuard.until, l.Sent+n.leaseOf(in, me))",
+				"n.hostGuard.until = max(n.hostGuard.until, in.Clock+n.leaseOf(in, me))"}},
 			nets: byMindTests("TestALeaseIsCountedFromWhenItWasAskedFor"),
 		},
 		{
@@ -165,7 +165,7 @@ func leaseBreaks() []mutant {
 		{
 			name: "guard-starts-before-the-lease", law: "L6",
 			broken: "a VM is started before the keeper has answered that it pets no longer than the lease",
-			edits:  []edit{{ward, "!cluster.InForce(guard, n.ward.pet, n.ward.keeper, in.Clock)", "false"}},
+			edits:  []edit{{ward, "!cluster.InForce(guard, n.hostGuard.pet, n.hostGuard.keeper, in.Clock)", "false"}},
 			nets:   byMindTests("TestAStartWaitsUntilTheKeeperHasAnsweredALease"),
 		},
 		{

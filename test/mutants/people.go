@@ -53,8 +53,8 @@ func peopleAlone() []mutant {
 				"known.Timeout == 0 && k.Seq > 0 && (k.Armed || len(wanted.Pills) == 0) {\n" +
 					"\t\tk.Timeout = wanted.Settings.Timeout\n" +
 					"\t\tfresh.Timeout,"}, {"cluster/host.go",
-				"\tcase !k.Armed || newest.Mood == PetNever:",
-				"\tcase newest.Mood == PetNever:"}}, nets: first(simulation), faults: []string{"watchdog missing"},
+				"\tcase !k.Armed || newest.Policy == PetNever:",
+				"\tcase newest.Policy == PetNever:"}}, nets: first(simulation), faults: []string{"watchdog missing"},
 		},
 	}
 }

@@ -55,10 +55,10 @@ func (w *World) comeToRest(next time.Duration) {
 	}
 	w.watchQuiet()
 	w.watchBanished()
-	w.resting = true
+	w.asleep = true
 	before, again := len(w.raft.log), w.triedLater()
 	w.Run(next, nil)
-	w.calmly, w.resting = false, false
+	w.calmly, w.asleep = false, false
 	for _, r := range w.raft.log[before:] {
 		// What is told twice, and late, changes nothing.
 		if len(w.Violations) == 0 && len(r.applied.Events) > 0 && !again.announced(r) {
@@ -124,7 +124,7 @@ func (w *World) takeAsItIs() {
 
 // mend repairs, again and again while it is calm, what a person would.
 func (w *World) mend() {
-	if !w.calmly || w.resting {
+	if !w.calmly || w.asleep {
 		return
 	}
 	w.After(mendEvery, w.mend)

@@ -120,10 +120,10 @@ func (d *daemon) beats() {
 // somebody wakes it.
 func (d *daemon) keepTicking() {
 	w := d.host.world
-	until, restful := d.node.RestsUntil()
-	restful = restful && w.random != nil && !w.Dull && int(d.host.state.Index) == len(w.raft.log)
-	switch d.slept = restful; {
-	case !restful:
+	until, idle := d.node.IdleUntil()
+	idle = idle && w.random != nil && !w.Dull && int(d.host.state.Index) == len(w.raft.log)
+	switch d.slept = idle; {
+	case !idle:
 		d.wake()
 	case until > 0:
 		d.wakeAt(d.tickBy(until))

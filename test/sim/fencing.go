@@ -18,7 +18,7 @@ const (
 // then. Whoever answers for another machine, and whoever shows life afterwards,
 // proves nothing.
 func (d *daemon) fence(duty cluster.Duty) {
-	if nature := fence.NatureOf(duty.Devices); nature != fence.ByPower && nature != "" {
+	if effect := fence.EffectOf(duty.Devices); effect != fence.ByPower && effect != "" {
 		d.fenceOtherwise(duty)
 		return
 	}

@@ -35,7 +35,7 @@ func (w *World) Found(document cluster.Document, nodes ...string) {
 	}
 	w.Document = document
 	for _, d := range document.Devices {
-		w.guarded = w.guarded || d.Nature() != fence.ByPower
+		w.guarded = w.guarded || d.Effect() != fence.ByPower
 	}
 	commands = append(commands, w.configure(document, 0))
 	data, err := clustertest.Next.Encode(commands)

@@ -133,7 +133,7 @@ func guardFaults() []faultKind {
 // of the level, and the joint proof.
 func (d *daemon) fenceOtherwise(duty cluster.Duty) {
 	w, victim := d.host.world, d.host.world.Hosts[duty.Node]
-	joint := fence.Result{Outcome: fence.Confirmed, Proven: fence.Proven{Nature: fence.NatureOf(duty.Devices),
+	joint := fence.Result{Outcome: fence.Confirmed, Proven: fence.Proven{Effect: fence.EffectOf(duty.Devices),
 		Waited: duty.Waited}}
 	left := len(duty.Devices)
 	for _, device := range duty.Devices {
@@ -145,7 +145,7 @@ func (d *daemon) fenceOtherwise(duty cluster.Duty) {
 			ended, left = true, left-1
 			if joint.Evidence = append(joint.Evidence, evidence); outcome != fence.Confirmed {
 				joint.Outcome = outcome
-			} else if device.Nature() == fence.ByStorage {
+			} else if device.Effect() == fence.ByStorage {
 				joint.Proven.Disks = append(joint.Proven.Disks, device.Disks()...)
 			}
 			if left == 0 {
@@ -153,7 +153,7 @@ func (d *daemon) fenceOtherwise(duty cluster.Duty) {
 				d.finish(mind.DutyResult{Duty: duty, Fence: joint})
 			}
 		}
-		switch device.Nature() {
+		switch device.Effect() {
 		case fence.ByStorage:
 			d.cutOff(victim, device, report)
 		case fence.ByPill:

@@ -39,18 +39,18 @@ func (h *Host) keeperOf() *keeper {
 func (h *Host) obey(p cluster.Pet) cluster.Keeper {
 	k, w := h.keeperOf(), h.world
 	wanted := fence.WantedBy(h.state.Document.Nodes[h.Name].Fence, h.state.Document.Devices)
-	if !k.armed && p.Mood != cluster.PetNever && wanted.Watchdog && !h.NoWatchdog && !w.pilled(h) {
+	if !k.armed && p.Policy != cluster.PetNever && wanted.Watchdog && !h.NoWatchdog && !w.pilled(h) {
 		*k = keeper{boot: h.boot, armed: true, timeout: wanted.Settings.Timeout, pills: wanted.Pills, petted: w.Now,
 			readable: w.Now}
 		w.tell("%s arms its watchdog: %s", h.Name, k.timeout)
 		h.petLater(k)
 	}
 	k.last = cluster.Keeper{Seq: p.Seq, Armed: k.armed, Timeout: k.timeout, Pills: k.pills,
-		Free: p.Mood == cluster.PetFree, Until: p.Until}
-	if p.Mood == cluster.PetNever && !k.never && k.armed {
+		Free: p.Policy == cluster.PetFree, Until: p.Until}
+	if p.Policy == cluster.PetNever && !k.never && k.armed {
 		w.tell("%s is petted no more", h.Name)
 	}
-	k.never = k.never || (p.Mood == cluster.PetNever && k.armed)
+	k.never = k.never || (p.Policy == cluster.PetNever && k.armed)
 	return k.last
 }
 

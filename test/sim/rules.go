@@ -136,7 +136,7 @@ func orderFaults() []faultKind {
 			if strings.HasPrefix(f.Service, resources.KindService) {
 				w.owner(f).DropParts(f.Service, "script:report: gone", f.Choice%3 == 0)
 				w.After(f.While/2, func() {
-					if !w.resting { // nobody asks for anything in a world that is to stay as it is
+					if !w.asleep { // nobody asks for anything in a world that is to stay as it is
 						w.Ask(h.Name, cluster.OpConvalesce, f.Service, "")
 					}
 				})

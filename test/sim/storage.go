@@ -86,7 +86,7 @@ func (d *daemon) surveyKeys() {
 	w, h := d.host.world, d.host
 	d.after(w.between(surveyEvery, surveyEvery+200*time.Millisecond), d.surveyKeys)
 	d.clearPill()
-	if k := h.keeperOf(); d.pet.Mood != "" && !k.armed {
+	if k := h.keeperOf(); d.pet.Policy != "" && !k.armed {
 		d.pet = cluster.Pet{} // what could not be armed is tried again
 		d.wake()
 	}

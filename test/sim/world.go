@@ -72,9 +72,9 @@ type World struct {
 	without map[string]bool
 	// failMigration is how the next migrations end, besides by chance.
 	failMigration MigrationEnd
-	// calmly: the faults of this round are over; resting: nothing is mended
+	// calmly: the faults of this round are over; asleep: nothing is mended
 	// either.
-	calmly, resting bool
+	calmly, asleep bool
 	// calmSince is when the faults of the newest round were over: no clock jumps from then on.
 	calmSince time.Duration
 	// audited: each shortcut of the minds is compared with the long way.

@@ -31,8 +31,8 @@ func (n *node) guard(ctx context.Context, words []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	word := cluster.Pet{Seq: uint64(time.Now().UnixNano()), Mood: cluster.Mood(words[0])}
-	if word.Mood == cluster.PetLeased {
+	word := cluster.Pet{Seq: uint64(time.Now().UnixNano()), Policy: cluster.PetPolicy(words[0])}
+	if word.Policy == cluster.PetLeased {
 		word.Until = watchdog.Now() + settings.Lease
 	}
 	k, err := g.Say(ctx, fence.Wanted{Watchdog: true, Settings: settings}, word)

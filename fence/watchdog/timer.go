@@ -13,20 +13,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dog is an armed watchdog.
-type dog interface {
+// timer is an armed watchdog.
+type timer interface {
 	info() Info
 	pet() error
 	// disarm stops it, or returns ErrNoWayOut and leaves it armed.
 	disarm() error
 }
 
-// armDog opens and so arms a watchdog. When it is armed but not as asked, and
-// can no longer be disarmed, it returns the dog and an error: somebody has
+// armTimer opens and so arms a watchdog. When it is armed but not as asked, and
+// can no longer be disarmed, it returns the timer and an error: somebody has
 // to pet it.
-type armDog func(path string, timeout time.Duration, noWayOut bool) (dog, error)
+type armTimer func(path string, timeout time.Duration, noWayOut bool) (timer, error)
 
-type deviceDog struct {
+type deviceTimer struct {
 	file *os.File
 	told Info
 }
@@ -70,7 +70,7 @@ func refuseEarly(path string, timeout time.Duration, noWayOut bool) error {
 	return nil
 }
 
-func armDevice(path string, timeout time.Duration, noWayOut bool) (dog, error) {
+func armDevice(path string, timeout time.Duration, noWayOut bool) (timer, error) {
 	if Simulated(path) {
 		return armSimulated(path, timeout, noWayOut)
 	}
@@ -81,7 +81,7 @@ func armDevice(path string, timeout time.Duration, noWayOut bool) (dog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w; is another program holding it?", ErrNotAsAsked, err)
 	}
-	d := &deviceDog{file: file, told: Info{Device: path}}
+	d := &deviceTimer{file: file, told: Info{Device: path}}
 	problem := d.set(timeout)
 	if problem == nil {
 		return d, nil
@@ -104,7 +104,7 @@ const (
 	optionMagicClose = 0x100
 )
 
-func (d *deviceDog) set(timeout time.Duration) error {
+func (d *deviceTimer) set(timeout time.Duration) error {
 	var told support
 	if err := d.ioctl(unix.WDIOC_GETSUPPORT, unsafe.Pointer(&told)); err != nil {
 		return fmt.Errorf("it does not say what it can: %w", err)
@@ -133,22 +133,22 @@ func (d *deviceDog) set(timeout time.Duration) error {
 	return nil
 }
 
-func (d *deviceDog) ioctl(command uintptr, argument unsafe.Pointer) error {
+func (d *deviceTimer) ioctl(command uintptr, argument unsafe.Pointer) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, d.file.Fd(), command, uintptr(argument)); errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-func (d *deviceDog) info() Info { return d.told }
+func (d *deviceTimer) info() Info { return d.told }
 
 // pet writes a byte that is not the magic one.
-func (d *deviceDog) pet() error {
+func (d *deviceTimer) pet() error {
 	_, err := d.file.Write([]byte{1})
 	return err
 }
 
-func (d *deviceDog) disarm() error {
+func (d *deviceTimer) disarm() error {
 	if d.told.NoWayOut {
 		return ErrNoWayOut
 	}

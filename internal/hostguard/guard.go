@@ -53,7 +53,7 @@ const (
 	yieldPause = 2 * time.Second
 )
 
-// Options are what a ward stands on. All but Host are required.
+// Options are what a guard stands on. All but Host are required.
 type Options struct {
 	// Node is this node's name, Boot its boot id.
 	Node, Boot string
@@ -76,9 +76,9 @@ type Options struct {
 	Go func(func())
 }
 
-// Ward carries out what the decision core says about its own host, and tells it how the host's
+// Guard carries out what the decision core says about its own host, and tells it how the host's
 // guard stands.
-type Ward struct {
+type Guard struct {
 	options Options
 
 	mu     sync.Mutex
@@ -89,11 +89,11 @@ type Ward struct {
 	yields atomic.Bool
 }
 
-// New makes a ward. It does nothing by itself.
-func New(options Options) *Ward { return &Ward{options: options, woken: make(chan struct{}, 1)} }
+// New makes a guard. It does nothing by itself.
+func New(options Options) *Guard { return &Guard{options: options, woken: make(chan struct{}, 1)} }
 
 // tell takes the newest word.
-func (w *Ward) tell(p cluster.Pet) {
+func (w *Guard) tell(p cluster.Pet) {
 	w.mu.Lock()
 	news := w.newest != p
 	w.newest = p
@@ -106,20 +106,20 @@ func (w *Ward) tell(p cluster.Pet) {
 	}
 }
 
-func (w *Ward) word() cluster.Pet {
+func (w *Guard) word() cluster.Pet {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.newest
 }
 
-func (w *Ward) answered(k cluster.Keeper) {
+func (w *Guard) answered(k cluster.Keeper) {
 	w.mu.Lock()
 	w.keeper, w.said = k, true
 	w.mu.Unlock()
 }
 
 // InForce reports whether what comes up on this host now ends with its guard.
-func (w *Ward) InForce() bool {
+func (w *Guard) InForce() bool {
 	n, _ := w.options.Root().Nodes.Get(w.options.Node)
 	if w.options.Host == nil || n.Guard == nil || n.Guard.Boot != w.options.Boot {
 		return true
@@ -130,14 +130,14 @@ func (w *Ward) InForce() bool {
 }
 
 // Guarded puts what the mind needs to know of its own host into an Input.
-func (w *Ward) Guarded(in *mind.Input) {
+func (w *Guard) Guarded(in *mind.Input) {
 	if w.options.Host != nil {
 		in.Boot, in.Clock = w.options.Boot, w.options.Host.Clock()
 	}
 }
 
 // Obey carries out what the mind says about its own host.
-func (w *Ward) Obey(ctx context.Context, out mind.Output) {
+func (w *Guard) Obey(ctx context.Context, out mind.Output) {
 	if w.options.Host == nil {
 		return
 	}
@@ -155,7 +155,7 @@ func (w *Ward) Obey(ctx context.Context, out mind.Output) {
 
 // askLease asks a majority. Counted is from before the question was sent; what
 // is read afterwards is not older than the question (law L6).
-func (w *Ward) askLease(ctx context.Context) {
+func (w *Guard) askLease(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, leaseLimit)
 	defer cancel()
 	sent := w.options.Host.Clock()
@@ -176,7 +176,7 @@ func reason(what string, err error) string {
 	return what + err.Error()
 }
 
-func (w *Ward) wanted() fence.Wanted {
+func (w *Guard) wanted() fence.Wanted {
 	if n, _ := w.options.Root().Nodes.Get(w.options.Node); n.Witness {
 		return fence.Wanted{} // it runs nothing, and need not reach the storage
 	}
@@ -185,7 +185,7 @@ func (w *Ward) wanted() fence.Wanted {
 }
 
 // KeepKeeper tells the keeper the newest word, again until it has answered it.
-func (w *Ward) KeepKeeper(ctx context.Context) {
+func (w *Guard) KeepKeeper(ctx context.Context) {
 	if w.options.Host == nil {
 		return
 	}
@@ -197,7 +197,7 @@ func (w *Ward) KeepKeeper(ctx context.Context) {
 	var done cluster.Pet
 	for {
 		word := w.word()
-		if word.Mood != "" && word != done {
+		if word.Policy != "" && word != done {
 			err := w.sayTo(ctx, word)
 			if err == nil {
 				done = word
@@ -216,7 +216,7 @@ func (w *Ward) KeepKeeper(ctx context.Context) {
 	}
 }
 
-func (w *Ward) sayTo(ctx context.Context, word cluster.Pet) error {
+func (w *Guard) sayTo(ctx context.Context, word cluster.Pet) error {
 	ctx, cancel := context.WithTimeout(ctx, guardLimit)
 	defer cancel()
 	k, err := w.options.Host.Say(ctx, w.wanted(), word)
@@ -233,7 +233,7 @@ func (w *Ward) sayTo(ctx context.Context, word cluster.Pet) error {
 
 // clearPills wipes what an earlier fence has left for this node, when no fence of
 // it is open and this boot was admitted: then nobody waits for it.
-func (w *Ward) clearPills(ctx context.Context) error {
+func (w *Guard) clearPills(ctx context.Context) error {
 	if err := w.options.InTouch(ctx); err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (w *Ward) clearPills(ctx context.Context) error {
 	}
 	root := w.options.Root()
 	for _, name := range slices.Sorted(maps.Keys(root.Document.Devices)) {
-		if device := root.Document.Devices[name]; device.Nature() == fence.ByPill {
+		if device := root.Document.Devices[name]; device.Effect() == fence.ByPill {
 			if err := w.options.Host.Clear(ctx, device); err != nil {
 				return err
 			}
@@ -253,7 +253,7 @@ func (w *Ward) clearPills(ctx context.Context) error {
 
 // mayRegister says why this boot must not register, or clear a message, now: a
 // fence of it is open, it was cut off, or it was not admitted.
-func (w *Ward) mayRegister() string {
+func (w *Guard) mayRegister() string {
 	root := w.options.Root()
 	n, known := root.Nodes.Get(w.options.Node)
 	switch {
@@ -267,7 +267,7 @@ func (w *Ward) mayRegister() string {
 
 // KeepKeys registers this boot on the disks that its levels name, once, and looks
 // from then on whether it is still registered.
-func (w *Ward) KeepKeys(ctx context.Context) {
+func (w *Guard) KeepKeys(ctx context.Context) {
 	if w.options.Host == nil {
 		return
 	}
@@ -298,7 +298,7 @@ func (w *Ward) KeepKeys(ctx context.Context) {
 
 // keysOf looks after one device. One registration for each boot: what was told
 // once is only looked at, because a key that is gone then was taken away.
-func (w *Ward) keysOf(ctx context.Context, device fence.Device, registered []string) (done, cutOff bool, err error) {
+func (w *Guard) keysOf(ctx context.Context, device fence.Device, registered []string) (done, cutOff bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, guardLimit)
 	defer cancel()
 	n, _ := w.options.Root().Nodes.Get(w.options.Node)
@@ -333,7 +333,7 @@ func (w *Ward) keysOf(ctx context.Context, device fence.Device, registered []str
 
 // KeepYield ends every managed VM here for as long as this host is cut off. It
 // asks nobody: whoever cut it off starts them elsewhere.
-func (w *Ward) KeepYield(ctx context.Context) {
+func (w *Guard) KeepYield(ctx context.Context) {
 	for sleep.For(ctx, yieldPause) {
 		if !w.yields.Load() {
 			continue

@@ -5,28 +5,28 @@ import (
 	"strings"
 )
 
-// Nature is what a device can prove about a machine. It follows from its driver.
-type Nature string
+// Effect is what a device can prove about a machine. It follows from its driver.
+type Effect string
 
-// The natures.
+// The effects.
 const (
 	// ByPower: the machine is off.
-	ByPower Nature = "power"
+	ByPower Effect = "power"
 	// ByStorage: the machine can write to certain disks no more. It may go on
 	// running, reading, and answering on its addresses.
-	ByStorage Nature = "storage"
+	ByStorage Effect = "storage"
 	// ByWatchdog: its lease and then its watchdog ran out, so it was reset.
-	ByWatchdog Nature = "watchdog"
+	ByWatchdog Effect = "watchdog"
 	// ByPill: a message on a shared disk told it to reset itself, and the time in
 	// which it must have done so is over.
-	ByPill Nature = "pill"
+	ByPill Effect = "pill"
 )
 
-// Nature of the device. What no schema knows is taken for a power switch.
-func (d Device) Nature() Nature {
+// Effect of the device. What no schema knows is taken for a power switch.
+func (d Device) Effect() Effect {
 	for i := range schemas {
 		if schemas[i].Driver == d.Driver {
-			return schemas[i].Nature
+			return schemas[i].Effect
 		}
 	}
 	return ByPower
@@ -35,21 +35,21 @@ func (d Device) Nature() Nature {
 // Shared reports whether several nodes may name the device: a disk array and the
 // disks for messages serve all of them, and "the watchdog" is each node's own. A
 // BMC belongs to one machine.
-func (d Device) Shared() bool { return d.Nature() != ByPower }
+func (d Device) Shared() bool { return d.Effect() != ByPower }
 
 // ArmsWatchdog reports whether a node that is fenced by the device has its watchdog armed.
-func (d Device) ArmsWatchdog() bool { return d.Nature() == ByWatchdog || d.Nature() == ByPill }
+func (d Device) ArmsWatchdog() bool { return d.Effect() == ByWatchdog || d.Effect() == ByPill }
 
 // Disks are the disks of a storage or pill device, as they are declared.
 func (d Device) Disks() []string { return strings.Fields(d.Options[OptionDevices]) }
 
-// NatureOf is what a level proves once all its devices have succeeded: the
-// strongest nature among them, where storage is weakest, because it leaves the
+// EffectOf is what a level proves once all its devices have succeeded: the
+// strongest effect among them, where storage is weakest, because it leaves the
 // machine running. A level without a device proves nothing.
-func NatureOf(devices []Device) Nature {
-	for _, nature := range []Nature{ByPower, ByPill, ByWatchdog, ByStorage} {
-		if slices.ContainsFunc(devices, func(d Device) bool { return d.Nature() == nature }) {
-			return nature
+func EffectOf(devices []Device) Effect {
+	for _, effect := range []Effect{ByPower, ByPill, ByWatchdog, ByStorage} {
+		if slices.ContainsFunc(devices, func(d Device) bool { return d.Effect() == effect }) {
+			return effect
 		}
 	}
 	return ""

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// ward is the keeper's judgement whether the host may live on. It knows no
+// policy is the keeper's judgement whether the host may live on. It knows no
 // clock; instants are readings of CLOCK_BOOTTIME.
-type ward struct {
+type policy struct {
 	// refused: the watchdog is armed and not as it was asked for; it is petted,
 	// and the node is told that it has no protection.
 	refused string
@@ -30,7 +30,7 @@ type ward struct {
 }
 
 // mayPet reports whether to pet at this instant, and if not, why.
-func (w *ward) mayPet(now time.Duration) (bool, string) {
+func (w *policy) mayPet(now time.Duration) (bool, string) {
 	if w.pill != Empty {
 		return false, "a " + w.pill.String() + " message was found on the disk"
 	}
