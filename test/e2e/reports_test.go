@@ -261,6 +261,9 @@ func (f *fixture) retellLateAddress(t *testing.T, ctx context.Context) {
 	const node = "node3"
 	address := f.world.Host(node).Address("mgmt")
 	before := f.waitAtRest(t, ctx)
+	// A host without its address is silent to everybody, so it is under maintenance meanwhile, as one
+	// that is booted is.
+	f.do(t, ctx, "node1", "clusterd", "node", "maintenance", node)
 	f.down(t, ctx, node)
 	device := strings.TrimSpace(f.shell(t, ctx, node, "ip -o addr show to "+address+" | awk '{print $2}'"))
 	network := strings.TrimSpace(f.shell(t, ctx, node, "ip -o addr show to "+address+" | awk '{print $4}'"))
@@ -273,7 +276,8 @@ func (f *fixture) retellLateAddress(t *testing.T, ctx context.Context) {
 	if now := f.pidOf(t, ctx, node); now != pid {
 		t.Errorf("the daemon that waited was process %d, and now it is %d", pid, now)
 	}
-	f.checkNoFence(t, ctx, before.Index)
+	f.do(t, ctx, "node1", "clusterd", "node", "return", node)
+	f.checkNever(t, ctx, before.Index, "fencing", "fenced")
 }
 
 func (f *fixture) pidOf(t *testing.T, ctx context.Context, node string) int {
