@@ -201,6 +201,13 @@ func (h Holder) RunsOn(live []resources.Disk) Holder {
 	return h
 }
 
+// RunsAs is a holder of the very guest that another one has or had: whoever brought it from there
+// brought it as it was started, whatever has been declared since.
+func (h Holder) RunsAs(other Holder) Holder {
+	h.Definition, h.Disks, h.Declared = other.Definition, other.Disks, other.Declared
+	return h
+}
+
 // StartedWith are the disks that a holder was started with.
 func (h Holder) StartedWith() []resources.Disk {
 	if h.Declared != nil {

@@ -260,15 +260,18 @@ type Intent struct {
 	At         time.Time `json:"at"`
 	Node       string    `json:"node"`
 	// Incarnation of Node and of Target at the time of the decision (law L2).
-	Incarnation       uint64  `json:"incarnation"`
-	Target            string  `json:"target,omitempty"`
-	TargetIncarnation uint64  `json:"targetIncarnation,omitempty"`
-	Definition        string  `json:"definition,omitempty"`
-	Purpose           Purpose `json:"purpose,omitempty"`
-	Kill              bool    `json:"kill,omitempty"`
-	By                string  `json:"by,omitempty"`
-	Why               string  `json:"why,omitempty"`
-	Cause             uint64  `json:"cause,omitempty"`
+	Incarnation       uint64 `json:"incarnation"`
+	Target            string `json:"target,omitempty"`
+	TargetIncarnation uint64 `json:"targetIncarnation,omitempty"`
+	// Source is what a migration set out with. Once its ends hold nothing more, it alone tells on
+	// which disks the guest is, should somebody have brought it elsewhere.
+	Source     *Holder `json:"source,omitempty"`
+	Definition string  `json:"definition,omitempty"`
+	Purpose    Purpose `json:"purpose,omitempty"`
+	Kill       bool    `json:"kill,omitempty"`
+	By         string  `json:"by,omitempty"`
+	Why        string  `json:"why,omitempty"`
+	Cause      uint64  `json:"cause,omitempty"`
 	// Settling: the migration ended otherwise than clean; both ends are asked.
 	Settling bool `json:"settling,omitempty"`
 	// Asked counts the rounds of asking, so that each has its own name.
@@ -286,6 +289,15 @@ type Intent struct {
 	// Entered: nobody held the service before this start, so its node is a holder
 	// by this intent alone.
 	Entered bool `json:"entered,omitempty"`
+}
+
+// SetOutAs is what a migration set out with; what an older binary began is known by its
+// declaration alone.
+func (i Intent) SetOutAs(spec resources.Spec) Holder {
+	if i.Source == nil {
+		return Holder{Definition: spec.Definition, Disks: spec.Disks}
+	}
+	return *i.Source
 }
 
 // Began is the name of the act in its first round; those of later ones go on from it.

@@ -131,3 +131,39 @@ func TestAServiceOnALostNodeIsNotCalledRunning(t *testing.T) {
 	b.Must(cluster.Ask{Request: "r", Op: cluster.OpEnable, Service: "vm:a", By: "root"})
 	says(b, "r", cluster.CodeTemporary, "vm:a ran on node1 when that was last heard; node1 is lost")
 }
+
+// TestWhatIsTakenOffItsNodeIsNotCalledRunningThere: a VM is stopped because its node leaves, or
+// crashed, and is seen there until it is gone. Who asks to relocate it to that very node must not
+// hear that it runs.
+func TestWhatIsTakenOffItsNodeIsNotCalledRunningThere(t *testing.T) {
+	there := cluster.Ask{Request: "r", Op: cluster.OpRelocate, Service: "vm:a", Node: "node1", By: "root"}
+
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(there)
+	says(b, "r", cluster.CodeSuccess, "vm:a already runs on node1")
+
+	b = clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.OrderNode{Node: "node2", Order: cluster.OrderStandby, By: "root"},
+		cluster.OrderNode{Node: "node3", Order: cluster.OrderStandby, By: "root"}, cluster.Leave{Node: "node1", By: "root"},
+		cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRecovery, By: "leave"})
+	b.Is("vm:a", resources.Recoverable, "node1", "node1")
+	b.Must(there)
+	says(b, "r", cluster.CodeNodeDead, "node1 is leaving")
+
+	// A node that stays may have it again, once what crashed is gone from it.
+	b = clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Crashed}})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForCleanup})
+	b.Is("vm:a", resources.Recoverable, "node1", "node1")
+	b.Must(there)
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	if r, _ := b.S.Requests.Get("r"); r.Done {
+		t.Errorf("it was answered with %d %q before it runs again", r.Code, r.Why)
+	}
+	b.Running("vm:a", "node1")
+	says(b, "r", cluster.CodeSuccess, "")
+}

@@ -105,11 +105,11 @@ func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n clus
 func (t *transaction) beginMigration(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	target, _ := t.Nodes.Get(c.Target)
 	source := service.Holders[0]
-	h := t.holderOn(target, "migration target", service.Spec, false)
-	h.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared
+	h := t.holderOn(target, "migration target", service.Spec, false).RunsAs(source)
 	service = service.WithHolder(h)
 	service.Intent = t.intentOf(c, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
+	service.Intent.Source = &source
 	service = t.sentAway(service, n)
 	if c.By == "room" {
 		service = t.troubled(service, n, cluster.TroubleRoom, c.Why)

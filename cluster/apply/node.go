@@ -160,7 +160,7 @@ func (t *transaction) bootAnew(n cluster.Member, c cluster.Inventory) cluster.Me
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) && h.Since > c.Incarnation {
-			t.Services.Set(name, service.WithHolder(t.holderOn(fresh, h.Why, service.Spec, true)))
+			t.Services.Set(name, service.WithHolder(t.holderOn(fresh, h.Why, service.Spec, true).RunsAs(h)))
 		}
 	}
 	t.releaseBoot(n, t.index, "the machine booted anew")

@@ -94,7 +94,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 		return
 	}
 	if !held {
-		h = t.holderOn(n, "found here", service.Spec, false)
+		h = t.foundOn(service, n)
 	}
 	// A running guest is no news, whatever the hypervisor calls the way it came.
 	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
@@ -253,7 +253,7 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 		return
 	}
 	service = service.WithoutHolder(cluster.OnBoot(n))
-	if t.stoppedAsAsked(service, n, o) {
+	if t.stoppedAsAsked(service, n, h, o) {
 		return
 	}
 	service.Owner, service.LastOwner = "", n.Name
@@ -264,7 +264,7 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 	if !o.Explained {
 		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is " +
 			"started again"
-		service = t.askReachable(service, n.Name)
+		service = t.askReachable(service, n.Name, h)
 	}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, cluster.Event{Node: n.Name, Why: why}))
@@ -280,7 +280,8 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 
 // stoppedAsAsked reads an absence as the end of a stop that was asked for and
 // whose result was lost with its daemon.
-func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, o resources.Observation) bool {
+func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, h cluster.Holder,
+	o resources.Observation) bool {
 	if service.Wish == nil {
 		return false
 	}
@@ -291,7 +292,7 @@ func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, 
 		return false
 	}
 	if !o.Explained {
-		service = t.askReachable(service, n.Name)
+		service = t.askReachable(service, n.Name, h)
 	}
 	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose,
 		By: service.Wish.By}, o.Evidence)
@@ -315,15 +316,31 @@ func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, wh
 	return service
 }
 
-// askReachable makes every node in touch a holder that has to look.
-func (t *transaction) askReachable(service cluster.Service, except string) cluster.Service {
+// foundOn makes the holder of a guest that nobody expected on a node. It was brought from where the
+// service is held, as far as that is known.
+func (t *transaction) foundOn(service cluster.Service, n cluster.Member) cluster.Holder {
+	h := t.holderOn(n, "found here", service.Spec, false)
+	if owner, held := service.Holder(service.Owner); held {
+		return h.RunsAs(owner)
+	}
+	if len(service.Holders) > 0 {
+		return h.RunsAs(service.Holders[0])
+	}
+	return h
+}
+
+// askReachable makes every node in touch a holder that has to look. What may be there is the guest
+// that disappeared: its disks are those that it had where it was last, not those that it would be
+// started with now (law L9).
+func (t *transaction) askReachable(service cluster.Service, except string, last cluster.Holder) cluster.Service {
 	for _, name := range t.Nodes.Keys() {
 		other, _ := t.Nodes.Get(name)
 		if name == except || other.Witness || !other.Reachable() {
 			continue
 		}
 		if _, held := service.Holder(name); !held {
-			service = service.WithHolder(t.holderOn(other, "asked after a disappearance", service.Spec, true))
+			h := t.holderOn(other, "asked after a disappearance", service.Spec, true)
+			service = service.WithHolder(h.RunsAs(last))
 		}
 	}
 	return service

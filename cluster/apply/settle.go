@@ -49,7 +49,7 @@ func (t *transaction) endedMove(service cluster.Service) {
 	if t.adoptLast(service) {
 		return
 	}
-	service = t.askReachable(service, "")
+	service = t.askReachable(service, "", intent.SetOutAs(service.Spec))
 	state := resources.Recovering
 	if !service.Enabled {
 		state = resources.Disabled
@@ -263,7 +263,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 	}
 	// A target that booted anew in between may have got the guest on its new boot,
 	// where nobody held it; so every node in touch is asked first (law L1).
-	service = t.askReachable(service, "")
+	service = t.askReachable(service, "", intent.SetOutAs(service.Spec))
 	state := resources.Recovering
 	if !service.Enabled {
 		state = resources.Disabled

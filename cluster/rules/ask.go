@@ -101,7 +101,9 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 		return Refusal{Code: cluster.CodeDependency, Why: why + "; it could not be started again"}
 	}
 	if c.Node != "" {
-		if c.Node == service.Owner {
+		// What is taken off its node for a recovery or a leave still belongs there, and is seen
+		// running until it is gone: it has to be started again, so its node is a target like any.
+		if c.Node == service.Owner && service.State == resources.Started {
 			return w.Running(service, cluster.CodeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
 		}
 		return w.MayTarget(service, c.Node, cluster.CodeNodeDead, cluster.CodeDependency)

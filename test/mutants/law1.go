@@ -89,12 +89,19 @@ var holders = []mutant{
 			"\t\tif name != \"\" {"}}, nets: []net{simulation, stories},
 	},
 	{
+		name: "looked-for-as-declared-now", law: "L9",
+		broken: "a VM that is looked for holds the disks of its declaration, and not those that it ran on",
+		edits: []edit{{observe, "\t\t\tservice = service.WithHolder(h.RunsAs(last))",
+			"\t\t\tservice = service.WithHolder(h)"}},
+		nets: []net{tests("cluster", "^TestWhatIsLookedForHasTheDisksItRanOn$")},
+	},
+	{
 		name: "guest-on-a-new-boot-is-not-asked-for", law: "L1",
 		broken: "after a migration that left the guest at neither end nobody asks the nodes, although a target that " +
 			"booted anew may have it",
 		edits: []edit{{"cluster/apply/settle.go",
 			"\t// where nobody held it; so every node in touch is asked first (law L1).\n" +
-				"\tservice = t.askReachable(service, \"\")\n" +
+				"\tservice = t.askReachable(service, \"\", intent.SetOutAs(service.Spec))\n" +
 				"\tstate := resources.Recovering",
 			"\t// where nobody held it; so every node in touch is asked first (law L1).\n" +
 				"\tstate := resources.Recovering"}}, nets: []net{tests("cluster", "^TestAGuestThatArrivesOnANewBootOfTheTarget$")},

@@ -1,15 +1,16 @@
 package main
 
 var forgetSource = edit{"cluster/apply/begin.go",
-	"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
 		"\tservice = service.WithHolder(h)",
-	"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
 		"\tservice.Holders = []cluster.Holder{h}"}
 var forgetTarget = edit{"cluster/apply/begin.go",
-	"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
 		"\tservice = service.WithHolder(h)\n" +
 		"\tservice.Intent = t.intentOf(c, n)",
-	"\th.Definition, h.Disks, h.Declared = source.Definition, source.Disks, source.Declared\n" +
+	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
+		"\t_ = h\n" +
 		"\tservice.Intent = t.intentOf(c, n)"}
 
 // migrations are the breaks of L5: a migration is a transaction.

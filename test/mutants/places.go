@@ -132,6 +132,14 @@ var places = []mutant{
 		nets:  first(tests("cluster", "^TestAServiceOnALostNodeIsNotCalledRunning$")),
 	},
 	{
+		name: "taken-off-is-running", law: "L7",
+		broken: "a service that is being taken off its node is called running there to who asks to relocate it there",
+		edits: []edit{{"cluster/rules/ask.go",
+			"if c.Node == service.Owner && service.State == resources.Started {",
+			"if c.Node == service.Owner {"}},
+		nets: []net{tests("cluster", "^TestWhatIsTakenOffItsNodeIsNotCalledRunningThere$")},
+	},
+	{
 		name: "attached-disk-pins-a-vm", law: "R",
 		broken: "a VM is stopped because its host leaves, where a person attached its disk to another one",
 		edits: []edit{{begin,
