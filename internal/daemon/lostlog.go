@@ -24,7 +24,8 @@ const (
 type heldLogs struct {
 	Mine   quorum.Held            `json:"mine"`
 	Others map[string]quorum.Held `json:"others,omitempty"`
-	// Members are the others' addresses: whom to ask when the log is gone that knows them.
+	// Members are the others' addresses: whom to ask when the log is gone that knows them, and before
+	// the State tells them.
 	Members map[string]string `json:"members,omitempty"`
 }
 
@@ -55,6 +56,19 @@ func (b *logBook) Known() map[string]quorum.Held {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.kept.Others)
+}
+
+// membersOr are the others' addresses as they were written down last, or, where none were, as this
+// node was told them when it joined.
+func (b *logBook) membersOr(joined map[string]string) map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.kept.Members) > 0 {
+		joined = b.kept.Members
+	}
+	members := make(map[string]string, len(joined))
+	maps.Copy(members, joined)
+	return members
 }
 
 func (b *logBook) of(id string) cluster.LogHeld {
@@ -133,7 +147,7 @@ func (b *logBook) keep(mine quorum.Held, heard map[string]quorum.Beat, members m
 func (d *Daemon) keepHeld(ctx context.Context) {
 	for d.logDir() != "" && d.book.lost == nil && sleep.For(ctx, heldEvery) {
 		why := ""
-		if err := d.book.keep(d.log.Held(), d.pulse.Heard(), d.peers()); err != nil {
+		if err := d.book.keep(d.log.Held(), d.pulse.Heard(), d.recordedPeers()); err != nil {
 			why = fmt.Sprintf("cannot write down how far the log goes: %v", err)
 		}
 		d.warnings.set("log held", why)

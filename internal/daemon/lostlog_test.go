@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"io/fs"
+	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 )
 
@@ -176,5 +179,65 @@ func TestALogIsTakenOnlyUnderItsOwnName(t *testing.T) {
 		if err != nil || applied.Err() == nil {
 			t.Errorf("it was admitted: %v", err)
 		}
+	})
+}
+
+// TestAVoterWithoutItsLogVouchesForKeys: the one that holds the log has a key that the one which
+// was away does not know, and the only other one has lost its log. It still has the keys that it
+// wrote down, and its word lets the two elect a leader, who lets it in.
+func TestAVoterWithoutItsLogVouchesForKeys(t *testing.T) {
+	inSecuredBubble(t, func(s *site) {
+		s.keysAgree(t, threeNodes...)
+		holds, away, loses := s.leader(), s.followers()[0], s.followers()[1]
+		old := s.current(holds).store.Identity().Self.Fingerprint
+		s.kill(away)
+		s.until("it is away", func() bool { return s.stateOf(holds, away) != "online" })
+		asked := api.KeysRequest{ID: "turn", Op: api.RotateNode, Node: holds, Anyway: true}
+		if status, body := s.ask(loses, rootUser, "POST", api.PathKeys, asked); status != http.StatusOK {
+			t.Fatalf("%d %s", status, body)
+		}
+		s.until("the key is turned", func() bool {
+			n, _ := s.current(loses).replica.Root().Nodes.Get(holds)
+			return n.Fingerprint != old && n.KeyTurn == nil
+		})
+		time.Sleep(2 * time.Second) // it is written down
+		s.kill(loses)
+		s.kill(holds)
+		if err := os.RemoveAll(membership.Folder(s.members[loses].node.DataDir).LogDir()); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range threeNodes {
+			s.start(name)
+		}
+		s.until("the one that was away follows", func() bool { return s.current(away).role.Load().leader == holds })
+		s.until("the other one is let in", func() bool { return s.tells(loses, "it has lost the log") })
+		s.until("all vote again", func() bool { return len(s.votersAt(s.leader())) == 3 })
+	})
+}
+
+// TestADaemonThatHearsNobodyForgetsNoLogs: after a start the State is empty until somebody leads,
+// and so it names no members. What was heard of their logs is remembered all the same: it is what
+// finds an older copy of one out.
+func TestADaemonThatHearsNobodyForgetsNoLogs(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		var before, after heldLogs
+		folder := membership.Folder(s.members["node1"].node.DataDir)
+		s.until("it is written down what was heard", func() bool {
+			return folder.Read(membership.HeldFile, &before) == nil && len(before.Others) == 2 && len(before.Members) == 2
+		})
+		for _, name := range threeNodes {
+			s.kill(name)
+		}
+		s.start("node1")
+		time.Sleep(5 * time.Second)
+		if err := folder.Read(membership.HeldFile, &after); err != nil {
+			t.Fatal(err)
+		}
+		if len(after.Others) != 2 || !maps.Equal(before.Members, after.Members) {
+			t.Errorf("of %+v there is left %+v", before, after)
+		}
+		s.start("node2")
+		s.start("node3")
+		s.until("all vote again", s.allVote)
 	})
 }

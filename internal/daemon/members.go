@@ -19,22 +19,27 @@ const membersEvery = time.Second
 // wantedVoters is how many votes there shall be where there are enough nodes.
 const wantedVoters = 5
 
-// peers are the TLS addresses of the other nodes: by the State, and by the
-// membership file as long as the State does not tell.
+// peers are the TLS addresses of the other nodes.
 func (d *Daemon) peers() map[string]string {
+	found := d.recordedPeers()
+	for node, address := range found {
+		found[node] = d.now(address)
+	}
+	return found
+}
+
+// recordedPeers are the addresses that the State records of the other nodes. As long as it does not
+// tell, they are those that were written down last: a daemon that starts anew may need one member
+// to find another by, and there may be more of them by now than when it joined.
+func (d *Daemon) recordedPeers() map[string]string {
 	root := d.replica.Root()
 	found := map[string]string{}
 	if root.Nodes.Len() == 0 {
-		for node, address := range d.membership.Members {
-			found[node] = address
-		}
+		found = d.book.membersOr(d.membership.Members)
 	}
 	for _, node := range root.Nodes.Keys() {
 		n, _ := root.Nodes.Get(node)
 		found[node] = n.Address
-	}
-	for node, address := range found {
-		found[node] = d.now(address)
 	}
 	delete(found, d.name)
 	return found

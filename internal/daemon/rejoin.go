@@ -192,7 +192,7 @@ func (d *Daemon) leaveOldLog(by string, generation uint64) {
 	folder := d.options.Folder
 	// The addresses are in the log that goes: keep them first.
 	place := d.membership
-	place.Members, place.Founder = d.peers(), false
+	place.Members, place.Founder = d.recordedPeers(), false
 	if err := folder.Write(membership.MembershipFile, place); err != nil {
 		d.warnings.set("rejoin", err.Error())
 		return

@@ -217,6 +217,13 @@ var keys = []mutant{
 		nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
 	},
 	{
+		name: "members-of-the-day-it-joined", law: "L10",
+		broken: "a daemon that starts asks nobody but whom it joined through, and forgets the logs of all others",
+		edits:  []edit{{"internal/daemon/lostlog.go", "if len(b.kept.Members) > 0 {", "if len(b.kept.Members) > 9 {"}},
+		nets: []net{tests("internal/daemon", "^TestAVoterWithoutItsLogVouchesForKeys$"),
+			tests("internal/daemon", "^TestADaemonThatHearsNobodyForgetsNoLogs$")},
+	},
+	{
 		name: "a-stranger-starves-vouching", law: "L10",
 		broken: "a key that nobody vouches for is asked about again each time that it knocks",
 		edits: []edit{{"internal/membership/keybook.go",

@@ -225,7 +225,7 @@ func (d *daemon) useKey(turn cluster.KeyTurn) {
 			continue
 		}
 		others = append(others, name)
-		if other := w.Hosts[name]; other != nil && w.talks(h, other) {
+		if other := w.Hosts[name]; other != nil && w.answers(h, other) {
 			says[name] = other.knowsKey(h, turn.Fingerprint)
 		}
 	}
@@ -281,7 +281,7 @@ func (w *World) askAbout() {
 // voucher is a third one that a host knows, and that says that another one's key is a member's.
 func (w *World) voucher(h, other *Host) *Host {
 	for _, third := range w.order {
-		if third != h && third != other && w.talks(h, third) && third.knowsKey(other, other.ring.used.fingerprint) {
+		if third != h && third != other && w.answers(h, third) && third.knowsKey(other, other.ring.used.fingerprint) {
 			return third
 		}
 	}

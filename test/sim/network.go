@@ -84,8 +84,14 @@ func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a
 
 // talks reports whether two daemons can talk.
 func (w *World) talks(a, b *Host) bool {
-	return a.daemon != nil && b.daemon != nil && !a.daemon.paused && !b.daemon.paused && !a.logless() &&
-		!b.logless() && w.linked(a, b) && w.trust(a, b)
+	return w.answers(a, b) && !a.logless() && !b.logless()
+}
+
+// answers reports whether one daemon's questions are answered by another: also by one that holds no
+// log. Such a one has no vote, and still has the keys that it wrote down (rejoin.go of the daemon).
+func (w *World) answers(asker, other *Host) bool {
+	return asker.daemon != nil && other.daemon != nil && !asker.daemon.paused && !other.daemon.paused &&
+		w.linked(asker, other) && w.trust(asker, other)
 }
 
 // hears reports whether a's daemon gets the heartbeats of b's.

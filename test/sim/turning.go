@@ -270,26 +270,45 @@ func (w *World) turnsNotSettled() string {
 // whether there is something to do.
 func (w *World) mendKey(h *Host) bool {
 	me, in := w.State().Nodes.Get(h.Name)
-	leader := w.Hosts[w.Leader()]
-	if !w.turns.told || !in || leader == nil || leader == h || !h.ring.isMember(me) || !w.needsNewKey(h, leader, me) {
+	if !w.turns.told || !in || !h.ring.isMember(me) {
 		return false
+	}
+	leader := w.Hosts[w.Leader()]
+	switch {
+	case leader == nil:
+		// It was the leader until it was taken away, and stays off until the others have elected another.
+		return !h.Powered && w.Now < h.joinAgain && h.lacksToldKey(me)
+	case !w.needsNewKey(h, leader, me):
+		return false
+	case leader == h:
+		h.joinAgain = w.Now + joinPatience
 	}
 	h.PowerOff()
 	if w.Now < h.joinAgain {
 		return true
 	}
 	h.joinAgain = w.Now + joinPatience
-	if open, fencing := w.State().Fences.Get(h.Name); fencing {
+	open, fencing := w.State().Fences.Get(h.Name)
+	switch {
+	case fencing:
 		w.Propose(leader.Name, cluster.ConfirmFence{Node: h.Name, Boot: open.Boot, By: "root", Why: "it is off"}, nil)
+	case me.State == cluster.NodeLost: // the brake may hold the shot back until a person asks for it
+		w.Propose(leader.Name, cluster.BeginFence{Node: h.Name, Boot: me.Boot, Fencer: leader.Name, By: "root",
+			Why: "it is replaced", Override: true}, nil)
 	}
 	w.rejoinAsNew(h)
 	return true
 }
 
 func (w *World) needsNewKey(h, leader *Host, me cluster.Member) bool {
-	turn := me.KeyTurn
-	gone := turn != nil && turn.Fingerprint != "" && turn.Fingerprint != h.ring.next.fingerprint &&
-		turn.Fingerprint != h.ring.used.fingerprint
 	alone := h.daemon != nil && !h.logless() && w.linked(h, leader) && !h.letsIn(leader) && w.voucher(h, leader) == nil
-	return gone || alone || !me.HasKey(h.ring.used.fingerprint)
+	return h.lacksToldKey(me) || alone || !me.HasKey(h.ring.used.fingerprint)
+}
+
+// lacksToldKey reports whether a host has told a new key that is no longer on its disk, so that its
+// way to it has no end (keyGone).
+func (h *Host) lacksToldKey(me cluster.Member) bool {
+	turn := me.KeyTurn
+	return turn != nil && turn.Fingerprint != "" && turn.Fingerprint != h.ring.next.fingerprint &&
+		turn.Fingerprint != h.ring.used.fingerprint
 }
