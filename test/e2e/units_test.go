@@ -98,6 +98,9 @@ func sandboxed(t *testing.T, ctx context.Context, f *fixture, m *machine) {
 		if target == from {
 			continue
 		}
+		if target == unitsNode {
+			waitForTrust(t, ctx, f)
+		}
 		m.typed(t, ctx, "clusvcadm", "-M", mover.Name(), "-m", target)
 		from = target
 	}
@@ -265,6 +268,13 @@ func shutdown(t *testing.T, ctx context.Context, f *fixture, m *machine, next fo
 	}
 	t.Log("\n" + stage.Describe(status, nil))
 	m.start(t, ctx, next)
+	// An orderly leave remembers what belongs here: it comes home, live.
+	if _, err := f.Wait(ctx, "the VMs are home again", func(s api.Status) bool {
+		return stage.AllStarted(s) && stage.Owner(s, mover.Name()) == before.owners["mover"] &&
+			stage.Owner(s, still.Name()) == before.owners["still"]
+	}); err != nil {
+		t.Fatal(err)
+	}
 	f.checkUnharmed(t, ctx, before, "mover", "still", "still2")
 }
 
