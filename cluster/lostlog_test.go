@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"iter"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -47,7 +48,7 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 	}
 	b.Refused(up("two", "first"), "is not the one in which it acknowledged entries")
 	if why := b.S.MayCount("node2", cluster.LogHeld{Life: "first", Term: 9},
-		cluster.LogHeld{Life: "second", Term: 1}); why == "" {
+		cluster.LogHeld{Life: "second", Term: 1}, entries()); why == "" {
 		t.Error("what it says with the old log counts")
 	}
 	b.Must(up("three", "second"))
@@ -55,6 +56,65 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 		t.Error(why)
 	}
 	b.Refused(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: "late"}, "holds this log already")
+}
+
+// entries are those that a log holds and the State has not applied, of one command each.
+func entries(commands ...cluster.Command) iter.Seq[[]cluster.Command] {
+	return func(yield func([]cluster.Command) bool) {
+		for _, c := range commands {
+			if !yield([]cluster.Command{c}) {
+				return
+			}
+		}
+	}
+}
+
+// TestWhoWasLetInByAnEntryThatIsNotAppliedCounts: a State is as old as a snapshot after a start,
+// and what its node's log holds behind that tells who was let in since. Only the last of it counts,
+// as it does once it is applied.
+func TestWhoWasLetInByAnEntryThatIsNotAppliedCounts(t *testing.T) {
+	b := clustertest.NewBook(t, 2)
+	n := b.Node("node2")
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel,
+		Session: "one", Log: "first"})
+	lose := func(node, log, before string) cluster.LoseLog {
+		return cluster.LoseLog{Node: node, Log: log, Before: before, Why: "gone"}
+	}
+	second, third := lose("node2", "second", "first"), lose("node2", "third", "second")
+	late := lose("node2", "third", "first")
+	for what, c := range map[string]struct {
+		life   string
+		behind iter.Seq[[]cluster.Command]
+		counts bool
+	}{
+		"nothing tells of it":                  {"second", entries(), false},
+		"it was let in":                        {"second", entries(second), true},
+		"it was let in, told twice":            {"second", entries(second, second), true},
+		"it was let in again":                  {"third", entries(second, third), true},
+		"it has lost that one as well":         {"second", entries(second, third), false},
+		"another loss comes late":              {"second", entries(second, late), true},
+		"what comes late lets nobody in":       {"third", entries(second, late), false},
+		"another node was let in":              {"second", entries(lose("node1", "second", "first")), false},
+		"it was let in with another log":       {"fourth", entries(second, third), false},
+		"a log without a name lets nobody in":  {"", entries(lose("node2", "", "first")), false},
+		"something else was decided meanwhile": {"second", entries(second, cluster.RaiseLevel{}), true},
+	} {
+		why := b.S.MayCount("node2", cluster.LogHeld{Life: c.life, Term: 9, LastTerm: 9, LastIndex: 90},
+			cluster.LogHeld{Life: "first", Term: 1, LastTerm: 1, LastIndex: 5}, c.behind)
+		if (why == "") != c.counts {
+			t.Errorf("%s: %q", what, why)
+		}
+	}
+	if b.S.MayCount("node2", cluster.LogHeld{Life: "first", Term: 1}, cluster.LogHeld{Life: "zeroth", Term: 1},
+		entries(second)) == "" {
+		t.Error("a log counts that was lost by an entry which is not applied")
+	}
+	whole := cluster.LogHeld{Life: "second", Term: 9, LastTerm: 9, LastIndex: 90}
+	cut := whole
+	cut.LastIndex--
+	if b.S.MayCount("node2", cut, whole, entries(second)) == "" {
+		t.Error("a log that was let in and has been cut since counts")
+	}
 }
 
 // TestALossThatIsToldLateIsOver: a node lost its log twice, and what it asked for the first time

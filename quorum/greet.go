@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"time"
 )
@@ -27,6 +28,7 @@ type hello struct {
 type greeter struct {
 	id     string
 	held   func() Held
+	behind func(index uint64) iter.Seq[[]byte]
 	memory Memory
 }
 
@@ -49,7 +51,7 @@ func (g *greeter) called(connection net.Conn) error {
 	if err != nil || g.memory == nil {
 		return err
 	}
-	return g.memory.Counts(said.ID, said.Held)
+	return g.memory.Counts(said.ID, said.Held, g.behind)
 }
 
 // caller greets whoever calls: a leader with its entries, or a candidate that counts its own vote.

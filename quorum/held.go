@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,8 +32,10 @@ type Held struct {
 type Memory interface {
 	// Known are the logs of all nodes as this one remembers them, by ID.
 	Known() map[string]Held
-	// Counts returns an error if a node's votes and acknowledgements must not be counted.
-	Counts(id string, held Held) error
+	// Counts returns an error if a node's votes and acknowledgements must not be counted. It may ask
+	// for the data of the entries that this node's log holds behind an index, committed or not: what
+	// was applied may be old where nobody leads. They are read only when they are walked.
+	Counts(id string, held Held, behind func(index uint64) iter.Seq[[]byte]) error
 	// Hears returns an error if what a node asks for must not be answered.
 	Hears(id string, held Held) error
 	// Remembered is called with what another node remembers of this one.
@@ -132,6 +135,26 @@ func (s *stores) held(life string) (Held, error) {
 	}
 	held.LastTerm, held.LastIndex = entry.Term, entry.Index
 	return held, nil
+}
+
+// behind are the data of the entries that the log holds behind an index, up to its end as it is
+// when the walk begins, or to one that cannot be read.
+func (s *stores) behind(index uint64) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		last, err := s.log.LastIndex()
+		if err != nil {
+			return
+		}
+		for next := index + 1; next <= last; next++ {
+			var entry raft.Log
+			if err := s.log.GetLog(next, &entry); err != nil {
+				return
+			}
+			if entry.Type == raft.LogCommand && !yield(entry.Data) {
+				return
+			}
+		}
+	}
 }
 
 // holding follows how far this node's log goes while it is open.

@@ -74,7 +74,8 @@ func (l *Log) start() (err error) {
 	if l.stores, err = openStores(&l.options, l.closing, l.volume.note, l.holding); err != nil {
 		return err
 	}
-	if l.transport, err = newTransport(&l.options, l.Held); err != nil {
+	greeter := &greeter{id: l.options.ID, held: l.Held, behind: l.stores.behind, memory: l.options.Memory}
+	if l.transport, err = newTransport(&l.options, greeter); err != nil {
 		return err
 	}
 	config := raftConfig(&l.options)

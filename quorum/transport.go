@@ -84,9 +84,8 @@ func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (ne
 	return connection, nil
 }
 
-func newTransport(options *Options, held func() Held) (*raft.NetworkTransport, error) {
-	stream, err := newRaftStream(options.Wire, options.Address, &greeter{id: options.ID, held: held,
-		memory: options.Memory})
+func newTransport(options *Options, greeter *greeter) (*raft.NetworkTransport, error) {
+	stream, err := newRaftStream(options.Wire, options.Address, greeter)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"sync"
 	"time"
@@ -78,11 +79,25 @@ func (b *logBook) of(id string) cluster.LogHeld {
 }
 
 // Counts implements quorum.Memory.
-func (b *logBook) Counts(id string, said quorum.Held) error {
-	if why := b.daemon.replica.Root().MayCount(id, held(said), b.of(id)); why != "" {
+func (b *logBook) Counts(id string, said quorum.Held, behind func(uint64) iter.Seq[[]byte]) error {
+	root := b.daemon.replica.Root()
+	if why := root.MayCount(id, held(said), b.of(id), commandsOf(behind(root.Index))); why != "" {
 		return fmt.Errorf("what %s acknowledges is not counted: %s", id, why)
 	}
 	return nil
+}
+
+// commandsOf are the commands of entries, up to one that this binary does not understand: it would
+// not apply what comes behind that either.
+func commandsOf(entries iter.Seq[[]byte]) iter.Seq[[]cluster.Command] {
+	return func(yield func([]cluster.Command) bool) {
+		for data := range entries {
+			commands, err := cluster.Decode(data)
+			if err != nil || !yield(commands) {
+				return
+			}
+		}
+	}
 }
 
 // Hears implements quorum.Memory.

@@ -241,3 +241,46 @@ func TestADaemonThatHearsNobodyForgetsNoLogs(t *testing.T) {
 		s.until("all vote again", s.allVote)
 	})
 }
+
+// TestAVoteOfWhoWasLetInSinceTheSnapshotCounts: the snapshot of node3 is older than the log that
+// node2 was let in with, and node3 was ended before it wrote down that it had heard of that. Node1
+// is gone, and node2 was away when node3 acknowledged its last entries: nobody but node3 can lead,
+// nor without the vote of node2, and what lets that count lies unapplied in the log of node3.
+func TestAVoteOfWhoWasLetInSinceTheSnapshotCounts(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		folder := membership.Folder(s.members["node3"].node.DataDir)
+		var before, after heldLogs
+		s.until("node3 has written down what it heard of node2", func() bool {
+			return folder.Read(membership.HeldFile, &before) == nil && before.Others["node2"].Life != ""
+		})
+		if err := s.current("node3").log.Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+		s.kill("node2")
+		if err := os.RemoveAll(membership.Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node2")
+		s.until("node2 votes again", func() bool { return s.tells("node2", "it holds the log again") && s.allVote() })
+		s.kill("node2")
+		held := s.current("node3").log.Held().LastIndex
+		s.until("node3 holds more than node2", func() bool { return s.current("node3").log.Held().LastIndex >= held+2 })
+		if n, _ := s.current("node3").replica.Root().Nodes.Get("node2"); n.Log == before.Others["node2"].Life {
+			t.Fatal("node2 has begun no other log")
+		}
+		s.kill("node3")
+		s.kill("node1")
+		if err := folder.Read(membership.HeldFile, &after); err != nil {
+			t.Fatal(err)
+		}
+		after.Others["node2"] = before.Others["node2"]
+		if err := folder.Write(membership.HeldFile, after); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node3")
+		s.start("node2")
+		s.until("node3 leads", func() bool { return s.current("node3").role.Load().leading })
+		s.start("node1")
+		s.until("all vote again", s.allVote)
+	})
+}

@@ -31,6 +31,23 @@ func lostLogs() []mutant {
 			edits: []edit{{"cluster/log.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
 			nets:  []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
 		},
+		{
+			name: "unapplied-log-lets-nobody-in", law: "L7",
+			broken: "who was let in since the snapshot is not believed before somebody leads, and nobody may be able to",
+			edits: []edit{{"cluster/log.go",
+				"c.Node == n.Name && c.Before == life && c.Log != \"\" {",
+				"c.Node == n.Name && c.Before == life && c.Log == \"\" {"}},
+			nets: []net{tests("internal/daemon", "^TestAVoteOfWhoWasLetInSinceTheSnapshotCounts$"),
+				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$")},
+		},
+		{
+			name: "any-life-counts", law: "L7", broken: "a log counts that its node was not let in with",
+			edits: []edit{{"cluster/log.go",
+				"n.begunBehind(behind) == held.Life {",
+				"n.begunBehind(behind) != \"\" {"}},
+			nets: []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$"),
+				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$")},
+		},
 	}
 }
 

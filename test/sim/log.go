@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"iter"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -287,6 +288,17 @@ func (h *Host) catchUp() {
 	}
 	if d := h.daemon; d != nil {
 		d.recognise()
+	}
+}
+
+// behind are the entries that a host's log holds and its State has not applied.
+func (h *Host) behind() iter.Seq[[]cluster.Command] {
+	return func(yield func([]cluster.Command) bool) {
+		for index := h.state.Index; index < h.log.held.LastIndex; index++ {
+			if !yield(h.world.raft.log[index].commands) {
+				return
+			}
+		}
 	}
 }
 

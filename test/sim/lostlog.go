@@ -269,8 +269,8 @@ func (h *Host) logless() bool { return h.log.lost != "" }
 
 // counts reports whether a host counts what another one answers: its vote, or that it has an entry.
 func (h *Host) counts(other *Host) bool {
-	return h == other || (h.state.MayCount(other.Name, other.log.held, h.log.known.others[other.place]) == "" &&
-		h.log.held.MayBeHeard(other.log.known.others[h.place]) == "")
+	return h == other || (h.log.held.MayBeHeard(other.log.known.others[h.place]) == "" &&
+		h.state.MayCount(other.Name, other.log.held, h.log.known.others[other.place], h.behind()) == "")
 }
 
 // grants reports whether a host gives another one its vote: whose log goes at least as far.
