@@ -65,8 +65,8 @@ func (v View) RestEnd(service *Service, tick time.Duration) {
 
 // HungNext says what a person does about a guest of which nobody can tell anything.
 func (s Service) HungNext(node string) string {
-	return fmt.Sprintf("`virsh destroy %s` on %s, where nothing answers for it, or `clusvcadm -d %s`, which ends it",
-		s.Spec.Short(), node, s.Spec.Name)
+	return fmt.Sprintf("`virsh destroy %s` on %s, where nothing answers for it, or `clusvcadm -d %s`, which ends it; "+
+		"where virsh hangs as well, restart libvirtd there, which touches no VM", s.Spec.Short(), node, s.Spec.Name)
 }
 
 // Gathers reports whether a start of the cluster's own goes where its companions

@@ -31,9 +31,10 @@ func TestTheKeysOfARemovedNodeAreTold(t *testing.T) {
 		"again": {Driver: "scsi", Options: map[string]string{"devices": "/dev/disk/by-id/a"}},
 	}
 	// The own key comes first, then that of node1, which a test of fence/scsi pins.
-	want := `Its reservation key may still be on the disks, and then the checks of them fail. When the machine is off or wiped, type on node2:
-  sg_persist --out --preempt-abort --prout-type=5 --param-rk=0x1be19564771624c7 --param-sark=0x1be19564f4f5f451 /dev/disk/by-id/a
-  sg_persist --out --preempt-abort --prout-type=5 --param-rk=0x1be19564771624c7 --param-sark=0x1be19564f4f5f451 /dev/disk/by-id/b`
+	preempt := "\n  sg_persist --out --preempt-abort --prout-type=5 --param-rk=0x1be19564771624c7 " +
+		"--param-sark=0x1be19564f4f5f451 /dev/disk/by-id/"
+	want := "Its reservation key may still be on the disks, and then the checks of them fail. When the machine is " +
+		"off or wiped, type on node2:" + preempt + "a" + preempt + "b"
 	if told := keysLeftBehind(root, drivers, by, "node1"); told != want {
 		t.Errorf("told:\n%s\nwant:\n%s", told, want)
 	}

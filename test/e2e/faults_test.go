@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,6 +124,12 @@ func (f *fixture) endedWithHelp(t *testing.T, ctx context.Context, said <-chan s
 	case <-ctx.Done():
 	case <-time.After(halfBorn):
 		f.waitForAnswer(t, ctx, mover.Guest.Name)
+		status, err := f.StatusOf(ctx, "node2")
+		if err != nil || !slices.ContainsFunc(status.Notes, func(n cluster.Note) bool {
+			return n.Subject == mover.Name() && strings.Contains(n.Next, "restart libvirtd")
+		}) {
+			t.Errorf("nobody is told what to do: %v, %+v", err, status.Notes)
+		}
 		t.Logf("libvirt of %s is stuck over a guest without a process; it is started again", target)
 		if err := f.world.Host(target).KillLibvirtd(ctx, false); err != nil {
 			t.Fatal(err)

@@ -107,7 +107,8 @@ func (b *bench) array() func(node string, disks ...int) []string {
 		arguments := []string{"-device", "virtio-scsi-pci,id=bus"}
 		for path, lun := range disks {
 			disk := fmt.Sprintf(
-				"driver=iscsi,node-name=path%d,transport=tcp,portal=%s,target=iqn.2026-01.test:array,lun=%d,initiator-name=iqn.2026-01.test:%s", path, portal, lun, node)
+				"driver=iscsi,node-name=path%d,transport=tcp,portal=%s,target=iqn.2026-01.test:array,lun=%d,"+
+					"initiator-name=iqn.2026-01.test:%s", path, portal, lun, node)
 			arguments = append(arguments, "-blockdev", disk, "-device", fmt.Sprintf("scsi-block,drive=path%d,bus=bus.0", path))
 		}
 		return arguments
