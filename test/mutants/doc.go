@@ -13,6 +13,9 @@
 //	go run ./test/mutants -only L5   those of one law, or whose name contains the text
 //	go run ./test/mutants -list      what there is
 //
+// The seed that showed a mutant last is listed in shown.txt and played first; a mutant that it no
+// longer shows meets the histories from the first on. -remember writes the list anew.
+//
 // The last line is `figure: mutants=… caught=…`; harmless single breaks are not
 // counted in it.
 //

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,8 +16,8 @@ import (
 )
 
 type options struct {
-	jobs     int
-	tolerate bool
+	jobs               int
+	tolerate, remember bool
 }
 
 func main() {
@@ -26,6 +27,7 @@ func main() {
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
 	tolerate := flag.Bool("tolerate", false,
 		"do not count seeds that fail without a break, instead of ending with an error")
+	remember := flag.Bool("remember", false, "write what seed showed each mutant into "+shownFile)
 	flag.Parse()
 	if flag.NArg() > 0 || *jobs < 1 {
 		flag.Usage()
@@ -44,7 +46,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, chosen, options{*jobs, *tolerate}); err != nil {
+	if err := run(ctx, chosen, options{*jobs, *tolerate, *remember}); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -84,7 +86,17 @@ func run(ctx context.Context, chosen []mutant, o options) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := tryAll(ctx, root, chosen, anyway, o.jobs, tell)
+	known, err := readShown(root)
+	if err != nil {
+		return err
+	}
+	outcomes, err := tryAll(ctx, root, chosen, anyway, known, o.jobs, func(m mutant, o outcome, err error) {
+		fmt.Println(told(m, o, err))
+		known.keep(m.name, o)
+	})
+	if o.remember {
+		err = errors.Join(err, known.write(root))
+	}
 	if err != nil {
 		return err
 	}
@@ -112,7 +124,7 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 			bare = append(bare, mutant{name: "none", nets: []net{n}})
 		}
 	}
-	outcomes, err := tryAll(ctx, root, bare, anyway, o.jobs, func(mutant, outcome, error) {})
+	outcomes, err := tryAll(ctx, root, bare, anyway, &shown{}, o.jobs, func(mutant, outcome, error) {})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +133,7 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 			continue
 		}
 		// Tests of drivers measure real time, and machines are busy: once more, alone.
-		again, err := judge(ctx, root, bare[i], anyway)
+		again, err := judge(ctx, root, bare[i], anyway, &shown{})
 		switch {
 		case err != nil:
 			return nil, err
@@ -156,11 +168,8 @@ func netsOf(chosen []mutant) []net {
 	return nets
 }
 
-// tell prints an outcome as it comes.
-func tell(m mutant, o outcome, err error) { fmt.Println(told(m, o, err)) }
-
 // tryAll tries the mutants, some at once, and hands each outcome on as it comes.
-func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, jobs int,
+func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, known *shown, jobs int,
 	tell func(mutant, outcome, error)) ([]outcome, error) {
 	outcomes, errs := make([]outcome, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
@@ -169,7 +178,7 @@ func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, j
 	for range jobs {
 		wait.Go(func() {
 			for i := range next {
-				outcomes[i], errs[i] = judge(ctx, root, chosen[i], anyway)
+				outcomes[i], errs[i] = judge(ctx, root, chosen[i], anyway, known)
 				telling.Lock()
 				tell(chosen[i], outcomes[i], errs[i])
 				telling.Unlock()
@@ -191,13 +200,13 @@ func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, j
 
 // judge tries a mutant, and, where it is said to need certain faults, once more
 // without them.
-func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome, error) {
+func judge(ctx context.Context, root string, m mutant, anyway failing, known *shown) (outcome, error) {
 	folder, err := os.MkdirTemp("", "clusterd-mutant-")
 	if err != nil {
 		return outcome{}, err
 	}
 	defer os.RemoveAll(folder)
-	o, err := try(ctx, root, folder, m, anyway)
+	o, err := try(ctx, root, folder, m, anyway, known)
 	if err != nil || !o.caught || len(m.faults) == 0 || o.seeds == 0 {
 		return o, err
 	}
@@ -205,7 +214,7 @@ func judge(ctx context.Context, root string, m mutant, anyway failing) (outcome,
 	// A kept seed, which run first, says nothing about how many are needed.
 	n.seeds, n.kind, n.without = min(max(2*o.seeds, 20), 2*seedsToCatch), kindOf(o.why), m.faults
 	bare.nets = []net{n}
-	survived, err := try(ctx, root, folder, bare, anyway)
+	survived, err := try(ctx, root, folder, bare, anyway, &shown{})
 	o.took += survived.took
 	if err == nil && survived.caught {
 		o.alsoWithout = survived.why

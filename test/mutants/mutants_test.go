@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,5 +155,35 @@ func TestTheRestOfARunBeginsAfterTheNamedOne(t *testing.T) {
 	}
 	if rest := choose("", "no such mutant"); len(rest) > 0 {
 		t.Errorf("after one that there is not come %d", len(rest))
+	}
+}
+
+// TestTheSeedsThatShowedMutantsAreKept: what is written is read again, and what is not a seed of a
+// mutant that there is goes.
+func TestTheSeedsThatShowedMutantsAreKept(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, filepath.Dir(shownFile)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	first, err := readShown(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := all()[slices.IndexFunc(all(), func(m mutant) bool { return m.nets[0].seeds > 0 })]
+	first.keep(m.name, outcome{caught: true, net: m.nets[0].name, seeds: 17})
+	first.keep("no such mutant", outcome{caught: true, net: m.nets[0].name, seeds: 18})
+	if err := first.write(root); err != nil {
+		t.Fatal(err)
+	}
+	second, err := readShown(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seed := second.seed(m.name, m.nets[0].name); seed != 17 || len(second.seeds) != 1 {
+		t.Errorf("%s: seed %d of %v, want 17 alone", m.name, seed, second.seeds)
+	}
+	second.keep(m.name, outcome{net: m.nets[0].name, seeds: 250})
+	if seed := second.seed(m.name, m.nets[0].name); seed != 17 {
+		t.Errorf("a mutant that survived changed its seed to %d", seed)
 	}
 }

@@ -99,7 +99,7 @@ func (f failing) learn(ctx context.Context, root string, n net) error {
 
 // try runs a mutant against its nets, one after the other, until one catches it. What it builds
 // goes into the folder, and is not built again.
-func try(ctx context.Context, root, folder string, m mutant, anyway failing) (last outcome, err error) {
+func try(ctx context.Context, root, folder string, m mutant, anyway failing, known *shown) (last outcome, err error) {
 	began := time.Now()
 	overlay := ""
 	if len(m.edits) > 0 {
@@ -109,7 +109,7 @@ func try(ctx context.Context, root, folder string, m mutant, anyway failing) (la
 	}
 	for _, n := range m.nets {
 		binary := filepath.Join(folder, strings.ReplaceAll(n.pkg, "/", "_")+".test")
-		last, err = n.try(ctx, root, anyway, overlay, binary)
+		last, err = n.try(ctx, root, anyway, overlay, binary, known.seed(m.name, n.name))
 		last.took = time.Since(began)
 		if err != nil {
 			return last, fmt.Errorf("mutant %s: %w", m.name, err)
@@ -121,8 +121,9 @@ func try(ctx context.Context, root, folder string, m mutant, anyway failing) (la
 	return last, nil
 }
 
-// try builds the net's tests with the overlay, unless they are built, and runs them.
-func (n net) try(ctx context.Context, root string, anyway failing, overlay, binary string) (outcome, error) {
+// try builds the net's tests with the overlay, unless they are built, and runs them, beginning with
+// the seed if there is one.
+func (n net) try(ctx context.Context, root string, anyway failing, overlay, binary string, seed int) (outcome, error) {
 	if _, err := os.Stat(binary); err != nil {
 		if err := n.build(ctx, root, overlay, binary); err != nil {
 			return outcome{}, err
@@ -130,6 +131,9 @@ func (n net) try(ctx context.Context, root string, anyway failing, overlay, bina
 	}
 	if n.seeds == 0 {
 		return n.plain(ctx, root, binary)
+	}
+	if o, shows := n.again(ctx, root, anyway, binary, seed); shows {
+		return o, nil
 	}
 	return n.histories(ctx, root, anyway, binary)
 }
