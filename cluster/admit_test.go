@@ -48,7 +48,7 @@ func TestAJoinThatNobodyCouldUseDoesNotEnterTheState(t *testing.T) {
 		bad := good
 		change(&bad)
 		before := b.S.Nodes.Len()
-		if why := b.Apply(bad).Refused[0]; why == "" || strings.ContainsAny(why, "\x1b\n\u202e") {
+		if why := b.Apply(bad).Refused[0]; why.IsZero() || strings.ContainsAny(why.String(), "\x1b\n\u202e") {
 			t.Errorf("%s: answered with %q", what, why)
 		}
 		if !b.S.Tokens.Has("t") || b.S.Nodes.Len() != before {

@@ -61,7 +61,7 @@ func TestWhatACopyWroteGoesIntoNoOlderStart(t *testing.T) {
 			t.Errorf("%s: once the copy is gone, what it ran on is %+v", c.name, a.Astray)
 		}
 		told := b.S.Timeline[len(b.S.Timeline)-2].Why
-		if strings.Contains(told, "ran on other disks") != c.held {
+		if strings.Contains(told.String(), "ran on other disks") != c.held {
 			t.Errorf("%s: told is %q", c.name, told)
 		}
 		b.Up("node1", "another boot")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 func TestAnAlertChoosesItsEvents(t *testing.T) {
@@ -15,7 +16,7 @@ func TestAnAlertChoosesItsEvents(t *testing.T) {
 	s.Nodes.Set("node1", cluster.Member{Name: "node1"})
 	lost := cluster.Event{Subject: "node1", Node: "node1", From: "online", To: "lost"}
 	failed := cluster.Event{Subject: "vm:web", Node: "node1", From: "started", To: "failed"}
-	founded := cluster.Event{Subject: "demo", Why: "the cluster was founded"}
+	founded := cluster.Event{Subject: "demo", Why: message.Sentence("the cluster was founded")}
 	still := cluster.Event{Subject: "vm:web", Node: "node1", From: "failed", To: "failed"}
 	itself := cluster.Event{Subject: "alert:pager", Node: "node1", To: "failing"}
 	for _, c := range []struct {
@@ -86,7 +87,7 @@ func TestTheTimelineTellsWhereTroubleBeginsAndEnds(t *testing.T) {
 		c.Alert, c.Node, c.Index = "pager", "node1", index
 		b.At = b.At.Add(pause)
 		for _, e := range b.Must(c).Events {
-			told = append(told, e.From+">"+e.To+" "+e.Why)
+			told = append(told, e.From+">"+e.To+" "+e.Why.String())
 		}
 	}
 	note(cluster.Told{Sent: 1}, 0)

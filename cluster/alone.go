@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // How long the node that is not favoured waits, where the document does not say.
@@ -117,9 +118,9 @@ type Parting struct {
 	Warrant Warrant `json:"warrant"`
 	// Through is the end of the node's log at that time. An entry behind it would
 	// come from the other one, which is neither spared nor let in.
-	Through uint64    `json:"through"`
-	Why     string    `json:"why"`
-	At      time.Time `json:"at"`
+	Through uint64       `json:"through"`
+	Why     message.Text `json:"why"`
+	At      time.Time    `json:"at"`
 	// LastHeard is about when the other one was; for telling, as At is.
 	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// Result is the confirmed fence, once there is one.
@@ -201,12 +202,12 @@ func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
 	timing := TimingFor(w.Timing)
 	j := Judge(Member{Name: peer}, a.Contact, timing)
 	if j.State != NodeLost {
-		return AloneWait, words.OrElse(j.Wait, peer+" is heard; there is no quorum with it yet")
+		return AloneWait, words.OrElse(j.Wait.String(), peer+" is heard; there is no quorum with it yet")
 	}
 	if may, why := w.mayShoot(a); !may {
 		return AloneWait, why
 	}
-	return AloneWrite, j.Why
+	return AloneWrite, j.Why.String()
 }
 
 // next is what follows from a decision that is written down. The other is not
@@ -237,7 +238,7 @@ func (p Parting) next(a Apart) (AloneAct, string) {
 	if may, why := w.mayShoot(a); !may {
 		return AloneWait, why
 	}
-	return AloneShoot, p.Why
+	return AloneShoot, p.Why.String()
 }
 
 // MayShoot reports whether an off command may be sent at this moment. It is asked
@@ -317,8 +318,8 @@ type GoAlone struct {
 	Node       string `json:"node"`
 	Peer       string `json:"peer"`
 	// Through is where the log ended when it was decided.
-	Through uint64 `json:"through"`
-	Why     string `json:"why"`
+	Through uint64       `json:"through"`
+	Why     message.Text `json:"why"`
 	// LastHeard and Decided are for the story of what is recovered.
 	LastHeard time.Time    `json:"lastHeard,omitzero"`
 	Decided   time.Time    `json:"decided,omitzero"`

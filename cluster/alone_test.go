@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -37,7 +38,7 @@ func warrant(b *clustertest.Book, node string) cluster.Warrant {
 }
 
 func alone(b *clustertest.Book, node, peer string) cluster.GoAlone {
-	return cluster.GoAlone{Generation: b.S.Generation + 1, Node: node, Peer: peer, Through: b.S.Index, Why: "lost",
+	return cluster.GoAlone{Generation: b.S.Generation + 1, Node: node, Peer: peer, Through: b.S.Index, Why: message.Sentence("lost"),
 		Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}}
 }
 
@@ -45,7 +46,7 @@ func alone(b *clustertest.Book, node, peer string) cluster.GoAlone {
 func silentTo(w cluster.Warrant, apart time.Duration) cluster.Apart {
 	return cluster.Apart{Boot: w.Boot, Generation: w.Generation, Document: w.Document, For: apart,
 		Contact: cluster.Contactwatch{Heard: true, Silence: apart,
-			Verdict: &cluster.Verdict{Node: w.Peer.Node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "no echo"}}}
+			Verdict: &cluster.Verdict{Node: w.Peer.Node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Sentence("no echo")}}}
 }
 
 func TestGoingOnAloneNeedsAConfirmedFence(t *testing.T) {
@@ -140,11 +141,11 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	}
 	a.Contact.Verdict = nil
 	want(nil, cluster.AloneWait, "its peers are asked")
-	a.Contact.Verdict = &cluster.Verdict{Kernel: cluster.Silent, Daemon: cluster.Answers, Why: "its daemon answers"}
+	a.Contact.Verdict = &cluster.Verdict{Kernel: cluster.Silent, Daemon: cluster.Answers, Why: message.Sentence("its daemon answers")}
 	want(nil, cluster.AloneWait, "not fenced")
 	a = silentTo(w, 3*time.Second)
 	want(nil, cluster.AloneWrite, "silent for 3s to everybody")
-	p := &cluster.Parting{Warrant: w, Why: "silent"}
+	p := &cluster.Parting{Warrant: w, Why: message.Sentence("silent")}
 	want(p, cluster.AloneShoot, "silent")
 	a.Busy = true
 	want(p, cluster.AloneWait, "is being fenced")

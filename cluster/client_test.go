@@ -16,7 +16,7 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 	at := time.Unix(1_000_000, 0)
 	later := at.Add(time.Hour)
 	do := func(c cluster.Command) string {
-		return apply.Apply(s, cluster.Entry{Index: s.Index + 1, At: at, Commands: []cluster.Command{c}}).Refused[0]
+		return (apply.Apply(s, cluster.Entry{Index: s.Index + 1, At: at, Commands: []cluster.Command{c}}).Refused[0]).String()
 	}
 	alice := cluster.AddClient{Fingerprint: "fa", User: "alice", Role: "admin", Expires: at.Add(time.Hour), By: "root"}
 	for name, c := range map[string]cluster.Command{
@@ -68,12 +68,12 @@ func TestARemovedKeyIsNeverForgotten(t *testing.T) {
 	removal := cluster.Entry{Index: 2, At: time.Unix(1_000_000, 0),
 		Commands: []cluster.Command{cluster.RemoveNode{Node: "node1", By: "root"}}}
 	applied := apply.Apply(s, removal)
-	if !strings.Contains(applied.Refused[0], "keys are barred for good") || !s.Nodes.Has("node1") {
+	if !strings.Contains(applied.Refused[0].String(), "keys are barred for good") || !s.Nodes.Has("node1") {
 		t.Errorf("at the limit: %q", applied.Refused[0])
 	}
 	s.Removed.Delete("gone-0")
 	applied = apply.Apply(s, removal)
-	if applied.Refused[0] != "" || !s.Removed.Has(node.Fingerprint) || !s.Removed.Has("gone-1") {
+	if !applied.Refused[0].IsZero() || !s.Removed.Has(node.Fingerprint) || !s.Removed.Has("gone-1") {
 		t.Errorf("below it: %q", applied.Refused[0])
 	}
 }

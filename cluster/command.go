@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -186,17 +187,17 @@ type Contact struct {
 	// Silence is how long the leader had not heard it.
 	Silence time.Duration `json:"silence,omitempty"`
 	// Why says who saw what.
-	Why string `json:"why"`
+	Why message.Text `json:"why"`
 }
 
 // BeginFence is the intent to make a boot harmless.
 type BeginFence struct {
 	Change
-	Node   string `json:"node"`
-	Boot   string `json:"boot"`
-	Fencer string `json:"fencer"`
-	Why    string `json:"why"`
-	By     string `json:"by,omitempty"`
+	Node   string       `json:"node"`
+	Boot   string       `json:"boot"`
+	Fencer string       `json:"fencer"`
+	Why    message.Text `json:"why"`
+	By     string       `json:"by,omitempty"`
 	// Override is an operator's word against the brake (law L8).
 	Override bool `json:"override,omitempty"`
 	// Drill cuts the power of a node that holds nothing, to prove that the devices
@@ -216,10 +217,10 @@ type BeginFence struct {
 // AssignFence gives the next attempt to a node, or takes it from one that died.
 type AssignFence struct {
 	Change
-	Node   string `json:"node"`
-	Fencer string `json:"fencer"`
-	Level  int    `json:"level"`
-	Why    string `json:"why,omitempty"`
+	Node   string       `json:"node"`
+	Fencer string       `json:"fencer"`
+	Level  int          `json:"level"`
+	Why    message.Text `json:"why,omitzero"`
 }
 
 // FenceDone is the result of one attempt.
@@ -247,15 +248,15 @@ type ConfirmFence struct {
 // Begin is the intent to start, stop or migrate a service.
 type Begin struct {
 	Change
-	Service    string     `json:"service"`
-	Intent     IntentKind `json:"intent"`
-	Node       string     `json:"node"`
-	Target     string     `json:"target,omitempty"`
-	Definition string     `json:"definition,omitempty"`
-	Purpose    Purpose    `json:"purpose,omitempty"`
-	Kill       bool       `json:"kill,omitempty"`
-	By         string     `json:"by,omitempty"`
-	Why        string     `json:"why,omitempty"`
+	Service    string       `json:"service"`
+	Intent     IntentKind   `json:"intent"`
+	Node       string       `json:"node"`
+	Target     string       `json:"target,omitempty"`
+	Definition string       `json:"definition,omitempty"`
+	Purpose    Purpose      `json:"purpose,omitempty"`
+	Kill       bool         `json:"kill,omitempty"`
+	By         string       `json:"by,omitempty"`
+	Why        message.Text `json:"why,omitzero"`
 }
 
 // Done is the result of a service's act.
@@ -320,10 +321,10 @@ type Ask struct {
 // GiveUp ends the wish of a service that cannot be met.
 type GiveUp struct {
 	Change
-	Service string `json:"service"`
-	Request string `json:"request"`
-	Code    int    `json:"code"`
-	Why     string `json:"why"`
+	Service string       `json:"service"`
+	Request string       `json:"request"`
+	Code    int          `json:"code"`
+	Why     message.Text `json:"why"`
 }
 
 // Configure replaces the cluster document.

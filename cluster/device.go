@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // ProvenFor reports whether a drill showed that a device is a node's own.
@@ -67,9 +68,9 @@ type Drill struct {
 	// Steps are what has happened so far.
 	Steps []Phase `json:"steps,omitempty"`
 	// Ended, OK and Why are of a drill that is over.
-	Ended time.Time `json:"ended,omitzero"`
-	OK    bool      `json:"ok,omitempty"`
-	Why   string    `json:"why,omitempty"`
+	Ended time.Time    `json:"ended,omitzero"`
+	OK    bool         `json:"ok,omitempty"`
+	Why   message.Text `json:"why,omitzero"`
 }
 
 // BeginDrill asks for a whole drill of one level of a node.
@@ -84,10 +85,10 @@ type BeginDrill struct {
 // EndDrill closes it.
 type EndDrill struct {
 	Change
-	Node string `json:"node"`
-	Act  uint64 `json:"act"`
-	OK   bool   `json:"ok,omitempty"`
-	Why  string `json:"why"`
+	Node string       `json:"node"`
+	Act  uint64       `json:"act"`
+	OK   bool         `json:"ok,omitempty"`
+	Why  message.Text `json:"why"`
 }
 
 // UnfitForDrill: without a person, a node's power is cut only while everything
@@ -176,7 +177,7 @@ func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 // TwinDevices finds two power devices of different nodes that are one and the same by
 // their declaration: the second one's name and a sentence, or nothing. Shooting the one
 // node by it would confirm the other one off (law L3).
-func (d Document) TwinDevices() (device, why string) {
+func (d Document) TwinDevices() (device string, why message.Text) {
 	type declared struct {
 		node   string
 		device fence.Device
@@ -192,16 +193,16 @@ func (d Document) TwinDevices() (device, why string) {
 				}
 				for _, other := range seen[where] {
 					if other.node != node && other.device.Name != name && !fence.ToldApart(one, other.device) {
-						return name, fmt.Sprintf("device %s of node %s has the address %s, and so has device %s of node %s: "+
+						return name, message.Sentence(fmt.Sprintf("device %s of node %s has the address %s, and so has device %s of node %s: "+
 							"one of the two machines would be shot for the other; correct the address, or name the plug or "+
-							"system of each in its options", name, node, one.Address, other.device.Name, other.node)
+							"system of each in its options", name, node, one.Address, other.device.Name, other.node))
 					}
 				}
 				seen[where] = append(seen[where], declared{node, one})
 			}
 		}
 	}
-	return "", ""
+	return "", message.Text{}
 }
 
 // Claimed says what else a node's hardware UUID could stand for: another member that

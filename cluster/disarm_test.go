@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 func TestNothingIsShotWhileFencingIsDisarmed(t *testing.T) {
@@ -45,7 +46,7 @@ func TestAWordIsTakenWhileFencingIsDisarmed(t *testing.T) {
 	b.Must(cluster.Disarm{For: time.Hour, By: "root"})
 	b.Lose("node1")
 	boot := b.Node("node1").Boot
-	word := cluster.BeginFence{Node: "node1", Boot: boot, Fencer: "node5", Why: "a person's word", By: "root",
+	word := cluster.BeginFence{Node: "node1", Boot: boot, Fencer: "node5", Why: message.Sentence("a person's word"), By: "root",
 		Override: true, Word: true}
 	confirm := cluster.ConfirmFence{Node: "node1", Boot: boot, By: "root"}
 	b.Must(word, confirm)
@@ -91,7 +92,7 @@ func TestADisarmingExpires(t *testing.T) {
 
 func noted(d plan.Decision, text string) bool {
 	for _, n := range d.Notes {
-		if strings.Contains(n.Why, text) {
+		if strings.Contains(n.Why.String(), text) {
 			return true
 		}
 	}

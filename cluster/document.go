@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -234,27 +235,27 @@ const ReadyWithin = 2 * time.Minute
 // Behind says why a service goes on as it was declared before.
 type Behind struct {
 	// Definition is the one that is not in force.
-	Definition string    `json:"definition"`
-	Why        string    `json:"why"`
-	At         time.Time `json:"at"`
+	Definition string       `json:"definition"`
+	Why        message.Text `json:"why"`
+	At         time.Time    `json:"at"`
 }
 
 // BehindWhy says why a running service goes on as it was declared before, empty
 // when it does not.
-func (s Service) BehindWhy() string {
+func (s Service) BehindWhy() message.Text {
 	h, held := s.Holder(s.Owner)
 	switch {
 	case !held || h.Definition == "" || h.Definition == s.Spec.Definition:
-		return ""
+		return message.Text{}
 	case s.Behind != nil && s.Behind.Definition == s.Spec.Definition:
 		return s.Behind.Why
 	case !s.Spec.Traits().Parts:
-		return "its definition changed after this start; the new one counts from the next (clusvcadm -R " + s.Spec.Name + ")"
+		return message.Sentence("its definition changed after this start; the new one counts from the next (clusvcadm -R " + s.Spec.Name + ")")
 	case !s.Enabled && s.State == resources.Started && s.Wish == nil:
-		return "it runs although it is disabled, so its changed declaration is not put in force (clusvcadm -e " +
-			s.Spec.Name + " keeps it, and does that)"
+		return message.Sentence("it runs although it is disabled, so its changed declaration is not put in force (clusvcadm -e " +
+			s.Spec.Name + " keeps it, and does that)")
 	}
-	return "its changed declaration is not in force yet"
+	return message.Sentence("its changed declaration is not in force yet")
 }
 
 // Begins reports whether an event is the beginning of an act.
@@ -268,16 +269,16 @@ func (e Event) Begins() bool {
 
 // Clash says why two services may not be on one node. A Spec is large and this is
 // asked for each pair of services, so neither is copied.
-func Clash(one, other *resources.Spec) (why string, exclusive bool) {
+func Clash(one, other *resources.Spec) (why message.Text, exclusive bool) {
 	switch {
 	case one.Exclusive:
-		return "it is exclusive, and " + other.Name + " is here", true
+		return message.Sentence("it is exclusive, and " + other.Name + " is here"), true
 	case other.Exclusive:
-		return other.Name + " is here, which is exclusive", true
+		return message.Sentence(other.Name + " is here, which is exclusive"), true
 	case slices.Contains(one.Apart, other.Name) || slices.Contains(other.Apart, one.Name):
-		return "it is kept apart from " + other.Name + ", which is here", false
+		return message.Sentence("it is kept apart from " + other.Name + ", which is here"), false
 	}
-	return "", false
+	return message.Text{}, false
 }
 
 // Up reports whether a service does its work; during a live migration it does.

@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // scheduled is a cluster of three whose document wants a drill every month, at night.
@@ -33,13 +34,13 @@ func drilled(b *clustertest.Book, c cluster.BeginDrill) {
 	if c.Node == fencer {
 		fencer = "node2"
 	}
-	b.Must(cluster.BeginFence{Node: c.Node, Boot: b.Node(c.Node).Boot, Fencer: fencer, Why: "a drill", By: c.By,
+	b.Must(cluster.BeginFence{Node: c.Node, Boot: b.Node(c.Node).Boot, Fencer: fencer, Why: message.Sentence("a drill"), By: c.By,
 		Override: true, Drill: true, Level: c.Level})
 	b.Must(b.Shot(c.Node, fence.Confirmed))
 	asked, _ := b.S.PowerOns.Get(c.Node)
 	b.Must(cluster.PowerOnDone{Node: c.Node, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation})
 	b.Up(c.Node, c.Node+"-after-"+b.At.String())
-	b.Must(cluster.EndDrill{Node: c.Node, Act: b.S.Drill.Index, OK: true, Why: "it came back"})
+	b.Must(cluster.EndDrill{Node: c.Node, Act: b.S.Drill.Index, OK: true, Why: message.Sentence("it came back")})
 }
 
 func TestTheScheduleDrillsOneNodeAfterTheOther(t *testing.T) {
@@ -79,7 +80,7 @@ func TestTheScheduleWaitsWhileAnythingIsNotWell(t *testing.T) {
 		},
 		"the last drill failed": func(b *clustertest.Book) {
 			b.Must(cluster.BeginDrill{Node: "node2", By: "root"})
-			b.Must(cluster.EndDrill{Node: "node2", Act: b.S.Drill.Index, Why: "as tested"})
+			b.Must(cluster.EndDrill{Node: "node2", Act: b.S.Drill.Index, Why: message.Sentence("as tested")})
 		},
 	} {
 		b := scheduled(t)
@@ -137,7 +138,7 @@ func TestTheHistoryTellsHowAnIntentWasClosed(t *testing.T) {
 // Power is asked for by who confirmed off, once, and never after a new boot.
 func TestPowerIsAskedForAfterAReboot(t *testing.T) {
 	b := clustertest.NewBook(t, 5)
-	reboot := cluster.BeginFence{Node: "node2", Boot: b.Node("node2").Boot, Fencer: "node1", Why: "by hand", By: "root",
+	reboot := cluster.BeginFence{Node: "node2", Boot: b.Node("node2").Boot, Fencer: "node1", Why: message.Sentence("by hand"), By: "root",
 		Override: true, Reboot: true}
 	b.Must(reboot)
 	b.Must(b.Shot("node2", fence.Confirmed))

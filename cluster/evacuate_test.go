@@ -5,6 +5,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -20,7 +21,7 @@ func TestALeaveStopsNothingThatANodeTakesLive(t *testing.T) {
 	standby("node3", cluster.OrderStandby)
 	b.Must(cluster.Leave{Node: "node1", By: "root"})
 	stop := cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRecovery,
-		By: "leave", Why: "planned"}
+		By: "leave", Why: message.Sentence("planned")}
 	standby("node2", "")
 	b.Refused(stop, "node2 can take vm:a live")
 	standby("node2", cluster.OrderStandby)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -163,11 +164,11 @@ type Told struct {
 
 // FoundTwice reports whether a service was last found running twice: what is paused then
 // was paused by us.
-func (s Service) FoundTwice() bool { return strings.HasPrefix(s.Reason, "RUNNING TWICE") }
+func (s Service) FoundTwice() bool { return strings.HasPrefix(s.Reason.String(), "RUNNING TWICE") }
 
 // Overtakes is what the request is told that this one takes the place of.
-func (c Ask) Overtakes() string {
-	return fmt.Sprintf("overtaken: %s asked to %s it", words.OrElse(c.By, "an administrator"), c.Op)
+func (c Ask) Overtakes() message.Text {
+	return message.Sentence(fmt.Sprintf("overtaken: %s asked to %s it", words.OrElse(c.By, "an administrator"), c.Op))
 }
 
 // Return codes of requests; the numbers and texts are rgmanager's
@@ -234,7 +235,7 @@ type Event struct {
 	// By is the person or the rule.
 	By string `json:"by,omitempty"`
 	// Why is a sentence.
-	Why string `json:"why"`
+	Why message.Text `json:"why"`
 	// Phases are measured moments of the act that this event ends.
 	Phases []Phase `json:"phases,omitempty"`
 }
@@ -248,10 +249,10 @@ type Phase struct {
 
 // Note is one thing that was not done, and what it waits for.
 type Note struct {
-	Subject string `json:"subject"`
-	Why     string `json:"why"`
+	Subject string       `json:"subject"`
+	Why     message.Text `json:"why"`
 	// Next says what an administrator can do about it, if anything.
-	Next string `json:"next,omitempty"`
+	Next message.Text `json:"next,omitzero"`
 }
 
 // Operation is what an administrator asks for.
@@ -274,16 +275,16 @@ const (
 )
 
 // InWords is an intent as a sentence.
-func (c Begin) InWords() string {
+func (c Begin) InWords() message.Text {
 	switch c.Intent {
 	case IntentMigrate:
-		return words.Sentence(fmt.Sprintf("migrate it from %s to %s", c.Node, c.Target), c.Why)
+		return message.Sentence(words.Sentence(fmt.Sprintf("migrate it from %s to %s", c.Node, c.Target), c.Why.String()))
 	case IntentConvalesce:
-		return words.Sentence("start what is down of it on "+c.Node, c.Why)
+		return message.Sentence(words.Sentence("start what is down of it on "+c.Node, c.Why.String()))
 	case IntentReconfigure:
-		return words.Sentence("put its changed declaration in force on "+c.Node, c.Why)
+		return message.Sentence(words.Sentence("put its changed declaration in force on "+c.Node, c.Why.String()))
 	}
-	return words.Sentence(fmt.Sprintf("%s it on %s", c.Intent, c.Node), c.Why)
+	return message.Sentence(words.Sentence(fmt.Sprintf("%s it on %s", c.Intent, c.Node), c.Why.String()))
 }
 
 // LastDecision is the newest event that began to put a service somewhere.

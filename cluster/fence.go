@@ -8,6 +8,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // AfterAttempt closes the attempt under way.
@@ -118,11 +119,11 @@ type FenceRecord struct {
 	Boot  string `json:"boot"`
 	Index uint64 `json:"index"`
 	// At is when the intent was committed, Ended when it was closed.
-	At    time.Time `json:"at"`
-	Ended time.Time `json:"ended"`
-	Why   string    `json:"why"`
-	By    string    `json:"by,omitempty"`
-	Drill bool      `json:"drill,omitempty"`
+	At    time.Time    `json:"at"`
+	Ended time.Time    `json:"ended"`
+	Why   message.Text `json:"why"`
+	By    string       `json:"by,omitempty"`
+	Drill bool         `json:"drill,omitempty"`
 
 	Ending Ending `json:"ending"`
 	// Fencer, Level (counted from 0) and Devices are those of the last attempt.
@@ -266,13 +267,13 @@ func powerDuties(s *State, n Member) []Duty {
 
 // Fence is an open fence intent.
 type Fence struct {
-	Node       string    `json:"node"`
-	Boot       string    `json:"boot"`
-	Index      uint64    `json:"index"`
-	Generation uint64    `json:"generation"`
-	At         time.Time `json:"at"`
-	Why        string    `json:"why"`
-	By         string    `json:"by,omitempty"`
+	Node       string       `json:"node"`
+	Boot       string       `json:"boot"`
+	Index      uint64       `json:"index"`
+	Generation uint64       `json:"generation"`
+	At         time.Time    `json:"at"`
+	Why        message.Text `json:"why"`
+	By         string       `json:"by,omitempty"`
 	// Tried are the finished attempts, newest last.
 	Tried []fence.Attempt `json:"tried,omitempty"`
 	// TriedTotal also counts attempts no longer listed.

@@ -20,7 +20,7 @@ func tries(b *clustertest.Book, node string, long time.Duration, ends func(i int
 		b.At = b.At.Add(28 * time.Second) // and one for each entry
 		told := b.Must(cluster.AssignFence{Node: node, Fencer: []string{"node2", "node3"}[i%2]}).Events
 		for _, e := range append(told, b.Must(ends(i)).Events...) {
-			lines = append(lines, e.Why)
+			lines = append(lines, e.Why.String())
 		}
 	}
 	return lines

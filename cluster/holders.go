@@ -8,6 +8,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -77,7 +78,7 @@ func (c Done) NeverSent(intent Intent, h Holder) bool {
 func (h Holder) After(result resources.Result, index uint64) Holder {
 	h.Condition, h.Since = string(result.Source), index
 	if result.Source == resources.Unknown {
-		h.Ask, h.Why = true, "the last act there proved nothing"
+		h.Ask, h.Why = true, message.Sentence("the last act there proved nothing")
 	}
 	return h
 }
@@ -251,27 +252,27 @@ func (s Service) HoldsBack() string {
 }
 
 // HeldByLoss adds to the end of a service that it is not started again by itself.
-func (s Service) HeldByLoss(from resources.State, why string) string {
+func (s Service) HeldByLoss(from resources.State, why message.Text) message.Text {
 	if from != resources.Started || (s.State != resources.Recovering && s.State != resources.Recoverable) {
 		return why
 	}
 	if loss := s.HoldsBack(); loss != "" {
-		return why + ". NOT STARTED AGAIN BY ITSELF: " + loss
+		return message.Sentence(why.String() + ". NOT STARTED AGAIN BY ITSELF: " + loss)
 	}
 	return why
 }
 
 // AstrayNext says what a person does about it.
-func (s Service) AstrayNext() string {
+func (s Service) AstrayNext() message.Text {
 	if s.State == resources.Started && s.Left().Loses() {
-		return fmt.Sprintf("end the snapshot on %s (`virsh blockcommit %s DISK --active --pivot`), "+
-			"or give it up with --declared-disks", s.Owner, s.Spec.Short())
+		return message.Sentence(fmt.Sprintf("end the snapshot on %s (`virsh blockcommit %s DISK --active --pivot`), "+
+			"or give it up with --declared-disks", s.Owner, s.Spec.Short()))
 	}
 	if s.State == resources.Started {
-		return fmt.Sprintf("declare the disk, or detach it on %s, or give it up with --declared-disks", s.Owner)
+		return message.Sentence(fmt.Sprintf("declare the disk, or detach it on %s, or give it up with --declared-disks", s.Owner))
 	}
-	return fmt.Sprintf("merge it (`qemu-img commit FILE`, while nothing runs on it), or give it up; then "+
-		"`clusvcadm -e %s --declared-disks`", s.Spec.Name)
+	return message.Sentence(fmt.Sprintf("merge it (`qemu-img commit FILE`, while nothing runs on it), or give it up; then "+
+		"`clusvcadm -e %s --declared-disks`", s.Spec.Name))
 }
 
 // Given notes a person's word that what the service wrote elsewhere may be left.
@@ -295,9 +296,9 @@ func (s Service) WordIsOver() Service {
 }
 
 // CameBack ends what was astray before a start, and says what the start left behind.
-func (s Service) CameBack(why string) (Service, string) {
+func (s Service) CameBack(why message.Text) (Service, message.Text) {
 	if left := s.Left(); left.Leaves() {
-		why = words.Sentence(why, "it came back on its declared disks, without "+left.Names())
+		why = message.Sentence(words.Sentence(why.String(), "it came back on its declared disks, without "+left.Names()))
 	}
 	s.Astray = nil
 	return s, why

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Guarded tells what stands guard over a boot of a node. It comes after the
@@ -132,7 +133,7 @@ type NodeHypervisor struct {
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation"`
 	// Why says what it did not answer; empty where it answers.
-	Why string `json:"why,omitempty"`
+	Why message.Text `json:"why,omitzero"`
 }
 
 // MostHypervisorWords bounds what a node may say about its hypervisor, and
@@ -145,7 +146,7 @@ const (
 // HungWhy says why a node can take no VM in at present; "" if it can. A service made of
 // resources needs no hypervisor.
 func (n Member) HungWhy(service Service) string {
-	if n.Hung == "" || !service.Spec.Traits().Hypervisor {
+	if n.Hung.IsZero() || !service.Spec.Traits().Hypervisor {
 		return ""
 	}
 	return "its hypervisor does not answer"
@@ -153,13 +154,13 @@ func (n Member) HungWhy(service Service) string {
 
 // Volume is what a node found wrong with the volume on which its log and its State lie.
 type Volume struct {
-	Why string `json:"why"`
+	Why message.Text `json:"why"`
 	// Failing: nothing can be written there. Else it is only running full.
 	Failing bool `json:"failing,omitempty"`
 }
 
 // None reports whether nothing is wrong.
-func (v Volume) None() bool { return v.Why == "" }
+func (v Volume) None() bool { return v.Why.IsZero() }
 
 // NodeVolume tells of an edge: the data volume of a node fails, runs full, or is well
 // again. It decides nothing; a node that follows no log is judged by that.
@@ -179,18 +180,18 @@ func (n Member) LastVolume() Volume {
 }
 
 // Words say what is wrong.
-func (v Volume) Words() string {
+func (v Volume) Words() message.Text {
 	if v.Failing {
-		return "its data volume cannot be written, so it takes no part in the log: " + v.Why
+		return message.Sentence("its data volume cannot be written, so it takes no part in the log: " + v.Why.String())
 	}
-	return "its data volume is running full: " + v.Why
+	return message.Sentence("its data volume is running full: " + v.Why.String())
 }
 
 // Next says what to do. A node that cannot write follows the log no more, and is judged by that.
-func (v Volume) Next(node string) string {
+func (v Volume) Next(node string) message.Text {
 	next := fmt.Sprintf("make room on %s, or see its kernel log for what is wrong with the disk; its VMs run on", node)
 	if v.Failing {
 		next += ", and unless it follows the log again it is fenced as a deaf node and they start elsewhere"
 	}
-	return next
+	return message.Sentence(next)
 }

@@ -7,17 +7,18 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
 func TestAHungHypervisorTakesNoVM(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	up := b.Node("node1").Incarnation
-	b.Refused(cluster.NodeHypervisor{Node: "node1", Incarnation: up - 1, Why: "no answer"}, "older incarnation")
-	if told := b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up, Why: "no answer"}).Events; len(told) != 1 {
+	b.Refused(cluster.NodeHypervisor{Node: "node1", Incarnation: up - 1, Why: message.Sentence("no answer")}, "older incarnation")
+	if told := b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up, Why: message.Sentence("no answer")}).Events; len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
-	if told := b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up, Why: "other words"}).Events; len(told) != 0 {
+	if told := b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up, Why: message.Sentence("other words")}).Events; len(told) != 0 {
 		t.Errorf("the same was told again: %v", told)
 	}
 	b.Refused(b.StartOf("vm:a", "node1"), "does not answer")

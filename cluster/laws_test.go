@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -122,7 +123,7 @@ func TestANodeLostBeforeItsInventoryLooksStillWhenHeardAgain(t *testing.T) {
 	b.Lose("node1")
 	b.Refused(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: incarnation, AsOf: b.S.Index,
 		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
-	b.Must(cluster.Contact{Node: "node1", Incarnation: incarnation, State: cluster.NodeOnline, Why: "heard"})
+	b.Must(cluster.Contact{Node: "node1", Incarnation: incarnation, State: cluster.NodeOnline, Why: message.Sentence("heard")})
 	if n := b.Node("node1"); n.State != cluster.NodeLooking {
 		t.Errorf("it is %s", n.State)
 	}
@@ -159,7 +160,7 @@ func TestOnlyConfirmedReleases(t *testing.T) {
 		b.Must(cluster.AssignFence{Node: "node1", Fencer: "node3"})
 		b.Must(b.Shot("node1", fence.Confirmed))
 		b.Is("vm:a", resources.Recovering, "")
-		if e := b.S.Timeline[len(b.S.Timeline)-1]; e.Subject != "vm:a" || e.Why == "" {
+		if e := b.S.Timeline[len(b.S.Timeline)-1]; e.Subject != "vm:a" || e.Why.IsZero() {
 			t.Errorf("the release told %+v", e)
 		}
 	}

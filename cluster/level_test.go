@@ -67,7 +67,7 @@ func TestALevelIsRaisedWhenAllMembersKnowIt(t *testing.T) {
 	if raises(d) {
 		t.Error("the leader raises the level although node2 does not know it")
 	}
-	if i := slices.IndexFunc(d.Notes, saysVersion); i < 0 || !strings.Contains(d.Notes[i].Why, "until node2") {
+	if i := slices.IndexFunc(d.Notes, saysVersion); i < 0 || !strings.Contains(d.Notes[i].Why.String(), "until node2") {
 		t.Errorf("nobody is told what newer rules wait for: %v", d.Notes)
 	}
 	b.Refused(cluster.RaiseLevel{Level: clustertest.NextLevel}, "node2 knows only cluster version 1")
@@ -87,7 +87,7 @@ func TestALevelIsRaisedWhenAllMembersKnowIt(t *testing.T) {
 	}
 }
 
-func saysVersion(n cluster.Note) bool { return strings.Contains(n.Why, "cluster version") }
+func saysVersion(n cluster.Note) bool { return strings.Contains(n.Why.String(), "cluster version") }
 
 // TestWhatOlderBinariesDoNotKnowStaysOut of the log, and of the State.
 func TestWhatOlderBinariesDoNotKnowStaysOut(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // DeafBack is how long a node has to follow the log again before it is given work.
@@ -60,23 +62,23 @@ func judgeDeaf(n Member, w Contactwatch, timing Timing) Judgement {
 	still := l.Still.Round(time.Second)
 	switch {
 	case w.BeyondGrace(timing, 0):
-		return Judgement{State: NodeLost, Why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, as "+
-			"long as a daemon may be silent", n.Name, still)}
+		return Judgement{State: NodeLost, Why: message.Sentence(fmt.Sprintf("%s is heard and has taken no entry of the log for %s, as "+
+			"long as a daemon may be silent", n.Name, still))}
 	case l.Still == 0 && l.Well == 0:
-		return Judgement{State: NodeDeaf, Why: n.Name + " did not follow the log",
-			Wait: "it did not follow the log under the last leader, and this one has not measured it yet"}
+		return Judgement{State: NodeDeaf, Why: message.Sentence(n.Name + " did not follow the log"),
+			Wait: message.Sentence("it did not follow the log under the last leader, and this one has not measured it yet")}
 	case l.Still == 0:
-		return Judgement{State: NodeDeaf, Why: n.Name + " is heard and did not follow the log",
-			Wait: fmt.Sprintf("it follows the log again, and is given work when it has done so for %s", DeafBack)}
+		return Judgement{State: NodeDeaf, Why: message.Sentence(n.Name + " is heard and did not follow the log"),
+			Wait: message.Sentence(fmt.Sprintf("it follows the log again, and is given work when it has done so for %s", DeafBack))}
 	}
 	return Judgement{State: NodeDeaf,
-		Why: fmt.Sprintf("%s is heard and has taken no entry of the log for %s, its newest is %d", n.Name, still,
-			min(l.Applied, l.End)),
-		Wait: fmt.Sprintf("deaf: its heartbeats come and it has taken no entry of the log for %s; it is given no work, and "+
+		Why: message.Sentence(fmt.Sprintf("%s is heard and has taken no entry of the log for %s, its newest is %d", n.Name, still,
+			min(l.Applied, l.End))),
+		Wait: message.Sentence(fmt.Sprintf("deaf: its heartbeats come and it has taken no entry of the log for %s; it is given no work, and "+
 			"unless it follows in %s, %s is fenced and what runs there starts elsewhere", still,
-			(timing.DeafFor() - l.Still).Round(time.Second), n.Name),
-		Next: fmt.Sprintf("on %s: `journalctl -u clusterd`; is the cluster's TCP port open, do large packets pass (MTU), "+
-			"can the data folder be written?", n.Name)}
+			(timing.DeafFor() - l.Still).Round(time.Second), n.Name)),
+		Next: message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd`; is the cluster's TCP port open, do large packets pass (MTU), "+
+			"can the data folder be written?", n.Name))}
 }
 
 // LogHeld says which log a node holds and how far it goes. It is remembered where a loss of the log
@@ -122,9 +124,9 @@ type LoseLog struct {
 	Node string `json:"node"`
 	// Log is the life of the log that it begins, and Before the one whose place that takes: what was
 	// asked for before the node began another one comes too late.
-	Log    string `json:"log"`
-	Before string `json:"before,omitempty"`
-	Why    string `json:"why"`
+	Log    string       `json:"log"`
+	Before string       `json:"before,omitempty"`
+	Why    message.Text `json:"why"`
 }
 
 // MayCount says why an answer of a node to a question of this one, a vote or the acknowledgement

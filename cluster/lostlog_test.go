@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // TestWhatALogLacks holds, case by case, what counts as a loss.
@@ -42,7 +43,7 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 			Session: session, Log: log}
 	}
 	b.Must(up("one", "first"))
-	b.Must(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: "gone"})
+	b.Must(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: message.Sentence("gone")})
 	if b.S.MayVote("node2") == "" {
 		t.Error("it may vote without its log")
 	}
@@ -55,7 +56,7 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 	if why := b.S.MayVote("node2"); why != "" {
 		t.Error(why)
 	}
-	b.Refused(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: "late"}, "holds this log already")
+	b.Refused(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: message.Sentence("late")}, "holds this log already")
 }
 
 // entries are those that a log holds and the State has not applied, of one command each.
@@ -78,7 +79,7 @@ func TestWhoWasLetInByAnEntryThatIsNotAppliedCounts(t *testing.T) {
 	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel,
 		Session: "one", Log: "first"})
 	lose := func(node, log, before string) cluster.LoseLog {
-		return cluster.LoseLog{Node: node, Log: log, Before: before, Why: "gone"}
+		return cluster.LoseLog{Node: node, Log: log, Before: before, Why: message.Sentence("gone")}
 	}
 	second, third := lose("node2", "second", "first"), lose("node2", "third", "second")
 	late := lose("node2", "third", "first")
@@ -122,8 +123,8 @@ func TestWhoWasLetInByAnEntryThatIsNotAppliedCounts(t *testing.T) {
 func TestALossThatIsToldLateIsOver(t *testing.T) {
 	b := clustertest.NewBook(t, 2)
 	n := b.Node("node2")
-	late := cluster.LoseLog{Node: "node2", Log: "second", Before: n.Log, Why: "gone"}
-	b.Must(cluster.LoseLog{Node: "node2", Log: "third", Before: n.Log, Why: "gone"})
+	late := cluster.LoseLog{Node: "node2", Log: "second", Before: n.Log, Why: message.Sentence("gone")}
+	b.Must(cluster.LoseLog{Node: "node2", Log: "third", Before: n.Log, Why: message.Sentence("gone")})
 	b.Refused(late, "has begun another log since")
 	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel,
 		Session: "s",

@@ -7,14 +7,15 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // ByLeave is the rule that empties a node that leaves.
 const ByLeave = "leave"
 
 // NotLive says why a service cannot move live.
-func NotLive(service Service) string {
-	return service.Spec.Name + " is made of resources and cannot move live; relocate it"
+func NotLive(service Service) message.Text {
+	return message.Sentence(service.Spec.Name + " is made of resources and cannot move live; relocate it")
 }
 
 // LeftBehind says of a VM that came up on another node than the one on which it ran
@@ -114,10 +115,10 @@ type Member struct {
 	Session string `json:"session,omitempty"`
 	// Incarnation is the index of its last NodeUp; older acts and results of it
 	// count for nothing (law L2).
-	Incarnation uint64    `json:"incarnation,omitempty"`
-	Since       uint64    `json:"since"`
-	SinceAt     time.Time `json:"sinceAt,omitzero"`
-	Why         string    `json:"why,omitempty"`
+	Incarnation uint64       `json:"incarnation,omitempty"`
+	Since       uint64       `json:"since"`
+	SinceAt     time.Time    `json:"sinceAt,omitzero"`
+	Why         message.Text `json:"why,omitzero"`
 	// Expelled is the generation that began without this node; it comes back with
 	// an empty log only. 0 if there is none.
 	Expelled uint64 `json:"expelled,omitempty"`
@@ -130,7 +131,7 @@ type Member struct {
 	// Stopped: its daemon announced that it ends on purpose, and has not started since.
 	Stopped bool `json:"stopped,omitempty"`
 	// Hung says what its hypervisor did not answer; empty where it answers.
-	Hung string `json:"hung,omitempty"`
+	Hung message.Text `json:"hung,omitzero"`
 	// Restarts are the starts of its daemon that came soon one after the other.
 	Restarts *Restarts `json:"restarts,omitempty"`
 	// Volume is what it found wrong with its data volume; nil for nothing.
@@ -259,26 +260,26 @@ func (n Member) StoppedOnPurpose() bool { return n.State == NodeSilent && n.Stop
 // its grace.
 func daemonSilent(n Member, w Contactwatch, timing Timing) Judgement {
 	left := (timing.SilentGrace - w.KernelOnly).Round(time.Second)
-	j := Judgement{State: NodeSilent, Next: "systemctl start clusterd on " + n.Name}
+	j := Judgement{State: NodeSilent, Next: message.Sentence("systemctl start clusterd on " + n.Name)}
 	if n.Stopped {
-		j.Why = fmt.Sprintf("clusterd was stopped on %s on purpose; its kernel answers (%s)", n.Name, w.Verdict.Why)
-		j.Wait = fmt.Sprintf("clusterd was stopped on purpose; unless it is back in %s, %s is fenced and what runs there "+
-			"starts elsewhere", left, n.Name)
+		j.Why = message.Sentence(fmt.Sprintf("clusterd was stopped on %s on purpose; its kernel answers (%s)", n.Name, w.Verdict.Why))
+		j.Wait = message.Sentence(fmt.Sprintf("clusterd was stopped on purpose; unless it is back in %s, %s is fenced and what runs there "+
+			"starts elsewhere", left, n.Name))
 		return j
 	}
-	j.Why = fmt.Sprintf("the kernel of %s answers, its daemon has been silent for %s (%s)", n.Name,
-		w.Silence.Round(10*time.Millisecond), w.Verdict.Why)
-	j.Wait = fmt.Sprintf("clusterd does not answer; unless it does in %s, %s is fenced and what runs there starts "+
-		"elsewhere", left, n.Name)
+	j.Why = message.Sentence(fmt.Sprintf("the kernel of %s answers, its daemon has been silent for %s (%s)", n.Name,
+		w.Silence.Round(10*time.Millisecond), w.Verdict.Why))
+	j.Wait = message.Sentence(fmt.Sprintf("clusterd does not answer; unless it does in %s, %s is fenced and what runs there starts "+
+		"elsewhere", left, n.Name))
 	return j
 }
 
 // outOfGrace says why a node is lost whose kernel answers.
-func outOfGrace(n Member, w Contactwatch, timing Timing) string {
+func outOfGrace(n Member, w Contactwatch, timing Timing) message.Text {
 	if n.Stopped {
-		return fmt.Sprintf("clusterd was stopped on %s on purpose and did not come back within %s (%s)", n.Name,
-			timing.SilentGrace, w.Verdict.Why)
+		return message.Sentence(fmt.Sprintf("clusterd was stopped on %s on purpose and did not come back within %s (%s)", n.Name,
+			timing.SilentGrace, w.Verdict.Why))
 	}
-	return fmt.Sprintf("the daemon of %s stayed silent for %s although its kernel answers (%s)", n.Name,
-		timing.SilentGrace, w.Verdict.Why)
+	return message.Sentence(fmt.Sprintf("the daemon of %s stayed silent for %s although its kernel answers (%s)", n.Name,
+		timing.SilentGrace, w.Verdict.Why))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -64,9 +65,9 @@ func (v View) RestEnd(service *Service, tick time.Duration) {
 }
 
 // HungNext says what a person does about a guest of which nobody can tell anything.
-func (s Service) HungNext(node string) string {
-	return fmt.Sprintf("`virsh destroy %s` on %s, where nothing answers for it, or `clusvcadm -d %s`, which ends it; "+
-		"where virsh hangs as well, restart libvirtd there, which touches no VM", s.Spec.Short(), node, s.Spec.Name)
+func (s Service) HungNext(node string) message.Text {
+	return message.Sentence(fmt.Sprintf("`virsh destroy %s` on %s, where nothing answers for it, or `clusvcadm -d %s`, which ends it; "+
+		"where virsh hangs as well, restart libvirtd there, which touches no VM", s.Spec.Short(), node, s.Spec.Name))
 }
 
 // Gathers reports whether a start of the cluster's own goes where its companions
@@ -91,8 +92,8 @@ func (s Service) ArrivedHome(node string) Service {
 }
 
 // PlacedWhy says that a person put the service where it is.
-func (s *Service) PlacedWhy() string {
-	return fmt.Sprintf("an administrator put %s on %s", s.Spec.Name, s.Owner)
+func (s *Service) PlacedWhy() message.Text {
+	return message.Sentence(fmt.Sprintf("an administrator put %s on %s", s.Spec.Name, s.Owner))
 }
 
 // Newer tells which of two services that run together decides where both are: one
@@ -137,11 +138,11 @@ func (s Service) TwiceWhat() string {
 }
 
 // TwiceRemedy is what a person does about it.
-func (s Service) TwiceRemedy() string {
+func (s Service) TwiceRemedy() message.Text {
 	if s.pausable() {
-		return "stop the wrong copy with `virsh destroy` on its node"
+		return message.Sentence("stop the wrong copy with `virsh destroy` on its node")
 	}
-	return "stop the wrong copy's resources by hand on its node, and find out who started them"
+	return message.Sentence("stop the wrong copy's resources by hand on its node, and find out who started them")
 }
 
 // Fall is the word for how a service of this kind falls.
@@ -153,14 +154,14 @@ func (s Service) Fall() string {
 }
 
 // RunningWhy is the sentence about a service that runs.
-func (s Service) RunningWhy(h Holder) string {
+func (s Service) RunningWhy(h Holder) message.Text {
 	switch {
 	case !s.Spec.Traits().Parts:
-		return "the guest runs"
+		return message.Sentence("the guest runs")
 	case s.Flags&resources.Partial != 0:
-		return words.Sentence("it goes on in part", h.Reason)
+		return message.Sentence(words.Sentence("it goes on in part", h.Reason))
 	}
-	return "its resources run"
+	return message.Sentence("its resources run")
 }
 
 // RunningWhat names the last moment of a recovery.
@@ -261,6 +262,6 @@ func (s Service) Asking(node string) bool {
 
 // UndoneWhy is what a migration that was undone died of.
 func (s Service) UndoneWhy() string {
-	_, why, _ := strings.Cut(s.Reason, " failed: ")
+	_, why, _ := strings.Cut(s.Reason.String(), " failed: ")
 	return why
 }

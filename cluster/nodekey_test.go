@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -121,7 +122,7 @@ func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 	b := keyed(t, 3, "vm:a")
 	restart(b, "node1", "node2", "node3")
 	b.Must(cluster.Contact{Node: "node3", Incarnation: b.Node("node3").Incarnation, State: cluster.NodeSilent,
-		Why: "silent"})
+		Why: message.Sentence("silent")})
 	b.Refused(cluster.RotateKey{Node: "node3"}, "`clusterd node replace node3`")
 	b.Refused(cluster.RotateKey{Node: "node2"}, "node3 would not know the new key of node2")
 	b.Must(cluster.RotateKey{Node: "node2", Anyway: true, By: "root"})

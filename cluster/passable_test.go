@@ -15,7 +15,7 @@ func TestTheDoorOpensForAnOpenIntentAlone(t *testing.T) {
 	b := clustertest.NewBook(t, 5, "vm:a")
 	door := func(node, uuid string, want bool) {
 		t.Helper()
-		if _, may, why := cluster.Passable(b.S, node, uuid); may != want || (!may && why == "") {
+		if _, may, why := cluster.Passable(b.S, node, uuid); may != want || (!may && why.IsZero()) {
 			t.Errorf("at index %d %s may bring up %s: %v, want %v (%q)", b.S.Index, node, uuid, may, want, why)
 		}
 	}
@@ -48,7 +48,7 @@ func TestTheDoorStaysShutForWhatWasRemovedAndMayStillRun(t *testing.T) {
 	if !b.S.Tombstones.Has("uuid-vm:old") {
 		t.Fatal("nothing is left of a service that nobody has looked for")
 	}
-	if _, may, why := cluster.Passable(b.S, "node1", "uuid-vm:old"); may || why == "" {
+	if _, may, why := cluster.Passable(b.S, "node1", "uuid-vm:old"); may || why.IsZero() {
 		t.Errorf("a removed service that may still run elsewhere is let in (%q)", why)
 	}
 }

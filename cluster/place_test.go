@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // TestTheFirstReasonIsTheOneThatIsShown: what keeps everything off a node is said before what keeps
@@ -16,7 +17,7 @@ func TestTheFirstReasonIsTheOneThatIsShown(t *testing.T) {
 	service := b.Service("vm:a")
 	service.Spec.Apart = []string{"vm:b"}
 	for _, node := range []string{"node1", "node2"} {
-		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: "no memory", At: b.At,
+		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: message.Sentence("no memory"), At: b.At,
 			Incarnation: b.Node(node).Incarnation})
 	}
 	b.S.Services.Set("vm:a", service)

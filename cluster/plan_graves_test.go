@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -27,7 +28,7 @@ func TestTheStartThatIsTriedAgainIsOneThatMayBe(t *testing.T) {
 	}
 	service := b.Service("vm:a")
 	for _, node := range []string{"node3", "node4", "node2", "node1"} {
-		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: "tested"})
+		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: message.Sentence("tested")})
 	}
 	b.S.Services.Set("vm:a", service)
 	starts := func(waited time.Duration) string {
@@ -66,8 +67,8 @@ func TestARemovedServiceThatStillRunsIsTold(t *testing.T) {
 	b.S.Services.Set("vm:a", service)
 	b.Must(clustertest.Configure(clustertest.Document(), b.S.Config.Version))
 	notes := plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}).Notes
-	if len(notes) != 1 || notes[0].Subject != "vm:a" || !strings.Contains(notes[0].Why, "not proven gone from node2") ||
-		!strings.Contains(notes[0].Next, "virsh destroy") {
+	if len(notes) != 1 || notes[0].Subject != "vm:a" || !strings.Contains(notes[0].Why.String(), "not proven gone from node2") ||
+		!strings.Contains(notes[0].Next.String(), "virsh destroy") {
 		t.Errorf("told: %+v", notes)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -110,7 +111,7 @@ func TestABootThatWasCutOffIsNeverAdmitted(t *testing.T) {
 	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1",
 		MaxLevel: cluster.CurrentLevel}
 	b.Refused(up, "")
-	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline, Why: "heard"},
+	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline, Why: message.Sentence("heard")},
 		"cut off")
 	b.Refused(cluster.Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.S.Index,
 		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")

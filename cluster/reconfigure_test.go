@@ -56,7 +56,7 @@ func reconfiguring(b *clustertest.Book) {
 
 func TestARunningServiceTakesItsDeclarationIn(t *testing.T) {
 	b := redeclared(t, "service:shop", blue)
-	if why := b.Service("service:shop").BehindWhy(); why == "" {
+	if why := b.Service("service:shop").BehindWhy(); why.IsZero() {
 		t.Error("it is not said to be behind")
 	}
 	reconfiguring(b)
@@ -68,7 +68,7 @@ func TestARunningServiceTakesItsDeclarationIn(t *testing.T) {
 	b.Must(b.Done("service:shop", "node1", resources.Result{OK: true, Source: resources.Running, Why: "1 started"}))
 	b.Is("service:shop", resources.Started, "node1", "node1")
 	if h := b.Service("service:shop").Holders[0]; h.Definition != "blue" || len(reconfigures(b)) > 0 ||
-		b.Service("service:shop").BehindWhy() != "" {
+		!b.Service("service:shop").BehindWhy().IsZero() {
 		t.Errorf("%+v, and the plan begins %v", h, reconfigures(b))
 	}
 }
@@ -81,8 +81,8 @@ func TestAChangeThatFails(t *testing.T) {
 	b.Must(b.Done("service:shop", "node1",
 		resources.Result{Source: resources.Running, Why: "nothing was changed: no agent"}))
 	b.Is("service:shop", resources.Started, "node1", "node1")
-	if why := b.Service("service:shop").BehindWhy(); !strings.Contains(why, "no agent") ||
-		!strings.Contains(why, "clusvcadm -R service:shop") || len(reconfigures(b)) > 0 {
+	if why := b.Service("service:shop").BehindWhy(); !strings.Contains(why.String(), "no agent") ||
+		!strings.Contains(why.String(), "clusvcadm -R service:shop") || len(reconfigures(b)) > 0 {
 		t.Errorf("%q, and the plan begins %v", why, reconfigures(b))
 	}
 	declare(b, "service:shop", func(s *resources.Spec) { s.Definition = "red" })
@@ -119,7 +119,7 @@ func TestAChangeIsWithinTheLaws(t *testing.T) {
 	vm := redeclared(t, "vm:a", blue)
 	vm.Refused(cluster.Begin{Service: "vm:a", Intent: cluster.IntentReconfigure, Node: "node1", Definition: "blue"},
 		"is a VM")
-	if why := vm.Service("vm:a").BehindWhy(); !strings.Contains(why, "clusvcadm -R vm:a") || len(reconfigures(vm)) > 0 {
+	if why := vm.Service("vm:a").BehindWhy(); !strings.Contains(why.String(), "clusvcadm -R vm:a") || len(reconfigures(vm)) > 0 {
 		t.Errorf("%q, and the plan begins %v", why, reconfigures(vm))
 	}
 }
@@ -137,7 +137,7 @@ func TestAChangeWaitsForThoseWhoDisabledIt(t *testing.T) {
 	b.Is("service:shop", resources.Started, "node2", "node2")
 	declare(b, "service:shop", blue)
 	why := b.Service("service:shop").BehindWhy()
-	if !strings.Contains(why, "clusvcadm -e service:shop") || len(reconfigures(b)) > 0 {
+	if !strings.Contains(why.String(), "clusvcadm -e service:shop") || len(reconfigures(b)) > 0 {
 		t.Errorf("%q, and the plan begins %v", why, reconfigures(b))
 	}
 	b.Must(cluster.Ask{Request: "e", Op: cluster.OpEnable, Service: "service:shop"})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -119,9 +120,9 @@ type Holder struct {
 	// what is paused here is ours to go on with.
 	Creating bool `json:"creating,omitempty"`
 	// Condition is what was last seen there, in the agent's words.
-	Condition string `json:"condition,omitempty"`
-	Reason    string `json:"reason,omitempty"`
-	Why       string `json:"why,omitempty"`
+	Condition string       `json:"condition,omitempty"`
+	Reason    string       `json:"reason,omitempty"`
+	Why       message.Text `json:"why,omitzero"`
 	// Definition and Disks are those of what was started, not of what is
 	// written now (law L9).
 	Definition string           `json:"definition,omitempty"`
@@ -140,7 +141,7 @@ type Service struct {
 	LastOwner string          `json:"lastOwner,omitempty"`
 	Since     uint64          `json:"since"`
 	SinceAt   time.Time       `json:"sinceAt,omitzero"`
-	Reason    string          `json:"reason,omitempty"`
+	Reason    message.Text    `json:"reason,omitzero"`
 	// Changed is the index at which state, intent or holders last changed; an
 	// unasked observation from before it counts for nothing.
 	Changed uint64   `json:"changed,omitempty"`
@@ -192,8 +193,8 @@ type Service struct {
 
 // FailedStart remembers that a start did not work.
 type FailedStart struct {
-	Node string `json:"node"`
-	Why  string `json:"why"`
+	Node string       `json:"node"`
+	Why  message.Text `json:"why"`
 	// Incarnation is that of the node's daemon then; what failed before it started
 	// anew counts no longer.
 	Incarnation uint64 `json:"incarnation,omitempty"`
@@ -265,13 +266,13 @@ type Intent struct {
 	TargetIncarnation uint64 `json:"targetIncarnation,omitempty"`
 	// Source is what a migration set out with. Once its ends hold nothing more, it alone tells on
 	// which disks the guest is, should somebody have brought it elsewhere.
-	Source     *Holder `json:"source,omitempty"`
-	Definition string  `json:"definition,omitempty"`
-	Purpose    Purpose `json:"purpose,omitempty"`
-	Kill       bool    `json:"kill,omitempty"`
-	By         string  `json:"by,omitempty"`
-	Why        string  `json:"why,omitempty"`
-	Cause      uint64  `json:"cause,omitempty"`
+	Source     *Holder      `json:"source,omitempty"`
+	Definition string       `json:"definition,omitempty"`
+	Purpose    Purpose      `json:"purpose,omitempty"`
+	Kill       bool         `json:"kill,omitempty"`
+	By         string       `json:"by,omitempty"`
+	Why        message.Text `json:"why,omitzero"`
+	Cause      uint64       `json:"cause,omitempty"`
 	// Settling: the migration ended otherwise than clean; both ends are asked.
 	Settling bool `json:"settling,omitempty"`
 	// Asked counts the rounds of asking, so that each has its own name.
@@ -325,7 +326,7 @@ type Request struct {
 	Done     bool          `json:"done"`
 	Code     int           `json:"code"`
 	Text     string        `json:"text,omitempty"`
-	Why      string        `json:"why,omitempty"`
+	Why      message.Text  `json:"why,omitzero"`
 	Owner    string        `json:"owner,omitempty"`
 	Total    time.Duration `json:"total,omitempty"`
 	Downtime time.Duration `json:"downtime,omitempty"`

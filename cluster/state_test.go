@@ -10,13 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
-	"pgregory.net/rapid"
 )
 
 // everyCommand has one of each kind, with every field filled.
@@ -28,11 +30,11 @@ func everyCommand() []cluster.Command {
 		cluster.Init{Cluster: "c", ID: "i", Secrets: cluster.Secrets{Authority: "a", AuthorityKey: []byte("k")}, Level: 2},
 		cluster.Restore{State: json.RawMessage(`{"id":"x"}`), Node: "n", By: "root"},
 		cluster.Recover{Generation: 3, Dead: []string{"node1"}, Through: 4, By: "root"},
-		cluster.GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: "w", LastHeard: at, Decided: at,
+		cluster.GoAlone{Generation: 2, Node: "n", Peer: "m", Through: 9, Why: message.Sentence("w"), LastHeard: at, Decided: at,
 			Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"},
 				Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
 		cluster.Readmit{Node: "m", Generation: 2},
-		cluster.LoseLog{Node: "m", Log: "l", Before: "b", Why: "w"},
+		cluster.LoseLog{Node: "m", Log: "l", Before: "b", Why: message.Sentence("w")},
 		cluster.RaiseLevel{Level: 2},
 		cluster.AddToken{ID: "t", Token: cluster.Token{Hash: "h", Expires: at, Replace: "node1", By: "root"}},
 		cluster.Join{Token: "t", Node: "n", Fingerprint: "f", Key: []byte{1}, HardwareUUID: "h", Address: "a",
@@ -45,10 +47,10 @@ func everyCommand() []cluster.Command {
 		cluster.Inventory{Node: "n", Incarnation: 4, Boot: "b", Found: []cluster.Found{{Service: "vm:a", Observation: seen}}},
 		cluster.Leave{Node: "n", By: "root"},
 		cluster.NodeGone{Node: "n", Incarnation: 4},
-		cluster.Contact{Node: "n", Incarnation: 4, State: cluster.NodeLost, Silence: time.Second, Why: "w"},
-		cluster.BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: "w", By: "root", Override: true, Drill: true, Level: 1,
+		cluster.Contact{Node: "n", Incarnation: 4, State: cluster.NodeLost, Silence: time.Second, Why: message.Sentence("w")},
+		cluster.BeginFence{Node: "n", Boot: "b", Fencer: "m", Why: message.Sentence("w"), By: "root", Override: true, Drill: true, Level: 1,
 			Word: true, Reboot: true, Service: "vm:a"},
-		cluster.AssignFence{Node: "n", Fencer: "m", Level: 1, Why: "w"},
+		cluster.AssignFence{Node: "n", Fencer: "m", Level: 1, Why: message.Sentence("w")},
 		cluster.FenceDone{Node: "n", Act: 5, Ordinal: 1, Fencer: "m", Incarnation: 2,
 			Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"},
 				Phases: []fence.Phase{{What: "off", At: at}}, Duration: time.Second}},
@@ -65,9 +67,9 @@ func everyCommand() []cluster.Command {
 func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.Command {
 	return []cluster.Command{
 		cluster.BeginDrill{Node: "n", Level: 1, By: "root", Scheduled: true},
-		cluster.EndDrill{Node: "n", Act: 5, OK: true, Why: "w"},
+		cluster.EndDrill{Node: "n", Act: 5, OK: true, Why: message.Sentence("w")},
 		cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "n", Target: "m", Definition: "d",
-			Purpose: cluster.ForRestart, Kill: true, By: "root", Why: "w"},
+			Purpose: cluster.ForRestart, Kill: true, By: "root", Why: message.Sentence("w")},
 		cluster.Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2,
 			Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2,
 				Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
@@ -83,16 +85,16 @@ func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.C
 		cluster.NodeEmpty{Node: "n", Order: 3},
 		cluster.EndMove{Service: "vm:a", Act: 7, By: "root"}, cluster.TellKey{Node: "n", Since: 3, Fingerprint: "f",
 			Key: []byte{1}},
-		cluster.GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: "w"},
+		cluster.GiveUp{Service: "vm:a", Request: "r", Code: -7, Why: message.Sentence("w")},
 		clustertest.Configure(clustertest.Document("vm:a"), 3),
 		cluster.Told{Alert: "a", Node: "n", Index: 4, Ordinal: 1, Sent: 3, Failed: 2, Dropped: 1, Problem: "p", Trouble: "t"},
 		cluster.Guarded{Node: "n", Incarnation: 4, Guard: fence.Guard{Boot: "b", Timeout: 2, Lease: 1,
 			Pills: []string{"/p"}, Keys: []string{"/k"}}},
 		cluster.KeyBack{Node: "n", Boot: "b", Disk: "/k", By: "m", Again: true, Why: "w"},
 		cluster.LostKeys{Node: "n", Incarnation: 4, Boot: "b"}, cluster.DaemonStopping{Node: "n", Incarnation: 4},
-		cluster.SetAddress{Node: "n", Address: "a", By: "root"}, cluster.NodeHypervisor{Node: "n", Incarnation: 4, Why: "w"},
+		cluster.SetAddress{Node: "n", Address: "a", By: "root"}, cluster.NodeHypervisor{Node: "n", Incarnation: 4, Why: message.Sentence("w")},
 		cluster.TurnKey{Node: "n", Since: 3, Fingerprint: "f", Epoch: 2, Wrap: []byte{1}},
-		cluster.NodeVolume{Node: "n", Incarnation: 4, Volume: cluster.Volume{Why: "w", Failing: true}},
+		cluster.NodeVolume{Node: "n", Incarnation: 4, Volume: cluster.Volume{Why: message.Sentence("w"), Failing: true}},
 		cluster.Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
 			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
 		cluster.RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"},

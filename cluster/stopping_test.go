@@ -21,7 +21,7 @@ func TestAnAnnouncementCountsForItsIncarnation(t *testing.T) {
 	w := cluster.Contactwatch{Heard: true, Silence: time.Minute, KernelOnly: time.Minute}
 	w.Verdict = &cluster.Verdict{Kernel: cluster.Answers, Daemon: cluster.Silent}
 	if j := cluster.Judge(b.Node("node2"), w, rules.Of(b.S).TimingOf(b.Node("node2"))); j.State != cluster.NodeSilent ||
-		j.Next == "" {
+		j.Next.IsZero() {
 		t.Errorf("after a minute it is %+v", j)
 	}
 	w.Verdict = &cluster.Verdict{Kernel: cluster.Silent, Daemon: cluster.Silent}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -51,8 +52,8 @@ func (l *Loop) Pause() time.Duration {
 }
 
 // Says tells of a loop in a sentence.
-func (l *Loop) Says() string {
-	return fmt.Sprintf("started %d times in the last %s, last end: %s", len(l.Starts), words.Minutes(LoopForgets), l.Last)
+func (l *Loop) Says() message.Text {
+	return message.Sentence(fmt.Sprintf("started %d times in the last %s, last end: %s", len(l.Starts), words.Minutes(LoopForgets), l.Last))
 }
 
 // TellsRound: of many rounds the first ones are told, and then each doubling.
@@ -112,8 +113,8 @@ func (v View) loopsMove() bool {
 }
 
 // Next is what to do about the loop.
-func (l *Loop) Next(name string) string {
-	return fmt.Sprintf("look at its console and its log on %s; `clusvcadm -d %s` ends the restarts", l.Node, name)
+func (l *Loop) Next(name string) message.Text {
+	return message.Sentence(fmt.Sprintf("look at its console and its log on %s; `clusvcadm -d %s` ends the restarts", l.Node, name))
 }
 
 const (
@@ -191,17 +192,17 @@ const (
 type Trouble struct {
 	Node string `json:"node"`
 	// Incarnation is that of the node's daemon when it happened.
-	Incarnation uint64      `json:"incarnation"`
-	Kind        TroubleKind `json:"kind"`
-	At          time.Time   `json:"at"`
-	Why         string      `json:"why,omitempty"`
+	Incarnation uint64       `json:"incarnation"`
+	Kind        TroubleKind  `json:"kind"`
+	At          time.Time    `json:"at"`
+	Why         message.Text `json:"why,omitzero"`
 }
 
 // String says what happened.
 func (tr Trouble) String() string {
 	what := map[TroubleKind]string{TroubleStart: "a start on %s failed", TroubleCrash: "it failed on %s",
 		TroubleMove: "its move to %s failed", TroubleRoom: "it left %s"}[tr.Kind]
-	return words.Sentence(fmt.Sprintf(what, tr.Node), tr.Why)
+	return words.Sentence(fmt.Sprintf(what, tr.Node), tr.Why.String())
 }
 
 // Untroubled forgets what went wrong on a node.
@@ -217,7 +218,7 @@ func (s Service) Untroubled(node string) Service {
 }
 
 // TriedLater says of a failure when the cluster tries again.
-func (tr Trouble) TriedLater() string {
-	return fmt.Sprintf("%s; it is tried again at %s, or when clusterd on %s has started anew", tr,
-		tr.At.Add(TroubleLasts).UTC().Format("15:04:05 MST"), tr.Node)
+func (tr Trouble) TriedLater() message.Text {
+	return message.Sentence(fmt.Sprintf("%s; it is tried again at %s, or when clusterd on %s has started anew", tr,
+		tr.At.Add(TroubleLasts).UTC().Format("15:04:05 MST"), tr.Node))
 }

@@ -13,7 +13,7 @@ import (
 func says(b *clustertest.Book, id string, code int, words string) {
 	b.T.Helper()
 	b.Answer(id, code)
-	if r, _ := b.S.Requests.Get(id); !strings.Contains(r.Why, words) || (words == "" && r.Why != "") {
+	if r, _ := b.S.Requests.Get(id); !strings.Contains(r.Why.String(), words) || (words == "" && !r.Why.IsZero()) {
 		b.T.Errorf("request %s was answered with %q, want %q in it", id, r.Why, words)
 	}
 }

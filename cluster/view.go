@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -157,7 +158,7 @@ type Verdict struct {
 	Kernel Answer
 	Daemon Answer
 	// Why says who saw what, in words.
-	Why string
+	Why message.Text
 }
 
 // View is what one node knows by its own measuring. It never enters the log.
@@ -249,9 +250,9 @@ func (w Contactwatch) Unasked(timing Timing) bool {
 // Judgement is what the leader makes of a node's silence.
 type Judgement struct {
 	State NodeState
-	Why   string
+	Why   message.Text
 	// Wait says what is waited for while nothing is judged, Next what to do about it.
-	Wait, Next string
+	Wait, Next message.Text
 }
 
 // Judge decides by silence and verdict. Heartbeats alone never condemn: a
@@ -268,21 +269,21 @@ func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 	case w.Silence < timing.Test:
 		return Judgement{State: NodeOnline}
 	case w.Silence < limit || w.Verdict == nil:
-		return Judgement{Wait: fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name,
-			w.Silence.Round(10*time.Millisecond))}
+		return Judgement{Wait: message.Sentence(fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name,
+			w.Silence.Round(10*time.Millisecond)))}
 	case w.Verdict.Daemon == Answers:
-		return Judgement{Wait: fmt.Sprintf(
+		return Judgement{Wait: message.Sentence(fmt.Sprintf(
 			"%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name,
-			w.Verdict.Why)}
+			w.Verdict.Why))}
 	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
 		return daemonSilent(n, w, timing)
 	case w.Verdict.Kernel == Answers:
 		return Judgement{State: NodeLost, Why: outOfGrace(n, w, timing)}
 	case w.Verdict.Kernel == Uncertain:
-		return Judgement{Wait: fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why)}
+		return Judgement{Wait: message.Sentence(fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why))}
 	}
-	return Judgement{State: NodeLost, Why: fmt.Sprintf("silent for %s to everybody (%s)",
-		w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
+	return Judgement{State: NodeLost, Why: message.Sentence(fmt.Sprintf("silent for %s to everybody (%s)",
+		w.Silence.Round(10*time.Millisecond), w.Verdict.Why))}
 }
 
 // Waited measures how long this node has seen a fence intent in its log, by its
@@ -303,7 +304,7 @@ type Candidate struct {
 	// Here: the service runs there.
 	Here bool `json:"here,omitempty"`
 	// Why is the rule that ruled it out, or what speaks for it.
-	Why string `json:"why"`
+	Why message.Text `json:"why"`
 	// Services is how many run there, by which equal nodes are told apart.
 	Services int `json:"services"`
 }
@@ -315,7 +316,7 @@ type Explanation struct {
 	State   string `json:"state"`
 	Owner   string `json:"owner,omitempty"`
 	// Reason is the sentence of its last change.
-	Reason string `json:"reason,omitempty"`
+	Reason message.Text `json:"reason,omitzero"`
 	// Decision is the event of the last decision about its place; nil when the
 	// timeline does not reach back to it.
 	Decision *Event `json:"decision,omitempty"`
@@ -328,7 +329,7 @@ type Explanation struct {
 	// Waits are the plan's notes about it.
 	Waits []Note `json:"waits,omitempty"`
 	// Next is what the plan does with it now, in words; empty for nothing.
-	Next string `json:"next,omitempty"`
+	Next message.Text `json:"next,omitzero"`
 }
 
 // Method is how a service leaves a node.
@@ -351,13 +352,13 @@ type DrainStep struct {
 	Method  Method `json:"method"`
 	Target  string `json:"target,omitempty"`
 	// Why is what speaks for the target.
-	Why string `json:"why,omitempty"`
+	Why message.Text `json:"why,omitzero"`
 	// Blockers are all the reasons why it does not go (by that method).
-	Blockers []string `json:"blockers,omitempty"`
+	Blockers []message.Text `json:"blockers,omitempty"`
 	// Warnings are what it loses by going.
-	Warnings []string `json:"warnings,omitempty"`
+	Warnings []message.Text `json:"warnings,omitempty"`
 	// Next says what an administrator can do about it.
-	Next string `json:"next,omitempty"`
+	Next message.Text `json:"next,omitzero"`
 	// Deadline tells that it is stopped and started on Target when the deadline of
 	// the order comes, although it cannot move live.
 	Deadline bool `json:"deadline,omitempty"`
@@ -370,12 +371,12 @@ type DrainStep struct {
 type Rehearsal struct {
 	// Refused says why it would not be taken, Code is rgmanager's; Refused is
 	// empty when it would.
-	Refused string `json:"refused,omitempty"`
-	Code    int    `json:"code"`
+	Refused message.Text `json:"refused,omitzero"`
+	Code    int          `json:"code"`
 	// Text, Why and Owner are the answer that would follow.
-	Text  string `json:"text,omitempty"`
-	Why   string `json:"why,omitempty"`
-	Owner string `json:"owner,omitempty"`
+	Text  string       `json:"text,omitempty"`
+	Why   message.Text `json:"why,omitzero"`
+	Owner string       `json:"owner,omitempty"`
 	// Done: the request would be answered; else it would wait for what Notes say.
 	Done bool `json:"done"`
 	// Events are the timeline that would follow, in order; their times mean nothing.

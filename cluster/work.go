@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -258,12 +259,12 @@ func StillWanted(s *State, self string, d Duty) error {
 // just booted still finds intents in its log that were meant for the boot before;
 // what came up by them would be held by a boot that is no more (law L1). So a
 // managed VM waits until this daemon's own incarnation is the one in force.
-func PassableFor(s *State, self string, incarnation uint64, uuid string) (service string, may bool, why string) {
+func PassableFor(s *State, self string, incarnation uint64, uuid string) (service string, may bool, why message.Text) {
 	service, may, why = Passable(s, self, uuid)
 	n, _ := s.Nodes.Get(self)
 	if may && service != "" && (incarnation == 0 || n.Incarnation != incarnation) {
-		return service, false, "clusterd on " + self + " is not admitted yet; what its log asks for was meant for the " +
-			"daemon before it"
+		return service, false, message.Sentence("clusterd on " + self + " is not admitted yet; what its log asks for was meant for the " +
+			"daemon before it")
 	}
 	return service, may, why
 }
@@ -278,7 +279,7 @@ func (i Intent) meansIncarnation(n Member) bool {
 // Passable tells the doorkeeper whether a managed VM may come up here now: only
 // by an open intent that names this node, or for a VM that this node owns (a
 // reboot of the guest passes the same door).
-func Passable(s *State, self, uuid string) (service string, may bool, why string) {
+func Passable(s *State, self, uuid string) (service string, may bool, why message.Text) {
 	n, known := s.Nodes.Get(self)
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
@@ -286,26 +287,26 @@ func Passable(s *State, self, uuid string) (service string, may bool, why string
 			continue
 		}
 		if !known {
-			return name, false, self + " is not a member of the cluster"
+			return name, false, message.Sentence(self + " is not a member of the cluster")
 		}
 		if s.Fences.Has(self) || n.Ended() {
-			return name, false, self + " is being fenced"
+			return name, false, message.Sentence(self + " is being fenced")
 		}
 		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && i.meansIncarnation(n) {
-			return name, true, ""
+			return name, true, message.Text{}
 		}
 		if h, held := service.Holder(self); held && OnBoot(n)(h) && service.Owner == self && service.Intent == nil {
-			return name, false, fmt.Sprintf("%s is running here as far as the cluster knows; use clusvcadm", name)
+			return name, false, message.Sentence(fmt.Sprintf("%s is running here as far as the cluster knows; use clusvcadm", name))
 		}
-		return name, false, fmt.Sprintf(
-			"%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self)
+		return name, false, message.Sentence(fmt.Sprintf(
+			"%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self))
 	}
 	for _, key := range s.Tombstones.Keys() {
 		if key == uuid {
-			return "", false, "this VM was removed from the cluster but may still be running elsewhere"
+			return "", false, message.Sentence("this VM was removed from the cluster but may still be running elsewhere")
 		}
 	}
-	return "", true, ""
+	return "", true, message.Text{}
 }
 
 // ServiceOf is the service whose VM has the UUID, in upper or lower case; "" for none.

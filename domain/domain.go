@@ -10,6 +10,8 @@ package domain
 import (
 	"fmt"
 	"sort"
+
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Domain is a failover domain.
@@ -69,7 +71,7 @@ type Verdict struct {
 	Node  string `json:"node"`
 	Legal bool   `json:"legal"`
 	// Why is the rule that ruled it out, or what speaks for it.
-	Why string `json:"why"`
+	Why message.Text `json:"why"`
 
 	outside  bool
 	priority int
@@ -91,20 +93,20 @@ func Rank(d *Domain, candidates []Candidate) []Verdict {
 func judge(d *Domain, c Candidate) Verdict {
 	v := Verdict{Node: c.Node, failed: c.Failed, load: c.Load}
 	if c.Barred != "" {
-		v.Why = c.Barred
+		v.Why = message.Sentence(c.Barred)
 		return v
 	}
 	v.Legal = true
-	v.Why = "any node may run it"
+	v.Why = message.Sentence("any node may run it")
 	if d != nil {
 		v = d.place(v)
 	}
 	switch {
 	case v.Legal && c.Failed:
-		v.Why += "; a start failed here, so it comes last"
+		v.Why = message.Sentence(v.Why.String() + "; a start failed here, so it comes last")
 	case v.Legal && c.Last != "":
 		v.failed = true
-		v.Why += "; " + c.Last + ", so it comes last"
+		v.Why = message.Sentence(v.Why.String() + "; " + c.Last + ", so it comes last")
 	}
 	return v
 }
@@ -113,15 +115,15 @@ func (d *Domain) place(v Verdict) Verdict {
 	priority, inside := d.member(v.Node)
 	switch {
 	case inside && d.Ordered && priority == lastPriority:
-		v.priority, v.Why = priority, fmt.Sprintf("member of domain %s without a priority", d.Name)
+		v.priority, v.Why = priority, message.Sentence(fmt.Sprintf("member of domain %s without a priority", d.Name))
 	case inside && d.Ordered:
-		v.priority, v.Why = priority, fmt.Sprintf("priority %d in domain %s", priority, d.Name)
+		v.priority, v.Why = priority, message.Sentence(fmt.Sprintf("priority %d in domain %s", priority, d.Name))
 	case inside:
-		v.priority, v.Why = priority, fmt.Sprintf("member of domain %s", d.Name)
+		v.priority, v.Why = priority, message.Sentence(fmt.Sprintf("member of domain %s", d.Name))
 	case d.Restricted:
-		v.Legal, v.Why = false, fmt.Sprintf("not a member of restricted domain %s", d.Name)
+		v.Legal, v.Why = false, message.Sentence(fmt.Sprintf("not a member of restricted domain %s", d.Name))
 	default:
-		v.outside, v.Why = true, fmt.Sprintf("outside domain %s, which allows it", d.Name)
+		v.outside, v.Why = true, message.Sentence(fmt.Sprintf("outside domain %s, which allows it", d.Name))
 	}
 	return v
 }
@@ -190,5 +192,5 @@ func Failback(d *Domain, owner string, candidates []Candidate) (node, why string
 // Legal reports whether the domain lets the node run the service, and why not.
 func Legal(d *Domain, node string) (bool, string) {
 	v := judge(d, Candidate{Node: node})
-	return v.Legal, v.Why
+	return v.Legal, v.Why.String()
 }

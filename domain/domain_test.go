@@ -72,7 +72,7 @@ func TestRankKeepsTheDomainsWord(t *testing.T) {
 		for i, v := range verdicts {
 			c := given[v.Node]
 			legal := c.Barred == "" && (!d.Restricted || memberOf(d, v.Node))
-			if v.Legal != legal || v.Why == "" {
+			if v.Legal != legal || v.Why.IsZero() {
 				t.Fatalf("verdict %+v, legal should be %v", v, legal)
 			}
 			if i == 0 || !v.Legal {
@@ -146,7 +146,7 @@ func TestNoDomainAllowsEveryNode(t *testing.T) {
 	if got := strings.Join(order, " "); got != "c b a" {
 		t.Errorf("order %s", got)
 	}
-	if verdicts[2].Legal || verdicts[2].Why != "offline" {
+	if verdicts[2].Legal || verdicts[2].Why.String() != "offline" {
 		t.Errorf("the offline node: %+v", verdicts[2])
 	}
 	if _, _, move := Failback(nil, "b", []Candidate{{Node: "c"}}); move {

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // complainEvery bounds how often the timeline tells of one alert: events about
@@ -51,8 +52,8 @@ func (t *transaction) complain(c cluster.Told, cursor cluster.Cursor) cluster.Cu
 	switch {
 	case cursor.Problem == "" && cursor.Complaining:
 		e.From = "failing"
-		e.Why = fmt.Sprintf("it works again; %s not told since %s", missed,
-			cursor.Since.UTC().Format("2006-01-02 15:04:05 MST"))
+		e.Why = message.Sentence(fmt.Sprintf("it works again; %s not told since %s", missed,
+			cursor.Since.UTC().Format("2006-01-02 15:04:05 MST")))
 		cursor.Complaining = false
 	case cursor.Missed == 0 || t.At.Sub(cursor.Complained) < complainEvery:
 		return cursor
@@ -61,9 +62,9 @@ func (t *transaction) complain(c cluster.Told, cursor cluster.Cursor) cluster.Cu
 			return cursor
 		}
 		e.To, cursor.Complaining = "failing", true
-		e.Why = fmt.Sprintf("%s not told: %s", missed, cursor.Problem)
+		e.Why = message.Sentence(fmt.Sprintf("%s not told: %s", missed, cursor.Problem))
 	default:
-		e.Why = fmt.Sprintf("%s not told: %s", missed, cursor.Trouble)
+		e.Why = message.Sentence(fmt.Sprintf("%s not told: %s", missed, cursor.Trouble))
 	}
 	t.tell(e)
 	cursor.Complained = t.At

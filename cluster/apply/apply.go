@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Applied says what an entry did.
@@ -16,7 +17,7 @@ type Applied struct {
 	Index  uint64
 	Events []cluster.Event
 	// Refused holds one sentence per command; empty where it was accepted.
-	Refused []string
+	Refused []message.Text
 	// Codes are rgmanager's return codes of the refusals.
 	Codes []int
 }
@@ -24,7 +25,7 @@ type Applied struct {
 // Err returns the first refusal as an error, or nil.
 func (a Applied) Err() error {
 	for _, why := range a.Refused {
-		if why != "" {
+		if !why.IsZero() {
 			return fmt.Errorf("refused: %s", why)
 		}
 	}
@@ -36,17 +37,17 @@ func (a Applied) Err() error {
 // leaves the State untouched by a refused command. It is a function of
 // (State, Entry, State.Level).
 func (r *Rules) Apply(s *cluster.State, entry cluster.Entry) Applied {
-	result := Applied{Index: entry.Index, Refused: make([]string, len(entry.Commands)),
+	result := Applied{Index: entry.Index, Refused: make([]message.Text, len(entry.Commands)),
 		Codes: make([]int, len(entry.Commands))}
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)
 	for i, command := range entry.Commands {
 		if s.ID == "" && !founds(command) {
-			result.Refused[i] = "the cluster is not founded yet"
+			result.Refused[i] = message.Sentence("the cluster is not founded yet")
 			continue
 		}
 		if why := r.release.PrematureFor(s, command); why != "" {
-			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
+			result.Refused[i], result.Codes[i] = message.Sentence(why), cluster.CodeTemporary
 			continue
 		}
 		refused := r.appliers[r.release.KindOf(command)](t, command)
@@ -89,7 +90,7 @@ func (t *transaction) tell(e cluster.Event) {
 }
 
 // setNodeState moves a node and tells so.
-func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by, why string,
+func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by string, why message.Text,
 	phases ...cluster.Phase) cluster.Member {
 	from := n.State
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why

@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -20,7 +21,7 @@ func (t *transaction) answerRunning(service cluster.Service) {
 	}
 	elsewhere := wish.Target != "" && owner != wish.Target
 	n, off := t.Workable(owner)
-	if r := t.Running(service, cluster.CodeSuccess, ""); off != "" && !n.StoppedOnPurpose() &&
+	if r := t.Running(service, cluster.CodeSuccess, message.Text{}); off != "" && !n.StoppedOnPurpose() &&
 		wish.Op != cluster.OpMigrate {
 		// It came up, and its node was lost before it could say so.
 		t.answer(service, r.Code, r.Why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate, cluster.OpConvalesce)
@@ -28,22 +29,22 @@ func (t *transaction) answerRunning(service cluster.Service) {
 	}
 	switch {
 	case wish.Op == cluster.OpMigrate && elsewhere:
-		t.finish(service, cluster.CodeFailure, "it could not move live: "+service.Reason)
+		t.finish(service, cluster.CodeFailure, message.Sentence("it could not move live: "+service.Reason.String()))
 	case (wish.Op == cluster.OpRelocate || wish.Op == cluster.OpEnable) && elsewhere:
-		t.finish(service, cluster.CodeFailure, fmt.Sprintf("it runs on %s, and not on %s: %s", owner, wish.Target,
-			t.whyNotOn(service, wish.Target)))
+		t.finish(service, cluster.CodeFailure, message.Sentence(fmt.Sprintf("it runs on %s, and not on %s: %s", owner, wish.Target,
+			t.whyNotOn(service, wish.Target))))
 	case wish.Op == cluster.OpRelocate && wish.Target == "" && service.LastOwner == owner:
-		t.finish(service, cluster.CodeRunsAtHome, fmt.Sprintf("it runs on %s again, no other node took it: %s", owner,
-			t.whyNotElsewhere(service)))
+		t.finish(service, cluster.CodeRunsAtHome, message.Sentence(fmt.Sprintf("it runs on %s again, no other node took it: %s", owner,
+			t.whyNotElsewhere(service))))
 	case wish.Op == cluster.OpRestart && service.LastOwner != "" && service.LastOwner != owner:
-		t.finish(service, cluster.CodeSuccess, fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
-			t.whyNotOn(service, service.LastOwner)))
+		t.finish(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
+			t.whyNotOn(service, service.LastOwner))))
 	default:
 		why := service.LeftBehind()
 		if off != "" && n.StoppedOnPurpose() {
 			why = words.Sentence(fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why)
 		}
-		t.answer(service, cluster.CodeSuccess, why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate,
+		t.answer(service, cluster.CodeSuccess, message.Sentence(why), cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate,
 			cluster.OpMigrate, cluster.OpConvalesce)
 	}
 }
@@ -55,14 +56,14 @@ func (t *transaction) fulfilled(service cluster.Service) bool {
 	case cluster.OpDisable, cluster.OpStop:
 		return len(service.Holders) == 0
 	}
-	return service.State == resources.Started && t.Running(service, cluster.CodeSuccess, "").Code == cluster.CodeSuccess
+	return service.State == resources.Started && t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
 }
 
 // whyNotOn says why a service did not come up on a node.
-func (t *transaction) whyNotOn(service cluster.Service, node string) string {
+func (t *transaction) whyNotOn(service cluster.Service, node string) message.Text {
 	for _, tr := range service.Troubles {
 		if tr.Node == node {
-			return tr.String()
+			return message.Sentence(tr.String())
 		}
 	}
 	for _, v := range domain.Rank(t.DomainOf(service), t.Candidates(service)) {
@@ -70,7 +71,7 @@ func (t *transaction) whyNotOn(service cluster.Service, node string) string {
 			return v.Why
 		}
 	}
-	return "somebody else was faster"
+	return message.Sentence("somebody else was faster")
 }
 
 // whyNotElsewhere says of each other node why a service did not come up there.
@@ -78,7 +79,7 @@ func (t *transaction) whyNotElsewhere(service cluster.Service) string {
 	var list []string
 	for _, name := range t.Nodes.Keys() {
 		if name != service.Owner {
-			list = append(list, name+": "+t.whyNotOn(service, name))
+			list = append(list, name+": "+t.whyNotOn(service, name).String())
 		}
 	}
 	if len(list) == 0 {
@@ -105,8 +106,8 @@ func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known {
 		t.keepRequest(answered(request,
-			rules.Refusal{Code: cluster.CodeNoService, Why: fmt.Sprintf("there is no service %s in the cluster document",
-				c.Service)}))
+			rules.Refusal{Code: cluster.CodeNoService, Why: message.Sentence(fmt.Sprintf("there is no service %s in the cluster document",
+				c.Service))}))
 		return rules.Accepted
 	}
 	if c.Op == cluster.OpCancel {
@@ -158,8 +159,8 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 	}
 	if service.Wish != nil && c.Op != cluster.OpDisable {
 		return rules.Refusal{Code: cluster.CodeDeadlock,
-			Why: fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
-				words.OrElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service)}
+			Why: message.Sentence(fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
+				words.OrElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service))}
 	}
 	if refused := t.mayUnderLock(service, c.Op); refused != rules.Accepted {
 		return refused
@@ -200,7 +201,7 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 		if !service.Enabled {
 			return rules.Accepted // found running although disabled, to be kept
 		}
-		return t.Running(service, cluster.CodeRunning, fmt.Sprintf("%s runs on %s", c.Service, service.Owner))
+		return t.Running(service, cluster.CodeRunning, message.Sentence(fmt.Sprintf("%s runs on %s", c.Service, service.Owner)))
 	case resources.Failed:
 		return rules.RefuseAs(cluster.CodeFailure, "%s is failed (%s); disable it first", c.Service, service.Reason)
 	case resources.Migrating, resources.Stopping:
@@ -219,7 +220,7 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 // it needs is down, or an order keeps its node free of services.
 func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
 	if why := t.Lacks(service); why != "" {
-		return rules.Refusal{Code: cluster.CodeDependency, Why: why + "; it could not be started again"}
+		return rules.Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why + "; it could not be started again")}
 	}
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
 		return rules.RefuseAs(cluster.CodeTemporary,
@@ -274,12 +275,12 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 		service.Flags &^= resources.Frozen
 		service.Freeze = nil
 	}
-	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: why})
+	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: message.Sentence(why)})
 	if c.Op == cluster.OpRelocate && !service.Up() && c.Node == "" {
 		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
 		t.Services.Set(c.Service, service)
 	}
-	runs := state == resources.Started && t.Running(service, cluster.CodeSuccess, "").Code == cluster.CodeSuccess
+	runs := state == resources.Started && t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
 	atOnce := c.Op == cluster.OpFreeze || c.Op == cluster.OpUnfreeze || (c.Op == cluster.OpEnable && runs) ||
 		(c.Op == cluster.OpDisable && len(service.Holders) == 0 && service.Intent == nil)
 	if atOnce {

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -66,7 +67,7 @@ func (t *transaction) intentOf(c cluster.Begin, n cluster.Member) *cluster.Inten
 }
 
 func (t *transaction) beginStart(c cluster.Begin, service cluster.Service, n cluster.Member) {
-	h := t.holderOn(n, "start intent", service.Spec, false)
+	h := t.holderOn(n, message.Sentence("start intent"), service.Spec, false)
 	h.Creating = true
 	entered := len(service.Holders) == 0
 	service = service.WithHolder(h)
@@ -105,20 +106,20 @@ func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n clus
 func (t *transaction) beginMigration(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	target, _ := t.Nodes.Get(c.Target)
 	source := service.Holders[0]
-	h := t.holderOn(target, "migration target", service.Spec, false).RunsAs(source)
+	h := t.holderOn(target, message.Sentence("migration target"), service.Spec, false).RunsAs(source)
 	service = service.WithHolder(h)
 	service.Intent = t.intentOf(c, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
 	service.Intent.Source = &source
 	service = t.sentAway(service, n)
 	if c.By == "room" {
-		service = t.troubled(service, n, cluster.TroubleRoom, c.Why)
+		service = t.troubled(service, n, cluster.TroubleRoom, c.Why.String())
 	}
 	t.setService(service, resources.Migrating, cluster.Event{Node: n.Name, By: c.By, Why: c.Why})
 }
 
 // voidIntentsOf takes the acts of older incarnations of a node back (law L2).
-func (t *transaction) voidIntentsOf(n cluster.Member, why string) {
+func (t *transaction) voidIntentsOf(n cluster.Member, why message.Text) {
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		if service.Intent != nil && service.Intent.Node == n.Name {
@@ -127,16 +128,16 @@ func (t *transaction) voidIntentsOf(n cluster.Member, why string) {
 	}
 	for _, name := range t.Fences.Keys() {
 		if open, _ := t.Fences.Get(name); open.Fencer == n.Name {
-			t.Fences.Set(name, open.AfterAttempt(unknownAttempt(open), why))
+			t.Fences.Set(name, open.AfterAttempt(unknownAttempt(open), why.String()))
 			t.tell(cluster.Event{Node: n.Name, Subject: name, Cause: open.Index,
-				Why: "the fence attempt by " + n.Name + " has no result: " + why})
+				Why: message.Sentence("the fence attempt by " + n.Name + " has no result: " + why.String())})
 		}
 	}
 }
 
 // voidIntent ends an act whose executor is gone. The call it made may still
 // come about, so the holders stay; the node is asked what is there.
-func (t *transaction) voidIntent(service cluster.Service, why string) cluster.Service {
+func (t *transaction) voidIntent(service cluster.Service, why message.Text) cluster.Service {
 	intent := service.Intent
 	if intent.Ending {
 		next := *intent
@@ -147,7 +148,7 @@ func (t *transaction) voidIntent(service cluster.Service, why string) cluster.Se
 	}
 	if intent.Kind == cluster.IntentMigrate {
 		t.tell(cluster.Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index,
-			Why: why + ": both ends of the migration are asked"})
+			Why: message.Sentence(why.String() + ": both ends of the migration are asked")})
 		service = t.askBothEnds(service, why)
 		t.Services.Set(service.Spec.Name, service)
 		return service
@@ -166,12 +167,12 @@ func (t *transaction) voidIntent(service cluster.Service, why string) cluster.Se
 		state = resources.Started
 	}
 	return t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index,
-		Why: fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind)})
+		Why: message.Sentence(fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind))})
 }
 
 // askBothEnds begins a new round of settling a migration: first the source is
 // asked, then the target. What was known of either end is from before.
-func (t *transaction) askBothEnds(service cluster.Service, why string) cluster.Service {
+func (t *transaction) askBothEnds(service cluster.Service, why message.Text) cluster.Service {
 	next := *service.Intent
 	next.Settling, next.Asked, next.SourceSeen, next.Generation = true, next.Asked+1, 0, t.Generation
 	service.Intent, service.Changed = &next, t.index
@@ -184,7 +185,7 @@ func (t *transaction) askBothEnds(service cluster.Service, why string) cluster.S
 }
 
 // askEnd marks one end of a migration as unknown, so that its node looks.
-func (t *transaction) askEnd(service cluster.Service, node, why string) cluster.Service {
+func (t *transaction) askEnd(service cluster.Service, node string, why message.Text) cluster.Service {
 	h, held := service.Holder(node)
 	if !held {
 		return service
@@ -198,10 +199,10 @@ func (t *transaction) askEnd(service cluster.Service, node, why string) cluster.
 func (t *transaction) broken(service cluster.Service, n cluster.Member, h cluster.Holder) {
 	why := words.Sentence("failed on "+n.Name, h.Reason)
 	if service.Flags&resources.Frozen != 0 {
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: why + "; it is frozen, so nothing is done"})
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: message.Sentence(why + "; it is frozen, so nothing is done")})
 		return
 	}
-	t.setService(t.afterFailure(service, n, h.Reason), resources.Recoverable, cluster.Event{Node: n.Name, Why: why})
+	t.setService(t.afterFailure(service, n, message.Sentence(h.Reason)), resources.Recoverable, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
 }
 
 // thawed takes up what happened to a service while it was frozen.
@@ -234,14 +235,14 @@ func (t *transaction) convalesced(c cluster.Done, service cluster.Service, n clu
 		h.Reason = ""
 		service.Flags &^= resources.Partial
 		service = t.setService(service.WithHolder(h), resources.Started,
-			cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: "all its resources run again"})
-		t.finish(service, cluster.CodeSuccess, "")
+			cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.Sentence("all its resources run again")})
+		t.finish(service, cluster.CodeSuccess, message.Text{})
 		return
 	}
 	why := words.Sentence("what is down could not be started", c.Result.Why)
 	service = t.setService(service.WithHolder(h), resources.Started,
-		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why})
-	service = t.answer(service, cluster.CodeFailure, why, cluster.OpConvalesce)
+		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.Sentence(why)})
+	service = t.answer(service, cluster.CodeFailure, message.Sentence(why), cluster.OpConvalesce)
 	if c.Result.Source == resources.Broken {
 		t.broken(service, n, h)
 	}
@@ -260,7 +261,7 @@ func (t *transaction) beginReconfigure(c cluster.Begin, service cluster.Service,
 	service = service.WithHolder(h)
 	service.Intent = t.intentOf(c, n)
 	t.setService(service, resources.Started,
-		cluster.Event{Node: n.Name, By: c.By, Why: "takes its changed declaration in"})
+		cluster.Event{Node: n.Name, By: c.By, Why: message.Sentence("takes its changed declaration in")})
 }
 
 // reconfigured takes in what became of it. What failed broke the service, or
@@ -274,17 +275,17 @@ func (t *transaction) reconfigured(c cluster.Done, service cluster.Service, n cl
 	}
 	h = h.After(c.Result, t.index)
 	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
-		Why: words.Sentence("its changed declaration is in force", c.Result.Why)}
+		Why: message.Sentence(words.Sentence("its changed declaration is in force", c.Result.Why))}
 	if c.Result.OK {
 		h.Definition, h.Reason, service.Behind = intent.Definition, "", nil
 		t.setService(service.WithHolder(h), resources.Started, e)
 		return
 	}
 	why := cut(words.Sentence("its changed declaration could not be put in force", c.Result.Why), maxBehind)
-	h.Reason, e.Why = c.Result.Why, why
+	h.Reason, e.Why = c.Result.Why, message.Sentence(why)
 	if c.Result.Source != resources.Broken {
 		service.Behind = &cluster.Behind{Definition: intent.Definition, At: t.At,
-			Why: fmt.Sprintf("%s; it counts from the next start (clusvcadm -R %s)", why, service.Spec.Name)}
+			Why: message.Sentence(fmt.Sprintf("%s; it counts from the next start (clusvcadm -R %s)", why, service.Spec.Name))}
 	}
 	service = t.setService(service.WithHolder(h), resources.Started, e)
 	if c.Result.Source == resources.Broken {

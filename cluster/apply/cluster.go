@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -23,7 +24,7 @@ func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 	// after an upgrade.
 	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = c.Level, c.Cluster, c.ID, c.Secrets, 1
 	t.Document = cluster.Document{Cluster: c.Cluster}
-	t.tell(cluster.Event{Subject: c.Cluster, Why: "the cluster was founded"})
+	t.tell(cluster.Event{Subject: c.Cluster, Why: message.Sentence("the cluster was founded")})
 	return rules.Accepted
 }
 
@@ -40,8 +41,8 @@ func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 		}
 	}
 	t.Level = c.Level
-	t.tell(cluster.Event{Subject: t.Cluster, Why: fmt.Sprintf("all members know cluster version %d, it is in force now",
-		c.Level)})
+	t.tell(cluster.Event{Subject: t.Cluster, Why: message.Sentence(fmt.Sprintf("all members know cluster version %d, it is in force now",
+		c.Level))})
 	return rules.Accepted
 }
 
@@ -56,8 +57,8 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 	}
 	t.Generation = c.Generation
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "),
-			c.Generation)})
+		Why: message.Sentence(fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "),
+			c.Generation))})
 	for _, name := range c.Dead {
 		n, known := t.Nodes.Get(name)
 		if !known {
@@ -65,18 +66,18 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 		}
 		if n.Incarnation > c.Through {
 			t.tell(cluster.Event{Node: name, Subject: name, Cause: n.Incarnation, By: c.By,
-				Why: "it is not taken for dead: its daemon came up after the administrator had said that it is off"})
+				Why: message.Sentence("it is not taken for dead: its daemon came up after the administrator had said that it is off")})
 			continue
 		}
 		if open, fencing := t.Fences.Get(name); fencing {
 			t.closeFence(open, cluster.EndedByWord, "declared dead by "+c.By)
 		}
-		n = t.setNodeState(n, cluster.NodeFenced, c.By, "declared dead by the administrator who recovered the cluster")
+		n = t.setNodeState(n, cluster.NodeFenced, c.By, message.Sentence("declared dead by the administrator who recovered the cluster"))
 		t.releaseBoot(n, t.index, "declared dead with its machine off")
 	}
 	for _, name := range t.Services.Keys() {
 		if service, _ := t.Services.Get(name); service.Intent != nil {
-			t.voidIntent(service, "a new generation began")
+			t.voidIntent(service, message.Sentence("a new generation began"))
 		}
 	}
 	return rules.Accepted
@@ -103,11 +104,11 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	t.Index, t.Generation = index, generation
 	t.beginLogAnew()
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was "+
-			"asked or fenced", generation)})
+		Why: message.Sentence(fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was "+
+			"asked or fenced", generation))})
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
-		n.State, n.Incarnation, n.Expelled, n.Why = cluster.NodeJoining, 0, 0, "not seen since the cluster was restored"
+		n.State, n.Incarnation, n.Expelled, n.Why = cluster.NodeJoining, 0, 0, message.Sentence("not seen since the cluster was restored")
 		n.Log, n.LogLost = "", 0 // this is another log
 		n.Guard = nil            // what the cluster before this one granted is not known
 		n.KeyTurn = nil          // it was ordered in another log
@@ -131,10 +132,10 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	t.Drill, t.Disarmed = nil, nil
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		service = t.finish(service, cluster.CodeAborted, "the cluster was restored from a backup")
+		service = t.finish(service, cluster.CodeAborted, message.Sentence("the cluster was restored from a backup"))
 		service.Intent, service.Wish, service.Owner, service.Changed = nil, nil, "", index
-		service.State, service.Reason = resources.Uninitialized, "restored from a backup"
-		service.Holders = t.everywhere("not asked since the cluster was restored", service.Spec)
+		service.State, service.Reason = resources.Uninitialized, message.Sentence("restored from a backup")
+		service.Holders = t.everywhere(message.Sentence("not asked since the cluster was restored"), service.Spec)
 		t.Services.Set(name, service)
 	}
 	return rules.Accepted
@@ -155,8 +156,8 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 		purpose = "the machine that replaces " + c.Token.Replace
 	}
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.Token.By,
-		Why: fmt.Sprintf("a join token for %s was made, valid until %s", purpose,
-			c.Token.Expires.UTC().Format("15:04:05 MST"))})
+		Why: message.Sentence(fmt.Sprintf("a join token for %s was made, valid until %s", purpose,
+			c.Token.Expires.UTC().Format("15:04:05 MST")))})
 	return rules.Accepted
 }
 
@@ -173,7 +174,7 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	if c.Document.Cluster != t.Cluster {
 		return rules.Refuse("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
 	}
-	if _, why := c.Document.TwinDevices(); why != "" {
+	if _, why := c.Document.TwinDevices(); !why.IsZero() {
 		return rules.Refuse("%s", why)
 	}
 	for _, name := range words.SortedKeys(c.Document.Services) {
@@ -209,7 +210,7 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	if c.Reason != "" {
 		why += ": " + c.Reason
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: why})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(why)})
 	t.declareServices(old)
 	t.declareAlerts()
 	t.dropBlobs()
@@ -259,13 +260,13 @@ func (t *transaction) declareServices(old cluster.Document) {
 		}
 		service = cluster.Service{Spec: spec, State: resources.Uninitialized, Enabled: spec.Autostart, Since: t.index,
 			SinceAt: t.At}
-		service.Holders = t.everywhere("declared, not yet looked for", spec)
+		service.Holders = t.everywhere(message.Sentence("declared, not yet looked for"), spec)
 		if grave, found := t.Tombstones.Get(spec.UUID); found {
 			service.Holders = mergeHolders(service.Holders, grave.Holders)
 			t.Tombstones.Delete(spec.UUID)
 		}
 		t.tell(cluster.Event{Subject: name, To: service.State.String(),
-			Why: "declared; every node is asked whether it runs there"})
+			Why: message.Sentence("declared; every node is asked whether it runs there")})
 		t.settleUninitialized(service)
 	}
 	for _, name := range t.Services.Keys() {
@@ -273,14 +274,14 @@ func (t *transaction) declareServices(old cluster.Document) {
 			continue
 		}
 		service, _ := t.Services.Get(name)
-		service = t.finish(service, cluster.CodeNoService, "removed from the document")
+		service = t.finish(service, cluster.CodeNoService, message.Sentence("removed from the document"))
 		t.Services.Delete(name)
 		why := "removed from the document"
 		if len(service.Holders) > 0 {
 			t.Tombstones.Set(service.Spec.UUID, t.grave(service))
 			why += "; it may still be running on " + cluster.HolderNames(service) + ", so its disks stay reserved"
 		}
-		t.tell(cluster.Event{Subject: name, From: service.State.String(), Why: why})
+		t.tell(cluster.Event{Subject: name, From: service.State.String(), Why: message.Sentence(why)})
 	}
 }
 

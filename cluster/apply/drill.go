@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // mayDrill: a drill cuts the power of a node in touch that holds nothing. In
@@ -41,8 +42,8 @@ func (t *transaction) drilled(n cluster.Member, open cluster.Fence, c cluster.Fe
 	if open.Document != t.Config.Version || open.Level >= len(levels) {
 		why := "the document changed during the drill, so it proved nothing about the devices that are " +
 			"declared now; repeat it"
-		t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: why})
-		t.drillOff(n.Name, c.Result.Outcome == fence.Confirmed, why)
+		t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By, Why: message.Sentence(why)})
+		t.drillOff(n.Name, c.Result.Outcome == fence.Confirmed, message.Sentence(why))
 		return
 	}
 	devices := levels[open.Level].Devices
@@ -52,23 +53,23 @@ func (t *transaction) drilled(n cluster.Member, open cluster.Fence, c cluster.Fe
 			t.Proven.Delete(device)
 		}
 		t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By,
-			Why: fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, evidence)})
+			Why: message.Sentence(fmt.Sprintf("the drill proved nothing: %s: %s", c.Result.Outcome, evidence))})
 		t.drillOff(n.Name, false,
-			fmt.Sprintf("%s: %s. A node that is still up takes services again after `systemctl restart clusterd` on it",
-				c.Result.Outcome, evidence))
+			message.Sentence(fmt.Sprintf("%s: %s. A node that is still up takes services again after `systemctl restart clusterd` on it",
+				c.Result.Outcome, evidence)))
 		return
 	}
 	for _, device := range devices {
 		t.Proven.Set(device, cluster.Proof{Node: n.Name, Machine: n.Machine(), At: t.At, By: open.By})
 	}
 	t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index, By: open.By,
-		Why: "the drill proved that the power of " + n.Name + " is cut by " + words.Joined(devices)})
-	t.drillOff(n.Name, true, "")
+		Why: message.Sentence("the drill proved that the power of " + n.Name + " is cut by " + words.Joined(devices))})
+	t.drillOff(n.Name, true, message.Text{})
 }
 
 // drillOff takes the half that proves something into the drill it belongs to.
 // What proved nothing is said at the end, after the machine is back.
-func (t *transaction) drillOff(node string, off bool, why string) {
+func (t *transaction) drillOff(node string, off bool, why message.Text) {
 	if t.Drill == nil || t.Drill.Node != node {
 		return
 	}
@@ -119,7 +120,7 @@ func (t *transaction) applyBeginDrill(c cluster.BeginDrill) rules.Refusal {
 	t.Drill = &cluster.Drill{Node: c.Node, Level: c.Level, Index: t.index, At: t.At, By: c.By, Scheduled: c.Scheduled,
 		Phase: cluster.DrillEmptying, PhaseAt: t.At}
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By,
-		Why: fmt.Sprintf("a drill of fence level %d of %s begins: its services move away first", c.Level+1, c.Node)})
+		Why: message.Sentence(fmt.Sprintf("a drill of fence level %d of %s begins: its services move away first", c.Level+1, c.Node))})
 	return rules.Accepted
 }
 
@@ -140,9 +141,9 @@ func (t *transaction) applyEndDrill(c cluster.EndDrill) rules.Refusal {
 }
 
 // endDrill keeps how it went: the last drill of each node.
-func (t *transaction) endDrill(ok bool, why string) {
+func (t *transaction) endDrill(ok bool, why message.Text) {
 	done := *t.Drill
-	if ok && done.Why != "" {
+	if ok && !done.Why.IsZero() {
 		ok, why = false, done.Why
 	}
 	done.Ended, done.OK, done.Why = t.At, ok, why
@@ -153,6 +154,6 @@ func (t *transaction) endDrill(ok bool, why string) {
 	}
 	t.Drill = nil
 	t.Drilled.Set(done.Node, done)
-	t.tell(cluster.Event{Node: done.Node, Subject: done.Node, Cause: done.Index, By: done.By, Why: word + why,
+	t.tell(cluster.Event{Node: done.Node, Subject: done.Node, Cause: done.Index, By: done.By, Why: message.Sentence(word + why.String()),
 		Phases: done.Steps})
 }

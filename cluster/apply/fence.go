@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // applyConfirmFence of an operator's word. It stands in for a device's Confirmed, so it is
@@ -31,7 +32,7 @@ func (t *transaction) applyConfirmFence(c cluster.ConfirmFence) rules.Refusal {
 	open.Story = appendPhases(open.Story, cluster.Phase{What: "off confirmed by a person", At: t.At})
 	t.closeFence(open, cluster.EndedByWord, words.Sentence("answered for by "+c.By, c.Why))
 	n = t.setNodeState(n, cluster.NodeFenced, c.By,
-		words.Sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why), open.Story...)
+		message.Sentence(words.Sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why)), open.Story...)
 	t.recoverFrom(n, open)
 	return rules.Accepted
 }
@@ -105,7 +106,7 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
 	}
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since,
-		Why: fmt.Sprintf("%s fences it: %s", words.OrElse(fencer.Name, "an operator"), c.Why)})
+		Why: message.Sentence(fmt.Sprintf("%s fences it: %s", words.OrElse(fencer.Name, "an operator"), c.Why))})
 	return rules.Accepted
 }
 
@@ -135,7 +136,7 @@ func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 		return rules.Accepted
 	}
 	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
-		Why: fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1)})
+		Why: message.Sentence(fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1))})
 	return rules.Accepted
 }
 
@@ -171,7 +172,7 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 			return rules.Accepted
 		}
 		t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
-			Why: fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence)})
+			Why: message.Sentence(fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence))})
 		return rules.Accepted
 	}
 	for _, p := range c.Result.Phases {
@@ -184,11 +185,11 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	if n.Boot != open.Boot {
 		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: open.Index,
-			Why: "the boot that was confirmed off is not the present one"})
+			Why: message.Sentence("the boot that was confirmed off is not the present one")})
 		return rules.Accepted
 	}
-	n = t.setNodeState(n, cluster.NodeFenced, open.By, fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven),
-		c.Fencer, evidence), open.Story...)
+	n = t.setNodeState(n, cluster.NodeFenced, open.By, message.Sentence(fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven),
+		c.Fencer, evidence)), open.Story...)
 	t.recoverFrom(n, open)
 	if open.Reboot && c.Result.Proven.By() == fence.ByPower {
 		t.askPower(c.Node, c.Fencer, c.Incarnation, open.Level, open.By)
@@ -227,7 +228,7 @@ func (t *transaction) applyDisarm(c cluster.Disarm) rules.Refusal {
 	if t.Fences.Len() > 0 {
 		why += "; an attempt on " + words.Joined(t.Fences.Keys()) + " that is under way is not called back"
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, To: "disarmed", By: c.By, Why: why})
+	t.tell(cluster.Event{Subject: t.Cluster, To: "disarmed", By: c.By, Why: message.Sentence(why)})
 	return rules.Accepted
 }
 
@@ -244,7 +245,7 @@ func (t *transaction) applyArm(c cluster.Arm) rules.Refusal {
 	}
 	cause := t.Disarmed.Index
 	t.Disarmed = nil
-	t.tell(cluster.Event{Subject: t.Cluster, From: "disarmed", To: "armed", Cause: cause, By: c.By, Why: why})
+	t.tell(cluster.Event{Subject: t.Cluster, From: "disarmed", To: "armed", Cause: cause, By: c.By, Why: message.Sentence(why)})
 	return rules.Accepted
 }
 
@@ -273,8 +274,8 @@ func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evid
 func (t *transaction) askPower(node, fencer string, incarnation uint64, level int, by string) {
 	t.PowerOns.Set(node, cluster.PowerOn{Node: node, Index: t.index, Generation: t.Generation, At: t.At, Level: level,
 		Fencer: fencer, Incarnation: incarnation, By: by})
-	t.tell(cluster.Event{Node: fencer, Subject: node, By: by, Why: fmt.Sprintf("%s asks for the power of %s again",
-		fencer, node)})
+	t.tell(cluster.Event{Node: fencer, Subject: node, By: by, Why: message.Sentence(fmt.Sprintf("%s asks for the power of %s again",
+		fencer, node))})
 }
 
 func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
@@ -288,6 +289,6 @@ func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
 		why = fmt.Sprintf("%s was not given power again: %s; `clusterd fence node %s --on` asks once more", c.Node,
 			c.Problem, c.Node)
 	}
-	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: asked.Index, Why: why})
+	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: asked.Index, Why: message.Sentence(why)})
 	return rules.Accepted
 }

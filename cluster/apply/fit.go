@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // maxCommands bounds one entry; the mind proposes far fewer at once.
@@ -76,8 +77,8 @@ func culprit(stack []byte) string {
 func StepOver(s *cluster.State, entry cluster.Entry, name string) Applied {
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)
-	t.tell(cluster.Event{Subject: s.Cluster, By: "operator", Why: fmt.Sprintf(
-		"log entry %d (%s) cannot be applied and was stepped over: what it asked for was not done", entry.Index, name)})
+	t.tell(cluster.Event{Subject: s.Cluster, By: "operator", Why: message.Sentence(fmt.Sprintf(
+		"log entry %d (%s) cannot be applied and was stepped over: what it asked for was not done", entry.Index, name))})
 	s.Record(t.events)
 	return Applied{Index: entry.Index, Events: t.events}
 }

@@ -105,7 +105,7 @@ func TestAnEntryThatBreaksApplyChangesNothing(t *testing.T) {
 	}
 	applied := StepOver(s, cluster.Entry{Index: 2}, "sha256 12345678")
 	if s.Index != 2 || len(applied.Events) != 1 ||
-		!strings.Contains(applied.Events[0].Why, "log entry 2 (sha256 12345678)") {
+		!strings.Contains(applied.Events[0].Why.String(), "log entry 2 (sha256 12345678)") {
 		t.Errorf("stepped over to index %d with %v", s.Index, applied.Events)
 	}
 }

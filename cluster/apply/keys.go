@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
@@ -42,19 +43,19 @@ func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	t.Secrets.Wraps, t.Secrets.AuthorityKey = maps.Clone(c.Wraps), c.AuthorityKey
 	t.Secrets.Wanted, t.Secrets.Changed = "", t.index
 	why := fmt.Sprintf("data key %d is in force, and with it a new key of gossip: %s", t.Secrets.Epoch, c.Why)
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: why})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(why)})
 	return rules.Accepted
 }
 
 // dropDataKey takes a machine's share in the data key away. It has seen that key, so another one
 // is due.
-func (t *transaction) dropDataKey(node, why string) {
+func (t *transaction) dropDataKey(node string, why message.Text) {
 	if t.Secrets.Epoch == 0 {
 		return
 	}
 	wraps := maps.Clone(t.Secrets.Wraps)
 	delete(wraps, node)
-	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why
+	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why.String()
 }
 
 func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
@@ -68,7 +69,7 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 		turn.Anyway, n.KeyTurn = true, &turn
 		t.Nodes.Set(n.Name, n)
 		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-			Why: words.Sentence("its new identity key no longer waits for members that are away", c.Why)})
+			Why: message.Sentence(words.Sentence("its new identity key no longer waits for members that are away", c.Why))})
 		return rules.Accepted
 	case n.KeyTurn != nil:
 		return rules.Refuse("the order to give %s a new key dates from %s; see `clusterd keys status`", c.Node,
@@ -90,7 +91,7 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-		Why: words.Sentence("a new identity key was ordered for it", c.Why)})
+		Why: message.Sentence(words.Sentence("a new identity key was ordered for it", c.Why))})
 	return rules.Accepted
 }
 
@@ -108,7 +109,7 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 	n.KeyTurn = nil
 	t.Nodes.Set(n.Name, n)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-		Why: "the order to make a new identity key was taken back"})
+		Why: message.Sentence("the order to make a new identity key was taken back")})
 	return rules.Accepted
 }
 
@@ -141,7 +142,7 @@ func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
 	t.Nodes.Set(n.Name, n)
 	t.turnDataKey(n.Name, c.Wrap)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: turn.Since, By: turn.By,
-		Why: fmt.Sprintf("it has a new identity key (%.16s); the one before is barred for good", n.Fingerprint)})
+		Why: message.Sentence(fmt.Sprintf("it has a new identity key (%.16s); the one before is barred for good", n.Fingerprint))})
 	return rules.Accepted
 }
 
@@ -172,7 +173,7 @@ func (t *transaction) applyRotateAuthority(c cluster.RotateAuthority) rules.Refu
 	}
 	t.Secrets.Next = &cluster.NextAuthority{Certificate: c.Certificate, Key: c.Key, Since: t.index, At: t.At, By: c.By}
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: words.Sentence("a new authority is on its way: first every member has to believe both", c.Why)})
+		Why: message.Sentence(words.Sentence("a new authority is on its way: first every member has to believe both", c.Why))})
 	return rules.Accepted
 }
 
@@ -185,7 +186,7 @@ func (t *transaction) applyAbortAuthority(c cluster.AbortAuthority) rules.Refusa
 			"let it come to its end, and rotate again")
 	}
 	t.Secrets.Next = nil
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: "the new authority was given up; the one before goes on"})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence("the new authority was given up; the one before goes on")})
 	return rules.Accepted
 }
 
@@ -231,12 +232,12 @@ func (t *transaction) settleAuthority() {
 		changed.Signing = true
 		next, t.Secrets.Next = &changed, &changed
 		t.tell(cluster.Event{Subject: t.Cluster, Cause: next.Since, By: next.By,
-			Why: "all members believe the new authority; it signs from now on"})
+			Why: message.Sentence("all members believe the new authority; it signs from now on")})
 	}
 	if next.Signing && cluster.FirstMissing(t.State, next.Held) == "" {
 		t.Secrets.Authority, t.Secrets.AuthorityKey, t.Secrets.Next = next.Certificate, next.Key, nil
 		t.tell(cluster.Event{Subject: t.Cluster, Cause: next.Since, By: next.By,
-			Why: "all members have certificates of the new authority; the old one is believed no longer"})
+			Why: message.Sentence("all members have certificates of the new authority; the old one is believed no longer")})
 	}
 }
 
@@ -279,7 +280,7 @@ func (t *transaction) applyAddClient(c cluster.AddClient) rules.Refusal {
 	}
 	t.Clients.Set(c.Fingerprint, cluster.Client{User: c.User, Role: c.Role, By: c.By, At: t.At, Expires: c.Expires})
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: fmt.Sprintf("a certificate was made for %s with role %s", c.User, c.Role)})
+		Why: message.Sentence(fmt.Sprintf("a certificate was made for %s with role %s", c.User, c.Role))})
 	return rules.Accepted
 }
 
@@ -301,6 +302,6 @@ func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal 
 		t.Removed.Set(fingerprint, cluster.Removed{Name: "client " + c.User, At: t.At, By: c.By})
 	}
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: fmt.Sprintf("the certificates of %s were revoked (%d)", c.User, len(found))})
+		Why: message.Sentence(fmt.Sprintf("the certificates of %s were revoked (%d)", c.User, len(found)))})
 	return rules.Accepted
 }

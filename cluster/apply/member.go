@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // applyGoAlone holds the rule's own conditions, whoever claims them: two nodes and no
@@ -38,8 +39,8 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	t.Generation = c.Generation
 	evidence := strings.Join(c.Result.Evidence, "; ")
 	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster,
-		Why: fmt.Sprintf("%s goes on without %s by the two-node rule: generation %d begins (%s)", c.Node, c.Peer,
-			c.Generation, c.Why)})
+		Why: message.Sentence(fmt.Sprintf("%s goes on without %s by the two-node rule: generation %d begins (%s)", c.Node, c.Peer,
+			c.Generation, c.Why))})
 	t.Shots = append(t.Shots, cluster.Shot{Node: c.Peer, Index: t.index, At: t.At})
 	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
 		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
@@ -52,15 +53,15 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	}
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	peer.Expelled, peer.Before = c.Generation, ""
-	peer = t.setNodeState(peer, cluster.NodeFenced, "", fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence),
+	peer = t.setNodeState(peer, cluster.NodeFenced, "", message.Sentence(fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence)),
 		open.Story...)
 	t.recoverFrom(peer, open)
 	// Its daemon starts again: nothing is planned for it before it has looked.
 	me, _ := t.Nodes.Get(c.Node)
-	t.setNodeState(me, cluster.NodeLooking, "", "its daemon starts again with the log that it took over")
+	t.setNodeState(me, cluster.NodeLooking, "", message.Sentence("its daemon starts again with the log that it took over"))
 	for _, name := range t.Services.Keys() {
 		if service, _ := t.Services.Get(name); service.Intent != nil {
-			t.voidIntent(service, "a new generation began")
+			t.voidIntent(service, message.Sentence("a new generation began"))
 		}
 	}
 	return rules.Accepted
@@ -77,7 +78,7 @@ func (t *transaction) applyReadmit(c cluster.Readmit) rules.Refusal {
 	n.Expelled, n.Log, n.LogLost = 0, "", 0
 	t.Nodes.Set(c.Node, n)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
-		Why: "it has set the log of the old generation aside and gets this one"})
+		Why: message.Sentence("it has set the log of the old generation aside and gets this one")})
 	return rules.Accepted
 }
 
@@ -134,7 +135,7 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		n.ID = t.NextNodeID
 	}
 	t.Tokens.Delete(c.Token)
-	t.setNodeState(n, cluster.NodeJoining, c.By, "joined with a token; waiting for its daemon")
+	t.setNodeState(n, cluster.NodeJoining, c.By, message.Sentence("joined with a token; waiting for its daemon"))
 	return rules.Accepted
 }
 
@@ -161,7 +162,7 @@ func (t *transaction) checkToken(c cluster.Join) (cluster.Token, string) {
 // forgetMachine bars a machine's key for good.
 func (t *transaction) forgetMachine(n cluster.Member, by string) {
 	t.forgetAuthorityOf(n.Name)
-	t.dropDataKey(n.Name, n.Name+" has gone, and knew the key before")
+	t.dropDataKey(n.Name, message.Sentence(n.Name+" has gone, and knew the key before"))
 	t.Removed.Set(n.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: by})
 	if turn := n.KeyTurn; n.Keys() > 1 {
 		t.Removed.Set(turn.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: by})
@@ -189,7 +190,7 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	t.forgetReach()
 	t.forgetStarts(c.Node)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By,
-		Why: words.Sentence("removed from the cluster, its key is no longer accepted", c.Why)})
+		Why: message.Sentence(words.Sentence("removed from the cluster, its key is no longer accepted", c.Why))})
 	return rules.Accepted
 }
 
@@ -212,14 +213,14 @@ func (t *transaction) applyLoseLog(c cluster.LoseLog) rules.Refusal {
 	n.Log, n.LogLost = c.Log, t.index
 	t.Nodes.Set(c.Node, n)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
-		Why: fmt.Sprintf("it has lost the log (%s); it has no vote until it holds all of it again", c.Why)})
+		Why: message.Sentence(fmt.Sprintf("it has lost the log (%s); it has no vote until it holds all of it again", c.Why))})
 	return rules.Accepted
 }
 
 // holdsLog takes over which log a node came up with: it has read it to the present end.
 func (t *transaction) holdsLog(n cluster.Member, log string) cluster.Member {
 	if n.LogLost != 0 {
-		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: n.LogLost, Why: "it holds the log again and may vote"})
+		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: n.LogLost, Why: message.Sentence("it holds the log again and may vote")})
 	}
 	n.Log, n.LogLost = log, 0
 	return n

@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -59,7 +60,7 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Stopped = false
-	n.Hung = "" // it answers, or the node tells no inventory
+	n.Hung = message.Text{} // it answers, or the node tells no inventory
 	n.Restarts = n.Restarts.Another(t.At)
 	why := startedWhy(n, reboot)
 	// The old boot's holders stay until the inventory replaces them; Boot is
@@ -67,9 +68,9 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	if n.Boot == "" {
 		n.Boot = c.Boot
 	}
-	n = t.setNodeState(n, cluster.NodeLooking, "", why)
+	n = t.setNodeState(n, cluster.NodeLooking, "", message.Sentence(why))
 	t.PowerOns.Delete(n.Name)
-	t.voidIntentsOf(n, "the daemon of "+n.Name+" restarted")
+	t.voidIntentsOf(n, message.Sentence("the daemon of "+n.Name+" restarted"))
 	t.releaseHeld()
 	return rules.Accepted
 }
@@ -99,7 +100,7 @@ func (t *transaction) barredByFence(node, boot string) string {
 	}
 	t.closeFence(open, cluster.EndedByBoot, "the machine shows a new boot")
 	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index,
-		Why: "the machine shows a new boot: the fence intent for its old boot is closed"})
+		Why: message.Sentence("the machine shows a new boot: the fence intent for its old boot is closed")})
 	return ""
 }
 
@@ -131,7 +132,7 @@ func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 		}
 	}
 	n.LastHeard = time.Time{}
-	n = t.setNodeState(n, cluster.NodeOnline, "", fmt.Sprintf("looked and found %s", words.Counted(running, "VM")))
+	n = t.setNodeState(n, cluster.NodeOnline, "", message.Sentence(fmt.Sprintf("looked and found %s", words.Counted(running, "VM"))))
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		h, held := service.Holder(n.Name)
@@ -141,7 +142,7 @@ func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 		case held && (!seen || h.Since > c.Incarnation):
 			// The look may have been before this holder entered or was asked, or was
 			// not for it at all; so it stays unknown and is asked.
-			h.Ask, h.Since, h.Why = true, t.index, "not told by the inventory"
+			h.Ask, h.Since, h.Why = true, t.index, message.Sentence("not told by the inventory")
 			t.Services.Set(name, service.WithHolder(h))
 		case seen:
 			t.observe(service, n, o, c.Incarnation)
@@ -190,7 +191,7 @@ func (t *transaction) observeTombstones(n cluster.Member, found map[string]resou
 func (t *transaction) bury(uuid string, grave cluster.Service) {
 	if len(grave.Holders) == 0 {
 		t.Tombstones.Delete(uuid)
-		t.tell(cluster.Event{Subject: grave.Spec.Name, Why: "removed and proven to run nowhere: its disks are free"})
+		t.tell(cluster.Event{Subject: grave.Spec.Name, Why: message.Sentence("removed and proven to run nowhere: its disks are free")})
 		return
 	}
 	t.Tombstones.Set(uuid, grave)
@@ -201,7 +202,7 @@ func (t *transaction) applyLeave(c cluster.Leave) rules.Refusal {
 	if !known || n.State != cluster.NodeOnline {
 		return rules.Refuse("%s is not online", c.Node)
 	}
-	t.setNodeState(n, cluster.NodeLeaving, c.By, "hands its services over before it goes")
+	t.setNodeState(n, cluster.NodeLeaving, c.By, message.Sentence("hands its services over before it goes"))
 	return rules.Accepted
 }
 
@@ -213,7 +214,7 @@ func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 	if held := t.HeldBy(n); len(held) > 0 {
 		return rules.Refuse("%s may still be running %s", c.Node, held[0])
 	}
-	t.setNodeState(n, cluster.NodeLeft, "", "left, it holds nothing")
+	t.setNodeState(n, cluster.NodeLeft, "", message.Sentence("left, it holds nothing"))
 	return rules.Accepted
 }
 
@@ -322,7 +323,7 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	}
 	n.Address = c.Address
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: why})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: message.Sentence(why)})
 	return rules.Accepted
 }
 
@@ -343,8 +344,8 @@ func (t *transaction) applyDaemonStopping(c cluster.DaemonStopping) rules.Refusa
 		n.Before = n.State
 	}
 	n.LastHeard = t.At
-	t.setNodeState(n, cluster.NodeSilent, "", fmt.Sprintf("clusterd was stopped there on purpose; it has %s to come back",
-		t.StopGrace()))
+	t.setNodeState(n, cluster.NodeSilent, "", message.Sentence(fmt.Sprintf("clusterd was stopped there on purpose; it has %s to come back",
+		t.StopGrace())))
 	t.releaseHeld()
 	return rules.Accepted
 }

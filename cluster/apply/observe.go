@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -71,7 +72,7 @@ func (t *transaction) applyObserved(c cluster.Observed) rules.Refusal {
 	if o := c.Observation.Condition; n.State == cluster.NodeLeft && o != resources.Absent && o != resources.Unknown {
 		// Somebody brought it here by hand. A node that has left is neither watched
 		// nor emptied; one that leaves is both.
-		n = t.setNodeState(n, cluster.NodeLeaving, "", fmt.Sprintf("it had left, and %s is %s there", c.Service, o))
+		n = t.setNodeState(n, cluster.NodeLeaving, "", message.Sentence(fmt.Sprintf("it had left, and %s is %s there", c.Service, o)))
 	}
 	t.observe(service, n, c.Observation, c.AsOf)
 	return rules.Accepted
@@ -119,7 +120,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	changed = changed || partly
 	t.Services.Set(service.Spec.Name, service)
 	if o.Mended != "" {
-		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: o.Mended})
+		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.Sentence(o.Mended)})
 	}
 	switch intent := service.Intent; {
 	case intent == nil:
@@ -127,12 +128,12 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 		t.settleMigration(service)
 		return
 	case !held && intent.Kind == cluster.IntentStart && o.Condition != resources.Unknown:
-		service = t.voidIntent(service, fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name))
+		service = t.voidIntent(service, message.Sentence(fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name)))
 	case !held && o.Condition == resources.Running:
 		t.setService(service, service.State,
-			cluster.Event{Node: n.Name, Cause: intent.Index, Why: "RUNNING TWICE: found running on " + n.Name +
+			cluster.Event{Node: n.Name, Cause: intent.Index, Why: message.Sentence("RUNNING TWICE: found running on " + n.Name +
 				" while there is work on it on " + intent.Node +
-				"; one of them is paused when that has ended. Decide which one is right and stop the other by hand"})
+				"; one of them is paused when that has ended. Decide which one is right and stop the other by hand")})
 		return
 	default:
 		return
@@ -146,16 +147,16 @@ func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluste
 	switch {
 	case len(running) > 1:
 		if changed {
-			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: fmt.Sprintf(
+			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: message.Sentence(fmt.Sprintf(
 				"RUNNING TWICE: seen on %s; %s. Decide which one is right and stop the other by hand", words.Joined(running),
-				service.TwiceWhat())})
+				service.TwiceWhat()))})
 		}
 	case h.Condition == string(resources.Unknown):
 		if changed {
 			t.setService(service, service.State,
 				cluster.Event{Node: n.Name,
-					Why: fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so "+
-						"nothing is done to it", n.Name, h.Reason)})
+					Why: message.Sentence(fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so "+
+						"nothing is done to it", n.Name, h.Reason))})
 		}
 	case service.Owner == n.Name:
 		t.settleOwner(service, n, h, changed)
@@ -164,8 +165,8 @@ func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluste
 	case changed && service.Owner != "":
 		t.setService(service, service.State,
 			cluster.Event{Node: n.Name,
-				Why: words.Sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner),
-					h.Reason)})
+				Why: message.Sentence(words.Sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner),
+					h.Reason))})
 	default:
 		t.settleUninitialized(service)
 	}
@@ -182,18 +183,18 @@ func (t *transaction) settleOwner(service cluster.Service, n cluster.Member, h c
 	case resources.Broken:
 		t.broken(service, n, h)
 	case resources.Crashed:
-		t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
-			cluster.Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+		t.setService(t.afterFailure(service, n, message.Sentence("the guest crashed")), resources.Recoverable,
+			cluster.Event{Node: n.Name, Why: message.Sentence("the guest crashed on " + n.Name)})
 	case resources.Paused:
 		why := fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)
 		if service.FoundTwice() {
 			why = fmt.Sprintf("paused on %s by clusterd, because it was found running twice; a person decides which is right",
 				n.Name)
 		}
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: why})
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
 	default:
 		t.setService(service, service.State,
-			cluster.Event{Node: n.Name, Why: fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason)})
+			cluster.Event{Node: n.Name, Why: message.Sentence(fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason))})
 	}
 }
 
@@ -208,7 +209,7 @@ func (t *transaction) adopt(service cluster.Service, n cluster.Member) {
 	}
 	service = t.arrived(service, n)
 	service.Owner = n.Name
-	service = t.setService(service, resources.Started, cluster.Event{Node: n.Name, Why: why})
+	service = t.setService(service, resources.Started, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
 	if h, held := service.Holder(n.Name); held {
 		service = t.strays(service, n, h) // what it runs on was no news while it belonged to another node
 	}
@@ -240,7 +241,7 @@ func (t *transaction) settleUninitialized(service cluster.Service) {
 	if !service.Enabled {
 		state = resources.Disabled
 	}
-	t.atRest(t.setService(service, state, cluster.Event{Why: "every node has looked, it runs nowhere"}))
+	t.atRest(t.setService(service, state, cluster.Event{Why: message.Sentence("every node has looked, it runs nowhere")}))
 }
 
 // absent takes in the proof that a VM is not on a node. Where it belonged
@@ -267,15 +268,15 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 		service = t.askReachable(service, n.Name, h)
 	}
 	if !service.Enabled {
-		t.atRest(t.setService(service, resources.Disabled, cluster.Event{Node: n.Name, Why: why}))
+		t.atRest(t.setService(service, resources.Disabled, cluster.Event{Node: n.Name, Why: message.Sentence(why)}))
 		return
 	}
-	service = t.afterFailure(service, n, words.OrElse(o.Reason, "it disappeared"))
+	service = t.afterFailure(service, n, message.Sentence(words.OrElse(o.Reason, "it disappeared")))
 	state := resources.Recovering
 	if !service.Enabled {
 		state, why = resources.Disabled, why+"; its recovery policy leaves it down"
 	}
-	t.setService(service, state, cluster.Event{Node: n.Name, Why: why})
+	t.setService(service, state, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
 }
 
 // stoppedAsAsked reads an absence as the end of a stop that was asked for and
@@ -301,8 +302,8 @@ func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, 
 
 // afterFailure applies the recovery policy to a service that failed on a node, and
 // remembers the node and how it ended.
-func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, what string) cluster.Service {
-	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what), n, what)
+func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, what message.Text) cluster.Service {
+	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what.String()), n, what)
 	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.At)
 	service.Restarts = restarts
 	switch remedy {
@@ -319,7 +320,7 @@ func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, wh
 // foundOn makes the holder of a guest that nobody expected on a node. It was brought from where the
 // service is held, as far as that is known.
 func (t *transaction) foundOn(service cluster.Service, n cluster.Member) cluster.Holder {
-	h := t.holderOn(n, "found here", service.Spec, false)
+	h := t.holderOn(n, message.Sentence("found here"), service.Spec, false)
 	if owner, held := service.Holder(service.Owner); held {
 		return h.RunsAs(owner)
 	}
@@ -339,7 +340,7 @@ func (t *transaction) askReachable(service cluster.Service, except string, last 
 			continue
 		}
 		if _, held := service.Holder(name); !held {
-			h := t.holderOn(other, "asked after a disappearance", service.Spec, true)
+			h := t.holderOn(other, message.Sentence("asked after a disappearance"), service.Spec, true)
 			service = service.WithHolder(h.RunsAs(last))
 		}
 	}
@@ -369,7 +370,7 @@ func (t *transaction) strays(service cluster.Service, n cluster.Member, h cluste
 		}
 	}
 	t.Services.Set(service.Spec.Name, service)
-	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: why})
+	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.Sentence(why)})
 	return service
 }
 
@@ -394,5 +395,5 @@ func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refu
 	if why == "" {
 		return rules.Accepted
 	}
-	return rules.Refusal{Code: cluster.CodeInvalid, Why: why + "; " + service.AstrayNext()}
+	return rules.Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why + "; " + service.AstrayNext().String())}
 }

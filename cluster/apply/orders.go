@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -62,7 +63,7 @@ func (t *transaction) applyThaw(c cluster.Thaw) rules.Refusal {
 	service.Flags &^= resources.Frozen
 	service.Freeze = nil
 	t.setService(service, service.State,
-		cluster.Event{Node: service.Owner, By: "expiry", Why: "the time of the freeze by " + by + " is over"})
+		cluster.Event{Node: service.Owner, By: "expiry", Why: message.Sentence("the time of the freeze by " + by + " is over")})
 	t.thawed(c.Service)
 	return rules.Accepted
 }
@@ -77,7 +78,7 @@ func (t *transaction) applyLockCluster(c cluster.LockCluster) rules.Refusal {
 		why = "the whole cluster is stopped: all services in the reverse order of their start; what is enabled starts " +
 			"again with the cluster"
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: words.Sentence(why, c.Why)})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(words.Sentence(why, c.Why))})
 	return rules.Accepted
 }
 
@@ -94,7 +95,7 @@ func (t *transaction) applyUnlockCluster(c cluster.UnlockCluster) rules.Refusal 
 		why = "the cluster is started again: services start in order"
 	}
 	t.Lock = nil
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: words.Sentence(why, c.Why)})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(words.Sentence(why, c.Why))})
 	return rules.Accepted
 }
 
@@ -103,8 +104,8 @@ func (t *transaction) applyUnlockCluster(c cluster.UnlockCluster) rules.Refusal 
 func (t *transaction) mayUnderLock(service cluster.Service, op cluster.Operation) rules.Refusal {
 	starts := op == cluster.OpRestart || op == cluster.OpRelocate || op == cluster.OpConvalesce ||
 		(op == cluster.OpEnable && service.State != resources.Started)
-	if why := t.LockedWhy(); why != "" && starts {
-		return rules.Refusal{Code: cluster.CodeTemporary, Why: why + "; " + t.UnlockNext() + " ends that"}
+	if why := t.LockedWhy(); !why.IsZero() && starts {
+		return rules.Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String() + "; " + t.UnlockNext().String() + " ends that")}
 	}
 	return rules.Accepted
 }
@@ -116,7 +117,7 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refusal{Code: cluster.CodeNodeDead, Why: "there is no node " + c.Node}
+		return rules.Refusal{Code: cluster.CodeNodeDead, Why: message.Sentence("there is no node " + c.Node)}
 	case n.Witness:
 		return rules.Refuse("%s is a witness and runs no services", c.Node)
 	case c.Within < 0 || c.Within > longestDeadline:
@@ -136,7 +137,7 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	}
 	n.Order = &order
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: words.Sentence(order.Beginning(), c.Why)})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: message.Sentence(words.Sentence(order.Beginning(), c.Why))})
 	return rules.Accepted
 }
 
@@ -148,8 +149,8 @@ func (t *transaction) takeBack(c cluster.OrderNode, n cluster.Member) rules.Refu
 	n.Order = nil
 	t.Nodes.Set(n.Name, n)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-		Why: words.Sentence(fmt.Sprintf(
-			"its %s is over: it takes services again, and those that were moved away for it come back", kind), c.Why)})
+		Why: message.Sentence(words.Sentence(fmt.Sprintf(
+			"its %s is over: it takes services again, and those that were moved away for it come back", kind), c.Why))})
 	return rules.Accepted
 }
 
@@ -169,7 +170,7 @@ func (t *transaction) applyNodeEmpty(c cluster.NodeEmpty) rules.Refusal {
 	if order.Kind == cluster.OrderMaintenance {
 		why += ": it may be restarted or switched off, and is not fenced for it"
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: order.Index, Why: why})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: order.Index, Why: message.Sentence(why)})
 	return rules.Accepted
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // maxGuard bounds the lists of a Guard.
@@ -36,7 +37,7 @@ func (t *transaction) applyGuarded(c cluster.Guarded) rules.Refusal {
 	fresh.Keys = words.Union(old.Keys, c.Guard.Keys)
 	n.Guard = &fresh
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "guarded: " + guardText(fresh)})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.Sentence("guarded: " + guardText(fresh))})
 	return rules.Accepted
 }
 
@@ -78,9 +79,9 @@ func (t *transaction) applyKeyBack(c cluster.KeyBack) rules.Refusal {
 		done = "cutting it off once more did not succeed"
 	}
 	t.tell(cluster.Event{Node: c.By, Subject: c.Node, Cause: n.Cut.Index,
-		Why: words.Sentence(fmt.Sprintf(
+		Why: message.Sentence(words.Sentence(fmt.Sprintf(
 			"DANGER: %s was cut off from %s and has registered again; %s; switch the machine off by hand", c.Node, c.Disk,
-			done), c.Why)})
+			done), c.Why))})
 	return rules.Accepted
 }
 
@@ -93,8 +94,8 @@ func (t *transaction) applyLostKeys(c cluster.LostKeys) rules.Refusal {
 	}
 	n.Cut = &cluster.Cut{Boot: c.Boot, Index: t.index}
 	t.setNodeState(n, cluster.NodeCut, "",
-		"its key is gone from a disk that others hold: it stops what it runs and has to boot anew")
-	t.voidIntentsOf(n, c.Node+" is cut off from its storage")
+		message.Sentence("its key is gone from a disk that others hold: it stops what it runs and has to boot anew"))
+	t.voidIntentsOf(n, message.Sentence(c.Node+" is cut off from its storage"))
 	return rules.Accepted
 }
 
@@ -116,7 +117,7 @@ func (t *transaction) cutOff(n cluster.Member, open cluster.Fence, c cluster.Fen
 	if n.Boot != open.Boot {
 		t.closeFence(open, cluster.EndedByBoot, "the boot that was cut off is not the present one")
 		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: open.Index,
-			Why: "the boot that was cut off is not the present one"})
+			Why: message.Sentence("the boot that was cut off is not the present one")})
 		return
 	}
 	cut := cluster.Cut{Boot: open.Boot, Index: t.index}
@@ -130,13 +131,13 @@ func (t *transaction) cutOff(n cluster.Member, open cluster.Fence, c cluster.Fen
 	}
 	n.Cut = &cut
 	if n.State != cluster.NodeCut {
-		n = t.setNodeState(n, cluster.NodeCut, open.By, fmt.Sprintf("cut off from its storage by %s: %s", c.Fencer,
-			strings.Join(c.Result.Evidence, "; ")), open.Story...)
+		n = t.setNodeState(n, cluster.NodeCut, open.By, message.Sentence(fmt.Sprintf("cut off from its storage by %s: %s", c.Fencer,
+			strings.Join(c.Result.Evidence, "; "))), open.Story...)
 	} else {
 		t.Nodes.Set(n.Name, n)
 		if open.Loud && open.TriedTotal > cluster.AttemptsToldAll {
 			t.tell(cluster.Event{Node: c.Fencer, Subject: n.Name, Cause: open.Index,
-				Why: fmt.Sprintf("%s is cut off from its storage as before, which is not enough for all that it held", n.Name)})
+				Why: message.Sentence(fmt.Sprintf("%s is cut off from its storage as before, which is not enough for all that it held", n.Name))})
 		}
 	}
 	if open.Loud {

@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusal {
@@ -16,7 +17,7 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
 		return rules.Refuse("what is said about the hypervisor of %s is from an older incarnation", c.Node)
-	case len(c.Why) > cluster.MostHypervisorWords:
+	case c.Why.Len() > cluster.MostHypervisorWords:
 		return rules.Refuse("%s says too much about its hypervisor", c.Node)
 	case n.Hung == c.Why:
 		return rules.Accepted // told twice
@@ -25,11 +26,11 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	n.Hung = c.Why
 	t.Nodes.Set(c.Node, n)
 	switch {
-	case c.Why == "":
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: "its hypervisor answers again"})
-	case before == "":
+	case c.Why.IsZero():
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.Sentence("its hypervisor answers again")})
+	case before.IsZero():
 		t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
-			Why: "its hypervisor does not answer, so it is given no VM: " + c.Why})
+			Why: message.Sentence("its hypervisor does not answer, so it is given no VM: " + c.Why.String())})
 	}
 	return rules.Accepted
 }
@@ -49,10 +50,10 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {
 		t.OldLogins.Delete(c.Device)
 		t.tell(cluster.Event{Node: c.By, Subject: c.Device,
-			Why: "fence device " + c.Device + " takes its new login; the old one is forgotten"})
+			Why: message.Sentence("fence device " + c.Device + " takes its new login; the old one is forgotten")})
 	}
 	if why := reachNews(c, before, t.ReachOf(c.Device)); why != "" {
-		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: why})
+		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: message.Sentence(why)})
 	}
 	return rules.Accepted
 }
@@ -153,7 +154,7 @@ func (t *transaction) applyNodeVolume(c cluster.NodeVolume) rules.Refusal {
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
 		return rules.Refuse("what is said about the volume of %s is from an older incarnation", c.Node)
-	case len(c.Volume.Why) > MostVolumeWords:
+	case c.Volume.Why.Len() > MostVolumeWords:
 		return rules.Refuse("%s says too much about its volume", c.Node)
 	case n.LastVolume() == c.Volume:
 		return rules.Accepted // told twice
@@ -164,11 +165,11 @@ func (t *transaction) applyNodeVolume(c cluster.NodeVolume) rules.Refusal {
 	if !c.Volume.None() {
 		volume := c.Volume
 		n.Volume = &volume
-		why = volume.Words()
+		why = volume.Words().String()
 	}
 	t.Nodes.Set(c.Node, n)
 	if before.Failing != c.Volume.Failing || before.None() != c.Volume.None() {
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: why})
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.Sentence(why)})
 	}
 	return rules.Accepted
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -54,7 +55,7 @@ func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster
 		t.nowRunning(service, n, intent, c.Result)
 		return
 	}
-	failed := cluster.FailedStart{Node: n.Name, Why: c.Result.Why, Incarnation: n.Incarnation, At: t.At}
+	failed := cluster.FailedStart{Node: n.Name, Why: message.Sentence(c.Result.Why), Incarnation: n.Incarnation, At: t.At}
 	service = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, c.Result.Why)
 	if c.Result.Source == resources.Absent {
 		service = service.WithoutHolder(cluster.OnBoot(n))
@@ -64,7 +65,7 @@ func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster
 		service = service.WithHolder(h)
 	}
 	service = t.setService(service, resources.Recovering,
-		cluster.Event{Node: n.Name, Cause: intent.Index, Why: words.Sentence("start failed", c.Result.Why)})
+		cluster.Event{Node: n.Name, Cause: intent.Index, Why: message.Sentence(words.Sentence("start failed", c.Result.Why))})
 	t.atRest(service)
 }
 
@@ -76,9 +77,9 @@ func (t *transaction) atRest(service cluster.Service) {
 	}
 	if service.State != resources.Disabled {
 		service = t.setService(service, resources.Disabled,
-			cluster.Event{Node: service.LastOwner, Why: "disabled, it runs nowhere"})
+			cluster.Event{Node: service.LastOwner, Why: message.Sentence("disabled, it runs nowhere")})
 	}
-	t.answer(service, cluster.CodeSuccess, "", cluster.OpDisable)
+	t.answer(service, cluster.CodeSuccess, message.Text{}, cluster.OpDisable)
 }
 
 // nowRunning is the good end of a start.
@@ -92,9 +93,9 @@ func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, inte
 	service = t.arrived(service, n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "",
 		"", false
-	service, why := service.CameBack(words.OrElse(result.Why, service.RunningWhy(cluster.Holder{})))
+	service, why := service.CameBack(message.Sentence(words.OrElse(result.Why, service.RunningWhy(cluster.Holder{}).String())))
 	if behind := service.LeftBehind(); behind != "" {
-		why += "; " + behind
+		why = message.Sentence(why.String() + "; " + behind)
 	}
 	service = t.setService(service, resources.Started,
 		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why, Phases: story})
@@ -107,8 +108,8 @@ func (t *transaction) stopped(c cluster.Done, service cluster.Service, n cluster
 		h, _ := service.Holder(n.Name)
 		service = service.WithHolder(h.After(c.Result, t.index))
 		service = t.setService(service, resources.Failed, cluster.Event{Node: n.Name, Cause: intent.Index,
-			Why: fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s",
-				n.Name, c.Result.Why, n.Name)})
+			Why: message.Sentence(fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s",
+				n.Name, c.Result.Why, n.Name))})
 		service.StopFailed = intent.Purpose
 		t.Services.Set(c.Service, service)
 		t.finish(service, cluster.CodeAborted, service.Reason)
@@ -126,7 +127,7 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 		return // somebody moved it by hand while it was being stopped
 	}
 	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
-		Why: words.OrElse(proof, "it is proven to have stopped")}
+		Why: message.Sentence(words.OrElse(proof, "it is proven to have stopped"))}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))
 		return
@@ -180,7 +181,7 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 		if target, _ := t.Nodes.Get(intent.Target); target.Incarnation > intent.Index {
 			// What that daemon saw when it started came while both ends held the guest, and was not
 			// taken in. It may be newer than what the source tells.
-			service = t.askEnd(service, intent.Target, "its daemon started during the migration")
+			service = t.askEnd(service, intent.Target, message.Sentence("its daemon started during the migration"))
 		}
 		t.migrationDone(service, c.Result)
 		return rules.Accepted
@@ -190,11 +191,11 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 	service.Intent, service.Changed = &next, t.index
 	service = service.Seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
 	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index,
-		Why: "the migration did not end clean: " + c.Result.Why})
+		Why: message.Sentence("the migration did not end clean: " + c.Result.Why)})
 	if h, held := service.Holder(intent.Node); held && !cluster.Settled(h.Condition) {
-		service = t.askEnd(service, intent.Node, "the end of the migration is unknown")
+		service = t.askEnd(service, intent.Node, message.Sentence("the end of the migration is unknown"))
 	}
-	service.Reason = "migration to " + intent.Target + " failed: " + c.Result.Why
+	service.Reason = message.Sentence("migration to " + intent.Target + " failed: " + c.Result.Why)
 	t.settleMigration(service)
 	return rules.Accepted
 }
@@ -217,7 +218,7 @@ func (t *transaction) migrationDone(service cluster.Service, result resources.Re
 			cluster.Phase{What: "downtime", Took: result.Downtime})
 	}
 	service = t.setService(service, resources.Started, cluster.Event{Node: intent.Target, Cause: intent.Index,
-		By: intent.By, Why: why, Phases: phases})
+		By: intent.By, Why: message.Sentence(why), Phases: phases})
 	if service.Wish != nil && service.Wish.Op == cluster.OpMigrate {
 		r := rules.ArrivedLive(service)
 		service = t.finishMigration(service, r.Code, r.Why, result)
@@ -226,7 +227,7 @@ func (t *transaction) migrationDone(service cluster.Service, result resources.Re
 }
 
 // answer ends the wish of a service if it is one of these operations.
-func (t *transaction) answer(service cluster.Service, code int, why string, ops ...cluster.Operation) cluster.Service {
+func (t *transaction) answer(service cluster.Service, code int, why message.Text, ops ...cluster.Operation) cluster.Service {
 	for _, op := range ops {
 		if service.Wish != nil && service.Wish.Op == op {
 			return t.finish(service, code, why)
@@ -236,11 +237,11 @@ func (t *transaction) answer(service cluster.Service, code int, why string, ops 
 }
 
 // finish ends the wish of a service, if it has one, and answers its request.
-func (t *transaction) finish(service cluster.Service, code int, why string) cluster.Service {
+func (t *transaction) finish(service cluster.Service, code int, why message.Text) cluster.Service {
 	return t.finishMigration(service, code, why, resources.Result{})
 }
 
-func (t *transaction) finishMigration(service cluster.Service, code int, why string,
+func (t *transaction) finishMigration(service cluster.Service, code int, why message.Text,
 	result resources.Result) cluster.Service {
 	wish := service.Wish
 	if wish == nil {
@@ -274,7 +275,7 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	if took < 0 {
 		took = 0
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: "the guest answers its probe",
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.Sentence("the guest answers its probe"),
 		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
 	return rules.Accepted
 }
@@ -303,7 +304,7 @@ func (t *transaction) applyGiveUp(c cluster.GiveUp) rules.Refusal {
 // everywhere is the set of holders of a service about which nothing is known:
 // every boot of every machine that could run it (law L1). A boot that is
 // confirmed off, and a machine that was never up, cannot.
-func (t *transaction) everywhere(why string, spec resources.Spec) []cluster.Holder {
+func (t *transaction) everywhere(why message.Text, spec resources.Spec) []cluster.Holder {
 	var holders []cluster.Holder
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
@@ -317,7 +318,7 @@ func (t *transaction) everywhere(why string, spec resources.Spec) []cluster.Hold
 
 // holderOn makes the holder of a service on a node's present boot. The disks
 // are those of the definition that would run there.
-func (t *transaction) holderOn(n cluster.Member, why string, spec resources.Spec, ask bool) cluster.Holder {
+func (t *transaction) holderOn(n cluster.Member, why message.Text, spec resources.Spec, ask bool) cluster.Holder {
 	return cluster.Holder{Node: n.Name, Machine: n.Machine(), Boot: n.Boot, Since: t.index, Ask: ask, Why: why,
 		Definition: spec.Definition, Disks: spec.Disks}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -30,8 +31,8 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 		}
 	}
 	t.setService(service, service.State, cluster.Event{Node: next.Node, Cause: next.Index, By: c.By,
-		Why: fmt.Sprintf("disabled, and its migration does not end: it is destroyed on %s and on %s",
-			next.Node, next.Target)})
+		Why: message.Sentence(fmt.Sprintf("disabled, and its migration does not end: it is destroyed on %s and on %s",
+			next.Node, next.Target))})
 	return rules.Accepted
 }
 
@@ -55,7 +56,7 @@ func (t *transaction) endedMove(service cluster.Service) {
 		state = resources.Disabled
 	}
 	t.atRest(t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index, By: intent.By,
-		Why: "destroyed at both ends of its migration"}))
+		Why: message.Sentence("destroyed at both ends of its migration")}))
 }
 
 // cancelMove asks for a migration under way to be given up. The abort may come too
@@ -64,18 +65,18 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 	intent := service.Intent
 	switch {
 	case intent == nil || intent.Kind != cluster.IntentMigrate:
-		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeInvalid, Why: c.Service + " is not being migrated"}))
+		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(c.Service + " is not being migrated")}))
 		return
 	case intent.Settling:
-		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeTemporary, Why: "the migration of " + c.Service +
-			" has ended already; what both ends show is looked at"}))
+		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeTemporary, Why: message.Sentence("the migration of " + c.Service +
+			" has ended already; what both ends show is looked at")}))
 		return
 	}
 	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index,
 		By:  c.By,
-		Why: words.Sentence("its migration is to be given up", c.Reason)})
+		Why: message.Sentence(words.Sentence("its migration is to be given up", c.Reason))})
 	request.Owner = service.Owner
-	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: ""}))
+	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}))
 }
 
 // forgetStarts forgets the failed starts on a node that is no longer a member.
@@ -114,8 +115,8 @@ func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, caus
 		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
 			why := h.Node + " is out of the migration"
 			t.tell(cluster.Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause,
-				Why: words.Sentence(why+", what is left at the other end is looked at", proof)})
-			service = t.askBothEnds(service, why)
+				Why: message.Sentence(words.Sentence(why+", what is left at the other end is looked at", proof))})
+			service = t.askBothEnds(service, message.Sentence(why))
 		}
 		t.settleMigration(service)
 		return
@@ -146,14 +147,14 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 		t.Services.Set(service.Spec.Name, service)
 		if h.Condition != "" {
 			t.setService(service, service.State, cluster.Event{Node: h.Node, Cause: cause,
-				Why: words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s%s", h.Node, service.Owner, ran), proof)})
+				Why: message.Sentence(words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s%s", h.Node, service.Owner, ran), proof))})
 		}
 		return
 	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
 		t.Services.Set(service.Spec.Name, service)
 		return
 	}
-	e := cluster.Event{Node: h.Node, Cause: cause, Why: words.Sentence("no longer running on "+h.Node, proof)}
+	e := cluster.Event{Node: h.Node, Cause: cause, Why: message.Sentence(words.Sentence("no longer running on "+h.Node, proof))}
 	if service.Enabled {
 		if service.State != resources.Stopped {
 			t.setService(service, resources.Recovering, e)
@@ -202,7 +203,7 @@ func (t *transaction) settleMigration(service cluster.Service) {
 	if intent.SourceSeen == 0 {
 		intent.SourceSeen = t.index
 		service.Intent = &intent
-		service = t.askEnd(service, intent.Target, "asked after the source has answered")
+		service = t.askEnd(service, intent.Target, message.Sentence("asked after the source has answered"))
 		t.Services.Set(service.Spec.Name, service)
 	}
 	if service.Asking(intent.Target) {
@@ -217,8 +218,8 @@ func (t *transaction) settleMigration(service cluster.Service) {
 			intent.Twice = true
 			service.Intent = &intent
 			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index,
-				Why: "RUNNING TWICE on " + intent.Node + " and " + intent.Target +
-					": the copy on " + intent.Target + " is paused at once. Decide which one is right and stop the other by hand"})
+				Why: message.Sentence("RUNNING TWICE on " + intent.Node + " and " + intent.Target +
+					": the copy on " + intent.Target + " is paused at once. Decide which one is right and stop the other by hand")})
 		}
 	case cluster.SettleEnd:
 		t.endMigration(service, source, target)
@@ -226,7 +227,7 @@ func (t *transaction) settleMigration(service cluster.Service) {
 }
 
 func (t *transaction) askAgain(service cluster.Service) {
-	service = t.askBothEnds(service, "the last answer proved nothing")
+	service = t.askBothEnds(service, message.Sentence("the last answer proved nothing"))
 	t.Services.Set(service.Spec.Name, service)
 }
 
@@ -246,7 +247,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		service = t.troubled(service, n, cluster.TroubleMove, service.UndoneWhy())
 		why := service.Reason
 		service = t.setService(service, resources.Started, cluster.Event{Node: intent.Node, Cause: intent.Index,
-			Why: words.Sentence("the migration is undone, it stays on "+intent.Node, why)})
+			Why: message.Sentence(words.Sentence("the migration is undone, it stays on "+intent.Node, why.String()))})
 		code := cluster.CodeRunsAtHome
 		if source != string(resources.Running) {
 			code = cluster.CodeFailure // it ended there, or does not run on
@@ -269,7 +270,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		state = resources.Disabled
 	}
 	service = t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index,
-		Why: "the migration ended with the guest at neither end: every node in touch is asked, then it is started again"})
+		Why: message.Sentence("the migration ended with the guest at neither end: every node in touch is asked, then it is started again")})
 	service = t.answer(service, cluster.CodeFailure, service.Reason, cluster.OpMigrate)
 	t.atRest(service)
 }
@@ -281,6 +282,6 @@ func (t *transaction) crashedAtEnd(service cluster.Service) {
 		return
 	}
 	n, _ := t.Nodes.Get(service.Owner)
-	t.setService(t.afterFailure(service, n, "the guest crashed"), resources.Recoverable,
-		cluster.Event{Node: n.Name, Why: "the guest crashed on " + n.Name})
+	t.setService(t.afterFailure(service, n, message.Sentence("the guest crashed")), resources.Recoverable,
+		cluster.Event{Node: n.Name, Why: message.Sentence("the guest crashed on " + n.Name)})
 }

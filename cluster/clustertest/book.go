@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -66,7 +67,7 @@ func (b *Book) Must(commands ...cluster.Command) apply.Applied {
 func (b *Book) Refused(command cluster.Command, why string) {
 	b.T.Helper()
 	applied := b.Apply(command)
-	if !strings.Contains(applied.Refused[0], why) || applied.Refused[0] == "" {
+	if !strings.Contains(applied.Refused[0].String(), why) || applied.Refused[0].IsZero() {
 		b.T.Errorf("%s was answered with %q, want a refusal that says %q", cluster.KindOf(command), applied.Refused[0], why)
 	}
 	if len(applied.Events) > 0 {
@@ -168,12 +169,12 @@ func (b *Book) Running(service, node string) {
 // Lose has a node called lost.
 func (b *Book) Lose(node string) {
 	b.T.Helper()
-	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost, Why: "silent"})
+	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost, Why: message.Sentence("silent")})
 }
 
 // Shoot is the command that begins to fence a node.
 func (b *Book) Shoot(node, fencer string) cluster.BeginFence {
-	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: fencer, Why: "lost"}
+	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: fencer, Why: message.Sentence("lost")}
 }
 
 // Shot is the end of that.

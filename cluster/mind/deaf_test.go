@@ -23,7 +23,7 @@ func (m *stepper) listens(for_ time.Duration, applied func() uint64) []cluster.C
 			m.node.Step(m.now, Input{State: m.b.S.Fork(), Incarnation: m.b.Node("node1").Incarnation, Leading: true,
 				Proposals: []ProposalDone{{ID: p.ID, Refused: applied.Refused}}})
 			for i, c := range p.Commands {
-				if edge, is := c.(cluster.Contact); is && applied.Refused[i] == "" {
+				if edge, is := c.(cluster.Contact); is && applied.Refused[i].IsZero() {
 					edges = append(edges, edge)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -86,7 +87,7 @@ type ProposalDone struct {
 	// Failed: it may or may not be in the log; the State tells.
 	Failed bool
 	// Refused holds Apply's sentences, one per command.
-	Refused []string
+	Refused []message.Text
 }
 
 // Proposal is a set of commands for one log entry.

@@ -25,7 +25,7 @@ func (n *Node) takeProposals(now time.Duration, in Input) {
 		delete(n.flying, done.ID)
 		for i, key := range keys {
 			delete(n.inFlight, key)
-			refused := !done.Failed && i < len(done.Refused) && done.Refused[i] != ""
+			refused := !done.Failed && i < len(done.Refused) && !done.Refused[i].IsZero()
 			delete(n.held, key)
 			switch {
 			case done.Failed:

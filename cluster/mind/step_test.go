@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -109,7 +110,7 @@ func TestANewerObservationIsNotLostBehindOneOnItsWay(t *testing.T) {
 	id, _ := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{first}}))
 	second := m.lookAt(m.step(cluster.Tick, hint), resources.Observation{Condition: resources.Crashed})
 	m.silent(m.step(cluster.Tick, Input{Results: []DutyResult{second}}))
-	_, command := m.one(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []string{""}}}}))
+	_, command := m.one(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []message.Text{{}}}}}))
 	if o, observed := command.(cluster.Observed); !observed || o.Observation.Condition != resources.Crashed {
 		t.Errorf("proposed %+v", command)
 	}
@@ -124,7 +125,7 @@ func TestAnObservationThatCameTooLateIsLookedAtAgain(t *testing.T) {
 		Input{Changes: []Change{{Service: "vm:a", Observation: resources.Observation{Explained: true,
 			Reason: "shutdown"}}}}), gone)
 	id, _ := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{seen}}))
-	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []string{"older"}}}}))
+	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []message.Text{message.Words("older")}}}}))
 	again := m.lookAt(m.step(plan.PauseBetweenLooks, Input{}), gone)
 	_, command := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{again}}))
 	if o, observed := command.(cluster.Observed); !observed || !o.Observation.Explained ||
@@ -180,7 +181,7 @@ func TestALostNodeIsFencedByTheVeryEntryThatSaysSo(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
-	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: "nobody"},
+	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Sentence("nobody")},
 		time.Minute)
 	if waited != time.Second {
 		t.Errorf("lost after %s", waited)
@@ -199,7 +200,7 @@ func TestADaemonMayBeSilentForItsGrace(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
-	kernel := cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Silent, Why: "its kernel answers"}
+	kernel := cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Silent, Why: message.Sentence("its kernel answers")}
 	_, out := m.lost(kernel, time.Minute)
 	b.Must(out.Propose[0].Commands...)
 	if n := b.Node("node1"); n.State != cluster.NodeSilent || b.S.Fences.Len() > 0 {
@@ -208,7 +209,7 @@ func TestADaemonMayBeSilentForItsGrace(t *testing.T) {
 	grace := cluster.TimingFor("").SilentGrace
 	for waited := cluster.Tick; waited < grace-time.Second; waited += cluster.Tick {
 		in := Input{Leading: true, Beats: []Beat{{Node: "node2"}},
-			Proposals: []ProposalDone{{ID: out.Propose[0].ID, Refused: []string{""}}}}
+			Proposals: []ProposalDone{{ID: out.Propose[0].ID, Refused: []message.Text{{}}}}}
 		if waited%time.Second == 0 {
 			in.Verdicts = []cluster.Verdict{kernel}
 		}
@@ -221,7 +222,7 @@ func TestReachedByPeersIsNotLost(t *testing.T) {
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
 	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Answers,
-		Why: "node2 reaches it"}, time.Minute)
+		Why: message.Sentence("node2 reaches it")}, time.Minute)
 	if len(out.Propose) > 0 {
 		t.Errorf("after %s proposed %+v", waited, out.Propose)
 	}

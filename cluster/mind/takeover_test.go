@@ -24,7 +24,7 @@ func TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost(t *testing.T) {
 			Contacts: map[string]cluster.Contactwatch{"node1": w}})
 	}
 	asks := func(n cluster.Note) bool {
-		return strings.Contains(n.Why, "this leader has not asked yet whether its kernel answers")
+		return strings.Contains(n.Why.String(), "this leader has not asked yet whether its kernel answers")
 	}
 	if d := plan(nil); len(d.Shots()) > 0 || !slices.ContainsFunc(d.Notes, asks) {
 		t.Errorf("before anybody was asked: %+v", d)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // tellHypervisor proposes what this node found out about its hypervisor, where the State
@@ -19,12 +20,12 @@ func (n *Node) tellHypervisor(now time.Duration, in Input, out *Output) {
 		return
 	}
 	w.at, w.ever = now, true
-	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: w.now}
+	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: message.Sentence(w.now)}
 	n.proposeOnce(now, in.State, []string{cluster.KeyOf(command)}, []cluster.Command{command}, false, out)
 }
 
 // idle reports whether the State knows enough: other words for the same are no news.
-func (w *hungWatch) idle(me cluster.Member) bool { return (w.now == "") == (me.Hung == "") }
+func (w *hungWatch) idle(me cluster.Member) bool { return (w.now == "") == (me.Hung.IsZero()) }
 
 // How often a node speaks of its volume. One that cannot write does not see in its own
 // State that it was heard.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -57,7 +58,7 @@ func (p *planner) afterDependents(service cluster.Service) bool {
 	if len(list) == 0 {
 		return false
 	}
-	p.wait(service.Spec.Name, fmt.Sprintf("it is stopped after %s, which needs it", words.Joined(list)), "")
+	p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it is stopped after %s, which needs it", words.Joined(list))), message.Text{})
 	return true
 }
 
@@ -77,7 +78,7 @@ func (p *planner) planFollow(r *running) answer {
 	}
 	return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
 		Purpose: purpose,
-		By:      "depend", Why: "stopping because " + why})
+		By:      "depend", Why: message.Sentence("stopping because " + why)})
 }
 
 // goesAhead reports whether a service goes down only because what it needs is about
@@ -112,7 +113,7 @@ func (p *planner) startsWith(name string) bool {
 
 // unmet says what a service waits for that it depends on, and whether that will
 // come by itself.
-func (p *planner) unmet(service cluster.Service) (why string, comes bool) {
+func (p *planner) unmet(service cluster.Service) (why message.Text, comes bool) {
 	for _, d := range service.Spec.Depend {
 		needed, known := p.Services.Get(d.Service)
 		if !known {
@@ -120,24 +121,24 @@ func (p *planner) unmet(service cluster.Service) (why string, comes bool) {
 		}
 		if needed.Up() && d.Mode == resources.Hard {
 			if why := p.Follows(service); why != "" {
-				return why, true
+				return message.Sentence(why), true
 			}
 		}
 		if p.leaving[d.Service] {
-			return fmt.Sprintf("waits for %s, on which it depends and which is being stopped", d.Service), true
+			return message.Sentence(fmt.Sprintf("waits for %s, on which it depends and which is being stopped", d.Service)), true
 		}
 		if needed.Up() && p.ready(needed) {
 			continue
 		}
 		text := fmt.Sprintf("waits for %s, on which it depends and which is %s", d.Service, needed.State)
 		if needed.Up() {
-			return text + " and does not answer its probe yet", true
+			return message.Sentence(text + " and does not answer its probe yet"), true
 		}
 		idle := p.idle(&needed)
 		if needed.Enabled {
-			text = words.Sentence(text, idle)
+			text = words.Sentence(text, idle.String())
 		}
-		return text, idle == ""
+		return message.Sentence(text), idle.IsZero()
 	}
-	return "", true
+	return message.Text{}, true
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -20,21 +21,21 @@ func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 	movable := len(step.Blockers) == 0
 	switch {
 	case len(verdicts) > 0 && verdicts[0].Legal:
-		step.Target, step.Why = verdicts[0].Node, verdicts[0].Why
+		step.Target, step.Why = verdicts[0].Node, message.Sentence(verdicts[0].Why.String())
 		if what := service.Spec.NotLive(); what != "" {
 			step.ColdTarget = step.Target
 			step.Blockers = append(step.Blockers, boundBy(what))
-			step.Next = words.OrElse(step.Next, "`clusvcadm -r "+name+"` stops it and starts it on another node")
+			step.Next = message.Sentence(words.OrElse(step.Next.String(), "`clusvcadm -r "+name+"` stops it and starts it on another node"))
 		}
 	case movable && p.coldTarget(service) != "":
 		step.ColdTarget = p.coldTarget(service)
 		step.Target = step.ColdTarget
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
-		step.Next = "`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name +
-			"` stops and starts it"
+		step.Next = message.Sentence("`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name +
+			"` stops and starts it")
 	default:
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
-		step.Next = words.OrElse(step.Next, "it goes by itself when a legal node is there")
+		step.Next = message.Sentence(words.OrElse(step.Next.String(), "it goes by itself when a legal node is there"))
 	}
 	if p.Lock() != nil && step.Method == cluster.MethodCold {
 		step.Blockers = append(step.Blockers, p.LockedWhy())
@@ -47,10 +48,12 @@ func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 }
 
 // cannotLeave are the reasons in the service itself.
-func (p *planner) cannotLeave(service cluster.Service) (blockers []string, next string) {
+func (p *planner) cannotLeave(service cluster.Service) (blockers []message.Text, next message.Text) {
 	name := service.Spec.Name
 	h, held := service.Holder(service.Owner)
-	block := func(what, how string) { blockers, next = append(blockers, what), words.OrElse(next, how) }
+	block := func(what, how string) {
+		blockers, next = append(blockers, message.Sentence(what)), message.Sentence(words.OrElse(next.String(), how))
+	}
 	if service.Flags&resources.Frozen != 0 {
 		block("it is frozen", "`clusvcadm -U "+name+"`")
 	}

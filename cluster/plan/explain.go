@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Explain says why a service is where it is. Its reasons are those of the very Plan that the leader
@@ -21,7 +22,7 @@ func Explain(s *cluster.State, v cluster.View, name string) (cluster.Explanation
 	v = v.On(s, 0)
 	anew, order := NewPlanner(rules.Of(s), v, &Decision{}), 0
 	for _, verdict := range anew.rankAnew(service) {
-		c := cluster.Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
+		c := cluster.Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: message.Sentence(verdict.Why.String()),
 			Services: anew.Load[verdict.Node]}
 		if verdict.Legal {
 			order++
@@ -80,7 +81,7 @@ func (p *planner) rulesOf(service cluster.Service) []string {
 		if name == service.Spec.Name {
 			continue
 		}
-		if why, exclusive := cluster.Clash(&service.Spec, &other.Spec); why != "" && !exclusive {
+		if why, exclusive := cluster.Clash(&service.Spec, &other.Spec); !why.IsZero() && !exclusive {
 			say("is kept apart from %s, which is %s", name, where(other))
 		} else if other.Spec.Exclusive {
 			say("keeps off the node of %s, which is exclusive and %s", name, where(other))

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // planDisarmed arms fencing again once its time is over, and says until then
@@ -14,7 +15,7 @@ import (
 func planDisarmed(w *rules.World, v cluster.View, d *Decision) {
 	switch why := w.DisarmedWhy(rules.Estimate(v, w)); {
 	case why != "":
-		d.wait(w.Cluster(), why+"; nothing is shot", "`clusterd fence arm` ends that")
+		d.wait(w.Cluster(), message.Sentence(why+"; nothing is shot"), message.Sentence("`clusterd fence arm` ends that"))
 	case w.Disarmed() != nil:
 		d.propose(cluster.Arm{Expired: true})
 	}
@@ -32,7 +33,7 @@ func planDrill(w *rules.World, v cluster.View, d *Decision) {
 	}
 	n, known := w.Nodes.Get(run.Node)
 	end := func(ok bool, format string, args ...any) {
-		d.propose(cluster.EndDrill{Node: run.Node, Act: run.Index, OK: ok, Why: fmt.Sprintf(format, args...)})
+		d.propose(cluster.EndDrill{Node: run.Node, Act: run.Index, OK: ok, Why: message.Sentence(fmt.Sprintf(format, args...))})
 	}
 	late := rules.Estimate(v, w).Sub(run.PhaseAt) > drillPatience
 	switch {
@@ -48,7 +49,7 @@ func planDrill(w *rules.World, v cluster.View, d *Decision) {
 		end(false, "%s is off and did not come back within %s; look at its console, then `clusterd fence node %s --on`",
 			run.Node, drillPatience, run.Node)
 	case run.Phase == cluster.DrillOn:
-		d.wait(run.Node, "the drill waits until "+run.Node+" has booted", "")
+		d.wait(run.Node, message.Sentence("the drill waits until "+run.Node+" has booted"), message.Text{})
 	}
 }
 
@@ -62,18 +63,18 @@ func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d
 	case n.State == cluster.NodeOnline:
 		d.propose(cluster.Leave{Node: run.Node, By: run.By})
 	case n.State == cluster.NodeLeaving:
-		d.wait(run.Node, "the drill waits until the services of "+run.Node+" have moved away", "")
+		d.wait(run.Node, message.Sentence("the drill waits until the services of "+run.Node+" have moved away"), message.Text{})
 	case n.State != cluster.NodeLeft:
 		end(false, "%s is %s now", run.Node, n.State)
 	default:
 		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 &&
 			w.DisarmedWhy(rules.Estimate(v, w)) == "" {
-			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: "a drill", By: run.By,
+			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: message.Sentence("a drill"), By: run.By,
 				Override: true, Drill: true, Level: run.Level})
 			return
 		}
-		d.wait(run.Node, "the drill waits: another node is being fenced, fencing is disarmed, or nobody is ready to fence "+
-			run.Node, "")
+		d.wait(run.Node, message.Sentence("the drill waits: another node is being fenced, fencing is disarmed, or nobody is ready to fence "+
+			run.Node), message.Text{})
 	}
 }
 

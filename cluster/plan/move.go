@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -48,10 +49,10 @@ func (p *planner) rank(service cluster.Service, failedOn []cluster.FailedStart, 
 }
 
 // move is what takes a running service to another node: live if it is a VM.
-func (p *planner) move(service cluster.Service, target, by, why string) answer {
+func (p *planner) move(service cluster.Service, target, by string, why message.Text) answer {
 	if what := service.Spec.NotLive(); what != "" {
-		return staying(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what)),
-			"`"+moveCommand(service, target)+"` stops it and starts it there")
+		return staying(message.Sentence(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what))),
+			message.Sentence("`"+moveCommand(service, target)+"` stops it and starts it there"))
 	}
 	c := cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: target,
 		By: by, Why: why}
@@ -92,14 +93,14 @@ func (p *planner) planFailback(r *running) answer {
 		return p.notHome(service, target, why, other.PlacedWhy())
 	}
 	if other := p.returnsTo(target, service); other != "" {
-		return waiting(fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
-			"which starts there again", service.Owner, target, other), "")
+		return waiting(message.Sentence(fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
+			"which starts there again", service.Owner, target, other)), message.Text{})
 	}
 	text := "fails back live: "
 	if !service.Spec.Traits().Live {
 		text = "fails back: "
 	}
-	return p.move(service, target, "failback", text+why)
+	return p.move(service, target, "failback", message.Sentence(text+why))
 }
 
 // notBetter says of the node that would suit a service best why it is not there. A
@@ -128,8 +129,8 @@ func (p *planner) notBetter(
 	if bars[target] == "" && troubled {
 		return p.notHome(service, target, better, trouble.TriedLater())
 	}
-	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
-		target, bars[target]), "it moves there by itself when that is over")
+	return waiting(message.Sentence(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
+		target, bars[target])), message.Sentence("it moves there by itself when that is over"))
 }
 
 // placedOf is a service, or one of its group, that an administrator put where it is rather than
@@ -144,9 +145,9 @@ func (p *planner) placedOf(service cluster.Service, group []*cluster.Service, ta
 }
 
 // notHome says why a service is not where its domain would rather have it.
-func (p *planner) notHome(service cluster.Service, target, better, why string) answer {
-	return waiting(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why),
-		"`"+moveCommand(service, target)+"` moves it all the same")
+func (p *planner) notHome(service cluster.Service, target, better string, why message.Text) answer {
+	return waiting(message.Sentence(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why)),
+		message.Sentence("`"+moveCommand(service, target)+"` moves it all the same"))
 }
 
 // moveCommand is how a person moves a service.
@@ -167,15 +168,15 @@ func (p *planner) planBanished(r *running) answer {
 	}
 	service, verdicts := r.service, p.rank(r.service, r.service.FailedOn, true)
 	if len(verdicts) > 0 && verdicts[0].Legal {
-		return p.move(service, verdicts[0].Node, "domain", fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
-			service.Owner, why))
+		return p.move(service, verdicts[0].Node, "domain", message.Sentence(fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
+			service.Owner, why)))
 	}
 	next := "make room on a member of its domain, or change the domain; it moves by itself then"
 	if cold := p.coldTarget(service); cold != "" {
 		next = fmt.Sprintf("`clusvcadm -r %s -m %s` stops it and starts it there", service.Spec.Name, cold)
 	}
-	return staying(fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
-		strings.Join(reasons(verdicts, service.Owner), "; ")), next)
+	return staying(message.Sentence(fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
+		strings.Join(message.Sentences(reasons(verdicts, service.Owner)), "; "))), message.Sentence(next))
 }
 
 // coldTarget is where a service would be started that cannot move live; "" for
@@ -189,15 +190,15 @@ func (p *planner) coldTarget(service cluster.Service) string {
 }
 
 // reasons are why nodes other than one may not run a service.
-func reasons(verdicts []domain.Verdict, but string) []string {
-	list := make([]string, 0, len(verdicts))
+func reasons(verdicts []domain.Verdict, but string) []message.Text {
+	list := make([]message.Text, 0, len(verdicts))
 	for _, v := range verdicts {
 		if v.Node != but && !v.Legal {
-			list = append(list, v.Node+": "+v.Why)
+			list = append(list, message.Sentence(v.Node+": "+v.Why.String()))
 		}
 	}
 	if len(list) == 0 {
-		list = append(list, "there is no other node")
+		list = append(list, message.Sentence("there is no other node"))
 	}
 	return list
 }
@@ -230,18 +231,18 @@ func (p *planner) planTogether(r *running) answer {
 	if !service.Spec.Traits().Live && p.restsOn(newest, name, map[string]bool{}) {
 		// What it would follow goes down for the move: it would have no reason left, and
 		// the two would take turns forever.
-		return waiting(away+"which needs it and would be stopped for its move", anyway)
+		return waiting(message.Sentence(away+"which needs it and would be stopped for its move"), message.Sentence(anyway))
 	}
 	trouble, troubled := p.troubles(service)[target]
 	for _, v := range p.rank(service, service.FailedOn, false) {
 		switch {
 		case v.Node != target:
 		case troubled:
-			return waiting(away+"because "+trouble.TriedLater(), anyway)
+			return waiting(message.Sentence(away+"because "+trouble.TriedLater().String()), message.Sentence(anyway))
 		case !v.Legal:
-			return waiting(away+"because it may not run there: "+v.Why, "")
+			return waiting(message.Sentence(away+"because it may not run there: "+v.Why.String()), message.Text{})
 		default:
-			return p.move(service, target, "together", fmt.Sprintf("follows %s to %s", newest.Spec.Name, target))
+			return p.move(service, target, "together", message.Sentence(fmt.Sprintf("follows %s to %s", newest.Spec.Name, target)))
 		}
 	}
 	return answer{}
@@ -251,8 +252,8 @@ func (p *planner) planTogether(r *running) answer {
 // later, and what people move by hand, do not stop anything.
 func (p *planner) noteRules(service cluster.Service) {
 	if why := p.ObjectionsTo(service).Why[service.Owner]; why != "" {
-		p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why),
-			"move one of the two, or change the rule")
+		p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why)),
+			message.Sentence("move one of the two, or change the rule"))
 	}
 }
 
@@ -268,7 +269,7 @@ func (p *planner) returnsTo(node string, service cluster.Service) string {
 		if !down || other.Spec.Name == service.Spec.Name {
 			continue
 		}
-		if why, _ := cluster.Clash(&service.Spec, &other.Spec); why == "" {
+		if why, _ := cluster.Clash(&service.Spec, &other.Spec); why.IsZero() {
 			continue
 		}
 		if _, comes := p.unmet(*other); comes {

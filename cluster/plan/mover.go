@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -32,7 +33,7 @@ type answer struct {
 	// act is what begins. Most answers have none, and each service gets many.
 	act *cluster.Begin
 	// why it does not move and what a person can do; why is empty where it was said already.
-	why, next string
+	why, next message.Text
 	// code is rgmanager's, of a request that is given up.
 	code int
 }
@@ -53,13 +54,13 @@ const (
 	saysNo
 )
 
-func waiting(why, next string) answer { return answer{kind: saysWait, why: why, next: next} }
+func waiting(why, next message.Text) answer { return answer{kind: saysWait, why: why, next: next} }
 
-func staying(why, next string) answer { return answer{kind: saysStay, why: why, next: next} }
+func staying(why, next message.Text) answer { return answer{kind: saysStay, why: why, next: next} }
 
 func acting(act cluster.Begin) answer { return answer{kind: saysMove, act: &act} }
 
-func refusing(code int, why string) answer { return answer{kind: saysNo, code: code, why: why} }
+func refusing(code int, why message.Text) answer { return answer{kind: saysNo, code: code, why: why} }
 
 // running is a service that runs on a node that is in touch, as that node holds it.
 type running struct {
@@ -99,7 +100,7 @@ func (p *planner) take(service cluster.Service, said answer) {
 	case saysNo:
 		p.giveUp(service, said.code, said.why)
 	case saysWait, saysStay:
-		if said.why != "" {
+		if !said.why.IsZero() {
 			p.wait(service.Spec.Name, said.why, said.next)
 		}
 	}

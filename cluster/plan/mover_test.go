@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -103,7 +104,7 @@ func TestAMoverThatWaitsIsNotTheLast(t *testing.T) {
 		p := NewPlanner(rules.Of(b.S), cluster.View{Self: "node1"}, &Decision{})
 		asked := false
 		p.askEach(&running{service: b.Service("vm:a")}, []mover{
-			{"first", func(*planner, *running) answer { return answer{kind: kind, why: "because"} }},
+			{"first", func(*planner, *running) answer { return answer{kind: kind, why: message.Sentence("because")} }},
 			{"second", func(*planner, *running) answer {
 				asked = true
 				return answer{}
@@ -154,5 +155,5 @@ func TestNothingFailsBackToAPlaceThatIsEmptyForAMoment(t *testing.T) {
 
 // says reports whether a note of the decision contains the text.
 func says(d *Decision, text string) bool {
-	return slices.ContainsFunc(d.Notes, func(n cluster.Note) bool { return strings.Contains(n.Why, text) })
+	return slices.ContainsFunc(d.Notes, func(n cluster.Note) bool { return strings.Contains(n.Why.String(), text) })
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -25,10 +26,10 @@ func (p *planner) planEvacuation(r *running) answer {
 			continue
 		}
 		c := cluster.Begin{Service: name, Intent: cluster.IntentMigrate, Node: owner, Target: v.Node, By: cluster.ByLeave,
-			Why: fmt.Sprintf("moves live to %s because %s leaves", v.Node, owner)}
+			Why: message.Sentence(fmt.Sprintf("moves live to %s because %s leaves", v.Node, owner))}
 		if !live {
 			c.Intent, c.Purpose = cluster.IntentStop, cluster.ForMove
-			c.Why = words.Sentence(fmt.Sprintf("moves to %s because %s leaves", v.Node, owner), boundBy(what))
+			c.Why = message.Sentence(words.Sentence(fmt.Sprintf("moves to %s because %s leaves", v.Node, owner), boundBy(what).String()))
 		}
 		refused := rules.BeginRefused(c, &p.World)
 		if refused == rules.Accepted {
@@ -37,13 +38,13 @@ func (p *planner) planEvacuation(r *running) answer {
 		}
 		if h, _ := service.Holder(owner); refused.Code == cluster.CodeTemporary && live &&
 			h.Condition == string(resources.Running) {
-			return staying(fmt.Sprintf("%s leaves, and it moves live to %s as soon as it can: %s", owner, v.Node,
-				refused.Why), "")
+			return staying(message.Sentence(fmt.Sprintf("%s leaves, and it moves live to %s as soon as it can: %s", owner, v.Node,
+				refused.Why)), message.Text{})
 		}
 	}
 	if node := p.takesItSoon(service); node != "" {
-		return staying(fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: "+
-			"that is waited for", owner, node), "")
+		return staying(message.Sentence(fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: "+
+			"that is waited for", owner, node)), message.Text{})
 	}
 	return acting(cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: owner, Purpose: cluster.ForRecovery,
 		By:  cluster.ByLeave,
@@ -51,11 +52,11 @@ func (p *planner) planEvacuation(r *running) answer {
 }
 
 // boundBy says why a VM cannot move live; "" where what is none.
-func boundBy(what string) string {
+func boundBy(what string) message.Text {
 	if what == "" {
-		return ""
+		return message.Text{}
 	}
-	return "it cannot move live while it has " + what
+	return message.Sentence("it cannot move live while it has " + what)
 }
 
 // takesItSoon is a node that could take a running VM live if it were heard; "" if
@@ -76,7 +77,7 @@ func (p *planner) takesItSoon(service cluster.Service) string {
 }
 
 // whyStopped says why a node that leaves cannot hand a service over live.
-func (p *planner) whyStopped(service cluster.Service) string {
+func (p *planner) whyStopped(service cluster.Service) message.Text {
 	var tried []string
 	for _, node := range words.SortedKeys(p.troubles(service)) {
 		if p.troubles(service)[node].Kind == cluster.TroubleMove {
@@ -86,17 +87,17 @@ func (p *planner) whyStopped(service cluster.Service) string {
 	h, _ := service.Holder(service.Owner)
 	switch {
 	case !service.Spec.Traits().Live:
-		return service.Owner + " leaves and no other node may run it now"
+		return message.Sentence(service.Owner + " leaves and no other node may run it now")
 	case h.Condition != string(resources.Running):
-		return fmt.Sprintf("%s leaves, and it is %s and cannot move live", service.Owner, h.Condition)
+		return message.Sentence(fmt.Sprintf("%s leaves, and it is %s and cannot move live", service.Owner, h.Condition))
 	case service.Spec.NotLive() != "":
-		return fmt.Sprintf("%s leaves, no other node may run it now, and %s", service.Owner,
-			boundBy(service.Spec.NotLive()))
+		return message.Sentence(fmt.Sprintf("%s leaves, no other node may run it now, and %s", service.Owner,
+			boundBy(service.Spec.NotLive())))
 	case len(tried) > 0:
-		return fmt.Sprintf("%s leaves, no other node takes it live: its moves to %s failed", service.Owner,
-			words.Joined(tried))
+		return message.Sentence(fmt.Sprintf("%s leaves, no other node takes it live: its moves to %s failed", service.Owner,
+			words.Joined(tried)))
 	}
-	return service.Owner + " leaves and no other node can take it live"
+	return message.Sentence(service.Owner + " leaves and no other node can take it live")
 }
 
 // planOrder moves a service off a node under an order, or says all that stands
@@ -113,14 +114,14 @@ func (p *planner) planOrder(r *running) answer {
 	case step.Target == "":
 	case step.Method == cluster.MethodLive || (cold && step.Method == cluster.MethodCold):
 		return p.move(service, step.Target, string(order.Kind),
-			fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.OrderWhy()))
+			message.Sentence(fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.OrderWhy())))
 	case late && step.ColdTarget != "":
 		return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
 			Target:  step.ColdTarget,
 			Purpose: cluster.ForMove, By: string(order.Kind),
-			Why: fmt.Sprintf("stopping to start it on %s: the deadline to leave %s live is over", step.ColdTarget, n.Name)})
+			Why: message.Sentence(fmt.Sprintf("stopping to start it on %s: the deadline to leave %s live is over", step.ColdTarget, n.Name))})
 	}
-	return staying(fmt.Sprintf("stays on %s, which is %s: %s", n.Name, n.OrderWhy(), strings.Join(step.Blockers, "; ")),
+	return staying(message.Sentence(fmt.Sprintf("stays on %s, which is %s: %s", n.Name, n.OrderWhy(), strings.Join(message.Sentences(step.Blockers), "; "))),
 		step.Next)
 }
 
@@ -134,13 +135,13 @@ func (p *planner) planOrders() {
 		held, back := p.HeldBy(n), "`clusterd node return "+name+"`"
 		switch {
 		case len(held) > 0:
-			p.wait(name, fmt.Sprintf("%s; still holds %s", n.OrderWhy(), words.Joined(p.heldAs(held))), back)
+			p.wait(name, message.Sentence(fmt.Sprintf("%s; still holds %s", n.OrderWhy(), words.Joined(p.heldAs(held)))), message.Sentence(back))
 		case n.Order.Empty == 0:
 			p.decision.propose(cluster.NodeEmpty{Node: name, Order: n.Order.Index})
 		case n.Order.Kind == cluster.OrderMaintenance:
-			p.wait(name, n.OrderWhy()+"; it holds nothing and is not fenced", back)
+			p.wait(name, message.Sentence(n.OrderWhy()+"; it holds nothing and is not fenced"), message.Sentence(back))
 		default:
-			p.wait(name, n.OrderWhy()+"; it holds nothing", back)
+			p.wait(name, message.Sentence(n.OrderWhy()+"; it holds nothing"), message.Sentence(back))
 		}
 	}
 }
@@ -180,9 +181,9 @@ func (p *planner) planReturn(r *running) answer {
 		switch {
 		case v.Node != n.Name:
 		case v.Legal:
-			return p.move(service, n.Name, "return", fmt.Sprintf("returns to %s, which takes services again", n.Name))
+			return p.move(service, n.Name, "return", message.Sentence(fmt.Sprintf("returns to %s, which takes services again", n.Name)))
 		default:
-			return p.notHome(service, n.Name, home, v.Why)
+			return p.notHome(service, n.Name, home, message.Sentence(v.Why.String()))
 		}
 	}
 	return answer{}

@@ -9,15 +9,16 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // noteHung says which hypervisors do not answer.
 func noteHung(w *rules.World, d *Decision) {
 	for _, n := range w.Nodes.Rows() {
-		if n.Hung != "" && n.State == cluster.NodeOnline {
-			d.wait(n.Name, "its hypervisor does not answer, so no VM is started there or moved there, and what runs there is "+
-				"left alone: "+n.Hung, fmt.Sprintf("on %s: `systemctl restart libvirtd` (or virtqemud), which leaves VMs running",
-				n.Name))
+		if !n.Hung.IsZero() && n.State == cluster.NodeOnline {
+			d.wait(n.Name, message.Sentence("its hypervisor does not answer, so no VM is started there or moved there, and what runs there is "+
+				"left alone: "+n.Hung.String()), message.Sentence(fmt.Sprintf("on %s: `systemctl restart libvirtd` (or virtqemud), which leaves VMs running",
+				n.Name)))
 		}
 	}
 }
@@ -48,8 +49,8 @@ func planLevel(w *rules.World, d *Decision) {
 			behind = append(behind, fmt.Sprintf("%s (clusterd %s)", n.Name, n.Version))
 		}
 	}
-	d.wait(w.Cluster(), fmt.Sprintf("cluster version %d stays in force until %s can follow version %d", w.Level(),
-		strings.Join(behind, ", "), newest), "upgrade clusterd there, or remove what is gone for good")
+	d.wait(w.Cluster(), message.Sentence(fmt.Sprintf("cluster version %d stays in force until %s can follow version %d", w.Level(),
+		strings.Join(behind, ", "), newest)), message.Sentence("upgrade clusterd there, or remove what is gone for good"))
 }
 
 // noteLock says what the lock holds back.
@@ -66,11 +67,11 @@ func (p *planner) noteLock() {
 	why := p.LockedWhy()
 	switch {
 	case p.Lock().Stop && up > 0:
-		why += fmt.Sprintf("; %s not stopped yet", words.Counted(up, "service"))
+		why = message.Sentence(why.String() + fmt.Sprintf("; %s not stopped yet", words.Counted(up, "service")))
 	case p.Lock().Stop:
-		why += "; everything is stopped"
+		why = message.Sentence(why.String() + "; everything is stopped")
 	}
-	p.wait(p.Cluster(), why, p.UnlockNext())
+	p.wait(p.Cluster(), message.Sentence(why.String()), p.UnlockNext())
 }
 
 // noteVolumes says which nodes cannot write, or soon cannot.

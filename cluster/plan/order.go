@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -46,10 +47,10 @@ func (p *planner) ready(service cluster.Service) bool {
 
 // gate says which services of lower tiers a start waits for. One that will not
 // come up by itself holds nothing up: a tier is an order, not a dependency.
-func (p *planner) gate(service cluster.Service) string {
+func (p *planner) gate(service cluster.Service) message.Text {
 	tier := service.Spec.Tier
 	if tier == 0 {
-		return ""
+		return message.Text{}
 	}
 	if why, known := p.gates[tier]; known {
 		return why
@@ -58,7 +59,7 @@ func (p *planner) gate(service cluster.Service) string {
 	return p.gates[tier]
 }
 
-func (p *planner) gateOf(tier int) string {
+func (p *planner) gateOf(tier int) message.Text {
 	var waits []string
 	more := 0
 	for _, lower := range p.Services.Rows() {
@@ -70,7 +71,7 @@ func (p *planner) gateOf(tier int) string {
 		case lower.Up() && p.ready(*lower):
 		case lower.Up():
 			text = lower.Spec.Name + " to answer its probe"
-		case p.idle(lower) == "":
+		case p.idle(lower).IsZero():
 			text = fmt.Sprintf("%s (tier %d, %s)", lower.Spec.Name, lower.Spec.Tier, lower.State)
 		}
 		switch {
@@ -82,12 +83,12 @@ func (p *planner) gateOf(tier int) string {
 		}
 	}
 	if len(waits) == 0 {
-		return ""
+		return message.Text{}
 	}
 	if more > 0 {
 		waits = append(waits, fmt.Sprintf("%d more", more))
 	}
-	return fmt.Sprintf("it is in tier %d and waits for %s", tier, strings.Join(waits, ", "))
+	return message.Sentence(fmt.Sprintf("it is in tier %d and waits for %s", tier, strings.Join(waits, ", ")))
 }
 
 // full says that no further start may begin now; "" if one may.
@@ -100,48 +101,48 @@ func (p *planner) full() string {
 
 // idle says why a service that is down will not come up by itself; "" if it is
 // on its way.
-func (p *planner) idle(service *cluster.Service) string {
+func (p *planner) idle(service *cluster.Service) message.Text {
 	name := service.Spec.Name
 	if why, known := p.idles[name]; known {
 		return why
 	}
-	p.idles[name] = "it depends on itself"
+	p.idles[name] = message.Sentence("it depends on itself")
 	p.idles[name] = p.idleNow(*service)
 	return p.idles[name]
 }
 
-func (p *planner) idleNow(service cluster.Service) string {
+func (p *planner) idleNow(service cluster.Service) message.Text {
 	switch {
 	case !service.Enabled:
-		return "it is not enabled"
+		return message.Sentence("it is not enabled")
 	case service.Flags&resources.Frozen != 0:
-		return "it is frozen"
+		return message.Sentence("it is frozen")
 	case service.Held:
-		return "it was stopped until the next change of a node"
+		return message.Sentence("it was stopped until the next change of a node")
 	case service.State == resources.Failed:
 		return service.Reason
 	case service.Intent != nil:
-		return ""
+		return message.Text{}
 	}
 	for _, h := range service.Holders {
 		n, _ := p.Nodes.Get(h.Node)
 		foreign := h.Condition == string(resources.Paused) && !h.Creating && !h.Ask
 		if p.stuck(h) || (foreign && n.Reachable()) {
-			return fmt.Sprintf("it may be on %s, where only a person can help", h.Node)
+			return message.Sentence(fmt.Sprintf("it may be on %s, where only a person can help", h.Node))
 		}
 	}
 	for _, d := range service.Spec.Depend {
 		if needed, known := p.Services.Get(d.Service); known && !needed.Up() {
-			if why := p.idle(&needed); why != "" {
-				return fmt.Sprintf("%s does not come up: %s", d.Service, why)
+			if why := p.idle(&needed); !why.IsZero() {
+				return message.Sentence(fmt.Sprintf("%s does not come up: %s", d.Service, why))
 			}
 		}
 	}
 	if why := p.disksTaken(service); why != "" {
-		return why
+		return message.Sentence(why)
 	}
 	if len(service.Holders) > 0 {
-		return ""
+		return message.Text{}
 	}
 	node, why := p.choose(service)
 	if node == "" {
@@ -155,7 +156,7 @@ func (p *planner) idleNow(service cluster.Service) string {
 func (p *planner) planHalt(service cluster.Service) {
 	name := service.Spec.Name
 	if !p.stoppable(&service) {
-		p.wait(name, fmt.Sprintf("it runs on %s as far as is known, and cannot be asked to stop now", service.Owner), "")
+		p.wait(name, message.Sentence(fmt.Sprintf("it runs on %s as far as is known, and cannot be asked to stop now", service.Owner)), message.Text{})
 		return
 	}
 	for _, other := range p.Services.Rows() {
@@ -166,7 +167,7 @@ func (p *planner) planHalt(service cluster.Service) {
 			continue
 		}
 		if p.stoppable(other) {
-			p.wait(name, fmt.Sprintf("it is stopped after %s", other.Spec.Name), "")
+			p.wait(name, message.Sentence(fmt.Sprintf("it is stopped after %s", other.Spec.Name)), message.Text{})
 			return
 		}
 	}
@@ -175,5 +176,5 @@ func (p *planner) planHalt(service cluster.Service) {
 		return
 	}
 	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner,
-		Purpose: cluster.ForHalt, By: "stop", Why: "stopping with the whole cluster"})
+		Purpose: cluster.ForHalt, By: "stop", Why: message.Sentence("stopping with the whole cluster")})
 }

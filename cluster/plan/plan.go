@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Decision is what the leader wants to happen next.
@@ -39,7 +40,7 @@ func (d *Decision) Shots() []string {
 	return nodes
 }
 
-func (d *Decision) wait(subject, why, next string) {
+func (d *Decision) wait(subject string, why, next message.Text) {
 	d.Notes = append(d.Notes, cluster.Note{Subject: subject, Why: why, Next: next})
 }
 
@@ -54,9 +55,9 @@ type planner struct {
 	// starting counts the starts under way, with those of this decision; idles
 	// remembers what was found out about services that do not come up.
 	starting int
-	idles    map[string]string
+	idles    map[string]message.Text
 	// gates is what each tier waits for.
-	gates map[int]string
+	gates map[int]message.Text
 	// leaving are the services that this decision stops, moved those that it moves to
 	// make room.
 	leaving, moved map[string]bool
@@ -66,7 +67,7 @@ type planner struct {
 	crowds map[string]backlog
 }
 
-func (p *planner) wait(subject, why, next string) { p.decision.wait(subject, why, next) }
+func (p *planner) wait(subject string, why, next message.Text) { p.decision.wait(subject, why, next) }
 
 // Plan decides, on the leader, what comes next. It reads the World and its own
 // View; it cannot write. Plan may be wrong, Apply may not.
@@ -111,8 +112,8 @@ func PlanAllServices(w *rules.World, v cluster.View, d *Decision) *planner {
 
 // NewPlanner is one run of Plan over the services, with nothing decided yet.
 func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
-	p := &planner{World: *w, view: v, decision: d, Load: w.Loads(), idles: map[string]string{},
-		gates: map[int]string{}, leaving: map[string]bool{}, moved: map[string]bool{}}
+	p := &planner{World: *w, view: v, decision: d, Load: w.Loads(), idles: map[string]message.Text{},
+		gates: map[int]message.Text{}, leaving: map[string]bool{}, moved: map[string]bool{}}
 	p.Also, p.Departs = map[string]string{}, map[string]string{}
 	for _, service := range w.Services.Rows() {
 		if service.Intent != nil && service.Intent.Kind == cluster.IntentStart {
@@ -142,11 +143,11 @@ func (p *planner) planServices() {
 
 // planContacts turns silences into edges. It returns the nodes that are lost
 // by this very decision, so that their fence intent goes into the same entry.
-func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]string {
-	lost := map[string]string{}
+func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]message.Text {
+	lost := map[string]message.Text{}
 	if me, _ := w.Nodes.Get(v.Self); (me.State == cluster.NodeLost || me.Stalled()) && !w.Fences.Has(v.Self) {
 		d.propose(cluster.Contact{Node: v.Self, Incarnation: me.Incarnation, State: cluster.NodeOnline,
-			Why: v.Self + " leads the cluster, so it is in touch"})
+			Why: message.Sentence(v.Self + " leads the cluster, so it is in touch")})
 	}
 	for _, name := range w.Nodes.Keys() {
 		n, _ := w.Nodes.Get(name)
@@ -157,17 +158,17 @@ func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]string
 		j := cluster.Judge(n, v.Contacts[name], w.TimingOf(n))
 		if n.Stopped && (j.State == cluster.NodeOnline || j.State == cluster.NodeDeaf) {
 			// Its last beats: it comes back by its next start alone.
-			d.wait(name, "clusterd announced that it stops there, and is still heard", "`systemctl restart clusterd` on "+name)
+			d.wait(name, message.Sentence("clusterd announced that it stops there, and is still heard"), message.Sentence("`systemctl restart clusterd` on "+name))
 			continue
 		}
-		if j.Wait != "" {
+		if !j.Wait.IsZero() {
 			d.wait(name, j.Wait, j.Next)
 		}
 		if j.State == "" || j.State == n.State || sameContact(j.State, n.State) {
 			continue
 		}
 		if j.State == cluster.NodeOnline && w.Fences.Has(name) {
-			d.wait(name, "heard again, but its fence intent is committed and is not spared", "")
+			d.wait(name, message.Sentence("heard again, but its fence intent is committed and is not spared"), message.Text{})
 			continue
 		}
 		silence := max(v.Contacts[name].Silence, v.Contacts[name].Log.Still)
@@ -189,19 +190,19 @@ func sameContact(judged, known cluster.NodeState) bool {
 	return (judged == cluster.NodeSilent || judged == cluster.NodeDeaf) && known == cluster.NodeLost
 }
 
-func contactWhy(n cluster.Member, j cluster.Judgement) string {
+func contactWhy(n cluster.Member, j cluster.Judgement) message.Text {
 	switch {
 	case j.State == cluster.NodeOnline && n.State == cluster.NodeDeaf:
-		return n.Name + " follows the log again"
+		return message.Sentence(n.Name + " follows the log again")
 	case j.State == cluster.NodeOnline:
-		return n.Name + " is heard again"
+		return message.Sentence(n.Name + " is heard again")
 	}
 	return j.Why
 }
 
 // planFences shoots nodes that are lost and may hold something, and keeps the
 // open intents going.
-func planFences(w *rules.World, v cluster.View, lost map[string]string, d *Decision) {
+func planFences(w *rules.World, v cluster.View, lost map[string]message.Text, d *Decision) {
 	for _, name := range w.Nodes.Keys() {
 		n, _ := w.Nodes.Get(name)
 		open, fencing := w.Fences.Get(name)
@@ -211,14 +212,14 @@ func planFences(w *rules.World, v cluster.View, lost map[string]string, d *Decis
 			planAttempt(w, v, open, d)
 		case lostNow || n.State == cluster.NodeLost || n.State == cluster.NodeCut:
 			if !lostNow {
-				why = n.Why
+				why = message.Sentence(n.Why.String())
 			}
-			planShot(w, v, n, why, lostNow, d)
+			planShot(w, v, n, message.Sentence(why.String()), lostNow, d)
 		}
 	}
 }
 
-func planShot(world *rules.World, v cluster.View, n cluster.Member, why string, lostNow bool, d *Decision) {
+func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.Text, lostNow bool, d *Decision) {
 	w, timing := v.Contacts[n.Name], cluster.TimingFor(world.Document.Timing)
 	if w.Silence < timing.Test && !w.Log.Deaf && !lostNow && n.State != cluster.NodeCut {
 		return // it is heard again: sparing happens before the intent
@@ -227,48 +228,48 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why string, 
 		return // the shot was held back, and what was said of it when it was lost is no longer so
 	}
 	if !lostNow && n.State != cluster.NodeCut && w.Unasked(timing) {
-		d.wait(n.Name, n.Name+" is lost; this leader has not asked yet whether its kernel answers by now", "")
+		d.wait(n.Name, message.Sentence(n.Name+" is lost; this leader has not asked yet whether its kernel answers by now"), message.Text{})
 		return
 	}
 	held := world.HeldBy(n)
 	if len(held) == 0 {
 		if n.State != cluster.NodeCut && !world.Maintained(n) { // what these wait for is said by planGuards and planOrders
-			d.wait(n.Name, n.Name+" is lost and holds nothing: it is not fenced", "")
+			d.wait(n.Name, message.Sentence(n.Name+" is lost and holds nothing: it is not fenced"), message.Text{})
 		}
 		return
 	}
 	if world.Maintained(n) {
-		d.wait(n.Name, fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name,
-			n.OrderWhy(), words.Joined(held)),
-			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
+		d.wait(n.Name, message.Sentence(fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name,
+			n.OrderWhy(), words.Joined(held))),
+			message.Sentence("boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`"))
 		return
 	}
 	levels := world.Document.Nodes[n.Name].Fence
 	if len(levels) == 0 {
-		d.wait(n.Name, fmt.Sprintf(
+		d.wait(n.Name, message.Sentence(fmt.Sprintf(
 			"%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name,
-			words.Joined(held)),
-			"boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`")
+			words.Joined(held))),
+			message.Sentence("boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`"))
 		return
 	}
 	if why := world.DisarmedWhy(rules.Estimate(v, world)); why != "" {
-		d.wait(n.Name, n.Name+" is lost and not fenced: "+why,
-			"`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`")
+		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced: "+why),
+			message.Sentence("`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`"))
 		return
 	}
 	if wait := world.ShotDelay(n.Name); wait > 0 && n.State != cluster.NodeCut && w.Silence < timing.Lost+wait &&
 		!w.BeyondGrace(timing, wait) {
-		d.wait(n.Name, fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait), "")
+		d.wait(n.Name, message.Sentence(fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait)), message.Text{})
 		return
 	}
 	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); brake != "" {
-		d.wait(n.Name, n.Name+" is lost and not fenced yet: "+brake,
-			"`clusterd fence node "+n.Name+" --off` overrides the brake")
+		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced yet: "+brake),
+			message.Sentence("`clusterd fence node "+n.Name+" --off` overrides the brake"))
 		return
 	}
 	fencers := fencersOf(world, v, n.Name)
 	if len(fencers) == 0 {
-		d.wait(n.Name, n.Name+" is lost, and no node is ready to fence it", "")
+		d.wait(n.Name, message.Sentence(n.Name+" is lost, and no node is ready to fence it"), message.Text{})
 		return
 	}
 	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
@@ -298,12 +299,12 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 	fencers := fencersOf(w, v, open.Node)
 	levels := len(w.Document.Nodes[open.Node].Fence)
 	if levels == 0 {
-		d.wait(open.Node, open.Node+" has no fence device: its fencing waits for an operator's word",
-			"make sure that it is off, then: `clusterd fence confirm "+open.Node+"`")
+		d.wait(open.Node, message.Sentence(open.Node+" has no fence device: its fencing waits for an operator's word"),
+			message.Sentence("make sure that it is off, then: `clusterd fence confirm "+open.Node+"`"))
 		return
 	}
 	if why := w.DisarmedWhy(rules.Estimate(v, w)); why != "" {
-		d.wait(open.Node, "no further attempt to fence "+open.Node+" is made: "+why, "`clusterd fence arm` ends that")
+		d.wait(open.Node, message.Sentence("no further attempt to fence "+open.Node+" is made: "+why), message.Sentence("`clusterd fence arm` ends that"))
 		return
 	}
 	step, more := fence.NextOf(w.Attempts(open.Node), fencers, open.Tried)
@@ -318,9 +319,9 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 		return // planGuards says what it waits for
 	}
 	if !more {
-		d.wait(open.Node, fmt.Sprintf("%s cannot be confirmed off: %s; %d attempts so far, and another one every %s",
-			open.Node, cluster.Briefly(open.LastWhy), open.TriedTotal, PauseFenceRounds),
-			"mend its fence device; `clusterd fence status "+open.Node+"` tells all that it says")
+		d.wait(open.Node, message.Sentence(fmt.Sprintf("%s cannot be confirmed off: %s; %d attempts so far, and another one every %s",
+			open.Node, cluster.Briefly(open.LastWhy), open.TriedTotal, PauseFenceRounds)),
+			message.Sentence("mend its fence device; `clusterd fence status "+open.Node+"` tells all that it says"))
 		return
 	}
 	d.propose(cluster.AssignFence{Node: open.Node, Fencer: step.Fencer, Level: step.Level})
@@ -334,7 +335,7 @@ func planLeaving(w *rules.World, d *Decision) {
 			continue
 		}
 		if held := w.HeldBy(n); len(held) > 0 {
-			d.wait(name, fmt.Sprintf("leaving; still holds %s", words.Joined(held)), "")
+			d.wait(name, message.Sentence(fmt.Sprintf("leaving; still holds %s", words.Joined(held))), message.Text{})
 			continue
 		}
 		d.propose(cluster.NodeGone{Node: name, Incarnation: n.Incarnation})

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // makeRoom moves off a node, live, what a service must not meet there, where that node
@@ -37,13 +38,13 @@ func (p *planner) makeRoom(service cluster.Service) (advice string, waits bool) 
 		for _, other := range inTheWay {
 			if target := targets[other.Spec.Name]; target != "" {
 				p.take(*other, p.move(*other, target, "room",
-					fmt.Sprintf("makes room for %s, which may run only on %s now", service.Spec.Name, node)))
+					message.Sentence(fmt.Sprintf("makes room for %s, which may run only on %s now", service.Spec.Name, node))))
 				p.moved[other.Spec.Name] = true
 			}
 		}
 		if len(inTheWay) > 0 {
-			p.wait(service.Spec.Name, fmt.Sprintf("waits for room on %s, which %s makes by moving live", node,
-				inTheWay[0].Spec.Name), "")
+			p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("waits for room on %s, which %s makes by moving live", node,
+				inTheWay[0].Spec.Name)), message.Text{})
 			return "", true
 		}
 	}
@@ -54,7 +55,7 @@ func (p *planner) makeRoom(service cluster.Service) (advice string, waits bool) 
 func (p *planner) inTheWay(service cluster.Service, node string) []*cluster.Service {
 	var list []*cluster.Service
 	for _, other := range p.Others(service.Spec.Name, service.Spec.UUID) {
-		if why, _ := cluster.Clash(&service.Spec, &other.Spec); why == "" {
+		if why, _ := cluster.Clash(&service.Spec, &other.Spec); why.IsZero() {
 			continue
 		}
 		if _, held := other.Holder(node); held || p.Also[other.Spec.Name] == node {

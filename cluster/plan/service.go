@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -20,9 +21,9 @@ func (p *planner) noteAstray(service cluster.Service) {
 	}
 	next := ""
 	if service.Left().Leaves() {
-		next = service.AstrayNext()
+		next = service.AstrayNext().String()
 	}
-	p.wait(service.Spec.Name, why, next)
+	p.wait(service.Spec.Name, message.Sentence(why), message.Sentence(next))
 }
 
 // planFrozen proposes the end of a freeze when its time has come, and says what
@@ -40,9 +41,9 @@ func (p *planner) planFrozen(service cluster.Service) {
 		if until := frozen.EndText(); until != "" {
 			why += " " + until
 		}
-		p.wait(name, words.Sentence(why+": nothing is done to it, whatever happens", frozen.Why), next)
+		p.wait(name, message.Sentence(words.Sentence(why+": nothing is done to it, whatever happens", frozen.Why)), message.Sentence(next))
 	default:
-		p.wait(name, fmt.Sprintf("it is %s and frozen: nothing is done to it", service.State), next)
+		p.wait(name, message.Sentence(fmt.Sprintf("it is %s and frozen: nothing is done to it", service.State)), message.Sentence(next))
 	}
 }
 
@@ -54,14 +55,14 @@ func (p *planner) planGraves() {
 		name := grave.Spec.Name
 		for _, h := range grave.Holders {
 			if _, why := p.Workable(h.Node); why != "" {
-				p.wait(name, fmt.Sprintf(
-					"removed from the document, and may still be running on %s, so its disks stay reserved; %s", h.Node, why),
+				p.wait(name, message.Sentence(fmt.Sprintf(
+					"removed from the document, and may still be running on %s, so its disks stay reserved; %s", h.Node, why)),
 					p.nextFor(grave))
 				continue
 			}
-			p.wait(name, fmt.Sprintf("removed from the document, and not proven gone from %s, so its disks stay reserved",
-				h.Node),
-				"if it still runs there, stop it with `virsh destroy`, or declare it again with its UUID "+uuid)
+			p.wait(name, message.Sentence(fmt.Sprintf("removed from the document, and not proven gone from %s, so its disks stay reserved",
+				h.Node)),
+				message.Sentence("if it still runs there, stop it with `virsh destroy`, or declare it again with its UUID "+uuid))
 		}
 	}
 }
@@ -72,13 +73,13 @@ func (p *planner) planGraves() {
 func (p *planner) begin(service cluster.Service, c cluster.Begin) {
 	refused := rules.BeginRefused(c, &p.World)
 	if c.Intent == cluster.IntentStop && p.startsWith(c.Service) {
-		p.wait(c.Service, "it is stopped when what depends on it and is being started is up", "")
+		p.wait(c.Service, message.Sentence("it is stopped when what depends on it and is being started is up"), message.Text{})
 		return
 	}
 	deaf := p.deaf(c)
 	switch {
 	case refused == rules.Accepted && deaf != "":
-		p.wait(c.Service, deaf, "")
+		p.wait(c.Service, message.Sentence(deaf), message.Text{})
 	case refused == rules.Accepted && p.departsAfter(service, c):
 	case refused == rules.Accepted:
 		p.decision.propose(c)
@@ -95,11 +96,11 @@ func (p *planner) begin(service cluster.Service, c cluster.Begin) {
 	case service.Wish != nil:
 		p.giveUp(service, refused.Code, refused.Why)
 	default:
-		p.wait(service.Spec.Name, refused.Why, "")
+		p.wait(service.Spec.Name, refused.Why, message.Text{})
 	}
 }
 
-func (p *planner) giveUp(service cluster.Service, code int, why string) {
+func (p *planner) giveUp(service cluster.Service, code int, why message.Text) {
 	p.decision.propose(cluster.GiveUp{Service: service.Spec.Name, Request: service.Wish.Request, Code: code, Why: why})
 }
 
@@ -119,8 +120,8 @@ func (p *planner) planService(service cluster.Service) {
 	case service.State == resources.Started:
 		p.planStarted(service)
 	case service.Held:
-		p.wait(service.Spec.Name, "it was stopped by request, until the next change of a node",
-			"`clusvcadm -e "+service.Spec.Name+"` starts it now")
+		p.wait(service.Spec.Name, message.Sentence("it was stopped by request, until the next change of a node"),
+			message.Sentence("`clusvcadm -e "+service.Spec.Name+"` starts it now"))
 	case service.State == resources.Failed:
 		p.planFailed(service)
 	default:
@@ -144,12 +145,12 @@ func (p *planner) noteIntent(service cluster.Service) {
 	}
 	for _, end := range ends {
 		if _, why := p.Workable(end); why != "" {
-			p.wait(name, fmt.Sprintf("its %s waits for %s: %s", intent.Kind, end, why), "")
+			p.wait(name, message.Sentence(fmt.Sprintf("its %s waits for %s: %s", intent.Kind, end, why)), message.Text{})
 			return
 		}
 	}
 	if intent.Settling {
-		p.wait(name, fmt.Sprintf("its migration did not end clean: what %s show is looked at", words.Joined(ends)),
+		p.wait(name, message.Sentence(fmt.Sprintf("its migration did not end clean: what %s show is looked at", words.Joined(ends))),
 			service.HungNext(p.unheard(service)))
 		return
 	}
@@ -163,11 +164,11 @@ func (p *planner) planStarted(service cluster.Service) {
 	if why != "" {
 		if h, _ := service.Holder(owner); service.Wish != nil && p.stuck(h) {
 			p.giveUp(service, cluster.CodeNodeDead,
-				fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+
-					"confirmed off", name, owner, why, owner))
+				message.Sentence(fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+
+					"confirmed off", name, owner, why, owner)))
 		}
-		p.wait(name, fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off",
-			owner, why, owner), "")
+		p.wait(name, message.Sentence(fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off",
+			owner, why, owner)), message.Text{})
 		return
 	}
 	if len(service.Running()) > 1 {
@@ -179,13 +180,13 @@ func (p *planner) planStarted(service cluster.Service) {
 	}
 	h, _ := service.Holder(owner)
 	if h.Condition == string(resources.Paused) {
-		p.wait(name, words.Sentence("paused on "+owner, h.Reason), "mend the cause, then `virsh resume` on "+owner)
+		p.wait(name, message.Sentence(words.Sentence("paused on "+owner, h.Reason)), message.Sentence("mend the cause, then `virsh resume` on "+owner))
 	} else if h.Condition != string(resources.Running) {
 		next := ""
 		if h.Condition == string(resources.Unknown) && service.Spec.Traits().Hypervisor {
-			next = "if its hypervisor answers and its QEMU hangs: " + service.HungNext(owner)
+			next = "if its hypervisor answers and its QEMU hangs: " + service.HungNext(owner).String()
 		}
-		p.wait(name, words.Sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason), next)
+		p.wait(name, message.Sentence(words.Sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason)), message.Sentence(next))
 	} else if len(service.Holders) > 1 {
 		p.noteCopies(service)
 	}
@@ -202,12 +203,12 @@ func (p *planner) noteCopies(service cluster.Service) {
 		switch {
 		case h.Node == service.Owner:
 		case h.Ask:
-			p.wait(service.Spec.Name, fmt.Sprintf("it runs on %s; %s has not told yet whether it is there too", service.Owner,
-				h.Node), "")
+			p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it runs on %s; %s has not told yet whether it is there too", service.Owner,
+				h.Node)), message.Text{})
 		default:
 			p.wait(service.Spec.Name,
-				words.Sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason),
-				"decide which one is right and `virsh destroy` the other; it is not moved before")
+				message.Sentence(words.Sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason)),
+				message.Sentence("decide which one is right and `virsh destroy` the other; it is not moved before"))
 		}
 	}
 }
@@ -229,26 +230,26 @@ func (p *planner) planWish(r *running) answer {
 	stop := cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner, By: wish.By}
 	switch wish.Op {
 	case cluster.OpStop:
-		stop.Purpose, stop.Why = cluster.ForStop, words.Sentence("stopping until the next change of a node", wish.Reason)
+		stop.Purpose, stop.Why = cluster.ForStop, message.Sentence(words.Sentence("stopping until the next change of a node", wish.Reason))
 	case cluster.OpRestart:
-		stop.Purpose, stop.Why = cluster.ForRestart, words.Sentence("stopping to restart it in place", wish.Reason)
+		stop.Purpose, stop.Why = cluster.ForRestart, message.Sentence(words.Sentence("stopping to restart it in place", wish.Reason))
 	case cluster.OpRelocate:
 		if refused := p.MayRelocate(service, cluster.Ask{Service: name, Node: wish.Target}); refused != rules.Accepted {
 			return refusing(refused.Code, refused.Why)
 		}
-		stop.Purpose, stop.Why = cluster.ForRelocate, words.Sentence("stopping to start it elsewhere", wish.Reason)
+		stop.Purpose, stop.Why = cluster.ForRelocate, message.Sentence(words.Sentence("stopping to start it elsewhere", wish.Reason))
 	case cluster.OpMigrate:
 		if refused := p.MayMigrate(service, cluster.Ask{Service: name, Node: wish.Target}); refused != rules.Accepted {
 			return refusing(refused.Code, refused.Why)
 		}
 		return acting(cluster.Begin{Service: name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: wish.Target,
 			By:  wish.By,
-			Why: words.Sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason)})
+			Why: message.Sentence(words.Sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason))})
 	case cluster.OpConvalesce:
 		return acting(cluster.Begin{Service: name, Intent: cluster.IntentConvalesce, Node: service.Owner, By: wish.By,
-			Why: words.Sentence("starting what it goes on without", wish.Reason)})
+			Why: message.Sentence(words.Sentence("starting what it goes on without", wish.Reason))})
 	default:
-		done := p.Running(service, cluster.CodeSuccess, "it runs on "+service.Owner)
+		done := p.Running(service, cluster.CodeSuccess, message.Sentence("it runs on "+service.Owner))
 		return refusing(done.Code, done.Why)
 	}
 	if p.afterDependents(service) {

@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // restsInLoop reports whether a service in a loop waits for its next start.
@@ -20,7 +21,7 @@ func (p *planner) restsInLoop(service cluster.Service) bool {
 	if w := p.view.Loops[name]; w.Index == l.Index && w.For >= l.Pause() {
 		return false
 	}
-	p.wait(name, fmt.Sprintf("%s; it is started again %s after that", l.Says(), l.Pause()), l.Next(name))
+	p.wait(name, message.Sentence(fmt.Sprintf("%s; it is started again %s after that", l.Says(), l.Pause())), l.Next(name))
 	return true
 }
 
@@ -54,8 +55,8 @@ func (p *planner) noteRestarts() {
 			continue
 		}
 		if why := p.restless(*n); why != "" {
-			p.wait(name, fmt.Sprintf("%s; it is given no work until one does", why),
-				fmt.Sprintf("on %s: `journalctl -u clusterd` says why it ends", name))
+			p.wait(name, message.Sentence(fmt.Sprintf("%s; it is given no work until one does", why)),
+				message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd` says why it ends", name)))
 		}
 	}
 }
@@ -74,47 +75,47 @@ func (p *planner) planFailed(service cluster.Service) {
 			continue
 		}
 		if service.Spec.StopFailure == "" && !p.reached(service.SinceAt.Add(pauseAfterFailedStop)) {
-			p.wait(name, service.Reason+fmt.Sprintf("; unless it is found within %s, %s is fenced", pauseAfterFailedStop,
-				h.Node), next)
+			p.wait(name, message.Sentence(service.Reason.String()+fmt.Sprintf("; unless it is found within %s, %s is fenced", pauseAfterFailedStop,
+				h.Node)), message.Sentence(next))
 			return
 		}
-		if held := p.shootFor(service, h.Node, why); held != "" {
-			p.wait(name, service.Reason+"; "+h.Node+" is not fenced for it yet: "+held, next)
+		if held := p.shootFor(service, h.Node, message.Sentence(why)); !held.IsZero() {
+			p.wait(name, message.Sentence(service.Reason.String()+"; "+h.Node+" is not fenced for it yet: "+held.String()), message.Sentence(next))
 		} else {
-			p.wait(name, service.Reason+"; "+h.Node+" is fenced for it", "")
+			p.wait(name, message.Sentence(service.Reason.String()+"; "+h.Node+" is fenced for it"), message.Text{})
 		}
 		return
 	}
-	p.wait(name, service.Reason, next)
+	p.wait(name, service.Reason, message.Sentence(next))
 }
 
 // shootFor proposes to fence a node for a failed stop, or says what holds that
 // back. A node whose devices do not work is left alone: it would only lose what
 // it is still asked to do.
-func (p *planner) shootFor(service cluster.Service, node, why string) string {
+func (p *planner) shootFor(service cluster.Service, node string, why message.Text) message.Text {
 	n, _ := p.Nodes.Get(node)
 	if p.Fences.Has(node) || n.State == cluster.NodeLost || n.Stalled() {
-		return "" // it is on its way, or judged as any silent node
+		return message.Text{} // it is on its way, or judged as any silent node
 	}
 	if !p.usable(node) {
-		return "no fence level of it is known to work"
+		return message.Sentence("no fence level of it is known to work")
 	}
 	if held := p.DisarmedWhy(p.clock()); held != "" {
-		return held
+		return message.Sentence(held)
 	}
 	if held := p.Brake(rules.Estimate(p.view, &p.World), p.decision.Shots()...); held != "" {
-		return held
+		return message.Sentence(held)
 	}
 	fencers := fencersOf(&p.World, p.view, node)
 	if len(fencers) == 0 {
-		return "no node is ready to fence it"
+		return message.Sentence("no node is ready to fence it")
 	}
 	if others := p.othersOn(n, service.Spec.Name); len(others) > 0 {
-		why += "; " + strings.Join(others, ", ") + " there is started elsewhere too"
+		why = message.Sentence(why.String() + "; " + strings.Join(others, ", ") + " there is started elsewhere too")
 	}
 	p.decision.propose(cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: fencers[0], Service: service.Spec.Name,
 		Why: why})
-	return ""
+	return message.Text{}
 }
 
 // usable reports whether the devices of some level of a node are not known to be
@@ -169,7 +170,7 @@ func (p *planner) shun(service cluster.Service, list []domain.Candidate) {
 		switch {
 		case !troubled || c.Barred != "" || c.Node == service.Target:
 		case tr.Kind == cluster.TroubleMove && service.Owner != "":
-			list[i].Barred = tr.TriedLater()
+			list[i].Barred = tr.TriedLater().String()
 		case tr.Kind == cluster.TroubleMove:
 		case tr.Kind == cluster.TroubleStart:
 			list[i].Failed = true

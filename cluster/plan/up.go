@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -15,7 +16,7 @@ import (
 func (p *planner) planUp(service cluster.Service) {
 	name := service.Spec.Name
 	if service.Wish != nil && service.Wish.Op == cluster.OpStop && len(service.Holders) == 0 {
-		p.giveUp(service, cluster.CodeSuccess, "it runs nowhere; it stays stopped until the next change of a node")
+		p.giveUp(service, cluster.CodeSuccess, message.Sentence("it runs nowhere; it stays stopped until the next change of a node"))
 		return
 	}
 	if p.planLeftover(service) {
@@ -24,28 +25,28 @@ func (p *planner) planUp(service cluster.Service) {
 	if p.Lock() != nil && p.Lock().Stop && service.Wish == nil {
 		return // the note about the cluster says it for all
 	}
-	if why := p.LockedWhy(); why != "" {
-		p.heldBack(service, cluster.CodeTemporary, why, p.UnlockNext())
+	if why := p.LockedWhy(); !why.IsZero() {
+		p.heldBack(service, cluster.CodeTemporary, message.Sentence(why.String()), p.UnlockNext())
 		return
 	}
 	if why := service.HoldsBack(); why != "" {
-		p.heldBack(service, cluster.CodeInvalid, why, service.AstrayNext())
+		p.heldBack(service, cluster.CodeInvalid, message.Sentence(why), service.AstrayNext())
 		return
 	}
 	if waits := p.waitsFor(service); waits != "" {
-		p.wait(name, waits, p.nextFor(service))
+		p.wait(name, message.Sentence(waits), p.nextFor(service))
 		if service.Wish != nil && service.HeldWhere(p.stuck) {
-			p.giveUp(service, cluster.CodeTemporary, "not started yet: "+waits)
+			p.giveUp(service, cluster.CodeTemporary, message.Sentence("not started yet: "+waits))
 		}
 		return
 	}
-	if why := p.notYet(service); why != "" {
+	if why := p.notYet(service); !why.IsZero() {
 		return
 	}
 	if node := p.expected(service); node != "" {
 		p.wait(name,
-			fmt.Sprintf("%s is expected at any moment and would be its node; another is chosen if it is not there within %s",
-				node, SettlingTime), "")
+			message.Sentence(fmt.Sprintf("%s is expected at any moment and would be its node; another is chosen if it is not there within %s",
+				node, SettlingTime)), message.Text{})
 		return
 	}
 	if p.restsInLoop(service) {
@@ -55,7 +56,7 @@ func (p *planner) planUp(service cluster.Service) {
 	if node == "" {
 		advice, waits := p.makeRoom(service)
 		if !waits {
-			p.cannotStart(service, why, advice)
+			p.cannotStart(service, why, message.Sentence(advice))
 		}
 		return
 	}
@@ -72,13 +73,13 @@ func (p *planner) planUp(service cluster.Service) {
 
 // notYet says what the rules between services and the order of starts make a
 // start wait for, and tells it; "" if nothing.
-func (p *planner) notYet(service cluster.Service) string {
+func (p *planner) notYet(service cluster.Service) message.Text {
 	name := service.Spec.Name
-	if why, comes := p.unmet(service); why != "" {
+	if why, comes := p.unmet(service); !why.IsZero() {
 		if comes {
-			p.wait(name, why, "")
+			p.wait(name, why, message.Text{})
 		} else {
-			p.heldBack(service, cluster.CodeDependency, why, "it starts by itself after what it depends on")
+			p.heldBack(service, cluster.CodeDependency, why, message.Sentence("it starts by itself after what it depends on"))
 		}
 		return why
 	}
@@ -86,17 +87,17 @@ func (p *planner) notYet(service cluster.Service) string {
 	// move has had its turn.
 	why := p.full()
 	if service.Wish == nil && service.Moving == "" && why == "" {
-		why = p.gate(service)
+		why = p.gate(service).String()
 	}
 	if why != "" {
-		p.wait(name, why, "")
+		p.wait(name, message.Sentence(why), message.Text{})
 	}
-	return why
+	return message.Sentence(why)
 }
 
 // heldBack answers a waiting administrator that a rule forbids the start, or
 // notes it.
-func (p *planner) heldBack(service cluster.Service, code int, why, next string) {
+func (p *planner) heldBack(service cluster.Service, code int, why, next message.Text) {
 	if service.Wish != nil {
 		p.giveUp(service, code, why)
 		return
@@ -135,11 +136,11 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 			continue
 		case !h.Creating:
 			p.wait(service.Spec.Name,
-				words.Sentence(fmt.Sprintf("%s on %s; clusterd does not go on with what it did not start there", h.Condition,
-					h.Node), h.Reason),
-				"resume it with `virsh resume` on "+h.Node+", or destroy it there")
+				message.Sentence(words.Sentence(fmt.Sprintf("%s on %s; clusterd does not go on with what it did not start there", h.Condition,
+					h.Node), h.Reason)),
+				message.Sentence("resume it with `virsh resume` on "+h.Node+", or destroy it there"))
 			if service.Wish != nil {
-				p.giveUp(service, cluster.CodeTemporary, fmt.Sprintf("it is %s on %s", h.Condition, h.Node))
+				p.giveUp(service, cluster.CodeTemporary, message.Sentence(fmt.Sprintf("it is %s on %s", h.Condition, h.Node)))
 			}
 			return true
 		case len(service.Holders) == 1 && h.StartsWith(service.Spec) && p.mayTakeUp(service, n):
@@ -147,7 +148,7 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 		}
 		p.begin(service, cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: h.Node,
 			Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
-			Why: "removing what is left of it on " + h.Node})
+			Why: message.Sentence("removing what is left of it on " + h.Node)})
 		return true
 	}
 	return false
@@ -182,13 +183,13 @@ func (p *planner) waitsFor(service cluster.Service) string {
 	return "waits for " + strings.Join(waits, " and for ")
 }
 
-func (p *planner) nextFor(service cluster.Service) string {
+func (p *planner) nextFor(service cluster.Service) message.Text {
 	for _, h := range service.Holders {
 		if p.stuck(h) || p.nodeState(h.Node) == cluster.NodeLeft {
-			return "boot " + h.Node + ", or make sure that it is off and say so with `clusterd fence confirm " + h.Node + "`"
+			return message.Sentence("boot " + h.Node + ", or make sure that it is off and say so with `clusterd fence confirm " + h.Node + "`")
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 func (p *planner) nodeState(name string) cluster.NodeState {
@@ -197,10 +198,10 @@ func (p *planner) nodeState(name string) cluster.NodeState {
 }
 
 // choose picks the node for a start, and says why it.
-func (p *planner) choose(service cluster.Service) (node, why string) {
+func (p *planner) choose(service cluster.Service) (node string, why message.Text) {
 	if len(service.Holders) == 1 {
 		h := service.Holders[0]
-		return h.Node, "what an interrupted start left there is taken up again"
+		return h.Node, message.Sentence("what an interrupted start left there is taken up again")
 	}
 	failedOn := service.FailedOn
 	verdicts := p.rank(service, failedOn, service.Gathers())
@@ -217,7 +218,7 @@ func (p *planner) choose(service cluster.Service) (node, why string) {
 		// they are where it came from, and follow.
 		for _, v := range p.rank(service, failedOn, false) {
 			if v.Node == service.Target && v.Legal {
-				return v.Node, "moves here, " + v.Why
+				return v.Node, message.Sentence("moves here, " + v.Why.String())
 			}
 		}
 	}
@@ -229,23 +230,23 @@ func (p *planner) choose(service cluster.Service) (node, why string) {
 		switch {
 		case v.Node != wanted || !v.Legal:
 		case service.Wish == nil:
-			return v.Node, "restarted in place, " + v.Why
+			return v.Node, message.Sentence("restarted in place, " + v.Why.String())
 		default:
-			return v.Node, "asked for, " + v.Why
+			return v.Node, message.Sentence("asked for, " + v.Why.String())
 		}
 	}
 	if len(verdicts) > 0 && verdicts[0].Legal {
-		return verdicts[0].Node, verdicts[0].Why
+		return verdicts[0].Node, message.Sentence(verdicts[0].Why.String())
 	}
 	reasons := make([]string, 0, len(verdicts))
 	for _, v := range verdicts {
-		reasons = append(reasons, v.Node+": "+v.Why)
+		reasons = append(reasons, v.Node+": "+v.Why.String())
 	}
-	return "", "no node may run it (" + strings.Join(reasons, "; ") + ")"
+	return "", message.Sentence("no node may run it (" + strings.Join(reasons, "; ") + ")")
 }
 
 // cannotStart answers a waiting administrator, or notes what has to change.
-func (p *planner) cannotStart(service cluster.Service, why, advice string) {
+func (p *planner) cannotStart(service cluster.Service, why, advice message.Text) {
 	if service.Wish != nil {
 		code := cluster.CodeFailure
 		if p.ObjectionsTo(service).Exclusive {
@@ -259,7 +260,7 @@ func (p *planner) cannotStart(service cluster.Service, why, advice string) {
 		next = fmt.Sprintf("mend the cause, then `clusvcadm -e %s`; it is tried again every %s", service.Spec.Name,
 			PauseStartRounds)
 	}
-	p.wait(service.Spec.Name, why, words.OrElse(advice, next))
+	p.wait(service.Spec.Name, why, message.Sentence(words.OrElse(advice.String(), next)))
 }
 
 // disksTaken says which running service has a disk of this one (law L9). Both were

@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // noteLong tells of an intent that has been open for long on a node in order: since when, why,
@@ -21,21 +22,21 @@ func (p *planner) noteLong(service cluster.Service) {
 	}
 	what := fmt.Sprintf("its %s on %s has been under way since %s", intent.Kind, intent.Node, clockOf(intent.At))
 	if crowd := p.crowd(*intent); crowd != "" {
-		p.wait(name, what+": "+crowd, "") // its time begins with its turn, which only that node knows
+		p.wait(name, message.Sentence(what+": "+crowd), message.Text{}) // its time begins with its turn, which only that node knows
 		return
 	}
 	if w.For >= w.Limit {
-		p.wait(name, fmt.Sprintf("%s, longer than it has time for (%s), and %s has not told how it ended, so nothing "+
-			"else is tried", what, words.Minutes(w.Limit), intent.Node),
-			fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s; `systemctl restart clusterd` lets it look what "+
-				"became of that, and touches no VM", intent.Node, intent.Act()))
+		p.wait(name, message.Sentence(fmt.Sprintf("%s, longer than it has time for (%s), and %s has not told how it ended, so nothing "+
+			"else is tried", what, words.Minutes(w.Limit), intent.Node)),
+			message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s; `systemctl restart clusterd` lets it look what "+
+				"became of that, and touches no VM", intent.Node, intent.Act())))
 		return
 	}
 	next := fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s", intent.Node, intent.Act())
 	if intent.Kind == cluster.IntentMigrate {
 		next = "`clusvcadm --cancel " + name + "` gives it up"
 	}
-	p.wait(name, fmt.Sprintf("%s; it is given up at %s", what, clockOf(intent.At.Add(w.Limit))), next)
+	p.wait(name, message.Sentence(fmt.Sprintf("%s; it is given up at %s", what, clockOf(intent.At.Add(w.Limit)))), message.Sentence(next))
 }
 
 // backlog is how many acts are open on a node.
@@ -138,9 +139,9 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 		victim, _ := w.Nodes.Get(name)
 		limit, guarded := victim.GuardOf(open.Boot).WaitOut()
 		if guarded && open.Fencer != "" && WaitsOut(w.DevicesOf(name, open.Level)) {
-			d.wait(name, fmt.Sprintf(
+			d.wait(name, message.Sentence(fmt.Sprintf(
 				"%s waits %s until the lease and the watchdog of %s have surely run out; %s have passed by %s's own stopwatch",
-				open.Fencer, limit.Round(time.Second), name, v.Waited[name].For.Round(time.Second), v.Self), "")
+				open.Fencer, limit.Round(time.Second), name, v.Waited[name].For.Round(time.Second), v.Self)), message.Text{})
 		}
 	}
 	for _, name := range w.Nodes.Keys() {
@@ -149,20 +150,20 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 			planCut(w, v, n, d)
 		}
 		if why := w.Unguarded(n); why != "" && n.State == cluster.NodeOnline && !n.Witness {
-			d.wait(name, name+" runs nothing yet: "+why, "`clusterd doctor` on "+name+" says what is in the way")
+			d.wait(name, message.Sentence(name+" runs nothing yet: "+why), message.Sentence("`clusterd doctor` on "+name+" says what is in the way"))
 		}
 	}
 }
 
 func planCut(w *rules.World, v cluster.View, n cluster.Member, d *Decision) {
-	d.wait(n.Name, n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted",
-		"restart the host")
+	d.wait(n.Name, message.Sentence(n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted"),
+		message.Sentence("restart the host"))
 	proof := fence.Proven{Effect: fence.ByStorage, Waited: v.Waited[n.Name].For}
 	for _, service := range w.Others("", "") {
 		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) {
 			if why := w.KeptFrom(n, service.Spec, h, proof); why != "" {
-				d.wait(service.Spec.Name, fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why),
-					"make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`")
+				d.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why)),
+					message.Sentence("make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`"))
 			}
 		}
 	}

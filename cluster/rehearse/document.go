@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // mostRehearsed bounds the services for which it is worked out what follows from
@@ -17,13 +18,13 @@ func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (re
 	notes []cluster.Note) {
 	with := onPaper(s, v)
 	with.keep = cluster.Event.Begins
-	if why := with.apply(c).Refused[0]; why != "" {
-		return why, nil, nil
+	if why := with.apply(c).Refused[0]; !why.IsZero() {
+		return why.String(), nil, nil
 	}
 	if len(c.Document.Services) > mostRehearsed {
 		return "", nil, []cluster.Note{
-			{Subject: s.Cluster, Why: fmt.Sprintf("what follows is not worked out beforehand for more than %d services",
-				mostRehearsed)}}
+			{Subject: s.Cluster, Why: message.Sentence(fmt.Sprintf("what follows is not worked out beforehand for more than %d services",
+				mostRehearsed))}}
 	}
 	without := onPaper(s, v)
 	without.keep = cluster.Event.Begins
@@ -45,5 +46,5 @@ func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (re
 type outline struct{ subject, node, from, to, why string }
 
 func outlineOf(e cluster.Event) outline {
-	return outline{subject: e.Subject, node: e.Node, from: e.From, to: e.To, why: e.Why}
+	return outline{subject: e.Subject, node: e.Node, from: e.From, to: e.To, why: e.Why.String()}
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // DrainPlan is what an order would do to the services of its node, by the rules
@@ -30,7 +31,7 @@ func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]cluster
 			step.Method, step.Target, step.Deadline = cluster.MethodCold, step.ColdTarget, true
 		}
 		if stays := service.Spec.Stays(); stays != "" && step.Method == cluster.MethodCold {
-			step.Warnings = append(step.Warnings, "it is without what is in "+stays+", unless that is one and the same there")
+			step.Warnings = append(step.Warnings, message.Sentence("it is without what is in "+stays+", unless that is one and the same there"))
 		}
 		if step.Target != "" {
 			p.Load[step.Target]++

@@ -31,7 +31,7 @@ func Rehearse(s *cluster.State, v cluster.View, ask cluster.Ask) cluster.Rehears
 		copied.Requests.Delete(ask.Request)
 	}
 	applied := out.apply(ask)
-	if why := applied.Refused[0]; why != "" {
+	if why := applied.Refused[0]; !why.IsZero() {
 		return cluster.Rehearsal{Refused: why, Code: applied.Codes[0], Text: cluster.CodeText(applied.Codes[0]), Done: true}
 	}
 	out.goOn()
@@ -79,7 +79,7 @@ func (r *rehearsal) goOn() {
 		r.notes = d.Notes
 		happened := r.answer()
 		for _, c := range d.Commands {
-			if r.apply(c).Refused[0] == "" {
+			if r.apply(c).Refused[0].IsZero() {
 				happened = true
 			}
 		}
@@ -102,7 +102,7 @@ func (r *rehearsal) answer() bool {
 			}
 			found := resources.Observation{Service: name, UUID: service.Spec.UUID, Condition: resources.Absent}
 			looked := cluster.Looked{Service: name, Node: n.Name, Incarnation: n.Incarnation, Since: h.Since, Observation: found}
-			answered = r.apply(looked).Refused[0] == "" || answered
+			answered = r.apply(looked).Refused[0].IsZero() || answered
 		}
 	}
 	return answered
@@ -127,7 +127,7 @@ func (r *rehearsal) carryOut() bool {
 		}
 		applied := r.apply(cluster.Done{Service: name, Act: intent.Index, Node: n.Name, Incarnation: n.Incarnation,
 			Result: result})
-		done = applied.Refused[0] == "" || done
+		done = applied.Refused[0].IsZero() || done
 		if service, _ = r.state.Services.Get(name); service.State == resources.Started && service.Spec.Probe != "" &&
 			service.Answered < service.Since {
 			r.apply(cluster.Probed{Service: name, Node: service.Owner, At: time.Time{}})
@@ -163,6 +163,6 @@ func RehearseStop(s *cluster.State, v cluster.View, by string) ([]cluster.Event,
 	r.goOn()
 	lock := rules.Of(r.state).LockedWhy()
 	return r.events, slices.DeleteFunc(r.notesOf(s), func(note cluster.Note) bool {
-		return lock != "" && note.Subject == s.Cluster && strings.HasPrefix(note.Why, lock)
+		return !lock.IsZero() && note.Subject == s.Cluster && strings.HasPrefix(note.Why.String(), lock.String())
 	})
 }

@@ -59,7 +59,7 @@ func (w *World) ObjectionsTo(service cluster.Service) objections {
 	o.Why = map[string]string{}
 	against := func(other *cluster.Service) {
 		why, exclusive := cluster.Clash(&service.Spec, &other.Spec)
-		if why == "" || other.Spec.Name == service.Spec.Name ||
+		if why.IsZero() || other.Spec.Name == service.Spec.Name ||
 			(other.Spec.UUID == service.Spec.UUID && service.Spec.UUID != "") {
 			return
 		}
@@ -69,7 +69,7 @@ func (w *World) ObjectionsTo(service cluster.Service) objections {
 		}
 		for _, node := range append(nodes, w.Also[other.Spec.Name]) {
 			if _, said := o.Why[node]; !said && node != "" {
-				o.Why[node], o.Exclusive = why, o.Exclusive || exclusive
+				o.Why[node], o.Exclusive = why.String(), o.Exclusive || exclusive
 			}
 		}
 	}

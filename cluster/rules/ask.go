@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -14,7 +15,7 @@ import (
 
 // Running says with a code that a started service runs where it belongs. Where that is
 // only remembered, or it stands still, it says that instead.
-func (w *World) Running(service cluster.Service, code int, why string) Refusal {
+func (w *World) Running(service cluster.Service, code int, why message.Text) Refusal {
 	owner := service.Owner
 	n, off := w.Workable(owner)
 	h, _ := service.Holder(owner)
@@ -28,8 +29,8 @@ func (w *World) Running(service cluster.Service, code int, why string) Refusal {
 			"%s ran on %s when that was last heard; %s is %s, and it is started elsewhere once %s is confirmed off",
 			service.Spec.Name, owner, owner, n.State, owner)
 	case h.Condition != string(resources.Running):
-		return Refusal{Code: cluster.CodeTemporary, Why: words.Sentence(fmt.Sprintf("%s is %s on %s", service.Spec.Name,
-			words.OrElse(h.Condition, "not seen"), owner), h.Reason)}
+		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(words.Sentence(fmt.Sprintf("%s is %s on %s", service.Spec.Name,
+			words.OrElse(h.Condition, "not seen"), owner), h.Reason))}
 	}
 	return Refusal{Code: code, Why: why}
 }
@@ -39,28 +40,28 @@ func (w *World) Running(service cluster.Service, code int, why string) Refusal {
 func ArrivedLive(s cluster.Service) Refusal {
 	h, _ := s.Holder(s.Owner)
 	if h.Condition == string(resources.Running) {
-		return Refusal{Code: cluster.CodeSuccess, Why: ""}
+		return Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}
 	}
-	return Refusal{Code: cluster.CodeFailure, Why: words.Sentence(fmt.Sprintf("it moved live, and is %s on %s",
-		words.OrElse(h.Condition, "not seen"), s.Owner), h.Reason)}
+	return Refusal{Code: cluster.CodeFailure, Why: message.Sentence(words.Sentence(fmt.Sprintf("it moved live, and is %s on %s",
+		words.OrElse(h.Condition, "not seen"), s.Owner), h.Reason))}
 }
 
 // StoppedHere is the answer to a request to stop whose stop on one node is proven. Where the
 // service is known to have been since, and nobody is asked, the request is not fulfilled.
 func StoppedHere(s cluster.Service, node string) Refusal {
 	if len(s.Holders) == 0 {
-		return Refusal{Code: cluster.CodeSuccess, Why: ""}
+		return Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}
 	}
 	for _, h := range s.Holders {
 		if !h.Ask {
 			return Refusal{Code: cluster.CodeTemporary,
-				Why: words.Sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
-					words.OrElse(h.Condition, "not seen"), h.Node), h.Reason)}
+				Why: message.Sentence(words.Sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
+					words.OrElse(h.Condition, "not seen"), h.Node), h.Reason))}
 		}
 	}
 	return Refusal{Code: cluster.CodeSuccess,
-		Why: fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
-			cluster.HolderNames(s))}
+		Why: message.Sentence(fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
+			cluster.HolderNames(s)))}
 }
 
 // MayTarget checks a node that was named by the administrator.
@@ -70,7 +71,7 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 		return RefuseAs(cluster.CodeNodeDead, "there is no node %s", node)
 	}
 	if w.Fences.Has(node) {
-		return Refusal{Code: cluster.CodeFencing, Why: node + " is being fenced"}
+		return Refusal{Code: cluster.CodeFencing, Why: message.Sentence(node + " is being fenced")}
 	}
 	if n.State != cluster.NodeOnline {
 		return RefuseAs(offline, "%s is %s", node, n.State)
@@ -80,11 +81,11 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 	}
 	if n.Restarts.Lately(w.At) {
 		return Refusal{Code: offline,
-			Why: fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
-				n.Restarts.Says())}
+			Why: message.Sentence(fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
+				n.Restarts.Says()))}
 	}
 	if why := w.MayRun(service, n); why != "" {
-		return Refusal{Code: illegal, Why: why}
+		return Refusal{Code: illegal, Why: message.Sentence(why)}
 	}
 	return w.MayJoin(service, n)
 }
@@ -98,13 +99,13 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 		return RefuseAs(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
 	}
 	if why := w.Lacks(service); why != "" && service.Up() {
-		return Refusal{Code: cluster.CodeDependency, Why: why + "; it could not be started again"}
+		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why + "; it could not be started again")}
 	}
 	if c.Node != "" {
 		// What is taken off its node for a recovery or a leave still belongs there, and is seen
 		// running until it is gone: it has to be started again, so its node is a target like any.
 		if c.Node == service.Owner && service.State == resources.Started {
-			return w.Running(service, cluster.CodeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
+			return w.Running(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("%s already runs on %s", c.Service, c.Node)))
 		}
 		return w.MayTarget(service, c.Node, cluster.CodeNodeDead, cluster.CodeDependency)
 	}
@@ -114,16 +115,16 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 		}
 	}
 	if len(w.ObjectionsTo(service).Why) > 0 {
-		return Refusal{Code: cluster.CodeDependency, Why: "rules between services leave no other node to " + c.Service +
-			" now; it is left where it is"}
+		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence("rules between services leave no other node to " + c.Service +
+			" now; it is left where it is")}
 	}
-	return Refusal{Code: cluster.CodeFailure, Why: "no other node may run " + c.Service + " now; it is left where it is"}
+	return Refusal{Code: cluster.CodeFailure, Why: message.Sentence("no other node may run " + c.Service + " now; it is left where it is")}
 }
 
 // MayMigrate says why a request to migrate is refused.
 func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	if c.Node == "" {
-		return Refusal{Code: cluster.CodeInvalid, Why: "a migration needs a target node"}
+		return Refusal{Code: cluster.CodeInvalid, Why: message.Sentence("a migration needs a target node")}
 	}
 	if !service.Spec.Traits().Live {
 		return Refusal{Code: cluster.CodeInvalid, Why: cluster.NotLive(service)}
@@ -139,7 +140,7 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 		return RefuseAs(cluster.CodeFailure, "%s is %s, not started", c.Service, service.State)
 	}
 	if service.Owner == c.Node {
-		return w.Running(service, cluster.CodeSuccess, fmt.Sprintf("%s already runs on %s", c.Service, c.Node))
+		return w.Running(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("%s already runs on %s", c.Service, c.Node)))
 	}
 	if len(service.Holders) != 1 {
 		return RefuseAs(cluster.CodeTemporary, "%s may be on %s; it migrates when that is clear", c.Service,
@@ -150,7 +151,7 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 			service.Owner)
 	}
 	if why := w.turnsKey(service.Owner, c.Node); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: why}
+		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why)}
 	}
 	return Accepted
 }
@@ -161,6 +162,6 @@ func DoneAtOnce(c cluster.Ask, service cluster.Service) Refusal {
 	if c.Op != cluster.OpEnable || c.Node == "" || c.Node == service.Owner {
 		return Accepted
 	}
-	return Refusal{Code: cluster.CodeFailure, Why: fmt.Sprintf("it is enabled and runs on %s already, and not on %s: "+
-		"move it with `clusvcadm -r %s -m %s`", service.Owner, c.Node, c.Service, c.Node)}
+	return Refusal{Code: cluster.CodeFailure, Why: message.Sentence(fmt.Sprintf("it is enabled and runs on %s already, and not on %s: "+
+		"move it with `clusvcadm -r %s -m %s`", service.Owner, c.Node, c.Service, c.Node))}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -20,7 +21,7 @@ func BeginRefused(c cluster.Begin, w *World) Refusal {
 		return Refuse("%s has an open intent to %s since index %d", c.Service, service.Intent.Kind, service.Intent.Index)
 	}
 	if service.Flags&resources.Frozen != 0 {
-		return Refusal{Code: cluster.CodeFrozen, Why: c.Service + " is frozen"}
+		return Refusal{Code: cluster.CodeFrozen, Why: message.Sentence(c.Service + " is frozen")}
 	}
 	n, why := w.Workable(c.Node)
 	if why != "" {
@@ -98,15 +99,15 @@ func (w *World) DomainOf(service cluster.Service) *domain.Domain {
 }
 
 // DisksFree enforces law L9 by what was started elsewhere.
-func (w *World) DisksFree(service cluster.Service) string {
+func (w *World) DisksFree(service cluster.Service) message.Text {
 	for _, other := range w.Others(service.Spec.Name, service.Spec.UUID) {
 		for _, h := range other.Holders {
 			if disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {
-				return fmt.Sprintf("disk %s may be written by %s on %s", disks[0], other.Spec.Name, h.Node)
+				return message.Sentence(fmt.Sprintf("disk %s may be written by %s on %s", disks[0], other.Spec.Name, h.Node))
 			}
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // startRefused: a start is legal only when nobody may be running the service,
@@ -119,7 +120,7 @@ func startRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.
 		return refused
 	}
 	if why := w.Lacks(service); why != "" {
-		return Refusal{Code: cluster.CodeDependency, Why: why}
+		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why)}
 	}
 	for _, h := range service.Holders {
 		switch {
@@ -137,17 +138,17 @@ func startRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.
 	if c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {
 		return Refuse("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
 	}
-	if why := w.DisksFree(service); why != "" {
+	if why := w.DisksFree(service); !why.IsZero() {
 		return Refuse("%s", why)
 	}
 	if why := service.HoldsBack(); why != "" {
-		return Refusal{Code: cluster.CodeInvalid, Why: why}
+		return Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why)}
 	}
 	if !service.Enabled {
 		return Refuse("%s is disabled", c.Service)
 	}
-	if why := w.LockedWhy(); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: why}
+	if why := w.LockedWhy(); !why.IsZero() {
+		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String())}
 	}
 	return Accepted
 }
@@ -166,7 +167,7 @@ func stopRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.M
 		return Refuse("there is no longer a request to %s %s", op, c.Service)
 	}
 	if why := service.ThrowsAway(); why != "" && c.Purpose != cluster.ForCleanup {
-		return Refusal{Code: cluster.CodeInvalid, Why: why}
+		return Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why)}
 	}
 	switch {
 	case c.Purpose == cluster.ForRecovery && c.By == cluster.ByLeave && n.State != cluster.NodeLeaving:
@@ -191,16 +192,16 @@ func stopRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.M
 func (w *World) mayMoveTo(service cluster.Service, target string) Refusal {
 	n, why := w.Workable(target)
 	if why != "" {
-		return Refusal{Code: cluster.CodeNodeDead, Why: why}
+		return Refusal{Code: cluster.CodeNodeDead, Why: message.Sentence(why)}
 	}
 	if refused := w.MayJoin(service, n); refused != Accepted {
 		return refused
 	}
 	if why := w.Lacks(service); why != "" {
-		return Refusal{Code: cluster.CodeDependency, Why: why}
+		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why)}
 	}
-	if why := w.LockedWhy(); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: why}
+	if why := w.LockedWhy(); !why.IsZero() {
+		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String())}
 	}
 	return Accepted
 }
@@ -208,7 +209,7 @@ func (w *World) mayMoveTo(service cluster.Service, target string) Refusal {
 func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.Member) Refusal {
 	target, why := w.Workable(c.Target)
 	if why != "" {
-		return Refusal{Code: cluster.CodeNodeDead, Why: why}
+		return Refusal{Code: cluster.CodeNodeDead, Why: message.Sentence(why)}
 	}
 	if refused := w.MayJoin(service, target); refused != Accepted {
 		return Refusal{Code: cluster.CodeDependency, Why: refused.Why}
@@ -225,7 +226,7 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 			cluster.HolderNames(service))
 	}
 	if why := w.turnsKey(n.Name, target.Name); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: why}
+		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why)}
 	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may
 	// write to one does so already. To stop it instead would only add an outage to that.
@@ -239,7 +240,7 @@ func (w *World) MayConvalesce(service cluster.Service) Refusal {
 	case service.State != resources.Started:
 		return RefuseAs(cluster.CodeInvalid, "%s is %s, not started", name, service.State)
 	case service.Flags&resources.Partial == 0:
-		return w.Running(service, cluster.CodeRunning, fmt.Sprintf("no part of %s is down", name))
+		return w.Running(service, cluster.CodeRunning, message.Sentence(fmt.Sprintf("no part of %s is down", name)))
 	}
 	return Accepted
 }
@@ -260,11 +261,11 @@ func reconfigureRefused(c cluster.Begin, w *World, service cluster.Service, n cl
 	case h.Definition == c.Definition:
 		return Refuse("%s was started from definition %.12s already", c.Service, c.Definition)
 	}
-	if why := w.DisksFree(service); why != "" {
+	if why := w.DisksFree(service); !why.IsZero() {
 		return Refuse("%s", why)
 	}
-	if why := w.LockedWhy(); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: why}
+	if why := w.LockedWhy(); !why.IsZero() {
+		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String())}
 	}
 	return Accepted
 }

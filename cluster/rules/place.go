@@ -41,7 +41,7 @@ func (w *World) ruledOut(p *place) string {
 }
 
 func (w *World) hungAt(p *place) string {
-	if n, _ := w.Nodes.Get(p.node); n.Hung != "" {
+	if n, _ := w.Nodes.Get(p.node); !n.Hung.IsZero() {
 		return n.HungWhy(*p.service)
 	}
 	return ""
@@ -50,7 +50,7 @@ func (w *World) hungAt(p *place) string {
 func (w *World) failedAt(p *place) string {
 	for _, failed := range p.failedOn {
 		if failed.Node == p.node && w.FailedThere(failed) {
-			return "a start failed here: " + failed.Why
+			return "a start failed here: " + failed.Why.String()
 		}
 	}
 	return ""

@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Refusal is a sentence that says which law or rule forbids a command, with
 // rgmanager's return code where a person asked; the zero value is acceptance.
 type Refusal struct {
 	Code int
-	Why  string
+	Why  message.Text
 }
 
 // Accepted refuses nothing.
@@ -23,5 +24,5 @@ func Refuse(format string, args ...any) Refusal {
 
 // RefuseAs refuses with one of rgmanager's return codes.
 func RefuseAs(code int, format string, args ...any) Refusal {
-	return Refusal{Code: code, Why: fmt.Sprintf(format, args...)}
+	return Refusal{Code: code, Why: message.Sentence(fmt.Sprintf(format, args...))}
 }

@@ -61,7 +61,7 @@ func fenceTest(c *urfave.Context) error {
 	if !ended.OK {
 		return fmt.Errorf("the drill FAILED: %s", ended.Why)
 	}
-	tell("The drill succeeded: " + ended.Why)
+	tell("The drill succeeded: " + ended.Why.String())
 	return nil
 }
 

@@ -109,13 +109,13 @@ func planText(plan api.DrainReply) string {
 		}
 		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-*s %-8s %s", wide, step.Service, step.Method, target), " "))
 		for _, blocker := range step.Blockers {
-			out.WriteString(cli.Wrap(blocker, "    - ", "      ", 80))
+			out.WriteString(cli.Wrap(blocker.String(), "    - ", "      ", 80))
 		}
 		for _, warning := range step.Warnings {
-			out.WriteString(cli.Wrap(warning, "    ! ", "      ", 80))
+			out.WriteString(cli.Wrap(warning.String(), "    ! ", "      ", 80))
 		}
-		if step.Next != "" {
-			out.WriteString(cli.Wrap(step.Next, "    -> ", "       ", 80))
+		if !step.Next.IsZero() {
+			out.WriteString(cli.Wrap(step.Next.String(), "    -> ", "       ", 80))
 		}
 	}
 	return out.String()
@@ -179,7 +179,7 @@ func progressOf(status api.Status, holds []string) string {
 			text := s.StateText
 			for _, note := range status.Notes {
 				if note.Subject == name {
-					text += ": " + note.Why
+					text += ": " + note.Why.String()
 				}
 			}
 			out.WriteString(cli.Wrap(text, "  "+name+" ", "      ", 80))
@@ -263,7 +263,7 @@ func haltText(plan api.HaltReply) string {
 		fmt.Fprintf(&out, "%s to be stopped, in this order.\n", counted(number))
 	}
 	for _, note := range plan.Notes {
-		out.WriteString(cli.Wrap(note.Why, "  - "+note.Subject+": ", "    ", 80))
+		out.WriteString(cli.Wrap(note.Why.String(), "  - "+note.Subject+": ", "    ", 80))
 	}
 	return out.String()
 }

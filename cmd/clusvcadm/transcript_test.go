@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew; read the difference before you commit it")
@@ -135,15 +136,15 @@ func TestTranscriptOfDryRuns(t *testing.T) {
 	}
 	moved := cluster.Rehearsal{Done: true, Owner: "node2",
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node2", From: "started", To: "migrating",
-			Why: "asked to migrate", By: "root"},
-			{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: "moved live"}}}
+			Why: message.Sentence("asked to migrate"), By: "root"},
+			{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: message.Sentence("moved live")}}}
 	try("-M vm:web -m node2", moved)
 	try("-M vm:web -m node2 --json", moved)
 	try("-r vm:web -m node2",
-		cluster.Rehearsal{Done: true, Code: -7, Refused: "node2 is not a member of restricted domain main"})
+		cluster.Rehearsal{Done: true, Code: -7, Refused: message.Sentence("node2 is not a member of restricted domain main")})
 	try("-e service:shop", cluster.Rehearsal{
-		Notes: []cluster.Note{{Subject: "service:shop", Why: "no node may run it: node1 is on standby",
-			Next: "clusterd node return node1"}}})
+		Notes: []cluster.Note{{Subject: "service:shop", Why: message.Sentence("no node may run it: node1 is on standby"),
+			Next: message.Sentence("clusterd node return node1")}}})
 	try("-e vm:web", cluster.Rehearsal{Done: true, Code: -10})
 	try("-l", cluster.Rehearsal{})
 	try("-u", cluster.Rehearsal{})

@@ -34,7 +34,7 @@ type Message struct {
 func MessageOf(clusterName, alert, kind string, e cluster.Event, missed uint64) Message {
 	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(),
 		Subject: e.Subject, Node: e.Node,
-		From: e.From, To: e.To, Why: e.Why, By: e.By, Cause: e.Cause, Missed: missed}
+		From: e.From, To: e.To, Why: e.Why.String(), By: e.By, Cause: e.Cause, Missed: missed}
 }
 
 // Test is the message of an alert that is tried.

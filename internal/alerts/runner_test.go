@@ -126,7 +126,7 @@ func (s *stand) told() []string {
 	var told []string
 	for _, e := range s.root().Timeline {
 		if strings.HasPrefix(e.Subject, "alert:") {
-			told = append(told, e.Why)
+			told = append(told, e.Why.String())
 		}
 	}
 	return told

@@ -15,13 +15,14 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
-func message() Message {
+func example() Message {
 	return MessageOf("alpha", "pager", "service",
 		cluster.Event{Index: 7, Ordinal: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC), Subject: "vm:web",
 			Node: "node1",
-			From: "started", To: "failed", Why: "a stop was\x00not \"confirmed\"; $(reboot)"}, 3)
+			From: "started", To: "failed", Why: message.Sentence("a stop was\x00not \"confirmed\"; $(reboot)")}, 3)
 }
 
 // script writes a program.
@@ -38,7 +39,7 @@ func TestAProgramGetsTheEvent(t *testing.T) {
 	folder := t.TempDir()
 	path := script(t, "cat >"+folder+"/input; env | sort >"+folder+"/environment; echo \"$@\" >"+folder+"/arguments\n")
 	if err := Send(t.Context(), cluster.Alert{Program: path, Arguments: []string{"--team", "a b; c"}},
-		message()); err != nil {
+		example()); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) string {
@@ -49,7 +50,7 @@ func TestAProgramGetsTheEvent(t *testing.T) {
 		return string(text)
 	}
 	var got Message
-	if err := json.Unmarshal([]byte(read("input")), &got); err != nil || got != message() {
+	if err := json.Unmarshal([]byte(read("input")), &got); err != nil || got != example() {
 		t.Errorf("on its input: %+v, %v", got, err)
 	}
 	environment := read("environment")
@@ -73,12 +74,12 @@ func TestAProgramThatFailsSaysWhy(t *testing.T) {
 			"x", saidLength) + "...",
 		"kill -9 $$\n": "failed: signal: killed",
 	} {
-		err := Send(t.Context(), cluster.Alert{Program: script(t, lines)}, message())
+		err := Send(t.Context(), cluster.Alert{Program: script(t, lines)}, example())
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", lines, err, want)
 		}
 	}
-	if err := Send(t.Context(), cluster.Alert{Program: "/nowhere/at/all"}, message()); err == nil ||
+	if err := Send(t.Context(), cluster.Alert{Program: "/nowhere/at/all"}, example()); err == nil ||
 		err.Error() != "/nowhere/at/all could not be started: no such file or directory" {
 		t.Errorf("a program that is not there: %v", err)
 	}
@@ -96,18 +97,18 @@ func TestAProgramThatHangsIsKilledWithItsChildren(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}()
-	err := Send(ctx, cluster.Alert{Program: path, Timeout: time.Minute}, message())
+	err := Send(ctx, cluster.Alert{Program: path, Timeout: time.Minute}, example())
 	if err == nil || !strings.HasSuffix(err.Error(), "did not end within 1m0s and was killed") {
 		t.Errorf("said %v", err)
 	}
 	gone(t, filepath.Join(folder, "child"))
-	err = Send(t.Context(), cluster.Alert{Program: script(t, "sleep 600\n"), Timeout: 50 * time.Millisecond}, message())
+	err = Send(t.Context(), cluster.Alert{Program: script(t, "sleep 600\n"), Timeout: 50 * time.Millisecond}, example())
 	if err == nil || !strings.HasSuffix(err.Error(), "did not end within 50ms and was killed") {
 		t.Errorf("said %v", err)
 	}
 	// One that ends well and leaves something behind has told the event.
 	path = script(t, "sleep 600 & echo $! >"+folder+"/child\n")
-	if err := Send(t.Context(), cluster.Alert{Program: path}, message()); err != nil {
+	if err := Send(t.Context(), cluster.Alert{Program: path}, example()); err != nil {
 		t.Errorf("said %v", err)
 	}
 	gone(t, filepath.Join(folder, "child"))
@@ -149,10 +150,10 @@ func TestAnAddressIsPosted(t *testing.T) {
 	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	alert := cluster.Alert{SecretURL: fence.Secret(server.URL + "/hooks/very-secret"), Authority: authority,
 		Header: "X-Token", Secret: "hush"}
-	if err := Send(t.Context(), alert, message()); err != nil {
+	if err := Send(t.Context(), alert, example()); err != nil {
 		t.Fatal(err)
 	}
-	if got != message() || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" ||
+	if got != example() || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" ||
 		header.Get("Content-Type") != "application/json" {
 		t.Errorf("posted %+v with %v", got, header)
 	}
@@ -171,7 +172,7 @@ func TestAnAddressIsPosted(t *testing.T) {
 			"127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused"},
 	} {
 		status = c.status
-		err := Send(t.Context(), c.alert, message())
+		err := Send(t.Context(), c.alert, example())
 		if err == nil || !strings.HasSuffix(err.Error(), c.want) || strings.Contains(err.Error(), "secret") ||
 			strings.Contains(err.Error(), "hush") {
 			t.Errorf("said %v, want %q", err, c.want)
@@ -187,7 +188,7 @@ func TestAnAddressThatHangsIsGivenUp(t *testing.T) {
 	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	err := Send(ctx, cluster.Alert{URL: server.URL, Authority: authority, Timeout: 200 * time.Millisecond}, message())
+	err := Send(ctx, cluster.Alert{URL: server.URL, Authority: authority, Timeout: 200 * time.Millisecond}, example())
 	if err == nil || !strings.HasSuffix(err.Error(), "did not answer within 200ms") {
 		t.Errorf("said %v", err)
 	}

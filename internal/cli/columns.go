@@ -87,9 +87,9 @@ func grouped(status api.Status) []*sameNotes {
 	var list []*sameNotes
 	byText := map[string]*sameNotes{}
 	for _, note := range status.Notes {
-		key := note.Why + "\x00" + note.Next
+		key := note.Why.String() + "\x00" + note.Next.String()
 		if byText[key] == nil {
-			byText[key] = &sameNotes{why: note.Why, next: note.Next}
+			byText[key] = &sameNotes{why: note.Why.String(), next: note.Next.String()}
 			list = append(list, byText[key])
 		}
 		byText[key].subjects = append(byText[key].subjects, note.Subject)

@@ -151,7 +151,7 @@ func fenceNode(status api.FenceStatus, n api.FenceNode, names, drivers, width in
 	if d := n.LastDrill; d != nil {
 		result := "succeeded"
 		if !d.OK {
-			result = "FAILED: " + d.Why
+			result = "FAILED: " + d.Why.String()
 		}
 		line("last drill:", fmt.Sprintf("%s, level %d, %s", dayAndTime(d.At), d.Level+1, result))
 	}
@@ -226,7 +226,7 @@ func FenceHistory(history api.FenceHistory, width int) string {
 		}
 		out.WriteString(Wrap(clean(fmt.Sprintf("%s%s after %s, %s", drillWord(r.Drill), r.Ending, Span(r.Took()), by)),
 			dayAndTime(r.At)+"  "+r.Node+": ", "    ", width))
-		out.WriteString(Wrap(clean(r.Why), "    why: ", "         ", width))
+		out.WriteString(Wrap(clean(r.Why.String()), "    why: ", "         ", width))
 		if r.Attempts > 0 {
 			what := fmt.Sprintf("level %d", r.Level+1)
 			if len(r.Devices) > 0 {

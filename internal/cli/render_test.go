@@ -14,6 +14,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew; read the difference before you commit it")
@@ -81,9 +82,9 @@ func alpha() api.Status {
 					TimeLeft: 5 * time.Second}},
 		},
 		Notes: []cluster.Note{
-			{Subject: "vm:db", Why: "is not recovered: node2 is lost and cannot be fenced, because the document names no " +
-				"fence device for it",
-				Next: "Make sure that node2 is off, then: clusterd fence confirm node2"},
+			{Subject: "vm:db", Why: message.Sentence("is not recovered: node2 is lost and cannot be fenced, because the document names no " +
+				"fence device for it"),
+				Next: message.Sentence("Make sure that node2 is off, then: clusterd fence confirm node2")},
 		},
 		Warnings: []string{"the log volume is 91 % full"},
 		Lock:     &api.LockStatus{Locked: true, At: at("10:14:00.000"), By: "root", Reason: "the storage is being looked at"},
@@ -143,23 +144,23 @@ func TestStatusXML(t *testing.T) {
 func night() []cluster.Event {
 	return []cluster.Event{
 		{Index: 7, At: at("09:15:04.123"), Subject: "node2", From: "online", To: "lost",
-			Why: "its kernel is silent to node1 and node3 on every network", By: "liveness"},
+			Why: message.Sentence("its kernel is silent to node1 and node3 on every network"), By: "liveness"},
 		{Index: 7, Ordinal: 1, At: at("09:15:04.123"), Node: "node2", Subject: "vm:web", From: "started", To: "recovering",
-			Why: "node2 is lost", Cause: 7},
+			Why: message.Sentence("node2 is lost"), Cause: 7},
 		{Index: 9, At: at("09:15:04.641"), Subject: "node2", From: "lost", To: "fenced",
-			Why: "bmc2 took the off command and then read off twice, 312 ms apart", Phases: []cluster.Phase{
+			Why: message.Sentence("bmc2 took the off command and then read off twice, 312 ms apart"), Phases: []cluster.Phase{
 				{What: "last heard", At: at("09:15:03.160")},
 				{What: "lost", At: at("09:15:04.120")},
 				{What: "fence sent", At: at("09:15:04.125")},
 				{What: "off confirmed", At: at("09:15:04.640"), Took: 515 * time.Millisecond},
 			}},
 		{Index: 12, At: at("23:59:59.999"), Node: "node3", Subject: "vm:web", To: "started",
-			Why: "the hypervisor says that it runs"},
+			Why: message.Sentence("the hypervisor says that it runs")},
 		{Index: 15, At: at("23:59:59.999").Add(time.Second), Node: "node2", Subject: "vm:web-with-a-name-longer-than-usual",
-			Why: "migrated live from node3", By: "root on node1",
+			Why: message.Sentence("migrated live from node3"), By: "root on node1",
 			Phases: []cluster.Phase{{What: "total", Took: 1234 * time.Millisecond}, {What: "downtime", Took: 61 * time.Second}}},
 		{Index: 16, At: at("23:59:59.999").Add(time.Second), Subject: "evil\x1b[2J",
-			Why: "control\ncharacters \x07 are not obeyed"},
+			Why: message.Sentence("control\ncharacters \x07 are not obeyed")},
 	}
 }
 
@@ -181,7 +182,7 @@ func TestTimelineInPiecesIsTheTimeline(t *testing.T) {
 		}
 	}
 	unchanged := cluster.Event{At: at("09:00:00.000"), Subject: "vm:web", Node: "node1", From: "started", To: "started",
-		Why: "asked to stop"}
+		Why: message.Sentence("asked to stop")}
 	if got := Timeline([]cluster.Event{unchanged}, 80); got != "Sun Nov 22 2026\n09:00:00.000  vm:web  started on "+
 		"node1: asked to stop\n" {
 		t.Errorf("an event without a change: %q", got)

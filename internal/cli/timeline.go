@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // subjectLimit bounds the column of names; longer ones push their line.
@@ -67,15 +68,15 @@ func eventText(event cluster.Event) string {
 		change = strings.TrimSpace(change + " on " + event.Node)
 	}
 	text := event.Why
-	if change != "" && text != "" {
-		text = change + ": " + text
-	} else if text == "" {
-		text = change
+	if change != "" && !text.IsZero() {
+		text = message.Sentence(change + ": " + text.String())
+	} else if text.IsZero() {
+		text = message.Sentence(change)
 	}
 	if by := byText(event); by != "" {
-		text += " (by " + by + ")"
+		text = message.Sentence(text.String() + " (by " + by + ")")
 	}
-	return text
+	return text.String()
 }
 
 // byText is who or what decided. A first start is no recovery, although the same rule makes it.

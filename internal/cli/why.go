@@ -17,8 +17,8 @@ func Why(e cluster.Explanation, width int) string {
 	if e.Owner != "" {
 		head += " on " + e.Owner
 	}
-	if e.Reason != "" {
-		head += ": " + e.Reason
+	if !e.Reason.IsZero() {
+		head += ": " + e.Reason.String()
 	}
 	out.WriteString(Wrap(clean(head), "", "  ", width))
 	if e.Decision != nil {
@@ -44,8 +44,8 @@ func Why(e cluster.Explanation, width int) string {
 	}
 	next := "nothing to do"
 	switch {
-	case e.Next != "":
-		next = e.Next
+	case !e.Next.IsZero():
+		next = e.Next.String()
 	case len(e.Waits) > 0:
 		next = "nothing now, see what it waits for"
 	}
@@ -63,7 +63,7 @@ func waitLines(notes []cluster.Note) []string {
 
 // noteText is a note with what a person can do about it.
 func noteText(note cluster.Note) string {
-	return withNext(note.Why, note.Next)
+	return withNext(note.Why.String(), note.Next.String())
 }
 
 // withNext puts what a person can do behind what happened, as a sentence of its own.
@@ -111,7 +111,7 @@ func candidateTable(candidates []cluster.Candidate, width int) string {
 			choice = fmt.Sprint(c.Order)
 		}
 		head := fmt.Sprintf(" %s  %-6s  %4d  ", fit(nodeMarked(c), longest), choice, c.Services)
-		out.WriteString(Wrap(clean(c.Why), head, strings.Repeat(" ", utf8.RuneCountInString(head)), width))
+		out.WriteString(Wrap(clean(c.Why.String()), head, strings.Repeat(" ", utf8.RuneCountInString(head)), width))
 	}
 	return out.String()
 }
@@ -138,10 +138,10 @@ func Remark(g api.Ground, width int) string {
 func Rehearsal(r cluster.Rehearsal, width int) string {
 	var out strings.Builder
 	switch {
-	case r.Refused != "":
-		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Refused), "", "  ", width))
+	case !r.Refused.IsZero():
+		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Refused.String()), "", "  ", width))
 	case ExitCode(r.Code) != 0 && len(r.Events) == 0:
-		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Why), "", "  ", width))
+		out.WriteString(Wrap(clean("It would be refused: "+CodeText(r.Code)+": "+r.Why.String()), "", "  ", width))
 	case !r.Done:
 		out.WriteString(Wrap("It would be accepted, and would wait.", "", "  ", width))
 	default:
@@ -149,8 +149,8 @@ func Rehearsal(r cluster.Rehearsal, width int) string {
 		if r.Owner != "" {
 			answer += ", running on " + r.Owner
 		}
-		if r.Why != "" {
-			answer += ": " + r.Why
+		if !r.Why.IsZero() {
+			answer += ": " + r.Why.String()
 		}
 		out.WriteString(Wrap(clean(answer), "", "  ", width))
 	}

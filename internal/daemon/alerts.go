@@ -90,7 +90,7 @@ func alertTeller(root *cluster.State, alert cluster.Alert, leader string) string
 // or its alert is gone: there is nothing to write again.
 func (d *Daemon) noteTold(ctx context.Context, told cluster.Told) error {
 	applied, err := d.propose(ctx, told)
-	if err == nil && applied.Refused[0] != "" {
+	if err == nil && !applied.Refused[0].IsZero() {
 		d.logger.Debug("an alert's cursor was refused", "alert", told.Alert, "why", applied.Refused[0])
 	}
 	if told.Problem != "" {

@@ -91,7 +91,7 @@ func TestAlertsAreToldByTheLeaderAndByTheNextOne(t *testing.T) {
 		// Every event since the declaration, in order, and none of them twice.
 		var want []string
 		for _, e := range s.members[next].daemon.replica.Root().Timeline {
-			if e.Subject == "vm:web" && e.Why != "declared; every node is asked whether it runs there" {
+			if e.Subject == "vm:web" && e.Why.String() != "declared; every node is asked whether it runs there" {
 				want = append(want, fmt.Sprintf("%d.%d %s", e.Index, e.Ordinal, e.To))
 			}
 		}
@@ -142,7 +142,7 @@ func TestAnAlertOfANodeIsToldThereAndItsTroubleIsInTheTimeline(t *testing.T) {
 			trouble = e
 			return found
 		})
-		if trouble.Node != "node2" || trouble.Why != "1 event not told: nobody is at home" {
+		if trouble.Node != "node2" || trouble.Why.String() != "1 event not told: nobody is at home" {
 			t.Errorf("the timeline tells %+v", trouble)
 		}
 		if code, text := s.ask("node2", rootUser, "POST", api.PathAlerts,

@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -232,7 +233,7 @@ func (s *solitude) writeDown(why string, silence time.Duration) error {
 		s.warrant.Peer.Node, "why", why)
 	_ = d.log.Close() // its errors are those of a log that is given up
 	now := time.Now()
-	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now,
+	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: message.Sentence(why), At: now,
 		LastHeard: now.Add(-silence)}
 	if err := d.options.Folder.Write(membership.PartingFile, parting); err != nil {
 		d.end(ErrAgain) // with the log open again, as if nothing had been

@@ -97,7 +97,7 @@ func (d *Daemon) keepDrills(ctx context.Context) {
 		}
 		if applied, err := d.propose(ctx, due); err != nil {
 			d.logger.Warn("a drill by schedule did not begin", "node", due.Node, "error", err)
-		} else if why := applied.Refused[0]; why != "" {
+		} else if why := applied.Refused[0]; !why.IsZero() {
 			d.logger.Info("a drill by schedule waits", "node", due.Node, "why", why)
 		}
 	}

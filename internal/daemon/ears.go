@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -92,7 +93,7 @@ func judged(v quorum.Verdict) cluster.Verdict {
 		said = append(said, fmt.Sprintf("%s: kernel %s, daemon %s", w.Peer, w.Kernel, w.Daemon))
 	}
 	verdict := cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon),
-		Why: strings.Join(said, "; ")}
+		Why: message.Sentence(strings.Join(said, "; "))}
 	if verdict.Kernel == cluster.Silent && len(v.SeenBy) > 1 && !confirmed(v.SeenBy[1:]) {
 		// Only this node could look, and it may be the one that is cut off.
 		verdict.Kernel = cluster.Uncertain

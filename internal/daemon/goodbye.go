@@ -32,7 +32,7 @@ func (d *Daemon) Goodbye(ctx context.Context) {
 		d.logger.Warn(fmt.Sprintf("the cluster could not be told that clusterd stops here: unless it is back in %s, this "+
 			"host may be fenced "+
 			"and what runs here started elsewhere; VMs run on", grace), "node", d.name, "why", err)
-	case len(applied.Refused) > 0 && applied.Refused[0] != "":
+	case len(applied.Refused) > 0 && !applied.Refused[0].IsZero():
 		d.logger.Warn("the cluster refused the announcement that clusterd stops here; VMs run on", "node", d.name, "why",
 			applied.Refused[0])
 	default:

@@ -26,7 +26,7 @@ func TestAStoppedDaemonCostsNoHost(t *testing.T) {
 		}
 		said := false
 		for _, note := range s.status(s.leader()).Notes {
-			said = said || note.Subject == "node2" && note.Next == "systemctl start clusterd on node2"
+			said = said || note.Subject == "node2" && note.Next.String() == "systemctl start clusterd on node2"
 		}
 		if !said {
 			t.Errorf("no note says what to do: %v", s.status(s.leader()).Notes)

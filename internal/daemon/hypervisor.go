@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -97,11 +98,11 @@ const mostOfAVolume = 400
 
 // volumeChanged hears how the volume of the data folder is.
 func (d *Daemon) volumeChanged(h quorum.Health) {
-	volume := cluster.Volume{Why: h.Reason, Failing: !h.Writable}
+	volume := cluster.Volume{Why: message.Sentence(h.Reason), Failing: !h.Writable}
 	if h.Writable {
-		volume.Why = h.Low
+		volume.Why = message.Sentence(h.Low)
 	}
-	d.warnings.set("log volume", volume.Why)
-	volume.Why = shortened(volume.Why, mostOfAVolume)
+	d.warnings.set("log volume", volume.Why.String())
+	volume.Why = message.Sentence(shortened(volume.Why.String(), mostOfAVolume))
 	d.box.add(func(in *mind.Input) { in.Volume = &volume })
 }

@@ -111,7 +111,7 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if err != nil {
 		return "", err
 	}
-	if why := applied.Refused[0]; why != "" {
+	if why := applied.Refused[0]; !why.IsZero() {
 		return "", refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	return name, nil

@@ -79,7 +79,7 @@ func (d *Daemon) takeIn(ctx context.Context, command cluster.Join, asked api.Joi
 	if err != nil {
 		return api.JoinReply{}, err
 	}
-	if why := applied.Refused[0]; why != "" {
+	if why := applied.Refused[0]; !why.IsZero() {
 		return api.JoinReply{}, refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	root := d.replica.Root()

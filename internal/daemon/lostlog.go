@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -299,7 +300,7 @@ func (d *Daemon) letBack(ctx context.Context, node string, lost lostLog) (bool, 
 	defer cancel()
 	lose := func() error {
 		before, _ := d.replica.Root().Nodes.Get(node)
-		applied, err := d.propose(ctx, cluster.LoseLog{Node: node, Log: lost.Next, Before: before.Log, Why: lost.Why})
+		applied, err := d.propose(ctx, cluster.LoseLog{Node: node, Log: lost.Next, Before: before.Log, Why: message.Sentence(lost.Why)})
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (s *site) allVote() bool {
 
 func (s *site) tells(name, words string) bool {
 	for _, e := range s.current(s.leader()).replica.Root().Timeline {
-		if e.Subject == name && strings.Contains(e.Why, words) {
+		if e.Subject == name && strings.Contains(e.Why.String(), words) {
 			return true
 		}
 	}

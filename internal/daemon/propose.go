@@ -62,7 +62,7 @@ func (d *Daemon) carry(ctx context.Context, p mind.Proposal) {
 			d.logger.Warn("a proposal did not get through", "kind", cluster.KindOf(p.Commands[0]), "error", err)
 		}
 		for i, why := range applied.Refused {
-			if why != "" {
+			if !why.IsZero() {
 				d.logger.Info("a command was refused", "kind", cluster.KindOf(p.Commands[i]), "why", why)
 			}
 		}

@@ -233,7 +233,7 @@ func (d *Daemon) proposeDocument(ctx context.Context, command cluster.Configure,
 	for try := 1; ; try++ {
 		applied, err := d.propose(ctx, command)
 		root := d.replica.Root()
-		if err != nil || applied.Refused[0] == "" || root.Secrets.Epoch == command.SealedBy || try == rekeyTries {
+		if err != nil || applied.Refused[0].IsZero() || root.Secrets.Epoch == command.SealedBy || try == rekeyTries {
 			return applied, err
 		}
 		again, err := d.sealed(root, parsed)

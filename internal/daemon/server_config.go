@@ -151,7 +151,7 @@ func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command c
 	if err != nil {
 		return err
 	}
-	if why := applied.Refused[0]; why != "" {
+	if why := applied.Refused[0]; !why.IsZero() {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	reply.Version = s.daemon.replica.Root().Config.Version

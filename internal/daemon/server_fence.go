@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -74,7 +75,7 @@ func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller)
 	if asked.Reason != "" {
 		why += ": " + asked.Reason
 	}
-	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: why, By: who.Name, Override: true,
+	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: message.Sentence(why), By: who.Name, Override: true,
 		Reboot: asked.Op == api.FenceReboot}
 }
 
@@ -133,7 +134,7 @@ func (s *server) proposeFence(ctx context.Context, commands ...cluster.Command) 
 		return err
 	}
 	for _, why := range applied.Refused {
-		if why != "" {
+		if !why.IsZero() {
 			return refuse(http.StatusConflict, "refused", "%s", why)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -212,10 +213,10 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	if err != nil {
 		return err
 	}
-	if root := s.daemon.replica.Root(); applied.Refused[0] != "" && !root.Nodes.Has(asked.Node) {
+	if root := s.daemon.replica.Root(); !applied.Refused[0].IsZero() && !root.Nodes.Has(asked.Node) {
 		return noNode(root, asked.Node)
 	}
-	if why := applied.Refused[0]; why != "" {
+	if why := applied.Refused[0]; !why.IsZero() {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success"}
@@ -348,7 +349,9 @@ func (s *server) passable(uuid string) (service string, may bool, why string) {
 	defer deadline.Stop()
 	for {
 		changed := s.daemon.replica.Changed()
-		service, may, why = cluster.PassableFor(s.daemon.replica.Root(), s.daemon.name, s.daemon.incarnation.Load(), uuid)
+		var because message.Text
+		service, may, because = cluster.PassableFor(s.daemon.replica.Root(), s.daemon.name, s.daemon.incarnation.Load(), uuid)
+		why = because.String()
 		if may && service != "" && !s.daemon.guard.InForce() {
 			may, why = false, service+" may come up here only once this host's watchdog is known to end it with its lease"
 		}

@@ -56,7 +56,7 @@ func (s *server) decree(w http.ResponseWriter, r *http.Request, command cluster.
 	if err != nil {
 		return err
 	}
-	if why := applied.Refused[0]; why != "" {
+	if why := applied.Refused[0]; !why.IsZero() {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	writeJSON(w, http.StatusOK, api.Reply{Done: true, Text: "Success"})

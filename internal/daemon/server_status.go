@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/report"
 )
@@ -34,7 +35,7 @@ func (s *server) leadersNotes(ctx context.Context, leader string) []cluster.Note
 	defer cancel()
 	var theirs api.Status
 	if err := s.askLeader(ctx, leader, api.PathStatus, &theirs); err != nil {
-		return []cluster.Note{{Subject: leader, Why: "the leader could not be asked what it waits for"}}
+		return []cluster.Note{{Subject: leader, Why: message.Sentence("the leader could not be asked what it waits for")}}
 	}
 	return theirs.Notes
 }
@@ -173,7 +174,7 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 func (s *server) reply(root *cluster.State, id string) api.Reply {
 	request, _ := root.Requests.Get(id)
 	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner,
-		Why: request.Why, Total: request.Total, Downtime: request.Downtime}
+		Why: request.Why.String(), Total: request.Total, Downtime: request.Downtime}
 	if p, moving := s.daemon.executor.Progress(request.Service); moving && !request.Done {
 		reply.Progress = report.Progress(p)
 	}

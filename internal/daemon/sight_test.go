@@ -57,7 +57,7 @@ func TestWhySaysWhatTheLeaderActsOn(t *testing.T) {
 		text := s.waitsForAProbe() + "  vm:c:\n    domain: only-node1\n    depend: [\"vm:a\"]\n    definition: |\n" +
 			fmt.Sprintf("      <domain type='kvm'><name>c</name><uuid>%s</uuid></domain>\n", uuidOf(7))
 		notes := s.notesAbout(s.leader(), "vm:b")
-		if len(notes) != 1 || !strings.Contains(notes[0].Why, nowhere) {
+		if len(notes) != 1 || !strings.Contains(notes[0].Why.String(), nowhere) {
 			t.Fatalf("the leader's notes are %+v", notes)
 		}
 		for _, at := range threeNodes {
@@ -75,13 +75,13 @@ func TestWhySaysWhatTheLeaderActsOn(t *testing.T) {
 			var tried api.Rehearsal
 			ask := api.Request{ID: "try", Op: cluster.OpEnable, Service: "vm:b", DryRun: true}
 			s.must(at, rootUser, "POST", api.PathRequests, ask, &tried)
-			if !tried.Done || !strings.Contains(tried.Why, nowhere) || tried.Leader != s.leader() {
+			if !tried.Done || !strings.Contains(tried.Why.String(), nowhere) || tried.Leader != s.leader() {
 				t.Errorf("a start tried at %s: %+v", at, tried)
 			}
 			var plan api.ConfigReply
 			change := api.ConfigChange{Base: s.status(at).ConfigVersion, Text: text, DryRun: true}
 			s.must(at, rootUser, "POST", api.PathConfig, change, &plan)
-			if waits := about(plan.Waits, "vm:c"); len(waits) != 1 || !strings.Contains(waits[0].Why, nowhere) ||
+			if waits := about(plan.Waits, "vm:c"); len(waits) != 1 || !strings.Contains(waits[0].Why.String(), nowhere) ||
 				plan.Leader != s.leader() {
 				t.Errorf("a document tried at %s: %+v", at, plan)
 			}

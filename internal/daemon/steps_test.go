@@ -50,7 +50,7 @@ func TestPoisonDoesNotEnterTheLog(t *testing.T) {
 		for _, name := range threeNodes {
 			d := s.members[name].daemon
 			applied, err := d.propose(context.Background(), cluster.RemoveNode{Node: "nobody"})
-			if err != nil || applied.Refused[0] == "" || d.replica.broken != nil {
+			if err != nil || applied.Refused[0].IsZero() || d.replica.broken != nil {
 				t.Errorf("%s after it: %v, %v", name, applied.Refused, err)
 			}
 		}
@@ -99,7 +99,7 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 		}
 		r, told = start(folder)
 		applied, went := r.Apply(bad).(apply.Applied)
-		if !went || *told != "" || len(applied.Events) != 1 || !strings.Contains(applied.Events[0].Why, step.Name) {
+		if !went || *told != "" || len(applied.Events) != 1 || !strings.Contains(applied.Events[0].Why.String(), step.Name) {
 			t.Errorf("stepped over: %v %q %v", went, *told, applied.Events)
 		}
 		// Another entry at that place, and one that can be applied, are not stepped over.

@@ -31,7 +31,7 @@ func TestEverybodyKnowsOfADataVolumeThatCannotBeWritten(t *testing.T) {
 			return n.Volume
 		}
 		s.until("everybody knows it", func() bool { return known() != nil })
-		if v := known(); !v.Failing || !strings.Contains(v.Why, "is not writable") {
+		if v := known(); !v.Failing || !strings.Contains(v.Why.String(), "is not writable") {
 			t.Errorf("known is %+v", v)
 		}
 		if !s.tells("node2", "its data volume cannot be written") {

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -84,7 +85,7 @@ func (p *Paper) apply(c cluster.Command) string {
 	p.at = p.at.Add(time.Millisecond)
 	applied := apply.Apply(p.state, cluster.Entry{Index: p.state.Index + 1, At: p.at, Commands: []cluster.Command{c}})
 	p.Events = append(p.Events, applied.Events...)
-	return applied.Refused[0]
+	return applied.Refused[0].String()
 }
 
 func (p *Paper) must(c cluster.Command) error {
@@ -104,7 +105,7 @@ func (p *Paper) Put(service, node string) error {
 		return fmt.Errorf("there is no node %s in the document", node)
 	}
 	begin := cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: s.Spec.Definition,
-		Why: "put there for the rehearsal"}
+		Why: message.Sentence("put there for the rehearsal")}
 	if why := p.apply(begin); why != "" {
 		return fmt.Errorf("%s cannot run on %s: %s", service, node, why)
 	}
@@ -136,8 +137,8 @@ func (p *Paper) Down(nodes ...string) error {
 	for _, node := range nodes {
 		n, _ := p.state.Nodes.Get(node)
 		commands := []cluster.Command{
-			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: "it is off"},
-			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: self, Why: "it is off", Override: true, By: "rehearsal"},
+			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.Sentence("it is off")},
+			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: self, Why: message.Sentence("it is off"), Override: true, By: "rehearsal"},
 			cluster.ConfirmFence{Node: node, Boot: n.Boot, By: "rehearsal", Why: "it is off"},
 		}
 		for _, c := range commands {
@@ -186,8 +187,8 @@ func (p *Paper) GoesOnAlone() (bool, error) {
 		n, _ := p.state.Nodes.Get(node)
 		why := "it is the other one of two nodes, and nobody else is left to ask"
 		for _, c := range []cluster.Command{
-			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: "nobody reaches it"},
-			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: p.view().Self, Why: why, By: "two_node", Override: true},
+			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.Sentence("nobody reaches it")},
+			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: p.view().Self, Why: message.Sentence(why), By: "two_node", Override: true},
 		} {
 			if err := p.must(c); err != nil {
 				return false, err
@@ -227,7 +228,7 @@ func (p *Paper) view() cluster.View {
 		if p.lost[node] {
 			watch.Silence = cluster.TimingFor(p.state.Document.Timing).Lost
 			watch.Verdict = &cluster.Verdict{Node: node, Kernel: cluster.Silent, Daemon: cluster.Silent,
-				Why: "nobody reaches it"}
+				Why: message.Sentence("nobody reaches it")}
 		}
 		v.Contacts[node] = watch
 	}

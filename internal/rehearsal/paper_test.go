@@ -85,7 +85,7 @@ func TestANodeWithoutADeviceIsNotTakenForOff(t *testing.T) {
 	settle(t, p)
 	var told string
 	for _, note := range p.Notes {
-		told += note.Why + "\n"
+		told += note.Why.String() + "\n"
 	}
 	if !strings.Contains(told, "node3 is lost and has no fence device") ||
 		!strings.Contains(places(p), "far=started@node3") {

@@ -31,13 +31,13 @@ func Placement(e cluster.Explanation, width int) string {
 			order = fmt.Sprint(c.Order)
 		}
 		head := fmt.Sprintf("%5s  %-*s  %8d  ", order, nodes, c.Node, c.Services)
-		out.WriteString(cli.Wrap(c.Why, head, strings.Repeat(" ", len(head)), width))
+		out.WriteString(cli.Wrap(c.Why.String(), head, strings.Repeat(" ", len(head)), width))
 	}
 	for _, rule := range e.Rules {
 		out.WriteString(cli.Wrap(rule, "rule: ", "      ", width))
 	}
 	for _, note := range e.Waits {
-		out.WriteString(cli.Wrap(note.Why, "waits: ", "       ", width))
+		out.WriteString(cli.Wrap(note.Why.String(), "waits: ", "       ", width))
 	}
 	return out.String()
 }
@@ -93,9 +93,9 @@ func Story(events []cluster.Event, width int) string {
 func Waiting(notes []cluster.Note, width int) string {
 	var out strings.Builder
 	for _, note := range notes {
-		text := note.Subject + ": " + note.Why
-		if note.Next != "" {
-			text += "; " + note.Next
+		text := note.Subject + ": " + note.Why.String()
+		if !note.Next.IsZero() {
+			text += "; " + note.Next.String()
 		}
 		out.WriteString(cli.Wrap(text, "  ", "    ", width))
 	}

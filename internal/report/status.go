@@ -69,8 +69,8 @@ func node(root *cluster.State, f Facts, name string) api.Node {
 		Name: name, ID: n.ID, State: string(n.State), Local: name == f.Local, Leader: name == f.Leader,
 		Voter: f.Voters[name], Witness: n.Witness,
 		Order: Order(root, n), Address: n.Address, Unprotected: Unprotected(root, name), Boot: n.Boot,
-		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
-		Hung: n.Hung,
+		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why.String(),
+		Hung: n.Hung.String(),
 	}
 	_, named := root.Document.Nodes[name]
 	out.Estranged = !named && !n.Witness && len(root.Document.Nodes) > 0
@@ -91,8 +91,8 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 		FlagsText: service.Flags.String(),
 		Owner:     service.Owner, LastOwner: service.LastOwner,
 		Restarts: len(resources.Remembered(service.Spec, service.Restarts, f.Now)), Since: service.SinceAt,
-		Reason: service.Reason,
-		Behind: service.BehindWhy(), Freeze: freeze(service), Failures: failures(service),
+		Reason: service.Reason.String(),
+		Behind: service.BehindWhy().String(), Freeze: freeze(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {
 		out.Holders = append(out.Holders, h.Node)

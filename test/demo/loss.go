@@ -250,7 +250,7 @@ func (s *story) checkWhole(ctx context.Context) error {
 		return err
 	}
 	failback := find(events, func(e cluster.Event) bool {
-		return e.Subject == "vm:web" && e.To == "migrating" && strings.Contains(e.Why+e.By, "failback")
+		return e.Subject == "vm:web" && e.To == "migrating" && strings.Contains(e.Why.String()+e.By, "failback")
 	})
 	s.check(failback != nil, "vm:web failed back by its domain at least once")
 	var roles []string

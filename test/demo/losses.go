@@ -33,7 +33,7 @@ func (f *fenceStory) deadBMC(ctx context.Context) error {
 		return err
 	}
 	if fenced := f.checkShot(events, s); fenced != nil {
-		f.check(strings.Contains(fenced.Why, "pdu-node2-a") && strings.Contains(fenced.Why, "pdu-node2-b"),
+		f.check(strings.Contains(fenced.Why.String(), "pdu-node2-a") && strings.Contains(fenced.Why.String(), "pdu-node2-b"),
 			"both outlets of node2 confirmed it")
 	}
 	history, err := f.history(ctx, "node2")
@@ -145,7 +145,7 @@ func (f *fenceStory) hungHost(ctx context.Context) error {
 	if fenced == nil {
 		return nil
 	}
-	f.check(strings.Contains(fenced.Why, "bmc-node3"), "its BMC confirmed it")
+	f.check(strings.Contains(fenced.Why.String(), "bmc-node3"), "its BMC confirmed it")
 	f.checkLastWrite(s, lastPhase(*fenced))
 	return f.giveBack(ctx, "node3")
 }
@@ -198,7 +198,7 @@ func (f *fenceStory) disarmed(ctx context.Context) error {
 	_, err = f.cluster.Wait(ctx, "the notes say that node2 is not fenced", func(st api.Status) bool {
 		return slices.ContainsFunc(st.Notes, func(n cluster.Note) bool {
 			return n.Subject == "node2" &&
-				strings.Contains(n.Why, "disarmed")
+				strings.Contains(n.Why.String(), "disarmed")
 		})
 	})
 	if err != nil {

@@ -211,7 +211,7 @@ func (s *serviceStory) checkMended(ctx context.Context) error {
 			return err
 		}
 		mended = find(events, func(e cluster.Event) bool {
-			return e.Subject == shop && strings.Contains(e.Why, "nginx shop-web was restarted in place, restart 1")
+			return e.Subject == shop && strings.Contains(e.Why.String(), "nginx shop-web was restarted in place, restart 1")
 		})
 	}
 	s.check(mended != nil, "the timeline says that nginx alone was restarted; address and file system stayed")

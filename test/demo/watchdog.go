@@ -77,7 +77,7 @@ func (f *fenceStory) checkWaitedOut(events []cluster.Event, s shot, boot string)
 	f.check(fenced.Index < starting.Index && starting.Node != s.node,
 		"the wait was over (event %d) before the start of %s on %s was decided (event %d)", fenced.Index, s.service,
 		starting.Node, starting.Index)
-	f.check(strings.Contains(fenced.Why, "waited out"), "the timeline says by what: %s", fenced.Why)
+	f.check(strings.Contains(fenced.Why.String(), "waited out"), "the timeline says by what: %s", fenced.Why)
 	f.check(f.lab.Host(s.node).BootID() != boot, "%s was reset by its own watchdog: it is another boot now", s.node)
 	f.checkLastWrite(s, fenced.At)
 	f.checkNone(f.cluster.CheckSingleWriter(lab.Guest{Name: s.guest}),

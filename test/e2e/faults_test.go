@@ -126,7 +126,7 @@ func (f *fixture) endedWithHelp(t *testing.T, ctx context.Context, said <-chan s
 		f.waitForAnswer(t, ctx, mover.Guest.Name)
 		status, err := f.StatusOf(ctx, "node2")
 		if err != nil || !slices.ContainsFunc(status.Notes, func(n cluster.Note) bool {
-			return n.Subject == mover.Name() && strings.Contains(n.Next, "restart libvirtd")
+			return n.Subject == mover.Name() && strings.Contains(n.Next.String(), "restart libvirtd")
 		}) {
 			t.Errorf("nobody is told what to do: %v, %+v", err, status.Notes)
 		}

@@ -96,7 +96,7 @@ func (f *fixture) timelineTells(t *testing.T, ctx context.Context, subject, word
 			return false
 		}
 		for _, e := range events {
-			if e.Subject == subject && strings.Contains(e.Why, words) {
+			if e.Subject == subject && strings.Contains(e.Why.String(), words) {
 				return true
 			}
 		}

@@ -90,7 +90,7 @@ func (f *fixture) noted(t *testing.T, ctx context.Context, subject, words string
 	t.Helper()
 	if _, err := f.Wait(ctx, "a note on "+subject+" says "+words, func(s api.Status) bool {
 		return slices.ContainsFunc(s.Notes, func(n cluster.Note) bool {
-			return n.Subject == subject && strings.Contains(n.Why+" "+n.Next, words)
+			return n.Subject == subject && strings.Contains(n.Why.String()+" "+n.Next.String(), words)
 		})
 	}); err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func (f *fixture) saidNothing(t *testing.T, ctx context.Context, after uint64, w
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if strings.Contains(e.Why, words) {
+		if strings.Contains(e.Why.String(), words) {
 			t.Errorf("event %d of %s: %s", e.Index, e.Subject, e.Why)
 		}
 	}

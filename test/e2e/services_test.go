@@ -135,7 +135,7 @@ func (s *shopWorld) told(ctx context.Context, words string) {
 
 func containsWhy(events []cluster.Event, words string) bool {
 	for _, e := range events {
-		if strings.Contains(e.Why, words) {
+		if strings.Contains(e.Why.String(), words) {
 			return true
 		}
 	}

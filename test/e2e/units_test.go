@@ -208,7 +208,7 @@ func unitsStopped(t *testing.T, ctx context.Context, f *fixture, m *machine) {
 	}
 	if _, err := f.Wait(ctx, "the others know of the planned stop", func(s api.Status) bool {
 		return slices.ContainsFunc(s.Notes, func(n cluster.Note) bool {
-			return strings.Contains(n.Subject+" "+n.Why, unitsNode)
+			return strings.Contains(n.Subject+" "+n.Why.String(), unitsNode)
 		})
 	}); err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func unitsVMsOnly(t *testing.T, ctx context.Context, f *fixture, m *machine) {
 func waitForTrust(t *testing.T, ctx context.Context, f *fixture) {
 	t.Helper()
 	restless := func(n cluster.Note) bool {
-		return n.Subject == unitsNode && strings.Contains(n.Why, "its daemon has started")
+		return n.Subject == unitsNode && strings.Contains(n.Why.String(), "its daemon has started")
 	}
 	if _, err := f.Wait(ctx, unitsNode+" is given work", func(s api.Status) bool {
 		return stage.AllStarted(s) && len(stage.OnlineNodes(s)) == 3 && !slices.ContainsFunc(s.Notes, restless)

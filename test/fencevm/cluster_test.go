@@ -365,7 +365,7 @@ func TestAClusterCutsOffAZombie(t *testing.T) {
 // registered.
 func (w *witness) guarded(node string) bool {
 	return slices.ContainsFunc(w.story(node), func(e cluster.Event) bool {
-		return strings.Contains(e.Why, "watchdog resets it") && strings.Contains(e.Why, "registered")
+		return strings.Contains(e.Why.String(), "watchdog resets it") && strings.Contains(e.Why.String(), "registered")
 	})
 }
 
@@ -384,7 +384,7 @@ func (w *witness) checkOrder() (started time.Time) {
 		switch {
 		case e.Subject == "a" && (e.To == string(cluster.NodeCut) || e.To == string(cluster.NodeFenced)):
 			order = append(order, e.To)
-			if e.To == string(cluster.NodeCut) && !strings.Contains(e.Why, "aborted") {
+			if e.To == string(cluster.NodeCut) && !strings.Contains(e.Why.String(), "aborted") {
 				w.t.Errorf("cut off without an abort: %s", e.Why)
 			}
 		case e.Subject == "service:shop" && e.Node == "b" && e.To == resources.Starting.String():

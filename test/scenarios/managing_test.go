@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/test/sim"
 )
 
@@ -41,7 +42,7 @@ func (s *story) managing() map[string]func([]string) error {
 		"reboot": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
 			return s.propose("reboot", cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(),
-				Why: "asked for by an operator", By: "root", Override: true, Reboot: true})
+				Why: message.Sentence("asked for by an operator"), By: "root", Override: true, Reboot: true})
 		},
 		// history tells of the closed fence intents, but for what differs from run to run.
 		"history": func([]string) error {

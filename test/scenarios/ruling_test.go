@@ -116,7 +116,7 @@ func (s *story) asking() map[string]func([]string) error {
 			for _, note := range e.Waits {
 				fmt.Fprintf(&s.extra, "     waits: %s\n", note.Why)
 			}
-			if e.Next != "" {
+			if !e.Next.IsZero() {
 				fmt.Fprintf(&s.extra, "     next: %s\n", e.Next)
 			}
 			return nil
@@ -176,7 +176,7 @@ func (s *story) ordering() map[string]func([]string) error {
 				for _, warning := range step.Warnings {
 					fmt.Fprintf(&s.extra, "      warning: %s\n", warning)
 				}
-				if step.Next != "" {
+				if !step.Next.IsZero() {
 					fmt.Fprintf(&s.extra, "      %s\n", step.Next)
 				}
 			}

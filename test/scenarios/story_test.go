@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 	"github.com/clusterd/clusterd/test/sim"
 )
@@ -66,7 +67,7 @@ func (s *story) told() string {
 		if r, _ := requests.Get(id); r.Done && !s.answered[id] {
 			s.answered[id] = true
 			fmt.Fprintf(&out, "answer to %s %s: %s", r.Op, r.Service, r.Text)
-			if r.Why != "" {
+			if !r.Why.IsZero() {
 				fmt.Fprintf(&out, ": %s", r.Why)
 			}
 			out.WriteString("\n")
@@ -229,7 +230,7 @@ func (s *story) watching() map[string]func([]string) error {
 		"notes": func([]string) error {
 			for _, n := range s.world.Notes() {
 				fmt.Fprintf(&s.extra, "note: %s: %s\n", n.Subject, n.Why)
-				if n.Next != "" {
+				if !n.Next.IsZero() {
 					fmt.Fprintf(&s.extra, "      %s\n", n.Next)
 				}
 			}
@@ -366,7 +367,7 @@ func (s *story) operating() map[string]func([]string) error {
 		"fence": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
 			s.world.Propose(s.world.Leader(), cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(),
-				Why: "asked for by an operator", By: "root", Override: true}, s.refused("fence"))
+				Why: message.Sentence("asked for by an operator"), By: "root", Override: true}, s.refused("fence"))
 			return nil
 		},
 	}

@@ -266,7 +266,7 @@ func (w *World) NotSettled() string {
 	for _, name := range s.Nodes.Keys() {
 		if n, _ := s.Nodes.Get(name); n.State != cluster.NodeOnline {
 			return fmt.Sprintf("%s is %s", name, n.State)
-		} else if w.random != nil && n.Hung != "" {
+		} else if w.random != nil && !n.Hung.IsZero() {
 			return fmt.Sprintf("%s is said to have a hypervisor that hangs", name)
 		}
 	}

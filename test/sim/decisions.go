@@ -50,7 +50,7 @@ func (w *World) untried(s *cluster.State, service cluster.Service) string {
 	for _, name := range s.Nodes.Keys() {
 		n, _ := s.Nodes.Get(name)
 		tried := slices.ContainsFunc(service.Troubles, func(tr cluster.Trouble) bool { return tr.Node == name })
-		if name == service.Owner || n.Witness || n.State != cluster.NodeOnline || n.Order != nil || n.Hung != "" ||
+		if name == service.Owner || n.Witness || n.State != cluster.NodeOnline || n.Order != nil || !n.Hung.IsZero() ||
 			s.Fences.Has(name) ||
 			tried || !w.welcome(service, name) {
 			continue

@@ -163,7 +163,7 @@ func (w *World) Propose(through string, command cluster.Command, done func(why s
 		case failed:
 			done("outcome unknown")
 		default:
-			done(applied.Refused[0])
+			done(applied.Refused[0].String())
 		}
 	})
 }

@@ -21,7 +21,7 @@ const noTroubleFor = 8 * time.Second
 // It is the laws once more, written against the truth instead of the State.
 func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Command, applied apply.Applied) {
 	for i, c := range commands {
-		if applied.Refused[i] == "" {
+		if applied.Refused[i].IsZero() {
 			w.watchCommand(before, after, c)
 			w.watchKeyCommand(before, after, c)
 		}

@@ -68,8 +68,8 @@ func (w *World) declaredAsRuns(service cluster.Service) string {
 		return "" // it was found running: nothing is done to it until a person has said whether it stays
 	}
 	// Where another one holds the disks that it is to have, it waits for them with a note (law L9).
-	if why := service.BehindWhy(); why != "" && service.Behind == nil && !w.disksTaken(service) {
-		return "runs by an older declaration: " + why
+	if why := service.BehindWhy(); !why.IsZero() && service.Behind == nil && !w.disksTaken(service) {
+		return "runs by an older declaration: " + why.String()
 	}
 	return ""
 }

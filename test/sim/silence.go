@@ -156,7 +156,7 @@ func untrue(s *cluster.State, r cluster.Request) string {
 		return ""
 	case cluster.OpDisable, cluster.OpStop:
 		for _, h := range service.Holders {
-			if !h.Ask || r.Why == "" || r.Op == cluster.OpDisable { // else the answer says that it is asked for
+			if !h.Ask || r.Why.IsZero() || r.Op == cluster.OpDisable { // else the answer says that it is asked for
 				return "it may run on " + h.Node
 			}
 		}
@@ -170,7 +170,7 @@ func untrue(s *cluster.State, r cluster.Request) string {
 	switch {
 	case service.State != resources.Started || !running:
 		return "it is " + service.State.String() + " and not known to run"
-	case n.State == cluster.NodeSilent && n.Stopped && r.Code == success && r.Why != "" && r.Owner == n.Name:
+	case n.State == cluster.NodeSilent && n.Stopped && r.Code == success && !r.Why.IsZero() && r.Owner == n.Name:
 		// Its guests run on without their daemon, which told of the start before it ended: to call
 		// that a failure would have it started once more. The answer has to say so.
 		return ""

@@ -227,7 +227,7 @@ func Describe(status api.Status, err error) string {
 		words = append(words, fmt.Sprintf("%s %s on %q %s", service.Name, service.StateText, service.Owner, service.Reason))
 	}
 	for _, note := range status.Notes {
-		words = append(words, "note on "+note.Subject+": "+note.Why)
+		words = append(words, "note on "+note.Subject+": "+note.Why.String())
 	}
 	return strings.Join(append(words, status.Warnings...), "; ")
 }

@@ -1,0 +1,165 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// MarshalJSON writes {"code": …, "args": {name: value, …}}, the arguments in order; words from
+// outside are a string. A value is a string, such an object, or a list of either.
+func (t Text) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	t.encode(&b)
+	return b.Bytes(), nil
+}
+
+func (t Text) encode(b *bytes.Buffer) {
+	code, args := t.unpack()
+	if code == "" {
+		quote(b, t.packed)
+		return
+	}
+	b.WriteString(`{"code":`)
+	quote(b, code)
+	for i, arg := range args {
+		b.WriteString(map[bool]string{true: `,"args":{`, false: `,`}[i == 0])
+		quote(b, arg.Name)
+		b.WriteByte(':')
+		arg.encode(b)
+	}
+	if len(args) > 0 {
+		b.WriteByte('}')
+	}
+	b.WriteByte('}')
+}
+
+func (a Arg) encode(b *bytes.Buffer) {
+	if !a.List {
+		a.Values[0].encode(b)
+		return
+	}
+	b.WriteByte('[')
+	for i, value := range a.Values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		value.encode(b)
+	}
+	b.WriteByte(']')
+}
+
+// quote writes a JSON string as people read it: `<` stays one byte.
+func quote(b *bytes.Buffer, text string) {
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // a string in memory cannot fail
+	b.Truncate(b.Len() - 1)
+}
+
+// depthLimit bounds how deep texts may lie in texts.
+const depthLimit = 16
+
+// UnmarshalJSON is the inverse of MarshalJSON. It keeps codes that this program does not know.
+func (t *Text) UnmarshalJSON(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	text, err := decode(decoder, depthLimit)
+	if err != nil {
+		return fmt.Errorf("a text is a string, or an object with code and args: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return fmt.Errorf("a text is followed by more")
+	}
+	*t = text
+	return nil
+}
+
+func decode(d *json.Decoder, depth int) (Text, error) {
+	token, err := d.Token()
+	if err != nil {
+		return Text{}, err
+	}
+	return decodeFrom(d, token, depth)
+}
+
+func decodeFrom(d *json.Decoder, token json.Token, depth int) (Text, error) {
+	switch v := token.(type) {
+	case nil:
+		return Text{}, nil
+	case string:
+		return Words(v), nil
+	case json.Delim:
+		if v == '{' && depth > 0 {
+			return decodeObject(d, depth)
+		}
+	}
+	return Text{}, fmt.Errorf("%v is not expected here", token)
+}
+
+func decodeObject(d *json.Decoder, depth int) (Text, error) {
+	code, args := "", []Arg(nil)
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return Text{}, err
+		}
+		switch key {
+		case "code":
+			err = d.Decode(&code)
+		case "args":
+			args, err = decodeArgs(d, depth-1)
+		default:
+			err = fmt.Errorf("unknown key %v", key)
+		}
+		if err != nil {
+			return Text{}, err
+		}
+	}
+	if code == "" {
+		return Text{}, fmt.Errorf("there is no code")
+	}
+	_, err := d.Token()
+	return pack(code, args), err
+}
+
+func decodeArgs(d *json.Decoder, depth int) (args []Arg, err error) {
+	if token, err := d.Token(); err != nil {
+		return nil, err
+	} else if token != json.Delim('{') {
+		return nil, fmt.Errorf("args are an object, not %v", token)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		arg := Arg{Name: name.(string)}
+		if arg.Values, arg.List, err = decodeValues(d, depth); err != nil {
+			return nil, err
+		}
+		args = append(args, arg)
+	}
+	_, err = d.Token()
+	return args, err
+}
+
+func decodeValues(d *json.Decoder, depth int) (values []Text, list bool, err error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, false, err
+	}
+	if token != json.Delim('[') {
+		value, err := decodeFrom(d, token, depth)
+		return []Text{value}, false, err
+	}
+	for d.More() {
+		value, err := decode(d, depth)
+		if err != nil {
+			return nil, true, err
+		}
+		values = append(values, value)
+	}
+	_, err = d.Token()
+	return values, true, err
+}

@@ -1,0 +1,225 @@
+// Package message is what clusterd says: a code with arguments. The log, the State and everything
+// that passes between nodes hold codes; a sentence is made where a person reads it.
+//
+// A Code is a row of the catalogue: its name, which administrators search for and which alerts and
+// scripts may match on, and its sentence with named arguments. A Text is one use of it.
+//
+//	var NodeLost = New("node-lost", "no node hears {node}[: {reason}]")
+//	why := message.NodeLost.With("node2", "")
+//	why.Code()   // "node-lost"
+//	why.String() // "no node hears node2"
+//
+// In a sentence, {name} stands for an argument and {name#thing} for a number of things ("1 thing",
+// "2 things"). What stands in [ ] is left out when an argument in it is empty. An argument is a
+// string, a Text, or a list of either, which is joined by commas and "and".
+//
+// Duties of a caller: arguments in the order in which the sentence first names them; a test holds
+// their number. Words that came from outside (a person's, a hypervisor's, a device's) are said by Words.
+package message
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Text is a code with its arguments, or words from outside. It can be copied and compared; the zero
+// Text says nothing.
+type Text struct {
+	// packed is what is said in one string, which is why a Text can be compared.
+	packed string
+}
+
+// mark begins a Text that is a code with arguments.
+const mark = "\x02"
+
+// The kinds of packed values.
+const (
+	kindWord = 'w'
+	kindText = 't'
+	kindList = 'l'
+)
+
+// Arg is one argument of a Text.
+type Arg struct {
+	Name string
+	// Values holds one value, or all of a list.
+	Values []Text
+	List   bool
+}
+
+// Words says what came from outside, as it came.
+func Words(text string) Text { return Text{strings.TrimLeft(text, mark)} }
+
+// Sentence says what has no code yet.
+func Sentence(text string) Text { return Words(text) }
+
+// IsZero reports whether nothing is said.
+func (t Text) IsZero() bool { return t.packed == "" }
+
+// Len is the number of bytes that the text takes.
+func (t Text) Len() int { return len(t.packed) }
+
+// Sentences are the sentences of several texts.
+func Sentences(texts []Text) []string {
+	said := make([]string, len(texts))
+	for i, text := range texts {
+		said[i] = text.String()
+	}
+	return said
+}
+
+// OrElse is the text, or the other one where it says nothing.
+func (t Text) OrElse(otherwise Text) Text {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t
+}
+
+// Code returns the name of the text's code; "" for words from outside.
+func (t Text) Code() string {
+	code, _ := t.unpack()
+	return code
+}
+
+// Is reports whether the text is a use of one of the codes.
+func (t Text) Is(codes ...*Code) bool {
+	name := t.Code()
+	for _, c := range codes {
+		if name != "" && name == c.name {
+			return true
+		}
+	}
+	return false
+}
+
+// Args returns the text's arguments, in order.
+func (t Text) Args() []Arg {
+	_, args := t.unpack()
+	return args
+}
+
+// Arg returns one argument as a sentence; "" if there is none of that name.
+func (t Text) Arg(name string) string {
+	for _, arg := range t.Args() {
+		if arg.Name == name {
+			return arg.String()
+		}
+	}
+	return ""
+}
+
+// String is the sentence. A code that this program does not know, because a newer one said it, is
+// shown with its arguments.
+func (t Text) String() string {
+	if !strings.HasPrefix(t.packed, mark) {
+		return t.packed
+	}
+	code, args := t.unpack()
+	if row := byName[code]; row != nil {
+		return row.render(args)
+	}
+	said := code
+	for _, arg := range args {
+		said += " " + arg.Name + "=" + strconv.Quote(arg.String())
+	}
+	return said
+}
+
+// String is the argument as it stands in a sentence.
+func (a Arg) String() string {
+	said := ""
+	for i, value := range a.Values {
+		switch {
+		case i == 0:
+		case i == len(a.Values)-1:
+			said += " and "
+		default:
+			said += ", "
+		}
+		said += value.String()
+	}
+	return said
+}
+
+// packer builds a Text.
+type packer struct{ strings.Builder }
+
+func (p *packer) put(kind byte, data string) {
+	p.WriteByte(kind)
+	p.WriteString(strconv.Itoa(len(data)))
+	p.WriteByte(':')
+	p.WriteString(data)
+}
+
+func (p *packer) putValue(value Text) {
+	if strings.HasPrefix(value.packed, mark) {
+		p.put(kindText, value.packed)
+		return
+	}
+	p.put(kindWord, value.packed)
+}
+
+// pack is the inverse of unpack.
+func pack(code string, args []Arg) Text {
+	var p packer
+	p.WriteString(mark)
+	p.put(kindWord, code)
+	for _, arg := range args {
+		p.put(kindWord, arg.Name)
+		if !arg.List {
+			p.putValue(arg.Values[0])
+			continue
+		}
+		var list packer
+		for _, value := range arg.Values {
+			list.putValue(value)
+		}
+		p.put(kindList, list.String())
+	}
+	return Text{p.String()}
+}
+
+// take cuts the next value off; ok is false at the end, and where the text is damaged.
+func take(packed string) (kind byte, data, rest string, ok bool) {
+	length, rest, found := strings.Cut(packed, ":")
+	if !found || len(length) < 2 {
+		return 0, "", "", false
+	}
+	n, err := strconv.Atoi(length[1:])
+	if err != nil || n < 0 || n > len(rest) {
+		return 0, "", "", false
+	}
+	return length[0], rest[:n], rest[n:], true
+}
+
+func (t Text) unpack() (code string, args []Arg) {
+	packed, coded := strings.CutPrefix(t.packed, mark)
+	if !coded {
+		return "", nil
+	}
+	_, code, packed, _ = take(packed)
+	for {
+		_, name, rest, ok := take(packed)
+		if !ok {
+			return code, args
+		}
+		kind, data, rest, ok := take(rest)
+		if !ok {
+			return code, args
+		}
+		packed = rest
+		arg := Arg{Name: name, List: kind == kindList}
+		for arg.List {
+			_, value, more, ok := take(data)
+			if !ok {
+				break
+			}
+			arg.Values, data = append(arg.Values, Text{value}), more
+		}
+		if !arg.List {
+			arg.Values = []Text{{data}}
+		}
+		args = append(args, arg)
+	}
+}
