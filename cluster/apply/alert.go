@@ -22,10 +22,10 @@ const endOfEntry = 1 << 30
 func (t *transaction) applyTold(c cluster.Told) rules.Refusal {
 	cursor, known := t.Alerts.Get(c.Alert)
 	if !known {
-		return rules.Refuse("there is no alert %s", c.Alert)
+		return rules.Refusef("there is no alert %s", c.Alert)
 	}
 	if !cursor.Before(cluster.Event{Index: c.Index, Ordinal: c.Ordinal}) {
-		return rules.Refuse("alert %s was told that already", c.Alert)
+		return rules.Refusef("alert %s was told that already", c.Alert)
 	}
 	cursor.Index, cursor.Ordinal, cursor.At = c.Index, c.Ordinal, t.At
 	cursor.Sent, cursor.Failed, cursor.Dropped = cursor.Sent+c.Sent, cursor.Failed+c.Failed, cursor.Dropped+c.Dropped

@@ -93,13 +93,13 @@ func (t *transaction) whyNotElsewhere(service cluster.Service) string {
 // same request id is never done twice (law L7).
 func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 	if c.Request == "" {
-		return rules.Refuse("a request needs an id, so that it is never done twice")
+		return rules.Refusef("a request needs an id, so that it is never done twice")
 	}
 	if _, known := t.Requests.Get(c.Request); known {
 		return rules.Accepted
 	}
 	if t.Requests.Len() >= cluster.MaxRequests && !t.roomForRequest() {
-		return rules.RefuseAs(cluster.CodeTemporary, "%d requests are being worked on, the limit; try again later",
+		return rules.RefuseAsf(cluster.CodeTemporary, "%d requests are being worked on, the limit; try again later",
 			cluster.MaxRequests)
 	}
 	request := cluster.Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
@@ -155,7 +155,7 @@ func (t *transaction) keepRequest(request cluster.Request) {
 // mayAsk checks a request against the state of its service.
 func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refusal {
 	if service.Flags&resources.Frozen != 0 && c.Op != cluster.OpUnfreeze {
-		return rules.RefuseAs(cluster.CodeFrozen, "%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)
+		return rules.RefuseAsf(cluster.CodeFrozen, "%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)
 	}
 	if service.Wish != nil && c.Op != cluster.OpDisable {
 		return rules.Refusal{Code: cluster.CodeDeadlock,
@@ -179,7 +179,7 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 		return t.mayFreeze(service, c)
 	case cluster.OpStop, cluster.OpRestart:
 		if service.State != resources.Started {
-			return rules.RefuseAs(cluster.CodeInvalid, "%s is %s, not started", c.Service, service.State)
+			return rules.RefuseAsf(cluster.CodeInvalid, "%s is %s, not started", c.Service, service.State)
 		}
 		if c.Op == cluster.OpRestart {
 			return t.mayComeBack(service)
@@ -192,7 +192,7 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 	case cluster.OpConvalesce:
 		return t.MayConvalesce(service)
 	}
-	return rules.RefuseAs(cluster.CodeInvalid, "%q is no operation", c.Op)
+	return rules.RefuseAsf(cluster.CodeInvalid, "%q is no operation", c.Op)
 }
 
 func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Refusal {
@@ -203,9 +203,9 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 		}
 		return t.Running(service, cluster.CodeRunning, message.Sentence(fmt.Sprintf("%s runs on %s", c.Service, service.Owner)))
 	case resources.Failed:
-		return rules.RefuseAs(cluster.CodeFailure, "%s is failed (%s); disable it first", c.Service, service.Reason)
+		return rules.RefuseAsf(cluster.CodeFailure, "%s is failed (%s); disable it first", c.Service, service.Reason)
 	case resources.Migrating, resources.Stopping:
-		return rules.RefuseAs(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+		return rules.RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
 	}
 	if refused := t.mayLack(service); refused != rules.Accepted {
 		return refused
@@ -223,7 +223,7 @@ func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
 		return rules.Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why + "; it could not be started again")}
 	}
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
-		return rules.RefuseAs(cluster.CodeTemporary,
+		return rules.RefuseAsf(cluster.CodeTemporary,
 			"%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name,
 			n.OrderWhy(), n.Name)
 	}

@@ -15,10 +15,10 @@ import (
 
 func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 	if t.ID != "" {
-		return rules.Refuse("the cluster %s is already founded", t.Cluster)
+		return rules.Refusef("the cluster %s is already founded", t.Cluster)
 	}
 	if c.Level < 1 {
-		return rules.Refuse("the cluster %s cannot be founded without a cluster version", c.Cluster)
+		return rules.Refusef("the cluster %s cannot be founded without a cluster version", c.Cluster)
 	}
 	// Not this binary's own level: the same entry is read again, by a newer one,
 	// after an upgrade.
@@ -33,11 +33,11 @@ func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 // (Unknown).
 func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 	if c.Level <= t.Level {
-		return rules.Refuse("cluster version %d cannot follow version %d", c.Level, t.Level)
+		return rules.Refusef("cluster version %d cannot follow version %d", c.Level, t.Level)
 	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.MaxLevel < c.Level {
-			return rules.Refuse("%s knows only cluster version %d", name, n.MaxLevel)
+			return rules.Refusef("%s knows only cluster version %d", name, n.MaxLevel)
 		}
 	}
 	t.Level = c.Level
@@ -53,7 +53,7 @@ func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 // all the same, because the log has been taken over.
 func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 	if c.Generation <= t.Generation {
-		return rules.Refuse("generation %d is not newer than %d", c.Generation, t.Generation)
+		return rules.Refusef("generation %d is not newer than %d", c.Generation, t.Generation)
 	}
 	t.Generation = c.Generation
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
@@ -88,14 +88,14 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	var old cluster.State
 	if err := json.Unmarshal(c.State, &old); err != nil {
-		return rules.Refuse("the backup cannot be read: %v", err)
+		return rules.Refusef("the backup cannot be read: %v", err)
 	}
 	if old.ID == "" {
-		return rules.Refuse("the backup is not one of a cluster")
+		return rules.Refusef("the backup is not one of a cluster")
 	}
 	founder, known := t.Nodes.Get(c.Node)
 	if before, had := old.Nodes.Get(c.Node); known && had && before.HardwareUUID != founder.HardwareUUID {
-		return rules.Refuse("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under "+
+		return rules.Refusef("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under "+
 			"a name of its own", c.Node, before.HardwareUUID)
 	}
 	generation := max(old.Generation, t.Generation) + 1
@@ -148,7 +148,7 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 		}
 	}
 	if t.Tokens.Len() >= cluster.MaxTokens {
-		return rules.Refuse("%d join tokens are open, the limit; wait for one to expire", cluster.MaxTokens)
+		return rules.Refusef("%d join tokens are open, the limit; wait for one to expire", cluster.MaxTokens)
 	}
 	t.Tokens.Set(c.ID, c.Token)
 	purpose := "a machine"
@@ -165,28 +165,28 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 // alone. A service that is new may run anywhere until each node has looked.
 func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	if c.Base != t.Config.Version {
-		return rules.Refuse("the document is at version %d, the change was made for version %d; look at it "+
+		return rules.Refusef("the document is at version %d, the change was made for version %d; look at it "+
 			"again and repeat", t.Config.Version, c.Base)
 	}
 	if why := t.mayHaveTwoNode(c.Document); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if c.Document.Cluster != t.Cluster {
-		return rules.Refuse("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
+		return rules.Refusef("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
 	}
 	if _, why := c.Document.TwinDevices(); !why.IsZero() {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	for _, name := range words.SortedKeys(c.Document.Services) {
 		if why := t.mayDeclare(name, c); why != "" {
-			return rules.Refuse("%s", why)
+			return rules.Refusef("%s", why)
 		}
 	}
 	if why := t.mayHold(c); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if t.Tombstones.Len() > cluster.MaxTombstones {
-		return rules.Refuse("%d removed services may still be running somewhere, the limit; bring their nodes back or "+
+		return rules.Refusef("%d removed services may still be running somewhere, the limit; bring their nodes back or "+
 			"have them fenced first", t.Tombstones.Len())
 	}
 	for _, name := range t.Services.Keys() {
@@ -194,7 +194,7 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 			continue
 		}
 		if service, _ := t.Services.Get(name); service.Enabled || service.Owner != "" || service.Intent != nil {
-			return rules.Refuse("%s is %s; disable it with `clusvcadm -d %s` before it is removed", name, service.State, name)
+			return rules.Refusef("%s is %s; disable it with `clusvcadm -d %s` before it is removed", name, service.State, name)
 		}
 	}
 	t.revise(c)

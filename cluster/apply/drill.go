@@ -99,23 +99,23 @@ func (t *transaction) applyBeginDrill(c cluster.BeginDrill) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	case t.Drill != nil:
-		return rules.Refuse("a drill of %s is under way, one at a time", t.Drill.Node)
+		return rules.Refusef("a drill of %s is under way, one at a time", t.Drill.Node)
 	case t.Fences.Len() > 0:
-		return rules.Refuse("%s is being fenced; a drill waits for that", t.Fences.Keys()[0])
+		return rules.Refusef("%s is being fenced; a drill waits for that", t.Fences.Keys()[0])
 	case n.State != cluster.NodeOnline && n.State != cluster.NodeLeft:
-		return rules.Refuse("%s is %s; a drill needs a node in touch", c.Node, n.State)
+		return rules.Refusef("%s is %s; a drill needs a node in touch", c.Node, n.State)
 	case c.Level < 0 || c.Level >= len(t.Document.Nodes[c.Node].Fence):
-		return rules.Refuse("%s has no fence level %d", c.Node, c.Level+1)
+		return rules.Refusef("%s has no fence level %d", c.Node, c.Level+1)
 	case fence.EffectOf(t.DevicesOf(c.Node, c.Level)) != fence.ByPower:
-		return rules.Refuse("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, c.Node)
+		return rules.Refusef("level %d of %s switches no power, so a drill would not show whose it is", c.Level+1, c.Node)
 	}
 	if why := t.DisarmedWhy(t.At); why != "" {
-		return rules.Refuse("%s; `clusterd fence arm` ends that", why)
+		return rules.Refusef("%s; `clusterd fence arm` ends that", why)
 	}
 	if why := t.UnfitForDrill(); c.Scheduled && why != "" {
-		return rules.Refuse("a drill by schedule waits: %s", why)
+		return rules.Refusef("a drill by schedule waits: %s", why)
 	}
 	t.Drill = &cluster.Drill{Node: c.Node, Level: c.Level, Index: t.index, At: t.At, By: c.By, Scheduled: c.Scheduled,
 		Phase: cluster.DrillEmptying, PhaseAt: t.At}
@@ -134,7 +134,7 @@ func (t *transaction) drillPhase(phase cluster.DrillPhase, step string) {
 
 func (t *transaction) applyEndDrill(c cluster.EndDrill) rules.Refusal {
 	if t.Drill == nil || t.Drill.Node != c.Node || t.Drill.Index != c.Act {
-		return rules.Refuse("no such drill of %s is under way", c.Node)
+		return rules.Refusef("no such drill of %s is under way", c.Node)
 	}
 	t.endDrill(c.OK, c.Why)
 	return rules.Accepted

@@ -20,14 +20,14 @@ import (
 func (t *transaction) applyConfirmFence(c cluster.ConfirmFence) rules.Refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
-		return rules.Refuse("%s is not being fenced, there is nothing to confirm", c.Node)
+		return rules.Refusef("%s is not being fenced, there is nothing to confirm", c.Node)
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known || open.Boot != c.Boot || n.Boot != c.Boot {
-		return rules.Refuse("the fence intent for %s is for boot %.8s, not for %.8s", c.Node, open.Boot, c.Boot)
+		return rules.Refusef("the fence intent for %s is for boot %.8s, not for %.8s", c.Node, open.Boot, c.Boot)
 	}
 	if showsLife(n) {
-		return rules.Refuse("%s is %s: a machine that shows life is not off", c.Node, n.State)
+		return rules.Refusef("%s is %s: a machine that shows life is not off", c.Node, n.State)
 	}
 	open.Story = appendPhases(open.Story, cluster.Phase{What: "off confirmed by a person", At: t.At})
 	t.closeFence(open, cluster.EndedByWord, words.Sentence("answered for by "+c.By, c.Why))
@@ -45,45 +45,45 @@ func showsLife(n cluster.Member) bool {
 func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	}
 	if t.Fences.Has(c.Node) {
-		return rules.Refuse("%s is being fenced already", c.Node)
+		return rules.Refusef("%s is being fenced already", c.Node)
 	}
 	if service, _ := t.Services.Get(c.Service); c.Service != "" && t.NeedsFence(service, c.Node) == "" {
-		return rules.Refuse("%s no longer needs a fence of %s", c.Service, c.Node)
+		return rules.Refusef("%s no longer needs a fence of %s", c.Service, c.Node)
 	}
 	if n.State != cluster.NodeLost && n.State != cluster.NodeCut && !c.Override && c.Service == "" {
-		return rules.Refuse("%s is %s; a node in touch is not fenced", c.Node, n.State)
+		return rules.Refusef("%s is %s; a node in touch is not fenced", c.Node, n.State)
 	}
 	if t.Maintained(n) && !c.Override {
-		return rules.Refuse("%s is %s and is not fenced", c.Node, n.OrderWhy())
+		return rules.Refusef("%s is %s and is not fenced", c.Node, n.OrderWhy())
 	}
 	if n.Boot != c.Boot {
-		return rules.Refuse("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
+		return rules.Refusef("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
 	}
 	if showsLife(n) && c.Word {
-		return rules.Refuse("%s is %s: a machine that shows life is not off", c.Node, n.State)
+		return rules.Refusef("%s is %s: a machine that shows life is not off", c.Node, n.State)
 	}
 	if why := t.mayDrill(n, c); c.Drill && why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if why := t.DisarmedWhy(t.At); why != "" && !c.Word {
-		return rules.Refuse("%s; `clusterd fence arm` ends that", why)
+		return rules.Refusef("%s; `clusterd fence arm` ends that", why)
 	}
 	if why := t.Brake(t.At); why != "" && !c.Override {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	fencer, why := t.Workable(c.Fencer)
 	if why != "" {
-		return rules.Refuse("%s cannot fence: %s", c.Fencer, why)
+		return rules.Refusef("%s cannot fence: %s", c.Fencer, why)
 	}
 	if c.Fencer == c.Node {
-		return rules.Refuse("%s does not fence itself", c.Node)
+		return rules.Refusef("%s does not fence itself", c.Node)
 	}
 	if len(t.Document.Nodes[c.Node].Fence) == 0 || c.Word {
 		if !c.Override {
-			return rules.Refuse("%s has no fence device", c.Node)
+			return rules.Refusef("%s has no fence device", c.Node)
 		}
 		// Nobody can shoot it; the intent waits for an operator's word.
 		fencer = cluster.Member{}
@@ -112,22 +112,22 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 
 func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 	if why := t.DisarmedWhy(t.At); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
-		return rules.Refuse("%s is not being fenced", c.Node)
+		return rules.Refusef("%s is not being fenced", c.Node)
 	}
 	if open.Fencer != "" {
 		holder, _ := t.Nodes.Get(open.Fencer)
 		if holder.Reachable() && holder.Incarnation == open.Incarnation {
-			return rules.Refuse("%s is at it", open.Fencer)
+			return rules.Refusef("%s is at it", open.Fencer)
 		}
 		open = open.AfterAttempt(unknownAttempt(open), open.Fencer+" was lost before it had a result")
 	}
 	fencer, why := t.Workable(c.Fencer)
 	if why != "" {
-		return rules.Refuse("%s cannot fence: %s", c.Fencer, why)
+		return rules.Refusef("%s cannot fence: %s", c.Fencer, why)
 	}
 	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level
 	open.Loud = open.DueToTell(t.At)
@@ -149,11 +149,11 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer ||
 		open.Incarnation != c.Incarnation {
-		return rules.Refuse("attempt %d of fence intent %d is no longer open", c.Ordinal, c.Act)
+		return rules.Refusef("attempt %d of fence intent %d is no longer open", c.Ordinal, c.Act)
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	}
 	c.Result = rules.Weighed(t.State, n, open, c.Result)
 	evidence := strings.Join(c.Result.Evidence, "; ")
@@ -220,7 +220,7 @@ const (
 
 func (t *transaction) applyDisarm(c cluster.Disarm) rules.Refusal {
 	if c.For < shortestDisarm || c.For > longestDisarm {
-		return rules.Refuse("fencing is disarmed for at least %s and at most %s, not for %s", shortestDisarm,
+		return rules.Refusef("fencing is disarmed for at least %s and at most %s, not for %s", shortestDisarm,
 			longestDisarm, c.For)
 	}
 	t.Disarmed = &cluster.Disarmed{Since: t.At, Until: t.At.Add(c.For), Index: t.index, By: c.By, Why: c.Why}
@@ -235,9 +235,9 @@ func (t *transaction) applyDisarm(c cluster.Disarm) rules.Refusal {
 func (t *transaction) applyArm(c cluster.Arm) rules.Refusal {
 	switch {
 	case t.Disarmed == nil:
-		return rules.Refuse("fencing is armed already")
+		return rules.Refusef("fencing is armed already")
 	case c.Expired && t.At.Before(t.Disarmed.Until):
-		return rules.Refuse("%s", t.Disarmed)
+		return rules.Refusef("%s", t.Disarmed)
 	}
 	why := fmt.Sprintf("fencing is armed again after %s", t.At.Sub(t.Disarmed.Since).Round(time.Second))
 	if c.Expired {
@@ -281,7 +281,7 @@ func (t *transaction) askPower(node, fencer string, incarnation uint64, level in
 func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
 	asked, open := t.PowerOns.Get(c.Node)
 	if !open || asked.Index != c.Act || asked.Fencer != c.Fencer || asked.Incarnation != c.Incarnation {
-		return rules.Refuse("the power of %s is no longer waited for", c.Node)
+		return rules.Refusef("the power of %s is no longer waited for", c.Node)
 	}
 	t.PowerOns.Delete(c.Node)
 	why := c.Node + " was given power again; it is waited for until it boots"

@@ -15,24 +15,24 @@ import (
 
 func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	if c.Epoch != t.Secrets.Epoch {
-		return rules.Refuse("data key %d is in force meanwhile, and not %d", t.Secrets.Epoch, c.Epoch)
+		return rules.Refusef("data key %d is in force meanwhile, and not %d", t.Secrets.Epoch, c.Epoch)
 	}
 	if len(c.AuthorityKey) == 0 {
-		return rules.Refuse("the authority's key is not there: no node could sign another certificate")
+		return rules.Refusef("the authority's key is not there: no node could sign another certificate")
 	}
 	for _, node := range slices.Sorted(maps.Keys(c.Wraps)) {
 		if n, known := t.Nodes.Get(node); !known || len(n.Key) == 0 {
-			return rules.Refuse("%s is no member of the cluster, and must not have its data key", node)
+			return rules.Refusef("%s is no member of the cluster, and must not have its data key", node)
 		}
 	}
 	if node := t.WithoutDataKey(c.Wraps); node != "" {
-		return rules.Refuse("%s is a member and would not have the data key", node)
+		return rules.Refusef("%s is a member and would not have the data key", node)
 	}
 	if why := c.SealsAnew(t.State); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if next := t.Secrets.Next; (next != nil) != (len(c.NextKey) > 0) {
-		return rules.Refuse("the authority began or ceased to be rotated meanwhile; try again")
+		return rules.Refusef("the authority began or ceased to be rotated meanwhile; try again")
 	} else if next != nil {
 		changed := *next
 		changed.Key = c.NextKey
@@ -63,7 +63,7 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	away := t.AwayBut(c.Node)
 	switch {
 	case !known:
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	case n.KeyTurn != nil && c.Anyway && !n.KeyTurn.Anyway:
 		turn := *n.KeyTurn
 		turn.Anyway, n.KeyTurn = true, &turn
@@ -72,21 +72,21 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 			Why: message.Sentence(words.Sentence("its new identity key no longer waits for members that are away", c.Why))})
 		return rules.Accepted
 	case n.KeyTurn != nil:
-		return rules.Refuse("the order to give %s a new key dates from %s; see `clusterd keys status`", c.Node,
+		return rules.Refusef("the order to give %s a new key dates from %s; see `clusterd keys status`", c.Node,
 			n.KeyTurn.At.UTC().Format(time.DateTime))
 	case n.State != cluster.NodeOnline:
-		return rules.Refuse("%s is %s, and only the node itself can make its new key; bring it back, or, if its "+
+		return rules.Refusef("%s is %s, and only the node itself can make its new key; bring it back, or, if its "+
 			"machine is lost "+
 			"or in others' hands, `clusterd node replace %s` or `clusterd node remove %s`", c.Node, n.State, c.Node, c.Node)
 	case len(n.Key) == 0:
-		return rules.Refuse("the public key of %s is not recorded; use `clusterd node replace %s`", c.Node, c.Node)
+		return rules.Refusef("the public key of %s is not recorded; use `clusterd node replace %s`", c.Node, c.Node)
 	case len(away) > 0 && !c.Anyway:
-		return rules.Refuse("%s would not know the new key of %s, and alone with it could not go on; bring it back first, "+
+		return rules.Refusef("%s would not know the new key of %s, and alone with it could not go on; bring it back first, "+
 			"remove it, or say --anyway: then it learns the key from a third member when it is back",
 			strings.Join(away, ", "), c.Node)
 	}
 	if why := t.MayBar(1); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
@@ -99,11 +99,11 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	case n.KeyTurn == nil:
-		return rules.Refuse("%s is not being given a new key", c.Node)
+		return rules.Refusef("%s is not being given a new key", c.Node)
 	case n.KeyTurn.Fingerprint != "":
-		return rules.Refuse("%s uses its new key already, or is about to; let it come to its end, and rotate again. If that "+
+		return rules.Refusef("%s uses its new key already, or is about to; let it come to its end, and rotate again. If that "+
 			"key is lost (`clustat` on %s says so), use `clusterd node replace %s`", c.Node, c.Node, c.Node)
 	}
 	n.KeyTurn = nil
@@ -115,7 +115,7 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 
 func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
 	if why := c.Refused(t.State); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	if n.KeyTurn.Fingerprint == c.Fingerprint {
@@ -130,7 +130,7 @@ func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
 
 func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
 	if why := c.Refused(t.State); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	turn := n.KeyTurn
@@ -164,12 +164,12 @@ func (t *transaction) turnDataKey(node string, wrap []byte) {
 func (t *transaction) applyRotateAuthority(c cluster.RotateAuthority) rules.Refusal {
 	switch {
 	case t.Secrets.Next != nil:
-		return rules.Refuse("the authority is being rotated since %s; see `clusterd keys status`",
+		return rules.Refusef("the authority is being rotated since %s; see `clusterd keys status`",
 			t.Secrets.Next.At.UTC().Format(time.DateTime))
 	case c.Epoch != t.Secrets.Epoch:
-		return rules.Refuse("data key %d is in force meanwhile, and not %d; try again", t.Secrets.Epoch, c.Epoch)
+		return rules.Refusef("data key %d is in force meanwhile, and not %d; try again", t.Secrets.Epoch, c.Epoch)
 	case c.Certificate == "" || len(c.Key) == 0 || c.Certificate == t.Secrets.Authority:
-		return rules.Refuse("that is no new authority")
+		return rules.Refusef("that is no new authority")
 	}
 	t.Secrets.Next = &cluster.NextAuthority{Certificate: c.Certificate, Key: c.Key, Since: t.index, At: t.At, By: c.By}
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
@@ -180,9 +180,9 @@ func (t *transaction) applyRotateAuthority(c cluster.RotateAuthority) rules.Refu
 func (t *transaction) applyAbortAuthority(c cluster.AbortAuthority) rules.Refusal {
 	switch {
 	case t.Secrets.Next == nil:
-		return rules.Refuse("the authority is not being rotated")
+		return rules.Refusef("the authority is not being rotated")
 	case t.Secrets.Next.Signing:
-		return rules.Refuse("the new authority signs already, and members have its certificates; " +
+		return rules.Refusef("the new authority signs already, and members have its certificates; " +
 			"let it come to its end, and rotate again")
 	}
 	t.Secrets.Next = nil
@@ -194,11 +194,11 @@ func (t *transaction) applyNodeAuthority(c cluster.NodeAuthority) rules.Refusal 
 	next := t.Secrets.Next
 	switch {
 	case next == nil || next.Since != c.Since:
-		return rules.Refuse("that rotation of the authority is over")
+		return rules.Refusef("that rotation of the authority is over")
 	case !t.Nodes.Has(c.Node):
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	case c.Held && !next.Signing:
-		return rules.Refuse("the new authority does not sign yet: %s does not believe it",
+		return rules.Refusef("the new authority does not sign yet: %s does not believe it",
 			cluster.FirstMissing(t.State, next.Believed))
 	}
 	changed := *next
@@ -260,15 +260,15 @@ const longestClientWord = 128
 func (t *transaction) applyAddClient(c cluster.AddClient) rules.Refusal {
 	for _, word := range []string{c.Fingerprint, c.User, c.Role} {
 		if word == "" || len(word) > longestClientWord || strings.ContainsAny(word, " \t\r\n\x1b") {
-			return rules.Refuse("a client's certificate needs a fingerprint, a user and a role, of %d letters at most",
+			return rules.Refusef("a client's certificate needs a fingerprint, a user and a role, of %d letters at most",
 				longestClientWord)
 		}
 	}
 	if !c.Expires.After(t.At) {
-		return rules.Refuse("the certificate of %s is over already", c.User)
+		return rules.Refusef("the certificate of %s is over already", c.User)
 	}
 	if gone, removed := t.Removed.Get(c.Fingerprint); removed {
-		return rules.Refuse("this key was removed from the cluster as %s; make a new one", gone.Name)
+		return rules.Refusef("this key was removed from the cluster as %s; make a new one", gone.Name)
 	}
 	for _, fingerprint := range t.Clients.Keys() {
 		if old, _ := t.Clients.Get(fingerprint); !old.Expires.After(t.At) {
@@ -276,7 +276,7 @@ func (t *transaction) applyAddClient(c cluster.AddClient) rules.Refusal {
 		}
 	}
 	if t.Clients.Len() >= cluster.MaxClients {
-		return rules.Refuse("%d client certificates are valid, which is the limit; revoke some", t.Clients.Len())
+		return rules.Refusef("%d client certificates are valid, which is the limit; revoke some", t.Clients.Len())
 	}
 	t.Clients.Set(c.Fingerprint, cluster.Client{User: c.User, Role: c.Role, By: c.By, At: t.At, Expires: c.Expires})
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
@@ -292,10 +292,10 @@ func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal 
 		}
 	}
 	if len(found) == 0 {
-		return rules.Refuse("%s has no certificate that is valid", c.User)
+		return rules.Refusef("%s has no certificate that is valid", c.User)
 	}
 	if why := t.MayBar(len(found)); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	for _, fingerprint := range found {
 		t.Clients.Delete(fingerprint)

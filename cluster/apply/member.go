@@ -18,23 +18,23 @@ import (
 // its exception (law L8); the shot is counted like any other.
 func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	if why := t.TwoNodeRule(); why != "" {
-		return rules.Refuse("%s does not go on alone: %s", c.Node, why)
+		return rules.Refusef("%s does not go on alone: %s", c.Node, why)
 	}
 	peer, known := t.Nodes.Get(c.Peer)
 	if !known || c.Node == c.Peer || !t.Nodes.Has(c.Node) {
-		return rules.Refuse("%s and %s are not the two nodes of this cluster", c.Node, c.Peer)
+		return rules.Refusef("%s and %s are not the two nodes of this cluster", c.Node, c.Peer)
 	}
 	if peer.Expelled != 0 {
-		return rules.Refuse("generation %d began without %s already", peer.Expelled, c.Peer)
+		return rules.Refusef("generation %d began without %s already", peer.Expelled, c.Peer)
 	}
 	if c.Generation != t.Generation+1 {
-		return rules.Refuse("generation %d does not follow %d", c.Generation, t.Generation)
+		return rules.Refusef("generation %d does not follow %d", c.Generation, t.Generation)
 	}
 	if c.Result.Outcome != fence.Confirmed || c.Result.Proven.By() != fence.ByPower {
-		return rules.Refuse("%s is not confirmed off: %s", c.Peer, c.Result.Outcome)
+		return rules.Refusef("%s is not confirmed off: %s", c.Peer, c.Result.Outcome)
 	}
 	if peer.Incarnation > c.Through {
-		return rules.Refuse("%s came up again after it was decided to go on without it", c.Peer)
+		return rules.Refusef("%s came up again after it was decided to go on without it", c.Peer)
 	}
 	t.Generation = c.Generation
 	evidence := strings.Join(c.Result.Evidence, "; ")
@@ -70,10 +70,10 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 func (t *transaction) applyReadmit(c cluster.Readmit) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Expelled == 0 {
-		return rules.Refuse("%s is not expelled", c.Node)
+		return rules.Refusef("%s is not expelled", c.Node)
 	}
 	if c.Generation != t.Generation {
-		return rules.Refuse("%s asks to come back into generation %d, this is %d", c.Node, c.Generation, t.Generation)
+		return rules.Refusef("%s asks to come back into generation %d, this is %d", c.Node, c.Generation, t.Generation)
 	}
 	n.Expelled, n.Log, n.LogLost = 0, "", 0
 	t.Nodes.Set(c.Node, n)
@@ -109,13 +109,13 @@ func (t *transaction) mayHaveTwoNode(d cluster.Document) string {
 func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 	token, why := t.checkToken(c)
 	if why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if len(c.Key) > 0 && cluster.FingerprintOf(c.Key) != c.Fingerprint {
-		return rules.Refuse("the public key of %s is not the one its fingerprint stands for", c.Node)
+		return rules.Refusef("the public key of %s is not the one its fingerprint stands for", c.Node)
 	}
 	if why := rules.MayJoin(t.State, c, token.Replace); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	old, known := t.Nodes.Get(c.Node)
 	if known && old.HasKey(c.Fingerprint) {
@@ -126,7 +126,7 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		Address: c.Address, Witness: c.Witness}
 	if known {
 		if why := t.MayBar(old.Keys()); why != "" {
-			return rules.Refuse("%s", why)
+			return rules.Refusef("%s", why)
 		}
 		n.ID, n.Order = old.ID, old.Order
 		t.forgetMachine(old, c.By)
@@ -172,17 +172,17 @@ func (t *transaction) forgetMachine(n cluster.Member, by string) {
 func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refuse("there is no node %s", c.Node)
+		return rules.Refusef("there is no node %s", c.Node)
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refuse("%s may be running %s; move its services away first (`clusterd node leave %s`), "+
+		return rules.Refusef("%s may be running %s; move its services away first (`clusterd node leave %s`), "+
 			"or have it fenced", c.Node, held[0], c.Node)
 	}
 	if t.Fences.Has(c.Node) {
-		return rules.Refuse("%s is being fenced; wait for the result", c.Node)
+		return rules.Refusef("%s is being fenced; wait for the result", c.Node)
 	}
 	if why := t.MayBar(n.Keys()); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)
@@ -198,17 +198,17 @@ func (t *transaction) applyLoseLog(c cluster.LoseLog) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refuse("there is no node %s in the cluster", c.Node)
+		return rules.Refusef("there is no node %s in the cluster", c.Node)
 	case c.Log == "":
-		return rules.Refuse("the log that %s begins has no name", c.Node)
+		return rules.Refusef("the log that %s begins has no name", c.Node)
 	case n.Expelled != 0:
-		return rules.Refuse("generation %d of the cluster began without %s; it is let in again by that", n.Expelled, c.Node)
+		return rules.Refusef("generation %d of the cluster began without %s; it is let in again by that", n.Expelled, c.Node)
 	case n.Log == c.Log && n.LogLost == 0:
-		return rules.Refuse("%s holds this log already", c.Node)
+		return rules.Refusef("%s holds this log already", c.Node)
 	case n.Log == c.Log:
 		return rules.Accepted // told twice
 	case n.Log != c.Before:
-		return rules.Refuse("%s has begun another log since that was asked for", c.Node)
+		return rules.Refusef("%s has begun another log since that was asked for", c.Node)
 	}
 	n.Log, n.LogLost = c.Log, t.index
 	t.Nodes.Set(c.Node, n)

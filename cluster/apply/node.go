@@ -20,40 +20,40 @@ import (
 func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refuse("there is no node %s in the cluster; join it with a token", c.Node)
+		return rules.Refusef("there is no node %s in the cluster; join it with a token", c.Node)
 	}
 	if !n.HasKey(c.Fingerprint) {
-		return rules.Refuse("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine "+
+		return rules.Refusef("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine "+
 			"was reinstalled", c.Node, c.Node)
 	}
 	if why := t.MayHaveAddress(c.Node, c.Address); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
 		return rules.Accepted // the same start told twice, because its outcome was not known
 	}
 	if c.Previous != nil && *c.Previous != n.Incarnation {
-		return rules.Refuse("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
+		return rules.Refusef("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
 	}
 	if why := n.BarredByGeneration(); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if why := t.barredByFence(c.Node, c.Boot); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if n.CutBoot(c.Boot) {
-		return rules.Refuse("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, "+
+		return rules.Refusef("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, "+
 			"so restart the host", c.Boot, c.Node)
 	}
 	if n.State == cluster.NodeFenced && n.Boot == c.Boot && n.Boot != "" {
-		return rules.Refuse("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
+		return rules.Refusef("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
 	}
 	if c.MaxLevel < t.Level {
-		return rules.Refuse("clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer "+
+		return rules.Refusef("clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer "+
 			"clusterd there", c.Version, c.Node, c.MaxLevel, t.Level)
 	}
 	if why := n.BarredByLog(c.Log); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n = t.holdsLog(n, c.Log)
@@ -109,17 +109,17 @@ func (t *transaction) barredByFence(node, boot string) string {
 func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.State != cluster.NodeLooking {
-		return rules.Refuse("the inventory of %s is from an older incarnation", c.Node)
+		return rules.Refusef("the inventory of %s is from an older incarnation", c.Node)
 	}
 	if len(c.Found) > cluster.MaxFound {
-		return rules.Refuse("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), cluster.MaxFound)
+		return rules.Refusef("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), cluster.MaxFound)
 	}
 	if n.CutBoot(c.Boot) {
-		return rules.Refuse("boot %.8s of %s was cut off from its storage", c.Boot, c.Node)
+		return rules.Refusef("boot %.8s of %s was cut off from its storage", c.Boot, c.Node)
 	}
 	// An operator may have begun to fence it while it looked.
 	if why := t.barredByFence(c.Node, c.Boot); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	if n.Boot != c.Boot {
 		n = t.bootAnew(n, c)
@@ -200,7 +200,7 @@ func (t *transaction) bury(uuid string, grave cluster.Service) {
 func (t *transaction) applyLeave(c cluster.Leave) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.State != cluster.NodeOnline {
-		return rules.Refuse("%s is not online", c.Node)
+		return rules.Refusef("%s is not online", c.Node)
 	}
 	t.setNodeState(n, cluster.NodeLeaving, c.By, message.Sentence("hands its services over before it goes"))
 	return rules.Accepted
@@ -209,10 +209,10 @@ func (t *transaction) applyLeave(c cluster.Leave) rules.Refusal {
 func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.State != cluster.NodeLeaving || n.Incarnation != c.Incarnation {
-		return rules.Refuse("%s is not leaving", c.Node)
+		return rules.Refusef("%s is not leaving", c.Node)
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refuse("%s may still be running %s", c.Node, held[0])
+		return rules.Refusef("%s may still be running %s", c.Node, held[0])
 	}
 	t.setNodeState(n, cluster.NodeLeft, "", message.Sentence("left, it holds nothing"))
 	return rules.Accepted
@@ -223,15 +223,15 @@ func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation {
-		return rules.Refuse("the edge is about an older incarnation of %s", c.Node)
+		return rules.Refusef("the edge is about an older incarnation of %s", c.Node)
 	}
 	switch c.State {
 	case cluster.NodeLost, cluster.NodeSilent, cluster.NodeDeaf:
 		if !n.Reachable() && !n.Stalled() && n.State != cluster.NodeLooking {
-			return rules.Refuse("%s is %s already", c.Node, n.State)
+			return rules.Refusef("%s is %s already", c.Node, n.State)
 		}
 		if n.State == c.State {
-			return rules.Refuse("%s is %s already", c.Node, n.State)
+			return rules.Refusef("%s is %s already", c.Node, n.State)
 		}
 		if n.LastHeard.IsZero() || n.Reachable() {
 			n.LastHeard = t.At.Add(-c.Silence)
@@ -244,10 +244,10 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 		t.releaseHeld()
 	case cluster.NodeOnline:
 		if n.State != cluster.NodeLost && !n.Stalled() {
-			return rules.Refuse("%s is %s", c.Node, n.State)
+			return rules.Refusef("%s is %s", c.Node, n.State)
 		}
 		if t.Fences.Has(c.Node) {
-			return rules.Refuse("%s is being fenced; a committed fence intent is not spared", c.Node)
+			return rules.Refusef("%s is being fenced; a committed fence intent is not spared", c.Node)
 		}
 		// It becomes what it was: one that had not told its inventory looks still
 		// (law L2), one that was leaving leaves.
@@ -258,7 +258,7 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 		n.LastHeard, n.Before = time.Time{}, ""
 		t.setNodeState(n, back, "", c.Why)
 	default:
-		return rules.Refuse("%q is no edge of liveness", c.State)
+		return rules.Refusef("%q is no edge of liveness", c.State)
 	}
 	return rules.Accepted
 }
@@ -297,23 +297,23 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refuse("there is no node %s in the cluster", c.Node)
+		return rules.Refusef("there is no node %s in the cluster", c.Node)
 	case strings.EqualFold(n.Address, c.Address):
 		return rules.Accepted
 	case c.Address == "":
-		return rules.Refuse("the address of %s is empty", c.Node)
+		return rules.Refusef("the address of %s is empty", c.Node)
 	}
 	if why := cluster.UnfitAddress(c.Node, c.Address); why != "" {
-		return rules.Refuse("%s", why)
+		return rules.Refusef("%s", why)
 	}
 	for _, other := range t.Nodes.Rows() {
 		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {
-			return rules.Refuse("%s is the address of %s; change that first, or give %s another one", c.Address,
+			return rules.Refusef("%s is the address of %s; change that first, or give %s another one", c.Address,
 				other.Name, c.Node)
 		}
 	}
 	if n.Reachable() {
-		return rules.Refuse("%s is in touch at %s; write the new address into its node.yaml and restart clusterd "+
+		return rules.Refusef("%s is in touch at %s; write the new address into its node.yaml and restart clusterd "+
 			"there: it tells "+
 			"the others by itself", c.Node, n.Address)
 	}
@@ -333,11 +333,11 @@ func (t *transaction) applyDaemonStopping(c cluster.DaemonStopping) rules.Refusa
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
-		return rules.Refuse("the announcement is from an older incarnation of %s", c.Node)
+		return rules.Refusef("the announcement is from an older incarnation of %s", c.Node)
 	case n.Stopped:
 		return rules.Accepted
 	case !n.Reachable() && n.State != cluster.NodeLooking && !n.Stalled():
-		return rules.Refuse("%s is %s", c.Node, n.State)
+		return rules.Refusef("%s is %s", c.Node, n.State)
 	}
 	n.Stopped = true
 	if !n.Stalled() {

@@ -14,7 +14,7 @@ import (
 func (t *transaction) applyLooked(c cluster.Looked) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
-		return rules.Refuse("the answer comes from an older incarnation of %s", c.Node)
+		return rules.Refusef("the answer comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
 	if !known || (c.UUID != "" && service.Spec.UUID != c.UUID) {
@@ -22,7 +22,7 @@ func (t *transaction) applyLooked(c cluster.Looked) rules.Refusal {
 	}
 	h, held := service.Holder(c.Node)
 	if !held || !h.Ask || h.Since != c.Since || !cluster.OnBoot(n)(h) {
-		return rules.Refuse("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
+		return rules.Refusef("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
 	}
 	t.observe(service, n, c.Observation, c.AsOf)
 	return rules.Accepted
@@ -41,7 +41,7 @@ func (t *transaction) lookedGrave(c cluster.Looked, n cluster.Member) rules.Refu
 			return rules.Accepted
 		}
 	}
-	return rules.Refuse("there is no service %s", c.Service)
+	return rules.Refusef("there is no service %s", c.Service)
 }
 
 // applyObserved of something an agent saw unasked. While an intent of the service is
@@ -50,24 +50,24 @@ func (t *transaction) applyObserved(c cluster.Observed) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.State == cluster.NodeLooking || n.Ended() ||
 		n.Before == cluster.NodeLooking {
-		return rules.Refuse("the observation comes from an older incarnation of %s", c.Node)
+		return rules.Refusef("the observation comes from an older incarnation of %s", c.Node)
 	}
 	service, known := t.Services.Get(c.Service)
 	if !known {
-		return rules.Refuse("there is no service %s", c.Service)
+		return rules.Refusef("there is no service %s", c.Service)
 	}
 	if o := c.Observation; o.UUID != "" && service.Spec.UUID != "" && o.UUID != service.Spec.UUID {
-		return rules.Refuse("the observation is about VM %s, %s is %s", o.UUID, c.Service, service.Spec.UUID)
+		return rules.Refusef("the observation is about VM %s, %s is %s", o.UUID, c.Service, service.Spec.UUID)
 	}
 	if service.BusyOn(c.Node) {
-		return rules.Refuse("%s has an open intent on %s", c.Service, c.Node)
+		return rules.Refusef("%s has an open intent on %s", c.Service, c.Node)
 	}
 	if h, held := service.Holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {
-		return rules.Refuse("the observation is older than the last act on %s there", c.Service)
+		return rules.Refusef("the observation is older than the last act on %s there", c.Service)
 	} else if held && h.Seen >= c.AsOf {
 		// Of two looks that began at one index nobody can tell which was the later one. What
 		// is refused is looked at again.
-		return rules.Refuse("the observation is not newer than the last look at %s there", c.Service)
+		return rules.Refusef("the observation is not newer than the last look at %s there", c.Service)
 	}
 	if o := c.Observation.Condition; n.State == cluster.NodeLeft && o != resources.Absent && o != resources.Unknown {
 		// Somebody brought it here by hand. A node that has left is neither watched

@@ -20,7 +20,7 @@ func (t *transaction) mayLack(service cluster.Service) rules.Refusal {
 			continue
 		}
 		if !needed.Enabled || needed.Held || needed.State == resources.Failed || needed.Flags&resources.Frozen != 0 {
-			return rules.RefuseAs(cluster.CodeDependency, "%s depends on %s, which is %s; enable that one first",
+			return rules.RefuseAsf(cluster.CodeDependency, "%s depends on %s, which is %s; enable that one first",
 				service.Spec.Name, d.Service, needed.State)
 		}
 	}
@@ -32,10 +32,10 @@ const longestFreeze = 366 * 24 * time.Hour
 
 func (t *transaction) mayFreeze(service cluster.Service, c cluster.Ask) rules.Refusal {
 	if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
-		return rules.RefuseAs(cluster.CodeTemporary, "%s is %s", c.Service, s)
+		return rules.RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, s)
 	}
 	if c.For < 0 || c.For > longestFreeze {
-		return rules.RefuseAs(cluster.CodeInvalid, "a freeze ends after 0s to %s, not after %s", longestFreeze, c.For)
+		return rules.RefuseAsf(cluster.CodeInvalid, "a freeze ends after 0s to %s, not after %s", longestFreeze, c.For)
 	}
 	return rules.Accepted
 }
@@ -54,10 +54,10 @@ func (t *transaction) freeze(service cluster.Service, c cluster.Ask) cluster.Ser
 func (t *transaction) applyThaw(c cluster.Thaw) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Freeze == nil || !service.Freeze.Until.Equal(c.Until) || c.Until.IsZero() {
-		return rules.Refuse("%s is not frozen until then", c.Service)
+		return rules.Refusef("%s is not frozen until then", c.Service)
 	}
 	if t.At.Before(c.Until) {
-		return rules.Refuse("%s is frozen %s", c.Service, service.Freeze.EndText())
+		return rules.Refusef("%s is frozen %s", c.Service, service.Freeze.EndText())
 	}
 	by := words.OrElse(service.Freeze.By, "an administrator")
 	service.Flags &^= resources.Frozen
@@ -87,7 +87,7 @@ func (t *transaction) applyUnlockCluster(c cluster.UnlockCluster) rules.Refusal 
 	case t.Lock == nil:
 		return rules.Accepted
 	case t.Lock.Stop && !c.Start:
-		return rules.Refuse("the whole cluster was stopped by %s; `clusterd cluster start` starts it again",
+		return rules.Refusef("the whole cluster was stopped by %s; `clusterd cluster start` starts it again",
 			words.OrElse(t.Lock.By, "an administrator"))
 	}
 	why := "unlocked: services may start again"
@@ -119,13 +119,13 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	case !known:
 		return rules.Refusal{Code: cluster.CodeNodeDead, Why: message.Sentence("there is no node " + c.Node)}
 	case n.Witness:
-		return rules.Refuse("%s is a witness and runs no services", c.Node)
+		return rules.Refusef("%s is a witness and runs no services", c.Node)
 	case c.Within < 0 || c.Within > longestDeadline:
-		return rules.Refuse("a deadline lies between now and %s from now, not %s", longestDeadline, c.Within)
+		return rules.Refusef("a deadline lies between now and %s from now, not %s", longestDeadline, c.Within)
 	case c.Order == "":
 		return t.takeBack(c, n)
 	case c.Order != cluster.OrderStandby && c.Order != cluster.OrderDrain && c.Order != cluster.OrderMaintenance:
-		return rules.Refuse("%q is no order; there are %s, %s, %s", c.Order, cluster.OrderStandby, cluster.OrderDrain,
+		return rules.Refusef("%q is no order; there are %s, %s, %s", c.Order, cluster.OrderStandby, cluster.OrderDrain,
 			cluster.OrderMaintenance)
 	}
 	order := cluster.Order{Kind: c.Order, Index: t.index, At: t.At, By: c.By, Why: c.Why}
@@ -157,10 +157,10 @@ func (t *transaction) takeBack(c cluster.OrderNode, n cluster.Member) rules.Refu
 func (t *transaction) applyNodeEmpty(c cluster.NodeEmpty) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Order == nil || n.Order.Index != c.Order || n.Order.Empty != 0 {
-		return rules.Refuse("%s is under no such order", c.Node)
+		return rules.Refusef("%s is under no such order", c.Node)
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refuse("%s may still be running %s", c.Node, held[0])
+		return rules.Refusef("%s may still be running %s", c.Node, held[0])
 	}
 	order := *n.Order
 	order.Empty = t.index

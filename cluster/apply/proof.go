@@ -21,16 +21,16 @@ func (t *transaction) applyGuarded(c cluster.Guarded) rules.Refusal {
 	old := n.GuardOf(n.Boot)
 	switch {
 	case !known || n.Incarnation != c.Incarnation || !n.Reachable() || n.Boot != c.Guard.Boot:
-		return rules.Refuse("the guard of %s is that of an older incarnation or boot", c.Node)
+		return rules.Refusef("the guard of %s is that of an older incarnation or boot", c.Node)
 	case t.Fences.Has(c.Node):
-		return rules.Refuse("%s is being fenced; what guards it now is no longer taken in", c.Node)
+		return rules.Refusef("%s is being fenced; what guards it now is no longer taken in", c.Node)
 	case len(c.Guard.Pills) > maxGuard || len(c.Guard.Keys) > maxGuard:
-		return rules.Refuse("the guard of %s lists more than %d disks", c.Node, maxGuard)
+		return rules.Refusef("the guard of %s lists more than %d disks", c.Node, maxGuard)
 	case c.Guard.Lease > 0 && c.Guard.Timeout <= c.Guard.Lease:
-		return rules.Refuse("the lease of %s is not shorter than its watchdog", c.Node)
+		return rules.Refusef("the lease of %s is not shorter than its watchdog", c.Node)
 	case old.Timeout > 0 && (old.Timeout != c.Guard.Timeout || old.Lease != c.Guard.Lease ||
 		len(old.Pills) != len(c.Guard.Pills) || !containsEvery(c.Guard.Pills, old.Pills)):
-		return rules.Refuse("the watchdog of %s was armed otherwise on this boot; other times and disks begin "+
+		return rules.Refusef("the watchdog of %s was armed otherwise on this boot; other times and disks begin "+
 			"with the next one", c.Node)
 	}
 	fresh := c.Guard
@@ -72,7 +72,7 @@ func guardText(g fence.Guard) string {
 func (t *transaction) applyKeyBack(c cluster.KeyBack) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || !n.CutBoot(c.Boot) {
-		return rules.Refuse("boot %.8s of %s is not one that was cut off", c.Boot, c.Node)
+		return rules.Refusef("boot %.8s of %s is not one that was cut off", c.Boot, c.Node)
 	}
 	done := "it was cut off once more"
 	if !c.Again {
@@ -90,7 +90,7 @@ func (t *transaction) applyKeyBack(c cluster.KeyBack) rules.Refusal {
 func (t *transaction) applyLostKeys(c cluster.LostKeys) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Boot != c.Boot || n.Ended() {
-		return rules.Refuse("the word of %s about its keys is that of an older incarnation or boot", c.Node)
+		return rules.Refusef("the word of %s about its keys is that of an older incarnation or boot", c.Node)
 	}
 	n.Cut = &cluster.Cut{Boot: c.Boot, Index: t.index}
 	t.setNodeState(n, cluster.NodeCut, "",

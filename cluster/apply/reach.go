@@ -16,9 +16,9 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
-		return rules.Refuse("what is said about the hypervisor of %s is from an older incarnation", c.Node)
+		return rules.Refusef("what is said about the hypervisor of %s is from an older incarnation", c.Node)
 	case c.Why.Len() > cluster.MostHypervisorWords:
-		return rules.Refuse("%s says too much about its hypervisor", c.Node)
+		return rules.Refusef("%s says too much about its hypervisor", c.Node)
 	case n.Hung == c.Why:
 		return rules.Accepted // told twice
 	}
@@ -37,10 +37,10 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 
 func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	if _, declared := t.Document.Devices[c.Device]; !declared {
-		return rules.Refuse("there is no fence device %s", c.Device)
+		return rules.Refusef("there is no fence device %s", c.Device)
 	}
 	if !t.Nodes.Has(c.By) {
-		return rules.Refuse("there is no node %s", c.By)
+		return rules.Refusef("there is no node %s", c.By)
 	}
 	before := t.ReachOf(c.Device)
 	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem,
@@ -153,9 +153,9 @@ func (t *transaction) applyNodeVolume(c cluster.NodeVolume) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
-		return rules.Refuse("what is said about the volume of %s is from an older incarnation", c.Node)
+		return rules.Refusef("what is said about the volume of %s is from an older incarnation", c.Node)
 	case c.Volume.Why.Len() > MostVolumeWords:
-		return rules.Refuse("%s says too much about its volume", c.Node)
+		return rules.Refusef("%s says too much about its volume", c.Node)
 	case n.LastVolume() == c.Volume:
 		return rules.Accepted // told twice
 	}

@@ -16,18 +16,18 @@ import (
 func (t *transaction) applyDone(c cluster.Done) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Intent == nil || service.Intent.Index != c.Act {
-		return rules.Refuse("the intent %d of %s is no longer open", c.Act, c.Service)
+		return rules.Refusef("the intent %d of %s is no longer open", c.Act, c.Service)
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
-		return rules.Refuse("the result comes from an older incarnation of %s", c.Node)
+		return rules.Refusef("the result comes from an older incarnation of %s", c.Node)
 	}
 	intent := *service.Intent
 	if intent.Kind == cluster.IntentMigrate {
 		return t.migrated(c, service, n, intent)
 	}
 	if intent.Node != c.Node || intent.Incarnation != c.Incarnation {
-		return rules.Refuse("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
+		return rules.Refusef("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
 	}
 	service.Intent = nil
 	switch intent.Kind {
@@ -158,10 +158,10 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluster.Member,
 	intent cluster.Intent) rules.Refusal {
 	if n.Name != intent.Node && n.Name != intent.Target {
-		return rules.Refuse("%s is no end of this migration", n.Name)
+		return rules.Refusef("%s is no end of this migration", n.Name)
 	}
 	if !intent.Settling && (n.Name != intent.Node || c.Incarnation != intent.Incarnation) {
-		return rules.Refuse("the migration was not given to this incarnation of %s", n.Name)
+		return rules.Refusef("the migration was not given to this incarnation of %s", n.Name)
 	}
 	if intent.Ending {
 		if c.Result.Source == resources.Absent {
@@ -267,7 +267,7 @@ func (t *transaction) finishMigration(service cluster.Service, code int, why mes
 func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Owner != c.Node {
-		return rules.Refuse("%s does not run on %s", c.Service, c.Node)
+		return rules.Refusef("%s does not run on %s", c.Service, c.Node)
 	}
 	service.Answered = t.index
 	t.Services.Set(c.Service, service)
@@ -283,10 +283,10 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 func (t *transaction) applyGiveUp(c cluster.GiveUp) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Wish == nil || service.Wish.Request != c.Request || service.Intent != nil {
-		return rules.Refuse("the request %s is not open", c.Request)
+		return rules.Refusef("the request %s is not open", c.Request)
 	}
 	if c.Code == cluster.CodeSuccess && !t.fulfilled(service) {
-		return rules.Refuse("the request %s is no longer fulfilled", c.Request)
+		return rules.Refusef("the request %s is no longer fulfilled", c.Request)
 	}
 	state := service.State
 	if len(service.Holders) == 0 {

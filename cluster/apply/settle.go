@@ -15,11 +15,11 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 	intent := service.Intent
 	switch {
 	case !known || intent == nil || intent.Kind != cluster.IntentMigrate || intent.Index != c.Act:
-		return rules.Refuse("the migration %d of %s is no longer open", c.Act, c.Service)
+		return rules.Refusef("the migration %d of %s is no longer open", c.Act, c.Service)
 	case service.Wish == nil || service.Wish.Op != cluster.OpDisable:
-		return rules.Refuse("nobody wants %s down", c.Service)
+		return rules.Refusef("nobody wants %s down", c.Service)
 	case intent.Ending:
-		return rules.Refuse("%s is being ended already", c.Service)
+		return rules.Refusef("%s is being ended already", c.Service)
 	}
 	next := *intent
 	next.Ending, next.Settling, next.Asked, next.Generation = true, true, next.Asked+1, t.Generation

@@ -21,11 +21,11 @@ func (w *World) Running(service cluster.Service, code int, why message.Text) Ref
 	h, _ := service.Holder(owner)
 	switch {
 	case w.Fences.Has(owner):
-		return RefuseAs(cluster.CodeFencing,
+		return RefuseAsf(cluster.CodeFencing,
 			"%s ran on %s when that was last heard; %s is being fenced, and it is started elsewhere after that",
 			service.Spec.Name, owner, owner)
 	case off != "":
-		return RefuseAs(cluster.CodeTemporary,
+		return RefuseAsf(cluster.CodeTemporary,
 			"%s ran on %s when that was last heard; %s is %s, and it is started elsewhere once %s is confirmed off",
 			service.Spec.Name, owner, owner, n.State, owner)
 	case h.Condition != string(resources.Running):
@@ -68,16 +68,16 @@ func StoppedHere(s cluster.Service, node string) Refusal {
 func (w *World) MayTarget(service cluster.Service, node string, offline, illegal int) Refusal {
 	n, known := w.Nodes.Get(node)
 	if !known {
-		return RefuseAs(cluster.CodeNodeDead, "there is no node %s", node)
+		return RefuseAsf(cluster.CodeNodeDead, "there is no node %s", node)
 	}
 	if w.Fences.Has(node) {
 		return Refusal{Code: cluster.CodeFencing, Why: message.Sentence(node + " is being fenced")}
 	}
 	if n.State != cluster.NodeOnline {
-		return RefuseAs(offline, "%s is %s", node, n.State)
+		return RefuseAsf(offline, "%s is %s", node, n.State)
 	}
 	if n.Order != nil {
-		return RefuseAs(illegal, "%s is %s; `clusterd node return %s` ends that", node, n.OrderWhy(), node)
+		return RefuseAsf(illegal, "%s is %s; `clusterd node return %s` ends that", node, n.OrderWhy(), node)
 	}
 	if n.Restarts.Lately(w.At) {
 		return Refusal{Code: offline,
@@ -94,9 +94,9 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
-		return RefuseAs(cluster.CodeInvalid, "%s is %s", c.Service, service.State)
+		return RefuseAsf(cluster.CodeInvalid, "%s is %s", c.Service, service.State)
 	case resources.Migrating, resources.Starting, resources.Stopping:
-		return RefuseAs(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+		return RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
 	}
 	if why := w.Lacks(service); why != "" && service.Up() {
 		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why + "; it could not be started again")}
@@ -135,19 +135,19 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Started:
 	case resources.Starting, resources.Stopping, resources.Migrating, resources.Recovering, resources.Recoverable:
-		return RefuseAs(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+		return RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
 	default:
-		return RefuseAs(cluster.CodeFailure, "%s is %s, not started", c.Service, service.State)
+		return RefuseAsf(cluster.CodeFailure, "%s is %s, not started", c.Service, service.State)
 	}
 	if service.Owner == c.Node {
 		return w.Running(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("%s already runs on %s", c.Service, c.Node)))
 	}
 	if len(service.Holders) != 1 {
-		return RefuseAs(cluster.CodeTemporary, "%s may be on %s; it migrates when that is clear", c.Service,
+		return RefuseAsf(cluster.CodeTemporary, "%s may be on %s; it migrates when that is clear", c.Service,
 			cluster.HolderNames(service))
 	}
 	if h, _ := service.Holder(service.Owner); h.Condition != string(resources.Running) {
-		return RefuseAs(cluster.CodeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition,
+		return RefuseAsf(cluster.CodeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition,
 			service.Owner)
 	}
 	if why := w.turnsKey(service.Owner, c.Node); why != "" {

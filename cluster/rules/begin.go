@@ -15,17 +15,17 @@ import (
 func BeginRefused(c cluster.Begin, w *World) Refusal {
 	service, known := w.Services.Get(c.Service)
 	if !known {
-		return Refuse("there is no service %s", c.Service)
+		return Refusef("there is no service %s", c.Service)
 	}
 	if service.Intent != nil {
-		return Refuse("%s has an open intent to %s since index %d", c.Service, service.Intent.Kind, service.Intent.Index)
+		return Refusef("%s has an open intent to %s since index %d", c.Service, service.Intent.Kind, service.Intent.Index)
 	}
 	if service.Flags&resources.Frozen != 0 {
 		return Refusal{Code: cluster.CodeFrozen, Why: message.Sentence(c.Service + " is frozen")}
 	}
 	n, why := w.Workable(c.Node)
 	if why != "" {
-		return Refuse("%s", why)
+		return Refusef("%s", why)
 	}
 	switch c.Intent {
 	case cluster.IntentStart:
@@ -39,7 +39,7 @@ func BeginRefused(c cluster.Begin, w *World) Refusal {
 	case cluster.IntentReconfigure:
 		return reconfigureRefused(c, w, service, n)
 	}
-	return Refuse("%q is no intent", c.Intent)
+	return Refusef("%q is no intent", c.Intent)
 }
 
 // Workable reports whether a node may be given an act at all.
@@ -81,10 +81,10 @@ func (w *World) MayRun(service cluster.Service, n cluster.Member) string {
 // MayJoin is MayRun with the rules between services.
 func (w *World) MayJoin(service cluster.Service, n cluster.Member) Refusal {
 	if why := w.MayRun(service, n); why != "" {
-		return Refuse("%s", why)
+		return Refusef("%s", why)
 	}
 	if why := w.ObjectionsTo(service).Why[n.Name]; why != "" {
-		return RefuseAs(cluster.CodeDependency, "%s: %s", n.Name, why)
+		return RefuseAsf(cluster.CodeDependency, "%s: %s", n.Name, why)
 	}
 	return Accepted
 }
@@ -114,7 +114,7 @@ func (w *World) DisksFree(service cluster.Service) message.Text {
 // or only the very boot that is to start it (law L1).
 func startRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.Member) Refusal {
 	if service.State == resources.Started {
-		return Refuse("%s runs on %s", c.Service, service.Owner)
+		return Refusef("%s runs on %s", c.Service, service.Owner)
 	}
 	if refused := w.MayJoin(service, n); refused != Accepted {
 		return refused
@@ -125,27 +125,27 @@ func startRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.
 	for _, h := range service.Holders {
 		switch {
 		case !cluster.OnBoot(n)(h):
-			return Refuse("%s may be running on %s (boot %.8s)", c.Service, h.Node, h.Boot)
+			return Refusef("%s may be running on %s (boot %.8s)", c.Service, h.Node, h.Boot)
 		case h.Ask:
-			return Refuse("%s has not told yet whether it runs %s", h.Node, c.Service)
+			return Refusef("%s has not told yet whether it runs %s", h.Node, c.Service)
 		case h.Definition != c.Definition:
-			return Refuse("what is left of %s on %s was started from definition %.12s", c.Service, h.Node, h.Definition)
+			return Refusef("what is left of %s on %s was started from definition %.12s", c.Service, h.Node, h.Definition)
 		case !h.StartsWith(service.Spec):
-			return Refuse("what is left of %s on %s was started with other disks than it is declared with now",
+			return Refusef("what is left of %s on %s was started with other disks than it is declared with now",
 				c.Service, h.Node)
 		}
 	}
 	if c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {
-		return Refuse("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
+		return Refusef("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
 	}
 	if why := w.DisksFree(service); !why.IsZero() {
-		return Refuse("%s", why)
+		return Refusef("%s", why)
 	}
 	if why := service.HoldsBack(); why != "" {
 		return Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why)}
 	}
 	if !service.Enabled {
-		return Refuse("%s is disabled", c.Service)
+		return Refusef("%s is disabled", c.Service)
 	}
 	if why := w.LockedWhy(); !why.IsZero() {
 		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String())}
@@ -158,29 +158,29 @@ func startRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.
 func stopRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.Member) Refusal {
 	h, held := service.Holder(n.Name)
 	if !held || !cluster.OnBoot(n)(h) {
-		return Refuse("%s does not hold %s", n.Name, c.Service)
+		return Refusef("%s does not hold %s", n.Name, c.Service)
 	}
 	op, byRequest := map[cluster.Purpose]cluster.Operation{cluster.ForDisable: cluster.OpDisable,
 		cluster.ForStop: cluster.OpStop, cluster.ForRestart: cluster.OpRestart,
 		cluster.ForRelocate: cluster.OpRelocate}[c.Purpose]
 	if byRequest && (service.Wish == nil || service.Wish.Op != op) {
-		return Refuse("there is no longer a request to %s %s", op, c.Service)
+		return Refusef("there is no longer a request to %s %s", op, c.Service)
 	}
 	if why := service.ThrowsAway(); why != "" && c.Purpose != cluster.ForCleanup {
 		return Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why)}
 	}
 	switch {
 	case c.Purpose == cluster.ForRecovery && c.By == cluster.ByLeave && n.State != cluster.NodeLeaving:
-		return Refuse("%s is no longer leaving", n.Name)
+		return Refusef("%s is no longer leaving", n.Name)
 	case c.Purpose == cluster.ForRecovery && n.State == cluster.NodeLeaving && w.takesLive(service) != "":
-		return Refuse("%s leaves, and %s can take %s live", n.Name, w.takesLive(service), c.Service)
+		return Refusef("%s leaves, and %s can take %s live", n.Name, w.takesLive(service), c.Service)
 	case c.Purpose == cluster.ForDepend && w.Follows(service) == "":
-		return Refuse("what %s depends on is there", c.Service)
+		return Refusef("what %s depends on is there", c.Service)
 	case c.Purpose == cluster.ForAhead &&
 		!slices.ContainsFunc(service.Spec.Depend, func(d resources.Dependency) bool { return d.Mode == resources.Hard }):
-		return Refuse("%s depends on nothing", c.Service)
+		return Refusef("%s depends on nothing", c.Service)
 	case c.Purpose == cluster.ForHalt && (w.Lock() == nil || !w.Lock().Stop):
-		return Refuse("the cluster is not being stopped")
+		return Refusef("the cluster is not being stopped")
 	case c.Purpose == cluster.ForMove:
 		return w.mayMoveTo(service, c.Target)
 	}
@@ -218,11 +218,11 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 		return Refusal{Code: cluster.CodeInvalid, Why: cluster.NotLive(service)}
 	}
 	if service.Owner != n.Name || service.State != resources.Started || target.Name == n.Name {
-		return Refuse("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name,
+		return Refusef("%s is %s on %q, it cannot migrate from %s to %s", c.Service, service.State, service.Owner, n.Name,
 			target.Name)
 	}
 	if len(service.Holders) != 1 || service.Holders[0].Ask || service.Holders[0].Condition != string(resources.Running) {
-		return RefuseAs(cluster.CodeTemporary, "%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name,
+		return RefuseAsf(cluster.CodeTemporary, "%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name,
 			cluster.HolderNames(service))
 	}
 	if why := w.turnsKey(n.Name, target.Name); why != "" {
@@ -238,7 +238,7 @@ func (w *World) MayConvalesce(service cluster.Service) Refusal {
 	name := service.Spec.Name
 	switch {
 	case service.State != resources.Started:
-		return RefuseAs(cluster.CodeInvalid, "%s is %s, not started", name, service.State)
+		return RefuseAsf(cluster.CodeInvalid, "%s is %s, not started", name, service.State)
 	case service.Flags&resources.Partial == 0:
 		return w.Running(service, cluster.CodeRunning, message.Sentence(fmt.Sprintf("no part of %s is down", name)))
 	}
@@ -251,18 +251,18 @@ func reconfigureRefused(c cluster.Begin, w *World, service cluster.Service, n cl
 	h, held := service.Holder(n.Name)
 	switch {
 	case !service.Spec.Traits().Parts:
-		return Refuse("%s is a VM, which takes its definition in when it starts", c.Service)
+		return Refusef("%s is a VM, which takes its definition in when it starts", c.Service)
 	case service.State != resources.Started || service.Owner != n.Name || !held || !cluster.OnBoot(n)(h):
-		return Refuse("%s does not run on %s", c.Service, n.Name)
+		return Refusef("%s does not run on %s", c.Service, n.Name)
 	case len(service.Holders) > 1 || h.Ask || h.Condition != string(resources.Running):
-		return Refuse("it is not known that %s runs on %s and nowhere else", c.Service, n.Name)
+		return Refusef("it is not known that %s runs on %s and nowhere else", c.Service, n.Name)
 	case c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition):
-		return Refuse("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
+		return Refusef("the definition %.12s is not the one in force for %s", c.Definition, c.Service)
 	case h.Definition == c.Definition:
-		return Refuse("%s was started from definition %.12s already", c.Service, c.Definition)
+		return Refusef("%s was started from definition %.12s already", c.Service, c.Definition)
 	}
 	if why := w.DisksFree(service); !why.IsZero() {
-		return Refuse("%s", why)
+		return Refusef("%s", why)
 	}
 	if why := w.LockedWhy(); !why.IsZero() {
 		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String())}

@@ -150,7 +150,7 @@ var networksAlone = []mutant{
 		edits: []edit{{shot,
 			"\tif open.Fencer",
 			"\tif open.By == \"root\" {\n" +
-				"\t\treturn rules.Refuse(\"an operator began it\")\n" +
+				"\t\treturn rules.Refusef(\"an operator began it\")\n" +
 				"\t}\n" +
 				"\tif open.Fencer"}}, nets: first(simulation), faults: []string{"fence by hand"},
 	},

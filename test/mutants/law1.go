@@ -5,10 +5,10 @@ package main
 var (
 	applyIgnoresHolders = edit{begin,
 		"!cluster.OnBoot(n)(h):\n" +
-			"\t\t\treturn Refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
+			"\t\t\treturn Refusef(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
 			"\t\tcase h.Ask",
 		"h.Node == \"\":\n" +
-			"\t\t\treturn Refuse(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
+			"\t\t\treturn Refusef(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
 			"\t\tcase h.Machine == \"\""}
 	applyIgnoresWhose  = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
 	planIgnoresHolders = edit{up,

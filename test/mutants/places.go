@@ -145,7 +145,7 @@ var places = []mutant{
 		edits: []edit{{begin,
 			"\t// Nobody is asked about its disks: it brings along those that it has, and who else may",
 			"\tif w.DisksFree(service) != \"\" {\n" +
-				"\t\treturn Refuse(\"\")\n" +
+				"\t\treturn Refusef(\"\")\n" +
 				"\t}\n" +
 				"\t// Nobody is asked about its disks: it brings along those that it has, and who else may"}},
 		nets: first(stories),
