@@ -138,7 +138,7 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 		return waitLeft(c.Context, client, name, wait)
 	}
 	fmt.Printf("Node %s: %s done.\n", name, op)
-	if reply.Why != "" {
+	if !reply.Why.IsZero() {
 		fmt.Println(reply.Why)
 	}
 	return nil

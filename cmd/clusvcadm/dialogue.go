@@ -132,7 +132,7 @@ func (d *dialogue) finished(reply api.Reply) int {
 	text := cli.CodeText(reply.Code)
 	d.print(text + "\n")
 	if exit != 0 {
-		d.explain(reply.Why)
+		d.explain(reply.Why.String())
 		return exit
 	}
 	d.where(reply)
@@ -155,7 +155,7 @@ func (d *dialogue) where(reply api.Reply) {
 	}
 	d.print(warning + d.wish.request.Service + " is now running on " + reply.Owner + "\n")
 	if warning != "" {
-		d.explain(reply.Why)
+		d.explain(reply.Why.String())
 	}
 }
 

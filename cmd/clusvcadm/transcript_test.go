@@ -82,7 +82,7 @@ func TestTranscriptOfEveryReturnCode(t *testing.T) {
 	var told transcript
 	for code := 2; code >= -21; code-- {
 		d := start(t, api.Reply{Done: true, Code: code, Owner: "node1",
-			Why: fmt.Sprintf("the sentence behind return code %d", code)})
+			Why: message.Sentence(fmt.Sprintf("the sentence behind return code %d", code))})
 		out, errOut, exit := d.call(t.Context(), "-r vm:web -m node2", cli.Screen{})
 		told.typed("-r vm:web -m node2", out, errOut, exit)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // world stands for the network and the daemon: it answers each exchange of a client without any
@@ -257,11 +258,11 @@ func TestAnAnswerThatDoesNotComeInTimeIsCalledSo(t *testing.T) {
 func TestAnswersHoldNothingThatATerminalObeys(t *testing.T) {
 	const bad = "node\x1b[31m\u202e\n1"
 	client := clientOf(func(*http.Request) (*http.Response, error) {
-		return answer(200, Status{Nodes: []Node{{Name: bad, Why: bad}}, Warnings: []string{bad}})
+		return answer(200, Status{Nodes: []Node{{Name: bad, Why: message.Sentence(bad)}}, Warnings: []string{bad}})
 	})
 	status, err := client.Status(t.Context(), false)
 	const good = "node [31m  1"
-	if err != nil || status.Nodes[0].Name != good || status.Nodes[0].Why != good || status.Warnings[0] != good {
+	if err != nil || status.Nodes[0].Name != good || status.Nodes[0].Why.String() != good || status.Warnings[0] != good {
 		t.Errorf("%+v, %v", status.Nodes, err)
 	}
 	client = clientOf(func(*http.Request) (*http.Response, error) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // What a FenceRequest can ask for.
@@ -43,9 +44,9 @@ type FenceStatus struct {
 type FenceNode struct {
 	Node string `json:"node"`
 	// State is the node's, or "fencing".
-	State       string `json:"state"`
-	Why         string `json:"why,omitempty"`
-	Unprotected string `json:"unprotected,omitempty"`
+	State       string       `json:"state"`
+	Why         message.Text `json:"why,omitzero"`
+	Unprotected string       `json:"unprotected,omitempty"`
 	// HardwareUUID is the machine's, as recorded when it joined.
 	HardwareUUID string        `json:"hardwareUUID,omitempty"`
 	Devices      []FenceDevice `json:"devices"`

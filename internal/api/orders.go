@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
@@ -75,9 +76,9 @@ type FreezeStatus struct {
 
 // Failed is one node where a service failed to start.
 type Failed struct {
-	Node string    `json:"node"`
-	Why  string    `json:"why"`
-	At   time.Time `json:"at,omitzero"`
+	Node string       `json:"node"`
+	Why  message.Text `json:"why"`
+	At   time.Time    `json:"at,omitzero"`
 }
 
 // Lock asks whether services may start.

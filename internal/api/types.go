@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Paths of the interface.
@@ -73,14 +74,14 @@ type Node struct {
 	Estranged bool   `json:"estranged,omitempty"`
 	Address   string `json:"address"`
 	// Unprotected says why the node could not be fenced; empty when it could.
-	Unprotected string    `json:"unprotected,omitempty"`
-	Boot        string    `json:"boot,omitempty"`
-	Incarnation uint64    `json:"incarnation,omitempty"`
-	Version     string    `json:"version,omitempty"`
-	Since       time.Time `json:"since"`
-	Why         string    `json:"why,omitempty"`
+	Unprotected string       `json:"unprotected,omitempty"`
+	Boot        string       `json:"boot,omitempty"`
+	Incarnation uint64       `json:"incarnation,omitempty"`
+	Version     string       `json:"version,omitempty"`
+	Since       time.Time    `json:"since"`
+	Why         message.Text `json:"why,omitzero"`
 	// Hung says what its hypervisor did not answer; empty where it answers.
-	Hung string `json:"hung,omitempty"`
+	Hung message.Text `json:"hung,omitzero"`
 	// Order is what an administrator ordered for it; nil for nothing.
 	Order *NodeOrder `json:"order,omitempty"`
 }
@@ -100,9 +101,9 @@ type Service struct {
 	// Holders are the nodes where it may be running.
 	Holders []string `json:"holders,omitempty"`
 	// Reason says why it is in this state, or what it waits for.
-	Reason string `json:"reason,omitempty"`
+	Reason message.Text `json:"reason,omitzero"`
 	// Behind says why it goes on as it was declared before; empty when it does not.
-	Behind string `json:"behind,omitempty"`
+	Behind message.Text `json:"behind,omitzero"`
 	// Unprotected says why its node could not be fenced; empty when it could.
 	Unprotected string `json:"unprotected,omitempty"`
 	// Target is where it moves live.
@@ -166,8 +167,8 @@ type Reply struct {
 	Text  string `json:"text" plain:"lines"`
 	Owner string `json:"owner,omitempty"`
 	// Why is the sentence behind Text: what failed, where, and what to do.
-	Why      string    `json:"why,omitempty" plain:"lines"`
-	Progress *Progress `json:"progress,omitempty"`
+	Why      message.Text `json:"why,omitzero" plain:"lines"`
+	Progress *Progress    `json:"progress,omitempty"`
 	// Total and Downtime are the hypervisor's figures of a finished migration.
 	Total    time.Duration `json:"total,omitempty"`
 	Downtime time.Duration `json:"downtime,omitempty"`

@@ -66,7 +66,7 @@ func memberColour(node api.Node) string {
 		return alarm
 	}
 	switch {
-	case node.Hung != "" || node.Estranged:
+	case !node.Hung.IsZero() || node.Estranged:
 		return alarm
 	case node.Unprotected != "" || node.Order != nil || !node.Online:
 		return caution

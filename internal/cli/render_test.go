@@ -67,15 +67,15 @@ func alpha() api.Status {
 			{Name: "vm:db", State: 114, StateText: "failed", Owner: "node2", LastOwner: "node2", Since: at("10:02:00.000"),
 				Restarts: 2,
 				Holders:  []string{"node2"},
-				Reason: "the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still " +
-					"be running there",
+				Reason: message.Sentence("the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still " +
+					"be running there"),
 				Unprotected: "the document names no fence device for node2"},
 			{Name: "vm:mail", State: 112, StateText: "started", Flags: 1, FlagsText: "Z", Owner: "node1",
 				Since: at("09:00:00.000"), Holders: []string{"node1"},
 				Freeze: &api.FreezeStatus{At: at("09:30:00.000"), By: "root", Reason: "resizing its disk",
 					Until: at("11:30:00.000")}},
 			{Name: "vm:new", State: 119, StateText: "disabled", Since: at("09:00:00.000"),
-				Failures: []api.Failed{{Node: "node1", Why: "libvirt: no space left on device", At: at("08:59:00.000")}}},
+				Failures: []api.Failed{{Node: "node1", Why: message.Sentence("libvirt: no space left on device"), At: at("08:59:00.000")}}},
 			{Name: "vm:moving", State: 120, StateText: "migrating", Owner: "node1", Since: at("10:15:00.000"),
 				Holders: []string{"node1", "vote1"},
 				Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 29, BytesPerSecond: 100 << 20,

@@ -134,7 +134,7 @@ func memberFlags(node api.Node, room int) string {
 	add(node.Leader, "Leader")
 	add(node.Witness, "Witness")
 	add(node.State != "" && node.State != "online", clean(node.State))
-	add(node.Hung != "", "hypervisor hung")
+	add(!node.Hung.IsZero(), "hypervisor hung")
 	text := strings.Join(flags, ", ")
 	for _, flag := range []string{orderFlag(node.Order), unprotectedFlag(node)} {
 		if flag != "" && len(text)+len(", ")+len(flag) <= room {
@@ -265,8 +265,8 @@ func longServices(status api.Status, view View) string {
 		line("Last Transition", clockText(service.Since))
 		line("Holders", firstOf(strings.Join(service.Holders, ", "), "none"))
 		line("Restarts", fmt.Sprint(service.Restarts))
-		line("Reason", service.Reason)
-		line("Declared Anew", service.Behind)
+		line("Reason", service.Reason.String())
+		line("Declared Anew", service.Behind.String())
 		line("Frozen", freezeText(service.Freeze))
 		for _, failed := range service.Failures {
 			line("Start Failed", failedText(failed))
@@ -320,7 +320,7 @@ func failedText(failed api.Failed) string {
 	if !failed.At.IsZero() {
 		text += ", " + clockText(failed.At)
 	}
-	return text + ": " + failed.Why
+	return text + ": " + failed.Why.String()
 }
 
 // clockText is C's ctime, which scripts know; a service that never changed has no time.

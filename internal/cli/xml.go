@@ -80,7 +80,7 @@ func groupElement(out *strings.Builder, service api.Service) {
 		"last_transition", fmt.Sprint(max(service.Since.Unix(), 0)),
 		"last_transition_str", clockText(service.Since),
 		"holders", strings.Join(service.Holders, " "),
-		"reason", service.Reason,
+		"reason", service.Reason.String(),
 		"unprotected", service.Unprotected,
 		"frozen_until", frozenUntil(service.Freeze),
 	)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -71,14 +72,14 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 			"%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh "+
 				"undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
-	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: name + " is managed now; its " +
-		"guest was not touched"}
+	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: message.Sentence(name + " is managed now; its " +
+		"guest was not touched")}
 	if !vm.Running {
-		reply.Owner, reply.Why = "", name+" is managed now. It was shut off and stays so; start it with: clusvcadm -e "+name
+		reply.Owner, reply.Why = "", message.Sentence(name+" is managed now. It was shut off and stays so; start it with: clusvcadm -e "+name)
 	}
 	bound := resources.Spec{Bonds: config.BondsOf(vm.Definition)}
 	for _, line := range bound.BondWarnings() {
-		reply.Why += ". Warning: " + line
+		reply.Why = message.Sentence(reply.Why.String() + ". Warning: " + line)
 	}
 	writeJSON(w, http.StatusOK, reply)
 	return nil

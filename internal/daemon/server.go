@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
@@ -165,7 +166,9 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value)
+	if data, err := json.Marshal(value); err == nil {
+		_, _ = w.Write(append(message.Show(data), '\n'))
+	}
 }
 
 func readJSON(r *http.Request, into any) error {

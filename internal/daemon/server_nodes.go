@@ -221,7 +221,7 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request, who caller) error
 	}
 	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success"}
 	if root := s.daemon.replica.Root(); asked.Op == "remove" {
-		reply.Why = keysLeftBehind(root, s.daemon.drivers, storageHand(root, s.daemon.name, asked.Node), asked.Node)
+		reply.Why = message.Sentence(keysLeftBehind(root, s.daemon.drivers, storageHand(root, s.daemon.name, asked.Node), asked.Node))
 	}
 	writeJSON(w, http.StatusOK, reply)
 	return nil

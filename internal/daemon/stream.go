@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/report"
 )
 
@@ -114,7 +115,7 @@ func (o *streamWriter) event(root *cluster.State, e cluster.Event) bool {
 	if kind == "" {
 		kind = "alert"
 	}
-	return o.send(fmt.Sprintf("id: %d.%d\nevent: %s\ndata: %s\n\n", e.Index, e.Ordinal, kind, data))
+	return o.send(fmt.Sprintf("id: %d.%d\nevent: %s\ndata: %s\n\n", e.Index, e.Ordinal, kind, message.Show(data)))
 }
 
 // gap tells, at the beginning, that events behind the reader's last one are lost.

@@ -8,7 +8,8 @@ import (
 )
 
 // MarshalJSON writes {"code": …, "args": {name: value, …}}, the arguments in order; words from
-// outside are a string. A value is a string, such an object, or a list of either.
+// outside are a string. A value is a string, such an object, or a list of either. A sentence that
+// came along with the code is written as "text".
 func (t Text) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	t.encode(&b)
@@ -21,7 +22,8 @@ func (t Text) encode(b *bytes.Buffer) {
 		quote(b, t.packed)
 		return
 	}
-	b.WriteString(`{"code":`)
+	sentence, args := told(args)
+	b.WriteString(opening)
 	quote(b, code)
 	for i, arg := range args {
 		b.WriteString(map[bool]string{true: `,"args":{`, false: `,`}[i == 0])
@@ -31,6 +33,10 @@ func (t Text) encode(b *bytes.Buffer) {
 	}
 	if len(args) > 0 {
 		b.WriteByte('}')
+	}
+	if sentence != "" {
+		b.WriteString(`,"text":`)
+		quote(b, sentence)
 	}
 	b.WriteByte('}')
 }
@@ -48,6 +54,47 @@ func (a Arg) encode(b *bytes.Buffer) {
 		value.encode(b)
 	}
 	b.WriteByte(']')
+}
+
+// opening begins a coded text in JSON.
+const opening = `{"code":`
+
+// Show adds the sentence to each coded text in JSON, as "text", for programs that show it and do
+// not know the catalogue. JSON that is stored or compared must not be shown: State holds no sentences.
+func Show(data []byte) []byte {
+	var b bytes.Buffer
+	quoted := false
+	for i := 0; i < len(data); i++ {
+		switch {
+		case data[i] == '\\' && quoted:
+			b.WriteByte(data[i])
+			i++
+		case data[i] == '"':
+			quoted = !quoted
+		case !quoted && bytes.HasPrefix(data[i:], []byte(opening)):
+			if shown, taken := show(data[i:]); taken > 0 {
+				b.Write(shown)
+				i += taken - 1
+				continue
+			}
+		}
+		b.WriteByte(data[i])
+	}
+	return b.Bytes()
+}
+
+// show returns the coded text that the data begins with, with its sentence, and how many bytes it
+// took; 0 where something else begins like one.
+func show(data []byte) (shown []byte, taken int) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	text, err := decode(decoder, depthLimit)
+	code, args := text.unpack()
+	if _, args = told(args); err != nil || code == "" {
+		return nil, 0
+	}
+	var b bytes.Buffer
+	pack(code, append(args, Arg{Values: []Text{Words(text.String())}})).encode(&b)
+	return b.Bytes(), int(decoder.InputOffset())
 }
 
 // quote writes a JSON string as people read it: `<` stays one byte.
@@ -98,7 +145,7 @@ func decodeFrom(d *json.Decoder, token json.Token, depth int) (Text, error) {
 }
 
 func decodeObject(d *json.Decoder, depth int) (Text, error) {
-	code, args := "", []Arg(nil)
+	code, sentence, args := "", "", []Arg(nil)
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -109,6 +156,8 @@ func decodeObject(d *json.Decoder, depth int) (Text, error) {
 			err = d.Decode(&code)
 		case "args":
 			args, err = decodeArgs(d, depth-1)
+		case "text":
+			err = d.Decode(&sentence)
 		default:
 			err = fmt.Errorf("unknown key %v", key)
 		}
@@ -118,6 +167,9 @@ func decodeObject(d *json.Decoder, depth int) (Text, error) {
 	}
 	if code == "" {
 		return Text{}, fmt.Errorf("there is no code")
+	}
+	if sentence != "" {
+		args = append(args, Arg{Values: []Text{Words(sentence)}})
 	}
 	_, err := d.Token()
 	return pack(code, args), err
@@ -135,6 +187,9 @@ func decodeArgs(d *json.Decoder, depth int) (args []Arg, err error) {
 			return nil, err
 		}
 		arg := Arg{Name: name.(string)}
+		if arg.Name == "" {
+			return nil, fmt.Errorf("an argument has no name")
+		}
 		if arg.Values, arg.List, err = decodeValues(d, depth); err != nil {
 			return nil, err
 		}

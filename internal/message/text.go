@@ -96,7 +96,16 @@ func (t Text) Is(codes ...*Code) bool {
 // Args returns the text's arguments, in order.
 func (t Text) Args() []Arg {
 	_, args := t.unpack()
+	_, args = told(args)
 	return args
+}
+
+// told cuts off the sentence that came along with a code, which has no name among the arguments.
+func told(args []Arg) (sentence string, rest []Arg) {
+	if last := len(args) - 1; last >= 0 && args[last].Name == "" {
+		return args[last].String(), args[:last]
+	}
+	return "", args
 }
 
 // Arg returns one argument as a sentence; "" if there is none of that name.
@@ -109,13 +118,17 @@ func (t Text) Arg(name string) string {
 	return ""
 }
 
-// String is the sentence. A code that this program does not know, because a newer one said it, is
-// shown with its arguments.
+// String is the sentence: the one that came along with the code, if one did, else the catalogue's. A
+// code that this program does not know, because a newer one said it, is shown with its arguments.
 func (t Text) String() string {
 	if !strings.HasPrefix(t.packed, mark) {
 		return t.packed
 	}
 	code, args := t.unpack()
+	sentence, args := told(args)
+	if sentence != "" {
+		return sentence
+	}
 	if row := byName[code]; row != nil {
 		return row.render(args)
 	}
@@ -222,4 +235,21 @@ func (t Text) unpack() (code string, args []Arg) {
 		}
 		args = append(args, arg)
 	}
+}
+
+// Clean puts all words of the text through a function: its arguments, and the sentence that came
+// along. Texts from the network are cleaned before a terminal sees them.
+func (t *Text) Clean(clean func(string) string) {
+	code, args := t.unpack()
+	if code == "" {
+		*t = Words(clean(t.packed))
+		return
+	}
+	for i := range args {
+		args[i].Name = clean(args[i].Name)
+		for j := range args[i].Values {
+			args[i].Values[j].Clean(clean)
+		}
+	}
+	*t = pack(clean(code), args)
 }

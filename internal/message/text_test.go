@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,9 +60,29 @@ func TestATextsJSON(t *testing.T) {
 	}
 }
 
+func TestASentenceIsShownToThoseWhoDoNotKnowTheCatalogue(t *testing.T) {
+	data := []byte(`{"code":"no_leader","message":"{\"code\":\"test-empty\"}","notes":[{"why":{"code":"test-empty"}},` +
+		`{"why":{"code":"said-by-a-newer-one","args":{"node":{"code":"test-empty"}}},"next":"do"}]}`)
+	want := `{"code":"no_leader","message":"{\"code\":\"test-empty\"}","notes":[{"why":{"code":"test-empty",` +
+		`"text":"nothing to add"}},{"why":{"code":"said-by-a-newer-one","args":{"node":{"code":"test-empty"}},` +
+		`"text":"said-by-a-newer-one node=\"nothing to add\""},"next":"do"}]}`
+	got := Show(data)
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if again := Show(got); string(again) != want {
+		t.Errorf("shown twice it is %s", again)
+	}
+	var text Text
+	if err := json.Unmarshal([]byte(`{"code":"test-gone","args":{"node":"n"},"text":"as it was told"}`), &text); err != nil ||
+		text.String() != "as it was told" || !text.Is(testGone) || len(text.Args()) != 1 {
+		t.Errorf("%q of %v (%v)", text, text.Args(), err)
+	}
+}
+
 func TestWhatIsNoTextIsRefused(t *testing.T) {
 	for _, data := range []string{`5`, `{}`, `{"args":{}}`, `{"code":"a","more":1}`, `{"code":"a","args":[]}`,
-		`{"code":"a","args":{"b":1}}`, `["a"]`, `{"code":"a","args":{"b":[["c"]]}}`, deep(depthLimit + 1)} {
+		`{"code":"a","args":{"b":1}}`, `{"code":"a","args":{"":"b"}}`, `["a"]`, `{"code":"a","args":{"b":[["c"]]}}`, deep(depthLimit + 1)} {
 		var text Text
 		if err := json.Unmarshal([]byte(data), &text); err == nil {
 			t.Errorf("%s is read as %q", data, text)
@@ -110,4 +131,12 @@ func FuzzText(f *testing.F) {
 		}
 		_ = text.String()
 	})
+}
+
+func TestNoWordOfATextIsLeftOut(t *testing.T) {
+	text := testGone.With("no\x1bde", testGone.With("inner", Words("de\x07ep")))
+	text.Clean(func(text string) string { return strings.Map(func(r rune) rune { return max(r, ' ') }, text) })
+	if got := text.String(); got != "gone from no de: gone from inner: de ep" {
+		t.Errorf("%q", got)
+	}
 }

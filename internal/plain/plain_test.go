@@ -37,17 +37,26 @@ type answer struct {
 	Members map[string]string
 	Bytes   []byte
 	hidden  string
+	Said    said
+	Also    []said
 }
+
+// said keeps its words to itself.
+type said struct{ words string }
+
+func (s *said) Clean(clean func(string) string) { s.words = clean(s.words) }
 
 func TestScrubFindsEveryText(t *testing.T) {
 	const bad = "a\x1bb\nc"
 	got := answer{Name: bad, Why: bad, Text: bad, Inner: &answer{Name: bad, Names: []string{bad}}, Names: []string{bad},
-		Members: map[string]string{bad: bad}, Bytes: []byte(bad), hidden: bad}
+		Members: map[string]string{bad: bad}, Bytes: []byte(bad), hidden: bad,
+		Said: said{bad}, Also: []said{{bad}}}
 	Scrub(&got)
 	want := answer{Name: "a b c", Why: "a b\nc", Text: bad, Inner: &answer{Name: "a b c", Names: []string{"a b c"}},
 		Names:   []string{"a b c"},
-		Members: map[string]string{"a b c": "a b c"}, Bytes: []byte(bad), hidden: bad}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{})); diff != "" {
+		Members: map[string]string{"a b c": "a b c"}, Bytes: []byte(bad), hidden: bad,
+		Said: said{"a b c"}, Also: []said{{"a b c"}}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{}, said{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -10,9 +10,20 @@ const deepest = 32
 // document, which is a file of its owner's.
 func Scrub(value any) { scrub(reflect.ValueOf(value), "", deepest) }
 
+// cleaner is a text that keeps its words to itself.
+type cleaner interface {
+	Clean(clean func(string) string)
+}
+
 func scrub(v reflect.Value, tag string, depth int) {
 	if tag == "-" || depth == 0 {
 		return
+	}
+	if v.CanAddr() {
+		if c, cleans := v.Addr().Interface().(cleaner); cleans {
+			c.Clean(func(text string) string { return cleaned(text, tag == "lines") })
+			return
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -23,11 +34,7 @@ func scrub(v reflect.Value, tag string, depth int) {
 		if !v.CanSet() {
 			return
 		}
-		if tag == "lines" {
-			v.SetString(Lines(v.String()))
-			return
-		}
-		v.SetString(Text(v.String()))
+		v.SetString(cleaned(v.String(), tag == "lines"))
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() {

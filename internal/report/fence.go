@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Unprotected says why a node could not be fenced; empty when it could.
@@ -77,7 +78,7 @@ type FenceAnswers map[string]map[string]api.FenceCheck
 // FenceNode is how a node could be fenced, and how it was.
 func FenceNode(root *cluster.State, name string, asked FenceAnswers) api.FenceNode {
 	n, _ := root.Nodes.Get(name)
-	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why.String(), Unprotected: Unprotected(root, name),
+	node := api.FenceNode{Node: name, State: string(n.State), Why: message.Sentence(n.Why.String()), Unprotected: Unprotected(root, name),
 		HardwareUUID: n.HardwareUUID, Devices: []api.FenceDevice{}}
 	if open, fencing := root.Fences.Get(name); fencing {
 		node.State, node.Open = "fencing", &open

@@ -4,6 +4,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Lock is the lock as the tools show it; nil when there is none.
@@ -38,7 +39,7 @@ func freeze(service cluster.Service) *api.FreezeStatus {
 func failures(service cluster.Service) []api.Failed {
 	var list []api.Failed
 	for _, f := range service.FailedOn {
-		list = append(list, api.Failed{Node: f.Node, Why: f.Why.String(), At: f.At})
+		list = append(list, api.Failed{Node: f.Node, Why: message.Sentence(f.Why.String()), At: f.At})
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -69,8 +70,8 @@ func node(root *cluster.State, f Facts, name string) api.Node {
 		Name: name, ID: n.ID, State: string(n.State), Local: name == f.Local, Leader: name == f.Leader,
 		Voter: f.Voters[name], Witness: n.Witness,
 		Order: Order(root, n), Address: n.Address, Unprotected: Unprotected(root, name), Boot: n.Boot,
-		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why.String(),
-		Hung: n.Hung.String(),
+		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: message.Sentence(n.Why.String()),
+		Hung: message.Sentence(n.Hung.String()),
 	}
 	_, named := root.Document.Nodes[name]
 	out.Estranged = !named && !n.Witness && len(root.Document.Nodes) > 0
@@ -91,8 +92,8 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 		FlagsText: service.Flags.String(),
 		Owner:     service.Owner, LastOwner: service.LastOwner,
 		Restarts: len(resources.Remembered(service.Spec, service.Restarts, f.Now)), Since: service.SinceAt,
-		Reason: service.Reason.String(),
-		Behind: service.BehindWhy().String(), Freeze: freeze(service), Failures: failures(service),
+		Reason: message.Sentence(service.Reason.String()),
+		Behind: message.Sentence(service.BehindWhy().String()), Freeze: freeze(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {
 		out.Holders = append(out.Holders, h.Node)
