@@ -45,10 +45,11 @@ type Alert struct {
 	Secret fence.Secret `json:"secret,omitempty"`
 	// SecretCredential names a systemd credential of the daemon that holds Secret instead.
 	SecretCredential string `json:"secretCredential,omitempty"`
-	// Kinds, Subjects and States choose events; an empty list chooses all.
-	// Subjects are patterns as of path.Match.
+	// Kinds, Subjects, Codes and States choose events; an empty list chooses all.
+	// Subjects and Codes are patterns as of path.Match.
 	Kinds    []string `json:"kinds,omitempty"`
 	Subjects []string `json:"subjects,omitempty"`
+	Codes    []string `json:"codes,omitempty"`
 	States   []string `json:"states,omitempty"`
 	// Node tells; the leader does when it is empty.
 	Node string `json:"node,omitempty"`
@@ -94,7 +95,9 @@ func (a Alert) Wants(kind string, e Event) bool {
 		matched, err := path.Match(pattern, e.Subject)
 		return err == nil && matched
 	}
+	said := func(pattern string) bool { return message.Fits(pattern, e.Why.Code()) }
 	return kind != "" && (len(a.Kinds) == 0 || slices.Contains(a.Kinds, kind)) &&
+		(len(a.Codes) == 0 || slices.ContainsFunc(a.Codes, said)) &&
 		(len(a.Subjects) == 0 || slices.ContainsFunc(a.Subjects, fits)) &&
 		(len(a.States) == 0 || (e.From != e.To && slices.Contains(a.States, e.To)))
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/nearest"
 )
 
 // mostEvents bounds --limit; the cluster keeps no more.
@@ -24,9 +26,14 @@ const rememberedEvents = 100
 
 // events shows the timeline.
 func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
-	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit"), After: c.Uint64("after")}
+	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit"), After: c.Uint64("after"),
+		Code: c.String("code")}
 	if query.Limit < 1 || query.Limit > mostEvents {
 		return exitFailure, fmt.Errorf("%w: --limit must be between 1 and %d", cli.ErrUsage, mostEvents)
+	}
+	if query.Code != "" && !message.Known(query.Code) {
+		return exitFailure, fmt.Errorf("%w: no event has a code like '%s'; `clusterd codes` lists them.%s",
+			cli.ErrUsage, query.Code, nearest.Hint(query.Code, message.Names()))
 	}
 	if c.IsSet("after") {
 		query.Limit = mostKept

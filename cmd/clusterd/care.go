@@ -18,6 +18,8 @@ import (
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -50,6 +52,25 @@ func vmCommand() *urfave.Command {
 				return nil
 			},
 		}},
+	}
+}
+
+func codesCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "codes", Usage: "list what clusterd says: each code with its sentence", ArgsUsage: "[PATTERN]",
+		Description: "PATTERN is a code, or a pattern such as 'fence-*'. Alerts choose events by codes, and\n" +
+			"`clustat --events --code` does. Exit code 1 when no code fits.",
+		Action: func(c *urfave.Context) error {
+			pattern := c.Args().First()
+			if c.NArg() > 1 {
+				return fmt.Errorf("%w: one pattern at most", cli.ErrUsage)
+			}
+			if pattern != "" && !message.Known(pattern) {
+				return fmt.Errorf("there is no code like '%s'.%s", pattern, nearest.Hint(pattern, message.Names()))
+			}
+			fmt.Print(cli.Codes(pattern, 80))
+			return nil
+		},
 	}
 }
 

@@ -99,7 +99,7 @@ func newApp() *urfave.App {
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
 			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
-			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
+			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
 			replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
 			testCommand(),
 		}, helperCommands()...),

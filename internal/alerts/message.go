@@ -23,16 +23,26 @@ type Message struct {
 	Node    string    `json:"node,omitempty"`
 	From    string    `json:"from,omitempty"`
 	To      string    `json:"to,omitempty"`
-	Why     string    `json:"why"`
-	By      string    `json:"by,omitempty"`
-	Cause   uint64    `json:"cause,omitempty"`
+	// Why is the sentence of Code with Args, which are sentences too.
+	Why   string            `json:"why"`
+	Code  string            `json:"code,omitempty"`
+	Args  map[string]string `json:"args,omitempty"`
+	By    string            `json:"by,omitempty"`
+	Cause uint64            `json:"cause,omitempty"`
 	// Missed counts the events before this one that could not be told.
 	Missed uint64 `json:"missed,omitempty"`
 }
 
 // MessageOf makes the message about an event.
 func MessageOf(clusterName, alert, kind string, e cluster.Event, missed uint64) Message {
-	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(),
+	var args map[string]string
+	for _, arg := range e.Why.Args() {
+		if args == nil {
+			args = map[string]string{}
+		}
+		args[arg.Name] = arg.String()
+	}
+	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Code: e.Why.Code(), Args: args, Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(),
 		Subject: e.Subject, Node: e.Node,
 		From: e.From, To: e.To, Why: e.Why.String(), By: e.By, Cause: e.Cause, Missed: missed}
 }
@@ -53,7 +63,7 @@ func (m Message) Environment() []string {
 		{"CLUSTER", m.Cluster}, {"ALERT", m.Alert}, {"KIND", m.Kind}, {"INDEX", fmt.Sprint(m.Index)},
 		{"ORDINAL", fmt.Sprint(m.Ordinal)},
 		{"AT", m.At.Format(time.RFC3339Nano)}, {"SUBJECT", m.Subject}, {"NODE", m.Node}, {"FROM", m.From}, {"TO", m.To},
-		{"WHY", m.Why}, {"BY", m.By}, {"MISSED", fmt.Sprint(m.Missed)},
+		{"WHY", m.Why}, {"CODE", m.Code}, {"BY", m.By}, {"MISSED", fmt.Sprint(m.Missed)},
 	}
 	environment := make([]string, 0, len(pairs))
 	for _, pair := range pairs {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestAProgramGetsTheEvent(t *testing.T) {
 		return string(text)
 	}
 	var got Message
-	if err := json.Unmarshal([]byte(read("input")), &got); err != nil || got != example() {
+	if err := json.Unmarshal([]byte(read("input")), &got); err != nil || !reflect.DeepEqual(got, example()) {
 		t.Errorf("on its input: %+v, %v", got, err)
 	}
 	environment := read("environment")
@@ -153,7 +154,7 @@ func TestAnAddressIsPosted(t *testing.T) {
 	if err := Send(t.Context(), alert, example()); err != nil {
 		t.Fatal(err)
 	}
-	if got != example() || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" ||
+	if !reflect.DeepEqual(got, example()) || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" ||
 		header.Get("Content-Type") != "application/json" {
 		t.Errorf("posted %+v with %v", got, header)
 	}

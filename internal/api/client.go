@@ -270,6 +270,8 @@ type EventQuery struct {
 	After uint64
 	// Service and Node choose events about them; empty chooses all.
 	Service, Node string
+	// Code is a code, or a pattern such as fence-*; empty chooses all.
+	Code string
 	// Limit is how many of the newest are wanted; 0 leaves it to the daemon.
 	Limit int
 	// Wait lets the daemon wait for an event when there is none yet.
@@ -286,6 +288,7 @@ func (q EventQuery) values() url.Values {
 	set("after", strconv.FormatUint(q.After, 10), q.After > 0)
 	set("service", q.Service, q.Service != "")
 	set("node", q.Node, q.Node != "")
+	set("code", q.Code, q.Code != "")
 	set("limit", strconv.Itoa(q.Limit), q.Limit > 0)
 	set("wait", q.Wait.String(), q.Wait > 0)
 	return values

@@ -16,6 +16,8 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/nearest"
 )
 
 // Limits of alerts.
@@ -58,6 +60,7 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 			func(node *yaml.Node) { a.Authority = p.fileInstead(value, node, "ca", "the ca_file of "+what) }),
 		"kinds":    p.choices(&a.Kinds, "kinds of "+what, alertKinds),
 		"subjects": p.patterns(&a.Subjects, "subjects of "+what),
+		"codes":    p.codes(&a.Codes, "codes of "+what),
 		"states":   p.choices(&a.States, "states of "+what, cluster.EventStates()),
 		"node": func(node *yaml.Node) {
 			if word, ok := p.word(node, "the node of "+what); ok {
@@ -248,6 +251,19 @@ func (p *parser) patterns(into *[]string, what string) func(*yaml.Node) {
 	}
 }
 
+// codes makes a field of a list of codes or patterns of codes, each of which some code fits.
+func (p *parser) codes(into *[]string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		p.patterns(into, what)(node)
+		for i, pattern := range *into {
+			if !message.Known(pattern) && i < len(node.Content) {
+				p.fault(node.Content[i], "no event has a code like %q; `clusterd codes` lists them.%s", brief(pattern),
+					nearest.Hint(pattern, message.Names()))
+			}
+		}
+	}
+}
+
 // alertSecret reads a secret that is written out, or keeps the old one where the
 // mask stands.
 func (p *parser) alertSecret(alert, field string, mapping, node *yaml.Node) fence.Secret {
@@ -327,6 +343,7 @@ func changedAlert(old, new cluster.Alert) changes {
 	told = note(told, "secret_credential", old.SecretCredential, new.SecretCredential)
 	told = note(told, "kinds", list(old.Kinds), list(new.Kinds))
 	told = note(told, "subjects", list(old.Subjects), list(new.Subjects))
+	told = note(told, "codes", list(old.Codes), list(new.Codes))
 	told = note(told, "states", list(old.States), list(new.States))
 	told = note(told, "node", old.Node, new.Node)
 	old, new = old.WithDefaults(), new.WithDefaults()
@@ -357,7 +374,7 @@ func alertText(a cluster.Alert) string {
 	for _, choice := range []struct {
 		what  string
 		words []string
-	}{{"kinds", a.Kinds}, {"subjects", a.Subjects}, {"states", a.States}} {
+	}{{"kinds", a.Kinds}, {"subjects", a.Subjects}, {"codes", a.Codes}, {"states", a.States}} {
 		if len(choice.words) > 0 {
 			text += ", " + choice.what + " " + list(choice.words)
 		}

@@ -49,6 +49,11 @@ func (s *server) askLeader(ctx context.Context, leader, path string, into any) e
 	return s.daemon.ask(ctx, leader, n.Address, http.MethodGet, path, nil, into)
 }
 
+func choiceOf(r *http.Request) report.Choice {
+	query := r.URL.Query()
+	return report.Choice{Service: query.Get("service"), Node: query.Get("node"), Code: query.Get("code")}
+}
+
 func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if strings.Contains(r.Header.Get("Accept"), streamType) {
 		return s.stream(w, r)
@@ -60,7 +65,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error 
 	defer deadline.Stop()
 	for {
 		changed := s.daemon.replica.Changed()
-		page := report.Events(s.daemon.replica.Root(), after, limit, query.Get("service"), query.Get("node"))
+		page := report.Events(s.daemon.replica.Root(), after, limit, choiceOf(r))
 		if len(page.Events) > 0 || waitOf(r) == 0 {
 			writeJSON(w, http.StatusOK, page)
 			return nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
-	"github.com/clusterd/clusterd/internal/report"
 )
 
 const (
@@ -43,7 +42,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	out := streamWriter{w: w, control: http.NewResponseController(w)}
-	service, node := r.URL.Query().Get("service"), r.URL.Query().Get("node")
+	choice := choiceOf(r)
 	beat := time.NewTicker(streamBeat)
 	defer beat.Stop()
 	// The answer has begun: from here on a write that fails is the reader's end.
@@ -58,7 +57,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			after.Index, after.Ordinal = e.Index, e.Ordinal
-			if report.Concerns(e, service, node) && !out.event(root, e) {
+			if choice.Has(e) && !out.event(root, e) {
 				return nil
 			}
 		}

@@ -22,8 +22,8 @@ func Same(t *testing.T, path, want string) {
 	}
 	got, err := os.ReadFile(path)
 	if err != nil || string(got) != want {
-		t.Errorf("%s is not what the tool's options give (%v); write it anew with REWRITE=1 go test -tags "+
-			"libvirt_dlopen,urfave_cli_no_docs -run Manual ./cmd/... and read the difference", path, err)
+		t.Errorf("%s is not what its sources give (%v); write it anew with REWRITE=1 go test -tags "+
+			"libvirt_dlopen,urfave_cli_no_docs -run '%s' in this folder, and read the difference", path, err, t.Name())
 	}
 }
 

@@ -2,7 +2,9 @@ package message
 
 import (
 	"fmt"
+	"path"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +46,26 @@ func New(name, sentence string) *Code {
 	byName[name] = c
 	rows = append(rows, c)
 	return c
+}
+
+// Fits reports whether a code fits a pattern as of path.Match: fence-*.
+func Fits(pattern, code string) bool {
+	fits, err := path.Match(pattern, code)
+	return err == nil && fits && code != ""
+}
+
+// Known reports whether any code of the catalogue fits a pattern.
+func Known(pattern string) bool {
+	return slices.ContainsFunc(rows, func(c *Code) bool { return Fits(pattern, c.name) })
+}
+
+// Names are the names of all codes, in the order of the catalogue.
+func Names() []string {
+	names := make([]string, len(rows))
+	for i, c := range rows {
+		names[i] = c.name
+	}
+	return names
 }
 
 // Codes returns the catalogue, in the order of its files.

@@ -53,6 +53,9 @@ func Words(text string) Text { return Text{strings.TrimLeft(text, mark)} }
 // Sentence says what has no code yet.
 func Sentence(text string) Text { return Words(text) }
 
+// Equal reports whether two texts say the same; == does too.
+func (t Text) Equal(other Text) bool { return t == other }
+
 // IsZero reports whether nothing is said.
 func (t Text) IsZero() bool { return t.packed == "" }
 

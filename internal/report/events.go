@@ -3,13 +3,14 @@ package report
 import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // shownEvents is how many events are sent when nobody says how many.
 const shownEvents = 500
 
 // Events chooses events, oldest first; of too many the newest.
-func Events(root *cluster.State, after uint64, limit int, service, node string) api.Events {
+func Events(root *cluster.State, after uint64, limit int, choice Choice) api.Events {
 	if limit <= 0 || limit > 5000 {
 		limit = shownEvents
 	}
@@ -18,7 +19,7 @@ func Events(root *cluster.State, after uint64, limit int, service, node string) 
 		page.Oldest = root.Timeline[0].Index
 	}
 	for _, e := range root.Timeline {
-		if e.Index <= after || !Concerns(e, service, node) {
+		if e.Index <= after || !choice.Has(e) {
 			continue
 		}
 		page.Events = append(page.Events, e)
@@ -40,7 +41,15 @@ func endOfEntry(events []cluster.Event, end int) int {
 	return end
 }
 
-// Concerns reports whether an event is about the service and the node; empty is any.
-func Concerns(e cluster.Event, service, node string) bool {
-	return (service == "" || e.Subject == service) && (node == "" || e.Node == node || e.Subject == node)
+// Choice chooses events by what they are about and by their code; what is empty chooses all.
+type Choice struct {
+	Service, Node string
+	// Code is a code or a pattern such as fence-*, as of path.Match.
+	Code string
+}
+
+// Has reports whether an event is chosen.
+func (c Choice) Has(e cluster.Event) bool {
+	return (c.Service == "" || e.Subject == c.Service) && (c.Node == "" || e.Node == c.Node || e.Subject == c.Node) &&
+		(c.Code == "" || message.Fits(c.Code, e.Why.Code()))
 }

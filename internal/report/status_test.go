@@ -52,14 +52,14 @@ func TestAPageEndsWithAnEntry(t *testing.T) {
 	for _, index := range []uint64{1, 2, 2, 2, 3} {
 		root.Timeline = append(root.Timeline, cluster.Event{Index: index, Subject: "vm:a"})
 	}
-	page := Events(root, 1, 2, "", "")
+	page := Events(root, 1, 2, Choice{})
 	if len(page.Events) != 3 || page.Events[2].Index != 2 {
 		t.Errorf("the page is %+v", page.Events)
 	}
-	if newest := Events(root, 0, 2, "", ""); len(newest.Events) != 2 || newest.Events[1].Index != 3 {
+	if newest := Events(root, 0, 2, Choice{}); len(newest.Events) != 2 || newest.Events[1].Index != 3 {
 		t.Errorf("without an index the newest are %+v", newest.Events)
 	}
-	if none := Events(root, 0, 10, "vm:b", ""); len(none.Events) != 0 || none.Oldest != 1 {
+	if none := Events(root, 0, 10, Choice{Service: "vm:b"}); len(none.Events) != 0 || none.Oldest != 1 {
 		t.Errorf("of another service %+v", none)
 	}
 }

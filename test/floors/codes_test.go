@@ -1,0 +1,223 @@
+package floors
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/clusterd/clusterd/internal/manual"
+	"github.com/clusterd/clusterd/internal/message"
+)
+
+// row is one code of the catalogue as its source says it.
+type codeRow struct {
+	variable, code, sentence string
+	args                     int
+	at                       token.Position
+	used                     bool
+}
+
+// codeGroup is a block of codes with its comment.
+type codeGroup struct {
+	file, about string
+	rows        []*codeRow
+}
+
+// catalogue reads the rows of internal/message from its sources.
+func catalogue(t *testing.T) (groups []codeGroup) {
+	t.Helper()
+	files := token.NewFileSet()
+	paths, err := filepath.Glob("../../internal/message/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := map[string]int{}
+	for _, c := range message.Codes() {
+		args[c.Name()] = len(c.Args())
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, path, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declared := range file.Decls {
+			block, vars := declared.(*ast.GenDecl)
+			if !vars || block.Tok != token.VAR {
+				continue
+			}
+			group := codeGroup{file: strings.TrimSuffix(filepath.Base(path), ".go"), about: block.Doc.Text()}
+			for _, spec := range block.Specs {
+				if row := rowOf(t, files, spec.(*ast.ValueSpec)); row != nil {
+					row.args = args[row.code]
+					group.rows = append(group.rows, row)
+				}
+			}
+			if len(group.rows) > 0 {
+				groups = append(groups, group)
+			}
+		}
+	}
+	return groups
+}
+
+// rowOf reads `Name = New("code", "sentence")`; nil for another variable.
+func rowOf(t *testing.T, files *token.FileSet, spec *ast.ValueSpec) *codeRow {
+	t.Helper()
+	if len(spec.Values) != 1 {
+		return nil
+	}
+	call, isCall := spec.Values[0].(*ast.CallExpr)
+	if !isCall || len(call.Args) != 2 {
+		return nil
+	}
+	if made, named := call.Fun.(*ast.Ident); !named || made.Name != "New" {
+		return nil
+	}
+	return &codeRow{variable: spec.Names[0].Name, code: literal(t, call.Args[0]), sentence: literal(t, call.Args[1]),
+		at: files.Position(spec.Pos())}
+}
+
+// literal is the value of a string, which may be written in several pieces.
+func literal(t *testing.T, e ast.Expr) string {
+	t.Helper()
+	switch v := e.(type) {
+	case *ast.BinaryExpr:
+		return literal(t, v.X) + literal(t, v.Y)
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(v.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	t.Errorf("a code is not written out: %T", e)
+	return ""
+}
+
+// kebab is a Go name as a code: VMFoundTwice is vm-found-twice, NodeBMCSilent node-bmc-silent.
+func kebab(name string) string {
+	letters, code := []rune(name), ""
+	for i, letter := range letters {
+		begins := i > 0 && unicode.IsUpper(letter) &&
+			(!unicode.IsUpper(letters[i-1]) || (i+1 < len(letters) && unicode.IsLower(letters[i+1])))
+		if begins {
+			code += "-"
+		}
+		code += string(unicode.ToLower(letter))
+	}
+	return code
+}
+
+// TestEachCodeIsNamedAndUsed: a code is called what its variable is, something says it, and with as
+// many arguments as its sentence has.
+func TestEachCodeIsNamedAndUsed(t *testing.T) {
+	rows := map[string]*codeRow{}
+	for _, group := range catalogue(t) {
+		if group.about == "" {
+			t.Errorf("%s: a block of codes does not say what it is about", group.rows[0].at)
+		}
+		for _, row := range group.rows {
+			rows[row.variable] = row
+			if kebab(row.variable) != row.code {
+				t.Errorf("%s: %s is the code %q, want %q", row.at, row.variable, row.code, kebab(row.variable))
+			}
+			if strings.TrimSpace(row.sentence) != row.sentence || row.sentence == "" {
+				t.Errorf("%s: the sentence of %s is %q", row.at, row.code, row.sentence)
+			}
+		}
+	}
+	if len(rows) < 100 {
+		t.Fatalf("only %d codes found", len(rows))
+	}
+	eachSource(t, func(files *token.FileSet, file *ast.File, test bool) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			checkUse(t, files, rows, n, test)
+			return true
+		})
+	})
+	for _, row := range rows {
+		if !row.used {
+			t.Errorf("%s: nothing says %s", row.at, row.code)
+		}
+	}
+}
+
+// checkUse looks at message.X and message.X.With(…).
+func checkUse(t *testing.T, files *token.FileSet, rows map[string]*codeRow, n ast.Node, test bool) {
+	t.Helper()
+	of := func(e ast.Expr) *codeRow {
+		if chosen, is := e.(*ast.SelectorExpr); is {
+			if from, named := chosen.X.(*ast.Ident); named && from.Name == "message" {
+				return rows[chosen.Sel.Name]
+			}
+		}
+		return nil
+	}
+	switch v := n.(type) {
+	case *ast.SelectorExpr:
+		if row := of(v); row != nil && !test {
+			row.used = true
+		}
+	case *ast.CallExpr:
+		with, is := v.Fun.(*ast.SelectorExpr)
+		if !is || with.Sel.Name != "With" {
+			return
+		}
+		if row := of(with.X); row != nil && (len(v.Args) != row.args || v.Ellipsis.IsValid()) {
+			t.Errorf("%s: %s has %d arguments, its sentence needs %d", files.Position(v.Pos()), row.code, len(v.Args),
+				row.args)
+		}
+	}
+}
+
+// eachSource reads every Go file of the module.
+func eachSource(t *testing.T, read func(*token.FileSet, *ast.File, bool)) {
+	t.Helper()
+	files := token.NewFileSet()
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && len(entry.Name()) > 2 || entry.Name() == "testdata"):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err == nil {
+			read(files, file, strings.HasSuffix(path, "_test.go"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestThePageOfCodes holds docs/operators/codes.md; REWRITE=1 writes it anew.
+func TestThePageOfCodes(t *testing.T) {
+	head, err := os.ReadFile("testdata/codes-head.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page strings.Builder
+	page.Write(head)
+	for _, group := range catalogue(t) {
+		about := strings.Join(strings.Fields(group.about), " ")
+		page.WriteString("\n## " + strings.TrimSuffix(about, ".") + "\n\n| code | sentence |\n|---|---|\n")
+		for _, row := range group.rows {
+			page.WriteString("| `" + row.code + "` | " + strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(row.sentence) + " |\n")
+		}
+	}
+	manual.Same(t, "../../docs/operators/codes.md", page.String())
+}
