@@ -18,7 +18,7 @@ import (
 func badNight() model {
 	status := alpha()
 	status.Nodes[1] = api.Node{Name: "node2", ID: 17, State: "fencing", Unprotected: "12 attempts proved nothing"}
-	status.Notes = []cluster.Note{{Subject: "node2", Why: message.Sentence("node2 cannot be confirmed off")}}
+	status.Notes = []cluster.Note{{Subject: "node2", Why: message.Words("node2 cannot be confirmed off")}}
 	for i := range 30 {
 		status.Services = append(status.Services, api.Service{Name: fmt.Sprintf("vm:customer%02d", i), State: 112,
 			StateText: "started", Owner: "node2"})

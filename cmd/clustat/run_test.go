@@ -70,8 +70,8 @@ func start(t *testing.T, d *daemon) *daemon {
 			return
 		}
 		answer(w, cluster.Explanation{Service: r.PathValue("name"), State: "started", Owner: "node1",
-			Candidates: []cluster.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: message.Sentence("priority 1 in domain main")},
-				{Node: "node2", Why: message.Sentence("node2 is left")}}})
+			Candidates: []cluster.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: message.Words("priority 1 in domain main")},
+				{Node: "node2", Why: message.Words("node2 is left")}}})
 	})
 	server := &http.Server{Handler: mux}
 	go server.Serve(listener)
@@ -190,7 +190,7 @@ func TestNoDaemon(t *testing.T) {
 }
 
 func event(index uint64, subject, why string) cluster.Event {
-	return cluster.Event{Index: index, Subject: subject, Why: message.Sentence(why),
+	return cluster.Event{Index: index, Subject: subject, Why: message.Words(why),
 		At: time.Date(2026, 11, 22, 9, 0, int(index), 0, time.Local)}
 }
 

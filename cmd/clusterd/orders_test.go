@@ -14,7 +14,7 @@ import (
 func TestADrainsPlanIsReadable(t *testing.T) {
 	got := planText(api.DrainReply{Node: "node1", Steps: []cluster.DrainStep{
 		{Service: "service:shop", Method: cluster.MethodCold, Target: "node3"},
-		{Service: "vm:tied", Method: cluster.MethodStays, Next: message.Sentence("it goes by itself when a legal node is there"),
+		{Service: "vm:tied", Method: cluster.MethodStays, Next: message.Words("it goes by itself when a legal node is there"),
 			Blockers: []message.Text{message.Words("node2: not a member of restricted domain only1"),
 				message.Words("node3: it is kept apart from vm:other, which is here, and this sentence is a long one")}},
 		{Service: "vm:web", Method: cluster.MethodLive, Target: "node2"},
@@ -45,8 +45,8 @@ func TestTheOrderOfAStopIsReadable(t *testing.T) {
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"},
 			{Subject: "vm:db", Node: "node1", To: "stopping"}},
 		Notes: []cluster.Note{
-			{Subject: "node2", Why: message.Sentence("it is lost, and what it ran is not stopped")},
-			{Subject: "vm:old", Why: message.Sentence("it is started, and frozen by root: nothing is done to it, whatever happens")},
+			{Subject: "node2", Why: message.Words("it is lost, and what it ran is not stopped")},
+			{Subject: "vm:old", Why: message.Words("it is started, and frozen by root: nothing is done to it, whatever happens")},
 		},
 	})
 	want := `  1. vm:web on node3
@@ -68,7 +68,7 @@ func TestTheOrderOfAStopIsReadable(t *testing.T) {
 func TestProgressNamesWhatIsLeft(t *testing.T) {
 	status := api.Status{Services: []api.Service{{Name: "vm:a", StateText: "migrating"},
 		{Name: "vm:b", StateText: "started"}, {Name: "vm:c", StateText: "started"}},
-		Notes: []cluster.Note{{Subject: "vm:b", Why: message.Sentence("stays on node1: it is paused")}}}
+		Notes: []cluster.Note{{Subject: "vm:b", Why: message.Words("stays on node1: it is paused")}}}
 	want := "2 services are still there:\n  vm:a migrating\n  vm:b started: stays on node1: it is paused\n"
 	if got := progressOf(status, []string{"vm:a", "vm:b"}); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

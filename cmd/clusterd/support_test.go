@@ -119,7 +119,7 @@ func pretendDaemon(t *testing.T, socket string) {
 	mux.Handle("GET "+api.PathStatus,
 		answer(api.Status{Cluster: "office", Local: "node1", Index: 42,
 			Warnings: []string{"the BMC refuses " + bmcPassword}}))
-	told := cluster.Event{Index: 1, Subject: "node1", Why: message.Sentence("quoted " + bmcPassword + " and " + dataKey)}
+	told := cluster.Event{Index: 1, Subject: "node1", Why: message.Words("quoted " + bmcPassword + " and " + dataKey)}
 	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{told}}))
 	mux.Handle("GET "+api.PathConfig, answer(api.Document{Version: 7, Text: documentInForce}))
 	kept := membership.Backup{State: *secretState(), DataKey: []byte("gossip-key-of-32-bytes-in-base64")}

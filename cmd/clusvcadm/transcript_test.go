@@ -82,7 +82,7 @@ func TestTranscriptOfEveryReturnCode(t *testing.T) {
 	var told transcript
 	for code := 2; code >= -21; code-- {
 		d := start(t, api.Reply{Done: true, Code: code, Owner: "node1",
-			Why: message.Sentence(fmt.Sprintf("the sentence behind return code %d", code))})
+			Why: message.Words(fmt.Sprintf("the sentence behind return code %d", code))})
 		out, errOut, exit := d.call(t.Context(), "-r vm:web -m node2", cli.Screen{})
 		told.typed("-r vm:web -m node2", out, errOut, exit)
 	}
@@ -136,15 +136,15 @@ func TestTranscriptOfDryRuns(t *testing.T) {
 	}
 	moved := cluster.Rehearsal{Done: true, Owner: "node2",
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node2", From: "started", To: "migrating",
-			Why: message.Sentence("asked to migrate"), By: "root"},
-			{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: message.Sentence("moved live")}}}
+			Why: message.Words("asked to migrate"), By: "root"},
+			{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: message.Words("moved live")}}}
 	try("-M vm:web -m node2", moved)
 	try("-M vm:web -m node2 --json", moved)
 	try("-r vm:web -m node2",
-		cluster.Rehearsal{Done: true, Code: -7, Refused: message.Sentence("node2 is not a member of restricted domain main")})
+		cluster.Rehearsal{Done: true, Code: -7, Refused: message.Words("node2 is not a member of restricted domain main")})
 	try("-e service:shop", cluster.Rehearsal{
-		Notes: []cluster.Note{{Subject: "service:shop", Why: message.Sentence("no node may run it: node1 is on standby"),
-			Next: message.Sentence("clusterd node return node1")}}})
+		Notes: []cluster.Note{{Subject: "service:shop", Why: message.Words("no node may run it: node1 is on standby"),
+			Next: message.Words("clusterd node return node1")}}})
 	try("-e vm:web", cluster.Rehearsal{Done: true, Code: -10})
 	try("-l", cluster.Rehearsal{})
 	try("-u", cluster.Rehearsal{})

@@ -23,7 +23,7 @@ func example() Message {
 	return MessageOf("alpha", "pager", "service",
 		cluster.Event{Index: 7, Ordinal: 1, At: time.Date(2026, 11, 22, 10, 15, 4, 0, time.UTC), Subject: "vm:web",
 			Node: "node1",
-			From: "started", To: "failed", Why: message.Sentence("a stop was\x00not \"confirmed\"; $(reboot)")}, 3)
+			From: "started", To: "failed", Why: message.Words("a stop was\x00not \"confirmed\"; $(reboot)")}, 3)
 }
 
 // script writes a program.

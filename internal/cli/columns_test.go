@@ -23,8 +23,8 @@ func TestATerminalShowsWhatMatters(t *testing.T) {
 		name := fmt.Sprintf("service:customer-acme-production-%d", n)
 		status.Services = append(status.Services, api.Service{Name: name, State: int(resources.Started),
 			StateText: "started", Owner: "node1"})
-		status.Notes = append(status.Notes, cluster.Note{Subject: name, Why: message.Sentence("waits until node1 is off"),
-			Next: message.Sentence("see clusterd fence status node1")})
+		status.Notes = append(status.Notes, cluster.Note{Subject: name, Why: message.Words("waits until node1 is off"),
+			Next: message.Words("see clusterd fence status node1")})
 	}
 	status.Services = append(status.Services,
 		api.Service{Name: "vm:big", State: int(resources.Migrating), StateText: "migrating", Owner: "node3", Target: "node2",
@@ -67,7 +67,7 @@ func TestAFenceThatFailsIsToldOnce(t *testing.T) {
 	status := api.Status{Quorate: true, Nodes: []api.Node{
 		{Name: "node1", State: "fencing", Unprotected: "12 attempts have proven nothing"},
 		{Name: "node2", State: "online", Online: true, Unprotected: "its BMC does not answer"},
-	}, Notes: []cluster.Note{{Subject: "node1", Why: message.Sentence("node1 cannot be confirmed off")}}}
+	}, Notes: []cluster.Note{{Subject: "node1", Why: message.Words("node1 cannot be confirmed off")}}}
 	text := noteSection(status, View{Width: 80})
 	if strings.Contains(text, "12 attempts") || !strings.Contains(text, "node2: unprotected: its BMC does not answer") {
 		t.Errorf("the notes are:\n%s", text)
@@ -92,7 +92,7 @@ func TestAFirstStartIsNoRecovery(t *testing.T) {
 // One service on a terminal is shown with what it waits for; in a pipe the row stands alone.
 func TestOneServiceIsShownWithItsNotes(t *testing.T) {
 	status := api.Status{Quorate: true, Services: []api.Service{{Name: "vm:web", StateText: "stopped"}, {Name: "vm:db"}},
-		Notes: []cluster.Note{{Subject: "vm:web", Why: message.Sentence("no node may run it")}, {Subject: "vm:db", Why: message.Sentence("frozen")}}}
+		Notes: []cluster.Note{{Subject: "vm:web", Why: message.Words("no node may run it")}, {Subject: "vm:db", Why: message.Words("frozen")}}}
 	view := View{Service: "vm:web", Width: 80, Terminal: true}
 	if text := Status(status, view); !strings.Contains(text, "no node may run it") || strings.Contains(text, "frozen") {
 		t.Errorf("on a terminal:\n%s", text)

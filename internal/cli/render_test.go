@@ -67,7 +67,7 @@ func alpha() api.Status {
 			{Name: "vm:db", State: 114, StateText: "failed", Owner: "node2", LastOwner: "node2", Since: at("10:02:00.000"),
 				Restarts: 2,
 				Holders:  []string{"node2"},
-				Reason: message.Sentence("the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still " +
+				Reason: message.Words("the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still " +
 					"be running there"),
 				Unprotected: "the document names no fence device for node2"},
 			{Name: "vm:mail", State: 112, StateText: "started", Flags: 1, FlagsText: "Z", Owner: "node1",
@@ -75,16 +75,16 @@ func alpha() api.Status {
 				Freeze: &api.FreezeStatus{At: at("09:30:00.000"), By: "root", Reason: "resizing its disk",
 					Until: at("11:30:00.000")}},
 			{Name: "vm:new", State: 119, StateText: "disabled", Since: at("09:00:00.000"),
-				Failures: []api.Failed{{Node: "node1", Why: message.Sentence("libvirt: no space left on device"), At: at("08:59:00.000")}}},
+				Failures: []api.Failed{{Node: "node1", Why: message.Words("libvirt: no space left on device"), At: at("08:59:00.000")}}},
 			{Name: "vm:moving", State: 120, StateText: "migrating", Owner: "node1", Since: at("10:15:00.000"),
 				Holders: []string{"node1", "vote1"},
 				Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 29, BytesPerSecond: 100 << 20,
 					TimeLeft: 5 * time.Second}},
 		},
 		Notes: []cluster.Note{
-			{Subject: "vm:db", Why: message.Sentence("is not recovered: node2 is lost and cannot be fenced, because the document names no " +
+			{Subject: "vm:db", Why: message.Words("is not recovered: node2 is lost and cannot be fenced, because the document names no " +
 				"fence device for it"),
-				Next: message.Sentence("Make sure that node2 is off, then: clusterd fence confirm node2")},
+				Next: message.Words("Make sure that node2 is off, then: clusterd fence confirm node2")},
 		},
 		Warnings: []string{"the log volume is 91 % full"},
 		Lock:     &api.LockStatus{Locked: true, At: at("10:14:00.000"), By: "root", Reason: "the storage is being looked at"},
@@ -144,23 +144,23 @@ func TestStatusXML(t *testing.T) {
 func night() []cluster.Event {
 	return []cluster.Event{
 		{Index: 7, At: at("09:15:04.123"), Subject: "node2", From: "online", To: "lost",
-			Why: message.Sentence("its kernel is silent to node1 and node3 on every network"), By: "liveness"},
+			Why: message.Words("its kernel is silent to node1 and node3 on every network"), By: "liveness"},
 		{Index: 7, Ordinal: 1, At: at("09:15:04.123"), Node: "node2", Subject: "vm:web", From: "started", To: "recovering",
-			Why: message.Sentence("node2 is lost"), Cause: 7},
+			Why: message.Words("node2 is lost"), Cause: 7},
 		{Index: 9, At: at("09:15:04.641"), Subject: "node2", From: "lost", To: "fenced",
-			Why: message.Sentence("bmc2 took the off command and then read off twice, 312 ms apart"), Phases: []cluster.Phase{
+			Why: message.Words("bmc2 took the off command and then read off twice, 312 ms apart"), Phases: []cluster.Phase{
 				{What: "last heard", At: at("09:15:03.160")},
 				{What: "lost", At: at("09:15:04.120")},
 				{What: "fence sent", At: at("09:15:04.125")},
 				{What: "off confirmed", At: at("09:15:04.640"), Took: 515 * time.Millisecond},
 			}},
 		{Index: 12, At: at("23:59:59.999"), Node: "node3", Subject: "vm:web", To: "started",
-			Why: message.Sentence("the hypervisor says that it runs")},
+			Why: message.Words("the hypervisor says that it runs")},
 		{Index: 15, At: at("23:59:59.999").Add(time.Second), Node: "node2", Subject: "vm:web-with-a-name-longer-than-usual",
-			Why: message.Sentence("migrated live from node3"), By: "root on node1",
+			Why: message.Words("migrated live from node3"), By: "root on node1",
 			Phases: []cluster.Phase{{What: "total", Took: 1234 * time.Millisecond}, {What: "downtime", Took: 61 * time.Second}}},
 		{Index: 16, At: at("23:59:59.999").Add(time.Second), Subject: "evil\x1b[2J",
-			Why: message.Sentence("control\ncharacters \x07 are not obeyed")},
+			Why: message.Words("control\ncharacters \x07 are not obeyed")},
 	}
 }
 
@@ -182,7 +182,7 @@ func TestTimelineInPiecesIsTheTimeline(t *testing.T) {
 		}
 	}
 	unchanged := cluster.Event{At: at("09:00:00.000"), Subject: "vm:web", Node: "node1", From: "started", To: "started",
-		Why: message.Sentence("asked to stop")}
+		Why: message.Words("asked to stop")}
 	if got := Timeline([]cluster.Event{unchanged}, 80); got != "Sun Nov 22 2026\n09:00:00.000  vm:web  started on "+
 		"node1: asked to stop\n" {
 		t.Errorf("an event without a change: %q", got)

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/message"
 )
 
 // subjectLimit bounds the column of names; longer ones push their line.
@@ -67,16 +66,16 @@ func eventText(event cluster.Event) string {
 	if event.Node != "" && event.Node != event.Subject {
 		change = strings.TrimSpace(change + " on " + event.Node)
 	}
-	text := event.Why
-	if change != "" && !text.IsZero() {
-		text = message.Sentence(change + ": " + text.String())
-	} else if text.IsZero() {
-		text = message.Sentence(change)
+	text := event.Why.String()
+	if change != "" && text != "" {
+		text = change + ": " + text
+	} else if text == "" {
+		text = change
 	}
 	if by := byText(event); by != "" {
-		text = message.Sentence(text.String() + " (by " + by + ")")
+		text += " (by " + by + ")"
 	}
-	return text.String()
+	return text
 }
 
 // byText is who or what decided. A first start is no recovery, although the same rule makes it.

@@ -282,7 +282,7 @@ func TestALogThatWentOnIsNotTakenOver(t *testing.T) {
 	inPair(t, favourNode1, func(s *site) {
 		d := s.current("node1")
 		parting := cluster.Parting{Warrant: cluster.Warrant{Node: "node1", Boot: d.boot, Generation: 1,
-			Delay: 10 * time.Second}, Through: d.log.LastIndex() - 1, Why: message.Sentence("lost"), At: time.Now(),
+			Delay: 10 * time.Second}, Through: d.log.LastIndex() - 1, Why: message.Words("lost"), At: time.Now(),
 			Result: &fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off"}}}
 		parting.Warrant.Peer.Node = "node2"
 		s.kill("node1")

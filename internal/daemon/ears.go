@@ -2,9 +2,7 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -88,12 +86,12 @@ func (d *Daemon) test(ctx context.Context, node string) {
 
 // judged puts a verdict into the mind's words.
 func judged(v quorum.Verdict) cluster.Verdict {
-	said := make([]string, 0, len(v.SeenBy))
+	said := make([]message.Text, 0, len(v.SeenBy))
 	for _, w := range v.SeenBy {
-		said = append(said, fmt.Sprintf("%s: kernel %s, daemon %s", w.Peer, w.Kernel, w.Daemon))
+		said = append(said, message.PeerSaw.With(w.Peer, w.Kernel, w.Daemon))
 	}
 	verdict := cluster.Verdict{Node: v.Node, Kernel: answer(v.Kernel), Daemon: answer(v.Daemon),
-		Why: message.Sentence(strings.Join(said, "; "))}
+		Why: message.PeersSaw.With(said)}
 	if verdict.Kernel == cluster.Silent && len(v.SeenBy) > 1 && !confirmed(v.SeenBy[1:]) {
 		// Only this node could look, and it may be the one that is cut off.
 		verdict.Kernel = cluster.Uncertain

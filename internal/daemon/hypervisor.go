@@ -98,11 +98,11 @@ const mostOfAVolume = 400
 
 // volumeChanged hears how the volume of the data folder is.
 func (d *Daemon) volumeChanged(h quorum.Health) {
-	volume := cluster.Volume{Why: message.Sentence(h.Reason), Failing: !h.Writable}
+	why := h.Reason
 	if h.Writable {
-		volume.Why = message.Sentence(h.Low)
+		why = h.Low
 	}
-	d.warnings.set("log volume", volume.Why.String())
-	volume.Why = message.Sentence(shortened(volume.Why.String(), mostOfAVolume))
+	d.warnings.set("log volume", why)
+	volume := cluster.Volume{Why: message.Words(shortened(why, mostOfAVolume)), Failing: !h.Writable}
 	d.box.add(func(in *mind.Input) { in.Volume = &volume })
 }

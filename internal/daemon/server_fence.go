@@ -71,11 +71,7 @@ func (s *server) intentFor(n cluster.Member, asked api.FenceRequest, who caller)
 			}
 		}
 	}
-	why := "asked by " + who.Name
-	if asked.Reason != "" {
-		why += ": " + asked.Reason
-	}
-	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: message.Sentence(why), By: who.Name, Override: true,
+	return cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencer, Why: message.FenceAsked.With(who.Name, asked.Reason), By: who.Name, Override: true,
 		Reboot: asked.Op == api.FenceReboot}
 }
 

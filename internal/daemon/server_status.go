@@ -35,7 +35,7 @@ func (s *server) leadersNotes(ctx context.Context, leader string) []cluster.Note
 	defer cancel()
 	var theirs api.Status
 	if err := s.askLeader(ctx, leader, api.PathStatus, &theirs); err != nil {
-		return []cluster.Note{{Subject: leader, Why: message.Sentence("the leader could not be asked what it waits for")}}
+		return []cluster.Note{{Subject: leader, Why: message.LeaderUnasked.With()}}
 	}
 	return theirs.Notes
 }

@@ -351,8 +351,8 @@ func TestADaemonThatWasTakenForItsOlderBootComesUpOnceMore(t *testing.T) {
 		s.until("the new boot looks", func() bool { return me().State == cluster.NodeLooking && me().Boot == older })
 		first := me().Incarnation
 		applied, err := at.propose(context.Background(),
-			cluster.Contact{Node: victim, Incarnation: first, State: cluster.NodeLost, Why: message.Sentence("tested")},
-			cluster.BeginFence{Node: victim, Boot: me().Boot, Fencer: at.name, Why: message.Sentence("tested"), Override: true},
+			cluster.Contact{Node: victim, Incarnation: first, State: cluster.NodeLost, Why: message.Words("tested")},
+			cluster.BeginFence{Node: victim, Boot: me().Boot, Fencer: at.name, Why: message.Words("tested"), Override: true},
 			cluster.ConfirmFence{Node: victim, Boot: me().Boot, By: "root"})
 		if err != nil || applied.Err() != nil || me().State != cluster.NodeFenced {
 			t.Fatalf("%v, %v: %+v", err, applied.Err(), me())

@@ -73,7 +73,7 @@ func lossPlan(t testing.TB) mind.Planned {
 	view := cluster.View{Self: "node1", Leading: true, Quiet: time.Second, Newest: index,
 		Contacts: map[string]cluster.Contactwatch{
 			"node2": {Silence: 2 * time.Second, Heard: true, Verdict: &cluster.Verdict{Node: "node2", Kernel: cluster.Silent,
-				Daemon: cluster.Silent, Why: message.Sentence("nobody reached it")}, VerdictAge: 50 * time.Millisecond},
+				Daemon: cluster.Silent, Why: message.Words("nobody reached it")}, VerdictAge: 50 * time.Millisecond},
 			"node3": {Heard: true},
 		}}
 	root := state.Fork()
@@ -146,7 +146,7 @@ func TestReplayShowsAChangedDecision(t *testing.T) {
 func TestOtherWordsAreTheSameDecision(t *testing.T) {
 	r := lossRecord(t)
 	contact := r.Planned.Decision.Commands[0].(cluster.Contact)
-	contact.Why = message.Sentence("put otherwise")
+	contact.Why = message.Words("put otherwise")
 	r.Planned.Decision.Commands[0] = contact
 	comparison, err := Replay(r)
 	if err != nil || !comparison.Same || !comparison.Reworded {

@@ -105,7 +105,7 @@ func (p *Paper) Put(service, node string) error {
 		return fmt.Errorf("there is no node %s in the document", node)
 	}
 	begin := cluster.Begin{Service: service, Intent: cluster.IntentStart, Node: node, Definition: s.Spec.Definition,
-		Why: message.Sentence("put there for the rehearsal")}
+		Why: message.RehearsedStart.With()}
 	if why := p.apply(begin); why != "" {
 		return fmt.Errorf("%s cannot run on %s: %s", service, node, why)
 	}
@@ -137,8 +137,8 @@ func (p *Paper) Down(nodes ...string) error {
 	for _, node := range nodes {
 		n, _ := p.state.Nodes.Get(node)
 		commands := []cluster.Command{
-			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.Sentence("it is off")},
-			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: self, Why: message.Sentence("it is off"), Override: true, By: "rehearsal"},
+			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.RehearsedOff.With()},
+			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: self, Why: message.RehearsedOff.With(), Override: true, By: "rehearsal"},
 			cluster.ConfirmFence{Node: node, Boot: n.Boot, By: "rehearsal", Why: "it is off"},
 		}
 		for _, c := range commands {
@@ -185,10 +185,9 @@ func (p *Paper) GoesOnAlone() (bool, error) {
 	}
 	for node := range p.lost {
 		n, _ := p.state.Nodes.Get(node)
-		why := "it is the other one of two nodes, and nobody else is left to ask"
 		for _, c := range []cluster.Command{
-			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.Sentence("nobody reaches it")},
-			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: p.view().Self, Why: message.Sentence(why), By: "two_node", Override: true},
+			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.RehearsedSilence.With()},
+			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: p.view().Self, Why: message.RehearsedAlone.With(), By: "two_node", Override: true},
 		} {
 			if err := p.must(c); err != nil {
 				return false, err
@@ -228,7 +227,7 @@ func (p *Paper) view() cluster.View {
 		if p.lost[node] {
 			watch.Silence = cluster.TimingFor(p.state.Document.Timing).Lost
 			watch.Verdict = &cluster.Verdict{Node: node, Kernel: cluster.Silent, Daemon: cluster.Silent,
-				Why: message.Sentence("nobody reaches it")}
+				Why: message.RehearsedSilence.With()}
 		}
 		v.Contacts[node] = watch
 	}

@@ -276,7 +276,7 @@ func (d *daemon) proposeFor(p mind.Proposal) {
 // test asks every daemon in touch to reach a node.
 func (d *daemon) test(name string) {
 	w, victim := d.host.world, d.host.world.Hosts[name]
-	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Sentence("no answer to anybody")}
+	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Words("no answer to anybody")}
 	peers, asked := 0, 0
 	for _, p := range w.order {
 		if victim == nil || p == victim || !p.member {
@@ -294,13 +294,13 @@ func (d *daemon) test(name string) {
 		if !w.linked(p, victim) {
 			continue
 		}
-		v.Kernel, v.Why = cluster.Answers, message.Sentence("its kernel answers "+p.Name)
+		v.Kernel, v.Why = cluster.Answers, message.Words("its kernel answers "+p.Name)
 		if victim.daemon != nil && !victim.daemon.paused && !victim.logless() {
-			v.Daemon, v.Why = cluster.Answers, message.Sentence(p.Name+" reaches its daemon")
+			v.Daemon, v.Why = cluster.Answers, message.Words(p.Name+" reaches its daemon")
 		}
 	}
 	if v.Kernel == cluster.Silent && peers > 0 && asked == 0 {
-		v.Kernel, v.Why = cluster.Uncertain, message.Sentence("no peer could look, and this node may be the one that is cut off")
+		v.Kernel, v.Why = cluster.Uncertain, message.Words("no peer could look, and this node may be the one that is cut off")
 	}
 	d.in.Verdicts = append(d.in.Verdicts, v)
 	d.poke()

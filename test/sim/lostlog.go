@@ -374,7 +374,7 @@ func (d *daemon) askForLog() {
 			d.nextLife = fmt.Sprintf("%s-log-%d", h.Name, w.lives)
 		}
 		before, _ := leader.state.Nodes.Get(h.Name)
-		c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: message.Sentence(h.log.lost)}
+		c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: message.Words(h.log.lost)}
 		w.Propose(leader.Name, c, func(refused string) {
 			if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife ||
 				w.Leader() != leader.Name || !d.alive() || !h.logless() {

@@ -160,7 +160,7 @@ func (d *daemon) keepAlone() {
 			return
 		}
 		h.world.tell("%s writes down that it goes on alone: %s", h.Name, why)
-		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: message.Sentence(why), At: epoch.Add(h.world.Now),
+		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: message.Words(why), At: epoch.Add(h.world.Now),
 			LastHeard: epoch.Add(h.world.Now - a.Contact.Silence)}
 		p.run.since, p.otherBoot = h.clock(), h.other().boot
 		h.world.changed()

@@ -295,7 +295,7 @@ func (w *World) mendKey(h *Host) bool {
 		w.Propose(leader.Name, cluster.ConfirmFence{Node: h.Name, Boot: open.Boot, By: "root", Why: "it is off"}, nil)
 	case me.State == cluster.NodeLost: // the brake may hold the shot back until a person asks for it
 		w.Propose(leader.Name, cluster.BeginFence{Node: h.Name, Boot: me.Boot, Fencer: leader.Name, By: "root",
-			Why: message.Sentence("it is replaced"), Override: true}, nil)
+			Why: message.Words("it is replaced"), Override: true}, nil)
 	}
 	w.rejoinAsNew(h)
 	return true

@@ -37,11 +37,11 @@ func (s *Script) volumes(rounds int) {
 // volumeFaults are drawn by volumes alone. Each begins with little room.
 func volumeFaults() []faultKind {
 	return []faultKind{{"volume fails", 0, func(w *World, f Fault, h *Host) {
-		h.SetVolume(cluster.Volume{Why: message.Sentence("less than 256 MiB are free")})
+		h.SetVolume(cluster.Volume{Why: message.Words("less than 256 MiB are free")})
 		if f.Choice%3 > 0 {
 			w.After(f.While/8, func() {
 				if !w.calmly { // else everything is mended already
-					h.SetVolume(cluster.Volume{Why: message.Sentence("read-only file system"), Failing: true})
+					h.SetVolume(cluster.Volume{Why: message.Words("read-only file system"), Failing: true})
 				}
 			})
 		}
