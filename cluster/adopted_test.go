@@ -27,7 +27,7 @@ func TestAVMThatIsTakenInIsOnTheDisksItIsSeenOn(t *testing.T) {
 	if a := b.Service("vm:a").Astray; a == nil || a.Drift.None() {
 		t.Fatalf("what it runs on is not told: %+v", a)
 	}
-	if why := b.Service("vm:a").ThrowsAway(); why == "" {
+	if why := b.Service("vm:a").ThrowsAway(); why.IsZero() {
 		t.Error("it may be stopped without a word")
 	}
 }
@@ -65,7 +65,7 @@ func TestWhatACopyWroteGoesIntoNoOlderStart(t *testing.T) {
 			t.Errorf("%s: told is %q", c.name, told)
 		}
 		b.Up("node1", "another boot")
-		if a := b.Service("vm:a"); (a.HoldsBack() != "") != c.held || a.State != resources.Recovering {
+		if a := b.Service("vm:a"); a.HoldsBack().IsZero() == c.held || a.State != resources.Recovering {
 			t.Errorf("%s: it is %s and held back by %q", c.name, a.State, a.HoldsBack())
 		}
 	}

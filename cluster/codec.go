@@ -5,10 +5,13 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // commandVersion is written with every command, so that a later shape of the
@@ -252,7 +255,7 @@ func packed(text []byte) ([]byte, error) {
 		return text, nil
 	}
 	if len(text) > largestUnpacked {
-		return nil, fmt.Errorf("an entry of %d bytes is larger than the limit of %d", len(text), largestUnpacked)
+		return nil, errors.New(message.LogEntryTooLarge.With(len(text), largestUnpacked).String())
 	}
 	var small bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&small, gzip.BestSpeed)
@@ -294,7 +297,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.reader.Read(p)
 	if b.left -= n; b.left < 0 {
-		return n, fmt.Errorf("it unpacks to more than %d bytes", largestUnpacked)
+		return n, errors.New(message.LogEntryUnpacks.With(largestUnpacked).String())
 	}
 	return n, err
 }
@@ -305,40 +308,38 @@ func (b *bounded) Read(p []byte) (int, error) {
 // own in the table, and keeps the old rule for States below it.
 const CurrentLevel = 1
 
-// Premature says why commands may not be proposed at a State's level; "" if
+// Premature says why commands may not be proposed at a State's level; nothing if
 // they may. It is asked before a command enters the log, because a member with
 // an older binary would stop at it, or apply it otherwise.
-func (r *Release) Premature(s *State, commands []Command) string {
+func (r *Release) Premature(s *State, commands []Command) message.Text {
 	if s.ID == "" {
-		return "" // not founded yet: what founds it brings the level
+		return message.Text{} // not founded yet: what founds it brings the level
 	}
 	for _, c := range commands {
 		if raise, is := c.(RaiseLevel); is && raise.Level > r.level {
-			return fmt.Sprintf("cluster version %d is not known here, this clusterd knows version %d", raise.Level, r.level)
+			return message.VersionUnknown.With(raise.Level, r.level)
 		}
-		if why := r.PrematureFor(s, c); why != "" {
+		if why := r.PrematureFor(s, c); !why.IsZero() {
 			return why
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // PrematureFor is the same question about one command. Apply asks it again: a level
 // can also fall, by the restoring of an older backup.
-func (r *Release) PrematureFor(s *State, c Command) string {
+func (r *Release) PrematureFor(s *State, c Command) message.Text {
 	if needed := r.LevelOf(c); s.ID != "" && needed > s.Level {
-		return fmt.Sprintf("this needs cluster version %d, and version %d is in force until every member runs a clusterd "+
-			"that knows it; upgrade the nodes that `clusterd node list` shows with an older one", needed, s.Level)
+		return message.VersionNeeded.With(needed, s.Level)
 	}
-	return ""
+	return message.Text{}
 }
 
-// Unknown says that a State follows rules that this binary does not know; "" if
+// Unknown says that a State follows rules that this binary does not know; nothing if
 // it knows them. Going on with such a State would make it differ from the others'.
-func (r *Release) Unknown(s *State) string {
+func (r *Release) Unknown(s *State) message.Text {
 	if s.Level <= r.level {
-		return ""
+		return message.Text{}
 	}
-	return fmt.Sprintf("cluster version %d is in force, this clusterd knows version %d; install the version of clusterd "+
-		"that the other nodes run", s.Level, r.level)
+	return message.VersionTooNew.With(s.Level, r.level)
 }

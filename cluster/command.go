@@ -13,8 +13,7 @@ import (
 // ErrUnknownCommand is returned when an entry carries a command that this
 // binary does not know. The daemon must stop with these words: going on would
 // make its State differ from the others'.
-var ErrUnknownCommand = errors.New(
-	"the log contains a command that this version of clusterd does not know; install the version the other nodes run")
+var ErrUnknownCommand = errors.New(message.LogUnknownCommand.With().String())
 
 // Command is one change of State, as it is written to the log. What is known of each is its row
 // in the table (commands).
@@ -46,10 +45,10 @@ func Encode(commands []Command) ([]byte, error) { return Current.Encode(commands
 func Decode(data []byte) ([]Command, error) { return Current.Decode(data) }
 
 // Premature is that of this release.
-func Premature(s *State, commands []Command) string { return Current.Premature(s, commands) }
+func Premature(s *State, commands []Command) message.Text { return Current.Premature(s, commands) }
 
 // Unknown is that of this release.
-func Unknown(s *State) string { return Current.Unknown(s) }
+func Unknown(s *State) message.Text { return Current.Unknown(s) }
 
 // Entry is one committed entry of the log.
 type Entry struct {

@@ -250,12 +250,11 @@ func (s Service) BehindWhy() message.Text {
 	case s.Behind != nil && s.Behind.Definition == s.Spec.Definition:
 		return s.Behind.Why
 	case !s.Spec.Traits().Parts:
-		return message.Sentence("its definition changed after this start; the new one counts from the next (clusvcadm -R " + s.Spec.Name + ")")
+		return message.DeclarationNextStart.With(s.Spec.Name)
 	case !s.Enabled && s.State == resources.Started && s.Wish == nil:
-		return message.Sentence("it runs although it is disabled, so its changed declaration is not put in force (clusvcadm -e " +
-			s.Spec.Name + " keeps it, and does that)")
+		return message.DeclarationDisabled.With(s.Spec.Name)
 	}
-	return message.Sentence("its changed declaration is not in force yet")
+	return message.DeclarationPending.With()
 }
 
 // Begins reports whether an event is the beginning of an act.
@@ -272,11 +271,11 @@ func (e Event) Begins() bool {
 func Clash(one, other *resources.Spec) (why message.Text, exclusive bool) {
 	switch {
 	case one.Exclusive:
-		return message.Sentence("it is exclusive, and " + other.Name + " is here"), true
+		return message.ClashExclusive.With(other.Name), true
 	case other.Exclusive:
-		return message.Sentence(other.Name + " is here, which is exclusive"), true
+		return message.ClashWithExclusive.With(other.Name), true
 	case slices.Contains(one.Apart, other.Name) || slices.Contains(other.Apart, one.Name):
-		return message.Sentence("it is kept apart from " + other.Name + ", which is here"), false
+		return message.ClashApart.With(other.Name), false
 	}
 	return message.Text{}, false
 }

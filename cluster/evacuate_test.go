@@ -21,7 +21,7 @@ func TestALeaveStopsNothingThatANodeTakesLive(t *testing.T) {
 	standby("node3", cluster.OrderStandby)
 	b.Must(cluster.Leave{Node: "node1", By: "root"})
 	stop := cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node1", Purpose: cluster.ForRecovery,
-		By: "leave", Why: message.Sentence("planned")}
+		By: "leave", Why: message.Words("planned")}
 	standby("node2", "")
 	b.Refused(stop, "node2 can take vm:a live")
 	standby("node2", cluster.OrderStandby)

@@ -1,13 +1,11 @@
 package cluster
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -171,7 +169,7 @@ func (s Service) FoundTwice() bool { return strings.HasPrefix(s.Reason.String(),
 
 // Overtakes is what the request is told that this one takes the place of.
 func (c Ask) Overtakes() message.Text {
-	return message.Sentence(fmt.Sprintf("overtaken: %s asked to %s it", words.OrElse(c.By, "an administrator"), c.Op))
+	return message.RequestOvertaken.With(c.By, c.Op)
 }
 
 // Return codes of requests; the numbers and texts are rgmanager's
@@ -281,13 +279,13 @@ const (
 func (c Begin) InWords() message.Text {
 	switch c.Intent {
 	case IntentMigrate:
-		return message.Sentence(words.Sentence(fmt.Sprintf("migrate it from %s to %s", c.Node, c.Target), c.Why.String()))
+		return message.NextMigrate.With(c.Node, c.Target, c.Why)
 	case IntentConvalesce:
-		return message.Sentence(words.Sentence("start what is down of it on "+c.Node, c.Why.String()))
+		return message.NextConvalesce.With(c.Node, c.Why)
 	case IntentReconfigure:
-		return message.Sentence(words.Sentence("put its changed declaration in force on "+c.Node, c.Why.String()))
+		return message.NextReconfigure.With(c.Node, c.Why)
 	}
-	return message.Sentence(words.Sentence(fmt.Sprintf("%s it on %s", c.Intent, c.Node), c.Why.String()))
+	return message.NextAct.With(c.Intent, c.Node, c.Why)
 }
 
 // LastDecision is the newest event that began to put a service somewhere.

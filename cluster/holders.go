@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -78,7 +77,7 @@ func (c Done) NeverSent(intent Intent, h Holder) bool {
 func (h Holder) After(result resources.Result, index uint64) Holder {
 	h.Condition, h.Since = string(result.Source), index
 	if result.Source == resources.Unknown {
-		h.Ask, h.Why = true, message.Sentence("the last act there proved nothing")
+		h.Ask, h.Why = true, message.HolderUnproven.With()
 	}
 	return h
 }
@@ -169,14 +168,17 @@ func (s Service) Running() []string {
 	return nodes
 }
 
-// HolderNames are the nodes of all holders, in a sentence.
-func HolderNames(s Service) string {
+// HolderNodes are the nodes of all holders.
+func HolderNodes(s Service) []string {
 	names := make([]string, 0, len(s.Holders))
 	for _, h := range s.Holders {
 		names = append(names, h.Node)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
+
+// HolderNames are the nodes of all holders, in a sentence.
+func HolderNames(s Service) string { return strings.Join(HolderNodes(s), ", ") }
 
 // Astray tells of a VM that runs on other disks than it was started with: a snapshot
 // was taken and not committed, a disk was attached by hand. A start goes by the
@@ -232,23 +234,22 @@ func (s Service) Left() resources.Drift {
 	return s.Astray.Unless(s.Spec.Disks)
 }
 
-// ThrowsAway says why a service must not be stopped without a person's word; "" if it
-// may.
-func (s Service) ThrowsAway() string {
+// ThrowsAway says why a service must not be stopped without a person's word; nothing if
+// it may.
+func (s Service) ThrowsAway() message.Text {
 	if s.Astray == nil || s.Astray.Said != "" || !s.Left().Leaves() {
-		return ""
+		return message.Text{}
 	}
-	return fmt.Sprintf("%s runs on %s, and the next start would be without that", s.Spec.Name, s.Left().Names())
+	return message.AstrayRuns.With(s.Spec.Name, s.Left().Names())
 }
 
-// HoldsBack says why a service must not be started without a person's word; "" if it
-// may.
-func (s Service) HoldsBack() string {
+// HoldsBack says why a service must not be started without a person's word; nothing if
+// it may.
+func (s Service) HoldsBack() message.Text {
 	if s.Astray == nil || s.Astray.Said != "" || !s.Left().Loses() {
-		return ""
+		return message.Text{}
 	}
-	return fmt.Sprintf("it ran on %s when it was last seen on %s: what it wrote last is not on its declared disks",
-		s.Left().Names(), s.Astray.Node)
+	return message.AstrayRan.With(s.Left().Names(), s.Astray.Node)
 }
 
 // HeldByLoss adds to the end of a service that it is not started again by itself.
@@ -256,8 +257,8 @@ func (s Service) HeldByLoss(from resources.State, why message.Text) message.Text
 	if from != resources.Started || (s.State != resources.Recovering && s.State != resources.Recoverable) {
 		return why
 	}
-	if loss := s.HoldsBack(); loss != "" {
-		return message.Sentence(why.String() + ". NOT STARTED AGAIN BY ITSELF: " + loss)
+	if loss := s.HoldsBack(); !loss.IsZero() {
+		return message.AstrayHeld.With(why, loss)
 	}
 	return why
 }
@@ -265,14 +266,12 @@ func (s Service) HeldByLoss(from resources.State, why message.Text) message.Text
 // AstrayNext says what a person does about it.
 func (s Service) AstrayNext() message.Text {
 	if s.State == resources.Started && s.Left().Loses() {
-		return message.Sentence(fmt.Sprintf("end the snapshot on %s (`virsh blockcommit %s DISK --active --pivot`), "+
-			"or give it up with --declared-disks", s.Owner, s.Spec.Short()))
+		return message.DoCommitSnapshot.With(s.Owner, s.Spec.Short())
 	}
 	if s.State == resources.Started {
-		return message.Sentence(fmt.Sprintf("declare the disk, or detach it on %s, or give it up with --declared-disks", s.Owner))
+		return message.DoDeclareDisk.With(s.Owner)
 	}
-	return message.Sentence(fmt.Sprintf("merge it (`qemu-img commit FILE`, while nothing runs on it), or give it up; then "+
-		"`clusvcadm -e %s --declared-disks`", s.Spec.Name))
+	return message.DoMergeOverlay.With(s.Spec.Name)
 }
 
 // Given notes a person's word that what the service wrote elsewhere may be left.
@@ -298,7 +297,7 @@ func (s Service) WordIsOver() Service {
 // CameBack ends what was astray before a start, and says what the start left behind.
 func (s Service) CameBack(why message.Text) (Service, message.Text) {
 	if left := s.Left(); left.Leaves() {
-		why = message.Sentence(words.Sentence(why.String(), "it came back on its declared disks, without "+left.Names()))
+		why = message.AstrayCameBack.With(why, left.Names())
 	}
 	s.Astray = nil
 	return s, why
@@ -321,12 +320,12 @@ type Thaw struct {
 	Until   time.Time `json:"until"`
 }
 
-// EndText is the end of a freeze in words.
-func (f *Freeze) EndText() string {
+// EndText is the end of a freeze in words; nothing where it has none.
+func (f *Freeze) EndText() message.Text {
 	if f == nil || f.Until.IsZero() {
-		return ""
+		return message.Text{}
 	}
-	return "until " + f.Until.UTC().Format("2006-01-02 15:04:05 MST")
+	return message.FreezeEnds.With(f.Until.UTC().Format("2006-01-02 15:04:05 MST"))
 }
 
 // Leftover tells that a start of ours which is no longer wanted, or a migration

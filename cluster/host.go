@@ -1,7 +1,7 @@
 package cluster
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -98,9 +98,9 @@ func MayLease(s *State, node, boot string) error {
 	n, known := s.Nodes.Get(node)
 	switch {
 	case !known:
-		return fmt.Errorf("%s is no member of the cluster", node)
+		return errors.New(message.LeaseNoMember.With(node).String())
 	case Condemned(s, n, boot):
-		return fmt.Errorf("boot %.8s of %s is to end", boot, node)
+		return errors.New(message.LeaseCondemned.With(boot[:min(len(boot), 8)], node).String())
 	}
 	return nil
 }
@@ -143,13 +143,13 @@ const (
 	PauseHypervisor     = 5 * time.Second
 )
 
-// HungWhy says why a node can take no VM in at present; "" if it can. A service made of
-// resources needs no hypervisor.
-func (n Member) HungWhy(service Service) string {
+// HungWhy says why a node can take no VM in at present; nothing if it can. A service
+// made of resources needs no hypervisor.
+func (n Member) HungWhy(service Service) message.Text {
 	if n.Hung.IsZero() || !service.Spec.Traits().Hypervisor {
-		return ""
+		return message.Text{}
 	}
-	return "its hypervisor does not answer"
+	return message.TargetHung.With()
 }
 
 // Volume is what a node found wrong with the volume on which its log and its State lie.
@@ -182,16 +182,15 @@ func (n Member) LastVolume() Volume {
 // Words say what is wrong.
 func (v Volume) Words() message.Text {
 	if v.Failing {
-		return message.Sentence("its data volume cannot be written, so it takes no part in the log: " + v.Why.String())
+		return message.VolumeFails.With(v.Why)
 	}
-	return message.Sentence("its data volume is running full: " + v.Why.String())
+	return message.VolumeFills.With(v.Why)
 }
 
-// Next says what to do. A node that cannot write follows the log no more, and is judged by that.
+// Next says what to do. A node that cannot write no longer follows the log, and is judged by that.
 func (v Volume) Next(node string) message.Text {
-	next := fmt.Sprintf("make room on %s, or see its kernel log for what is wrong with the disk; its VMs run on", node)
 	if v.Failing {
-		next += ", and unless it follows the log again it is fenced as a deaf node and they start elsewhere"
+		return message.DoMendVolume.With(node)
 	}
-	return message.Sentence(next)
+	return message.DoMakeRoom.With(node)
 }

@@ -14,11 +14,14 @@ import (
 func TestAHungHypervisorTakesNoVM(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	up := b.Node("node1").Incarnation
-	b.Refused(cluster.NodeHypervisor{Node: "node1", Incarnation: up - 1, Why: message.Sentence("no answer")}, "older incarnation")
-	if told := b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up, Why: message.Sentence("no answer")}).Events; len(told) != 1 {
+	says := func(incarnation uint64, why string) cluster.NodeHypervisor {
+		return cluster.NodeHypervisor{Node: "node1", Incarnation: incarnation, Why: message.Words(why)}
+	}
+	b.Refused(says(up-1, "no answer"), "older incarnation")
+	if told := b.Must(says(up, "no answer")).Events; len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
-	if told := b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up, Why: message.Sentence("other words")}).Events; len(told) != 0 {
+	if told := b.Must(says(up, "other words")).Events; len(told) != 0 {
 		t.Errorf("the same was told again: %v", told)
 	}
 	b.Refused(b.StartOf("vm:a", "node1"), "does not answer")
@@ -29,7 +32,7 @@ func TestAHungHypervisorTakesNoVM(t *testing.T) {
 		}
 	}
 	made := cluster.Service{Spec: resources.Spec{Name: "service:web"}}
-	if why := w.MayRun(made, b.Node("node1")); why != "" {
+	if why := w.MayRun(made, b.Node("node1")); !why.IsZero() {
 		t.Errorf("a service made of resources needs no hypervisor: %s", why)
 	}
 	b.Must(cluster.NodeHypervisor{Node: "node1", Incarnation: up})

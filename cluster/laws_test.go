@@ -123,7 +123,8 @@ func TestANodeLostBeforeItsInventoryLooksStillWhenHeardAgain(t *testing.T) {
 	b.Lose("node1")
 	b.Refused(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: incarnation, AsOf: b.S.Index,
 		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
-	b.Must(cluster.Contact{Node: "node1", Incarnation: incarnation, State: cluster.NodeOnline, Why: message.Sentence("heard")})
+	b.Must(cluster.Contact{Node: "node1", Incarnation: incarnation, State: cluster.NodeOnline,
+		Why: message.Words("heard")})
 	if n := b.Node("node1"); n.State != cluster.NodeLooking {
 		t.Errorf("it is %s", n.State)
 	}

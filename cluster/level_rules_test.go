@@ -1,11 +1,11 @@
 package cluster_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -27,14 +27,14 @@ func TestALevelIsThatOfWhatACommandSays(t *testing.T) {
 			Services: map[string]resources.Spec{"vm:a": {Name: "vm:a", Rules: rules}}}}
 	}
 	s := &cluster.State{ID: "id", Level: cluster.CurrentLevel}
-	if why := release.PrematureFor(s, document(resources.Rules{Priority: 1})); why != "" {
+	if why := release.PrematureFor(s, document(resources.Rules{Priority: 1})); !why.IsZero() {
 		t.Errorf("a document that all know is refused: %s", why)
 	}
 	needs := document(resources.Rules{Exclusive: true})
-	if why := release.PrematureFor(s, needs); !strings.Contains(why, "needs cluster version 2") {
+	if why := release.PrematureFor(s, needs); !why.Is(message.VersionNeeded) || why.Arg("version") != "2" {
 		t.Errorf("a document that older members would read otherwise is let in: %q", why)
 	}
-	if s.Level++; release.PrematureFor(s, needs) != "" {
+	if s.Level++; !release.PrematureFor(s, needs).IsZero() {
 		t.Errorf("it is refused although the level is in force")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // novelty is what rules of the first level know nothing of.
@@ -82,7 +83,7 @@ func TestALevelIsRaisedWhenAllMembersKnowIt(t *testing.T) {
 	b.Must(novelty)
 	b.Refused(cluster.RaiseLevel{Level: cluster.CurrentLevel}, "cannot follow")
 	further := []cluster.Command{cluster.RaiseLevel{Level: clustertest.NextLevel + 1}}
-	if why := clustertest.Next.Premature(b.S, further); !strings.Contains(why, "is not known here") {
+	if why := clustertest.Next.Premature(b.S, further); !why.Is(message.VersionUnknown) {
 		t.Errorf("a level that is not known here may be proposed: %q", why)
 	}
 }
@@ -93,10 +94,10 @@ func saysVersion(n cluster.Note) bool { return strings.Contains(n.Why.String(), 
 func TestWhatOlderBinariesDoNotKnowStaysOut(t *testing.T) {
 	b := newer(t)
 	mixed := []cluster.Command{cluster.Leave{Node: "node1"}, novelty}
-	if why := clustertest.Next.Premature(b.S, mixed); !strings.Contains(why, "needs cluster version 2") {
+	if why := clustertest.Next.Premature(b.S, mixed); !why.Is(message.VersionNeeded) || why.Arg("version") != "2" {
 		t.Errorf("it may be proposed: %q", why)
 	}
-	if why := clustertest.Next.Premature(b.S, mixed[:1]); why != "" {
+	if why := clustertest.Next.Premature(b.S, mixed[:1]); !why.IsZero() {
 		t.Errorf("what all know may not be proposed: %s", why)
 	}
 	data, err := clustertest.Next.Encode(mixed)
@@ -132,7 +133,7 @@ func TestATooOldDaemonSaysSoAndAppliesNothing(t *testing.T) {
 		t.Errorf("level %d after an entry that was not applied", b.S.Level)
 	}
 	b.Must(cluster.RaiseLevel{Level: clustertest.NextLevel})
-	if cluster.Unknown(b.S) == "" || clustertest.Next.Unknown(b.S) != "" {
+	if cluster.Unknown(b.S).IsZero() || !clustertest.Next.Unknown(b.S).IsZero() {
 		t.Errorf("the State is unknown here: %q; to the newer: %q", cluster.Unknown(b.S), clustertest.Next.Unknown(b.S))
 	}
 	if s, err := entry(novelty); s != nil || !errors.Is(err, cluster.ErrUnknownCommand) {

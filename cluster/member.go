@@ -2,10 +2,8 @@ package cluster
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
 )
@@ -15,18 +13,17 @@ const ByLeave = "leave"
 
 // NotLive says why a service cannot move live.
 func NotLive(service Service) message.Text {
-	return message.Sentence(service.Spec.Name + " is made of resources and cannot move live; relocate it")
+	return message.ServiceNotLive.With(service.Spec.Name)
 }
 
 // LeftBehind says of a VM that came up on another node than the one on which it ran
-// what is still there; "" for nothing.
-func (s Service) LeftBehind() string {
+// what is still there; nothing where nothing is.
+func (s Service) LeftBehind() message.Text {
 	stays := s.Spec.Stays()
 	if stays == "" || s.LastOwner == "" || s.LastOwner == s.Owner || s.Owner == "" {
-		return ""
+		return message.Text{}
 	}
-	return "it runs on " + s.Owner + " without what is in " + stays + " on " + s.LastOwner +
-		", unless that is one and the same on both"
+	return message.StateLeftBehind.With(s.Owner, stays, s.LastOwner)
 }
 
 // Lock keeps every service of the cluster from being started until a person
@@ -216,28 +213,33 @@ type NodeEmpty struct {
 	Order uint64 `json:"order"`
 }
 
-// Beginning says what an order means.
-func (o Order) Beginning() string {
-	text := map[OrderKind]string{
-		OrderStandby: "on standby: it takes no services, those on it move away live where they can",
-		OrderDrain:   "is drained: it takes no services, those on it move away",
-		OrderMaintenance: "goes into maintenance: it takes no services, those on it move away, and once it holds " +
-			"nothing it is not fenced",
-	}[o.Kind]
+// Beginning says what an order means, and why it was given.
+func (o Order) Beginning() message.Text {
+	deadline := ""
 	if !o.Deadline.IsZero() {
-		text += "; from " + o.Deadline.UTC().Format("2006-01-02 15:04:05 MST") + " on also by stop and start"
+		deadline = o.Deadline.UTC().Format("2006-01-02 15:04:05 MST")
 	}
-	return text
+	switch o.Kind {
+	case OrderDrain:
+		return message.OrderDrainBegins.With(deadline, o.Why)
+	case OrderMaintenance:
+		return message.OrderMaintenanceBegins.With(deadline, o.Why)
+	}
+	return message.OrderStandbyBegins.With(deadline, o.Why)
 }
 
-// OrderWhy says that an order keeps services off the node; "" if none does.
-func (n Member) OrderWhy() string {
+// OrderWhy says that an order keeps services off the node; nothing if none does.
+func (n Member) OrderWhy() message.Text {
 	if n.Order == nil {
-		return ""
+		return message.Text{}
 	}
-	text := map[OrderKind]string{OrderStandby: "on standby", OrderDrain: "being drained",
-		OrderMaintenance: "in maintenance"}[n.Order.Kind]
-	return words.Sentence(text+" by order of "+words.OrElse(n.Order.By, "an administrator"), n.Order.Why)
+	switch n.Order.Kind {
+	case OrderDrain:
+		return message.OrderDrain.With(n.Order.By, n.Order.Why)
+	case OrderMaintenance:
+		return message.OrderMaintenance.With(n.Order.By, n.Order.Why)
+	}
+	return message.OrderStandby.With(n.Order.By, n.Order.Why)
 }
 
 // DefaultStopGrace is how long a daemon that was stopped on purpose is waited for
@@ -260,26 +262,21 @@ func (n Member) StoppedOnPurpose() bool { return n.State == NodeSilent && n.Stop
 // its grace.
 func daemonSilent(n Member, w Contactwatch, timing Timing) Judgement {
 	left := (timing.SilentGrace - w.KernelOnly).Round(time.Second)
-	j := Judgement{State: NodeSilent, Next: message.Sentence("systemctl start clusterd on " + n.Name)}
+	j := Judgement{State: NodeSilent, Next: message.DoStartClusterd.With(n.Name)}
 	if n.Stopped {
-		j.Why = message.Sentence(fmt.Sprintf("clusterd was stopped on %s on purpose; its kernel answers (%s)", n.Name, w.Verdict.Why))
-		j.Wait = message.Sentence(fmt.Sprintf("clusterd was stopped on purpose; unless it is back in %s, %s is fenced and what runs there "+
-			"starts elsewhere", left, n.Name))
+		j.Why = message.SilentStopped.With(n.Name, w.Verdict.Why)
+		j.Wait = message.SilentStoppedGrace.With(left, n.Name)
 		return j
 	}
-	j.Why = message.Sentence(fmt.Sprintf("the kernel of %s answers, its daemon has been silent for %s (%s)", n.Name,
-		w.Silence.Round(10*time.Millisecond), w.Verdict.Why))
-	j.Wait = message.Sentence(fmt.Sprintf("clusterd does not answer; unless it does in %s, %s is fenced and what runs there starts "+
-		"elsewhere", left, n.Name))
+	j.Why = message.SilentDaemon.With(n.Name, w.Silence.Round(10*time.Millisecond), w.Verdict.Why)
+	j.Wait = message.SilentDaemonGrace.With(left, n.Name)
 	return j
 }
 
 // outOfGrace says why a node is lost whose kernel answers.
 func outOfGrace(n Member, w Contactwatch, timing Timing) message.Text {
 	if n.Stopped {
-		return message.Sentence(fmt.Sprintf("clusterd was stopped on %s on purpose and did not come back within %s (%s)", n.Name,
-			timing.SilentGrace, w.Verdict.Why))
+		return message.LostByStop.With(n.Name, timing.SilentGrace, w.Verdict.Why)
 	}
-	return message.Sentence(fmt.Sprintf("the daemon of %s stayed silent for %s although its kernel answers (%s)", n.Name,
-		timing.SilentGrace, w.Verdict.Why))
+	return message.LostByDaemon.With(n.Name, timing.SilentGrace, w.Verdict.Why)
 }

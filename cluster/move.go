@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -66,8 +65,7 @@ func (v View) RestEnd(service *Service, tick time.Duration) {
 
 // HungNext says what a person does about a guest of which nobody can tell anything.
 func (s Service) HungNext(node string) message.Text {
-	return message.Sentence(fmt.Sprintf("`virsh destroy %s` on %s, where nothing answers for it, or `clusvcadm -d %s`, which ends it; "+
-		"where virsh hangs as well, restart libvirtd there, which touches no VM", s.Spec.Short(), node, s.Spec.Name))
+	return message.DoDestroyHungVM.With(s.Spec.Short(), node, s.Spec.Name)
 }
 
 // Gathers reports whether a start of the cluster's own goes where its companions
@@ -93,7 +91,7 @@ func (s Service) ArrivedHome(node string) Service {
 
 // PlacedWhy says that a person put the service where it is.
 func (s *Service) PlacedWhy() message.Text {
-	return message.Sentence(fmt.Sprintf("an administrator put %s on %s", s.Spec.Name, s.Owner))
+	return message.ServicePlaced.With(s.Spec.Name, s.Owner)
 }
 
 // Newer tells which of two services that run together decides where both are: one
@@ -130,38 +128,38 @@ func (s Service) Killed() bool { return s.Spec.Traits().Killable }
 func (s Service) pausable() bool { return s.Spec.Traits().Pausable }
 
 // TwiceWhat is what is done about a service that runs twice.
-func (s Service) TwiceWhat() string {
+func (s Service) TwiceWhat() message.Text {
 	if s.pausable() {
-		return "the copy that does not belong there is paused, nothing is destroyed"
+		return message.TwicePaused.With()
 	}
-	return "its resources cannot be paused, and nothing is stopped"
+	return message.TwiceNotPaused.With()
 }
 
 // TwiceRemedy is what a person does about it.
 func (s Service) TwiceRemedy() message.Text {
 	if s.pausable() {
-		return message.Sentence("stop the wrong copy with `virsh destroy` on its node")
+		return message.DoStopWrongVM.With()
 	}
-	return message.Sentence("stop the wrong copy's resources by hand on its node, and find out who started them")
+	return message.DoStopWrongResources.With()
 }
 
-// Fall is the word for how a service of this kind falls.
-func (s Service) Fall() string {
+// CleanupWhy says what a stop is for that removes what is left of a service that fell on a node.
+func (s Service) CleanupWhy(node string) message.Text {
 	if !s.Spec.Traits().Parts {
-		return "crash"
+		return message.CleanupCrash.With(node)
 	}
-	return "failure"
+	return message.CleanupFailure.With(node)
 }
 
 // RunningWhy is the sentence about a service that runs.
 func (s Service) RunningWhy(h Holder) message.Text {
 	switch {
 	case !s.Spec.Traits().Parts:
-		return message.Sentence("the guest runs")
+		return message.GuestRuns.With()
 	case s.Flags&resources.Partial != 0:
-		return message.Sentence(words.Sentence("it goes on in part", h.Reason))
+		return message.ServiceRunsPart.With(h.Reason)
 	}
-	return message.Sentence("its resources run")
+	return message.ResourcesRun.With()
 }
 
 // RunningWhat names the last moment of a recovery.

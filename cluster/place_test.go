@@ -17,7 +17,7 @@ func TestTheFirstReasonIsTheOneThatIsShown(t *testing.T) {
 	service := b.Service("vm:a")
 	service.Spec.Apart = []string{"vm:b"}
 	for _, node := range []string{"node1", "node2"} {
-		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: message.Sentence("no memory"), At: b.At,
+		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: message.Words("no memory"), At: b.At,
 			Incarnation: b.Node(node).Incarnation})
 	}
 	b.S.Services.Set("vm:a", service)
@@ -30,7 +30,7 @@ func TestTheFirstReasonIsTheOneThatIsShown(t *testing.T) {
 		"node3": "it is kept apart from vm:b, which is here",
 	}
 	for _, c := range rules.Of(b.S).Candidates(service) {
-		if c.Barred != want[c.Node] {
+		if c.Barred.String() != want[c.Node] {
 			t.Errorf("%s is barred by %q, not by %q", c.Node, c.Barred, want[c.Node])
 		}
 	}

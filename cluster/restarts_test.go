@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 func TestStartsInARowAreALoop(t *testing.T) {
@@ -43,8 +44,7 @@ func TestNobodySendsAServiceIntoALoop(t *testing.T) {
 	}
 	move := cluster.Ask{Request: "soon", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2", By: "root"}
 	b.Must(move)
-	says(b, "soon", cluster.CodeNodeDead, "node2 is given no work now: "+b.Node("node2").Restarts.Says()+
-		"; `journalctl -u clusterd` there says why")
+	says(b, "soon", cluster.CodeNodeDead, message.TargetRestless.With("node2", b.Node("node2").Restarts.Says()).String())
 	b.At = b.At.Add(cluster.RestartsApart)
 	move.Request = "later"
 	b.Must(move)

@@ -1,10 +1,8 @@
 package cluster
 
 import (
-	"fmt"
 	"time"
 
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -31,9 +29,9 @@ type Loop struct {
 	// Starts are the starts of the last LoopForgets whose ends are known.
 	Starts []time.Time `json:"starts,omitempty"`
 	// Last is how it ended last, Index and Node when and where.
-	Last  string `json:"last"`
-	Index uint64 `json:"index"`
-	Node  string `json:"node"`
+	Last  message.Text `json:"last,omitzero"`
+	Index uint64       `json:"index"`
+	Node  string       `json:"node"`
 }
 
 // Pause is how long the service rests before it is started again: not at all the
@@ -53,7 +51,7 @@ func (l *Loop) Pause() time.Duration {
 
 // Says tells of a loop in a sentence.
 func (l *Loop) Says() message.Text {
-	return message.Sentence(fmt.Sprintf("started %d times in the last %s, last end: %s", len(l.Starts), words.Minutes(LoopForgets), l.Last))
+	return message.LoopStarts.With(len(l.Starts), LoopForgets, l.Last)
 }
 
 // TellsRound: of many rounds the first ones are told, and then each doubling.
@@ -114,7 +112,7 @@ func (v View) loopsMove() bool {
 
 // Next is what to do about the loop.
 func (l *Loop) Next(name string) message.Text {
-	return message.Sentence(fmt.Sprintf("look at its console and its log on %s; `clusvcadm -d %s` ends the restarts", l.Node, name))
+	return message.DoEndLoop.With(l.Node, name)
 }
 
 const (
@@ -148,9 +146,8 @@ func (r *Restarts) Loop() bool { return r != nil && r.Count > RestartsKnown }
 func (r *Restarts) Told() bool { return !r.Loop() || r.Count&(r.Count-1) == 0 }
 
 // Says tells of the restarts in a sentence.
-func (r *Restarts) Says() string {
-	return fmt.Sprintf("its daemon has started %d times in %s, and none of them ran for %s", r.Count,
-		r.Last.Sub(r.First).Round(time.Second), RestartsApart)
+func (r *Restarts) Says() message.Text {
+	return message.DaemonRestarts.With(r.Count, r.Last.Sub(r.First).Round(time.Second), RestartsApart)
 }
 
 // RoundOf reports whether a change of a node's standing is one more round of its daemon's
@@ -198,11 +195,17 @@ type Trouble struct {
 	Why         message.Text `json:"why,omitzero"`
 }
 
-// String says what happened.
-func (tr Trouble) String() string {
-	what := map[TroubleKind]string{TroubleStart: "a start on %s failed", TroubleCrash: "it failed on %s",
-		TroubleMove: "its move to %s failed", TroubleRoom: "it left %s"}[tr.Kind]
-	return words.Sentence(fmt.Sprintf(what, tr.Node), tr.Why.String())
+// Says tells what happened.
+func (tr Trouble) Says() message.Text {
+	switch tr.Kind {
+	case TroubleStart:
+		return message.TroubleOfStart.With(tr.Node, tr.Why)
+	case TroubleMove:
+		return message.TroubleOfMove.With(tr.Node, tr.Why)
+	case TroubleRoom:
+		return message.TroubleOfRoom.With(tr.Node, tr.Why)
+	}
+	return message.TroubleOfCrash.With(tr.Node, tr.Why)
 }
 
 // Untroubled forgets what went wrong on a node.
@@ -219,6 +222,5 @@ func (s Service) Untroubled(node string) Service {
 
 // TriedLater says of a failure when the cluster tries again.
 func (tr Trouble) TriedLater() message.Text {
-	return message.Sentence(fmt.Sprintf("%s; it is tried again at %s, or when clusterd on %s has started anew", tr,
-		tr.At.Add(TroubleLasts).UTC().Format("15:04:05 MST"), tr.Node))
+	return message.TroubleRetried.With(tr.Says(), tr.At.Add(TroubleLasts).UTC().Format("15:04:05 MST"), tr.Node)
 }

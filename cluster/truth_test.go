@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -57,7 +58,7 @@ func TestAStartThatIsToldLateIsAnsweredByItsNode(t *testing.T) {
 	b = restarting()
 	b.Lose("node2")
 	b.Must(b.Done("vm:a", "node2", came))
-	says(b, "r", cluster.CodeTemporary, "node2 is lost, and it is started elsewhere once node2 is confirmed off")
+	says(b, "r", cluster.CodeTemporary, message.OwnerOutOfTouch.With("vm:a", "node2", cluster.NodeLost).String())
 
 	b = restarting()
 	b.Lose("node2")
@@ -129,7 +130,7 @@ func TestAServiceOnALostNodeIsNotCalledRunning(t *testing.T) {
 	b.Running("vm:a", "node1")
 	b.Lose("node1")
 	b.Must(cluster.Ask{Request: "r", Op: cluster.OpEnable, Service: "vm:a", By: "root"})
-	says(b, "r", cluster.CodeTemporary, "vm:a ran on node1 when that was last heard; node1 is lost")
+	says(b, "r", cluster.CodeTemporary, message.OwnerOutOfTouch.With("vm:a", "node1", cluster.NodeLost).String())
 }
 
 // TestWhatIsTakenOffItsNodeIsNotCalledRunningThere: a VM is stopped because its node leaves, or

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"maps"
 	"time"
 
@@ -269,21 +268,17 @@ func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 	case w.Silence < timing.Test:
 		return Judgement{State: NodeOnline}
 	case w.Silence < limit || w.Verdict == nil:
-		return Judgement{Wait: message.Sentence(fmt.Sprintf("%s has been silent for %s, its peers are asked to reach it", n.Name,
-			w.Silence.Round(10*time.Millisecond)))}
+		return Judgement{Wait: message.SilentPeersAsked.With(n.Name, w.Silence.Round(10*time.Millisecond))}
 	case w.Verdict.Daemon == Answers:
-		return Judgement{Wait: message.Sentence(fmt.Sprintf(
-			"%s is not heard here but reached by its peers: alive behind a broken link, it is not fenced (%s)", n.Name,
-			w.Verdict.Why))}
+		return Judgement{Wait: message.SilentLink.With(n.Name, w.Verdict.Why)}
 	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
 		return daemonSilent(n, w, timing)
 	case w.Verdict.Kernel == Answers:
 		return Judgement{State: NodeLost, Why: outOfGrace(n, w, timing)}
 	case w.Verdict.Kernel == Uncertain:
-		return Judgement{Wait: message.Sentence(fmt.Sprintf("nobody could test whether %s is alive (%s)", n.Name, w.Verdict.Why))}
+		return Judgement{Wait: message.SilentUntested.With(n.Name, w.Verdict.Why)}
 	}
-	return Judgement{State: NodeLost, Why: message.Sentence(fmt.Sprintf("silent for %s to everybody (%s)",
-		w.Silence.Round(10*time.Millisecond), w.Verdict.Why))}
+	return Judgement{State: NodeLost, Why: message.LostToAll.With(w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
 }
 
 // Waited measures how long this node has seen a fence intent in its log, by its

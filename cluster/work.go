@@ -1,7 +1,7 @@
 package cluster
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 	"time"
 
@@ -245,14 +245,14 @@ func workFor(s *State, n Member, d Duty) []Duty {
 func StillWanted(s *State, self string, d Duty) error {
 	n, known := s.Nodes.Get(self)
 	if !known || n.Incarnation != d.Incarnation || n.Incarnation == 0 {
-		return fmt.Errorf("this daemon is not the present incarnation of %s", self)
+		return errors.New(message.DutyOldDaemon.With(self).String())
 	}
 	for _, wanted := range workFor(s, n, d) {
 		if wanted.Key() == d.Key() {
 			return nil
 		}
 	}
-	return fmt.Errorf("the intent %s is no longer in force", d.Act)
+	return errors.New(message.DutyOutdated.With(d.Act).String())
 }
 
 // PassableFor is Passable for the daemon of one incarnation. A machine that has
@@ -263,8 +263,7 @@ func PassableFor(s *State, self string, incarnation uint64, uuid string) (servic
 	service, may, why = Passable(s, self, uuid)
 	n, _ := s.Nodes.Get(self)
 	if may && service != "" && (incarnation == 0 || n.Incarnation != incarnation) {
-		return service, false, message.Sentence("clusterd on " + self + " is not admitted yet; what its log asks for was meant for the " +
-			"daemon before it")
+		return service, false, message.HookNotAdmitted.With(self)
 	}
 	return service, may, why
 }
@@ -287,23 +286,22 @@ func Passable(s *State, self, uuid string) (service string, may bool, why messag
 			continue
 		}
 		if !known {
-			return name, false, message.Sentence(self + " is not a member of the cluster")
+			return name, false, message.HookNotMember.With(self)
 		}
 		if s.Fences.Has(self) || n.Ended() {
-			return name, false, message.Sentence(self + " is being fenced")
+			return name, false, message.HookNodeFencing.With(self)
 		}
 		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && i.meansIncarnation(n) {
 			return name, true, message.Text{}
 		}
 		if h, held := service.Holder(self); held && OnBoot(n)(h) && service.Owner == self && service.Intent == nil {
-			return name, false, message.Sentence(fmt.Sprintf("%s is running here as far as the cluster knows; use clusvcadm", name))
+			return name, false, message.HookRunsHere.With(name)
 		}
-		return name, false, message.Sentence(fmt.Sprintf(
-			"%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m %s`", name, self, name, self))
+		return name, false, message.HookNotAsked.With(name, self)
 	}
 	for _, key := range s.Tombstones.Keys() {
 		if key == uuid {
-			return "", false, message.Sentence("this VM was removed from the cluster but may still be running elsewhere")
+			return "", false, message.HookVMRemoved.With()
 		}
 	}
 	return "", true, message.Text{}

@@ -8,7 +8,6 @@
 package domain
 
 import (
-	"fmt"
 	"sort"
 
 	"github.com/clusterd/clusterd/internal/message"
@@ -55,13 +54,13 @@ func (d *Domain) member(node string) (priority int, found bool) {
 // Candidate is one node as the planner sees it.
 type Candidate struct {
 	Node string
-	// Barred is the rule outside the domain that rules the node out ("offline",
-	// "being fenced"); empty when none does.
-	Barred string
+	// Barred is the rule outside the domain that rules the node out (it is offline,
+	// it is being fenced); empty when none does.
+	Barred message.Text
 	// Failed tells that a start was tried there and failed; such a node comes last.
 	Failed bool
 	// Last says why the node comes after all others; empty when it does not.
-	Last string
+	Last message.Text
 	// Load orders nodes that are otherwise equal: the number of services there.
 	Load int
 }
@@ -92,21 +91,21 @@ func Rank(d *Domain, candidates []Candidate) []Verdict {
 
 func judge(d *Domain, c Candidate) Verdict {
 	v := Verdict{Node: c.Node, failed: c.Failed, load: c.Load}
-	if c.Barred != "" {
-		v.Why = message.Sentence(c.Barred)
+	if !c.Barred.IsZero() {
+		v.Why = c.Barred
 		return v
 	}
 	v.Legal = true
-	v.Why = message.Sentence("any node may run it")
+	v.Why = message.PlacementAnyNode.With()
 	if d != nil {
 		v = d.place(v)
 	}
 	switch {
 	case v.Legal && c.Failed:
-		v.Why = message.Sentence(v.Why.String() + "; a start failed here, so it comes last")
-	case v.Legal && c.Last != "":
+		v.Why = message.PlacementStartFailed.With(v.Why)
+	case v.Legal && !c.Last.IsZero():
 		v.failed = true
-		v.Why = message.Sentence(v.Why.String() + "; " + c.Last + ", so it comes last")
+		v.Why = message.PlacementLast.With(v.Why, c.Last)
 	}
 	return v
 }
@@ -115,15 +114,15 @@ func (d *Domain) place(v Verdict) Verdict {
 	priority, inside := d.member(v.Node)
 	switch {
 	case inside && d.Ordered && priority == lastPriority:
-		v.priority, v.Why = priority, message.Sentence(fmt.Sprintf("member of domain %s without a priority", d.Name))
+		v.priority, v.Why = priority, message.DomainUnranked.With(d.Name)
 	case inside && d.Ordered:
-		v.priority, v.Why = priority, message.Sentence(fmt.Sprintf("priority %d in domain %s", priority, d.Name))
+		v.priority, v.Why = priority, message.DomainPriority.With(priority, d.Name)
 	case inside:
-		v.priority, v.Why = priority, message.Sentence(fmt.Sprintf("member of domain %s", d.Name))
+		v.priority, v.Why = priority, message.DomainMember.With(d.Name)
 	case d.Restricted:
-		v.Legal, v.Why = false, message.Sentence(fmt.Sprintf("not a member of restricted domain %s", d.Name))
+		v.Legal, v.Why = false, message.DomainForbids.With(d.Name)
 	default:
-		v.outside, v.Why = true, message.Sentence(fmt.Sprintf("outside domain %s, which allows it", d.Name))
+		v.outside, v.Why = true, message.DomainOutside.With(d.Name)
 	}
 	return v
 }
@@ -169,28 +168,30 @@ func (d *Domain) Leaves(owner string) bool {
 // Failback reports whether a service that runs well on owner should move, and
 // where: into the domain from outside always, to a better member only when the
 // domain is ordered and allows failback. The sentence says why.
-func Failback(d *Domain, owner string, candidates []Candidate) (node, why string, move bool) {
+func Failback(d *Domain, owner string, candidates []Candidate) (node string, why message.Text, move bool) {
 	if !d.Leaves(owner) {
-		return "", "", false
+		return "", message.Text{}, false
 	}
 	verdicts := Rank(d, candidates)
 	if len(verdicts) == 0 || !verdicts[0].Legal || verdicts[0].Node == owner || verdicts[0].outside || verdicts[0].failed {
-		return "", "", false
+		return "", message.Text{}, false
 	}
 	best := verdicts[0]
 	priority, inside := d.member(owner)
 	if !inside {
-		return best.Node, fmt.Sprintf("%s is a member of domain %s and %s is not", best.Node, d.Name, owner), true
+		return best.Node, message.FailbackIntoDomain.With(best.Node, d.Name, owner), true
 	}
-	if best.priority >= priority {
-		return "", "", false
+	switch {
+	case best.priority >= priority:
+		return "", message.Text{}, false
+	case priority == lastPriority:
+		return best.Node, message.FailbackUnranked.With(best.Node, best.priority, d.Name, owner), true
 	}
-	return best.Node, fmt.Sprintf("%s has priority %d in domain %s, %s has %d", best.Node, best.priority, d.Name, owner,
-		priority), true
+	return best.Node, message.FailbackPriority.With(best.Node, best.priority, d.Name, owner, priority), true
 }
 
 // Legal reports whether the domain lets the node run the service, and why not.
-func Legal(d *Domain, node string) (bool, string) {
+func Legal(d *Domain, node string) (bool, message.Text) {
 	v := judge(d, Candidate{Node: node})
-	return v.Legal, v.Why.String()
+	return v.Legal, v.Why
 }

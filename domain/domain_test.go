@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 var nodes = []string{"node1", "node2", "node3", "node4", "node5"}
@@ -25,7 +27,7 @@ func drawCandidates(t *rapid.T) []Candidate {
 	var candidates []Candidate
 	for _, node := range rapid.SliceOfDistinct(rapid.SampledFrom(nodes), rapid.ID[string]).Draw(t, "candidates") {
 		candidates = append(candidates, Candidate{
-			Node: node, Barred: rapid.SampledFrom([]string{"", "", "offline"}).Draw(t, "barred"),
+			Node: node, Barred: message.Words(rapid.SampledFrom([]string{"", "", "offline"}).Draw(t, "barred")),
 			Failed: rapid.Bool().Draw(t, "failed"), Load: rapid.IntRange(0, 3).Draw(t, "load"),
 		})
 	}
@@ -71,7 +73,7 @@ func TestRankKeepsTheDomainsWord(t *testing.T) {
 		}
 		for i, v := range verdicts {
 			c := given[v.Node]
-			legal := c.Barred == "" && (!d.Restricted || memberOf(d, v.Node))
+			legal := c.Barred.IsZero() && (!d.Restricted || memberOf(d, v.Node))
 			if v.Legal != legal || v.Why.IsZero() {
 				t.Fatalf("verdict %+v, legal should be %v", v, legal)
 			}
@@ -113,12 +115,12 @@ func TestFailbackMovesOnceAndThenStays(t *testing.T) {
 		owner := rapid.SampledFrom(nodes).Draw(t, "owner")
 		target, why, move := Failback(d, owner, candidates)
 		if !move {
-			if target != "" || why != "" {
+			if target != "" || !why.IsZero() {
 				t.Fatalf("stays, but names %q, %q", target, why)
 			}
 			return
 		}
-		if legal, _ := Legal(d, target); !legal || !memberOf(d, target) || target == owner || why == "" {
+		if legal, _ := Legal(d, target); !legal || !memberOf(d, target) || target == owner || why.IsZero() {
 			t.Fatalf("moves from %s to %s: %s", owner, target, why)
 		}
 		if place(d, target) >= place(d, owner) {
@@ -138,7 +140,7 @@ func TestFailbackMovesOnceAndThenStays(t *testing.T) {
 }
 
 func TestNoDomainAllowsEveryNode(t *testing.T) {
-	verdicts := Rank(nil, []Candidate{{Node: "b", Load: 2}, {Node: "c"}, {Node: "a", Barred: "offline"}})
+	verdicts := Rank(nil, []Candidate{{Node: "b", Load: 2}, {Node: "c"}, {Node: "a", Barred: message.Words("offline")}})
 	var order []string
 	for _, v := range verdicts {
 		order = append(order, v.Node)
@@ -157,9 +159,9 @@ func TestNoDomainAllowsEveryNode(t *testing.T) {
 func TestVerdictsSayWhy(t *testing.T) {
 	d := &Domain{Name: "web", Ordered: true, Restricted: true,
 		Members: []Member{{Node: "node1", Priority: 2}, {Node: "node2"}}}
-	for node, want := range map[string]string{
-		"node1": "priority 2 in domain web", "node2": "member of domain web without a priority",
-		"node3": "not a member of restricted domain web",
+	for node, want := range map[string]message.Text{
+		"node1": message.DomainPriority.With(2, "web"), "node2": message.DomainUnranked.With("web"),
+		"node3": message.DomainForbids.With("web"),
 	} {
 		if _, why := Legal(d, node); why != want {
 			t.Errorf("%s: %q, want %q", node, why, want)

@@ -46,8 +46,8 @@ func (r *Rules) Apply(s *cluster.State, entry cluster.Entry) Applied {
 			result.Refused[i] = message.Sentence("the cluster is not founded yet")
 			continue
 		}
-		if why := r.release.PrematureFor(s, command); why != "" {
-			result.Refused[i], result.Codes[i] = message.Sentence(why), cluster.CodeTemporary
+		if why := r.release.PrematureFor(s, command); !why.IsZero() {
+			result.Refused[i], result.Codes[i] = why, cluster.CodeTemporary
 			continue
 		}
 		refused := r.appliers[r.release.KindOf(command)](t, command)

@@ -21,7 +21,7 @@ func (t *transaction) answerRunning(service cluster.Service) {
 	}
 	elsewhere := wish.Target != "" && owner != wish.Target
 	n, off := t.Workable(owner)
-	if r := t.Running(service, cluster.CodeSuccess, message.Text{}); off != "" && !n.StoppedOnPurpose() &&
+	if r := t.Running(service, cluster.CodeSuccess, message.Text{}); !off.IsZero() && !n.StoppedOnPurpose() &&
 		wish.Op != cluster.OpMigrate {
 		// It came up, and its node was lost before it could say so.
 		t.answer(service, r.Code, r.Why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate, cluster.OpConvalesce)
@@ -41,10 +41,11 @@ func (t *transaction) answerRunning(service cluster.Service) {
 			t.whyNotOn(service, service.LastOwner))))
 	default:
 		why := service.LeftBehind()
-		if off != "" && n.StoppedOnPurpose() {
-			why = words.Sentence(fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why)
+		if !off.IsZero() && n.StoppedOnPurpose() {
+			why = message.Sentence(words.Sentence(
+				fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why.String()))
 		}
-		t.answer(service, cluster.CodeSuccess, message.Sentence(why), cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate,
+		t.answer(service, cluster.CodeSuccess, why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate,
 			cluster.OpMigrate, cluster.OpConvalesce)
 	}
 }
@@ -63,7 +64,7 @@ func (t *transaction) fulfilled(service cluster.Service) bool {
 func (t *transaction) whyNotOn(service cluster.Service, node string) message.Text {
 	for _, tr := range service.Troubles {
 		if tr.Node == node {
-			return message.Sentence(tr.String())
+			return tr.Says()
 		}
 	}
 	for _, v := range domain.Rank(t.DomainOf(service), t.Candidates(service)) {
@@ -219,8 +220,8 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 // mayComeBack refuses to stop for a restart what could not be started again: what
 // it needs is down, or an order keeps its node free of services.
 func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
-	if why := t.Lacks(service); why != "" {
-		return rules.Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why + "; it could not be started again")}
+	if why := t.Lacks(service); !why.IsZero() {
+		return rules.RefuseAs(cluster.CodeDependency, message.RelocateLacks.With(why))
 	}
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
 		return rules.RefuseAsf(cluster.CodeTemporary,
@@ -268,8 +269,8 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 		}
 	case cluster.OpFreeze:
 		service = t.freeze(service, c)
-		if until := service.Freeze.EndText(); until != "" {
-			why = words.Sentence("asked to freeze it "+until, c.Reason)
+		if until := service.Freeze.EndText(); !until.IsZero() {
+			why = words.Sentence("asked to freeze it "+until.String(), c.Reason)
 		}
 	case cluster.OpUnfreeze:
 		service.Flags &^= resources.Frozen

@@ -50,7 +50,7 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	if t.Fences.Has(c.Node) {
 		return rules.Refusef("%s is being fenced already", c.Node)
 	}
-	if service, _ := t.Services.Get(c.Service); c.Service != "" && t.NeedsFence(service, c.Node) == "" {
+	if service, _ := t.Services.Get(c.Service); c.Service != "" && t.NeedsFence(service, c.Node).IsZero() {
 		return rules.Refusef("%s no longer needs a fence of %s", c.Service, c.Node)
 	}
 	if n.State != cluster.NodeLost && n.State != cluster.NodeCut && !c.Override && c.Service == "" {
@@ -75,7 +75,7 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 		return rules.Refusef("%s", why)
 	}
 	fencer, why := t.Workable(c.Fencer)
-	if why != "" {
+	if !why.IsZero() {
 		return rules.Refusef("%s cannot fence: %s", c.Fencer, why)
 	}
 	if c.Fencer == c.Node {
@@ -126,7 +126,7 @@ func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 		open = open.AfterAttempt(unknownAttempt(open), open.Fencer+" was lost before it had a result")
 	}
 	fencer, why := t.Workable(c.Fencer)
-	if why != "" {
+	if !why.IsZero() {
 		return rules.Refusef("%s cannot fence: %s", c.Fencer, why)
 	}
 	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level

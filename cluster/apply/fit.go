@@ -28,8 +28,8 @@ func (r *Rules) Fit(s *cluster.State, at time.Time, data []byte) error {
 	if len(commands) > maxCommands {
 		return fmt.Errorf("the entry has %d commands, %d at most", len(commands), maxCommands)
 	}
-	if why := r.release.Premature(s, commands); why != "" {
-		return errors.New(why)
+	if why := r.release.Premature(s, commands); !why.IsZero() {
+		return errors.New(why.String())
 	}
 	_, _, err = r.ApplyData(s, cluster.Entry{Index: s.Index + 1, At: at}, data)
 	return err
@@ -50,8 +50,8 @@ func (r *Rules) ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (
 	}()
 	next = s.Fork()
 	applied = r.Apply(next, entry)
-	if why := r.release.Unknown(next); why != "" {
-		return nil, Applied{}, errors.New(why)
+	if why := r.release.Unknown(next); !why.IsZero() {
+		return nil, Applied{}, errors.New(why.String())
 	}
 	return next, applied, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // fell counts one more end of a service that ended by itself where it ran.
 func (t *transaction) fell(s cluster.Service, n cluster.Member, why message.Text) cluster.Service {
-	next := cluster.Loop{Rounds: 1, Last: why.String(), Index: t.index, Node: n.Name}
+	next := cluster.Loop{Rounds: 1, Last: why, Index: t.index, Node: n.Name}
 	if old := s.Loop; old != nil && t.At.Sub(s.SinceAt) < cluster.LoopLives {
 		next.Rounds = old.Rounds + 1
 		for _, start := range old.Starts {

@@ -365,8 +365,8 @@ func (t *transaction) strays(service cluster.Service, n cluster.Member, h cluste
 	if !drift.None() {
 		service.Astray = &cluster.Astray{Drift: drift, Node: n.Name, Index: t.index}
 		why = "it runs on other disks than it was started with: " + drift.String()
-		if taken := t.TakenFrom(service); taken != "" {
-			why += ". ONE DISK, TWO SERVICES: " + taken
+		if taken := t.TakenFrom(service); !taken.IsZero() {
+			why += ". ONE DISK, TWO SERVICES: " + taken.String()
 		}
 	}
 	t.Services.Set(service.Spec.Name, service)
@@ -379,7 +379,7 @@ func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refu
 	if c.DeclaredDisks {
 		return rules.Accepted
 	}
-	why := ""
+	var why message.Text
 	switch c.Op {
 	case cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate:
 		if service.State == resources.Started {
@@ -392,8 +392,8 @@ func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refu
 			why = service.HoldsBack()
 		}
 	}
-	if why == "" {
+	if why.IsZero() {
 		return rules.Accepted
 	}
-	return rules.Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why + "; " + service.AstrayNext().String())}
+	return rules.Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why.String() + "; " + service.AstrayNext().String())}
 }

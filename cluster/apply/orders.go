@@ -137,7 +137,7 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	}
 	n.Order = &order
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: message.Sentence(words.Sentence(order.Beginning(), c.Why))})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: order.Beginning()})
 	return rules.Accepted
 }
 

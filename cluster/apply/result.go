@@ -94,8 +94,8 @@ func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, inte
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "",
 		"", false
 	service, why := service.CameBack(message.Sentence(words.OrElse(result.Why, service.RunningWhy(cluster.Holder{}).String())))
-	if behind := service.LeftBehind(); behind != "" {
-		why = message.Sentence(why.String() + "; " + behind)
+	if behind := service.LeftBehind(); !behind.IsZero() {
+		why = message.Sentence(why.String() + "; " + behind.String())
 	}
 	service = t.setService(service, resources.Started,
 		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why, Phases: story})

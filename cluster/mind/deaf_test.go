@@ -50,7 +50,7 @@ func TestANodeThatIsHeardAndTakesNoEntryIsDeaf(t *testing.T) {
 	if len(edges) != 1 || edges[0].State != cluster.NodeDeaf || b.Node("node2").State != cluster.NodeDeaf {
 		t.Fatalf("after the limit: %+v", edges)
 	}
-	if why := rules.Of(b.S).MayRun(cluster.Service{}, b.Node("node2")); why == "" {
+	if why := rules.Of(b.S).MayRun(cluster.Service{}, b.Node("node2")); why.IsZero() {
 		t.Error("a deaf node may be given work")
 	}
 	// It is a daemon that does nothing of what is decided, and gets the grace of one.

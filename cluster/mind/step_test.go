@@ -125,7 +125,8 @@ func TestAnObservationThatCameTooLateIsLookedAtAgain(t *testing.T) {
 		Input{Changes: []Change{{Service: "vm:a", Observation: resources.Observation{Explained: true,
 			Reason: "shutdown"}}}}), gone)
 	id, _ := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{seen}}))
-	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{{ID: id, Refused: []message.Text{message.Words("older")}}}}))
+	m.silent(m.step(cluster.Tick, Input{Proposals: []ProposalDone{
+		{ID: id, Refused: []message.Text{message.Words("older")}}}}))
 	again := m.lookAt(m.step(plan.PauseBetweenLooks, Input{}), gone)
 	_, command := m.one(m.step(cluster.Tick, Input{Results: []DutyResult{again}}))
 	if o, observed := command.(cluster.Observed); !observed || !o.Observation.Explained ||
@@ -181,8 +182,8 @@ func TestALostNodeIsFencedByTheVeryEntryThatSaysSo(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
-	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Sentence("nobody")},
-		time.Minute)
+	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Silent, Daemon: cluster.Silent,
+		Why: message.Words("nobody")}, time.Minute)
 	if waited != time.Second {
 		t.Errorf("lost after %s", waited)
 	}
@@ -200,7 +201,8 @@ func TestADaemonMayBeSilentForItsGrace(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
-	kernel := cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Silent, Why: message.Sentence("its kernel answers")}
+	kernel := cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Silent,
+		Why: message.Words("its kernel answers")}
 	_, out := m.lost(kernel, time.Minute)
 	b.Must(out.Propose[0].Commands...)
 	if n := b.Node("node1"); n.State != cluster.NodeSilent || b.S.Fences.Len() > 0 {
@@ -222,7 +224,7 @@ func TestReachedByPeersIsNotLost(t *testing.T) {
 	b.Running("vm:a", "node1")
 	m := newMind(t, b, "node3")
 	waited, out := m.lost(cluster.Verdict{Node: "node1", Kernel: cluster.Answers, Daemon: cluster.Answers,
-		Why: message.Sentence("node2 reaches it")}, time.Minute)
+		Why: message.Words("node2 reaches it")}, time.Minute)
 	if len(out.Propose) > 0 {
 		t.Errorf("after %s proposed %+v", waited, out.Propose)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost: the node was lost to another leader and
@@ -63,16 +64,16 @@ func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	m := newMind(t, b, "node1")
 	m.listens(2*time.Second, func() uint64 { return b.S.Index })
-	says := func() string { return rules.Unheard(m.node.view, rules.Of(b.S), b.Node("node2")) }
-	if why := says(); why != "" {
+	says := func() message.Text { return rules.Unheard(m.node.view, rules.Of(b.S), b.Node("node2")) }
+	if why := says(); !why.IsZero() {
 		t.Fatalf("a node that is heard: %s", why)
 	}
 	m.step(16*time.Second, Input{Leading: true, Leader: "node1", End: b.S.Index})
-	if why := says(); !strings.Contains(why, "stood still") {
+	if why := says(); !why.Is(message.NodeNotHeardSince) {
 		t.Errorf("after the leader stood still: %q", why)
 	}
 	m.listens(cluster.Tick, func() uint64 { return b.S.Index })
-	if why := says(); why != "" {
+	if why := says(); !why.IsZero() {
 		t.Errorf("once it is heard: %s", why)
 	}
 }

@@ -20,7 +20,7 @@ func (n *Node) tellHypervisor(now time.Duration, in Input, out *Output) {
 		return
 	}
 	w.at, w.ever = now, true
-	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: message.Sentence(w.now)}
+	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: message.Words(w.now)}
 	n.proposeOnce(now, in.State, []string{cluster.KeyOf(command)}, []cluster.Command{command}, false, out)
 }
 

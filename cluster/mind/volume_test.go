@@ -15,15 +15,15 @@ func TestWhatANodeSaysOfItsVolumeIsToldOnce(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	incarnation := b.Node("node2").Incarnation
 	events := func() int { return len(b.S.Timeline) }
-	failing := cluster.Volume{Why: message.Sentence("read-only file system"), Failing: true}
+	failing := cluster.Volume{Why: message.Words("read-only file system"), Failing: true}
 	b.Refused(cluster.NodeVolume{Node: "node2", Incarnation: incarnation + 1, Volume: failing}, "older incarnation")
-	long := cluster.Volume{Why: message.Sentence(strings.Repeat("x", apply.MostVolumeWords+1))}
+	long := cluster.Volume{Why: message.Words(strings.Repeat("x", apply.MostVolumeWords+1))}
 	b.Refused(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: long}, "too much")
 	before := events()
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: failing})
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: failing})
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation,
-		Volume: cluster.Volume{Why: message.Sentence("no space"), Failing: true}})
+		Volume: cluster.Volume{Why: message.Words("no space"), Failing: true}})
 	if events() != before+1 || b.Node("node2").Volume.Why.String() != "no space" {
 		t.Errorf("%d events of one failure; known is %+v", events()-before, b.Node("node2").Volume)
 	}
@@ -37,7 +37,7 @@ func TestWhatANodeSaysOfItsVolumeIsToldOnce(t *testing.T) {
 // again after growing pauses, and calls a volume well only once it has been so for a while.
 func TestHowOftenANodeSpeaksOfItsVolume(t *testing.T) {
 	var w volumeWatch
-	bad, well := cluster.Volume{Why: message.Sentence("bad"), Failing: true}, cluster.Volume{}
+	bad, well := cluster.Volume{Why: message.Words("bad"), Failing: true}, cluster.Volume{}
 	known := well
 	said := 0
 	say := func(now time.Duration) {

@@ -1,13 +1,13 @@
 package mind
 
 import (
-	"fmt"
 	"maps"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // waitOut advances the stopwatches on the boots that a watchdog ends. Each node
@@ -50,8 +50,7 @@ func (n *Node) ready(in Input, d *cluster.Duty) bool {
 	victim, _ := in.State.Nodes.Get(d.Node)
 	w := n.view.Contacts[d.Node]
 	if w.Heard && w.Silence < cluster.TimingFor(in.State.Document.Timing).Test && w.Incarnation == victim.Incarnation {
-		why := fmt.Sprintf("%s is heard after %s, in which its watchdog should have reset it: the watchdog does not work",
-			d.Node, d.Waited.Round(time.Second))
+		why := message.WatchdogDidNotReset.With(d.Node, d.Waited.Round(time.Second)).String()
 		n.handed[d.Key()] = true
 		n.post(*d, cluster.FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self,
 			Incarnation: d.Incarnation, Result: fence.Result{Outcome: fence.Unknown, Evidence: []string{why}}})

@@ -48,7 +48,7 @@ func (p *planner) dependents(name string) []string {
 func (p *planner) stoppable(s *cluster.Service) bool {
 	h, _ := s.Holder(s.Owner)
 	_, why := p.Workable(s.Owner)
-	return why == "" && h.Condition != string(resources.Unknown)
+	return why.IsZero() && h.Condition != string(resources.Unknown)
 }
 
 // afterDependents reports whether a stop that is not urgent waits until what
@@ -66,7 +66,7 @@ func (p *planner) afterDependents(service cluster.Service) bool {
 func (p *planner) planFollow(r *running) answer {
 	service := r.service
 	why := p.Follows(service)
-	if why == "" || !r.known() {
+	if why.IsZero() || !r.known() {
 		return answer{}
 	}
 	if p.afterDependents(service) {
@@ -78,7 +78,7 @@ func (p *planner) planFollow(r *running) answer {
 	}
 	return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
 		Purpose: purpose,
-		By:      "depend", Why: message.Sentence("stopping because " + why)})
+		By:      "depend", Why: message.Sentence("stopping because " + why.String())})
 }
 
 // goesAhead reports whether a service goes down only because what it needs is about
@@ -86,7 +86,7 @@ func (p *planner) planFollow(r *running) answer {
 func (p *planner) goesAhead(service cluster.Service) bool {
 	now := p.World
 	now.Departs = nil
-	return now.Follows(service) == ""
+	return now.Follows(service).IsZero()
 }
 
 // departsAfter holds a move by stop and start back until what needs the service
@@ -120,8 +120,8 @@ func (p *planner) unmet(service cluster.Service) (why message.Text, comes bool) 
 			continue
 		}
 		if needed.Up() && d.Mode == resources.Hard {
-			if why := p.Follows(service); why != "" {
-				return message.Sentence(why), true
+			if why := p.Follows(service); !why.IsZero() {
+				return why, true
 			}
 		}
 		if p.leaving[d.Service] {

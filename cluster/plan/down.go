@@ -62,7 +62,7 @@ func (p *planner) planDown(service cluster.Service) {
 		switch {
 		case !asked && !crashed && !leaving && !service.Leftover(h):
 			continue
-		case why != "" || !cluster.OnBoot(n)(h):
+		case !why.IsZero() || !cluster.OnBoot(n)(h):
 			p.wait(name, message.Sentence(fmt.Sprintf(
 				"it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State)), message.Text{})
 			continue
@@ -73,7 +73,7 @@ func (p *planner) planDown(service cluster.Service) {
 		case crashed:
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
-				Why: message.Sentence("removing what its " + service.Fall() + " left on " + h.Node)})
+				Why: service.CleanupWhy(h.Node)})
 		case service.Leftover(h):
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",

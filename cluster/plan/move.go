@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -17,22 +16,22 @@ import (
 func (p *planner) rank(service cluster.Service, failedOn []cluster.FailedStart, gather bool) []domain.Verdict {
 	list := p.Rankable(service, failedOn, p.Load)
 	p.shun(service, list)
-	barred, last := map[string]string{}, map[string]string{}
+	barred, last := map[string]message.Text{}, map[string]message.Text{}
 	if gather {
 		for _, c := range list {
-			barred[c.Node] = words.OrElse(c.Barred, c.Last)
+			barred[c.Node] = c.Barred.OrElse(c.Last)
 			if c.Failed {
-				barred[c.Node] = "a start failed here"
+				barred[c.Node] = message.Sentence("a start failed here")
 			}
 		}
 		barred = p.gathering(service, barred)
 		last = p.cramped(service)
 	}
 	for i, c := range list {
-		if c.Barred == "" {
+		if c.Barred.IsZero() {
 			list[i].Barred = barred[c.Node]
 		}
-		list[i].Last = words.OrElse(last[c.Node], c.Last)
+		list[i].Last = last[c.Node].OrElse(c.Last)
 	}
 	home := p.DomainOf(service)
 	if home == nil && gather {
@@ -73,14 +72,14 @@ func (p *planner) planFailback(r *running) answer {
 	service := r.service
 	list := p.Rankable(service, service.FailedOn, p.Load)
 	group := p.Companions(service.Spec.Name)
-	var last map[string]string
+	var last map[string]message.Text
 	if len(group) > 0 {
 		if !p.head(service, group) {
 			return answer{}
 		}
 		last = p.cramped(service)
 		for i, c := range list {
-			list[i].Barred = words.OrElse(c.Barred, last[c.Node])
+			list[i].Barred = c.Barred.OrElse(last[c.Node])
 		}
 	}
 	plain := slices.Clone(list)
@@ -100,7 +99,7 @@ func (p *planner) planFailback(r *running) answer {
 	if !service.Spec.Traits().Live {
 		text = "fails back: "
 	}
-	return p.move(service, target, "failback", message.Sentence(text+why))
+	return p.move(service, target, "failback", message.Sentence(text+why.String()))
 }
 
 // notBetter says of the node that would suit a service best why it is not there. A
@@ -108,14 +107,14 @@ func (p *planner) planFailback(r *running) answer {
 // between services forbids a node the service waits for nothing; of one that seems to be
 // there nobody would know what keeps the service away.
 func (p *planner) notBetter(
-	service cluster.Service, group []*cluster.Service, list []domain.Candidate, cramped map[string]string,
+	service cluster.Service, group []*cluster.Service, list []domain.Candidate, cramped map[string]message.Text,
 ) answer {
-	bars, open, rules := map[string]string{}, slices.Clone(list), p.ObjectionsTo(service).Why
+	bars, open, rules := map[string]message.Text{}, slices.Clone(list), p.ObjectionsTo(service).Why
 	for i, c := range open {
 		n, _ := p.Nodes.Get(c.Node)
-		if p.BarredFor(c.Node, n) == "" {
-			bars[c.Node] = words.OrElse(c.Barred, c.Last)
-			open[i] = domain.Candidate{Node: c.Node, Load: c.Load, Barred: words.OrElse(cramped[c.Node], rules[c.Node])}
+		if p.BarredFor(c.Node, n).IsZero() {
+			bars[c.Node] = c.Barred.OrElse(c.Last)
+			open[i] = domain.Candidate{Node: c.Node, Load: c.Load, Barred: cramped[c.Node].OrElse(rules[c.Node])}
 		}
 	}
 	target, better, would := domain.Failback(p.DomainOf(service), service.Owner, open)
@@ -126,7 +125,7 @@ func (p *planner) notBetter(
 	if other := p.placedOf(service, group, target); other != nil {
 		return p.notHome(service, target, better, other.PlacedWhy())
 	}
-	if bars[target] == "" && troubled {
+	if bars[target].IsZero() && troubled {
 		return p.notHome(service, target, better, trouble.TriedLater())
 	}
 	return waiting(message.Sentence(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
@@ -145,7 +144,7 @@ func (p *planner) placedOf(service cluster.Service, group []*cluster.Service, ta
 }
 
 // notHome says why a service is not where its domain would rather have it.
-func (p *planner) notHome(service cluster.Service, target, better string, why message.Text) answer {
+func (p *planner) notHome(service cluster.Service, target string, better, why message.Text) answer {
 	return waiting(message.Sentence(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why)),
 		message.Sentence("`"+moveCommand(service, target)+"` moves it all the same"))
 }
@@ -251,7 +250,7 @@ func (p *planner) planTogether(r *running) answer {
 // noteRules says which rule is broken where a service runs: rules that came
 // later, and what people move by hand, do not stop anything.
 func (p *planner) noteRules(service cluster.Service) {
-	if why := p.ObjectionsTo(service).Why[service.Owner]; why != "" {
+	if why := p.ObjectionsTo(service).Why[service.Owner]; !why.IsZero() {
 		p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why)),
 			message.Sentence("move one of the two, or change the rule"))
 	}

@@ -139,9 +139,9 @@ func (p *planner) planOrders() {
 		case n.Order.Empty == 0:
 			p.decision.propose(cluster.NodeEmpty{Node: name, Order: n.Order.Index})
 		case n.Order.Kind == cluster.OrderMaintenance:
-			p.wait(name, message.Sentence(n.OrderWhy()+"; it holds nothing and is not fenced"), message.Sentence(back))
+			p.wait(name, message.Sentence(n.OrderWhy().String()+"; it holds nothing and is not fenced"), message.Sentence(back))
 		default:
-			p.wait(name, message.Sentence(n.OrderWhy()+"; it holds nothing"), message.Sentence(back))
+			p.wait(name, message.Sentence(n.OrderWhy().String()+"; it holds nothing"), message.Sentence(back))
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (p *planner) planReturn(r *running) answer {
 	if !known || n.Order != nil || n.State != cluster.NodeOnline || n.Name == service.Owner {
 		return answer{}
 	}
-	home := fmt.Sprintf("it was moved away from %s, which takes services again", n.Name)
+	home := message.Sentence(fmt.Sprintf("it was moved away from %s, which takes services again", n.Name))
 	if tr, troubled := p.troubles(service)[n.Name]; troubled {
 		return p.notHome(service, n.Name, home, tr.TriedLater())
 	}

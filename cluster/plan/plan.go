@@ -121,7 +121,7 @@ func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
 		}
 	}
 	found := p.Rules()
-	found.Barred = make(map[string]string, w.Nodes.Len())
+	found.Barred = make(map[string]message.Text, w.Nodes.Len())
 	for i, name := range w.Nodes.Keys() {
 		found.Barred[name] = p.mayTakeWork(name, *w.Nodes.Rows()[i])
 	}
@@ -281,7 +281,7 @@ func fencersOf(w *rules.World, v cluster.View, victim string) []string {
 	var fencers []string
 	for _, name := range append([]string{v.Self}, w.Nodes.Keys()...) {
 		n, why := w.Workable(name)
-		if why == "" && rules.Unheard(v, w, n) == "" && name != victim && (name != v.Self || len(fencers) == 0) {
+		if why.IsZero() && rules.Unheard(v, w, n).IsZero() && name != victim && (name != v.Self || len(fencers) == 0) {
 			fencers = append(fencers, name)
 		}
 	}

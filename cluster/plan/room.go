@@ -23,7 +23,7 @@ func (p *planner) makeRoom(service cluster.Service) (advice string, waits bool) 
 	for _, node := range p.Nodes.Keys() {
 		_, failed := troubles[node]
 		legal, _ := domain.Legal(p.DomainOf(service), node)
-		if failed || !legal || p.Barred(node) != "" {
+		if failed || !legal || !p.Barred(node).IsZero() {
 			continue
 		}
 		inTheWay := p.inTheWay(service, node)

@@ -16,8 +16,8 @@ func (p *planner) noteAstray(service cluster.Service) {
 		return
 	}
 	why := "it runs on other disks than it was started with: " + service.Astray.String()
-	if taken := p.TakenFrom(service); taken != "" {
-		why += ". ONE DISK, TWO SERVICES: " + taken
+	if taken := p.TakenFrom(service); !taken.IsZero() {
+		why += ". ONE DISK, TWO SERVICES: " + taken.String()
 	}
 	next := ""
 	if service.Left().Leaves() {
@@ -38,8 +38,8 @@ func (p *planner) planFrozen(service cluster.Service) {
 	switch {
 	case frozen != nil:
 		why := fmt.Sprintf("it is %s, and frozen by %s", service.State, words.OrElse(frozen.By, "an administrator"))
-		if until := frozen.EndText(); until != "" {
-			why += " " + until
+		if until := frozen.EndText(); !until.IsZero() {
+			why += " " + until.String()
 		}
 		p.wait(name, message.Sentence(words.Sentence(why+": nothing is done to it, whatever happens", frozen.Why)), message.Sentence(next))
 	default:
@@ -54,7 +54,7 @@ func (p *planner) planGraves() {
 		grave, _ := p.Tombstones.Get(uuid)
 		name := grave.Spec.Name
 		for _, h := range grave.Holders {
-			if _, why := p.Workable(h.Node); why != "" {
+			if _, why := p.Workable(h.Node); !why.IsZero() {
 				p.wait(name, message.Sentence(fmt.Sprintf(
 					"removed from the document, and may still be running on %s, so its disks stay reserved; %s", h.Node, why)),
 					p.nextFor(grave))
@@ -144,7 +144,7 @@ func (p *planner) noteIntent(service cluster.Service) {
 		ends = append(ends, intent.Target)
 	}
 	for _, end := range ends {
-		if _, why := p.Workable(end); why != "" {
+		if _, why := p.Workable(end); !why.IsZero() {
 			p.wait(name, message.Sentence(fmt.Sprintf("its %s waits for %s: %s", intent.Kind, end, why)), message.Text{})
 			return
 		}
@@ -161,7 +161,7 @@ func (p *planner) noteIntent(service cluster.Service) {
 func (p *planner) planStarted(service cluster.Service) {
 	name, owner := service.Spec.Name, service.Owner
 	n, why := p.Workable(owner)
-	if why != "" {
+	if !why.IsZero() {
 		if h, _ := service.Holder(owner); service.Wish != nil && p.stuck(h) {
 			p.giveUp(service, cluster.CodeNodeDead,
 				message.Sentence(fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+

@@ -7,19 +7,19 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // SettlingTime is how long a new leader waits at most for nodes that are on their way
 // before it starts elsewhere what they could run.
 const SettlingTime = 5 * time.Second
 
-// mayTakeWork says why no new work is given to a node, as a word about it; "" if it
-// may have some. Placement, moves and fencing ask here, so that what the State says of
+// mayTakeWork says why no new work is given to a node, as a word about it; nothing if
+// it may have some. Placement, moves and fencing ask here, so that what the State says of
 // a node (BarredFor) and what this leader has measured itself are always both asked.
-func (p *planner) mayTakeWork(name string, n cluster.Member) string {
-	return words.OrElse(p.BarredFor(name, n), words.OrElse(rules.Unheard(p.view, &p.World, n), p.restless(n)))
+func (p *planner) mayTakeWork(name string, n cluster.Member) message.Text {
+	return p.BarredFor(name, n).OrElse(rules.Unheard(p.view, &p.World, n)).OrElse(p.restless(n))
 }
 
 // deaf says of an intent that its node has not been heard; "" if it has.
@@ -29,7 +29,7 @@ func (p *planner) deaf(c cluster.Begin) string {
 		if c.Intent == cluster.IntentStop && name == c.Node {
 			continue // where it is, it is stopped as soon as that is heard
 		}
-		if why := rules.Unheard(p.view, &p.World, n); known && why != "" {
+		if why := rules.Unheard(p.view, &p.World, n); known && !why.IsZero() {
 			return fmt.Sprintf("waits for %s, which is %s", name, why)
 		}
 	}
@@ -49,7 +49,7 @@ func (p *planner) coming() []string {
 		if n.Witness || n.Order != nil || p.Fences.Has(name) {
 			continue
 		}
-		if n.State == cluster.NodeLooking || rules.Unheard(p.view, &p.World, *n) != "" {
+		if n.State == cluster.NodeLooking || !rules.Unheard(p.view, &p.World, *n).IsZero() {
 			list = append(list, name)
 		}
 	}
@@ -79,7 +79,7 @@ func (p *planner) asIfThere(names []string, look func()) {
 	barred := p.Ruled.Barred
 	p.Ruled.Barred = maps.Clone(barred)
 	for _, name := range names {
-		p.Ruled.Barred[name] = ""
+		p.Ruled.Barred[name] = message.Text{}
 	}
 	look()
 	p.Ruled.Barred = barred
@@ -90,8 +90,8 @@ func (p *planner) asIfThere(names []string, look func()) {
 func (p *planner) hushed() []string {
 	var list []string
 	for i, name := range p.Nodes.Keys() {
-		if n := p.Nodes.Rows()[i]; p.BarredFor(name, *n) == "" &&
-			words.OrElse(rules.Unheard(p.view, &p.World, *n), p.restless(*n)) != "" {
+		if n := p.Nodes.Rows()[i]; p.BarredFor(name, *n).IsZero() &&
+			!rules.Unheard(p.view, &p.World, *n).OrElse(p.restless(*n)).IsZero() {
 			list = append(list, name)
 		}
 	}

@@ -37,12 +37,12 @@ func (p *planner) noteLoop(service cluster.Service) {
 	p.wait(service.Spec.Name, l.Says(), l.Next(service.Spec.Name))
 }
 
-// restless says that a node's daemon does not stay up; "" if it does. The time comes at
+// restless says that a node's daemon does not stay up; nothing if it does. The time comes at
 // which it has.
-func (p *planner) restless(n cluster.Member) string {
+func (p *planner) restless(n cluster.Member) message.Text {
 	r := n.Restarts
 	if !r.Loop() || r.Last.Sub(p.clock()) > cluster.RestartsApart || p.reached(r.Last.Add(cluster.RestartsApart)) {
-		return "" // in the first case the clock was set back
+		return message.Text{} // in the first case the clock was set back
 	}
 	return r.Says()
 }
@@ -54,7 +54,7 @@ func (p *planner) noteRestarts() {
 		if n.Ended() || n.State == cluster.NodeLeft {
 			continue
 		}
-		if why := p.restless(*n); why != "" {
+		if why := p.restless(*n); !why.IsZero() {
 			p.wait(name, message.Sentence(fmt.Sprintf("%s; it is given no work until one does", why)),
 				message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd` says why it ends", name)))
 		}
@@ -71,7 +71,7 @@ func (p *planner) planFailed(service cluster.Service) {
 	next := "`clusvcadm -d " + name + "` tries to stop it again"
 	for _, h := range service.Holders {
 		why := p.NeedsFence(service, h.Node)
-		if why == "" {
+		if why.IsZero() {
 			continue
 		}
 		if service.Spec.StopFailure == "" && !p.reached(service.SinceAt.Add(pauseAfterFailedStop)) {
@@ -79,7 +79,7 @@ func (p *planner) planFailed(service cluster.Service) {
 				h.Node)), message.Sentence(next))
 			return
 		}
-		if held := p.shootFor(service, h.Node, message.Sentence(why)); !held.IsZero() {
+		if held := p.shootFor(service, h.Node, why); !held.IsZero() {
 			p.wait(name, message.Sentence(service.Reason.String()+"; "+h.Node+" is not fenced for it yet: "+held.String()), message.Sentence(next))
 		} else {
 			p.wait(name, message.Sentence(service.Reason.String()+"; "+h.Node+" is fenced for it"), message.Text{})
@@ -168,14 +168,14 @@ func (p *planner) shun(service cluster.Service, list []domain.Candidate) {
 	for i, c := range list {
 		tr, troubled := troubles[c.Node]
 		switch {
-		case !troubled || c.Barred != "" || c.Node == service.Target:
+		case !troubled || !c.Barred.IsZero() || c.Node == service.Target:
 		case tr.Kind == cluster.TroubleMove && service.Owner != "":
-			list[i].Barred = tr.TriedLater().String()
+			list[i].Barred = tr.TriedLater()
 		case tr.Kind == cluster.TroubleMove:
 		case tr.Kind == cluster.TroubleStart:
 			list[i].Failed = true
 		default:
-			list[i].Last = tr.String()
+			list[i].Last = tr.Says()
 		}
 	}
 }

@@ -29,8 +29,8 @@ func (p *planner) planUp(service cluster.Service) {
 		p.heldBack(service, cluster.CodeTemporary, message.Sentence(why.String()), p.UnlockNext())
 		return
 	}
-	if why := service.HoldsBack(); why != "" {
-		p.heldBack(service, cluster.CodeInvalid, message.Sentence(why), service.AstrayNext())
+	if why := service.HoldsBack(); !why.IsZero() {
+		p.heldBack(service, cluster.CodeInvalid, why, service.AstrayNext())
 		return
 	}
 	if waits := p.waitsFor(service); waits != "" {
@@ -121,7 +121,7 @@ func (p *planner) stuck(h cluster.Holder) bool {
 func (p *planner) planLeftover(service cluster.Service) bool {
 	for _, h := range service.Holders {
 		n, why := p.Workable(h.Node)
-		if h.Ask || why != "" || !cluster.OnBoot(n)(h) || n.HungWhy(service) != "" {
+		if h.Ask || !why.IsZero() || !cluster.OnBoot(n)(h) || !n.HungWhy(service).IsZero() {
 			continue
 		}
 		failedHere := false
@@ -157,7 +157,7 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 // mayTakeUp reports whether an interrupted start may go on now where it began. What
 // may not is removed, and not left paused until it may.
 func (p *planner) mayTakeUp(service cluster.Service, n cluster.Member) bool {
-	return p.MayJoin(service, n) == rules.Accepted && p.Lacks(service) == "" && p.Lock() == nil
+	return p.MayJoin(service, n) == rules.Accepted && p.Lacks(service).IsZero() && p.Lock() == nil
 }
 
 // waitsFor says which holders stand in the way of a start.
@@ -173,7 +173,7 @@ func (p *planner) waitsFor(service cluster.Service) string {
 				h.Node, n.State))
 		case h.Ask:
 			waits = append(waits, fmt.Sprintf("%s to tell whether it runs there", h.Node))
-		case h.Condition == string(resources.Unknown), n.HungWhy(service) != "":
+		case h.Condition == string(resources.Unknown), !n.HungWhy(service).IsZero():
 			waits = append(waits, fmt.Sprintf("the hypervisor on %s, which does not answer", h.Node))
 		}
 	}

@@ -1,8 +1,6 @@
 package rehearse
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 )
@@ -14,17 +12,16 @@ const mostRehearsed = 1000
 // RehearseDocument says what would follow from putting a document into force: why
 // it would be refused, or what would be started, stopped and moved for it, and
 // what would wait. What would happen without it as well is left out.
-func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (refused string, events []cluster.Event,
-	notes []cluster.Note) {
+func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (refused message.Text,
+	events []cluster.Event, notes []cluster.Note) {
 	with := onPaper(s, v)
 	with.keep = cluster.Event.Begins
 	if why := with.apply(c).Refused[0]; !why.IsZero() {
-		return why.String(), nil, nil
+		return why, nil, nil
 	}
 	if len(c.Document.Services) > mostRehearsed {
-		return "", nil, []cluster.Note{
-			{Subject: s.Cluster, Why: message.Sentence(fmt.Sprintf("what follows is not worked out beforehand for more than %d services",
-				mostRehearsed))}}
+		return message.Text{}, nil, []cluster.Note{
+			{Subject: s.Cluster, Why: message.RehearsalTooLarge.With(mostRehearsed)}}
 	}
 	without := onPaper(s, v)
 	without.keep = cluster.Event.Begins
@@ -39,12 +36,15 @@ func RehearseDocument(s *cluster.State, v cluster.View, c cluster.Configure) (re
 			events = append(events, e)
 		}
 	}
-	return "", events, with.notesOf(s)
+	return message.Text{}, events, with.notesOf(s)
 }
 
 // outline is what two tellings of the same event have in common.
-type outline struct{ subject, node, from, to, why string }
+type outline struct {
+	subject, node, from, to string
+	why                     message.Text
+}
 
 func outlineOf(e cluster.Event) outline {
-	return outline{subject: e.Subject, node: e.Node, from: e.From, to: e.To, why: e.Why.String()}
+	return outline{subject: e.Subject, node: e.Node, from: e.From, to: e.To, why: e.Why}
 }

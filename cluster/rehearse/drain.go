@@ -31,7 +31,7 @@ func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]cluster
 			step.Method, step.Target, step.Deadline = cluster.MethodCold, step.ColdTarget, true
 		}
 		if stays := service.Spec.Stays(); stays != "" && step.Method == cluster.MethodCold {
-			step.Warnings = append(step.Warnings, message.Sentence("it is without what is in "+stays+", unless that is one and the same there"))
+			step.Warnings = append(step.Warnings, message.StateWillStay.With(stays))
 		}
 		if step.Target != "" {
 			p.Load[step.Target]++

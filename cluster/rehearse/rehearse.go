@@ -4,13 +4,13 @@ package rehearse
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -161,8 +161,7 @@ func RehearseStop(s *cluster.State, v cluster.View, by string) ([]cluster.Event,
 	r.apply(cluster.LockCluster{By: by, Stop: true})
 	r.events = nil
 	r.goOn()
-	lock := rules.Of(r.state).LockedWhy()
 	return r.events, slices.DeleteFunc(r.notesOf(s), func(note cluster.Note) bool {
-		return !lock.IsZero() && note.Subject == s.Cluster && strings.HasPrefix(note.Why.String(), lock.String())
+		return note.Subject == s.Cluster && note.Next.Is(message.DoStartCluster, message.DoUnlockCluster)
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -18,7 +19,7 @@ type ruled struct {
 	Apart    []*cluster.Service
 	together bool
 	// Barred is what keeps every service off a node; nil where nodes may change.
-	Barred map[string]string
+	Barred map[string]message.Text
 }
 
 // Rules is what the rules between services say, found once for a plan.
@@ -44,7 +45,7 @@ func (w *World) Rules() ruled {
 
 // objections are what the rules between services say against nodes.
 type objections struct {
-	Why map[string]string
+	Why map[string]message.Text
 	// Exclusive: it is a matter of being alone on a node.
 	Exclusive bool
 }
@@ -56,7 +57,7 @@ func (w *World) ObjectionsTo(service cluster.Service) objections {
 	if len(rules.Apart) == 0 {
 		return o
 	}
-	o.Why = map[string]string{}
+	o.Why = map[string]message.Text{}
 	against := func(other *cluster.Service) {
 		why, exclusive := cluster.Clash(&service.Spec, &other.Spec)
 		if why.IsZero() || other.Spec.Name == service.Spec.Name ||
@@ -69,7 +70,7 @@ func (w *World) ObjectionsTo(service cluster.Service) objections {
 		}
 		for _, node := range append(nodes, w.Also[other.Spec.Name]) {
 			if _, said := o.Why[node]; !said && node != "" {
-				o.Why[node], o.Exclusive = why.String(), o.Exclusive || exclusive
+				o.Why[node], o.Exclusive = why, o.Exclusive || exclusive
 			}
 		}
 	}

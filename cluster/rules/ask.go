@@ -1,10 +1,7 @@
 package rules
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -17,22 +14,26 @@ import (
 // only remembered, or it stands still, it says that instead.
 func (w *World) Running(service cluster.Service, code int, why message.Text) Refusal {
 	owner := service.Owner
+	name := service.Spec.Name
 	n, off := w.Workable(owner)
 	h, _ := service.Holder(owner)
 	switch {
 	case w.Fences.Has(owner):
-		return RefuseAsf(cluster.CodeFencing,
-			"%s ran on %s when that was last heard; %s is being fenced, and it is started elsewhere after that",
-			service.Spec.Name, owner, owner)
-	case off != "":
-		return RefuseAsf(cluster.CodeTemporary,
-			"%s ran on %s when that was last heard; %s is %s, and it is started elsewhere once %s is confirmed off",
-			service.Spec.Name, owner, owner, n.State, owner)
+		return RefuseAs(cluster.CodeFencing, message.OwnerFencing.With(name, owner))
+	case !off.IsZero():
+		return RefuseAs(cluster.CodeTemporary, message.OwnerOutOfTouch.With(name, owner, n.State))
 	case h.Condition != string(resources.Running):
-		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(words.Sentence(fmt.Sprintf("%s is %s on %s", service.Spec.Name,
-			words.OrElse(h.Condition, "not seen"), owner), h.Reason))}
+		return RefuseAs(cluster.CodeTemporary, foundAs(name, owner, h))
 	}
-	return Refusal{Code: code, Why: why}
+	return RefuseAs(code, why)
+}
+
+// foundAs says as what a service was seen last on a node.
+func foundAs(name, node string, h cluster.Holder) message.Text {
+	if h.Condition == "" {
+		return message.ServiceNotSeen.With(name, node, h.Reason)
+	}
+	return message.ServiceSeenAs.With(name, h.Condition, node, h.Reason)
 }
 
 // ArrivedLive is the answer to a migration whose guest left its source: it may have fallen on its
@@ -40,52 +41,52 @@ func (w *World) Running(service cluster.Service, code int, why message.Text) Ref
 func ArrivedLive(s cluster.Service) Refusal {
 	h, _ := s.Holder(s.Owner)
 	if h.Condition == string(resources.Running) {
-		return Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}
+		return Accepted
 	}
-	return Refusal{Code: cluster.CodeFailure, Why: message.Sentence(words.Sentence(fmt.Sprintf("it moved live, and is %s on %s",
-		words.OrElse(h.Condition, "not seen"), s.Owner), h.Reason))}
+	if h.Condition == "" {
+		return Refuse(message.MoveArrivedUnseen.With(s.Owner, h.Reason))
+	}
+	return Refuse(message.MoveArrivedAs.With(h.Condition, s.Owner, h.Reason))
 }
 
 // StoppedHere is the answer to a request to stop whose stop on one node is proven. Where the
 // service is known to have been since, and nobody is asked, the request is not fulfilled.
 func StoppedHere(s cluster.Service, node string) Refusal {
 	if len(s.Holders) == 0 {
-		return Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}
+		return Accepted
 	}
 	for _, h := range s.Holders {
 		if !h.Ask {
-			return Refusal{Code: cluster.CodeTemporary,
-				Why: message.Sentence(words.Sentence(fmt.Sprintf("it is gone from %s, and it is %s on %s", node,
-					words.OrElse(h.Condition, "not seen"), h.Node), h.Reason))}
+			why := message.StopCopyLeft.With(node, h.Condition, h.Node, h.Reason)
+			if h.Condition == "" {
+				why = message.StopCopyUnseen.With(node, h.Node, h.Reason)
+			}
+			return RefuseAs(cluster.CodeTemporary, why)
 		}
 	}
-	return Refusal{Code: cluster.CodeSuccess,
-		Why: message.Sentence(fmt.Sprintf("it is gone from %s; whether it is on %s is being asked", node,
-			cluster.HolderNames(s)))}
+	return RefuseAs(cluster.CodeSuccess, message.StopAsksOthers.With(node, cluster.HolderNodes(s)))
 }
 
 // MayTarget checks a node that was named by the administrator.
 func (w *World) MayTarget(service cluster.Service, node string, offline, illegal int) Refusal {
 	n, known := w.Nodes.Get(node)
 	if !known {
-		return RefuseAsf(cluster.CodeNodeDead, "there is no node %s", node)
+		return RefuseAs(cluster.CodeNodeDead, message.TargetUnknown.With(node))
 	}
 	if w.Fences.Has(node) {
-		return Refusal{Code: cluster.CodeFencing, Why: message.Sentence(node + " is being fenced")}
+		return RefuseAs(cluster.CodeFencing, message.TargetFencing.With(node))
 	}
 	if n.State != cluster.NodeOnline {
-		return RefuseAsf(offline, "%s is %s", node, n.State)
+		return RefuseAs(offline, message.TargetState.With(node, n.State))
 	}
 	if n.Order != nil {
-		return RefuseAsf(illegal, "%s is %s; `clusterd node return %s` ends that", node, n.OrderWhy(), node)
+		return RefuseAs(illegal, message.TargetOrdered.With(node, n.OrderWhy()))
 	}
 	if n.Restarts.Lately(w.At) {
-		return Refusal{Code: offline,
-			Why: message.Sentence(fmt.Sprintf("%s is given no work now: %s; `journalctl -u clusterd` there says why", node,
-				n.Restarts.Says()))}
+		return RefuseAs(offline, message.TargetRestless.With(node, n.Restarts.Says()))
 	}
-	if why := w.MayRun(service, n); why != "" {
-		return Refusal{Code: illegal, Why: message.Sentence(why)}
+	if why := w.MayRun(service, n); !why.IsZero() {
+		return RefuseAs(illegal, why)
 	}
 	return w.MayJoin(service, n)
 }
@@ -94,18 +95,18 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
-		return RefuseAsf(cluster.CodeInvalid, "%s is %s", c.Service, service.State)
+		return RefuseAs(cluster.CodeInvalid, message.RelocateState.With(c.Service, service.State))
 	case resources.Migrating, resources.Starting, resources.Stopping:
-		return RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+		return RefuseAs(cluster.CodeTemporary, message.RelocateState.With(c.Service, service.State))
 	}
-	if why := w.Lacks(service); why != "" && service.Up() {
-		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence(why + "; it could not be started again")}
+	if why := w.Lacks(service); !why.IsZero() && service.Up() {
+		return RefuseAs(cluster.CodeDependency, message.RelocateLacks.With(why))
 	}
 	if c.Node != "" {
 		// What is taken off its node for a recovery or a leave still belongs there, and is seen
 		// running until it is gone: it has to be started again, so its node is a target like any.
 		if c.Node == service.Owner && service.State == resources.Started {
-			return w.Running(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("%s already runs on %s", c.Service, c.Node)))
+			return w.Running(service, cluster.CodeSuccess, message.ServiceRunsThere.With(c.Service, c.Node))
 		}
 		return w.MayTarget(service, c.Node, cluster.CodeNodeDead, cluster.CodeDependency)
 	}
@@ -115,19 +116,18 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 		}
 	}
 	if len(w.ObjectionsTo(service).Why) > 0 {
-		return Refusal{Code: cluster.CodeDependency, Why: message.Sentence("rules between services leave no other node to " + c.Service +
-			" now; it is left where it is")}
+		return RefuseAs(cluster.CodeDependency, message.RelocateRules.With(c.Service))
 	}
-	return Refusal{Code: cluster.CodeFailure, Why: message.Sentence("no other node may run " + c.Service + " now; it is left where it is")}
+	return Refuse(message.RelocateNowhere.With(c.Service))
 }
 
 // MayMigrate says why a request to migrate is refused.
 func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	if c.Node == "" {
-		return Refusal{Code: cluster.CodeInvalid, Why: message.Sentence("a migration needs a target node")}
+		return RefuseAs(cluster.CodeInvalid, message.MigrateNoTarget.With())
 	}
 	if !service.Spec.Traits().Live {
-		return Refusal{Code: cluster.CodeInvalid, Why: cluster.NotLive(service)}
+		return RefuseAs(cluster.CodeInvalid, cluster.NotLive(service))
 	}
 	if refused := w.MayTarget(service, c.Node, cluster.CodeNodeDead, cluster.CodeDependency); refused != Accepted {
 		return refused
@@ -135,23 +135,21 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Started:
 	case resources.Starting, resources.Stopping, resources.Migrating, resources.Recovering, resources.Recoverable:
-		return RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+		return RefuseAs(cluster.CodeTemporary, message.MigrateState.With(c.Service, service.State))
 	default:
-		return RefuseAsf(cluster.CodeFailure, "%s is %s, not started", c.Service, service.State)
+		return Refuse(message.MigrateNotStarted.With(c.Service, service.State))
 	}
 	if service.Owner == c.Node {
-		return w.Running(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("%s already runs on %s", c.Service, c.Node)))
+		return w.Running(service, cluster.CodeSuccess, message.ServiceRunsThere.With(c.Service, c.Node))
 	}
 	if len(service.Holders) != 1 {
-		return RefuseAsf(cluster.CodeTemporary, "%s may be on %s; it migrates when that is clear", c.Service,
-			cluster.HolderNames(service))
+		return RefuseAs(cluster.CodeTemporary, message.MigrateUnclear.With(c.Service, cluster.HolderNodes(service)))
 	}
 	if h, _ := service.Holder(service.Owner); h.Condition != string(resources.Running) {
-		return RefuseAsf(cluster.CodeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition,
-			service.Owner)
+		return RefuseAs(cluster.CodeTemporary, message.MigrateNotRunning.With(foundAs(c.Service, service.Owner, h)))
 	}
 	if why := w.turnsKey(service.Owner, c.Node); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why)}
+		return RefuseAs(cluster.CodeTemporary, message.Words(why))
 	}
 	return Accepted
 }
@@ -162,6 +160,5 @@ func DoneAtOnce(c cluster.Ask, service cluster.Service) Refusal {
 	if c.Op != cluster.OpEnable || c.Node == "" || c.Node == service.Owner {
 		return Accepted
 	}
-	return Refusal{Code: cluster.CodeFailure, Why: message.Sentence(fmt.Sprintf("it is enabled and runs on %s already, and not on %s: "+
-		"move it with `clusvcadm -r %s -m %s`", service.Owner, c.Node, c.Service, c.Node))}
+	return Refuse(message.EnabledElsewhere.With(service.Owner, c.Node, c.Service))
 }

@@ -1,9 +1,8 @@
 package rules
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -25,16 +24,16 @@ func (w *World) down(s cluster.Service) bool {
 	return true
 }
 
-// Follows says why a service has to go down after one that it needs hard; "" if
-// it has not.
-func (w *World) Follows(service cluster.Service) string {
+// Follows says why a service has to go down after one that it needs hard; nothing
+// if it has not.
+func (w *World) Follows(service cluster.Service) message.Text {
 	return w.followsBut(service, map[string]bool{})
 }
 
-func (w *World) followsBut(service cluster.Service, seen map[string]bool) string {
+func (w *World) followsBut(service cluster.Service, seen map[string]bool) message.Text {
 	name := service.Spec.Name
 	if seen[name] {
-		return ""
+		return message.Text{}
 	}
 	seen[name] = true
 	for _, d := range service.Spec.Depend {
@@ -43,25 +42,25 @@ func (w *World) followsBut(service cluster.Service, seen map[string]bool) string
 		case !known || d.Mode != resources.Hard:
 			continue
 		case w.down(needed):
-			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
+			return message.DependsOnDown.With(d.Service, needed.State)
 		case w.Departs[d.Service] != "":
-			return fmt.Sprintf("it depends on %s, which moves to %s", d.Service, w.Departs[d.Service])
+			return message.DependsOnMoving.With(d.Service, w.Departs[d.Service])
 		case needed.Going() != "":
-			return fmt.Sprintf("it depends on %s, which somebody asked to %s", d.Service, needed.Going())
+			return message.DependsOnLeaving.With(d.Service, needed.Going())
 		}
-		if why := w.followsBut(needed, seen); why != "" {
-			return fmt.Sprintf("it depends on %s, and %s", d.Service, why)
+		if why := w.followsBut(needed, seen); !why.IsZero() {
+			return message.DependsOnChain.With(d.Service, why)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
-// Lacks says which service has to be started before this one may; "" if none.
-func (w *World) Lacks(service cluster.Service) string {
+// Lacks says which service has to be started before this one may; nothing if none.
+func (w *World) Lacks(service cluster.Service) message.Text {
 	for _, d := range service.Spec.Depend {
 		if needed, known := w.Services.Get(d.Service); known && !needed.Up() {
-			return fmt.Sprintf("it depends on %s, which is %s", d.Service, needed.State)
+			return message.DependsOnDown.With(d.Service, needed.State)
 		}
 	}
-	return ""
+	return message.Text{}
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // place is a question of placement: may the service run on the node?
@@ -13,10 +14,10 @@ type place struct {
 	node       string
 }
 
-// filter rules a node out. Its reason is what is shown of the node; "" lets it stand.
+// filter rules a node out. Its reason is what is shown of the node; none lets it stand.
 type filter struct {
 	name string
-	why  func(w *World, p *place) string
+	why  func(w *World, p *place) message.Text
 }
 
 // filters are asked in this order, and the first reason is the one that is shown: what keeps
@@ -24,36 +25,36 @@ type filter struct {
 // ranked by domain.Rank: where nothing failed and nothing is to be avoided, inside the failover
 // domain, by priority, by the number of services there, and then by name.
 var filters = []filter{
-	{"work", func(w *World, p *place) string { return w.Barred(p.node) }},
-	{"affinity", func(_ *World, p *place) string { return p.objections.Why[p.node] }},
+	{"work", func(w *World, p *place) message.Text { return w.Barred(p.node) }},
+	{"affinity", func(_ *World, p *place) message.Text { return p.objections.Why[p.node] }},
 	{"hypervisor", (*World).hungAt},
 	{"failed start", (*World).failedAt},
 }
 
 // ruledOut is the reason of the first filter that has one.
-func (w *World) ruledOut(p *place) string {
+func (w *World) ruledOut(p *place) message.Text {
 	for _, f := range filters {
-		if why := f.why(w, p); why != "" {
+		if why := f.why(w, p); !why.IsZero() {
 			return why
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
-func (w *World) hungAt(p *place) string {
+func (w *World) hungAt(p *place) message.Text {
 	if n, _ := w.Nodes.Get(p.node); !n.Hung.IsZero() {
 		return n.HungWhy(*p.service)
 	}
-	return ""
+	return message.Text{}
 }
 
-func (w *World) failedAt(p *place) string {
+func (w *World) failedAt(p *place) message.Text {
 	for _, failed := range p.failedOn {
 		if failed.Node == p.node && w.FailedThere(failed) {
-			return "a start failed here: " + failed.Why.String()
+			return message.PlacementFailedHere.With(failed.Why)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // Candidates are the nodes as placement sees them.
@@ -83,15 +84,15 @@ func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart
 	for _, p.node = range w.Nodes.Keys() {
 		c := domain.Candidate{Node: p.node, Load: load[p.node], Barred: w.ruledOut(p)}
 		if p.node == service.Avoid {
-			c.Last = "it is moved away from here"
+			c.Last = message.PlacementAvoided.With()
 		}
 		list = append(list, c)
 	}
 	return list
 }
 
-// Barred says what keeps every service off a node; "" if nothing does.
-func (w *World) Barred(node string) string {
+// Barred says what keeps every service off a node; nothing if nothing does.
+func (w *World) Barred(node string) message.Text {
 	if w.Ruled != nil {
 		return w.Ruled.Barred[node]
 	}
@@ -99,17 +100,17 @@ func (w *World) Barred(node string) string {
 	return w.BarredFor(node, n)
 }
 
-// BarredFor says why a node is given no work; "" if it may be.
-func (w *World) BarredFor(name string, n cluster.Member) string {
+// BarredFor says why a node is given no work; nothing if it may be.
+func (w *World) BarredFor(name string, n cluster.Member) message.Text {
 	switch {
 	case n.Witness:
-		return "a witness runs no services"
+		return message.PlacementWitness.With()
 	case w.Fences.Has(name):
-		return "being fenced"
+		return message.PlacementFencing.With()
 	case n.State != cluster.NodeOnline:
-		return string(n.State)
+		return message.PlacementNodeState.With(n.State)
 	case n.Order != nil:
 		return n.OrderWhy()
 	}
-	return w.Unguarded(n)
+	return message.Words(w.Unguarded(n))
 }

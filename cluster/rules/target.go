@@ -1,10 +1,10 @@
 package rules
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -20,7 +20,7 @@ func (w *World) takesLive(service cluster.Service) string {
 	for i, name := range w.Nodes.Keys() {
 		n := *w.Nodes.Rows()[i]
 		tried := service.TroubledOn(n, time.Time{}) // however long ago: the plan alone knows the time
-		if name != service.Owner && !tried && w.BarredFor(name, n) == "" && w.MayJoin(service, n) == Accepted {
+		if name != service.Owner && !tried && w.BarredFor(name, n).IsZero() && w.MayJoin(service, n) == Accepted {
 			return name
 		}
 	}
@@ -48,52 +48,51 @@ func (w *World) Maintained(n cluster.Member) bool {
 
 func (o objections) Any() bool { return len(o.Why) > 0 }
 
-// NeedsFence says why a node is to be fenced for a stop that failed there; ""
+// NeedsFence says why a node is to be fenced for a stop that failed there; nothing
 // where a person has to look. What is declared counts first. Left open, a
 // VM's node is fenced only where the hypervisor does not answer and the cluster
 // itself wanted to recover it: nothing else could ever tell that it no longer
 // runs. Who asked for a stop by hand is there to look.
-func (w *World) NeedsFence(service cluster.Service, node string) string {
+func (w *World) NeedsFence(service cluster.Service, node string) message.Text {
 	h, held := service.Holder(node)
 	n, known := w.Nodes.Get(node)
 	if !known || !held || !cluster.OnBoot(n)(h) || !service.Enabled ||
 		service.State != resources.Failed || service.Flags&resources.Frozen != 0 {
-		return ""
+		return message.Text{}
 	}
 	byItself := service.StopFailed == cluster.ForRecovery || service.StopFailed == cluster.ForCleanup
 	switch {
 	case service.Spec.StopFailure == resources.FenceNode && service.StopFailed != "":
-		return fmt.Sprintf("%s could not be stopped there, and its stop_failure is fence", service.Spec.Name)
+		return message.StopFailedFences.With(service.Spec.Name)
 	case service.Spec.StopFailure == "" && service.Spec.Traits().Hypervisor && byItself &&
 		h.Condition == string(resources.Unknown):
-		return fmt.Sprintf("%s could not be stopped there to recover it, and the hypervisor cannot tell "+
-			"whether it still runs", service.Spec.Name)
+		return message.StopFailedUnknown.With(service.Spec.Name)
 	}
-	return ""
+	return message.Text{}
 }
 
 // Unheard says that the leader has not heard a node in its present incarnation, or not
 // lately: what the State calls online may be from before an outage. Where nothing was
 // measured, as on paper, nothing is said.
-func Unheard(v cluster.View, world *World, n cluster.Member) string {
+func Unheard(v cluster.View, world *World, n cluster.Member) message.Text {
 	w, measured := v.Contacts[n.Name]
 	switch {
 	case !v.Leading || !measured || n.State != cluster.NodeOnline:
-		return ""
+		return message.Text{}
 	case n.Name == v.Self && w.Incarnation != n.Incarnation:
-		return "its daemon is only starting"
+		return message.NodeDaemonStarting.With()
 	case n.Name == v.Self:
-		return ""
+		return message.Text{}
 	case !w.Heard || w.Incarnation != n.Incarnation:
-		return "not heard yet by " + v.Self + ", which leads"
+		return message.NodeNotHeardYet.With(v.Self)
 	case w.StoodStill:
-		return "not heard yet since " + v.Self + ", which leads, stood still"
+		return message.NodeNotHeardSince.With(v.Self)
 	case w.Silence >= cluster.TimingFor(world.Document.Timing).Lost:
-		return "not heard at present by " + v.Self + ", which leads"
+		return message.NodeNotHeardNow.With(v.Self)
 	case w.Log.Still >= cluster.TimingFor(world.Document.Timing).Deaf/2:
-		return "heard by " + v.Self + ", which leads, and takes nothing of the log at present"
+		return message.NodeLogStill.With(v.Self)
 	}
-	return ""
+	return message.Text{}
 }
 
 // FailedThere reports whether a failed start still counts: what failed on a node before

@@ -16,7 +16,7 @@ func Steady(v cluster.View, s *cluster.State, limit time.Duration) bool {
 	}
 	for i, name := range s.Nodes.Keys() {
 		n := s.Nodes.Rows()[i]
-		if n.Judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || Unheard(v, Of(s), *n) != "") {
+		if n.Judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || !Unheard(v, Of(s), *n).IsZero()) {
 			return false
 		}
 	}

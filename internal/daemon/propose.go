@@ -21,7 +21,7 @@ const proposeTimeout = 5 * time.Second
 // Commands that members with older binaries do not know are refused before they
 // enter it.
 func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (apply.Applied, error) {
-	if why := cluster.Premature(d.replica.Root(), commands); why != "" {
+	if why := cluster.Premature(d.replica.Root(), commands); !why.IsZero() {
 		return apply.Applied{}, refuse(http.StatusConflict, "premature", "%s", why)
 	}
 	return d.proposeBy(ctx, d.log.Propose, commands)

@@ -121,9 +121,9 @@ func (r *replica) Restore(snapshot io.Reader) error {
 	if err := json.NewDecoder(snapshot).Decode(&state); err != nil {
 		return fmt.Errorf("read the snapshot of the cluster's state: %w", err)
 	}
-	if why := cluster.Unknown(&state); why != "" {
-		r.fatal(why)
-		return errors.New(why)
+	if why := cluster.Unknown(&state); !why.IsZero() {
+		r.fatal(why.String())
+		return errors.New(why.String())
 	}
 	r.state = state
 	r.publish()

@@ -137,12 +137,11 @@ func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
 func (s *server) rehearseDocument(ctx context.Context, command cluster.Configure, reply *api.ConfigReply) {
 	root, view, ground := s.ground(ctx)
 	reply.Ground = ground
-	if reply.Refused = cluster.Premature(root, []cluster.Command{command}); reply.Refused != "" {
-		return
+	refused := cluster.Premature(root, []cluster.Command{command})
+	if refused.IsZero() {
+		refused, reply.Follows, reply.Waits = rehearse.RehearseDocument(root, view, command)
 	}
-	var notes []cluster.Note
-	reply.Refused, reply.Follows, notes = rehearse.RehearseDocument(root, view, command)
-	reply.Waits = notes
+	reply.Refused = refused.String()
 }
 
 func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure,

@@ -136,7 +136,7 @@ func (s *server) why(w http.ResponseWriter, r *http.Request, _ caller) error {
 // rehearse tells what would come of a request, by the rules that would decide it.
 func (s *server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.Ask) error {
 	root, view, ground := s.ground(r.Context())
-	if why := cluster.Premature(root, []cluster.Command{ask}); why != "" {
+	if why := cluster.Premature(root, []cluster.Command{ask}); !why.IsZero() {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: rehearse.Rehearse(root, view, ask), Ground: ground})

@@ -100,7 +100,7 @@ func RestoreFrom(node config.Node, path, keyPath, by string) error {
 	if err := json.Unmarshal(content, &state); err != nil || state.ID == "" {
 		return fmt.Errorf("%s is no backup of a cluster (%v)", path, err)
 	}
-	if why := cluster.Unknown(&state); why != "" {
+	if why := cluster.Unknown(&state); !why.IsZero() {
 		return fmt.Errorf("%s: %s", path, why)
 	}
 	data, err := OpenBackupKey(node, &state, path, keyPath)

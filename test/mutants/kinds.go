@@ -89,8 +89,8 @@ var networksAlone = []mutant{
 	{
 		name: "hung-hypervisor-gets-vms", law: "L7", broken: "VMs are sent to a node whose hypervisor does not answer",
 		edits: []edit{{"cluster/host.go",
-			"\tif n.Hung == \"\" || !service.Spec",
-			"\tif n.Hung == \"\" || n.ID > 0 || !service.Spec"}},
+			"\tif n.Hung.IsZero() || !service.Spec",
+			"\tif n.Hung.IsZero() || n.ID > 0 || !service.Spec"}},
 		nets: []net{simulation, stories}, faults: []string{"hypervisor hangs", "libvirt down"},
 	},
 	{

@@ -5,10 +5,10 @@ package main
 var (
 	applyIgnoresHolders = edit{begin,
 		"!cluster.OnBoot(n)(h):\n" +
-			"\t\t\treturn Refusef(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
+			"\t\t\treturn Refuse(message.StartMayRun.With(c.Service, h.Node, brief(h.Boot, bootDigits)))\n" +
 			"\t\tcase h.Ask",
 		"h.Node == \"\":\n" +
-			"\t\t\treturn Refusef(\"%s may be running on %s (boot %.8s)\", c.Service, h.Node, h.Boot)\n" +
+			"\t\t\treturn Refuse(message.StartMayRun.With(c.Service, h.Node, brief(h.Boot, bootDigits)))\n" +
 			"\t\tcase h.Machine == \"\""}
 	applyIgnoresWhose  = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
 	planIgnoresHolders = edit{up,
@@ -115,13 +115,9 @@ var holders = []mutant{
 	{
 		name: "door-is-open-for-all", law: "L1", broken: "the doorkeeper lets a managed VM come up without an open intent",
 		edits: []edit{{work,
-			"false, fmt.Sprintf(\n" +
-				"\t\t\t\"%s is managed by clusterd and nothing asks for it on %s; use `clusvcadm -e %s -m " +
-				"%s`\", name, self, name",
-			"service.Intent == nil,\n" +
-				"\t\t\tfmt.Sprintf(\"%s is managed by clusterd and nothing asks for it on %s; use " +
-				"`clusvcadm -e %s -m %s`\", name, self,\n" +
-				"\t\t\t\tname"}}, nets: []net{simulation, tests("cluster", "^TestTheDoor")}, faults: []string{"autostart"},
+			"false, message.HookNotAsked.With(",
+			"service.Intent == nil, message.HookNotAsked.With("}},
+		nets: []net{simulation, tests("cluster", "^TestTheDoor")}, faults: []string{"autostart"},
 	},
 	{
 		name: "door-is-open-without-a-daemon", law: "L1",

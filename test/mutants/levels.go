@@ -6,11 +6,11 @@ const level = "cluster/codec.go"
 // given what it does not know, or would make something else of.
 func levels() []mutant {
 	enters := edit{level,
-		"\t\tif why := r.PrematureFor(s, c); why != \"\" ",
-		"\t\tif why := r.PrematureFor(s, c); why != \"\" && s.Level > r.level "}
+		"\t\tif why := r.PrematureFor(s, c); !why.IsZero() ",
+		"\t\tif why := r.PrematureFor(s, c); !why.IsZero() && s.Level > r.level "}
 	applied := edit{"cluster/apply/apply.go",
-		"\t\tif why := r.release.PrematureFor(s, command); why != \"\" ",
-		"\t\tif why := r.release.PrematureFor(s, command); why != \"\" && s.Level > " +
+		"\t\tif why := r.release.PrematureFor(s, command); !why.IsZero() ",
+		"\t\tif why := r.release.PrematureFor(s, command); !why.IsZero() && s.Level > " +
 			"cluster.CurrentLevel "}
 	return append(unknownRules(), []mutant{
 		{
@@ -65,8 +65,8 @@ func unknownRules() []mutant {
 			name: "unknown-rules-are-followed", law: "L7",
 			broken: "a daemon goes on although the rules in force are newer than it",
 			edits: []edit{{level,
-				"\tif s.Level <= r.level {\n\t\treturn \"\"",
-				"\tif s.Level > 0 {\n\t\treturn \"\""}},
+				"\tif s.Level <= r.level {\n\t\treturn message.Text{}",
+				"\tif s.Level > 0 {\n\t\treturn message.Text{}"}},
 			nets: []net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
 		},
 	}

@@ -122,13 +122,13 @@ var places = []mutant{
 		name: "told-by-the-lost", law: "L7",
 		broken: "a start is answered with success although its node is lost by then",
 		edits: []edit{{answer,
-			"\tif r := t.Running(service, cluster.CodeSuccess, \"\"); off != \"",
-			"\tif r := t.Running(service, cluster.CodeSuccess, \"\"); off == \"lost"}},
+			"\tif r := t.Running(service, cluster.CodeSuccess, message.Text{}); !off.IsZero() &&",
+			"\tif r := t.Running(service, cluster.CodeSuccess, message.Text{}); off.Is() &&"}},
 		nets: []net{tests("cluster", "^TestAStartThatIsToldLateIsAnsweredByItsNode$")},
 	},
 	{
 		name: "remembered-is-running", law: "L7", broken: "a service on a lost node is called running",
-		edits: []edit{{"cluster/rules/ask.go", "\tcase off != \"\":", "\tcase off != \"\" && owner == \"\":"}},
+		edits: []edit{{"cluster/rules/ask.go", "\tcase !off.IsZero():", "\tcase !off.IsZero() && owner == \"\":"}},
 		nets:  first(tests("cluster", "^TestAServiceOnALostNodeIsNotCalledRunning$")),
 	},
 	{
@@ -144,8 +144,8 @@ var places = []mutant{
 		broken: "a VM is stopped because its host leaves, where a person attached its disk to another one",
 		edits: []edit{{begin,
 			"\t// Nobody is asked about its disks: it brings along those that it has, and who else may",
-			"\tif w.DisksFree(service) != \"\" {\n" +
-				"\t\treturn Refusef(\"\")\n" +
+			"\tif why := w.DisksFree(service); !why.IsZero() {\n" +
+				"\t\treturn Refuse(why)\n" +
 				"\t}\n" +
 				"\t// Nobody is asked about its disks: it brings along those that it has, and who else may"}},
 		nets: first(stories),
@@ -160,8 +160,8 @@ var places = []mutant{
 		name: "better-node-in-silence", law: "R",
 		broken: "nobody says why a service is not on a better node that is there and cannot have it",
 		edits: []edit{{"cluster/plan/move.go",
-			"\t\tif p.BarredFor(c.Node, n) == \"\" ",
-			"\t\tif p.BarredFor(c.Node, n) == \"\" && c.Barred == \"\" "}},
+			"\t\tif p.BarredFor(c.Node, n).IsZero() ",
+			"\t\tif p.BarredFor(c.Node, n).IsZero() && c.Barred.IsZero() "}},
 		nets: first(simulation),
 	},
 	{

@@ -9,22 +9,22 @@ const (
 )
 
 var unjoined = edit{begin,
-	"\tif why := w.ObjectionsTo(service).Why[n.Name]; why != \"\" ",
-	"\tif why := w.ObjectionsTo(service).Why[n.Name]; why != \"\" && n.Name == \"\" "}
+	"\tif why := w.ObjectionsTo(service).Why[n.Name]; !why.IsZero() ",
+	"\tif why := w.ObjectionsTo(service).Why[n.Name]; !why.IsZero() && n.Name == \"\" "}
 var unbarred = edit{"cluster/rules/place.go", "return p.objections.Why[p.node]", "return p.objections.Why[\"\"]"}
 var groundless = edit{begin,
 	"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
 		"\t\treturn refused\n" +
 		"\t}\n" +
-		"\tif why := w.Lacks(service); why != \"\" {\n" +
-		"\t\treturn Refusal{Code: cluster.CodeDependency, Why: why}\n" +
+		"\tif why := w.Lacks(service); !why.IsZero() {\n" +
+		"\t\treturn RefuseAs(cluster.CodeDependency, why)\n" +
 		"\t}\n" +
 		"\tfor _, h := range service.Holders {",
 	"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
 		"\t\treturn refused\n" +
 		"\t}\n" +
-		"\tif why := w.Lacks(service); why != \"\" && c.Node == \"\" {\n" +
-		"\t\treturn Refusal{Code: cluster.CodeDependency, Why: why}\n" +
+		"\tif why := w.Lacks(service); !why.IsZero() && c.Node == \"\" {\n" +
+		"\t\treturn RefuseAs(cluster.CodeDependency, why)\n" +
 		"\t}\n" +
 		"\tfor _, h := range service.Holders {"}
 var early = edit{"cluster/plan/depend.go",
@@ -61,8 +61,8 @@ var between = []mutant{
 	{
 		name: "lock-holds-nothing", law: "R", broken: "services start although the cluster is locked",
 		edits: []edit{{lock,
-			"\tcase w.Lock() == nil:\n\t\treturn \"\"\n\tcase w.Lock().Stop:",
-			"\tcase w.Lock() == nil || !w.Lock().Stop:\n\t\treturn \"\"\n\tcase w.Lock().Stop:"}},
+			"\tcase w.Lock() == nil:\n\t\treturn message.Text{}\n\tcase w.Lock().Stop:",
+			"\tcase w.Lock() == nil || !w.Lock().Stop:\n\t\treturn message.Text{}\n\tcase w.Lock().Stop:"}},
 		nets: []net{simulation, stories},
 	},
 	{

@@ -146,7 +146,7 @@ func (w *World) Propose(through string, command cluster.Command, done func(why s
 		return
 	}
 	release := clustertest.ReleaseOf(h.daemon.knows)
-	why := release.Premature(h.state, []cluster.Command{command})
+	why := release.Premature(h.state, []cluster.Command{command}).String()
 	if release.KindOf(command) == "" {
 		why = "this clusterd does not know it"
 	}

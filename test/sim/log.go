@@ -200,7 +200,7 @@ func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed 
 			return
 		case d.alive() && !w.talks(d.host, leader), d.host.pair.out:
 			return
-		case clustertest.ReleaseOf(leader.daemon.knows).Premature(leader.state, commands) != "":
+		case !clustertest.ReleaseOf(leader.daemon.knows).Premature(leader.state, commands).IsZero():
 			// The real leader asks as well (cluster.Fit): whoever has just begun a new log knows no level
 			// yet.
 			return

@@ -74,7 +74,7 @@ func (w *World) notHome(s *cluster.State, service *cluster.Service) string {
 	d, declared := s.Document.Domains[service.Spec.Domain]
 	if declared {
 		if legal, why := domain.Legal(&d, service.Owner); !legal {
-			return "runs on " + service.Owner + ", " + why
+			return "runs on " + service.Owner + ", " + why.String()
 		}
 	}
 	if n, known := s.Nodes.Get(service.Home); known && service.Home != service.Owner && n.State == cluster.NodeOnline &&

@@ -1,0 +1,113 @@
+package message
+
+// What keeps two services off one node.
+var (
+	ClashExclusive     = New("clash-exclusive", "it is exclusive, and {service} is here")
+	ClashWithExclusive = New("clash-with-exclusive", "{service} is here, which is exclusive")
+	ClashApart         = New("clash-apart", "it is kept apart from {service}, which is here")
+)
+
+// What a dependency asks of a service.
+var (
+	DependsOnDown    = New("depends-on-down", "it depends on {service}, which is {state}")
+	DependsOnMoving  = New("depends-on-moving", "it depends on {service}, which moves to {node}")
+	DependsOnLeaving = New("depends-on-leaving", "it depends on {service}, which somebody asked to {operation}")
+	DependsOnChain   = New("depends-on-chain", "it depends on {service}, which goes down too: {reason}")
+)
+
+// Disks that two services may write to.
+var (
+	DiskTaken        = New("disk-taken", "disk {disk} may be written by {service} on {node}")
+	DiskBelongsToo   = New("disk-belongs-too", "{disk} is written by {service} on {node} and belongs to {other}")
+	DiskWrittenTwice = New("disk-written-twice",
+		"{disk} is written by {service} on {node} and may be written by {other} on {elsewhere}")
+)
+
+// The lock of the cluster, and what ends it.
+var (
+	LockHolds       = New("lock-holds", "no service is started: the cluster is locked[ by {by}][: {reason}]")
+	LockStopsAll    = New("lock-stops-all", "the whole cluster was stopped[ by {by}][: {reason}]")
+	DoUnlockCluster = New("do-unlock-cluster", "`clusvcadm -u`")
+	DoStartCluster  = New("do-start-cluster", "`clusterd cluster start`")
+)
+
+// Why a node may not be given an act.
+var (
+	ActNodeUnknown = New("act-node-unknown", "there is no node {node}")
+	ActNodeState   = New("act-node-state", "{node} is {state}")
+	ActNodeFencing = New("act-node-fencing", "{node} is being fenced")
+)
+
+// Why a node may not become the home of a service.
+var (
+	TargetBarred     = New("target-barred", "{node}: {reason}")
+	TargetWitness    = New("target-witness", "{node} is a witness and runs no services")
+	TargetState      = New("target-state", "{node} is {state}")
+	TargetUnderOrder = New("target-under-order", "{node} is {order}")
+	TargetUnguarded  = New("target-unguarded", "{node} runs nothing yet: {reason}")
+	TargetHung       = New("target-hung", "its hypervisor does not answer")
+)
+
+// Why an intent of any kind is out of date when it comes to be applied.
+var (
+	IntentNoService  = New("intent-no-service", "there is no service {service}")
+	IntentUnknown    = New("intent-unknown", `"{intent}" is no intent`)
+	IntentOpen       = New("intent-open", "{service} has an open intent to {intent} since index {index}")
+	IntentFrozen     = New("intent-frozen", "{service} is frozen")
+	IntentDefinition = New("intent-definition",
+		"the definition {definition} is not the one in force for {service}")
+)
+
+// Why a service may not be started.
+var (
+	StartRunsAlready = New("start-runs-already", "{service} runs on {node}")
+	StartMayRun      = New("start-may-run", "{service} may be running on {node} (boot {boot})")
+	StartUnanswered  = New("start-unanswered", "{node} has not told yet whether it runs {service}")
+	StartDisabled    = New("start-disabled", "{service} is disabled")
+	// StartLeftover: what an interrupted start left has to be gone on with, or removed.
+	StartLeftover = New("start-leftover",
+		"what is left of {service} on {node} was started from definition {definition}")
+	StartLeftoverDisks = New("start-leftover-disks",
+		"what is left of {service} on {node} was started with other disks than it is declared with now")
+)
+
+// Why a service may not be stopped.
+var (
+	StopNotHeld     = New("stop-not-held", "{node} does not hold {service}")
+	StopNoRequest   = New("stop-no-request", "there is no longer a request to {operation} {service}")
+	StopLeaveOver   = New("stop-leave-over", "{node} is no longer leaving")
+	StopMovesLive   = New("stop-moves-live", "{node} leaves, and {target} can take {service} live")
+	StopNeedsUp     = New("stop-needs-up", "what {service} depends on is up")
+	StopIndependent = New("stop-independent", "{service} depends on nothing")
+	StopNoHalt      = New("stop-no-halt", "the cluster is not being stopped")
+)
+
+// Why a service may not migrate.
+var (
+	MigrateWrongPlace = New("migrate-wrong-place",
+		"{service} is {state}[ on {owner}], it cannot migrate from {node} to {target}")
+	MigrateNotAlone = New("migrate-not-alone",
+		"{service} is not known to run on {node} alone[ (it may be on {nodes})]")
+	ServiceNotLive = New("service-not-live",
+		"{service} is made of resources and cannot move live; relocate it")
+)
+
+// Why a running service takes no change in, and why its failed parts are not started again.
+var (
+	ReconfigureVM = New("reconfigure-vm",
+		"{service} is a VM, which takes its definition in when it starts")
+	ReconfigureNotHere = New("reconfigure-not-here", "{service} does not run on {node}")
+	ReconfigureUnsure  = New("reconfigure-unsure",
+		"it is not known that {service} runs on {node} and nowhere else")
+	ReconfigureDone = New("reconfigure-done",
+		"{service} was started from definition {definition} already")
+	ConvalesceNotStarted = New("convalesce-not-started", "{service} is {state}, not started")
+	ConvalesceNothing    = New("convalesce-nothing", "no part of {service} is down")
+)
+
+// Why a node has to be fenced for a service.
+var (
+	StopFailedFences  = New("stop-failed-fences", "{service} could not be stopped there, and its stop_failure is fence")
+	StopFailedUnknown = New("stop-failed-unknown",
+		"{service} could not be stopped there to recover it, and the hypervisor cannot tell whether it still runs")
+)
