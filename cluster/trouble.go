@@ -31,9 +31,9 @@ type Loop struct {
 	// Starts are the starts of the last LoopForgets whose ends are known.
 	Starts []time.Time `json:"starts,omitempty"`
 	// Last is how it ended last, Index and Node when and where.
-	Last  string `json:"last"`
-	Index uint64 `json:"index"`
-	Node  string `json:"node"`
+	Last  message.Text `json:"last,omitzero"`
+	Index uint64       `json:"index"`
+	Node  string       `json:"node"`
 }
 
 // Pause is how long the service rests before it is started again: not at all the

@@ -122,8 +122,8 @@ var places = []mutant{
 		name: "told-by-the-lost", law: "L7",
 		broken: "a start is answered with success although its node is lost by then",
 		edits: []edit{{answer,
-			"\tif r := t.Running(service, cluster.CodeSuccess, \"\"); off != \"",
-			"\tif r := t.Running(service, cluster.CodeSuccess, \"\"); off == \"lost"}},
+			"\tif r := t.Running(service, cluster.CodeSuccess, message.Text{}); off != \"",
+			"\tif r := t.Running(service, cluster.CodeSuccess, message.Text{}); off == \"lost"}},
 		nets: []net{tests("cluster", "^TestAStartThatIsToldLateIsAnsweredByItsNode$")},
 	},
 	{
