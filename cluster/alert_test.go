@@ -97,9 +97,9 @@ func TestTheTimelineTellsWhereTroubleBeginsAndEnds(t *testing.T) {
 	note(cluster.Told{Dropped: 5, Sent: 1, Trouble: "more than 256 events waited"}, 0) // too soon after the last complaint
 	note(cluster.Told{Sent: 1}, 2*time.Minute)
 	want := []string{
-		">failing 1 event not told: it does not answer",
-		"failing>working it works again; 3 events not told since 2026-01-05 08:00:04 UTC",
-		">working 5 events not told: more than 256 events waited",
+		">failing 1 event not delivered: it does not answer",
+		"failing>working it works again; 3 events not delivered since 2026-01-05 08:00:04 UTC",
+		">working 5 events not delivered: more than 256 events waited",
 	}
 	if len(told) != len(want) {
 		t.Fatalf("told %q", told)

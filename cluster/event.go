@@ -165,7 +165,9 @@ type Told struct {
 
 // FoundTwice reports whether a service was last found running twice: what is paused then
 // was paused by us.
-func (s Service) FoundTwice() bool { return strings.HasPrefix(s.Reason.String(), "RUNNING TWICE") }
+func (s Service) FoundTwice() bool {
+	return s.Reason.Is(message.ServiceRunningTwice, message.ServiceRunningTwiceBusy, message.MigrationRunningTwice)
+}
 
 // Overtakes is what the request is told that this one takes the place of.
 func (c Ask) Overtakes() message.Text {

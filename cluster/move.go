@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
@@ -259,7 +258,9 @@ func (s Service) Asking(node string) bool {
 }
 
 // UndoneWhy is what a migration that was undone died of.
-func (s Service) UndoneWhy() string {
-	_, why, _ := strings.Cut(s.Reason.String(), " failed: ")
-	return why
+func (s Service) UndoneWhy() message.Text {
+	if s.Reason.Is(message.MigrationFailed) {
+		return message.Words(s.Reason.Arg("reason"))
+	}
+	return message.Text{}
 }

@@ -70,7 +70,7 @@ func TestAStartThatIsToldLateIsAnsweredByItsNode(t *testing.T) {
 	b = restarting()
 	b.Must(cluster.DaemonStopping{Node: "node2", Incarnation: b.Node("node2").Incarnation})
 	b.Must(b.Done("vm:a", "node2", came))
-	says(b, "r", cluster.CodeSuccess, "it runs on node2, where clusterd was stopped on purpose since")
+	says(b, "r", cluster.CodeSuccess, "it runs on node2, where clusterd has since been stopped on purpose")
 }
 
 // TestAGuestThatFellAfterItsMoveIsNotCalledMoved: the source lost the end of the move, and the

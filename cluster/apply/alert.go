@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -22,10 +21,10 @@ const endOfEntry = 1 << 30
 func (t *transaction) applyTold(c cluster.Told) rules.Refusal {
 	cursor, known := t.Alerts.Get(c.Alert)
 	if !known {
-		return rules.Refusef("there is no alert %s", c.Alert)
+		return rules.Refuse(message.AlertUnknown.With(c.Alert))
 	}
 	if !cursor.Before(cluster.Event{Index: c.Index, Ordinal: c.Ordinal}) {
-		return rules.Refusef("alert %s was told that already", c.Alert)
+		return rules.Refuse(message.AlertToldAlready.With(c.Alert))
 	}
 	cursor.Index, cursor.Ordinal, cursor.At = c.Index, c.Ordinal, t.At
 	cursor.Sent, cursor.Failed, cursor.Dropped = cursor.Sent+c.Sent, cursor.Failed+c.Failed, cursor.Dropped+c.Dropped
@@ -48,12 +47,10 @@ func (t *transaction) applyTold(c cluster.Told) rules.Refusal {
 // complain tells the timeline of an alert that does not work, or works again.
 func (t *transaction) complain(c cluster.Told, cursor cluster.Cursor) cluster.Cursor {
 	e := cluster.Event{Subject: cluster.AlertPrefix + c.Alert, Node: c.Node, To: "working"}
-	missed := words.Counted(int(cursor.Missed), "event")
 	switch {
 	case cursor.Problem == "" && cursor.Complaining:
 		e.From = "failing"
-		e.Why = message.Sentence(fmt.Sprintf("it works again; %s not told since %s", missed,
-			cursor.Since.UTC().Format("2006-01-02 15:04:05 MST")))
+		e.Why = message.AlertWorks.With(cursor.Missed, cursor.Since.UTC().Format("2006-01-02 15:04:05 MST"))
 		cursor.Complaining = false
 	case cursor.Missed == 0 || t.At.Sub(cursor.Complained) < complainEvery:
 		return cursor
@@ -62,9 +59,9 @@ func (t *transaction) complain(c cluster.Told, cursor cluster.Cursor) cluster.Cu
 			return cursor
 		}
 		e.To, cursor.Complaining = "failing", true
-		e.Why = message.Sentence(fmt.Sprintf("%s not told: %s", missed, cursor.Problem))
+		e.Why = message.AlertMissed.With(cursor.Missed, cursor.Problem)
 	default:
-		e.Why = message.Sentence(fmt.Sprintf("%s not told: %s", missed, cursor.Trouble))
+		e.Why = message.AlertMissed.With(cursor.Missed, cursor.Trouble)
 	}
 	t.tell(e)
 	cursor.Complained = t.At

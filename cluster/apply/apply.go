@@ -16,7 +16,7 @@ import (
 type Applied struct {
 	Index  uint64
 	Events []cluster.Event
-	// Refused holds one sentence per command; empty where it was accepted.
+	// Refused says why for each command; zero where it was accepted.
 	Refused []message.Text
 	// Codes are rgmanager's return codes of the refusals.
 	Codes []int
@@ -43,7 +43,7 @@ func (r *Rules) Apply(s *cluster.State, entry cluster.Entry) Applied {
 	t := begin(s, entry.Index, entry.At)
 	for i, command := range entry.Commands {
 		if s.ID == "" && !founds(command) {
-			result.Refused[i] = message.Sentence("the cluster is not founded yet")
+			result.Refused[i] = message.ClusterNotFounded.With()
 			continue
 		}
 		if why := r.release.PrematureFor(s, command); !why.IsZero() {

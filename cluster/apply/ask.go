@@ -1,11 +1,7 @@
 package apply
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/message"
@@ -29,21 +25,19 @@ func (t *transaction) answerRunning(service cluster.Service) {
 	}
 	switch {
 	case wish.Op == cluster.OpMigrate && elsewhere:
-		t.finish(service, cluster.CodeFailure, message.Sentence("it could not move live: "+service.Reason.String()))
+		t.finish(service, cluster.CodeFailure, message.RequestNotLive.With(service.Reason))
 	case (wish.Op == cluster.OpRelocate || wish.Op == cluster.OpEnable) && elsewhere:
-		t.finish(service, cluster.CodeFailure, message.Sentence(fmt.Sprintf("it runs on %s, and not on %s: %s", owner, wish.Target,
-			t.whyNotOn(service, wish.Target))))
+		t.finish(service, cluster.CodeFailure, message.RequestElsewhere.With(owner, wish.Target,
+			t.whyNotOn(service, wish.Target)))
 	case wish.Op == cluster.OpRelocate && wish.Target == "" && service.LastOwner == owner:
-		t.finish(service, cluster.CodeRunsAtHome, message.Sentence(fmt.Sprintf("it runs on %s again, no other node took it: %s", owner,
-			t.whyNotElsewhere(service))))
+		t.finish(service, cluster.CodeRunsAtHome, t.whyNotElsewhere(service))
 	case wish.Op == cluster.OpRestart && service.LastOwner != "" && service.LastOwner != owner:
-		t.finish(service, cluster.CodeSuccess, message.Sentence(fmt.Sprintf("it runs on %s now, and not on %s: %s", owner, service.LastOwner,
-			t.whyNotOn(service, service.LastOwner))))
+		t.finish(service, cluster.CodeSuccess, message.RequestRestartedElsewhere.With(owner, service.LastOwner,
+			t.whyNotOn(service, service.LastOwner)))
 	default:
 		why := service.LeftBehind()
 		if !off.IsZero() && n.StoppedOnPurpose() {
-			why = message.Sentence(words.Sentence(
-				fmt.Sprintf("it runs on %s, where clusterd was stopped on purpose since", owner), why.String()))
+			why = message.RequestDoneUnwatched.With(owner, why)
 		}
 		t.answer(service, cluster.CodeSuccess, why, cluster.OpEnable, cluster.OpRestart, cluster.OpRelocate,
 			cluster.OpMigrate, cluster.OpConvalesce)
@@ -57,7 +51,8 @@ func (t *transaction) fulfilled(service cluster.Service) bool {
 	case cluster.OpDisable, cluster.OpStop:
 		return len(service.Holders) == 0
 	}
-	return service.State == resources.Started && t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
+	return service.State == resources.Started &&
+		t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
 }
 
 // whyNotOn says why a service did not come up on a node.
@@ -72,21 +67,21 @@ func (t *transaction) whyNotOn(service cluster.Service, node string) message.Tex
 			return v.Why
 		}
 	}
-	return message.Sentence("somebody else was faster")
+	return message.RequestStartedBefore.With()
 }
 
-// whyNotElsewhere says of each other node why a service did not come up there.
-func (t *transaction) whyNotElsewhere(service cluster.Service) string {
-	var list []string
+// whyNotElsewhere says of a service that came up where it was before, and of each other node, why.
+func (t *transaction) whyNotElsewhere(service cluster.Service) message.Text {
+	var refused []message.Text
 	for _, name := range t.Nodes.Keys() {
 		if name != service.Owner {
-			list = append(list, name+": "+t.whyNotOn(service, name).String())
+			refused = append(refused, message.RequestNodeRefused.With(name, t.whyNotOn(service, name)))
 		}
 	}
-	if len(list) == 0 {
-		return "there is none"
+	if len(refused) == 0 {
+		return message.RequestNoOtherNode.With(service.Owner)
 	}
-	return strings.Join(list, "; ")
+	return message.RequestTakenByNone.With(service.Owner, refused)
 }
 
 // applyAsk of an administrator's request. What is impossible is refused here,
@@ -94,21 +89,19 @@ func (t *transaction) whyNotElsewhere(service cluster.Service) string {
 // same request id is never done twice (law L7).
 func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 	if c.Request == "" {
-		return rules.Refusef("a request needs an id, so that it is never done twice")
+		return rules.Refuse(message.RequestIDMissing.With())
 	}
 	if _, known := t.Requests.Get(c.Request); known {
 		return rules.Accepted
 	}
 	if t.Requests.Len() >= cluster.MaxRequests && !t.roomForRequest() {
-		return rules.RefuseAsf(cluster.CodeTemporary, "%d requests are being worked on, the limit; try again later",
-			cluster.MaxRequests)
+		return rules.RefuseAs(cluster.CodeTemporary, message.RequestLimit.With(cluster.MaxRequests))
 	}
 	request := cluster.Request{ID: c.Request, Op: c.Op, Service: c.Service, Node: c.Node, By: c.By, Index: t.index}
 	service, known := t.Services.Get(c.Service)
 	if !known {
 		t.keepRequest(answered(request,
-			rules.Refusal{Code: cluster.CodeNoService, Why: message.Sentence(fmt.Sprintf("there is no service %s in the cluster document",
-				c.Service))}))
+			rules.RefuseAs(cluster.CodeNoService, message.RequestServiceUnknown.With(c.Service))))
 		return rules.Accepted
 	}
 	if c.Op == cluster.OpCancel {
@@ -156,12 +149,11 @@ func (t *transaction) keepRequest(request cluster.Request) {
 // mayAsk checks a request against the state of its service.
 func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refusal {
 	if service.Flags&resources.Frozen != 0 && c.Op != cluster.OpUnfreeze {
-		return rules.RefuseAsf(cluster.CodeFrozen, "%s is frozen; unfreeze it with `clusvcadm -U %s`", c.Service, c.Service)
+		return rules.RefuseAs(cluster.CodeFrozen, message.RequestServiceFrozen.With(c.Service))
 	}
 	if service.Wish != nil && c.Op != cluster.OpDisable {
-		return rules.Refusal{Code: cluster.CodeDeadlock,
-			Why: message.Sentence(fmt.Sprintf("%s asked to %s %s, which is under way; try again when that is over",
-				words.OrElse(service.Wish.By, "somebody"), service.Wish.Op, c.Service))}
+		return rules.RefuseAs(cluster.CodeDeadlock,
+			message.RequestUnderWay.With(service.Wish.By, service.Wish.Op, c.Service))
 	}
 	if refused := t.mayUnderLock(service, c.Op); refused != rules.Accepted {
 		return refused
@@ -180,7 +172,7 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 		return t.mayFreeze(service, c)
 	case cluster.OpStop, cluster.OpRestart:
 		if service.State != resources.Started {
-			return rules.RefuseAsf(cluster.CodeInvalid, "%s is %s, not started", c.Service, service.State)
+			return rules.RefuseAs(cluster.CodeInvalid, message.RequestNotStarted.With(c.Service, service.State))
 		}
 		if c.Op == cluster.OpRestart {
 			return t.mayComeBack(service)
@@ -193,7 +185,7 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 	case cluster.OpConvalesce:
 		return t.MayConvalesce(service)
 	}
-	return rules.RefuseAsf(cluster.CodeInvalid, "%q is no operation", c.Op)
+	return rules.RefuseAs(cluster.CodeInvalid, message.RequestOperationUnknown.With(c.Op))
 }
 
 func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Refusal {
@@ -202,11 +194,11 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 		if !service.Enabled {
 			return rules.Accepted // found running although disabled, to be kept
 		}
-		return t.Running(service, cluster.CodeRunning, message.Sentence(fmt.Sprintf("%s runs on %s", c.Service, service.Owner)))
+		return t.Running(service, cluster.CodeRunning, message.RequestRunsAlready.With(c.Service, service.Owner))
 	case resources.Failed:
-		return rules.RefuseAsf(cluster.CodeFailure, "%s is failed (%s); disable it first", c.Service, service.Reason)
+		return rules.RefuseAs(cluster.CodeFailure, message.RequestServiceFailed.With(c.Service, service.Reason))
 	case resources.Migrating, resources.Stopping:
-		return rules.RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, service.State)
+		return rules.RefuseAs(cluster.CodeTemporary, message.RequestServiceState.With(c.Service, service.State))
 	}
 	if refused := t.mayLack(service); refused != rules.Accepted {
 		return refused
@@ -224,9 +216,7 @@ func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
 		return rules.RefuseAs(cluster.CodeDependency, message.RelocateLacks.With(why))
 	}
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
-		return rules.RefuseAsf(cluster.CodeTemporary,
-			"%s is %s, so it could not be started there again; move it, or `clusterd node return %s`", n.Name,
-			n.OrderWhy(), n.Name)
+		return rules.RefuseAs(cluster.CodeTemporary, message.RequestNodeOrdered.With(n.Name, n.OrderWhy()))
 	}
 	return rules.Accepted
 }
@@ -247,12 +237,9 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 	if c.Op == cluster.OpEnable || c.Op == cluster.OpRelocate || c.Op == cluster.OpMigrate {
 		service.Home = "" // who is put somewhere by hand belongs there
 	}
-	why := words.Sentence(fmt.Sprintf("asked to %s", c.Op), c.Reason)
-	if c.Node != "" {
-		why = words.Sentence(fmt.Sprintf("asked to %s to %s", c.Op, c.Node), c.Reason)
-		if c.Op == cluster.OpEnable {
-			why = words.Sentence("asked to start on "+c.Node, c.Reason)
-		}
+	why := message.RequestAsked.With(c.Op, c.Node, c.Reason)
+	if c.Node != "" && c.Op == cluster.OpEnable {
+		why = message.RequestAskedStart.With(c.Node, c.Reason)
 	}
 	state := service.State
 	switch c.Op {
@@ -269,19 +256,20 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 		}
 	case cluster.OpFreeze:
 		service = t.freeze(service, c)
-		if until := service.Freeze.EndText(); !until.IsZero() {
-			why = words.Sentence("asked to freeze it "+until.String(), c.Reason)
+		if !service.Freeze.Until.IsZero() {
+			why = message.RequestAskedFreeze.With(service.Freeze.EndText(), c.Reason)
 		}
 	case cluster.OpUnfreeze:
 		service.Flags &^= resources.Frozen
 		service.Freeze = nil
 	}
-	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: message.Sentence(why)})
+	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: why})
 	if c.Op == cluster.OpRelocate && !service.Up() && c.Node == "" {
 		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
 		t.Services.Set(c.Service, service)
 	}
-	runs := state == resources.Started && t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
+	runs := state == resources.Started &&
+		t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
 	atOnce := c.Op == cluster.OpFreeze || c.Op == cluster.OpUnfreeze || (c.Op == cluster.OpEnable && runs) ||
 		(c.Op == cluster.OpDisable && len(service.Holders) == 0 && service.Intent == nil)
 	if atOnce {

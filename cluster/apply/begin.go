@@ -1,11 +1,9 @@
 package apply
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -67,7 +65,7 @@ func (t *transaction) intentOf(c cluster.Begin, n cluster.Member) *cluster.Inten
 }
 
 func (t *transaction) beginStart(c cluster.Begin, service cluster.Service, n cluster.Member) {
-	h := t.holderOn(n, message.Sentence("start intent"), service.Spec, false)
+	h := t.holderOn(n, message.HolderStarting.With(), service.Spec, false)
 	h.Creating = true
 	entered := len(service.Holders) == 0
 	service = service.WithHolder(h)
@@ -106,14 +104,14 @@ func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n clus
 func (t *transaction) beginMigration(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	target, _ := t.Nodes.Get(c.Target)
 	source := service.Holders[0]
-	h := t.holderOn(target, message.Sentence("migration target"), service.Spec, false).RunsAs(source)
+	h := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)
 	service = service.WithHolder(h)
 	service.Intent = t.intentOf(c, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
 	service.Intent.Source = &source
 	service = t.sentAway(service, n)
 	if c.By == "room" {
-		service = t.troubled(service, n, cluster.TroubleRoom, c.Why.String())
+		service = t.troubled(service, n, cluster.TroubleRoom, c.Why)
 	}
 	t.setService(service, resources.Migrating, cluster.Event{Node: n.Name, By: c.By, Why: c.Why})
 }
@@ -130,7 +128,7 @@ func (t *transaction) voidIntentsOf(n cluster.Member, why message.Text) {
 		if open, _ := t.Fences.Get(name); open.Fencer == n.Name {
 			t.Fences.Set(name, open.AfterAttempt(unknownAttempt(open), why.String()))
 			t.tell(cluster.Event{Node: n.Name, Subject: name, Cause: open.Index,
-				Why: message.Sentence("the fence attempt by " + n.Name + " has no result: " + why.String())})
+				Why: message.FenceAttemptVoided.With(n.Name, why)})
 		}
 	}
 }
@@ -148,7 +146,7 @@ func (t *transaction) voidIntent(service cluster.Service, why message.Text) clus
 	}
 	if intent.Kind == cluster.IntentMigrate {
 		t.tell(cluster.Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index,
-			Why: message.Sentence(why.String() + ": both ends of the migration are asked")})
+			Why: message.MigrationEndsAsked.With(why)})
 		service = t.askBothEnds(service, why)
 		t.Services.Set(service.Spec.Name, service)
 		return service
@@ -167,7 +165,7 @@ func (t *transaction) voidIntent(service cluster.Service, why message.Text) clus
 		state = resources.Started
 	}
 	return t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index,
-		Why: message.Sentence(fmt.Sprintf("%s: what became of the %s is looked for", why, intent.Kind))})
+		Why: message.IntentVoided.With(why, intent.Kind, intent.Node)})
 }
 
 // askBothEnds begins a new round of settling a migration: first the source is
@@ -197,12 +195,13 @@ func (t *transaction) askEnd(service cluster.Service, node string, why message.T
 // broken takes in that resources of a service failed where it runs. What is
 // frozen is left alone: somebody may be mending it.
 func (t *transaction) broken(service cluster.Service, n cluster.Member, h cluster.Holder) {
-	why := words.Sentence("failed on "+n.Name, h.Reason)
 	if service.Flags&resources.Frozen != 0 {
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: message.Sentence(why + "; it is frozen, so nothing is done")})
+		t.setService(service, service.State,
+			cluster.Event{Node: n.Name, Why: message.ServiceFailedFrozen.With(n.Name, h.Reason)})
 		return
 	}
-	t.setService(t.afterFailure(service, n, message.Sentence(h.Reason)), resources.Recoverable, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
+	t.setService(t.afterFailure(service, n, message.Words(h.Reason)), resources.Recoverable,
+		cluster.Event{Node: n.Name, Why: message.ServiceFailed.With(n.Name, h.Reason)})
 }
 
 // thawed takes up what happened to a service while it was frozen.
@@ -235,14 +234,14 @@ func (t *transaction) convalesced(c cluster.Done, service cluster.Service, n clu
 		h.Reason = ""
 		service.Flags &^= resources.Partial
 		service = t.setService(service.WithHolder(h), resources.Started,
-			cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.Sentence("all its resources run again")})
+			cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.ConvalesceDone.With()})
 		t.finish(service, cluster.CodeSuccess, message.Text{})
 		return
 	}
-	why := words.Sentence("what is down could not be started", c.Result.Why)
+	why := message.ConvalesceFailed.With(c.Result.Why)
 	service = t.setService(service.WithHolder(h), resources.Started,
-		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.Sentence(why)})
-	service = t.answer(service, cluster.CodeFailure, message.Sentence(why), cluster.OpConvalesce)
+		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why})
+	service = t.answer(service, cluster.CodeFailure, why, cluster.OpConvalesce)
 	if c.Result.Source == resources.Broken {
 		t.broken(service, n, h)
 	}
@@ -261,7 +260,7 @@ func (t *transaction) beginReconfigure(c cluster.Begin, service cluster.Service,
 	service = service.WithHolder(h)
 	service.Intent = t.intentOf(c, n)
 	t.setService(service, resources.Started,
-		cluster.Event{Node: n.Name, By: c.By, Why: message.Sentence("takes its changed declaration in")})
+		cluster.Event{Node: n.Name, By: c.By, Why: message.ReconfigureBegun.With()})
 }
 
 // reconfigured takes in what became of it. What failed broke the service, or
@@ -275,17 +274,17 @@ func (t *transaction) reconfigured(c cluster.Done, service cluster.Service, n cl
 	}
 	h = h.After(c.Result, t.index)
 	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
-		Why: message.Sentence(words.Sentence("its changed declaration is in force", c.Result.Why))}
+		Why: message.ReconfigureInForce.With(c.Result.Why)}
 	if c.Result.OK {
 		h.Definition, h.Reason, service.Behind = intent.Definition, "", nil
 		t.setService(service.WithHolder(h), resources.Started, e)
 		return
 	}
-	why := cut(words.Sentence("its changed declaration could not be put in force", c.Result.Why), maxBehind)
-	h.Reason, e.Why = c.Result.Why, message.Sentence(why)
+	why := message.ReconfigureFailed.With(cut(c.Result.Why, maxBehind))
+	h.Reason, e.Why = c.Result.Why, why
 	if c.Result.Source != resources.Broken {
 		service.Behind = &cluster.Behind{Definition: intent.Definition, At: t.At,
-			Why: message.Sentence(fmt.Sprintf("%s; it counts from the next start (clusvcadm -R %s)", why, service.Spec.Name))}
+			Why: message.ReconfigureWaits.With(why, service.Spec.Name)}
 	}
 	service = t.setService(service.WithHolder(h), resources.Started, e)
 	if c.Result.Source == resources.Broken {
@@ -293,5 +292,5 @@ func (t *transaction) reconfigured(c cluster.Done, service cluster.Service, n cl
 	}
 }
 
-// maxBehind bounds what is kept of why a change was not taken in.
+// maxBehind bounds what is kept of the reason why a change was not taken in.
 const maxBehind = 300

@@ -45,8 +45,7 @@ func (t *transaction) inLoop(s cluster.Service, from resources.State, e cluster.
 	case l.Rounds <= cluster.LoopTold:
 	case l.Index == t.index:
 		if l.TellsRound() {
-			e.Why = message.Sentence(fmt.Sprintf("%s: %s; it rests for %s before it is started again, and the next rounds are told at the %dth",
-				e.Why, l.Says(), l.Pause(), 2*l.Rounds))
+			e.Why = message.ServiceLoops.With(e.Why, l.Says(), l.Pause(), 2*l.Rounds)
 		}
 		return s, e, l.TellsRound()
 	case e.By == cluster.ByRecovery && s.OwnRound(from):
@@ -60,10 +59,10 @@ func (t *transaction) inLoop(s cluster.Service, from resources.State, e cluster.
 
 // troubled remembers a failure; of each node the newest is kept.
 func (t *transaction) troubled(s cluster.Service, n cluster.Member, kind cluster.TroubleKind,
-	why string) cluster.Service {
+	why message.Text) cluster.Service {
 	s = s.Untroubled(n.Name)
 	list := append(s.Troubles[:len(s.Troubles):len(s.Troubles)],
-		cluster.Trouble{Node: n.Name, Incarnation: n.Incarnation, Kind: kind, At: t.At, Why: message.Sentence(why)})
+		cluster.Trouble{Node: n.Name, Incarnation: n.Incarnation, Kind: kind, At: t.At, Why: why})
 	if len(list) > cluster.MaxFailedStarts {
 		list = list[1:]
 	}

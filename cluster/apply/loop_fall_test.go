@@ -18,7 +18,7 @@ func TestWhoRanForLongIsInNoLoop(t *testing.T) {
 		tx := begin(&cluster.State{}, 7, now)
 		s := cluster.Service{State: resources.Started, SinceAt: now.Add(-c.ran)}
 		s.Loop = &cluster.Loop{Rounds: 7, Starts: []time.Time{now.Add(-cluster.LoopForgets)}}
-		if got := tx.fell(s, cluster.Member{Name: "node1"}, message.Sentence("it crashed")).Loop; got.Rounds != c.rounds ||
+		if got := tx.fell(s, cluster.Member{Name: "node1"}, message.Words("it crashed")).Loop; got.Rounds != c.rounds ||
 			len(got.Starts) != 1 {
 			t.Errorf("after %s it is in round %d with %d starts, wanted %d and 1", c.ran, got.Rounds, len(got.Starts), c.rounds)
 		}

@@ -276,7 +276,7 @@ func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof string) 
 		service, _ := t.Services.Get(name)
 		for _, h := range service.Holders {
 			if gone(h) {
-				t.holderGone(service, h, cause, proof)
+				t.holderGone(service, h, cause, message.Words(proof))
 				break
 			}
 		}

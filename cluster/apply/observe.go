@@ -1,10 +1,7 @@
 package apply
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -14,7 +11,7 @@ import (
 func (t *transaction) applyLooked(c cluster.Looked) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
-		return rules.Refusef("the answer comes from an older incarnation of %s", c.Node)
+		return rules.Refuse(message.LookOutdated.With(c.Node))
 	}
 	service, known := t.Services.Get(c.Service)
 	if !known || (c.UUID != "" && service.Spec.UUID != c.UUID) {
@@ -22,7 +19,7 @@ func (t *transaction) applyLooked(c cluster.Looked) rules.Refusal {
 	}
 	h, held := service.Holder(c.Node)
 	if !held || !h.Ask || h.Since != c.Since || !cluster.OnBoot(n)(h) {
-		return rules.Refusef("%s was not asked about %s at index %d", c.Node, c.Service, c.Since)
+		return rules.Refuse(message.LookNotAsked.With(c.Node, c.Service, c.Since))
 	}
 	t.observe(service, n, c.Observation, c.AsOf)
 	return rules.Accepted
@@ -41,7 +38,7 @@ func (t *transaction) lookedGrave(c cluster.Looked, n cluster.Member) rules.Refu
 			return rules.Accepted
 		}
 	}
-	return rules.Refusef("there is no service %s", c.Service)
+	return rules.Refuse(message.ServiceUnknown.With(c.Service))
 }
 
 // applyObserved of something an agent saw unasked. While an intent of the service is
@@ -50,29 +47,29 @@ func (t *transaction) applyObserved(c cluster.Observed) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.State == cluster.NodeLooking || n.Ended() ||
 		n.Before == cluster.NodeLooking {
-		return rules.Refusef("the observation comes from an older incarnation of %s", c.Node)
+		return rules.Refuse(message.ObservationOutdated.With(c.Node))
 	}
 	service, known := t.Services.Get(c.Service)
 	if !known {
-		return rules.Refusef("there is no service %s", c.Service)
+		return rules.Refuse(message.ServiceUnknown.With(c.Service))
 	}
 	if o := c.Observation; o.UUID != "" && service.Spec.UUID != "" && o.UUID != service.Spec.UUID {
-		return rules.Refusef("the observation is about VM %s, %s is %s", o.UUID, c.Service, service.Spec.UUID)
+		return rules.Refuse(message.ObservationOtherVM.With(o.UUID, c.Service, service.Spec.UUID))
 	}
 	if service.BusyOn(c.Node) {
-		return rules.Refusef("%s has an open intent on %s", c.Service, c.Node)
+		return rules.Refuse(message.ObservationMidAct.With(c.Service, c.Node))
 	}
 	if h, held := service.Holder(c.Node); (held && h.Since > c.AsOf) || (!held && service.Changed > c.AsOf) {
-		return rules.Refusef("the observation is older than the last act on %s there", c.Service)
+		return rules.Refuse(message.ObservationBeforeAct.With(c.Service))
 	} else if held && h.Seen >= c.AsOf {
 		// Of two looks that began at one index nobody can tell which was the later one. What
 		// is refused is looked at again.
-		return rules.Refusef("the observation is not newer than the last look at %s there", c.Service)
+		return rules.Refuse(message.ObservationNotNewer.With(c.Service))
 	}
 	if o := c.Observation.Condition; n.State == cluster.NodeLeft && o != resources.Absent && o != resources.Unknown {
 		// Somebody brought it here by hand. A node that has left is neither watched
 		// nor emptied; one that leaves is both.
-		n = t.setNodeState(n, cluster.NodeLeaving, "", message.Sentence(fmt.Sprintf("it had left, and %s is %s there", c.Service, o)))
+		n = t.setNodeState(n, cluster.NodeLeaving, "", message.NodeLeftNotEmpty.With(c.Service, o))
 	}
 	t.observe(service, n, c.Observation, c.AsOf)
 	return rules.Accepted
@@ -120,7 +117,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	changed = changed || partly
 	t.Services.Set(service.Spec.Name, service)
 	if o.Mended != "" {
-		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.Sentence(o.Mended)})
+		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.Words(o.Mended)})
 	}
 	switch intent := service.Intent; {
 	case intent == nil:
@@ -128,12 +125,11 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 		t.settleMigration(service)
 		return
 	case !held && intent.Kind == cluster.IntentStart && o.Condition != resources.Unknown:
-		service = t.voidIntent(service, message.Sentence(fmt.Sprintf("found %s on %s while it was being started", o.Condition, n.Name)))
+		service = t.voidIntent(service, message.ServiceFoundWhileStarting.With(o.Condition, n.Name))
 	case !held && o.Condition == resources.Running:
 		t.setService(service, service.State,
-			cluster.Event{Node: n.Name, Cause: intent.Index, Why: message.Sentence("RUNNING TWICE: found running on " + n.Name +
-				" while there is work on it on " + intent.Node +
-				"; one of them is paused when that has ended. Decide which one is right and stop the other by hand")})
+			cluster.Event{Node: n.Name, Cause: intent.Index,
+				Why: message.ServiceRunningTwiceBusy.With(n.Name, intent.Node)})
 		return
 	default:
 		return
@@ -147,16 +143,13 @@ func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluste
 	switch {
 	case len(running) > 1:
 		if changed {
-			t.setService(service, service.State, cluster.Event{Node: n.Name, Why: message.Sentence(fmt.Sprintf(
-				"RUNNING TWICE: seen on %s; %s. Decide which one is right and stop the other by hand", words.Joined(running),
-				service.TwiceWhat()))})
+			t.setService(service, service.State, cluster.Event{Node: n.Name,
+				Why: message.ServiceRunningTwice.With(running, service.TwiceWhat())})
 		}
 	case h.Condition == string(resources.Unknown):
 		if changed {
 			t.setService(service, service.State,
-				cluster.Event{Node: n.Name,
-					Why: message.Sentence(fmt.Sprintf("the hypervisor on %s does not answer (%s): nothing is known about it, so "+
-						"nothing is done to it", n.Name, h.Reason))})
+				cluster.Event{Node: n.Name, Why: message.ServiceConditionUnknown.With(n.Name, h.Reason)})
 		}
 	case service.Owner == n.Name:
 		t.settleOwner(service, n, h, changed)
@@ -165,8 +158,7 @@ func (t *transaction) settle(service cluster.Service, n cluster.Member, h cluste
 	case changed && service.Owner != "":
 		t.setService(service, service.State,
 			cluster.Event{Node: n.Name,
-				Why: message.Sentence(words.Sentence(fmt.Sprintf("found %s on %s, although it belongs to %s", h.Condition, n.Name, service.Owner),
-					h.Reason))})
+				Why: message.ServiceFoundElsewhere.With(h.Condition, n.Name, service.Owner, h.Reason)})
 	default:
 		t.settleUninitialized(service)
 	}
@@ -183,33 +175,32 @@ func (t *transaction) settleOwner(service cluster.Service, n cluster.Member, h c
 	case resources.Broken:
 		t.broken(service, n, h)
 	case resources.Crashed:
-		t.setService(t.afterFailure(service, n, message.Sentence("the guest crashed")), resources.Recoverable,
-			cluster.Event{Node: n.Name, Why: message.Sentence("the guest crashed on " + n.Name)})
+		t.setService(t.afterFailure(service, n, message.VMCrashed.With("")), resources.Recoverable,
+			cluster.Event{Node: n.Name, Why: message.VMCrashed.With(n.Name)})
 	case resources.Paused:
-		why := fmt.Sprintf("paused on %s (%s); clusterd does not resume what it did not pause", n.Name, h.Reason)
+		why := message.VMPaused.With(n.Name, h.Reason)
 		if service.FoundTwice() {
-			why = fmt.Sprintf("paused on %s by clusterd, because it was found running twice; a person decides which is right",
-				n.Name)
+			why = message.VMPausedByClusterd.With(n.Name)
 		}
-		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
+		t.setService(service, service.State, cluster.Event{Node: n.Name, Why: why})
 	default:
 		t.setService(service, service.State,
-			cluster.Event{Node: n.Name, Why: message.Sentence(fmt.Sprintf("%s on %s (%s)", h.Condition, n.Name, h.Reason))})
+			cluster.Event{Node: n.Name, Why: message.ServiceSeen.With(h.Condition, n.Name, h.Reason)})
 	}
 }
 
 // adopt takes a VM that is found running as what it is: started.
 func (t *transaction) adopt(service cluster.Service, n cluster.Member) {
-	why := "found running on " + n.Name + ", taken in as it is"
+	why := message.ServiceFound.With(n.Name)
 	if service.State == resources.Uninitialized && (service.Wish == nil || service.Wish.Op != cluster.OpDisable) {
 		service.Enabled = true
 	}
 	if !service.Enabled {
-		why = "found running on " + n.Name + " although disabled; disable it again to stop it, or enable it to keep it"
+		why = message.ServiceFoundDisabled.With(n.Name)
 	}
 	service = t.arrived(service, n)
 	service.Owner = n.Name
-	service = t.setService(service, resources.Started, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
+	service = t.setService(service, resources.Started, cluster.Event{Node: n.Name, Why: why})
 	if h, held := service.Holder(n.Name); held {
 		service = t.strays(service, n, h) // what it runs on was no news while it belonged to another node
 	}
@@ -241,7 +232,7 @@ func (t *transaction) settleUninitialized(service cluster.Service) {
 	if !service.Enabled {
 		state = resources.Disabled
 	}
-	t.atRest(t.setService(service, state, cluster.Event{Why: message.Sentence("every node has looked, it runs nowhere")}))
+	t.atRest(t.setService(service, state, cluster.Event{Why: message.ServiceNowhere.With()}))
 }
 
 // absent takes in the proof that a VM is not on a node. Where it belonged
@@ -250,7 +241,7 @@ func (t *transaction) settleUninitialized(service cluster.Service) {
 func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluster.Holder, o resources.Observation) {
 	belonged := service.Owner == n.Name && service.Intent == nil
 	if !belonged {
-		t.holderGone(service, h, t.index, o.Evidence)
+		t.holderGone(service, h, t.index, message.Words(o.Evidence))
 		return
 	}
 	service = service.WithoutHolder(cluster.OnBoot(n))
@@ -261,22 +252,21 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 	if t.adoptLast(service) {
 		return
 	}
-	why := words.Sentence("gone from "+n.Name, o.Reason)
+	why := message.ServiceGone.With(n.Name, o.Reason)
 	if !o.Explained {
-		why = "disappeared from " + n.Name + " without an event; every node in touch is asked for it before it is " +
-			"started again"
+		why = message.ServiceDisappeared.With(n.Name)
 		service = t.askReachable(service, n.Name, h)
 	}
 	if !service.Enabled {
-		t.atRest(t.setService(service, resources.Disabled, cluster.Event{Node: n.Name, Why: message.Sentence(why)}))
+		t.atRest(t.setService(service, resources.Disabled, cluster.Event{Node: n.Name, Why: why}))
 		return
 	}
-	service = t.afterFailure(service, n, message.Sentence(words.OrElse(o.Reason, "it disappeared")))
+	service = t.afterFailure(service, n, message.Words(o.Reason).OrElse(message.ServiceVanished.With()))
 	state := resources.Recovering
 	if !service.Enabled {
-		state, why = resources.Disabled, why+"; its recovery policy leaves it down"
+		state, why = resources.Disabled, message.ServiceLeftDown.With(why)
 	}
-	t.setService(service, state, cluster.Event{Node: n.Name, Why: message.Sentence(why)})
+	t.setService(service, state, cluster.Event{Node: n.Name, Why: why})
 }
 
 // stoppedAsAsked reads an absence as the end of a stop that was asked for and
@@ -296,14 +286,14 @@ func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, 
 		service = t.askReachable(service, n.Name, h)
 	}
 	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose,
-		By: service.Wish.By}, o.Evidence)
+		By: service.Wish.By}, message.Words(o.Evidence))
 	return true
 }
 
 // afterFailure applies the recovery policy to a service that failed on a node, and
 // remembers the node and how it ended.
 func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, what message.Text) cluster.Service {
-	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what.String()), n, what)
+	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what), n, what)
 	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.At)
 	service.Restarts = restarts
 	switch remedy {
@@ -320,7 +310,7 @@ func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, wh
 // foundOn makes the holder of a guest that nobody expected on a node. It was brought from where the
 // service is held, as far as that is known.
 func (t *transaction) foundOn(service cluster.Service, n cluster.Member) cluster.Holder {
-	h := t.holderOn(n, message.Sentence("found here"), service.Spec, false)
+	h := t.holderOn(n, message.HolderFound.With(), service.Spec, false)
 	if owner, held := service.Holder(service.Owner); held {
 		return h.RunsAs(owner)
 	}
@@ -340,7 +330,7 @@ func (t *transaction) askReachable(service cluster.Service, except string, last 
 			continue
 		}
 		if _, held := service.Holder(name); !held {
-			h := t.holderOn(other, message.Sentence("asked after a disappearance"), service.Spec, true)
+			h := t.holderOn(other, message.HolderAskedMissing.With(), service.Spec, true)
 			service = service.WithHolder(h.RunsAs(last))
 		}
 	}
@@ -360,17 +350,14 @@ func (t *transaction) strays(service cluster.Service, n cluster.Member, h cluste
 	case was != nil && was.Drift.Equal(drift):
 		return service
 	}
-	why := "it runs on the disks again that it was started with"
+	why := message.VMDisksBack.With()
 	service.Astray = nil
 	if !drift.None() {
 		service.Astray = &cluster.Astray{Drift: drift, Node: n.Name, Index: t.index}
-		why = "it runs on other disks than it was started with: " + drift.String()
-		if taken := t.TakenFrom(service); !taken.IsZero() {
-			why += ". ONE DISK, TWO SERVICES: " + taken.String()
-		}
+		why = message.VMDisksOther.With(drift, t.TakenFrom(service))
 	}
 	t.Services.Set(service.Spec.Name, service)
-	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: why})
 	return service
 }
 
@@ -395,5 +382,5 @@ func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refu
 	if why.IsZero() {
 		return rules.Accepted
 	}
-	return rules.Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(why.String() + "; " + service.AstrayNext().String())}
+	return rules.RefuseAs(cluster.CodeInvalid, message.RequestWouldLose.With(why, service.AstrayNext()))
 }

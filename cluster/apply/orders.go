@@ -1,11 +1,9 @@
 package apply
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -20,8 +18,8 @@ func (t *transaction) mayLack(service cluster.Service) rules.Refusal {
 			continue
 		}
 		if !needed.Enabled || needed.Held || needed.State == resources.Failed || needed.Flags&resources.Frozen != 0 {
-			return rules.RefuseAsf(cluster.CodeDependency, "%s depends on %s, which is %s; enable that one first",
-				service.Spec.Name, d.Service, needed.State)
+			return rules.RefuseAs(cluster.CodeDependency,
+				message.RequestDependencyDown.With(service.Spec.Name, d.Service, needed.State))
 		}
 	}
 	return rules.Accepted
@@ -32,10 +30,10 @@ const longestFreeze = 366 * 24 * time.Hour
 
 func (t *transaction) mayFreeze(service cluster.Service, c cluster.Ask) rules.Refusal {
 	if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
-		return rules.RefuseAsf(cluster.CodeTemporary, "%s is %s", c.Service, s)
+		return rules.RefuseAs(cluster.CodeTemporary, message.RequestServiceState.With(c.Service, s))
 	}
 	if c.For < 0 || c.For > longestFreeze {
-		return rules.RefuseAsf(cluster.CodeInvalid, "a freeze ends after 0s to %s, not after %s", longestFreeze, c.For)
+		return rules.RefuseAs(cluster.CodeInvalid, message.RequestFreezeLimit.With(longestFreeze, c.For))
 	}
 	return rules.Accepted
 }
@@ -54,16 +52,16 @@ func (t *transaction) freeze(service cluster.Service, c cluster.Ask) cluster.Ser
 func (t *transaction) applyThaw(c cluster.Thaw) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Freeze == nil || !service.Freeze.Until.Equal(c.Until) || c.Until.IsZero() {
-		return rules.Refusef("%s is not frozen until then", c.Service)
+		return rules.Refuse(message.ThawOutdated.With(c.Service))
 	}
 	if t.At.Before(c.Until) {
-		return rules.Refusef("%s is frozen %s", c.Service, service.Freeze.EndText())
+		return rules.Refuse(message.ThawEarly.With(c.Service, service.Freeze.EndText()))
 	}
-	by := words.OrElse(service.Freeze.By, "an administrator")
+	by := service.Freeze.By
 	service.Flags &^= resources.Frozen
 	service.Freeze = nil
 	t.setService(service, service.State,
-		cluster.Event{Node: service.Owner, By: "expiry", Why: message.Sentence("the time of the freeze by " + by + " is over")})
+		cluster.Event{Node: service.Owner, By: "expiry", Why: message.FreezeOver.With(by)})
 	t.thawed(c.Service)
 	return rules.Accepted
 }
@@ -73,12 +71,11 @@ func (t *transaction) applyLockCluster(c cluster.LockCluster) rules.Refusal {
 		return rules.Accepted // it is so already
 	}
 	t.Lock = &cluster.Lock{Index: t.index, At: t.At, By: c.By, Why: c.Why, Stop: c.Stop}
-	why := "locked: no service is started until it is unlocked; stops and live migrations work"
+	why := message.ClusterLocked
 	if c.Stop {
-		why = "the whole cluster is stopped: all services in the reverse order of their start; what is enabled starts " +
-			"again with the cluster"
+		why = message.ClusterStopped
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(words.Sentence(why, c.Why))})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: why.With(c.Why)})
 	return rules.Accepted
 }
 
@@ -87,15 +84,14 @@ func (t *transaction) applyUnlockCluster(c cluster.UnlockCluster) rules.Refusal 
 	case t.Lock == nil:
 		return rules.Accepted
 	case t.Lock.Stop && !c.Start:
-		return rules.Refusef("the whole cluster was stopped by %s; `clusterd cluster start` starts it again",
-			words.OrElse(t.Lock.By, "an administrator"))
+		return rules.Refuse(message.UnlockStopped.With(t.Lock.By))
 	}
-	why := "unlocked: services may start again"
+	why := message.ClusterUnlocked
 	if t.Lock.Stop {
-		why = "the cluster is started again: services start in order"
+		why = message.ClusterStarted
 	}
 	t.Lock = nil
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(words.Sentence(why, c.Why))})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: why.With(c.Why)})
 	return rules.Accepted
 }
 
@@ -105,7 +101,7 @@ func (t *transaction) mayUnderLock(service cluster.Service, op cluster.Operation
 	starts := op == cluster.OpRestart || op == cluster.OpRelocate || op == cluster.OpConvalesce ||
 		(op == cluster.OpEnable && service.State != resources.Started)
 	if why := t.LockedWhy(); !why.IsZero() && starts {
-		return rules.Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why.String() + "; " + t.UnlockNext().String() + " ends that")}
+		return rules.RefuseAs(cluster.CodeTemporary, message.RequestLocked.With(why, t.UnlockNext()))
 	}
 	return rules.Accepted
 }
@@ -117,16 +113,16 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refusal{Code: cluster.CodeNodeDead, Why: message.Sentence("there is no node " + c.Node)}
+		return rules.RefuseAs(cluster.CodeNodeDead, message.OrderNodeUnknown.With(c.Node))
 	case n.Witness:
-		return rules.Refusef("%s is a witness and runs no services", c.Node)
+		return rules.Refuse(message.OrderWitness.With(c.Node))
 	case c.Within < 0 || c.Within > longestDeadline:
-		return rules.Refusef("a deadline lies between now and %s from now, not %s", longestDeadline, c.Within)
+		return rules.Refuse(message.OrderDeadline.With(longestDeadline, c.Within))
 	case c.Order == "":
 		return t.takeBack(c, n)
 	case c.Order != cluster.OrderStandby && c.Order != cluster.OrderDrain && c.Order != cluster.OrderMaintenance:
-		return rules.Refusef("%q is no order; there are %s, %s, %s", c.Order, cluster.OrderStandby, cluster.OrderDrain,
-			cluster.OrderMaintenance)
+		return rules.Refuse(message.OrderUnknown.With(c.Order,
+			[]string{string(cluster.OrderStandby), string(cluster.OrderDrain), string(cluster.OrderMaintenance)}))
 	}
 	order := cluster.Order{Kind: c.Order, Index: t.index, At: t.At, By: c.By, Why: c.Why}
 	if c.Within > 0 {
@@ -148,29 +144,27 @@ func (t *transaction) takeBack(c cluster.OrderNode, n cluster.Member) rules.Refu
 	kind := n.Order.Kind
 	n.Order = nil
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-		Why: message.Sentence(words.Sentence(fmt.Sprintf(
-			"its %s is over: it takes services again, and those that were moved away for it come back", kind), c.Why))})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: message.OrderOver.With(kind, c.Why)})
 	return rules.Accepted
 }
 
 func (t *transaction) applyNodeEmpty(c cluster.NodeEmpty) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Order == nil || n.Order.Index != c.Order || n.Order.Empty != 0 {
-		return rules.Refusef("%s is under no such order", c.Node)
+		return rules.Refuse(message.OrderOutdated.With(c.Node))
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refusef("%s may still be running %s", c.Node, held[0])
+		return rules.Refuse(message.OrderNotEmpty.With(c.Node, held[0]))
 	}
 	order := *n.Order
 	order.Empty = t.index
 	n.Order = &order
 	t.Nodes.Set(c.Node, n)
-	why := "it no longer holds anything"
+	why := message.OrderEmpty
 	if order.Kind == cluster.OrderMaintenance {
-		why += ": it may be restarted or switched off, and is not fenced for it"
+		why = message.OrderMaintenanceReady
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: order.Index, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: order.Index, Why: why.With()})
 	return rules.Accepted
 }
 

@@ -171,6 +171,6 @@ func (t *transaction) releaseCut(n cluster.Member, open cluster.Fence, p fence.P
 			service.Story = open.Story
 			t.Services.Set(name, service)
 		}
-		t.holderGone(service, h, t.index, proof)
+		t.holderGone(service, h, t.index, message.Words(proof))
 	}
 }

@@ -1,11 +1,9 @@
 package apply
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -16,18 +14,18 @@ import (
 func (t *transaction) applyDone(c cluster.Done) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Intent == nil || service.Intent.Index != c.Act {
-		return rules.Refusef("the intent %d of %s is no longer open", c.Act, c.Service)
+		return rules.Refuse(message.IntentClosed.With(c.Act, c.Service))
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.Ended() {
-		return rules.Refusef("the result comes from an older incarnation of %s", c.Node)
+		return rules.Refuse(message.ResultOutdated.With(c.Node))
 	}
 	intent := *service.Intent
 	if intent.Kind == cluster.IntentMigrate {
 		return t.migrated(c, service, n, intent)
 	}
 	if intent.Node != c.Node || intent.Incarnation != c.Incarnation {
-		return rules.Refusef("the intent %d of %s was not given to this incarnation of %s", c.Act, c.Service, c.Node)
+		return rules.Refuse(message.IntentNotGiven.With(c.Act, c.Service, c.Node))
 	}
 	service.Intent = nil
 	switch intent.Kind {
@@ -55,8 +53,9 @@ func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster
 		t.nowRunning(service, n, intent, c.Result)
 		return
 	}
-	failed := cluster.FailedStart{Node: n.Name, Why: message.Sentence(c.Result.Why), Incarnation: n.Incarnation, At: t.At}
-	service = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, c.Result.Why)
+	why := message.Words(c.Result.Why)
+	failed := cluster.FailedStart{Node: n.Name, Why: why, Incarnation: n.Incarnation, At: t.At}
+	service = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, why)
 	if c.Result.Source == resources.Absent {
 		service = service.WithoutHolder(cluster.OnBoot(n))
 	} else if unsent {
@@ -65,7 +64,7 @@ func (t *transaction) started(c cluster.Done, service cluster.Service, n cluster
 		service = service.WithHolder(h)
 	}
 	service = t.setService(service, resources.Recovering,
-		cluster.Event{Node: n.Name, Cause: intent.Index, Why: message.Sentence(words.Sentence("start failed", c.Result.Why))})
+		cluster.Event{Node: n.Name, Cause: intent.Index, Why: message.StartFailed.With(why)})
 	t.atRest(service)
 }
 
@@ -77,7 +76,7 @@ func (t *transaction) atRest(service cluster.Service) {
 	}
 	if service.State != resources.Disabled {
 		service = t.setService(service, resources.Disabled,
-			cluster.Event{Node: service.LastOwner, Why: message.Sentence("disabled, it runs nowhere")})
+			cluster.Event{Node: service.LastOwner, Why: message.ServiceDisabled.With()})
 	}
 	t.answer(service, cluster.CodeSuccess, message.Text{}, cluster.OpDisable)
 }
@@ -93,9 +92,9 @@ func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, inte
 	service = t.arrived(service, n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "",
 		"", false
-	service, why := service.CameBack(message.Sentence(words.OrElse(result.Why, service.RunningWhy(cluster.Holder{}).String())))
+	service, why := service.CameBack(message.Words(result.Why).OrElse(service.RunningWhy(cluster.Holder{})))
 	if behind := service.LeftBehind(); !behind.IsZero() {
-		why = message.Sentence(why.String() + "; " + behind.String())
+		why = message.ServiceUpWithout.With(why, behind)
 	}
 	service = t.setService(service, resources.Started,
 		cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: why, Phases: story})
@@ -108,18 +107,18 @@ func (t *transaction) stopped(c cluster.Done, service cluster.Service, n cluster
 		h, _ := service.Holder(n.Name)
 		service = service.WithHolder(h.After(c.Result, t.index))
 		service = t.setService(service, resources.Failed, cluster.Event{Node: n.Name, Cause: intent.Index,
-			Why: message.Sentence(fmt.Sprintf("stop failed on %s: %s; it may still be running there. Disable it to try again, or fence %s",
-				n.Name, c.Result.Why, n.Name))})
+			Why: message.StopFailed.With(n.Name, c.Result.Why)})
 		service.StopFailed = intent.Purpose
 		t.Services.Set(c.Service, service)
 		t.finish(service, cluster.CodeAborted, service.Reason)
 		return
 	}
-	t.stopProven(service.WithoutHolder(cluster.OnBoot(n)), n, intent, c.Result.Why)
+	t.stopProven(service.WithoutHolder(cluster.OnBoot(n)), n, intent, message.Words(c.Result.Why))
 }
 
 // stopProven goes on after a stop whose end is known.
-func (t *transaction) stopProven(service cluster.Service, n cluster.Member, intent cluster.Intent, proof string) {
+func (t *transaction) stopProven(service cluster.Service, n cluster.Member, intent cluster.Intent,
+	proof message.Text) {
 	if service.Owner == n.Name {
 		service.Owner, service.LastOwner = "", n.Name
 	}
@@ -127,7 +126,7 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 		return // somebody moved it by hand while it was being stopped
 	}
 	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
-		Why: message.Sentence(words.OrElse(proof, "it is proven to have stopped"))}
+		Why: proof.OrElse(message.ServiceStopped.With())}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))
 		return
@@ -158,10 +157,10 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluster.Member,
 	intent cluster.Intent) rules.Refusal {
 	if n.Name != intent.Node && n.Name != intent.Target {
-		return rules.Refusef("%s is no end of this migration", n.Name)
+		return rules.Refuse(message.MigrationOtherNode.With(n.Name))
 	}
 	if !intent.Settling && (n.Name != intent.Node || c.Incarnation != intent.Incarnation) {
-		return rules.Refusef("the migration was not given to this incarnation of %s", n.Name)
+		return rules.Refuse(message.MigrationNotGiven.With(n.Name))
 	}
 	if intent.Ending {
 		if c.Result.Source == resources.Absent {
@@ -181,7 +180,7 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 		if target, _ := t.Nodes.Get(intent.Target); target.Incarnation > intent.Index {
 			// What that daemon saw when it started came while both ends held the guest, and was not
 			// taken in. It may be newer than what the source tells.
-			service = t.askEnd(service, intent.Target, message.Sentence("its daemon started during the migration"))
+			service = t.askEnd(service, intent.Target, message.MigrationDaemonStarted.With())
 		}
 		t.migrationDone(service, c.Result)
 		return rules.Accepted
@@ -191,11 +190,11 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 	service.Intent, service.Changed = &next, t.index
 	service = service.Seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
 	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index,
-		Why: message.Sentence("the migration did not end clean: " + c.Result.Why)})
+		Why: message.MigrationUnclean.With(c.Result.Why)})
 	if h, held := service.Holder(intent.Node); held && !cluster.Settled(h.Condition) {
-		service = t.askEnd(service, intent.Node, message.Sentence("the end of the migration is unknown"))
+		service = t.askEnd(service, intent.Node, message.MigrationEndUnknown.With())
 	}
-	service.Reason = message.Sentence("migration to " + intent.Target + " failed: " + c.Result.Why)
+	service.Reason = message.MigrationFailed.With(intent.Target, c.Result.Why)
 	t.settleMigration(service)
 	return rules.Accepted
 }
@@ -210,15 +209,15 @@ func (t *transaction) migrationDone(service cluster.Service, result resources.Re
 	for _, p := range result.Phases {
 		phases = appendPhases(phases, cluster.Phase{What: p.What, At: p.At})
 	}
-	why := fmt.Sprintf("moved live from %s to %s", intent.Node, intent.Target)
+	why := message.MigrationDone.With(intent.Node, intent.Target, "", "")
 	if result.Total > 0 {
-		why += fmt.Sprintf(": %s in all, guest stopped for %s", result.Total.Round(time.Millisecond),
+		why = message.MigrationDone.With(intent.Node, intent.Target, result.Total.Round(time.Millisecond),
 			result.Downtime.Round(time.Millisecond))
 		phases = append(phases, cluster.Phase{What: "total", Took: result.Total},
 			cluster.Phase{What: "downtime", Took: result.Downtime})
 	}
 	service = t.setService(service, resources.Started, cluster.Event{Node: intent.Target, Cause: intent.Index,
-		By: intent.By, Why: message.Sentence(why), Phases: phases})
+		By: intent.By, Why: why, Phases: phases})
 	if service.Wish != nil && service.Wish.Op == cluster.OpMigrate {
 		r := rules.ArrivedLive(service)
 		service = t.finishMigration(service, r.Code, r.Why, result)
@@ -227,7 +226,8 @@ func (t *transaction) migrationDone(service cluster.Service, result resources.Re
 }
 
 // answer ends the wish of a service if it is one of these operations.
-func (t *transaction) answer(service cluster.Service, code int, why message.Text, ops ...cluster.Operation) cluster.Service {
+func (t *transaction) answer(service cluster.Service, code int, why message.Text,
+	ops ...cluster.Operation) cluster.Service {
 	for _, op := range ops {
 		if service.Wish != nil && service.Wish.Op == op {
 			return t.finish(service, code, why)
@@ -267,7 +267,7 @@ func (t *transaction) finishMigration(service cluster.Service, code int, why mes
 func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Owner != c.Node {
-		return rules.Refusef("%s does not run on %s", c.Service, c.Node)
+		return rules.Refuse(message.ProbeElsewhere.With(c.Service, c.Node))
 	}
 	service.Answered = t.index
 	t.Services.Set(c.Service, service)
@@ -275,7 +275,7 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	if took < 0 {
 		took = 0
 	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.Sentence("the guest answers its probe"),
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.VMAnswers.With(),
 		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
 	return rules.Accepted
 }
@@ -283,10 +283,10 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 func (t *transaction) applyGiveUp(c cluster.GiveUp) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Wish == nil || service.Wish.Request != c.Request || service.Intent != nil {
-		return rules.Refusef("the request %s is not open", c.Request)
+		return rules.Refuse(message.RequestClosed.With(c.Request))
 	}
 	if c.Code == cluster.CodeSuccess && !t.fulfilled(service) {
-		return rules.Refusef("the request %s is no longer fulfilled", c.Request)
+		return rules.Refuse(message.RequestUnfulfilled.With(c.Request))
 	}
 	state := service.State
 	if len(service.Holders) == 0 {
@@ -343,7 +343,7 @@ func (t *transaction) stopToMove(service cluster.Service, target string) cluster
 func (t *transaction) arrived(s cluster.Service, n cluster.Member) cluster.Service {
 	if s.Moving != "" && s.Moving != bounce(n) {
 		if target := bounced(s.Moving); !s.TroubledOn(target, t.At) {
-			s = t.troubled(s, target, cluster.TroubleMove, "it came to "+n.Name+" instead")
+			s = t.troubled(s, target, cluster.TroubleMove, message.ServiceUpElsewhere.With(n.Name))
 		}
 	}
 	if inPlace := s.Moving == "" && s.LastOwner == n.Name && s.Target == n.Name; !inPlace {

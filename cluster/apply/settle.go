@@ -1,10 +1,7 @@
 package apply
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -15,11 +12,11 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 	intent := service.Intent
 	switch {
 	case !known || intent == nil || intent.Kind != cluster.IntentMigrate || intent.Index != c.Act:
-		return rules.Refusef("the migration %d of %s is no longer open", c.Act, c.Service)
+		return rules.Refuse(message.MigrationClosed.With(c.Act, c.Service))
 	case service.Wish == nil || service.Wish.Op != cluster.OpDisable:
-		return rules.Refusef("nobody wants %s down", c.Service)
+		return rules.Refuse(message.MigrationWanted.With(c.Service))
 	case intent.Ending:
-		return rules.Refusef("%s is being ended already", c.Service)
+		return rules.Refuse(message.MigrationEnding.With(c.Service))
 	}
 	next := *intent
 	next.Ending, next.Settling, next.Asked, next.Generation = true, true, next.Asked+1, t.Generation
@@ -31,8 +28,7 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 		}
 	}
 	t.setService(service, service.State, cluster.Event{Node: next.Node, Cause: next.Index, By: c.By,
-		Why: message.Sentence(fmt.Sprintf("disabled, and its migration does not end: it is destroyed on %s and on %s",
-			next.Node, next.Target))})
+		Why: message.MigrationEndless.With(next.Node, next.Target)})
 	return rules.Accepted
 }
 
@@ -56,7 +52,7 @@ func (t *transaction) endedMove(service cluster.Service) {
 		state = resources.Disabled
 	}
 	t.atRest(t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index, By: intent.By,
-		Why: message.Sentence("destroyed at both ends of its migration")}))
+		Why: message.MigrationDestroyed.With()}))
 }
 
 // cancelMove asks for a migration under way to be given up. The abort may come too
@@ -65,16 +61,16 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 	intent := service.Intent
 	switch {
 	case intent == nil || intent.Kind != cluster.IntentMigrate:
-		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeInvalid, Why: message.Sentence(c.Service + " is not being migrated")}))
+		t.keepRequest(answered(request,
+			rules.RefuseAs(cluster.CodeInvalid, message.RequestNoMigration.With(c.Service))))
 		return
 	case intent.Settling:
-		t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeTemporary, Why: message.Sentence("the migration of " + c.Service +
-			" has ended already; what both ends show is looked at")}))
+		t.keepRequest(answered(request,
+			rules.RefuseAs(cluster.CodeTemporary, message.RequestMigrationOver.With(c.Service))))
 		return
 	}
 	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index,
-		By:  c.By,
-		Why: message.Sentence(words.Sentence("its migration is to be given up", c.Reason))})
+		By: c.By, Why: message.MigrationCancelled.With(c.Reason)})
 	request.Owner = service.Owner
 	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}))
 }
@@ -97,7 +93,7 @@ func (t *transaction) forgetStarts(node string) {
 }
 
 // holderGone lets a holder go on proof and moves the service on.
-func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
+func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof message.Text) {
 	service = service.WithoutHolder(func(other cluster.Holder) bool {
 		return other.Machine == h.Machine &&
 			other.Boot == h.Boot
@@ -113,10 +109,9 @@ func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, caus
 			return
 		}
 		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
-			why := h.Node + " is out of the migration"
 			t.tell(cluster.Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause,
-				Why: message.Sentence(words.Sentence(why+", what is left at the other end is looked at", proof))})
-			service = t.askBothEnds(service, message.Sentence(why))
+				Why: message.MigrationOtherEnd.With(h.Node, proof)})
+			service = t.askBothEnds(service, message.MigrationEndGone.With(h.Node))
 		}
 		t.settleMigration(service)
 		return
@@ -135,7 +130,7 @@ func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, caus
 }
 
 // afterRelease finds the state of a service that one holder less may run.
-func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
+func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, cause uint64, proof message.Text) {
 	switch {
 	case t.adoptLast(service):
 		return
@@ -143,18 +138,18 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 		t.settleUninitialized(service)
 		return
 	case service.Owner != "":
-		service, ran := t.ranElsewhere(service, h)
+		service, drift := t.ranElsewhere(service, h)
 		t.Services.Set(service.Spec.Name, service)
 		if h.Condition != "" {
 			t.setService(service, service.State, cluster.Event{Node: h.Node, Cause: cause,
-				Why: message.Sentence(words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s%s", h.Node, service.Owner, ran), proof))})
+				Why: message.ServiceCopyGone.With(h.Node, service.Owner, drift, proof)})
 		}
 		return
 	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
 		t.Services.Set(service.Spec.Name, service)
 		return
 	}
-	e := cluster.Event{Node: h.Node, Cause: cause, Why: message.Sentence(words.Sentence("no longer running on "+h.Node, proof))}
+	e := cluster.Event{Node: h.Node, Cause: cause, Why: message.ServiceReleased.With(h.Node, proof)}
 	if service.Enabled {
 		if service.State != resources.Stopped {
 			t.setService(service, resources.Recovering, e)
@@ -172,7 +167,7 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 
 // ranElsewhere remembers on which disks a copy ran that is gone now, unless the service is known
 // to run at its owner: the copy may have been the guest itself, moved by hand, and what it wrote
-// last is not on its declared disks then. It returns what there is to say about that.
+// last is not on its declared disks then. It returns how those disks differ, "" if that is no news.
 func (t *transaction) ranElsewhere(service cluster.Service, h cluster.Holder) (cluster.Service, string) {
 	drift := resources.DriftOf(h.StartedWith(), h.Disks)
 	if !service.Spec.Traits().Drifts || service.Astray != nil || drift.None() {
@@ -184,10 +179,10 @@ func (t *transaction) ranElsewhere(service cluster.Service, h cluster.Holder) (c
 		return service, ""
 	}
 	service.Astray = &cluster.Astray{Drift: drift, Node: h.Node, Index: t.index}
-	return service, ", and ran on other disks than it was started with: " + drift.String()
+	return service, drift.String()
 }
 
-// settleMigration goes on with a migration that did not end clean: first the
+// settleMigration goes on with a migration that did not end cleanly: first the
 // source answers, then the target is asked, then it is decided.
 func (t *transaction) settleMigration(service cluster.Service) {
 	intent := *service.Intent
@@ -203,7 +198,7 @@ func (t *transaction) settleMigration(service cluster.Service) {
 	if intent.SourceSeen == 0 {
 		intent.SourceSeen = t.index
 		service.Intent = &intent
-		service = t.askEnd(service, intent.Target, message.Sentence("asked after the source has answered"))
+		service = t.askEnd(service, intent.Target, message.MigrationSourceAnswered.With())
 		t.Services.Set(service.Spec.Name, service)
 	}
 	if service.Asking(intent.Target) {
@@ -218,8 +213,7 @@ func (t *transaction) settleMigration(service cluster.Service) {
 			intent.Twice = true
 			service.Intent = &intent
 			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index,
-				Why: message.Sentence("RUNNING TWICE on " + intent.Node + " and " + intent.Target +
-					": the copy on " + intent.Target + " is paused at once. Decide which one is right and stop the other by hand")})
+				Why: message.MigrationRunningTwice.With(intent.Node, intent.Target)})
 		}
 	case cluster.SettleEnd:
 		t.endMigration(service, source, target)
@@ -227,7 +221,7 @@ func (t *transaction) settleMigration(service cluster.Service) {
 }
 
 func (t *transaction) askAgain(service cluster.Service) {
-	service = t.askBothEnds(service, message.Sentence("the last answer proved nothing"))
+	service = t.askBothEnds(service, message.MigrationNoProof.With())
 	t.Services.Set(service.Spec.Name, service)
 }
 
@@ -245,9 +239,8 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		service.Owner = intent.Node
 		n, _ := t.Nodes.Get(intent.Target)
 		service = t.troubled(service, n, cluster.TroubleMove, service.UndoneWhy())
-		why := service.Reason
 		service = t.setService(service, resources.Started, cluster.Event{Node: intent.Node, Cause: intent.Index,
-			Why: message.Sentence(words.Sentence("the migration is undone, it stays on "+intent.Node, why.String()))})
+			Why: message.MigrationUndone.With(intent.Node, service.Reason)})
 		code := cluster.CodeRunsAtHome
 		if source != string(resources.Running) {
 			code = cluster.CodeFailure // it ended there, or does not run on
@@ -257,7 +250,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		return
 	}
 	n, _ := t.Nodes.Get(intent.Target)
-	service = t.troubled(service, n, cluster.TroubleMove, "it ended with the guest at neither end")
+	service = t.troubled(service, n, cluster.TroubleMove, message.MigrationGuestLost.With())
 	service.Owner, service.LastOwner = "", intent.Node
 	if t.adoptLast(service) {
 		return
@@ -270,7 +263,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		state = resources.Disabled
 	}
 	service = t.setService(service, state, cluster.Event{Node: intent.Node, Cause: intent.Index,
-		Why: message.Sentence("the migration ended with the guest at neither end: every node in touch is asked, then it is started again")})
+		Why: message.MigrationAtNeitherEnd.With()})
 	service = t.answer(service, cluster.CodeFailure, service.Reason, cluster.OpMigrate)
 	t.atRest(service)
 }
@@ -282,6 +275,6 @@ func (t *transaction) crashedAtEnd(service cluster.Service) {
 		return
 	}
 	n, _ := t.Nodes.Get(service.Owner)
-	t.setService(t.afterFailure(service, n, message.Sentence("the guest crashed")), resources.Recoverable,
-		cluster.Event{Node: n.Name, Why: message.Sentence("the guest crashed on " + n.Name)})
+	t.setService(t.afterFailure(service, n, message.VMCrashed.With("")), resources.Recoverable,
+		cluster.Event{Node: n.Name, Why: message.VMCrashed.With(n.Name)})
 }

@@ -195,7 +195,7 @@ func TestAttemptsAreBoundedAndApart(t *testing.T) {
 		if c := s.cursor(); c.Failed != 1 || c.Sent != 1 || c.Problem != "" {
 			t.Errorf("the cursor is %+v", c)
 		}
-		if told := s.told(); len(told) == 0 || told[0] != "1 event not told: it does not answer" {
+		if told := s.told(); len(told) == 0 || told[0] != "1 event not delivered: it does not answer" {
 			t.Errorf("the timeline says %q", told)
 		}
 	})
@@ -212,7 +212,7 @@ func TestOfTooManyTheOldestAreLeftOutAndCounted(t *testing.T) {
 			t.Errorf("told %d from %q on, cursor %+v", len(s.sent), s.sent[0], c)
 		}
 		if told := s.told(); len(told) != 1 ||
-			told[0] != "17 events not told: more than 256 events waited, the oldest were left out" {
+			told[0] != "17 events not delivered: more than 256 events waited, the oldest were left out" {
 			t.Errorf("the timeline says %q", told)
 		}
 		if s.notes > 40 {

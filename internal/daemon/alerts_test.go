@@ -142,7 +142,7 @@ func TestAnAlertOfANodeIsToldThereAndItsTroubleIsInTheTimeline(t *testing.T) {
 			trouble = e
 			return found
 		})
-		if trouble.Node != "node2" || trouble.Why.String() != "1 event not told: nobody is at home" {
+		if trouble.Node != "node2" || trouble.Why.String() != "1 event not delivered: nobody is at home" {
 			t.Errorf("the timeline tells %+v", trouble)
 		}
 		if code, text := s.ask("node2", rootUser, "POST", api.PathAlerts,

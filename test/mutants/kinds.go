@@ -5,23 +5,23 @@ var hypervisorsAlone = []mutant{
 	{
 		name: "shutdown-is-ignored", law: "L7", broken: "a guest that shuts itself down counts as running for ever",
 		edits: []edit{{observe,
-			"\tif !o.Explained {\n\t\twhy = \"disappeared",
+			"\tif !o.Explained {\n\t\twhy = message.ServiceDisappeared",
 			"\tif o.Explained && o.Reason == \"shut down by its guest\" {\n" +
 				"\t\treturn\n" +
 				"\t}\n" +
 				"\tif !o.Explained {\n" +
-				"\t\twhy = \"disappeared"}}, nets: first(simulation),
+				"\t\twhy = message.ServiceDisappeared"}}, nets: first(simulation),
 		faults: []string{"guest shuts down", "guest dies at each start"},
 	},
 	{
 		name: "destroyed-is-ignored", law: "L7", broken: "a VM that a person destroyed counts as running for ever",
 		edits: []edit{{observe,
-			"\tif !o.Explained {\n\t\twhy = \"disappeared",
+			"\tif !o.Explained {\n\t\twhy = message.ServiceDisappeared",
 			"\tif o.Reason == \"destroyed\" {\n" +
 				"\t\treturn\n" +
 				"\t}\n" +
 				"\tif !o.Explained {\n" +
-				"\t\twhy = \"disappeared"}}, nets: first(simulation), faults: []string{"destroyed by hand"},
+				"\t\twhy = message.ServiceDisappeared"}}, nets: first(simulation), faults: []string{"destroyed by hand"},
 	},
 	{
 		name: "a-persons-pause-is-a-crash", law: "L5", broken: "a VM that a person has paused is taken for failed",

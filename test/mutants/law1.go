@@ -42,11 +42,9 @@ var holders = []mutant{
 		name: "failed-start-is-a-stop", law: "L1",
 		broken: "a start that failed lets its holder go, although nothing proved that the call is over",
 		edits: []edit{{result,
-			"\tservice = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, " +
-				"c.Result.Why)\n" +
+			"\tservice = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, why)\n" +
 				"\tif c.Result.Source == resources.Absent {",
-			"\tservice = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, " +
-				"c.Result.Why)\n" +
+			"\tservice = t.troubled(service.WithFailedStart(failed), n, cluster.TroubleStart, why)\n" +
 				"\tif c.Result.Source != resources.Running {"}},
 		nets: []net{simulation, tests("cluster", "^TestAFailedStartIsNotAStop$")},
 		faults: []string{"calls hang", "libvirt down", "strikes",

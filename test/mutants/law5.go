@@ -1,15 +1,15 @@
 package main
 
 var forgetSource = edit{"cluster/apply/begin.go",
-	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
 		"\tservice = service.WithHolder(h)",
-	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
 		"\tservice.Holders = []cluster.Holder{h}"}
 var forgetTarget = edit{"cluster/apply/begin.go",
-	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
 		"\tservice = service.WithHolder(h)\n" +
 		"\tservice.Intent = t.intentOf(c, n)",
-	"\th := t.holderOn(target, \"migration target\", service.Spec, false).RunsAs(source)\n" +
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
 		"\t_ = h\n" +
 		"\tservice.Intent = t.intentOf(c, n)"}
 

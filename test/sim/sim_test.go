@@ -217,7 +217,7 @@ func TestHistoriesAreEventful(t *testing.T) {
 		"confirmed off by": 0, "fence attempt by": 0, "booted anew": 0, "moved live": 0, "did not end clean": 0,
 		"both ends of the migration are asked": 0, "is out of the migration": 0, "the migration is undone": 0,
 		"start failed": 0, "the guest crashed": 0,
-		"disappeared from": 0, "fails back live": 0, "what became of the start": 0, "what became of the stop": 0,
+		"disappeared from": 0, "fails back live": 0, "the result of the start is unknown": 0, "the result of the stop is unknown": 0,
 		"leaves": 0, "does not answer": 0,
 		"answers for it that the machine is off": 0, "that was in limbo is committed": 0, "gets a snapshot at": 0,
 		"is a new machine": 0, "stop failed": 0,

@@ -1,0 +1,48 @@
+package message
+
+// How a migration ended.
+var (
+	MigrationDone = New("migration-done",
+		"moved live from {node} to {target}[: {total} in all, guest stopped for {downtime}]")
+	MigrationUnclean = New("migration-unclean", "the migration did not end cleanly[: {reason}]")
+	MigrationFailed  = New("migration-failed", "migration to {target} failed[: {reason}]")
+	MigrationUndone  = New("migration-undone", "the migration is undone, it stays on {node}[: {reason}]")
+	// MigrationAtNeitherEnd: both ends are proven empty.
+	MigrationAtNeitherEnd = New("migration-at-neither-end", "the migration ended with the guest at neither end: "+
+		"every node in touch is asked, then it is started again")
+	// MigrationGuestLost is the same as a reason not to try that target again soon.
+	MigrationGuestLost    = New("migration-guest-lost", "it ended with the guest at neither end")
+	MigrationRunningTwice = New("migration-running-twice", "RUNNING TWICE on {node} and {target}: "+
+		"the copy on {target} is paused at once. Decide which one is right and stop the other by hand")
+)
+
+// How a migration that did not end cleanly is settled.
+var (
+	MigrationEndsAsked = New("migration-ends-asked", "{reason}: both ends of the migration are asked")
+	// MigrationEndGone: one end is proven empty, or its machine off.
+	MigrationEndGone  = New("migration-end-gone", "{node} is out of the migration")
+	MigrationOtherEnd = New("migration-other-end",
+		"{node} is out of the migration[ ({proof})]; what is left at the other end is being checked")
+	MigrationSourceAnswered = New("migration-source-answered", "asked after the source has answered")
+	MigrationEndUnknown     = New("migration-end-unknown", "the end of the migration is unknown")
+	MigrationDaemonStarted  = New("migration-daemon-started", "its daemon started during the migration")
+	MigrationNoProof        = New("migration-no-proof", "the last answer proved nothing")
+)
+
+// How a migration is ended on request.
+var (
+	MigrationCancelled = New("migration-cancelled", "its migration is to be given up[: {reason}]")
+	// MigrationEndless: its service is to be down, and it goes on.
+	MigrationEndless = New("migration-endless",
+		"disabled, and its migration does not end: it is destroyed on {node} and on {target}")
+	MigrationDestroyed = New("migration-destroyed", "destroyed at both ends of its migration")
+)
+
+// Why a command about a migration is refused.
+var (
+	MigrationClosed    = New("migration-closed", "the migration {intent} of {service} is no longer open")
+	MigrationWanted    = New("migration-wanted", "no request to disable {service} is open")
+	MigrationEnding    = New("migration-ending", "the migration of {service} is being ended already")
+	MigrationOtherNode = New("migration-other-node", "{node} is neither source nor target of this migration")
+	MigrationNotGiven  = New("migration-not-given", "the migration was not given to this incarnation of {node}")
+)
