@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // TestAnAuthorityIsDroppedWhenAllHaveTheNext: no step is taken before every member has told of
@@ -22,11 +23,11 @@ func TestAnAuthorityIsDroppedWhenAllHaveTheNext(t *testing.T) {
 	}
 	begin := cluster.RotateAuthority{Certificate: "new", Key: []byte{2}, By: "root"}
 	b.Refused(cluster.AbortAuthority{}, "not being rotated")
-	b.Refused(cluster.RotateAuthority{Certificate: "old", Key: []byte{2}}, "no new authority")
+	b.Refused(cluster.RotateAuthority{Certificate: "old", Key: []byte{2}}, "not a new authority")
 	b.Refused(cluster.RotateAuthority{Certificate: "new", Key: []byte{2}, Epoch: 7}, "data key 0 is in force")
 	b.Must(begin)
 	late := tells("node1", false)
-	b.Refused(begin, "is being rotated since")
+	b.Refused(begin, "a rotation of the authority began at")
 	b.Refused(tells("node1", true), "node1 does not believe it")
 	b.Refused(tells("ghost", false), "no node ghost")
 	b.Must(cluster.AbortAuthority{By: "root"})
@@ -43,8 +44,8 @@ func TestAnAuthorityIsDroppedWhenAllHaveTheNext(t *testing.T) {
 		t.Fatal("all believe both, and the new one does not sign")
 	}
 	b.Refused(cluster.AbortAuthority{}, "signs already")
-	b.Refused(cluster.Rekey{AuthorityKey: []byte{9}, Why: "w"}, "try again")
-	b.Must(cluster.Rekey{AuthorityKey: []byte{9}, NextKey: []byte{8}, Why: "w"})
+	b.Refused(cluster.Rekey{AuthorityKey: []byte{9}, Why: message.Words("w")}, "try again")
+	b.Must(cluster.Rekey{AuthorityKey: []byte{9}, NextKey: []byte{8}, Why: message.Words("w")})
 	b.Must(tells("node1", true), tells("node2", true))
 	if b.S.Secrets.Authority != "old" || !strings.Contains(b.S.AuthorityWaits(), "until node3 has a certificate") {
 		t.Fatalf("dropped before node3 has a new one: %s", b.S.AuthorityWaits())

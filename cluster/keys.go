@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"time"
+
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Secrets are the cluster's own keys. What is secret of them is sealed with the data key, which
@@ -19,8 +21,8 @@ type Secrets struct {
 	Wraps map[string][]byte `json:"wraps,omitempty"`
 	// Sealed are the secrets that the document, its history and definitions refer to.
 	Sealed map[string][]byte `json:"sealed,omitempty"`
-	// Wanted says why a new data key is due; empty when none is.
-	Wanted string `json:"wanted,omitempty"`
+	// Wanted says why a new data key is due; nothing when none is.
+	Wanted message.Text `json:"wanted,omitzero"`
 	// Changed is the index at which this data key came into force.
 	Changed uint64 `json:"changed,omitempty"`
 }
@@ -36,7 +38,7 @@ type Rekey struct {
 	NextKey []byte            `json:"nextKey,omitempty"`
 	Sealed  map[string][]byte `json:"sealed,omitempty"`
 	By      string            `json:"by,omitempty"`
-	Why     string            `json:"why"`
+	Why     message.Text      `json:"why"`
 }
 
 // WithoutDataKey is the first member with a recorded key that has no share in these; "" if none.
@@ -49,17 +51,17 @@ func (s *State) WithoutDataKey(wraps map[string][]byte) string {
 	return ""
 }
 
-// RekeyWanted says why a new data key is due; "" when none is.
-func (s *State) RekeyWanted() string {
+// RekeyWanted says why a new data key is due; nothing when none is.
+func (s *State) RekeyWanted() message.Text {
 	switch missing := s.WithoutDataKey(s.Secrets.Wraps); {
 	case s.Secrets.Epoch == 0:
-		return ""
-	case s.Secrets.Wanted != "":
+		return message.Text{}
+	case !s.Secrets.Wanted.IsZero():
 		return s.Secrets.Wanted
 	case missing != "":
-		return missing + " is a member now"
+		return message.Sentence(missing + " is a member now")
 	}
-	return ""
+	return message.Text{}
 }
 
 // KeyTurn is the way of a member to another identity key. First the log tells the new key, which

@@ -32,7 +32,7 @@ func keyed(t *testing.T, nodes int, services ...string) *clustertest.Book {
 		}
 		b.S.Services.Set(name, service)
 	}
-	b.Must(cluster.Rekey{Wraps: wraps, AuthorityKey: []byte{1}, Why: "the first"})
+	b.Must(cluster.Rekey{Wraps: wraps, AuthorityKey: []byte{1}, Why: message.Words("the first")})
 	return b
 }
 
@@ -105,7 +105,7 @@ func expectTurned(b *clustertest.Book, old cluster.Member, fresh []byte) {
 		t.Errorf("machine %s was %s; the old key is barred: %t", n.Machine(), old.Machine(),
 			b.S.Removed.Has(old.Fingerprint))
 	}
-	if b.S.RekeyWanted() == "" || string(b.S.Secrets.Wraps["node2"]) != "\x07" {
+	if b.S.RekeyWanted().IsZero() || string(b.S.Secrets.Wraps["node2"]) != "\x07" {
 		t.Errorf("a new data key is due because %q; node2 has %v", b.S.RekeyWanted(), b.S.Secrets.Wraps["node2"])
 	}
 	late := cluster.NodeUp{Node: "node2", Fingerprint: old.Fingerprint, Boot: old.Boot, MaxLevel: cluster.CurrentLevel}

@@ -48,7 +48,7 @@ func TestALateNodeUpDoesNotEndTheDaemonThatLives(t *testing.T) {
 	b.Must(alive)
 	dead := up
 	dead.Session = "dead"
-	b.Refused(dead, "has begun since this one was told")
+	b.Refused(dead, "has begun since this one was announced")
 	b.Must(alive) // told twice, because its outcome was not known
 }
 

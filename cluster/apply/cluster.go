@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
+	"strconv"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
@@ -15,16 +15,16 @@ import (
 
 func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 	if t.ID != "" {
-		return rules.Refusef("the cluster %s is already founded", t.Cluster)
+		return rules.Refuse(message.ClusterFoundedAlready.With(t.Cluster))
 	}
 	if c.Level < 1 {
-		return rules.Refusef("the cluster %s cannot be founded without a cluster version", c.Cluster)
+		return rules.Refuse(message.ClusterVersionMissing.With(c.Cluster))
 	}
 	// Not this binary's own level: the same entry is read again, by a newer one,
 	// after an upgrade.
 	t.Level, t.Cluster, t.ID, t.Secrets, t.Generation = c.Level, c.Cluster, c.ID, c.Secrets, 1
 	t.Document = cluster.Document{Cluster: c.Cluster}
-	t.tell(cluster.Event{Subject: c.Cluster, Why: message.Sentence("the cluster was founded")})
+	t.tell(cluster.Event{Subject: c.Cluster, Why: message.ClusterFounded.With()})
 	return rules.Accepted
 }
 
@@ -33,16 +33,15 @@ func (t *transaction) applyInit(c cluster.Init) rules.Refusal {
 // (Unknown).
 func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 	if c.Level <= t.Level {
-		return rules.Refusef("cluster version %d cannot follow version %d", c.Level, t.Level)
+		return rules.Refuse(message.ClusterVersionNotNewer.With(c.Level, t.Level))
 	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.MaxLevel < c.Level {
-			return rules.Refusef("%s knows only cluster version %d", name, n.MaxLevel)
+			return rules.Refuse(message.ClusterVersionUnknown.With(name, n.MaxLevel))
 		}
 	}
 	t.Level = c.Level
-	t.tell(cluster.Event{Subject: t.Cluster, Why: message.Sentence(fmt.Sprintf("all members know cluster version %d, it is in force now",
-		c.Level))})
+	t.tell(cluster.Event{Subject: t.Cluster, Why: message.ClusterVersionRaised.With(c.Level)})
 	return rules.Accepted
 }
 
@@ -53,12 +52,11 @@ func (t *transaction) applyRaiseLevel(c cluster.RaiseLevel) rules.Refusal {
 // all the same, because the log has been taken over.
 func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 	if c.Generation <= t.Generation {
-		return rules.Refusef("generation %d is not newer than %d", c.Generation, t.Generation)
+		return rules.Refuse(message.GenerationNotNewer.With(c.Generation, t.Generation))
 	}
 	t.Generation = c.Generation
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: message.Sentence(fmt.Sprintf("recovered from a lost quorum without %s: generation %d begins", strings.Join(c.Dead, ", "),
-			c.Generation))})
+		Why: message.ClusterRecovered.With(c.Dead, c.Generation)})
 	for _, name := range c.Dead {
 		n, known := t.Nodes.Get(name)
 		if !known {
@@ -66,18 +64,18 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 		}
 		if n.Incarnation > c.Through {
 			t.tell(cluster.Event{Node: name, Subject: name, Cause: n.Incarnation, By: c.By,
-				Why: message.Sentence("it is not taken for dead: its daemon came up after the administrator had said that it is off")})
+				Why: message.NodeUpBeforeRecover.With()})
 			continue
 		}
 		if open, fencing := t.Fences.Get(name); fencing {
-			t.closeFence(open, cluster.EndedByWord, "declared dead by "+c.By)
+			t.closeFence(open, cluster.EndedByWord, message.FenceEndedByRecover.With(c.By).String())
 		}
-		n = t.setNodeState(n, cluster.NodeFenced, c.By, message.Sentence("declared dead by the administrator who recovered the cluster"))
-		t.releaseBoot(n, t.index, "declared dead with its machine off")
+		n = t.setNodeState(n, cluster.NodeFenced, c.By, message.NodeDeclaredDead.With())
+		t.releaseBoot(n, t.index, message.BootDeclaredDead.With())
 	}
 	for _, name := range t.Services.Keys() {
 		if service, _ := t.Services.Get(name); service.Intent != nil {
-			t.voidIntent(service, message.Sentence("a new generation began"))
+			t.voidIntent(service, message.GenerationBegan.With())
 		}
 	}
 	return rules.Accepted
@@ -88,27 +86,25 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	var old cluster.State
 	if err := json.Unmarshal(c.State, &old); err != nil {
-		return rules.Refusef("the backup cannot be read: %v", err)
+		return rules.Refuse(message.BackupUnreadable.With(err))
 	}
 	if old.ID == "" {
-		return rules.Refusef("the backup is not one of a cluster")
+		return rules.Refuse(message.BackupWithoutCluster.With())
 	}
 	founder, known := t.Nodes.Get(c.Node)
 	if before, had := old.Nodes.Get(c.Node); known && had && before.HardwareUUID != founder.HardwareUUID {
-		return rules.Refusef("in the backup %s is another machine (hardware UUID %s); restore on that machine, or under "+
-			"a name of its own", c.Node, before.HardwareUUID)
+		return rules.Refuse(message.BackupOtherMachine.With(c.Node, before.HardwareUUID))
 	}
 	generation := max(old.Generation, t.Generation) + 1
 	index := t.index
 	*t.State = old
 	t.Index, t.Generation = index, generation
 	t.beginLogAnew()
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: message.Sentence(fmt.Sprintf("restored from a backup: generation %d begins, what runs where is unknown until each node was "+
-			"asked or fenced", generation))})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.ClusterRestored.With(generation)})
 	for _, name := range t.Nodes.Keys() {
 		n, _ := t.Nodes.Get(name)
-		n.State, n.Incarnation, n.Expelled, n.Why = cluster.NodeJoining, 0, 0, message.Sentence("not seen since the cluster was restored")
+		n.State, n.Incarnation, n.Expelled = cluster.NodeJoining, 0, 0
+		n.Why = message.NodeUnseenSinceRestore.With()
 		n.Log, n.LogLost = "", 0 // this is another log
 		n.Guard = nil            // what the cluster before this one granted is not known
 		n.KeyTurn = nil          // it was ordered in another log
@@ -132,10 +128,10 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	t.Drill, t.Disarmed = nil, nil
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		service = t.finish(service, cluster.CodeAborted, message.Sentence("the cluster was restored from a backup"))
+		service = t.finish(service, cluster.CodeAborted, message.RequestEndedByRestore.With())
 		service.Intent, service.Wish, service.Owner, service.Changed = nil, nil, "", index
-		service.State, service.Reason = resources.Uninitialized, message.Sentence("restored from a backup")
-		service.Holders = t.everywhere(message.Sentence("not asked since the cluster was restored"), service.Spec)
+		service.State, service.Reason = resources.Uninitialized, message.ServiceRestored.With()
+		service.Holders = t.everywhere(message.HolderUnaskedSinceRestore.With(), service.Spec)
 		t.Services.Set(name, service)
 	}
 	return rules.Accepted
@@ -148,16 +144,15 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 		}
 	}
 	if t.Tokens.Len() >= cluster.MaxTokens {
-		return rules.Refusef("%d join tokens are open, the limit; wait for one to expire", cluster.MaxTokens)
+		return rules.Refuse(message.TokenLimit.With(cluster.MaxTokens))
 	}
 	t.Tokens.Set(c.ID, c.Token)
-	purpose := "a machine"
+	until := c.Token.Expires.UTC().Format("15:04:05 MST")
+	why := message.TokenMade.With(until)
 	if c.Token.Replace != "" {
-		purpose = "the machine that replaces " + c.Token.Replace
+		why = message.TokenMadeForReplace.With(c.Token.Replace, until)
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.Token.By,
-		Why: message.Sentence(fmt.Sprintf("a join token for %s was made, valid until %s", purpose,
-			c.Token.Expires.UTC().Format("15:04:05 MST")))})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.Token.By, Why: why})
 	return rules.Accepted
 }
 
@@ -165,36 +160,34 @@ func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {
 // alone. A service that is new may run anywhere until each node has looked.
 func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	if c.Base != t.Config.Version {
-		return rules.Refusef("the document is at version %d, the change was made for version %d; look at it "+
-			"again and repeat", t.Config.Version, c.Base)
+		return rules.Refuse(message.DocumentOutdated.With(t.Config.Version, c.Base))
 	}
-	if why := t.mayHaveTwoNode(c.Document); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.mayHaveTwoNode(c.Document); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if c.Document.Cluster != t.Cluster {
-		return rules.Refusef("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
+		return rules.Refuse(message.DocumentOtherCluster.With(strconv.Quote(c.Document.Cluster), strconv.Quote(t.Cluster)))
 	}
 	if _, why := c.Document.TwinDevices(); !why.IsZero() {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(why)
 	}
 	for _, name := range words.SortedKeys(c.Document.Services) {
-		if why := t.mayDeclare(name, c); why != "" {
-			return rules.Refusef("%s", why)
+		if why := t.mayDeclare(name, c); !why.IsZero() {
+			return rules.Refuse(why)
 		}
 	}
 	if why := t.mayHold(c); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	if t.Tombstones.Len() > cluster.MaxTombstones {
-		return rules.Refusef("%d removed services may still be running somewhere, the limit; bring their nodes back or "+
-			"have them fenced first", t.Tombstones.Len())
+		return rules.Refuse(message.TombstoneLimit.With(t.Tombstones.Len()))
 	}
 	for _, name := range t.Services.Keys() {
 		if _, kept := c.Document.Services[name]; kept {
 			continue
 		}
 		if service, _ := t.Services.Get(name); service.Enabled || service.Owner != "" || service.Intent != nil {
-			return rules.Refusef("%s is %s; disable it with `clusvcadm -d %s` before it is removed", name, service.State, name)
+			return rules.Refuse(message.ServiceNotDisabled.With(name, service.State))
 		}
 	}
 	t.revise(c)
@@ -206,11 +199,7 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	for _, hash := range words.SortedKeys(c.Blobs) {
 		t.Blobs.Set(hash, c.Blobs[hash])
 	}
-	why := fmt.Sprintf("document version %d is in force", t.Config.Version)
-	if c.Reason != "" {
-		why += ": " + c.Reason
-	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.DocumentInForce.With(t.Config.Version, c.Reason)})
 	t.declareServices(old)
 	t.declareAlerts()
 	t.dropBlobs()
@@ -219,29 +208,28 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 }
 
 // mayDeclare checks one service of a new document against laws L1 and L9.
-func (t *transaction) mayDeclare(name string, c cluster.Configure) string {
+func (t *transaction) mayDeclare(name string, c cluster.Configure) message.Text {
 	spec := c.Document.Services[name]
 	for _, twin := range words.SortedKeys(c.Document.Services) {
 		if twin != name && spec.UUID != "" && c.Document.Services[twin].UUID == spec.UUID {
-			return fmt.Sprintf("%s and %s are the same VM %s", name, twin, spec.UUID)
+			return message.DocumentSameVM.With(name, twin, spec.UUID)
 		}
 	}
 	if _, sent := c.Blobs[spec.Definition]; !sent && !t.Blobs.Has(spec.Definition) {
-		return fmt.Sprintf("%s: the definition %.12s is not known to the cluster", name, spec.Definition)
+		return message.DefinitionUnknown.With(name, fmt.Sprintf("%.12s", spec.Definition))
 	}
 	old, known := t.Services.Get(name)
 	if known && old.Spec.UUID != spec.UUID && len(old.Holders) > 0 {
-		return fmt.Sprintf("%s: its UUID cannot change while it may be running on %s", name, cluster.HolderNames(old))
+		return message.ServiceUUIDInUse.With(name, cluster.HolderNames(old))
 	}
 	for _, other := range t.Others(name, spec.UUID) {
 		for _, h := range other.Holders {
 			if disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {
-				return fmt.Sprintf("%s: disk %s was started writable by %s, which may be running on %s", name, disks[0],
-					other.Spec.Name, h.Node)
+				return message.DocumentDiskInUse.With(name, disks[0], other.Spec.Name, h.Node)
 			}
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // declareServices brings the table of services in line with the document.
@@ -260,13 +248,13 @@ func (t *transaction) declareServices(old cluster.Document) {
 		}
 		service = cluster.Service{Spec: spec, State: resources.Uninitialized, Enabled: spec.Autostart, Since: t.index,
 			SinceAt: t.At}
-		service.Holders = t.everywhere(message.Sentence("declared, not yet looked for"), spec)
+		service.Holders = t.everywhere(message.HolderNotLookedFor.With(), spec)
 		if grave, found := t.Tombstones.Get(spec.UUID); found {
 			service.Holders = mergeHolders(service.Holders, grave.Holders)
 			t.Tombstones.Delete(spec.UUID)
 		}
 		t.tell(cluster.Event{Subject: name, To: service.State.String(),
-			Why: message.Sentence("declared; every node is asked whether it runs there")})
+			Why: message.ServiceDeclared.With()})
 		t.settleUninitialized(service)
 	}
 	for _, name := range t.Services.Keys() {
@@ -274,14 +262,13 @@ func (t *transaction) declareServices(old cluster.Document) {
 			continue
 		}
 		service, _ := t.Services.Get(name)
-		service = t.finish(service, cluster.CodeNoService, message.Sentence("removed from the document"))
+		service = t.finish(service, cluster.CodeNoService, message.ServiceRemoved.With(""))
 		t.Services.Delete(name)
-		why := "removed from the document"
 		if len(service.Holders) > 0 {
 			t.Tombstones.Set(service.Spec.UUID, t.grave(service))
-			why += "; it may still be running on " + cluster.HolderNames(service) + ", so its disks stay reserved"
 		}
-		t.tell(cluster.Event{Subject: name, From: service.State.String(), Why: message.Sentence(why)})
+		t.tell(cluster.Event{Subject: name, From: service.State.String(),
+			Why: message.ServiceRemoved.With(cluster.HolderNames(service))})
 	}
 }
 

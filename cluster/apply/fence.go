@@ -208,7 +208,7 @@ func (t *transaction) recoverFrom(n cluster.Member, open cluster.Fence) {
 			t.Services.Set(name, service)
 		}
 	}
-	t.releaseBoot(n, t.index, n.Name+" is confirmed off")
+	t.releaseBoot(n, t.index, message.Sentence(n.Name+" is confirmed off"))
 }
 
 // The bounds of one disarming: it expires by itself, because what has to be

@@ -8,31 +8,30 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 )
 
 func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	if c.Epoch != t.Secrets.Epoch {
-		return rules.Refusef("data key %d is in force meanwhile, and not %d", t.Secrets.Epoch, c.Epoch)
+		return rules.Refuse(message.RekeyOutdated.With(t.Secrets.Epoch, c.Epoch))
 	}
 	if len(c.AuthorityKey) == 0 {
-		return rules.Refusef("the authority's key is not there: no node could sign another certificate")
+		return rules.Refuse(message.AuthorityKeyMissing.With())
 	}
 	for _, node := range slices.Sorted(maps.Keys(c.Wraps)) {
 		if n, known := t.Nodes.Get(node); !known || len(n.Key) == 0 {
-			return rules.Refusef("%s is no member of the cluster, and must not have its data key", node)
+			return rules.Refuse(message.DataKeyForNonMember.With(node))
 		}
 	}
 	if node := t.WithoutDataKey(c.Wraps); node != "" {
-		return rules.Refusef("%s is a member and would not have the data key", node)
+		return rules.Refuse(message.DataKeyWithoutMember.With(node))
 	}
 	if why := c.SealsAnew(t.State); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	if next := t.Secrets.Next; (next != nil) != (len(c.NextKey) > 0) {
-		return rules.Refusef("the authority began or ceased to be rotated meanwhile; try again")
+		return rules.Refuse(message.AuthorityRotationChanged.With())
 	} else if next != nil {
 		changed := *next
 		changed.Key = c.NextKey
@@ -41,9 +40,8 @@ func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	t.Secrets.Epoch++
 	t.Secrets.Sealed = maps.Clone(c.Sealed)
 	t.Secrets.Wraps, t.Secrets.AuthorityKey = maps.Clone(c.Wraps), c.AuthorityKey
-	t.Secrets.Wanted, t.Secrets.Changed = "", t.index
-	why := fmt.Sprintf("data key %d is in force, and with it a new key of gossip: %s", t.Secrets.Epoch, c.Why)
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(why)})
+	t.Secrets.Wanted, t.Secrets.Changed = message.Text{}, t.index
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.DataKeyInForce.With(t.Secrets.Epoch, c.Why)})
 	return rules.Accepted
 }
 
@@ -55,7 +53,7 @@ func (t *transaction) dropDataKey(node string, why message.Text) {
 	}
 	wraps := maps.Clone(t.Secrets.Wraps)
 	delete(wraps, node)
-	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why.String()
+	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why
 }
 
 func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
@@ -63,35 +61,28 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	away := t.AwayBut(c.Node)
 	switch {
 	case !known:
-		return rules.Refusef("there is no node %s", c.Node)
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case n.KeyTurn != nil && c.Anyway && !n.KeyTurn.Anyway:
 		turn := *n.KeyTurn
 		turn.Anyway, n.KeyTurn = true, &turn
 		t.Nodes.Set(n.Name, n)
-		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-			Why: message.Sentence(words.Sentence("its new identity key no longer waits for members that are away", c.Why))})
+		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: message.NodeKeyAnyway.With(c.Why)})
 		return rules.Accepted
 	case n.KeyTurn != nil:
-		return rules.Refusef("the order to give %s a new key dates from %s; see `clusterd keys status`", c.Node,
-			n.KeyTurn.At.UTC().Format(time.DateTime))
+		return rules.Refuse(message.NodeKeyDue.With(c.Node, n.KeyTurn.At.UTC().Format(time.DateTime)))
 	case n.State != cluster.NodeOnline:
-		return rules.Refusef("%s is %s, and only the node itself can make its new key; bring it back, or, if its "+
-			"machine is lost "+
-			"or in others' hands, `clusterd node replace %s` or `clusterd node remove %s`", c.Node, n.State, c.Node, c.Node)
+		return rules.Refuse(message.NodeKeyNotOnline.With(c.Node, n.State))
 	case len(n.Key) == 0:
-		return rules.Refusef("the public key of %s is not recorded; use `clusterd node replace %s`", c.Node, c.Node)
+		return rules.Refuse(message.NodeKeyUnrecorded.With(c.Node))
 	case len(away) > 0 && !c.Anyway:
-		return rules.Refusef("%s would not know the new key of %s, and alone with it could not go on; bring it back first, "+
-			"remove it, or say --anyway: then it learns the key from a third member when it is back",
-			strings.Join(away, ", "), c.Node)
+		return rules.Refuse(message.NodeKeyNodesAway.With(away, c.Node))
 	}
 	if why := t.MayBar(1); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-		Why: message.Sentence(words.Sentence("a new identity key was ordered for it", c.Why))})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: message.NodeKeyOrdered.With(c.Why)})
 	return rules.Accepted
 }
 
@@ -99,23 +90,21 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refusef("there is no node %s", c.Node)
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case n.KeyTurn == nil:
-		return rules.Refusef("%s is not being given a new key", c.Node)
+		return rules.Refuse(message.NodeKeyNotDue.With(c.Node))
 	case n.KeyTurn.Fingerprint != "":
-		return rules.Refusef("%s uses its new key already, or is about to; let it come to its end, and rotate again. If that "+
-			"key is lost (`clustat` on %s says so), use `clusterd node replace %s`", c.Node, c.Node, c.Node)
+		return rules.Refuse(message.NodeKeyInUse.With(c.Node))
 	}
 	n.KeyTurn = nil
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
-		Why: message.Sentence("the order to make a new identity key was taken back")})
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: message.NodeKeyAborted.With()})
 	return rules.Accepted
 }
 
 func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
 	if why := c.Refused(t.State); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	if n.KeyTurn.Fingerprint == c.Fingerprint {
@@ -130,7 +119,7 @@ func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
 
 func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
 	if why := c.Refused(t.State); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	turn := n.KeyTurn
@@ -142,7 +131,7 @@ func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
 	t.Nodes.Set(n.Name, n)
 	t.turnDataKey(n.Name, c.Wrap)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: turn.Since, By: turn.By,
-		Why: message.Sentence(fmt.Sprintf("it has a new identity key (%.16s); the one before is barred for good", n.Fingerprint))})
+		Why: message.NodeKeyChanged.With(fmt.Sprintf("%.16s", n.Fingerprint))})
 	return rules.Accepted
 }
 
@@ -158,35 +147,32 @@ func (t *transaction) turnDataKey(node string, wrap []byte) {
 	}
 	wraps[node] = wrap
 	t.Secrets.Wraps = wraps
-	t.Secrets.Wanted = node + " has a new key, and the one before opened the data key"
+	t.Secrets.Wanted = message.DataKeyNodeKeyNew.With(node)
 }
 
 func (t *transaction) applyRotateAuthority(c cluster.RotateAuthority) rules.Refusal {
 	switch {
 	case t.Secrets.Next != nil:
-		return rules.Refusef("the authority is being rotated since %s; see `clusterd keys status`",
-			t.Secrets.Next.At.UTC().Format(time.DateTime))
+		return rules.Refuse(message.AuthorityInRotation.With(t.Secrets.Next.At.UTC().Format(time.DateTime)))
 	case c.Epoch != t.Secrets.Epoch:
-		return rules.Refusef("data key %d is in force meanwhile, and not %d; try again", t.Secrets.Epoch, c.Epoch)
+		return rules.Refuse(message.RekeyOutdated.With(t.Secrets.Epoch, c.Epoch))
 	case c.Certificate == "" || len(c.Key) == 0 || c.Certificate == t.Secrets.Authority:
-		return rules.Refusef("that is no new authority")
+		return rules.Refuse(message.AuthorityNotNew.With())
 	}
 	t.Secrets.Next = &cluster.NextAuthority{Certificate: c.Certificate, Key: c.Key, Since: t.index, At: t.At, By: c.By}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: message.Sentence(words.Sentence("a new authority is on its way: first every member has to believe both", c.Why))})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.AuthorityRotationBegan.With(c.Why)})
 	return rules.Accepted
 }
 
 func (t *transaction) applyAbortAuthority(c cluster.AbortAuthority) rules.Refusal {
 	switch {
 	case t.Secrets.Next == nil:
-		return rules.Refusef("the authority is not being rotated")
+		return rules.Refuse(message.AuthorityNotInRotation.With())
 	case t.Secrets.Next.Signing:
-		return rules.Refusef("the new authority signs already, and members have its certificates; " +
-			"let it come to its end, and rotate again")
+		return rules.Refuse(message.AuthoritySignsAlready.With())
 	}
 	t.Secrets.Next = nil
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence("the new authority was given up; the one before goes on")})
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.AuthorityNewGivenUp.With()})
 	return rules.Accepted
 }
 
@@ -194,12 +180,11 @@ func (t *transaction) applyNodeAuthority(c cluster.NodeAuthority) rules.Refusal 
 	next := t.Secrets.Next
 	switch {
 	case next == nil || next.Since != c.Since:
-		return rules.Refusef("that rotation of the authority is over")
+		return rules.Refuse(message.AuthorityRotationOver.With())
 	case !t.Nodes.Has(c.Node):
-		return rules.Refusef("there is no node %s", c.Node)
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case c.Held && !next.Signing:
-		return rules.Refusef("the new authority does not sign yet: %s does not believe it",
-			cluster.FirstMissing(t.State, next.Believed))
+		return rules.Refuse(message.AuthorityDoesNotSign.With(cluster.FirstMissing(t.State, next.Believed)))
 	}
 	changed := *next
 	changed.Believed = with(next.Believed, c.Node)
@@ -232,12 +217,12 @@ func (t *transaction) settleAuthority() {
 		changed.Signing = true
 		next, t.Secrets.Next = &changed, &changed
 		t.tell(cluster.Event{Subject: t.Cluster, Cause: next.Since, By: next.By,
-			Why: message.Sentence("all members believe the new authority; it signs from now on")})
+			Why: message.AuthorityNewSigns.With()})
 	}
 	if next.Signing && cluster.FirstMissing(t.State, next.Held) == "" {
 		t.Secrets.Authority, t.Secrets.AuthorityKey, t.Secrets.Next = next.Certificate, next.Key, nil
 		t.tell(cluster.Event{Subject: t.Cluster, Cause: next.Since, By: next.By,
-			Why: message.Sentence("all members have certificates of the new authority; the old one is believed no longer")})
+			Why: message.AuthorityOldDropped.With()})
 	}
 }
 
@@ -260,15 +245,14 @@ const longestClientWord = 128
 func (t *transaction) applyAddClient(c cluster.AddClient) rules.Refusal {
 	for _, word := range []string{c.Fingerprint, c.User, c.Role} {
 		if word == "" || len(word) > longestClientWord || strings.ContainsAny(word, " \t\r\n\x1b") {
-			return rules.Refusef("a client's certificate needs a fingerprint, a user and a role, of %d letters at most",
-				longestClientWord)
+			return rules.Refuse(message.ClientIncomplete.With(longestClientWord))
 		}
 	}
 	if !c.Expires.After(t.At) {
-		return rules.Refusef("the certificate of %s is over already", c.User)
+		return rules.Refuse(message.ClientExpired.With(c.User))
 	}
 	if gone, removed := t.Removed.Get(c.Fingerprint); removed {
-		return rules.Refusef("this key was removed from the cluster as %s; make a new one", gone.Name)
+		return rules.Refuse(message.ClientKeyRemoved.With(gone.Name))
 	}
 	for _, fingerprint := range t.Clients.Keys() {
 		if old, _ := t.Clients.Get(fingerprint); !old.Expires.After(t.At) {
@@ -276,11 +260,11 @@ func (t *transaction) applyAddClient(c cluster.AddClient) rules.Refusal {
 		}
 	}
 	if t.Clients.Len() >= cluster.MaxClients {
-		return rules.Refusef("%d client certificates are valid, which is the limit; revoke some", t.Clients.Len())
+		return rules.Refuse(message.ClientLimit.With(t.Clients.Len()))
 	}
 	t.Clients.Set(c.Fingerprint, cluster.Client{User: c.User, Role: c.Role, By: c.By, At: t.At, Expires: c.Expires})
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: message.Sentence(fmt.Sprintf("a certificate was made for %s with role %s", c.User, c.Role))})
+		Why: message.ClientCertified.With(c.User, c.Role)})
 	return rules.Accepted
 }
 
@@ -292,16 +276,16 @@ func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal 
 		}
 	}
 	if len(found) == 0 {
-		return rules.Refusef("%s has no certificate that is valid", c.User)
+		return rules.Refuse(message.ClientUncertified.With(c.User))
 	}
 	if why := t.MayBar(len(found)); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	for _, fingerprint := range found {
 		t.Clients.Delete(fingerprint)
 		t.Removed.Set(fingerprint, cluster.Removed{Name: "client " + c.User, At: t.At, By: c.By})
 	}
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: message.Sentence(fmt.Sprintf("the certificates of %s were revoked (%d)", c.User, len(found)))})
+		Why: message.ClientsRevoked.With(c.User, len(found))})
 	return rules.Accepted
 }

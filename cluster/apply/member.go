@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -18,29 +17,28 @@ import (
 // its exception (law L8); the shot is counted like any other.
 func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	if why := t.TwoNodeRule(); why != "" {
-		return rules.Refusef("%s does not go on alone: %s", c.Node, why)
+		return rules.Refuse(message.AloneWithoutRule.With(c.Node, why))
 	}
 	peer, known := t.Nodes.Get(c.Peer)
 	if !known || c.Node == c.Peer || !t.Nodes.Has(c.Node) {
-		return rules.Refusef("%s and %s are not the two nodes of this cluster", c.Node, c.Peer)
+		return rules.Refuse(message.AloneWrongNodes.With(c.Node, c.Peer))
 	}
 	if peer.Expelled != 0 {
-		return rules.Refusef("generation %d began without %s already", peer.Expelled, c.Peer)
+		return rules.Refuse(message.AloneAlready.With(peer.Expelled, c.Peer))
 	}
 	if c.Generation != t.Generation+1 {
-		return rules.Refusef("generation %d does not follow %d", c.Generation, t.Generation)
+		return rules.Refuse(message.AloneWrongGeneration.With(c.Generation, t.Generation))
 	}
 	if c.Result.Outcome != fence.Confirmed || c.Result.Proven.By() != fence.ByPower {
-		return rules.Refusef("%s is not confirmed off: %s", c.Peer, c.Result.Outcome)
+		return rules.Refuse(message.AlonePeerNotOff.With(c.Peer, c.Result.Outcome))
 	}
 	if peer.Incarnation > c.Through {
-		return rules.Refusef("%s came up again after it was decided to go on without it", c.Peer)
+		return rules.Refuse(message.AlonePeerUpAgain.With(c.Peer))
 	}
 	t.Generation = c.Generation
 	evidence := strings.Join(c.Result.Evidence, "; ")
 	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster,
-		Why: message.Sentence(fmt.Sprintf("%s goes on without %s by the two-node rule: generation %d begins (%s)", c.Node, c.Peer,
-			c.Generation, c.Why))})
+		Why: message.NodeGoesOnAlone.With(c.Node, c.Peer, c.Generation, c.Why)})
 	t.Shots = append(t.Shots, cluster.Shot{Node: c.Peer, Index: t.index, At: t.At})
 	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
 		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
@@ -53,15 +51,14 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	}
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	peer.Expelled, peer.Before = c.Generation, ""
-	peer = t.setNodeState(peer, cluster.NodeFenced, "", message.Sentence(fmt.Sprintf("confirmed off by %s: %s", c.Node, evidence)),
-		open.Story...)
+	peer = t.setNodeState(peer, cluster.NodeFenced, "", message.AlonePeerOff.With(c.Node, evidence), open.Story...)
 	t.recoverFrom(peer, open)
 	// Its daemon starts again: nothing is planned for it before it has looked.
 	me, _ := t.Nodes.Get(c.Node)
-	t.setNodeState(me, cluster.NodeLooking, "", message.Sentence("its daemon starts again with the log that it took over"))
+	t.setNodeState(me, cluster.NodeLooking, "", message.NodeTookLogOver.With())
 	for _, name := range t.Services.Keys() {
 		if service, _ := t.Services.Get(name); service.Intent != nil {
-			t.voidIntent(service, message.Sentence("a new generation began"))
+			t.voidIntent(service, message.GenerationBegan.With())
 		}
 	}
 	return rules.Accepted
@@ -70,52 +67,48 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 func (t *transaction) applyReadmit(c cluster.Readmit) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Expelled == 0 {
-		return rules.Refusef("%s is not expelled", c.Node)
+		return rules.Refuse(message.ReadmitNotExpelled.With(c.Node))
 	}
 	if c.Generation != t.Generation {
-		return rules.Refusef("%s asks to come back into generation %d, this is %d", c.Node, c.Generation, t.Generation)
+		return rules.Refuse(message.ReadmitOutdated.With(c.Node, c.Generation, t.Generation))
 	}
 	n.Expelled, n.Log, n.LogLost = 0, "", 0
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
-		Why: message.Sentence("it has set the log of the old generation aside and gets this one")})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.NodeReadmitted.With()})
 	return rules.Accepted
 }
 
 // mayHaveTwoNode says why a document may not have the two-node rule here.
-func (t *transaction) mayHaveTwoNode(d cluster.Document) string {
+func (t *transaction) mayHaveTwoNode(d cluster.Document) message.Text {
 	if d.TwoNode == nil {
-		return ""
+		return message.Text{}
 	}
 	for _, name := range words.SortedKeys(d.Nodes) {
 		if w := fence.WantedBy(d.Nodes[name].Fence, d.Devices); w.Settings.Lease > 0 {
-			return fmt.Sprintf("%s has a watchdog with a lease, and of two nodes that have lost each other neither gets "+
-				"one: both would be reset; take two_node or the watchdog out of the document", name)
+			return message.TwoNodeWithLease.With(name)
 		}
 	}
 	for _, name := range t.Nodes.Keys() {
 		if n, _ := t.Nodes.Get(name); n.Witness {
-			return fmt.Sprintf("two_node is for two nodes without a witness; %s is one, its vote decides: take two_node "+
-				"out of the document", name)
+			return message.TwoNodeWithWitness.With(name)
 		}
 	}
 	if t.Nodes.Len() > 2 {
-		return fmt.Sprintf("two_node is for two nodes, this cluster has %d: with three votes the majority decides; take "+
-			"two_node out of the document", t.Nodes.Len())
+		return message.TwoNodeTooMany.With(t.Nodes.Len())
 	}
-	return ""
+	return message.Text{}
 }
 
 func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 	token, why := t.checkToken(c)
-	if why != "" {
-		return rules.Refusef("%s", why)
+	if !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if len(c.Key) > 0 && cluster.FingerprintOf(c.Key) != c.Fingerprint {
-		return rules.Refusef("the public key of %s is not the one its fingerprint stands for", c.Node)
+		return rules.Refuse(message.JoinKeyMismatch.With(c.Node))
 	}
 	if why := rules.MayJoin(t.State, c, token.Replace); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	old, known := t.Nodes.Get(c.Node)
 	if known && old.HasKey(c.Fingerprint) {
@@ -126,7 +119,7 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		Address: c.Address, Witness: c.Witness}
 	if known {
 		if why := t.MayBar(old.Keys()); why != "" {
-			return rules.Refusef("%s", why)
+			return rules.Refuse(message.Words(why))
 		}
 		n.ID, n.Order = old.ID, old.Order
 		t.forgetMachine(old, c.By)
@@ -135,34 +128,32 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		n.ID = t.NextNodeID
 	}
 	t.Tokens.Delete(c.Token)
-	t.setNodeState(n, cluster.NodeJoining, c.By, message.Sentence("joined with a token; waiting for its daemon"))
+	t.setNodeState(n, cluster.NodeJoining, c.By, message.NodeJoined.With())
 	return rules.Accepted
 }
 
 // checkToken lets the founder's own machine in without one.
-func (t *transaction) checkToken(c cluster.Join) (cluster.Token, string) {
+func (t *transaction) checkToken(c cluster.Join) (cluster.Token, message.Text) {
 	if c.Token == "" && t.Nodes.Len() == 0 {
-		return cluster.Token{}, ""
+		return cluster.Token{}, message.Text{}
 	}
 	token, known := t.Tokens.Get(c.Token)
 	if !known {
-		return cluster.Token{}, "the join token is unknown or was used already; make a new one with `clusterd token`"
+		return cluster.Token{}, message.TokenUnknown.With()
 	}
 	if t.At.After(token.Expires) {
-		return cluster.Token{}, fmt.Sprintf("the join token expired %s ago; make a new one with `clusterd token`",
-			t.At.Sub(token.Expires).Round(time.Second))
+		return cluster.Token{}, message.TokenExpired.With(t.At.Sub(token.Expires).Round(time.Second))
 	}
 	if token.Replace != "" && token.Replace != c.Node {
-		return cluster.Token{}, fmt.Sprintf("the join token is for the machine that replaces %s, not for %s",
-			token.Replace, c.Node)
+		return cluster.Token{}, message.TokenForOther.With(token.Replace, c.Node)
 	}
-	return token, ""
+	return token, message.Text{}
 }
 
 // forgetMachine bars a machine's key for good.
 func (t *transaction) forgetMachine(n cluster.Member, by string) {
 	t.forgetAuthorityOf(n.Name)
-	t.dropDataKey(n.Name, message.Sentence(n.Name+" has gone, and knew the key before"))
+	t.dropDataKey(n.Name, message.DataKeyNodeGone.With(n.Name))
 	t.Removed.Set(n.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: by})
 	if turn := n.KeyTurn; n.Keys() > 1 {
 		t.Removed.Set(turn.Fingerprint, cluster.Removed{Name: n.Name, At: t.At, By: by})
@@ -172,17 +163,16 @@ func (t *transaction) forgetMachine(n cluster.Member, by string) {
 func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refusef("there is no node %s", c.Node)
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refusef("%s may be running %s; move its services away first (`clusterd node leave %s`), "+
-			"or have it fenced", c.Node, held[0], c.Node)
+		return rules.Refuse(message.RemoveNodeInUse.With(c.Node, held[0]))
 	}
 	if t.Fences.Has(c.Node) {
-		return rules.Refusef("%s is being fenced; wait for the result", c.Node)
+		return rules.Refuse(message.RemoveNodeFencing.With(c.Node))
 	}
 	if why := t.MayBar(n.Keys()); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)
@@ -190,7 +180,7 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	t.forgetReach()
 	t.forgetStarts(c.Node)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "removed", By: c.By,
-		Why: message.Sentence(words.Sentence("removed from the cluster, its key is no longer accepted", c.Why))})
+		Why: message.NodeRemoved.With(c.Why)})
 	return rules.Accepted
 }
 
@@ -198,29 +188,28 @@ func (t *transaction) applyLoseLog(c cluster.LoseLog) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refusef("there is no node %s in the cluster", c.Node)
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case c.Log == "":
-		return rules.Refusef("the log that %s begins has no name", c.Node)
+		return rules.Refuse(message.LogWithoutName.With(c.Node))
 	case n.Expelled != 0:
-		return rules.Refusef("generation %d of the cluster began without %s; it is let in again by that", n.Expelled, c.Node)
+		return rules.Refuse(message.LogOfExpelled.With(n.Expelled, c.Node))
 	case n.Log == c.Log && n.LogLost == 0:
-		return rules.Refusef("%s holds this log already", c.Node)
+		return rules.Refuse(message.LogHeldAlready.With(c.Node))
 	case n.Log == c.Log:
 		return rules.Accepted // told twice
 	case n.Log != c.Before:
-		return rules.Refusef("%s has begun another log since that was asked for", c.Node)
+		return rules.Refuse(message.LogLossOutdated.With(c.Node))
 	}
 	n.Log, n.LogLost = c.Log, t.index
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
-		Why: message.Sentence(fmt.Sprintf("it has lost the log (%s); it has no vote until it holds all of it again", c.Why))})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.NodeLogLost.With(c.Why)})
 	return rules.Accepted
 }
 
 // holdsLog takes over which log a node came up with: it has read it to the present end.
 func (t *transaction) holdsLog(n cluster.Member, log string) cluster.Member {
 	if n.LogLost != 0 {
-		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: n.LogLost, Why: message.Sentence("it holds the log again and may vote")})
+		t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: n.LogLost, Why: message.NodeLogBack.With()})
 	}
 	n.Log, n.LogLost = log, 0
 	return n

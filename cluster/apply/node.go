@@ -3,11 +3,11 @@ package apply
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -20,40 +20,37 @@ import (
 func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refusef("there is no node %s in the cluster; join it with a token", c.Node)
+		return rules.Refuse(message.NodeNotJoined.With(c.Node))
 	}
 	if !n.HasKey(c.Fingerprint) {
-		return rules.Refusef("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine "+
-			"was reinstalled", c.Node, c.Node)
+		return rules.Refuse(message.NodeKeyWrong.With(c.Node))
 	}
 	if why := t.MayHaveAddress(c.Node, c.Address); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
 		return rules.Accepted // the same start told twice, because its outcome was not known
 	}
 	if c.Previous != nil && *c.Previous != n.Incarnation {
-		return rules.Refusef("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
+		return rules.Refuse(message.NodeUpOutdated.With(n.Incarnation, c.Node))
 	}
 	if why := n.BarredByGeneration(); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
-	if why := t.barredByFence(c.Node, c.Boot); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.barredByFence(c.Node, c.Boot); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if n.CutBoot(c.Boot) {
-		return rules.Refusef("boot %.8s of %s was cut off from its storage; only a new boot of the machine is admitted, "+
-			"so restart the host", c.Boot, c.Node)
+		return rules.Refuse(message.BootCutOff.With(fmt.Sprintf("%.8s", c.Boot), c.Node))
 	}
 	if n.State == cluster.NodeFenced && n.Boot == c.Boot && n.Boot != "" {
-		return rules.Refusef("boot %.8s of %s was confirmed off; only a new boot of the machine is admitted", c.Boot, c.Node)
+		return rules.Refuse(message.BootConfirmedOff.With(fmt.Sprintf("%.8s", c.Boot), c.Node))
 	}
 	if c.MaxLevel < t.Level {
-		return rules.Refusef("clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer "+
-			"clusterd there", c.Version, c.Node, c.MaxLevel, t.Level)
+		return rules.Refuse(message.ClusterdTooOld.With(c.Version, c.Node, c.MaxLevel, t.Level))
 	}
 	if why := n.BarredByLog(c.Log); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n = t.holdsLog(n, c.Log)
@@ -68,40 +65,39 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	if n.Boot == "" {
 		n.Boot = c.Boot
 	}
-	n = t.setNodeState(n, cluster.NodeLooking, "", message.Sentence(why))
+	n = t.setNodeState(n, cluster.NodeLooking, "", why)
 	t.PowerOns.Delete(n.Name)
-	t.voidIntentsOf(n, message.Sentence("the daemon of "+n.Name+" restarted"))
+	t.voidIntentsOf(n, message.NodeRestarted.With(n.Name))
 	t.releaseHeld()
 	return rules.Accepted
 }
 
 // startedWhy says what began with the incarnation.
-func startedWhy(n cluster.Member, reboot bool) string {
-	why := "its daemon started and looks what runs here"
-	if reboot {
-		why = "the machine booted anew, its daemon looks what runs here"
-	}
+func startedWhy(n cluster.Member, reboot bool) message.Text {
+	loop := message.Text{}
 	if n.Restarts.Loop() {
-		why += fmt.Sprintf("; %s, and the next round that is told is number %d", n.Restarts.Says(), 2*n.Restarts.Count)
+		loop = message.NodeRestartLoop.With(n.Restarts.Says(), 2*n.Restarts.Count)
 	}
-	return why
+	if reboot {
+		return message.NodeBooted.With(loop)
+	}
+	return message.NodeStarted.With(loop)
 }
 
 // barredByFence says why a node is not admitted while it is being fenced. What
 // shows another boot than the one that is to be fenced closes the intent, but
 // only between attempts.
-func (t *transaction) barredByFence(node, boot string) string {
+func (t *transaction) barredByFence(node, boot string) message.Text {
 	open, fencing := t.Fences.Get(node)
 	switch {
 	case !fencing:
-		return ""
+		return message.Text{}
 	case open.Boot == boot || (open.Fencer != "" && rules.MayHitNewBoot(t.State, open)):
-		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
+		return message.AdmitWhileFenced.With(node, open.Index)
 	}
-	t.closeFence(open, cluster.EndedByBoot, "the machine shows a new boot")
-	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index,
-		Why: message.Sentence("the machine shows a new boot: the fence intent for its old boot is closed")})
-	return ""
+	t.closeFence(open, cluster.EndedByBoot, message.NodeShowsNewBoot.With().String())
+	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index, Why: message.FenceEndedByBoot.With()})
+	return message.Text{}
 }
 
 // applyInventory admits a node and takes over what it found. For a new boot the old
@@ -109,17 +105,17 @@ func (t *transaction) barredByFence(node, boot string) string {
 func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation || n.State != cluster.NodeLooking {
-		return rules.Refusef("the inventory of %s is from an older incarnation", c.Node)
+		return rules.Refuse(message.InventoryOutdated.With(c.Node))
 	}
 	if len(c.Found) > cluster.MaxFound {
-		return rules.Refusef("the inventory of %s lists %d VMs, the limit is %d", c.Node, len(c.Found), cluster.MaxFound)
+		return rules.Refuse(message.InventoryTooLong.With(c.Node, len(c.Found), cluster.MaxFound))
 	}
 	if n.CutBoot(c.Boot) {
-		return rules.Refusef("boot %.8s of %s was cut off from its storage", c.Boot, c.Node)
+		return rules.Refuse(message.BootCutOff.With(fmt.Sprintf("%.8s", c.Boot), c.Node))
 	}
 	// An operator may have begun to fence it while it looked.
-	if why := t.barredByFence(c.Node, c.Boot); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.barredByFence(c.Node, c.Boot); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if n.Boot != c.Boot {
 		n = t.bootAnew(n, c)
@@ -132,7 +128,7 @@ func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 		}
 	}
 	n.LastHeard = time.Time{}
-	n = t.setNodeState(n, cluster.NodeOnline, "", message.Sentence(fmt.Sprintf("looked and found %s", words.Counted(running, "VM"))))
+	n = t.setNodeState(n, cluster.NodeOnline, "", message.NodeAdmitted.With(running))
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		h, held := service.Holder(n.Name)
@@ -142,7 +138,7 @@ func (t *transaction) applyInventory(c cluster.Inventory) rules.Refusal {
 		case held && (!seen || h.Since > c.Incarnation):
 			// The look may have been before this holder entered or was asked, or was
 			// not for it at all; so it stays unknown and is asked.
-			h.Ask, h.Since, h.Why = true, t.index, message.Sentence("not told by the inventory")
+			h.Ask, h.Since, h.Why = true, t.index, message.HolderNotInInventory.With()
 			t.Services.Set(name, service.WithHolder(h))
 		case seen:
 			t.observe(service, n, o, c.Incarnation)
@@ -164,7 +160,7 @@ func (t *transaction) bootAnew(n cluster.Member, c cluster.Inventory) cluster.Me
 			t.Services.Set(name, service.WithHolder(t.holderOn(fresh, h.Why, service.Spec, true).RunsAs(h)))
 		}
 	}
-	t.releaseBoot(n, t.index, "the machine booted anew")
+	t.releaseBoot(n, t.index, message.BootReplaced.With())
 	return fresh
 }
 
@@ -191,7 +187,7 @@ func (t *transaction) observeTombstones(n cluster.Member, found map[string]resou
 func (t *transaction) bury(uuid string, grave cluster.Service) {
 	if len(grave.Holders) == 0 {
 		t.Tombstones.Delete(uuid)
-		t.tell(cluster.Event{Subject: grave.Spec.Name, Why: message.Sentence("removed and proven to run nowhere: its disks are free")})
+		t.tell(cluster.Event{Subject: grave.Spec.Name, Why: message.ServiceProvenGone.With()})
 		return
 	}
 	t.Tombstones.Set(uuid, grave)
@@ -200,21 +196,21 @@ func (t *transaction) bury(uuid string, grave cluster.Service) {
 func (t *transaction) applyLeave(c cluster.Leave) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.State != cluster.NodeOnline {
-		return rules.Refusef("%s is not online", c.Node)
+		return rules.Refuse(message.LeaveNotOnline.With(c.Node))
 	}
-	t.setNodeState(n, cluster.NodeLeaving, c.By, message.Sentence("hands its services over before it goes"))
+	t.setNodeState(n, cluster.NodeLeaving, c.By, message.NodeLeaving.With())
 	return rules.Accepted
 }
 
 func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.State != cluster.NodeLeaving || n.Incarnation != c.Incarnation {
-		return rules.Refusef("%s is not leaving", c.Node)
+		return rules.Refuse(message.LeaveNotBegun.With(c.Node))
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refusef("%s may still be running %s", c.Node, held[0])
+		return rules.Refuse(message.LeaveNodeInUse.With(c.Node, held[0]))
 	}
-	t.setNodeState(n, cluster.NodeLeft, "", message.Sentence("left, it holds nothing"))
+	t.setNodeState(n, cluster.NodeLeft, "", message.NodeLeft.With())
 	return rules.Accepted
 }
 
@@ -223,15 +219,15 @@ func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known || n.Incarnation != c.Incarnation {
-		return rules.Refusef("the edge is about an older incarnation of %s", c.Node)
+		return rules.Refuse(message.ContactOutdated.With(c.Node))
 	}
 	switch c.State {
 	case cluster.NodeLost, cluster.NodeSilent, cluster.NodeDeaf:
 		if !n.Reachable() && !n.Stalled() && n.State != cluster.NodeLooking {
-			return rules.Refusef("%s is %s already", c.Node, n.State)
+			return rules.Refuse(message.ContactKnown.With(c.Node, n.State))
 		}
 		if n.State == c.State {
-			return rules.Refusef("%s is %s already", c.Node, n.State)
+			return rules.Refuse(message.ContactKnown.With(c.Node, n.State))
 		}
 		if n.LastHeard.IsZero() || n.Reachable() {
 			n.LastHeard = t.At.Add(-c.Silence)
@@ -244,10 +240,10 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 		t.releaseHeld()
 	case cluster.NodeOnline:
 		if n.State != cluster.NodeLost && !n.Stalled() {
-			return rules.Refusef("%s is %s", c.Node, n.State)
+			return rules.Refuse(message.ContactNotLost.With(c.Node, n.State))
 		}
 		if t.Fences.Has(c.Node) {
-			return rules.Refusef("%s is being fenced; a committed fence intent is not spared", c.Node)
+			return rules.Refuse(message.ContactWhileFenced.With(c.Node))
 		}
 		// It becomes what it was: one that had not told its inventory looks still
 		// (law L2), one that was leaving leaves.
@@ -258,14 +254,14 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 		n.LastHeard, n.Before = time.Time{}, ""
 		t.setNodeState(n, back, "", c.Why)
 	default:
-		return rules.Refusef("%q is no edge of liveness", c.State)
+		return rules.Refuse(message.ContactStateUnknown.With(strconv.Quote(string(c.State))))
 	}
 	return rules.Accepted
 }
 
 // releaseBoot takes a dead boot of a machine out of every service's holders.
 // The caller has the proof (law L1b, L1c).
-func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof string) {
+func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof message.Text) {
 	gone := cluster.OnBoot(n)
 	for _, uuid := range t.Tombstones.Keys() {
 		if grave, _ := t.Tombstones.Get(uuid); grave.HeldWhere(gone) {
@@ -276,7 +272,7 @@ func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof string) 
 		service, _ := t.Services.Get(name)
 		for _, h := range service.Holders {
 			if gone(h) {
-				t.holderGone(service, h, cause, message.Words(proof))
+				t.holderGone(service, h, cause, proof)
 				break
 			}
 		}
@@ -297,33 +293,30 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refusef("there is no node %s in the cluster", c.Node)
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case strings.EqualFold(n.Address, c.Address):
 		return rules.Accepted
 	case c.Address == "":
-		return rules.Refusef("the address of %s is empty", c.Node)
+		return rules.Refuse(message.AddressEmpty.With(c.Node))
 	}
 	if why := cluster.UnfitAddress(c.Node, c.Address); why != "" {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(message.Words(why))
 	}
 	for _, other := range t.Nodes.Rows() {
 		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {
-			return rules.Refusef("%s is the address of %s; change that first, or give %s another one", c.Address,
-				other.Name, c.Node)
+			return rules.Refuse(message.AddressOfOther.With(c.Address, other.Name, c.Node))
 		}
 	}
 	if n.Reachable() {
-		return rules.Refusef("%s is in touch at %s; write the new address into its node.yaml and restart clusterd "+
-			"there: it tells "+
-			"the others by itself", c.Node, n.Address)
+		return rules.Refuse(message.AddressNodeInTouch.With(c.Node, n.Address))
 	}
-	why := fmt.Sprintf("its address is %s now, and was %s", c.Address, n.Address)
+	why := message.AddressChanged.With(c.Address, n.Address)
 	if c.By == "" {
-		why = fmt.Sprintf("it asks from %s, and its address was %s: the others look for it there now", c.Address, n.Address)
+		why = message.AddressFollowed.With(c.Address, n.Address)
 	}
 	n.Address = c.Address
 	t.Nodes.Set(c.Node, n)
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: why})
 	return rules.Accepted
 }
 
@@ -333,19 +326,18 @@ func (t *transaction) applyDaemonStopping(c cluster.DaemonStopping) rules.Refusa
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
-		return rules.Refusef("the announcement is from an older incarnation of %s", c.Node)
+		return rules.Refuse(message.StoppingOutdated.With(c.Node))
 	case n.Stopped:
 		return rules.Accepted
 	case !n.Reachable() && n.State != cluster.NodeLooking && !n.Stalled():
-		return rules.Refusef("%s is %s", c.Node, n.State)
+		return rules.Refuse(message.StoppingNotUp.With(c.Node, n.State))
 	}
 	n.Stopped = true
 	if !n.Stalled() {
 		n.Before = n.State
 	}
 	n.LastHeard = t.At
-	t.setNodeState(n, cluster.NodeSilent, "", message.Sentence(fmt.Sprintf("clusterd was stopped there on purpose; it has %s to come back",
-		t.StopGrace())))
+	t.setNodeState(n, cluster.NodeSilent, "", message.ClusterdStopped.With(t.StopGrace()))
 	t.releaseHeld()
 	return rules.Accepted
 }

@@ -64,6 +64,7 @@ func TestToolsAreThin(t *testing.T) {
 		"golang.org/x/sys",                           // Comes with it.
 		own + "/cmd/clustat", own + "/cmd/clusvcadm", // The tools.
 		own + "/internal/api", own + "/internal/cli", // What they are made of.
+		own + "/internal/message",                                                  // What clusterd says.
 		own + "/internal/nearest", own + "/internal/plain", own + "/internal/help", // Did you mean; texts for terminals.
 		// The pure rooms, whose values they show.
 		own + "/cluster", own + "/cluster/internal/words", own + "/domain", own + "/fence",

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -25,7 +25,8 @@ func (s *server) keys(w http.ResponseWriter, r *http.Request, who caller) error 
 	who.about("keys: %.20s", asked.Op)
 	switch asked.Op {
 	case api.RotateGossip:
-		if err := s.daemon.rekey(r.Context(), who.Name, cmp.Or(asked.Reason, "asked for")); err != nil {
+		why := message.Words(asked.Reason).OrElse(message.DataKeyAskedFor.With())
+		if err := s.daemon.rekey(r.Context(), who.Name, why); err != nil {
 			return err
 		}
 		text := fmt.Sprintf("Success: data key %d is in force", s.daemon.replica.Root().Secrets.Epoch)

@@ -232,7 +232,7 @@ func (l *losses) disk(t *testing.T, ctx context.Context, stolen thief) {
 	}
 	l.until(t, ctx, "clusterd node list | grep node3", "online", "voter")
 	stolen.refusedWith(t, "removed from the cluster", "node1", "node2", "node3")
-	l.until(t, ctx, "clustat --events --limit 100", "node3 has gone, and knew the key before")
+	l.until(t, ctx, "clustat --events --limit 100", "node3 has gone and knew the previous key")
 	l.undisturbed(t, ctx, "a node got another key", "web", "mail", "shop")
 }
 

@@ -109,7 +109,7 @@ var keys = []mutant{
 	{
 		name: "turned-key-opens-the-data-key", law: "L10",
 		broken: "what is sealed after a node has a new key opens with the old one",
-		edits:  []edit{{rekey, "\tt.Secrets.Wanted = node + ", "\t_ = node + "}},
+		edits:  []edit{{rekey, "\tt.Secrets.Wanted = message.DataKey", "\t_ = message.DataKey"}},
 		nets:   first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
 	},
 	{

@@ -76,8 +76,8 @@ var holders = []mutant{
 		name: "new-service-is-nowhere", law: "L1",
 		broken: "a service that is new has no holders, so it is started before anybody has looked for it",
 		edits: []edit{{"cluster/apply/cluster.go",
-			"service.Holders = t.everywhere(\"declared, not yet looked for\", spec)",
-			"service.Holders = t.everywhere(\"declared, not yet looked for\", spec)[:0]"}}, nets: []net{simulation, stories},
+			"service.Holders = t.everywhere(message.HolderNotLookedFor.With(), spec)",
+			"service.Holders = t.everywhere(message.HolderNotLookedFor.With(), spec)[:0]"}}, nets: []net{simulation, stories},
 	},
 	{
 		name: "disappearance-is-believed", law: "L1",

@@ -1,7 +1,7 @@
 package main
 
 var (
-	voidsNothing = edit{node, "\tt.voidIntentsOf(n, \"the daemon of \"+n.Name+\" restarted\")\n", ""}
+	voidsNothing = edit{node, "\tt.voidIntentsOf(n, message.NodeRestarted.With(n.Name))\n", ""}
 	anyResult    = edit{result, "|| n.Incarnation != c.Incarnation || n.Ended() ", ""}
 	anyExecutor  = edit{result,
 		"\tif intent.Node != c.Node || intent.Incarnation != c.Incarnation {",
