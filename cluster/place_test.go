@@ -30,7 +30,7 @@ func TestTheFirstReasonIsTheOneThatIsShown(t *testing.T) {
 		"node3": "it is kept apart from vm:b, which is here",
 	}
 	for _, c := range rules.Of(b.S).Candidates(service) {
-		if c.Barred != want[c.Node] {
+		if c.Barred.String() != want[c.Node] {
 			t.Errorf("%s is barred by %q, not by %q", c.Node, c.Barred, want[c.Node])
 		}
 	}

@@ -57,11 +57,11 @@ type Candidate struct {
 	Node string
 	// Barred is the rule outside the domain that rules the node out ("offline",
 	// "being fenced"); empty when none does.
-	Barred string
+	Barred message.Text
 	// Failed tells that a start was tried there and failed; such a node comes last.
 	Failed bool
 	// Last says why the node comes after all others; empty when it does not.
-	Last string
+	Last message.Text
 	// Load orders nodes that are otherwise equal: the number of services there.
 	Load int
 }
@@ -92,8 +92,8 @@ func Rank(d *Domain, candidates []Candidate) []Verdict {
 
 func judge(d *Domain, c Candidate) Verdict {
 	v := Verdict{Node: c.Node, failed: c.Failed, load: c.Load}
-	if c.Barred != "" {
-		v.Why = message.Sentence(c.Barred)
+	if !c.Barred.IsZero() {
+		v.Why = c.Barred
 		return v
 	}
 	v.Legal = true
@@ -104,9 +104,9 @@ func judge(d *Domain, c Candidate) Verdict {
 	switch {
 	case v.Legal && c.Failed:
 		v.Why = message.Sentence(v.Why.String() + "; a start failed here, so it comes last")
-	case v.Legal && c.Last != "":
+	case v.Legal && !c.Last.IsZero():
 		v.failed = true
-		v.Why = message.Sentence(v.Why.String() + "; " + c.Last + ", so it comes last")
+		v.Why = message.Sentence(v.Why.String() + "; " + c.Last.String() + ", so it comes last")
 	}
 	return v
 }

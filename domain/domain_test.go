@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/internal/message"
 	"pgregory.net/rapid"
 )
 
@@ -25,7 +26,7 @@ func drawCandidates(t *rapid.T) []Candidate {
 	var candidates []Candidate
 	for _, node := range rapid.SliceOfDistinct(rapid.SampledFrom(nodes), rapid.ID[string]).Draw(t, "candidates") {
 		candidates = append(candidates, Candidate{
-			Node: node, Barred: rapid.SampledFrom([]string{"", "", "offline"}).Draw(t, "barred"),
+			Node: node, Barred: message.Words(rapid.SampledFrom([]string{"", "", "offline"}).Draw(t, "barred")),
 			Failed: rapid.Bool().Draw(t, "failed"), Load: rapid.IntRange(0, 3).Draw(t, "load"),
 		})
 	}
@@ -71,7 +72,7 @@ func TestRankKeepsTheDomainsWord(t *testing.T) {
 		}
 		for i, v := range verdicts {
 			c := given[v.Node]
-			legal := c.Barred == "" && (!d.Restricted || memberOf(d, v.Node))
+			legal := c.Barred.IsZero() && (!d.Restricted || memberOf(d, v.Node))
 			if v.Legal != legal || v.Why.IsZero() {
 				t.Fatalf("verdict %+v, legal should be %v", v, legal)
 			}
@@ -138,7 +139,7 @@ func TestFailbackMovesOnceAndThenStays(t *testing.T) {
 }
 
 func TestNoDomainAllowsEveryNode(t *testing.T) {
-	verdicts := Rank(nil, []Candidate{{Node: "b", Load: 2}, {Node: "c"}, {Node: "a", Barred: "offline"}})
+	verdicts := Rank(nil, []Candidate{{Node: "b", Load: 2}, {Node: "c"}, {Node: "a", Barred: message.Words("offline")}})
 	var order []string
 	for _, v := range verdicts {
 		order = append(order, v.Node)

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost: the node was lost to another leader and
@@ -23,9 +24,7 @@ func TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost(t *testing.T) {
 		return plan.Plan(b.S, cluster.View{Self: "node5", Leading: true,
 			Contacts: map[string]cluster.Contactwatch{"node1": w}})
 	}
-	asks := func(n cluster.Note) bool {
-		return strings.Contains(n.Why.String(), "this leader has not asked yet whether its kernel answers")
-	}
+	asks := func(n cluster.Note) bool { return n.Why.Is(message.KernelNotAsked) }
 	if d := plan(nil); len(d.Shots()) > 0 || !slices.ContainsFunc(d.Notes, asks) {
 		t.Errorf("before anybody was asked: %+v", d)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // seat is where a service runs or is on its way to; "" where there is none.
@@ -25,7 +26,9 @@ func (p *planner) seat(s *cluster.Service) string {
 
 // gathering bars the nodes where a service would be away from those that run
 // together with it. Where it cannot join them it goes elsewhere, and they follow.
-func (p *planner) gathering(service cluster.Service, barred map[string]string) map[string]string {
+func (p *planner) gathering(
+	service cluster.Service, barred map[string]message.Text,
+) map[string]message.Text {
 	seats := map[string]string{}
 	for _, other := range p.Companions(service.Spec.Name) {
 		node := p.seat(other)
@@ -34,20 +37,20 @@ func (p *planner) gathering(service cluster.Service, barred map[string]string) m
 			return f.Node == node &&
 				p.FailedThere(f)
 		})
-		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || barred[node] != "" ||
+		if _, taken := seats[node]; !known || taken || failed || node == service.Avoid || !barred[node].IsZero() ||
 			p.MayRun(service, n) != "" {
 			continue
 		}
 		seats[node] = other.Spec.Name
 	}
-	away := map[string]string{}
+	away := map[string]message.Text{}
 	if len(seats) == 0 {
 		return away
 	}
 	first := words.SortedKeys(seats)[0]
 	for _, node := range p.Nodes.Keys() {
 		if _, seat := seats[node]; !seat {
-			away[node] = seats[first] + ", which it runs together with, is on " + first
+			away[node] = message.CompanionAway.With(seats[first], first)
 		}
 	}
 	return away
@@ -55,16 +58,16 @@ func (p *planner) gathering(service cluster.Service, barred map[string]string) m
 
 // cramped says of nodes that a companion may not run there: they come last where
 // the first of a group chooses for all.
-func (p *planner) cramped(service cluster.Service) map[string]string {
-	last := map[string]string{}
+func (p *planner) cramped(service cluster.Service) map[string]message.Text {
+	last := map[string]message.Text{}
 	for _, other := range p.Companions(service.Spec.Name) {
 		if !other.Enabled {
 			continue
 		}
 		for _, name := range p.Nodes.Keys() {
 			n, _ := p.Nodes.Get(name)
-			if n.State == cluster.NodeOnline && last[name] == "" && p.MayRun(*other, n) != "" {
-				last[name] = other.Spec.Name + ", which runs together with it, may not run here"
+			if n.State == cluster.NodeOnline && last[name].IsZero() && p.MayRun(*other, n) != "" {
+				last[name] = message.CompanionBarred.With(other.Spec.Name)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package rules
 import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // place is a question of placement: may the service run on the node?
@@ -81,9 +82,9 @@ func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart
 	p := &place{service: &service, failedOn: failedOn, objections: w.ObjectionsTo(service)}
 	list := make([]domain.Candidate, 0, w.Nodes.Len())
 	for _, p.node = range w.Nodes.Keys() {
-		c := domain.Candidate{Node: p.node, Load: load[p.node], Barred: w.ruledOut(p)}
+		c := domain.Candidate{Node: p.node, Load: load[p.node], Barred: message.Words(w.ruledOut(p))}
 		if p.node == service.Avoid {
-			c.Last = "it is moved away from here"
+			c.Last = message.Words("it is moved away from here")
 		}
 		list = append(list, c)
 	}
