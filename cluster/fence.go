@@ -236,11 +236,11 @@ type PowerOn struct {
 // the command.
 type PowerOnDone struct {
 	Change
-	Node        string `json:"node"`
-	Act         uint64 `json:"act"`
-	Fencer      string `json:"fencer"`
-	Incarnation uint64 `json:"incarnation"`
-	Problem     string `json:"problem,omitempty"`
+	Node        string       `json:"node"`
+	Act         uint64       `json:"act"`
+	Fencer      string       `json:"fencer"`
+	Incarnation uint64       `json:"incarnation"`
+	Problem     message.Text `json:"problem,omitzero"`
 }
 
 // powerDuties are the nodes for whose power this one asks now.

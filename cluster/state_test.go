@@ -59,7 +59,7 @@ func everyCommand() []cluster.Command {
 			OldLogin: true, By: "n"},
 		cluster.Disarm{For: time.Minute, By: "root", Why: "the switch is replaced"},
 		cluster.Arm{Expired: true, By: "root"},
-		cluster.PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: "refused"},
+		cluster.PowerOnDone{Node: "n", Act: 5, Fencer: "m", Incarnation: 2, Problem: message.Words("refused")},
 	}
 	return slices.Concat(list, commandsAboutServices(at, seen))
 }

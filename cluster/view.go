@@ -318,7 +318,7 @@ type Explanation struct {
 	// Candidates are the nodes, the best first, judged as for a start now.
 	Candidates []Candidate `json:"candidates"`
 	// Rules are the rules between services that concern it, and how they stand.
-	Rules []string `json:"rules,omitempty"`
+	Rules []message.Text `json:"rules,omitempty"`
 	// Bonds say what ties it to a host.
 	Bonds []string `json:"bonds,omitempty"`
 	// Waits are the plan's notes about it.

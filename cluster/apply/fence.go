@@ -285,7 +285,7 @@ func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
 	}
 	t.PowerOns.Delete(c.Node)
 	why := c.Node + " was given power again; it is waited for until it boots"
-	if c.Problem != "" {
+	if !c.Problem.IsZero() {
 		why = fmt.Sprintf("%s was not given power again: %s; `clusterd fence node %s --on` asks once more", c.Node,
 			c.Problem, c.Node)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -109,9 +110,9 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 			n.post(d, cluster.FenceDone{Node: d.Node, Act: d.Index, Ordinal: d.Ordinal, Fencer: n.self,
 				Incarnation: d.Incarnation, Result: r.Fence})
 		case cluster.DutyPowerOn:
-			problem := ""
+			var problem message.Text
 			if r.Fence.Outcome != fence.Confirmed {
-				problem = strings.Join(r.Fence.Evidence, "; ")
+				problem = message.Words(strings.Join(r.Fence.Evidence, "; "))
 			}
 			n.post(d, cluster.PowerOnDone{Node: d.Node, Act: d.Index, Fencer: n.self, Incarnation: d.Incarnation,
 				Problem: problem})

@@ -2,7 +2,6 @@ package mind
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,9 +23,7 @@ func TestANewLeaderAsksBeforeItFencesWhatAnotherCalledLost(t *testing.T) {
 		return plan.Plan(b.S, cluster.View{Self: "node5", Leading: true,
 			Contacts: map[string]cluster.Contactwatch{"node1": w}})
 	}
-	asks := func(n cluster.Note) bool {
-		return strings.Contains(n.Why.String(), "this leader has not asked yet whether its kernel answers")
-	}
+	asks := func(n cluster.Note) bool { return n.Why.Is(message.KernelNotAsked) }
 	if d := plan(nil); len(d.Shots()) > 0 || !slices.ContainsFunc(d.Notes, asks) {
 		t.Errorf("before anybody was asked: %+v", d)
 	}

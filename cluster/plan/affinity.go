@@ -26,7 +26,9 @@ func (p *planner) seat(s *cluster.Service) string {
 
 // gathering bars the nodes where a service would be away from those that run
 // together with it. Where it cannot join them it goes elsewhere, and they follow.
-func (p *planner) gathering(service cluster.Service, barred map[string]message.Text) map[string]message.Text {
+func (p *planner) gathering(
+	service cluster.Service, barred map[string]message.Text,
+) map[string]message.Text {
 	seats := map[string]string{}
 	for _, other := range p.Companions(service.Spec.Name) {
 		node := p.seat(other)
@@ -48,7 +50,7 @@ func (p *planner) gathering(service cluster.Service, barred map[string]message.T
 	first := words.SortedKeys(seats)[0]
 	for _, node := range p.Nodes.Keys() {
 		if _, seat := seats[node]; !seat {
-			away[node] = message.Sentence(seats[first] + ", which it runs together with, is on " + first)
+			away[node] = message.CompanionAway.With(seats[first], first)
 		}
 	}
 	return away
@@ -65,7 +67,7 @@ func (p *planner) cramped(service cluster.Service) map[string]message.Text {
 		for _, name := range p.Nodes.Keys() {
 			n, _ := p.Nodes.Get(name)
 			if n.State == cluster.NodeOnline && last[name].IsZero() && !p.MayRun(*other, n).IsZero() {
-				last[name] = message.Sentence(other.Spec.Name + ", which runs together with it, may not run here")
+				last[name] = message.CompanionBarred.With(other.Spec.Name)
 			}
 		}
 	}

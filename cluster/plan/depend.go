@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/internal/message"
@@ -58,7 +56,7 @@ func (p *planner) afterDependents(service cluster.Service) bool {
 	if len(list) == 0 {
 		return false
 	}
-	p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it is stopped after %s, which needs it", words.Joined(list))), message.Text{})
+	p.wait(service.Spec.Name, message.StopAfterDependents.With(list), message.Text{})
 	return true
 }
 
@@ -77,8 +75,7 @@ func (p *planner) planFollow(r *running) answer {
 		purpose = cluster.ForAhead
 	}
 	return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
-		Purpose: purpose,
-		By:      "depend", Why: message.Sentence("stopping because " + why.String())})
+		Purpose: purpose, By: "depend", Why: message.StopForDependency.With(why)})
 }
 
 // goesAhead reports whether a service goes down only because what it needs is about
@@ -125,20 +122,19 @@ func (p *planner) unmet(service cluster.Service) (why message.Text, comes bool) 
 			}
 		}
 		if p.leaving[d.Service] {
-			return message.Sentence(fmt.Sprintf("waits for %s, on which it depends and which is being stopped", d.Service)), true
+			return message.DependencyStopping.With(d.Service), true
 		}
 		if needed.Up() && p.ready(needed) {
 			continue
 		}
-		text := fmt.Sprintf("waits for %s, on which it depends and which is %s", d.Service, needed.State)
 		if needed.Up() {
-			return message.Sentence(text + " and does not answer its probe yet"), true
+			return message.DependencyUnready.With(d.Service, needed.State), true
 		}
 		idle := p.idle(&needed)
 		if needed.Enabled {
-			text = words.Sentence(text, idle.String())
+			return message.DependencyDown.With(d.Service, needed.State, idle), idle.IsZero()
 		}
-		return message.Sentence(text), idle.IsZero()
+		return message.DependencyDown.With(d.Service, needed.State, ""), idle.IsZero()
 	}
 	return message.Text{}, true
 }

@@ -1,11 +1,9 @@
 package plan
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -24,8 +22,7 @@ func (p *planner) planEnd(service cluster.Service) bool {
 	if intent.Ending {
 		for _, node := range []string{intent.Node, intent.Target} {
 			if _, held := service.Holder(node); held {
-				p.wait(name, message.Sentence("it is being ended; "+node+" has not confirmed it"),
-					message.Sentence(fmt.Sprintf("`virsh destroy %s` on %s", service.Spec.Short(), node)))
+				p.wait(name, message.MigrationBeingEnded.With(node), message.DoDestroyVM.With(service.Spec.Short(), node))
 			}
 		}
 		return true
@@ -63,24 +60,27 @@ func (p *planner) planDown(service cluster.Service) {
 		case !asked && !crashed && !leaving && !service.Leftover(h):
 			continue
 		case !why.IsZero() || !cluster.OnBoot(n)(h):
-			p.wait(name, message.Sentence(fmt.Sprintf(
-				"it may be running on %s, which is %s; it is stopped there when the node is back or fenced", h.Node, n.State)), message.Text{})
+			p.wait(name, message.StopWhenBack.With(h.Node, n.State), message.Text{})
 			continue
 		case asked && p.afterDependents(service):
 		case asked:
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
-				Purpose: cluster.ForDisable, By: service.Wish.By, Why: message.Sentence("stopping to disable it")})
+				Purpose: cluster.ForDisable, By: service.Wish.By, Why: message.RequestDisables.With()})
 		case crashed:
+			why := message.CleanupAfterCrash
+			if service.Spec.Traits().Parts {
+				why = message.CleanupAfterFailure
+			}
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
-				Why: service.CleanupWhy(h.Node)})
+				Why: why.With(h.Node)})
 		case service.Leftover(h):
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
-				Why: message.Sentence("removing what an unfinished act left on " + h.Node)})
+				Why: message.CleanupAfterAct.With(h.Node)})
 		default:
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
-				Purpose: cluster.ForCleanup, By: "leave", Why: message.Sentence(h.Node + " leaves and the service is disabled")})
+				Purpose: cluster.ForCleanup, By: "leave", Why: message.LeaveDisabled.With(h.Node)})
 		}
 		return
 	}
@@ -92,36 +92,35 @@ func (p *planner) waitDown(service cluster.Service, asked bool) {
 	name := service.Spec.Name
 	switch {
 	case asked && service.Owner == "":
-		p.giveUp(service, cluster.CodeTemporary, message.Sentence("disabled, but it may still be running on "+cluster.HolderNames(service)+
-			"; it is not started again"))
+		p.giveUp(service, cluster.CodeTemporary, message.RequestMayStillRun.With(cluster.HolderNames(service)))
 	case service.Wish != nil && !asked:
 		p.endWishDown(service, asked)
 	case service.State == resources.Started && !asked:
-		p.wait(name, message.Sentence("it runs on "+service.Owner+" although it is disabled"),
-			message.Sentence("`clusvcadm -e "+name+"` keeps it, `clusvcadm -d "+name+"` stops it"))
+		p.wait(name, message.DisabledRuns.With(service.Owner), message.DoKeepOrStop.With(name))
 	default:
-		if waits := p.waitsFor(service); waits != "" {
-			p.wait(name, message.Sentence(waits), message.Text{})
+		if waits := p.waitsFor(service); !waits.IsZero() {
+			p.wait(name, waits, message.Text{})
 			return
 		}
 		if service.State == resources.Failed {
-			p.wait(name, service.Reason, message.Sentence("`clusvcadm -d "+name+"` tries to stop it again"))
+			p.wait(name, service.Reason, message.DoStopAgain.With(name))
 			return
 		}
 		h := service.Holders[0]
-		p.wait(name, message.Sentence(words.Sentence(
-			fmt.Sprintf("it is disabled, and %s on %s", words.OrElse(h.Condition, "not yet looked for"),
-				h.Node), h.Reason)),
-			message.Sentence("`clusvcadm -d "+name+"` stops it there"))
+		why := message.DisabledThere.With(h.Condition, h.Node, h.Reason)
+		if h.Condition == "" {
+			why = message.DisabledUnseen.With(h.Node, h.Reason)
+		}
+		p.wait(name, why, message.DoStopDisabled.With(name))
 	}
 }
 
 func (p *planner) endWishDown(service cluster.Service, asked bool) {
 	if asked {
-		p.giveUp(service, cluster.CodeSuccess, message.Sentence("disabled, it runs nowhere"))
+		p.giveUp(service, cluster.CodeSuccess, message.RequestDisabled.With())
 		return
 	}
-	p.giveUp(service, cluster.CodeAborted, message.Sentence(words.Sentence("the service is down", service.Reason.String())))
+	p.giveUp(service, cluster.CodeAborted, message.RequestServiceDown.With(service.Reason))
 }
 
 // planReconfigure has a running service take its changed declaration in, once for
@@ -137,5 +136,5 @@ func (p *planner) planReconfigure(r *running) answer {
 		return answer{}
 	}
 	return acting(cluster.Begin{Service: spec.Name, Intent: cluster.IntentReconfigure, Node: r.service.Owner,
-		Definition: spec.Definition, By: "config", Why: message.Sentence("its declaration changed")})
+		Definition: spec.Definition, By: "config", Why: message.DeclarationNew.With()})
 }

@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -21,21 +18,20 @@ func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 	movable := len(step.Blockers) == 0
 	switch {
 	case len(verdicts) > 0 && verdicts[0].Legal:
-		step.Target, step.Why = verdicts[0].Node, message.Sentence(verdicts[0].Why.String())
+		step.Target, step.Why = verdicts[0].Node, verdicts[0].Why
 		if what := service.Spec.NotLive(); what != "" {
 			step.ColdTarget = step.Target
 			step.Blockers = append(step.Blockers, boundBy(what))
-			step.Next = message.Sentence(words.OrElse(step.Next.String(), "`clusvcadm -r "+name+"` stops it and starts it on another node"))
+			step.Next = step.Next.OrElse(message.DoRelocate.With(name))
 		}
 	case movable && p.coldTarget(service) != "":
 		step.ColdTarget = p.coldTarget(service)
 		step.Target = step.ColdTarget
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
-		step.Next = message.Sentence("`clusvcadm -M " + name + " -m " + step.Target + "` tries it again, `clusvcadm -r " + name +
-			"` stops and starts it")
+		step.Next = message.DoMigrateOrRelocate.With(name, step.Target)
 	default:
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
-		step.Next = message.Sentence(words.OrElse(step.Next.String(), "it goes by itself when a legal node is there"))
+		step.Next = step.Next.OrElse(message.DoNothingForLeave.With())
 	}
 	if p.Lock() != nil && step.Method == cluster.MethodCold {
 		step.Blockers = append(step.Blockers, p.LockedWhy())
@@ -51,29 +47,27 @@ func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 func (p *planner) cannotLeave(service cluster.Service) (blockers []message.Text, next message.Text) {
 	name := service.Spec.Name
 	h, held := service.Holder(service.Owner)
-	block := func(what, how string) {
-		blockers, next = append(blockers, message.Sentence(what)), message.Sentence(words.OrElse(next.String(), how))
-	}
+	block := func(what, how message.Text) { blockers, next = append(blockers, what), next.OrElse(how) }
 	if service.Flags&resources.Frozen != 0 {
-		block("it is frozen", "`clusvcadm -U "+name+"`")
+		block(message.StaysFrozen.With(), message.DoThawService.With(name))
 	}
 	if service.Intent != nil {
-		block(fmt.Sprintf("its %s is under way", service.Intent.Kind), "")
+		block(message.StaysForAct.With(service.Intent.Kind), message.Text{})
 	}
 	if service.Wish != nil {
-		block(fmt.Sprintf("somebody asked to %s it", service.Wish.Op), "")
+		block(message.StaysForWish.With(service.Wish.Op), message.Text{})
 	}
 	if !service.Enabled && service.State == resources.Started {
-		block("it runs although it is disabled", "`clusvcadm -d "+name+"` stops it")
+		block(message.StaysDisabled.With(), message.DoStopDisabled.With(name))
 	}
 	if service.State == resources.Failed {
-		block("it is failed", "`clusvcadm -d "+name+"` tries to stop it again")
+		block(message.StaysFailed.With(), message.DoStopAgain.With(name))
 	}
 	if held && h.Condition != string(resources.Running) && h.Condition != "" {
-		block(words.Sentence(fmt.Sprintf("it is %s", h.Condition), h.Reason), "")
+		block(message.StaysUnwell.With(h.Condition, h.Reason), message.Text{})
 	}
 	if len(service.Holders) > 1 {
-		block("it may be on "+cluster.HolderNames(service)+", and moves when that is clear", "")
+		block(message.StaysAmbiguous.With(cluster.HolderNames(service)), message.Text{})
 	}
 	return blockers, next
 }

@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"fmt"
+	"errors"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
@@ -15,14 +15,14 @@ import (
 func Explain(s *cluster.State, v cluster.View, name string) (cluster.Explanation, error) {
 	service, known := s.Services.Get(name)
 	if !known {
-		return cluster.Explanation{}, fmt.Errorf("there is no service %s in the cluster document", name)
+		return cluster.Explanation{}, errors.New(message.WhyUnknown.With(name).String())
 	}
 	out := cluster.Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason,
 		Decision: s.LastDecision(name)}
 	v = v.On(s, 0)
 	anew, order := NewPlanner(rules.Of(s), v, &Decision{}), 0
 	for _, verdict := range anew.rankAnew(service) {
-		c := cluster.Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: message.Sentence(verdict.Why.String()),
+		c := cluster.Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
 			Services: anew.Load[verdict.Node]}
 		if verdict.Legal {
 			order++
@@ -56,25 +56,19 @@ func (p *planner) rankAnew(service cluster.Service) []domain.Verdict {
 }
 
 // rulesOf says how the rules between services stand that concern one of them.
-func (p *planner) rulesOf(service cluster.Service) []string {
-	var lines []string
-	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	where := func(other *cluster.Service) string {
-		if seat := p.seat(other); seat != "" {
-			return fmt.Sprintf("%s on %s", other.State, seat)
-		}
-		return other.State.String()
-	}
+func (p *planner) rulesOf(service cluster.Service) []message.Text {
+	var lines []message.Text
+	say := func(line message.Text) { lines = append(lines, line) }
 	if service.Spec.Exclusive {
-		say("exclusive: nothing else runs on its node")
+		say(message.RuleExclusive.With())
 	}
 	for _, d := range service.Spec.Depend {
 		if needed, known := p.Services.Get(d.Service); known {
-			say("depends on %s (%s), which is %s", d.Service, d.Mode, where(&needed))
+			say(message.RuleDepends.With(d.Service, d.Mode, needed.State, p.seat(&needed)))
 		}
 	}
 	for _, other := range p.Companions(service.Spec.Name) {
-		say("runs together with %s, which is %s", other.Spec.Name, where(other))
+		say(message.RuleTogether.With(other.Spec.Name, other.State, p.seat(other)))
 	}
 	for _, other := range p.Services.Rows() {
 		name := other.Spec.Name
@@ -82,16 +76,16 @@ func (p *planner) rulesOf(service cluster.Service) []string {
 			continue
 		}
 		if why, exclusive := cluster.Clash(&service.Spec, &other.Spec); !why.IsZero() && !exclusive {
-			say("is kept apart from %s, which is %s", name, where(other))
+			say(message.RuleApart.With(name, other.State, p.seat(other)))
 		} else if other.Spec.Exclusive {
-			say("keeps off the node of %s, which is exclusive and %s", name, where(other))
+			say(message.RuleKeepsOff.With(name, other.State, p.seat(other)))
 		}
 		if d, needs := other.Spec.Needs(service.Spec.Name); needs {
-			say("is required by %s (%s), which is %s", name, d.Mode, where(other))
+			say(message.RuleRequired.With(name, d.Mode, other.State, p.seat(other)))
 		}
 	}
 	if service.Spec.Tier > 0 || service.Spec.Priority > 0 {
-		say("starts in tier %d, with priority %d", service.Spec.Tier, service.Spec.Priority)
+		say(message.RuleOrder.With(service.Spec.Tier, service.Spec.Priority))
 	}
 	return lines
 }

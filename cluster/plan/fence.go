@@ -1,11 +1,9 @@
 package plan
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 )
@@ -15,7 +13,7 @@ import (
 func planDisarmed(w *rules.World, v cluster.View, d *Decision) {
 	switch why := w.DisarmedWhy(rules.Estimate(v, w)); {
 	case why != "":
-		d.wait(w.Cluster(), message.Sentence(why+"; nothing is shot"), message.Sentence("`clusterd fence arm` ends that"))
+		d.wait(w.Cluster(), message.DisarmedShots.With(why), message.DoArmFencing.With())
 	case w.Disarmed() != nil:
 		d.propose(cluster.Arm{Expired: true})
 	}
@@ -32,49 +30,46 @@ func planDrill(w *rules.World, v cluster.View, d *Decision) {
 		return
 	}
 	n, known := w.Nodes.Get(run.Node)
-	end := func(ok bool, format string, args ...any) {
-		d.propose(cluster.EndDrill{Node: run.Node, Act: run.Index, OK: ok, Why: message.Sentence(fmt.Sprintf(format, args...))})
+	end := func(ok bool, why message.Text) {
+		d.propose(cluster.EndDrill{Node: run.Node, Act: run.Index, OK: ok, Why: why})
 	}
 	late := rules.Estimate(v, w).Sub(run.PhaseAt) > drillPatience
 	switch {
 	case !known:
-		end(false, "%s was removed", run.Node)
+		end(false, message.DrillNodeRemoved.With(run.Node))
 	case run.Phase == cluster.DrillEmptying:
 		planEmptying(w, v, n, late, d, end)
 	case run.Phase == cluster.DrillOff && !w.Fences.Has(run.Node):
-		end(false, "its fence intent was closed otherwise")
+		end(false, message.DrillFenceClosed.With(run.Node))
 	case run.Phase == cluster.DrillOn && n.State == cluster.NodeOnline:
-		end(true, "fence level %d of %s cuts its power, and it came back", run.Level+1, run.Node)
+		end(true, message.DrillPassed.With(run.Level+1, run.Node))
 	case run.Phase == cluster.DrillOn && late:
-		end(false, "%s is off and did not come back within %s; look at its console, then `clusterd fence node %s --on`",
-			run.Node, drillPatience, run.Node)
+		end(false, message.DrillNodeNotBack.With(run.Node, drillPatience))
 	case run.Phase == cluster.DrillOn:
-		d.wait(run.Node, message.Sentence("the drill waits until "+run.Node+" has booted"), message.Text{})
+		d.wait(run.Node, message.DrillWaitsBoot.With(run.Node), message.Text{})
 	}
 }
 
 func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d *Decision,
-	end func(bool, string, ...any)) {
+	end func(bool, message.Text)) {
 	run := w.Drill()
 	switch {
 	case late:
-		end(false, "%s still holds %s after %s; it leaves on, and comes back with `systemctl restart clusterd` on it",
-			run.Node, words.Joined(w.HeldBy(n)), drillPatience)
+		end(false, message.DrillNodeNotEmpty.With(run.Node, w.HeldBy(n), drillPatience))
 	case n.State == cluster.NodeOnline:
 		d.propose(cluster.Leave{Node: run.Node, By: run.By})
 	case n.State == cluster.NodeLeaving:
-		d.wait(run.Node, message.Sentence("the drill waits until the services of "+run.Node+" have moved away"), message.Text{})
+		d.wait(run.Node, message.DrillWaitsEmpty.With(run.Node), message.Text{})
 	case n.State != cluster.NodeLeft:
-		end(false, "%s is %s now", run.Node, n.State)
+		end(false, message.DrillNodeUnfit.With(run.Node, n.State))
 	default:
 		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 &&
 			w.DisarmedWhy(rules.Estimate(v, w)) == "" {
-			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: message.Sentence("a drill"), By: run.By,
-				Override: true, Drill: true, Level: run.Level})
+			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0],
+				Why: message.FenceForDrill.With(), By: run.By, Override: true, Drill: true, Level: run.Level})
 			return
 		}
-		d.wait(run.Node, message.Sentence("the drill waits: another node is being fenced, fencing is disarmed, or nobody is ready to fence "+
-			run.Node), message.Text{})
+		d.wait(run.Node, message.DrillWaitsFencing.With(run.Node), message.Text{})
 	}
 }
 
@@ -85,7 +80,7 @@ func planPowerOns(w *rules.World, d *Decision) {
 		fencer, _ := w.Nodes.Get(asked.Fencer)
 		if !fencer.Reachable() || fencer.Incarnation != asked.Incarnation {
 			d.propose(cluster.PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation,
-				Problem: asked.Fencer + " was lost before it had a result"})
+				Problem: message.PowerOnForsaken.With(asked.Fencer)})
 		}
 	}
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
@@ -21,7 +20,7 @@ func (p *planner) rank(service cluster.Service, failedOn []cluster.FailedStart, 
 		for _, c := range list {
 			barred[c.Node] = c.Barred.OrElse(c.Last)
 			if c.Failed {
-				barred[c.Node] = message.Sentence("a start failed here")
+				barred[c.Node] = message.NodeStartFailed.With()
 			}
 		}
 		barred = p.gathering(service, barred)
@@ -50,8 +49,8 @@ func (p *planner) rank(service cluster.Service, failedOn []cluster.FailedStart, 
 // move is what takes a running service to another node: live if it is a VM.
 func (p *planner) move(service cluster.Service, target, by string, why message.Text) answer {
 	if what := service.Spec.NotLive(); what != "" {
-		return staying(message.Sentence(fmt.Sprintf("it stays on %s, although it %s: %s", service.Owner, why, boundBy(what))),
-			message.Sentence("`"+moveCommand(service, target)+"` stops it and starts it there"))
+		return staying(message.StaysNotLive.With(service.Owner, why, boundBy(what)),
+			message.DoRelocateThere.With(service.Spec.Name, target))
 	}
 	c := cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: target,
 		By: by, Why: why}
@@ -92,14 +91,13 @@ func (p *planner) planFailback(r *running) answer {
 		return p.notHome(service, target, why, other.PlacedWhy())
 	}
 	if other := p.returnsTo(target, service); other != "" {
-		return waiting(message.Sentence(fmt.Sprintf("it stays on %s: %s suits it better and is kept for %s, "+
-			"which starts there again", service.Owner, target, other)), message.Text{})
+		return waiting(message.FailbackKept.With(service.Owner, target, other), message.Text{})
 	}
-	text := "fails back live: "
+	how := message.FailbackLive
 	if !service.Spec.Traits().Live {
-		text = "fails back: "
+		how = message.FailbackCold
 	}
-	return p.move(service, target, "failback", message.Sentence(text+why.String()))
+	return p.move(service, target, "failback", how.With(why))
 }
 
 // notBetter says of the node that would suit a service best why it is not there. A
@@ -114,7 +112,8 @@ func (p *planner) notBetter(
 		n, _ := p.Nodes.Get(c.Node)
 		if p.BarredFor(c.Node, n).IsZero() {
 			bars[c.Node] = c.Barred.OrElse(c.Last)
-			open[i] = domain.Candidate{Node: c.Node, Load: c.Load, Barred: cramped[c.Node].OrElse(rules[c.Node])}
+			open[i] = domain.Candidate{Node: c.Node, Load: c.Load,
+				Barred: cramped[c.Node].OrElse(rules[c.Node])}
 		}
 	}
 	target, better, would := domain.Failback(p.DomainOf(service), service.Owner, open)
@@ -128,8 +127,8 @@ func (p *planner) notBetter(
 	if bars[target].IsZero() && troubled {
 		return p.notHome(service, target, better, trouble.TriedLater())
 	}
-	return waiting(message.Sentence(fmt.Sprintf("it runs on %s, and stays there although %s: %s: %s", service.Owner, better,
-		target, bars[target])), message.Sentence("it moves there by itself when that is over"))
+	return waiting(message.FailbackBarred.With(service.Owner, better, target, bars[target]),
+		message.DoNothingForMove.With())
 }
 
 // placedOf is a service, or one of its group, that an administrator put where it is rather than
@@ -145,8 +144,8 @@ func (p *planner) placedOf(service cluster.Service, group []*cluster.Service, ta
 
 // notHome says why a service is not where its domain would rather have it.
 func (p *planner) notHome(service cluster.Service, target string, better, why message.Text) answer {
-	return waiting(message.Sentence(fmt.Sprintf("it runs on %s, and stays there although %s: %s", service.Owner, better, why)),
-		message.Sentence("`"+moveCommand(service, target)+"` moves it all the same"))
+	return waiting(message.FailbackHeld.With(service.Owner, better, why),
+		message.DoMoveAnyway.With(moveCommand(service, target)))
 }
 
 // moveCommand is how a person moves a service.
@@ -167,15 +166,14 @@ func (p *planner) planBanished(r *running) answer {
 	}
 	service, verdicts := r.service, p.rank(r.service, r.service.FailedOn, true)
 	if len(verdicts) > 0 && verdicts[0].Legal {
-		return p.move(service, verdicts[0].Node, "domain", message.Sentence(fmt.Sprintf("moves to %s, because %s is %s", verdicts[0].Node,
-			service.Owner, why)))
+		return p.move(service, verdicts[0].Node, "domain",
+			message.BanishedMoves.With(verdicts[0].Node, service.Owner, why))
 	}
-	next := "make room on a member of its domain, or change the domain; it moves by itself then"
+	next := message.DoMakeDomainRoom.With()
 	if cold := p.coldTarget(service); cold != "" {
-		next = fmt.Sprintf("`clusvcadm -r %s -m %s` stops it and starts it there", service.Spec.Name, cold)
+		next = message.DoRelocateThere.With(service.Spec.Name, cold)
 	}
-	return staying(message.Sentence(fmt.Sprintf("it runs on %s, which is %s, and cannot move: %s", service.Owner, why,
-		strings.Join(message.Sentences(reasons(verdicts, service.Owner)), "; "))), message.Sentence(next))
+	return staying(message.BanishedStays.With(service.Owner, why, reasons(verdicts, service.Owner)), next)
 }
 
 // coldTarget is where a service would be started that cannot move live; "" for
@@ -193,11 +191,11 @@ func reasons(verdicts []domain.Verdict, but string) []message.Text {
 	list := make([]message.Text, 0, len(verdicts))
 	for _, v := range verdicts {
 		if v.Node != but && !v.Legal {
-			list = append(list, message.Sentence(v.Node+": "+v.Why.String()))
+			list = append(list, message.NodeRuledOut.With(v.Node, v.Why))
 		}
 	}
 	if len(list) == 0 {
-		list = append(list, message.Sentence("there is no other node"))
+		list = append(list, message.OtherNodeMissing.With())
 	}
 	return list
 }
@@ -224,24 +222,23 @@ func (p *planner) planTogether(r *running) answer {
 	if target == service.Owner {
 		return answer{}
 	}
-	name := service.Spec.Name
-	away := fmt.Sprintf("it runs on %s, away from %s on %s, ", service.Owner, newest.Spec.Name, target)
-	anyway := "`" + moveCommand(service, target) + "` moves it all the same"
+	name, other := service.Spec.Name, newest.Spec.Name
+	anyway := message.DoMoveAnyway.With(moveCommand(service, target))
 	if !service.Spec.Traits().Live && p.restsOn(newest, name, map[string]bool{}) {
 		// What it would follow goes down for the move: it would have no reason left, and
 		// the two would take turns forever.
-		return waiting(message.Sentence(away+"which needs it and would be stopped for its move"), message.Sentence(anyway))
+		return waiting(message.AwayForNeed.With(service.Owner, other, target), anyway)
 	}
 	trouble, troubled := p.troubles(service)[target]
 	for _, v := range p.rank(service, service.FailedOn, false) {
 		switch {
 		case v.Node != target:
 		case troubled:
-			return waiting(message.Sentence(away+"because "+trouble.TriedLater().String()), message.Sentence(anyway))
+			return waiting(message.AwayForTrouble.With(service.Owner, other, target, trouble.TriedLater()), anyway)
 		case !v.Legal:
-			return waiting(message.Sentence(away+"because it may not run there: "+v.Why.String()), message.Text{})
+			return waiting(message.AwayForRule.With(service.Owner, other, target, v.Why), message.Text{})
 		default:
-			return p.move(service, target, "together", message.Sentence(fmt.Sprintf("follows %s to %s", newest.Spec.Name, target)))
+			return p.move(service, target, "together", message.FollowsOther.With(other, target))
 		}
 	}
 	return answer{}
@@ -251,8 +248,7 @@ func (p *planner) planTogether(r *running) answer {
 // later, and what people move by hand, do not stop anything.
 func (p *planner) noteRules(service cluster.Service) {
 	if why := p.ObjectionsTo(service).Why[service.Owner]; !why.IsZero() {
-		p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it runs on %s against a rule: %s", service.Owner, why)),
-			message.Sentence("move one of the two, or change the rule"))
+		p.wait(service.Spec.Name, message.RuleBroken.With(service.Owner, why), message.DoMoveOrChangeRule.With())
 	}
 }
 

@@ -104,7 +104,7 @@ func TestAMoverThatWaitsIsNotTheLast(t *testing.T) {
 		p := NewPlanner(rules.Of(b.S), cluster.View{Self: "node1"}, &Decision{})
 		asked := false
 		p.askEach(&running{service: b.Service("vm:a")}, []mover{
-			{"first", func(*planner, *running) answer { return answer{kind: kind, why: message.Sentence("because")} }},
+			{"first", func(*planner, *running) answer { return answer{kind: kind, why: message.Words("because")} }},
 			{"second", func(*planner, *running) answer {
 				asked = true
 				return answer{}

@@ -1,9 +1,6 @@
 package plan
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
@@ -26,10 +23,10 @@ func (p *planner) planEvacuation(r *running) answer {
 			continue
 		}
 		c := cluster.Begin{Service: name, Intent: cluster.IntentMigrate, Node: owner, Target: v.Node, By: cluster.ByLeave,
-			Why: message.Sentence(fmt.Sprintf("moves live to %s because %s leaves", v.Node, owner))}
+			Why: message.LeaveLive.With(v.Node, owner)}
 		if !live {
 			c.Intent, c.Purpose = cluster.IntentStop, cluster.ForMove
-			c.Why = message.Sentence(words.Sentence(fmt.Sprintf("moves to %s because %s leaves", v.Node, owner), boundBy(what).String()))
+			c.Why = message.LeaveCold.With(v.Node, owner, boundBy(what))
 		}
 		refused := rules.BeginRefused(c, &p.World)
 		if refused == rules.Accepted {
@@ -38,17 +35,14 @@ func (p *planner) planEvacuation(r *running) answer {
 		}
 		if h, _ := service.Holder(owner); refused.Code == cluster.CodeTemporary && live &&
 			h.Condition == string(resources.Running) {
-			return staying(message.Sentence(fmt.Sprintf("%s leaves, and it moves live to %s as soon as it can: %s", owner, v.Node,
-				refused.Why)), message.Text{})
+			return staying(message.LeaveLiveSoon.With(owner, v.Node, refused.Why), message.Text{})
 		}
 	}
 	if node := p.takesItSoon(service); node != "" {
-		return staying(message.Sentence(fmt.Sprintf("%s leaves, and only %s could take it live, which is not heard at present: "+
-			"that is waited for", owner, node)), message.Text{})
+		return staying(message.LeaveForNode.With(owner, node), message.Text{})
 	}
 	return acting(cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: owner, Purpose: cluster.ForRecovery,
-		By:  cluster.ByLeave,
-		Why: p.whyStopped(service)})
+		By: cluster.ByLeave, Why: p.whyStopped(service)})
 }
 
 // boundBy says why a VM cannot move live; "" where what is none.
@@ -56,7 +50,7 @@ func boundBy(what string) message.Text {
 	if what == "" {
 		return message.Text{}
 	}
-	return message.Sentence("it cannot move live while it has " + what)
+	return message.BoundToHost.With(what)
 }
 
 // takesItSoon is a node that could take a running VM live if it were heard; "" if
@@ -87,17 +81,15 @@ func (p *planner) whyStopped(service cluster.Service) message.Text {
 	h, _ := service.Holder(service.Owner)
 	switch {
 	case !service.Spec.Traits().Live:
-		return message.Sentence(service.Owner + " leaves and no other node may run it now")
+		return message.LeaveNowhere.With(service.Owner)
 	case h.Condition != string(resources.Running):
-		return message.Sentence(fmt.Sprintf("%s leaves, and it is %s and cannot move live", service.Owner, h.Condition))
+		return message.LeaveNotReady.With(service.Owner, h.Condition)
 	case service.Spec.NotLive() != "":
-		return message.Sentence(fmt.Sprintf("%s leaves, no other node may run it now, and %s", service.Owner,
-			boundBy(service.Spec.NotLive())))
+		return message.LeaveBound.With(service.Owner, boundBy(service.Spec.NotLive()))
 	case len(tried) > 0:
-		return message.Sentence(fmt.Sprintf("%s leaves, no other node takes it live: its moves to %s failed", service.Owner,
-			words.Joined(tried)))
+		return message.LeaveFailed.With(service.Owner, tried)
 	}
-	return message.Sentence(service.Owner + " leaves and no other node can take it live")
+	return message.LeaveNotLive.With(service.Owner)
 }
 
 // planOrder moves a service off a node under an order, or says all that stands
@@ -114,15 +106,13 @@ func (p *planner) planOrder(r *running) answer {
 	case step.Target == "":
 	case step.Method == cluster.MethodLive || (cold && step.Method == cluster.MethodCold):
 		return p.move(service, step.Target, string(order.Kind),
-			message.Sentence(fmt.Sprintf("moves to %s because %s is %s", step.Target, n.Name, n.OrderWhy())))
+			message.OrderMoves.With(step.Target, n.Name, n.OrderWhy()))
 	case late && step.ColdTarget != "":
 		return acting(cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: service.Owner,
-			Target:  step.ColdTarget,
-			Purpose: cluster.ForMove, By: string(order.Kind),
-			Why: message.Sentence(fmt.Sprintf("stopping to start it on %s: the deadline to leave %s live is over", step.ColdTarget, n.Name))})
+			Target: step.ColdTarget, Purpose: cluster.ForMove, By: string(order.Kind),
+			Why: message.OrderDeadlinePassed.With(step.ColdTarget, n.Name)})
 	}
-	return staying(message.Sentence(fmt.Sprintf("stays on %s, which is %s: %s", n.Name, n.OrderWhy(), strings.Join(message.Sentences(step.Blockers), "; "))),
-		step.Next)
+	return staying(message.OrderStays.With(n.Name, n.OrderWhy(), step.Blockers), step.Next)
 }
 
 // planOrders tells how far each order is.
@@ -132,32 +122,33 @@ func (p *planner) planOrders() {
 		if n.Order == nil {
 			continue
 		}
-		held, back := p.HeldBy(n), "`clusterd node return "+name+"`"
+		held, back := p.HeldBy(n), message.DoReturnNode.With(name)
 		switch {
 		case len(held) > 0:
-			p.wait(name, message.Sentence(fmt.Sprintf("%s; still holds %s", n.OrderWhy(), words.Joined(p.heldAs(held)))), message.Sentence(back))
+			p.wait(name, message.OrderHolds.With(n.OrderWhy(), p.heldAs(held)), back)
 		case n.Order.Empty == 0:
 			p.decision.propose(cluster.NodeEmpty{Node: name, Order: n.Order.Index})
 		case n.Order.Kind == cluster.OrderMaintenance:
-			p.wait(name, message.Sentence(n.OrderWhy().String()+"; it holds nothing and is not fenced"), message.Sentence(back))
+			p.wait(name, message.OrderUnfenced.With(n.OrderWhy()), back)
 		default:
-			p.wait(name, message.Sentence(n.OrderWhy().String()+"; it holds nothing"), message.Sentence(back))
+			p.wait(name, message.OrderHoldsNone.With(n.OrderWhy()), back)
 		}
 	}
 }
 
 // heldAs says of services that hold an order up by themselves what they are.
-func (p *planner) heldAs(names []string) []string {
-	list := make([]string, 0, len(names))
+func (p *planner) heldAs(names []string) []message.Text {
+	list := make([]message.Text, 0, len(names))
 	for _, name := range names {
 		service, _ := p.Services.Get(name)
 		switch {
 		case service.State == resources.Failed:
-			name += " (failed; `clusvcadm -d " + name + "` tries to stop it again)"
+			list = append(list, message.HeldFailed.With(name))
 		case service.Flags&resources.Frozen != 0:
-			name += " (frozen; `clusvcadm -U " + name + "`)"
+			list = append(list, message.HeldFrozen.With(name))
+		default:
+			list = append(list, message.Words(name))
 		}
-		list = append(list, name)
 	}
 	return list
 }
@@ -173,7 +164,7 @@ func (p *planner) planReturn(r *running) answer {
 	if !known || n.Order != nil || n.State != cluster.NodeOnline || n.Name == service.Owner {
 		return answer{}
 	}
-	home := message.Sentence(fmt.Sprintf("it was moved away from %s, which takes services again", n.Name))
+	home := message.HomeIsBack.With(n.Name)
 	if tr, troubled := p.troubles(service)[n.Name]; troubled {
 		return p.notHome(service, n.Name, home, tr.TriedLater())
 	}
@@ -181,9 +172,9 @@ func (p *planner) planReturn(r *running) answer {
 		switch {
 		case v.Node != n.Name:
 		case v.Legal:
-			return p.move(service, n.Name, "return", message.Sentence(fmt.Sprintf("returns to %s, which takes services again", n.Name)))
+			return p.move(service, n.Name, "return", message.ReturnsHome.With(n.Name))
 		default:
-			return p.notHome(service, n.Name, home, message.Sentence(v.Why.String()))
+			return p.notHome(service, n.Name, home, v.Why)
 		}
 	}
 	return answer{}

@@ -2,12 +2,9 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 )
@@ -16,9 +13,7 @@ import (
 func noteHung(w *rules.World, d *Decision) {
 	for _, n := range w.Nodes.Rows() {
 		if !n.Hung.IsZero() && n.State == cluster.NodeOnline {
-			d.wait(n.Name, message.Sentence("its hypervisor does not answer, so no VM is started there or moved there, and what runs there is "+
-				"left alone: "+n.Hung.String()), message.Sentence(fmt.Sprintf("on %s: `systemctl restart libvirtd` (or virtqemud), which leaves VMs running",
-				n.Name)))
+			d.wait(n.Name, message.HypervisorHangs.With(n.Hung), message.DoRestartHypervisor.With(n.Name))
 		}
 	}
 }
@@ -39,18 +34,17 @@ func planLevel(w *rules.World, d *Decision) {
 	if newest <= w.Level() {
 		return
 	}
-	var behind []string
+	var behind []message.Text
 	for _, n := range w.Nodes.Rows() {
 		switch {
 		case n.MaxLevel == newest:
 		case n.Incarnation == 0:
-			behind = append(behind, n.Name+" (not up yet)")
+			behind = append(behind, message.BehindNotUp.With(n.Name))
 		default:
-			behind = append(behind, fmt.Sprintf("%s (clusterd %s)", n.Name, n.Version))
+			behind = append(behind, message.BehindOlder.With(n.Name, n.Version))
 		}
 	}
-	d.wait(w.Cluster(), message.Sentence(fmt.Sprintf("cluster version %d stays in force until %s can follow version %d", w.Level(),
-		strings.Join(behind, ", "), newest)), message.Sentence("upgrade clusterd there, or remove what is gone for good"))
+	d.wait(w.Cluster(), message.VersionHeldBack.With(w.Level(), behind, newest), message.DoUpgradeOrRemove.With())
 }
 
 // noteLock says what the lock holds back.
@@ -67,11 +61,11 @@ func (p *planner) noteLock() {
 	why := p.LockedWhy()
 	switch {
 	case p.Lock().Stop && up > 0:
-		why = message.Sentence(why.String() + fmt.Sprintf("; %s not stopped yet", words.Counted(up, "service")))
+		why = message.LockStopping.With(why, up)
 	case p.Lock().Stop:
-		why = message.Sentence(why.String() + "; everything is stopped")
+		why = message.LockStopped.With(why)
 	}
-	p.wait(p.Cluster(), message.Sentence(why.String()), p.UnlockNext())
+	p.wait(p.Cluster(), why, p.UnlockNext())
 }
 
 // noteVolumes says which nodes cannot write, or soon cannot.

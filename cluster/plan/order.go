@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"fmt"
 	"sort"
-	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
@@ -52,30 +50,30 @@ func (p *planner) gate(service cluster.Service) message.Text {
 	if tier == 0 {
 		return message.Text{}
 	}
-	if why, known := p.gates[tier]; known {
-		return why
+	if gate, known := p.gates[tier]; known {
+		return gate.why
 	}
-	p.gates[tier] = p.gateOf(tier)
-	return p.gates[tier]
+	p.gates[tier] = remembered{p.gateOf(tier)}
+	return p.gates[tier].why
 }
 
 func (p *planner) gateOf(tier int) message.Text {
-	var waits []string
+	var waits []message.Text
 	more := 0
 	for _, lower := range p.Services.Rows() {
 		if lower.Spec.Tier >= tier || !lower.Enabled {
 			continue
 		}
-		text := ""
+		var text message.Text
 		switch {
 		case lower.Up() && p.ready(*lower):
 		case lower.Up():
-			text = lower.Spec.Name + " to answer its probe"
+			text = message.LowerTierProbe.With(lower.Spec.Name)
 		case p.idle(lower).IsZero():
-			text = fmt.Sprintf("%s (tier %d, %s)", lower.Spec.Name, lower.Spec.Tier, lower.State)
+			text = message.LowerTier.With(lower.Spec.Name, lower.Spec.Tier, lower.State)
 		}
 		switch {
-		case text == "":
+		case text.IsZero():
 		case len(waits) < 3:
 			waits = append(waits, text)
 		default:
@@ -86,39 +84,39 @@ func (p *planner) gateOf(tier int) message.Text {
 		return message.Text{}
 	}
 	if more > 0 {
-		waits = append(waits, fmt.Sprintf("%d more", more))
+		waits = append(waits, message.LowerTierMore.With(more))
 	}
-	return message.Sentence(fmt.Sprintf("it is in tier %d and waits for %s", tier, strings.Join(waits, ", ")))
+	return message.WaitsForTiers.With(tier, waits)
 }
 
-// full says that no further start may begin now; "" if one may.
-func (p *planner) full() string {
+// full says that no further start may begin now; nothing if one may.
+func (p *planner) full() message.Text {
 	if most := p.Document.StartAtOnce; most > 0 && p.starting >= most {
-		return fmt.Sprintf("waits its turn: %d are starting, and start_at_once is %d", p.starting, most)
+		return message.WaitsForTurn.With(p.starting, most)
 	}
-	return ""
+	return message.Text{}
 }
 
 // idle says why a service that is down will not come up by itself; "" if it is
 // on its way.
 func (p *planner) idle(service *cluster.Service) message.Text {
 	name := service.Spec.Name
-	if why, known := p.idles[name]; known {
-		return why
+	if idle, known := p.idles[name]; known {
+		return idle.why
 	}
-	p.idles[name] = message.Sentence("it depends on itself")
-	p.idles[name] = p.idleNow(*service)
-	return p.idles[name]
+	p.idles[name] = remembered{message.IdleCycle.With()}
+	p.idles[name] = remembered{p.idleNow(*service)}
+	return p.idles[name].why
 }
 
 func (p *planner) idleNow(service cluster.Service) message.Text {
 	switch {
 	case !service.Enabled:
-		return message.Sentence("it is not enabled")
+		return message.IdleDisabled.With()
 	case service.Flags&resources.Frozen != 0:
-		return message.Sentence("it is frozen")
+		return message.IdleFrozen.With()
 	case service.Held:
-		return message.Sentence("it was stopped until the next change of a node")
+		return message.IdleStopped.With()
 	case service.State == resources.Failed:
 		return service.Reason
 	case service.Intent != nil:
@@ -128,18 +126,21 @@ func (p *planner) idleNow(service cluster.Service) message.Text {
 		n, _ := p.Nodes.Get(h.Node)
 		foreign := h.Condition == string(resources.Paused) && !h.Creating && !h.Ask
 		if p.stuck(h) || (foreign && n.Reachable()) {
-			return message.Sentence(fmt.Sprintf("it may be on %s, where only a person can help", h.Node))
+			return message.IdleStuck.With(h.Node)
 		}
 	}
 	for _, d := range service.Spec.Depend {
 		if needed, known := p.Services.Get(d.Service); known && !needed.Up() {
-			if why := p.idle(&needed); !why.IsZero() {
-				return message.Sentence(fmt.Sprintf("%s does not come up: %s", d.Service, why))
+			switch why := p.idle(&needed); {
+			case why.Is(message.IdleDepends):
+				return why // the last one of the chain is the one that has to be seen to
+			case !why.IsZero():
+				return message.IdleDepends.With(d.Service, why)
 			}
 		}
 	}
-	if why := p.disksTaken(service); why != "" {
-		return message.Sentence(why)
+	if why := p.disksTaken(service); !why.IsZero() {
+		return why
 	}
 	if len(service.Holders) > 0 {
 		return message.Text{}
@@ -156,7 +157,7 @@ func (p *planner) idleNow(service cluster.Service) message.Text {
 func (p *planner) planHalt(service cluster.Service) {
 	name := service.Spec.Name
 	if !p.stoppable(&service) {
-		p.wait(name, message.Sentence(fmt.Sprintf("it runs on %s as far as is known, and cannot be asked to stop now", service.Owner)), message.Text{})
+		p.wait(name, message.StopUnasked.With(service.Owner), message.Text{})
 		return
 	}
 	for _, other := range p.Services.Rows() {
@@ -167,7 +168,7 @@ func (p *planner) planHalt(service cluster.Service) {
 			continue
 		}
 		if p.stoppable(other) {
-			p.wait(name, message.Sentence(fmt.Sprintf("it is stopped after %s", other.Spec.Name)), message.Text{})
+			p.wait(name, message.StopAfterOther.With(other.Spec.Name), message.Text{})
 			return
 		}
 	}
@@ -176,5 +177,5 @@ func (p *planner) planHalt(service cluster.Service) {
 		return
 	}
 	p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner,
-		Purpose: cluster.ForHalt, By: "stop", Why: message.Sentence("stopping with the whole cluster")})
+		Purpose: cluster.ForHalt, By: "stop", Why: message.StopWithCluster.With()})
 }

@@ -3,12 +3,10 @@
 package plan
 
 import (
-	"fmt"
 	"sort"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
@@ -44,6 +42,9 @@ func (d *Decision) wait(subject string, why, next message.Text) {
 	d.Notes = append(d.Notes, cluster.Note{Subject: subject, Why: why, Next: next})
 }
 
+// remembered is what this plan found out before: why something waits, or that it does not.
+type remembered struct{ why message.Text }
+
 // planner is one run of Plan over the services.
 type planner struct {
 	rules.World
@@ -55,9 +56,9 @@ type planner struct {
 	// starting counts the starts under way, with those of this decision; idles
 	// remembers what was found out about services that do not come up.
 	starting int
-	idles    map[string]message.Text
+	idles    map[string]remembered
 	// gates is what each tier waits for.
-	gates map[int]message.Text
+	gates map[int]remembered
 	// leaving are the services that this decision stops, moved those that it moves to
 	// make room.
 	leaving, moved map[string]bool
@@ -112,8 +113,8 @@ func PlanAllServices(w *rules.World, v cluster.View, d *Decision) *planner {
 
 // NewPlanner is one run of Plan over the services, with nothing decided yet.
 func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
-	p := &planner{World: *w, view: v, decision: d, Load: w.Loads(), idles: map[string]message.Text{},
-		gates: map[int]message.Text{}, leaving: map[string]bool{}, moved: map[string]bool{}}
+	p := &planner{World: *w, view: v, decision: d, Load: w.Loads(), idles: map[string]remembered{},
+		gates: map[int]remembered{}, leaving: map[string]bool{}, moved: map[string]bool{}}
 	p.Also, p.Departs = map[string]string{}, map[string]string{}
 	for _, service := range w.Services.Rows() {
 		if service.Intent != nil && service.Intent.Kind == cluster.IntentStart {
@@ -147,7 +148,7 @@ func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]messag
 	lost := map[string]message.Text{}
 	if me, _ := w.Nodes.Get(v.Self); (me.State == cluster.NodeLost || me.Stalled()) && !w.Fences.Has(v.Self) {
 		d.propose(cluster.Contact{Node: v.Self, Incarnation: me.Incarnation, State: cluster.NodeOnline,
-			Why: message.Sentence(v.Self + " leads the cluster, so it is in touch")})
+			Why: message.LeaderInTouch.With(v.Self)})
 	}
 	for _, name := range w.Nodes.Keys() {
 		n, _ := w.Nodes.Get(name)
@@ -158,7 +159,7 @@ func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]messag
 		j := cluster.Judge(n, v.Contacts[name], w.TimingOf(n))
 		if n.Stopped && (j.State == cluster.NodeOnline || j.State == cluster.NodeDeaf) {
 			// Its last beats: it comes back by its next start alone.
-			d.wait(name, message.Sentence("clusterd announced that it stops there, and is still heard"), message.Sentence("`systemctl restart clusterd` on "+name))
+			d.wait(name, message.StoppedNodeHeard.With(), message.DoRestartDaemon.With(name))
 			continue
 		}
 		if !j.Wait.IsZero() {
@@ -168,7 +169,7 @@ func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]messag
 			continue
 		}
 		if j.State == cluster.NodeOnline && w.Fences.Has(name) {
-			d.wait(name, message.Sentence("heard again, but its fence intent is committed and is not spared"), message.Text{})
+			d.wait(name, message.CondemnedHeard.With(), message.Text{})
 			continue
 		}
 		silence := max(v.Contacts[name].Silence, v.Contacts[name].Log.Still)
@@ -193,9 +194,9 @@ func sameContact(judged, known cluster.NodeState) bool {
 func contactWhy(n cluster.Member, j cluster.Judgement) message.Text {
 	switch {
 	case j.State == cluster.NodeOnline && n.State == cluster.NodeDeaf:
-		return message.Sentence(n.Name + " follows the log again")
+		return message.NodeFollowsAgain.With(n.Name)
 	case j.State == cluster.NodeOnline:
-		return message.Sentence(n.Name + " is heard again")
+		return message.NodeHeardAgain.With(n.Name)
 	}
 	return j.Why
 }
@@ -212,9 +213,9 @@ func planFences(w *rules.World, v cluster.View, lost map[string]message.Text, d 
 			planAttempt(w, v, open, d)
 		case lostNow || n.State == cluster.NodeLost || n.State == cluster.NodeCut:
 			if !lostNow {
-				why = message.Sentence(n.Why.String())
+				why = n.Why
 			}
-			planShot(w, v, n, message.Sentence(why.String()), lostNow, d)
+			planShot(w, v, n, why, lostNow, d)
 		}
 	}
 }
@@ -228,48 +229,41 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 		return // the shot was held back, and what was said of it when it was lost is no longer so
 	}
 	if !lostNow && n.State != cluster.NodeCut && w.Unasked(timing) {
-		d.wait(n.Name, message.Sentence(n.Name+" is lost; this leader has not asked yet whether its kernel answers by now"), message.Text{})
+		d.wait(n.Name, message.KernelNotAsked.With(n.Name), message.Text{})
 		return
 	}
 	held := world.HeldBy(n)
 	if len(held) == 0 {
 		if n.State != cluster.NodeCut && !world.Maintained(n) { // what these wait for is said by planGuards and planOrders
-			d.wait(n.Name, message.Sentence(n.Name+" is lost and holds nothing: it is not fenced"), message.Text{})
+			d.wait(n.Name, message.LostHoldsNothing.With(n.Name), message.Text{})
 		}
 		return
 	}
 	if world.Maintained(n) {
-		d.wait(n.Name, message.Sentence(fmt.Sprintf("%s is %s and is not fenced: whether %s runs there is known when it is back", n.Name,
-			n.OrderWhy(), words.Joined(held))),
-			message.Sentence("boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`"))
+		d.wait(n.Name, message.MaintainedLost.With(n.Name, n.OrderWhy(), held), message.DoBootOrConfirm.With(n.Name))
 		return
 	}
 	levels := world.Document.Nodes[n.Name].Fence
 	if len(levels) == 0 {
-		d.wait(n.Name, message.Sentence(fmt.Sprintf(
-			"%s is lost and has no fence device: %s cannot be recovered, because nobody knows that it is off", n.Name,
-			words.Joined(held))),
-			message.Sentence("boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`"))
+		d.wait(n.Name, message.LostUnfenceable.With(n.Name, held), message.DoBootOrConfirm.With(n.Name))
 		return
 	}
 	if why := world.DisarmedWhy(rules.Estimate(v, world)); why != "" {
-		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced: "+why),
-			message.Sentence("`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`"))
+		d.wait(n.Name, message.LostDisarmed.With(n.Name, why), message.DoArmOrConfirm.With(n.Name))
 		return
 	}
 	if wait := world.ShotDelay(n.Name); wait > 0 && n.State != cluster.NodeCut && w.Silence < timing.Lost+wait &&
 		!w.BeyondGrace(timing, wait) {
-		d.wait(n.Name, message.Sentence(fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait)), message.Text{})
+		d.wait(n.Name, message.LostDelayed.With(n.Name, wait), message.Text{})
 		return
 	}
 	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); brake != "" {
-		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced yet: "+brake),
-			message.Sentence("`clusterd fence node "+n.Name+" --off` overrides the brake"))
+		d.wait(n.Name, message.LostBraked.With(n.Name, brake), message.DoOverrideBrake.With(n.Name))
 		return
 	}
 	fencers := fencersOf(world, v, n.Name)
 	if len(fencers) == 0 {
-		d.wait(n.Name, message.Sentence(n.Name+" is lost, and no node is ready to fence it"), message.Text{})
+		d.wait(n.Name, message.LostNoFencer.With(n.Name), message.Text{})
 		return
 	}
 	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
@@ -299,12 +293,11 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 	fencers := fencersOf(w, v, open.Node)
 	levels := len(w.Document.Nodes[open.Node].Fence)
 	if levels == 0 {
-		d.wait(open.Node, message.Sentence(open.Node+" has no fence device: its fencing waits for an operator's word"),
-			message.Sentence("make sure that it is off, then: `clusterd fence confirm "+open.Node+"`"))
+		d.wait(open.Node, message.FenceNoDevice.With(open.Node), message.DoConfirmOff.With(open.Node))
 		return
 	}
 	if why := w.DisarmedWhy(rules.Estimate(v, w)); why != "" {
-		d.wait(open.Node, message.Sentence("no further attempt to fence "+open.Node+" is made: "+why), message.Sentence("`clusterd fence arm` ends that"))
+		d.wait(open.Node, message.FenceNoAttempt.With(open.Node, why), message.DoArmFencing.With())
 		return
 	}
 	step, more := fence.NextOf(w.Attempts(open.Node), fencers, open.Tried)
@@ -319,9 +312,8 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 		return // planGuards says what it waits for
 	}
 	if !more {
-		d.wait(open.Node, message.Sentence(fmt.Sprintf("%s cannot be confirmed off: %s; %d attempts so far, and another one every %s",
-			open.Node, cluster.Briefly(open.LastWhy), open.TriedTotal, PauseFenceRounds)),
-			message.Sentence("mend its fence device; `clusterd fence status "+open.Node+"` tells all that it says"))
+		d.wait(open.Node, message.FenceUnproven.With(open.Node, cluster.Briefly(open.LastWhy), open.TriedTotal,
+			PauseFenceRounds), message.DoRepairDevice.With(open.Node))
 		return
 	}
 	d.propose(cluster.AssignFence{Node: open.Node, Fencer: step.Fencer, Level: step.Level})
@@ -335,7 +327,7 @@ func planLeaving(w *rules.World, d *Decision) {
 			continue
 		}
 		if held := w.HeldBy(n); len(held) > 0 {
-			d.wait(name, message.Sentence(fmt.Sprintf("leaving; still holds %s", words.Joined(held))), message.Text{})
+			d.wait(name, message.LeavingHolds.With(held), message.Text{})
 			continue
 		}
 		d.propose(cluster.NodeGone{Node: name, Incarnation: n.Incarnation})

@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/message"
@@ -15,9 +12,9 @@ import (
 // the service waits for that. Nothing is stopped for it, nor moved from where a person
 // put it, and no node is emptied for an exclusive service: then advice says what would
 // help.
-func (p *planner) makeRoom(service cluster.Service) (advice string, waits bool) {
+func (p *planner) makeRoom(service cluster.Service) (advice message.Text, waits bool) {
 	if p.Lock() != nil || !p.ObjectionsTo(service).Any() {
-		return "", false
+		return message.Text{}, false
 	}
 	troubles := p.troubles(service)
 	for _, node := range p.Nodes.Keys() {
@@ -32,20 +29,19 @@ func (p *planner) makeRoom(service cluster.Service) (advice string, waits bool) 
 			free, help = false, p.wouldHelp(inTheWay, targets)
 		}
 		if !free {
-			advice = words.OrElse(advice, help)
+			advice = advice.OrElse(help)
 			continue
 		}
 		for _, other := range inTheWay {
 			if target := targets[other.Spec.Name]; target != "" {
 				p.take(*other, p.move(*other, target, "room",
-					message.Sentence(fmt.Sprintf("makes room for %s, which may run only on %s now", service.Spec.Name, node))))
+					message.MakesRoom.With(service.Spec.Name, node)))
 				p.moved[other.Spec.Name] = true
 			}
 		}
 		if len(inTheWay) > 0 {
-			p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("waits for room on %s, which %s makes by moving live", node,
-				inTheWay[0].Spec.Name)), message.Text{})
-			return "", true
+			p.wait(service.Spec.Name, message.WaitsForRoom.With(node, inTheWay[0].Spec.Name), message.Text{})
+			return message.Text{}, true
 		}
 	}
 	return advice, false
@@ -67,8 +63,9 @@ func (p *planner) inTheWay(service cluster.Service, node string) []*cluster.Serv
 
 // waysOut are where services on a node can move live, by name; one that is on its way
 // already has none. Unless all are free to go, help says what a person could do.
-func (p *planner) waysOut(services []*cluster.Service, node string) (targets map[string]string, help string,
-	free bool) {
+func (p *planner) waysOut(services []*cluster.Service, node string) (
+	targets map[string]string, help message.Text, free bool,
+) {
 	targets = map[string]string{}
 	for _, other := range services {
 		name := other.Spec.Name
@@ -85,18 +82,17 @@ func (p *planner) waysOut(services []*cluster.Service, node string) (targets map
 		}
 		switch {
 		case target == "" || !other.Enabled || p.Also[name] != "" || other.Spec.NotLive() != "":
-			return nil, "", false
+			return nil, message.Text{}, false
 		case other.Wish != nil || other.IsPlaced():
-			return nil, fmt.Sprintf("%s is in its way on %s, where somebody put it: `%s` makes room", name, node,
-				moveCommand(*other, target)), false
+			return nil, message.DoMoveObstacle.With(name, node, moveCommand(*other, target)), false
 		}
 		targets[name] = target
 	}
-	return targets, "", true
+	return targets, message.Text{}, true
 }
 
 // wouldHelp are the commands that empty a node.
-func (p *planner) wouldHelp(services []*cluster.Service, targets map[string]string) string {
+func (p *planner) wouldHelp(services []*cluster.Service, targets map[string]string) message.Text {
 	var list []string
 	for _, other := range services {
 		if target := targets[other.Spec.Name]; target != "" {
@@ -104,7 +100,7 @@ func (p *planner) wouldHelp(services []*cluster.Service, targets map[string]stri
 		}
 	}
 	if len(list) == 0 {
-		return ""
+		return message.Text{}
 	}
-	return words.Joined(list) + " makes room for it"
+	return message.DoMoveObstacles.With(list)
 }

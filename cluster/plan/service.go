@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"fmt"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -15,36 +12,27 @@ func (p *planner) noteAstray(service cluster.Service) {
 	if service.Astray == nil {
 		return
 	}
-	why := "it runs on other disks than it was started with: " + service.Astray.String()
-	if taken := p.TakenFrom(service); !taken.IsZero() {
-		why += ". ONE DISK, TWO SERVICES: " + taken.String()
-	}
-	next := ""
+	var next message.Text
 	if service.Left().Leaves() {
-		next = service.AstrayNext().String()
+		next = service.AstrayNext()
 	}
-	p.wait(service.Spec.Name, message.Sentence(why), message.Sentence(next))
+	p.wait(service.Spec.Name, message.RunsAstray.With(service.Astray.String(), p.TakenFrom(service)), next)
 }
 
 // planFrozen proposes the end of a freeze when its time has come, and says what
 // a frozen service is not given.
 func (p *planner) planFrozen(service cluster.Service) {
-	name, next := service.Spec.Name, "`clusvcadm -U "+service.Spec.Name+"`"
+	name := service.Spec.Name
 	frozen := service.Freeze
 	if frozen != nil && !frozen.Until.IsZero() && p.reached(frozen.Until) {
 		p.decision.propose(cluster.Thaw{Service: name, Until: frozen.Until})
 		return
 	}
-	switch {
-	case frozen != nil:
-		why := fmt.Sprintf("it is %s, and frozen by %s", service.State, words.OrElse(frozen.By, "an administrator"))
-		if until := frozen.EndText(); !until.IsZero() {
-			why += " " + until.String()
-		}
-		p.wait(name, message.Sentence(words.Sentence(why+": nothing is done to it, whatever happens", frozen.Why)), message.Sentence(next))
-	default:
-		p.wait(name, message.Sentence(fmt.Sprintf("it is %s and frozen: nothing is done to it", service.State)), message.Sentence(next))
+	why := message.FrozenAlone.With(service.State, "", "", "")
+	if frozen != nil {
+		why = message.FrozenAlone.With(service.State, frozen.By, frozen.EndText(), frozen.Why)
 	}
+	p.wait(name, why, message.DoThawService.With(name))
 }
 
 // planGraves says what keeps the disks of removed services reserved, where only a
@@ -55,14 +43,10 @@ func (p *planner) planGraves() {
 		name := grave.Spec.Name
 		for _, h := range grave.Holders {
 			if _, why := p.Workable(h.Node); !why.IsZero() {
-				p.wait(name, message.Sentence(fmt.Sprintf(
-					"removed from the document, and may still be running on %s, so its disks stay reserved; %s", h.Node, why)),
-					p.nextFor(grave))
+				p.wait(name, message.GraveSilent.With(h.Node, why), p.nextFor(grave))
 				continue
 			}
-			p.wait(name, message.Sentence(fmt.Sprintf("removed from the document, and not proven gone from %s, so its disks stay reserved",
-				h.Node)),
-				message.Sentence("if it still runs there, stop it with `virsh destroy`, or declare it again with its UUID "+uuid))
+			p.wait(name, message.GraveUnproven.With(h.Node), message.DoDestroyOrDeclare.With(uuid))
 		}
 	}
 }
@@ -73,13 +57,13 @@ func (p *planner) planGraves() {
 func (p *planner) begin(service cluster.Service, c cluster.Begin) {
 	refused := rules.BeginRefused(c, &p.World)
 	if c.Intent == cluster.IntentStop && p.startsWith(c.Service) {
-		p.wait(c.Service, message.Sentence("it is stopped when what depends on it and is being started is up"), message.Text{})
+		p.wait(c.Service, message.StopAfterStarts.With(), message.Text{})
 		return
 	}
 	deaf := p.deaf(c)
 	switch {
-	case refused == rules.Accepted && deaf != "":
-		p.wait(c.Service, message.Sentence(deaf), message.Text{})
+	case refused == rules.Accepted && !deaf.IsZero():
+		p.wait(c.Service, deaf, message.Text{})
 	case refused == rules.Accepted && p.departsAfter(service, c):
 	case refused == rules.Accepted:
 		p.decision.propose(c)
@@ -120,8 +104,7 @@ func (p *planner) planService(service cluster.Service) {
 	case service.State == resources.Started:
 		p.planStarted(service)
 	case service.Held:
-		p.wait(service.Spec.Name, message.Sentence("it was stopped by request, until the next change of a node"),
-			message.Sentence("`clusvcadm -e "+service.Spec.Name+"` starts it now"))
+		p.wait(service.Spec.Name, message.HeldByRequest.With(), message.DoStartNow.With(service.Spec.Name))
 	case service.State == resources.Failed:
 		p.planFailed(service)
 	default:
@@ -145,13 +128,12 @@ func (p *planner) noteIntent(service cluster.Service) {
 	}
 	for _, end := range ends {
 		if _, why := p.Workable(end); !why.IsZero() {
-			p.wait(name, message.Sentence(fmt.Sprintf("its %s waits for %s: %s", intent.Kind, end, why)), message.Text{})
+			p.wait(name, message.ActWaits.With(intent.Kind, end, why), message.Text{})
 			return
 		}
 	}
 	if intent.Settling {
-		p.wait(name, message.Sentence(fmt.Sprintf("its migration did not end clean: what %s show is looked at", words.Joined(ends))),
-			service.HungNext(p.unheard(service)))
+		p.wait(name, message.MigrationUnsettled.With(ends), service.HungNext(p.unheard(service)))
 		return
 	}
 	p.noteLong(service)
@@ -163,12 +145,9 @@ func (p *planner) planStarted(service cluster.Service) {
 	n, why := p.Workable(owner)
 	if !why.IsZero() {
 		if h, _ := service.Holder(owner); service.Wish != nil && p.stuck(h) {
-			p.giveUp(service, cluster.CodeNodeDead,
-				message.Sentence(fmt.Sprintf("%s was on %s, and %s; it starts elsewhere by itself once %s is "+
-					"confirmed off", name, owner, why, owner)))
+			p.giveUp(service, cluster.CodeNodeDead, message.RequestOwnerSilent.With(name, owner, why))
 		}
-		p.wait(name, message.Sentence(fmt.Sprintf("ran on %s when it was last heard; %s. It is started elsewhere once %s is confirmed off",
-			owner, why, owner)), message.Text{})
+		p.wait(name, message.ServiceThenSilent.With(owner, why), message.Text{})
 		return
 	}
 	if len(service.Running()) > 1 {
@@ -180,13 +159,13 @@ func (p *planner) planStarted(service cluster.Service) {
 	}
 	h, _ := service.Holder(owner)
 	if h.Condition == string(resources.Paused) {
-		p.wait(name, message.Sentence(words.Sentence("paused on "+owner, h.Reason)), message.Sentence("mend the cause, then `virsh resume` on "+owner))
+		p.wait(name, message.OwnerPaused.With(owner, h.Reason), message.DoFixAndResume.With(owner))
 	} else if h.Condition != string(resources.Running) {
-		next := ""
+		var next message.Text
 		if h.Condition == string(resources.Unknown) && service.Spec.Traits().Hypervisor {
-			next = "if its hypervisor answers and its QEMU hangs: " + service.HungNext(owner).String()
+			next = message.DoIfQEMUHangs.With(service.HungNext(owner))
 		}
-		p.wait(name, message.Sentence(words.Sentence(fmt.Sprintf("%s on %s", h.Condition, owner), h.Reason)), message.Sentence(next))
+		p.wait(name, message.OwnerUnwell.With(h.Condition, owner, h.Reason), next)
 	} else if len(service.Holders) > 1 {
 		p.noteCopies(service)
 	}
@@ -203,12 +182,10 @@ func (p *planner) noteCopies(service cluster.Service) {
 		switch {
 		case h.Node == service.Owner:
 		case h.Ask:
-			p.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("it runs on %s; %s has not told yet whether it is there too", service.Owner,
-				h.Node)), message.Text{})
+			p.wait(service.Spec.Name, message.CopyUntold.With(service.Owner, h.Node), message.Text{})
 		default:
 			p.wait(service.Spec.Name,
-				message.Sentence(words.Sentence(fmt.Sprintf("it runs on %s, and a copy on %s is %s", service.Owner, h.Node, h.Condition), h.Reason)),
-				message.Sentence("decide which one is right and `virsh destroy` the other; it is not moved before"))
+				message.CopyFound.With(service.Owner, h.Node, h.Condition, h.Reason), message.DoDestroyCopy.With())
 		}
 	}
 }
@@ -230,26 +207,25 @@ func (p *planner) planWish(r *running) answer {
 	stop := cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: service.Owner, By: wish.By}
 	switch wish.Op {
 	case cluster.OpStop:
-		stop.Purpose, stop.Why = cluster.ForStop, message.Sentence(words.Sentence("stopping until the next change of a node", wish.Reason))
+		stop.Purpose, stop.Why = cluster.ForStop, message.RequestStops.With(wish.Reason)
 	case cluster.OpRestart:
-		stop.Purpose, stop.Why = cluster.ForRestart, message.Sentence(words.Sentence("stopping to restart it in place", wish.Reason))
+		stop.Purpose, stop.Why = cluster.ForRestart, message.RequestRestarts.With(wish.Reason)
 	case cluster.OpRelocate:
 		if refused := p.MayRelocate(service, cluster.Ask{Service: name, Node: wish.Target}); refused != rules.Accepted {
 			return refusing(refused.Code, refused.Why)
 		}
-		stop.Purpose, stop.Why = cluster.ForRelocate, message.Sentence(words.Sentence("stopping to start it elsewhere", wish.Reason))
+		stop.Purpose, stop.Why = cluster.ForRelocate, message.RequestRelocates.With(wish.Reason)
 	case cluster.OpMigrate:
 		if refused := p.MayMigrate(service, cluster.Ask{Service: name, Node: wish.Target}); refused != rules.Accepted {
 			return refusing(refused.Code, refused.Why)
 		}
 		return acting(cluster.Begin{Service: name, Intent: cluster.IntentMigrate, Node: service.Owner, Target: wish.Target,
-			By:  wish.By,
-			Why: message.Sentence(words.Sentence(fmt.Sprintf("moves live from %s to %s", service.Owner, wish.Target), wish.Reason))})
+			By: wish.By, Why: message.RequestMigrates.With(service.Owner, wish.Target, wish.Reason)})
 	case cluster.OpConvalesce:
 		return acting(cluster.Begin{Service: name, Intent: cluster.IntentConvalesce, Node: service.Owner, By: wish.By,
-			Why: message.Sentence(words.Sentence("starting what it goes on without", wish.Reason))})
+			Why: message.RequestConvalesces.With(wish.Reason)})
 	default:
-		done := p.Running(service, cluster.CodeSuccess, message.Sentence("it runs on "+service.Owner))
+		done := p.Running(service, cluster.CodeSuccess, message.RequestAlreadyUp.With(service.Owner))
 		return refusing(done.Code, done.Why)
 	}
 	if p.afterDependents(service) {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -22,18 +21,18 @@ func (p *planner) mayTakeWork(name string, n cluster.Member) message.Text {
 	return p.BarredFor(name, n).OrElse(rules.Unheard(p.view, &p.World, n)).OrElse(p.restless(n))
 }
 
-// deaf says of an intent that its node has not been heard; "" if it has.
-func (p *planner) deaf(c cluster.Begin) string {
+// deaf says of an intent that its node has not been heard; nothing if it has.
+func (p *planner) deaf(c cluster.Begin) message.Text {
 	for _, name := range []string{c.Node, c.Target} {
 		n, known := p.Nodes.Get(name)
 		if c.Intent == cluster.IntentStop && name == c.Node {
 			continue // where it is, it is stopped as soon as that is heard
 		}
 		if why := rules.Unheard(p.view, &p.World, n); known && !why.IsZero() {
-			return fmt.Sprintf("waits for %s, which is %s", name, why)
+			return message.WaitsForNode.With(name, why)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // coming are the nodes that are expected to take work at any moment: a new leader has

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -21,7 +19,7 @@ func (p *planner) restsInLoop(service cluster.Service) bool {
 	if w := p.view.Loops[name]; w.Index == l.Index && w.For >= l.Pause() {
 		return false
 	}
-	p.wait(name, message.Sentence(fmt.Sprintf("%s; it is started again %s after that", l.Says(), l.Pause())), l.Next(name))
+	p.wait(name, message.WaitsForLoopPause.With(l.Says(), l.Pause()), l.Next(name))
 	return true
 }
 
@@ -55,8 +53,7 @@ func (p *planner) noteRestarts() {
 			continue
 		}
 		if why := p.restless(*n); !why.IsZero() {
-			p.wait(name, message.Sentence(fmt.Sprintf("%s; it is given no work until one does", why)),
-				message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd` says why it ends", name)))
+			p.wait(name, message.NodeRestarting.With(why), message.DoReadDaemonLog.With(name))
 		}
 	}
 }
@@ -68,25 +65,24 @@ const pauseAfterFailedStop = 30 * time.Second
 // planFailed says what a failed service waits for, or has its node fenced.
 func (p *planner) planFailed(service cluster.Service) {
 	name := service.Spec.Name
-	next := "`clusvcadm -d " + name + "` tries to stop it again"
+	next := message.DoStopAgain.With(name)
 	for _, h := range service.Holders {
 		why := p.NeedsFence(service, h.Node)
 		if why.IsZero() {
 			continue
 		}
 		if service.Spec.StopFailure == "" && !p.reached(service.SinceAt.Add(pauseAfterFailedStop)) {
-			p.wait(name, message.Sentence(service.Reason.String()+fmt.Sprintf("; unless it is found within %s, %s is fenced", pauseAfterFailedStop,
-				h.Node)), message.Sentence(next))
+			p.wait(name, message.StopThenFence.With(service.Reason, pauseAfterFailedStop, h.Node), next)
 			return
 		}
 		if held := p.shootFor(service, h.Node, why); !held.IsZero() {
-			p.wait(name, message.Sentence(service.Reason.String()+"; "+h.Node+" is not fenced for it yet: "+held.String()), message.Sentence(next))
+			p.wait(name, message.StopNotFenced.With(service.Reason, h.Node, held), next)
 		} else {
-			p.wait(name, message.Sentence(service.Reason.String()+"; "+h.Node+" is fenced for it"), message.Text{})
+			p.wait(name, message.StopFenced.With(service.Reason, h.Node), message.Text{})
 		}
 		return
 	}
-	p.wait(name, service.Reason, message.Sentence(next))
+	p.wait(name, service.Reason, next)
 }
 
 // shootFor proposes to fence a node for a failed stop, or says what holds that
@@ -98,20 +94,20 @@ func (p *planner) shootFor(service cluster.Service, node string, why message.Tex
 		return message.Text{} // it is on its way, or judged as any silent node
 	}
 	if !p.usable(node) {
-		return message.Sentence("no fence level of it is known to work")
+		return message.StopNoLevel.With()
 	}
 	if held := p.DisarmedWhy(p.clock()); held != "" {
-		return message.Sentence(held)
+		return message.Words(held)
 	}
 	if held := p.Brake(rules.Estimate(p.view, &p.World), p.decision.Shots()...); held != "" {
-		return message.Sentence(held)
+		return message.Words(held)
 	}
 	fencers := fencersOf(&p.World, p.view, node)
 	if len(fencers) == 0 {
-		return message.Sentence("no node is ready to fence it")
+		return message.StopNoFencer.With()
 	}
 	if others := p.othersOn(n, service.Spec.Name); len(others) > 0 {
-		why = message.Sentence(why.String() + "; " + strings.Join(others, ", ") + " there is started elsewhere too")
+		why = message.FenceAlsoMoves.With(why, others)
 	}
 	p.decision.propose(cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: fencers[0], Service: service.Spec.Name,
 		Why: why})

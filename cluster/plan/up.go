@@ -1,11 +1,7 @@
 package plan
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
@@ -16,7 +12,7 @@ import (
 func (p *planner) planUp(service cluster.Service) {
 	name := service.Spec.Name
 	if service.Wish != nil && service.Wish.Op == cluster.OpStop && len(service.Holders) == 0 {
-		p.giveUp(service, cluster.CodeSuccess, message.Sentence("it runs nowhere; it stays stopped until the next change of a node"))
+		p.giveUp(service, cluster.CodeSuccess, message.RequestStopsNothing.With())
 		return
 	}
 	if p.planLeftover(service) {
@@ -26,17 +22,17 @@ func (p *planner) planUp(service cluster.Service) {
 		return // the note about the cluster says it for all
 	}
 	if why := p.LockedWhy(); !why.IsZero() {
-		p.heldBack(service, cluster.CodeTemporary, message.Sentence(why.String()), p.UnlockNext())
+		p.heldBack(service, cluster.CodeTemporary, why, p.UnlockNext())
 		return
 	}
 	if why := service.HoldsBack(); !why.IsZero() {
 		p.heldBack(service, cluster.CodeInvalid, why, service.AstrayNext())
 		return
 	}
-	if waits := p.waitsFor(service); waits != "" {
-		p.wait(name, message.Sentence(waits), p.nextFor(service))
+	if waits := p.waitsFor(service); !waits.IsZero() {
+		p.wait(name, waits, p.nextFor(service))
 		if service.Wish != nil && service.HeldWhere(p.stuck) {
-			p.giveUp(service, cluster.CodeTemporary, message.Sentence("not started yet: "+waits))
+			p.giveUp(service, cluster.CodeTemporary, message.RequestWaits.With(waits))
 		}
 		return
 	}
@@ -44,9 +40,7 @@ func (p *planner) planUp(service cluster.Service) {
 		return
 	}
 	if node := p.expected(service); node != "" {
-		p.wait(name,
-			message.Sentence(fmt.Sprintf("%s is expected at any moment and would be its node; another is chosen if it is not there within %s",
-				node, SettlingTime)), message.Text{})
+		p.wait(name, message.WaitsForExpectedNode.With(node, SettlingTime), message.Text{})
 		return
 	}
 	if p.restsInLoop(service) {
@@ -56,7 +50,7 @@ func (p *planner) planUp(service cluster.Service) {
 	if node == "" {
 		advice, waits := p.makeRoom(service)
 		if !waits {
-			p.cannotStart(service, why, message.Sentence(advice))
+			p.cannotStart(service, why, advice)
 		}
 		return
 	}
@@ -72,27 +66,27 @@ func (p *planner) planUp(service cluster.Service) {
 }
 
 // notYet says what the rules between services and the order of starts make a
-// start wait for, and tells it; "" if nothing.
+// start wait for, and tells it.
 func (p *planner) notYet(service cluster.Service) message.Text {
 	name := service.Spec.Name
 	if why, comes := p.unmet(service); !why.IsZero() {
 		if comes {
 			p.wait(name, why, message.Text{})
 		} else {
-			p.heldBack(service, cluster.CodeDependency, why, message.Sentence("it starts by itself after what it depends on"))
+			p.heldBack(service, cluster.CodeDependency, why, message.DoNothingForDependency.With())
 		}
 		return why
 	}
 	// Who asks for one service does not ask for an order, and what was stopped to
 	// move has had its turn.
 	why := p.full()
-	if service.Wish == nil && service.Moving == "" && why == "" {
-		why = p.gate(service).String()
+	if service.Wish == nil && service.Moving == "" && why.IsZero() {
+		why = p.gate(service)
 	}
-	if why != "" {
-		p.wait(name, message.Sentence(why), message.Text{})
+	if !why.IsZero() {
+		p.wait(name, why, message.Text{})
 	}
-	return message.Sentence(why)
+	return why
 }
 
 // heldBack answers a waiting administrator that a rule forbids the start, or
@@ -135,12 +129,10 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 		case h.Condition == string(resources.Unknown):
 			continue
 		case !h.Creating:
-			p.wait(service.Spec.Name,
-				message.Sentence(words.Sentence(fmt.Sprintf("%s on %s; clusterd does not go on with what it did not start there", h.Condition,
-					h.Node), h.Reason)),
-				message.Sentence("resume it with `virsh resume` on "+h.Node+", or destroy it there"))
+			p.wait(service.Spec.Name, message.ForeignCopy.With(h.Condition, h.Node, h.Reason),
+				message.DoResumeOrDestroy.With(h.Node))
 			if service.Wish != nil {
-				p.giveUp(service, cluster.CodeTemporary, message.Sentence(fmt.Sprintf("it is %s on %s", h.Condition, h.Node)))
+				p.giveUp(service, cluster.CodeTemporary, message.RequestLeftover.With(h.Condition, h.Node))
 			}
 			return true
 		case len(service.Holders) == 1 && h.StartsWith(service.Spec) && p.mayTakeUp(service, n):
@@ -148,7 +140,7 @@ func (p *planner) planLeftover(service cluster.Service) bool {
 		}
 		p.begin(service, cluster.Begin{Service: service.Spec.Name, Intent: cluster.IntentStop, Node: h.Node,
 			Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
-			Why: message.Sentence("removing what is left of it on " + h.Node)})
+			Why: message.CleanupLeftover.With(h.Node)})
 		return true
 	}
 	return false
@@ -161,32 +153,31 @@ func (p *planner) mayTakeUp(service cluster.Service, n cluster.Member) bool {
 }
 
 // waitsFor says which holders stand in the way of a start.
-func (p *planner) waitsFor(service cluster.Service) string {
-	var waits []string
+func (p *planner) waitsFor(service cluster.Service) message.Text {
+	var waits []message.Text
 	for _, h := range service.Holders {
 		n, _ := p.Nodes.Get(h.Node)
 		switch {
 		case p.Fences.Has(h.Node):
-			waits = append(waits, fmt.Sprintf("the fencing of %s, where it may be running", h.Node))
+			waits = append(waits, message.WaitsForFencing.With(h.Node))
 		case !n.Reachable():
-			waits = append(waits, fmt.Sprintf("%s (%s), where it may be running: until that node answers or is confirmed off",
-				h.Node, n.State))
+			waits = append(waits, message.WaitsForLostNode.With(h.Node, n.State))
 		case h.Ask:
-			waits = append(waits, fmt.Sprintf("%s to tell whether it runs there", h.Node))
+			waits = append(waits, message.WaitsForAnswer.With(h.Node))
 		case h.Condition == string(resources.Unknown), !n.HungWhy(service).IsZero():
-			waits = append(waits, fmt.Sprintf("the hypervisor on %s, which does not answer", h.Node))
+			waits = append(waits, message.WaitsForHypervisor.With(h.Node))
 		}
 	}
 	if len(waits) == 0 {
-		return ""
+		return message.Text{}
 	}
-	return "waits for " + strings.Join(waits, " and for ")
+	return message.StartWaits.With(waits)
 }
 
 func (p *planner) nextFor(service cluster.Service) message.Text {
 	for _, h := range service.Holders {
 		if p.stuck(h) || p.nodeState(h.Node) == cluster.NodeLeft {
-			return message.Sentence("boot " + h.Node + ", or make sure that it is off and say so with `clusterd fence confirm " + h.Node + "`")
+			return message.DoBootOrConfirm.With(h.Node)
 		}
 	}
 	return message.Text{}
@@ -201,7 +192,7 @@ func (p *planner) nodeState(name string) cluster.NodeState {
 func (p *planner) choose(service cluster.Service) (node string, why message.Text) {
 	if len(service.Holders) == 1 {
 		h := service.Holders[0]
-		return h.Node, message.Sentence("what an interrupted start left there is taken up again")
+		return h.Node, message.StartTakenUp.With()
 	}
 	failedOn := service.FailedOn
 	verdicts := p.rank(service, failedOn, service.Gathers())
@@ -218,7 +209,7 @@ func (p *planner) choose(service cluster.Service) (node string, why message.Text
 		// they are where it came from, and follow.
 		for _, v := range p.rank(service, failedOn, false) {
 			if v.Node == service.Target && v.Legal {
-				return v.Node, message.Sentence("moves here, " + v.Why.String())
+				return v.Node, message.StartMovedHere.With(v.Why)
 			}
 		}
 	}
@@ -230,19 +221,19 @@ func (p *planner) choose(service cluster.Service) (node string, why message.Text
 		switch {
 		case v.Node != wanted || !v.Legal:
 		case service.Wish == nil:
-			return v.Node, message.Sentence("restarted in place, " + v.Why.String())
+			return v.Node, message.StartInPlace.With(v.Why)
 		default:
-			return v.Node, message.Sentence("asked for, " + v.Why.String())
+			return v.Node, message.StartAskedFor.With(v.Why)
 		}
 	}
 	if len(verdicts) > 0 && verdicts[0].Legal {
-		return verdicts[0].Node, message.Sentence(verdicts[0].Why.String())
+		return verdicts[0].Node, verdicts[0].Why
 	}
-	reasons := make([]string, 0, len(verdicts))
+	nodes := make([]message.Text, 0, len(verdicts))
 	for _, v := range verdicts {
-		reasons = append(reasons, v.Node+": "+v.Why.String())
+		nodes = append(nodes, message.NodeRuledOut.With(v.Node, v.Why))
 	}
-	return "", message.Sentence("no node may run it (" + strings.Join(reasons, "; ") + ")")
+	return "", message.StartNowhere.With(nodes)
 }
 
 // cannotStart answers a waiting administrator, or notes what has to change.
@@ -255,27 +246,26 @@ func (p *planner) cannotStart(service cluster.Service, why, advice message.Text)
 		p.giveUp(service, code, why)
 		return
 	}
-	next := "it starts by itself when a legal node is online"
+	next := message.DoNothingForNode.With()
 	if len(service.FailedOn) > 0 {
-		next = fmt.Sprintf("mend the cause, then `clusvcadm -e %s`; it is tried again every %s", service.Spec.Name,
-			PauseStartRounds)
+		next = message.DoFixAndEnable.With(service.Spec.Name, PauseStartRounds)
 	}
-	p.wait(service.Spec.Name, why, message.Sentence(words.OrElse(advice.String(), next)))
+	p.wait(service.Spec.Name, why, advice.OrElse(next))
 }
 
 // disksTaken says which running service has a disk of this one (law L9). Both were
 // declared with it, and whoever came first keeps it: the other does not come up
 // by itself, and must not hold up what starts after it.
-func (p *planner) disksTaken(service cluster.Service) string {
+func (p *planner) disksTaken(service cluster.Service) message.Text {
 	for _, other := range p.Services.Rows() {
 		if other.Spec.Name == service.Spec.Name || !other.Up() {
 			continue
 		}
 		for _, h := range other.Holders {
 			if disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {
-				return fmt.Sprintf("its disk %s is in use by %s", disks[0], other.Spec.Name)
+				return message.IdleDiskTaken.With(disks[0], other.Spec.Name)
 			}
 		}
 	}
-	return ""
+	return message.Text{}
 }

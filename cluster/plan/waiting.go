@@ -1,11 +1,9 @@
 package plan
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
@@ -20,30 +18,29 @@ func (p *planner) noteLong(service cluster.Service) {
 	if w.Index != intent.Index || w.For < cluster.IntentNoted {
 		return
 	}
-	what := fmt.Sprintf("its %s on %s has been under way since %s", intent.Kind, intent.Node, clockOf(intent.At))
-	if crowd := p.crowd(*intent); crowd != "" {
-		p.wait(name, message.Sentence(what+": "+crowd), message.Text{}) // its time begins with its turn, which only that node knows
+	since := clockOf(intent.At)
+	if open, most := p.crowd(*intent); open > most {
+		// Its time begins with its turn, which only that node knows.
+		p.wait(name, message.ActForTurn.With(intent.Kind, intent.Node, since, open, most), message.Text{})
 		return
 	}
 	if w.For >= w.Limit {
-		p.wait(name, message.Sentence(fmt.Sprintf("%s, longer than it has time for (%s), and %s has not told how it ended, so nothing "+
-			"else is tried", what, words.Minutes(w.Limit), intent.Node)),
-			message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s; `systemctl restart clusterd` lets it look what "+
-				"became of that, and touches no VM", intent.Node, intent.Act())))
+		p.wait(name, message.ActOverdue.With(intent.Kind, intent.Node, since, w.Limit),
+			message.DoRestartForAct.With(intent.Node, intent.Act()))
 		return
 	}
-	next := fmt.Sprintf("on %s: `journalctl -u clusterd` tells of act %s", intent.Node, intent.Act())
+	next := message.DoReadActLog.With(intent.Node, intent.Act())
 	if intent.Kind == cluster.IntentMigrate {
-		next = "`clusvcadm --cancel " + name + "` gives it up"
+		next = message.DoCancelMigration.With(name)
 	}
-	p.wait(name, message.Sentence(fmt.Sprintf("%s; it is given up at %s", what, clockOf(intent.At.Add(w.Limit)))), message.Sentence(next))
+	p.wait(name, message.ActUnderWay.With(intent.Kind, intent.Node, since, clockOf(intent.At.Add(w.Limit))), next)
 }
 
 // backlog is how many acts are open on a node.
 type backlog struct{ acts, moves int }
 
-// crowd says that a node has more to do than it does at a time; "" if it has not.
-func (p *planner) crowd(intent cluster.Intent) string {
+// crowd is how many acts such as this one are open on its node, and how many it does at a time.
+func (p *planner) crowd(intent cluster.Intent) (open, most int) {
 	if p.crowds == nil {
 		p.crowds = map[string]backlog{}
 		for _, service := range p.Services.Rows() {
@@ -60,15 +57,10 @@ func (p *planner) crowd(intent cluster.Intent) string {
 			p.crowds[i.Node] = b
 		}
 	}
-	open, most := p.crowds[intent.Node].acts, cluster.ActsAtOnce
 	if intent.Kind == cluster.IntentMigrate {
-		open, most = p.crowds[intent.Node].moves, cluster.MovesAtOnce
+		return p.crowds[intent.Node].moves, cluster.MovesAtOnce
 	}
-	if open <= most {
-		return ""
-	}
-	return fmt.Sprintf("%d such acts are open there, which does %d at a time, so it may be waiting for its turn",
-		open, most)
+	return p.crowds[intent.Node].acts, cluster.ActsAtOnce
 }
 
 func clockOf(at time.Time) string { return at.UTC().Format("15:04:05 MST") }
@@ -139,9 +131,8 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 		victim, _ := w.Nodes.Get(name)
 		limit, guarded := victim.GuardOf(open.Boot).WaitOut()
 		if guarded && open.Fencer != "" && WaitsOut(w.DevicesOf(name, open.Level)) {
-			d.wait(name, message.Sentence(fmt.Sprintf(
-				"%s waits %s until the lease and the watchdog of %s have surely run out; %s have passed by %s's own stopwatch",
-				open.Fencer, limit.Round(time.Second), name, v.Waited[name].For.Round(time.Second), v.Self)), message.Text{})
+			d.wait(name, message.WatchdogWaited.With(open.Fencer, limit.Round(time.Second), name,
+				v.Waited[name].For.Round(time.Second), v.Self), message.Text{})
 		}
 	}
 	for _, name := range w.Nodes.Keys() {
@@ -150,20 +141,18 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 			planCut(w, v, n, d)
 		}
 		if why := w.Unguarded(n); why != "" && n.State == cluster.NodeOnline && !n.Witness {
-			d.wait(name, message.Sentence(name+" runs nothing yet: "+why), message.Sentence("`clusterd doctor` on "+name+" says what is in the way"))
+			d.wait(name, message.NodeRunsNothingYet.With(name, why), message.DoRunDoctor.With(name))
 		}
 	}
 }
 
 func planCut(w *rules.World, v cluster.View, n cluster.Member, d *Decision) {
-	d.wait(n.Name, message.Sentence(n.Name+" is cut off from its storage and may still be running; only a new boot of it is admitted"),
-		message.Sentence("restart the host"))
+	d.wait(n.Name, message.CutOffNode.With(n.Name), message.DoRestartHost.With())
 	proof := fence.Proven{Effect: fence.ByStorage, Waited: v.Waited[n.Name].For}
 	for _, service := range w.Others("", "") {
 		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) {
 			if why := w.KeptFrom(n, service.Spec, h, proof); why != "" {
-				d.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why)),
-					message.Sentence("make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`"))
+				d.wait(service.Spec.Name, message.CutOffKeeps.With(n.Name, why), message.DoConfirmOff.With(n.Name))
 			}
 		}
 	}

@@ -45,15 +45,15 @@ func TestTheOrderOfAStopIsReadable(t *testing.T) {
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"},
 			{Subject: "vm:db", Node: "node1", To: "stopping"}},
 		Notes: []cluster.Note{
-			{Subject: "node2", Why: message.Words("it is lost, and what it ran is not stopped")},
-			{Subject: "vm:old", Why: message.Words("it is started, and frozen by root: nothing is done to it, whatever happens")},
+			{Subject: "node2", Why: message.Sentence("it is lost, and what it ran is not stopped")},
+			{Subject: "vm:old", Why: message.Sentence("it is started and frozen by root: nothing is done to it, whatever happens")},
 		},
 	})
 	want := `  1. vm:web on node3
   2. vm:db on node1
 2 services are to be stopped, in this order.
   - node2: it is lost, and what it ran is not stopped
-  - vm:old: it is started, and frozen by root: nothing is done to it, whatever
+  - vm:old: it is started and frozen by root: nothing is done to it, whatever
     happens
 `
 	if got != want {

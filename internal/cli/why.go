@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Why writes why a service is where it is: what it is, the decision behind that,
@@ -30,7 +31,7 @@ func Why(e cluster.Explanation, width int) string {
 		title string
 		lines []string
 	}{
-		{"Rules between services", e.Rules},
+		{"Rules between services", message.Sentences(e.Rules)},
 		{"What ties it to a host", e.Bonds},
 		{"What it waits for", waitLines(e.Waits)},
 	} {

@@ -20,9 +20,9 @@ func explained() cluster.Explanation {
 			{Node: "node4.rack-b.site-two.example.com.of.a.long.name", Services: 1,
 				Why: message.Words("it runs vm:db, from which vm:web is kept apart because both write the same log volume")},
 		},
-		Rules: []string{"depends on vm:db (hard), which is started on node4"},
-		Waits: []cluster.Note{{Subject: "vm:web", Why: message.Words("it does not fail back: domain main has nofailback"),
-			Next: message.Words("clusvcadm -M vm:web -m node1")}},
+		Rules: []message.Text{message.RuleDepends.With("vm:db", "hard", "started", "node4")},
+		Waits: []cluster.Note{{Subject: "vm:web", Why: message.Sentence("it does not fail back: domain main has nofailback"),
+			Next: message.Sentence("clusvcadm -M vm:web -m node1")}},
 	}
 }
 

@@ -34,7 +34,7 @@ func Placement(e cluster.Explanation, width int) string {
 		out.WriteString(cli.Wrap(c.Why.String(), head, strings.Repeat(" ", len(head)), width))
 	}
 	for _, rule := range e.Rules {
-		out.WriteString(cli.Wrap(rule, "rule: ", "      ", width))
+		out.WriteString(cli.Wrap(rule.String(), "rule: ", "      ", width))
 	}
 	for _, note := range e.Waits {
 		out.WriteString(cli.Wrap(note.Why.String(), "waits: ", "       ", width))

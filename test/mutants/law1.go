@@ -12,8 +12,8 @@ var (
 			"\t\tcase h.Machine == \"\""}
 	applyIgnoresWhose  = edit{begin, "case h.Definition != c.Definition:", "case h.Definition == \"\":"}
 	planIgnoresHolders = edit{up,
-		"\tif len(waits) == 0 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for",
-		"\tif len(waits) < 1000 {\n\t\treturn \"\"\n\t}\n\treturn \"waits for"}
+		"\tif len(waits) == 0 {\n\t\treturn message.Text{}\n\t}\n\treturn message.StartWaits",
+		"\tif len(waits) < 1000 {\n\t\treturn message.Text{}\n\t}\n\treturn message.StartWaits"}
 )
 
 // holders are the breaks of L1: a VM is started only when it can be nowhere else.

@@ -168,8 +168,8 @@ var places = []mutant{
 		name: "held-in-silence", law: "R",
 		broken: "nothing tells that a service was stopped until the next change of a node",
 		edits: []edit{{service,
-			"p.wait(service.Spec.Name, \"it was stopped by request",
-			"p.wait(\"\", \"it was stopped by request"}},
+			"p.wait(service.Spec.Name, message.HeldByRequest",
+			"p.wait(\"\", message.HeldByRequest"}},
 		nets: []net{simulation, stories},
 	},
 	{

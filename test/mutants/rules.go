@@ -121,7 +121,7 @@ var between = []mutant{
 	},
 	{
 		name: "tiers-do-not-wait", law: "R", broken: "later tiers start with the first",
-		edits: []edit{{order, "\tif tier == 0 {\n\t\treturn \"\"", "\tif tier >= 0 {\n\t\treturn \"\""}},
+		edits: []edit{{order, "\tif tier == 0 {\n", "\tif tier >= 0 {\n"}},
 		nets:  first(stories),
 	},
 	{
