@@ -16,7 +16,7 @@ func TestAnAlertChoosesItsEvents(t *testing.T) {
 	s.Nodes.Set("node1", cluster.Member{Name: "node1"})
 	lost := cluster.Event{Subject: "node1", Node: "node1", From: "online", To: "lost"}
 	failed := cluster.Event{Subject: "vm:web", Node: "node1", From: "started", To: "failed"}
-	founded := cluster.Event{Subject: "demo", Why: message.Sentence("the cluster was founded")}
+	founded := cluster.Event{Subject: "demo", Why: message.Words("the cluster was founded")}
 	still := cluster.Event{Subject: "vm:web", Node: "node1", From: "failed", To: "failed"}
 	itself := cluster.Event{Subject: "alert:pager", Node: "node1", To: "failing"}
 	for _, c := range []struct {

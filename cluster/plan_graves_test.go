@@ -28,7 +28,7 @@ func TestTheStartThatIsTriedAgainIsOneThatMayBe(t *testing.T) {
 	}
 	service := b.Service("vm:a")
 	for _, node := range []string{"node3", "node4", "node2", "node1"} {
-		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: message.Sentence("tested")})
+		service = service.WithFailedStart(cluster.FailedStart{Node: node, Why: message.Words("tested")})
 	}
 	b.S.Services.Set("vm:a", service)
 	starts := func(waited time.Duration) string {

@@ -68,7 +68,7 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 			continue
 		}
 		if open, fencing := t.Fences.Get(name); fencing {
-			t.closeFence(open, cluster.EndedByWord, message.FenceEndedByRecover.With(c.By).String())
+			t.closeFence(open, cluster.EndedByWord, message.FenceEndedByRecover.With(c.By))
 		}
 		n = t.setNodeState(n, cluster.NodeFenced, c.By, message.NodeDeclaredDead.With())
 		t.releaseBoot(n, t.index, message.BootDeclaredDead.With())
@@ -176,8 +176,8 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 			return rules.Refuse(why)
 		}
 	}
-	if why := t.mayHold(c); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := t.mayHold(c); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if t.Tombstones.Len() > cluster.MaxTombstones {
 		return rules.Refuse(message.TombstoneLimit.With(t.Tombstones.Len()))

@@ -27,8 +27,8 @@ func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	if node := t.WithoutDataKey(c.Wraps); node != "" {
 		return rules.Refuse(message.DataKeyWithoutMember.With(node))
 	}
-	if why := c.SealsAnew(t.State); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := c.SealsAnew(t.State); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if next := t.Secrets.Next; (next != nil) != (len(c.NextKey) > 0) {
 		return rules.Refuse(message.AuthorityRotationChanged.With())
@@ -77,8 +77,8 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	case len(away) > 0 && !c.Anyway:
 		return rules.Refuse(message.NodeKeyNodesAway.With(away, c.Node))
 	}
-	if why := t.MayBar(1); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := t.MayBar(1); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
@@ -103,8 +103,8 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 }
 
 func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
-	if why := c.Refused(t.State); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := c.Refused(t.State); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	if n.KeyTurn.Fingerprint == c.Fingerprint {
@@ -118,8 +118,8 @@ func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
 }
 
 func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
-	if why := c.Refused(t.State); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := c.Refused(t.State); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	turn := n.KeyTurn
@@ -278,8 +278,8 @@ func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal 
 	if len(found) == 0 {
 		return rules.Refuse(message.ClientUncertified.With(c.User))
 	}
-	if why := t.MayBar(len(found)); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := t.MayBar(len(found)); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	for _, fingerprint := range found {
 		t.Clients.Delete(fingerprint)

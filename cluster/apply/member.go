@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -16,7 +15,7 @@ import (
 // that never lets half of the nodes be shot would forbid it always, so this is
 // its exception (law L8); the shot is counted like any other.
 func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
-	if why := t.TwoNodeRule(); why != "" {
+	if why := t.TwoNodeRule(); !why.IsZero() {
 		return rules.Refuse(message.AloneWithoutRule.With(c.Node, why))
 	}
 	peer, known := t.Nodes.Get(c.Peer)
@@ -36,7 +35,7 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 		return rules.Refuse(message.AlonePeerUpAgain.With(c.Peer))
 	}
 	t.Generation = c.Generation
-	evidence := strings.Join(c.Result.Evidence, "; ")
+	evidence := evidenceOf(c.Result, message.Text{})
 	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster,
 		Why: message.NodeGoesOnAlone.With(c.Node, c.Peer, c.Generation, c.Why)})
 	t.Shots = append(t.Shots, cluster.Shot{Node: c.Peer, Index: t.index, At: t.At})
@@ -107,8 +106,8 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 	if len(c.Key) > 0 && cluster.FingerprintOf(c.Key) != c.Fingerprint {
 		return rules.Refuse(message.JoinKeyMismatch.With(c.Node))
 	}
-	if why := rules.MayJoin(t.State, c, token.Replace); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := rules.MayJoin(t.State, c, token.Replace); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	old, known := t.Nodes.Get(c.Node)
 	if known && old.HasKey(c.Fingerprint) {
@@ -118,8 +117,8 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 	n := cluster.Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
 		Address: c.Address, Witness: c.Witness}
 	if known {
-		if why := t.MayBar(old.Keys()); why != "" {
-			return rules.Refuse(message.Words(why))
+		if why := t.MayBar(old.Keys()); !why.IsZero() {
+			return rules.Refuse(why)
 		}
 		n.ID, n.Order = old.ID, old.Order
 		t.forgetMachine(old, c.By)
@@ -171,8 +170,8 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	if t.Fences.Has(c.Node) {
 		return rules.Refuse(message.RemoveNodeFencing.With(c.Node))
 	}
-	if why := t.MayBar(n.Keys()); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := t.MayBar(n.Keys()); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)

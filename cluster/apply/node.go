@@ -25,8 +25,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	if !n.HasKey(c.Fingerprint) {
 		return rules.Refuse(message.NodeKeyWrong.With(c.Node))
 	}
-	if why := t.MayHaveAddress(c.Node, c.Address); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := t.MayHaveAddress(c.Node, c.Address); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
 		return rules.Accepted // the same start told twice, because its outcome was not known
@@ -34,8 +34,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	if c.Previous != nil && *c.Previous != n.Incarnation {
 		return rules.Refuse(message.NodeUpOutdated.With(n.Incarnation, c.Node))
 	}
-	if why := n.BarredByGeneration(); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := n.BarredByGeneration(); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if why := t.barredByFence(c.Node, c.Boot); !why.IsZero() {
 		return rules.Refuse(why)
@@ -49,8 +49,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	if c.MaxLevel < t.Level {
 		return rules.Refuse(message.ClusterdTooOld.With(c.Version, c.Node, c.MaxLevel, t.Level))
 	}
-	if why := n.BarredByLog(c.Log); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := n.BarredByLog(c.Log); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n = t.holdsLog(n, c.Log)
@@ -95,7 +95,7 @@ func (t *transaction) barredByFence(node, boot string) message.Text {
 	case open.Boot == boot || (open.Fencer != "" && rules.MayHitNewBoot(t.State, open)):
 		return message.AdmitWhileFenced.With(node, open.Index)
 	}
-	t.closeFence(open, cluster.EndedByBoot, message.NodeShowsNewBoot.With().String())
+	t.closeFence(open, cluster.EndedByBoot, message.NodeShowsNewBoot.With())
 	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index, Why: message.FenceEndedByBoot.With()})
 	return message.Text{}
 }
@@ -299,8 +299,8 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	case c.Address == "":
 		return rules.Refuse(message.AddressEmpty.With(c.Node))
 	}
-	if why := cluster.UnfitAddress(c.Node, c.Address); why != "" {
-		return rules.Refuse(message.Words(why))
+	if why := cluster.UnfitAddress(c.Node, c.Address); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	for _, other := range t.Nodes.Rows() {
 		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {

@@ -169,12 +169,12 @@ func (b *Book) Running(service, node string) {
 // Lose has a node called lost.
 func (b *Book) Lose(node string) {
 	b.T.Helper()
-	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost, Why: message.Sentence("silent")})
+	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost, Why: message.Words("silent")})
 }
 
 // Shoot is the command that begins to fence a node.
 func (b *Book) Shoot(node, fencer string) cluster.BeginFence {
-	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: fencer, Why: message.Sentence("lost")}
+	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: fencer, Why: message.Words("lost")}
 }
 
 // Shot is the end of that.

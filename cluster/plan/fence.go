@@ -12,7 +12,7 @@ import (
 // that it is not.
 func planDisarmed(w *rules.World, v cluster.View, d *Decision) {
 	switch why := w.DisarmedWhy(rules.Estimate(v, w)); {
-	case why != "":
+	case !why.IsZero():
 		d.wait(w.Cluster(), message.DisarmedShots.With(why), message.DoArmFencing.With())
 	case w.Disarmed() != nil:
 		d.propose(cluster.Arm{Expired: true})
@@ -64,7 +64,7 @@ func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d
 		end(false, message.DrillNodeUnfit.With(run.Node, n.State))
 	default:
 		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 &&
-			w.DisarmedWhy(rules.Estimate(v, w)) == "" {
+			w.DisarmedWhy(rules.Estimate(v, w)).IsZero() {
 			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0],
 				Why: message.FenceForDrill.With(), By: run.By, Override: true, Drill: true, Level: run.Level})
 			return

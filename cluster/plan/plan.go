@@ -248,7 +248,7 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 		d.wait(n.Name, message.LostUnfenceable.With(n.Name, held), message.DoBootOrConfirm.With(n.Name))
 		return
 	}
-	if why := world.DisarmedWhy(rules.Estimate(v, world)); why != "" {
+	if why := world.DisarmedWhy(rules.Estimate(v, world)); !why.IsZero() {
 		d.wait(n.Name, message.LostDisarmed.With(n.Name, why), message.DoArmOrConfirm.With(n.Name))
 		return
 	}
@@ -257,7 +257,7 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 		d.wait(n.Name, message.LostDelayed.With(n.Name, wait), message.Text{})
 		return
 	}
-	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); brake != "" {
+	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); !brake.IsZero() {
 		d.wait(n.Name, message.LostBraked.With(n.Name, brake), message.DoOverrideBrake.With(n.Name))
 		return
 	}
@@ -296,7 +296,7 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 		d.wait(open.Node, message.FenceNoDevice.With(open.Node), message.DoConfirmOff.With(open.Node))
 		return
 	}
-	if why := w.DisarmedWhy(rules.Estimate(v, w)); why != "" {
+	if why := w.DisarmedWhy(rules.Estimate(v, w)); !why.IsZero() {
 		d.wait(open.Node, message.FenceNoAttempt.With(open.Node, why), message.DoArmFencing.With())
 		return
 	}

@@ -148,8 +148,8 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	if h, _ := service.Holder(service.Owner); h.Condition != string(resources.Running) {
 		return RefuseAs(cluster.CodeTemporary, message.MigrateNotRunning.With(foundAs(c.Service, service.Owner, h)))
 	}
-	if why := w.turnsKey(service.Owner, c.Node); why != "" {
-		return RefuseAs(cluster.CodeTemporary, message.Words(why))
+	if why := w.turnsKey(service.Owner, c.Node); !why.IsZero() {
+		return RefuseAs(cluster.CodeTemporary, why)
 	}
 	return Accepted
 }

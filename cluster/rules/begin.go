@@ -231,8 +231,8 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 		return RefuseAs(cluster.CodeTemporary,
 			message.MigrateNotAlone.With(c.Service, n.Name, cluster.HolderNodes(service)))
 	}
-	if why := w.turnsKey(n.Name, target.Name); why != "" {
-		return RefuseAs(cluster.CodeTemporary, message.Words(why))
+	if why := w.turnsKey(n.Name, target.Name); !why.IsZero() {
+		return RefuseAs(cluster.CodeTemporary, why)
 	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may
 	// write to one does so already. To stop it instead would only add an outage to that.

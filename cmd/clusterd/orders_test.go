@@ -45,8 +45,8 @@ func TestTheOrderOfAStopIsReadable(t *testing.T) {
 		Events: []cluster.Event{{Subject: "vm:web", Node: "node3", To: "stopping"}, {Subject: "vm:web", To: "stopped"},
 			{Subject: "vm:db", Node: "node1", To: "stopping"}},
 		Notes: []cluster.Note{
-			{Subject: "node2", Why: message.Sentence("it is lost, and what it ran is not stopped")},
-			{Subject: "vm:old", Why: message.Sentence("it is started and frozen by root: nothing is done to it, whatever happens")},
+			{Subject: "node2", Why: message.Words("it is lost, and what it ran is not stopped")},
+			{Subject: "vm:old", Why: message.Words("it is started and frozen by root: nothing is done to it, whatever happens")},
 		},
 	})
 	want := `  1. vm:web on node3

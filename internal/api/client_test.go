@@ -258,7 +258,7 @@ func TestAnAnswerThatDoesNotComeInTimeIsCalledSo(t *testing.T) {
 func TestAnswersHoldNothingThatATerminalObeys(t *testing.T) {
 	const bad = "node\x1b[31m\u202e\n1"
 	client := clientOf(func(*http.Request) (*http.Response, error) {
-		return answer(200, Status{Nodes: []Node{{Name: bad, Why: message.Sentence(bad)}}, Warnings: []string{bad}})
+		return answer(200, Status{Nodes: []Node{{Name: bad, Why: message.Words(bad)}}, Warnings: []string{bad}})
 	})
 	status, err := client.Status(t.Context(), false)
 	const good = "node [31m  1"

@@ -21,8 +21,8 @@ func explained() cluster.Explanation {
 				Why: message.Words("it runs vm:db, from which vm:web is kept apart because both write the same log volume")},
 		},
 		Rules: []message.Text{message.RuleDepends.With("vm:db", "hard", "started", "node4")},
-		Waits: []cluster.Note{{Subject: "vm:web", Why: message.Sentence("it does not fail back: domain main has nofailback"),
-			Next: message.Sentence("clusvcadm -M vm:web -m node1")}},
+		Waits: []cluster.Note{{Subject: "vm:web", Why: message.Words("it does not fail back: domain main has nofailback"),
+			Next: message.Words("clusvcadm -M vm:web -m node1")}},
 	}
 }
 

@@ -8,10 +8,14 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
 const (
+	// digestShown is how much of a digest is shown.
+	digestShown = 12
+
 	// compareEvery is how often a node compares its State with the leader's, where it changed.
 	compareEvery = 10 * time.Second
 	// rootsKept is how many of its newest States a node can be asked about. They share what did not
@@ -90,9 +94,8 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, leader string
 		return false
 	}
 	if mine != answer.State {
-		d.loseLog(fmt.Sprintf("the State of %s at index %d is not that of the leader %s (digests %.12s and %.12s): "+
-			"one of them applied what was not agreed, so look at both logs before you trust either", d.name, root.Index,
-			leader, mine, answer.State))
+		d.loseLog(message.StateDiffers.With(d.name, root.Index, leader, mine[:min(len(mine), digestShown)],
+			answer.State[:min(len(answer.State), digestShown)]))
 	}
 	return true
 }

@@ -72,14 +72,11 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 			"%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh "+
 				"undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
-	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name, Why: message.Sentence(name + " is managed now; its " +
-		"guest was not touched")}
+	warnings := resources.Spec{Bonds: config.BondsOf(vm.Definition)}.BondWarnings()
+	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name,
+		Why: message.ImportedRunning.With(name, warnings)}
 	if !vm.Running {
-		reply.Owner, reply.Why = "", message.Sentence(name+" is managed now. It was shut off and stays so; start it with: clusvcadm -e "+name)
-	}
-	bound := resources.Spec{Bonds: config.BondsOf(vm.Definition)}
-	for _, line := range bound.BondWarnings() {
-		reply.Why = message.Sentence(reply.Why.String() + ". Warning: " + line)
+		reply.Owner, reply.Why = "", message.ImportedOff.With(name, warnings)
 	}
 	writeJSON(w, http.StatusOK, reply)
 	return nil

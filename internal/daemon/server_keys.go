@@ -189,8 +189,8 @@ func (d *Daemon) tellKey(ctx context.Context, turn *cluster.KeyTurn) error {
 	command := cluster.TellKey{
 		Node: d.name, Since: turn.Since, Fingerprint: next.Fingerprint(), Key: next.PublicKey(),
 	}
-	if why := command.Refused(d.replica.Root()); why != "" {
-		return keyHeld("its new key cannot be told: " + why)
+	if why := command.Refused(d.replica.Root()); !why.IsZero() {
+		return keyHeld("its new key cannot be told: " + why.String())
 	}
 	return d.proposed(ctx, command)
 }
@@ -243,8 +243,8 @@ func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
 			return err
 		}
 	}
-	if why := command.Refused(d.replica.Root()); why != "" {
-		return keyHeld("its new key is not recorded yet: " + why)
+	if why := command.Refused(d.replica.Root()); !why.IsZero() {
+		return keyHeld("its new key is not recorded yet: " + why.String())
 	}
 	return d.proposed(ctx, command)
 }

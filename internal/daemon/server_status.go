@@ -179,7 +179,7 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 func (s *server) reply(root *cluster.State, id string) api.Reply {
 	request, _ := root.Requests.Get(id)
 	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner,
-		Why: message.Sentence(request.Why.String()), Total: request.Total, Downtime: request.Downtime}
+		Why: request.Why, Total: request.Total, Downtime: request.Downtime}
 	if p, moving := s.daemon.executor.Progress(request.Service); moving && !request.Done {
 		reply.Progress = report.Progress(p)
 	}

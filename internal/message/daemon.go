@@ -6,7 +6,15 @@ var (
 	FenceAsked    = New("fence-asked", "asked by {by}[: {reason}]")
 	PeersSaw      = New("peers-saw", "{peers}")
 	PeerSaw       = New("peer-saw", "{peer}: kernel {kernel}, daemon {daemon}")
-	NodeAlone     = New("node-alone", "{node} is gone, and this node goes on without it: {reason}")
+	StateDiffers  = New("state-differs",
+		"the State of {node} at index {index} is not that of the leader {leader} (digests {own} and {other}): one of them "+
+			"applied what was not agreed, so look at both logs before you trust either")
+	LogRefusedBy     = New("log-refused-by", "{reason} ({node} says so)")
+	AloneTurnUnknown = New("alone-turn-unknown",
+		"it is not known since when the two are apart, so not whose turn it is")
+	ImportedRunning = New("imported-running", "{service} is managed now; its guest was not touched[. Warning: {warnings}]")
+	ImportedOff     = New("imported-off",
+		"{service} is managed now. It was shut off and stays so; start it with: clusvcadm -e {service}[. Warning: {warnings}]")
 )
 
 // What stands in for measured reasons where a loss is rehearsed on paper.

@@ -50,9 +50,6 @@ type Arg struct {
 // Words says what came from outside, as it came.
 func Words(text string) Text { return Text{strings.TrimLeft(text, mark)} }
 
-// Sentence says what has no code yet.
-func Sentence(text string) Text { return Words(text) }
-
 // Equal reports whether two texts say the same; == does too.
 func (t Text) Equal(other Text) bool { return t == other }
 

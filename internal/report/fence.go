@@ -65,8 +65,8 @@ func Distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 		return "it tells the identity declared for it and not the hardware UUID of " + node +
 			", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
-	if claimed := root.Claimed(node); claimed != "" {
-		return "it tells the hardware UUID of " + node + ", but " + claimed +
+	if claimed := root.Claimed(node); !claimed.IsZero() {
+		return "it tells the hardware UUID of " + node + ", but " + claimed.String() +
 			", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
 	return ""
@@ -78,7 +78,7 @@ type FenceAnswers map[string]map[string]api.FenceCheck
 // FenceNode is how a node could be fenced, and how it was.
 func FenceNode(root *cluster.State, name string, asked FenceAnswers) api.FenceNode {
 	n, _ := root.Nodes.Get(name)
-	node := api.FenceNode{Node: name, State: string(n.State), Why: message.Sentence(n.Why.String()), Unprotected: Unprotected(root, name),
+	node := api.FenceNode{Node: name, State: string(n.State), Why: n.Why, Unprotected: Unprotected(root, name),
 		HardwareUUID: n.HardwareUUID, Devices: []api.FenceDevice{}}
 	if open, fencing := root.Fences.Get(name); fencing {
 		node.State, node.Open = "fencing", &open

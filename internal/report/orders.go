@@ -39,7 +39,7 @@ func freeze(service cluster.Service) *api.FreezeStatus {
 func failures(service cluster.Service) []api.Failed {
 	var list []api.Failed
 	for _, f := range service.FailedOn {
-		list = append(list, api.Failed{Node: f.Node, Why: message.Sentence(f.Why.String()), At: f.At})
+		list = append(list, api.Failed{Node: f.Node, Why: f.Why, At: f.At})
 	}
 	return list
 }

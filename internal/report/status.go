@@ -58,10 +58,10 @@ func Status(root *cluster.State, f Facts) api.Status {
 
 func warnings(root *cluster.State, f Facts) []string {
 	list := append(f.Warnings[:len(f.Warnings):len(f.Warnings)], alertWarnings(root)...)
-	if waits := root.AuthorityWaits(); waits != "" {
-		list = append(list, waits)
+	if waits := root.AuthorityWaits(); !waits.IsZero() {
+		list = append(list, waits.String())
 	}
-	return append(append(list, root.KeyTurns()...), f.Knocks...)
+	return append(append(list, message.Sentences(root.KeyTurns())...), f.Knocks...)
 }
 
 func node(root *cluster.State, f Facts, name string) api.Node {
@@ -70,8 +70,8 @@ func node(root *cluster.State, f Facts, name string) api.Node {
 		Name: name, ID: n.ID, State: string(n.State), Local: name == f.Local, Leader: name == f.Leader,
 		Voter: f.Voters[name], Witness: n.Witness,
 		Order: Order(root, n), Address: n.Address, Unprotected: Unprotected(root, name), Boot: n.Boot,
-		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: message.Sentence(n.Why.String()),
-		Hung: message.Sentence(n.Hung.String()),
+		Incarnation: n.Incarnation, Version: n.Version, Since: n.SinceAt, Why: n.Why,
+		Hung: n.Hung,
 	}
 	_, named := root.Document.Nodes[name]
 	out.Estranged = !named && !n.Witness && len(root.Document.Nodes) > 0
@@ -92,8 +92,8 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 		FlagsText: service.Flags.String(),
 		Owner:     service.Owner, LastOwner: service.LastOwner,
 		Restarts: len(resources.Remembered(service.Spec, service.Restarts, f.Now)), Since: service.SinceAt,
-		Reason: message.Sentence(service.Reason.String()),
-		Behind: message.Sentence(service.BehindWhy().String()), Freeze: freeze(service), Failures: failures(service),
+		Reason: service.Reason,
+		Behind: service.BehindWhy(), Freeze: freeze(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {
 		out.Holders = append(out.Holders, h.Node)
@@ -105,7 +105,7 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 		out.Target = service.Intent.Target
 	}
 	if service.Owner != "" {
-		out.Unprotected = cmp.Or(Unprotected(root, service.Owner), rules.LeftBehind(root, service))
+		out.Unprotected = cmp.Or(Unprotected(root, service.Owner), rules.LeftBehind(root, service).String())
 	}
 	if service.Intent != nil && out.Owner == "" {
 		out.Owner = service.Intent.Node

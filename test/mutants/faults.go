@@ -19,7 +19,7 @@ var onlyFaults = []mutant{
 		edits: []edit{{node,
 			"\tif c.MaxLevel < t.Level {",
 			"\tif t.At.Add(time.Minute).Before(n.SinceAt) {\n" +
-				"\t\treturn rules.Refusef(\"%s was admitted in the future\", c.Node)\n" +
+				"\t\treturn rules.Refuse(message.NodeNotJoined.With(c.Node))\n" +
 				"\t}\n" +
 				"\tif c.MaxLevel < t.Level {"}}, nets: first(simulation), faults: []string{"wall clock jumps"},
 	},

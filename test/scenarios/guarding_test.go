@@ -33,8 +33,8 @@ func (s *story) guarding() map[string]func([]string) error {
 		// volume NODE well|failing|low: what a look at its data volume finds.
 		"volume": func(words []string) error {
 			s.world.Hosts[words[0]].SetVolume(map[string]cluster.Volume{
-				"failing": {Why: message.Sentence("read-only file system"), Failing: true},
-				"low":     {Why: message.Sentence("less than 256 MiB are free")}}[words[1]])
+				"failing": {Why: message.Words("read-only file system"), Failing: true},
+				"low":     {Why: message.Words("less than 256 MiB are free")}}[words[1]])
 			return nil
 		},
 		"lose-keys": func(words []string) error {

@@ -19,7 +19,7 @@ import (
 // document, its backups and its rules.
 func (s *story) managing() map[string]func([]string) error {
 	return map[string]func([]string) error{
-		// confirm NODE [BOOT]: an administrator answers for it that the machine is off.
+		// confirm NODE [BOOT]: an administrator confirms that the machine is off.
 		"confirm": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
 			boot := n.Boot
@@ -42,7 +42,7 @@ func (s *story) managing() map[string]func([]string) error {
 		"reboot": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
 			return s.propose("reboot", cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(),
-				Why: message.Sentence("asked for by an operator"), By: "root", Override: true, Reboot: true})
+				Why: message.Words("asked for by an operator"), By: "root", Override: true, Reboot: true})
 		},
 		// history tells of the closed fence intents, but for what differs from run to run.
 		"history": func([]string) error {

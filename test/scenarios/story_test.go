@@ -367,7 +367,7 @@ func (s *story) operating() map[string]func([]string) error {
 		"fence": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
 			s.world.Propose(s.world.Leader(), cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: s.world.Leader(),
-				Why: message.Sentence("asked for by an operator"), By: "root", Override: true}, s.refused("fence"))
+				Why: message.Words("asked for by an operator"), By: "root", Override: true}, s.refused("fence"))
 			return nil
 		},
 	}
