@@ -86,11 +86,12 @@ func (c *Code) With(values ...any) Text {
 	if len(values) != len(c.args) {
 		panic(fmt.Sprintf("code %s has %d arguments, got %d", c.name, len(c.args), len(values)))
 	}
-	args := make([]Arg, len(values))
+	var p packer
+	p.begin(c.name)
 	for i, value := range values {
-		args[i] = argOf(c.args[i], value)
+		p.putArg(argOf(c.args[i], value))
 	}
-	return pack(c.name, args)
+	return Text{p.String()}
 }
 
 func argOf(name string, value any) Arg {

@@ -173,22 +173,34 @@ func (p *packer) putValue(value Text) {
 	p.put(kindWord, value.packed)
 }
 
+// usual is what most texts take, in bytes.
+const usual = 96
+
+func (p *packer) begin(code string) {
+	p.Grow(usual)
+	p.WriteString(mark)
+	p.put(kindWord, code)
+}
+
+func (p *packer) putArg(arg Arg) {
+	p.put(kindWord, arg.Name)
+	if !arg.List {
+		p.putValue(arg.Values[0])
+		return
+	}
+	var list packer
+	for _, value := range arg.Values {
+		list.putValue(value)
+	}
+	p.put(kindList, list.String())
+}
+
 // pack is the inverse of unpack.
 func pack(code string, args []Arg) Text {
 	var p packer
-	p.WriteString(mark)
-	p.put(kindWord, code)
+	p.begin(code)
 	for _, arg := range args {
-		p.put(kindWord, arg.Name)
-		if !arg.List {
-			p.putValue(arg.Values[0])
-			continue
-		}
-		var list packer
-		for _, value := range arg.Values {
-			list.putValue(value)
-		}
-		p.put(kindList, list.String())
+		p.putArg(arg)
 	}
 	return Text{p.String()}
 }
