@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -21,48 +22,41 @@ const (
 )
 
 // Unfit says what is wrong with what a machine says of itself, whatever the cluster
-// knows of it; "" if nothing. It is asked before anything enters the log, and again by
+// knows of it; nothing if it is well. It is asked before anything enters the log, and again by
 // Apply: one entry that cannot be used by everybody would be in everybody's way.
-func (c Join) Unfit() string {
+func (c Join) Unfit() message.Text {
 	switch {
 	case !plainWord(c.Node, longestNodeName, "._-") || !letterOrDigit(c.Node[0]):
-		return fmt.Sprintf("%s is no name for a node; use up to %d letters, digits, dots, hyphens and underscores, "+
-			"the first a letter or digit", quoted(c.Node), longestNodeName)
+		return message.JoinNameUnfit.With(quoted(c.Node), longestNodeName)
 	case !plainWord(c.Fingerprint, longestWord, "-._"):
-		return fmt.Sprintf("%s is no fingerprint of a key", quoted(c.Fingerprint))
+		return message.JoinFingerprintUnfit.With(quoted(c.Fingerprint))
 	case !plainWord(c.HardwareUUID, longestWord, "-._:{}"):
-		return fmt.Sprintf("%s is no hardware UUID; write one in the file that hardware_uuid_file names on "+
-			"%s", quoted(c.HardwareUUID), c.Node)
+		return message.JoinUUIDUnfit.With(quoted(c.HardwareUUID), c.Node)
 	}
 	return UnfitAddress(c.Node, c.Address)
 }
 
-// UnfitAddress says why an address cannot be the one of a node; "" if it can.
-func UnfitAddress(node, address string) string {
+// UnfitAddress says why an address cannot be the one of a node; nothing if it can.
+func UnfitAddress(node, address string) message.Text {
 	if !plainWord(address, longestAddress, ".:-_[]%") {
-		return fmt.Sprintf("%s is no address for %s; give the host and port under which the others reach "+
-			"it", quoted(address), node)
+		return message.AddressUnfit.With(quoted(address), node)
 	}
-	return ""
+	return message.Text{}
 }
 
 // Clash says what a machine has that belongs to another member. Two machines of one
 // hardware UUID could not be told apart by their BMCs: the death of one would be taken
 // for that of the other (law L3).
-func (c Join) Clash(other Member) string {
+func (c Join) Clash(other Member) message.Text {
 	switch {
 	case other.HasKey(c.Fingerprint):
-		return "this machine is a member already, as " + other.Name
+		return message.JoinedAlready.With(other.Name)
 	case fence.SamePlatform(c.HardwareUUID, other.HardwareUUID):
-		return fmt.Sprintf("%s has the hardware UUID %s, and so has %s: a BMC that tells it could belong to either, "+
-			"and the wrong machine would be taken for off; correct the UUID in the firmware of one of them, or write one "+
-			"of its own in the file that hardware_uuid_file names in node.yaml of %s and set option identity of its BMC",
-			c.Node, c.HardwareUUID, other.Name, c.Node)
+		return message.JoinUUIDTaken.With(c.Node, c.HardwareUUID, other.Name)
 	case strings.EqualFold(c.Address, other.Address):
-		return fmt.Sprintf("%s has the address %s, and so has %s; give address in node.yaml of "+
-			"%s", c.Node, c.Address, other.Name, c.Node)
+		return message.JoinAddressTaken.With(c.Node, c.Address, other.Name)
 	}
-	return ""
+	return message.Text{}
 }
 
 // plainWord reports whether a text is short, not empty, and made of ASCII letters,
@@ -96,21 +90,20 @@ func quoted(text string) string {
 // MayHaveAddress says why a node cannot be reached under an address. Two nodes that take
 // over each other's addresses at once pass, one after the other, through none that both
 // have: what counts as taken is the address of a node that is in touch.
-func (s *State) MayHaveAddress(node, address string) string {
+func (s *State) MayHaveAddress(node, address string) message.Text {
 	if address == "" {
-		return "" // it keeps the one that it has
+		return message.Text{} // it keeps the one that it has
 	}
-	if why := UnfitAddress(node, address); why != "" {
+	if why := UnfitAddress(node, address); !why.IsZero() {
 		return why
 	}
 	for _, name := range s.Nodes.Keys() {
 		other, _ := s.Nodes.Get(name)
 		if name != node && other.Reachable() && strings.EqualFold(other.Address, address) {
-			return fmt.Sprintf("%s asks for the address %s, which is that of %s; correct address in node.yaml of "+
-				"%s", node, address, name, node)
+			return message.AddressTaken.With(node, address, name)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // FingerprintOf is the name that a public key goes by.
@@ -158,12 +151,11 @@ type RevokeClients struct {
 
 // MayBar says why no further keys can be barred. None is ever forgotten to make room: it would be
 // welcome again.
-func (s *State) MayBar(keys int) string {
+func (s *State) MayBar(keys int) message.Text {
 	if s.Removed.Len()+keys > MaxRemoved {
-		return fmt.Sprintf("%d keys are barred for good, which is the limit; "+
-			"nothing more can be removed before the authority is replaced", s.Removed.Len())
+		return message.KeysBarredFull.With(s.Removed.Len())
 	}
-	return ""
+	return message.Text{}
 }
 
 // SetAddress records that a node is reached under another address from now on: its own
@@ -177,44 +169,48 @@ type SetAddress struct {
 }
 
 // EachSecret visits the secrets of a document: references, and those that stand there as they are.
-func (d Document) EachSecret(visit func(where, secret string)) {
-	one := func(where string, secret fence.Secret) {
+func (d Document) EachSecret(visit func(where message.Text, secret string)) {
+	one := func(where message.Text, secret fence.Secret) {
 		if secret != "" {
 			visit(where, secret.Reveal())
 		}
 	}
-	some := func(where string, values map[string]string) {
+	some := func(values map[string]string, where func(name string) message.Text) {
 		for _, name := range words.SortedKeys(values) {
 			fence.MapSecrets(name, values[name], func(secret string) string {
-				visit(name+" of "+where, secret)
+				visit(where(name), secret)
 				return secret
 			})
 		}
 	}
 	for _, name := range words.SortedKeys(d.Devices) {
-		one("the password of device "+name, d.Devices[name].Password)
-		some("device "+name, d.Devices[name].Options)
+		one(message.SecretOfDevice.With(name), d.Devices[name].Password)
+		some(d.Devices[name].Options, func(option string) message.Text {
+			return message.SecretOfOption.With(option, name)
+		})
 	}
 	for _, name := range words.SortedKeys(d.Alerts) {
-		one("the secret of alert "+name, d.Alerts[name].Secret)
-		one("the secret_url of alert "+name, d.Alerts[name].SecretURL)
+		one(message.SecretOfAlert.With(name), d.Alerts[name].Secret)
+		one(message.SecretOfAlertURL.With(name), d.Alerts[name].SecretURL)
 	}
 	for _, name := range words.SortedKeys(d.Services) {
 		for _, place := range resources.StartOrder(d.Services[name].Tree) {
-			some(place.Resource.Label()+" in "+name, place.Resource.Parameters)
+			some(place.Resource.Parameters, func(parameter string) message.Text {
+				return message.SecretOfParameter.With(parameter, place.Resource.Label(), name)
+			})
 		}
 	}
 }
 
 // SealsAnew refuses a new data key that would leave a secret behind, which nobody could open then.
-func (c Rekey) SealsAnew(s *State) string {
+func (c Rekey) SealsAnew(s *State) message.Text {
 	for _, reference := range words.SortedKeys(s.Secrets.Sealed) {
 		if len(c.Sealed[reference]) == 0 {
-			return "a sealed secret came in meanwhile, and could no longer be opened; try again"
+			return message.DataKeySecretNew.With()
 		}
 	}
 	if len(c.Sealed) != len(s.Secrets.Sealed) {
-		return "it seals secrets that the cluster no longer holds; try again"
+		return message.DataKeySecretGone.With()
 	}
-	return ""
+	return message.Text{}
 }

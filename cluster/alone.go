@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster/internal/words"
@@ -185,60 +184,54 @@ const (
 
 // Alone decides what a node that is out of quorum does next by the two-node
 // rule, and says why. The parting is nil before the decision is written down.
-func Alone(w Warrant, p *Parting, a Apart) (AloneAct, string) {
+func Alone(w Warrant, p *Parting, a Apart) (AloneAct, message.Text) {
 	if p != nil {
 		return p.next(a)
 	}
 	peer := w.Peer.Node
 	switch {
 	case w.Boot != a.Boot:
-		return AloneWait, fmt.Sprintf(
-			"%s has not been in quorum with %s since it booted, so it waits for it; if %s is gone for good, stop clusterd "+
-				"and use `clusterd recover`", w.Node, peer, peer)
+		return AloneWait, message.AloneSinceBoot.With(w.Node, peer)
 	case a.Generation > w.Generation || a.Document > w.Document:
-		return AloneWait, fmt.Sprintf("the two nodes had not agreed about the present document yet, so %s waits for %s; "+
-			"if %s is gone for good, stop clusterd and use `clusterd recover`", w.Node, peer, peer)
+		return AloneWait, message.AloneWithOldDocument.With(w.Node, peer)
 	}
 	timing := TimingFor(w.Timing)
 	j := Judge(Member{Name: peer}, a.Contact, timing)
 	if j.State != NodeLost {
-		return AloneWait, words.OrElse(j.Wait.String(), peer+" is heard; there is no quorum with it yet")
+		return AloneWait, j.Wait.OrElse(message.AlonePeerHeard.With(peer))
 	}
 	if may, why := w.mayShoot(a); !may {
 		return AloneWait, why
 	}
-	return AloneWrite, j.Why.String()
+	return AloneWrite, j.Why
 }
 
 // next is what follows from a decision that is written down. The other is not
 // spared by being heard: only when everything sent to its devices has had its
 // time, and nothing came of it, may the two go on as if nothing had been.
-func (p Parting) next(a Apart) (AloneAct, string) {
+func (p Parting) next(a Apart) (AloneAct, message.Text) {
 	w := p.Warrant
 	heard := a.Contact.Heard && a.Contact.Silence < TimingFor(w.Timing).Test
 	switch {
 	case w.Boot != a.Boot && (p.Result != nil || a.Rested >= w.Delay/2):
-		return AloneGiveUp, w.Node + " has booted since it was decided"
+		return AloneGiveUp, message.AloneBooted.With(w.Node)
 	case w.Boot != a.Boot:
-		return AloneWait, w.Node + " has booted since it decided to go on alone; what it had sent to the devices has " +
-			"its time before the two are in quorum again"
+		return AloneWait, message.AloneBootedWaits.With(w.Node)
 	case p.Result != nil:
-		return AloneGoOn, w.Peer.Node + " is confirmed off"
+		return AloneGoOn, message.NodeConfirmedOff.With(w.Peer.Node)
 	case a.Busy:
-		return AloneWait, w.Peer.Node + " is being fenced"
+		return AloneWait, message.FenceUnderWay.With(w.Peer.Node)
 	case heard && a.Rested >= w.Delay/2:
-		return AloneGiveUp, w.Peer.Node + " is heard again, and nothing came of the attempts to fence it"
+		return AloneGiveUp, message.AlonePeerBack.With(w.Peer.Node)
 	case heard:
-		return AloneWait, fmt.Sprintf(
-			"%s is heard again after it was decided to go on without it; what was sent to its devices has its time first",
-			w.Peer.Node)
+		return AloneWait, message.AlonePeerBackWaits.With(w.Peer.Node)
 	case a.Tried > 0 && a.Rested < pauseBetweenShots:
-		return AloneWait, w.Peer.Node + " was not confirmed off; it is tried again"
+		return AloneWait, message.AloneTriesAgain.With(w.Peer.Node)
 	}
 	if may, why := w.mayShoot(a); !may {
 		return AloneWait, why
 	}
-	return AloneShoot, p.Why.String()
+	return AloneShoot, p.Why
 }
 
 // MayShoot reports whether an off command may be sent at this moment. It is asked
@@ -260,20 +253,18 @@ func (w Warrant) WasOffInTime(a Apart) bool {
 func (w Warrant) firstTurn() time.Duration { return 3 * TimingFor(w.Timing).Lost }
 
 // mayShoot: each node shoots in its own turns only, but for that.
-func (w Warrant) mayShoot(a Apart) (bool, string) {
+func (w Warrant) mayShoot(a Apart) (bool, message.Text) {
 	if w.WasOffInTime(a) {
-		return true, ""
+		return true, message.Text{}
 	}
 	mine, wait := w.turn(a.For)
 	switch {
 	case mine:
-		return true, ""
+		return true, message.Text{}
 	case wait == 0:
-		return false, fmt.Sprintf(
-			"%s could not be confirmed off for hours; make sure that it is off, then use `clusterd recover`", w.Peer.Node)
+		return false, message.AloneTurnsOver.With(w.Peer.Node)
 	}
-	return false, fmt.Sprintf("%s is silent and may be alive behind a broken link: %s shoots in %s, so that the two "+
-		"never shoot at the same time", w.Peer.Node, w.Node, wait.Round(100*time.Millisecond))
+	return false, message.AloneTurnWaits.With(w.Peer.Node, w.Node, wait.Round(100*time.Millisecond))
 }
 
 // turn reports whether it is this node's turn, this long after the two lost each
@@ -334,10 +325,9 @@ type Readmit struct {
 }
 
 // BarredByGeneration says why a node that was left behind is not admitted.
-func (n Member) BarredByGeneration() string {
+func (n Member) BarredByGeneration() message.Text {
 	if n.Expelled == 0 {
-		return ""
+		return message.Text{}
 	}
-	return fmt.Sprintf("generation %d of the cluster began without %s; it is admitted when it has set its old log "+
-		"aside, which its daemon does by itself", n.Expelled, n.Name)
+	return message.LogBegunWithout.With(n.Expelled, n.Name)
 }

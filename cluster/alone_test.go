@@ -31,14 +31,15 @@ func standing(b *clustertest.Book, node string) cluster.Standing {
 func warrant(b *clustertest.Book, node string) cluster.Warrant {
 	b.T.Helper()
 	w, why := rules.WarrantFor(b.S, standing(b, node))
-	if why != "" {
+	if !why.IsZero() {
 		b.T.Fatalf("%s gets no warrant: %s", node, why)
 	}
 	return w
 }
 
 func alone(b *clustertest.Book, node, peer string) cluster.GoAlone {
-	return cluster.GoAlone{Generation: b.S.Generation + 1, Node: node, Peer: peer, Through: b.S.Index, Why: message.Sentence("lost"),
+	return cluster.GoAlone{Generation: b.S.Generation + 1, Node: node, Peer: peer, Through: b.S.Index,
+		Why:    message.Words("lost"),
 		Result: fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}}
 }
 
@@ -46,7 +47,8 @@ func alone(b *clustertest.Book, node, peer string) cluster.GoAlone {
 func silentTo(w cluster.Warrant, apart time.Duration) cluster.Apart {
 	return cluster.Apart{Boot: w.Boot, Generation: w.Generation, Document: w.Document, For: apart,
 		Contact: cluster.Contactwatch{Heard: true, Silence: apart,
-			Verdict: &cluster.Verdict{Node: w.Peer.Node, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Sentence("no echo")}}}
+			Verdict: &cluster.Verdict{Node: w.Peer.Node, Kernel: cluster.Silent, Daemon: cluster.Silent,
+				Why: message.Words("no echo")}}}
 }
 
 func TestGoingOnAloneNeedsAConfirmedFence(t *testing.T) {
@@ -102,31 +104,31 @@ func TestAnExpelledNodeIsReadmittedBeforeItIsAdmitted(t *testing.T) {
 
 func TestWhoHasNotBeenInQuorumSinceItsBootGetsNoWarrant(t *testing.T) {
 	b := twoNodes(t)
-	refused := func(why string, change func(*cluster.Standing)) {
+	refused := func(why *message.Code, change func(*cluster.Standing)) {
 		t.Helper()
 		at := standing(b, "node1")
 		change(&at)
-		if _, got := rules.WarrantFor(b.S, at); !strings.Contains(got, why) || got == "" {
-			t.Errorf("the answer is %q, want one that says %q", got, why)
+		if _, got := rules.WarrantFor(b.S, at); !got.Is(why) {
+			t.Errorf("the answer is %q, want %s", got, why.Name())
 		}
 	}
-	refused("not admitted with this boot", func(at *cluster.Standing) { at.Boot = "node1-boot-2" })
-	refused("not both nodes vote", func(at *cluster.Standing) { at.BothVote = false })
-	refused("present document", func(at *cluster.Standing) { at.PeerApplied = b.S.Config.Index - 1 })
+	refused(message.WarrantNotAdmitted, func(at *cluster.Standing) { at.Boot = "node1-boot-2" })
+	refused(message.WarrantOneVotes, func(at *cluster.Standing) { at.BothVote = false })
+	refused(message.WarrantPeerOutdated, func(at *cluster.Standing) { at.PeerApplied = b.S.Config.Index - 1 })
 	w := warrant(b, "node1")
 	if !w.Favoured || warrant(b, "node2").Favoured || w.Peer.Node != "node2" || w.Levels[0][0].Name != "bmc-node2" {
 		t.Errorf("the warrant is %+v", w)
 	}
 	a := silentTo(w, 3*time.Second)
 	a.Boot = "node1-boot-2"
-	if act, why := cluster.Alone(w, nil, a); act != cluster.AloneWait || !strings.Contains(why, "since it booted") {
+	if act, why := cluster.Alone(w, nil, a); act != cluster.AloneWait || !why.Is(message.AloneSinceBoot) {
 		t.Errorf("a node that booted alone does %s: %s", act, why)
 	}
 	b.Must(cluster.Disarm{For: time.Hour, By: "root"})
-	refused("fencing is disarmed", func(*cluster.Standing) {})
+	refused(message.DisarmedUntil, func(*cluster.Standing) {})
 	b.Must(cluster.Arm{By: "root"})
 	b.Lose("node2")
-	refused("node2 is lost", func(*cluster.Standing) {})
+	refused(message.WarrantPeerAway, func(*cluster.Standing) {})
 }
 
 func TestAloneGoesStepByStep(t *testing.T) {
@@ -135,17 +137,18 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	a := silentTo(w, 3*time.Second)
 	want := func(p *cluster.Parting, expected cluster.AloneAct, words string) {
 		t.Helper()
-		if act, why := cluster.Alone(w, p, a); act != expected || !strings.Contains(why, words) {
+		if act, why := cluster.Alone(w, p, a); act != expected || !strings.Contains(why.String(), words) {
 			t.Errorf("it does %s: %s; want %s: %s", act, why, expected, words)
 		}
 	}
 	a.Contact.Verdict = nil
 	want(nil, cluster.AloneWait, "its peers are asked")
-	a.Contact.Verdict = &cluster.Verdict{Kernel: cluster.Silent, Daemon: cluster.Answers, Why: message.Sentence("its daemon answers")}
+	a.Contact.Verdict = &cluster.Verdict{Kernel: cluster.Silent, Daemon: cluster.Answers,
+		Why: message.Words("its daemon answers")}
 	want(nil, cluster.AloneWait, "not fenced")
 	a = silentTo(w, 3*time.Second)
 	want(nil, cluster.AloneWrite, "silent for 3s to everybody")
-	p := &cluster.Parting{Warrant: w, Why: message.Sentence("silent")}
+	p := &cluster.Parting{Warrant: w, Why: message.Words("silent")}
 	want(p, cluster.AloneShoot, "silent")
 	a.Busy = true
 	want(p, cluster.AloneWait, "is being fenced")
@@ -154,7 +157,7 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	a.Rested = 2 * time.Second
 	want(p, cluster.AloneShoot, "")
 	a.Contact.Silence = 0
-	want(p, cluster.AloneWait, "has its time first")
+	want(p, cluster.AloneWait, "gets time to arrive first")
 	a.Rested = w.Delay / 2
 	want(p, cluster.AloneGiveUp, "heard again")
 	for _, r := range []fence.Result{{Outcome: fence.Refuted}, {Outcome: fence.Unknown},
@@ -172,7 +175,7 @@ func TestAloneGoesStepByStep(t *testing.T) {
 	a.Boot = "node1-boot-2"
 	want(p, cluster.AloneGiveUp, "has booted since")
 	p.Result, a.Rested = nil, time.Second
-	want(p, cluster.AloneWait, "has its time")
+	want(p, cluster.AloneWait, "gets time to arrive")
 	a.Rested = w.Delay / 2
 	want(p, cluster.AloneGiveUp, "has booted since")
 }
@@ -215,7 +218,8 @@ func TestTheTurnsNeverMeet(t *testing.T) {
 func TestAMachineThatIsOffIsNotWaitedFor(t *testing.T) {
 	w := warrant(twoNodes(t), "node2")
 	a := silentTo(w, 3*time.Second)
-	if act, why := cluster.Alone(w, nil, a); act != cluster.AloneWait || !strings.Contains(why, "node2 shoots in 14.9s") {
+	if act, why := cluster.Alone(w, nil, a); act != cluster.AloneWait ||
+		why != message.AloneTurnWaits.With("node1", "node2", 14900*time.Millisecond) {
 		t.Errorf("the node that is not favoured does %s: %s", act, why)
 	}
 	a.OffAfter = time.Second

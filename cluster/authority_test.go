@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // TestAnAuthorityIsDroppedWhenAllHaveTheNext: no step is taken before every member has told of
@@ -35,7 +36,7 @@ func TestAnAuthorityIsDroppedWhenAllHaveTheNext(t *testing.T) {
 
 	b.Must(tells("node1", false), tells("node2", false), tells("node2", false))
 	next := b.S.Secrets.Next
-	if next.Signing || !strings.Contains(b.S.AuthorityWaits(), "until node3 says that it believes") {
+	if next.Signing || !strings.Contains(b.S.AuthorityWaits().String(), "until node3 says that it believes") {
 		t.Fatalf("%+v, %s", next, b.S.AuthorityWaits())
 	}
 	b.Must(tells("node3", false))
@@ -43,14 +44,16 @@ func TestAnAuthorityIsDroppedWhenAllHaveTheNext(t *testing.T) {
 		t.Fatal("all believe both, and the new one does not sign")
 	}
 	b.Refused(cluster.AbortAuthority{}, "signs already")
-	b.Refused(cluster.Rekey{AuthorityKey: []byte{9}, Why: "w"}, "try again")
-	b.Must(cluster.Rekey{AuthorityKey: []byte{9}, NextKey: []byte{8}, Why: "w"})
+	b.Refused(cluster.Rekey{AuthorityKey: []byte{9}, Why: message.Words("w")}, "try again")
+	b.Must(cluster.Rekey{AuthorityKey: []byte{9}, NextKey: []byte{8}, Why: message.Words("w")})
 	b.Must(tells("node1", true), tells("node2", true))
-	if b.S.Secrets.Authority != "old" || !strings.Contains(b.S.AuthorityWaits(), "until node3 has a certificate") {
+	if b.S.Secrets.Authority != "old" ||
+		!strings.Contains(b.S.AuthorityWaits().String(), "until node3 has a certificate") {
 		t.Fatalf("dropped before node3 has a new one: %s", b.S.AuthorityWaits())
 	}
 	b.Must(cluster.RemoveNode{Node: "node3", By: "root"})
-	if s := b.S.Secrets; s.Authority != "new" || s.AuthorityKey[0] != 8 || s.Next != nil || b.S.AuthorityWaits() != "" {
+	if s := b.S.Secrets; s.Authority != "new" || s.AuthorityKey[0] != 8 || s.Next != nil ||
+		!b.S.AuthorityWaits().IsZero() {
 		t.Errorf("after the last one: %+v", s)
 	}
 }

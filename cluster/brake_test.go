@@ -63,7 +63,7 @@ func TestTheBrakeIsInTheDocument(t *testing.T) {
 	b.Must(b.Shoot("node1", "node5"))
 	b.Must(b.Shot("node1", fence.Confirmed))
 	b.At = b.At.Add(cluster.BrakeWindow)
-	b.Refused(b.Shoot("node2", "node5"), "1 shots in the last 1h0m0s")
+	b.Refused(b.Shoot("node2", "node5"), "1 shot in the last 1h0m")
 	b.At = b.At.Add(time.Hour)
 	b.Must(b.Shoot("node2", "node5"))
 }
@@ -73,7 +73,7 @@ func TestTheBrakeIsInTheDocument(t *testing.T) {
 func TestNoDocumentLetsHalfOfTheNodesBeShot(t *testing.T) {
 	b := braked(t, cluster.Fencing{AtOnce: 16, Shots: 64}, 5, "node1", "node2", "node3")
 	b.Must(b.Shoot("node1", "node5"), b.Shoot("node2", "node5"))
-	b.Refused(b.Shoot("node3", "node5"), "one more shot would make 3 of 5 nodes")
+	b.Refused(b.Shoot("node3", "node5"), "one more shot would take 3 of 5 nodes down")
 }
 
 // A dead BMC holds up its own node, and no other one.

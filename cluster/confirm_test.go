@@ -19,8 +19,9 @@ func TestAPersonsWordNeedsAnOpenIntentAndASilentMachine(t *testing.T) {
 	boot := b.Node("node2").Boot
 	word := cluster.ConfirmFence{Node: "node2", Boot: boot, By: "root"}
 	b.Refused(word, "nothing to confirm")
-	b.Refused(cluster.BeginFence{Node: "node2", Boot: boot, Fencer: "node1", Why: message.Sentence("lost")}, "is online")
-	b.Must(cluster.BeginFence{Node: "node2", Boot: boot, Fencer: "node1", Why: message.Sentence("asked"), By: "root", Override: true})
+	b.Refused(cluster.BeginFence{Node: "node2", Boot: boot, Fencer: "node1", Why: message.Words("lost")}, "is online")
+	b.Must(cluster.BeginFence{Node: "node2", Boot: boot, Fencer: "node1", Why: message.Words("asked"),
+		By: "root", Override: true})
 	b.Refused(word, "shows life")
 	b.Lose("node2")
 	b.Refused(cluster.ConfirmFence{Node: "node2", Boot: "another", By: "root"}, "not for another")

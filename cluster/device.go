@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -93,22 +92,21 @@ type EndDrill struct {
 
 // UnfitForDrill: without a person, a node's power is cut only while everything
 // else is well, and never again after a drill that failed.
-func (s *State) UnfitForDrill() string {
+func (s *State) UnfitForDrill() message.Text {
 	if s.Nodes.Len() < 3 {
-		return "it needs three nodes, so that the others go on"
+		return message.DrillNeedsThreeNodes.With()
 	}
 	for _, name := range s.Nodes.Keys() {
 		if n, _ := s.Nodes.Get(name); n.State != NodeOnline {
-			return fmt.Sprintf("%s is %s", name, n.State)
+			return message.DrillNodeNotOnline.With(name, n.State)
 		}
 	}
 	for _, name := range s.Drilled.Keys() {
 		if last, _ := s.Drilled.Get(name); !last.OK {
-			return fmt.Sprintf("the last drill of %s failed; `clusterd fence test %s` after it was mended lets the "+
-				"schedule go on", name, name)
+			return message.DrillFailedLast.With(name)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // Reach is what a device last answered one node, as far as that was worth an
@@ -175,7 +173,7 @@ func (s *State) WithOldLogin(device fence.Device) (fence.Device, bool) {
 }
 
 // TwinDevices finds two power devices of different nodes that are one and the same by
-// their declaration: the second one's name and a sentence, or nothing. Shooting the one
+// their declaration: the second one's name and why, or nothing. Shooting the one
 // node by it would confirm the other one off (law L3).
 func (d Document) TwinDevices() (device string, why message.Text) {
 	type declared struct {
@@ -193,9 +191,7 @@ func (d Document) TwinDevices() (device string, why message.Text) {
 				}
 				for _, other := range seen[where] {
 					if other.node != node && other.device.Name != name && !fence.ToldApart(one, other.device) {
-						return name, message.Sentence(fmt.Sprintf("device %s of node %s has the address %s, and so has device %s of node %s: "+
-							"one of the two machines would be shot for the other; correct the address, or name the plug or "+
-							"system of each in its options", name, node, one.Address, other.device.Name, other.node))
+						return name, message.DeviceTwins.With(name, node, one.Address, other.device.Name, other.node)
 					}
 				}
 				seen[where] = append(seen[where], declared{node, one})
@@ -206,12 +202,12 @@ func (d Document) TwinDevices() (device string, why message.Text) {
 }
 
 // Claimed says what else a node's hardware UUID could stand for: another member that
-// joined with it, or a board of another node that tells it. Then it identifies nobody, and
-// only a drill shows which machine a board switches. "" where nobody else claims it.
-func (s *State) Claimed(node string) string {
+// joined with it, or a board of another node that tells it. Then it identifies no machine, and
+// only a drill shows which one a board switches. Nothing is said where nothing else claims it.
+func (s *State) Claimed(node string) message.Text {
 	n, known := s.Nodes.Get(node)
 	if !known || fence.NamesNoMachine(n.HardwareUUID) {
-		return ""
+		return message.Text{}
 	}
 	for _, name := range s.Nodes.Keys() {
 		if name == node {
@@ -219,13 +215,13 @@ func (s *State) Claimed(node string) string {
 		}
 		other, _ := s.Nodes.Get(name)
 		if strings.EqualFold(other.HardwareUUID, n.HardwareUUID) {
-			return "node " + name + " has joined with it too"
+			return message.UUIDOfOtherNode.With(name)
 		}
 		if device := s.boardTelling(n, other); device != "" {
-			return fmt.Sprintf("device %s of node %s tells it too", device, name)
+			return message.UUIDOfOtherDevice.With(device, name)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // boardTelling is a power device of another node that tells a node's hardware UUID.
@@ -245,13 +241,12 @@ func (s *State) boardTelling(n, other Member) string {
 }
 
 // Mistakable says why the word of a device by its board's UUID alone proves nothing.
-func (s *State) Mistakable(open Fence, device fence.Device) string {
+func (s *State) Mistakable(open Fence, device fence.Device) message.Text {
 	if open.Drill || device.Schema().Mute || s.ProvenFor(device.Name, open.Node) {
-		return ""
+		return message.Text{}
 	}
-	if claimed := s.Claimed(open.Node); claimed != "" {
-		return fmt.Sprintf("the hardware UUID of %s identifies nobody (%s), and no drill has verified that %s is its own; "+
-			"run the fence drill for %s", open.Node, claimed, device.Name, open.Node)
+	if claimed := s.Claimed(open.Node); !claimed.IsZero() {
+		return message.ProofUUIDAmbiguous.With(open.Node, claimed, device.Name)
 	}
-	return ""
+	return message.Text{}
 }

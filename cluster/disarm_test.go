@@ -15,8 +15,8 @@ import (
 
 func TestNothingIsShotWhileFencingIsDisarmed(t *testing.T) {
 	b := clustertest.NewBook(t, 5)
-	b.Refused(cluster.Disarm{For: time.Second, By: "root"}, "at least 1m0s")
-	b.Refused(cluster.Disarm{For: 25 * time.Hour, By: "root"}, "at most 24h0m0s")
+	b.Refused(cluster.Disarm{For: time.Second, By: "root"}, "at least 1m and")
+	b.Refused(cluster.Disarm{For: 25 * time.Hour, By: "root"}, "at most 24h0m,")
 	b.Refused(cluster.Arm{By: "root"}, "armed already")
 	b.Must(cluster.Disarm{For: 30 * time.Minute, By: "root", Why: "the switch is replaced"})
 	b.Lose("node1")
@@ -46,7 +46,8 @@ func TestAWordIsTakenWhileFencingIsDisarmed(t *testing.T) {
 	b.Must(cluster.Disarm{For: time.Hour, By: "root"})
 	b.Lose("node1")
 	boot := b.Node("node1").Boot
-	word := cluster.BeginFence{Node: "node1", Boot: boot, Fencer: "node5", Why: message.Sentence("a person's word"), By: "root",
+	word := cluster.BeginFence{Node: "node1", Boot: boot, Fencer: "node5", By: "root",
+		Why:      message.Words("a person's word"),
 		Override: true, Word: true}
 	confirm := cluster.ConfirmFence{Node: "node1", Boot: boot, By: "root"}
 	b.Must(word, confirm)

@@ -11,8 +11,8 @@ import (
 
 // drillOf is an operator's drill of a node's first level.
 func drillOf(b *clustertest.Book, node string) cluster.BeginFence {
-	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: "node1", Why: message.Sentence("drill"), By: "root",
-		Override: true, Drill: true}
+	return cluster.BeginFence{Node: node, Boot: b.Node(node).Boot, Fencer: "node1", By: "root",
+		Why: message.Words("drill"), Override: true, Drill: true}
 }
 
 // A drill needs an operator and an empty node in touch; what it proves holds for
@@ -38,7 +38,8 @@ func TestADrillProvesADeviceUntilItChanges(t *testing.T) {
 	}
 	b.Up("node2", "node2-boot-2")
 	b.Lose("node2")
-	b.Must(cluster.BeginFence{Node: "node2", Boot: "node2-boot-2", Fencer: "node1", Why: message.Sentence("by hand"), By: "root",
+	b.Must(cluster.BeginFence{Node: "node2", Boot: "node2-boot-2", Fencer: "node1", By: "root",
+		Why:      message.Words("by hand"),
 		Override: true})
 	if duties := cluster.Work(b.S, "node1"); len(duties) != 1 || len(duties[0].Proven) != 1 || duties[0].Drill {
 		t.Fatalf("the proof does not reach the executor: %+v", duties)

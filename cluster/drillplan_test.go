@@ -34,13 +34,14 @@ func drilled(b *clustertest.Book, c cluster.BeginDrill) {
 	if c.Node == fencer {
 		fencer = "node2"
 	}
-	b.Must(cluster.BeginFence{Node: c.Node, Boot: b.Node(c.Node).Boot, Fencer: fencer, Why: message.Sentence("a drill"), By: c.By,
+	b.Must(cluster.BeginFence{Node: c.Node, Boot: b.Node(c.Node).Boot, Fencer: fencer, By: c.By,
+		Why:      message.Words("a drill"),
 		Override: true, Drill: true, Level: c.Level})
 	b.Must(b.Shot(c.Node, fence.Confirmed))
 	asked, _ := b.S.PowerOns.Get(c.Node)
 	b.Must(cluster.PowerOnDone{Node: c.Node, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation})
 	b.Up(c.Node, c.Node+"-after-"+b.At.String())
-	b.Must(cluster.EndDrill{Node: c.Node, Act: b.S.Drill.Index, OK: true, Why: message.Sentence("it came back")})
+	b.Must(cluster.EndDrill{Node: c.Node, Act: b.S.Drill.Index, OK: true, Why: message.Words("it came back")})
 }
 
 func TestTheScheduleDrillsOneNodeAfterTheOther(t *testing.T) {
@@ -80,7 +81,7 @@ func TestTheScheduleWaitsWhileAnythingIsNotWell(t *testing.T) {
 		},
 		"the last drill failed": func(b *clustertest.Book) {
 			b.Must(cluster.BeginDrill{Node: "node2", By: "root"})
-			b.Must(cluster.EndDrill{Node: "node2", Act: b.S.Drill.Index, Why: message.Sentence("as tested")})
+			b.Must(cluster.EndDrill{Node: "node2", Act: b.S.Drill.Index, Why: message.Words("as tested")})
 		},
 	} {
 		b := scheduled(t)
@@ -127,10 +128,11 @@ func TestTheHistoryTellsHowAnIntentWasClosed(t *testing.T) {
 	}
 	first, second := b.S.FenceHistory[0], b.S.FenceHistory[1]
 	if first.Ending != cluster.EndedConfirmed || first.Fencer != "node4" || first.Attempts != 2 || first.Took() <= 0 ||
-		strings.Join(first.Devices, "") != "bmc-node1" || first.Evidence != "as tested" {
+		strings.Join(first.Devices, "") != "bmc-node1" || first.Evidence != message.Words("as tested") {
 		t.Errorf("the first is told as %+v", first)
 	}
-	if second.Ending != cluster.EndedByWord || !strings.Contains(second.Evidence, "root: I pulled the plug") {
+	if second.Ending != cluster.EndedByWord ||
+		second.Evidence != message.FenceConfirmedByHand.With("root", "I pulled the plug") {
 		t.Errorf("the second is told as %+v", second)
 	}
 }
@@ -138,7 +140,8 @@ func TestTheHistoryTellsHowAnIntentWasClosed(t *testing.T) {
 // Power is asked for by who confirmed off, once, and never after a new boot.
 func TestPowerIsAskedForAfterAReboot(t *testing.T) {
 	b := clustertest.NewBook(t, 5)
-	reboot := cluster.BeginFence{Node: "node2", Boot: b.Node("node2").Boot, Fencer: "node1", Why: message.Sentence("by hand"), By: "root",
+	reboot := cluster.BeginFence{Node: "node2", Boot: b.Node("node2").Boot, Fencer: "node1", By: "root",
+		Why:      message.Words("by hand"),
 		Override: true, Reboot: true}
 	b.Must(reboot)
 	b.Must(b.Shot("node2", fence.Confirmed))
@@ -154,5 +157,5 @@ func TestPowerIsAskedForAfterAReboot(t *testing.T) {
 		t.Error("power is asked for although it booted")
 	}
 	b.Refused(cluster.PowerOnDone{Node: "node2", Act: duties[0].Index, Fencer: "node1",
-		Incarnation: duties[0].Incarnation}, "no longer waited for")
+		Incarnation: duties[0].Incarnation}, "nothing waits for")
 }

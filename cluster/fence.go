@@ -1,18 +1,16 @@
 package cluster
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
 )
 
 // AfterAttempt closes the attempt under way.
-func (f Fence) AfterAttempt(attempt fence.Attempt, why string) Fence {
+func (f Fence) AfterAttempt(attempt fence.Attempt, why message.Text) Fence {
 	f.Tried = append(f.Tried[:len(f.Tried):len(f.Tried)], attempt)
 	if excess := len(f.Tried) - MaxAttempts; excess > 0 {
 		f.Tried = append([]fence.Attempt(nil), f.Tried[excess:]...)
@@ -67,11 +65,13 @@ type Disarmed struct {
 	Why   string    `json:"why,omitempty"`
 }
 
-// String says it in a sentence without a full stop.
-func (d Disarmed) String() string {
-	return words.Sentence(fmt.Sprintf("fencing is disarmed until %s by %s", d.Until.UTC().Format("15:04:05 MST"),
-		words.OrElse(d.By, "somebody")), d.Why)
+// Says is until when, by whom and why.
+func (d Disarmed) Says() message.Text {
+	return message.DisarmedUntil.With(d.Until.UTC().Format("15:04:05 MST"), d.By, d.Why)
 }
+
+// String says it in a sentence without a full stop.
+func (d Disarmed) String() string { return d.Says().String() }
 
 // Disarm lets nothing be shot for a while.
 type Disarm struct {
@@ -133,7 +133,7 @@ type FenceRecord struct {
 	// Attempts counts all, Tried are the last of them.
 	Attempts int             `json:"attempts"`
 	Tried    []fence.Attempt `json:"tried,omitempty"`
-	Evidence string          `json:"evidence,omitempty"`
+	Evidence message.Text    `json:"evidence,omitzero"`
 }
 
 // Took is how long the intent was open.
@@ -155,7 +155,7 @@ type ToldAttempt struct {
 	Fencer  string        `json:"fencer"`
 	Level   int           `json:"level"`
 	Outcome fence.Outcome `json:"outcome"`
-	// Words are its evidence without the figures, which differ each time.
+	// Words are its evidence as the log has it, without the figures, which differ each time.
 	Words string `json:"words"`
 }
 
@@ -170,8 +170,9 @@ func (f Fence) DueToTell(now time.Time) bool {
 }
 
 // News reports whether an attempt's end is to be told, and keeps that it was.
-func (f *Fence) News(now time.Time, a fence.Attempt, evidence string) bool {
-	told := ToldAttempt{Fencer: a.Fencer, Level: a.Level, Outcome: a.Outcome, Words: withoutFigures(evidence)}
+func (f *Fence) News(now time.Time, a fence.Attempt, evidence message.Text) bool {
+	said, _ := evidence.MarshalJSON() // a text in memory cannot fail
+	told := ToldAttempt{Fencer: a.Fencer, Level: a.Level, Outcome: a.Outcome, Words: withoutFigures(string(said))}
 	known, same := -1, false
 	for i, before := range f.Told {
 		if before.Fencer == a.Fencer && before.Level == a.Level {
@@ -208,13 +209,21 @@ const Briefest = 160
 
 // Briefly is the first part of what a device said: why it failed, without the advice, the
 // transcript and the second attempt that follow. `clusterd fence status` has all of it.
-func Briefly(said string) string {
-	said, _, _ = strings.Cut(said, ";")
-	said = strings.TrimSpace(said)
-	if utf8.RuneCountInString(said) <= Briefest {
+func Briefly(said message.Text) message.Text {
+	evidence := said.Arg("evidence")
+	switch {
+	case said.Is(message.FenceDoubted) && evidence != "":
+	case said.Code() != "":
 		return said
+	default:
+		evidence = said.String()
 	}
-	return string([]rune(said)[:Briefest-3]) + "..."
+	evidence, _, _ = strings.Cut(evidence, ";")
+	evidence = strings.TrimSpace(evidence)
+	if utf8.RuneCountInString(evidence) > Briefest {
+		evidence = string([]rune(evidence)[:Briefest-3]) + "..."
+	}
+	return message.Words(evidence)
 }
 
 // PowerOn is power that is asked for again after a confirmed off: the second
@@ -280,10 +289,10 @@ type Fence struct {
 	TriedTotal int `json:"triedTotal,omitempty"`
 	// Fencer, Level and Incarnation are the attempt under way; Fencer is empty
 	// between attempts.
-	Fencer      string `json:"fencer,omitempty"`
-	Incarnation uint64 `json:"incarnation,omitempty"`
-	Level       int    `json:"level,omitempty"`
-	LastWhy     string `json:"lastWhy,omitempty"`
+	Fencer      string       `json:"fencer,omitempty"`
+	Incarnation uint64       `json:"incarnation,omitempty"`
+	Level       int          `json:"level,omitempty"`
+	LastWhy     message.Text `json:"lastWhy,omitzero"`
 	// Drill: the node holds nothing, and what is tested is the device.
 	Drill bool `json:"drill,omitempty"`
 	// Reboot: power is asked for again once it is confirmed off.

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // tries makes one attempt every half a minute for so long, and returns the lines
@@ -92,12 +93,19 @@ func TestANoteQuotesADeviceBriefly(t *testing.T) {
 			"reaches it; bmc1: again": "bmc1: BMC bmc1 (10.0.0.1) did not log in: it does not answer",
 		"": "",
 	} {
-		if got := cluster.Briefly(said); got != want {
+		if got := cluster.Briefly(message.Words(said)); got != message.Words(want) {
 			t.Errorf("%q is quoted as %q, want %q", said, got, want)
 		}
 	}
-	long := cluster.Briefly(strings.Repeat("ä", 400))
+	long := cluster.Briefly(message.Words(strings.Repeat("ä", 400))).String()
 	if utf8.RuneCountInString(long) != cluster.Briefest || !strings.HasSuffix(long, "...") {
 		t.Errorf("%d letters are quoted: %q", utf8.RuneCountInString(long), long)
+	}
+	doubted := message.FenceDoubted.With("bmc1: off read twice; bmc1: again", message.KeptNotCut.With())
+	if got := cluster.Briefly(doubted); got != message.Words("bmc1: off read twice") {
+		t.Errorf("what is doubted is quoted as %q", got)
+	}
+	if ours := message.FencerLost.With("node1"); cluster.Briefly(ours) != ours {
+		t.Errorf("what no device said is quoted as %q", cluster.Briefly(ours))
 	}
 }

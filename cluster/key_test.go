@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 func TestAKeyIsRecordedWithItsFingerprint(t *testing.T) {
@@ -31,7 +32,7 @@ func TestTheDataKeyIsForMembersAlone(t *testing.T) {
 	b.Must(cluster.AddToken{ID: "t", Token: cluster.Token{Expires: b.At.AddDate(0, 0, 1)}})
 	b.Must(cluster.Join{Token: "t", Node: "node2", Fingerprint: cluster.FingerprintOf(public), Key: public,
 		HardwareUUID: "h", Address: "node2"})
-	good := cluster.Rekey{Wraps: map[string][]byte{"node2": {1}}, AuthorityKey: []byte{2}, Why: "asked for"}
+	good := cluster.Rekey{Wraps: map[string][]byte{"node2": {1}}, AuthorityKey: []byte{2}, Why: message.Words("asked for")}
 	changed := func(change func(*cluster.Rekey)) cluster.Rekey {
 		c := good
 		change(&c)
@@ -45,11 +46,11 @@ func TestTheDataKeyIsForMembersAlone(t *testing.T) {
 	b.Refused(changed(func(c *cluster.Rekey) { c.AuthorityKey = nil }), "no node could sign")
 	b.Must(good)
 	b.Refused(good, "data key 1 is in force meanwhile")
-	if why := b.S.RekeyWanted(); why != "" {
+	if why := b.S.RekeyWanted(); !why.IsZero() {
 		t.Errorf("a new data key is due: %s", why)
 	}
 	b.Must(cluster.RemoveNode{Node: "node2", By: "root"})
-	if why := b.S.RekeyWanted(); why != "node2 has gone, and knew the key before" || len(b.S.Secrets.Wraps) != 0 {
+	if why := b.S.RekeyWanted(); why.String() != "node2 has gone, and knew the key before" || len(b.S.Secrets.Wraps) != 0 {
 		t.Errorf("node2 was removed, and a new data key is due because %q, given to %v", why, b.S.Secrets.Wraps)
 	}
 }
@@ -58,7 +59,7 @@ func TestTheDataKeyIsForMembersAlone(t *testing.T) {
 // force, and a new data key leaves nothing behind that only the one before opens.
 func TestNoSecretEntersTheLogAsItIs(t *testing.T) {
 	b := clustertest.NewBook(t, 2)
-	b.Must(cluster.Rekey{AuthorityKey: []byte{2}, Why: "the first"})
+	b.Must(cluster.Rekey{AuthorityKey: []byte{2}, Why: message.Words("the first")})
 	reference, other := fence.Reference(strings.Repeat("a", 32)), fence.Reference(strings.Repeat("b", 32))
 	with := func(password fence.Secret, sealed ...string) cluster.Configure {
 		d := clustertest.Document()
@@ -84,7 +85,7 @@ func TestNoSecretEntersTheLogAsItIs(t *testing.T) {
 	b.Refused(clustertest.Configure(d, b.S.Config.Version), "community of device bmc-node1 is not sealed")
 
 	b.Must(with(fence.Secret(reference), reference))
-	rekey := cluster.Rekey{Epoch: 1, AuthorityKey: []byte{3}, Why: "asked for"}
+	rekey := cluster.Rekey{Epoch: 1, AuthorityKey: []byte{3}, Why: message.Words("asked for")}
 	b.Refused(rekey, "could no longer be opened")
 	rekey.Sealed = map[string][]byte{reference: {1}, other: {1}}
 	b.Refused(rekey, "no longer holds")

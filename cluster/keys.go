@@ -1,8 +1,10 @@
 package cluster
 
 import (
-	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Secrets are the cluster's own keys. What is secret of them is sealed with the data key, which
@@ -20,7 +22,7 @@ type Secrets struct {
 	// Sealed are the secrets that the document, its history and definitions refer to.
 	Sealed map[string][]byte `json:"sealed,omitempty"`
 	// Wanted says why a new data key is due; empty when none is.
-	Wanted string `json:"wanted,omitempty"`
+	Wanted message.Text `json:"wanted,omitzero"`
 	// Changed is the index at which this data key came into force.
 	Changed uint64 `json:"changed,omitempty"`
 }
@@ -36,7 +38,7 @@ type Rekey struct {
 	NextKey []byte            `json:"nextKey,omitempty"`
 	Sealed  map[string][]byte `json:"sealed,omitempty"`
 	By      string            `json:"by,omitempty"`
-	Why     string            `json:"why"`
+	Why     message.Text      `json:"why"`
 }
 
 // WithoutDataKey is the first member with a recorded key that has no share in these; "" if none.
@@ -49,17 +51,17 @@ func (s *State) WithoutDataKey(wraps map[string][]byte) string {
 	return ""
 }
 
-// RekeyWanted says why a new data key is due; "" when none is.
-func (s *State) RekeyWanted() string {
+// RekeyWanted says why a new data key is due; nothing when none is.
+func (s *State) RekeyWanted() message.Text {
 	switch missing := s.WithoutDataKey(s.Secrets.Wraps); {
 	case s.Secrets.Epoch == 0:
-		return ""
-	case s.Secrets.Wanted != "":
+		return message.Text{}
+	case !s.Secrets.Wanted.IsZero():
 		return s.Secrets.Wanted
 	case missing != "":
-		return missing + " is a member now"
+		return message.DataKeyForMember.With(missing)
 	}
-	return ""
+	return message.Text{}
 }
 
 // KeyTurn is the way of a member to another identity key. First the log tells the new key, which
@@ -141,7 +143,7 @@ func (s *State) KeyStep(node, used string) KeyStep {
 		return KeyDrops
 	case turn.Fingerprint == "":
 		return KeyTold
-	case s.CarriesMove(node) != "":
+	case !s.CarriesMove(node).IsZero():
 		// None begins from here on, and its end is another State. A new certificate would let the
 		// forwarder retire, which cuts what takes longer than its patience (law L5).
 		return KeyRests
@@ -177,49 +179,49 @@ func (s *State) AwayBut(node string) []string {
 	return away
 }
 
-// Refused says why a State does not take the command; "" if it does. Whoever would propose it asks
-// first: each refusal is an entry too.
-func (c TellKey) Refused(s *State) string {
+// Refused says why a State does not take the command; nothing if it does. A proposer asks first:
+// each refusal is an entry too.
+func (c TellKey) Refused(s *State) message.Text {
 	n, why := s.turning(c.Node, c.Since)
 	switch turn := n.KeyTurn; {
-	case why != "":
+	case !why.IsZero():
 		return why
 	case turn.Fingerprint == c.Fingerprint:
-		return "" // told twice, because its outcome was not known
+		return message.Text{} // told twice, because its outcome was not known
 	case turn.Fingerprint != "":
-		return c.Node + " has told another new key"
+		return message.KeyToldOther.With(c.Node)
 	case len(c.Key) == 0 || FingerprintOf(c.Key) != c.Fingerprint:
-		return fmt.Sprintf("the public key of %s is not the one its fingerprint stands for", c.Node)
+		return message.KeyFingerprintWrong.With(c.Node)
 	}
 	return s.keyTaken(c.Fingerprint)
 }
 
 // turning finds a member that is on its way to another key.
-func (s *State) turning(node string, since uint64) (Member, string) {
+func (s *State) turning(node string, since uint64) (Member, message.Text) {
 	n, known := s.Nodes.Get(node)
 	if !known {
-		return n, "there is no node " + node
+		return n, message.KeyNodeUnknown.With(node)
 	}
 	if n.KeyTurn == nil || n.KeyTurn.Since != since {
-		return n, "that order to make a new key is over"
+		return n, message.KeyOrderOver.With()
 	}
-	return n, ""
+	return n, message.Text{}
 }
 
-// keyTaken says whose a key is, or was; "" if nobody's. A key names one machine for good.
-func (s *State) keyTaken(fingerprint string) string {
+// keyTaken says whose a key is, or was; nothing if nobody's. A key names one machine for good.
+func (s *State) keyTaken(fingerprint string) message.Text {
 	if gone, removed := s.Removed.Get(fingerprint); removed {
-		return "that key was barred as one of " + gone.Name
+		return message.KeyBarred.With(gone.Name)
 	}
 	if client, known := s.Clients.Get(fingerprint); known {
-		return "that key is one of client " + client.User
+		return message.KeyOfClient.With(client.User)
 	}
 	for _, n := range s.Nodes.Rows() {
 		if n.HasKey(fingerprint) {
-			return "that key is one of " + n.Name
+			return message.KeyOfNode.With(n.Name)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // HasKey reports whether a key is one that the member is believed by: its own, or the new one that
@@ -236,21 +238,21 @@ func (n Member) Keys() int {
 	return 1
 }
 
-// Refused says why a State does not take the command; "" if it does. Whoever would propose it asks
-// first: each refusal is an entry too.
-func (c TurnKey) Refused(s *State) string {
+// Refused says why a State does not take the command; nothing if it does. A proposer asks first:
+// each refusal is an entry too.
+func (c TurnKey) Refused(s *State) message.Text {
 	n, why := s.turning(c.Node, c.Since)
 	switch {
-	case why != "":
+	case !why.IsZero():
 		return why
 	case n.KeyTurn.Fingerprint == "" || n.KeyTurn.Fingerprint != c.Fingerprint:
-		return c.Node + " has not told that key"
+		return message.KeyNotTold.With(c.Node)
 	case c.Epoch != s.Secrets.Epoch:
-		return fmt.Sprintf("data key %d is in force meanwhile, and not %d; try again", s.Secrets.Epoch, c.Epoch)
+		return message.DataKeyOutdated.With(s.Secrets.Epoch, c.Epoch)
 	case c.Epoch != 0 && len(c.Wrap) == 0:
-		return c.Node + " would not have the data key"
+		return message.DataKeyMissing.With(c.Node)
 	}
-	if why := s.CarriesMove(c.Node); why != "" {
+	if why := s.CarriesMove(c.Node); !why.IsZero() {
 		return why
 	}
 	return s.MayBar(1)
@@ -258,15 +260,14 @@ func (c TurnKey) Refused(s *State) string {
 
 // CarriesMove says which live migration goes from or to a node: its streams are authenticated with
 // the key that the node has now, and would be cut with it.
-func (s *State) CarriesMove(node string) string {
+func (s *State) CarriesMove(node string) message.Text {
 	for _, service := range s.Services.Rows() {
 		i := service.Intent
 		if i != nil && i.Kind == IntentMigrate && !i.Settling && (i.Node == node || i.Target == node) {
-			return fmt.Sprintf("%s is migrating from %s to %s, with the key that %s has now", service.Spec.Name, i.Node,
-				i.Target, node)
+			return message.KeyCarriesMove.With(service.Spec.Name, i.Node, i.Target, node)
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
 // NextAuthority is the authority that takes the place of the present one. First every member
@@ -323,15 +324,15 @@ func FirstMissing(s *State, names map[string]bool) string {
 	return ""
 }
 
-// AuthorityWaits says what a rotation of the authority waits for; "" where there is none.
-func (s *State) AuthorityWaits() string {
+// AuthorityWaits says what a rotation of the authority waits for; nothing where there is none.
+func (s *State) AuthorityWaits() message.Text {
 	next := s.Secrets.Next
 	if next == nil {
-		return ""
+		return message.Text{}
 	}
-	names, what := next.Believed, "says that it believes the new one"
+	names, waits := next.Believed, message.AuthorityWaitsForBelief
 	if next.Signing {
-		names, what = next.Held, "has a certificate of the new one"
+		names, waits = next.Held, message.AuthorityWaitsForCertificate
 	}
 	missing := 0
 	for _, name := range s.Nodes.Keys() {
@@ -339,31 +340,26 @@ func (s *State) AuthorityWaits() string {
 			missing++
 		}
 	}
-	text := fmt.Sprintf("the authority is being rotated since %s; it waits until %s %s",
-		next.At.UTC().Format("2006-01-02 15:04"), FirstMissing(s, names), what)
+	others := ""
 	if missing > 1 {
-		text += fmt.Sprintf(" (and %d more)", missing-1)
+		others = strconv.Itoa(missing - 1)
 	}
-	return text
+	return waits.With(next.At.UTC().Format("2006-01-02 15:04"), FirstMissing(s, names), others)
 }
 
 // KeyTurns says of each member that is on its way to a new key what that waits for.
-func (s *State) KeyTurns() []string {
-	var waits []string
+func (s *State) KeyTurns() []message.Text {
+	var waits []message.Text
 	for _, n := range s.Nodes.Rows() {
 		if n.KeyTurn == nil {
 			continue
 		}
-		what := "uses its new key"
+		ordered := n.KeyTurn.At.UTC().Format("2006-01-02 15:04")
 		if n.KeyTurn.Fingerprint == "" {
-			what = "has made it"
+			waits = append(waits, message.KeyWaitsToBeMade.With(n.Name, ordered))
+			continue
 		}
-		text := fmt.Sprintf("the order to give %s a new identity key dates from %s; it waits until %s %s", n.Name,
-			n.KeyTurn.At.UTC().Format("2006-01-02 15:04"), n.Name, what)
-		if why := s.CarriesMove(n.Name); why != "" && n.KeyTurn.Fingerprint != "" {
-			text += ": " + why
-		}
-		waits = append(waits, text)
+		waits = append(waits, message.KeyWaitsToBeUsed.With(n.Name, ordered, s.CarriesMove(n.Name)))
 	}
 	return waits
 }

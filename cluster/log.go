@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -62,23 +61,16 @@ func judgeDeaf(n Member, w Contactwatch, timing Timing) Judgement {
 	still := l.Still.Round(time.Second)
 	switch {
 	case w.BeyondGrace(timing, 0):
-		return Judgement{State: NodeLost, Why: message.Sentence(fmt.Sprintf("%s is heard and has taken no entry of the log for %s, as "+
-			"long as a daemon may be silent", n.Name, still))}
+		return Judgement{State: NodeLost, Why: message.NodeDeafTooLong.With(n.Name, still)}
 	case l.Still == 0 && l.Well == 0:
-		return Judgement{State: NodeDeaf, Why: message.Sentence(n.Name + " did not follow the log"),
-			Wait: message.Sentence("it did not follow the log under the last leader, and this one has not measured it yet")}
+		return Judgement{State: NodeDeaf, Why: message.NodeDeafBefore.With(n.Name), Wait: message.DeafNotMeasured.With()}
 	case l.Still == 0:
-		return Judgement{State: NodeDeaf, Why: message.Sentence(n.Name + " is heard and did not follow the log"),
-			Wait: message.Sentence(fmt.Sprintf("it follows the log again, and is given work when it has done so for %s", DeafBack))}
+		return Judgement{State: NodeDeaf, Why: message.NodeDeafNoMore.With(n.Name), Wait: message.DeafFollows.With(DeafBack)}
 	}
 	return Judgement{State: NodeDeaf,
-		Why: message.Sentence(fmt.Sprintf("%s is heard and has taken no entry of the log for %s, its newest is %d", n.Name, still,
-			min(l.Applied, l.End))),
-		Wait: message.Sentence(fmt.Sprintf("deaf: its heartbeats come and it has taken no entry of the log for %s; it is given no work, and "+
-			"unless it follows in %s, %s is fenced and what runs there starts elsewhere", still,
-			(timing.DeafFor() - l.Still).Round(time.Second), n.Name)),
-		Next: message.Sentence(fmt.Sprintf("on %s: `journalctl -u clusterd`; is the cluster's TCP port open, do large packets pass (MTU), "+
-			"can the data folder be written?", n.Name))}
+		Why:  message.NodeDeaf.With(n.Name, still, min(l.Applied, l.End)),
+		Wait: message.DeafUntilFenced.With(still, (timing.DeafFor() - l.Still).Round(time.Second), n.Name),
+		Next: message.DoCheckDeafNode.With(n.Name)}
 }
 
 // LogHeld says which log a node holds and how far it goes. It is remembered where a loss of the log
@@ -96,24 +88,23 @@ type LogHeld struct {
 // Empty reports whether nothing was ever acknowledged and no vote given by this log.
 func (h LogHeld) Empty() bool { return h.Term == 0 && h.LastTerm == 0 && h.LastIndex == 0 }
 
-// Lacks says why a log that is held now does not hold all that it was known to hold; "" if it does.
+// Lacks says why a log that is held now does not hold all that it was known to hold, if so.
 // Of two ends of one log the one with the newer term goes further: that is how voters compare them,
 // and what a new leader rightly cut off was replaced by entries of a newer term.
-func (h LogHeld) Lacks(known LogHeld) string {
+func (h LogHeld) Lacks(known LogHeld) message.Text {
 	switch {
 	case known.Life == "" || known.Empty():
-		return ""
+		return message.Text{}
 	case h.Life == "":
-		return fmt.Sprintf("its log is gone: it held entries up to %d", known.LastIndex)
+		return message.LogGone.With(known.LastIndex)
 	case h.Life != known.Life:
-		return fmt.Sprintf("its log is not the one that it acknowledged entries in, up to %d", known.LastIndex)
+		return message.LogReplaced.With(known.LastIndex)
 	case h.LastTerm < known.LastTerm || (h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex):
-		return fmt.Sprintf("its log ends at entry %d and was known to hold entry %d: it was cut, or an older copy "+
-			"of it was put back", h.LastIndex, known.LastIndex)
+		return message.LogCut.With(h.LastIndex, known.LastIndex)
 	case h.Term < known.Term:
-		return fmt.Sprintf("its log knows nothing of the vote in term %d: an older copy of it was put back", known.Term)
+		return message.LogVoteForgotten.With(known.Term)
 	}
-	return ""
+	return message.Text{}
 }
 
 // LoseLog says that a node no longer holds the log in which it acknowledged entries, and
@@ -131,21 +122,21 @@ type LoseLog struct {
 
 // MayCount says why an answer of a node to a question of this one, a vote or the acknowledgement
 // of an entry, counts for nothing: the log it holds lacks what this node remembers of it, or is
-// another one that it was not let in with. "" if it counts.
+// another one that it was not let in with. Nothing if it counts.
 //
 // This State may be an old one: a daemon that has just started has that of its snapshot until
 // somebody leads. It may hold in its log all that was ever acknowledged even so, and then nobody
 // can lead but itself, by the vote of whoever was let in since. So behind, what the log of this
 // node holds and this State has not applied, says as well who was let in. It need not be committed:
 // a log of that life exists only since some such entry was, and docs/safety.md argues the rest.
-func (s *State) MayCount(node string, held, known LogHeld, behind iter.Seq[[]Command]) string {
+func (s *State) MayCount(node string, held, known LogHeld, behind iter.Seq[[]Command]) message.Text {
 	why := held.Lacks(known)
-	if why == "" || held.Life == known.Life {
+	if why.IsZero() || held.Life == known.Life {
 		return why
 	}
 	n, _ := s.Nodes.Get(node)
 	if n.Log == "" || n.begunBehind(behind) == held.Life {
-		return ""
+		return message.Text{}
 	}
 	return why
 }
@@ -169,7 +160,7 @@ func (n Member) begunBehind(behind iter.Seq[[]Command]) string {
 // in with does not take the place of what it acknowledged. Entries that are not applied yet say
 // nothing here: until they are, the older memory is the stricter one.
 func (s *State) Remember(node string, held, known LogHeld) LogHeld {
-	if s.MayCount(node, held, known, slices.Values([][]Command(nil))) == "" {
+	if s.MayCount(node, held, known, slices.Values([][]Command(nil))).IsZero() {
 		return held
 	}
 	known.Term = max(known.Term, held.Term)
@@ -178,29 +169,28 @@ func (s *State) Remember(node string, held, known LogHeld) LogHeld {
 
 // MayBeHeard says why nothing that a node asks for, a vote for itself above all, is answered:
 // its own vote is one with a log that was cut. A log of another life is heard, because whoever
-// leads may have begun it while this node was away. "" if it is heard.
-func (h LogHeld) MayBeHeard(known LogHeld) string {
+// leads may have begun it while this node was away. Nothing if it is heard.
+func (h LogHeld) MayBeHeard(known LogHeld) message.Text {
 	if h.Life != known.Life {
-		return ""
+		return message.Text{}
 	}
 	return h.Lacks(known)
 }
 
-// MayVote says why a node may not be given a vote yet; "" if it may. One that lost its log is
+// MayVote says why a node may not be given a vote yet; nothing if it may. One that lost its log is
 // caught up when it has come up again: before that it read the log to an end behind everything
 // that it ever acknowledged.
-func (s *State) MayVote(node string) string {
+func (s *State) MayVote(node string) message.Text {
 	if n, _ := s.Nodes.Get(node); n.LogLost != 0 {
-		return node + " has lost its log and does not hold all of it again yet"
+		return message.LogIncomplete.With(node)
 	}
-	return ""
+	return message.Text{}
 }
 
 // BarredByLog says why a node is not admitted with the log that it holds.
-func (n Member) BarredByLog(log string) string {
+func (n Member) BarredByLog(log string) message.Text {
 	if n.Log == "" || n.Log == log {
-		return ""
+		return message.Text{}
 	}
-	return fmt.Sprintf("the log that %s holds is not the one in which it acknowledged entries; its daemon sets "+
-		"it aside by itself and gets the cluster's, or use `clusterd node replace %s`", n.Name, n.Name)
+	return message.LogNotItsOwn.With(n.Name)
 }

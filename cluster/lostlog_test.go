@@ -25,11 +25,11 @@ func TestWhatALogLacks(t *testing.T) {
 		"cut, longer and of an old term": {cluster.LogHeld{Life: "a", Term: 5, LastTerm: 3, LastIndex: 30}, true},
 		"an older vote":                  {cluster.LogHeld{Life: "a", Term: 4, LastTerm: 4, LastIndex: 20}, true},
 	} {
-		if why := c.held.Lacks(known); (why != "") != c.lacks {
+		if why := c.held.Lacks(known); why.IsZero() == c.lacks {
 			t.Errorf("%s: %q", what, why)
 		}
 	}
-	if why := (cluster.LogHeld{}).Lacks(cluster.LogHeld{Life: "a"}); why != "" {
+	if why := (cluster.LogHeld{}).Lacks(cluster.LogHeld{Life: "a"}); !why.IsZero() {
 		t.Errorf("a log that never acknowledged anything was lost: %s", why)
 	}
 }
@@ -43,20 +43,21 @@ func TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp(t *testing.T) {
 			Session: session, Log: log}
 	}
 	b.Must(up("one", "first"))
-	b.Must(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: message.Sentence("gone")})
-	if b.S.MayVote("node2") == "" {
+	b.Must(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: message.Words("gone")})
+	if b.S.MayVote("node2").IsZero() {
 		t.Error("it may vote without its log")
 	}
 	b.Refused(up("two", "first"), "is not the one in which it acknowledged entries")
 	if why := b.S.MayCount("node2", cluster.LogHeld{Life: "first", Term: 9},
-		cluster.LogHeld{Life: "second", Term: 1}, entries()); why == "" {
+		cluster.LogHeld{Life: "second", Term: 1}, entries()); why.IsZero() {
 		t.Error("what it says with the old log counts")
 	}
 	b.Must(up("three", "second"))
-	if why := b.S.MayVote("node2"); why != "" {
+	if why := b.S.MayVote("node2"); !why.IsZero() {
 		t.Error(why)
 	}
-	b.Refused(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: message.Sentence("late")}, "holds this log already")
+	b.Refused(cluster.LoseLog{Node: "node2", Log: "second", Before: "first", Why: message.Words("late")},
+		"holds this log already")
 }
 
 // entries are those that a log holds and the State has not applied, of one command each.
@@ -79,7 +80,7 @@ func TestWhoWasLetInByAnEntryThatIsNotAppliedCounts(t *testing.T) {
 	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel,
 		Session: "one", Log: "first"})
 	lose := func(node, log, before string) cluster.LoseLog {
-		return cluster.LoseLog{Node: node, Log: log, Before: before, Why: message.Sentence("gone")}
+		return cluster.LoseLog{Node: node, Log: log, Before: before, Why: message.Words("gone")}
 	}
 	second, third := lose("node2", "second", "first"), lose("node2", "third", "second")
 	late := lose("node2", "third", "first")
@@ -102,18 +103,18 @@ func TestWhoWasLetInByAnEntryThatIsNotAppliedCounts(t *testing.T) {
 	} {
 		why := b.S.MayCount("node2", cluster.LogHeld{Life: c.life, Term: 9, LastTerm: 9, LastIndex: 90},
 			cluster.LogHeld{Life: "first", Term: 1, LastTerm: 1, LastIndex: 5}, c.behind)
-		if (why == "") != c.counts {
+		if (why.IsZero()) != c.counts {
 			t.Errorf("%s: %q", what, why)
 		}
 	}
 	if b.S.MayCount("node2", cluster.LogHeld{Life: "first", Term: 1}, cluster.LogHeld{Life: "zeroth", Term: 1},
-		entries(second)) == "" {
+		entries(second)).IsZero() {
 		t.Error("a log counts that was lost by an entry which is not applied")
 	}
 	whole := cluster.LogHeld{Life: "second", Term: 9, LastTerm: 9, LastIndex: 90}
 	cut := whole
 	cut.LastIndex--
-	if b.S.MayCount("node2", cut, whole, entries(second)) == "" {
+	if b.S.MayCount("node2", cut, whole, entries(second)).IsZero() {
 		t.Error("a log that was let in and has been cut since counts")
 	}
 }
@@ -123,14 +124,14 @@ func TestWhoWasLetInByAnEntryThatIsNotAppliedCounts(t *testing.T) {
 func TestALossThatIsToldLateIsOver(t *testing.T) {
 	b := clustertest.NewBook(t, 2)
 	n := b.Node("node2")
-	late := cluster.LoseLog{Node: "node2", Log: "second", Before: n.Log, Why: message.Sentence("gone")}
-	b.Must(cluster.LoseLog{Node: "node2", Log: "third", Before: n.Log, Why: message.Sentence("gone")})
+	late := cluster.LoseLog{Node: "node2", Log: "second", Before: n.Log, Why: message.Words("gone")}
+	b.Must(cluster.LoseLog{Node: "node2", Log: "third", Before: n.Log, Why: message.Words("gone")})
 	b.Refused(late, "has begun another log since")
 	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, MaxLevel: cluster.CurrentLevel,
 		Session: "s",
 		Log:     "third"})
 	b.Refused(late, "has begun another log since")
-	if why := b.S.MayVote("node2"); why != "" {
+	if why := b.S.MayVote("node2"); !why.IsZero() {
 		t.Error(why)
 	}
 }

@@ -32,7 +32,7 @@ func keyed(t *testing.T, nodes int, services ...string) *clustertest.Book {
 		}
 		b.S.Services.Set(name, service)
 	}
-	b.Must(cluster.Rekey{Wraps: wraps, AuthorityKey: []byte{1}, Why: "the first"})
+	b.Must(cluster.Rekey{Wraps: wraps, AuthorityKey: []byte{1}, Why: message.Words("the first")})
 	return b
 }
 
@@ -73,7 +73,7 @@ func TestANodesKeyIsTurnedInSteps(t *testing.T) {
 	b.Refused(wrong, "has told another new key")
 	b.Refused(cluster.AbortKey{Node: "node2"}, "uses its new key already")
 	join := cluster.Join{Node: "node9", Fingerprint: name, HardwareUUID: "h9", Address: "node9"}
-	if why := rules.MayJoin(b.S, join, ""); !strings.Contains(why, "is a member already, as node2") {
+	if why := rules.MayJoin(b.S, join, ""); !why.Is(message.JoinedAlready) {
 		t.Errorf("another machine may join with a key that was told: %q", why)
 	}
 	if n := b.Node("node2"); n.Fingerprint != old.Fingerprint || b.S.Removed.Has(old.Fingerprint) || !n.HasKey(name) {
@@ -105,7 +105,7 @@ func expectTurned(b *clustertest.Book, old cluster.Member, fresh []byte) {
 		t.Errorf("machine %s was %s; the old key is barred: %t", n.Machine(), old.Machine(),
 			b.S.Removed.Has(old.Fingerprint))
 	}
-	if b.S.RekeyWanted() == "" || string(b.S.Secrets.Wraps["node2"]) != "\x07" {
+	if b.S.RekeyWanted().IsZero() || string(b.S.Secrets.Wraps["node2"]) != "\x07" {
 		t.Errorf("a new data key is due because %q; node2 has %v", b.S.RekeyWanted(), b.S.Secrets.Wraps["node2"])
 	}
 	late := cluster.NodeUp{Node: "node2", Fingerprint: old.Fingerprint, Boot: old.Boot, MaxLevel: cluster.CurrentLevel}
@@ -122,11 +122,11 @@ func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 	b := keyed(t, 3, "vm:a")
 	restart(b, "node1", "node2", "node3")
 	b.Must(cluster.Contact{Node: "node3", Incarnation: b.Node("node3").Incarnation, State: cluster.NodeSilent,
-		Why: message.Sentence("silent")})
+		Why: message.Words("silent")})
 	b.Refused(cluster.RotateKey{Node: "node3"}, "`clusterd node replace node3`")
 	b.Refused(cluster.RotateKey{Node: "node2"}, "node3 would not know the new key of node2")
 	b.Must(cluster.RotateKey{Node: "node2", Anyway: true, By: "root"})
-	if waits := b.S.KeyTurns(); len(waits) != 1 || !strings.Contains(waits[0], "until node2 has made it") {
+	if waits := b.S.KeyTurns(); len(waits) != 1 || !waits[0].Is(message.KeyWaitsToBeMade) {
 		t.Errorf("told is %q", waits)
 	}
 	fresh := []byte("a new public key")
@@ -143,7 +143,7 @@ func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 	moving.State, moving.Owner = resources.Migrating, "node1"
 	b.S.Services.Set("vm:a", moving)
 	b.Refused(turn, "vm:a is migrating from node1 to node2")
-	if waits := b.S.KeyTurns(); !strings.Contains(strings.Join(waits, ""), "vm:a is migrating") {
+	if waits := b.S.KeyTurns(); !strings.Contains(fmt.Sprint(waits), "vm:a is migrating") {
 		t.Errorf("told is %q", waits)
 	}
 	b.S.Services.Set("vm:a", service)
@@ -259,12 +259,12 @@ func TestWhatAStateWouldRefuseIsKnownBefore(t *testing.T) {
 	b.Must(cluster.RotateKey{Node: "node2"})
 	other := b.Node("node3")
 	taken := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: other.Fingerprint, Key: other.Key}
-	if why := taken.Refused(b.S); !strings.Contains(why, "is one of node3") {
+	if why := taken.Refused(b.S); !why.Is(message.KeyOfNode) {
 		t.Errorf("a key of another node: %q", why)
 	}
 	tell := cluster.TellKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
 		Key: fresh}
-	if why := tell.Refused(b.S); why != "" {
+	if why := tell.Refused(b.S); !why.IsZero() {
 		t.Error(why)
 	}
 	b.Must(tell)
@@ -274,7 +274,7 @@ func TestWhatAStateWouldRefuseIsKnownBefore(t *testing.T) {
 	turn := cluster.TurnKey{Node: "node2", Since: turnOf(b, "node2"), Fingerprint: cluster.FingerprintOf(fresh),
 		Epoch: b.S.Secrets.Epoch,
 		Wrap:  []byte{7}}
-	if why := turn.Refused(b.S); !strings.Contains(why, "keys are barred for good") {
+	if why := turn.Refused(b.S); !why.Is(message.KeysBarredFull) {
 		t.Errorf("with the list full: %q", why)
 	}
 	b.Refused(turn, "keys are barred for good")

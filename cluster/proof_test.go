@@ -20,7 +20,7 @@ func proves(b *clustertest.Book, node string, p fence.Proven) cluster.FenceDone 
 
 func lastWhy(b *clustertest.Book, node string) string {
 	open, _ := b.S.Fences.Get(node)
-	return open.LastWhy
+	return open.LastWhy.String()
 }
 
 var isCut = fence.Proven{Effect: fence.ByStorage, Disks: []string{clustertest.Lun}}
@@ -111,7 +111,8 @@ func TestABootThatWasCutOffIsNeverAdmitted(t *testing.T) {
 	up := cluster.NodeUp{Node: "node1", Fingerprint: "key-node1", Boot: old.Boot, Address: "node1",
 		MaxLevel: cluster.CurrentLevel}
 	b.Refused(up, "")
-	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline, Why: message.Sentence("heard")},
+	b.Refused(cluster.Contact{Node: "node1", Incarnation: old.Incarnation, State: cluster.NodeOnline,
+		Why: message.Words("heard")},
 		"cut off")
 	b.Refused(cluster.Observed{Service: "vm:b", Node: "node1", Incarnation: old.Incarnation, AsOf: b.S.Index,
 		Observation: resources.Observation{Condition: resources.Running}}, "older incarnation")
@@ -245,14 +246,14 @@ func TestAKeyThatComesBackIsToldLoudly(t *testing.T) {
 
 func TestAServiceThatStorageAloneWouldNotReleaseIsKnownBefore(t *testing.T) {
 	b := clustertest.GuardedBook(t, clustertest.Level("san"))
-	if why := rules.LeftBehind(b.S, b.Service("vm:a")); why != "" {
+	if why := rules.LeftBehind(b.S, b.Service("vm:a")); !why.IsZero() {
 		t.Errorf("vm:a allows storage only, and: %s", why)
 	}
-	if why := rules.LeftBehind(b.S, b.Service("vm:b")); why == "" {
+	if why := rules.LeftBehind(b.S, b.Service("vm:b")); why.IsZero() {
 		t.Error("vm:b would stay where it is, and nobody says so")
 	}
 	b = clustertest.GuardedBook(t, clustertest.Level("san"), clustertest.Level("wd"))
-	if why := rules.LeftBehind(b.S, b.Service("vm:b")); why != "" {
+	if why := rules.LeftBehind(b.S, b.Service("vm:b")); !why.IsZero() {
 		t.Errorf("a watchdog would release vm:b, and: %s", why)
 	}
 }

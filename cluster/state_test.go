@@ -96,7 +96,7 @@ func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.C
 		cluster.TurnKey{Node: "n", Since: 3, Fingerprint: "f", Epoch: 2, Wrap: []byte{1}},
 		cluster.NodeVolume{Node: "n", Incarnation: 4, Volume: cluster.Volume{Why: message.Sentence("w"), Failing: true}},
 		cluster.Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},
-			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: "w"},
+			NextKey: []byte{4}, Sealed: map[string][]byte{"s": {3}}, By: "root", Why: message.Words("w")},
 		cluster.RotateAuthority{Certificate: "c", Key: []byte{1}, Epoch: 2, By: "root", Why: "w"},
 		cluster.AbortAuthority{By: "root"},
 		cluster.NodeAuthority{Node: "n", Since: 3, Held: true}, cluster.AbortKey{Node: "n", By: "root"},

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // twinned is a book whose first two boards tell the UUID of the first node.
@@ -22,16 +23,17 @@ func twinned(t *testing.T) *clustertest.Book {
 
 func TestAUUIDThatTwoBoardsTellIdentifiesNobody(t *testing.T) {
 	b := twinned(t)
-	if why := b.S.Claimed("node1"); why != "device bmc-node2 of node node2 tells it too" {
+	if why := b.S.Claimed("node1"); why != message.UUIDOfOtherDevice.With("bmc-node2", "node2") {
 		t.Errorf("node1 is claimed by %q", why)
 	}
-	if why := b.S.Claimed("node2"); why != "" {
+	if why := b.S.Claimed("node2"); !why.IsZero() {
 		t.Errorf("node2 is claimed by %q", why)
 	}
 	open := cluster.Fence{Node: "node1", Boot: "b"}
 	confirmed := fence.Result{Outcome: fence.Confirmed}
 	weigh := func(open cluster.Fence) fence.Outcome {
-		return rules.Weighed(b.S, b.Node("node1"), open, confirmed).Outcome
+		weighed, _ := rules.Weighed(b.S, b.Node("node1"), open, confirmed)
+		return weighed.Outcome
 	}
 	if got := weigh(open); got != fence.Unknown {
 		t.Errorf("the board's word is %s", got)

@@ -208,7 +208,7 @@ func fenceDuty(s *State, open Fence, n Member) Duty {
 		Incarnation: n.Incarnation}
 	d.Act = fence.Act(open.Generation, open.Index, open.TriedTotal)
 	d.Victim = fence.Target{Node: open.Node, HardwareUUID: victim.HardwareUUID, Boot: open.Boot,
-		Claimed: s.Claimed(open.Node)}
+		Claimed: s.Claimed(open.Node).String()}
 	d.Guard = victim.GuardOf(open.Boot)
 	levels := s.Document.Nodes[open.Node].Fence
 	if open.Level < len(levels) {

@@ -128,7 +128,7 @@ func (t *transaction) voidIntentsOf(n cluster.Member, why message.Text) {
 	}
 	for _, name := range t.Fences.Keys() {
 		if open, _ := t.Fences.Get(name); open.Fencer == n.Name {
-			t.Fences.Set(name, open.AfterAttempt(unknownAttempt(open), why.String()))
+			t.Fences.Set(name, open.AfterAttempt(unknownAttempt(open), why))
 			t.tell(cluster.Event{Node: n.Name, Subject: name, Cause: open.Index,
 				Why: message.Sentence("the fence attempt by " + n.Name + " has no result: " + why.String())})
 		}

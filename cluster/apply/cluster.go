@@ -70,10 +70,10 @@ func (t *transaction) applyRecover(c cluster.Recover) rules.Refusal {
 			continue
 		}
 		if open, fencing := t.Fences.Get(name); fencing {
-			t.closeFence(open, cluster.EndedByWord, "declared dead by "+c.By)
+			t.closeFence(open, cluster.EndedByWord, message.Sentence("declared dead by "+c.By))
 		}
 		n = t.setNodeState(n, cluster.NodeFenced, c.By, message.Sentence("declared dead by the administrator who recovered the cluster"))
-		t.releaseBoot(n, t.index, "declared dead with its machine off")
+		t.releaseBoot(n, t.index, message.Sentence("declared dead with its machine off"))
 	}
 	for _, name := range t.Services.Keys() {
 		if service, _ := t.Services.Get(name); service.Intent != nil {
@@ -175,15 +175,15 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 		return rules.Refusef("the document is for cluster %q, this is %q", c.Document.Cluster, t.Cluster)
 	}
 	if _, why := c.Document.TwinDevices(); !why.IsZero() {
-		return rules.Refusef("%s", why)
+		return rules.Refuse(why)
 	}
 	for _, name := range words.SortedKeys(c.Document.Services) {
 		if why := t.mayDeclare(name, c); why != "" {
 			return rules.Refusef("%s", why)
 		}
 	}
-	if why := t.mayHold(c); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.mayHold(c); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if t.Tombstones.Len() > cluster.MaxTombstones {
 		return rules.Refusef("%d removed services may still be running somewhere, the limit; bring their nodes back or "+

@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -20,19 +19,19 @@ import (
 func (t *transaction) applyConfirmFence(c cluster.ConfirmFence) rules.Refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
-		return rules.Refusef("%s is not being fenced, there is nothing to confirm", c.Node)
+		return rules.Refuse(message.FenceNothingToConfirm.With(c.Node))
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known || open.Boot != c.Boot || n.Boot != c.Boot {
-		return rules.Refusef("the fence intent for %s is for boot %.8s, not for %.8s", c.Node, open.Boot, c.Boot)
+		return rules.Refuse(message.FenceOtherBoot.With(c.Node, words.ShortID(open.Boot), words.ShortID(c.Boot)))
 	}
 	if showsLife(n) {
-		return rules.Refusef("%s is %s: a machine that shows life is not off", c.Node, n.State)
+		return rules.Refuse(message.FenceNodeAlive.With(c.Node, n.State))
 	}
 	open.Story = appendPhases(open.Story, cluster.Phase{What: "off confirmed by a person", At: t.At})
-	t.closeFence(open, cluster.EndedByWord, words.Sentence("answered for by "+c.By, c.Why))
-	n = t.setNodeState(n, cluster.NodeFenced, c.By,
-		message.Sentence(words.Sentence(fmt.Sprintf("%s answers for it that the machine is off", c.By), c.Why)), open.Story...)
+	word := message.FenceConfirmedByHand.With(c.By, bounded(c.Why))
+	t.closeFence(open, cluster.EndedByWord, word)
+	n = t.setNodeState(n, cluster.NodeFenced, c.By, word, open.Story...)
 	t.recoverFrom(n, open)
 	return rules.Accepted
 }
@@ -45,45 +44,45 @@ func showsLife(n cluster.Member) bool {
 func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refusef("there is no node %s", c.Node)
+		return rules.Refuse(message.FenceNodeUnknown.With(c.Node))
 	}
 	if t.Fences.Has(c.Node) {
-		return rules.Refusef("%s is being fenced already", c.Node)
+		return rules.Refuse(message.FenceBegunAlready.With(c.Node))
 	}
 	if service, _ := t.Services.Get(c.Service); c.Service != "" && t.NeedsFence(service, c.Node) == "" {
-		return rules.Refusef("%s no longer needs a fence of %s", c.Service, c.Node)
+		return rules.Refuse(message.FenceNotNeeded.With(c.Service, c.Node))
 	}
 	if n.State != cluster.NodeLost && n.State != cluster.NodeCut && !c.Override && c.Service == "" {
-		return rules.Refusef("%s is %s; a node in touch is not fenced", c.Node, n.State)
+		return rules.Refuse(message.FenceNodeInTouch.With(c.Node, n.State))
 	}
 	if t.Maintained(n) && !c.Override {
-		return rules.Refusef("%s is %s and is not fenced", c.Node, n.OrderWhy())
+		return rules.Refuse(message.FenceInMaintenance.With(c.Node, n.OrderWhy()))
 	}
 	if n.Boot != c.Boot {
-		return rules.Refusef("%s runs boot %.8s, not %.8s", c.Node, n.Boot, c.Boot)
+		return rules.Refuse(message.FenceBootDiffers.With(c.Node, words.ShortID(n.Boot), words.ShortID(c.Boot)))
 	}
 	if showsLife(n) && c.Word {
-		return rules.Refusef("%s is %s: a machine that shows life is not off", c.Node, n.State)
+		return rules.Refuse(message.FenceNodeAlive.With(c.Node, n.State))
 	}
-	if why := t.mayDrill(n, c); c.Drill && why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.mayDrill(n, c); c.Drill && !why.IsZero() {
+		return rules.Refuse(why)
 	}
-	if why := t.DisarmedWhy(t.At); why != "" && !c.Word {
-		return rules.Refusef("%s; `clusterd fence arm` ends that", why)
+	if why := t.DisarmedWhy(t.At); !why.IsZero() && !c.Word {
+		return rules.Refuse(message.FenceWhileDisarmed.With(why))
 	}
-	if why := t.Brake(t.At); why != "" && !c.Override {
-		return rules.Refusef("%s", why)
+	if why := t.Brake(t.At); !why.IsZero() && !c.Override {
+		return rules.Refuse(why)
 	}
 	fencer, why := t.Workable(c.Fencer)
 	if why != "" {
-		return rules.Refusef("%s cannot fence: %s", c.Fencer, why)
+		return rules.Refuse(message.FencerUnable.With(c.Fencer, why))
 	}
 	if c.Fencer == c.Node {
-		return rules.Refusef("%s does not fence itself", c.Node)
+		return rules.Refuse(message.FenceByItself.With(c.Node))
 	}
 	if len(t.Document.Nodes[c.Node].Fence) == 0 || c.Word {
 		if !c.Override {
-			return rules.Refusef("%s has no fence device", c.Node)
+			return rules.Refuse(message.FenceWithoutDevice.With(c.Node))
 		}
 		// Nobody can shoot it; the intent waits for an operator's word.
 		fencer = cluster.Member{}
@@ -105,29 +104,33 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
 		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
 	}
+	begun := message.FenceBegun.With(fencer.Name, c.Why)
+	if fencer.Name == "" {
+		begun = message.FenceByOperator.With(c.Why)
+	}
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since,
-		Why: message.Sentence(fmt.Sprintf("%s fences it: %s", words.OrElse(fencer.Name, "an operator"), c.Why))})
+		Why: begun})
 	return rules.Accepted
 }
 
 func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
-	if why := t.DisarmedWhy(t.At); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.DisarmedWhy(t.At); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing {
-		return rules.Refusef("%s is not being fenced", c.Node)
+		return rules.Refuse(message.FenceNotUnderWay.With(c.Node))
 	}
 	if open.Fencer != "" {
 		holder, _ := t.Nodes.Get(open.Fencer)
 		if holder.Reachable() && holder.Incarnation == open.Incarnation {
-			return rules.Refusef("%s is at it", open.Fencer)
+			return rules.Refuse(message.FencerAssigned.With(open.Fencer))
 		}
-		open = open.AfterAttempt(unknownAttempt(open), open.Fencer+" was lost before it had a result")
+		open = open.AfterAttempt(unknownAttempt(open), message.FencerLost.With(open.Fencer))
 	}
 	fencer, why := t.Workable(c.Fencer)
 	if why != "" {
-		return rules.Refusef("%s cannot fence: %s", c.Fencer, why)
+		return rules.Refuse(message.FencerUnable.With(c.Fencer, why))
 	}
 	open.Fencer, open.Incarnation, open.Level = fencer.Name, fencer.Incarnation, c.Level
 	open.Loud = open.DueToTell(t.At)
@@ -136,7 +139,7 @@ func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 		return rules.Accepted
 	}
 	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
-		Why: message.Sentence(fmt.Sprintf("fence attempt %d by %s, level %d", open.TriedTotal+1, c.Fencer, c.Level+1))})
+		Why: message.FenceAttempt.With(open.TriedTotal+1, c.Fencer, c.Level+1)})
 	return rules.Accepted
 }
 
@@ -149,17 +152,18 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	open, fencing := t.Fences.Get(c.Node)
 	if !fencing || open.Index != c.Act || open.TriedTotal != c.Ordinal || open.Fencer != c.Fencer ||
 		open.Incarnation != c.Incarnation {
-		return rules.Refusef("attempt %d of fence intent %d is no longer open", c.Ordinal, c.Act)
+		return rules.Refuse(message.FenceAttemptOver.With(c.Ordinal, c.Act))
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refusef("there is no node %s", c.Node)
+		return rules.Refuse(message.FenceNodeUnknown.With(c.Node))
 	}
-	c.Result = rules.Weighed(t.State, n, open, c.Result)
-	evidence := strings.Join(c.Result.Evidence, "; ")
+	var doubt message.Text
+	c.Result, doubt = rules.Weighed(t.State, n, open, c.Result)
+	evidence := evidenceOf(c.Result, doubt)
 	open = open.AfterAttempt(fence.Attempt{Fencer: c.Fencer, Level: open.Level, Outcome: c.Result.Outcome}, evidence)
 	if open.Drill {
-		t.drilled(n, open, c)
+		t.drilled(n, open, c, evidence)
 	}
 	if c.Result.Outcome != fence.Confirmed {
 		if open.Drill {
@@ -172,29 +176,43 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 			return rules.Accepted
 		}
 		t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: open.Index,
-			Why: message.Sentence(fmt.Sprintf("fence attempt by %s: %s: %s", c.Fencer, c.Result.Outcome, evidence))})
+			Why: message.FenceUnconfirmed.With(c.Fencer, c.Result.Outcome, evidence)})
 		return rules.Accepted
 	}
 	for _, p := range c.Result.Phases {
 		open.Story = appendPhases(open.Story, cluster.Phase{What: p.What, At: p.At})
 	}
 	if c.Result.Proven.By() == fence.ByStorage {
-		t.cutOff(n, open, c)
+		t.cutOff(n, open, c, evidence)
 		return rules.Accepted
 	}
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	if n.Boot != open.Boot {
 		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Cause: open.Index,
-			Why: message.Sentence("the boot that was confirmed off is not the present one")})
+			Why: message.FenceOfOldBoot.With()})
 		return rules.Accepted
 	}
-	n = t.setNodeState(n, cluster.NodeFenced, open.By, message.Sentence(fmt.Sprintf("confirmed %s by %s: %s", endedHow(c.Result.Proven),
-		c.Fencer, evidence)), open.Story...)
+	n = t.setNodeState(n, cluster.NodeFenced, open.By, confirmed(c.Result.Proven).With(c.Fencer, evidence),
+		open.Story...)
 	t.recoverFrom(n, open)
 	if open.Reboot && c.Result.Proven.By() == fence.ByPower {
 		t.askPower(c.Node, c.Fencer, c.Incarnation, open.Level, open.By)
 	}
 	return rules.Accepted
+}
+
+// evidenceOf is what a result rests on: as the devices said it, and what the rules hold against it.
+func evidenceOf(r fence.Result, doubt message.Text) message.Text {
+	said := bounded(strings.Join(r.Evidence, "; "))
+	if doubt.IsZero() {
+		return message.Words(said)
+	}
+	return message.FenceDoubted.With(said, doubt)
+}
+
+// bounded is as much of somebody's words as a record keeps.
+func bounded(said string) string {
+	return strings.ToValidUTF8(said[:min(len(said), cluster.LongestEvidence)], "")
 }
 
 // recoverFrom frees what the dead boot held, and hands the story on to the
@@ -208,7 +226,7 @@ func (t *transaction) recoverFrom(n cluster.Member, open cluster.Fence) {
 			t.Services.Set(name, service)
 		}
 	}
-	t.releaseBoot(n, t.index, n.Name+" is confirmed off")
+	t.releaseBoot(n, t.index, message.NodeConfirmedOff.With(n.Name))
 }
 
 // The bounds of one disarming: it expires by itself, because what has to be
@@ -220,42 +238,38 @@ const (
 
 func (t *transaction) applyDisarm(c cluster.Disarm) rules.Refusal {
 	if c.For < shortestDisarm || c.For > longestDisarm {
-		return rules.Refusef("fencing is disarmed for at least %s and at most %s, not for %s", shortestDisarm,
-			longestDisarm, c.For)
+		return rules.Refuse(message.DisarmOutOfRange.With(shortestDisarm, longestDisarm, c.For))
 	}
 	t.Disarmed = &cluster.Disarmed{Since: t.At, Until: t.At.Add(c.For), Index: t.index, By: c.By, Why: c.Why}
-	why := t.Disarmed.String() + "; nothing is shot, and what a lost node held stays down until it is armed again"
-	if t.Fences.Len() > 0 {
-		why += "; an attempt on " + words.Joined(t.Fences.Keys()) + " that is under way is not called back"
-	}
-	t.tell(cluster.Event{Subject: t.Cluster, To: "disarmed", By: c.By, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Subject: t.Cluster, To: "disarmed", By: c.By,
+		Why: message.FencingDisarmed.With(t.Disarmed.Says(), t.Fences.Keys())})
 	return rules.Accepted
 }
 
 func (t *transaction) applyArm(c cluster.Arm) rules.Refusal {
 	switch {
 	case t.Disarmed == nil:
-		return rules.Refusef("fencing is armed already")
+		return rules.Refuse(message.FencingArmedAlready.With())
 	case c.Expired && t.At.Before(t.Disarmed.Until):
-		return rules.Refusef("%s", t.Disarmed)
+		return rules.Refuse(t.Disarmed.Says())
 	}
-	why := fmt.Sprintf("fencing is armed again after %s", t.At.Sub(t.Disarmed.Since).Round(time.Second))
+	armed := message.FencingArmed
 	if c.Expired {
-		why += ": its time was over"
+		armed = message.DisarmExpired
 	}
+	why := armed.With(t.At.Sub(t.Disarmed.Since).Round(time.Second))
 	cause := t.Disarmed.Index
 	t.Disarmed = nil
-	t.tell(cluster.Event{Subject: t.Cluster, From: "disarmed", To: "armed", Cause: cause, By: c.By, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Subject: t.Cluster, From: "disarmed", To: "armed", Cause: cause, By: c.By, Why: why})
 	return rules.Accepted
 }
 
 // closeFence takes a fence intent out and keeps what is worth knowing of it.
-func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evidence string) {
+func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evidence message.Text) {
 	t.Fences.Delete(open.Node)
 	record := cluster.FenceRecord{Node: open.Node, Boot: open.Boot, Index: open.Index, At: open.At, Ended: t.At,
 		Why: open.Why, By: open.By, Drill: open.Drill,
 		Ending: ending, Level: open.Level, Attempts: open.TriedTotal, Evidence: evidence}
-	record.Evidence = record.Evidence[:min(len(record.Evidence), cluster.LongestEvidence)]
 	if last := len(open.Tried) - 1; last >= 0 {
 		record.Fencer, record.Level = open.Tried[last].Fencer, open.Tried[last].Level
 		record.Tried = append(record.Tried, open.Tried[max(0, len(open.Tried)-cluster.AttemptsOfShot):]...)
@@ -274,21 +288,19 @@ func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evid
 func (t *transaction) askPower(node, fencer string, incarnation uint64, level int, by string) {
 	t.PowerOns.Set(node, cluster.PowerOn{Node: node, Index: t.index, Generation: t.Generation, At: t.At, Level: level,
 		Fencer: fencer, Incarnation: incarnation, By: by})
-	t.tell(cluster.Event{Node: fencer, Subject: node, By: by, Why: message.Sentence(fmt.Sprintf("%s asks for the power of %s again",
-		fencer, node))})
+	t.tell(cluster.Event{Node: fencer, Subject: node, By: by, Why: message.PowerOnBegun.With(fencer, node)})
 }
 
 func (t *transaction) applyPowerOnDone(c cluster.PowerOnDone) rules.Refusal {
 	asked, open := t.PowerOns.Get(c.Node)
 	if !open || asked.Index != c.Act || asked.Fencer != c.Fencer || asked.Incarnation != c.Incarnation {
-		return rules.Refusef("the power of %s is no longer waited for", c.Node)
+		return rules.Refuse(message.PowerOnNotOrdered.With(c.Node))
 	}
 	t.PowerOns.Delete(c.Node)
-	why := c.Node + " was given power again; it is waited for until it boots"
+	why := message.PowerOnDone.With(c.Node)
 	if c.Problem != "" {
-		why = fmt.Sprintf("%s was not given power again: %s; `clusterd fence node %s --on` asks once more", c.Node,
-			c.Problem, c.Node)
+		why = message.PowerOnFailed.With(c.Node, c.Problem)
 	}
-	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: asked.Index, Why: message.Sentence(why)})
+	t.tell(cluster.Event{Node: c.Fencer, Subject: c.Node, Cause: asked.Index, Why: why})
 	return rules.Accepted
 }

@@ -26,7 +26,7 @@ func (r *Rules) Fit(s *cluster.State, at time.Time, data []byte) error {
 		return err
 	}
 	if len(commands) > maxCommands {
-		return fmt.Errorf("the entry has %d commands, %d at most", len(commands), maxCommands)
+		return errors.New(message.EntryTooLong.With(len(commands), maxCommands).String())
 	}
 	if why := r.release.Premature(s, commands); why != "" {
 		return errors.New(why)
@@ -45,7 +45,8 @@ func (r *Rules) ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (
 	}
 	defer func() {
 		if broke := recover(); broke != nil {
-			next, err = nil, fmt.Errorf("it breaks the rules that apply it: %v (at %s)", broke, culprit(debug.Stack()))
+			why := message.EntryBreaksRules.With(fmt.Sprint(broke), culprit(debug.Stack()))
+			next, err = nil, errors.New(why.String())
 		}
 	}()
 	next = s.Fork()
@@ -56,7 +57,7 @@ func (r *Rules) ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (
 	return next, applied, nil
 }
 
-// culprit is the line of our own that broke, for a bug report.
+// culprit is the line of our own that broke, for a bug report; "" if the stack does not show it.
 func culprit(stack []byte) string {
 	lines := strings.Split(string(stack), "\n")
 	for i, line := range lines {
@@ -69,7 +70,7 @@ func culprit(stack []byte) string {
 			}
 		}
 	}
-	return "an unknown place"
+	return ""
 }
 
 // StepOver takes an entry as if it were empty, because an operator said so on each member: none
@@ -77,8 +78,7 @@ func culprit(stack []byte) string {
 func StepOver(s *cluster.State, entry cluster.Entry, name string) Applied {
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)
-	t.tell(cluster.Event{Subject: s.Cluster, By: "operator", Why: message.Sentence(fmt.Sprintf(
-		"log entry %d (%s) cannot be applied and was stepped over: what it asked for was not done", entry.Index, name))})
+	t.tell(cluster.Event{Subject: s.Cluster, By: "operator", Why: message.EntrySteppedOver.With(entry.Index, name)})
 	s.Record(t.events)
 	return Applied{Index: entry.Index, Events: t.events}
 }
@@ -89,28 +89,25 @@ const mostSealed = 20000
 
 // mayHold looks at the secrets of a new document: no secret enters the log as it is, and what a
 // reference stands for must be there, sealed with the key in force. Clusters on paper have no key.
-func (t *transaction) mayHold(c cluster.Configure) string {
+func (t *transaction) mayHold(c cluster.Configure) (why message.Text) {
 	if t.Secrets.Epoch == 0 {
-		return ""
+		return message.Text{}
 	}
 	if len(c.Sealed) > 0 && c.SealedBy != t.Secrets.Epoch {
-		return fmt.Sprintf("its secrets were sealed with data key %d, and %d is in force meanwhile; repeat the change",
-			c.SealedBy, t.Secrets.Epoch)
+		return message.SecretsOutdated.With(c.SealedBy, t.Secrets.Epoch)
 	}
 	if len(t.Secrets.Sealed)+len(c.Sealed) > mostSealed {
-		return fmt.Sprintf("it brings %d secrets beside %d that are kept; %d is the most",
-			len(c.Sealed), len(t.Secrets.Sealed), mostSealed)
+		return message.SecretsTooMany.With(len(c.Sealed), len(t.Secrets.Sealed), mostSealed)
 	}
-	why := ""
-	c.Document.EachSecret(func(where, secret string) {
+	c.Document.EachSecret(func(where message.Text, secret string) {
 		_, kept := t.Secrets.Sealed[secret]
 		_, brought := c.Sealed[secret]
 		switch {
-		case why != "" || kept || brought:
+		case !why.IsZero() || kept || brought:
 		case fence.IsReference(secret):
-			why = where + " refers to a sealed secret that the cluster does not hold; write the secret itself"
+			why = message.SecretNotHeld.With(where)
 		default:
-			why = where + " is not sealed, and would stand in every node's log"
+			why = message.SecretNotSealed.With(where)
 		}
 	})
 	return why
@@ -129,7 +126,7 @@ func (t *transaction) keepSealed(c cluster.Configure) {
 			return ""
 		})
 	}
-	t.Document.EachSecret(func(_, secret string) { used[secret] = true })
+	t.Document.EachSecret(func(_ message.Text, secret string) { used[secret] = true })
 	within(t.Config.Text)
 	for _, revision := range t.History {
 		for _, piece := range revision.Pieces {

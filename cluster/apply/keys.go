@@ -28,8 +28,8 @@ func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	if node := t.WithoutDataKey(c.Wraps); node != "" {
 		return rules.Refusef("%s is a member and would not have the data key", node)
 	}
-	if why := c.SealsAnew(t.State); why != "" {
-		return rules.Refusef("%s", why)
+	if why := c.SealsAnew(t.State); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if next := t.Secrets.Next; (next != nil) != (len(c.NextKey) > 0) {
 		return rules.Refusef("the authority began or ceased to be rotated meanwhile; try again")
@@ -41,7 +41,7 @@ func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	t.Secrets.Epoch++
 	t.Secrets.Sealed = maps.Clone(c.Sealed)
 	t.Secrets.Wraps, t.Secrets.AuthorityKey = maps.Clone(c.Wraps), c.AuthorityKey
-	t.Secrets.Wanted, t.Secrets.Changed = "", t.index
+	t.Secrets.Wanted, t.Secrets.Changed = message.Text{}, t.index
 	why := fmt.Sprintf("data key %d is in force, and with it a new key of gossip: %s", t.Secrets.Epoch, c.Why)
 	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: message.Sentence(why)})
 	return rules.Accepted
@@ -55,7 +55,7 @@ func (t *transaction) dropDataKey(node string, why message.Text) {
 	}
 	wraps := maps.Clone(t.Secrets.Wraps)
 	delete(wraps, node)
-	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why.String()
+	t.Secrets.Wraps, t.Secrets.Wanted = wraps, why
 }
 
 func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
@@ -85,8 +85,8 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 			"remove it, or say --anyway: then it learns the key from a third member when it is back",
 			strings.Join(away, ", "), c.Node)
 	}
-	if why := t.MayBar(1); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.MayBar(1); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
@@ -114,8 +114,8 @@ func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
 }
 
 func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
-	if why := c.Refused(t.State); why != "" {
-		return rules.Refusef("%s", why)
+	if why := c.Refused(t.State); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	if n.KeyTurn.Fingerprint == c.Fingerprint {
@@ -129,8 +129,8 @@ func (t *transaction) applyTellKey(c cluster.TellKey) rules.Refusal {
 }
 
 func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
-	if why := c.Refused(t.State); why != "" {
-		return rules.Refusef("%s", why)
+	if why := c.Refused(t.State); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	n, _ := t.Nodes.Get(c.Node)
 	turn := n.KeyTurn
@@ -158,7 +158,7 @@ func (t *transaction) turnDataKey(node string, wrap []byte) {
 	}
 	wraps[node] = wrap
 	t.Secrets.Wraps = wraps
-	t.Secrets.Wanted = node + " has a new key, and the one before opened the data key"
+	t.Secrets.Wanted = message.Sentence(node + " has a new key, and the one before opened the data key")
 }
 
 func (t *transaction) applyRotateAuthority(c cluster.RotateAuthority) rules.Refusal {
@@ -294,8 +294,8 @@ func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal 
 	if len(found) == 0 {
 		return rules.Refusef("%s has no certificate that is valid", c.User)
 	}
-	if why := t.MayBar(len(found)); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.MayBar(len(found)); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	for _, fingerprint := range found {
 		t.Clients.Delete(fingerprint)

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -17,7 +16,7 @@ import (
 // that never lets half of the nodes be shot would forbid it always, so this is
 // its exception (law L8); the shot is counted like any other.
 func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
-	if why := t.TwoNodeRule(); why != "" {
+	if why := t.TwoNodeRule(); !why.IsZero() {
 		return rules.Refusef("%s does not go on alone: %s", c.Node, why)
 	}
 	peer, known := t.Nodes.Get(c.Peer)
@@ -37,7 +36,7 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 		return rules.Refusef("%s came up again after it was decided to go on without it", c.Peer)
 	}
 	t.Generation = c.Generation
-	evidence := strings.Join(c.Result.Evidence, "; ")
+	evidence := evidenceOf(c.Result, message.Text{})
 	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster,
 		Why: message.Sentence(fmt.Sprintf("%s goes on without %s by the two-node rule: generation %d begins (%s)", c.Node, c.Peer,
 			c.Generation, c.Why))})
@@ -114,8 +113,8 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 	if len(c.Key) > 0 && cluster.FingerprintOf(c.Key) != c.Fingerprint {
 		return rules.Refusef("the public key of %s is not the one its fingerprint stands for", c.Node)
 	}
-	if why := rules.MayJoin(t.State, c, token.Replace); why != "" {
-		return rules.Refusef("%s", why)
+	if why := rules.MayJoin(t.State, c, token.Replace); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	old, known := t.Nodes.Get(c.Node)
 	if known && old.HasKey(c.Fingerprint) {
@@ -125,8 +124,8 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 	n := cluster.Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
 		Address: c.Address, Witness: c.Witness}
 	if known {
-		if why := t.MayBar(old.Keys()); why != "" {
-			return rules.Refusef("%s", why)
+		if why := t.MayBar(old.Keys()); !why.IsZero() {
+			return rules.Refuse(why)
 		}
 		n.ID, n.Order = old.ID, old.Order
 		t.forgetMachine(old, c.By)
@@ -181,8 +180,8 @@ func (t *transaction) applyRemoveNode(c cluster.RemoveNode) rules.Refusal {
 	if t.Fences.Has(c.Node) {
 		return rules.Refusef("%s is being fenced; wait for the result", c.Node)
 	}
-	if why := t.MayBar(n.Keys()); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.MayBar(n.Keys()); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	t.forgetMachine(n, c.By)
 	t.Nodes.Delete(c.Node)

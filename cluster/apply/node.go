@@ -26,8 +26,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 		return rules.Refusef("the key of %s is not the one it joined with; use `clusterd node replace %s` if the machine "+
 			"was reinstalled", c.Node, c.Node)
 	}
-	if why := t.MayHaveAddress(c.Node, c.Address); why != "" {
-		return rules.Refusef("%s", why)
+	if why := t.MayHaveAddress(c.Node, c.Address); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if c.Session != "" && n.Session == c.Session && n.Boot != "" {
 		return rules.Accepted // the same start told twice, because its outcome was not known
@@ -35,8 +35,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	if c.Previous != nil && *c.Previous != n.Incarnation {
 		return rules.Refusef("incarnation %d of %s has begun since this one was told", n.Incarnation, c.Node)
 	}
-	if why := n.BarredByGeneration(); why != "" {
-		return rules.Refusef("%s", why)
+	if why := n.BarredByGeneration(); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	if why := t.barredByFence(c.Node, c.Boot); why != "" {
 		return rules.Refusef("%s", why)
@@ -52,8 +52,8 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 		return rules.Refusef("clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer "+
 			"clusterd there", c.Version, c.Node, c.MaxLevel, t.Level)
 	}
-	if why := n.BarredByLog(c.Log); why != "" {
-		return rules.Refusef("%s", why)
+	if why := n.BarredByLog(c.Log); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n = t.holdsLog(n, c.Log)
@@ -98,7 +98,7 @@ func (t *transaction) barredByFence(node, boot string) string {
 	case open.Boot == boot || (open.Fencer != "" && rules.MayHitNewBoot(t.State, open)):
 		return fmt.Sprintf("%s is being fenced since index %d; it is admitted when that is over", node, open.Index)
 	}
-	t.closeFence(open, cluster.EndedByBoot, "the machine shows a new boot")
+	t.closeFence(open, cluster.EndedByBoot, message.Sentence("the machine shows a new boot"))
 	t.tell(cluster.Event{Node: node, Subject: node, Cause: open.Index,
 		Why: message.Sentence("the machine shows a new boot: the fence intent for its old boot is closed")})
 	return ""
@@ -164,7 +164,7 @@ func (t *transaction) bootAnew(n cluster.Member, c cluster.Inventory) cluster.Me
 			t.Services.Set(name, service.WithHolder(t.holderOn(fresh, h.Why, service.Spec, true).RunsAs(h)))
 		}
 	}
-	t.releaseBoot(n, t.index, "the machine booted anew")
+	t.releaseBoot(n, t.index, message.Sentence("the machine booted anew"))
 	return fresh
 }
 
@@ -265,7 +265,7 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 
 // releaseBoot takes a dead boot of a machine out of every service's holders.
 // The caller has the proof (law L1b, L1c).
-func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof string) {
+func (t *transaction) releaseBoot(n cluster.Member, cause uint64, proof message.Text) {
 	gone := cluster.OnBoot(n)
 	for _, uuid := range t.Tombstones.Keys() {
 		if grave, _ := t.Tombstones.Get(uuid); grave.HeldWhere(gone) {
@@ -303,8 +303,8 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	case c.Address == "":
 		return rules.Refusef("the address of %s is empty", c.Node)
 	}
-	if why := cluster.UnfitAddress(c.Node, c.Address); why != "" {
-		return rules.Refusef("%s", why)
+	if why := cluster.UnfitAddress(c.Node, c.Address); !why.IsZero() {
+		return rules.Refuse(why)
 	}
 	for _, other := range t.Nodes.Rows() {
 		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {

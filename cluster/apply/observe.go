@@ -250,7 +250,7 @@ func (t *transaction) settleUninitialized(service cluster.Service) {
 func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluster.Holder, o resources.Observation) {
 	belonged := service.Owner == n.Name && service.Intent == nil
 	if !belonged {
-		t.holderGone(service, h, t.index, o.Evidence)
+		t.holderGone(service, h, t.index, message.Words(o.Evidence))
 		return
 	}
 	service = service.WithoutHolder(cluster.OnBoot(n))
@@ -296,7 +296,7 @@ func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, 
 		service = t.askReachable(service, n.Name, h)
 	}
 	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose,
-		By: service.Wish.By}, o.Evidence)
+		By: service.Wish.By}, message.Words(o.Evidence))
 	return true
 }
 

@@ -1,10 +1,8 @@
 package apply
 
 import (
-	"fmt"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
@@ -16,9 +14,9 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
-		return rules.Refusef("what is said about the hypervisor of %s is from an older incarnation", c.Node)
+		return rules.Refuse(message.HypervisorOutdated.With(c.Node))
 	case c.Why.Len() > cluster.MostHypervisorWords:
-		return rules.Refusef("%s says too much about its hypervisor", c.Node)
+		return rules.Refuse(message.HypervisorTooLong.With(c.Node))
 	case n.Hung == c.Why:
 		return rules.Accepted // told twice
 	}
@@ -27,20 +25,19 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	t.Nodes.Set(c.Node, n)
 	switch {
 	case c.Why.IsZero():
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.Sentence("its hypervisor answers again")})
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.HypervisorBack.With()})
 	case before.IsZero():
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
-			Why: message.Sentence("its hypervisor does not answer, so it is given no VM: " + c.Why.String())})
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.HypervisorHung.With(c.Why)})
 	}
 	return rules.Accepted
 }
 
 func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	if _, declared := t.Document.Devices[c.Device]; !declared {
-		return rules.Refusef("there is no fence device %s", c.Device)
+		return rules.Refuse(message.CheckDeviceUnknown.With(c.Device))
 	}
 	if !t.Nodes.Has(c.By) {
-		return rules.Refusef("there is no node %s", c.By)
+		return rules.Refuse(message.CheckNodeUnknown.With(c.By))
 	}
 	before := t.ReachOf(c.Device)
 	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem,
@@ -49,11 +46,10 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	t.Checks.Set(c.Device, bestCheck(t.livingReach(c.Device)))
 	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {
 		t.OldLogins.Delete(c.Device)
-		t.tell(cluster.Event{Node: c.By, Subject: c.Device,
-			Why: message.Sentence("fence device " + c.Device + " takes its new login; the old one is forgotten")})
+		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: message.DeviceLoginChanged.With(c.Device)})
 	}
-	if why := reachNews(c, before, t.ReachOf(c.Device)); why != "" {
-		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: message.Sentence(why)})
+	if why := reachNews(c, before, t.ReachOf(c.Device)); !why.IsZero() {
+		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: why})
 	}
 	return rules.Accepted
 }
@@ -87,18 +83,17 @@ func bestCheck(answers []cluster.Reach) cluster.DeviceCheck {
 
 // reachNews is what the timeline tells of a changed answer. A dead BMC fails
 // for everybody, and is worth two lines, not one for each node.
-func reachNews(c cluster.CheckFrom, before, after []cluster.Reach) string {
+func reachNews(c cluster.CheckFrom, before, after []cluster.Reach) message.Text {
 	was, is := failing(before), failing(after)
 	switch {
 	case len(is) == len(after) && len(after) > 1 && len(was) < len(before):
-		return fmt.Sprintf("fence device %s cannot be used from any of %s: %s", c.Device, strings.Join(is, ", "),
-			c.Check.Problem)
+		return message.DeviceDead.With(c.Device, is, c.Check.Problem)
 	case len(is) > 0 && len(was) == 0:
-		return fmt.Sprintf("fence device %s cannot be used from %s: %s", c.Device, c.By, c.Check.Problem)
+		return message.DeviceUnusable.With(c.Device, c.By, c.Check.Problem)
 	case len(is) == 0 && len(was) > 0:
-		return fmt.Sprintf("fence device %s answers again to every node that asks it", c.Device)
+		return message.DeviceBack.With(c.Device)
 	}
-	return ""
+	return message.Text{}
 }
 
 func failing(answers []cluster.Reach) []string {
@@ -153,23 +148,23 @@ func (t *transaction) applyNodeVolume(c cluster.NodeVolume) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known || n.Incarnation != c.Incarnation:
-		return rules.Refusef("what is said about the volume of %s is from an older incarnation", c.Node)
+		return rules.Refuse(message.VolumeOutdated.With(c.Node))
 	case c.Volume.Why.Len() > MostVolumeWords:
-		return rules.Refusef("%s says too much about its volume", c.Node)
+		return rules.Refuse(message.VolumeTooLong.With(c.Node))
 	case n.LastVolume() == c.Volume:
 		return rules.Accepted // told twice
 	}
 	before := n.LastVolume()
 	n.Volume = nil
-	why := "its data volume is well again"
+	why := message.VolumeBack.With()
 	if !c.Volume.None() {
 		volume := c.Volume
 		n.Volume = &volume
-		why = volume.Words().String()
+		why = volume.Words()
 	}
 	t.Nodes.Set(c.Node, n)
 	if before.Failing != c.Volume.Failing || before.None() != c.Volume.None() {
-		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.Sentence(why)})
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: why})
 	}
 	return rules.Accepted
 }

@@ -115,11 +115,12 @@ func (t *transaction) stopped(c cluster.Done, service cluster.Service, n cluster
 		t.finish(service, cluster.CodeAborted, service.Reason)
 		return
 	}
-	t.stopProven(service.WithoutHolder(cluster.OnBoot(n)), n, intent, c.Result.Why)
+	t.stopProven(service.WithoutHolder(cluster.OnBoot(n)), n, intent, message.Words(c.Result.Why))
 }
 
 // stopProven goes on after a stop whose end is known.
-func (t *transaction) stopProven(service cluster.Service, n cluster.Member, intent cluster.Intent, proof string) {
+func (t *transaction) stopProven(service cluster.Service, n cluster.Member, intent cluster.Intent,
+	proof message.Text) {
 	if service.Owner == n.Name {
 		service.Owner, service.LastOwner = "", n.Name
 	}
@@ -127,7 +128,7 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 		return // somebody moved it by hand while it was being stopped
 	}
 	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
-		Why: message.Sentence(words.OrElse(proof, "it is proven to have stopped"))}
+		Why: proof.OrElse(message.Sentence("it is proven to have stopped"))}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))
 		return

@@ -97,7 +97,7 @@ func (t *transaction) forgetStarts(node string) {
 }
 
 // holderGone lets a holder go on proof and moves the service on.
-func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
+func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof message.Text) {
 	service = service.WithoutHolder(func(other cluster.Holder) bool {
 		return other.Machine == h.Machine &&
 			other.Boot == h.Boot
@@ -115,7 +115,7 @@ func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, caus
 		if !intent.Settling || intent.SourceSeen == 0 || h.Node == intent.Node {
 			why := h.Node + " is out of the migration"
 			t.tell(cluster.Event{Node: h.Node, Subject: service.Spec.Name, Cause: cause,
-				Why: message.Sentence(words.Sentence(why+", what is left at the other end is looked at", proof))})
+				Why: message.Sentence(words.Sentence(why+", what is left at the other end is looked at", proof.String()))})
 			service = t.askBothEnds(service, message.Sentence(why))
 		}
 		t.settleMigration(service)
@@ -135,7 +135,7 @@ func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, caus
 }
 
 // afterRelease finds the state of a service that one holder less may run.
-func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, cause uint64, proof string) {
+func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, cause uint64, proof message.Text) {
 	switch {
 	case t.adoptLast(service):
 		return
@@ -147,14 +147,14 @@ func (t *transaction) afterRelease(service cluster.Service, h cluster.Holder, ca
 		t.Services.Set(service.Spec.Name, service)
 		if h.Condition != "" {
 			t.setService(service, service.State, cluster.Event{Node: h.Node, Cause: cause,
-				Why: message.Sentence(words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s%s", h.Node, service.Owner, ran), proof))})
+				Why: message.Sentence(words.Sentence(fmt.Sprintf("the copy on %s is gone, it belongs to %s%s", h.Node, service.Owner, ran), proof.String()))})
 		}
 		return
 	case len(service.Holders) > 0 && (service.State == resources.Recovering || service.State == resources.Failed):
 		t.Services.Set(service.Spec.Name, service)
 		return
 	}
-	e := cluster.Event{Node: h.Node, Cause: cause, Why: message.Sentence(words.Sentence("no longer running on "+h.Node, proof))}
+	e := cluster.Event{Node: h.Node, Cause: cause, Why: message.Sentence(words.Sentence("no longer running on "+h.Node, proof.String()))}
 	if service.Enabled {
 		if service.State != resources.Stopped {
 			t.setService(service, resources.Recovering, e)

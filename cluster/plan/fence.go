@@ -14,8 +14,8 @@ import (
 // that it is not.
 func planDisarmed(w *rules.World, v cluster.View, d *Decision) {
 	switch why := w.DisarmedWhy(rules.Estimate(v, w)); {
-	case why != "":
-		d.wait(w.Cluster(), message.Sentence(why+"; nothing is shot"), message.Sentence("`clusterd fence arm` ends that"))
+	case !why.IsZero():
+		d.wait(w.Cluster(), message.Sentence(why.String()+"; nothing is shot"), message.Sentence("`clusterd fence arm` ends that"))
 	case w.Disarmed() != nil:
 		d.propose(cluster.Arm{Expired: true})
 	}
@@ -68,7 +68,7 @@ func planEmptying(w *rules.World, v cluster.View, n cluster.Member, late bool, d
 		end(false, "%s is %s now", run.Node, n.State)
 	default:
 		if fencers := fencersOf(w, v, run.Node); len(fencers) > 0 && w.Fences.Len() == 0 &&
-			w.DisarmedWhy(rules.Estimate(v, w)) == "" {
+			w.DisarmedWhy(rules.Estimate(v, w)).IsZero() {
 			d.propose(cluster.BeginFence{Node: run.Node, Boot: n.Boot, Fencer: fencers[0], Why: message.Sentence("a drill"), By: run.By,
 				Override: true, Drill: true, Level: run.Level})
 			return

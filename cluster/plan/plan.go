@@ -252,8 +252,8 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 			message.Sentence("boot it, or make sure that it is off and say so with `clusterd fence confirm "+n.Name+"`"))
 		return
 	}
-	if why := world.DisarmedWhy(rules.Estimate(v, world)); why != "" {
-		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced: "+why),
+	if why := world.DisarmedWhy(rules.Estimate(v, world)); !why.IsZero() {
+		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced: "+why.String()),
 			message.Sentence("`clusterd fence arm` ends that; if you know that its machine is off: `clusterd fence confirm "+n.Name+"`"))
 		return
 	}
@@ -262,8 +262,8 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 		d.wait(n.Name, message.Sentence(fmt.Sprintf("%s is lost and is fenced after the delay of %s that its device has", n.Name, wait)), message.Text{})
 		return
 	}
-	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); brake != "" {
-		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced yet: "+brake),
+	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); !brake.IsZero() {
+		d.wait(n.Name, message.Sentence(n.Name+" is lost and not fenced yet: "+brake.String()),
 			message.Sentence("`clusterd fence node "+n.Name+" --off` overrides the brake"))
 		return
 	}
@@ -303,8 +303,8 @@ func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision
 			message.Sentence("make sure that it is off, then: `clusterd fence confirm "+open.Node+"`"))
 		return
 	}
-	if why := w.DisarmedWhy(rules.Estimate(v, w)); why != "" {
-		d.wait(open.Node, message.Sentence("no further attempt to fence "+open.Node+" is made: "+why), message.Sentence("`clusterd fence arm` ends that"))
+	if why := w.DisarmedWhy(rules.Estimate(v, w)); !why.IsZero() {
+		d.wait(open.Node, message.Sentence("no further attempt to fence "+open.Node+" is made: "+why.String()), message.Sentence("`clusterd fence arm` ends that"))
 		return
 	}
 	step, more := fence.NextOf(w.Attempts(open.Node), fencers, open.Tried)

@@ -100,11 +100,11 @@ func (p *planner) shootFor(service cluster.Service, node string, why message.Tex
 	if !p.usable(node) {
 		return message.Sentence("no fence level of it is known to work")
 	}
-	if held := p.DisarmedWhy(p.clock()); held != "" {
-		return message.Sentence(held)
+	if held := p.DisarmedWhy(p.clock()); !held.IsZero() {
+		return held
 	}
-	if held := p.Brake(rules.Estimate(p.view, &p.World), p.decision.Shots()...); held != "" {
-		return message.Sentence(held)
+	if held := p.Brake(rules.Estimate(p.view, &p.World), p.decision.Shots()...); !held.IsZero() {
+		return held
 	}
 	fencers := fencersOf(&p.World, p.view, node)
 	if len(fencers) == 0 {

@@ -161,7 +161,7 @@ func planCut(w *rules.World, v cluster.View, n cluster.Member, d *Decision) {
 	proof := fence.Proven{Effect: fence.ByStorage, Waited: v.Waited[n.Name].For}
 	for _, service := range w.Others("", "") {
 		if h, held := service.Holder(n.Name); held && cluster.OnBoot(n)(h) {
-			if why := w.KeptFrom(n, service.Spec, h, proof); why != "" {
+			if why := w.KeptFrom(n, service.Spec, h, proof); !why.IsZero() {
 				d.wait(service.Spec.Name, message.Sentence(fmt.Sprintf("%s keeps it although it is cut off: %s", n.Name, why)),
 					message.Sentence("make sure that "+n.Name+" is off, then: `clusterd fence confirm "+n.Name+"`"))
 			}

@@ -150,8 +150,8 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 		return RefuseAsf(cluster.CodeTemporary, "%s is %s on %s; only a running VM migrates", c.Service, h.Condition,
 			service.Owner)
 	}
-	if why := w.turnsKey(service.Owner, c.Node); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why)}
+	if why := w.turnsKey(service.Owner, c.Node); !why.IsZero() {
+		return RefuseAs(cluster.CodeTemporary, why)
 	}
 	return Accepted
 }

@@ -225,8 +225,8 @@ func migrateRefused(c cluster.Begin, w *World, service cluster.Service, n cluste
 		return RefuseAsf(cluster.CodeTemporary, "%s is not known to run on %s alone (it may be on %s)", c.Service, n.Name,
 			cluster.HolderNames(service))
 	}
-	if why := w.turnsKey(n.Name, target.Name); why != "" {
-		return Refusal{Code: cluster.CodeTemporary, Why: message.Sentence(why)}
+	if why := w.turnsKey(n.Name, target.Name); !why.IsZero() {
+		return RefuseAs(cluster.CodeTemporary, why)
 	}
 	// Nobody is asked about its disks: it brings along those that it has, and who else may
 	// write to one does so already. To stop it instead would only add an outage to that.

@@ -1,30 +1,24 @@
 package rules
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Brake says why one more shot is too many (law L8). Whatever the numbers are,
 // half of the nodes or more are never shot: so many that fall silent at once
 // are more likely to be cut off than dead. The shots in more are not in the State
 // yet. Apply judges with the entry's time, Plan with its View's estimate.
-func (w *World) Brake(at time.Time, more ...string) string {
+func (w *World) Brake(at time.Time, more ...string) message.Text {
 	limits := w.Document.Fencing.WithDefaults()
 	if busy := append(w.underWay(), more...); len(busy) >= limits.AtOnce {
-		atOnce := "one node"
-		if limits.AtOnce > 1 {
-			atOnce = words.Counted(limits.AtOnce, "node")
+		if len(busy) == 1 {
+			return message.BrakeOneAtOnce.With(busy[0])
 		}
-		are := "is"
-		if len(busy) > 1 {
-			are = "are"
-		}
-		return fmt.Sprintf("%s %s being fenced, %s at a time", words.Joined(busy), are, atOnce)
+		return message.BrakeSomeAtOnce.With(busy, limits.AtOnce)
 	}
 	down := 1 + len(more)
 	for _, name := range w.Nodes.Keys() {
@@ -35,10 +29,9 @@ func (w *World) Brake(at time.Time, more ...string) string {
 	}
 	// The two-node rule is the exception: where one of two may go on alone, the one
 	// that has a quorum may shoot the other.
-	exception := down == 1 && w.TwoNodeRule() == ""
+	exception := down == 1 && w.TwoNodeRule().IsZero()
 	if 2*down >= w.Nodes.Len() && !exception {
-		return fmt.Sprintf("one more shot would make %d of %d nodes; half of them or more are never shot "+
-			"without an operator", down, w.Nodes.Len())
+		return message.BrakeHalfOfNodes.With(down, w.Nodes.Len())
 	}
 	recent := len(more)
 	for _, shot := range w.Shots() {
@@ -47,9 +40,9 @@ func (w *World) Brake(at time.Time, more ...string) string {
 		}
 	}
 	if recent >= limits.Shots {
-		return fmt.Sprintf("%d shots in the last %s, the limit without an operator", recent, limits.Window)
+		return message.BrakeTooManyShots.With(recent, limits.Window)
 	}
-	return ""
+	return message.Text{}
 }
 
 // underWay are the shots that hold up another one. A shot of which an attempt
@@ -93,11 +86,11 @@ func (w *World) ShotDelay(node string) time.Duration {
 	return fence.DelayOf(w.DevicesOf(node, 0))
 }
 
-// DisarmedWhy says why nothing is shot now; "" when it is. A time that is over
+// DisarmedWhy says why nothing is shot now; nothing when it is. A time that is over
 // counts as over also before somebody said so in the log.
-func (w *World) DisarmedWhy(at time.Time) string {
+func (w *World) DisarmedWhy(at time.Time) message.Text {
 	if w.Disarmed() == nil || !at.Before(w.Disarmed().Until) {
-		return ""
+		return message.Text{}
 	}
-	return w.Disarmed().String()
+	return w.Disarmed().Says()
 }

@@ -13,7 +13,8 @@ import (
 // was drilled last. Whether it may begin is for Apply to say.
 func DueDrill(s *cluster.State, now time.Time) (cluster.BeginDrill, bool) {
 	plan := s.Document.Fencing.Drills
-	if plan.Every == 0 || s.Drill != nil || Of(s).DisarmedWhy(now) != "" || !plan.Within(now) || s.UnfitForDrill() != "" {
+	if plan.Every == 0 || s.Drill != nil || !Of(s).DisarmedWhy(now).IsZero() || !plan.Within(now) ||
+		!s.UnfitForDrill().IsZero() {
 		return cluster.BeginDrill{}, false
 	}
 	var due cluster.BeginDrill

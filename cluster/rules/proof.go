@@ -1,12 +1,12 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -78,50 +78,52 @@ func MayHitNewBoot(s *cluster.State, open cluster.Fence) bool {
 }
 
 // Weighed takes a result for what it is worth by law L3: Confirmed is Unknown
-// where the State does not bear it out.
-func Weighed(s *cluster.State, n cluster.Member, open cluster.Fence, r fence.Result) fence.Result {
+// where the State does not bear it out, and doubt says why.
+func Weighed(s *cluster.State, n cluster.Member, open cluster.Fence, r fence.Result) (
+	weighed fence.Result, doubt message.Text) {
 	if r.Outcome != fence.Confirmed {
-		return r
+		return r, message.Text{}
 	}
-	if why := unproven(s, n, open, r.Proven); why != "" {
+	if doubt = unproven(s, n, open, r.Proven); !doubt.IsZero() {
 		r.Outcome = fence.Unknown
-		r.Evidence = append(r.Evidence[:len(r.Evidence):len(r.Evidence)], why)
 	}
-	return r
+	return r, doubt
 }
 
-func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Proven) string {
+func unproven(s *cluster.State, n cluster.Member, open cluster.Fence, p fence.Proven) message.Text {
 	devices := Of(s).DevicesOf(open.Node, open.Level)
 	if len(devices) == 0 && p.IsZero() {
-		return "" // the level was taken out of the document meanwhile; it was one of power
+		return message.Text{} // the level was taken out of the document meanwhile; it was one of power
 	}
 	if effect := fence.EffectOf(devices); effect != p.By() {
-		return fmt.Sprintf("level %d proves by %s now, and the result is one by %s", open.Level+1,
-			words.OrElse(string(effect), "nothing"), p.By())
+		if effect == "" {
+			return message.ProofByNoEffect.With(open.Level+1, p.By())
+		}
+		return message.ProofByOtherEffect.With(open.Level+1, effect, p.By())
 	}
 	guard := n.GuardOf(open.Boot)
 	for _, device := range devices {
-		if why := s.Mistakable(open, device); device.Effect() == fence.ByPower && why != "" {
+		if why := s.Mistakable(open, device); device.Effect() == fence.ByPower && !why.IsZero() {
 			return why
 		}
-		if why := unprovenBy(device, open, guard, p); why != "" {
+		if why := unprovenBy(device, open, guard, p); !why.IsZero() {
 			return why
 		}
 	}
-	return ""
+	return message.Text{}
 }
 
-// KeptFrom says why a boot that was cut off keeps a service all the same; "" if
+// KeptFrom says why a boot that was cut off keeps a service all the same; nothing if
 // it does not. What counts is what was started there, not what is written now.
-func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder, p fence.Proven) string {
+func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder, p fence.Proven) message.Text {
 	if !spec.Traits().DisksOnly {
-		return "it is no VM, and what it does besides writing to disks goes on"
+		return message.KeptNoVM.With()
 	}
 	if n.Cut == nil {
-		return "it is not cut off"
+		return message.KeptNotCut.With()
 	}
 	if h.Ask && h.Condition == "" && !h.Creating {
-		return "nobody knows what was started there, and with which disks"
+		return message.KeptDisksUnknown.With()
 	}
 	guard, writable := n.GuardOf(h.Boot), 0
 	for _, disk := range h.Disks {
@@ -129,10 +131,9 @@ func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder
 		case disk.ReadOnly:
 			continue
 		case !fence.LiesOn(disk.Identity, n.Cut.Disks):
-			return disk.Identity + " is not among the disks that it was cut off from"
+			return message.KeptOtherDisk.With(disk.Identity)
 		case !fence.LiesOn(disk.Identity, guard.Keys):
-			return n.Name + " never said that its key for " + disk.Identity + " was registered, so a registration may " +
-				"still be on its way"
+			return message.KeptKeyUnknown.With(n.Name, disk.Identity)
 		}
 		writable++
 	}
@@ -140,12 +141,11 @@ func (w *World) KeptFrom(n cluster.Member, spec resources.Spec, h cluster.Holder
 	waited := guarded && p.Waited >= limit
 	switch {
 	case writable == 0:
-		return "nothing is known of disks that it writes to"
+		return message.KeptNoDisk.With()
 	case !waited && !spec.StorageOnly:
-		return "it may go on running without its disks: neither was a watchdog waited out, nor does the service allow " +
-			"storage_only"
+		return message.KeptMayGoOn.With()
 	}
-	return ""
+	return message.Text{}
 }
 
 // cutBy reports whether a node is cut off already from all that a level of storage
@@ -165,56 +165,54 @@ func (w *World) cutBy(node string, level int) bool {
 }
 
 // LeftBehind says why a service would stay where it is if its node were lost,
-// although the node can be cut off from its storage; "" where another level
+// although the node can be cut off from its storage; nothing where another level
 // proves more, or where storage releases it.
-func LeftBehind(s *cluster.State, service cluster.Service) string {
+func LeftBehind(s *cluster.State, service cluster.Service) message.Text {
 	n, known := s.Nodes.Get(service.Owner)
 	h, held := service.Holder(service.Owner)
 	if !known || !held {
-		return ""
+		return message.Text{}
 	}
 	cut := cluster.Cut{Boot: n.Boot}
 	for level := range s.Document.Nodes[n.Name].Fence {
 		devices := Of(s).DevicesOf(n.Name, level)
 		if fence.EffectOf(devices) != fence.ByStorage {
-			return ""
+			return message.Text{}
 		}
 		for _, device := range devices {
 			cut.Disks = words.Union(cut.Disks, device.Disks())
 		}
 	}
 	if len(cut.Disks) == 0 {
-		return ""
+		return message.Text{}
 	}
 	n.Cut = &cut
-	if why := Of(s).KeptFrom(n, service.Spec, h, fence.Proven{Effect: fence.ByStorage}); why != "" {
-		return fmt.Sprintf("%s can be cut off from its storage alone, and then keeps %s: %s", n.Name, service.Spec.Name, why)
+	if why := Of(s).KeptFrom(n, service.Spec, h, fence.Proven{Effect: fence.ByStorage}); !why.IsZero() {
+		return message.StorageCutKeeps.With(n.Name, service.Spec.Name, why)
 	}
-	return ""
+	return message.Text{}
 }
 
 // unprovenBy holds one device's part of a proof against what is known of the
 // boot.
-func unprovenBy(device fence.Device, open cluster.Fence, guard fence.Guard, p fence.Proven) string {
+func unprovenBy(device fence.Device, open cluster.Fence, guard fence.Guard, p fence.Proven) message.Text {
 	switch device.Effect() {
 	case fence.ByWatchdog:
 		limit, guarded := guard.WaitOut()
 		if !guarded {
-			return fmt.Sprintf("boot %.8s of %s is not known to have armed a watchdog that ends with its lease", open.Boot,
-				open.Node)
+			return message.ProofWatchdogUnknown.With(words.ShortID(open.Boot), open.Node)
 		}
 		if p.Waited < limit {
-			return fmt.Sprintf("%s was waited out for %s, its lease and watchdog take %s", open.Node, p.Waited, limit)
+			return message.ProofWaitTooShort.With(open.Node, p.Waited, limit)
 		}
 	case fence.ByPill:
 		if guard.Timeout == 0 || !words.ContainsAll(guard.Pills, device.Disks()) {
-			return fmt.Sprintf("boot %.8s of %s is not known to watch the disks of %s for messages", open.Boot, open.Node,
-				device.Name)
+			return message.ProofPillUnread.With(words.ShortID(open.Boot), open.Node, device.Name)
 		}
 	case fence.ByStorage:
 		if !words.ContainsAll(p.Disks, device.Disks()) {
-			return fmt.Sprintf("%s was not cut off from every disk of %s", open.Node, device.Name)
+			return message.ProofDiskNotCut.With(open.Node, device.Name)
 		}
 	}
-	return ""
+	return message.Text{}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -134,7 +135,7 @@ func operandName(c *urfave.Context) string {
 // member knows what that has.
 func maskedSecrets(d cluster.Document) int {
 	masked := 0
-	d.EachSecret(func(_, secret string) {
+	d.EachSecret(func(_ message.Text, secret string) {
 		if secret == config.Mask {
 			masked++
 		}

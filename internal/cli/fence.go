@@ -137,8 +137,8 @@ func fenceNode(status api.FenceStatus, n api.FenceNode, names, drivers, width in
 		text := fmt.Sprintf("for %s, because %s; %d attempts so far", age(status.At, o.At), o.Why, o.TriedTotal)
 		if o.Fencer != "" {
 			text += fmt.Sprintf("; %s is at level %d", o.Fencer, o.Level+1)
-		} else if o.LastWhy != "" {
-			text += "; the last one: " + o.LastWhy
+		} else if !o.LastWhy.IsZero() {
+			text += "; the last one: " + o.LastWhy.String()
 		}
 		line("fencing:", text)
 	}
@@ -235,8 +235,8 @@ func FenceHistory(history api.FenceHistory, width int) string {
 			out.WriteString(Wrap(clean(fmt.Sprintf("%s, attempt %d, by %s", what, r.Attempts, firstOf(r.Fencer, "nobody"))),
 				"    how: ", "         ", width))
 		}
-		if r.Evidence != "" {
-			out.WriteString(Wrap(clean(r.Evidence), "    evidence: ", "         ", width))
+		if !r.Evidence.IsZero() {
+			out.WriteString(Wrap(clean(r.Evidence.String()), "    evidence: ", "         ", width))
 		}
 	}
 	return out.String()

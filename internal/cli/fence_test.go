@@ -16,7 +16,7 @@ func fences() api.FenceStatus {
 	record := cluster.FenceRecord{Node: "node1", Boot: "b", Index: 40, At: at("09:00:00.000"), Ended: at("09:00:04.312"),
 		Why: message.Sentence("a drill"), By: "schedule", Drill: true,
 		Ending: cluster.EndedConfirmed, Fencer: "node2", Devices: []string{"bmc1"}, Attempts: 1,
-		Evidence: "bmc1: off command accepted; off read twice, 301 ms apart"}
+		Evidence: message.Words("bmc1: off command accepted; off read twice, 301 ms apart")}
 	return api.FenceStatus{
 		At: at("10:15:30.000"),
 		Disarmed: &cluster.Disarmed{Since: at("10:10:00.000"), Until: at("10:40:00.000"), By: "root",
@@ -37,7 +37,7 @@ func fences() api.FenceStatus {
 				{Name: "bmc2", Driver: "redfish", Address: "10.0.1.102", Power: "unknown", Problem: "the login is refused",
 					Checks: []api.FenceCheck{{By: "node1", Problem: "the login is refused", Asked: at("10:15:29.000")}}}},
 				Open: &cluster.Fence{Node: "node2", At: at("10:14:00.000"), Why: message.Sentence("silent for 1s to everybody"), TriedTotal: 3,
-					LastWhy: "bmc2: the login is refused"}},
+					LastWhy: message.Words("bmc2: the login is refused")}},
 			{Node: "node3", State: "online", Unprotected: "no fence device is configured for node3",
 				Devices: []api.FenceDevice{}},
 		},
@@ -66,7 +66,7 @@ func TestFenceHistory(t *testing.T) {
 		Why:   message.Sentence("silent for 1s to everybody (node1: kernel silent, daemon silent; node3: kernel silent, daemon silent)"),
 		By:    "", Ending: cluster.EndedByWord,
 		Fencer: "node3", Level: 1, Devices: []string{"pdu2a", "pdu2b"}, Attempts: 12,
-		Evidence: "answered for by root: I pulled its plug",
+		Evidence: message.FenceConfirmedByHand.With("root", "I pulled its plug"),
 		Tried:    []fence.Attempt{{Fencer: "node3", Level: 1, Outcome: fence.Unknown}}}}
 	golden(t, "fence-history.txt", FenceHistory(api.FenceHistory{Records: records}, 80))
 	if text := FenceHistory(api.FenceHistory{}, 80); text != "No node has been fenced.\n" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -57,7 +58,7 @@ func Seal(parsed Parsed, seal func(secret string) string) (Parsed, error) {
 // unsealed is the second look: what the text's walk and the document's should have found.
 func unsealed(document cluster.Document) error {
 	var err error
-	document.EachSecret(func(where, secret string) {
+	document.EachSecret(func(where message.Text, secret string) {
 		if !fence.IsReference(secret) && err == nil {
 			err = fmt.Errorf("%s cannot be sealed", where)
 		}

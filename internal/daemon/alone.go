@@ -132,9 +132,10 @@ func (s *solitude) step(ctx context.Context) error {
 	s.askPower(ctx, a)
 	act, why := cluster.Alone(*s.warrant, nil, a)
 	if act == cluster.AloneWrite && !s.known {
-		act, why = cluster.AloneWait, "it is not known since when the two are apart, so not whose turn it is"
+		act = cluster.AloneWait
+		why = message.Sentence("it is not known since when the two are apart, so not whose turn it is")
 	}
-	s.tell(why)
+	s.tell(why.String())
 	if act != cluster.AloneWrite {
 		return nil
 	}
@@ -170,7 +171,7 @@ func (s *solitude) inTouch() error {
 	s.mu.Unlock()
 	root := d.replica.Root()
 	warrant, why := rules.WarrantFor(root, d.aloneStanding(root))
-	if why != "" {
+	if !why.IsZero() {
 		if s.warrant == nil {
 			return nil
 		}
@@ -227,13 +228,13 @@ func (s *solitude) apartFor() time.Duration {
 
 // writeDown is the point from which the other is not spared: the log is shut, so
 // that nothing more can be agreed with it, and the decision is on disk.
-func (s *solitude) writeDown(why string, silence time.Duration) error {
+func (s *solitude) writeDown(why message.Text, silence time.Duration) error {
 	d := s.daemon
 	d.logger.Warn("this node goes on alone: it fences the other one first", "node", d.name, "without",
 		s.warrant.Peer.Node, "why", why)
 	_ = d.log.Close() // its errors are those of a log that is given up
 	now := time.Now()
-	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: message.Sentence(why), At: now,
+	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now,
 		LastHeard: now.Add(-silence)}
 	if err := d.options.Folder.Write(membership.PartingFile, parting); err != nil {
 		d.end(ErrAgain) // with the log open again, as if nothing had been
@@ -259,7 +260,7 @@ func (s *solitude) goOn(ctx context.Context) error {
 	a := s.apart()
 	s.askPower(ctx, a)
 	act, why := cluster.Alone(s.parting.Warrant, s.parting, a)
-	s.tell(why)
+	s.tell(why.String())
 	switch act {
 	case cluster.AloneShoot:
 		s.shoot(ctx, a)

@@ -168,7 +168,8 @@ func authorityText(root *cluster.State) string {
 		return "The authority is not being rotated."
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s%s.\n", strings.ToUpper(root.AuthorityWaits()[:1]), root.AuthorityWaits()[1:])
+	waits := root.AuthorityWaits().String()
+	fmt.Fprintf(&out, "%s%s.\n", strings.ToUpper(waits[:1]), waits[1:])
 	for _, name := range root.Nodes.Keys() {
 		word := "does not say yet that it believes the new one"
 		switch {

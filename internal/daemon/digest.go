@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -90,9 +91,9 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, leader string
 		return false
 	}
 	if mine != answer.State {
-		d.loseLog(fmt.Sprintf("the State of %s at index %d is not that of the leader %s (digests %.12s and %.12s): "+
-			"one of them applied what was not agreed, so look at both logs before you trust either", d.name, root.Index,
-			leader, mine, answer.State))
+		d.loseLog(message.Sentence(fmt.Sprintf("the State of %s at index %d is not that of the leader %s (digests %.12s "+
+			"and %.12s): one of them applied what was not agreed, so look at both logs before you trust either", d.name,
+			root.Index, leader, mine, answer.State)))
 	}
 	return true
 }

@@ -68,8 +68,8 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	} else {
 		findings = append(findings, finding("quorum", "ok", "the leader is "+role.leader, ""))
 	}
-	if why := rules.TwoNodeIdle(root); why != "" {
-		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why,
+	if why := rules.TwoNodeIdle(root); !why.IsZero() {
+		findings = append(findings, finding("two nodes", "warning", "the document's two_node has no effect: "+why.String(),
 			"take it out of the document, or give what it needs"))
 	}
 	if h := d.log.Health(); h.Writable && h.Low != "" {

@@ -28,14 +28,14 @@ func (d *Daemon) joinOf(root *cluster.State, asked api.JoinRequest, token cluste
 	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint,
 		Key:          request.Public,
 		HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
-	if why := command.Unfit(); why != "" {
+	if why := command.Unfit(); !why.IsZero() {
 		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "%s", why)
 	}
 	if err := reachable(asked.Address); err != nil {
 		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "node %s cannot be reached under its "+
 			"address: %v", asked.Node, err)
 	}
-	if why := rules.MayJoin(root, command, token.Replace); why != "" {
+	if why := rules.MayJoin(root, command, token.Replace); !why.IsZero() {
 		return cluster.Join{}, refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	if _, err := d.signJoin(root, asked); err != nil {

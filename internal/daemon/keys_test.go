@@ -34,7 +34,7 @@ func (s *site) keysAgree(t *testing.T, names ...string) {
 			d := s.members[name].daemon
 			root := d.replica.Root()
 			key, err := d.dataKey(root)
-			if _, signs := d.authority(root); err != nil || signs != nil || root.RekeyWanted() != "" {
+			if _, signs := d.authority(root); err != nil || signs != nil || !root.RekeyWanted().IsZero() {
 				return false
 			}
 			seen[string(key.Bytes())] = true

@@ -33,7 +33,7 @@ type heldLogs struct {
 
 // lostLog is what lostFile holds.
 type lostLog struct {
-	Why string `json:"why"`
+	Why message.Text `json:"why"`
 	// Next is the life of the log that this node asks to be let in with, and LetIn that it was.
 	Next  string `json:"next"`
 	LetIn bool   `json:"letIn,omitempty"`
@@ -82,7 +82,7 @@ func (b *logBook) of(id string) cluster.LogHeld {
 // Counts implements quorum.Memory.
 func (b *logBook) Counts(id string, said quorum.Held, behind func(uint64) iter.Seq[[]byte]) error {
 	root := b.daemon.replica.Root()
-	if why := root.MayCount(id, held(said), b.of(id), commandsOf(behind(root.Index))); why != "" {
+	if why := root.MayCount(id, held(said), b.of(id), commandsOf(behind(root.Index))); !why.IsZero() {
 		return fmt.Errorf("what %s acknowledges is not counted: %s", id, why)
 	}
 	return nil
@@ -103,7 +103,7 @@ func commandsOf(entries iter.Seq[[]byte]) iter.Seq[[]cluster.Command] {
 
 // Hears implements quorum.Memory.
 func (b *logBook) Hears(id string, said quorum.Held) error {
-	if why := held(said).MayBeHeard(b.of(id)); why != "" {
+	if why := held(said).MayBeHeard(b.of(id)); !why.IsZero() {
 		return fmt.Errorf("%s is not heard: %s", id, why)
 	}
 	return nil
@@ -115,8 +115,8 @@ func (b *logBook) Remembered(by string, known quorum.Held) {
 	if b.lost != nil || d.log == nil {
 		return
 	}
-	if why := held(d.log.Held()).MayBeHeard(held(known)); why != "" {
-		d.loseLog(fmt.Sprintf("%s (%s remembers it)", why, by))
+	if why := held(d.log.Held()).MayBeHeard(held(known)); !why.IsZero() {
+		d.loseLog(message.LogRememberedBy.With(why, by))
 	}
 }
 
@@ -195,7 +195,7 @@ func (d *Daemon) findLog() error {
 	if kept == nil {
 		kept = &heldLogs{Mine: quorum.Held{Life: found.Life}}
 	}
-	if why := held(found).Lacks(held(kept.Mine)); why != "" {
+	if why := held(found).Lacks(held(kept.Mine)); !why.IsZero() {
 		next := lostLog{Why: why, Next: quorum.NewLife()}
 		if err := folder.Write(membership.LostFile, next); err != nil {
 			return err
@@ -262,7 +262,7 @@ func (d *Daemon) withoutLog(lost lostLog) error {
 
 // loseLog ends this start of the daemon; the next one takes no part in the log. What runs here
 // runs on.
-func (d *Daemon) loseLog(why string) {
+func (d *Daemon) loseLog(why message.Text) {
 	d.logger.Error("this node stops taking part in the log", "node", d.name, "why", why)
 	if err := d.options.Folder.Write(membership.LostFile, lostLog{Why: why, Next: quorum.NewLife()}); err != nil {
 		d.fatal(fmt.Sprintf("%s, and it cannot be written down: %v", why, err))
@@ -300,7 +300,7 @@ func (d *Daemon) letBack(ctx context.Context, node string, lost lostLog) (bool, 
 	defer cancel()
 	lose := func() error {
 		before, _ := d.replica.Root().Nodes.Get(node)
-		applied, err := d.propose(ctx, cluster.LoseLog{Node: node, Log: lost.Next, Before: before.Log, Why: message.Sentence(lost.Why)})
+		applied, err := d.propose(ctx, cluster.LoseLog{Node: node, Log: lost.Next, Before: before.Log, Why: lost.Why})
 		if err != nil {
 			return err
 		}

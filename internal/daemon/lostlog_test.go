@@ -32,7 +32,7 @@ func (s *site) votersAt(leader string) []string {
 
 func (s *site) allVote() bool {
 	leader := s.leader()
-	return leader != "" && len(s.votersAt(leader)) == 3 && s.current(leader).replica.Root().MayVote("node2") == ""
+	return leader != "" && len(s.votersAt(leader)) == 3 && s.current(leader).replica.Root().MayVote("node2").IsZero()
 }
 
 func (s *site) tells(name, words string) bool {

@@ -149,7 +149,7 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 		beat, alive := heard[name]
 		if name != d.name && alive && n.Reachable() {
 			// A node without a vote gets one only when it is caught up.
-			healthy[name] = applied < beat.Applied+200 && root.MayVote(name) == ""
+			healthy[name] = applied < beat.Applied+200 && root.MayVote(name).IsZero()
 		}
 	}
 	votes := wantedVoters

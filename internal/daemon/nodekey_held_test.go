@@ -57,12 +57,12 @@ func TestANewKeyIsNotUsedUnderAMovingGuest(t *testing.T) {
 		var reply api.Reply
 		move := api.Request{ID: "move", Op: cluster.OpMigrate, Service: "vm:a", Node: "node3"}
 		go s.ask("node1", rootUser, "POST", api.PathRequests, move)
-		s.until("it moves", func() bool { return d.replica.Root().CarriesMove("node2") != "" })
+		s.until("it moves", func() bool { return !d.replica.Root().CarriesMove("node2").IsZero() })
 		s.told(t, d)
 		if err := d.takeStep(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		if root := d.replica.Root(); root.CarriesMove("node2") == "" {
+		if root := d.replica.Root(); root.CarriesMove("node2").IsZero() {
 			t.Fatal("the move was over before the node could use its key")
 		}
 		if d.store.Identity().Key.Fingerprint() != old {

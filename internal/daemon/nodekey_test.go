@@ -31,7 +31,7 @@ func (s *site) expectTurned(t *testing.T, node string, old *pki.NodeKey, before 
 	d := s.members[node].daemon
 	s.until(node+" has only its new key", func() bool {
 		_, left := d.own.get()
-		return !left && d.replica.Root().RekeyWanted() == ""
+		return !left && d.replica.Root().RekeyWanted().IsZero()
 	})
 	own := d.store.Identity().Key
 	kept, err := pki.LoadIdentity(string(d.options.Folder))

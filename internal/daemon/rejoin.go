@@ -8,6 +8,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -165,7 +166,7 @@ func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 		said = answer.Address
 		switch {
 		case answer.OtherLog != "":
-			d.loseLog(fmt.Sprintf("%s (%s says so)", answer.OtherLog, node))
+			d.loseLog(message.Sentence(fmt.Sprintf("%s (%s says so)", answer.OtherLog, node)))
 			return
 		case answer.LetIn && d.book.lost != nil:
 			d.letIn(node)

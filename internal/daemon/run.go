@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -77,7 +78,7 @@ func (d *Daemon) openLog() error {
 	options := quorum.Options{
 		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
 		Unfit:         d.replica.unfit,
-		Cut:           d.loseLog,
+		Cut:           func(why string) { d.loseLog(message.Sentence(why)) },
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: d.volumeChanged,
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -25,7 +26,7 @@ func (s *server) keys(w http.ResponseWriter, r *http.Request, who caller) error 
 	who.about("keys: %.20s", asked.Op)
 	switch asked.Op {
 	case api.RotateGossip:
-		if err := s.daemon.rekey(r.Context(), who.Name, cmp.Or(asked.Reason, "asked for")); err != nil {
+		if err := s.daemon.rekey(r.Context(), who.Name, message.Sentence(cmp.Or(asked.Reason, "asked for"))); err != nil {
 			return err
 		}
 		text := fmt.Sprintf("Success: data key %d is in force", s.daemon.replica.Root().Secrets.Epoch)
@@ -188,8 +189,8 @@ func (d *Daemon) tellKey(ctx context.Context, turn *cluster.KeyTurn) error {
 	command := cluster.TellKey{
 		Node: d.name, Since: turn.Since, Fingerprint: next.Fingerprint(), Key: next.PublicKey(),
 	}
-	if why := command.Refused(d.replica.Root()); why != "" {
-		return keyHeld("its new key cannot be told: " + why)
+	if why := command.Refused(d.replica.Root()); !why.IsZero() {
+		return keyHeld("its new key cannot be told: " + why.String())
 	}
 	return d.proposed(ctx, command)
 }
@@ -242,8 +243,8 @@ func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
 			return err
 		}
 	}
-	if why := command.Refused(d.replica.Root()); why != "" {
-		return keyHeld("its new key is not recorded yet: " + why)
+	if why := command.Refused(d.replica.Root()); !why.IsZero() {
+		return keyHeld("its new key is not recorded yet: " + why.String())
 	}
 	return d.proposed(ctx, command)
 }

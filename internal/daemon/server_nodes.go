@@ -31,7 +31,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, who caller) error
 	if asked.Replace != "" && !root.Nodes.Has(asked.Replace) {
 		return noNode(root, asked.Replace)
 	}
-	if why := rules.MayReplace(root, asked.Replace); asked.Replace != "" && why != "" {
+	if why := rules.MayReplace(root, asked.Replace); asked.Replace != "" && !why.IsZero() {
 		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	ca, err := s.daemon.authority(root)
@@ -171,7 +171,7 @@ func (s *server) dropVote(ctx context.Context, root *cluster.State, token cluste
 	if token.Replace != node || !root.Nodes.Has(node) {
 		return nil
 	}
-	if why := rules.MayReplace(root, node); why != "" {
+	if why := rules.MayReplace(root, node); !why.IsZero() {
 		return refuse(http.StatusConflict, "refused", "%s", why) // and it keeps its vote
 	}
 	for _, m := range s.daemon.log.Members() {

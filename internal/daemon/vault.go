@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
@@ -87,7 +88,7 @@ func (d *Daemon) authority(root *cluster.State) (*pki.CA, error) {
 const rekeyTries = 5
 
 // rekey brings a new data key into force: every member is given it, and nobody else.
-func (d *Daemon) rekey(ctx context.Context, by, why string) error {
+func (d *Daemon) rekey(ctx context.Context, by string, why message.Text) error {
 	var last error
 	for range rekeyTries {
 		command, err := d.newDataKey(d.replica.Root(), by, why)
@@ -105,7 +106,7 @@ func (d *Daemon) rekey(ctx context.Context, by, why string) error {
 	return last
 }
 
-func (d *Daemon) newDataKey(root *cluster.State, by, why string) (cluster.Rekey, error) {
+func (d *Daemon) newDataKey(root *cluster.State, by string, why message.Text) (cluster.Rekey, error) {
 	old, err := d.dataKey(root)
 	if err != nil {
 		return cluster.Rekey{}, err
@@ -146,7 +147,7 @@ func (d *Daemon) newDataKey(root *cluster.State, by, why string) (cluster.Rekey,
 // leader does it, so that not all do.
 func (d *Daemon) renewDataKey(ctx context.Context) {
 	why := d.replica.Root().RekeyWanted()
-	if why == "" || !d.begun.Load() {
+	if why.IsZero() || !d.begun.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -119,7 +120,7 @@ func RestoreFrom(node config.Node, path, keyPath, by string) error {
 		return err
 	}
 	state.Secrets.Epoch, state.Secrets.Sealed = epoch, sealed
-	state.Secrets.Wanted = "the cluster was restored from a backup"
+	state.Secrets.Wanted = message.Sentence("the cluster was restored from a backup")
 	if content, err = json.Marshal(state); err != nil {
 		return err
 	}

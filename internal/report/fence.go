@@ -64,8 +64,8 @@ func Distrust(root *cluster.State, node, device string, check cluster.DeviceChec
 		return "it tells the identity declared for it and not the hardware UUID of " + node +
 			", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
-	if claimed := root.Claimed(node); claimed != "" {
-		return "it tells the hardware UUID of " + node + ", but " + claimed +
+	if claimed := root.Claimed(node); !claimed.IsZero() {
+		return "it tells the hardware UUID of " + node + ", but " + claimed.String() +
 			", so its off would prove nothing before a drill: clusterd fence test " + node
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // What makes a device useless for a node has words of its own, and a drill of
@@ -68,7 +69,7 @@ func TestANodeWhoseFenceHasProvenNothingIsUnprotected(t *testing.T) {
 	if why := Unprotected(root, "node1"); why != "" {
 		t.Fatalf("it is unprotected before: %s", why)
 	}
-	root.Fences.Set("node1", cluster.Fence{Node: "node1", TriedTotal: 3, LastWhy: "the outlet did not switch"})
+	root.Fences.Set("node1", cluster.Fence{Node: "node1", TriedTotal: 3, LastWhy: message.Words("the outlet did not switch")})
 	want := "3 attempts to fence node1 have proven nothing, the last one: the outlet did not switch"
 	if why := Unprotected(root, "node1"); why != want {
 		t.Errorf("%q, want %q", why, want)

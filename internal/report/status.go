@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -57,10 +58,10 @@ func Status(root *cluster.State, f Facts) api.Status {
 
 func warnings(root *cluster.State, f Facts) []string {
 	list := append(f.Warnings[:len(f.Warnings):len(f.Warnings)], alertWarnings(root)...)
-	if waits := root.AuthorityWaits(); waits != "" {
-		list = append(list, waits)
+	if waits := root.AuthorityWaits(); !waits.IsZero() {
+		list = append(list, waits.String())
 	}
-	return append(append(list, root.KeyTurns()...), f.Knocks...)
+	return append(append(list, message.Sentences(root.KeyTurns())...), f.Knocks...)
 }
 
 func node(root *cluster.State, f Facts, name string) api.Node {
@@ -104,7 +105,7 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 		out.Target = service.Intent.Target
 	}
 	if service.Owner != "" {
-		out.Unprotected = cmp.Or(Unprotected(root, service.Owner), rules.LeftBehind(root, service))
+		out.Unprotected = cmp.Or(Unprotected(root, service.Owner), rules.LeftBehind(root, service).String())
 	}
 	if service.Intent != nil && out.Owner == "" {
 		out.Owner = service.Intent.Node

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/test/stage"
 )
 
@@ -98,7 +99,7 @@ func (v ownVolume) well(t *testing.T, ctx context.Context, after uint64) {
 	if _, err := v.f.Wait(ctx, "the data volume of "+v.node+" is well again", func(api.Status) bool {
 		events, err := v.f.Events(ctx, "node1", after)
 		return err == nil && slices.ContainsFunc(events, func(e cluster.Event) bool {
-			return e.Subject == v.node && strings.Contains(e.Why.String(), "data volume is well again")
+			return e.Subject == v.node && e.Why.Is(message.VolumeBack)
 		})
 	}); err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ var keys = []mutant{
 	{
 		name: "turned-key-opens-the-data-key", law: "L10",
 		broken: "what is sealed after a node has a new key opens with the old one",
-		edits:  []edit{{rekey, "\tt.Secrets.Wanted = node + ", "\t_ = node + "}},
+		edits:  []edit{{rekey, "\tt.Secrets.Wanted = message.", "\t_ = message."}},
 		nets:   first(tests("cluster", "^TestANodesKeyIsTurnedInSteps$")),
 	},
 	{
@@ -128,7 +128,9 @@ var keys = []mutant{
 	{
 		name: "key-used-under-a-guest", law: "L5",
 		broken: "a node uses its new key while a guest moves from it, and the forwarder that carries it ends",
-		edits:  []edit{{"cluster/keys.go", "\tcase s.CarriesMove(node) != \"\":", "\tcase s.CarriesMove(node) == \"-\":"}},
+		edits: []edit{{"cluster/keys.go",
+			"\tcase !s.CarriesMove(node).IsZero():",
+			"\tcase s.CarriesMove(node).Code() == \"-\":"}},
 		nets:   []net{simulation, tests("internal/daemon", "^TestANewKeyIsNotUsedUnderAMovingGuest$")},
 		faults: []string{"key rotated"},
 	},
@@ -136,8 +138,8 @@ var keys = []mutant{
 		name: "guest-moves-under-a-new-key", law: "L5",
 		broken: "a live migration begins from or to a node that is about to use a new key",
 		edits: []edit{{"cluster/rules/begin.go",
-			"why := w.turnsKey(n.Name, target.Name); why != \"\"",
-			"why := w.turnsKey(n.Name, target.Name); why == \"-\""}},
+			"why := w.turnsKey(n.Name, target.Name); !why.IsZero()",
+			"why := w.turnsKey(n.Name, target.Name); why.Code() == \"-\""}},
 		nets: first(tests("cluster", "^TestNoMigrationBeginsUnderATurnedKey$")),
 	},
 	{
@@ -284,16 +286,16 @@ var keys = []mutant{
 	{
 		name: "plain-secrets-in-the-log", law: "L10", broken: "a password enters every node's log as it is",
 		edits: []edit{{sealed,
-			"\t\tcase why != \"\" || kept || brought:",
-			"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"}},
+			"\t\tcase !why.IsZero() || kept || brought:",
+			"\t\tcase !why.IsZero() || kept || brought || !fence.IsReference(secret):"}},
 		nets: first(tests("cluster", "^TestNoSecretEntersTheLogAsItIs$")),
 	},
 	{
 		name: "documents-are-not-sealed", law: "L10", broken: "the daemon puts passwords into the log as they are",
 		edits: []edit{
 			{sealed,
-				"\t\tcase why != \"\" || kept || brought:",
-				"\t\tcase why != \"\" || kept || brought || !fence.IsReference(secret):"},
+				"\t\tcase !why.IsZero() || kept || brought:",
+				"\t\tcase !why.IsZero() || kept || brought || !fence.IsReference(secret):"},
 			{"internal/config/seal.go", "\treturn rewrite(text, top, edits)", "\treturn rewrite(text, top, edits[:0])"}},
 		nets: first(tests("internal/daemon", "^TestTheLogHoldsSecretsSealed$")),
 	},

@@ -133,7 +133,7 @@ var networksAlone = []mutant{
 		name: "no-way-is-off", law: "L3", broken: "a board that cannot be reached is read as: the machine has no power",
 		edits: []edit{{shot,
 			"\tif c.Result.Outcome != fence.Confirmed {\n\t\tif open.Drill",
-			"\tif c.Result.Outcome != fence.Confirmed && !strings.Contains(evidence, \"no way to\") {\n" +
+			"\tif c.Result.Outcome != fence.Confirmed && !strings.Contains(evidence.String(), \"no way to\") {\n" +
 				"\t\tif open.Drill"}}, nets: first(simulation), faults: []string{"board network cut", "board shares power"},
 	},
 	{
@@ -150,7 +150,7 @@ var networksAlone = []mutant{
 		edits: []edit{{shot,
 			"\tif open.Fencer",
 			"\tif open.By == \"root\" {\n" +
-				"\t\treturn rules.Refusef(\"an operator began it\")\n" +
+				"\t\treturn rules.Refuse(message.Words(\"an operator began it\"))\n" +
 				"\t}\n" +
 				"\tif open.Fencer"}}, nets: first(simulation), faults: []string{"fence by hand"},
 	},

@@ -21,7 +21,7 @@ var unknowns = []mutant{
 		edits: []edit{{node,
 			"\t\tt.setNodeState(n, c.State, \"\", c.Why, cluster.Phase{What: \"last heard\", At: " +
 				"n.LastHeard},",
-			"\t\tt.releaseBoot(n, t.index, \"it is silent\")\n" +
+			"\t\tt.releaseBoot(n, t.index, message.Words(\"it is silent\"))\n" +
 				"\t\tt.setNodeState(n, c.State, \"\", c.Why, cluster.Phase{What: \"last heard\", At: " +
 				"n.LastHeard},"}}, nets: first(simulation),
 	},

@@ -89,8 +89,8 @@ var alone = []mutant{
 	{
 		name: "expelled-is-let-in", law: "L4", broken: "Apply admits a node that has not set its log aside",
 		edits: []edit{{"cluster/apply/node.go",
-			"\tif why := n.BarredByGeneration(); why != \"",
-			"\tif why := n.BarredByGeneration(); why == \"never"}},
+			"\tif why := n.BarredByGeneration(); !why.IsZero()",
+			"\tif why := n.BarredByGeneration(); why.Code() == \"never\""}},
 		nets: first(tests("cluster", "^TestAnExpelledNodeIsReadmitted")),
 	},
 	{

@@ -7,8 +7,9 @@ func lostLogs() []mutant {
 		{
 			name: "emptied-log-votes", law: "L7", broken: "a voter whose log is gone votes on under its old key",
 			edits: []edit{{"cluster/log.go",
-				"\tcase h.Life == \"\":\n\t\treturn fmt",
-				"\tcase h.Life == \"\":\n\t\treturn \"\"\n\tcase h.Life == \"gone\":\n\t\treturn fmt"}},
+				"\tcase h.Life == \"\":\n\t\treturn message.LogGone",
+				"\tcase h.Life == \"\":\n\t\treturn message.Text{}\n\tcase h.Life == \"gone\":\n" +
+					"\t\treturn message.LogGone"}},
 			nets: first(simulation), faults: []string{"log lost"},
 		},
 		{
@@ -23,7 +24,7 @@ func lostLogs() []mutant {
 			broken: "a node that has begun a newer log is said to have lost it by what it asked for before that",
 			edits: []edit{{"cluster/apply/member.go",
 				"\tcase n.Log != c.Before:",
-				"\tcase n.Log != c.Before && c.Why == \"\":"}},
+				"\tcase n.Log != c.Before && c.Why.IsZero():"}},
 			nets: []net{tests("cluster", "^TestALossThatIsToldLateIsOver$")},
 		},
 		{

@@ -19,7 +19,7 @@ import (
 // document, its backups and its rules.
 func (s *story) managing() map[string]func([]string) error {
 	return map[string]func([]string) error{
-		// confirm NODE [BOOT]: an administrator answers for it that the machine is off.
+		// confirm NODE [BOOT]: an administrator confirms that the machine is off.
 		"confirm": func(words []string) error {
 			n, _ := s.world.State().Nodes.Get(words[0])
 			boot := n.Boot

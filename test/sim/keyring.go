@@ -8,6 +8,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 const (
@@ -193,9 +194,9 @@ func (d *daemon) holdKey(why string) {
 	d.after(keyHeldTries, d.stepKey)
 }
 
-func (d *daemon) proposeStep(c cluster.Command, refused string) {
-	if refused != "" {
-		d.holdKey(refused)
+func (d *daemon) proposeStep(c cluster.Command, refused message.Text) {
+	if !refused.IsZero() {
+		d.holdKey(refused.String())
 		return
 	}
 	d.host.world.propose(d, []cluster.Command{c}, func(bool, apply.Applied) {

@@ -153,7 +153,7 @@ func (h *Host) CutLog(entries uint64) {
 	if cut.LastIndex > 0 {
 		cut.LastTerm = h.world.raft.log[cut.LastIndex-1].term
 	}
-	if cut.Term = cut.LastTerm; cut.Lacks(h.log.written.mine) == "" {
+	if cut.Term = cut.LastTerm; cut.Lacks(h.log.written.mine).IsZero() {
 		return
 	}
 	h.KillDaemon()
@@ -184,7 +184,7 @@ func (h *Host) putFolder(copied image) {
 	// On that disk are the snapshot and the entries behind it.
 	back := copied.log.held
 	for _, other := range w.order {
-		if other != h && other.member && back.Lacks(other.log.written.others[h.place]) == "" {
+		if other != h && other.member && back.Lacks(other.log.written.others[h.place]).IsZero() {
 			return
 		}
 	}
@@ -245,15 +245,15 @@ func (h *Host) findLog() {
 	l.known = l.written
 	switch why := l.held.Lacks(l.written.mine); {
 	case l.lost != "":
-	case why != "":
+	case !why.IsZero():
 		h.setLogAside(why)
 	}
 }
 
 // setLogAside begins to wait for a new one.
-func (h *Host) setLogAside(why string) {
+func (h *Host) setLogAside(why message.Text) {
 	h.world.tell("%s takes no part: %s", h.Name, why)
-	h.log.lost = why
+	h.log.lost = why.String()
 	h.state, h.disk, h.log.held = &cluster.State{}, &cluster.State{}, cluster.LogHeld{}
 	h.dropLimbo()
 }
@@ -270,15 +270,15 @@ func (h *Host) logless() bool { return h.log.lost != "" }
 
 // counts reports whether a host counts what another one answers: its vote, or that it has an entry.
 func (h *Host) counts(other *Host) bool {
-	return h == other || (h.log.held.MayBeHeard(other.log.known.others[h.place]) == "" &&
-		h.state.MayCount(other.Name, other.log.held, h.log.known.others[other.place], h.behind()) == "")
+	return h == other || (h.log.held.MayBeHeard(other.log.known.others[h.place]).IsZero() &&
+		h.state.MayCount(other.Name, other.log.held, h.log.known.others[other.place], h.behind()).IsZero())
 }
 
 // grants reports whether a host gives another one its vote: whose log goes at least as far.
 func (h *Host) grants(to *Host) bool {
 	mine, theirs := h.log.held, to.log.held
 	mine.Term, theirs.Term, mine.Life = 0, 0, theirs.Life
-	return theirs.Life != "" && theirs.Lacks(mine) == ""
+	return theirs.Life != "" && theirs.Lacks(mine).IsZero()
 }
 
 // acknowledge puts the newest entry onto the disks of the leader and of as many others as make a
@@ -339,10 +339,10 @@ func (w *World) meetOthers() {
 				continue
 			}
 			why := h.log.held.MayBeHeard(other.log.known.others[h.place])
-			if why == "" {
+			if why.IsZero() {
 				continue
 			}
-			h.log.lost = why // from this moment on it says nothing
+			h.log.lost = why.String() // from this moment on it says nothing
 			w.After(50*time.Millisecond, func() {
 				if h.logless() {
 					h.KillDaemon()
@@ -388,7 +388,7 @@ func (d *daemon) askForLog() {
 		return
 	}
 	known, in := leader.state.Nodes.Get(h.Name)
-	if h.member || !in || w.paired() || known.Expelled != 0 || leader.state.MayVote(h.Name) != "" || !w.talks(h,
+	if h.member || !in || w.paired() || known.Expelled != 0 || !leader.state.MayVote(h.Name).IsZero() || !w.talks(h,
 		leader) || h.state.Index != leader.state.Index {
 		return
 	}

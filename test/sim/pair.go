@@ -8,7 +8,6 @@ import (
 	"github.com/clusterd/clusterd/cluster/clustertest"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/internal/message"
 )
 
 // How the shell around the two-node rule behaves here.
@@ -160,7 +159,7 @@ func (d *daemon) keepAlone() {
 			return
 		}
 		h.world.tell("%s writes down that it goes on alone: %s", h.Name, why)
-		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: message.Sentence(why), At: epoch.Add(h.world.Now),
+		p.parting = &cluster.Parting{Warrant: *p.warrant, Through: h.logEnd(), Why: why, At: epoch.Add(h.world.Now),
 			LastHeard: epoch.Add(h.world.Now - a.Contact.Silence)}
 		p.run.since, p.otherBoot = h.clock(), h.other().boot
 		h.world.changed()
@@ -192,7 +191,7 @@ func (d *daemon) inTouch() {
 		at.PeerApplied = other.state.Index
 	}
 	warrant, why := rules.WarrantFor(h.state, at)
-	if p.warrant = nil; why == "" {
+	if p.warrant = nil; why.IsZero() {
 		p.warrant = &warrant
 		h.disk = h.state.Fork()
 	}

@@ -26,7 +26,7 @@ func TestPairHistoriesAreEventful(t *testing.T) {
 	for _, text := range []string{
 		"writes down that it goes on alone", "takes the log over", "goes on without", "sets its log aside", "votes again",
 		"does not go on alone after all",
-		"is heard again, and nothing came", "has booted since it was decided", "confirmed off by",
+		"is heard again, and nothing came", "has booted since it decided", "confirmed off by",
 	} {
 		wanted[text] = false
 	}

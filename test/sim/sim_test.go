@@ -219,7 +219,7 @@ func TestHistoriesAreEventful(t *testing.T) {
 		"start failed": 0, "the guest crashed": 0,
 		"disappeared from": 0, "fails back live": 0, "what became of the start": 0, "what became of the stop": 0,
 		"leaves": 0, "does not answer": 0,
-		"answers for it that the machine is off": 0, "that was in limbo is committed": 0, "gets a snapshot at": 0,
+		"confirms that the machine is off": 0, "that was in limbo is committed": 0, "gets a snapshot at": 0,
 		"is a new machine": 0, "stop failed": 0,
 		"ioerror": 0, "moved by hand": 0, "stayed silent": 0, "the call did not return in time": 0,
 		"removed from the document": 0, "document version": 0,

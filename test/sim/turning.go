@@ -145,7 +145,7 @@ func (w *World) watchKeyCommand(before, after *cluster.State, c cluster.Command)
 		if now.HasKey(was.Fingerprint) || !after.Removed.Has(was.Fingerprint) {
 			w.violate("L10: the key that %s had before its new one is not barred", c.Node)
 		}
-		if why := before.CarriesMove(c.Node); why != "" {
+		if why := before.CarriesMove(c.Node); !why.IsZero() {
 			w.violate("L5: the key of %s is turned: %s", c.Node, why)
 		}
 	case cluster.NodeUp:
@@ -165,7 +165,7 @@ func (w *World) watchBarred(node, key string) {
 // happens to the others from here on, what lies on their disks lets it in.
 func (w *World) watchUse(h *Host, turn cluster.KeyTurn) {
 	s := w.State()
-	if why := s.CarriesMove(h.Name); why != "" {
+	if why := s.CarriesMove(h.Name); !why.IsZero() {
 		w.violate("L5: %s uses a new key: %s", h.Name, why)
 	}
 	for _, other := range w.order {

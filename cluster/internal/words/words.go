@@ -73,6 +73,9 @@ func Sum(text string) string {
 	return hex.EncodeToString(full[:8])
 }
 
+// ShortID is the beginning of an identifier, enough to tell it from another one.
+func ShortID(id string) string { return fmt.Sprintf("%.8s", id) }
+
 // SortedKeys are the keys of a map, sorted.
 func SortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
