@@ -18,7 +18,7 @@ func TestWhatANodeSaysOfItsVolumeIsToldOnce(t *testing.T) {
 	failing := cluster.Volume{Why: message.Words("read-only file system"), Failing: true}
 	b.Refused(cluster.NodeVolume{Node: "node2", Incarnation: incarnation + 1, Volume: failing}, "older incarnation")
 	long := cluster.Volume{Why: message.Words(strings.Repeat("x", apply.MostVolumeWords+1))}
-	b.Refused(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: long}, "too much")
+	b.Refused(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: long}, "too long")
 	before := events()
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: failing})
 	b.Must(cluster.NodeVolume{Node: "node2", Incarnation: incarnation, Volume: failing})

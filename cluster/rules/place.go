@@ -112,5 +112,5 @@ func (w *World) BarredFor(name string, n cluster.Member) message.Text {
 	case n.Order != nil:
 		return n.OrderWhy()
 	}
-	return w.Unguarded(n)
+	return message.Words(w.Unguarded(n))
 }

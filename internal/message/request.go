@@ -40,7 +40,6 @@ var (
 	RequestUnderWay = New("request-under-way",
 		"a request[ by {by}] to {operation} {service} is under way; try again when it is over")
 	RequestLocked      = New("request-locked", "{reason}; {remedy} ends that")
-	RequestNoRestart   = New("request-no-restart", "{reason}; it could not be started again")
 	RequestNodeOrdered = New("request-node-ordered", "{node} is {order}, so it could not be started there again; "+
 		"move it, or `clusterd node return {node}`")
 	// RequestWouldLose: the next start would be without what the guest wrote or has.
@@ -64,8 +63,7 @@ var (
 // Orders for a node.
 var (
 	// OrderGiven begins with what the order means.
-	OrderGiven = New("order-given", "{order}[: {reason}]")
-	OrderOver  = New("order-over", "its {order} is over: it takes services again, "+
+	OrderOver = New("order-over", "its {order} is over: it takes services again, "+
 		"and those that were moved away for it come back[: {reason}]")
 	OrderEmpty            = New("order-empty", "it no longer holds anything")
 	OrderMaintenanceReady = New("order-maintenance-ready",

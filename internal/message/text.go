@@ -14,7 +14,7 @@
 // string, a Text, or a list of either, which is joined by commas and "and".
 //
 // Duties of a caller: arguments in the order in which the sentence first names them; a test holds
-// their number. Words that came from outside (a person's, a hypervisor's, a device's) are said by Words.
+// their number. What came from outside (a person's, a hypervisor's, a device's) is said by Words.
 package message
 
 import (
@@ -118,8 +118,8 @@ func (t Text) Arg(name string) string {
 	return ""
 }
 
-// String is the sentence: the one that came along with the code, if one did, else the catalogue's. A
-// code that this program does not know, because a newer one said it, is shown with its arguments.
+// String is the sentence: the one that came along with the code, if one did, else the catalogue's.
+// A code that this program does not know, because a newer one said it, is shown with its arguments.
 func (t Text) String() string {
 	if !strings.HasPrefix(t.packed, mark) {
 		return t.packed

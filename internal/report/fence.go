@@ -7,7 +7,6 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Unprotected says why a node could not be fenced; empty when it could.

@@ -4,7 +4,6 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/message"
 )
 
 // Lock is the lock as the tools show it; nil when there is none.

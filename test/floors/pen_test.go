@@ -262,7 +262,7 @@ func (w *warden) through(left ast.Expr) string {
 			}
 			left = e.X
 		case *ast.IndexExpr:
-			if of := named(w.info.TypeOf(e)); w.keeps(of) && !w.made(e.X) {
+			if of := named(w.info.TypeOf(e)); w.keeps(of) && !isWord(of) && !w.made(e.X) {
 				return "a list of " + of.Obj().Name()
 			}
 			if of := w.fieldOf(e.X); of != "" {
@@ -273,6 +273,12 @@ func (w *warden) through(left ast.Expr) string {
 			return ""
 		}
 	}
+}
+
+// isWord reports whether a type is what is said, which is a value like a string: what lists of it
+// the State has are found as its fields.
+func isWord(of *types.Named) bool {
+	return of.Obj().Pkg() != nil && of.Obj().Pkg().Path() == module+"internal/message"
 }
 
 // made reports whether a list is the function's own: a variable that begins with an empty one.
