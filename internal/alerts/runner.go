@@ -197,3 +197,11 @@ func (r *Runner) rest(ctx context.Context, changed <-chan struct{}) {
 	case <-due:
 	}
 }
+
+// Teller is the node that tells an alert: the one named, or the leader.
+func Teller(root *cluster.State, alert cluster.Alert, leader string) string {
+	if alert.Node != "" && root.Nodes.Has(alert.Node) {
+		return alert.Node
+	}
+	return leader
+}

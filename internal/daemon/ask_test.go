@@ -15,24 +15,26 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 )
 
 // ask sends a request to a node's handler.
-func (s *site) ask(at string, who caller, method, path string, body any) (int, []byte) {
+func (s *site) ask(at string, who server.Caller, method, path string, body any) (int, []byte) {
 	s.t.Helper()
 	return s.askFor(context.Background(), at, who, method, path, body)
 }
 
-func (s *site) askFor(ctx context.Context, at string, who caller, method, path string, body any) (int, []byte) {
+func (s *site) askFor(ctx context.Context, at string, who server.Caller, method, path string, body any) (int, []byte) {
 	return askHandler(ctx, s.members[at].handler, who, method, path, body)
 }
 
-func askHandler(ctx context.Context, handler http.Handler, who caller, method, path string, body any) (int, []byte) {
+func askHandler(ctx context.Context, handler http.Handler, who server.Caller, method, path string, body any) (
+	int, []byte) {
 	content, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
-	request := httptest.NewRequestWithContext(context.WithValue(ctx, callerKey{}, who), method, path,
+	request := httptest.NewRequestWithContext(server.WithCaller(ctx, who), method, path,
 		bytes.NewReader(content))
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
@@ -41,7 +43,7 @@ func askHandler(ctx context.Context, handler http.Handler, who caller, method, p
 
 // askFrom carries the questions that the daemon of a node has for others.
 func (s *site) askFrom(name string) func(context.Context, string, string, string, any, any) error {
-	who := caller{Name: "node " + name, kind: pki.KindNode, role: pki.RoleAdmin, reserved: true, holder: name}
+	who := server.Caller{Name: "node " + name, Kind: pki.KindNode, Role: pki.RoleAdmin, Reserved: true, Holder: name}
 	return func(ctx context.Context, node, method, path string, body, into any) error {
 		if !s.reach(name, node) || s.current(node) == nil {
 			<-ctx.Done()
@@ -55,7 +57,7 @@ func (s *site) askFrom(name string) func(context.Context, string, string, string
 	}
 }
 
-func (s *site) must(at string, who caller, method, path string, body, into any) {
+func (s *site) must(at string, who server.Caller, method, path string, body, into any) {
 	s.t.Helper()
 	status, text := s.ask(at, who, method, path, body)
 	if status != http.StatusOK {

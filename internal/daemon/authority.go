@@ -4,15 +4,13 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -156,65 +154,7 @@ func (d *Daemon) proposed(ctx context.Context, command cluster.Command) error {
 		return err
 	}
 	if err := applied.Err(); err != nil {
-		return refuse(http.StatusConflict, "refused", "%v", err)
+		return server.Refuse(http.StatusConflict, "refused", "%v", err)
 	}
-	return nil
-}
-
-// authorityText tells how far a rotation is.
-func authorityText(root *cluster.State) string {
-	next := root.Secrets.Next
-	if next == nil {
-		return "The authority is not being rotated."
-	}
-	var out strings.Builder
-	waits := root.AuthorityWaits().String()
-	fmt.Fprintf(&out, "%s%s.\n", strings.ToUpper(waits[:1]), waits[1:])
-	for _, name := range root.Nodes.Keys() {
-		word := "does not say yet that it believes the new one"
-		switch {
-		case next.Held[name]:
-			word = "has a certificate of the new one"
-		case next.Believed[name]:
-			word = "believes both"
-		}
-		fmt.Fprintf(&out, "  %s %s\n", name, word)
-	}
-	users := map[string]bool{}
-	for _, fingerprint := range root.Clients.Keys() {
-		client, _ := root.Clients.Get(fingerprint)
-		users[client.User] = true
-	}
-	if len(users) > 0 {
-		fmt.Fprintf(&out, "Certificates of remote tools end with the old authority; make them anew afterwards: %s.\n",
-			strings.Join(sortedNames(users), ", "))
-	}
-	if next.Signing {
-		out.WriteString("It can no longer be given up. A node that stays away holds it up until it is removed.")
-	} else {
-		out.WriteString("It can be given up with `clusterd keys rotate authority --abort`.")
-	}
-	return out.String()
-}
-
-// authorityReply answers an operation on the authority.
-func (s *server) authorityReply(w http.ResponseWriter, r *http.Request, who caller, asked api.KeysRequest) error {
-	d := s.daemon
-	switch asked.Op {
-	case api.RotateAuthority:
-		if err := d.rotateAuthority(r.Context(), who.Name, asked.Reason); err != nil {
-			return err
-		}
-	case api.AbortAuthority:
-		if err := d.proposed(r.Context(), cluster.AbortAuthority{By: who.Name}); err != nil {
-			return err
-		}
-	}
-	root := d.replica.Root()
-	text := authorityText(root)
-	if asked.Op == api.AuthorityStatus {
-		text += "\n" + keysText(root)
-	}
-	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
 
@@ -31,11 +32,11 @@ func addressOf(node string) string { return fmt.Sprintf("%s:%d", node, testPort)
 
 // Callers of the tests' requests.
 var (
-	rootUser = caller{Name: "root", kind: pki.KindClient, role: pki.RoleAdmin, socket: true, reserved: true}
-	anybody  = caller{Name: "somebody", kind: pki.KindClient, role: pki.RoleViewer, socket: true}
-	viewer   = caller{Name: "viewer eve", kind: pki.KindClient, role: pki.RoleViewer}
-	operator = caller{Name: "operator bob", kind: pki.KindClient, role: pki.RoleOperator}
-	joiner   = caller{kind: pki.KindJoiner}
+	rootUser = server.Caller{Name: "root", Kind: pki.KindClient, Role: pki.RoleAdmin, Socket: true, Reserved: true}
+	anybody  = server.Caller{Name: "somebody", Kind: pki.KindClient, Role: pki.RoleViewer, Socket: true}
+	viewer   = server.Caller{Name: "viewer eve", Kind: pki.KindClient, Role: pki.RoleViewer}
+	operator = server.Caller{Name: "operator bob", Kind: pki.KindClient, Role: pki.RoleOperator}
+	joiner   = server.Caller{Kind: pki.KindJoiner}
 )
 
 // site is three hosts with whole daemons, on a network in memory.
@@ -233,7 +234,7 @@ func (s *site) start(name string) {
 	m.stop, m.ended = stop, make(chan error, 1)
 	// Asked of the daemon that is there by then: one may start again by itself.
 	m.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		newServer(s.current(name)).routes().ServeHTTP(w, r)
+		s.current(name).newServer().Handler().ServeHTTP(w, r)
 	})
 	go func() { m.ended <- s.runAgain(ctx, name, d) }()
 	synctest.Wait()

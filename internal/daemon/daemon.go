@@ -100,8 +100,6 @@ type Daemon struct {
 	agent    agents.Agent
 	drivers  map[string]fence.Driver
 	teller   teller
-	// openStreams counts the readers of the timeline's stream.
-	openStreams atomic.Int32
 
 	replica     *replica
 	book        *logBook
@@ -131,8 +129,7 @@ type Daemon struct {
 	// closings are what close ends, the last one first.
 	closings []closing
 	// end stops the daemon with a reason; only the first one counts.
-	end    context.CancelCauseFunc
-	server *server
+	end context.CancelCauseFunc
 }
 
 // New makes a daemon and reads what the folder holds. Nothing runs before Run.

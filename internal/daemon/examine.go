@@ -10,47 +10,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/report"
-	"github.com/clusterd/clusterd/internal/sleep"
 )
-
-// doctorLimit bounds the examination of one node.
-const doctorLimit = 8 * time.Second
-
-// doctor examines this node and, unless it was asked by one, all others.
-func (s *server) doctor(w http.ResponseWriter, r *http.Request, who caller) error {
-	d := s.daemon
-	if who.kind != pki.KindNode {
-		d.awaitFirstChecks(r.Context())
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), doctorLimit)
-	defer cancel()
-	report := api.Report{At: time.Now(), Findings: d.examine(ctx)}
-	if who.kind != pki.KindNode {
-		report.Findings = append(report.Findings, d.examineOthers(ctx)...)
-	}
-	writeJSON(w, http.StatusOK, report)
-	return nil
-}
-
-// firstCheckPatience is how long a look at the cluster waits for devices that were
-// declared just now: the leader asks them at once, and a BMC takes its time.
-const firstCheckPatience = 8 * time.Second
-
-func (d *Daemon) awaitFirstChecks(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, firstCheckPatience)
-	defer cancel()
-	for {
-		root, missing := d.replica.Root(), false
-		for device := range root.Document.Devices {
-			missing = missing || !root.Checks.Has(device)
-		}
-		if !missing || d.role.Load().leader == "" || !sleep.For(ctx, heldPause) {
-			return
-		}
-	}
-}
 
 // examine says what is well and what is not on this node.
 func (d *Daemon) examine(ctx context.Context) []Finding {

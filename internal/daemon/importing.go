@@ -3,11 +3,11 @@ package daemon
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -26,49 +26,27 @@ type Imported struct {
 	Running          bool
 }
 
-// importLimit bounds the whole import.
-const importLimit = 30 * time.Second
-
 // importVM adds an existing VM to the document and then removes libvirt's
 // persistent copy, so that only the cluster starts it. The guest is not
 // touched: the inventory finds it running and takes it in.
-func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) error {
-	var asked api.ImportRequest
-	if err := readJSON(r, &asked); err != nil {
-		return err
-	}
-	who.about("take VM %.100q in", asked.Title)
-	d := s.daemon
-	ctx, cancel := context.WithTimeout(r.Context(), importLimit)
-	defer cancel()
-	if asked.Node != "" && asked.Node != d.name {
-		address, known := d.peers()[asked.Node]
-		if !known {
-			return noNode(d.replica.Root(), asked.Node)
-		}
-		var reply api.Reply
-		if err := d.ask(ctx, asked.Node, address, http.MethodPost, api.PathImport, asked, &reply); err != nil {
-			return err
-		}
-		writeJSON(w, http.StatusOK, reply)
-		return nil
-	}
+func (d *Daemon) importVM(ctx context.Context, asked api.ImportRequest, by string) (api.Reply, error) {
 	if d.options.Importer == nil {
-		return refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.name)
+		return api.Reply{}, server.Refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.name)
 	}
 	vm, err := d.options.Importer.Dump(ctx, asked.Title)
 	if name := "vm:" + asked.Title; err != nil && d.replica.Root().Services.Has(name) {
-		return refuse(http.StatusConflict, "refused", "%s is managed already; see clustat -s %s", name, name)
+		return api.Reply{}, server.Refuse(http.StatusConflict, "refused",
+			"%s is managed already; see clustat -s %s", name, name)
 	}
 	if err != nil {
-		return refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
+		return api.Reply{}, server.Refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
 	}
-	name, err := d.declareImported(ctx, asked, vm, who.Name)
+	name, err := d.declareImported(ctx, asked, vm, by)
 	if err != nil {
-		return err
+		return api.Reply{}, err
 	}
 	if err := d.options.Importer.Unpersist(ctx, vm.UUID); err != nil {
-		return refuse(http.StatusConflict, "refused",
+		return api.Reply{}, server.Refuse(http.StatusConflict, "refused",
 			"%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh "+
 				"undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
@@ -78,8 +56,7 @@ func (s *server) importVM(w http.ResponseWriter, r *http.Request, who caller) er
 	if !vm.Running {
 		reply.Owner, reply.Why = "", message.ImportedOff.With(name, warnings)
 	}
-	writeJSON(w, http.StatusOK, reply)
-	return nil
+	return reply, nil
 }
 
 func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, vm Imported, by string) (string, error) {
@@ -93,11 +70,11 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	}
 	text, err := config.AddService(root.Config.Text, root.Cluster, name, asked.Domain, vm.Definition, vm.Running)
 	if err != nil {
-		return "", refuse(http.StatusConflict, "refused", "%v", err)
+		return "", server.Refuse(http.StatusConflict, "refused", "%v", err)
 	}
 	parsed, err := config.Parse("document", []byte(text), nil, &root.Document)
 	if err != nil {
-		return "", faulty(err)
+		return "", server.Faulty(err)
 	}
 	command, err := d.sealed(root, parsed)
 	if err != nil {
@@ -110,7 +87,7 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 		return "", err
 	}
 	if why := applied.Refused[0]; !why.IsZero() {
-		return "", refuse(http.StatusConflict, "refused", "%s", why)
+		return "", server.Refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	return name, nil
 }

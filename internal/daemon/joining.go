@@ -14,32 +14,51 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 )
+
+// join takes a machine in that has shown a token: only then a certificate is signed.
+func (d *Daemon) join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (
+	api.JoinReply, error) {
+	command, err := d.joinOf(root, asked, token)
+	if err != nil {
+		return api.JoinReply{}, err
+	}
+	if err := d.dropVote(ctx, root, token, asked.Node); err != nil {
+		return api.JoinReply{}, err
+	}
+	return d.takeIn(ctx, command, asked)
+}
 
 // joinOf makes the command of a join, and finds whatever would be refused later: by the
 // State, by the authority, by the links to the node. What is in the log is a member, and
 // a member whose certificate cannot be signed never comes and cannot be reached.
 func (d *Daemon) joinOf(root *cluster.State, asked api.JoinRequest, token cluster.Token) (cluster.Join, error) {
+	if asked.Level < root.Level {
+		return cluster.Join{}, server.Refuse(http.StatusConflict, "too_old",
+			"clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer clusterd there",
+			asked.Version, asked.Node, asked.Level, root.Level)
+	}
 	request, err := pki.ParseRequest([]byte(asked.Request))
 	if err != nil || request.Name != asked.Node {
-		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "the certificate request is not one of "+
+		return cluster.Join{}, server.Refuse(http.StatusBadRequest, "bad_request", "the certificate request is not one of "+
 			"node %.64q", asked.Node)
 	}
 	command := cluster.Join{Token: asked.TokenID, Node: asked.Node, Fingerprint: request.Fingerprint,
 		Key:          request.Public,
 		HardwareUUID: asked.HardwareUUID, Address: asked.Address, Witness: asked.Witness, By: token.By}
 	if why := command.Unfit(); !why.IsZero() {
-		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "%s", why)
+		return cluster.Join{}, server.Refuse(http.StatusBadRequest, "bad_request", "%s", why)
 	}
 	if err := reachable(asked.Address); err != nil {
-		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "node %s cannot be reached under its "+
+		return cluster.Join{}, server.Refuse(http.StatusBadRequest, "bad_request", "node %s cannot be reached under its "+
 			"address: %v", asked.Node, err)
 	}
 	if why := rules.MayJoin(root, command, token.Replace); !why.IsZero() {
-		return cluster.Join{}, refuse(http.StatusConflict, "refused", "%s", why)
+		return cluster.Join{}, server.Refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	if _, err := d.signJoin(root, asked); err != nil {
-		return cluster.Join{}, refuse(http.StatusBadRequest, "bad_request", "%v", err)
+		return cluster.Join{}, server.Refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
 	return command, nil
 }
@@ -73,6 +92,24 @@ func (d *Daemon) signJoin(root *cluster.State, asked api.JoinRequest) ([]byte, e
 	return ca.SignNode([]byte(asked.Request), asked.Node, hosts, time.Now(), pki.NodeValidity)
 }
 
+// dropVote takes the machine that is to be replaced out of the log before its
+// successor gets the name: the successor comes with an empty log, and a vote in
+// the old one's place could make acknowledged entries vanish (law L7).
+func (d *Daemon) dropVote(ctx context.Context, root *cluster.State, token cluster.Token, node string) error {
+	if token.Replace != node || !root.Nodes.Has(node) {
+		return nil
+	}
+	if why := rules.MayReplace(root, node); !why.IsZero() {
+		return server.Refuse(http.StatusConflict, "refused", "%s", why) // and it keeps its vote
+	}
+	for _, m := range d.log.Members() {
+		if m.ID == node {
+			return d.log.Remove(ctx, node)
+		}
+	}
+	return nil
+}
+
 // takeIn puts a join into the log, and answers with the node's certificate.
 func (d *Daemon) takeIn(ctx context.Context, command cluster.Join, asked api.JoinRequest) (api.JoinReply, error) {
 	applied, err := d.propose(ctx, command)
@@ -80,7 +117,7 @@ func (d *Daemon) takeIn(ctx context.Context, command cluster.Join, asked api.Joi
 		return api.JoinReply{}, err
 	}
 	if why := applied.Refused[0]; !why.IsZero() {
-		return api.JoinReply{}, refuse(http.StatusConflict, "refused", "%s", why)
+		return api.JoinReply{}, server.Refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	root := d.replica.Root()
 	chain, err := d.signJoin(root, asked)

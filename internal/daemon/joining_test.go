@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 )
 
 func TestNothingOfAJoinThatIsRefusedStays(t *testing.T) {
@@ -56,7 +57,7 @@ func TestWhoIsRefusedAgainAndAgainIsToldOf(t *testing.T) {
 	inBubble(t, func(s *site) {
 		told := func(at string) string { return strings.Join(s.status(at).Warnings, "\n") }
 		d := s.members["node1"].daemon
-		guesser := caller{kind: pki.KindJoiner, from: "10.0.0.9"}
+		guesser := server.Caller{Kind: pki.KindJoiner, From: "10.0.0.9"}
 		token := s.token("node1")
 		for i := range 8 {
 			body := s.joinBody("node2", token.ID, []byte(fmt.Sprint("guess ", i)))

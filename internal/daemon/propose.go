@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -22,7 +23,7 @@ const proposeTimeout = 5 * time.Second
 // enter it.
 func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (apply.Applied, error) {
 	if why := cluster.Premature(d.replica.Root(), commands); !why.IsZero() {
-		return apply.Applied{}, refuse(http.StatusConflict, "premature", "%s", why)
+		return apply.Applied{}, server.Refuse(http.StatusConflict, "premature", "%s", why)
 	}
 	return d.proposeBy(ctx, d.log.Propose, commands)
 }

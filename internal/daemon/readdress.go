@@ -77,14 +77,3 @@ func (d *Daemon) now(address string) string {
 	}
 	return address
 }
-
-// readdressOf makes a person's command: a host or an address alone keeps the port.
-func readdressOf(root *cluster.State, node, address, by string) cluster.SetAddress {
-	n, _ := root.Nodes.Get(node)
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		if _, port, err := net.SplitHostPort(n.Address); err == nil {
-			address = net.JoinHostPort(strings.Trim(address, "[]"), port)
-		}
-	}
-	return cluster.SetAddress{Node: node, Address: address, By: by}
-}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,22 +50,6 @@ func (r *replica) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
-}
-
-// reaching waits for a State of this index or a newer one.
-func (r *replica) reaching(ctx context.Context, index uint64) (*cluster.State, error) {
-	for {
-		changed := r.Changed()
-		root := r.Root()
-		if root.Index >= index {
-			return root, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return root, fmt.Errorf("the State here is at index %d, the leader's at %d", root.Index, index)
-		}
-	}
 }
 
 func (r *replica) publish() {

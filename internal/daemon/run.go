@@ -60,14 +60,9 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	if d.options.Links != nil {
-		d.server = newServer(d)
 		return nil
 	}
-	if d.server, err = startServer(ctx, d, tools); err != nil {
-		return err
-	}
-	d.onClose("server", d.server.close)
-	return nil
+	return d.openServer(ctx, tools)
 }
 
 func (d *Daemon) openLog() error {

@@ -18,6 +18,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 )
 
 // sealedSecret is what a secret of the document is sealed for: it opens under its own reference.
@@ -45,10 +46,22 @@ func (d *Daemon) sealed(root *cluster.State, parsed config.Parsed) (cluster.Conf
 		return reference
 	})
 	if err != nil {
-		return command, refuse(http.StatusUnprocessableEntity, "invalid_document", "%v; nothing was changed", err)
+		return command, server.Refuse(http.StatusUnprocessableEntity, "invalid_document", "%v; nothing was changed", err)
 	}
 	command.Text, command.Document, command.Blobs = parsed.Text, parsed.Document, missingBlobs(root, parsed.Blobs)
 	return command, nil
+}
+
+// missingBlobs are the definitions that the log does not hold yet: changes
+// travel as deltas.
+func missingBlobs(root *cluster.State, blobs map[string]string) map[string]string {
+	missing := map[string]string{}
+	for hash, text := range blobs {
+		if !root.Blobs.Has(hash) {
+			missing[hash] = text
+		}
+	}
+	return missing
 }
 
 func newReference() string {

@@ -15,26 +15,25 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/server"
 )
+
+// eventStream asks for the timeline as a stream.
+const eventStream = "text/event-stream"
 
 // reader is a client of the stream.
 type reader struct {
 	mu     sync.Mutex
 	header http.Header
-	status int
 	text   bytes.Buffer
-	broken bool
 }
 
-func (r *reader) Header() http.Header    { return r.header }
-func (r *reader) WriteHeader(status int) { r.status = status }
-func (r *reader) Flush()                 {}
+func (r *reader) Header() http.Header { return r.header }
+func (r *reader) WriteHeader(int)     {}
+func (r *reader) Flush()              {}
 func (r *reader) Write(text []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.broken {
-		return 0, http.ErrHandlerTimeout
-	}
 	return r.text.Write(text)
 }
 
@@ -54,9 +53,9 @@ func (r *reader) ids() []string {
 // listen opens a stream; ended is closed when the handler has returned.
 func (s *site) listen(at, query, last string) (r *reader, stop func(), ended chan struct{}) {
 	r, ended = &reader{header: http.Header{}}, make(chan struct{})
-	ctx, stop := context.WithCancel(context.WithValue(context.Background(), callerKey{}, anybody))
+	ctx, stop := context.WithCancel(server.WithCaller(context.Background(), anybody))
 	request := httptest.NewRequestWithContext(ctx, "GET", api.PathEvents+query, nil)
-	request.Header.Set("Accept", streamType)
+	request.Header.Set("Accept", eventStream)
 	if last != "" {
 		request.Header.Set("Last-Event-ID", last)
 	}
@@ -84,7 +83,7 @@ func TestTheTimelineStreamsAndGoesOnWhereAReaderStopped(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		want := all()
-		if got := first.ids(); fmt.Sprint(got) != fmt.Sprint(want) || first.header.Get("Content-Type") != streamType {
+		if got := first.ids(); fmt.Sprint(got) != fmt.Sprint(want) || first.header.Get("Content-Type") != eventStream {
 			t.Errorf("streamed %v, want %v", got, want)
 		}
 		if !strings.Contains(first.text.String(), ": nothing happened\n\n") {
@@ -113,42 +112,6 @@ func TestTheTimelineStreamsAndGoesOnWhereAReaderStopped(t *testing.T) {
 			if is && (json.Unmarshal([]byte(data), &e) != nil || e.Subject != "vm:web") {
 				t.Errorf("a stream about vm:web has %s", line)
 			}
-		}
-	})
-}
-
-func TestStreamsAreBounded(t *testing.T) {
-	inBubble(t, func(s *site) {
-		at := s.leader()
-		var ends []func()
-		for range mostStreams {
-			_, stop, ended := s.listen(at, "", "")
-			ends = append(ends, func() {
-				stop()
-				<-ended
-			})
-		}
-		tooMany, stop, ended := s.listen(at, "", "")
-		<-ended
-		stop()
-		if tooMany.status != http.StatusServiceUnavailable {
-			t.Errorf("one more stream was answered %d", tooMany.status)
-		}
-		for _, end := range ends {
-			end()
-		}
-		// A reader that is gone ends its stream at the next write.
-		gone, _, ended := s.listen(at, "", "")
-		gone.mu.Lock()
-		gone.broken = true
-		gone.mu.Unlock()
-		time.Sleep(streamBeat + time.Second)
-		<-ended
-		wrong, stop, ended := s.listen(at, "", "yesterday")
-		<-ended
-		stop()
-		if wrong.status != http.StatusBadRequest || !strings.Contains(wrong.text.String(), "is not the id of an event") {
-			t.Errorf("a wrong id was answered %d %s", wrong.status, wrong.text.String())
 		}
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
-	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -50,23 +49,6 @@ func (v *vault) open(root *cluster.State, node string, own *pki.NodeKey) (pki.Da
 
 func (d *Daemon) dataKey(root *cluster.State) (pki.DataKey, error) {
 	return d.vault.open(root, d.name, d.recordedKey(root))
-}
-
-// A daemon that has just started answers the tools before it has read its log.
-const (
-	heldPatience = 10 * time.Second
-	heldPause    = 50 * time.Millisecond
-)
-
-// heldRoot is the State of a node that holds the cluster's; of one that has only just started it is
-// waited for. After that time it is as it is, and who needs more says so.
-func (d *Daemon) heldRoot(ctx context.Context) *cluster.State {
-	for waited := time.Duration(0); ; waited += heldPause {
-		root := d.replica.Root()
-		if root.Secrets.Authority != "" || waited >= heldPatience || !sleep.For(ctx, heldPause) {
-			return root
-		}
-	}
 }
 
 // authority opens the cluster's CA.

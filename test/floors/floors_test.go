@@ -108,6 +108,11 @@ var rooms = []room{
 	{"internal/membership", []string{"internal/message", "internal/api", "internal/config", "internal/pki",
 		"cluster", "quorum"},
 		"floor 2: how a node comes to belong to a cluster, while no daemon runs or for one that does"},
+	{"internal/server", []string{"internal/alerts", "internal/api", "internal/config", "internal/limits",
+		"internal/membership", "internal/message", "internal/nearest", "internal/pki", "internal/report", "internal/sleep",
+		"cluster", "cluster/plan", "cluster/rehearse", "cluster/rules", "quorum"},
+		"floor 2: handlers decode, authorise, call and encode; they judge nothing and reach the run loop by what they " +
+			"are given"},
 	{"internal/daemon", []string{"internal/...", "cluster...", "quorum", "agents...", "domain", "resources", "fence"},
 		"floor 3: the run loop ties all floors below together, and asks a fence driver what it can, not which it is"},
 	{"internal/assemble", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."},

@@ -49,14 +49,14 @@ var oldLeaders = []mutant{
 	{
 		name: "explains-from-a-blank-view", law: "L6",
 		broken: "clustat --why is worked out as if the leader had measured nothing",
-		edits: []edit{{"internal/daemon/server_orders.go",
+		edits: []edit{{"internal/server/orders.go",
 			"\t\treturn root, seen.View, api.Ground{", "\t\treturn root, cluster.View{Self: name}, api.Ground{"}},
 		nets: []net{tests("internal/daemon", "^TestWhySaysWhatTheLeaderActsOn$")},
 	},
 	{
 		name: "followers-explain-from-a-blank-view", law: "L6",
 		broken: "a node that does not lead explains as if the leader had measured nothing",
-		edits: []edit{{"internal/daemon/server_orders.go",
+		edits: []edit{{"internal/server/orders.go",
 			"\t\t\treturn root, seen.View.On(root, 0), api.Ground{",
 			"\t\t\treturn root, cluster.View{Self: name}, api.Ground{"}},
 		nets: []net{tests("internal/daemon", "^TestWhySaysWhatTheLeaderActsOn$")},

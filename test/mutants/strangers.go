@@ -42,17 +42,17 @@ var strangers = []mutant{
 	},
 	{
 		name: "guesses-cost-a-quorum", law: "L10", broken: "the leader is asked before a token is looked at",
-		edits: []edit{{"internal/daemon/server_nodes.go",
+		edits: []edit{{"internal/server/nodes.go",
 			"\tif _, err := s.tokenShown(r.Context(), asked); err != nil {\n" +
-				"\t\td.noteGuess(r.Context(), who)\n\t\treturn err\n\t}\n",
+				"\t\ts.noteGuess(r.Context(), who)\n\t\treturn err\n\t}\n",
 			""}},
 		nets: first(tests("internal/daemon", "^TestGuessesAtTokensCostNoQuorum$")),
 	},
 	{
 		name: "operators-remove-nodes", law: "L10", broken: "who may empty a node may also take it out of the cluster",
-		edits: []edit{{"internal/daemon/server_nodes.go",
-			"\t\tif !who.role.Includes(pki.RoleAdmin) {",
-			"\t\tif !who.role.Includes(pki.RoleOperator) {"}},
+		edits: []edit{{"internal/server/nodes.go",
+			"\t\tif !who.Role.Includes(pki.RoleAdmin) {",
+			"\t\tif !who.Role.Includes(pki.RoleOperator) {"}},
 		nets: first(tests("internal/daemon", "^TestAnOperatorChangesNoMembers$")),
 	},
 	{
@@ -60,11 +60,11 @@ var strangers = []mutant{
 		edits: []edit{{"internal/pki/name.go",
 			"\treturn knownRole(other) && slices.Index(Roles, role) >=",
 			"\treturn knownRole(other) && slices.Index(Roles, role)+1 >="}},
-		nets: first(tests("internal/daemon", "^TestWhoMayDoWhat$")),
+		nets: first(tests("internal/server", "^TestWhoMayDoWhat$")),
 	},
 	{
 		name: "refusals-leave-no-trace", law: "L10", broken: "who was refused is not in the audit trail",
-		edits: []edit{{"internal/daemon/gate.go",
+		edits: []edit{{"internal/server/gate.go",
 			"\t\t\ts.audit(who, r, a, errors.New(why))\n",
 			"\t\t\t_ = errors.New(why)\n"}},
 		nets: first(tests("internal/daemon", "^TestTheTrailHasWhoDidWhat$")),
@@ -101,9 +101,9 @@ var strangers = []mutant{
 	},
 	{
 		name: "policies-bind-nobody", law: "L10", broken: "the door lets in what the host's own policy forbids",
-		edits: []edit{{"internal/daemon/server_nodes.go",
-			"\tif why := s.daemon.options.Node.Definitions.Refuses(text); why != \"\" {",
-			"\tif why := s.daemon.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
+		edits: []edit{{"internal/daemon/doorkeeper.go",
+			"\tif why := d.options.Node.Definitions.Refuses(text); why != \"\" {",
+			"\tif why := d.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
 		nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
 	},
 	{
@@ -127,7 +127,7 @@ var strangers = []mutant{
 	},
 	{
 		name: "guesses-are-not-told", law: "L10", broken: "nobody is told of somebody who goes on guessing tokens",
-		edits: []edit{{"internal/daemon/server_nodes.go", "\t\td.noteGuess(r.Context(), who)\n", ""}},
+		edits: []edit{{"internal/server/nodes.go", "\t\ts.noteGuess(r.Context(), who)\n", ""}},
 		nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAgainAndAgainIsToldOf$")),
 	},
 }

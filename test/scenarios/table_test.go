@@ -62,7 +62,8 @@ var features = []shown{
 	{"a state that outlives everything", []string{"quorum/total-outage-forgets-nothing"}},
 	{"what follows a stop that failed", []string{"restart/stop-failed-and-the-policy-is-fence",
 		"restart/stop-failed-then-the-node-is-fenced", "restart/stop-failed-and-the-hypervisor-is-dead"}},
-	{"who may do what, and who did it", []string{"internal/daemon/server_test.go", "operator/the-same-request-twice"}},
+	{"who may do what, and who did it",
+		[]string{"internal/server/routes_test.go", "internal/daemon/server_test.go", "operator/the-same-request-twice"}},
 	{"many nodes", []string{"test/bench/fence.go"}},
 	{"configuration checked, distributed, taken back",
 		[]string{"internal/config/document_test.go", "operator/restored-from-a-backup"}},
@@ -111,7 +112,7 @@ var pains = []shown{
 	{"a lock manager of its own beside the cluster",
 		[]string{"quorum/leader-is-cut-off", "quorum/no-majority-nothing-is-done"}},
 	{"state that is copied to all by all", []string{"quorum/cut-off-follower-starts-nothing"}},
-	{"only root may do anything", []string{"internal/daemon/server_test.go"}},
+	{"only root may do anything", []string{"internal/server/routes_test.go"}},
 }
 
 // TestWhatAdministratorsKnewIsShown keeps the table and the stories together.

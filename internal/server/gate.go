@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"bytes"
@@ -47,15 +47,15 @@ type access struct {
 }
 
 // refuses says why somebody may not; empty when he may.
-func (a access) refuses(who caller) string {
+func (a access) refuses(who Caller) string {
 	switch {
-	case a.join && (who.kind == pki.KindJoiner || who.kind == pki.KindNode):
+	case a.join && (who.Kind == pki.KindJoiner || who.Kind == pki.KindNode):
 		return ""
 	case a.join:
 		return "Permission denied: only a machine that joins, and shows its token over TLS, may do this"
-	case a.local && !who.socket:
+	case a.local && !who.Socket:
 		return "Permission denied: this is asked on the node's own socket only"
-	case who.kind == pki.KindJoiner || !who.role.Includes(a.least):
+	case who.Kind == pki.KindJoiner || !who.Role.Includes(a.least):
 		return notEnough(a.least).Error()
 	}
 	return ""
@@ -78,11 +78,11 @@ func (a access) channel() pki.Channel {
 
 // shut says why the table of doors lets somebody in no more: the State may have changed since the
 // connection was let in. Empty when it does; who came by the socket is no matter of the table.
-func (s *server) shut(a access, who caller) string {
+func (s *Server) shut(a access, who Caller) string {
 	if who.peer == nil {
 		return ""
 	}
-	if err := s.daemon.store.Admit(a.channel(), pki.Accepting, *who.peer); err != nil {
+	if err := s.daemon.Admit(a.channel(), *who.peer); err != nil {
 		return "Permission denied: " + err.Error()
 	}
 	return ""
@@ -90,7 +90,7 @@ func (s *server) shut(a access, who caller) string {
 
 // notEnough refuses somebody whose role does not reach.
 func notEnough(least pki.Role) error {
-	return refuse(http.StatusForbidden, "permission_denied",
+	return Refuse(http.StatusForbidden, "permission_denied",
 		"Permission denied: this needs root on the node, or a certificate of role %s", least)
 }
 
@@ -101,7 +101,7 @@ type shares struct {
 
 	mu     sync.Mutex
 	bodies map[string]int64
-	posts  map[string]*limits.Pot[*caller]
+	posts  map[string]*limits.Pot[*Caller]
 }
 
 // Bytes of bodies at once, and requests at once that may propose something, per kind of caller.
@@ -113,7 +113,7 @@ const (
 
 func newShares() *shares {
 	s := &shares{pace: limits.Pace{Rate: 20, Burst: 40, Holders: 1024, Most: 2 * pacePatience}, bodies: map[string]int64{}}
-	s.posts = map[string]*limits.Pot[*caller]{
+	s.posts = map[string]*limits.Pot[*Caller]{
 		"node": {Most: 4 * postsOfKind, Each: postsOfKind, Keeps: true},
 		"root": {Most: postsOfKind, Each: postsOfKind, Keeps: true},
 		"user": {Most: postsOfKind, Each: postsOfOne, Keeps: true},
@@ -121,37 +121,37 @@ func newShares() *shares {
 	return s
 }
 
-func shareOf(who caller) string {
+func shareOf(who Caller) string {
 	switch {
-	case who.kind == pki.KindNode:
+	case who.Kind == pki.KindNode:
 		return "node"
-	case who.reserved:
+	case who.Reserved:
 		return "root"
 	}
 	return "user"
 }
 
 // enter takes a place for a request that may propose something.
-func (s *shares) enter(who *caller) (leave func(), err error) {
+func (s *shares) enter(who *Caller) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pot := s.posts[shareOf(*who)]
-	if _, room := pot.Enter(who.holder, who); !room {
+	if _, room := pot.Enter(who.Holder, who); !room {
 		return nil, busy("%d requests of %s are under way already; try again in a moment", pot.Count(), who.Name)
 	}
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		pot.Leave(who.holder, who)
+		pot.Leave(who.Holder, who)
 	}, nil
 }
 
 func busy(format string, arguments ...any) error {
-	return refuse(http.StatusServiceUnavailable, "busy", format, arguments...)
+	return Refuse(http.StatusServiceUnavailable, "busy", format, arguments...)
 }
 
 // take reserves memory for a body before it is read.
-func (s *shares) take(who caller, bytes int64) (give func(), err error) {
+func (s *shares) take(who Caller, bytes int64) (give func(), err error) {
 	share := shareOf(who)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,11 +167,11 @@ func (s *shares) take(who caller, bytes int64) (give func(), err error) {
 }
 
 // hold keeps somebody who asks too often waiting. Nodes and root are never held.
-func (s *shares) hold(ctx context.Context, who caller) error {
-	if who.reserved {
+func (s *shares) hold(ctx context.Context, who Caller) error {
+	if who.Reserved {
 		return nil
 	}
-	wait := s.pace.Wait(who.holder, time.Now())
+	wait := s.pace.Wait(who.Holder, time.Now())
 	if wait > pacePatience {
 		return busy("%s asks too often; at most %.0f requests a second are answered", who.Name, s.pace.Rate)
 	}
@@ -182,9 +182,9 @@ func (s *shares) hold(ctx context.Context, who caller) error {
 }
 
 // guard lets a request through that its caller may make, with its body in memory.
-func (s *server) guard(a access, handle handler) http.HandlerFunc {
+func (s *Server) guard(a access, handle handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, _ := r.Context().Value(callerKey{}).(caller)
+		who, _ := r.Context().Value(callerKey{}).(Caller)
 		why := a.refuses(who)
 		if why == "" {
 			why = s.shut(a, who)
@@ -204,7 +204,7 @@ func (s *server) guard(a access, handle handler) http.HandlerFunc {
 	}
 }
 
-func (s *server) pass(w http.ResponseWriter, r *http.Request, who caller, a access, handle handler) error {
+func (s *Server) pass(w http.ResponseWriter, r *http.Request, who Caller, a access, handle handler) error {
 	if err := s.shares.hold(r.Context(), who); err != nil {
 		dropBody(w)
 		return err
@@ -227,9 +227,9 @@ func (s *server) pass(w http.ResponseWriter, r *http.Request, who caller, a acce
 
 // readBody reads a whole body within its bounds of size, time and memory, and puts what it read in
 // its place. So nothing that a handler does can wait for its caller's bytes.
-func (s *server) readBody(w http.ResponseWriter, r *http.Request, who caller, a access) (give func(), err error) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, who Caller, a access) (give func(), err error) {
 	most, patience := int64(cmp.Or(a.body, questionBody)), bodyPatience
-	if who.kind == pki.KindJoiner {
+	if who.Kind == pki.KindJoiner {
 		patience = joinPatience
 	}
 	if r.ContentLength > most {
@@ -255,7 +255,7 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, who caller, a 
 		if errors.As(err, &large) {
 			return nil, tooLarge(most)
 		}
-		return nil, refuse(http.StatusRequestTimeout, "bad_request", "the request did not arrive whole: %v", err)
+		return nil, Refuse(http.StatusRequestTimeout, "bad_request", "the request did not arrive whole: %v", err)
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(text))
@@ -263,7 +263,7 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, who caller, a 
 }
 
 func tooLarge(most int64) error {
-	return refuse(http.StatusRequestEntityTooLarge, "too_large",
+	return Refuse(http.StatusRequestEntityTooLarge, "too_large",
 		"the request is larger than the %d bytes that it may have", most)
 }
 

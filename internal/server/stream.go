@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"encoding/json"
@@ -27,17 +27,17 @@ const (
 // INDEX.ORDINAL; a reader whose connection broke gives the last one it had as
 // Last-Event-ID (or ?after=) and misses nothing that is still kept. What is
 // no longer kept is told as an event of the type "gap".
-func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) stream(w http.ResponseWriter, r *http.Request) error {
 	after, err := streamAfter(r)
 	if err != nil {
 		return err
 	}
-	if s.daemon.openStreams.Add(1) > mostStreams {
-		s.daemon.openStreams.Add(-1)
-		return refuse(http.StatusServiceUnavailable, "busy", "%d event streams are open on %s, the limit", mostStreams,
-			s.daemon.name)
+	if s.openStreams.Add(1) > mostStreams {
+		s.openStreams.Add(-1)
+		return Refuse(http.StatusServiceUnavailable, "busy", "%d event streams are open on %s, the limit", mostStreams,
+			s.name)
 	}
-	defer s.daemon.openStreams.Add(-1)
+	defer s.openStreams.Add(-1)
 	w.Header().Set("Content-Type", streamType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -47,8 +47,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) error {
 	defer beat.Stop()
 	// The answer has begun: from here on a write that fails is the reader's end.
 	for {
-		changed := s.daemon.replica.Changed()
-		root := s.daemon.replica.Root()
+		changed := s.daemon.Changed()
+		root := s.daemon.Root()
 		if !out.gap(root, after) {
 			return nil
 		}
@@ -89,7 +89,7 @@ func streamAfter(r *http.Request) (cluster.Cursor, error) {
 		within, err = strconv.Atoi(ordinal)
 	}
 	if err != nil {
-		return cluster.Cursor{}, refuse(http.StatusBadRequest, "bad_request",
+		return cluster.Cursor{}, Refuse(http.StatusBadRequest, "bad_request",
 			"%q is not the id of an event, such as 4711.0", word)
 	}
 	return cluster.Cursor{Index: number, Ordinal: within}, nil

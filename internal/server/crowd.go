@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ type crowd struct {
 type localConn struct {
 	*net.UnixConn
 	crowd *crowd
-	who   caller
+	who   Caller
 }
 
 // listenLocally opens the socket for root and for the group, if there is one of that name; nobody
@@ -99,12 +99,12 @@ func (c *crowd) Accept() (net.Conn, error) {
 		return nil, fmt.Errorf("%T on the tools' socket", accepted)
 	}
 	conn := &localConn{UnixConn: plain, crowd: c, who: localCaller(plain, c.others)}
-	if !conn.who.reserved && c.pace.Wait(conn.who.holder, time.Now()) > 0 {
+	if !conn.who.Reserved && c.pace.Wait(conn.who.Holder, time.Now()) > 0 {
 		_ = plain.Close() // the server sees it end at its first read
 		return conn, nil
 	}
 	c.mu.Lock()
-	pushed, room := c.rooms[conn.who.reserved].Enter(conn.who.holder, conn)
+	pushed, room := c.rooms[conn.who.Reserved].Enter(conn.who.Holder, conn)
 	c.mu.Unlock()
 	if pushed != nil {
 		_ = (*pushed).UnixConn.Close()
@@ -118,7 +118,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 // Close implements net.Conn. It may be called several times.
 func (c *localConn) Close() error {
 	c.crowd.mu.Lock()
-	c.crowd.rooms[c.who.reserved].Leave(c.who.holder, c)
+	c.crowd.rooms[c.who.Reserved].Leave(c.who.Holder, c)
 	c.crowd.mu.Unlock()
 	return c.UnixConn.Close()
 }

@@ -1,7 +1,8 @@
-package daemon
+package server
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -14,28 +15,36 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// caller is who asks.
-type caller struct {
+// Caller is who asks.
+type Caller struct {
 	// Name goes into the timeline: "root", "alice as root", "node node2", "admin alice from 10.0.0.7".
 	Name string
-	kind pki.Kind
-	// role is what it may do; empty is nothing.
-	role   pki.Role
-	socket bool
+	Kind pki.Kind
+	// Role is what it may do; empty is nothing.
+	Role pki.Role
+	// Socket: it came by the node's own socket.
+	Socket bool
+	// Reserved is set for callers that have places of their own: nodes, and root on this host.
+	Reserved bool
+	// Holder is whose share of places and requests it uses.
+	Holder string
+	// From is where it came from, for the audit trail.
+	From string
 	// peer is who showed a certificate; nil on the socket, and in tests.
 	peer *pki.Peer
-	// reserved is set for callers that have places of their own: nodes, and root on this host.
-	reserved bool
-	// holder is whose share of places and requests it uses.
-	holder string
-	// from is where it came from, for the audit trail.
-	from string
 	// told is what is being done, in words, for the audit trail; nil where nobody writes one.
 	told *string
 }
 
+type callerKey struct{}
+
+// WithCaller is the context of a request from a caller.
+func WithCaller(ctx context.Context, who Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, who)
+}
+
 // about says what is being done, for the audit trail.
-func (c caller) about(format string, arguments ...any) {
+func (c Caller) about(format string, arguments ...any) {
 	if c.told != nil {
 		*c.told = fmt.Sprintf(format, arguments...)
 	}
@@ -43,38 +52,38 @@ func (c caller) about(format string, arguments ...any) {
 
 // callerOf says who is at the other end: by the kernel's word on the socket, by
 // the certificate on the TLS port.
-func callerOf(c net.Conn) caller {
+func callerOf(c net.Conn) Caller {
 	switch conn := c.(type) {
 	case *localConn:
 		return conn.who
 	case *pki.Conn:
 		return remoteCaller(conn.Peer(), conn.RemoteAddr())
 	}
-	return caller{}
+	return Caller{}
 }
 
-func remoteCaller(peer pki.Peer, remote net.Addr) caller {
+func remoteCaller(peer pki.Peer, remote net.Addr) Caller {
 	host, _, err := net.SplitHostPort(remote.String())
 	if err != nil {
 		host = remote.String()
 	}
-	who := caller{Name: peer.String(), kind: peer.Kind, role: peer.Role, from: host, peer: &peer}
-	who.holder = "certificate " + peer.Fingerprint
+	who := Caller{Name: peer.String(), Kind: peer.Kind, Role: peer.Role, From: host, peer: &peer}
+	who.Holder = "certificate " + peer.Fingerprint
 	switch peer.Kind {
 	case pki.KindNode:
-		who.role, who.reserved = pki.RoleAdmin, true
+		who.Role, who.Reserved = pki.RoleAdmin, true
 	case pki.KindClient:
 		who.Name += " from " + host
 	default:
-		who.holder = "address " + host
+		who.Holder = "address " + host
 	}
 	return who
 }
 
 // localCaller is who the kernel says is at the other end of the socket. Root may do everything,
 // anybody else who can open the socket what its group may.
-func localCaller(conn *net.UnixConn, others pki.Role) caller {
-	who := caller{Name: "somebody", kind: pki.KindClient, socket: true, from: "socket", holder: "nobody known"}
+func localCaller(conn *net.UnixConn, others pki.Role) Caller {
+	who := Caller{Name: "somebody", Kind: pki.KindClient, Socket: true, From: "socket", Holder: "nobody known"}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return who
@@ -85,10 +94,10 @@ func localCaller(conn *net.UnixConn, others pki.Role) caller {
 	}) != nil || err != nil {
 		return who
 	}
-	who.role, who.holder = others, "uid "+strconv.FormatUint(uint64(credentials.Uid), 10)
+	who.Role, who.Holder = others, "uid "+strconv.FormatUint(uint64(credentials.Uid), 10)
 	who.Name = userName(credentials.Uid)
 	if credentials.Uid == 0 || int(credentials.Uid) == os.Geteuid() {
-		who.role, who.reserved = pki.RoleAdmin, true
+		who.Role, who.Reserved = pki.RoleAdmin, true
 	}
 	if login := loginOf(credentials.Pid, credentials.Uid); login != "" && login != who.Name {
 		who.Name = login + " as " + who.Name

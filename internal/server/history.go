@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 )
 
 // history lists the documents that can be shown and gone back to.
-func (s *server) history(w http.ResponseWriter, _ *http.Request, _ caller) error {
-	root := s.daemon.replica.Root()
+func (s *Server) history(w http.ResponseWriter, _ *http.Request, _ Caller) error {
+	root := s.daemon.Root()
 	list := api.History{Revisions: []api.Revision{}}
 	for _, old := range root.History {
 		list.Revisions = append(list.Revisions, api.Revision{Version: old.Version, At: old.At, By: old.By,
@@ -27,7 +27,7 @@ func (s *server) history(w http.ResponseWriter, _ *http.Request, _ caller) error
 }
 
 // earlierConfig shows the document of a version, passwords masked.
-func (s *server) earlierConfig(w http.ResponseWriter, r *http.Request, root *cluster.State) error {
+func (s *Server) earlierConfig(w http.ResponseWriter, r *http.Request, root *cluster.State) error {
 	version, text, err := textOf(root, r.URL.Query().Get("version"))
 	if err != nil {
 		return err
@@ -47,12 +47,12 @@ func (s *server) earlierConfig(w http.ResponseWriter, r *http.Request, root *clu
 func textOf(root *cluster.State, word string) (uint64, string, error) {
 	version, err := strconv.ParseUint(word, 10, 64)
 	if err != nil {
-		return 0, "", refuse(http.StatusBadRequest, "bad_request",
+		return 0, "", Refuse(http.StatusBadRequest, "bad_request",
 			"%q is not the number of a version; see `clusterd config history`", word)
 	}
 	text, kept := root.TextOf(version)
 	if !kept {
-		return 0, "", refuse(http.StatusNotFound, "unknown_version",
+		return 0, "", Refuse(http.StatusNotFound, "unknown_version",
 			"version %d of the document is not kept; `clusterd config history` lists those that are", version)
 	}
 	return version, text, nil
@@ -66,14 +66,14 @@ func readDocument(root *cluster.State, word string) (cluster.Document, error) {
 	}
 	parsed, err := config.Parse(fmt.Sprintf("version %d", version), []byte(text), nil, nil)
 	if err != nil {
-		return cluster.Document{}, faulty(err)
+		return cluster.Document{}, Faulty(err)
 	}
 	return parsed.Document, nil
 }
 
 // compareConfigs tells in words what lies between two versions.
-func (s *server) compareConfigs(w http.ResponseWriter, r *http.Request, _ caller) error {
-	root := s.daemon.replica.Root()
+func (s *Server) compareConfigs(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	root := s.daemon.Root()
 	from, err := readDocument(root, r.URL.Query().Get("from"))
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (s *server) compareConfigs(w http.ResponseWriter, r *http.Request, _ caller
 
 // rollback puts an earlier document into force again, as a new version and by the
 // same way as any other document: it can be refused like any other.
-func (s *server) rollback(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) rollback(w http.ResponseWriter, r *http.Request, who Caller) error {
 	var asked api.Rollback
 	if err := readJSON(r, &asked); err != nil {
 		return err
@@ -99,10 +99,10 @@ func (s *server) rollback(w http.ResponseWriter, r *http.Request, who caller) er
 	if asked.DryRun {
 		who.about(notKept)
 	}
-	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
+	if err := s.daemon.Newest(r.Context()); err != nil {
 		return err
 	}
-	root := s.daemon.replica.Root()
+	root := s.daemon.Root()
 	if err := baseIs(root, asked.Base); err != nil {
 		return err
 	}
@@ -113,12 +113,12 @@ func (s *server) rollback(w http.ResponseWriter, r *http.Request, who caller) er
 	var kept []string
 	if !asked.OldPasswords {
 		if text, kept, err = config.Earlier(text, root.Document); err != nil {
-			return faulty(err)
+			return Faulty(err)
 		}
 	}
 	parsed, err := config.Parse(fmt.Sprintf("version %d", asked.Version), []byte(text), nil, &root.Document)
 	if err != nil {
-		return faulty(err)
+		return Faulty(err)
 	}
 	reason := fmt.Sprintf("back to version %d", asked.Version)
 	if asked.Reason != "" {

@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"context"
@@ -15,14 +15,14 @@ import (
 	"github.com/clusterd/clusterd/internal/report"
 )
 
-func (s *server) status(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) status(w http.ResponseWriter, r *http.Request, who Caller) error {
 	if r.URL.Query().Get("fresh") == "1" {
-		if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
+		if err := s.daemon.Newest(r.Context()); err != nil {
 			return err
 		}
 	}
 	status := s.daemon.Status(time.Now())
-	if who.kind != pki.KindNode && status.Leader != "" && status.Leader != status.Local {
+	if who.Kind != pki.KindNode && status.Leader != "" && status.Leader != status.Local {
 		status.Notes = s.leadersNotes(r.Context(), status.Leader)
 	}
 	writeJSON(w, http.StatusOK, status)
@@ -30,7 +30,7 @@ func (s *server) status(w http.ResponseWriter, r *http.Request, who caller) erro
 }
 
 // leadersNotes asks the leader what is waited for: only who plans knows that.
-func (s *server) leadersNotes(ctx context.Context, leader string) []cluster.Note {
+func (s *Server) leadersNotes(ctx context.Context, leader string) []cluster.Note {
 	ctx, cancel := context.WithTimeout(ctx, progressAsk)
 	defer cancel()
 	var theirs api.Status
@@ -41,12 +41,12 @@ func (s *server) leadersNotes(ctx context.Context, leader string) []cluster.Note
 }
 
 // askLeader asks the leader for what only the node that plans knows.
-func (s *server) askLeader(ctx context.Context, leader, path string, into any) error {
-	n, known := s.daemon.replica.Root().Nodes.Get(leader)
+func (s *Server) askLeader(ctx context.Context, leader, path string, into any) error {
+	n, known := s.daemon.Root().Nodes.Get(leader)
 	if !known {
 		return errors.New("the State here does not know " + leader)
 	}
-	return s.daemon.ask(ctx, leader, n.Address, http.MethodGet, path, nil, into)
+	return s.daemon.Ask(ctx, leader, n.Address, http.MethodGet, path, nil, into)
 }
 
 func choiceOf(r *http.Request) report.Choice {
@@ -54,7 +54,7 @@ func choiceOf(r *http.Request) report.Choice {
 	return report.Choice{Service: query.Get("service"), Node: query.Get("node"), Code: query.Get("code")}
 }
 
-func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *Server) events(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	if strings.Contains(r.Header.Get("Accept"), streamType) {
 		return s.stream(w, r)
 	}
@@ -64,8 +64,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, _ caller) error 
 	deadline := time.NewTimer(waitOf(r))
 	defer deadline.Stop()
 	for {
-		changed := s.daemon.replica.Changed()
-		page := report.Events(s.daemon.replica.Root(), after, limit, choiceOf(r))
+		changed := s.daemon.Changed()
+		page := report.Events(s.daemon.Root(), after, limit, choiceOf(r))
 		if len(page.Events) > 0 || waitOf(r) == 0 {
 			writeJSON(w, http.StatusOK, page)
 			return nil
@@ -89,40 +89,15 @@ func waitOf(r *http.Request) time.Duration {
 	return min(wait, longestWait)
 }
 
-// Status is the cluster as this node sees it.
-func (d *Daemon) Status(now time.Time) api.Status {
-	root := d.replica.Root()
-	return report.Status(root, d.facts(root, now))
-}
-
-// facts are what is shown and stands in no State.
-func (d *Daemon) facts(root *cluster.State, now time.Time) report.Facts {
-	role := d.role.Load()
-	f := report.Facts{Now: now, Cluster: d.membership.Cluster, ID: d.membership.ID, Local: d.name, Leader: role.leader,
-		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(), Knocks: d.knocks.Texts(now),
-		Voters: map[string]bool{}, Heard: map[string]bool{}, Moving: d.executor.Moving()}
-	if role.leading {
-		f.Notes = d.decided.Load().notes
-	}
-	for _, m := range d.log.Members() {
-		f.Voters[m.ID] = m.Voter
-	}
-	silence := cluster.TimingFor(root.Document.Timing).Lost
-	for _, name := range root.Nodes.Keys() {
-		f.Heard[name] = d.hearing.within(name, silence, now)
-	}
-	return f
-}
-
 // request takes an administrator's wish in. Once answered it is in the log
 // (law L7); the same id again is answered with its state.
-func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) request(w http.ResponseWriter, r *http.Request, who Caller) error {
 	var asked api.Request
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
 	if asked.ID == "" || len(asked.ID) > 64 || len(asked.Reason) > 500 {
-		return refuse(http.StatusBadRequest, "bad_request",
+		return Refuse(http.StatusBadRequest, "bad_request",
 			"a request needs an id of at most 64 bytes and a reason of at most 500")
 	}
 	ask := cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name,
@@ -132,32 +107,28 @@ func (s *server) request(w http.ResponseWriter, r *http.Request, who caller) err
 		who.about(notKept)
 		return s.rehearse(w, r, ask)
 	}
-	applied, err := s.daemon.propose(r.Context(), ask)
-	if err != nil {
+	if err := s.order(r.Context(), ask); err != nil {
 		return err
 	}
-	if err := applied.Err(); err != nil {
-		return refuse(http.StatusConflict, "refused", "%v", err)
-	}
-	writeJSON(w, http.StatusOK, s.reply(s.daemon.replica.Root(), asked.ID))
+	writeJSON(w, http.StatusOK, s.reply(s.daemon.Root(), asked.ID))
 	return nil
 }
 
-func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) requestState(w http.ResponseWriter, r *http.Request, who Caller) error {
 	id := r.PathValue("id")
 	deadline := time.NewTimer(waitOf(r))
 	defer deadline.Stop()
 	for {
-		changed := s.daemon.replica.Changed()
-		root := s.daemon.replica.Root()
+		changed := s.daemon.Changed()
+		root := s.daemon.Root()
 		request, known := root.Requests.Get(id)
 		if !known {
-			if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
+			if err := s.daemon.Newest(r.Context()); err != nil {
 				return err
 			}
-			root = s.daemon.replica.Root()
+			root = s.daemon.Root()
 			if request, known = root.Requests.Get(id); !known {
-				return refuse(http.StatusNotFound, "unknown_request",
+				return Refuse(http.StatusNotFound, "unknown_request",
 					"no request %s is known; it was not taken in, or is too old", id)
 			}
 		}
@@ -176,12 +147,12 @@ func (s *server) requestState(w http.ResponseWriter, r *http.Request, who caller
 	}
 }
 
-func (s *server) reply(root *cluster.State, id string) api.Reply {
+func (s *Server) reply(root *cluster.State, id string) api.Reply {
 	request, _ := root.Requests.Get(id)
 	reply := api.Reply{ID: id, Done: request.Done, Code: request.Code, Text: request.Text, Owner: request.Owner,
 		Why: request.Why, Total: request.Total, Downtime: request.Downtime}
-	if p, moving := s.daemon.executor.Progress(request.Service); moving && !request.Done {
-		reply.Progress = report.Progress(p)
+	if !request.Done {
+		reply.Progress = s.daemon.Progress(request.Service)
 	}
 	return reply
 }
@@ -190,21 +161,21 @@ func (s *server) reply(root *cluster.State, id string) api.Reply {
 const progressAsk = 300 * time.Millisecond
 
 // withProgress fills in how far a migration is that another node carries out.
-func (s *server) withProgress(ctx context.Context, root *cluster.State, reply api.Reply, who caller) api.Reply {
+func (s *Server) withProgress(ctx context.Context, root *cluster.State, reply api.Reply, who Caller) api.Reply {
 	request, _ := root.Requests.Get(reply.ID)
 	service, known := root.Services.Get(request.Service)
 	if reply.Done || reply.Progress != nil || !known || service.Intent == nil ||
-		service.Intent.Kind != cluster.IntentMigrate || who.kind == pki.KindNode {
+		service.Intent.Kind != cluster.IntentMigrate || who.Kind == pki.KindNode {
 		return reply
 	}
 	source, known := root.Nodes.Get(service.Intent.Node)
-	if !known || source.Name == s.daemon.name {
+	if !known || source.Name == s.name {
 		return reply
 	}
 	ctx, cancel := context.WithTimeout(ctx, progressAsk)
 	defer cancel()
 	var theirs api.Reply
-	if err := s.daemon.ask(ctx, source.Name, source.Address, http.MethodGet, api.PathRequests+"/"+reply.ID, nil,
+	if err := s.daemon.Ask(ctx, source.Name, source.Address, http.MethodGet, api.PathRequests+"/"+reply.ID, nil,
 		&theirs); err == nil {
 		reply.Progress = theirs.Progress
 	}

@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"context"
@@ -16,11 +16,11 @@ import (
 // longestReason bounds what a person may write into the timeline.
 const longestReason = 500
 
-func (s *server) lockStatus(w http.ResponseWriter, r *http.Request, _ caller) error {
-	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
+func (s *Server) lockStatus(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	if err := s.daemon.Newest(r.Context()); err != nil {
 		return err
 	}
-	status := report.Lock(s.daemon.replica.Root())
+	status := report.Lock(s.daemon.Root())
 	if status == nil {
 		status = &api.LockStatus{}
 	}
@@ -29,14 +29,14 @@ func (s *server) lockStatus(w http.ResponseWriter, r *http.Request, _ caller) er
 }
 
 // lock locks and unlocks the cluster, or stops and starts all of it.
-func (s *server) lock(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) lock(w http.ResponseWriter, r *http.Request, who Caller) error {
 	var asked api.LockRequest
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
 	who.about("%.20s the cluster", asked.Op)
 	if len(asked.Reason) > longestReason {
-		return refuse(http.StatusBadRequest, "bad_request", "a reason has at most %d bytes", longestReason)
+		return Refuse(http.StatusBadRequest, "bad_request", "a reason has at most %d bytes", longestReason)
 	}
 	var command cluster.Command
 	switch asked.Op {
@@ -45,40 +45,25 @@ func (s *server) lock(w http.ResponseWriter, r *http.Request, who caller) error 
 	case "unlock", "start":
 		command = cluster.UnlockCluster{By: who.Name, Why: asked.Reason, Start: asked.Op == "start"}
 	default:
-		return refuse(http.StatusBadRequest, "bad_request", "%q is none of lock, unlock, stop, start", asked.Op)
+		return Refuse(http.StatusBadRequest, "bad_request", "%q is none of lock, unlock, stop, start", asked.Op)
 	}
 	return s.decree(w, r, command)
 }
 
 // decree proposes an administrator's command that is done once it is in the log.
-func (s *server) decree(w http.ResponseWriter, r *http.Request, command cluster.Command) error {
-	applied, err := s.daemon.propose(r.Context(), command)
-	if err != nil {
+func (s *Server) decree(w http.ResponseWriter, r *http.Request, command cluster.Command) error {
+	if err := s.propose(r.Context(), command); err != nil {
 		return err
-	}
-	if why := applied.Refused[0]; !why.IsZero() {
-		return refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	writeJSON(w, http.StatusOK, api.Reply{Done: true, Text: "Success"})
 	return nil
 }
 
-// sight is the State here, and what this node has measured as the leader; false where it does not
-// lead or has planned nothing yet.
-func (d *Daemon) sight() (*cluster.State, api.Sight, bool) {
-	last := d.decided.Load() // before the State, which is then not older
-	root := d.replica.Root()
-	if last.view == nil || !d.role.Load().leading {
-		return root, api.Sight{}, false
-	}
-	return root, api.Sight{Index: root.Index, At: last.at, View: last.view.On(root, time.Since(last.at))}, true
-}
-
 // view tells another node what this one has measured as the leader.
-func (s *server) view(w http.ResponseWriter, _ *http.Request, _ caller) error {
-	_, seen, leads := s.daemon.sight()
+func (s *Server) view(w http.ResponseWriter, _ *http.Request, _ Caller) error {
+	_, seen, leads := s.daemon.Sight()
 	if !leads {
-		return refuse(http.StatusServiceUnavailable, "no_leader", "%s does not lead the cluster", s.daemon.name)
+		return Refuse(http.StatusServiceUnavailable, "no_leader", "%s does not lead the cluster", s.name)
 	}
 	writeJSON(w, http.StatusOK, seen)
 	return nil
@@ -88,9 +73,9 @@ func (s *server) view(w http.ResponseWriter, _ *http.Request, _ caller) error {
 // that the answer has the reasons by which the leader acts. A node that does not lead asks for
 // them, and waits until its State is as new as the leader's. Where the leader does not answer,
 // there is the State here alone, and the remark says so.
-func (s *server) ground(ctx context.Context) (*cluster.State, cluster.View, api.Ground) {
-	name, leader := s.daemon.name, s.daemon.role.Load().leader
-	root, seen, leads := s.daemon.sight()
+func (s *Server) ground(ctx context.Context) (*cluster.State, cluster.View, api.Ground) {
+	name, leader := s.name, s.daemon.Leader()
+	root, seen, leads := s.daemon.Sight()
 	if leads {
 		return root, seen.View, api.Ground{Leader: name, AsOf: seen.At}
 	}
@@ -111,40 +96,56 @@ func (s *server) ground(ctx context.Context) (*cluster.State, cluster.View, api.
 }
 
 // sightOf asks the leader what it has measured.
-func (s *server) sightOf(ctx context.Context, leader string) (*cluster.State, api.Sight, error) {
+func (s *Server) sightOf(ctx context.Context, leader string) (*cluster.State, api.Sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, progressAsk)
 	defer cancel()
 	var seen api.Sight
 	if err := s.askLeader(ctx, leader, api.PathView, &seen); err != nil {
-		return s.daemon.replica.Root(), seen, err
+		return s.daemon.Root(), seen, err
 	}
-	root, err := s.daemon.replica.reaching(ctx, seen.Index)
+	root, err := s.reaching(ctx, seen.Index)
 	return root, seen, err
 }
 
+// reaching waits for a State of this index or a newer one.
+func (s *Server) reaching(ctx context.Context, index uint64) (*cluster.State, error) {
+	for {
+		changed := s.daemon.Changed()
+		root := s.daemon.Root()
+		if root.Index >= index {
+			return root, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return root, fmt.Errorf("the State here is at index %d, the leader's at %d", root.Index, index)
+		}
+	}
+}
+
 // why explains where a service is and where it would be started now.
-func (s *server) why(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *Server) why(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	root, view, ground := s.ground(r.Context())
 	explanation, err := plan.Explain(root, view, r.PathValue("name"))
 	if err != nil {
-		return refuse(http.StatusNotFound, "unknown_service", "%v", err)
+		return Refuse(http.StatusNotFound, "unknown_service", "%v", err)
 	}
 	writeJSON(w, http.StatusOK, api.Explanation{Explanation: explanation, Ground: ground})
 	return nil
 }
 
 // rehearse tells what would come of a request, by the rules that would decide it.
-func (s *server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.Ask) error {
+func (s *Server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.Ask) error {
 	root, view, ground := s.ground(r.Context())
 	if why := cluster.Premature(root, []cluster.Command{ask}); !why.IsZero() {
-		return refuse(http.StatusConflict, "refused", "%s", why)
+		return Refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: rehearse.Rehearse(root, view, ask), Ground: ground})
 	return nil
 }
 
 // orderOf makes the command of an order, or of its end.
-func orderOf(asked api.NodeRequest, who caller) cluster.OrderNode {
+func orderOf(asked api.NodeRequest, who Caller) cluster.OrderNode {
 	c := cluster.OrderNode{Node: asked.Node, Order: cluster.OrderKind(asked.Op), By: who.Name, Why: asked.Reason,
 		Within: asked.Within}
 	if asked.Op == "return" {
@@ -154,27 +155,27 @@ func orderOf(asked api.NodeRequest, who caller) cluster.OrderNode {
 }
 
 // drainPlan tells what an order would do to the services of a node.
-func (s *server) drainPlan(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) drainPlan(w http.ResponseWriter, r *http.Request, who Caller) error {
 	within, err := time.ParseDuration(r.URL.Query().Get("within"))
 	if err != nil && r.URL.Query().Get("within") != "" {
-		return refuse(http.StatusBadRequest, "bad_request", "within: %v", err)
+		return Refuse(http.StatusBadRequest, "bad_request", "within: %v", err)
 	}
 	order := r.URL.Query().Get("order")
-	if root := s.daemon.replica.Root(); !root.Nodes.Has(r.PathValue("name")) {
+	if root := s.daemon.Root(); !root.Nodes.Has(r.PathValue("name")) {
 		return noNode(root, r.PathValue("name"))
 	}
 	command := cluster.OrderNode{Node: r.PathValue("name"), Order: cluster.OrderKind(order), By: who.Name, Within: within}
 	root, view, ground := s.ground(r.Context())
 	steps, err := rehearse.DrainPlan(root, view, command)
 	if err != nil {
-		return refuse(http.StatusConflict, "refused", "%v", err)
+		return Refuse(http.StatusConflict, "refused", "%v", err)
 	}
 	writeJSON(w, http.StatusOK, api.DrainReply{Node: command.Node, Order: order, Steps: steps, Ground: ground})
 	return nil
 }
 
 // haltPlan tells in which order everything would be stopped.
-func (s *server) haltPlan(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) haltPlan(w http.ResponseWriter, r *http.Request, who Caller) error {
 	root, view, ground := s.ground(r.Context())
 	events, notes := rehearse.RehearseStop(root, view, who.Name)
 	writeJSON(w, http.StatusOK, api.HaltReply{Events: events, Notes: notes, Ground: ground})

@@ -5,42 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
-
-// keys changes a key of the cluster.
-func (s *server) keys(w http.ResponseWriter, r *http.Request, who caller) error {
-	var asked api.KeysRequest
-	if err := readJSON(r, &asked); err != nil {
-		return err
-	}
-	who.about("keys: %.20s", asked.Op)
-	switch asked.Op {
-	case api.RotateGossip:
-		why := message.Words(asked.Reason).OrElse(message.DataKeyAskedFor.With())
-		if err := s.daemon.rekey(r.Context(), who.Name, why); err != nil {
-			return err
-		}
-		text := fmt.Sprintf("Success: data key %d is in force", s.daemon.replica.Root().Secrets.Epoch)
-		writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
-		return nil
-	}
-	if asked.Op == api.RotateNode || asked.Op == api.AbortNode {
-		return s.nodeKeyReply(w, r, who, asked)
-	}
-	if asked.Op == api.RotateAuthority || asked.Op == api.AbortAuthority || asked.Op == api.AuthorityStatus {
-		return s.authorityReply(w, r, who, asked)
-	}
-	return refuse(http.StatusBadRequest, "bad_request", "%q is no operation on keys", asked.Op)
-}
 
 // ownKeys are this node's private keys beside that of its identity in use.
 type ownKeys struct {
@@ -247,86 +216,4 @@ func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
 		return keyHeld("its new key is not recorded yet: " + why.String())
 	}
 	return d.proposed(ctx, command)
-}
-
-// turnPatience bounds how long a request waits for the end of a turn.
-const turnPatience = 15 * time.Second
-
-// rotateNodeKey orders a node to make itself a new key, and waits a while for the end of it.
-func (d *Daemon) rotateNodeKey(ctx context.Context, asked api.KeysRequest, by string) (string, error) {
-	before, known := d.replica.Root().Nodes.Get(asked.Node)
-	if !known {
-		return "", noNode(d.replica.Root(), asked.Node)
-	}
-	command := cluster.RotateKey{Node: asked.Node, By: by, Why: asked.Reason, Anyway: asked.Anyway}
-	if err := d.proposed(ctx, command); err != nil {
-		return "", err
-	}
-	deadline := time.NewTimer(turnPatience)
-	defer deadline.Stop()
-	for {
-		changed := d.replica.Changed()
-		root := d.replica.Root()
-		switch n, known := root.Nodes.Get(asked.Node); {
-		case !known:
-			return "", refuse(http.StatusConflict, "refused", "%s was removed meanwhile, with its keys", asked.Node)
-		case n.KeyTurn == nil && n.Fingerprint == before.Fingerprint:
-			return "", refuse(http.StatusConflict, "refused", "the order to give %s a new key was taken back; %s",
-				asked.Node, keyText(root, asked.Node))
-		case n.KeyTurn == nil:
-			return "Success: " + keyText(root, asked.Node), nil
-		}
-		select {
-		case <-changed:
-		case <-deadline.C:
-			return "It goes on by itself.\n" + keysText(root), nil
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
-}
-
-// keyText tells which key a node has.
-func keyText(root *cluster.State, node string) string {
-	n, known := root.Nodes.Get(node)
-	since := "since it joined"
-	if !n.KeyAt.IsZero() {
-		since = "since " + n.KeyAt.UTC().Format("2006-01-02 15:04") + " UTC"
-	}
-	if !known || n.Fingerprint == "" {
-		return node + " has no key that is recorded"
-	}
-	return fmt.Sprintf("%s has key %.16s %s", node, n.Fingerprint, since)
-}
-
-// keysText tells of each node which key it has, and what a new one waits for.
-func keysText(root *cluster.State) string {
-	var out strings.Builder
-	out.WriteString("Keys of the nodes:\n")
-	for _, name := range root.Nodes.Keys() {
-		fmt.Fprintf(&out, "  %s\n", keyText(root, name))
-	}
-	for _, waits := range root.KeyTurns() {
-		fmt.Fprintf(&out, "%s.\n", waits)
-	}
-	return strings.TrimSuffix(out.String(), "\n")
-}
-
-// nodeKeyReply answers an operation on a node's key.
-func (s *server) nodeKeyReply(w http.ResponseWriter, r *http.Request, who caller, asked api.KeysRequest) error {
-	d := s.daemon
-	who.about("keys: %.20s of %.64q", asked.Op, asked.Node)
-	text, err := "", error(nil)
-	switch asked.Op {
-	case api.RotateNode:
-		text, err = d.rotateNodeKey(r.Context(), asked, who.Name)
-	case api.AbortNode:
-		err = d.proposed(r.Context(), cluster.AbortKey{Node: asked.Node, By: who.Name})
-		text = "Success: " + keyText(d.replica.Root(), asked.Node)
-	}
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, api.Reply{ID: asked.ID, Done: true, Text: text})
-	return nil
 }

@@ -1,4 +1,4 @@
-package daemon
+package server
 
 import (
 	"context"
@@ -11,12 +11,11 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/quorum"
-	"github.com/clusterd/clusterd/resources"
 )
 
-func (s *server) config(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) config(w http.ResponseWriter, r *http.Request, who Caller) error {
 	who.about("read the document")
-	root := s.daemon.replica.Root()
+	root := s.daemon.Root()
 	if r.URL.Query().Get("version") != "" {
 		return s.earlierConfig(w, r, root)
 	}
@@ -30,7 +29,7 @@ func (s *server) config(w http.ResponseWriter, r *http.Request, who caller) erro
 }
 
 // configure checks a document, tells what it changes, and puts it into the log.
-func (s *server) configure(w http.ResponseWriter, r *http.Request, who caller) error {
+func (s *Server) configure(w http.ResponseWriter, r *http.Request, who Caller) error {
 	var change api.ConfigChange
 	if err := readJSON(r, &change); err != nil {
 		return err
@@ -39,13 +38,13 @@ func (s *server) configure(w http.ResponseWriter, r *http.Request, who caller) e
 	if change.DryRun {
 		who.about(notKept)
 	}
-	if err := s.daemon.log.VerifyShared(r.Context()); err != nil {
+	if err := s.daemon.Newest(r.Context()); err != nil {
 		return err
 	}
-	root := s.daemon.replica.Root()
+	root := s.daemon.Root()
 	parsed, err := config.Parse("document", []byte(change.Text), nil, &root.Document)
 	if err != nil {
-		return faulty(err)
+		return Faulty(err)
 	}
 	if err := baseIs(root, change.Base); err != nil {
 		return err
@@ -60,7 +59,7 @@ func baseIs(root *cluster.State, base uint64) error {
 	if base == root.Config.Version {
 		return nil
 	}
-	return refuse(http.StatusConflict, "conflict",
+	return Refuse(http.StatusConflict, "conflict",
 		"the document is at version %d, the change was made for version %d; see what came between with `clusterd config "+
 			"diff %d %d`, and fetch it anew with `clusterd config show`",
 		root.Config.Version, base, base, root.Config.Version)
@@ -79,11 +78,8 @@ type replacement struct {
 
 // replaceDocument tells what a document changes, and puts it into the log unless
 // it is only asked for.
-func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n replacement) error {
-	if why := s.forbiddenIn(n.parsed); why != "" {
-		return refuse(http.StatusUnprocessableEntity, "forbidden_definition", "%s; nothing was changed", why)
-	}
-	command, err := s.daemon.sealed(n.root, n.parsed)
+func (s *Server) replaceDocument(w http.ResponseWriter, r *http.Request, n replacement) error {
+	command, err := s.daemon.Seal(n.root, n.parsed)
 	if err != nil {
 		return err
 	}
@@ -105,21 +101,6 @@ func (s *server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 	return s.applyDocument(w, r, command, n.parsed, reply)
 }
 
-// forbiddenIn names a VM of a document whose definition this node's policy forbids. Other nodes may
-// have other policies; each is held where the VM would come up.
-func (s *server) forbiddenIn(parsed config.Parsed) string {
-	for _, name := range sortedNames(parsed.Document.Services) {
-		spec := parsed.Document.Services[name]
-		if spec.Kind() != resources.KindVM {
-			continue
-		}
-		if why := s.daemon.options.Node.Definitions.Refuses(parsed.Blobs[spec.Definition]); why != "" {
-			return "the definition of " + name + " is refused by " + s.daemon.name + ": " + why
-		}
-	}
-	return ""
-}
-
 // planOf tells each change and what becomes of it.
 func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
 	reply := api.ConfigReply{Changes: config.Diff(old, new)}
@@ -134,7 +115,7 @@ func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
 
 // rehearseDocument fills in what would follow from a document, or why it would be
 // refused. Between now and then things may change: it is for people to read.
-func (s *server) rehearseDocument(ctx context.Context, command cluster.Configure, reply *api.ConfigReply) {
+func (s *Server) rehearseDocument(ctx context.Context, command cluster.Configure, reply *api.ConfigReply) {
 	root, view, ground := s.ground(ctx)
 	reply.Ground = ground
 	refused := cluster.Premature(root, []cluster.Command{command})
@@ -144,16 +125,16 @@ func (s *server) rehearseDocument(ctx context.Context, command cluster.Configure
 	reply.Refused = refused.String()
 }
 
-func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure,
+func (s *Server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure,
 	parsed config.Parsed, reply api.ConfigReply) error {
-	applied, err := s.daemon.proposeDocument(r.Context(), command, parsed)
+	why, err := s.daemon.ProposeDocument(r.Context(), command, parsed)
 	if err != nil {
 		return err
 	}
-	if why := applied.Refused[0]; !why.IsZero() {
-		return refuse(http.StatusConflict, "refused", "%s", why)
+	if !why.IsZero() {
+		return Refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	reply.Version = s.daemon.replica.Root().Config.Version
+	reply.Version = s.daemon.Root().Config.Version
 	writeJSON(w, http.StatusOK, reply)
 	return nil
 }
@@ -163,7 +144,7 @@ func (s *server) applyDocument(w http.ResponseWriter, r *http.Request, command c
 func fitsEntry(command cluster.Configure) error {
 	data, err := cluster.Encode([]cluster.Command{command})
 	if err != nil {
-		return refuse(http.StatusRequestEntityTooLarge, "too_large", "the document cannot be put into the log: %v", err)
+		return Refuse(http.StatusRequestEntityTooLarge, "too_large", "the document cannot be put into the log: %v", err)
 	}
 	if len(data) <= quorum.MaxEntryBytes {
 		return nil
@@ -174,26 +155,14 @@ func fitsEntry(command cluster.Configure) error {
 			largest = hash
 		}
 	}
-	return refuse(http.StatusRequestEntityTooLarge, "too_large",
+	return Refuse(http.StatusRequestEntityTooLarge, "too_large",
 		"the document takes %d bytes in the log, packed, and an entry can have %d; it brings %d new definitions, "+
 			"the largest of %d bytes: apply it in parts, or make the definitions shorter",
 		len(data), quorum.MaxEntryBytes, len(command.Blobs), len(command.Blobs[largest]))
 }
 
-// missingBlobs are the definitions that the log does not hold yet: changes
-// travel as deltas.
-func missingBlobs(root *cluster.State, blobs map[string]string) map[string]string {
-	missing := map[string]string{}
-	for hash, text := range blobs {
-		if !root.Blobs.Has(hash) {
-			missing[hash] = text
-		}
-	}
-	return missing
-}
-
-// faulty turns the faults of a document into one Failure with a line for each.
-func faulty(err error) error {
+// Faulty turns the faults of a document into one Failure with a line for each.
+func Faulty(err error) error {
 	failure := &refused{status: http.StatusUnprocessableEntity,
 		Failure: api.Failure{Code: "invalid_document", Message: "the document is not valid; nothing was changed"}}
 	var faults *config.Faults

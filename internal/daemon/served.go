@@ -1,0 +1,188 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/alerts"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/knocks"
+	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/report"
+	"github.com/clusterd/clusterd/internal/server"
+)
+
+// served is the daemon as its handlers see it.
+type served struct{ *Daemon }
+
+var _ server.Daemon = served{}
+
+func (d *Daemon) newServer() *server.Server {
+	return server.New(served{d}, server.Options{Node: d.options.Node, Address: d.address, Logger: d.logger})
+}
+
+// openServer opens the tools' socket, and answers on it and on the TLS port.
+func (d *Daemon) openServer(ctx context.Context, tools net.Listener) error {
+	s := d.newServer()
+	local, err := s.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	for _, listener := range []net.Listener{local, tools} {
+		d.work.Go(func() {
+			if err := s.Serve(listener); err != nil && ctx.Err() == nil {
+				d.fatal("the tools' interface failed: " + err.Error())
+			}
+		})
+	}
+	d.onClose("server", s.Close)
+	return nil
+}
+
+// Root implements server.Log.
+func (s served) Root() *cluster.State { return s.replica.Root() }
+
+// Changed implements server.Log.
+func (s served) Changed() <-chan struct{} { return s.replica.Changed() }
+
+// Newest implements server.Log.
+func (s served) Newest(ctx context.Context) error { return s.log.VerifyShared(ctx) }
+
+// Propose implements server.Log.
+func (s served) Propose(ctx context.Context, commands ...cluster.Command) ([]message.Text, error) {
+	applied, err := s.propose(ctx, commands...)
+	return applied.Refused, err
+}
+
+// Leader implements server.Cluster.
+func (s served) Leader() string { return s.role.Load().leader }
+
+// Sight implements server.Cluster.
+func (s served) Sight() (*cluster.State, api.Sight, bool) {
+	last := s.decided.Load() // before the State, which is then not older
+	root := s.replica.Root()
+	if last.view == nil || !s.role.Load().leading {
+		return root, api.Sight{}, false
+	}
+	return root, api.Sight{Index: root.Index, At: last.at, View: last.view.On(root, time.Since(last.at))}, true
+}
+
+// Peers implements server.Cluster.
+func (s served) Peers() map[string]string { return s.peers() }
+
+// Ask implements server.Cluster.
+func (s served) Ask(ctx context.Context, node, address, method, path string, body, into any) error {
+	return s.ask(ctx, node, address, method, path, body, into)
+}
+
+// Seal implements server.Documents.
+func (s served) Seal(root *cluster.State, parsed config.Parsed) (cluster.Configure, error) {
+	if why := s.forbiddenIn(parsed); why != "" {
+		return cluster.Configure{}, server.Refuse(http.StatusUnprocessableEntity, "forbidden_definition",
+			"%s; nothing was changed", why)
+	}
+	return s.sealed(root, parsed)
+}
+
+// ProposeDocument implements server.Documents.
+func (s served) ProposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (
+	message.Text, error) {
+	applied, err := s.proposeDocument(ctx, command, parsed)
+	if err != nil {
+		return message.Text{}, err
+	}
+	return applied.Refused[0], nil
+}
+
+// Import implements server.Documents.
+func (s served) Import(ctx context.Context, asked api.ImportRequest, by string) (api.Reply, error) {
+	return s.importVM(ctx, asked, by)
+}
+
+// Authority implements server.Keys.
+func (s served) Authority(root *cluster.State) (*pki.CA, error) { return s.authority(root) }
+
+// DataKey implements server.Keys.
+func (s served) DataKey(root *cluster.State) (pki.DataKey, error) { return s.dataKey(root) }
+
+// Rekey implements server.Keys.
+func (s served) Rekey(ctx context.Context, by string, why message.Text) error { return s.rekey(ctx, by, why) }
+
+// RotateAuthority implements server.Keys.
+func (s served) RotateAuthority(ctx context.Context, by, why string) error {
+	return s.rotateAuthority(ctx, by, why)
+}
+
+// KeysLeft implements server.Keys.
+func (s served) KeysLeft(root *cluster.State, removed string) string {
+	return keysLeftBehind(root, s.drivers, storageHand(root, s.name, removed), removed)
+}
+
+// Admit implements server.Entrance.
+func (s served) Admit(channel pki.Channel, peer pki.Peer) error {
+	return s.store.Admit(channel, pki.Accepting, peer)
+}
+
+// Join implements server.Entrance.
+func (s served) Join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (
+	api.JoinReply, error) {
+	return s.join(ctx, root, asked, token)
+}
+
+// NoteGuess implements server.Entrance.
+func (s served) NoteGuess(from string) { s.knocks.Note(from, knocks.Token, time.Now()) }
+
+// Passable implements server.Entrance.
+func (s served) Passable(uuid, operation string) (may bool, why string) {
+	return s.mayComeUp(uuid, operation)
+}
+
+// Keep implements server.Trail.
+func (s served) Keep(e api.AuditEntry, refusal bool) { s.keep(e, refusal) }
+
+// Entries implements server.Trail.
+func (s served) Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error) {
+	return s.trail.Read(after, most)
+}
+
+// Progress implements server.Host.
+func (s served) Progress(service string) *api.Progress {
+	p, moving := s.executor.Progress(service)
+	if !moving {
+		return nil
+	}
+	return report.Progress(p)
+}
+
+// Fence implements server.Host.
+func (s served) Fence(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
+	return s.fenceByHand(ctx, n, asked, by)
+}
+
+// LastChecks implements server.Host.
+func (s served) LastChecks(root *cluster.State) map[string]api.FenceCheck {
+	last := map[string]api.FenceCheck{}
+	for name := range root.Document.Devices {
+		if answer, asked := s.executor.LastCheck(name); asked {
+			last[name] = api.FenceCheck{By: s.name, Power: string(answer.Check.Power), Problem: answer.Check.Problem,
+				OldLogin: answer.OldLogin, Asked: answer.At}
+		}
+	}
+	return last
+}
+
+// Tell implements server.Host.
+func (s served) Tell(ctx context.Context, alert cluster.Alert, m alerts.Message) error {
+	return s.tell(ctx, alert, m)
+}
+
+// Examine implements server.Host.
+func (s served) Examine(ctx context.Context) []api.Finding { return s.examine(ctx) }
+
+// ExamineOthers implements server.Host.
+func (s served) ExamineOthers(ctx context.Context) []api.Finding { return s.examineOthers(ctx) }
