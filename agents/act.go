@@ -89,7 +89,7 @@ func (v Verbs) Do(ctx context.Context, act Act) Result {
 		return do(ctx, act)
 	}
 	does := cmp.Or(special[act.Verb], string(act.Verb)+" it")
-	return Refusef(act, fmt.Sprintf("what runs %s cannot %s", act.Spec.Name, does))
+	return Refuse(act, fmt.Sprintf("what runs %s cannot %s", act.Spec.Name, does))
 }
 
 // About makes a verb of what needs to know no more than which service is meant.
@@ -98,7 +98,7 @@ func About(do func(context.Context, resources.Spec) Result) func(context.Context
 }
 
 // Refuse is the result of an act that was not begun.
-func Refusef(act Act, why string) Result {
+func Refuse(act Act, why string) Result {
 	result := Result{Source: Unknown, Unsent: act.Verb == VerbStart, Why: why}
 	if act.Verb == VerbMigrate {
 		result.Target = Unknown

@@ -67,7 +67,8 @@ func TestARemovedServiceThatStillRunsIsTold(t *testing.T) {
 	b.S.Services.Set("vm:a", service)
 	b.Must(clustertest.Configure(clustertest.Document(), b.S.Config.Version))
 	notes := plan.Plan(b.S, cluster.View{Self: "node1", Leading: true}).Notes
-	if len(notes) != 1 || notes[0].Subject != "vm:a" || !strings.Contains(notes[0].Why.String(), "not proven gone from node2") ||
+	if len(notes) != 1 || notes[0].Subject != "vm:a" ||
+		!strings.Contains(notes[0].Why.String(), "not proven gone from node2") ||
 		!strings.Contains(notes[0].Next.String(), "virsh destroy") {
 		t.Errorf("told: %+v", notes)
 	}

@@ -119,7 +119,8 @@ func TestAChangeIsWithinTheLaws(t *testing.T) {
 	vm := redeclared(t, "vm:a", blue)
 	vm.Refused(cluster.Begin{Service: "vm:a", Intent: cluster.IntentReconfigure, Node: "node1", Definition: "blue"},
 		"is a VM")
-	if why := vm.Service("vm:a").BehindWhy(); !strings.Contains(why.String(), "clusvcadm -R vm:a") || len(reconfigures(vm)) > 0 {
+	if why := vm.Service("vm:a").BehindWhy(); !strings.Contains(why.String(), "clusvcadm -R vm:a") ||
+		len(reconfigures(vm)) > 0 {
 		t.Errorf("%q, and the plan begins %v", why, reconfigures(vm))
 	}
 }

@@ -128,7 +128,7 @@ func (r *Router) Look(ctx context.Context, spec resources.Spec) agents.Observati
 func (r *Router) Do(ctx context.Context, act agents.Act) agents.Result {
 	agent, why := r.agent(act.Spec)
 	if agent == nil {
-		return agents.Refusef(act, why)
+		return agents.Refuse(act, why)
 	}
 	return agent.Do(ctx, act)
 }

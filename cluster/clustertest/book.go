@@ -169,7 +169,8 @@ func (b *Book) Running(service, node string) {
 // Lose has a node called lost.
 func (b *Book) Lose(node string) {
 	b.T.Helper()
-	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost, Why: message.Words("silent")})
+	b.Must(cluster.Contact{Node: node, Incarnation: b.Node(node).Incarnation, State: cluster.NodeLost,
+		Why: message.Words("silent")})
 }
 
 // Shoot is the command that begins to fence a node.

@@ -70,7 +70,8 @@ func start(t *testing.T, d *daemon) *daemon {
 			return
 		}
 		answer(w, cluster.Explanation{Service: r.PathValue("name"), State: "started", Owner: "node1",
-			Candidates: []cluster.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2, Why: message.Words("priority 1 in domain main")},
+			Candidates: []cluster.Candidate{{Node: "node1", Order: 1, Here: true, Services: 2,
+				Why: message.Words("priority 1 in domain main")},
 				{Node: "node2", Why: message.Words("node2 is left")}}})
 	})
 	server := &http.Server{Handler: mux}

@@ -154,7 +154,8 @@ func TestDialogue(t *testing.T) {
 		{"freeze", "-Z vm:web", api.Reply{}, "Local machine freezing vm:web...Success\n", 0},
 		{"unfreeze", "-U vm:web", api.Reply{}, "Local machine unfreezing vm:web...Success\n", 0},
 		{"a name without type", "-d shop", api.Reply{}, "Local machine disabling service:shop...Success\n", 0},
-		{"failure", "-M vm:web -m node2", api.Reply{Code: -7, Why: message.Words("node2 is not a member of restricted domain main")},
+		{"failure", "-M vm:web -m node2", api.Reply{Code: -7,
+			Why: message.Words("node2 is not a member of restricted domain main")},
 			"Trying to migrate vm:web to node2...Operation violates dependency rule\nnode2 is not a member of restricted " +
 				"domain main\n", 249},
 		{"a code nobody knows", "-d vm:web", api.Reply{Code: -77}, "Local machine disabling vm:web...Failure\n", 179},

@@ -42,7 +42,8 @@ func MessageOf(clusterName, alert, kind string, e cluster.Event, missed uint64) 
 		}
 		args[arg.Name] = arg.String()
 	}
-	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Code: e.Why.Code(), Args: args, Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(),
+	return Message{Cluster: clusterName, Alert: alert, Kind: kind, Code: e.Why.Code(), Args: args,
+		Index: e.Index, Ordinal: e.Ordinal, At: e.At.UTC(),
 		Subject: e.Subject, Node: e.Node,
 		From: e.From, To: e.To, Why: e.Why.String(), By: e.By, Cause: e.Cause, Missed: missed}
 }

@@ -154,7 +154,8 @@ func TestAnAddressIsPosted(t *testing.T) {
 	if err := Send(t.Context(), alert, example()); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got, example()) || header.Get("X-Token") != "hush" || header.Get("Clusterd-Event") != "alpha/7.1" ||
+	if !reflect.DeepEqual(got, example()) || header.Get("X-Token") != "hush" ||
+		header.Get("Clusterd-Event") != "alpha/7.1" ||
 		header.Get("Content-Type") != "application/json" {
 		t.Errorf("posted %+v with %v", got, header)
 	}

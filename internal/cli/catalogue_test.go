@@ -15,7 +15,8 @@ func TestCodesAreListedByPattern(t *testing.T) {
 		}
 	}
 	name := message.Codes()[0].Name()
-	if got := Codes(name, 80); !strings.HasPrefix(got, name+"\n    ") || strings.Count(got, "\n    ") == len(message.Codes()) {
+	if got := Codes(name, 80); !strings.HasPrefix(got, name+"\n    ") ||
+		strings.Count(got, "\n    ") == len(message.Codes()) {
 		t.Errorf("%s alone is\n%s", name, got)
 	}
 	for line := range strings.Lines(all) {

@@ -92,7 +92,8 @@ func TestAFirstStartIsNoRecovery(t *testing.T) {
 // One service on a terminal is shown with what it waits for; in a pipe the row stands alone.
 func TestOneServiceIsShownWithItsNotes(t *testing.T) {
 	status := api.Status{Quorate: true, Services: []api.Service{{Name: "vm:web", StateText: "stopped"}, {Name: "vm:db"}},
-		Notes: []cluster.Note{{Subject: "vm:web", Why: message.Words("no node may run it")}, {Subject: "vm:db", Why: message.Words("frozen")}}}
+		Notes: []cluster.Note{{Subject: "vm:web", Why: message.Words("no node may run it")},
+			{Subject: "vm:db", Why: message.Words("frozen")}}}
 	view := View{Service: "vm:web", Width: 80, Terminal: true}
 	if text := Status(status, view); !strings.Contains(text, "no node may run it") || strings.Contains(text, "frozen") {
 		t.Errorf("on a terminal:\n%s", text)

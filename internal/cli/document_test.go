@@ -27,7 +27,8 @@ func TestPlanOfADocument(t *testing.T) {
 	reply.Refused = ""
 	for i := range mostFollowing + 2 {
 		reply.Follows = append(reply.Follows, cluster.Event{Subject: fmt.Sprintf("vm:%02d", i), Node: "node1",
-			From: "started", To: "migrating", Why: message.Words("moves live from node1 to node2, because its domain says so now")})
+			From: "started", To: "migrating",
+			Why: message.Words("moves live from node1 to node2, because its domain says so now")})
 	}
 	reply.Waits = []cluster.Note{
 		{Subject: "vm:web", Why: message.Words("no node may run it: node1 is not a member of restricted domain main"),

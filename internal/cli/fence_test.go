@@ -36,7 +36,8 @@ func fences() api.FenceStatus {
 			{Node: "node2", State: "fencing", Unprotected: "fence device bmc2: the login is refused", Devices: []api.FenceDevice{
 				{Name: "bmc2", Driver: "redfish", Address: "10.0.1.102", Power: "unknown", Problem: "the login is refused",
 					Checks: []api.FenceCheck{{By: "node1", Problem: "the login is refused", Asked: at("10:15:29.000")}}}},
-				Open: &cluster.Fence{Node: "node2", At: at("10:14:00.000"), Why: message.Words("silent for 1s to everybody"), TriedTotal: 3,
+				Open: &cluster.Fence{Node: "node2", At: at("10:14:00.000"),
+					Why: message.Words("silent for 1s to everybody"), TriedTotal: 3,
 					LastWhy: message.Words("bmc2: the login is refused")}},
 			{Node: "node3", State: "online", Unprotected: "no fence device is configured for node3",
 				Devices: []api.FenceDevice{}},
@@ -63,8 +64,9 @@ func TestFenceStatus(t *testing.T) {
 func TestFenceHistory(t *testing.T) {
 	records := []cluster.FenceRecord{*fences().Nodes[0].LastUse, {Node: "node2", Index: 50, At: at("10:00:00.000"),
 		Ended: at("10:02:05.000"),
-		Why:   message.Words("silent for 1s to everybody (node1: kernel silent, daemon silent; node3: kernel silent, daemon silent)"),
-		By:    "", Ending: cluster.EndedByWord,
+		Why: message.Words("silent for 1s to everybody (node1: kernel silent, daemon silent; " +
+			"node3: kernel silent, daemon silent)"),
+		By: "", Ending: cluster.EndedByWord,
 		Fencer: "node3", Level: 1, Devices: []string{"pdu2a", "pdu2b"}, Attempts: 12,
 		Evidence: message.FenceConfirmedByHand.With("root", "I pulled its plug"),
 		Tried:    []fence.Attempt{{Fencer: "node3", Level: 1, Outcome: fence.Unknown}}}}

@@ -67,7 +67,8 @@ func alpha() api.Status {
 			{Name: "vm:db", State: 114, StateText: "failed", Owner: "node2", LastOwner: "node2", Since: at("10:02:00.000"),
 				Restarts: 2,
 				Holders:  []string{"node2"},
-				Reason: message.Words("the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so it may still " +
+				Reason: message.Words("the stop on node2 was not confirmed: the hypervisor did not answer within 2m0s, so " +
+					"it may still " +
 					"be running there"),
 				Unprotected: "the document names no fence device for node2"},
 			{Name: "vm:mail", State: 112, StateText: "started", Flags: 1, FlagsText: "Z", Owner: "node1",
@@ -75,14 +76,16 @@ func alpha() api.Status {
 				Freeze: &api.FreezeStatus{At: at("09:30:00.000"), By: "root", Reason: "resizing its disk",
 					Until: at("11:30:00.000")}},
 			{Name: "vm:new", State: 119, StateText: "disabled", Since: at("09:00:00.000"),
-				Failures: []api.Failed{{Node: "node1", Why: message.Words("libvirt: no space left on device"), At: at("08:59:00.000")}}},
+				Failures: []api.Failed{{Node: "node1", Why: message.Words("libvirt: no space left on device"),
+					At: at("08:59:00.000")}}},
 			{Name: "vm:moving", State: 120, StateText: "migrating", Owner: "node1", Since: at("10:15:00.000"),
 				Holders: []string{"node1", "vote1"},
 				Progress: &api.Progress{Phase: "memory", BytesTotal: 1 << 30, BytesRemaining: 1 << 29, BytesPerSecond: 100 << 20,
 					TimeLeft: 5 * time.Second}},
 		},
 		Notes: []cluster.Note{
-			{Subject: "vm:db", Why: message.Words("is not recovered: node2 is lost and cannot be fenced, because the document names no " +
+			{Subject: "vm:db", Why: message.Words("is not recovered: node2 is lost and cannot be fenced, because the " +
+				"document names no " +
 				"fence device for it"),
 				Next: message.Words("Make sure that node2 is off, then: clusterd fence confirm node2")},
 		},

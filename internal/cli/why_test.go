@@ -38,14 +38,18 @@ func TestWhatWouldComeOfARequest(t *testing.T) {
 	golden(t, "rehearsal.txt", Rehearsal(cluster.Rehearsal{Done: true, Owner: "node2", Events: []cluster.Event{
 		{Subject: "vm:web", Node: "node2", From: "started", To: "migrating", By: "root",
 			Why: message.Words("asked to migrate to node2, which has room for it and is a member of its domain")},
-		{Subject: "vm:web", Node: "node2", From: "migrating", To: "started", Why: message.Words("moved live from node1 to node2")},
+		{Subject: "vm:web", Node: "node2", From: "migrating", To: "started",
+			Why: message.Words("moved live from node1 to node2")},
 	}}, 80))
 	golden(t, "rehearsal-refused.txt",
-		Rehearsal(cluster.Rehearsal{Done: true, Code: -7, Refused: message.Words("node3 is not a member of restricted domain main")}, 80))
+		Rehearsal(cluster.Rehearsal{Done: true, Code: -7,
+			Refused: message.Words("node3 is not a member of restricted domain main")}, 80))
 	golden(t, "rehearsal-locked.txt",
-		Rehearsal(cluster.Rehearsal{Done: true, Code: -6, Owner: "node1", Why: message.Words("the cluster is locked by root")}, 80))
+		Rehearsal(cluster.Rehearsal{Done: true, Code: -6, Owner: "node1",
+			Why: message.Words("the cluster is locked by root")}, 80))
 	golden(t, "rehearsal-waits.txt",
 		Rehearsal(cluster.Rehearsal{
-			Notes: []cluster.Note{{Subject: "vm:web", Why: message.Words("the cluster is locked by root, so no service is started"),
+			Notes: []cluster.Note{{Subject: "vm:web",
+				Why:  message.Words("the cluster is locked by root, so no service is started"),
 				Next: message.Words("`clusvcadm -u`")}}}, 80))
 }

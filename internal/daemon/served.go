@@ -111,7 +111,9 @@ func (s served) Authority(root *cluster.State) (*pki.CA, error) { return s.autho
 func (s served) DataKey(root *cluster.State) (pki.DataKey, error) { return s.dataKey(root) }
 
 // Rekey implements server.Keys.
-func (s served) Rekey(ctx context.Context, by string, why message.Text) error { return s.rekey(ctx, by, why) }
+func (s served) Rekey(ctx context.Context, by string, why message.Text) error {
+	return s.rekey(ctx, by, why)
+}
 
 // RotateAuthority implements server.Keys.
 func (s served) RotateAuthority(ctx context.Context, by, why string) error {

@@ -185,7 +185,7 @@ func (x *Executor) act(ctx context.Context, duty cluster.Duty, wanted func() err
 		Target: duty.Target, Kill: duty.Kill, StillWanted: wanted}
 	limit, known := limits[duty.Kind]
 	if !known {
-		return agents.Refusef(act, "no agent is asked for duty "+string(duty.Kind))
+		return agents.Refuse(act, "no agent is asked for duty "+string(duty.Kind))
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit(spec)+margin)
 	defer cancel()

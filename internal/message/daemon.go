@@ -14,7 +14,8 @@ var (
 		"it is not known since when the two are apart, so not whose turn it is")
 	ImportedRunning = New("imported-running", "{service} is managed now; its guest was not touched[. Warning: {warnings}]")
 	ImportedOff     = New("imported-off",
-		"{service} is managed now. It was shut off and stays so; start it with: clusvcadm -e {service}[. Warning: {warnings}]")
+		"{service} is managed now. It was shut off and stays so; start it with: clusvcadm -e "+
+			"{service}[. Warning: {warnings}]")
 )
 
 // What stands in for measured reasons where a loss is rehearsed on paper.

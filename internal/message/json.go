@@ -59,8 +59,8 @@ func (a Arg) encode(b *bytes.Buffer) {
 // opening begins a coded text in JSON.
 const opening = `{"code":`
 
-// Show adds the sentence to each coded text in JSON, as "text", for programs that show it and do not
-// know the catalogue. JSON that is stored or compared stays as it is: the State holds no sentences.
+// Show adds the sentence to each coded text in JSON, as "text", for programs that show it and do
+// not know the catalogue. What is stored or compared stays as it is: the State holds no sentences.
 func Show(data []byte) []byte {
 	var b bytes.Buffer
 	quoted := false

@@ -19,7 +19,8 @@ func TestASentenceIsMadeWhereItIsRead(t *testing.T) {
 		want string
 	}{
 		{testGone.With("node1", ""), "gone from node1"},
-		{testGone.With("node1", testGone.With("node2", "it [crashed] {so}")), "gone from node1: gone from node2: it [crashed] {so}"},
+		{testGone.With("node1", testGone.With("node2", "it [crashed] {so}")),
+			"gone from node1: gone from node2: it [crashed] {so}"},
 		{testEmpty.With(), "nothing to add"},
 		{testOpen.With(1, []string{"a"}, 5*time.Minute, "n", "", ""), "1 act on a since 5m; n, n"},
 		{testOpen.With(2, []Text{Words("a"), testEmpty.With(), Words("c")}, 90*time.Second, "n", "root", ""),
@@ -27,7 +28,8 @@ func TestASentenceIsMadeWhereItIsRead(t *testing.T) {
 		{testOpen.With(0, []string(nil), time.Hour, "n", "root", "why"), "0 acts on  since 1h0m; n, n (root for why)"},
 		{Words("\x02no mark can be brought in"), "no mark can be brought in"},
 		{Text{}, ""},
-		{pack("said-by-a-newer-one", []Arg{{Name: "node", Values: []Text{Words("node1")}}}), `said-by-a-newer-one node="node1"`},
+		{pack("said-by-a-newer-one", []Arg{{Name: "node", Values: []Text{Words("node1")}}}),
+			`said-by-a-newer-one node="node1"`},
 	} {
 		if got := c.text.String(); got != c.want {
 			t.Errorf("got  %q\nwant %q", got, c.want)
@@ -74,7 +76,8 @@ func TestASentenceIsShownToThoseWhoDoNotKnowTheCatalogue(t *testing.T) {
 		t.Errorf("shown twice it is %s", again)
 	}
 	var text Text
-	if err := json.Unmarshal([]byte(`{"code":"test-gone","args":{"node":"n"},"text":"as it was told"}`), &text); err != nil ||
+	told := []byte(`{"code":"test-gone","args":{"node":"n"},"text":"as it was told"}`)
+	if err := json.Unmarshal(told, &text); err != nil ||
 		text.String() != "as it was told" || !text.Is(testGone) || len(text.Args()) != 1 {
 		t.Errorf("%q of %v (%v)", text, text.Args(), err)
 	}
@@ -82,7 +85,8 @@ func TestASentenceIsShownToThoseWhoDoNotKnowTheCatalogue(t *testing.T) {
 
 func TestWhatIsNoTextIsRefused(t *testing.T) {
 	for _, data := range []string{`5`, `{}`, `{"args":{}}`, `{"code":"a","more":1}`, `{"code":"a","args":[]}`,
-		`{"code":"a","args":{"b":1}}`, `{"code":"a","args":{"":"b"}}`, `["a"]`, `{"code":"a","args":{"b":[["c"]]}}`, deep(depthLimit + 1)} {
+		`{"code":"a","args":{"b":1}}`, `{"code":"a","args":{"":"b"}}`, `["a"]`, `{"code":"a","args":{"b":[["c"]]}}`,
+		deep(depthLimit + 1)} {
 		var text Text
 		if err := json.Unmarshal([]byte(data), &text); err == nil {
 			t.Errorf("%s is read as %q", data, text)

@@ -138,7 +138,8 @@ func (p *Paper) Down(nodes ...string) error {
 		n, _ := p.state.Nodes.Get(node)
 		commands := []cluster.Command{
 			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.RehearsedOff.With()},
-			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: self, Why: message.RehearsedOff.With(), Override: true, By: "rehearsal"},
+			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: self, Why: message.RehearsedOff.With(),
+				Override: true, By: "rehearsal"},
 			cluster.ConfirmFence{Node: node, Boot: n.Boot, By: "rehearsal", Why: "it is off"},
 		}
 		for _, c := range commands {
@@ -186,8 +187,10 @@ func (p *Paper) GoesOnAlone() (bool, error) {
 	for node := range p.lost {
 		n, _ := p.state.Nodes.Get(node)
 		for _, c := range []cluster.Command{
-			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost, Why: message.RehearsedSilence.With()},
-			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: p.view().Self, Why: message.RehearsedAlone.With(), By: "two_node", Override: true},
+			cluster.Contact{Node: node, Incarnation: n.Incarnation, State: cluster.NodeLost,
+				Why: message.RehearsedSilence.With()},
+			cluster.BeginFence{Node: node, Boot: n.Boot, Fencer: p.view().Self,
+				Why: message.RehearsedAlone.With(), By: "two_node", Override: true},
 		} {
 			if err := p.must(c); err != nil {
 				return false, err

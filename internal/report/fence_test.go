@@ -69,7 +69,8 @@ func TestANodeWhoseFenceHasProvenNothingIsUnprotected(t *testing.T) {
 	if why := Unprotected(root, "node1"); why != "" {
 		t.Fatalf("it is unprotected before: %s", why)
 	}
-	root.Fences.Set("node1", cluster.Fence{Node: "node1", TriedTotal: 3, LastWhy: message.Words("the outlet did not switch")})
+	root.Fences.Set("node1", cluster.Fence{Node: "node1", TriedTotal: 3,
+		LastWhy: message.Words("the outlet did not switch")})
 	want := "3 attempts to fence node1 have proven nothing, the last one: the outlet did not switch"
 	if why := Unprotected(root, "node1"); why != want {
 		t.Errorf("%q, want %q", why, want)

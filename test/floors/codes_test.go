@@ -204,6 +204,9 @@ func eachSource(t *testing.T, read func(*token.FileSet, *ast.File, bool)) {
 	}
 }
 
+// inTable writes a sentence into a cell of a table.
+var inTable = strings.NewReplacer("|", `\|`, "<", "&lt;")
+
 // TestThePageOfCodes holds docs/operators/codes.md; REWRITE=1 writes it anew.
 func TestThePageOfCodes(t *testing.T) {
 	head, err := os.ReadFile("testdata/codes-head.md")
@@ -216,7 +219,7 @@ func TestThePageOfCodes(t *testing.T) {
 		about := strings.Join(strings.Fields(group.about), " ")
 		page.WriteString("\n## " + strings.TrimSuffix(about, ".") + "\n\n| code | sentence |\n|---|---|\n")
 		for _, row := range group.rows {
-			page.WriteString("| `" + row.code + "` | " + strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(row.sentence) + " |\n")
+			page.WriteString("| `" + row.code + "` | " + inTable.Replace(row.sentence) + " |\n")
 		}
 	}
 	manual.Same(t, "../../docs/operators/codes.md", page.String())

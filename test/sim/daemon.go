@@ -276,7 +276,8 @@ func (d *daemon) proposeFor(p mind.Proposal) {
 // test asks every daemon in touch to reach a node.
 func (d *daemon) test(name string) {
 	w, victim := d.host.world, d.host.world.Hosts[name]
-	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent, Why: message.Words("no answer to anybody")}
+	v := cluster.Verdict{Node: name, Kernel: cluster.Silent, Daemon: cluster.Silent,
+		Why: message.Words("no answer to anybody")}
 	peers, asked := 0, 0
 	for _, p := range w.order {
 		if victim == nil || p == victim || !p.member {

@@ -15,7 +15,7 @@ import (
 const lostLogSalt = 41
 
 const (
-	// markEvery is how often a daemon writes down how far its log goes, and what it heard of others'.
+	// markEvery is how often a daemon writes down how far its log and others' go.
 	markEvery = time.Second
 	// askEvery is how often a daemon without its log asks to be let in, and one without a vote for it.
 	askEvery = 500 * time.Millisecond
@@ -374,10 +374,10 @@ func (d *daemon) askForLog() {
 			d.nextLife = fmt.Sprintf("%s-log-%d", h.Name, w.lives)
 		}
 		before, _ := leader.state.Nodes.Get(h.Name)
-		c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: message.Words(h.log.lost)}
-		w.Propose(leader.Name, c, func(refused string) {
-			if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife ||
-				w.Leader() != leader.Name || !d.alive() || !h.logless() {
+		lost := message.Words(h.log.lost)
+		w.Propose(leader.Name, cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: lost}, func(refused string) {
+			if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife || w.Leader() != leader.Name ||
+				!d.alive() || !h.logless() {
 				return
 			}
 			w.enroll(h.Name, false)
@@ -392,9 +392,8 @@ func (d *daemon) askForLog() {
 		leader) || h.state.Index != leader.state.Index {
 		return
 	}
-	if h.log.held.LastIndex < h.log.acked {
-		w.violate("L7: %s gets a vote with a log that ends at %d, it has acknowledged %d", h.Name,
-			h.log.held.LastIndex, h.log.acked)
+	if last := h.log.held.LastIndex; last < h.log.acked {
+		w.violate("L7: %s gets a vote with a log that ends at %d, it has acknowledged %d", h.Name, last, h.log.acked)
 	}
 	w.tell("%s votes again", h.Name)
 	w.enroll(h.Name, true)

@@ -83,8 +83,9 @@ func (w *World) fenceByHand(f Fault, h *Host) {
 		return
 	}
 	n, _ := w.State().Nodes.Get(f.Other)
-	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host, Why: message.Words("asked for by an operator"),
-		By: "root", Override: true, Reboot: f.Choice%5 == 0}, nil)
+	w.Propose(h.Name, cluster.BeginFence{Node: f.Other, Boot: n.Boot, Fencer: f.Host,
+		Why: message.Words("asked for by an operator"),
+		By:  "root", Override: true, Reboot: f.Choice%5 == 0}, nil)
 }
 
 // confirm is an operator's word about a machine: true where it is off, and
