@@ -374,8 +374,8 @@ func (d *daemon) askForLog() {
 			d.nextLife = fmt.Sprintf("%s-log-%d", h.Name, w.lives)
 		}
 		before, _ := leader.state.Nodes.Get(h.Name)
-		lost := message.Words(h.log.lost)
-		w.Propose(leader.Name, cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: lost}, func(refused string) {
+		c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: message.Words(h.log.lost)}
+		w.Propose(leader.Name, c, func(refused string) {
 			if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife || w.Leader() != leader.Name ||
 				!d.alive() || !h.logless() {
 				return
