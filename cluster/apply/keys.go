@@ -64,6 +64,9 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	case !known:
 		return rules.Refuse("there is no node %s", c.Node)
 	case n.KeyTurn != nil && c.Anyway && !n.KeyTurn.Anyway:
+		if why := t.estranges(c.Node, n.KeyTurn.Since); why != "" {
+			return rules.Refuse("%s", why)
+		}
 		turn := *n.KeyTurn
 		turn.Anyway, n.KeyTurn = true, &turn
 		t.Nodes.Set(n.Name, n)
@@ -84,7 +87,11 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 			"remove it, or say --anyway: then it learns the key from a third member when it is back",
 			strings.Join(away, ", "), c.Node)
 	}
-	if why := t.MayBar(1); why != "" {
+	why := t.estranges(c.Node, t.index)
+	if why == "" {
+		why = t.MayBar(1)
+	}
+	if why != "" {
 		return rules.Refuse("%s", why)
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
@@ -92,6 +99,17 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By,
 		Why: words.Sentence("a new identity key was ordered for it", c.Why)})
 	return rules.Accepted
+}
+
+// estranges says whom a new key of a node may not leave out.
+func (t *transaction) estranges(node string, since uint64) string {
+	left := t.Estranges(node, since)
+	if len(left) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s could learn the new key of %s from nobody: it knows no other member in touch by the key that "+
+		"this one has now; bring it back first, or `clusterd node remove %s`",
+		strings.Join(left, ", "), node, left[0])
 }
 
 func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
@@ -138,6 +156,7 @@ func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
 		n.JoinedAs = n.Fingerprint // the machine stays the one it was (law L1)
 	}
 	n.Fingerprint, n.Key, n.KeyAt, n.KeyTurn = turn.Fingerprint, turn.Key, t.At, nil
+	n.KeySince = t.index
 	t.Nodes.Set(n.Name, n)
 	t.turnDataKey(n.Name, c.Wrap)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: turn.Since, By: turn.By,
