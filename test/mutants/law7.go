@@ -51,6 +51,19 @@ func lostLogs() []mutant {
 	}
 }
 
+// otherLogs are breaks of L7 in whose log counts, where a State is older than its node's log.
+func otherLogs() []mutant {
+	return []mutant{
+		{
+			name: "joins-in-a-removed-ones-place", law: "L7",
+			broken: "who joins under the name of a node that was just removed votes in its place, with an empty log",
+			edits: []edit{{"internal/daemon/joining.go", "if !root.Nodes.Has(node) && slices.",
+				"if root.Nodes.Has(node) && slices."}},
+			nets: first(tests("internal/daemon", "^TestARemovedNodesPlaceInTheLogIsNobodyElses$")),
+		},
+	}
+}
+
 // acknowledged are the breaks of L7: nothing that was answered is lost.
 func acknowledged() []mutant {
 	return []mutant{
