@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -155,17 +156,45 @@ func (s *State) KeyStep(node, used string) KeyStep {
 
 // Ignorant are those of the others who have not said that they know the told key. A majority that
 // committed it is not enough: one that lags and one that has dropped the old key could not speak to
-// each other, were they all that is left. Who is away, and was to be left out, is not waited for.
+// each other, were they all that is left. Who is away, and was to be left out, is not waited for,
+// as long as somebody is left to tell it.
 func (k KeyTurn) Ignorant(s *State, others []string, says map[string]bool) []string {
 	var ignorant []string
 	for _, name := range others {
 		knows, answered := says[name]
 		n, _ := s.Nodes.Get(name)
-		if leftOut := !answered && k.Anyway && !n.Reachable(); !knows && !leftOut {
+		leftOut := !answered && k.Anyway && !n.Reachable() && s.canBeTold(n, others, k.Since)
+		if !knows && !leftOut {
 			ignorant = append(ignorant, name)
 		}
 	}
 	return ignorant
+}
+
+// canBeTold reports whether a member that is away knows one of the others that are in touch by its
+// key, so that this one can tell it of a key that it is left out of. Were it left out of the keys
+// of all of them, one after the other, it would be a stranger to them for good, and they to it, and
+// its vote lost with nobody saying so. A turn that was ordered earlier may be at its end by the
+// time that this one, ordered at since, is; of two at once the later one waits.
+func (s *State) canBeTold(away Member, others []string, since uint64) bool {
+	for _, name := range others {
+		n, _ := s.Nodes.Get(name)
+		turning := n.KeyTurn != nil && n.KeyTurn.Since < since
+		if n.Reachable() && !turning && n.KeySince <= away.Away {
+			return true
+		}
+	}
+	return false
+}
+
+// Estranges are the members that are away and would know nobody, were they left out of a new key of
+// a node that was ordered at since.
+func (s *State) Estranges(node string, since uint64) []string {
+	others := slices.DeleteFunc(slices.Clone(s.Nodes.Keys()), func(name string) bool { return name == node })
+	return slices.DeleteFunc(s.AwayBut(node), func(name string) bool {
+		away, _ := s.Nodes.Get(name)
+		return s.canBeTold(away, others, since)
+	})
 }
 
 // AwayBut are the other members that are not in touch.

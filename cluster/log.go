@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/message"
@@ -124,43 +122,36 @@ type LoseLog struct {
 // of an entry, counts for nothing: the log it holds lacks what this node remembers of it, or is
 // another one that it was not let in with. Nothing if it counts.
 //
-// This State may be an old one: a daemon that has just started has that of its snapshot until
-// somebody leads. It may hold in its log all that was ever acknowledged even so, and then nobody
-// can lead but itself, by the vote of whoever was let in since. So behind, what the log of this
-// node holds and this State has not applied, says as well who was let in. It need not be committed:
-// a log of that life exists only since some such entry was, and docs/safety.md argues the rest.
-func (s *State) MayCount(node string, held, known LogHeld, behind iter.Seq[[]Command]) message.Text {
+// This State may be an old one: a daemon that has just started has that of its snapshot, or an
+// empty one, until somebody leads. It may hold in its log all that was ever acknowledged even so,
+// and then nobody can lead but itself, by the vote of whoever was let in since. So later says which
+// log counts: this State with all that the log of this node holds applied to it as well, committed
+// or not, and nil where that cannot be known. A log that it names was let in, or has joined, and
+// docs/safety.md argues why that entry need not be committed. Where it names none, this State must
+// name none either.
+func (s *State) MayCount(node string, held, known LogHeld, later func() *State) message.Text {
 	why := held.Lacks(known)
 	if why.IsZero() || held.Life == known.Life {
 		return why
 	}
-	n, _ := s.Nodes.Get(node)
-	if n.Log == "" || n.begunBehind(behind) == held.Life {
+	ahead := later()
+	if ahead == nil {
+		return why
+	}
+	now, _ := s.Nodes.Get(node)
+	then, _ := ahead.Nodes.Get(node)
+	if then.Log == held.Life && then.Log != "" || then.Log == "" && now.Log == "" {
 		return message.Text{}
 	}
 	return why
 }
 
-// begunBehind is the life of the log that a node was let in with last, once those entries are
-// applied. What was asked for before the node began another log is refused there, and is passed
-// over here.
-func (n Member) begunBehind(behind iter.Seq[[]Command]) string {
-	life := n.Log
-	for commands := range behind {
-		for _, command := range commands {
-			if c, loses := command.(LoseLog); loses && c.Node == n.Name && c.Before == life && c.Log != "" {
-				life = c.Log
-			}
-		}
-	}
-	return life
-}
-
 // Remember returns what to remember of a node's log once it said what it holds. What it was not let
-// in with does not take the place of what it acknowledged. Entries that are not applied yet say
-// nothing here: until they are, the older memory is the stricter one.
-func (s *State) Remember(node string, held, known LogHeld) LogHeld {
-	if s.MayCount(node, held, known, slices.Values([][]Command(nil))).IsZero() {
+// in with does not take the place of what it acknowledged. Entries that are not applied yet let
+// nobody in here: until they are, the older memory is the stricter one.
+func (s *State) Remember(node string, held, known LogHeld, later func() *State) LogHeld {
+	if s.MayCount(node, held, known, later).IsZero() &&
+		s.MayCount(node, held, known, func() *State { return s }).IsZero() {
 		return held
 	}
 	known.Term = max(known.Term, held.Term)

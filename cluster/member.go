@@ -93,13 +93,15 @@ type Member struct {
 	HardwareUUID string `json:"hardwareUUID"`
 	// Key is the public key behind the fingerprint: with it two nodes have a secret in common.
 	Key []byte `json:"key,omitempty"`
-	// KeyAt is when it was given that key; zero where it has the one that it joined with. KeyTurn is
-	// the way to the next one; nil where there is none.
-	KeyAt   time.Time `json:"keyAt,omitzero"`
-	KeyTurn *KeyTurn  `json:"keyTurn,omitempty"`
-	Address string    `json:"address"`
-	Witness bool      `json:"witness,omitempty"`
-	Version string    `json:"version,omitempty"`
+	// KeyAt is when it was given that key; zero where it has the one that it joined with. KeySince is
+	// the index at which the log records it. KeyTurn is the way to the next one; nil where there is
+	// none.
+	KeyAt    time.Time `json:"keyAt,omitzero"`
+	KeySince uint64    `json:"keySince,omitempty"`
+	KeyTurn  *KeyTurn  `json:"keyTurn,omitempty"`
+	Address  string    `json:"address"`
+	Witness  bool      `json:"witness,omitempty"`
+	Version  string    `json:"version,omitempty"`
 	// MaxLevel is the newest level its binary knows.
 	MaxLevel int `json:"maxLevel,omitempty"`
 
@@ -116,6 +118,9 @@ type Member struct {
 	Since       uint64       `json:"since"`
 	SinceAt     time.Time    `json:"sinceAt,omitzero"`
 	Why         message.Text `json:"why,omitzero"`
+	// Away is the index up to which it is known to have followed the log, while it can be given no
+	// work; 0 while it can. What was decided behind it, a member's new key above all, it may not know.
+	Away uint64 `json:"away,omitempty"`
 	// Expelled is the generation that began without this node; it comes back with
 	// an empty log only. 0 if there is none.
 	Expelled uint64 `json:"expelled,omitempty"`

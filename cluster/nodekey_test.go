@@ -153,6 +153,103 @@ func TestAKeyIsTurnedOnlyWhereTheOthersKnow(t *testing.T) {
 	}
 }
 
+// goes takes members out of touch.
+func goes(b *clustertest.Book, names ...string) {
+	b.T.Helper()
+	for _, name := range names {
+		b.Must(cluster.Contact{Node: name, Incarnation: b.Node(name).Incarnation, State: cluster.NodeSilent,
+			Why: message.Words("silent")})
+	}
+}
+
+// turned gives a member a new key, whoever is away.
+func turned(b *clustertest.Book, node string) {
+	b.T.Helper()
+	b.Must(cluster.RotateKey{Node: node, Anyway: true, By: "root"})
+	fresh := fmt.Appendf(nil, "a new public key of %s at %d", node, b.S.Index)
+	key := cluster.FingerprintOf(fresh)
+	b.Must(cluster.TellKey{Node: node, Since: turnOf(b, node), Fingerprint: key, Key: fresh})
+	b.Must(cluster.TurnKey{Node: node, Since: turnOf(b, node), Fingerprint: key, Epoch: b.S.Secrets.Epoch,
+		Wrap: []byte{7}})
+}
+
+// TestNobodyIsLeftOutOfAllKeys: who is away learns a key of which it was left out from a third
+// member, which it has to know by its key. Left out of the keys of all of them it would be a
+// stranger, and where another voter loses its log then, nobody could lead.
+func TestNobodyIsLeftOutOfAllKeys(t *testing.T) {
+	const why = "from nobody: no other member in touch is known there by the key"
+	anyway := func(node string) cluster.RotateKey { return cluster.RotateKey{Node: node, Anyway: true, By: "root"} }
+	b := keyed(t, 3)
+	restart(b, "node1", "node2", "node3")
+	goes(b, "node3")
+	turned(b, "node1")
+	b.Refused(anyway("node2"), "node3 could learn the new key of node2 "+why)
+	turned(b, "node1") // node2 can tell of that as well
+	b.Must(cluster.Contact{Node: "node3", Incarnation: b.Node("node3").Incarnation, State: cluster.NodeLost,
+		Why: message.Words("its kernel is silent too")})
+	b.Refused(anyway("node2"), why) // it has heard nothing meanwhile
+	restart(b, "node3")
+	goes(b, "node3")
+	turned(b, "node2")
+	b.Refused(anyway("node1"), why)
+	b.Must(cluster.RemoveNode{Node: "node3", By: "root"})
+	b.Must(anyway("node1"))
+
+	b = keyed(t, 2)
+	restart(b, "node1", "node2")
+	goes(b, "node2")
+	b.Refused(anyway("node1"), "node2 could learn the new key of node1 "+why) // of two nodes there is no third one
+
+	b = keyed(t, 4)
+	restart(b, "node1", "node2", "node3", "node4")
+	goes(b, "node4")
+	turned(b, "node1")
+	turned(b, "node2")
+	b.Refused(anyway("node3"), why)
+	restart(b, "node4")
+	goes(b, "node3", "node4")
+	turned(b, "node1")
+	// Two that are away tell each other nothing.
+	b.Refused(anyway("node2"), "node3, node4 could learn the new key of node2 "+why)
+}
+
+// TestOfTwoKeysThatLeaveTheSameOutOneWaits: both were ordered while it was not away yet. The node
+// that was told first uses its new key, and the other one only when the first has told who is back.
+func TestOfTwoKeysThatLeaveTheSameOutOneWaits(t *testing.T) {
+	b := keyed(t, 3)
+	restart(b, "node1", "node2", "node3")
+	for _, node := range []string{"node1", "node2"} {
+		told(b, node, []byte("a new public key of "+node))
+	}
+	goes(b, "node3")
+	ignorant := func(node, other string) []string {
+		turn := *b.Node(node).KeyTurn
+		turn.Anyway = true
+		return turn.Ignorant(b.S, []string{other, "node3"}, map[string]bool{other: true})
+	}
+	if left := ignorant("node1", "node2"); len(left) != 0 {
+		t.Errorf("node1 waits for %v", left)
+	}
+	if left := ignorant("node2", "node1"); !slices.Equal(left, []string{"node3"}) {
+		t.Errorf("node2 waits for %v beside node1, and not for node3", left)
+	}
+	b.Must(cluster.RotateKey{Node: "node1", Anyway: true})
+	b.Refused(cluster.RotateKey{Node: "node2", Anyway: true}, "node3 could learn the new key of node2 from nobody")
+	b.Must(cluster.TurnKey{Node: "node1", Since: turnOf(b, "node1"), Fingerprint: b.Node("node1").KeyTurn.Fingerprint,
+		Epoch: b.S.Secrets.Epoch, Wrap: []byte{7}})
+	if left := ignorant("node2", "node1"); !slices.Equal(left, []string{"node3"}) {
+		t.Errorf("node2 waits for %v behind node1, and not for node3", left)
+	}
+	restart(b, "node3")
+	if left := ignorant("node2", "node1"); !slices.Equal(left, []string{"node3"}) {
+		t.Errorf("node3 is in touch and did not answer, and node2 waits for %v", left)
+	}
+	goes(b, "node3")
+	if left := ignorant("node2", "node1"); len(left) != 0 {
+		t.Errorf("node3 knows node1 by now, and node2 waits for %v", left)
+	}
+}
+
 // restart starts the daemons of nodes anew, with the keys that are recorded.
 func restart(b *clustertest.Book, names ...string) {
 	b.T.Helper()

@@ -28,7 +28,7 @@ type hello struct {
 type greeter struct {
 	id     string
 	held   func() Held
-	behind func(index uint64) iter.Seq[[]byte]
+	behind func(index uint64) iter.Seq2[Entry, error]
 	memory Memory
 }
 

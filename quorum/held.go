@@ -33,9 +33,9 @@ type Memory interface {
 	// Known are the logs of all nodes as this one remembers them, by ID.
 	Known() map[string]Held
 	// Counts returns an error if a node's votes and acknowledgements must not be counted. It may ask
-	// for the data of the entries that this node's log holds behind an index, committed or not: what
-	// was applied may be old where nobody leads. They are read only when they are walked.
-	Counts(id string, held Held, behind func(index uint64) iter.Seq[[]byte]) error
+	// for the entries that this node's log holds behind an index (Log.Behind): what was applied may be
+	// old where nobody leads.
+	Counts(id string, held Held, behind func(index uint64) iter.Seq2[Entry, error]) error
 	// Hears returns an error if what a node asks for must not be answered.
 	Hears(id string, held Held) error
 	// Remembered is called with what another node remembers of this one.
@@ -137,25 +137,27 @@ func (s *stores) held(life string) (Held, error) {
 	return held, nil
 }
 
-// behind are the data of the entries that the log holds behind an index, up to its end as it is
-// when the walk begins, or to one that cannot be read.
-func (s *stores) behind(index uint64) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
+// behind are the Machine's entries that the log holds behind an index, up to its end as it is when
+// the walk begins.
+func (s *stores) behind(index uint64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
 		last, err := s.log.LastIndex()
-		if err != nil {
-			return
-		}
-		for next := index + 1; next <= last; next++ {
+		for next := index + 1; err == nil && next <= last; next++ {
 			var entry raft.Log
-			if err := s.log.GetLog(next, &entry); err != nil {
+			err = s.log.GetLog(next, &entry)
+			if err == nil && entry.Type == raft.LogCommand && !yield(entryOf(&entry), nil) {
 				return
 			}
-			if entry.Type == raft.LogCommand && !yield(entry.Data) {
-				return
-			}
+		}
+		if err != nil {
+			yield(Entry{}, fmt.Errorf("read the log behind entry %d: %w", index, err))
 		}
 	}
 }
+
+// Behind are the entries that this node's log holds behind an index, committed or not. They are
+// read only when they are walked, and an error is the last of them.
+func (l *Log) Behind(index uint64) iter.Seq2[Entry, error] { return l.stores.behind(index) }
 
 // holding follows how far this node's log goes while it is open.
 type holding struct {

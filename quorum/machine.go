@@ -49,17 +49,21 @@ func (a *applier) ApplyBatch(entries []*raft.Log) []any {
 		if entry.Type != raft.LogCommand {
 			continue
 		}
-		result := a.machine.Apply(Entry{
-			Index: entry.Index, Term: entry.Term, Data: entry.Data,
-			// To the millisecond: the leader holds more digits than its own log gives back after a restart.
-			At: entry.AppendedAt.UTC().Truncate(time.Millisecond),
-		})
-		a.deliver(entry, result)
+		a.deliver(entry, a.machine.Apply(entryOf(entry)))
 	}
 	if last.index > 0 {
 		a.advance(last)(last)
 	}
 	return make([]any, len(entries))
+}
+
+// entryOf is raft's entry as the Machine has it.
+func entryOf(entry *raft.Log) Entry {
+	return Entry{
+		Index: entry.Index, Term: entry.Term, Data: entry.Data,
+		// To the millisecond: the leader holds more digits than its own log gives back after a restart.
+		At: entry.AppendedAt.UTC().Truncate(time.Millisecond),
+	}
 }
 
 func (a *applier) setCommitted(function func(position)) {

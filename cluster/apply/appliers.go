@@ -40,6 +40,11 @@ func ApplyData(s *cluster.State, entry cluster.Entry, data []byte) (*cluster.Sta
 	return Current.ApplyData(s, entry, data)
 }
 
+// ApplyTo is that of this release.
+func ApplyTo(s *cluster.State, entry cluster.Entry, data []byte) (Applied, error) {
+	return Current.ApplyTo(s, entry, data)
+}
+
 // Fit is that of this release.
 func Fit(s *cluster.State, at time.Time, data []byte) error { return Current.Fit(s, at, data) }
 

@@ -94,6 +94,11 @@ func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by
 	phases ...cluster.Phase) cluster.Member {
 	from := n.State
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why
+	if n.Reachable() {
+		n.Away = 0
+	} else if n.Away == 0 {
+		n.Away = t.index
+	}
 	t.Nodes.Set(n.Name, n)
 	if n.RoundOf(state, t.At) {
 		return n

@@ -112,6 +112,7 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 			n.Fingerprint, n.Key, n.Address = founder.Fingerprint, founder.Key, founder.Address
 			n.JoinedAs, n.KeyAt, n.KeyTurn = founder.JoinedAs, founder.KeyAt, founder.KeyTurn
 		}
+		n.KeySince, n.Away = 0, t.index // an index of another log means nothing here
 		t.Nodes.Set(name, n)
 	}
 	if known && !t.Nodes.Has(c.Node) {

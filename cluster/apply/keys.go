@@ -63,6 +63,9 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	case !known:
 		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case n.KeyTurn != nil && c.Anyway && !n.KeyTurn.Anyway:
+		if why := t.estranges(c.Node, n.KeyTurn.Since); !why.IsZero() {
+			return rules.Refuse(why)
+		}
 		turn := *n.KeyTurn
 		turn.Anyway, n.KeyTurn = true, &turn
 		t.Nodes.Set(n.Name, n)
@@ -77,13 +80,22 @@ func (t *transaction) applyRotateKey(c cluster.RotateKey) rules.Refusal {
 	case len(away) > 0 && !c.Anyway:
 		return rules.Refuse(message.NodeKeyNodesAway.With(away, c.Node))
 	}
-	if why := t.MayBar(1); !why.IsZero() {
+	if why := t.estranges(c.Node, t.index).OrElse(t.MayBar(1)); !why.IsZero() {
 		return rules.Refuse(why)
 	}
 	n.KeyTurn = &cluster.KeyTurn{Since: t.index, At: t.At, By: c.By, Anyway: c.Anyway}
 	t.Nodes.Set(n.Name, n)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: message.NodeKeyOrdered.With(c.Why)})
 	return rules.Accepted
+}
+
+// estranges says whom a new key of a node may not leave out.
+func (t *transaction) estranges(node string, since uint64) message.Text {
+	left := t.Estranges(node, since)
+	if len(left) == 0 {
+		return message.Text{}
+	}
+	return message.NodeKeyEstranges.With(left, node, left[0])
 }
 
 func (t *transaction) applyAbortKey(c cluster.AbortKey) rules.Refusal {
@@ -128,6 +140,7 @@ func (t *transaction) applyTurnKey(c cluster.TurnKey) rules.Refusal {
 		n.JoinedAs = n.Fingerprint // the machine stays the one it was (law L1)
 	}
 	n.Fingerprint, n.Key, n.KeyAt, n.KeyTurn = turn.Fingerprint, turn.Key, t.At, nil
+	n.KeySince = t.index
 	t.Nodes.Set(n.Name, n)
 	t.turnDataKey(n.Name, c.Wrap)
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, Cause: turn.Since, By: turn.By,

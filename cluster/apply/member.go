@@ -115,7 +115,7 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		return rules.Accepted // the same machine asked twice
 	}
 	n := cluster.Member{Name: c.Node, Fingerprint: c.Fingerprint, Key: c.Key, HardwareUUID: c.HardwareUUID,
-		Address: c.Address, Witness: c.Witness}
+		Address: c.Address, Witness: c.Witness, KeySince: t.index}
 	if known {
 		if why := t.MayBar(old.Keys()); !why.IsZero() {
 			return rules.Refuse(why)

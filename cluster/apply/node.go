@@ -56,6 +56,7 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n = t.holdsLog(n, c.Log)
 	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
+	n.Away = 0 // it read the log to its end to say so
 	n.Stopped = false
 	n.Hung = message.Text{} // it answers, or the node tells no inventory
 	n.Restarts = n.Restarts.Another(t.At)

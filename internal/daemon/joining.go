@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/server"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // join takes a machine in that has shown a token: only then a certificate is signed.
@@ -60,7 +62,18 @@ func (d *Daemon) joinOf(root *cluster.State, asked api.JoinRequest, token cluste
 	if _, err := d.signJoin(root, asked); err != nil {
 		return cluster.Join{}, server.Refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
-	return command, nil
+	return command, d.placeIsFree(root, asked.Node)
+}
+
+// placeIsFree refuses a machine under the name of a removed node whose vote has not ended yet: it
+// comes with an empty log, and in that place could make acknowledged entries vanish (law L7).
+func (d *Daemon) placeIsFree(root *cluster.State, node string) error {
+	inLog := func(m quorum.Member) bool { return m.ID == node }
+	if !root.Nodes.Has(node) && slices.ContainsFunc(d.log.Members(), inLog) {
+		return server.Refuse(http.StatusServiceUnavailable, "busy",
+			"node %s was removed, and its place in the log is not free yet; try again in a moment", node)
+	}
+	return nil
 }
 
 // reachable says what is wrong with an address as others would use it.

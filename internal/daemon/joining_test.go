@@ -1,14 +1,18 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/server"
@@ -48,6 +52,47 @@ func TestNothingOfAJoinThatIsRefusedStays(t *testing.T) {
 			t.Errorf("the good one is refused: %d %+v", code, failure)
 		}
 		delete(s.members, "node4")
+	})
+}
+
+// empty leaves nothing of the cluster on a machine's disk.
+func (s *site) empty(name string) {
+	node := s.members[name].node
+	files, err := os.ReadDir(node.DataDir)
+	for _, file := range files {
+		if path := filepath.Join(node.DataDir, file.Name()); path != node.BootIDFile && path != node.HardwareUUIDFile {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestARemovedNodesPlaceInTheLogIsNobodyElses: between the removal and the end of its vote the next
+// machine of that name would come with an empty log and vote in its place.
+func TestARemovedNodesPlaceInTheLogIsNobodyElses(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		leader, node := s.leader(), s.followers()[0]
+		token := s.token(leader)
+		s.kill(node)
+		s.empty(node)
+		if err := s.current(leader).proposed(context.Background(), cluster.RemoveNode{Node: node, By: "root"}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(s.votersAt(leader), node) {
+			t.Fatal("its vote ended with its removal")
+		}
+		if code, failure := s.join(leader, node, token); code != http.StatusServiceUnavailable ||
+			!strings.Contains(failure.Message, "try again") {
+			t.Errorf("it joins in the removed one's place: %d %+v", code, failure)
+		}
+		s.until("its vote has ended", func() bool { return !slices.Contains(s.votersAt(leader), node) })
+		if code, failure := s.join(leader, node, token); code != http.StatusOK {
+			t.Fatalf("it cannot join: %d %+v", code, failure)
+		}
+		s.start(node)
+		s.until("it votes", s.allVote)
 	})
 }
 

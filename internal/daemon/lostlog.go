@@ -80,25 +80,20 @@ func (b *logBook) of(id string) cluster.LogHeld {
 }
 
 // Counts implements quorum.Memory.
-func (b *logBook) Counts(id string, said quorum.Held, behind func(uint64) iter.Seq[[]byte]) error {
-	root := b.daemon.replica.Root()
-	if why := root.MayCount(id, held(said), b.of(id), commandsOf(behind(root.Index))); !why.IsZero() {
+func (b *logBook) Counts(id string, said quorum.Held, behind func(uint64) iter.Seq2[quorum.Entry, error]) error {
+	root, later := b.states(behind)
+	if why := root.MayCount(id, held(said), b.of(id), later); !why.IsZero() {
 		return fmt.Errorf("what %s acknowledges is not counted: %s", id, why)
 	}
 	return nil
 }
 
-// commandsOf are the commands of entries, up to one that this binary does not understand: it would
-// not apply what comes behind that either.
-func commandsOf(entries iter.Seq[[]byte]) iter.Seq[[]cluster.Command] {
-	return func(yield func([]cluster.Command) bool) {
-		for data := range entries {
-			commands, err := cluster.Decode(data)
-			if err != nil || !yield(commands) {
-				return
-			}
-		}
-	}
+// states are this node's State, and what that becomes once all that its log holds is applied. That
+// is worked out only where it is asked for.
+func (b *logBook) states(behind func(uint64) iter.Seq2[quorum.Entry, error]) (*cluster.State, func() *cluster.State) {
+	replica := b.daemon.replica
+	root := replica.Root()
+	return root, func() *cluster.State { return replica.ahead(root, behind(root.Index)) }
 }
 
 // Hears implements quorum.Memory.
@@ -135,7 +130,7 @@ func (b *logBook) mark(mine quorum.Held) error {
 
 // keep writes down what changed.
 func (b *logBook) keep(mine quorum.Held, heard map[string]quorum.Beat, members map[string]string) error {
-	root := b.daemon.replica.Root()
+	root, later := b.states(b.daemon.log.Behind)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	next := heldLogs{Mine: mine, Others: map[string]quorum.Held{}, Members: members}
@@ -146,7 +141,7 @@ func (b *logBook) keep(mine quorum.Held, heard map[string]quorum.Beat, members m
 	}
 	for name, beat := range heard {
 		if _, member := members[name]; member && beat.Held.Life != "" {
-			next.Others[name] = quorum.Held(root.Remember(name, held(beat.Held), held(b.kept.Others[name])))
+			next.Others[name] = quorum.Held(root.Remember(name, held(beat.Held), held(b.kept.Others[name]), later))
 		}
 	}
 	if next.Mine == b.kept.Mine && maps.Equal(next.Others, b.kept.Others) && maps.Equal(next.Members, b.kept.Members) {

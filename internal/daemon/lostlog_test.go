@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -87,6 +88,39 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 				"clusterd recover")
 		}) {
 			t.Errorf("node2 does not say what to do: %v", s.current("node2").warnings.texts())
+		}
+		s.start("node1")
+		s.until("all vote again", s.allVote)
+	})
+}
+
+// TestAnEmptiedFolderElectsNobodyWhereNothingIsAppliedYet: what lay beside the key went with the
+// log, so that only the other one can tell. It has just started and made no snapshot: its State is
+// empty and names no log of anybody.
+func TestAnEmptiedFolderElectsNobodyWhereNothingIsAppliedYet(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		folder := membership.Folder(s.members["node3"].node.DataDir)
+		var kept heldLogs
+		s.until("node3 has written down what it heard of node2", func() bool {
+			return folder.Read(membership.HeldFile, &kept) == nil && kept.Others["node2"].Life != ""
+		})
+		for _, name := range threeNodes {
+			s.kill(name)
+		}
+		emptied := membership.Folder(s.members["node2"].node.DataDir)
+		if err := errors.Join(os.RemoveAll(emptied.LogDir()), emptied.Remove(membership.HeldFile)); err != nil {
+			t.Fatal(err)
+		}
+		s.start("node2")
+		s.start("node3")
+		if n := s.current("node3").replica.Root().Nodes.Len(); n != 0 {
+			t.Fatalf("node3 knows %d nodes before anybody leads", n)
+		}
+		time.Sleep(2 * time.Minute)
+		for _, name := range []string{"node2", "node3"} {
+			if s.current(name).role.Load().leader != "" {
+				t.Errorf("%s follows a leader that was elected by an emptied folder", name)
+			}
 		}
 		s.start("node1")
 		s.until("all vote again", s.allVote)
@@ -242,45 +276,70 @@ func TestADaemonThatHearsNobodyForgetsNoLogs(t *testing.T) {
 	})
 }
 
+// losesItsLog empties the folder of a node's log, and starts its daemon.
+func (s *site) losesItsLog(name string) {
+	if err := os.RemoveAll(membership.Folder(s.members[name].node.DataDir).LogDir()); err != nil {
+		s.t.Fatal(err)
+	}
+	s.start(name)
+}
+
+// joinsAgain removes a node, and joins its machine anew with nothing on its disk.
+func (s *site) joinsAgain(name string) {
+	leader := s.leader()
+	request := api.NodeRequest{ID: "remove " + name, Op: "remove", Node: name}
+	if status, body := s.ask(leader, rootUser, "POST", api.PathNodes, request); status != http.StatusOK {
+		s.t.Fatalf("%s is not removed: %d %s", name, status, body)
+	}
+	s.until("it is no member of the log", func() bool { return len(s.current(s.leader()).log.Members()) == 2 })
+	s.empty(name)
+	if status, failure := s.join(s.leader(), name, s.token(s.leader())); status != http.StatusOK {
+		s.t.Fatalf("%s cannot join: %+v", name, failure)
+	}
+	s.start(name)
+}
+
 // TestAVoteOfWhoWasLetInSinceTheSnapshotCounts: the snapshot of node3 is older than the log that
-// node2 was let in with, and node3 was ended before it wrote down that it had heard of that. Node1
-// is gone, and node2 was away when node3 acknowledged its last entries: nobody but node3 can lead,
-// nor without the vote of node2, and what lets that count lies unapplied in the log of node3.
+// node2 was let in or joined again with, and node3 was ended before it wrote down that it had heard
+// of that. Node1 is gone, and node2 was away when node3 acknowledged its last entries: nobody but
+// node3 can lead, nor without the vote of node2, and what lets that count lies unapplied in the log
+// of node3.
 func TestAVoteOfWhoWasLetInSinceTheSnapshotCounts(t *testing.T) {
-	inBubbleWith(t, true, func(s *site) {
-		folder := membership.Folder(s.members["node3"].node.DataDir)
-		var before, after heldLogs
-		s.until("node3 has written down what it heard of node2", func() bool {
-			return folder.Read(membership.HeldFile, &before) == nil && before.Others["node2"].Life != ""
-		})
-		if err := s.current("node3").log.Snapshot(); err != nil {
-			t.Fatal(err)
-		}
-		s.kill("node2")
-		if err := os.RemoveAll(membership.Folder(s.members["node2"].node.DataDir).LogDir()); err != nil {
-			t.Fatal(err)
-		}
-		s.start("node2")
-		s.until("node2 votes again", func() bool { return s.tells("node2", "it holds the log again") && s.allVote() })
-		s.kill("node2")
-		held := s.current("node3").log.Held().LastIndex
-		s.until("node3 holds more than node2", func() bool { return s.current("node3").log.Held().LastIndex >= held+2 })
-		if n, _ := s.current("node3").replica.Root().Nodes.Get("node2"); n.Log == before.Others["node2"].Life {
-			t.Fatal("node2 has begun no other log")
-		}
-		s.kill("node3")
-		s.kill("node1")
-		if err := folder.Read(membership.HeldFile, &after); err != nil {
-			t.Fatal(err)
-		}
-		after.Others["node2"] = before.Others["node2"]
-		if err := folder.Write(membership.HeldFile, after); err != nil {
-			t.Fatal(err)
-		}
-		s.start("node3")
-		s.start("node2")
-		s.until("node3 leads", func() bool { return s.current("node3").role.Load().leading })
-		s.start("node1")
-		s.until("all vote again", s.allVote)
+	for _, begins := range []func(*site, string){(*site).losesItsLog, (*site).joinsAgain} {
+		inBubbleWith(t, true, func(s *site) { s.leadsWithWhoBeganAnotherLog(t, begins) })
+	}
+}
+
+func (s *site) leadsWithWhoBeganAnotherLog(t *testing.T, begins func(*site, string)) {
+	folder := membership.Folder(s.members["node3"].node.DataDir)
+	var before, after heldLogs
+	s.until("node3 has written down what it heard of node2", func() bool {
+		return folder.Read(membership.HeldFile, &before) == nil && before.Others["node2"].Life != ""
 	})
+	if err := s.current("node3").log.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	s.kill("node2")
+	begins(s, "node2")
+	s.until("node2 votes again, with another log", func() bool {
+		n, _ := s.current("node3").replica.Root().Nodes.Get("node2")
+		return n.Log != "" && n.Log != before.Others["node2"].Life && n.LogLost == 0 && s.allVote()
+	})
+	s.kill("node2")
+	held := s.current("node3").log.Held().LastIndex
+	s.until("node3 holds more than node2", func() bool { return s.current("node3").log.Held().LastIndex >= held+2 })
+	s.kill("node3")
+	s.kill("node1")
+	if err := folder.Read(membership.HeldFile, &after); err != nil {
+		t.Fatal(err)
+	}
+	after.Others["node2"] = before.Others["node2"]
+	if err := folder.Write(membership.HeldFile, after); err != nil {
+		t.Fatal(err)
+	}
+	s.start("node3")
+	s.start("node2")
+	s.until("node3 leads", func() bool { return s.current("node3").role.Load().leading })
+	s.start("node1")
+	s.until("all vote again", s.allVote)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,21 +70,47 @@ func (r *replica) Apply(entry quorum.Entry) any {
 	if r.broken != nil {
 		return r.broken
 	}
-	next, applied, err := apply.ApplyData(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, entry.Data)
-	switch {
-	case err == nil:
-		r.state = *next
-	case r.steps.over(entry):
-		applied = apply.StepOver(&r.state, cluster.Entry{Index: entry.Index, At: entry.At}, nameOfEntry(entry.Data))
-	default:
+	next, applied, err := r.after(&r.state, entry)
+	if err != nil {
 		// What is applied elsewhere was not refused: the answer is that nobody here
 		// knows.
 		r.broken = fmt.Errorf("log entry %d: %w", entry.Index, err)
 		r.fatal(r.steps.met(entry, err))
 		return r.broken
 	}
+	r.state = *next
 	r.publish()
 	return applied
+}
+
+// after is what a State becomes by an entry.
+func (r *replica) after(s *cluster.State, entry quorum.Entry) (*cluster.State, apply.Applied, error) {
+	at := cluster.Entry{Index: entry.Index, At: entry.At}
+	next, applied, err := apply.ApplyData(s, at, entry.Data)
+	if err != nil && r.steps.over(entry) {
+		next = s.Fork()
+		applied, err = apply.StepOver(next, at, nameOfEntry(entry.Data)), nil
+	}
+	return next, applied, err
+}
+
+// ahead is what a State becomes by all these entries, which the log holds behind it; nil where one
+// of them cannot be read or applied.
+func (r *replica) ahead(s *cluster.State, entries iter.Seq2[quorum.Entry, error]) *cluster.State {
+	s = s.Fork()
+	for entry, err := range entries {
+		switch {
+		case err != nil:
+		case r.steps.over(entry):
+			s, _, err = r.after(s, entry)
+		default:
+			_, err = apply.ApplyTo(s, cluster.Entry{Index: entry.Index, At: entry.At}, entry.Data)
+		}
+		if err != nil {
+			return nil
+		}
+	}
+	return s
 }
 
 // unfit is asked by the leader before it appends what anybody proposed.

@@ -259,9 +259,12 @@ func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 			ignorant = asked
 		}
 		if !sleep.For(ctx, pause) {
+			remedy := fmt.Sprintf("remove it, or `clusterd keys rotate node %s --anyway`", d.name)
+			if turn.Anyway {
+				remedy = "or remove it"
+			}
 			return keyHeld(fmt.Sprintf("%s does not use its new key before every member says that it knows it; no such "+
-				"answer from %s: bring back who is away, remove it, or `clusterd keys rotate node %s --anyway`", d.name,
-				strings.Join(ignorant, ", "), d.name))
+				"answer from %s: bring back who is away, %s", d.name, strings.Join(ignorant, ", "), remedy))
 		}
 	}
 }

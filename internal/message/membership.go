@@ -80,6 +80,9 @@ var (
 		"`clusterd node replace {node}` or `clusterd node remove {node}`")
 	NodeKeyUnrecorded = New("node-key-unrecorded",
 		"the public key of {node} is not recorded; use `clusterd node replace {node}`")
+	NodeKeyEstranges = New("node-key-estranges",
+		"{members} could learn the new key of {node} from nobody: no other member in touch is known there by the key that "+
+			"it has now; bring {member} back first, or `clusterd node remove {member}`")
 	NodeKeyNodesAway = New("node-key-nodes-away", "{nodes} would not know the new key of {node}, "+
 		"and alone with it could not go on; bring it back first, remove it, or say --anyway: "+
 		"then it learns the key from a third member when it is back")

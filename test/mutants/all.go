@@ -4,7 +4,7 @@ package main
 func all() []mutant {
 	list := guestsAlone()
 	for _, of := range [][]mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
-		acknowledged(), lostLogs(), brake(), disks(), trees(), between, levels(), guards(), onlyFaults,
+		acknowledged(), lostLogs(), otherLogs(), brake(), disks(), trees(), between, levels(), guards(), onlyFaults,
 		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, admitted} {
 		list = append(list, of...)
 	}

@@ -91,7 +91,7 @@ var admitted = []mutant{
 	},
 	{
 		name: "half-an-entry-stays", law: "L10", broken: "an entry at which the rules break is half applied",
-		edits: []edit{{"cluster/apply/fit.go", "\tnext = s.Fork()\n", "\tnext = s\n"}},
+		edits: []edit{{"cluster/apply/fit.go", "\tnext := s.Fork()\n", "\tnext := s\n"}},
 		nets:  first(tests("cluster/apply", "^TestAnEntryThatBreaksApplyChangesNothing$")),
 	},
 	{

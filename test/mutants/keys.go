@@ -150,6 +150,21 @@ var keys = []mutant{
 		faults: []string{"key rotated"},
 	},
 	{
+		name: "left-out-of-every-key", law: "L10",
+		broken: "a member that is away is left out of the keys of all others, one after the other, and knows nobody then",
+		edits: []edit{{"cluster/keys.go", "!n.Reachable() && s.canBeTold(n, others, k.Since)",
+			"!n.Reachable()"},
+			{rekey, "\tif len(left) == 0 {", "\tif len(left) < 99 {"}},
+		nets: []net{tests("cluster", "^TestNobodyIsLeftOutOfAllKeys$"),
+			tests("cluster", "^TestOfTwoKeysThatLeaveTheSameOutOneWaits$")},
+	},
+	{
+		name: "two-keys-leave-the-same-out", law: "L10",
+		broken: "two nodes use new keys at once, and each counts on the other to tell who is away",
+		edits:  []edit{{"cluster/keys.go", "n.KeyTurn.Since < since", "n.KeyTurn.Since > since"}},
+		nets:   first(tests("cluster", "^TestOfTwoKeysThatLeaveTheSameOutOneWaits$")),
+	},
+	{
 		name: "told-key-not-on-disk", law: "L10",
 		broken: "a node drops its old key on the word of one that forgets the new one when it ends",
 		edits: []edit{{"internal/daemon/vouching.go", "err := d.keys.Take(d.replica.Root()); err != nil",

@@ -32,22 +32,49 @@ func lostLogs() []mutant {
 			edits: []edit{{"cluster/log.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
 			nets:  []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
 		},
+	}
+}
+
+// otherLogs are breaks of L7 in whose log counts, where a State is older than its node's log.
+func otherLogs() []mutant {
+	return []mutant{
 		{
 			name: "unapplied-log-lets-nobody-in", law: "L7",
 			broken: "who was let in since the snapshot is not believed before somebody leads, and nobody may be able to",
 			edits: []edit{{"cluster/log.go",
-				"c.Node == n.Name && c.Before == life && c.Log != \"\" {",
-				"c.Node == n.Name && c.Before == life && c.Log == \"\" {"}},
+				"\tthen, _ := ahead.Nodes.Get(node)",
+				"\tthen := now"}},
 			nets: []net{tests("internal/daemon", "^TestAVoteOfWhoWasLetInSinceTheSnapshotCounts$"),
-				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$")},
+				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$"),
+				tests("cluster", "^TestWhoJoinedAgainByEntriesThatAreNotAppliedCounts$")},
 		},
 		{
 			name: "any-life-counts", law: "L7", broken: "a log counts that its node was not let in with",
 			edits: []edit{{"cluster/log.go",
-				"n.begunBehind(behind) == held.Life {",
-				"n.begunBehind(behind) != \"\" {"}},
+				"\tif then.Log == held.Life && then.Log != \"\" ||",
+				"\tif then.Log != \"\" ||"}},
 			nets: []net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$"),
 				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$")},
+		},
+		{
+			name: "empty-state-lets-anybody-in", law: "L7",
+			broken: "before anything is applied, any log counts as one that its node was let in with: an emptied one too",
+			edits:  []edit{{"cluster/log.go", "then.Log == \"\" && now.Log == \"\" {", "now.Log == \"\" {"}},
+			nets: []net{tests("internal/daemon", "^TestAnEmptiedFolderElectsNobodyWhereNothingIsAppliedYet$"),
+				tests("cluster", "^TestAStateThatNamesNoLogYetLetsNobodyIn$")},
+		},
+		{
+			name: "empty-state-forgets-logs", law: "L7",
+			broken: "before anything is applied, what an emptied log says takes the place of what is remembered of it",
+			edits:  []edit{{"cluster/log.go", "\tif s.MayCount(node, held, known, later).IsZero() &&\n\t\ts.", "\tif s."}},
+			nets:   first(tests("cluster", "^TestAStateThatNamesNoLogYetLetsNobodyIn$")),
+		},
+		{
+			name: "joins-in-a-removed-ones-place", law: "L7",
+			broken: "who joins under the name of a node that was just removed votes in its place, with an empty log",
+			edits: []edit{{"internal/daemon/joining.go", "if !root.Nodes.Has(node) && slices.",
+				"if root.Nodes.Has(node) && slices."}},
+			nets: first(tests("internal/daemon", "^TestARemovedNodesPlaceInTheLogIsNobodyElses$")),
 		},
 	}
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"iter"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -291,15 +290,21 @@ func (h *Host) catchUp() {
 	}
 }
 
-// behind are the entries that a host's log holds and its State has not applied.
-func (h *Host) behind() iter.Seq[[]cluster.Command] {
-	return func(yield func([]cluster.Command) bool) {
-		for index := h.state.Index; index < h.log.held.LastIndex; index++ {
-			if !yield(h.world.raft.log[index].commands) {
-				return
-			}
-		}
+// remembers is told how far another host's log goes.
+func (h *Host) remembers(other *Host) {
+	known := &h.log.known.others[other.place]
+	*known = h.state.Remember(other.Name, other.log.held, *known, h.ahead)
+	h.writeMark()
+}
+
+// ahead is what a host's State becomes once all that its log holds is applied.
+func (h *Host) ahead() *cluster.State {
+	s := h.state.Fork()
+	for s.Index < h.log.held.LastIndex {
+		r := &h.world.raft.log[s.Index]
+		clustertest.NextRules.Apply(s, cluster.Entry{Index: s.Index + 1, At: r.at, Commands: r.commands})
 	}
+	return s
 }
 
 // install gives a follower that is far behind the leader's snapshot.

@@ -218,8 +218,7 @@ func (h *Host) holds(index uint64) {
 	h.writeMark()
 	for _, other := range w.order {
 		if other != h && h.daemon != nil && other.daemon != nil && w.hears(other, h) {
-			other.log.known.others[h.place] = other.state.Remember(h.Name, h.log.held, other.log.known.others[h.place])
-			other.writeMark()
+			other.remembers(h)
 		}
 	}
 }
@@ -271,7 +270,7 @@ func (h *Host) logless() bool { return h.log.lost != "" }
 // counts reports whether a host counts what another one answers: its vote, or that it has an entry.
 func (h *Host) counts(other *Host) bool {
 	return h == other || (h.log.held.MayBeHeard(other.log.known.others[h.place]).IsZero() &&
-		h.state.MayCount(other.Name, other.log.held, h.log.known.others[other.place], h.behind()).IsZero())
+		h.state.MayCount(other.Name, other.log.held, h.log.known.others[other.place], h.ahead).IsZero())
 }
 
 // grants reports whether a host gives another one its vote: whose log goes at least as far.

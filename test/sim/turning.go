@@ -83,15 +83,14 @@ func turnFaults() []faultKind {
 }
 
 // rotateKey lets a person ask for another key of a node, and at times take that back, or no longer
-// wait for who is away. Of two nodes nobody may be left out: there is no third one to vouch.
+// wait for who is away.
 func (w *World) rotateKey(f Fault, h *Host) {
-	leaves := len(w.order) > 2
-	order := cluster.RotateKey{Node: h.Name, By: "root", Anyway: leaves && f.Choice%3 == 0}
+	order := cluster.RotateKey{Node: h.Name, By: "root", Anyway: f.Choice%3 == 0}
 	w.Propose(f.Other, order, nil)
 	if f.Choice%5 == 0 {
 		w.sayLater(f.While/16, func() { w.Propose(f.Other, cluster.AbortKey{Node: h.Name, By: "root"}, nil) })
 	}
-	if leaves && f.Choice%7 < 3 {
+	if f.Choice%7 < 3 {
 		w.sayLater(f.While/2, func() {
 			if n, _ := w.State().Nodes.Get(h.Name); n.KeyTurn != nil && !w.calmly {
 				w.Propose(w.anyone(f.Other), cluster.RotateKey{Node: h.Name, By: "root", Anyway: true}, nil)
