@@ -210,7 +210,7 @@ func TestNobodyIsLeftOutOfAllKeys(t *testing.T) {
 	goes(b, "node3", "node4")
 	turned(b, "node1")
 	// Two that are away tell each other nothing.
-	b.Refused(anyway("node2"), "node3, node4 could learn the new key of node2 "+why)
+	b.Refused(anyway("node2"), "node3 and node4 could learn the new key of node2 "+why)
 }
 
 // TestOfTwoKeysThatLeaveTheSameOutOneWaits: both were ordered while it was not away yet. The node

@@ -13,8 +13,8 @@ import (
 const longestWord = 128
 
 // Word returns the known word nearest to the given one, or "" when none is near. Of several
-// equally near words the first in sorted order wins, so that the same mistake always gets the
-// same answer.
+// equally near words one wins that the given one begins with (nodes means node and not codes), else
+// the first in sorted order, so that the same mistake always gets the same answer.
 func Word(given string, known []string) string {
 	if given == "" || len(given) > longestWord {
 		return ""
@@ -28,7 +28,8 @@ func Word(given string, known []string) string {
 		}
 		d := distance(folded, strings.ToLower(word))
 		// A short word is not near to everything that is as short.
-		if d < bestDistance && d < max(len(word), len(given)) {
+		longer := d == bestDistance && strings.HasPrefix(folded, strings.ToLower(word))
+		if (d < bestDistance || longer) && d < max(len(word), len(given)) {
 			best, bestDistance = word, d
 		}
 	}

@@ -3,7 +3,7 @@ package nearest
 import "testing"
 
 func TestWord(t *testing.T) {
-	known := []string{"node1", "node2", "vm:web", "priority", "Restricted", "a"}
+	known := []string{"node1", "node2", "vm:web", "priority", "Restricted", "a", "bolds", "cold"}
 	for _, c := range []struct{ given, want string }{
 		{"nod1", "node1"},
 		{"ndoe2", "node2"},
@@ -12,6 +12,7 @@ func TestWord(t *testing.T) {
 		{"prioritty", "priority"},
 		{"restrcted", "Restricted"},
 		{"prio", "priority"},
+		{"colds", "cold"}, // Equally near to bolds, and begins with it.
 		{"b", ""}, // One letter is not near to every other letter.
 		{"", ""},
 		{"something else", ""},

@@ -227,7 +227,7 @@ func TestHistoriesAreEventful(t *testing.T) {
 		"removed from the cluster": 0, "another machine": 0, "its daemon has been silent": 0,
 		"does not know level": 0, "a clusterd of level 1 is installed": 0, "it is in force now": 0,
 		"service:shop executes":              0,
-		"until every member runs a clusterd": 0, "its declaration changed": 0, "its changed declaration is in force": 0,
+		"until every member runs a clusterd": 0, `"declaration-new"`: 0, "its changed declaration is in force": 0,
 		"its change was broken off": 0, "uses its new key": 0, "it has a new identity key": 0,
 	}
 	for _, k := range faultKinds() {
