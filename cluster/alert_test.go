@@ -14,8 +14,10 @@ import (
 func TestAnAlertChoosesItsEvents(t *testing.T) {
 	s := &cluster.State{Cluster: "demo"}
 	s.Nodes.Set("node1", cluster.Member{Name: "node1"})
-	lost := cluster.Event{Subject: "node1", Node: "node1", From: "online", To: "lost"}
-	failed := cluster.Event{Subject: "vm:web", Node: "node1", From: "started", To: "failed"}
+	lost := cluster.Event{Subject: "node1", Node: "node1", From: "online", To: "lost",
+		Why: message.NodeLeft.With()}
+	failed := cluster.Event{Subject: "vm:web", Node: "node1", From: "started", To: "failed",
+		Why: message.VMCrashed.With("node1")}
 	founded := cluster.Event{Subject: "demo", Why: message.Words("the cluster was founded")}
 	still := cluster.Event{Subject: "vm:web", Node: "node1", From: "failed", To: "failed"}
 	itself := cluster.Event{Subject: "alert:pager", Node: "node1", To: "failing"}
@@ -31,6 +33,10 @@ func TestAnAlertChoosesItsEvents(t *testing.T) {
 		{cluster.Alert{States: []string{"failed", "lost"}}, [5]bool{true, true, false, false, false}},
 		{cluster.Alert{States: []string{"failed"}, Kinds: []string{"node"}}, [5]bool{}},
 		{cluster.Alert{Subjects: []string{"["}}, [5]bool{}},
+		{cluster.Alert{Codes: []string{"vm-crashed"}}, [5]bool{false, true, false, false, false}},
+		{cluster.Alert{Codes: []string{"node-*", "vm-*"}}, [5]bool{true, true, false, false, false}},
+		{cluster.Alert{Codes: []string{"vm-*"}, Kinds: []string{"node"}}, [5]bool{}},
+		{cluster.Alert{Codes: []string{"*"}}, [5]bool{true, true, false, false, false}},
 	} {
 		for i, e := range []cluster.Event{lost, failed, founded, still, itself} {
 			if got := c.alert.Wants(s.KindOf(e), e); got != c.want[i] {

@@ -26,7 +26,7 @@ var Current = &Rules{release: cluster.Current, appliers: appliers}
 func (r *Rules) With(release *cluster.Release, kind string, tell func(cluster.Command) string) *Rules {
 	next := &Rules{release: release, appliers: maps.Clone(r.appliers)}
 	next.appliers[kind] = func(t *transaction, c cluster.Command) rules.Refusal {
-		t.tell(cluster.Event{Subject: t.Cluster, Why: message.Words(tell(c))})
+		t.tell(cluster.Event{Subject: t.Cluster, Why: message.NewerRelease.With(tell(c))})
 		return rules.Accepted
 	}
 	return next

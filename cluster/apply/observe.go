@@ -117,7 +117,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	changed = changed || partly
 	t.Services.Set(service.Spec.Name, service)
 	if o.Mended != "" {
-		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.Words(o.Mended)})
+		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.ServicePartMended.With(o.Mended)})
 	}
 	switch intent := service.Intent; {
 	case intent == nil:

@@ -92,7 +92,11 @@ func (t *transaction) nowRunning(service cluster.Service, n cluster.Member, inte
 	service = t.arrived(service, n)
 	service.Owner, service.Story, service.FailedOn, service.Target, service.Avoid, service.Held = n.Name, nil, nil, "",
 		"", false
-	service, why := service.CameBack(message.Words(result.Why).OrElse(service.RunningWhy(cluster.Holder{})))
+	why := service.RunningWhy(cluster.Holder{})
+	if result.Why != "" {
+		why = message.ServiceStartedSo.With(result.Why)
+	}
+	service, why = service.CameBack(why)
 	if behind := service.LeftBehind(); !behind.IsZero() {
 		why = message.ServiceUpWithout.With(why, behind)
 	}
@@ -125,8 +129,10 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 	if t.adoptLast(service) {
 		return // somebody moved it by hand while it was being stopped
 	}
-	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By,
-		Why: proof.OrElse(message.ServiceStopped.With())}
+	e := cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.ServiceStopped.With()}
+	if !proof.IsZero() {
+		e.Why = message.ServiceStopProven.With(proof)
+	}
 	if !service.Enabled {
 		t.atRest(t.setService(service, resources.Disabled, e))
 		return

@@ -26,6 +26,7 @@ alerts:
     secret: also hidden
     kinds: [service]
     subjects: ["vm:*"]
+    codes: ["vm-*", start-failed]
 `
 
 func TestAlertsAreRead(t *testing.T) {
@@ -34,7 +35,8 @@ func TestAlertsAreRead(t *testing.T) {
 		"pager": {Name: "pager", Program: "/usr/local/sbin/page", Arguments: []string{"--team", "24"},
 			States: []string{"failed", "lost"}, Node: "n1", Timeout: 20 * time.Second, Attempts: 3},
 		"chat": {Name: "chat", SecretURL: "https://chat.example.com/hooks/very-hidden", Header: "X-Token",
-			Secret: "also hidden", Kinds: []string{"service"}, Subjects: []string{"vm:*"}},
+			Secret: "also hidden", Kinds: []string{"service"}, Subjects: []string{"vm:*"},
+			Codes: []string{"vm-*", "start-failed"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -138,6 +140,10 @@ func TestFaultsOfAlerts(t *testing.T) {
 			`d:2:73: "[" is not a pattern; * and ? stand for any letters, for example vm:*`,
 			`d:2:85: alert x names node "n9", which is not declared under nodes.`,
 			`d:2:99: attempts of alert x is 0; it must be between 1 and 20`,
+		}},
+		"codes": {"{program: /bin/a, codes: [vm-crahsed, 'vm-[', fence-*]}", []string{
+			"d:2:39: no event has a code like \"vm-crahsed\"; `clusterd codes` lists them. Did you mean 'vm-crashed'?",
+			`d:2:51: "vm-[" is not a pattern`,
 		}},
 		"apart": {"{program: /bin/a, header: X, ca: b}", []string{
 			"d:2:39: header of alert x goes with secret",

@@ -22,6 +22,8 @@ var (
 	// NodeUpBeforeRecover: the word was about an older boot than the one that is up.
 	NodeUpBeforeRecover = New("node-up-before-recover",
 		"it is not taken for dead: its daemon came up after the administrator had said that it is off")
+	// NewerRelease: the one command of a release that only tests know.
+	NewerRelease        = New("newer-release", "{text}")
 	FenceEndedByRecover = New("fence-ended-by-recover", "declared dead by {by}")
 	BootDeclaredDead    = New("boot-declared-dead", "declared dead with its machine off")
 )

@@ -52,8 +52,11 @@ var (
 	ServiceFailed       = New("service-failed", "failed on {node}[: {reason}]")
 	ServiceFailedFrozen = New("service-failed-frozen",
 		"failed on {node}[: {reason}]; it is frozen, so nothing is done")
-	ServiceStopped  = New("service-stopped", "it is proven to have stopped")
-	ServiceDisabled = New("service-disabled", "disabled, it runs nowhere")
+	ServiceStopped    = New("service-stopped", "it is proven to have stopped")
+	ServiceStopProven = New("service-stop-proven", "{proof}")
+	ServiceStartedSo  = New("service-started-so", "{how}")
+	ServicePartMended = New("service-part-mended", "{part}")
+	ServiceDisabled   = New("service-disabled", "disabled, it runs nowhere")
 	// ServiceLoops: it has ended again soon after its start.
 	ServiceLoops = New("service-loops", "{reason}: {loop}; it rests for {pause} before it is started again, "+
 		"and the next event comes at round {round}")

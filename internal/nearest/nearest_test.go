@@ -13,7 +13,7 @@ func TestWord(t *testing.T) {
 		{"restrcted", "Restricted"},
 		{"prio", "priority"},
 		{"colds", "cold"}, // Equally near to bolds, and begins with it.
-		{"b", ""}, // One letter is not near to every other letter.
+		{"b", ""},         // One letter is not near to every other letter.
 		{"", ""},
 		{"something else", ""},
 	} {

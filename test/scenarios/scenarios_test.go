@@ -57,6 +57,16 @@ func play(t *testing.T, file string) {
 			t.Errorf("%s, after\n%s\ngot:\n%s\nwant:\n%s", file, strings.Join(b.commands, "\n"), got, b.expected)
 		}
 	}
+	for _, e := range s.world.State().Timeline {
+		if e.Why.Code() == "" {
+			t.Errorf("%s: an event about %s has no code: %q", file, e.Subject, e.Why)
+		}
+	}
+	for _, n := range s.world.Notes() {
+		if n.Why.Code() == "" {
+			t.Errorf("%s: a note about %s has no code: %q", file, n.Subject, n.Why)
+		}
+	}
 	for _, violation := range s.world.Violations {
 		t.Errorf("%s: %s", file, violation)
 	}

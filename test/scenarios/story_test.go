@@ -236,6 +236,8 @@ func (s *story) watching() map[string]func([]string) error {
 			}
 			return nil
 		},
+		// codes SUBJECT: what was told about it, in codes, which stay when sentences are worded better.
+		"codes": s.codes,
 		"status": func([]string) error {
 			state := s.world.State()
 			for _, name := range state.Services.Keys() {
@@ -249,6 +251,20 @@ func (s *story) watching() map[string]func([]string) error {
 			return nil
 		},
 	}
+}
+
+func (s *story) codes(words []string) error {
+	if len(words) != 1 {
+		return fmt.Errorf("codes takes a node or a service")
+	}
+	var codes []string
+	for _, e := range s.world.State().Timeline {
+		if e.Subject == words[0] {
+			codes = append(codes, e.Why.Code())
+		}
+	}
+	fmt.Fprintf(&s.extra, "codes: %s: %s\n", words[0], strings.Join(codes, " "))
+	return nil
 }
 
 func (s *story) onHost(do func(h *sim.Host, words []string)) func([]string) error {
