@@ -118,6 +118,22 @@ func TestAlertsSecretsComeFromCredentials(t *testing.T) {
 	}
 }
 
+func TestACodeThatNoEventHasIsRefused(t *testing.T) {
+	_, err := Parse("d", []byte("cluster: a\nalerts: {x: {program: /bin/a, codes: [vm-crahsed, 'vm-[', fence-*]}}\n"),
+		nil, nil)
+	for _, want := range []string{
+		"d:2:39: no event has a code like \"vm-crahsed\"; `clusterd codes` lists them. Did you mean 'vm-crashed'?",
+		`d:2:51: "vm-[" is not a pattern`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("said\n%v\nand not %q", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), `"fence-*"`) {
+		t.Errorf("a pattern that codes fit is refused: %v", err)
+	}
+}
+
 func TestFaultsOfAlerts(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -140,10 +156,6 @@ func TestFaultsOfAlerts(t *testing.T) {
 			`d:2:73: "[" is not a pattern; * and ? stand for any letters, for example vm:*`,
 			`d:2:85: alert x names node "n9", which is not declared under nodes.`,
 			`d:2:99: attempts of alert x is 0; it must be between 1 and 20`,
-		}},
-		"codes": {"{program: /bin/a, codes: [vm-crahsed, 'vm-[', fence-*]}", []string{
-			"d:2:39: no event has a code like \"vm-crahsed\"; `clusterd codes` lists them. Did you mean 'vm-crashed'?",
-			`d:2:51: "vm-[" is not a pattern`,
 		}},
 		"apart": {"{program: /bin/a, header: X, ca: b}", []string{
 			"d:2:39: header of alert x goes with secret",
