@@ -16,6 +16,9 @@ type Code struct {
 	sentence string
 	parts    []part
 	args     []string
+	// bare is the code without arguments, packed the names of the arguments as they stand in a Text.
+	bare   Text
+	packed []string
 }
 
 // part is a piece of a sentence: words, an argument, or a group that may be left out.
@@ -42,6 +45,10 @@ func New(name, sentence string) *Code {
 	rest := ""
 	if c.parts, rest = c.parse(sentence, false); rest != "" {
 		panic("code " + name + ": brackets do not match in " + strconv.Quote(sentence))
+	}
+	c.bare = pack(name, nil)
+	for _, arg := range c.args {
+		c.packed = append(c.packed, string(put(nil, kindWord, arg)))
 	}
 	byName[name] = c
 	rows = append(rows, c)
@@ -80,32 +87,38 @@ func (c *Code) Sentence() string { return c.sentence }
 // Args are the names of its arguments, in the order in which With takes them.
 func (c *Code) Args() []string { return append([]string(nil), c.args...) }
 
+// usual is what most texts take, in bytes.
+const usual = 128
+
 // With is the code with its arguments: strings, numbers, durations, Texts, or lists of strings or
 // Texts. A number of arguments that is not the row's is a mistake in the program, and panics.
+//
+// Plan says much in each step that nobody reads, so this is kept cheap: what does not change of a
+// row is packed once.
 func (c *Code) With(values ...any) Text {
 	if len(values) != len(c.args) {
 		panic(fmt.Sprintf("code %s has %d arguments, got %d", c.name, len(c.args), len(values)))
 	}
-	var p packer
-	p.begin(c.name)
+	if len(values) == 0 {
+		return c.bare
+	}
+	packed := append(make([]byte, 0, usual), c.bare.packed...)
 	for i, value := range values {
-		p.putArg(argOf(c.args[i], value))
-	}
-	return Text{p.String()}
-}
-
-func argOf(name string, value any) Arg {
-	switch v := value.(type) {
-	case []string:
-		arg := Arg{Name: name, List: true}
-		for _, one := range v {
-			arg.Values = append(arg.Values, Words(one))
+		packed = append(packed, c.packed[i]...)
+		switch v := value.(type) {
+		case []string:
+			texts := make([]Text, len(v))
+			for i, one := range v {
+				texts[i] = Words(one)
+			}
+			packed = putList(packed, texts)
+		case []Text:
+			packed = putList(packed, v)
+		default:
+			packed = putText(packed, textOf(value))
 		}
-		return arg
-	case []Text:
-		return Arg{Name: name, List: true, Values: v}
 	}
-	return Arg{Name: name, Values: []Text{textOf(value)}}
+	return Text{string(packed)}
 }
 
 func textOf(value any) Text {

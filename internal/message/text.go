@@ -155,54 +155,39 @@ func (a Arg) String() string {
 	return said
 }
 
-// packer builds a Text.
-type packer struct{ strings.Builder }
-
-func (p *packer) put(kind byte, data string) {
-	p.WriteByte(kind)
-	p.WriteString(strconv.Itoa(len(data)))
-	p.WriteByte(':')
-	p.WriteString(data)
+// put packs a value behind what is packed already.
+func put(packed []byte, kind byte, data string) []byte {
+	packed = strconv.AppendInt(append(packed, kind), int64(len(data)), 10)
+	return append(append(packed, ':'), data...)
 }
 
-func (p *packer) putValue(value Text) {
+func putText(packed []byte, value Text) []byte {
 	if strings.HasPrefix(value.packed, mark) {
-		p.put(kindText, value.packed)
-		return
+		return put(packed, kindText, value.packed)
 	}
-	p.put(kindWord, value.packed)
+	return put(packed, kindWord, value.packed)
 }
 
-// usual is what most texts take, in bytes.
-const usual = 96
-
-func (p *packer) begin(code string) {
-	p.Grow(usual)
-	p.WriteString(mark)
-	p.put(kindWord, code)
-}
-
-func (p *packer) putArg(arg Arg) {
-	p.put(kindWord, arg.Name)
-	if !arg.List {
-		p.putValue(arg.Values[0])
-		return
+func putList(packed []byte, values []Text) []byte {
+	var list []byte
+	for _, value := range values {
+		list = putText(list, value)
 	}
-	var list packer
-	for _, value := range arg.Values {
-		list.putValue(value)
-	}
-	p.put(kindList, list.String())
+	return put(packed, kindList, string(list))
 }
 
 // pack is the inverse of unpack.
 func pack(code string, args []Arg) Text {
-	var p packer
-	p.begin(code)
+	packed := put([]byte(mark), kindWord, code)
 	for _, arg := range args {
-		p.putArg(arg)
+		packed = put(packed, kindWord, arg.Name)
+		if arg.List {
+			packed = putList(packed, arg.Values)
+		} else {
+			packed = putText(packed, arg.Values[0])
+		}
 	}
-	return Text{p.String()}
+	return Text{string(packed)}
 }
 
 // take cuts the next value off; ok is false at the end, and where the text is damaged.
