@@ -269,19 +269,19 @@ func daemonSilent(n Member, w Contactwatch, timing Timing) Judgement {
 	left := (timing.SilentGrace - w.KernelOnly).Round(time.Second)
 	j := Judgement{State: NodeSilent, Next: message.DoStartClusterd.With(n.Name)}
 	if n.Stopped {
-		j.Why = message.SilentStopped.With(n.Name, w.Verdict.Why)
-		j.Wait = message.SilentStoppedGrace.With(left, n.Name)
+		j.Why = message.NodeSilentStopped.With(n.Name, w.Verdict.Why)
+		j.Wait = message.NodeSilentStoppedGrace.With(left, n.Name)
 		return j
 	}
-	j.Why = message.SilentDaemon.With(n.Name, w.Silence.Round(10*time.Millisecond), w.Verdict.Why)
-	j.Wait = message.SilentDaemonGrace.With(left, n.Name)
+	j.Why = message.NodeSilentDaemon.With(n.Name, w.Silence.Round(10*time.Millisecond), w.Verdict.Why)
+	j.Wait = message.NodeSilentDaemonGrace.With(left, n.Name)
 	return j
 }
 
 // outOfGrace says why a node is lost whose kernel answers.
 func outOfGrace(n Member, w Contactwatch, timing Timing) message.Text {
 	if n.Stopped {
-		return message.LostByStop.With(n.Name, timing.SilentGrace, w.Verdict.Why)
+		return message.NodeLostStopped.With(n.Name, timing.SilentGrace, w.Verdict.Why)
 	}
-	return message.LostByDaemon.With(n.Name, timing.SilentGrace, w.Verdict.Why)
+	return message.NodeLostDaemon.With(n.Name, timing.SilentGrace, w.Verdict.Why)
 }

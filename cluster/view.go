@@ -268,17 +268,17 @@ func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 	case w.Silence < timing.Test:
 		return Judgement{State: NodeOnline}
 	case w.Silence < limit || w.Verdict == nil:
-		return Judgement{Wait: message.SilentPeersAsked.With(n.Name, w.Silence.Round(10*time.Millisecond))}
+		return Judgement{Wait: message.NodeSilentPeersAsked.With(n.Name, w.Silence.Round(10*time.Millisecond))}
 	case w.Verdict.Daemon == Answers:
-		return Judgement{Wait: message.SilentLink.With(n.Name, w.Verdict.Why)}
+		return Judgement{Wait: message.NodeSilentLink.With(n.Name, w.Verdict.Why)}
 	case w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:
 		return daemonSilent(n, w, timing)
 	case w.Verdict.Kernel == Answers:
 		return Judgement{State: NodeLost, Why: outOfGrace(n, w, timing)}
 	case w.Verdict.Kernel == Uncertain:
-		return Judgement{Wait: message.SilentUntested.With(n.Name, w.Verdict.Why)}
+		return Judgement{Wait: message.NodeSilentUntested.With(n.Name, w.Verdict.Why)}
 	}
-	return Judgement{State: NodeLost, Why: message.LostToAll.With(w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
+	return Judgement{State: NodeLost, Why: message.NodeLost.With(w.Silence.Round(10*time.Millisecond), w.Verdict.Why)}
 }
 
 // Waited measures how long this node has seen a fence intent in its log, by its

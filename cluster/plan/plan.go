@@ -235,7 +235,7 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 	held := world.HeldBy(n)
 	if len(held) == 0 {
 		if n.State != cluster.NodeCut && !world.Maintained(n) { // what these wait for is said by planGuards and planOrders
-			d.wait(n.Name, message.LostHoldsNothing.With(n.Name), message.Text{})
+			d.wait(n.Name, message.NodeLostHoldsNothing.With(n.Name), message.Text{})
 		}
 		return
 	}
@@ -245,25 +245,25 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 	}
 	levels := world.Document.Nodes[n.Name].Fence
 	if len(levels) == 0 {
-		d.wait(n.Name, message.LostUnfenceable.With(n.Name, held), message.DoBootOrConfirm.With(n.Name))
+		d.wait(n.Name, message.NodeLostUnfenceable.With(n.Name, held), message.DoBootOrConfirm.With(n.Name))
 		return
 	}
 	if why := world.DisarmedWhy(rules.Estimate(v, world)); !why.IsZero() {
-		d.wait(n.Name, message.LostDisarmed.With(n.Name, why), message.DoArmOrConfirm.With(n.Name))
+		d.wait(n.Name, message.NodeLostDisarmed.With(n.Name, why), message.DoArmOrConfirm.With(n.Name))
 		return
 	}
 	if wait := world.ShotDelay(n.Name); wait > 0 && n.State != cluster.NodeCut && w.Silence < timing.Lost+wait &&
 		!w.BeyondGrace(timing, wait) {
-		d.wait(n.Name, message.LostDelayed.With(n.Name, wait), message.Text{})
+		d.wait(n.Name, message.NodeLostDelayed.With(n.Name, wait), message.Text{})
 		return
 	}
 	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); !brake.IsZero() {
-		d.wait(n.Name, message.LostBraked.With(n.Name, brake), message.DoOverrideBrake.With(n.Name))
+		d.wait(n.Name, message.NodeLostBraked.With(n.Name, brake), message.DoOverrideBrake.With(n.Name))
 		return
 	}
 	fencers := fencersOf(world, v, n.Name)
 	if len(fencers) == 0 {
-		d.wait(n.Name, message.LostNoFencer.With(n.Name), message.Text{})
+		d.wait(n.Name, message.NodeLostNoFencer.With(n.Name), message.Text{})
 		return
 	}
 	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})

@@ -15,18 +15,19 @@ var (
 var (
 	KernelNotAsked = New("kernel-not-asked",
 		"{node} is lost; this leader has not yet asked whether its kernel answers")
-	LostHoldsNothing = New("lost-holds-nothing", "{node} is lost and holds nothing: it is not fenced")
-	MaintainedLost   = New("maintained-lost",
+	NodeLostHoldsNothing = New("node-lost-holds-nothing", "{node} is lost and holds nothing: it is not fenced")
+	MaintainedLost       = New("maintained-lost",
 		"{node} is {order} and is not fenced: whether it still runs {services} is known when it is back")
-	LostUnfenceable = New("lost-unfenceable",
+	NodeLostUnfenceable = New("node-lost-unfenceable",
 		"{node} is lost and has no fence device: {services} cannot be recovered until {node} is confirmed off")
-	LostDisarmed   = New("lost-disarmed", "{node} is lost and not fenced: {reason}")
-	LostDelayed    = New("lost-delayed", "{node} is lost and is fenced after the delay of {delay} that its device has")
-	LostBraked     = New("lost-braked", "{node} is lost and not fenced yet: {reason}")
-	LostNoFencer   = New("lost-no-fencer", "{node} is lost, and no node is ready to fence it")
-	DisarmedShots  = New("disarmed-shots", "{reason}; nothing is shot")
-	FenceForDrill  = New("fence-for-drill", "a drill")
-	FenceAlsoMoves = New("fence-also-moves", "{reason}; {services} there will start elsewhere too")
+	NodeLostDisarmed = New("node-lost-disarmed", "{node} is lost and not fenced: {reason}")
+	NodeLostDelayed  = New("node-lost-delayed",
+		"{node} is lost and is fenced after the delay of {delay} that its device has")
+	NodeLostBraked   = New("node-lost-braked", "{node} is lost and not fenced yet: {reason}")
+	NodeLostNoFencer = New("node-lost-no-fencer", "{node} is lost, and no node is ready to fence it")
+	DisarmedShots    = New("disarmed-shots", "{reason}; nothing is shot")
+	FenceForDrill    = New("fence-for-drill", "a drill")
+	FenceAlsoMoves   = New("fence-also-moves", "{reason}; {services} there will start elsewhere too")
 )
 
 // How far a shot is.

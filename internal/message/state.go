@@ -104,24 +104,24 @@ var (
 
 // A node whose daemon, or all of it, is silent.
 var (
-	SilentPeersAsked = New("silent-peers-asked",
+	NodeSilentPeersAsked = New("node-silent-peers-asked",
 		"{node} has been silent for {silence}, its peers are asked to reach it")
-	SilentLink = New("silent-link",
+	NodeSilentLink = New("node-silent-link",
 		"{node} is not heard here but reached by its peers: alive behind a broken link, it is not fenced ({verdict})")
-	SilentUntested = New("silent-untested", "nobody could test whether {node} is alive ({verdict})")
-	SilentDaemon   = New("silent-daemon",
+	NodeSilentUntested = New("node-silent-untested", "nobody could test whether {node} is alive ({verdict})")
+	NodeSilentDaemon   = New("node-silent-daemon",
 		"the kernel of {node} answers, its daemon has been silent for {silence} ({verdict})")
-	SilentDaemonGrace = New("silent-daemon-grace",
+	NodeSilentDaemonGrace = New("node-silent-daemon-grace",
 		"clusterd does not answer; unless it does in {left}, {node} is fenced and what runs there starts elsewhere")
-	SilentStopped = New("silent-stopped",
+	NodeSilentStopped = New("node-silent-stopped",
 		"clusterd was stopped on {node} on purpose; its kernel answers ({verdict})")
-	SilentStoppedGrace = New("silent-stopped-grace",
+	NodeSilentStoppedGrace = New("node-silent-stopped-grace",
 		"clusterd was stopped on purpose; unless it is back in {left}, {node} is fenced and what runs there starts "+
 			"elsewhere")
-	LostToAll    = New("lost-to-all", "silent for {silence} to everybody ({verdict})")
-	LostByDaemon = New("lost-by-daemon",
+	NodeLost       = New("node-lost", "silent for {silence} to everybody ({verdict})")
+	NodeLostDaemon = New("node-lost-daemon",
 		"the daemon of {node} stayed silent for {grace} although its kernel answers ({verdict})")
-	LostByStop = New("lost-by-stop",
+	NodeLostStopped = New("node-lost-stopped",
 		"clusterd was stopped on {node} on purpose and did not come back within {grace} ({verdict})")
 	DoStartClusterd = New("do-start-clusterd", "systemctl start clusterd on {node}")
 )
