@@ -87,7 +87,7 @@ func Show(data []byte) []byte {
 // took; 0 where something else begins like one.
 func show(data []byte) (shown []byte, taken int) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	text, err := decode(decoder, depthLimit)
+	text, err := decode(decoder, deepest)
 	code, args := text.unpack()
 	if _, args = told(args); err != nil || code == "" {
 		return nil, 0
@@ -105,13 +105,10 @@ func quote(b *bytes.Buffer, text string) {
 	b.Truncate(b.Len() - 1)
 }
 
-// depthLimit bounds how deep texts may lie in texts.
-const depthLimit = 16
-
 // UnmarshalJSON is the inverse of MarshalJSON. It keeps codes that this program does not know.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	text, err := decode(decoder, depthLimit)
+	text, err := decode(decoder, deepest)
 	if err != nil {
 		return fmt.Errorf("a text is a string, or an object with code and args: %w", err)
 	}

@@ -29,8 +29,29 @@ type Text struct {
 	packed string
 }
 
-// mark begins a Text that is a code with arguments.
+// mark begins a Text that is a code with arguments; a byte follows that says how deep texts lie in
+// it.
 const mark = "\x02"
+
+// deepest bounds that: no text is made that lies deeper, and none is read. What would lie deeper is
+// said in words, so that what one member wrote into the log every member can read.
+const deepest = 16
+
+// depth is how deep texts lie in a text: 1 where none does, 0 for words.
+func (t Text) depth() int {
+	if len(t.packed) <= len(mark) || !strings.HasPrefix(t.packed, mark) {
+		return 0
+	}
+	return int(t.packed[len(mark)])
+}
+
+// within returns the text as it may lie in another one.
+func (t Text) within() Text {
+	if t.depth() >= deepest {
+		return Words(t.String())
+	}
+	return t
+}
 
 // The kinds of packed values.
 const (
@@ -121,7 +142,7 @@ func (t Text) Arg(name string) string {
 // String is the sentence: the one that came along with the code, if one did, else the catalogue's.
 // A code that this program does not know, because a newer one said it, is shown with its arguments.
 func (t Text) String() string {
-	if !strings.HasPrefix(t.packed, mark) {
+	if t.depth() == 0 {
 		return t.packed
 	}
 	code, args := t.unpack()
@@ -161,24 +182,38 @@ func put(packed []byte, kind byte, data string) []byte {
 	return append(append(packed, ':'), data...)
 }
 
+// putText packs a text into another one, which begins the packed bytes and becomes deeper by it.
 func putText(packed []byte, value Text) []byte {
-	if strings.HasPrefix(value.packed, mark) {
-		return put(packed, kindText, value.packed)
+	value = value.within()
+	depth := value.depth()
+	if depth == 0 {
+		return put(packed, kindWord, value.packed)
 	}
-	return put(packed, kindWord, value.packed)
+	packed[len(mark)] = max(packed[len(mark)], byte(depth+1))
+	return put(packed, kindText, value.packed)
 }
 
 func putList(packed []byte, values []Text) []byte {
-	var list []byte
+	list := begin("")
 	for _, value := range values {
 		list = putText(list, value)
 	}
-	return put(packed, kindList, string(list))
+	packed[len(mark)] = max(packed[len(mark)], list[len(mark)])
+	return put(packed, kindList, string(list[len(mark)+1:]))
+}
+
+// begin packs a text's mark, its depth, and its code; a list has none.
+func begin(code string) []byte {
+	packed := append([]byte(mark), 1)
+	if code == "" {
+		return packed
+	}
+	return put(packed, kindWord, code)
 }
 
 // pack is the inverse of unpack.
 func pack(code string, args []Arg) Text {
-	packed := put([]byte(mark), kindWord, code)
+	packed := begin(code)
 	for _, arg := range args {
 		packed = put(packed, kindWord, arg.Name)
 		if arg.List {
@@ -204,11 +239,10 @@ func take(packed string) (kind byte, data, rest string, ok bool) {
 }
 
 func (t Text) unpack() (code string, args []Arg) {
-	packed, coded := strings.CutPrefix(t.packed, mark)
-	if !coded {
+	if t.depth() == 0 {
 		return "", nil
 	}
-	_, code, packed, _ = take(packed)
+	_, code, packed, _ := take(t.packed[len(mark)+1:])
 	for {
 		_, name, rest, ok := take(packed)
 		if !ok {

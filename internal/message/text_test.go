@@ -86,14 +86,14 @@ func TestASentenceIsShownToThoseWhoDoNotKnowTheCatalogue(t *testing.T) {
 func TestWhatIsNoTextIsRefused(t *testing.T) {
 	for _, data := range []string{`5`, `{}`, `{"args":{}}`, `{"code":"a","more":1}`, `{"code":"a","args":[]}`,
 		`{"code":"a","args":{"b":1}}`, `{"code":"a","args":{"":"b"}}`, `["a"]`, `{"code":"a","args":{"b":[["c"]]}}`,
-		deep(depthLimit + 1)} {
+		deep(deepest + 1)} {
 		var text Text
 		if err := json.Unmarshal([]byte(data), &text); err == nil {
 			t.Errorf("%s is read as %q", data, text)
 		}
 	}
 	var text Text
-	if err := json.Unmarshal([]byte(deep(depthLimit-1)), &text); err != nil {
+	if err := json.Unmarshal([]byte(deep(deepest-1)), &text); err != nil {
 		t.Error(err)
 	}
 }
@@ -142,5 +142,22 @@ func TestNoWordOfATextIsLeftOut(t *testing.T) {
 	text.Clean(func(text string) string { return strings.Map(func(r rune) rune { return max(r, ' ') }, text) })
 	if got := text.String(); got != "gone from no de: gone from inner: de ep" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestATextThatLiesTooDeepIsSaidInWords: whatever reason lies in a reason, what is written can be read.
+func TestATextThatLiesTooDeepIsSaidInWords(t *testing.T) {
+	text, want := testEmpty.With(), "nothing to add"
+	for range 3 * deepest {
+		text, want = testGone.With("n", text), "gone from n: "+want
+		text, want = testOpen.With(1, []Text{text}, "s", "n", "", ""), "1 act on "+want+" since s; n, n"
+		data, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Text
+		if err := json.Unmarshal(data, &again); err != nil || again != text || again.String() != want || text.depth() > deepest {
+			t.Fatalf("of depth %d: %v\n%q\n%q", text.depth(), err, again, want)
+		}
 	}
 }
