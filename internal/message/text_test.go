@@ -145,7 +145,7 @@ func TestNoWordOfATextIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestATextThatLiesTooDeepIsSaidInWords: whatever reason lies in a reason, what is written can be read.
+// TestATextThatLiesTooDeepIsSaidInWords: whatever reason lies in a reason, what is written is read.
 func TestATextThatLiesTooDeepIsSaidInWords(t *testing.T) {
 	text, want := testEmpty.With(), "nothing to add"
 	for range 3 * deepest {
@@ -156,7 +156,8 @@ func TestATextThatLiesTooDeepIsSaidInWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		var again Text
-		if err := json.Unmarshal(data, &again); err != nil || again != text || again.String() != want || text.depth() > deepest {
+		if err := json.Unmarshal(data, &again); err != nil || again != text || again.String() != want ||
+			text.depth() > deepest {
 			t.Fatalf("of depth %d: %v\n%q\n%q", text.depth(), err, again, want)
 		}
 	}
