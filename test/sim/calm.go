@@ -271,7 +271,10 @@ func (w *World) NotSettled() string {
 		}
 	}
 	for _, h := range w.order {
-		n, _ := s.Nodes.Get(h.Name)
+		n, known := s.Nodes.Get(h.Name)
+		if known && h.daemon != nil && n.Session != h.daemon.session {
+			return h.Name + " has not told yet that its daemon started"
+		}
 		started := func() time.Duration { return max(w.calmSince, w.raft.log[n.Incarnation-1].when) }
 		if n.Restarts != nil && n.Restarts.Count > 3 && w.Now-started() < restartsOver {
 			return h.Name + " has only just started, once more"

@@ -168,6 +168,14 @@ func (w *World) Leader() string {
 	return ""
 }
 
+// resign ends the lead of a host whose log ends earlier than it did. It may start again before the
+// others elect another leader, and nobody has entries from itself that its folder lacks.
+func (w *World) resign(h *Host) {
+	if w.raft.leader == h.Name {
+		w.raft.leader = ""
+	}
+}
+
 // propose takes commands to the leader's log. done hears the end on the
 // proposer after its local apply; failed means that nobody knows.
 func (w *World) propose(d *daemon, commands []cluster.Command, done func(failed bool, applied apply.Applied)) {

@@ -194,6 +194,7 @@ func (h *Host) putFolder(copied image) {
 	acked, writing := h.log.acked, h.log.writing
 	h.log, h.state, h.disk, h.pair.warrant = copied.log, copied.state.Fork(), copied.state.Fork(), copied.pair.warrant
 	h.log.acked, h.log.writing, h.log.known = acked, writing, copied.log.written
+	w.resign(h)
 	h.putKeys(copied.ring)
 	h.dropLimbo()
 }
