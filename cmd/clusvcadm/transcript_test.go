@@ -112,7 +112,7 @@ func TestTranscriptOfRefusals(t *testing.T) {
 	for _, failure := range []api.Failure{
 		{Code: "permission_denied",
 			Message: "Permission denied: this needs root on the node, or an administrator's certificate"},
-		{Code: "premature", Message: "this needs cluster version 2, and version 1 is in force"},
+		{Code: "not_yet_supported", Message: "this needs cluster version 2, and version 1 is in force"},
 		{Code: "unknown_service", Message: "there is no service vm:web in the cluster document"},
 		{Code: "log_volume", Message: "the log's volume is full"},
 	} {

@@ -181,6 +181,8 @@ type Failure struct {
 	Code string `json:"code"`
 	// Message is the sentence for people, with what to do next.
 	Message string `json:"message" plain:"lines"`
+	// Why is the same as a code with arguments, where the cluster itself refused.
+	Why message.Text `json:"why,omitzero" plain:"lines"`
 	// Details are further lines, for example one per fault of a document.
 	Details []string `json:"details,omitempty" plain:"lines"`
 }

@@ -79,7 +79,7 @@ var failureCodes = map[string]int{
 	"starting":          CodeTemporary,
 	"log_volume":        CodeTemporary,
 	"unknown_node":      -12,
-	"premature":         -8, // not with the rules that this cluster follows yet
+	"not_yet_supported": -8, // not with the rules that this cluster follows yet
 	"outcome_unknown":   CodeOutcomeUnknown,
 }
 

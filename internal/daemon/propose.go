@@ -23,7 +23,7 @@ const proposeTimeout = 5 * time.Second
 // enter it.
 func (d *Daemon) propose(ctx context.Context, commands ...cluster.Command) (apply.Applied, error) {
 	if why := cluster.Premature(d.replica.Root(), commands); !why.IsZero() {
-		return apply.Applied{}, server.Refuse(http.StatusConflict, "premature", "%s", why)
+		return apply.Applied{}, server.Refuse(http.StatusConflict, "not_yet_supported", "%s", why)
 	}
 	return d.proposeBy(ctx, d.log.Propose, commands)
 }

@@ -49,9 +49,16 @@ type refused struct {
 
 func (r *refused) Error() string { return r.Message }
 
-// Refuse is an answer that says no, by its status of HTTP, and a code that the tools know.
+// Refuse is an answer that says no, by its status of HTTP, and a code that the tools know. A reason
+// among the arguments that is a Text goes along as what it is.
 func Refuse(status int, code, format string, args ...any) error {
-	return &refused{status: status, Failure: api.Failure{Code: code, Message: fmt.Sprintf(format, args...)}}
+	failure := api.Failure{Code: code, Message: fmt.Sprintf(format, args...)}
+	for _, arg := range args {
+		if why, is := arg.(message.Text); is {
+			failure.Why = why
+		}
+	}
+	return &refused{status: status, Failure: failure}
 }
 
 func answerFailure(w http.ResponseWriter, status int, code, message string) {

@@ -104,7 +104,7 @@ func (f *fixture) testMigration(t *testing.T, ctx context.Context, broken fault,
 	if err := broken.do(ctx, f, victim); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(f.endedWithHelp(t, ctx, said, target))
+	t.Log(f.endedWithHelp(t, ctx, said, target, mover))
 	f.settle(t, ctx)
 	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
 }
@@ -112,21 +112,22 @@ func (f *fixture) testMigration(t *testing.T, ctx context.Context, broken fault,
 // halfBorn is within how long a move ends whatever libvirt did, unless libvirt itself is stuck.
 const halfBorn = 50 * time.Second
 
-// endedWithHelp waits for the end of a move. A libvirtd that was killed while its child was about
-// to become QEMU shows a guest "starting up" that has no process, and lets nobody at it for minutes
-// (libvirt 9.0). The guest runs on at its source, and the cluster rightly waits for a person, who
+// endedWithHelp waits for the end of a move or a start. A libvirtd that was killed while its child
+// was about to become QEMU shows a guest "starting up" that has no process, and lets nobody at it
+// for minutes (libvirt 9.0). What lives runs on, and the cluster rightly waits for a person, who
 // starts that libvirtd again.
-func (f *fixture) endedWithHelp(t *testing.T, ctx context.Context, said <-chan string, target string) string {
+func (f *fixture) endedWithHelp(t *testing.T, ctx context.Context, said <-chan string, target string,
+	lives stage.Service) string {
 	t.Helper()
 	select {
 	case text := <-said:
 		return text
 	case <-ctx.Done():
 	case <-time.After(halfBorn):
-		f.waitForAnswer(t, ctx, mover.Guest.Name)
+		f.waitForAnswer(t, ctx, lives.Guest.Name)
 		status, err := f.StatusOf(ctx, "node2")
 		if err != nil || !slices.ContainsFunc(status.Notes, func(n cluster.Note) bool {
-			return n.Subject == mover.Name() && strings.Contains(n.Next.String(), "restart libvirtd")
+			return n.Subject == lives.Name() && strings.Contains(n.Next.String(), "restart libvirtd")
 		}) {
 			t.Errorf("nobody is told what to do: %v, %+v", err, status.Notes)
 		}
@@ -153,7 +154,7 @@ func (f *fixture) testStart(t *testing.T, ctx context.Context, broken fault, mom
 	if err := broken.do(ctx, f, "node1"); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(f.ended(t, ctx, said))
+	t.Log(f.endedWithHelp(t, ctx, said, "node1", still))
 	f.settle(t, ctx)
 	f.checkUnharmed(t, ctx, before, still.Guest.Name, still2.Guest.Name)
 }

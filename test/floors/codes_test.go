@@ -5,8 +5,11 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,5 +225,49 @@ func TestThePageOfCodes(t *testing.T) {
 			page.WriteString("| `" + row.code + "` | " + inTable.Replace(row.sentence) + " |\n")
 		}
 	}
+	page.WriteString("\n## Failures of the interface\n\n" +
+		"An answer that is not 2xx is `{\"code\": …, \"message\": …}`; " +
+		"where the cluster itself refused, `why` has one of the codes above.\n\n| code | status of HTTP |\n|---|---|\n")
+	failures := failureCodes(t)
+	for _, code := range slices.Sorted(maps.Keys(failures)) {
+		page.WriteString("| `" + code + "` | " + strings.Join(slices.Sorted(maps.Keys(failures[code])), ", ") + " |\n")
+	}
 	manual.Same(t, "../../docs/operators/codes.md", page.String())
 }
+
+// failureCodes are the codes with which the interface refuses, with the statuses of HTTP.
+func failureCodes(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	codes := map[string]map[string]bool{}
+	eachSource(t, func(files *token.FileSet, file *ast.File, test bool) {
+		if name := file.Name.Name; test || (name != "server" && name != "daemon") {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, is := n.(*ast.CallExpr)
+			if !is {
+				return true
+			}
+			for i := 0; i+1 < len(call.Args); i++ {
+				status, isStatus := call.Args[i].(*ast.SelectorExpr)
+				code, isCode := call.Args[i+1].(*ast.BasicLit)
+				if isStatus && isCode && code.Kind == token.STRING && strings.HasPrefix(status.Sel.Name, "Status") {
+					word := strings.Trim(code.Value, `"`)
+					if codes[word] == nil {
+						codes[word] = map[string]bool{}
+					}
+					codes[word][spaced(strings.TrimPrefix(status.Sel.Name, "Status"))] = true
+				}
+			}
+			return true
+		})
+	})
+	return codes
+}
+
+// spaced is the name of a status as people write it: ServiceUnavailable is Service Unavailable.
+func spaced(name string) string {
+	return strings.ReplaceAll(nameParts.ReplaceAllString(name, "$1 $2"), "  ", " ")
+}
+
+var nameParts = regexp.MustCompile(`([a-z])([A-Z])`)
