@@ -64,6 +64,13 @@ func (r keyring) left() bool { return r.next.fingerprint != "" || r.former.finge
 // keys.
 func (r keyring) isMember(n cluster.Member) bool { return cmp.Or(n.JoinedAs, n.Fingerprint) == r.born }
 
+// disowns reports whether another machine has joined under a host's name: what that one asks for is
+// not asked by a member.
+func (h *Host) disowns(other *Host) bool {
+	n, known := h.state.Nodes.Get(other.Name)
+	return known && !other.ring.isMember(n)
+}
+
 // keysBy is what a host goes by: its State, or what it wrote down where that is newer.
 func (h *Host) keysBy(s *cluster.State) *cluster.State {
 	if book := h.ring.book; book != nil && book.Index > s.Index && book.Generation >= s.Generation {

@@ -365,7 +365,7 @@ func (d *daemon) askForLog() {
 	}
 	d.after(askEvery, d.askForLog)
 	leader := w.Hosts[w.Leader()]
-	if h.pair.out || leader == nil || leader.byHand != nil || !w.linked(h, leader) {
+	if h.pair.out || leader == nil || leader.byHand != nil || !w.linked(h, leader) || leader.disowns(h) {
 		return
 	}
 	if h.logless() {
