@@ -128,7 +128,7 @@ func TestWhoHasNotBeenInQuorumSinceItsBootGetsNoWarrant(t *testing.T) {
 	refused(message.DisarmedUntil, func(*cluster.Standing) {})
 	b.Must(cluster.Arm{By: "root"})
 	b.Lose("node2")
-	refused(message.WarrantPeerAway, func(*cluster.Standing) {})
+	refused(message.NodeInState, func(*cluster.Standing) {})
 }
 
 func TestAloneGoesStepByStep(t *testing.T) {

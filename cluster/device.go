@@ -98,7 +98,7 @@ func (s *State) UnfitForDrill() message.Text {
 	}
 	for _, name := range s.Nodes.Keys() {
 		if n, _ := s.Nodes.Get(name); n.State != NodeOnline {
-			return message.DrillNodeNotOnline.With(name, n.State)
+			return message.NodeInState.With(name, n.State)
 		}
 	}
 	for _, name := range s.Drilled.Keys() {

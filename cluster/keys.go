@@ -220,7 +220,7 @@ func (c TellKey) Refused(s *State) message.Text {
 	case turn.Fingerprint != "":
 		return message.KeyToldOther.With(c.Node)
 	case len(c.Key) == 0 || FingerprintOf(c.Key) != c.Fingerprint:
-		return message.KeyFingerprintWrong.With(c.Node)
+		return message.KeyFingerprintMismatch.With(c.Node)
 	}
 	return s.keyTaken(c.Fingerprint)
 }
@@ -229,7 +229,7 @@ func (c TellKey) Refused(s *State) message.Text {
 func (s *State) turning(node string, since uint64) (Member, message.Text) {
 	n, known := s.Nodes.Get(node)
 	if !known {
-		return n, message.KeyNodeUnknown.With(node)
+		return n, message.NodeUnknown.With(node)
 	}
 	if n.KeyTurn == nil || n.KeyTurn.Since != since {
 		return n, message.KeyOrderOver.With()

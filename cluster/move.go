@@ -145,9 +145,9 @@ func (s Service) TwiceRemedy() message.Text {
 // CleanupWhy says what a stop is for that removes what is left of a service that fell on a node.
 func (s Service) CleanupWhy(node string) message.Text {
 	if !s.Spec.Traits().Parts {
-		return message.CleanupCrash.With(node)
+		return message.CleanupAfterCrash.With(node)
 	}
-	return message.CleanupFailure.With(node)
+	return message.CleanupAfterFailure.With(node)
 }
 
 // RunningWhy is the sentence about a service that runs.

@@ -289,7 +289,7 @@ func Passable(s *State, self, uuid string) (service string, may bool, why messag
 			return name, false, message.HookNotMember.With(self)
 		}
 		if s.Fences.Has(self) || n.Ended() {
-			return name, false, message.HookNodeFencing.With(self)
+			return name, false, message.FenceUnderWay.With(self)
 		}
 		if i := service.Intent; i != nil && i.Kind != IntentStop && !i.Settling && i.meansIncarnation(n) {
 			return name, true, message.Text{}

@@ -75,7 +75,7 @@ func (t *transaction) whyNotElsewhere(service cluster.Service) message.Text {
 	var refused []message.Text
 	for _, name := range t.Nodes.Keys() {
 		if name != service.Owner {
-			refused = append(refused, message.RequestNodeRefused.With(name, t.whyNotOn(service, name)))
+			refused = append(refused, message.NodeRuledOut.With(name, t.whyNotOn(service, name)))
 		}
 	}
 	if len(refused) == 0 {
@@ -101,7 +101,7 @@ func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known {
 		t.keepRequest(answered(request,
-			rules.RefuseAs(cluster.CodeNoService, message.RequestServiceUnknown.With(c.Service))))
+			rules.RefuseAs(cluster.CodeNoService, message.ServiceUndeclared.With(c.Service))))
 		return rules.Accepted
 	}
 	if c.Op == cluster.OpCancel {
@@ -172,7 +172,7 @@ func (t *transaction) mayAsk(service cluster.Service, c cluster.Ask) rules.Refus
 		return t.mayFreeze(service, c)
 	case cluster.OpStop, cluster.OpRestart:
 		if service.State != resources.Started {
-			return rules.RefuseAs(cluster.CodeInvalid, message.RequestNotStarted.With(c.Service, service.State))
+			return rules.RefuseAs(cluster.CodeInvalid, message.ServiceNotStarted.With(c.Service, service.State))
 		}
 		if c.Op == cluster.OpRestart {
 			return t.mayComeBack(service)
@@ -194,11 +194,11 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 		if !service.Enabled {
 			return rules.Accepted // found running although disabled, to be kept
 		}
-		return t.Running(service, cluster.CodeRunning, message.RequestRunsAlready.With(c.Service, service.Owner))
+		return t.Running(service, cluster.CodeRunning, message.ServiceRunsAlready.With(c.Service, service.Owner))
 	case resources.Failed:
 		return rules.RefuseAs(cluster.CodeFailure, message.RequestServiceFailed.With(c.Service, service.Reason))
 	case resources.Migrating, resources.Stopping:
-		return rules.RefuseAs(cluster.CodeTemporary, message.RequestServiceState.With(c.Service, service.State))
+		return rules.RefuseAs(cluster.CodeTemporary, message.ServiceInState.With(c.Service, service.State))
 	}
 	if refused := t.mayLack(service); refused != rules.Accepted {
 		return refused

@@ -129,7 +129,7 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	t.Drill, t.Disarmed = nil, nil
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		service = t.finish(service, cluster.CodeAborted, message.RequestEndedByRestore.With())
+		service = t.finish(service, cluster.CodeAborted, message.ClusterWasRestored.With())
 		service.Intent, service.Wish, service.Owner, service.Changed = nil, nil, "", index
 		service.State, service.Reason = resources.Uninitialized, message.ServiceRestored.With()
 		service.Holders = t.everywhere(message.HolderUnaskedSinceRestore.With(), service.Spec)

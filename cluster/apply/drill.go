@@ -92,7 +92,7 @@ func (t *transaction) applyBeginDrill(c cluster.BeginDrill) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.Refuse(message.FenceNodeUnknown.With(c.Node))
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	case t.Drill != nil:
 		return rules.Refuse(message.DrillUnderWay.With(t.Drill.Node))
 	case t.Fences.Len() > 0:

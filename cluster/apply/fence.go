@@ -44,7 +44,7 @@ func showsLife(n cluster.Member) bool {
 func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refuse(message.FenceNodeUnknown.With(c.Node))
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	}
 	if t.Fences.Has(c.Node) {
 		return rules.Refuse(message.FenceBegunAlready.With(c.Node))
@@ -156,7 +156,7 @@ func (t *transaction) applyFenceDone(c cluster.FenceDone) rules.Refusal {
 	}
 	n, known := t.Nodes.Get(c.Node)
 	if !known {
-		return rules.Refuse(message.FenceNodeUnknown.With(c.Node))
+		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	}
 	var doubt message.Text
 	c.Result, doubt = rules.Weighed(t.State, n, open, c.Result)

@@ -14,7 +14,7 @@ import (
 
 func (t *transaction) applyRekey(c cluster.Rekey) rules.Refusal {
 	if c.Epoch != t.Secrets.Epoch {
-		return rules.Refuse(message.RekeyOutdated.With(t.Secrets.Epoch, c.Epoch))
+		return rules.Refuse(message.DataKeyOutdated.With(t.Secrets.Epoch, c.Epoch))
 	}
 	if len(c.AuthorityKey) == 0 {
 		return rules.Refuse(message.AuthorityKeyMissing.With())
@@ -168,7 +168,7 @@ func (t *transaction) applyRotateAuthority(c cluster.RotateAuthority) rules.Refu
 	case t.Secrets.Next != nil:
 		return rules.Refuse(message.AuthorityInRotation.With(t.Secrets.Next.At.UTC().Format(time.DateTime)))
 	case c.Epoch != t.Secrets.Epoch:
-		return rules.Refuse(message.RekeyOutdated.With(t.Secrets.Epoch, c.Epoch))
+		return rules.Refuse(message.DataKeyOutdated.With(t.Secrets.Epoch, c.Epoch))
 	case c.Certificate == "" || len(c.Key) == 0 || c.Certificate == t.Secrets.Authority:
 		return rules.Refuse(message.AuthorityNotNew.With())
 	}

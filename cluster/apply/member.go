@@ -50,7 +50,7 @@ func (t *transaction) applyGoAlone(c cluster.GoAlone) rules.Refusal {
 	}
 	t.closeFence(open, cluster.EndedConfirmed, evidence)
 	peer.Expelled, peer.Before = c.Generation, ""
-	peer = t.setNodeState(peer, cluster.NodeFenced, "", message.AlonePeerOff.With(c.Node, evidence), open.Story...)
+	peer = t.setNodeState(peer, cluster.NodeFenced, "", message.FenceConfirmed.With(c.Node, evidence), open.Story...)
 	t.recoverFrom(peer, open)
 	// Its daemon starts again: nothing is planned for it before it has looked.
 	me, _ := t.Nodes.Get(c.Node)
@@ -104,7 +104,7 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		return rules.Refuse(why)
 	}
 	if len(c.Key) > 0 && cluster.FingerprintOf(c.Key) != c.Fingerprint {
-		return rules.Refuse(message.JoinKeyMismatch.With(c.Node))
+		return rules.Refuse(message.KeyFingerprintMismatch.With(c.Node))
 	}
 	if why := rules.MayJoin(t.State, c, token.Replace); !why.IsZero() {
 		return rules.Refuse(why)

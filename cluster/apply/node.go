@@ -209,7 +209,7 @@ func (t *transaction) applyNodeGone(c cluster.NodeGone) rules.Refusal {
 		return rules.Refuse(message.LeaveNotBegun.With(c.Node))
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refuse(message.LeaveNodeInUse.With(c.Node, held[0]))
+		return rules.Refuse(message.NodeMayRun.With(c.Node, held[0]))
 	}
 	t.setNodeState(n, cluster.NodeLeft, "", message.NodeLeft.With())
 	return rules.Accepted
@@ -331,7 +331,7 @@ func (t *transaction) applyDaemonStopping(c cluster.DaemonStopping) rules.Refusa
 	case n.Stopped:
 		return rules.Accepted
 	case !n.Reachable() && n.State != cluster.NodeLooking && !n.Stalled():
-		return rules.Refuse(message.StoppingNotUp.With(c.Node, n.State))
+		return rules.Refuse(message.NodeInState.With(c.Node, n.State))
 	}
 	n.Stopped = true
 	if !n.Stalled() {

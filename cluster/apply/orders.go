@@ -30,7 +30,7 @@ const longestFreeze = 366 * 24 * time.Hour
 
 func (t *transaction) mayFreeze(service cluster.Service, c cluster.Ask) rules.Refusal {
 	if s := service.State; s != resources.Started && s != resources.Stopped && s != resources.Disabled {
-		return rules.RefuseAs(cluster.CodeTemporary, message.RequestServiceState.With(c.Service, s))
+		return rules.RefuseAs(cluster.CodeTemporary, message.ServiceInState.With(c.Service, s))
 	}
 	if c.For < 0 || c.For > longestFreeze {
 		return rules.RefuseAs(cluster.CodeInvalid, message.RequestFreezeLimit.With(longestFreeze, c.For))
@@ -113,9 +113,9 @@ func (t *transaction) applyOrderNode(c cluster.OrderNode) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
 	case !known:
-		return rules.RefuseAs(cluster.CodeNodeDead, message.OrderNodeUnknown.With(c.Node))
+		return rules.RefuseAs(cluster.CodeNodeDead, message.NodeUnknown.With(c.Node))
 	case n.Witness:
-		return rules.Refuse(message.OrderWitness.With(c.Node))
+		return rules.Refuse(message.NodeIsWitness.With(c.Node))
 	case c.Within < 0 || c.Within > longestDeadline:
 		return rules.Refuse(message.OrderDeadline.With(longestDeadline, c.Within))
 	case c.Order == "":
@@ -154,7 +154,7 @@ func (t *transaction) applyNodeEmpty(c cluster.NodeEmpty) rules.Refusal {
 		return rules.Refuse(message.OrderOutdated.With(c.Node))
 	}
 	if held := t.HeldBy(n); len(held) > 0 {
-		return rules.Refuse(message.OrderNotEmpty.With(c.Node, held[0]))
+		return rules.Refuse(message.NodeMayRun.With(c.Node, held[0]))
 	}
 	order := *n.Order
 	order.Empty = t.index

@@ -37,7 +37,7 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 		return rules.Refuse(message.CheckDeviceUnknown.With(c.Device))
 	}
 	if !t.Nodes.Has(c.By) {
-		return rules.Refuse(message.CheckNodeUnknown.With(c.By))
+		return rules.Refuse(message.NodeUnknown.With(c.By))
 	}
 	before := t.ReachOf(c.Device)
 	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem,

@@ -273,7 +273,7 @@ func (t *transaction) finishMigration(service cluster.Service, code int, why mes
 func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 	service, known := t.Services.Get(c.Service)
 	if !known || service.Owner != c.Node {
-		return rules.Refuse(message.ProbeElsewhere.With(c.Service, c.Node))
+		return rules.Refuse(message.ServiceNotHere.With(c.Service, c.Node))
 	}
 	service.Answered = t.index
 	t.Services.Set(c.Service, service)

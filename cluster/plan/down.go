@@ -67,13 +67,9 @@ func (p *planner) planDown(service cluster.Service) {
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForDisable, By: service.Wish.By, Why: message.RequestDisables.With()})
 		case crashed:
-			why := message.CleanupAfterCrash
-			if service.Spec.Traits().Parts {
-				why = message.CleanupAfterFailure
-			}
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
-				Why: why.With(h.Node)})
+				Why: service.CleanupWhy(h.Node)})
 		case service.Leftover(h):
 			p.begin(service, cluster.Begin{Service: name, Intent: cluster.IntentStop, Node: h.Node,
 				Purpose: cluster.ForCleanup, Kill: service.Killed(), By: "recovery",
@@ -117,7 +113,7 @@ func (p *planner) waitDown(service cluster.Service, asked bool) {
 
 func (p *planner) endWishDown(service cluster.Service, asked bool) {
 	if asked {
-		p.giveUp(service, cluster.CodeSuccess, message.RequestDisabled.With())
+		p.giveUp(service, cluster.CodeSuccess, message.ServiceDisabled.With())
 		return
 	}
 	p.giveUp(service, cluster.CodeAborted, message.RequestServiceDown.With(service.Reason))

@@ -49,7 +49,7 @@ func (p *planner) cannotLeave(service cluster.Service) (blockers []message.Text,
 	h, held := service.Holder(service.Owner)
 	block := func(what, how message.Text) { blockers, next = append(blockers, what), next.OrElse(how) }
 	if service.Flags&resources.Frozen != 0 {
-		block(message.StaysFrozen.With(), message.DoThawService.With(name))
+		block(message.ServiceFrozen.With(), message.DoThawService.With(name))
 	}
 	if service.Intent != nil {
 		block(message.StaysForAct.With(service.Intent.Kind), message.Text{})

@@ -15,7 +15,7 @@ import (
 func Explain(s *cluster.State, v cluster.View, name string) (cluster.Explanation, error) {
 	service, known := s.Services.Get(name)
 	if !known {
-		return cluster.Explanation{}, errors.New(message.WhyUnknown.With(name).String())
+		return cluster.Explanation{}, errors.New(message.ServiceUndeclared.With(name).String())
 	}
 	out := cluster.Explanation{Service: name, State: service.State.String(), Owner: service.Owner, Reason: service.Reason,
 		Decision: s.LastDecision(name)}

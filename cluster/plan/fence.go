@@ -80,7 +80,7 @@ func planPowerOns(w *rules.World, d *Decision) {
 		fencer, _ := w.Nodes.Get(asked.Fencer)
 		if !fencer.Reachable() || fencer.Incarnation != asked.Incarnation {
 			d.propose(cluster.PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation,
-				Problem: message.PowerOnForsaken.With(asked.Fencer)})
+				Problem: message.FencerLost.With(asked.Fencer)})
 		}
 	}
 }

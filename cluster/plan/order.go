@@ -114,7 +114,7 @@ func (p *planner) idleNow(service cluster.Service) message.Text {
 	case !service.Enabled:
 		return message.IdleDisabled.With()
 	case service.Flags&resources.Frozen != 0:
-		return message.IdleFrozen.With()
+		return message.ServiceFrozen.With()
 	case service.Held:
 		return message.IdleStopped.With()
 	case service.State == resources.Failed:

@@ -16,7 +16,7 @@ func (p *planner) noteAstray(service cluster.Service) {
 	if service.Left().Leaves() {
 		next = service.AstrayNext()
 	}
-	p.wait(service.Spec.Name, message.RunsAstray.With(service.Astray.String(), p.TakenFrom(service)), next)
+	p.wait(service.Spec.Name, message.VMDisksOther.With(service.Astray.String(), p.TakenFrom(service)), next)
 }
 
 // planFrozen proposes the end of a freeze when its time has come, and says what

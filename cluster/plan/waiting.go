@@ -141,7 +141,7 @@ func planGuards(w *rules.World, v cluster.View, d *Decision) {
 			planCut(w, v, n, d)
 		}
 		if why := w.Unguarded(n); why != "" && n.State == cluster.NodeOnline && !n.Witness {
-			d.wait(name, message.NodeRunsNothingYet.With(name, why), message.DoRunDoctor.With(name))
+			d.wait(name, message.TargetUnguarded.With(name, why), message.DoRunDoctor.With(name))
 		}
 	}
 }

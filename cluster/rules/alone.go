@@ -52,7 +52,7 @@ func WarrantFor(s *cluster.State, at cluster.Standing) (cluster.Warrant, message
 	peer := s.Other(at.Self)
 	switch {
 	case !peer.Reachable():
-		return cluster.Warrant{}, message.WarrantPeerAway.With(peer.Name, peer.State)
+		return cluster.Warrant{}, message.NodeInState.With(peer.Name, peer.State)
 	case s.Disarmed != nil:
 		return cluster.Warrant{}, s.Disarmed.Says()
 	case s.Fences.Len() > 0:

@@ -71,13 +71,13 @@ func StoppedHere(s cluster.Service, node string) Refusal {
 func (w *World) MayTarget(service cluster.Service, node string, offline, illegal int) Refusal {
 	n, known := w.Nodes.Get(node)
 	if !known {
-		return RefuseAs(cluster.CodeNodeDead, message.TargetUnknown.With(node))
+		return RefuseAs(cluster.CodeNodeDead, message.NodeUnknown.With(node))
 	}
 	if w.Fences.Has(node) {
-		return RefuseAs(cluster.CodeFencing, message.TargetFencing.With(node))
+		return RefuseAs(cluster.CodeFencing, message.FenceUnderWay.With(node))
 	}
 	if n.State != cluster.NodeOnline {
-		return RefuseAs(offline, message.TargetState.With(node, n.State))
+		return RefuseAs(offline, message.NodeInState.With(node, n.State))
 	}
 	if n.Order != nil {
 		return RefuseAs(illegal, message.TargetOrdered.With(node, n.OrderWhy()))
@@ -95,9 +95,9 @@ func (w *World) MayTarget(service cluster.Service, node string, offline, illegal
 func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Disabled, resources.Uninitialized, resources.Failed:
-		return RefuseAs(cluster.CodeInvalid, message.RelocateState.With(c.Service, service.State))
+		return RefuseAs(cluster.CodeInvalid, message.ServiceInState.With(c.Service, service.State))
 	case resources.Migrating, resources.Starting, resources.Stopping:
-		return RefuseAs(cluster.CodeTemporary, message.RelocateState.With(c.Service, service.State))
+		return RefuseAs(cluster.CodeTemporary, message.ServiceInState.With(c.Service, service.State))
 	}
 	if why := w.Lacks(service); !why.IsZero() && service.Up() {
 		return RefuseAs(cluster.CodeDependency, message.RelocateLacks.With(why))
@@ -135,9 +135,9 @@ func (w *World) MayMigrate(service cluster.Service, c cluster.Ask) Refusal {
 	switch service.State {
 	case resources.Started:
 	case resources.Starting, resources.Stopping, resources.Migrating, resources.Recovering, resources.Recoverable:
-		return RefuseAs(cluster.CodeTemporary, message.MigrateState.With(c.Service, service.State))
+		return RefuseAs(cluster.CodeTemporary, message.ServiceInState.With(c.Service, service.State))
 	default:
-		return Refuse(message.MigrateNotStarted.With(c.Service, service.State))
+		return Refuse(message.ServiceNotStarted.With(c.Service, service.State))
 	}
 	if service.Owner == c.Node {
 		return w.Running(service, cluster.CodeSuccess, message.ServiceRunsThere.With(c.Service, c.Node))

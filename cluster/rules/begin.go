@@ -14,7 +14,7 @@ import (
 func BeginRefused(c cluster.Begin, w *World) Refusal {
 	service, known := w.Services.Get(c.Service)
 	if !known {
-		return Refuse(message.IntentNoService.With(c.Service))
+		return Refuse(message.ServiceUnknown.With(c.Service))
 	}
 	if i := service.Intent; i != nil {
 		return Refuse(message.IntentOpen.With(c.Service, i.Kind, i.Index))
@@ -46,11 +46,11 @@ func (w *World) Workable(name string) (cluster.Member, message.Text) {
 	n, known := w.Nodes.Get(name)
 	switch {
 	case !known:
-		return n, message.ActNodeUnknown.With(name)
+		return n, message.NodeUnknown.With(name)
 	case !n.Reachable():
-		return n, message.ActNodeState.With(name, n.State)
+		return n, message.NodeInState.With(name, n.State)
 	case w.Fences.Has(name):
-		return n, message.ActNodeFencing.With(name)
+		return n, message.FenceUnderWay.With(name)
 	}
 	return n, message.Text{}
 }
@@ -59,9 +59,9 @@ func (w *World) Workable(name string) (cluster.Member, message.Text) {
 func (w *World) MayRun(service cluster.Service, n cluster.Member) message.Text {
 	switch {
 	case n.Witness:
-		return message.TargetWitness.With(n.Name)
+		return message.NodeIsWitness.With(n.Name)
 	case n.State != cluster.NodeOnline:
-		return message.TargetState.With(n.Name, n.State)
+		return message.NodeInState.With(n.Name, n.State)
 	case n.Order != nil:
 		return message.TargetUnderOrder.With(n.Name, n.OrderWhy())
 	}
@@ -122,7 +122,7 @@ func brief(id string, digits int) string { return id[:min(len(id), digits)] }
 // or only the very boot that is to start it (law L1).
 func startRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.Member) Refusal {
 	if service.State == resources.Started {
-		return Refuse(message.StartRunsAlready.With(c.Service, service.Owner))
+		return Refuse(message.ServiceRunsAlready.With(c.Service, service.Owner))
 	}
 	if refused := w.MayJoin(service, n); refused != Accepted {
 		return refused
@@ -244,7 +244,7 @@ func (w *World) MayConvalesce(service cluster.Service) Refusal {
 	name := service.Spec.Name
 	switch {
 	case service.State != resources.Started:
-		return RefuseAs(cluster.CodeInvalid, message.ConvalesceNotStarted.With(name, service.State))
+		return RefuseAs(cluster.CodeInvalid, message.ServiceNotStarted.With(name, service.State))
 	case service.Flags&resources.Partial == 0:
 		return w.Running(service, cluster.CodeRunning, message.ConvalesceNothing.With(name))
 	}
@@ -259,7 +259,7 @@ func reconfigureRefused(c cluster.Begin, w *World, service cluster.Service, n cl
 	case !service.Spec.Traits().Parts:
 		return Refuse(message.ReconfigureVM.With(c.Service))
 	case service.State != resources.Started || service.Owner != n.Name || !held || !cluster.OnBoot(n)(h):
-		return Refuse(message.ReconfigureNotHere.With(c.Service, n.Name))
+		return Refuse(message.ServiceNotHere.With(c.Service, n.Name))
 	case len(service.Holders) > 1 || h.Ask || h.Condition != string(resources.Running):
 		return Refuse(message.ReconfigureUnsure.With(c.Service, n.Name))
 	case c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition):

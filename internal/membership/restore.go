@@ -120,7 +120,7 @@ func RestoreFrom(node config.Node, path, keyPath, by string) error {
 		return err
 	}
 	state.Secrets.Epoch, state.Secrets.Sealed = epoch, sealed
-	state.Secrets.Wanted = message.DataKeyRestored.With()
+	state.Secrets.Wanted = message.ClusterWasRestored.With()
 	if content, err = json.Marshal(state); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ var (
 	ClusterRestored = New("cluster-restored", "restored from a backup: generation {generation} begins; "+
 		"what runs where is unknown until each node was asked or fenced")
 	NodeUnseenSinceRestore    = New("node-unseen-since-restore", "not seen since the cluster was restored")
-	RequestEndedByRestore     = New("request-ended-by-restore", "the cluster was restored from a backup")
+	ClusterWasRestored        = New("cluster-was-restored", "the cluster was restored from a backup")
 	ServiceRestored           = New("service-restored", "restored from a backup")
 	HolderUnaskedSinceRestore = New("holder-unasked-since-restore", "not asked since the cluster was restored")
 )

@@ -29,7 +29,6 @@ var (
 
 // Why a node is not fenced, or not by that node.
 var (
-	FenceNodeUnknown   = New("fence-node-unknown", "there is no node {node}")
 	FenceBegunAlready  = New("fence-begun-already", "{node} is being fenced already")
 	FenceNotNeeded     = New("fence-not-needed", "{service} no longer needs a fence of {node}")
 	FenceNodeInTouch   = New("fence-node-in-touch", "{node} is {state}; a node in touch is not fenced")
@@ -201,7 +200,6 @@ var (
 
 	DrillScheduleWaits   = New("drill-schedule-waits", "a drill by schedule waits: {reason}")
 	DrillNeedsThreeNodes = New("drill-needs-three-nodes", "it needs three nodes, so that the others go on")
-	DrillNodeNotOnline   = New("drill-node-not-online", "{node} is {state}")
 	DrillFailedLast      = New("drill-failed-last",
 		"the last drill of {node} failed; `clusterd fence test {node}` after the repair lets the schedule go on")
 )

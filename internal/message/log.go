@@ -58,7 +58,6 @@ var (
 	TwoNodeWithoutPower = New("two-node-without-power", "{node} has no fence level that cuts its power")
 
 	WarrantNotAdmitted  = New("warrant-not-admitted", "{node} is not admitted with this boot")
-	WarrantPeerAway     = New("warrant-peer-away", "{peer} is {state}")
 	WarrantOneVotes     = New("warrant-one-votes", "one of the two nodes has no vote yet")
 	WarrantPeerOutdated = New("warrant-peer-outdated", "{peer} is not known to have the present document")
 )
@@ -123,11 +122,10 @@ var (
 
 // Identity keys of members, and how they are replaced.
 var (
-	KeyNodeUnknown      = New("key-node-unknown", "there is no node {node}")
-	KeyOrderOver        = New("key-order-over", "that order to make a new key is over")
-	KeyToldOther        = New("key-told-other", "{node} has told another new key")
-	KeyNotTold          = New("key-not-told", "{node} has not told that key")
-	KeyFingerprintWrong = New("key-fingerprint-wrong",
+	KeyOrderOver           = New("key-order-over", "that order to make a new key is over")
+	KeyToldOther           = New("key-told-other", "{node} has told another new key")
+	KeyNotTold             = New("key-not-told", "{node} has not told that key")
+	KeyFingerprintMismatch = New("key-fingerprint-mismatch",
 		"the public key of {node} is not the one its fingerprint stands for")
 
 	KeyBarred   = New("key-barred", "that key was barred as one of {owner}")
@@ -152,7 +150,7 @@ var (
 
 // The data key, and what is sealed with it.
 var (
-	DataKeyOutdated  = New("data-key-outdated", "data key {epoch} is in force meanwhile, and not {other}; try again")
+	DataKeyOutdated  = New("data-key-outdated", "data key {epoch} is in force by now, not {other}; try again")
 	DataKeyMissing   = New("data-key-missing", "{node} would not have the data key")
 	DataKeyForMember = New("data-key-for-member", "{node} is a member now")
 	DataKeySecretNew = New("data-key-secret-new",

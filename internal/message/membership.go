@@ -15,7 +15,6 @@ var (
 // A machine joins, or is removed.
 var (
 	NodeJoined      = New("node-joined", "joined with a token; waiting for its daemon")
-	JoinKeyMismatch = New("join-key-mismatch", "the public key of {node} is not the one its fingerprint stands for")
 	NodeRemoved     = New("node-removed", "removed from the cluster; its key is no longer accepted[: {reason}]")
 	RemoveNodeInUse = New("remove-node-in-use", "{node} may be running {service}; "+
 		"move its services away first (`clusterd node leave {node}`), or have it fenced")
@@ -26,7 +25,6 @@ var (
 var (
 	NodeGoesOnAlone = New("node-goes-on-alone",
 		"{node} goes on without {peer} by the two-node rule: generation {generation} begins ({reason})")
-	AlonePeerOff         = New("alone-peer-off", "confirmed off by {node}: {evidence}")
 	NodeTookLogOver      = New("node-took-log-over", "its daemon starts again with the log that it took over")
 	AloneWithoutRule     = New("alone-without-rule", "{node} does not go on alone: {reason}")
 	AloneWrongNodes      = New("alone-wrong-nodes", "{node} and {peer} are not the two nodes of this cluster")
@@ -58,8 +56,6 @@ var (
 	DataKeyAskedFor     = New("data-key-asked-for", "asked for")
 	DataKeyNodeGone     = New("data-key-node-gone", "{node} has gone and knew the previous key")
 	DataKeyNodeKeyNew   = New("data-key-node-key-new", "{node} has a new key, and its previous one opened the data key")
-	DataKeyRestored     = New("data-key-restored", "the cluster was restored from a backup")
-	RekeyOutdated       = New("rekey-outdated", "data key {present} is in force by now, not {epoch}; try again")
 	DataKeyForNonMember = New("data-key-for-non-member",
 		"{node} is no member of the cluster, and must not have its data key")
 	DataKeyWithoutMember = New("data-key-without-member", "{node} is a member and would not have the data key")

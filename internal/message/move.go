@@ -28,7 +28,6 @@ var (
 var (
 	RequestAlreadyUp    = New("request-already-up", "it runs on {node}")
 	RequestStopsNothing = New("request-stops-nothing", "it runs nowhere; it stays stopped until the next change of a node")
-	RequestDisabled     = New("request-disabled", "disabled, it runs nowhere")
 	RequestMayStillRun  = New("request-may-still-run",
 		"disabled, but it may still be running on {nodes}; it is not started again")
 	RequestServiceDown = New("request-service-down", "the service is down[: {reason}]")
@@ -77,7 +76,7 @@ var (
 
 // What keeps a service on a node that is to be emptied.
 var (
-	StaysFrozen    = New("stays-frozen", "it is frozen")
+	ServiceFrozen  = New("service-frozen", "it is frozen")
 	StaysForAct    = New("stays-for-act", "its {act} is under way")
 	StaysForWish   = New("stays-for-wish", "a request to {request} it is open")
 	StaysDisabled  = New("stays-disabled", "it runs although it is disabled")
@@ -118,6 +117,3 @@ var (
 	RuleRequired = New("rule-required", "is required by {service} ({mode}), which is {state}[ on {node}]")
 	RuleOrder    = New("rule-order", "starts in tier {tier}, with priority {priority}")
 )
-
-// WhyUnknown answers --why about what nobody declared.
-var WhyUnknown = New("why-unknown", "there is no service {service} in the cluster document")

@@ -2,7 +2,7 @@ package message
 
 // What a node is told when its daemon starts and asks to be admitted.
 var (
-	NodeUnknown   = New("node-unknown", "there is no node {node} in the cluster")
+	NodeUnknown   = New("node-unknown", "there is no node {node}")
 	NodeNotJoined = New("node-not-joined", "there is no node {node} in the cluster; join it with a token")
 	NodeKeyWrong  = New("node-key-wrong",
 		"the key of {node} is not the one it joined with; use `clusterd node replace {node}` if the machine was reinstalled")
@@ -43,12 +43,11 @@ var (
 var (
 	LeaveNotOnline   = New("leave-not-online", "{node} is not online")
 	LeaveNotBegun    = New("leave-not-begun", "{node} is not leaving")
-	LeaveNodeInUse   = New("leave-node-in-use", "{node} may still be running {service}")
+	NodeMayRun       = New("node-may-run", "{node} may still be running {service}")
 	NodeLeaving      = New("node-leaving", "hands its services over before it goes")
 	NodeLeft         = New("node-left", "left; it holds nothing")
 	ClusterdStopped  = New("clusterd-stopped", "clusterd was stopped there on purpose; it has {grace} to come back")
 	StoppingOutdated = New("stopping-outdated", "the announcement is from an older incarnation of {node}")
-	StoppingNotUp    = New("stopping-not-up", "{node} is {state}")
 )
 
 // A node gets out of touch, or in touch again.

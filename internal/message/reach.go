@@ -27,5 +27,4 @@ var (
 		"fence device {device} takes its new login; the old one is forgotten")
 
 	CheckDeviceUnknown = New("check-device-unknown", "there is no fence device {device}")
-	CheckNodeUnknown   = New("check-node-unknown", "there is no node {node}")
 )

@@ -27,8 +27,6 @@ var (
 
 // Why a node that was named in a request is no target.
 var (
-	TargetUnknown  = New("target-unknown", "there is no node {node}")
-	TargetFencing  = New("target-fencing", "{node} is being fenced")
 	TargetOrdered  = New("target-ordered", "{node} is {order}; `clusterd node return {node}` ends that")
 	TargetRestless = New("target-restless",
 		"{node} is given no work now: {restarts}; `journalctl -u clusterd` there says why")
@@ -36,7 +34,6 @@ var (
 
 // Why a service is not relocated.
 var (
-	RelocateState = New("relocate-state", "{service} is {state}")
 	// RelocateLacks: a restart is refused by it too.
 	RelocateLacks = New("relocate-lacks", "{reason}; it could not be started again")
 	RelocateRules = New("relocate-rules",
@@ -47,8 +44,6 @@ var (
 // Why a service is not migrated.
 var (
 	MigrateNoTarget   = New("migrate-no-target", "a migration needs a target node")
-	MigrateState      = New("migrate-state", "{service} is {state}")
-	MigrateNotStarted = New("migrate-not-started", "{service} is {state}, not started")
 	MigrateUnclear    = New("migrate-unclear", "{service} may be on {nodes}; it migrates when that is clear")
 	MigrateNotRunning = New("migrate-not-running", "{found}; only a running VM migrates")
 )
@@ -57,10 +52,9 @@ var (
 var (
 	HookNotAdmitted = New("hook-not-admitted",
 		"clusterd on {node} is not admitted yet; what its log asks for was meant for the daemon before it")
-	HookNotMember   = New("hook-not-member", "{node} is not a member of the cluster")
-	HookNodeFencing = New("hook-node-fencing", "{node} is being fenced")
-	HookRunsHere    = New("hook-runs-here", "{service} is running here as far as the cluster knows; use clusvcadm")
-	HookNotAsked    = New("hook-not-asked",
+	HookNotMember = New("hook-not-member", "{node} is not a member of the cluster")
+	HookRunsHere  = New("hook-runs-here", "{service} is running here as far as the cluster knows; use clusvcadm")
+	HookNotAsked  = New("hook-not-asked",
 		"{service} is managed by clusterd and nothing asks for it on {node}; use `clusvcadm -e {service} -m {node}`")
 	HookVMRemoved = New("hook-vm-removed",
 		"this VM was removed from the cluster but may still be running elsewhere")

@@ -14,10 +14,8 @@ var (
 	RequestElsewhere          = New("request-elsewhere", "it runs on {node}, and not on {target}: {reason}")
 	RequestRestartedElsewhere = New("request-restarted-elsewhere",
 		"it runs on {node} now, and not on {before}: {reason}")
-	RequestTakenByNone = New("request-taken-by-none", "it runs on {node} again, no other node took it: {nodes}")
-	RequestNoOtherNode = New("request-no-other-node", "it runs on {node} again, there is no other node")
-	// RequestNodeRefused is one of the nodes of RequestTakenByNone.
-	RequestNodeRefused   = New("request-node-refused", "{node} ({reason})")
+	RequestTakenByNone   = New("request-taken-by-none", "it runs on {node} again, no other node took it: {nodes}")
+	RequestNoOtherNode   = New("request-no-other-node", "it runs on {node} again, there is no other node")
 	RequestStartedBefore = New("request-started-before", "it was started elsewhere first")
 	// RequestDoneUnwatched: it came up, and its daemon was stopped after that.
 	RequestDoneUnwatched = New("request-done-unwatched",
@@ -29,13 +27,12 @@ var (
 	RequestIDMissing        = New("request-id-missing", "a request needs an id, so that it is never done twice")
 	RequestLimit            = New("request-limit", "{limit} requests are being worked on, the limit; try again later")
 	RequestOperationUnknown = New("request-operation-unknown", "\"{operation}\" is not an operation")
-	RequestServiceUnknown   = New("request-service-unknown", "there is no service {service} in the cluster document")
+	ServiceUndeclared       = New("service-undeclared", "there is no service {service} in the cluster document")
 	RequestServiceFrozen    = New("request-service-frozen",
 		"{service} is frozen; unfreeze it with `clusvcadm -U {service}`")
 	RequestServiceFailed = New("request-service-failed", "{service} is failed ({reason}); disable it first")
-	RequestServiceState  = New("request-service-state", "{service} is {state}")
-	RequestNotStarted    = New("request-not-started", "{service} is {state}, not started")
-	RequestRunsAlready   = New("request-runs-already", "{service} runs on {node}")
+	ServiceInState       = New("service-in-state", "{service} is {state}")
+	ServiceNotStarted    = New("service-not-started", "{service} is {state}, not started")
 	// RequestUnderWay: another one has to end first.
 	RequestUnderWay = New("request-under-way",
 		"a request[ by {by}] to {operation} {service} is under way; try again when it is over")
@@ -68,12 +65,9 @@ var (
 	OrderEmpty            = New("order-empty", "it no longer holds anything")
 	OrderMaintenanceReady = New("order-maintenance-ready",
 		"it no longer holds anything: it may be restarted or switched off, and is not fenced for it")
-	OrderUnknown     = New("order-unknown", "\"{order}\" is not an order; there are {orders}")
-	OrderNodeUnknown = New("order-node-unknown", "there is no node {node}")
-	OrderWitness     = New("order-witness", "{node} is a witness and runs no services")
-	OrderDeadline    = New("order-deadline", "a deadline lies between now and {limit} from now, not {deadline}")
-	OrderOutdated    = New("order-outdated", "{node} is under no such order")
-	OrderNotEmpty    = New("order-not-empty", "{node} may still be running {service}")
+	OrderUnknown  = New("order-unknown", "\"{order}\" is not an order; there are {orders}")
+	OrderDeadline = New("order-deadline", "a deadline lies between now and {limit} from now, not {deadline}")
+	OrderOutdated = New("order-outdated", "{node} is under no such order")
 )
 
 // The cluster as a whole.

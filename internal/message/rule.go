@@ -32,17 +32,13 @@ var (
 )
 
 // Why a node may not be given an act.
-var (
-	ActNodeUnknown = New("act-node-unknown", "there is no node {node}")
-	ActNodeState   = New("act-node-state", "{node} is {state}")
-	ActNodeFencing = New("act-node-fencing", "{node} is being fenced")
-)
+var ()
 
 // Why a node may not become the home of a service.
 var (
 	TargetBarred     = New("target-barred", "{node}: {reason}")
-	TargetWitness    = New("target-witness", "{node} is a witness and runs no services")
-	TargetState      = New("target-state", "{node} is {state}")
+	NodeIsWitness    = New("node-is-witness", "{node} is a witness and runs no services")
+	NodeInState      = New("node-in-state", "{node} is {state}")
 	TargetUnderOrder = New("target-under-order", "{node} is {order}")
 	TargetUnguarded  = New("target-unguarded", "{node} runs nothing yet: {reason}")
 	TargetHung       = New("target-hung", "its hypervisor does not answer")
@@ -50,7 +46,6 @@ var (
 
 // Why an intent of any kind is out of date when it comes to be applied.
 var (
-	IntentNoService  = New("intent-no-service", "there is no service {service}")
 	IntentUnknown    = New("intent-unknown", `"{intent}" is no intent`)
 	IntentOpen       = New("intent-open", "{service} has an open intent to {intent} since index {index}")
 	IntentFrozen     = New("intent-frozen", "{service} is frozen")
@@ -60,10 +55,10 @@ var (
 
 // Why a service may not be started.
 var (
-	StartRunsAlready = New("start-runs-already", "{service} runs on {node}")
-	StartMayRun      = New("start-may-run", "{service} may be running on {node} (boot {boot})")
-	StartUnanswered  = New("start-unanswered", "{node} has not told yet whether it runs {service}")
-	StartDisabled    = New("start-disabled", "{service} is disabled")
+	ServiceRunsAlready = New("service-runs-already", "{service} runs on {node}")
+	StartMayRun        = New("start-may-run", "{service} may be running on {node} (boot {boot})")
+	StartUnanswered    = New("start-unanswered", "{node} has not told yet whether it runs {service}")
+	StartDisabled      = New("start-disabled", "{service} is disabled")
 	// StartLeftover: what an interrupted start left has to be gone on with, or removed.
 	StartLeftover = New("start-leftover",
 		"what is left of {service} on {node} was started from definition {definition}")
@@ -96,13 +91,12 @@ var (
 var (
 	ReconfigureVM = New("reconfigure-vm",
 		"{service} is a VM, which takes its definition in when it starts")
-	ReconfigureNotHere = New("reconfigure-not-here", "{service} does not run on {node}")
-	ReconfigureUnsure  = New("reconfigure-unsure",
+	ServiceNotHere    = New("service-not-here", "{service} does not run on {node}")
+	ReconfigureUnsure = New("reconfigure-unsure",
 		"it is not known that {service} runs on {node} and nowhere else")
 	ReconfigureDone = New("reconfigure-done",
 		"{service} was started from definition {definition} already")
-	ConvalesceNotStarted = New("convalesce-not-started", "{service} is {state}, not started")
-	ConvalesceNothing    = New("convalesce-nothing", "no part of {service} is down")
+	ConvalesceNothing = New("convalesce-nothing", "no part of {service} is down")
 )
 
 // Why a node has to be fenced for a service.

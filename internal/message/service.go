@@ -109,5 +109,4 @@ var (
 		"the observation is older than the last act on {service} there")
 	ObservationNotNewer = New("observation-not-newer",
 		"the observation is not newer than the last look at {service} there")
-	ProbeElsewhere = New("probe-elsewhere", "{service} does not run on {node}")
 )

@@ -42,8 +42,7 @@ var (
 			"{passed} have passed by {leader}'s own stopwatch")
 	CutOffNode = New("cut-off-node",
 		"{node} is cut off from its storage and may still be running; only a new boot of it is admitted")
-	CutOffKeeps     = New("cut-off-keeps", "{node} keeps it although it is cut off: {reason}")
-	PowerOnForsaken = New("power-on-forsaken", "{fencer} was lost before it had a result")
+	CutOffKeeps = New("cut-off-keeps", "{node} keeps it although it is cut off: {reason}")
 )
 
 // What a failed stop does to its node.

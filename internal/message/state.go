@@ -37,8 +37,6 @@ var (
 // What an act or a fall leaves on a node.
 var (
 	HolderUnproven  = New("holder-unproven", "the last act there proved nothing")
-	CleanupCrash    = New("cleanup-crash", "removing what its crash left on {node}")
-	CleanupFailure  = New("cleanup-failure", "removing what its failure left on {node}")
 	DoDestroyHungVM = New("do-destroy-hung-vm",
 		"`virsh destroy {vm}` on {node}, where nothing answers for it, or `clusvcadm -d {service}`, which ends it; "+
 			"where virsh hangs as well, restart libvirtd there, which touches no VM")

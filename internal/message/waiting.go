@@ -33,7 +33,6 @@ var (
 // Why a service does not come up by itself.
 var (
 	IdleDisabled  = New("idle-disabled", "it is not enabled")
-	IdleFrozen    = New("idle-frozen", "it is frozen")
 	IdleStopped   = New("idle-stopped", "it was stopped until the next change of a node")
 	IdleStuck     = New("idle-stuck", "it may be on {node}, where only an administrator can help")
 	IdleCycle     = New("idle-cycle", "it depends on itself")
@@ -73,8 +72,6 @@ var (
 var (
 	FrozenAlone = New("frozen-alone",
 		"it is {state} and frozen[ by {by}][ {until}]: nothing is done to it, whatever happens[: {reason}]")
-	RunsAstray = New("runs-astray",
-		"it runs on other disks than it was started with: {disks}[. ONE DISK, TWO SERVICES: {taken}]")
 	OwnerPaused = New("owner-paused", "paused on {node}[: {reason}]")
 	OwnerUnwell = New("owner-unwell", "{state} on {node}[: {reason}]")
 	CopyUntold  = New("copy-untold", "it runs on {node}; {other} has not told yet whether it is there too")
@@ -92,15 +89,14 @@ var (
 
 // Nodes that do not take or give work as they should.
 var (
-	LeavingHolds       = New("leaving-holds", "leaving; still holds {services}")
-	OrderHolds         = New("order-holds", "{order}; still holds {services}")
-	OrderHoldsNone     = New("order-holds-none", "{order}; it holds nothing")
-	OrderUnfenced      = New("order-unfenced", "{order}; it holds nothing and is not fenced")
-	HeldFailed         = New("held-failed", "{service} (failed; `clusvcadm -d {service}` tries to stop it again)")
-	HeldFrozen         = New("held-frozen", "{service} (frozen; `clusvcadm -U {service}`)")
-	NodeRunsNothingYet = New("node-runs-nothing-yet", "{node} runs nothing yet: {reason}")
-	NodeRestarting     = New("node-restarting", "{restarts}; it is given no work until one does")
-	HypervisorHangs    = New("hypervisor-hangs",
+	LeavingHolds    = New("leaving-holds", "leaving; still holds {services}")
+	OrderHolds      = New("order-holds", "{order}; still holds {services}")
+	OrderHoldsNone  = New("order-holds-none", "{order}; it holds nothing")
+	OrderUnfenced   = New("order-unfenced", "{order}; it holds nothing and is not fenced")
+	HeldFailed      = New("held-failed", "{service} (failed; `clusvcadm -d {service}` tries to stop it again)")
+	HeldFrozen      = New("held-frozen", "{service} (frozen; `clusvcadm -U {service}`)")
+	NodeRestarting  = New("node-restarting", "{restarts}; it is given no work until one does")
+	HypervisorHangs = New("hypervisor-hangs",
 		"its hypervisor does not answer, so no VM is started there or moved there, "+
 			"and what runs there is left alone: {reason}")
 )

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/test/stage"
 )
 
@@ -216,7 +217,7 @@ func (f *fixture) retellHungGuest(t *testing.T, ctx context.Context) {
 	if err := f.world.CheckSingleWriter(mover.Guest); err != nil {
 		t.Error(err)
 	}
-	f.saidNothing(t, ctx, before.Index, "hypervisor does not answer")
+	f.saidNothing(t, ctx, before.Index, message.HypervisorHung)
 }
 
 // retellRegrettedMove: a live move would take long, and is given up. The guest stays where
@@ -242,15 +243,15 @@ func (f *fixture) retellRegrettedMove(t *testing.T, ctx context.Context) {
 	}
 }
 
-// saidNothing holds that no event after an index has the words.
-func (f *fixture) saidNothing(t *testing.T, ctx context.Context, after uint64, words string) {
+// saidNothing holds that no event after an index has the code.
+func (f *fixture) saidNothing(t *testing.T, ctx context.Context, after uint64, code *message.Code) {
 	t.Helper()
 	events, err := f.Events(ctx, f.Nodes()[0], after)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if strings.Contains(e.Why.String(), words) {
+		if e.Why.Is(code) {
 			t.Errorf("event %d of %s: %s", e.Index, e.Subject, e.Why)
 		}
 	}

@@ -18,7 +18,13 @@ import (
 const resourceAgent = `#!/bin/sh
 file="$HA_RSCTMP/$OCF_RESOURCE_INSTANCE"
 case "$1" in
-meta-data) echo '<resource-agent name="file"><parameters><parameter name="color" reloadable="1"/></parameters><actions><action name="start" timeout="20s"/><action name="stop" timeout="20s"/><action name="reload-agent" timeout="20s"/><action name="monitor" timeout="20s" interval="1s"/></actions></resource-agent>' ;;
+meta-data) cat <<END
+<resource-agent name="file"><parameters><parameter name="color" reloadable="1"/></parameters>
+<actions><action name="start" timeout="20s"/><action name="stop" timeout="20s"/>
+<action name="reload-agent" timeout="20s"/><action name="monitor" timeout="20s" interval="1s"/></actions>
+</resource-agent>
+END
+;;
 start) echo "$OCF_RESKEY_color" >"$file" ;;
 reload-agent) echo "$OCF_RESKEY_color" >"$file" ;;
 stop) rm -f "$file" ;;

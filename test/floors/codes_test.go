@@ -142,12 +142,25 @@ func TestEachCodeIsNamedAndUsed(t *testing.T) {
 	if len(rows) < 100 {
 		t.Fatalf("only %d codes found", len(rows))
 	}
+	chosen := choices{returned: map[string]int{}, given: map[string][]*ast.CallExpr{}}
 	eachSource(t, func(files *token.FileSet, file *ast.File, test bool) {
+		for _, declared := range file.Decls {
+			if !test {
+				chosen.look(t, files, rows, declared)
+			}
+		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			checkUse(t, files, rows, n, test)
 			return true
 		})
 	})
+	for name, number := range chosen.returned {
+		for _, call := range chosen.given[name] {
+			if len(call.Args) != number {
+				t.Errorf("what %s chooses is given %d arguments, its sentences need %d", name, len(call.Args), number)
+			}
+		}
+	}
 	for _, row := range rows {
 		if !row.used {
 			t.Errorf("%s: nothing says %s", row.at, row.code)
@@ -155,20 +168,102 @@ func TestEachCodeIsNamedAndUsed(t *testing.T) {
 	}
 }
 
+// TestNoSentenceIsSaidByTwoCodes: who matches on a code finds all that says the same. Sentences of
+// hardly a word are no sentences: what they say is their arguments.
+func TestNoSentenceIsSaidByTwoCodes(t *testing.T) {
+	argument, said := regexp.MustCompile(`\{\w+`), map[string]string{}
+	for _, c := range message.Codes() {
+		sentence := argument.ReplaceAllString(c.Sentence(), "{")
+		if len(strings.FieldsFunc(sentence, func(r rune) bool { return !unicode.IsLetter(r) })) < 2 {
+			continue
+		}
+		if other := said[sentence]; other != "" {
+			t.Errorf("%s and %s say the same: %q", other, c.Name(), c.Sentence())
+		}
+		said[sentence] = c.Name()
+	}
+}
+
+// rowAt is the code that an expression names; nil for another one.
+func rowAt(rows map[string]*codeRow, e ast.Expr) *codeRow {
+	if chosen, is := e.(*ast.SelectorExpr); is {
+		if from, named := chosen.X.(*ast.Ident); named && from.Name == "message" {
+			return rows[chosen.Sel.Name]
+		}
+	}
+	return nil
+}
+
+// choices are the codes that functions choose among, before they say one of them. With breaks what
+// calls it where the number of arguments is not the code's: Apply, at the worst.
+type choices struct {
+	// returned is the number of arguments of the codes that a function returns, by its name, and
+	// given the calls With of what a function of that name returned.
+	returned map[string]int
+	given    map[string][]*ast.CallExpr
+}
+
+// look holds that all codes that a function chooses among have as many arguments as it gives.
+func (c choices) look(t *testing.T, files *token.FileSet, rows map[string]*codeRow, declared ast.Decl) {
+	t.Helper()
+	f, is := declared.(*ast.FuncDecl)
+	if !is || f.Body == nil {
+		return
+	}
+	var among []*codeRow
+	direct := map[ast.Expr]bool{}
+	var given []*ast.CallExpr
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		if call, is := n.(*ast.CallExpr); is {
+			given = append(given, c.use(call, direct)...)
+		} else if e, is := n.(ast.Expr); is && !direct[e] && rowAt(rows, e) != nil {
+			among = append(among, rowAt(rows, e))
+		}
+		return true
+	})
+	for _, row := range among {
+		c.returned[f.Name.Name] = row.args
+		if row.args != among[0].args {
+			t.Errorf("%s: %s chooses among %s and %s, which have %d and %d arguments", files.Position(f.Pos()),
+				f.Name.Name, among[0].code, row.code, among[0].args, row.args)
+		}
+		for _, call := range given {
+			if len(call.Args) != row.args {
+				t.Errorf("%s: %s has %d arguments, its sentence needs %d", files.Position(call.Pos()), row.code,
+					len(call.Args), row.args)
+			}
+		}
+	}
+}
+
+// use returns a call With of a variable, and notes what else a call does with codes.
+func (c choices) use(call *ast.CallExpr, direct map[ast.Expr]bool) (given []*ast.CallExpr) {
+	with, is := call.Fun.(*ast.SelectorExpr)
+	switch {
+	case is && with.Sel.Name == "Is":
+		for _, code := range call.Args {
+			direct[code] = true
+		}
+	case is && with.Sel.Name == "With":
+		direct[with.X] = true
+		switch from := with.X.(type) {
+		case *ast.Ident:
+			return []*ast.CallExpr{call}
+		case *ast.CallExpr:
+			if name, is := from.Fun.(*ast.Ident); is {
+				c.given[name.Name] = append(c.given[name.Name], call)
+			}
+		}
+	}
+	return nil
+}
+
 // checkUse looks at message.X and message.X.With(…).
 func checkUse(t *testing.T, files *token.FileSet, rows map[string]*codeRow, n ast.Node, test bool) {
 	t.Helper()
-	of := func(e ast.Expr) *codeRow {
-		if chosen, is := e.(*ast.SelectorExpr); is {
-			if from, named := chosen.X.(*ast.Ident); named && from.Name == "message" {
-				return rows[chosen.Sel.Name]
-			}
-		}
-		return nil
-	}
 	switch v := n.(type) {
 	case *ast.SelectorExpr:
-		if row := of(v); row != nil && !test {
+		if row := rowAt(rows, v); row != nil && !test {
 			row.used = true
 		}
 	case *ast.CallExpr:
@@ -176,7 +271,7 @@ func checkUse(t *testing.T, files *token.FileSet, rows map[string]*codeRow, n as
 		if !is || with.Sel.Name != "With" {
 			return
 		}
-		if row := of(with.X); row != nil && (len(v.Args) != row.args || v.Ellipsis.IsValid()) {
+		if row := rowAt(rows, with.X); row != nil && (len(v.Args) != row.args || v.Ellipsis.IsValid()) {
 			t.Errorf("%s: %s has %d arguments, its sentence needs %d", files.Position(v.Pos()), row.code, len(v.Args),
 				row.args)
 		}

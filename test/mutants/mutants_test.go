@@ -114,7 +114,8 @@ func TestAnEditThatIsNotFoundIsAnError(t *testing.T) {
 
 func TestTheFirstComplaint(t *testing.T) {
 	for output, want := range map[string]string{
-		"--- FAIL: TestSim (1s)\n    sim_test.go:42: SEED=17: at 3.2s: L1: vm:a executes twice\nmore": "SEED=17: at 3.2s: L1: vm:a executes twice",
+		"--- FAIL: TestSim (1s)\n    sim_test.go:42: SEED=17: at 3.2s: L1: vm:a executes twice\nmore": "SEED=17: " +
+			"at 3.2s: L1: vm:a executes twice",
 		"--- FAIL: TestTheBrake (0.00s)\n    laws_test.go:170: it was accepted\n": "TestTheBrake: " +
 			"it was accepted",
 		"panic: index out of range\n\ngoroutine 1": "panic: index " +
