@@ -84,7 +84,7 @@ func TestANodesKeyIsTurnedInSteps(t *testing.T) {
 		MaxLevel: cluster.CurrentLevel})
 	late := turn()
 	late.Epoch--
-	b.Refused(late, "is in force meanwhile")
+	b.Refused(late, "is in force by now")
 	late = turn()
 	late.Wrap = nil
 	b.Refused(late, "would not have the data key")
