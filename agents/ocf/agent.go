@@ -126,6 +126,13 @@ func newService(uuid, name string, r *record) *service {
 	return &service{uuid: uuid, name: name, hold: make(chan struct{}, 1), record: r}
 }
 
+// interruptedBy says what breaks off the check that runs; nil says that none does.
+func (s *service) interruptedBy(cancel context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interrupt = cancel
+}
+
 // take returns the service, held, or an error when the caller's time was over
 // before whoever holds it let go. Who is about to act breaks off a check that is
 // under way.

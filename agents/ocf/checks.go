@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 )
 
 // checks keeps the time of every check of the node: one clock for all of them,
-// the checks of one service one after another, those of different services at the
-// same time up to the agent's limit.
+// the checks of one service one after another, the one that is overdue longest
+// first, those of different services at the same time up to the agent's limit.
 type checks struct {
 	agent  *Agent
 	ctx    context.Context
@@ -28,15 +29,26 @@ type checks struct {
 	plans map[string]uint64
 }
 
-// due is the next check of one resource.
+// due has the checks of one service. They share an entry of the queue: two that
+// fell due at the same instant would shut one another out for as long as their
+// intervals are the same.
 type due struct {
-	at   time.Time
-	s    *service
-	plan uint64
-	path string
-	// next has the next instant of each check of the resource.
-	next   []time.Time
+	at    time.Time
+	s     *service
+	plan  uint64
+	parts []*watched
+}
+
+// watched has the checks of one resource.
+type watched struct {
+	path   string
 	checks []resources.ResourceCheck
+	// next has the next instant of each check.
+	next []time.Time
+	// repeat says when the check that told nothing, or was broken off, is made once
+	// more; it is zero where there is none.
+	repeat  time.Time
+	pending resources.ResourceCheck
 	// unsure counts checks in a row that told nothing.
 	unsure int
 }
@@ -62,7 +74,7 @@ func (c *checks) close() {
 
 // plan begins the checks of a service anew. The caller holds it.
 func (c *checks) plan(s *service) {
-	var list []*due
+	d := &due{s: s}
 	now := time.Now()
 	for _, p := range resources.StartOrder(s.record.Tree) {
 		if s.record.Parts[p.Path].State != up {
@@ -71,64 +83,75 @@ func (c *checks) plan(s *service) {
 		agent, err := c.agent.catalogue.Find(c.ctx, p.Resource.Type)
 		if err != nil {
 			// The agent vanished: the check says so, and that is a failure.
-			list = append(list, first(s, p.Path, []resources.ResourceCheck{{Interval: busyPause}}, now))
+			d.parts = append(d.parts, first(s, p.Path, []resources.ResourceCheck{{Interval: busyPause}}, now))
 			continue
 		}
 		if plan := agent.CheckPlan(p.Resource); len(plan) > 0 {
-			list = append(list, first(s, p.Path, plan, now))
+			d.parts = append(d.parts, first(s, p.Path, plan, now))
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.plans[s.uuid]++
-	for _, d := range list {
-		d.plan = c.plans[s.uuid]
-		heap.Push(&c.queue, d)
+	if len(d.parts) == 0 {
+		return
 	}
+	d.plan, d.at = c.plans[s.uuid], d.first().at()
+	heap.Push(&c.queue, d)
 	c.rouse()
 }
 
 // first spreads the checks of many services over their interval, always the
 // same way.
-func first(s *service, path string, list []resources.ResourceCheck, now time.Time) *due {
-	d := &due{s: s, path: path, checks: list}
+func first(s *service, path string, list []resources.ResourceCheck, now time.Time) *watched {
+	p := &watched{path: path, checks: list}
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(s.uuid + path))
-	part := float64(sum.Sum32()) / (1 << 32)
+	share := float64(sum.Sum32()) / (1 << 32)
 	for _, check := range list {
-		d.next = append(d.next, now.Add(time.Duration(part*float64(check.Interval))))
+		p.next = append(p.next, now.Add(time.Duration(share*float64(check.Interval))))
 	}
-	d.at = d.earliest()
-	return d
+	return p
 }
 
-func (d *due) earliest() time.Time {
-	at := d.next[0]
-	for _, next := range d.next[1:] {
-		if next.Before(at) {
-			at = next
-		}
+// first returns the part whose check is due first, or overdue longest.
+func (d *due) first() *watched {
+	return slices.MinFunc(d.parts, func(a, b *watched) int { return a.at().Compare(b.at()) })
+}
+
+// at returns the instant of the next check of a resource.
+func (p *watched) at() time.Time {
+	if !p.repeat.IsZero() {
+		return p.repeat
 	}
-	return at
+	return slices.MinFunc(p.next, time.Time.Compare)
 }
 
 // pick returns the deepest check that is due, and moves all that are.
-func (d *due) pick(now time.Time) resources.ResourceCheck {
+func (p *watched) pick(now time.Time) resources.ResourceCheck {
+	if !p.repeat.IsZero() {
+		p.repeat = time.Time{}
+		return p.pending
+	}
 	var deepest resources.ResourceCheck
 	chosen := false
-	for i, check := range d.checks {
-		if d.next[i].After(now) {
+	for i, check := range p.checks {
+		if p.next[i].After(now) {
 			continue
 		}
 		if !chosen || check.Depth > deepest.Depth {
 			deepest, chosen = check, true
 		}
-		for !d.next[i].After(now) {
-			d.next[i] = d.next[i].Add(check.Interval)
+		for !p.next[i].After(now) {
+			p.next[i] = p.next[i].Add(check.Interval)
 		}
 	}
+	p.pending = deepest
 	return deepest
 }
+
+// again has the check that was picked last made once more.
+func (p *watched) again(at time.Time) { p.repeat = at }
 
 // forget ends the checks of a service.
 func (c *checks) forget(s *service) {
@@ -194,7 +217,8 @@ func (c *checks) again(d *due, at time.Time) {
 	}
 }
 
-// check makes one check, unless somebody else has the service in hand.
+// check makes the check that is due first, unless somebody else has the service
+// in hand.
 func (c *checks) check(d *due) {
 	select {
 	case d.s.hold <- struct{}{}:
@@ -206,39 +230,42 @@ func (c *checks) check(d *due) {
 	c.mu.Lock()
 	void := d.plan != c.plans[d.s.uuid]
 	c.mu.Unlock()
-	s := d.s
-	if void || s.record == nil || s.record.Parts[d.path].State != up {
+	if void || d.s.record == nil {
 		return
 	}
-	place, _ := s.record.place(d.path)
+	p := d.first()
+	if d.s.record.Parts[p.path].State == up {
+		c.checkPart(d.s, p)
+	} else {
+		p.pick(time.Now())
+	}
+	c.again(d, d.first().at())
+}
+
+// checkPart checks one resource. The caller holds the service.
+func (c *checks) checkPart(s *service, p *watched) {
+	place, _ := s.record.place(p.path)
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	s.mu.Lock()
-	s.interrupt = cancel
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.interrupt = nil
-		s.mu.Unlock()
-	}()
-	verdict := c.agent.check(ctx, place.Resource, d.pick(time.Now()), 0, false)
+	s.interruptedBy(cancel)
+	defer s.interruptedBy(nil)
+	verdict := c.agent.check(ctx, place.Resource, p.pick(time.Now()), 0, false)
 	if ctx.Err() != nil {
-		c.again(d, time.Now().Add(busyPause)) // broken off, it proved nothing
+		p.again(time.Now().Add(busyPause)) // broken off, it proved nothing
 		return
 	}
-	if verdict.Outcome == dialect.Unknown && !verdict.Overran && d.unsure < mostUnsure {
-		d.unsure++
-		c.again(d, time.Now().Add(busyPause))
+	if verdict.Outcome == dialect.Unknown && !verdict.Overran && p.unsure < mostUnsure {
+		p.unsure++
+		p.again(time.Now().Add(busyPause))
 		return
 	}
-	d.unsure = 0
+	p.unsure = 0
 	if verdict.Outcome != dialect.OK {
 		c.agent.failed(c.ctx, s, place, verdict)
 	} else if verdict.Degraded {
 		c.agent.options.Logger.Warn("a resource runs degraded", "service", s.name, "resource", place.Resource.Label(),
 			"why", verdict.Why)
 	}
-	c.again(d, d.earliest())
 }
 
 // dueQueue is a heap by time.

@@ -146,6 +146,21 @@ func TestAStopBreaksOffACheck(t *testing.T) {
 	}
 }
 
+// A check that takes longer than its interval does not shut out those of the same
+// service.
+func TestASlowCheckLeavesTheOthersTheirTurn(t *testing.T) {
+	b := newBench(t)
+	b.write("monitor.thing-a", "sleep 0.3")
+	shop := b.spec(often(thingNamed("a")), often(thingNamed("b")), often(thingNamed("c")))
+	b.mustStart(shop)
+	for _, name := range []string{"b", "c"} {
+		b.write("monitor.thing-"+name, "echo x >>"+b.dir+"/checked-"+name)
+	}
+	waitFor(t, func() bool {
+		return strings.Count(b.read("checked-b"), "x") > 3 && strings.Count(b.read("checked-c"), "x") > 3
+	})
+}
+
 // rgmanager's rule: of all checks that are due the deepest is made.
 func TestTheDeepestDueCheckIsMade(t *testing.T) {
 	now := time.Now()

@@ -2,6 +2,7 @@ package ocf
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -65,7 +66,8 @@ func realService(t *testing.T) {
 		t.Fatal(err)
 	}
 	agent, err := New(Options{Node: "real", Boot: "boot", Folder: filepath.Join(dir, "records"),
-		Folders: dialect.Folders{Scratch: filepath.Join(dir, "scratch")}})
+		Folders: dialect.Folders{Scratch: filepath.Join(dir, "scratch")},
+		Logger:  slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
