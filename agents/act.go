@@ -24,6 +24,10 @@ const (
 	// VerbMigrate moves it live to Target; see law L5. After any end but a clean one Source and Target
 	// say what was found at both ends, Unknown where nobody answered.
 	VerbMigrate Verb = "migrate"
+	// VerbPrepare says at the target of a migration whether it can take the service: everything that
+	// stands in the way at once, each with what to do about it. It only reads. OK tells that nothing
+	// was found; Source is what is here of the service, Absent where nothing is.
+	VerbPrepare Verb = "prepare"
 	// VerbCancel gives a migration up which is under way. OK tells that the abort was accepted; how
 	// the migration ends is told by it, and an abort that comes too late changes nothing.
 	VerbCancel Verb = "cancel"
@@ -49,7 +53,7 @@ type Act struct {
 	ID   string
 	Spec resources.Spec
 	// Definition is what the service is made from, whose SHA-256 is Spec.Definition; an agent
-	// refuses other content. For VerbStart and VerbReconfigure.
+	// refuses other content. For VerbStart, VerbReconfigure and VerbPrepare.
 	Definition string
 	// Target is the node that VerbMigrate moves it to; the agent reaches it through the tunnel that it
 	// was given when it was made.
@@ -75,6 +79,7 @@ type Progress struct {
 // special are what the verbs are called that not every agent knows.
 var special = map[Verb]string{
 	VerbMigrate:     "move it live",
+	VerbPrepare:     "take it live",
 	VerbCancel:      "give a migration up",
 	VerbReconfigure: "change it while it runs",
 	VerbConvalesce:  "start parts of it while it runs",

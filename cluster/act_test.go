@@ -15,6 +15,8 @@ func TestActsOfOneEntryHaveNamesOfTheirOwn(t *testing.T) {
 	b.Running("vm:b", "node1")
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"},
 		cluster.Begin{Service: "vm:b", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Ready("vm:a")
+	b.Ready("vm:b")
 	names := map[string]string{}
 	for _, duty := range cluster.Work(b.S, "node1") {
 		if other, taken := names[duty.Act]; taken {

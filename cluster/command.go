@@ -261,11 +261,13 @@ type Begin struct {
 // Done is the result of a service's act.
 type Done struct {
 	Change
-	Service     string           `json:"service"`
-	Act         uint64           `json:"act"`
-	Node        string           `json:"node"`
-	Incarnation uint64           `json:"incarnation"`
-	Result      resources.Result `json:"result"`
+	Service     string `json:"service"`
+	Act         uint64 `json:"act"`
+	Node        string `json:"node"`
+	Incarnation uint64 `json:"incarnation"`
+	// Stage is the one that ended. A result of another stage than the present one says nothing.
+	Stage  StageName        `json:"stage,omitempty"`
+	Result resources.Result `json:"result"`
 }
 
 // Looked answers one Ask: what a node found when it was asked about a service.

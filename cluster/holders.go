@@ -12,11 +12,12 @@ import (
 )
 
 // BusyOn reports whether an intent is at work on a node, so that its result tells
-// the end. A migration that left two running waits for a person, and only
+// the end. The target of a migration is not at work while it is asked whether it can take the
+// VM. A migration that left two running waits for a person, and only
 // observations can tell what that person does.
 func (s Service) BusyOn(node string) bool {
 	i := s.Intent
-	return i != nil && (i.Node == node || i.Target == node) && !i.Twice
+	return i != nil && (i.Node == node || i.Target == node && !i.Preparing()) && !i.Twice
 }
 
 // Unripe tells that an end of a migration says something that is not final:
@@ -31,7 +32,8 @@ func (s Service) Unripe(node string, o resources.Observation) bool {
 	case i.Node:
 		return !i.Settling || o.Reason == resources.MigratingOut
 	case i.Target:
-		return i.SourceSeen == 0
+		// Nothing is on its way there yet, so what is there is no half of this migration.
+		return i.SourceSeen == 0 && (!i.Preparing() || o.Condition == resources.Absent)
 	}
 	return false
 }

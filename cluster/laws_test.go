@@ -258,6 +258,7 @@ func TestALiveMoveTakesTheDisksThatItHas(t *testing.T) {
 	b.Must(clustertest.Configure(d, 1))
 	b.Running("vm:b", "node2")
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node3"})
+	b.Ready("vm:a")
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
 	b.Is("vm:a", resources.Started, "node3", "node3")
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentStop, Node: "node3", Purpose: cluster.ForMove,

@@ -16,6 +16,7 @@ func moving(t *testing.T) *clustertest.Book {
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Ask{Request: "m", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2"})
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Ready("vm:a")
 	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
 	return b
 }
@@ -114,6 +115,7 @@ func TestBothEndsDie(t *testing.T) {
 	b := clustertest.NewBook(t, 5, "vm:a")
 	b.Running("vm:a", "node1")
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Ready("vm:a")
 	for _, node := range []string{"node1", "node2"} {
 		b.Lose(node)
 		b.Must(b.Shoot(node, "node3"))

@@ -264,3 +264,77 @@ func (s Service) UndoneWhy() message.Text {
 	}
 	return message.Text{}
 }
+
+// StageName names one stage of an act.
+type StageName string
+
+// The stages of a live migration.
+const (
+	// StagePrepare has the target say whether it can take the VM. Nothing is sent meanwhile, and the
+	// target only reads, so an act that ends here has changed nothing (law L5).
+	StagePrepare StageName = "prepare"
+	// StageSend has the source move it, up to the commit.
+	StageSend StageName = "send"
+)
+
+// Stage is what one node does for an act. It is handed out once the result of the stage before it
+// is in the log.
+type Stage struct {
+	Name        StageName
+	Node        string
+	Incarnation uint64
+	Duty        DutyKind
+}
+
+// Stages are the stages of the act, in order. Most acts have one, which has no name.
+func (i Intent) Stages() []Stage {
+	if i.Kind == IntentMigrate {
+		return []Stage{
+			{Name: StagePrepare, Node: i.Target, Incarnation: i.TargetIncarnation, Duty: DutyPrepare},
+			{Name: StageSend, Node: i.Node, Incarnation: i.Incarnation, Duty: DutyMigrate},
+		}
+	}
+	return []Stage{{Node: i.Node, Incarnation: i.Incarnation, Duty: DutyKind(i.Kind)}}
+}
+
+// Present is the stage that is under way. An act that is being settled or ended is in none: what it
+// asks of its nodes follows from what they show.
+func (i Intent) Present() Stage {
+	if i.Settling || i.Ending {
+		return Stage{}
+	}
+	return i.Stages()[i.Stage]
+}
+
+// Preparing reports whether the target is still being asked, and so nothing has been sent.
+func (i Intent) Preparing() bool { return i.Present().Name == StagePrepare }
+
+// Sends reports whether the source of a migration has been told to send: only then is there
+// anything that a tunnel has to carry.
+func (i Intent) Sends() bool { return i.Kind == IntentMigrate && i.Stage > 0 }
+
+// stageDuty is what a node does for the present stage of an act; nothing if it is not its turn.
+func stageDuty(s *State, service Service, n Member) []Duty {
+	intent := service.Intent
+	stage := intent.Present()
+	if stage.Node != n.Name || stage.Incarnation != n.Incarnation {
+		return nil
+	}
+	d := vmDuty(s, service, n, stage.Duty)
+	d.Stage, d.Target, d.Kill = stage.Name, intent.Target, intent.Kill
+	duties := []Duty{d}
+	if intent.Cancelled != "" {
+		duties = append(duties, vmDuty(s, service, n, DutyCancel))
+	}
+	return duties
+}
+
+// WithoutTarget is the service without the holder that a migration entered for its target, where
+// nothing was sent and nothing was seen there (law L5). A target that showed something stays.
+func (s Service) WithoutTarget() Service {
+	h, held := s.Holder(s.Intent.Target)
+	if !s.Intent.Preparing() || !held || h.Condition != "" || h.Ask {
+		return s
+	}
+	return s.WithoutHolder(func(other Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
+}

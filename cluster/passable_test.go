@@ -28,6 +28,8 @@ func TestTheDoorOpensForAnOpenIntentAlone(t *testing.T) {
 	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Running}))
 	door("node1", "uuid-vm:a", false)
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	door("node2", "uuid-vm:a", false) // it has not said yet that it can take it
+	b.Ready("vm:a")
 	door("node2", "uuid-vm:a", true)
 	door("node3", "uuid-vm:a", false)
 	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Unknown, Why: "the reply was lost"}))

@@ -21,6 +21,7 @@ func TestTheDoorIsShutForIntentsOfAnOlderBoot(t *testing.T) {
 	b.Running("vm:a", "node1")
 	before := b.Node("node2").Incarnation
 	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Ready("vm:a")
 	if _, may, why := cluster.PassableFor(b.S, "node2", before, "uuid-vm:a"); !may {
 		t.Errorf("the target of a migration is shut: %s", why)
 	}

@@ -1,11 +1,13 @@
 package cluster_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/message"
 )
 
@@ -50,5 +52,29 @@ func TestNobodySendsAServiceIntoALoop(t *testing.T) {
 	b.Must(move)
 	if r, _ := b.S.Requests.Get("later"); r.Done {
 		t.Errorf("once it stays up: %d %q", r.Code, r.Why)
+	}
+}
+
+// A clock that is set back ends a loop, until the clock shows the time of its starts again. The
+// decision says when it will, so that what is told stays what an explanation tells.
+func TestALoopThatAClockEndedComesBackInTime(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	for range cluster.RestartsKnown + 1 {
+		b.Up("node2", "node2-boot-1")
+	}
+	b.At = b.At.Add(-time.Minute)
+	b.Running("vm:a", "node1")
+	view := cluster.View{}.On(b.S, 0)
+	noted := func() (plan.Decision, bool) {
+		d := plan.Plan(b.S, view)
+		return d, slices.ContainsFunc(d.Notes, func(n cluster.Note) bool { return n.Subject == "node2" })
+	}
+	d, told := noted()
+	if told || d.Again == 0 || d.Again > cluster.RestartsApart {
+		t.Fatalf("told %v, and it is decided again after %s", told, d.Again)
+	}
+	view.Quiet = d.Again
+	if _, told = noted(); !told {
+		t.Error("it is not told when the clock shows that time again")
 	}
 }

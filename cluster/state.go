@@ -266,7 +266,10 @@ type Intent struct {
 	TargetIncarnation uint64 `json:"targetIncarnation,omitempty"`
 	// Source is what a migration set out with. Once its ends hold nothing more, it alone tells on
 	// which disks the guest is, should somebody have brought it elsewhere.
-	Source     *Holder      `json:"source,omitempty"`
+	Source *Holder `json:"source,omitempty"`
+	// Stage counts the stages that are over. ReadyAt is when the target said that it can take the VM.
+	Stage      int          `json:"stage,omitempty"`
+	ReadyAt    time.Time    `json:"readyAt,omitzero"`
 	Definition string       `json:"definition,omitempty"`
 	Purpose    Purpose      `json:"purpose,omitempty"`
 	Kill       bool         `json:"kill,omitempty"`

@@ -70,7 +70,7 @@ func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.C
 		cluster.EndDrill{Node: "n", Act: 5, OK: true, Why: message.Words("w")},
 		cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "n", Target: "m", Definition: "d",
 			Purpose: cluster.ForRestart, Kill: true, By: "root", Why: message.Words("w")},
-		cluster.Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2,
+		cluster.Done{Service: "vm:a", Act: 6, Node: "n", Incarnation: 2, Stage: cluster.StagePrepare,
 			Result: resources.Result{OK: true, Source: resources.Absent, Target: resources.Running, Why: "w", Total: 2,
 				Downtime: 1, Phases: []resources.Phase{{What: "p", At: at}}}},
 		cluster.Looked{Service: "vm:a", Node: "n", Incarnation: 2, Since: 7, UUID: "u", Observation: seen, AsOf: 7},

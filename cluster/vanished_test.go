@@ -22,6 +22,7 @@ var vanished = []struct {
 	}},
 	{"its migration ends at neither end", func(b *clustertest.Book) {
 		b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node3"})
+		b.Ready("vm:a")
 		b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Absent, Why: "the reply was lost"}))
 		b.Must(b.Looked("vm:a", "node3", resources.Absent))
 	}},

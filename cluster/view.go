@@ -18,6 +18,9 @@ const (
 // ActMargin is what an act may take beyond the time that its declaration gives it.
 const ActMargin = 15 * time.Second
 
+// PrepareTimeout is how long the target of a migration may take to say whether it can take the VM.
+const PrepareTimeout = 20 * time.Second
+
 // IntentNoted is how long an intent may be open on a node in order before a note tells of it.
 // Most acts take seconds.
 const IntentNoted = time.Minute
@@ -38,7 +41,7 @@ func (s *Service) Allowed() time.Duration {
 	case IntentStop:
 		limit = spec.StopTimeout + spec.DestroyTimeout
 	case IntentMigrate:
-		limit = spec.MigrateTimeout
+		limit = spec.MigrateTimeout + PrepareTimeout
 	case IntentReconfigure:
 		limit = spec.StopTimeout + spec.StartTimeout
 	}

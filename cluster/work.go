@@ -18,6 +18,8 @@ const (
 	DutyStart   DutyKind = "start"
 	DutyStop    DutyKind = "stop"
 	DutyMigrate DutyKind = "migrate"
+	// DutyPrepare asks the target of a migration whether it can take the VM.
+	DutyPrepare DutyKind = "prepare"
 	DutyLook    DutyKind = "look"
 	DutyResume  DutyKind = "resume"
 	DutyPause   DutyKind = "pause"
@@ -41,6 +43,9 @@ type Duty struct {
 	Index       uint64
 	Ordinal     int
 	Incarnation uint64
+	// Stage is the stage of the act that this is; empty for acts of one stage, and for what settles
+	// or ends an act.
+	Stage StageName
 
 	// Service, Spec and Definition (the XML) are for duties about a VM.
 	Service    string
@@ -140,13 +145,8 @@ func serviceDuties(s *State, service Service, n Member) []Duty {
 		duties = append(duties, endDuty(s, service, n)...)
 	case intent.Settling:
 		duties = append(duties, settleDuty(s, service, n)...)
-	case intent.Node == n.Name && intent.Incarnation == n.Incarnation:
-		d := vmDuty(s, service, n, DutyKind(intent.Kind))
-		d.Target, d.Kill = intent.Target, intent.Kill
-		duties = append(duties, d)
-		if intent.Cancelled != "" {
-			duties = append(duties, vmDuty(s, service, n, DutyCancel))
-		}
+	default:
+		duties = append(duties, stageDuty(s, service, n)...)
 	}
 	return duties
 }
@@ -156,10 +156,15 @@ func vmDuty(s *State, service Service, n Member, kind DutyKind) Duty {
 	if service.Intent != nil {
 		d.Index, d.Ordinal = service.Intent.Index, service.Intent.Asked
 		d.Act = service.Intent.Act()
-		if kind == DutyStart || kind == DutyReconfigure {
+		switch kind {
+		case DutyStart, DutyReconfigure:
 			d.Spec.Definition = service.Intent.Definition
-			d.Definition, _ = s.Blobs.Get(service.Intent.Definition)
+		case DutyPrepare:
+			d.Spec.Definition = service.Intent.SetOutAs(service.Spec).Definition
+		default:
+			return d
 		}
+		d.Definition, _ = s.Blobs.Get(d.Spec.Definition)
 	}
 	return d
 }
@@ -269,10 +274,11 @@ func PassableFor(s *State, self string, incarnation uint64, uuid string) (servic
 }
 
 // meansIncarnation reports whether a node, in its present incarnation, is an end of
-// the act. An older one may have been another boot, which is what holds the VM.
+// the act. An older one may have been another boot, which is what holds the VM. A target
+// that is still being asked is not sent anything.
 func (i Intent) meansIncarnation(n Member) bool {
 	return (i.Node == n.Name && i.Incarnation == n.Incarnation) ||
-		(i.Target == n.Name && i.TargetIncarnation == n.Incarnation)
+		(i.Target == n.Name && i.TargetIncarnation == n.Incarnation && !i.Preparing())
 }
 
 // Passable tells the doorkeeper whether a managed VM may come up here now: only

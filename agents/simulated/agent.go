@@ -54,7 +54,8 @@ var _ agents.Agent = (*Agent)(nil)
 func (a *Agent) Do(ctx context.Context, act agents.Act) agents.Result {
 	return agents.Verbs{
 		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
-		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+		agents.VerbPrepare: agents.About(a.Prepare),
+		agents.VerbResume:  agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
 	}.Do(ctx, act)
 }
 
@@ -251,6 +252,11 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Act) agents.Result {
 	}
 	err := a.change(spec, func(*machine, time.Time) *machine { return nil })
 	return a.outcome(spec, agents.Absent, err, []agents.Phase{{What: "stopped", At: time.Now()}})
+}
+
+// Prepare says whether the node can take a VM live: it has power, and no such VM is here.
+func (a *Agent) Prepare(_ context.Context, spec resources.Spec) agents.Result {
+	return a.outcome(spec, agents.Absent, nil, nil)
 }
 
 // Resume continues a paused VM.

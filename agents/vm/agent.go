@@ -15,6 +15,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/agents/mail"
+	"github.com/clusterd/clusterd/agents/vm/arrival"
 	"github.com/clusterd/clusterd/agents/vm/proof"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -49,6 +50,9 @@ type Agent struct {
 	slots   chan struct{}
 	changes *mail.Box
 	touched *touched
+	// host looks at what a VM needs here, and promised is the memory that was promised to VMs.
+	host     *arrival.Host
+	promised promises
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -70,7 +74,8 @@ var _ agents.Agent = (*Agent)(nil)
 func (a *Agent) Do(ctx context.Context, act agents.Act) agents.Result {
 	return agents.Verbs{
 		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
-		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+		agents.VerbPrepare: a.Prepare,
+		agents.VerbResume:  agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
 		agents.VerbCancel: agents.About(a.CancelMigration),
 	}.Do(ctx, act)
 }
@@ -98,6 +103,7 @@ func New(options Options) (*Agent, error) {
 	a := &Agent{
 		options: options, log: options.Logger, table: table, journal: book,
 		slots: make(chan struct{}, maxCalls), changes: mail.New(), touched: newTouched(),
+		host: arrival.NewHost("/"),
 		stop: cancel, stopped: make(chan struct{}),
 		known: map[string]*knownVM{}, watchers: map[string]map[chan lifecycle]struct{}{},
 	}

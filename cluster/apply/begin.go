@@ -144,6 +144,9 @@ func (t *transaction) voidIntent(service cluster.Service, why message.Text) clus
 		t.Services.Set(service.Spec.Name, service)
 		return service
 	}
+	if intent.Preparing() {
+		return t.withdraw(service, message.MigrationNotSent.With(why))
+	}
 	if intent.Kind == cluster.IntentMigrate {
 		t.tell(cluster.Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index,
 			Why: message.MigrationEndsAsked.With(why)})

@@ -69,6 +69,7 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n = t.setNodeState(n, cluster.NodeLooking, "", why)
 	t.PowerOns.Delete(n.Name)
 	t.voidIntentsOf(n, message.NodeRestarted.With(n.Name))
+	t.withdrawFrom(n.Name, message.NodeRestarted.With(n.Name))
 	t.releaseHeld()
 	return rules.Accepted
 }
@@ -238,6 +239,7 @@ func (t *transaction) applyContact(c cluster.Contact) rules.Refusal {
 		}
 		t.setNodeState(n, c.State, "", c.Why, cluster.Phase{What: "last heard", At: n.LastHeard},
 			cluster.Phase{What: string(c.State), At: t.At})
+		t.withdrawFrom(n.Name, c.Why)
 		t.releaseHeld()
 	case cluster.NodeOnline:
 		if n.State != cluster.NodeLost && !n.Stalled() {

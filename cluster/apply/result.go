@@ -165,8 +165,16 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 	if n.Name != intent.Node && n.Name != intent.Target {
 		return rules.Refuse(message.MigrationOtherNode.With(n.Name))
 	}
-	if !intent.Settling && (n.Name != intent.Node || c.Incarnation != intent.Incarnation) {
+	stage := intent.Present()
+	if c.Stage != stage.Name {
+		return rules.Refuse(message.MigrationOtherStage.With(c.Service, c.Stage))
+	}
+	if stage.Name != "" && (n.Name != stage.Node || c.Incarnation != stage.Incarnation) {
 		return rules.Refuse(message.MigrationNotGiven.With(n.Name))
+	}
+	if stage.Name == cluster.StagePrepare {
+		t.prepared(c, service)
+		return rules.Accepted
 	}
 	if intent.Ending {
 		if c.Result.Source == resources.Absent {
@@ -212,6 +220,9 @@ func (t *transaction) migrationDone(service cluster.Service, result resources.Re
 	n, _ := t.Nodes.Get(intent.Target)
 	service = t.arrived(service, n)
 	var phases []cluster.Phase
+	if !intent.ReadyAt.IsZero() {
+		phases = append(phases, cluster.Phase{What: "target ready", At: intent.ReadyAt})
+	}
 	for _, p := range result.Phases {
 		phases = appendPhases(phases, cluster.Phase{What: p.What, At: p.At})
 	}

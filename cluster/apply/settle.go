@@ -71,6 +71,11 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 	}
 	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index,
 		By: c.By, Why: message.MigrationCancelled.With(c.Reason)})
+	if intent.Preparing() {
+		service, _ = t.Services.Get(c.Service)
+		service.Reason = message.MigrationFailed.With(intent.Target, message.MigrationGivenUp.With(service.Intent.Cancelled))
+		t.withdraw(service, message.MigrationNotSent.With(""))
+	}
 	request.Owner = service.Owner
 	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}))
 }
@@ -277,4 +282,45 @@ func (t *transaction) crashedAtEnd(service cluster.Service) {
 	n, _ := t.Nodes.Get(service.Owner)
 	t.setService(t.afterFailure(service, n, message.VMCrashed.With("")), resources.Recoverable,
 		cluster.Event{Node: n.Name, Why: message.VMCrashed.With(n.Name)})
+}
+
+// prepared takes in what the target of a migration says: it can take the VM, and the source moves
+// it now, or it cannot. Then nothing was sent, and the VM runs on untouched.
+func (t *transaction) prepared(c cluster.Done, service cluster.Service) {
+	if !c.Result.OK {
+		service.Reason = message.MigrationFailed.With(service.Intent.Target, c.Result.Why)
+		why := message.MigrationRefused.With(c.Result.Why)
+		if c.Result.Source == resources.Unknown {
+			why = message.MigrationUnanswered.With(c.Result.Why)
+		}
+		t.withdraw(service, why)
+		return
+	}
+	next := *service.Intent
+	next.Stage, next.ReadyAt = next.Stage+1, t.At
+	service.Intent, service.Changed = &next, t.index
+	t.Services.Set(service.Spec.Name, service)
+	t.tell(cluster.Event{Node: next.Target, Subject: service.Spec.Name, Cause: next.Index,
+		Why: message.MigrationReady.With(c.Result.Why)})
+}
+
+// withdraw ends a migration whose target has not been sent anything. The source is asked what
+// became of the VM meanwhile: what it told since the act began was not taken in.
+func (t *transaction) withdraw(service cluster.Service, why message.Text) cluster.Service {
+	t.tell(cluster.Event{Node: service.Intent.Target, Subject: service.Spec.Name, Cause: service.Intent.Index, Why: why})
+	service = t.askBothEnds(service.WithoutTarget(), why)
+	t.settleMigration(service)
+	service, _ = t.Services.Get(service.Spec.Name)
+	return service
+}
+
+// withdrawFrom ends the migrations to a node that has not been sent anything and no longer answers.
+func (t *transaction) withdrawFrom(node string, why message.Text) {
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		if i := service.Intent; i != nil && i.Preparing() && i.Target == node {
+			service.Reason = message.MigrationFailed.With(node, why)
+			t.withdraw(service, message.MigrationUnanswered.With(why))
+		}
+	}
 }

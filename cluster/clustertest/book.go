@@ -155,8 +155,15 @@ func (b *Book) StartOf(service, node string) cluster.Begin {
 
 // Done is the result of the act that is open for a service.
 func (b *Book) Done(service, node string, result resources.Result) cluster.Done {
-	return cluster.Done{Service: service, Act: b.Service(service).Intent.Index, Node: node,
-		Incarnation: b.Node(node).Incarnation, Result: result}
+	intent := b.Service(service).Intent
+	return cluster.Done{Service: service, Act: intent.Index, Node: node, Incarnation: b.Node(node).Incarnation,
+		Stage: intent.Present().Name, Result: result}
+}
+
+// Ready has the target of a migration say that it can take the service.
+func (b *Book) Ready(service string) {
+	b.T.Helper()
+	b.Must(b.Done(service, b.Service(service).Intent.Target, resources.Result{OK: true, Source: resources.Absent}))
 }
 
 // Running brings a service up on a node.

@@ -137,7 +137,8 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 				n.rested[d.Key()] = now + plan.PauseBetweenTries
 				continue
 			}
-			n.post(d, cluster.Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation, Result: r.Result})
+			n.post(d, cluster.Done{Service: d.Service, Act: d.Index, Node: n.self, Incarnation: d.Incarnation,
+				Stage: d.Stage, Result: r.Result})
 		}
 	}
 	for _, check := range in.Checks {

@@ -39,8 +39,8 @@ func (p *planner) noteLoop(service cluster.Service) {
 // which it has.
 func (p *planner) restless(n cluster.Member) message.Text {
 	r := n.Restarts
-	if !r.Loop() || r.Last.Sub(p.clock()) > cluster.RestartsApart || p.reached(r.Last.Add(cluster.RestartsApart)) {
-		return message.Text{} // in the first case the clock was set back
+	if !r.Loop() || !p.reached(r.Last.Add(-cluster.RestartsApart)) || p.reached(r.Last.Add(cluster.RestartsApart)) {
+		return message.Text{} // in the second case the clock was set back
 	}
 	return r.Says()
 }

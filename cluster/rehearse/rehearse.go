@@ -113,27 +113,38 @@ func (r *rehearsal) carryOut() bool {
 	done := false
 	for _, name := range r.state.Services.Keys() {
 		service, _ := r.state.Services.Get(name)
-		intent := service.Intent
-		if intent == nil || intent.Settling {
+		if service.Intent == nil || service.Intent.Settling {
 			continue
 		}
-		n, _ := r.state.Nodes.Get(intent.Node)
-		result := resources.Result{OK: true, Source: resources.Running}
-		switch intent.Kind {
-		case cluster.IntentStop:
-			result = resources.Result{OK: true, Source: resources.Absent}
-		case cluster.IntentMigrate:
-			result = resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}
+		for range service.Intent.Stages() {
+			done = r.carryOutStage(name) || done
 		}
-		applied := r.apply(cluster.Done{Service: name, Act: intent.Index, Node: n.Name, Incarnation: n.Incarnation,
-			Result: result})
-		done = applied.Refused[0].IsZero() || done
 		if service, _ = r.state.Services.Get(name); service.State == resources.Started && service.Spec.Probe != "" &&
 			service.Answered < service.Since {
 			r.apply(cluster.Probed{Service: name, Node: service.Owner, At: time.Time{}})
 		}
 	}
 	return done
+}
+
+// carryOutStage lets the present stage of a service's act work, if there is one.
+func (r *rehearsal) carryOutStage(name string) bool {
+	service, _ := r.state.Services.Get(name)
+	if service.Intent == nil || service.Intent.Settling {
+		return false
+	}
+	stage := service.Intent.Present()
+	n, _ := r.state.Nodes.Get(stage.Node)
+	result := resources.Result{OK: true, Source: resources.Running}
+	switch stage.Duty {
+	case cluster.DutyStop, cluster.DutyPrepare:
+		result = resources.Result{OK: true, Source: resources.Absent}
+	case cluster.DutyMigrate:
+		result = resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}
+	}
+	applied := r.apply(cluster.Done{Service: name, Act: service.Intent.Index, Node: n.Name, Incarnation: n.Incarnation,
+		Stage: stage.Name, Result: result})
+	return applied.Refused[0].IsZero()
 }
 
 // notesOf are the notes of the end that were not there before the request.

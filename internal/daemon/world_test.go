@@ -237,8 +237,14 @@ func (a *hypervisor) Look(_ context.Context, spec resources.Spec) agents.Observa
 func (a *hypervisor) Do(ctx context.Context, act agents.Act) agents.Result {
 	return agents.Verbs{
 		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
-		agents.VerbResume: agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
+		agents.VerbPrepare: agents.About(a.Prepare),
+		agents.VerbResume:  agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
 	}.Do(ctx, act)
+}
+
+func (a *hypervisor) Prepare(ctx context.Context, spec resources.Spec) agents.Result {
+	seen := a.Look(ctx, spec)
+	return agents.Result{OK: seen.Condition == agents.Absent, Source: seen.Condition, Why: seen.Evidence}
 }
 
 func (a *hypervisor) Start(ctx context.Context, start agents.Act) agents.Result {

@@ -116,7 +116,7 @@ func (x *Executor) slot(ctx context.Context, kind cluster.DutyKind) (release fun
 	places := x.slots
 	switch kind {
 	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume,
-		cluster.DutyCancel:
+		cluster.DutyCancel, cluster.DutyPrepare:
 		return func() {}
 	case cluster.DutyMigrate:
 		places = x.moves
@@ -170,6 +170,7 @@ var limits = map[cluster.DutyKind]func(resources.Spec) time.Duration{
 	cluster.DutyMigrate:     func(s resources.Spec) time.Duration { return s.MigrateTimeout },
 	cluster.DutyReconfigure: func(s resources.Spec) time.Duration { return s.StopTimeout + s.StartTimeout },
 	cluster.DutyConvalesce:  func(s resources.Spec) time.Duration { return s.StartTimeout },
+	cluster.DutyPrepare:     func(resources.Spec) time.Duration { return cluster.PrepareTimeout },
 	cluster.DutyResume:      atOnce,
 	cluster.DutyPause:       atOnce,
 	cluster.DutyCancel:      atOnce,

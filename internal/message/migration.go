@@ -4,9 +4,17 @@ package message
 var (
 	MigrationDone = New("migration-done",
 		"moved live from {node} to {target}[: {total} in all, guest stopped for {downtime}]")
-	MigrationUnclean = New("migration-unclean", "the migration did not end cleanly[: {reason}]")
-	MigrationFailed  = New("migration-failed", "migration to {target} failed[: {reason}]")
-	MigrationUndone  = New("migration-undone", "the migration is undone, it stays on {node}[: {reason}]")
+	MigrationUnclean    = New("migration-unclean", "the migration did not end cleanly[: {reason}]")
+	MigrationReady      = New("migration-ready", "the target can take it[: {facts}]")
+	MigrationRefused    = New("migration-refused", "the target cannot take it, and nothing was sent[: {reason}]")
+	MigrationUnanswered = New("migration-unanswered",
+		"the target has not said whether it can take it, and nothing was sent[: {reason}]")
+	MigrationNotSent = New("migration-not-sent", "nothing had been sent yet[: {reason}]")
+	MigrationGivenUp = New("migration-given-up", "given up by {by}")
+	// MigrationOtherStage refuses a result that came too late.
+	MigrationOtherStage = New("migration-other-stage", "the migration of {service} is no longer in stage {stage}")
+	MigrationFailed     = New("migration-failed", "migration to {target} failed[: {reason}]")
+	MigrationUndone     = New("migration-undone", "the migration is undone, it stays on {node}[: {reason}]")
 	// MigrationAtNeitherEnd: both ends are proven empty.
 	MigrationAtNeitherEnd = New("migration-at-neither-end", "the migration ended with the guest at neither end: "+
 		"every node in touch is asked, then it is started again")

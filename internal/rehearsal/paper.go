@@ -259,12 +259,13 @@ func (p *Paper) carryOut() bool {
 func (p *Paper) outcome(node string, duty cluster.Duty) cluster.Command {
 	done := func(result resources.Result) cluster.Command {
 		result.OK = true
-		return cluster.Done{Service: duty.Service, Act: duty.Index, Node: node, Incarnation: duty.Incarnation, Result: result}
+		return cluster.Done{Service: duty.Service, Act: duty.Index, Node: node, Incarnation: duty.Incarnation,
+			Stage: duty.Stage, Result: result}
 	}
 	switch duty.Kind {
 	case cluster.DutyStart, cluster.DutyReconfigure:
 		return done(resources.Result{Source: resources.Running})
-	case cluster.DutyStop:
+	case cluster.DutyStop, cluster.DutyPrepare:
 		return done(resources.Result{Source: resources.Absent})
 	case cluster.DutyMigrate:
 		return done(resources.Result{Source: resources.Absent, Target: resources.Running})

@@ -110,10 +110,19 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 	if service.Intent != nil && out.Owner == "" {
 		out.Owner = service.Intent.Node
 	}
+	out.Progress = Preparing(service)
 	if p, moving := f.Moving[service.Spec.Name]; moving {
 		out.Progress = Progress(p)
 	}
 	return out
+}
+
+// Preparing is how far a migration is whose target is being asked; nil for anything else.
+func Preparing(service cluster.Service) *api.Progress {
+	if i := service.Intent; i == nil || !i.Preparing() {
+		return nil
+	}
+	return &api.Progress{Phase: "asking " + service.Intent.Target + " whether it can take it"}
 }
 
 // alertWarnings tells of alerts that do not work.

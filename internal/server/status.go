@@ -164,6 +164,9 @@ const progressAsk = 300 * time.Millisecond
 func (s *Server) withProgress(ctx context.Context, root *cluster.State, reply api.Reply, who Caller) api.Reply {
 	request, _ := root.Requests.Get(reply.ID)
 	service, known := root.Services.Get(request.Service)
+	if known && !reply.Done && reply.Progress == nil {
+		reply.Progress = report.Preparing(service)
+	}
 	if reply.Done || reply.Progress != nil || !known || service.Intent == nil ||
 		service.Intent.Kind != cluster.IntentMigrate || who.Kind == pki.KindNode {
 		return reply

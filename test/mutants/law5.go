@@ -29,6 +29,45 @@ var migrations = []mutant{
 		edits:  []edit{forgetTarget, blind}, nets: first(simulation),
 	},
 	{
+		name: "sends-without-asking", law: "L5", broken: "a migration begins with its second stage",
+		edits: []edit{{"cluster/move.go", "\treturn i.Stages()[i.Stage]\n", "\treturn i.Stages()[len(i.Stages())-1]\n"}},
+		nets:  first(simulation),
+	},
+	{
+		name: "a-refusal-is-taken-for-ready", law: "L5", broken: "a target that cannot take the VM is sent it all the same",
+		edits: []edit{{"cluster/apply/settle.go", "\tif !c.Result.OK {\n",
+			"\tif !c.Result.OK && c.Result.Source == \"\" {\n"}},
+		nets: first(simulation),
+	},
+	{
+		name: "forgets-where-it-was-sent", law: "L5",
+		broken: "a migration that ends with its source's daemon lets the target go, to which the guest is on its way",
+		edits: []edit{
+			{"cluster/move.go", "\tif !s.Intent.Preparing() || !held || ", "\tif !held || "},
+			{"cluster/apply/begin.go", "\tif intent.Preparing() {\n", "\tif intent.Kind == cluster.IntentMigrate {\n"},
+		},
+		nets: first(simulation),
+	},
+	{
+		name: "the-door-opens-for-who-is-asked", law: "L5",
+		broken: "a VM may come up on a target that has not said that it can take it",
+		edits: []edit{{"cluster/work.go", "i.TargetIncarnation == n.Incarnation && !i.Preparing())",
+			"i.TargetIncarnation == n.Incarnation)"}},
+		nets: []net{tests("cluster", "TestTheDoorOpensForAnOpenIntentAlone")},
+	},
+	{
+		name: "a-late-answer-settles", law: "L5",
+		broken: "what a target answers after its migration was withdrawn is taken for the answer to another question",
+		edits:  []edit{{"cluster/apply/result.go", "\tif c.Stage != stage.Name {\n", "\tif false {\n"}},
+		nets:   []net{tests("cluster", "TestALateAnswerOfTheTargetSaysNothing")},
+	},
+	{
+		name: "a-silent-target-holds-the-move", law: "L5",
+		broken: "a migration whose target falls silent before it was sent anything waits for it",
+		edits:  []edit{{"cluster/apply/node.go", "\t\tt.withdrawFrom(n.Name, c.Why)\n", ""}},
+		nets:   []net{tests("cluster", "TestAMoveWhoseTargetFallsSilentIsWithdrawn")},
+	},
+	{
 		name: "target-asked-too-early", law: "L5", broken: "what the ends say before the source has ended counts",
 		edits: []edit{{observe, "\tcase held && service", "\tcase held && n.Name == \"\" && service"}},
 		nets: []net{tests("cluster",

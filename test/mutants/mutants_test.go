@@ -64,6 +64,8 @@ var sharedKinds = map[string]string{
 	"arrivals fail":        "a migration that fails for its source shows the same",
 	"migrations fail":      "a migration that breaks off shows the same",
 	"migration breaks off": "a migration that fails shows the same",
+	"target check hangs":   "a hypervisor that does not answer shows the same",
+	"target check fails":   "a target that refuses what arrives shows the same",
 	"slow migration":       "cluster tests of the order of questions show it",
 	"end unseen":           "a hypervisor that does not answer shows the same",
 	"guest vanishes":       "events that are lost show the same",

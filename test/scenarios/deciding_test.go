@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/clusterd/clusterd/test/sim"
 )
@@ -12,6 +13,10 @@ func (s *story) deciding() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		// arrivals-fail NODE yes|no: no live migration arrives there.
 		"arrivals-fail": s.onHost(func(h *sim.Host, words []string) { h.ArrivalsFail = words[0] == "yes" }),
+		// check-hangs NODE yes|no: it does not answer when it is asked whether it can take a VM live.
+		"check-hangs": s.onHost(func(h *sim.Host, words []string) { h.CheckHangs = words[0] == "yes" }),
+		// lacks NODE WHAT: it answers that it lacks that.
+		"lacks": s.onHost(func(h *sim.Host, words []string) { h.Lacks = strings.Join(words, " ") }),
 		// change-domain NAME ...: the domain is declared anew while all runs.
 		"change-domain": func(words []string) error {
 			next := s.world.State().Document

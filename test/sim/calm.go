@@ -184,7 +184,7 @@ func (w *World) mendHost(h *Host) {
 	}
 	for _, v := range h.machines() {
 		if w.State().Tombstones.Has(v.uuid) {
-			h.DestroyByHand(v.service) // it is no longer declared, so nobody stops it
+			v.destroyed() // it is no longer declared, so nobody stops it, and its name is nobody's
 			continue
 		}
 		if v.condition == resources.Paused && (v.reason == "ioerror" || v.reason == "user") {
@@ -194,7 +194,7 @@ func (w *World) mendHost(h *Host) {
 			h.decide(v)
 		}
 		if h.crashedBeside(v) {
-			v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
+			v.destroyed()
 		}
 	}
 }

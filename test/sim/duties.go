@@ -108,6 +108,8 @@ func (d *daemon) act(duty cluster.Duty) {
 		d.start(duty)
 	case cluster.DutyStop:
 		d.stop(duty, v)
+	case cluster.DutyPrepare:
+		d.prepare(duty)
 	case cluster.DutyMigrate:
 		d.migrate(duty, v)
 	case cluster.DutyResume:
@@ -274,6 +276,7 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 		d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "it does not run here")
 		return
 	}
+	w.watchPrepared(duty)
 	began, waits := w.Now, true
 	d.after(movePatience, func() {
 		if waits {

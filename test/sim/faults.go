@@ -109,7 +109,8 @@ func boardFaults() []faultKind {
 // chances are the kinds that come by chance and not from the list.
 var chances = []string{"late entry", "lost answer", "limbo", "snapshot", "old disk", "drift", "board shares power",
 	"stragglers",
-	"autostart", "slow migration", "migration breaks off", "reply lost", "half a copy stays", "end unseen"}
+	"autostart", "target check hangs", "target check fails",
+	"slow migration", "migration breaks off", "reply lost", "half a copy stays", "end unseen"}
 
 // FaultKinds names all kinds of faults.
 func FaultKinds() []string {

@@ -60,6 +60,10 @@ type Host struct {
 	ActsHang bool
 	// ArrivalsFail lets no live migration arrive here.
 	ArrivalsFail bool
+	// Lacks is what it says that it lacks when it is asked whether it can take a VM live.
+	Lacks string
+	// CheckHangs lets that question go unanswered.
+	CheckHangs bool
 	// EventsLost lets the hypervisor's events be lost until somebody looks anyway.
 	EventsLost bool
 	// NoWatchdog: it cannot be armed. IoctlsHang lets reservation commands come late.

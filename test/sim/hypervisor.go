@@ -243,8 +243,13 @@ func (h *Host) StartByHand(service string) {
 // DestroyByHand ends a VM in any condition, as `virsh destroy` does.
 func (h *Host) DestroyByHand(service string) {
 	if v := h.vms[h.world.uuid(service)]; v != nil {
-		v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
+		v.destroyed()
 	}
+}
+
+// destroyed ends it as a person does.
+func (v *vm) destroyed() {
+	v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "destroyed"})
 }
 
 // ResumeByHand resumes what is paused, as `virsh resume` does.

@@ -51,6 +51,41 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 	})
 }
 
+// prepare is the target's own check whether it can take a VM live. It reads, and takes its time for
+// that; it finds some of what would let the VM not arrive, and may hang.
+func (d *daemon) prepare(duty cluster.Duty) {
+	w, h := d.host.world, d.host
+	takes := w.between(10*time.Millisecond, 400*time.Millisecond)
+	hangs := h.CheckHangs || w.strikes("target check hangs", 20)
+	if hangs {
+		takes = cluster.PrepareTimeout
+	}
+	d.after(takes, func() {
+		found := h.lookFor(duty.Service, duty.Spec.UUID)
+		switch {
+		case hangs:
+			d.done(duty, false, resources.Unknown, "the check did not end in time")
+		case found.Condition != resources.Absent:
+			d.done(duty, false, found.Condition, "a copy of it is here")
+		case h.Lacks != "":
+			d.done(duty, false, found.Condition, h.Lacks)
+		case h.NoStorage, h.ArrivalsFail && w.chance(2), w.strikes("target check fails", 12):
+			d.done(duty, false, found.Condition, "its processor lacks what the guest was started with")
+		default:
+			w.prepared[duty.Index] = true
+			d.done(duty, true, found.Condition, "")
+		}
+	})
+}
+
+// watchPrepared holds that nothing is sent to a node that has not said that it can take it (law
+// L5).
+func (w *World) watchPrepared(duty cluster.Duty) {
+	if !w.prepared[duty.Index] {
+		w.violate("L5: %s is sent to %s, which has not said that it can take it", duty.Service, duty.Target)
+	}
+}
+
 // doorkeeper is libvirt's hook: no managed VM comes up without an intent in
 // force on this node, nor while the daemon is down.
 func (h *Host) doorkeeper(v *vm) bool {

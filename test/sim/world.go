@@ -51,6 +51,8 @@ type World struct {
 	// byHand are services that a person has started past the cluster: that they
 	// may run twice is that person's doing.
 	byHand map[string]bool
+	// prepared are the migrations, by their act, whose target has said that it can take the VM.
+	prepared map[uint64]bool
 	// calledOnce are the UUIDs of VMs by the names they came up with.
 	calledOnce map[string]string
 	// overlays are the snapshots that were left, by UUID.
@@ -91,7 +93,7 @@ type Figures struct {
 // takes its shortest time, for stories.
 func New(seed int64) *World {
 	w := &World{Level: cluster.CurrentLevel, Hosts: map[string]*Host{}, memory: map[string]int{},
-		without: map[string]bool{}, byHand: map[string]bool{}, calledOnce: map[string]string{},
+		without: map[string]bool{}, byHand: map[string]bool{}, prepared: map[uint64]bool{}, calledOnce: map[string]string{},
 		overlays: map[string]*overlay{}, looping: map[string]time.Duration{},
 		Mute: map[string]bool{}, watched: newWatched()}
 	w.raft.compactAfter = 1 << 30

@@ -1,0 +1,118 @@
+package cluster_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// asking brings vm:a to a migration from node1 to node2 whose target is being asked.
+func asking(t *testing.T) *clustertest.Book {
+	t.Helper()
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Ask{Request: "m", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2"})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	return b
+}
+
+// home has the source answer, and checks that the VM runs on there, untouched and alone.
+func home(b *clustertest.Book, why string) {
+	b.T.Helper()
+	does(b, "node1", cluster.DutyLook)
+	b.Must(b.Looked("vm:a", "node1", resources.Running))
+	b.Is("vm:a", resources.Started, "node1", "node1")
+	if reason := b.Service("vm:a").Reason.String(); !strings.Contains(reason, why) {
+		b.T.Errorf("it is said: %s", reason)
+	}
+}
+
+func TestTheTargetIsAskedBeforeAnythingIsSent(t *testing.T) {
+	b := asking(t)
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	does(b, "node2", cluster.DutyPrepare)
+	if got := duties(b, "node1"); len(got) != 0 {
+		t.Fatalf("the source has to do %v already", got)
+	}
+	if d := cluster.Work(b.S, "node2")[0]; d.Definition != "<domain/>" || d.Target != "node2" {
+		t.Errorf("the target is asked about %+v", d)
+	}
+	b.Ready("vm:a")
+	does(b, "node1", cluster.DutyMigrate)
+	if got := duties(b, "node2"); len(got) != 0 {
+		t.Errorf("the target has to do %v still", got)
+	}
+}
+
+func TestATargetThatCannotTakeItEndsTheMoveWithNothingSent(t *testing.T) {
+	b := asking(t)
+	b.Must(b.Done("vm:a", "node2", resources.Result{Source: resources.Absent, Why: "bridge br-blue is missing"}))
+	b.Is("vm:a", resources.Migrating, "node1", "node1")
+	home(b, "bridge br-blue is missing")
+	request, _ := b.S.Requests.Get("m")
+	if !request.Done || request.Code != cluster.CodeRunsAtHome {
+		t.Errorf("the request is answered %+v", request)
+	}
+}
+
+// Nothing was sent, so it does not matter that nobody knows what the target would have said.
+func TestAMoveWhoseTargetFallsSilentIsWithdrawn(t *testing.T) {
+	for what, happens := range map[string]func(b *clustertest.Book){
+		"is lost": func(b *clustertest.Book) { b.Lose("node2") },
+		"restarts": func(b *clustertest.Book) {
+			n := b.Node("node2")
+			b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, Address: n.Address,
+				MaxLevel: cluster.CurrentLevel})
+		},
+		"hangs": func(b *clustertest.Book) {
+			b.Must(b.Done("vm:a", "node2", resources.Result{Source: resources.Unknown, Why: "no answer"}))
+		},
+		"is not waited for": func(b *clustertest.Book) {
+			b.Must(cluster.Ask{Request: "c", Op: cluster.OpCancel, Service: "vm:a", By: "root"})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := asking(t)
+			happens(b)
+			b.Is("vm:a", resources.Migrating, "node1", "node1")
+			home(b, "")
+		})
+	}
+}
+
+func TestASourceThatRestartsWhileTheTargetIsAskedKeepsTheVM(t *testing.T) {
+	b := asking(t)
+	n := b.Node("node1")
+	b.Must(cluster.NodeUp{Node: "node1", Fingerprint: n.Fingerprint, Boot: n.Boot, Address: n.Address,
+		MaxLevel: cluster.CurrentLevel})
+	b.Is("vm:a", resources.Migrating, "node1", "node1")
+}
+
+// What is found on the target while it is asked did not come by this act, and is not forgotten with
+// it.
+func TestACopyOnTheTargetStaysAHolder(t *testing.T) {
+	b := asking(t)
+	b.Must(cluster.Observed{Service: "vm:a", Node: "node2", Incarnation: b.Node("node2").Incarnation, AsOf: b.S.Index,
+		Observation: resources.Observation{Condition: resources.Running}})
+	b.Must(b.Done("vm:a", "node2", resources.Result{Source: resources.Running, Why: "a copy is here"}))
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
+}
+
+// An answer that comes after the act was withdrawn is none to the questions that were put since.
+func TestALateAnswerOfTheTargetSaysNothing(t *testing.T) {
+	for _, ok := range []bool{true, false} {
+		b := asking(t)
+		late := b.Done("vm:a", "node2", resources.Result{OK: ok, Source: resources.Absent})
+		b.Must(cluster.Ask{Request: "c", Op: cluster.OpCancel, Service: "vm:a", By: "root"})
+		b.Refused(late, "no longer in stage prepare")
+		home(b, "")
+	}
+	b := asking(t)
+	again := b.Done("vm:a", "node2", resources.Result{OK: true, Source: resources.Absent})
+	b.Must(again)
+	b.Refused(again, "no longer in stage prepare")
+	does(b, "node1", cluster.DutyMigrate)
+}
