@@ -31,6 +31,9 @@ const (
 	// VerbCancel gives a migration up which is under way. OK tells that the abort was accepted; how
 	// the migration ends is told by it, and an abort that comes too late changes nothing.
 	VerbCancel Verb = "cancel"
+	// VerbTune changes the limits of a migration which is under way, to those of Move. It is refused
+	// where none is.
+	VerbTune Verb = "tune"
 	// VerbResume continues what is Paused here after its migration, or because it was found running
 	// twice. Done twice it changes nothing.
 	VerbResume Verb = "resume"
@@ -58,6 +61,8 @@ type Act struct {
 	// Target is the node that VerbMigrate moves it to; the agent reaches it through the tunnel that it
 	// was given when it was made.
 	Target string
+	// Move says how VerbMigrate moves it, and what VerbTune sets.
+	Move resources.Migration
 	// Kill has VerbStop end it without asking it to.
 	Kill bool
 	// StillWanted is asked before what cannot be undone; nil asks nobody.
@@ -81,6 +86,7 @@ var special = map[Verb]string{
 	VerbMigrate:     "move it live",
 	VerbPrepare:     "take it live",
 	VerbCancel:      "give a migration up",
+	VerbTune:        "change the limits of a migration",
 	VerbReconfigure: "change it while it runs",
 	VerbConvalesce:  "start parts of it while it runs",
 }

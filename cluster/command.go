@@ -317,6 +317,8 @@ type Ask struct {
 	For time.Duration `json:"for,omitempty"`
 	// DeclaredDisks is the word that what it wrote to other disks may be left behind.
 	DeclaredDisks bool `json:"declaredDisks,omitempty"`
+	// Migration is how this move is made, or goes on; what it leaves out stays as it is declared.
+	Migration resources.Migration `json:"migration,omitzero"`
 }
 
 // GiveUp ends the wish of a service that cannot be met.

@@ -275,6 +275,8 @@ const (
 	OpConvalesce Operation = "convalesce"
 	// OpCancel gives a live migration up that is under way.
 	OpCancel Operation = "cancel"
+	// OpTune changes the limits of a live migration that is under way.
+	OpTune Operation = "tune"
 )
 
 // InWords is an intent as a sentence.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -321,10 +322,16 @@ func stageDuty(s *State, service Service, n Member) []Duty {
 		return nil
 	}
 	d := vmDuty(s, service, n, stage.Duty)
-	d.Stage, d.Target, d.Kill = stage.Name, intent.Target, intent.Kill
+	d.Stage, d.Target, d.Kill, d.Move = stage.Name, intent.Target, intent.Kill, intent.Limits
 	duties := []Duty{d}
 	if intent.Cancelled != "" {
 		duties = append(duties, vmDuty(s, service, n, DutyCancel))
+	}
+	if intent.Tuned > 0 && stage.Name == StageSend {
+		tune := vmDuty(s, service, n, DutyTune)
+		tune.Move = intent.Limits
+		tune.Act += fmt.Sprintf(".tuned%d", intent.Tuned) // each change is handed out once
+		duties = append(duties, tune)
 	}
 	return duties
 }

@@ -1,8 +1,10 @@
 package cluster_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
@@ -115,4 +117,60 @@ func TestALateAnswerOfTheTargetSaysNothing(t *testing.T) {
 	b.Must(again)
 	b.Refused(again, "no longer in stage prepare")
 	does(b, "node1", cluster.DutyMigrate)
+}
+
+// The limits of a move are those that are declared, with what was asked for this move in their
+// place.
+func TestTheLimitsOfAMove(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	document := clustertest.Document("vm:a")
+	spec := document.Services["vm:a"]
+	spec.Migration = resources.Migration{AutoConverge: true, Bandwidth: 100}
+	document.Services["vm:a"] = spec
+	b.Must(clustertest.Configure(document, b.S.Config.Version))
+	b.Running("vm:a", "node1")
+	tune := cluster.Ask{Request: "early", Op: cluster.OpTune, Service: "vm:a",
+		Migration: resources.Migration{Bandwidth: 400}}
+	b.Must(tune)
+	says(b, "early", cluster.CodeInvalid, "is not being migrated")
+	b.Must(cluster.Ask{Request: "m", Op: cluster.OpMigrate, Service: "vm:a", Node: "node2",
+		Migration: resources.Migration{Downtime: time.Second}})
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Ready("vm:a")
+	want := resources.Migration{AutoConverge: true, Bandwidth: 100, Downtime: time.Second}
+	if d := cluster.Work(b.S, "node1")[0]; d.Move != want {
+		t.Fatalf("it is moved with %q, want %q", d.Move, want)
+	}
+	keys := map[string]bool{}
+	for i, bandwidth := range []int{400, 500} {
+		tune.Request, tune.Migration.Bandwidth = fmt.Sprint("t", i), bandwidth
+		b.Must(tune)
+		b.Answer(tune.Request, cluster.CodeSuccess)
+		work := cluster.Work(b.S, "node1")
+		if len(work) != 2 || work[1].Kind != cluster.DutyTune || work[1].Move.Bandwidth != bandwidth ||
+			work[1].Lane() == work[0].Lane() {
+			t.Fatalf("node1 has to do %+v", work)
+		}
+		keys[work[1].Key()] = true
+	}
+	if len(keys) != 2 {
+		t.Error("two changes are one act, and the second would never be handed out")
+	}
+}
+
+func TestLimitsThatAreNone(t *testing.T) {
+	b := asking(t)
+	for id, c := range map[string]struct {
+		op   cluster.Operation
+		how  resources.Migration
+		says string
+	}{
+		"fixed":  {cluster.OpTune, resources.Migration{AutoConverge: true}, "cannot be changed while vm:a moves"},
+		"none":   {cluster.OpTune, resources.Migration{}, "nothing is set"},
+		"bounds": {cluster.OpTune, resources.Migration{Bandwidth: -1}, "out of bounds"},
+		"other":  {cluster.OpRestart, resources.Migration{Bandwidth: 1}, "go with a request to migrate vm:a"},
+	} {
+		b.Must(cluster.Ask{Request: id, Op: c.op, Service: "vm:a", Migration: c.how})
+		says(b, id, cluster.CodeInvalid, c.says)
+	}
 }

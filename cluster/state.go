@@ -210,6 +210,8 @@ type Wish struct {
 	By      string    `json:"by,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	Index   uint64    `json:"index"`
+	// Migration is how the move that is asked for is made.
+	Migration resources.Migration `json:"migration,omitzero"`
 }
 
 // IntentKind is what is to be done with a service.
@@ -276,6 +278,9 @@ type Intent struct {
 	By         string       `json:"by,omitempty"`
 	Why        message.Text `json:"why,omitzero"`
 	Cause      uint64       `json:"cause,omitempty"`
+	// Limits say how the VM is moved, and Tuned counts how often they were changed meanwhile.
+	Limits resources.Migration `json:"limits,omitzero"`
+	Tuned  int                 `json:"tuned,omitempty"`
 	// Settling: the migration ended otherwise than clean; both ends are asked.
 	Settling bool `json:"settling,omitempty"`
 	// Asked counts the rounds of asking, so that each has its own name.

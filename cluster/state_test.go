@@ -77,7 +77,7 @@ func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.C
 		cluster.Observed{Service: "vm:a", Node: "n", Incarnation: 2, Observation: seen, AsOf: 8},
 		cluster.Probed{Service: "vm:a", Node: "n", At: at},
 		cluster.Ask{Request: "r", Op: cluster.OpMigrate, Service: "vm:a", Node: "n", By: "root", Reason: "w",
-			For:           time.Minute,
+			For: time.Minute, Migration: resources.Migration{Bandwidth: 1},
 			DeclaredDisks: true},
 		cluster.Thaw{Service: "vm:a", Until: at}, cluster.LockCluster{By: "root", Why: "w", Stop: true},
 		cluster.UnlockCluster{By: "root", Why: "w", Start: true},

@@ -30,6 +30,8 @@ const (
 	DutyPowerOn     DutyKind = "power-on"
 	// DutyCancel aborts a migration under way, beside it.
 	DutyCancel DutyKind = "cancel"
+	// DutyTune changes the limits of a migration under way, beside it.
+	DutyTune DutyKind = "tune"
 )
 
 // Duty is one act that a node has to carry out, or the confirming look at a
@@ -53,6 +55,8 @@ type Duty struct {
 	Definition string
 	Target     string
 	Kill       bool
+	// Move says how a migration is made, or goes on.
+	Move resources.Migration
 	// Ends tells a stop that it is tried until it is proven, beside whatever else is at
 	// work on the service there.
 	Ends bool
@@ -91,7 +95,7 @@ func (d Duty) Lane() string {
 	switch {
 	case d.Kind == DutyFence || d.Kind == DutyPowerOn:
 		return "fence/" + d.Node
-	case d.Kind == DutyCancel || d.Ends:
+	case d.Kind == DutyCancel || d.Kind == DutyTune || d.Ends:
 		return string(d.Kind) + "/" + d.Service
 	}
 	return d.Service

@@ -60,6 +60,8 @@ type Spec struct {
 	StopTimeout    time.Duration `json:"stopTimeout,omitempty"`
 	DestroyTimeout time.Duration `json:"destroyTimeout,omitempty"`
 	MigrateTimeout time.Duration `json:"migrateTimeout,omitempty"`
+	// Migration says how it is moved live.
+	Migration Migration `json:"migration,omitzero"`
 	// StorageOnly lets the service be recovered when its old host is cut off from
 	// all of its disks, without knowing that the host is off: the old copy may go on
 	// running, without its disks.

@@ -76,7 +76,7 @@ func (a *Agent) Do(ctx context.Context, act agents.Act) agents.Result {
 		agents.VerbStart: a.Start, agents.VerbStop: a.Stop, agents.VerbMigrate: a.Migrate,
 		agents.VerbPrepare: a.Prepare,
 		agents.VerbResume:  agents.About(a.Resume), agents.VerbPause: agents.About(a.Pause),
-		agents.VerbCancel: agents.About(a.CancelMigration),
+		agents.VerbCancel: agents.About(a.CancelMigration), agents.VerbTune: a.Tune,
 	}.Do(ctx, act)
 }
 

@@ -47,6 +47,7 @@ type move struct {
 	targetName     string
 	progress       func(agents.Progress)
 	stillWanted    func() error
+	limits         resources.Migration
 	apiURI         string
 	migrateURI     string
 	source, target *session
@@ -76,7 +77,7 @@ func (a *Agent) Migrate(ctx context.Context, migrate agents.Act) agents.Result {
 	spec := migrate.Spec.WithDefaults()
 	m := &move{
 		agent: a, spec: spec, uuid: strings.ToLower(spec.UUID), act: migrate.ID, targetName: migrate.Target,
-		progress: migrate.Progress, stillWanted: migrate.StillWanted,
+		progress: migrate.Progress, stillWanted: migrate.StillWanted, limits: migrate.Move,
 	}
 	a.remember(m.uuid, spec.Name)
 	ctx, cancel := context.WithTimeout(ctx, spec.MigrateTimeout)
@@ -188,14 +189,11 @@ func (m *move) phaseAt(what string, at time.Time) {
 
 // send asks libvirt for the migration and waits for its end.
 func (m *move) send(ctx context.Context) error {
-	flags := libvirt.MIGRATE_LIVE | libvirt.MIGRATE_PEER2PEER | libvirt.MIGRATE_PAUSED | libvirt.MIGRATE_ABORT_ON_ERROR
-	if m.agent.options.Unsafe {
-		flags |= libvirt.MIGRATE_UNSAFE
-	}
-	parameters := &libvirt.DomainMigrateParameters{URISet: true, URI: m.migrateURI}
+	flags, parameters := m.how()
 	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	m.phase("migration sent")
+	go m.allowDowntime(calling)
 	go func() {
 		done <- m.agent.journaled(calling, m.carrier, m.uuid, proof.Migrate, m.act, func(conn *libvirt.Connect) error {
 			domain, err := conn.LookupDomainByUUIDString(m.uuid)

@@ -104,8 +104,16 @@ func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 			rules.RefuseAs(cluster.CodeNoService, message.ServiceUndeclared.With(c.Service))))
 		return rules.Accepted
 	}
-	if c.Op == cluster.OpCancel {
+	if refused := limitsRefused(c); refused != rules.Accepted {
+		t.keepRequest(answered(request, refused))
+		return rules.Accepted
+	}
+	switch c.Op {
+	case cluster.OpCancel:
 		t.cancelMove(service, c, request)
+		return rules.Accepted
+	case cluster.OpTune:
+		t.tuneMove(service, c, request)
 		return rules.Accepted
 	}
 	if refused := t.mayAsk(service, c); refused != rules.Accepted {
@@ -115,6 +123,18 @@ func (t *transaction) applyAsk(c cluster.Ask) rules.Refusal {
 	}
 	t.keepRequest(request)
 	t.wish(service, c)
+	return rules.Accepted
+}
+
+// limitsRefused refuses limits of a migration that are none, or that go with another request.
+func limitsRefused(c cluster.Ask) rules.Refusal {
+	if err := c.Migration.Bad(); err != nil {
+		return rules.RefuseAs(cluster.CodeInvalid, message.RequestLimitsBad.With(err.Error()))
+	}
+	none := c.Migration == resources.Migration{}
+	if !none && c.Op != cluster.OpMigrate && c.Op != cluster.OpTune {
+		return rules.RefuseAs(cluster.CodeInvalid, message.RequestLimitsUnasked.With(c.Service))
+	}
 	return rules.Accepted
 }
 
@@ -226,7 +246,8 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 	if service.Wish != nil {
 		service = t.finish(service, cluster.CodeAborted, c.Overtakes())
 	}
-	service.Wish = &cluster.Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index}
+	service.Wish = &cluster.Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index,
+		Migration: c.Migration}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
 	if c.Op != cluster.OpFreeze && c.Op != cluster.OpUnfreeze {
 		service.Troubles, service.Loop = nil, nil // who asks for something knows better

@@ -109,6 +109,10 @@ func (t *transaction) beginMigration(c cluster.Begin, service cluster.Service, n
 	service.Intent = t.intentOf(c, n)
 	service.Intent.Target, service.Intent.TargetIncarnation = target.Name, target.Incarnation
 	service.Intent.Source = &source
+	service.Intent.Limits = service.Spec.Migration
+	if service.Wish != nil && service.Wish.Op == cluster.OpMigrate {
+		service.Intent.Limits = service.Intent.Limits.With(service.Wish.Migration)
+	}
 	service = t.sentAway(service, n)
 	if c.By == "room" {
 		service = t.troubled(service, n, cluster.TroubleRoom, c.Why)

@@ -58,17 +58,11 @@ func (t *transaction) endedMove(service cluster.Service) {
 // cancelMove asks for a migration under way to be given up. The abort may come too
 // late: then it ends as it would have.
 func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request cluster.Request) {
-	intent := service.Intent
-	switch {
-	case intent == nil || intent.Kind != cluster.IntentMigrate:
-		t.keepRequest(answered(request,
-			rules.RefuseAs(cluster.CodeInvalid, message.RequestNoMigration.With(c.Service))))
-		return
-	case intent.Settling:
-		t.keepRequest(answered(request,
-			rules.RefuseAs(cluster.CodeTemporary, message.RequestMigrationOver.With(c.Service))))
+	if refused := moveUnderWay(service); refused != rules.Accepted {
+		t.keepRequest(answered(request, refused))
 		return
 	}
+	intent := service.Intent
 	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index,
 		By: c.By, Why: message.MigrationCancelled.With(c.Reason)})
 	if intent.Preparing() {
@@ -78,6 +72,38 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 	}
 	request.Owner = service.Owner
 	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}))
+}
+
+// moveUnderWay refuses what only a migration has that is under way and has not ended.
+func moveUnderWay(service cluster.Service) rules.Refusal {
+	intent := service.Intent
+	switch {
+	case intent == nil || intent.Kind != cluster.IntentMigrate:
+		return rules.RefuseAs(cluster.CodeInvalid, message.RequestNoMigration.With(service.Spec.Name))
+	case intent.Settling:
+		return rules.RefuseAs(cluster.CodeTemporary, message.RequestMigrationOver.With(service.Spec.Name))
+	}
+	return rules.Accepted
+}
+
+// tuneMove changes the limits of a migration under way.
+func (t *transaction) tuneMove(service cluster.Service, c cluster.Ask, request cluster.Request) {
+	refused := moveUnderWay(service)
+	switch {
+	case refused != rules.Accepted:
+	case c.Migration.Fixed():
+		refused = rules.RefuseAs(cluster.CodeInvalid, message.RequestMoveFixed.With(c.Service))
+	case c.Migration == resources.Migration{}:
+		refused = rules.RefuseAs(cluster.CodeInvalid, message.RequestNoLimits.With(c.Service))
+	default:
+		next := *service.Intent
+		next.Limits, next.Tuned = next.Limits.With(c.Migration), next.Tuned+1
+		service.Intent = &next
+		t.setService(service, service.State, cluster.Event{Node: next.Node, Cause: next.Index, By: c.By,
+			Why: message.MigrationTuned.With(c.Migration.String(), c.Reason)})
+		request.Owner, refused = service.Owner, rules.Refusal{Code: cluster.CodeSuccess}
+	}
+	t.keepRequest(answered(request, refused))
 }
 
 // forgetStarts forgets the failed starts on a node that is no longer a member.

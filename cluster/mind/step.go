@@ -131,6 +131,11 @@ func (n *Node) takeResults(now time.Duration, in Input) {
 			// come before it began.
 			delete(n.handed, d.Key())
 			n.rested[d.Key()] = now + plan.PauseBetweenTries
+		case cluster.DutyTune:
+			if !r.Result.OK { // it may not have begun, and when it has ended nobody asks
+				delete(n.handed, d.Key())
+				n.rested[d.Key()] = now + plan.PauseBetweenTries
+			}
 		default:
 			if d.Ends && r.Result.Source != resources.Absent {
 				delete(n.handed, d.Key())

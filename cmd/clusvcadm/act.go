@@ -90,7 +90,26 @@ func wishOf(c *urfave.Context) (wish, error) {
 	case "enable", "relocate", "migrate":
 		w.request.Node = w.member
 	}
-	return w, nil
+	return w, w.limits(c.StringSlice("set"))
+}
+
+// limits reads how a move is to be made.
+func (w *wish) limits(words []string) error {
+	switch {
+	case w.action == "tune" && len(words) == 0:
+		return fmt.Errorf("%w: --tune needs --set, for example --set bandwidth=200", cli.ErrUsage)
+	case len(words) > 0 && w.action != "migrate" && w.action != "tune":
+		return fmt.Errorf("%w: --set goes with -M and --tune: it says how a VM is moved live", cli.ErrUsage)
+	}
+	for _, word := range words {
+		if err := w.request.Migration.Set(word); err != nil {
+			return fmt.Errorf("%w: --set %w", cli.ErrUsage, err)
+		}
+	}
+	if w.action == "tune" && w.request.Migration.Fixed() {
+		return fmt.Errorf("%w: --tune sets bandwidth and downtime; the rest is chosen when a move begins", cli.ErrUsage)
+	}
+	return nil
 }
 
 // check refuses what names nothing, before anything is sent. What this node last knew is enough

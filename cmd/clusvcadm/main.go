@@ -36,13 +36,14 @@ func main() {
 
 // actions are the options that ask for something; one at a time.
 var actions = []string{"enable", "disable", "stop", "restart", "relocate", "migrate", "freeze", "unfreeze",
-	"convalesce", "cancel", "lock", "unlock", "show-lock"}
+	"convalesce", "cancel", "tune", "lock", "unlock", "show-lock"}
 
 // What the tool is for, and how it is called.
 const usage = "start, stop and move services of the cluster"
 
 var synopsis = []string{
 	"clusvcadm -e|-d|-s|-r|-M|-R|-Z|-U|-c SERVICE [-m NODE] [options]",
+	"clusvcadm --cancel|--tune SERVICE [--set KEY=VALUE] [options]",
 	"clusvcadm -l|-u|-S [options]",
 }
 
@@ -66,6 +67,9 @@ func flags() []urfave.Flag {
 			DefaultText: "until it is unfrozen"},
 		service("convalesce", "c", "convalesce a `SERVICE`: start the non-critical resources again that it goes on without"),
 		&urfave.StringFlag{Name: "cancel", Usage: "cancel the live migration of a `SERVICE` that is under way"},
+		&urfave.StringFlag{Name: "tune", Usage: "change the limits of the live migration of a `SERVICE`; needs --set"},
+		&urfave.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` of a live migration, with -M or --tune: bandwidth=200 " +
+			"(MiB/s) or downtime=300ms; with -M also auto_converge=true or compression=true"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"},
 			Usage: "lock the cluster: no service may start, stops still work"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},

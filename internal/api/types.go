@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Paths of the interface.
@@ -152,6 +153,9 @@ type Request struct {
 	// DeclaredDisks is the word that what the service wrote to other disks than those
 	// it is declared with may be left behind.
 	DeclaredDisks bool `json:"declaredDisks,omitempty"`
+	// Migration is how a move is made, with migrate, or goes on, with tune; what it leaves out stays
+	// as it is declared.
+	Migration resources.Migration `json:"migration,omitzero"`
 	// DryRun asks what would happen: the answer is a Rehearsal, nothing is
 	// done, and the id is not used up.
 	DryRun bool `json:"dryRun,omitempty"`

@@ -89,6 +89,9 @@ func printService(line func(string, ...any), document cluster.Document, name str
 		return
 	}
 	line("  start %s, stop %s, destroy %s, migrate %s", s.StartTimeout, s.StopTimeout, s.DestroyTimeout, s.MigrateTimeout)
+	if how := s.Migration.String(); how != "" {
+		line("  moves live with %s", how)
+	}
 	if disks := disksText(s.Disks); disks != "" {
 		line("  disks %s", disks)
 	}

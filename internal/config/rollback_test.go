@@ -73,6 +73,7 @@ func TestAChangeOfEachKeyOfAServiceIsTold(t *testing.T) {
 		"domain": {"main", "other"}, "autostart": {"true", "false"}, "recovery": {"restart", "relocate"},
 		"max_restarts": {"1", "2"}, "restart_expire_time": {"1m", "2m"}, "start_timeout": {"1m", "2m"},
 		"stop_timeout": {"1m", "3m"}, "destroy_timeout": {"1m", "2m"}, "migrate_timeout": {"1m", "2m"},
+		"migration":    {"{bandwidth: 100}", "{bandwidth: 100, downtime: 1s, auto_converge: true}"},
 		"storage_only": {"false", "true"}, "probe": {"udp:10.0.0.9:7", "tcp:10.0.0.9:7"}, "exclusive": {"false", "true"},
 		"depend": {"[]", "[\"vm:b\"]"}, "together": {"[]", "[\"vm:b\"]"}, "apart": {"[]", "[\"vm:b\"]"},
 		"tier": {"1", "2"}, "priority": {"1", "2"}, "stop_failure": {"failed", "fence"},

@@ -55,6 +55,10 @@ var serviceKeys = []serviceKey{
 	budget("stop_timeout", func(s *resources.Spec) *time.Duration { return &s.StopTimeout }),
 	budget("destroy_timeout", func(s *resources.Spec) *time.Duration { return &s.DestroyTimeout }),
 	ofLive(budget("migrate_timeout", func(s *resources.Spec) *time.Duration { return &s.MigrateTimeout })),
+	{name: "migration", live: true, effect: EffectNow, told: func(s resources.Spec) string { return s.Migration.String() },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return func(node *yaml.Node) { p.migration(&s.Migration, node) }
+		}},
 	{name: "storage_only", effect: EffectNow, told: func(s resources.Spec) string { return fmt.Sprint(s.StorageOnly) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.StorageOnly, "storage_only") }},
 	{name: "probe", effect: EffectNow, told: func(s resources.Spec) string { return s.Probe },
@@ -80,6 +84,18 @@ var serviceKeys = []serviceKey{
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return choiceOf(p, &s.StopFailure, "stop_failure", resources.LeaveFailed, resources.FenceNode)
 		}},
+}
+
+// migration reads how a VM is moved live.
+func (p *parser) migration(into *resources.Migration, node *yaml.Node) {
+	p.mapping(node, "migration", fields{
+		resources.MoveAutoConverge: p.boolean(&into.AutoConverge, resources.MoveAutoConverge),
+		resources.MoveCompression:  p.boolean(&into.Compression, resources.MoveCompression),
+		resources.MoveBandwidth: p.number(&into.Bandwidth, resources.MoveBandwidth, resources.SlowestMove,
+			resources.FastestMove),
+		resources.MoveDowntime: p.duration(&into.Downtime, resources.MoveDowntime, resources.ShortestDowntime,
+			resources.LongestDowntime),
+	})
 }
 
 // budget is a key that bounds the time of an act.

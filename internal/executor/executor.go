@@ -116,7 +116,7 @@ func (x *Executor) slot(ctx context.Context, kind cluster.DutyKind) (release fun
 	places := x.slots
 	switch kind {
 	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume,
-		cluster.DutyCancel, cluster.DutyPrepare:
+		cluster.DutyCancel, cluster.DutyTune, cluster.DutyPrepare:
 		return func() {}
 	case cluster.DutyMigrate:
 		places = x.moves
@@ -174,6 +174,7 @@ var limits = map[cluster.DutyKind]func(resources.Spec) time.Duration{
 	cluster.DutyResume:      atOnce,
 	cluster.DutyPause:       atOnce,
 	cluster.DutyCancel:      atOnce,
+	cluster.DutyTune:        atOnce,
 }
 
 // atOnce is for what only has to be asked of a hypervisor.
@@ -183,7 +184,7 @@ func atOnce(resources.Spec) time.Duration { return 0 }
 func (x *Executor) act(ctx context.Context, duty cluster.Duty, wanted func() error) resources.Result {
 	spec := duty.Spec.WithDefaults()
 	act := agents.Act{Verb: agents.Verb(duty.Kind), ID: duty.Act, Spec: spec, Definition: duty.Definition,
-		Target: duty.Target, Kill: duty.Kill, StillWanted: wanted}
+		Target: duty.Target, Kill: duty.Kill, Move: duty.Move, StillWanted: wanted}
 	limit, known := limits[duty.Kind]
 	if !known {
 		return agents.Refuse(act, "no agent is asked for duty "+string(duty.Kind))

@@ -39,6 +39,7 @@ var (
 
 // How a migration is ended on request.
 var (
+	MigrationTuned     = New("migration-tuned", "its migration goes on with {limits}[: {reason}]")
 	MigrationCancelled = New("migration-cancelled", "its migration is to be given up[: {reason}]")
 	// MigrationEndless: its service is to be down, and it goes on.
 	MigrationEndless = New("migration-endless",

@@ -43,7 +43,13 @@ var (
 	RequestWouldLose      = New("request-would-lose", "{reason}; {remedy}")
 	RequestDependencyDown = New("request-dependency-down",
 		"{service} depends on {needed}, which is {state}; enable that one first")
-	RequestFreezeLimit   = New("request-freeze-limit", "a freeze ends after 0s to {limit}, not after {duration}")
+	RequestFreezeLimit = New("request-freeze-limit", "a freeze ends after 0s to {limit}, not after {duration}")
+	RequestMoveFixed   = New("request-move-fixed",
+		"auto_converge and compression cannot be changed while {service} moves")
+	RequestNoLimits = New("request-no-limits",
+		"nothing is set of {service}'s migration; bandwidth and downtime can be")
+	RequestLimitsUnasked = New("request-limits-unasked", "limits of a migration go with a request to migrate {service}")
+	RequestLimitsBad     = New("request-limits-bad", "the limits of the migration are out of bounds: {reason}")
 	RequestNoMigration   = New("request-no-migration", "{service} is not being migrated")
 	RequestMigrationOver = New("request-migration-over",
 		"the migration of {service} has ended already; both of its ends are being checked")

@@ -101,7 +101,8 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, who Caller) err
 			"a request needs an id of at most 64 bytes and a reason of at most 500")
 	}
 	ask := cluster.Ask{Request: asked.ID, Op: asked.Op, Service: asked.Service, Node: asked.Node, By: who.Name,
-		Reason: asked.Reason, For: asked.For, DeclaredDisks: asked.DeclaredDisks}
+		Reason: asked.Reason, For: asked.For, DeclaredDisks: asked.DeclaredDisks,
+		Migration: asked.Migration}
 	who.about("%.20s %.100q %.64s", asked.Op, asked.Service, asked.Node)
 	if asked.DryRun {
 		who.about(notKept)

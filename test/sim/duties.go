@@ -120,6 +120,8 @@ func (d *daemon) act(duty cluster.Duty) {
 		d.done(duty, found == resources.Running, found, "")
 	case cluster.DutyCancel:
 		d.cancelMove(duty, v)
+	case cluster.DutyTune:
+		d.done(duty, v != nil && v.moving, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "")
 	case cluster.DutyConvalesce:
 		d.convalesce(duty, v)
 	case cluster.DutyReconfigure:

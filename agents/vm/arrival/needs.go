@@ -84,7 +84,8 @@ type domainXML struct {
 		Disks       []diskXML      `xml:"disk"`
 		Interfaces  []interfaceXML `xml:"interface"`
 		HostDevices []struct {
-			Type string `xml:"type,attr"`
+			Type    string     `xml:"type,attr"`
+			Teaming teamingXML `xml:"teaming"`
 		} `xml:"hostdev"`
 		FileSystems []struct {
 			Target struct {
@@ -98,6 +99,13 @@ type domainXML struct {
 		} `xml:"tpm"`
 	} `xml:"devices"`
 }
+
+// teamingXML: what is "transient" is detached for a move and attached again after it, by libvirt.
+type teamingXML struct {
+	Type string `xml:"type,attr"`
+}
+
+const transient = "transient"
 
 type memoryXML struct {
 	Unit  string `xml:"unit,attr"`
@@ -145,6 +153,7 @@ type interfaceXML struct {
 	Port struct {
 		Type string `xml:"type,attr"`
 	} `xml:"virtualport"`
+	Teaming teamingXML `xml:"teaming"`
 }
 
 // NeedsOf reads a libvirt domain XML.
@@ -254,6 +263,9 @@ func (n *Needs) needInterface(i interfaceXML) {
 			n.Devices = append(n.Devices, i.Source.Device)
 		}
 	case "hostdev":
+		if i.Teaming.Type == transient {
+			return
+		}
 		n.Fixed = append(n.Fixed, Blocker{"a network card of the host is passed through", "detach it, or move the VM cold"})
 	}
 }
@@ -262,6 +274,9 @@ func (n *Needs) needInterface(i interfaceXML) {
 func (d domainXML) fixed() []Blocker {
 	var list []Blocker
 	for _, device := range d.Devices.HostDevices {
+		if device.Teaming.Type == transient {
+			continue
+		}
 		list = append(list, Blocker{fmt.Sprintf("a host device (%s) is passed through", device.Type),
 			"detach it, or move the VM cold"})
 	}
