@@ -174,3 +174,30 @@ func TestLimitsThatAreNone(t *testing.T) {
 		says(b, id, cluster.CodeInvalid, c.says)
 	}
 }
+
+func TestMovesAreKept(t *testing.T) {
+	b := asking(t)
+	b.Must(b.Done("vm:a", "node2", resources.Result{Source: resources.Absent, Why: "no bridge"}))
+	home(b, "no bridge")
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2", By: "drain"})
+	b.Ready("vm:a")
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running,
+		Total: time.Second, Downtime: 40 * time.Millisecond}))
+	kept, _ := b.S.Moves.Get("vm:a")
+	if len(kept.List) != 2 || kept.List[0].Arrived || kept.List[0].Undone.String() != "no bridge" ||
+		!kept.List[1].Arrived || kept.List[1].By != "drain" || kept.List[1].Downtime != 40*time.Millisecond {
+		t.Errorf("%+v", kept.List)
+	}
+}
+
+func TestFewMovesAreKeptWhereManyServicesMove(t *testing.T) {
+	for services, want := range map[int]int{1: cluster.MovesKept, 40: cluster.MovesKept, 100: 40, 5000: 8} {
+		var m cluster.Moves
+		for range 2 * cluster.MovesKept {
+			m = m.Another(cluster.Move{}, services)
+		}
+		if len(m.List) != want {
+			t.Errorf("%d moves of each of %d services, want %d", len(m.List), services, want)
+		}
+	}
+}

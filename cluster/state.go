@@ -42,6 +42,8 @@ type State struct {
 
 	Nodes    Table[Member]  `json:"nodes"`
 	Services Table[Service] `json:"services"`
+	// Moves are the last live moves of each service.
+	Moves Table[Moves] `json:"moves"`
 	// Tombstones are removed services that may still run somewhere, by UUID.
 	Tombstones Table[Service] `json:"tombstones"`
 	// Fences are the open fence intents, by node.
@@ -362,6 +364,7 @@ func (s *State) Fork() *State {
 	root.Blobs = s.Blobs.Fork()
 	root.Nodes = s.Nodes.Fork()
 	root.Services = s.Services.Fork()
+	root.Moves = s.Moves.Fork()
 	root.Tombstones = s.Tombstones.Fork()
 	root.Fences = s.Fences.Fork()
 	root.Checks = s.Checks.Fork()

@@ -265,6 +265,7 @@ func (t *transaction) declareServices(old cluster.Document) {
 		service, _ := t.Services.Get(name)
 		service = t.finish(service, cluster.CodeNoService, message.ServiceRemoved.With(""))
 		t.Services.Delete(name)
+		t.Moves.Delete(name)
 		if len(service.Holders) > 0 {
 			t.Tombstones.Set(service.Spec.UUID, t.grave(service))
 		}

@@ -217,6 +217,7 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 func (t *transaction) migrationDone(service cluster.Service, result resources.Result) {
 	intent := *service.Intent
 	service.Intent, service.LastOwner, service.Owner = nil, intent.Node, intent.Target
+	t.keepMove(service.Spec.Name, intent, cluster.Move{Arrived: true, Total: result.Total, Downtime: result.Downtime})
 	n, _ := t.Nodes.Get(intent.Target)
 	service = t.arrived(service, n)
 	var phases []cluster.Phase

@@ -43,6 +43,7 @@ func (t *transaction) endedMove(service cluster.Service) {
 		}
 	}
 	service.Intent, service.Owner, service.LastOwner = nil, "", intent.Node
+	t.keepMove(service.Spec.Name, intent, cluster.Move{Undone: message.MigrationDestroyed.With()})
 	if t.adoptLast(service) {
 		return
 	}
@@ -267,6 +268,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 	}
 	service.Intent = nil
 	if source != absent {
+		t.keepMove(service.Spec.Name, intent, cluster.Move{Undone: service.UndoneWhy()})
 		service.Owner = intent.Node
 		n, _ := t.Nodes.Get(intent.Target)
 		service = t.troubled(service, n, cluster.TroubleMove, service.UndoneWhy())
@@ -280,6 +282,7 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		t.crashedAtEnd(service)
 		return
 	}
+	t.keepMove(service.Spec.Name, intent, cluster.Move{Undone: message.MigrationGuestLost.With()})
 	n, _ := t.Nodes.Get(intent.Target)
 	service = t.troubled(service, n, cluster.TroubleMove, message.MigrationGuestLost.With())
 	service.Owner, service.LastOwner = "", intent.Node
@@ -297,6 +300,18 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 		Why: message.MigrationAtNeitherEnd.With()})
 	service = t.answer(service, cluster.CodeFailure, service.Reason, cluster.OpMigrate)
 	t.atRest(service)
+}
+
+// keepMove remembers how a live move ended.
+func (t *transaction) keepMove(service string, intent cluster.Intent, end cluster.Move) {
+	end.At, end.Index, end.From, end.To = intent.At, intent.Index, intent.Node, intent.Target
+	end.By, end.Why = intent.By, intent.Why
+	moves, known := t.Moves.Get(service)
+	services := t.Moves.Len()
+	if !known {
+		services++
+	}
+	t.Moves.Set(service, moves.Another(end, services))
 }
 
 // crashedAtEnd hands a guest that crashed during its migration to recovery.

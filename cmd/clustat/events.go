@@ -120,3 +120,30 @@ func (t *tool) printEvents(events []cluster.Event) error {
 	t.shown = t.shown[max(0, len(t.shown)-rememberedEvents):]
 	return err
 }
+
+// moves shows the last live moves.
+func (t *tool) moves(ctx context.Context, c *urfave.Context) (int, error) {
+	query := api.EventQuery{Node: c.String("member"), Limit: c.Int("limit")}
+	if query.Limit < 1 || query.Limit > mostEvents {
+		return exitFailure, fmt.Errorf("%w: --limit must be between 1 and %d", cli.ErrUsage, mostEvents)
+	}
+	if name := c.String("service"); name != "" {
+		query.Service = cli.FullName(name)
+	}
+	if code, err := t.checkNames(ctx, query); err != nil {
+		return code, err
+	}
+	moves, err := t.client.Moves(ctx, query.Service, query.Node)
+	if err != nil {
+		return exitFailure, err
+	}
+	moves = moves[max(0, len(moves)-query.Limit):]
+	if c.Bool("json") {
+		return 0, t.printJSON(moves)
+	}
+	for i := range moves {
+		moves[i].At = moves[i].At.Local()
+	}
+	_, err = io.WriteString(t.out, cli.Moves(moves, t.screen().Width))
+	return 0, err
+}

@@ -58,6 +58,7 @@ const usage = "show the state of the cluster"
 var synopsis = []string{
 	"clustat [-lxfQI] [-i N] [-m NODE] [-s SERVICE] [--json] [--classic]",
 	"clustat --why SERVICE [--json]",
+	"clustat --moves [--limit N] [-m NODE] [-s SERVICE] [--json]",
 	"clustat --events [--follow] [--limit N | --after INDEX] [-m NODE] [-s SERVICE] [--json]",
 }
 
@@ -82,13 +83,15 @@ func flags() []urfave.Flag {
 		&urfave.StringFlag{Name: "why",
 			Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
+		&urfave.BoolFlag{DisableDefaultText: true, Name: "moves",
+			Usage: "show the last live moves, with how long they took and how long the guest stood still; -s and -m filter them"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s, -m and --code filter it"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with new events"},
 		&urfave.StringFlag{Name: "code",
 			Usage: "with --events: those with the code `CODE`, or the codes that fit a pattern such as 'fence-*'"},
 		&urfave.Uint64Flag{Name: "after", DefaultText: "the last events",
 			Usage: "with --events: those after the event `INDEX`, as shown by --json; to continue where a reader stopped"},
-		&urfave.IntFlag{Name: "limit", Usage: "with --events: the last `N` events", Value: 40},
+		&urfave.IntFlag{Name: "limit", Usage: "with --events and --moves: the last `N`", Value: 40},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "show this help"},
 	}

@@ -50,6 +50,8 @@ func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
 	switch {
 	case c.IsSet("why"):
 		return t.why(ctx, cli.FullName(c.String("why")), c.Bool("json"))
+	case c.Bool("moves"):
+		return t.moves(ctx, c)
 	case c.Bool("events"):
 		return t.events(ctx, c)
 	case c.IsSet("interval"):

@@ -301,6 +301,13 @@ func (c *Client) Events(ctx context.Context, query EventQuery) (Events, error) {
 	return page, err
 }
 
+// Moves asks for the live moves of a service, or of all, from or to a node, or anywhere.
+func (c *Client) Moves(ctx context.Context, service, node string) ([]MoveOf, error) {
+	var page Moves
+	err := c.Get(ctx, PathMoves, EventQuery{Service: service, Node: node}.values(), &page)
+	return page.Moves, err
+}
+
 // followWait is how long one question for new events is left open.
 const followWait = 10 * time.Second
 

@@ -18,6 +18,7 @@ import (
 // Paths of the interface.
 const (
 	PathStatus       = "/v1/status"        // GET -> Status; ?fresh=1 asks for a linearizable read
+	PathMoves        = "/v1/moves"         // GET ?service=NAME&node=NAME -> Moves
 	PathEvents       = "/v1/events"        // GET ?after=INDEX&service=&node=&limit= -> Events
 	PathRequests     = "/v1/requests"      // POST Request -> Reply; GET /v1/requests/ID?wait=10s -> Reply
 	PathConfig       = "/v1/config"        // GET ?version= -> Document; POST ConfigChange -> ConfigReply
@@ -134,6 +135,17 @@ type Events struct {
 	Events []cluster.Event `json:"events"`
 	// Oldest is the index of the oldest event still kept.
 	Oldest uint64 `json:"oldest"`
+}
+
+// Moves are live moves that have ended, in the order in which they began.
+type Moves struct {
+	Moves []MoveOf `json:"moves"`
+}
+
+// MoveOf is a live move of one service.
+type MoveOf struct {
+	Service string `json:"service"`
+	cluster.Move
 }
 
 // Request is one administrator's wish about a service. The ID is made by the

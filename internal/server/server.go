@@ -95,6 +95,7 @@ func (s *Server) Handler() http.Handler {
 	}{
 		"GET " + api.PathStatus:             {look, s.status},
 		"GET " + api.PathEvents:             {look, s.events},
+		"GET " + api.PathMoves:              {look, s.moves},
 		"POST " + api.PathRequests:          {operate, s.request},
 		"GET " + api.PathRequests + "/{id}": {look, s.requestState},
 		"GET " + api.PathConfig:             {read, s.config},

@@ -81,6 +81,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, _ Caller) error 
 	}
 }
 
+func (s *Server) moves(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	query := r.URL.Query()
+	writeJSON(w, http.StatusOK, report.Moves(s.daemon.Root(), query.Get("service"), query.Get("node")))
+	return nil
+}
+
 func waitOf(r *http.Request) time.Duration {
 	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
 	if err != nil || wait < 0 {

@@ -281,6 +281,7 @@ func (w *World) watchLimits(s *cluster.State) {
 	nodes, services := s.Nodes.Len(), s.Services.Len()
 	limit("blobs", s.Blobs.Len(), 64)
 	limit("tombstones", s.Tombstones.Len(), 64)
+	limit("services with moves", s.Moves.Len(), s.Services.Len())
 	limit("device checks", s.Checks.Len(), len(s.Document.Devices))
 	limit("fences", s.Fences.Len(), nodes)
 	for _, name := range s.Fences.Keys() {
@@ -294,6 +295,8 @@ func (w *World) watchLimits(s *cluster.State) {
 		limit("failed starts of "+name, len(service.FailedOn), nodes)
 		limit("moments of "+name, len(service.Story), 64)
 		limit("restarts of "+name, len(service.Restarts), 1024)
+		moves, _ := s.Moves.Get(name)
+		limit("moves of "+name, len(moves.List), cluster.MovesKept)
 	}
 	for _, h := range w.order {
 		if h.daemon != nil && len(h.daemon.notes) > 4*(nodes+services) {
