@@ -370,8 +370,8 @@ type Move struct {
 }
 
 const (
-	// MovesKept bounds the moves that are kept of one service, and movesKeptOfAll those of a cluster in
-	// which many services move; a few are kept of each in any case.
+	// MovesKept bounds the moves that are kept of one service, and movesKeptOfAll those of a cluster
+	// in which many services move; a few are kept of each in any case.
 	MovesKept      = 100
 	movesKeptOfAll = 4096
 	fewestMoves    = 8

@@ -28,6 +28,8 @@ var (
 	_ agents.Answering = (*Router)(nil)
 	_ agents.Awaiting  = (*Router)(nil)
 	_ agents.Revealing = (*Router)(nil)
+
+	_ agents.Foreseeing = (*Router)(nil)
 )
 
 // New makes a router; by has an agent for each kind.
@@ -100,6 +102,15 @@ func (r *Router) AwaitCalls(ctx context.Context, uuid string) {
 	if agent, able := r.by[resources.KindVM].(agents.Awaiting); able {
 		agent.AwaitCalls(ctx, uuid)
 	}
+}
+
+// Foresee asks the agent of the service, if it can tell.
+func (r *Router) Foresee(ctx context.Context, act agents.Act) (agents.Forecast, error) {
+	agent, _ := r.agent(act.Spec)
+	if able, is := agent.(agents.Foreseeing); is {
+		return able.Foresee(ctx, act)
+	}
+	return agents.Forecast{}, fmt.Errorf("what runs %s cannot tell what a live move comes to", act.Spec.Name)
 }
 
 // Inventory asks all of them. When one does not answer, nothing is known.

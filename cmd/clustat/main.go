@@ -84,7 +84,7 @@ func flags() []urfave.Flag {
 			Usage: "say why a `SERVICE` is where it is: each node with its rank, or the rule that rules it out"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "json", Usage: "print JSON"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "moves",
-			Usage: "show the last live moves, with how long they took and how long the guest stood still; -s and -m filter them"},
+			Usage: "show the last live moves: how long they took, how long the guest stood still; -s and -m filter them"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "events", Usage: "show the timeline; -s, -m and --code filter it"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "follow", Usage: "with --events: go on with new events"},
 		&urfave.StringFlag{Name: "code",

@@ -37,7 +37,9 @@ func (d *dialogue) rehearse(ctx context.Context) int {
 		_ = encoder.Encode(rehearsed{Rehearsal: rehearsal, DryRun: true, Exit: exit})
 		return exit
 	}
-	d.print(dryRunText + cli.Remark(rehearsal.Ground, d.screen.Width) + cli.Rehearsal(rehearsal.Rehearsal, d.screen.Width))
+	width := d.screen.Width
+	d.print(dryRunText + cli.Remark(rehearsal.Ground, width) + cli.Rehearsal(rehearsal.Rehearsal, width) +
+		cli.Foresight(rehearsal.Foresight, d.wish.member, width))
 	return exit
 }
 

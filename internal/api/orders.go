@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
@@ -46,6 +47,38 @@ type Explanation struct {
 type Rehearsal struct {
 	cluster.Rehearsal
 	Ground
+	// Foresight is what source and target say of a live move; nil for anything else.
+	Foresight *Foresight `json:"foresight,omitempty"`
+}
+
+// Foresight is what the nodes of a live move say of it before it begins. What a node that cannot be
+// asked would have said is empty, and Silent says why.
+type Foresight struct {
+	// Ready tells that the target can take it; Target says what it found, or all that stands in the
+	// way.
+	Ready  bool   `json:"ready"`
+	Target string `json:"target,omitempty"`
+	// Forecast is what the move would come to, as the source measured it.
+	Forecast *Forecast `json:"forecast,omitempty"`
+	Silent   string    `json:"silent,omitempty"`
+}
+
+// Forecast is what a live move would come to. Sizes are in bytes, rates in bytes a second; a move
+// that does not end by itself has no Total and no Downtime.
+type Forecast struct {
+	Memory   uint64        `json:"memory"`
+	Dirty    uint64        `json:"dirty"`
+	Rate     uint64        `json:"rate"`
+	Ends     bool          `json:"ends"`
+	Total    time.Duration `json:"total,omitempty"`
+	Downtime time.Duration `json:"downtime,omitempty"`
+}
+
+// ForesightQuery asks one node what it has to say of a live move.
+type ForesightQuery struct {
+	Service   string              `json:"service"`
+	Target    string              `json:"target"`
+	Migration resources.Migration `json:"migration,omitzero"`
 }
 
 // LockStatus reports whether services may start. It is in Status too.

@@ -18,6 +18,7 @@ import (
 // Paths of the interface.
 const (
 	PathStatus       = "/v1/status"        // GET -> Status; ?fresh=1 asks for a linearizable read
+	PathForesight    = "/v1/foresight"     // POST ForesightQuery -> Foresight, of this node alone
 	PathMoves        = "/v1/moves"         // GET ?service=NAME&node=NAME -> Moves
 	PathEvents       = "/v1/events"        // GET ?after=INDEX&service=&node=&limit= -> Events
 	PathRequests     = "/v1/requests"      // POST Request -> Reply; GET /v1/requests/ID?wait=10s -> Reply

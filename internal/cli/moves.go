@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -39,4 +40,49 @@ func spanOf(d time.Duration) string {
 		return "not known"
 	}
 	return Span(d)
+}
+
+// Foresight writes what source and target say of a live move before it begins.
+func Foresight(f *api.Foresight, target string, width int) string {
+	if f == nil {
+		return ""
+	}
+	var lines []string
+	switch {
+	case f.Ready:
+		lines = append(lines, fmt.Sprintf("%s can take it: %s", target, f.Target))
+	case f.Target != "":
+		lines = append(lines, fmt.Sprintf("%s cannot take it now, and the move would end with nothing sent: %s", target,
+			f.Target))
+	}
+	if f.Forecast != nil {
+		lines = append(lines, forecastText(*f.Forecast))
+	}
+	if f.Silent != "" {
+		lines = append(lines, f.Silent)
+	}
+	var out strings.Builder
+	for _, line := range lines {
+		out.WriteString(Wrap(clean(line), "", "  ", width))
+	}
+	return out.String()
+}
+
+func forecastText(f api.Forecast) string {
+	has := fmt.Sprintf("%s to send, the guest writes %s/s, reckoned with %s/s", Bytes(f.Memory), Bytes(f.Dirty),
+		Bytes(f.Rate))
+	if !f.Ends {
+		return "It would not end by itself: " + has + ". More bandwidth, a longer downtime or auto_converge lets it arrive " +
+			"(--set)"
+	}
+	return fmt.Sprintf("About %s in all, the guest stands still for at most %s: %s", roughly(f.Total),
+		roughly(f.Downtime), has)
+}
+
+// roughly rounds what was reckoned to what can be known of it.
+func roughly(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
 }

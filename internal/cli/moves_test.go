@@ -33,3 +33,33 @@ func TestMovesAreATable(t *testing.T) {
 		t.Error("no moves are shown as nothing")
 	}
 }
+
+func TestWhatAMoveWouldComeTo(t *testing.T) {
+	for _, c := range []struct {
+		f    api.Foresight
+		want string
+	}{
+		{api.Foresight{Ready: true, Target: "112 MiB of memory", Forecast: &api.Forecast{Memory: 64 << 20, Dirty: 2 << 20,
+			Rate: 110 << 20, Ends: true, Total: 1190 * time.Millisecond, Downtime: 45 * time.Millisecond}},
+			`node2 can take it: 112 MiB of memory
+About 1s in all, the guest stands still for at most 50ms: 64.0 MiB to send, the
+  guest writes 2.0 MiB/s, reckoned with 110.0 MiB/s
+`},
+		{api.Foresight{Target: "bridge br7 is missing (create it)", Forecast: &api.Forecast{Memory: 64 << 20,
+			Dirty: 20 << 20, Rate: 16 << 20}, Silent: "node1 is tired"},
+			`node2 cannot take it now, and the move would end with nothing sent: bridge br7
+  is missing (create it)
+It would not end by itself: 64.0 MiB to send, the guest writes 20.0 MiB/s,
+  reckoned with 16.0 MiB/s. More bandwidth, a longer downtime or auto_converge
+  lets it arrive (--set)
+node1 is tired
+`},
+	} {
+		if got := Foresight(&c.f, "node2", 80); got != c.want {
+			t.Errorf("got\n%s\nwant\n%s", got, c.want)
+		}
+	}
+	if Foresight(nil, "node2", 80) != "" {
+		t.Error("something is said of nothing")
+	}
+}

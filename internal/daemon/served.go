@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
@@ -159,6 +161,41 @@ func (s served) Progress(service string) *api.Progress {
 		return nil
 	}
 	return report.Progress(p)
+}
+
+// Foresee implements server.Host: the owner measures, the target looks whether it can take the VM.
+func (s served) Foresee(ctx context.Context, asked api.ForesightQuery) api.Foresight {
+	root := s.replica.Root()
+	service, known := root.Services.Get(asked.Service)
+	if !known {
+		return api.Foresight{Silent: s.options.Node.Name + " knows no service " + asked.Service}
+	}
+	act := agents.Act{Spec: service.Spec.WithDefaults(), Target: asked.Target, Move: asked.Migration}
+	switch s.options.Node.Name {
+	case service.Owner:
+		return s.forecast(ctx, act)
+	case asked.Target:
+		h, _ := service.Holder(service.Owner)
+		act.Verb, act.Spec.Definition = agents.VerbPrepare, cmp.Or(h.Definition, service.Spec.Definition)
+		act.Definition, _ = root.Blobs.Get(act.Spec.Definition)
+		result := s.agent.Do(ctx, act)
+		return api.Foresight{Ready: result.OK, Target: result.Why}
+	}
+	return api.Foresight{Silent: s.options.Node.Name + " is neither source nor target"}
+}
+
+// forecast is what this node's agent measures of a VM that runs here.
+func (s served) forecast(ctx context.Context, act agents.Act) api.Foresight {
+	able, is := s.agent.(agents.Foreseeing)
+	if !is {
+		return api.Foresight{Silent: s.options.Node.Name + " cannot measure what a move would come to"}
+	}
+	f, err := able.Foresee(ctx, act)
+	if err != nil {
+		return api.Foresight{Silent: s.options.Node.Name + " did not measure it: " + err.Error()}
+	}
+	return api.Foresight{Forecast: &api.Forecast{Memory: f.Memory, Dirty: f.Dirty, Rate: f.Rate, Ends: f.Ends,
+		Total: f.Total, Downtime: f.Downtime}}
 }
 
 // Fence implements server.Host.

@@ -108,6 +108,8 @@ type Trail interface {
 type Host interface {
 	// Progress is how far this node's migration of a service is; nil where it carries out none.
 	Progress(service string) *api.Progress
+	// Foresee is what this node, source or target, has to say of a live move.
+	Foresee(ctx context.Context, asked api.ForesightQuery) api.Foresight
 	// Fence cuts or gives a node power by hand, or takes a person's word that it is off.
 	Fence(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error
 	// LastChecks are what each fence device last answered this node.

@@ -39,19 +39,20 @@ func (f *fake) serve() *Server {
 
 var errNone = errors.New("there is none")
 
-func (f *fake) Root() *cluster.State                                { return f.root }
-func (f *fake) Changed() <-chan struct{}                            { return nil }
-func (f *fake) Newest(context.Context) error                        { return nil }
-func (f *fake) Leader() string                                      { return "" }
-func (f *fake) Status(time.Time) api.Status                         { return api.Status{Local: "node1"} }
-func (f *fake) Sight() (*cluster.State, api.Sight, bool)            { return f.root, api.Sight{}, false }
-func (f *fake) Peers() map[string]string                            { return nil }
-func (f *fake) DataKey(*cluster.State) (pki.DataKey, error)         { return pki.DataKey{}, errNone }
-func (f *fake) NoteGuess(string)                                    {}
-func (f *fake) Passable(string, string) (bool, string)              { return true, "" }
-func (f *fake) Examine(context.Context) []api.Finding               { return nil }
-func (f *fake) ExamineOthers(context.Context) []api.Finding         { return nil }
-func (f *fake) LastChecks(*cluster.State) map[string]api.FenceCheck { return nil }
+func (f *fake) Root() *cluster.State                                      { return f.root }
+func (f *fake) Changed() <-chan struct{}                                  { return nil }
+func (f *fake) Newest(context.Context) error                              { return nil }
+func (f *fake) Leader() string                                            { return "" }
+func (f *fake) Status(time.Time) api.Status                               { return api.Status{Local: "node1"} }
+func (f *fake) Sight() (*cluster.State, api.Sight, bool)                  { return f.root, api.Sight{}, false }
+func (f *fake) Peers() map[string]string                                  { return nil }
+func (f *fake) DataKey(*cluster.State) (pki.DataKey, error)               { return pki.DataKey{}, errNone }
+func (f *fake) NoteGuess(string)                                          {}
+func (f *fake) Passable(string, string) (bool, string)                    { return true, "" }
+func (f *fake) Examine(context.Context) []api.Finding                     { return nil }
+func (f *fake) ExamineOthers(context.Context) []api.Finding               { return nil }
+func (f *fake) Foresee(context.Context, api.ForesightQuery) api.Foresight { return api.Foresight{} }
+func (f *fake) LastChecks(*cluster.State) map[string]api.FenceCheck       { return nil }
 
 func (f *fake) Entries(uint64, int) ([]api.AuditEntry, bool, error) { return nil, false, nil }
 

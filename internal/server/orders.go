@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -140,7 +143,65 @@ func (s *Server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.As
 	if why := cluster.Premature(root, []cluster.Command{ask}); !why.IsZero() {
 		return Refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	writeJSON(w, http.StatusOK, api.Rehearsal{Rehearsal: rehearse.Rehearse(root, view, ask), Ground: ground})
+	reply := api.Rehearsal{Rehearsal: rehearse.Rehearse(root, view, ask), Ground: ground}
+	if ask.Op == cluster.OpMigrate && reply.Refused.IsZero() && reply.Code == cluster.CodeSuccess {
+		reply.Foresight = s.foreseen(r.Context(), root, ask)
+	}
+	writeJSON(w, http.StatusOK, reply)
+	return nil
+}
+
+// foresightPatience is how long source and target may take for what they have to say of a live
+// move: the one measures for some seconds, the other opens images.
+const foresightPatience = 15 * time.Second
+
+// foreseen asks source and target of a live move, at the same time.
+func (s *Server) foreseen(ctx context.Context, root *cluster.State, ask cluster.Ask) *api.Foresight {
+	service, _ := root.Services.Get(ask.Service)
+	asked := api.ForesightQuery{Service: ask.Service, Target: ask.Node,
+		Migration: service.Spec.Migration.With(ask.Migration)}
+	ctx, cancel := context.WithTimeout(ctx, foresightPatience)
+	defer cancel()
+	ends := []string{service.Owner, ask.Node}
+	said := make([]api.Foresight, len(ends))
+	var asking sync.WaitGroup
+	for i, node := range ends {
+		asking.Go(func() { said[i] = s.foreseenBy(ctx, root, node, asked) })
+	}
+	asking.Wait()
+	both := said[1]
+	both.Forecast = said[0].Forecast
+	both.Silent = strings.Join(slices.DeleteFunc([]string{said[0].Silent, said[1].Silent},
+		func(text string) bool { return text == "" }), "; ")
+	return &both
+}
+
+// foreseenBy asks one node.
+func (s *Server) foreseenBy(ctx context.Context, root *cluster.State, node string,
+	asked api.ForesightQuery) api.Foresight {
+	if node == s.name {
+		return s.daemon.Foresee(ctx, asked)
+	}
+	n, known := root.Nodes.Get(node)
+	if !known {
+		return api.Foresight{Silent: "no node runs it"}
+	}
+	var said api.Foresight
+	if err := s.daemon.Ask(ctx, node, n.Address, http.MethodPost, api.PathForesight, asked, &said); err != nil {
+		return api.Foresight{Silent: node + " does not say: " + err.Error()}
+	}
+	return said
+}
+
+// foresight answers for this node alone.
+func (s *Server) foresight(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	var asked api.ForesightQuery
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), foresightPatience)
+	defer cancel()
+	writeJSON(w, http.StatusOK, s.daemon.Foresee(ctx, asked))
 	return nil
 }
 
