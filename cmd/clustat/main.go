@@ -48,6 +48,8 @@ type tool struct {
 	// screen is asked again for each drawing: windows change their size.
 	screen func() cli.Screen
 	client *api.Client
+	// long is set where services are shown at length.
+	long bool
 	// shown are the latest events that were printed.
 	shown []cluster.Event
 }

@@ -46,7 +46,7 @@ func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
 		return exitFailure, err
 	}
 	defer client.Close()
-	t.client = client
+	t.client, t.long = client, c.Bool("long")
 	switch {
 	case c.IsSet("why"):
 		return t.why(ctx, cli.FullName(c.String("why")), c.Bool("json"))
@@ -166,17 +166,17 @@ func serviceExit(service api.Service) int {
 // remark says so.
 func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error) {
 	if fast {
-		status, err := t.client.Status(ctx, false)
+		status, err := t.statusOf(ctx, false)
 		return status, "", err
 	}
 	limited, cancel := context.WithTimeout(ctx, freshWithin)
-	status, err := t.client.Status(limited, true)
+	status, err := t.statusOf(limited, true)
 	cancel()
 	if err == nil || errors.Is(err, api.ErrNoDaemon) || ctx.Err() != nil {
 		return status, "", err
 	}
 	why := err
-	status, err = t.client.Status(ctx, false)
+	status, err = t.statusOf(ctx, false)
 	if err != nil {
 		return status, "", err
 	}
@@ -185,6 +185,14 @@ func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error
 		remark = "The cluster could not be asked (" + why.Error() + "). Shown is what " + status.Local + " knows."
 	}
 	return status, remark, nil
+}
+
+// statusOf asks for the status; at length, where services would go next is part of it.
+func (t *tool) statusOf(ctx context.Context, fresh bool) (api.Status, error) {
+	if t.long {
+		return t.client.StatusWithNext(ctx, fresh)
+	}
+	return t.client.Status(ctx, fresh)
 }
 
 // pick leaves only what was asked for in the status.

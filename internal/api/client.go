@@ -255,7 +255,15 @@ func Advice(err error) string {
 
 // Status asks for the cluster's state; fresh asks for a linearizable read, which needs a quorum.
 func (c *Client) Status(ctx context.Context, fresh bool) (Status, error) {
-	query := url.Values{}
+	return c.status(ctx, fresh, url.Values{})
+}
+
+// StatusWithNext is Status, with the node that each service would take next.
+func (c *Client) StatusWithNext(ctx context.Context, fresh bool) (Status, error) {
+	return c.status(ctx, fresh, url.Values{"next": {"1"}})
+}
+
+func (c *Client) status(ctx context.Context, fresh bool, query url.Values) (Status, error) {
 	if fresh {
 		query.Set("fresh", "1")
 	}

@@ -17,7 +17,7 @@ import (
 
 // Paths of the interface.
 const (
-	PathStatus       = "/v1/status"        // GET -> Status; ?fresh=1 asks for a linearizable read
+	PathStatus       = "/v1/status"        // GET -> Status; ?fresh=1 asks for a linearizable read, ?next=1 for next nodes
 	PathForesight    = "/v1/foresight"     // POST ForesightQuery -> Foresight, of this node alone
 	PathMoves        = "/v1/moves"         // GET ?service=NAME&node=NAME -> Moves
 	PathEvents       = "/v1/events"        // GET ?after=INDEX&service=&node=&limit= -> Events
@@ -115,10 +115,19 @@ type Service struct {
 	Paused string `json:"paused,omitempty"`
 	// Progress of a migration under way, as far as this node knows.
 	Progress *Progress `json:"progress,omitempty"`
+	// Next is where it would go from where it runs; filled in with ?next=1.
+	Next *Next `json:"next,omitempty"`
 	// Freeze tells who froze it, and until when.
 	Freeze *FreezeStatus `json:"freeze,omitempty"`
 	// Failures are the nodes where it failed to start since it last ran.
 	Failures []Failed `json:"failures,omitempty"`
+}
+
+// Next is the node that a service would take next. Node is empty where none may run it. Why says what
+// stands in the way now; it is empty where nothing does.
+type Next struct {
+	Node string       `json:"node,omitempty"`
+	Why  message.Text `json:"why,omitzero"`
 }
 
 // Progress of a live migration under way.

@@ -272,11 +272,27 @@ func longServices(status api.Status, view View) string {
 			line("Start Failed", failedText(failed))
 		}
 		line("Unprotected", service.Unprotected)
+		line("Next", nextText(service.Next))
 		if service.Progress != nil {
 			line("Progress", ProgressText(*service.Progress))
 		}
 	}
 	return out.String()
+}
+
+// nextText tells where a service would go next, and whether it could now.
+func nextText(next *api.Next) string {
+	switch {
+	case next == nil:
+		return ""
+	case next.Node == "" && next.Why.IsZero():
+		return "none"
+	case next.Node == "":
+		return "none; " + next.Why.String()
+	case next.Why.IsZero():
+		return next.Node + ", ready"
+	}
+	return next.Node + ", not now: " + next.Why.String()
 }
 
 // LockText tells who locked the cluster, when, and why.

@@ -8,6 +8,7 @@ var (
 	StartAskedFor    = New("start-asked-for", "asked for, {reason}")
 	StartNowhere     = New("start-nowhere", "no node may run it[: {nodes}]")
 	NodeRuledOut     = New("node-ruled-out", "{node} ({reason})")
+	NextRuledOut     = New("next-ruled-out", "no other node may run it: {nodes}")
 	NodeStartFailed  = New("node-start-failed", "a start failed here")
 	CompanionAway    = New("companion-away", "{service}, which it runs together with, is on {node}")
 	CompanionBarred  = New("companion-barred", "{service}, which runs together with it, may not run here")

@@ -25,6 +25,9 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request, who Caller) erro
 	if who.Kind != pki.KindNode && status.Leader != "" && status.Leader != status.Local {
 		status.Notes = s.leadersNotes(r.Context(), status.Leader)
 	}
+	if r.URL.Query().Get("next") == "1" {
+		status = report.WithNext(s.daemon.Root(), status)
+	}
 	writeJSON(w, http.StatusOK, status)
 	return nil
 }
