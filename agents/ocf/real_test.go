@@ -51,18 +51,12 @@ func TestLabRealAgents(t *testing.T) {
 // insideVariable tells the test that it is in its namespaces.
 const insideVariable = "CLUSTERD_TEST_INSIDE"
 
+// realService starts a service of real agents, ends its server and takes its address behind their
+// backs, and stops it.
 func realService(t *testing.T) {
 	dir := t.TempDir()
 	mount, link := filepath.Join(dir, "mount"), filepath.Join(dir, "link")
 	if err := os.Mkdir(mount, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	configuration := filepath.Join(dir, "nginx.conf")
-	// The agent looks for directives at the beginning of lines.
-	text := strings.Join([]string{"user root;", "pid " + dir + "/nginx.pid;", "error_log " + dir + "/error.log;",
-		"events {}", "http {", "access_log off;",
-		"server { listen 10.77.0.5:80; location / { return 200 here; } }", "}", ""}, "\n")
-	if err := os.WriteFile(configuration, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	agent, err := New(Options{Node: "real", Boot: "boot", Folder: filepath.Join(dir, "records"),
@@ -72,19 +66,7 @@ func realService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer agent.Close()
-	often := []resources.ResourceCheck{{Interval: time.Second, Timeout: 20 * time.Second}}
-	web := resources.Resource{Type: "ocf:heartbeat:nginx", Name: "web", Subtree: resources.Independent, Checks: often,
-		Parameters: map[string]string{"configfile": configuration}}
-	address := resources.Resource{Type: "ocf:heartbeat:IPaddr2", Name: "ip", Checks: often,
-		Parameters: map[string]string{"ip": "10.77.0.5", "cidr_netmask": "24"}, Children: []resources.Resource{web}}
-	service := spec("service:real",
-		resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs",
-			Parameters: map[string]string{"device": "tmpfs", "directory": mount, "fstype": "tmpfs"},
-			Children:   []resources.Resource{address}},
-		resources.Resource{Type: "ocf:heartbeat:symlink", Name: "ln",
-			Parameters: map[string]string{"link": link, "target": mount}},
-		resources.Resource{Type: "ocf:heartbeat:Dummy", Name: "d", Parameters: map[string]string{"state": dir + "/dummy"}},
-	)
+	service := realTree(dir, mount, link, webConfiguration(t, dir))
 	b := &bench{t: t, dir: dir, agent: agent}
 	b.want(service, agents.Absent)
 	b.mustStart(service)
@@ -122,4 +104,35 @@ func realService(t *testing.T) {
 	if mounts, _ := os.ReadFile("/proc/self/mounts"); strings.Contains(string(mounts), mount) {
 		t.Error("the file system is still mounted")
 	}
+}
+
+// webConfiguration writes what nginx is to serve, and returns the file.
+func webConfiguration(t *testing.T, dir string) string {
+	t.Helper()
+	configuration := filepath.Join(dir, "nginx.conf")
+	// The agent looks for directives at the beginning of lines.
+	text := strings.Join([]string{"user root;", "pid " + dir + "/nginx.pid;", "error_log " + dir + "/error.log;",
+		"events {}", "http {", "access_log off;",
+		"server { listen 10.77.0.5:80; location / { return 200 here; } }", "}", ""}, "\n")
+	if err := os.WriteFile(configuration, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return configuration
+}
+
+// realTree is a file system with an address on it and a server on that, a link and a dummy.
+func realTree(dir, mount, link, configuration string) resources.Spec {
+	often := []resources.ResourceCheck{{Interval: time.Second, Timeout: 20 * time.Second}}
+	web := resources.Resource{Type: "ocf:heartbeat:nginx", Name: "web", Subtree: resources.Independent, Checks: often,
+		Parameters: map[string]string{"configfile": configuration}}
+	address := resources.Resource{Type: "ocf:heartbeat:IPaddr2", Name: "ip", Checks: often,
+		Parameters: map[string]string{"ip": "10.77.0.5", "cidr_netmask": "24"}, Children: []resources.Resource{web}}
+	return spec("service:real",
+		resources.Resource{Type: "ocf:heartbeat:Filesystem", Name: "fs",
+			Parameters: map[string]string{"device": "tmpfs", "directory": mount, "fstype": "tmpfs"},
+			Children:   []resources.Resource{address}},
+		resources.Resource{Type: "ocf:heartbeat:symlink", Name: "ln",
+			Parameters: map[string]string{"link": link, "target": mount}},
+		resources.Resource{Type: "ocf:heartbeat:Dummy", Name: "d", Parameters: map[string]string{"state": dir + "/dummy"}},
+	)
 }

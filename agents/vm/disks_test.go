@@ -15,9 +15,11 @@ func TestDisksOf(t *testing.T) {
 	<disk type='file' device='cdrom'><source file='/srv/i.iso'/></disk>
 	<disk type='file' device='cdrom'/>
 	<disk type='file' device='disk'><source file='/srv/ro.img'/><readonly/></disk>
-	<disk type='network' device='disk'><source protocol='nbd' name='web'><host name='10.0.0.1' port='10810'/></source></disk>
+	<disk type='network' device='disk'>
+		<source protocol='nbd' name='web'><host name='10.0.0.1' port='10810'/></source></disk>
 	<disk type='network' device='disk'><source protocol='nbd' name='web'><host name='10.0.0.1'/></source></disk>
-	<disk type='network' device='disk'><source protocol='nbd' name='web'><host transport='unix' socket='/run/n'/></source></disk>
+	<disk type='network' device='disk'>
+		<source protocol='nbd' name='web'><host transport='unix' socket='/run/n'/></source></disk>
 	<disk type='network' device='disk'><source protocol='rbd' name='pool/image'><host name='m1'/></source></disk>
 	<disk type='network' device='disk'><source protocol='iscsi' name='iqn.x/1'><host name='fd00::1'/></source></disk>
 	<disk type='volume' device='disk'><source pool='p' volume='v'/></disk>

@@ -24,20 +24,7 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = do(ctx, s, func(conn *libvirt.Connect) error {
-		domain, err := conn.DomainDefineXML(definition)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = domain.Free() }()
-		if err := domain.SetAutostart(true); err != nil {
-			return err
-		}
-		return domain.Create()
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	defineAutostarted(t, s, definition)
 	defer func() { a.Stop(ctx, agents.Act{Spec: spec, Kill: true}) }()
 	dumped, err := a.DumpForImport(ctx, spec.Short())
 	if err != nil || !dumped.Running || !dumped.Persistent || !dumped.Autostart || dumped.UUID != spec.UUID {
@@ -51,36 +38,69 @@ func TestRealImportLeavesTheGuestAlone(t *testing.T) {
 		t.Fatalf("a VM that libvirt keeps by itself was started: %+v", result)
 	}
 	startPersistent(t, s, spec.UUID)
-	before, _, found, err := a.table.QEMU(spec.UUID)
-	if err != nil || !found {
-		t.Fatalf("its QEMU: %v", err)
-	}
-	if err := a.Unpersist(ctx, spec.UUID); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.Unpersist(ctx, spec.UUID); err != nil {
-		t.Fatalf("once more: %v", err)
-	}
-	after, _, found, err := a.table.QEMU(spec.UUID)
-	if err != nil || !found || after != before {
-		t.Fatalf("its QEMU was %s and is %s: %v", before, after, err)
-	}
-	kept, err := a.Definitions(ctx, []string{spec.UUID, "77777777-0000-4000-8000-0000000000ff"})
-	if err != nil || len(kept) != 1 || kept[0].Persistent || kept[0].Autostart || !kept[0].Running {
-		t.Fatalf("%+v: %v", kept, err)
-	}
-	imported := specOf(t, dumped.XML)
-	if result := a.Stop(ctx, agents.Act{Spec: imported, Kill: true}); !result.OK {
-		t.Fatalf("stop: %+v", result)
-	}
-	if result := a.Start(ctx, agents.Act{Spec: imported, Definition: dumped.XML}); !result.OK {
-		t.Fatalf("what was dumped does not start: %+v", result)
-	}
+	unpersistRunning(t, a, spec.UUID)
+	startAsDumped(t, a, dumped.XML)
 	versions, err := a.Versions(ctx)
 	if err != nil || versions.Libvirt < 7_000_000 || versions.QEMU < 5_000_000 {
 		t.Fatalf("%+v: %v", versions, err)
 	}
 	t.Logf("libvirt %s, QEMU %s", versions.Libvirt, versions.QEMU)
+}
+
+// defineAutostarted makes a guest that libvirt keeps and starts by itself, and starts it.
+func defineAutostarted(t *testing.T, s *session, definition string) {
+	t.Helper()
+	err := do(context.Background(), s, func(conn *libvirt.Connect) error {
+		domain, err := conn.DomainDefineXML(definition)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = domain.Free() }()
+		if err := domain.SetAutostart(true); err != nil {
+			return err
+		}
+		return domain.Create()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unpersistRunning lets libvirt forget a guest that runs, twice, and wants the same QEMU to run on.
+func unpersistRunning(t *testing.T, a *Agent, uuid string) {
+	t.Helper()
+	ctx := context.Background()
+	before, _, found, err := a.table.QEMU(uuid)
+	if err != nil || !found {
+		t.Fatalf("its QEMU: %v", err)
+	}
+	if err := a.Unpersist(ctx, uuid); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Unpersist(ctx, uuid); err != nil {
+		t.Fatalf("once more: %v", err)
+	}
+	after, _, found, err := a.table.QEMU(uuid)
+	if err != nil || !found || after != before {
+		t.Fatalf("its QEMU was %s and is %s: %v", before, after, err)
+	}
+	kept, err := a.Definitions(ctx, []string{uuid, "77777777-0000-4000-8000-0000000000ff"})
+	if err != nil || len(kept) != 1 || kept[0].Persistent || kept[0].Autostart || !kept[0].Running {
+		t.Fatalf("%+v: %v", kept, err)
+	}
+}
+
+// startAsDumped stops a guest and starts it by the definition that was dumped for its import.
+func startAsDumped(t *testing.T, a *Agent, dumped string) {
+	t.Helper()
+	ctx := context.Background()
+	imported := specOf(t, dumped)
+	if result := a.Stop(ctx, agents.Act{Spec: imported, Kill: true}); !result.OK {
+		t.Fatalf("stop: %+v", result)
+	}
+	if result := a.Start(ctx, agents.Act{Spec: imported, Definition: dumped}); !result.OK {
+		t.Fatalf("what was dumped does not start: %+v", result)
+	}
 }
 
 func startPersistent(t *testing.T, s *session, uuid string) {

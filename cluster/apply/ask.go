@@ -258,6 +258,25 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 	if c.Op == cluster.OpEnable || c.Op == cluster.OpRelocate || c.Op == cluster.OpMigrate {
 		service.Home = "" // who is put somewhere by hand belongs there
 	}
+	service, state, why := t.takenOver(service, c)
+	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: why})
+	if c.Op == cluster.OpRelocate && !service.Up() && c.Node == "" {
+		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
+		t.Services.Set(c.Service, service)
+	}
+	if t.doneAtOnce(service, c) {
+		done := rules.DoneAtOnce(c, service)
+		t.finish(service, done.Code, done.Why)
+	}
+	if c.Op == cluster.OpUnfreeze {
+		t.thawed(c.Service)
+	}
+}
+
+// takenOver is what a request makes of its service in the moment in which it is taken over: the
+// service, its state, and why.
+func (t *transaction) takenOver(service cluster.Service, c cluster.Ask) (
+	cluster.Service, resources.State, message.Text) {
 	why := message.RequestAsked.With(c.Op, c.Node, c.Reason)
 	if c.Node != "" && c.Op == cluster.OpEnable {
 		why = message.RequestAskedStart.With(c.Node, c.Reason)
@@ -284,20 +303,13 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 		service.Flags &^= resources.Frozen
 		service.Freeze = nil
 	}
-	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: why})
-	if c.Op == cluster.OpRelocate && !service.Up() && c.Node == "" {
-		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
-		t.Services.Set(c.Service, service)
-	}
-	runs := state == resources.Started &&
+	return service, state, why
+}
+
+// doneAtOnce reports whether nothing is left to be done for a request that was taken over.
+func (t *transaction) doneAtOnce(service cluster.Service, c cluster.Ask) bool {
+	runs := service.State == resources.Started &&
 		t.Running(service, cluster.CodeSuccess, message.Text{}).Code == cluster.CodeSuccess
-	atOnce := c.Op == cluster.OpFreeze || c.Op == cluster.OpUnfreeze || (c.Op == cluster.OpEnable && runs) ||
+	return c.Op == cluster.OpFreeze || c.Op == cluster.OpUnfreeze || (c.Op == cluster.OpEnable && runs) ||
 		(c.Op == cluster.OpDisable && len(service.Holders) == 0 && service.Intent == nil)
-	if atOnce {
-		done := rules.DoneAtOnce(c, service)
-		t.finish(service, done.Code, done.Why)
-	}
-	if c.Op == cluster.OpUnfreeze {
-		t.thawed(c.Service)
-	}
 }

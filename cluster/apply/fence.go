@@ -46,6 +46,41 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	if !known {
 		return rules.Refuse(message.NodeUnknown.With(c.Node))
 	}
+	if refused := t.mayFence(n, c); refused != rules.Accepted {
+		return refused
+	}
+	fencer, refused := t.fencerFor(c)
+	if refused != rules.Accepted {
+		return refused
+	}
+	open := cluster.Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.At, Why: c.Why,
+		By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level,
+		Document: t.Config.Version, Reboot: c.Reboot}
+	if c.Drill && t.Drill != nil && t.Drill.Node == c.Node {
+		open.Reboot = true
+		t.drillPhase(cluster.DrillOff, "emptied")
+	}
+	t.PowerOns.Delete(c.Node)
+	if n.State == cluster.NodeLost {
+		open.Story = []cluster.Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}}
+	}
+	open.Story = appendPhases(open.Story, cluster.Phase{What: "fence sent", At: t.At})
+	t.Fences.Set(c.Node, open)
+	t.Shots = append(t.Shots, cluster.Shot{Node: c.Node, Index: t.index, At: t.At})
+	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
+		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
+	}
+	begun := message.FenceBegun.With(fencer.Name, c.Why)
+	if fencer.Name == "" {
+		begun = message.FenceByOperator.With(c.Why)
+	}
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since,
+		Why: begun})
+	return rules.Accepted
+}
+
+// mayFence says what speaks against a shot at a node, whoever fires it.
+func (t *transaction) mayFence(n cluster.Member, c cluster.BeginFence) rules.Refusal {
 	if t.Fences.Has(c.Node) {
 		return rules.Refuse(message.FenceBegunAlready.With(c.Node))
 	}
@@ -73,44 +108,26 @@ func (t *transaction) applyBeginFence(c cluster.BeginFence) rules.Refusal {
 	if why := t.Brake(t.At); !why.IsZero() && !c.Override {
 		return rules.Refuse(why)
 	}
+	return rules.Accepted
+}
+
+// fencerFor is who makes the first attempt: nobody where no device can, and then the intent waits
+// for an operator's word.
+func (t *transaction) fencerFor(c cluster.BeginFence) (cluster.Member, rules.Refusal) {
 	fencer, why := t.Workable(c.Fencer)
 	if !why.IsZero() {
-		return rules.Refuse(message.FencerUnable.With(c.Fencer, why))
+		return cluster.Member{}, rules.Refuse(message.FencerUnable.With(c.Fencer, why))
 	}
 	if c.Fencer == c.Node {
-		return rules.Refuse(message.FenceByItself.With(c.Node))
+		return cluster.Member{}, rules.Refuse(message.FenceByItself.With(c.Node))
 	}
 	if len(t.Document.Nodes[c.Node].Fence) == 0 || c.Word {
 		if !c.Override {
-			return rules.Refuse(message.FenceWithoutDevice.With(c.Node))
+			return cluster.Member{}, rules.Refuse(message.FenceWithoutDevice.With(c.Node))
 		}
-		// Nobody can shoot it; the intent waits for an operator's word.
-		fencer = cluster.Member{}
+		return cluster.Member{}, rules.Accepted
 	}
-	open := cluster.Fence{Node: c.Node, Boot: c.Boot, Index: t.index, Generation: t.Generation, At: t.At, Why: c.Why,
-		By: c.By, Fencer: fencer.Name, Incarnation: fencer.Incarnation, Drill: c.Drill, Level: c.Level,
-		Document: t.Config.Version, Reboot: c.Reboot}
-	if c.Drill && t.Drill != nil && t.Drill.Node == c.Node {
-		open.Reboot = true
-		t.drillPhase(cluster.DrillOff, "emptied")
-	}
-	t.PowerOns.Delete(c.Node)
-	if n.State == cluster.NodeLost {
-		open.Story = []cluster.Phase{{What: "last heard", At: n.LastHeard}, {What: "lost", At: n.SinceAt}}
-	}
-	open.Story = appendPhases(open.Story, cluster.Phase{What: "fence sent", At: t.At})
-	t.Fences.Set(c.Node, open)
-	t.Shots = append(t.Shots, cluster.Shot{Node: c.Node, Index: t.index, At: t.At})
-	if excess := len(t.Shots) - cluster.MaxShots; excess > 0 {
-		t.Shots = append([]cluster.Shot(nil), t.Shots[excess:]...)
-	}
-	begun := message.FenceBegun.With(fencer.Name, c.Why)
-	if fencer.Name == "" {
-		begun = message.FenceByOperator.With(c.Why)
-	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, From: string(n.State), To: "fencing", By: c.By, Cause: n.Since,
-		Why: begun})
-	return rules.Accepted
+	return fencer, rules.Accepted
 }
 
 func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {

@@ -96,13 +96,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	}
 	// A running guest is no news, whatever the hypervisor calls the way it came.
 	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
-	h.Condition, h.Reason, h.Seen = string(o.Condition), o.Reason, max(h.Seen, asOf)
-	if o.Condition != resources.Unknown {
-		h.Ask = false
-	}
-	if o.Condition == resources.Running {
-		h.Creating = false
-	}
+	h = seenAs(h, o, asOf)
 	switch {
 	case len(o.Disks) == 0:
 		service = service.WithHolder(h)
@@ -119,22 +113,40 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	if o.Mended != "" {
 		t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Why: message.ServicePartMended.With(o.Mended)})
 	}
+	if service, open := t.whileIntended(service, n, o, held); open {
+		t.settle(service, n, h, changed || !held)
+	}
+}
+
+// seenAs is a holder after a look that began as of an index.
+func seenAs(h cluster.Holder, o resources.Observation, asOf uint64) cluster.Holder {
+	h.Condition, h.Reason, h.Seen = string(o.Condition), o.Reason, max(h.Seen, asOf)
+	if o.Condition != resources.Unknown {
+		h.Ask = false
+	}
+	if o.Condition == resources.Running {
+		h.Creating = false
+	}
+	return h
+}
+
+// whileIntended holds what was seen against the intent that is open, and reports whether owner and
+// state are still to be settled by it. Where they are not, the intent's result does that.
+func (t *transaction) whileIntended(service cluster.Service, n cluster.Member, o resources.Observation,
+	held bool) (cluster.Service, bool) {
 	switch intent := service.Intent; {
 	case intent == nil:
+		return service, true
 	case intent.Settling:
 		t.settleMigration(service)
-		return
 	case !held && intent.Kind == cluster.IntentStart && o.Condition != resources.Unknown:
-		service = t.voidIntent(service, message.ServiceFoundWhileStarting.With(o.Condition, n.Name))
+		return t.voidIntent(service, message.ServiceFoundWhileStarting.With(o.Condition, n.Name)), true
 	case !held && o.Condition == resources.Running:
 		t.setService(service, service.State,
 			cluster.Event{Node: n.Name, Cause: intent.Index,
 				Why: message.ServiceRunningTwiceBusy.With(n.Name, intent.Node)})
-		return
-	default:
-		return
 	}
-	t.settle(service, n, h, changed || !held)
+	return service, false
 }
 
 // settle brings owner and state in line with what is known to run.

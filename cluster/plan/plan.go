@@ -222,14 +222,7 @@ func planFences(w *rules.World, v cluster.View, lost map[string]message.Text, d 
 
 func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.Text, lostNow bool, d *Decision) {
 	w, timing := v.Contacts[n.Name], cluster.TimingFor(world.Document.Timing)
-	if w.Silence < timing.Test && !w.Log.Deaf && !lostNow && n.State != cluster.NodeCut {
-		return // it is heard again: sparing happens before the intent
-	}
-	if !lostNow && n.State != cluster.NodeCut && v.Contacts[n.Name].MayComeBack(world.TimingOf(n)) {
-		return // the shot was held back, and what was said of it when it was lost is no longer so
-	}
-	if !lostNow && n.State != cluster.NodeCut && w.Unasked(timing) {
-		d.wait(n.Name, message.KernelNotAsked.With(n.Name), message.Text{})
+	if !lostNow && n.State != cluster.NodeCut && spared(world, w, n, d) {
 		return
 	}
 	held := world.HeldBy(n)
@@ -267,6 +260,22 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 		return
 	}
 	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
+}
+
+// spared reports whether a node that has counted as lost for a while is not shot, because of what
+// is known of it now.
+func spared(world *rules.World, contact cluster.Contactwatch, n cluster.Member, d *Decision) bool {
+	timing := cluster.TimingFor(world.Document.Timing)
+	switch {
+	case contact.Silence < timing.Test && !contact.Log.Deaf:
+		return true // it is heard again: sparing happens before the intent
+	case contact.MayComeBack(world.TimingOf(n)):
+		return true // the shot was held back, and what was said of it when it was lost is no longer so
+	case contact.Unasked(timing):
+		d.wait(n.Name, message.KernelNotAsked.With(n.Name), message.Text{})
+		return true
+	}
+	return false
 }
 
 // fencersOf lists the nodes that may fence a node now, this one first. The node

@@ -176,6 +176,11 @@ func stopRefused(c cluster.Begin, w *World, service cluster.Service, n cluster.M
 	if why := service.ThrowsAway(); !why.IsZero() && c.Purpose != cluster.ForCleanup {
 		return RefuseAs(cluster.CodeInvalid, why)
 	}
+	return stopPointless(c, w, service, n)
+}
+
+// stopPointless refuses a stop whose purpose is no longer there, or was not from the start.
+func stopPointless(c cluster.Begin, w *World, service cluster.Service, n cluster.Member) Refusal {
 	switch {
 	case c.Purpose == cluster.ForRecovery && c.By == cluster.ByLeave && n.State != cluster.NodeLeaving:
 		return Refuse(message.StopLeaveOver.With(n.Name))

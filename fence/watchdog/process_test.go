@@ -102,6 +102,22 @@ func TestKeeperOutlivesItsDaemon(t *testing.T) {
 	if err != nil || second.PID != first.PID || second.Until != first.Until || !second.Petting {
 		t.Errorf("%+v, %v", second, err)
 	}
+	expectOneKeeper(t, options)
+	if err := errors.Join(next.Free(t.Context()), next.Stop(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	told, err := os.ReadFile(notes)
+	if err != nil || !strings.HasPrefix(string(told), "pet\n") || !strings.HasSuffix(string(told), "pet\ndisarmed\n") {
+		t.Errorf("%q, %v", told, err)
+	}
+	if _, err := next.State(t.Context()); err == nil {
+		t.Error("it answers after its end")
+	}
+}
+
+// expectOneKeeper wants the keeper that is there to be the only one, with the settings that it has.
+func expectOneKeeper(t *testing.T, options KeeperOptions) {
+	t.Helper()
 	changed := options
 	changed.Timeout = 2 * time.Second
 	if _, err := Start(t.Context(), changed, []string{"/bin/false"}); err == nil ||
@@ -112,16 +128,6 @@ func TestKeeperOutlivesItsDaemon(t *testing.T) {
 		`{"socket":"`+options.Socket+`","device":"x","timeout":1000000000,"longestLease":1}`, world{}); err == nil ||
 		!strings.Contains(err.Error(), "another") {
 		t.Errorf("a second keeper: %v", err)
-	}
-	if err := errors.Join(next.Free(t.Context()), next.Stop(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	told, err := os.ReadFile(notes)
-	if err != nil || !strings.HasPrefix(string(told), "pet\n") || !strings.HasSuffix(string(told), "pet\ndisarmed\n") {
-		t.Errorf("%q, %v", told, err)
-	}
-	if _, err := next.State(t.Context()); err == nil {
-		t.Error("it answers after its end")
 	}
 }
 

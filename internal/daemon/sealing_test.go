@@ -19,6 +19,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // passwordOf is the password that a node's drivers are handed for a device.
@@ -105,6 +106,38 @@ func (s *site) expectSealedAnew(root *cluster.State) {
 	}
 }
 
+// applyText applies a document to the version that is in force.
+func (s *site) applyText(text string) api.ConfigReply {
+	s.t.Helper()
+	var reply api.ConfigReply
+	change := api.ConfigChange{Base: s.status("node2").ConfigVersion, Text: text}
+	s.must("node2", rootUser, "POST", api.PathConfig, change, &reply)
+	return reply
+}
+
+// printedEveryWay is what formats and a log make of a secret.
+func printedEveryWay(secret fence.Secret) string {
+	var printed strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&printed, verb, secret)
+	}
+	slog.New(slog.NewJSONHandler(&printed, nil)).Info("device", "password", secret)
+	return printed.String()
+}
+
+// expectMountOpens wants the planted word in a mount's options sealed, and opened for its agent.
+func expectMountOpens(t *testing.T, d *Daemon, service resources.Spec) {
+	t.Helper()
+	sealed := service.Tree[0].Parameters["options"]
+	if !strings.HasPrefix(sealed, "ro,bind,password=sealed-") || len(service.Disks) != 0 {
+		t.Errorf("the mount is %q with disks %v", sealed, service.Disks)
+	}
+	options, _, err := d.reveal(sealed)
+	if err != nil || options != "ro,bind,password="+mountPlanted {
+		t.Errorf("the mount's options open to %q, %v", options, err)
+	}
+}
+
 // TestTheLogHoldsSecretsSealed: what a document brings stands in no State, entry or record as it
 // is; it opens where it is used; and a document that is applied again, also after a change of the
 // data key, changes nothing.
@@ -112,14 +145,7 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		s.keysAgree(t, "node1", "node2", "node3")
 		text := withPlanted(documentOf(map[string]string{"vm:a": "node1"}))
-		apply := func(text string) api.ConfigReply {
-			t.Helper()
-			var reply api.ConfigReply
-			change := api.ConfigChange{Base: s.status("node2").ConfigVersion, Text: text}
-			s.must("node2", rootUser, "POST", api.PathConfig, change, &reply)
-			return reply
-		}
-		apply(text)
+		s.applyText(text)
 		s.until("all have the document", func() bool {
 			for _, m := range s.members {
 				if len(m.daemon.replica.Root().Document.Alerts) != 2 {
@@ -134,16 +160,11 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var printed strings.Builder
 		device := root.Document.Devices["pdu"]
 		open, err := d.opened(device)
 		if err != nil || open.Password != testPassword || open.Options["community"] != communityPlanted {
 			t.Fatalf("the device opens to %q, %v", open.Password.Reveal(), err)
 		}
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			fmt.Fprintf(&printed, verb, open.Password)
-		}
-		slog.New(slog.NewJSONHandler(&printed, nil)).Info("device", "password", open.Password)
 		planted := map[string]string{"a password": testPassword, "a community": communityPlanted, "a token": pagerPlanted,
 			"a secret address": addressPlanted, "a parameter": agentPlanted, "a mount option": mountPlanted}
 		expectNoSecret(t, "the State", string(state), planted)
@@ -154,24 +175,16 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 		}
 		expectNoSecret(t, "the disk", files, planted)
 		planted["a password in hex"] = hex.EncodeToString([]byte(testPassword))
-		expectNoSecret(t, "what prints a password", printed.String(), planted)
+		expectNoSecret(t, "what prints a password", printedEveryWay(open.Password), planted)
+		expectMountOpens(t, d, root.Document.Services["service:shop"])
 
-		tree := root.Document.Services["service:shop"]
-		if !strings.HasPrefix(tree.Tree[0].Parameters["options"], "ro,bind,password=sealed-") || len(tree.Disks) != 0 {
-			t.Errorf("the mount is %q with disks %v", tree.Tree[0].Parameters["options"], tree.Disks)
-		}
-		options, _, err := d.reveal(tree.Tree[0].Parameters["options"])
-		if err != nil || options != "ro,bind,password="+mountPlanted {
-			t.Errorf("the mount's options open to %q, %v", options, err)
-		}
-
-		if reply := apply(text); len(reply.Changes) != 0 {
+		if reply := s.applyText(text); len(reply.Changes) != 0 {
 			t.Errorf("the same document again changes %v", reply.Changes)
 		}
 		s.must("node2", rootUser, "POST", api.PathKeys, api.KeysRequest{ID: "k", Op: api.RotateGossip}, &struct{}{})
 		s.keysAgree(t, "node1", "node2", "node3")
 		s.expectSealedAnew(root)
-		if reply := apply(text); len(reply.Changes) != 0 {
+		if reply := s.applyText(text); len(reply.Changes) != 0 {
 			t.Errorf("after a new data key the same document changes %v", reply.Changes)
 		}
 		forged := strings.Replace(text, testPassword, fence.Reference(strings.Repeat("0", 32)), 1)

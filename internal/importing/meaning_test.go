@@ -277,20 +277,7 @@ func (m *model) placed(name string, got imported, say func(string, ...any)) {
 		return
 	}
 	d := got.Domains[s.Domain]
-	ranks := map[string]int{}
-	switch members := d.Members.(type) {
-	case []any:
-		for _, node := range members {
-			ranks[fmt.Sprint(node)] = 1
-		}
-	case map[string]any:
-		for node, rank := range members {
-			ranks[node] = 1000
-			if number, is := rank.(int); is {
-				ranks[node] = number
-			}
-		}
-	}
+	ranks := ranksOf(d.Members)
 	low, high := infinite, 0
 	for _, node := range m.nodes {
 		_, member := ranks[node]
@@ -314,6 +301,26 @@ func (m *model) placed(name string, got imported, say func(string, ...any)) {
 	if stays := low < high && m.sticky[name] > 0 && m.sticky[name] >= high-low; stays != d.Nofailback {
 		say("%s: nofailback is %t (stickiness %d, scores %d to %d)", name, d.Nofailback, m.sticky[name], low, high)
 	}
+}
+
+// ranksOf are the members of a domain with their ranks: one for all in a list, and the last where a
+// member has none.
+func ranksOf(declared any) map[string]int {
+	ranks := map[string]int{}
+	switch members := declared.(type) {
+	case []any:
+		for _, node := range members {
+			ranks[fmt.Sprint(node)] = 1
+		}
+	case map[string]any:
+		for node, rank := range members {
+			ranks[node] = 1000
+			if number, is := rank.(int); is {
+				ranks[node] = number
+			}
+		}
+	}
+	return ranks
 }
 
 // TestRandomClusterConfsKeepTheirMeaning does the same for cluster.conf: who is

@@ -2,13 +2,15 @@
 // cuts, on one machine. Its last line is one "figure:" line for each run, for comparing over
 // time.
 //
-//	bench failover -n 10   from a power cut to the VM running elsewhere, for a follower's host and for the leader's
+//	bench failover -n 10   from a power cut to the VM running elsewhere, for a follower's host and
+//	                       for the leader's
 //	bench migrate -n 10    clusvcadm -M beside plain virsh migrate
 //	bench idle             memory and CPU of clusterd when nothing happens
 //	bench join             from clusterd join to a voter, 3 and 7 nodes; needs no lab
 //	bench services -n 500  many services made of resources; needs no lab
-//	bench fence            from the decision to fence to the proof, one node at a time and 16 at once; needs no lab:
-//	                       the daemons and the controllers' protocols are real, the machines are pretended
+//	bench fence            from the decision to fence to the proof, one node at a time and 16 at
+//	                       once; needs no lab: the daemons and the controllers' protocols are
+//	                       real, the machines are pretended
 package main
 
 import (

@@ -25,8 +25,10 @@
 // Networks (node N has .N, the hub .254 on each):
 //
 //	management  10.99.0.0/24  eth0  cluster traffic, migration; cut by Host.Cut
-//	storage     10.98.0.0/24  eth3  block server on 10.98.0.254:10809, apart so that a host cut off from its peers can
-//	                                still write, which is the case that fencing exists for
+//	storage     10.98.0.0/24  eth3  block server on 10.98.0.254:10809, apart so that a host cut off
+//	                                from its peers can still write, which is the case that fencing
+//	                                exists for
 //	bmc         10.97.0.0/24  eth2  the BMC of node N listens on 10.97.0.(100+N):623
-//	guests      10.77.0.0/24  eth1  bridged into br0 on each host; a guest has .Number, the host itself .(200+N)
+//	guests      10.77.0.0/24  eth1  bridged into br0 on each host; a guest has .Number, the host
+//	                                itself .(200+N)
 package lab

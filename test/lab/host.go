@@ -174,7 +174,8 @@ func (h *Host) initCommand(planPath string, log, goAhead, report *os.File) *exec
 	command.Stdout, command.Stderr = log, log
 	command.ExtraFiles = []*os.File{goAhead, report}
 	command.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID,
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC |
+			syscall.CLONE_NEWPID,
 	}
 	return command
 }

@@ -182,6 +182,11 @@ func (w *World) mendHost(h *Host) {
 	case !h.ring.isMember(me) && me.Fingerprint != "":
 		h.reinstall(keyOf(me)) // its join came, and nobody heard of it
 	}
+	w.mendMachines(h)
+}
+
+// mendMachines does for the machines of a host what only a person does.
+func (w *World) mendMachines(h *Host) {
 	for _, v := range h.machines() {
 		if w.State().Tombstones.Has(v.uuid) {
 			v.destroyed() // it is no longer declared, so nobody stops it, and its name is nobody's
@@ -246,6 +251,38 @@ func (w *World) NotSettled() string {
 		return why
 	}
 	s := w.State()
+	if why := w.workNotSettled(s); why != "" {
+		return why
+	}
+	if why := w.nodesNotSettled(s); why != "" {
+		return why
+	}
+	if why := w.guardNotSettled(s); why != "" {
+		return why
+	}
+	if why := w.volumesNotSettled(s); why != "" {
+		return why
+	}
+	if why := w.servicesNotSettled(s); why != "" {
+		return why
+	}
+	if w.random != nil && w.shots+w.late > 0 {
+		return "an off command, a hint or an entry is on its way"
+	}
+	if why := w.pairNotSettled(); why != "" {
+		return why
+	}
+	if s.Fences.Len() > 0 {
+		return s.Fences.Keys()[0] + " is being fenced"
+	}
+	if s.Tombstones.Len() > 0 {
+		return "a removed service may still run: " + s.Tombstones.Keys()[0]
+	}
+	return ""
+}
+
+// workNotSettled says what people still do to the cluster, or which host has not done its part.
+func (w *World) workNotSettled(s *cluster.State) string {
 	if w.random != nil && s.Disarmed != nil {
 		return s.Disarmed.String()
 	}
@@ -263,6 +300,11 @@ func (w *World) NotSettled() string {
 			return h.Name + " is at work"
 		}
 	}
+	return ""
+}
+
+// nodesNotSettled says which node is not online and well, with a daemon that stays up.
+func (w *World) nodesNotSettled(s *cluster.State) string {
 	for _, name := range s.Nodes.Keys() {
 		if n, _ := s.Nodes.Get(name); n.State != cluster.NodeOnline {
 			return fmt.Sprintf("%s is %s", name, n.State)
@@ -280,12 +322,11 @@ func (w *World) NotSettled() string {
 			return h.Name + " has only just started, once more"
 		}
 	}
-	if why := w.guardNotSettled(s); why != "" {
-		return why
-	}
-	if why := w.volumesNotSettled(s); why != "" {
-		return why
-	}
+	return ""
+}
+
+// servicesNotSettled says which service is not as it should be, or which request about one is open.
+func (w *World) servicesNotSettled(s *cluster.State) string {
 	for _, name := range s.Services.Keys() {
 		service, _ := s.Services.Get(name)
 		if why := w.serviceNotSettled(service); why != "" {
@@ -297,28 +338,22 @@ func (w *World) NotSettled() string {
 			return fmt.Sprintf("request %s (%s %s) is not answered", id, r.Op, r.Service)
 		}
 	}
-	if w.random != nil && w.shots+w.late > 0 {
-		return "an off command, a hint or an entry is on its way"
-	}
-	if why := w.pairNotSettled(); why != "" {
-		return why
-	}
-	if s.Fences.Len() > 0 {
-		return s.Fences.Keys()[0] + " is being fenced"
-	}
-	if s.Tombstones.Len() > 0 {
-		return "a removed service may still run: " + s.Tombstones.Keys()[0]
-	}
 	return ""
 }
 
-func (w *World) serviceNotSettled(service cluster.Service) string {
+// runsOn lists where the machine of a service runs in truth.
+func (w *World) runsOn(service cluster.Service) []string {
 	var running []string
 	for _, h := range w.order {
 		if v := h.vms[service.Spec.UUID]; v != nil && v.condition == resources.Running {
 			running = append(running, h.Name)
 		}
 	}
+	return running
+}
+
+func (w *World) serviceNotSettled(service cluster.Service) string {
+	running := w.runsOn(service)
 	if why := w.declaredAsRuns(service); why != "" {
 		return why
 	}
@@ -345,37 +380,4 @@ func (w *World) serviceNotSettled(service cluster.Service) string {
 		return fmt.Sprintf("is disabled and may still run: %v", service.Holders)
 	}
 	return ""
-}
-
-// disksTaken reports whether another service may write what this one declares.
-func (w *World) disksTaken(service cluster.Service) bool {
-	s := w.State()
-	for _, key := range s.Services.Keys() {
-		other, _ := s.Services.Get(key)
-		for _, h := range other.Holders {
-			if key != service.Spec.Name && len(resources.Conflicts(h.Disks, service.Spec.Disks)) > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// placeable reports whether some node may run a service once all are well: its
-// domain has a member here, and its disks are nobody else's.
-func (w *World) placeable(service cluster.Service) bool {
-	if w.disksTaken(service) {
-		return false
-	}
-	s := w.State()
-	d, declared := s.Document.Domains[service.Spec.Domain]
-	if !declared || !d.Restricted {
-		return true
-	}
-	for _, m := range d.Members {
-		if n, known := s.Nodes.Get(m.Node); known && !n.Witness {
-			return true
-		}
-	}
-	return false
 }

@@ -39,17 +39,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	switch c := c.(type) {
 	case cluster.Begin:
-		if c.Intent == cluster.IntentStart {
-			w.watchStart(after, c)
-			w.watchLoop(before, c)
-		}
-		if c.Intent == cluster.IntentStart || c.Intent == cluster.IntentMigrate {
-			w.watchRules(before, after, c)
-		}
-		w.watchLeave(before, c)
-		w.watchTarget(c)
-		w.watchDeafTarget(c)
-		w.watchHungTarget(after, c)
+		w.watchBegin(before, after, c)
 	case cluster.Done:
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 		if c.Result.OK && c.Result.Target == resources.Running {
@@ -66,36 +56,18 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 		w.watchIncarnation(before, c, c.Node, c.Incarnation)
 	case cluster.NodeUp:
 		w.watchCutBoot(before, after, c.Node, c.Boot)
-		n, _ := after.Nodes.Get(c.Node)
-		if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index &&
-			(open.Boot == c.Boot || (open.Fencer != "" && !onlyWaits(before, open))) {
-			w.violate("L2: %s is admitted with boot %s while the fence intent %d is open", c.Node, c.Boot, open.Index)
-		}
+		w.watchAdmitted(before, after, c)
 	case cluster.BeginFence:
-		w.Figures.Fences++
-		if open, _ := after.Fences.Get(c.Node); before.Disarmed != nil && open.At.Before(before.Disarmed.Until) && !c.Word {
-			w.violate("L8: %s is to be fenced while %s", c.Node, before.Disarmed)
-		}
-		if !c.Override {
-			w.watchShot(before, after, c)
-		}
+		w.watchBeginFence(before, after, c)
 	case cluster.Contact:
 		n, _ := after.Nodes.Get(c.Node)
 		w.watchCutBoot(before, after, c.Node, n.Boot)
 	case cluster.FenceDone:
 		w.watchFenced(before, after, c)
 	case cluster.ConfirmFence:
-		if h := w.Hosts[c.Node]; h != nil && h.Powered && h.BootID() == c.Boot {
-			w.violate("L3: an operator's word that %s is off was taken while it shows life", c.Node)
-		}
+		w.watchConfirmed(c)
 	case cluster.Ask:
-		asked, _ := after.Services.Get(c.Service)
-		delete(w.watched.starts, asked.Spec.UUID)
-		if known, again := before.Requests.Get(c.Request); again {
-			if now, kept := after.Requests.Get(c.Request); !kept || now.Index != known.Index {
-				w.violate("L7: the request %s was done a second time", c.Request)
-			}
-		}
+		w.watchAsked(before, after, c)
 	case cluster.Restore:
 		w.watched.documents = 0 // what came after the backup is gone, and that is said
 		clear(w.watched.accepted)
@@ -107,6 +79,59 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 		w.enroll(c.Node, true)
 	case cluster.RemoveNode:
 		w.enroll(c.Node, false)
+	}
+}
+
+// watchBegin: what is begun may be begun now, on the node where it is.
+func (w *World) watchBegin(before, after *cluster.State, c cluster.Begin) {
+	if c.Intent == cluster.IntentStart {
+		w.watchStart(after, c)
+		w.watchLoop(before, c)
+	}
+	if c.Intent == cluster.IntentStart || c.Intent == cluster.IntentMigrate {
+		w.watchRules(before, after, c)
+	}
+	w.watchLeave(before, c)
+	w.watchTarget(c)
+	w.watchDeafTarget(c)
+	w.watchHungTarget(after, c)
+}
+
+// watchAdmitted: nobody is let in while a shot at that boot may still land (L2).
+func (w *World) watchAdmitted(before, after *cluster.State, c cluster.NodeUp) {
+	n, _ := after.Nodes.Get(c.Node)
+	if open, fencing := before.Fences.Get(c.Node); fencing && n.Incarnation == after.Index &&
+		(open.Boot == c.Boot || (open.Fencer != "" && !onlyWaits(before, open))) {
+		w.violate("L2: %s is admitted with boot %s while the fence intent %d is open", c.Node, c.Boot, open.Index)
+	}
+}
+
+// watchBeginFence: nobody is shot while fencing is disarmed, nor without need (L8).
+func (w *World) watchBeginFence(before, after *cluster.State, c cluster.BeginFence) {
+	w.Figures.Fences++
+	if open, _ := after.Fences.Get(c.Node); before.Disarmed != nil && open.At.Before(before.Disarmed.Until) && !c.Word {
+		w.violate("L8: %s is to be fenced while %s", c.Node, before.Disarmed)
+	}
+	if !c.Override {
+		w.watchShot(before, after, c)
+	}
+}
+
+// watchConfirmed: a person's word is taken only of a machine that shows no life (L3).
+func (w *World) watchConfirmed(c cluster.ConfirmFence) {
+	if h := w.Hosts[c.Node]; h != nil && h.Powered && h.BootID() == c.Boot {
+		w.violate("L3: an operator's word that %s is off was taken while it shows life", c.Node)
+	}
+}
+
+// watchAsked: a request is done once (L7). The starts of its service are counted anew from there.
+func (w *World) watchAsked(before, after *cluster.State, c cluster.Ask) {
+	asked, _ := after.Services.Get(c.Service)
+	delete(w.watched.starts, asked.Spec.UUID)
+	if known, again := before.Requests.Get(c.Request); again {
+		if now, kept := after.Requests.Get(c.Request); !kept || now.Index != known.Index {
+			w.violate("L7: the request %s was done a second time", c.Request)
+		}
 	}
 }
 
@@ -161,6 +186,11 @@ func (w *World) watchShot(before, after *cluster.State, c cluster.BeginFence) {
 		w.violate("needless fence: the kernel of %s answered a majority all the time, and its daemon was silent "+
 			"within its grace", c.Node)
 	}
+	w.watchBrake(before, after, c)
+}
+
+// watchBrake: only so many are shot at once, and never half of the nodes (L8).
+func (w *World) watchBrake(before, after *cluster.State, c cluster.BeginFence) {
 	busy := 0
 	for _, name := range before.Fences.Keys() {
 		if open, _ := before.Fences.Get(name); open.TriedTotal == 0 {

@@ -328,33 +328,6 @@ func (w *World) forgets(h *Host) {
 	}
 }
 
-// meetOthers lets those who can talk compare what they hold with what is remembered of it.
-func (w *World) meetOthers() {
-	for _, h := range w.order {
-		if h.daemon == nil || h.logless() {
-			continue
-		}
-		for _, other := range w.order {
-			if other == h || !w.talks(h, other) {
-				continue
-			}
-			why := h.log.held.MayBeHeard(other.log.known.others[h.place])
-			if why.IsZero() {
-				continue
-			}
-			h.log.lost = why.String() // from this moment on it says nothing
-			w.After(50*time.Millisecond, func() {
-				if h.logless() {
-					h.KillDaemon()
-					h.setLogAside(why)
-					w.After(startsAnewFast, h.StartDaemon)
-				}
-			})
-			break
-		}
-	}
-}
-
 // askForLog is what a daemon without its log does: it asks whoever leads to be let in with a new
 // one. The leader takes its vote first.
 func (d *daemon) askForLog() {
@@ -369,24 +342,38 @@ func (d *daemon) askForLog() {
 		return
 	}
 	if h.logless() {
-		if d.nextLife == "" {
-			w.lives++
-			d.nextLife = fmt.Sprintf("%s-log-%d", h.Name, w.lives)
-		}
-		before, _ := leader.state.Nodes.Get(h.Name)
-		c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: message.Words(h.log.lost)}
-		w.Propose(leader.Name, c, func(refused string) {
-			if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife || w.Leader() != leader.Name ||
-				!d.alive() || !h.logless() {
-				return
-			}
-			w.enroll(h.Name, false)
-			w.tell("%s has no vote any more and begins a new log", h.Name)
-			h.beginLog(d.nextLife)
-			d.startAgain()
-		})
-		return
+		d.askForNewLog(leader)
+	} else {
+		d.askForVote(leader)
 	}
+}
+
+// askForNewLog lets the leader take the vote, and then begins the log that it is let in with.
+func (d *daemon) askForNewLog(leader *Host) {
+	h := d.host
+	w := h.world
+	if d.nextLife == "" {
+		w.lives++
+		d.nextLife = fmt.Sprintf("%s-log-%d", h.Name, w.lives)
+	}
+	before, _ := leader.state.Nodes.Get(h.Name)
+	c := cluster.LoseLog{Node: h.Name, Log: d.nextLife, Before: before.Log, Why: message.Words(h.log.lost)}
+	w.Propose(leader.Name, c, func(refused string) {
+		if me, _ := leader.state.Nodes.Get(h.Name); refused != "" || me.Log != d.nextLife || w.Leader() != leader.Name ||
+			!d.alive() || !h.logless() {
+			return
+		}
+		w.enroll(h.Name, false)
+		w.tell("%s has no vote any more and begins a new log", h.Name)
+		h.beginLog(d.nextLife)
+		d.startAgain()
+	})
+}
+
+// askForVote asks for the vote back, once the new log holds what the leader's does.
+func (d *daemon) askForVote(leader *Host) {
+	h := d.host
+	w := h.world
 	known, in := leader.state.Nodes.Get(h.Name)
 	if h.member || !in || w.paired() || known.Expelled != 0 || !leader.state.MayVote(h.Name).IsZero() || !w.talks(h,
 		leader) || h.state.Index != leader.state.Index {

@@ -135,6 +135,33 @@ func (w *World) changed() {
 	w.watchTrust()
 }
 
+// meetOthers lets those who can talk compare what they hold with what is remembered of it.
+func (w *World) meetOthers() {
+	for _, h := range w.order {
+		if h.daemon == nil || h.logless() {
+			continue
+		}
+		for _, other := range w.order {
+			if other == h || !w.talks(h, other) {
+				continue
+			}
+			why := h.log.held.MayBeHeard(other.log.known.others[h.place])
+			if why.IsZero() {
+				continue
+			}
+			h.log.lost = why.String() // from this moment on it says nothing
+			w.After(50*time.Millisecond, func() {
+				if h.logless() {
+					h.KillDaemon()
+					h.setLogAside(why)
+					w.After(startsAnewFast, h.StartDaemon)
+				}
+			})
+			break
+		}
+	}
+}
+
 // watchTalk: what begins to talk and ends at once has not been heard.
 func (h *Host) watchTalk(now time.Duration) {
 	switch talks := h.daemon != nil && !h.daemon.paused && !h.logless(); {

@@ -223,6 +223,39 @@ func contains(list []string, name string) bool {
 	return false
 }
 
+// disksTaken reports whether another service may write what this one declares.
+func (w *World) disksTaken(service cluster.Service) bool {
+	s := w.State()
+	for _, key := range s.Services.Keys() {
+		other, _ := s.Services.Get(key)
+		for _, h := range other.Holders {
+			if key != service.Spec.Name && len(resources.Conflicts(h.Disks, service.Spec.Disks)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// placeable reports whether some node may run a service once all are well: its
+// domain has a member here, and its disks are nobody else's.
+func (w *World) placeable(service cluster.Service) bool {
+	if w.disksTaken(service) {
+		return false
+	}
+	s := w.State()
+	d, declared := s.Document.Domains[service.Spec.Domain]
+	if !declared || !d.Restricted {
+		return true
+	}
+	for _, m := range d.Members {
+		if n, known := s.Nodes.Get(m.Node); known && !n.Witness {
+			return true
+		}
+	}
+	return false
+}
+
 // hindered says why the rules between services leave a service down in a calm
 // world, where nothing else does; "" if they do not.
 func (w *World) hindered(service cluster.Service, seen map[string]bool) string {

@@ -84,6 +84,18 @@ func (w *World) notHome(s *cluster.State, service *cluster.Service) string {
 	if !declared || !d.Ordered || d.NoFailback || len(service.Spec.Together) > 0 || w.guarded {
 		return ""
 	}
+	if w.Now-w.healed <= 2*cluster.Tick {
+		return "" // a beat has yet to come
+	}
+	if better := w.betterMember(s, service, d); better != "" {
+		return "runs on " + service.Owner + ", and " + better + " is better"
+	}
+	return ""
+}
+
+// betterMember is a member of a service's domain that ranks before its node and could have it now;
+// "" if there is none.
+func (w *World) betterMember(s *cluster.State, service *cluster.Service, d domain.Domain) string {
 	rank := map[string]int{}
 	for _, m := range d.Members {
 		if rank[m.Node] = m.Priority; m.Priority == 0 {
@@ -91,16 +103,13 @@ func (w *World) notHome(s *cluster.State, service *cluster.Service) string {
 		}
 	}
 	mine, member := rank[service.Owner]
-	if w.Now-w.healed <= 2*cluster.Tick {
-		return "" // a beat has yet to come
-	}
 	for _, m := range d.Members {
 		n, known := s.Nodes.Get(m.Node)
 		better := (!member || rank[m.Node] < mine) && known && n.State == cluster.NodeOnline && n.Order == nil &&
 			!n.Witness && !s.Fences.Has(m.Node)
 		if h := w.Hosts[m.Node]; better && h != nil && w.heardByLeader(h) && w.upToDate(h) && !w.inTrouble(h, noTroubleFor) &&
 			w.welcome(*service, m.Node) && w.alone(s, service) {
-			return "runs on " + service.Owner + ", and " + m.Node + " is better"
+			return m.Node
 		}
 	}
 	return ""
@@ -162,6 +171,12 @@ func untrue(s *cluster.State, r cluster.Request) string {
 		}
 		return ""
 	}
+	return notUp(s, service, r)
+}
+
+// notUp says in what the State contradicts an answer that promises a running service; "" if in
+// nothing.
+func notUp(s *cluster.State, service cluster.Service, r cluster.Request) string {
 	n, _ := s.Nodes.Get(service.Owner)
 	running := false
 	for _, h := range service.Holders {

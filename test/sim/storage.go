@@ -94,13 +94,21 @@ func (d *daemon) surveyKeys() {
 	if len(disks) == 0 || h.NoStorage {
 		return
 	}
+	if found := d.surveyed(disks); found.CutOff != d.keys.CutOff || !slices.Equal(found.Registered, d.keys.Registered) {
+		d.keys, d.in.Keys = found, &found
+		d.poke()
+	}
+}
+
+// surveyed looks at each disk, and registers this boot where it may and is not.
+func (d *daemon) surveyed(disks []string) cluster.Keys {
+	w, h := d.host.world, d.host
 	n, _ := h.state.Nodes.Get(h.Name)
 	known := fence.Guard{}
 	if n.Guard != nil && n.Guard.Boot == h.BootID() {
 		known = *n.Guard
 	}
-	leader := w.Hosts[w.raft.leader]
-	current := leader != nil && w.talks(h, leader) && w.hasQuorum(leader) && int(h.state.Index) == len(w.raft.log)
+	may := d.mayRegister(n)
 	found := cluster.Keys{}
 	for _, disk := range disks {
 		l, told := w.lun(disk), fence.LiesOn(fence.BlockIdentity(disk), known.Keys)
@@ -109,15 +117,19 @@ func (d *daemon) surveyKeys() {
 			found.CutOff = true
 		case l.keys[h.Name] && h.registering == 0 && (told || d.registered[disk]):
 			found.Registered = append(found.Registered, disk)
-		case !told && (!l.keys[h.Name] || !d.registered[disk]) && current && h.registering == 0 && n.Reachable() &&
-			n.Boot == h.BootID() && n.Incarnation == d.incarnation && !h.state.Fences.Has(h.Name):
+		case !told && (!l.keys[h.Name] || !d.registered[disk]) && may && h.registering == 0:
 			d.register(disk)
 		}
 	}
-	if found.CutOff != d.keys.CutOff || !slices.Equal(found.Registered, d.keys.Registered) {
-		d.keys, d.in.Keys = found, &found
-		d.poke()
-	}
+	return found
+}
+
+// mayRegister reports whether this boot is in duty by a State that is not behind the leader's.
+func (d *daemon) mayRegister(n cluster.Member) bool {
+	w, h := d.host.world, d.host
+	leader := w.Hosts[w.raft.leader]
+	return leader != nil && w.talks(h, leader) && w.hasQuorum(leader) && int(h.state.Index) == len(w.raft.log) &&
+		n.Reachable() && n.Boot == h.BootID() && n.Incarnation == d.incarnation && !h.state.Fences.Has(h.Name)
 }
 
 // register sends one registration. It may hang in the kernel and come late: also

@@ -239,7 +239,8 @@ hooks_dir: %s/hooks
 hardware_uuid_file: %s/hardware-uuid
 boot_id_file: %s
 simulate: {dir: %s}
-`, m.name, m.address, s.port, s.port+1, s.port+2, s.port+3, m.folder, m.folder, m.folder, m.folder, simulated.BootIDPath(s.world(), m.name), s.world())
+`, m.name, m.address, s.port, s.port+1, s.port+2, s.port+3, m.folder, m.folder, m.folder, m.folder,
+		simulated.BootIDPath(s.world(), m.name), s.world())
 }
 
 // StartDaemon implements World.

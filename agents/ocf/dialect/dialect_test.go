@@ -143,12 +143,13 @@ func TestWhatExitCodesMean(t *testing.T) {
 }
 
 func TestMetaData(t *testing.T) {
-	info, err := ReadMetaData("rgmanager:ip", []byte(`<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
+	info, err := ReadMetaData("rgmanager:ip", []byte(`<?xml version="1.0" encoding="ISO-8859-1"?>
+<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
 <resource-agent version="rgmanager 2.0" name="ip"><version>1.0</version>
 <parameters><parameter name="address" unique="1" primary="1" required="1"><content type="string"/></parameter>
 <parameter name="monitor_link" reconfig="1"><content type="boolean" default="1"/></parameter></parameters>
-<actions><action name="start" timeout="20"/><action name="status" depth="10" interval="60" timeout="20s"/><action name="status" interval="20" timeout="500ms"/>
-<action name="stop" timeout="2min"/></actions></resource-agent>`))
+<actions><action name="start" timeout="20"/><action name="status" depth="10" interval="60" timeout="20s"/>
+<action name="status" interval="20" timeout="500ms"/><action name="stop" timeout="2min"/></actions></resource-agent>`))
 	if err != nil {
 		t.Fatal(err)
 	}

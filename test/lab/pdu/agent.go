@@ -80,15 +80,22 @@ const metadata = `<?xml version="1.0" ?>
 <longdesc>It switches outlets of the simulated power strip of a pretended machine room.</longdesc>
 <vendor-url>https://github.com/clusterd/clusterd</vendor-url>
 <parameters>
-<parameter name="action" unique="0" required="1"><content type="string" default="off" /><shortdesc lang="en">What to do</shortdesc></parameter>
-<parameter name="ip" unique="0" required="1"><content type="string" /><shortdesc lang="en">Its address</shortdesc></parameter>
-<parameter name="ipport" unique="0" required="0"><content type="integer" default="4161" /><shortdesc lang="en">Its port</shortdesc></parameter>
-<parameter name="password" unique="0" required="0"><content type="string" /><shortdesc lang="en">Its password</shortdesc></parameter>
-<parameter name="username" unique="0" required="0"><content type="string" /><shortdesc lang="en">Not looked at</shortdesc></parameter>
-<parameter name="plug" unique="0" required="1"><content type="string" /><shortdesc lang="en">The outlet</shortdesc></parameter>
+<parameter name="action" unique="0" required="1">
+  <content type="string" default="off" /><shortdesc lang="en">What to do</shortdesc></parameter>
+<parameter name="ip" unique="0" required="1">
+  <content type="string" /><shortdesc lang="en">Its address</shortdesc></parameter>
+<parameter name="ipport" unique="0" required="0">
+  <content type="integer" default="4161" /><shortdesc lang="en">Its port</shortdesc></parameter>
+<parameter name="password" unique="0" required="0">
+  <content type="string" /><shortdesc lang="en">Its password</shortdesc></parameter>
+<parameter name="username" unique="0" required="0">
+  <content type="string" /><shortdesc lang="en">Not looked at</shortdesc></parameter>
+<parameter name="plug" unique="0" required="1">
+  <content type="string" /><shortdesc lang="en">The outlet</shortdesc></parameter>
 </parameters>
 <actions>
-<action name="on" automatic="0"/><action name="off" /><action name="status" /><action name="monitor" /><action name="metadata" />
+<action name="on" automatic="0"/><action name="off" /><action name="status" />
+<action name="monitor" /><action name="metadata" />
 </actions>
 </resource-agent>
 `
