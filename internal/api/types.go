@@ -123,8 +123,8 @@ type Service struct {
 	Failures []Failed `json:"failures,omitempty"`
 }
 
-// Next is the node that a service would take next. Node is empty where none may run it. Why says what
-// stands in the way now; it is empty where nothing does.
+// Next is the node that a service would take next. Node is empty where none may run it. Why says
+// what stands in the way now; it is empty where nothing does.
 type Next struct {
 	Node string       `json:"node,omitempty"`
 	Why  message.Text `json:"why,omitzero"`

@@ -8,8 +8,8 @@ import (
 	"github.com/clusterd/clusterd/internal/message"
 )
 
-// WithNext fills in where each service that runs would go next, and what stands in the way of a live
-// move there now. It weighs all nodes for all services, so it is for those who ask for it.
+// WithNext fills in where each service that runs would go next, and what stands in the way of a
+// live move there now. It weighs all nodes for all services, so it is for those who ask for it.
 func WithNext(root *cluster.State, status api.Status) api.Status {
 	w := rules.Of(root)
 	loads := w.Loads()
