@@ -132,6 +132,7 @@ var rooms = []room{
 		"resources", "fence"}, "floor 4: thin clients start fast and link neither Raft nor libvirt"},
 	{"test/sim", []string{"internal/message", "cluster...", "domain", "resources", "fence"},
 		"the simulated world pretends everything but the mind"},
+	{"test/mutants/breaks", nil, "a list of texts: it names the code that it breaks and links none of it"},
 	{"test/...", []string{"..."}, "tests may know everything"},
 }
 

@@ -1,9 +1,9 @@
-package main
+package breaks
 
-// all are the mutants, by law; R are the rules between services and the orders.
-func all() []mutant {
+// All are the mutants, by law; R are the rules between services and the orders.
+func All() []Mutant {
 	list := guestsAlone()
-	for _, of := range [][]mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
+	for _, of := range [][]Mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
 		acknowledged(), lostLogs(), otherLogs(), brake(), disks(), trees(), between, levels(), guards(), onlyFaults,
 		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, admitted} {
 		list = append(list, of...)
@@ -30,8 +30,8 @@ const (
 
 // blind makes the State's own check see nothing, so that a break has to show in
 // the world: in what runs where.
-var blind = edit{"cluster/rules/check.go",
+var blind = Edit{"cluster/rules/check.go",
 	"\tvar wrong []string\n\tcomplain :=",
 	"\tvar wrong []string\n\tif s.Level > 0 {\n\t\treturn nil\n\t}\n\tcomplain :="}
 
-func first(n net) []net { return []net{n} }
+func first(n Net) []Net { return []Net{n} }
