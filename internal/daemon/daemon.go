@@ -21,6 +21,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/quorum/gossip"
 )
 
 // Version is what this build calls itself; set at link time.
@@ -74,7 +75,7 @@ type Daemon struct {
 	hardware   string
 	vault      vault
 	// gossip and its keys are keepLinks' own.
-	gossip      *quorum.Gossip
+	gossip      *gossip.Gossip
 	gossipKey   []byte
 	gossipSeeds []string
 	gossipSince time.Time

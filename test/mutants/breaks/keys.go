@@ -281,15 +281,15 @@ var keys = []Mutant{
 	{
 		Name: "gossip-ends-the-daemon", Law: "L10",
 		Broken: "one packet of a machine that has the key of gossip ends every daemon",
-		Edits: []Edit{{"quorum/gossipguard.go", " && encrypted[0] == gossipEncryption", ""},
-			{"quorum/gossipguard.go", "len(encrypted) > gossipOverhead", "len(encrypted) > 0"}},
-		Nets: first(tests("quorum", "^FuzzGossipPackets$")),
+		Edits: []Edit{{"quorum/gossip/guard.go", " && encrypted[0] == encryption", ""},
+			{"quorum/gossip/guard.go", "len(encrypted) > overhead", "len(encrypted) > 0"}},
+		Nets: first(tests("quorum/gossip", "^FuzzGossipPackets$")),
 	},
 	{
 		Name: "a-replayed-stream-ends-the-daemon", Law: "L10",
 		Broken: "a stream that was recorded and sent again in the other version of the encryption ends a daemon",
-		Edits:  []Edit{{"quorum/gossipguard.go", " || head[gossipHeadBytes-1] == gossipEncryption", " || true"}},
-		Nets:   first(tests("quorum", "^TestAReplayedStreamEndsNobody$")),
+		Edits:  []Edit{{"quorum/gossip/guard.go", " || head[headBytes-1] == encryption", " || true"}},
+		Nets:   first(tests("quorum/gossip", "^TestAReplayedStreamEndsNobody$")),
 	},
 	{
 		Name: "alerts-without-their-credential", Law: "L10",

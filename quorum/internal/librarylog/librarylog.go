@@ -1,4 +1,4 @@
-package quorum
+package librarylog
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// libraryLogger lets the libraries write to slog. They repeat some warnings several times a
-// second while a node is away, so each of those is passed on once per repeatInterval; how many
-// were left out is said with the next one.
-type libraryLogger struct {
+// adapter is a library's logger. Libraries repeat some warnings several times a second while a node
+// is away, so each of those is passed on once per repeatInterval; how many were left out is said
+// with the next one.
+type adapter struct {
 	logger   *slog.Logger
 	name     string
 	implied  []any
@@ -38,8 +38,9 @@ type repeatCount struct {
 	leftOut int
 }
 
-func newLibraryLogger(logger *slog.Logger, name string) hclog.Logger {
-	return &libraryLogger{logger: logger, name: name, repeated: &repeatFilter{seen: map[string]*repeatCount{}}}
+// New returns a logger for the library of that name.
+func New(logger *slog.Logger, name string) hclog.Logger {
+	return &adapter{logger: logger, name: name, repeated: &repeatFilter{seen: map[string]*repeatCount{}}}
 }
 
 // pass says whether to write the message now, and how many like it were left out before.
@@ -85,7 +86,7 @@ func slogLevel(level hclog.Level) slog.Level {
 	}
 }
 
-func (l *libraryLogger) Log(level hclog.Level, message string, arguments ...any) {
+func (l *adapter) Log(level hclog.Level, message string, arguments ...any) {
 	if level == hclog.Trace || !l.enabled(level) {
 		return
 	}
@@ -109,66 +110,66 @@ func (l *libraryLogger) Log(level hclog.Level, message string, arguments ...any)
 	l.logger.Log(context.Background(), slogLevel(level), message, attributes...)
 }
 
-func (l *libraryLogger) enabled(level hclog.Level) bool {
+func (l *adapter) enabled(level hclog.Level) bool {
 	return l.logger.Enabled(context.Background(), slogLevel(level))
 }
 
-func (l *libraryLogger) Trace(message string, arguments ...any) {}
-func (l *libraryLogger) Debug(message string, arguments ...any) {
+func (l *adapter) Trace(message string, arguments ...any) {}
+func (l *adapter) Debug(message string, arguments ...any) {
 	l.Log(hclog.Debug, message, arguments...)
 }
-func (l *libraryLogger) Info(message string, arguments ...any) {
+func (l *adapter) Info(message string, arguments ...any) {
 	l.Log(hclog.Info, message, arguments...)
 }
-func (l *libraryLogger) Warn(message string, arguments ...any) {
+func (l *adapter) Warn(message string, arguments ...any) {
 	l.Log(hclog.Warn, message, arguments...)
 }
-func (l *libraryLogger) Error(message string, arguments ...any) {
+func (l *adapter) Error(message string, arguments ...any) {
 	l.Log(hclog.Error, message, arguments...)
 }
 
-func (l *libraryLogger) IsTrace() bool        { return false }
-func (l *libraryLogger) IsDebug() bool        { return l.enabled(hclog.Debug) }
-func (l *libraryLogger) IsInfo() bool         { return l.enabled(hclog.Info) }
-func (l *libraryLogger) IsWarn() bool         { return l.enabled(hclog.Warn) }
-func (l *libraryLogger) IsError() bool        { return l.enabled(hclog.Error) }
-func (l *libraryLogger) ImpliedArgs() []any   { return l.implied }
-func (l *libraryLogger) Name() string         { return l.name }
-func (l *libraryLogger) SetLevel(hclog.Level) {}
-func (l *libraryLogger) GetLevel() hclog.Level {
+func (l *adapter) IsTrace() bool        { return false }
+func (l *adapter) IsDebug() bool        { return l.enabled(hclog.Debug) }
+func (l *adapter) IsInfo() bool         { return l.enabled(hclog.Info) }
+func (l *adapter) IsWarn() bool         { return l.enabled(hclog.Warn) }
+func (l *adapter) IsError() bool        { return l.enabled(hclog.Error) }
+func (l *adapter) ImpliedArgs() []any   { return l.implied }
+func (l *adapter) Name() string         { return l.name }
+func (l *adapter) SetLevel(hclog.Level) {}
+func (l *adapter) GetLevel() hclog.Level {
 	if l.IsDebug() {
 		return hclog.Debug
 	}
 	return hclog.Info
 }
 
-func (l *libraryLogger) With(arguments ...any) hclog.Logger {
+func (l *adapter) With(arguments ...any) hclog.Logger {
 	child := *l
 	child.implied = append(append([]any(nil), l.implied...), arguments...)
 	return &child
 }
 
-func (l *libraryLogger) Named(name string) hclog.Logger {
+func (l *adapter) Named(name string) hclog.Logger {
 	return l.ResetNamed(strings.Trim(l.name+"."+name, "."))
 }
 
-func (l *libraryLogger) ResetNamed(name string) hclog.Logger {
+func (l *adapter) ResetNamed(name string) hclog.Logger {
 	child := *l
 	child.name = name
 	return &child
 }
 
-func (l *libraryLogger) StandardLogger(options *hclog.StandardLoggerOptions) *log.Logger {
+func (l *adapter) StandardLogger(options *hclog.StandardLoggerOptions) *log.Logger {
 	return log.New(l.StandardWriter(options), "", 0)
 }
 
-func (l *libraryLogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
+func (l *adapter) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
 	return standardWriter{l}
 }
 
 // standardWriter takes the lines of libraries that use the log package and put the level in
 // brackets, as memberlist does.
-type standardWriter struct{ logger *libraryLogger }
+type standardWriter struct{ logger *adapter }
 
 func (w standardWriter) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))

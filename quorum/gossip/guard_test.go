@@ -1,4 +1,4 @@
-package quorum
+package gossip
 
 import (
 	"bytes"
@@ -89,10 +89,10 @@ func expectCut(t *testing.T, name string, stream net.Conn, sent []byte, passes b
 		t.Errorf("%s: read %d of %d bytes: %v", name, len(got), len(sent), err)
 	}
 	if !passes {
-		if !errors.Is(err, errGossipFormat) || len(got) >= len(labelledGossip(nil))+gossipHeadBytes {
+		if !errors.Is(err, errFormat) || len(got) >= len(labelledGossip(nil))+headBytes {
 			t.Errorf("%s: read %d of %d bytes: %v", name, len(got), len(sent), err)
 		}
-		if _, err := stream.Read(make([]byte, 1)); !errors.Is(err, errGossipFormat) {
+		if _, err := stream.Read(make([]byte, 1)); !errors.Is(err, errFormat) {
 			t.Errorf("%s: reads on: %v", name, err)
 		}
 	}
@@ -110,14 +110,14 @@ func TestAReplayedStreamEndsNobody(t *testing.T) {
 	if got := network.takeStream(labelledGossip([]byte{0, 1, 2, 3, 4, 5, 6, 7})); len(got) > 0 {
 		t.Errorf("a stranger was answered with %x", got)
 	}
-	caller, err := OpenGossip(GossipOptions{ID: "node1", Cluster: "demo", Listen: "127.0.0.1:7443", Keys: [][]byte{key},
+	caller, err := Open(Options{ID: "node1", Cluster: "demo", Listen: "127.0.0.1:7443", Keys: [][]byte{key},
 		Meta: []byte("meta"), transport: mirror{madeUp{}, replayed}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer caller.Close()
 	_, err = caller.list.Join([]string{"127.0.0.2:7443"})
-	if err == nil || !strings.Contains(err.Error(), errGossipFormat.Error()) {
+	if err == nil || !strings.Contains(err.Error(), errFormat.Error()) {
 		t.Errorf("the replayed answer is refused with %v", err)
 	}
 	expectAlone(t, caller)

@@ -1,4 +1,4 @@
-package quorum
+package gossip
 
 import (
 	"fmt"
@@ -7,17 +7,17 @@ import (
 )
 
 type gossipChange struct {
-	member GossipMember
+	member Member
 	alive  bool
 }
 
 func openGossip(t *testing.T, id, cluster string, key []byte) (*Gossip, chan gossipChange) {
 	t.Helper()
 	changes := make(chan gossipChange, 64)
-	g, err := OpenGossip(GossipOptions{
+	g, err := Open(Options{
 		ID: id, Cluster: cluster, Listen: "127.0.0.1:0", Keys: [][]byte{key}, Meta: []byte("of " + id),
 		RejoinInterval: 50 * time.Millisecond,
-		Changed: func(member GossipMember, alive bool) {
+		Changed: func(member Member, alive bool) {
 			select {
 			case changes <- gossipChange{member, alive}:
 			default:

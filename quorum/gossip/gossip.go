@@ -1,4 +1,4 @@
-package quorum
+package gossip
 
 import (
 	"bytes"
@@ -12,20 +12,22 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/clusterd/clusterd/quorum/internal/librarylog"
 )
 
 // MetaBytesMax is the largest metadata a node can gossip about itself.
 const MetaBytesMax = memberlist.MetaMaxSize
 
-// GossipMember is a node as gossip has it.
-type GossipMember struct {
+// Member is a node as gossip has it.
+type Member struct {
 	ID      string
 	Address string
 	Meta    []byte
 }
 
-// GossipOptions say how this node gossips. ID, Cluster, Listen and Keys are required.
-type GossipOptions struct {
+// Options say how this node gossips. ID, Cluster, Listen and Keys are required.
+type Options struct {
 	ID string
 	// Cluster keeps clusters on one network apart.
 	Cluster string
@@ -41,7 +43,7 @@ type GossipOptions struct {
 	// Changed, if set, is told of members that come and go, as a hint: gossip calls living nodes
 	// dead when a member comes back from a pause. It is called from one goroutine at a time and
 	// must not block.
-	Changed func(member GossipMember, alive bool)
+	Changed func(member Member, alive bool)
 	// RejoinInterval is how often members that should be there and are not are asked to join again;
 	// 3 s if zero.
 	RejoinInterval time.Duration
@@ -52,7 +54,7 @@ type GossipOptions struct {
 // Gossip finds members and spreads a little metadata. It survives the loss of quorum, and
 // decides nothing.
 type Gossip struct {
-	options GossipOptions
+	options Options
 	list    *memberlist.Memberlist
 	ring    *memberlist.Keyring
 	closing chan struct{}
@@ -72,10 +74,10 @@ const (
 	leaveTimeout      = time.Second
 )
 
-// OpenGossip starts to gossip; SetSeeds says with whom.
-func OpenGossip(options GossipOptions) (*Gossip, error) {
-	setDefault(&options.RejoinInterval, 3*time.Second)
-	setDefault(&options.Advertise, options.Listen)
+// Open starts to gossip; SetSeeds says with whom.
+func Open(options Options) (*Gossip, error) {
+	options.RejoinInterval = cmp.Or(options.RejoinInterval, 3*time.Second)
+	options.Advertise = cmp.Or(options.Advertise, options.Listen)
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -127,11 +129,11 @@ func (g *Gossip) config() (*memberlist.Config, error) {
 	// who is a member.
 	config.DeadNodeReclaimTime = time.Second
 	config.Keyring = g.ring
-	config.Delegate = gossipDelegate{g}
+	config.Delegate = delegate{g}
 	if g.options.Changed != nil {
-		config.Events = gossipEvents{g}
+		config.Events = events{g}
 	}
-	config.Logger = newLibraryLogger(g.options.Logger, "memberlist").StandardLogger(nil)
+	config.Logger = librarylog.New(g.options.Logger, "memberlist").StandardLogger(nil)
 	inner := g.options.transport
 	if inner == nil {
 		if inner, err = openTransport(config); err != nil {
@@ -180,12 +182,12 @@ func (g *Gossip) Close() error {
 func (g *Gossip) Address() string { return g.list.LocalNode().Address() }
 
 // Members returns the nodes that gossip holds to be alive, this one included, by ID.
-func (g *Gossip) Members() []GossipMember {
-	var members []GossipMember
+func (g *Gossip) Members() []Member {
+	var members []Member
 	for _, node := range g.list.Members() {
-		members = append(members, gossipMember(node))
+		members = append(members, memberOf(node))
 	}
-	slices.SortFunc(members, func(a, b GossipMember) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
 	return members
 }
 
@@ -278,32 +280,32 @@ func (g *Gossip) missing() []string {
 	return missing
 }
 
-func gossipMember(node *memberlist.Node) GossipMember {
-	return GossipMember{ID: node.Name, Address: node.Address(), Meta: bytes.Clone(node.Meta)}
+func memberOf(node *memberlist.Node) Member {
+	return Member{ID: node.Name, Address: node.Address(), Meta: bytes.Clone(node.Meta)}
 }
 
-// gossipDelegate gives memberlist this node's metadata, and nothing else.
-type gossipDelegate struct{ gossip *Gossip }
+// delegate gives memberlist this node's metadata, and nothing else.
+type delegate struct{ gossip *Gossip }
 
-func (d gossipDelegate) NodeMeta(limit int) []byte {
+func (d delegate) NodeMeta(limit int) []byte {
 	d.gossip.mu.Lock()
 	defer d.gossip.mu.Unlock()
 	return d.gossip.meta
 }
-func (gossipDelegate) NotifyMsg([]byte)                           {}
-func (gossipDelegate) GetBroadcasts(overhead, limit int) [][]byte { return nil }
-func (gossipDelegate) LocalState(join bool) []byte                { return nil }
-func (gossipDelegate) MergeRemoteState(state []byte, join bool)   {}
+func (delegate) NotifyMsg([]byte)                           {}
+func (delegate) GetBroadcasts(overhead, limit int) [][]byte { return nil }
+func (delegate) LocalState(join bool) []byte                { return nil }
+func (delegate) MergeRemoteState(state []byte, join bool)   {}
 
-// gossipEvents passes hints on. Memberlist calls it under its lock, one at a time.
-type gossipEvents struct{ gossip *Gossip }
+// events passes hints on. Memberlist calls it under its lock, one at a time.
+type events struct{ gossip *Gossip }
 
-func (e gossipEvents) NotifyJoin(node *memberlist.Node) {
-	e.gossip.options.Changed(gossipMember(node), true)
+func (e events) NotifyJoin(node *memberlist.Node) {
+	e.gossip.options.Changed(memberOf(node), true)
 }
-func (e gossipEvents) NotifyLeave(node *memberlist.Node) {
-	e.gossip.options.Changed(gossipMember(node), false)
+func (e events) NotifyLeave(node *memberlist.Node) {
+	e.gossip.options.Changed(memberOf(node), false)
 }
-func (e gossipEvents) NotifyUpdate(node *memberlist.Node) {
-	e.gossip.options.Changed(gossipMember(node), true)
+func (e events) NotifyUpdate(node *memberlist.Node) {
+	e.gossip.options.Changed(memberOf(node), true)
 }

@@ -1,12 +1,14 @@
-package quorum
+package voters
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/clusterd/clusterd/quorum"
 )
 
-func voterNames(members []Member) string {
+func voterNames(members []quorum.Member) string {
 	names := ""
 	for _, m := range members {
 		if m.Voter {
@@ -17,7 +19,8 @@ func voterNames(members []Member) string {
 }
 
 // settle carries out changes until there are none, and checks each step on the way.
-func settle(t *testing.T, members []Member, healthy map[string]bool, sites map[string]string, wanted int) []Member {
+func settle(t *testing.T, members []quorum.Member, healthy map[string]bool, sites map[string]string,
+	wanted int) []quorum.Member {
 	t.Helper()
 	healthyVoters := func() (count int) {
 		for _, m := range members {
@@ -29,7 +32,7 @@ func settle(t *testing.T, members []Member, healthy map[string]bool, sites map[s
 	}
 	for range 30 {
 		before := healthyVoters()
-		change, ok := NextVoterChange(members, healthy, sites, wanted)
+		change, ok := Next(members, healthy, sites, wanted)
 		if !ok {
 			return members
 		}
@@ -59,9 +62,9 @@ func settle(t *testing.T, members []Member, healthy map[string]bool, sites map[s
 }
 
 func TestVotersAreReplacedAndSpread(t *testing.T) {
-	all := func(ids string, voters string) (members []Member) {
+	all := func(ids string, voters string) (members []quorum.Member) {
 		for _, id := range ids {
-			members = append(members, Member{ID: string(id), Voter: containsRune(voters, id)})
+			members = append(members, quorum.Member{ID: string(id), Voter: containsRune(voters, id)})
 		}
 		return members
 	}
@@ -112,11 +115,11 @@ func containsRune(text string, wanted rune) bool {
 func TestVoterChangesAlwaysEnd(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {
-		var members []Member
+		var members []quorum.Member
 		healthy, sites := map[string]bool{}, map[string]string{}
 		for i := range 1 + random.IntN(8) {
 			id := fmt.Sprint("n", i)
-			members = append(members, Member{ID: id, Voter: random.IntN(2) == 0})
+			members = append(members, quorum.Member{ID: id, Voter: random.IntN(2) == 0})
 			healthy[id] = random.IntN(4) > 0
 			sites[id] = fmt.Sprint("site", random.IntN(3))
 		}
@@ -144,14 +147,14 @@ func TestVoterChangesAlwaysEnd(t *testing.T) {
 // because the other is gone.
 func TestTwoOfTwoVoteWhereTheyAreWanted(t *testing.T) {
 	both := map[string]bool{"a": true, "b": true}
-	members := settle(t, []Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 2)
+	members := settle(t, []quorum.Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 2)
 	if voterNames(members) != "ab" {
 		t.Errorf("%s vote", voterNames(members))
 	}
-	if change, ok := NextVoterChange(members, map[string]bool{"a": true}, nil, 2); ok {
+	if change, ok := Next(members, map[string]bool{"a": true}, nil, 2); ok {
 		t.Errorf("with one of two gone the voters change: %+v", change)
 	}
-	if members = settle(t, []Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 5); voterNames(members) != "a" {
+	if members = settle(t, []quorum.Member{{ID: "a", Voter: true}, {ID: "b"}}, both, nil, 5); voterNames(members) != "a" {
 		t.Errorf("without the wish %s vote", voterNames(members))
 	}
 }

@@ -1,8 +1,10 @@
-package quorum
+package voters
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // Change is one step of the voters, to be carried out with AddVoter or Demote before the next
@@ -15,7 +17,7 @@ type Change struct {
 	Why string
 }
 
-// NextVoterChange returns the next step towards the wanted number of voters, or false when there
+// Next returns the next step towards the wanted number of voters, or false when there
 // is nothing to do.
 //
 // A node counts as healthy when it is in touch and, being no voter, has caught up with the log;
@@ -26,8 +28,8 @@ type Change struct {
 // cluster. A dead voter is replaced before it is dropped, and is kept when nobody can replace
 // it: dropping it would make the majority smaller without need. No step is taken when the
 // healthy voters are no majority, because it could not be committed.
-func NextVoterChange(members []Member, healthy map[string]bool, sites map[string]string, wanted int) (Change, bool) {
-	var voters, healthyVoters, spares []Member
+func Next(members []quorum.Member, healthy map[string]bool, sites map[string]string, wanted int) (Change, bool) {
+	var voters, healthyVoters, spares []quorum.Member
 	for _, member := range members {
 		switch {
 		case member.Voter:
@@ -78,9 +80,9 @@ func odd(n int) int {
 
 // pick chooses the node whose site has the fewest voters (or, to demote, the most), and by name
 // among equals.
-func pick(from, voters []Member, sites map[string]string, fullest bool) Member {
+func pick(from, voters []quorum.Member, sites map[string]string, fullest bool) quorum.Member {
 	bySite := votesBySite(voters, sites)
-	compare := func(a, b Member) int {
+	compare := func(a, b quorum.Member) int {
 		byVotes := cmp.Compare(bySite[sites[a.ID]], bySite[sites[b.ID]])
 		if fullest {
 			// The last by name goes, so that the founders stay.
@@ -91,17 +93,17 @@ func pick(from, voters []Member, sites map[string]string, fullest bool) Member {
 	return slices.MinFunc(from, compare)
 }
 
-func pickDead(voters []Member, healthy map[string]bool) Member {
-	var dead []Member
+func pickDead(voters []quorum.Member, healthy map[string]bool) quorum.Member {
+	var dead []quorum.Member
 	for _, voter := range voters {
 		if !healthy[voter.ID] {
 			dead = append(dead, voter)
 		}
 	}
-	return slices.MinFunc(dead, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.MinFunc(dead, func(a, b quorum.Member) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-func votesBySite(voters []Member, sites map[string]string) map[string]int {
+func votesBySite(voters []quorum.Member, sites map[string]string) map[string]int {
 	votes := map[string]int{}
 	for _, voter := range voters {
 		votes[sites[voter.ID]]++
@@ -112,7 +114,7 @@ func votesBySite(voters []Member, sites map[string]string) map[string]int {
 // moveBetweenSites evens out the sites: one vote too many is given where there are few, and
 // taken where there are many in the step after that. It acts only when the difference is two or
 // more, so that it never moves a vote to and fro.
-func moveBetweenSites(voters, spares []Member, sites map[string]string, target, voterCount int) (Change, bool) {
+func moveBetweenSites(voters, spares []quorum.Member, sites map[string]string, target, voterCount int) (Change, bool) {
 	votes := votesBySite(voters, sites)
 	if voterCount != target || len(spares) == 0 {
 		return Change{}, false

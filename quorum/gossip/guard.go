@@ -1,4 +1,4 @@
-package quorum
+package gossip
 
 import (
 	"bytes"
@@ -110,20 +110,20 @@ func (g *guardedTransport) Shutdown() error {
 // What encryption adds to a packet: its version, a nonce, and the seal. Version 0 pads. In a
 // stream a byte that says that it is encrypted and the length come before the version.
 const (
-	gossipEncryption = 1
-	gossipOverhead   = 1 + 12 + 16
-	gossipEncrypted  = 10
-	gossipHeadBytes  = 1 + 4 + 1
+	encryption    = 1
+	overhead      = 1 + 12 + 16
+	encryptedKind = 10
+	headBytes     = 1 + 4 + 1
 )
 
 // sound reports whether a packet looks as those of nodes do, up to what is encrypted.
 func sound(packet []byte, label string) bool {
 	encrypted, labelled, err := memberlist.RemoveLabelHeaderFromPacket(packet)
-	return err == nil && labelled == label && len(encrypted) > gossipOverhead && encrypted[0] == gossipEncryption
+	return err == nil && labelled == label && len(encrypted) > overhead && encrypted[0] == encryption
 }
 
-// errGossipFormat is what a reader of a stream gets whose beginning is not that of a node's.
-var errGossipFormat = errors.New("the stream does not begin as those of nodes do")
+// errFormat is what a reader of a stream gets whose beginning is not that of a node's.
+var errFormat = errors.New("the stream does not begin as those of nodes do")
 
 // guardedStream judges the beginning of a stream while it is read, and cuts what no node sends.
 // It is read by one goroutine at a time.
@@ -137,15 +137,15 @@ type guardedStream struct {
 // Read implements net.Conn. Nothing of the piece that is wrong is handed on.
 func (s *guardedStream) Read(p []byte) (int, error) {
 	if s.cut {
-		return 0, errGossipFormat
+		return 0, errFormat
 	}
 	n, err := s.Conn.Read(p)
-	if missing := len(s.header) + gossipHeadBytes - len(s.head); missing > 0 {
+	if missing := len(s.header) + headBytes - len(s.head); missing > 0 {
 		s.head = append(s.head, p[:min(n, missing)]...)
 		if !soundHead(s.head, s.header) {
 			s.cut = true
 			_ = s.Conn.Close()
-			return 0, errGossipFormat
+			return 0, errFormat
 		}
 	}
 	return n, err
@@ -159,10 +159,10 @@ func soundHead(head, header []byte) bool {
 	}
 	head = head[known:]
 	switch {
-	case len(head) > 0 && head[0] != gossipEncrypted:
+	case len(head) > 0 && head[0] != encryptedKind:
 		return false
-	case len(head) >= gossipHeadBytes-1 && binary.BigEndian.Uint32(head[1:]) <= gossipOverhead:
+	case len(head) >= headBytes-1 && binary.BigEndian.Uint32(head[1:]) <= overhead:
 		return false
 	}
-	return len(head) < gossipHeadBytes || head[gossipHeadBytes-1] == gossipEncryption
+	return len(head) < headBytes || head[headBytes-1] == encryption
 }
