@@ -18,6 +18,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/fence"
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/internal/api"
@@ -39,7 +40,7 @@ func checkFenceAgents(c *urfave.Context, path string, text []byte, parsed config
 		return err
 	}
 	self := ""
-	if node, err := nodeSettings(c); err == nil {
+	if node, err := command.NodeSettings(c); err == nil {
 		self = node.Name
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -157,7 +158,7 @@ type member interface {
 // only a member knows whether a masked secret is kept, and what would be removed. What it says
 // is for people; the error has the faults that apply would find.
 func againstForce(c *urfave.Context, name string, parsed config.Parsed) (string, error) {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return "", nil
 	}
@@ -255,7 +256,7 @@ func inFile(err error, name string) error {
 // checkAgents holds resources against the agents that are installed here.
 func checkAgents(c *urfave.Context, path string, text []byte) error {
 	folders := dialect.Folders{}
-	if node, err := nodeSettings(c); err == nil {
+	if node, err := command.NodeSettings(c); err == nil {
 		folders.OCF = node.OCFRoot
 	}
 	catalogue := &dialect.Catalogue{Folders: folders.WithDefaults()}

@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/fence/watchdog"
@@ -86,7 +87,7 @@ func newTrial(c *urfave.Context, document cluster.Document, places config.Device
 	t := &trial{document: document, places: places, drivers: assemble.PowerDrivers(quiet), uuids: map[string]string{}}
 	t.storage = scsi.Options{Helper: assemble.Helper(assemble.StorageHelper), Logger: quiet,
 		Nodes: func() []string { return slices.Sorted(maps.Keys(t.uuids)) }}
-	node, err := nodeSettings(c)
+	node, err := command.NodeSettings(c)
 	if err != nil {
 		return t
 	}
@@ -107,7 +108,7 @@ func (t *trial) askDaemon(c *urfave.Context, node config.Node) {
 	if err != nil || membership.Cluster != t.document.Cluster {
 		return
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return
 	}

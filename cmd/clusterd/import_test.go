@@ -9,6 +9,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config"
 )
 
@@ -36,7 +37,7 @@ func runImport(t *testing.T, run importRun, words ...string) (code int, out, rep
 			command.Action = func(c *urfave.Context) error { return run.run(c) }
 		}
 	}
-	words, err = ordered(app, append([]string{"clusterd", "import"}, words...))
+	words, err = command.Ordered(app, append([]string{"clusterd", "import"}, words...))
 	if err == nil {
 		err = app.Run(words)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
@@ -29,7 +30,7 @@ func runCommand() *urfave.Command {
 }
 
 func run(c *urfave.Context) error {
-	node, err := nodeSettings(c)
+	node, err := command.NodeSettings(c)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func forwardCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "forward", Hidden: true, Usage: "forward live migrations; started by the daemon, outlives it",
 		Action: func(c *urfave.Context) error {
-			node, err := nodeSettings(c)
+			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}

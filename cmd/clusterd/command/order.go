@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"slices"
@@ -9,12 +9,12 @@ import (
 	"github.com/clusterd/clusterd/internal/cli"
 )
 
-// ordered puts the options of a command before its operands, as urfave/cli
+// Ordered puts the options of a command before its operands, as urfave/cli
 // wants them: people write `clusterd vm import web --node node1`, and without
 // this the option would be taken for a second operand. "help COMMAND" and "GROUP help COMMAND"
 // are "GROUP COMMAND --help": people type the word wherever they notice that they need it. Below a
 // command that does something it is an operand, for a node may have that name.
-func ordered(app *urfave.App, words []string) ([]string, error) {
+func Ordered(app *urfave.App, words []string) ([]string, error) {
 	commands, flags := app.Commands, app.Flags
 	for i := 1; i < len(words); i++ {
 		word := words[i]
@@ -25,7 +25,7 @@ func ordered(app *urfave.App, words []string) ([]string, error) {
 			continue
 		}
 		if word == "help" {
-			return ordered(app, append(slices.Concat(words[:i], words[i+1:]), "--help"))
+			return Ordered(app, append(slices.Concat(words[:i], words[i+1:]), "--help"))
 		}
 		at := slices.IndexFunc(commands, func(c *urfave.Command) bool { return c.HasName(word) })
 		if at < 0 {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bufio"
@@ -18,27 +18,31 @@ import (
 	"github.com/clusterd/clusterd/internal/nearest"
 )
 
-// errUsage marks errors of wrong use.
-var errUsage = errors.New("usage")
+// ErrUsage marks errors of wrong use.
+var ErrUsage = errors.New("usage")
 
-func usage(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
+// ErrRefused is the end of a plan that the cluster would not take, or a person not agree to.
+var ErrRefused = errors.New("nothing was changed")
+
+// Usage is an error of wrong use.
+func Usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
 }
 
-// misused makes every error about options one of wrong use. Subcommands do not
+// Misused makes every error about options one of wrong use. Subcommands do not
 // inherit the handler of their parent, so each has it.
-func misused(c *urfave.Context, err error, _ bool) error {
+func Misused(c *urfave.Context, err error, _ bool) error {
 	return cli.Misused(err, append(slices.Clone(c.App.Flags), c.Command.Flags...))
 }
 
-// finish gives each command what it has in common with all others: the handler of
+// Finish gives each command what it has in common with all others: the handler of
 // wrong options, and the refusal of operands that it does not take.
-func finish(commands []*urfave.Command) {
+func Finish(commands []*urfave.Command) {
 	for _, command := range commands {
-		command.OnUsageError, command.HideHelpCommand = misused, true
+		command.OnUsageError, command.HideHelpCommand = Misused, true
 		if len(command.Subcommands) > 0 {
-			command.Action = helpOrUnknown
-			finish(command.Subcommands)
+			command.Action = HelpOrUnknown
+			Finish(command.Subcommands)
 			continue
 		}
 		if command.ArgsUsage == "" && command.Action != nil && !command.Hidden {
@@ -50,7 +54,7 @@ func finish(commands []*urfave.Command) {
 func withoutOperands(action urfave.ActionFunc) urfave.ActionFunc {
 	return func(c *urfave.Context) error {
 		if c.NArg() > 0 {
-			return usage("%s takes no operand, and %q was given", spoken(c), c.Args().First())
+			return Usage("%s takes no operand, and %q was given", spoken(c), c.Args().First())
 		}
 		return action(c)
 	}
@@ -61,9 +65,9 @@ func spoken(c *urfave.Context) string {
 	return strings.TrimSpace(strings.TrimPrefix(c.Command.HelpName, "clusterd"))
 }
 
-// helpOrUnknown answers a command line that names no command, or one that is
+// HelpOrUnknown answers a command line that names no command, or one that is
 // not there.
-func helpOrUnknown(c *urfave.Context) error {
+func HelpOrUnknown(c *urfave.Context) error {
 	word := c.Args().First()
 	if word == "" {
 		return urfave.ShowSubcommandHelp(c)
@@ -79,23 +83,23 @@ func helpOrUnknown(c *urfave.Context) error {
 		}
 	}
 	above := strings.TrimSpace("clusterd " + spoken(c))
-	return usage("there is no command %q.%s See `%s --help`", word, nearest.Hint(word, known), above)
+	return Usage("there is no command %q.%s See `%s --help`", word, nearest.Hint(word, known), above)
 }
 
-// argument returns the only operand of a command.
-func argument(c *urfave.Context, what string) (string, error) {
+// Argument returns the only operand of a command.
+func Argument(c *urfave.Context, what string) (string, error) {
 	switch {
 	case c.NArg() > 1:
-		return "", usage("%s takes one operand, %s; %d were given", spoken(c), what, c.NArg())
+		return "", Usage("%s takes one operand, %s; %d were given", spoken(c), what, c.NArg())
 	case c.Args().First() == "":
-		return "", usage("%s needs %s", spoken(c), what)
+		return "", Usage("%s needs %s", spoken(c), what)
 	}
 	return c.Args().First(), nil
 }
 
-// readOperand reads the file that an operand names, or standard input for "-". The
+// ReadOperand reads the file that an operand names, or standard input for "-". The
 // name is the one that messages about it use.
-func readOperand(path string) (name string, text []byte, err error) {
+func ReadOperand(path string) (name string, text []byte, err error) {
 	if path != "-" {
 		text, err = os.ReadFile(path)
 		return path, text, err
@@ -105,18 +109,18 @@ func readOperand(path string) (name string, text []byte, err error) {
 	return "standard input", text, err
 }
 
-// existingSettings refuses a file of settings that was named and is not there: the
+// ExistingSettings refuses a file of settings that was named and is not there: the
 // defaults in its place would be another node's.
-func existingSettings(c *urfave.Context) error {
+func ExistingSettings(c *urfave.Context) error {
 	path := c.String("config")
 	if _, err := os.Stat(path); c.IsSet("config") && errors.Is(err, fs.ErrNotExist) {
-		return usage("--config %s: there is no such file", path)
+		return Usage("--config %s: there is no such file", path)
 	}
 	return nil
 }
 
-// agreed asks before something that ends services, where a person can answer.
-func agreed(c *urfave.Context, question string) error {
+// Agreed asks before something that ends services, where a person can answer.
+func Agreed(c *urfave.Context, question string) error {
 	if c.Bool("yes") || !term.IsTerminal(int(os.Stdin.Fd())) || !cli.ScreenOf(os.Stdout).Terminal {
 		return nil
 	}
@@ -126,35 +130,36 @@ func agreed(c *urfave.Context, question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return errRefused
+	return ErrRefused
 }
 
-// warnWithoutQuorum says, before something is shown, that it may be out of date.
-func warnWithoutQuorum(status api.Status) {
+// WarnWithoutQuorum says, before something is shown, that it may be out of date.
+func WarnWithoutQuorum(status api.Status) {
 	if !status.Quorate {
 		fmt.Fprintf(os.Stderr, "NO QUORUM: what follows is what %s last knew; it may be out of date. See clustat.\n",
 			status.Local)
 	}
 }
 
-// warnIfInquorate asks for that first.
-func warnIfInquorate(c *urfave.Context, client *api.Client) {
+// WarnIfNoQuorum asks for that first.
+func WarnIfNoQuorum(c *urfave.Context, client *api.Client) {
 	if status, err := client.Status(c.Context, false); err == nil {
-		warnWithoutQuorum(status)
+		WarnWithoutQuorum(status)
 	}
 }
 
-// yesFlag answers agreed beforehand.
-func yesFlag() urfave.Flag {
+// YesFlag answers agreed beforehand.
+func YesFlag() urfave.Flag {
 	return &urfave.BoolFlag{Name: "yes", DisableDefaultText: true, Usage: "do not ask on a terminal"}
 }
 
-// dryRunFlags are the flag that only shows what would happen, and its older word.
-func dryRunFlags() []urfave.Flag {
+// DryRunFlags are the flag that only shows what would happen, and its older word.
+func DryRunFlags() []urfave.Flag {
 	return []urfave.Flag{
 		&urfave.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "show what it would do, and do nothing"},
 		&urfave.BoolFlag{Name: "plan", Hidden: true},
 	}
 }
 
-func dryRun(c *urfave.Context) bool { return c.Bool("dry-run") || c.Bool("plan") }
+// DryRun reports whether one of them was given.
+func DryRun(c *urfave.Context) bool { return c.Bool("dry-run") || c.Bool("plan") }

@@ -1,4 +1,4 @@
-package main
+package tryout
 
 import (
 	"bytes"
@@ -12,16 +12,19 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/foreign"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/internal/rehearsal"
 )
 
-func testCommand() *urfave.Command { return testCommandTo(cli.CleanWriter(os.Stdout)) }
+// Command is `clusterd test`.
+func Command() *urfave.Command { return CommandTo(cli.CleanWriter(os.Stdout)) }
 
-// testCommandTo is the command that prints to out.
-func testCommandTo(out io.Writer) *urfave.Command {
+// CommandTo is the command that prints to out.
+func CommandTo(out io.Writer) *urfave.Command {
 	noop := &urfave.BoolFlag{Name: "noop", Usage: "only print the programs that would be run"}
 	witness := &urfave.BoolFlag{Name: "witness", Usage: "assume a witness besides the nodes"}
 	act := func(name, usage string) *urfave.Command {
@@ -61,12 +64,12 @@ func testCommandTo(out io.Writer) *urfave.Command {
 // rehearsed reads a document to be tried out: one of ours, or one of another
 // cluster manager. Definitions and passwords that are not here are no matter.
 func rehearsed(path string) (config.Parsed, error) {
-	text, err := readBounded(path)
+	text, err := foreign.ReadBounded(path)
 	if err != nil {
 		return config.Parsed{}, err
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")) {
-		draft, _, err := translate("", path, text, importing.Definitions{ReadFile: readBounded})
+		draft, _, err := foreign.Translate("", path, text, importing.Definitions{ReadFile: foreign.ReadBounded})
 		if err != nil {
 			return config.Parsed{}, err
 		}
@@ -77,7 +80,7 @@ func rehearsed(path string) (config.Parsed, error) {
 		text = []byte(document)
 	}
 	return config.Prepare(path, text, func(file string) ([]byte, error) {
-		content, err := readBounded(file)
+		content, err := foreign.ReadBounded(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return importing.StandIn(file), nil
 		}
@@ -88,7 +91,7 @@ func rehearsed(path string) (config.Parsed, error) {
 // fileAndService returns the operands of a command about one service.
 func fileAndService(c *urfave.Context) (config.Parsed, string, error) {
 	if c.NArg() != 2 {
-		return config.Parsed{}, "", usage("test %s needs a FILE and a SERVICE", c.Command.Name)
+		return config.Parsed{}, "", command.Usage("test %s needs a FILE and a SERVICE", c.Command.Name)
 	}
 	parsed, err := rehearsed(c.Args().First())
 	if err != nil {
@@ -120,7 +123,7 @@ func testPlace(c *urfave.Context, out io.Writer) error {
 	for _, word := range c.StringSlice("on") {
 		name, node, found := strings.Cut(word, "=")
 		if !found {
-			return usage("--on %s: write SERVICE=NODE", word)
+			return command.Usage("--on %s: write SERVICE=NODE", word)
 		}
 		if name, err = serviceNamed(parsed, name); err != nil {
 			return err
@@ -144,13 +147,13 @@ func testPlace(c *urfave.Context, out io.Writer) error {
 }
 
 func testSimulate(c *urfave.Context, out io.Writer) error {
-	path, err := argument(c, "a FILE")
+	path, err := command.Argument(c, "a FILE")
 	if err != nil {
 		return err
 	}
 	lost := c.StringSlice("lose")
 	if len(lost) == 0 {
-		return usage("test simulate needs --lose NODE")
+		return command.Usage("test simulate needs --lose NODE")
 	}
 	parsed, err := rehearsed(path)
 	if err != nil {

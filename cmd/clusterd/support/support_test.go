@@ -1,4 +1,4 @@
-package main
+package support
 
 import (
 	"archive/tar"
@@ -19,11 +19,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	urfave "github.com/urfave/cli/v2"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -146,7 +149,9 @@ func pretendDaemon(t *testing.T, socket string) {
 func bundleOf(t *testing.T, settings string) map[string]string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out.tar.gz")
-	if err := newApp().Run([]string{"clusterd", "--config", settings, "support-bundle", out}); err != nil {
+	app := &urfave.App{Name: "clusterd", Commands: []*urfave.Command{Command()},
+		Flags: append([]urfave.Flag{&urfave.StringFlag{Name: "config"}}, cli.ConnectionFlags()...)}
+	if err := app.Run([]string{"clusterd", "--config", settings, "support-bundle", out}); err != nil {
 		t.Fatal(err)
 	}
 	information, err := os.Stat(out)
@@ -246,7 +251,7 @@ func TestAPartThatHangsIsAFileThatSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, forever := time.Now(), make(chan struct{})
 		defer close(forever)
-		s := &support{}
+		s := &collection{}
 		files := s.collect(t.Context(), []part{
 			{"deaf", func(context.Context) ([]bundled, error) {
 				<-forever

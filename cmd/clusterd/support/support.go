@@ -1,4 +1,4 @@
-package main
+package support
 
 import (
 	"archive/tar"
@@ -17,6 +17,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -30,7 +31,8 @@ const (
 	largestBundle = 96 << 20
 )
 
-func supportCommand() *urfave.Command {
+// Command is `clusterd support-bundle`.
+func Command() *urfave.Command {
 	return &urfave.Command{
 		Name: "support-bundle", Usage: "collect diagnostics for a support case, without passwords and keys",
 		ArgsUsage: "OUT.tar.gz",
@@ -39,7 +41,7 @@ func supportCommand() *urfave.Command {
 			"The bundle names nodes, addresses, services and disks, and what people wrote as reasons: look at it before " +
 			"you send it.",
 		Action: func(c *urfave.Context) error {
-			path, err := argument(c, "the OUT.tar.gz to write")
+			path, err := command.Argument(c, "the OUT.tar.gz to write")
 			if err != nil {
 				return err
 			}
@@ -49,7 +51,7 @@ func supportCommand() *urfave.Command {
 }
 
 func writeBundle(c *urfave.Context, path string) error {
-	s := newSupport(c)
+	s := newCollection(c)
 	files := s.collect(c.Context, s.parts())
 	content, err := packed(files, s.began)
 	if err != nil {
@@ -92,7 +94,7 @@ const missingSuffix = ".missing.txt"
 
 // collect runs all parts at once, each with its deadline. One that does not even
 // return, because a disk hangs, is left behind: this process ends soon.
-func (s *support) collect(parent context.Context, parts []part) []bundled {
+func (s *collection) collect(parent context.Context, parts []part) []bundled {
 	results := make([][]bundled, len(parts))
 	var work sync.WaitGroup
 	for i, p := range parts {
@@ -143,7 +145,7 @@ func attempt(parent context.Context, p part) []bundled {
 }
 
 func missing(name string, err error) bundled {
-	return bundled{name: name + missingSuffix, content: []byte(describe(err) + "\n")}
+	return bundled{name: name + missingSuffix, content: []byte(command.Describe(err) + "\n")}
 }
 
 // packed writes the files as a compressed archive, in one folder.
@@ -172,7 +174,7 @@ func packed(files []bundled, at time.Time) ([]byte, error) {
 
 // remember notes secrets that must not be in the bundle. Each part leaves them out
 // by its own making; this is the second net, for sentences that quote one.
-func (s *support) remember(secrets ...string) {
+func (s *collection) remember(secrets ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, secret := range secrets {
@@ -187,7 +189,7 @@ func (s *support) remember(secrets ...string) {
 	}
 }
 
-func (s *support) rememberState(state *cluster.State) {
+func (s *collection) rememberState(state *cluster.State) {
 	s.remember(base64.StdEncoding.EncodeToString(state.Secrets.AuthorityKey))
 	for _, device := range state.Document.Devices {
 		s.remember(device.Password.Reveal())
@@ -200,7 +202,7 @@ func (s *support) rememberState(state *cluster.State) {
 
 // rememberKeys reads this node's own keys, line by line: a key that is quoted
 // somewhere need not be quoted whole.
-func (s *support) rememberKeys(folder string) {
+func (s *collection) rememberKeys(folder string) {
 	for _, name := range []string{"node.key", "node.key.next", "node.key.old"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
@@ -214,7 +216,7 @@ func (s *support) rememberKeys(folder string) {
 	}
 }
 
-func (s *support) masked(content []byte) []byte {
+func (s *collection) masked(content []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, secret := range s.secrets {

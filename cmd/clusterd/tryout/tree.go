@@ -1,4 +1,4 @@
-package main
+package tryout
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
@@ -29,7 +30,7 @@ func nearestService(parsed config.Parsed, given string) string {
 
 func testTree(c *urfave.Context, out io.Writer) error {
 	if c.NArg() < 1 || c.NArg() > 2 {
-		return usage("test tree needs a FILE, and may have a SERVICE")
+		return command.Usage("test tree needs a FILE, and may have a SERVICE")
 	}
 	parsed, err := rehearsed(c.Args().First())
 	if err != nil {
@@ -112,7 +113,7 @@ func parametersText(parameters map[string]string) string {
 // steps that a node which runs it would take.
 func testDelta(c *urfave.Context, out io.Writer) error {
 	if c.NArg() != 2 {
-		return usage("test delta needs two files, OLD and NEW")
+		return command.Usage("test delta needs two files, OLD and NEW")
 	}
 	old, err := rehearsed(c.Args().First())
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package tryout
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/agents/ocf"
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/resources"
@@ -30,7 +31,7 @@ type library struct {
 
 // agentLibrary looks where the daemon of this host would look.
 func agentLibrary(c *urfave.Context) (library, error) {
-	node, err := nodeSettings(c)
+	node, err := command.NodeSettings(c)
 	if err != nil {
 		return library{}, err
 	}

@@ -1,4 +1,4 @@
-package main
+package support
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
@@ -38,8 +39,8 @@ const (
 	textWidth = 120
 )
 
-// support collects a bundle. Daemon and settings may each be missing.
-type support struct {
+// collection collects a bundle. Daemon and settings may each be missing.
+type collection struct {
 	began       time.Time
 	client      *api.Client
 	clientError error
@@ -50,17 +51,17 @@ type support struct {
 	secrets []string
 }
 
-func newSupport(c *urfave.Context) *support {
-	s := &support{began: time.Now()}
-	s.client, s.clientError = connect(c)
-	s.node, s.nodeError = nodeSettings(c)
+func newCollection(c *urfave.Context) *collection {
+	s := &collection{began: time.Now()}
+	s.client, s.clientError = command.Connect(c)
+	s.node, s.nodeError = command.NodeSettings(c)
 	if s.nodeError == nil {
 		s.rememberKeys(s.node.DataDir)
 	}
 	return s
 }
 
-func (s *support) parts() []part {
+func (s *collection) parts() []part {
 	return []part{
 		{"about.txt", s.about},
 		{"settings.json", s.settings},
@@ -77,7 +78,7 @@ func (s *support) parts() []part {
 }
 
 // asked is a part that is one answer of the daemon.
-func asked[A any](s *support, name string,
+func asked[A any](s *collection, name string,
 	ask func(*api.Client, context.Context) (A, error)) func(context.Context) ([]bundled, error) {
 	return func(ctx context.Context) ([]bundled, error) {
 		if s.clientError != nil {
@@ -99,7 +100,7 @@ func inJSON(name string, value any) ([]bundled, error) {
 	return []bundled{{name: name, content: append(text, '\n')}}, nil
 }
 
-func (s *support) about(context.Context) ([]bundled, error) {
+func (s *collection) about(context.Context) ([]bundled, error) {
 	var out bytes.Buffer
 	host, _ := os.Hostname() // A host without a name is told as one.
 	fmt.Fprintf(&out, "clusterd %s, cluster version %d, plan records format %d\n", daemon.Version, cluster.CurrentLevel,
@@ -116,7 +117,7 @@ func (s *support) about(context.Context) ([]bundled, error) {
 	return []bundled{{name: "about.txt", content: out.Bytes()}}, nil
 }
 
-func (s *support) settings(context.Context) ([]bundled, error) {
+func (s *collection) settings(context.Context) ([]bundled, error) {
 	if s.nodeError != nil {
 		return nil, s.nodeError
 	}
@@ -124,7 +125,7 @@ func (s *support) settings(context.Context) ([]bundled, error) {
 }
 
 // status holds the node list too.
-func (s *support) status(ctx context.Context) ([]bundled, error) {
+func (s *collection) status(ctx context.Context) ([]bundled, error) {
 	if s.clientError != nil {
 		return nil, s.clientError
 	}
@@ -137,7 +138,7 @@ func (s *support) status(ctx context.Context) ([]bundled, error) {
 		content: []byte(cli.Status(status, cli.View{Long: true, Width: textWidth}))}), err
 }
 
-func (s *support) events(ctx context.Context) ([]bundled, error) {
+func (s *collection) events(ctx context.Context) ([]bundled, error) {
 	if s.clientError != nil {
 		return nil, s.clientError
 	}
@@ -149,7 +150,7 @@ func (s *support) events(ctx context.Context) ([]bundled, error) {
 	return append(files, bundled{name: "events.txt", content: []byte(cli.Timeline(page.Events, textWidth))}), err
 }
 
-func (s *support) document(ctx context.Context) ([]bundled, error) {
+func (s *collection) document(ctx context.Context) ([]bundled, error) {
 	if s.clientError != nil {
 		return nil, s.clientError
 	}
@@ -203,7 +204,7 @@ func blankDocument(node *yaml.Node, within string) {
 
 // state is the whole State and the definitions, from a backup that never leaves
 // this process as it is.
-func (s *support) state(ctx context.Context) ([]bundled, error) {
+func (s *collection) state(ctx context.Context) ([]bundled, error) {
 	if s.clientError != nil {
 		return nil, s.clientError
 	}
@@ -231,7 +232,7 @@ func (s *support) state(ctx context.Context) ([]bundled, error) {
 }
 
 // logPosition looks into the log's files only where no daemon has them open.
-func (s *support) logPosition(ctx context.Context) ([]bundled, error) {
+func (s *collection) logPosition(ctx context.Context) ([]bundled, error) {
 	const name = "log-position.json"
 	if s.clientError != nil {
 		return nil, s.clientError
@@ -240,13 +241,13 @@ func (s *support) logPosition(ctx context.Context) ([]bundled, error) {
 	switch {
 	case err == nil:
 		return inJSON(name, map[string]any{"toldBy": status.Local, "index": status.Index, "generation": status.Generation,
-			"leader": status.Leader, "quorate": status.Quorate})
+			"leader": status.Leader, "quorum": status.Quorate})
 	case !errors.Is(err, api.ErrNoDaemon) || !s.client.Local():
 		return nil, err
 	case s.nodeError != nil:
 		return nil, s.nodeError
 	}
-	found, err := position(s.node)
+	found, err := command.LogPosition(s.node)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +255,7 @@ func (s *support) logPosition(ctx context.Context) ([]bundled, error) {
 }
 
 // plans copies the newest records of this node; they are written without secrets.
-func (s *support) plans(context.Context) ([]bundled, error) {
+func (s *collection) plans(context.Context) ([]bundled, error) {
 	if s.nodeError != nil {
 		return nil, s.nodeError
 	}
