@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/cmd/clusterd/foreign"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -129,7 +130,7 @@ func (i importRun) read(path string) ([]byte, error) {
 
 // tiesOf says what ties a VM to the host on which it is.
 func tiesOf(definition string) (notLive, stays string) {
-	spec := resources.Spec{Bonds: config.BondsOf(definition)}
+	spec := resources.Spec{Bonds: domainxml.BondsOf(definition)}
 	return spec.NotLive(), spec.Stays()
 }
 

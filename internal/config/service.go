@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -230,29 +231,29 @@ func (p *parser) probe(into *string) func(*yaml.Node) {
 
 // define takes what the cluster must know of a VM out of its XML, and keeps the XML as a blob.
 func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file string) {
-	found, faults := readDefinition(text)
+	found, faults := domainxml.Read(text)
 	for _, f := range faults {
 		p.definitionFault(spec.Name, at, file, f)
 	}
-	spec.UUID, spec.Disks, spec.Bonds = found.uuid, found.disks, found.bonds
+	spec.UUID, spec.Disks, spec.Bonds = found.UUID, found.Disks, found.Bonds
 	sum := sha256.Sum256([]byte(text))
 	spec.Definition = hex.EncodeToString(sum[:])
 	p.blobs[spec.Definition] = text
 	p.places.definitions = append(p.places.definitions,
-		definitionPlace{service: spec.Name, title: found.title, uuid: found.uuid, disks: found.disks, at: at})
+		definitionPlace{service: spec.Name, title: found.Title, uuid: found.UUID, disks: found.Disks, at: at})
 }
 
 // definitionFault places a fault of the XML: on its own line where the XML stands in the
 // document as a block.
-func (p *parser) definitionFault(service string, at *yaml.Node, file string, f definitionFault) {
+func (p *parser) definitionFault(service string, at *yaml.Node, file string, f domainxml.Fault) {
 	switch {
 	case file != "":
 		p.faults.add(Fault{File: p.file, Line: at.Line, Column: at.Column,
-			Message: "the definition of " + service + " (" + file + f.lineText() + ") " + f.message})
-	case at.Style&yaml.LiteralStyle != 0 && f.line > 0:
-		p.faults.add(Fault{File: p.file, Line: at.Line + f.line, Column: at.Column,
-			Message: "the definition of " + service + " " + f.message})
+			Message: "the definition of " + service + " (" + file + f.LineText() + ") " + f.Message})
+	case at.Style&yaml.LiteralStyle != 0 && f.Line > 0:
+		p.faults.add(Fault{File: p.file, Line: at.Line + f.Line, Column: at.Column,
+			Message: "the definition of " + service + " " + f.Message})
 	default:
-		p.fault(at, "the definition of %s%s %s", service, f.lineText(), f.message)
+		p.fault(at, "the definition of %s%s %s", service, f.LineText(), f.Message)
 	}
 }

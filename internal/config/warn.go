@@ -7,8 +7,6 @@ import (
 	"sort"
 
 	"go.yaml.in/yaml/v4"
-
-	"github.com/clusterd/clusterd/resources"
 )
 
 // mostJudged bounds the services that are looked through for those that need a node each.
@@ -165,10 +163,4 @@ func (p *parser) placing() placing {
 		t.allowed[name] = nodes
 	}
 	return t
-}
-
-// BondsOf says what ties a VM with this libvirt XML to the host on which it is.
-func BondsOf(text string) []resources.Bond {
-	found, _ := readDefinition(text)
-	return found.bonds
 }

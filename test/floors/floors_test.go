@@ -95,6 +95,8 @@ var rooms = []room{
 	{"quorum/quorumtest", []string{"quorum"}, "floor 1: helpers of the log's tests"},
 	{"agents...", []string{"agents...", "resources", "internal/owned"},
 		"floor 1: hands know what they hold and not who decides"},
+	{"internal/domainxml", []string{"resources"},
+		"floor 1: what a VM's XML says follows from the XML alone"},
 	{"internal/report", []string{"internal/message", "agents", "internal/api", "cluster", "cluster/rules",
 		"domain", "resources", "fence"},
 		"floor 2: what is shown follows from the State and a few facts, and from nothing else"},
@@ -124,7 +126,8 @@ var rooms = []room{
 	{"internal/assemble", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."},
 		"floor 4: it alone knows which agents and drivers there are"},
 	{"internal/...", []string{
-		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/help", "internal/importing...",
+		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/domainxml", "internal/help",
+		"internal/importing...",
 		"internal/limits", "internal/message", "internal/nearest", "internal/owned", "internal/plain", "internal/sleep",
 		"internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents",
 	},

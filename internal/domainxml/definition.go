@@ -1,4 +1,4 @@
-package config
+package domainxml
 
 import (
 	"cmp"
@@ -16,26 +16,27 @@ import (
 // mostDisks bounds the disks of one VM.
 const mostDisks = 256
 
-// definition is what the cluster must know of a VM's libvirt XML. Everything else of it is the
+// Definition is what the cluster must know of a VM's libvirt XML. Everything else of it is the
 // hypervisor's business.
-type definition struct {
-	title string
-	uuid  string
-	disks []resources.Disk
-	bonds []resources.Bond
+type Definition struct {
+	Title string
+	UUID  string
+	Disks []resources.Disk
+	Bonds []resources.Bond
 }
 
-// definitionFault is something wrong with the XML, on a line of it where that is known.
-type definitionFault struct {
-	line    int
-	message string
+// Fault is something wrong with the XML, on a line of it where that is known.
+type Fault struct {
+	Line    int
+	Message string
 }
 
-func (f definitionFault) lineText() string {
-	if f.line == 0 {
+// LineText tells the line behind the name of a file.
+func (f Fault) LineText() string {
+	if f.Line == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", line %d", f.line)
+	return fmt.Sprintf(", line %d", f.Line)
 }
 
 type domainXML struct {
@@ -77,26 +78,26 @@ type sourceXML struct {
 	} `xml:"host"`
 }
 
-// readDefinition reads a libvirt domain XML.
-func readDefinition(text string) (definition, []definitionFault) {
+// Read reads a libvirt domain XML.
+func Read(text string) (Definition, []Fault) {
 	var found domainXML
 	decoder := xml.NewDecoder(strings.NewReader(text))
 	if err := decoder.Decode(&found); err != nil {
-		return definition{}, []definitionFault{xmlFault(err)}
+		return Definition{}, []Fault{xmlFault(err)}
 	}
 	if _, err := decoder.Token(); err != nil && !errors.Is(err, io.EOF) {
-		return definition{}, []definitionFault{xmlFault(err)}
+		return Definition{}, []Fault{xmlFault(err)}
 	}
-	var faults []definitionFault
+	var faults []Fault
 	complain := func(format string, arguments ...any) {
-		faults = append(faults, definitionFault{message: fmt.Sprintf(format, arguments...)})
+		faults = append(faults, Fault{Message: fmt.Sprintf(format, arguments...)})
 	}
-	d := definition{title: strings.TrimSpace(found.Title)}
-	if d.title == "" {
+	d := Definition{Title: strings.TrimSpace(found.Title)}
+	if d.Title == "" {
 		complain("has no <name>")
 	}
 	var ok bool
-	if d.uuid, ok = canonicalUUID(found.UUID); !ok {
+	if d.UUID, ok = canonicalUUID(found.UUID); !ok {
 		if strings.TrimSpace(found.UUID) == "" {
 			complain("has no <uuid>: a VM is recognised by it on every node; make one with uuidgen and add it")
 		} else {
@@ -114,25 +115,25 @@ func readDefinition(text string) (definition, []definitionFault) {
 			continue
 		}
 		if kept.Identity != "" {
-			d.disks = append(d.disks, kept)
+			d.Disks = append(d.Disks, kept)
 		}
 	}
 	if variables := found.OS.NVRAM.identity(); variables != "" {
-		d.disks = append(d.disks, resources.Disk{Identity: variables, State: true})
+		d.Disks = append(d.Disks, resources.Disk{Identity: variables, State: true})
 	}
-	d.bonds = found.bonds(d)
+	d.Bonds = found.bonds(d)
 	return d, faults
 }
 
-func xmlFault(err error) definitionFault {
+func xmlFault(err error) Fault {
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
-		return definitionFault{line: syntax.Line, message: "is not valid XML: " + syntax.Msg}
+		return Fault{Line: syntax.Line, Message: "is not valid XML: " + syntax.Msg}
 	}
 	if errors.Is(err, io.EOF) {
-		return definitionFault{message: "holds no XML"}
+		return Fault{Message: "holds no XML"}
 	}
-	return definitionFault{message: "is not a libvirt <domain>: " + err.Error()}
+	return Fault{Message: "is not a libvirt <domain>: " + err.Error()}
 }
 
 var uuidPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)

@@ -1,4 +1,4 @@
-package config
+package domainxml
 
 import (
 	"encoding/xml"
@@ -67,56 +67,83 @@ func NamesOf(text string) []Named {
 	if xml.NewDecoder(strings.NewReader(text)).Decode(&found) != nil {
 		return nil
 	}
-	var list []Named
-	seen := map[Named]bool{}
-	add := func(kind, name string) {
-		name = strings.TrimSpace(name)
-		if n := (Named{kind, name}); name != "" && !seen[n] && len(list) < mostNamed && (kind != "path" || name[0] == '/') {
-			seen[n] = true
-			list = append(list, n)
-		}
+	gathered := names{seen: map[Named]bool{}}
+	gathered.ofSystem(found)
+	gathered.ofStorage(found)
+	gathered.ofInterfaces(found)
+	gathered.ofOthers(found)
+	return gathered.list
+}
+
+// names gathers each name once, in the order in which they are found.
+type names struct {
+	list []Named
+	seen map[Named]bool
+}
+
+func (n *names) add(kind, name string) {
+	one := Named{kind, strings.TrimSpace(name)}
+	if one.Name == "" || n.seen[one] || len(n.list) >= mostNamed || kind == "path" && one.Name[0] != '/' {
+		return
 	}
+	n.seen[one] = true
+	n.list = append(n.list, one)
+}
+
+func (n *names) addPCI(address pciXML) {
+	if text, ok := address.String(); ok {
+		n.add("pci", text)
+	}
+}
+
+func (n *names) ofSystem(found namedXML) {
 	for _, path := range append([]string{found.OS.Loader, found.OS.Kernel, found.OS.Initrd, found.OS.DTB,
 		found.Devices.Emulator}, found.OS.ACPI...) {
-		add("path", path)
+		n.add("path", path)
 	}
+}
+
+func (n *names) ofStorage(found namedXML) {
 	for _, disk := range found.Devices.Disks {
 		if s := disk.Source; s != nil {
-			add("path", s.File)
-			add("path", s.Block)
-			add("path", s.Dir)
-			add("path", s.Path)
-			add("pool", s.Pool)
-			if address, ok := s.Address.String(); ok {
-				add("pci", address)
-			}
+			n.add("path", s.File)
+			n.add("path", s.Block)
+			n.add("path", s.Dir)
+			n.add("path", s.Path)
+			n.add("pool", s.Pool)
+			n.addPCI(s.Address)
 		}
 	}
 	for _, device := range found.Devices.HostDevices {
-		if address, ok := device.Source.Address.String(); ok && device.Type == "pci" {
-			add("pci", address)
+		if device.Type == "pci" {
+			n.addPCI(device.Source.Address)
 		}
 	}
 	for _, shared := range found.Devices.FileSystems {
-		add("path", shared.Source.Dir)
+		n.add("path", shared.Source.Dir)
 	}
+}
+
+func (n *names) ofInterfaces(found namedXML) {
 	for _, i := range found.Devices.Interfaces {
-		add("interface", i.Source.Bridge)
-		add("network", i.Source.Network)
+		n.add("interface", i.Source.Bridge)
+		n.add("network", i.Source.Network)
 		if i.Type == "direct" {
-			add("interface", i.Source.Device)
+			n.add("interface", i.Source.Device)
 		}
-		if address, ok := i.Source.Address.String(); ok && i.Type == "hostdev" {
-			add("pci", address)
+		if i.Type == "hostdev" {
+			n.addPCI(i.Source.Address)
 		}
 	}
+}
+
+func (n *names) ofOthers(found namedXML) {
 	for _, tpm := range found.Devices.TPMs {
-		add("path", tpm.Device.Path)
+		n.add("path", tpm.Device.Path)
 	}
 	for _, c := range append(found.Devices.Serial, found.Devices.Parallel...) {
 		if c.Type == "dev" {
-			add("path", c.Source.Path)
+			n.add("path", c.Source.Path)
 		}
 	}
-	return list
 }

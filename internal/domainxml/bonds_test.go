@@ -1,12 +1,13 @@
-package config
+package domainxml
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/resources"
 )
+
+const uuidA = "00000000-0000-4000-8000-00000000000a"
 
 func domainOf(parts string) string {
 	return "<domain type='kvm'><name>x</name><uuid>" + uuidA + "</uuid>" + parts + "</domain>"
@@ -23,12 +24,12 @@ func TestEveryKindOfDiskHasAnIdentity(t *testing.T) {
 		"type='dir'><source dir='/srv/unattend'/>" +
 			"": {Identity: "dir:/srv/unattend"},
 	} {
-		found, faults := readDefinition(domainOf("<devices><disk " + disk + "</disk></devices>"))
-		if len(faults) > 0 || len(found.disks) != 1 || found.disks[0] != want {
-			t.Errorf("%s: got %v %v, want %v", disk, found.disks, faults, want)
+		found, faults := Read(domainOf("<devices><disk " + disk + "</disk></devices>"))
+		if len(faults) > 0 || len(found.Disks) != 1 || found.Disks[0] != want {
+			t.Errorf("%s: got %v %v, want %v", disk, found.Disks, faults, want)
 		}
 	}
-	if _, faults := readDefinition(domainOf("<devices><disk type='nvme'><source type='pci'/></disk></devices>" +
+	if _, faults := Read(domainOf("<devices><disk type='nvme'><source type='pci'/></disk></devices>" +
 		"")); len(faults) != 1 {
 		t.Errorf("an NVMe disk without its address: %v", faults)
 	}
@@ -84,67 +85,37 @@ func TestWhatTiesAVMToItsHost(t *testing.T) {
 		"host's TPM": {"<devices><tpm><backend type='passthrough'><device path='/dev/tpm1'/>" +
 			"</backend></tpm></devices>", "the host's TPM /dev/tpm1", "the host's TPM /dev/tpm1"},
 	} {
-		found, _ := readDefinition(domainOf(c.parts))
-		spec := resources.Spec{Bonds: found.bonds}
+		found, _ := Read(domainOf(c.parts))
+		spec := resources.Spec{Bonds: found.Bonds}
 		if spec.NotLive() != c.notLive || spec.Stays() != c.stays {
 			t.Errorf("%s: not live %q, stays %q", name, spec.NotLive(), spec.Stays())
 		}
 	}
-	many, _ := readDefinition(domainOf("<devices>" + strings.Repeat("<shmem name='a'/>", 1000) + "</devices>"))
-	if len(many.bonds) != mostBonds {
-		t.Errorf("%d ties are kept of one VM", len(many.bonds))
+	many, _ := Read(domainOf("<devices>" + strings.Repeat("<shmem name='a'/>", 1000) + "</devices>"))
+	if len(many.Bonds) != mostBonds {
+		t.Errorf("%d ties are kept of one VM", len(many.Bonds))
 	}
 }
 
-// Law L9: what the firmware of two VMs writes into is a disk like any other.
-func TestOneFileOfVariablesForTwoVMsIsRefused(t *testing.T) {
-	one := domainOf("<os><nvram>/srv/vars.fd</nvram></os>")
-	two := strings.ReplaceAll(strings.Replace(one, "<name>x", "<name>y", 1), uuidA, uuidB)
-	text := "cluster: a\nservices:\n  vm:x:\n    definition: \"" + one + "\"\n  vm:y:\n    definition: \"" + two + "\"\n"
-	_, err := Parse("d", []byte(text), nil, nil)
-	if err == nil || !strings.Contains(err.Error(), "vm:y could write to the disk file:/srv/vars.fd, and so "+
-		"could vm:x") {
-		t.Errorf("said %v", err)
-	}
-}
-
-func TestWarningsOfWhatOneNodesLossMakesImpossible(t *testing.T) {
-	const nodes = "cluster: a\nnodes: {n1: {}, n2: {}, n3: {}}\n"
-	service := func(name, rest string) string {
-		return "  service:" + name + ": {resources: [{type: \"systemd:" + name + "\"}]" + rest + "}\n"
-	}
-	for name, c := range map[string]struct {
-		text string
-		want []string
-	}{
-		"nothing": {nodes + "services:\n" + service("a", "") + service("b", ", apart: [\"service:a\"]"), nil},
-		"one node only": {nodes + "domains:\n  one: {restricted: true, members: " +
-			"[n1]}\nservices:\n" + service("a", ", domain: one"),
-			[]string{"d:6:3: warning: service:a may run on n1 only (domain one): while that node is down, it is down"}},
-		"one in common": {nodes + "domains:\n  l: {restricted: true, members: [n1, n2]}\n  r: {restricted: " +
-			"true, members: [n2, n3]}\nservices:\n" +
-			service("a", ", domain: l") + service("b", ", domain: r, together: [\"service:a\"]"),
-			[]string{"d:7:3: warning: services service:a and service:b run together, and n2 is the only node that " +
-				"all their domains allow: while that is down, they do not run together"}},
-		"as many as nodes": {nodes + "services:\n" + service("a", "") + service("b", ", apart: [\"service:a\"]") +
-			service("c", ", apart: [\"service:a\", \"service:b\"]"),
-			[]string{"d:4:3: warning: no two of the services service:a, service:b and service:c may share a node, " +
-				"and there are 3 nodes for them (n1, n2 and n3): when one is down, one of them does not run"}},
-		"as many as members": {nodes + "domains:\n  l: {restricted: true, members: [n1, n2]}\nservices:\n" +
-			service("a", ", domain: l, exclusive: true") + service("b", ", domain: l"),
-			[]string{"d:6:3: warning: no two of the services service:a and service:b may share a node, and there " +
-				"are 2 nodes for them (n1 and n2): when one is down, one of them does not run"}},
-		"two nodes": {"cluster: a\nnodes: {n1: {}, n2: {}}\n",
-			[]string{"d:2:9: warning: there are two nodes and no two_node: when one is lost, the other has no " +
-				"quorum and starts nothing. Say two_node, or add a witness"}},
+func TestIdentities(t *testing.T) {
+	for source, want := range map[string]string{
+		"type='network'><source protocol='nbd' name='web'>" +
+			"<host name='store' /></source>": "nbd://store:10809/web",
+		"type='network'><source protocol='nbd' name='web'>" +
+			"<host name='fe80::1' port='5'/></source>": "nbd://[fe80::1]:5/web",
+		"type='network'><source protocol='nbd' name='w'>" +
+			"<host transport='unix' socket='/run/n'/></source>": "nbd+unix:///w?socket=/run/n",
+		"type='network'><source protocol='rbd' name='pool/image'><host name='m1'/><host " +
+			"name='m2'/></source>": "rbd:pool/image",
+		"type='network'><source protocol='iscsi' name='iqn.2010:x/1'>" +
+			"<host name='10.0.0.1'/></source>": "iscsi://10.0.0.1:3260/iqn.2010:x/1",
+		"type='block'><source dev='/dev/vg/a'/>":      "block:/dev/vg/a",
+		"type='volume'><source pool='p' volume='v'/>": "volume:p/v",
+		"><source file='/without/a/type'/>":           "file:/without/a/type",
 	} {
-		parsed, err := Parse("d", []byte(c.text), nil, nil)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if got := parsed.Warnings.Lines(); !slices.Equal(got, c.want) {
-			t.Errorf("%s: got\n%s", name, strings.Join(got, "\n"))
+		found, faults := Read(domainOf("<devices><disk " + source + "</disk></devices>"))
+		if len(faults) > 0 || len(found.Disks) != 1 || found.Disks[0].Identity != want {
+			t.Errorf("%s: got %v %v, want %s", source, found.Disks, faults, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package domainxml
 
 import (
 	"cmp"
@@ -14,9 +14,13 @@ import (
 // mostBonds bounds what is kept of one VM's ties; nobody reads on after that.
 const mostBonds = 32
 
-// upTo shortens a path that is told.
-func upTo(text string) string {
-	const most = 160
+// upTo bounds a path that is told.
+func upTo(path string) string { return bounded(path, 160) }
+
+// brief bounds what of a wrong value, or of a name, is repeated.
+func brief(value string) string { return bounded(value, 40) }
+
+func bounded(text string, most int) string {
 	if letters := []rune(text); len(letters) > most {
 		return string(letters[:most]) + "..."
 	}
@@ -131,7 +135,7 @@ func (n nvramXML) identity() string {
 }
 
 // bonds are what ties a VM to one host.
-func (d domainXML) bonds(found definition) []resources.Bond {
+func (d domainXML) bonds(found Definition) []resources.Bond {
 	var bonds []resources.Bond
 	add := func(what string, notLive, stays bool) {
 		if len(bonds) == mostBonds {
@@ -156,7 +160,7 @@ func (d domainXML) bonds(found definition) []resources.Bond {
 	for _, memory := range d.Devices.Memory {
 		add("the host's memory "+brief(memory.Name), true, true)
 	}
-	for _, disk := range found.disks {
+	for _, disk := range found.Disks {
 		if what, notLive := localDisk(disk); what != "" {
 			add(what, notLive, true)
 		}
@@ -169,8 +173,8 @@ func (d domainXML) bonds(found definition) []resources.Bond {
 		case "passthrough":
 			add("the host's TPM "+cmp.Or(tpm.Backend.Device.Path, "/dev/tpm0"), true, true)
 		case "emulator":
-			if where == "" || !besideDisk(where, found.disks) {
-				where = cmp.Or(where, "/var/lib/libvirt/swtpm/"+found.uuid)
+			if where == "" || !besideDisk(where, found.Disks) {
+				where = cmp.Or(where, "/var/lib/libvirt/swtpm/"+found.UUID)
 				add("its TPM's state ("+upTo(where)+"; BitLocker and its like ask for their recovery key)", false, true)
 			}
 		}
@@ -199,16 +203,16 @@ func (h hostDeviceXML) name() string {
 }
 
 // variables is where the firmware's variables are kept, if that may be on one host only.
-func (d domainXML) variables(found definition) string {
+func (d domainXML) variables(found Definition) string {
 	switch identity := d.OS.NVRAM.identity(); {
 	case strings.HasPrefix(identity, "file:"):
-		if file := strings.TrimPrefix(identity, "file:"); !besideDisk(file, found.disks) {
+		if file := strings.TrimPrefix(identity, "file:"); !besideDisk(file, found.Disks) {
 			return upTo(file)
 		}
 	case identity != "" || d.OS.Loader.Stateless == "yes":
 	case d.OS.Firmware == "efi" || d.OS.Loader.Type == "pflash":
 		// libvirt makes a file of its own where the XML names none.
-		return upTo("/var/lib/libvirt/qemu/nvram/" + found.title + "_VARS.fd")
+		return upTo("/var/lib/libvirt/qemu/nvram/" + found.Title + "_VARS.fd")
 	}
 	return ""
 }
@@ -257,4 +261,10 @@ func localDisk(disk resources.Disk) (what string, notLive bool) {
 		return "its disk " + upTo(name) + " (another host gives that name to another disk)", false
 	}
 	return "", false
+}
+
+// BondsOf says what ties a VM with this libvirt XML to the host on which it is.
+func BondsOf(text string) []resources.Bond {
+	found, _ := Read(text)
+	return found.Bonds
 }
