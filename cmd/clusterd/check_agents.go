@@ -24,6 +24,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -53,7 +54,7 @@ func checkFenceAgents(c *urfave.Context, path string, text []byte, parsed config
 		fmt.Fprintln(cli.CleanWriter(os.Stderr), warning.Error())
 	}
 	if len(faults) > 0 {
-		return &config.Faults{List: faults}
+		return &strict.Faults{List: faults}
 	}
 	return nil
 }
@@ -70,8 +71,8 @@ type agentCheck struct {
 }
 
 // run asks each agent for its metadata and holds the declaration against it.
-// strict makes faults of what is wrong with this machine alone.
-func (k agentCheck) run(strict bool) (faults, warnings []config.Fault) {
+// harsh makes faults of what is wrong with this machine alone.
+func (k agentCheck) run(harsh bool) (faults, warnings []strict.Fault) {
 	for _, name := range slices.Sorted(maps.Keys(k.document.Devices)) {
 		device := k.document.Devices[name]
 		if !isAgent(device) {
@@ -84,13 +85,13 @@ func (k agentCheck) run(strict bool) (faults, warnings []config.Fault) {
 		var at fence.OptionFault
 		errors.As(err, &at)
 		remark := k.remark(device)
-		if remark == "" && (strict || !at.Here) {
+		if remark == "" && (harsh || !at.Here) {
 			faults = append(faults, k.places.Of(device, at.Option, err.Error()))
 		} else {
 			warnings = append(warnings, k.places.Of(device, at.Option, "warning: "+err.Error()+remark))
 		}
 	}
-	inOrder := func(a, b config.Fault) int {
+	inOrder := func(a, b strict.Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	}
 	slices.SortStableFunc(faults, inOrder)

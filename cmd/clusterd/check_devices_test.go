@@ -16,6 +16,7 @@ import (
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/test/bmc"
 	"github.com/clusterd/clusterd/test/redfish"
 )
@@ -228,7 +229,7 @@ func TestAgentsAreHeldAgainstTheirOwnWords(t *testing.T) {
 	held, parsed := b.trial(t)
 	check := agentCheck{document: parsed.Document, places: held.places,
 		driver: fenceagent.New(fenceagent.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
-	told := func(list []config.Fault) string {
+	told := func(list []strict.Fault) string {
 		var lines []string
 		for _, f := range list {
 			lines = append(lines, f.Error())

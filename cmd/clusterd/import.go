@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/cmd/clusterd/foreign"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/internal/importing"
 	"github.com/clusterd/clusterd/resources"
@@ -143,7 +144,7 @@ func faults(document string, missing []string) []string {
 		}
 		return foreign.ReadBounded(path)
 	})
-	var found *config.Faults
+	var found *strict.Faults
 	if errors.As(err, &found) {
 		return found.Lines()
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/clusterd/clusterd/cmd/clusterd/tryout"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/help"
 	"github.com/clusterd/clusterd/internal/membership"
@@ -63,7 +64,7 @@ func exitCode(err error) int {
 // prefixed says who speaks, except in front of a fault of a file: editors jump to lines
 // that begin with its name.
 func prefixed(err error) string {
-	var faults *config.Faults
+	var faults *strict.Faults
 	var told *fileFaults
 	if errors.As(err, &faults) && err.Error() == faults.Error() || errors.As(err, &told) {
 		return command.Describe(err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // AddService returns the text of a document with one more service at its end;
@@ -11,7 +13,7 @@ import (
 // An empty text is a document that names only its cluster. What was written
 // before keeps its comments; its layout may be normalised.
 func AddService(text, cluster, name, domain, definition string, autostart bool) (string, error) {
-	if onlyComments(text) {
+	if strict.OnlyComments(text) {
 		text = "cluster: " + cluster + "\n"
 	}
 	var document yaml.Node

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -10,10 +11,10 @@ import (
 // means that nothing is known of that type here, which is no fault: what a document
 // means does not depend on who reads it. The other arguments are those of Prepare.
 //
-// The error is *Faults.
+// The error is *strict.Faults.
 func CheckAgents(name string, text []byte, readFile func(path string) ([]byte, error),
 	find func(kind string) (resources.AgentInfo, error)) error {
-	p := parser{reader: reader{file: name}, readFile: readFile, keepMasks: true}
+	p := parser{Reader: strict.Reader{File: name}, readFile: readFile, keepMasks: true}
 	if _, err := p.parse(text); err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func CheckAgents(name string, text []byte, readFile func(path string) ([]byte, e
 			p.checkParameters(place, *info, p.inherited(place))
 		}
 	}
-	return p.faults.failure()
+	return p.Faults.Failure()
 }
 
 func (p *parser) checkParameters(place ResourcePlace, info resources.AgentInfo, whole resources.Resource) {
@@ -43,7 +44,7 @@ func (p *parser) checkParameters(place ResourcePlace, info resources.AgentInfo, 
 				}
 			}
 		}
-		p.fault(at, "%s %s %s.%s", place.Type, place.Name, fault.Message, nearest.Hint(fault.Parameter, fault.Known))
+		p.Fault(at, "%s %s %s.%s", place.Type, place.Name, fault.Message, nearest.Hint(fault.Parameter, fault.Known))
 	}
 }
 

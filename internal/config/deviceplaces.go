@@ -4,6 +4,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // DevicePlaces tells where the fence devices of a document stand, for what is
@@ -15,9 +16,9 @@ type DevicePlaces struct {
 }
 
 // PlacesOfDevices reads a document that has no fault. The arguments are those of
-// Prepare; the error is *Faults.
+// Prepare; the error is *strict.Faults.
 func PlacesOfDevices(name string, text []byte, readFile func(path string) ([]byte, error)) (DevicePlaces, error) {
-	p := parser{reader: reader{file: name}, readFile: readFile, keepMasks: true}
+	p := parser{Reader: strict.Reader{File: name}, readFile: readFile, keepMasks: true}
 	if _, err := p.parse(text); err != nil {
 		return DevicePlaces{}, err
 	}
@@ -26,8 +27,8 @@ func PlacesOfDevices(name string, text []byte, readFile func(path string) ([]byt
 
 // Of says something about a device at its place, or at that of one of its options
 // where it has it.
-func (d DevicePlaces) Of(device fence.Device, option, message string) Fault {
-	f := Fault{File: d.file, Message: message}
+func (d DevicePlaces) Of(device fence.Device, option, message string) strict.Fault {
+	f := strict.Fault{File: d.file, Message: message}
 	at := d.devices[device.Name]
 	if found := entry(entry(d.values[device.Name], "options"), option); found != nil {
 		at = found

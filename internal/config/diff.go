@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -104,7 +105,7 @@ func changedNode(old, new cluster.NodeSpec) changes {
 func levelsText(levels []fence.Level) string {
 	texts := make([]string, 0, len(levels))
 	for _, level := range levels {
-		texts = append(texts, "["+list(level.Devices)+"]")
+		texts = append(texts, "["+strict.List(level.Devices)+"]")
 	}
 	return strings.Join(texts, " then ")
 }

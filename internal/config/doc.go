@@ -2,9 +2,9 @@
 // cluster document, which is replicated to every node, and the small file of each node's own
 // settings.
 //
-// Reading is strict. An unknown key, a wrong type, a name used twice, a reference to nothing:
-// each is a Fault with file, line, column and, where there is one, the nearest known word. All
-// faults are reported at once, and a document with a fault is not taken in at all: half a
+// Reading is strict (package strict). An unknown key, a wrong type, a name used twice, a reference
+// to nothing: each is a fault with file, line, column and, where there is one, the nearest known
+// word. All faults are reported at once, and a document with a fault is not taken in at all: half a
 // configuration is the wrong configuration.
 //
 // Duties of the caller:

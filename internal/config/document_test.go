@@ -16,6 +16,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -204,11 +205,11 @@ func TestAllFaultsAreToldAtOnceUpToALimit(t *testing.T) {
 		fmt.Fprintf(&text, "  node%d: {rack: x}\n", i)
 	}
 	_, err := Parse("a.yaml", []byte(text.String()), nil, nil)
-	var faults *Faults
-	if !errors.As(err, &faults) || len(faults.List) != mostFaults || faults.More != 10 {
+	var faults *strict.Faults
+	if !errors.As(err, &faults) || len(faults.List) != strict.MostFaults || faults.More != 10 {
 		t.Fatalf("got %v", err)
 	}
-	if last := faults.Lines()[mostFaults]; last != "and 10 more faults" {
+	if last := faults.Lines()[strict.MostFaults]; last != "and 10 more faults" {
 		t.Errorf("the last line is %q", last)
 	}
 }
@@ -226,7 +227,7 @@ func FuzzParse(f *testing.F) {
 		Redact(string(text))
 		parsed, err := Parse("fuzz", text, readFile, nil)
 		if err != nil {
-			var faults *Faults
+			var faults *strict.Faults
 			if !errors.As(err, &faults) || len(faults.List) == 0 || parsed.Text != "" {
 				t.Fatalf("the error is not a list of faults, or something was taken in beside it: %v", err)
 			}

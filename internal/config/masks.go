@@ -67,7 +67,7 @@ func (p *parser) unmask(what string, mapping *yaml.Node, values map[string]strin
 		}
 		kept, known := old(key.Value)
 		if !known || kept == Mask {
-			p.fault(value, "%s of %s is masked, and there is no old one to keep; write it out", key.Value, what)
+			p.Fault(value, "%s of %s is masked, and there is no old one to keep; write it out", key.Value, what)
 			continue
 		}
 		p.replace(mapping, value, "", kept)

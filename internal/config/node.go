@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // NodePath is where the node's own file lies by default.
@@ -107,7 +109,7 @@ func (n Node) Listen(port int) string { return net.JoinHostPort(n.Address, strco
 // LoadNode reads the node's own file. A file that is not there is an empty one: every setting
 // has a default.
 //
-// The error is *Faults when the file could be read and is wrong.
+// The error is *strict.Faults when the file could be read and is wrong.
 func LoadNode(path string) (Node, error) {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -122,25 +124,25 @@ func LoadNode(path string) (Node, error) {
 
 // ParseNode reads the text of a node's own file. hostName gives the default name.
 //
-// The error is *Faults.
+// The error is *strict.Faults.
 func ParseNode(path string, text []byte, hostName string) (Node, error) {
-	p := parser{reader: reader{file: path}}
+	p := parser{Reader: strict.Reader{File: path}}
 	n := defaultNode(hostName)
-	if !onlyComments(string(text)) {
-		if top, ok := p.load(text, largestNodeFile); ok {
-			p.mapping(top, "the node's settings", p.nodeFields(&n))
+	if !strict.OnlyComments(string(text)) {
+		if top, ok := p.Load(text, largestNodeFile); ok {
+			p.Mapping(top, "the node's settings", p.nodeFields(&n))
 		}
 	}
-	if n.Name == "" && len(p.faults.List) == 0 {
-		p.faults.add(Fault{File: path, Message: "the host has no name that could be the node's; add name: NAME"})
+	if n.Name == "" && len(p.Faults.List) == 0 {
+		p.Faults.Add(strict.Fault{File: path, Message: "the host has no name that could be the node's; add name: NAME"})
 	}
 	p.checkPorts(n)
-	return n, p.faults.failure()
+	return n, p.Faults.Failure()
 }
 
 func defaultNode(hostName string) Node {
 	name, _, _ := strings.Cut(hostName, ".")
-	if !namePattern.MatchString(name) {
+	if !strict.NamePattern.MatchString(name) {
 		name = ""
 	}
 	return Node{
@@ -161,37 +163,37 @@ func defaultNode(hostName string) Node {
 	}
 }
 
-func (p *parser) nodeFields(n *Node) fields {
-	return fields{
-		"name":               p.name(&n.Name, "node"),
+func (p *parser) nodeFields(n *Node) strict.Fields {
+	return strict.Fields{
+		"name":               p.Name(&n.Name, "node"),
 		"address":            p.host(&n.Address, "address"),
 		"addresses":          p.hosts(&n.Addresses, "addresses"),
 		"moved":              p.moved(&n.Moved),
-		"port":               p.number(&n.Port, "port", 1, 65535),
-		"tunnel_port":        p.number(&n.TunnelPort, "tunnel_port", 1, 65535),
-		"heartbeat_port":     p.number(&n.HeartbeatPort, "heartbeat_port", 1, 65535),
-		"gossip_port":        p.number(&n.GossipPort, "gossip_port", 1, 65535),
+		"port":               p.Number(&n.Port, "port", 1, 65535),
+		"tunnel_port":        p.Number(&n.TunnelPort, "tunnel_port", 1, 65535),
+		"heartbeat_port":     p.Number(&n.HeartbeatPort, "heartbeat_port", 1, 65535),
+		"gossip_port":        p.Number(&n.GossipPort, "gossip_port", 1, 65535),
 		"data_dir":           p.path(&n.DataDir, "data_dir"),
 		"run_dir":            p.path(&n.RunDir, "run_dir"),
-		"socket_group":       p.text(&n.SocketGroup, "socket_group"),
-		"socket_role":        p.choice(&n.SocketRole, "socket_role", "viewer", "operator", "admin"),
-		"hypervisor":         p.text(&n.Hypervisor, "hypervisor"),
+		"socket_group":       p.Text(&n.SocketGroup, "socket_group"),
+		"socket_role":        p.Choice(&n.SocketRole, "socket_role", "viewer", "operator", "admin"),
+		"hypervisor":         p.Text(&n.Hypervisor, "hypervisor"),
 		"ocf_root":           p.path(&n.OCFRoot, "ocf_root"),
 		"libvirt_socket":     p.path(&n.LibvirtSocket, "libvirt_socket"),
 		"hooks_dir":          p.path(&n.HooksDir, "hooks_dir"),
 		"hardware_uuid_file": p.path(&n.HardwareUUIDFile, "hardware_uuid_file"),
 		"boot_id_file":       p.path(&n.BootIDFile, "boot_id_file"),
 		"definitions":        p.definitionPolicy(&n.Definitions),
-		"witness":            p.boolean(&n.Witness, "witness"),
-		"log_level":          p.choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
+		"witness":            p.Boolean(&n.Witness, "witness"),
+		"log_level":          p.Choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
 		"simulate": func(node *yaml.Node) {
 			n.Simulate = &Simulate{}
-			p.mapping(node, "simulate", fields{
+			p.Mapping(node, "simulate", strict.Fields{
 				"dir":    p.path(&n.Simulate.Dir, "the dir of simulate"),
-				"agents": p.boolean(&n.Simulate.Agents, "the agents of simulate"),
+				"agents": p.Boolean(&n.Simulate.Agents, "the agents of simulate"),
 			})
 			if node.Kind == yaml.MappingNode && n.Simulate.Dir == "" {
-				p.fault(node, "simulate has no dir; give the folder that all simulated nodes share")
+				p.Fault(node, "simulate has no dir; give the folder that all simulated nodes share")
 			}
 		},
 	}
@@ -201,10 +203,10 @@ func (p *parser) nodeFields(n *Node) fields {
 func (p *parser) moved(into *map[string]string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		*into = map[string]string{}
-		p.entries(node, "moved", func(key, value *yaml.Node) {
+		p.Entries(node, "moved", func(key, value *yaml.Node) {
 			var old, fresh string
 			p.host(&old, "an address under moved")(key)
-			p.host(&fresh, "the new address of "+brief(key.Value))(value)
+			p.host(&fresh, "the new address of "+strict.Brief(key.Value))(value)
 			if old != "" && fresh != "" {
 				(*into)[old] = fresh
 			}
@@ -214,12 +216,12 @@ func (p *parser) moved(into *map[string]string) func(*yaml.Node) {
 
 func (p *parser) host(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		value, ok := p.word(node, what)
+		value, ok := p.Word(node, what)
 		if !ok {
 			return
 		}
-		if net.ParseIP(value) == nil && (hostPort(value) != nil || strings.ContainsAny(value, ":[]")) {
-			p.fault(node, "%s is %q; give an IP address or a host name, without a port", what, brief(value))
+		if net.ParseIP(value) == nil && (strict.HostPort(value) != nil || strings.ContainsAny(value, ":[]")) {
+			p.Fault(node, "%s is %q; give an IP address or a host name, without a port", what, strict.Brief(value))
 			return
 		}
 		*into = value
@@ -228,7 +230,7 @@ func (p *parser) host(into *string, what string) func(*yaml.Node) {
 
 func (p *parser) hosts(into *[]string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		p.sequence(node, what, func(item *yaml.Node) {
+		p.Sequence(node, what, func(item *yaml.Node) {
 			var address string
 			p.host(&address, "an address in "+what)(item)
 			if address != "" {
@@ -236,19 +238,19 @@ func (p *parser) hosts(into *[]string, what string) func(*yaml.Node) {
 			}
 		})
 		if len(*into) > 16 {
-			p.fault(node, "%s has %d entries; 16 is the most", what, len(*into))
+			p.Fault(node, "%s has %d entries; 16 is the most", what, len(*into))
 		}
 	}
 }
 
 func (p *parser) path(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		value, ok := p.word(node, what)
+		value, ok := p.Word(node, what)
 		if !ok {
 			return
 		}
 		if !filepath.IsAbs(value) {
-			p.fault(node, "%s is %q; give a path that starts with /", what, brief(value))
+			p.Fault(node, "%s is %q; give a path that starts with /", what, strict.Brief(value))
 			return
 		}
 		*into = filepath.Clean(value)
@@ -267,20 +269,9 @@ func (p *parser) checkPorts(n Node) {
 	} {
 		key := use.protocol + strconv.Itoa(use.port)
 		if other := cmp.Or(taken[key], use.name); other != use.name {
-			p.faults.add(Fault{File: p.file, Message: fmt.Sprintf("%s and %s are both %s port %d", other, use.name,
+			p.Faults.Add(strict.Fault{File: p.File, Message: fmt.Sprintf("%s and %s are both %s port %d", other, use.name,
 				use.protocol, use.port)})
 		}
 		taken[key] = use.name
 	}
-}
-
-// onlyComments reports whether a text has nothing but comments, as the file has when it is
-// installed.
-func onlyComments(text string) bool {
-	for line := range strings.SplitSeq(text, "\n") {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			return false
-		}
-	}
-	return true
 }

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 )
 
@@ -31,17 +32,17 @@ func (p *parser) checkOptions(d fence.Device, what string, at deviceNodes) {
 		}
 	}
 	if first, second := schema.Conflict(names, d.Options); second != "" {
-		p.fault(at.options.Content[2*slices.Index(names, second)],
+		p.Fault(at.options.Content[2*slices.Index(names, second)],
 			"options %s and %s of %s exclude each other; keep one", first, second, what)
 	}
 	for _, o := range schema.Options {
 		if o.Required && !slices.Contains(names, o.Name) {
-			p.fault(at.key, "%s has no option %s; %s", what, o.Name, o.Advice)
+			p.Fault(at.key, "%s has no option %s; %s", what, o.Name, o.Advice)
 		}
 	}
 	if at.password != nil && at.password.Kind == yaml.ScalarNode && at.password.Value != Mask && schema.Piped &&
 		fence.Passable(at.password.Value) != "" {
-		p.fault(at.password, "the password of %s stands in double quotes of its own, or has spaces around it or control "+
+		p.Fault(at.password, "the password of %s stands in double quotes of its own, or has spaces around it or control "+
 			"characters, which the fence agents' protocol takes away; choose another password", what)
 	}
 }
@@ -51,19 +52,19 @@ func (p *parser) checkOption(schema fence.Schema, what string, all map[string]st
 	key, value := options.Content[i], options.Content[i+1]
 	option, known := schema.Option(key.Value)
 	if !known && !schema.Open {
-		p.fault(key, "option %q of %s is not known to its driver; there are %s.%s", brief(key.Value), what,
+		p.Fault(key, "option %q of %s is not known to its driver; there are %s.%s", strict.Brief(key.Value), what,
 			strings.Join(schema.Names(), ", "), nearest.Hint(key.Value, schema.Names()))
 		return
 	}
 	if why := schema.Refusal(key.Value); why != "" {
-		p.fault(key, "option %s of %s is not allowed: %s", key.Value, what, why)
+		p.Fault(key, "option %s of %s is not allowed: %s", key.Value, what, why)
 		return
 	}
 	if value.Kind != yaml.ScalarNode || value.Value == Mask || fence.IsReference(value.Value) {
 		return
 	}
 	if schema.Piped && fence.Passable(value.Value) != "" {
-		p.fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' "+
+		p.Fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' "+
 			"protocol takes away", key.Value, what)
 		return
 	}
@@ -72,11 +73,11 @@ func (p *parser) checkOption(schema fence.Schema, what string, all map[string]st
 	}
 	if option.Kind == fence.Agent {
 		if instead := insteadOfAgent(value.Value, what, options); instead != "" {
-			p.fault(value, "option %s of %s is %s, which %s", key.Value, what, filepath.Base(value.Value), instead)
+			p.Fault(value, "option %s of %s is %s, which %s", key.Value, what, filepath.Base(value.Value), instead)
 			return
 		}
 	}
 	if err := option.Check(value.Value, all); err != nil {
-		p.fault(value, "option %s of %s %v", key.Value, what, err)
+		p.Fault(value, "option %s of %s %v", key.Value, what, err)
 	}
 }

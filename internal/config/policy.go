@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 )
 
@@ -138,13 +139,13 @@ func powerOf(element xml.StartElement) string {
 func (p *parser) definitionPolicy(into *DefinitionPolicy) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		into.Declared = true
-		p.mapping(node, "definitions", fields{"allow": func(list *yaml.Node) {
-			p.sequence(list, "allow of definitions", func(item *yaml.Node) {
-				word, ok := p.word(item, "an entry of allow")
+		p.Mapping(node, "definitions", strict.Fields{"allow": func(list *yaml.Node) {
+			p.Sequence(list, "allow of definitions", func(item *yaml.Node) {
+				word, ok := p.Word(item, "an entry of allow")
 				if _, known := powers[word]; ok && !known {
 					words := slices.Sorted(maps.Keys(powers))
-					p.fault(item, "%q is nothing that definitions can be allowed.%s The words are %s",
-						brief(word), nearest.Hint(word, words), strings.Join(words, ", "))
+					p.Fault(item, "%q is nothing that definitions can be allowed.%s The words are %s",
+						strict.Brief(word), nearest.Hint(word, words), strings.Join(words, ", "))
 					return
 				}
 				into.Allow = append(into.Allow, word)

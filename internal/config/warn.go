@@ -7,6 +7,8 @@ import (
 	"sort"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // mostJudged bounds the services that are looked through for those that need a node each.
@@ -17,12 +19,12 @@ func (p *parser) warn(at *yaml.Node, format string, arguments ...any) {
 	if at == nil {
 		return
 	}
-	p.warnings.add(Fault{File: p.file, Line: at.Line, Column: at.Column,
+	p.warnings.Add(strict.Fault{File: p.File, Line: at.Line, Column: at.Column,
 		Message: "warning: " + fmt.Sprintf(format, arguments...)})
 }
 
 // warned are the warnings in the order of the document.
-func (p *parser) warned() Faults {
+func (p *parser) warned() strict.Faults {
 	sort.SliceStable(p.warnings.List, func(i, j int) bool {
 		a, b := p.warnings.List[i], p.warnings.List[j]
 		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column

@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -165,7 +166,7 @@ func fitsEntry(command cluster.Configure) error {
 func Faulty(err error) error {
 	failure := &refused{status: http.StatusUnprocessableEntity,
 		Failure: api.Failure{Code: "invalid_document", Message: "the document is not valid; nothing was changed"}}
-	var faults *config.Faults
+	var faults *strict.Faults
 	if errors.As(err, &faults) {
 		failure.Details = strings.Split(strings.TrimSpace(faults.Error()), "\n")
 	} else {

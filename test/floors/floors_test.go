@@ -95,6 +95,8 @@ var rooms = []room{
 	{"quorum/quorumtest", []string{"quorum"}, "floor 1: helpers of the log's tests"},
 	{"agents...", []string{"agents...", "resources", "internal/owned"},
 		"floor 1: hands know what they hold and not who decides"},
+	{"internal/config/strict", []string{"internal/nearest"},
+		"floor 1: it knows kinds of values, and no file that is made of them"},
 	{"internal/domainxml", []string{"resources"},
 		"floor 1: what a VM's XML says follows from the XML alone"},
 	{"internal/report", []string{"internal/message", "agents", "internal/api", "cluster", "cluster/rules",
@@ -115,7 +117,8 @@ var rooms = []room{
 	{"internal/membership", []string{"internal/message", "internal/api", "internal/config", "internal/pki",
 		"cluster", "quorum"},
 		"floor 2: how a node comes to belong to a cluster, while no daemon runs or for one that does"},
-	{"internal/server", []string{"internal/alerts", "internal/api", "internal/config", "internal/limits",
+	{"internal/server", []string{"internal/alerts", "internal/api", "internal/config", "internal/config/strict",
+		"internal/limits",
 		"internal/membership", "internal/message", "internal/nearest", "internal/pki", "internal/report", "internal/sleep",
 		"cluster", "cluster/plan", "cluster/rehearse", "cluster/rules", "quorum"},
 		"floor 2: handlers decode, authorise, call and encode; they judge nothing and reach the run loop by what they " +
@@ -126,7 +129,7 @@ var rooms = []room{
 	{"internal/assemble", []string{"internal/...", "cluster", "quorum", "agents...", "domain", "resources", "fence..."},
 		"floor 4: it alone knows which agents and drivers there are"},
 	{"internal/...", []string{
-		"internal/api", "internal/audit", "internal/cli", "internal/config", "internal/domainxml", "internal/help",
+		"internal/api", "internal/audit", "internal/cli", "internal/config...", "internal/domainxml", "internal/help",
 		"internal/importing...",
 		"internal/limits", "internal/message", "internal/nearest", "internal/owned", "internal/plain", "internal/sleep",
 		"internal/pki", "internal/tunnel", "internal/web", "cluster", "domain", "resources", "fence", "agents",

@@ -204,7 +204,7 @@ var strangers = []Mutant{
 	},
 	{
 		Name: "bombs-go-off", Law: "L10", Broken: "a short document becomes as much memory as it likes",
-		Edits: []Edit{{"internal/config/reader.go",
+		Edits: []Edit{{"internal/config/strict/reader.go",
 			"\tif marks(text) > mostMarks {",
 			"\tif marks(text) > mostMarks && largest < 0 {"}},
 		Nets: first(tests("internal/config", "^TestBombsEndEarly$")),

@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// mostFaults is how many faults are told at once; a file with more of them is probably another
+// MostFaults is how many faults are told at once; a file with more of them is probably another
 // file.
-const mostFaults = 50
+const MostFaults = 50
 
 // Fault is one thing wrong with a file.
 type Fault struct {
@@ -49,9 +49,9 @@ func (f *Faults) Lines() []string {
 	return lines
 }
 
-// add keeps the fault while there is room and counts it otherwise.
-func (f *Faults) add(fault Fault) {
-	if len(f.List) >= mostFaults {
+// Add keeps the fault while there is room and counts it otherwise.
+func (f *Faults) Add(fault Fault) {
+	if len(f.List) >= MostFaults {
 		f.More++
 		return
 	}
@@ -59,13 +59,13 @@ func (f *Faults) add(fault Fault) {
 }
 
 // full reports whether a further fault would only be counted.
-func (f *Faults) full() bool { return len(f.List) >= mostFaults }
+func (f *Faults) full() bool { return len(f.List) >= MostFaults }
 
 // hopeless reports whether so much is wrong that reading on is a waste of time.
-func (f *Faults) hopeless() bool { return f.More >= 20*mostFaults }
+func (f *Faults) hopeless() bool { return f.More >= 20*MostFaults }
 
-// failure returns the faults as an error, sorted, or nil when there are none.
-func (f *Faults) failure() error {
+// Failure returns the faults as an error, sorted, or nil when there are none.
+func (f *Faults) Failure() error {
 	if len(f.List) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package config
+package strict
 
 import "go.yaml.in/yaml/v4"
 
