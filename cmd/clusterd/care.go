@@ -16,7 +16,7 @@ import (
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
@@ -227,7 +227,7 @@ func recoverCommand() *urfave.Command {
 }
 
 // skipEntry lets the daemon go on behind an entry that it cannot apply.
-func skipEntry(c *urfave.Context, node config.Node) error {
+func skipEntry(c *urfave.Context, node nodefile.Node) error {
 	if c.NArg() > 0 || !c.IsSet("skip") {
 		return command.Usage("stepping over an entry takes its index and no names of nodes: clusterd recover --skip INDEX")
 	}
@@ -243,7 +243,7 @@ func skipEntry(c *urfave.Context, node config.Node) error {
 }
 
 // tellPosition changes nothing: it is for choosing the node to recover on.
-func tellPosition(node config.Node) error {
+func tellPosition(node nodefile.Node) error {
 	found, err := command.LogPosition(node)
 	if err != nil {
 		return err
@@ -271,7 +271,7 @@ func tellPosition(node config.Node) error {
 }
 
 // confirmDead refuses what cannot be before anybody has to type.
-func confirmDead(node config.Node, dead []string) error {
+func confirmDead(node nodefile.Node, dead []string) error {
 	found, err := command.LogPosition(node)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/fence/watchdog"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/membership"
 	urfave "github.com/urfave/cli/v2"
 )
@@ -103,7 +104,7 @@ func newTrial(c *urfave.Context, document cluster.Document, places config.Device
 
 // askDaemon takes what a running daemon knows of its members, where the document
 // is about that very cluster.
-func (t *trial) askDaemon(c *urfave.Context, node config.Node) {
+func (t *trial) askDaemon(c *urfave.Context, node nodefile.Node) {
 	membership, err := membership.Folder(node.DataDir).Membership()
 	if err != nil || membership.Cluster != t.document.Cluster {
 		return

@@ -12,7 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	urfave "github.com/urfave/cli/v2"
@@ -104,8 +104,8 @@ func tokenText(c *urfave.Context) (string, error) {
 
 // installDoorkeeper puts libvirt's hook in place. A failure is told and does not
 // undo the join: `clusterd doctor` goes on reminding.
-func installDoorkeeper(node config.Node) {
-	if node.Simulate != nil || node.Witness || node.Hypervisor == config.NoHypervisor {
+func installDoorkeeper(node nodefile.Node) {
+	if node.Simulate != nil || node.Witness || node.Hypervisor == nodefile.NoHypervisor {
 		return
 	}
 	binary, door, err := assemble.DoorOf(node)

@@ -21,7 +21,7 @@ import (
 	"github.com/clusterd/clusterd/cmd/clusterd/support"
 	"github.com/clusterd/clusterd/cmd/clusterd/tryout"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/help"
@@ -80,7 +80,7 @@ func newApp() *urfave.App {
 		Usage:           "keep virtual machines running, each on one host at a time",
 		Version:         daemon.Version,
 		Flags: append([]urfave.Flag{
-			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath,
+			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: nodefile.Path,
 				EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{

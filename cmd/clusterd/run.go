@@ -13,7 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/tunnel"
@@ -81,7 +81,7 @@ func again() error {
 	return nil
 }
 
-func newLogger(node config.Node) *slog.Logger {
+func newLogger(node nodefile.Node) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(node.LogLevel)); err != nil {
 		level = slog.LevelInfo

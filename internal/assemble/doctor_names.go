@@ -15,7 +15,7 @@ import (
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/resources"
@@ -33,7 +33,7 @@ var stillLooking atomic.Bool
 
 // namedFindings tells which VMs could not start here, because this host lacks something
 // that they name: an ISO, a bridge, a pool. It is better known by day.
-func namedFindings(ctx context.Context, node config.Node, libvirt *vm.Agent, root *cluster.State) []daemon.Finding {
+func namedFindings(ctx context.Context, node nodefile.Node, libvirt *vm.Agent, root *cluster.State) []daemon.Finding {
 	wants, order := namedBy(root, node.Name)
 	finding := func(severity, text, next string) daemon.Finding {
 		return daemon.Finding{Node: node.Name, What: "what VMs name", Severity: severity, Text: text, Next: next}

@@ -1,6 +1,5 @@
-// Package config reads, checks, compares and prints the two files an administrator writes: the
-// cluster document, which is replicated to every node, and the small file of each node's own
-// settings.
+// Package config reads, checks, compares and prints the cluster document, which is replicated to
+// every node. The small file of each node's own settings is package nodefile's.
 //
 // Reading is strict (package strict). An unknown key, a wrong type, a name used twice, a reference
 // to nothing: each is a fault with file, line, column and, where there is one, the nearest known

@@ -9,14 +9,14 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
 // NodeSettings loads the node's own file.
-func NodeSettings(c *urfave.Context) (config.Node, error) {
-	return config.LoadNode(c.String("config"))
+func NodeSettings(c *urfave.Context) (nodefile.Node, error) {
+	return nodefile.Load(c.String("config"))
 }
 
 // Connect makes a client to the daemon that the flags, the environment or the
@@ -55,7 +55,7 @@ func Describe(err error) string {
 }
 
 // LogPosition looks into the log of this node, whose daemon is stopped.
-func LogPosition(node config.Node) (quorum.LogPosition, error) {
+func LogPosition(node nodefile.Node) (quorum.LogPosition, error) {
 	found, err := quorum.Inspect(membership.Folder(node.DataDir).LogDir())
 	if err != nil {
 		return found, fmt.Errorf("look into the log of %s: %w", node.Name, err)

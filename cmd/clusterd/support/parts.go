@@ -23,7 +23,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -44,7 +44,7 @@ type collection struct {
 	began       time.Time
 	client      *api.Client
 	clientError error
-	node        config.Node
+	node        nodefile.Node
 	nodeError   error
 
 	mu      sync.Mutex

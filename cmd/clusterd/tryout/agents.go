@@ -18,14 +18,14 @@ import (
 	"github.com/clusterd/clusterd/agents/ocf"
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/resources"
 )
 
 // library are the agents of this host.
 type library struct {
-	node      config.Node
+	node      nodefile.Node
 	catalogue *dialect.Catalogue
 }
 

@@ -26,8 +26,7 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
 }
 
-// Faults is the error that Parse, Prepare and LoadNode return for a file that could be read and
-// is wrong. It is sorted by position.
+// Faults is the error for a file that could be read and is wrong. It is sorted by position.
 type Faults struct {
 	List []Fault
 	// More is how many further faults were left out.

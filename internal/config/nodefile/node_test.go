@@ -1,4 +1,4 @@
-package config
+package nodefile
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 
 func TestNodeDefaults(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "comments only": "# name: node1\n\n"} {
-		got, err := ParseNode("node.yaml", []byte(text), "node1.example.com")
+		got, err := Parse("node.yaml", []byte(text), "node1.example.com")
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -29,7 +29,7 @@ func TestNodeDefaults(t *testing.T) {
 func TestNodeSettings(t *testing.T) {
 	text := "name: node7\naddress: 10.99.0.7\naddresses: [10.98.0.7, node7.lan]\nport: 9000\nsimulate: {dir: " +
 		"/tmp/simulated/}\nlog_level: debug\nwitness: true\nrun_dir: /run/x\n"
-	got, err := ParseNode("node.yaml", []byte(text), "")
+	got, err := Parse("node.yaml", []byte(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestNodeSettings(t *testing.T) {
 
 func TestNodeFaults(t *testing.T) {
 	text := "nam: x\nadress: y\naddress: 10.0.0.1:7440\nport: 7443\ndata_dir: var\nsimulate: {}\nlog_level: loud\n"
-	_, err := ParseNode("n", []byte(text), "host")
+	_, err := Parse("n", []byte(text), "host")
 	want := strings.Join([]string{
 		"n: port and gossip_port are both tcp port 7443",
 		`n:1:1: the node's settings has no key "nam". Did you mean 'name'?`,
@@ -57,22 +57,35 @@ func TestNodeFaults(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
-	if _, err := ParseNode("n", nil, ""); err == nil ||
+	if _, err := Parse("n", nil, ""); err == nil ||
 		err.Error() != "n: the host has no name that could be the node's; add name: NAME" {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestLoadNodeWithoutAFileIsTheDefaults(t *testing.T) {
+func TestLoadingWithoutAFileIsTheDefaults(t *testing.T) {
 	folder := t.TempDir()
-	if _, err := LoadNode(filepath.Join(folder, "node.yaml")); err != nil {
+	if _, err := Load(filepath.Join(folder, "node.yaml")); err != nil {
 		t.Errorf("got %v", err)
 	}
 	path := filepath.Join(folder, "other.yaml")
 	if err := os.WriteFile(path, []byte("name: node9\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := LoadNode(path); err != nil || got.Name != "node9" {
+	if got, err := Load(path); err != nil || got.Name != "node9" {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// TestTheDocumentationKnowsEverySetting finds keys of the file that nobody can learn about.
+func TestTheDocumentationKnowsEverySetting(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/operators/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range (&reading{}).nodeFields(&Node{}) {
+		if !strings.Contains(string(text), "`"+key+"`") {
+			t.Errorf("the documentation does not tell of %s", key)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package nodefile
 
 import (
 	"strings"
@@ -46,11 +46,11 @@ func TestAPolicyForbidsWhatItDoesNotAllow(t *testing.T) {
 }
 
 func TestAPolicyIsReadFromTheNodesFile(t *testing.T) {
-	node, err := ParseNode("node.yaml", []byte("name: node1\ndefinitions: {allow: [block-disk]}\n"), "")
+	node, err := Parse("node.yaml", []byte("name: node1\ndefinitions: {allow: [block-disk]}\n"), "")
 	if err != nil || !node.Definitions.Declared || len(node.Definitions.Allow) != 1 {
 		t.Errorf("%+v, %v", node.Definitions, err)
 	}
-	_, err = ParseNode("node.yaml", []byte("name: node1\ndefinitions: {allow: [hostdevs]}\n"), "")
+	_, err = Parse("node.yaml", []byte("name: node1\ndefinitions: {allow: [hostdevs]}\n"), "")
 	if err == nil || !strings.Contains(err.Error(), "node.yaml:2:23") ||
 		!strings.Contains(err.Error(), "Did you mean 'hostdev'?") {
 		t.Errorf("%v", err)

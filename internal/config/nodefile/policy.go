@@ -1,4 +1,4 @@
-package config
+package nodefile
 
 import (
 	"encoding/xml"
@@ -61,7 +61,7 @@ func (p DefinitionPolicy) Refuses(text string) string {
 	for _, power := range slices.Sorted(maps.Keys(found)) {
 		if !slices.Contains(p.Allow, power) {
 			return fmt.Sprintf("it %s, and this node's policy (definitions, in %s) does not allow %s",
-				powers[power], NodePath, power)
+				powers[power], Path, power)
 		}
 	}
 	return ""
@@ -136,7 +136,7 @@ func powerOf(element xml.StartElement) string {
 }
 
 // definitionPolicy reads the policy of a node's own file.
-func (p *parser) definitionPolicy(into *DefinitionPolicy) func(*yaml.Node) {
+func (p *reading) definitionPolicy(into *DefinitionPolicy) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		into.Declared = true
 		p.Mapping(node, "definitions", strict.Fields{"allow": func(list *yaml.Node) {

@@ -1,4 +1,4 @@
-package config
+package nodefile
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
-// NodePath is where the node's own file lies by default.
-const NodePath = "/etc/clusterd/node.yaml"
+// Path is where the node's own file lies by default.
+const Path = "/etc/clusterd/node.yaml"
 
 // largestNodeFile is far above what the file can need.
 const largestNodeFile = 64 << 10
@@ -106,11 +106,11 @@ func (n Node) SocketPath() string { return filepath.Join(n.RunDir, "clusterd.soc
 // Listen is host:port for one of the node's ports; an empty Address listens on every address.
 func (n Node) Listen(port int) string { return net.JoinHostPort(n.Address, strconv.Itoa(port)) }
 
-// LoadNode reads the node's own file. A file that is not there is an empty one: every setting
+// Load reads the node's own file. A file that is not there is an empty one: every setting
 // has a default.
 //
 // The error is *strict.Faults when the file could be read and is wrong.
-func LoadNode(path string) (Node, error) {
+func Load(path string) (Node, error) {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Node{}, fmt.Errorf("read the node's settings: %w", err)
@@ -119,14 +119,17 @@ func LoadNode(path string) (Node, error) {
 	if err != nil {
 		host = ""
 	}
-	return ParseNode(path, text, host)
+	return Parse(path, text, host)
 }
 
-// ParseNode reads the text of a node's own file. hostName gives the default name.
+// reading reads the file, fault by fault.
+type reading struct{ strict.Reader }
+
+// Parse reads the text of a node's own file. hostName gives the default name.
 //
 // The error is *strict.Faults.
-func ParseNode(path string, text []byte, hostName string) (Node, error) {
-	p := parser{Reader: strict.Reader{File: path}}
+func Parse(path string, text []byte, hostName string) (Node, error) {
+	p := reading{strict.Reader{File: path}}
 	n := defaultNode(hostName)
 	if !strict.OnlyComments(string(text)) {
 		if top, ok := p.Load(text, largestNodeFile); ok {
@@ -163,7 +166,7 @@ func defaultNode(hostName string) Node {
 	}
 }
 
-func (p *parser) nodeFields(n *Node) strict.Fields {
+func (p *reading) nodeFields(n *Node) strict.Fields {
 	return strict.Fields{
 		"name":               p.Name(&n.Name, "node"),
 		"address":            p.host(&n.Address, "address"),
@@ -200,7 +203,7 @@ func (p *parser) nodeFields(n *Node) strict.Fields {
 }
 
 // moved reads the new addresses by the old ones.
-func (p *parser) moved(into *map[string]string) func(*yaml.Node) {
+func (p *reading) moved(into *map[string]string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		*into = map[string]string{}
 		p.Entries(node, "moved", func(key, value *yaml.Node) {
@@ -214,7 +217,7 @@ func (p *parser) moved(into *map[string]string) func(*yaml.Node) {
 	}
 }
 
-func (p *parser) host(into *string, what string) func(*yaml.Node) {
+func (p *reading) host(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		value, ok := p.Word(node, what)
 		if !ok {
@@ -228,7 +231,7 @@ func (p *parser) host(into *string, what string) func(*yaml.Node) {
 	}
 }
 
-func (p *parser) hosts(into *[]string, what string) func(*yaml.Node) {
+func (p *reading) hosts(into *[]string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		p.Sequence(node, what, func(item *yaml.Node) {
 			var address string
@@ -243,7 +246,7 @@ func (p *parser) hosts(into *[]string, what string) func(*yaml.Node) {
 	}
 }
 
-func (p *parser) path(into *string, what string) func(*yaml.Node) {
+func (p *reading) path(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		value, ok := p.Word(node, what)
 		if !ok {
@@ -258,7 +261,7 @@ func (p *parser) path(into *string, what string) func(*yaml.Node) {
 }
 
 // checkPorts refuses two TCP, or two UDP, ports that are the same.
-func (p *parser) checkPorts(n Node) {
+func (p *reading) checkPorts(n Node) {
 	taken := map[string]string{}
 	for _, use := range []struct {
 		protocol, name string
