@@ -24,6 +24,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -138,7 +139,7 @@ func operandName(c *urfave.Context) string {
 func maskedSecrets(d cluster.Document) int {
 	masked := 0
 	d.EachSecret(func(_ message.Text, secret string) {
-		if secret == config.Mask {
+		if secret == rewrite.Mask {
 			masked++
 		}
 	})

@@ -24,6 +24,7 @@ import (
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/membership"
 	urfave "github.com/urfave/cli/v2"
 )
@@ -155,7 +156,7 @@ func (t *trial) try(ctx context.Context, device fence.Device) tried {
 			Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
 		return answered(device, pills.Check(ctx, device), "ok; the disks are here, and their header can be read")
 	}
-	if device.Password == config.Mask {
+	if device.Password == rewrite.Mask {
 		// A login with the mask would be a wrong password, and boards lock accounts.
 		return tried{device: device, untried: true,
 			text: "not asked: its password is masked in this file; write it, or look at clusterd fence status"}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 const smallSource = `<cluster name="alpha" config_version="1">
@@ -123,7 +124,7 @@ func TestImportReadsStandardInput(t *testing.T) {
 func TestImportShowsNoPasswordOnATerminal(t *testing.T) {
 	path := source(t, "cluster.conf", wholeService)
 	_, out, report, _ := runImport(t, importRun{terminal: true}, path)
-	if strings.Contains(out+report, "hush") || !strings.Contains(out, config.Mask) ||
+	if strings.Contains(out+report, "hush") || !strings.Contains(out, rewrite.Mask) ||
 		!strings.Contains(report, "Passwords are masked") {
 		t.Errorf("printed:\n%s\n%s", out, report)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/nearest"
@@ -33,9 +34,6 @@ const (
 
 // alertKinds are the kinds of events.
 var alertKinds = []string{cluster.KindOfNode, cluster.KindOfService, cluster.KindOfCluster}
-
-// secretKeys are those of an alert that are shown as a mask.
-var secretKeys = []string{"secret", "secret_url"}
 
 // alert reads one alert.
 func (p *parser) alert(name string, key, value *yaml.Node) {
@@ -145,7 +143,7 @@ func (p *parser) checkAlert(what string, key *yaml.Node, a cluster.Alert, given 
 	if a.URL != "" {
 		p.checkAddress(given["url"], "the url of "+what, a.URL, true)
 	}
-	if a.SecretURL != "" && a.SecretURL != Mask && !fence.IsReference(a.SecretURL.Reveal()) {
+	if a.SecretURL != "" && a.SecretURL != rewrite.Mask && !fence.IsReference(a.SecretURL.Reveal()) {
 		p.checkAddress(given["secret_url"], "the secret_url of "+what, a.SecretURL.Reveal(), false)
 	}
 	if a.Authority != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(a.Authority)) {
@@ -276,18 +274,18 @@ func (p *parser) alertSecret(alert, field string, mapping, node *yaml.Node) fenc
 		p.Fault(node, "%s must be text on one line", what)
 		return ""
 	}
-	if node.Value != Mask {
+	if node.Value != rewrite.Mask {
 		return fence.Secret(node.Value)
 	}
 	if p.keepMasks {
-		return Mask
+		return rewrite.Mask
 	}
 	if p.previous != nil {
 		old := p.previous.Alerts[alert].Secret
 		if field == "secret_url" {
 			old = p.previous.Alerts[alert].SecretURL
 		}
-		if old != "" && old != Mask {
+		if old != "" && old != rewrite.Mask {
 			p.replace(mapping, node, "", string(old))
 			return old
 		}
@@ -365,13 +363,13 @@ func alertText(a cluster.Alert) string {
 	case a.SecretURLCredential != "":
 		text += "posts to the address in credential " + a.SecretURLCredential
 	default:
-		text += "posts to " + Mask
+		text += "posts to " + rewrite.Mask
 	}
 	switch {
 	case a.SecretCredential != "":
 		text += ", header " + a.Header + " from credential " + a.SecretCredential
 	case a.Header != "":
-		text += ", header " + a.Header + " " + Mask
+		text += ", header " + a.Header + " " + rewrite.Mask
 	}
 	for _, choice := range []struct {
 		what  string

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
@@ -97,14 +98,14 @@ func (p *parser) password(device string, mapping, node *yaml.Node) fence.Secret 
 		p.Fault(node, "the password of device %s must be text", device)
 		return ""
 	}
-	if node.Value != Mask {
+	if node.Value != rewrite.Mask {
 		return fence.Secret(node.Value)
 	}
 	if p.keepMasks {
-		return Mask
+		return rewrite.Mask
 	}
 	if p.previous != nil {
-		if old, found := p.previous.Devices[device]; found && old.Password != "" && old.Password != Mask {
+		if old, found := p.previous.Devices[device]; found && old.Password != "" && old.Password != rewrite.Mask {
 			p.replace(mapping, node, "", old.Password.Reveal())
 			return old.Password
 		}

@@ -14,5 +14,6 @@
 //     what a document means must not depend on the node that reads it. It keeps Parsed.Text, not
 //     what was sent.
 //   - Parsed.Text and Parsed.Document hold passwords of fence devices. They are kept in files of
-//     mode 0600 and never reach a log or a screen; Redact, Diff and Print are what may be shown.
+//     mode 0600 and never reach a log or a screen; rewrite.Redact, Diff and Print are what may be
+//     shown.
 package config

@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -22,9 +23,6 @@ const (
 	mostServices    = 10000
 	mostLevels      = 8
 )
-
-// Mask stands for a password wherever a document is shown.
-const Mask = "********"
 
 // Drivers are the fence drivers a device may name.
 var Drivers = fence.Drivers()
@@ -54,7 +52,7 @@ type parser struct {
 
 	document cluster.Document
 	blobs    map[string]string
-	edits    []edit
+	edits    []rewrite.Edit
 	places   places
 	warnings strict.Faults
 	// shared are the resources that services refer to, and pending the services
@@ -127,7 +125,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		return Parsed{}, err
 	}
 	p.checkWarnings()
-	written, err := rewrite(string(text), top, p.edits)
+	written, err := rewrite.Apply(string(text), top, p.edits)
 	if err != nil {
 		p.Faults.Add(strict.Fault{File: p.File, Message: err.Error()})
 		return Parsed{}, p.Faults.Failure()

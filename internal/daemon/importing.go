@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/server"
@@ -69,7 +70,7 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if root.Services.Has(name) {
 		return name, nil // an import that was cut short is finished
 	}
-	text, err := config.AddService(root.Config.Text, root.Cluster, name, asked.Domain, vm.Definition, vm.Running)
+	text, err := rewrite.AddService(root.Config.Text, root.Cluster, name, asked.Domain, vm.Definition, vm.Running)
 	if err != nil {
 		return "", server.Refuse(http.StatusConflict, "refused", "%v", err)
 	}

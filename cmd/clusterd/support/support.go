@@ -18,7 +18,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
@@ -179,7 +179,7 @@ func (s *collection) remember(secrets ...string) {
 	defer s.mu.Unlock()
 	for _, secret := range secrets {
 		// A shorter one would be found in every word, and guessed as fast as read.
-		if len(secret) < 4 || secret == recorder.Blank || secret == config.Mask {
+		if len(secret) < 4 || secret == recorder.Blank || secret == rewrite.Mask {
 			continue
 		}
 		s.secrets = append(s.secrets, secret)

@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -102,7 +103,7 @@ func parametersText(parameters map[string]string) string {
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		value := parameters[name]
 		if fence.IsSecret(name, value) {
-			value = config.Mask
+			value = rewrite.Mask
 		}
 		texts = append(texts, name+"="+value)
 	}

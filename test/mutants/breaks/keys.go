@@ -311,7 +311,7 @@ var keys = []Mutant{
 			{sealed,
 				"\t\tcase !why.IsZero() || kept || brought:",
 				"\t\tcase !why.IsZero() || kept || brought || !fence.IsReference(secret):"},
-			{"internal/config/seal.go", "\treturn rewrite(text, top, edits)", "\treturn rewrite(text, top, edits[:0])"}},
+			{"internal/config/rewrite/secrets.go", "\treturn Apply(text, top, edits)", "\treturn Apply(text, top, edits[:0])"}},
 		Nets: first(tests("internal/daemon", "^TestTheLogHoldsSecretsSealed$")),
 	},
 	{
@@ -346,8 +346,9 @@ var keys = []Mutant{
 	},
 	{
 		Name: "options-are-shown", Law: "L10", Broken: "communities and passwords among options stand in `config show`",
-		Edits: []Edit{{"internal/config/seal.go", "alertSecrets(top), secretValues(top, \"\", nil))", "alertSecrets(top))"}},
-		Nets:  first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
+		Edits: []Edit{{"internal/config/rewrite/secrets.go",
+			"alertSecrets(top), secretValues(top, \"\", nil))", "alertSecrets(top))"}},
+		Nets: first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 	},
 	{
 		Name: "tokens-outlive-their-authority", Law: "L10",
@@ -367,7 +368,7 @@ var keys = []Mutant{
 		Name: "masks-are-taken-for-values", Law: "L7",
 		Broken: "a document that is shown and applied again loses its secrets",
 		Edits: []Edit{{"internal/config/masks.go",
-			"\t\tif values[key.Value] != Mask {", "\t\tif values[key.Value] != \"\" {"}},
+			"\t\tif values[key.Value] != rewrite.Mask {", "\t\tif values[key.Value] != \"\" {"}},
 		Nets: first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 	},
 }

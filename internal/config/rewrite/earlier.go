@@ -1,4 +1,4 @@
-package config
+package rewrite
 
 import (
 	"errors"
@@ -26,13 +26,13 @@ func Earlier(text string, current cluster.Document) (masked string, kept []strin
 	if top.Kind != yaml.MappingNode {
 		return "", nil, errors.New("the earlier document is no mapping")
 	}
-	var edits []edit
+	var edits []Edit
 	keep := func(what, name, key string, mapping *yaml.Node, now fence.Secret) {
 		then := valueOf(mapping, key)
 		if then == nil || now == "" || string(now) == then.Value {
 			return
 		}
-		edits = append(edits, edit{mapping: mapping, key: keyOf(mapping, then), value: then, newValue: Mask})
+		edits = append(edits, EditOf(mapping, then, "", Mask))
 		kept = append(kept, fmt.Sprintf("%s %s: the %s stays the one in force, not that of the earlier version", what,
 			name, key))
 	}
@@ -43,6 +43,6 @@ func Earlier(text string, current cluster.Document) (masked string, kept []strin
 		keep("alert", name, "secret", mapping, current.Alerts[name].Secret)
 		keep("alert", name, "secret_url", mapping, current.Alerts[name].SecretURL)
 	})
-	masked, err = rewrite(text, top, edits)
+	masked, err = Apply(text, top, edits)
 	return masked, kept, err
 }

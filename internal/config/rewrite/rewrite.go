@@ -1,10 +1,9 @@
-package config
+package rewrite
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -12,20 +11,20 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// edit replaces one value, and its key where newKey is not empty, in the text of a document. The
+// Edit replaces one value, and its key where newKey is not empty, in the text of a document. The
 // text is edited and not printed anew, because an administrator's order, comments and line
 // breaks are worth keeping.
-type edit struct {
+type Edit struct {
 	mapping, key, value *yaml.Node
 	newKey, newValue    string
 }
 
-// replace remembers an edit of the document that is being read.
-func (p *parser) replace(mapping, value *yaml.Node, newKey, newValue string) {
-	p.edits = append(p.edits, edit{mapping: mapping, key: keyOf(mapping, value), value: value, newKey: newKey,
-		newValue: newValue})
+// EditOf puts a new value, and a new key where it is not empty, in the place of a value.
+func EditOf(mapping, value *yaml.Node, newKey, newValue string) Edit {
+	return Edit{mapping: mapping, key: keyOf(mapping, value), value: value, newKey: newKey, newValue: newValue}
 }
 
+// keyOf is the key of a value.
 func keyOf(mapping, value *yaml.Node) *yaml.Node {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i+1] == value {
@@ -35,10 +34,10 @@ func keyOf(mapping, value *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// rewrite returns the text with the edits in it. It proves its own work: the edited text is read
+// Apply returns the text with the edits in it. It proves its own work: the edited text is read
 // again and must mean what the edited tree means; where it does not (a value that spans lines,
 // say), the tree is printed instead.
-func rewrite(text string, top *yaml.Node, edits []edit) (string, error) {
+func Apply(text string, top *yaml.Node, edits []Edit) (string, error) {
 	if len(edits) == 0 {
 		return text, nil
 	}
@@ -99,7 +98,7 @@ type span struct {
 
 // editText makes the edits in the text; false when one of the values cannot be found in it as it
 // is written.
-func editText(text string, edits []edit) (string, bool) {
+func editText(text string, edits []Edit) (string, bool) {
 	starts := lineStarts(text)
 	var spans []span
 	for _, e := range edits {
@@ -147,7 +146,7 @@ func splice(text string, spans []span) (string, bool) {
 }
 
 // literalBlock writes a value of several lines below its key, as a person would.
-func literalBlock(e edit) (block, header string, ok bool) {
+func literalBlock(e Edit) (block, header string, ok bool) {
 	if !strings.Contains(e.newValue, "\n") || e.mapping.Style&yaml.FlowStyle != 0 || strings.HasPrefix(e.newValue, " ") {
 		return "", "", false
 	}
@@ -240,57 +239,6 @@ func singleQuotedLength(text string) int {
 	return 0
 }
 
-// Redact returns a document's text with a mask in place of each password: what may be shown. A
-// text that cannot be read is not shown at all, because nobody can tell where its passwords are.
-func Redact(text string) string {
-	const unreadable = "# The document cannot be read, so it is not shown: it may hold passwords.\n"
-	var document yaml.Node
-	if err := yaml.Load([]byte(text), &document); err != nil || len(document.Content) != 1 {
-		return unreadable
-	}
-	top := document.Content[0]
-	masked, err := rewrite(text, top, secretsOf(top))
-	if err != nil {
-		return unreadable
-	}
-	return masked
-}
-
-// eachOnce leaves out what was found twice: an option may be called password.
-func eachOnce(edits []edit) []edit {
-	seen := map[*yaml.Node]bool{}
-	return slices.DeleteFunc(edits, func(e edit) bool {
-		found := seen[e.value]
-		seen[e.value] = true
-		return found
-	})
-}
-
-// passwords finds the value of every key "password", wherever it stands.
-func passwords(node *yaml.Node, found []edit) []edit {
-	for i, child := range node.Content {
-		if node.Kind == yaml.MappingNode && i%2 == 1 && node.Content[i-1].Value == "password" {
-			found = append(found, edit{mapping: node, key: node.Content[i-1], value: child, newValue: Mask})
-			continue
-		}
-		found = passwords(child, found)
-	}
-	return found
-}
-
-// alertSecrets finds the secrets of alerts, which have other names than password.
-func alertSecrets(top *yaml.Node) []edit {
-	var found []edit
-	inEntries(top, "alerts", func(_ string, mapping *yaml.Node) {
-		for _, key := range secretKeys {
-			if value := valueOf(mapping, key); value != nil {
-				found = append(found, edit{mapping: mapping, key: keyOf(mapping, value), value: value, newValue: Mask})
-			}
-		}
-	})
-	return found
-}
-
 // inEntries visits the declarations of one section.
 func inEntries(top *yaml.Node, section string, visit func(name string, mapping *yaml.Node)) {
 	if top.Kind != yaml.MappingNode {
@@ -305,4 +253,14 @@ func inEntries(top *yaml.Node, section string, visit func(name string, mapping *
 			visit(entries.Content[i].Value, mapping)
 		}
 	}
+}
+
+// valueOf is the value of a key, or nil.
+func valueOf(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package config
+package rewrite
 
 import (
 	"fmt"
@@ -58,13 +58,4 @@ func AddService(text, cluster, name, domain, definition string, autostart bool) 
 
 func scalar(value string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
-}
-
-func valueOf(mapping *yaml.Node, key string) *yaml.Node {
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
-		}
-	}
-	return nil
 }
