@@ -1,18 +1,19 @@
 // Package quorum keeps one log of opaque entries on all nodes of a cluster and listens for the
 // nodes' signs of life.
 //
-// It hides its libraries (hashicorp/raft, raft-wal, memberlist): none of their types appears in
-// an exported name. It imports nothing else of this project and never looks into the bytes it
-// carries.
+// It hides its libraries (hashicorp/raft, raft-wal): none of their types appears in an exported
+// name. It imports nothing else of this project, but for how libraries log, and never looks into
+// the bytes it carries.
 //
-// There are four things in it, each usable alone:
+// There are three things in it, each usable alone:
 //
 //   - Wire divides the authenticated connections the caller provides among the others.
 //   - Log is the replicated log. Propose appends, Verify makes a local read current, Role tells
 //     who leads.
 //   - Pulse sends and hears heartbeats and, when asked, tests whether a silent node's kernel or
 //     only its daemon is gone.
-//   - Gossip finds members and carries small hints. Nothing may be fenced because of what it says.
+//
+// Package gossip finds members and carries small hints; package voters says who should vote.
 //
 // # The caller's duties
 //
@@ -26,7 +27,7 @@
 //     entry, repeat the same bytes, and let Machine.Apply recognize the repetition.
 //   - End the process when Options.Fatal is called: the disk hangs, and only another node's
 //     election helps. It must not touch the virtual machines.
-//   - Close in reverse order of opening: Gossip, Pulse, Log, then Wire. Wire.Close waits until
+//   - Close in reverse order of opening: gossip, Pulse, Log, then Wire. Wire.Close waits until
 //     nothing of it is left. Call nothing of a thing after its Close.
 //   - Watch Role.Member. A node that was removed from the cluster stays up as a follower of
 //     nobody until it is closed.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/clusterd/clusterd/quorum/internal/librarylog"
 )
 
 // Log is this node's end of the replicated log. All methods may be called from any goroutine.
@@ -130,7 +132,7 @@ func raftConfig(options *Options) *raft.Config {
 	config.SnapshotInterval = options.SnapshotInterval
 	config.TrailingLogs = options.TrailingEntries
 	config.NoLegacyTelemetry = true
-	config.Logger = newLibraryLogger(options.Logger, "raft")
+	config.Logger = librarylog.New(options.Logger, "raft")
 	// A node that was removed stays, so that its daemon can say so and stop in order; see Role.Member.
 	config.ShutdownOnRemove = false
 	return config

@@ -341,8 +341,8 @@ func (p *Pulse) keyOf(from, to string) []byte {
 
 // answer gives an unproven beat the echo with which its sender can be sure of this node. Each
 // challenge is answered once between two beats: who repeats old ones gets no more out than that,
-// and does not push the new one aside. An answer is never answered, or two nodes could go on for
-// ever. Pulse is locked.
+// and does not push the new one aside. An answer is never answered, or two nodes could go on
+// forever. Pulse is locked.
 func (p *Pulse) answer(peer *pulsePeer, beat packet, state Beat) []message {
 	if beat.answer || peer.answered[beat.challenge] || len(peer.answered) >= answersMax {
 		return nil

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
+
+	"github.com/clusterd/clusterd/quorum/internal/librarylog"
 )
 
 const (
@@ -84,12 +86,12 @@ func lockFolder(dir string) (release func() error, err error) {
 
 func openLocked(options *Options, logDir string) (*stores, error) {
 	log, err := wal.Open(logDir, wal.WithSegmentSize(segmentBytes),
-		wal.WithLogger(newLibraryLogger(options.Logger, "raft-wal")))
+		wal.WithLogger(librarylog.New(options.Logger, "raft-wal")))
 	if err != nil {
 		return nil, fmt.Errorf("open the log in %s: %w", logDir, err)
 	}
 	snapshots, err := raft.NewFileSnapshotStoreWithLogger(options.DataDir, snapshotsKept,
-		newLibraryLogger(options.Logger, "raft-snapshots"))
+		librarylog.New(options.Logger, "raft-snapshots"))
 	if err != nil {
 		log.Close()
 		return nil, fmt.Errorf("open the snapshots in %s: %w", options.DataDir, err)

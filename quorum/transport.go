@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/clusterd/clusterd/quorum/internal/librarylog"
 )
 
 // raftStream is the Wire's raft channel in the form hashicorp/raft wants.
@@ -97,7 +99,7 @@ func newTransport(options *Options, greeter *greeter) (*raft.NetworkTransport, e
 		// throughput.
 		MaxRPCsInFlight:         1,
 		Timeout:                 max(2*time.Second, 4*options.Profile.Heartbeat),
-		Logger:                  newLibraryLogger(options.Logger, "raft-transport"),
+		Logger:                  librarylog.New(options.Logger, "raft-transport"),
 		MsgpackUseNewTimeFormat: true,
 	}), nil
 }

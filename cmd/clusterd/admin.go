@@ -9,6 +9,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -19,7 +20,7 @@ func tokenCommand() *urfave.Command {
 		Flags: []urfave.Flag{&urfave.DurationFlag{Name: "for", Usage: "how long it is valid", Value: 15 * time.Minute}},
 		Action: func(c *urfave.Context) error {
 			if c.Duration("for") <= 0 {
-				return usage("--for takes a time above zero, such as 15m, not %s", c.Duration("for"))
+				return command.Usage("--for takes a time above zero, such as 15m, not %s", c.Duration("for"))
 			}
 			return makeToken(c, api.TokenRequest{Validity: c.Duration("for")})
 		},
@@ -27,7 +28,7 @@ func tokenCommand() *urfave.Command {
 }
 
 func makeToken(c *urfave.Context, request api.TokenRequest) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -48,10 +49,10 @@ func nodeCommand() *urfave.Command {
 		Subcommands: append([]*urfave.Command{
 			{Name: "list", Usage: "list the nodes, which of them vote, and the leader", Action: listNodes},
 			{Name: "remove", Usage: "take a node out for good; its key is not accepted again", ArgsUsage: "NODE",
-				Flags: []urfave.Flag{reason, yesFlag()}, Action: removeNode},
+				Flags: []urfave.Flag{reason, command.YesFlag()}, Action: removeNode},
 			{Name: "replace", Usage: "make a token for the machine that takes a node's place", ArgsUsage: "NODE",
 				Action: func(c *urfave.Context) error {
-					name, err := argument(c, "the NODE to replace")
+					name, err := command.Argument(c, "the NODE to replace")
 					if err != nil {
 						return err
 					}
@@ -70,11 +71,11 @@ func nodeCommand() *urfave.Command {
 // removeNode asks first: the machine's key is refused for good, and to come back it
 // joins as a new one.
 func removeNode(c *urfave.Context) error {
-	name, err := argument(c, "a NODE")
+	name, err := command.Argument(c, "a NODE")
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func removeNode(c *urfave.Context) error {
 		return fmt.Errorf("there is no node %s.%s", name, cli.NodeHint(status, name))
 	}
 	question := fmt.Sprintf("Node %s is taken out for good; to come back, its machine joins anew. Remove it?", name)
-	if err := agreed(c, question); err != nil {
+	if err := command.Agreed(c, question); err != nil {
 		return err
 	}
 	return changeNode(c, "remove", 0)
@@ -95,9 +96,9 @@ func removeNode(c *urfave.Context) error {
 // changeAddress is for a node that cannot tell its new address itself.
 func changeAddress(c *urfave.Context) error {
 	if c.NArg() != 2 {
-		return usage("node address needs the NODE and its new ADDRESS")
+		return command.Usage("node address needs the NODE and its new ADDRESS")
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -111,13 +112,13 @@ func changeAddress(c *urfave.Context) error {
 }
 
 func changeNode(c *urfave.Context, op string, wait time.Duration) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
 	name := c.Args().First()
 	if c.NArg() > 1 {
-		return usage("node %s takes one NODE, not %d", op, c.NArg())
+		return command.Usage("node %s takes one NODE, not %d", op, c.NArg())
 	}
 	if name == "" && op == "leave" {
 		status, err := client.Status(c.Context, false)
@@ -127,7 +128,7 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 		name = status.Local
 	}
 	if name == "" {
-		return usage("node %s needs a NODE", op)
+		return command.Usage("node %s needs a NODE", op)
 	}
 	reply, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name,
 		Reason: c.String("reason")})
@@ -167,7 +168,7 @@ func waitLeft(ctx context.Context, client *api.Client, name string, wait time.Du
 }
 
 func listNodes(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func listNodes(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	warnWithoutQuorum(status)
+	command.WarnWithoutQuorum(status)
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "NODE\tSTATE\tROLE\tADDRESS\tVERSION\tFENCING")
 	for _, n := range status.Nodes {

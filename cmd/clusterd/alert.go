@@ -7,6 +7,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/cli"
 )
 
@@ -23,7 +24,7 @@ func alertCommand() *urfave.Command {
 }
 
 func listAlerts(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func listAlerts(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(list)
+		return command.PrintJSON(list)
 	}
 	for i := range list.Alerts {
 		if !list.Alerts[i].Since.IsZero() {
@@ -44,11 +45,11 @@ func listAlerts(c *urfave.Context) error {
 }
 
 func testAlert(c *urfave.Context) error {
-	name, err := argument(c, "the NAME of an alert")
+	name, err := command.Argument(c, "the NAME of an alert")
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}

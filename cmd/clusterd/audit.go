@@ -7,6 +7,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/audit"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -24,7 +25,7 @@ func auditCommand() *urfave.Command {
 }
 
 func showAudit(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}

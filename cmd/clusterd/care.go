@@ -13,9 +13,10 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
@@ -34,11 +35,11 @@ func vmCommand() *urfave.Command {
 				&urfave.StringFlag{Name: "domain", Usage: "its failover `DOMAIN`"},
 			},
 			Action: func(c *urfave.Context) error {
-				name, err := argument(c, "libvirt's NAME of the VM")
+				name, err := command.Argument(c, "libvirt's NAME of the VM")
 				if err != nil {
 					return err
 				}
-				client, err := connect(c)
+				client, err := command.Connect(c)
 				if err != nil {
 					return err
 				}
@@ -79,7 +80,7 @@ func doctorCommand() *urfave.Command {
 		Name: "doctor", Usage: "check every node: clocks, doorkeeper, autostart, image locks, BMCs, versions",
 		Description: "Exit code 1 when something is wrong.",
 		Action: func(c *urfave.Context) error {
-			client, err := connect(c)
+			client, err := command.Connect(c)
 			if err != nil {
 				return err
 			}
@@ -119,7 +120,7 @@ func backupCommand() *urfave.Command {
 			"backup was made.",
 		Flags: []urfave.Flag{&urfave.StringFlag{Name: "key", Usage: "write the key to `KEYFILE` instead of FILE.key"}},
 		Action: func(c *urfave.Context) error {
-			path, err := argument(c, "a FILE")
+			path, err := command.Argument(c, "a FILE")
 			if err != nil {
 				return err
 			}
@@ -129,7 +130,7 @@ func backupCommand() *urfave.Command {
 					return err
 				}
 			}
-			client, err := connect(c)
+			client, err := command.Connect(c)
 			if err != nil {
 				return err
 			}
@@ -152,7 +153,7 @@ func backupCommand() *urfave.Command {
 func folderIs(path string) error {
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return usage("backup: there is no folder %s; make it, or mount what it lies on", folder)
+		return command.Usage("backup: there is no folder %s; make it, or mount what it lies on", folder)
 	}
 	return nil
 }
@@ -165,11 +166,11 @@ func restoreCommand() *urfave.Command {
 		Description: "The daemon must be stopped and the data folder empty. What runs where is unknown until each node " +
 			"was asked or fenced.",
 		Action: func(c *urfave.Context) error {
-			path, err := argument(c, "the FILE of a backup")
+			path, err := command.Argument(c, "the FILE of a backup")
 			if err != nil {
 				return err
 			}
-			node, err := nodeSettings(c)
+			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}
@@ -201,7 +202,7 @@ func recoverCommand() *urfave.Command {
 				Usage: "the entry's `NAME`, as shown by the members that stopped at it; required where it was not reached"},
 		},
 		Action: func(c *urfave.Context) error {
-			node, err := nodeSettings(c)
+			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}
@@ -226,9 +227,9 @@ func recoverCommand() *urfave.Command {
 }
 
 // skipEntry lets the daemon go on behind an entry that it cannot apply.
-func skipEntry(c *urfave.Context, node config.Node) error {
+func skipEntry(c *urfave.Context, node nodefile.Node) error {
 	if c.NArg() > 0 || !c.IsSet("skip") {
-		return usage("stepping over an entry takes its index and no names of nodes: clusterd recover --skip INDEX")
+		return command.Usage("stepping over an entry takes its index and no names of nodes: clusterd recover --skip INDEX")
 	}
 	step, err := daemon.StepOver(node, c.Uint64("skip"), c.String("entry"), operator())
 	if err != nil {
@@ -241,17 +242,9 @@ func skipEntry(c *urfave.Context, node config.Node) error {
 	return nil
 }
 
-func position(node config.Node) (quorum.LogPosition, error) {
-	found, err := quorum.Inspect(membership.Folder(node.DataDir).LogDir())
-	if err != nil {
-		return found, fmt.Errorf("look into the log of %s: %w", node.Name, err)
-	}
-	return found, nil
-}
-
 // tellPosition changes nothing: it is for choosing the node to recover on.
-func tellPosition(node config.Node) error {
-	found, err := position(node)
+func tellPosition(node nodefile.Node) error {
+	found, err := command.LogPosition(node)
 	if err != nil {
 		return err
 	}
@@ -278,8 +271,8 @@ func tellPosition(node config.Node) error {
 }
 
 // confirmDead refuses what cannot be before anybody has to type.
-func confirmDead(node config.Node, dead []string) error {
-	found, err := position(node)
+func confirmDead(node nodefile.Node, dead []string) error {
+	found, err := command.LogPosition(node)
 	if err != nil {
 		return err
 	}
@@ -326,9 +319,9 @@ func clientCommand() *urfave.Command {
 
 func revokeClient(c *urfave.Context, name string) error {
 	if c.String("out") != "" || c.IsSet("role") {
-		return usage("revoking takes the user alone: clusterd client %s --revoke", name)
+		return command.Usage("revoking takes the user alone: clusterd client %s --revoke", name)
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -340,7 +333,7 @@ func revokeClient(c *urfave.Context, name string) error {
 }
 
 func makeClient(c *urfave.Context) error {
-	name, err := argument(c, "a USER")
+	name, err := command.Argument(c, "a USER")
 	if err != nil {
 		return err
 	}
@@ -348,7 +341,7 @@ func makeClient(c *urfave.Context) error {
 		return revokeClient(c, name)
 	}
 	if c.String("out") == "" {
-		return usage("client needs a folder: clusterd client %s --out FOLDER", name)
+		return command.Usage("client needs a folder: clusterd client %s --out FOLDER", name)
 	}
 	key, err := pki.NewKey()
 	if err != nil {
@@ -358,7 +351,7 @@ func makeClient(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}

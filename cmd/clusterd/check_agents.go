@@ -18,11 +18,14 @@ import (
 
 	"github.com/clusterd/clusterd/agents/ocf/dialect"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/fence"
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -39,7 +42,7 @@ func checkFenceAgents(c *urfave.Context, path string, text []byte, parsed config
 		return err
 	}
 	self := ""
-	if node, err := nodeSettings(c); err == nil {
+	if node, err := command.NodeSettings(c); err == nil {
 		self = node.Name
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -52,7 +55,7 @@ func checkFenceAgents(c *urfave.Context, path string, text []byte, parsed config
 		fmt.Fprintln(cli.CleanWriter(os.Stderr), warning.Error())
 	}
 	if len(faults) > 0 {
-		return &config.Faults{List: faults}
+		return &strict.Faults{List: faults}
 	}
 	return nil
 }
@@ -69,8 +72,8 @@ type agentCheck struct {
 }
 
 // run asks each agent for its metadata and holds the declaration against it.
-// strict makes faults of what is wrong with this machine alone.
-func (k agentCheck) run(strict bool) (faults, warnings []config.Fault) {
+// harsh makes faults of what is wrong with this machine alone.
+func (k agentCheck) run(harsh bool) (faults, warnings []strict.Fault) {
 	for _, name := range slices.Sorted(maps.Keys(k.document.Devices)) {
 		device := k.document.Devices[name]
 		if !isAgent(device) {
@@ -83,13 +86,13 @@ func (k agentCheck) run(strict bool) (faults, warnings []config.Fault) {
 		var at fence.OptionFault
 		errors.As(err, &at)
 		remark := k.remark(device)
-		if remark == "" && (strict || !at.Here) {
+		if remark == "" && (harsh || !at.Here) {
 			faults = append(faults, k.places.Of(device, at.Option, err.Error()))
 		} else {
 			warnings = append(warnings, k.places.Of(device, at.Option, "warning: "+err.Error()+remark))
 		}
 	}
-	inOrder := func(a, b config.Fault) int {
+	inOrder := func(a, b strict.Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	}
 	slices.SortStableFunc(faults, inOrder)
@@ -136,7 +139,7 @@ func operandName(c *urfave.Context) string {
 func maskedSecrets(d cluster.Document) int {
 	masked := 0
 	d.EachSecret(func(_ message.Text, secret string) {
-		if secret == config.Mask {
+		if secret == rewrite.Mask {
 			masked++
 		}
 	})
@@ -157,7 +160,7 @@ type member interface {
 // only a member knows whether a masked secret is kept, and what would be removed. What it says
 // is for people; the error has the faults that apply would find.
 func againstForce(c *urfave.Context, name string, parsed config.Parsed) (string, error) {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return "", nil
 	}
@@ -255,7 +258,7 @@ func inFile(err error, name string) error {
 // checkAgents holds resources against the agents that are installed here.
 func checkAgents(c *urfave.Context, path string, text []byte) error {
 	folders := dialect.Folders{}
-	if node, err := nodeSettings(c); err == nil {
+	if node, err := command.NodeSettings(c); err == nil {
 		folders.OCF = node.OCFRoot
 	}
 	catalogue := &dialect.Catalogue{Folders: folders.WithDefaults()}

@@ -17,11 +17,14 @@ import (
 	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/fence/watchdog"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/membership"
 	urfave "github.com/urfave/cli/v2"
 )
@@ -86,7 +89,7 @@ func newTrial(c *urfave.Context, document cluster.Document, places config.Device
 	t := &trial{document: document, places: places, drivers: assemble.PowerDrivers(quiet), uuids: map[string]string{}}
 	t.storage = scsi.Options{Helper: assemble.Helper(assemble.StorageHelper), Logger: quiet,
 		Nodes: func() []string { return slices.Sorted(maps.Keys(t.uuids)) }}
-	node, err := nodeSettings(c)
+	node, err := command.NodeSettings(c)
 	if err != nil {
 		return t
 	}
@@ -102,12 +105,12 @@ func newTrial(c *urfave.Context, document cluster.Document, places config.Device
 
 // askDaemon takes what a running daemon knows of its members, where the document
 // is about that very cluster.
-func (t *trial) askDaemon(c *urfave.Context, node config.Node) {
+func (t *trial) askDaemon(c *urfave.Context, node nodefile.Node) {
 	membership, err := membership.Folder(node.DataDir).Membership()
 	if err != nil || membership.Cluster != t.document.Cluster {
 		return
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return
 	}
@@ -153,7 +156,7 @@ func (t *trial) try(ctx context.Context, device fence.Device) tried {
 			Armed: func(fence.Target, []string) error { return nil }, Logger: t.storage.Logger})
 		return answered(device, pills.Check(ctx, device), "ok; the disks are here, and their header can be read")
 	}
-	if device.Password == config.Mask {
+	if device.Password == rewrite.Mask {
 		// A login with the mask would be a wrong password, and boards lock accounts.
 		return tried{device: device, untried: true,
 			text: "not asked: its password is masked in this file; write it, or look at clusterd fence status"}

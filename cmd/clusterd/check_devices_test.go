@@ -16,6 +16,8 @@ import (
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/test/bmc"
 	"github.com/clusterd/clusterd/test/redfish"
 )
@@ -106,7 +108,7 @@ func (b boards) document() string {
 		"  sound: " + ipmi(b.one.Address(), "s3cret-pass"), // line 7
 		"  sound2: " + ipmi(b.two.Address(), "s3cret-pass"),
 		"  password: " + ipmi(b.one.Address(), "wr0ng-pass"),
-		"  masked: " + ipmi(b.two.Address(), `"`+config.Mask+`"`),
+		"  masked: " + ipmi(b.two.Address(), `"`+rewrite.Mask+`"`),
 		"  silent: " + ipmi(b.silent, "s3cret-pass"),
 		"  blank: " + ipmi(b.blank.Address(), "s3cret-pass"),
 		"  another: " + ipmi("bmc-of-node3", "s3cret-pass"),
@@ -228,7 +230,7 @@ func TestAgentsAreHeldAgainstTheirOwnWords(t *testing.T) {
 	held, parsed := b.trial(t)
 	check := agentCheck{document: parsed.Document, places: held.places,
 		driver: fenceagent.New(fenceagent.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
-	told := func(list []config.Fault) string {
+	told := func(list []strict.Fault) string {
 		var lines []string
 		for _, f := range list {
 			lines = append(lines, f.Error())

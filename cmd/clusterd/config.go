@@ -14,13 +14,11 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
 )
-
-// errRefused is the end of a plan that the cluster would not take.
-var errRefused = errors.New("nothing was changed")
 
 func configCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline and the history"}
@@ -95,11 +93,11 @@ func shownVersion(text string) (version uint64, rest string) {
 
 // prepared reads a document and checks it on this side, with its files.
 func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) {
-	path, err := argument(c, "the FILE of a document")
+	path, err := command.Argument(c, "the FILE of a document")
 	if err != nil {
 		return parsed, 0, err
 	}
-	path, text, err := readOperand(path)
+	path, text, err := command.ReadOperand(path)
 	if err != nil {
 		return parsed, 0, err
 	}
@@ -182,14 +180,14 @@ func (p planner) run(base uint64, dryRun, yes bool) error {
 	}
 	io.WriteString(p.out, cli.Plan(plan, effectOrder(), p.width))
 	if plan.Refused != "" {
-		return errRefused
+		return command.ErrRefused
 	}
 	if dryRun {
 		fmt.Fprintf(p.out, "Document version %d is in force; nothing was changed.\n", plan.Version)
 		return nil
 	}
 	if p.terminal && !yes && len(plan.Plan) > 0 && !p.agreed(plan.Plan) {
-		return errRefused
+		return command.ErrRefused
 	}
 	reply, err := p.change(plan.Version, false)
 	if err != nil {
@@ -249,7 +247,7 @@ func applyConfig(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -287,7 +285,7 @@ func diffConfig(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -313,11 +311,11 @@ func diffVersions(c *urfave.Context) error {
 	for i, word := range c.Args().Slice() {
 		version, err := strconv.ParseUint(word, 10, 64)
 		if err != nil {
-			return usage("%q is not the number of a version; see `clusterd config history`", word)
+			return command.Usage("%q is not the number of a version; see `clusterd config history`", word)
 		}
 		versions[i] = version
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -337,11 +335,11 @@ func diffVersions(c *urfave.Context) error {
 }
 
 func showConfig(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
-	warnIfInquorate(c, client)
+	command.WarnIfNoQuorum(c, client)
 	document, err := client.Config(c.Context)
 	if c.IsSet("version") {
 		document, err = client.ConfigOf(c.Context, c.Uint64("version"))
@@ -355,7 +353,7 @@ func showConfig(c *urfave.Context) error {
 }
 
 func configHistory(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -364,7 +362,7 @@ func configHistory(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(history)
+		return command.PrintJSON(history)
 	}
 	for i := range history.Revisions {
 		history.Revisions[i].At = history.Revisions[i].At.Local()
@@ -374,15 +372,15 @@ func configHistory(c *urfave.Context) error {
 }
 
 func rollbackConfig(c *urfave.Context) error {
-	word, err := argument(c, "the number N of a version; see `clusterd config history`")
+	word, err := command.Argument(c, "the number N of a version; see `clusterd config history`")
 	if err != nil {
 		return err
 	}
 	version, err := strconv.ParseUint(word, 10, 64)
 	if err != nil {
-		return usage("%q is not the number of a version; see `clusterd config history`", word)
+		return command.Usage("%q is not the number of a version; see `clusterd config history`", word)
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
@@ -47,14 +48,14 @@ func TestPlanning(t *testing.T) {
 		{name: "a person who agrees", plan: api.ConfigReply{Plan: change}, terminal: true, answer: "y\n", asked: true,
 			made: true},
 		{name: "a person who does not", plan: api.ConfigReply{Plan: change}, terminal: true, answer: "\n", asked: true,
-			failure: errRefused},
+			failure: command.ErrRefused},
 		{name: "a person who went away", plan: api.ConfigReply{Plan: change}, terminal: true, asked: true,
-			failure: errRefused},
+			failure: command.ErrRefused},
 		{name: "a person in a hurry", plan: api.ConfigReply{Plan: change}, terminal: true, yes: true, made: true},
 		{name: "only a look", plan: api.ConfigReply{Plan: change}, terminal: true, dryRun: true},
 		{name: "nothing to ask about", plan: api.ConfigReply{}, terminal: true, made: true},
 		{name: "what the cluster refuses", plan: api.ConfigReply{Plan: change, Refused: "vm:web is started"}, yes: true,
-			failure: errRefused},
+			failure: command.ErrRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out strings.Builder
@@ -86,10 +87,10 @@ func TestPlanning(t *testing.T) {
 
 func TestAConflictFromTheFilesFirstLineSaysHowToGoOn(t *testing.T) {
 	conflict := api.Failure{Code: "conflict", Message: "the document is at version 8"}
-	if got := describe(replaceAnyway(conflict, true)); !strings.Contains(got, "--base") {
+	if got := command.Describe(replaceAnyway(conflict, true)); !strings.Contains(got, "--base") {
 		t.Errorf("said %q", got)
 	}
-	if got := describe(replaceAnyway(conflict, false)); strings.Contains(got, "--base") {
+	if got := command.Describe(replaceAnyway(conflict, false)); strings.Contains(got, "--base") {
 		t.Errorf("said %q", got)
 	}
 }

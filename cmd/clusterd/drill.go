@@ -9,6 +9,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -17,11 +18,11 @@ import (
 // that node's power, which nothing but trying can prove. The cluster carries it
 // out; this tool only tells of it, and may be stopped.
 func fenceTest(c *urfave.Context) error {
-	name, err := argument(c, "a NODE")
+	name, err := command.Argument(c, "a NODE")
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func fenceTest(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		if err := printJSON(ended); err != nil {
+		if err := command.PrintJSON(ended); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/nearest"
@@ -42,7 +43,8 @@ func fenceCommand() *urfave.Command {
 					&urfave.BoolFlag{Name: "off", Usage: "power it off; its services start elsewhere once that is confirmed"},
 					&urfave.BoolFlag{Name: "on", Usage: "power it on; best effort"},
 					&urfave.BoolFlag{Name: "reboot", Usage: "power it off, wait for the confirmation, then power it on"},
-					reason, yesFlag(), &urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, " +
+					reason, command.YesFlag(),
+					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait for the end; 0 does not wait, " +
 						"and what was begun goes on", Value: fenceWait}, asJSON}},
 			{Name: "test", Aliases: []string{"drill"},
 				Usage: "drill: empty a node, cut its power, see it silent, boot it, see it back", ArgsUsage: "NODE",
@@ -64,11 +66,11 @@ func fenceCommand() *urfave.Command {
 
 // fenceStatusOf asks for the status, of one node where one is named.
 func fenceStatusOf(c *urfave.Context) (api.FenceStatus, error) {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return api.FenceStatus{}, err
 	}
-	warnIfInquorate(c, client)
+	command.WarnIfNoQuorum(c, client)
 	status, err := client.Fence(c.Context)
 	name := c.Args().First()
 	if err != nil || name == "" {
@@ -98,7 +100,7 @@ func fenceList(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(cli.FenceDeclared(status))
+		return command.PrintJSON(cli.FenceDeclared(status))
 	}
 	fmt.Print(cli.FenceList(status))
 	return nil
@@ -110,14 +112,14 @@ func fenceStatus(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(status)
+		return command.PrintJSON(status)
 	}
 	fmt.Print(cli.FenceStatus(status, cli.ScreenOf(os.Stdout).Width))
 	return nil
 }
 
 func fenceHistory(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func fenceHistory(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(history)
+		return command.PrintJSON(history)
 	}
 	fmt.Print(cli.FenceHistory(history, cli.ScreenOf(os.Stdout).Width))
 	return nil
@@ -134,7 +136,7 @@ func fenceHistory(c *urfave.Context) error {
 
 // fenceByHand sends what was asked for, and says so.
 func fenceByHand(c *urfave.Context, request api.FenceRequest, done string) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -144,7 +146,7 @@ func fenceByHand(c *urfave.Context, request api.FenceRequest, done string) error
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(reply)
+		return command.PrintJSON(reply)
 	}
 	fmt.Println(done)
 	return nil
@@ -152,23 +154,23 @@ func fenceByHand(c *urfave.Context, request api.FenceRequest, done string) error
 
 // fenceNode does by hand what the cluster does by itself, and waits for its end.
 func fenceNode(c *urfave.Context) error {
-	name, err := argument(c, "a NODE")
+	name, err := command.Argument(c, "a NODE")
 	if err != nil {
 		return err
 	}
 	op := ""
 	for _, word := range []string{api.FenceOff, api.FenceOn, api.FenceReboot} {
 		if c.Bool(word) && op != "" {
-			return usage("fence node %s: --%s and --%s exclude each other", name, op, word)
+			return command.Usage("fence node %s: --%s and --%s exclude each other", name, op, word)
 		} else if c.Bool(word) {
 			op = word
 		}
 	}
 	if op == "" {
-		return usage("fence node %s: say --off, --on or --reboot; off and reboot really cut its power, and its services "+
-			"start elsewhere", name)
+		return command.Usage("fence node %s: say --off, --on or --reboot; off and reboot really cut its power, and its "+
+			"services start elsewhere", name)
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -176,7 +178,7 @@ func fenceNode(c *urfave.Context) error {
 		return err
 	}
 	if op != api.FenceOn {
-		if err := agreed(c, powerQuestion(c.Context, client, name)); err != nil {
+		if err := command.Agreed(c, powerQuestion(c.Context, client, name)); err != nil {
 			return err
 		}
 	}
@@ -247,7 +249,7 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 		history, err := client.FenceHistory(ctx, name)
 		if n := len(history.Records); err == nil && n > 0 && history.Records[n-1].Index > before {
 			if c.Bool("json") {
-				return printJSON(history.Records[n-1])
+				return command.PrintJSON(history.Records[n-1])
 			}
 			fmt.Print(cli.FenceHistory(api.FenceHistory{Records: history.Records[n-1:]}, cli.ScreenOf(os.Stdout).Width))
 			return nil
@@ -264,11 +266,11 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 // fenceConfirm takes an operator's word, typed twice: a wrong one would let a VM
 // run twice.
 func fenceConfirm(c *urfave.Context) error {
-	name, err := argument(c, "a NODE")
+	name, err := command.Argument(c, "a NODE")
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -301,7 +303,7 @@ func typed(name string) error {
 func fenceDisarm(c *urfave.Context) error {
 	span := c.Duration("for")
 	if span == 0 || c.NArg() > 0 {
-		return usage("fence disarm needs to know for how long: clusterd fence disarm --for 30m")
+		return command.Usage("fence disarm needs to know for how long: clusterd fence disarm --for 30m")
 	}
 	return fenceByHand(c, api.FenceRequest{Op: api.FenceDisarm, For: span},
 		fmt.Sprintf("Nothing is fenced for %s: what a lost node held stays down. `clusterd fence arm` ends that.", span))
@@ -309,7 +311,7 @@ func fenceDisarm(c *urfave.Context) error {
 
 func fenceArm(c *urfave.Context) error {
 	if c.NArg() > 0 {
-		return usage("fence arm takes no NODE: it is about the whole cluster")
+		return command.Usage("fence arm takes no NODE: it is about the whole cluster")
 	}
 	return fenceByHand(c, api.FenceRequest{Op: api.FenceArm}, "Fencing is armed.")
 }

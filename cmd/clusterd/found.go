@@ -11,7 +11,8 @@ import (
 	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	urfave "github.com/urfave/cli/v2"
@@ -28,9 +29,9 @@ func initCommand() *urfave.Command {
 		},
 		Action: func(c *urfave.Context) error {
 			if c.String("name") == "" {
-				return usage("init needs the cluster's name: clusterd init --name alpha")
+				return command.Usage("init needs the cluster's name: clusterd init --name alpha")
 			}
-			node, err := nodeSettings(c)
+			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}
@@ -54,7 +55,7 @@ func joinCommand() *urfave.Command {
 		Name: "join", Usage: "join a cluster with a token", ArgsUsage: "[TOKEN]",
 		Description: "Without TOKEN it is read from standard input, so that it need not stand on a command line.",
 		Action: func(c *urfave.Context) error {
-			node, err := nodeSettings(c)
+			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}
@@ -93,18 +94,18 @@ func tokenText(c *urfave.Context) (string, error) {
 			return "", fmt.Errorf("read the token from standard input: %w", err)
 		}
 		if line = strings.TrimSpace(line); line == "" {
-			return "", usage("join: no token was given; get one with `clusterd token` on a member, and give it on standard " +
-				"input or as the operand")
+			return "", command.Usage("join: no token was given; get one with `clusterd token` on a member, and give it on " +
+				"standard input or as the operand")
 		}
 		return line, nil
 	}
-	return "", usage("join takes one token")
+	return "", command.Usage("join takes one token")
 }
 
 // installDoorkeeper puts libvirt's hook in place. A failure is told and does not
 // undo the join: `clusterd doctor` goes on reminding.
-func installDoorkeeper(node config.Node) {
-	if node.Simulate != nil || node.Witness || node.Hypervisor == config.NoHypervisor {
+func installDoorkeeper(node nodefile.Node) {
+	if node.Simulate != nil || node.Witness || node.Hypervisor == nodefile.NoHypervisor {
 		return
 	}
 	binary, door, err := assemble.DoorOf(node)

@@ -7,6 +7,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/help"
 )
 
@@ -26,7 +27,7 @@ func helpText(t *testing.T, words ...string) string {
 	var out strings.Builder
 	app := newApp()
 	app.Writer, app.ErrWriter = &out, &out
-	words, err := ordered(app, words)
+	words, err := command.Ordered(app, words)
 	if err == nil {
 		err = app.RunContext(t.Context(), words)
 	}
@@ -78,7 +79,7 @@ func TestExamplesUseOptionsThatThereAre(t *testing.T) {
 			if len(example) > 77 {
 				t.Errorf("%q is too wide", example)
 			}
-			if _, err := ordered(newApp(), strings.Fields(typed)); err != nil {
+			if _, err := command.Ordered(newApp(), strings.Fields(typed)); err != nil {
 				t.Errorf("%q: %v", typed, err)
 			}
 		}
@@ -106,7 +107,7 @@ func TestHelpIsAWordToo(t *testing.T) {
 	if word := helpText(t, "clusterd", "--config", "/dev/null", "keys", "rotate", "help"); word != deep {
 		t.Errorf("keys rotate help is not keys rotate --help:\n%s", word)
 	}
-	if words, err := ordered(newApp(), []string{"clusterd", "node", "drain", "help"}); err != nil ||
+	if words, err := command.Ordered(newApp(), []string{"clusterd", "node", "drain", "help"}); err != nil ||
 		slices.Contains(words, "--help") {
 		t.Errorf("a node named help: %v, %v", words, err)
 	}

@@ -13,11 +13,13 @@ import (
 	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/foreign"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/strict"
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/internal/importing"
-	"github.com/clusterd/clusterd/internal/importing/cib"
-	"github.com/clusterd/clusterd/internal/importing/rgconf"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -55,36 +57,24 @@ type importRun struct {
 	terminal bool
 }
 
-// formats are the importers by the words that name them, and by the top elements
-// of what they read.
-var formats = []struct {
-	words     []string
-	elements  []string
-	translate func(file string, text []byte, definitions importing.Definitions) (*importing.Draft,
-		*importing.Report, error)
-}{
-	{[]string{"cluster.conf", "rgmanager"}, []string{"cluster"}, rgconf.Translate},
-	{[]string{"cib", "pacemaker"}, []string{"cib", "configuration"}, cib.Translate},
-}
-
 func (i importRun) run(c *urfave.Context) error {
 	path, word := c.Args().First(), ""
 	if c.NArg() == 2 {
 		word, path = path, c.Args().Get(1)
 	}
 	if c.NArg() < 1 || c.NArg() > 2 || path == "" {
-		return usage("import needs a FILE: clusterd import [cluster.conf|cib] FILE")
+		return command.Usage("import needs a FILE: clusterd import [cluster.conf|cib] FILE")
 	}
 	if c.NArg() == 1 && path == "cib" && !exists(path) {
-		return usage("import cib needs the FILE; on a Pacemaker node `cibadmin -Q > cib.xml` writes one")
+		return command.Usage("import cib needs the FILE; on a Pacemaker node `cibadmin -Q > cib.xml` writes one")
 	}
 	text, err := i.read(path)
 	if err != nil {
 		return err
 	}
-	definitions := importing.Definitions{ReadFile: readBounded, Folder: c.String("definitions"), Now: time.Now(),
+	definitions := importing.Definitions{ReadFile: foreign.ReadBounded, Folder: c.String("definitions"), Now: time.Now(),
 		Ties: tiesOf}
-	draft, report, err := translate(word, path, text, definitions)
+	draft, report, err := foreign.Translate(word, path, text, definitions)
 	if err != nil {
 		return err
 	}
@@ -136,46 +126,12 @@ func (i importRun) read(path string) ([]byte, error) {
 	if path == "-" {
 		return io.ReadAll(io.LimitReader(i.in, importing.LargestSource+1))
 	}
-	return readBounded(path)
-}
-
-// readBounded reads a file up to a byte more than any reader takes, so that a
-// wrong path is no way to fill the memory.
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, importing.LargestSource+1))
-}
-
-func translate(word, path string, text []byte, definitions importing.Definitions) (*importing.Draft,
-	*importing.Report, error) {
-	for _, format := range formats {
-		if slices.Contains(format.words, word) {
-			return format.translate(path, text, definitions)
-		}
-	}
-	if word != "" {
-		return nil, nil, usage("there is no importer %q; there are cluster.conf and cib", word)
-	}
-	top, err := importing.ReadMarkup(path, text)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, format := range formats {
-		if slices.Contains(format.elements, top.Name) {
-			return format.translate(path, text, definitions)
-		}
-	}
-	return nil, nil, importing.Fault{File: path, Line: top.Line, Column: top.Column,
-		Message: "is neither a cluster.conf nor a CIB: its top element is <" + top.Name + ">"}
+	return foreign.ReadBounded(path)
 }
 
 // tiesOf says what ties a VM to the host on which it is.
 func tiesOf(definition string) (notLive, stays string) {
-	spec := resources.Spec{Bonds: config.BondsOf(definition)}
+	spec := resources.Spec{Bonds: domainxml.BondsOf(definition)}
 	return spec.NotLive(), spec.Stays()
 }
 
@@ -186,9 +142,9 @@ func faults(document string, missing []string) []string {
 		if at := slices.Index(missing, path); at >= 0 {
 			return importing.StandIn(path), nil
 		}
-		return readBounded(path)
+		return foreign.ReadBounded(path)
 	})
-	var found *config.Faults
+	var found *strict.Faults
 	if errors.As(err, &found) {
 		return found.Lines()
 	}

@@ -9,7 +9,9 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 const smallSource = `<cluster name="alpha" config_version="1">
@@ -36,7 +38,7 @@ func runImport(t *testing.T, run importRun, words ...string) (code int, out, rep
 			command.Action = func(c *urfave.Context) error { return run.run(c) }
 		}
 	}
-	words, err = ordered(app, append([]string{"clusterd", "import"}, words...))
+	words, err = command.Ordered(app, append([]string{"clusterd", "import"}, words...))
 	if err == nil {
 		err = app.Run(words)
 	}
@@ -122,7 +124,7 @@ func TestImportReadsStandardInput(t *testing.T) {
 func TestImportShowsNoPasswordOnATerminal(t *testing.T) {
 	path := source(t, "cluster.conf", wholeService)
 	_, out, report, _ := runImport(t, importRun{terminal: true}, path)
-	if strings.Contains(out+report, "hush") || !strings.Contains(out, config.Mask) ||
+	if strings.Contains(out+report, "hush") || !strings.Contains(out, rewrite.Mask) ||
 		!strings.Contains(report, "Passwords are masked") {
 		t.Errorf("printed:\n%s\n%s", out, report)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/foreign"
 	"github.com/clusterd/clusterd/internal/importing"
 )
 
@@ -27,8 +28,8 @@ func TestAnImportSaysWhatTiesAVMToItsHost(t *testing.T) {
 		`<cluster name="a"><clusternodes><clusternode name="n1" nodeid="1"/></clusternodes>` +
 			`<rm><vm name="web" migrate="live"/></rm></cluster>`: "cluster.conf",
 	} {
-		definitions := importing.Definitions{ReadFile: readBounded, Folder: folder, Now: time.Now(), Ties: tiesOf}
-		_, report, err := translate(word, "source", []byte(source), definitions)
+		definitions := importing.Definitions{ReadFile: foreign.ReadBounded, Folder: folder, Now: time.Now(), Ties: tiesOf}
+		_, report, err := foreign.Translate(word, "source", []byte(source), definitions)
 		if err != nil {
 			t.Fatal(err)
 		}

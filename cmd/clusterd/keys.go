@@ -5,12 +5,13 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 )
 
 func keysCommand() *urfave.Command {
 	reason := &urfave.StringFlag{Name: "reason", Usage: "`TEXT` for the timeline"}
-	rotate := &urfave.Command{Name: "rotate", Usage: "replace keys by new ones", Action: helpOrUnknown,
+	rotate := &urfave.Command{Name: "rotate", Usage: "replace keys by new ones", Action: command.HelpOrUnknown,
 		Subcommands: []*urfave.Command{authorityCommand(reason), nodeKeyCommand(reason), {
 			Name: "gossip", Usage: "replace the data key and the gossip key",
 			Flags:  []urfave.Flag{reason},
@@ -53,12 +54,12 @@ func nodeKeyCommand(reason urfave.Flag) *urfave.Command {
 				"with this node only once it has heard a third one"},
 			&urfave.BoolFlag{Name: "abort", Usage: "cancel the rotation, as long as the node has announced no new key"}},
 		Action: func(c *urfave.Context) error {
-			name, err := argument(c, "the NODE that is to have a new key")
+			name, err := command.Argument(c, "the NODE that is to have a new key")
 			if err != nil {
 				return err
 			}
 			if c.Bool("abort") && c.Bool("anyway") {
-				return usage("keys rotate node: --abort takes the order back, and --anyway gives it; say one of them")
+				return command.Usage("keys rotate node: --abort takes the order back, and --anyway gives it; say one of them")
 			}
 			if c.Bool("abort") {
 				return changeKeys(c, api.KeysRequest{Op: api.AbortNode, Node: name})
@@ -69,7 +70,7 @@ func nodeKeyCommand(reason urfave.Flag) *urfave.Command {
 }
 
 func changeKeys(c *urfave.Context, request api.KeysRequest) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}

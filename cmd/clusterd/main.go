@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,9 +17,12 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
-	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/support"
+	"github.com/clusterd/clusterd/cmd/clusterd/tryout"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/help"
 	"github.com/clusterd/clusterd/internal/membership"
@@ -33,7 +35,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	app := newApp()
-	words, err := ordered(app, os.Args)
+	words, err := command.Ordered(app, os.Args)
 	if err == nil {
 		err = app.RunContext(ctx, words)
 	}
@@ -47,7 +49,7 @@ func main() {
 const exitRemoved = 4
 
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) || errors.Is(err, cli.ErrUsage) || errors.Is(err, errUndefined) {
+	if errors.Is(err, command.ErrUsage) || errors.Is(err, cli.ErrUsage) || errors.Is(err, errUndefined) {
 		return 2
 	}
 	if errors.Is(err, errPartly) {
@@ -62,27 +64,12 @@ func exitCode(err error) int {
 // prefixed says who speaks, except in front of a fault of a file: editors jump to lines
 // that begin with its name.
 func prefixed(err error) string {
-	var faults *config.Faults
+	var faults *strict.Faults
 	var told *fileFaults
 	if errors.As(err, &faults) && err.Error() == faults.Error() || errors.As(err, &told) {
-		return describe(err)
+		return command.Describe(err)
 	}
-	return "clusterd: " + describe(err)
-}
-
-// describe adds what to do next, where the error knows it.
-func describe(err error) string {
-	text := err.Error()
-	var failure api.Failure
-	if errors.As(err, &failure) {
-		for _, line := range failure.Details {
-			text += "\n  " + line
-		}
-	}
-	if advice := api.Advice(err); advice != "" {
-		text += "\n" + advice
-	}
-	return text
+	return "clusterd: " + command.Describe(err)
 }
 
 func newApp() *urfave.App {
@@ -93,45 +80,21 @@ func newApp() *urfave.App {
 		Usage:           "keep virtual machines running, each on one host at a time",
 		Version:         daemon.Version,
 		Flags: append([]urfave.Flag{
-			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: config.NodePath,
+			&urfave.StringFlag{Name: "config", Usage: "the node's own settings in `FILE`", Value: nodefile.Path,
 				EnvVars: []string{"CLUSTERD_CONFIG"}},
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
 			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
-			replayCommand(), supportCommand(), importCommand(), clientCommand(), forwardCommand(),
-			testCommand(),
+			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),
+			tryout.Command(),
 		}, helperCommands()...),
 		ExitErrHandler: func(*urfave.Context, error) {},
-		OnUsageError:   misused,
-		Before:         existingSettings,
-		Action:         helpOrUnknown,
+		OnUsageError:   command.Misused,
+		Before:         command.ExistingSettings,
+		Action:         command.HelpOrUnknown,
 	}
-	finish(app.Commands)
+	command.Finish(app.Commands)
 	return app
-}
-
-// nodeSettings loads the node's own file.
-func nodeSettings(c *urfave.Context) (config.Node, error) {
-	return config.LoadNode(c.String("config"))
-}
-
-// connect makes a client to the daemon that the flags, the environment or the
-// node's own file choose.
-func connect(c *urfave.Context) (*api.Client, error) {
-	options := api.Options{Socket: c.String("socket"), Host: c.String("host"), Identity: c.String("identity")}
-	if options.Socket == "" && options.Host == "" && os.Getenv(api.SocketVariable) == "" &&
-		os.Getenv(api.HostVariable) == "" {
-		if node, err := nodeSettings(c); err == nil {
-			options.Socket, options.Folder = node.SocketPath(), node.DataDir
-		}
-	}
-	return api.NewClient(options)
-}
-
-func printJSON(value any) error {
-	encoder := json.NewEncoder(os.Stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 )
 
 func TestOptionsMayStandBehindOperands(t *testing.T) {
@@ -13,12 +15,12 @@ func TestOptionsMayStandBehindOperands(t *testing.T) {
 		"clusterd nonsense --x":                          "clusterd nonsense --x",
 		"clusterd":                                       "clusterd",
 	} {
-		got, err := ordered(newApp(), strings.Fields(given))
+		got, err := command.Ordered(newApp(), strings.Fields(given))
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("ordered(%q) = %q, %v; want %q", given, strings.Join(got, " "), err, want)
 		}
 	}
-	if _, err := ordered(newApp(), strings.Fields("clusterd config apply f --resaon x")); err == nil ||
+	if _, err := command.Ordered(newApp(), strings.Fields("clusterd config apply f --resaon x")); err == nil ||
 		!strings.Contains(err.Error(), "reason") {
 		t.Errorf("a mistyped option must be refused with a suggestion, got %v", err)
 	}

@@ -9,13 +9,14 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
 
 // orderCommands are the standing orders about nodes.
 func orderCommands(reason urfave.Flag) []*urfave.Command {
-	plan := dryRunFlags()
+	plan := command.DryRunFlags()
 	deadline := &urfave.DurationFlag{Name: "deadline",
 		Usage: "after `TIME`, stop what could not move live, and start it elsewhere"}
 	wait := &urfave.DurationFlag{Name: "wait",
@@ -24,11 +25,11 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 		return func(c *urfave.Context) error { return orderNode(c, kind) }
 	}
 	back := func(c *urfave.Context) error {
-		name, err := argument(c, "a NODE")
+		name, err := command.Argument(c, "a NODE")
 		if err != nil {
 			return err
 		}
-		client, err := connect(c)
+		client, err := command.Connect(c)
 		if err != nil {
 			return err
 		}
@@ -61,11 +62,11 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 
 // orderNode shows the plan of an order, gives it, and tells how far it is.
 func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
-	name, err := argument(c, "a NODE")
+	name, err := command.Argument(c, "a NODE")
 	if err != nil {
 		return err
 	}
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 		return err
 	}
 	fmt.Print(cli.Remark(plan.Ground, 80) + planText(plan))
-	if dryRun(c) {
+	if command.DryRun(c) {
 		return nil
 	}
 	if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: string(kind), Node: name,
@@ -203,13 +204,13 @@ func clusterCommand() *urfave.Command {
 		Subcommands: []*urfave.Command{
 			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also " +
 				"over a power cut",
-				Flags: append(dryRunFlags(), yesFlag(), reason,
+				Flags: append(command.DryRunFlags(), command.YesFlag(), reason,
 					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped",
 						Value: 30 * time.Minute}),
 				Action: stopCluster},
 			{Name: "start", Usage: "start everything again that ran, in order", Flags: []urfave.Flag{reason},
 				Action: func(c *urfave.Context) error {
-					client, err := connect(c)
+					client, err := command.Connect(c)
 					if err != nil {
 						return err
 					}
@@ -224,7 +225,7 @@ func clusterCommand() *urfave.Command {
 }
 
 func stopCluster(c *urfave.Context) error {
-	client, err := connect(c)
+	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
@@ -233,11 +234,11 @@ func stopCluster(c *urfave.Context) error {
 		return err
 	}
 	text := cli.Remark(plan.Ground, 80) + haltText(plan)
-	if dryRun(c) {
+	if command.DryRun(c) {
 		fmt.Print(text + "Nothing was done.\n")
 		return nil
 	}
-	if err := agreed(c, text+"Stop all of these?"); err != nil {
+	if err := command.Agreed(c, text+"Stop all of these?"); err != nil {
 		return err
 	}
 	if _, err := client.ChangeLock(c.Context, api.LockRequest{Op: "stop", Reason: c.String("reason")}); err != nil {

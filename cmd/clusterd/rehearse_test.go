@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/tryout"
 )
 
 // runTest runs `clusterd test` and returns what it prints, with its exit code
@@ -19,10 +22,10 @@ func runTest(t *testing.T, words ...string) string {
 	app := newApp()
 	for i, command := range app.Commands {
 		if command.Name == "test" {
-			app.Commands[i] = testCommandTo(&out)
+			app.Commands[i] = tryout.CommandTo(&out)
 		}
 	}
-	words, err := ordered(app, append([]string{"clusterd"}, words...))
+	words, err := command.Ordered(app, append([]string{"clusterd"}, words...))
 	if err == nil {
 		err = app.Run(words)
 	}

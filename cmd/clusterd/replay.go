@@ -9,6 +9,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -33,7 +34,7 @@ func replayCommand() *urfave.Command {
 
 func replay(c *urfave.Context, out io.Writer) error {
 	if c.NArg() == 0 {
-		return usage("replay needs a FILE, or a folder such as %s", membership.Folder("/var/lib/clusterd").PlansDir())
+		return command.Usage("replay needs a FILE, or a folder such as %s", membership.Folder("/var/lib/clusterd").PlansDir())
 	}
 	paths, err := recordPaths(c.Args().Slice())
 	if err != nil {

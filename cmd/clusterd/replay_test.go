@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
 
@@ -54,7 +55,7 @@ func TestReplayEndsWithWhatItFound(t *testing.T) {
 		"a torn one":             {[]string{torn, same}, 1, nil},
 		"an empty folder":        {[]string{t.TempDir()}, 1, nil},
 		"a file that is missing": {[]string{filepath.Join(t.TempDir(), "none")}, 1, os.ErrNotExist},
-		"no file":                {nil, 2, errUsage},
+		"no file":                {nil, 2, command.ErrUsage},
 	} {
 		err := newApp().Run(append([]string{"clusterd", "replay"}, c.files...))
 		code := 0

@@ -12,7 +12,8 @@ import (
 	"github.com/clusterd/clusterd/internal/assemble"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/tunnel"
@@ -29,7 +30,7 @@ func runCommand() *urfave.Command {
 }
 
 func run(c *urfave.Context) error {
-	node, err := nodeSettings(c)
+	node, err := command.NodeSettings(c)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func again() error {
 	return nil
 }
 
-func newLogger(node config.Node) *slog.Logger {
+func newLogger(node nodefile.Node) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(node.LogLevel)); err != nil {
 		level = slog.LevelInfo
@@ -92,7 +93,7 @@ func forwardCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "forward", Hidden: true, Usage: "forward live migrations; started by the daemon, outlives it",
 		Action: func(c *urfave.Context) error {
-			node, err := nodeSettings(c)
+			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
 )
 
 // Whatever is wrong with the words of a command line is exit code 2, and the message says what
@@ -23,7 +25,7 @@ func TestWrongUseSaysWhatIsTaken(t *testing.T) {
 		"--config /nonexistent/x node list": "usage: --config /nonexistent/x: there is no such file",
 	} {
 		app := newApp()
-		words, err := ordered(app, append([]string{"clusterd"}, strings.Fields(line)...))
+		words, err := command.Ordered(app, append([]string{"clusterd"}, strings.Fields(line)...))
 		if err == nil {
 			var out strings.Builder
 			app.Writer, app.ErrWriter = &out, &out

@@ -5,13 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 // TestTheLocalSocketIsWhereTheDaemonListens reads each file as the daemon does, and
 // as a client does.
 func TestTheLocalSocketIsWhereTheDaemonListens(t *testing.T) {
-	if NodePath != config.NodePath || DefaultSocket != config.DefaultRunDir+"/clusterd.sock" {
+	if NodePath != nodefile.Path || DefaultSocket != nodefile.DefaultRunDir+"/clusterd.sock" {
 		t.Fatal("client and daemon look in different places")
 	}
 	path := filepath.Join(t.TempDir(), "node.yaml")
@@ -22,7 +22,7 @@ func TestTheLocalSocketIsWhereTheDaemonListens(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		node, err := config.LoadNode(path)
+		node, err := nodefile.Load(path)
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}

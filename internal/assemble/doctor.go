@@ -15,7 +15,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/watchdog"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/owned"
 )
@@ -42,7 +42,7 @@ func (i importer) Unpersist(ctx context.Context, uuid string) error {
 }
 
 // newDoctor examines what only this host knows: its hypervisor and its hook.
-func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *cluster.State) []daemon.Finding {
+func newDoctor(node nodefile.Node, agent agents.Agent) func(context.Context, *cluster.State) []daemon.Finding {
 	return func(ctx context.Context, root *cluster.State) []daemon.Finding {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
@@ -59,7 +59,7 @@ func newDoctor(node config.Node, agent agents.Agent) func(context.Context, *clus
 }
 
 // watchdogFindings tells of a watchdog that no hardware stands behind.
-func watchdogFindings(node config.Node, root *cluster.State) []daemon.Finding {
+func watchdogFindings(node nodefile.Node, root *cluster.State) []daemon.Finding {
 	wanted := fence.WantedBy(root.Document.Nodes[node.Name].Fence, root.Document.Devices)
 	if !wanted.Watchdog || !watchdog.Simulated(wanted.Settings.Device) {
 		return nil
@@ -70,7 +70,7 @@ func watchdogFindings(node config.Node, root *cluster.State) []daemon.Finding {
 		Next: "on a real host, name the board's /dev/watchdog, or softdog's"}}
 }
 
-func doorFinding(node config.Node) daemon.Finding {
+func doorFinding(node nodefile.Node) daemon.Finding {
 	f := daemon.Finding{Node: node.Name, What: "doorkeeper", Severity: "ok", Text: "libvirt's qemu hook is in place"}
 	binary, door, err := DoorOf(node)
 	if err == nil {
@@ -99,7 +99,7 @@ func doorFinding(node config.Node) daemon.Finding {
 	return f
 }
 
-func versionFinding(ctx context.Context, node config.Node, libvirt *vm.Agent) daemon.Finding {
+func versionFinding(ctx context.Context, node nodefile.Node, libvirt *vm.Agent) daemon.Finding {
 	versions, err := libvirt.Versions(ctx)
 	if err != nil {
 		return daemon.Finding{Node: node.Name, What: "hypervisor", Severity: "unknown",
@@ -111,7 +111,7 @@ func versionFinding(ctx context.Context, node config.Node, libvirt *vm.Agent) da
 
 // definitionFindings looks for persistent copies of managed VMs and for
 // autostart, which would start one behind the cluster's back.
-func definitionFindings(ctx context.Context, node config.Node, libvirt *vm.Agent,
+func definitionFindings(ctx context.Context, node nodefile.Node, libvirt *vm.Agent,
 	root *cluster.State) []daemon.Finding {
 	names := map[string]string{}
 	var uuids []string
@@ -146,7 +146,7 @@ func definitionFindings(ctx context.Context, node config.Node, libvirt *vm.Agent
 
 // lockFindings tells which disks no image lock protects between hosts; with
 // those everything rests on the cluster's own laws.
-func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
+func lockFindings(node nodefile.Node, root *cluster.State) []daemon.Finding {
 	var without []string
 	for _, name := range root.Services.Keys() {
 		service, _ := root.Services.Get(name)
@@ -166,7 +166,7 @@ func lockFindings(node config.Node, root *cluster.State) []daemon.Finding {
 const doorkeeperName = "clusterd-doorkeeper"
 
 // DoorOf finds the doorkeeper of this host, and what it has to know. An error says what is missing.
-func DoorOf(node config.Node) (string, doorkeeper.Door, error) {
+func DoorOf(node nodefile.Node) (string, doorkeeper.Door, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", doorkeeper.Door{}, errors.New("the path of this program cannot be found")

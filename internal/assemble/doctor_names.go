@@ -15,8 +15,9 @@ import (
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -32,7 +33,7 @@ var stillLooking atomic.Bool
 
 // namedFindings tells which VMs could not start here, because this host lacks something
 // that they name: an ISO, a bridge, a pool. It is better known by day.
-func namedFindings(ctx context.Context, node config.Node, libvirt *vm.Agent, root *cluster.State) []daemon.Finding {
+func namedFindings(ctx context.Context, node nodefile.Node, libvirt *vm.Agent, root *cluster.State) []daemon.Finding {
 	wants, order := namedBy(root, node.Name)
 	finding := func(severity, text, next string) daemon.Finding {
 		return daemon.Finding{Node: node.Name, What: "what VMs name", Severity: severity, Text: text, Next: next}
@@ -68,8 +69,8 @@ const hostRoot = "/"
 
 // namedBy lists what the VMs name that may run on a node, and by which of them. What a VM
 // that runs here names is here.
-func namedBy(root *cluster.State, node string) (wants map[config.Named][]string, order []config.Named) {
-	wants = map[config.Named][]string{}
+func namedBy(root *cluster.State, node string) (wants map[domainxml.Named][]string, order []domainxml.Named) {
+	wants = map[domainxml.Named][]string{}
 	for _, name := range root.Services.Keys() {
 		service, _ := root.Services.Get(name)
 		if service.Spec.Kind() != resources.KindVM || service.Owner == node {
@@ -81,7 +82,7 @@ func namedBy(root *cluster.State, node string) (wants map[config.Named][]string,
 			}
 		}
 		text, _ := root.Blobs.Get(service.Spec.Definition)
-		for _, n := range config.NamesOf(text) {
+		for _, n := range domainxml.NamesOf(text) {
 			if wants[n] == nil && len(order) == mostLookedAt {
 				continue
 			}
@@ -95,9 +96,10 @@ func namedBy(root *cluster.State, node string) (wants map[config.Named][]string,
 }
 
 // missingHere returns what of a list this host does not have.
-func missingHere(ctx context.Context, host string, list []config.Named, libvirt *vm.Agent) ([]config.Named, error) {
+func missingHere(ctx context.Context, host string, list []domainxml.Named, libvirt *vm.Agent) ([]domainxml.Named,
+	error) {
 	var names = map[string][]string{}
-	var files []config.Named
+	var files []domainxml.Named
 	for _, n := range list {
 		if n.Kind == "network" || n.Kind == "pool" {
 			names[n.Kind] = append(names[n.Kind], n.Name)
@@ -119,7 +121,7 @@ func missingHere(ctx context.Context, host string, list []config.Named, libvirt 
 			return nil, err
 		}
 		for _, name := range missing {
-			gone = append(gone, config.Named{Kind: kind, Name: name})
+			gone = append(gone, domainxml.Named{Kind: kind, Name: name})
 		}
 	}
 	return gone, nil
@@ -127,14 +129,14 @@ func missingHere(ctx context.Context, host string, list []config.Named, libvirt 
 
 // missingFiles looks at files. A look at storage that hangs cannot be ended, so it is left
 // behind, and no other one begins before it is over.
-func missingFiles(ctx context.Context, host string, list []config.Named) ([]config.Named, error) {
+func missingFiles(ctx context.Context, host string, list []domainxml.Named) ([]domainxml.Named, error) {
 	if !stillLooking.CompareAndSwap(false, true) {
 		return nil, errors.New("an earlier look at files still hangs")
 	}
-	done := make(chan []config.Named, 1)
+	done := make(chan []domainxml.Named, 1)
 	go func() {
 		defer stillLooking.Store(false)
-		done <- slices.DeleteFunc(slices.Clone(list), func(n config.Named) bool {
+		done <- slices.DeleteFunc(slices.Clone(list), func(n domainxml.Named) bool {
 			_, err := os.Stat(filepath.Join(host, pathOf(n)))
 			return !errors.Is(err, fs.ErrNotExist)
 		})
@@ -150,7 +152,7 @@ func missingFiles(ctx context.Context, host string, list []config.Named) ([]conf
 }
 
 // pathOf is where something shows among a host's files.
-func pathOf(n config.Named) string {
+func pathOf(n domainxml.Named) string {
 	switch n.Kind {
 	case "interface":
 		return "sys/class/net/" + filepath.Base(n.Name)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -44,7 +44,7 @@ func TestWhatVMsNameIsLookedFor(t *testing.T) {
 	root.Services.Set("vm:c", runs)
 	wants, order := namedBy(root, "node1")
 	gone, err := missingHere(t.Context(), host, order, nil)
-	want := []config.Named{{Kind: "path", Name: "/usr/share/OVMF.fd"}, {Kind: "path", Name: "/iso/x.iso"},
+	want := []domainxml.Named{{Kind: "path", Name: "/usr/share/OVMF.fd"}, {Kind: "path", Name: "/iso/x.iso"},
 		{Kind: "pci", Name: "0000:04:00.0"}, {Kind: "interface", Name: "br9"}}
 	if err != nil || !slices.Equal(gone, want) {
 		t.Errorf("missing are %v, %v", gone, err)

@@ -7,7 +7,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	fenceagent "github.com/clusterd/clusterd/fence/agent"
 	"github.com/clusterd/clusterd/fence/power"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 // PowerDrivers are the fence drivers that switch power.
@@ -22,4 +22,4 @@ func PowerDrivers(logger *slog.Logger) map[string]fence.Driver {
 
 // managedPath is where the doorkeeper finds the managed VMs when the daemon is
 // down: on disk, because the doorkeeper must know them right after a boot.
-func managedPath(node config.Node) string { return filepath.Join(node.DataDir, "managed") }
+func managedPath(node nodefile.Node) string { return filepath.Join(node.DataDir, "managed") }

@@ -13,7 +13,7 @@ import (
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/scsi"
 	"github.com/clusterd/clusterd/fence/watchdog"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/hostguard"
 )
@@ -38,7 +38,7 @@ func Helper(command string) []string {
 
 // addGuard gives the host its guard and the drivers that go with it. root tells
 // the newest State; it is asked at each use.
-func addGuard(host *daemon.Host, node config.Node, clusterID string, logger *slog.Logger,
+func addGuard(host *daemon.Host, node nodefile.Node, clusterID string, logger *slog.Logger,
 	root func() *cluster.State,
 ) {
 	g := &hostguard.Real{

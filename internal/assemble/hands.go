@@ -14,7 +14,7 @@ import (
 	"github.com/clusterd/clusterd/agents/router"
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/agents/vm"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/tunnel"
@@ -24,13 +24,13 @@ import (
 
 // newAgent makes the hypervisor's agent, and for libvirt the tunnel that its
 // migrations take.
-func newAgent(node config.Node, self Self, logger *slog.Logger) (agents.Agent, *daemon.AddressBook, func(),
+func newAgent(node nodefile.Node, self Self, logger *slog.Logger) (agents.Agent, *daemon.AddressBook, func(),
 	error) {
 	book := &daemon.AddressBook{}
 	if node.Witness {
 		return agents.None{}, book, func() {}, nil
 	}
-	if node.Hypervisor == config.NoHypervisor {
+	if node.Hypervisor == nodefile.NoHypervisor {
 		agent, err := withServices(agents.None{}, node, logger)
 		return agent, book, func() {}, err
 	}
@@ -50,7 +50,7 @@ func newAgent(node config.Node, self Self, logger *slog.Logger) (agents.Agent, *
 }
 
 // withServices adds the hands for services made of resources.
-func withServices(vms agents.Agent, node config.Node, logger *slog.Logger) (agents.Agent, error) {
+func withServices(vms agents.Agent, node nodefile.Node, logger *slog.Logger) (agents.Agent, error) {
 	boot, err := membership.BootID(node)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func simulatedKernel(dir string) func(context.Context, quorum.Peer) (quorum.Answ
 }
 
 // TunnelConfig is what the process that carries migrations runs by.
-func TunnelConfig(node config.Node, logger *slog.Logger) tunnel.Config {
+func TunnelConfig(node nodefile.Node, logger *slog.Logger) tunnel.Config {
 	uid, gid := qemuOwner(qemuConfiguration)
 	return tunnel.Config{
 		Dir: filepath.Join(node.RunDir, "tunnel"), DataUID: uid, DataGID: gid, Listen: node.Listen(node.TunnelPort),
@@ -102,7 +102,7 @@ func TunnelConfig(node config.Node, logger *slog.Logger) tunnel.Config {
 // forwarder is this program as the process that carries migrations.
 func (s Self) forwarder() []string { return append(append(Helper("--config"), s.Config), "forward") }
 
-func tunnelAddress(tls string, node config.Node) (string, error) {
+func tunnelAddress(tls string, node nodefile.Node) (string, error) {
 	host, _, err := net.SplitHostPort(tls)
 	if err != nil {
 		return "", fmt.Errorf("the address %q of a node cannot be read: %w", tls, err)

@@ -6,7 +6,7 @@ import (
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 )
@@ -36,7 +36,7 @@ type Self struct {
 //
 // root tells the newest State; it is asked at each use, and first when the daemon runs. done ends
 // what does not end with the daemon. membership.ErrNoCluster is returned for a node of no cluster.
-func Host(node config.Node, self Self, logger *slog.Logger, root func() *cluster.State) (
+func Host(node nodefile.Node, self Self, logger *slog.Logger, root func() *cluster.State) (
 	host daemon.Host, done func(), err error,
 ) {
 	if node.Simulate != nil {
@@ -62,7 +62,7 @@ func Host(node config.Node, self Self, logger *slog.Logger, root func() *cluster
 
 // simulatedHost is one in a folder, of `make demo SIM=1`: its VMs, its power and its kernel are
 // files there. Services made of resources are real where they are asked for.
-func simulatedHost(node config.Node, logger *slog.Logger) (daemon.Host, func(), error) {
+func simulatedHost(node nodefile.Node, logger *slog.Logger) (daemon.Host, func(), error) {
 	host := daemon.Host{Addresses: &daemon.AddressBook{}, Drivers: PowerDrivers(logger),
 		ProbeKernel: simulatedKernel(node.Simulate.Dir)}
 	vms, err := simulated.New(simulated.Options{Dir: node.Simulate.Dir, Node: node.Name})

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
@@ -18,7 +18,7 @@ import (
 // way is the agent's tunnel: it finds a node's address and lets the forwarder
 // process open the route.
 type way struct {
-	node   config.Node
+	node   nodefile.Node
 	book   *daemon.AddressBook
 	config tunnel.Config
 	argv   []string
@@ -97,7 +97,7 @@ func (w *way) close() {
 
 // rosterPath is where the daemon tells the forwarder, which has no replicated
 // State, who is a member and which migrations are open.
-func rosterPath(node config.Node) string { return filepath.Join(node.RunDir, "nodes.json") }
+func rosterPath(node nodefile.Node) string { return filepath.Join(node.RunDir, "nodes.json") }
 
 func (w *way) writeRoster(roster tunnel.Roster) error {
 	return tunnel.WriteRoster(rosterPath(w.node), roster)

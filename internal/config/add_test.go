@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
@@ -15,7 +17,7 @@ func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			definition := "<domain>\n  <name>new</name>\n  <uuid>" + uuidA + "</uuid>\n</domain>\n"
-			added, err := AddService(text, "alpha", "vm:new", "", definition, true)
+			added, err := rewrite.AddService(text, "alpha", "vm:new", "", definition, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +32,7 @@ func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
 			if len(changes) != 1 || !strings.HasPrefix(changes[0], "service vm:new: is added") {
 				t.Errorf("the changes are %q", changes)
 			}
-			if _, err := AddService(added, "alpha", "vm:new", "", definition, true); err == nil {
+			if _, err := rewrite.AddService(added, "alpha", "vm:new", "", definition, true); err == nil {
 				t.Error("a service was added twice")
 			}
 		})

@@ -16,6 +16,8 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/nearest"
 )
@@ -33,12 +35,9 @@ const (
 // alertKinds are the kinds of events.
 var alertKinds = []string{cluster.KindOfNode, cluster.KindOfService, cluster.KindOfCluster}
 
-// secretKeys are those of an alert that are shown as a mask.
-var secretKeys = []string{"secret", "secret_url"}
-
 // alert reads one alert.
 func (p *parser) alert(name string, key, value *yaml.Node) {
-	if !p.goodName(key, "alert", name) {
+	if !p.GoodName(key, "alert", name) {
 		return
 	}
 	what := "alert " + name
@@ -50,12 +49,12 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 			read(node)
 		}
 	}
-	known := fields{
+	known := strict.Fields{
 		"program":   keep("program", p.program(&a.Program, "the program of "+what)),
 		"arguments": keep("arguments", p.words(&a.Arguments, "arguments of "+what, mostArguments)),
-		"url":       keep("url", p.text(&a.URL, "the url of "+what)),
+		"url":       keep("url", p.Text(&a.URL, "the url of "+what)),
 		"header":    keep("header", p.header(&a.Header, "the header of "+what)),
-		"ca":        keep("ca", p.text(&a.Authority, "the ca of "+what)),
+		"ca":        keep("ca", p.Text(&a.Authority, "the ca of "+what)),
 		"ca_file": keep("ca_file",
 			func(node *yaml.Node) { a.Authority = p.fileInstead(value, node, "ca", "the ca_file of "+what) }),
 		"kinds":    p.choices(&a.Kinds, "kinds of "+what, alertKinds),
@@ -63,16 +62,16 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 		"codes":    p.codes(&a.Codes, "codes of "+what),
 		"states":   p.choices(&a.States, "states of "+what, cluster.EventStates()),
 		"node": func(node *yaml.Node) {
-			if word, ok := p.word(node, "the node of "+what); ok {
+			if word, ok := p.Word(node, "the node of "+what); ok {
 				a.Node = word
 				p.places.nodeUses = append(p.places.nodeUses, use{name: word, by: what, at: node})
 			}
 		},
-		"timeout":  p.duration(&a.Timeout, "the timeout of "+what, shortestAlertAttempt, longestAlertAttempt),
-		"attempts": p.number(&a.Attempts, "attempts of "+what, 1, mostAlertAttempts),
+		"timeout":  p.Duration(&a.Timeout, "the timeout of "+what, shortestAlertAttempt, longestAlertAttempt),
+		"attempts": p.Number(&a.Attempts, "attempts of "+what, 1, mostAlertAttempts),
 	}
 	maps.Copy(known, p.alertSecrets(&a, value, keep))
-	p.mapping(value, what, known)
+	p.Mapping(value, what, known)
 	p.checkAlert(what, key, a, given)
 	if p.document.Alerts == nil {
 		p.document.Alerts = map[string]cluster.Alert{}
@@ -83,26 +82,26 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 // alertSecrets are the fields of an alert's secrets. Each comes from one place: itself, a file, or
 // a credential.
 func (p *parser) alertSecrets(a *cluster.Alert, value *yaml.Node,
-	keep func(string, func(*yaml.Node)) func(*yaml.Node)) fields {
+	keep func(string, func(*yaml.Node)) func(*yaml.Node)) strict.Fields {
 	what, source := "alert "+a.Name, map[string]string{}
 	from := func(field, suffix string, read func(*yaml.Node)) func(*yaml.Node) {
 		return keep(field, func(node *yaml.Node) {
 			if first := source[field]; first != "" {
-				p.fault(node, "%s has both %s and %s; keep one", what, first, field+suffix)
+				p.Fault(node, "%s has both %s and %s; keep one", what, first, field+suffix)
 				return
 			}
 			source[field] = field + suffix
 			read(node)
 		})
 	}
-	return fields{
+	return strict.Fields{
 		"secret": from("secret", "", func(node *yaml.Node) {
 			a.Secret = p.alertSecret(a.Name, "secret", value, node)
 		}),
 		"secret_file": from("secret", "_file", func(node *yaml.Node) {
 			a.Secret = p.secretFile(value, node, "secret", what)
 		}),
-		"secret_credential": from("secret", "_credential", p.name(&a.SecretCredential, "secret_credential")),
+		"secret_credential": from("secret", "_credential", p.Name(&a.SecretCredential, "secret_credential")),
 		"secret_url": from("secret_url", "", func(node *yaml.Node) {
 			a.SecretURL = p.alertSecret(a.Name, "secret_url", value, node)
 		}),
@@ -110,7 +109,7 @@ func (p *parser) alertSecrets(a *cluster.Alert, value *yaml.Node,
 			a.SecretURL = p.secretFile(value, node, "secret_url", what)
 		}),
 		"secret_url_credential": from("secret_url", "_credential",
-			p.name(&a.SecretURLCredential, "secret_url_credential")),
+			p.Name(&a.SecretURLCredential, "secret_url_credential")),
 	}
 }
 
@@ -123,12 +122,12 @@ func (p *parser) checkAlert(what string, key *yaml.Node, a cluster.Alert, given 
 		}
 	}
 	if ways != 1 {
-		p.fault(key, "%s needs one of program, url and secret_url, and has %d", what, ways)
+		p.Fault(key, "%s needs one of program, url and secret_url, and has %d", what, ways)
 		return
 	}
 	together := func(field, with string) {
 		if node := given[field]; node != nil && given[with] == nil {
-			p.fault(node, "%s of %s goes with %s", field, what, with)
+			p.Fault(node, "%s of %s goes with %s", field, what, with)
 		}
 	}
 	together("arguments", "program")
@@ -137,14 +136,14 @@ func (p *parser) checkAlert(what string, key *yaml.Node, a cluster.Alert, given 
 	if given["program"] != nil {
 		for _, field := range []string{"header", "ca", "ca_file"} {
 			if node := given[field]; node != nil {
-				p.fault(node, "%s of %s goes with a url", field, what)
+				p.Fault(node, "%s of %s goes with a url", field, what)
 			}
 		}
 	}
 	if a.URL != "" {
 		p.checkAddress(given["url"], "the url of "+what, a.URL, true)
 	}
-	if a.SecretURL != "" && a.SecretURL != Mask && !fence.IsReference(a.SecretURL.Reveal()) {
+	if a.SecretURL != "" && a.SecretURL != rewrite.Mask && !fence.IsReference(a.SecretURL.Reveal()) {
 		p.checkAddress(given["secret_url"], "the secret_url of "+what, a.SecretURL.Reveal(), false)
 	}
 	if a.Authority != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(a.Authority)) {
@@ -152,7 +151,7 @@ func (p *parser) checkAlert(what string, key *yaml.Node, a cluster.Alert, given 
 		if at == nil {
 			at = given["ca_file"]
 		}
-		p.fault(at, "the ca of %s has no certificate in PEM", what)
+		p.Fault(at, "the ca of %s has no certificate in PEM", what)
 	}
 }
 
@@ -162,23 +161,23 @@ func (p *parser) checkAddress(at *yaml.Node, what, address string, shown bool) {
 	parsed, err := url.Parse(address)
 	switch {
 	case err != nil || parsed.Host == "":
-		p.fault(at, "%s is not an address such as https://host/path", what)
+		p.Fault(at, "%s is not an address such as https://host/path", what)
 	case parsed.Scheme != "https":
-		p.fault(at, "%s must begin with https://; events tell what is broken, and go over no open line", what)
+		p.Fault(at, "%s must begin with https://; events tell what is broken, and go over no open line", what)
 	case shown && parsed.User != nil:
-		p.fault(at, "%s has a password in it; write it as secret_url, which is shown to nobody", what)
+		p.Fault(at, "%s has a password in it; write it as secret_url, which is shown to nobody", what)
 	}
 }
 
 // program makes a field of the path of a program.
 func (p *parser) program(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		word, ok := p.word(node, what)
+		word, ok := p.Word(node, what)
 		if !ok {
 			return
 		}
 		if !filepath.IsAbs(word) || filepath.Clean(word) != word {
-			p.fault(node, "%s must be an absolute path, the same on every node that may lead; no shell looks for it", what)
+			p.Fault(node, "%s must be an absolute path, the same on every node that may lead; no shell looks for it", what)
 			return
 		}
 		*into = word
@@ -188,17 +187,17 @@ func (p *parser) program(into *string, what string) func(*yaml.Node) {
 // header makes a field of the name of an HTTP header.
 func (p *parser) header(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		word, ok := p.word(node, what)
+		word, ok := p.Word(node, what)
 		if !ok {
 			return
 		}
 		if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" || len(word) > 64 {
-			p.fault(node, "%s is %q; the name of a header has up to 64 letters, digits and -", what, brief(word))
+			p.Fault(node, "%s is %q; the name of a header has up to 64 letters, digits and -", what, strict.Brief(word))
 			return
 		}
 		if name := textproto.CanonicalMIMEHeaderKey(word); slices.Contains([]string{"Host", "Content-Type",
 			"Content-Length", "Transfer-Encoding", "Connection"}, name) {
-			p.fault(node, "%s cannot be %s", what, name)
+			p.Fault(node, "%s cannot be %s", what, name)
 			return
 		}
 		*into = word
@@ -208,14 +207,14 @@ func (p *parser) header(into *string, what string) func(*yaml.Node) {
 // words makes a field of a list of texts.
 func (p *parser) words(into *[]string, what string, most int) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		p.sequence(node, what, func(item *yaml.Node) {
-			word, ok := p.literal(item, "one of the "+what)
+		p.Sequence(node, what, func(item *yaml.Node) {
+			word, ok := p.Literal(item, "one of the "+what)
 			switch {
 			case !ok:
 			case len(*into) >= most:
-				p.fault(item, "%s are more than %d", what, most)
+				p.Fault(item, "%s are more than %d", what, most)
 			case strings.ContainsRune(word, 0):
-				p.fault(item, "one of the %s has a zero byte", what)
+				p.Fault(item, "one of the %s has a zero byte", what)
 			default:
 				*into = append(*into, word)
 			}
@@ -226,15 +225,15 @@ func (p *parser) words(into *[]string, what string, most int) func(*yaml.Node) {
 // choices makes a field of a list of known words.
 func (p *parser) choices(into *[]string, what string, known []string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		p.sequence(node, what, func(item *yaml.Node) {
+		p.Sequence(node, what, func(item *yaml.Node) {
 			var word string
-			p.choice(&word, "one of the "+what, known...)(item)
+			p.Choice(&word, "one of the "+what, known...)(item)
 			if word != "" && !slices.Contains(*into, word) {
 				*into = append(*into, word)
 			}
 		})
 		if len(*into) == 0 && node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
-			p.fault(node, "%s are empty; leave them out to choose all", what)
+			p.Fault(node, "%s are empty; leave them out to choose all", what)
 		}
 	}
 }
@@ -245,7 +244,8 @@ func (p *parser) patterns(into *[]string, what string) func(*yaml.Node) {
 		p.words(into, what, mostChoices)(node)
 		for i, pattern := range *into {
 			if _, err := path.Match(pattern, ""); err != nil && i < len(node.Content) {
-				p.fault(node.Content[i], "%q is not a pattern; * and ? stand for any letters, for example vm:*", brief(pattern))
+				p.Fault(node.Content[i], "%q is not a pattern; * and ? stand for any letters, for example vm:*",
+					strict.Brief(pattern))
 			}
 		}
 	}
@@ -257,7 +257,7 @@ func (p *parser) codes(into *[]string, what string) func(*yaml.Node) {
 		p.patterns(into, what)(node)
 		for i, pattern := range *into {
 			if !message.Known(pattern) && i < len(node.Content) {
-				p.fault(node.Content[i], "no event has a code like %q; `clusterd codes` lists them.%s", brief(pattern),
+				p.Fault(node.Content[i], "no event has a code like %q; `clusterd codes` lists them.%s", strict.Brief(pattern),
 					nearest.Hint(pattern, message.Names()))
 			}
 		}
@@ -271,26 +271,26 @@ func (p *parser) alertSecret(alert, field string, mapping, node *yaml.Node) fenc
 	// kindOf would repeat the value, so the type is checked here in other words.
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" || node.Value == "" ||
 		strings.ContainsAny(node.Value, "\r\n") {
-		p.fault(node, "%s must be text on one line", what)
+		p.Fault(node, "%s must be text on one line", what)
 		return ""
 	}
-	if node.Value != Mask {
+	if node.Value != rewrite.Mask {
 		return fence.Secret(node.Value)
 	}
 	if p.keepMasks {
-		return Mask
+		return rewrite.Mask
 	}
 	if p.previous != nil {
 		old := p.previous.Alerts[alert].Secret
 		if field == "secret_url" {
 			old = p.previous.Alerts[alert].SecretURL
 		}
-		if old != "" && old != Mask {
+		if old != "" && old != rewrite.Mask {
 			p.replace(mapping, node, "", string(old))
 			return old
 		}
 	}
-	p.fault(node, "%s is masked, and there is no old one to keep; write it out", what)
+	p.Fault(node, "%s is masked, and there is no old one to keep; write it out", what)
 	return ""
 }
 
@@ -300,7 +300,7 @@ func (p *parser) secretFile(mapping, node *yaml.Node, field, what string) fence.
 	secret, rest, _ := strings.Cut(content, "\n")
 	secret = strings.TrimSuffix(secret, "\r")
 	if content != "" && (secret == "" || strings.TrimSpace(rest) != "") {
-		p.fault(node, "the %s_file of %s must hold the secret on its only line", field, what)
+		p.Fault(node, "the %s_file of %s must hold the secret on its only line", field, what)
 		return ""
 	}
 	if secret != "" {
@@ -341,10 +341,10 @@ func changedAlert(old, new cluster.Alert) changes {
 		told = told.and(EffectNow, "the secret changes")
 	}
 	told = note(told, "secret_credential", old.SecretCredential, new.SecretCredential)
-	told = note(told, "kinds", list(old.Kinds), list(new.Kinds))
-	told = note(told, "subjects", list(old.Subjects), list(new.Subjects))
-	told = note(told, "codes", list(old.Codes), list(new.Codes))
-	told = note(told, "states", list(old.States), list(new.States))
+	told = note(told, "kinds", strict.List(old.Kinds), strict.List(new.Kinds))
+	told = note(told, "subjects", strict.List(old.Subjects), strict.List(new.Subjects))
+	told = note(told, "codes", strict.List(old.Codes), strict.List(new.Codes))
+	told = note(told, "states", strict.List(old.States), strict.List(new.States))
 	told = note(told, "node", old.Node, new.Node)
 	old, new = old.WithDefaults(), new.WithDefaults()
 	told = note(told, "timeout", old.Timeout, new.Timeout)
@@ -363,20 +363,20 @@ func alertText(a cluster.Alert) string {
 	case a.SecretURLCredential != "":
 		text += "posts to the address in credential " + a.SecretURLCredential
 	default:
-		text += "posts to " + Mask
+		text += "posts to " + rewrite.Mask
 	}
 	switch {
 	case a.SecretCredential != "":
 		text += ", header " + a.Header + " from credential " + a.SecretCredential
 	case a.Header != "":
-		text += ", header " + a.Header + " " + Mask
+		text += ", header " + a.Header + " " + rewrite.Mask
 	}
 	for _, choice := range []struct {
 		what  string
 		words []string
 	}{{"kinds", a.Kinds}, {"subjects", a.Subjects}, {"codes", a.Codes}, {"states", a.States}} {
 		if len(choice.words) > 0 {
-			text += ", " + choice.what + " " + list(choice.words)
+			text += ", " + choice.what + " " + strict.List(choice.words)
 		}
 	}
 	who := "told by the leader"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 const alertDocument = `cluster: a
@@ -45,9 +46,9 @@ func TestAlertsAreRead(t *testing.T) {
 
 func TestSecretsOfAlertsAreShownToNobodyAndKept(t *testing.T) {
 	before := parse(t, []byte(alertDocument))
-	shown := Redact(before.Text)
+	shown := rewrite.Redact(before.Text)
 	if strings.Contains(shown, "hidden") || !strings.Contains(shown, "# by the chat's owner") ||
-		strings.Count(shown, Mask) != 2 {
+		strings.Count(shown, rewrite.Mask) != 2 {
 		t.Errorf("shown is\n%s", shown)
 	}
 	after, err := Parse("d", []byte(shown), nil, &before.Document)
@@ -66,7 +67,7 @@ func TestSecretsOfAlertsAreShownToNobodyAndKept(t *testing.T) {
 		Print(other.Document); strings.Contains(words, "hidden") {
 		t.Errorf("a secret is told: %s", words)
 	}
-	masked, kept, err := Earlier(before.Text, other.Document)
+	masked, kept, err := rewrite.Earlier(before.Text, other.Document)
 	if err != nil || len(kept) != 2 || strings.Contains(masked, "hidden") {
 		t.Errorf("rolled back: %q, %v\n%s", kept, err, masked)
 	}
@@ -104,7 +105,7 @@ func TestAlertsSecretsComeFromCredentials(t *testing.T) {
 	if got := parsed.Document.Alerts["chat"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if shown := Redact(parsed.Text); shown != text {
+	if shown := rewrite.Redact(parsed.Text); shown != text {
 		t.Errorf("shown is\n%s", shown)
 	}
 	told := "posts to the address in credential hook, header X-Token from credential token"

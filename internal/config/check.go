@@ -5,6 +5,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -54,7 +55,7 @@ func (p *parser) checkReferences() {
 	p.checkTwoNode()
 	p.checkDeviceOwners()
 	if device, why := p.document.TwinDevices(); device != "" {
-		p.fault(p.places.devices[device], "%s", why)
+		p.Fault(p.places.devices[device], "%s", why)
 	}
 	p.checkGuards()
 	p.checkDefinitions()
@@ -74,7 +75,7 @@ func (p *parser) resolve(uses []use, declared map[string]*yaml.Node, what string
 		if declared[u.name] != nil {
 			continue
 		}
-		p.fault(u.at, "%s names %s %q, which is not declared under %ss.%s", u.by, what, brief(u.name), what,
+		p.Fault(u.at, "%s names %s %q, which is not declared under %ss.%s", u.by, what, strict.Brief(u.name), what,
 			nearest.Hint(u.name, names))
 	}
 }
@@ -89,7 +90,7 @@ func (p *parser) checkDeviceOwners() {
 		case !seen:
 			first[u.name] = u
 		case owner.by != u.by && !p.document.Devices[u.name].Shared():
-			p.fault(u.at, "device %s is already the device of node %s (line %d); a BMC belongs to one machine", u.name,
+			p.Fault(u.at, "device %s is already the device of node %s (line %d); a BMC belongs to one machine", u.name,
 				owner.by, owner.at.Line)
 		}
 	}
@@ -100,14 +101,14 @@ func (p *parser) checkDefinitions() {
 	byUUID, byTitle := map[string]definitionPlace{}, map[string]definitionPlace{}
 	for _, d := range p.places.definitions {
 		if other, taken := byUUID[d.uuid]; taken && d.uuid != "" {
-			p.fault(d.at, "%s has the UUID %s, which %s (line %d) has too; give each VM its own", d.service, d.uuid,
+			p.Fault(d.at, "%s has the UUID %s, which %s (line %d) has too; give each VM its own", d.service, d.uuid,
 				other.service, other.at.Line)
 		} else {
 			byUUID[d.uuid] = d
 		}
 		if other, taken := byTitle[d.title]; taken && d.title != "" {
-			p.fault(d.at, "%s has the libvirt name %q, which %s (line %d) has too; give each VM its own", d.service,
-				brief(d.title), other.service, other.at.Line)
+			p.Fault(d.at, "%s has the libvirt name %q, which %s (line %d) has too; give each VM its own", d.service,
+				strict.Brief(d.title), other.service, other.at.Line)
 		} else {
 			byTitle[d.title] = d
 		}
@@ -149,13 +150,13 @@ func (p *parser) checkDisks() {
 
 func (p *parser) diskFault(second, first definitionPlace, identity string) {
 	if first.service == second.service {
-		p.fault(second.at, "%s has the disk %s twice", second.service, identity)
+		p.Fault(second.at, "%s has the disk %s twice", second.service, identity)
 		return
 	}
 	remedy := "give each VM its own disk, or mark it <shareable/> in both"
 	if !isVM(second.service) || !isVM(first.service) {
 		remedy = "give each service its own"
 	}
-	p.fault(second.at, "%s could write to the disk %s, and so could %s (line %d): %s", second.service, identity,
+	p.Fault(second.at, "%s could write to the disk %s, and so could %s (line %d): %s", second.service, identity,
 		first.service, first.at.Line, remedy)
 }

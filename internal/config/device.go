@@ -1,19 +1,19 @@
 package config
 
 import (
-	"fmt"
 	"maps"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // device reads one fence device.
 func (p *parser) device(name string, key, value *yaml.Node) {
-	if !p.goodName(key, "device", name) {
+	if !p.GoodName(key, "device", name) {
 		return
 	}
 	p.places.devices[name] = key
@@ -21,23 +21,23 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	var password, passwordFile, credential, options *yaml.Node
 	p.places.deviceOptions[name] = value
 	what := "device " + name
-	known := fields{
-		"driver":        p.choice(&d.Driver, "the driver of "+what, Drivers...),
+	known := strict.Fields{
+		"driver":        p.Choice(&d.Driver, "the driver of "+what, Drivers...),
 		"address":       p.address(&d.Address, "the address of "+what),
-		"username":      p.text(&d.Username, "the username of "+what),
+		"username":      p.Text(&d.Username, "the username of "+what),
 		"password":      func(node *yaml.Node) { password = node },
 		"password_file": func(node *yaml.Node) { passwordFile = node },
 		"password_credential": func(node *yaml.Node) {
 			credential = node
-			p.name(&d.Credential, "password_credential")(node)
+			p.Name(&d.Credential, "password_credential")(node)
 		},
 		"options": func(node *yaml.Node) { options, d.Options = node, p.options(what, node) },
 	}
 	maps.Copy(known, p.limits(&d.Limits, what))
-	p.mapping(value, what, known)
+	p.Mapping(value, what, known)
 	p.unmaskOptions(name, options, d.Options)
 	if value.Kind == yaml.MappingNode {
-		p.needs(value, key, what, "driver", "give one of "+list(Drivers))
+		p.needs(value, key, what, "driver", "give one of "+strict.List(Drivers))
 		if schema, known := fence.SchemaOf(d.Driver); !known || schema.Reached {
 			p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
 		}
@@ -46,9 +46,9 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	}
 	switch {
 	case credential != nil && (password != nil || passwordFile != nil):
-		p.fault(credential, "%s has a password beside password_credential; keep one", what)
+		p.Fault(credential, "%s has a password beside password_credential; keep one", what)
 	case password != nil && passwordFile != nil:
-		p.fault(passwordFile, "%s has both password and password_file; keep one", what)
+		p.Fault(passwordFile, "%s has both password and password_file; keep one", what)
 	case passwordFile != nil:
 		d.Password = p.passwordFromFile(name, value, passwordFile)
 	case password != nil:
@@ -64,17 +64,17 @@ func (p *parser) needs(mapping, at *yaml.Node, what, key, advice string) {
 			return
 		}
 	}
-	p.fault(at, "%s has no %q; %s", what, key, advice)
+	p.Fault(at, "%s has no %q; %s", what, key, advice)
 }
 
 func (p *parser) address(into *string, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		value, ok := p.word(node, what)
+		value, ok := p.Word(node, what)
 		if !ok {
 			return
 		}
-		if err := hostPort(value); err != nil {
-			p.fault(node, "%s: %v", what, err)
+		if err := strict.HostPort(value); err != nil {
+			p.Fault(node, "%s: %v", what, err)
 			return
 		}
 		*into = value
@@ -83,8 +83,8 @@ func (p *parser) address(into *string, what string) func(*yaml.Node) {
 
 func (p *parser) options(what string, node *yaml.Node) map[string]string {
 	options := map[string]string{}
-	p.entries(node, "options of "+what, func(key, value *yaml.Node) {
-		if text, ok := p.literal(value, "option "+key.Value+" of "+what); ok {
+	p.Entries(node, "options of "+what, func(key, value *yaml.Node) {
+		if text, ok := p.Literal(value, "option "+key.Value+" of "+what); ok {
 			options[key.Value] = text
 		}
 	})
@@ -95,22 +95,22 @@ func (p *parser) options(what string, node *yaml.Node) map[string]string {
 func (p *parser) password(device string, mapping, node *yaml.Node) fence.Secret {
 	// kindOf would repeat the value, so the type is checked here in other words.
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
-		p.fault(node, "the password of device %s must be text", device)
+		p.Fault(node, "the password of device %s must be text", device)
 		return ""
 	}
-	if node.Value != Mask {
+	if node.Value != rewrite.Mask {
 		return fence.Secret(node.Value)
 	}
 	if p.keepMasks {
-		return Mask
+		return rewrite.Mask
 	}
 	if p.previous != nil {
-		if old, found := p.previous.Devices[device]; found && old.Password != "" && old.Password != Mask {
+		if old, found := p.previous.Devices[device]; found && old.Password != "" && old.Password != rewrite.Mask {
 			p.replace(mapping, node, "", old.Password.Reveal())
 			return old.Password
 		}
 	}
-	p.fault(node, "the password of device %s is masked, and there is no old one to keep; write the password", device)
+	p.Fault(node, "the password of device %s is masked, and there is no old one to keep; write the password", device)
 	return ""
 }
 
@@ -124,7 +124,7 @@ func (p *parser) passwordFromFile(device string, mapping, node *yaml.Node) fence
 	password, rest, _ := strings.Cut(content, "\n")
 	password = strings.TrimSuffix(password, "\r")
 	if password == "" || strings.TrimSpace(rest) != "" {
-		p.fault(node, "%s must hold the password on its only line", what)
+		p.Fault(node, "%s must hold the password on its only line", what)
 		return ""
 	}
 	p.replace(mapping, node, "password", password)
@@ -133,29 +133,22 @@ func (p *parser) passwordFromFile(device string, mapping, node *yaml.Node) fence
 
 // contents reads a file that the document names.
 func (p *parser) contents(node *yaml.Node, what string) (string, bool) {
-	path, ok := p.word(node, what)
+	path, ok := p.Word(node, what)
 	if !ok {
 		return "", false
 	}
 	if p.readFile == nil {
-		p.fault(node, "%s names a file; files are read by the tool that applies the document, not here", what)
+		p.Fault(node, "%s names a file; files are read by the tool that applies the document, not here", what)
 		return "", false
 	}
 	content, err := p.readFile(path)
 	if err != nil {
-		p.fault(node, "%s cannot be read: %v", what, err)
+		p.Fault(node, "%s cannot be read: %v", what, err)
 		return "", false
 	}
 	if len(content) > largestFile {
-		p.fault(node, "%s is larger than %d bytes", what, largestFile)
+		p.Fault(node, "%s is larger than %d bytes", what, largestFile)
 		return "", false
 	}
 	return string(content), true
-}
-
-func portNumber(text string) error {
-	if n, err := strconv.Atoi(text); err != nil || n < 1 || n > 65535 {
-		return fmt.Errorf("%q is not a port; use 1 to 65535", brief(text))
-	}
-	return nil
 }

@@ -10,8 +10,51 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
+
+// Effect says what becomes of a change of the document.
+type Effect string
+
+// The effects, in the order in which they are shown.
+const (
+	// EffectNow is a change in place: nothing is started or stopped for it.
+	EffectNow Effect = "in place, at once"
+	// EffectNextStart waits: what runs goes on as it was started.
+	EffectNextStart Effect = "from the next start on"
+	// EffectStart is a service, or a part of one that runs, that comes up by it.
+	EffectStart Effect = "started"
+	// EffectRestart is a part of a service that runs and cannot go on as it is; what
+	// its agent can do about that only the node knows where it runs.
+	EffectRestart Effect = "changed in place where its agent can, else stopped and started"
+	// EffectEnd is what the document no longer has.
+	EffectEnd Effect = "removed"
+)
+
+// Effects are all of them.
+var Effects = []Effect{EffectNow, EffectNextStart, EffectStart, EffectRestart, EffectEnd}
+
+// Change is one sentence of a plan with its effect.
+type Change struct {
+	Effect Effect
+	Text   string
+}
+
+// changes are what is told of one thing, in order.
+type changes []Change
+
+func (c changes) and(effect Effect, format string, arguments ...any) changes {
+	return append(c, Change{Effect: effect, Text: fmt.Sprintf(format, arguments...)})
+}
+
+// of says in each what it is about.
+func (c changes) of(what string) changes {
+	for i := range c {
+		c[i].Text = what + ": " + c[i].Text
+	}
+	return c
+}
 
 // Plan tells in words what taking the new document in place of the old one changes, one sentence
 // per thing, and what that means for what runs. It is empty when both mean the same, however
@@ -42,6 +85,34 @@ func Plan(old, new cluster.Document) []Change {
 		"it is no longer started; it is remembered until it is known to run nowhere")...)
 	return append(plan, compare("alert", old.Alerts, new.Alerts, changedAlert,
 		says[cluster.Alert](EffectNow, "it is told of what happens from now on"), "")...)
+}
+
+// Diff is the texts of Plan.
+func Diff(old, new cluster.Document) []string {
+	var lines []string
+	for _, change := range Plan(old, new) {
+		lines = append(lines, change.Text)
+	}
+	return lines
+}
+
+// longestSummary is how many bytes a summary takes.
+const longestSummary = 120
+
+// Summary is a whole change in one line, for the history.
+func Summary(lines []string) string {
+	if len(lines) == 0 {
+		return "written in another way"
+	}
+	first, _, _ := strings.Cut(lines[0], "; ")
+	first, _, _ = strings.Cut(first, " (")
+	if letters := []rune(first); len(letters) > longestSummary {
+		first = string(letters[:longestSummary]) + "..."
+	}
+	if more := len(lines) - 1; more > 0 {
+		first += fmt.Sprintf(" (and %d more)", more)
+	}
+	return first
 }
 
 func profile(timing string) string { return cmp.Or(timing, "normal") }
@@ -104,7 +175,7 @@ func changedNode(old, new cluster.NodeSpec) changes {
 func levelsText(levels []fence.Level) string {
 	texts := make([]string, 0, len(levels))
 	for _, level := range levels {
-		texts = append(texts, "["+list(level.Devices)+"]")
+		texts = append(texts, "["+strict.List(level.Devices)+"]")
 	}
 	return strings.Join(texts, " then ")
 }

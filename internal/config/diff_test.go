@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 func TestDiffTellsInWords(t *testing.T) {
@@ -55,7 +57,7 @@ func TestDiffIsEmptyForAnotherSpelling(t *testing.T) {
 
 func TestPrintMasksPasswords(t *testing.T) {
 	printed := Print(parse(t, alpha(t)).Document)
-	if strings.Contains(printed, "secret") || strings.Count(printed, Mask) != 2 {
+	if strings.Contains(printed, "secret") || strings.Count(printed, rewrite.Mask) != 2 {
 		t.Errorf("printed:\n%s", printed)
 	}
 	for _, line := range []string{

@@ -1,10 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"net"
-	"regexp"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -12,6 +8,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -26,18 +24,11 @@ const (
 	mostLevels      = 8
 )
 
-// Mask stands for a password wherever a document is shown.
-const Mask = "********"
-
 // Drivers are the fence drivers a device may name.
 var Drivers = fence.Drivers()
 
 // Timings are the timing profiles a document may name.
 var Timings = []string{"fast", "normal", "relaxed"}
-
-// namePattern is what nodes, domains, devices and the part of a service's name after the colon
-// look like.
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // Parsed is a document that has no fault.
 type Parsed struct {
@@ -48,12 +39,12 @@ type Parsed struct {
 	// files and passwords that were kept are written in. It is secret.
 	Text string
 	// Warnings are what is no fault, and what somebody should know.
-	Warnings Faults
+	Warnings strict.Faults
 }
 
 // parser reads one document.
 type parser struct {
-	reader
+	strict.Reader
 	readFile func(path string) ([]byte, error)
 	previous *cluster.Document
 	// keepMasks leaves a masked password for the daemon, which knows the old one.
@@ -61,9 +52,9 @@ type parser struct {
 
 	document cluster.Document
 	blobs    map[string]string
-	edits    []edit
+	edits    []rewrite.Edit
 	places   places
-	warnings Faults
+	warnings strict.Faults
 	// shared are the resources that services refer to, and pending the services
 	// whose resources are read once all of these are known.
 	shared  map[string]*shared
@@ -74,10 +65,10 @@ type parser struct {
 // that the document names; nil refuses such documents. previous is the document in force, from
 // which masked passwords are kept; nil refuses masks.
 //
-// The error is *Faults.
+// The error is *strict.Faults.
 func Parse(name string, text []byte, readFile func(path string) ([]byte, error), previous *cluster.Document) (Parsed,
 	error) {
-	p := parser{reader: reader{file: name}, readFile: readFile, previous: previous}
+	p := parser{Reader: strict.Reader{File: name}, readFile: readFile, previous: previous}
 	return p.parse(text)
 }
 
@@ -85,9 +76,9 @@ func Parse(name string, text []byte, readFile func(path string) ([]byte, error),
 // contents of all files it names written in, so that it means the same on every node. Masked
 // passwords are left for the daemon to fill in.
 //
-// The error is *Faults.
+// The error is *strict.Faults.
 func Prepare(name string, text []byte, readFile func(path string) ([]byte, error)) (Parsed, error) {
-	p := parser{reader: reader{file: name}, readFile: readFile, keepMasks: true}
+	p := parser{Reader: strict.Reader{File: name}, readFile: readFile, keepMasks: true}
 	return p.parse(text)
 }
 
@@ -106,13 +97,13 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		Devices:  map[string]fence.Device{},
 		Services: map[string]resources.Spec{},
 	}
-	top, ok := p.load(text, largestDocument)
+	top, ok := p.Load(text, largestDocument)
 	if !ok {
-		return Parsed{}, p.faults.failure()
+		return Parsed{}, p.Faults.Failure()
 	}
-	p.mapping(top, "the document", fields{
-		"cluster":   p.name(&p.document.Cluster, "cluster"),
-		"timing":    p.choice(&p.document.Timing, "timing", Timings...),
+	p.Mapping(top, "the document", strict.Fields{
+		"cluster":   p.Name(&p.document.Cluster, "cluster"),
+		"timing":    p.Choice(&p.document.Timing, "timing", Timings...),
 		"fencing":   p.fencing,
 		"nodes":     p.section("nodes", mostNodes, p.node),
 		"devices":   p.section("devices", mostNodes*mostLevels, p.device),
@@ -122,22 +113,22 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"alerts":    p.section("alerts", mostAlerts, p.alert),
 
 		"two_node":      p.twoNode,
-		"start_at_once": p.number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
-		"stop_grace":    p.duration(&p.document.StopGrace, "stop_grace", leastStopGrace, longestBudget),
+		"start_at_once": p.Number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
+		"stop_grace":    p.Duration(&p.document.StopGrace, "stop_grace", leastStopGrace, longestBudget),
 	})
 	p.readTrees()
-	if p.document.Cluster == "" && len(p.faults.List) == 0 {
-		p.fault(top, "the document has no \"cluster\"; give the cluster's name, for example cluster: alpha")
+	if p.document.Cluster == "" && len(p.Faults.List) == 0 {
+		p.Fault(top, "the document has no \"cluster\"; give the cluster's name, for example cluster: alpha")
 	}
 	p.checkReferences()
-	if err := p.faults.failure(); err != nil {
+	if err := p.Faults.Failure(); err != nil {
 		return Parsed{}, err
 	}
 	p.checkWarnings()
-	written, err := rewrite(string(text), top, p.edits)
+	written, err := rewrite.Apply(string(text), top, p.edits)
 	if err != nil {
-		p.faults.add(Fault{File: p.file, Message: err.Error()})
-		return Parsed{}, p.faults.failure()
+		p.Faults.Add(strict.Fault{File: p.File, Message: err.Error()})
+		return Parsed{}, p.Faults.Failure()
 	}
 	return Parsed{Document: p.document, Blobs: p.blobs, Text: written, Warnings: p.warned()}, nil
 }
@@ -150,40 +141,22 @@ func (p *parser) section(what string, most int, read func(name string, key, valu
 			return
 		}
 		if node.Kind == yaml.MappingNode && len(node.Content)/2 > most {
-			p.fault(node, "%s has %d entries; %d is the most", what, len(node.Content)/2, most)
+			p.Fault(node, "%s has %d entries; %d is the most", what, len(node.Content)/2, most)
 			return
 		}
-		p.entries(node, what, func(key, value *yaml.Node) { read(key.Value, key, value) })
+		p.Entries(node, what, func(key, value *yaml.Node) { read(key.Value, key, value) })
 	}
-}
-
-// name makes a field of a name.
-func (p *parser) name(into *string, what string) func(*yaml.Node) {
-	return func(node *yaml.Node) {
-		if value, ok := p.word(node, what); ok && p.goodName(node, what, value) {
-			*into = value
-		}
-	}
-}
-
-func (p *parser) goodName(at *yaml.Node, what, name string) bool {
-	if namePattern.MatchString(name) {
-		return true
-	}
-	p.fault(at, "%q is not a name for a %s: use up to 63 letters, digits and . _ -, starting with a letter or digit",
-		brief(name), what)
-	return false
 }
 
 func (p *parser) node(name string, key, value *yaml.Node) {
-	if !p.goodName(key, "node", name) {
+	if !p.GoodName(key, "node", name) {
 		return
 	}
 	p.places.nodes[name] = key
 	var spec cluster.NodeSpec
 	if value.ShortTag() != "!!null" {
-		p.mapping(value, "node "+name, fields{
-			"site":  p.name(&spec.Site, "site"),
+		p.Mapping(value, "node "+name, strict.Fields{
+			"site":  p.Name(&spec.Site, "site"),
 			"fence": func(levels *yaml.Node) { spec.Fence = p.levels(name, levels) },
 		})
 	}
@@ -194,47 +167,47 @@ func (p *parser) node(name string, key, value *yaml.Node) {
 func (p *parser) levels(node string, list *yaml.Node) []fence.Level {
 	var levels []fence.Level
 	what := "fence of node " + node
-	p.sequence(list, what, func(item *yaml.Node) {
+	p.Sequence(list, what, func(item *yaml.Node) {
 		if item.Kind == yaml.ScalarNode {
-			p.fault(item, "%s is a list of levels, each a list of devices; write [[%s]]", what, brief(item.Value))
+			p.Fault(item, "%s is a list of levels, each a list of devices; write [[%s]]", what, strict.Brief(item.Value))
 			return
 		}
 		var level fence.Level
-		p.sequence(item, "a level in "+what, func(device *yaml.Node) {
-			if name, ok := p.word(device, "a device in "+what); ok {
+		p.Sequence(item, "a level in "+what, func(device *yaml.Node) {
+			if name, ok := p.Word(device, "a device in "+what); ok {
 				level.Devices = append(level.Devices, name)
 				p.places.deviceUses = append(p.places.deviceUses, use{name: name, by: node, at: device})
 			}
 		})
 		if item.Kind == yaml.SequenceNode && len(item.Content) == 0 {
-			p.fault(item, "a level in %s has no device", what)
+			p.Fault(item, "a level in %s has no device", what)
 		}
 		levels = append(levels, level)
 	})
 	if len(levels) > mostLevels {
-		p.fault(list, "%s has %d levels; %d is the most", what, len(levels), mostLevels)
+		p.Fault(list, "%s has %d levels; %d is the most", what, len(levels), mostLevels)
 	}
 	return levels
 }
 
 func (p *parser) domain(name string, key, value *yaml.Node) {
-	if !p.goodName(key, "domain", name) {
+	if !p.GoodName(key, "domain", name) {
 		return
 	}
 	p.places.domains[name] = key
 	d := domain.Domain{Name: name}
 	members := false
-	p.mapping(value, "domain "+name, fields{
-		"ordered":    p.boolean(&d.Ordered, "ordered"),
-		"restricted": p.boolean(&d.Restricted, "restricted"),
-		"nofailback": p.boolean(&d.NoFailback, "nofailback"),
+	p.Mapping(value, "domain "+name, strict.Fields{
+		"ordered":    p.Boolean(&d.Ordered, "ordered"),
+		"restricted": p.Boolean(&d.Restricted, "restricted"),
+		"nofailback": p.Boolean(&d.NoFailback, "nofailback"),
 		"members": func(node *yaml.Node) {
 			members = true
 			d.Members = p.members(name, node)
 		},
 	})
 	if !members && value.Kind == yaml.MappingNode {
-		p.fault(key, "domain %s has no members", name)
+		p.Fault(key, "domain %s has no members", name)
 	}
 	p.document.Domains[name] = d
 }
@@ -246,7 +219,7 @@ func (p *parser) members(name string, node *yaml.Node) []domain.Member {
 	keep := func(at *yaml.Node, member domain.Member) {
 		for _, other := range found {
 			if other.Node == member.Node {
-				p.fault(at, "%q appears twice in %s", member.Node, what)
+				p.Fault(at, "%q appears twice in %s", member.Node, what)
 				return
 			}
 		}
@@ -255,51 +228,25 @@ func (p *parser) members(name string, node *yaml.Node) []domain.Member {
 	}
 	switch node.Kind {
 	case yaml.MappingNode:
-		p.entries(node, what, func(key, value *yaml.Node) {
+		p.Entries(node, what, func(key, value *yaml.Node) {
 			member := domain.Member{Node: key.Value}
 			if value.ShortTag() != "!!null" {
-				p.number(&member.Priority, "the priority of "+key.Value+" in domain "+name, 1, 100)(value)
+				p.Number(&member.Priority, "the priority of "+key.Value+" in domain "+name, 1, 100)(value)
 			}
 			keep(key, member)
 		})
 	case yaml.SequenceNode:
-		p.sequence(node, what, func(item *yaml.Node) {
-			if member, ok := p.word(item, "a member of domain "+name); ok {
+		p.Sequence(node, what, func(item *yaml.Node) {
+			if member, ok := p.Word(item, "a member of domain "+name); ok {
 				keep(item, domain.Member{Node: member})
 			}
 		})
 	default:
-		p.fault(node, "%s must be a list of nodes or a mapping from node to priority, not %s", what, kindOf(node))
+		p.Fault(node, "%s must be a list of nodes or a mapping from node to priority, not %s", what, strict.KindOf(node))
 		return nil
 	}
 	if len(node.Content) == 0 {
-		p.fault(node, "domain %s has no members", name)
+		p.Fault(node, "domain %s has no members", name)
 	}
 	return found
-}
-
-// list writes words for a sentence.
-func list(words []string) string { return strings.Join(words, ", ") }
-
-// hostPort reports whether an address is "host" or "host:port".
-// dotted is what only an IPv4 address looks like: no domain ends in digits.
-var dotted = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`)
-
-func hostPort(address string) error {
-	if host, port, err := net.SplitHostPort(address); err == nil {
-		if dotted.MatchString(host) && net.ParseIP(host) == nil {
-			return fmt.Errorf("%q looks like an IP address and is none", brief(host))
-		}
-		if host == "" || port == "" {
-			return fmt.Errorf("%q lacks a host or a port", brief(address))
-		}
-		return portNumber(port)
-	}
-	if dotted.MatchString(address) && net.ParseIP(address) == nil {
-		return fmt.Errorf("%q looks like an IP address and is none", brief(address))
-	}
-	if strings.ContainsAny(address, " \t/@") || strings.Count(address, ":") == 1 {
-		return fmt.Errorf("%q is not HOST or HOST:PORT", brief(address))
-	}
-	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -132,13 +134,13 @@ func TestTheTextThatIsKeptMeansTheSameWithoutFiles(t *testing.T) {
 
 func TestRedactShowsNoPasswordAndTheMaskKeepsTheOldOne(t *testing.T) {
 	inForce := parse(t, alpha(t))
-	shown := Redact(inForce.Text)
+	shown := rewrite.Redact(inForce.Text)
 	for _, password := range []string{"first: secret", "second secret"} {
 		if strings.Contains(shown, password) {
 			t.Errorf("the password %q is shown:\n%s", password, shown)
 		}
 	}
-	if strings.Count(shown, Mask) != 2 || strings.Count(shown, "\n") != strings.Count(inForce.Text, "\n") {
+	if strings.Count(shown, rewrite.Mask) != 2 || strings.Count(shown, "\n") != strings.Count(inForce.Text, "\n") {
 		t.Errorf("the redacted text is not the text with two masks:\n%s", shown)
 	}
 	again, err := Parse("shown", []byte(shown), nil, &inForce.Document)
@@ -148,7 +150,7 @@ func TestRedactShowsNoPasswordAndTheMaskKeepsTheOldOne(t *testing.T) {
 	if changes := Diff(inForce.Document, again.Document); len(changes) != 0 {
 		t.Errorf("applying what is shown changes something: %q", changes)
 	}
-	if strings.Contains(again.Text, Mask) {
+	if strings.Contains(again.Text, rewrite.Mask) {
 		t.Error("a mask was kept in place of a password")
 	}
 	_, err = Parse("shown", []byte(shown), nil, nil)
@@ -167,7 +169,7 @@ func TestRedactOfUnusualSpellings(t *testing.T) {
 		"devices:\n  b:\n    password: !!str hidden\n",
 		"cluster: x\ndevices: {b: {password: hidden\n",
 	} {
-		if shown := Redact(text); strings.Contains(shown, "hid") {
+		if shown := rewrite.Redact(text); strings.Contains(shown, "hid") {
 			t.Errorf("the password of %q is shown:\n%s", text, shown)
 		}
 	}
@@ -175,7 +177,7 @@ func TestRedactOfUnusualSpellings(t *testing.T) {
 
 func TestPrepareSendsContentsAndLeavesMasksToTheDaemon(t *testing.T) {
 	inForce := parse(t, alpha(t))
-	edited := strings.Replace(string(alpha(t)), "first: secret", Mask, 1)
+	edited := strings.Replace(string(alpha(t)), "first: secret", rewrite.Mask, 1)
 	prepared, err := Prepare("alpha.yaml", []byte(edited), readFile)
 	if err != nil {
 		t.Fatal(err)
@@ -204,11 +206,11 @@ func TestAllFaultsAreToldAtOnceUpToALimit(t *testing.T) {
 		fmt.Fprintf(&text, "  node%d: {rack: x}\n", i)
 	}
 	_, err := Parse("a.yaml", []byte(text.String()), nil, nil)
-	var faults *Faults
-	if !errors.As(err, &faults) || len(faults.List) != mostFaults || faults.More != 10 {
+	var faults *strict.Faults
+	if !errors.As(err, &faults) || len(faults.List) != strict.MostFaults || faults.More != 10 {
 		t.Fatalf("got %v", err)
 	}
-	if last := faults.Lines()[mostFaults]; last != "and 10 more faults" {
+	if last := faults.Lines()[strict.MostFaults]; last != "and 10 more faults" {
 		t.Errorf("the last line is %q", last)
 	}
 }
@@ -223,10 +225,10 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(c.text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		Redact(string(text))
+		rewrite.Redact(string(text))
 		parsed, err := Parse("fuzz", text, readFile, nil)
 		if err != nil {
-			var faults *Faults
+			var faults *strict.Faults
 			if !errors.As(err, &faults) || len(faults.List) == 0 || parsed.Text != "" {
 				t.Fatalf("the error is not a list of faults, or something was taken in beside it: %v", err)
 			}
@@ -239,7 +241,7 @@ func FuzzParse(f *testing.F) {
 		if changes := Diff(parsed.Document, again.Document); len(changes) > 0 {
 			t.Fatalf("the text that is kept means something else: %q", changes)
 		}
-		shown, err := Parse("fuzz shown", []byte(Redact(parsed.Text)), nil, &parsed.Document)
+		shown, err := Parse("fuzz shown", []byte(rewrite.Redact(parsed.Text)), nil, &parsed.Document)
 		if err != nil && !strings.Contains(err.Error(), "masked") {
 			t.Fatalf("what is shown has a fault: %v", err)
 		}

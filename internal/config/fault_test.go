@@ -178,27 +178,3 @@ func TestDisksThatMayBeInTwoServices(t *testing.T) {
 		})
 	}
 }
-
-func TestIdentities(t *testing.T) {
-	for source, want := range map[string]string{
-		"type='network'><source protocol='nbd' name='web'>" +
-			"<host name='store' /></source>": "nbd://store:10809/web",
-		"type='network'><source protocol='nbd' name='web'>" +
-			"<host name='fe80::1' port='5'/></source>": "nbd://[fe80::1]:5/web",
-		"type='network'><source protocol='nbd' name='w'>" +
-			"<host transport='unix' socket='/run/n'/></source>": "nbd+unix:///w?socket=/run/n",
-		"type='network'><source protocol='rbd' name='pool/image'><host name='m1'/><host " +
-			"name='m2'/></source>": "rbd:pool/image",
-		"type='network'><source protocol='iscsi' name='iqn.2010:x/1'>" +
-			"<host name='10.0.0.1'/></source>": "iscsi://10.0.0.1:3260/iqn.2010:x/1",
-		"type='block'><source dev='/dev/vg/a'/>":      "block:/dev/vg/a",
-		"type='volume'><source pool='p' volume='v'/>": "volume:p/v",
-		"><source file='/without/a/type'/>":           "file:/without/a/type",
-	} {
-		found, faults := readDefinition("<domain><name>x</name><uuid>" + uuidA + "</uuid><devices><disk " + source +
-			"</disk></devices></domain>")
-		if len(faults) > 0 || len(found.disks) != 1 || found.disks[0].Identity != want {
-			t.Errorf("%s: got %v %v, want %s", source, found.disks, faults, want)
-		}
-	}
-}

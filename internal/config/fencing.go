@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // The bounds of the brake. The State keeps no more shots than mostShots.
@@ -28,21 +29,21 @@ const (
 func (p *parser) fencing(value *yaml.Node) {
 	f := &p.document.Fencing
 	var shots *yaml.Node
-	p.mapping(value, "fencing", fields{
-		"at_once": p.number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce),
+	p.Mapping(value, "fencing", strict.Fields{
+		"at_once": p.Number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce),
 		"shots": func(node *yaml.Node) {
 			shots = node
-			p.number(&f.Shots, "shots of fencing", 1, mostShots)(node)
+			p.Number(&f.Shots, "shots of fencing", 1, mostShots)(node)
 		},
 		"drills": p.drills,
-		"window": p.duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
+		"window": p.Duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
 	})
 	if with := f.WithDefaults(); with.Shots < with.AtOnce {
 		at := value
 		if shots != nil {
 			at = shots
 		}
-		p.fault(at, "fencing allows %d nodes at once and only %d shots in %s; raise shots", with.AtOnce, with.Shots,
+		p.Fault(at, "fencing allows %d nodes at once and only %d shots in %s; raise shots", with.AtOnce, with.Shots,
 			with.Window)
 	}
 }
@@ -52,8 +53,8 @@ func (p *parser) fencing(value *yaml.Node) {
 func (p *parser) drills(value *yaml.Node) {
 	d := &p.document.Fencing.Drills
 	var from, to bool
-	p.mapping(value, "drills of fencing", fields{
-		"every": p.duration(&d.Every, "every of drills", shortestDrills, longestDrills),
+	p.Mapping(value, "drills of fencing", strict.Fields{
+		"every": p.Duration(&d.Every, "every of drills", shortestDrills, longestDrills),
 		"from": func(node *yaml.Node) {
 			from = true
 			p.minuteOfDay(&d.From, "from of drills")(node)
@@ -67,7 +68,7 @@ func (p *parser) drills(value *yaml.Node) {
 		p.needs(value, value, "drills of fencing", "every",
 			"say how old the last drill of a node may become, for example every: 720h")
 		if from != to {
-			p.fault(value, "drills of fencing has only one of from and to; write both, or none for any time of the day")
+			p.Fault(value, "drills of fencing has only one of from and to; write both, or none for any time of the day")
 		}
 	}
 }
@@ -77,7 +78,7 @@ func (p *parser) minuteOfDay(into *int, what string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		at, err := time.Parse("15:04", node.Value)
 		if node.Kind != yaml.ScalarNode || err != nil {
-			p.fault(node, "%s must be a time of the day (UTC) in quotes, such as \"22:30\", not %s", what, kindOf(node))
+			p.Fault(node, "%s must be a time of the day (UTC) in quotes, such as \"22:30\", not %s", what, strict.KindOf(node))
 			return
 		}
 		*into = at.Hour()*60 + at.Minute()
@@ -85,11 +86,11 @@ func (p *parser) minuteOfDay(into *int, what string) func(*yaml.Node) {
 }
 
 // limits are the keys of a device that bound how it is used.
-func (p *parser) limits(into *fence.Limits, what string) fields {
-	return fields{
-		"at_once":  p.number(&into.AtOnce, "at_once of "+what, 1, mostAtOnce),
-		"attempts": p.number(&into.Attempts, "attempts of "+what, 1, mostAttempts),
-		"delay":    p.duration(&into.Delay, "delay of "+what, time.Second, longestDelay),
+func (p *parser) limits(into *fence.Limits, what string) strict.Fields {
+	return strict.Fields{
+		"at_once":  p.Number(&into.AtOnce, "at_once of "+what, 1, mostAtOnce),
+		"attempts": p.Number(&into.Attempts, "attempts of "+what, 1, mostAttempts),
+		"delay":    p.Duration(&into.Delay, "delay of "+what, time.Second, longestDelay),
 	}
 }
 

@@ -14,7 +14,7 @@ func (p *parser) checkNoPower(d fence.Device, what string, value *yaml.Node) {
 	}
 	for i := 0; i+1 < len(value.Content); i += 2 {
 		if key := value.Content[i]; key.Value != "driver" && key.Value != "options" {
-			p.fault(key, "%s has %s; a device of driver %s is reached through this host's own kernel, leave it out", what,
+			p.Fault(key, "%s has %s; a device of driver %s is reached through this host's own kernel, leave it out", what,
 				key.Value, d.Driver)
 		}
 	}
@@ -33,16 +33,16 @@ func (p *parser) checkGuards() {
 		settings, err := d.Settings()
 		switch {
 		case err != nil:
-			p.fault(at, "device %s: %v", name, err)
+			p.Fault(at, "device %s: %v", name, err)
 		case d.Effect() == fence.ByWatchdog && settings.Lease <= timing.HandOver:
-			p.fault(at, "device %s: a lease of %s is not longer than the %s that another leader may need with timing %s; "+
+			p.Fault(at, "device %s: a lease of %s is not longer than the %s that another leader may need with timing %s; "+
 				"every change of the leader would reset nodes", name, settings.Lease, timing.HandOver, profile(p.document.Timing))
 		}
 	}
 	for _, node := range sortedNames(p.document.Nodes) {
 		p.checkWatchdogs(node)
 		if p.document.TwoNode != nil && fence.WantedBy(p.document.Nodes[node].Fence, p.document.Devices).Settings.Lease > 0 {
-			p.fault(p.places.nodes[node], "node %s has a watchdog with a lease, and of two nodes that have lost each other "+
+			p.Fault(p.places.nodes[node], "node %s has a watchdog with a lease, and of two nodes that have lost each other "+
 				"neither gets one: both would be reset; use a BMC with two_node, or a witness and no two_node", node)
 		}
 	}
@@ -66,7 +66,7 @@ func (p *parser) checkWatchdogs(node string) {
 			case first == "":
 				first, armed = name, settings
 			case settings != armed:
-				p.fault(p.places.nodes[node], "node %s: devices %s and %s arm its watchdog differently (%s after %s, %s after "+
+				p.Fault(p.places.nodes[node], "node %s: devices %s and %s arm its watchdog differently (%s after %s, %s after "+
 					"%s); a node has one watchdog with one timeout", node, first, name, armed.Device, armed.Timeout, settings.Device,
 					settings.Timeout)
 			}

@@ -8,49 +8,13 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/resources"
 )
 
-// hider reports whether the value of an option or parameter is shown to nobody.
-type hider func(name, value string) bool
-
-// hiderOf is the schema's word where the mapping has a driver, and else what the names say.
-func hiderOf(mapping *yaml.Node) hider {
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value != "driver" {
-			continue
-		}
-		if schema, known := fence.SchemaOf(mapping.Content[i+1].Value); known {
-			return schema.Hides
-		}
-	}
-	return fence.IsSecret
-}
-
-// secretValues finds options of devices and parameters of agents that are secret by their schema,
-// or by their names where no schema knows them.
-func secretValues(node *yaml.Node, within string, found []edit) []edit {
-	return hiddenValues(node, within, fence.IsSecret, found)
-}
-
-func hiddenValues(node *yaml.Node, within string, hides hider, found []edit) []edit {
-	for i, child := range node.Content {
-		if node.Kind != yaml.MappingNode {
-			found = hiddenValues(child, within, hides, found)
-			continue
-		}
-		if i%2 == 0 {
-			continue
-		}
-		key := node.Content[i-1]
-		free := within == "options" || within == "parameters"
-		if free && child.Kind == yaml.ScalarNode && hides(key.Value, child.Value) {
-			found = append(found, edit{mapping: node, key: key, value: child, newValue: Mask})
-			continue
-		}
-		found = hiddenValues(child, key.Value, hiderOf(node), found)
-	}
-	return found
+// replace remembers an edit of the document that is being read.
+func (p *parser) replace(mapping, value *yaml.Node, newKey, newValue string) {
+	p.edits = append(p.edits, rewrite.EditOf(mapping, value, newKey, newValue))
 }
 
 // unmask puts the values that are in force where a mask stands: who shows a document, changes a
@@ -62,12 +26,12 @@ func (p *parser) unmask(what string, mapping *yaml.Node, values map[string]strin
 	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key, value := mapping.Content[i], mapping.Content[i+1]
-		if values[key.Value] != Mask {
+		if values[key.Value] != rewrite.Mask {
 			continue
 		}
 		kept, known := old(key.Value)
-		if !known || kept == Mask {
-			p.fault(value, "%s of %s is masked, and there is no old one to keep; write it out", key.Value, what)
+		if !known || kept == rewrite.Mask {
+			p.Fault(value, "%s of %s is masked, and there is no old one to keep; write it out", key.Value, what)
 			continue
 		}
 		p.replace(mapping, value, "", kept)
@@ -105,12 +69,12 @@ func (p *parser) unmaskParameters(r resources.Resource, mapping *yaml.Node) {
 }
 
 // optionsText writes options or parameters in one order, and no secret.
-func optionsText(options map[string]string, hides hider) string {
+func optionsText(options map[string]string, hides func(name, value string) bool) string {
 	texts := make([]string, 0, len(options))
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		value := options[name]
 		if hides(name, value) {
-			value = Mask
+			value = rewrite.Mask
 		}
 		texts = append(texts, name+"="+value)
 	}

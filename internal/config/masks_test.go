@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 const plantedDocument = `cluster: office
@@ -41,7 +42,7 @@ func TestSecretsOfParametersAndOptionsAreNeverShown(t *testing.T) {
 		return parsed
 	}
 	first := parse(plantedDocument, nil)
-	shown := Redact(plantedDocument)
+	shown := rewrite.Redact(plantedDocument)
 	second := parse(strings.ReplaceAll(plantedDocument, "hush-", "loud-"), nil)
 	changes := strings.Join(Diff(first.Document, second.Document), "\n")
 	listing := Print(first.Document)
@@ -64,7 +65,7 @@ func TestSecretsOfParametersAndOptionsAreNeverShown(t *testing.T) {
 		}
 	}
 	want := "ocf:heartbeat:mysql db: the value of test_passwd changes, "
-	if !strings.Contains(changes, want) || strings.Contains(changes, Mask+" becomes") {
+	if !strings.Contains(changes, want) || strings.Contains(changes, rewrite.Mask+" becomes") {
 		t.Errorf("a secret is said to become what it is, or nothing tells %q:\n%s", want, changes)
 	}
 	again := parse(shown, &first.Document)
@@ -85,7 +86,9 @@ func TestWhatADriverDeclaresIsNotMaskedForItsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, shown := range map[string]string{"the document": Redact(text), "its listing": Print(parsed.Document)} {
+	for what, shown := range map[string]string{
+		"the document": rewrite.Redact(text), "its listing": Print(parsed.Document),
+	} {
 		if !strings.Contains(shown, "session") || strings.Contains(shown, "hush") {
 			t.Errorf("%s shows:\n%s", what, shown)
 		}

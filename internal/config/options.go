@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 )
 
@@ -31,17 +34,17 @@ func (p *parser) checkOptions(d fence.Device, what string, at deviceNodes) {
 		}
 	}
 	if first, second := schema.Conflict(names, d.Options); second != "" {
-		p.fault(at.options.Content[2*slices.Index(names, second)],
+		p.Fault(at.options.Content[2*slices.Index(names, second)],
 			"options %s and %s of %s exclude each other; keep one", first, second, what)
 	}
 	for _, o := range schema.Options {
 		if o.Required && !slices.Contains(names, o.Name) {
-			p.fault(at.key, "%s has no option %s; %s", what, o.Name, o.Advice)
+			p.Fault(at.key, "%s has no option %s; %s", what, o.Name, o.Advice)
 		}
 	}
-	if at.password != nil && at.password.Kind == yaml.ScalarNode && at.password.Value != Mask && schema.Piped &&
+	if at.password != nil && at.password.Kind == yaml.ScalarNode && at.password.Value != rewrite.Mask && schema.Piped &&
 		fence.Passable(at.password.Value) != "" {
-		p.fault(at.password, "the password of %s stands in double quotes of its own, or has spaces around it or control "+
+		p.Fault(at.password, "the password of %s stands in double quotes of its own, or has spaces around it or control "+
 			"characters, which the fence agents' protocol takes away; choose another password", what)
 	}
 }
@@ -51,19 +54,19 @@ func (p *parser) checkOption(schema fence.Schema, what string, all map[string]st
 	key, value := options.Content[i], options.Content[i+1]
 	option, known := schema.Option(key.Value)
 	if !known && !schema.Open {
-		p.fault(key, "option %q of %s is not known to its driver; there are %s.%s", brief(key.Value), what,
+		p.Fault(key, "option %q of %s is not known to its driver; there are %s.%s", strict.Brief(key.Value), what,
 			strings.Join(schema.Names(), ", "), nearest.Hint(key.Value, schema.Names()))
 		return
 	}
 	if why := schema.Refusal(key.Value); why != "" {
-		p.fault(key, "option %s of %s is not allowed: %s", key.Value, what, why)
+		p.Fault(key, "option %s of %s is not allowed: %s", key.Value, what, why)
 		return
 	}
-	if value.Kind != yaml.ScalarNode || value.Value == Mask || fence.IsReference(value.Value) {
+	if value.Kind != yaml.ScalarNode || value.Value == rewrite.Mask || fence.IsReference(value.Value) {
 		return
 	}
 	if schema.Piped && fence.Passable(value.Value) != "" {
-		p.fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' "+
+		p.Fault(value, "option %s of %s has outer quotes or spaces, or control characters, which the fence agents' "+
 			"protocol takes away", key.Value, what)
 		return
 	}
@@ -72,11 +75,55 @@ func (p *parser) checkOption(schema fence.Schema, what string, all map[string]st
 	}
 	if option.Kind == fence.Agent {
 		if instead := insteadOfAgent(value.Value, what, options); instead != "" {
-			p.fault(value, "option %s of %s is %s, which %s", key.Value, what, filepath.Base(value.Value), instead)
+			p.Fault(value, "option %s of %s is %s, which %s", key.Value, what, filepath.Base(value.Value), instead)
 			return
 		}
 	}
 	if err := option.Check(value.Value, all); err != nil {
-		p.fault(value, "option %s of %s %v", key.Value, what, err)
+		p.Fault(value, "option %s of %s %v", key.Value, what, err)
 	}
+}
+
+// insteadOf is what to write for the disks of an agent that switches no power, and what else to
+// think of.
+var insteadOf = map[string]struct{ disk, remark string }{
+	"fence_scsi": {"/dev/disk/by-id/wwn-0x...",
+		"one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks"},
+	"fence_mpath": {"/dev/disk/by-id/dm-uuid-mpath-3...",
+		"one such device serves all nodes, which register keys of clusterd's own; take the old keys off the disks and " +
+			"out of multipath.conf"},
+	"fence_sbd": {"/dev/disk/by-id/...", "clusterd watches the disk itself, so stop the service sbd on every node"},
+}
+
+// insteadOfAgent says what an agent does instead of switching power, and which lines to write for
+// that; "" where there are none.
+func insteadOfAgent(agent, what string, options *yaml.Node) string {
+	base := filepath.Base(agent)
+	does, driver := fence.NoPower(base)
+	if driver == "" {
+		return ""
+	}
+	name, instead := strings.TrimPrefix(what, "device "), insteadOf[base]
+	return fmt.Sprintf("%s. Write instead: %s: {driver: %s, options: {devices: %q}}; %s", does, name, driver,
+		disksOf(options, instead.disk), instead.remark)
+}
+
+// disksOf are the disks that a declaration names already, where all of them have
+// names that clusterd takes.
+func disksOf(options *yaml.Node, otherwise string) string {
+	for i := 0; i+1 < len(options.Content); i += 2 {
+		if options.Content[i].Value != fence.OptionDevices {
+			continue
+		}
+		disks := strings.FieldsFunc(options.Content[i+1].Value, func(r rune) bool { return r == ',' || r == ' ' })
+		for _, disk := range disks {
+			if !fence.IsWholeDisk(filepath.Clean(disk)) {
+				return otherwise
+			}
+		}
+		if len(disks) > 0 {
+			return strings.Join(disks, " ")
+		}
+	}
+	return otherwise
 }

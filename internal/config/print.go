@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -15,52 +17,12 @@ import (
 func Print(document cluster.Document) string {
 	var out strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&out, format+"\n", arguments...) }
-	line("cluster %s, timing %s", document.Cluster, profile(document.Timing))
-	if document.StartAtOnce > 0 {
-		line("at most %d services are starting at once", document.StartAtOnce)
-	}
-	if document.StopGrace > 0 {
-		line("a daemon that is stopped on purpose has %s to come back", document.StopGrace)
-	}
-	line("%s", fencingText(document.Fencing))
-	if document.TwoNode != nil {
-		line("two nodes: one may go on without the other, %s", twoNodeText(document))
-	}
+	printCluster(line, document)
 	for _, name := range slices.Sorted(maps.Keys(document.Nodes)) {
-		node := document.Nodes[name]
-		text := "node " + name
-		if node.Site != "" {
-			text += ", site " + node.Site
-		}
-		if len(node.Fence) == 0 {
-			text += ", without a fence device: its services cannot be recovered when it is lost"
-		} else {
-			text += ", fenced by " + levelsText(node.Fence)
-		}
-		line("%s", text)
+		line("%s", nodeText(name, document.Nodes[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Devices)) {
-		d := document.Devices[name]
-		text := fmt.Sprintf("device %s, %s", name, d.Driver)
-		if d.Address != "" {
-			text += " at " + d.Address
-		}
-		if d.Username != "" {
-			text += ", user " + d.Username
-		}
-		if d.Credential != "" {
-			text += ", password from credential " + d.Credential
-		}
-		if d.Password != "" {
-			text += ", password " + Mask
-		}
-		if len(d.Options) > 0 {
-			text += ", " + optionsText(d.Options, d.Schema().Hides)
-		}
-		if limits := limitsText(d.Limits); limits != "" {
-			text += ", " + limits
-		}
-		line("%s", text)
+		line("%s", deviceText(name, document.Devices[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Domains)) {
 		d := document.Domains[name]
@@ -74,6 +36,55 @@ func Print(document cluster.Document) string {
 		line("%s", alertText(document.Alerts[name]))
 	}
 	return out.String()
+}
+
+// printCluster tells what is of the cluster as a whole.
+func printCluster(line func(string, ...any), document cluster.Document) {
+	line("cluster %s, timing %s", document.Cluster, profile(document.Timing))
+	if document.StartAtOnce > 0 {
+		line("at most %d services are starting at once", document.StartAtOnce)
+	}
+	if document.StopGrace > 0 {
+		line("a daemon that is stopped on purpose has %s to come back", document.StopGrace)
+	}
+	line("%s", fencingText(document.Fencing))
+	if document.TwoNode != nil {
+		line("two nodes: one may go on without the other, %s", twoNodeText(document))
+	}
+}
+
+func nodeText(name string, node cluster.NodeSpec) string {
+	text := "node " + name
+	if node.Site != "" {
+		text += ", site " + node.Site
+	}
+	if len(node.Fence) == 0 {
+		return text + ", without a fence device: its services cannot be recovered when it is lost"
+	}
+	return text + ", fenced by " + levelsText(node.Fence)
+}
+
+func deviceText(name string, d fence.Device) string {
+	text := fmt.Sprintf("device %s, %s", name, d.Driver)
+	if d.Address != "" {
+		text += " at " + d.Address
+	}
+	if d.Username != "" {
+		text += ", user " + d.Username
+	}
+	if d.Credential != "" {
+		text += ", password from credential " + d.Credential
+	}
+	if d.Password != "" {
+		text += ", password " + rewrite.Mask
+	}
+	if len(d.Options) > 0 {
+		text += ", " + optionsText(d.Options, d.Schema().Hides)
+	}
+	if limits := limitsText(d.Limits); limits != "" {
+		text += ", " + limits
+	}
+	return text
 }
 
 func printService(line func(string, ...any), document cluster.Document, name string) {

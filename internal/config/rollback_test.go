@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 func TestAnEarlierDocumentKeepsThePasswordsInForce(t *testing.T) {
 	old := parse(t, alpha(t)).Text // as the log has it: with the contents of files
 	current := parse(t, []byte(strings.Replace(old, "first: secret", "rotated since", 1))).Document
-	masked, kept, err := Earlier(old, current)
+	masked, kept, err := rewrite.Earlier(old, current)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,7 @@ func TestAnEarlierDocumentKeepsThePasswordsInForce(t *testing.T) {
 	}
 	// A device that is no longer there comes back with the password it had.
 	delete(current.Devices, "bmc1")
-	masked, kept, err = Earlier(old, current)
+	masked, kept, err = rewrite.Earlier(old, current)
 	if err != nil || len(kept) != 0 || !strings.Contains(masked, "first: secret") {
 		t.Errorf("a device that was removed: kept %q, %v", kept, err)
 	}

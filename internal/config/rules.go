@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -32,8 +33,8 @@ const (
 func (p *parser) companions(into *[]string, service, rule string) func(*yaml.Node) {
 	what := rule + " of service " + service
 	return func(node *yaml.Node) {
-		p.sequence(node, what, func(item *yaml.Node) {
-			if name, ok := p.word(item, "a service in "+what); ok && p.mayName(item, service, name, rule, *into) {
+		p.Sequence(node, what, func(item *yaml.Node) {
+			if name, ok := p.Word(item, "a service in "+what); ok && p.mayName(item, service, name, rule, *into) {
 				*into = append(*into, name)
 			}
 		})
@@ -44,21 +45,21 @@ func (p *parser) companions(into *[]string, service, rule string) func(*yaml.Nod
 func (p *parser) depend(spec *resources.Spec, node *yaml.Node) {
 	what := "depend of service " + spec.Name
 	var names []string
-	p.sequence(node, what, func(item *yaml.Node) {
+	p.Sequence(node, what, func(item *yaml.Node) {
 		at, name, mode := item, "", string(resources.Hard)
 		if item.Kind == yaml.MappingNode {
-			p.mapping(item, "a dependency of service "+spec.Name, fields{
+			p.Mapping(item, "a dependency of service "+spec.Name, strict.Fields{
 				"service": func(value *yaml.Node) {
 					at = value
-					p.text(&name, "service")(value)
+					p.Text(&name, "service")(value)
 				},
-				"mode": p.choice(&mode, "mode", string(resources.Hard), string(resources.Soft)),
+				"mode": p.Choice(&mode, "mode", string(resources.Hard), string(resources.Soft)),
 			})
 			if name == "" && at == item {
-				p.fault(item, "a dependency of service %s has no \"service\"; write {service: NAME, mode: soft}", spec.Name)
+				p.Fault(item, "a dependency of service %s has no \"service\"; write {service: NAME, mode: soft}", spec.Name)
 			}
 		} else {
-			name, _ = p.word(item, "a service in "+what)
+			name, _ = p.Word(item, "a service in "+what)
 		}
 		if name != "" && p.mayName(at, spec.Name, name, ruleDepend, names) {
 			names = append(names, name)
@@ -71,11 +72,11 @@ func (p *parser) depend(spec *resources.Spec, node *yaml.Node) {
 func (p *parser) mayName(at *yaml.Node, service, name, rule string, named []string) bool {
 	switch {
 	case name == service:
-		p.fault(at, "service %s names itself in %s", service, rule)
+		p.Fault(at, "service %s names itself in %s", service, rule)
 	case slices.Contains(named, name):
-		p.fault(at, "%s of service %s names %s twice", rule, service, brief(name))
+		p.Fault(at, "%s of service %s names %s twice", rule, service, strict.Brief(name))
 	case len(named) >= mostRules:
-		p.fault(at, "%s of service %s names more than %d services", rule, service, mostRules)
+		p.Fault(at, "%s of service %s names more than %d services", rule, service, mostRules)
 	default:
 		p.places.serviceUses = append(p.places.serviceUses, serviceUse{use: use{name: name, by: service, at: at}, rule: rule})
 		return true
@@ -88,8 +89,8 @@ func (p *parser) checkRules() {
 	names := slices.Sorted(maps.Keys(p.places.services))
 	for _, u := range p.places.serviceUses {
 		if p.places.services[u.name] == nil {
-			p.fault(u.at, "%s of service %s names service %q, which is not declared under services.%s", u.rule, u.by,
-				brief(u.name), nearest.Hint(u.name, names))
+			p.Fault(u.at, "%s of service %s names service %q, which is not declared under services.%s", u.rule, u.by,
+				strict.Brief(u.name), nearest.Hint(u.name, names))
 			continue
 		}
 		one, other := p.document.Services[u.by], p.document.Services[u.name]
@@ -105,12 +106,12 @@ func (p *parser) checkRules() {
 // checkDependency: what is required first may not come later.
 func (p *parser) checkDependency(u serviceUse, one, other resources.Spec) {
 	if other.Tier > one.Tier {
-		p.fault(u.at, "service %s (tier %d) depends on %s, which starts in the later tier %d: neither could start", u.by,
+		p.Fault(u.at, "service %s (tier %d) depends on %s, which starts in the later tier %d: neither could start", u.by,
 			one.Tier, u.name, other.Tier)
 	}
 	if circle := p.circle(u.name, u.by, map[string]bool{}); circle != nil && slices.Min(circle) == u.by {
 		// Each circle is told once, where its first service by name closes it.
-		p.fault(u.at, "services depend on each other in a circle, so that none could start first: %s",
+		p.Fault(u.at, "services depend on each other in a circle, so that none could start first: %s",
 			strings.Join(append([]string{u.by}, circle...), " needs "))
 	}
 }
@@ -140,10 +141,10 @@ func (p *parser) checkTogether(u serviceUse, one, other resources.Spec) {
 		if other.Exclusive {
 			exclusive = u.name
 		}
-		p.fault(u.at, "service %s shall run together with %s, but %s is exclusive and shares its node with nobody", u.by,
+		p.Fault(u.at, "service %s shall run together with %s, but %s is exclusive and shares its node with nobody", u.by,
 			u.name, exclusive)
 	case slices.Contains(one.Apart, u.name) || slices.Contains(other.Apart, u.by):
-		p.fault(u.at, "service %s shall run together with %s and apart from it", u.by, u.name)
+		p.Fault(u.at, "service %s shall run together with %s and apart from it", u.by, u.name)
 	}
 }
 
@@ -157,10 +158,10 @@ func rulesText(r resources.Rules) string {
 		texts = append(texts, "depends on "+dependText(r.Depend))
 	}
 	if len(r.Together) > 0 {
-		texts = append(texts, "together with "+list(r.Together))
+		texts = append(texts, "together with "+strict.List(r.Together))
 	}
 	if len(r.Apart) > 0 {
-		texts = append(texts, "apart from "+list(r.Apart))
+		texts = append(texts, "apart from "+strict.List(r.Apart))
 	}
 	if r.Tier > 0 {
 		texts = append(texts, fmt.Sprintf("tier %d", r.Tier))
@@ -179,5 +180,5 @@ func dependText(depend []resources.Dependency) string {
 	for _, d := range depend {
 		texts = append(texts, d.Service+" ("+string(d.Mode)+")")
 	}
-	return list(texts)
+	return strict.List(texts)
 }

@@ -41,7 +41,7 @@ func (p *parser) checkGroups(t placing) {
 			seen[member] = true
 		}
 		if set := t.disjoint(group); set != nil {
-			p.fault(p.places.services[set[0]],
+			p.Fault(p.places.services[set[0]],
 				"services %s run together, and their restricted domains have no node in common: they could never all run",
 				joinNames(set))
 		}
@@ -49,7 +49,7 @@ func (p *parser) checkGroups(t placing) {
 			for _, other := range group[i+1:] {
 				direct := slices.Contains(t.services[one].Together, other) || slices.Contains(t.services[other].Together, one)
 				if way := t.way(one, other); !direct && t.apart(one, other) {
-					p.fault(p.places.services[one], "service %s shall be apart from %s, and runs together with it by way of %s", one,
+					p.Fault(p.places.services[one], "service %s shall be apart from %s, and runs together with it by way of %s", one,
 						other,
 						joinNames(way[1:len(way)-1]))
 				}
@@ -159,7 +159,7 @@ func (p *parser) checkCrowds(t placing) {
 			}
 			if key := joinNames(crowd); len(crowd) > len(nodes) && !told[key] {
 				told[key] = true
-				p.fault(p.places.services[crowd[0]],
+				p.Fault(p.places.services[crowd[0]],
 					"services %s may run on %s only, and no two of them on one node: they could never all run", key,
 					joinNames(nodes))
 				break

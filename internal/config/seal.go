@@ -5,10 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -17,12 +16,12 @@ import (
 // text. seal gives the reference of a secret; it is not asked for what is one.
 func Seal(parsed Parsed, seal func(secret string) string) (Parsed, error) {
 	once := func(secret string) string {
-		if secret == "" || secret == Mask || fence.IsReference(secret) {
+		if secret == "" || secret == rewrite.Mask || fence.IsReference(secret) {
 			return secret
 		}
 		return seal(secret)
 	}
-	text, err := sealText(parsed.Text, once)
+	text, err := rewrite.Seal(parsed.Text, once)
 	if err != nil {
 		return Parsed{}, err
 	}
@@ -87,36 +86,4 @@ func sealTree(tree []resources.Resource, seal func(string) string) []resources.R
 		sealed[i].Children = sealTree(sealed[i].Children, seal)
 	}
 	return sealed
-}
-
-// sealText edits the values in the text, whose comments and order stay.
-func sealText(text string, seal func(string) string) (string, error) {
-	var document yaml.Node
-	if err := yaml.Load([]byte(text), &document); err != nil || len(document.Content) != 1 {
-		return "", fmt.Errorf("the document cannot be read a second time, to seal its secrets")
-	}
-	top := document.Content[0]
-	var edits []edit
-	for _, found := range secretsOf(top) {
-		if found.value.Kind != yaml.ScalarNode {
-			continue
-		}
-		// What these keys hold is secret whatever it looks like.
-		sealed := found.value.Value
-		if name := found.key.Value; name == "password" || slices.Contains(secretKeys, name) {
-			sealed = seal(sealed)
-		} else {
-			sealed = fence.MapSecrets(name, sealed, seal)
-		}
-		if sealed != found.value.Value {
-			found.newValue = sealed
-			edits = append(edits, found)
-		}
-	}
-	return rewrite(text, top, edits)
-}
-
-// secretsOf are the values of a document that are shown to nobody.
-func secretsOf(top *yaml.Node) []edit {
-	return eachOnce(slices.Concat(passwords(top, nil), alertSecrets(top), secretValues(top, "", nil)))
 }

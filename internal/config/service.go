@@ -10,6 +10,8 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/strict"
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -36,7 +38,7 @@ var serviceKeys = []serviceKey{
 	{name: "domain", effect: EffectNow, told: func(s resources.Spec) string { return s.Domain },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.domainOf(&s.Domain, s.Name) }},
 	{name: "autostart", effect: EffectNow, told: func(s resources.Spec) string { return fmt.Sprint(s.Autostart) },
-		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.Autostart, "autostart") }},
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Boolean(&s.Autostart, "autostart") }},
 	{name: "recovery", effect: EffectNow, told: func(s resources.Spec) string { return string(s.Recovery) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return choiceOf(p, &s.Recovery, "recovery", resources.Restart, resources.Relocate, resources.Disable,
@@ -44,12 +46,12 @@ var serviceKeys = []serviceKey{
 		}},
 	{name: "max_restarts", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.MaxRestarts) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
-			return p.number(&s.MaxRestarts, "max_restarts", 0, 100)
+			return p.Number(&s.MaxRestarts, "max_restarts", 0, 100)
 		}},
 	{name: "restart_expire_time", effect: EffectNow,
 		told: func(s resources.Spec) string { return s.RestartExpire.String() },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
-			return p.duration(&s.RestartExpire, "restart_expire_time", 0, 365*24*time.Hour)
+			return p.Duration(&s.RestartExpire, "restart_expire_time", 0, 365*24*time.Hour)
 		}},
 	budget("start_timeout", func(s *resources.Spec) *time.Duration { return &s.StartTimeout }),
 	budget("stop_timeout", func(s *resources.Spec) *time.Duration { return &s.StopTimeout }),
@@ -60,26 +62,26 @@ var serviceKeys = []serviceKey{
 			return func(node *yaml.Node) { p.migration(&s.Migration, node) }
 		}},
 	{name: "storage_only", effect: EffectNow, told: func(s resources.Spec) string { return fmt.Sprint(s.StorageOnly) },
-		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.StorageOnly, "storage_only") }},
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Boolean(&s.StorageOnly, "storage_only") }},
 	{name: "probe", effect: EffectNow, told: func(s resources.Spec) string { return s.Probe },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.probe(&s.Probe) }},
 
 	{name: "exclusive", effect: EffectNextStart, told: func(s resources.Spec) string { return fmt.Sprint(s.Exclusive) },
-		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.boolean(&s.Exclusive, "exclusive") }},
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Boolean(&s.Exclusive, "exclusive") }},
 	{name: ruleDepend, effect: EffectNextStart, told: func(s resources.Spec) string { return dependText(s.Depend) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return func(node *yaml.Node) { p.depend(s, node) }
 		}},
-	{name: ruleTogether, effect: EffectNextStart, told: func(s resources.Spec) string { return list(s.Together) },
+	{name: ruleTogether, effect: EffectNextStart, told: func(s resources.Spec) string { return strict.List(s.Together) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return p.companions(&s.Together, s.Name, ruleTogether)
 		}},
-	{name: ruleApart, effect: EffectNextStart, told: func(s resources.Spec) string { return list(s.Apart) },
+	{name: ruleApart, effect: EffectNextStart, told: func(s resources.Spec) string { return strict.List(s.Apart) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.companions(&s.Apart, s.Name, ruleApart) }},
 	{name: "tier", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.Tier) },
-		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.number(&s.Tier, "tier", 0, 9) }},
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Number(&s.Tier, "tier", 0, 9) }},
 	{name: "priority", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.Priority) },
-		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.number(&s.Priority, "priority", 0, 1000) }},
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Number(&s.Priority, "priority", 0, 1000) }},
 	{name: "stop_failure", effect: EffectNow, told: func(s resources.Spec) string { return string(s.StopFailure) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return choiceOf(p, &s.StopFailure, "stop_failure", resources.LeaveFailed, resources.FenceNode)
@@ -102,7 +104,7 @@ func (p *parser) migration(into *resources.Migration, node *yaml.Node) {
 func budget(name string, of func(*resources.Spec) *time.Duration) serviceKey {
 	return serviceKey{name: name, effect: EffectNow, told: func(s resources.Spec) string { return of(&s).String() },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
-			return p.duration(of(s), name, time.Second, longestBudget)
+			return p.Duration(of(s), name, time.Second, longestBudget)
 		}}
 }
 
@@ -118,7 +120,7 @@ func choiceOf[W ~string](p *parser, into *W, name string, words ...W) func(*yaml
 		plain[i] = string(word)
 	}
 	var chosen string
-	read := p.choice(&chosen, name, plain...)
+	read := p.Choice(&chosen, name, plain...)
 	return func(node *yaml.Node) {
 		read(node)
 		*into = W(chosen)
@@ -163,7 +165,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 	spec := resources.Spec{Name: name, Autostart: true}
 	var inline, file *yaml.Node
 	what := "service " + name
-	known := fields{}
+	known := strict.Fields{}
 	for _, k := range serviceKeys {
 		if !k.live || spec.Traits().Live {
 			known[k.name] = k.read(p, &spec)
@@ -173,7 +175,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 	if spec.Kind() == resources.KindService {
 		known["resources"] = func(node *yaml.Node) { tree.list = node }
 		known["storage_only"] = func(node *yaml.Node) {
-			p.fault(node, "%s: storage_only is for VMs; what a service made of resources does besides writing to disks "+
+			p.Fault(node, "%s: storage_only is for VMs; what a service made of resources does besides writing to disks "+
 				"goes on when its node is cut off, so it is started elsewhere only when that is off or was reset. Name a BMC "+
 				"or a watchdog as a further fence level", what)
 		}
@@ -181,14 +183,14 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 		known["definition"] = func(node *yaml.Node) { inline = node }
 		known["definition_file"] = func(node *yaml.Node) { file = node }
 	}
-	p.mapping(value, what, known)
+	p.Mapping(value, what, known)
 	switch {
 	case spec.Kind() == resources.KindService:
 		p.pending = append(p.pending, tree)
 	case inline != nil && file != nil:
-		p.fault(file, "%s has both definition and definition_file; keep one", what)
+		p.Fault(file, "%s has both definition and definition_file; keep one", what)
 	case inline != nil:
-		if text, ok := p.word(inline, "the definition of "+what); ok {
+		if text, ok := p.Word(inline, "the definition of "+what); ok {
 			p.define(&spec, text, inline, "")
 		}
 	case file != nil:
@@ -197,7 +199,7 @@ func (p *parser) service(name string, key, value *yaml.Node) {
 			p.define(&spec, text, file, file.Value)
 		}
 	case value.Kind == yaml.MappingNode:
-		p.fault(key, "%s has neither definition nor definition_file: a VM needs its libvirt XML", what)
+		p.Fault(key, "%s has neither definition nor definition_file: a VM needs its libvirt XML", what)
 	default:
 	}
 	p.document.Services[name] = spec
@@ -207,21 +209,22 @@ func (p *parser) goodServiceName(key *yaml.Node, name string) bool {
 	kind, short, found := strings.Cut(name, ":")
 	switch {
 	case !found:
-		p.fault(key, "service %q has no type; write vm:%s for a virtual machine, or service:%s for a service "+
-			"made of resources", brief(name), brief(name), brief(name))
+		p.Fault(key, "service %q has no type; write vm:%s for a virtual machine, or service:%s for a service "+
+			"made of resources", strict.Brief(name), strict.Brief(name), strict.Brief(name))
 	case kind != resources.KindVM && kind != resources.KindService:
-		p.fault(key, "service %q: there are services of type vm and service; write vm:NAME or service:NAME", brief(name))
+		p.Fault(key, "service %q: there are services of type vm and service; write vm:NAME or service:NAME",
+			strict.Brief(name))
 	case len(name) > longestServiceName:
-		p.fault(key, "service %q: a name has at most %d letters with its type", brief(name), longestServiceName)
+		p.Fault(key, "service %q: a name has at most %d letters with its type", strict.Brief(name), longestServiceName)
 	default:
-		return p.goodName(key, "service", short)
+		return p.GoodName(key, "service", short)
 	}
 	return false
 }
 
 func (p *parser) domainOf(into *string, service string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		if name, ok := p.word(node, "domain"); ok {
+		if name, ok := p.Word(node, "domain"); ok {
 			*into = name
 			p.places.domainUses = append(p.places.domainUses, use{name: name, by: service, at: node})
 		}
@@ -231,13 +234,14 @@ func (p *parser) domainOf(into *string, service string) func(*yaml.Node) {
 // probe reads how the guest is asked whether it answers.
 func (p *parser) probe(into *string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
-		value, ok := p.word(node, "probe")
+		value, ok := p.Word(node, "probe")
 		if !ok {
 			return
 		}
 		network, address, found := strings.Cut(value, ":")
-		if !found || (network != "udp" && network != "tcp") || !strings.Contains(address, ":") || hostPort(address) != nil {
-			p.fault(node, "probe is %q; write udp:ADDRESS:PORT or tcp:ADDRESS:PORT", brief(value))
+		if !found || (network != "udp" && network != "tcp") || !strings.Contains(address, ":") ||
+			strict.HostPort(address) != nil {
+			p.Fault(node, "probe is %q; write udp:ADDRESS:PORT or tcp:ADDRESS:PORT", strict.Brief(value))
 			return
 		}
 		*into = value
@@ -246,29 +250,29 @@ func (p *parser) probe(into *string) func(*yaml.Node) {
 
 // define takes what the cluster must know of a VM out of its XML, and keeps the XML as a blob.
 func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file string) {
-	found, faults := readDefinition(text)
+	found, faults := domainxml.Read(text)
 	for _, f := range faults {
 		p.definitionFault(spec.Name, at, file, f)
 	}
-	spec.UUID, spec.Disks, spec.Bonds = found.uuid, found.disks, found.bonds
+	spec.UUID, spec.Disks, spec.Bonds = found.UUID, found.Disks, found.Bonds
 	sum := sha256.Sum256([]byte(text))
 	spec.Definition = hex.EncodeToString(sum[:])
 	p.blobs[spec.Definition] = text
 	p.places.definitions = append(p.places.definitions,
-		definitionPlace{service: spec.Name, title: found.title, uuid: found.uuid, disks: found.disks, at: at})
+		definitionPlace{service: spec.Name, title: found.Title, uuid: found.UUID, disks: found.Disks, at: at})
 }
 
 // definitionFault places a fault of the XML: on its own line where the XML stands in the
 // document as a block.
-func (p *parser) definitionFault(service string, at *yaml.Node, file string, f definitionFault) {
+func (p *parser) definitionFault(service string, at *yaml.Node, file string, f domainxml.Fault) {
 	switch {
 	case file != "":
-		p.faults.add(Fault{File: p.file, Line: at.Line, Column: at.Column,
-			Message: "the definition of " + service + " (" + file + f.lineText() + ") " + f.message})
-	case at.Style&yaml.LiteralStyle != 0 && f.line > 0:
-		p.faults.add(Fault{File: p.file, Line: at.Line + f.line, Column: at.Column,
-			Message: "the definition of " + service + " " + f.message})
+		p.Faults.Add(strict.Fault{File: p.File, Line: at.Line, Column: at.Column,
+			Message: "the definition of " + service + " (" + file + f.LineText() + ") " + f.Message})
+	case at.Style&yaml.LiteralStyle != 0 && f.Line > 0:
+		p.Faults.Add(strict.Fault{File: p.File, Line: at.Line + f.Line, Column: at.Column,
+			Message: "the definition of " + service + " " + f.Message})
 	default:
-		p.fault(at, "the definition of %s%s %s", service, f.lineText(), f.message)
+		p.Fault(at, "the definition of %s%s %s", service, f.LineText(), f.Message)
 	}
 }

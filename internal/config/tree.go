@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -39,13 +40,13 @@ type pendingTree struct {
 
 // sharedResource reads one entry of the document's `resources`.
 func (p *parser) sharedResource(name string, key, value *yaml.Node) {
-	if !p.goodName(key, "resource", name) {
+	if !p.GoodName(key, "resource", name) {
 		return
 	}
 	r := resources.Resource{Name: name, Shared: true}
 	at := resourceNodes{self: value}
 	known := p.resourceFields(&r, &at)
-	p.mapping(value, "resource "+name, fields{
+	p.Mapping(value, "resource "+name, strict.Fields{
 		"type": known["type"], "parameters": known["parameters"], "start_timeout": known["start_timeout"],
 		"stop_timeout": known["stop_timeout"], "status": known["status"],
 	})
@@ -69,7 +70,7 @@ func (p *parser) readTrees() {
 			if at == nil {
 				at = pending.key
 			}
-			p.fault(at, "%s%s", label, fault.Message)
+			p.Fault(at, "%s%s", label, fault.Message)
 		}
 		spec.Tree = resources.Inherit(spec.Short(), spec.Tree)
 		spec.Disks = resources.TreeDisks(spec.Tree)
@@ -93,7 +94,7 @@ func (p *parser) checkShared() {
 			continue
 		}
 		for _, u := range s.uses[most:] {
-			p.fault(u.at, "%s refers to resource %s, which %s (line %d) has already; one of type %s can be in one place only",
+			p.Fault(u.at, "%s refers to resource %s, which %s (line %d) has already; one of type %s can be in one place only",
 				u.by, name, s.uses[0].by, s.uses[0].at.Line, s.resource.Type)
 		}
 	}
@@ -110,7 +111,7 @@ func (p *parser) checkNames() {
 		case !taken:
 			first[label] = r
 		case other.Service != r.Service:
-			p.fault(r.at.self, "%s of %s has the name of one of %s (line %d); resources of one type need names of their "+
+			p.Fault(r.at.self, "%s of %s has the name of one of %s (line %d); resources of one type need names of their "+
 				"own, because agents keep files by them",
 				label, orDocument(r.Service), orDocument(other.Service), other.at.self.Line)
 		}
@@ -142,7 +143,7 @@ func placeOf(path []int, tree []resources.Resource, nodes []treeNode) (at *yaml.
 func (p *parser) tree(list *yaml.Node, what, service string) ([]resources.Resource, []treeNode) {
 	var tree []resources.Resource
 	var nodes []treeNode
-	p.sequence(list, what, func(item *yaml.Node) {
+	p.Sequence(list, what, func(item *yaml.Node) {
 		r, node, ok := p.resource(item, service)
 		if ok {
 			tree, nodes = append(tree, r), append(nodes, node)
@@ -161,7 +162,7 @@ func (p *parser) resource(item *yaml.Node, service string) (resources.Resource, 
 	var r resources.Resource
 	node := treeNode{at: item}
 	if item.Kind != yaml.MappingNode {
-		p.fault(item, "a resource of %s must be a mapping, not %s", service, kindOf(item))
+		p.Fault(item, "a resource of %s must be a mapping, not %s", service, strict.KindOf(item))
 		return r, node, false
 	}
 	at := resourceNodes{self: item}
@@ -169,10 +170,10 @@ func (p *parser) resource(item *yaml.Node, service string) (resources.Resource, 
 	known["ref"] = func(value *yaml.Node) { at.reference = value }
 	known["name"] = func(value *yaml.Node) {
 		at.name = value
-		p.name(&r.Name, "name")(value)
+		p.Name(&r.Name, "name")(value)
 	}
 	known["resources"] = func(value *yaml.Node) { at.children = value }
-	p.mapping(item, "a resource of "+service, known)
+	p.Mapping(item, "a resource of "+service, known)
 	ok := false
 	if at.reference != nil {
 		r, ok = p.refer(r, at, service)
@@ -197,7 +198,7 @@ func defaultName(service, kind string) string {
 	_, short, _ := strings.Cut(service, ":")
 	name := short + "-" + strings.ToLower(kind[strings.LastIndexAny(kind, ":/")+1:])
 	clean := strings.Map(func(r rune) rune {
-		if namePattern.MatchString("a" + string(r)) {
+		if strict.NamePattern.MatchString("a" + string(r)) {
 			return r
 		}
 		return '-'
@@ -207,20 +208,20 @@ func defaultName(service, kind string) string {
 
 // refer takes a shared resource's declaration, with what the place adds to it.
 func (p *parser) refer(local resources.Resource, at resourceNodes, service string) (resources.Resource, bool) {
-	name, ok := p.word(at.reference, "ref")
+	name, ok := p.Word(at.reference, "ref")
 	if !ok {
 		return local, false
 	}
 	if at.kind != nil || at.parameters != nil || at.name != nil {
-		p.fault(at.reference, "a reference of %s to %s has type, name or parameters of its own; they belong to the "+
-			"declaration under resources", service, brief(name))
+		p.Fault(at.reference, "a reference of %s to %s has type, name or parameters of its own; they belong to the "+
+			"declaration under resources", service, strict.Brief(name))
 		return local, false
 	}
 	s, known := p.shared[name]
 	if !known {
 		hint := nearest.Hint(name, sortedNames(p.shared))
-		p.fault(at.reference, "%s refers to resource %q, which is not declared under resources.%s Resources that stand "+
-			"in a service are private to it", service, brief(name), hint)
+		p.Fault(at.reference, "%s refers to resource %q, which is not declared under resources.%s Resources that stand "+
+			"in a service are private to it", service, strict.Brief(name), hint)
 		return local, false
 	}
 	s.uses = append(s.uses, use{name: name, by: service, at: at.reference})
@@ -243,11 +244,11 @@ func (p *parser) refer(local resources.Resource, at resourceNodes, service strin
 func (p *parser) needType(r *resources.Resource, at *resourceNodes, where *yaml.Node, what string) bool {
 	switch {
 	case at.kind == nil && at.self.Kind == yaml.MappingNode:
-		p.fault(where, "%s has neither type nor ref; write type: \"ocf:heartbeat:IPaddr2\", or ref: NAME of one "+
+		p.Fault(where, "%s has neither type nor ref; write type: \"ocf:heartbeat:IPaddr2\", or ref: NAME of one "+
 			"declared under resources", what)
 	case at.kind != nil && r.Type != "" && !resources.GoodType(r.Type):
-		p.fault(at.kind, "the type of %s is %q; write ocf:PROVIDER:AGENT, rgmanager:AGENT, systemd:UNIT, lsb:SCRIPT or "+
-			"lsb:/PATH/TO/SCRIPT", what, brief(r.Type))
+		p.Fault(at.kind, "the type of %s is %q; write ocf:PROVIDER:AGENT, rgmanager:AGENT, systemd:UNIT, lsb:SCRIPT or "+
+			"lsb:/PATH/TO/SCRIPT", what, strict.Brief(r.Type))
 	default:
 		return r.Type != ""
 	}
@@ -255,27 +256,27 @@ func (p *parser) needType(r *resources.Resource, at *resourceNodes, where *yaml.
 }
 
 // resourceFields are the keys that every resource may have.
-func (p *parser) resourceFields(r *resources.Resource, at *resourceNodes) fields {
+func (p *parser) resourceFields(r *resources.Resource, at *resourceNodes) strict.Fields {
 	var subtree string
-	return fields{
+	return strict.Fields{
 		"type": func(value *yaml.Node) {
 			at.kind = value
-			p.text(&r.Type, "type")(value)
+			p.Text(&r.Type, "type")(value)
 		},
 		"parameters": func(value *yaml.Node) {
 			at.parameters = value
 			r.Parameters = p.parameters(value)
 		},
 		"subtree": func(value *yaml.Node) {
-			p.choice(&subtree, "subtree", string(resources.Independent), string(resources.NonCritical))(value)
+			p.Choice(&subtree, "subtree", string(resources.Independent), string(resources.NonCritical))(value)
 			r.Subtree = resources.Subtree(subtree)
 		},
-		"max_restarts":        p.number(&r.MaxRestarts, "max_restarts", 0, 100),
-		"restart_expire_time": p.duration(&r.RestartExpire, "restart_expire_time", 0, longestWindow),
-		"max_failures":        p.number(&r.MaxFailures, "max_failures", 0, 100),
-		"failure_expire_time": p.duration(&r.FailureExpire, "failure_expire_time", 0, longestWindow),
-		"start_timeout":       p.duration(&r.StartTimeout, "start_timeout", time.Second, longestBudget),
-		"stop_timeout":        p.duration(&r.StopTimeout, "stop_timeout", time.Second, longestBudget),
+		"max_restarts":        p.Number(&r.MaxRestarts, "max_restarts", 0, 100),
+		"restart_expire_time": p.Duration(&r.RestartExpire, "restart_expire_time", 0, longestWindow),
+		"max_failures":        p.Number(&r.MaxFailures, "max_failures", 0, 100),
+		"failure_expire_time": p.Duration(&r.FailureExpire, "failure_expire_time", 0, longestWindow),
+		"start_timeout":       p.Duration(&r.StartTimeout, "start_timeout", time.Second, longestBudget),
+		"stop_timeout":        p.Duration(&r.StopTimeout, "stop_timeout", time.Second, longestBudget),
 		"status":              func(value *yaml.Node) { r.Checks = p.checks(value) },
 	}
 }
@@ -284,22 +285,22 @@ func (p *parser) resourceFields(r *resources.Resource, at *resourceNodes) fields
 // they are written.
 func (p *parser) parameters(node *yaml.Node) map[string]string {
 	found := map[string]string{}
-	p.entries(node, "parameters", func(key, value *yaml.Node) {
+	p.Entries(node, "parameters", func(key, value *yaml.Node) {
 		if !parameterPattern.MatchString(key.Value) {
-			p.fault(key, "%q is not the name of a parameter: use letters, digits, - and _", brief(key.Value))
+			p.Fault(key, "%q is not the name of a parameter: use letters, digits, - and _", strict.Brief(key.Value))
 			return
 		}
-		text, ok := p.literal(value, "parameter "+key.Value)
+		text, ok := p.Literal(value, "parameter "+key.Value)
 		switch {
 		case !ok:
 		case len(text) > longestValue || strings.ContainsRune(text, 0):
-			p.fault(value, "parameter %s is longer than %d bytes, or has a zero byte", key.Value, longestValue)
+			p.Fault(value, "parameter %s is longer than %d bytes, or has a zero byte", key.Value, longestValue)
 		default:
 			found[key.Value] = text
 		}
 	})
 	if len(found) > mostParameters {
-		p.fault(node, "there are %d parameters; %d is the most", len(found), mostParameters)
+		p.Fault(node, "there are %d parameters; %d is the most", len(found), mostParameters)
 	}
 	return found
 }
@@ -308,26 +309,26 @@ func (p *parser) parameters(node *yaml.Node) map[string]string {
 func (p *parser) checks(node *yaml.Node) []resources.ResourceCheck {
 	var found []resources.ResourceCheck
 	depths := map[int]bool{}
-	p.sequence(node, "status", func(item *yaml.Node) {
+	p.Sequence(node, "status", func(item *yaml.Node) {
 		c := resources.ResourceCheck{Interval: -1}
-		p.mapping(item, "a status check", fields{
-			"depth":    p.number(&c.Depth, "depth", 0, 1000),
-			"interval": p.duration(&c.Interval, "interval", 0, longestBudget),
-			"timeout":  p.duration(&c.Timeout, "timeout", time.Second, longestBudget),
+		p.Mapping(item, "a status check", strict.Fields{
+			"depth":    p.Number(&c.Depth, "depth", 0, 1000),
+			"interval": p.Duration(&c.Interval, "interval", 0, longestBudget),
+			"timeout":  p.Duration(&c.Timeout, "timeout", time.Second, longestBudget),
 		})
 		switch {
 		case c.Interval < 0:
-			p.fault(item, "a status check has no interval; write for example interval: 30s, or 0s to switch this depth off")
+			p.Fault(item, "a status check has no interval; write for example interval: 30s, or 0s to switch this depth off")
 		case c.Interval > 0 && c.Interval < time.Second:
-			p.fault(item, "a status check has an interval of %s; 1s is the least", c.Interval)
+			p.Fault(item, "a status check has an interval of %s; 1s is the least", c.Interval)
 		case depths[c.Depth]:
-			p.fault(item, "there are two status checks of depth %d", c.Depth)
+			p.Fault(item, "there are two status checks of depth %d", c.Depth)
 		}
 		depths[c.Depth] = true
 		found = append(found, c)
 	})
 	if len(found) > mostChecks {
-		p.fault(node, "there are %d status checks; %d is the most", len(found), mostChecks)
+		p.Fault(node, "there are %d status checks; %d is the most", len(found), mostChecks)
 	}
 	return found
 }

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // twoNode reads the rule by which one of two nodes may go on without the other.
@@ -16,16 +17,16 @@ func (p *parser) twoNode(node *yaml.Node) {
 	rule := cluster.TwoNode{Delay: cluster.TwoNodeDelay}
 	p.places.twoNode = node
 	if node.ShortTag() != "!!null" {
-		p.mapping(node, "two_node", fields{
+		p.Mapping(node, "two_node", strict.Fields{
 			"favour": func(value *yaml.Node) {
-				name, ok := p.word(value, "favour")
+				name, ok := p.Word(value, "favour")
 				if !ok {
 					return
 				}
 				rule.Favour = name
 				p.places.nodeUses = append(p.places.nodeUses, use{name: name, by: "two_node", at: value})
 			},
-			"delay": p.duration(&rule.Delay, "delay", cluster.TwoNodeDelayShortest, cluster.TwoNodeDelayLongest),
+			"delay": p.Duration(&rule.Delay, "delay", cluster.TwoNodeDelayShortest, cluster.TwoNodeDelayLongest),
 		})
 	}
 	p.document.TwoNode = &rule
@@ -38,13 +39,13 @@ func (p *parser) checkTwoNode() {
 		return
 	}
 	if count := len(p.document.Nodes); count != 2 {
-		p.fault(p.places.twoNode, "two_node is for exactly two nodes, and %d stand under nodes: with three votes the "+
+		p.Fault(p.places.twoNode, "two_node is for exactly two nodes, and %d stand under nodes: with three votes the "+
 			"majority decides, and with one there is nobody to go on without", count)
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.document.Nodes)) {
 		if len(p.document.Nodes[name].Fence) == 0 {
-			p.fault(p.places.nodes[name], "two_node needs a fence device for %s: without one, nobody can know that it is "+
+			p.Fault(p.places.nodes[name], "two_node needs a fence device for %s: without one, nobody can know that it is "+
 				"off, and the other one waits forever", name)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/clusterd/clusterd/resources"
+	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
 // mostJudged bounds the services that are looked through for those that need a node each.
@@ -19,12 +19,12 @@ func (p *parser) warn(at *yaml.Node, format string, arguments ...any) {
 	if at == nil {
 		return
 	}
-	p.warnings.add(Fault{File: p.file, Line: at.Line, Column: at.Column,
+	p.warnings.Add(strict.Fault{File: p.File, Line: at.Line, Column: at.Column,
 		Message: "warning: " + fmt.Sprintf(format, arguments...)})
 }
 
 // warned are the warnings in the order of the document.
-func (p *parser) warned() Faults {
+func (p *parser) warned() strict.Faults {
 	sort.SliceStable(p.warnings.List, func(i, j int) bool {
 		a, b := p.warnings.List[i], p.warnings.List[j]
 		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
@@ -165,10 +165,4 @@ func (p *parser) placing() placing {
 		t.allowed[name] = nodes
 	}
 	return t
-}
-
-// BondsOf says what ties a VM with this libvirt XML to the host on which it is.
-func BondsOf(text string) []resources.Bond {
-	found, _ := readDefinition(text)
-	return found.bonds
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -71,7 +71,7 @@ func (s *site) jumpOf(name string) time.Duration {
 }
 
 type member struct {
-	node       config.Node
+	node       nodefile.Node
 	daemon     *Daemon
 	hypervisor *hypervisor
 	handler    http.Handler
@@ -125,7 +125,7 @@ func newSite(t *testing.T, dir string, names []string) *site {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		node := config.Node{Name: name, Address: name, Port: testPort, HeartbeatPort: testPort, DataDir: folder,
+		node := nodefile.Node{Name: name, Address: name, Port: testPort, HeartbeatPort: testPort, DataDir: folder,
 			RunDir:     folder,
 			BootIDFile: filepath.Join(folder, "boot"), HardwareUUIDFile: filepath.Join(folder, "hardware")}
 		s.members[name] = &member{node: node}

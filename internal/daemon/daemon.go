@@ -13,7 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/knocks"
@@ -21,6 +21,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/quorum/gossip"
 )
 
 // Version is what this build calls itself; set at link time.
@@ -28,7 +29,7 @@ var Version = "devel"
 
 // Options are what a daemon is made from.
 type Options struct {
-	Node   config.Node
+	Node   nodefile.Node
 	Folder membership.Folder
 	Logger *slog.Logger
 	Host
@@ -74,7 +75,7 @@ type Daemon struct {
 	hardware   string
 	vault      vault
 	// gossip and its keys are keepLinks' own.
-	gossip      *quorum.Gossip
+	gossip      *gossip.Gossip
 	gossipKey   []byte
 	gossipSeeds []string
 	gossipSince time.Time
@@ -141,7 +142,7 @@ func New(options Options) (*Daemon, error) {
 	}
 	if place.Node != options.Node.Name {
 		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an "+
-			"empty data folder", place.Node, options.Node.Name, place.Node, config.NodePath)
+			"empty data folder", place.Node, options.Node.Name, place.Node, nodefile.Path)
 	}
 	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: place,
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}

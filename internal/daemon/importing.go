@@ -6,6 +6,8 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/domainxml"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/resources"
@@ -50,7 +52,7 @@ func (d *Daemon) importVM(ctx context.Context, asked api.ImportRequest, by strin
 			"%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh "+
 				"undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
 	}
-	warnings := resources.Spec{Bonds: config.BondsOf(vm.Definition)}.BondWarnings()
+	warnings := resources.Spec{Bonds: domainxml.BondsOf(vm.Definition)}.BondWarnings()
 	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name,
 		Why: message.ImportedRunning.With(name, warnings)}
 	if !vm.Running {
@@ -68,7 +70,7 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if root.Services.Has(name) {
 		return name, nil // an import that was cut short is finished
 	}
-	text, err := config.AddService(root.Config.Text, root.Cluster, name, asked.Domain, vm.Definition, vm.Running)
+	text, err := rewrite.AddService(root.Config.Text, root.Cluster, name, asked.Domain, vm.Definition, vm.Running)
 	if err != nil {
 		return "", server.Refuse(http.StatusConflict, "refused", "%v", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
 
@@ -36,7 +36,7 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 			// A boot does not wait for it, and a daemon that waits has not failed.
 			tellManager("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
 			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
-				"network, or correct address in "+config.NodePath, "node", d.name, "address", d.options.Node.Address, "for", what)
+				"network, or correct address in "+nodefile.Path, "node", d.name, "address", d.options.Node.Address, "for", what)
 		}
 		if !sleep.For(ctx, addressPause) {
 			return opened, ctx.Err()
@@ -46,7 +46,7 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 
 // OnThisHost says what is wrong with the address of a node that is founded or joins: the
 // others would ask for it in vain.
-func OnThisHost(node config.Node) error {
+func OnThisHost(node nodefile.Node) error {
 	if node.Address == "" {
 		return nil
 	}
@@ -56,7 +56,7 @@ func OnThisHost(node config.Node) error {
 	}
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {
 		return fmt.Errorf("this host does not have the address %s; correct address in %s, or bring the interface up",
-			node.Address, config.NodePath)
+			node.Address, nodefile.Path)
 	}
 	return fmt.Errorf("the address %s cannot be used: %w", node.Address, err)
 }

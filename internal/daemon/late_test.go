@@ -12,14 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 func TestADaemonWaitsForAnAddressThatComesLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		d := &Daemon{name: "node1", logger: slog.New(slog.NewTextHandler(&log, nil)),
-			options: Options{Node: config.Node{Address: "10.0.0.1"}}}
+			options: Options{Node: nodefile.Node{Address: "10.0.0.1"}}}
 		missing := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)}
 		began, tries := time.Now(), 0
 		got, err := patiently(t.Context(), d, "the other nodes", func() (int, error) {
@@ -49,7 +49,7 @@ func TestADaemonWaitsForAnAddressThatComesLate(t *testing.T) {
 func TestAnAddressOfAnotherHostIsNoneOfThisOne(t *testing.T) {
 	for address, want := range map[string]string{"": "", "127.0.0.1": "",
 		"192.0.2.77": "does not have the address 192.0.2.77"} {
-		err := OnThisHost(config.Node{Address: address})
+		err := OnThisHost(nodefile.Node{Address: address})
 		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", address, err, want)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/quorum/voters"
 )
 
 // membersEvery is how often the links are brought in line with the State.
@@ -159,7 +160,7 @@ func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members 
 			return err
 		}
 	}
-	change, wanted := quorum.NextVoterChange(members, healthy, sites, votes)
+	change, wanted := voters.Next(members, healthy, sites, votes)
 	if !wanted {
 		return nil
 	}

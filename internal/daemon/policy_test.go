@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 // The policy of a host's own file holds whoever changes the document, at the node that is asked and
 // at the door of the node where the VM would come up.
 func TestANodesPolicyForbidsDefinitions(t *testing.T) {
 	inBubble(t, func(s *site) {
-		s.members["node2"].daemon.options.Node.Definitions = config.DefinitionPolicy{Declared: true}
+		s.members["node2"].daemon.options.Node.Definitions = nodefile.DefinitionPolicy{Declared: true}
 		text := documentOf(map[string]string{"vm:a": "node1"})
 		evil := "<devices><emulator>/tmp/evil</emulator></devices></domain>"
 		text = strings.Replace(text, "</domain>", evil, 1)

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 // answerAddress is the leader's word about the address of a node that found no leader:
@@ -35,7 +35,7 @@ func (d *Daemon) tellAddress(answer string) {
 	recorded, text := d.recordedAddress(), ""
 	if recorded != "" && d.role.Load().leader == "" && !strings.EqualFold(recorded, d.address) {
 		text = fmt.Sprintf("the cluster records %s for this node, and its own address is %s (%s). It tells the leader so; "+
-			"where none answers, on a member: clusterd node address %s %s", recorded, d.address, config.NodePath,
+			"where none answers, on a member: clusterd node address %s %s", recorded, d.address, nodefile.Path,
 			d.name, hostOf(d.address))
 		if answer != "" {
 			text += ". " + answer

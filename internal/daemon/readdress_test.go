@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 // at is the address that the leader's State records for a node, and whether that is in work.
@@ -61,11 +61,11 @@ func TestAllNodesGetNewAddressesAtOnce(t *testing.T) {
 }
 
 func TestMovedAddressesInTheNodesFile(t *testing.T) {
-	n, err := config.ParseNode("n", []byte("moved: {10.0.0.1: 10.1.0.1, old.example: new.example}\n"), "h")
+	n, err := nodefile.Parse("n", []byte("moved: {10.0.0.1: 10.1.0.1, old.example: new.example}\n"), "h")
 	if err != nil || n.Moved["10.0.0.1"] != "10.1.0.1" || n.Moved["old.example"] != "new.example" {
 		t.Errorf("%v, %v", n.Moved, err)
 	}
-	if _, err := config.ParseNode("n", []byte("moved: {10.0.0.1: \"1:2\"}\n"), "h"); err == nil {
+	if _, err := nodefile.Parse("n", []byte("moved: {10.0.0.1: \"1:2\"}\n"), "h"); err == nil {
 		t.Error("an address with a port was taken")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/quorum"
+	"github.com/clusterd/clusterd/quorum/gossip"
 )
 
 // Run starts everything, and returns when the context ends (nil) or when the
@@ -120,13 +121,13 @@ func (d *Daemon) openPulse() error {
 // openGossip is best effort: gossip finds members and decides nothing.
 func (d *Daemon) openGossip() {
 	listen := membership.WithPort(d.address, d.options.Node.GossipPort)
-	gossip, err := quorum.OpenGossip(quorum.GossipOptions{ID: d.name, Cluster: d.membership.ID, Listen: listen,
+	opened, err := gossip.Open(gossip.Options{ID: d.name, Cluster: d.membership.ID, Listen: listen,
 		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
 	if err != nil {
 		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
 		return
 	}
-	d.gossip = gossip
+	d.gossip = opened
 }
 
 // part is something that a daemon does all the time, by the name under which it is told of.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -89,13 +89,13 @@ func (s *steps) met(entry quorum.Entry, why error) string {
 }
 
 // StuckAt is the entry at which this node's daemon stopped itself last; nil if there is none.
-func StuckAt(node config.Node) (*Stuck, error) {
+func StuckAt(node nodefile.Node) (*Stuck, error) {
 	return membership.ReadOptional[Stuck](membership.Folder(node.DataDir), stuckFile)
 }
 
 // StepOver lets this node's daemon step over an entry at its next start. On a node that has not
 // met the entry, its name tells which is meant.
-func StepOver(node config.Node, index uint64, name, by string) (Step, error) {
+func StepOver(node nodefile.Node, index uint64, name, by string) (Step, error) {
 	folder := membership.Folder(node.DataDir)
 	if _, err := folder.Membership(); err != nil {
 		return Step{}, err

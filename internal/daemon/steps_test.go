@@ -13,7 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -74,7 +74,7 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 	var states []string
 	for _, name := range []string{"node1", "node2"} {
 		folder := membership.Folder(t.TempDir())
-		node := config.Node{Name: name, DataDir: string(folder)}
+		node := nodefile.Node{Name: name, DataDir: string(folder)}
 		place := membership.Membership{Cluster: "alpha", ID: "c-1", Node: name}
 		if err := folder.Write(membership.MembershipFile, place); err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ func TestWhatCanBeAppliedIsNotSteppedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	founding := foundingEntry(t)
-	node := config.Node{Name: "node1", DataDir: string(folder)}
+	node := nodefile.Node{Name: "node1", DataDir: string(folder)}
 	if _, err := StepOver(node, 3, nameOfEntry(founding), "root"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -34,7 +35,7 @@ func requireNoCluster(folder Folder) error {
 
 // Found makes this node the first of a new cluster: authority, key, data key,
 // and the first commands, which the daemon puts into the log.
-func Found(node config.Node, name string) error {
+func Found(node nodefile.Node, name string) error {
 	folder := Folder(node.DataDir)
 	if err := requireNoCluster(folder); err != nil {
 		return err
@@ -55,7 +56,7 @@ func Found(node config.Node, name string) error {
 }
 
 // firstSecrets are those of a cluster whose only member is this node.
-func firstSecrets(node config.Node, ca *pki.CA, data pki.DataKey) (cluster.Secrets, error) {
+func firstSecrets(node nodefile.Node, ca *pki.CA, data pki.DataKey) (cluster.Secrets, error) {
 	key, err := pki.LoadOrCreateNodeKey(node.DataDir)
 	if err != nil {
 		return cluster.Secrets{}, err
@@ -71,7 +72,7 @@ func firstSecrets(node config.Node, ca *pki.CA, data pki.DataKey) (cluster.Secre
 }
 
 // beginCluster makes this node the founder of a log with the given authority.
-func beginCluster(node config.Node, ca *pki.CA, first cluster.Init) error {
+func beginCluster(node nodefile.Node, ca *pki.CA, first cluster.Init) error {
 	folder := Folder(node.DataDir)
 	address, err := Advertised(node)
 	if err != nil {
@@ -117,7 +118,7 @@ func newClusterID() string {
 // JoinCluster gets this node a place in a cluster: with the token it trusts
 // exactly one authority, proves itself once, and receives its certificate. version is that of this
 // build, which the others are told.
-func JoinCluster(ctx context.Context, node config.Node, version, text string) (Membership, error) {
+func JoinCluster(ctx context.Context, node nodefile.Node, version, text string) (Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	folder := Folder(node.DataDir)
@@ -156,7 +157,7 @@ func JoinCluster(ctx context.Context, node config.Node, version, text string) (M
 }
 
 // JoinRequest is what a node sends to be let into a cluster.
-func JoinRequest(node config.Node, version string, token pki.Token, key *pki.NodeKey) (api.JoinRequest, error) {
+func JoinRequest(node nodefile.Node, version string, token pki.Token, key *pki.NodeKey) (api.JoinRequest, error) {
 	address, err := Advertised(node)
 	if err != nil {
 		return api.JoinRequest{}, err

@@ -9,14 +9,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
 // kernelBootID is fresh at each boot of the operating system (random(4)).
 const kernelBootID = "/proc/sys/kernel/random/boot_id"
 
 // BootID reads the boot id of the operating system.
-func BootID(node config.Node) (string, error) {
+func BootID(node nodefile.Node) (string, error) {
 	path := node.BootIDFile
 	if path == "" {
 		path = kernelBootID
@@ -27,14 +27,14 @@ func BootID(node config.Node) (string, error) {
 // HardwareUUID reads the machine's hardware UUID. Where a machine tells none
 // (some boards, containers), one is derived from the machine id, so that the
 // machine still has an identity; its BMC cannot be recognised by it.
-func HardwareUUID(node config.Node) (string, error) {
+func HardwareUUID(node nodefile.Node) (string, error) {
 	uuid, err := readWord(node.HardwareUUIDFile, "the hardware UUID")
 	if err == nil {
 		return strings.ToLower(uuid), nil
 	}
 	id, idErr := readWord("/etc/machine-id", "the machine id")
 	if idErr != nil {
-		return "", fmt.Errorf("%w; give hardware_uuid_file in %s", err, config.NodePath)
+		return "", fmt.Errorf("%w; give hardware_uuid_file in %s", err, nodefile.Path)
 	}
 	sum := sha256.Sum256([]byte("clusterd " + id))
 	h := hex.EncodeToString(sum[:16])
@@ -55,12 +55,12 @@ func readWord(path, what string) (string, error) {
 
 // Advertised is the address under which the others reach a node's TLS port.
 // Without a configured address it is the one that leads to the outside.
-func Advertised(node config.Node) (string, error) {
+func Advertised(node nodefile.Node) (string, error) {
 	host := node.Address
 	if host == "" {
 		found, err := outwardAddress()
 		if err != nil {
-			return "", fmt.Errorf("find this host's address: %w; give address in %s", err, config.NodePath)
+			return "", fmt.Errorf("find this host's address: %w; give address in %s", err, nodefile.Path)
 		}
 		host = found
 	}

@@ -6,13 +6,13 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/quorum"
 )
 
 // RecoverLog makes the log of this node usable without the dead nodes. It
 // returns the names that remain.
-func RecoverLog(node config.Node, dead []string, by string) ([]string, error) {
+func RecoverLog(node nodefile.Node, dead []string, by string) ([]string, error) {
 	folder := Folder(node.DataDir)
 	if _, err := folder.Membership(); err != nil {
 		return nil, err

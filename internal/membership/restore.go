@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -43,7 +43,7 @@ func WriteBackup(content []byte, path, keyPath string) error {
 
 // OpenBackupKey finds the key that opens a backup: in its file, or in the State itself, where the
 // node on which it is restored was a member and still has its node.key.
-func OpenBackupKey(node config.Node, state *cluster.State, path, keyPath string) (pki.DataKey, error) {
+func OpenBackupKey(node nodefile.Node, state *cluster.State, path, keyPath string) (pki.DataKey, error) {
 	if keyPath == "" {
 		keyPath = BackupKey(path)
 	}
@@ -83,7 +83,7 @@ const largestBackup = 256 << 20
 
 // RestoreFrom makes this node the founder of a cluster that goes on from a
 // backup, with the same authority, so that tools and certificates stay good.
-func RestoreFrom(node config.Node, path, keyPath, by string) error {
+func RestoreFrom(node nodefile.Node, path, keyPath, by string) error {
 	folder := Folder(node.DataDir)
 	if err := requireNoCluster(folder); err != nil {
 		return err

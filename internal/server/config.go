@@ -10,6 +10,8 @@ import (
 	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -23,7 +25,7 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request, who Caller) erro
 	if text == "" {
 		text = "cluster: " + root.Cluster + "\n"
 	}
-	writeJSON(w, http.StatusOK, api.Document{Version: root.Config.Version, Text: config.Redact(text), At: root.Config.At,
+	writeJSON(w, http.StatusOK, api.Document{Version: root.Config.Version, Text: rewrite.Redact(text), At: root.Config.At,
 		By: root.Config.By, Reason: root.Config.Reason})
 	return nil
 }
@@ -165,7 +167,7 @@ func fitsEntry(command cluster.Configure) error {
 func Faulty(err error) error {
 	failure := &refused{status: http.StatusUnprocessableEntity,
 		Failure: api.Failure{Code: "invalid_document", Message: "the document is not valid; nothing was changed"}}
-	var faults *config.Faults
+	var faults *strict.Faults
 	if errors.As(err, &faults) {
 		failure.Details = strings.Split(strings.TrimSpace(faults.Error()), "\n")
 	} else {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -34,7 +34,8 @@ func newFake() *fake { return &fake{root: &cluster.State{Cluster: "test"}} }
 
 // serve makes the server of node1.
 func (f *fake) serve() *Server {
-	return New(f, Options{Node: config.Node{Name: "node1"}, Address: "node1:7440", Logger: slog.New(slog.DiscardHandler)})
+	return New(f, Options{Node: nodefile.Node{Name: "node1"}, Address: "node1:7440",
+		Logger: slog.New(slog.DiscardHandler)})
 }
 
 var errNone = errors.New("there is none")

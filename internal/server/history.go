@@ -8,6 +8,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
 // history lists the documents that can be shown and gone back to.
@@ -32,7 +33,7 @@ func (s *Server) earlierConfig(w http.ResponseWriter, r *http.Request, root *clu
 	if err != nil {
 		return err
 	}
-	document := api.Document{Version: version, Text: config.Redact(text), At: root.Config.At, By: root.Config.By,
+	document := api.Document{Version: version, Text: rewrite.Redact(text), At: root.Config.At, By: root.Config.By,
 		Reason: root.Config.Reason}
 	for _, old := range root.History {
 		if old.Version == version {
@@ -112,7 +113,7 @@ func (s *Server) rollback(w http.ResponseWriter, r *http.Request, who Caller) er
 	}
 	var kept []string
 	if !asked.OldPasswords {
-		if text, kept, err = config.Earlier(text, root.Document); err != nil {
+		if text, kept, err = rewrite.Earlier(text, root.Document); err != nil {
 			return Faulty(err)
 		}
 	}

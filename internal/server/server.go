@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -21,7 +21,7 @@ const longestWait = 30 * time.Second
 
 // Options are what a server is made from beside the daemon.
 type Options struct {
-	Node config.Node
+	Node nodefile.Node
 	// Address is where the other nodes reach this one.
 	Address string
 	Logger  *slog.Logger

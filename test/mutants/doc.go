@@ -1,9 +1,10 @@
 // Command mutants proves that the watchers can fail: it breaks the real code on
 // purpose, one break at a time, and runs the net that has to notice.
 //
-// A mutant is a few edits (file, exact old text, new text), the law it breaks,
-// and the nets that should catch it: random histories of test/sim, the stories
-// of test/scenarios, or named tests of a package. Where two nets exist for one
+// What there is to break is listed in package breaks: a mutant is a few edits
+// (file, exact old text, new text), the law it breaks, and the nets that should
+// catch it: random histories of test/sim, the stories of test/scenarios, or named
+// tests of a package. Where two nets exist for one
 // law, the single breaks are listed too and must be harmless in the simulation.
 // The edits go to the compiler through `go build -overlay`, so the sources are
 // never touched. An edit whose old text is not found exactly once ends the run

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/clusterd/clusterd/test/mutants/breaks"
 )
 
 type options struct {
@@ -40,7 +42,7 @@ func main() {
 	}
 	if *list {
 		for _, m := range chosen {
-			fmt.Printf("%s  %-36s %s\n", m.law, m.name, m.broken)
+			fmt.Printf("%s  %-36s %s\n", m.Law, m.Name, m.Broken)
 		}
 		return
 	}
@@ -54,30 +56,32 @@ func main() {
 
 // choose returns the mutants of the laws, or with the texts in their names, that come after the
 // named one.
-func choose(only, after string) []mutant {
-	var chosen []mutant
+func choose(only, after string) []breaks.Mutant {
+	var chosen []breaks.Mutant
 	reached := after == ""
-	for _, m := range all() {
-		if reached && slices.ContainsFunc(strings.Split(only, ","), m.isCalled) {
+	for _, m := range breaks.All() {
+		if reached && slices.ContainsFunc(strings.Split(only, ","), func(name string) bool { return isCalled(m, name) }) {
 			chosen = append(chosen, m)
 		}
-		reached = reached || m.name == after
+		reached = reached || m.Name == after
 	}
 	return chosen
 }
 
 // isCalled reports whether the name is the mutant's law, or a part of its own name.
-func (m mutant) isCalled(name string) bool { return m.law == name || strings.Contains(m.name, name) }
+func isCalled(m breaks.Mutant, name string) bool {
+	return m.Law == name || strings.Contains(m.Name, name)
+}
 
 // run tries all chosen mutants, after it has shown that their nets find nothing
 // in the sources as they are.
-func run(ctx context.Context, chosen []mutant, o options) error {
+func run(ctx context.Context, chosen []breaks.Mutant, o options) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
 	for _, m := range chosen {
-		if _, err := m.mutated(root); err != nil {
+		if _, err := mutated(m, root); err != nil {
 			return err
 		}
 	}
@@ -90,9 +94,9 @@ func run(ctx context.Context, chosen []mutant, o options) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := tryAll(ctx, root, chosen, anyway, known, o.jobs, func(m mutant, o outcome, err error) {
+	outcomes, err := tryAll(ctx, root, chosen, anyway, known, o.jobs, func(m breaks.Mutant, o outcome, err error) {
 		fmt.Println(told(m, o, err))
-		known.keep(m.name, o)
+		known.keep(m.Name, o)
 	})
 	if o.remember {
 		err = errors.Join(err, known.write(root))
@@ -106,10 +110,10 @@ func run(ctx context.Context, chosen []mutant, o options) error {
 // unbroken holds that a net finds nothing where nothing is broken; else what it
 // finds later proves nothing. It returns the seeds that fail anyway, which is an
 // error unless they are to be tolerated.
-func unbroken(ctx context.Context, root string, chosen []mutant, o options) (failing, error) {
+func unbroken(ctx context.Context, root string, chosen []breaks.Mutant, o options) (failing, error) {
 	nets, anyway := netsOf(chosen), failing{}
 	for _, n := range nets {
-		if n.seeds > 0 {
+		if n.Seeds > 0 {
 			if err := anyway.learn(ctx, root, n); err != nil {
 				return nil, err
 			}
@@ -118,13 +122,13 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 	if len(anyway) > 0 && !o.tolerate {
 		return nil, fmt.Errorf("%d seeds fail without any break; mend that first", len(anyway))
 	}
-	bare := make([]mutant, 0, len(nets))
+	bare := make([]breaks.Mutant, 0, len(nets))
 	for _, n := range nets {
-		if n.seeds == 0 {
-			bare = append(bare, mutant{name: "none", nets: []net{n}})
+		if n.Seeds == 0 {
+			bare = append(bare, breaks.Mutant{Name: "none", Nets: []breaks.Net{n}})
 		}
 	}
-	outcomes, err := tryAll(ctx, root, bare, anyway, &shown{}, o.jobs, func(mutant, outcome, error) {})
+	outcomes, err := tryAll(ctx, root, bare, anyway, &shown{}, o.jobs, func(breaks.Mutant, outcome, error) {})
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +142,7 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 		case err != nil:
 			return nil, err
 		case again.caught:
-			return nil, fmt.Errorf("the %s fail without any break: %s", bare[i].nets[0].name, outcome.why)
+			return nil, fmt.Errorf("the %s fail without any break: %s", bare[i].Nets[0].Name, outcome.why)
 		}
 	}
 	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(nets),
@@ -147,21 +151,21 @@ func unbroken(ctx context.Context, root string, chosen []mutant, o options) (fai
 }
 
 // netsOf joins the nets of mutants to one for each package and kind of world.
-func netsOf(chosen []mutant) []net {
-	var nets []net
+func netsOf(chosen []breaks.Mutant) []breaks.Net {
+	var nets []breaks.Net
 	place := map[string]int{}
 	for _, m := range chosen {
-		for _, n := range m.nets {
-			i, known := place[n.pkg+n.world]
+		for _, n := range m.Nets {
+			i, known := place[n.Pkg+n.World]
 			switch {
 			case !known:
-				place[n.pkg+n.world] = len(nets)
-				n.kind = nil
+				place[n.Pkg+n.World] = len(nets)
+				n.Kind = nil
 				nets = append(nets, n)
-			case n.seeds > 0:
-				nets[i].seeds = max(nets[i].seeds, n.seeds)
+			case n.Seeds > 0:
+				nets[i].Seeds = max(nets[i].Seeds, n.Seeds)
 			default:
-				nets[i].run += "|" + n.run
+				nets[i].Run += "|" + n.Run
 			}
 		}
 	}
@@ -169,8 +173,8 @@ func netsOf(chosen []mutant) []net {
 }
 
 // tryAll tries the mutants, some at once, and hands each outcome on as it comes.
-func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, known *shown, jobs int,
-	tell func(mutant, outcome, error)) ([]outcome, error) {
+func tryAll(ctx context.Context, root string, chosen []breaks.Mutant, anyway failing, known *shown, jobs int,
+	tell func(breaks.Mutant, outcome, error)) ([]outcome, error) {
 	outcomes, errs := make([]outcome, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
 	var telling sync.Mutex
@@ -200,20 +204,20 @@ func tryAll(ctx context.Context, root string, chosen []mutant, anyway failing, k
 
 // judge tries a mutant, and, where it is said to need certain faults, once more
 // without them.
-func judge(ctx context.Context, root string, m mutant, anyway failing, known *shown) (outcome, error) {
+func judge(ctx context.Context, root string, m breaks.Mutant, anyway failing, known *shown) (outcome, error) {
 	folder, err := os.MkdirTemp("", "clusterd-mutant-")
 	if err != nil {
 		return outcome{}, err
 	}
 	defer os.RemoveAll(folder)
 	o, err := try(ctx, root, folder, m, anyway, known)
-	if err != nil || !o.caught || len(m.faults) == 0 || o.seeds == 0 {
+	if err != nil || !o.caught || len(m.Faults) == 0 || o.seeds == 0 {
 		return o, err
 	}
-	bare, n := m, simulation
+	bare, n := m, breaks.Simulation
 	// A kept seed, which run first, says nothing about how many are needed.
-	n.seeds, n.kind, n.without = min(max(2*o.seeds, 20), 2*seedsToCatch), kindOf(o.why), m.faults
-	bare.nets = []net{n}
+	n.Seeds, n.Kind, n.Without = min(max(2*o.seeds, 20), 2*breaks.SeedsToCatch), kindOf(o.why), m.Faults
+	bare.Nets = []breaks.Net{n}
 	survived, err := try(ctx, root, folder, bare, anyway, &shown{})
 	o.took += survived.took
 	if err == nil && survived.caught {
@@ -222,44 +226,44 @@ func judge(ctx context.Context, root string, m mutant, anyway failing, known *sh
 	return o, err
 }
 
-func told(m mutant, o outcome, err error) string {
+func told(m breaks.Mutant, o outcome, err error) string {
 	if err != nil {
-		return fmt.Sprintf("%s  %-36s cannot be tried", m.law, m.name)
+		return fmt.Sprintf("%s  %-36s cannot be tried", m.Law, m.Name)
 	}
 	where := "by " + o.net
 	switch {
-	case o.seeds > seedsToCatch:
+	case o.seeds > breaks.SeedsToCatch:
 		where = fmt.Sprintf("%s by the kept seed %d", where, o.seeds)
 	case o.seeds > 0:
 		where = fmt.Sprintf("%s within %d seeds", where, o.seeds)
 	}
-	if len(m.faults) > 0 && o.seeds > 0 {
-		where += fmt.Sprintf(", not without %q", m.faults)
+	if len(m.Faults) > 0 && o.seeds > 0 {
+		where += fmt.Sprintf(", not without %q", m.Faults)
 	}
 	mark := map[bool]string{true: "ok ", false: "BAD"}[asItShouldBe(m, o)]
 	switch {
 	case o.alsoWithout != "":
-		return fmt.Sprintf("%s %s  %-36s caught %s - but it is: %s", mark, m.law, m.name, where, o.alsoWithout)
+		return fmt.Sprintf("%s %s  %-36s caught %s - but it is: %s", mark, m.Law, m.Name, where, o.alsoWithout)
 	case o.caught:
-		return fmt.Sprintf("%s %s  %-36s caught %s (%.0fs): %s", mark, m.law, m.name, where, o.took.Seconds(), o.why)
-	case m.harmless != "":
-		return fmt.Sprintf("%s %s  %-36s harmless in %d seeds (%.0fs): %s", mark, m.law, m.name, o.seeds, o.took.Seconds(),
-			m.harmless)
+		return fmt.Sprintf("%s %s  %-36s caught %s (%.0fs): %s", mark, m.Law, m.Name, where, o.took.Seconds(), o.why)
+	case m.Harmless != "":
+		return fmt.Sprintf("%s %s  %-36s harmless in %d seeds (%.0fs): %s", mark, m.Law, m.Name, o.seeds, o.took.Seconds(),
+			m.Harmless)
 	}
-	return fmt.Sprintf("%s %s  %-36s NOT CAUGHT %s (%.0fs): %s", mark, m.law, m.name, where, o.took.Seconds(), m.broken)
+	return fmt.Sprintf("%s %s  %-36s NOT CAUGHT %s (%.0fs): %s", mark, m.Law, m.Name, where, o.took.Seconds(), m.Broken)
 }
 
-func asItShouldBe(m mutant, o outcome) bool {
-	return o.caught == (m.harmless == "") && o.alsoWithout == ""
+func asItShouldBe(m breaks.Mutant, o outcome) bool {
+	return o.caught == (m.Harmless == "") && o.alsoWithout == ""
 }
 
 // summary ends with the figure, and with an error if a mutant was not as it
 // should be.
-func summary(chosen []mutant, outcomes []outcome, took time.Duration) error {
+func summary(chosen []breaks.Mutant, outcomes []outcome, took time.Duration) error {
 	mutants, caught, harmless, wrong := 0, 0, 0, []string{}
 	for i, m := range chosen {
 		switch {
-		case m.harmless != "":
+		case m.Harmless != "":
 			harmless++
 		default:
 			mutants++
@@ -268,7 +272,7 @@ func summary(chosen []mutant, outcomes []outcome, took time.Duration) error {
 			}
 		}
 		if !asItShouldBe(m, outcomes[i]) {
-			wrong = append(wrong, m.name)
+			wrong = append(wrong, m.Name)
 		}
 	}
 	fmt.Printf("%d single breaks where another net holds; %s in all\n", harmless, took.Round(time.Second))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/test/mutants/breaks"
 	"github.com/clusterd/clusterd/test/sim"
 )
 
@@ -21,30 +22,30 @@ func TestMutantsFitTheSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, laws := map[string]bool{}, map[string]int{}
-	for _, m := range all() {
-		if names[m.name] {
-			t.Errorf("two mutants are called %s", m.name)
+	for _, m := range breaks.All() {
+		if names[m.Name] {
+			t.Errorf("two mutants are called %s", m.Name)
 		}
-		names[m.name] = true
-		if m.harmless == "" {
-			laws[m.law]++
+		names[m.Name] = true
+		if m.Harmless == "" {
+			laws[m.Law]++
 		}
-		if m.broken == "" || len(m.edits) == 0 || len(m.nets) == 0 {
-			t.Errorf("%s does not say what it breaks, where, and what should notice", m.name)
+		if m.Broken == "" || len(m.Edits) == 0 || len(m.Nets) == 0 {
+			t.Errorf("%s does not say what it breaks, where, and what should notice", m.Name)
 		}
-		for _, kind := range m.faults {
+		for _, kind := range m.Faults {
 			if !slices.Contains(sim.FaultKinds(), kind) {
-				t.Errorf("%s is said to need %q, and there is no such kind of fault", m.name, kind)
+				t.Errorf("%s is said to need %q, and there is no such kind of fault", m.Name, kind)
 			}
 		}
-		files, err := m.mutated(root)
+		files, err := mutated(m, root)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
 		for path, text := range files {
 			if _, err := parser.ParseFile(token.NewFileSet(), path, text, 0); err != nil {
-				t.Errorf("%s: %v", m.name, err)
+				t.Errorf("%s: %v", m.Name, err)
 			}
 		}
 	}
@@ -81,8 +82,8 @@ var sharedKinds = map[string]string{
 
 func TestEachKindOfFaultHasItsMutant(t *testing.T) {
 	needed := map[string]bool{}
-	for _, m := range all() {
-		for _, kind := range m.faults {
+	for _, m := range breaks.All() {
+		for _, kind := range m.Faults {
 			needed[kind] = true
 		}
 	}
@@ -107,8 +108,8 @@ func TestAnEditThatIsNotFoundIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, old := range []string{"this text is in no file", "State"} {
-		m := mutant{name: "lost", edits: []edit{{"cluster/doc.go", old, "x"}}}
-		if _, err := m.mutated(root); err == nil || !strings.Contains(err.Error(), "the code has changed") {
+		m := breaks.Mutant{Name: "lost", Edits: []breaks.Edit{{File: "cluster/doc.go", Old: old, New: "x"}}}
+		if _, err := mutated(m, root); err == nil || !strings.Contains(err.Error(), "the code has changed") {
 			t.Errorf("%q: %v", old, err)
 		}
 	}
@@ -153,8 +154,8 @@ func TestSeedsThatFailAnywayProveNothing(t *testing.T) {
 func TestTheRestOfARunBeginsAfterTheNamedOne(t *testing.T) {
 	whole := choose("", "")
 	middle := len(whole) / 2
-	if rest := choose("", whole[middle].name); len(rest) != len(whole)-middle-1 || rest[0].name != whole[middle+1].name {
-		t.Errorf("after %s come %d of %d", whole[middle].name, len(rest), len(whole))
+	if rest := choose("", whole[middle].Name); len(rest) != len(whole)-middle-1 || rest[0].Name != whole[middle+1].Name {
+		t.Errorf("after %s come %d of %d", whole[middle].Name, len(rest), len(whole))
 	}
 	if rest := choose("", "no such mutant"); len(rest) > 0 {
 		t.Errorf("after one that there is not come %d", len(rest))
@@ -172,9 +173,9 @@ func TestTheSeedsThatShowedMutantsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := all()[slices.IndexFunc(all(), func(m mutant) bool { return m.nets[0].seeds > 0 })]
-	first.keep(m.name, outcome{caught: true, net: m.nets[0].name, seeds: 17})
-	first.keep("no such mutant", outcome{caught: true, net: m.nets[0].name, seeds: 18})
+	m := breaks.All()[slices.IndexFunc(breaks.All(), func(m breaks.Mutant) bool { return m.Nets[0].Seeds > 0 })]
+	first.keep(m.Name, outcome{caught: true, net: m.Nets[0].Name, seeds: 17})
+	first.keep("no such mutant", outcome{caught: true, net: m.Nets[0].Name, seeds: 18})
 	if err := first.write(root); err != nil {
 		t.Fatal(err)
 	}
@@ -182,11 +183,11 @@ func TestTheSeedsThatShowedMutantsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seed := second.seed(m.name, m.nets[0].name); seed != 17 || len(second.seeds) != 1 {
-		t.Errorf("%s: seed %d of %v, want 17 alone", m.name, seed, second.seeds)
+	if seed := second.seed(m.Name, m.Nets[0].Name); seed != 17 || len(second.seeds) != 1 {
+		t.Errorf("%s: seed %d of %v, want 17 alone", m.Name, seed, second.seeds)
 	}
-	second.keep(m.name, outcome{net: m.nets[0].name, seeds: 250})
-	if seed := second.seed(m.name, m.nets[0].name); seed != 17 {
+	second.keep(m.Name, outcome{net: m.Nets[0].Name, seeds: 250})
+	if seed := second.seed(m.Name, m.Nets[0].Name); seed != 17 {
 		t.Errorf("a mutant that survived changed its seed to %d", seed)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -10,12 +9,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/clusterd/clusterd/test/mutants/breaks"
 )
 
 const (
@@ -58,13 +57,9 @@ func (f failing) tells(output []byte, kind *regexp.Regexp) string {
 	return ""
 }
 
-// lawBroken matches what a broken law looks like, in contrast to a world that
-// only does not come to rest.
-var lawBroken = regexp.MustCompile(`s: (State at index \d+: )?(L\d|limits|needless|rules|orders|lock|index \d)`)
-
 // kindOf matches complaints of the same kind as the one given.
 func kindOf(complaint string) *regexp.Regexp {
-	if found := lawBroken.FindStringSubmatch(complaint); found != nil {
+	if found := breaks.LawBroken.FindStringSubmatch(complaint); found != nil {
 		return regexp.MustCompile(`s: (State at index \d+: )?` + regexp.QuoteMeta(found[2]))
 	}
 	return nil
@@ -72,18 +67,18 @@ func kindOf(complaint string) *regexp.Regexp {
 
 // deadlines are when the runner ends a run, and when the tests would end themselves: later, since
 // that would look like a break that was caught.
-func (n net) deadlines() (runner time.Duration, tests string) {
-	runner = runDeadline + time.Duration(n.seeds)*seedDeadline
+func deadlines(n breaks.Net) (runner time.Duration, tests string) {
+	runner = runDeadline + time.Duration(n.Seeds)*seedDeadline
 	return runner, (runner + time.Minute).String()
 }
 
 // learn runs all histories of a net without a break, on all processors.
-func (f failing) learn(ctx context.Context, root string, n net) error {
-	deadline, endsLater := n.deadlines()
-	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds), "WORLD=" + n.world,
+func (f failing) learn(ctx context.Context, root string, n breaks.Net) error {
+	deadline, endsLater := deadlines(n)
+	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.Seeds), "WORLD=" + n.World,
 		fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}
 	output, err := command(ctx, deadline, root, environment, nil,
-		"go", "test", "-count=1", "-v", "-timeout", endsLater, "-tags", buildTags, "-run", n.run, n.pkg)
+		"go", "test", "-count=1", "-v", "-timeout", endsLater, "-tags", buildTags, "-run", n.Run, n.Pkg)
 	for _, found := range seedLine.FindAllSubmatch(output, -1) {
 		if seed, err := strconv.Atoi(string(found[1])); err == nil {
 			f[seed] = true
@@ -91,31 +86,32 @@ func (f failing) learn(ctx context.Context, root string, n net) error {
 		}
 	}
 	if !bytes.Contains(output, []byte("figure: seeds=")) {
-		return fmt.Errorf("%s did not come to its end without a break (%w): %s", n.name, err, firstComplaint(string(output)))
+		return fmt.Errorf("%s did not come to its end without a break (%w): %s", n.Name, err, firstComplaint(string(output)))
 	}
 	const most = 30
 	if err != nil && (len(f) == 0 || len(f) > most) {
-		return fmt.Errorf("%d seeds of %s fail without any break, that is no ground to stand on: %w", len(f), n.name, err)
+		return fmt.Errorf("%d seeds of %s fail without any break, that is no ground to stand on: %w", len(f), n.Name, err)
 	}
 	return ctx.Err()
 }
 
 // try runs a mutant against its nets, one after the other, until one catches it. What it builds
 // goes into the folder, and is not built again.
-func try(ctx context.Context, root, folder string, m mutant, anyway failing, known *shown) (last outcome, err error) {
+func try(ctx context.Context, root, folder string, m breaks.Mutant, anyway failing, known *shown) (last outcome,
+	err error) {
 	began := time.Now()
-	overlay := ""
-	if len(m.edits) > 0 {
-		if overlay, err = m.overlay(root, folder); err != nil {
+	list := ""
+	if len(m.Edits) > 0 {
+		if list, err = overlay(m, root, folder); err != nil {
 			return outcome{}, err
 		}
 	}
-	for _, n := range m.nets {
-		binary := filepath.Join(folder, strings.ReplaceAll(n.pkg, "/", "_")+".test")
-		last, err = n.try(ctx, root, anyway, overlay, binary, known.seed(m.name, n.name))
+	for _, n := range m.Nets {
+		binary := filepath.Join(folder, strings.ReplaceAll(n.Pkg, "/", "_")+".test")
+		last, err = tryNet(ctx, root, n, anyway, list, binary, known.seed(m.Name, n.Name))
 		last.took = time.Since(began)
 		if err != nil {
-			return last, fmt.Errorf("mutant %s: %w", m.name, err)
+			return last, fmt.Errorf("mutant %s: %w", m.Name, err)
 		}
 		if last.caught {
 			break
@@ -124,30 +120,31 @@ func try(ctx context.Context, root, folder string, m mutant, anyway failing, kno
 	return last, nil
 }
 
-// try builds the net's tests with the overlay, unless they are built, and runs them, beginning with
-// the seed if there is one.
-func (n net) try(ctx context.Context, root string, anyway failing, overlay, binary string, seed int) (outcome, error) {
+// tryNet builds the net's tests with the overlay, unless they are built, and runs them, beginning
+// with the seed if there is one.
+func tryNet(ctx context.Context, root string, n breaks.Net, anyway failing, overlay, binary string,
+	seed int) (outcome, error) {
 	if _, err := os.Stat(binary); err != nil {
-		if err := n.build(ctx, root, overlay, binary); err != nil {
+		if err := build(ctx, root, n, overlay, binary); err != nil {
 			return outcome{}, err
 		}
 	}
-	if n.seeds == 0 {
-		return n.plain(ctx, root, binary)
+	if n.Seeds == 0 {
+		return plain(ctx, root, n, binary)
 	}
-	if o, shows := n.again(ctx, root, anyway, binary, seed); shows {
+	if o, shows := again(ctx, root, n, anyway, binary, seed); shows {
 		return o, nil
 	}
-	return n.histories(ctx, root, anyway, binary)
+	return histories(ctx, root, n, anyway, binary)
 }
 
-func (n net) build(ctx context.Context, root, overlay, binary string) error {
+func build(ctx context.Context, root string, n breaks.Net, overlay, binary string) error {
 	arguments := []string{"test", "-c", "-tags", buildTags, "-ldflags", "-s -w", "-o", binary}
 	if overlay != "" {
 		// Vet would refuse what a break leaves behind, like a condition that is never true.
 		arguments = append(arguments, "-vet=off", "-overlay", overlay)
 	}
-	output, err := command(ctx, buildDeadline, root, nil, nil, "go", append(arguments, n.pkg)...)
+	output, err := command(ctx, buildDeadline, root, nil, nil, "go", append(arguments, n.Pkg)...)
 	if err != nil {
 		return fmt.Errorf("it does not build (%w):\n%s", err, output)
 	}
@@ -155,34 +152,34 @@ func (n net) build(ctx context.Context, root, overlay, binary string) error {
 }
 
 // plain runs tests once.
-func (n net) plain(ctx context.Context, root, binary string) (outcome, error) {
-	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), nil, nil, binary, "-test.run", n.run,
+func plain(ctx context.Context, root string, n breaks.Net, binary string) (outcome, error) {
+	output, err := command(ctx, runDeadline, filepath.Join(root, n.Pkg), nil, nil, binary, "-test.run", n.Run,
 		"-test.failfast", "-test.timeout", "3m")
 	switch {
 	case ctx.Err() != nil:
 		return outcome{}, ctx.Err()
 	case err != nil:
-		return outcome{net: n.name, caught: true, why: firstComplaint(string(output))}, nil
+		return outcome{net: n.Name, caught: true, why: firstComplaint(string(output))}, nil
 	case strings.Contains(string(output), "no tests to run"):
-		return outcome{}, fmt.Errorf("no test of %s is called %s", n.pkg, n.run)
+		return outcome{}, fmt.Errorf("no test of %s is called %s", n.Pkg, n.Run)
 	}
-	return outcome{net: n.name}, nil
+	return outcome{net: n.Name}, nil
 }
 
 // histories runs random histories, one after the other, until one of them shows
 // the break; the rest need not be run.
-func (n net) histories(ctx context.Context, root string, anyway failing, binary string) (outcome, error) {
+func histories(ctx context.Context, root string, n breaks.Net, anyway failing, binary string) (outcome, error) {
 	// Histories leave much behind and keep little: collecting it rarely is a tenth of the time.
-	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.seeds),
-		"WITHOUT=" + strings.Join(n.without, "|"), "WORLD=" + n.world}
-	told := func(output []byte) bool { return anyway.tells(output, n.kind) != "" }
-	deadline, endsLater := n.deadlines()
-	output, err := command(ctx, deadline, filepath.Join(root, n.pkg), environment, told,
-		binary, "-test.run", n.run, "-test.v", "-test.timeout", endsLater)
+	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.Seeds),
+		"WITHOUT=" + strings.Join(n.Without, "|"), "WORLD=" + n.World}
+	told := func(output []byte) bool { return anyway.tells(output, n.Kind) != "" }
+	deadline, endsLater := deadlines(n)
+	output, err := command(ctx, deadline, filepath.Join(root, n.Pkg), environment, told,
+		binary, "-test.run", n.Run, "-test.v", "-test.timeout", endsLater)
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err()
 	}
-	o := outcome{net: n.name, seeds: n.seeds, why: anyway.tells(output, n.kind)}
+	o := outcome{net: n.Name, seeds: n.Seeds, why: anyway.tells(output, n.Kind)}
 	switch {
 	case o.why != "":
 		o.caught = true
@@ -191,7 +188,7 @@ func (n net) histories(ctx context.Context, root string, anyway failing, binary 
 	case hungLine.Match(output):
 		o.caught, o.why = true, firstComplaint(string(output))
 	case err != nil && !seedLine.Match(output):
-		return o, fmt.Errorf("%s ended without naming a seed (%w): %s", n.name, err, firstComplaint(string(output)))
+		return o, fmt.Errorf("%s ended without naming a seed (%w): %s", n.Name, err, firstComplaint(string(output)))
 	}
 	return o, nil
 }
@@ -262,77 +259,15 @@ func (b *bounded) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// shownFile lists, for each mutant that histories caught, the seed that showed it last: a line
-// "name seed net". It only saves time. A seed that no longer shows its mutant is passed over, and
-// the histories are run from the first on, as if it had not been listed.
-const shownFile = "test/mutants/shown.txt"
-
-// shown is the seeds that showed mutants last, by the mutant's name and the net's.
-type shown struct {
-	mutex sync.Mutex
-	seeds map[[2]string]int
-}
-
-// readShown reads the list below the module's root. Without the file nothing is known.
-func readShown(root string) (*shown, error) {
-	s := &shown{seeds: map[[2]string]int{}}
-	data, err := os.ReadFile(filepath.Join(root, shownFile))
-	if os.IsNotExist(err) {
-		return s, nil
-	} else if err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for number := 1; lines.Scan(); number++ {
-		var name string
-		var seed int
-		if _, err := fmt.Sscan(lines.Text(), &name, &seed); err != nil {
-			return nil, fmt.Errorf("%s:%d: want \"name seed net\": %w", shownFile, number, err)
-		}
-		s.seeds[[2]string{name, strings.SplitN(lines.Text(), " ", 3)[2]}] = seed
-	}
-	return s, lines.Err()
-}
-
-// seed returns the seed that showed the mutant in that net last; 0 if none is known.
-func (s *shown) seed(name, net string) int {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.seeds[[2]string{name, net}]
-}
-
-// keep remembers what showed a mutant; plain tests have no seed.
-func (s *shown) keep(name string, o outcome) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if o.caught && o.seeds > 0 {
-		s.seeds[[2]string{name, o.net}] = o.seeds
-	}
-}
-
-// write replaces the list below the module's root; mutants that there are no longer are left out.
-func (s *shown) write(root string) error {
-	var lines []string
-	for _, m := range all() {
-		for _, n := range m.nets {
-			if seed := s.seed(m.name, n.name); seed > 0 {
-				lines = append(lines, fmt.Sprintf("%s %d %s\n", m.name, seed, n.name))
-			}
-		}
-	}
-	slices.Sort(lines)
-	return os.WriteFile(filepath.Join(root, shownFile), []byte(strings.Join(lines, "")), 0o644)
-}
-
 // again plays the one history that showed the mutant last. It reports what that came to, and
 // whether it shows the mutant still.
-func (n net) again(ctx context.Context, root string, anyway failing, binary string, seed int) (outcome, bool) {
-	if seed == 0 || n.seeds == 0 {
+func again(ctx context.Context, root string, n breaks.Net, anyway failing, binary string, seed int) (outcome, bool) {
+	if seed == 0 || n.Seeds == 0 {
 		return outcome{}, false
 	}
-	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEED=%d", seed), "WORLD=" + n.world}
-	output, err := command(ctx, runDeadline, filepath.Join(root, n.pkg), environment, nil,
-		binary, "-test.run", n.run, "-test.v", "-test.timeout", "5m")
-	why := anyway.tells(output, n.kind)
-	return outcome{net: n.name, caught: true, seeds: seed, why: why}, err != nil && why != ""
+	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEED=%d", seed), "WORLD=" + n.World}
+	output, err := command(ctx, runDeadline, filepath.Join(root, n.Pkg), environment, nil,
+		binary, "-test.run", n.Run, "-test.v", "-test.timeout", "5m")
+	why := anyway.tells(output, n.Kind)
+	return outcome{net: n.Name, caught: true, seeds: seed, why: why}, err != nil && why != ""
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/test/lab"
 )
 
@@ -58,7 +59,7 @@ func TestTheDocumentIsOneThatClusterdTakes(t *testing.T) {
 func TestTheNodeSettingsAreOnesThatClusterdTakes(t *testing.T) {
 	world := newWorld(t)
 	for _, node := range world.Nodes() {
-		settings, err := config.ParseNode("node.yaml", []byte(world.NodeSettings(node)), "elsewhere")
+		settings, err := nodefile.Parse("node.yaml", []byte(world.NodeSettings(node)), "elsewhere")
 		if err != nil {
 			t.Fatal(err)
 		}

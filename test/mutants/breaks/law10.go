@@ -1,0 +1,243 @@
+package breaks
+
+const (
+	doors, dial, dialed  = "internal/pki/doors.go", "internal/pki/dial.go", "internal/pki/dialed.go"
+	mux, members         = "internal/pki/mux.go", "internal/tunnel/members.go"
+	tunnelTarget, roster = "internal/tunnel/target.go", "internal/tunnel/roster.go"
+)
+
+var doorTable, bothEnds = tests("internal/pki", "^TestWhoMayDoWhat$"),
+	tests("internal/pki", "^TestARemovalEndsBothEndsOfALink$")
+var getsIn = tests("internal/tunnel", "^TestOnlyTheSourceOfAnOpenMigrationGetsIn$")
+
+// admitted are breaks of L10 in who is let in where, and in what may enter the log.
+var admitted = []Mutant{
+	{
+		Name: "unknown-is-welcome", Law: "L10",
+		Broken: "a key that nobody recorded is a member's if the authority signed it",
+		Edits:  []Edit{{doors, "case standing.Kind == StandingMember && of.member,", "case of.member,"}},
+		Nets:   first(doorTable),
+	},
+	{
+		Name: "vouched-commands", Law: "L10", Broken: "a node that only another one vouches for may propose",
+		Edits: []Edit{{doors, "ChannelForward:    {member: true},", "ChannelForward:    {member: true, vouched: true},"}},
+		Nets:  first(doorTable),
+	},
+	{
+		Name: "unrecorded-client-is-welcome", Law: "L10", Broken: "whoever the authority signed as an administrator is one",
+		Edits: []Edit{{doors, "peer.Kind == KindClient && standing.Kind == StandingMember && of.client",
+			"peer.Kind == KindClient && of.client"}},
+		Nets: first(doorTable),
+	},
+	{
+		Name: "dialed-stranger-is-taken", Law: "L10", Broken: "who answers at a member's address is not looked at",
+		Edits: []Edit{{dial, "return store.Admit(channel, Dialing, peer)", "_ = peer\n\t\treturn nil"},
+			{dialed, "\treturn store.Admit(connection.channel, Dialing, peer)", "\treturn nil"}},
+		Nets: first(tests("internal/pki", "^TestAnUnrecordedKeyIsNobodyOnEitherEnd$")),
+	},
+	{
+		Name: "accepted-links-live-on", Law: "L10", Broken: "connections of a node live on after its removal",
+		Edits: []Edit{{mux, "\t\t\trefused = append(refused, connection)", "\t\t\tcontinue"}}, Nets: first(bothEnds),
+	},
+	{
+		Name: "dialed-links-live-on", Law: "L10", Broken: "connections to a node live on after its removal",
+		Edits: []Edit{{dialed, "\t\t\trefused = append(refused, connection)", "\t\t\tcontinue"}}, Nets: first(bothEnds),
+	},
+	{
+		Name: "any-act-opens-libvirt", Law: "L10", Broken: "a member reaches another one's libvirt when it likes",
+		Edits: []Edit{{roster, "if move.From == from && move.To == to && (act", "if act != \"\" || (act"}},
+		Nets:  first(getsIn),
+	},
+	{
+		Name: "no-roster-is-everybody", Law: "L10", Broken: "a forwarder that was told nothing lets everybody in",
+		Edits: []Edit{
+			{members, "\t\treturn pki.Standing{Kind: pki.StandingUnknown}\n\t}\n\tif at, removed",
+				"\t\treturn pki.Standing{Kind: pki.StandingMember}\n\t}\n\tif at, removed"},
+			{members, "\troster, _, err := m.roster.read()\n\tif err != nil {\n\t\treturn err\n\t}\n\tfrom, to",
+				"\troster, _, err := m.roster.read()\n\tif err != nil {\n\t\treturn nil\n\t}\n\tfrom, to"},
+		},
+		Nets: first(tests("internal/tunnel", "^TestWithoutARosterNobodyGetsIn$")),
+	},
+	{
+		Name: "forwarder-forgets-removals", Law: "L10", Broken: "streams of a removed node live on in the forwarder",
+		Edits: []Edit{{members, "if !sameKeys(now, last) {", "if len(now.Nodes)+len(last.Nodes) > 1_000 {"},
+			{"internal/tunnel/stream.go", "\t\t_ = carried.a.Close()\n\t\t_ = carried.b.Close()\n\t\tclosed++",
+				"\t\tclosed++"}},
+		Nets: first(tests("internal/tunnel", "^TestARemovalCutsWhatIsOpen$")),
+	},
+	{
+		Name: "forwarder-keeps-its-old-key", Law: "L10",
+		Broken: "a forwarder goes on with the key of a node that was replaced",
+		Edits: []Edit{{members, "if identity.Self.Fingerprint != current.Self.Fingerprint ||",
+			"if identity.Self.Fingerprint == \"\" ||"}},
+		Nets: first(tests("internal/tunnel", "^TestANewKeyEndsTheForwarder$")),
+	},
+	{
+		Name: "deaf-forwarder-opens", Law: "L10", Broken: "a forwarder without a daemon lets in whom it knew last",
+		Edits: []Edit{{tunnelTarget, "if !what.dialed && f.deaf() {", "if what.dialed && f.deaf() {"}},
+		Nets:  first(tests("internal/tunnel", "^TestWithoutItsDaemonAForwarderLetsNobodyIn$")),
+	},
+	{
+		Name: "tools-believe-anybody", Law: "L10", Broken: "remote tools take the answers of whoever the authority signed",
+		Edits: []Edit{{"internal/api/knownnodes.go",
+			"\tif keys.Nodes[name] != fingerprint && keys.Next[name] != fingerprint {",
+			"\tif len(keys.Nodes) > 1_000 {"}},
+		Nets: first(tests("internal/api", "^TestRemoteClient$")),
+	},
+	{
+		Name: "poison-is-appended", Law: "L10", Broken: "the leader appends what no member can apply",
+		Edits: []Edit{{"quorum/propose.go", "\tif l.options.Unfit != nil {", "\tif l.options.Unfit == nil {"}},
+		Nets:  first(tests("internal/daemon", "^TestPoisonDoesNotEnterTheLog$")),
+	},
+	{
+		Name: "half-an-entry-stays", Law: "L10", Broken: "an entry at which the rules break is half applied",
+		Edits: []Edit{{"cluster/apply/fit.go", "\tnext := s.Fork()\n", "\tnext := s\n"}},
+		Nets:  first(tests("cluster/apply", "^TestAnEntryThatBreaksApplyChangesNothing$")),
+	},
+	{
+		Name: "another-entry-is-stepped-over", Law: "L10", Broken: "an operator's step hits whatever is at that index",
+		Edits: []Edit{{"internal/daemon/steps.go", "if step.Index == entry.Index && step.Name == nameOfEntry(entry.Data) {",
+			"if step.Index == entry.Index {"}},
+		Nets: first(tests("internal/daemon", "^TestAMemberStepsOverAnEntryThatNoneCanApply$")),
+	},
+	{
+		Name: "removed-keys-are-forgotten", Law: "L10",
+		Broken: "there is no end to the list of removed keys, or some are dropped",
+		Edits: []Edit{{"cluster/admit.go",
+			"\tif s.Removed.Len()+keys > MaxRemoved",
+			"\tif s.Removed.Len()+keys > 2*MaxRemoved"}},
+		Nets: first(tests("cluster", "^TestARemovedKeyIsNeverForgotten$")),
+	},
+}
+
+// strangers are breaks by which somebody who does not belong to the cluster, or may only look, gets
+// in the way of those who do.
+var strangers = []Mutant{
+	{
+		Name: "a-crowd-keeps-its-places", Law: "L10", Broken: "connections of one certificate lock out everybody else's",
+		Edits: []Edit{{"internal/pki/rooms.go",
+			"KindClient: {Most: bounds.Clients, Each: bounds.PerClient},",
+			"KindClient: {Most: bounds.Clients, Each: bounds.Clients, Keeps: true},"}},
+		Nets: first(tests("internal/pki", "^TestACrowdOfOneViewerLocksNobodyOut$")),
+	},
+	{
+		Name: "joiners-take-places-of-nodes", Law: "L10",
+		Broken: "machines without a certificate are counted among the nodes",
+		Edits:  []Edit{{"internal/pki/rooms.go", "\troom := mux.rooms[peer.Kind]\n", "\troom := mux.rooms[KindNode]\n"}},
+		Nets:   first(tests("internal/pki", "^TestJoinersCannotTakeTheRoomOfNodes$")),
+	},
+	{
+		Name: "strangers-fill-the-log", Law: "L10", Broken: "each failed handshake has a line in the log",
+		Edits: []Edit{{"internal/pki/rooms.go", "\tif !tell {\n", "\tif !tell && unsaid > 0 {\n"}},
+		Nets:  first(tests("internal/pki", "^TestAFloodDoesNotFillTheLog$")),
+	},
+	{
+		Name: "a-read-answers-later-questions", Law: "L7",
+		Broken: "a read that is under way answers a question that came after it",
+		Edits: []Edit{{"quorum/shared.go",
+			"\tdefer s.mu.Unlock()\n\tif s.next == nil {",
+			"\tdefer s.mu.Unlock()\n\tif s.running != nil {\n\t\treturn s.running\n\t}\n\tif s.next == nil {"}},
+		Nets: first(tests("quorum", "^TestAReadUnderWayAnswersNoLaterQuestion$")),
+	},
+	{
+		Name: "others-take-the-leaders-places", Law: "L10",
+		Broken: "other nodes' entries leave the leader no place for its own",
+		Edits: []Edit{{"quorum/log.go",
+			"forwarded: make(chan struct{}, options.MaxProposals),",
+			"forwarded: make(chan struct{}, 2*options.MaxProposals),"},
+			{"quorum/forward.go",
+				"\tcase l.forwarded <- struct{}{}:\n\t\tdefer func() { <-l.forwarded }()\n",
+				"\tcase l.appends <- struct{}{}:\n\t\tdefer func() { <-l.appends }()\n"}},
+		Nets: first(tests("quorum", "^TestOtherNodesLeaveTheLeaderItsPlaces$")),
+	},
+	{
+		Name: "guesses-cost-a-quorum", Law: "L10", Broken: "the leader is asked before a token is looked at",
+		Edits: []Edit{{"internal/server/nodes.go",
+			"\tif _, err := s.tokenShown(r.Context(), asked); err != nil {\n" +
+				"\t\ts.noteGuess(r.Context(), who)\n\t\treturn err\n\t}\n",
+			""}},
+		Nets: first(tests("internal/daemon", "^TestGuessesAtTokensCostNoQuorum$")),
+	},
+	{
+		Name: "operators-remove-nodes", Law: "L10", Broken: "who may empty a node may also take it out of the cluster",
+		Edits: []Edit{{"internal/server/nodes.go",
+			"\t\tif !who.Role.Includes(pki.RoleAdmin) {",
+			"\t\tif !who.Role.Includes(pki.RoleOperator) {"}},
+		Nets: first(tests("internal/daemon", "^TestAnOperatorChangesNoMembers$")),
+	},
+	{
+		Name: "unknown-roles-look", Law: "L10", Broken: "a caller of a role that is not known may look",
+		Edits: []Edit{{"internal/pki/name.go",
+			"\treturn knownRole(other) && slices.Index(Roles, role) >=",
+			"\treturn knownRole(other) && slices.Index(Roles, role)+1 >="}},
+		Nets: first(tests("internal/server", "^TestWhoMayDoWhat$")),
+	},
+	{
+		Name: "refusals-leave-no-trace", Law: "L10", Broken: "who was refused is not in the audit trail",
+		Edits: []Edit{{"internal/server/gate.go",
+			"\t\t\ts.audit(who, r, a, errors.New(why))\n",
+			"\t\t\t_ = errors.New(why)\n"}},
+		Nets: first(tests("internal/daemon", "^TestTheTrailHasWhoDidWhat$")),
+	},
+	{
+		Name: "programs-in-open-folders-run", Law: "L10",
+		Broken: "a program is run as root although anybody can put another in its place",
+		Edits: []Edit{{"internal/owned/owned.go",
+			"\t\t\tif err := folder(at); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n",
+			""}},
+		Nets: first(tests("internal/owned", "^TestOnlyWhatNobodyElseCanChangeIsOurs$")),
+	},
+	{
+		Name: "agents-of-anybody-run", Law: "L10", Broken: "an agent that others may change is run as root",
+		Edits: []Edit{{"agents/ocf/dialect/dialect.go",
+			"\t\tcase err == nil:\n\t\t\treturn path, nil\n",
+			"\t\tcase err == nil, errors.Is(err, owned.ErrNotOurs):\n\t\t\treturn path, nil\n"},
+			{"agents/ocf/dialect/dialect.go",
+				"\t\tcase errors.Is(err, owned.ErrNotOurs):\n",
+				"\t\tcase err == errors.ErrUnsupported:\n"}},
+		Nets: first(tests("agents/ocf/dialect", "^TestAnAgentThatOthersMayChangeIsNotRun$")),
+	},
+	{
+		Name: "terminals-obey", Law: "L10", Broken: "the tools print what a terminal obeys",
+		Edits: []Edit{{"internal/api/client.go", "\tplain.Scrub(out)\n", ""}},
+		Nets:  first(tests("internal/api", "^TestAnswersHoldNothingThatATerminalObeys$")),
+	},
+	{
+		Name: "bombs-go-off", Law: "L10", Broken: "a short document becomes as much memory as it likes",
+		Edits: []Edit{{"internal/config/strict/reader.go",
+			"\tif marks(text) > mostMarks {",
+			"\tif marks(text) > mostMarks && largest < 0 {"}},
+		Nets: first(tests("internal/config", "^TestBombsEndEarly$")),
+	},
+	{
+		Name: "policies-bind-nobody", Law: "L10", Broken: "the door lets in what the host's own policy forbids",
+		Edits: []Edit{{"internal/daemon/doorkeeper.go",
+			"\tif why := d.options.Node.Definitions.Refuses(text); why != \"\" {",
+			"\tif why := d.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
+		Nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
+	},
+	{
+		Name: "handshakes-without-end", Law: "L10",
+		Broken: "strangers at one address may begin as many handshakes as they like",
+		Edits: []Edit{{"internal/pki/rooms.go", "\tif !mux.pace.Overdrawn(from, time.Now()) || mux",
+			"\tif from != \"\" || mux"}},
+		Nets: first(tests("internal/pki", "^TestStrangersBeginOnlySoManyHandshakes$")),
+	},
+	{
+		Name: "knocks-without-a-bound", Law: "L10", Broken: "a stranger with many addresses fills the memory",
+		Edits: []Edit{{"internal/knocks/knocks.go", "\tif len(b.callers) < mostAddresses {",
+			"\tif len(b.callers) < 1<<20 {"}},
+		Nets: first(tests("internal/knocks", "^TestNobodyFillsTheBook$")),
+	},
+	{
+		Name: "knocks-pushed-out", Law: "L10",
+		Broken: "whoever comes from many addresses hides the one that goes on guessing",
+		Edits:  []Edit{{"internal/knocks/knocks.go", "b.sorted()[len(b.callers)-1]", "b.sorted()[0]"}},
+		Nets:   first(tests("internal/knocks", "^TestNobodyFillsTheBook$")),
+	},
+	{
+		Name: "guesses-are-not-told", Law: "L10", Broken: "nobody is told of somebody who goes on guessing tokens",
+		Edits: []Edit{{"internal/server/nodes.go", "\t\ts.noteGuess(r.Context(), who)\n", ""}},
+		Nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAgainAndAgainIsToldOf$")),
+	},
+}

@@ -1,0 +1,108 @@
+package breaks
+
+var forgetSource = Edit{"cluster/apply/begin.go",
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
+		"\tservice = service.WithHolder(h)",
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
+		"\tservice.Holders = []cluster.Holder{h}"}
+var forgetTarget = Edit{"cluster/apply/begin.go",
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
+		"\tservice = service.WithHolder(h)\n" +
+		"\tservice.Intent = t.intentOf(c, n)",
+	"\th := t.holderOn(target, message.HolderMigrationTarget.With(), service.Spec, false).RunsAs(source)\n" +
+		"\t_ = h\n" +
+		"\tservice.Intent = t.intentOf(c, n)"}
+
+// migrations are the breaks of L5: a migration is a transaction.
+var migrations = []Mutant{
+	{
+		Name: "source-forgotten", Law: "L5", Broken: "the source of a migration is no holder any more",
+		Edits: []Edit{forgetSource}, Nets: first(Simulation),
+	},
+	{
+		Name: "source-forgotten-unseen-by-check", Law: "L5", Broken: "the same with the State's own check blind",
+		Edits: []Edit{forgetSource, blind}, Nets: first(Simulation),
+	},
+	{
+		Name: "target-forgotten-unseen-by-check", Law: "L5",
+		Broken: "the target of a migration is no holder, and the State's own check is blind",
+		Edits:  []Edit{forgetTarget, blind}, Nets: first(Simulation),
+	},
+	{
+		Name: "sends-without-asking", Law: "L5", Broken: "a migration begins with its second stage",
+		Edits: []Edit{{"cluster/move.go", "\treturn i.Stages()[i.Stage]\n", "\treturn i.Stages()[len(i.Stages())-1]\n"}},
+		Nets:  first(Simulation),
+	},
+	{
+		Name: "a-refusal-is-taken-for-ready", Law: "L5", Broken: "a target that cannot take the VM is sent it all the same",
+		Edits: []Edit{{"cluster/apply/settle.go", "\tif !c.Result.OK {\n",
+			"\tif !c.Result.OK && c.Result.Source == \"\" {\n"}},
+		Nets: first(Simulation),
+	},
+	{
+		Name: "forgets-where-it-was-sent", Law: "L5",
+		Broken: "a migration that ends with its source's daemon lets the target go, to which the guest is on its way",
+		Edits: []Edit{
+			{"cluster/move.go", "\tif !s.Intent.Preparing() || !held || ", "\tif !held || "},
+			{"cluster/apply/begin.go", "\tif intent.Preparing() {\n", "\tif intent.Kind == cluster.IntentMigrate {\n"},
+		},
+		Nets: first(Simulation),
+	},
+	{
+		Name: "the-door-opens-for-who-is-asked", Law: "L5",
+		Broken: "a VM may come up on a target that has not said that it can take it",
+		Edits: []Edit{{"cluster/work.go", "i.TargetIncarnation == n.Incarnation && !i.Preparing())",
+			"i.TargetIncarnation == n.Incarnation)"}},
+		Nets: []Net{tests("cluster", "TestTheDoorOpensForAnOpenIntentAlone")},
+	},
+	{
+		Name: "a-late-answer-settles", Law: "L5",
+		Broken: "what a target answers after its migration was withdrawn is taken for the answer to another question",
+		Edits:  []Edit{{"cluster/apply/result.go", "\tif c.Stage != stage.Name {\n", "\tif false {\n"}},
+		Nets:   []Net{tests("cluster", "TestALateAnswerOfTheTargetSaysNothing")},
+	},
+	{
+		Name: "a-silent-target-holds-the-move", Law: "L5",
+		Broken: "a migration whose target falls silent before it was sent anything waits for it",
+		Edits:  []Edit{{"cluster/apply/node.go", "\t\tt.withdrawFrom(n.Name, c.Why)\n", ""}},
+		Nets:   []Net{tests("cluster", "TestAMoveWhoseTargetFallsSilentIsWithdrawn")},
+	},
+	{
+		Name: "target-asked-too-early", Law: "L5", Broken: "what the ends say before the source has ended counts",
+		Edits: []Edit{{observe, "\tcase held && service", "\tcase held && n.Name == \"\" && service"}},
+		Nets: []Net{tests("cluster",
+			"TestAnInventoryFromBeforeTheSourceEndedProvesNothing|TestASourceThatStillSendsHasNotAnswered")},
+	},
+	{
+		Name: "copy-resumed-beside-its-source", Law: "L5",
+		Broken: "a copy at the target is resumed while the source is still there",
+		Edits: []Edit{{settle,
+			"\tcase copyAtTarget:\n\t\treturn SettleDropTarget",
+			"\tcase copyAtTarget:\n\t\treturn SettleResumeTarget"}}, Nets: first(Simulation),
+		Faults: []string{"half a copy stays"},
+	},
+	{
+		Name: "unclean-end-taken-for-clean", Law: "L5", Broken: "a migration whose end is unclean is taken for done",
+		Edits: []Edit{{result,
+			"\t}\n\tif c.Result.OK {",
+			"\t}\n\tif c.Result.OK || c.Result.Source == resources.Paused {"}}, Nets: first(Simulation),
+	},
+	{
+		Name: "half-a-copy-is-resumed", Law: "L5",
+		Broken: "a copy that is still arriving is taken for the guest once the source is gone",
+		Edits: []Edit{{settle,
+			"\tcase source == absent && target == string(resources.Incoming):\n\t\treturn SettleDropTarget",
+			"\tcase source == absent && target == string(resources.Incoming):\n\t\treturn SettleEnd"}},
+		Nets: first(Simulation), Faults: []string{"half a copy stays"},
+	},
+	{
+		Name: "agent-acts-on-an-unseen-end", Law: "L5",
+		Broken: "the agent of the source resumes or destroys although one end could not be seen",
+		Edits: []Edit{{"agents/vm/settle.go",
+			"\tif source.Condition == agents.Unknown || target.Condition == agents.Unknown {",
+			"\tif source.Condition == agents.Unknown {"},
+			{"agents/vm/settle.go", "\tcase agents.Absent:\n\t\treturn stepResumeSource",
+				"\tcase agents.Absent, agents.Unknown:\n\t\treturn stepResumeSource"}},
+		Nets: []Net{tests("agents/vm", "^TestDecide")},
+	},
+}

@@ -1,0 +1,201 @@
+package breaks
+
+// lostLogs are the breaks of L7 where a disk loses the log under a key that lives.
+func lostLogs() []Mutant {
+	const rule = "cluster/alone.go"
+	return []Mutant{
+		{
+			Name: "emptied-log-votes", Law: "L7", Broken: "a voter whose log is gone votes on under its old key",
+			Edits: []Edit{{"cluster/log.go",
+				"\tcase h.Life == \"\":\n\t\treturn message.LogGone",
+				"\tcase h.Life == \"\":\n\t\treturn message.Text{}\n\tcase h.Life == \"gone\":\n" +
+					"\t\treturn message.LogGone"}},
+			Nets: first(Simulation), Faults: []string{"log lost"},
+		},
+		{
+			Name: "cut-log-votes", Law: "L7", Broken: "a voter whose log was cut by its disk votes on",
+			Edits: []Edit{{"cluster/log.go",
+				"h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
+				"h.LastTerm == known.LastTerm && h.LastIndex < min(known.LastIndex, 0)"}},
+			Nets: first(Simulation),
+		},
+		{
+			Name: "late-loss-is-believed", Law: "L7",
+			Broken: "a node that has begun a newer log is said to have lost it by what it asked for before that",
+			Edits: []Edit{{"cluster/apply/member.go",
+				"\tcase n.Log != c.Before:",
+				"\tcase n.Log != c.Before && c.Why.IsZero():"}},
+			Nets: []Net{tests("cluster", "^TestALossThatIsToldLateIsOver$")},
+		},
+		{
+			Name: "logless-gets-its-vote-early", Law: "L7", Broken: "a node that lost its log may vote before it holds it again",
+			Edits: []Edit{{"cluster/log.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
+			Nets:  []Net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
+		},
+	}
+}
+
+// otherLogs are breaks of L7 in whose log counts, where a State is older than its node's log.
+func otherLogs() []Mutant {
+	return []Mutant{
+		{
+			Name: "unapplied-log-lets-nobody-in", Law: "L7",
+			Broken: "who was let in since the snapshot is not believed before somebody leads, and nobody may be able to",
+			Edits: []Edit{{"cluster/log.go",
+				"\tthen, _ := ahead.Nodes.Get(node)",
+				"\tthen := now"}},
+			Nets: []Net{tests("internal/daemon", "^TestAVoteOfWhoWasLetInSinceTheSnapshotCounts$"),
+				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$"),
+				tests("cluster", "^TestWhoJoinedAgainByEntriesThatAreNotAppliedCounts$")},
+		},
+		{
+			Name: "any-life-counts", Law: "L7", Broken: "a log counts that its node was not let in with",
+			Edits: []Edit{{"cluster/log.go",
+				"\tif then.Log == held.Life && then.Log != \"\" ||",
+				"\tif then.Log != \"\" ||"}},
+			Nets: []Net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$"),
+				tests("cluster", "^TestWhoWasLetInByAnEntryThatIsNotAppliedCounts$")},
+		},
+		{
+			Name: "empty-state-lets-anybody-in", Law: "L7",
+			Broken: "before anything is applied, any log counts as one that its node was let in with: an emptied one too",
+			Edits:  []Edit{{"cluster/log.go", "then.Log == \"\" && now.Log == \"\" {", "now.Log == \"\" {"}},
+			Nets: []Net{tests("internal/daemon", "^TestAnEmptiedFolderElectsNobodyWhereNothingIsAppliedYet$"),
+				tests("cluster", "^TestAStateThatNamesNoLogYetLetsNobodyIn$")},
+		},
+		{
+			Name: "empty-state-forgets-logs", Law: "L7",
+			Broken: "before anything is applied, what an emptied log says takes the place of what is remembered of it",
+			Edits:  []Edit{{"cluster/log.go", "\tif s.MayCount(node, held, known, later).IsZero() &&\n\t\ts.", "\tif s."}},
+			Nets:   first(tests("cluster", "^TestAStateThatNamesNoLogYetLetsNobodyIn$")),
+		},
+		{
+			Name: "joins-in-a-removed-ones-place", Law: "L7",
+			Broken: "who joins under the name of a node that was just removed votes in its place, with an empty log",
+			Edits: []Edit{{"internal/daemon/joining.go", "if !root.Nodes.Has(node) && slices.",
+				"if root.Nodes.Has(node) && slices."}},
+			Nets: first(tests("internal/daemon", "^TestARemovedNodesPlaceInTheLogIsNobodyElses$")),
+		},
+	}
+}
+
+// acknowledged are the breaks of L7: nothing that was answered is lost.
+func acknowledged() []Mutant {
+	return []Mutant{
+		{
+			Name: "results-are-dropped", Law: "L7", Broken: "a result whose proposal failed is forgotten",
+			Edits: []Edit{{outbox,
+				"\t\t\tcase n.delivered(now, key, refused):",
+				"\t\t\t\tn.outbox = nil\n\t\t\tcase n.delivered(now, key, refused):"}},
+			Nets: []Net{Simulation, tests("cluster/mind", "^TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain$")},
+		},
+		{
+			Name: "snapshot-drops-intents", Law: "L7", Broken: "a snapshot does not hold the open intents",
+			Edits: []Edit{{state, "`json:\"intent,omitempty\"`", "`json:\"-\"`"}}, Nets: first(Simulation),
+			Faults: []string{"snapshot"},
+		},
+		{
+			Name: "snapshot-drops-fences", Law: "L7", Broken: "a snapshot does not hold the open fence intents",
+			Edits: []Edit{{state, "`json:\"fences\"`", "`json:\"-\"`"}}, Nets: first(Simulation), Faults: []string{"snapshot"},
+		},
+		{
+			Name: "snapshot-drops-wishes", Law: "L7", Broken: "a snapshot does not hold what administrators asked for",
+			Edits: []Edit{{state, "`json:\"wish,omitempty\"`", "`json:\"-\"`"}}, Nets: first(Simulation),
+			Faults: []string{"snapshot"},
+		},
+		{
+			Name: "requests-are-done-twice", Law: "L7", Broken: "a request that is repeated is done again",
+			Edits: []Edit{{"cluster/apply/ask.go",
+				"\tif _, known := t.Requests.Get(c.Request); known {",
+				"\tif _, known := t.Requests.Get(c.Request); known && c.Op == \"\" {"}},
+			Nets: []Net{Simulation, tests("cluster", "^TestARequestIsDoneOnce$")}, Faults: []string{"request"},
+		},
+		{
+			Name: "requests-are-never-answered", Law: "L7",
+			Broken: "the request behind a migration that is undone gets no answer",
+			Edits: []Edit{{"cluster/apply/settle.go",
+				"service = t.answer(service, code, service.Reason, cluster.OpMigrate",
+				"service.Wish, code = nil, code\n\t\tt.Services.Set(service.Spec.Name, service"}},
+			Nets: first(Simulation),
+		},
+		{
+			Name: "maps-are-walked-as-they-lie", Law: "L7",
+			Broken: "the keys of a document come in any order, so that equal entries make unequal States",
+			Edits: []Edit{{"cluster/internal/words/words.go",
+				"\tsort.Strings(keys)\n\treturn keys",
+				"\tif len(keys) > 1_000_000 {\n\t\tsort.Strings(keys)\n\t}\n\treturn keys"}}, Nets: first(Simulation),
+		},
+	}
+}
+
+const level = "cluster/codec.go"
+
+// levels are the breaks of "one log, one State": a member with an older binary is
+// given what it does not know, or would make something else of.
+func levels() []Mutant {
+	enters := Edit{level,
+		"\t\tif why := r.PrematureFor(s, c); !why.IsZero() ",
+		"\t\tif why := r.PrematureFor(s, c); !why.IsZero() && s.Level > r.level "}
+	applied := Edit{"cluster/apply/apply.go",
+		"\t\tif why := r.release.PrematureFor(s, command); !why.IsZero() ",
+		"\t\tif why := r.release.PrematureFor(s, command); !why.IsZero() && s.Level > " +
+			"cluster.CurrentLevel "}
+	return append(unknownRules(), []Mutant{
+		{
+			Name: "new-commands-reach-old-binaries", Law: "L7",
+			Broken: "what newer rules allow is proposed and applied at any level",
+			Edits:  []Edit{enters, applied}, Nets: first(Simulation), Faults: []string{"upgrade"},
+		},
+		{
+			Name: "new-commands-are-proposed-early", Law: "L7",
+			Broken: "what newer rules allow is proposed at any level; Apply refuses it, and an old binary stops at it",
+			Edits:  []Edit{enters}, Nets: first(Simulation),
+		},
+		{
+			Name: "new-commands-apply-alone", Law: "L7", Broken: "Apply does not ask for the level of a command",
+			Edits: []Edit{applied}, Nets: first(shortSimulation), Harmless: "such a command is not proposed",
+		},
+		{
+			Name: "level-is-raised-early", Law: "L7", Broken: "newer rules come into force although a member does not know them",
+			Edits: []Edit{{"cluster/apply/cluster.go", "n.MaxLevel < c.Level {", "n.MaxLevel < c.Level-1 {"}},
+			Nets:  first(Simulation), Faults: []string{"level raised"},
+		},
+		{
+			Name: "level-is-the-binary's", Law: "L7",
+			Broken: "an old log that is read again after an upgrade brings the newer binary's rules",
+			Edits:  []Edit{{"cluster/apply/cluster.go", " = c.Level, c.Cluster,", " = cluster.CurrentLevel, c.Cluster,"}},
+			Nets:   []Net{Simulation, tests("cluster", "^TestTheFirstEntrySaysItsLevel$")},
+		},
+		{
+			Name: "too-old-is-admitted", Law: "L7", Broken: "a daemon is let in that does not know the rules in force",
+			Edits: []Edit{{node, "\tif c.MaxLevel < t.Level {\n", "\tif c.MaxLevel < 0 {\n"}}, Nets: first(stories),
+		},
+		{
+			Name: "what-a-command-says-has-no-level", Law: "L7",
+			Broken: "a command that older members read otherwise is let into their log, because they know its kind",
+			Edits:  []Edit{{level, "\t\t\t\tneeded = max(needed, of(c.(C)))", "\t\t\t\tneeded = max(needed, 0*of(c.(C)))"}},
+			Nets:   []Net{tests("cluster", "^TestALevelIsThatOfWhatACommandSays$")},
+		},
+		{
+			Name: "mind-proposes-early", Law: "L7",
+			Broken: "what a node reports is proposed although older members would not understand it",
+			Edits: []Edit{{"cluster/mind/outbox.go", "n.release.LevelOf(commands[i]) > s.Level",
+				"n.release.LevelOf(commands[i]) > s.Level+1"}},
+			Nets: []Net{tests("cluster/mind", "^TestWhatOlderMembersWouldNotUnderstandWaits$")},
+		},
+	}...)
+}
+
+// unknownRules are the breaks of what keeps a daemon from rules that it does not know.
+func unknownRules() []Mutant {
+	return []Mutant{
+		{
+			Name: "unknown-rules-are-followed", Law: "L7",
+			Broken: "a daemon goes on although the rules in force are newer than it",
+			Edits: []Edit{{level,
+				"\tif s.Level <= r.level {\n\t\treturn message.Text{}",
+				"\tif s.Level > 0 {\n\t\treturn message.Text{}"}},
+			Nets: []Net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
+		},
+	}
+}

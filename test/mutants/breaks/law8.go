@@ -1,0 +1,55 @@
+package breaks
+
+// brakes is where L8 is.
+const brakes = "cluster/rules/brake.go"
+
+// brake are the breaks of L8: how many shots, and at whom.
+func brake() []Mutant {
+	return []Mutant{
+		{
+			Name: "several-shots-at-once", Law: "L8", Broken: "nodes are shot without waiting for the shot before",
+			Edits: []Edit{
+				{brakes, "len(busy) >= limits.AtOnce {", "len(busy) >= 1_000 {"},
+			}, Nets: []Net{Simulation, stories},
+		},
+		{
+			Name: "half-of-the-nodes-are-shot", Law: "L8", Broken: "half of the nodes and more are shot without an operator",
+			Edits: []Edit{{brakes,
+				"\tif 2*down >= w.Nodes.Len() && !exception {",
+				"\tif down > w.Nodes.Len() && !exception {"}}, Nets: []Net{Simulation, tests("cluster", "^TestTheBrake")},
+		},
+		{
+			Name: "shots-are-not-counted", Law: "L8", Broken: "any number of shots goes in ten minutes",
+			Edits: []Edit{{brakes, "limits.Shots", "cluster.MaxShots"}}, Nets: []Net{tests("cluster", "^TestTheBrake")},
+		},
+		{
+			Name: "dead-device-holds-up-others", Law: "L8", Broken: "a shot whose device is dead lets no other node be shot",
+			Edits: []Edit{{brakes, "open.TriedTotal == 0 {", "open.Node != \"\" {"}},
+			Nets:  []Net{tests("cluster", "^TestAShotThatIsStuck"), stories},
+		},
+		{
+			Name: "shot-while-disarmed", Law: "L8", Broken: "nodes are shot although fencing is disarmed",
+			Edits: []Edit{{"cluster/rules/brake.go",
+				"if w.Disarmed() == nil || !at.Before(w.Disarmed().Until) {",
+				"if w.Disarmed() == nil || at.Before(w.Disarmed().Until) {"}},
+			Nets: []Net{tests("cluster", "^TestNothingIsShotWhile"), stories},
+		},
+		{
+			Name: "drill-while-not-well", Law: "L8", Broken: "the schedule switches a node off while another one is lost",
+			Edits: []Edit{{"cluster/device.go",
+				"if n, _ := s.Nodes.Get(name); n.State != NodeOnline {",
+				"if n, _ := s.Nodes.Get(name); n.State == NodeSilent {"}}, Nets: []Net{tests("cluster", "^TestTheSchedule")},
+		},
+		{
+			Name: "node-in-touch-is-shot", Law: "L8", Broken: "a node that its peers reach is taken for lost",
+			Edits: []Edit{{"cluster/view.go",
+				"\tcase w.Verdict.Daemon == Answers:",
+				"\tcase w.Verdict.Daemon == Answers && w.Silence == 0:"}, {"cluster/view.go",
+				"\tcase w.Verdict.Kernel == Answers && w.KernelOnly < timing.SilentGrace:",
+				"\tcase w.Verdict.Kernel == Answers && w.Verdict.Daemon != Answers && w.KernelOnly < " +
+					"timing.SilentGrace:"}}, Nets: []Net{Simulation, stories},
+			Faults: []string{"link cut", "link cut one way", "daemon dies", "daemon pauses", "leader pauses", "host hangs",
+				"strikes", "upgrade", "downgrade", "mute", "deaf"},
+		},
+	}
+}

@@ -1,0 +1,62 @@
+package breaks
+
+// disks are the breaks of L9: one writer per disk, by what was started.
+func disks() []Mutant {
+	diskTests := tests("cluster",
+		"^TestTheSameWritableDiskIsStartedOnce$|^TestARemovedServiceKeepsItsDisks|^TestADefinitionThatIsNotInForce")
+	return []Mutant{
+		{
+			Name: "disk-started-twice", Law: "L9", Broken: "a service is started whose disk another one may be writing",
+			Edits: []Edit{{begin,
+				"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {",
+				"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"}},
+			Nets: first(diskTests),
+		},
+		{
+			Name: "disk-declared-twice", Law: "L9",
+			Broken: "a document is taken in that gives a disk in use to a second service",
+			Edits: []Edit{{"cluster/apply/cluster.go",
+				"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {",
+				"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"}}, Nets: first(diskTests),
+		},
+		{
+			Name: "removed-is-forgotten", Law: "L9",
+			Broken: "a service that is removed leaves nothing behind, although it may still run",
+			Edits: []Edit{{"cluster/apply/cluster.go",
+				"\t\tif len(service.Holders) > 0 {\n\t\t\tt.Tombstones.Set",
+				"\t\tif len(service.Holders) > 1_000 {\n\t\t\tt.Tombstones.Set"}}, Nets: first(diskTests),
+		},
+		{
+			Name: "any-definition-is-started", Law: "L9", Broken: "a start goes by other content than the intent's",
+			Edits: []Edit{{begin,
+				"\tif c.Definition != service.Spec.Definition || !w.Blobs.Has(c.Definition) {",
+				"\tif c.Definition == \"\" {"}}, Nets: first(diskTests),
+		},
+		{
+			Name: "left-gets-new-disks", Law: "L9",
+			Broken: "a start that was interrupted goes on with the disks of then, and those of now count",
+			Edits:  []Edit{{"cluster/holders.go", "resources.DriftOf(spec.Disks, h.Disks).None()", "true"}},
+			Nets:   []Net{Simulation, tests("cluster", "^TestAnInterruptedStartWithOtherDisksIsRemoved$")},
+		},
+		{
+			Name: "disk-declared-and-started-twice", Law: "L9",
+			Broken: "neither the document nor the start looks whose disk it is",
+			Edits: []Edit{
+				{begin,
+					"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 0 {",
+					"\t\t\tif disks := resources.Conflicts(h.Disks, service.Spec.Disks); len(disks) > 1_000 {"},
+				{"cluster/apply/cluster.go",
+					"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 0 {",
+					"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"},
+			}, Nets: first(Simulation), Faults: []string{"configuration", "declared anew"},
+		},
+		{
+			Name: "a-copys-disks-are-forgotten", Law: "L9",
+			Broken: "what a copy ran on that was moved by hand is forgotten when its host dies",
+			Edits: []Edit{{"cluster/apply/settle.go",
+				"if !service.Spec.Traits().Drifts || service.Astray != nil ||",
+				"if service.Spec.Traits().Drifts || service.Astray != nil ||"}},
+			Nets: first(tests("cluster", "^TestWhatACopyWroteGoesIntoNoOlderStart$")),
+		},
+	}
+}

@@ -1,0 +1,145 @@
+package breaks
+
+const (
+	rules     = "cluster/document.go"
+	depend    = "cluster/rules/depend.go"
+	order     = "cluster/plan/order.go"
+	lock      = "cluster/rules/lock.go"
+	nodeOrder = "cluster/apply/orders.go"
+)
+
+var unjoined = Edit{begin,
+	"\tif why := w.ObjectionsTo(service).Why[n.Name]; !why.IsZero() ",
+	"\tif why := w.ObjectionsTo(service).Why[n.Name]; !why.IsZero() && n.Name == \"\" "}
+var unbarred = Edit{"cluster/rules/place.go", "return p.objections.Why[p.node]", "return p.objections.Why[\"\"]"}
+var groundless = Edit{begin,
+	"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
+		"\t\treturn refused\n" +
+		"\t}\n" +
+		"\tif why := w.Lacks(service); !why.IsZero() {\n" +
+		"\t\treturn RefuseAs(cluster.CodeDependency, why)\n" +
+		"\t}\n" +
+		"\tfor _, h := range service.Holders {",
+	"\tif refused := w.MayJoin(service, n); refused != Accepted {\n" +
+		"\t\treturn refused\n" +
+		"\t}\n" +
+		"\tif why := w.Lacks(service); !why.IsZero() && c.Node == \"\" {\n" +
+		"\t\treturn RefuseAs(cluster.CodeDependency, why)\n" +
+		"\t}\n" +
+		"\tfor _, h := range service.Holders {"}
+var early = Edit{"cluster/plan/depend.go",
+	"\t\tif needed.Up() && p.ready(needed) {",
+	"\t\tif needed.Up() || p.ready(needed) {"}
+
+// between are the breaks of rules between services and of standing orders.
+var between = []Mutant{
+	{
+		Name: "rules-are-forgotten", Law: "R",
+		Broken: "exclusive services and services that are kept apart meet on one node",
+		Edits:  []Edit{unjoined, unbarred}, Nets: []Net{Simulation, stories},
+	},
+	{
+		Name: "rules-are-forgotten-by-the-plan", Law: "R",
+		Broken: "the plan puts services where a rule forbids it; Apply refuses",
+		Edits:  []Edit{unbarred}, Nets: first(stories),
+	},
+	{
+		Name: "exclusive-in-one-direction", Law: "R", Broken: "an exclusive service gets company from others",
+		Edits: []Edit{{rules, "\tcase other.Exclusive:", "\tcase other.Exclusive && other.Name == \"\":"}},
+		Nets:  []Net{Simulation, stories},
+	},
+	{
+		Name: "started-before-its-parent", Law: "R", Broken: "a service starts before what it depends on",
+		Edits: []Edit{groundless, early}, Nets: []Net{Simulation, stories},
+	},
+	{
+		Name: "parent-goes-alone", Law: "R", Broken: "a service stays up when what it needs hard goes down",
+		Edits: []Edit{{depend, "\t\tcase w.down(needed):\n", "\t\tcase w.down(needed) && name == \"\":\n"}, {depend,
+			"\t\tcase needed.Going() != \"\"",
+			"\t\tcase needed.Going() != \"\" && name == \"\""}}, Nets: first(stories),
+	},
+	{
+		Name: "lock-holds-nothing", Law: "R", Broken: "services start although the cluster is locked",
+		Edits: []Edit{{lock,
+			"\tcase w.Lock() == nil:\n\t\treturn message.Text{}\n\tcase w.Lock().Stop:",
+			"\tcase w.Lock() == nil || !w.Lock().Stop:\n\t\treturn message.Text{}\n\tcase w.Lock().Stop:"}},
+		Nets: []Net{Simulation, stories},
+	},
+	{
+		Name: "orders-hold-nothing", Law: "R", Broken: "services are brought to nodes on standby",
+		Edits: []Edit{{begin, "\tcase n.Order != nil:\n", "\tcase n.Order != nil && n.Name == \"\":\n"},
+			{"cluster/rules/place.go",
+				"\tcase n.Order != nil",
+				"\tcase n.Order != nil && name == \"\""}}, Nets: []Net{Simulation, stories},
+	},
+	{
+		Name: "dependents-stay-up-meanwhile", Law: "R",
+		Broken: "a service is moved by stop and start while what needs it hard runs on",
+		Edits: []Edit{{"cluster/plan/depend.go",
+			"\treturn p.afterDependents(service)\n}",
+			"\treturn p.afterDependents(service) && c.Node == \"\"\n}"}}, Nets: first(stories),
+	},
+	{
+		Name: "a-change-has-no-end", Law: "L7",
+		Broken: "a service that has taken its changed declaration in does so again, and again",
+		Edits: []Edit{{"cluster/apply/begin.go",
+			"h.Definition, h.Reason, service.Behind = intent.Definition, \"\", nil",
+			"h.Reason, service.Behind = \"\", nil"}}, Nets: first(Simulation),
+	},
+	{
+		Name: "a-change-leaves-new-disks-free", Law: "L9",
+		Broken: "a service that changes while it runs holds the disks that it was started with, and no others",
+		Edits: []Edit{{"cluster/apply/begin.go",
+			"\t\tif !slices.Contains(h.Disks, disk) {",
+			"\t\tif !slices.Contains(h.Disks, disk) && disk.Identity == \"\" {"}},
+		Nets: first(tests("cluster", "^TestAChangeIsWithinTheLaws$")),
+	},
+	{
+		Name: "half-a-change-is-whole", Law: "R", Broken: "a service whose change ended in the middle is called whole",
+		Edits: []Edit{{"agents/ocf/reconfigure.go",
+			"\tif len(delta.Stop)+len(delta.Start) > 0 {\n\t\ts.record.Stage = starting\n",
+			"\tif len(delta.Stop)+len(delta.Start) < 0 {\n\t\ts.record.Stage = starting\n"},
+			{"agents/ocf/reconfigure.go", "return wanted(change) }); err != nil {\n\t\ts.record.Stage = starting\n",
+				"return wanted(change) }); err != nil {\n"}},
+		Nets: first(tests("agents/ocf", "^TestAChangeThat")),
+	},
+	{
+		Name: "together-takes-turns", Law: "R",
+		Broken: "a service is moved to one that is stopped for the move, again and again",
+		Edits: []Edit{{"cluster/plan/move.go",
+			"p.restsOn(newest, name, map[string]bool{}) {",
+			"p.restsOn(newest, name, map[string]bool{}) && target == \"\" {"}}, Nets: first(stories),
+	},
+	{
+		Name: "maintenance-spares-what-holds", Law: "R",
+		Broken: "a node in maintenance that holds something is not fenced when it dies",
+		Edits: []Edit{{"cluster/rules/target.go",
+			"|| n.Order.Empty == 0 {\n\t\treturn false\n\t}\n\tfor",
+			"{\n\t\treturn false\n\t}\n\tfor"}, {"cluster/rules/target.go",
+			"(h.Condition != \"\" || h.Creating)",
+			"h.Condition == n.Name"}}, Nets: first(stories),
+	},
+	{
+		Name: "tiers-do-not-wait", Law: "R", Broken: "later tiers start with the first",
+		Edits: []Edit{{order, "\tif tier == 0 {\n", "\tif tier >= 0 {\n"}},
+		Nets:  first(stories),
+	},
+	{
+		Name: "all-start-at-once", Law: "R", Broken: "start_at_once is not kept",
+		Edits: []Edit{{order, "most > 0 && p.starting >= most", "most > 0 && p.starting >= most+1000"}},
+		Nets:  first(stories),
+	},
+	{
+		Name: "freeze-never-ends", Law: "R", Broken: "a freeze does not end when its time is over",
+		Edits: []Edit{{"cluster/plan/service.go",
+			"!frozen.Until.IsZero() && p.reached(frozen.Until)",
+			"frozen.Until.IsZero() && p.reached(frozen.Until)"}}, Nets: first(stories),
+	},
+	{
+		Name: "whoever-fails-to-stop-is-shot", Law: "R",
+		Broken: "a node is fenced for a failed stop that a person asked for",
+		Edits: []Edit{{"cluster/rules/target.go",
+			"byItself &&\n\t\th.Condition == string(resources.Unknown",
+			"(byItself || held"}}, Nets: first(stories),
+	},
+}
