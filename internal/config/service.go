@@ -90,12 +90,12 @@ var serviceKeys = []serviceKey{
 
 // migration reads how a VM is moved live.
 func (p *parser) migration(into *resources.Migration, node *yaml.Node) {
-	p.mapping(node, "migration", fields{
-		resources.MoveAutoConverge: p.boolean(&into.AutoConverge, resources.MoveAutoConverge),
-		resources.MoveCompression:  p.boolean(&into.Compression, resources.MoveCompression),
-		resources.MoveBandwidth: p.number(&into.Bandwidth, resources.MoveBandwidth, resources.SlowestMove,
+	p.Mapping(node, "migration", strict.Fields{
+		resources.MoveAutoConverge: p.Boolean(&into.AutoConverge, resources.MoveAutoConverge),
+		resources.MoveCompression:  p.Boolean(&into.Compression, resources.MoveCompression),
+		resources.MoveBandwidth: p.Number(&into.Bandwidth, resources.MoveBandwidth, resources.SlowestMove,
 			resources.FastestMove),
-		resources.MoveDowntime: p.duration(&into.Downtime, resources.MoveDowntime, resources.ShortestDowntime,
+		resources.MoveDowntime: p.Duration(&into.Downtime, resources.MoveDowntime, resources.ShortestDowntime,
 			resources.LongestDowntime),
 	})
 }
