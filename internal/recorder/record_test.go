@@ -217,7 +217,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
 		"State": "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences " +
 			"Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens " +
-			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients",
+			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients Moves",
 		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Credential Options Limits",
