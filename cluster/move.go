@@ -324,10 +324,13 @@ func stageDuty(s *State, service Service, n Member) []Duty {
 	d := vmDuty(s, service, n, stage.Duty)
 	d.Stage, d.Target, d.Kill, d.Move = stage.Name, intent.Target, intent.Kill, intent.Limits
 	duties := []Duty{d}
+	if stage.Name != StageSend {
+		return duties
+	}
 	if intent.Cancelled != "" {
 		duties = append(duties, vmDuty(s, service, n, DutyCancel))
 	}
-	if intent.Tuned > 0 && stage.Name == StageSend {
+	if intent.Tuned > 0 {
 		tune := vmDuty(s, service, n, DutyTune)
 		tune.Move = intent.Limits
 		tune.Act += fmt.Sprintf(".tuned%d", intent.Tuned) // each change is handed out once

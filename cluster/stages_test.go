@@ -72,6 +72,9 @@ func TestAMoveWhoseTargetFallsSilentIsWithdrawn(t *testing.T) {
 		"hangs": func(b *clustertest.Book) {
 			b.Must(b.Done("vm:a", "node2", resources.Result{Source: resources.Unknown, Why: "no answer"}))
 		},
+		"is not waited for, because it is to be stopped": func(b *clustertest.Book) {
+			b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
+		},
 		"is not waited for": func(b *clustertest.Book) {
 			b.Must(cluster.Ask{Request: "c", Op: cluster.OpCancel, Service: "vm:a", By: "root"})
 		},

@@ -260,6 +260,9 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 	}
 	service, state, why := t.takenOver(service, c)
 	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: c.By, Why: why})
+	if c.Op == cluster.OpDisable {
+		t.withdrawCancelled(c.Service)
+	}
 	if c.Op == cluster.OpRelocate && !service.Up() && c.Node == "" {
 		service.Avoid = service.LastOwner // it is down, and is to come up somewhere else
 		t.Services.Set(c.Service, service)

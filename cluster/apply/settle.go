@@ -66,13 +66,20 @@ func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request
 	intent := service.Intent
 	t.setService(service.MoveCancelled(c.By), service.State, cluster.Event{Node: intent.Node, Cause: intent.Index,
 		By: c.By, Why: message.MigrationCancelled.With(c.Reason)})
-	if intent.Preparing() {
-		service, _ = t.Services.Get(c.Service)
-		service.Reason = message.MigrationFailed.With(intent.Target, message.MigrationGivenUp.With(service.Intent.Cancelled))
-		t.withdraw(service, message.MigrationNotSent.With(""))
-	}
+	t.withdrawCancelled(c.Service)
 	request.Owner = service.Owner
 	t.keepRequest(answered(request, rules.Refusal{Code: cluster.CodeSuccess, Why: message.Text{}}))
+}
+
+// withdrawCancelled ends a migration at once that is to be given up, if nothing was sent yet.
+func (t *transaction) withdrawCancelled(name string) {
+	service, _ := t.Services.Get(name)
+	intent := service.Intent
+	if intent == nil || !intent.Preparing() || intent.Cancelled == "" {
+		return
+	}
+	service.Reason = message.MigrationFailed.With(intent.Target, message.MigrationGivenUp.With(intent.Cancelled))
+	t.withdraw(service, message.MigrationNotSent.With(""))
 }
 
 // moveUnderWay refuses what only a migration has that is under way and has not ended.
