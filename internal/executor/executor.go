@@ -62,8 +62,11 @@ type Executor struct {
 	options Options
 	slots   chan struct{}
 	moves   chan struct{}
-	gates   gates
-	checks  checkBook
+	// checking is for targets that are asked whether they can take a VM: storage that hangs may hold
+	// these up, and must not hold up a start.
+	checking chan struct{}
+	gates    gates
+	checks   checkBook
 
 	mu       sync.Mutex
 	lanes    map[string][]cluster.Duty
@@ -73,7 +76,8 @@ type Executor struct {
 // New makes an executor. It does nothing by itself.
 func New(options Options) *Executor {
 	return &Executor{options: options, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce),
-		lanes: map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
+		checking: make(chan struct{}, actsAtOnce),
+		lanes:    map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
 }
 
 // Take queues a duty in the lane of its service or fenced node. A lane is
@@ -116,10 +120,12 @@ func (x *Executor) slot(ctx context.Context, kind cluster.DutyKind) (release fun
 	places := x.slots
 	switch kind {
 	case cluster.DutyLook, cluster.DutyFence, cluster.DutyPowerOn, cluster.DutyPause, cluster.DutyResume,
-		cluster.DutyCancel, cluster.DutyTune, cluster.DutyPrepare:
+		cluster.DutyCancel, cluster.DutyTune:
 		return func() {}
 	case cluster.DutyMigrate:
 		places = x.moves
+	case cluster.DutyPrepare:
+		places = x.checking
 	}
 	select {
 	case places <- struct{}{}:

@@ -1,6 +1,7 @@
 package arrival
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const definition = `<domain type='kvm'>
@@ -138,6 +140,22 @@ func TestMemoryThatIsPromisedIsNotGivenTwice(t *testing.T) {
 	told(t, h.Blockers(t.Context(), needs(t, ""), 2<<30), "2048 MiB of which are promised")
 }
 
+func TestHugePagesAreCountedByThemselves(t *testing.T) {
+	h, root := hostWith(t)
+	put(t, root, "proc/meminfo", "MemAvailable: 1000 kB\n") // they are no part of this
+	n := needs(t, "")
+	n.HugePages = true
+	told(t, h.Blockers(t.Context(), n, 0), "there are none here")
+	put(t, root, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "1000\n")
+	told(t, h.Blockers(t.Context(), n, 0), "it needs 2048 MiB in huge pages, and 2000 MiB are free")
+	put(t, root, "sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "1\n")
+	told(t, h.Blockers(t.Context(), n, 0))
+	if backed, err := NeedsOf("<domain><memoryBacking><hugepages/></memoryBacking></domain>"); err != nil ||
+		!backed.HugePages {
+		t.Errorf("%+v, %v", backed, err)
+	}
+}
+
 func TestAnInterfaceThatIsNoBridge(t *testing.T) {
 	h, root := hostWith(t)
 	if err := os.Remove(filepath.Join(root, "sys/class/net/br-blue/bridge")); err != nil {
@@ -194,7 +212,11 @@ func TestStorageThatHangs(t *testing.T) {
 	for range mostHanging {
 		h.hanging <- struct{}{}
 	}
-	told(t, h.Blockers(t.Context(), needs(t, ""), 0), "earlier looks at storage hang")
+	late, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	told(t, h.Blockers(late, needs(t, ""), 0), "earlier looks at storage hang")
+	<-h.hanging // one comes back, and the next look need not be refused
+	told(t, h.Blockers(t.Context(), needs(t, ""), 0))
 }
 
 func TestASentenceEnds(t *testing.T) {

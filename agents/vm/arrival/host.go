@@ -86,6 +86,9 @@ func (h *Host) has(parts ...string) bool {
 // memory holds what the VM needs against what the kernel could hand out without swapping
 // (MemAvailable, proc_meminfo(5)). A host that does not tell is not refused.
 func (h *Host) memory(n Needs, reserved uint64) []Blocker {
+	if n.HugePages {
+		return h.hugePages(n)
+	}
 	available, told := h.available()
 	if !told || n.Memory+reserved <= available {
 		return nil
@@ -95,6 +98,34 @@ func (h *Host) memory(n Needs, reserved uint64) []Blocker {
 		what += fmt.Sprintf(", %s of which are promised to VMs on their way here", mib(reserved))
 	}
 	return []Blocker{{what, "move something away first, or choose another node"}}
+}
+
+// hugePages holds the guest's memory against the pages of all sizes that are free here: they are no
+// part of what the kernel calls available.
+func (h *Host) hugePages(n Needs) []Blocker {
+	pools, err := filepath.Glob(filepath.Join(h.root, "sys/kernel/mm/hugepages/hugepages-*kB"))
+	if err != nil || len(pools) == 0 {
+		return []Blocker{{"its memory is in huge pages, and there are none here", "set vm.nr_hugepages on this node"}}
+	}
+	var free uint64
+	for _, pool := range pools {
+		var size, pages uint64
+		if _, err := fmt.Sscanf(filepath.Base(pool), "hugepages-%dkB", &size); err != nil {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(pool, "free_hugepages"))
+		if err != nil {
+			return nil
+		}
+		if _, err := fmt.Sscan(string(text), &pages); err == nil {
+			free += pages * size << 10
+		}
+	}
+	if free >= n.Guest {
+		return nil
+	}
+	return []Blocker{{fmt.Sprintf("it needs %s in huge pages, and %s are free", mib(n.Guest), mib(free)),
+		"set vm.nr_hugepages higher on this node, or choose another"}}
 }
 
 func mib(bytes uint64) string { return fmt.Sprintf("%d MiB", bytes>>20) }
@@ -138,7 +169,7 @@ func reach(ctx context.Context, server Server) []Blocker {
 func (h *Host) images(ctx context.Context, n Needs) []Blocker {
 	select {
 	case h.hanging <- struct{}{}:
-	default:
+	case <-ctx.Done():
 		return []Blocker{{fmt.Sprintf("%d earlier looks at storage hang here", mostHanging),
 			"look at the storage of this node"}}
 	}

@@ -22,10 +22,12 @@ type Needs struct {
 	// CPU is the element that names a processor model; empty where the definition leaves the model
 	// to the host.
 	CPU string
-	// Memory is in bytes, with what QEMU takes beside the guest.
-	Memory  uint64
-	Images  []Image
-	Servers []Server
+	// Guest is the guest's memory in bytes, and Memory that with what QEMU takes beside it. HugePages
+	// tells that the guest's is in huge pages.
+	Guest, Memory uint64
+	HugePages     bool
+	Images        []Image
+	Servers       []Server
 	// Bridges and Devices are network interfaces of the host, Networks and Pools are libvirt's.
 	Bridges, Devices, Networks, Pools []string
 	// TPM tells that the VM has an emulated one.
@@ -75,8 +77,9 @@ type domainXML struct {
 		Kernel string `xml:"kernel"`
 		Initrd string `xml:"initrd"`
 	} `xml:"os"`
-	CPU      *cpuXML `xml:"cpu"`
-	Security *struct {
+	HugePages *struct{} `xml:"memoryBacking>hugepages"`
+	CPU       *cpuXML   `xml:"cpu"`
+	Security  *struct {
 		Type string `xml:"type,attr"`
 	} `xml:"launchSecurity"`
 	Devices struct {
@@ -168,7 +171,7 @@ func NeedsOf(definition string) (Needs, error) {
 	}
 	n := Needs{Title: strings.TrimSpace(d.Name), UUID: strings.ToLower(strings.TrimSpace(d.UUID)), Type: d.Type,
 		Arch: d.OS.Type.Arch, Machine: d.OS.Type.Machine, Emulator: strings.TrimSpace(d.Devices.Emulator),
-		Memory: withOverhead(memory)}
+		Guest: memory, Memory: withOverhead(memory), HugePages: d.HugePages != nil}
 	n.CPU = d.CPU.named()
 	for _, file := range []struct{ what, path string }{{"firmware", d.OS.Loader}, {"kernel", d.OS.Kernel},
 		{"initial RAM disk", d.OS.Initrd}, {"emulator", d.Devices.Emulator}} {
