@@ -122,7 +122,7 @@ scenarios: tools-present ## play the stories of test/scenarios (REWRITE=1 writes
 sim: tools-present ## run SEEDS=1000 random histories (of two nodes: WORLD=two-node), or replay SEED=x (V=1: tell it)
 	@mkdir -p $(BIN)
 	@$(GO) test -tags $(TAGS) -c -o $(BIN)/sim.test ./test/sim
-	@cd test/sim && GOGC=1600 SEEDS=$(or $(SEEDS),1000) SEED=$(SEED) V=$(V) WORLD=$(WORLD) WITHOUT="$(WITHOUT)" ../../$(BIN)/sim.test -test.run 'TestSim$$' -test.timeout 60m $(if $(SEED),-test.v)
+	@cd test/sim && GOGC=1600 SEEDS=$(or $(SEEDS),1000) SEED=$(SEED) V=$(V) WORLD=$(WORLD) WITHOUT="$(WITHOUT)" ../../$(BIN)/sim.test -test.run 'TestSim$$' -test.timeout 180m $(if $(SEED),-test.v)
 
 lab: build $(BIN)/lab ## leave three pretend hosts up, and say how to enter one (root)
 	$(BIN)/lab up
