@@ -24,7 +24,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help sim build tools-present packages server-packages test test-all test-reports test-docs demo demo-service demo-fence lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages server-packages test test-all test-reports test-docs demo demo-service demo-fence demo-migration lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"
@@ -75,6 +75,9 @@ demo-service: build $(BIN)/demo ## show a service of address, file system and ng
 
 demo-fence: build $(BIN)/demo $(BIN)/fence_lab_pdu ## show dead BMCs, two power supplies, a hung host and a lone watchdog in the lab (root)
 	$(BIN)/demo -tools $(BIN) -fence
+
+demo-migration: build $(BIN)/demo ## show a live move that is asked about, refused, hurried and given up in the lab (root)
+	$(BIN)/demo -tools $(BIN) -migration
 
 # As root the packages come first, because the tests of agents/vm load libvirt's library.
 # All has just been vetted, so no test is vetted again.

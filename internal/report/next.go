@@ -6,6 +6,7 @@ import (
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // WithNext fills in where each service that runs would go next, and what stands in the way of a
@@ -15,7 +16,7 @@ func WithNext(root *cluster.State, status api.Status) api.Status {
 	loads := w.Loads()
 	for i, shown := range status.Services {
 		service, known := root.Services.Get(shown.Name)
-		if !known || service.Owner == "" {
+		if !known || service.State != resources.Started {
 			continue
 		}
 		status.Services[i].Next = nextOf(w, service, loads)

@@ -7,7 +7,8 @@
 // are real, hypervisor and machines are pretended, and each headline says so.
 //
 // With -fence it tells how hosts are made harmless when their BMCs are dead, hosts hang, or
-// power comes from two sides.
+// power comes from two sides, and with -migration how a live move is asked about, refused, limited,
+// hurried and given up.
 package main
 
 import (
@@ -37,6 +38,7 @@ func main() {
 	service := flag.Bool("service", false,
 		"tell the story of a service made of resources, with the agents of Debian's resource-agents")
 	fencing := flag.Bool("fence", false, "tell the story of the fence devices instead; it needs the lab")
+	moving := flag.Bool("migration", false, "tell the story of a live move instead; it needs the lab")
 	missing := flag.Bool("missing-packages", false,
 		"print the Debian packages that the lab lacks here, and do nothing else")
 	flag.Parse()
@@ -46,6 +48,9 @@ func main() {
 	}
 	if *fencing {
 		story = tellFence
+	}
+	if *moving {
+		story = tellMigration
 	}
 	if *missing {
 		fmt.Println(strings.Join(packages, " "))
