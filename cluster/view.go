@@ -216,6 +216,10 @@ type Contactwatch struct {
 	Silence time.Duration
 	// Heard reports whether there was a beat since this node began to listen.
 	Heard bool
+	// Assumed: no beat was heard, and the log says that its daemon has just started. Its silence is
+	// that of a node that was heard; but the log may be an old one that is read again, so nothing is
+	// sent there.
+	Assumed bool
 	// Incarnation is the one the last beat carried; Known the one in the State
 	// when it was last looked at. A new one is a sign of life.
 	Incarnation uint64

@@ -184,7 +184,7 @@ func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
 		} else if node.Incarnation != w.Known && node.State == cluster.NodeLooking {
 			// Its daemon has just started: what was measured of the last one says
 			// nothing about this one.
-			w = cluster.Contactwatch{Heard: true, Incarnation: node.Incarnation}
+			w = cluster.Contactwatch{Heard: true, Assumed: true, Incarnation: node.Incarnation}
 		} else {
 			w.Silence += tick
 			w.StoodStill = w.StoodStill || elapsed >= timing.Lost

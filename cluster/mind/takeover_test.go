@@ -74,3 +74,24 @@ func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
 		t.Errorf("once it is heard: %s", why)
 	}
 }
+
+// TestALogThatIsReadAgainIsNoSignOfLife: a daemon that has just started reads old entries, and in them
+// that another one starts. That one may have been off for hours.
+func TestALogThatIsReadAgainIsNoSignOfLife(t *testing.T) {
+	b := clustertest.NewBook(t, 3)
+	n := b.Node("node2")
+	b.Must(cluster.NodeUp{Node: "node2", Fingerprint: n.Fingerprint, Boot: n.Boot, Address: n.Address,
+		MaxLevel: cluster.CurrentLevel})
+	m := newMind(t, b, "node1")
+	m.step(cluster.Tick, Input{Leading: true, Leader: "node1"}) // it is looking, says the log
+	b.Must(cluster.Inventory{Node: "node2", Incarnation: b.Node("node2").Incarnation, Boot: n.Boot})
+	m.step(cluster.Tick, Input{Leading: true, Leader: "node1"})
+	if why := rules.Unheard(m.node.view, rules.Of(b.S), b.Node("node2")); !why.Is(message.NodeNotHeardYet) {
+		t.Errorf("it says of node2, which nobody has heard: %q", why)
+	}
+	beat := Beat{Node: "node2", Incarnation: b.Node("node2").Incarnation}
+	m.step(cluster.Tick, Input{Leading: true, Leader: "node1", Beats: []Beat{beat}})
+	if why := rules.Unheard(m.node.view, rules.Of(b.S), b.Node("node2")); !why.IsZero() {
+		t.Errorf("it is heard, and it says: %q", why)
+	}
+}

@@ -83,7 +83,7 @@ func Unheard(v cluster.View, world *World, n cluster.Member) message.Text {
 		return message.NodeDaemonStarting.With()
 	case n.Name == v.Self:
 		return message.Text{}
-	case !w.Heard || w.Incarnation != n.Incarnation:
+	case !w.Heard || w.Assumed || w.Incarnation != n.Incarnation:
 		return message.NodeNotHeardYet.With(v.Self)
 	case w.StoodStill:
 		return message.NodeNotHeardSince.With(v.Self)

@@ -224,7 +224,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"NodeSpec":     "Fence Site",
 		"Planned":      "State View Decision",
 		"View":         "Self Leading Led Contacts Cooldown Stuck Waited Quiet Newest Loops Ends Opens",
-		"Contactwatch": "Silence Heard Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
+		"Contactwatch": "Silence Heard Assumed Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{},

@@ -59,6 +59,14 @@ var places = []Mutant{
 		Nets: []Net{tests("cluster/mind", "^TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere$")},
 	},
 	{
+		Name: "an-old-log-is-a-sign-of-life", Law: "L7",
+		Broken: "a service is sent to a node that only an old log, read again, says to have started",
+		Edits: []Edit{{"cluster/rules/target.go",
+			"\tcase !w.Heard || w.Assumed || w.Incarnation",
+			"\tcase !w.Heard || w.Incarnation"}},
+		Nets: []Net{tests("cluster/mind", "^TestALogThatIsReadAgainIsNoSignOfLife$")},
+	},
+	{
 		Name: "the-late-end-of-a-move-is-believed", Law: "L7",
 		Broken: "a guest that fell while the target's daemon started is called running for ever",
 		Edits: []Edit{{"cluster/apply/result.go",
