@@ -75,8 +75,8 @@ func TestALeaderThatStoodStillHearsANodeBeforeItSendsWorkThere(t *testing.T) {
 	}
 }
 
-// TestALogThatIsReadAgainIsNoSignOfLife: a daemon that has just started reads old entries, and in them
-// that another one starts. That one may have been off for hours.
+// TestALogThatIsReadAgainIsNoSignOfLife: a daemon that has just started reads old entries, and in
+// them that another one starts. That one may have been off for hours.
 func TestALogThatIsReadAgainIsNoSignOfLife(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	n := b.Node("node2")
