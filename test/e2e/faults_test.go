@@ -132,6 +132,11 @@ func (f *fixture) endedWithHelp(t *testing.T, ctx context.Context, said <-chan s
 			t.Errorf("nobody is told what to do: %v, %+v", err, status.Notes)
 		}
 		t.Logf("libvirt of %s is stuck over a guest without a process; it is started again", target)
+		// Its status file says pid 0, and a libvirtd that reads it waits for a monitor that never comes.
+		forget := "rm -f /run/libvirt/qemu/" + lives.Guest.Name + ".xml /run/libvirt/qemu/" + lives.Guest.Name + ".pid"
+		if said, err := f.world.Host(target).Command(ctx, "sh", "-c", forget).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
 		if err := f.world.Host(target).KillLibvirtd(ctx, false); err != nil {
 			t.Fatal(err)
 		}
