@@ -63,6 +63,8 @@ type Act struct {
 	Target string
 	// Move says how VerbMigrate moves it, and what VerbTune sets.
 	Move resources.Migration
+	// Rehearsed has VerbPrepare promise nothing: somebody only wants to know.
+	Rehearsed bool
 	// Kill has VerbStop end it without asking it to.
 	Kill bool
 	// StillWanted is asked before what cannot be undone; nil asks nobody.

@@ -308,7 +308,9 @@ func (i Intent) Present() Stage {
 }
 
 // Preparing reports whether the target is still being asked, and so nothing has been sent.
-func (i Intent) Preparing() bool { return i.Present().Name == StagePrepare }
+func (i Intent) Preparing() bool {
+	return i.Kind == IntentMigrate && i.Present().Name == StagePrepare
+}
 
 // Sends reports whether the source of a migration has been told to send: only then is there
 // anything that a tunnel has to carry.

@@ -204,3 +204,17 @@ func TestFewMovesAreKeptWhereManyServicesMove(t *testing.T) {
 		}
 	}
 }
+
+// A recovered log may lack the entry that had it sent. So a target that is being asked, by that
+// log, is asked what it has, and stays a holder until it has said.
+func TestANewGenerationDoesNotBelieveThatNothingWasSent(t *testing.T) {
+	b := asking(t)
+	b.Must(cluster.Recover{Generation: 2, Dead: []string{"node3"}, Through: b.S.Index, By: "root"})
+	b.Is("vm:a", resources.Migrating, "node1", "node1", "node2")
+	if !b.Service("vm:a").Intent.Sends() {
+		t.Error("the tunnel would cut a move that may be under way")
+	}
+	b.Must(b.Looked("vm:a", "node1", resources.Absent))
+	b.Must(b.Looked("vm:a", "node2", resources.Running))
+	b.Is("vm:a", resources.Started, "node2", "node2")
+}

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -80,9 +81,9 @@ func (m *Migration) Set(word string) error {
 	var err error
 	switch key {
 	case MoveAutoConverge:
-		m.AutoConverge, err = strconv.ParseBool(value)
+		m.AutoConverge, err = true, onlyTrue(value)
 	case MoveCompression:
-		m.Compression, err = strconv.ParseBool(value)
+		m.Compression, err = true, onlyTrue(value)
 	case MoveBandwidth:
 		if m.Bandwidth, err = strconv.Atoi(value); err != nil {
 			return fmt.Errorf("bandwidth=%s: it is a number of MiB/s, without a unit", value)
@@ -96,9 +97,17 @@ func (m *Migration) Set(word string) error {
 			MoveAutoConverge, MoveCompression)
 	}
 	if err != nil {
-		return fmt.Errorf("%s is true or false, not %q", key, value)
+		return fmt.Errorf("%s=%s: %w", key, value, err)
 	}
 	return m.Bad()
+}
+
+// onlyTrue refuses what would not switch something on: what a move leaves out is as it is declared.
+func onlyTrue(value string) error {
+	if value == "true" {
+		return nil
+	}
+	return errors.New("it can be switched on, with true; left out, it is as it is declared")
 }
 
 // Bad says what is out of bounds; nil if nothing is.

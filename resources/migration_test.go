@@ -30,7 +30,8 @@ func TestBadLimitsAreToldWithTheRightForm(t *testing.T) {
 		"bandwidth=999999999": "from 1 to",
 		"downtime=2":          "such as 300ms",
 		"downtime=3h":         "from 1ms to",
-		"auto_converge=si":    "true or false",
+		"auto_converge=si":    "with true",
+		"compression=false":   "as it is declared",
 		"speed=3":             `there is no "speed"`,
 	} {
 		var m Migration

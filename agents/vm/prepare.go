@@ -86,7 +86,9 @@ func (a *Agent) Prepare(ctx context.Context, prepare agents.Act) agents.Result {
 	if len(blockers) > 0 {
 		return agents.Result{Source: agents.Absent, Why: arrival.Sentence(blockers)}
 	}
-	a.promised.make(uuid, needs.Memory, now)
+	if !prepare.Rehearsed {
+		a.promised.make(uuid, needs.Memory, now)
+	}
 	return agents.Result{OK: true, Source: agents.Absent, Why: needs.Found()}
 }
 

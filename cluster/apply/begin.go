@@ -124,7 +124,7 @@ func (t *transaction) beginMigration(c cluster.Begin, service cluster.Service, n
 func (t *transaction) voidIntentsOf(n cluster.Member, why message.Text) {
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
-		if service.Intent != nil && service.Intent.Node == n.Name {
+		if i := service.Intent; i != nil && (i.Node == n.Name || i.Preparing() && i.Target == n.Name) {
 			t.voidIntent(service, why)
 		}
 	}
@@ -148,8 +148,8 @@ func (t *transaction) voidIntent(service cluster.Service, why message.Text) clus
 		t.Services.Set(service.Spec.Name, service)
 		return service
 	}
-	if intent.Preparing() {
-		return t.withdraw(service, message.MigrationNotSent.With(why))
+	if intent.Preparing() && intent.Generation == t.Generation {
+		return t.withdraw(service, message.MigrationNotSent.With(why), why)
 	}
 	if intent.Kind == cluster.IntentMigrate {
 		t.tell(cluster.Event{Node: intent.Node, Subject: service.Spec.Name, Cause: intent.Index,
@@ -179,6 +179,10 @@ func (t *transaction) voidIntent(service cluster.Service, why message.Text) clus
 // asked, then the target. What was known of either end is from before.
 func (t *transaction) askBothEnds(service cluster.Service, why message.Text) cluster.Service {
 	next := *service.Intent
+	if next.Generation != t.Generation {
+		// The entry that had it sent may be among those that were lost with the generation before.
+		next.Stage = len(next.Stages()) - 1
+	}
 	next.Settling, next.Asked, next.SourceSeen, next.Generation = true, next.Asked+1, 0, t.Generation
 	service.Intent, service.Changed = &next, t.index
 	service = t.askEnd(service, next.Node, why)

@@ -69,7 +69,6 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n = t.setNodeState(n, cluster.NodeLooking, "", why)
 	t.PowerOns.Delete(n.Name)
 	t.voidIntentsOf(n, message.NodeRestarted.With(n.Name))
-	t.withdrawFrom(n.Name, message.NodeRestarted.With(n.Name))
 	t.releaseHeld()
 	return rules.Accepted
 }

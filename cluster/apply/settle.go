@@ -78,8 +78,7 @@ func (t *transaction) withdrawCancelled(name string) {
 	if intent == nil || !intent.Preparing() || intent.Cancelled == "" {
 		return
 	}
-	service.Reason = message.MigrationFailed.With(intent.Target, message.MigrationGivenUp.With(intent.Cancelled))
-	t.withdraw(service, message.MigrationNotSent.With(""))
+	t.withdraw(service, message.MigrationNotSent.With(""), message.MigrationGivenUp.With(intent.Cancelled))
 }
 
 // moveUnderWay refuses what only a migration has that is under way and has not ended.
@@ -309,10 +308,16 @@ func (t *transaction) endMigration(service cluster.Service, source, target strin
 	t.atRest(service)
 }
 
+// longestUndone bounds what is kept of the reason why a move did not arrive.
+const longestUndone = 500
+
 // keepMove remembers how a live move ended.
 func (t *transaction) keepMove(service string, intent cluster.Intent, end cluster.Move) {
 	end.At, end.Index, end.From, end.To = intent.At, intent.Index, intent.Node, intent.Target
 	end.By, end.Why = intent.By, intent.Why
+	if undone := end.Undone.String(); len(undone) > longestUndone {
+		end.Undone = message.Words(cut(undone, longestUndone))
+	}
 	moves, known := t.Moves.Get(service)
 	services := t.Moves.Len()
 	if !known {
@@ -336,12 +341,11 @@ func (t *transaction) crashedAtEnd(service cluster.Service) {
 // it now, or it cannot. Then nothing was sent, and the VM runs on untouched.
 func (t *transaction) prepared(c cluster.Done, service cluster.Service) {
 	if !c.Result.OK {
-		service.Reason = message.MigrationFailed.With(service.Intent.Target, c.Result.Why)
-		why := message.MigrationRefused.With(c.Result.Why)
+		told := message.MigrationRefused.With(c.Result.Why)
 		if c.Result.Source == resources.Unknown {
-			why = message.MigrationUnanswered.With(c.Result.Why)
+			told = message.MigrationUnanswered.With(c.Result.Why)
 		}
-		t.withdraw(service, why)
+		t.withdraw(service, told, message.Words(c.Result.Why))
 		return
 	}
 	next := *service.Intent
@@ -352,11 +356,14 @@ func (t *transaction) prepared(c cluster.Done, service cluster.Service) {
 		Why: message.MigrationReady.With(c.Result.Why)})
 }
 
-// withdraw ends a migration whose target has not been sent anything. The source is asked what
-// became of the VM meanwhile: what it told since the act began was not taken in.
-func (t *transaction) withdraw(service cluster.Service, why message.Text) cluster.Service {
-	t.tell(cluster.Event{Node: service.Intent.Target, Subject: service.Spec.Name, Cause: service.Intent.Index, Why: why})
-	service = t.askBothEnds(service.WithoutTarget(), why)
+// withdraw ends a migration whose target has not been sent anything, by the log of this generation.
+// It tells the event, and the request is answered by the reason. The source is asked what became of
+// the VM meanwhile: what it told since the act began was not taken in.
+func (t *transaction) withdraw(service cluster.Service, told, why message.Text) cluster.Service {
+	intent := service.Intent
+	service.Reason = message.MigrationFailed.With(intent.Target, why)
+	t.tell(cluster.Event{Node: intent.Target, Subject: service.Spec.Name, Cause: intent.Index, Why: told})
+	service = t.askBothEnds(service.WithoutTarget(), told)
 	t.settleMigration(service)
 	service, _ = t.Services.Get(service.Spec.Name)
 	return service
@@ -367,8 +374,7 @@ func (t *transaction) withdrawFrom(node string, why message.Text) {
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		if i := service.Intent; i != nil && i.Preparing() && i.Target == node {
-			service.Reason = message.MigrationFailed.With(node, why)
-			t.withdraw(service, message.MigrationUnanswered.With(why))
+			t.withdraw(service, message.MigrationUnanswered.With(why), why)
 		}
 	}
 }

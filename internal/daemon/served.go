@@ -176,6 +176,7 @@ func (s served) Foresee(ctx context.Context, asked api.ForesightQuery) api.Fores
 		return s.forecast(ctx, act)
 	case asked.Target:
 		h, _ := service.Holder(service.Owner)
+		act.Rehearsed = true
 		act.Verb, act.Spec.Definition = agents.VerbPrepare, cmp.Or(h.Definition, service.Spec.Definition)
 		act.Definition, _ = root.Blobs.Get(act.Spec.Definition)
 		result := s.agent.Do(ctx, act)

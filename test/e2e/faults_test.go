@@ -115,7 +115,7 @@ const halfBorn = 50 * time.Second
 // endedWithHelp waits for the end of a move or a start. A libvirtd that was killed while its child
 // was about to become QEMU shows a guest "starting up" that has no process, and lets nobody at it
 // for minutes (libvirt 9.0). What lives runs on, and the cluster rightly waits for a person, who
-// starts that libvirtd again.
+// takes its status file away and starts that libvirtd again.
 func (f *fixture) endedWithHelp(t *testing.T, ctx context.Context, said <-chan string, target string,
 	lives stage.Service) string {
 	t.Helper()

@@ -44,9 +44,17 @@ var migrations = []Mutant{
 		Broken: "a migration that ends with its source's daemon lets the target go, to which the guest is on its way",
 		Edits: []Edit{
 			{"cluster/move.go", "\tif !s.Intent.Preparing() || !held || ", "\tif !held || "},
-			{"cluster/apply/begin.go", "\tif intent.Preparing() {\n", "\tif intent.Kind == cluster.IntentMigrate {\n"},
+			{"cluster/apply/begin.go", "\tif intent.Preparing() && intent.Generation == t.Generation {\n",
+				"\tif intent.Kind == cluster.IntentMigrate {\n"},
 		},
 		Nets: first(Simulation),
+	},
+	{
+		Name: "a-lost-log-says-nothing-was-sent", Law: "L5",
+		Broken: "a recovered log, which may lack the entry that had it sent, lets the target of a move go unasked",
+		Edits: []Edit{{"cluster/apply/begin.go", "\tif intent.Preparing() && intent.Generation == t.Generation {\n",
+			"\tif intent.Preparing() {\n"}},
+		Nets: []Net{tests("cluster", "TestANewGenerationDoesNotBelieveThatNothingWasSent")},
 	},
 	{
 		Name: "the-door-opens-for-who-is-asked", Law: "L5",
