@@ -18,7 +18,7 @@ import (
 )
 
 type options struct {
-	jobs               int
+	jobs, seeds        int
 	tolerate, remember bool
 }
 
@@ -29,9 +29,10 @@ func main() {
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
 	tolerate := flag.Bool("tolerate", false,
 		"do not count seeds that fail without a break, instead of ending with an error")
+	seeds := flag.Int("seeds", breaks.SeedsToCatch, "how many histories to try at most; more are for finding a seed to keep")
 	remember := flag.Bool("remember", false, "write what seed showed each mutant into "+shownFile)
 	flag.Parse()
-	if flag.NArg() > 0 || *jobs < 1 {
+	if flag.NArg() > 0 || *jobs < 1 || *seeds < breaks.SeedsToCatch {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -48,7 +49,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, chosen, options{*jobs, *tolerate, *remember}); err != nil {
+	if err := run(ctx, chosen, options{*jobs, *seeds, *tolerate, *remember}); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -75,7 +76,7 @@ func isCalled(m breaks.Mutant, name string) bool {
 
 // run tries all chosen mutants, after it has shown that their nets find nothing
 // in the sources as they are.
-func run(ctx context.Context, chosen []breaks.Mutant, o options) error {
+func run(ctx context.Context, chosen []breaks.Mutant, options options) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func run(ctx context.Context, chosen []breaks.Mutant, o options) error {
 		}
 	}
 	began := time.Now()
-	anyway, err := unbroken(ctx, root, chosen, o)
+	anyway, err := unbroken(ctx, root, chosen, options)
 	if err != nil {
 		return err
 	}
@@ -94,17 +95,32 @@ func run(ctx context.Context, chosen []breaks.Mutant, o options) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := tryAll(ctx, root, chosen, anyway, known, o.jobs, func(m breaks.Mutant, o outcome, err error) {
+	var unwritten error
+	outcomes, err := tryAll(ctx, root, withSeeds(chosen, options.seeds), anyway, known, options.jobs, func(m breaks.Mutant, o outcome, err error) {
 		fmt.Println(told(m, o, err))
 		known.keep(m.Name, o)
+		if options.remember {
+			unwritten = known.write(root) // each time: a run of hours may be ended
+		}
 	})
-	if o.remember {
-		err = errors.Join(err, known.write(root))
-	}
-	if err != nil {
+	if err = errors.Join(err, unwritten); err != nil {
 		return err
 	}
 	return summary(chosen, outcomes, time.Since(began))
+}
+
+// withSeeds has the mutants tried in more histories than those within which they must be caught.
+func withSeeds(chosen []breaks.Mutant, seeds int) []breaks.Mutant {
+	list := slices.Clone(chosen)
+	for i, m := range list {
+		list[i].Nets = slices.Clone(m.Nets)
+		for j := range list[i].Nets {
+			if n := &list[i].Nets[j]; n.Seeds == breaks.SeedsToCatch {
+				n.Seeds = seeds
+			}
+		}
+	}
+	return list
 }
 
 // unbroken holds that a net finds nothing where nothing is broken; else what it
@@ -202,6 +218,9 @@ func tryAll(ctx context.Context, root string, chosen []breaks.Mutant, anyway fai
 	return outcomes, nil
 }
 
+// seedsWithout is how many histories without its faults a mutant has to survive at most.
+const seedsWithout = 120
+
 // judge tries a mutant, and, where it is said to need certain faults, once more
 // without them.
 func judge(ctx context.Context, root string, m breaks.Mutant, anyway failing, known *shown) (outcome, error) {
@@ -216,7 +235,7 @@ func judge(ctx context.Context, root string, m breaks.Mutant, anyway failing, kn
 	}
 	bare, n := m, breaks.Simulation
 	// A kept seed, which run first, says nothing about how many are needed.
-	n.Seeds, n.Kind, n.Without = min(max(2*o.seeds, 20), 2*breaks.SeedsToCatch), kindOf(o.why), m.Faults
+	n.Seeds, n.Kind, n.Without = min(max(2*o.seeds, 20), seedsWithout), kindOf(o.why), m.Faults
 	bare.Nets = []breaks.Net{n}
 	survived, err := try(ctx, root, folder, bare, anyway, &shown{})
 	o.took += survived.took

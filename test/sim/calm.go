@@ -96,6 +96,9 @@ func (again retries) announced(r record) bool {
 		if !begins {
 			continue
 		}
+		if begin.By == "move" && slices.ContainsFunc(again[begin.Service], time.Time.IsZero) {
+			continue // a cold move's second half
+		}
 		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool {
 			return !at.IsZero() && !r.at.Before(at.Add(-time.Second)) // the stopwatch of who plans counts by steps
 		})

@@ -75,7 +75,8 @@ func (w *World) endHung() {
 			case !v.hung:
 			case !declared || service.Spec.UUID != v.uuid || (service.Owner != h.Name && service.Intent == nil):
 				h.DestroyByHand(v.service)
-			case leader != "" && service.Enabled && (service.Wish == nil || service.Wish.Op != cluster.OpDisable):
+			case leader != "" && (service.Enabled || service.State == resources.Started) &&
+				(service.Wish == nil || service.Wish.Op != cluster.OpDisable):
 				w.Request(leader, cluster.Ask{Op: cluster.OpDisable, Service: v.service, By: "root", DeclaredDisks: true})
 			}
 		}

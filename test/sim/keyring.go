@@ -45,6 +45,8 @@ type keyring struct {
 	made               int
 	// book is the State whose keys were written down last; nil before any key was turned.
 	book *cluster.State
+	// unwritten: entries changed keys since it was written down.
+	unwritten bool
 }
 
 func newKeyring(name string, key int) keyring {
@@ -131,6 +133,7 @@ func (h *Host) learnKeys(commands []cluster.Command) {
 		return
 	}
 	w.After(0, w.changed)
+	h.ring.unwritten = true
 	d.after(keysWritten, h.writeKeys)
 }
 
@@ -148,6 +151,15 @@ func changesKeys(commands []cluster.Command) bool {
 func (h *Host) writeKeys() {
 	if book := h.ring.book; book == nil || (h.state.Nodes.Len() > 0 && h.keysBy(h.state) == h.state) {
 		h.ring.book = h.state.Fork()
+	}
+	h.ring.unwritten = false
+}
+
+// losesKeys is what goes with a log: the keys that only its entries told. Whoever forgets them asks
+// other members again.
+func (h *Host) losesKeys() {
+	if h.ring.unwritten {
+		h.world.excuse(h)
 	}
 }
 

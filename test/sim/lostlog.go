@@ -140,6 +140,7 @@ func (w *World) mayLose(h *Host) bool {
 func (h *Host) LoseLog() {
 	h.KillDaemon()
 	h.world.tell("%s loses its log", h.Name)
+	h.losesKeys()
 	h.state, h.disk, h.log.held = &cluster.State{}, &cluster.State{}, cluster.LogHeld{}
 	h.dropLimbo()
 }
@@ -158,6 +159,7 @@ func (h *Host) CutLog(entries uint64) {
 	}
 	h.KillDaemon()
 	h.world.tell("the log of %s is cut behind entry %d, it held %d", h.Name, cut.LastIndex, held.LastIndex)
+	h.losesKeys()
 	h.state, h.log.held = h.disk.Fork(), cut
 	h.dropLimbo()
 }
