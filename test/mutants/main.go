@@ -29,7 +29,8 @@ func main() {
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many mutants are tried at once")
 	tolerate := flag.Bool("tolerate", false,
 		"do not count seeds that fail without a break, instead of ending with an error")
-	seeds := flag.Int("seeds", breaks.SeedsToCatch, "how many histories to try at most; more are for finding a seed to keep")
+	seeds := flag.Int("seeds", breaks.SeedsToCatch,
+		"how many histories to try at most; more are for finding a seed to keep")
 	remember := flag.Bool("remember", false, "write what seed showed each mutant into "+shownFile)
 	flag.Parse()
 	if flag.NArg() > 0 || *jobs < 1 || *seeds < breaks.SeedsToCatch {
@@ -96,7 +97,8 @@ func run(ctx context.Context, chosen []breaks.Mutant, options options) error {
 		return err
 	}
 	var unwritten error
-	outcomes, err := tryAll(ctx, root, withSeeds(chosen, options.seeds), anyway, known, options.jobs, func(m breaks.Mutant, o outcome, err error) {
+	tried := withSeeds(chosen, options.seeds)
+	outcomes, err := tryAll(ctx, root, tried, anyway, known, options.jobs, func(m breaks.Mutant, o outcome, err error) {
 		fmt.Println(told(m, o, err))
 		known.keep(m.Name, o)
 		if options.remember {
