@@ -63,6 +63,9 @@ type Act struct {
 	Target string
 	// Move says how VerbMigrate moves it, and what VerbTune sets.
 	Move resources.Migration
+	// PostCopy has VerbMigrate copy the memory after the guest has changed its place, and Stallable
+	// has it give the move up where its passes no longer shrink (Result.Stalled).
+	PostCopy, Stallable bool
 	// Rehearsed has VerbPrepare promise nothing: somebody only wants to know.
 	Rehearsed bool
 	// Kill has VerbStop end it without asking it to.

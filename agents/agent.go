@@ -32,6 +32,7 @@ const (
 	Running      = resources.Running
 	Paused       = resources.Paused
 	Incoming     = resources.Incoming
+	Split        = resources.Split
 	ShuttingDown = resources.ShuttingDown
 	Crashed      = resources.Crashed
 	Broken       = resources.Broken

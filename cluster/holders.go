@@ -30,10 +30,10 @@ func (s Service) Unripe(node string, o resources.Observation) bool {
 	}
 	switch node {
 	case i.Node:
-		return !i.Settling || o.Reason == resources.MigratingOut
+		return !i.Settling || o.UnderWay()
 	case i.Target:
 		// Nothing is on its way there yet, so what is there is no half of this migration.
-		return i.SourceSeen == 0 && (!i.Preparing() || o.Condition == resources.Absent)
+		return o.UnderWay() || i.SourceSeen == 0 && (!i.Preparing() || o.Condition == resources.Absent)
 	}
 	return false
 }

@@ -204,6 +204,8 @@ const (
 	SettleDropSource
 	SettlePauseTarget
 	SettleAskAgain
+	// SettleCopyOn has the source go on with a post-copy move that was interrupted.
+	SettleCopyOn
 )
 
 // Settlement decides how an unclean migration goes on, from what both ends
@@ -215,10 +217,13 @@ const (
 // old memory to a newer disk.
 func Settlement(source, target string, twice bool) SettleAct {
 	absent, running, paused := string(resources.Absent), string(resources.Running), string(resources.Paused)
+	split := string(resources.Split)
 	copyAtTarget := target == paused || target == string(resources.Incoming)
 	switch {
 	case !Settled(source) || !Settled(target):
 		return SettleAskAgain
+	case source == split || target == split:
+		return settleSplit(source, target, twice)
 	case source == running && target == running:
 		return SettlePauseTarget
 	case twice:
@@ -238,6 +243,25 @@ func Settlement(source, target string, twice bool) SettleAct {
 		return SettleDropSource
 	}
 	return SettleEnd
+}
+
+// settleSplit decides where the guest's memory is in two parts, or was when an end was asked. What
+// is left of it where the other end is gone can never run again: the source's part is older than
+// what the guest wrote to its disks since, the target's lacks pages. Until both ends are known to
+// be there, or one to be gone, nothing is done.
+func settleSplit(source, target string, twice bool) SettleAct {
+	split, absent := string(resources.Split), string(resources.Absent)
+	switch {
+	case source == string(resources.Running) && !twice: // somebody let it go on
+		return SettlePauseTarget
+	case source == split && target == split:
+		return SettleCopyOn
+	case source == split && (target == absent || target == string(resources.Running)):
+		return SettleDropSource
+	case source == absent:
+		return SettleDropTarget
+	}
+	return SettleWait
 }
 
 // Ends returns the conditions at both ends; a holder that has left is absent.
@@ -276,6 +300,9 @@ const (
 	StagePrepare StageName = "prepare"
 	// StageSend has the source move it, up to the commit.
 	StageSend StageName = "send"
+	// StagePostCopy has the source move it by post-copy. From the entry that begins this stage on, the
+	// guest may have memory at both ends (law L5).
+	StagePostCopy StageName = "post-copy"
 )
 
 // Stage is what one node does for an act. It is handed out once the result of the stage before it
@@ -289,13 +316,23 @@ type Stage struct {
 
 // Stages are the stages of the act, in order. Most acts have one, which has no name.
 func (i Intent) Stages() []Stage {
-	if i.Kind == IntentMigrate {
-		return []Stage{
-			{Name: StagePrepare, Node: i.Target, Incarnation: i.TargetIncarnation, Duty: DutyPrepare},
-			{Name: StageSend, Node: i.Node, Incarnation: i.Incarnation, Duty: DutyMigrate},
-		}
+	if i.Kind != IntentMigrate {
+		return []Stage{{Node: i.Node, Incarnation: i.Incarnation, Duty: DutyKind(i.Kind)}}
 	}
-	return []Stage{{Node: i.Node, Incarnation: i.Incarnation, Duty: DutyKind(i.Kind)}}
+	stages := []Stage{{Name: StagePrepare, Node: i.Target, Incarnation: i.TargetIncarnation, Duty: DutyPrepare}}
+	if i.Limits.Mode != resources.MovePostCopy {
+		stages = append(stages, Stage{Name: StageSend, Node: i.Node, Incarnation: i.Incarnation, Duty: DutyMigrate})
+	}
+	if i.Limits.Mode == resources.MovePostCopy || i.Limits.Mode == resources.MoveHybrid {
+		stages = append(stages, Stage{Name: StagePostCopy, Node: i.Node, Incarnation: i.Incarnation, Duty: DutyMigrate})
+	}
+	return stages
+}
+
+// Stallable reports whether the present stage of a move is given up where its passes no longer
+// shrink, because one by post-copy can follow.
+func (i Intent) Stallable() bool {
+	return i.Limits.Mode == resources.MoveHybrid && i.Present().Name == StageSend
 }
 
 // Present is the stage that is under way. An act that is being settled or ended is in none: what it
@@ -326,9 +363,10 @@ func stageDuty(s *State, service Service, n Member) []Duty {
 	d := vmDuty(s, service, n, stage.Duty)
 	d.Stage, d.Target, d.Kill, d.Move = stage.Name, intent.Target, intent.Kill, intent.Limits
 	duties := []Duty{d}
-	if stage.Name != StageSend {
+	if stage.Duty != DutyMigrate {
 		return duties
 	}
+	duties[0].PostCopy, duties[0].Stallable = stage.Name == StagePostCopy, intent.Stallable()
 	if intent.Cancelled != "" {
 		duties = append(duties, vmDuty(s, service, n, DutyCancel))
 	}
@@ -349,42 +387,4 @@ func (s Service) WithoutTarget() Service {
 		return s
 	}
 	return s.WithoutHolder(func(other Holder) bool { return other.Machine == h.Machine && other.Boot == h.Boot })
-}
-
-// Moves are live moves of one service, oldest first.
-type Moves struct {
-	List []Move `json:"list"`
-}
-
-// Move is a live move that has ended.
-type Move struct {
-	// At is when it began, Index names its act.
-	At    time.Time `json:"at"`
-	Index uint64    `json:"index"`
-	From  string    `json:"from"`
-	To    string    `json:"to"`
-	// By and Why say who or which rule wanted it.
-	By  string       `json:"by,omitempty"`
-	Why message.Text `json:"why,omitzero"`
-	// Arrived tells that the guest runs on To; if not, Undone says why.
-	Arrived bool         `json:"arrived"`
-	Undone  message.Text `json:"undone,omitzero"`
-	// Total and Downtime are zero where nobody could measure them.
-	Total    time.Duration `json:"total,omitempty"`
-	Downtime time.Duration `json:"downtime,omitempty"`
-}
-
-const (
-	// MovesKept bounds the moves that are kept of one service, and movesKeptOfAll those of a cluster
-	// in which many services move; a few are kept of each in any case.
-	MovesKept      = 100
-	movesKeptOfAll = 4096
-	fewestMoves    = 8
-)
-
-// Another returns the moves with one more, where so many services have any.
-func (m Moves) Another(move Move, services int) Moves {
-	most := max(fewestMoves, min(MovesKept, movesKeptOfAll/max(1, services)))
-	list := append(m.List[:len(m.List):len(m.List)], move)
-	return Moves{List: list[max(0, len(list)-most):]}
 }

@@ -224,3 +224,41 @@ func (s Service) Untroubled(node string) Service {
 func (tr Trouble) TriedLater() message.Text {
 	return message.TroubleRetried.With(tr.Says(), tr.At.Add(TroubleLasts).UTC().Format("15:04:05 MST"), tr.Node)
 }
+
+// Moves are live moves of one service, oldest first.
+type Moves struct {
+	List []Move `json:"list"`
+}
+
+// Move is a live move that has ended.
+type Move struct {
+	// At is when it began, Index names its act.
+	At    time.Time `json:"at"`
+	Index uint64    `json:"index"`
+	From  string    `json:"from"`
+	To    string    `json:"to"`
+	// By and Why say who or which rule wanted it.
+	By  string       `json:"by,omitempty"`
+	Why message.Text `json:"why,omitzero"`
+	// Arrived tells that the guest runs on To; if not, Undone says why.
+	Arrived bool         `json:"arrived"`
+	Undone  message.Text `json:"undone,omitzero"`
+	// Total and Downtime are zero where nobody could measure them.
+	Total    time.Duration `json:"total,omitempty"`
+	Downtime time.Duration `json:"downtime,omitempty"`
+}
+
+const (
+	// MovesKept bounds the moves that are kept of one service, and movesKeptOfAll those of a cluster
+	// in which many services move; a few are kept of each in any case.
+	MovesKept      = 100
+	movesKeptOfAll = 4096
+	fewestMoves    = 8
+)
+
+// Another returns the moves with one more, where so many services have any.
+func (m Moves) Another(move Move, services int) Moves {
+	most := max(fewestMoves, min(MovesKept, movesKeptOfAll/max(1, services)))
+	list := append(m.List[:len(m.List):len(m.List)], move)
+	return Moves{List: list[max(0, len(list)-most):]}
+}

@@ -55,6 +55,9 @@ type Duty struct {
 	Definition string
 	Target     string
 	Kill       bool
+	// PostCopy tells a migration that the memory is copied after the guest has changed its place, and
+	// Stallable that it is given up where its passes no longer shrink.
+	PostCopy, Stallable bool
 	// Move says how a migration is made, or goes on.
 	Move resources.Migration
 	// Ends tells a stop that it is tried until it is proven, beside whatever else is at
@@ -177,7 +180,7 @@ func lookDuty(s *State, service Service, n Member, h Holder) Duty {
 	d := Duty{Kind: DutyLook, Service: service.Spec.Name, Spec: service.Spec, Incarnation: n.Incarnation, Asked: true,
 		Index: h.Since, AsOf: s.Index}
 	d.Act = fence.Act(s.Generation, h.Since, 0)
-	d.Final = service.Intent != nil && service.Intent.Settling && service.Intent.Node == n.Name
+	d.Final = service.Intent != nil && service.Intent.Settling
 	return d
 }
 
@@ -207,6 +210,12 @@ func settleDuty(s *State, service Service, n Member) []Duty {
 		return duty(intent.Node, DutyStop)
 	case SettlePauseTarget:
 		return duty(intent.Target, DutyPause)
+	case SettleCopyOn:
+		copies := duty(intent.Node, DutyMigrate)
+		for i := range copies {
+			copies[i].Target, copies[i].Move, copies[i].PostCopy = intent.Target, intent.Limits, true
+		}
+		return copies
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 // Migration says how a VM is moved live. What is zero is left to the hypervisor.
 type Migration struct {
+	// Mode is when the memory is copied; "" is MovePreCopy.
+	Mode MoveMode `json:"mode,omitempty"`
 	// AutoConverge lets the hypervisor slow the guest's processors down when it writes to its memory
 	// faster than that can be sent.
 	AutoConverge bool `json:"autoConverge,omitempty"`
@@ -30,18 +32,38 @@ const (
 	LongestDowntime  = 2000 * time.Second
 )
 
+// MoveMode says when a live move copies the guest's memory.
+type MoveMode string
+
+// The modes.
+const (
+	// MovePreCopy copies it before the guest changes its place. A guest that writes faster than that
+	// can be sent does not arrive.
+	MovePreCopy MoveMode = "pre-copy"
+	// MovePostCopy has the guest go on at its target at once and copies the memory after it. The guest
+	// arrives whatever it writes. Until the copying is over it needs both ends: losing either of them
+	// loses what it had in memory.
+	MovePostCopy MoveMode = "post-copy"
+	// MoveHybrid is pre-copy, and post-copy once its passes no longer shrink.
+	MoveHybrid MoveMode = "hybrid"
+)
+
 // The names of its parts, as they are written in the document and on command lines.
 const (
 	MoveAutoConverge = "auto_converge"
 	MoveCompression  = "compression"
 	MoveBandwidth    = "bandwidth"
 	MoveDowntime     = "downtime"
+	MoveModeKey      = "mode"
 )
 
 // With returns it with what another one sets in its place.
 func (m Migration) With(other Migration) Migration {
 	m.AutoConverge = m.AutoConverge || other.AutoConverge
 	m.Compression = m.Compression || other.Compression
+	if other.Mode != "" {
+		m.Mode = other.Mode
+	}
 	if other.Bandwidth != 0 {
 		m.Bandwidth = other.Bandwidth
 	}
@@ -52,11 +74,14 @@ func (m Migration) With(other Migration) Migration {
 }
 
 // Fixed reports whether it sets what cannot be changed once a move has begun.
-func (m Migration) Fixed() bool { return m.AutoConverge || m.Compression }
+func (m Migration) Fixed() bool { return m.AutoConverge || m.Compression || m.Mode != "" }
 
 // String is how it is written on a command line; "" where it sets nothing.
 func (m Migration) String() string {
 	var words []string
+	if m.Mode != "" {
+		words = append(words, MoveModeKey+"="+string(m.Mode))
+	}
 	if m.AutoConverge {
 		words = append(words, MoveAutoConverge+"=true")
 	}
@@ -80,6 +105,8 @@ func (m *Migration) Set(word string) error {
 	}
 	var err error
 	switch key {
+	case MoveModeKey:
+		m.Mode = MoveMode(value)
 	case MoveAutoConverge:
 		m.AutoConverge, err = true, onlyTrue(value)
 	case MoveCompression:
@@ -93,8 +120,8 @@ func (m *Migration) Set(word string) error {
 			return fmt.Errorf("downtime=%s: it is a time such as 300ms or 2s", value)
 		}
 	default:
-		return fmt.Errorf("there is no %q; there are %s, %s, %s and %s", key, MoveBandwidth, MoveDowntime,
-			MoveAutoConverge, MoveCompression)
+		return fmt.Errorf("there is no %q; there are %s, %s, %s, %s and %s", key, MoveModeKey, MoveBandwidth,
+			MoveDowntime, MoveAutoConverge, MoveCompression)
 	}
 	if err != nil {
 		return fmt.Errorf("%s=%s: %w", key, value, err)
@@ -113,6 +140,8 @@ func onlyTrue(value string) error {
 // Bad says what is out of bounds; nil if nothing is.
 func (m Migration) Bad() error {
 	switch {
+	case m.Mode != "" && m.Mode != MovePreCopy && m.Mode != MovePostCopy && m.Mode != MoveHybrid:
+		return fmt.Errorf("a mode is %s, %s or %s, not %q", MovePreCopy, MoveHybrid, MovePostCopy, string(m.Mode))
 	case m.Bandwidth != 0 && (m.Bandwidth < SlowestMove || m.Bandwidth > FastestMove):
 		return fmt.Errorf("a bandwidth is from %d to %d MiB/s, not %d", SlowestMove, FastestMove, m.Bandwidth)
 	case m.Downtime != 0 && (m.Downtime < ShortestDowntime || m.Downtime > LongestDowntime):

@@ -16,6 +16,11 @@ const (
 	Paused Condition = "paused"
 	// Incoming: it is the receiving half of a migration that has not ended.
 	Incoming Condition = "incoming"
+	// Split: it is one end of a post-copy move that is not over. The guest's memory is in two parts,
+	// and neither end can run without the other: the one at the target executes and stands still at
+	// the first page that it lacks, the one at the source is from before the switch and must never go
+	// on.
+	Split Condition = "split"
 	// ShuttingDown: the guest was asked to stop and has not ended.
 	ShuttingDown Condition = "shutting down"
 	// Crashed: the guest crashed and its QEMU process is still there.
@@ -31,6 +36,10 @@ const (
 // MigratingOut is the reason that an agent gives for a Running VM whose outgoing
 // migration has not ended: an answer, but not a final one.
 const MigratingOut = "migrating out"
+
+// PostCopyGoing is the reason that an agent gives for a Split VM whose memory is still being
+// copied.
+const PostCopyGoing = "post-copy"
 
 // Observation is one look at one VM.
 type Observation struct {
@@ -56,6 +65,12 @@ type Observation struct {
 	Evidence string `json:"evidence,omitempty"`
 }
 
+// UnderWay reports whether what was seen is the sending half of a migration that has not ended: an
+// answer, but not a final one.
+func (o Observation) UnderWay() bool {
+	return o.Reason == MigratingOut || (o.Condition == Split && o.Reason == PostCopyGoing)
+}
+
 // Result is the end of one act.
 type Result struct {
 	// OK tells that the act reached its end: running after Start, Absent after
@@ -69,6 +84,11 @@ type Result struct {
 	Why string `json:"why,omitempty"`
 	// Unsent: the act ended before any call that could bring the VM up was sent.
 	Unsent bool `json:"unsent,omitempty"`
+	// Stalled: a hybrid move was given up because its passes no longer shrank. The VM runs at the
+	// source, and nothing of it is at the target.
+	Stalled bool `json:"stalled,omitempty"`
+	// OnlyPreCopy: the target can take the VM, but not by post-copy.
+	OnlyPreCopy bool `json:"onlyPreCopy,omitempty"`
 	// Total and Downtime are the hypervisor's figures of a migration.
 	Total    time.Duration `json:"total,omitempty"`
 	Downtime time.Duration `json:"downtime,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
 )
 
 var pausedReasons = map[libvirt.DomainPausedReason]string{
@@ -58,11 +59,11 @@ func conditionOf(state libvirt.DomainState, reason int, job job) (agents.Conditi
 func runningCondition(reason libvirt.DomainRunningReason, job job) (agents.Condition, string) {
 	switch {
 	case reason == libvirt.DOMAIN_RUNNING_POSTCOPY_FAILED:
-		return agents.Unknown, "post-copy failed" // "running" in name only: its memory is elsewhere.
+		return agents.Split, "post-copy failed" // "running" in name only: its memory is elsewhere.
+	case reason == libvirt.DOMAIN_RUNNING_POSTCOPY:
+		return agents.Split, resources.PostCopyGoing
 	case job == jobOut:
 		return agents.Running, reasonMigratingOut
-	case reason == libvirt.DOMAIN_RUNNING_POSTCOPY:
-		return agents.Running, "post-copy"
 	case reason == libvirt.DOMAIN_RUNNING_MIGRATED:
 		return agents.Running, "migrated"
 	case reason == libvirt.DOMAIN_RUNNING_MIGRATION_CANCELED:
@@ -74,10 +75,12 @@ func runningCondition(reason libvirt.DomainRunningReason, job job) (agents.Condi
 func pausedCondition(reason libvirt.DomainPausedReason, job job) (agents.Condition, string) {
 	word := pausedReasons[reason]
 	switch {
+	case reason == libvirt.DOMAIN_PAUSED_POSTCOPY:
+		return agents.Split, resources.PostCopyGoing
+	case reason == libvirt.DOMAIN_PAUSED_POSTCOPY_FAILED:
+		return agents.Split, word
 	case job == jobIn:
 		return agents.Incoming, "migration"
-	case reason == libvirt.DOMAIN_PAUSED_POSTCOPY || reason == libvirt.DOMAIN_PAUSED_POSTCOPY_FAILED:
-		return agents.Paused, word
 	case job == jobOut:
 		return agents.Running, reasonMigratingOut
 	case reason == libvirt.DOMAIN_PAUSED_SHUTTING_DOWN:

@@ -9,6 +9,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
 )
 
 const guestUUID = "77777777-0000-4000-8000-000000000001"
@@ -24,13 +25,15 @@ func TestConditionOf(t *testing.T) {
 		{libvirt.DOMAIN_RUNNING, int(libvirt.DOMAIN_RUNNING_BOOTED), noJob, agents.Running, ""},
 		{libvirt.DOMAIN_RUNNING, int(libvirt.DOMAIN_RUNNING_MIGRATED), noJob, agents.Running, "migrated"},
 		{libvirt.DOMAIN_RUNNING, int(libvirt.DOMAIN_RUNNING_UNPAUSED), jobOut, agents.Running, reasonMigratingOut},
-		{libvirt.DOMAIN_RUNNING, int(libvirt.DOMAIN_RUNNING_POSTCOPY_FAILED), noJob, agents.Unknown, "post-copy failed"},
+		{libvirt.DOMAIN_RUNNING, int(libvirt.DOMAIN_RUNNING_POSTCOPY_FAILED), noJob, agents.Split, "post-copy failed"},
+		{libvirt.DOMAIN_RUNNING, int(libvirt.DOMAIN_RUNNING_POSTCOPY), jobIn, agents.Split, resources.PostCopyGoing},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_USER), noJob, agents.Paused, "user"},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_IOERROR), noJob, agents.Paused, "ioerror"},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_MIGRATION), jobIn, agents.Incoming, "migration"},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_MIGRATION), jobOut, agents.Running, reasonMigratingOut},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_MIGRATION), noJob, agents.Paused, "migration"},
-		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_POSTCOPY_FAILED), jobOut, agents.Paused, "post-copy failed"},
+		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_POSTCOPY_FAILED), jobOut, agents.Split, "post-copy failed"},
+		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_POSTCOPY), jobOut, agents.Split, resources.PostCopyGoing},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_SHUTTING_DOWN), noJob, agents.ShuttingDown, "shutdown"},
 		{libvirt.DOMAIN_PAUSED, int(libvirt.DOMAIN_PAUSED_CRASHED), noJob, agents.Crashed, "crashed"},
 		{libvirt.DOMAIN_PAUSED, 99, noJob, agents.Paused, "for an unknown reason"},

@@ -3,6 +3,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -58,10 +59,12 @@ func TestInTheLab(t *testing.T) {
 		said, err := one.Command(ctx, argv...).CombinedOutput()
 		t.Logf("%s", said)
 		if err != nil {
-			t.Fatalf("in %s: %v", one.Name, err)
+			log, _ := os.ReadFile(two.ServiceLog(forwarder.Name))
+			t.Fatalf("in %s: %v; the forwarder of %s: %s", one.Name, err, two.Name, log)
 		}
 	}
-	inHost("^TestReal", "Twice|InItsOwnProcess")
+	// A part of them can be run alone.
+	inHost(cmp.Or(os.Getenv("CLUSTERD_TEST_REAL"), "^TestReal"), "Twice|InItsOwnProcess")
 	runs, err := l.Writers(guest.Name)
 	if err != nil {
 		t.Fatal(err)

@@ -23,14 +23,19 @@ const (
 	tuneTries = 100
 )
 
-// how turns what is declared into libvirt's flags and parameters. The guest arrives paused (law
-// L5), which excludes post-copy.
+// how turns what is declared into libvirt's flags and parameters. A guest arrives paused (law L5),
+// or by post-copy: libvirt knows no both. By post-copy it goes over at once, so nothing is tuned
+// that is for passes, and with parallel channels QEMU would lose it.
 func (m *move) how() (libvirt.DomainMigrateFlags, *libvirt.DomainMigrateParameters) {
-	flags := libvirt.MIGRATE_LIVE | libvirt.MIGRATE_PEER2PEER | libvirt.MIGRATE_PAUSED | libvirt.MIGRATE_ABORT_ON_ERROR
+	flags := libvirt.MIGRATE_LIVE | libvirt.MIGRATE_PEER2PEER
 	parameters := &libvirt.DomainMigrateParameters{URISet: true, URI: m.migrateURI}
 	if m.agent.options.Unsafe {
 		flags |= libvirt.MIGRATE_UNSAFE
 	}
+	if m.postCopy {
+		return flags | libvirt.MIGRATE_POSTCOPY, parameters
+	}
+	flags |= libvirt.MIGRATE_PAUSED | libvirt.MIGRATE_ABORT_ON_ERROR
 	if m.limits.AutoConverge {
 		flags |= libvirt.MIGRATE_AUTO_CONVERGE
 	}
@@ -47,7 +52,7 @@ func (m *move) how() (libvirt.DomainMigrateFlags, *libvirt.DomainMigrateParamete
 // allowDowntime sets how long the guest may stand still, as soon as libvirt takes that. It gives up
 // with the move, and in the end by itself: the move then keeps the hypervisor's own limit.
 func (m *move) allowDowntime(ctx context.Context) {
-	if m.limits.Downtime == 0 {
+	if m.limits.Downtime == 0 || m.postCopy {
 		return
 	}
 	var err error

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"libvirt.org/go/libvirt"
@@ -63,6 +64,14 @@ type move struct {
 	resumedAt  time.Time
 	returnedAt time.Time
 	aborted    bool
+	// postCopy and stallable say how it is made (agents.Act). switched: the guest may have changed its
+	// place. stalled: it was given up because its passes no longer shrank.
+	postCopy, stallable bool
+	switched, stalled   atomic.Bool
+	// sentAt is when it was asked for. stood is how long the guest stood still by the source's
+	// figures, in milliseconds: after a post-copy the target has none.
+	sentAt time.Time
+	stood  atomic.Uint64
 	// tail is the call that libvirt still has to finish after the guest was
 	// handed over, and endCall ends our interest in it.
 	tail    <-chan error
@@ -78,6 +87,7 @@ func (a *Agent) Migrate(ctx context.Context, migrate agents.Act) agents.Result {
 	m := &move{
 		agent: a, spec: spec, uuid: strings.ToLower(spec.UUID), act: migrate.ID, targetName: migrate.Target,
 		progress: migrate.Progress, stillWanted: migrate.StillWanted, limits: migrate.Move,
+		postCopy: migrate.PostCopy, stallable: migrate.Stallable,
 	}
 	a.remember(m.uuid, spec.Name)
 	ctx, cancel := context.WithTimeout(ctx, spec.MigrateTimeout)
@@ -192,7 +202,15 @@ func (m *move) send(ctx context.Context) error {
 	flags, parameters := m.how()
 	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	m.phase("migration sent")
+	m.sentAt = time.Now()
+	m.phaseAt("migration sent", m.sentAt)
+	switch {
+	case m.postCopy:
+		m.limitRest(ctx)
+		go m.switchOver(calling)
+	case m.stallable:
+		go m.watchPasses(calling)
+	}
 	go m.allowDowntime(calling)
 	go func() {
 		done <- m.agent.journaled(calling, m.carrier, m.uuid, proof.Migrate, m.act, func(conn *libvirt.Connect) error {
@@ -239,7 +257,9 @@ func (m *move) await(ctx context.Context, done <-chan error) error {
 }
 
 func (m *move) note(heard lifecycle) {
-	if heard.event == libvirt.DOMAIN_EVENT_SUSPENDED && heard.detail == int(libvirt.DOMAIN_EVENT_SUSPENDED_MIGRATED) {
+	stands := heard.detail == int(libvirt.DOMAIN_EVENT_SUSPENDED_MIGRATED) ||
+		heard.detail == int(libvirt.DOMAIN_EVENT_SUSPENDED_POSTCOPY)
+	if heard.event == libvirt.DOMAIN_EVENT_SUSPENDED && stands && m.stoodStill.IsZero() {
 		m.stoodStill = heard.at
 		m.phaseAt("guest stands still on the source", heard.at)
 	}
@@ -289,6 +309,10 @@ func (m *move) breakOff(ctx context.Context, done <-chan error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return errLeftAlone
 	}
+	if m.switched.Load() {
+		// The guest is at its target, and its memory follows: there is nothing to go back to.
+		return fmt.Errorf("its memory is still being copied after %s", m.spec.MigrateTimeout)
+	}
 	aborting, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	m.phase("out of time, abort sent")
@@ -310,7 +334,7 @@ func (m *move) breakOff(ctx context.Context, done <-chan error) error {
 // libvirt 100 ms, which the guest must not wait.
 func (m *move) report(ctx context.Context, source *session) {
 	if m.progress == nil {
-		return
+		m.progress = func(agents.Progress) {}
 	}
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
@@ -325,6 +349,7 @@ func (m *move) report(ctx context.Context, source *session) {
 			return info, nil
 		})
 		if err == nil && info != nil {
+			m.stood.Store(info.Downtime)
 			m.progress(progressOf(info))
 		}
 	}

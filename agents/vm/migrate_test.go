@@ -55,7 +55,9 @@ func (s testSecurity) Listen(_ context.Context, address string) (net.Listener, e
 }
 
 func forwarderConfig(listen string) tunnel.Config {
-	return tunnel.Config{Dir: tunnelDir, Listen: listen, Security: testSecurity{os.Getenv("CLUSTERD_TEST_KEYS")}}
+	// No daemon runs on the other host, for which its forwarder would soon take nothing.
+	return tunnel.Config{Dir: tunnelDir, Listen: listen, Security: testSecurity{os.Getenv("CLUSTERD_TEST_KEYS")},
+		Deaf: time.Hour}
 }
 
 func TestMain(m *testing.M) {

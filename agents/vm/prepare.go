@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/agents/vm/arrival"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // promiseLife is how long memory is kept for a VM that was promised a place here. By then its copy
@@ -83,13 +84,21 @@ func (a *Agent) Prepare(ctx context.Context, prepare agents.Act) agents.Result {
 	now := time.Now()
 	blockers := a.host.Blockers(ctx, needs, a.promised.besides(uuid, now))
 	blockers = append(blockers, hypervisorBlockers(ctx, s, needs)...)
+	later := a.host.PostCopy(a.options.QEMUUser)
+	if prepare.Move.Mode == resources.MovePostCopy {
+		blockers = append(blockers, later...)
+	}
 	if len(blockers) > 0 {
 		return agents.Result{Source: agents.Absent, Why: arrival.Sentence(blockers)}
 	}
 	if !prepare.Rehearsed {
 		a.promised.make(uuid, needs.Memory, now)
 	}
-	return agents.Result{OK: true, Source: agents.Absent, Why: needs.Found()}
+	ready := agents.Result{OK: true, Source: agents.Absent, Why: needs.Found()}
+	if prepare.Move.Mode == resources.MoveHybrid && len(later) > 0 {
+		ready.OnlyPreCopy, ready.Why = true, arrival.Sentence(later)
+	}
+	return ready
 }
 
 // hypervisorBlockers are those that libvirt knows of. What it does not tell is no blocker: the move

@@ -18,6 +18,8 @@ const (
 	stepPauseTarget
 	stepDestroySource
 	stepResumeSource
+	// stepCopyOn: the memory is at both ends, and the copying was interrupted.
+	stepCopyOn
 )
 
 // decide says what to do when the ends of a migration were found like this
@@ -32,12 +34,16 @@ func decide(source, target agents.Observation) step {
 		return stepWait
 	}
 	switch source.Condition {
+	case agents.Split:
+		return besideSplitSource(source, target)
 	case agents.Running:
 		return besideRunningSource(target)
 	case agents.Absent:
 		switch target.Condition {
 		case agents.Incoming:
 			return stepWait
+		case agents.Split:
+			return stepWait // It may have everything by now, and not have told so.
 		case agents.Paused:
 			if received(target) {
 				return stepResumeTarget
@@ -67,6 +73,20 @@ func besideRunningSource(target agents.Observation) step {
 		// libvirt removes its half by itself once it sees that the source is
 		// lost to it; the caller destroys it when that takes too long.
 		return stepWait
+	}
+	return stepNone
+}
+
+// besideSplitSource: what is at the source is older than what the guest does at the target, and
+// never goes on. Where the target is not known to be there or to be whole, the cluster decides.
+func besideSplitSource(source, target agents.Observation) step {
+	switch {
+	case source.UnderWay() || target.UnderWay():
+		return stepWait // An end that has not seen that the other is gone takes no copying up again.
+	case target.Condition == agents.Split:
+		return stepCopyOn
+	case target.Condition == agents.Running:
+		return stepDestroySource
 	}
 	return stepNone
 }

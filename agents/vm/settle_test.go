@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/resources"
 )
 
 func seen(condition agents.Condition, reason string) agents.Observation {
@@ -15,11 +16,21 @@ func TestDecide(t *testing.T) {
 	leaving, incoming := seen(agents.Running, reasonMigratingOut), seen(agents.Incoming, "migration")
 	arrived, remnant := seen(agents.Paused, "user"), seen(agents.Paused, "migration")
 	broken := seen(agents.Paused, "ioerror")
+	fetching, part := seen(agents.Split, resources.PostCopyGoing), seen(agents.Split, "post-copy failed")
 	for _, c := range []struct {
 		story          string
 		source, target agents.Observation
 		want           step
 	}{
+		{"it is copied after the guest", fetching, fetching, stepWait},
+		{"that was interrupted", part, part, stepCopyOn},
+		{"only the source has seen it", part, fetching, stepWait},
+		{"only the target has seen it", fetching, part, stepWait},
+		{"the target has all of it", part, running, stepDestroySource},
+		{"the target of a post-copy is gone", part, absent, stepNone},
+		{"the source of a post-copy is gone", absent, part, stepWait},
+		{"the target of a post-copy cannot be asked", part, unknown, stepNone},
+		{"somebody let the source go on", running, part, stepNone},
 		{"it ended well", absent, running, stepNone},
 		{"the guest waits for us", absent, arrived, stepResumeTarget},
 		{"libvirt is not done at the target", absent, incoming, stepWait},
@@ -52,8 +63,9 @@ func TestDecide(t *testing.T) {
 // none: a guest is destroyed only paused and beside a known other end.
 func TestDecideNeverDestroysWhatRunsOrWhatIsTheLast(t *testing.T) {
 	conditions := []agents.Condition{agents.Absent, agents.Running, agents.Paused, agents.Incoming, agents.ShuttingDown,
-		agents.Crashed, agents.Unknown}
-	reasons := []string{"", "user", "migration", "ioerror", "resume failed", reasonMigratingOut, "post-copy"}
+		agents.Crashed, agents.Unknown, agents.Split}
+	reasons := []string{"", "user", "migration", "ioerror", "resume failed", reasonMigratingOut, "post-copy",
+		"post-copy failed"}
 	for _, a := range conditions {
 		for _, b := range conditions {
 			for _, why := range reasons {
@@ -65,7 +77,7 @@ func TestDecideNeverDestroysWhatRunsOrWhatIsTheLast(t *testing.T) {
 							t.Errorf("destroys the target: %+v %+v", source, target)
 						}
 					case stepDestroySource:
-						if a != agents.Paused || b != agents.Running {
+						if (a != agents.Paused && a != agents.Split) || b != agents.Running {
 							t.Errorf("destroys the source: %+v %+v", source, target)
 						}
 					case stepResumeTarget:

@@ -26,11 +26,20 @@ func (m *move) settle(ctx context.Context, failure error) agents.Result {
 	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	watch := patience{until: time.Now().Add(settleTimeout)}
+	tries := 0
 	for {
 		source, target := m.lookBoth(looking)
 		next := watch.judge(decide(source, target), source, target)
-		if next == stepWait && source.Reason == reasonMigratingOut {
-			watch.until = m.underWay(ctx, looking, watch.until)
+		if next == stepWait && (source.UnderWay() || target.UnderWay()) {
+			watch.until = m.underWay(ctx, looking, source, watch.until)
+		}
+		if next == stepCopyOn {
+			if tries++; tries > copyOnTries || ctx.Err() != nil {
+				return m.result(looking, source, target, failure)
+			}
+			m.copyOn(ctx)
+			watch.until = time.Now().Add(settleTimeout)
+			continue
 		}
 		switch {
 		case next == stepNone || time.Now().After(watch.until):
@@ -81,11 +90,12 @@ func overdue(since *time.Time, grace time.Duration) bool {
 
 // underWay lets a migration that somebody else asked for have the caller's
 // time, and aborts it when that has run out.
-func (m *move) underWay(ctx, looking context.Context, deadline time.Time) time.Time {
+func (m *move) underWay(ctx, looking context.Context, source agents.Observation, deadline time.Time) time.Time {
 	switch {
 	case ctx.Err() == nil:
 		return time.Now().Add(settleTimeout)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !m.aborted:
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !m.aborted &&
+		source.Condition != agents.Split && !m.switched.Load():
 		m.aborted = true
 		if err := m.onEnd(looking, m.source, "out of time, abort sent", (*libvirt.Domain).AbortJob); err != nil {
 			m.agent.log.Warn("aborting a migration", "service", m.spec.Name, "error", plain(err))
@@ -198,6 +208,9 @@ func (m *move) result(ctx context.Context, source, target agents.Observation, fa
 			result.Why += fmt.Sprintf(" (settled after: %v)", plain(failure))
 		}
 	default:
+		if result.Stalled = m.gaveUp(source, target); result.Stalled {
+			failure = errStalled
+		}
 		if failure == nil {
 			failure = errors.New("it did not end with the VM running on the target")
 		}
@@ -220,6 +233,8 @@ func (m *move) figures(ctx context.Context) (total, downtime time.Duration) {
 		downtime = time.Duration(info.Downtime) * time.Millisecond
 	}
 	switch {
+	case m.switched.Load():
+		total, downtime = time.Since(m.sentAt), time.Duration(m.stood.Load())*time.Millisecond
 	case m.resumedAt.IsZero():
 	case !m.stoodStill.IsZero():
 		downtime = m.resumedAt.Sub(m.stoodStill)

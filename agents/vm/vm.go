@@ -58,6 +58,8 @@ type Options struct {
 	ProcDir string
 	// Tunnel may be nil on a node that never migrates.
 	Tunnel Tunnel
+	// QEMUUser is the number of the user that the hypervisor runs its VMs as.
+	QEMUUser int
 	// Unsafe lets VMs migrate whose disks libvirt cannot prove to be shared
 	// (for example a plain file on a mount that libvirt takes to be local).
 	Unsafe bool

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -78,4 +79,20 @@ func bounced(text string) cluster.Member {
 	name, incarnation, _ := strings.Cut(text, "@")
 	number, _ := strconv.ParseUint(incarnation, 10, 64)
 	return cluster.Member{Name: name, Incarnation: number}
+}
+
+func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Owner != c.Node {
+		return rules.Refuse(message.ServiceNotHere.With(c.Service, c.Node))
+	}
+	service.Answered = t.index
+	t.Services.Set(c.Service, service)
+	took := c.At.Sub(service.SinceAt)
+	if took < 0 {
+		took = 0
+	}
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.VMAnswers.With(),
+		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
+	return rules.Accepted
 }

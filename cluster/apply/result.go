@@ -184,8 +184,7 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 		return rules.Accepted
 	}
 	if intent.Settling {
-		service = service.Seen(n.Name, c.Result.Source, c.Result.Why, t.index)
-		t.settleMigration(service)
+		t.settled(c, service, n)
 		return rules.Accepted
 	}
 	if c.Result.OK {
@@ -199,8 +198,31 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 		t.migrationDone(service, c.Result)
 		return rules.Accepted
 	}
-	next := intent
-	next.Settling, next.Asked = true, 1
+	if c.Result.Stalled && intent.Stallable() && intent.Cancelled == "" && c.Result.Source == resources.Running &&
+		c.Result.Target == resources.Absent {
+		t.stalled(service, c.Result)
+		return rules.Accepted
+	}
+	t.unclean(c, service, n)
+	return rules.Accepted
+}
+
+// settled takes in what one act of a migration's settlement came to.
+func (t *transaction) settled(c cluster.Done, service cluster.Service, n cluster.Member) {
+	intent := service.Intent
+	service = service.Seen(n.Name, c.Result.Source, c.Result.Why, t.index)
+	if c.Result.Target != "" {
+		// The copying was taken up again, so what both ends showed before that is over.
+		service = t.askBothEnds(service, message.MigrationSplit.With(intent.Node, intent.Target, c.Result.Why))
+	}
+	t.settleMigration(service)
+}
+
+// unclean begins to settle a migration that did not end clean.
+func (t *transaction) unclean(c cluster.Done, service cluster.Service, n cluster.Member) {
+	intent := service.Intent
+	next := *intent
+	next.Settling, next.Asked = true, next.Asked+1
 	service.Intent, service.Changed = &next, t.index
 	service = service.Seen(intent.Node, c.Result.Source, c.Result.Why, t.index)
 	t.tell(cluster.Event{Node: n.Name, Subject: service.Spec.Name, Cause: intent.Index,
@@ -210,7 +232,17 @@ func (t *transaction) migrated(c cluster.Done, service cluster.Service, n cluste
 	}
 	service.Reason = message.MigrationFailed.With(intent.Target, c.Result.Why)
 	t.settleMigration(service)
-	return rules.Accepted
+}
+
+// stalled lets a hybrid move go on by post-copy: its passes no longer shrank, and both ends are
+// known to be as they were before it. The entry comes before the switch (law L6).
+func (t *transaction) stalled(service cluster.Service, result resources.Result) {
+	next := *service.Intent
+	next.Stage, next.Asked = next.Stage+1, next.Asked+1 // a call of its own, with a name of its own
+	service.Intent, service.Changed = &next, t.index
+	t.Services.Set(service.Spec.Name, service)
+	t.tell(cluster.Event{Node: next.Node, Subject: service.Spec.Name, Cause: next.Index,
+		Why: message.MigrationStalled.With(next.Target, result.Why)})
 }
 
 // migrationDone is the clean end: the guest runs on the target alone.
@@ -280,22 +312,6 @@ func (t *transaction) finishMigration(service cluster.Service, code int, why mes
 	request.Total, request.Downtime = result.Total, result.Downtime
 	t.Requests.Set(request.ID, request)
 	return service
-}
-
-func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
-	service, known := t.Services.Get(c.Service)
-	if !known || service.Owner != c.Node {
-		return rules.Refuse(message.ServiceNotHere.With(c.Service, c.Node))
-	}
-	service.Answered = t.index
-	t.Services.Set(c.Service, service)
-	took := c.At.Sub(service.SinceAt)
-	if took < 0 {
-		took = 0
-	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.VMAnswers.With(),
-		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
-	return rules.Accepted
 }
 
 func (t *transaction) applyGiveUp(c cluster.GiveUp) rules.Refusal {

@@ -253,9 +253,23 @@ func (t *transaction) settleMigration(service cluster.Service) {
 			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index,
 				Why: message.MigrationRunningTwice.With(intent.Node, intent.Target)})
 		}
+	case cluster.SettleDropSource:
+		t.tellPartLost(service, intent.Node, source, target)
+	case cluster.SettleDropTarget:
+		t.tellPartLost(service, intent.Target, target, source)
 	case cluster.SettleEnd:
 		t.endMigration(service, source, target)
 	}
+}
+
+// tellPartLost says once that what is left of a guest at one end is ended, because a part of its
+// memory went with the other.
+func (t *transaction) tellPartLost(service cluster.Service, left, there, other string) {
+	why := message.MigrationPartLost.With(left)
+	if there != string(resources.Split) || other != string(resources.Absent) || service.Reason == why {
+		return
+	}
+	t.setService(service, resources.Migrating, cluster.Event{Node: left, Cause: service.Intent.Index, Why: why})
 }
 
 func (t *transaction) askAgain(service cluster.Service) {
@@ -350,10 +364,13 @@ func (t *transaction) prepared(c cluster.Done, service cluster.Service) {
 	}
 	next := *service.Intent
 	next.Stage, next.ReadyAt = next.Stage+1, t.At
+	told := message.MigrationReady.With(c.Result.Why)
+	if c.Result.OnlyPreCopy && next.Limits.Mode == resources.MoveHybrid {
+		next.Limits.Mode, told = resources.MovePreCopy, message.MigrationOnlyPreCopy.With(c.Result.Why)
+	}
 	service.Intent, service.Changed = &next, t.index
 	t.Services.Set(service.Spec.Name, service)
-	t.tell(cluster.Event{Node: next.Target, Subject: service.Spec.Name, Cause: next.Index,
-		Why: message.MigrationReady.With(c.Result.Why)})
+	t.tell(cluster.Event{Node: next.Target, Subject: service.Spec.Name, Cause: next.Index, Why: told})
 }
 
 // withdraw ends a migration whose target has not been sent anything, by the log of this generation.

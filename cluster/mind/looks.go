@@ -20,7 +20,7 @@ type look struct {
 
 func (n *Node) takeLook(now time.Duration, in Input, r DutyResult) {
 	d, o := r.Duty, r.Observation
-	unsettled := o.Condition == resources.Unknown || (d.Final && o.Reason == resources.MigratingOut)
+	unsettled := o.Condition == resources.Unknown || (d.Final && o.UnderWay())
 	if grave, removed := in.State.Tombstones.Get(d.Spec.UUID); removed && grave.Spec.Name == d.Service {
 		unsettled = o.Condition != resources.Absent // only its absence matters
 	}

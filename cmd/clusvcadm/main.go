@@ -69,7 +69,8 @@ func flags() []urfave.Flag {
 		&urfave.StringFlag{Name: "cancel", Usage: "cancel the live migration of a `SERVICE` that is under way"},
 		&urfave.StringFlag{Name: "tune", Usage: "change the limits of the live migration of a `SERVICE`; needs --set"},
 		&urfave.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` of a live migration, with -M or --tune: bandwidth=200 " +
-			"(MiB/s) or downtime=300ms; with -M also auto_converge=true or compression=true"},
+			"(MiB/s) or downtime=300ms; with -M also mode=hybrid (or pre-copy, post-copy), auto_converge=true or " +
+			"compression=true"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"},
 			Usage: "lock the cluster: no service may start, stops still work"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},

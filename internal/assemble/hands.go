@@ -37,7 +37,7 @@ func newAgent(node nodefile.Node, self Self, logger *slog.Logger) (agents.Agent,
 	way := &way{node: node, book: book, config: TunnelConfig(node, logger), argv: self.forwarder(), logger: logger}
 	book.Changed = way.writeRoster
 	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"),
-		Tunnel: way, Logger: logger})
+		Tunnel: way, QEMUUser: way.config.DataUID, Logger: logger})
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -72,8 +72,8 @@ func forecastText(f api.Forecast) string {
 	has := fmt.Sprintf("%s to send, the guest writes %s/s, reckoned with %s/s", Bytes(f.Memory), Bytes(f.Dirty),
 		Bytes(f.Rate))
 	if !f.Ends {
-		return "It would not end by itself: " + has + ". More bandwidth, a longer downtime or auto_converge lets it arrive " +
-			"(--set)"
+		return "It would not end by itself: " + has + ". More bandwidth, a longer downtime, auto_converge or mode=hybrid " +
+			"lets it arrive (--set)"
 	}
 	return fmt.Sprintf("About %s in all, the guest stands still for at most %s: %s", roughly(f.Total),
 		roughly(f.Downtime), has)

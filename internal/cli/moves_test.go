@@ -50,8 +50,8 @@ About 1s in all, the guest stands still for at most 50ms: 64.0 MiB to send, the
 			`node2 cannot take it now, and the move would end with nothing sent: bridge br7
   is missing (create it)
 It would not end by itself: 64.0 MiB to send, the guest writes 20.0 MiB/s,
-  reckoned with 16.0 MiB/s. More bandwidth, a longer downtime or auto_converge
-  lets it arrive (--set)
+  reckoned with 16.0 MiB/s. More bandwidth, a longer downtime, auto_converge or
+  mode=hybrid lets it arrive (--set)
 node1 is tired
 `},
 	} {

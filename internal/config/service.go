@@ -91,6 +91,8 @@ var serviceKeys = []serviceKey{
 // migration reads how a VM is moved live.
 func (p *parser) migration(into *resources.Migration, node *yaml.Node) {
 	p.Mapping(node, "migration", strict.Fields{
+		resources.MoveModeKey: choiceOf(p, &into.Mode, resources.MoveModeKey, resources.MovePreCopy,
+			resources.MoveHybrid, resources.MovePostCopy),
 		resources.MoveAutoConverge: p.Boolean(&into.AutoConverge, resources.MoveAutoConverge),
 		resources.MoveCompression:  p.Boolean(&into.Compression, resources.MoveCompression),
 		resources.MoveBandwidth: p.Number(&into.Bandwidth, resources.MoveBandwidth, resources.SlowestMove,

@@ -9,8 +9,12 @@ var (
 	MigrationRefused    = New("migration-refused", "the target cannot take it, and nothing was sent[: {reason}]")
 	MigrationUnanswered = New("migration-unanswered",
 		"the target has not said whether it can take it, and nothing was sent[: {reason}]")
-	MigrationNotSent = New("migration-not-sent", "nothing had been sent yet[: {reason}]")
-	MigrationGivenUp = New("migration-given-up", "given up by {by}")
+	// MigrationStalled: what follows may leave memory at both ends.
+	MigrationStalled = New("migration-stalled",
+		"the guest writes faster than its memory is copied; it goes on at {target} first, and its memory follows[: {reason}]")
+	MigrationOnlyPreCopy = New("migration-only-pre-copy", "the target can take it, but not by post-copy: {facts}")
+	MigrationNotSent     = New("migration-not-sent", "nothing had been sent yet[: {reason}]")
+	MigrationGivenUp     = New("migration-given-up", "given up by {by}")
 	// MigrationOtherStage refuses a result that came too late.
 	MigrationOtherStage = New("migration-other-stage", "the migration of {service} is no longer in stage {stage}")
 	MigrationFailed     = New("migration-failed", "migration to {target} failed[: {reason}]")
@@ -32,9 +36,15 @@ var (
 	MigrationOtherEnd = New("migration-other-end",
 		"{node} is out of the migration[ ({proof})]; what is left at the other end is being checked")
 	MigrationSourceAnswered = New("migration-source-answered", "asked after the source has answered")
-	MigrationEndUnknown     = New("migration-end-unknown", "the end of the migration is unknown")
-	MigrationDaemonStarted  = New("migration-daemon-started", "its daemon started during the migration")
-	MigrationNoProof        = New("migration-no-proof", "the last answer proved nothing")
+	// MigrationPartLost: what is left at one end can never run.
+	MigrationPartLost = New("migration-part-lost", "a part of its memory was lost with the other end of its "+
+		"post-copy: what is left of it on {node} is ended, then it is started again")
+	// MigrationSplit: neither end can run without the other.
+	MigrationSplit = New("migration-split", "its memory is at {node} and at {target}, and the copying was "+
+		"interrupted: {node} goes on with it, and neither end is stopped meanwhile[ ({reason})]")
+	MigrationEndUnknown    = New("migration-end-unknown", "the end of the migration is unknown")
+	MigrationDaemonStarted = New("migration-daemon-started", "its daemon started during the migration")
+	MigrationNoProof       = New("migration-no-proof", "the last answer proved nothing")
 )
 
 // How a migration is ended on request.

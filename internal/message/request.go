@@ -45,7 +45,7 @@ var (
 		"{service} depends on {needed}, which is {state}; enable that one first")
 	RequestFreezeLimit = New("request-freeze-limit", "a freeze ends after 0s to {limit}, not after {duration}")
 	RequestMoveFixed   = New("request-move-fixed",
-		"auto_converge and compression cannot be changed while {service} moves")
+		"mode, auto_converge and compression cannot be changed while {service} moves")
 	RequestNoLimits = New("request-no-limits",
 		"nothing is set of {service}'s migration; bandwidth and downtime can be")
 	RequestLimitsUnasked = New("request-limits-unasked", "limits of a migration go with a request to migrate {service}")

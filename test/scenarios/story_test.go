@@ -181,6 +181,8 @@ func parseService(words []string) resources.Spec {
 			spec.Recovery = resources.Recovery(value)
 		case "restarts":
 			spec.MaxRestarts, _ = strconv.Atoi(value)
+		case "mode":
+			spec.Migration.Mode = resources.MoveMode(value)
 		case "device":
 			spec.Bonds = append(spec.Bonds, resources.Bond{What: "the host device " + value, NotLive: true})
 		case "firmware":

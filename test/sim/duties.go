@@ -274,6 +274,10 @@ func (d *daemon) stop(duty cluster.Duty, v *vm) {
 func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 	w, h := d.host.world, d.host
 	target := w.Hosts[duty.Target]
+	if v != nil && v.condition == resources.Split && v.rest != nil && !v.ahead {
+		d.copyOn(duty, v)
+		return
+	}
 	if v == nil || v.condition != resources.Running || target == nil {
 		d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "it does not run here")
 		return
@@ -286,7 +290,11 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 			d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "out of time, and the abort had no effect")
 		}
 	})
-	h.migrate(v, target, func(end MigrationEnd, arrived *vm) {
+	if duty.Stallable && (w.failMigration == Stalled || w.strikes("guest outruns the copy", 2)) {
+		d.stall(duty, v, &waits)
+		return
+	}
+	h.migrate(v, target, duty.PostCopy, func(end MigrationEnd, arrived *vm) {
 		d.thawed(func() {
 			if waits {
 				waits = false
@@ -296,12 +304,33 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 	})
 }
 
+// stall gives a move up that does not get smaller. The guest runs on, unless something else ended
+// it.
+func (d *daemon) stall(duty cluster.Duty, v *vm, waits *bool) {
+	w := d.host.world
+	v.moving = true
+	w.After(w.between(500*time.Millisecond, 3*time.Second), func() {
+		v.moving = false
+		d.thawed(func() {
+			if !*waits {
+				return
+			}
+			*waits = false
+			found := d.host.lookFor(duty.Service, duty.Spec.UUID).Condition
+			d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{Source: found, Target: resources.Absent,
+				Stalled: found == resources.Running, Why: "its passes no longer shrink"}})
+		})
+	})
+}
+
 // migrated goes on when the hypervisor's migration has ended.
 func (d *daemon) migrated(duty cluster.Duty, began time.Duration, end MigrationEnd, arrived *vm) {
 	w, h := d.host.world, d.host
 	target := w.Hosts[duty.Target]
 	if end == MovedClean && w.linked(h, target) && target.Libvirt && !arrived.gone() {
-		arrived.execute()
+		if !duty.PostCopy {
+			arrived.execute()
+		}
 		target.hint(duty.Service, resources.Observation{Condition: arrived.condition})
 		d.finish(mind.DutyResult{Duty: duty, Result: resources.Result{OK: true, Source: resources.Absent,
 			Target: resources.Running, Total: w.Now - began, Downtime: 40 * time.Millisecond}})

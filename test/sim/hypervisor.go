@@ -30,6 +30,10 @@ type vm struct {
 	overlay *overlay
 	// told are those of byHand that the State knows of.
 	told map[string]bool
+	// rest is the other end of a post-copy move that has switched, and ahead tells that the guest is
+	// at this one: it executes with the pages that have come.
+	rest  *vm
+	ahead bool
 	// hung: nothing answers for it, and it ends by force alone. cancelled: its migration
 	// is given up.
 	hung, cancelled bool
@@ -89,11 +93,14 @@ func (h *Host) lookFor(service, uuid string) resources.Observation {
 	}
 	o.Condition, o.Reason, o.Disks, o.Partial, o.Mended = v.condition, v.reason, v.disks, v.partial, v.mended
 	v.mended = ""
-	if v.moving {
+	if v.moving && v.condition != resources.Split {
 		o.Reason = resources.MigratingOut
 	}
 	return o
 }
+
+// writes reports whether a guest executes, and so may write to its disks.
+func (v *vm) writes() bool { return v.condition == resources.Running || v.ahead }
 
 // nameNow is what the VM is called now that was called so when it came up.
 func (w *World) nameNow(service string) string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -17,12 +18,17 @@ const (
 	MovedClean MigrationEnd = "clean"
 	// NotMoved: the source runs on.
 	NotMoved MigrationEnd = "not moved"
+	// Stalled: its passes did not shrink, and it was given up; the source runs on.
+	Stalled MigrationEnd = "stalled"
+	// Interrupted: the guest is at the target and a part of its memory at the source, and the tunnel
+	// between them broke.
+	Interrupted MigrationEnd = "interrupted"
 	// ReplyLost: both ends are complete and paused.
 	ReplyLost MigrationEnd = "reply lost"
 )
 
-// migrate is the hypervisor's migration. It does not need the daemons.
-func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived *vm)) {
+// migrate is the hypervisor's migration, by post-copy or not. It does not need the daemons.
+func (h *Host) migrate(v *vm, target *Host, postCopy bool, done func(end MigrationEnd, arrived *vm)) {
 	w := h.world
 	v.moving = true
 	targetBoot, sourceBoot := target.boot, h.boot
@@ -44,6 +50,12 @@ func (h *Host) migrate(v *vm, target *Host, done func(end MigrationEnd, arrived 
 		target.vms[v.uuid] = arriving
 		w.tell("%s is arriving on %s", v.service, target.Name)
 		w.watchHeld(arriving)
+		if postCopy {
+			w.whenAnswers(v, w.between(20*time.Millisecond, 300*time.Millisecond), func() {
+				w.switchOver(v, arriving, targetBoot, sourceBoot, done)
+			})
+			return
+		}
 		w.whenAnswers(v, w.between(400*time.Millisecond, 4*time.Second), func() {
 			end := w.arrive(v, arriving, targetBoot, sourceBoot)
 			done(end, arriving)
@@ -102,6 +114,21 @@ func (h *Host) doorkeeper(v *vm) bool {
 
 // arrive ends the copying.
 func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd {
+	if w.failed(v, arriving, targetBoot, sourceBoot) {
+		return NotMoved
+	}
+	v.condition, v.reason = resources.Paused, "migration"
+	arriving.condition, arriving.reason, arriving.memory = resources.Paused, "migration", v.memory
+	w.tell("%s is complete on %s", v.service, arriving.host.Name)
+	if w.failMigration == ReplyLost || w.strikes("reply lost", 6) {
+		return ReplyLost
+	}
+	v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "migrated"})
+	return MovedClean
+}
+
+// failed reports whether a migration has come to nothing before anything changed its place.
+func (w *World) failed(v, arriving *vm, targetBoot, sourceBoot int) bool {
 	source, target := v.host, arriving.host
 	v.moving = false
 	targetDead := !target.Powered || target.boot != targetBoot || arriving.gone()
@@ -111,23 +138,103 @@ func (w *World) arrive(v, arriving *vm, targetBoot, sourceBoot int) MigrationEnd
 		if w.chance(2) || w.without["half a copy stays"] { // else the half copy stays until somebody drops it
 			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
 		}
-		return NotMoved
+		return true
 	case targetDead:
-		return NotMoved
+		return true
 	case v.cancelled || !w.linked(source, target) || w.failMigration == NotMoved || w.strikes("migration breaks off", 6):
 		if w.failMigration == NotMoved || w.chance(2) || w.without["half a copy stays"] {
 			arriving.end(resources.Observation{Condition: resources.Absent, Explained: true})
 		}
-		return NotMoved
+		return true
 	}
-	v.condition, v.reason = resources.Paused, "migration"
-	arriving.condition, arriving.reason, arriving.memory = resources.Paused, "migration", v.memory
-	w.tell("%s is complete on %s", v.service, target.Name)
-	if w.failMigration == ReplyLost || w.strikes("reply lost", 6) {
-		return ReplyLost
+	return false
+}
+
+// switchOver lets a guest go on at its target, before its memory is there.
+func (w *World) switchOver(v, arriving *vm, targetBoot, sourceBoot int, done func(MigrationEnd, *vm)) {
+	if w.failed(v, arriving, targetBoot, sourceBoot) {
+		done(NotMoved, arriving)
+		return
 	}
-	v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "migrated"})
-	return MovedClean
+	v.condition, v.reason, v.rest, v.moving = resources.Split, resources.PostCopyGoing, arriving, true
+	arriving.condition, arriving.reason, arriving.rest = resources.Split, resources.PostCopyGoing, v
+	arriving.ahead, arriving.memory = true, v.memory
+	w.tell("%s goes on on %s, and its memory follows", v.service, arriving.host.Name)
+	w.watchExecution(arriving)
+	w.fetch(v, arriving, done)
+}
+
+// tunnelNotices is how long the ends of a post-copy move take until they see that the other is
+// gone.
+const tunnelNotices = 4 * time.Second
+
+// fetch copies the rest of a guest's memory after it.
+func (w *World) fetch(v, arriving *vm, done func(MigrationEnd, *vm)) {
+	w.After(w.between(400*time.Millisecond, 4*time.Second), func() {
+		v.moving = false
+		breaks := v.gone() || arriving.gone() || !w.linked(v.host, arriving.host) ||
+			w.failMigration == Interrupted || w.strikes("post-copy breaks off", 3)
+		if !breaks {
+			arriving.condition, arriving.reason, arriving.rest, arriving.ahead = resources.Running, "", nil, false
+			w.tell("%s is whole on %s", v.service, arriving.host.Name)
+			v.end(resources.Observation{Condition: resources.Absent, Explained: true, Reason: "migrated"})
+			done(MovedClean, arriving)
+			return
+		}
+		w.tell("the memory of %s no longer follows it from %s to %s", v.service, v.host.Name, arriving.host.Name)
+		w.After(w.between(10*time.Millisecond, tunnelNotices), func() {
+			for _, end := range []*vm{v, arriving} {
+				if !end.gone() && end.condition == resources.Split {
+					end.reason = "post-copy failed"
+					end.host.hint(end.service, resources.Observation{Condition: resources.Split})
+				}
+			}
+			done(Interrupted, arriving)
+		})
+	})
+}
+
+// copyOn takes a post-copy up again that was interrupted.
+func (d *daemon) copyOn(duty cluster.Duty, v *vm) {
+	w, arriving := d.host.world, v.rest
+	tell := func(result resources.Result) {
+		d.thawed(func() { d.finish(mind.DutyResult{Duty: duty, Result: result}) })
+	}
+	w.After(w.between(100*time.Millisecond, time.Second), func() {
+		if v.gone() || arriving.gone() || !arriving.ahead || !w.linked(v.host, arriving.host) ||
+			v.reason == resources.PostCopyGoing || arriving.reason == resources.PostCopyGoing {
+			tell(resources.Result{Source: d.host.lookFor(duty.Service, duty.Spec.UUID).Condition,
+				Target: resources.Unknown, Why: "the copying cannot be taken up again"})
+			return
+		}
+		v.reason, arriving.reason, v.moving = resources.PostCopyGoing, resources.PostCopyGoing, true
+		w.fetch(v, arriving, func(end MigrationEnd, _ *vm) {
+			result := resources.Result{OK: end == MovedClean, Source: resources.Absent, Target: resources.Running}
+			if !result.OK {
+				result.Source, result.Target = resources.Split, resources.Split
+			}
+			tell(result)
+		})
+	})
+}
+
+// moveModesSalt draws how VMs are moved; the faults of a seed are otherwise what they were.
+const moveModesSalt = 71
+
+// moveModes lets some worlds move their VMs by post-copy, or by whatever brings them there.
+func (s *Script) moveModes() {
+	r := rand.New(rand.NewPCG(uint64(s.Seed), moveModesSalt))
+	if r.IntN(3) > 0 {
+		return
+	}
+	modes := []resources.MoveMode{"", resources.MovePostCopy, resources.MoveHybrid}
+	for i := range len(s.Document.Services) {
+		name, mode := serviceName(i), pick(r, modes)
+		if spec, made := s.Document.Services[name]; made {
+			spec.Migration.Mode = mode
+			s.Document.Services[name] = spec
+		}
+	}
 }
 
 // MoveByHand moves a running VM past the cluster, as a person does who took the

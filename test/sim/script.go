@@ -104,6 +104,7 @@ func WriteScript(seed int64) (s Script) {
 	s.deafen(rounds)
 	s.hypervisors(rounds)
 	s.turnKeys(rounds)
+	s.moveModes()
 	return s
 }
 

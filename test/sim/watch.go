@@ -137,7 +137,7 @@ func (w *World) watchExecution(v *vm) {
 	v.memory = w.memory[v.uuid]
 	for _, h := range w.order {
 		for uuid, other := range h.vms {
-			if other == v || other.condition != resources.Running {
+			if other == v || !other.writes() {
 				continue
 			}
 			if uuid == v.uuid && !w.byHand[v.service] && w.spoils(other) {

@@ -56,6 +56,21 @@ func (h *Host) Blockers(ctx context.Context, n Needs, reserved uint64) []Blocker
 	return append(list, h.images(ctx, n)...)
 }
 
+// PostCopy says what keeps a guest from fetching its memory here after it has arrived. QEMU needs
+// userfaultfd(2) for that, which the kernel lets only root have unless it is told otherwise
+// (vm.unprivileged_userfaultfd, sysctl vm). User is the number of the user that QEMU runs as.
+func (h *Host) PostCopy(user int) []Blocker {
+	text, err := os.ReadFile(filepath.Join(h.root, "proc/sys/vm/unprivileged_userfaultfd"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []Blocker{{"the kernel here has no userfaultfd, which post-copy needs", "move it with mode=pre-copy"}}
+	case err == nil && user != 0 && strings.TrimSpace(string(text)) == "0":
+		return []Blocker{{"QEMU may not use userfaultfd here, which post-copy needs",
+			"set vm.unprivileged_userfaultfd=1 with sysctl on this node, or move it with mode=pre-copy"}}
+	}
+	return nil
+}
+
 // asThere is what to do about an interface that is missing.
 const asThere = "create it, as on the node where the VM runs"
 
