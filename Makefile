@@ -185,6 +185,8 @@ install: ## install bin/, manual pages, completions and the systemd units (after
 	install -m 0644 packaging/completion/* $(DESTDIR)$(COMPLETIONDIR)/
 	install -d $(DESTDIR)$(DATADIR)/clusterd
 	install -m 0644 packaging/clusterd-vms-only.conf packaging/apparmor/usr.sbin.clusterd $(DESTDIR)$(DATADIR)/clusterd/
+	install -D -m 0644 -t $(DESTDIR)$(DATADIR)/clusterd/prometheus packaging/prometheus/alerts.yaml
+	install -D -m 0644 -t $(DESTDIR)$(DATADIR)/clusterd/grafana packaging/grafana/clusterd.json
 	for unit in clusterd clusterd-handover; do \
 		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done
