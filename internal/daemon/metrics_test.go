@@ -1,12 +1,19 @@
 package daemon
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/metrics"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // measure is what a node tells a monitoring system: values by metric and labels, as they are
@@ -75,4 +82,95 @@ func truth(is bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// piped is a listener whose connections are pipes.
+type piped struct{ connections, closed chan net.Conn }
+
+func (p piped) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.connections:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p piped) Close() error {
+	close(p.closed)
+	return nil
+}
+
+func (p piped) Addr() net.Addr { return &net.TCPAddr{} }
+
+// viewerOf is a certificate that may look, made by a node.
+func (s *site) viewerOf(at, user string) tls.Certificate {
+	s.t.Helper()
+	key, err := pki.NewKey()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request, err := pki.NewRequest(key, user)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var reply api.ClientReply
+	s.must(at, rootUser, "POST", api.PathClient,
+		api.ClientRequest{User: user, Role: "viewer", Request: string(request)}, &reply)
+	secret, err := key.PEM()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	own, err := tls.X509KeyPair([]byte(reply.Certificate), secret)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return own
+}
+
+// TestMetricsAreReadByACertificateThatMayLook: off the loopback nobody else gets through the
+// handshake, and a certificate that is revoked ends what it has open.
+func TestMetricsAreReadByACertificateThatMayLook(t *testing.T) {
+	inBubble(t, func(s *site) {
+		leader := s.leader()
+		own, d := s.viewerOf(leader, "prometheus"), s.members[leader].daemon
+		listener := piped{make(chan net.Conn), make(chan net.Conn)}
+		server := metrics.NewServer(d.metrics, d.mayMeasure)
+		served := make(chan error)
+		go func() { served <- server.Serve(tls.NewListener(listener, d.metricsDoor())) }()
+		get := func(from *http.Transport) (int, error) {
+			answer, err := (&http.Client{Transport: from}).Get("https://node" + metrics.Path)
+			if err != nil {
+				return 0, err
+			}
+			return answer.StatusCode, answer.Body.Close()
+		}
+		comes := func(certificates ...tls.Certificate) *http.Transport {
+			return &http.Transport{
+				DialContext: func(context.Context, string, string) (net.Conn, error) {
+					here, there := net.Pipe()
+					listener.connections <- there
+					return here, nil
+				},
+				TLSClientConfig: &tls.Config{Certificates: certificates, InsecureSkipVerify: true},
+			}
+		}
+		viewer, stranger := comes(own), comes()
+		if code, err := get(viewer); code != http.StatusOK {
+			t.Errorf("a viewer is answered with %d, %v", code, err)
+		}
+		if code, err := get(stranger); err == nil {
+			t.Errorf("somebody without a certificate is answered with %d", code)
+		}
+		s.must(leader, rootUser, "POST", api.PathClient, api.ClientRequest{User: "prometheus", Revoke: true},
+			&api.ClientReply{})
+		if code, err := get(viewer); err == nil && code != http.StatusForbidden {
+			t.Errorf("a viewer that was revoked is answered with %d", code)
+		}
+		viewer.CloseIdleConnections()
+		stranger.CloseIdleConnections()
+		if err := errors.Join(server.Close(), <-served); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
 }
