@@ -17,6 +17,8 @@ UNITDIR ?= /etc/systemd/system
 DATADIR ?= /usr/share
 MANDIR  ?= /usr/share/man
 COMPLETIONDIR ?= /usr/share/bash-completion/completions
+ZSHDIR  ?= /usr/share/zsh/vendor-completions
+FISHDIR ?= /usr/share/fish/vendor_completions.d
 
 ROOT    := $(filter 0,$(shell id -u))
 LABDIR  := /var/tmp/clusterd-lab-$(or $(LAB_PREFIX),cl)
@@ -183,6 +185,8 @@ install: ## install bin/, manual pages, completions and the systemd units (after
 	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(BIN)/clusterd-doorkeeper $(DESTDIR)$(SBINDIR)/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 packaging/completion/* $(DESTDIR)$(COMPLETIONDIR)/
+	install -D -m 0644 -t $(DESTDIR)$(ZSHDIR) packaging/completion-zsh/*
+	install -D -m 0644 -t $(DESTDIR)$(FISHDIR) packaging/completion-fish/*
 	install -d $(DESTDIR)$(DATADIR)/clusterd
 	install -m 0644 packaging/clusterd-vms-only.conf packaging/apparmor/usr.sbin.clusterd $(DESTDIR)$(DATADIR)/clusterd/
 	install -D -m 0644 -t $(DESTDIR)$(DATADIR)/clusterd/prometheus packaging/prometheus/alerts.yaml
