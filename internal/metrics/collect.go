@@ -148,14 +148,21 @@ func (t teller) nodes(root *cluster.State) {
 		if n.Order != nil {
 			byOrder[string(n.Order.Kind)]++
 		}
-		t.tell(nodeOnline, truth(n.Reachable()), name)
-		if !n.Witness {
+		if n.Reachable() || !awayOnPurpose(n) {
+			t.tell(nodeOnline, truth(n.Reachable()), name)
+		}
+		if !n.Witness && n.State != cluster.NodeLeft {
 			t.tell(nodeProtected, truth(report.Unprotected(root, name) == ""), name)
 		}
 	}
 	t.each(nodes, byState)
 	t.each(versions, byVersion)
 	t.each(nodeOrders, byOrder)
+}
+
+// awayOnPurpose reports whether nobody needs to be woken because a node is not there.
+func awayOnPurpose(n cluster.Member) bool {
+	return n.State == cluster.NodeLeft || n.Order != nil && n.Order.Kind == cluster.OrderMaintenance
 }
 
 func (t teller) services(root *cluster.State) {

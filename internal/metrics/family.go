@@ -80,9 +80,12 @@ var (
 	clusterVersion  = declare(gauge, current, "cluster_version", "The number of the rules in force.")
 	documentVersion = declare(gauge, current, "document_version", "The version of the document in force.")
 	nodes           = declare(gauge, current, "nodes", "Nodes by state, as clustat has it.", "state")
-	nodeOnline      = declare(gauge, current, "node_online", "1 for a node that is in touch with the cluster.", "node")
-	nodeProtected   = declare(gauge, current, "node_protected",
-		"1 for a node that could be fenced right now. The VMs of another one would not be recovered.", "node")
+	nodeOnline      = declare(gauge, current, "node_online",
+		"1 for a node that is in touch with the cluster, 0 for one that is not; left out for one that is away on purpose: "+
+			"it left, or is in maintenance.", "node")
+	nodeProtected = declare(gauge, current, "node_protected",
+		"1 for a node that could be fenced right now. The VMs of another one would not be recovered. Witnesses and nodes "+
+			"that left are left out.", "node")
 	nodeServices = declare(gauge, current, "node_services", "Services by the node that they belong to.", "node")
 	nodeOrders   = declare(gauge, current, "node_orders", "Nodes under an order, by order.", "order")
 	versions     = declare(gauge, current, "node_versions", "Nodes by the version of their clusterd.", "version")

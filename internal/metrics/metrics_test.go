@@ -133,6 +133,29 @@ func TestWhatIsNotKnownIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestWhoIsAwayOnPurposeIsNotMissed: maintenance wakes nobody, a loss does.
+func TestWhoIsAwayOnPurposeIsNotMissed(t *testing.T) {
+	f := busy(t, 1)
+	for name, change := range map[string]func(*cluster.Member){
+		"node1": func(n *cluster.Member) { n.State = cluster.NodeLost },
+		"node2": func(n *cluster.Member) {
+			n.State, n.Order = cluster.NodeFenced, &cluster.Order{Kind: cluster.OrderMaintenance}
+		},
+		"node3": func(n *cluster.Member) { n.State = cluster.NodeLeft },
+	} {
+		n, _ := f.Root.Nodes.Get(name)
+		change(&n)
+		f.Root.Nodes.Set(name, n)
+	}
+	got, _ := scrape(t, reading(f))
+	lost, told := got["node_online{node1}"]
+	_, maintained := got["node_online{node2}"]
+	_, left := got["node_online{node3}"]
+	if !told || lost != 0 || maintained || left || got["node_orders{maintenance}"] != 1 || got["nodes{left}"] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestTheNumberOfSeriesIsBounded: nothing is told of each service but of a few that failed.
 func TestTheNumberOfSeriesIsBounded(t *testing.T) {
 	few, _ := scrape(t, reading(busy(t, 500)), newTally())
