@@ -17,6 +17,8 @@ UNITDIR ?= /etc/systemd/system
 DATADIR ?= /usr/share
 MANDIR  ?= /usr/share/man
 COMPLETIONDIR ?= /usr/share/bash-completion/completions
+ZSHDIR  ?= /usr/share/zsh/vendor-completions
+FISHDIR ?= /usr/share/fish/vendor_completions.d
 
 ROOT    := $(filter 0,$(shell id -u))
 LABDIR  := /var/tmp/clusterd-lab-$(or $(LAB_PREFIX),cl)
@@ -183,8 +185,12 @@ install: ## install bin/, manual pages, completions and the systemd units (after
 	install -m 0755 $(BIN)/clusterd $(BIN)/clustat $(BIN)/clusvcadm $(BIN)/clusterd-doorkeeper $(DESTDIR)$(SBINDIR)/
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 packaging/completion/* $(DESTDIR)$(COMPLETIONDIR)/
+	install -D -m 0644 -t $(DESTDIR)$(ZSHDIR) packaging/completion-zsh/*
+	install -D -m 0644 -t $(DESTDIR)$(FISHDIR) packaging/completion-fish/*
 	install -d $(DESTDIR)$(DATADIR)/clusterd
 	install -m 0644 packaging/clusterd-vms-only.conf packaging/apparmor/usr.sbin.clusterd $(DESTDIR)$(DATADIR)/clusterd/
+	install -D -m 0644 -t $(DESTDIR)$(DATADIR)/clusterd/prometheus packaging/prometheus/alerts.yaml
+	install -D -m 0644 -t $(DESTDIR)$(DATADIR)/clusterd/grafana packaging/grafana/clusterd.json
 	for unit in clusterd clusterd-handover; do \
 		sed 's|@sbindir@|$(SBINDIR)|' packaging/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit 1; done
@@ -240,3 +246,47 @@ ifneq ($(ROOT),)
 	@$(MAKE) --no-print-directory packages
 endif
 	$(if $(ROOT),CLUSTERD_LAB=1 )$(GO) test -tags $(TAGS) -count=1 -p 1 -v -timeout 12m -run 'TwoNodes' ./test/e2e
+
+# Packages of what "make install" installs. The same commit gives the same bytes: no path of this machine, no clock and
+# no state of the working copy is in them. nfpm is fetched by the version in packaging/nfpm.mod, apart from go.mod.
+DIST          ?= dist
+DIST_STAGE    := $(CURDIR)/.cache/dist
+DIST_ROOT     := $(DIST_STAGE)/root
+DIST_DOC      := $(DIST_ROOT)$(DATADIR)/doc/clusterd
+DIST_EPOCH    := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || echo 0))
+ifndef DIST_VERSION
+DIST_VERSION  := $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/g' | grep . || \
+	echo 0.0.0+$$(git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null).$$(git rev-parse --short=12 HEAD 2>/dev/null))
+endif
+NFPM          := $(GO) tool -modfile=packaging/nfpm.mod nfpm
+DIST_FLAGS    := -trimpath -buildvcs=false -buildmode=pie
+.PHONY: dist test-packages
+dist: tools-present ## build a .deb and an .rpm into dist/ (DIST=folder, DIST_VERSION=1.2.3)
+	rm -rf $(DIST_STAGE) && mkdir -p $(DIST_STAGE)/bin $(DIST)
+	CGO_ENABLED=1 $(GO) build $(DIST_FLAGS) -tags $(TAGS) -ldflags "-s -w $(subst $(VERSION),$(DIST_VERSION),$(LDFLAGS))" -o $(DIST_STAGE)/bin/ $(TOOLS)
+	CGO_ENABLED=0 $(GO) build $(DIST_FLAGS) -ldflags "-s -w" -o $(DIST_STAGE)/bin/ $(DOOR)
+	$(MAKE) --no-print-directory install BIN=$(DIST_STAGE)/bin DESTDIR=$(DIST_ROOT) SBINDIR=/usr/sbin UNITDIR=/usr/lib/systemd/system
+	gzip -9n $(DIST_ROOT)$(MANDIR)/man8/*.8
+	install -D -m 0644 -t $(DIST_ROOT)/usr/lib/sysusers.d packaging/sysusers/clusterd.conf
+	install -D -m 0644 -t $(DIST_DOC) packaging/copyright
+	gzip -9nc LICENSE >$(DIST_DOC)/LICENSE.gz && gzip -9nc CHANGELOG.md >$(DIST_DOC)/changelog.gz
+	printf 'clusterd (%s-1) unstable; urgency=medium\n\n  * What changed is in changelog.gz.\n\n -- %s  %s\n' '$(DIST_VERSION)' \
+		"$$(sed -n 's/^maintainer: //p' packaging/nfpm.yaml)" "$$(date -uR -d @$(DIST_EPOCH))" | gzip -9n >$(DIST_DOC)/changelog.Debian.gz
+	for kind in deb rpm; do \
+		SOURCE_DATE_EPOCH=$(DIST_EPOCH) DIST_ROOT=$(DIST_ROOT) \
+		DIST_VERSION=$(DIST_VERSION) DIST_ARCH=$$($(GO) env GOARCH) $(NFPM) package -f packaging/nfpm.yaml -p $$kind -t $(DIST)/ || exit 1; done
+
+# Twice the same commit and once an older version, because two builds are compared and one replaces another.
+PACKAGES := $(CURDIR)/.cache/packages
+test-packages: tools-present ## build the packages twice, compare them, install, upgrade and remove them in a Debian root (root fetches one)
+ifneq ($(ROOT),)
+	@missing=""; for pair in debootstrap:debootstrap rpm:rpm lintian:lintian; do \
+		command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	test -z "$$missing" || ! command -v apt-get >/dev/null || { echo "installing$$missing"; apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } </dev/null
+endif
+	rm -rf $(PACKAGES)/old $(PACKAGES)/new $(PACKAGES)/again
+	$(MAKE) --no-print-directory dist DIST=$(PACKAGES)/old DIST_VERSION=0.0.0
+	$(MAKE) --no-print-directory dist DIST=$(PACKAGES)/new
+	$(MAKE) --no-print-directory dist DIST=$(PACKAGES)/again
+	CLUSTERD_PACKAGES=$(PACKAGES) $(GO) test -tags $(TAGS) -count=1 -v -timeout 10m ./test/packages

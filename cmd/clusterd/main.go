@@ -4,6 +4,7 @@
 //
 // Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 (import) translated
 // with things that cannot be, 4 (run) this node was removed from its cluster.
+// `clusterd check` has those of a plugin of Nagios.
 package main
 
 import (
@@ -38,6 +39,11 @@ func main() {
 	words, err := command.Ordered(app, os.Args)
 	if err == nil {
 		err = app.RunContext(ctx, words)
+	}
+	var answered *checkAnswer
+	if err = asAnswer(os.Args, err); errors.As(err, &answered) {
+		fmt.Fprintln(cli.CleanWriter(os.Stdout), answered)
+		os.Exit(int(answered.health))
 	}
 	if err != nil {
 		fmt.Fprintln(cli.CleanWriter(os.Stderr), prefixed(err))
@@ -86,7 +92,7 @@ func newApp() *urfave.App {
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
 			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
-			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
+			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),
 			tryout.Command(),
 		}, helperCommands()...),

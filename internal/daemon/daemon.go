@@ -18,6 +18,7 @@ import (
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/quorum"
@@ -113,6 +114,7 @@ type Daemon struct {
 	decided     atomic.Pointer[decided]
 	incarnation atomic.Uint64
 	warnings    warnings
+	metrics     *metrics.Metrics
 	// knocks are who was refused at this node's door.
 	knocks      knocks.Book
 	arrivals    arrivals
@@ -149,6 +151,7 @@ func New(options Options) (*Daemon, error) {
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
 	d.executor = executor.New(d.executorOptions())
+	d.metrics = metrics.New(d.measured)
 	d.book = &logBook{daemon: d}
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})

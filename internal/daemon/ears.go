@@ -31,6 +31,7 @@ func (d *Daemon) watchRole(ctx context.Context) {
 			now.leading = old.leading && old.term == r.Term
 		}
 		d.stewardship.note(now.leader, time.Now())
+		d.metrics.Tally.Led(now.leader)
 		d.setRole(now)
 		if r.IsLeader && !now.leading && d.begun.Load() && d.passTerm(ctx, r.Term) {
 			now.leading = true

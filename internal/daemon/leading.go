@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -130,6 +131,13 @@ func (h *hearing) keep(peers map[string]quorum.Beat) {
 			delete(h.last, node)
 		}
 	}
+}
+
+// times are when each node was last heard.
+func (h *hearing) times() map[string]time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.last)
 }
 
 // within reports whether a node was heard within the time before now.

@@ -38,7 +38,9 @@ func (d *Daemon) proposeBy(ctx context.Context, way func(context.Context, []byte
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
+	began := time.Now()
 	committed, err := way(ctx, data)
+	d.metrics.Tally.Proposed(time.Since(began), err)
 	if err != nil {
 		return apply.Applied{}, err
 	}

@@ -172,6 +172,7 @@ func (d *Daemon) loops() []part {
 		{"alerts", d.keepAlerts},
 		{"audit trail", d.keepTrail},
 		{"records of plans", d.plans.Run},
+		{"what is counted", d.count},
 	}
 }
 

@@ -3,6 +3,8 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/report"
 	"github.com/clusterd/clusterd/internal/server"
@@ -43,7 +46,50 @@ func (d *Daemon) openServer(ctx context.Context, tools net.Listener) error {
 		})
 	}
 	d.onClose("server", s.Close)
+	return d.openMetrics(ctx)
+}
+
+// openMetrics serves /metrics where the node's own file says so. A monitoring system cannot be
+// expected to speak the tools' protocol, so it has an address of its own. Off the loopback it shows
+// a certificate, and may what a viewer may. That nobody can be measured ends no daemon.
+func (d *Daemon) openMetrics(ctx context.Context) error {
+	address := d.options.Node.Metrics
+	if address == "" {
+		return nil
+	}
+	listener, err := metrics.Listen(address, d.metricsDoor())
+	if err != nil {
+		d.warnings.set("metrics", "metrics are not served: "+err.Error())
+		d.logger.Warn("metrics are not served", "address", address, "error", err)
+		return nil
+	}
+	s := metrics.NewServer(d.metrics, d.mayMeasure)
+	d.work.Go(func() {
+		if err := s.Serve(listener); ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) {
+			d.warnings.set("metrics", "metrics are served no longer: "+err.Error())
+		}
+	})
+	d.onClose("metrics", s.Close)
 	return nil
+}
+
+// metricsDoor asks for a certificate in the handshake, so that a stranger holds nothing.
+func (d *Daemon) metricsDoor() *tls.Config {
+	door := d.store.ServerConfig("http/1.1")
+	door.ClientAuth = tls.RequireAnyClientCert
+	return door
+}
+
+// mayMeasure says why a connection may not read metrics; one without TLS is from this host.
+func (d *Daemon) mayMeasure(state *tls.ConnectionState) error {
+	if state == nil {
+		return nil
+	}
+	peer, err := pki.PeerOf(*state)
+	if err != nil {
+		return err
+	}
+	return d.store.Admit(pki.ChannelLook, pki.Accepting, peer)
 }
 
 // Root implements server.Log.
@@ -73,6 +119,9 @@ func (s served) Sight() (*cluster.State, api.Sight, bool) {
 	}
 	return root, api.Sight{Index: root.Index, At: last.at, View: last.view.On(root, time.Since(last.at))}, true
 }
+
+// Metrics implements server.Cluster.
+func (s served) Metrics() http.Handler { return s.Daemon.metrics }
 
 // Peers implements server.Cluster.
 func (s served) Peers() map[string]string { return s.peers() }

@@ -27,6 +27,14 @@ func Same(t *testing.T, path, want string) {
 	}
 }
 
+// SameCompletions compares the completions of a tool, for each shell, with those in a folder.
+func SameCompletions(t *testing.T, folder string, tool Tool) {
+	t.Helper()
+	Same(t, filepath.Join(folder, "completion", tool.Name), tool.Completion())
+	Same(t, filepath.Join(folder, "completion-zsh", "_"+tool.Name), tool.Zsh())
+	Same(t, filepath.Join(folder, "completion-fish", tool.Name+".fish"), tool.Fish())
+}
+
 // FitsATerminal checks a page of help: no line is wider than a plain terminal, and examples of the
 // tool stand at its end.
 func FitsATerminal(t *testing.T, tool, page string) {

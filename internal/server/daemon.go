@@ -8,6 +8,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -50,6 +51,8 @@ type Cluster interface {
 	// Sight is the State here, and what this node has measured as the leader; false where it does
 	// not lead or has planned nothing yet.
 	Sight() (*cluster.State, api.Sight, bool)
+	// Metrics answer a monitoring system.
+	Metrics() http.Handler
 	// Peers are the addresses of the other nodes.
 	Peers() map[string]string
 	// Ask puts a question to the interface of another node.

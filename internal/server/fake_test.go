@@ -46,6 +46,7 @@ func (f *fake) Newest(context.Context) error                              { retu
 func (f *fake) Leader() string                                            { return "" }
 func (f *fake) Status(time.Time) api.Status                               { return api.Status{Local: "node1"} }
 func (f *fake) Sight() (*cluster.State, api.Sight, bool)                  { return f.root, api.Sight{}, false }
+func (f *fake) Metrics() http.Handler                                     { return http.NotFoundHandler() }
 func (f *fake) Peers() map[string]string                                  { return nil }
 func (f *fake) DataKey(*cluster.State) (pki.DataKey, error)               { return pki.DataKey{}, errNone }
 func (f *fake) NoteGuess(string)                                          {}

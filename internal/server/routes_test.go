@@ -23,6 +23,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathStatus, pki.RoleViewer, false},
 	{"GET", api.PathEvents, pki.RoleViewer, false},
 	{"GET", api.PathMoves, pki.RoleViewer, false},
+	{"GET", api.PathMetrics, pki.RoleViewer, false},
 	{"POST", api.PathForesight, pki.RoleOperator, false},
 	{"POST", api.PathRequests, pki.RoleOperator, false},
 	{"GET", api.PathRequests + "/none", pki.RoleViewer, false},

@@ -96,6 +96,7 @@ func (s *Server) Handler() http.Handler {
 		"GET " + api.PathStatus:             {look, s.status},
 		"GET " + api.PathEvents:             {look, s.events},
 		"GET " + api.PathMoves:              {look, s.moves},
+		"GET " + api.PathMetrics:            {look, s.metrics},
 		"POST " + api.PathForesight:         {access{least: pki.RoleOperator, body: questionBody}, s.foresight},
 		"POST " + api.PathRequests:          {operate, s.request},
 		"GET " + api.PathRequests + "/{id}": {look, s.requestState},

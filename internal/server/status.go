@@ -90,6 +90,11 @@ func (s *Server) moves(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	return nil
 }
 
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	s.daemon.Metrics().ServeHTTP(w, r)
+	return nil
+}
+
 func waitOf(r *http.Request) time.Duration {
 	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
 	if err != nil || wait < 0 {

@@ -109,6 +109,8 @@ var rooms = []room{
 	{"internal/report", []string{"internal/message", "agents", "internal/api", "cluster", "cluster/rules",
 		"domain", "resources", "fence"},
 		"floor 2: what is shown follows from the State and a few facts, and from nothing else"},
+	{"internal/metrics", []string{"internal/message", "internal/report", "cluster", "cluster/rules", "resources"},
+		"floor 2: what is measured follows from the State and a few facts; it asks and is asked, and decides nothing"},
 	{"internal/executor", []string{"internal/message", "internal/sleep", "agents", "cluster", "cluster/mind",
 		"resources", "fence"},
 		"floor 2: hands carry out what was decided, and reach the log and the others by what they are given"},

@@ -41,6 +41,19 @@ func Ordered(app *urfave.App, words []string) ([]string, error) {
 	return words, nil
 }
 
+// First is the command that a command line names; empty where it names none.
+func First(app *urfave.App, words []string) string {
+	for i := 1; i < len(words); i++ {
+		switch {
+		case !strings.HasPrefix(words[i], "-"):
+			return words[i]
+		case valueFollows(words[i], app.Flags):
+			i++
+		}
+	}
+	return ""
+}
+
 // valueFollows reports whether the word after an option is the option's value.
 func valueFollows(word string, flags []urfave.Flag) bool {
 	name := strings.TrimLeft(word, "-")

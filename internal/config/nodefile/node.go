@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -85,6 +86,9 @@ type Node struct {
 	Simulate *Simulate
 	// Definitions is what VMs on this node may do beside being guests.
 	Definitions DefinitionPolicy
+	// Metrics is IP:PORT where /metrics is served beside the interface for tools; empty for nowhere.
+	// On a loopback address it needs no certificate.
+	Metrics string
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
 }
@@ -188,7 +192,10 @@ func (p *reading) nodeFields(n *Node) strict.Fields {
 		"boot_id_file":       p.path(&n.BootIDFile, "boot_id_file"),
 		"definitions":        p.definitionPolicy(&n.Definitions),
 		"witness":            p.Boolean(&n.Witness, "witness"),
-		"log_level":          p.Choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
+		"metrics": func(node *yaml.Node) {
+			p.Mapping(node, "metrics", strict.Fields{"listen": p.endpoint(&n.Metrics, "the listen of metrics")})
+		},
+		"log_level": p.Choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
 		"simulate": func(node *yaml.Node) {
 			n.Simulate = &Simulate{}
 			p.Mapping(node, "simulate", strict.Fields{
@@ -225,6 +232,22 @@ func (p *reading) host(into *string, what string) func(*yaml.Node) {
 		}
 		if net.ParseIP(value) == nil && (strict.HostPort(value) != nil || strings.ContainsAny(value, ":[]")) {
 			p.Fault(node, "%s is %q; give an IP address or a host name, without a port", what, strict.Brief(value))
+			return
+		}
+		*into = value
+	}
+}
+
+// endpoint reads IP:PORT. It is a number, because what a name stands for could change from the
+// loopback to the network.
+func (p *reading) endpoint(into *string, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, ok := p.Word(node, what)
+		if !ok {
+			return
+		}
+		if endpoint, err := netip.ParseAddrPort(value); err != nil || endpoint.Port() == 0 || endpoint.Addr().Zone() != "" {
+			p.Fault(node, "%s is %q; give an IP address and a port, such as 127.0.0.1:9744", what, strict.Brief(value))
 			return
 		}
 		*into = value
@@ -268,6 +291,7 @@ func (p *reading) checkPorts(n Node) {
 		port           int
 	}{
 		{"tcp", "port", n.Port}, {"tcp", "tunnel_port", n.TunnelPort}, {"tcp", "gossip_port", n.GossipPort},
+		{"tcp", "metrics", portOf(n.Metrics)},
 		{"udp", "heartbeat_port", n.HeartbeatPort}, {"udp", "gossip_port", n.GossipPort},
 	} {
 		key := use.protocol + strconv.Itoa(use.port)
@@ -277,4 +301,13 @@ func (p *reading) checkPorts(n Node) {
 		}
 		taken[key] = use.name
 	}
+}
+
+// portOf is that of an endpoint; 0 of none.
+func portOf(endpoint string) int {
+	parsed, err := netip.ParseAddrPort(endpoint)
+	if err != nil {
+		return 0
+	}
+	return int(parsed.Port())
 }

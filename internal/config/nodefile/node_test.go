@@ -63,6 +63,27 @@ func TestNodeFaults(t *testing.T) {
 	}
 }
 
+func TestWhereMetricsAreServed(t *testing.T) {
+	for _, right := range []string{"127.0.0.1:9744", "'[::1]:9744'", "10.0.0.1:9744"} {
+		got, err := Parse("n", []byte("metrics: {listen: "+right+"}\n"), "host")
+		if err != nil || got.Metrics != strings.Trim(right, "'") {
+			t.Errorf("%s: %q, %v", right, got.Metrics, err)
+		}
+	}
+	for wrong, want := range map[string]string{
+		"{listen: localhost:9744}": `the listen of metrics is "localhost:9744"; give an IP address and a port, ` +
+			"such as 127.0.0.1:9744",
+		"{listen: 127.0.0.1}":      "give an IP address and a port",
+		"{listen: 127.0.0.1:0}":    "give an IP address and a port",
+		"{listen: 127.0.0.1:7440}": "port and metrics are both tcp port 7440",
+		"{port: 9744}":             `has no key "port"`,
+	} {
+		if _, err := Parse("n", []byte("metrics: "+wrong+"\n"), "host"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", wrong, err, want)
+		}
+	}
+}
+
 func TestLoadingWithoutAFileIsTheDefaults(t *testing.T) {
 	folder := t.TempDir()
 	if _, err := Load(filepath.Join(folder, "node.yaml")); err != nil {
