@@ -325,3 +325,32 @@ func (s *Service) Ran(node string) (took resources.Demand, there bool) {
 	}
 	return s.Kept.Demand, s.Kept.Node == node && node != "" && s.comesUp()
 }
+
+// WhatIf is what would become of the services if hosts were lost or a node were emptied, and every
+// act worked.
+type WhatIf struct {
+	// Steps are the services that would move, come up elsewhere, or stay down or behind; Others is the
+	// number of those that nothing would happen to.
+	Steps  []WhatIfStep `json:"steps"`
+	Others int          `json:"others"`
+	// Rooms are how full the nodes would be that are left and have told what they have.
+	Rooms []WhatIfRoom `json:"rooms,omitempty"`
+}
+
+// WhatIfStep is one service of it.
+type WhatIfStep struct {
+	Service string `json:"service"`
+	From    string `json:"from,omitempty"`
+	To      string `json:"to,omitempty"`
+	Method  Method `json:"method"`
+	// Why is why it would not go, or what speaks for where it would; Next is what a person can do.
+	Why  message.Text `json:"why,omitzero"`
+	Next message.Text `json:"next,omitzero"`
+}
+
+// WhatIfRoom is how much memory services would leave of a node.
+type WhatIfRoom struct {
+	Node   string          `json:"node"`
+	Memory resources.Bytes `json:"memory"`
+	Free   resources.Bytes `json:"free"`
+}

@@ -85,7 +85,7 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
-			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
+			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(), whatIfCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),
 			tryout.Command(),

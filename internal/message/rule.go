@@ -39,6 +39,12 @@ var (
 	DoBringBack = New("do-bring-back", "it would fit on {node} once that is back")
 )
 
+// What is asked about hosts that are well.
+var (
+	WhatIfDown   = New("what-if-down", "what if {node} had no power")
+	WhatIfNobody = New("what-if-nobody", "no node would be left that could run anything")
+)
+
 // What a dependency asks of a service.
 var (
 	DependsOnDown    = New("depends-on-down", "it depends on {service}, which is {state}")

@@ -240,6 +240,8 @@ func (s *story) asking() map[string]func([]string) error {
 			}
 			return nil
 		},
+		// what-if NODE... or what-if drain NODE: who would go where, and who could not.
+		"what-if": s.whatIf,
 		// rehearse OP SERVICE [NODE]: what would come of a request.
 		"rehearse": func(words []string) error {
 			ask := cluster.Ask{Op: cluster.Operation(words[0]), Service: words[1], By: "root"}
@@ -257,6 +259,27 @@ func (s *story) asking() map[string]func([]string) error {
 			return nil
 		},
 	}
+}
+
+func (s *story) whatIf(words []string) error {
+	down, drain := words, ""
+	if words[0] == "drain" {
+		down, drain = nil, words[1]
+	}
+	what, err := rehearse.WhatIf(s.world.State(), s.world.View(), down, drain)
+	if err != nil {
+		fmt.Fprintf(&s.extra, "what if: %v\n", err)
+	}
+	for _, step := range what.Steps {
+		fmt.Fprintf(&s.extra, "what if: %s, on %q: %s %s: %s\n", step.Service, step.From, step.Method, step.To, step.Why)
+		if !step.Next.IsZero() {
+			fmt.Fprintf(&s.extra, "         %s\n", step.Next)
+		}
+	}
+	for _, room := range what.Rooms {
+		fmt.Fprintf(&s.extra, "what if: %s would have %s free of %s\n", room.Node, room.Free, room.Memory)
+	}
+	return nil
 }
 
 // ordering are the standing orders about nodes.
