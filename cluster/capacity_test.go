@@ -122,6 +122,30 @@ func TestWhatRanMayComeBack(t *testing.T) {
 	}
 }
 
+// TestRoomIsKeptForAMoveAndNoLonger: what is stopped to be started elsewhere finds its place there;
+// a move that comes to nothing promises nothing for later.
+func TestRoomIsKeptForAMoveAndNoLonger(t *testing.T) {
+	b := sized(t, 3, map[string]int{"service:a": 6, "vm:b": 6})
+	b.Running("service:a", "node1")
+	away := cluster.Begin{Service: "service:a", Intent: cluster.IntentStop, Purpose: cluster.ForMove, Node: "node1",
+		Target: "node2", By: "failback"}
+	b.Must(away)
+	b.Refused(b.StartOf("vm:b", "node2"), "vm:b needs 6 GiB")
+	b.Must(b.Done("service:a", "node1", resources.Result{OK: true, Source: resources.Absent}))
+	b.Refused(b.StartOf("vm:b", "node2"), "vm:b needs 6 GiB")
+	b.Running("service:a", "node2")
+	away.Node, away.Target = "node2", "node3"
+	b.Must(away)
+	b.Up("node2", "node2-boot-1", cluster.Found{Service: "service:a",
+		Observation: resources.Observation{Condition: resources.Running}})
+	b.Is("service:a", resources.Started, "node2", "node2")
+	b.Running("vm:b", "node3")
+	b.Refused(away, "service:a needs 6 GiB")
+	if kept := b.Service("service:a").Kept; kept.Node != "" {
+		t.Errorf("room is still kept on %s", kept.Node)
+	}
+}
+
 // TestNothingIsHeldAgainstANodeThatHasNotToldNorWhatNeedsNothing lets an upgrade go on.
 func TestNothingIsHeldAgainstANodeThatHasNotToldNorWhatNeedsNothing(t *testing.T) {
 	b := clustertest.NewBook(t, 2, "vm:a", "vm:b", "vm:c")

@@ -25,6 +25,9 @@ func (t *transaction) setService(s cluster.Service, state resources.State, e clu
 	if state != resources.Failed {
 		s.StopFailed = ""
 	}
+	if state == resources.Started || state == resources.Failed {
+		s = s.KeepsRoom("") // nobody kept it meanwhile, so it is no longer promised either
+	}
 	s, e, tells := t.inLoop(s, from, e)
 	t.Services.Set(s.Spec.Name, s)
 	e.Subject, e.From, e.To = s.Spec.Name, from.String(), state.String()
