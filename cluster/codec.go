@@ -75,6 +75,7 @@ var commands = []Row{
 	RowOf("daemon-stopping", 1, one[DaemonStopping]),
 	RowOf("node-volume", 1, one[NodeVolume]),
 	RowOf("node-hypervisor", 1, one[NodeHypervisor]),
+	RowOf("node-capacity", 1, one[NodeCapacity]),
 	RowOf("set-address", 1, one[SetAddress]),
 	RowOf("contact", 1, func(c Contact) string { return "contact/" + c.Node }),
 	RowOf("begin-fence", 1, func(c BeginFence) string { return "fence/" + c.Node }),

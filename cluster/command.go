@@ -144,6 +144,8 @@ type NodeUp struct {
 	Previous *uint64 `json:"previous,omitempty"`
 	// Log is the life of the log that the daemon holds; empty for one that is kept nowhere.
 	Log string `json:"log,omitempty"`
+	// Capacity is what the host has; zero where it could not be measured.
+	Capacity Capacity `json:"capacity,omitzero"`
 }
 
 // Found is one VM in an inventory.

@@ -46,6 +46,8 @@ type Document struct {
 	StopGrace time.Duration `json:"stopGrace,omitempty"`
 	// TwoNode lets one of two nodes go on without the other; nil forbids it.
 	TwoNode *TwoNode `json:"twoNode,omitempty"`
+	// Allowance is how full each node may become.
+	Allowance Allowance `json:"allowance,omitzero"`
 	// Alerts are who is told of events, by name.
 	Alerts map[string]Alert `json:"alerts,omitempty"`
 }
@@ -57,6 +59,8 @@ type NodeSpec struct {
 	Fence []fence.Level `json:"fence,omitempty"`
 	// Site is a label by which voters are spread.
 	Site string `json:"site,omitempty"`
+	// Allowance is how full the node may become, where it differs from the cluster's.
+	Allowance Allowance `json:"allowance,omitzero"`
 }
 
 // Limits of the document's history. A change of a few lines costs a few hundred

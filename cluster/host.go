@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Guarded tells what stands guard over a boot of a node. It comes after the
@@ -193,4 +195,162 @@ func (v Volume) Next(node string) message.Text {
 		return message.DoMendVolume.With(node)
 	}
 	return message.DoMakeRoom.With(node)
+}
+
+// Capacity is what a host has for services, as its own daemon measured it.
+type Capacity struct {
+	// Memory is the ordinary memory, Huge what is set aside in huge pages: the one cannot be used for
+	// what needs the other.
+	Memory resources.Bytes `json:"memory,omitempty"`
+	Huge   resources.Bytes `json:"huge,omitempty"`
+	CPUs   int             `json:"cpus,omitempty"`
+}
+
+// Known reports whether the node has told what it has.
+func (c Capacity) Known() bool { return c.Memory > 0 }
+
+// String says it in words.
+func (c Capacity) String() string {
+	text := fmt.Sprintf("%s of memory and %d CPUs", c.Memory, c.CPUs)
+	if c.Huge > 0 {
+		text += fmt.Sprintf(", and %s in huge pages", c.Huge)
+	}
+	return text
+}
+
+// NodeCapacity tells that a host has more or less than it said last.
+type NodeCapacity struct {
+	Change
+	Node        string   `json:"node"`
+	Incarnation uint64   `json:"incarnation"`
+	Capacity    Capacity `json:"capacity"`
+}
+
+// Allowance is what the document says about how full a node may become.
+type Allowance struct {
+	// Reserve is the memory that is kept from services; nil is the default.
+	Reserve *resources.Bytes `json:"reserve,omitempty"`
+	// Memory and CPUs are how much of what a node has may be promised, in percent. 0 of Memory is all
+	// of it and no more; 0 of CPUs is no limit.
+	Memory int `json:"memory,omitempty"`
+	CPUs   int `json:"cpus,omitempty"`
+}
+
+// The memory that is kept from services where the document says nothing.
+const (
+	DefaultReserve      = resources.GiB
+	DefaultReserveShare = 8
+)
+
+// AllowanceOf is what holds for a node: its own, and the cluster's where it has none.
+func (d Document) AllowanceOf(node string) Allowance {
+	a, own := d.Allowance, d.Nodes[node].Allowance
+	if own.Reserve != nil {
+		a.Reserve = own.Reserve
+	}
+	if own.Memory > 0 {
+		a.Memory = own.Memory
+	}
+	if own.CPUs > 0 {
+		a.CPUs = own.CPUs
+	}
+	return a
+}
+
+// Reserved is what is kept of an amount of memory: as declared, else 1 GiB, and of a small host an
+// eighth.
+func (a Allowance) Reserved(memory resources.Bytes) resources.Bytes {
+	if a.Reserve != nil {
+		return min(*a.Reserve, memory)
+	}
+	return min(DefaultReserve, memory/DefaultReserveShare)
+}
+
+// Of is what services may take of a capacity.
+func (a Allowance) Of(c Capacity) resources.Demand {
+	may := resources.Demand{Memory: c.Memory - a.Reserved(c.Memory), Huge: c.Huge, CPUs: c.CPUs * a.CPUs / 100}
+	if a.Memory > 0 {
+		may.Memory = may.Memory * resources.Bytes(a.Memory) / 100
+	}
+	return may
+}
+
+// Kept is room that a node keeps for a service that is down for a moment: it ran there and is to
+// be started there again, or it is stopped to be started there.
+type Kept struct {
+	Node   string           `json:"node,omitempty"`
+	Demand resources.Demand `json:"demand,omitzero"`
+}
+
+// KeepsRoom returns the service with room kept for it on a node, for as much as it takes or took
+// there; "" keeps none.
+func (s Service) KeepsRoom(node string) Service {
+	demand := s.Spec.Demand
+	if h, held := s.Holder(node); held {
+		demand = h.Demand
+	} else if node == s.Kept.Node {
+		demand = s.Kept.Demand
+	}
+	s.Kept = Kept{Node: node, Demand: demand}
+	if node == "" {
+		s.Kept = Kept{}
+	}
+	return s
+}
+
+// TakesOn is what a service takes, or may take, of a node: what was started there or what is
+// declared now, whichever is more. Room that is kept for it counts too.
+func (s *Service) TakesOn(node string) (taken resources.Demand, there bool) {
+	for i := range s.Holders {
+		if s.Holders[i].Node == node {
+			taken, there = s.Spec.Demand.Most(s.Holders[i].Demand), true
+		}
+	}
+	if s.Kept.Node == node && node != "" && s.comesUp() {
+		taken, there = taken.Most(s.Spec.Demand).Most(s.Kept.Demand), true
+	}
+	return taken, there
+}
+
+// comesUp reports whether a service that is down, or is being stopped, is to be started by itself.
+func (s *Service) comesUp() bool {
+	return s.Enabled && !s.Held && s.State != resources.Started && s.State != resources.Failed
+}
+
+// Ran is what it took on a node where it ran last, or is started: what it is let take there again.
+// It is not known where there is none, or where that was started by a version which did not count.
+func (s *Service) Ran(node string) (took resources.Demand, there bool) {
+	if h, held := s.Holder(node); held {
+		return h.Demand, true
+	}
+	return s.Kept.Demand, s.Kept.Node == node && node != "" && s.comesUp()
+}
+
+// WhatIf is what would become of the services if hosts were lost or a node were emptied, and every
+// act worked.
+type WhatIf struct {
+	// Steps are the services that would move, come up elsewhere, or stay down or behind; Others is the
+	// number of those that nothing would happen to.
+	Steps  []WhatIfStep `json:"steps"`
+	Others int          `json:"others"`
+	// Rooms are how full the nodes would be that are left and have told what they have.
+	Rooms []WhatIfRoom `json:"rooms,omitempty"`
+}
+
+// WhatIfStep is one service of it.
+type WhatIfStep struct {
+	Service string `json:"service"`
+	From    string `json:"from,omitempty"`
+	To      string `json:"to,omitempty"`
+	Method  Method `json:"method"`
+	// Why is why it would not go, or what speaks for where it would; Next is what a person can do.
+	Why  message.Text `json:"why,omitzero"`
+	Next message.Text `json:"next,omitzero"`
+}
+
+// WhatIfRoom is how much memory services would leave of a node.
+type WhatIfRoom struct {
+	Node   string          `json:"node"`
+	Memory resources.Bytes `json:"memory"`
+	Free   resources.Bytes `json:"free"`
 }

@@ -136,6 +136,8 @@ type Member struct {
 	Hung message.Text `json:"hung,omitzero"`
 	// Restarts are the starts of its daemon that came soon one after the other.
 	Restarts *Restarts `json:"restarts,omitempty"`
+	// Capacity is what it has for services, as it told; zero where it has told nothing.
+	Capacity Capacity `json:"capacity,omitzero"`
 	// Volume is what it found wrong with its data volume; nil for nothing.
 	Volume *Volume `json:"volume,omitempty"`
 	// LastHeard is when the leader that lost it had last heard it.

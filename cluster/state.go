@@ -132,6 +132,8 @@ type Holder struct {
 	// Declared are the disks that it was started with, where it runs on others by now;
 	// Disks are then those it runs on.
 	Declared []resources.Disk `json:"declared,omitempty"`
+	// Demand is what it takes as it was started.
+	Demand resources.Demand `json:"demand,omitzero"`
 }
 
 // Service is one service with everything known about it.
@@ -160,6 +162,8 @@ type Service struct {
 	// Target and Avoid steer the next start.
 	Target string `json:"target,omitempty"`
 	Avoid  string `json:"avoid,omitempty"`
+	// Kept is the room that a node keeps for its next start.
+	Kept Kept `json:"kept,omitzero"`
 	// Placed is when an administrator last chose where it runs, PlacedOn where that
 	// is. It counts while the service is there; failback respects it until the better
 	// node's standing changes.

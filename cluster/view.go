@@ -309,6 +309,10 @@ type Candidate struct {
 	Why message.Text `json:"why"`
 	// Services is how many run there, by which equal nodes are told apart.
 	Services int `json:"services"`
+	// Free is the memory that services may still take of the node, of Memory in all; Memory is 0 where
+	// the node has not told.
+	Free   resources.Bytes `json:"free,omitempty"`
+	Memory resources.Bytes `json:"memory,omitempty"`
 }
 
 // Explanation says of one service why it is where it is, where it would be

@@ -61,7 +61,10 @@ type Candidate struct {
 	Failed bool
 	// Last says why the node comes after all others; empty when it does not.
 	Last message.Text
-	// Load orders nodes that are otherwise equal: the number of services there.
+	// Memory and CPUs order nodes that are otherwise equal: how much of what the node may give would
+	// be taken, in percent; both are 0 where that is not known of all of them.
+	Memory, CPUs int
+	// Load orders those that are still equal: the number of services there.
 	Load int
 }
 
@@ -75,6 +78,7 @@ type Verdict struct {
 	outside  bool
 	priority int
 	failed   bool
+	shares   [2]int
 	load     int
 }
 
@@ -90,7 +94,7 @@ func Rank(d *Domain, candidates []Candidate) []Verdict {
 }
 
 func judge(d *Domain, c Candidate) Verdict {
-	v := Verdict{Node: c.Node, failed: c.Failed, load: c.Load}
+	v := Verdict{Node: c.Node, failed: c.Failed, shares: [2]int{c.Memory, c.CPUs}, load: c.Load}
 	if !c.Barred.IsZero() {
 		v.Why = c.Barred
 		return v
@@ -137,6 +141,10 @@ func better(a, b Verdict) bool {
 		return b.outside
 	case a.priority != b.priority:
 		return a.priority < b.priority
+	case a.shares[0] != b.shares[0]:
+		return a.shares[0] < b.shares[0]
+	case a.shares[1] != b.shares[1]:
+		return a.shares[1] < b.shares[1]
 	case a.load != b.load:
 		return a.load < b.load
 	}

@@ -74,6 +74,7 @@ var appliers = byKind(
 	by((*transaction).applyDaemonStopping),
 	by((*transaction).applyNodeVolume),
 	by((*transaction).applyNodeHypervisor),
+	by((*transaction).applyNodeCapacity),
 	by((*transaction).applySetAddress),
 	by((*transaction).applyContact),
 	by((*transaction).applyBeginFence),

@@ -249,6 +249,7 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 	service.Wish = &cluster.Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index,
 		Migration: c.Migration}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
+	service = service.KeepsRoom("")
 	if c.Op != cluster.OpFreeze && c.Op != cluster.OpUnfreeze {
 		service.Troubles, service.Loop = nil, nil // who asks for something knows better
 	}

@@ -25,6 +25,9 @@ func (t *transaction) setService(s cluster.Service, state resources.State, e clu
 	if state != resources.Failed {
 		s.StopFailed = ""
 	}
+	if state == resources.Started || state == resources.Failed {
+		s = s.KeepsRoom("") // nobody kept it meanwhile, so it is no longer promised either
+	}
 	s, e, tells := t.inLoop(s, from, e)
 	t.Services.Set(s.Spec.Name, s)
 	e.Subject, e.From, e.To = s.Spec.Name, from.String(), state.String()
@@ -67,6 +70,7 @@ func (t *transaction) intentOf(c cluster.Begin, n cluster.Member) *cluster.Inten
 func (t *transaction) beginStart(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	h := t.holderOn(n, message.HolderStarting.With(), service.Spec, false)
 	h.Creating = true
+	service = service.KeepsRoom("")
 	entered := len(service.Holders) == 0
 	service = service.WithHolder(h)
 	service.Intent, service.Behind = t.intentOf(c, n), nil
@@ -88,6 +92,15 @@ func appendPhases(story []cluster.Phase, phases ...cluster.Phase) []cluster.Phas
 func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	service.Intent = t.intentOf(c, n)
 	state := resources.Stopping
+	if c.Purpose == cluster.ForRestart {
+		service = service.KeepsRoom(n.Name)
+	}
+	if c.Purpose == cluster.ForRelocate && service.Wish != nil {
+		service = service.KeepsRoom("")
+		if t.TooFull(&service, service.Wish.Target).IsZero() {
+			service = service.KeepsRoom(service.Wish.Target)
+		}
+	}
 	if c.Purpose == cluster.ForMove {
 		service = t.sentAway(t.stopToMove(service, c.Target), n)
 	}
@@ -262,7 +275,7 @@ func (t *transaction) convalesced(c cluster.Done, service cluster.Service, n clu
 // to what is declared now.
 func (t *transaction) beginReconfigure(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	h, _ := service.Holder(n.Name)
-	h.Disks = slices.Clip(h.Disks)
+	h.Disks, h.Demand = slices.Clip(h.Disks), h.Demand.Most(service.Spec.Demand)
 	for _, disk := range service.Spec.Disks {
 		if !slices.Contains(h.Disks, disk) {
 			h.Disks = append(h.Disks, disk)
@@ -288,6 +301,9 @@ func (t *transaction) reconfigured(c cluster.Done, service cluster.Service, n cl
 		Why: message.ReconfigureInForce.With(c.Result.Why)}
 	if c.Result.OK {
 		h.Definition, h.Reason, service.Behind = intent.Definition, "", nil
+		if intent.Definition == service.Spec.Definition {
+			h.Demand = service.Spec.Demand
+		}
 		t.setService(service.WithHolder(h), resources.Started, e)
 		return
 	}

@@ -58,6 +58,9 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Away = 0 // it read the log to its end to say so
 	n.Stopped = false
+	if c.Capacity != (cluster.Capacity{}) {
+		n.Capacity = c.Capacity
+	}
 	n.Hung = message.Text{} // it answers, or the node tells no inventory
 	n.Restarts = n.Restarts.Another(t.At)
 	why := startedWhy(n, reboot)

@@ -311,8 +311,10 @@ func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, wh
 	switch remedy {
 	case resources.InPlace:
 		service.Target = n.Name
+		service = service.KeepsRoom(n.Name)
 	case resources.Elsewhere:
 		service.Avoid = n.Name
+		service = service.KeepsRoom("")
 	case resources.LeaveDown:
 		service.Enabled = false
 	}

@@ -32,6 +32,25 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	return rules.Accepted
 }
 
+// applyNodeCapacity takes in what a host has. A host that has less than is on it keeps what runs.
+func (t *transaction) applyNodeCapacity(c cluster.NodeCapacity) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	if !known || n.Incarnation != c.Incarnation {
+		return rules.Refuse(message.CapacityOutdated.With(c.Node))
+	}
+	if n.Capacity == c.Capacity {
+		return rules.Accepted // told twice
+	}
+	before := n.Capacity
+	n.Capacity = c.Capacity
+	t.Nodes.Set(c.Node, n)
+	if before != (cluster.Capacity{}) {
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node,
+			Why: message.CapacityChanged.With(c.Capacity.String(), before.String())})
+	}
+	return rules.Accepted
+}
+
 func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	if _, declared := t.Document.Devices[c.Device]; !declared {
 		return rules.Refuse(message.CheckDeviceUnknown.With(c.Device))

@@ -145,6 +145,7 @@ func (t *transaction) stopProven(service cluster.Service, n cluster.Member, inte
 		t.finish(service, r.Code, r.Why)
 	case cluster.ForRestart:
 		service.Target = n.Name
+		service = service.KeepsRoom(n.Name)
 		t.setService(service, resources.Stopped, e)
 	case cluster.ForMove, cluster.ForDepend, cluster.ForAhead, cluster.ForHalt:
 		t.setService(service, resources.Stopped, e)
@@ -354,7 +355,7 @@ func (t *transaction) everywhere(why message.Text, spec resources.Spec) []cluste
 // are those of the definition that would run there.
 func (t *transaction) holderOn(n cluster.Member, why message.Text, spec resources.Spec, ask bool) cluster.Holder {
 	return cluster.Holder{Node: n.Name, Machine: n.Machine(), Boot: n.Boot, Since: t.index, Ask: ask, Why: why,
-		Definition: spec.Definition, Disks: spec.Disks}
+		Definition: spec.Definition, Disks: spec.Disks, Demand: spec.Demand}
 }
 
 func mergeHolders(a, b []cluster.Holder) []cluster.Holder {
@@ -369,7 +370,7 @@ func mergeHolders(a, b []cluster.Holder) []cluster.Holder {
 func (t *transaction) stopToMove(service cluster.Service, target string) cluster.Service {
 	n, _ := t.Nodes.Get(target)
 	service.Target, service.Moving = target, bounce(n)
-	return service
+	return service.KeepsRoom(target)
 }
 
 // arrived is a service that has come to a node. A move that was to end elsewhere is

@@ -55,6 +55,8 @@ type Input struct {
 	Volume *cluster.Volume
 	// Hypervisor says what this host's hypervisor does not answer, where that changed.
 	Hypervisor *string
+	// Capacity is what this host has, where that was measured anew.
+	Capacity *cluster.Capacity
 }
 
 // Beat is one heartbeat that arrived.
@@ -130,6 +132,13 @@ type Planned struct {
 	State    *cluster.State
 	View     cluster.View
 	Decision plan.Decision
+}
+
+// capacityWatch is what a node knows of its own host, and when it spoke of it.
+type capacityWatch struct {
+	now  cluster.Capacity
+	at   time.Duration
+	ever bool
 }
 
 // volumeWatch is what a node knows of its own volume, and what it said.

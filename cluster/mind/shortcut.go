@@ -121,8 +121,12 @@ func (n *Node) idle(now time.Duration, in Input) bool {
 		return false // time alone changes what is decided
 	}
 	me, _ := in.State.Nodes.Get(n.self)
-	return n.hypervisor.idle(me) && n.volume.idle(in.State, n.self) &&
-		rules.Steady(n.view, in.State, 1) && !n.view.Lagging(in.State)
+	return n.nothingToTell(in.State, me) && rules.Steady(n.view, in.State, 1) && !n.view.Lagging(in.State)
+}
+
+// nothingToTell reports whether the State knows what this node has found out about its host.
+func (n *Node) nothingToTell(s *cluster.State, me cluster.Member) bool {
+	return n.hypervisor.idle(me) && n.capacity.idle(me) && n.volume.idle(s, n.self)
 }
 
 // decided tells that all the leader wants is on its way into the log.

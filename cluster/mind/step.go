@@ -42,7 +42,9 @@ type Node struct {
 	volume    volumeWatch
 	// hypervisor is what this node knows of its own.
 	hypervisor hungWatch
-	worded     map[string]time.Duration // device -> its problem not in other words before
+	// capacity is what its host has.
+	capacity capacityWatch
+	worded   map[string]time.Duration // device -> its problem not in other words before
 }
 
 // NewNode makes the mind of the node named self.
@@ -78,6 +80,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	n.quiet(elapsed, in)
 	n.tellVolume(now, in, &out)
 	n.tellHypervisor(now, in, &out)
+	n.tellCapacity(now, in, &out)
 	if in.Incarnation != 0 {
 		n.report(now, in, &out)
 		n.work(now, in, &out)

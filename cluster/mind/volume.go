@@ -27,6 +27,29 @@ func (n *Node) tellHypervisor(now time.Duration, in Input, out *Output) {
 // idle reports whether the State knows enough: other words for the same are no news.
 func (w *hungWatch) idle(me cluster.Member) bool { return (w.now == "") == (me.Hung.IsZero()) }
 
+// pauseCapacity is how long a node waits before it says again what its host has.
+const pauseCapacity = 10 * time.Second
+
+// tellCapacity proposes what this node's host has, where the State says something else.
+func (n *Node) tellCapacity(now time.Duration, in Input, out *Output) {
+	w := &n.capacity
+	if in.Capacity != nil && *in.Capacity != w.now {
+		w.now, w.ever = *in.Capacity, false
+	}
+	me, known := in.State.Nodes.Get(n.self)
+	if !known || in.Incarnation == 0 || me.Incarnation != in.Incarnation || w.idle(me) ||
+		(w.ever && now-w.at < pauseCapacity) {
+		return
+	}
+	w.at, w.ever = now, true
+	command := cluster.NodeCapacity{Node: n.self, Incarnation: in.Incarnation, Capacity: w.now}
+	n.proposeOnce(now, in.State, []string{cluster.KeyOf(command)}, []cluster.Command{command}, false, out)
+}
+
+// idle reports whether the State knows what was measured last. What cannot be measured says
+// nothing.
+func (w *capacityWatch) idle(me cluster.Member) bool { return !w.now.Known() || w.now == me.Capacity }
+
 // How often a node speaks of its volume. One that cannot write does not see in its own
 // State that it was heard.
 const (

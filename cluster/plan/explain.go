@@ -24,6 +24,9 @@ func Explain(s *cluster.State, v cluster.View, name string) (cluster.Explanation
 	for _, verdict := range anew.rankAnew(service) {
 		c := cluster.Candidate{Node: verdict.Node, Here: verdict.Node == service.Owner, Why: verdict.Why,
 			Services: anew.Load[verdict.Node]}
+		if room, known := anew.RoomOn(verdict.Node); known {
+			c.Free, c.Memory = room.Free.Memory, room.Capacity.Memory
+		}
 		if verdict.Legal {
 			order++
 			c.Order = order

@@ -64,6 +64,8 @@ type planner struct {
 	leaving, moved map[string]bool
 	// asked is the running service that the movers are asked about.
 	asked running
+	// tenants are what takes something of each node, where that was asked.
+	tenants map[string][]tenant
 	// crowds is how much each node has to do, counted at the first question.
 	crowds map[string]backlog
 }
@@ -127,6 +129,9 @@ func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
 		found.Barred[name] = p.mayTakeWork(name, *w.Nodes.Rows()[i])
 	}
 	p.Ruled = &found
+	if p.Measured() {
+		p.Taken = p.TakenOnAll()
+	}
 	return p
 }
 
@@ -139,6 +144,7 @@ func (p *planner) planServices() {
 	p.planGraves()
 	p.noteLock()
 	p.noteRestarts()
+	p.noteCapacity()
 	p.planOrders()
 }
 

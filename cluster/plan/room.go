@@ -5,6 +5,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // makeRoom moves off a node, live, what a service must not meet there, where that node
@@ -24,6 +25,9 @@ func (p *planner) makeRoom(service cluster.Service) (advice message.Text, waits 
 			continue
 		}
 		inTheWay := p.inTheWay(service, node)
+		if !p.fitsWithout(&service, node, inTheWay) {
+			continue
+		}
 		targets, help, free := p.waysOut(inTheWay, node)
 		if exclusive := p.ObjectionsTo(service).Exclusive; free && exclusive {
 			free, help = false, p.wouldHelp(inTheWay, targets)
@@ -45,6 +49,16 @@ func (p *planner) makeRoom(service cluster.Service) (advice message.Text, waits 
 		}
 	}
 	return advice, false
+}
+
+// fitsWithout reports whether a node has enough for a service once others have left it.
+func (p *planner) fitsWithout(service *cluster.Service, node string, others []*cluster.Service) bool {
+	var gone resources.Demand
+	for _, other := range others {
+		taken, _ := other.TakesOn(node)
+		gone = gone.Plus(taken)
+	}
+	return p.TooFullWithout(service, node, gone).IsZero()
 }
 
 // inTheWay are the services on a node that another one must not meet.

@@ -71,17 +71,26 @@ func (p *planner) begin(service cluster.Service, c cluster.Begin) {
 		case cluster.IntentStart:
 			p.Load[c.Node]++
 			p.starting++
-			p.Also[c.Service] = c.Node
+			p.Puts(&service, c.Node)
 		case cluster.IntentMigrate:
-			p.Also[c.Service] = c.Target
+			p.Puts(&service, c.Target)
 		case cluster.IntentStop:
 			p.leaving[c.Service] = true
+			p.takes(&service, goesTo(service, c))
 		}
 	case service.Wish != nil:
 		p.giveUp(service, refused.Code, refused.Why)
 	default:
 		p.wait(service.Spec.Name, refused.Why, message.Text{})
 	}
+}
+
+// goesTo is where a service is to be started once a stop is over, as far as that was chosen.
+func goesTo(service cluster.Service, c cluster.Begin) string {
+	if c.Purpose == cluster.ForRelocate && service.Wish != nil {
+		return service.Wish.Target
+	}
+	return c.Target
 }
 
 func (p *planner) giveUp(service cluster.Service, code int, why message.Text) {

@@ -70,6 +70,7 @@ func (p *planner) expected(service cluster.Service) string {
 		return ""
 	}
 	p.Load[node]++
+	p.takes(&service, node)
 	return node
 }
 

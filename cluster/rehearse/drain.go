@@ -35,7 +35,7 @@ func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]cluster
 		}
 		if step.Target != "" {
 			p.Load[step.Target]++
-			p.Also[name] = step.Target
+			p.Puts(&service, step.Target)
 		}
 		steps = append(steps, step)
 	}

@@ -110,10 +110,20 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 		}
 		return w.MayTarget(service, c.Node, cluster.CodeNodeDead, cluster.CodeDependency)
 	}
+	w = w.Counted()
+	var out []message.Text
+	full := false
 	for _, v := range domain.Rank(w.DomainOf(service), w.Candidates(service)) {
 		if v.Legal && v.Node != service.Owner {
 			return Accepted
 		}
+		if v.Node != service.Owner {
+			out = append(out, message.NodeRuledOut.With(v.Node, v.Why))
+			full = full || !w.TooFull(&service, v.Node).IsZero()
+		}
+	}
+	if full {
+		return Refuse(message.StartNowhere.With(out))
 	}
 	if len(w.ObjectionsTo(service).Why) > 0 {
 		return RefuseAs(cluster.CodeDependency, message.RelocateRules.With(c.Service))

@@ -77,13 +77,16 @@ func (w *World) MayRun(service cluster.Service, n cluster.Member) message.Text {
 	return message.Text{}
 }
 
-// MayJoin is MayRun with the rules between services.
+// MayJoin is MayRun with the rules between services, and with what the node has room for.
 func (w *World) MayJoin(service cluster.Service, n cluster.Member) Refusal {
 	if why := w.MayRun(service, n); !why.IsZero() {
 		return Refuse(why)
 	}
 	if why := w.ObjectionsTo(service).Why[n.Name]; !why.IsZero() {
 		return RefuseAs(cluster.CodeDependency, message.TargetBarred.With(n.Name, why))
+	}
+	if why := w.TooFull(&service, n.Name); !why.IsZero() {
+		return Refuse(message.TargetBarred.With(n.Name, why))
 	}
 	return Accepted
 }

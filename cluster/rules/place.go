@@ -23,12 +23,14 @@ type filter struct {
 // filters are asked in this order, and the first reason is the one that is shown: what keeps
 // everything off a node is said before what keeps this service off it. What they let stand is
 // ranked by domain.Rank: where nothing failed and nothing is to be avoided, inside the failover
-// domain, by priority, by the number of services there, and then by name.
+// domain, by priority, by the share of its memory and processors that would be taken, by the number
+// of services there, and then by name.
 var filters = []filter{
 	{"work", func(w *World, p *place) message.Text { return w.Barred(p.node) }},
 	{"affinity", func(_ *World, p *place) message.Text { return p.objections.Why[p.node] }},
 	{"hypervisor", (*World).hungAt},
 	{"failed start", (*World).failedAt},
+	{"capacity", (*World).fullAt},
 }
 
 // ruledOut is the reason of the first filter that has one.
@@ -57,6 +59,8 @@ func (w *World) failedAt(p *place) message.Text {
 	return message.Text{}
 }
 
+func (w *World) fullAt(p *place) message.Text { return w.TooFull(p.service, p.node) }
+
 // Candidates are the nodes as placement sees them.
 func (w *World) Candidates(service cluster.Service) []domain.Candidate {
 	return w.Rankable(service, service.FailedOn, w.Loads())
@@ -79,14 +83,25 @@ func (w *World) Loads() map[string]int {
 // node has.
 func (w *World) Rankable(service cluster.Service, failedOn []cluster.FailedStart,
 	load map[string]int) []domain.Candidate {
+	if !service.Spec.Demand.None() {
+		w = w.Counted()
+	}
 	p := &place{service: &service, failedOn: failedOn, objections: w.ObjectionsTo(service)}
-	list := make([]domain.Candidate, 0, w.Nodes.Len())
+	list, open := make([]domain.Candidate, 0, w.Nodes.Len()), make([]string, 0, w.Nodes.Len())
 	for _, p.node = range w.Nodes.Keys() {
 		c := domain.Candidate{Node: p.node, Load: load[p.node], Barred: w.ruledOut(p)}
+		if c.Barred.IsZero() {
+			open = append(open, p.node)
+		}
 		if p.node == service.Avoid {
 			c.Last = message.PlacementAvoided.With()
 		}
 		list = append(list, c)
+	}
+	if shares := w.shares(&service, open); shares != nil {
+		for i, c := range list {
+			list[i].Memory, list[i].CPUs = shares[c.Node].memory, shares[c.Node].cpus
+		}
 	}
 	return list
 }

@@ -17,6 +17,7 @@ func (w *World) takesLive(service cluster.Service) string {
 		h.Condition != string(resources.Running) || len(w.Companions(service.Spec.Name)) > 0 {
 		return ""
 	}
+	w = w.Counted()
 	for i, name := range w.Nodes.Keys() {
 		n := *w.Nodes.Rows()[i]
 		tried := service.TroubledOn(n, time.Time{}) // however long ago: the plan alone knows the time

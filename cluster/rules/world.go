@@ -25,6 +25,9 @@ type World struct {
 	// Departs are the services that a plan in the making stops to start them
 	// elsewhere, and where; Apply has none.
 	Departs map[string]string
+	// Taken is what is taken of each node, as a plan counted it once and goes on counting with what it
+	// puts there itself; nil where it is counted at each question, or nothing is.
+	Taken map[string]Used
 	// Ruled is what a plan found once; Apply, under which documents change, looks
 	// each time.
 	Ruled *ruled

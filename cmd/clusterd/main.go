@@ -91,8 +91,9 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
-			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
-			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
+			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(), whatIfCommand(),
+			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
+			codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),
 			tryout.Command(),
 		}, helperCommands()...),

@@ -10,6 +10,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
+// PathWhatIf says what would become of the services. GET -> WhatIfReply.
+const PathWhatIf = "/v1/whatif"
+
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
 const PathLock = "/v1/lock"
 
@@ -165,6 +168,27 @@ type DrainReply struct {
 	Order string              `json:"order"`
 	Steps []cluster.DrainStep `json:"steps"`
 	Ground
+}
+
+// WhatIfReply is what would become of the services.
+type WhatIfReply struct {
+	cluster.WhatIf
+	// Votes are how many of Voters would be left; fewer than a majority decide nothing.
+	Votes  int `json:"votes"`
+	Voters int `json:"voters"`
+	Ground
+}
+
+// WhatIf asks what would become of the services if hosts were lost, or a node were emptied: GET
+// /v1/whatif?down=NODE&down=NODE or ?drain=NODE.
+func (c *Client) WhatIf(ctx context.Context, down []string, drain string) (WhatIfReply, error) {
+	var reply WhatIfReply
+	query := url.Values{"down": down}
+	if drain != "" {
+		query.Set("drain", drain)
+	}
+	err := c.Get(ctx, PathWhatIf, query, &reply)
+	return reply, err
 }
 
 // DrainPlan asks what an order would do: GET /v1/nodes/NODE/plan?order=&within=.

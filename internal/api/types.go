@@ -88,6 +88,26 @@ type Node struct {
 	Hung message.Text `json:"hung,omitzero"`
 	// Order is what an administrator ordered for it; nil for nothing.
 	Order *NodeOrder `json:"order,omitempty"`
+	// Capacity is what it has for services; nil where it has not told.
+	Capacity *Capacity `json:"capacity,omitempty"`
+}
+
+// Capacity is what a node has for services and how much of that is taken, in bytes. What may run
+// there counts as taken, and so does room that is kept.
+type Capacity struct {
+	// Memory is what the host has, without huge pages. Reserved of it is kept from services, which may
+	// take Limit; Used is taken, and Free is left.
+	Memory   uint64 `json:"memory"`
+	Reserved uint64 `json:"reserved"`
+	Limit    uint64 `json:"limit"`
+	Used     uint64 `json:"used"`
+	Free     uint64 `json:"free"`
+	Huge     uint64 `json:"huge,omitempty"`
+	HugeUsed uint64 `json:"hugeUsed,omitempty"`
+	CPUs     int    `json:"cpus"`
+	CPUsUsed int    `json:"cpusUsed"`
+	// CPULimit is how many may be promised; 0 is no limit.
+	CPULimit int `json:"cpuLimit,omitempty"`
 }
 
 // Service is one line of clustat's service table.

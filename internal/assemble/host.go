@@ -49,7 +49,8 @@ func Host(node nodefile.Node, self Self, logger *slog.Logger, root func() *clust
 	host = daemon.Host{
 		Agent: agent, Addresses: addresses, Drivers: PowerDrivers(logger),
 		Doctor: newDoctor(node, agent), Importer: newImporter(agent),
-		Managed: func(uuids []string) error { return doorkeeper.WriteManaged(managedPath(node), uuids) },
+		Managed:  func(uuids []string) error { return doorkeeper.WriteManaged(managedPath(node), uuids) },
+		Capacity: func() (cluster.Capacity, error) { return capacityBelow("/") },
 	}
 	place, err := membership.Folder(node.DataDir).Membership()
 	if err != nil {

@@ -129,3 +129,32 @@ func about(status api.Status, view View) api.Status {
 	status.Warnings = nil
 	return status
 }
+
+// capacityTable lists how much memory each node has for services, and what is taken of it; "" where
+// none has told. What a node may give beyond its memory is what the document lets it promise.
+func capacityTable(status api.Status, view View) string {
+	width := view.widths(status).member
+	var rows strings.Builder
+	for _, node := range status.Nodes {
+		c := node.Capacity
+		if c == nil || view.Node != "" && node.Name != view.Node {
+			continue
+		}
+		cpus := fmt.Sprintf("%d of %d", c.CPUsUsed, c.CPUs)
+		if c.CPULimit > 0 {
+			cpus = fmt.Sprintf("%d of %d", c.CPUsUsed, c.CPULimit)
+		}
+		row := fmt.Sprintf(" %s %9s %9s %9s %9s  %s", fit(clean(node.Name), width), resources.Bytes(c.Memory),
+			resources.Bytes(c.Reserved), resources.Bytes(c.Used), resources.Bytes(c.Free), cpus)
+		if c.Huge > 0 {
+			row += fmt.Sprintf(", %s of %s in huge pages", resources.Bytes(c.HugeUsed), resources.Bytes(c.Huge))
+		}
+		rows.WriteString(row + "\n")
+	}
+	if rows.Len() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n %s %9s %9s %9s %9s  %s\n %s %9s %9s %9s %9s  %s\n", fit("Member Name", width), "Memory",
+		"Reserved", "Services", "Free", "CPUs taken", fit("------ ----", width), "------", "--------", "--------", "----",
+		"---- -----") + rows.String()
+}

@@ -235,3 +235,22 @@ func TestHints(t *testing.T) {
 		t.Errorf("NodeHint = %q", got)
 	}
 }
+
+// TestHowFullNodesAre: the long form shows it of the nodes that have told, and the candidate table
+// says of the others that it is not known.
+func TestHowFullNodesAre(t *testing.T) {
+	const gib = 1 << 30
+	status := alpha()
+	status.Nodes[0].Capacity = &api.Capacity{Memory: 32 * gib, Reserved: gib, Limit: 31 * gib, Used: 19 * gib,
+		Free: 12 * gib, CPUs: 16, CPUsUsed: 40}
+	status.Nodes[4].Capacity = &api.Capacity{Memory: 64 * gib, Limit: 128 * gib, Used: 130 * gib, Huge: 16 * gib,
+		HugeUsed: 8 * gib, CPUs: 16, CPUsUsed: 40, CPULimit: 64}
+	golden(t, "capacity.txt", capacityTable(status, View{Width: 80})+
+		capacityTable(status, View{Width: 80, Node: "node5", Terminal: true}))
+	if text := capacityTable(alpha(), View{Width: 80}); text != "" {
+		t.Errorf("nobody has told anything, and shown is %q", text)
+	}
+	e := explained()
+	e.Candidates[0].Memory, e.Candidates[0].Free = 32*gib, 12*gib+gib/2
+	golden(t, "why-capacity.txt", Why(e, 80))
+}

@@ -46,6 +46,9 @@ func Status(status api.Status, view View) string {
 	if view.Service == "" {
 		out.WriteString(memberTable(status, view))
 	}
+	if view.Service == "" && view.Long {
+		out.WriteString(capacityTable(status, view))
+	}
 	if whole {
 		out.WriteString("\n")
 	}

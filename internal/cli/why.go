@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -104,14 +105,26 @@ func candidateTable(candidates []cluster.Candidate, width int) string {
 	for _, c := range candidates {
 		longest = min(max(longest, utf8.RuneCountInString(nodeMarked(c))), subjectLimit+len(hereMark))
 	}
+	counted := slices.ContainsFunc(candidates, func(c cluster.Candidate) bool { return c.Memory > 0 })
 	var out strings.Builder
-	fmt.Fprintf(&out, " %s  Choice  Runs  Why\n %s  ------  ----  ---\n", fit("Node", longest), fit("----", longest))
+	free, rule := "", ""
+	if counted {
+		free, rule = fmt.Sprintf("%9s  ", "Free"), fmt.Sprintf("%9s  ", "----")
+	}
+	fmt.Fprintf(&out, " %s  Choice  Runs  %sWhy\n %s  ------  ----  %s---\n", fit("Node", longest), free,
+		fit("----", longest), rule)
 	for _, c := range candidates {
 		choice := "never"
 		if c.Order > 0 {
 			choice = fmt.Sprint(c.Order)
 		}
 		head := fmt.Sprintf(" %s  %-6s  %4d  ", fit(nodeMarked(c), longest), choice, c.Services)
+		switch {
+		case counted && c.Memory > 0:
+			head += fmt.Sprintf("%9s  ", c.Free)
+		case counted:
+			head += fmt.Sprintf("%9s  ", "unknown")
+		}
 		out.WriteString(Wrap(clean(c.Why.String()), head, strings.Repeat(" ", utf8.RuneCountInString(head)), width))
 	}
 	return out.String()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -69,6 +70,7 @@ func Plan(old, new cluster.Document) []Change {
 	}
 	plan = note(plan, "start_at_once", old.StartAtOnce, new.StartAtOnce)
 	plan = note(plan, "stop_grace", old.StopGrace, new.StopGrace)
+	plan = append(plan, changedAllowance(nil, old.Allowance, new.Allowance)...)
 	plan = append(plan, changedFencing(old.Fencing, new.Fencing).of("fencing")...)
 	if was, is := twoNodeText(old), twoNodeText(new); was != is {
 		plan = plan.and(EffectNow, "two_node changes from %q to %q", was, is)
@@ -169,7 +171,45 @@ func addedService(spec resources.Spec) Change {
 
 func changedNode(old, new cluster.NodeSpec) changes {
 	told := note(nil, "site", old.Site, new.Site)
-	return note(told, "fence levels", levelsText(old.Fence), levelsText(new.Fence))
+	told = note(told, "fence levels", levelsText(old.Fence), levelsText(new.Fence))
+	return changedAllowance(told, old.Allowance, new.Allowance)
+}
+
+// changedAllowance tells what changes of how full a node may become.
+func changedAllowance(told changes, old, new cluster.Allowance) changes {
+	told = note(told, "reserve_memory", reserveText(old), reserveText(new))
+	told = note(told, "memory_overcommit", ratioText(old.Memory), ratioText(new.Memory))
+	return note(told, "cpu_overcommit", ratioText(old.CPUs), ratioText(new.CPUs))
+}
+
+// reserveText is the memory that is kept from services; "" where nothing is declared.
+func reserveText(a cluster.Allowance) string {
+	if a.Reserve == nil {
+		return ""
+	}
+	return a.Reserve.String()
+}
+
+// ratioText is a factor that is kept in percent; "" for none.
+func ratioText(percent int) string {
+	if percent == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(percent)/100, 'f', -1, 64)
+}
+
+// allowanceText tells how full a node may become, as far as something is declared.
+func allowanceText(a cluster.Allowance) string {
+	var texts []string
+	for _, part := range []struct{ text, says string }{
+		{reserveText(a), "%s of memory kept from services"}, {ratioText(a.Memory), "memory promised %s times"},
+		{ratioText(a.CPUs), "CPUs promised %s times"},
+	} {
+		if part.text != "" {
+			texts = append(texts, fmt.Sprintf(part.says, part.text))
+		}
+	}
+	return strings.Join(texts, ", ")
 }
 
 func levelsText(levels []fence.Level) string {

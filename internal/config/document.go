@@ -22,6 +22,13 @@ const (
 	mostDomains     = 1000
 	mostServices    = 10000
 	mostLevels      = 8
+
+	largestMemory = 64 << 40
+	mostCPUs      = 8192
+	// The bounds of what may be promised of what a node has, in percent.
+	mostMemoryOvercommit = 1000
+	leastCPUOvercommit   = 10
+	mostCPUOvercommit    = 10000
 )
 
 // Drivers are the fence drivers a device may name.
@@ -115,6 +122,10 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"two_node":      p.twoNode,
 		"start_at_once": p.Number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
 		"stop_grace":    p.Duration(&p.document.StopGrace, "stop_grace", leastStopGrace, longestBudget),
+
+		"reserve_memory":    p.reserveMemory(&p.document.Allowance, "reserve_memory"),
+		"memory_overcommit": p.Ratio(&p.document.Allowance.Memory, "memory_overcommit", 100, mostMemoryOvercommit),
+		"cpu_overcommit":    p.Ratio(&p.document.Allowance.CPUs, "cpu_overcommit", leastCPUOvercommit, mostCPUOvercommit),
 	})
 	p.readTrees()
 	if p.document.Cluster == "" && len(p.Faults.List) == 0 {
@@ -158,9 +169,25 @@ func (p *parser) node(name string, key, value *yaml.Node) {
 		p.Mapping(value, "node "+name, strict.Fields{
 			"site":  p.Name(&spec.Site, "site"),
 			"fence": func(levels *yaml.Node) { spec.Fence = p.levels(name, levels) },
+
+			"reserve_memory": p.reserveMemory(&spec.Allowance, "reserve_memory of node "+name),
+			"memory_overcommit": p.Ratio(&spec.Allowance.Memory, "memory_overcommit of node "+name, 100,
+				mostMemoryOvercommit),
+			"cpu_overcommit": p.Ratio(&spec.Allowance.CPUs, "cpu_overcommit of node "+name, leastCPUOvercommit,
+				mostCPUOvercommit),
 		})
 	}
 	p.document.Nodes[name] = spec
+}
+
+// reserveMemory reads how much memory of a node is kept from services.
+func (p *parser) reserveMemory(into *cluster.Allowance, what string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		var bytes uint64
+		p.Size(&bytes, what, 0, largestMemory)(node)
+		reserve := resources.Bytes(bytes)
+		into.Reserve = &reserve
+	}
 }
 
 // levels reads a list of levels, each a list of devices.

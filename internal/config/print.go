@@ -47,6 +47,9 @@ func printCluster(line func(string, ...any), document cluster.Document) {
 	if document.StopGrace > 0 {
 		line("a daemon that is stopped on purpose has %s to come back", document.StopGrace)
 	}
+	if text := allowanceText(document.Allowance); text != "" {
+		line("of each node: %s", text)
+	}
 	line("%s", fencingText(document.Fencing))
 	if document.TwoNode != nil {
 		line("two nodes: one may go on without the other, %s", twoNodeText(document))
@@ -57,6 +60,9 @@ func nodeText(name string, node cluster.NodeSpec) string {
 	text := "node " + name
 	if node.Site != "" {
 		text += ", site " + node.Site
+	}
+	if allowed := allowanceText(node.Allowance); allowed != "" {
+		text += ", " + allowed
 	}
 	if len(node.Fence) == 0 {
 		return text + ", without a fence device: its services cannot be recovered when it is lost"
@@ -95,6 +101,9 @@ func printService(line func(string, ...any), document cluster.Document, name str
 	}
 	line("%s", text)
 	line("  autostart %t, recovery %s, max_restarts %d within %s", s.Autostart, s.Recovery, s.MaxRestarts, s.RestartExpire)
+	if memory := memoryText(s.Demand); memory != "" {
+		line("  takes %s and %d virtual CPUs of its node", memory, s.Demand.CPUs)
+	}
 	if s.Kind() == resources.KindService {
 		printTree(line, s)
 		return

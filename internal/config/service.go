@@ -66,6 +66,15 @@ var serviceKeys = []serviceKey{
 	{name: "probe", effect: EffectNow, told: func(s resources.Spec) string { return s.Probe },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.probe(&s.Probe) }},
 
+	{name: "memory", effect: EffectNow, told: func(s resources.Spec) string { return memoryText(s.Demand) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.Size((*uint64)(&s.Demand.Memory), "memory", uint64(resources.MiB), largestMemory)
+		}},
+	{name: "vcpus", effect: EffectNow, told: func(s resources.Spec) string { return strconv.Itoa(s.Demand.CPUs) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.Number(&s.Demand.CPUs, "vcpus", 1, mostCPUs)
+		}},
+
 	{name: "exclusive", effect: EffectNextStart, told: func(s resources.Spec) string { return fmt.Sprint(s.Exclusive) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Boolean(&s.Exclusive, "exclusive") }},
 	{name: ruleDepend, effect: EffectNextStart, told: func(s resources.Spec) string { return dependText(s.Depend) },
@@ -86,6 +95,18 @@ var serviceKeys = []serviceKey{
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return choiceOf(p, &s.StopFailure, "stop_failure", resources.LeaveFailed, resources.FenceNode)
 		}},
+}
+
+// memoryText tells exactly how much memory a service takes; "" is none.
+func memoryText(d resources.Demand) string {
+	var texts []string
+	if d.Memory > 0 {
+		texts = append(texts, fmt.Sprintf("%d MiB", d.Memory/resources.MiB))
+	}
+	if d.Huge > 0 {
+		texts = append(texts, fmt.Sprintf("%d MiB in huge pages", d.Huge/resources.MiB))
+	}
+	return strings.Join(texts, " and ")
 }
 
 // migration reads how a VM is moved live.
@@ -257,6 +278,14 @@ func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file s
 		p.definitionFault(spec.Name, at, file, f)
 	}
 	spec.UUID, spec.Disks, spec.Bonds = found.UUID, found.Disks, found.Bonds
+	declared := spec.Demand
+	spec.Demand = found.Demand
+	if declared.Memory > 0 {
+		spec.Demand.Memory = declared.Memory
+	}
+	if declared.CPUs > 0 {
+		spec.Demand.CPUs = declared.CPUs
+	}
 	sum := sha256.Sum256([]byte(text))
 	spec.Definition = hex.EncodeToString(sum[:])
 	p.blobs[spec.Definition] = text

@@ -60,6 +60,8 @@ type Host struct {
 	// Guard reaches this host's own watchdog and its keys on shared storage; nil
 	// where there are none, and then no level rests on them.
 	Guard hostguard.Host
+	// Capacity measures what this host has for services; nil where it has nothing to measure.
+	Capacity func() (cluster.Capacity, error)
 	// Uptime is how long this host has been up, all time counted, where the clock is
 	// simulated; nil asks the kernel.
 	Uptime func() time.Duration

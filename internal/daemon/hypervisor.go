@@ -93,6 +93,36 @@ func shortened(text string, most int) string {
 	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
+// capacityEvery is how often a host is measured: what it has changes when somebody plugs memory in,
+// takes a processor out of use or sets huge pages aside.
+const capacityEvery = time.Minute
+
+// keepMeasuring tells the mind what this host has.
+func (d *Daemon) keepMeasuring(ctx context.Context) {
+	if d.options.Capacity == nil {
+		return
+	}
+	for sleep.For(ctx, capacityEvery) {
+		if has := d.capacity(); has.Known() {
+			d.box.add(func(in *mind.Input) { in.Capacity = &has })
+		}
+	}
+}
+
+// capacity is what this host has; zero where it cannot be said, which warns.
+func (d *Daemon) capacity() cluster.Capacity {
+	if d.options.Capacity == nil {
+		return cluster.Capacity{}
+	}
+	has, err := d.options.Capacity()
+	if err != nil {
+		d.warnings.set("capacity", "the memory of this host cannot be measured: "+err.Error())
+		return cluster.Capacity{}
+	}
+	d.warnings.set("capacity", "")
+	return has
+}
+
 // mostOfAVolume bounds what is said of a volume in the log.
 const mostOfAVolume = 400
 

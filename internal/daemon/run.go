@@ -146,6 +146,7 @@ func (d *Daemon) loops() []part {
 
 		{"hints of the hypervisor", d.watchAgent},
 		{"answers of the hypervisor", d.keepAsking},
+		{"capacity of this host", d.keepMeasuring},
 		{"first answers of guests", d.probeGuests},
 		{"managed VMs for the doorkeeper", d.keepManaged},
 

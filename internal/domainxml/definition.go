@@ -23,6 +23,8 @@ type Definition struct {
 	UUID  string
 	Disks []resources.Disk
 	Bonds []resources.Bond
+	// Demand is what the VM takes of its node.
+	Demand resources.Demand
 }
 
 // Fault is something wrong with the XML, on a line of it where that is known.
@@ -46,6 +48,7 @@ type domainXML struct {
 	UUID    string    `xml:"uuid"`
 	OS      systemXML `xml:"os"`
 	Devices hostXML   `xml:"devices"`
+	sizeXML
 }
 
 type diskXML struct {
@@ -96,6 +99,7 @@ func Read(text string) (Definition, []Fault) {
 	if d.Title == "" {
 		complain("has no <name>")
 	}
+	var problem string
 	var ok bool
 	if d.UUID, ok = canonicalUUID(found.UUID); !ok {
 		if strings.TrimSpace(found.UUID) == "" {
@@ -122,6 +126,9 @@ func Read(text string) (Definition, []Fault) {
 		d.Disks = append(d.Disks, resources.Disk{Identity: variables, State: true})
 	}
 	d.Bonds = found.bonds(d)
+	if d.Demand, problem = found.demand(); problem != "" {
+		complain("%s", problem)
+	}
 	return d, faults
 }
 

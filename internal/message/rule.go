@@ -7,6 +7,44 @@ var (
 	ClashApart         = New("clash-apart", "it is kept apart from {service}, which is here")
 )
 
+// What a node has too little of for a service.
+var (
+	MemoryShort = New("memory-short",
+		"it has {free} of memory free of {total}, and {service} needs {need}")
+	HugePagesShort = New("huge-pages-short",
+		"it has {free} free of {total} in huge pages, and {service} needs {need} of them")
+	ProcessorsShort = New("processors-short",
+		"{free} of the {total} CPUs that may be promised are free, and {service} needs {need}")
+)
+
+// What a node has, as it tells.
+var (
+	CapacityOutdated = New("capacity-outdated", "what {node} has is told by an older incarnation of it")
+	CapacityChanged  = New("capacity-changed", "it has {capacity}, and had {former}")
+	CapacityUnknown  = New("capacity-unknown",
+		"{node} has not told how much memory it has: what comes there is not held against it")
+	DoTellCapacity = New("do-tell-capacity",
+		"install the newest clusterd on {node}; its log says so if it cannot read /proc/meminfo")
+	CapacityOver = New("capacity-over",
+		"services take {taken} of memory, and it may give {limit}: nothing that needs memory comes here")
+	DoRelieveNode = New("do-relieve-node",
+		"what runs stays; move something away, or change reserve_memory or memory_overcommit of {node}")
+	DemandUnknown = New("demand-unknown",
+		"it is not known how much memory these VMs need, so they count for nothing: {services}")
+	DoApplyAgain = New("do-apply-again",
+		"put the document into force again: `clusterd config show > FILE`, then `clusterd config apply FILE`")
+	DoFreeMemory = New("do-free-memory",
+		"it would fit on {node} without {service}[, or on {other} once that is back]")
+	MoreOfThem  = New("more-of-them", "{number} more")
+	DoBringBack = New("do-bring-back", "it would fit on {node} once that is back")
+)
+
+// What is asked about hosts that are well.
+var (
+	WhatIfDown   = New("what-if-down", "what if {node} had no power")
+	WhatIfNobody = New("what-if-nobody", "no node would be left that could run anything")
+)
+
 // What a dependency asks of a service.
 var (
 	DependsOnDown    = New("depends-on-down", "it depends on {service}, which is {state}")

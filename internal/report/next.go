@@ -12,7 +12,7 @@ import (
 // WithNext fills in where each service that runs would go next, and what stands in the way of a
 // live move there now. It weighs all nodes for all services, so it is for those who ask for it.
 func WithNext(root *cluster.State, status api.Status) api.Status {
-	w := rules.Of(root)
+	w := rules.Of(root).Counted()
 	loads := w.Loads()
 	for i, shown := range status.Services {
 		service, known := root.Services.Get(shown.Name)

@@ -46,8 +46,11 @@ func Status(root *cluster.State, f Facts) api.Status {
 	if root.Disarmed != nil {
 		status.Disarmed = root.Disarmed.String()
 	}
+	world := rules.Of(root).Counted()
 	for _, name := range root.Nodes.Keys() {
-		status.Nodes = append(status.Nodes, node(root, f, name))
+		shown := node(root, f, name)
+		shown.Capacity = capacity(world, name)
+		status.Nodes = append(status.Nodes, shown)
 	}
 	for _, name := range root.Services.Keys() {
 		service, _ := root.Services.Get(name)
@@ -84,6 +87,18 @@ func node(root *cluster.State, f Facts, name string) api.Node {
 		out.State = "fencing"
 	}
 	return out
+}
+
+// capacity is what a node has and how much of it is taken; nil where it has not told.
+func capacity(w *rules.World, name string) *api.Capacity {
+	room, known := w.RoomOn(name)
+	if !known {
+		return nil
+	}
+	return &api.Capacity{Memory: uint64(room.Capacity.Memory), Reserved: uint64(room.Reserved),
+		Limit: uint64(room.May.Memory), Used: uint64(room.Taken.Memory), Free: uint64(room.Free.Memory),
+		Huge: uint64(room.Capacity.Huge), HugeUsed: uint64(room.Taken.Huge), CPUs: room.Capacity.CPUs,
+		CPUsUsed: room.Taken.CPUs, CPULimit: room.May.CPUs}
 }
 
 func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Service {

@@ -235,6 +235,35 @@ func (s *Server) drainPlan(w http.ResponseWriter, r *http.Request, who Caller) e
 	return nil
 }
 
+// whatIf tells what would become of the services if hosts were lost or a node were emptied.
+func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	down, drain := r.URL.Query()["down"], r.URL.Query().Get("drain")
+	root, view, ground := s.ground(r.Context())
+	for _, name := range append(slices.Clone(down), drain) {
+		if name != "" && !root.Nodes.Has(name) {
+			return noNode(root, name)
+		}
+	}
+	if (len(down) == 0) == (drain == "") {
+		return Refuse(http.StatusBadRequest, "bad_request", "name the hosts that are down, or one node to drain")
+	}
+	what, err := rehearse.WhatIf(root, view, down, drain)
+	if err != nil {
+		return Refuse(http.StatusConflict, "refused", "%v", err)
+	}
+	reply := api.WhatIfReply{WhatIf: what, Ground: ground}
+	for _, n := range s.daemon.Status(time.Now()).Nodes {
+		if n.Voter {
+			reply.Voters++
+			if !slices.Contains(down, n.Name) {
+				reply.Votes++
+			}
+		}
+	}
+	writeJSON(w, http.StatusOK, reply)
+	return nil
+}
+
 // haltPlan tells in which order everything would be stopped.
 func (s *Server) haltPlan(w http.ResponseWriter, r *http.Request, who Caller) error {
 	root, view, ground := s.ground(r.Context())

@@ -53,6 +53,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathView, pki.RoleAdmin, false},
 	{"GET", api.PathNodes + "/node1/plan?order=drain", pki.RoleViewer, false},
 	{"GET", api.PathLock + "/plan", pki.RoleViewer, false},
+	{"GET", api.PathWhatIf + "?down=node1", pki.RoleViewer, false},
 	{"POST", api.PathLock, pki.RoleOperator, false},
 }
 

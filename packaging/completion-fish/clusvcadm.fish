@@ -31,7 +31,7 @@ complete -c clusvcadm -l for -x -d 'with -Z: end the freeze after this TIME, for
 complete -c clusvcadm -l convalesce -s c -x -a '(__clusvcadm_names group)' -d 'convalesce a SERVICE: start the non-critical resources again that it goes on without'
 complete -c clusvcadm -l cancel -x -a '(__clusvcadm_names group)' -d 'cancel the live migration of a SERVICE that is under way'
 complete -c clusvcadm -l tune -x -a '(__clusvcadm_names group)' -d 'change the limits of the live migration of a SERVICE; needs --set'
-complete -c clusvcadm -l set -x -d 'KEY=VALUE of a live migration, with -M or --tune: bandwidth=200 (MiB/s) or downtime=300ms; with -M also auto_converge=true or compression=true'
+complete -c clusvcadm -l set -x -d 'KEY=VALUE of a live migration, with -M or --tune: bandwidth=200 (MiB/s) or downtime=300ms; with -M also mode=hybrid (or pre-copy, post-copy), auto_converge=true or compression=true'
 complete -c clusvcadm -l lock -s l -d 'lock the cluster: no service may start, stops still work'
 complete -c clusvcadm -l unlock -s u -d 'unlock the cluster'
 complete -c clusvcadm -l show-lock -s S -d 'show whether the cluster is locked'

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rehearse"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/resources"
 	"github.com/clusterd/clusterd/test/sim"
 )
@@ -35,6 +37,80 @@ func parseRule(spec *resources.Spec, key, value string) {
 		spec.Probe = value
 	case "stop-failure":
 		spec.StopFailure = resources.StopFailure(value)
+	case "memory":
+		spec.Demand.Memory, _ = parseMemory(value)
+	case "huge":
+		spec.Demand.Huge, _ = parseMemory(value)
+	case "vcpus":
+		spec.Demand.CPUs, _ = strconv.Atoi(value)
+	}
+}
+
+// parseMemory reads 16GiB or 512MiB.
+func parseMemory(text string) (resources.Bytes, error) {
+	number := strings.TrimRight(text, "MGiB")
+	amount, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return 0, err
+	}
+	bytes, ok := resources.MemoryIn(amount, text[len(number):])
+	if !ok {
+		return 0, fmt.Errorf("%q is no amount of memory", text)
+	}
+	return bytes, nil
+}
+
+// parseCapacity reads what a host has: memory=32GiB huge=4GiB cpus=16. One of which nothing is said
+// tells nothing.
+func parseCapacity(words []string) (c cluster.Capacity, err error) {
+	for _, word := range words {
+		switch key, value, _ := strings.Cut(word, "="); key {
+		case "memory":
+			c.Memory, err = parseMemory(value)
+		case "huge":
+			c.Huge, err = parseMemory(value)
+		case "cpus":
+			c.CPUs, err = strconv.Atoi(value)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// allowances are the commands about how full nodes may become.
+func (s *story) allowances() map[string]func([]string) error {
+	return map[string]func([]string) error{
+		// allow [NODE] [reserve=1GiB] [memory=150] [cpus=400]: how full nodes may become, in percent; in
+		// the document, before it is founded or as a change of it.
+		"allow": s.allow,
+		// has NODE memory=16GiB ...: what the host has changes.
+		"has": s.onHost(func(h *sim.Host, words []string) {
+			h.Has, _ = parseCapacity(words)
+			h.Measured()
+		}),
+		// redeclare SERVICE ...: it is declared otherwise, by the words of service.
+		"redeclare": func(words []string) error {
+			next := s.world.State().Document
+			next.Services = maps.Clone(next.Services)
+			sim.Service(&next, parseService(words))
+			s.world.Configure(s.world.Leader(), next, s.refused("configure"))
+			return nil
+		},
+		// room: how much of each node is taken.
+		"room": func([]string) error {
+			w := rules.Of(s.world.State())
+			for _, node := range w.Nodes.Keys() {
+				if room, known := w.RoomOn(node); known {
+					fmt.Fprintf(&s.extra, "room: %s has %s, %s taken, %s free\n", node, room.Capacity, room.Taken.Memory,
+						room.Free.Memory)
+				} else {
+					fmt.Fprintf(&s.extra, "room: %s has not told\n", node)
+				}
+			}
+			return nil
+		},
 	}
 }
 
@@ -87,6 +163,45 @@ func (s *story) ruling() map[string]func([]string) error {
 	}
 }
 
+func (s *story) allow(words []string) error {
+	d := &s.document
+	founded := s.world.Leader() != ""
+	if founded {
+		next := s.world.State().Document
+		next.Nodes = maps.Clone(next.Nodes)
+		d = &next
+	}
+	node, a := "", cluster.Allowance{}
+	for _, word := range words {
+		key, value, found := strings.Cut(word, "=")
+		percent, _ := strconv.Atoi(value)
+		switch {
+		case !found:
+			node = word
+		case key == "reserve":
+			reserve, err := parseMemory(value)
+			if err != nil {
+				return err
+			}
+			a.Reserve = &reserve
+		case key == "memory":
+			a.Memory = percent
+		case key == "cpus":
+			a.CPUs = percent
+		}
+	}
+	if spec, known := d.Nodes[node]; known {
+		spec.Allowance = a
+		d.Nodes[node] = spec
+	} else {
+		d.Allowance = a
+	}
+	if founded {
+		s.world.Configure(s.world.Leader(), *d, s.refused("configure"))
+	}
+	return nil
+}
+
 // asking are the commands that show what would happen and why.
 func (s *story) asking() map[string]func([]string) error {
 	return map[string]func([]string) error{
@@ -105,7 +220,11 @@ func (s *story) asking() map[string]func([]string) error {
 				if c.Here {
 					here = " (here)"
 				}
-				fmt.Fprintf(&s.extra, "%s  %s%s, %d services: %s\n", order, c.Node, here, c.Services, c.Why)
+				room := ""
+				if c.Memory > 0 {
+					room = fmt.Sprintf(", %s of %s free", c.Free, c.Memory)
+				}
+				fmt.Fprintf(&s.extra, "%s  %s%s, %d services%s: %s\n", order, c.Node, here, c.Services, room, c.Why)
 			}
 			for _, bond := range e.Bonds {
 				fmt.Fprintf(&s.extra, "     %s\n", bond)
@@ -121,6 +240,8 @@ func (s *story) asking() map[string]func([]string) error {
 			}
 			return nil
 		},
+		// what-if NODE... or what-if drain NODE: who would go where, and who could not.
+		"what-if": s.whatIf,
 		// rehearse OP SERVICE [NODE]: what would come of a request.
 		"rehearse": func(words []string) error {
 			ask := cluster.Ask{Op: cluster.Operation(words[0]), Service: words[1], By: "root"}
@@ -138,6 +259,27 @@ func (s *story) asking() map[string]func([]string) error {
 			return nil
 		},
 	}
+}
+
+func (s *story) whatIf(words []string) error {
+	down, drain := words, ""
+	if words[0] == "drain" {
+		down, drain = nil, words[1]
+	}
+	what, err := rehearse.WhatIf(s.world.State(), s.world.View(), down, drain)
+	if err != nil {
+		fmt.Fprintf(&s.extra, "what if: %v\n", err)
+	}
+	for _, step := range what.Steps {
+		fmt.Fprintf(&s.extra, "what if: %s, on %q: %s %s: %s\n", step.Service, step.From, step.Method, step.To, step.Why)
+		if !step.Next.IsZero() {
+			fmt.Fprintf(&s.extra, "         %s\n", step.Next)
+		}
+	}
+	for _, room := range what.Rooms {
+		fmt.Fprintf(&s.extra, "what if: %s would have %s free of %s\n", room.Node, room.Free, room.Memory)
+	}
+	return nil
 }
 
 // ordering are the standing orders about nodes.

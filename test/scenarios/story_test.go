@@ -86,7 +86,7 @@ func (s *story) command(line string) error {
 	for _, set := range []map[string]func([]string) error{
 		s.declaring(), s.watching(), s.breaking(), s.happening(), s.operating(),
 		s.managing(), s.joining(), s.restoring(), s.misusing(), s.ruling(),
-		s.asking(), s.ordering(), s.guarding(), s.deciding()} {
+		s.asking(), s.ordering(), s.guarding(), s.deciding(), s.allowances()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}
@@ -104,7 +104,11 @@ func (s *story) declaring() map[string]func([]string) error {
 				witness = witness || word == "witness"
 				device = device && word != "unprotected"
 			}
-			s.world.AddHost(name, witness)
+			has, err := parseCapacity(words[1:])
+			if err != nil {
+				return err
+			}
+			s.world.AddHost(name, witness).Has = has
 			if device {
 				sim.Device(&s.document, name)
 			}

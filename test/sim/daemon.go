@@ -184,6 +184,7 @@ func (d *daemon) step() {
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading && d.host.byHand == nil
 	in.Volume = &d.host.volume
 	in.Hypervisor = d.host.hypervisor()
+	in.Capacity = &d.host.Has
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
 	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) &&
 		(leader.daemon.leading || !w.paired()) {
@@ -362,7 +363,7 @@ func (d *daemon) announce() {
 	case me.Session != d.session && d.incarnation == 0:
 		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.ring.used.fingerprint, Boot: h.BootID(), Address: h.Name,
 			Version: fmt.Sprintf("%d.0", d.knows), MaxLevel: d.knows, Session: d.session, Previous: &me.Incarnation,
-			Log: h.log.held.Life})
+			Log: h.log.held.Life, Capacity: h.Has})
 	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:
 		inventory := cluster.Inventory{Node: h.Name, Incarnation: me.Incarnation, Boot: h.BootID(), Found: d.found()}
 		d.announcing = true

@@ -44,15 +44,15 @@ func (w *World) watchBanished() {
 	}
 }
 
-// untried is a node that may run a service and where nothing of it has failed; "" if
-// there is none.
+// untried is a node that may run a service, has room for it and where nothing of it has failed;
+// "" if there is none.
 func (w *World) untried(s *cluster.State, service cluster.Service) string {
 	for _, name := range s.Nodes.Keys() {
 		n, _ := s.Nodes.Get(name)
 		tried := slices.ContainsFunc(service.Troubles, func(tr cluster.Trouble) bool { return tr.Node == name })
 		if name == service.Owner || n.Witness || n.State != cluster.NodeOnline || n.Order != nil || !n.Hung.IsZero() ||
 			s.Fences.Has(name) ||
-			tried || !w.welcome(service, name) {
+			tried || !w.welcome(service, name) || !roomFor(s, service, name) || !roomFor(w.State(), service, name) {
 			continue
 		}
 		if s.Lock == nil && len(service.Spec.Together) == 0 && s.Document.Nodes[name].Fence != nil && !w.guarded {

@@ -85,6 +85,8 @@ type Host struct {
 	// stopwatch thinks that time is, in parts of a thousand.
 	Wall  time.Duration
 	Drift int
+	// Has is what its daemon measures of it; zero where it measures nothing.
+	Has cluster.Capacity
 	// Installed is the newest level of rules that its clusterd knows.
 	Installed int
 

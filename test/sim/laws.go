@@ -90,6 +90,7 @@ func (w *World) watchBegin(before, after *cluster.State, c cluster.Begin) {
 	}
 	if c.Intent == cluster.IntentStart || c.Intent == cluster.IntentMigrate {
 		w.watchRules(before, after, c)
+		w.watchRoom(before, after, c)
 	}
 	w.watchLeave(before, c)
 	w.watchTarget(c)

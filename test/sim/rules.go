@@ -272,7 +272,7 @@ func (w *World) hindered(service cluster.Service, seen map[string]bool) string {
 		}
 	}
 	for _, name := range s.Nodes.Keys() {
-		if n, _ := s.Nodes.Get(name); !n.Witness && w.welcome(service, name) {
+		if n, _ := s.Nodes.Get(name); !n.Witness && w.welcome(service, name) && roomFor(s, service, name) {
 			return ""
 		}
 	}

@@ -38,6 +38,8 @@ type Script struct {
 	Faults   []Fault
 	// Rounds are how many there are; 0 is as many as usual.
 	Rounds int
+	// Has is what each host has; nil where nobody measures anything.
+	Has map[string]cluster.Capacity
 	// Guarded: nodes are fenced by other things than power.
 	Guarded bool
 	// Without are kinds of faults that do not happen: those of the list, and those
@@ -74,6 +76,7 @@ func WriteScript(seed int64) (s Script) {
 		s.Level = oldest
 	}
 	s.madeOfResources()
+	defer s.size() // of what is declared in the end
 	defer s.rule()
 	var kinds []string
 	for _, k := range faultKinds() {
@@ -180,7 +183,7 @@ func (s Script) Play(trace func(string), dull bool) *World {
 	}
 	for _, name := range s.Nodes {
 		h := w.AddHost(name, name == s.Witness)
-		h.Installed = w.Level
+		h.Installed, h.Has = w.Level, s.Has[name]
 		if h.Drift = w.random.IntN(11) - 5; w.without["drift"] {
 			h.Drift = 0
 		}

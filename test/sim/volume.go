@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // volumeSalt draws when data volumes fail; the faults of a seed are otherwise what they
@@ -91,4 +92,115 @@ func (w *World) volumesNotSettled(s *cluster.State) string {
 		}
 	}
 	return ""
+}
+
+// sizeSalt draws what hosts have and what services take of them; the faults of a seed are otherwise
+// what they were.
+const sizeSalt = 83
+
+// size gives hosts and services sizes, in some worlds. In most of these each host could carry all
+// that there is; in the others the room is tight, and what finds none has to wait for it.
+func (s *Script) size() {
+	r := rand.New(rand.NewPCG(uint64(s.Seed), sizeSalt))
+	if r.IntN(3) > 0 {
+		return
+	}
+	services, all := map[string]resources.Spec{}, resources.Bytes(0)
+	for _, name := range s.declared(s.Document) {
+		spec := s.Document.Services[name]
+		spec.Demand = resources.Demand{Memory: resources.Bytes(1+r.IntN(8)) * resources.GiB, CPUs: 1 + r.IntN(4)}
+		if r.IntN(8) == 0 {
+			spec.Demand = resources.Demand{}
+		}
+		services[name] = spec
+		all += spec.Demand.Memory
+	}
+	s.Document.Services = services
+	tight := r.IntN(3) == 0
+	if r.IntN(3) == 0 {
+		s.Document.Allowance.Memory = 110
+	}
+	s.Has = map[string]cluster.Capacity{}
+	for _, name := range s.Nodes {
+		memory := all + 2*resources.GiB + resources.Bytes(r.IntN(8))*resources.GiB
+		if tight {
+			memory = all/resources.Bytes(len(s.Nodes)) + resources.Bytes(2+r.IntN(10))*resources.GiB
+		}
+		if s.Has[name] = (cluster.Capacity{Memory: memory, CPUs: 4 + r.IntN(12)}); r.IntN(20) == 0 {
+			delete(s.Has, name) // it measures nothing
+		}
+	}
+}
+
+// takenOf is what may be running on a node, by the State alone: what each holder was started with
+// or is declared with, whichever is more, and what room is kept for.
+func takenOf(s *cluster.State, node, but string) (taken resources.Bytes) {
+	for _, table := range []*cluster.Table[cluster.Service]{&s.Services, &s.Tombstones} {
+		for _, key := range table.Keys() {
+			service, _ := table.Get(key)
+			most, there := resources.Bytes(0), false
+			for _, h := range service.Holders {
+				if h.Node == node {
+					most, there = max(most, h.Demand.Memory), true
+				}
+			}
+			kept := service.Kept.Node == node && service.Enabled && !service.Held &&
+				service.State != resources.Started && service.State != resources.Failed
+			if (there || kept) && service.Spec.Name != but {
+				taken += max(most, service.Spec.Demand.Memory)
+			}
+		}
+	}
+	return taken
+}
+
+// givesOf is how much memory services may take of a node; it is not known where the node has not
+// told.
+func givesOf(s *cluster.State, node string) (gives resources.Bytes, known bool) {
+	n, _ := s.Nodes.Get(node)
+	if n.Capacity.Memory == 0 {
+		return 0, false
+	}
+	gives = n.Capacity.Memory - min(resources.GiB, n.Capacity.Memory/8)
+	if percent := s.Document.Allowance.Memory; percent > 0 {
+		gives = gives * resources.Bytes(percent) / 100
+	}
+	return gives, true
+}
+
+// watchRoom holds that nothing begins on a node, nor arrives there, where it does not fit beside
+// all that may be running there. What ran there and is started again is no more than there was.
+func (w *World) watchRoom(before, after *cluster.State, c cluster.Begin) {
+	node := c.Node
+	switch c.Intent {
+	case cluster.IntentMigrate:
+		node = c.Target
+	case cluster.IntentStart:
+	default:
+		return
+	}
+	service, _ := before.Services.Get(c.Service)
+	_, there := service.Holder(node)
+	gives, known := givesOf(after, node)
+	if !known || service.Spec.Demand.Memory == 0 || there ||
+		(service.Kept.Node == node && service.LastOwner == node) {
+		return
+	}
+	if taken := takenOf(after, node, ""); taken > gives {
+		w.violate("room: %s is brought to %s, where %s may be taken then, and it may give %s", c.Service, node, taken, gives)
+	}
+}
+
+// roomFor reports whether a node has enough for a service, as it is.
+func roomFor(s *cluster.State, service cluster.Service, node string) bool {
+	gives, known := givesOf(s, node)
+	need := service.Spec.Demand.Memory
+	return !known || need == 0 || takenOf(s, node, service.Spec.Name)+need <= gives
+}
+
+// Measured lets the host's daemon measure it anew.
+func (h *Host) Measured() {
+	if h.daemon != nil {
+		h.daemon.poke()
+	}
 }

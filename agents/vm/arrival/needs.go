@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Needs are what a VM needs of the host that takes it.
@@ -171,7 +173,7 @@ func NeedsOf(definition string) (Needs, error) {
 	}
 	n := Needs{Title: strings.TrimSpace(d.Name), UUID: strings.ToLower(strings.TrimSpace(d.UUID)), Type: d.Type,
 		Arch: d.OS.Type.Arch, Machine: d.OS.Type.Machine, Emulator: strings.TrimSpace(d.Devices.Emulator),
-		Guest: memory, Memory: withOverhead(memory), HugePages: d.HugePages != nil}
+		Guest: memory, Memory: memory + uint64(resources.Overhead(resources.Bytes(memory))), HugePages: d.HugePages != nil}
 	n.CPU = d.CPU.named()
 	for _, file := range []struct{ what, path string }{{"firmware", d.OS.Loader}, {"kernel", d.OS.Kernel},
 		{"initial RAM disk", d.OS.Initrd}, {"emulator", d.Devices.Emulator}} {
@@ -192,25 +194,12 @@ func NeedsOf(definition string) (Needs, error) {
 	return n, nil
 }
 
-// withOverhead adds what QEMU takes beside the guest's memory: page tables and bitmaps grow with
-// it, code and device buffers do not.
-func withOverhead(guest uint64) uint64 { return guest + guest/128 + 48<<20 }
-
-// units are libvirt's, in bytes (https://libvirt.org/formatdomain.html#memory-allocation).
-var units = map[string]uint64{
-	"": 1 << 10, "b": 1, "bytes": 1, "k": 1 << 10, "kib": 1 << 10, "kb": 1e3, "m": 1 << 20, "mib": 1 << 20, "mb": 1e6,
-	"g": 1 << 30, "gib": 1 << 30, "gb": 1e9, "t": 1 << 40, "tib": 1 << 40, "tb": 1e12,
-}
-
 func (m memoryXML) bytes() (uint64, error) {
-	unit, known := units[strings.ToLower(m.Unit)]
-	if !known {
-		return 0, fmt.Errorf("the VM's memory is given in %q, which is no unit of libvirt", m.Unit)
+	memory, ok := resources.MemoryIn(m.Value, m.Unit)
+	if !ok {
+		return 0, fmt.Errorf("the VM's memory is given as %d %q, which is no amount of memory", m.Value, m.Unit)
 	}
-	if m.Value > (1<<62)/unit {
-		return 0, fmt.Errorf("the VM's memory is given as %d %s, more than can be", m.Value, m.Unit)
-	}
-	return m.Value * unit, nil
+	return uint64(memory), nil
 }
 
 // named is the element as libvirt compares it with a host's processor; empty where it names no

@@ -257,6 +257,49 @@ func (r *Reader) Duration(into *time.Duration, what string, least, most time.Dur
 	}
 }
 
+// sizes are the units of an amount of memory, the longest word first.
+var sizes = []struct {
+	unit  string
+	bytes float64
+}{{"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
+
+// Size makes a field of an amount of memory such as 512MiB or 1.5GiB, in bytes. 0 needs no unit.
+func (r *Reader) Size(into *uint64, what string, least, most uint64) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		amount, ok := float64(0), node.Kind == yaml.ScalarNode && node.Value == "0"
+		for _, size := range sizes {
+			if number, found := strings.CutSuffix(node.Value, size.unit); found && node.Kind == yaml.ScalarNode {
+				value, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+				amount, ok = value*size.bytes, err == nil && value >= 0 && value < 1e9
+			}
+		}
+		switch {
+		case !ok:
+			r.Fault(node, "%s must be an amount of memory with its unit, such as 512MiB or 16GiB, not %s", what, KindOf(node))
+		case uint64(amount) < least || uint64(amount) > most:
+			r.Fault(node, "%s is %s; it must be between %d MiB and %d MiB", what, Brief(node.Value), least>>20, most>>20)
+		default:
+			*into = uint64(amount)
+		}
+	}
+}
+
+// Ratio makes a field of a factor such as 1.5, in percent. The bounds are in percent too.
+func (r *Reader) Ratio(into *int, what string, least, most int) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		value, err := strconv.ParseFloat(node.Value, 64)
+		if node.Kind != yaml.ScalarNode || (node.ShortTag() != "!!int" && node.ShortTag() != "!!float") || err != nil {
+			r.Fault(node, "%s must be a factor such as 1.5, not %s", what, KindOf(node))
+			return
+		}
+		if !(value*100 >= float64(least) && value*100 <= float64(most)) {
+			r.Fault(node, "%s is %s; it must be between %g and %g", what, node.Value, float64(least)/100, float64(most)/100)
+			return
+		}
+		*into = int(value*100 + 0.5)
+	}
+}
+
 // KindOf tells what stands at a node, for "must be X, not Y".
 func KindOf(node *yaml.Node) string {
 	switch node.Kind {

@@ -61,4 +61,4 @@ func tests(pkg, run string) Net { return Net{Name: "tests of " + pkg, Pkg: "./" 
 
 // LawBroken matches what a broken law looks like, in contrast to a world that
 // only does not come to rest.
-var LawBroken = regexp.MustCompile(`s: (State at index \d+: )?(L\d|limits|needless|rules|orders|lock|index \d)`)
+var LawBroken = regexp.MustCompile(`s: (State at index \d+: )?(L\d|limits|needless|rules|room|orders|lock|index \d)`)

@@ -6,6 +6,7 @@ const (
 	target   = "cluster/plan/target.go"
 	answer   = "cluster/apply/ask.go"
 	warn     = "internal/config/warn.go"
+	capacity = "cluster/rules/capacity.go"
 )
 
 // places are breaks of where the cluster sends services by itself.
@@ -293,5 +294,53 @@ var places = []Mutant{
 		Broken: "config check does not warn that one of two nodes can do nothing alone",
 		Edits:  []Edit{{warn, "len(p.document.Nodes) == 2 &&", "len(p.document.Nodes) == 0 &&"}},
 		Nets:   first(tests("internal/config", "^TestWarningsOfWhatOneNodesLossMakesImpossible$")),
+	},
+	{
+		Name: "nodes-are-never-full", Law: "R", Broken: "services go where they do not fit",
+		Edits: []Edit{{capacity, "\tif need.None() || w.Also", "\tif !need.None() || w.Also"}},
+		Nets:  []Net{Simulation, stories},
+	},
+	{
+		Name: "what-arrives-takes-no-room", Law: "R",
+		Broken: "a VM on its way to a node counts for nothing there, so that others take the same room",
+		Edits: []Edit{{"cluster/host.go",
+			"\t\tif s.Holders[i].Node == node {",
+			"\t\tif s.Holders[i].Node == node && (s.Owner == node || s.Owner == \"\") {"}},
+		Nets: first(tests("cluster", "^TestApplyCountsToo$")),
+	},
+	{
+		Name: "no-room-is-kept-for-a-restart", Law: "R",
+		Broken: "what falls on a node that is too full stays down, or loses its place to another",
+		Edits:  []Edit{{"cluster/host.go", "\treturn s.Enabled && !s.Held &&", "\treturn !s.Enabled && !s.Held &&"}},
+		Nets:   []Net{stories, tests("cluster", "^TestWhatRanMayComeBack$")},
+	},
+	{
+		Name: "a-restart-takes-what-it-likes", Law: "R",
+		Broken: "a VM that was declared larger is restarted in place where that does not fit",
+		Edits: []Edit{{capacity,
+			"there && (ran.None() || ran.Covers(need))",
+			"there && (ran.None() || ran.Covers(ran))"}},
+		Nets: first(tests("cluster", "^TestWhatRanMayComeBack$")),
+	},
+	{
+		Name: "one-plan-fills-a-place-twice", Law: "R",
+		Broken: "a plan does not count what it puts on a node itself; Apply refuses",
+		Edits:  []Edit{{"cluster/plan/capacity.go", "\tif p.Taken == nil || node", "\tif p.Taken != nil || node"}},
+		Nets:   first(tests("cluster", "^TestTheStartsOfOnePlanCountOneAnother$")),
+	},
+	{
+		Name: "unknown-is-full", Law: "R", Broken: "a node that has not told what it has gets nothing",
+		Edits: []Edit{{capacity,
+			"\tif !n.Capacity.Known() {\n\t\treturn message.Text{}",
+			"\tif !n.Capacity.Known() {\n\t\treturn message.MemoryShort.With(\"0\", \"0\", n.Name, \"0\")"}},
+		Nets: []Net{stories, tests("cluster", "^TestNothingIsHeldAgainstANodeThatHasNotToldNorWhatNeedsNothing$")},
+	},
+	{
+		Name: "declared-smaller-is-smaller", Law: "R",
+		Broken: "a running VM counts for what is declared now, and not for what it was started with",
+		Edits: []Edit{{"cluster/host.go",
+			"taken, there = s.Spec.Demand.Most(s.Holders[i].Demand), true",
+			"taken, there = s.Spec.Demand.Most(s.Spec.Demand), true"}},
+		Nets: first(tests("cluster", "^TestWhatWasStartedCounts$")),
 	},
 }

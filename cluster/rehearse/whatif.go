@@ -1,0 +1,96 @@
+package rehearse
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// WhatIf says what would become of the services if some hosts lost their power at once, or if a
+// node were drained: by the very Plan and Apply that would decide it, on a copy, with every act
+// working. A host that has no fence device stays lost, and what it ran is waited for. The error
+// says what the cluster would refuse.
+func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (cluster.WhatIf, error) {
+	r := onPaper(s, v)
+	live := map[string]bool{}
+	r.keep = func(e cluster.Event) bool {
+		if e.To == resources.Migrating.String() {
+			live[e.Subject] = true
+		}
+		return false
+	}
+	for _, name := range down {
+		r.loses(name)
+	}
+	for _, name := range down {
+		r.fences(name)
+	}
+	if drain != "" {
+		order := cluster.OrderNode{Node: drain, Order: cluster.OrderDrain, By: "what-if"}
+		if err := r.apply(order).Err(); err != nil {
+			return cluster.WhatIf{}, err
+		}
+	}
+	if !slices.ContainsFunc(r.state.Nodes.Rows(), func(n *cluster.Member) bool { return n.Reachable() && !n.Witness }) {
+		return cluster.WhatIf{}, errors.New(message.WhatIfNobody.With().String())
+	}
+	r.goOn()
+	return r.outcome(s, live, append(slices.Clone(down), drain)), nil
+}
+
+// loses has a host out of touch.
+func (r *rehearsal) loses(name string) {
+	n, _ := r.state.Nodes.Get(name)
+	r.apply(cluster.Contact{Node: name, Incarnation: n.Incarnation, State: cluster.NodeLost,
+		Why: message.WhatIfDown.With(name)})
+}
+
+// fences has a lost host proven off, where there is a device that could.
+func (r *rehearsal) fences(name string) {
+	n, _ := r.state.Nodes.Get(name)
+	for _, fencer := range r.state.Nodes.Rows() {
+		if fencer.Reachable() && len(r.state.Document.Nodes[name].Fence) > 0 {
+			r.apply(cluster.BeginFence{Node: name, Boot: n.Boot, Fencer: fencer.Name, By: "what-if", Override: true,
+				Why: message.WhatIfDown.With(name)})
+			r.apply(cluster.ConfirmFence{Node: name, Boot: n.Boot, By: "what-if", Why: "what-if"})
+			return
+		}
+	}
+}
+
+// outcome is the map of who would be where.
+func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []string) cluster.WhatIf {
+	out := cluster.WhatIf{Steps: []cluster.WhatIfStep{}}
+	for _, name := range before.Services.Keys() {
+		was, _ := before.Services.Get(name)
+		is, _ := r.state.Services.Get(name)
+		if was.Owner == is.Owner && was.State == is.State && (was.Owner == "" || !slices.Contains(left, was.Owner)) {
+			out.Others++
+			continue
+		}
+		step := cluster.WhatIfStep{Service: name, From: was.Owner, To: is.Owner, Method: cluster.MethodCold, Why: is.Reason}
+		switch {
+		case is.Owner == was.Owner || is.Owner == "":
+			step.Method, step.To = cluster.MethodStays, ""
+			for _, note := range r.notes {
+				if note.Subject == name {
+					step.Why, step.Next = note.Why, note.Next
+				}
+			}
+		case live[name]:
+			step.Method = cluster.MethodLive
+		}
+		out.Steps = append(out.Steps, step)
+	}
+	w := rules.Of(r.state).Counted()
+	for i, name := range w.Nodes.Keys() {
+		if room, known := w.RoomOn(name); known && w.Nodes.Rows()[i].Reachable() {
+			out.Rooms = append(out.Rooms, cluster.WhatIfRoom{Node: name, Memory: room.Capacity.Memory, Free: room.Free.Memory})
+		}
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+// whatIfCommand asks what would happen, and does nothing.
+func whatIfCommand() *urfave.Command {
+	return &urfave.Command{Name: "whatif",
+		Usage: "say who would move where, and who could not; nothing is done",
+		Subcommands: []*urfave.Command{
+			{Name: "node-down", Usage: "if these hosts lost their power at once", ArgsUsage: "NODE [NODE...]",
+				Action: func(c *urfave.Context) error {
+					if c.NArg() == 0 {
+						return command.Usage("whatif node-down needs a NODE, or several")
+					}
+					return askWhatIf(c, c.Args().Slice(), "")
+				}},
+			{Name: "drain", Usage: "if this node were drained", ArgsUsage: "NODE",
+				Action: func(c *urfave.Context) error {
+					name, err := command.Argument(c, "a NODE")
+					if err != nil {
+						return err
+					}
+					return askWhatIf(c, nil, name)
+				}},
+		}}
+}
+
+func askWhatIf(c *urfave.Context, down []string, drain string) error {
+	client, err := command.Connect(c)
+	if err != nil {
+		return err
+	}
+	reply, err := client.WhatIf(c.Context, down, drain)
+	if err != nil {
+		return err
+	}
+	fmt.Print(cli.Remark(reply.Ground, 80) + whatIfText(reply))
+	return nil
+}
+
+// whatIfMethods are the methods of a map in words.
+var whatIfMethods = map[cluster.Method]string{cluster.MethodLive: "moves live to", cluster.MethodCold: "is started on"}
+
+// whatIfText is the map as an administrator reads it.
+func whatIfText(reply api.WhatIfReply) string {
+	var out strings.Builder
+	if 2*reply.Votes <= reply.Voters {
+		fmt.Fprintf(&out, "%d of %d voters would be left: without a majority nothing is decided before one is back.\n"+
+			"With a majority:\n", reply.Votes, reply.Voters)
+	}
+	for _, step := range reply.Steps {
+		from := ""
+		if step.From != "" {
+			from = ", now on " + step.From
+		}
+		if step.Method != cluster.MethodStays {
+			fmt.Fprintf(&out, "%s%s: %s %s\n", step.Service, from, whatIfMethods[step.Method], step.To)
+			continue
+		}
+		out.WriteString(cli.Wrap("has no other place: "+step.Why.String(), step.Service+from+": ", "    ", 100))
+		if !step.Next.IsZero() {
+			out.WriteString(cli.Wrap(step.Next.String(), "    ", "    ", 100))
+		}
+	}
+	switch {
+	case len(reply.Steps) == 0:
+		out.WriteString("Nothing would happen to any service.\n")
+	case reply.Others > 0:
+		fmt.Fprintf(&out, "%s left as it is.\n", counted(reply.Others))
+	}
+	for _, room := range reply.Rooms {
+		fmt.Fprintf(&out, "%s would have %s of memory free of %s.\n", room.Node, room.Free, room.Memory)
+	}
+	return out.String()
+}

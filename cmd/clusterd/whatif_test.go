@@ -1,0 +1,36 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/resources"
+)
+
+// TestWhatWouldHappenIsTold: who goes where, who cannot and why, what is left of each node, and
+// whether anybody could decide it.
+func TestWhatWouldHappenIsTold(t *testing.T) {
+	reply := api.WhatIfReply{Votes: 1, Voters: 3, WhatIf: cluster.WhatIf{Others: 2, Steps: []cluster.WhatIfStep{
+		{Service: "vm:a", From: "node1", To: "node2", Method: cluster.MethodLive},
+		{Service: "vm:b", To: "node2", Method: cluster.MethodCold},
+		{Service: "vm:c", From: "node1", Method: cluster.MethodStays, Why: message.Words("no node may run it"),
+			Next: message.DoBringBack.With("node1")},
+	}, Rooms: []cluster.WhatIfRoom{{Node: "node2", Memory: 32 * resources.GiB, Free: resources.GiB}}}}
+	const want = `1 of 3 voters would be left: without a majority nothing is decided before one is back.
+With a majority:
+vm:a, now on node1: moves live to node2
+vm:b: is started on node2
+vm:c, now on node1: has no other place: no node may run it
+    it would fit on node1 once that is back
+2 services are left as it is.
+node2 would have 1 GiB of memory free of 32 GiB.
+`
+	if got := whatIfText(reply); got != want {
+		t.Errorf("told is\n%s\nwant\n%s", got, want)
+	}
+	if got := whatIfText(api.WhatIfReply{Votes: 2, Voters: 3}); got != "Nothing would happen to any service.\n" {
+		t.Errorf("told is %q", got)
+	}
+}
