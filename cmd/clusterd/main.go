@@ -88,7 +88,7 @@ func newApp() *urfave.App {
 			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(),
 			doctorCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(), codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),
-			tryout.Command(),
+			webCommand(), tryout.Command(),
 		}, helperCommands()...),
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   command.Misused,
