@@ -240,6 +240,20 @@ fuzz: tools-present ## fuzz every parser that bytes from outside reach, FUZZTIME
 test-attack: build ## attack a cluster of three simulated daemons; the last line says how many attacks were held
 	$(GO) run -tags $(TAGS) ./test/attack -tools $(BIN)
 
+.PHONY: demo-web test-web chromium
+demo-web: build $(BIN)/demo ## leave a simulated cluster with the page up, and print login links (VMS=50: with so many more VMs)
+	$(BIN)/demo -tools $(BIN) -web -vms $(or $(VMS),8)
+
+# The browser that the page is tried in.
+chromium:
+	@command -v chromium >/dev/null || { test -n "$(ROOT)" && command -v apt-get >/dev/null || \
+		{ echo "make: there is no chromium; install it, or run this as root on Debian" >&2; exit 1; }; \
+		echo "installing chromium"; apt-get update -q && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; } </dev/null
+
+test-web: build chromium ## try the page in a real browser (SHORT=1: without 2,000 VMs); pictures in .cache/web
+	cd test/web && $(GO) test -count=1 -timeout 15m $(if $(SHORT),-short) -v .
+
 .PHONY: demo-two-node
 demo-two-node: tools-present ## show two nodes that go on without each other: as processes and, as root, in the lab
 ifneq ($(ROOT),)

@@ -50,6 +50,18 @@ type Document struct {
 	Allowance Allowance `json:"allowance,omitzero"`
 	// Alerts are who is told of events, by name.
 	Alerts map[string]Alert `json:"alerts,omitempty"`
+	// Web is the page that every node serves; nil where none does.
+	Web *Web `json:"web,omitempty"`
+}
+
+// Web says how each node serves the page.
+type Web struct {
+	// Listen is HOST:PORT; without a host each node listens on its own address.
+	Listen string `json:"listen"`
+	// Certificate and Key are files on each node, in PEM; empty for a certificate of the cluster's
+	// own authority.
+	Certificate string `json:"certificate,omitempty"`
+	Key         string `json:"key,omitempty"`
 }
 
 // NodeSpec is what the document says about a node. A node that has joined but

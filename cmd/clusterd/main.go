@@ -95,7 +95,7 @@ func newApp() *urfave.App {
 			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
 			codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),
-			tryout.Command(),
+			webCommand(), tryout.Command(),
 		}, helperCommands()...),
 		ExitErrHandler: func(*urfave.Context, error) {},
 		OnUsageError:   command.Misused,

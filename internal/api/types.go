@@ -35,6 +35,7 @@ const (
 	PathDoor         = "/v1/door"          // GET ?uuid=&operation= -> 204 may pass, 403 refused (doorkeeper)
 	PathAudit        = "/v1/audit"         // GET ?node=&after= -> AuditTrail
 	PathMetrics      = "/metrics"          // GET -> text format of Prometheus
+	PathPage         = "/v1/page"          // POST PageRequest -> PageLink (login link of this node's page)
 	PathClient       = "/v1/clients"       // POST ClientRequest -> ClientReply (certificate for remote tools)
 )
 

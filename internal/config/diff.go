@@ -75,6 +75,7 @@ func Plan(old, new cluster.Document) []Change {
 	if was, is := twoNodeText(old), twoNodeText(new); was != is {
 		plan = plan.and(EffectNow, "two_node changes from %q to %q", was, is)
 	}
+	plan = note(plan, "page", webText(old.Web), webText(new.Web))
 	plan = append(plan, compare("node", old.Nodes, new.Nodes, changedNode,
 		says[cluster.NodeSpec](EffectNow, "as a member it can be fenced as declared"),
 		"it stays a member (clusterd node remove ends that), and can no longer be fenced")...)

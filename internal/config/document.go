@@ -1,6 +1,10 @@
 package config
 
 import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -120,6 +124,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"alerts":    p.section("alerts", mostAlerts, p.alert),
 
 		"two_node":      p.twoNode,
+		"web":           p.web,
 		"start_at_once": p.Number(&p.document.StartAtOnce, "start_at_once", 1, mostServices),
 		"stop_grace":    p.Duration(&p.document.StopGrace, "stop_grace", leastStopGrace, longestBudget),
 
@@ -142,6 +147,31 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		return Parsed{}, p.Faults.Failure()
 	}
 	return Parsed{Document: p.document, Blobs: p.blobs, Text: written, Warnings: p.warned()}, nil
+}
+
+// web reads how the page is served.
+func (p *parser) web(node *yaml.Node) {
+	var web cluster.Web
+	p.Mapping(node, "web", strict.Fields{
+		"listen":      p.Text(&web.Listen, "the listen of web"),
+		"certificate": p.Text(&web.Certificate, "the certificate of web"),
+		"key":         p.Text(&web.Key, "the key of web"),
+	})
+	host, port, err := net.SplitHostPort(web.Listen)
+	number, notNumber := strconv.ParseUint(port, 10, 16)
+	_, notAddress := netip.ParseAddr(host)
+	switch {
+	case node.Kind != yaml.MappingNode:
+		return
+	case err != nil || notNumber != nil || number == 0 || host != "" && notAddress != nil:
+		p.Fault(node, "the listen of web is %q; write \":PORT\" for each node's own address, or \"ADDRESS:PORT\", for "+
+			"example listen: \":7444\"", strict.Brief(web.Listen))
+	case (web.Certificate == "") != (web.Key == ""):
+		p.Fault(node, "web has one of certificate and key; give both, or none for a certificate of the cluster's authority")
+	case web.Certificate != "" && !(filepath.IsAbs(web.Certificate) && filepath.IsAbs(web.Key)):
+		p.Fault(node, "certificate and key of web are files on each node; write their whole paths, beginning with /")
+	}
+	p.document.Web = &web
 }
 
 // section reads a mapping from names to declarations. An empty section is a section with nothing

@@ -54,6 +54,20 @@ func printCluster(line func(string, ...any), document cluster.Document) {
 	if document.TwoNode != nil {
 		line("two nodes: one may go on without the other, %s", twoNodeText(document))
 	}
+	if document.Web != nil {
+		line("page: %s", webText(document.Web))
+	}
+}
+
+// webText tells how the page is served.
+func webText(web *cluster.Web) string {
+	switch {
+	case web == nil:
+		return "none"
+	case web.Certificate == "":
+		return "served on " + web.Listen + " with a certificate of the cluster's authority"
+	}
+	return "served on " + web.Listen + " with certificate " + web.Certificate + " and key " + web.Key
 }
 
 func nodeText(name string, node cluster.NodeSpec) string {

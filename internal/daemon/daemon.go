@@ -21,6 +21,8 @@ import (
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
+	"github.com/clusterd/clusterd/internal/server"
+	"github.com/clusterd/clusterd/internal/web"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/quorum/gossip"
 )
@@ -105,13 +107,16 @@ type Daemon struct {
 	drivers  map[string]fence.Driver
 	teller   teller
 
-	replica     *replica
-	book        *logBook
-	box         *mailbox
-	executor    *executor.Executor
-	guard       *hostguard.Guard
-	plans       *recorder.Recorder
-	trail       *trail
+	replica  *replica
+	book     *logBook
+	box      *mailbox
+	executor *executor.Executor
+	guard    *hostguard.Guard
+	plans    *recorder.Recorder
+	trail    *trail
+	page     *web.Front
+	// tools is the tools' interface.
+	tools       *server.Server
 	role        atomic.Pointer[role]
 	decided     atomic.Pointer[decided]
 	incarnation atomic.Uint64
@@ -189,6 +194,8 @@ func New(options Options) (*Daemon, error) {
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)
 	}
+	d.tools = d.newServer()
+	d.page = d.newPage(d.tools.Handler())
 	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})
 	return d, nil
 }

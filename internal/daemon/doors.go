@@ -33,6 +33,9 @@ func (d *Daemon) recorded(peer pki.Peer) pki.Standing {
 	if peer.Kind == pki.KindClient {
 		return clientStanding(root, peer)
 	}
+	if peer.Kind == pki.KindVisitor && d.page != nil && d.page.Lasts(peer) {
+		return pki.Standing{Kind: pki.StandingMember}
+	}
 	if peer.Kind == pki.KindNode && known.IsKeyOf(peer.Name, peer.Fingerprint) {
 		return pki.Standing{Kind: pki.StandingMember}
 	}

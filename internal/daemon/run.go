@@ -172,6 +172,8 @@ func (d *Daemon) loops() []part {
 
 		{"alerts", d.keepAlerts},
 		{"audit trail", d.keepTrail},
+		{"the page's picture", d.page.Run},
+		{"the page", d.keepPage},
 		{"records of plans", d.plans.Run},
 		{"what is counted", d.count},
 	}

@@ -176,6 +176,7 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 		expectNoSecret(t, "the disk", files, planted)
 		planted["a password in hex"] = hex.EncodeToString([]byte(testPassword))
 		expectNoSecret(t, "what prints a password", printedEveryWay(open.Password), planted)
+		expectNoSecret(t, "the page", s.everyPage("node3"), planted)
 		expectMountOpens(t, d, root.Document.Services["service:shop"])
 
 		if reply := s.applyText(text); len(reply.Changes) != 0 {

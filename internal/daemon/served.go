@@ -3,8 +3,11 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -20,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/report"
 	"github.com/clusterd/clusterd/internal/server"
+	"github.com/clusterd/clusterd/internal/web"
 )
 
 // served is the daemon as its handlers see it.
@@ -33,7 +37,7 @@ func (d *Daemon) newServer() *server.Server {
 
 // openServer opens the tools' socket, and answers on it and on the TLS port.
 func (d *Daemon) openServer(ctx context.Context, tools net.Listener) error {
-	s := d.newServer()
+	s := d.tools
 	local, err := s.Listen(ctx)
 	if err != nil {
 		return err
@@ -190,6 +194,29 @@ func (s served) Join(ctx context.Context, root *cluster.State, asked api.JoinReq
 // NoteGuess implements server.Entrance.
 func (s served) NoteGuess(from string) { s.knocks.Note(from, knocks.Token, time.Now()) }
 
+// Invite implements server.Entrance.
+func (s served) Invite(name string, role pki.Role) (api.PageLink, error) {
+	declared := s.replica.Root().Document.Web
+	if declared == nil {
+		return api.PageLink{}, server.Refuse(http.StatusConflict, "no_page",
+			"the document declares no page; add for example  web: {listen: \":7444\"}  to it (clusterd config apply)")
+	}
+	certificate, err := s.pageCertificate(*declared)
+	if err != nil {
+		return api.PageLink{}, fmt.Errorf("the page is not served: %w", err)
+	}
+	secret, ends, made := s.page.Invite(web.Visitor{Name: name, Role: role})
+	if !made {
+		return api.PageLink{}, server.Refuse(http.StatusServiceUnavailable, "busy",
+			"too many login links of %s wait to be used; each lives %s", s.name, web.LinkValidity)
+	}
+	sum := sha256.Sum256(certificate.Certificate[0])
+	return api.PageLink{
+		URL: "https://" + web.Address(declared, s.pageHost()) + "/#login=" + secret, Ends: ends, Name: name,
+		Role: string(role), Fingerprint: hex.EncodeToString(sum[:]),
+	}, nil
+}
+
 // Passable implements server.Entrance.
 func (s served) Passable(uuid, operation string) (may bool, why string) {
 	return s.mayComeUp(uuid, operation)
@@ -275,3 +302,62 @@ func (s served) Examine(ctx context.Context) []api.Finding { return s.examine(ct
 
 // ExamineOthers implements server.Host.
 func (s served) ExamineOthers(ctx context.Context) []api.Finding { return s.examineOthers(ctx) }
+
+// newPage makes the page, which nothing serves yet and which the tools' interface answers.
+func (d *Daemon) newPage(tools http.Handler) *web.Front {
+	return web.New(web.Options{
+		Node: d.name, Changed: func() <-chan struct{} { return d.replica.Changed() }, Keep: d.keep,
+		Admit: func(channel pki.Channel, peer pki.Peer) error { return d.store.Admit(channel, pki.Accepting, peer) },
+		Others: func() map[string]string {
+			found, declared := map[string]string{}, d.replica.Root().Document.Web
+			for node, address := range d.peers() {
+				if host, _, err := net.SplitHostPort(address); err == nil && declared != nil {
+					found[node] = "https://" + web.Address(declared, host) + "/"
+				}
+			}
+			return found
+		},
+		Answer: func(w http.ResponseWriter, r *http.Request, who pki.Peer, from string) {
+			tools.ServeHTTP(w, r.WithContext(server.WithCaller(r.Context(), server.Visitor(who, from))))
+		},
+	})
+}
+
+// keepPage serves the page while the document declares one.
+func (d *Daemon) keepPage(ctx context.Context) {
+	if d.options.Links != nil {
+		return // a simulated network has no ports
+	}
+	d.page.Keep(ctx, web.Port{
+		Wanted: func() *cluster.Web { return d.replica.Root().Document.Web }, Host: d.pageHost(),
+		Certificate: d.pageCertificate,
+		Problem: func(text string) {
+			if d.warnings.set("page", text) && text != "" {
+				d.logger.Warn("the page is not served", "node", d.name, "why", text)
+			}
+		},
+	})
+}
+
+// pageHost is where this node serves the page, and is reached by the other nodes too.
+func (d *Daemon) pageHost() string {
+	host, _, err := net.SplitHostPort(d.address)
+	if err != nil {
+		return d.address
+	}
+	return host
+}
+
+// pageCertificate is the operator's own where the document names one, else one of the cluster's
+// authority.
+func (d *Daemon) pageCertificate(declared cluster.Web) (*tls.Certificate, error) {
+	if declared.Certificate != "" {
+		return pki.ReadPageCertificate(declared.Certificate, declared.Key)
+	}
+	addresses := append([]string{d.pageHost()}, d.options.Node.Addresses...)
+	if host, _, err := net.SplitHostPort(web.Address(&declared, d.pageHost())); err == nil && host != addresses[0] {
+		addresses = append(addresses, host)
+	}
+	return pki.PageCertificate(string(d.options.Folder), d.name, addresses, time.Now(), d.store.Identity().Authority,
+		func() (*pki.CA, error) { return d.authority(d.replica.Root()) })
+}

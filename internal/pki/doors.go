@@ -37,6 +37,9 @@ const (
 	ChannelHeartbeat Channel = "heartbeat"
 	// ChannelGossip finds members.
 	ChannelGossip Channel = "gossip"
+	// ChannelPage loads the page's files and takes a login link. It is served on the page's own port
+	// alone.
+	ChannelPage Channel = "page"
 )
 
 // Channels are all there are.
@@ -44,7 +47,7 @@ func Channels() []Channel {
 	return []Channel{
 		ChannelRaft, ChannelForward, ChannelPeerTest, ChannelQuestion,
 		ChannelLook, ChannelOperate, ChannelCommand, ChannelJoin, ChannelDoor,
-		ChannelTunnelAPI, ChannelTunnelData, ChannelHeartbeat, ChannelGossip,
+		ChannelTunnelAPI, ChannelTunnelData, ChannelHeartbeat, ChannelGossip, ChannelPage,
 	}
 }
 
@@ -71,6 +74,9 @@ type door struct {
 	// client is the least role of a client that is let in; empty where none is. It is known by
 	// exactly the key that the State records, like a node.
 	client Role
+	// visitor is the least role of a visitor that is let in, while the visit lasts; empty where none
+	// is.
+	visitor Role
 	// joiner has no certificate.
 	joiner bool
 	// newcomer is this node itself without a certificate: it knows nobody's key, and a token pins
@@ -88,15 +94,16 @@ var doors = map[Channel]door{
 	ChannelForward:    {member: true},
 	ChannelPeerTest:   {member: true},
 	ChannelQuestion:   {member: true},
-	ChannelLook:       {member: true, client: RoleViewer},
-	ChannelOperate:    {member: true, client: RoleOperator},
-	ChannelCommand:    {member: true, client: RoleAdmin},
+	ChannelLook:       {member: true, client: RoleViewer, visitor: RoleViewer},
+	ChannelOperate:    {member: true, client: RoleOperator, visitor: RoleOperator},
+	ChannelCommand:    {member: true, client: RoleAdmin, visitor: RoleAdmin},
 	ChannelJoin:       {member: true, joiner: true, newcomer: true},
 	ChannelDoor:       {},
 	ChannelTunnelAPI:  {member: true},
 	ChannelTunnelData: {member: true},
 	ChannelHeartbeat:  {member: true},
 	ChannelGossip:     {member: true},
+	ChannelPage:       {joiner: true, visitor: RoleViewer},
 }
 
 // Admit says whether a peer of that standing may use a channel: nil, or why not. It is a table, and
@@ -116,8 +123,12 @@ func Admit(channel Channel, direction Direction, peer Peer, standing Standing) e
 	case direction == Dialing:
 		return fmt.Errorf("%s is not a node, and only nodes are connected to for %s", peer, channel)
 	case peer.Kind == KindJoiner && of.joiner,
-		peer.Kind == KindClient && standing.Kind == StandingMember && of.client != "" && peer.Role.Includes(of.client):
+		peer.Kind == KindClient && standing.Kind == StandingMember && of.client != "" && peer.Role.Includes(of.client),
+		peer.Kind == KindVisitor && standing.Kind == StandingMember && of.visitor != "" && peer.Role.Includes(of.visitor):
 		return nil
+	}
+	if peer.Kind == KindVisitor && standing.Kind != StandingMember {
+		return fmt.Errorf("%s may not use channel %s: the visit is over; log in again", peer, channel)
 	}
 	if peer.Kind == KindClient && standing.Kind != StandingMember {
 		return fmt.Errorf("%s may not use channel %s: %w (%s)", peer, channel, ErrStranger, peer.Fingerprint)

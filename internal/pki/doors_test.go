@@ -17,6 +17,10 @@ var (
 		{Kind: KindClient, Role: RoleViewer, Name: "eve", Fingerprint: "e"},
 		{Kind: KindClient, Role: "emperor", Name: "nero", Fingerprint: "n"},
 		{Kind: KindJoiner},
+		{Kind: KindVisitor, Role: RoleAdmin, Name: "alice", Fingerprint: "v"},
+		{Kind: KindVisitor, Role: RoleOperator, Name: "bob", Fingerprint: "w"},
+		{Kind: KindVisitor, Role: RoleViewer, Name: "eve", Fingerprint: "x"},
+		{Kind: KindVisitor, Name: "nobody", Fingerprint: "y"},
 		{Kind: "ghost", Name: "node2"},
 	}
 	everyStanding = []StandingKind{StandingUnknown, StandingMember, StandingVouched, StandingRemoved, StandingKind(99)}
@@ -25,6 +29,9 @@ var (
 func nameOf(peer Peer) string {
 	if peer.Kind == KindClient {
 		return string(peer.Role)
+	}
+	if peer.Kind == KindVisitor {
+		return "visiting-" + string(peer.Role)
 	}
 	return string(peer.Kind)
 }
@@ -42,8 +49,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	ways := map[Direction]string{Accepting: "accepting", Dialing: "dialing"}
 	for _, channel := range Channels() {
-		if channel == ChannelDoor {
-			continue // by the UNIX socket only, which has no certificates
+		if channel == ChannelDoor || channel == ChannelPage {
+			continue // by the UNIX socket only, which has no certificates; and for people alone
 		}
 		for _, direction := range []string{"accepting", "dialing"} {
 			open[fmt.Sprintf("%s %s node member", channel, direction)] = true
@@ -51,12 +58,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	for _, role := range []string{"admin", "operator", "viewer"} {
 		open["look accepting "+role+" member"] = true
+		open["look accepting visiting-"+role+" member"] = true
+		open["page accepting visiting-"+role+" member"] = true
 	}
 	open["operate accepting admin member"] = true
 	open["operate accepting operator member"] = true
 	open["command accepting admin member"] = true
+	open["operate accepting visiting-admin member"] = true
+	open["operate accepting visiting-operator member"] = true
+	open["command accepting visiting-admin member"] = true
 	for _, standing := range []string{"unknown", "member", "vouched", "a standing of tomorrow"} { // a joiner has no key
 		open["join accepting joiner "+standing] = true
+		open["page accepting joiner "+standing] = true
 	}
 	cells, admitted := 0, 0
 	for _, channel := range append(Channels(), "", "root") {

@@ -24,8 +24,12 @@ const (
 	KindNode Kind = "node"
 	// KindClient is a person's remote command line, with a client certificate and a role.
 	KindClient Kind = "client"
-	// KindJoiner showed no certificate. It has proven nothing; all it may do is present a join token.
+	// KindJoiner showed no certificate. It has proven nothing; all it may do is present a join token,
+	// or a login link at the page.
 	KindJoiner Kind = "joiner"
+	// KindVisitor is a person at the page, whom a login link let in. It has no certificate; its
+	// fingerprint is the name of the visit.
+	KindVisitor Kind = "visitor"
 )
 
 // Role says how much a client may do.
@@ -44,8 +48,8 @@ const (
 type Peer struct {
 	Kind        Kind
 	Name        string // The node's or the user's name; empty for a joiner.
-	Role        Role   // Set for clients only.
-	Fingerprint string // SHA-256 of the public key in hex; empty for a joiner.
+	Role        Role   // Set for clients and visitors only.
+	Fingerprint string // SHA-256 of the public key in hex, a visit's name; empty for a joiner.
 }
 
 // String names the peer in messages.
@@ -55,6 +59,8 @@ func (peer Peer) String() string {
 		return "node " + peer.Name
 	case KindClient:
 		return fmt.Sprintf("%s %s", peer.Role, peer.Name)
+	case KindVisitor:
+		return fmt.Sprintf("%s %s at the page", peer.Role, peer.Name)
 	default:
 		return "a peer without a certificate"
 	}

@@ -80,6 +80,12 @@ func remoteCaller(peer pki.Peer, remote net.Addr) Caller {
 	return who
 }
 
+// Visitor is a person at the page, from an address.
+func Visitor(peer pki.Peer, from string) Caller {
+	return Caller{Name: peer.String() + " from " + from, Kind: peer.Kind, Role: peer.Role, From: from,
+		Holder: "visitor " + peer.Name, peer: &peer}
+}
+
 // localCaller is who the kernel says is at the other end of the socket. Root may do everything,
 // anybody else who can open the socket what its group may.
 func localCaller(conn *net.UnixConn, others pki.Role) Caller {

@@ -94,6 +94,8 @@ type Entrance interface {
 	Join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (api.JoinReply, error)
 	// NoteGuess remembers from where a token was shown that is none.
 	NoteGuess(from string)
+	// Invite makes a link by which a person logs in at this node's page, once.
+	Invite(name string, role pki.Role) (api.PageLink, error)
 	// Passable reports whether a VM may come up on this host now, and why not. The operation is that
 	// of libvirt's hook.
 	Passable(uuid, operation string) (may bool, why string)

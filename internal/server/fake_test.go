@@ -56,6 +56,10 @@ func (f *fake) ExamineOthers(context.Context) []api.Finding               { retu
 func (f *fake) Foresee(context.Context, api.ForesightQuery) api.Foresight { return api.Foresight{} }
 func (f *fake) LastChecks(*cluster.State) map[string]api.FenceCheck       { return nil }
 
+func (f *fake) Invite(name string, role pki.Role) (api.PageLink, error) {
+	return api.PageLink{URL: "https://node1/#" + name, Name: name, Role: string(role)}, nil
+}
+
 func (f *fake) Entries(uint64, int) ([]api.AuditEntry, bool, error) { return nil, false, nil }
 
 func (f *fake) Propose(_ context.Context, commands ...cluster.Command) ([]message.Text, error) {

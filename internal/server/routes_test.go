@@ -55,6 +55,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathLock + "/plan", pki.RoleViewer, false},
 	{"GET", api.PathWhatIf + "?down=node1", pki.RoleViewer, false},
 	{"POST", api.PathLock, pki.RoleOperator, false},
+	{"POST", api.PathPage, pki.RoleViewer, false},
 }
 
 // callersOfTheInterface are all kinds of callers, with the role that each has; "" is none.
@@ -81,11 +82,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		for _, route := range routesOfTheInterface {
 			for _, c := range callersOfTheInterface {
 				may := c.role.Includes(route.least) && !route.joiners || route.joiners && c.who.Kind == pki.KindJoiner
+				if local := route.path == api.PathDoor || route.path == api.PathPage; local && !c.who.Socket {
+					may = false // the doorkeeper, and who wants to log in at the page, ask on the socket
+				}
 				if may && route.method == "POST" && route.path != api.PathJoin {
 					continue // it would be done
-				}
-				if c.who.Role == pki.RoleAdmin && !c.who.Socket && route.path == api.PathDoor {
-					may = false // the doorkeeper asks on the socket
 				}
 				kept := len(f.kept)
 				code, body := ask(t, routes, c.who, route.method, route.path, struct{}{})

@@ -122,6 +122,7 @@ func (s *Server) Handler() http.Handler {
 		"POST " + api.PathAlerts:            {change, s.alertTest},
 		"GET " + api.PathLock:               {look, s.lockStatus},
 		"GET " + api.PathAudit:              {read, s.auditTrail},
+		"POST " + api.PathPage:              {access{least: pki.RoleViewer, local: true, kept: true}, s.invite},
 
 		"GET " + api.PathServices + "/{name}/why": {look, s.why},
 		"GET " + api.PathView:                     {access{least: pki.RoleAdmin}, s.view},

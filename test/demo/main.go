@@ -8,7 +8,8 @@
 //
 // With -fence it tells how hosts are made harmless when their BMCs are dead, hosts hang, or
 // power comes from two sides, and with -migration how a live move is asked about, refused, limited,
-// hurried and given up.
+// hurried and given up. With -web it tells nothing, and leaves a simulated cluster up whose nodes
+// serve the page.
 package main
 
 import (
@@ -39,6 +40,8 @@ func main() {
 		"tell the story of a service made of resources, with the agents of Debian's resource-agents")
 	fencing := flag.Bool("fence", false, "tell the story of the fence devices instead; it needs the lab")
 	moving := flag.Bool("migration", false, "tell the story of a live move instead; it needs the lab")
+	page := flag.Bool("web", false, "leave a simulated cluster with the page up")
+	vms := flag.Int("vms", 8, "how many VMs more that cluster has")
 	missing := flag.Bool("missing-packages", false,
 		"print the Debian packages that the lab lacks here, and do nothing else")
 	flag.Parse()
@@ -52,13 +55,17 @@ func main() {
 	if *moving {
 		story = tellMigration
 	}
+	limit := longest
+	if *page {
+		*simulated, limit, story = true, pageLongest, tellPage(*vms)
+	}
 	if *missing {
 		fmt.Println(strings.Join(packages, " "))
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	open := func() (stage.World, error) {
 		if *simulated {

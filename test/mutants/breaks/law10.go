@@ -30,6 +30,12 @@ var admitted = []Mutant{
 		Nets: first(doorTable),
 	},
 	{
+		Name: "visit-that-is-over-goes-on", Law: "L10", Broken: "who left the page, or was never there, may still use it",
+		Edits: []Edit{{doors, "peer.Kind == KindVisitor && standing.Kind == StandingMember && of.visitor",
+			"peer.Kind == KindVisitor && of.visitor"}},
+		Nets: first(doorTable),
+	},
+	{
 		Name: "dialed-stranger-is-taken", Law: "L10", Broken: "who answers at a member's address is not looked at",
 		Edits: []Edit{{dial, "return store.Admit(channel, Dialing, peer)", "_ = peer\n\t\treturn nil"},
 			{dialed, "\treturn store.Admit(connection.channel, Dialing, peer)", "\treturn nil"}},

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
+)
+
+func webCommand() *urfave.Command {
+	return &urfave.Command{
+		Name: "web", Usage: "log in at the page, which the document declares (web)",
+		Subcommands: []*urfave.Command{
+			{Name: "login", Usage: "make a link that lets one browser in, once, within 5 minutes",
+				Flags: []urfave.Flag{
+					&urfave.StringFlag{Name: "role", Usage: "`ROLE` of the visitor: viewer, operator or admin; at most your own",
+						Value: "viewer"},
+					&urfave.StringFlag{Name: "name", Usage: "`NAME` of who will log in, if that is not you (admin)"},
+					&urfave.BoolFlag{Name: "json", Usage: "print the answer as JSON"},
+				},
+				Action: webLogin},
+		},
+	}
+}
+
+func webLogin(c *urfave.Context) error {
+	if c.NArg() > 0 {
+		return command.Usage("web login takes no operands; who will log in is told by --name")
+	}
+	client, err := command.Connect(c)
+	if err != nil {
+		return err
+	}
+	link, err := client.PageLogin(c.Context, api.PageRequest{Role: c.String("role"), Name: c.String("name")})
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return command.PrintJSON(link)
+	}
+	fmt.Println(link.URL)
+	fmt.Fprintf(os.Stderr, "Lets %s in as %s, once, until %s. The page's certificate has SHA-256\n%s\n",
+		cli.Clean(link.Name), link.Role, link.Ends.Local().Format("15:04:05"), link.Fingerprint)
+	return nil
+}
