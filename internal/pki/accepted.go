@@ -40,6 +40,9 @@ func (connection *muxConn) Close() error {
 	return connection.Conn.Close()
 }
 
+// NetConn is the connection below, like that of tls.Conn: who has options of TCP set follows both.
+func (connection *muxConn) NetConn() net.Conn { return connection.Conn }
+
 type protocolListener struct {
 	mux      *Mux
 	name     string

@@ -32,6 +32,9 @@ func (connection *dialedConn) known(state tls.ConnectionState) error {
 	return store.Admit(connection.channel, Dialing, peer)
 }
 
+// NetConn is the connection below, as that of an accepted one.
+func (connection *dialedConn) NetConn() net.Conn { return connection.Conn }
+
 // Close may be called several times.
 func (connection *dialedConn) Close() error {
 	if store := connection.store; store != nil {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // bufferSize is what one read takes at most. TLS leaves no room for splice,
@@ -61,6 +63,9 @@ func (s *streams) carry(a, b net.Conn, what about) error {
 		return err
 	}
 	defer s.remove(carried)
+	if err := impatient(what.remote); err != nil {
+		return fmt.Errorf("have the loss of the other node noticed: %w", err)
+	}
 	go carried.closeWhenIdle(s.idle)
 	failures := make(chan error, 2)
 	go func() { failures <- carried.copy(a, b) }()
@@ -183,4 +188,47 @@ func (c *stream) closeWhenIdle(limit time.Duration) {
 			}
 		}
 	}
+}
+
+// patience is how long the other node may acknowledge nothing, and probes of a silent connection
+// are probeEvery apart.
+const (
+	patience   = 5 * time.Second
+	probeEvery = time.Second
+)
+
+// tcpOf finds the connection of TCP below what runs on it.
+func tcpOf(conn net.Conn) (*net.TCPConn, bool) {
+	for {
+		over, wrapped := conn.(interface{ NetConn() net.Conn })
+		if !wrapped {
+			tcp, is := conn.(*net.TCPConn)
+			return tcp, is
+		}
+		conn = over.NetConn()
+	}
+}
+
+// impatient has a connection end once the other node acknowledges nothing for a while (tcp(7),
+// TCP_USER_TIMEOUT). Left alone, TCP tries for a quarter of an hour, and so long a guest whose
+// memory or disks follow it would stand still. What does not run on TCP is left as it is.
+func impatient(conn net.Conn) error {
+	tcp, is := tcpOf(conn)
+	if !is {
+		return nil
+	}
+	probes := net.KeepAliveConfig{Enable: true, Idle: probeEvery, Interval: probeEvery,
+		Count: int(patience / probeEvery)}
+	if err := tcp.SetKeepAliveConfig(probes); err != nil {
+		return err
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(patience.Milliseconds()))
+	})
+	return errors.Join(err, failed)
 }

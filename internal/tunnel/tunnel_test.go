@@ -3,6 +3,7 @@ package tunnel
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // plainSecurity stands where certificates would: these tests are about the
@@ -322,5 +325,38 @@ func TestTheForwarderOfABootingNodeIsWaitedFor(t *testing.T) {
 		return nil, refused
 	}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a forwarder that never comes up: %v", err)
+	}
+}
+
+// A node that lost its power acknowledges nothing, and TCP alone would try for a quarter of an hour.
+func TestTheLossOfTheOtherNodeIsNoticed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := impatient(tls.Client(conn, &tls.Config{})); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ option, want int }{
+		{unix.TCP_USER_TIMEOUT, 5000}, {unix.TCP_KEEPIDLE, 1}, {unix.TCP_KEEPINTVL, 1},
+	} {
+		err := raw.Control(func(fd uintptr) {
+			if got, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, c.option); err != nil || got != c.want {
+				t.Errorf("option %d is %d (%v), want %d", c.option, got, err, c.want)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/clusterd/clusterd/test/stage"
 )
 
-// tellMigration plays the story of one live move: asked about, refused, limited, hurried and given
-// up. It needs the lab: what a host lacks cannot be pretended.
+// tellMigration plays the story of one live move: asked about, refused, limited, hurried, given up,
+// and by post-copy where nothing else arrives. It needs the lab: what a host lacks cannot be pretended.
 func tellMigration(ctx context.Context, t *teller, world stage.World) error {
 	if _, real := world.(*stage.Lab); !real {
 		return errors.New("bridges and hypervisors cannot be pretended; this story needs the lab (root, Debian)")
@@ -20,14 +20,14 @@ func tellMigration(ctx context.Context, t *teller, world stage.World) error {
 	s := &story{teller: t, cluster: &stage.Cluster{World: world, Plan: stage.Plan{Cluster: "demo", Domains: domains,
 		Services: busy(), Probes: true}}}
 	s.cluster.Typed = func(node, command string, result stage.Result) { t.typed(world.Prompt(node), command, result) }
-	return s.play(ctx, s.found, s.start, s.ask, s.refuse, s.mend, s.hurry, s.regret, s.movesTold)
+	return s.play(ctx, s.found, s.start, s.ask, s.refuse, s.mend, s.hurry, s.regret, s.insist, s.movesTold)
 }
 
 // busy are the services, with a guest of vm:web that writes faster to its memory than a slow move
 // sends.
 func busy() []stage.Service {
 	list := slices.Clone(services)
-	list[0].Guest.MemoryMiB, list[0].Guest.DirtyKiBPerSecond = 64, 4000
+	list[0].Guest.MemoryMiB, list[0].Guest.DirtyKiBPerSecond = 64, 12000
 	return list
 }
 
@@ -115,13 +115,35 @@ func (s *story) regret(ctx context.Context) error {
 	return s.waitForAnswer(ctx)
 }
 
+// insist moves a guest that writes faster than it is sent: a hybrid move gives pre-copy up.
+func (s *story) insist(ctx context.Context) error {
+	s.headline("At 8 MiB/s it would never arrive: the guest writes faster. By hybrid it does")
+	s.web.Reset()
+	result := s.show(ctx, "node3", "clusvcadm", "-M", "vm:web", "-m", "node2", "--set", "mode=hybrid", "--set",
+		"bandwidth=8")
+	s.check(result.OK(), "it is moved")
+	status, err := s.cluster.Wait(ctx, "vm:web has arrived", stage.AllStarted)
+	if err != nil {
+		return err
+	}
+	s.checkOwner(status, "vm:web", "node2", "where it was sent")
+	s.checkNowhereElse(ctx, "web", "node2")
+	told := s.show(ctx, "node3", "clustat", "--events", "-s", "vm:web", "--limit", "4")
+	s.check(strings.Contains(strings.Join(strings.Fields(told.Output), " "), "writes faster than its memory is copied"),
+		"the timeline says when pre-copy was given up, and why")
+	seen := s.web.Seen()
+	s.check(seen.Answers, "the guest answers; silent for %s at most", span(seen.Silence))
+	s.checkWriters()
+	return nil
+}
+
 // movesTold looks at what is kept of all that.
 func (s *story) movesTold(ctx context.Context) error {
 	s.headline("What is kept of these moves")
 	result := s.show(ctx, "node3", "clustat", "--moves", "-s", "vm:web")
 	stayed := strings.Count(result.Output, "stayed")
-	s.check(result.OK() && strings.Count(result.Output, "vm:web") >= 4 && stayed == 2,
-		"two moves that arrived and two that did not, with their reasons")
+	s.check(result.OK() && strings.Count(result.Output, "vm:web") >= 5 && stayed == 2,
+		"three moves that arrived and two that did not, with their reasons")
 	s.show(ctx, "node3", "clustat", "--events", "-s", "vm:web", "--limit", "12")
 	return nil
 }
