@@ -383,36 +383,3 @@ func TestAStreamOutlivesItsMigrationByAWhile(t *testing.T) {
 // hello9 is a call that each migration begins with, as libvirt sends it: the list of ways to log
 // in.
 var hello9 = []byte{0, 0, 0, 28, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-
-// What the loss of the other node is noticed by is set on the connection of TCP, which has to be
-// found below what admits members, at both ends.
-func TestBothEndsOfAMembersConnectionRunOnTCP(t *testing.T) {
-	w, _, roster := attacked(t)
-	w.tell("node2", roster)
-	address := freeAddress(t)
-	listener, err := w.security("node1").Listen(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	accepted := make(chan net.Conn, 1)
-	go func() {
-		conn, err := listener.Accept()
-		if err != nil {
-			t.Error(err)
-		}
-		accepted <- conn
-	}()
-	dialed, err := w.security("node2").Dial(t.Context(), "node1", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dialed.Close()
-	came := <-accepted
-	defer came.Close()
-	for end, conn := range map[string]net.Conn{"dialed": dialed, "accepted": came} {
-		if _, is := tcpOf(conn); !is {
-			t.Errorf("the %s end is a %T, and no TCP is found below it", end, conn)
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"net"
 	"path/filepath"
 	"testing"
 	"time"
@@ -38,5 +39,38 @@ func TestAKeyThatIsOnItsWayIsAMembers(t *testing.T) {
 	}
 	if !sameKeys(amid, amid) || sameKeys(before, amid) || sameKeys(amid, after) {
 		t.Error("connections are not held against keys that changed")
+	}
+}
+
+// What the loss of the other node is noticed by is set on the connection of TCP, which has to be
+// found below what admits members, at both ends.
+func TestBothEndsOfAMembersConnectionRunOnTCP(t *testing.T) {
+	w, _, roster := attacked(t)
+	w.tell("node2", roster)
+	address := freeAddress(t)
+	listener, err := w.security("node1").Listen(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			t.Error(err)
+		}
+		accepted <- conn
+	}()
+	dialed, err := w.security("node2").Dial(t.Context(), "node1", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialed.Close()
+	came := <-accepted
+	defer came.Close()
+	for end, conn := range map[string]net.Conn{"dialed": dialed, "accepted": came} {
+		if _, is := tcpOf(conn); !is {
+			t.Errorf("the %s end is a %T, and no TCP is found below it", end, conn)
+		}
 	}
 }
