@@ -328,7 +328,8 @@ func TestTheForwarderOfABootingNodeIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A node that lost its power acknowledges nothing, and TCP alone would try for a quarter of an hour.
+// A node that lost its power acknowledges nothing, and TCP alone would try for a quarter of an
+// hour.
 func TestTheLossOfTheOtherNodeIsNoticed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 // tellMigration plays the story of one live move: asked about, refused, limited, hurried, given up,
-// and by post-copy where nothing else arrives. It needs the lab: what a host lacks cannot be pretended.
+// and by post-copy where nothing else arrives. It needs the lab: what a host lacks cannot be
+// pretended.
 func tellMigration(ctx context.Context, t *teller, world stage.World) error {
 	if _, real := world.(*stage.Lab); !real {
 		return errors.New("bridges and hypervisors cannot be pretended; this story needs the lab (root, Debian)")
