@@ -218,10 +218,11 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"State": "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences " +
 			"Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens " +
 			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients Moves",
-		"Document":     "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace",
+		"Document": "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace " +
+			"Allowance Web",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Credential Options Limits",
-		"NodeSpec":     "Fence Site",
+		"NodeSpec":     "Fence Site Allowance",
 		"Planned":      "State View Decision",
 		"View":         "Self Leading Led Contacts Cooldown Stuck Waited Quiet Newest Loops Ends Opens",
 		"Contactwatch": "Silence Heard Assumed Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
