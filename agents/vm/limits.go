@@ -51,7 +51,7 @@ func (m *move) how() (libvirt.DomainMigrateFlags, *libvirt.DomainMigrateParamete
 
 // allowDowntime sets how long the guest may stand still, as soon as libvirt takes that. It gives up
 // with the move, and in the end by itself: the move then keeps the hypervisor's own limit.
-func (m *move) allowDowntime(ctx context.Context) {
+func (m *move) allowDowntime(ctx context.Context, source *session) {
 	if m.limits.Downtime == 0 || m.postCopy {
 		return
 	}
@@ -60,7 +60,7 @@ func (m *move) allowDowntime(ctx context.Context) {
 		if pause(ctx, tuneEvery); ctx.Err() != nil {
 			return
 		}
-		_, err = onDomain(ctx, m.source, m.uuid, func(domain *libvirt.Domain) (struct{}, error) {
+		_, err = onDomain(ctx, source, m.uuid, func(domain *libvirt.Domain) (struct{}, error) {
 			return struct{}{}, setDowntime(domain, m.limits.Downtime)
 		})
 		if err == nil || noDomain(err) {
@@ -107,6 +107,27 @@ func setLimits(domain *libvirt.Domain, limits resources.Migration) error {
 		return setDowntime(domain, limits.Downtime)
 	}
 	return nil
+}
+
+// CancelMigration asks libvirt to give an outgoing migration up. Migrate tells how it
+// ended: an abort that was accepted may still have come too late.
+func (a *Agent) CancelMigration(ctx context.Context, spec resources.Spec) agents.Result {
+	s, err := a.session(ctx)
+	if err != nil {
+		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("cancel the migration of %s: %v", spec.Name, err)}
+	}
+	defer s.close()
+	_, err = onDomain(ctx, s, strings.ToLower(spec.UUID), func(domain *libvirt.Domain) (struct{}, error) {
+		if job, _ := jobOf(domain); job != jobOut {
+			return struct{}{}, errors.New("no migration is under way")
+		}
+		return struct{}{}, domain.AbortJob()
+	})
+	if err != nil {
+		why := fmt.Sprintf("cancel the migration of %s: %v", spec.Name, plain(err))
+		return agents.Result{Source: agents.Unknown, Why: why}
+	}
+	return agents.Result{OK: true, Source: agents.Running, Why: "the abort was accepted"}
 }
 
 const (

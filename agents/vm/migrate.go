@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +57,8 @@ type move struct {
 	// carrier is a second session to the source for the one long call.
 	carrier *session
 	events  <-chan lifecycle
-	phases  []agents.Phase
+	// phases are told by several at once.
+	phases moments
 	// gone closes when the source's QEMU process, which holds the guest, has
 	// ended; nil when it is not, or no longer, watched.
 	gone <-chan struct{}
@@ -193,8 +196,24 @@ func (m *move) run(ctx context.Context) agents.Result {
 
 func (m *move) phase(what string) { m.phaseAt(what, time.Now()) }
 
-func (m *move) phaseAt(what string, at time.Time) {
-	m.phases = append(m.phases, agents.Phase{What: what, At: at})
+func (m *move) phaseAt(what string, at time.Time) { m.phases.add(agents.Phase{What: what, At: at}) }
+
+// moments are the phases of one migration.
+type moments struct {
+	mu   sync.Mutex
+	list []agents.Phase
+}
+
+func (p *moments) add(phase agents.Phase) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = append(p.list, phase)
+}
+
+func (p *moments) all() []agents.Phase {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.list)
 }
 
 // send asks libvirt for the migration and waits for its end.
@@ -207,11 +226,11 @@ func (m *move) send(ctx context.Context) error {
 	switch {
 	case m.postCopy:
 		m.limitRest(ctx)
-		go m.switchOver(calling)
+		go m.switchOver(calling, m.source)
 	case m.stallable:
-		go m.watchPasses(calling)
+		go m.watchPasses(calling, m.source)
 	}
-	go m.allowDowntime(calling)
+	go m.allowDowntime(calling, m.source)
 	go func() {
 		done <- m.agent.journaled(calling, m.carrier, m.uuid, proof.Migrate, m.act, func(conn *libvirt.Connect) error {
 			domain, err := conn.LookupDomainByUUIDString(m.uuid)
@@ -371,25 +390,4 @@ func progressOf(info *libvirt.DomainJobInfo) agents.Progress {
 		progress.TimeLeft = time.Duration(float64(info.DataRemaining) / float64(info.MemBps) * float64(time.Second))
 	}
 	return progress
-}
-
-// CancelMigration asks libvirt to give an outgoing migration up. Migrate tells how it
-// ended: an abort that was accepted may still have come too late.
-func (a *Agent) CancelMigration(ctx context.Context, spec resources.Spec) agents.Result {
-	s, err := a.session(ctx)
-	if err != nil {
-		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("cancel the migration of %s: %v", spec.Name, err)}
-	}
-	defer s.close()
-	_, err = onDomain(ctx, s, strings.ToLower(spec.UUID), func(domain *libvirt.Domain) (struct{}, error) {
-		if job, _ := jobOf(domain); job != jobOut {
-			return struct{}{}, errors.New("no migration is under way")
-		}
-		return struct{}{}, domain.AbortJob()
-	})
-	if err != nil {
-		why := fmt.Sprintf("cancel the migration of %s: %v", spec.Name, plain(err))
-		return agents.Result{Source: agents.Unknown, Why: why}
-	}
-	return agents.Result{OK: true, Source: agents.Running, Why: "the abort was accepted"}
 }

@@ -57,25 +57,25 @@ func (p *passes) stall(pass, left uint64) bool {
 }
 
 // watchPasses gives the move up once its passes no longer shrink.
-func (m *move) watchPasses(ctx context.Context) {
+func (m *move) watchPasses(ctx context.Context, source *session) {
 	var seen passes
 	for pause(ctx, progressEvery); ctx.Err() == nil; pause(ctx, progressEvery) {
-		info, err := m.jobInfo(ctx)
+		info, err := m.jobInfo(ctx, source)
 		if err != nil || info == nil || info.MemTotal == 0 || !seen.stall(info.MemIteration, info.MemRemaining) {
 			continue
 		}
 		m.stalled.Store(true)
 		why := fmt.Sprintf("pass %d begins with %d MiB", info.MemIteration, info.MemRemaining>>20)
 		told := "passes no longer shrink, abort sent: " + why
-		if err := m.onEnd(ctx, m.source, told, (*libvirt.Domain).AbortJob); err != nil {
+		if err := m.onEnd(ctx, source, told, (*libvirt.Domain).AbortJob); err != nil {
 			m.agent.log.Warn("giving a migration up that does not get smaller", "service", m.spec.Name, "error", plain(err))
 		}
 		return
 	}
 }
 
-func (m *move) jobInfo(ctx context.Context) (*libvirt.DomainJobInfo, error) {
-	return onDomain(ctx, m.source, m.uuid, func(domain *libvirt.Domain) (*libvirt.DomainJobInfo, error) {
+func (m *move) jobInfo(ctx context.Context, source *session) (*libvirt.DomainJobInfo, error) {
+	return onDomain(ctx, source, m.uuid, func(domain *libvirt.Domain) (*libvirt.DomainJobInfo, error) {
 		job, info := jobOf(domain)
 		if job != jobOut {
 			return nil, nil
@@ -101,18 +101,18 @@ func (m *move) limitRest(ctx context.Context) {
 
 // switchOver has the guest go on at its target as soon as its memory has begun to move. From then
 // on it can go back to the source no more, so it is asked first whether that is still wanted.
-func (m *move) switchOver(ctx context.Context) {
+func (m *move) switchOver(ctx context.Context, source *session) {
 	for pause(ctx, switchEvery); ctx.Err() == nil; pause(ctx, switchEvery) {
-		if info, err := m.jobInfo(ctx); err != nil || info == nil || info.MemTotal == 0 {
+		if info, err := m.jobInfo(ctx, source); err != nil || info == nil || info.MemTotal == 0 {
 			continue
 		}
 		if err := wanted(m.stillWanted); err != nil {
 			m.agent.log.Info("a migration is no longer wanted", "service", m.spec.Name, "reason", err)
-			_ = m.onEnd(ctx, m.source, "no longer wanted, abort sent", (*libvirt.Domain).AbortJob)
+			_ = m.onEnd(ctx, source, "no longer wanted, abort sent", (*libvirt.Domain).AbortJob)
 			return
 		}
 		m.switched.Store(true)
-		err := m.onEnd(ctx, m.source, "switched to post-copy", func(domain *libvirt.Domain) error {
+		err := m.onEnd(ctx, source, "switched to post-copy", func(domain *libvirt.Domain) error {
 			return domain.MigrateStartPostCopy(0)
 		})
 		if err == nil {

@@ -21,7 +21,7 @@ const settlePoll = 50 * time.Millisecond
 // one VM or nothing more can be known.
 func (m *move) settle(ctx context.Context, failure error) agents.Result {
 	if errors.Is(failure, errLeftAlone) {
-		return agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: failure.Error(), Phases: m.phases}
+		return agents.Result{Source: agents.Unknown, Target: agents.Unknown, Why: failure.Error(), Phases: m.phases.all()}
 	}
 	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -45,7 +45,8 @@ func (m *move) settle(ctx context.Context, failure error) agents.Result {
 		case next == stepNone || time.Now().After(watch.until):
 			return m.result(looking, source, target, failure)
 		case next == stepWait && errors.Is(ctx.Err(), context.Canceled):
-			return agents.Result{Source: source.Condition, Target: target.Condition, Why: errLeftAlone.Error(), Phases: m.phases}
+			return agents.Result{Source: source.Condition, Target: target.Condition, Why: errLeftAlone.Error(),
+				Phases: m.phases.all()}
 		}
 		m.take(looking, next)
 		if next == stepPauseTarget {
@@ -198,7 +199,7 @@ func destroyPaused(domain *libvirt.Domain) error {
 func (m *move) result(ctx context.Context, source, target agents.Observation, failure error) agents.Result {
 	result := agents.Result{
 		OK:     source.Condition == agents.Absent && target.Condition == agents.Running,
-		Source: source.Condition, Target: target.Condition, Phases: m.phases,
+		Source: source.Condition, Target: target.Condition, Phases: m.phases.all(),
 	}
 	switch {
 	case result.OK:
