@@ -68,8 +68,9 @@ type Act struct {
 	PostCopy, Stallable bool
 	// Rehearsed has VerbPrepare promise nothing: somebody only wants to know.
 	Rehearsed bool
-	// Kill has VerbStop end it without asking it to.
-	Kill bool
+	// Kill has VerbStop end it without asking it to. Part has it end what is here only while that is a
+	// part of a guest (Split): one whose memory is whole by now is left alone, and told.
+	Kill, Part bool
 	// StillWanted is asked before what cannot be undone; nil asks nobody.
 	StillWanted func() error
 	// Progress is told how far VerbMigrate is, at most a few times a second. It may be nil.

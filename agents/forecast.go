@@ -3,6 +3,8 @@ package agents
 import (
 	"context"
 	"time"
+
+	"github.com/clusterd/clusterd/resources"
 )
 
 // Foreseeing is an agent that can tell what a live move of a service that runs here would come to.
@@ -24,6 +26,27 @@ type Forecast struct {
 	Total    time.Duration `json:"total,omitempty"`
 	Downtime time.Duration `json:"downtime,omitempty"`
 }
+
+// By is the forecast for a mode. By post-copy the memory is sent once, after a switch; a hybrid
+// move whose passes would not shrink has sent it twice by then.
+func (f Forecast) By(mode resources.MoveMode) Forecast {
+	sends := 0
+	switch {
+	case f.Rate == 0 || mode != resources.MovePostCopy && (mode != resources.MoveHybrid || f.Ends):
+		return f
+	case mode == resources.MovePostCopy:
+		sends = 1
+	default:
+		sends = fruitlessSends
+	}
+	f.Ends, f.Downtime = true, switchOver
+	f.Total = startOfMove + time.Duration(float64(sends)*float64(f.Memory)/float64(f.Rate)*float64(time.Second))
+	return f
+}
+
+// fruitlessSends is how often a hybrid move sends the memory that is always written anew: the first
+// pass, three until it is given up, and once more.
+const fruitlessSends = 5
 
 const (
 	// startOfMove is how long it takes until memory moves, most of it the start of the target's QEMU,

@@ -46,7 +46,9 @@ func (s Service) MoveCancelled(by string) Service {
 // not been told to end.
 func (s *Service) EndsMove() bool {
 	i := s.Intent
-	return i != nil && i.Kind == IntentMigrate && !i.Ending && s.Wish != nil && s.Wish.Op == OpDisable
+	// After the switch of a post-copy nothing can be given up; the guest is stopped once it is whole.
+	return i != nil && i.Kind == IntentMigrate && !i.Ending && s.Wish != nil && s.Wish.Op == OpDisable &&
+		i.Present().Name != StagePostCopy
 }
 
 // RestEnd measures how long a migration has gone on whose service is to be down.
@@ -223,7 +225,7 @@ func Settlement(source, target string, twice bool) SettleAct {
 	case !Settled(source) || !Settled(target):
 		return SettleAskAgain
 	case source == split || target == split:
-		return settleSplit(source, target, twice)
+		return settleSplit(source, target)
 	case source == running && target == running:
 		return SettlePauseTarget
 	case twice:
@@ -247,17 +249,18 @@ func Settlement(source, target string, twice bool) SettleAct {
 
 // settleSplit decides where the guest's memory is in two parts, or was when an end was asked. What
 // is left of it where the other end is gone can never run again: the source's part is older than
-// what the guest wrote to its disks since, the target's lacks pages. Until both ends are known to
-// be there, or one to be gone, nothing is done.
-func settleSplit(source, target string, twice bool) SettleAct {
+// what the guest wrote to its disks since, the target's lacks pages. While both are there the
+// copying goes on, also for a guest that stands still or shuts down. Anything else is waited for.
+func settleSplit(source, target string) SettleAct {
 	split, absent := string(resources.Split), string(resources.Absent)
 	switch {
-	case source == string(resources.Running) && !twice: // somebody let it go on
+	case source == string(resources.Running): // somebody let it go on
 		return SettlePauseTarget
-	case source == split && target == split:
-		return SettleCopyOn
-	case source == split && (target == absent || target == string(resources.Running)):
+	case source == split && (target == absent || target == string(resources.Running) ||
+		target == string(resources.Crashed)):
 		return SettleDropSource
+	case source == split:
+		return SettleCopyOn
 	case source == absent:
 		return SettleDropTarget
 	}

@@ -154,6 +154,67 @@ func TestWhatIsStillCopiedIsNoAnswer(t *testing.T) {
 	}
 }
 
+// Whatever the guest does at the target, it needs its memory: an act that nobody drives would stay
+// open forever.
+func TestTheCopyingGoesOnForAGuestThatStandsStill(t *testing.T) {
+	for _, c := range []resources.Condition{resources.Paused, resources.Incoming, resources.ShuttingDown} {
+		b := movingBy(t, resources.MovePostCopy)
+		b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Split, Target: c}))
+		b.Must(b.Looked("vm:a", "node2", c))
+		if d := given(b, "node1"); d.Kind != cluster.DutyMigrate || !d.PostCopy {
+			t.Errorf("the target is %s, and the source does %+v", c, d)
+		}
+	}
+}
+
+func TestACopyBesideASourceThatRunsIsPaused(t *testing.T) {
+	b := split(t)
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Running, Target: resources.Unknown}))
+	b.Must(b.Looked("vm:a", "node1", resources.Running)) // by somebody's hand
+	b.Must(b.Looked("vm:a", "node2", resources.Split))
+	does(b, "node2", cluster.DutyPause)
+}
+
+// A cancel that was answered with success before the guest has changed its place is heeded.
+func TestACancelledPostCopyDoesNotSwitch(t *testing.T) {
+	b := movingBy(t, resources.MoveHybrid)
+	b.Must(b.Done("vm:a", "node1", stalled))
+	d := given(b, "node1")
+	if err := cluster.StillWanted(b.S, "node1", d); err != nil {
+		t.Fatalf("it is not wanted: %v", err)
+	}
+	b.Must(cluster.Ask{Request: "c", Op: cluster.OpCancel, Service: "vm:a", By: "root"})
+	if err := cluster.StillWanted(b.S, "node1", d); err == nil {
+		t.Error("it still switches")
+	}
+}
+
+// What follows its guest cannot be given up, so a disable waits for it; once it is interrupted, or
+// overdue, it is as any other move.
+func TestADisableWaitsForTheMemoryOfAGuest(t *testing.T) {
+	b := movingBy(t, resources.MovePostCopy)
+	b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
+	if s := b.Service("vm:a"); s.EndsMove() {
+		t.Error("a guest whose memory follows it is to be destroyed")
+	}
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Split, Target: resources.Split}))
+	if s := b.Service("vm:a"); !s.EndsMove() {
+		t.Error("one that was interrupted never ends")
+	}
+}
+
+// libvirt may learn later than the cluster that the memory is whole: who drops a part looks again.
+func TestAPartIsDroppedOnlyWhileItIsOne(t *testing.T) {
+	b := split(t)
+	b.Must(b.Done("vm:a", "node1", resources.Result{OK: true, Source: resources.Absent, Target: resources.Running}))
+	b.Must(b.Looked("vm:a", "node2", resources.Split))
+	if d := given(b, "node2"); d.Kind != cluster.DutyStop || !d.Part {
+		t.Fatalf("the target does %+v", d)
+	}
+	b.Must(b.Done("vm:a", "node2", resources.Result{Source: resources.Running, Why: "it is no longer a part of a guest"}))
+	b.Is("vm:a", resources.Started, "node2", "node2")
+}
+
 // What is left where the other end is gone is ended, with proof, before the VM is started anew.
 func TestEitherEndOfAPostCopyIsNothingWithoutTheOther(t *testing.T) {
 	for _, c := range []struct{ lost, left string }{{"node1", "node2"}, {"node2", "node1"}} {
@@ -187,7 +248,7 @@ func TestAPartOfAGuestIsNeverTheGuest(t *testing.T) {
 				case cluster.SettleEnd, cluster.SettleResumeSource, cluster.SettleResumeTarget:
 					t.Errorf("source %s, target %s, twice %v: act %d", ends[0], ends[1], twice, act)
 				case cluster.SettleDropSource:
-					if ends[0] != part || (other != resources.Absent && other != resources.Running) {
+					if ends[0] != part || (other != resources.Absent && other != resources.Running && other != resources.Crashed) {
 						t.Errorf("source %s, target %s: the source is dropped", ends[0], ends[1])
 					}
 				case cluster.SettleDropTarget:

@@ -54,7 +54,8 @@ type Duty struct {
 	Spec       resources.Spec
 	Definition string
 	Target     string
-	Kill       bool
+	// Kill ends it without asking it to; Part only while it is a part of a guest.
+	Kill, Part bool
 	// PostCopy tells a migration that the memory is copied after the guest has changed its place, and
 	// Stallable that it is given up where its passes no longer shrink.
 	PostCopy, Stallable bool
@@ -205,7 +206,11 @@ func settleDuty(s *State, service Service, n Member) []Duty {
 	case SettleResumeSource:
 		return duty(intent.Node, DutyResume)
 	case SettleDropTarget:
-		return duty(intent.Target, DutyStop)
+		drops := duty(intent.Target, DutyStop)
+		for i := range drops {
+			drops[i].Part = target == string(resources.Split)
+		}
+		return drops
 	case SettleDropSource:
 		return duty(intent.Node, DutyStop)
 	case SettlePauseTarget:
@@ -267,7 +272,7 @@ func StillWanted(s *State, self string, d Duty) error {
 	}
 	for _, wanted := range workFor(s, n, d) {
 		if wanted.Key() == d.Key() {
-			return nil
+			return mayGoOver(s, d)
 		}
 	}
 	return errors.New(message.DutyOutdated.With(d.Act).String())
@@ -284,6 +289,16 @@ func PassableFor(s *State, self string, incarnation uint64, uuid string) (servic
 		return service, false, message.HookNotAdmitted.With(self)
 	}
 	return service, may, why
+}
+
+// mayGoOver refuses the call of a post-copy that a person has cancelled meanwhile: before the guest
+// has changed its place it costs nothing to heed that, and afterwards nothing can be heeded.
+func mayGoOver(s *State, d Duty) error {
+	service, _ := s.Services.Get(d.Service)
+	if i := service.Intent; d.Stage == StagePostCopy && i != nil && i.Cancelled != "" {
+		return errors.New(message.MigrationGivenUp.With(i.Cancelled).String())
+	}
+	return nil
 }
 
 // meansIncarnation reports whether a node, in its present incarnation, is an end of

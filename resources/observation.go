@@ -71,6 +71,14 @@ func (o Observation) UnderWay() bool {
 	return o.Reason == MigratingOut || (o.Condition == Split && o.Reason == PostCopyGoing)
 }
 
+// AsEnd is the condition as the end of an act: Unknown while it is under way.
+func (o Observation) AsEnd() Condition {
+	if o.UnderWay() {
+		return Unknown
+	}
+	return o.Condition
+}
+
 // Result is the end of one act.
 type Result struct {
 	// OK tells that the act reached its end: running after Start, Absent after

@@ -176,7 +176,7 @@ func (a *Agent) Foresee(ctx context.Context, act agents.Act) (agents.Forecast, e
 	if act.Move.Downtime > 0 {
 		allowed = act.Move.Downtime
 	}
-	return agents.Foretell(memory, rates[len(rates)/2], rate, allowed), nil
+	return agents.Foretell(memory, rates[len(rates)/2], rate, allowed).By(act.Move.Mode), nil
 }
 
 // dirtied takes one sample: what the guest writes in a second, and what memory it has. Only page

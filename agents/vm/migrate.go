@@ -102,6 +102,9 @@ func (a *Agent) Migrate(ctx context.Context, migrate agents.Act) agents.Result {
 	defer forget()
 	m.events = events
 	if err := m.connect(ctx); err != nil {
+		if m.postCopy {
+			pause(ctx, copyOnPause) // what is interrupted is asked for again at once
+		}
 		return m.failed(ctx, err)
 	}
 	defer m.hangUp()

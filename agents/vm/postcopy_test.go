@@ -77,3 +77,14 @@ func TestRealPostCopyIsTakenUpAgain(t *testing.T) {
 	}
 	onlyThere(t, <-results)
 }
+
+// What libvirt is still at says nothing final: the guest may be at the target a moment later, and a
+// cluster that took it for the end would drop or pause it there.
+func TestWhatGoesOnIsNoEnd(t *testing.T) {
+	m := &move{agent: &Agent{}}
+	result := m.result(context.Background(), agents.Observation{Condition: agents.Running, Reason: reasonMigratingOut},
+		agents.Observation{Condition: agents.Split, Reason: resources.PostCopyGoing}, nil)
+	if result.OK || result.Source != agents.Unknown || result.Target != agents.Unknown {
+		t.Errorf("%+v", result)
+	}
+}

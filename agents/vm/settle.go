@@ -65,7 +65,7 @@ func received(target agents.Observation) bool {
 
 func besideRunningSource(target agents.Observation) step {
 	switch target.Condition {
-	case agents.Running:
+	case agents.Running, agents.Split:
 		return stepPauseTarget
 	case agents.Paused:
 		return stepDestroyTarget
@@ -83,12 +83,12 @@ func besideSplitSource(source, target agents.Observation) step {
 	switch {
 	case source.UnderWay() || target.UnderWay():
 		return stepWait // An end that has not seen that the other is gone takes no copying up again.
-	case target.Condition == agents.Split:
-		return stepCopyOn
 	case target.Condition == agents.Running:
 		return stepDestroySource
+	case target.Condition == agents.Absent || target.Condition == agents.Crashed:
+		return stepNone
 	}
-	return stepNone
+	return stepCopyOn // Also for a guest that stands still there, or shuts down.
 }
 
 func besidePausedSource(target agents.Observation) step {

@@ -45,7 +45,7 @@ func (m *move) settle(ctx context.Context, failure error) agents.Result {
 		case next == stepNone || time.Now().After(watch.until):
 			return m.result(looking, source, target, failure)
 		case next == stepWait && errors.Is(ctx.Err(), context.Canceled):
-			return agents.Result{Source: source.Condition, Target: target.Condition, Why: errLeftAlone.Error(),
+			return agents.Result{Source: source.AsEnd(), Target: target.AsEnd(), Why: errLeftAlone.Error(),
 				Phases: m.phases.all()}
 		}
 		m.take(looking, next)
@@ -199,7 +199,7 @@ func destroyPaused(domain *libvirt.Domain) error {
 func (m *move) result(ctx context.Context, source, target agents.Observation, failure error) agents.Result {
 	result := agents.Result{
 		OK:     source.Condition == agents.Absent && target.Condition == agents.Running,
-		Source: source.Condition, Target: target.Condition, Phases: m.phases.all(),
+		Source: source.AsEnd(), Target: target.AsEnd(), Phases: m.phases.all(),
 	}
 	switch {
 	case result.OK:

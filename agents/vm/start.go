@@ -279,7 +279,8 @@ func (a *Agent) steer(ctx context.Context, spec resources.Spec, verb string, wan
 	if seen.Condition == want && seen.Reason != reasonMigratingOut {
 		return agents.Result{OK: true, Source: want, Why: "it was already " + string(want)}
 	}
-	if seen.Condition != agents.Running && seen.Condition != agents.Paused {
+	part := seen.Condition == agents.Split && want == agents.Paused
+	if seen.Condition != agents.Running && seen.Condition != agents.Paused && !part {
 		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("cannot %s %s on %s: %s", verb, spec.Name,
 			a.options.Node, describe(seen))}
 	}

@@ -21,6 +21,8 @@ const (
 	// pressAgain repeats the power button: a guest that is still booting
 	// overhears the first.
 	pressAgain = 10 * time.Second
+	// partGrace is how long a part of a guest may take to turn out whole, before it is destroyed.
+	partGrace = 5 * time.Second
 	// killLook bounds the look before a destruction, which needs no answer: a QEMU that
 	// hangs gives none, and libvirt waits 30 s for one.
 	killLook = time.Second
@@ -42,8 +44,14 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Act) agents.Result {
 		return agents.Result{Source: agents.Unknown,
 			Why: fmt.Sprintf("stop %s on %s: %v", spec.Name, a.options.Node, err)}
 	}
+	if stop.Part {
+		seen = a.stillPart(ctx, s, uuid, seen)
+	}
 	var phases []agents.Phase
 	switch {
+	case stop.Part && seen.Condition != agents.Split && seen.Condition != agents.Absent:
+		return agents.Result{Source: seen.AsEnd(), Why: fmt.Sprintf("%s is no longer a part of a guest on %s: %s", spec.Name,
+			a.options.Node, describe(seen))}
 	case seen.Condition == agents.Absent:
 		return agents.Result{OK: true, Source: agents.Absent, Why: seen.Evidence}
 	case seen.Condition == agents.Incoming && !stop.Kill:
@@ -62,6 +70,17 @@ func (a *Agent) Stop(ctx context.Context, stop agents.Act) agents.Result {
 	}
 	phases = append(phases, agents.Phase{What: "destroy sent", At: time.Now()})
 	return a.destroyed(ctx, s, stop.ID, spec, phases)
+}
+
+// stillPart waits a while for what looks like a part of a guest to turn out whole: libvirt may
+// learn later than the cluster that the copying has ended.
+func (a *Agent) stillPart(ctx context.Context, s *session, uuid string, seen agents.Observation) agents.Observation {
+	for end := time.Now().Add(partGrace); seen.Condition == agents.Split && time.Now().Before(end) &&
+		ctx.Err() == nil; {
+		pause(ctx, stopPoll)
+		seen = a.lookOn(ctx, s, uuid)
+	}
+	return seen
 }
 
 // lookToStop looks what is there to be stopped. It returns the session to go on with: a look

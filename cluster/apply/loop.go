@@ -96,3 +96,20 @@ func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
 		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
 	return rules.Accepted
 }
+
+// forgetStarts forgets the failed starts on a node that is no longer a member.
+func (t *transaction) forgetStarts(node string) {
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		var rest []cluster.FailedStart
+		for _, f := range service.FailedOn {
+			if f.Node != node {
+				rest = append(rest, f)
+			}
+		}
+		if len(rest) != len(service.FailedOn) {
+			service.FailedOn = rest
+			t.Services.Set(name, service)
+		}
+	}
+}

@@ -113,23 +113,6 @@ func (t *transaction) tuneMove(service cluster.Service, c cluster.Ask, request c
 	t.keepRequest(answered(request, refused))
 }
 
-// forgetStarts forgets the failed starts on a node that is no longer a member.
-func (t *transaction) forgetStarts(node string) {
-	for _, name := range t.Services.Keys() {
-		service, _ := t.Services.Get(name)
-		var rest []cluster.FailedStart
-		for _, f := range service.FailedOn {
-			if f.Node != node {
-				rest = append(rest, f)
-			}
-		}
-		if len(rest) != len(service.FailedOn) {
-			service.FailedOn = rest
-			t.Services.Set(name, service)
-		}
-	}
-}
-
 // holderGone lets a holder go on proof and moves the service on.
 func (t *transaction) holderGone(service cluster.Service, h cluster.Holder, cause uint64, proof message.Text) {
 	service = service.WithoutHolder(func(other cluster.Holder) bool {
@@ -253,6 +236,8 @@ func (t *transaction) settleMigration(service cluster.Service) {
 			t.setService(service, resources.Migrating, cluster.Event{Node: intent.Target, Cause: intent.Index,
 				Why: message.MigrationRunningTwice.With(intent.Node, intent.Target)})
 		}
+	case cluster.SettleCopyOn:
+		t.tellOnce(service, intent.Node, message.MigrationSplit.With(intent.Node, intent.Target, ""))
 	case cluster.SettleDropSource:
 		t.tellPartLost(service, intent.Node, source, target)
 	case cluster.SettleDropTarget:
@@ -262,14 +247,19 @@ func (t *transaction) settleMigration(service cluster.Service) {
 	}
 }
 
-// tellPartLost says once that what is left of a guest at one end is ended, because a part of its
-// memory went with the other.
+// tellPartLost says that what is left of a guest at one end is ended, because a part of its memory
+// went with the other.
 func (t *transaction) tellPartLost(service cluster.Service, left, there, other string) {
-	why := message.MigrationPartLost.With(left)
-	if there != string(resources.Split) || other != string(resources.Absent) || service.Reason == why {
-		return
+	if there == string(resources.Split) && other == string(resources.Absent) {
+		t.tellOnce(service, left, message.MigrationPartLost.With(left))
 	}
-	t.setService(service, resources.Migrating, cluster.Event{Node: left, Cause: service.Intent.Index, Why: why})
+}
+
+// tellOnce tells what is done about a migration, however often its ends answer the same.
+func (t *transaction) tellOnce(service cluster.Service, node string, why message.Text) {
+	if service.Reason != why {
+		t.setService(service, resources.Migrating, cluster.Event{Node: node, Cause: service.Intent.Index, Why: why})
+	}
 }
 
 func (t *transaction) askAgain(service cluster.Service) {

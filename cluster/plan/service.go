@@ -141,6 +141,11 @@ func (p *planner) noteIntent(service cluster.Service) {
 			return
 		}
 	}
+	if source, target := service.Ends(); intent.Settling && (source == string(resources.Split) ||
+		target == string(resources.Split)) {
+		p.wait(name, message.MigrationSplit.With(intent.Node, intent.Target, ""), message.Text{})
+		return
+	}
 	if intent.Settling {
 		p.wait(name, message.MigrationUnsettled.With(ends), service.HungNext(p.unheard(service)))
 		return

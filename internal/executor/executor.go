@@ -190,7 +190,7 @@ func atOnce(resources.Spec) time.Duration { return 0 }
 func (x *Executor) act(ctx context.Context, duty cluster.Duty, wanted func() error) resources.Result {
 	spec := duty.Spec.WithDefaults()
 	act := agents.Act{Verb: agents.Verb(duty.Kind), ID: duty.Act, Spec: spec, Definition: duty.Definition,
-		Target: duty.Target, Kill: duty.Kill, Move: duty.Move, StillWanted: wanted,
+		Target: duty.Target, Kill: duty.Kill, Part: duty.Part, Move: duty.Move, StillWanted: wanted,
 		PostCopy: duty.PostCopy, Stallable: duty.Stallable}
 	limit, known := limits[duty.Kind]
 	if !known {

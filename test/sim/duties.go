@@ -127,8 +127,8 @@ func (d *daemon) act(duty cluster.Duty) {
 	case cluster.DutyReconfigure:
 		d.reconfigure(duty)
 	case cluster.DutyPause:
-		if v != nil && v.condition == resources.Running {
-			v.condition, v.reason = resources.Paused, foundTwice
+		if v != nil && v.writes() {
+			v.condition, v.reason, v.ahead = resources.Paused, foundTwice, false
 		}
 		found := h.lookFor(duty.Service, duty.Spec.UUID).Condition
 		d.done(duty, found == resources.Paused, found, "")
@@ -287,7 +287,7 @@ func (d *daemon) migrate(duty cluster.Duty, v *vm) {
 	d.after(movePatience, func() {
 		if waits {
 			waits = false
-			d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).Condition, "out of time, and the abort had no effect")
+			d.done(duty, false, h.lookFor(duty.Service, duty.Spec.UUID).AsEnd(), "out of time, and the abort had no effect")
 		}
 	})
 	if duty.Stallable && (w.failMigration == Stalled || w.strikes("guest outruns the copy", 2)) {

@@ -78,9 +78,8 @@ var migrations = []Mutant{
 	{
 		Name: "a-part-of-a-guest-is-resumed", Law: "L5",
 		Broken: "the source of a post-copy goes on with old memory once its target is gone",
-		Edits: []Edit{{"cluster/move.go",
-			"string(resources.Running)):\n\t\treturn SettleDropSource\n\tcase source == absent:",
-			"string(resources.Running)):\n\t\treturn SettleResumeSource\n\tcase source == absent:"}},
+		Edits: []Edit{{"cluster/move.go", "string(resources.Crashed)):\n\t\treturn SettleDropSource",
+			"string(resources.Crashed)):\n\t\treturn SettleResumeSource"}},
 		Nets: []Net{tests("cluster", "TestAPartOfAGuestIsNeverTheGuest")},
 	},
 	{
@@ -136,6 +135,32 @@ var migrations = []Mutant{
 		Broken: "a move is given up at the first pass that is no smaller than the one before",
 		Edits:  []Edit{{"agents/vm/postcopy.go", "\tfruitless = 2\n", "\tfruitless = 1\n"}},
 		Nets:   []Net{tests("agents/vm", "TestAMoveStallsOnceItsPassesNoLongerShrink")},
+	},
+	{
+		Name: "what-goes-on-is-an-end", Law: "L5",
+		Broken: "the agent gives up watching a move that goes on, and tells what it saw as its end",
+		Edits: []Edit{{"agents/vm/settled.go", "\t\tSource: source.AsEnd(), Target",
+			"\t\tSource: source.Condition, Target"}},
+		Nets: []Net{tests("agents/vm", "TestWhatGoesOnIsNoEnd")},
+	},
+	{
+		Name: "a-cancelled-move-switches", Law: "L7",
+		Broken: "a guest changes its place although a person's cancel was answered with success before",
+		Edits:  []Edit{{"cluster/work.go", "d.Stage == StagePostCopy && i != nil &&", "d.Stage == \"\" && i != nil &&"}},
+		Nets:   []Net{tests("cluster", "TestACancelledPostCopyDoesNotSwitch")},
+	},
+	{
+		Name: "a-guest-is-ended-while-its-memory-comes", Law: "L5",
+		Broken: "a disable destroys a guest at both ends whose memory is still following it",
+		Edits:  []Edit{{"cluster/move.go", "\t\ti.Present().Name != StagePostCopy\n", "\t\ti.Present().Name != \"x\"\n"}},
+		Nets:   []Net{tests("cluster", "TestADisableWaitsForTheMemoryOfAGuest")},
+	},
+	{
+		Name: "a-part-stays-a-part", Law: "L5",
+		Broken: "a guest that is whole by now is destroyed for the part that it was",
+		Edits: []Edit{{"cluster/work.go", "drops[i].Part = target == string(resources.Split)",
+			"drops[i].Part = target == \"\""}},
+		Nets: []Net{tests("cluster", "TestAPartIsDroppedOnlyWhileItIsOne")},
 	},
 	{
 		Name: "target-asked-too-early", Law: "L5", Broken: "what the ends say before the source has ended counts",
