@@ -8,9 +8,9 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// inOrder are the services in the order in which they are planned: by tier, then
+// InOrder are the services in the order in which they are planned: by tier, then
 // by priority, then by name.
-func (p *planner) inOrder() []string {
+func (p *planner) InOrder() []string {
 	names := p.Services.Keys()
 	plain := true
 	for _, service := range p.Services.Rows() {

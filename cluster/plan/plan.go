@@ -137,7 +137,7 @@ func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
 
 // planServices decides about every service, in the order of their starts.
 func (p *planner) planServices() {
-	for _, name := range p.inOrder() {
+	for _, name := range p.InOrder() {
 		service, _ := p.Services.Get(name)
 		p.planService(service)
 	}

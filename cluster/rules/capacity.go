@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -135,13 +137,26 @@ func (r Room) short(name string, need resources.Demand) message.Text {
 }
 
 // Need is what a service takes of the node to which it comes: what is declared, and what runs now
-// where it was started with more.
+// where it was started with more and moves as it runs.
 func Need(service *cluster.Service) resources.Demand {
 	need := service.Spec.Demand
+	if !service.Spec.Traits().Live {
+		return need
+	}
 	for i := range service.Holders {
 		need = need.Most(service.Holders[i].Demand)
 	}
 	return need
+}
+
+// StartedAnew is a service as it will be once it is stopped and started again: it takes what is
+// declared, whatever runs now.
+func StartedAnew(service cluster.Service) cluster.Service {
+	service.Holders = slices.Clone(service.Holders)
+	for i := range service.Holders {
+		service.Holders[i].Demand = service.Spec.Demand
+	}
+	return service
 }
 
 // TooFull says of what a node has too little for a service, with the numbers; nothing where it has
