@@ -1,12 +1,17 @@
 package cluster_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/plan"
+	"github.com/clusterd/clusterd/cluster/rehearse"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -166,5 +171,109 @@ func TestAColdMoveIsAskedForWhatIsDeclared(t *testing.T) {
 		if kept := b.Service(name).Kept; kept.Node != "node2" {
 			t.Errorf("kept is %+v", kept)
 		}
+	}
+}
+
+// TestAdviceIsBounded: of many that wait for room, only so many are told what would make it.
+func TestAdviceIsBounded(t *testing.T) {
+	services := map[string]int{"vm:up": 4}
+	for i := range 50 {
+		services[fmt.Sprintf("vm:waits-%02d", i)] = 7
+	}
+	b := sized(t, 1, services)
+	b.Running("vm:up", "node1")
+	advised, waits := 0, 0
+	for _, note := range plan.Plan(b.S, cluster.View{Self: "node1"}).Notes {
+		if note.Next.Is(message.DoFreeMemory) {
+			advised++
+		}
+		if strings.HasPrefix(note.Subject, "vm:waits") {
+			waits++
+		}
+	}
+	if advised != 32 || waits != 50 {
+		t.Errorf("%d wait, and %d are advised", waits, advised)
+	}
+}
+
+// TestTheLargestIsPlacedFirst: small ones leave no node whole for it otherwise.
+func TestTheLargestIsPlacedFirst(t *testing.T) {
+	b := sized(t, 2, map[string]int{"vm:a": 2, "vm:b": 2, "vm:c": 2, "vm:d": 2, "vm:z": 7})
+	begun := map[string]string{}
+	for _, c := range plan.Plan(b.S, cluster.View{Self: "node1"}).Commands {
+		if begin, is := c.(cluster.Begin); is {
+			begun[begin.Service] = begin.Node
+		}
+	}
+	if len(begun) != 5 {
+		t.Errorf("begun are %v", begun)
+	}
+}
+
+// TestADryDrainWalksAsThePlanWould: the larger one has its place, whatever it is called.
+func TestADryDrainWalksAsThePlanWould(t *testing.T) {
+	b := sized(t, 3, map[string]int{"vm:a": 2, "vm:b": 6, "vm:x": 3})
+	b.Running("vm:a", "node1")
+	b.Running("vm:b", "node1")
+	b.Running("vm:x", "node3")
+	has(b, "node3", 5)
+	steps, err := rehearse.DrainPlan(b.S, cluster.View{Self: "node2"},
+		cluster.OrderNode{Node: "node1", Order: cluster.OrderDrain, By: "root"})
+	if err != nil || len(steps) != 2 || steps[0].Service != "vm:b" || steps[0].Target != "node2" {
+		t.Errorf("%+v, %v", steps, err)
+	}
+}
+
+// whatIf is what would become of services if hosts lost their power: how many stay, and why the
+// last one does.
+func whatIf(b *clustertest.Book, down ...string) (stays, all int, why message.Text) {
+	b.T.Helper()
+	what, err := rehearse.WhatIf(b.S, cluster.View{Self: "node4"}, down, "")
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	for _, step := range what.Steps {
+		if step.Method == cluster.MethodStays {
+			stays, why = stays+1, step.Why
+		}
+	}
+	return stays, len(what.Steps), why
+}
+
+// TestWhatIfKeepsTheBrake: half of the nodes are shot on paper no more than in truth, and nobody is
+// where fencing is disarmed.
+func TestWhatIfKeepsTheBrake(t *testing.T) {
+	b := sized(t, 4, map[string]int{"vm:a": 1, "vm:b": 1})
+	b.Running("vm:a", "node1")
+	b.Running("vm:b", "node2")
+	if stays, _, why := whatIf(b, "node1"); stays != 0 {
+		t.Errorf("one host down: %d stay, %s", stays, why)
+	}
+	if stays, _, why := whatIf(b, "node1", "node2"); stays != 1 || !why.Is(message.BrakeHalfOfNodes) {
+		t.Errorf("half of them down: %d stay, %s", stays, why)
+	}
+	b.Must(cluster.Disarm{By: "root", Why: "cables", For: time.Hour})
+	if stays, _, why := whatIf(b, "node1"); stays != 1 || why.String() != b.S.Disarmed.Says().String() {
+		t.Errorf("disarmed: %d stay, %s", stays, why)
+	}
+}
+
+// TestWhatIfGoesOnToTheEnd: where one starts at a time, it takes as many rounds as there are.
+func TestWhatIfGoesOnToTheEnd(t *testing.T) {
+	services := map[string]int{}
+	for i := range 120 {
+		services[fmt.Sprintf("vm:%03d", i)] = 1
+	}
+	b := sized(t, 4, services)
+	d := b.S.Document
+	d.StartAtOnce = 1
+	b.Must(clustertest.Configure(d, b.S.Config.Version))
+	has(b, "node1", 400)
+	has(b, "node4", 400)
+	for name := range services {
+		b.Running(name, "node1")
+	}
+	if stays, all, why := whatIf(b, "node1"); stays != 0 || all != len(services) {
+		t.Errorf("%d of %d stay: %s", stays, all, why)
 	}
 }

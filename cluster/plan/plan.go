@@ -66,6 +66,8 @@ type planner struct {
 	asked running
 	// tenants are what takes something of each node, where that was asked.
 	tenants map[string][]tenant
+	// advised counts the services for which it was asked what would make room.
+	advised int
 	// crowds is how much each node has to do, counted at the first question.
 	crowds map[string]backlog
 }
