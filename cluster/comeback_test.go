@@ -277,3 +277,61 @@ func TestWhatIfGoesOnToTheEnd(t *testing.T) {
 		t.Errorf("%d of %d stay: %s", stays, all, why)
 	}
 }
+
+// TestNothingMovesForRoomThatIsNotMade: two that are in the way have one place between them.
+func TestNothingMovesForRoomThatIsNotMade(t *testing.T) {
+	for gib, moves := range map[int]int{9: 0, 13: 2} {
+		b := sized(t, 3, map[string]int{"vm:a": 4, "vm:b": 4, "vm:c": 4, "vm:x": 4})
+		b.Running("vm:a", "node1")
+		b.Running("vm:b", "node1")
+		b.Running("vm:c", "node3")
+		has(b, "node2", 2)
+		has(b, "node3", gib)
+		d := b.S.Document
+		d.Services = maps.Clone(d.Services)
+		x := d.Services["vm:x"]
+		x.Apart, x.Domain = []string{"vm:a", "vm:b"}, "pair"
+		d.Services["vm:x"] = x
+		b.Must(clustertest.Configure(d, b.S.Config.Version))
+		begun := 0
+		for _, c := range plan.Plan(b.S, cluster.View{Self: "node1"}).Commands {
+			if begin, is := c.(cluster.Begin); is && begin.Intent == cluster.IntentMigrate {
+				begun++
+			}
+		}
+		if begun != moves {
+			t.Errorf("with %d GiB on node3 %d are moved, want %d", gib, begun, moves)
+		}
+	}
+}
+
+// TestWhatIsShortIsToldAsSuch: need is not told as what is free, and a node that leaves says that
+// the others are full, not that a live move is impossible.
+func TestWhatIsShortIsToldAsSuch(t *testing.T) {
+	b := sized(t, 2, map[string]int{"vm:a": 4, "vm:b": 4})
+	d := b.S.Document
+	d.Services = maps.Clone(d.Services)
+	a := d.Services["vm:a"]
+	a.Demand.Memory = 8*resources.GiB + resources.MiB
+	d.Services["vm:a"] = a
+	b.Must(clustertest.Configure(d, b.S.Config.Version))
+	b.Refused(b.StartOf("vm:a", "node2"), "8 GiB of memory free of 8 GiB for services, and vm:a needs 8.1 GiB")
+	has(b, "node1", 20)
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Leave{Node: "node1"})
+	for _, c := range plan.Plan(b.S, cluster.View{Self: "node2"}).Commands {
+		if begin, is := c.(cluster.Begin); is && begin.Service == "vm:a" && !begin.Why.Is(message.LeaveNoRoom) {
+			t.Errorf("it is stopped because %s", begin.Why)
+		}
+	}
+}
+
+// TestTwoBootsOfANodeTakeTheMoreOfBoth: what an older boot may still run counts.
+func TestTwoBootsOfANodeTakeTheMoreOfBoth(t *testing.T) {
+	s := cluster.Service{Holders: []cluster.Holder{
+		{Node: "node1", Boot: "old", Demand: resources.Demand{Memory: 6 * resources.GiB}},
+		{Node: "node1", Boot: "new", Demand: resources.Demand{Memory: 2 * resources.GiB}}}}
+	if taken, _ := s.TakesOn("node1"); taken.Memory != 6*resources.GiB {
+		t.Errorf("%s are taken", taken.Memory)
+	}
+}

@@ -310,7 +310,7 @@ func (s Service) KeepsRoomAs(node string, took resources.Demand) Service {
 func (s *Service) TakesOn(node string) (taken resources.Demand, there bool) {
 	for i := range s.Holders {
 		if s.Holders[i].Node == node {
-			taken, there = s.Spec.Demand.Most(s.Holders[i].Demand), true
+			taken, there = taken.Most(s.Spec.Demand).Most(s.Holders[i].Demand), true
 		}
 	}
 	if s.Kept.Node == node && node != "" && s.comesUp() {

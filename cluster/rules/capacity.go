@@ -127,9 +127,9 @@ func (r Room) without(taken resources.Demand) Room {
 func (r Room) short(name string, need resources.Demand) message.Text {
 	switch {
 	case need.Memory > r.Free.Memory:
-		return message.MemoryShort.With(r.Free.Memory, r.Capacity.Memory, name, need.Memory)
+		return message.MemoryShort.With(r.Free.Memory, r.May.Memory, name, need.Memory.Up())
 	case need.Huge > r.Free.Huge:
-		return message.HugePagesShort.With(r.Free.Huge, r.Capacity.Huge, name, need.Huge)
+		return message.HugePagesShort.With(r.Free.Huge, r.Capacity.Huge, name, need.Huge.Up())
 	case r.limited && need.CPUs > r.Free.CPUs:
 		return message.ProcessorsShort.With(r.Free.CPUs, r.May.CPUs, name, need.CPUs)
 	}
