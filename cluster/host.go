@@ -291,7 +291,13 @@ func (s Service) KeepsRoom(node string) Service {
 	} else if node == s.Kept.Node {
 		demand = s.Kept.Demand
 	}
-	s.Kept = Kept{Node: node, Demand: demand}
+	return s.KeepsRoomAs(node, demand)
+}
+
+// KeepsRoomAs is KeepsRoom for a holder that is proven gone: took is what it was started with. What
+// is declared by now may be more, and a crash is no way to get it.
+func (s Service) KeepsRoomAs(node string, took resources.Demand) Service {
+	s.Kept = Kept{Node: node, Demand: took}
 	if node == "" {
 		s.Kept = Kept{}
 	}
@@ -299,15 +305,20 @@ func (s Service) KeepsRoom(node string) Service {
 }
 
 // TakesOn is what a service takes, or may take, of a node: what was started there or what is
-// declared now, whichever is more. Room that is kept for it counts too.
+// declared now, whichever is more. Of room that is kept for it counts what was promised: what is
+// declared larger meanwhile has to find a place for that first.
 func (s *Service) TakesOn(node string) (taken resources.Demand, there bool) {
 	for i := range s.Holders {
 		if s.Holders[i].Node == node {
-			taken, there = s.Spec.Demand.Most(s.Holders[i].Demand), true
+			taken, there = taken.Most(s.Spec.Demand).Most(s.Holders[i].Demand), true
 		}
 	}
 	if s.Kept.Node == node && node != "" && s.comesUp() {
-		taken, there = taken.Most(s.Spec.Demand).Most(s.Kept.Demand), true
+		promised := s.Kept.Demand
+		if promised.None() {
+			promised = s.Spec.Demand // it was started by a version which did not count
+		}
+		taken, there = taken.Most(promised), true
 	}
 	return taken, there
 }

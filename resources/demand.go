@@ -33,6 +33,20 @@ func (b Bytes) String() string {
 	return text + " " + name
 }
 
+// Up is the least amount that is no smaller and is told without rounding: what something takes is
+// not told as less than it is.
+func (b Bytes) Up() Bytes {
+	unit := MiB
+	switch {
+	case b >= TiB:
+		unit = TiB
+	case b >= GiB:
+		unit = GiB
+	}
+	tenths := (b/unit)*10 + ((b%unit)*10+unit-1)/unit
+	return (tenths/10)*unit + ((tenths%10)*unit+9)/10
+}
+
 // Demand is what a service takes of its node. The zero Demand takes nothing, or nobody has said.
 type Demand struct {
 	// Memory is what it takes of the node's ordinary memory, with what its hypervisor process takes

@@ -17,6 +17,22 @@ func TestMemoryIsSaidShort(t *testing.T) {
 	}
 }
 
+// TestWhatIsNeededIsToldAsNoLess: rounded up, an amount is told as the least that covers it.
+func TestWhatIsNeededIsToldAsNoLess(t *testing.T) {
+	for want, amount := range map[string]Bytes{"0 MiB": 0, "8 GiB": 8 * GiB, "8.1 GiB": 8*GiB + 1, "1 GiB": GiB - 1,
+		"1.6 TiB": TiB + 513*GiB, "0.1 MiB": 1} {
+		if got := amount.Up().String(); got != want {
+			t.Errorf("%d is needed as %q, want %q", uint64(amount), got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b := Bytes(rapid.Uint64Range(0, 1<<50).Draw(t, "amount"))
+		if up := b.Up(); up < b || up-b > max(b, MiB)/10+1 {
+			t.Errorf("%d is told as %d", b, up)
+		}
+	})
+}
+
 func TestUnitsAreLibvirts(t *testing.T) {
 	for unit, want := range map[string]Bytes{"": 4 * KiB, "KiB": 4 * KiB, "kb": 4000, "GiB": 4 * GiB, "bytes": 4} {
 		if got, ok := MemoryIn(4, unit); !ok || got != want {

@@ -229,8 +229,8 @@ func (t *transaction) mayEnable(service cluster.Service, c cluster.Ask) rules.Re
 	return t.MayTarget(service, c.Node, cluster.CodeTemporary, cluster.CodeFailure)
 }
 
-// mayComeBack refuses to stop for a restart what could not be started again: what
-// it needs is down, or an order keeps its node free of services.
+// mayComeBack refuses to stop for a restart what could not be started again: what it needs is down,
+// an order keeps its node free of services, or it is declared larger than any node has room for.
 func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
 	if why := t.Lacks(service); !why.IsZero() {
 		return rules.RefuseAs(cluster.CodeDependency, message.RelocateLacks.With(why))
@@ -238,7 +238,21 @@ func (t *transaction) mayComeBack(service cluster.Service) rules.Refusal {
 	if n, known := t.Nodes.Get(service.Owner); known && n.Order != nil {
 		return rules.RefuseAs(cluster.CodeTemporary, message.RequestNodeOrdered.With(n.Name, n.OrderWhy()))
 	}
+	if why := t.TooFull(&service, service.Owner); !why.IsZero() && !t.fitsElsewhere(service) {
+		return rules.RefuseAs(cluster.CodeTemporary, message.NodeRuledOut.With(service.Owner, why))
+	}
 	return rules.Accepted
+}
+
+// fitsElsewhere reports whether a service that runs could be started on another node.
+func (t *transaction) fitsElsewhere(service cluster.Service) bool {
+	anew := rules.StartedAnew(service)
+	for _, v := range domain.Rank(t.DomainOf(anew), t.Candidates(anew)) {
+		if v.Legal && v.Node != service.Owner {
+			return true
+		}
+	}
+	return false
 }
 
 // wish takes an accepted request over.
@@ -249,7 +263,10 @@ func (t *transaction) wish(service cluster.Service, c cluster.Ask) {
 	service.Wish = &cluster.Wish{Request: c.Request, Op: c.Op, Target: c.Node, By: c.By, Reason: c.Reason, Index: t.index,
 		Migration: c.Migration}
 	service.FailedOn, service.Target, service.Avoid, service.Held = nil, "", "", false
-	service = service.KeepsRoom("")
+	if elsewhere := c.Node != "" && c.Node != service.Kept.Node; elsewhere || c.Op == cluster.OpStop ||
+		c.Op == cluster.OpDisable || c.Op == cluster.OpRelocate {
+		service = service.KeepsRoom("")
+	}
 	if c.Op != cluster.OpFreeze && c.Op != cluster.OpUnfreeze {
 		service.Troubles, service.Loop = nil, nil // who asks for something knows better
 	}

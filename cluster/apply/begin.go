@@ -25,7 +25,7 @@ func (t *transaction) setService(s cluster.Service, state resources.State, e clu
 	if state != resources.Failed {
 		s.StopFailed = ""
 	}
-	if state == resources.Started || state == resources.Failed {
+	if state == resources.Started || state == resources.Failed || state == resources.Disabled {
 		s = s.KeepsRoom("") // nobody kept it meanwhile, so it is no longer promised either
 	}
 	s, e, tells := t.inLoop(s, from, e)
@@ -70,7 +70,9 @@ func (t *transaction) intentOf(c cluster.Begin, n cluster.Member) *cluster.Inten
 func (t *transaction) beginStart(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	h := t.holderOn(n, message.HolderStarting.With(), service.Spec, false)
 	h.Creating = true
-	service = service.KeepsRoom("")
+	if service.Kept.Node != n.Name {
+		service = service.KeepsRoom("")
+	}
 	entered := len(service.Holders) == 0
 	service = service.WithHolder(h)
 	service.Intent, service.Behind = t.intentOf(c, n), nil
@@ -92,13 +94,18 @@ func appendPhases(story []cluster.Phase, phases ...cluster.Phase) []cluster.Phas
 func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	service.Intent = t.intentOf(c, n)
 	state := resources.Stopping
-	if c.Purpose == cluster.ForRestart {
+	switch c.Purpose {
+	case cluster.ForRestart:
 		service = service.KeepsRoom(n.Name)
-	}
-	if c.Purpose == cluster.ForRelocate && service.Wish != nil {
-		service = service.KeepsRoom("")
-		if t.TooFull(&service, service.Wish.Target).IsZero() {
-			service = service.KeepsRoom(service.Wish.Target)
+	case cluster.ForDepend, cluster.ForAhead:
+		if t.comesAfterAll(service) {
+			service = service.KeepsRoom(n.Name)
+		}
+	case cluster.ForRelocate:
+		service = service.KeepsRoom(n.Name) // it comes back if nobody takes it
+		anew := rules.StartedAnew(service)
+		if w := service.Wish; w != nil && w.Target != "" && t.TooFull(&anew, w.Target).IsZero() {
+			service = service.KeepsRoom(w.Target)
 		}
 	}
 	if c.Purpose == cluster.ForMove {
@@ -111,6 +118,20 @@ func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n clus
 		state = resources.Recoverable
 	}
 	t.setService(service, state, cluster.Event{Node: n.Name, By: c.By, Why: c.Why})
+}
+
+// comesAfterAll reports whether what a service depends on is down for a moment only. For what a
+// person took down, or what failed, no room is kept: nobody knows for how long.
+func (t *transaction) comesAfterAll(service cluster.Service) bool {
+	for _, d := range service.Spec.Depend {
+		needed, _ := t.Services.Get(d.Service)
+		op := needed.Going()
+		gone := !needed.Enabled || needed.Held || needed.State == resources.Failed
+		if op == cluster.OpStop || op == cluster.OpDisable || (gone && !needed.Up()) {
+			return false
+		}
+	}
+	return true
 }
 
 // beginMigration makes both boots holders, from reservation to commit (law L5).
@@ -226,6 +247,25 @@ func (t *transaction) broken(service cluster.Service, n cluster.Member, h cluste
 	}
 	t.setService(t.afterFailure(service, n, message.Words(h.Reason)), resources.Recoverable,
 		cluster.Event{Node: n.Name, Why: message.ServiceFailed.With(n.Name, h.Reason)})
+}
+
+// afterFailure applies the recovery policy to a service that failed on a node, and
+// remembers the node and how it ended.
+func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, what message.Text) cluster.Service {
+	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what), n, what)
+	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.At)
+	service.Restarts = restarts
+	switch remedy {
+	case resources.InPlace:
+		service.Target = n.Name
+		service = service.KeepsRoom(n.Name)
+	case resources.Elsewhere:
+		service.Avoid = n.Name
+		service = service.KeepsRoom("")
+	case resources.LeaveDown:
+		service.Enabled = false
+	}
+	return service
 }
 
 // thawed takes up what happened to a service while it was frozen.

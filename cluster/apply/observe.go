@@ -261,6 +261,7 @@ func (t *transaction) absent(service cluster.Service, n cluster.Member, h cluste
 		return
 	}
 	service.Owner, service.LastOwner = "", n.Name
+	service = service.KeepsRoomAs(n.Name, h.Demand)
 	if t.adoptLast(service) {
 		return
 	}
@@ -297,28 +298,12 @@ func (t *transaction) stoppedAsAsked(service cluster.Service, n cluster.Member, 
 	if !o.Explained {
 		service = t.askReachable(service, n.Name, h)
 	}
+	if purpose == cluster.ForRestart {
+		service = service.KeepsRoomAs(n.Name, h.Demand)
+	}
 	t.stopProven(service, n, cluster.Intent{Node: n.Name, Index: service.Wish.Index, Purpose: purpose,
 		By: service.Wish.By}, message.Words(o.Evidence))
 	return true
-}
-
-// afterFailure applies the recovery policy to a service that failed on a node, and
-// remembers the node and how it ended.
-func (t *transaction) afterFailure(service cluster.Service, n cluster.Member, what message.Text) cluster.Service {
-	service = t.fell(t.troubled(service, n, cluster.TroubleCrash, what), n, what)
-	remedy, restarts := resources.AfterFailure(service.Spec, service.Restarts, t.At)
-	service.Restarts = restarts
-	switch remedy {
-	case resources.InPlace:
-		service.Target = n.Name
-		service = service.KeepsRoom(n.Name)
-	case resources.Elsewhere:
-		service.Avoid = n.Name
-		service = service.KeepsRoom("")
-	case resources.LeaveDown:
-		service.Enabled = false
-	}
-	return service
 }
 
 // foundOn makes the holder of a guest that nobody expected on a node. It was brought from where the

@@ -331,6 +331,9 @@ func (t *transaction) applyGiveUp(c cluster.GiveUp) rules.Refusal {
 	if len(service.Holders) == 0 && !service.Enabled {
 		state = resources.Disabled
 	}
+	if state == resources.Stopped || state == resources.Disabled {
+		service = service.KeepsRoom("") // it waits for an end that nobody knows
+	}
 	service = t.setService(service, state, cluster.Event{Node: service.Owner, By: service.Wish.By, Why: c.Why})
 	t.finish(service, c.Code, c.Why)
 	return rules.Accepted

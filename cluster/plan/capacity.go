@@ -96,9 +96,10 @@ func (p *planner) tenantsOf(node string) []tenant {
 // wouldFit is the smallest thing by which a service that fits nowhere would: which one service's
 // leaving makes room, or which node's return. It is nothing where room is not what it lacks.
 func (p *planner) wouldFit(service cluster.Service) message.Text {
-	if p.Taken == nil || service.Spec.Demand.None() {
+	if p.Taken == nil || service.Spec.Demand.None() || p.advised >= mostAdvised {
 		return message.Text{}
 	}
+	p.advised++
 	var best tenant
 	at, back := "", ""
 	objections := p.ObjectionsTo(service).Why
@@ -126,10 +127,21 @@ func (p *planner) wouldFit(service cluster.Service) message.Text {
 	return message.Text{}
 }
 
+// mostAdvised bounds the services for which one plan looks what would make room: each asks about
+// all that others take.
+const mostAdvised = 32
+
 // smaller is the one with the least memory of those on a node without which a service would fit
 // there, and that node; or what was found elsewhere, where that has less.
 func (p *planner) smaller(service *cluster.Service, node string, best tenant, at string) (tenant, string) {
-	for _, one := range p.tenantsOf(node) {
+	tenants, most := p.tenantsOf(node), resources.Demand{}
+	for _, one := range tenants {
+		most = most.Most(one.takes)
+	}
+	if !p.TooFullWithout(service, node, most).IsZero() {
+		return best, at // no single one takes enough
+	}
+	for _, one := range tenants {
 		if at != "" && one.takes.Memory >= best.takes.Memory {
 			break
 		}

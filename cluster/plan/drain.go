@@ -31,7 +31,9 @@ func (p *planner) StepFor(service cluster.Service) cluster.DrainStep {
 		step.Next = message.DoMigrateOrRelocate.With(name, step.Target)
 	default:
 		step.Blockers = append(step.Blockers, reasons(verdicts, owner)...)
-		step.Next = step.Next.OrElse(p.wouldFit(service)).OrElse(message.DoNothingForLeave.With())
+		if step.Next.IsZero() {
+			step.Next = p.wouldFit(service).OrElse(message.DoNothingForLeave.With())
+		}
 	}
 	if p.Lock() != nil && step.Method == cluster.MethodCold {
 		step.Blockers = append(step.Blockers, p.LockedWhy())

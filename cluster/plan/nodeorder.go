@@ -4,6 +4,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -89,7 +90,23 @@ func (p *planner) whyStopped(service cluster.Service) message.Text {
 	case len(tried) > 0:
 		return message.LeaveFailed.With(service.Owner, tried)
 	}
+	if full := p.fullFor(service); len(full) > 0 {
+		return message.LeaveNoRoom.With(service.Owner, full)
+	}
 	return message.LeaveNotLive.With(service.Owner)
+}
+
+// fullFor says which nodes could take a service in but for what it needs, and of what they have too
+// little.
+func (p *planner) fullFor(service cluster.Service) (full []message.Text) {
+	for _, node := range p.Nodes.Keys() {
+		legal, _ := domain.Legal(p.DomainOf(service), node)
+		why := p.TooFull(&service, node)
+		if legal && node != service.Owner && p.Barred(node).IsZero() && !why.IsZero() {
+			full = append(full, message.NodeRuledOut.With(node, why))
+		}
+	}
+	return full
 }
 
 // planOrder moves a service off a node under an order, or says all that stands

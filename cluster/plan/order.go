@@ -1,37 +1,38 @@
 package plan
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
-// inOrder are the services in the order in which they are planned: by tier, then
-// by priority, then by name.
-func (p *planner) inOrder() []string {
-	names := p.Services.Keys()
-	plain := true
-	for _, service := range p.Services.Rows() {
-		plain = plain && service.Spec.Tier == 0 && service.Spec.Priority == 0
+// InOrder are the services in the order in which they are planned: by tier, then by priority, then
+// what needs more memory first, where that is counted, then by name. Small ones fit in beside a
+// large one; put first, they leave it no node.
+func (p *planner) InOrder() []string {
+	rows := p.Services.Rows()
+	if slices.IsSortedFunc(rows, p.goesBefore) {
+		return p.Services.Keys()
 	}
-	if plain {
-		return names
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, p.goesBefore)
+	names := make([]string, 0, len(rows))
+	for _, service := range rows {
+		names = append(names, service.Spec.Name)
 	}
-	names = append([]string(nil), names...)
-	rank := make(map[string]resources.Rules, len(names))
-	for _, service := range p.Services.Rows() {
-		rank[service.Spec.Name] = service.Spec.Rules
-	}
-	sort.SliceStable(names, func(i, j int) bool {
-		a, b := rank[names[i]], rank[names[j]]
-		if a.Tier != b.Tier {
-			return a.Tier < b.Tier
-		}
-		return a.Priority < b.Priority
-	})
 	return names
+}
+
+// goesBefore compares two services by what is planned first.
+func (p *planner) goesBefore(a, b *cluster.Service) int {
+	order := cmp.Or(cmp.Compare(a.Spec.Tier, b.Spec.Tier), cmp.Compare(a.Spec.Priority, b.Spec.Priority))
+	if p.Taken == nil {
+		return order
+	}
+	return cmp.Or(order, cmp.Compare(b.Spec.Demand.Memory, a.Spec.Demand.Memory))
 }
 
 // ready reports whether a service that is up answers, where a probe was declared

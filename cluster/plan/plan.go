@@ -66,6 +66,8 @@ type planner struct {
 	asked running
 	// tenants are what takes something of each node, where that was asked.
 	tenants map[string][]tenant
+	// advised counts the services for which it was asked what would make room.
+	advised int
 	// crowds is how much each node has to do, counted at the first question.
 	crowds map[string]backlog
 }
@@ -137,7 +139,7 @@ func NewPlanner(w *rules.World, v cluster.View, d *Decision) *planner {
 
 // planServices decides about every service, in the order of their starts.
 func (p *planner) planServices() {
-	for _, name := range p.inOrder() {
+	for _, name := range p.InOrder() {
 		service, _ := p.Services.Get(name)
 		p.planService(service)
 	}

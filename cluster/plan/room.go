@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"maps"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/domain"
@@ -81,6 +83,9 @@ func (p *planner) waysOut(services []*cluster.Service, node string) (
 	targets map[string]string, help message.Text, free bool,
 ) {
 	targets = map[string]string{}
+	counted := p.Taken
+	p.Taken = maps.Clone(counted) // each takes its place from the next one; none has moved yet
+	defer func() { p.Taken = counted }()
 	for _, other := range services {
 		name := other.Spec.Name
 		if i := other.Intent; i != nil && i.Kind == cluster.IntentMigrate && i.Node == node || p.moved[name] {
@@ -101,6 +106,7 @@ func (p *planner) waysOut(services []*cluster.Service, node string) (
 			return nil, message.DoMoveObstacle.With(name, node, moveCommand(*other, target)), false
 		}
 		targets[name] = target
+		p.takes(other, target)
 	}
 	return targets, message.Text{}, true
 }

@@ -250,7 +250,10 @@ func (p *planner) cannotStart(service cluster.Service, why, advice message.Text)
 	if len(service.FailedOn) > 0 {
 		next = message.DoFixAndEnable.With(service.Spec.Name, PauseStartRounds)
 	}
-	p.wait(service.Spec.Name, why, advice.OrElse(p.wouldFit(service)).OrElse(next))
+	if advice.IsZero() {
+		advice = p.wouldFit(service)
+	}
+	p.wait(service.Spec.Name, why, advice.OrElse(next))
 }
 
 // disksTaken says which running service has a disk of this one (law L9). Both were

@@ -8,9 +8,9 @@ import (
 	"github.com/clusterd/clusterd/internal/message"
 )
 
-// DrainPlan is what an order would do to the services of its node, by the rules
-// that would decide it. The State is left as it is; the error says why the order
-// would be refused.
+// DrainPlan is what an order would do to the services of its node, by the rules that would decide
+// it, and in the order in which they would. The State is left as it is; the error says why the
+// order would be refused.
 func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]cluster.DrainStep, error) {
 	copied, v := s.Fork(), v.On(s, 0)
 	order := cluster.Entry{Index: s.Index + 1, At: rules.Estimate(v, rules.Of(s)), Commands: []cluster.Command{c}}
@@ -20,7 +20,7 @@ func DrainPlan(s *cluster.State, v cluster.View, c cluster.OrderNode) ([]cluster
 	n, _ := copied.Nodes.Get(c.Node)
 	p := plan.NewPlanner(rules.Of(copied), v.On(copied, 0), &plan.Decision{})
 	steps := []cluster.DrainStep{}
-	for _, name := range copied.Services.Keys() {
+	for _, name := range p.InOrder() {
 		service, _ := copied.Services.Get(name)
 		h, held := service.Holder(c.Node)
 		if !held || !cluster.OnBoot(n)(h) {

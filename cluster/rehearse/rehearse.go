@@ -14,7 +14,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Limits of a rehearsal.
+// Limits of a rehearsal. Where one service starts at a time, each takes two rounds: then there are
+// as many as that takes.
 const (
 	rehearsedRounds = 100
 	rehearsedEvents = 500
@@ -76,7 +77,7 @@ func (r *rehearsal) apply(commands ...cluster.Command) apply.Applied {
 
 // goOn plans and carries out until nothing more happens.
 func (r *rehearsal) goOn() {
-	for range rehearsedRounds {
+	for range max(rehearsedRounds, 2*r.state.Services.Len()) {
 		var d plan.Decision
 		plan.PlanAllServices(rules.Of(r.state), r.view, &d)
 		r.notes = d.Notes

@@ -12,8 +12,8 @@ import (
 
 // WhatIf says what would become of the services if some hosts lost their power at once, or if a
 // node were drained: by the very Plan and Apply that would decide it, on a copy, with every act
-// working. A host that has no fence device stays lost, and what it ran is waited for. The error
-// says what the cluster would refuse.
+// working. A host that has no fence device stays lost, and so does one that the brake or a person
+// keeps from being fenced: what it ran is waited for. The error says what the cluster would refuse.
 func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (cluster.WhatIf, error) {
 	r := onPaper(s, v)
 	live := map[string]bool{}
@@ -26,8 +26,9 @@ func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (clus
 	for _, name := range down {
 		r.loses(name)
 	}
+	unfenced := map[string]message.Text{}
 	for _, name := range down {
-		r.fences(name)
+		unfenced[name] = r.fences(name)
 	}
 	if drain != "" {
 		order := cluster.OrderNode{Node: drain, Order: cluster.OrderDrain, By: "what-if"}
@@ -39,7 +40,7 @@ func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (clus
 		return cluster.WhatIf{}, errors.New(message.WhatIfNobody.With().String())
 	}
 	r.goOn()
-	return r.outcome(s, live, append(slices.Clone(down), drain)), nil
+	return r.outcome(s, live, append(slices.Clone(down), drain), unfenced), nil
 }
 
 // loses has a host out of touch.
@@ -49,21 +50,29 @@ func (r *rehearsal) loses(name string) {
 		Why: message.WhatIfDown.With(name)})
 }
 
-// fences has a lost host proven off, where there is a device that could.
-func (r *rehearsal) fences(name string) {
+// fences has a lost host proven off, where there is a device that could and nothing forbids it
+// (law L8); it says what does.
+func (r *rehearsal) fences(name string) message.Text {
 	n, _ := r.state.Nodes.Get(name)
+	w := rules.Of(r.state)
+	at := rules.Estimate(r.view, w)
+	if why := w.DisarmedWhy(at).OrElse(w.Brake(at)); !why.IsZero() {
+		return why
+	}
 	for _, fencer := range r.state.Nodes.Rows() {
 		if fencer.Reachable() && len(r.state.Document.Nodes[name].Fence) > 0 {
 			r.apply(cluster.BeginFence{Node: name, Boot: n.Boot, Fencer: fencer.Name, By: "what-if", Override: true,
 				Why: message.WhatIfDown.With(name)})
 			r.apply(cluster.ConfirmFence{Node: name, Boot: n.Boot, By: "what-if", Why: "what-if"})
-			return
+			break
 		}
 	}
+	return message.Text{}
 }
 
 // outcome is the map of who would be where.
-func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []string) cluster.WhatIf {
+func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []string,
+	unfenced map[string]message.Text) cluster.WhatIf {
 	out := cluster.WhatIf{Steps: []cluster.WhatIfStep{}}
 	for _, name := range before.Services.Keys() {
 		was, _ := before.Services.Get(name)
@@ -80,6 +89,9 @@ func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []
 				if note.Subject == name {
 					step.Why, step.Next = note.Why, note.Next
 				}
+			}
+			if why := unfenced[was.Owner]; !why.IsZero() {
+				step.Why = why
 			}
 		case live[name]:
 			step.Method = cluster.MethodLive

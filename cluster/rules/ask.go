@@ -99,6 +99,7 @@ func (w *World) MayRelocate(service cluster.Service, c cluster.Ask) Refusal {
 	case resources.Migrating, resources.Starting, resources.Stopping:
 		return RefuseAs(cluster.CodeTemporary, message.ServiceInState.With(c.Service, service.State))
 	}
+	service = StartedAnew(service)
 	if why := w.Lacks(service); !why.IsZero() && service.Up() {
 		return RefuseAs(cluster.CodeDependency, message.RelocateLacks.With(why))
 	}

@@ -209,7 +209,7 @@ func (w *World) mayMoveTo(service cluster.Service, target string) Refusal {
 	if !why.IsZero() {
 		return RefuseAs(cluster.CodeNodeDead, why)
 	}
-	if refused := w.MayJoin(service, n); refused != Accepted {
+	if refused := w.MayJoin(StartedAnew(service), n); refused != Accepted {
 		return refused
 	}
 	if why := w.Lacks(service); !why.IsZero() {

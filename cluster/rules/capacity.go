@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -125,9 +127,9 @@ func (r Room) without(taken resources.Demand) Room {
 func (r Room) short(name string, need resources.Demand) message.Text {
 	switch {
 	case need.Memory > r.Free.Memory:
-		return message.MemoryShort.With(r.Free.Memory, r.Capacity.Memory, name, need.Memory)
+		return message.MemoryShort.With(r.Free.Memory, r.May.Memory, name, need.Memory.Up())
 	case need.Huge > r.Free.Huge:
-		return message.HugePagesShort.With(r.Free.Huge, r.Capacity.Huge, name, need.Huge)
+		return message.HugePagesShort.With(r.Free.Huge, r.Capacity.Huge, name, need.Huge.Up())
 	case r.limited && need.CPUs > r.Free.CPUs:
 		return message.ProcessorsShort.With(r.Free.CPUs, r.May.CPUs, name, need.CPUs)
 	}
@@ -135,13 +137,26 @@ func (r Room) short(name string, need resources.Demand) message.Text {
 }
 
 // Need is what a service takes of the node to which it comes: what is declared, and what runs now
-// where it was started with more.
+// where it was started with more and moves as it runs.
 func Need(service *cluster.Service) resources.Demand {
 	need := service.Spec.Demand
+	if !service.Spec.Traits().Live {
+		return need
+	}
 	for i := range service.Holders {
 		need = need.Most(service.Holders[i].Demand)
 	}
 	return need
+}
+
+// StartedAnew is a service as it will be once it is stopped and started again: it takes what is
+// declared, whatever runs now.
+func StartedAnew(service cluster.Service) cluster.Service {
+	service.Holders = slices.Clone(service.Holders)
+	for i := range service.Holders {
+		service.Holders[i].Demand = service.Spec.Demand
+	}
+	return service
 }
 
 // TooFull says of what a node has too little for a service, with the numbers; nothing where it has

@@ -54,7 +54,7 @@ var whatIfMethods = map[cluster.Method]string{cluster.MethodLive: "moves live to
 // whatIfText is the map as an administrator reads it.
 func whatIfText(reply api.WhatIfReply) string {
 	var out strings.Builder
-	if 2*reply.Votes <= reply.Voters {
+	if 2*reply.Votes <= reply.Voters && !reply.Alone {
 		fmt.Fprintf(&out, "%d of %d voters would be left: without a majority nothing is decided before one is back.\n"+
 			"With a majority:\n", reply.Votes, reply.Voters)
 	}

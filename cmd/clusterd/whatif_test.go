@@ -33,4 +33,8 @@ node2 would have 1 GiB of memory free of 32 GiB.
 	if got := whatIfText(api.WhatIfReply{Votes: 2, Voters: 3}); got != "Nothing would happen to any service.\n" {
 		t.Errorf("told is %q", got)
 	}
+	two := api.WhatIfReply{Votes: 1, Voters: 2, Alone: true}
+	if got := whatIfText(two); got != "Nothing would happen to any service.\n" {
+		t.Errorf("of one of two that may go on alone is told %q", got)
+	}
 }

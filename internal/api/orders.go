@@ -176,6 +176,8 @@ type WhatIfReply struct {
 	// Votes are how many of Voters would be left; fewer than a majority decide nothing.
 	Votes  int `json:"votes"`
 	Voters int `json:"voters"`
+	// Alone: one of two nodes may go on without the other, so that no majority is asked for.
+	Alone bool `json:"alone,omitempty"`
 	Ground
 }
 

@@ -82,3 +82,16 @@ func TestWhatAServiceTakes(t *testing.T) {
 		t.Errorf("it is not told:\n%s", shown)
 	}
 }
+
+// TestASmallChangeOfTheReserveIsTold: two amounts that are told alike rounded are told in full.
+func TestASmallChangeOfTheReserveIsTold(t *testing.T) {
+	old := parse(t, []byte("cluster: a\nreserve_memory: 2048MiB\n")).Document
+	next := parse(t, []byte("cluster: a\nreserve_memory: 2049MiB\n")).Document
+	changed := strings.Join(Diff(old, next), "\n")
+	if !strings.Contains(changed, "reserve_memory changes from 2048 MiB to 2049 MiB") {
+		t.Errorf("told is %q", changed)
+	}
+	if same := Diff(old, old); len(same) > 0 {
+		t.Errorf("of no change is told %q", same)
+	}
+}

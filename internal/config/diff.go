@@ -178,7 +178,11 @@ func changedNode(old, new cluster.NodeSpec) changes {
 
 // changedAllowance tells what changes of how full a node may become.
 func changedAllowance(told changes, old, new cluster.Allowance) changes {
-	told = note(told, "reserve_memory", reserveText(old), reserveText(new))
+	was, is := reserveText(old), reserveText(new)
+	if was == is && was != "" { // as they are told, both are the same
+		was, is = fmt.Sprintf("%d MiB", *old.Reserve/resources.MiB), fmt.Sprintf("%d MiB", *new.Reserve/resources.MiB)
+	}
+	told = note(told, "reserve_memory", was, is)
 	told = note(told, "memory_overcommit", ratioText(old.Memory), ratioText(new.Memory))
 	return note(told, "cpu_overcommit", ratioText(old.CPUs), ratioText(new.CPUs))
 }

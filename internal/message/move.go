@@ -62,6 +62,7 @@ var (
 	LeaveBound    = New("leave-bound", "{node} leaves, no other node may run it now, and {bond}")
 	LeaveFailed   = New("leave-failed", "{node} leaves and no other node takes it live: its moves to {nodes} failed")
 	LeaveNotLive  = New("leave-not-live", "{node} leaves and no other node can take it live")
+	LeaveNoRoom   = New("leave-no-room", "{node} leaves and no other node has room for it: {nodes}")
 	BoundToHost   = New("bound-to-host", "it cannot move live while it has {bond}")
 )
 

@@ -10,7 +10,7 @@ var (
 // What a node has too little of for a service.
 var (
 	MemoryShort = New("memory-short",
-		"it has {free} of memory free of {total}, and {service} needs {need}")
+		"it has {free} of memory free of {total} for services, and {service} needs {need}")
 	HugePagesShort = New("huge-pages-short",
 		"it has {free} free of {total} in huge pages, and {service} needs {need} of them")
 	ProcessorsShort = New("processors-short",

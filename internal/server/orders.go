@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rehearse"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/report"
 )
@@ -251,7 +252,7 @@ func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, _ Caller) error 
 	if err != nil {
 		return Refuse(http.StatusConflict, "refused", "%v", err)
 	}
-	reply := api.WhatIfReply{WhatIf: what, Ground: ground}
+	reply := api.WhatIfReply{WhatIf: what, Ground: ground, Alone: rules.TwoNodesVote(root)}
 	for _, n := range s.daemon.Status(time.Now()).Nodes {
 		if n.Voter {
 			reply.Voters++

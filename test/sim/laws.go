@@ -26,6 +26,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 			w.watchKeyCommand(before, after, c)
 		}
 	}
+	w.remembersTook(after)
 	w.watchOverlays(after, commands)
 	w.watchReleased(before, after)
 	w.watchAlive(before, after)

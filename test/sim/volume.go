@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -146,8 +147,16 @@ func takenOf(s *cluster.State, node, but string) (taken resources.Bytes) {
 			}
 			kept := service.Kept.Node == node && service.Enabled && !service.Held &&
 				service.State != resources.Started && service.State != resources.Failed
-			if (there || kept) && service.Spec.Name != but {
-				taken += max(most, service.Spec.Demand.Memory)
+			if there {
+				most = max(most, service.Spec.Demand.Memory)
+			}
+			if promised := service.Kept.Demand.Memory; kept && promised > 0 {
+				most = max(most, promised)
+			} else if kept {
+				most = max(most, service.Spec.Demand.Memory)
+			}
+			if service.Spec.Name != but {
+				taken += most
 			}
 		}
 	}
@@ -183,12 +192,33 @@ func (w *World) watchRoom(before, after *cluster.State, c cluster.Begin) {
 	_, there := service.Holder(node)
 	gives, known := givesOf(after, node)
 	if !known || service.Spec.Demand.Memory == 0 || there ||
-		(service.Kept.Node == node && service.LastOwner == node) {
+		(service.Kept.Node == node && service.LastOwner == node && service.Spec.Demand.Memory <= w.tookOn(c.Service, node)) {
 		return
 	}
 	if taken := takenOf(after, node, ""); taken > gives {
 		w.violate("room: %s is brought to %s, where %s may be taken then, and it may give %s", c.Service, node, taken, gives)
 	}
+}
+
+// remembersTook keeps what each holder was started with, past its end.
+func (w *World) remembersTook(after *cluster.State) {
+	if w.took == nil {
+		w.took = map[[2]string]resources.Bytes{}
+	}
+	for _, service := range after.Services.Rows() {
+		for i := range service.Holders {
+			w.took[[2]string{service.Spec.Name, service.Holders[i].Node}] = service.Holders[i].Demand.Memory
+		}
+	}
+}
+
+// tookOn is what a service had when it was last on a node; all that there is where that was not
+// counted.
+func (w *World) tookOn(service, node string) resources.Bytes {
+	if took := w.took[[2]string{service, node}]; took > 0 {
+		return took
+	}
+	return math.MaxUint64
 }
 
 // roomFor reports whether a node has enough for a service, as it is.

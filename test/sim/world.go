@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // epoch is the wall clock at the world's beginning.
@@ -48,6 +49,8 @@ type World struct {
 	ledSince time.Duration // when whoever leads began to, or could commit again
 	// memory is the newest memory generation of each service that ever executed.
 	memory map[string]int
+	// took is the memory with which each service was last started on each node, by both names.
+	took map[[2]string]resources.Bytes
 	// byHand are services that a person has started past the cluster: that they
 	// may run twice is that person's doing.
 	byHand map[string]bool

@@ -339,7 +339,7 @@ var places = []Mutant{
 		Name: "declared-smaller-is-smaller", Law: "R",
 		Broken: "a running VM counts for what is declared now, and not for what it was started with",
 		Edits: []Edit{{"cluster/host.go",
-			"taken, there = s.Spec.Demand.Most(s.Holders[i].Demand), true",
+			"taken, there = taken.Most(s.Spec.Demand).Most(s.Holders[i].Demand), true",
 			"taken, there = s.Spec.Demand.Most(s.Spec.Demand), true"}},
 		Nets: first(tests("cluster", "^TestWhatWasStartedCounts$")),
 	},

@@ -120,6 +120,28 @@ var between = []Mutant{
 			"h.Condition == n.Name"}}, Nets: first(stories),
 	},
 	{
+		Name: "a-crash-makes-larger", Law: "R",
+		Broken: "a VM that was declared larger has what is declared once it crashed, on a node that has less",
+		Edits: []Edit{{observe,
+			"KeepsRoomAs(n.Name, h.Demand)\n\tif t.adoptLast",
+			"KeepsRoomAs(n.Name, service.Spec.Demand)\n\tif t.adoptLast"}},
+		Nets: first(tests("cluster", "^TestACrashGivesNoMoreThanThereWas$")),
+	},
+	{
+		Name: "a-promise-grows", Law: "R",
+		Broken: "room that is kept for a VM counts as what is declared by now, which nobody promised",
+		Edits:  []Edit{{"cluster/host.go", "promised.None()", "!promised.None()"}},
+		Nets:   first(tests("cluster", "^TestAPromiseIsWhatWasPromised$")),
+	},
+	{
+		Name: "one-try-to-come-back", Law: "R",
+		Broken: "the first attempt to start again where it ran takes the room that was kept for it",
+		Edits: []Edit{{"cluster/apply/begin.go",
+			"\tif service.Kept.Node != n.Name {\n",
+			"\tif service.Kept.Node != \"\" {\n"}},
+		Nets: first(tests("cluster", "^TestTheRightToComeBackLasts$")),
+	},
+	{
 		Name: "tiers-do-not-wait", Law: "R", Broken: "later tiers start with the first",
 		Edits: []Edit{{order, "\tif tier == 0 {\n", "\tif tier >= 0 {\n"}},
 		Nets:  first(stories),
