@@ -71,10 +71,10 @@ type move struct {
 	// place. stalled: it was given up because its passes no longer shrank.
 	postCopy, stallable bool
 	switched, stalled   atomic.Bool
-	// sentAt is when it was asked for. stood is how long the guest stood still by the source's
-	// figures, in milliseconds: after a post-copy the target has none.
+	// sentAt is when it was asked for, and wentOn when the guest of a post-copy was first seen to go
+	// on at its target, in nanoseconds since 1970: libvirt has no figure of that.
 	sentAt time.Time
-	stood  atomic.Uint64
+	wentOn atomic.Int64
 	// tail is the call that libvirt still has to finish after the guest was
 	// handed over, and endCall ends our interest in it.
 	tail    <-chan error
@@ -229,7 +229,7 @@ func (m *move) send(ctx context.Context) error {
 	switch {
 	case m.postCopy:
 		m.limitRest(ctx)
-		go m.switchOver(calling, m.source)
+		go m.switchOver(calling, m.source, m.target)
 	case m.stallable:
 		go m.watchPasses(calling, m.source)
 	}
@@ -356,7 +356,7 @@ func (m *move) breakOff(ctx context.Context, done <-chan error) error {
 // libvirt 100 ms, which the guest must not wait.
 func (m *move) report(ctx context.Context, source *session) {
 	if m.progress == nil {
-		m.progress = func(agents.Progress) {}
+		return
 	}
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
@@ -371,7 +371,6 @@ func (m *move) report(ctx context.Context, source *session) {
 			return info, nil
 		})
 		if err == nil && info != nil {
-			m.stood.Store(info.Downtime)
 			m.progress(progressOf(info))
 		}
 	}

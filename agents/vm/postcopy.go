@@ -18,6 +18,8 @@ const (
 	// switchEvery is how often it is looked whether the memory has begun to move, which libvirt asks
 	// for before it lets the guest change its place.
 	switchEvery = 50 * time.Millisecond
+	// arriveEvery is how often it is looked whether the guest goes on at its target.
+	arriveEvery = 5 * time.Millisecond
 	// fruitless is how many passes in a row may fail to shrink before a move is given up that another
 	// way can follow, and shrinking is by how many percent a pass has to be smaller.
 	fruitless = 2
@@ -101,7 +103,7 @@ func (m *move) limitRest(ctx context.Context) {
 
 // switchOver has the guest go on at its target as soon as its memory has begun to move. From then
 // on it can go back to the source no more, so it is asked first whether that is still wanted.
-func (m *move) switchOver(ctx context.Context, source *session) {
+func (m *move) switchOver(ctx context.Context, source, target *session) {
 	for pause(ctx, switchEvery); ctx.Err() == nil; pause(ctx, switchEvery) {
 		if info, err := m.jobInfo(ctx, source); err != nil || info == nil || info.MemTotal == 0 {
 			continue
@@ -116,8 +118,22 @@ func (m *move) switchOver(ctx context.Context, source *session) {
 			return domain.MigrateStartPostCopy(0)
 		})
 		if err == nil {
+			m.seeArrive(ctx, target)
 			return
 		}
+	}
+}
+
+// seeArrive notes when the guest goes on at its target. It is seen a little late, so the guest
+// stood still for no longer than that.
+func (m *move) seeArrive(ctx context.Context, target *session) {
+	for ctx.Err() == nil {
+		there, _, err := find(ctx, target, m.uuid)
+		if err == nil && (there.Condition == agents.Split || there.Condition == agents.Running) {
+			m.wentOn.Store(time.Now().UnixNano())
+			return
+		}
+		pause(ctx, arriveEvery)
 	}
 }
 

@@ -235,7 +235,10 @@ func (m *move) figures(ctx context.Context) (total, downtime time.Duration) {
 	}
 	switch {
 	case m.switched.Load():
-		total, downtime = time.Since(m.sentAt), time.Duration(m.stood.Load())*time.Millisecond
+		total, downtime = 0, 0 // what nobody saw is not told
+		if wentOn := m.wentOn.Load(); wentOn != 0 && !m.stoodStill.IsZero() {
+			total, downtime = time.Since(m.sentAt), max(0, time.Unix(0, wentOn).Sub(m.stoodStill))
+		}
 	case m.resumedAt.IsZero():
 	case !m.stoodStill.IsZero():
 		downtime = m.resumedAt.Sub(m.stoodStill)
