@@ -84,6 +84,6 @@ var (
 			"that the other nodes run")
 )
 
-// RehearsalTooLarge: the document is taken all the same.
+// RehearsalTooLarge says what is left out; the document is taken all the same.
 var RehearsalTooLarge = New("rehearsal-too-large",
 	"what follows is not worked out beforehand for more than {limit#service}")

@@ -2,7 +2,6 @@ package breaks
 
 // lostLogs are the breaks of L7 where a disk loses the log under a key that lives.
 func lostLogs() []Mutant {
-	const rule = "cluster/alone.go"
 	return []Mutant{
 		{
 			Name: "emptied-log-votes", Law: "L7", Broken: "a voter whose log is gone votes on under its old key",
