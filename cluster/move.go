@@ -34,7 +34,7 @@ func endDuty(s *State, service Service, n Member) []Duty {
 
 // MoveCancelled notes that a migration under way is to be given up.
 func (s Service) MoveCancelled(by string) Service {
-	if i := s.Intent; i != nil && i.Kind == IntentMigrate && !i.Settling {
+	if i := s.Intent; i != nil && i.Kind == IntentMigrate && !i.Ending {
 		next := *i
 		next.Cancelled = words.OrElse(by, "an administrator")
 		s.Intent = &next

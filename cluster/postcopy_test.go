@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -173,6 +174,27 @@ func TestACopyBesideASourceThatRunsIsPaused(t *testing.T) {
 	b.Must(b.Looked("vm:a", "node1", resources.Running)) // by somebody's hand
 	b.Must(b.Looked("vm:a", "node2", resources.Split))
 	does(b, "node2", cluster.DutyPause)
+}
+
+// After a restart of the source's daemon libvirt carries a move on by itself. One that never
+// arrives would go on for good, if a person could not end it; and what is asked for has to be
+// handed out.
+func TestAMoveThatNobodyWatchesCanBeCancelled(t *testing.T) {
+	b := movingBy(t, resources.MovePreCopy)
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Unknown, Target: resources.Unknown}))
+	does(b, "node1", cluster.DutyLook)
+	b.Must(cluster.Ask{Request: "t", Op: cluster.OpTune, Service: "vm:a",
+		Migration: resources.Migration{Bandwidth: 100}})
+	b.Answer("t", cluster.CodeTemporary)
+	b.Must(cluster.Ask{Request: "c", Op: cluster.OpCancel, Service: "vm:a", By: "root"})
+	b.Answer("c", cluster.CodeSuccess)
+	if got := duties(b, "node1"); !slices.Contains(got, cluster.DutyCancel) || !slices.Contains(got, cluster.DutyLook) {
+		t.Errorf("the source has to do %v", got)
+	}
+	b.Must(b.Looked("vm:a", "node1", resources.Running))
+	if got := duties(b, "node1"); slices.Contains(got, cluster.DutyCancel) {
+		t.Errorf("the source has said that it is over, and has to do %v", got)
+	}
 }
 
 // A cancel that was answered with success before the guest has changed its place is heeded.

@@ -28,6 +28,8 @@ const IntentNoted = time.Minute
 // Openwatch is this node's own measure of how long an intent has been open.
 type Openwatch struct {
 	Index uint64
+	// Stage is that of the act: each has the whole time.
+	Stage int `json:",omitempty"`
 	For   time.Duration
 	// Limit is the time that the act has.
 	Limit time.Duration
@@ -56,8 +58,8 @@ func (v View) RestOpen(service *Service, tick time.Duration) (turned bool) {
 	}
 	name := service.Spec.Name
 	w := v.Opens[name]
-	if w.Index != service.Intent.Index {
-		w = Openwatch{Index: service.Intent.Index, Limit: service.Allowed()}
+	if i := service.Intent; w.Index != i.Index || w.Stage != i.Stage {
+		w = Openwatch{Index: i.Index, Stage: i.Stage, Limit: service.Allowed()}
 	}
 	before := w.For
 	w.For = min(w.For+tick, max(w.Limit, IntentNoted))

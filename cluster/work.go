@@ -188,6 +188,10 @@ func lookDuty(s *State, service Service, n Member, h Holder) Duty {
 // settleDuty is what this end of an unclean migration does next.
 func settleDuty(s *State, service Service, n Member) []Duty {
 	intent := service.Intent
+	if service.Asking(intent.Node) && intent.Cancelled != "" && intent.Sends() && intent.Node == n.Name {
+		// libvirt may still be at it, with nobody left who watches.
+		return []Duty{vmDuty(s, service, n, DutyCancel)}
+	}
 	if service.Asking(intent.Node) || service.Asking(intent.Target) || intent.SourceSeen == 0 {
 		return nil
 	}

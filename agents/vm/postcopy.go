@@ -70,6 +70,7 @@ func (m *move) watchPasses(ctx context.Context, source *session) {
 		why := fmt.Sprintf("pass %d begins with %d MiB", info.MemIteration, info.MemRemaining>>20)
 		told := "passes no longer shrink, abort sent: " + why
 		if err := m.onEnd(ctx, source, told, (*libvirt.Domain).AbortJob); err != nil {
+			m.stalled.Store(false) // if it fails now, then by something else
 			m.agent.log.Warn("giving a migration up that does not get smaller", "service", m.spec.Name, "error", plain(err))
 		}
 		return
@@ -120,6 +121,10 @@ func (m *move) switchOver(ctx context.Context, source, target *session) {
 		if err == nil {
 			m.seeArrive(ctx, target)
 			return
+		}
+		// A call whose answer was lost may have switched; what still copies by passes has not.
+		if seen := m.agent.lookOn(ctx, source, m.uuid); seen.Condition == agents.Running && seen.UnderWay() {
+			m.switched.Store(false)
 		}
 	}
 }

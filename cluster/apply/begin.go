@@ -91,6 +91,23 @@ func appendPhases(story []cluster.Phase, phases ...cluster.Phase) []cluster.Phas
 	return story
 }
 
+// applyProbed ends the story of a start: the guest answers.
+func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
+	service, known := t.Services.Get(c.Service)
+	if !known || service.Owner != c.Node {
+		return rules.Refuse(message.ServiceNotHere.With(c.Service, c.Node))
+	}
+	service.Answered = t.index
+	t.Services.Set(c.Service, service)
+	took := c.At.Sub(service.SinceAt)
+	if took < 0 {
+		took = 0
+	}
+	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.VMAnswers.With(),
+		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
+	return rules.Accepted
+}
+
 func (t *transaction) beginStop(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	service.Intent = t.intentOf(c, n)
 	state := resources.Stopping

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -79,37 +78,4 @@ func bounced(text string) cluster.Member {
 	name, incarnation, _ := strings.Cut(text, "@")
 	number, _ := strconv.ParseUint(incarnation, 10, 64)
 	return cluster.Member{Name: name, Incarnation: number}
-}
-
-func (t *transaction) applyProbed(c cluster.Probed) rules.Refusal {
-	service, known := t.Services.Get(c.Service)
-	if !known || service.Owner != c.Node {
-		return rules.Refuse(message.ServiceNotHere.With(c.Service, c.Node))
-	}
-	service.Answered = t.index
-	t.Services.Set(c.Service, service)
-	took := c.At.Sub(service.SinceAt)
-	if took < 0 {
-		took = 0
-	}
-	t.tell(cluster.Event{Node: c.Node, Subject: c.Service, Cause: service.Since, Why: message.VMAnswers.With(),
-		Phases: []cluster.Phase{{What: "guest answering", At: c.At}, {What: "since VM running", Took: took}}})
-	return rules.Accepted
-}
-
-// forgetStarts forgets the failed starts on a node that is no longer a member.
-func (t *transaction) forgetStarts(node string) {
-	for _, name := range t.Services.Keys() {
-		service, _ := t.Services.Get(name)
-		var rest []cluster.FailedStart
-		for _, f := range service.FailedOn {
-			if f.Node != node {
-				rest = append(rest, f)
-			}
-		}
-		if len(rest) != len(service.FailedOn) {
-			service.FailedOn = rest
-			t.Services.Set(name, service)
-		}
-	}
 }

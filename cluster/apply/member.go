@@ -213,3 +213,20 @@ func (t *transaction) holdsLog(n cluster.Member, log string) cluster.Member {
 	n.Log, n.LogLost = log, 0
 	return n
 }
+
+// forgetStarts forgets the failed starts on a node that is no longer a member.
+func (t *transaction) forgetStarts(node string) {
+	for _, name := range t.Services.Keys() {
+		service, _ := t.Services.Get(name)
+		var rest []cluster.FailedStart
+		for _, f := range service.FailedOn {
+			if f.Node != node {
+				rest = append(rest, f)
+			}
+		}
+		if len(rest) != len(service.FailedOn) {
+			service.FailedOn = rest
+			t.Services.Set(name, service)
+		}
+	}
+}

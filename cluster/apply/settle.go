@@ -59,7 +59,11 @@ func (t *transaction) endedMove(service cluster.Service) {
 // cancelMove asks for a migration under way to be given up. The abort may come too
 // late: then it ends as it would have.
 func (t *transaction) cancelMove(service cluster.Service, c cluster.Ask, request cluster.Request) {
-	if refused := moveUnderWay(service); refused != rules.Accepted {
+	// While the source is still asked, libvirt may be at it without anybody who watches: it can be
+	// told to stop, and nothing else can be changed.
+	unwatched := service.Intent != nil && service.Intent.Settling && !service.Intent.Ending &&
+		service.Asking(service.Intent.Node)
+	if refused := moveUnderWay(service); refused != rules.Accepted && !unwatched {
 		t.keepRequest(answered(request, refused))
 		return
 	}

@@ -40,3 +40,15 @@ func TestTheDaemonNeedsNoCompilerForC(t *testing.T) {
 		t.Errorf("%v:\n%s", err, output)
 	}
 }
+
+// TestNestedModulesFollowThisOne: a module within this one asks for what this one asks for, and
+// what is raised here has to be raised there, or its tests build for nobody.
+func TestNestedModulesFollowThisOne(t *testing.T) {
+	for _, folder := range []string{"../web"} {
+		list := exec.Command("go", "list", "-mod=readonly", "-deps", "-test", "./...")
+		list.Dir = folder
+		if said, err := list.CombinedOutput(); err != nil {
+			t.Errorf("the module in test/%s: %v; run `go mod tidy` there:\n%s", folder[len("../"):], err, said)
+		}
+	}
+}

@@ -144,6 +144,13 @@ var migrations = []Mutant{
 		Nets: []Net{tests("agents/vm", "TestWhatGoesOnIsNoEnd")},
 	},
 	{
+		Name: "nobody-can-end-what-nobody-watches", Law: "L7",
+		Broken: "a cancel is answered with success and handed to nobody, where the source is being asked",
+		Edits: []Edit{{"cluster/work.go", "intent.Cancelled != \"\" && intent.Sends() &&",
+			"intent.Cancelled == \"x\" && intent.Sends() &&"}},
+		Nets: []Net{tests("cluster", "TestAMoveThatNobodyWatchesCanBeCancelled")},
+	},
+	{
 		Name: "a-cancelled-move-switches", Law: "L7",
 		Broken: "a guest changes its place although a person's cancel was answered with success before",
 		Edits:  []Edit{{"cluster/work.go", "d.Stage == StagePostCopy && i != nil &&", "d.Stage == \"\" && i != nil &&"}},
