@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 )
 
@@ -292,7 +293,8 @@ func (w *World) mendKey(h *Host) bool {
 	switch {
 	case fencing:
 		w.Propose(leader.Name, cluster.ConfirmFence{Node: h.Name, Boot: open.Boot, By: "root", Why: "it is off"}, nil)
-	case me.State == cluster.NodeLost: // the brake may hold the shot back until a person asks for it
+	case me.State == cluster.NodeLost, // the brake may hold the shot back until a person asks for it
+		me.State == cluster.NodeLeft && !rules.MayReplace(w.State(), h.Name).IsZero():
 		w.Propose(leader.Name, cluster.BeginFence{Node: h.Name, Boot: me.Boot, Fencer: leader.Name, By: "root",
 			Why: message.Words("it is replaced"), Override: true}, nil)
 	}
