@@ -221,7 +221,7 @@ func tryAll(ctx context.Context, root string, chosen []breaks.Mutant, anyway fai
 }
 
 // seedsWithout is how many histories without its faults a mutant has to survive at most.
-const seedsWithout = 120
+const seedsWithout = 60
 
 // judge tries a mutant, and, where it is said to need certain faults, once more
 // without them.
